@@ -1,0 +1,82 @@
+/**
+ * The errors this library throws. Each says what was tried, what the kernel (or the parser) said, and where it
+ * is known, what to do about it.
+ */
+import { constants } from 'node:os';
+
+const errnoNames = new Map<number, string>(
+  Object.entries(constants.errno).map(([name, number]) => [number, name]),
+);
+
+/** The symbolic name of an errno value, such as `EPERM`; `errno 524` for one that has no name here. */
+export function errnoName(errno: number): string {
+  return errnoNames.get(errno) ?? `errno ${errno}`;
+}
+
+/** Base of all errors of this library. */
+export class EbpfError extends Error {
+  override name = 'EbpfError';
+}
+
+/** A file (ELF object, BTF blob) is damaged, truncated or uses something this library does not know. */
+export class FormatError extends EbpfError {
+  override name = 'FormatError';
+}
+
+/** The running kernel lacks something that the call needs. */
+export class UnsupportedError extends EbpfError {
+  override name = 'UnsupportedError';
+  /** What is missing, in the kernel's own terms: `BPF_MAP_TYPE_RINGBUF`, `CONFIG_BPF_EVENTS`. */
+  readonly feature: string;
+  /** The first mainline version that has it, such as `5.8`; absent where it is a build option. */
+  readonly since: string | undefined;
+
+  constructor(feature: string, since?: string, advice?: string) {
+    const version = since === undefined ? '' : ` (Linux ${since} and later have it)`;
+    super(`this kernel has no ${feature}${version}${advice === undefined ? '' : `: ${advice}`}`);
+    this.feature = feature;
+    this.since = since;
+  }
+}
+
+/** A system call failed. */
+export class SyscallError extends EbpfError {
+  override name = 'SyscallError';
+  /** What was tried: `bpf(BPF_MAP_CREATE)`, `mmap`. */
+  readonly syscall: string;
+  /** The errno as a positive number. */
+  readonly errno: number;
+  /** The errno's name, such as `EPERM`. */
+  readonly code: string;
+
+  constructor(syscall: string, errno: number, detail?: string) {
+    super(`${syscall}: ${errnoName(errno)}${detail === undefined ? '' : `: ${detail}`}`);
+    this.syscall = syscall;
+    this.errno = errno;
+    this.code = errnoName(errno);
+  }
+}
+
+/** The kernel's verifier rejected a program. The message ends with the log's last telling lines. */
+export class VerifierError extends SyscallError {
+  override name = 'VerifierError';
+  /** The verifier's whole log. */
+  readonly log: string;
+
+  constructor(program: string, errno: number, log: string) {
+    super('bpf(BPF_PROG_LOAD)', errno, `program ${program} was rejected\n${tellingLines(log)}`);
+    this.log = log;
+  }
+}
+
+/** The last lines of a verifier log that say something about the rejection, without the closing statistics. */
+function tellingLines(log: string): string {
+  const lines = log
+    .trimEnd()
+    .split('\n')
+    .filter((line) => !/^(processed \d+ insns|verification time|stack depth|max_states_per_insn)/.test(line));
+  return lines
+    .slice(-6)
+    .map((line) => `  ${line}`)
+    .join('\n');
+}
