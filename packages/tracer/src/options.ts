@@ -1,0 +1,75 @@
+/** What a tracer can be told. Every filter runs in the kernel; values of one filter are alternatives, filters add up. */
+import type { Btf } from '@weir/ebpf';
+import type { SocketEventName } from './record.js';
+
+/** Inclusive on both ends. */
+export interface PortRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface TraceFilter {
+  /** Process ids (tgid). */
+  readonly pids?: readonly number[];
+  /** Command names as in /proc/PID/comm, at most 15 bytes each. */
+  readonly comms?: readonly string[];
+  readonly uids?: readonly number[];
+  /** Inodes of network namespaces. */
+  readonly netns?: readonly number[];
+  /** cgroup v2 ids. Only processes directly in one of these match. */
+  readonly cgroupIds?: readonly number[];
+  /** Either end's port. */
+  readonly ports?: readonly PortRange[];
+  readonly localPorts?: readonly PortRange[];
+  readonly peerPorts?: readonly PortRange[];
+  /** CIDR prefixes of either end: `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.1`. */
+  readonly addresses?: readonly string[];
+  readonly localAddresses?: readonly string[];
+  readonly peerAddresses?: readonly string[];
+  readonly direction?: 'inbound' | 'outbound';
+  readonly events?: readonly SocketEventName[];
+}
+
+/** How the accepting process is found. See `docs/architecture.md`. */
+export type AcceptHook =
+  | 'fentry:security_sock_graft'
+  | 'kprobe:security_sock_graft'
+  | 'fexit:inet_csk_accept'
+  | 'kretprobe:inet_csk_accept'
+  | 'listener';
+
+export interface TracerOptions {
+  readonly filter?: TraceFilter;
+  /** Ring buffer size in bytes, rounded up to a power of two and a page. Default 8 MiB. */
+  readonly ringBytes?: number;
+  /** How many connections can be followed at the same time. Default 65,536. */
+  readonly maxConnections?: number;
+  /** Make `close` records at the application's close(), with the counters so far. Default false. */
+  readonly promptClose?: boolean;
+  /** Types of the running kernel. Default: /sys/kernel/btf/vmlinux. */
+  readonly btf?: Btf;
+  /** Insist on one way of seeing accepts; default: the best that this kernel offers. */
+  readonly acceptHook?: AcceptHook;
+  /** Stops the tracer when aborted. */
+  readonly signal?: AbortSignal;
+}
+
+/** Counts since the start. `produced` = delivered + lost in the ring, to the event, once the tracer has stopped. */
+export interface TracerStats {
+  /** Events the kernel programs had to tell, by kind. */
+  readonly produced: Readonly<Record<SocketEventName, number>>;
+  /** Records handed to the consumer, by kind. */
+  readonly delivered: Readonly<Record<SocketEventName, number>>;
+  readonly lost: {
+    /** Events for which the ring had no room. */
+    readonly ring: number;
+    /** Connections that the connection table had no room for. */
+    readonly map: number;
+    /** Program runs that the kernel skipped (recursion, no kretprobe instance). */
+    readonly probe: number;
+  };
+  /** Records that were delivered older than one already delivered. */
+  readonly inversions: number;
+  /** Connections followed now. */
+  readonly connections: number;
+}

@@ -1,0 +1,108 @@
+/**
+ * The records a tracer delivers: one plain object an event, ready for JSON, with the field names that
+ * `weir trace --json` prints. A field whose value is unknown is absent.
+ */
+
+/** What a socket event tells. */
+export type SocketEventName = 'connect' | 'accept' | 'close' | 'fail';
+/** Every kind of record. */
+export type EventName = SocketEventName | 'lost';
+
+/** The process that an event belongs to, as the kernel knew it at that moment. */
+export interface ProcessIdentity {
+  /** Process id (the kernel's tgid) in the initial pid namespace. */
+  readonly pid: number;
+  /** Thread id. */
+  readonly tid: number;
+  /** The kernel's 15-byte command name. Any byte but NUL may occur in it: escape before showing it. */
+  readonly comm: string;
+  /** Real user id. */
+  readonly uid: number;
+}
+
+/** One end of a connection. IPv4-mapped IPv6 addresses are given as IPv4. */
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+interface RecordBase {
+  /** Wall-clock time, RFC 3339 with nanoseconds, in UTC. */
+  readonly time: string;
+  /** The kernel's CLOCK_MONOTONIC in nanoseconds. Records are delivered in this order. */
+  readonly monotonic_ns: number;
+}
+
+/** What all records about a socket share. */
+export interface SocketRecord extends RecordBase {
+  /** CPU on which the kernel saw the event. */
+  readonly cpu: number;
+  /** Absent only where a connection older than the tracer is ended by its peer and no owner was found. */
+  readonly process?: ProcessIdentity;
+  /** Inode of the network namespace, as /proc/PID/ns/net shows it. */
+  readonly netns: number;
+  /** cgroup v2 id of `process`. */
+  readonly cgroup_id?: number;
+  readonly network: { readonly transport: 'tcp'; readonly type: 'ipv4' | 'ipv6' };
+  readonly local: Endpoint;
+  readonly peer: Endpoint;
+  /** Absent on a connection that is older than the tracer. */
+  readonly direction?: 'outbound' | 'inbound';
+  /** The same on every record of one connection; unique on this host and boot. */
+  readonly flow_id: string;
+}
+
+/** A connection this host opened is established. */
+export interface ConnectRecord extends SocketRecord {
+  readonly event: 'connect';
+  /** SYN sent to established, microseconds. */
+  readonly handshake_us: number;
+}
+
+/** A process took a connection from a listening socket. */
+export interface AcceptRecord extends SocketRecord {
+  readonly event: 'accept';
+  /** `accept` where the accepting process was seen, `listener` where only the listener's owner is known. */
+  readonly accounted: 'accept' | 'listener';
+}
+
+/** A connection attempt came to nothing. */
+export interface FailRecord extends SocketRecord {
+  readonly event: 'fail';
+  /** errno name. `ECANCELED`: the process closed the socket before the handshake was over. */
+  readonly error: string;
+  /** Since the SYN was sent, microseconds. */
+  readonly duration_us: number;
+}
+
+/** The kernel is done with a connection. */
+export interface CloseRecord extends SocketRecord {
+  readonly event: 'close';
+  /** Since the SYN was sent or the connection was accepted, microseconds; absent where that was not seen. */
+  readonly duration_us?: number;
+  /** Payload bytes that the peer acknowledged. */
+  readonly bytes_sent?: number;
+  /** Payload bytes that arrived in order. */
+  readonly bytes_received?: number;
+  readonly segments_sent?: number;
+  readonly segments_received?: number;
+  /** Retransmitted segments. */
+  readonly retransmits?: number;
+  /** Smoothed round-trip time, microseconds. */
+  readonly srtt_us?: number;
+  /** Who ended it: `reset` by the peer's RST, `timeout` when the peer stopped answering. */
+  readonly closed_by: 'local' | 'peer' | 'reset' | 'timeout';
+  /** From the application's close to the end, microseconds; absent where the application had not closed. */
+  readonly closing_us?: number;
+}
+
+/** Records that could not be delivered. */
+export interface LostRecord extends RecordBase {
+  readonly event: 'lost';
+  /** How many since the last record of this kind. */
+  readonly count: number;
+  /** `ring`: the ring buffer was full; `map`: the connection table was full; `probe`: the kernel skipped a program. */
+  readonly where: 'ring' | 'map' | 'probe';
+}
+
+export type TraceRecord = ConnectRecord | AcceptRecord | FailRecord | CloseRecord | LostRecord;
