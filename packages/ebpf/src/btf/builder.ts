@@ -1,0 +1,110 @@
+/** Builds BTF in memory, for targets that are found out at run time and for tests. */
+import { encodeTypes } from './encode.js';
+import { Btf } from './parse.js';
+import { type BtfType, type Enumerator, type Enumerator64, Kind, type Member } from './types.js';
+
+/** A member as given to a builder: a bit-field has a `bitSize`; the offset of the others may be given in bytes. */
+export type MemberInit = { readonly name: string; readonly typeId: number; readonly bitSize?: number } & (
+  | { readonly bitOffset: number }
+  | { readonly offset: number }
+);
+
+/** Options of an integer; without any it is unsigned. */
+export interface IntOptions {
+  readonly signed?: boolean;
+  readonly char?: boolean;
+  readonly bool?: boolean;
+}
+
+/**
+ * Collects types and turns them into a {@link Btf}. Every `add` returns the new type's id, starting with 1; a type may
+ * refer to ids that are added later (see {@link BtfBuilder.nextId}), as long as they exist when it is built.
+ */
+export class BtfBuilder {
+  readonly #types: BtfType[] = [];
+
+  /** A builder that starts with all types of a blob, under the same ids. */
+  static from(btf: Btf): BtfBuilder {
+    const builder = new BtfBuilder();
+    for (let id = 1; id < btf.length; id++) builder.add(btf.type(id));
+    return builder;
+  }
+
+  /** The id that the next type will get. */
+  get nextId(): number {
+    return this.#types.length + 1;
+  }
+
+  add(type: BtfType): number {
+    return this.#types.push(type);
+  }
+
+  /** Puts another type in the place of one added before. */
+  replace(id: number, type: BtfType): void {
+    if (id < 1 || id > this.#types.length) throw new RangeError(`BtfBuilder: no type ${id} to replace`);
+    this.#types[id - 1] = type;
+  }
+
+  /** @param size in bytes. */
+  addInt(name: string, size: number, options: IntOptions = {}): number {
+    const { signed = false, char = false, bool = false } = options;
+    return this.add({ kind: Kind.int, name, size, signed, char, bool, bits: size * 8, bitOffset: 0 });
+  }
+
+  addPtr(typeId: number): number {
+    return this.add({ kind: Kind.ptr, name: '', typeId });
+  }
+
+  /** @param count number of elements, 0 for a flexible array member. */
+  addArray(elementTypeId: number, count: number, indexTypeId = elementTypeId): number {
+    return this.add({ kind: Kind.array, name: '', elementTypeId, indexTypeId, count });
+  }
+
+  /** @param size in bytes. */
+  addStruct(name: string, size: number, members: readonly MemberInit[]): number {
+    return this.add({ kind: Kind.struct, name, size, members: members.map(completeMember) });
+  }
+
+  /** @param size in bytes. */
+  addUnion(name: string, size: number, members: readonly MemberInit[]): number {
+    return this.add({ kind: Kind.union, name, size, members: members.map(completeMember) });
+  }
+
+  /** An enumeration of up to 32 bits, signed if one of its values is negative. */
+  addEnum(name: string, values: readonly Enumerator[], size = 4): number {
+    return this.add({ kind: Kind.enum, name, size, signed: values.some(({ value }) => value < 0), values });
+  }
+
+  /** An enumeration of 64 bits, signed if one of its values is negative. */
+  addEnum64(name: string, values: readonly Enumerator64[]): number {
+    return this.add({
+      kind: Kind.enum64,
+      name,
+      size: 8,
+      signed: values.some(({ value }) => value < 0n),
+      values,
+    });
+  }
+
+  addTypedef(name: string, typeId: number): number {
+    return this.add({ kind: Kind.typedef, name, typeId });
+  }
+
+  addConst(typeId: number): number {
+    return this.add({ kind: Kind.const, name: '', typeId });
+  }
+
+  addFwd(name: string, union = false): number {
+    return this.add({ kind: Kind.fwd, name, union });
+  }
+
+  /** @throws FormatError if a type cannot be written. References to ids that were never added fail when followed. */
+  build(littleEndian = true): Btf {
+    return Btf.parse(encodeTypes(this.#types, littleEndian));
+  }
+}
+
+function completeMember(member: MemberInit): Member {
+  const bitOffset = 'bitOffset' in member ? member.bitOffset : member.offset * 8;
+  return { name: member.name, typeId: member.typeId, bitOffset, bitSize: member.bitSize ?? 0 };
+}

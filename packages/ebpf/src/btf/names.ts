@@ -1,0 +1,90 @@
+/**
+ * Names of types: the rule for flavours, and an index over a blob's names that is built without making a string of
+ * each (the kernel has some 150,000).
+ */
+
+const underscore = 0x5f;
+
+/**
+ * Length of a name without its flavour: everything before the last `___` that stands between two other characters.
+ * CO-RE takes `sock`, `sock___old` and `sock___v2` for the same type.
+ */
+export function essentialLength(name: Uint8Array, start = 0, end = name.length): number {
+  for (let i = end - 5; i >= start; i--) {
+    if (
+      name[i + 2] === underscore &&
+      name[i + 1] === underscore &&
+      name[i + 3] === underscore &&
+      name[i] !== underscore &&
+      name[i + 4] !== underscore
+    ) {
+      return i + 1 - start;
+    }
+  }
+  return end - start;
+}
+
+/** A name without its flavour. */
+export function essentialName(name: string): string {
+  const bytes = Buffer.from(name, 'utf8');
+  const length = essentialLength(bytes);
+  return length === bytes.length ? name : bytes.toString('utf8', 0, length);
+}
+
+/** Chained hash table from essential names to the ids that bear them, in ascending order of id. */
+export class NameIndex {
+  readonly #bytes: Uint8Array;
+  readonly #heads: Int32Array;
+  readonly #next: Int32Array;
+  readonly #starts: Uint32Array;
+
+  /**
+   * @param bytes a string section, which ends with a NUL.
+   * @param starts for each type its name's offset therein, 0 where it has none.
+   */
+  constructor(bytes: Uint8Array, starts: Uint32Array) {
+    this.#bytes = bytes;
+    this.#starts = starts;
+    const size = 1 << (32 - Math.clz32(starts.length | 15));
+    this.#heads = new Int32Array(size).fill(-1);
+    this.#next = new Int32Array(starts.length);
+    // From the last to the first, so that each chain ascends.
+    for (let i = starts.length - 1; i >= 0; i--) {
+      const start = starts[i]!;
+      if (start === 0) continue;
+      let end = start;
+      while (bytes[end] !== 0) end++;
+      const slot = this.#slot(bytes, start, start + essentialLength(bytes, start, end));
+      this.#next[i] = this.#heads[slot]!;
+      this.#heads[slot] = i;
+    }
+  }
+
+  /** Indexes into `starts` of the types named `name`, of any flavour if `flavours`; ascending. */
+  find(name: string, flavours: boolean): number[] {
+    const wanted = Buffer.from(name, 'utf8');
+    const essential = essentialLength(wanted);
+    const found: number[] = [];
+    for (let i = this.#heads[this.#slot(wanted, 0, essential)]!; i >= 0; i = this.#next[i]!) {
+      const start = this.#starts[i]!;
+      let end = start;
+      while (this.#bytes[end] !== 0) end++;
+      const length = flavours ? essentialLength(this.#bytes, start, end) : end - start;
+      const wantedLength = flavours ? essential : wanted.length;
+      if (
+        length === wantedLength &&
+        wanted.compare(this.#bytes, start, start + length, 0, wantedLength) === 0
+      ) {
+        found.push(i);
+      }
+    }
+    return found;
+  }
+
+  /** FNV-1a over the bytes, cut to the table's size. */
+  #slot(bytes: Uint8Array, start: number, end: number): number {
+    let hash = 0x811c9dc5;
+    for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+    return (hash ^ (hash >>> 15)) & (this.#heads.length - 1);
+  }
+}

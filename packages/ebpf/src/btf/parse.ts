@@ -1,0 +1,341 @@
+/**
+ * The Btf class: a BTF blob, checked and indexed once and decoded type by type when asked, so that the kernel's own
+ * five megabytes are usable in milliseconds.
+ */
+import { FormatError } from '../errors.js';
+import { decodeType, type TypeSource } from './decode.js';
+import { encodeTypes } from './encode.js';
+import {
+  btfMagic,
+  btfVersion,
+  headerSize,
+  type KindLayout,
+  kindLayouts,
+  kindMask,
+  kindShift,
+  typeHeaderSize,
+  vlenMask,
+} from './layout.js';
+import { essentialName, NameIndex } from './names.js';
+import { type BtfType, isModifier, Kind, kindName } from './types.js';
+
+/** How many typedefs, modifiers and arrays may stand between a name and its type; the kernel's own limit. */
+const maxDepth = 32;
+/** No type may be larger: the kernel keeps sizes in 32 bits. */
+const maxSize = 0xffffffff;
+/**
+ * Longest string read, in bytes. The kernel takes identifiers of up to 512; without a limit, a small hostile blob whose
+ * names all share one long string would unfold into gigabytes.
+ */
+const maxString = 1024;
+const voidType: BtfType = { kind: Kind.void, name: '' };
+
+/** A parsed BTF blob. Immutable. */
+export class Btf {
+  readonly littleEndian: boolean;
+  /** Types have the ids 0 to `length - 1`, those of the base included; 0 is void. */
+  readonly length: number;
+  /** The blob this one extends, for split BTF as kernel modules have it. */
+  readonly base: Btf | undefined;
+  /** The first id that belongs to this blob rather than to its base. */
+  readonly firstId: number;
+
+  readonly #source: TypeSource;
+  readonly #bytes: Buffer;
+  readonly #strings: Extent;
+  /** Position in the blob of each type of its own. */
+  readonly #positions: Uint32Array;
+  readonly #cache: (BtfType | undefined)[] = [];
+  #names: NameIndex | undefined;
+  #pointerSize: number | undefined;
+
+  private constructor(bytes: Buffer, sections: Sections, positions: Uint32Array, base: Btf | undefined) {
+    this.#bytes = bytes;
+    this.#strings = sections.strings;
+    this.#positions = positions;
+    this.base = base;
+    this.littleEndian = sections.littleEndian;
+    // A base's id 0 is void; without a base the void stands in front of the first type.
+    this.firstId = base === undefined ? 1 : base.length;
+    this.length = this.firstId + positions.length;
+    this.#source = {
+      view: viewOf(bytes),
+      littleEndian: sections.littleEndian,
+      typeCount: this.length,
+      string: (offset) => this.string(offset),
+    };
+  }
+
+  /**
+   * Parses a `.BTF` section, `/sys/kernel/btf/vmlinux`, or with `base` a module's `/sys/kernel/btf/NAME`.
+   *
+   * The bytes are kept, not copied. Checks the header and the extent of every type; what a type refers to is checked when it is first asked for.
+   * @throws FormatError if the blob is damaged or of an unknown version.
+   */
+  static parse(bytes: Uint8Array, base?: Btf): Btf {
+    const sections = parseHeader(bytes);
+    if (base !== undefined && base.littleEndian !== sections.littleEndian) {
+      throw new FormatError('BTF: the blob and its base differ in byte order');
+    }
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return new Btf(buffer, sections, indexTypes(bytes, sections), base);
+  }
+
+  /** Bytes of a pointer in the described program, taken from its `long`; 8 if it has none. */
+  get pointerSize(): number {
+    this.#pointerSize ??= this.base?.pointerSize ?? this.#guessPointerSize();
+    return this.#pointerSize;
+  }
+
+  /** @throws FormatError if there is no such type, or if it is damaged. */
+  type(id: number): BtfType {
+    if (id === 0) return voidType;
+    if (id < this.firstId && this.base !== undefined) return this.base.type(id);
+    const index = id - this.firstId;
+    const position = this.#positions[index];
+    if (position === undefined) throw new FormatError(`BTF: no type ${id}, there are ${this.length}`);
+    let type = this.#cache[index];
+    if (type === undefined) {
+      type = decodeType(this.#source, position, id);
+      this.#cache[index] = type;
+    }
+    return type;
+  }
+
+  /** The string at an offset of the string section. @throws FormatError if there is none. */
+  string(offset: number): string {
+    if (offset === 0) return '';
+    const baseLength = this.base?.stringsLength ?? 0;
+    if (this.base !== undefined && offset < baseLength) return this.base.string(offset);
+    const { start, length } = this.#strings;
+    const local = offset - baseLength;
+    if (!(local >= 0 && local < length)) throw new FormatError(`BTF: no string at offset ${offset}`);
+    const end = stringEnd(this.#bytes, start + local);
+    return this.#bytes.toString('utf8', start + local, end);
+  }
+
+  /** Bytes of string sections up to and including this blob's: where a blob split from this one starts to count. */
+  get stringsLength(): number {
+    return (this.base?.stringsLength ?? 0) + this.#strings.length;
+  }
+
+  /** Ids of the types of exactly this name, ascending. */
+  typesByName(name: string): readonly number[] {
+    return this.#find(name, false);
+  }
+
+  /** Ids of the types of this name, whatever their flavour (`___suffix`), ascending. A flavour in `name` is ignored. */
+  typesByEssentialName(name: string): readonly number[] {
+    return this.#find(essentialName(name), true);
+  }
+
+  /** The first type of this name and kind. */
+  find(name: string, kind: number): number | undefined {
+    return this.typesByName(name).find((id) => this.kind(id) === kind);
+  }
+
+  /** The kind of a type, without decoding the rest of it. */
+  kind(id: number): number {
+    if (id === 0) return Kind.void;
+    if (id < this.firstId && this.base !== undefined) return this.base.kind(id);
+    const position = this.#positions[id - this.firstId];
+    if (position === undefined) throw new FormatError(`BTF: no type ${id}, there are ${this.length}`);
+    const kind = (this.#source.view.getUint32(position + 4, this.littleEndian) >>> kindShift) & kindMask;
+    return kindLayouts[kind] === undefined ? Kind.opaque : kind;
+  }
+
+  /**
+   * Bytes a value of the type takes, through typedefs, modifiers, variables and arrays.
+   * @throws FormatError for types without a size (void, functions, forward declarations), for cycles, and for arrays
+   * of 4 GB or more.
+   */
+  size(id: number): number {
+    let count = 1;
+    for (let depth = 0, current = id; depth < maxDepth; depth++) {
+      const type = this.type(current);
+      let size: number;
+      switch (type.kind) {
+        case Kind.typedef:
+        case Kind.const:
+        case Kind.volatile:
+        case Kind.restrict:
+        case Kind.typeTag:
+        case Kind.declTag:
+        case Kind.var:
+          current = type.typeId;
+          continue;
+        case Kind.array:
+          count *= type.count;
+          if (count > maxSize)
+            throw new FormatError(`BTF: type ${id} is an array of more than ${maxSize} elements`);
+          current = type.elementTypeId;
+          continue;
+        case Kind.int:
+        case Kind.struct:
+        case Kind.union:
+        case Kind.enum:
+        case Kind.enum64:
+        case Kind.float:
+        case Kind.datasec:
+          size = type.size;
+          break;
+        case Kind.ptr:
+          size = this.pointerSize;
+          break;
+        default:
+          throw new FormatError(`BTF: type ${id} has no size: ${kindName(type.kind)} ${type.name}`);
+      }
+      if (size * count > maxSize) throw new FormatError(`BTF: type ${id} is larger than ${maxSize} bytes`);
+      return size * count;
+    }
+    throw new FormatError(`BTF: type ${id} is nested deeper than ${maxDepth} or refers to itself`);
+  }
+
+  /**
+   * The first type that is not a modifier (const, volatile, restrict, type tag), by default also not a typedef.
+   * @throws FormatError for cycles.
+   */
+  skipModifiers(id: number, skipTypedefs = true): number {
+    let current = id;
+    // A cycle visits some type twice within as many steps as there are types; real chains are a few long.
+    for (let depth = 0; depth <= this.length; depth++) {
+      const type = this.type(current);
+      if (!isModifier(type) && !(skipTypedefs && type.kind === Kind.typedef)) return current;
+      current = type.typeId;
+    }
+    throw new FormatError(`BTF: type ${id} refers to itself`);
+  }
+
+  /** The type itself behind modifiers and typedefs. */
+  resolve(id: number): BtfType {
+    return this.type(this.skipModifiers(id));
+  }
+
+  /** A standalone `.BTF` blob of the same types under the same ids; split BTF is merged with its base. */
+  encode(): Uint8Array {
+    if (this.base === undefined) return new Uint8Array(this.#bytes);
+    const types: BtfType[] = [];
+    for (let id = 1; id < this.length; id++) types.push(this.type(id));
+    return encodeTypes(types, this.littleEndian);
+  }
+
+  #find(name: string, flavours: boolean): readonly number[] {
+    if (name === '') return [];
+    const inherited = this.base === undefined ? [] : this.base.#find(name, flavours);
+    this.#names ??= this.#indexNames();
+    const own = this.#names.find(name, flavours);
+    for (let i = 0; i < own.length; i++) own[i]! += this.firstId;
+    return inherited.length === 0 ? own : [...inherited, ...own];
+  }
+
+  #indexNames(): NameIndex {
+    const strings = this.#allStrings();
+    const offsets = new Uint32Array(this.#positions.length);
+    for (let i = 0; i < offsets.length; i++) {
+      const offset = this.#source.view.getUint32(this.#positions[i]!, this.littleEndian);
+      if (offset === 0) continue;
+      if (offset >= strings.length) {
+        throw new FormatError(`BTF: type ${i + this.firstId} has its name outside the blob`);
+      }
+      stringEnd(strings, offset);
+      offsets[i] = offset;
+    }
+    return new NameIndex(strings, offsets);
+  }
+
+  /** The string section, behind that of the base: a split blob's types may be named by either. */
+  #allStrings(): Buffer {
+    const { start, length } = this.#strings;
+    const own = this.#bytes.subarray(start, start + length);
+    return this.base === undefined ? own : Buffer.concat([this.base.#allStrings(), own]);
+  }
+
+  #guessPointerSize(): number {
+    for (const name of ['long', 'unsigned long', 'long int', 'long unsigned int', 'unsigned long int']) {
+      const id = this.find(name, Kind.int);
+      if (id === undefined) continue;
+      const type = this.type(id);
+      if (type.kind === Kind.int && (type.size === 4 || type.size === 8)) return type.size;
+    }
+    return 8;
+  }
+}
+
+interface Extent {
+  readonly start: number;
+  readonly length: number;
+}
+
+interface Sections {
+  readonly littleEndian: boolean;
+  readonly types: Extent;
+  readonly strings: Extent;
+  readonly layout: Extent;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function parseHeader(bytes: Uint8Array): Sections {
+  if (bytes.length < headerSize) throw new FormatError(`BTF: ${bytes.length} bytes are too few for a header`);
+  const view = viewOf(bytes);
+  const littleEndian = view.getUint16(0, true) === btfMagic;
+  if (!littleEndian && view.getUint16(0, false) !== btfMagic)
+    throw new FormatError('BTF: the magic number is missing');
+  if (bytes[2] !== btfVersion) throw new FormatError(`BTF: version ${bytes[2]} is unknown`);
+  const u32 = (offset: number) => view.getUint32(offset, littleEndian);
+  const header = u32(4);
+  if (header < headerSize || header > bytes.length) throw new FormatError(`BTF: a header of ${header} bytes`);
+  const extent = (what: string, field: number): Extent => {
+    const start = header + u32(field);
+    const length = u32(field + 4);
+    if (start + length > bytes.length)
+      throw new FormatError(`BTF: the ${what} section ends outside the blob`);
+    return { start, length };
+  };
+  const types = extent('type', 8);
+  const strings = extent('string', 16);
+  const layout = header >= headerSize + 8 ? extent('layout', headerSize) : { start: 0, length: 0 };
+  if (strings.length > 0 && (bytes[strings.start] !== 0 || bytes[strings.start + strings.length - 1] !== 0)) {
+    throw new FormatError('BTF: the string section does not begin and end with a NUL');
+  }
+  return { littleEndian, types, strings, layout };
+}
+
+/** Where the string ends that begins at `start`; the section is known to end with a NUL. */
+function stringEnd(bytes: Uint8Array, start: number): number {
+  let end = start;
+  const limit = start + maxString;
+  while (bytes[end] !== 0) {
+    if (++end > limit)
+      throw new FormatError(`BTF: a string of more than ${maxString} bytes; names are shorter`);
+  }
+  return end;
+}
+
+/** Walks all types once and notes where each begins. */
+function indexTypes(bytes: Uint8Array, { littleEndian, types, layout }: Sections): Uint32Array {
+  const view = viewOf(bytes);
+  const end = types.start + types.length;
+  const positions = new Uint32Array(Math.floor(types.length / typeHeaderSize));
+  let count = 0;
+  for (let position = types.start; position < end; ) {
+    if (position + typeHeaderSize > end) throw new FormatError('BTF: the type section ends within a type');
+    const info = view.getUint32(position + 4, littleEndian);
+    const kind = (info >>> kindShift) & kindMask;
+    const known = kindLayouts[kind] ?? declaredLayout(bytes, layout, kind);
+    if (known === undefined) throw new FormatError(`BTF: type ${count + 1} is of unknown kind ${kind}`);
+    positions[count++] = position;
+    position += typeHeaderSize + known.fixed + known.element * (info & vlenMask);
+    if (position > end) throw new FormatError(`BTF: type ${count} ends outside the type section`);
+  }
+  return positions.slice(0, count);
+}
+
+/** The layout the blob itself declares for a kind, as kernels from 7.1 on may do: u8 fixed, u8 element, u16 flags. */
+function declaredLayout(bytes: Uint8Array, layout: Extent, kind: number): KindLayout | undefined {
+  if (kind === Kind.void || (kind + 1) * 4 > layout.length) return undefined;
+  const position = layout.start + kind * 4;
+  return { fixed: bytes[position]!, element: bytes[position + 1]! };
+}
