@@ -1,4 +1,6 @@
 export { BtfBuilder, type IntOptions, type MemberInit } from './btf/builder.js';
+export { type Candidate, Candidates } from './btf/core/candidates.js';
+export { type CoreResult, relocate } from './btf/core/relocate.js';
 export {
   type BtfExt,
   CoreKind,

@@ -26,6 +26,7 @@ export function essentialLength(name: Uint8Array, start = 0, end = name.length):
 
 /** A name without its flavour. */
 export function essentialName(name: string): string {
+  if (!name.includes('___')) return name;
   const bytes = Buffer.from(name, 'utf8');
   const length = essentialLength(bytes);
   return length === bytes.length ? name : bytes.toString('utf8', 0, length);

@@ -1,0 +1,58 @@
+/** Which types of the targets may stand for a local type. */
+import { EbpfError } from '../../errors.js';
+import type { Btf } from '../parse.js';
+import { kindsAreCompatible } from './compatible.js';
+import { typeLabel } from './spec.js';
+
+export interface Candidate {
+  readonly btf: Btf;
+  readonly typeId: number;
+}
+
+/**
+ * The candidates for each local type: types of its name (flavours aside) and kind. The first target, the kernel, comes
+ * before all others: only a type that it lacks is looked for in the modules. What fits a type's earlier relocations
+ * narrows down what its later ones may choose from, so share one instance among the programs of an object.
+ */
+export class Candidates {
+  readonly #local: Btf;
+  readonly #targets: readonly Btf[];
+  readonly #found = new Map<number, readonly Candidate[]>();
+
+  constructor(local: Btf, targets: readonly Btf[]) {
+    this.#local = local;
+    this.#targets = targets;
+  }
+
+  /** @throws EbpfError for anonymous types, which have no counterparts. */
+  of(localId: number): readonly Candidate[] {
+    let found = this.#found.get(localId);
+    if (found === undefined) {
+      found = this.#search(localId);
+      this.#found.set(localId, found);
+    }
+    return found;
+  }
+
+  /** Keeps only those that fitted. */
+  narrow(localId: number, fitting: readonly Candidate[]): void {
+    this.#found.set(localId, fitting);
+  }
+
+  #search(localId: number): readonly Candidate[] {
+    const type = this.#local.type(localId);
+    if (type.name === '') {
+      throw new EbpfError(`CO-RE: ${typeLabel(this.#local, localId)} cannot be relocated, it has no name`);
+    }
+    const found: Candidate[] = [];
+    for (const [i, btf] of this.#targets.entries()) {
+      for (const typeId of btf.typesByEssentialName(type.name)) {
+        // What a module inherits from the kernel has been looked at already.
+        const inherited = btf.base !== undefined && this.#targets.includes(btf.base) && typeId < btf.firstId;
+        if (!inherited && kindsAreCompatible(type, btf.type(typeId))) found.push({ btf, typeId });
+      }
+      if (i === 0 && found.length > 0) break;
+    }
+    return found;
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * CO-RE: makes compiled programs fit the types of the kernel they run on. The results equal libbpf's to the byte.
+ *
+ * Source of the rules: libbpf's documentation of CO-RE and the kernel's tools/testing/selftests/bpf/progs/core_reloc_*.
+ */
+import { EbpfError, FormatError } from '../../errors.js';
+import { CoreKind, type CoreRelocation } from '../ext.js';
+import type { Btf } from '../parse.js';
+import { Budget } from './budget.js';
+import { type Candidate, Candidates } from './candidates.js';
+import { matchPath } from './match.js';
+import { patchInstruction, poison } from './patch.js';
+import { type AccessPath, parseAccess, pathLabel } from './spec.js';
+import { relocationValue, type Value, widthMayChange } from './value.js';
+
+/** What became of one relocation. */
+export interface CoreResult {
+  readonly relocation: CoreRelocation;
+  /** What it asked about, in C's words: `struct tcp_sock.srtt_us`. */
+  readonly description: string;
+  /**
+   * `resolved`: the instruction holds `value`. `poisoned`: the target has nothing that fits, and the instruction was
+   * replaced by an invalid call, which the verifier refuses unless it cannot be reached.
+   */
+  readonly outcome: 'resolved' | 'poisoned';
+  /** The value by the object's own types; 64 bits, unsigned. */
+  readonly localValue: bigint;
+  /** The value by the target's types; undefined if poisoned. */
+  readonly value: bigint | undefined;
+  /** The target's type; undefined if it has none that fits. */
+  readonly target: Candidate | undefined;
+}
+
+/**
+ * Applies CO-RE relocations, in place, to a program's instructions.
+ * @param instructions the program, in the local BTF's byte order.
+ * @param relocations their offsets are in bytes from the start of `instructions`.
+ * @param local the object's own types.
+ * @param targets the kernel's types, then those of modules.
+ * @param candidates one instance for all programs of an object; see {@link Candidates}.
+ * @throws FormatError if object or target are damaged or do not fit the instructions; EbpfError if types of the target
+ * contradict each other.
+ */
+export function relocate(
+  instructions: Uint8Array,
+  relocations: readonly CoreRelocation[],
+  local: Btf,
+  targets: readonly Btf[],
+  candidates: Candidates = new Candidates(local, targets),
+): CoreResult[] {
+  const view = new DataView(instructions.buffer, instructions.byteOffset, instructions.byteLength);
+  const budget = new Budget(10_000_000 + 2_000 * relocations.length);
+  return relocations.map((relocation) => {
+    const { offset } = relocation;
+    if (offset % 8 !== 0 || offset + 8 > instructions.length) {
+      throw new FormatError(`CO-RE: a relocation at byte ${offset}, where no instruction is`);
+    }
+    return apply(view, relocation, local, candidates, budget);
+  });
+}
+
+function apply(
+  view: DataView,
+  relocation: CoreRelocation,
+  local: Btf,
+  candidates: Candidates,
+  budget: Budget,
+): CoreResult {
+  const path = parseAccess(relocation, local);
+  const description = pathLabel(path);
+  const localValue = relocationValue(relocation.kind, path)!;
+  const chosen =
+    relocation.kind === CoreKind.typeIdLocal
+      ? { value: localValue, target: undefined }
+      : choose(relocation, path, description, candidates, budget);
+  const { value, target } = chosen;
+  const result = { relocation, description, localValue: localValue.value };
+  if (value === undefined) {
+    poison(view, relocation.offset, local.littleEndian);
+    return { ...result, outcome: 'poisoned', value: undefined, target };
+  }
+  const patched = patchInstruction(
+    view,
+    relocation.offset,
+    {
+      localValue: localValue.value,
+      targetValue: value.value,
+      exact: localValue.exact,
+      localSize: localValue.size,
+      targetSize: value.size,
+      resizable:
+        target !== undefined && widthMayChange(local.type(localValue.typeId), target.btf.type(value.typeId)),
+    },
+    local.littleEndian,
+  );
+  return {
+    ...result,
+    outcome: patched ? 'resolved' : 'poisoned',
+    value: patched ? value.value : undefined,
+    target,
+  };
+}
+
+interface Choice {
+  /** undefined: nothing fits, and the instruction cannot do without. */
+  readonly value: Value | undefined;
+  readonly target: Candidate | undefined;
+}
+
+/** Tries all candidates; those that fit must agree. */
+function choose(
+  relocation: CoreRelocation,
+  path: AccessPath,
+  description: string,
+  candidates: Candidates,
+  budget: Budget,
+): Choice {
+  const fitting: Candidate[] = [];
+  let first: { path: AccessPath; value: Value | undefined } | undefined;
+  for (const candidate of candidates.of(relocation.typeId)) {
+    const found = matchPath(path, relocation.kind, candidate.btf, candidate.typeId, budget);
+    if (found === undefined) continue;
+    const value = relocationValue(relocation.kind, found);
+    first ??= { path: found, value };
+    if (found.bitOffset !== first.path.bitOffset || value?.value !== first.value?.value) {
+      throw new EbpfError(
+        `CO-RE: ${description} is ambiguous: types ${fitting[0]?.typeId} and ${candidate.typeId} of the target differ in it` +
+          ` (${first.value?.value} and ${value?.value}, at bits ${first.path.bitOffset} and ${found.bitOffset})`,
+      );
+    }
+    fitting.push(candidate);
+  }
+  if (first === undefined) return { value: relocationValue(relocation.kind, undefined), target: undefined };
+  candidates.narrow(relocation.typeId, fitting);
+  return { value: first.value, target: fitting[0] };
+}
