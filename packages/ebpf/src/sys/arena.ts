@@ -1,0 +1,21 @@
+/**
+ * Memory whose address never changes and which is never freed. A buffer's address does not keep it alive, so what the
+ * kernel reads and writes on behalf of short-lived objects lies here.
+ */
+import { ffi } from './ffi.js';
+
+export interface Arena {
+  readonly address: number;
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+}
+
+const arenas: Arena[] = [];
+
+/** Allocates an arena for the life of the process: for module-level scratch space, never for an object's. */
+export function createArena(size: number): Arena {
+  const bytes = new Uint8Array(size);
+  const arena = { address: ffi().address(bytes), bytes, view: new DataView(bytes.buffer) };
+  arenas.push(arena);
+  return arena;
+}

@@ -1,0 +1,77 @@
+/** The capabilities of this process. Bits: include/uapi/linux/capability.h. */
+import { readSmallFile } from './files.js';
+
+/** Capabilities in the order of their bits. CAP_PERFMON and CAP_BPF exist since 5.8. */
+const names = [
+  'CAP_CHOWN',
+  'CAP_DAC_OVERRIDE',
+  'CAP_DAC_READ_SEARCH',
+  'CAP_FOWNER',
+  'CAP_FSETID',
+  'CAP_KILL',
+  'CAP_SETGID',
+  'CAP_SETUID',
+  'CAP_SETPCAP',
+  'CAP_LINUX_IMMUTABLE',
+  'CAP_NET_BIND_SERVICE',
+  'CAP_NET_BROADCAST',
+  'CAP_NET_ADMIN',
+  'CAP_NET_RAW',
+  'CAP_IPC_LOCK',
+  'CAP_IPC_OWNER',
+  'CAP_SYS_MODULE',
+  'CAP_SYS_RAWIO',
+  'CAP_SYS_CHROOT',
+  'CAP_SYS_PTRACE',
+  'CAP_SYS_PACCT',
+  'CAP_SYS_ADMIN',
+  'CAP_SYS_BOOT',
+  'CAP_SYS_NICE',
+  'CAP_SYS_RESOURCE',
+  'CAP_SYS_TIME',
+  'CAP_SYS_TTY_CONFIG',
+  'CAP_MKNOD',
+  'CAP_LEASE',
+  'CAP_AUDIT_WRITE',
+  'CAP_AUDIT_CONTROL',
+  'CAP_SETFCAP',
+  'CAP_MAC_OVERRIDE',
+  'CAP_MAC_ADMIN',
+  'CAP_SYSLOG',
+  'CAP_WAKE_ALARM',
+  'CAP_BLOCK_SUSPEND',
+  'CAP_AUDIT_READ',
+  'CAP_PERFMON',
+  'CAP_BPF',
+  'CAP_CHECKPOINT_RESTORE',
+] as const;
+
+export type CapabilityName = (typeof names)[number];
+
+/** The capabilities in a mask as /proc/PID/status prints it, 16 hexadecimal digits. Unknown bits are ignored. */
+export function parseCapabilityMask(hex: string): Set<CapabilityName> {
+  const mask = BigInt(`0x${hex}`);
+  return new Set(names.filter((_, bit) => ((mask >> BigInt(bit)) & 1n) === 1n));
+}
+
+/** The capabilities in force for the calling thread; none if procfs cannot be read. */
+export function effectiveCapabilities(): Set<CapabilityName> {
+  const status = readSmallFile('/proc/thread-self/status');
+  const mask = status === undefined ? undefined : /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1];
+  return mask === undefined ? new Set() : parseCapabilityMask(mask);
+}
+
+/**
+ * Which of the needed capabilities are missing. Where CAP_BPF, CAP_PERFMON or CAP_NET_ADMIN guard a BPF operation,
+ * CAP_SYS_ADMIN serves in their place, except for CAP_NET_ADMIN; CAP_SYS_ADMIN is also what a kernel before 5.8 asks
+ * for instead of the first two.
+ */
+export function missingCapabilities(
+  needed: readonly CapabilityName[],
+  effective: ReadonlySet<CapabilityName> = effectiveCapabilities(),
+): CapabilityName[] {
+  const admin = effective.has('CAP_SYS_ADMIN');
+  return needed.filter(
+    (name) => !effective.has(name) && !(admin && (name === 'CAP_BPF' || name === 'CAP_PERFMON')),
+  );
+}

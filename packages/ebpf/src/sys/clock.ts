@@ -1,0 +1,38 @@
+/** The kernel's clocks, in nanoseconds. */
+import { type Arena, createArena } from './arena.js';
+import { syscall } from './syscalls.js';
+
+/** Clock ids of include/uapi/linux/time.h. */
+export const Clock = { realtime: 0, monotonic: 1, boottime: 7 } as const;
+
+export type ClockId = (typeof Clock)[keyof typeof Clock];
+
+let arena: Arena | undefined;
+
+/** The time of a clock in nanoseconds. */
+export function clockNs(clock: ClockId): bigint {
+  arena ??= createArena(16);
+  syscall('clock_gettime', clock, arena.address);
+  return arena.view.getBigInt64(0, true) * 1_000_000_000n + arena.view.getBigInt64(8, true);
+}
+
+/** CLOCK_MONOTONIC in nanoseconds: what the bpf_ktime_get_ns helper returns to a program. */
+export function monotonicNs(): bigint {
+  return process.hrtime.bigint();
+}
+
+/**
+ * What to add to a monotonic time to get wall-clock time since 1970, in nanoseconds. Of a few readings the one between
+ * the two closest monotonic times counts, so that a preemption in the middle does not spoil it.
+ */
+export function realtimeOffsetNs(): bigint {
+  let best: { width: bigint; offset: bigint } | undefined;
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const before = monotonicNs();
+    const realtime = clockNs(Clock.realtime);
+    const after = monotonicNs();
+    const width = after - before;
+    if (best === undefined || width < best.width) best = { width, offset: realtime - before - width / 2n };
+  }
+  return best!.offset;
+}

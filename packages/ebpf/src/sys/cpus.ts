@@ -1,0 +1,46 @@
+/** The machine's CPUs as the kernel counts them. Source: Documentation/admin-guide/cputopology.rst. */
+import { EbpfError, FormatError } from '../errors.js';
+import { readSmallFile } from './files.js';
+
+/**
+ * The numbers in a CPU list such as `0-3,8,10-11`, ascending.
+ *
+ * @throws FormatError
+ */
+export function parseCpuList(text: string): number[] {
+  const cpus: number[] = [];
+  const trimmed = text.trim();
+  if (trimmed === '') return cpus;
+  for (const part of trimmed.split(',')) {
+    const match = /^(\d{1,6})(?:-(\d{1,6}))?$/.exec(part);
+    if (match === null) throw new FormatError(`not a CPU list: ${JSON.stringify(text)}`);
+    const first = Number(match[1]);
+    const last = match[2] === undefined ? first : Number(match[2]);
+    if (last < first || last > 65_535) throw new FormatError(`not a CPU list: ${JSON.stringify(text)}`);
+    for (let cpu = first; cpu <= last; cpu++) cpus.push(cpu);
+  }
+  return cpus;
+}
+
+function readCpuList(name: string): number[] {
+  const path = `/sys/devices/system/cpu/${name}`;
+  const text = readSmallFile(path);
+  if (text === undefined) throw new EbpfError(`cannot read ${path}: is sysfs mounted on /sys?`);
+  return parseCpuList(text);
+}
+
+let possible: readonly number[] | undefined;
+
+/**
+ * The CPUs that this machine may ever have, which is fixed at boot. A per-CPU map holds one value for each, in this
+ * order.
+ */
+export function possibleCpus(): readonly number[] {
+  possible ??= readCpuList('possible');
+  return possible;
+}
+
+/** The CPUs that run at this moment. */
+export function onlineCpus(): number[] {
+  return readCpuList('online');
+}

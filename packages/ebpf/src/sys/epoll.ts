@@ -1,0 +1,133 @@
+/** Waiting for descriptors in Node's event loop. */
+import { constants } from 'node:os';
+import { SyscallError } from '../errors.js';
+import { type Arena, createArena } from './arena.js';
+import { Fd } from './fd.js';
+import { ffi, type PollHandle } from './ffi.js';
+import { syscall, syscallRaw } from './syscalls.js';
+
+const epollCloexec = 0x80000;
+const ctlAdd = 1;
+const ctlDel = 2;
+const epollIn = 1;
+const epollEdgeTriggered = 0x8000_0000;
+
+// struct epoll_event is packed on x86-64 only.
+const eventSize = process.arch === 'x64' ? 12 : 16;
+const maxEvents = 64;
+
+let arena: Arena | undefined;
+
+/** How long to wait, and what ends the wait early. */
+export interface WaitOptions {
+  /** Ends the wait, which then resolves as at a timeout. */
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds; without it, a wait lasts until there is data or the signal aborts. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/**
+ * An epoll descriptor of our own, watched by Node's event loop. Descriptors are added edge-triggered: the wake-up only
+ * hints that something happened, and whoever waits looks at the memory itself for whether there is data.
+ */
+export class Readiness implements Disposable {
+  readonly #epoll: Fd;
+  readonly #handle: PollHandle;
+  #waiting = false;
+
+  constructor() {
+    this.#epoll = new Fd(syscall('epoll_create1', epollCloexec));
+    this.#handle = ffi().poll(this.#epoll.fd);
+  }
+
+  /** The epoll descriptor, for another event loop. */
+  get fd(): number {
+    return this.#epoll.fd;
+  }
+
+  add(fd: number): void {
+    this.#control(ctlAdd, fd, 'EPOLL_CTL_ADD');
+  }
+
+  remove(fd: number): void {
+    this.#control(ctlDel, fd, 'EPOLL_CTL_DEL');
+  }
+
+  #control(operation: number, fd: number, name: string): void {
+    arena ??= createArena(eventSize * maxEvents);
+    arena.view.setUint32(0, epollIn | epollEdgeTriggered, true);
+    const result = syscallRaw('epoll_ctl', this.#epoll.fd, operation, fd, arena.address);
+    if (result < 0) throw new SyscallError(`epoll_ctl(${name})`, -result);
+  }
+
+  /** Takes the pending events, so that the epoll descriptor is no longer readable. */
+  #consume(): void {
+    arena ??= createArena(eventSize * maxEvents);
+    for (;;) {
+      const count = syscallRaw('epoll_pwait', this.#epoll.fd, arena.address, maxEvents, 0, 0, 0);
+      if (count === -constants.errno.EINTR) continue;
+      if (count < 0) throw new SyscallError('epoll_pwait', -count);
+      if (count < maxEvents) return;
+    }
+  }
+
+  /**
+   * Resolves to true once `ready` says so, which is asked at once and after every wake-up; to what `ready` says when
+   * the time is over, the signal aborts or this object is disposed of. At least one turn of the event loop passes, so
+   * that a consumer which always finds data does not starve the rest of the process.
+   *
+   * @throws Error if somebody waits already.
+   */
+  wait(ready: () => boolean, options: WaitOptions = {}): Promise<boolean> {
+    if (this.#waiting) throw new Error('only one wait at a time');
+    const { signal, timeoutMs } = options;
+    this.#waiting = true;
+    return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined;
+      const finish = (): void => {
+        if (!this.#waiting) return;
+        this.#stopWaiting();
+        resolve(this.#epoll.closed ? false : ready());
+      };
+      this.#stopWaiting = () => {
+        this.#waiting = false;
+        this.#handle.stop();
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', finish);
+      };
+      this.#finish = finish;
+      if (signal?.aborted || timeoutMs === 0) {
+        setImmediate(finish);
+        return;
+      }
+      if (timeoutMs !== undefined) timer = setTimeout(finish, timeoutMs);
+      signal?.addEventListener('abort', finish);
+      this.#handle.start(() => {
+        try {
+          if (!this.#waiting) return;
+          this.#consume();
+          if (ready()) finish();
+        } catch (error) {
+          this.#stopWaiting();
+          reject(error);
+        }
+      });
+      // Node arms the descriptor in its next poll phase, and arming can swallow the wake-up of a perf ring (perf_poll
+      // clears its flag when asked). The immediate runs after that phase: what came until then is seen here.
+      setImmediate(() => {
+        if (this.#waiting && !this.#epoll.closed && ready()) finish();
+      });
+    });
+  }
+
+  #stopWaiting = (): void => {};
+  #finish = (): void => {};
+
+  /** Ends a wait under way and closes the epoll descriptor. */
+  [Symbol.dispose](): void {
+    if (this.#epoll.closed) return;
+    this.#handle.close();
+    this.#epoll[Symbol.dispose]();
+    this.#finish();
+  }
+}

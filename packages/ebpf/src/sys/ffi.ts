@@ -1,0 +1,139 @@
+/**
+ * The one door to native code. Everything this library asks of the kernel passes through {@link Ffi}: a system call,
+ * the address of a buffer, a view of mapped memory, and readiness of a descriptor. koffi provides it; being this small,
+ * another foreign function interface can take its place.
+ */
+import { createRequire } from 'node:module';
+import { EbpfError } from '../errors.js';
+
+/** An argument of a system call. Addresses fit a number, for user space ends below 2^53 on all supported machines. */
+export type SyscallArgument = number | bigint;
+
+/** Watches one epoll descriptor from Node's own event loop, without a thread. */
+export interface PollHandle {
+  /** Calls `onReadable` from the event loop for as long as the descriptor is readable. Keeps the process alive. */
+  start(onReadable: () => void): void;
+  stop(): void;
+  close(): void;
+}
+
+export interface Ffi {
+  /** Calls syscall(2). Returns its result, or the negative errno. */
+  syscall(
+    number: number,
+    a?: SyscallArgument,
+    b?: SyscallArgument,
+    c?: SyscallArgument,
+    d?: SyscallArgument,
+    e?: SyscallArgument,
+    f?: SyscallArgument,
+  ): number;
+  /** The address of a buffer's first byte; 0 for an empty one. An address does not keep its buffer alive. */
+  address(buffer: Uint8Array): number;
+  /** A buffer over existing memory, without a copy. Touching it after the memory is gone kills the process. */
+  view(address: number, length: number): ArrayBuffer;
+  /** A stopped handle for an epoll descriptor. Any other kind of descriptor may abort the process. */
+  poll(epollFd: number): PollHandle;
+}
+
+type KoffiFunction = (...args: SyscallArgument[]) => number | bigint;
+
+/** What this library uses of koffi 3. */
+interface Koffi {
+  load(path: null): { func(name: string, result: string, parameters: string[]): KoffiFunction };
+  errno(): number;
+  address(buffer: Uint8Array): bigint;
+  view(address: bigint, length: number): ArrayBuffer;
+  node: { poll(fd: number, options: PollOptions, callback: () => void): KoffiPollHandle };
+}
+
+interface PollOptions {
+  readable: boolean;
+}
+
+interface KoffiPollHandle {
+  start(options: PollOptions, callback: () => void): void;
+  stop(): void;
+  close(): void;
+}
+
+let instance: Ffi | undefined;
+
+/**
+ * The foreign function interface, loaded at the first call (koffi takes about 10 ms, which a command that only prints
+ * its help does not spend).
+ *
+ * @throws EbpfError when koffi's native library cannot be loaded.
+ */
+export function ffi(): Ffi {
+  instance ??= createFfi(loadKoffi());
+  return instance;
+}
+
+function loadKoffi(): Koffi {
+  try {
+    return createRequire(import.meta.url)('koffi') as Koffi;
+  } catch (cause) {
+    const machine = `${process.platform}-${process.arch}, ${libcName()}`;
+    throw new EbpfError(
+      `the native library of koffi cannot be loaded (${machine}): ` +
+        "koffi's prebuilt binaries are optional dependencies, which `npm install --omit=optional` " +
+        'and a node_modules folder copied from another kind of machine leave out. ' +
+        'Install again on this machine, with optional dependencies. ' +
+        `Cause: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
+  }
+}
+
+/** The C library of this process, as far as it concerns the choice of a prebuilt binary. */
+function libcName(): string {
+  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined;
+  const version = report?.header?.glibcVersionRuntime;
+  return version === undefined ? 'musl or another C library than glibc' : `glibc ${version}`;
+}
+
+function createFfi(koffi: Koffi): Ffi {
+  // syscall(2) is variadic in C. On the supported machines a variadic integer argument travels as a fixed one does.
+  const word = 'int64_t';
+  const syscall = koffi.load(null).func('syscall', word, [word, word, word, word, word, word, word]);
+  return {
+    syscall(number, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0) {
+      const result = Number(syscall(number, a, b, c, d, e, f));
+      return result === -1 ? -koffi.errno() : result;
+    },
+    address: (buffer) => Number(koffi.address(buffer)),
+    view: (address, length) => koffi.view(BigInt(address), length),
+    poll: (epollFd) => createPollHandle(koffi, epollFd),
+  };
+}
+
+/** koffi collects a handle that nothing refers to, and polling then ends silently; these must outlive that. */
+const livePollHandles = new Set<KoffiPollHandle>();
+
+function createPollHandle(koffi: Koffi, epollFd: number): PollHandle {
+  let handle: KoffiPollHandle | undefined;
+  return {
+    start(onReadable) {
+      // Node 26 does not run microtasks after koffi's callback: what settles promises must come from a phase of
+      // Node's own.
+      const callback = () => void setImmediate(onReadable);
+      if (handle === undefined) {
+        handle = koffi.node.poll(epollFd, { readable: true }, callback);
+        livePollHandles.add(handle);
+      } else {
+        handle.start({ readable: true }, callback);
+      }
+    },
+    stop() {
+      handle?.stop();
+    },
+    close() {
+      if (handle === undefined) return;
+      handle.stop();
+      handle.close();
+      livePollHandles.delete(handle);
+      handle = undefined;
+    },
+  };
+}

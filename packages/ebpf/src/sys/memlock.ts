@@ -1,0 +1,69 @@
+/** RLIMIT_MEMLOCK, against which maps and programs counted before Linux 5.11. */
+import { constants } from 'node:os';
+import { SyscallError } from '../errors.js';
+import { type Arena, createArena } from './arena.js';
+import { missingCapabilities } from './capabilities.js';
+import { kernelAtLeast } from './kernel-version.js';
+import { syscallRaw } from './syscalls.js';
+
+const resourceMemlock = 8;
+const infinity = 0xffff_ffff_ffff_ffffn;
+
+export interface MemlockLimit {
+  /** Whether this kernel counts BPF objects against the limit: those before 5.11, unless they have a backport. */
+  readonly counted: boolean;
+  /** The limit now in force, in bytes; `undefined` if there is none. */
+  readonly bytes: bigint | undefined;
+  /** What to do about a limit that could not be lifted; absent where nothing needs doing. */
+  readonly advice?: string;
+}
+
+let arena: Arena | undefined;
+
+/** prlimit64 of this process: sets new limits if given, returns the old ones or the errno. */
+function prlimit(limits?: { soft: bigint; hard: bigint }): { soft: bigint; hard: bigint } | number {
+  arena ??= createArena(32);
+  if (limits !== undefined) {
+    arena.view.setBigUint64(0, limits.soft, true);
+    arena.view.setBigUint64(8, limits.hard, true);
+  }
+  const next = limits === undefined ? 0 : arena.address;
+  const result = syscallRaw('prlimit64', 0, resourceMemlock, next, arena.address + 16);
+  if (result < 0) return -result;
+  return { soft: arena.view.getBigUint64(16, true), hard: arena.view.getBigUint64(24, true) };
+}
+
+/** The soft limit now in force, in bytes; `undefined` if there is none. */
+export function memlockLimit(): bigint | undefined {
+  const limits = prlimit();
+  if (typeof limits === 'number') throw new SyscallError('prlimit64(RLIMIT_MEMLOCK)', limits);
+  return limits.soft === infinity ? undefined : limits.soft;
+}
+
+/**
+ * Lifts RLIMIT_MEMLOCK for this process on kernels where BPF objects count against it, as far as this process may:
+ * to none with CAP_SYS_RESOURCE, else up to the hard limit. Does nothing on kernels since 5.11.
+ *
+ * @param force lifts it on any kernel.
+ */
+export function raiseMemlock(force = false): MemlockLimit {
+  const counted = !kernelAtLeast('5.11');
+  if (!counted && !force) return { counted, bytes: memlockLimit() };
+  const before = prlimit();
+  if (typeof before === 'number') throw new SyscallError('prlimit64(RLIMIT_MEMLOCK)', before);
+  if (before.soft === infinity) return { counted, bytes: undefined };
+  const lifted = prlimit({ soft: infinity, hard: infinity });
+  if (typeof lifted === 'object') return { counted, bytes: undefined };
+  if (lifted !== constants.errno.EPERM) throw new SyscallError('prlimit64(RLIMIT_MEMLOCK)', lifted);
+  prlimit({ soft: before.hard, hard: before.hard });
+  const bytes = memlockLimit();
+  if (bytes === undefined) return { counted, bytes };
+  const missing = missingCapabilities(['CAP_SYS_RESOURCE']).length > 0;
+  return {
+    counted,
+    bytes,
+    advice:
+      `RLIMIT_MEMLOCK stays at ${bytes} bytes${missing ? ', for this process lacks CAP_SYS_RESOURCE' : ''}: ` +
+      'raise it outside (ulimit -l unlimited, LimitMEMLOCK=infinity in a systemd unit, --ulimit memlock=-1 in Docker)',
+  };
+}

@@ -1,0 +1,77 @@
+/** Memory mapped from a descriptor. */
+import { SyscallError } from '../errors.js';
+import { ffi } from './ffi.js';
+import { syscall, syscallRaw } from './syscalls.js';
+
+const protRead = 1;
+const protWrite = 2;
+const mapShared = 1;
+const mapPrivate = 2;
+const mapFixed = 0x10;
+const mapAnonymous = 0x20;
+const mapNoreserve = 0x4000;
+
+let knownPageSize: number | undefined;
+
+/**
+ * The size of a page in bytes: 4096, or 16384 or 65536 on some arm64 kernels. Found by asking which address munmap
+ * takes as aligned, since procfs hides the auxiliary vector from a process that got its capabilities from a file.
+ */
+export function pageSize(): number {
+  knownPageSize ??= process.arch === 'x64' ? 4096 : findPageSize();
+  return knownPageSize;
+}
+
+function findPageSize(): number {
+  const largest = 65_536;
+  const length = 2 * largest;
+  const range = syscall('mmap', 0, length, protRead, mapPrivate | mapAnonymous | mapNoreserve, -1, 0);
+  try {
+    for (let size = 4096; size < largest; size *= 2) {
+      if (syscallRaw('munmap', range + size, size) === 0) return size;
+    }
+    return largest;
+  } finally {
+    syscall('munmap', range, length);
+  }
+}
+
+/**
+ * A shared mapping of a descriptor's memory.
+ *
+ * Disposing of it gives the kernel's object free but keeps the range of addresses, covered with anonymous memory that
+ * reads as zeros: a view that somebody still holds, even in another worker, then reads zeros instead of killing the
+ * process. Such a range costs address space, not memory.
+ */
+export class Mapping implements Disposable {
+  readonly address: number;
+  readonly length: number;
+  /** The mapped memory. Writing to a mapping that was not made writable kills the process. */
+  readonly buffer: ArrayBuffer;
+  #disposed = false;
+
+  /**
+   * @param length bytes, a multiple of the page size.
+   * @throws SyscallError
+   */
+  constructor(fd: number, options: { length: number; offset?: number; writable: boolean; what: string }) {
+    const protection = options.writable ? protRead | protWrite : protRead;
+    const result = syscallRaw('mmap', 0, options.length, protection, mapShared, fd, options.offset ?? 0);
+    if (result < 0) throw new SyscallError(`mmap of ${options.what}`, -result);
+    this.address = result;
+    this.length = options.length;
+    this.buffer = ffi().view(result, options.length);
+  }
+
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    const flags = mapPrivate | mapAnonymous | mapFixed | mapNoreserve;
+    const result = syscallRaw('mmap', this.address, this.length, protRead | protWrite, flags, -1, 0);
+    if (result < 0) throw new SyscallError('mmap of the cover of a disposed mapping', -result);
+  }
+}

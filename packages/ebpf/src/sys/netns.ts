@@ -1,0 +1,54 @@
+/** Network namespaces of the calling thread. */
+import { closeSync, openSync } from 'node:fs';
+import { SyscallError } from '../errors.js';
+import { syscallRaw } from './syscalls.js';
+
+/** CLONE_NEW* flags of namespaces. */
+export const Namespace = { mount: 0x20000, net: 0x4000_0000 } as const;
+
+/**
+ * Moves the calling thread into new namespaces of the given kinds, for good.
+ *
+ * Only this thread moves: Node's asynchronous file and network operations run on others and stay behind. Needs
+ * CAP_SYS_ADMIN.
+ *
+ * @throws SyscallError
+ */
+export function unshare(flags: number): void {
+  const result = syscallRaw('unshare', flags);
+  if (result < 0) throw new SyscallError('unshare', -result);
+}
+
+/**
+ * Runs `body` with the calling thread in another network namespace, then moves back. Only what `body` does
+ * synchronously happens there: `body` must not return a promise. Needs CAP_SYS_ADMIN.
+ *
+ * @param namespace a path such as `/run/netns/blue` or `/proc/1/ns/net`, or an open descriptor of one.
+ * @throws SyscallError if the namespace cannot be entered; whatever `body` throws.
+ */
+export function withNetns<T>(
+  namespace: string | number,
+  body: () => T extends PromiseLike<unknown> ? never : T,
+): T {
+  const origin = openSync('/proc/thread-self/ns/net', 'r');
+  try {
+    const target = typeof namespace === 'number' ? namespace : openSync(namespace, 'r');
+    try {
+      enter(target, typeof namespace === 'number' ? `fd ${namespace}` : namespace);
+    } finally {
+      if (typeof namespace === 'string') closeSync(target);
+    }
+    try {
+      return body();
+    } finally {
+      enter(origin, 'the namespace this thread came from');
+    }
+  } finally {
+    closeSync(origin);
+  }
+}
+
+function enter(fd: number, name: string): void {
+  const result = syscallRaw('setns', fd, Namespace.net);
+  if (result < 0) throw new SyscallError('setns', -result, `network namespace ${name}`);
+}

@@ -1,0 +1,123 @@
+/** perf_event_open(2) and its descriptors. Layout: struct perf_event_attr of include/uapi/linux/perf_event.h. */
+import { SyscallError } from '../errors.js';
+import { type Arena, createArena } from './arena.js';
+import { Fd } from './fd.js';
+import type { SyscallArgument } from './ffi.js';
+import { syscallRaw } from './syscalls.js';
+
+/** PERF_TYPE_*: kinds of events. Dynamic kinds (kprobe, uprobe) have their number in sysfs. */
+export const PerfType = {
+  hardware: 0,
+  software: 1,
+  tracepoint: 2,
+  hwCache: 3,
+  raw: 4,
+  breakpoint: 5,
+} as const;
+
+/** PERF_COUNT_SW_*: events of the software kind. */
+export const PerfSoftware = { cpuClock: 0, taskClock: 1, dummy: 9, bpfOutput: 10 } as const;
+
+/** PERF_SAMPLE_*: what a sample holds. */
+export const PerfSample = { ip: 1, tid: 2, time: 4, cpu: 128, period: 256, raw: 1024 } as const;
+
+/** Requests of ioctl(2) on a perf event, PERF_EVENT_IOC_*. */
+export const PerfIoctl = {
+  enable: 0x2400,
+  disable: 0x2401,
+  reset: 0x2403,
+  setBpf: 0x4004_2408,
+  queryBpf: 0xc008_240a,
+} as const;
+
+export interface PerfEventOptions {
+  readonly type: number;
+  readonly config?: number | bigint;
+  /** A string stands for the address of its NUL-terminated bytes. */
+  readonly config1?: number | bigint | string;
+  readonly config2?: number | bigint;
+  readonly samplePeriod?: number;
+  /** Samples a second, instead of a period. */
+  readonly sampleFrequency?: number;
+  readonly sampleType?: number;
+  /** Wakes the reader after so many samples. */
+  readonly wakeupEvents?: number;
+  /** Wakes the reader after so many bytes, instead. */
+  readonly wakeupWatermark?: number;
+  readonly disabled?: boolean;
+  /** Measures one process; -1, the default, is any. */
+  readonly pid?: number;
+  /** Measures on one CPU; -1 is any. Either this or `pid` must be given. */
+  readonly cpu?: number;
+  /** What is being opened, for the error. */
+  readonly what?: string;
+}
+
+const attrSize = 112; // PERF_ATTR_SIZE_VER5 (4.1)
+/** A path is the longest text: PATH_MAX. */
+const maxText = 4096;
+const flagDisabled = 1;
+const flagFrequency = 1 << 10;
+const flagWatermark = 1 << 14;
+const openCloexec = 8;
+
+let arena: Arena | undefined;
+
+/**
+ * Opens a perf event.
+ *
+ * @throws SyscallError
+ */
+export function perfEventOpen(options: PerfEventOptions): Fd {
+  const result = perfEventOpenRaw(options);
+  if (result < 0) {
+    const call = options.what === undefined ? 'perf_event_open' : `perf_event_open of ${options.what}`;
+    throw new SyscallError(call, -result);
+  }
+  return new Fd(result);
+}
+
+/** Stores the text behind the attributes, where its address is known. */
+function putText(target: Arena, text: string): void {
+  const encoded = new TextEncoder().encode(`${text}\0`);
+  if (encoded.length > maxText)
+    throw new RangeError(`a perf event's name of ${encoded.length} bytes: at most ${maxText}`);
+  target.bytes.set(encoded, attrSize);
+}
+
+/** Opens a perf event; returns its descriptor, or the negative errno. */
+export function perfEventOpenRaw(options: PerfEventOptions): number {
+  arena ??= createArena(attrSize + maxText);
+  const { bytes, view } = arena;
+  bytes.fill(0, 0, attrSize);
+  let config1 = options.config1 ?? 0;
+  if (typeof config1 === 'string') {
+    config1 = arena.address + attrSize;
+    putText(arena, options.config1 as string);
+  }
+  let flags = 0;
+  if (options.disabled === true) flags |= flagDisabled;
+  if (options.sampleFrequency !== undefined) flags |= flagFrequency;
+  if (options.wakeupWatermark !== undefined) flags |= flagWatermark;
+  view.setUint32(0, options.type, true);
+  view.setUint32(4, attrSize, true);
+  view.setBigUint64(8, BigInt(options.config ?? 0), true);
+  view.setBigUint64(16, BigInt(options.sampleFrequency ?? options.samplePeriod ?? 0), true);
+  view.setBigUint64(24, BigInt(options.sampleType ?? 0), true);
+  view.setBigUint64(40, BigInt(flags), true);
+  view.setUint32(48, options.wakeupWatermark ?? options.wakeupEvents ?? 0, true);
+  view.setBigUint64(56, BigInt(config1), true);
+  view.setBigUint64(64, BigInt(options.config2 ?? 0), true);
+  const [pid, cpu] = [options.pid ?? -1, options.cpu ?? -1];
+  return syscallRaw('perf_event_open', arena.address, pid, cpu, -1, openCloexec);
+}
+
+/**
+ * ioctl(2) on a perf event.
+ *
+ * @throws SyscallError
+ */
+export function perfEventIoctl(fd: number, request: number, argument: SyscallArgument, what: string): void {
+  const result = syscallRaw('ioctl', fd, request, argument);
+  if (result < 0) throw new SyscallError(`ioctl(${what})`, -result);
+}

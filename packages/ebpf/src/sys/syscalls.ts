@@ -1,0 +1,86 @@
+/** System calls by name. Numbers: arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h. */
+import { SyscallError, UnsupportedError } from '../errors.js';
+import { ffi, type SyscallArgument } from './ffi.js';
+
+const x64 = {
+  bind: 49,
+  bpf: 321,
+  clock_gettime: 228,
+  epoll_create1: 291,
+  epoll_ctl: 233,
+  epoll_pwait: 281,
+  getsockname: 51,
+  ioctl: 16,
+  mmap: 9,
+  mount: 165,
+  munmap: 11,
+  perf_event_open: 298,
+  prlimit64: 302,
+  recvfrom: 45,
+  sendto: 44,
+  setns: 308,
+  setsockopt: 54,
+  socket: 41,
+  umount2: 166,
+  unshare: 272,
+} as const;
+
+/** The name of a system call that this library makes. */
+export type SyscallName = keyof typeof x64;
+
+const arm64: Readonly<Record<SyscallName, number>> = {
+  bind: 200,
+  bpf: 280,
+  clock_gettime: 113,
+  epoll_create1: 20,
+  epoll_ctl: 21,
+  epoll_pwait: 22,
+  getsockname: 204,
+  ioctl: 29,
+  mmap: 222,
+  mount: 40,
+  munmap: 215,
+  perf_event_open: 241,
+  prlimit64: 261,
+  recvfrom: 207,
+  sendto: 206,
+  setns: 268,
+  setsockopt: 208,
+  socket: 198,
+  umount2: 39,
+  unshare: 97,
+};
+
+function numbersOfThisMachine(): Readonly<Record<SyscallName, number>> {
+  if (process.platform === 'linux' && process.arch === 'x64') return x64;
+  if (process.platform === 'linux' && process.arch === 'arm64') return arm64;
+  const machine = `${process.platform}-${process.arch}`;
+  throw new UnsupportedError(`eBPF on ${machine}`, undefined, 'this library knows linux-x64 and linux-arm64');
+}
+
+let numbers: Readonly<Record<SyscallName, number>> | undefined;
+
+/** Makes a system call; returns its result, or the negative errno. Buffers are passed as addresses. */
+export function syscallRaw(
+  name: SyscallName,
+  a?: SyscallArgument,
+  b?: SyscallArgument,
+  c?: SyscallArgument,
+  d?: SyscallArgument,
+  e?: SyscallArgument,
+  f?: SyscallArgument,
+): number {
+  numbers ??= numbersOfThisMachine();
+  return ffi().syscall(numbers[name], a, b, c, d, e, f);
+}
+
+/**
+ * Makes a system call that is expected to succeed.
+ *
+ * @throws SyscallError
+ */
+export function syscall(name: SyscallName, ...args: SyscallArgument[]): number {
+  const result = syscallRaw(name, args[0], args[1], args[2], args[3], args[4], args[5]);
+  if (result < 0) throw new SyscallError(name, -result);
+  return result;
+}
