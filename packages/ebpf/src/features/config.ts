@@ -1,0 +1,43 @@
+/**
+ * The running kernel's build options, from /proc/config.gz (CONFIG_IKCONFIG_PROC) or the file that distributions
+ * install in /boot.
+ */
+import { readFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { gunzipSync } from 'node:zlib';
+
+/** Option values as written in the file: `y`, `m`, a number, or a quoted string. Options that are off are absent. */
+export type KernelConfig = ReadonlyMap<string, string>;
+
+/** Parses a kernel's .config. Comments (`# CONFIG_X is not set`) are options that are off. */
+export function parseKernelConfig(text: string): KernelConfig {
+  const options = new Map<string, string>();
+  for (const line of text.split('\n')) {
+    const match = /^(CONFIG_\w+)=(.*)$/.exec(line);
+    if (match !== null) options.set(match[1]!, match[2]!);
+  }
+  return options;
+}
+
+let cached: { config: KernelConfig | undefined } | undefined;
+
+/** The running kernel's options, read once; undefined where neither file can be read. */
+export function kernelConfig(): KernelConfig | undefined {
+  cached ??= { config: readKernelConfig() };
+  return cached.config;
+}
+
+function readKernelConfig(): KernelConfig | undefined {
+  const sources: (() => string)[] = [
+    () => readFileSync(`/boot/config-${release()}`, 'latin1'),
+    () => gunzipSync(readFileSync('/proc/config.gz')).toString('latin1'),
+  ];
+  for (const source of sources) {
+    try {
+      return parseKernelConfig(source());
+    } catch {
+      // The next source may exist.
+    }
+  }
+  return undefined;
+}

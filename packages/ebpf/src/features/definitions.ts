@@ -1,0 +1,313 @@
+/**
+ * The features this library asks about. `since` is the first mainline version; distributions backport (Red Hat's 4.18
+ * has much of 5.10), which is why every entry is tried.
+ *
+ * Sources of the versions: the commits that introduced each feature, as listed in the kernel's git history and in
+ * iovisor/bcc's docs/kernel-versions.md.
+ */
+
+import { existsSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { Kind } from '../btf/types.js';
+import { Attr, bpfRaw } from '../sys/bpf.js';
+import { AttachType, Command, MapType, ProgramType } from '../sys/constants.js';
+import {
+  attachesTracing,
+  hasHelper,
+  hasMapType,
+  hasProgramType,
+  instruction,
+  kernelTypeId,
+  knowsLink,
+  loads,
+  opensRawTracepoints,
+  returnZero,
+  succeeds,
+  takesBtf,
+  tryMap,
+  withMap,
+  withProgram,
+} from './probe.js';
+import { kernelSymbols } from './symbols.js';
+
+/** One thing that kernels have or lack. */
+export interface Feature {
+  /** The first mainline version that has it, such as `5.8`. */
+  readonly since: string;
+  /** What it is, in the kernel's own terms. */
+  readonly description: string;
+  /** Tries it on the running kernel. A probe that cannot be made, for want of privileges, counts as absent. */
+  probe(): boolean;
+}
+
+const { EBADF } = constants.errno;
+const filter = ProgramType.socketFilter;
+
+function feature(since: string, description: string, probe: () => boolean): Feature {
+  return { since, description, probe };
+}
+
+/** Numbers of BPF_FUNC_* that features are defined by. */
+const helper = {
+  getCurrentCgroupId: 80,
+  skStorageGet: 107,
+  probeReadKernel: 113,
+  ktimeGetBootNs: 125,
+  ringbufOutput: 130,
+  skcToTcpSock: 137,
+  getCurrentTaskBtf: 158,
+  ktimeGetCoarseNs: 160,
+  forEachMapElem: 164,
+  getAttachCookie: 174,
+  loop: 181,
+} as const;
+
+export const featureDefinitions = {
+  // ---- names and BTF ----
+  prog_name: feature('4.15', 'program names', () => loads({ type: filter, name: 'probe' })),
+  map_name: feature('4.15', 'map names', () => succeeds(tryMap({ type: MapType.array, name: 'probe' }))),
+  btf: feature('4.18', 'BPF_BTF_LOAD', () => takesBtf((btf) => btf.addInt('int', 4))),
+  btf_func: feature('5.0', 'BTF_KIND_FUNC, with func_info and line_info', () =>
+    takesBtf((btf) => {
+      const proto = btf.add({ kind: Kind.funcProto, name: '', returnTypeId: 0, parameters: [] });
+      btf.add({ kind: Kind.func, name: 'f', typeId: proto, linkage: 0 });
+    }),
+  ),
+  btf_datasec: feature('5.2', 'BTF_KIND_VAR and BTF_KIND_DATASEC', () =>
+    takesBtf((btf) => {
+      const int = btf.addInt('int', 4);
+      const variable = btf.add({ kind: Kind.var, name: 'v', typeId: int, linkage: 1 });
+      btf.add({
+        kind: Kind.datasec,
+        name: '.data',
+        size: 4,
+        variables: [{ typeId: variable, offset: 0, size: 4 }],
+      });
+    }),
+  ),
+  btf_func_global: feature('5.6', 'BTF_KIND_FUNC with global linkage', () =>
+    takesBtf((btf) => {
+      const int = btf.addInt('int', 4);
+      const proto = btf.add({ kind: Kind.funcProto, name: '', returnTypeId: int, parameters: [] });
+      btf.add({ kind: Kind.func, name: 'f', typeId: proto, linkage: 1 });
+    }),
+  ),
+  btf_float: feature('5.13', 'BTF_KIND_FLOAT', () =>
+    takesBtf((btf) => btf.add({ kind: Kind.float, name: 'float', size: 4 })),
+  ),
+  btf_decl_tag: feature('5.16', 'BTF_KIND_DECL_TAG', () =>
+    takesBtf((btf) => {
+      const int = btf.addInt('int', 4);
+      const type = btf.addTypedef('t', int);
+      btf.add({ kind: Kind.declTag, name: 'tag', typeId: type, componentIndex: -1 });
+    }),
+  ),
+  btf_type_tag: feature('5.17', 'BTF_KIND_TYPE_TAG', () =>
+    takesBtf((btf) => {
+      const int = btf.addInt('int', 4);
+      btf.addPtr(btf.add({ kind: Kind.typeTag, name: 'tag', typeId: int }));
+    }),
+  ),
+  btf_enum64: feature('6.0', 'BTF_KIND_ENUM64', () =>
+    takesBtf((btf) => btf.addEnum64('e', [{ name: 'E', value: 1n }])),
+  ),
+  kernel_btf: feature('5.4', '/sys/kernel/btf/vmlinux (CONFIG_DEBUG_INFO_BTF)', () =>
+    existsSync('/sys/kernel/btf/vmlinux'),
+  ),
+
+  // ---- the verifier ----
+  bpf_calls: feature('4.16', 'calls between BPF functions', () =>
+    loads({
+      type: filter,
+      code: Buffer.concat([instruction(0x85, 0, 1, 0, 1), instruction(0x95), returnZero]),
+    }),
+  ),
+  expected_attach_type: feature('4.17', 'expected_attach_type at program load', () =>
+    loads({ type: ProgramType.cgroupSock, attachType: AttachType.cgroupInetSockCreate }),
+  ),
+  global_data: feature('5.2', 'global data (BPF_PSEUDO_MAP_VALUE)', () =>
+    withMap({ type: MapType.array, valueSize: 32 }, (fd) =>
+      loads({
+        type: filter,
+        code: Buffer.concat([
+          instruction(0x18, 1, 2, 0, fd),
+          instruction(0, 0, 0, 0, 16),
+          instruction(0x7a, 1, 0, 0, 42),
+          returnZero,
+        ]),
+      }),
+    ),
+  ),
+  large_programs: feature('5.2', 'programs of up to a million instructions', () =>
+    loads({
+      type: filter,
+      code: Buffer.concat([...Array.from({ length: 5000 }, () => instruction(0xb7)), returnZero]),
+    }),
+  ),
+  bounded_loops: feature('5.3', 'bounded loops', () =>
+    loads({
+      type: filter,
+      code: Buffer.concat([
+        instruction(0xb7, 0, 0, 0, 10),
+        instruction(0x07, 0, 0, 0, -1),
+        instruction(0x55, 0, 0, -2, 0),
+        instruction(0x95),
+      ]),
+    }),
+  ),
+  jmp32: feature('5.1', '32-bit jumps (clang -mcpu=v3)', () =>
+    loads({
+      type: filter,
+      code: Buffer.concat([
+        instruction(0xb7),
+        instruction(0xa6, 0, 0, 1, 1),
+        instruction(0xb7),
+        instruction(0x95),
+      ]),
+    }),
+  ),
+
+  // ---- helpers ----
+  get_current_cgroup_id: feature('4.18', 'bpf_get_current_cgroup_id', () =>
+    hasHelper(ProgramType.kprobe, helper.getCurrentCgroupId),
+  ),
+  sk_storage: feature('5.2', 'BPF_MAP_TYPE_SK_STORAGE', () => hasMapType(MapType.skStorage)),
+  probe_read_kernel: feature('5.5', 'bpf_probe_read_kernel', () =>
+    hasHelper(ProgramType.kprobe, helper.probeReadKernel),
+  ),
+  ktime_get_boot_ns: feature('5.8', 'bpf_ktime_get_boot_ns', () =>
+    hasHelper(ProgramType.kprobe, helper.ktimeGetBootNs),
+  ),
+  skc_to_tcp_sock: feature('5.9', 'bpf_skc_to_tcp_sock', () => hasHelper(filter, helper.skcToTcpSock)),
+  get_current_task_btf: feature('5.11', 'bpf_get_current_task_btf', () =>
+    hasHelper(ProgramType.kprobe, helper.getCurrentTaskBtf),
+  ),
+  for_each_map_elem: feature('5.13', 'bpf_for_each_map_elem', () => hasHelper(filter, helper.forEachMapElem)),
+  attach_cookie: feature('5.15', 'bpf_get_attach_cookie', () =>
+    hasHelper(ProgramType.kprobe, helper.getAttachCookie),
+  ),
+  bpf_loop: feature('5.17', 'bpf_loop', () => hasHelper(filter, helper.loop)),
+
+  // ---- maps ----
+  map_freeze: feature('5.2', 'BPF_MAP_FREEZE', () =>
+    withMap({ type: MapType.array }, (fd) => bpfRaw(Command.mapFreeze, new Attr(8).u32(0, fd)) === 0),
+  ),
+  // BPF_F_RDONLY_PROG is bit 7, BPF_F_MMAPABLE bit 10, BPF_F_INNER_MAP bit 12.
+  rdonly_prog: feature('5.2', 'BPF_F_RDONLY_PROG', () =>
+    succeeds(tryMap({ type: MapType.array, flags: 1 << 7 })),
+  ),
+  array_mmap: feature('5.5', 'BPF_F_MMAPABLE arrays', () =>
+    succeeds(tryMap({ type: MapType.array, flags: 1 << 10 })),
+  ),
+  batch_ops: feature('5.6', 'batched map operations', () =>
+    // Nothing is asked for, so a kernel that knows the command has nothing to complain about.
+    withMap({ type: MapType.array }, (fd) => bpfRaw(Command.mapLookupBatch, new Attr(56).u32(36, fd)) === 0),
+  ),
+  ringbuf: feature('5.8', 'BPF_MAP_TYPE_RINGBUF', () => hasMapType(MapType.ringbuf)),
+  inner_array_sizes: feature('5.10', 'inner arrays of differing sizes (BPF_F_INNER_MAP)', () =>
+    succeeds(tryMap({ type: MapType.array, flags: 1 << 12 })),
+  ),
+  memcg_accounting: feature('5.11', 'BPF memory charged to cgroups rather than RLIMIT_MEMLOCK', () =>
+    // The helper has no other link with the accounting than having come in the same version.
+    hasHelper(filter, helper.ktimeGetCoarseNs),
+  ),
+
+  // ---- program kinds and ways to attach ----
+  kprobes: feature('4.1', 'kprobes (CONFIG_KPROBES)', () => kernelSymbols().hasFunction('register_kprobe')),
+  kprobe_pmu: feature('4.17', 'kprobes through perf_event_open', () => existsSync(pmuPath('kprobe'))),
+  uprobe_pmu: feature('4.17', 'uprobes through perf_event_open', () => existsSync(pmuPath('uprobe'))),
+  raw_tracepoint: feature('4.17', 'BPF_PROG_TYPE_RAW_TRACEPOINT', () =>
+    withProgram({ type: ProgramType.rawTracepoint }, opensRawTracepoints),
+  ),
+  cgroup_sock_addr: feature('4.17', 'BPF_PROG_TYPE_CGROUP_SOCK_ADDR', () =>
+    hasProgramType(ProgramType.cgroupSockAddr),
+  ),
+  tp_btf: feature('5.5', 'BTF-typed raw tracepoints (BPF_TRACE_RAW_TP)', () => {
+    const attachBtfId = kernelTypeId('btf_trace_sched_switch', Kind.typedef);
+    return (
+      attachBtfId !== undefined &&
+      loads({ type: ProgramType.tracing, attachType: AttachType.traceRawTp, attachBtfId })
+    );
+  }),
+  fentry: feature('5.5', 'BPF_TRACE_FENTRY', () => attachesTracing(AttachType.traceFentry)),
+  fexit: feature('5.5', 'BPF_TRACE_FEXIT', () => attachesTracing(AttachType.traceFexit)),
+  cgroup_link: feature('5.7', 'bpf_link for cgroup programs', () =>
+    knowsLink({ type: ProgramType.cgroupSkb }, AttachType.cgroupInetIngress),
+  ),
+  lsm: feature('5.7', 'BPF_PROG_TYPE_LSM, with bpf among the active security modules', () => {
+    const attachBtfId = kernelTypeId('bpf_lsm_file_open', Kind.func);
+    return (
+      attachBtfId !== undefined &&
+      activeSecurityModules().includes('bpf') &&
+      loads({ type: ProgramType.lsm, attachType: AttachType.lsmMac, attachBtfId })
+    );
+  }),
+  iterators: feature('5.8', 'BPF iterators (BPF_TRACE_ITER)', () => {
+    const attachBtfId = kernelTypeId('bpf_iter_task', Kind.func);
+    if (attachBtfId === undefined) return false;
+    const program = { type: ProgramType.tracing, attachType: AttachType.traceIter, attachBtfId };
+    return withProgram(program, (fd) =>
+      succeeds(bpfRaw(Command.linkCreate, new Attr(48).u32(0, fd).u32(8, AttachType.traceIter))),
+    );
+  }),
+  netns_link: feature('5.8', 'bpf_link for network namespaces', () =>
+    knowsLink({ type: ProgramType.flowDissector }, AttachType.flowDissector),
+  ),
+  sk_lookup: feature('5.9', 'BPF_PROG_TYPE_SK_LOOKUP', () => hasProgramType(ProgramType.skLookup)),
+  xdp_link: feature(
+    '5.9',
+    'bpf_link for XDP',
+    () =>
+      // A missing device and an unknown attach type get the same errno, so the command of the same version is tried.
+      bpfRaw(Command.linkDetach, new Attr(8).u32(0, -1)) === -EBADF,
+  ),
+  test_run_raw_tp: feature('5.10', 'BPF_PROG_TEST_RUN for raw tracepoints', () =>
+    withProgram(
+      { type: ProgramType.rawTracepoint },
+      (fd) => bpfRaw(Command.progTestRun, new Attr(80).u32(0, fd)) === 0,
+    ),
+  ),
+  syscall_program: feature('5.14', 'BPF_PROG_TYPE_SYSCALL', () => hasProgramType(ProgramType.syscall)),
+  perf_link: feature('5.15', 'bpf_link for perf events', () =>
+    knowsLink({ type: ProgramType.tracepoint }, AttachType.perfEvent),
+  ),
+  kprobe_multi: feature('5.18', 'BPF_TRACE_KPROBE_MULTI', () =>
+    withProgram({ type: ProgramType.kprobe, attachType: AttachType.traceKprobeMulti }, (fd) => {
+      const names = new Attr(8).string(0, 'bpf_fentry_test1');
+      const attr = new Attr(48).u32(0, fd).u32(8, AttachType.traceKprobeMulti).u32(20, 1);
+      return succeeds(bpfRaw(Command.linkCreate, attr.pointer(24, names.bytes)));
+    }),
+  ),
+  tcx: feature('6.6', 'bpf_link for traffic control (tcx)', () =>
+    knowsLink({ type: ProgramType.schedCls }, AttachType.tcxIngress),
+  ),
+
+  // ---- the rest ----
+  cap_bpf: feature('5.8', 'CAP_BPF and CAP_PERFMON', () => readNumber('/proc/sys/kernel/cap_last_cap') >= 39),
+  enable_stats: feature('5.8', 'BPF_ENABLE_STATS', () => succeeds(bpfRaw(Command.enableStats, new Attr(8)))),
+} as const satisfies Record<string, Feature>;
+
+/** The names of all features. */
+export type FeatureName = keyof typeof featureDefinitions;
+
+/** The file that says which perf PMU type the kernel gave to kprobes or uprobes. */
+export function pmuPath(kind: 'kprobe' | 'uprobe'): string {
+  return `/sys/bus/event_source/devices/${kind}/type`;
+}
+
+function readNumber(path: string): number {
+  try {
+    return Number.parseInt(readFileSync(path, 'latin1'), 10);
+  } catch {
+    return 0;
+  }
+}
+
+/** Names of the active security modules; `bpf` is assumed where the kernel does not say. */
+function activeSecurityModules(): readonly string[] {
+  try {
+    return readFileSync('/sys/kernel/security/lsm', 'latin1').trim().split(',');
+  } catch {
+    return ['bpf'];
+  }
+}

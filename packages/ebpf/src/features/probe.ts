@@ -1,0 +1,278 @@
+/**
+ * The smallest objects that answer whether the kernel takes something: programs of a few instructions, maps of one
+ * entry, BTF of a type or two. Whatever a probe creates is closed before it returns.
+ */
+import { constants } from 'node:os';
+import { BtfBuilder } from '../btf/builder.js';
+import { kernelBtf } from '../btf/kernel.js';
+import { Kind } from '../btf/types.js';
+import { Attr, bpfRaw } from '../sys/bpf.js';
+import { AttachType, Command, MapType, ProgramType } from '../sys/constants.js';
+import { Fd } from '../sys/fd.js';
+import { kernelVersion } from '../sys/kernel-version.js';
+
+const { ENOENT, EINVAL } = constants.errno;
+
+/** One instruction: opcode, registers, offset, immediate. */
+export function instruction(
+  opcode: number,
+  destination = 0,
+  source = 0,
+  offset = 0,
+  immediate = 0,
+): Uint8Array {
+  const bytes = new Uint8Array(8);
+  const view = new DataView(bytes.buffer);
+  view.setUint8(0, opcode);
+  view.setUint8(1, destination | (source << 4));
+  view.setInt16(2, offset, true);
+  view.setInt32(4, immediate, true);
+  return bytes;
+}
+
+/** `r0 = 0; exit`, the shortest program every type accepts. */
+export const returnZero: Uint8Array = Buffer.concat([instruction(0xb7), instruction(0x95)]);
+
+/** What BPF_PROG_LOAD needs beyond the code. Numbers as in <linux/bpf.h>. */
+export interface ProbeProgram {
+  readonly type: number;
+  readonly code?: Uint8Array;
+  readonly attachType?: number;
+  readonly attachBtfId?: number;
+  readonly name?: string;
+  readonly flags?: number;
+}
+
+function loadAttr(program: ProbeProgram, log?: Uint8Array): Attr {
+  const code = program.code ?? returnZero;
+  const attr = new Attr(128)
+    .u32(0, program.type)
+    .u32(4, code.length / 8)
+    .pointer(8, code)
+    .string(16, 'GPL')
+    .u32(40, kernelVersion().code)
+    .u32(44, program.flags ?? 0)
+    .u32(68, program.attachType ?? 0)
+    .u32(108, program.attachBtfId ?? 0);
+  if (program.name !== undefined) attr.objectName(48, program.name);
+  if (log !== undefined) attr.u32(24, 1).u32(28, log.length).pointer(32, log);
+  return attr;
+}
+
+/** Loads a program; the descriptor, or the negative errno. */
+export function tryProgram(program: ProbeProgram): number {
+  return bpfRaw(Command.progLoad, loadAttr(program));
+}
+
+/** Whether the verifier accepts it. */
+export function loads(program: ProbeProgram): boolean {
+  return succeeds(tryProgram(program));
+}
+
+/** Loads a program and asks something of it; false where it does not load. */
+export function withProgram(program: ProbeProgram, ask: (fd: number) => boolean): boolean {
+  const result = tryProgram(program);
+  if (result < 0) return false;
+  using fd = new Fd(result);
+  return ask(fd.fd);
+}
+
+/** Whether a call that returns a descriptor worked; closes it. */
+export function succeeds(result: number): boolean {
+  if (result < 0) return false;
+  new Fd(result)[Symbol.dispose]();
+  return true;
+}
+
+/** The types whose programs the kernel ties to something at load, so that a bare one never loads. */
+const boundTypes: ReadonlyMap<number, number> = new Map([
+  [ProgramType.tracing, AttachType.traceFentry],
+  [ProgramType.ext, 0],
+  [ProgramType.lsm, AttachType.lsmMac],
+  [ProgramType.structOps, 0],
+]);
+
+/** Types that demand an expected attach type, and one that suits. */
+const attachTypes: ReadonlyMap<number, number> = new Map([
+  [ProgramType.cgroupSockAddr, AttachType.cgroupInet4Connect],
+  [ProgramType.cgroupSockopt, AttachType.cgroupGetsockopt],
+  [ProgramType.skLookup, AttachType.skLookup],
+  [ProgramType.netfilter, AttachType.netfilter],
+]);
+
+/**
+ * Whether a program type exists. A type that must name a target is one the kernel knows when it complains about the
+ * missing target in the log (an unknown type fails before a log is written).
+ */
+export function hasProgramType(type: number): boolean {
+  const bound = boundTypes.get(type);
+  if (bound !== undefined) return verifierSpeaks({ type, attachType: bound, attachBtfId: 1 });
+  const attachType = attachTypes.get(type);
+  const code = returnOne.has(type)
+    ? Buffer.concat([instruction(0xb7, 0, 0, 0, 1), instruction(0x95)])
+    : returnZero;
+  // Sleepable only: BPF_F_SLEEPABLE.
+  const flags = type === ProgramType.syscall ? 1 << 4 : 0;
+  return loads({ type, code, flags, ...(attachType === undefined ? {} : { attachType }) });
+}
+
+/** Types whose return value must be 1 or may be 1 in every version. */
+const returnOne: ReadonlySet<number> = new Set([
+  ProgramType.cgroupSockAddr,
+  ProgramType.cgroupSockopt,
+  ProgramType.skLookup,
+]);
+
+function verifierSpeaks(program: ProbeProgram): boolean {
+  const log = new Uint8Array(4096);
+  const result = bpfRaw(Command.progLoad, loadAttr(program, log));
+  return succeeds(result) || log[0] !== 0;
+}
+
+/**
+ * Whether programs of a type may call a helper. The verifier's own words tell an unknown helper from one that was only
+ * called with wrong arguments, as the probe does.
+ * @param helper The number of BPF_FUNC_*.
+ */
+export function hasHelper(type: number, helper: number): boolean {
+  const code = Buffer.concat([instruction(0x85, 0, 0, 0, helper), ...[instruction(0xb7), instruction(0x95)]]);
+  const attachType = attachTypes.get(type);
+  const log = new Uint8Array(4096);
+  const bound = boundTypes.get(type) !== undefined ? tracingTarget() : undefined;
+  const attr = loadAttr({ type, code, ...(attachType === undefined ? {} : { attachType }), ...bound }, log);
+  if (succeeds(bpfRaw(Command.progLoad, attr))) return true;
+  const text = Buffer.from(log).toString('latin1');
+  return (
+    text.includes('call') &&
+    !/invalid func |unknown func |cannot use helper|program of this type cannot/.test(text)
+  );
+}
+
+function tracingTarget(): { attachType: number; attachBtfId: number } | undefined {
+  const id = kernelTypeId('bpf_fentry_test1', Kind.func);
+  return id === undefined ? undefined : { attachType: AttachType.traceFentry, attachBtfId: id };
+}
+
+/** The kernel's own id of a type; undefined where it has no BTF. */
+export function kernelTypeId(name: string, kind: number): number | undefined {
+  return kernelBtf()?.find(name, kind);
+}
+
+export interface ProbeMap {
+  readonly type: number;
+  readonly keySize?: number;
+  readonly valueSize?: number;
+  readonly maxEntries?: number;
+  readonly flags?: number;
+  readonly name?: string;
+  readonly innerMapFd?: number;
+  readonly btf?: { readonly fd: number; readonly keyTypeId: number; readonly valueTypeId: number };
+}
+
+/** Creates a map; the descriptor, or the negative errno. */
+export function tryMap(map: ProbeMap): number {
+  const attr = new Attr(72)
+    .u32(0, map.type)
+    .u32(4, map.keySize ?? 4)
+    .u32(8, map.valueSize ?? 4)
+    .u32(12, map.maxEntries ?? 1)
+    .u32(16, map.flags ?? 0)
+    .u32(20, map.innerMapFd ?? 0);
+  if (map.name !== undefined) attr.objectName(28, map.name);
+  if (map.btf !== undefined) attr.u32(48, map.btf.fd).u32(52, map.btf.keyTypeId).u32(56, map.btf.valueTypeId);
+  return bpfRaw(Command.mapCreate, attr);
+}
+
+/** Creates a map and asks something of it; false where it cannot be created. */
+export function withMap(map: ProbeMap, ask: (fd: number) => boolean): boolean {
+  const result = tryMap(map);
+  if (result < 0) return false;
+  using fd = new Fd(result);
+  return ask(fd.fd);
+}
+
+/** Key size, value size, entries and flags that suit a map type; types not listed take 4, 4, 1, 0. */
+const mapShapes: ReadonlyMap<number, Omit<ProbeMap, 'type'>> = new Map([
+  [MapType.stackTrace, { valueSize: 8 }],
+  // struct bpf_lpm_trie_key with an IPv4 address; BPF_F_NO_PREALLOC is demanded.
+  [MapType.lpmTrie, { keySize: 8, valueSize: 8, flags: 1 }],
+  [MapType.cgroupStorage, { keySize: 16, valueSize: 8, maxEntries: 0 }],
+  [MapType.percpuCgroupStorage, { keySize: 16, valueSize: 8, maxEntries: 0 }],
+  [MapType.queue, { keySize: 0 }],
+  [MapType.stack, { keySize: 0 }],
+  [MapType.bloomFilter, { keySize: 0 }],
+  [MapType.ringbuf, { keySize: 0, valueSize: 0, maxEntries: 65536 }],
+  [MapType.userRingbuf, { keySize: 0, valueSize: 0, maxEntries: 65536 }],
+]);
+
+/** Types of storage tied to kernel objects; they demand BTF for key and value. */
+const storageTypes: ReadonlySet<number> = new Set([
+  MapType.skStorage,
+  MapType.inodeStorage,
+  MapType.taskStorage,
+  MapType.cgrpStorage,
+]);
+
+/** Whether a map type exists. */
+export function hasMapType(type: number): boolean {
+  if (storageTypes.has(type)) {
+    const btf = loadBtf(intBtf());
+    if (btf < 0) return false;
+    using fd = new Fd(btf);
+    // BPF_F_NO_PREALLOC is demanded, and no entry count.
+    return succeeds(
+      tryMap({ type, maxEntries: 0, flags: 1, btf: { fd: fd.fd, keyTypeId: 1, valueTypeId: 1 } }),
+    );
+  }
+  if (type === MapType.arrayOfMaps || type === MapType.hashOfMaps) {
+    return withMap({ type: MapType.array }, (innerMapFd) => succeeds(tryMap({ type, innerMapFd })));
+  }
+  return succeeds(tryMap({ type, ...mapShapes.get(type) }));
+}
+
+/** BTF with the type `int` as id 1. */
+export function intBtf(): Uint8Array {
+  const builder = new BtfBuilder();
+  builder.addInt('int', 4, { signed: true });
+  return builder.build().encode();
+}
+
+/** Loads a BTF blob; the descriptor, or the negative errno. */
+export function loadBtf(blob: Uint8Array): number {
+  return bpfRaw(Command.btfLoad, new Attr(32).pointer(0, blob).u32(16, blob.length));
+}
+
+/** Whether the kernel accepts BTF made by `build`. */
+export function takesBtf(build: (builder: BtfBuilder) => void): boolean {
+  const builder = new BtfBuilder();
+  build(builder);
+  return succeeds(loadBtf(builder.build().encode()));
+}
+
+/** Whether opening a raw tracepoint of an impossible name fails for its name rather than for the command. */
+export function opensRawTracepoints(programFd: number): boolean {
+  const attr = new Attr(16).string(0, 'no_such_tracepoint').u32(8, programFd);
+  const result = bpfRaw(Command.rawTracepointOpen, attr);
+  return result >= 0 ? succeeds(result) : result === -ENOENT;
+}
+
+/** Attaches a tracing program to a kernel function that only BPF's own self-tests call, and detaches it again. */
+export function attachesTracing(attachType: number): boolean {
+  const attachBtfId = kernelTypeId('bpf_fentry_test1', Kind.func);
+  if (attachBtfId === undefined) return false;
+  return withProgram({ type: ProgramType.tracing, attachType, attachBtfId }, (fd) =>
+    succeeds(bpfRaw(Command.rawTracepointOpen, new Attr(16).u32(8, fd))),
+  );
+}
+
+/**
+ * Whether BPF_LINK_CREATE knows an attach type: with a target that cannot exist, a kernel that does complains about the
+ * target (EBADF, ENODEV …), one that does not about the argument.
+ */
+export function knowsLink(program: ProbeProgram, attachType: number, target = -1): boolean {
+  return withProgram(program, (fd) => {
+    const attr = new Attr(48).u32(0, fd).u32(4, target).u32(8, attachType);
+    const result = bpfRaw(Command.linkCreate, attr);
+    return result >= 0 ? succeeds(result) : result !== -EINVAL;
+  });
+}

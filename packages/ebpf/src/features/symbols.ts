@@ -1,0 +1,92 @@
+/**
+ * The running kernel's symbol table, /proc/kallsyms: which functions exist (and can be probed), and at which
+ * address a variable lies. Addresses read as zero for those without CAP_SYSLOG or with kernel.kptr_restrict.
+ */
+import { readFileSync } from 'node:fs';
+
+export interface KernelSymbol {
+  readonly name: string;
+  /** 0n where the kernel hides addresses from this process. */
+  readonly address: bigint;
+  /** As nm prints it: `T` and `t` are functions, `D`, `d`, `B`, `b`, `R`, `r` data. */
+  readonly type: string;
+  /** The module that owns the symbol; absent for the kernel itself. */
+  readonly module?: string;
+}
+
+/** Symbols by name, parsed on demand: the table has more than 100,000 lines, most callers ask for a handful. */
+export class KernelSymbols {
+  readonly #text: string;
+
+  /** @param text What /proc/kallsyms holds: lines of address, type, name and optionally `[module]`. */
+  constructor(text: string) {
+    this.#text = text.startsWith('\n') ? text : `\n${text}`;
+  }
+
+  /** The first symbol of this exact name. */
+  get(name: string): KernelSymbol | undefined {
+    for (let at = this.#text.indexOf(` ${name}`); at >= 0; at = this.#text.indexOf(` ${name}`, at + 1)) {
+      const symbol = this.#lineAt(at);
+      if (symbol?.name === name) return symbol;
+    }
+    return undefined;
+  }
+
+  /** Whether a function of this name exists, in the kernel or in a loaded module. */
+  hasFunction(name: string): boolean {
+    const symbol = this.get(name);
+    return symbol !== undefined && /^[tTwW]$/.test(symbol.type);
+  }
+
+  /**
+   * Functions whose names are this one with a suffix that compilers add when they split, clone or specialise it
+   * (`.part.0`, `.isra.0`, `.constprop.0`, `.cold`), or that differ only in leading underscores or a system
+   * call's prefix. For advice in errors.
+   */
+  closeTo(name: string): readonly string[] {
+    const stem = name.replace(/^(__x64_sys_|__arm64_sys_|__se_sys_|__do_sys_|ksys_|sys_|_+)/, '');
+    if (stem.length < 3) return [];
+    const pattern = new RegExp(
+      `^[0-9a-f]+ [tTwW] (?:${escapeRegExp(name)}\\.[\\w.]+|(?:__x64_sys_|__arm64_sys_|ksys_|_+)?${escapeRegExp(stem)})(?=\\s|$)`,
+      'gm',
+    );
+    const found = new Set<string>();
+    for (const match of this.#text.matchAll(pattern)) {
+      const candidate = match[0].split(' ')[2];
+      if (candidate !== undefined && candidate !== name) found.add(candidate);
+      if (found.size === 8) break;
+    }
+    return [...found];
+  }
+
+  #lineAt(offset: number): KernelSymbol | undefined {
+    const start = this.#text.lastIndexOf('\n', offset) + 1;
+    const end = this.#text.indexOf('\n', offset);
+    const line = this.#text.slice(start, end < 0 ? undefined : end);
+    const match = /^([0-9a-f]+) (\S) (\S+)(?:\s+\[(.+)\])?$/.exec(line);
+    if (match === null) return undefined;
+    const [, address, type, name, module] = match;
+    const symbol = { name: name!, address: BigInt(`0x${address}`), type: type! };
+    return module === undefined ? symbol : { ...symbol, module };
+  }
+}
+
+function escapeRegExp(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
+let cached: KernelSymbols | undefined;
+
+/** The running kernel's symbols, read once. Empty where /proc/kallsyms is missing (CONFIG_KALLSYMS off). */
+export function kernelSymbols(): KernelSymbols {
+  if (cached === undefined) {
+    let text = '';
+    try {
+      text = readFileSync('/proc/kallsyms', 'latin1');
+    } catch {
+      // Without the table every symbol counts as absent; what needs one names it in its error.
+    }
+    cached = new KernelSymbols(text);
+  }
+  return cached;
+}

@@ -1,0 +1,75 @@
+/** Programs on a cgroup's sockets and packets. */
+import { closeSync, constants, openSync } from 'node:fs';
+import { type FeatureTable, features as kernelFeatures } from '../features/table.js';
+import type { Program } from '../program/program.js';
+import { Attr, bpf } from '../sys/bpf.js';
+import { AttachFlag, AttachType, Command, ProgramType } from '../sys/constants.js';
+import { createLink, type Link, UpdatableLink } from './link.js';
+
+export interface CgroupOptions {
+  /** BPF_CGROUP_* attach type. Default: the one the program was loaded for. */
+  readonly attachType?: number;
+  /** BPF_F_ALLOW_* for kernels without links. Default BPF_F_ALLOW_MULTI (4.15), which is how links behave. */
+  readonly flags?: number;
+  readonly features?: FeatureTable;
+}
+
+/**
+ * Attaches to a cgroup and those below it: by a bpf_link (5.7), else by BPF_PROG_ATTACH, which the kernel keeps when
+ * this process dies.
+ * @param cgroup The folder of a cgroup v2, or an open descriptor of it.
+ * @throws SyscallError
+ */
+export function attachCgroup(program: Program, cgroup: string | number, options: CgroupOptions = {}): Link {
+  const attachType =
+    options.attachType ?? program.expectedAttachType ?? onlyAttachType.get(program.type) ?? 0;
+  const folder =
+    typeof cgroup === 'number' ? undefined : openSync(cgroup, constants.O_RDONLY | constants.O_DIRECTORY);
+  const target = folder ?? (cgroup as number);
+  try {
+    if ((options.features ?? kernelFeatures).has('cgroup_link')) {
+      return new UpdatableLink('cgroup', createLink(program, target, attachType));
+    }
+    return new AttachedToCgroup(program, target, attachType, options.flags ?? AttachFlag.allowMulti);
+  } finally {
+    if (folder !== undefined) closeSync(folder);
+  }
+}
+
+/** Program types with one attach type only, which their sections need not name. */
+const onlyAttachType: ReadonlyMap<number, number> = new Map([
+  [ProgramType.sockOps, AttachType.cgroupSockOps],
+  [ProgramType.cgroupDevice, AttachType.cgroupDevice],
+  [ProgramType.cgroupSock, AttachType.cgroupInetSockCreate],
+  [ProgramType.cgroupSysctl, AttachType.cgroupSysctl],
+]);
+
+/** An attachment that is undone by naming the program, so descriptors of cgroup and program are held until then. */
+class AttachedToCgroup implements Link {
+  readonly kind = 'cgroup';
+  readonly #attachType: number;
+  #held: { readonly cgroup: number; readonly program: Disposable & { readonly fd: number } } | undefined;
+
+  constructor(program: Program, cgroup: number, attachType: number, flags: number) {
+    this.#attachType = attachType;
+    const attr = new Attr(32).u32(0, cgroup).u32(4, program.fd).u32(8, attachType).u32(12, flags);
+    bpf(Command.progAttach, attr);
+    this.#held = { cgroup: reopen(cgroup), program: program.hold() };
+  }
+
+  [Symbol.dispose](): void {
+    const held = this.#held;
+    if (held === undefined) return;
+    this.#held = undefined;
+    using program = held.program;
+    try {
+      bpf(Command.progDetach, new Attr(32).u32(0, held.cgroup).u32(4, program.fd).u32(8, this.#attachType));
+    } finally {
+      closeSync(held.cgroup);
+    }
+  }
+}
+
+function reopen(fd: number): number {
+  return openSync(`/proc/self/fd/${fd}`, constants.O_RDONLY | constants.O_DIRECTORY);
+}

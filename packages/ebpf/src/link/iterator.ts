@@ -1,0 +1,86 @@
+/** BPF iterators (5.8): a program that runs for each of the kernel's objects of a kind and writes what is then read. */
+import { closeSync, readSync } from 'node:fs';
+import type { Program } from '../program/program.js';
+import { Attr, bpf } from '../sys/bpf.js';
+import { AttachType, Command } from '../sys/constants.js';
+import type { Fd } from '../sys/fd.js';
+import { createLink, UpdatableLink } from './link.js';
+
+/** What to iterate over, where the kind of iterator has a choice (union bpf_iter_link_info). */
+export interface IteratorOptions {
+  /** Elements of this map. */
+  readonly mapFd?: number;
+  /** Only this thread or process, or the process of a pidfd (6.1). At most one of the three. */
+  readonly tid?: number;
+  readonly pid?: number;
+  readonly pidFd?: number;
+  /** Cgroups from this one on (6.1), in `order`. */
+  readonly cgroupFd?: number;
+  /** BPF_CGROUP_ITER_*: 1 itself only, 2 descendants before it, 3 after it, 4 its ancestors. Default 1. */
+  readonly order?: number;
+}
+
+/** An attached iterator. Every read walks the objects anew. */
+export class IteratorLink extends UpdatableLink {
+  constructor(fd: Fd) {
+    super('iter', fd);
+  }
+
+  /**
+   * Walks all objects; everything that the program wrote.
+   * @param chunkSize Bytes asked for at a time; a single object's output must fit the kernel's own 8 pages.
+   * @throws SyscallError
+   */
+  read(chunkSize = 65_536): Uint8Array {
+    const fd = bpf(Command.iterCreate, new Attr(8).u32(0, this.fd));
+    try {
+      const chunks: Uint8Array[] = [];
+      const buffer = Buffer.allocUnsafe(chunkSize);
+      for (;;) {
+        const count = readRetrying(fd, buffer);
+        if (count === 0) return Buffer.concat(chunks);
+        chunks.push(Uint8Array.prototype.slice.call(buffer, 0, count));
+      }
+    } finally {
+      closeSync(fd);
+    }
+  }
+}
+
+/** The kernel says EAGAIN after a million objects for which nothing was written, to let the reader breathe. */
+function readRetrying(fd: number, buffer: Buffer): number {
+  for (;;) {
+    try {
+      return readSync(fd, buffer);
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code !== 'EAGAIN' && code !== 'EINTR') throw error;
+    }
+  }
+}
+
+/**
+ * Attaches an iterator program to the kind of objects it was loaded for.
+ * @throws SyscallError
+ */
+export function attachIterator(program: Program, options: IteratorOptions = {}): IteratorLink {
+  const info = linkInfo(options);
+  const fd = createLink(program, 0, AttachType.traceIter, (attr) => {
+    if (info !== undefined) attr.pointer(16, info).u32(24, info.length);
+  });
+  return new IteratorLink(fd);
+}
+
+function linkInfo(options: IteratorOptions): Uint8Array | undefined {
+  const { mapFd, tid, pid, pidFd, cgroupFd, order } = options;
+  const info = new Attr(16);
+  if (mapFd !== undefined) info.u32(0, mapFd);
+  else if (cgroupFd !== undefined) info.u32(0, order ?? 1).u32(4, cgroupFd);
+  else if (tid !== undefined || pid !== undefined || pidFd !== undefined) {
+    info
+      .u32(0, tid ?? 0)
+      .u32(4, pid ?? 0)
+      .u32(8, pidFd ?? 0);
+  } else return undefined;
+  return info.bytes;
+}

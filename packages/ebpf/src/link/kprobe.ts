@@ -1,0 +1,175 @@
+/** Probes on the entry, an instruction, or the return of a kernel function. */
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { SyscallError, UnsupportedError } from '../errors.js';
+import { pmuPath } from '../features/definitions.js';
+import { kernelSymbols } from '../features/symbols.js';
+import { features as kernelFeatures } from '../features/table.js';
+import type { Program } from '../program/program.js';
+import { AttachType } from '../sys/constants.js';
+import { ffi } from '../sys/ffi.js';
+import { type PerfEventOptions, perfEventOpen } from '../sys/perf-event.js';
+import { createLink, FdLink, type Link } from './link.js';
+import { attachToEvent, type PerfAttachOptions } from './perf-event.js';
+import { createTracefsProbe, type TracefsProbe } from './tracefs-probe.js';
+import { openTracepoint } from './tracepoint.js';
+
+export interface KprobeOptions extends PerfAttachOptions {
+  /** Runs when the function returns. */
+  readonly retprobe?: boolean;
+  /** Bytes from the function's start, for a probe in its middle. */
+  readonly offset?: number;
+  /**
+   * How many calls a return probe follows at the same time; further ones are missed. Default: the kernel's, the larger of
+   * 10 and twice the number of CPUs. Needs tracefs.
+   */
+  readonly maxactive?: number;
+}
+
+/**
+ * Attaches to a kernel function: through the kprobe PMU (4.17), else through tracefs.
+ * @param symbol As /proc/kallsyms spells it. Default: what the program's section names.
+ * @throws SyscallError, with names that come close to one that does not exist; UnsupportedError on a kernel without
+ * kprobes.
+ */
+export function attachKprobe(
+  program: Program,
+  symbol: string = program.attachTo ?? '',
+  options: KprobeOptions = {},
+): Link {
+  const features = options.features ?? kernelFeatures;
+  const retprobe = options.retprobe === true;
+  const kind = retprobe ? 'kretprobe' : 'kprobe';
+  const legacy = options.maxactive !== undefined || !features.has('kprobe_pmu');
+  try {
+    if (!legacy) {
+      const event = perfEventOpen(pmuEvent('kprobe', retprobe, symbol, options.offset ?? 0));
+      return attachToEvent(program, kind, event, options);
+    }
+    const target = options.offset === undefined ? symbol : `${symbol}+${options.offset}`;
+    const { maxactive } = options;
+    const probe = createTracefsProbe('kprobe_events', target, {
+      retprobe,
+      ...(maxactive === undefined ? {} : { maxactive }),
+    });
+    return attachToProbe(program, kind, probe, symbol, options);
+  } catch (error) {
+    throw explained(error, symbol);
+  }
+}
+
+/** Attaches to a probe that tracefs has made, and removes it in the end. */
+export function attachToProbe(
+  program: Program,
+  kind: string,
+  probe: TracefsProbe,
+  name: string,
+  options: PerfAttachOptions,
+): Link {
+  let event: ReturnType<typeof openTracepoint>;
+  try {
+    event = openTracepoint(probe.id, name);
+  } catch (error) {
+    probe.remove();
+    throw error;
+  }
+  return attachToEvent(program, kind, event, options, probe.remove);
+}
+
+/** What perf_event_open needs for a probe. `config1` names the function or file, `config2` is the offset in it. */
+export function pmuEvent(
+  kind: 'kprobe' | 'uprobe',
+  retprobe: boolean,
+  name: string,
+  offset: number,
+  pid = -1,
+): PerfEventOptions {
+  const type = Number.parseInt(readFileSync(pmuPath(kind), 'latin1'), 10);
+  // .../format/retprobe says `config:0`: which bit of config asks for the return.
+  const format = readFileSync(pmuPath(kind).replace(/type$/, 'format/retprobe'), 'latin1');
+  const bit = BigInt(/config:(\d+)/.exec(format)?.[1] ?? '0');
+  return {
+    type,
+    config: retprobe ? 1n << bit : 0n,
+    config1: name,
+    config2: offset,
+    pid,
+    // An event of one process follows it over CPUs; one of all processes must name a CPU, and fires on all.
+    cpu: pid === -1 ? 0 : -1,
+    what: `${retprobe ? kind.replace('probe', 'retprobe') : kind} ${name}`,
+  };
+}
+
+export interface KprobeMultiOptions {
+  readonly retprobe?: boolean;
+  /** What bpf_get_attach_cookie() returns, one for each symbol. */
+  readonly cookies?: readonly bigint[];
+}
+
+/**
+ * Attaches to many kernel functions at once (5.18). The program must have been loaded for BPF_TRACE_KPROBE_MULTI.
+ * @throws SyscallError
+ */
+export function attachKprobeMulti(
+  program: Program,
+  symbols: readonly string[],
+  options: KprobeMultiOptions = {},
+): FdLink {
+  const { cookies } = options;
+  const fd = createLink(
+    program,
+    0,
+    AttachType.traceKprobeMulti,
+    (attr) => {
+      attr.u32(16, options.retprobe === true ? 1 : 0).u32(20, symbols.length);
+      attr.pointer(24, stringTable(symbols));
+      if (cookies !== undefined) attr.pointer(40, new Uint8Array(new BigUint64Array(cookies).buffer));
+    },
+    (errno) => {
+      if (errno === constants.errno.EOPNOTSUPP) return 'this kernel was built without CONFIG_FPROBE';
+      if (errno !== constants.errno.ESRCH) return undefined;
+      const missing = symbols.filter((symbol) => !kernelSymbols().hasFunction(symbol));
+      return missing.map(missingSymbol).join('; ');
+    },
+  );
+  return new FdLink('kprobe_multi', fd);
+}
+
+/** An array of addresses of C strings, followed by the strings themselves, so that one buffer keeps all alive. */
+function stringTable(strings: readonly string[]): Uint8Array {
+  const text = Buffer.from(strings.map((string) => `${string}\0`).join(''));
+  const table = Buffer.concat([Buffer.alloc(8 * strings.length), text]);
+  let address = ffi().address(table) + 8 * strings.length;
+  for (const [i, string] of strings.entries()) {
+    table.writeBigUInt64LE(BigInt(address), 8 * i);
+    address += Buffer.byteLength(string) + 1;
+  }
+  return table;
+}
+
+function explained(error: unknown, symbol: string): unknown {
+  if (!(error instanceof SyscallError)) return error;
+  const { ENOENT, EINVAL, EILSEQ } = constants.errno;
+  if (error.errno !== ENOENT && error.errno !== EINVAL && error.errno !== EILSEQ) return error;
+  const name = symbol.split(/[:+]/).at(symbol.includes(':') ? 1 : 0) ?? symbol;
+  if (!kernelSymbols().hasFunction(name)) {
+    return new SyscallError(error.syscall, error.errno, missingSymbol(name));
+  }
+  if (!kernelSymbols().hasFunction('register_kprobe'))
+    return new UnsupportedError('kprobes (CONFIG_KPROBES)');
+  if (error.errno === EILSEQ) {
+    return new SyscallError(error.syscall, error.errno, 'the offset is not at the start of an instruction');
+  }
+  return new SyscallError(
+    error.syscall,
+    error.errno,
+    `${name} exists but cannot be probed: it may be on the kernel's list of functions that must not be`,
+  );
+}
+
+/** Says that a function is missing, and which ones come close. */
+function missingSymbol(name: string): string {
+  const close = kernelSymbols().closeTo(name);
+  const hint = close.length === 0 ? 'it may have been inlined' : `there is ${close.join(', ')}`;
+  return `this kernel has no function ${name} (${hint})`;
+}

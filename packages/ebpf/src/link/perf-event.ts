@@ -1,0 +1,93 @@
+/** Programs that run when a perf event fires: samples, and the events that stand for tracepoints and probes. */
+import { type FeatureTable, features as kernelFeatures } from '../features/table.js';
+import type { Program } from '../program/program.js';
+import { AttachType } from '../sys/constants.js';
+import type { Fd } from '../sys/fd.js';
+import { type PerfEventOptions, PerfIoctl, perfEventIoctl, perfEventOpen } from '../sys/perf-event.js';
+import { createLink, FdLink, type Link } from './link.js';
+
+export interface PerfAttachOptions {
+  /** What bpf_get_attach_cookie() returns in the program (5.15). */
+  readonly cookie?: bigint;
+  readonly features?: FeatureTable;
+}
+
+/**
+ * Attaches to an open perf event and enables it: by a bpf_link (5.15), else by ioctl. Takes ownership of the event, also
+ * when it throws.
+ * @param undo Done once after the event is closed.
+ * @throws SyscallError; UnsupportedError for a cookie where there is no bpf_link.
+ */
+export function attachToEvent(
+  program: Program,
+  kind: string,
+  event: Fd,
+  options: PerfAttachOptions = {},
+  undo: () => void = () => {},
+): Link {
+  const features = options.features ?? kernelFeatures;
+  let link: Fd | undefined;
+  try {
+    if (options.cookie !== undefined) features.require('perf_link', 'cookies need it');
+    if (features.has('perf_link')) {
+      const { cookie = 0n } = options;
+      link = createLink(program, event.fd, AttachType.perfEvent, (attr) => attr.u64(16, cookie));
+    } else {
+      perfEventIoctl(event.fd, PerfIoctl.setBpf, program.fd, 'PERF_EVENT_IOC_SET_BPF');
+    }
+    perfEventIoctl(event.fd, PerfIoctl.enable, 0, 'PERF_EVENT_IOC_ENABLE');
+  } catch (error) {
+    link?.[Symbol.dispose]();
+    event[Symbol.dispose]();
+    undo();
+    throw error;
+  }
+  return link === undefined ? new EventLink(kind, event, undo) : new PerfLink(kind, link, event, undo);
+}
+
+/** An attachment that ends with its perf event. */
+class EventLink implements Link {
+  readonly kind: string;
+  readonly #event: Fd;
+  readonly #undo: () => void;
+
+  constructor(kind: string, event: Fd, undo: () => void) {
+    this.kind = kind;
+    this.#event = event;
+    this.#undo = undo;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#event.closed) return;
+    this.#event[Symbol.dispose]();
+    this.#undo();
+  }
+}
+
+/** A bpf_link, which holds the perf event as well. */
+class PerfLink extends FdLink {
+  readonly #event: EventLink;
+
+  constructor(kind: string, link: Fd, event: Fd, undo: () => void) {
+    super(kind, link);
+    this.#event = new EventLink(kind, event, undo);
+  }
+
+  override [Symbol.dispose](): void {
+    super[Symbol.dispose]();
+    this.#event[Symbol.dispose]();
+  }
+}
+
+/**
+ * Runs a program at each sample of a perf event: a timer, a hardware counter.
+ * @param event Which event, on which process or CPU, how often: `samplePeriod` or `sampleFrequency`.
+ * @throws SyscallError
+ */
+export function attachPerfEvent(
+  program: Program,
+  event: PerfEventOptions,
+  options: PerfAttachOptions = {},
+): Link {
+  return attachToEvent(program, 'perf_event', perfEventOpen({ what: 'a sampled event', ...event }), options);
+}

@@ -1,0 +1,35 @@
+/** Programs that filter the packets a socket receives. */
+import { SyscallError } from '../errors.js';
+import type { Program } from '../program/program.js';
+import { Attr } from '../sys/bpf.js';
+import { ffi } from '../sys/ffi.js';
+import { syscallRaw } from '../sys/syscalls.js';
+import type { Link } from './link.js';
+
+const solSocket = 1;
+const soDetachFilter = 27;
+const soAttachBpf = 50;
+
+/**
+ * Attaches to an open socket (SO_ATTACH_BPF, 3.19), in the place of any filter it has. The socket must still be open
+ * when the link is disposed of, or be closed and its number unused.
+ * @throws SyscallError
+ */
+export function attachSocketFilter(program: Program, socketFd: number): Link {
+  setOption(socketFd, soAttachBpf, program.fd, 'SO_ATTACH_BPF');
+  let attached = true;
+  return {
+    kind: 'socket_filter',
+    update: (replacement) => setOption(socketFd, soAttachBpf, replacement.fd, 'SO_ATTACH_BPF'),
+    [Symbol.dispose]() {
+      if (attached) setOption(socketFd, soDetachFilter, 0, 'SO_DETACH_FILTER', true);
+      attached = false;
+    },
+  };
+}
+
+function setOption(socketFd: number, option: number, value: number, name: string, tolerant = false): void {
+  const { bytes } = new Attr(4).u32(0, value);
+  const result = syscallRaw('setsockopt', socketFd, solSocket, option, ffi().address(bytes), bytes.length);
+  if (result < 0 && !tolerant) throw new SyscallError(`setsockopt(${name})`, -result);
+}

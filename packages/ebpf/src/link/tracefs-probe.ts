@@ -1,0 +1,149 @@
+/**
+ * Probes made through tracefs: for kernels without the kprobe PMU (before 4.17), and for return probes that need more
+ * than the default number of simultaneous calls (maxactive), which only tracefs can ask for.
+ *
+ * They outlive the process that made them. Each carries its maker in its name, so that those of the dead can be told
+ * from those of the living and be removed.
+ */
+import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { SyscallError } from '../errors.js';
+import { tracefs } from './tracefs.js';
+
+/** The folder of our probes below tracefs' `events`. */
+const group = 'weir';
+
+export interface TracefsProbe {
+  /** The tracepoint that the probe is, for perf_event_open. */
+  readonly id: number;
+  /** Removes it; fails with EBUSY while it is open. */
+  remove(): void;
+}
+
+export interface TracefsProbeOptions {
+  readonly retprobe?: boolean;
+  /** How many calls a return probe follows at the same time. */
+  readonly maxactive?: number;
+}
+
+let count = 0;
+
+/**
+ * Makes a probe on a kernel function (`name`, `name+8`, `module:name`) or, in `uprobe_events`, on `path:0xoffset`.
+ * @throws SyscallError
+ */
+export function createTracefsProbe(
+  file: 'kprobe_events' | 'uprobe_events',
+  target: string,
+  options: TracefsProbeOptions = {},
+): TracefsProbe {
+  removeStaleProbes();
+  const folder = tracefs();
+  const name = `${probeName(ownIdentity(), count++)}`;
+  const letter = options.retprobe === true ? `r${options.maxactive ?? ''}` : 'p';
+  append(join(folder, file), `${letter}:${group}/${name} ${target}`);
+  const remove = () => append(join(folder, file), `-:${group}/${name}`);
+  try {
+    const id = Number.parseInt(readFileSync(join(folder, 'events', group, name, 'id'), 'latin1'), 10);
+    return { id, remove };
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+/** Opening for writing alone would clear all probes of the machine: only appending is safe. */
+function append(path: string, line: string): void {
+  try {
+    writeFileSync(path, line, { flag: 'a' });
+  } catch (error) {
+    const { errno, code } = error as NodeJS.ErrnoException;
+    if (errno === undefined) throw error;
+    const missing = code === 'ENOENT' ? ': no such symbol, or the kernel has no kprobes' : '';
+    throw new SyscallError(`write to ${path}`, Math.abs(errno), `${line}${missing}`);
+  }
+}
+
+/** A process, told from a later one with the same pid by when it started, and from one of another pid namespace. */
+export interface ProcessIdentity {
+  /** Inode of the pid namespace in which `pid` counts. */
+  readonly namespace: string;
+  readonly pid: number;
+  /** Clock ticks from boot to the process's start; undefined if it does not run. */
+  readonly startTime: string | undefined;
+}
+
+function identityOf(pid: number): ProcessIdentity {
+  return { namespace: pidNamespace(), pid, startTime: startTime(pid) };
+}
+
+function ownIdentity(): ProcessIdentity {
+  return identityOf(process.pid);
+}
+
+function pidNamespace(): string {
+  return /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0';
+}
+
+function startTime(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The command's name may hold anything; the fields after its closing parenthesis start with the third.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return undefined;
+  }
+}
+
+/** The name of a process's n-th probe. */
+export function probeName({ namespace, pid, startTime }: ProcessIdentity, n: number): string {
+  return `p${namespace}_${pid}_${startTime ?? 0}_${n}`;
+}
+
+/**
+ * The names of our probes in a probe file's text whose makers are gone.
+ * @param namespace The reader's own pid namespace: pids of others mean nothing here, so those are left alone.
+ * @param startTimeOf When the process of that pid started; undefined if there is none.
+ */
+export function staleProbes(
+  text: string,
+  namespace: string,
+  startTimeOf: (pid: number) => string | undefined,
+): readonly string[] {
+  const names: string[] = [];
+  for (const match of text.matchAll(/^[pr]\d*:weir\/(p(\d+)_(\d+)_(\d+)_\d+) /gm)) {
+    const [, name, inode, pid, started] = match;
+    if (inode === namespace && startTimeOf(Number(pid)) !== started) names.push(name!);
+  }
+  return names;
+}
+
+/**
+ * Removes probes that processes of this library left behind when they were killed. Done before every new one.
+ * @returns How many were removed.
+ */
+export function removeStaleProbes(): number {
+  let removed = 0;
+  const folder = tracefs();
+  for (const file of ['kprobe_events', 'uprobe_events']) {
+    const path = join(folder, file);
+    let text: string;
+    try {
+      text = readFileSync(path, 'latin1');
+    } catch {
+      continue; // The kernel has no probes of this kind.
+    }
+    for (const name of staleProbes(text, pidNamespace(), startTime)) {
+      try {
+        append(path, `-:${group}/${name}`);
+        removed++;
+      } catch (error) {
+        // EBUSY: somebody else holds it open. ENOENT: somebody else removed it first.
+        const { errno } = error as SyscallError;
+        if (errno !== constants.errno.EBUSY && errno !== constants.errno.ENOENT) throw error;
+      }
+    }
+  }
+  return removed;
+}

@@ -1,0 +1,62 @@
+/** Where tracefs is mounted, and the ids of tracepoints in it. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { UnsupportedError } from '../errors.js';
+
+/**
+ * The folder of the kernel's tracing files: /sys/kernel/tracing (4.1+), or below debugfs, or wherever
+ * /proc/self/mounts says.
+ * @throws UnsupportedError where none is mounted.
+ */
+export function tracefs(): string {
+  const folder = findTracefs(readFileSync('/proc/self/mounts', 'utf8'));
+  if (folder === undefined) {
+    throw new UnsupportedError(
+      'tracefs mounted',
+      undefined,
+      'mount it with `mount -t tracefs tracefs /sys/kernel/tracing` (the kernel needs CONFIG_TRACING)',
+    );
+  }
+  return folder;
+}
+
+/** The same from the text of a mounts table: a tracefs mount, else `tracing` in a debugfs mount. */
+export function findTracefs(mounts: string): string | undefined {
+  const entries = mounts.split('\n').map((line) => line.split(' '));
+  const folders = entries
+    .filter(([, , type]) => type === 'tracefs')
+    .map(([, folder]) => unescapeMount(folder!));
+  const preferred = folders.find((folder) => folder === '/sys/kernel/tracing') ?? folders[0];
+  if (preferred !== undefined) return preferred;
+  // debugfs mounts tracefs on its `tracing` folder when that is first entered.
+  const debugfs = entries.find(([, , type]) => type === 'debugfs');
+  return debugfs === undefined ? undefined : join(unescapeMount(debugfs[1]!), 'tracing');
+}
+
+/** The mounts table writes blanks in paths as octal escapes. */
+function unescapeMount(path: string): string {
+  return path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+}
+
+/**
+ * The number perf_event_open knows a tracepoint by.
+ * @param event `group/name`, such as `sched/sched_process_exec`.
+ */
+export function tracepointId(event: string): number {
+  const folder = tracefs();
+  let text: string;
+  try {
+    text = readFileSync(join(folder, 'events', event, 'id'), 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT') {
+      throw new UnsupportedError(
+        `tracepoint ${event}`,
+        undefined,
+        `${folder}/events has no folder of that name`,
+      );
+    }
+    throw error;
+  }
+  return Number.parseInt(text, 10);
+}

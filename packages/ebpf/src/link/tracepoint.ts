@@ -1,0 +1,24 @@
+/** Tracepoints with the argument layout that tracefs describes. */
+import type { Program } from '../program/program.js';
+import { PerfType, perfEventOpen } from '../sys/perf-event.js';
+import type { Link } from './link.js';
+import { attachToEvent, type PerfAttachOptions } from './perf-event.js';
+import { tracepointId } from './tracefs.js';
+
+/**
+ * Attaches to a tracepoint on all CPUs.
+ * @param event `group/name`, such as `sched/sched_process_exec`. Default: what the program's section names.
+ * @throws UnsupportedError if tracefs is not mounted or has no such tracepoint; SyscallError
+ */
+export function attachTracepoint(
+  program: Program,
+  event: string = program.attachTo ?? '',
+  options: PerfAttachOptions = {},
+): Link {
+  return attachToEvent(program, 'tracepoint', openTracepoint(tracepointId(event), event), options);
+}
+
+/** A perf event of a tracepoint. The program runs on whichever CPU it fires: the event's own one does not matter. */
+export function openTracepoint(id: number, name: string) {
+  return perfEventOpen({ type: PerfType.tracepoint, config: id, cpu: 0, what: `tracepoint ${name}` });
+}

@@ -1,0 +1,31 @@
+/** Programs whose target is chosen when they are loaded: fentry, fexit, BTF-typed raw tracepoints, LSM hooks. */
+import { constants } from 'node:os';
+import type { Program } from '../program/program.js';
+import { Attr, bpf } from '../sys/bpf.js';
+import { AttachType, Command } from '../sys/constants.js';
+import { Fd } from '../sys/fd.js';
+import { FdLink } from './link.js';
+
+const kinds: ReadonlyMap<number, string> = new Map([
+  [AttachType.traceRawTp, 'tp_btf'],
+  [AttachType.traceFentry, 'fentry'],
+  [AttachType.traceFexit, 'fexit'],
+  [AttachType.modifyReturn, 'fmod_ret'],
+  [AttachType.lsmMac, 'lsm'],
+]);
+
+/**
+ * Attaches a program to the target it was loaded for, by BPF_RAW_TRACEPOINT_OPEN without a name (5.5; LSM 5.7).
+ * @throws SyscallError
+ */
+export function attachTracing(program: Program): FdLink {
+  const kind = kinds.get(program.expectedAttachType ?? -1) ?? 'tracing';
+  const fd = bpf(Command.rawTracepointOpen, new Attr(16).u32(8, program.fd), (errno) => {
+    const { EBUSY, ENOENT, EPERM } = constants.errno;
+    const target = program.attachTo ?? program.name;
+    if (errno === EBUSY) return `another ftrace user, such as a live patch, holds ${target}`;
+    if (errno === ENOENT || errno === EPERM) return `${target} cannot be traced by ${kind} on this kernel`;
+    return undefined;
+  });
+  return new FdLink(kind, new Fd(fd));
+}

@@ -1,0 +1,118 @@
+/** A program in the kernel. */
+import { readlinkSync } from 'node:fs';
+import { EbpfError } from '../errors.js';
+import { Attr, bpf } from '../sys/bpf.js';
+import { Command } from '../sys/constants.js';
+import { Fd } from '../sys/fd.js';
+import { type ProgramInfo, programInfo, translatedInstructions } from './info.js';
+import { type TestRunInput, type TestRunResult, testRun } from './test-run.js';
+
+/** What is known of a program beyond its descriptor. */
+export interface ProgramDetails {
+  readonly name: string;
+  /** BPF_PROG_TYPE_*. */
+  readonly type: number;
+  /** BPF_* attach type it was loaded for, if any. */
+  readonly expectedAttachType?: number | undefined;
+  /** What its section names as the target: kernel function, tracepoint, iterator. */
+  readonly attachTo?: string | undefined;
+}
+
+/** A loaded program; it stays in the kernel until disposed of, unless a link or a pin holds it as well. */
+export class Program implements Disposable {
+  readonly name: string;
+  readonly type: number;
+  readonly expectedAttachType: number | undefined;
+  readonly attachTo: string | undefined;
+  readonly #fd: Fd;
+  #id: number | undefined;
+  #disposed = false;
+  #holders = 0;
+
+  /** Takes ownership of the descriptor. */
+  constructor(fd: Fd, details: ProgramDetails) {
+    this.#fd = fd;
+    this.name = details.name;
+    this.type = details.type;
+    this.expectedAttachType = details.expectedAttachType;
+    this.attachTo = details.attachTo;
+  }
+
+  /**
+   * Opens a program that was pinned to a path in a BPF file system. The kernel tells neither its attach type nor its
+   * target.
+   * @throws SyscallError; EbpfError if something else is pinned there.
+   */
+  static openPinned(path: string): Program {
+    const fd = new Fd(bpf(Command.objGet, new Attr(16).string(0, path)));
+    try {
+      const kind = readlinkSync(`/proc/self/fd/${fd.fd}`);
+      if (kind !== 'anon_inode:bpf-prog') throw new EbpfError(`${path} holds no program but ${kind}`);
+      const { name, type } = programInfo(fd.fd);
+      return new Program(fd, { name, type });
+    } catch (error) {
+      fd[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** The open descriptor. @throws EbpfError once disposed of. */
+  get fd(): number {
+    if (this.#disposed) throw new EbpfError(`program ${this.name} was already disposed of`);
+    return this.#fd.fd;
+  }
+
+  /** The kernel's number for it, as bpftool shows. */
+  get id(): number {
+    this.#id ??= this.info().id;
+    return this.#id;
+  }
+
+  info(): ProgramInfo {
+    return programInfo(this.fd);
+  }
+
+  /** The instructions as the verifier left them; see {@link translatedInstructions}. */
+  translatedInstructions(): Uint8Array {
+    return translatedInstructions(this.fd);
+  }
+
+  /** Runs it once or repeatedly on given input: BPF_PROG_TEST_RUN. */
+  testRun(input: TestRunInput = {}): TestRunResult {
+    return testRun(this.fd, input);
+  }
+
+  /** Makes it reachable by a path in a BPF file system, until the path is removed. */
+  pin(path: string): void {
+    bpf(Command.objPin, new Attr(16).string(0, path).u32(8, this.fd));
+  }
+
+  /**
+   * Keeps the descriptor open beyond the disposal of this program, for attachments that name the program when they are
+   * undone.
+   */
+  hold(): Disposable & { readonly fd: number } {
+    const { fd } = this.#fd;
+    this.#holders++;
+    let held = true;
+    return {
+      fd,
+      [Symbol.dispose]: () => {
+        if (!held) return;
+        held = false;
+        this.#holders--;
+        this.#closeUnlessHeld();
+      },
+    };
+  }
+
+  /** Closes the descriptor. Doing so again has no effect. */
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+    this.#closeUnlessHeld();
+  }
+
+  #closeUnlessHeld(): void {
+    if (this.#disposed && this.#holders === 0) this.#fd[Symbol.dispose]();
+  }
+}
