@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* Incoming connections until a process has taken them. */
+#pragma once
+
+#include "close.h"
+#include "listener.h"
+
+static __noinline void tell_accept(const struct flow *flow, const struct tuple *tuple, bool by_listener)
+{
+	struct tcp_event *event;
+
+	if (!is_wanted(EVENT_ACCEPT))
+		return;
+	event = begin_event(EVENT_ACCEPT, flow, tuple, &flow->owner);
+	if (!event)
+		return;
+	if (by_listener)
+		event->flags |= EVENT_BY_LISTENER;
+	end_event(event);
+}
+
+/* A socket that is handed to a process by accept(), in that process's context. */
+static __always_inline int accept_returns(struct sock *sk)
+{
+	struct flow flow = {.direction = DIRECTION_INBOUND, .flags = FLOW_ESTABLISHED};
+	struct tuple tuple;
+
+	if (!sk || !direction_passes(DIRECTION_INBOUND) || !is_tcp(sk))
+		return 0;
+	read_current(&flow.owner);
+	if (!process_passes(&flow.owner) || !read_tuple(sk, &tuple) || !tuple_passes(&tuple)) {
+		if (accept_mode == ACCEPT_AT_RETURN)
+			forget_flow(sk);
+		return 0;
+	}
+	identify_flow(&flow);
+	flow.start_ns = flow.id_ns;
+	/* Before it can be found: its close, on another CPU, is to be told after its accept. */
+	tell_accept(&flow, &tuple, false);
+	follow_flow(sk, &flow, BPF_ANY);
+	/* It was reset while it waited to be accepted, so that its change to TCP_CLOSE is over. */
+	if (socket_state(sk) == TCP_CLOSE && forget_flow(sk))
+		tell_close(sk, &flow, TCP_ESTABLISHED);
+	return 0;
+}
+
+/* TCP_SYN_RECV to TCP_ESTABLISHED: the handshake is over, no process knows of it yet. */
+static __always_inline int passive_side_established(struct sock *sk)
+{
+	struct flow flow = {.direction = DIRECTION_INBOUND, .flags = FLOW_ESTABLISHED};
+	struct listener *listener;
+	struct tuple tuple;
+
+	if (accept_mode == ACCEPT_AT_GRAFT || !direction_passes(DIRECTION_INBOUND) || !is_tcp(sk))
+		return 0;
+	if (!read_tuple(sk, &tuple) || !tuple_passes(&tuple))
+		return 0;
+	if (accept_mode == ACCEPT_AT_RETURN) {
+		flow.flags |= FLOW_UNACCEPTED;
+	} else {
+		listener = find_listener(&tuple);
+		if (listener)
+			flow.owner = listener->owner;
+		if (!process_passes(&flow.owner))
+			return 0;
+	}
+	identify_flow(&flow);
+	flow.start_ns = flow.id_ns;
+	if (accept_mode == ACCEPT_BY_LISTENER)
+		tell_accept(&flow, &tuple, true);
+	follow_flow(sk, &flow, BPF_ANY);
+	return 0;
+}
+
+/*
+ * A connection that ends, or that its process closes, though its accept was not seen: the process slept in accept()
+ * already when the hook came. `current` is the process if it is known to run now, else the listener stands for it.
+ * False if the connection is not to be followed: nobody accepted it, or its process is filtered out.
+ */
+static __noinline bool accept_was_missed(struct sock *sk, struct flow *flow, const struct process *current)
+{
+	struct listener *listener;
+	struct tuple tuple;
+
+	if (!BPF_CORE_READ(sk, sk_socket) || !read_tuple(sk, &tuple))
+		return false;
+	flow->flags &= ~FLOW_UNACCEPTED;
+	if (current) {
+		flow->owner = *current;
+	} else {
+		listener = find_listener(&tuple);
+		if (listener)
+			flow->owner = listener->owner;
+	}
+	if (!process_passes(&flow->owner))
+		return false;
+	tell_accept(flow, &tuple, !current);
+	return true;
+}

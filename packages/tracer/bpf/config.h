@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Set by user space before load. The verifier knows these values, so that code which a configuration does not need
+ * is not even loaded.
+ */
+#pragma once
+
+#include "event.h"
+
+/* How accepts are seen. */
+enum accept_mode {
+	/* At security_sock_graft, in the accepting process, after it has slept: misses nobody. */
+	ACCEPT_AT_GRAFT,
+	/* At the return of inet_csk_accept: a process that slept in it already when the hook came is not seen. */
+	ACCEPT_AT_RETURN,
+	/* Not at all: the connection is told when it is established, with the listening socket's owner. */
+	ACCEPT_BY_LISTENER,
+};
+
+/* Which filters are set. */
+enum process_filter {
+	FILTER_PIDS = 1 << 0,
+	FILTER_COMMS = 1 << 1,
+	FILTER_UIDS = 1 << 2,
+	FILTER_CGROUPS = 1 << 3,
+};
+
+enum tuple_filter {
+	FILTER_NETNS = 1 << 0,
+	FILTER_PORT = 1 << 1,
+	FILTER_LOCAL_PORT = 1 << 2,
+	FILTER_PEER_PORT = 1 << 3,
+	FILTER_ADDRESS = 1 << 4,
+	FILTER_LOCAL_ADDRESS = 1 << 5,
+	FILTER_PEER_ADDRESS = 1 << 6,
+};
+
+const volatile __u32 accept_mode = ACCEPT_AT_GRAFT;
+/* Bits of 1 << enum tcp_event_kind. */
+const volatile __u32 wanted_events = (1 << EVENT_KINDS) - 1;
+/* enum direction; unknown means both. */
+const volatile __u32 wanted_direction = DIRECTION_UNKNOWN;
+const volatile __u32 process_filters = 0;
+const volatile __u32 tuple_filters = 0;
+/* Make close records at the application's close instead of at the end. */
+const volatile bool prompt_close = false;
+/* All sockets from before the start are in the flow table, so one that is not there is one that was filtered out. */
+const volatile bool seeded = false;
+/* Wake the reader early when this many bytes wait in the ring; below that it comes by itself, by its timer. */
+const volatile __u32 wakeup_bytes = 1 << 20;

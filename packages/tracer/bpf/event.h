@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* What the programs tell user space. These declarations are the only ones: the TypeScript side is generated. */
+#pragma once
+
+#include "kernel.h"
+
+enum tcp_event_kind {
+	EVENT_CONNECT,
+	EVENT_ACCEPT,
+	EVENT_CLOSE,
+	EVENT_FAIL,
+	EVENT_KINDS,
+};
+
+enum direction {
+	DIRECTION_UNKNOWN,
+	DIRECTION_OUTBOUND,
+	DIRECTION_INBOUND,
+};
+
+enum closed_by {
+	CLOSED_BY_LOCAL,
+	CLOSED_BY_PEER,
+	CLOSED_BY_RESET,
+	CLOSED_BY_TIMEOUT,
+};
+
+enum event_flag {
+	EVENT_HAS_PROCESS = 1 << 0,
+	EVENT_HAS_DURATION = 1 << 1,
+	EVENT_HAS_CLOSING = 1 << 2,
+	/* An accept whose process is only the listening socket's owner. */
+	EVENT_BY_LISTENER = 1 << 3,
+	EVENT_IPV6 = 1 << 4,
+};
+
+/* pid 0: unknown. */
+struct process {
+	__u64 cgroup_id;
+	__u32 pid;
+	__u32 tid;
+	__u32 uid;
+	__u32 reserved;
+	char comm[16];
+};
+
+/* Addresses are 16 bytes in network order, IPv4 ones mapped (::ffff:a.b.c.d); ports are in host order. */
+struct tuple {
+	__u8 local_address[16];
+	__u8 peer_address[16];
+	__u16 local_port;
+	__u16 peer_port;
+	__u32 netns;
+};
+
+struct tcp_event {
+	__u64 time_ns; /* CLOCK_MONOTONIC, taken after the record's place in the ring was reserved */
+	/* Moment and CPU at which the connection was first seen: together its identity. */
+	__u64 flow_ns;
+	__u32 flow_cpu;
+	__u32 cpu;
+	struct tuple tuple;
+	struct process process;
+	__u64 duration_ns; /* connect: the handshake; close and fail: since connect or accept */
+	__u64 closing_ns;
+	__u64 bytes_sent;
+	__u64 bytes_received;
+	__u32 segments_sent;
+	__u32 segments_received;
+	__u32 retransmits;
+	__u32 srtt_us;
+	__u16 error;
+	__u8 event;	/* enum tcp_event_kind */
+	__u8 direction; /* enum direction */
+	__u8 closed_by; /* enum closed_by */
+	__u8 flags;	/* enum event_flag */
+	__u16 reserved;
+};
+
+/* One of these a CPU; only that CPU writes it. */
+struct statistics {
+	__u64 produced[EVENT_KINDS]; /* events the programs had to tell */
+	__u64 lost_ring;	     /* of those, events for which the ring had no room */
+	__u64 lost_map;		     /* connections for which the flow table had no room */
+	__u64 last_flow_ns;	     /* the newest flow identity given out on this CPU */
+};

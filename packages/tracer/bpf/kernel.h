@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * The kernel's own types, reduced to the fields that the tracer reads. CO-RE finds each field in the running kernel
+ * by name, so order and size here do not matter; a field that a kernel lacks is guarded by bpf_core_field_exists.
+ */
+#pragma once
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct ns_common {
+	unsigned int inum; /* the number that /proc/PID/ns/net shows */
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct in6_addr {
+	union {
+		__u8 u6_addr8[16];
+	} in6_u;
+};
+
+struct sock_common {
+	__be32 skc_daddr;
+	__be32 skc_rcv_saddr;
+	__be16 skc_dport; /* network order */
+	__u16 skc_num;	  /* host order; 0 until a port is chosen */
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
+	unsigned long skc_flags; /* bits of enum sock_flags */
+};
+
+struct socket {
+	struct sock *sk;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	struct socket *sk_socket; /* NULL until accept() grafts a process's socket onto it, and after close() */
+	int sk_err;
+	int sk_err_soft;
+	/* A bit-field of eight bits until 5.6, then 16 bits. */
+	__u16 sk_protocol;
+};
+
+struct tcp_sock {
+	__u64 bytes_received;
+	__u64 bytes_acked;
+	__u64 bytes_sent;    /* 4.19 */
+	__u64 bytes_retrans; /* 4.19 */
+	__u32 segs_in;
+	__u32 segs_out;
+	__u32 total_retrans;
+	__u32 srtt_us; /* eighths of a microsecond */
+	__u32 snd_una;
+	__u32 snd_nxt;
+	__u32 write_seq;
+};
+
+enum sock_flags {
+	SOCK_DEAD,
+	SOCK_DONE,
+};
+
+struct sockaddr {
+	unsigned short sa_family;
+};
+
+struct in_addr {
+	__be32 s_addr;
+};
+
+struct sockaddr_in {
+	unsigned short sin_family;
+	__be16 sin_port;
+	struct in_addr sin_addr;
+};
+
+struct sockaddr_in6 {
+	unsigned short sin6_family;
+	__be16 sin6_port;
+	struct in6_addr sin6_addr;
+};
+
+/* The second argument of inet_csk_accept since 6.10; before, it had four arguments. */
+struct proto_accept_arg {
+	int flags;
+};
+
+/* Registers at a kprobe, by architecture: the flavour that the running kernel has is the one that resolves. */
+struct pt_regs___x86 {
+	unsigned long di;
+	unsigned long ax;
+};
+
+struct pt_regs___arm64 {
+	__u64 regs[31];
+};
+
+/* What a walk over the open files of all processes needs. */
+typedef struct {
+	unsigned int val;
+} kuid_t;
+
+struct cred {
+	kuid_t uid;
+};
+
+struct kernfs_node {
+	__u64 id;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
+};
+
+struct task_struct {
+	int pid;
+	int tgid;
+	char comm[16];
+	const struct cred *cred;
+	struct css_set *cgroups;
+};
+
+struct super_block {
+	unsigned long s_magic;
+};
+
+struct inode {
+	struct super_block *i_sb;
+};
+
+struct file {
+	struct inode *f_inode;
+	void *private_data;
+};
+
+struct bpf_iter__task_file {
+	struct task_struct *task;
+	struct file *file;
+};
+
+#pragma clang attribute pop
+
+#define AF_INET 2
+#define AF_INET6 10
+#define IPPROTO_TCP 6
+#define SOCKFS_MAGIC 0x534F434B
+
+/* include/net/tcp_states.h */
+enum tcp_state {
+	TCP_ESTABLISHED = 1,
+	TCP_SYN_SENT,
+	TCP_SYN_RECV,
+	TCP_FIN_WAIT1,
+	TCP_FIN_WAIT2,
+	TCP_TIME_WAIT,
+	TCP_CLOSE,
+	TCP_CLOSE_WAIT,
+	TCP_LAST_ACK,
+	TCP_LISTEN,
+	TCP_CLOSING,
+};
+
+/* include/uapi/asm-generic/errno*.h; x86 and arm64 share these. */
+enum error {
+	EINVAL = 22,
+	EPIPE = 32,
+	EACCES = 13,
+	EADDRNOTAVAIL = 99,
+	ENETDOWN = 100,
+	ENETUNREACH = 101,
+	ECONNRESET = 104,
+	ETIMEDOUT = 110,
+	EHOSTUNREACH = 113,
+	ECANCELED = 125,
+};

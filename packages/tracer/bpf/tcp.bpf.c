@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/*
+ * The life of every TCP connection of this host. User space attaches state_change, one of the accept programs, and
+ * where the kernel has them the connect programs; it runs seed once.
+ *
+ *   state_change   raw tracepoint inet_sock_set_state (4.16)
+ *   graft_*        security_sock_graft: entered in accept() once there is a connection
+ *   accept_*       return of inet_csk_accept
+ *   connect_*      return of tcp_v4_connect and tcp_v6_connect
+ *   seed           iterator over the open files of all processes (5.8)
+ */
+#include "life.h"
+#include "seed.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+SEC("raw_tp/inet_sock_set_state")
+int state_change(struct bpf_raw_tracepoint_args *ctx)
+{
+	return state_changes((struct sock *)ctx->args[0], ctx->args[1], ctx->args[2]);
+}
+
+/* Arguments of a function at its fentry and fexit: 64 bits each; at fexit the result follows the last. */
+SEC("fentry/security_sock_graft")
+int graft_fentry(__u64 *ctx)
+{
+	return accept_returns((struct sock *)ctx[0]);
+}
+
+/* Registers are read through the architecture's flavour that the running kernel's types contain. */
+static __always_inline unsigned long first_argument(void *ctx)
+{
+	if (bpf_core_field_exists(struct pt_regs___x86, di))
+		return ((struct pt_regs___x86 *)ctx)->di;
+	return ((struct pt_regs___arm64 *)ctx)->regs[0];
+}
+
+static __always_inline unsigned long return_value(void *ctx)
+{
+	if (bpf_core_field_exists(struct pt_regs___x86, ax))
+		return ((struct pt_regs___x86 *)ctx)->ax;
+	return ((struct pt_regs___arm64 *)ctx)->regs[0];
+}
+
+SEC("kprobe/security_sock_graft")
+int graft_kprobe(void *ctx)
+{
+	return accept_returns((struct sock *)first_argument(ctx));
+}
+
+SEC("fexit/inet_csk_accept")
+int accept_fexit(__u64 *ctx)
+{
+	if (bpf_core_type_exists(struct proto_accept_arg))
+		return accept_returns((struct sock *)ctx[2]);
+	return accept_returns((struct sock *)ctx[4]);
+}
+
+SEC("kretprobe/inet_csk_accept")
+int accept_kretprobe(void *ctx)
+{
+	return accept_returns((struct sock *)return_value(ctx));
+}
+
+SEC("fexit/tcp_v4_connect")
+int connect_v4_fexit(__u64 *ctx)
+{
+	return connect_refused_locally((struct sock *)ctx[0], (struct sockaddr *)ctx[1], ctx[3]);
+}
+
+SEC("fexit/tcp_v6_connect")
+int connect_v6_fexit(__u64 *ctx)
+{
+	return connect_refused_locally((struct sock *)ctx[0], (struct sockaddr *)ctx[1], ctx[3]);
+}
+
+SEC("iter/task_file")
+int seed(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+
+	if (!task || !file)
+		return 0;
+	return seed_socket(task, file);
+}
