@@ -13,3 +13,29 @@ export { kernelBtf } from './btf/kernel.js';
 export { Btf } from './btf/parse.js';
 export type * from './btf/types.js';
 export { Kind, Linkage } from './btf/types.js';
+export { ArrayMap, indexKey } from './map/array.js';
+export type { Batch } from './map/batch.js';
+export type { CreateMapOptions } from './map/create.js';
+export { DescriptorMap } from './map/descriptor-map.js';
+export type { MapInfo } from './map/info.js';
+export { addressBytes, cidrKey, LpmTrieMap } from './map/lpm.js';
+export { BpfMap, type MapShape } from './map/map.js';
+export { createMap, mapFromFd, mapFromId, mapIds, openPinnedMap } from './map/open.js';
+export { PerCpuMap } from './map/percpu.js';
+export { Attr, bpf, bpfError, bpfRaw, objectName } from './sys/bpf.js';
+export {
+  type CapabilityName,
+  effectiveCapabilities,
+  missingCapabilities,
+  parseCapabilityMask,
+} from './sys/capabilities.js';
+export { Clock, type ClockId, clockNs, monotonicNs, realtimeOffsetNs } from './sys/clock.js';
+export * from './sys/constants.js';
+export { onlineCpus, parseCpuList, possibleCpus } from './sys/cpus.js';
+export type { WaitOptions } from './sys/epoll.js';
+export { lockdownMode } from './sys/explain.js';
+export { Fd } from './sys/fd.js';
+export { readSmallFile } from './sys/files.js';
+export { type KernelVersion, kernelAtLeast, kernelVersion } from './sys/kernel-version.js';
+export { type MemlockLimit, memlockLimit, raiseMemlock } from './sys/memlock.js';
+export { Namespace, unshare, withNetns } from './sys/netns.js';

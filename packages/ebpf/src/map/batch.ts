@@ -1,0 +1,167 @@
+/**
+ * Batch operations on maps (5.6), with the same done element by element where the kernel or the kind of map has none.
+ * Layout: the struct `batch` of union bpf_attr.
+ */
+import { constants } from 'node:os';
+import { EbpfError } from '../errors.js';
+import { Attr, bpfError, bpfRaw } from '../sys/bpf.js';
+import { Command } from '../sys/constants.js';
+import type { BpfMap } from './map.js';
+
+const { EINTR, EINVAL, ENOENT, ENOSPC, EOPNOTSUPP } = constants.errno;
+const ENOTSUPP = 524;
+
+/** Elements of a map, packed one after the other: key i lies at i × key size, value i at i × value bytes. */
+export interface Batch {
+  readonly count: number;
+  readonly keys: Uint8Array;
+  readonly values: Uint8Array;
+}
+
+const defaultSize = 512;
+
+/** What the kernel answers for a command it does not know, and for a kind that has no batches. */
+function isUnsupported(errno: number): boolean {
+  return errno === EINVAL || errno === ENOTSUPP || errno === EOPNOTSUPP;
+}
+
+/** Maps that turned out to have no batches, by command. */
+const unsupported = new WeakMap<BpfMap, Set<number>>();
+
+function isKnownUnsupported(map: BpfMap, command: number): boolean {
+  return unsupported.get(map)?.has(command) === true;
+}
+
+function markUnsupported(map: BpfMap, command: number): void {
+  const commands = unsupported.get(map) ?? new Set();
+  unsupported.set(map, commands.add(command));
+}
+
+function batchAttr(map: BpfMap, keys: Uint8Array, values: Uint8Array | undefined): Attr {
+  return new Attr(56).pointer(16, keys).pointer(24, values).u32(36, map.fd);
+}
+
+export function* lookupBatch(map: BpfMap, size = defaultSize): Generator<Batch, void, undefined> {
+  if (!(yield* walkBatches(map, Command.mapLookupBatch, size))) yield* walkElements(map, size, false);
+}
+
+export function* takeBatch(map: BpfMap, size = defaultSize): Generator<Batch, void, undefined> {
+  if (!(yield* walkBatches(map, Command.mapLookupAndDeleteBatch, size))) yield* walkElements(map, size, true);
+}
+
+/** Walks by a batch command; returns false, having yielded nothing, if there are no batches for this map. */
+function* walkBatches(map: BpfMap, command: number, size: number): Generator<Batch, boolean, undefined> {
+  if (isKnownUnsupported(map, command)) return false;
+  let capacity = Math.max(1, Math.min(size, map.maxEntries));
+  let keys = new Uint8Array(capacity * map.keySize);
+  let values = new Uint8Array(capacity * map.valueBytes);
+  // The position is a bucket's number for hashes and a key for other kinds.
+  let position = new Uint8Array(Math.max(map.keySize, 4));
+  let next = new Uint8Array(position.length);
+  let started = false;
+  let left = 8 * map.maxEntries + 1024;
+  for (;;) {
+    const attr = batchAttr(map, keys, values)
+      .pointer(0, started ? position : undefined)
+      .pointer(8, next)
+      .u32(32, capacity);
+    const errno = -bpfRaw(command, attr);
+    if (errno === EINTR) continue;
+    if (errno === ENOSPC) {
+      // A bucket holds more elements than there is room for; the position is unchanged.
+      capacity *= 2;
+      keys = new Uint8Array(capacity * map.keySize);
+      values = new Uint8Array(capacity * map.valueBytes);
+      continue;
+    }
+    if (!started && isUnsupported(errno)) {
+      markUnsupported(map, command);
+      return false;
+    }
+    // ENOENT says that the end was reached; the count is valid nevertheless.
+    if (errno > 0 && errno !== ENOENT) throw bpfError(command, errno, `map ${map.name}`);
+    const count = attr.getU32(32);
+    if (count > 0) yield { count, keys, values };
+    if (errno === ENOENT) return true;
+    left -= count + 1;
+    if (left < 0) throw new EbpfError(`map ${map.name}: keys are deleted faster than the map can be walked`);
+    [position, next] = [next, position];
+    started = true;
+  }
+}
+
+function* walkElements(map: BpfMap, size: number, remove: boolean): Generator<Batch, void, undefined> {
+  const capacity = Math.max(1, Math.min(size, map.maxEntries));
+  const keys = new Uint8Array(capacity * map.keySize);
+  const values = new Uint8Array(capacity * map.valueBytes);
+  let count = 0;
+  for (const key of map.keys()) {
+    const value = map.lookup(key);
+    if (value === undefined) continue;
+    if (remove && !map.delete(key)) continue;
+    keys.set(key, count * map.keySize);
+    values.set(value, count * map.valueBytes);
+    if (++count === capacity) {
+      yield { count, keys, values };
+      count = 0;
+    }
+  }
+  if (count > 0) yield { count, keys, values };
+}
+
+/** How many elements the packed bytes hold. */
+function packedCount(map: BpfMap, what: string, bytes: Uint8Array, size: number): number {
+  const count = size === 0 ? 0 : bytes.length / size;
+  if (Number.isInteger(count)) return count;
+  throw new RangeError(`map ${map.name}: ${bytes.length} bytes of packed ${what}s, where one has ${size}`);
+}
+
+export function updateBatch(map: BpfMap, keys: Uint8Array, values: Uint8Array, flags: number): void {
+  const command = Command.mapUpdateBatch;
+  const count = packedCount(map, 'key', keys, map.keySize);
+  if (packedCount(map, 'value', values, map.valueBytes) !== count) {
+    throw new RangeError(`map ${map.name}: ${count} keys, but another number of values`);
+  }
+  if (count === 0) return;
+  if (!isKnownUnsupported(map, command)) {
+    const attr = batchAttr(map, keys, values).u32(32, count).u64(40, flags);
+    const errno = -bpfRaw(command, attr);
+    if (errno <= 0) return;
+    if (!isUnsupported(errno)) {
+      throw bpfError(command, errno, `map ${map.name}: ${attr.getU32(32)} of ${count} elements were set`);
+    }
+    markUnsupported(map, command);
+  }
+  for (let index = 0; index < count; index++) {
+    map.update(
+      keys.subarray(index * map.keySize, (index + 1) * map.keySize),
+      values.subarray(index * map.valueBytes, (index + 1) * map.valueBytes),
+      flags,
+    );
+  }
+}
+
+export function deleteBatch(map: BpfMap, keys: Uint8Array): number {
+  const command = Command.mapDeleteBatch;
+  const count = packedCount(map, 'key', keys, map.keySize);
+  let deleted = 0;
+  let index = 0;
+  while (index < count && !isKnownUnsupported(map, command)) {
+    const attr = batchAttr(map, keys.subarray(index * map.keySize), undefined).u32(32, count - index);
+    const errno = -bpfRaw(command, attr);
+    if (isUnsupported(errno)) {
+      markUnsupported(map, command);
+      break;
+    }
+    if (errno > 0 && errno !== ENOENT) throw bpfError(command, errno, `map ${map.name}`);
+    // The batch stops at a key that is not there: go on behind it.
+    const done = attr.getU32(32);
+    deleted += done;
+    index += errno === ENOENT ? done + 1 : done;
+    if (errno <= 0) break;
+  }
+  for (; index < count && isKnownUnsupported(map, command); index++) {
+    if (map.delete(keys.subarray(index * map.keySize, (index + 1) * map.keySize))) deleted++;
+  }
+  return deleted;
+}

@@ -1,0 +1,149 @@
+/** Creation of maps: BPF_MAP_CREATE with what this kernel and the kind of map take. */
+import { constants } from 'node:os';
+import { EbpfError } from '../errors.js';
+import type { MapSpec } from '../object/spec.js';
+import { Attr, bpfError, bpfRaw, objectName } from '../sys/bpf.js';
+import { Command, MapFlag, MapType, mapTypeName } from '../sys/constants.js';
+import { possibleCpus } from '../sys/cpus.js';
+import { Fd } from '../sys/fd.js';
+import { kernelAtLeast } from '../sys/kernel-version.js';
+import { pageSize } from '../sys/memory.js';
+
+export interface CreateMapOptions {
+  /** The loaded BTF that the spec's type ids refer to. Without it, the map gets no types. */
+  readonly btfFd?: number | undefined;
+  /** For arrays and hashes of maps: a map of the shape that all inner maps have. */
+  readonly innerMapFd?: number | undefined;
+}
+
+const { E2BIG, EINVAL } = constants.errno;
+/** The kernel's own "operation is not supported", which has no name in user space. */
+const ENOTSUPP = 524;
+
+/** Kinds that refuse type ids (their map_check_btf is map_check_no_btf on some or all versions). */
+const withoutBtf: ReadonlySet<number> = new Set([
+  MapType.perfEventArray,
+  MapType.cgroupArray,
+  MapType.stackTrace,
+  MapType.arrayOfMaps,
+  MapType.hashOfMaps,
+  MapType.devmap,
+  MapType.devmapHash,
+  MapType.cpumap,
+  MapType.xskmap,
+  MapType.sockmap,
+  MapType.sockhash,
+  MapType.queue,
+  MapType.stack,
+  MapType.ringbuf,
+  MapType.userRingbuf,
+  MapType.arena,
+]);
+
+/**
+ * The number of entries to ask for: a ring buffer's bytes rounded up to a power of two of whole pages, a perf event
+ * array's slots for all CPUs where none are given, all others as they are.
+ */
+export function effectiveMaxEntries(type: number, maxEntries: number): number {
+  if (type === MapType.ringbuf || type === MapType.userRingbuf) {
+    let size = pageSize();
+    while (size < maxEntries && size < 2 ** 31) size *= 2;
+    return size;
+  }
+  if (type === MapType.perfEventArray && maxEntries === 0) return possibleCpus().at(-1)! + 1;
+  return maxEntries;
+}
+
+/** What is left away, one try after the other, if the kernel refuses the whole. */
+interface Attempt {
+  readonly name: string;
+  readonly btf: boolean;
+}
+
+function attempts(spec: MapSpec, btf: boolean): Attempt[] {
+  const name = objectName(spec.name);
+  const plain = name.replaceAll('.', '_');
+  const list: Attempt[] = [{ name, btf }];
+  if (btf) list.push({ name, btf: false });
+  // Names may hold dots since 5.2, and exist since 4.15.
+  if (plain !== name) list.push({ name: plain, btf: false });
+  if (name !== '') list.push({ name: '', btf: false });
+  return list;
+}
+
+/**
+ * Creates a map. Its name and types are left away on kernels that do not take them.
+ *
+ * @throws SyscallError with what may have been wrong.
+ */
+export function createMapFd(spec: MapSpec, options: CreateMapOptions = {}): Fd {
+  const isMapInMap = spec.type === MapType.arrayOfMaps || spec.type === MapType.hashOfMaps;
+  if (isMapInMap && options.innerMapFd === undefined) {
+    throw new EbpfError(
+      `map ${spec.name}: ${mapTypeName(spec.type)} needs an inner map to copy the shape of`,
+    );
+  }
+  const hasTypes = (spec.keyTypeId ?? 0) !== 0 || (spec.valueTypeId ?? 0) !== 0;
+  const btf = options.btfFd !== undefined && hasTypes && !withoutBtf.has(spec.type);
+  let firstErrno: number | undefined;
+  for (const attempt of attempts(spec, btf)) {
+    const result = bpfRaw(Command.mapCreate, createAttr(spec, options, attempt));
+    if (result >= 0) return new Fd(result);
+    firstErrno ??= -result;
+    if (result !== -EINVAL && result !== -E2BIG && result !== -ENOTSUPP) break;
+  }
+  throw bpfError(Command.mapCreate, firstErrno!, explain(spec, firstErrno!));
+}
+
+/** Offsets: the anonymous struct of BPF_MAP_CREATE in union bpf_attr. */
+function createAttr(spec: MapSpec, options: CreateMapOptions, attempt: Attempt): Attr {
+  const attr = new Attr(72)
+    .u32(0, spec.type)
+    .u32(4, spec.keySize)
+    .u32(8, spec.valueSize)
+    .u32(12, effectiveMaxEntries(spec.type, spec.maxEntries))
+    .u32(16, spec.numaNode === undefined ? spec.flags : spec.flags | MapFlag.numaNode)
+    .u32(20, options.innerMapFd ?? 0)
+    .u32(24, spec.numaNode ?? 0)
+    .objectName(28, attempt.name)
+    .u64(64, spec.mapExtra ?? 0);
+  if (attempt.btf) {
+    attr
+      .u32(48, options.btfFd!)
+      .u32(52, spec.keyTypeId ?? 0)
+      .u32(56, spec.valueTypeId ?? 0);
+  }
+  return attr;
+}
+
+/** First versions of the kinds newer than 4.18. */
+const typeSince = new Map<number, string>([
+  [MapType.reuseportSockarray, '4.19'],
+  [MapType.percpuCgroupStorage, '4.20'],
+  [MapType.queue, '4.20'],
+  [MapType.stack, '4.20'],
+  [MapType.skStorage, '5.2'],
+  [MapType.devmapHash, '5.4'],
+  [MapType.structOps, '5.6'],
+  [MapType.ringbuf, '5.8'],
+  [MapType.inodeStorage, '5.10'],
+  [MapType.taskStorage, '5.11'],
+  [MapType.bloomFilter, '5.16'],
+  [MapType.userRingbuf, '6.1'],
+  [MapType.cgrpStorage, '6.2'],
+  [MapType.arena, '6.9'],
+]);
+
+function explain(spec: MapSpec, errno: number): string {
+  const what =
+    `map ${spec.name} of kind ${mapTypeName(spec.type)}, key_size ${spec.keySize}, ` +
+    `value_size ${spec.valueSize}, max_entries ${spec.maxEntries}, map_flags 0x${spec.flags.toString(16)}`;
+  if (errno !== EINVAL) return what;
+  const since = typeSince.get(spec.type);
+  if (since !== undefined && !kernelAtLeast(since)) return `${what}; this kind exists since Linux ${since}`;
+  if (spec.maxEntries === 0) return `${what}; max_entries must not be 0`;
+  if (spec.type === MapType.lpmTrie && (spec.flags & MapFlag.noPrealloc) === 0) {
+    return `${what}; this kind wants BPF_F_NO_PREALLOC`;
+  }
+  return what;
+}

@@ -1,0 +1,30 @@
+/** Maps whose values are other kernel objects. */
+
+import { indexKey } from './array.js';
+import { BpfMap } from './map.js';
+
+/**
+ * A program array, perf event array, cgroup array, array of maps or hash of maps. What is stored is a file descriptor;
+ * the kernel keeps the object behind it alive. What a lookup finds, where the kind allows one, is the object's id.
+ */
+export class DescriptorMap extends BpfMap {
+  /** Stores an object by its descriptor. A number as key stands for an array's index. */
+  setFd(key: Uint8Array | number, fd: number): void {
+    this.update(toKey(key), indexKey(fd));
+  }
+
+  /** Empties a slot; returns whether it held something. */
+  clear(key: Uint8Array | number): boolean {
+    return this.delete(toKey(key));
+  }
+
+  /** The id of the stored program or map; `undefined` if there is none. Perf events and cgroups have no ids. */
+  lookupId(key: Uint8Array | number): number | undefined {
+    const value = this.lookup(toKey(key));
+    return value === undefined ? undefined : new DataView(value.buffer).getUint32(0, true);
+  }
+}
+
+function toKey(key: Uint8Array | number): Uint8Array {
+  return typeof key === 'number' ? indexKey(key) : key;
+}

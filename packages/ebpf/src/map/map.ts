@@ -1,0 +1,231 @@
+/** BPF maps as user space sees them: elements of raw bytes, one system call each. */
+import { constants } from 'node:os';
+import { Attr, bpf, bpfError, bpfRaw } from '../sys/bpf.js';
+import { Command, MapType, mapTypeName, UpdateFlag } from '../sys/constants.js';
+import type { Fd } from '../sys/fd.js';
+import { type Batch, deleteBatch, lookupBatch, takeBatch, updateBatch } from './batch.js';
+import { type MapInfo, readMapInfo } from './info.js';
+import { walkKeys } from './walk.js';
+
+const { E2BIG, EEXIST, EINVAL, ENOENT, EPERM } = constants.errno;
+
+/** What a map was created as. */
+export interface MapShape {
+  /** The name in the object file, which may be longer than the kernel's 15 bytes. */
+  readonly name: string;
+  /** BPF_MAP_TYPE_*. */
+  readonly type: number;
+  /** Bytes. */
+  readonly keySize: number;
+  /** Bytes; of one CPU's value for the per-CPU kinds. */
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  /** BPF_F_*. */
+  readonly flags: number;
+}
+
+/**
+ * An open BPF map of any kind; subclasses add what is particular to theirs. Keys and values are bytes of exactly the
+ * map's sizes, in host byte order. All methods are synchronous, and throw SyscallError if the kernel refuses.
+ *
+ * The map lives on in the kernel after disposal if something else refers to it: a program, a pin, another map.
+ */
+export class BpfMap implements Disposable, MapShape {
+  readonly name: string;
+  readonly type: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  readonly flags: number;
+  /** Bytes of a value as it crosses the system call: for per-CPU kinds one stride for every possible CPU. */
+  readonly valueBytes: number;
+  readonly #fd: Fd;
+  readonly #key: Uint8Array;
+  readonly #value: Uint8Array;
+  /** union bpf_attr for BPF_MAP_*_ELEM: map_fd, key, value or next_key, flags. */
+  readonly #attr: Attr;
+
+  /** Takes ownership of an open map's descriptor. */
+  constructor(fd: Fd, shape: MapShape, valueBytes = shape.valueSize) {
+    this.#fd = fd;
+    this.name = shape.name;
+    this.type = shape.type;
+    this.keySize = shape.keySize;
+    this.valueSize = shape.valueSize;
+    this.maxEntries = shape.maxEntries;
+    this.flags = shape.flags;
+    this.valueBytes = valueBytes;
+    this.#key = new Uint8Array(shape.keySize);
+    this.#value = new Uint8Array(valueBytes);
+    this.#attr = new Attr(32).pointer(8, this.#key).pointer(16, this.#value);
+  }
+
+  /** The map's file descriptor. @throws EbpfError after disposal. */
+  get fd(): number {
+    return this.#fd.fd;
+  }
+
+  /** The value of a key, in memory of its own; `undefined` if there is none. */
+  lookup(key: Uint8Array, flags = 0): Uint8Array | undefined {
+    return this.#read(Command.mapLookupElem, key, flags);
+  }
+
+  /**
+   * Removes a key and returns the value it had; `undefined` if there was none. For queues and stacks (4.20) the key is
+   * empty; hashes have it since 5.14.
+   */
+  lookupAndDelete(key: Uint8Array): Uint8Array | undefined {
+    return this.#read(Command.mapLookupAndDeleteElem, key, 0);
+  }
+
+  /**
+   * Sets the value of a key.
+   *
+   * @param flags {@link UpdateFlag}: with `noexist` an existing key is EEXIST, with `exist` a new one ENOENT.
+   */
+  update(key: Uint8Array, value: Uint8Array, flags: number = UpdateFlag.any): void {
+    this.#setKey(key);
+    this.#checkSize('value', value, this.valueBytes);
+    this.#value.set(value);
+    const errno = -this.#call(Command.mapUpdateElem, flags);
+    if (errno > 0) throw this.#error(Command.mapUpdateElem, errno);
+  }
+
+  /** Removes a key; returns whether it was there. Elements of arrays cannot be removed. */
+  delete(key: Uint8Array): boolean {
+    this.#setKey(key);
+    const errno = -this.#call(Command.mapDeleteElem, 0);
+    if (errno > 0 && errno !== ENOENT) throw this.#error(Command.mapDeleteElem, errno);
+    return errno <= 0;
+  }
+
+  /** The key after `key` in the map's own order, the first one for `undefined`; `undefined` at the end. */
+  nextKey(key: Uint8Array | undefined): Uint8Array | undefined {
+    const next = new Uint8Array(this.keySize);
+    if (key !== undefined) this.#setKey(key);
+    const attr = new Attr(32)
+      .u32(0, this.fd)
+      .pointer(8, key === undefined ? undefined : this.#key)
+      .pointer(16, next);
+    const errno = -bpfRaw(Command.mapGetNextKey, attr);
+    if (errno === ENOENT) return undefined;
+    if (errno > 0) throw this.#error(Command.mapGetNextKey, errno);
+    return next;
+  }
+
+  /**
+   * Every key once. Keys that come or go meanwhile may or may not appear; all others do. Deleting the key just
+   * received, or any other, is safe.
+   *
+   * @throws EbpfError if others change the map faster than it can be walked.
+   */
+  keys(): Generator<Uint8Array, void, undefined> {
+    return walkKeys((key) => this.nextKey(key), this.maxEntries, this.name);
+  }
+
+  /** Every key with its value, in batches where the kernel has them. Changes meanwhile are as for {@link keys}. */
+  *entries(): Generator<[Uint8Array, Uint8Array], void, undefined> {
+    for (const { keys, values, count } of this.lookupBatch()) {
+      for (let index = 0; index < count; index++) {
+        yield [
+          keys.slice(index * this.keySize, (index + 1) * this.keySize),
+          values.slice(index * this.valueBytes, (index + 1) * this.valueBytes),
+        ];
+      }
+    }
+  }
+
+  /**
+   * The whole map in batches of packed keys and values (5.6; element by element where the kernel or the kind has no
+   * batches). A batch's memory is reused by the next.
+   *
+   * @param size elements to ask for at a time; more where the kernel wants room for a whole bucket.
+   */
+  lookupBatch(size?: number): Generator<Batch, void, undefined> {
+    return lookupBatch(this, size);
+  }
+
+  /**
+   * As {@link lookupBatch}, and removes what it yields. With batches (5.6) reading and removing are one step for each
+   * element; without, a change between the two is lost.
+   */
+  takeBatch(size?: number): Generator<Batch, void, undefined> {
+    return takeBatch(this, size);
+  }
+
+  /** Sets many elements, given as packed keys and packed values. */
+  updateBatch(keys: Uint8Array, values: Uint8Array, flags: number = UpdateFlag.any): void {
+    updateBatch(this, keys, values, flags);
+  }
+
+  /** Removes many keys, given packed; returns how many of them were there. */
+  deleteBatch(keys: Uint8Array): number {
+    return deleteBatch(this, keys);
+  }
+
+  /** What the kernel tells about the map. */
+  info(): MapInfo {
+    return readMapInfo(this.fd);
+  }
+
+  /** Pins the map at a path on a bpf file system: it outlives this process until the path is unlinked. */
+  pin(path: string): void {
+    bpf(Command.objPin, new Attr(16).string(0, path).u32(8, this.fd), (errno) => {
+      if (errno === EEXIST) return `${path} exists already`;
+      if (errno === EPERM || errno === EINVAL)
+        return `${path} must lie on a bpf file system, such as /sys/fs/bpf`;
+      return path;
+    });
+  }
+
+  /** Makes the map read-only for user space, for good (5.2). Programs may still write unless it is BPF_F_RDONLY_PROG. */
+  freeze(): void {
+    bpf(Command.mapFreeze, new Attr(8).u32(0, this.fd), () => `map ${this.name}`);
+  }
+
+  /** Closes the descriptor. Doing so again has no effect. */
+  [Symbol.dispose](): void {
+    this.#fd[Symbol.dispose]();
+  }
+
+  #read(command: number, key: Uint8Array, flags: number): Uint8Array | undefined {
+    this.#setKey(key);
+    const errno = -this.#call(command, flags);
+    if (errno === ENOENT) return undefined;
+    if (errno > 0) throw this.#error(command, errno);
+    return this.#value.slice();
+  }
+
+  #call(command: number, flags: number): number {
+    return bpfRaw(command, this.#attr.u32(0, this.fd).u64(24, flags));
+  }
+
+  #setKey(key: Uint8Array): void {
+    this.#checkSize('key', key, this.keySize);
+    this.#key.set(key);
+  }
+
+  #checkSize(what: string, bytes: Uint8Array, size: number): void {
+    if (bytes.length === size) return;
+    throw new RangeError(`map ${this.name}: a ${what} of ${bytes.length} bytes, where its size is ${size}`);
+  }
+
+  #error(command: number, errno: number): Error {
+    return bpfError(command, errno, this.explain(command, errno));
+  }
+
+  /** What an errno means for this map. */
+  protected explain(command: number, errno: number): string {
+    const what = `map ${this.name} (${mapTypeName(this.type)})`;
+    if (errno === E2BIG && command === Command.mapUpdateElem) {
+      const isArray = this.type === MapType.array || this.type === MapType.percpuArray;
+      return isArray
+        ? `${what}: the index is beyond max_entries, ${this.maxEntries}`
+        : `${what} is full: max_entries is ${this.maxEntries}`;
+    }
+    if (errno === EPERM) return `${what} may be frozen or opened without this right`;
+    if (errno === EINVAL && command === Command.mapDeleteElem)
+      return `${what}: its elements cannot be removed`;
+    return what;
+  }
+}

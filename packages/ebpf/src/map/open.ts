@@ -1,0 +1,87 @@
+/** Getting hold of maps: creating them, opening pinned ones, finding others by id. */
+import { constants } from 'node:os';
+import type { MapSpec } from '../object/spec.js';
+import { Attr, bpf, bpfError, bpfRaw } from '../sys/bpf.js';
+import { Command, MapType } from '../sys/constants.js';
+import { Fd } from '../sys/fd.js';
+import { ArrayMap } from './array.js';
+import { type CreateMapOptions, createMapFd, effectiveMaxEntries } from './create.js';
+import { DescriptorMap } from './descriptor-map.js';
+import { readMapInfo } from './info.js';
+import { LpmTrieMap } from './lpm.js';
+import { BpfMap, type MapShape } from './map.js';
+import { PerCpuMap } from './percpu.js';
+
+const { ENOENT } = constants.errno;
+
+/** The class for a kind of map. */
+function wrap(fd: Fd, shape: MapShape): BpfMap {
+  switch (shape.type) {
+    case MapType.array:
+      return new ArrayMap(fd, shape);
+    case MapType.percpuHash:
+    case MapType.percpuArray:
+    case MapType.lruPercpuHash:
+    case MapType.percpuCgroupStorage:
+      return new PerCpuMap(fd, shape);
+    case MapType.lpmTrie:
+      return new LpmTrieMap(fd, shape);
+    case MapType.progArray:
+    case MapType.perfEventArray:
+    case MapType.cgroupArray:
+    case MapType.arrayOfMaps:
+    case MapType.hashOfMaps:
+      return new DescriptorMap(fd, shape);
+    default:
+      return new BpfMap(fd, shape);
+  }
+}
+
+/**
+ * Creates a map of the class for its kind: {@link ArrayMap}, {@link PerCpuMap}, {@link LpmTrieMap},
+ * {@link DescriptorMap}, else {@link BpfMap}. Its contents and initial slots are not set.
+ *
+ * @throws SyscallError
+ */
+export function createMap(spec: MapSpec, options: CreateMapOptions = {}): BpfMap {
+  const fd = createMapFd(spec, options);
+  return wrap(fd, { ...spec, maxEntries: effectiveMaxEntries(spec.type, spec.maxEntries) });
+}
+
+/** Takes ownership of an open map's descriptor. */
+export function mapFromFd(fd: Fd): BpfMap {
+  return wrap(fd, readMapInfo(fd.fd));
+}
+
+/**
+ * Opens a pinned map.
+ *
+ * @throws SyscallError
+ */
+export function openPinnedMap(path: string): BpfMap {
+  return mapFromFd(new Fd(bpf(Command.objGet, new Attr(16).string(0, path), () => path)));
+}
+
+/**
+ * Opens the map with an id; `undefined` if there is none. Needs CAP_SYS_ADMIN.
+ *
+ * @throws SyscallError
+ */
+export function mapFromId(id: number): BpfMap | undefined {
+  const result = bpfRaw(Command.mapGetFdById, new Attr(16).u32(0, id));
+  if (result === -ENOENT) return undefined;
+  if (result < 0) throw bpfError(Command.mapGetFdById, -result, `map ${id}`);
+  return mapFromFd(new Fd(result));
+}
+
+/** The ids of all maps of this machine, ascending (4.13). Needs CAP_SYS_ADMIN. */
+export function* mapIds(): Generator<number, void, undefined> {
+  for (let id = 0; ; ) {
+    const attr = new Attr(16).u32(0, id);
+    const result = bpfRaw(Command.mapGetNextId, attr);
+    if (result === -ENOENT) return;
+    if (result < 0) throw bpfError(Command.mapGetNextId, -result);
+    id = attr.getU32(4);
+    yield id;
+  }
+}
