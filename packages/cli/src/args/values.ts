@@ -1,0 +1,127 @@
+/**
+ * Parsers of single option values. All are pure and throw commander's InvalidArgumentError, whose message follows
+ * "option '--x <y>' argument 'z' is invalid." and says what would be valid.
+ */
+import { isIP } from 'node:net';
+import type { PortRange } from '@weir/tracer';
+import { InvalidArgumentError } from 'commander';
+
+/** Splits at commas; `\,` stands for a comma and `\\` for a backslash. Empty items are errors. */
+export function splitList(text: string): string[] {
+  const items = [''];
+  for (let index = 0; index < text.length; index++) {
+    const character = text[index]!;
+    const next = text[index + 1];
+    if (character === '\\' && (next === ',' || next === '\\')) {
+      items[items.length - 1] += next;
+      index++;
+    } else if (character === ',') {
+      items.push('');
+    } else {
+      items[items.length - 1] += character;
+    }
+  }
+  if (items.includes('')) throw new InvalidArgumentError('An item of the list is empty.');
+  return items;
+}
+
+/** A decimal integer between `min` and `max`, both inclusive. */
+export function parseInteger(text: string, what: string, min: number, max: number): number {
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= min && value <= max)) {
+    throw new InvalidArgumentError(`Expected ${what} from ${min} to ${max}.`);
+  }
+  return value;
+}
+
+const milliseconds: Readonly<Record<string, number>> = { ms: 1, s: 1e3, m: 6e4, h: 3.6e6 };
+/** The longest time that one timer of Node.js takes. */
+const longestTimer = 2 ** 31 - 1;
+
+/** `500ms`, `10s`, `1.5m`, `2h` in milliseconds. A number alone is seconds, as for sleep(1). */
+export function parseDuration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
+  if (match === null) throw new InvalidArgumentError('Expected a time such as 500ms, 10s, 2m or 1h.');
+  const duration = Math.round(Number(match[1]) * milliseconds[match[2] ?? 's']!);
+  if (duration < 1 || duration > longestTimer) {
+    throw new InvalidArgumentError('Expected a time from 1ms to 596h.');
+  }
+  return duration;
+}
+
+const multiples: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
+/** A BPF map's max_entries is an unsigned 32-bit number, and a ring's has to be a power of two. */
+const largestRing = 2 ** 31;
+
+/** A ring buffer's size in bytes: `65536`, `512K`, `8M`, `1G`, with factors of 1024. */
+export function parseSize(text: string): number {
+  const match = /^(\d+)([KMG]?)(?:i?B)?$/i.exec(text);
+  if (match === null) throw new InvalidArgumentError('Expected a size such as 512K, 8M or 1G.');
+  const size = Number(match[1]) * multiples[match[2]!.toUpperCase()]!;
+  if (size < 4096 || size > largestRing) throw new InvalidArgumentError('Expected a size from 4K to 2G.');
+  return size;
+}
+
+/** Ports and inclusive ranges, such as `443,8000-8999`. */
+export function parsePorts(text: string): PortRange[] {
+  return splitList(text).map((item) => {
+    const ends = item.split('-');
+    if (ends.length > 2) throw new InvalidArgumentError('Expected a port or a range such as 8000-8999.');
+    const [from, to] = ends.map((end) => parseInteger(end, 'a port', 0, 65_535));
+    if (to !== undefined && from! > to) {
+      throw new InvalidArgumentError(`A range starts with its lower port: ${to}-${from}.`);
+    }
+    return { from: from!, to: to ?? from! };
+  });
+}
+
+/** Addresses and CIDR prefixes of either family, such as `10.0.0.0/8,2001:db8::/32,192.0.2.1`. */
+export function parsePrefixes(text: string): string[] {
+  return splitList(text).map((item) => {
+    const [address = '', length, ...rest] = item.split('/');
+    const family = address.includes('%') ? 0 : isIP(address);
+    if (family === 0 || rest.length > 0) {
+      throw new InvalidArgumentError(
+        'Expected an address or prefix such as 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32.',
+      );
+    }
+    if (length !== undefined) parseInteger(length, 'a prefix length', 0, family === 4 ? 32 : 128);
+    return item;
+  });
+}
+
+/** PID_MAX_LIMIT of 64-bit kernels (include/linux/threads.h). */
+const highestPid = 2 ** 22;
+
+export function parsePids(text: string): number[] {
+  return splitList(text).map((item) => parseInteger(item, 'a process id', 1, highestPid));
+}
+
+/** TASK_COMM_LEN without the final NUL (include/linux/sched.h). */
+const longestComm = 15;
+
+export function parseComms(text: string): string[] {
+  return splitList(text).map((item) => {
+    const bytes = Buffer.from(item);
+    if (bytes.length <= longestComm) return item;
+    const kept = bytes.subarray(0, longestComm).toString();
+    throw new InvalidArgumentError(
+      `The kernel keeps ${longestComm} bytes of a command's name: try '${kept}'.`,
+    );
+  });
+}
+
+/** A parser of lists of the given words. */
+export function wordsParser<const Word extends string>(words: readonly Word[]): (text: string) => Word[] {
+  return (text) =>
+    splitList(text).map((item) => {
+      const word = words.find((candidate) => candidate === item);
+      if (word === undefined) throw new InvalidArgumentError(`Allowed are ${words.join(', ')}.`);
+      return word;
+    });
+}
+
+/** Makes an option repeatable: the values of all its occurrences in one array. */
+export function repeatable<T>(parse: (text: string) => T[]): (text: string, previous?: T[]) => T[] {
+  return (text, previous = []) => [...previous, ...parse(text)];
+}

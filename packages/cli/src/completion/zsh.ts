@@ -1,0 +1,79 @@
+/** The completion script for zsh: works as a file in fpath and when sourced after compinit. */
+import type { CompletionCommand, CompletionOption, CompletionValue } from './tree.js';
+
+export function zshScript(root: CompletionCommand): string {
+  const name = root.name;
+  return `#compdef ${name}
+# zsh completion for ${name}
+_${name}() {
+  local curcontext=$curcontext state line
+  typeset -A opt_args
+  local -a commands
+  _arguments -C \\
+${argumentLines(root)}
+    '1: :->command' \\
+    '*:: :->rest' && return 0
+  case $state in
+    command)
+      commands=(
+${root.commands.map((command) => `        ${quote(`${command.name}:${command.description}`)}`).join('\n')}
+      )
+      _describe -t commands 'command' commands ;;
+    rest)
+      case $words[1] in
+${root.commands.map(commandCase).join('\n')}
+      esac ;;
+  esac
+}
+if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
+  _${name} "$@"
+else
+  compdef _${name} ${name}
+fi
+`;
+}
+
+function commandCase(command: CompletionCommand): string {
+  const operands = command.operands.length === 0 ? [] : [`    '1: :(${command.operands.join(' ')})'`];
+  const lines = [argumentLines(command).replace(/ \\$/, ''), ...operands].filter((line) => line !== '');
+  const specs = lines.join(' \\\n');
+  return `        ${command.name}) _arguments -s${specs === '' ? '' : ` \\\n${specs.replace(/^/gm, '      ')}`} ;;`;
+}
+
+function argumentLines(command: CompletionCommand): string {
+  return command.options.map((option) => `    ${argument(option)} \\`).join('\n');
+}
+
+/** One specification of _arguments, as in \`'*'{-p,--pid}'[only these processes]:pid:_pids'\`. */
+function argument(option: CompletionOption): string {
+  const { flags, value } = option;
+  const names = flags.length === 1 ? flags[0]! : `{${flags.join(',')}}`;
+  const description = `[${option.description.replace(/[[\]\\]/g, '\\$&')}]`;
+  if (value === undefined)
+    return `${flags.length === 1 ? '' : quote(`(${flags.join(' ')})`)}${names}${quote(description)}`;
+  const label = flags.at(-1)!.replace(/^--/, '');
+  return `${quote('*')}${names}${quote(`${description}:${label}:${action(value)}`)}`;
+}
+
+function action(value: CompletionValue): string {
+  switch (value.kind) {
+    case 'words':
+      return value.list ? `_values -s , value ${value.words.join(' ')}` : `(${value.words.join(' ')})`;
+    case 'file':
+      return '_files';
+    case 'directory':
+      return '_files -/ -W /sys/fs/cgroup';
+    case 'pid':
+      return '_pids';
+    case 'user':
+      return '_users';
+    case 'netns':
+      return '_files -W /run/netns';
+    case 'other':
+      return ' ';
+  }
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,36 @@
+/** `weir doctor` on the command line. */
+import { Command, Option } from 'commander';
+import { type ColourMode, colourModes } from '../text/colour.js';
+
+/** Parsed flags, by commander's names. */
+export interface DoctorFlags {
+  readonly json?: boolean;
+  readonly color: ColourMode;
+  readonly btf?: string;
+  readonly debug?: boolean;
+}
+
+const examples = `
+Examples:
+  weir doctor            what this kernel offers, in words
+  weir doctor --json     the same for programs
+
+The exit status is 0 if "weir trace" would work here and now, else 1.`;
+
+/** Builds the command; `action` runs with its parsed flags. */
+export function doctorCommand(action: (flags: DoctorFlags) => Promise<void>): Command {
+  const command = new Command('doctor')
+    .summary('show what this kernel offers, what weir trace would use, and why')
+    .description('Shows what this kernel offers, what weir trace would use, and why.')
+    .addHelpText('after', examples)
+    .allowExcessArguments(false)
+    .optionsGroup('Output:')
+    .option('--json', 'print one JSON object')
+    .addOption(new Option('--color <when>', 'colour the text').choices(colourModes).default('auto'))
+    .optionsGroup('Tracer:')
+    .option('--btf <file>', "the kernel's types, where it has none in /sys/kernel/btf")
+    .optionsGroup('General:')
+    .option('--debug', 'on errors, show the stack and the verifier log')
+    .helpOption('-h, --help', 'show this help');
+  return command.action(() => action(command.opts<DoctorFlags>()));
+}

@@ -1,0 +1,61 @@
+/** How errors end the command: one line on standard error and an exit status. */
+import { CommanderError } from 'commander';
+import { escapeText } from './text/escape.js';
+
+/** 1: tracing does not work here, or broke off; 2: the command line is wrong. */
+export const ExitCode = { ok: 0, failed: 1, usage: 2 } as const;
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+/** Something on the command line is wrong in a way that shows only when it is used. */
+export class UsageError extends Error {
+  override name = 'UsageError';
+}
+
+export interface Failure {
+  readonly exitCode: ExitCode;
+  /** What to write to standard error, with line breaks; empty where everything has been said. */
+  readonly text: string;
+}
+
+/** How an error is told. With `debug`, the stack and the kernel's log follow. */
+export function describeFailure(error: unknown, command: string, debug: boolean): Failure {
+  if (error instanceof CommanderError) return describeUsage(error, command);
+  if (error instanceof UsageError)
+    return { exitCode: ExitCode.usage, text: `weir: ${escapeText(error.message)}\n` };
+  const { message, stack, log } = parts(error);
+  const [first = '', ...rest] = message.split('\n');
+  const more = rest.length === 0 || debug ? '' : ' (--debug shows more)';
+  const text = `weir: ${escapeText(first.replace(/:$/, ''))}${more}${advice(error, message)}\n`;
+  return { exitCode: ExitCode.failed, text: debug ? text + block(stack) + block(log) : text };
+}
+
+/** Commander's errors start with `error: ` and may end with a suggestion on a line of its own. */
+function describeUsage(error: CommanderError, command: string): Failure {
+  if (error.exitCode === 0) return { exitCode: ExitCode.ok, text: '' };
+  if (error.code === 'commander.help') return { exitCode: ExitCode.usage, text: '' };
+  const message = error.message
+    .replace(/^error: /, '')
+    .replace(/\n\((Did you mean .*\?)\)$/, ': $1')
+    .replace(/\.$/, '');
+  const selfExplaining = error.code === 'commander.invalidArgument' || message.endsWith('?');
+  const help = selfExplaining ? '' : ` (see ${command} --help)`;
+  return { exitCode: ExitCode.usage, text: `weir: ${escapeText(message)}${help}\n` };
+}
+
+function parts(error: unknown): { message: string; stack: string; log: string } {
+  if (!(error instanceof Error)) return { message: String(error), stack: '', log: '' };
+  const log = 'log' in error && typeof error.log === 'string' ? error.log : '';
+  return { message: error.message || error.name, stack: error.stack ?? '', log };
+}
+
+/** A refusal by the kernel is most often a missing capability, which `weir doctor` names. */
+function advice(error: unknown, message: string): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const refused = code === 'EPERM' || code === 'EACCES';
+  return refused && !message.includes('weir doctor') ? '; weir doctor tells what is missing' : '';
+}
+
+/** Text of more than one line, safe for a terminal. */
+function block(text: string): string {
+  return text === '' ? '' : `${text.trimEnd().split('\n').map(escapeText).join('\n')}\n`;
+}

@@ -1,0 +1,72 @@
+/** Records as JSON lines, with the fields in one fixed order. */
+import type { TraceRecord } from '@weir/tracer';
+import { escapeJson, jsonString } from './text/escape.js';
+
+type AnyRecord<R = TraceRecord> = R extends unknown ? keyof R : never;
+type FieldName = AnyRecord;
+type Fields = { readonly [Name in FieldName]?: unknown };
+
+const write = (value: unknown): string => escapeJson(JSON.stringify(value));
+const writeNumber = (value: unknown): string => String(value);
+/** For strings of Weir's own making, which hold nothing to escape. */
+const writeWord = (value: unknown): string => `"${value as string}"`;
+
+const writeProcess = (value: unknown): string => {
+  const { pid, tid, comm, uid } = value as { pid: number; tid: number; comm: string; uid: number };
+  return `{"pid":${pid},"tid":${tid},"comm":${jsonString(comm)},"uid":${uid}}`;
+};
+
+const writeEndpoint = (value: unknown): string => {
+  const { address, port } = value as { address: string; port: number };
+  return `{"address":"${address}","port":${port}}`;
+};
+
+/** Every field there is, in the order in which they are written. */
+const writers = {
+  event: writeWord,
+  time: writeWord,
+  monotonic_ns: writeNumber,
+  cpu: writeNumber,
+  process: writeProcess,
+  netns: writeNumber,
+  cgroup_id: writeNumber,
+  network: write,
+  local: writeEndpoint,
+  peer: writeEndpoint,
+  direction: writeWord,
+  flow_id: write,
+  handshake_us: writeNumber,
+  error: write,
+  duration_us: writeNumber,
+  bytes_sent: writeNumber,
+  bytes_received: writeNumber,
+  segments_sent: writeNumber,
+  segments_received: writeNumber,
+  retransmits: writeNumber,
+  srtt_us: writeNumber,
+  closed_by: writeWord,
+  closing_us: writeNumber,
+  accounted: writeWord,
+  count: writeNumber,
+  where: writeWord,
+} satisfies Readonly<Record<FieldName, (value: unknown) => string>>;
+
+const inOrder = Object.entries(writers).map(([name, writer], index) => ({
+  name: name as FieldName,
+  key: `${index === 0 ? '{' : ','}"${name}":`,
+  writer,
+}));
+
+/** The order of the fields in every line. */
+export const fieldOrder: readonly string[] = Object.keys(writers);
+
+/** One record as one line with its line break. */
+export function jsonLine(record: TraceRecord): string {
+  const fields: Fields = record;
+  let line = '';
+  for (const { name, key, writer } of inOrder) {
+    const value = fields[name];
+    if (value !== undefined) line += key + writer(value);
+  }
+  return `${line}}\n`;
+}

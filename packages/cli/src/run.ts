@@ -1,0 +1,101 @@
+/** From the command line to the exit status. Whatever is not needed by the command at hand is not loaded. */
+import type { DoctorFlags } from './doctor/command.js';
+import { describeFailure, ExitCode } from './failure.js';
+import { Output, type OutputStream } from './output.js';
+import { createProgram } from './program.js';
+import { paintFor } from './text/colour.js';
+import { escapeJson } from './text/escape.js';
+import type { TraceFlags } from './trace/flags.js';
+import type { SignalSource } from './trace/interruption.js';
+import type { TracerFactory, TracerLoader } from './tracing.js';
+
+/** The surroundings of the command. */
+export interface RunHost {
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  readonly env: NodeJS.ProcessEnv;
+  readonly signals: SignalSource;
+  /** Ends the process at once. */
+  exit(code: number): void;
+  readonly loadTracer: TracerLoader;
+}
+
+/** Runs `weir` with these arguments (without `node` and the script) and returns the exit status. */
+export async function run(args: readonly string[], host: RunHost): Promise<number> {
+  const stdout = new Output(host.stdout);
+  // What goes to standard error has nowhere else to go if that is gone.
+  host.stderr.on('error', () => undefined);
+  let exitCode: number = ExitCode.ok;
+  let help = '';
+  const program = createProgram(
+    {
+      trace: async (flags) => {
+        exitCode = await trace(flags, host, stdout);
+      },
+      doctor: async (flags) => {
+        exitCode = await doctor(flags, host, stdout);
+      },
+      completion: async (shell) => {
+        const { completionScript } = await import('./completion/script.js');
+        await stdout.write(completionScript(shell, program));
+      },
+    },
+    (text) => {
+      help += text;
+    },
+    (text) => host.stderr.write(text),
+  );
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    const command = program.commands.find((candidate) => args.includes(candidate.name()));
+    const name = command === undefined ? 'weir' : `weir ${command.name()}`;
+    const failure = describeFailure(error, name, args.includes('--debug'));
+    host.stderr.write(failure.text);
+    exitCode = failure.exitCode;
+  }
+  await stdout.write(help);
+  return exitCode;
+}
+
+async function trace(flags: TraceFlags, host: RunHost, stdout: Output): Promise<ExitCode> {
+  const [tracing, { runSession }, { tracerOptions }] = await Promise.all([
+    host.loadTracer(),
+    import('./trace/session.js'),
+    import('./trace/flags.js'),
+  ]);
+  const request = {
+    options: tracerOptions(flags, await types(flags, tracing)),
+    json: flags.json,
+    paint: paintFor(flags.color, host.stdout.isTTY === true, host.env),
+    wide: flags.wide,
+    summary: flags.summary,
+    verbose: flags.verbose,
+    durationMs: flags.duration,
+    count: flags.count,
+    readyFd: flags.readyFd,
+  };
+  return runSession(request, tracing, {
+    stdout,
+    stderr: host.stderr,
+    signals: host.signals,
+    exit: host.exit,
+  });
+}
+
+async function doctor(flags: DoctorFlags, host: RunHost, stdout: Output): Promise<ExitCode> {
+  const [tracing, { formatReport }] = await Promise.all([host.loadTracer(), import('./doctor/report.js')]);
+  const btf = await types(flags, tracing);
+  const report = tracing.inspect(btf === undefined ? {} : { btf });
+  const paint = paintFor(flags.color, host.stdout.isTTY === true, host.env);
+  await stdout.write(
+    flags.json ? `${escapeJson(JSON.stringify(report, null, 2))}\n` : formatReport(report, paint),
+  );
+  return report.ok ? ExitCode.ok : ExitCode.failed;
+}
+
+async function types(flags: { readonly btf?: string }, tracing: TracerFactory) {
+  if (flags.btf === undefined) return undefined;
+  const { readBtf } = await import('./btf-file.js');
+  return readBtf(flags.btf, tracing);
+}

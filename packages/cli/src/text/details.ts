@@ -1,0 +1,44 @@
+/** The last column of `weir trace`'s text: what a record tells beyond who and whom. */
+import type { CloseRecord, LostRecord, TraceRecord } from '@weir/tracer';
+import { escapeText } from './escape.js';
+import { formatBytes, formatCount, formatDuration, formatMilliseconds } from './units.js';
+
+const endings: Readonly<Record<CloseRecord['closed_by'], string>> = {
+  local: 'closed by local',
+  peer: 'closed by peer',
+  reset: 'reset by peer',
+  timeout: 'timed out',
+};
+
+const losses: Readonly<Record<LostRecord['where'], string>> = {
+  ring: 'the ring buffer was full',
+  map: 'the connection table was full',
+  probe: 'the kernel skipped a probe',
+};
+
+/** The parts, in the order in which they are shown. */
+export function details(record: TraceRecord): string[] {
+  switch (record.event) {
+    case 'connect':
+      return [`handshake ${formatMilliseconds(record.handshake_us)}`];
+    case 'accept':
+      return record.accounted === 'listener' ? ["listener's owner"] : [];
+    case 'fail':
+      return [`${escapeText(record.error)} after ${formatMilliseconds(record.duration_us)}`];
+    case 'close':
+      return closeDetails(record);
+    case 'lost':
+      return [`${formatCount(record.count, 'event')}: ${losses[record.where]}`];
+  }
+}
+
+function closeDetails(record: CloseRecord): string[] {
+  const parts: string[] = [];
+  if (record.duration_us !== undefined) parts.push(formatDuration(record.duration_us));
+  if (record.bytes_sent !== undefined) parts.push(`sent ${formatBytes(record.bytes_sent)}`);
+  if (record.bytes_received !== undefined) parts.push(`received ${formatBytes(record.bytes_received)}`);
+  if (record.retransmits) parts.push(formatCount(record.retransmits, 'retransmit'));
+  if (record.srtt_us !== undefined) parts.push(`srtt ${formatMilliseconds(record.srtt_us)}`);
+  parts.push(endings[record.closed_by]);
+  return parts;
+}

@@ -1,0 +1,56 @@
+/**
+ * Makes any string safe to show on a terminal. A process chooses its own command name, so that name may hold
+ * escape sequences, line breaks, or characters that reorder or hide what stands around them.
+ */
+
+/**
+ * What is escaped: the backslash (so that an escape cannot be imitated), everything of category C (controls,
+ * formats, surrogates, private use, unassigned), separators and spaces other than U+0020, and characters that
+ * are drawn as nothing.
+ */
+const unsafe = /[\\\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu;
+const plain = /^[ -[\]-~]*$/;
+
+const short: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+/** Replaces every unsafe character by a visible escape: `\n`, `\x1b`, `\u202e`, `\u{e0041}`. */
+export function escapeText(text: string): string {
+  return plain.test(text)
+    ? text
+    : text.replace(unsafe, (character) => (character === ' ' ? ' ' : visible(character)));
+}
+
+function visible(character: string): string {
+  const known = short[character];
+  if (known !== undefined) return known;
+  const code = character.codePointAt(0)!;
+  // A byte that is not UTF-8, in the form that PEP 383 gave it.
+  if (code >= 0xdc80 && code <= 0xdcff) return `\\x${(code - 0xdc00).toString(16)}`;
+  if (code <= 0xff) return `\\x${code.toString(16).padStart(2, '0')}`;
+  if (code <= 0xffff) return `\\u${code.toString(16).padStart(4, '0')}`;
+  return `\\u{${code.toString(16)}}`;
+}
+
+const unsafeInJson = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+const plainJson = /^[ -~]*$/;
+
+/**
+ * The JSON form of a string, in which controls, line separators and characters that reorder or hide text are
+ * escapes too, so that the line is safe on a terminal. It parses to the same string.
+ */
+export function jsonString(text: string): string {
+  const json = JSON.stringify(text);
+  return plainJson.test(json) ? json : escapeJson(json);
+}
+
+/** The same for a whole JSON document: outside strings, none of these characters but line breaks can occur. */
+export function escapeJson(json: string): string {
+  return json.replace(unsafeInJson, (character) => {
+    if (character === '\n') return character;
+    let escaped = '';
+    for (let index = 0; index < character.length; index++) {
+      escaped += `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`;
+    }
+    return escaped;
+  });
+}

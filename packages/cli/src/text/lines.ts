@@ -1,0 +1,115 @@
+/** Records as aligned, readable lines. */
+import type { EventName, TraceRecord } from '@weir/tracer';
+import { localClock } from './clock.js';
+import { noColour, type Paint, type Style } from './colour.js';
+import { details } from './details.js';
+import { fitEndpoint, formatEndpoint } from './endpoint.js';
+import { escapeText } from './escape.js';
+import { grow, type Layout, layoutFor } from './layout.js';
+import { displayWidth, padEnd, truncate } from './width.js';
+
+export interface TextOptions {
+  /** Columns of the terminal; absent where lines are to be neither broken nor cut. */
+  readonly width?: number | undefined;
+  readonly paint?: Paint;
+}
+
+const eventStyles: Readonly<Record<EventName, Style>> = {
+  connect: 'green',
+  accept: 'cyan',
+  close: 'blue',
+  fail: 'red',
+  lost: 'yellow',
+};
+
+const arrows = { outbound: ' → ', inbound: ' ← ' } as const;
+/** Between the ends of a connection that is older than the tracer. */
+const noArrow = ' - ';
+
+/** Formats records one by one; remembers how wide the endpoint columns had to become. */
+export class TextFormatter {
+  readonly #paint: Paint;
+  readonly #clock = localClock();
+  #layout: Layout;
+  #localWidth: number;
+  #peerWidth: number;
+
+  constructor(options: TextOptions = {}) {
+    this.#paint = options.paint ?? noColour;
+    this.#layout = layoutFor(options.width ?? Number.POSITIVE_INFINITY);
+    this.#localWidth = this.#peerWidth = grow(0, 0, this.#layout);
+  }
+
+  /** Adapts to a new width of the terminal. */
+  resize(width: number): void {
+    this.#layout = layoutFor(width);
+    this.#localWidth = this.#peerWidth = grow(0, 0, this.#layout);
+  }
+
+  /** The columns' names, with a line break. */
+  header(): string {
+    const layout = this.#layout;
+    const names = [
+      'TIME'.padEnd(layout.time),
+      'EVENT'.padEnd(layout.event),
+      'PID'.padStart(layout.pid),
+      'COMM'.padEnd(layout.comm),
+      `${'LOCAL'.padEnd(this.#localWidth + noArrow.length)}PEER`,
+    ];
+    return `${this.#paint('bold', names.join(' '))}\n`;
+  }
+
+  /** One record with its line break; on a terminal that is too narrow, on more than one line. */
+  line(record: TraceRecord): string {
+    const layout = this.#layout;
+    const paint = this.#paint;
+    const time = paint('dim', this.#clock(record.time).slice(0, layout.time));
+    const event = paint(eventStyles[record.event], record.event.padEnd(layout.event));
+    if (record.event === 'lost') return `${time} ${event} ${paint('yellow', details(record).join(', '))}\n`;
+
+    const pid = String(record.process?.pid ?? '-').padStart(layout.pid);
+    const name = escapeText(record.process?.comm ?? '-');
+    const comm = padEnd(
+      layout.total === Number.POSITIVE_INFINITY ? name : truncate(name, layout.comm),
+      layout.comm,
+    );
+    const local = formatEndpoint(record.local);
+    const peer = formatEndpoint(record.peer);
+    this.#localWidth = grow(this.#localWidth, local.length, layout);
+    this.#peerWidth = grow(this.#peerWidth, peer.length, layout);
+    const arrow = record.direction === undefined ? noArrow : arrows[record.direction];
+    const head = `${time} ${event} ${pid} ${comm} ${fitEndpoint(local, this.#localWidth).padEnd(this.#localWidth)}${arrow}`;
+    return this.#withDetails(head, fitEndpoint(peer, this.#peerWidth), record);
+  }
+
+  /** Puts the details behind the peer, or where they do not fit, on lines of their own below LOCAL. */
+  #withDetails(head: string, peer: string, record: TraceRecord): string {
+    const parts = details(record);
+    if (parts.length === 0) return `${head}${peer}\n`;
+    const { indent, total } = this.#layout;
+    const start = indent + this.#localWidth + noArrow.length + this.#peerWidth + 1;
+    const text = parts.join(', ');
+    const shown = record.event === 'fail' ? this.#paint('red', text) : text;
+    if (start + displayWidth(text) <= total) return `${head}${peer.padEnd(this.#peerWidth)} ${shown}\n`;
+    return [
+      `${head}${peer}`,
+      ...wrap(parts, total - indent).map((line) => ' '.repeat(indent) + line),
+      '',
+    ].join('\n');
+  }
+}
+
+/** Joins parts by commas to lines of at most `width` columns, or one part where that is longer. */
+function wrap(parts: readonly string[], width: number): string[] {
+  const lines: string[] = [];
+  for (const part of parts) {
+    const last = lines.at(-1);
+    if (last !== undefined && displayWidth(last) + displayWidth(part) + 3 <= width) {
+      lines[lines.length - 1] = `${last}, ${part}`;
+    } else {
+      if (last !== undefined) lines[lines.length - 1] = `${last},`;
+      lines.push(part);
+    }
+  }
+  return lines;
+}

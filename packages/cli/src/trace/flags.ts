@@ -1,0 +1,64 @@
+/** What the flags of `weir trace` mean to the tracer. */
+import type { Btf } from '@weir/ebpf';
+import type { PortRange, SocketEventName, TraceFilter, TracerOptions } from '@weir/tracer';
+import type { ColourMode } from '../text/colour.js';
+
+/** Parsed flags, by commander's names. */
+export interface TraceFlags {
+  readonly pid?: readonly number[];
+  readonly comm?: readonly string[];
+  readonly uid?: readonly number[];
+  readonly netns?: readonly number[];
+  readonly cgroup?: readonly number[];
+  readonly port?: readonly PortRange[];
+  readonly localPort?: readonly PortRange[];
+  readonly peerPort?: readonly PortRange[];
+  readonly address?: readonly string[];
+  readonly local?: readonly string[];
+  readonly peer?: readonly string[];
+  readonly direction?: 'inbound' | 'outbound';
+  readonly event?: readonly SocketEventName[];
+  readonly promptClose?: boolean;
+  readonly ringSize?: number;
+  readonly maxConnections?: number;
+  readonly btf?: string;
+  readonly duration?: number;
+  readonly count?: number;
+  readonly json?: boolean;
+  readonly color: ColourMode;
+  readonly wide?: boolean;
+  readonly summary?: boolean;
+  readonly verbose?: boolean;
+  readonly readyFd?: number;
+  readonly debug?: boolean;
+}
+
+/** The tracer's options; what was not asked for is absent. */
+export function tracerOptions(flags: TraceFlags, btf?: Btf): TracerOptions {
+  const filter = definedOnly<TraceFilter>({
+    pids: flags.pid,
+    comms: flags.comm,
+    uids: flags.uid,
+    netns: flags.netns,
+    cgroupIds: flags.cgroup,
+    ports: flags.port,
+    localPorts: flags.localPort,
+    peerPorts: flags.peerPort,
+    addresses: flags.address,
+    localAddresses: flags.local,
+    peerAddresses: flags.peer,
+    direction: flags.direction,
+    events: flags.event,
+  });
+  return definedOnly<TracerOptions>({
+    filter: Object.keys(filter).length === 0 ? undefined : filter,
+    ringBytes: flags.ringSize,
+    maxConnections: flags.maxConnections,
+    promptClose: flags.promptClose,
+    btf,
+  });
+}
+
+function definedOnly<T extends object>(fields: { readonly [Name in keyof T]: T[Name] | undefined }): T {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
+}

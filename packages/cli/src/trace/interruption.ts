@@ -1,0 +1,36 @@
+/** Signals that end a session: the first one gently, the second one at once. */
+import { constants } from 'node:os';
+
+const signalNames = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+export type EndSignal = (typeof signalNames)[number];
+
+/** What is used of `process`. */
+export interface SignalSource {
+  on(signal: EndSignal, listener: (signal: EndSignal) => void): unknown;
+  off(signal: EndSignal, listener: (signal: EndSignal) => void): unknown;
+}
+
+export class Interruption implements Disposable {
+  /** The signal that came first. */
+  received: EndSignal | undefined;
+  readonly #source: SignalSource;
+  readonly #listener: (signal: EndSignal) => void;
+
+  /** `end` is called once; `force` with the exit status that shells give for a signal. */
+  constructor(source: SignalSource, end: () => void, force: (exitCode: number) => void) {
+    this.#source = source;
+    this.#listener = (signal) => {
+      if (this.received !== undefined) {
+        force(128 + constants.signals[signal]);
+        return;
+      }
+      this.received = signal;
+      end();
+    };
+    for (const name of signalNames) source.on(name, this.#listener);
+  }
+
+  [Symbol.dispose](): void {
+    for (const name of signalNames) this.#source.off(name, this.#listener);
+  }
+}

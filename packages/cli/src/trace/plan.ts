@@ -1,0 +1,18 @@
+/** The hook plan in words. */
+import type { HookChoice } from '@weir/tracer';
+import { escapeText } from '../text/escape.js';
+
+/** What `--verbose` prints: a line a hook, and what is lost where a better one is missing. */
+export function planLines(plan: readonly HookChoice[]): string[] {
+  return plan.flatMap(({ purpose, chosen, consequence }) => {
+    const choice = escapeText(`${purpose}: ${chosen ?? 'none'}`);
+    return consequence === undefined ? [choice] : [choice, `  ${escapeText(consequence)}`];
+  });
+}
+
+/** The line that says that tracing began. */
+export function readyLine(plan: readonly HookChoice[]): string {
+  const accept = plan.find(({ purpose }) => purpose === 'accept')?.chosen;
+  const how = accept === undefined ? '' : ` (accept seen by ${escapeText(accept)})`;
+  return `tracing${how}; Ctrl-C ends`;
+}

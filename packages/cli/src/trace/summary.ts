@@ -1,0 +1,41 @@
+/** What `weir trace` says when it ends. */
+import type { SocketEventName, TracerStats } from '@weir/tracer';
+import { formatCount, formatDuration } from '../text/units.js';
+
+/** In the order of a connection's life. */
+export const socketEvents = [
+  'connect',
+  'accept',
+  'close',
+  'fail',
+] as const satisfies readonly SocketEventName[];
+
+export interface SummaryInput {
+  /** Records printed, by kind. */
+  readonly printed: Readonly<Record<SocketEventName, number>>;
+  readonly lost: TracerStats['lost'];
+  readonly inversions: number;
+  readonly elapsedMs: number;
+}
+
+const lossCauses: readonly (readonly [keyof TracerStats['lost'], string])[] = [
+  ['ring', 'the ring buffer was full; --ring-size or a filter helps'],
+  ['map', 'the connection table was full; --max-connections or a filter helps'],
+  ['probe', 'the kernel skipped a probe'],
+];
+
+/** The summary's lines, without line breaks: the events by kind, then one line a cause of loss. */
+export function summaryLines(input: SummaryInput): string[] {
+  const total = socketEvents.reduce((sum, name) => sum + input.printed[name], 0);
+  const kinds = socketEvents
+    .filter((name) => input.printed[name] > 0)
+    .map((name) => `${input.printed[name].toLocaleString('en-US')} ${name}`);
+  const losses = lossCauses.filter(([cause]) => input.lost[cause] > 0);
+  const head = `${formatCount(total, 'event')} in ${formatDuration(input.elapsedMs * 1000)}`;
+  const lines = [
+    head + (kinds.length === 0 ? '' : `: ${kinds.join(', ')}`) + (losses.length === 0 ? '; none lost' : ''),
+    ...losses.map(([cause, why]) => `${formatCount(input.lost[cause], 'event')} lost: ${why}`),
+  ];
+  if (input.inversions > 0) lines.push(`${formatCount(input.inversions, 'event')} out of order`);
+  return lines;
+}

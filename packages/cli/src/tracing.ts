@@ -1,0 +1,27 @@
+/** The one door to @weir/tracer, so that commands which do not trace need not load it, and tests can stand in. */
+import type { Btf } from '@weir/ebpf';
+import type { HostReport, TracerApi, TracerOptions } from '@weir/tracer';
+
+export interface TracerFactory {
+  /** Starts to trace. @throws when this host does not allow it. */
+  start(options: TracerOptions): TracerApi;
+  /** What this host offers. */
+  inspect(options: { readonly btf?: Btf }): HostReport;
+  /** @throws FormatError */
+  parseBtf(bytes: Uint8Array): Btf;
+}
+
+export type TracerLoader = () => Promise<TracerFactory>;
+
+/** Loads the tracer proper. */
+export async function loadTracer(): Promise<TracerFactory> {
+  const [{ Btf }, { inspectHost, Tracer }] = await Promise.all([
+    import('@weir/ebpf'),
+    import('@weir/tracer'),
+  ]);
+  return {
+    start: (options) => Tracer.start(options),
+    inspect: (options) => inspectHost(options),
+    parseBtf: (bytes) => Btf.parse(bytes),
+  };
+}
