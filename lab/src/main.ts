@@ -1,1 +1,158 @@
-export {};
+/** The lab's commands: `npm run lab -- COMMAND`. */
+
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type BootOptions, boot, LabError, quote, shell } from './boot.js';
+import { cachedKernel, kernel, kernels } from './kernels.js';
+import { buildLoad } from './load.js';
+import { cache } from './paths.js';
+import { qemu } from './qemu.js';
+import { baseArchive } from './userland.js';
+
+const usage = `npm run lab -- COMMAND
+
+  list                                  the kernels, and which are in the cache
+  fetch [KERNEL…]                       fetch kernels, by default all, QEMU and the guests' base
+  run KERNEL [OPTIONS] -- COMMAND…      run a command in a guest
+  shell KERNEL [OPTIONS]                open a shell in a guest; "exit" ends it
+  test KERNEL [TEXT]                    run the root tests whose path contains TEXT in a guest
+
+options of run and shell:
+  --smp N               virtual CPUs (1)
+  --memory M            mebibytes (1024)
+  --append TEXT         added to the kernel's command line, such as ipv6.disable=1
+  --file HOST:GUEST     another file or folder for the guest; may be repeated
+  --package NAME        another package of Debian 12 for the guest; may be repeated
+  --timeout SECONDS     limit of a run (600)
+`;
+
+function guestOptions(args: string[]): {
+  name: string;
+  command: string[];
+  options: Omit<BootOptions, 'command'>;
+} {
+  const split = args.indexOf('--');
+  const command = split < 0 ? [] : args.slice(split + 1);
+  const { values, positionals } = parseArgs({
+    args: split < 0 ? args : args.slice(0, split),
+    allowPositionals: true,
+    options: {
+      smp: { type: 'string', default: '1' },
+      memory: { type: 'string', default: '1024' },
+      append: { type: 'string' },
+      file: { type: 'string', multiple: true, default: [] },
+      package: { type: 'string', multiple: true, default: [] },
+      timeout: { type: 'string', default: '600' },
+    },
+  });
+  const [name] = positionals;
+  if (name === undefined || positionals.length > 1) throw new UsageError('name one kernel');
+  const files = values.file.map((pair) => {
+    const colon = pair.lastIndexOf(':');
+    if (colon <= 0 || pair[colon + 1] !== '/')
+      throw new UsageError(`--file ${pair}: want HOST:/ABSOLUTE/GUEST/PATH`);
+    return [pair.slice(colon + 1), resolve(pair.slice(0, colon))] as const;
+  });
+  const options = {
+    kernel: name,
+    smp: positive('--smp', values.smp),
+    memory: positive('--memory', values.memory),
+    append: values.append,
+    files: Object.fromEntries(files),
+    packages: values.package,
+    timeoutMs: positive('--timeout', values.timeout) * 1000,
+  };
+  return { name, command, options };
+}
+
+class UsageError extends Error {}
+
+function positive(option: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value <= 0)
+    throw new UsageError(`${option} ${text}: want a whole number above 0`);
+  return value;
+}
+
+async function list(): Promise<number> {
+  for (const { name, description } of kernels) {
+    const cached = cachedKernel(name);
+    const state = cached ? `${cached.release} (package ${cached.version})` : 'not fetched';
+    process.stdout.write(`${name.padEnd(6)} ${description.padEnd(44)} ${state}\n`);
+  }
+  process.stdout.write(`cache: ${cache}\n`);
+  return 0;
+}
+
+async function fetch(names: readonly string[]): Promise<number> {
+  process.stdout.write(`${(await qemu()).version}\n`);
+  await baseArchive();
+  for (const name of names.length > 0 ? names : kernels.map((item) => item.name)) {
+    const { release, version } = await kernel(name);
+    process.stdout.write(`${name.padEnd(6)} ${release} (package ${version})\n`);
+  }
+  return 0;
+}
+
+/** A guest can do without the helpers when there is no compiler here. */
+async function loadFolder(): Promise<string | undefined> {
+  try {
+    return (await buildLoad()).folder;
+  } catch (error) {
+    process.stderr.write(`lab: the guest gets no load helpers: ${(error as Error).message}\n`);
+    return undefined;
+  }
+}
+
+async function runCommand(args: string[]): Promise<number> {
+  const { command, options } = guestOptions(args);
+  if (command.length === 0) throw new UsageError('give the command after --');
+  // One word is a script, several are a command and its arguments.
+  const script = command.length === 1 ? command[0]! : command.map(quote).join(' ');
+  const load = await loadFolder();
+  const onOutput = (text: string) => process.stdout.write(text);
+  const files = { ...(load && { '/weir-test/load': load }), ...options.files };
+  const result = await boot({
+    ...options,
+    files,
+    env: { WEIR_LOAD: '/weir-test/load' },
+    command: script,
+    onOutput,
+  });
+  const seconds = (ms: number) => (ms / 1000).toFixed(1);
+  process.stderr.write(
+    `lab: ${result.release} booted in ${seconds(result.bootMs)} s, ran for ${seconds(result.runMs)} s, status ${result.status}\n`,
+  );
+  return result.status;
+}
+
+async function main([name, ...args]: string[]): Promise<number> {
+  switch (name) {
+    case 'list':
+      return list();
+    case 'fetch':
+      return fetch(args);
+    case 'run':
+      return runCommand(args);
+    case 'shell':
+      return shell(guestOptions(args).options);
+    case 'test': {
+      const [kernelName, pattern = ''] = args;
+      if (kernelName === undefined) throw new UsageError('name one kernel');
+      process.argv.splice(2, Number.POSITIVE_INFINITY, '--kernels', kernelName, '--files', pattern);
+      await import('./test.js');
+      return Number(process.exitCode ?? 0);
+    }
+    default:
+      process.stdout.write(usage);
+      return name === undefined || name === 'help' || name === '--help' ? 0 : 2;
+  }
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (error instanceof UsageError) process.stderr.write(`${error.message}\n\n${usage}`);
+  else process.stderr.write(`lab: ${error instanceof LabError ? error.message : (error as Error).stack}\n`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,94 @@
+/**
+ * Compiles the kernel programs, each package's `bpf/NAME.bpf.c`, to objects beside them, and generates the TypeScript
+ * that decodes what they share, `src/generated/NAME.ts`.
+ *
+ *     node lab/dist/src/build-bpf.js [--check]
+ *
+ * With `--check` nothing is written: it says which committed file is not what its source gives, and ends with 1.
+ */
+
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { run } from './command.js';
+import { repository } from './paths.js';
+
+/** Nothing in an object depends on where it was compiled. `v2` is what Linux 4.18 knows. */
+const clangFlags = [
+  ...['-O2', '-g', '-target', 'bpf', '-mcpu=v2', '-Wall', '-Werror'],
+  ...['-fdebug-compilation-dir=.', '-D__TARGET_ARCH_x86'],
+  // Where Debian keeps <asm/types.h>, which the bpf target does not look for.
+  ...['-idirafter', '/usr/include/x86_64-linux-gnu'],
+];
+
+interface Artefact {
+  /** The committed file. */
+  readonly path: string;
+  /** What its source gives, in a temporary folder. */
+  readonly built: string;
+}
+
+function sources(): string[] {
+  return readdirSync(join(repository, 'packages')).flatMap((name) => {
+    const folder = join(repository, 'packages', name, 'bpf');
+    if (!existsSync(folder)) return [];
+    const files = readdirSync(folder).filter((file) => file.endsWith('.bpf.c'));
+    return files.sort().map((file) => join(folder, file));
+  });
+}
+
+async function buildOne(source: string, into: string): Promise<Artefact[]> {
+  const folder = dirname(source);
+  const name = basename(source, '.bpf.c');
+  const out = join(into, basename(dirname(folder)));
+  mkdirSync(out, { recursive: true });
+  const object = join(out, `${name}.bpf.o`);
+  const prefix = `-ffile-prefix-map=${folder}=.`;
+  await run('clang-19', [...clangFlags, prefix, '-c', basename(source), '-o', object], { cwd: folder });
+  await run('llvm-strip-19', ['-g', object]);
+  const decoder = join(out, `${name}.ts`);
+  await run(process.execPath, [join(repository, 'packages/ebpf/bin/weir-bpf2ts.js'), object, '-o', decoder]);
+  return [
+    { path: join(folder, `${name}.bpf.o`), built: object },
+    { path: join(folder, '../src/generated', `${name}.ts`), built: decoder },
+  ];
+}
+
+function same(a: string, b: string): boolean {
+  return existsSync(a) && readFileSync(a).equals(readFileSync(b));
+}
+
+/**
+ * Builds every program. Returns the paths, relative to the checkout, of the files that differed from what was built.
+ *
+ * @param write Whether those files are replaced.
+ * @throws Error with the compiler's messages.
+ */
+export async function buildBpf(write: boolean): Promise<{ files: number; different: string[] }> {
+  const temporary = mkdtempSync(join(tmpdir(), 'weir-bpf-'));
+  try {
+    const artefacts: Artefact[] = [];
+    for (const source of sources()) artefacts.push(...(await buildOne(source, temporary)));
+    const different = artefacts.filter(({ path, built }) => !same(path, built));
+    if (write) {
+      for (const { path, built } of different) {
+        mkdirSync(dirname(path), { recursive: true });
+        copyFileSync(built, path);
+      }
+    }
+    const relative = different.map(({ path }) => path.slice(repository.length + 1));
+    return { files: artefacts.length, different: relative };
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const check = process.argv.includes('--check');
+  const { files, different } = await buildBpf(!check);
+  for (const path of different)
+    process.stdout.write(`${path} ${check ? 'is not what its source gives' : 'written'}\n`);
+  process.stdout.write(`${files} files, ${different.length} ${check ? 'differ' : 'changed'}\n`);
+  process.exitCode = check && different.length > 0 ? 1 : 0;
+}

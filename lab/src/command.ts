@@ -1,0 +1,71 @@
+/** Running the host's programs, with errors that show what was run and what it said. */
+
+import { spawn } from 'node:child_process';
+
+export interface CommandOptions {
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Milliseconds until the program is killed. Default: ten minutes. */
+  readonly timeoutMs?: number;
+}
+
+export interface CommandResult {
+  /** Exit status, or 128 plus the signal's number as a shell would say; 127 if the program does not exist. */
+  readonly status: number;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+const signalNumbers: Partial<Record<NodeJS.Signals, number>> = {
+  SIGINT: 2,
+  SIGABRT: 6,
+  SIGKILL: 9,
+  SIGSEGV: 11,
+};
+
+/** Runs a program to its end. Never throws for what the program did. */
+export function attempt(
+  program: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<CommandResult> {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, {
+      cwd: options.cwd,
+      env: options.env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: options.timeoutMs ?? 600_000,
+      killSignal: 'SIGKILL',
+    });
+    const out: Buffer[] = [];
+    const err: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
+    child.on('error', (error) => resolve({ status: 127, stdout: Buffer.alloc(0), stderr: error.message }));
+    child.on('close', (code, signal) =>
+      resolve({
+        status: code ?? 128 + (signalNumbers[signal ?? 'SIGKILL'] ?? 15),
+        stdout: Buffer.concat(out),
+        stderr: Buffer.concat(err).toString(),
+      }),
+    );
+  });
+}
+
+/**
+ * Runs a program and returns what it printed.
+ *
+ * @throws Error with the command line, the exit status and everything printed, unless the status is 0.
+ */
+export async function run(
+  program: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<Buffer> {
+  const result = await attempt(program, args, options);
+  if (result.status !== 0) {
+    const said = `${result.stderr}${result.stdout.subarray(0, 20_000).toString()}`.trim();
+    throw new Error(`${program} ${args.join(' ')}\nended with status ${result.status}:\n${said}`);
+  }
+  return result.stdout;
+}

@@ -1,0 +1,102 @@
+/** Which test files run where. */
+
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { kernels } from './kernels.js';
+import { repository } from './paths.js';
+
+/** Ways to boot a guest that some tests are about. `NAME.noipv6.root.test.ts` runs only in a guest without IPv6. */
+export const variants: Readonly<Record<string, string>> = {
+  noipv6: 'ipv6.disable=1',
+  lockdown: 'lockdown=confidentiality',
+};
+
+/** Compiled test files, relative to the checkout, by where they run. */
+export interface TestFiles {
+  /** Need no privilege and no particular kernel. */
+  readonly unit: readonly string[];
+  /** Load programs into the kernel: on this machine, if root, and in every guest. */
+  readonly root: readonly string[];
+  /** Only in guests booted in a special way. */
+  readonly special: Readonly<Record<string, readonly string[]>>;
+}
+
+/** One guest's share. */
+export interface GuestJob {
+  readonly name: string;
+  readonly kernel: string;
+  readonly smp: number;
+  readonly append?: string;
+  readonly files: readonly string[];
+}
+
+/** Sorts compiled test files by their names' endings. Exported for the tests. */
+export function classify(paths: readonly string[]): TestFiles {
+  const special: Record<string, string[]> = {};
+  const unit: string[] = [];
+  const root: string[] = [];
+  for (const path of paths) {
+    const variant = /\.(\w+)\.root\.test\.js$/.exec(path)?.[1];
+    if (variant !== undefined && variant in variants) special[variant] = [...(special[variant] ?? []), path];
+    else if (path.endsWith('.root.test.js')) root.push(path);
+    else if (path.endsWith('.test.js')) unit.push(path);
+  }
+  return { unit, root, special };
+}
+
+/** All compiled test files whose path contains `pattern`. A file whose source is gone is left out. */
+export function findTestFiles(pattern = ''): TestFiles {
+  const packages = readdirSync(join(repository, 'packages')).map((name) => `packages/${name}`);
+  const paths = [...packages, 'lab', 'bench'].flatMap((folder) => {
+    const sources = new Set(listFiles(join(repository, folder, 'test')));
+    const compiled = [...sources].filter((name) => name.endsWith('.test.ts'));
+    return compiled.map((name) => `${folder}/dist/test/${name.replace(/\.ts$/, '.js')}`);
+  });
+  return classify(paths.filter((path) => path.includes(pattern)).sort());
+}
+
+function listFiles(folder: string): string[] {
+  try {
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  } catch {
+    return [];
+  }
+}
+
+/** The guests to boot. One kernel gets two CPUs, for what goes wrong only there. */
+export function guestJobs(
+  files: TestFiles,
+  names: readonly string[] = kernels.map(({ name }) => name),
+): GuestJob[] {
+  const jobs: GuestJob[] = [];
+  for (const kernel of names) {
+    const smp = kernel === '6.12' ? 2 : 1;
+    if (files.root.length > 0) jobs.push({ name: kernel, kernel, smp, files: files.root });
+    for (const [variant, append] of Object.entries(variants)) {
+      const special = files.special[variant];
+      if (special) jobs.push({ name: `${kernel} ${variant}`, kernel, smp: 1, append, files: special });
+    }
+  }
+  return jobs;
+}
+
+/** Runs jobs of one or two CPUs so that `cpus` are never exceeded, in order as far as they fit. */
+export async function schedule<J extends { readonly smp: number }, R>(
+  jobs: readonly J[],
+  cpus: number,
+  work: (job: J) => Promise<R>,
+): Promise<R[]> {
+  const results = new Map<J, R>();
+  const running = new Map<J, Promise<unknown>>();
+  for (const job of jobs) {
+    const used = () => [...running.keys()].reduce((sum, { smp }) => sum + smp, 0);
+    while (running.size > 0 && used() + job.smp > cpus) await Promise.race(running.values());
+    const done = work(job).then((result) => {
+      results.set(job, result);
+      running.delete(job);
+    });
+    running.set(job, done);
+  }
+  await Promise.all(running.values());
+  return jobs.map((job) => results.get(job)!);
+}

@@ -1,0 +1,126 @@
+/** Runs test files, a Node.js process each, on this machine or in a guest. */
+
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { type BootOptions, boot, LabError, quote } from './boot.js';
+import { repository } from './paths.js';
+import { guestRepository } from './project.js';
+import { encodeRecord } from './records.js';
+import { Account, type SuiteResult } from './suite.js';
+
+const reporter = 'lab/dist/src/reporter.js';
+
+export interface HostRun {
+  readonly name: string;
+  /** Paths relative to the checkout. */
+  readonly files: readonly string[];
+  /** Files at a time. */
+  readonly concurrency: number;
+  readonly env: Readonly<Record<string, string>>;
+  /** Milliseconds for one file. */
+  readonly timeoutMs: number;
+  /** Whether the files get a mount namespace with the file systems that guests have. Needs root. */
+  readonly ownMounts?: boolean;
+}
+
+const mountScript = `
+mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf
+mountpoint -q /sys/kernel/tracing || mount -t tracefs tracefs /sys/kernel/tracing
+exec "$@"`;
+
+export async function runOnHost(run: HostRun): Promise<SuiteResult> {
+  const account = new Account(run.name, run.files);
+  const queue = [...run.files];
+  const worker = async (): Promise<void> => {
+    for (let file = queue.shift(); file !== undefined; file = queue.shift())
+      await runFile(run, file, account);
+  };
+  await Promise.all(Array.from({ length: run.concurrency }, worker));
+  return account.finish();
+}
+
+function runFile(run: HostRun, file: string, account: Account): Promise<void> {
+  const node = [process.execPath, `--test-reporter=${join(repository, reporter)}`, file];
+  const enter = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', mountScript, 'sh'];
+  const [program, ...args] = run.ownMounts ? [...enter, ...node] : node;
+  const parser = account.stream();
+  parser.write(encodeRecord({ type: 'start', file }));
+  return new Promise((resolve) => {
+    // A group of its own, so that the time limit also ends what the file started.
+    const child = spawn(program!, args, {
+      cwd: repository,
+      env: { ...process.env, ...run.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    const endGroup = () => {
+      try {
+        process.kill(-child.pid!, 'SIGKILL');
+      } catch {
+        // Nothing of the group is left.
+      }
+    };
+    const timer = setTimeout(endGroup, run.timeoutMs);
+    process.once('exit', endGroup);
+    child.stdout.setEncoding('utf8').on('data', (text: string) => parser.write(text));
+    let errors = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
+    child.on('error', (error) => (errors += error.message));
+    child.on('close', (code, signal) => {
+      clearTimeout(timer);
+      process.removeListener('exit', endGroup);
+      parser.end();
+      parser.write(errors);
+      const status = code ?? 128 + (constants.signals[signal ?? 'SIGKILL'] ?? 9);
+      parser.write(encodeRecord({ type: 'end', file, status }));
+      resolve();
+    });
+  });
+}
+
+export interface GuestRun extends Pick<BootOptions, 'kernel' | 'smp' | 'append' | 'env' | 'files'> {
+  readonly name: string;
+  /** Paths relative to the checkout. */
+  readonly testFiles: readonly string[];
+  /** Milliseconds for one file. */
+  readonly timeoutMs: number;
+}
+
+/** Runs test files in one guest. A guest that dies fails the files that had not come to their end. */
+export async function runInGuest(run: GuestRun): Promise<SuiteResult> {
+  const account = new Account(run.name, run.testFiles);
+  const parser = account.stream();
+  const onOutput = (text: string) => parser.write(text);
+  const { kernel, smp, append, env, files } = run;
+  const command = guestScript(run.testFiles, Math.ceil(run.timeoutMs / 1000));
+  try {
+    const timeoutMs = run.testFiles.length * run.timeoutMs;
+    const result = await boot({
+      kernel,
+      smp,
+      append,
+      env,
+      files,
+      memory: 2048,
+      command,
+      onOutput,
+      timeoutMs,
+    });
+    return account.finish(`the guest's script ended with status ${result.status} before it`);
+  } catch (error) {
+    const isDeath = error instanceof LabError && error.started;
+    parser.end();
+    return account.finish(isDeath ? error.message : `a failure of the lab, not of the test: ${error}`);
+  }
+}
+
+/** A shell script that runs each file and writes the records around it. */
+function guestScript(files: readonly string[], timeoutSeconds: number): string {
+  return `
+for file in ${files.map(quote).join(' ')}; do
+  printf '\\036{"type":"start","file":"%s"}\\n' "$file"
+  timeout -s KILL ${timeoutSeconds} node --test-reporter=${guestRepository}/${reporter} "$file"
+  printf '\\036{"type":"end","file":"%s","status":%d}\\n' "$file" $?
+done`;
+}

@@ -1,0 +1,143 @@
+/** A suite: some test files run in one place, and the account of what became of every test. */
+
+import { RecordParser, type TestRecord } from './records.js';
+
+export interface Failure {
+  readonly file: string;
+  readonly name: string;
+  readonly detail: string;
+  /** Everything the file's process printed. */
+  output: string;
+}
+
+export interface SuiteResult {
+  readonly name: string;
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly failures: readonly Failure[];
+  /** Each skipped test with its reason. */
+  readonly skips: readonly string[];
+  /** Wall-clock seconds. */
+  readonly seconds: number;
+}
+
+/** Follows test files from their processes' output. Several files may run at once, each with a parser of its own. */
+export class Account {
+  readonly #name: string;
+  readonly #started = performance.now();
+  readonly #unfinished: Set<string>;
+  readonly #failures: Failure[] = [];
+  readonly #skips: string[] = [];
+  #passed = 0;
+
+  /** @param files All files that are to run: each must start and end, and hold at least one test. */
+  constructor(name: string, files: readonly string[]) {
+    this.#name = name;
+    this.#unfinished = new Set(files);
+  }
+
+  /** A parser for one stream in which files run one after the other. */
+  stream(): RecordParser {
+    let file = '';
+    let output = '';
+    let tests = 0;
+    let failures: Failure[] = [];
+    let startedAt = 0;
+    const fail = (name: string, detail: string) => failures.push({ file, name, detail, output: '' });
+    const take = (record: TestRecord): void => {
+      if (record.type === 'start') {
+        ({ file } = record);
+        [output, tests, failures, startedAt] = ['', 0, [], performance.now()];
+      } else if (record.type === 'test') {
+        tests++;
+        if (record.outcome === 'passed') this.#passed++;
+        else if (record.outcome === 'skipped') this.#skips.push(`${file}: ${record.name}: ${record.detail}`);
+        else fail(record.name, record.detail ?? '');
+      } else {
+        if (record.status !== 0 && failures.length === 0) fail('(the file)', exitMessage(record.status));
+        else if (tests === 0) fail('(the file)', 'holds no test');
+        for (const failure of failures) failure.output = output;
+        this.#failures.push(...failures);
+        this.#unfinished.delete(file);
+        this.#progress(file, tests, failures, performance.now() - startedAt);
+      }
+    };
+    return new RecordParser(take, (text) => {
+      output += text;
+    });
+  }
+
+  /** Adds a failure that belongs to no test. */
+  fail(file: string, name: string, detail: string, output = ''): void {
+    this.#unfinished.delete(file);
+    this.#failures.push({ file, name, detail, output });
+  }
+
+  pass(): void {
+    this.#passed++;
+  }
+
+  skip(what: string): void {
+    this.#skips.push(what);
+  }
+
+  /** @param why What happened, for the files that did not come to their end. */
+  finish(why = 'did not run'): SuiteResult {
+    for (const file of this.#unfinished) this.fail(file, '(the file)', why);
+    return {
+      name: this.#name,
+      passed: this.#passed,
+      failed: this.#failures.length,
+      skipped: this.#skips.length,
+      failures: this.#failures,
+      skips: this.#skips,
+      seconds: (performance.now() - this.#started) / 1000,
+    };
+  }
+
+  #progress(file: string, tests: number, failures: readonly Failure[], ms: number): void {
+    const mark = failures.length === 0 ? 'ok  ' : 'FAIL';
+    const seconds = (ms / 1000).toFixed(1);
+    process.stdout.write(`${mark} ${this.#name.padEnd(12)} ${file} (${tests} tests, ${seconds} s)\n`);
+    for (const failure of failures) process.stdout.write(`       ${failure.name}\n`);
+  }
+}
+
+function exitMessage(status: number): string {
+  const cause =
+    status === 137 ? ' (killed, as after the time limit)' : status === 139 ? ' (crashed: SIGSEGV)' : '';
+  return `the process ended with status ${status}${cause}`;
+}
+
+/** The summary: a line a suite, and every failure in full before it. */
+export function formatSummary(results: readonly SuiteResult[]): string {
+  const lines: string[] = [];
+  for (const { name, failures } of results) {
+    for (const [index, failure] of failures.entries()) {
+      lines.push('', `FAILED [${name}] ${failure.file}`, `  ${failure.name}`, indent(failure.detail));
+      const last = failures[index + 1]?.file !== failure.file;
+      if (last && failure.output.trim() !== '')
+        lines.push('  --- printed by the file ---', indent(failure.output));
+    }
+  }
+  for (const { name, skips } of results) for (const skip of skips) lines.push(`skipped [${name}] ${skip}`);
+  const total = (key: 'passed' | 'failed' | 'skipped') =>
+    results.reduce((sum, result) => sum + result[key], 0);
+  const row = (...cells: readonly (string | number)[]) =>
+    cells.map((cell, i) => (i === 0 ? String(cell).padEnd(24) : String(cell).padStart(9))).join('');
+  lines.push('', row('suite', 'tests', 'passed', 'failed', 'skipped', 'seconds'));
+  for (const { name, passed, failed, skipped, seconds } of results) {
+    lines.push(row(name, passed + failed + skipped, passed, failed, skipped, seconds.toFixed(1)));
+  }
+  lines.push('', `${total('passed')} passed, ${total('failed')} failed, ${total('skipped')} skipped`);
+  return `${lines.join('\n')}\n`;
+}
+
+function indent(text: string): string {
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => `    ${line}`)
+    .join('\n');
+}
