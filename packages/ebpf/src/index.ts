@@ -22,6 +22,11 @@ export { addressBytes, cidrKey, LpmTrieMap } from './map/lpm.js';
 export { BpfMap, type MapShape } from './map/map.js';
 export { createMap, mapFromFd, mapFromId, mapIds, openPinnedMap } from './map/open.js';
 export { PerCpuMap } from './map/percpu.js';
+export { TimeOrderer } from './reader/ordering.js';
+export { type PerfBufferOptions, PerfBufferReader, type PerfStatistics } from './reader/perf.js';
+export type { OnSample } from './reader/perf-ring.js';
+export type { OnRecord, RingStatistics } from './reader/ring.js';
+export { RingBufferReader } from './reader/ringbuf.js';
 export { Attr, bpf, bpfError, bpfRaw, objectName } from './sys/bpf.js';
 export {
   type CapabilityName,
@@ -38,4 +43,12 @@ export { Fd } from './sys/fd.js';
 export { readSmallFile } from './sys/files.js';
 export { type KernelVersion, kernelAtLeast, kernelVersion } from './sys/kernel-version.js';
 export { type MemlockLimit, memlockLimit, raiseMemlock } from './sys/memlock.js';
+export { NetlinkProtocol, type NetlinkRequest, NetlinkSocket } from './sys/netlink.js';
+export {
+  decodeAttributes,
+  NetlinkControl,
+  NetlinkFlag,
+  type NetlinkMessage,
+  NetlinkPayload,
+} from './sys/netlink-message.js';
 export { Namespace, unshare, withNetns } from './sys/netns.js';

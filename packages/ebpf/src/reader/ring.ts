@@ -1,0 +1,145 @@
+/**
+ * The consumer's side of a BPF ring buffer, over its mapped memory alone. Layout and protocol:
+ * Documentation/bpf/ringbuf.rst, kernel/bpf/ringbuf.c.
+ */
+
+/** Called for every record; the record's bytes are valid only during the call. */
+export type OnRecord = (view: DataView, offset: number, length: number) => void;
+
+export interface RingStatistics {
+  /** Records delivered. */
+  readonly records: number;
+  /** Their payload, in bytes. */
+  readonly bytes: number;
+  /** Records that their program discarded after reserving them. */
+  readonly discarded: number;
+}
+
+/** The parts of a ring's memory. */
+export interface RingMemory {
+  /** Starts with the consumer's position, which is ours to write. */
+  readonly consumer: ArrayBufferLike;
+  /** Starts with the producer's position. */
+  readonly producer: ArrayBufferLike;
+  /** The ring's bytes, mapped twice in a row so that no record is split. */
+  readonly data: DataView;
+  /** Bytes of the ring, a power of two: half the length of `data`. */
+  readonly size: number;
+}
+
+const headerSize = 8;
+/** Bits of a record's length word, besides the sign, which is set while a program still writes the record. */
+const discardBit = 0x4000_0000;
+const lengthMask = 0x3fff_ffff;
+/** Space is given back each time so large a part of the ring is consumed, that a full ring has room again soon. */
+const releaseFraction = 4;
+
+/**
+ * Walks records. Positions are bytes since the ring's creation; a number holds them exactly up to 2^53, which at a
+ * gigabyte a second is 100 days of nothing but records.
+ */
+export class RingWalker {
+  readonly #consumerPosition: BigUint64Array;
+  readonly #producerPosition: BigUint64Array;
+  readonly #data: DataView;
+  /** The data as words: a record's header starts at a multiple of 8. */
+  readonly #words: Int32Array;
+  readonly #size: number;
+  #position: number;
+  #stopped = false;
+  #records = 0;
+  #bytes = 0;
+  #discarded = 0;
+
+  constructor(memory: RingMemory) {
+    this.#consumerPosition = new BigUint64Array(memory.consumer, 0, 1);
+    this.#producerPosition = new BigUint64Array(memory.producer, 0, 1);
+    this.#data = memory.data;
+    this.#words = new Int32Array(memory.data.buffer, memory.data.byteOffset, memory.data.byteLength / 4);
+    this.#size = memory.size;
+    this.#position = Number(Atomics.load(this.#consumerPosition, 0));
+  }
+
+  get statistics(): RingStatistics {
+    return { records: this.#records, bytes: this.#bytes, discarded: this.#discarded };
+  }
+
+  /** Where the consumer stands: all before is consumed. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Where the producers stand: all before is reserved, though perhaps not yet committed. */
+  producerPosition(): number {
+    return Number(Atomics.load(this.#producerPosition, 0));
+  }
+
+  /** Whether the next record can be consumed now. */
+  ready(): boolean {
+    if (this.#position >= this.producerPosition()) return false;
+    return Atomics.load(this.#words, (this.#position & (this.#size - 1)) >>> 2) >= 0;
+  }
+
+  /**
+   * Hands out records until `limit` of them are delivered, the position `end` is reached, or the next record is not yet
+   * committed. If `onRecord` throws, its record counts as consumed.
+   *
+   * @returns the number of records delivered, without discarded ones.
+   */
+  drain(onRecord: OnRecord, limit: number, end: number): number {
+    const mask = this.#size - 1;
+    const words = this.#words;
+    const view = this.#data;
+    const release = this.#size / releaseFraction;
+    // From here on in bytes since `start`, which stay small integers.
+    const start = this.#position;
+    const stop = Math.min(end, this.producerPosition()) - start;
+    let consumed = 0;
+    let released = 0;
+    let delivered = 0;
+    let bytes = 0;
+    try {
+      while (consumed < stop && delivered < limit && !this.#stopped) {
+        const offset = ((start & mask) + consumed) & mask;
+        const header = Atomics.load(words, offset >>> 2);
+        if (header < 0) break; // the busy bit is the sign
+        const length = header & lengthMask;
+        consumed += (length + headerSize + 7) & ~7;
+        if ((header & discardBit) !== 0) {
+          this.#discarded++;
+        } else {
+          delivered++;
+          bytes += length;
+          onRecord(view, offset + headerSize, length);
+        }
+        if (consumed - released >= release) {
+          this.#release(start + consumed);
+          released = consumed;
+        }
+      }
+    } finally {
+      this.#records += delivered;
+      this.#bytes += bytes;
+      if (consumed !== released) this.#release(start + consumed);
+    }
+    return delivered;
+  }
+
+  /** Ends a walk under way after the current record: the memory is about to go. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /**
+   * Gives the space up to a position back. The store is sequentially consistent: a producer that commits now either
+   * sees it and wakes us, or we see its record when we look again.
+   */
+  #release(position: number): void {
+    this.#position = position;
+    Atomics.store(this.#consumerPosition, 0, BigInt(position));
+  }
+}

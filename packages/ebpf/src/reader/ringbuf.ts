@@ -1,0 +1,136 @@
+/** Reading BPF ring buffers (5.8). */
+import { EbpfError } from '../errors.js';
+import type { BpfMap } from '../map/map.js';
+import { Cleanup } from '../sys/cleanup.js';
+import { MapType, mapTypeName } from '../sys/constants.js';
+import { Readiness, type WaitOptions } from '../sys/epoll.js';
+import { Mapping, pageSize } from '../sys/memory.js';
+import { type OnRecord, type RingStatistics, RingWalker } from './ring.js';
+
+/** How many records {@link RingBufferReader.drain} hands out at most if not told. */
+const defaultLimit = 65_536;
+
+/**
+ * The consumer of a ring buffer map, of which there may be only one. Records are read from mapped memory, without a
+ * copy and without a system call.
+ *
+ * A ring drops records when it is full; the program that writes must count those, for the kernel does not.
+ */
+export class RingBufferReader implements Disposable {
+  readonly #consumer: Mapping;
+  readonly #producer: Mapping;
+  readonly #walker: RingWalker;
+  readonly #readiness: Readiness;
+  #disposed = false;
+
+  /**
+   * The map may be disposed of before the reader.
+   *
+   * @throws SyscallError
+   */
+  constructor(map: BpfMap) {
+    if (map.type !== MapType.ringbuf) {
+      throw new EbpfError(
+        `map ${map.name} is a ${mapTypeName(map.type)}, not a ${mapTypeName(MapType.ringbuf)}`,
+      );
+    }
+    const page = pageSize();
+    const size = map.maxEntries;
+    const what = `ring buffer ${map.name}`;
+    using cleanup = new Cleanup();
+    this.#consumer = cleanup.use(new Mapping(map.fd, { length: page, writable: true, what }));
+    // One page with the producer's position, then the data twice.
+    const producer = { length: page + 2 * size, offset: page, writable: false, what };
+    this.#producer = cleanup.use(new Mapping(map.fd, producer));
+    this.#readiness = cleanup.use(new Readiness());
+    this.#readiness.add(map.fd);
+    this.#walker = new RingWalker({
+      consumer: this.#consumer.buffer,
+      producer: this.#producer.buffer,
+      data: new DataView(this.#producer.buffer, page, 2 * size),
+      size,
+    });
+    cleanup.keep();
+  }
+
+  /** Bytes of the ring. */
+  get size(): number {
+    return this.#walker.size;
+  }
+
+  /** An epoll descriptor that becomes readable, edge-triggered, when a program wakes the reader. */
+  get epollFd(): number {
+    return this.#readiness.fd;
+  }
+
+  /** Where the consumer stands, in bytes since the ring's creation. */
+  get position(): number {
+    return this.#walker.position;
+  }
+
+  /**
+   * Where the producers stand, in bytes since the ring's creation. A program that takes its timestamp after reserving
+   * has reserved before this position whatever it stamps earlier than now: after {@link drainUntil} this position, all
+   * records up to a time read before it are there.
+   */
+  producerPosition(): number {
+    return this.#walker.producerPosition();
+  }
+
+  /** Bytes reserved and not yet consumed, headers included. */
+  available(): number {
+    return this.#walker.producerPosition() - this.#walker.position;
+  }
+
+  get statistics(): RingStatistics {
+    return this.#walker.statistics;
+  }
+
+  /**
+   * Hands out the records that are there, at most `limit`. Does not wait; ends early at a record which its program has
+   * reserved and not yet submitted.
+   *
+   * @returns how many records were handed out.
+   */
+  drain(onRecord: OnRecord, limit: number = defaultLimit): number {
+    this.#check();
+    return this.#walker.drain(onRecord, limit, Number.POSITIVE_INFINITY);
+  }
+
+  /**
+   * Hands out the records before a position, at most `limit`.
+   *
+   * @returns whether the position was reached. If not, more were there than `limit`, or a record before the position
+   * is not yet submitted: call again.
+   */
+  drainUntil(position: number, onRecord: OnRecord, limit: number = defaultLimit): boolean {
+    this.#check();
+    this.#walker.drain(onRecord, limit, position);
+    return this.#walker.position >= position;
+  }
+
+  /**
+   * Resolves to true once a record can be drained, to false at the timeout, at the abort or when the reader is
+   * disposed of, if there is none. At least one turn of the event loop passes.
+   *
+   * Records submitted with BPF_RB_NO_WAKEUP do not end the wait: give a timeout where programs use it.
+   */
+  wait(options: WaitOptions = {}): Promise<boolean> {
+    this.#check();
+    return this.#readiness.wait(() => !this.#disposed && this.#walker.ready(), options);
+  }
+
+  #check(): void {
+    if (this.#disposed) throw new EbpfError('the ring buffer reader was already disposed of');
+  }
+
+  /** Ends a wait under way and unmaps the ring. Records not yet consumed stay for the next reader. */
+  [Symbol.dispose](): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#walker.stop();
+    this.#readiness[Symbol.dispose]();
+    this.#producer[Symbol.dispose]();
+    this.#consumer[Symbol.dispose]();
+  }
+}

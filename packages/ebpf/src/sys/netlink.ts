@@ -1,0 +1,154 @@
+/** Synchronous requests to the kernel over netlink: links, traffic control, socket diagnosis. */
+import { constants } from 'node:os';
+import { EbpfError, SyscallError } from '../errors.js';
+import { type Arena, createArena } from './arena.js';
+import { Fd } from './fd.js';
+import {
+  decodeAttributes,
+  decodeNetlinkMessages,
+  encodeNetlinkMessage,
+  NetlinkControl,
+  NetlinkFlag,
+  type NetlinkMessage,
+} from './netlink-message.js';
+import { syscall, syscallRaw } from './syscalls.js';
+
+/** NETLINK_*: families of requests. */
+export const NetlinkProtocol = { route: 0, sockDiag: 4 } as const;
+
+const addressFamily = 16;
+const socketRaw = 3;
+const socketCloexec = 0x80000;
+const levelSocket = 1;
+const optionReceiveTimeout = 20;
+const levelNetlink = 270;
+const optionExtendedAck = 11;
+/** Attributes of an acknowledgement: NLMSGERR_ATTR_MSG. */
+const attributeMessage = 1;
+const truncated = 0x20;
+/** The kernel fills at most 32 KiB at a time into a dump; an acknowledgement repeats the request. */
+const bufferSize = 256 * 1024;
+const errorHeaderSize = 4;
+const messageHeaderSize = 16;
+const receiveTimeoutSeconds = 10n;
+
+const { EAGAIN, EINTR } = constants.errno;
+
+let arena: Arena | undefined;
+
+export interface NetlinkRequest {
+  readonly type: number;
+  /** NLM_F_*, besides REQUEST (always) and ACK (unless it is a dump). */
+  readonly flags?: number;
+  readonly payload: Uint8Array;
+  /** What is tried, for the error. */
+  readonly what: string;
+}
+
+/** A netlink socket in the network namespace in which it was made. One request at a time. */
+export class NetlinkSocket implements Disposable {
+  readonly #fd: Fd;
+  #sequence = 0;
+
+  /** @throws SyscallError */
+  constructor(protocol: number) {
+    arena ??= createArena(bufferSize);
+    const fd = new Fd(syscall('socket', addressFamily, socketRaw | socketCloexec, protocol));
+    try {
+      arena.view.setBigInt64(0, receiveTimeoutSeconds, true);
+      arena.view.setBigInt64(8, 0n, true);
+      syscall('setsockopt', fd.fd, levelSocket, optionReceiveTimeout, arena.address, 16);
+      arena.view.setUint32(0, 1, true);
+      // Best effort: kernels before 4.12 do not explain their errors.
+      syscallRaw('setsockopt', fd.fd, levelNetlink, optionExtendedAck, arena.address, 4);
+    } catch (error) {
+      fd[Symbol.dispose]();
+      throw error;
+    }
+    this.#fd = fd;
+  }
+
+  /**
+   * Sends a request and collects the replies, of which there are none for a mere change.
+   *
+   * @throws SyscallError with the kernel's own explanation where it gives one.
+   */
+  request(request: NetlinkRequest): NetlinkMessage[] {
+    const replies: NetlinkMessage[] = [];
+    this.dump(request, (reply) => replies.push({ ...reply, payload: reply.payload.slice() }));
+    return replies;
+  }
+
+  /**
+   * Sends a request and hands each reply to `onReply`, whose payload is valid only during the call.
+   *
+   * @returns whether the replies are consistent: false if what was dumped changed meanwhile.
+   * @throws SyscallError
+   */
+  dump(request: NetlinkRequest, onReply: (reply: NetlinkMessage) => void): boolean {
+    const isDump = ((request.flags ?? 0) & NetlinkFlag.dump) === NetlinkFlag.dump;
+    const sequence = ++this.#sequence;
+    const flags = (request.flags ?? 0) | NetlinkFlag.request | (isDump ? 0 : NetlinkFlag.ack);
+    this.#send(encodeNetlinkMessage(request.type, flags, sequence, request.payload), request.what);
+    let consistent = true;
+    for (;;) {
+      for (const reply of decodeNetlinkMessages(this.#receive(request.what))) {
+        // What an earlier request left behind, having failed half-way, is not ours.
+        if (reply.sequence !== sequence) continue;
+        if ((reply.flags & NetlinkFlag.dumpInterrupted) !== 0) consistent = false;
+        if (reply.type === NetlinkControl.done || reply.type === NetlinkControl.error) {
+          checkResult(reply, request.what);
+          return consistent;
+        }
+        if (reply.type !== NetlinkControl.noop) onReply(reply);
+      }
+    }
+  }
+
+  #send(message: Uint8Array, what: string): void {
+    if (message.length > bufferSize)
+      throw new EbpfError(`${what}: a netlink message of ${message.length} bytes`);
+    arena!.bytes.set(message);
+    const result = syscallRaw('sendto', this.#fd.fd, arena!.address, message.length, 0, 0, 0);
+    if (result < 0) throw new SyscallError(`netlink send: ${what}`, -result);
+  }
+
+  /** One datagram, copied: `onReply` may use another socket, which shares the arena. */
+  #receive(what: string): Uint8Array {
+    for (;;) {
+      const result = syscallRaw('recvfrom', this.#fd.fd, arena!.address, bufferSize, truncated, 0, 0);
+      if (result === -EINTR) continue;
+      if (result === -EAGAIN)
+        throw new SyscallError(`netlink receive: ${what}`, EAGAIN, 'the kernel did not answer');
+      if (result < 0) throw new SyscallError(`netlink receive: ${what}`, -result);
+      if (result > bufferSize) throw new EbpfError(`${what}: a netlink datagram of ${result} bytes`);
+      return arena!.bytes.slice(0, result);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#fd[Symbol.dispose]();
+  }
+}
+
+/** Throws if an acknowledgement or the end of a dump carries an error. */
+function checkResult(reply: NetlinkMessage, what: string): void {
+  const { payload } = reply;
+  if (payload.length < errorHeaderSize) return;
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
+  const errno = -view.getInt32(0, true);
+  if (errno <= 0) return;
+  throw new SyscallError(`netlink: ${what}`, errno, explanation(reply, view));
+}
+
+/** The kernel's text about an error (extended acknowledgement, 4.12). */
+function explanation(reply: NetlinkMessage, view: DataView): string | undefined {
+  if ((reply.flags & NetlinkFlag.ackTlvs) === 0) return undefined;
+  let start = errorHeaderSize;
+  if (reply.type === NetlinkControl.error) {
+    const isCapped = (reply.flags & NetlinkFlag.capped) !== 0;
+    start += isCapped ? messageHeaderSize : (view.getUint32(errorHeaderSize, true) + 3) & ~3;
+  }
+  const text = decodeAttributes(reply.payload.subarray(start)).get(attributeMessage);
+  return text === undefined ? undefined : new TextDecoder().decode(text).replace(/\0+$/, '');
+}
