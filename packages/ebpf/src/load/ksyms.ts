@@ -1,0 +1,40 @@
+/** Kernel variables and functions that programs declare with `__ksym`. */
+import { kernelBtf } from '../btf/kernel.js';
+import { Kind } from '../btf/types.js';
+import { EbpfError } from '../errors.js';
+import { kernelSymbols } from '../features/symbols.js';
+import type { KernelSymbol } from '../object/spec.js';
+
+/** What a kernel symbol turned out to be. */
+export type ResolvedSymbol =
+  /** A variable or function known by its id in the kernel's BTF. */
+  | { readonly kind: 'typed'; readonly btfId: number }
+  /** A bare address; 0 for a weak symbol that the kernel lacks. */
+  | { readonly kind: 'address'; readonly address: bigint }
+  /** A weak function that the kernel lacks. */
+  | { readonly kind: 'missing' };
+
+/**
+ * Looks all symbols up in the running kernel (not in modules).
+ * @throws EbpfError for one that is missing and not weak.
+ */
+export function resolveKernelSymbols(symbols: Iterable<KernelSymbol>): Map<string, ResolvedSymbol> {
+  const resolved = new Map<string, ResolvedSymbol>();
+  for (const symbol of symbols) resolved.set(symbol.name, resolve(symbol));
+  return resolved;
+}
+
+function resolve({ name, kind, weak, typeId }: KernelSymbol): ResolvedSymbol {
+  if (typeId !== undefined || kind === 'kfunc') {
+    const btfId = kernelBtf()?.find(name, kind === 'kfunc' ? Kind.func : Kind.var);
+    if (btfId !== undefined) return { kind: 'typed', btfId };
+    if (weak) return kind === 'kfunc' ? { kind: 'missing' } : { kind: 'address', address: 0n };
+    throw new EbpfError(
+      `extern ${name}: the kernel's BTF has no ${kind === 'kfunc' ? 'function' : 'variable'} of that name`,
+    );
+  }
+  const symbol = kernelSymbols().get(name);
+  if (symbol !== undefined) return { kind: 'address', address: symbol.address };
+  if (weak) return { kind: 'address', address: 0n };
+  throw new EbpfError(`extern ${name}: /proc/kallsyms has no such symbol`);
+}

@@ -1,0 +1,157 @@
+/** BPF_PROG_LOAD: the arguments that this kernel takes, and what to make of its refusal. */
+import { constants } from 'node:os';
+import { EbpfError, type SyscallError, UnsupportedError, VerifierError } from '../errors.js';
+import type { FeatureTable } from '../features/table.js';
+import { programTypeSince } from '../features/versions.js';
+import type { ProgramSpec } from '../object/spec.js';
+import { Attr, bpfError, bpfRaw } from '../sys/bpf.js';
+import { Command, ProgramType, programTypeName } from '../sys/constants.js';
+import { Fd } from '../sys/fd.js';
+import { kernelVersion } from '../sys/kernel-version.js';
+import { attachTarget } from './target.js';
+
+export interface LoadProgramOptions {
+  readonly features: FeatureTable;
+  /** The object's BTF in the kernel, for function and line information. */
+  readonly btfFd: number | undefined;
+  /** BPF_LOG_*: 1 or 2 for the verifier's log, 4 for statistics. 0: a log only of a refusal. */
+  readonly logLevel: number;
+}
+
+export interface LoadedProgram {
+  readonly fd: Fd;
+  /** The verifier's log, where one was asked for. */
+  readonly log: string | undefined;
+}
+
+const { EAGAIN, E2BIG, EINVAL, ENOSPC, EPERM } = constants.errno;
+
+/** Sizes of the log, one try after the other. The last is the largest that kernels before 5.2 take. */
+const logSizes = [1 << 16, 1 << 20, (1 << 24) - 1];
+
+/**
+ * Loads a program.
+ * @param instructions As {@link prepareInstructions} made them.
+ * @throws VerifierError with the log; UnsupportedError where the kernel lacks the program type; SyscallError
+ */
+export function loadProgram(
+  program: ProgramSpec,
+  instructions: Uint8Array,
+  options: LoadProgramOptions,
+): LoadedProgram {
+  if (program.type === ProgramType.unspec) {
+    throw new EbpfError(
+      `program ${program.name}: section ${program.section} does not tell its type; set \`type\` before loading`,
+    );
+  }
+  using target = attachTarget(program);
+  const attr = loadAttr(program, instructions, options);
+  if (target !== undefined) attr.u32(108, target.typeId).u32(112, target.btfFd);
+  const wanted = options.logLevel;
+  const first = wanted === 0 ? { result: attempt(attr), log: undefined } : attemptLogged(attr, wanted);
+  if (first.result >= 0) return { fd: new Fd(first.result), log: first.log };
+  if (first.result === -EPERM && !mayLoad())
+    throw failure(program, instructions, -first.result, options.features);
+  const second = wanted === 0 ? attemptLogged(attr, 1) : first;
+  // What failed for want of memory, or was interrupted, may pass the second time.
+  if (second.result >= 0) return { fd: new Fd(second.result), log: undefined };
+  const errno = -second.result;
+  if (second.log !== '' && second.log !== undefined) throw new VerifierError(program.name, errno, second.log);
+  throw failure(program, instructions, errno, options.features);
+}
+
+/** Offsets: the anonymous struct of BPF_PROG_LOAD in union bpf_attr. */
+function loadAttr(program: ProgramSpec, instructions: Uint8Array, options: LoadProgramOptions): Attr {
+  const { features, btfFd } = options;
+  const attr = new Attr(144)
+    .u32(0, program.type)
+    .u32(4, instructions.length / 8)
+    .pointer(8, instructions)
+    .string(16, program.license)
+    // Kernels before 5.0 compare it for kprobes; later ones ignore it.
+    .u32(40, kernelVersion().code)
+    .u32(44, program.flags);
+  if (features.has('prog_name')) attr.objectName(48, program.name);
+  if (program.expectedAttachType !== undefined && features.has('expected_attach_type')) {
+    attr.u32(68, program.expectedAttachType);
+  }
+  if (btfFd !== undefined && features.has('btf_func')) addDebugInfo(attr, program, btfFd);
+  return attr;
+}
+
+function addDebugInfo(attr: Attr, { funcInfo, lineInfo }: ProgramSpec, btfFd: number): void {
+  if (funcInfo.length === 0) return;
+  // struct bpf_func_info and struct bpf_line_info; their offsets count instructions.
+  const functions = Uint32Array.from(funcInfo.flatMap(({ offset, typeId }) => [offset / 8, typeId]));
+  attr.u32(72, btfFd).u32(76, 8).pointer(80, new Uint8Array(functions.buffer)).u32(88, funcInfo.length);
+  if (lineInfo.length === 0) return;
+  const lines = Uint32Array.from(
+    lineInfo.flatMap(({ offset, fileNameOffset, lineOffset, lineColumn }) => [
+      offset / 8,
+      fileNameOffset,
+      lineOffset,
+      lineColumn,
+    ]),
+  );
+  attr.u32(92, 16).pointer(96, new Uint8Array(lines.buffer)).u32(104, lineInfo.length);
+}
+
+/** The verifier gives up with EAGAIN when a signal is pending. */
+function attempt(attr: Attr): number {
+  for (let tries = 0; ; tries++) {
+    const result = bpfRaw(Command.progLoad, attr);
+    if (result !== -EAGAIN || tries === 5) return result;
+  }
+}
+
+function attemptLogged(attr: Attr, level: number): { readonly result: number; readonly log: string } {
+  for (const [i, size] of logSizes.entries()) {
+    const log = new Uint8Array(size);
+    attr.u32(24, level).u32(28, size).pointer(32, log);
+    const result = attempt(attr);
+    // A log that does not fit fails the load of an otherwise good program.
+    if (result === -ENOSPC && i < logSizes.length - 1) continue;
+    const end = log.indexOf(0);
+    return { result, log: Buffer.from(log.subarray(0, end < 0 ? size : end)).toString('utf8') };
+  }
+  throw new Error('unreachable');
+}
+
+/** Whether a bare program of the simplest kind loads: if not, the privilege for all of them is missing. */
+function mayLoad(): boolean {
+  return bpfRaw(Command.progLoad, bareAttr()) !== -EPERM;
+}
+
+function bareAttr(): Attr {
+  const code = Uint8Array.of(0xb7, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0);
+  return new Attr(72).u32(0, ProgramType.socketFilter).u32(4, 2).pointer(8, code).string(16, 'GPL');
+}
+
+/** Program types that exist only with CONFIG_BPF_EVENTS, which needs CONFIG_KPROBE_EVENTS or CONFIG_UPROBE_EVENTS. */
+const eventTypes: ReadonlySet<number> = new Set([
+  ProgramType.kprobe,
+  ProgramType.tracepoint,
+  ProgramType.perfEvent,
+  ProgramType.rawTracepoint,
+  ProgramType.rawTracepointWritable,
+  ProgramType.tracing,
+]);
+
+/** The error for a refusal about which the verifier wrote nothing. */
+function failure(
+  program: ProgramSpec,
+  instructions: Uint8Array,
+  errno: number,
+  features: FeatureTable,
+): SyscallError | UnsupportedError {
+  if (errno === EINVAL && !features.hasProgramType(program.type)) {
+    return new UnsupportedError(
+      programTypeName(program.type),
+      programTypeSince(program.type),
+      `program ${program.name} needs it${eventTypes.has(program.type) ? ' (CONFIG_BPF_EVENTS)' : ''}`,
+    );
+  }
+  const count = instructions.length / 8;
+  const size = errno === E2BIG ? `: of ${count} instructions, where kernels before 5.2 take 4096` : '';
+  return bpfError(Command.progLoad, errno, `program ${program.name}${size}`);
+}

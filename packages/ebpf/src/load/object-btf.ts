@@ -1,0 +1,41 @@
+/** An object's own types in the kernel: for typed maps, line numbers in verifier logs, and global functions. */
+import type { Btf } from '../btf/parse.js';
+import type { FeatureTable } from '../features/table.js';
+import { Attr, bpfRaw } from '../sys/bpf.js';
+import { Command } from '../sys/constants.js';
+import { Fd } from '../sys/fd.js';
+import { sanitizeBtf } from './sanitize.js';
+
+/**
+ * Loads the types in the form that the kernel takes. Undefined where it takes none (before 4.18) or refuses these:
+ * maps and programs work without, except those that demand types and then say so themselves.
+ */
+export function loadObjectBtf(btf: Btf, features: FeatureTable): Fd | undefined {
+  if (!features.has('btf')) return undefined;
+  const blob = sanitizeBtf(btf.encode(), {
+    func: features.has('btf_func'),
+    datasec: features.has('btf_datasec'),
+    globalFunc: features.has('btf_func_global'),
+    float: features.has('btf_float'),
+    declTag: features.has('btf_decl_tag'),
+    typeTag: features.has('btf_type_tag'),
+    enum64: features.has('btf_enum64'),
+  });
+  const result = bpfRaw(Command.btfLoad, new Attr(32).pointer(0, blob).u32(16, blob.length));
+  return result < 0 ? undefined : new Fd(result);
+}
+
+/** Why the kernel refuses a blob, in its own words; '' if it accepts it or says nothing. For diagnosis. */
+export function btfLoadLog(blob: Uint8Array): string {
+  const log = new Uint8Array(65_536);
+  const attr = new Attr(32)
+    .pointer(0, blob)
+    .pointer(8, log)
+    .u32(16, blob.length)
+    .u32(20, log.length)
+    .u32(24, 1);
+  const result = bpfRaw(Command.btfLoad, attr);
+  if (result >= 0) new Fd(result)[Symbol.dispose]();
+  const end = log.indexOf(0);
+  return result >= 0 ? '' : Buffer.from(log.subarray(0, end)).toString('utf8');
+}

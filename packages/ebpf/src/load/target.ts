@@ -1,0 +1,100 @@
+/** What tracing programs are tied to when they are loaded: a type id of the kernel's BTF, or of a module's. */
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { kernelBtf } from '../btf/kernel.js';
+import { Btf } from '../btf/parse.js';
+import { Kind } from '../btf/types.js';
+import { EbpfError, UnsupportedError } from '../errors.js';
+import { kernelSymbols } from '../features/symbols.js';
+import type { ProgramSpec } from '../object/spec.js';
+import { Attr, bpf, bpfRaw } from '../sys/bpf.js';
+import { AttachType, Command, ProgramType } from '../sys/constants.js';
+import { Fd } from '../sys/fd.js';
+
+/** Names and kinds by which the kernel's BTF knows targets. */
+const conventions: ReadonlyMap<number, { readonly prefix: string; readonly kind: number }> = new Map([
+  [AttachType.traceRawTp, { prefix: 'btf_trace_', kind: Kind.typedef }],
+  [AttachType.traceFentry, { prefix: '', kind: Kind.func }],
+  [AttachType.traceFexit, { prefix: '', kind: Kind.func }],
+  [AttachType.modifyReturn, { prefix: '', kind: Kind.func }],
+  [AttachType.lsmMac, { prefix: 'bpf_lsm_', kind: Kind.func }],
+  [AttachType.lsmCgroup, { prefix: 'bpf_lsm_', kind: Kind.func }],
+  [AttachType.traceIter, { prefix: 'bpf_iter_', kind: Kind.func }],
+]);
+
+export interface AttachTarget extends Disposable {
+  readonly typeId: number;
+  /** The module's BTF; 0 for the kernel's own. */
+  readonly btfFd: number;
+}
+
+/**
+ * Finds the target of a program that needs one at load; undefined for all other programs.
+ * @throws UnsupportedError without kernel BTF; EbpfError when the target does not exist.
+ */
+export function attachTarget(program: ProgramSpec): AttachTarget | undefined {
+  if (program.type !== ProgramType.tracing && program.type !== ProgramType.lsm) return undefined;
+  const convention = conventions.get(program.expectedAttachType ?? -1);
+  const { attachTo } = program;
+  if (convention === undefined || attachTo === undefined || attachTo === '') {
+    throw new EbpfError(
+      `program ${program.name}: its section ${program.section} names no target to attach to`,
+    );
+  }
+  const btf = kernelBtf();
+  if (btf === undefined) {
+    throw new UnsupportedError(
+      '/sys/kernel/btf/vmlinux',
+      '5.4',
+      `program ${program.name} attaches to ${attachTo} by its BTF type (CONFIG_DEBUG_INFO_BTF)`,
+    );
+  }
+  const name = convention.prefix + attachTo;
+  const typeId = btf.find(name, convention.kind);
+  if (typeId !== undefined) return { typeId, btfFd: 0, [Symbol.dispose]() {} };
+  const inModule = findInModule(btf, name, convention.kind);
+  if (inModule !== undefined) return inModule;
+  const close = convention.prefix === '' ? kernelSymbols().closeTo(attachTo) : [];
+  const hint = close.length === 0 ? '' : ` (there is ${close.join(', ')})`;
+  throw new EbpfError(`program ${program.name}: the kernel's BTF has no ${name} to attach to${hint}`);
+}
+
+/** Kernel symbols say which module has a function; tracepoints of modules go by the function that registers them. */
+function findInModule(base: Btf, name: string, kind: number): AttachTarget | undefined {
+  const symbol = name.replace(/^btf_trace_/, '__traceiter_');
+  const module = kernelSymbols().get(symbol)?.module;
+  if (module === undefined) return undefined;
+  let typeId: number | undefined;
+  try {
+    typeId = Btf.parse(readFileSync(`/sys/kernel/btf/${module}`), base).find(name, kind);
+  } catch {
+    return undefined; // Modules have BTF since 5.11, if they were built with it.
+  }
+  const fd = typeId === undefined ? undefined : moduleBtf(module);
+  if (typeId === undefined || fd === undefined) return undefined;
+  return { typeId, btfFd: fd.fd, [Symbol.dispose]: () => fd[Symbol.dispose]() };
+}
+
+/** Opens the BTF that the kernel keeps under a module's name. */
+function moduleBtf(module: string): Fd | undefined {
+  for (let id = 0; ; ) {
+    const next = new Attr(16).u32(0, id);
+    if (bpfRaw(Command.btfGetNextId, next) < 0) return undefined;
+    id = next.getU32(4);
+    const result = bpfRaw(Command.btfGetFdById, new Attr(16).u32(0, id));
+    if (result === -constants.errno.ENOENT) continue; // It went away in between.
+    if (result < 0) return undefined;
+    const fd = new Fd(result);
+    if (kernelBtfName(fd.fd) === module) return fd;
+    fd[Symbol.dispose]();
+  }
+}
+
+/** struct bpf_btf_info: name at 16, its room at 24, whether it is the kernel's at 28. */
+function kernelBtfName(fd: number): string | undefined {
+  const name = new Uint8Array(64);
+  const info = new Attr(32).pointer(16, name).u32(24, name.length);
+  bpf(Command.objGetInfoByFd, new Attr(16).u32(0, fd).u32(4, 32).pointer(8, info.bytes));
+  if (info.getU32(28) === 0) return undefined;
+  return Buffer.from(name.subarray(0, name.indexOf(0))).toString('latin1');
+}
