@@ -197,8 +197,10 @@ function packRun(archive: string, options: BootOptions, interactive: boolean): v
   if (interactive) writer.file('run.weir/interactive', Buffer.alloc(0));
   for (const [inside, outside] of Object.entries(options.files ?? {})) {
     const name = inside.replace(/^\/+/, '');
-    if (statSync(outside).isDirectory()) writer.tree(name, outside);
-    else writer.copy(name, outside);
+    if (statSync(outside).isDirectory()) {
+      writer.directory(name);
+      writer.tree(name, outside);
+    } else writer.copy(name, outside);
   }
   writer.finish();
 }

@@ -17,6 +17,8 @@ export interface TestFiles {
   readonly unit: readonly string[];
   /** Load programs into the kernel: on this machine, if root, and in every guest. */
   readonly root: readonly string[];
+  /** Boot guests themselves, from this machine: the lab's own tests. */
+  readonly boot: readonly string[];
   /** Only in guests booted in a special way. */
   readonly special: Readonly<Record<string, readonly string[]>>;
 }
@@ -35,13 +37,15 @@ export function classify(paths: readonly string[]): TestFiles {
   const special: Record<string, string[]> = {};
   const unit: string[] = [];
   const root: string[] = [];
+  const boot: string[] = [];
   for (const path of paths) {
     const variant = /\.(\w+)\.root\.test\.js$/.exec(path)?.[1];
     if (variant !== undefined && variant in variants) special[variant] = [...(special[variant] ?? []), path];
     else if (path.endsWith('.root.test.js')) root.push(path);
+    else if (path.endsWith('.boot.test.js')) boot.push(path);
     else if (path.endsWith('.test.js')) unit.push(path);
   }
-  return { unit, root, special };
+  return { unit, root, boot, special };
 }
 
 /** All compiled test files whose path contains `pattern`. A file whose source is gone is left out. */
@@ -80,7 +84,7 @@ export function guestJobs(
   return jobs;
 }
 
-/** Runs jobs of one or two CPUs so that `cpus` are never exceeded, in order as far as they fit. */
+/** Runs jobs so that `cpus` are never exceeded, the widest first. Returns their results in the order of the jobs. */
 export async function schedule<J extends { readonly smp: number }, R>(
   jobs: readonly J[],
   cpus: number,
@@ -88,7 +92,7 @@ export async function schedule<J extends { readonly smp: number }, R>(
 ): Promise<R[]> {
   const results = new Map<J, R>();
   const running = new Map<J, Promise<unknown>>();
-  for (const job of jobs) {
+  for (const job of [...jobs].sort((a, b) => b.smp - a.smp)) {
     const used = () => [...running.keys()].reduce((sum, { smp }) => sum + smp, 0);
     while (running.size > 0 && used() + job.smp > cpus) await Promise.race(running.values());
     const done = work(job).then((result) => {

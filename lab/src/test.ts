@@ -107,6 +107,8 @@ function announce(selection: Selection, files: TestFiles, jobs: readonly GuestJo
   if (selection.unit) say(`  unit: ${files.unit.length} files`);
   if (selection.host && isRoot()) say(`  host: ${files.root.length} files on this machine's kernel`);
   if (selection.host && !isRoot()) say('  host: left out, as it needs root');
+  if (selection.guests && !selection.kernels)
+    say(`  lab: ${files.boot.length} files that boot guests themselves`);
   for (const job of jobs) say(`  guest ${job.name}: ${job.files.length} files, ${job.smp} CPUs`);
 }
 
@@ -153,6 +155,11 @@ async function main(): Promise<void> {
       results.push(await runOnHost({ ...host, ownMounts: true }));
     }
     await fetching;
+    if (selection.guests && !selection.kernels) {
+      results.push(
+        await runOnHost({ name: 'lab', files: files.boot, concurrency: 1, env, timeoutMs: rootTimeoutMs }),
+      );
+    }
     results.push(...(await guests(jobs, objects, load)));
     process.stdout.write(formatSummary(results));
     const count = results.reduce((sum, { passed, failed }) => sum + passed + failed, 0);

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { classify, guestJobs, schedule } from '../src/plan.js';
+import { runOnHost } from '../src/run-files.js';
+import { formatSummary } from '../src/suite.js';
+
+describe('runOnHost', () => {
+  let folder: string;
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'weir-suite-'));
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  /** Runs one test file of this text. */
+  async function runText(text: string, timeoutMs = 30_000) {
+    const file = join(folder, `${Math.random().toString(36).slice(2)}.test.mjs`);
+    writeFileSync(file, `import { test, describe } from 'node:test';\n${text}`);
+    return runOnHost({ name: 'inner', files: [file], concurrency: 1, env: { FROM: 'outside' }, timeoutMs });
+  }
+
+  test('counts what passed, failed and was skipped, and keeps what was printed', async () => {
+    const result = await runText(`
+      describe('suite', () => {
+        test('good', () => console.log('printed by', process.env.FROM));
+        test('bad', () => { throw new TypeError('the reason'); });
+        test('left out', { skip: 'no such kernel' }, () => {});
+        test('outer', async (t) => { await t.test('inner', () => { throw new Error('deep'); }); });
+      });`);
+    assert.deepEqual([result.passed, result.failed, result.skipped], [1, 2, 1]);
+    assert.deepEqual(
+      result.failures.map(({ name }) => name),
+      ['suite › bad', 'suite › outer › inner'],
+    );
+    assert.match(result.failures[0]?.detail ?? '', /TypeError: the reason\n +at /);
+    assert.match(result.failures[0]?.output ?? '', /printed by outside/);
+    assert.match(result.skips[0] ?? '', /suite › left out: no such kernel$/);
+    const summary = formatSummary([result]);
+    assert.match(summary, /TypeError: the reason/);
+    assert.match(summary, /\n1 passed, 2 failed, 1 skipped\n$/);
+  });
+
+  test('a file that crashes, hangs, ends early or holds no test fails', async () => {
+    const cases: [string, RegExp, number?][] = [
+      [`test('x', () => process.kill(process.pid, 'SIGSEGV'));`, /status 139 \(crashed/],
+      [`test('x', () => { for (;;); });`, /status 137 \(killed/, 1000],
+      [`test('x', () => process.exit(5));`, /status 5/],
+      ['', /holds no test/],
+      ['syntax error', /status 1/],
+    ];
+    for (const [text, message, timeoutMs] of cases) {
+      const result = await runText(text, timeoutMs);
+      assert.deepEqual([result.passed, result.failed], [0, 1], text);
+      assert.match(result.failures[0]?.detail ?? '', message);
+    }
+  });
+});
+
+describe('the plan', () => {
+  const files = classify([
+    'packages/a/dist/test/one.test.js',
+    'packages/a/dist/test/two.root.test.js',
+    'packages/a/dist/test/three.noipv6.root.test.js',
+    'packages/a/dist/test/ring.small.root.test.js',
+    'packages/a/dist/test/guest.boot.test.js',
+    'packages/a/dist/test/support/helper.js',
+  ]);
+
+  test('sorts files by where they run', () => {
+    assert.deepEqual(files, {
+      unit: ['packages/a/dist/test/one.test.js'],
+      root: ['packages/a/dist/test/two.root.test.js', 'packages/a/dist/test/ring.small.root.test.js'],
+      boot: ['packages/a/dist/test/guest.boot.test.js'],
+      special: { noipv6: ['packages/a/dist/test/three.noipv6.root.test.js'] },
+    });
+  });
+
+  test('boots every kernel once for each way of booting that has files', () => {
+    const jobs = guestJobs(files, ['6.1', '6.12']);
+    assert.deepEqual(
+      jobs.map(({ name, smp, append }) => [name, smp, append]),
+      [
+        ['6.1', 1, undefined],
+        ['6.1 noipv6', 1, 'ipv6.disable=1'],
+        ['6.12', 2, undefined],
+        ['6.12 noipv6', 1, 'ipv6.disable=1'],
+      ],
+    );
+    assert.deepEqual(guestJobs(classify([]), ['6.1']), []);
+  });
+
+  test('never gives out more CPUs than there are, and keeps the order of the results', async () => {
+    let used = 0;
+    let most = 0;
+    const jobs = [1, 2, 1, 1, 2, 1].map((smp, index) => ({ smp, index }));
+    const results = await schedule(jobs, 2, async ({ smp, index }) => {
+      used += smp;
+      most = Math.max(most, used);
+      await new Promise((resolve) => setTimeout(resolve, 5 * (6 - index)));
+      used -= smp;
+      return index;
+    });
+    assert.deepEqual(results, [0, 1, 2, 3, 4, 5]);
+    assert.equal(most, 2);
+  });
+});
