@@ -13,6 +13,36 @@ export { kernelBtf } from './btf/kernel.js';
 export { Btf } from './btf/parse.js';
 export type * from './btf/types.js';
 export { Kind, Linkage } from './btf/types.js';
+export { type KernelConfig, kernelConfig, parseKernelConfig } from './features/config.js';
+export type { Feature, FeatureName } from './features/definitions.js';
+export { type KernelSymbolEntry, KernelSymbols, kernelSymbols } from './features/symbols.js';
+export { FeatureTable, features } from './features/table.js';
+export { programTypeSince } from './features/versions.js';
+export { attachCgroup, type CgroupOptions } from './link/cgroup.js';
+export { attachIterator, IteratorLink, type IteratorOptions } from './link/iterator.js';
+export {
+  attachKprobe,
+  attachKprobeMulti,
+  type KprobeMultiOptions,
+  type KprobeOptions,
+} from './link/kprobe.js';
+export { FdLink, type Link, UpdatableLink } from './link/link.js';
+export { attachNetns } from './link/netns.js';
+export { attachPerfEvent, type PerfAttachOptions } from './link/perf-event.js';
+export { attachRawTracepoint } from './link/raw-tracepoint.js';
+export { attachSocketFilter } from './link/socket.js';
+export { attachTc, type TcOptions } from './link/tc.js';
+export { tracefs, tracepointId } from './link/tracefs.js';
+export { removeStaleProbes } from './link/tracefs-probe.js';
+export { attachTracepoint } from './link/tracepoint.js';
+export { attachTracing } from './link/tracing.js';
+export { attachUprobe, type UprobeOptions } from './link/uprobe.js';
+export { attachXdp, type XdpOptions } from './link/xdp.js';
+export { Collection, type LoadOptions } from './load/collection.js';
+export { Globals } from './load/globals.js';
+export type { ResolvedSymbol } from './load/ksyms.js';
+export { type PrepareContext, type PreparedProgram, prepareInstructions } from './load/prepare.js';
+export { type BtfSupport, sanitizeBtf } from './load/sanitize.js';
 export { ArrayMap, indexKey } from './map/array.js';
 export type { Batch } from './map/batch.js';
 export type { CreateMapOptions } from './map/create.js';
@@ -22,6 +52,10 @@ export { addressBytes, cidrKey, LpmTrieMap } from './map/lpm.js';
 export { BpfMap, type MapShape } from './map/map.js';
 export { createMap, mapFromFd, mapFromId, mapIds, openPinnedMap } from './map/open.js';
 export { PerCpuMap } from './map/percpu.js';
+export type { ProgramInfo } from './program/info.js';
+export { Program, type ProgramDetails } from './program/program.js';
+export { enableStats } from './program/stats.js';
+export type { TestRunInput, TestRunResult } from './program/test-run.js';
 export { TimeOrderer } from './reader/ordering.js';
 export { type PerfBufferOptions, PerfBufferReader, type PerfStatistics } from './reader/perf.js';
 export type { OnSample } from './reader/perf-ring.js';

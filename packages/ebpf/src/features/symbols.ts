@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 
-export interface KernelSymbol {
+export interface KernelSymbolEntry {
   readonly name: string;
   /** 0n where the kernel hides addresses from this process. */
   readonly address: bigint;
@@ -24,7 +24,7 @@ export class KernelSymbols {
   }
 
   /** The first symbol of this exact name. */
-  get(name: string): KernelSymbol | undefined {
+  get(name: string): KernelSymbolEntry | undefined {
     for (let at = this.#text.indexOf(` ${name}`); at >= 0; at = this.#text.indexOf(` ${name}`, at + 1)) {
       const symbol = this.#lineAt(at);
       if (symbol?.name === name) return symbol;
@@ -59,7 +59,7 @@ export class KernelSymbols {
     return [...found];
   }
 
-  #lineAt(offset: number): KernelSymbol | undefined {
+  #lineAt(offset: number): KernelSymbolEntry | undefined {
     const start = this.#text.lastIndexOf('\n', offset) + 1;
     const end = this.#text.indexOf('\n', offset);
     const line = this.#text.slice(start, end < 0 ? undefined : end);

@@ -95,8 +95,17 @@ function known<T>(all: ReadonlyMap<string, T>, name: string, what: string): T {
   throw new EbpfError(`no ${what} ${name} was loaded; there are ${[...all.keys()].join(', ') || 'none'}`);
 }
 
+/** Disposes of all in reverse order, whatever fails, and then throws the first failure. */
 function disposeAll(owned: readonly Disposable[]): void {
-  for (const item of [...owned].reverse()) item[Symbol.dispose]();
+  const failures: unknown[] = [];
+  for (const item of [...owned].reverse()) {
+    try {
+      item[Symbol.dispose]();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
 }
 
 /** One load, step by step. */

@@ -1,0 +1,195 @@
+/** Programs on packets that enter or leave a network device, after XDP: traffic control. */
+import { constants } from 'node:os';
+import { EbpfError, SyscallError } from '../errors.js';
+import { type FeatureTable, features as kernelFeatures } from '../features/table.js';
+import type { Program } from '../program/program.js';
+import { AttachType } from '../sys/constants.js';
+import { NetlinkProtocol, NetlinkSocket } from '../sys/netlink.js';
+import { decodeAttributes, NetlinkFlag, NetlinkPayload } from '../sys/netlink-message.js';
+import { interfaceIndex, u32 } from './device.js';
+import { createLink, type Link, UpdatableLink } from './link.js';
+
+export interface TcOptions {
+  readonly direction: 'ingress' | 'egress';
+  /** Lower ones run first (clsact only). Default: the kernel chooses one before all others. */
+  readonly priority?: number;
+  readonly features?: FeatureTable;
+}
+
+/**
+ * Attaches to a device of the calling thread's network namespace: by a bpf_link (tcx, 6.6), else by a filter in the
+ * clsact queueing discipline (4.5), which is added where it is missing and which the kernel keeps when this process dies.
+ * @param device Its name or number.
+ * @throws SyscallError
+ */
+export function attachTc(program: Program, device: string | number, options: TcOptions): Link {
+  const socket = new NetlinkSocket(NetlinkProtocol.route);
+  try {
+    const ifindex = interfaceIndex(socket, device);
+    if (!(options.features ?? kernelFeatures).has('tcx'))
+      return new ClsactFilter(socket, program, ifindex, options);
+    const attachType = options.direction === 'ingress' ? AttachType.tcxIngress : AttachType.tcxEgress;
+    const fd = createLink(program, ifindex, attachType);
+    socket[Symbol.dispose]();
+    return new UpdatableLink('tcx', fd);
+  } catch (error) {
+    socket[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** RTM_*. */
+const Message = { newQdisc: 36, delQdisc: 37, newFilter: 44, delFilter: 45, getFilter: 46 } as const;
+/** TCA_* and TCA_BPF_*. */
+const attribute = { kind: 1, options: 2 } as const;
+const bpfAttribute = { fd: 6, name: 7, flags: 8, id: 11 } as const;
+/** NLM_F_ECHO: the kernel answers with what it made, with handle and priority. */
+const echo = 8;
+/** TC_H_CLSACT, and the parents of filters in it. */
+const clsact = 0xffff_fff1;
+const clsactHandle = 0xffff_0000;
+const parents = { ingress: 0xffff_fff2, egress: 0xffff_fff3 } as const;
+/** ETH_P_ALL in network byte order. */
+const allProtocols = 0x0300;
+/** TCA_BPF_FLAG_ACT_DIRECT: the program's return value is the verdict. */
+const actDirect = 1;
+
+interface FilterPlace {
+  readonly ifindex: number;
+  readonly parent: number;
+  readonly handle: number;
+  readonly priority: number;
+}
+
+/** struct tcmsg, 20 bytes. */
+function trafficMessage({ ifindex, parent, handle, priority }: FilterPlace, protocol: number): Uint8Array {
+  const bytes = new Uint8Array(20);
+  const view = new DataView(bytes.buffer);
+  view.setInt32(4, ifindex, true);
+  view.setUint32(8, handle, true);
+  view.setUint32(12, parent, true);
+  view.setUint32(16, ((priority << 16) | protocol) >>> 0, true);
+  return bytes;
+}
+
+class ClsactFilter implements Link {
+  readonly kind = 'tc';
+  readonly #socket: NetlinkSocket;
+  readonly #place: FilterPlace;
+  readonly #madeQdisc: boolean;
+  #programId: number;
+  #attached = true;
+
+  constructor(socket: NetlinkSocket, program: Program, ifindex: number, options: TcOptions) {
+    this.#socket = socket;
+    const parent = parents[options.direction];
+    this.#place = { ifindex, parent, handle: 0, priority: options.priority ?? 0 };
+    this.#madeQdisc = this.#addQdisc();
+    try {
+      this.#place = this.#putFilter(program, NetlinkFlag.create | NetlinkFlag.exclusive);
+    } catch (error) {
+      this.#removeQdisc();
+      throw error;
+    }
+    this.#programId = program.id;
+  }
+
+  update(program: Program): void {
+    this.#putFilter(program, NetlinkFlag.create | NetlinkFlag.replace);
+    this.#programId = program.id;
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#attached) return;
+    this.#attached = false;
+    try {
+      if (this.#isOurs()) this.#request(Message.delFilter, 0, 'remove a filter from');
+      this.#removeQdisc();
+    } catch (error) {
+      // The device, and all on it, may be gone.
+      if (!isErrno(error, constants.errno.ENODEV)) throw error;
+    } finally {
+      this.#socket[Symbol.dispose]();
+    }
+  }
+
+  /** Returns whether it was not there before. */
+  #addQdisc(): boolean {
+    const place = { ...this.#place, parent: clsact, handle: clsactHandle, priority: 0 };
+    const payload = new NetlinkPayload(trafficMessage(place, 0)).string(attribute.kind, 'clsact').bytes;
+    const flags = NetlinkFlag.create | NetlinkFlag.exclusive;
+    try {
+      this.#socket.request({ type: Message.newQdisc, flags, payload, what: this.#what('add clsact to') });
+      return true;
+    } catch (error) {
+      if (isErrno(error, constants.errno.EEXIST)) return false;
+      throw error;
+    }
+  }
+
+  #putFilter(program: Program, flags: number): FilterPlace {
+    const payload = new NetlinkPayload(trafficMessage(this.#place, allProtocols))
+      .string(attribute.kind, 'bpf')
+      .nest(attribute.options, (bpf) =>
+        bpf
+          .u32(bpfAttribute.fd, program.fd)
+          .string(bpfAttribute.name, program.name)
+          .u32(bpfAttribute.flags, actDirect),
+      ).bytes;
+    const what = this.#what('add a filter to');
+    const [made] = this.#socket.request({ type: Message.newFilter, flags: flags | echo, payload, what });
+    if (made === undefined) throw new EbpfError(`${what}: the kernel did not say what it made`);
+    const view = new DataView(made.payload.buffer, made.payload.byteOffset);
+    return { ...this.#place, handle: view.getUint32(8, true), priority: view.getUint32(16, true) >>> 16 };
+  }
+
+  #isOurs(): boolean {
+    try {
+      const [filter] = this.#request(Message.getFilter, 0, 'look up a filter on');
+      const options = filter && decodeAttributes(filter.payload.subarray(20)).get(attribute.options);
+      return options !== undefined && u32(decodeAttributes(options).get(bpfAttribute.id)) === this.#programId;
+    } catch (error) {
+      // Filter or discipline were removed.
+      if (isErrno(error, constants.errno.ENOENT) || isErrno(error, constants.errno.EINVAL)) return false;
+      throw error;
+    }
+  }
+
+  /** Removes clsact if this link brought it and nobody else uses it by now. */
+  #removeQdisc(): void {
+    if (!this.#madeQdisc || Object.values(parents).some((parent) => this.#hasFilters(parent))) return;
+    const place = { ...this.#place, parent: clsact, handle: clsactHandle, priority: 0 };
+    const payload = trafficMessage(place, 0);
+    try {
+      this.#socket.request({ type: Message.delQdisc, payload, what: this.#what('remove clsact from') });
+    } catch (error) {
+      if (!isErrno(error, constants.errno.ENOENT) && !isErrno(error, constants.errno.EINVAL)) throw error;
+    }
+  }
+
+  #hasFilters(parent: number): boolean {
+    const place = { ...this.#place, parent, handle: 0, priority: 0 };
+    const payload = trafficMessage(place, 0);
+    const flags = NetlinkFlag.dump;
+    return (
+      this.#socket.request({ type: Message.getFilter, flags, payload, what: this.#what('list filters on') })
+        .length > 0
+    );
+  }
+
+  #request(type: number, flags: number, verb: string) {
+    const payload = new NetlinkPayload(trafficMessage(this.#place, allProtocols)).string(
+      attribute.kind,
+      'bpf',
+    ).bytes;
+    return this.#socket.request({ type, flags, payload, what: this.#what(verb) });
+  }
+
+  #what(verb: string): string {
+    return `${verb} network device ${this.#place.ifindex}`;
+  }
+}
+
+function isErrno(error: unknown, errno: number): boolean {
+  return error instanceof SyscallError && error.errno === errno;
+}
