@@ -24,7 +24,7 @@ const endpointSteps = [21, 32, 47] as const;
 export const arrowWidth = 3;
 
 /** The narrowest terminal that has room for milliseconds. */
-const roomForMilliseconds = 82;
+const roomForMilliseconds = 83;
 
 export function layoutFor(total: number): Layout {
   const time = total >= roomForMilliseconds ? timeWidth.full : timeWidth.short;

@@ -59,6 +59,8 @@ export async function runSession(
   const say = (lines: readonly string[]) =>
     host.stderr.write(lines.map((line) => `weir: ${line}\n`).join(''));
   let timer: NodeJS.Timeout | undefined;
+  // A quiet host is no reason for Node.js to find nothing left to do and exit.
+  const keepAlive = setInterval(() => undefined, 1 << 30);
   try {
     if (request.durationMs !== undefined) timer = setTimeout(end, request.durationMs);
     await printer.begin();
@@ -71,7 +73,7 @@ export async function runSession(
   } finally {
     clearTimeout(timer);
     printer.end();
-    await stop();
+    await stop().finally(() => clearInterval(keepAlive));
   }
   if (request.summary ?? !host.stdout.broken) {
     // The terminal has just echoed ^C.

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { fieldOrder, jsonLine } from '../src/json.js';
+import { accept, close, connect, fail, longIpv6, lost } from './support/records.js';
+
+describe('JSON lines', () => {
+  it('give every record back, one a line', () => {
+    const records = [connect(), connect(longIpv6), accept(), close(), fail(), lost()];
+    for (const record of records) {
+      const line = jsonLine(record);
+      assert.equal(line.indexOf('\n'), line.length - 1);
+      assert.deepEqual(JSON.parse(line), record);
+    }
+  });
+
+  it('write fields in one order, whatever the order in the record', () => {
+    const shuffled = Object.fromEntries(Object.entries(close()).reverse()) as unknown as ReturnType<
+      typeof close
+    >;
+    assert.equal(jsonLine(shuffled), jsonLine(close()));
+    assert.equal(
+      jsonLine(connect()),
+      '{"event":"connect","time":"2026-03-04T05:06:07.123456789Z","monotonic_ns":1234567890,"cpu":1,' +
+        '"process":{"pid":4242,"tid":4243,"comm":"curl","uid":1000},"netns":4026531840,"cgroup_id":77,' +
+        '"network":{"transport":"tcp","type":"ipv4"},"local":{"address":"10.0.0.5","port":40000},' +
+        '"peer":{"address":"192.0.2.1","port":443},"direction":"outbound","flow_id":"00c0ffee","handshake_us":12345}\n',
+    );
+  });
+
+  it('know every field of the record format', () => {
+    const all = [connect(), accept(), close(), fail(), lost()].flatMap((record) => Object.keys(record));
+    assert.deepEqual([...new Set(all)].sort(), [...fieldOrder].sort());
+  });
+
+  it('leave out what is unknown', () => {
+    const { process: _, cgroup_id: __, ...rest } = connect();
+    assert.doesNotMatch(jsonLine(rest), /process|cgroup_id|undefined|null/);
+  });
+
+  it('escape what a terminal would act on', () => {
+    const comm = '"\\\n\x1b\x9b\u202e\u2028進\udcff';
+    const line = jsonLine(connect({ process: { pid: 1, tid: 1, comm, uid: 0 } }));
+    assert.doesNotMatch(line.slice(0, -1), /\p{C}|\p{Zl}|\p{Zp}/u);
+    assert.equal(JSON.parse(line).process.comm, comm);
+  });
+});

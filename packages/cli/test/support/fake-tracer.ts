@@ -1,0 +1,134 @@
+/** A tracer without a kernel: plays given batches, then waits to be stopped. */
+import type { HostReport, TraceRecord, TracerApi, TracerOptions, TracerStats } from '@weir/tracer';
+import type { TracerFactory } from '../../src/tracing.js';
+
+export interface Script {
+  /** What it delivers, each as soon as the one before was taken. */
+  readonly batches: Iterable<readonly TraceRecord[]>;
+  /** What is still in the ring when it is stopped. */
+  readonly remaining?: readonly TraceRecord[];
+  readonly stats?: Partial<TracerStats>;
+  /** Ends by itself after the batches, as with an aborted signal. */
+  readonly ends?: boolean;
+  /** Thrown after the batches. */
+  readonly error?: Error;
+  readonly stopError?: Error;
+}
+
+const none = { connect: 0, accept: 0, close: 0, fail: 0 };
+
+export class FakeTracer implements TracerApi {
+  readonly plan = [
+    { purpose: 'life cycle', candidates: [], chosen: 'raw_tracepoint:inet_sock_set_state' },
+    {
+      purpose: 'accept',
+      candidates: [],
+      chosen: 'listener',
+      consequence: 'Accepts are put down to the listener.',
+    },
+  ];
+  /** How often it was asked to stop. */
+  stops = 0;
+  /** Batches taken by the consumer. */
+  taken = 0;
+  readonly #script: Script;
+  readonly #stopped: Promise<void>;
+  #resolveStopped: () => void = () => undefined;
+
+  constructor(script: Script) {
+    this.#script = script;
+    this.#stopped = new Promise((resolve) => {
+      this.#resolveStopped = resolve;
+    });
+  }
+
+  async *batches(): AsyncGenerator<readonly TraceRecord[]> {
+    for (const batch of this.#script.batches) {
+      if (this.stops > 0) break;
+      this.taken++;
+      yield batch;
+      await new Promise(setImmediate);
+    }
+    if (this.#script.error) throw this.#script.error;
+    if (!this.#script.ends) await this.#stopped;
+    if (this.#script.remaining) yield this.#script.remaining;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<TraceRecord> {
+    for await (const batch of this.batches()) yield* batch;
+  }
+
+  on(): this {
+    return this;
+  }
+
+  off(): this {
+    return this;
+  }
+
+  stats(): TracerStats {
+    const lost = { ring: 0, map: 0, probe: 0 };
+    return { produced: none, delivered: none, lost, inversions: 0, connections: 0, ...this.#script.stats };
+  }
+
+  async stop(): Promise<void> {
+    this.stops++;
+    this.#resolveStopped();
+    if (this.#script.stopError) throw this.#script.stopError;
+  }
+
+  [Symbol.dispose](): void {
+    this.stops++;
+    this.#resolveStopped();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+export const report: HostReport = {
+  kernel: { release: '6.1.0-50-amd64', version: '#1 SMP PREEMPT_DYNAMIC Debian', machine: 'x86_64' },
+  btf: { source: 'kernel', path: '/sys/kernel/btf/vmlinux', types: 134_512 },
+  capabilities: [
+    { name: 'CAP_BPF', present: true, for: 'to load programs' },
+    { name: 'CAP_PERFMON', present: false, for: 'to attach them' },
+  ],
+  features: [{ name: 'ring buffer', since: '5.8', present: true }],
+  hooks: [
+    {
+      purpose: 'accept',
+      candidates: [
+        { name: 'fentry:security_sock_graft', available: false, reason: 'no BPF trampolines' },
+        { name: 'listener', available: true, reason: 'needs nothing' },
+      ],
+      chosen: 'listener',
+      consequence: 'Accepts are put down to the listener.',
+    },
+  ],
+  problems: [{ what: 'CAP_PERFMON is missing', advice: 'Run as root.' }],
+  ok: false,
+};
+
+/** A factory of fake tracers that remembers what it was asked for. */
+export class FakeFactory implements TracerFactory {
+  readonly started: TracerOptions[] = [];
+  readonly tracer: FakeTracer;
+
+  constructor(script: Script) {
+    this.tracer = new FakeTracer(script);
+  }
+
+  start(options: TracerOptions): TracerApi {
+    this.started.push(options);
+    return this.tracer;
+  }
+
+  inspect(): HostReport {
+    return report;
+  }
+
+  parseBtf(): never {
+    throw new Error('no BTF magic');
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * The `weir` command with a tracer that needs no kernel, for tests of a real process. FAKE_BATCHES says how many
+ * batches of ten records it delivers before it waits.
+ */
+import { setFlagsFromString } from 'node:v8';
+import { run } from '../../src/run.js';
+import { FakeFactory } from './fake-tracer.js';
+import { connect } from './records.js';
+
+setFlagsFromString('--max-old-space-size=64');
+const count = Number(process.env.FAKE_BATCHES ?? '1');
+
+function* batches() {
+  for (let index = 0; index < count; index++) yield Array.from({ length: 10 }, () => connect({ cpu: index }));
+}
+
+const factory = new FakeFactory({ batches: batches(), remaining: [connect({ cpu: 999_999 })] });
+process.exitCode = await run(process.argv.slice(2), {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  signals: process,
+  exit: (code) => process.exit(code),
+  loadTracer: async () => factory,
+});
+process.stderr.write(`taken ${factory.tracer.taken} stops ${factory.tracer.stops}\n`);
