@@ -1,0 +1,42 @@
+/** Wall-clock time for moments of the kernel's monotonic clock. */
+
+const NS_PER_SECOND = 1_000_000_000;
+
+/**
+ * Turns monotonic nanoseconds into RFC 3339 text in UTC with nanoseconds. Seconds and nanoseconds are kept apart, since a
+ * wall-clock time in nanoseconds does not fit a JavaScript number.
+ */
+export class WallClock {
+  #offsetSeconds = 0;
+  #offsetNs = 0;
+  #cachedSecond = Number.NaN;
+  #cachedText = '';
+
+  /** @param offsetNs What to add to the monotonic clock to get the time since 1970, in nanoseconds. */
+  constructor(offsetNs: bigint) {
+    this.setOffset(offsetNs);
+  }
+
+  /** Follows a wall clock that was set or has drifted. */
+  setOffset(offsetNs: bigint): void {
+    const perSecond = BigInt(NS_PER_SECOND);
+    this.#offsetSeconds = Number(offsetNs / perSecond);
+    this.#offsetNs = Number(offsetNs % perSecond);
+  }
+
+  /** @param monotonicNs CLOCK_MONOTONIC, nanoseconds. */
+  format(monotonicNs: number): string {
+    let second = Math.floor(monotonicNs / NS_PER_SECOND);
+    let ns = monotonicNs - second * NS_PER_SECOND + this.#offsetNs;
+    second += this.#offsetSeconds;
+    if (ns >= NS_PER_SECOND) {
+      ns -= NS_PER_SECOND;
+      second++;
+    }
+    if (second !== this.#cachedSecond) {
+      this.#cachedSecond = second;
+      this.#cachedText = new Date(second * 1000).toISOString().slice(0, 19);
+    }
+    return `${this.#cachedText}.${String(ns).padStart(9, '0')}Z`;
+  }
+}

@@ -1,0 +1,128 @@
+/** From the kernel's binary event to the record that users see. Pure. */
+import { constants } from 'node:os';
+import { AddressFormatter } from './address.js';
+import type { WallClock } from './clock.js';
+import {
+  ClosedBy,
+  Direction,
+  EventFlag,
+  offsetsTcpEvent,
+  offsetsTuple,
+  readTcpEvent,
+  type TcpEvent,
+  TcpEventKind,
+} from './generated/tcp.js';
+import type {
+  AcceptRecord,
+  CloseRecord,
+  ConnectRecord,
+  FailRecord,
+  SocketEventName,
+  SocketRecord,
+} from './record.js';
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** The names of enum tcp_event_kind, by value. */
+export const eventNames: readonly SocketEventName[] = (() => {
+  const names: SocketEventName[] = [];
+  names[TcpEventKind.EVENT_CONNECT] = 'connect';
+  names[TcpEventKind.EVENT_ACCEPT] = 'accept';
+  names[TcpEventKind.EVENT_CLOSE] = 'close';
+  names[TcpEventKind.EVENT_FAIL] = 'fail';
+  return names;
+})();
+
+const closers: readonly CloseRecord['closed_by'][] = (() => {
+  const names: CloseRecord['closed_by'][] = [];
+  names[ClosedBy.CLOSED_BY_LOCAL] = 'local';
+  names[ClosedBy.CLOSED_BY_PEER] = 'peer';
+  names[ClosedBy.CLOSED_BY_RESET] = 'reset';
+  names[ClosedBy.CLOSED_BY_TIMEOUT] = 'timeout';
+  return names;
+})();
+
+const errnoNames = new Map(Object.entries(constants.errno).map(([name, value]) => [value, name]));
+
+const NETWORK_IPV4 = Object.freeze({ transport: 'tcp', type: 'ipv4' } as const);
+const NETWORK_IPV6 = Object.freeze({ transport: 'tcp', type: 'ipv6' } as const);
+
+const LOCAL_ADDRESS = offsetsTcpEvent.tuple + offsetsTuple.localAddress;
+const PEER_ADDRESS = offsetsTcpEvent.tuple + offsetsTuple.peerAddress;
+
+/** Decodes events; keeps caches of what repeats. */
+export class EventDecoder {
+  readonly #clock: WallClock;
+  readonly #addresses = new AddressFormatter();
+
+  constructor(clock: WallClock) {
+    this.#clock = clock;
+  }
+
+  /** @param offset Of the struct tcp_event in `view`. */
+  decode(view: DataView, offset: number): ConnectRecord | AcceptRecord | CloseRecord | FailRecord {
+    const event = readTcpEvent(view, offset);
+    const common = this.#common(event, view, offset);
+    switch (event.event) {
+      case TcpEventKind.EVENT_CONNECT: {
+        const record = common as Writable<ConnectRecord>;
+        if (event.flags & EventFlag.EVENT_HAS_DURATION) record.handshake_us = microseconds(event.durationNs);
+        return record;
+      }
+      case TcpEventKind.EVENT_ACCEPT: {
+        const record = common as Writable<AcceptRecord>;
+        record.accounted = event.flags & EventFlag.EVENT_BY_LISTENER ? 'listener' : 'accept';
+        return record;
+      }
+      case TcpEventKind.EVENT_FAIL: {
+        const record = common as Writable<FailRecord>;
+        record.error = errnoNames.get(event.error) ?? `errno ${event.error}`;
+        if (event.flags & EventFlag.EVENT_HAS_DURATION) record.duration_us = microseconds(event.durationNs);
+        return record;
+      }
+      default:
+        return addEnd(common as Writable<CloseRecord>, event);
+    }
+  }
+
+  #common(event: TcpEvent, view: DataView, offset: number): SocketRecord & { event: SocketEventName } {
+    const { tuple, process, flags } = event;
+    const record: Writable<SocketRecord & { event: SocketEventName }> = {
+      event: eventNames[event.event]!,
+      time: this.#clock.format(event.timeNs),
+      monotonic_ns: event.timeNs,
+      cpu: event.cpu,
+      netns: tuple.netns,
+      network: flags & EventFlag.EVENT_IPV6 ? NETWORK_IPV6 : NETWORK_IPV4,
+      local: { address: this.#addresses.format(view, offset + LOCAL_ADDRESS), port: tuple.localPort },
+      peer: { address: this.#addresses.format(view, offset + PEER_ADDRESS), port: tuple.peerPort },
+      flow_id: `${event.flowNs.toString(16)}.${event.flowCpu}`,
+    };
+    if (flags & EventFlag.EVENT_HAS_PROCESS) {
+      record.process = { pid: process.pid, tid: process.tid, comm: process.comm, uid: process.uid };
+      if (process.cgroupId !== 0) record.cgroup_id = process.cgroupId;
+    }
+    if (event.direction !== Direction.DIRECTION_UNKNOWN) {
+      record.direction = event.direction === Direction.DIRECTION_OUTBOUND ? 'outbound' : 'inbound';
+    }
+    return record;
+  }
+}
+
+function addEnd(record: Writable<CloseRecord>, event: TcpEvent): CloseRecord {
+  if (event.flags & EventFlag.EVENT_HAS_DURATION) record.duration_us = microseconds(event.durationNs);
+  record.bytes_sent = event.bytesSent;
+  record.bytes_received = event.bytesReceived;
+  record.segments_sent = event.segmentsSent;
+  record.segments_received = event.segmentsReceived;
+  record.retransmits = event.retransmits;
+  if (event.srttUs !== 0) record.srtt_us = event.srttUs;
+  record.closed_by = closers[event.closedBy]!;
+  if (event.flags & EventFlag.EVENT_HAS_CLOSING) record.closing_us = microseconds(event.closingNs);
+  return record;
+}
+
+function microseconds(ns: number): number {
+  return Math.round(ns / 1000);
+}
+

@@ -1,0 +1,122 @@
+/** What this host offers to the tracer: the facts behind `weir doctor`. */
+import { arch, release, version } from 'node:os';
+import {
+  type Btf,
+  type CapabilityName,
+  EbpfError,
+  effectiveCapabilities,
+  features,
+  kernelAtLeast,
+  kernelBtf,
+  lockdownMode,
+  missingCapabilities,
+} from '@weir/ebpf';
+import { kernelFacts } from './facts.js';
+import { planHooks } from './plan.js';
+import type { HookChoice, HostReport, Problem } from './report.js';
+import { Tracer } from './tracer.js';
+
+export interface InspectOptions {
+  /** Types to use in place of the kernel's own. */
+  readonly btf?: Btf;
+  /** Where `btf` came from, for the report. */
+  readonly btfPath?: string;
+}
+
+const KERNEL_BTF = '/sys/kernel/btf/vmlinux';
+
+interface Need {
+  readonly name: CapabilityName;
+  readonly for: string;
+}
+
+/** What tracing needs. Before 5.8 CAP_SYS_ADMIN stood for both capabilities of today. */
+function neededCapabilities(): readonly Need[] {
+  if (!kernelAtLeast('5.8')) return [{ name: 'CAP_SYS_ADMIN', for: 'loading and attaching programs' }];
+  return [
+    { name: 'CAP_BPF', for: 'creating maps and loading programs' },
+    { name: 'CAP_PERFMON', for: 'programs that read kernel memory' },
+  ];
+}
+
+/** Looks at the kernel and tries to trace for a moment. Leaves nothing behind. */
+export function inspectHost(options: InspectOptions = {}): HostReport {
+  const btf = options.btf ?? kernelBtf();
+  const capabilities = neededCapabilities().map((need) => ({
+    ...need,
+    present: missingCapabilities([need.name]).length === 0,
+  }));
+  const hooks = btf === undefined ? [] : planHooks(kernelFacts(btf)).choices;
+  const problems = findProblems(btf, capabilities, hooks);
+  return {
+    kernel: { release: release(), version: version(), machine: arch() },
+    btf: describeTypes(btf, options),
+    capabilities,
+    features: features.names().map((name) => ({
+      name,
+      since: features.describe(name).since,
+      present: features.has(name),
+    })),
+    hooks,
+    problems,
+    ok: problems.length === 0,
+  };
+}
+
+function describeTypes(btf: Btf | undefined, options: InspectOptions): HostReport['btf'] {
+  if (btf === undefined) return { source: 'none' };
+  const types = btf.length;
+  if (options.btf === undefined) return { source: 'kernel', path: KERNEL_BTF, types };
+  return { source: 'file', types, ...(options.btfPath === undefined ? {} : { path: options.btfPath }) };
+}
+
+function findProblems(
+  btf: Btf | undefined,
+  capabilities: HostReport['capabilities'],
+  hooks: readonly HookChoice[],
+): Problem[] {
+  const problems: Problem[] = [];
+  const missing = capabilities.filter(({ present }) => !present).map(({ name }) => name);
+  if (missing.length > 0) {
+    problems.push({
+      what: `this process lacks ${missing.join(' and ')}`,
+      advice: `run it as root, or give it the capabilities: setpriv, systemd's AmbientCapabilities=, or capsh`,
+    });
+  }
+  if (lockdownMode() === 'confidentiality') {
+    problems.push({
+      what: 'the kernel is locked down (confidentiality): programs may not read kernel memory',
+      advice: 'boot with lockdown=integrity, or without lockdown',
+    });
+  }
+  if (btf === undefined) {
+    problems.push({
+      what: `the kernel has no types of its own (${KERNEL_BTF})`,
+      advice: 'boot a kernel of 5.4 or later with CONFIG_DEBUG_INFO_BTF, or name a file with --btf',
+    });
+  }
+  if (problems.length > 0 || btf === undefined) return problems;
+  const unchosen = hooks.find((hook) => hook.candidates.length === 1 && hook.consequence === undefined && !hook.chosen);
+  if (unchosen !== undefined) {
+    problems.push({
+      what: `no hook for the ${unchosen.purpose}: ${unchosen.candidates[0]!.reason}`,
+      advice: 'a newer kernel, or one with that option, is needed',
+    });
+    return problems;
+  }
+  const failure = tryToTrace(btf);
+  if (failure !== undefined) problems.push(failure);
+  return problems;
+}
+
+/** Starts a tracer that nothing passes, and ends it. */
+function tryToTrace(btf: Btf): Problem | undefined {
+  try {
+    using _tracer = Tracer.start({ btf, maxConnections: 1, ringBytes: 4096, filter: { pids: [process.pid] } });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof EbpfError)) throw error;
+    const [what = '', ...rest] = error.message.split('\n');
+    return { what, advice: rest.length > 0 ? rest.join('\n') : 'the message names what the kernel refused' };
+  }
+}

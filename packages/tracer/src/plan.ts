@@ -1,0 +1,128 @@
+/** Which hooks are used on a kernel, best first, and why. Pure: decided from facts that are handed in. */
+import type { AcceptHook } from './options.js';
+import type { HookCandidate, HookChoice } from './report.js';
+
+/** What the choice depends on. */
+export interface KernelFacts {
+  /** Raw tracepoints (4.17). */
+  readonly rawTracepoint: boolean;
+  /** BPF trampolines on function entry and exit (5.5), really attachable: some kernels load but refuse them. */
+  readonly fentry: boolean;
+  /** kprobes through perf_event_open (4.17). */
+  readonly kprobe: boolean;
+  /** BPF iterators (5.8). */
+  readonly iterators: boolean;
+  /** Whether the kernel's types have a function, as fentry and fexit need. */
+  hasTypedFunction(name: string): boolean;
+  /** Whether the kernel has a function at all, as kprobes need. */
+  hasFunction(name: string): boolean;
+}
+
+/** The hooks to attach. */
+export interface HookPlan {
+  readonly accept: AcceptHook;
+  /** Programs at the return of tcp_v4_connect and tcp_v6_connect: failures for which no packet was ever to be sent. */
+  readonly connectErrors: readonly ('connect_v4_fexit' | 'connect_v6_fexit')[];
+  /** The walk over sockets from before the start. */
+  readonly seed: boolean;
+}
+
+const MISSING_FENTRY = 'BPF trampolines can not be attached (Linux 5.5 and later, with CONFIG_FUNCTION_TRACER)';
+const MISSING_KPROBE = 'there are no kprobes (CONFIG_KPROBES, Linux 4.17 and later for its perf event)';
+
+type Mechanism = 'fentry' | 'fexit' | 'kprobe' | 'kretprobe';
+
+function functionHook(facts: KernelFacts, mechanism: Mechanism, name: string): HookCandidate {
+  const typed = mechanism === 'fentry' || mechanism === 'fexit';
+  const works = typed ? facts.fentry : facts.kprobe;
+  const exists = typed ? facts.hasTypedFunction(name) : facts.hasFunction(name);
+  const reason = !works
+    ? typed
+      ? MISSING_FENTRY
+      : MISSING_KPROBE
+    : exists
+      ? `the kernel has the function and ${typed ? 'trampolines' : 'kprobes'}`
+      : `this kernel has no function ${name}`;
+  return { name: `${mechanism}:${name}`, available: works && exists, reason };
+}
+
+/** All ways to see accepts, best first. The last one is always there. */
+export function acceptCandidates(facts: KernelFacts): readonly HookCandidate[] {
+  return [
+    functionHook(facts, 'fentry', 'security_sock_graft'),
+    functionHook(facts, 'kprobe', 'security_sock_graft'),
+    functionHook(facts, 'fexit', 'inet_csk_accept'),
+    functionHook(facts, 'kretprobe', 'inet_csk_accept'),
+    { name: 'listener', available: true, reason: 'needs no hook of its own' },
+  ];
+}
+
+const acceptConsequences: Readonly<Record<AcceptHook, string | undefined>> = {
+  'fentry:security_sock_graft': undefined,
+  'kprobe:security_sock_graft': undefined,
+  'fexit:inet_csk_accept':
+    'the accept of a process that slept in accept() before the start is told when its connection closes',
+  'kretprobe:inet_csk_accept':
+    'the accept of a process that slept in accept() before the start, or beyond the kernel’s number of probe instances, is told when its connection closes',
+  listener: 'accepts are told when the handshake is over, with the process that opened the listening socket',
+};
+
+/** @param wanted Insists on one way to see accepts. */
+export function planHooks(
+  facts: KernelFacts,
+  wanted?: AcceptHook,
+): { readonly plan: HookPlan; readonly choices: readonly HookChoice[] } {
+  const accepts = acceptCandidates(facts);
+  const chosen = accepts.find((candidate) => candidate.available && (wanted ?? candidate.name) === candidate.name);
+  const accept = (chosen?.name ?? 'listener') as AcceptHook;
+  const ipv4Errors = functionHook(facts, 'fexit', 'tcp_v4_connect');
+  // A kernel built without IPv6 has no tcp_v6_connect, and nothing to miss.
+  const ipv6Errors = functionHook(facts, 'fexit', 'tcp_v6_connect');
+  const connectErrors: HookPlan['connectErrors'][number][] = [];
+  if (ipv4Errors.available) connectErrors.push('connect_v4_fexit');
+  if (ipv6Errors.available) connectErrors.push('connect_v6_fexit');
+  const lifeCycle: HookCandidate = {
+    name: 'raw_tracepoint:inet_sock_set_state',
+    available: facts.rawTracepoint,
+    reason: facts.rawTracepoint ? 'the kernel has raw tracepoints' : 'there are no raw tracepoints (Linux 4.17 and later)',
+  };
+  const walk: HookCandidate = {
+    name: 'iterator:task_file',
+    available: facts.iterators,
+    reason: facts.iterators ? 'the kernel has BPF iterators' : 'there are no BPF iterators (Linux 5.8 and later)',
+  };
+  return {
+    plan: { accept, connectErrors, seed: facts.iterators },
+    choices: [
+      choice('life cycle of connections', [lifeCycle]),
+      choice('process that accepts', accepts, accept, acceptConsequences[accept]),
+      choice(
+        'connects that no route leads to',
+        [ipv4Errors],
+        undefined,
+        'a connect() that fails at once, because no route leads to its peer, is not told',
+      ),
+      choice(
+        'sockets from before the start',
+        [walk],
+        undefined,
+        'the owner of a connection from before the start is only known if it is also the one that closes it',
+      ),
+    ],
+  };
+}
+
+function choice(
+  purpose: string,
+  candidates: readonly HookCandidate[],
+  name = candidates.find((candidate) => candidate.available)?.name,
+  consequence?: string,
+): HookChoice {
+  const best = name === candidates[0]?.name;
+  return {
+    purpose,
+    candidates,
+    ...(name === undefined ? {} : { chosen: name }),
+    ...(best || consequence === undefined ? {} : { consequence }),
+  };
+}

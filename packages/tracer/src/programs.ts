@@ -1,0 +1,141 @@
+/** The tracer's kernel programs: loaded with what the options ask for, and attached. */
+import { readFileSync } from 'node:fs';
+import {
+  attachIterator,
+  attachKprobe,
+  attachRawTracepoint,
+  attachTracing,
+  type Btf,
+  Collection,
+  type Link,
+  parseObject,
+  setGlobal,
+} from '@weir/ebpf';
+import { compileFilter } from './filter.js';
+import { AcceptMode } from './generated/tcp.js';
+import type { AcceptHook, TracerOptions } from './options.js';
+import type { HookPlan } from './plan.js';
+
+const OBJECT = new URL('../../bpf/tcp.bpf.o', import.meta.url);
+const PAGE = 4096;
+const DEFAULT_RING_BYTES = 8 << 20;
+const DEFAULT_MAX_CONNECTIONS = 65_536;
+
+const acceptPrograms: Readonly<Record<AcceptHook, string | undefined>> = {
+  'fentry:security_sock_graft': 'graft_fentry',
+  'kprobe:security_sock_graft': 'graft_kprobe',
+  'fexit:inet_csk_accept': 'accept_fexit',
+  'kretprobe:inet_csk_accept': 'accept_kretprobe',
+  listener: undefined,
+};
+
+const acceptModes: Readonly<Record<AcceptHook, number>> = {
+  'fentry:security_sock_graft': AcceptMode.ACCEPT_AT_GRAFT,
+  'kprobe:security_sock_graft': AcceptMode.ACCEPT_AT_GRAFT,
+  'fexit:inet_csk_accept': AcceptMode.ACCEPT_AT_RETURN,
+  'kretprobe:inet_csk_accept': AcceptMode.ACCEPT_AT_RETURN,
+  listener: AcceptMode.ACCEPT_BY_LISTENER,
+};
+
+/** The ring's size in bytes: the wish rounded up to what the kernel takes, a power of two of at least a page. */
+export function ringSize(bytes: number = DEFAULT_RING_BYTES): number {
+  if (!Number.isInteger(bytes) || bytes < 1 || bytes > 2 ** 30) {
+    throw new RangeError(`${bytes} is no ring size: expected 1 to 1073741824 bytes`);
+  }
+  return 2 ** Math.ceil(Math.log2(Math.max(bytes, PAGE)));
+}
+
+/** The loaded programs of a tracer. Disposing detaches and unloads all. */
+export class TracerPrograms implements Disposable {
+  readonly collection: Collection;
+  readonly #links: Link[] = [];
+
+  /** @throws RangeError for options that make no sense; the errors of {@link Collection.load}. */
+  constructor(plan: HookPlan, btf: Btf, options: TracerOptions) {
+    const filter = compileFilter(options.filter);
+    const spec = parseObject(readFileSync(OBJECT));
+    const ring = ringSize(options.ringBytes);
+    const maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
+    if (!Number.isInteger(maxConnections) || maxConnections < 1 || maxConnections > 2 ** 24) {
+      throw new RangeError(`${maxConnections} is no number of connections: expected 1 to 16777216`);
+    }
+    setGlobal(spec, 'accept_mode', acceptModes[plan.accept]);
+    setGlobal(spec, 'wanted_events', filter.wantedEvents);
+    setGlobal(spec, 'wanted_direction', filter.wantedDirection);
+    setGlobal(spec, 'process_filters', filter.processFilters);
+    setGlobal(spec, 'tuple_filters', filter.tupleFilters);
+    setGlobal(spec, 'prompt_close', options.promptClose ?? false);
+    setGlobal(spec, 'seeded', plan.seed);
+    setGlobal(spec, 'wakeup_bytes', ring / 8);
+
+    this.collection = Collection.load(spec, {
+      btf,
+      programs: programNames(plan),
+      maxEntries: {
+        events: ring,
+        flows: maxConnections,
+        ...Object.fromEntries(
+          filter.maps
+            .filter(({ name }) => name !== 'filter_ports')
+            .map(({ name, entries }) => [name, entries.length]),
+        ),
+      },
+    });
+    try {
+      for (const { name, entries } of filter.maps) {
+        const map = this.collection.map(name);
+        for (const [key, value] of entries) map.update(key, value);
+      }
+    } catch (error) {
+      this.collection[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /**
+   * Attaches the hooks, then walks over the sockets that are there already: in this order no connection falls between
+   * the two.
+   *
+   * @throws SyscallError
+   */
+  attach(plan: HookPlan): void {
+    const { collection } = this;
+    const acceptProgram = acceptPrograms[plan.accept];
+    this.#links.push(attachRawTracepoint(collection.program('state_change'), 'inet_sock_set_state'));
+    if (acceptProgram !== undefined) {
+      const [mechanism, symbol] = plan.accept.split(':') as [string, string];
+      const program = collection.program(acceptProgram);
+      this.#links.push(
+        mechanism === 'fentry' || mechanism === 'fexit'
+          ? attachTracing(program)
+          : attachKprobe(program, symbol, { retprobe: mechanism === 'kretprobe' }),
+      );
+    }
+    for (const name of plan.connectErrors) this.#links.push(attachTracing(collection.program(name)));
+    if (plan.seed) {
+      using walk = attachIterator(collection.program('seed'));
+      walk.read();
+    }
+  }
+
+  /** Ends the flow of events. What is in the ring stays readable. */
+  detach(): void {
+    for (const link of this.#links.splice(0)) link[Symbol.dispose]();
+  }
+
+  [Symbol.dispose](): void {
+    this.detach();
+    this.collection[Symbol.dispose]();
+  }
+}
+
+/** Programs of the object that a plan needs. */
+export function programNames(plan: HookPlan): string[] {
+  const accept = acceptPrograms[plan.accept];
+  return [
+    'state_change',
+    ...(accept === undefined ? [] : [accept]),
+    ...plan.connectErrors,
+    ...(plan.seed ? ['seed'] : []),
+  ];
+}

@@ -1,0 +1,29 @@
+/** The kernel programs' own counts, summed over CPUs. */
+import { eventNames } from './decode.js';
+import { readStatistics, sizeofStatistics } from './generated/tcp.js';
+import type { SocketEventName } from './record.js';
+
+export interface KernelCounts {
+  readonly produced: Record<SocketEventName, number>;
+  readonly lostRing: number;
+  readonly lostMap: number;
+}
+
+export function emptyCounts(): Record<SocketEventName, number> {
+  return { connect: 0, accept: 0, close: 0, fail: 0 };
+}
+
+/** @param perCpu One struct statistics a CPU. */
+export function sumStatistics(perCpu: readonly Uint8Array[]): KernelCounts {
+  const produced = emptyCounts();
+  let lostRing = 0;
+  let lostMap = 0;
+  for (const bytes of perCpu) {
+    const own = readStatistics(new DataView(bytes.buffer, bytes.byteOffset, sizeofStatistics), 0);
+    for (const [kind, name] of eventNames.entries()) produced[name] += own.produced[kind] ?? 0;
+    lostRing += own.lostRing;
+    lostMap += own.lostMap;
+  }
+  return { produced, lostRing, lostMap };
+}
+

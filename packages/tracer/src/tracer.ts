@@ -1,0 +1,317 @@
+/** A running tracer: drains the ring, puts records in order, counts, and hands them on. */
+import { EventEmitter } from 'node:events';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import {
+  type Btf,
+  EbpfError,
+  kernelBtf,
+  monotonicNs,
+  PerCpuMap,
+  RingBufferReader,
+  realtimeOffsetNs,
+  TimeOrderer,
+  UnsupportedError,
+} from '@weir/ebpf';
+import type { TracerApi, TracerListener } from './api.js';
+import { WallClock } from './clock.js';
+import { EventDecoder } from './decode.js';
+import { kernelFacts } from './facts.js';
+import type { TracerOptions, TracerStats } from './options.js';
+import { planHooks } from './plan.js';
+import { TracerPrograms } from './programs.js';
+import type { EventName, LostRecord, TraceRecord } from './record.js';
+import type { HookChoice } from './report.js';
+import { emptyCounts, type KernelCounts, sumStatistics } from './statistics.js';
+
+/** Records are looked for this often, unless an eighth of the ring fills sooner. */
+const POLL_MS = 25;
+/** Losses are looked for, and the wall clock is followed, this often. */
+const HOUSEKEEPING_NS = 1_000_000_000n;
+/** Records decoded before other work of this thread gets its turn. */
+const CHUNK = 8192;
+/** How long programs that were already running when they were detached are waited for. */
+const LAST_RECORDS_NS = 1_000_000_000n;
+
+type Socket = Exclude<TraceRecord, LostRecord>;
+type State = 'running' | 'stopping' | 'ended';
+
+/** A promise that is resolved from outside. */
+class Deferred {
+  resolve!: () => void;
+  readonly promise = new Promise<void>((resolve) => {
+    this.resolve = resolve;
+  });
+}
+
+/**
+ * Follows every TCP connection of this host. Needs CAP_BPF and CAP_PERFMON (CAP_SYS_ADMIN before Linux 5.8), and the
+ * kernel's types: Linux 5.4 or later with CONFIG_DEBUG_INFO_BTF, or `options.btf`.
+ *
+ * It has one reader: a loop over records or batches, or listeners.
+ */
+export class Tracer implements TracerApi {
+  readonly plan: readonly HookChoice[];
+  readonly #programs: TracerPrograms;
+  readonly #reader: RingBufferReader;
+  readonly #orderer = new TimeOrderer<Socket, number>();
+  readonly #clock = new WallClock(realtimeOffsetNs());
+  readonly #decoder = new EventDecoder(this.#clock);
+  readonly #emitter = new EventEmitter();
+  readonly #delivered = emptyCounts();
+  readonly #stopping = new AbortController();
+  readonly #ended = new Deferred();
+  #reported = { ring: 0, map: 0, probe: 0 };
+  /** Records taken out of the ring. */
+  #read = 0;
+  #housekeeping = 0n;
+  #state: State = 'running';
+  #reading = false;
+  #finalStats: TracerStats | undefined;
+  #detachSignal = (): void => {};
+
+  /**
+   * Loads and attaches the programs. Events are collected from the moment this returns.
+   *
+   * @throws RangeError for options that make no sense; UnsupportedError, SyscallError (missing privileges, above all)
+   * or VerifierError when the kernel does not let it.
+   */
+  static start(options: TracerOptions = {}): Tracer {
+    return new Tracer(options);
+  }
+
+  private constructor(options: TracerOptions) {
+    const btf = targetTypes(options);
+    const { plan, choices } = planHooks(kernelFacts(btf), options.acceptHook);
+    if (options.acceptHook !== undefined && plan.accept !== options.acceptHook) {
+      const candidate = choices
+        .flatMap((choice) => choice.candidates)
+        .find(({ name }) => name === options.acceptHook);
+      throw new UnsupportedError(options.acceptHook, undefined, candidate?.reason);
+    }
+    this.plan = choices;
+    this.#programs = new TracerPrograms(plan, btf, options);
+    try {
+      this.#reader = new RingBufferReader(this.#programs.collection.map('events'));
+      this.#programs.attach(plan);
+    } catch (error) {
+      this.#programs[Symbol.dispose]();
+      throw error;
+    }
+    const { signal } = options;
+    if (signal !== undefined) {
+      const stop = (): void => void this.stop();
+      if (signal.aborted) stop();
+      signal.addEventListener('abort', stop, { once: true });
+      this.#detachSignal = () => signal.removeEventListener('abort', stop);
+    }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<TraceRecord> {
+    for await (const batch of this.batches()) yield* batch;
+  }
+
+  async *batches(): AsyncIterable<readonly TraceRecord[]> {
+    this.#takeReader();
+    try {
+      for (;;) {
+        const batch = await this.#nextBatch();
+        if (batch === undefined) return;
+        yield batch;
+      }
+    } finally {
+      // A loop that was left early is no reader any more, and nothing else will drain the ring.
+      this[Symbol.dispose]();
+    }
+  }
+
+  on<E extends EventName | 'record' | 'end' | 'error'>(event: E, listener: TracerListener<E>): this {
+    this.#emitter.on(event, listener);
+    if (!this.#reading) {
+      this.#takeReader();
+      void this.#emitAll();
+    }
+    return this;
+  }
+
+  off<E extends EventName | 'record' | 'end' | 'error'>(event: E, listener: TracerListener<E>): this {
+    this.#emitter.off(event, listener);
+    return this;
+  }
+
+  stats(): TracerStats {
+    return this.#finalStats ?? this.#currentStats();
+  }
+
+  async stop(): Promise<void> {
+    if (this.#state === 'running') {
+      this.#state = 'stopping';
+      this.#programs.detach();
+      this.#stopping.abort();
+      if (!this.#reading) this[Symbol.dispose]();
+    }
+    await this.#ended.promise;
+  }
+
+  /** Ends at once; records that were not read yet are dropped. */
+  [Symbol.dispose](): void {
+    if (this.#state === 'ended') return;
+    this.#detachSignal();
+    this.#programs.detach();
+    this.#finalStats = this.#currentStats();
+    this.#state = 'ended';
+    this.#stopping.abort();
+    this.#reader[Symbol.dispose]();
+    this.#programs[Symbol.dispose]();
+    this.#ended.resolve();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this[Symbol.dispose]();
+  }
+
+  #takeReader(): void {
+    if (this.#reading) throw new EbpfError('this tracer has a reader already: a loop or listeners, and one of them');
+    this.#reading = true;
+  }
+
+  async #emitAll(): Promise<void> {
+    try {
+      for (;;) {
+        const batch = await this.#nextBatch();
+        if (batch === undefined) break;
+        for (const record of batch) {
+          this.#emitter.emit(record.event, record);
+          this.#emitter.emit('record', record);
+        }
+      }
+      this.#emitter.emit('end');
+    } catch (error) {
+      this[Symbol.dispose]();
+      this.#emitter.emit('error', error);
+    }
+  }
+
+  /** The next records, at least one; undefined after the last. */
+  async #nextBatch(): Promise<readonly TraceRecord[] | undefined> {
+    while (this.#state !== 'ended') {
+      const last = this.#state === 'stopping';
+      const batch = await this.#drain(last);
+      if (batch.length > 0) return batch;
+      if (last) {
+        this[Symbol.dispose]();
+        return undefined;
+      }
+      await this.#reader.wait({ timeoutMs: POLL_MS, signal: this.#stopping.signal });
+    }
+    return undefined;
+  }
+
+  /**
+   * Reads what is in the ring now. The programs read the clock after they have reserved a record's place, so a record
+   * beyond the end that is seen here will be younger than the moment before: all up to that moment can be released in
+   * order. After the programs are detached, everything can.
+   */
+  async #drain(last: boolean): Promise<readonly TraceRecord[]> {
+    const now = monotonicNs();
+    const complete = last ? await this.#readToTheEnd() : await this.#readUntil(this.#reader.producerPosition());
+    if (this.#state === 'ended') return [];
+    const records: TraceRecord[] = [];
+    const release = (record: Socket): void => {
+      this.#delivered[record.event]++;
+      records.push(record);
+    };
+    if (last) this.#orderer.flush(release);
+    else if (complete) this.#orderer.release(Number(now), release);
+    if (last || now - this.#housekeeping >= HOUSEKEEPING_NS) {
+      this.#housekeeping = now;
+      this.#clock.setOffset(realtimeOffsetNs());
+      records.push(...this.#newLosses(Number(now)));
+    }
+    return records;
+  }
+
+  /** Reads up to a place in the ring. False if a record before it was still being written. */
+  async #readUntil(end: number): Promise<boolean> {
+    for (;;) {
+      const before = this.#read;
+      if (this.#reader.drainUntil(end, this.#accept, CHUNK)) return true;
+      if (this.#read - before < CHUNK) return false;
+      await nextTurn();
+      if (this.#state === 'ended') return false;
+    }
+  }
+
+  /**
+   * Reads all that the programs produced. They are detached, but one may still be running on another CPU: what they
+   * count tells whether everything has come.
+   */
+  async #readToTheEnd(): Promise<boolean> {
+    const patience = monotonicNs() + LAST_RECORDS_NS;
+    for (;;) {
+      const complete = await this.#readUntil(this.#reader.producerPosition());
+      if (this.#state === 'ended') return false;
+      const { produced, lostRing } = this.#kernelCounts();
+      const awaited = Object.values(produced).reduce((sum, count) => sum + count, 0) - lostRing;
+      if ((complete && this.#read >= awaited) || monotonicNs() > patience) return complete;
+      await nextTurn();
+    }
+  }
+
+  readonly #accept = (view: DataView, offset: number): void => {
+    const record = this.#decoder.decode(view, offset);
+    this.#read++;
+    this.#orderer.push(record.monotonic_ns, record);
+  };
+
+  #newLosses(now: number): LostRecord[] {
+    const counts = this.#kernelCounts();
+    const lost = { ring: counts.lostRing, map: counts.lostMap, probe: this.#missedRuns() };
+    const records: LostRecord[] = [];
+    for (const where of ['ring', 'map', 'probe'] as const) {
+      const count = lost[where] - this.#reported[where];
+      if (count === 0) continue;
+      records.push({ event: 'lost', time: this.#clock.format(now), monotonic_ns: now, count, where });
+    }
+    this.#reported = lost;
+    return records;
+  }
+
+  #currentStats(): TracerStats {
+    const counts = this.#kernelCounts();
+    return {
+      produced: counts.produced,
+      delivered: { ...this.#delivered },
+      lost: { ring: counts.lostRing, map: counts.lostMap, probe: this.#missedRuns() },
+      inversions: this.#orderer.inversions,
+      connections: [...this.#programs.collection.map('flows').keys()].length,
+    };
+  }
+
+  #kernelCounts(): KernelCounts {
+    const map = this.#programs.collection.map('statistics');
+    if (!(map instanceof PerCpuMap)) throw new EbpfError('the map of statistics is not per CPU');
+    return sumStatistics(map.lookupValues(new Uint8Array(4)) ?? []);
+  }
+
+  #missedRuns(): number {
+    let missed = 0;
+    for (const program of this.#programs.collection.programs.values()) {
+      missed += Number(program.info().recursionMisses);
+    }
+    return missed;
+  }
+}
+
+/** @throws UnsupportedError where there are no types to be had. */
+function targetTypes(options: TracerOptions): Btf {
+  const btf = options.btf ?? kernelBtf();
+  if (btf === undefined) {
+    throw new UnsupportedError(
+      '/sys/kernel/btf/vmlinux',
+      '5.4',
+      'it was built without CONFIG_DEBUG_INFO_BTF; give its types as a BTF file',
+    );
+  }
+  return btf;
+}
+

@@ -1,0 +1,40 @@
+/** Processes that slept in accept() before the tracer came. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { AcceptRecord } from '../src/index.js';
+import { assertComplete, collect } from './support/collect.js';
+import { assertPairs } from './support/expect.js';
+import { accountedBy, availableAcceptHooks } from './support/hooks.js';
+import { Load } from './support/load.js';
+import { TestNetns } from './support/netns.js';
+
+const COUNT = 2000;
+
+describe(`${COUNT} accepts that were under way before the start`, () => {
+  for (const hook of availableAcceptHooks()) {
+    for (const workers of ['threads', 'processes']) {
+      it(`${hook}: none of ${workers} is missed`, async () => {
+        using netns = new TestNetns();
+        const args = ['blocked-accept', '--count', String(COUNT), '--workers', workers, '--closer', 'server'];
+        using load = await Load.prepare(netns, ...args);
+        const collected = await collect({ acceptHook: hook, filter: { netns: [netns.inode] } }, () => load.run());
+        assert.equal(collected.result.length, COUNT);
+        if (accountedBy(hook) === 'accept') {
+          assertPairs(collected.records, withoutTimes(collected.result), { netns: netns.inode, type: 'ipv4' });
+        } else {
+          // The listening socket was there before: its owner is known by the walk over sockets.
+          const accepts = collected.records.filter((record): record is AcceptRecord => record.event === 'accept');
+          assert.equal(accepts.length, COUNT);
+          assert.equal(collected.records.length, 4 * COUNT);
+          for (const accept of accepts) assert.equal(accept.accounted, 'listener');
+        }
+        assertComplete(collected);
+      });
+    }
+  }
+});
+
+/** A hook at the return of accept tells of these when they are closed. */
+function withoutTimes<T extends { accepted_ns?: number }>(truths: readonly T[]): T[] {
+  return truths.map(({ accepted_ns, ...rest }) => rest as T);
+}

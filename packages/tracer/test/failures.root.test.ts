@@ -1,0 +1,102 @@
+/** Attempts that come to nothing. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { assertComplete, collect } from './support/collect.js';
+import { assertFailures } from './support/expect.js';
+import { runLoad } from './support/load.js';
+import { TestNetns } from './support/netns.js';
+
+const COUNT = 1000;
+
+/** A link on which every SYN vanishes: its neighbour does not exist. */
+function addBlackhole(netns: TestNetns): void {
+  netns.ip('link', 'add', 'hole', 'type', 'veth', 'peer', 'name', 'hole-end');
+  netns.ip('link', 'set', 'hole', 'up');
+  netns.ip('link', 'set', 'hole-end', 'up');
+  netns.ip('addr', 'add', '10.9.9.1/24', 'dev', 'hole');
+  netns.ip('neigh', 'add', '10.9.9.2', 'lladdr', '02:00:00:00:00:01', 'dev', 'hole');
+  netns.ip('addr', 'add', 'fd00:9::1/64', 'dev', 'hole', 'nodad');
+  netns.ip('neigh', 'add', 'fd00:9::2', 'lladdr', '02:00:00:00:00:01', 'dev', 'hole');
+}
+
+describe(`${COUNT} failed connects give one record each`, () => {
+  for (const [family, type] of [
+    ['4', 'ipv4'],
+    ['6', 'ipv6'],
+    ['mapped', 'ipv4'],
+  ] as const) {
+    it(`refused, IPv${family}`, async () => {
+      using netns = new TestNetns();
+      const collected = await collect({ filter: { netns: [netns.inode] } }, () =>
+        runLoad(netns, 'refused', '--count', String(COUNT), '--family', family, '--concurrency', '4'),
+      );
+      assert.ok(collected.result.every(({ error }) => error === 'ECONNREFUSED'));
+      assertFailures(collected.records, collected.result, { netns: netns.inode, type });
+      assertComplete(collected);
+    });
+  }
+
+  for (const [family, type, address] of [
+    ['4', 'ipv4', '10.9.9.2'],
+    ['6', 'ipv6', 'fd00:9::2'],
+    ['mapped', 'ipv4', '10.9.9.2'],
+  ] as const) {
+    it(`timed out, IPv${family}`, async () => {
+      using netns = new TestNetns();
+      addBlackhole(netns);
+      const collected = await collect({ filter: { netns: [netns.inode] } }, () =>
+        runLoad(netns, 'blackhole', '--count', String(COUNT), '--family', family, '--address', address),
+      );
+      assert.ok(collected.result.every(({ error }) => error === 'ETIMEDOUT'));
+      assertFailures(collected.records, collected.result, { netns: netns.inode, type });
+      assertComplete(collected);
+      for (const record of collected.records) {
+        assert.ok(record.event === 'fail' && record.duration_us > 900_000, JSON.stringify(record));
+      }
+    });
+  }
+
+  it('given up by the process', async () => {
+    using netns = new TestNetns();
+    addBlackhole(netns);
+    const collected = await collect({ filter: { netns: [netns.inode] } }, () =>
+      runLoad(netns, 'blackhole', '--count', String(COUNT), '--address', '10.9.9.2', '--abandon', '100'),
+    );
+    assertFailures(collected.records, collected.result, { netns: netns.inode, type: 'ipv4' });
+    assertComplete(collected);
+  });
+
+  it('no neighbour answers', async () => {
+    using netns = new TestNetns();
+    addBlackhole(netns);
+    const collected = await collect({ filter: { netns: [netns.inode] } }, () =>
+      runLoad(netns, 'unreachable', '--count', '100', '--address', '10.9.9.7'),
+    );
+    assert.ok(collected.result.every(({ error }) => error === 'EHOSTUNREACH'));
+    assertFailures(collected.records, collected.result, { netns: netns.inode, type: 'ipv4' });
+    assertComplete(collected);
+  });
+});
+
+describe('connects that the routing table refuses', () => {
+  for (const [name, address, error] of [
+    ['no route', '10.8.8.8', 'ENETUNREACH'],
+    ['unreachable', '10.7.7.7', 'EHOSTUNREACH'],
+    ['prohibit', '10.6.6.6', 'EACCES'],
+  ] as const) {
+    it(`${name} gives ${error}, where the return of connect can be seen`, async () => {
+      using netns = new TestNetns();
+      netns.ip('route', 'add', 'unreachable', '10.7.7.7');
+      netns.ip('route', 'add', 'prohibit', '10.6.6.6');
+      let seen = false;
+      const collected = await collect({ filter: { netns: [netns.inode] } }, (tracer) => {
+        seen = tracer.plan.some(({ chosen }) => chosen === 'fexit:tcp_v4_connect');
+        return runLoad(netns, 'unreachable', '--count', '100', '--address', address);
+      });
+      assert.ok(collected.result.every((truth) => truth.error === error));
+      if (seen) assertFailures(collected.records, collected.result, { netns: netns.inode, type: 'ipv4' });
+      else assert.deepEqual(collected.records, []);
+      assertComplete(collected);
+    });
+  }
+});

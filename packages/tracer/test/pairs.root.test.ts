@@ -1,0 +1,60 @@
+/** Connections that come about: every family, every way to end, every way to see accepts. */
+import { describe, it } from 'node:test';
+import { assertComplete, collect } from './support/collect.js';
+import { assertPairs } from './support/expect.js';
+import { accountedBy, availableAcceptHooks } from './support/hooks.js';
+import { runLoad } from './support/load.js';
+import { TestNetns } from './support/netns.js';
+
+const COUNT = 1000;
+const families = [
+  ['4', 'ipv4'],
+  ['6', 'ipv6'],
+  ['mapped', 'ipv4'],
+] as const;
+const closers = [
+  'client',
+  'server',
+  'half-client',
+  'half-server',
+  'simultaneous',
+  'reset-client',
+  'reset-server',
+  'client-unread',
+  'server-unread',
+];
+
+async function trace(
+  hook: ReturnType<typeof availableAcceptHooks>[number],
+  family: (typeof families)[number],
+  closer: string,
+): Promise<void> {
+  using netns = new TestNetns();
+  const [familyOption, type] = family;
+  const load = ['pairs', '--count', String(COUNT), '--family', familyOption, '--closer', closer];
+  const collected = await collect({ acceptHook: hook, filter: { netns: [netns.inode] } }, () =>
+    runLoad(netns, ...load, '--send', '1000', '--reply', '313', '--concurrency', '4'),
+  );
+  assertPairs(collected.records, collected.result, {
+    netns: netns.inode,
+    type,
+    accounted: accountedBy(hook),
+  });
+  assertComplete(collected);
+}
+
+const [best, ...others] = availableAcceptHooks();
+
+describe(`${COUNT} connections give exactly their records`, () => {
+  for (const family of families) {
+    for (const closer of closers) {
+      it(`${best}, IPv${family[0]}, ended by ${closer}`, () => trace(best!, family, closer));
+    }
+  }
+  for (const hook of others) {
+    for (const [index, closer] of closers.entries()) {
+      const family = families[index % families.length]!;
+      it(`${hook}, IPv${family[0]}, ended by ${closer}`, () => trace(hook, family, closer));
+    }
+  }
+});

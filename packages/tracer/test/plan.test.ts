@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type KernelFacts, planHooks } from '../src/plan.js';
+import { programNames } from '../src/programs.js';
+
+const everything: KernelFacts = {
+  rawTracepoint: true,
+  fentry: true,
+  kprobe: true,
+  iterators: true,
+  hasTypedFunction: () => true,
+  hasFunction: () => true,
+};
+
+function acceptHook(facts: Partial<KernelFacts>): string {
+  return planHooks({ ...everything, ...facts }).plan.accept;
+}
+
+describe('the choice of hooks', () => {
+  it('takes the best that the kernel has', () => {
+    const { plan, choices } = planHooks(everything);
+    assert.equal(plan.accept, 'fentry:security_sock_graft');
+    assert.deepEqual(programNames(plan), [
+      'state_change',
+      'graft_fentry',
+      'connect_v4_fexit',
+      'connect_v6_fexit',
+      'seed',
+    ]);
+    assert.ok(choices.every(({ chosen, consequence }) => chosen !== undefined && consequence === undefined));
+  });
+
+  it('goes down the list as things are missing', () => {
+    assert.equal(acceptHook({ fentry: false }), 'kprobe:security_sock_graft');
+    const noGraft = (name: string) => name !== 'security_sock_graft';
+    assert.equal(acceptHook({ hasTypedFunction: noGraft, hasFunction: noGraft }), 'fexit:inet_csk_accept');
+    assert.equal(acceptHook({ fentry: false, hasFunction: noGraft }), 'kretprobe:inet_csk_accept');
+    assert.equal(acceptHook({ fentry: false, kprobe: false }), 'listener');
+  });
+
+  it('says what a lesser hook costs', () => {
+    const { choices } = planHooks({ ...everything, fentry: false, kprobe: false, iterators: false });
+    for (const choice of choices.slice(1)) assert.match(choice.consequence ?? '', /\w/, choice.purpose);
+  });
+
+  it('takes the one that is asked for', () => {
+    const { plan } = planHooks(everything, 'kretprobe:inet_csk_accept');
+    assert.equal(plan.accept, 'kretprobe:inet_csk_accept');
+  });
+
+  it('does without IPv6', () => {
+    const { plan } = planHooks({ ...everything, hasTypedFunction: (name) => name !== 'tcp_v6_connect' });
+    assert.deepEqual(plan.connectErrors, ['connect_v4_fexit']);
+  });
+});

@@ -1,0 +1,64 @@
+/** Connections and listeners from before the start; sockets that change hands. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { CloseRecord } from '../src/index.js';
+import { assertComplete, collect } from './support/collect.js';
+import { Load, runLoad } from './support/load.js';
+import { TestNetns } from './support/netns.js';
+
+const COUNT = 200;
+
+describe('connections from before the start', () => {
+  for (const closer of ['client', 'server', 'reset-client', 'reset-server']) {
+    it(`closed by ${closer}: told once, with owner, bytes and, where it can be known, direction`, async () => {
+      using netns = new TestNetns();
+      const args = ['hold', '--count', String(COUNT), '--send', '77', '--reply', '1234', '--closer', closer];
+      using load = await Load.prepare(netns, ...args);
+      load.signal();
+      await load.awaitKind('holding');
+      let walked = false;
+      const collected = await collect({ filter: { netns: [netns.inode] } }, (tracer) => {
+        walked = tracer.plan.some(({ chosen }) => chosen === 'iterator:task_file');
+        return load.run();
+      });
+      const closes = collected.records as readonly CloseRecord[];
+      assert.ok(closes.every(({ event }) => event === 'close'));
+      assert.equal(closes.length, 2 * COUNT);
+      const pairs = new Map(collected.result.filter(({ kind }) => kind === 'pair').map((pair) => [pair.client.port, pair]));
+      for (const close of closes) {
+        const isClient = pairs.has(close.local.port);
+        const pair = pairs.get(isClient ? close.local.port : close.peer.port);
+        assert.ok(pair !== undefined, JSON.stringify(close));
+        assert.equal(close.duration_us, undefined);
+        if (!walked) continue;
+        assert.equal(close.process?.pid, isClient ? pair.client.pid : pair.server.pid);
+        assert.equal(close.direction, isClient ? 'outbound' : 'inbound', JSON.stringify(close));
+        assert.equal(close.bytes_sent, isClient ? pair.bytes_client_to_server : pair.bytes_server_to_client);
+        assert.equal(close.bytes_received, isClient ? pair.bytes_server_to_client : pair.bytes_client_to_server);
+      }
+      assertComplete(collected);
+    });
+  }
+});
+
+describe('sockets that change hands', () => {
+  for (const how of ['fork', 'scm']) {
+    it(`are closed by the process that closes them (${how})`, async () => {
+      using netns = new TestNetns();
+      const collected = await collect({ filter: { netns: [netns.inode] } }, () =>
+        runLoad(netns, 'pass', '--count', '50', '--how', how),
+      );
+      assert.equal(collected.records.length, 4 * 50);
+      for (const passed of collected.result) {
+        const [accept, close, ...rest] = collected.records.filter(
+          (record) => record.event !== 'lost' && record.local.port === passed.server.port && record.peer.port === passed.client.port,
+        );
+        assert.deepEqual(rest, []);
+        assert.ok(accept?.event === 'accept' && close?.event === 'close');
+        assert.equal(accept.process?.pid, passed.server.pid);
+        assert.equal(close.process?.pid, passed.closed_by?.pid);
+      }
+      assertComplete(collected);
+    });
+  }
+});

@@ -1,0 +1,128 @@
+/** Compares records with what the load generator says it did: all of it, and nothing else. */
+import assert from 'node:assert/strict';
+import type { CloseRecord, TraceRecord } from '../../src/index.js';
+import type { End, Truth } from './load.js';
+
+type Socket = Exclude<TraceRecord, { event: 'lost' }>;
+type Cause = CloseRecord['closed_by'];
+
+/** Who ended the connection, as seen from each end, by the generator's `--closer`. */
+const causes: Readonly<Record<string, { client: readonly Cause[]; server: readonly Cause[] }>> = {
+  client: { client: ['local'], server: ['peer'] },
+  server: { client: ['peer'], server: ['local'] },
+  'half-client': { client: ['local'], server: ['peer'] },
+  'half-server': { client: ['peer'], server: ['local'] },
+  simultaneous: { client: ['local', 'peer'], server: ['local', 'peer'] },
+  'reset-client': { client: ['local'], server: ['reset'] },
+  'reset-server': { client: ['reset'], server: ['local'] },
+  'client-unread': { client: ['local'], server: ['reset'] },
+  'server-unread': { client: ['reset'], server: ['local'] },
+};
+
+export interface Expectation {
+  readonly netns: number;
+  readonly type: 'ipv4' | 'ipv6';
+  /** How accepts are attributed. Default `accept`. */
+  readonly accounted?: 'accept' | 'listener';
+}
+
+const key = (local: { address: string; port: number }, peer: { address: string; port: number }): string =>
+  `${local.address} ${local.port} ${peer.address} ${peer.port}`;
+
+/** Records by the end they are about. */
+function byEnd(records: readonly TraceRecord[]): Map<string, Socket[]> {
+  const ends = new Map<string, Socket[]>();
+  for (const record of records) {
+    assert.notEqual(record.event, 'lost');
+    const socket = record as Socket;
+    const place = key(socket.local, socket.peer);
+    const list = ends.get(place);
+    if (list === undefined) ends.set(place, [socket]);
+    else list.push(socket);
+  }
+  return ends;
+}
+
+/** Each pair gives connect and close on one side, accept and close on the other. */
+export function assertPairs(records: readonly TraceRecord[], pairs: readonly Truth[], expected: Expectation): void {
+  const ends = byEnd(records);
+  for (const pair of pairs) {
+    const { client, server } = pair;
+    const cause = causes[pair.closer ?? ''];
+    const [connect, clientClose, ...clientRest] = ends.get(key(client, server)) ?? [];
+    const [accept, serverClose, ...serverRest] = ends.get(key(server, client)) ?? [];
+    const what = JSON.stringify({ pair, connect, clientClose, accept, serverClose }, null, 1);
+    assert.deepEqual([clientRest, serverRest], [[], []], what);
+    assert.ok(connect?.event === 'connect' && clientClose?.event === 'close', what);
+    assert.ok(accept?.event === 'accept' && serverClose?.event === 'close', what);
+    assertCommon(connect, client, 'outbound', expected, what);
+    assertCommon(clientClose, client, 'outbound', expected, what);
+    const byListener = expected.accounted === 'listener';
+    assertCommon(accept, server, 'inbound', expected, what, byListener);
+    assertCommon(serverClose, server, 'inbound', expected, what, byListener);
+    assert.equal(accept.accounted, expected.accounted ?? 'accept', what);
+    assert.equal(connect.flow_id, clientClose.flow_id, what);
+    assert.equal(accept.flow_id, serverClose.flow_id, what);
+    assert.ok(connect.handshake_us >= 0 && connect.handshake_us <= (clientClose.duration_us ?? -1), what);
+    assert.ok(connect.monotonic_ns >= pair.connecting_ns, what);
+    if (pair.connected_ns !== undefined) assert.ok(connect.monotonic_ns <= pair.connected_ns, what);
+    if (pair.accepted_ns !== undefined) assert.ok(accept.monotonic_ns <= pair.accepted_ns, what);
+    assertBytes(clientClose, pair.bytes_client_to_server, pair.bytes_server_to_client, what);
+    assertBytes(serverClose, pair.bytes_server_to_client, pair.bytes_client_to_server, what);
+    if (cause !== undefined) {
+      assert.ok(cause.client.includes(clientClose.closed_by), `client's closed_by: ${what}`);
+      assert.ok(cause.server.includes(serverClose.closed_by), `server's closed_by: ${what}`);
+    }
+  }
+  const flows = new Set(records.map((record) => (record as Socket).flow_id));
+  assert.equal(flows.size, 2 * pairs.length, 'flow ids');
+  assert.equal(records.length, 4 * pairs.length, 'number of records');
+}
+
+function assertBytes(close: CloseRecord, sent: number, received: number, what: string): void {
+  assert.equal(close.bytes_sent, sent, `bytes sent: ${what}`);
+  assert.equal(close.bytes_received, received, `bytes received: ${what}`);
+  assert.ok((close.segments_sent ?? 0) >= 1 && (close.segments_received ?? 0) >= 1, what);
+}
+
+function assertCommon(
+  record: Socket,
+  end: End,
+  direction: 'inbound' | 'outbound',
+  expected: Expectation,
+  what: string,
+  anyThread = false,
+): void {
+  assert.equal(record.process?.pid, end.pid, what);
+  if (!anyThread) assert.equal(record.process?.tid, end.tid, what);
+  assert.equal(record.direction, direction, what);
+  assert.equal(record.netns, expected.netns, what);
+  assert.deepEqual(record.network, { transport: 'tcp', type: expected.type }, what);
+}
+
+/** Each attempt gives one `fail`, with the errno that the process got. */
+export function assertFailures(
+  records: readonly TraceRecord[],
+  attempts: readonly Truth[],
+  expected: Expectation,
+): void {
+  assert.equal(records.length, attempts.length, 'number of records');
+  // An attempt's own port is not known afterwards, so they are told apart by thread and time.
+  const fails = [...records].sort((a, b) => a.monotonic_ns - b.monotonic_ns);
+  const wanted = new Map<string, number>();
+  for (const { client, peer, error, abandoned } of attempts) {
+    const place = `${client.pid} ${client.tid} ${peer?.address} ${peer?.port} ${abandoned ? 'ECANCELED' : error}`;
+    wanted.set(place, (wanted.get(place) ?? 0) + 1);
+  }
+  for (const record of fails) {
+    assert.ok(record.event === 'fail', JSON.stringify(record));
+    const { process, peer } = record;
+    const place = `${process?.pid} ${process?.tid} ${peer.address} ${peer.port} ${record.error}`;
+    const left = wanted.get(place) ?? 0;
+    assert.ok(left > 0, `not wanted: ${JSON.stringify(record)}\nleft: ${JSON.stringify([...wanted])}`);
+    wanted.set(place, left - 1);
+    assert.equal(record.netns, expected.netns);
+    assert.equal(record.direction, 'outbound');
+    assert.deepEqual(record.network, { transport: 'tcp', type: expected.type });
+  }
+}

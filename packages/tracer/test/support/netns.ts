@@ -1,0 +1,32 @@
+/** Network namespaces of a test's own. */
+import { execFileSync } from 'node:child_process';
+import { statSync } from 'node:fs';
+
+let count = 0;
+
+/** Runs iproute2's ip. @throws Error with its message. */
+export function ip(...args: string[]): string {
+  return execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+/** A network namespace with its loopback device up; removed when disposed of. */
+export class TestNetns implements Disposable {
+  readonly name = `weir-test-${process.pid}-${count++}`;
+  /** What records show as `netns`. */
+  readonly inode: number;
+
+  constructor() {
+    ip('netns', 'add', this.name);
+    this.inode = statSync(`/run/netns/${this.name}`).ino;
+    this.ip('link', 'set', 'lo', 'up');
+  }
+
+  /** ip, inside. */
+  ip(...args: string[]): string {
+    return ip('-n', this.name, ...args);
+  }
+
+  [Symbol.dispose](): void {
+    ip('netns', 'del', this.name);
+  }
+}

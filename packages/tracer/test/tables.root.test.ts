@@ -1,0 +1,64 @@
+/** What the kernel-side tables do under pressure, and that nothing stays in them. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { LostRecord, TraceRecord } from '../src/index.js';
+import { assertComplete, collect } from './support/collect.js';
+import { assertPairs } from './support/expect.js';
+import { runLoad } from './support/load.js';
+import { TestNetns } from './support/netns.js';
+
+function sumLost(records: readonly TraceRecord[], where: LostRecord['where']): number {
+  return records
+    .filter((record): record is LostRecord => record.event === 'lost' && record.where === where)
+    .reduce((sum, { count }) => sum + count, 0);
+}
+
+describe('the connection table', () => {
+  it('is empty after 20,000 refused connects, and later connects are seen', async () => {
+    using netns = new TestNetns();
+    let between = Number.NaN;
+    const collected = await collect({ maxConnections: 1024, filter: { netns: [netns.inode] } }, async (tracer) => {
+      await runLoad(netns, 'refused', '--count', '20000', '--concurrency', '4');
+      between = tracer.stats().connections;
+      return await runLoad(netns, 'pairs', '--count', '100');
+    });
+    assert.equal(between, 0);
+    const later = collected.records.filter(({ event }) => event !== 'fail');
+    assert.equal(collected.records.length - later.length, 20_000);
+    assertPairs(later, collected.result, { netns: netns.inode, type: 'ipv4' });
+    assertComplete(collected);
+  });
+
+  it('counts the connections that it has no room for', async () => {
+    using netns = new TestNetns();
+    const held = 300;
+    const collected = await collect({ maxConnections: 256, filter: { netns: [netns.inode] } }, () =>
+      runLoad(netns, 'pairs', '--count', String(held), '--concurrency', String(held)),
+    );
+    const { stats, records } = collected;
+    assert.equal(sumLost(records, 'map'), stats.lost.map);
+    assert.equal(stats.connections, 0);
+    assert.deepEqual(stats.delivered, stats.produced);
+  });
+});
+
+describe('the ring', () => {
+  it('that is too small loses exactly what is missing', async () => {
+    using netns = new TestNetns();
+    const count = 5000;
+    const collected = await collect({ ringBytes: 4096, filter: { netns: [netns.inode] } }, () =>
+      runLoad(netns, 'pairs', '--count', String(count), '--concurrency', '4'),
+    );
+    const { stats, records } = collected;
+    const produced = Object.values(stats.produced).reduce((a, b) => a + b, 0);
+    const delivered = Object.values(stats.delivered).reduce((a, b) => a + b, 0);
+    assert.equal(produced, 4 * count);
+    assert.ok(stats.lost.ring > 0, 'nothing was lost: the test shows nothing');
+    assert.equal(stats.lost.ring, produced - delivered);
+    assert.equal(sumLost(records, 'ring'), stats.lost.ring);
+    assert.equal(records.filter(({ event }) => event !== 'lost').length, delivered);
+    assert.equal(stats.inversions, 0);
+    assert.equal(stats.lost.probe, 0);
+    assert.equal(stats.connections, 0);
+  });
+});
