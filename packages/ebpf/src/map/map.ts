@@ -44,6 +44,8 @@ export class BpfMap implements Disposable, MapShape {
   readonly #value: Uint8Array;
   /** union bpf_attr for BPF_MAP_*_ELEM: map_fd, key, value or next_key, flags. */
   readonly #attr: Attr;
+  /** The same for BPF_MAP_DELETE_ELEM, which refuses anything behind the key. */
+  readonly #deleteAttr: Attr;
 
   /** Takes ownership of an open map's descriptor. */
   constructor(fd: Fd, shape: MapShape, valueBytes = shape.valueSize) {
@@ -58,6 +60,7 @@ export class BpfMap implements Disposable, MapShape {
     this.#key = new Uint8Array(shape.keySize);
     this.#value = new Uint8Array(valueBytes);
     this.#attr = new Attr(32).pointer(8, this.#key).pointer(16, this.#value);
+    this.#deleteAttr = new Attr(16).pointer(8, this.#key);
   }
 
   /** The map's file descriptor. @throws EbpfError after disposal. */
@@ -94,7 +97,7 @@ export class BpfMap implements Disposable, MapShape {
   /** Removes a key; returns whether it was there. Elements of arrays cannot be removed. */
   delete(key: Uint8Array): boolean {
     this.#setKey(key);
-    const errno = -this.#call(Command.mapDeleteElem, 0);
+    const errno = -bpfRaw(Command.mapDeleteElem, this.#deleteAttr.u32(0, this.fd));
     if (errno > 0 && errno !== ENOENT) throw this.#error(Command.mapDeleteElem, errno);
     return errno <= 0;
   }

@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { EbpfError, FormatError, type SyscallError } from '../src/errors.js';
+import { Attr, objectName } from '../src/sys/bpf.js';
+import { missingCapabilities, parseCapabilityMask } from '../src/sys/capabilities.js';
+import { Clock, clockNs, monotonicNs, realtimeOffsetNs } from '../src/sys/clock.js';
+import {
+  attachTypeName,
+  commandName,
+  linkTypeName,
+  mapTypeName,
+  programTypeName,
+} from '../src/sys/constants.js';
+import { onlineCpus, parseCpuList, possibleCpus } from '../src/sys/cpus.js';
+import { Fd } from '../src/sys/fd.js';
+import { readSmallFile } from '../src/sys/files.js';
+import {
+  determineKernelVersion,
+  kernelAtLeast,
+  kernelVersion,
+  linuxNote,
+} from '../src/sys/kernel-version.js';
+import { pageSize } from '../src/sys/memory.js';
+import { NetlinkProtocol, NetlinkSocket } from '../src/sys/netlink.js';
+import {
+  decodeAttributes,
+  decodeNetlinkMessages,
+  encodeNetlinkMessage,
+  NetlinkFlag,
+  NetlinkPayload,
+} from '../src/sys/netlink-message.js';
+import { randomSource } from './support/random.js';
+
+test('CPU lists', () => {
+  assert.deepEqual(parseCpuList('0-3,8,10-11\n'), [0, 1, 2, 3, 8, 10, 11]);
+  assert.deepEqual(parseCpuList('\n'), []);
+  for (const text of ['a', '3-1', '1,', '-1', '0-99999999'])
+    assert.throws(() => parseCpuList(text), FormatError);
+  assert.ok(possibleCpus().length >= onlineCpus().length && onlineCpus().length > 0);
+});
+
+test('kernel versions are those the kernel means', () => {
+  const code = (sources: Parameters<typeof determineKernelVersion>[0]) => {
+    const { major, minor, patch } = determineKernelVersion(sources);
+    return `${major}.${minor}.${patch}`;
+  };
+  const debian = { release: '5.10.0-34-amd64', version: '#1 SMP Debian 5.10.234-1 (2025-02-24)' };
+  assert.equal(code(debian), '5.10.234');
+  const ubuntu = {
+    release: '5.4.0-12-generic',
+    version: '#15-Ubuntu SMP',
+    signature: 'Ubuntu 5.4.0-12.15-generic 5.4.8\n',
+  };
+  assert.equal(code(ubuntu), '5.4.8');
+  assert.equal(code({ release: '4.18.0-553.el8.x86_64', version: '#1 SMP' }), '4.18.0');
+  assert.equal(code({ release: '7.3-rc1', version: '#1 SMP' }), '7.3.0');
+  assert.equal(code({ ...debian, noteCode: (5 << 16) | (10 << 8) | 234 }), '5.10.234');
+  // The patch level has one byte: 4.19.325 is 4.19.255 to the kernel, and the name tells the rest.
+  const late = {
+    release: '4.19.0-27',
+    version: '#1 SMP Debian 4.19.316-1',
+    noteCode: (4 << 16) | (19 << 8) | 255,
+  };
+  assert.equal(code(late), '4.19.316');
+  assert.equal(determineKernelVersion(late).code, 0x0413ff);
+  assert.throws(() => code({ release: 'unknown', version: '' }), FormatError);
+
+  const running = kernelVersion();
+  assert.ok(running.major >= 4);
+  assert.ok(kernelAtLeast('4.4'));
+  assert.ok(!kernelAtLeast('5.8', determineKernelVersion({ release: '5.7.19', version: '' })));
+  assert.ok(kernelAtLeast('5.8', determineKernelVersion({ release: '5.8.0', version: '' })));
+});
+
+test('the version note is found, and a damaged image ends in a RangeError', () => {
+  const image = Buffer.alloc(160);
+  image.writeBigUInt64LE(64n, 32); // e_phoff
+  image.writeUInt16LE(56, 54); // e_phentsize
+  image.writeUInt16LE(1, 56); // e_phnum
+  image.writeUInt32LE(4, 64); // PT_NOTE
+  image.writeBigUInt64LE(128n, 72); // p_offset
+  image.writeBigUInt64LE(24n, 96); // p_filesz
+  image.writeUInt32LE(6, 128);
+  image.writeUInt32LE(4, 132);
+  image.write('Linux\0', 140, 'latin1');
+  image.writeUInt32LE(0x060c22, 148);
+  assert.equal(linuxNote(image), 0x060c22);
+  for (let position = 0; position < image.length; position++) {
+    for (const value of [0, 1, 0x7f, 0xff]) {
+      const damaged = Buffer.from(image);
+      damaged[position] = value;
+      try {
+        linuxNote(damaged);
+      } catch (error) {
+        assert.ok(error instanceof RangeError);
+      }
+    }
+    try {
+      assert.ok(position >= 152 || linuxNote(image.subarray(0, position)) === undefined);
+    } catch (error) {
+      assert.ok(error instanceof RangeError);
+    }
+  }
+});
+
+test('capabilities by name', () => {
+  assert.deepEqual(
+    [...parseCapabilityMask('000001c000001000')],
+    ['CAP_NET_ADMIN', 'CAP_PERFMON', 'CAP_BPF', 'CAP_CHECKPOINT_RESTORE'],
+  );
+  const admin = parseCapabilityMask('0000000000200000');
+  assert.deepEqual([...admin], ['CAP_SYS_ADMIN']);
+  assert.deepEqual(missingCapabilities(['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN'], admin), [
+    'CAP_NET_ADMIN',
+  ]);
+  assert.deepEqual(missingCapabilities(['CAP_BPF'], new Set()), ['CAP_BPF']);
+});
+
+test('names are the kernel’s', () => {
+  assert.equal(commandName(24), 'BPF_MAP_LOOKUP_BATCH');
+  assert.equal(mapTypeName(5), 'BPF_MAP_TYPE_PERCPU_HASH');
+  assert.equal(mapTypeName(12), 'BPF_MAP_TYPE_ARRAY_OF_MAPS');
+  assert.equal(programTypeName(24), 'BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE');
+  assert.equal(attachTypeName(10), 'BPF_CGROUP_INET4_CONNECT');
+  assert.equal(linkTypeName(8), 'BPF_LINK_TYPE_KPROBE_MULTI');
+  assert.equal(mapTypeName(999), 'BPF_MAP_TYPE_999');
+  assert.equal(objectName('.rodata.str1.1-and-more'), '.rodata.str1.1_');
+});
+
+test('Attr stores numbers and pointers, and keeps what it points to', () => {
+  const attr = new Attr(48)
+    .u32(0, 0xffff_ffff)
+    .u64(8, 2n ** 63n)
+    .pointer(16, new Uint8Array(4))
+    .string(24, 'x');
+  assert.equal(attr.getU32(0), 0xffff_ffff);
+  assert.equal(attr.getU64(8), 2n ** 63n);
+  assert.notEqual(attr.getU64(16), 0n);
+  assert.equal(attr.references, 2);
+  attr.pointer(16, undefined).pointer(24, new Uint8Array(0));
+  assert.equal(attr.getU64(16), 0n);
+  assert.equal(attr.references, 0);
+  assert.throws(() => new Attr(4096), RangeError);
+});
+
+test('a descriptor closes once', () => {
+  const fd = new Fd(-1);
+  assert.ok(fd.closed);
+  assert.throws(() => fd.fd, EbpfError);
+  fd[Symbol.dispose]();
+});
+
+test('clocks agree with Node’s', () => {
+  const before = process.hrtime.bigint();
+  const monotonic = clockNs(Clock.monotonic);
+  assert.ok(before <= monotonic && monotonic <= monotonicNs());
+  assert.ok(clockNs(Clock.boottime) >= monotonic);
+  const now = Number((monotonicNs() + realtimeOffsetNs()) / 1_000_000n);
+  assert.ok(Math.abs(now - Date.now()) < 1000);
+});
+
+test('small files', () => {
+  assert.match(readSmallFile('/proc/self/status')!, /^Name:/);
+  assert.equal(readSmallFile('/proc/self/absent'), undefined);
+  assert.ok([4096, 16384, 65536].includes(pageSize()));
+});
+
+test('netlink payloads come back as they were built', () => {
+  const random = randomSource(7);
+  for (let round = 0; round < 200; round++) {
+    const values = Array.from({ length: 1 + Math.floor(random() * 20) }, () =>
+      Uint8Array.from({ length: Math.floor(random() * 70) }, () => random() * 256),
+    );
+    const payload = new NetlinkPayload();
+    payload.nest(99, (inner) => {
+      for (const [index, value] of values.entries()) inner.attribute(index + 1, value);
+    });
+    const [message] = decodeNetlinkMessages(encodeNetlinkMessage(20, 1, round, payload.bytes));
+    assert.equal(message!.sequence, round);
+    const inner = decodeAttributes(decodeAttributes(message!.payload).get(99)!);
+    assert.deepEqual(
+      [...inner.values()].map((value) => Buffer.from(value)),
+      values.map((value) => Buffer.from(value)),
+    );
+  }
+  assert.throws(() => [...decodeNetlinkMessages(new Uint8Array(16).fill(0xff))], FormatError);
+  assert.throws(() => decodeAttributes(new Uint8Array(4)), FormatError);
+});
+
+test('netlink: a dump of the links names lo, a wrong request gets the kernel’s errno', () => {
+  const [getLink, ifName] = [18, 3];
+  using socket = new NetlinkSocket(NetlinkProtocol.route);
+  const request = { type: getLink, payload: new Uint8Array(16), what: 'list the links' };
+  const links = socket.request({ ...request, flags: NetlinkFlag.dump });
+  const names = links.map(({ payload }) =>
+    Buffer.from(decodeAttributes(payload.subarray(16)).get(ifName)!).toString(),
+  );
+  assert.ok(names.includes('lo\0'), names.join());
+
+  const unknown = new Uint8Array(16);
+  new DataView(unknown.buffer).setInt32(4, 0x7fff_ffff, true);
+  const get = { ...request, payload: unknown, what: 'get a link' };
+  assert.throws(
+    () => socket.request(get),
+    (error: SyscallError) => error.code === 'ENODEV' && /get a link/.test(error.message),
+  );
+  // The socket is usable after an error.
+  assert.equal(socket.request({ ...request, flags: NetlinkFlag.dump }).length, links.length);
+});
