@@ -33,14 +33,17 @@ complete -F _${name} ${name}
 `;
 }
 
-/** What may stand in the place of a command's word: options and operands, or the root's commands. */
+/** What may stand in the place of a word: commands or operands; options after a dash, or if there is nothing else. */
 function wordCase(pattern: string, command: CompletionCommand): string {
-  const words = [
-    ...command.commands.map((child) => child.name),
-    ...command.operands,
-    ...command.options.flatMap((option) => option.flags),
-  ];
-  return `    ${pattern}) ${wordsReply(words)} ;;`;
+  const options = command.options.flatMap((option) => option.flags);
+  const words = [...command.commands.map((child) => child.name), ...command.operands];
+  if (words.length === 0) return `    ${pattern}) ${wordsReply(options)} ;;`;
+  return `    ${pattern})
+      if [[ $current == -* ]]; then
+        ${wordsReply(options)}
+      else
+        ${wordsReply(words)}
+      fi ;;`;
 }
 
 function valueCases(command: CompletionCommand): string[] {

@@ -41,17 +41,17 @@ const kinds: Readonly<Record<string, ValueKind>> = {
 /** Words of options whose values are checked by a parser, by placeholder. */
 export type WordLists = Readonly<Record<string, readonly string[]>>;
 
-export function completionTree(command: Command, lists: WordLists = {}): CompletionCommand {
+export function completionTree(command: Command, lists: WordLists = {}, parent?: Command): CompletionCommand {
   const help = command.createHelp();
   const commands = help.visibleCommands(command);
   const operands = command.registeredArguments.flatMap((argument) => argument.argChoices ?? []);
-  const parent = command.name() === 'help' ? command.parent : null;
+  const siblings = command.name() === 'help' && parent ? help.visibleCommands(parent) : undefined;
   return {
     name: command.name(),
     description: command.summary() || command.description(),
     options: help.visibleOptions(command).map((option) => describe(option, lists)),
-    operands: parent === null ? operands : help.visibleCommands(parent).map((sibling) => sibling.name()),
-    commands: commands.map((child) => completionTree(child, lists)),
+    operands: siblings?.map((sibling) => sibling.name()) ?? operands,
+    commands: commands.map((child) => completionTree(child, lists, command)),
   };
 }
 

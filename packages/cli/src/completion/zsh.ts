@@ -5,6 +5,7 @@ export function zshScript(root: CompletionCommand): string {
   const name = root.name;
   return `#compdef ${name}
 # zsh completion for ${name}
+_weir_pids() { compadd - /proc/<->(N:t) }
 _${name}() {
   local curcontext=$curcontext state line
   typeset -A opt_args
@@ -62,9 +63,9 @@ function action(value: CompletionValue): string {
     case 'file':
       return '_files';
     case 'directory':
-      return '_files -/ -W /sys/fs/cgroup';
+      return '_files -/';
     case 'pid':
-      return '_pids';
+      return '_weir_pids';
     case 'user':
       return '_users';
     case 'netns':
