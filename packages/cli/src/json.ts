@@ -21,6 +21,11 @@ const writeEndpoint = (value: unknown): string => {
   return `{"address":"${address}","port":${port}}`;
 };
 
+const writeNetwork = (value: unknown): string => {
+  const { transport, type } = value as { transport: string; type: string };
+  return `{"transport":"${transport}","type":"${type}"}`;
+};
+
 /** Every field there is, in the order in which they are written. */
 const writers = {
   event: writeWord,
@@ -30,7 +35,7 @@ const writers = {
   process: writeProcess,
   netns: writeNumber,
   cgroup_id: writeNumber,
-  network: write,
+  network: writeNetwork,
   local: writeEndpoint,
   peer: writeEndpoint,
   direction: writeWord,

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
+import { formatReport } from '../src/doctor/report.js';
+import { describeFailure } from '../src/failure.js';
+import { ansiColour, noColour } from '../src/text/colour.js';
+import { report } from './support/fake-tracer.js';
+
+describe('the report of weir doctor', () => {
+  it('says what is there, what is chosen, and what to do', () => {
+    assert.equal(
+      formatReport(report, noColour),
+      `Kernel
+  6.1.0-50-amd64 x86_64
+  #1 SMP PREEMPT_DYNAMIC Debian
+
+Types
+  ✓ the kernel's own: /sys/kernel/btf/vmlinux, 134,512 types
+
+Capabilities
+  ✓ CAP_BPF      to load programs
+  ✗ CAP_PERFMON  to attach them
+
+Hooks
+  accept: listener
+    ✗ fentry:security_sock_graft  no BPF trampolines
+    ✓ listener                    needs nothing
+    Accepts are put down to the listener.
+
+Features
+  ✓ ring buffer  since 5.8
+
+Problems
+  ✗ CAP_PERFMON is missing
+    Run as root.
+
+weir trace does not work here.
+`,
+    );
+  });
+
+  it('is short where all is well', () => {
+    const well = {
+      ...report,
+      btf: { source: 'none' as const },
+      hooks: [],
+      features: [],
+      problems: [],
+      ok: true,
+    };
+    const text = formatReport(well, noColour);
+    assert.match(text, /✗ none\n/);
+    assert.match(text, /Problems\n {2}none\n\nweir trace works here\.\n$/);
+    assert.doesNotMatch(text, /Hooks|Features/);
+  });
+
+  it('is the same in colours', () => {
+    assert.equal(stripVTControlCharacters(formatReport(report, ansiColour)), formatReport(report, noColour));
+  });
+});
+
+describe('failures', () => {
+  it('are one line; with --debug, the stack and the log too', () => {
+    const error = Object.assign(
+      new Error('bpf(BPF_PROG_LOAD): EINVAL: program p was rejected\n  R1 invalid'),
+      {
+        code: 'EINVAL',
+        log: '0: r1 = 0\nR1 invalid\x1b\n',
+      },
+    );
+    const { exitCode, text } = describeFailure(error, 'weir trace', false);
+    assert.equal(exitCode, 1);
+    assert.equal(text, 'weir: bpf(BPF_PROG_LOAD): EINVAL: program p was rejected (--debug shows more)\n');
+    const debug = describeFailure(error, 'weir trace', true).text;
+    assert.match(debug, /^weir: [^\n]+rejected\nError: bpf/);
+    assert.match(debug, /doctor\.test/);
+    assert.ok(debug.endsWith('0: r1 = 0\nR1 invalid\\x1b\n'));
+  });
+
+  it('send who was refused to weir doctor', () => {
+    const error = Object.assign(new Error('bpf(BPF_MAP_CREATE): EPERM'), { code: 'EPERM' });
+    const { text } = describeFailure(error, 'weir trace', false);
+    assert.equal(text, 'weir: bpf(BPF_MAP_CREATE): EPERM; weir doctor tells what is missing\n');
+    const told = Object.assign(new Error('needs CAP_BPF: see weir doctor'), { code: 'EPERM' });
+    assert.equal(describeFailure(told, 'weir trace', false).text, 'weir: needs CAP_BPF: see weir doctor\n');
+  });
+
+  it('that are no errors are told all the same', () => {
+    assert.deepEqual(describeFailure('odd', 'weir', false), { exitCode: 1, text: 'weir: odd\n' });
+    assert.equal(describeFailure(new RangeError(), 'weir', false).text, 'weir: RangeError\n');
+  });
+});
