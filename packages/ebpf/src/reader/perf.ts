@@ -65,7 +65,7 @@ export class PerfBufferReader implements Disposable {
   readonly #map: DescriptorMap;
   readonly #options: PerfBufferOptions;
   readonly #rings = new Map<number, CpuRing>();
-  readonly #readiness = new Readiness();
+  readonly #readiness: Readiness;
   #nextRing = 0;
   #disposed = false;
 
@@ -80,6 +80,7 @@ export class PerfBufferReader implements Disposable {
     }
     this.#map = map;
     this.#options = options;
+    this.#readiness = new Readiness();
     try {
       this.addOnlineCpus();
     } catch (error) {

@@ -33,7 +33,8 @@ export interface WaitOptions {
 export class Readiness implements Disposable {
   readonly #epoll: Fd;
   readonly #handle: PollHandle;
-  #waiting = false;
+  /** Ends the wait under way. */
+  #endWait: (() => void) | undefined;
 
   constructor() {
     this.#epoll = new Fd(syscall('epoll_create1', epollCloexec));
@@ -79,55 +80,55 @@ export class Readiness implements Disposable {
    * @throws Error if somebody waits already.
    */
   wait(ready: () => boolean, options: WaitOptions = {}): Promise<boolean> {
-    if (this.#waiting) throw new Error('only one wait at a time');
+    if (this.#endWait !== undefined) throw new Error('only one wait at a time');
     const { signal, timeoutMs } = options;
-    this.#waiting = true;
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined;
-      const finish = (): void => {
-        if (!this.#waiting) return;
-        this.#stopWaiting();
-        resolve(this.#epoll.closed ? false : ready());
-      };
-      this.#stopWaiting = () => {
-        this.#waiting = false;
+      // A wake-up may arrive after its wait has ended, and must not end the next one: each wait has its own flag.
+      let ended = false;
+      const end = (): void => {
+        ended = true;
+        this.#endWait = undefined;
         this.#handle.stop();
         clearTimeout(timer);
         signal?.removeEventListener('abort', finish);
       };
-      this.#finish = finish;
-      if (signal?.aborted || timeoutMs === 0) {
+      const finish = (): void => {
+        if (ended) return;
+        end();
+        resolve(!this.#epoll.closed && ready());
+      };
+      const finishIfReady = (): void => {
+        if (!ended && ready()) finish();
+      };
+      this.#endWait = finish;
+      if (signal?.aborted === true || timeoutMs === 0) {
         setImmediate(finish);
         return;
       }
       if (timeoutMs !== undefined) timer = setTimeout(finish, timeoutMs);
       signal?.addEventListener('abort', finish);
       this.#handle.start(() => {
+        if (ended) return;
         try {
-          if (!this.#waiting) return;
           this.#consume();
-          if (ready()) finish();
+          finishIfReady();
         } catch (error) {
-          this.#stopWaiting();
+          end();
           reject(error);
         }
       });
       // Node arms the descriptor in its next poll phase, and arming can swallow the wake-up of a perf ring (perf_poll
       // clears its flag when asked). The immediate runs after that phase: what came until then is seen here.
-      setImmediate(() => {
-        if (this.#waiting && !this.#epoll.closed && ready()) finish();
-      });
+      setImmediate(finishIfReady);
     });
   }
-
-  #stopWaiting = (): void => {};
-  #finish = (): void => {};
 
   /** Ends a wait under way and closes the epoll descriptor. */
   [Symbol.dispose](): void {
     if (this.#epoll.closed) return;
     this.#handle.close();
     this.#epoll[Symbol.dispose]();
-    this.#finish();
+    this.#endWait?.();
   }
 }
