@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { DescriptorMap } from '../src/map/descriptor-map.js';
 import { createMap } from '../src/map/open.js';
 import type { MapSpec } from '../src/object/spec.js';
@@ -73,6 +74,33 @@ test('ring buffer: records of the kernel, over many wraps, none lost', (t) => {
   assert.deepEqual(reader.statistics, { records: 100_000, bytes: 4_000_000, discarded: 0 });
   assert.equal(producer.produced, 100_000);
   assert.equal(producer.dropped, 0);
+});
+
+test('ring buffer: read while another thread writes, every wake-up arrives', {
+  timeout: 120_000,
+}, async (t) => {
+  if (!requireKernel(t, 'BPF_MAP_TYPE_RINGBUF', '5.8')) return;
+  using map = createMap(ringSpec(16_384));
+  using reader = new RingBufferReader(map);
+  using producer = new RingProducer(map, 24);
+  const workerData = { fd: producer.fd.fd, bursts: 300, perBurst: 400 };
+  const worker = new Worker(new URL('./support/ring-worker.js', import.meta.url), { workerData });
+  const finished = new AbortController();
+  const exited = new Promise<number>((resolve) => worker.once('exit', resolve));
+  void exited.then(() => finished.abort());
+  let delivered = 0;
+  let last = 0n;
+  const onRecord = (view: DataView, offset: number): void => {
+    const number = view.getBigUint64(offset, true);
+    assert.ok(number > last, `record ${number} came after ${last}`);
+    last = number;
+    delivered++;
+  };
+  // No timeout: were a wake-up lost while the worker pauses for good, the wait would never end.
+  while (await reader.wait({ signal: finished.signal })) reader.drain(onRecord, 100);
+  assert.equal(await exited, 0);
+  assert.equal(producer.produced, workerData.bursts * workerData.perBurst);
+  assert.equal(delivered + producer.dropped, producer.produced);
 });
 
 test('ring buffer: what did not fit is exactly what the program counted', (t) => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { EbpfError, FormatError, type SyscallError } from '../src/errors.js';
 import { Attr, objectName } from '../src/sys/bpf.js';
@@ -206,4 +207,32 @@ test('netlink: a dump of the links names lo, a wrong request gets the kernel’s
   );
   // The socket is usable after an error.
   assert.equal(socket.request({ ...request, flags: NetlinkFlag.dump }).length, links.length);
+});
+
+test('without its native library, koffi’s error says what to install', () => {
+  const script = `
+    import Module from 'node:module';
+    const load = Module._load;
+    Module._load = (name, ...rest) => {
+      if (name === 'koffi') throw new Error('Cannot find the native Koffi module');
+      return load(name, ...rest);
+    };
+    const { ffi } = await import(${JSON.stringify(new URL('../src/sys/ffi.js', import.meta.url).href)});
+    try { ffi(); } catch (error) { console.log(error.name + ' ' + error.message); }
+  `;
+  const args = ['--input-type=module', '--eval', script];
+  const { stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  assert.match(
+    stdout,
+    /^EbpfError .*linux-(x64|arm64), (glibc \d|musl).*optional dependencies.*--omit=optional.*native Koffi module/,
+  );
+});
+
+test('importing the library does not load koffi', () => {
+  const script = `
+    await import(${JSON.stringify(new URL('../src/index.js', import.meta.url).href)});
+    console.log(process.report.getReport().sharedObjects.filter((path) => path.includes('koffi')).length);
+  `;
+  const args = ['--input-type=module', '--eval', script];
+  assert.equal(spawnSync(process.execPath, args, { encoding: 'utf8' }).stdout, '0\n');
 });

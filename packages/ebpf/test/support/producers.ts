@@ -80,6 +80,11 @@ export class RingProducer extends Producer {
     ]);
   }
 
+  /** The program's descriptor, for running it on another thread. */
+  get fd(): Fd {
+    return this.program;
+  }
+
   produce(count: number): void {
     runSocketFilter(this.program, count);
   }
