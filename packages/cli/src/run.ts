@@ -86,7 +86,9 @@ async function trace(flags: TraceFlags, host: RunHost, stdout: Output): Promise<
 async function doctor(flags: DoctorFlags, host: RunHost, stdout: Output): Promise<ExitCode> {
   const [tracing, { formatReport }] = await Promise.all([host.loadTracer(), import('./doctor/report.js')]);
   const btf = await types(flags, tracing);
-  const report = tracing.inspect(btf === undefined ? {} : { btf });
+  const report = tracing.inspect(
+    btf === undefined || flags.btf === undefined ? {} : { btf, btfPath: flags.btf },
+  );
   const paint = paintFor(flags.color, host.stdout.isTTY === true, host.env);
   await stdout.write(
     flags.json ? `${escapeJson(JSON.stringify(report, null, 2))}\n` : formatReport(report, paint),

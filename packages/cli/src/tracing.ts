@@ -1,12 +1,12 @@
 /** The one door to @weir/tracer, so that commands which do not trace need not load it, and tests can stand in. */
 import type { Btf } from '@weir/ebpf';
-import type { HostReport, TracerApi, TracerOptions } from '@weir/tracer';
+import type { HostReport, InspectOptions, TracerApi, TracerOptions } from '@weir/tracer';
 
 export interface TracerFactory {
   /** Starts to trace. @throws when this host does not allow it. */
   start(options: TracerOptions): TracerApi;
   /** What this host offers. */
-  inspect(options: { readonly btf?: Btf }): HostReport;
+  inspect(options: InspectOptions): HostReport;
   /** @throws FormatError */
   parseBtf(bytes: Uint8Array): Btf;
 }

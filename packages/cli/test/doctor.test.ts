@@ -54,6 +54,12 @@ weir trace does not work here.
     assert.doesNotMatch(text, /Hooks|Features/);
   });
 
+  it('gives long advice its own lines', () => {
+    const problems = [{ what: 'rejected', advice: 'R1 invalid\nR2 invalid\x1b' }];
+    const text = formatReport({ ...report, problems }, noColour);
+    assert.ok(text.includes('  ✗ rejected\n    R1 invalid\n    R2 invalid\\x1b\n'));
+  });
+
   it('is the same in colours', () => {
     assert.equal(stripVTControlCharacters(formatReport(report, ansiColour)), formatReport(report, noColour));
   });

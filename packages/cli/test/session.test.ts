@@ -160,6 +160,15 @@ describe('a session', () => {
     await assert.rejects(running, /cannot detach/);
   });
 
+  it('puts options that make no sense down to the command line', async () => {
+    const test = bench({ batches: [] });
+    test.factory.startError = new RangeError('too many prefixes: at most 64');
+    await assert.rejects(test.run(), { name: 'UsageError', message: 'too many prefixes: at most 64' });
+    test.factory.startError = new Error('no BTF');
+    await assert.rejects(test.run(), { name: 'Error', message: 'no BTF' });
+    assert.equal(test.signals.listenerCount('SIGINT'), 0);
+  });
+
   it('says how it watches on a terminal, with --verbose in full', async () => {
     const quiet = bench({ batches: [], ends: true });
     await quiet.run({ summary: false });

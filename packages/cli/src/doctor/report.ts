@@ -66,7 +66,7 @@ function problemLines({ problems }: HostReport, paint: Paint): string[] {
   if (problems.length === 0) return ['none'];
   return problems.flatMap(({ what, advice }) => [
     `${mark(false, paint)} ${escapeText(what)}`,
-    `  ${escapeText(advice)}`,
+    ...advice.split('\n').map((line) => `  ${escapeText(line)}`),
   ]);
 }
 

@@ -1,6 +1,6 @@
 /** One run of `weir trace`: from the start of the tracer to its end, whatever ends it. */
 import type { SocketEventName, TraceRecord, TracerApi, TracerOptions } from '@weir/tracer';
-import { ExitCode } from '../failure.js';
+import { ExitCode, UsageError } from '../failure.js';
 import { jsonLine } from '../json.js';
 import type { Output, OutputStream } from '../output.js';
 import { noColour, type Paint } from '../text/colour.js';
@@ -53,7 +53,7 @@ export async function runSession(
   const end = () => void stop().catch(() => undefined);
   // Listens before the start, so that a signal during it ends the session in order; it is told only afterwards.
   using interruption = new Interruption(host.signals, end, (code) => host.exit(code));
-  const tracer = tracing.start(request.options);
+  const tracer = start(tracing, request.options);
   const started = performance.now();
   host.stdout.onBroken(end);
   const say = (lines: readonly string[]) =>
@@ -81,6 +81,15 @@ export async function runSession(
     say(summarise(printer, tracer, performance.now() - started));
   }
   return ExitCode.ok;
+}
+
+/** Options that make no sense together, or to this kernel, came from the command line. */
+function start(tracing: TracerFactory, options: TracerOptions): TracerApi {
+  try {
+    return tracing.start(options);
+  } catch (error) {
+    throw error instanceof RangeError ? new UsageError(error.message, { cause: error }) : error;
+  }
 }
 
 function summarise(printer: Printer, tracer: TracerApi, elapsedMs: number): string[] {

@@ -114,6 +114,8 @@ export const report: HostReport = {
 export class FakeFactory implements TracerFactory {
   readonly started: TracerOptions[] = [];
   readonly tracer: FakeTracer;
+  /** Thrown by start(). */
+  startError: Error | undefined;
 
   constructor(script: Script) {
     this.tracer = new FakeTracer(script);
@@ -121,6 +123,7 @@ export class FakeFactory implements TracerFactory {
 
   start(options: TracerOptions): TracerApi {
     this.started.push(options);
+    if (this.startError) throw this.startError;
     return this.tracer;
   }
 

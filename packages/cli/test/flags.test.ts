@@ -1,0 +1,77 @@
+/** From the command line to the tracer's options. */
+import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import type { TracerOptions } from '@weir/tracer';
+import { run } from '../src/run.js';
+import { Capture } from './support/capture.js';
+import { FakeFactory } from './support/fake-tracer.js';
+
+/** The options that `weir trace` with these arguments starts its tracer with. */
+async function optionsOf(...args: string[]): Promise<TracerOptions | undefined> {
+  const factory = new FakeFactory({ batches: [], ends: true });
+  const stderr = new Capture();
+  const code = await run(['trace', '--no-summary', ...args], {
+    stdout: new Capture(),
+    stderr,
+    env: {},
+    signals: process,
+    exit: () => assert.fail('exit'),
+    loadTracer: async () => factory,
+  });
+  assert.deepEqual([code, stderr.text], [0, '']);
+  return factory.started[0];
+}
+
+describe('flags of weir trace', () => {
+  it('ask for nothing by default', async () => {
+    assert.deepEqual(await optionsOf(), {});
+    assert.deepEqual(await optionsOf('--json', '--wide', '--color=never', '--count', '5'), {});
+  });
+
+  it('become filters, repeated or in lists', async () => {
+    const options = await optionsOf(
+      ...['-p', '1,2', '--pid=3', '-c', 'nginx', '-c', 'envoy', '-u', 'root', '-u', '33'],
+      ...['--netns', '/proc/self/ns/net', '--cgroup', '77', '--port', '80', '--local-port', '8000-8999,22'],
+      ...[
+        '--peer-port',
+        '443',
+        '--address',
+        '10.0.0.0/8',
+        '--local',
+        '::1',
+        '--peer',
+        '192.0.2.1,2001:db8::/32',
+      ],
+      ...['--direction', 'inbound', '-e', 'accept,close', '-e', 'fail'],
+    );
+    assert.deepEqual(options, {
+      filter: {
+        pids: [1, 2, 3],
+        comms: ['nginx', 'envoy'],
+        uids: [0, 33],
+        netns: [statSync('/proc/self/ns/net').ino],
+        cgroupIds: [77],
+        ports: [{ from: 80, to: 80 }],
+        localPorts: [
+          { from: 8000, to: 8999 },
+          { from: 22, to: 22 },
+        ],
+        peerPorts: [{ from: 443, to: 443 }],
+        addresses: ['10.0.0.0/8'],
+        localAddresses: ['::1'],
+        peerAddresses: ['192.0.2.1', '2001:db8::/32'],
+        direction: 'inbound',
+        events: ['accept', 'close', 'fail'],
+      },
+    });
+  });
+
+  it('become the options of the tracer itself', async () => {
+    assert.deepEqual(await optionsOf('--ring-size', '32M', '--max-connections', '1000', '--prompt-close'), {
+      ringBytes: 33_554_432,
+      maxConnections: 1000,
+      promptClose: true,
+    });
+  });
+});
