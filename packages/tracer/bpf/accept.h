@@ -11,9 +11,10 @@ static __noinline void tell_accept(const struct flow *flow, const struct tuple *
 
 	if (!is_wanted(EVENT_ACCEPT))
 		return;
-	event = begin_event(EVENT_ACCEPT, flow, tuple, &flow->owner);
+	event = reserve_event(EVENT_ACCEPT);
 	if (!event)
 		return;
+	fill_event(event, EVENT_ACCEPT, flow, tuple, &flow->owner);
 	if (by_listener)
 		event->flags |= EVENT_BY_LISTENER;
 	end_event(event);

@@ -76,9 +76,10 @@ static __noinline void tell_close(const struct sock *sk, const struct flow *flow
 
 	if (!is_wanted(EVENT_CLOSE) || !read_tuple(sk, &tuple))
 		return;
-	event = begin_event(EVENT_CLOSE, flow, &tuple, process);
+	event = reserve_event(EVENT_CLOSE);
 	if (!event)
 		return;
+	fill_event(event, EVENT_CLOSE, flow, &tuple, process);
 	event->closed_by = find_cause(sk, flow);
 	read_counters(sk, flow, state, event);
 	if (flow->start_ns) {

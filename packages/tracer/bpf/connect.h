@@ -39,9 +39,10 @@ static __always_inline int connect_succeeds(struct sock *sk)
 	}
 	if (!is_wanted(EVENT_CONNECT))
 		return 0;
-	event = begin_event(EVENT_CONNECT, flow, &tuple, &flow->owner);
+	event = reserve_event(EVENT_CONNECT);
 	if (!event)
 		return 0;
+	fill_event(event, EVENT_CONNECT, flow, &tuple, &flow->owner);
 	if (flow->start_ns) {
 		event->duration_ns = event->time_ns - flow->start_ns;
 		event->flags |= EVENT_HAS_DURATION;
@@ -73,8 +74,9 @@ static __always_inline int connect_fails(struct sock *sk, struct flow *flow)
 	struct tuple tuple;
 
 	if (is_wanted(EVENT_FAIL) && read_tuple(sk, &tuple) && tuple_passes(&tuple)) {
-		event = begin_event(EVENT_FAIL, flow, &tuple, &flow->owner);
+		event = reserve_event(EVENT_FAIL);
 		if (event) {
+			fill_event(event, EVENT_FAIL, flow, &tuple, &flow->owner);
 			event->error = connect_error(sk, &tuple);
 			if (flow->start_ns) {
 				event->duration_ns = event->time_ns - flow->start_ns;
@@ -123,8 +125,9 @@ static __always_inline int connect_refused_locally(struct sock *sk, const struct
 	if (!process_passes(&flow.owner) || !tuple_passes(&tuple))
 		return 0;
 	identify_flow(&flow);
-	event = begin_event(EVENT_FAIL, &flow, &tuple, &flow.owner);
+	event = reserve_event(EVENT_FAIL);
 	if (event) {
+		fill_event(event, EVENT_FAIL, &flow, &tuple, &flow.owner);
 		event->error = -result;
 		event->flags |= EVENT_HAS_DURATION;
 		end_event(event);

@@ -15,25 +15,28 @@ static __always_inline bool is_wanted(enum tcp_event_kind kind)
 	return wanted_events & (1 << kind);
 }
 
-/*
- * Room for one event with what all events share, or NULL, which is counted. The clock is read after the room was
- * reserved: a reader that looks at its own clock and then at the end of the ring knows that all records beyond that
- * end will be younger.
- */
-static __noinline struct tcp_event *begin_event(enum tcp_event_kind kind, const struct flow *flow,
-						     const struct tuple *tuple, const struct process *process)
+/* Room for one event, or NULL, which is counted. */
+static __always_inline struct tcp_event *reserve_event(enum tcp_event_kind kind)
 {
 	struct statistics *own = own_statistics();
 	struct tcp_event *event;
 
 	if (!own)
 		return NULL;
-	own->produced[kind & 3]++;
+	own->produced[kind]++;
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-	if (!event) {
+	if (!event)
 		own->lost_ring++;
-		return NULL;
-	}
+	return event;
+}
+
+/*
+ * What all events share. The clock is read after the room was reserved: a reader that looks at its own clock and then
+ * at the end of the ring knows that all records beyond that end will be younger.
+ */
+static __noinline void fill_event(struct tcp_event *event, enum tcp_event_kind kind, const struct flow *flow,
+				  const struct tuple *tuple, const struct process *process)
+{
 	__builtin_memset(event, 0, sizeof(*event));
 	event->event = kind;
 	event->cpu = bpf_get_smp_processor_id();
@@ -47,7 +50,6 @@ static __noinline struct tcp_event *begin_event(enum tcp_event_kind kind, const 
 	if (process->pid)
 		event->flags |= EVENT_HAS_PROCESS;
 	event->time_ns = bpf_ktime_get_ns();
-	return event;
 }
 
 static __always_inline void end_event(struct tcp_event *event)

@@ -31,15 +31,15 @@ int graft_fentry(__u64 *ctx)
 static __always_inline unsigned long first_argument(void *ctx)
 {
 	if (bpf_core_field_exists(struct pt_regs___x86, di))
-		return ((struct pt_regs___x86 *)ctx)->di;
-	return ((struct pt_regs___arm64 *)ctx)->regs[0];
+		return BPF_CORE_READ((struct pt_regs___x86 *)ctx, di);
+	return BPF_CORE_READ((struct pt_regs___arm64 *)ctx, regs[0]);
 }
 
 static __always_inline unsigned long return_value(void *ctx)
 {
 	if (bpf_core_field_exists(struct pt_regs___x86, ax))
-		return ((struct pt_regs___x86 *)ctx)->ax;
-	return ((struct pt_regs___arm64 *)ctx)->regs[0];
+		return BPF_CORE_READ((struct pt_regs___x86 *)ctx, ax);
+	return BPF_CORE_READ((struct pt_regs___arm64 *)ctx, regs[0]);
 }
 
 SEC("kprobe/security_sock_graft")
