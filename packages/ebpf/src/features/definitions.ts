@@ -213,7 +213,12 @@ export const featureDefinitions = {
   ),
 
   // ---- program kinds and ways to attach ----
-  kprobes: feature('4.1', 'kprobes (CONFIG_KPROBES)', () => kernelSymbols().hasFunction('register_kprobe')),
+  kprobes: feature(
+    '4.1',
+    'kprobes (CONFIG_KPROBES)',
+    // The symbol table takes long to read, and is asked last.
+    () => existsSync(pmuPath('kprobe')) || kernelSymbols().hasFunction('register_kprobe'),
+  ),
   kprobe_pmu: feature('4.17', 'kprobes through perf_event_open', () => existsSync(pmuPath('kprobe'))),
   uprobe_pmu: feature('4.17', 'uprobes through perf_event_open', () => existsSync(pmuPath('uprobe'))),
   raw_tracepoint: feature('4.17', 'BPF_PROG_TYPE_RAW_TRACEPOINT', () =>

@@ -86,7 +86,7 @@ export function succeeds(result: number): boolean {
 
 /** The types whose programs the kernel ties to something at load, so that a bare one never loads. */
 const boundTypes: ReadonlyMap<number, number> = new Map([
-  [ProgramType.tracing, AttachType.traceFentry],
+  [ProgramType.tracing, AttachType.traceRawTp],
   [ProgramType.ext, 0],
   [ProgramType.lsm, AttachType.lsmMac],
   [ProgramType.structOps, 0],

@@ -37,9 +37,11 @@ const ENOTSUPP = 524;
 
 /** @throws SyscallError */
 export function testRun(programFd: number, input: TestRunInput): TestRunResult {
-  const { data, ctx } = input;
+  const { data } = input;
+  // Syscall programs change the very bytes they are given.
+  const ctx = input.ctx === undefined ? undefined : Uint8Array.from(input.ctx);
   const dataOut = new Uint8Array(data === undefined ? 0 : (input.dataOutSize ?? data.length + 256));
-  const ctxOut = new Uint8Array(ctx?.length ?? 0);
+  let ctxOut = new Uint8Array(ctx?.length ?? 0);
   const attr = new Attr(80)
     .u32(0, programFd)
     .u32(8, data?.length ?? 0)
@@ -57,6 +59,8 @@ export function testRun(programFd: number, input: TestRunInput): TestRunResult {
     // Raw tracepoints and syscall programs take a context and refuse to be asked for one.
     attr.u32(44, 0).pointer(56, undefined);
     result = bpfRaw(Command.progTestRun, attr);
+    ctxOut = ctx;
+    attr.u32(44, ctx.length);
   }
   if (result < 0) throw explained(-result, attr.getU32(12));
   return {

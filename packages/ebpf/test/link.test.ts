@@ -1,0 +1,35 @@
+/** What attaching needs to read from text. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { findTracefs } from '../src/link/tracefs.js';
+import { probeName, staleProbes } from '../src/link/tracefs-probe.js';
+
+describe('tracefs', () => {
+  it('is found where it is mounted', () => {
+    const own = 'tracefs /sys/kernel/tracing tracefs rw 0 0';
+    const odd = 'tracefs /mnt/trace\\040files tracefs rw 0 0';
+    const debug = 'debugfs /sys/kernel/debug debugfs rw 0 0';
+    assert.equal(findTracefs([debug, odd, own].join('\n')), '/sys/kernel/tracing');
+    assert.equal(findTracefs([debug, odd].join('\n')), '/mnt/trace files');
+    assert.equal(findTracefs(debug), '/sys/kernel/debug/tracing');
+    assert.equal(findTracefs('proc /proc proc rw 0 0\n'), undefined);
+  });
+});
+
+describe('probes left behind', () => {
+  const name = (namespace: string, pid: number, startTime: string) =>
+    probeName({ namespace, pid, startTime }, 0);
+  const alive = (pid: number) => (pid === 10 ? '500' : undefined);
+
+  it('are those of dead processes of this pid namespace', () => {
+    const text = [
+      `p:weir/${name('1', 10, '500')} tcp_connect`,
+      `r:weir/${name('1', 10, '400')} tcp_close`,
+      `r64:weir/${name('1', 11, '500')} inet_csk_accept`,
+      `p:weir/${name('2', 12, '500')} tcp_connect`,
+      'p:kprobes/somebody_else tcp_connect',
+      '',
+    ].join('\n');
+    assert.deepEqual(staleProbes(text, '1', alive), [name('1', 10, '400'), name('1', 11, '500')]);
+  });
+});
