@@ -13,6 +13,17 @@ export { kernelBtf } from './btf/kernel.js';
 export { Btf } from './btf/parse.js';
 export type * from './btf/types.js';
 export { Kind, Linkage } from './btf/types.js';
+export { generate } from './codegen/generate.js';
+export {
+  type Codec,
+  makeCodec,
+  readBytes,
+  readElements,
+  readString,
+  writeElements,
+  writeString,
+  zeroBytes,
+} from './codegen/runtime.js';
 export { type KernelConfig, kernelConfig, parseKernelConfig } from './features/config.js';
 export type { Feature, FeatureName } from './features/definitions.js';
 export { type KernelSymbolEntry, KernelSymbols, kernelSymbols } from './features/symbols.js';

@@ -1,0 +1,108 @@
+/** The decoder that takes a struct apart into one array a field. */
+import { FormatError } from '../errors.js';
+import { addTo, arrayType, type Expressions } from './expressions.js';
+import type { Field, NumberShape, StructModel } from './model.js';
+import { UniqueNames } from './names.js';
+
+/** Columns of one struct, those of nested structs included. */
+const maxColumns = 4096;
+
+interface Column {
+  readonly name: string;
+  readonly type: string;
+  /** Initial value. */
+  readonly create: string;
+  /** Stores the record at `offset` as number `i`. */
+  readonly store: string;
+}
+
+export function emitColumns(struct: StructModel, expressions: Expressions): string {
+  const columns: Column[] = [];
+  const names = new UniqueNames('capacity', 'length', 'push', 'clear');
+  collect(struct, '', 'offset', columns, names, expressions);
+  const fields = columns.map(({ name, type }) => `  readonly ${name}: ${type};`);
+  const creates = columns.map(({ name, create }) => `    this.${name} = ${create};`);
+  const stores = columns.map(({ store }) => `    ${store};`);
+  return `/** Many of \`${struct.cName}\`, one array a field. Elements from \`length\` on mean nothing. */
+export class ${struct.name}Columns {
+  readonly capacity: number;
+  length = 0;
+${fields.join('\n')}
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+${creates.join('\n')}
+  }
+
+  /** @throws RangeError when full. */
+  push(view: DataView, offset: number): void {
+    const i = this.length;
+    if (i >= this.capacity) throw new RangeError('${struct.name}Columns: all ' + this.capacity + ' rows are taken');
+${stores.join('\n')}
+    this.length = i + 1;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+}
+`;
+}
+
+function collect(
+  struct: StructModel,
+  prefix: string,
+  base: string,
+  columns: Column[],
+  names: UniqueNames,
+  expressions: Expressions,
+): void {
+  for (const field of struct.fields) {
+    const name =
+      prefix === '' ? field.name : prefix + field.name.charAt(0).toUpperCase() + field.name.slice(1);
+    const at = addTo(base, field.offset);
+    if (field.shape.kind === 'struct') collect(field.shape.struct, name, at, columns, names, expressions);
+    else columns.push(column(field, names.take(name), at, expressions));
+    if (columns.length > maxColumns) throw new FormatError(`BTF: ${struct.cName} makes too many columns`);
+  }
+}
+
+function column(field: Field, name: string, at: string, expressions: Expressions): Column {
+  const { shape, bits } = field;
+  const target = `this.${name}[i]`;
+  const typed = (element: NumberShape, value: string): Column => {
+    const type = arrayType(element);
+    return { name, type, create: `new ${type}(capacity)`, store: `${target} = ${value}` };
+  };
+  if (bits !== undefined) {
+    const { signed, width } = bits;
+    const element: NumberShape =
+      width > 32 ? { kind: 'int64', size: 8, signed, big: false } : { kind: 'int', size: 4, signed };
+    return typed(element, expressions.bits(bits, at));
+  }
+  switch (shape.kind) {
+    case 'int':
+    case 'int64':
+    case 'float':
+      return typed(shape, expressions.read(shape, at));
+    case 'bool': {
+      const byte = { kind: 'int', size: 1, signed: false } as const;
+      return typed(byte, expressions.read(byte, at));
+    }
+    case 'enum':
+      return typed(shape.integer, expressions.read(shape.integer, at));
+    case 'numbers': {
+      const { element, count } = shape;
+      const type = arrayType(element);
+      const place = element.size === 1 ? `${at} + j` : `${at} + j * ${element.size}`;
+      const store = `this.${name}[i * ${count} + j] = ${expressions.read(element, place)}`;
+      const loop = `for (let j = 0; j < ${count}; j++) ${store}`;
+      return { name, type, create: `new ${type}(capacity * ${count})`, store: loop };
+    }
+    default: {
+      const type = expressions.type(shape);
+      const array = /^\w+$/.test(type) ? `${type}[]` : `Array<${type}>`;
+      return { name, type: array, create: '[]', store: `${target} = ${expressions.read(shape, at)}` };
+    }
+  }
+}

@@ -1,0 +1,29 @@
+/** Typed TypeScript from a compiled BPF object. */
+import { Btf } from '../btf/parse.js';
+import { ElfFile } from '../elf/file.js';
+import { FormatError } from '../errors.js';
+import { analyse } from './analyse.js';
+import { emit } from './emit.js';
+
+/** Where generated code imports its helpers from. */
+export const defaultRuntime = '@weir/ebpf';
+
+/**
+ * The text of a TypeScript module with decoders for everything an object shares with user space.
+ *
+ * C names become camelCase, struct names PascalCase. 64-bit integers become numbers: exact below 2^53, which holds for
+ * counters and times; tag a member with `__attribute__((btf_decl_tag("bigint")))` for a bigint, as cookies and hashes
+ * need it. Pointers are bigints. `char[N]` is a string up to its first NUL; other arrays of numbers are typed arrays.
+ * Members of anonymous structs and unions appear among those of the enclosing struct; of a union, every alternative is
+ * read and the largest is written. Members called `pad`, `_pad1` and so on are left out, and flexible arrays too.
+ *
+ * @param bytes an ELF object with a `.BTF` section.
+ * @param name the object's name, for the header.
+ * @throws FormatError if the object is damaged, has no BTF, or has types that cannot be decoded.
+ */
+export function generate(bytes: Uint8Array, name: string, runtime: string = defaultRuntime): string {
+  const elf = ElfFile.parse(bytes);
+  const section = elf.section('.BTF');
+  if (section === undefined) throw new FormatError(`${name} has no .BTF section: compile it with -g`);
+  return emit(analyse(Btf.parse(elf.data(section))), name, runtime);
+}
