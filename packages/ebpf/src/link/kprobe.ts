@@ -8,9 +8,9 @@ import { features as kernelFeatures } from '../features/table.js';
 import type { Program } from '../program/program.js';
 import { AttachType } from '../sys/constants.js';
 import { ffi } from '../sys/ffi.js';
-import { type PerfEventOptions, perfEventOpen } from '../sys/perf-event.js';
+import type { PerfEventOptions } from '../sys/perf-event.js';
 import { createLink, FdLink, type Link } from './link.js';
-import { attachToEvent, type PerfAttachOptions } from './perf-event.js';
+import { attachToEvent, openEvent, type PerfAttachOptions } from './perf-event.js';
 import { createTracefsProbe, type TracefsProbe } from './tracefs-probe.js';
 import { openTracepoint } from './tracepoint.js';
 
@@ -43,7 +43,7 @@ export function attachKprobe(
   const legacy = options.maxactive !== undefined || !features.has('kprobe_pmu');
   try {
     if (!legacy) {
-      const event = perfEventOpen(pmuEvent('kprobe', retprobe, symbol, options.offset ?? 0));
+      const event = openEvent(pmuEvent('kprobe', retprobe, symbol, options.offset ?? 0));
       return attachToEvent(program, kind, event, options);
     }
     const target = options.offset === undefined ? symbol : `${symbol}+${options.offset}`;

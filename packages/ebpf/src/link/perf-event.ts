@@ -1,8 +1,14 @@
 /** Programs that run when a perf event fires: samples, and the events that stand for tracepoints and probes. */
+import { constants } from 'node:os';
+import { SyscallError } from '../errors.js';
 import { type FeatureTable, features as kernelFeatures } from '../features/table.js';
 import type { Program } from '../program/program.js';
+import { missingCapabilities } from '../sys/capabilities.js';
 import { AttachType } from '../sys/constants.js';
+import { lockdownMode } from '../sys/explain.js';
 import type { Fd } from '../sys/fd.js';
+import { readSmallFile } from '../sys/files.js';
+import { kernelAtLeast } from '../sys/kernel-version.js';
 import { type PerfEventOptions, PerfIoctl, perfEventIoctl, perfEventOpen } from '../sys/perf-event.js';
 import { createLink, FdLink, type Link } from './link.js';
 
@@ -10,6 +16,27 @@ export interface PerfAttachOptions {
   /** What bpf_get_attach_cookie() returns in the program (5.15). */
   readonly cookie?: bigint;
   readonly features?: FeatureTable;
+}
+
+/** Opens a perf event. @throws SyscallError with the missing privilege, where that is the reason. */
+export function openEvent(event: PerfEventOptions): Fd {
+  try {
+    return perfEventOpen(event);
+  } catch (error) {
+    const { EACCES, EPERM } = constants.errno;
+    if (!(error instanceof SyscallError) || (error.errno !== EACCES && error.errno !== EPERM)) throw error;
+    throw new SyscallError(error.syscall, error.errno, privilegeAdvice());
+  }
+}
+
+function privilegeAdvice(): string {
+  const needed = kernelAtLeast('5.8') ? 'CAP_PERFMON' : 'CAP_SYS_ADMIN';
+  const lacking = missingCapabilities([needed]).length > 0;
+  const paranoid = readSmallFile('/proc/sys/kernel/perf_event_paranoid')?.trim() ?? 'unknown';
+  const mode = lockdownMode();
+  const reason = lacking ? `this process lacks ${needed}` : 'a security policy forbids it';
+  const lockdown = mode === undefined || mode === 'none' ? '' : `, lockdown is ${mode}`;
+  return `${reason} (kernel.perf_event_paranoid is ${paranoid}${lockdown})`;
 }
 
 /**
@@ -89,5 +116,5 @@ export function attachPerfEvent(
   event: PerfEventOptions,
   options: PerfAttachOptions = {},
 ): Link {
-  return attachToEvent(program, 'perf_event', perfEventOpen({ what: 'a sampled event', ...event }), options);
+  return attachToEvent(program, 'perf_event', openEvent({ what: 'a sampled event', ...event }), options);
 }

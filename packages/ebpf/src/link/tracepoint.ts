@@ -1,8 +1,8 @@
 /** Tracepoints with the argument layout that tracefs describes. */
 import type { Program } from '../program/program.js';
-import { PerfType, perfEventOpen } from '../sys/perf-event.js';
+import { PerfType } from '../sys/perf-event.js';
 import type { Link } from './link.js';
-import { attachToEvent, type PerfAttachOptions } from './perf-event.js';
+import { attachToEvent, openEvent, type PerfAttachOptions } from './perf-event.js';
 import { tracepointId } from './tracefs.js';
 
 /**
@@ -20,5 +20,5 @@ export function attachTracepoint(
 
 /** A perf event of a tracepoint. The program runs on whichever CPU it fires: the event's own one does not matter. */
 export function openTracepoint(id: number, name: string) {
-  return perfEventOpen({ type: PerfType.tracepoint, config: id, cpu: 0, what: `tracepoint ${name}` });
+  return openEvent({ type: PerfType.tracepoint, config: id, cpu: 0, what: `tracepoint ${name}` });
 }

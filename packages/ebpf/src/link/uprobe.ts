@@ -1,10 +1,9 @@
 /** Probes on functions of programs and shared libraries. */
 import { features as kernelFeatures } from '../features/table.js';
 import type { Program } from '../program/program.js';
-import { perfEventOpen } from '../sys/perf-event.js';
 import { attachToProbe, pmuEvent } from './kprobe.js';
 import type { Link } from './link.js';
-import { attachToEvent, type PerfAttachOptions } from './perf-event.js';
+import { attachToEvent, openEvent, type PerfAttachOptions } from './perf-event.js';
 import { createTracefsProbe } from './tracefs-probe.js';
 
 export interface UprobeOptions extends PerfAttachOptions {
@@ -26,7 +25,7 @@ export function attachUprobe(program: Program, path: string, options: UprobeOpti
   const kind = retprobe ? 'uretprobe' : 'uprobe';
   if (options.pid !== undefined) features.require('uprobe_pmu', 'a probe for one process needs it');
   if (features.has('uprobe_pmu')) {
-    const event = perfEventOpen(pmuEvent('uprobe', retprobe, path, options.offset, options.pid));
+    const event = openEvent(pmuEvent('uprobe', retprobe, path, options.offset, options.pid));
     return attachToEvent(program, kind, event, options);
   }
   const probe = createTracefsProbe('uprobe_events', `${path}:0x${options.offset.toString(16)}`, { retprobe });

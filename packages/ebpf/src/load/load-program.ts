@@ -5,6 +5,7 @@ import type { FeatureTable } from '../features/table.js';
 import { programTypeSince } from '../features/versions.js';
 import type { ProgramSpec } from '../object/spec.js';
 import { Attr, bpfError, bpfRaw } from '../sys/bpf.js';
+import { missingCapabilities } from '../sys/capabilities.js';
 import { Command, ProgramType, programTypeName } from '../sys/constants.js';
 import { Fd } from '../sys/fd.js';
 import { kernelVersion } from '../sys/kernel-version.js';
@@ -153,5 +154,12 @@ function failure(
   }
   const count = instructions.length / 8;
   const size = errno === E2BIG ? `: of ${count} instructions, where kernels before 5.2 take 4096` : '';
-  return bpfError(Command.progLoad, errno, `program ${program.name}${size}`);
+  return bpfError(Command.progLoad, errno, `program ${program.name}${size}${policyAdvice(program, errno)}`);
+}
+
+/** Where no capability is missing, something else denies programs of a kind, such as lockdown or a hardened kernel. */
+function policyAdvice(program: ProgramSpec, errno: number): string {
+  if (errno !== EPERM || !mayLoad() || missingCapabilities(['CAP_PERFMON', 'CAP_NET_ADMIN']).length > 0)
+    return '';
+  return `: this kernel loads other programs, but a policy denies those of section ${program.section}`;
 }
