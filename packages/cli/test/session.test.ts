@@ -179,8 +179,8 @@ describe('a session', () => {
     const verbose = bench({ batches: [], ends: true });
     await verbose.run({ verbose: true, summary: false });
     assert.deepEqual(lines(verbose.stderr.text), [
-      'weir: life cycle: raw_tracepoint:inet_sock_set_state',
-      'weir: accept: listener',
+      'weir: life cycle of connections: raw_tracepoint:inet_sock_set_state',
+      'weir: process that accepts: listener',
       'weir:   Accepts are put down to the listener.',
       'weir: tracing (accept seen by listener); Ctrl-C ends',
     ]);

@@ -12,7 +12,7 @@ export function planLines(plan: readonly HookChoice[]): string[] {
 
 /** The line that says that tracing began. */
 export function readyLine(plan: readonly HookChoice[]): string {
-  const accept = plan.find(({ purpose }) => purpose === 'accept')?.chosen;
+  const accept = plan.find(({ purpose }) => purpose.includes('accept'))?.chosen;
   const how = accept === undefined ? '' : ` (accept seen by ${escapeText(accept)})`;
   return `tracing${how}; Ctrl-C ends`;
 }

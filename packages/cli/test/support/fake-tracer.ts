@@ -19,7 +19,7 @@ const none = { connect: 0, accept: 0, close: 0, fail: 0 };
 
 export class FakeTracer implements TracerApi {
   readonly plan = [
-    { purpose: 'life cycle', candidates: [], chosen: 'raw_tracepoint:inet_sock_set_state' },
+    { purpose: 'life cycle of connections', candidates: [], chosen: 'raw_tracepoint:inet_sock_set_state' },
     {
       purpose: 'accept',
       candidates: [],
