@@ -1,1 +1,91 @@
-export {};
+/** `npm run bench -w @weir/bench`: measures, prints Markdown, saves every sample. */
+import { writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { benchInGuest, benchNatively, type Request, type Result } from './peer-bench.js';
+import type { Sample } from './plan.js';
+import { table } from './table.js';
+
+const usage = `npm run bench -w @weir/bench -- [OPTION]...
+
+  --part guest|native|host|all   all tools in a guest; those that run on this machine's own kernel, there; what
+                          only concerns Weir and this machine; or all of it (all)
+  --kernel NAME           the guest's kernel, by its name in the lab (6.12)
+  --smp N                 virtual CPUs of the guest (1)
+  --rounds N              rounds; each measures every tool (5)
+  --connections N         connections of one measured load (2000 in a guest, 20000 on this machine)
+  --rate-rounds N         rounds of the search for the highest rate without loss; 0 leaves it out (3)
+  --rate-seconds N        seconds of each of its steps (3)
+  --tools TEXT            only tools whose name contains TEXT; may be repeated
+  --json FILE             save all samples
+`;
+
+function whole(name: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0) throw new Error(`--${name} ${text}: want a whole number`);
+  return value;
+}
+
+function progress(sample: Sample): void {
+  process.stderr.write(`${JSON.stringify(sample)}\n`);
+}
+
+function show(title: string, { plan, samples }: Result): void {
+  process.stdout.write(`## ${title}\n\n${table(plan.tools, samples)}\n`);
+  for (const sample of samples) {
+    if (sample.kind === 'failure') process.stdout.write(`Not measured: ${sample.message.split('\n')[0]}\n\n`);
+  }
+}
+
+const { values } = parseArgs({
+  options: {
+    part: { type: 'string', default: 'all' },
+    kernel: { type: 'string', default: '6.12' },
+    smp: { type: 'string', default: '1' },
+    rounds: { type: 'string', default: '5' },
+    connections: { type: 'string' },
+    'rate-rounds': { type: 'string', default: '3' },
+    'rate-seconds': { type: 'string', default: '3' },
+    tools: { type: 'string', multiple: true, default: [''] },
+    json: { type: 'string' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+});
+if (values.help) {
+  process.stdout.write(usage);
+  process.exit(0);
+}
+const parts = values.part === 'all' ? ['guest', 'native', 'host'] : [values.part];
+
+function request(connections: string): Request {
+  return {
+    names: values.tools,
+    rounds: whole('rounds', values.rounds),
+    connections: whole('connections', values.connections ?? connections),
+    rateRounds: whole('rate-rounds', values['rate-rounds']),
+    rateSeconds: whole('rate-seconds', values['rate-seconds']),
+    onSample: progress,
+  };
+}
+
+const machine = { cpu: cpus()[0]?.model, cpus: cpus().length, node: process.version };
+const report: Record<string, unknown> = { machine };
+if (parts.includes('guest')) {
+  const smp = whole('smp', values.smp);
+  const result = await benchInGuest(request('2000'), values.kernel, smp);
+  report.guest = { smp, ...result };
+  show(`Linux ${result.release} in a guest`, result);
+}
+if (parts.includes('native')) {
+  const result = await benchNatively(request('20000'));
+  report.native = result;
+  show(`Linux ${result.release} on this machine`, result);
+}
+if (parts.includes('host')) {
+  // The only part that loads the tracer into this process.
+  const { benchOnHost, hostTable } = await import('./host-bench.js');
+  const host = await benchOnHost();
+  report.host = host;
+  process.stdout.write(`## Weir alone, Linux ${host.release} on this machine\n\n${hostTable(host)}\n`);
+}
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 1)}\n`);

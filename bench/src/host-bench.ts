@@ -1,0 +1,102 @@
+/** What needs no peer and no guest: Weir on this machine's own kernel, at this machine's speed. */
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { release as kernelRelease } from 'node:os';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { buildLoad } from '@weir/lab';
+import { Tracer } from '@weir/tracer';
+import { median, range } from './statistics.js';
+
+export interface HostResult {
+  readonly release: string;
+  /** Events a second out of a full ring: from the first batch to the last, one thread. */
+  readonly decodeRates: readonly number[];
+  /** Events of each of these. */
+  readonly decodeEvents: readonly number[];
+  /** Seconds from the start of `weir trace` until it traces, as `--ready-fd` tells. */
+  readonly startSeconds: readonly number[];
+}
+
+const weir = fileURLToPath(new URL('../../../packages/cli/bin/weir.js', import.meta.url));
+const decodeRounds = 10;
+const startRounds = 10;
+const ringBytes = 32 * 1024 * 1024;
+const connections = 40_000;
+
+/**
+ * Fills the ring while this thread is kept from reading it, then reads it. Traced are the load's own connections only,
+ * by its port.
+ */
+async function decode(load: string): Promise<{ events: number; rate: number }> {
+  const port = 20_000 + Math.floor(Math.random() * 10_000);
+  const filter = { ports: [{ from: port, to: port }] };
+  const tracer = Tracer.start({ ringBytes, filter });
+  const args = ['churn', '--no-wait', '--port', String(port), '--count', String(connections)];
+  const made = spawnSync(load, args, { encoding: 'utf8' });
+  if (made.status !== 0) throw new Error(`weir-load: ${made.stderr}`);
+  let events = 0;
+  let ended = 0;
+  const started = performance.now();
+  const reading = (async () => {
+    for await (const batch of tracer.batches()) {
+      events += batch.length;
+      ended = performance.now();
+    }
+  })();
+  await tracer.stop();
+  await reading;
+  const { lost, produced } = tracer.stats();
+  const told = Object.values(produced).reduce((sum, count) => sum + count, 0);
+  if (lost.ring > 0 || events !== told) {
+    throw new Error(`${told} events were produced, ${events} read, ${lost.ring} lost: the ring is too small`);
+  }
+  return { events, rate: events / ((ended - started) / 1000) };
+}
+
+async function secondsToTracing(): Promise<number> {
+  const started = performance.now();
+  const child = spawn(process.execPath, [weir, 'trace', '--json', '--ready-fd', '3'], {
+    stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
+  });
+  const failed = once(child, 'exit').then(() => {
+    throw new Error('weir trace ended before it traced');
+  });
+  failed.catch(() => undefined);
+  await Promise.race([once(child.stdio[3] as Readable, 'data'), failed]);
+  const seconds = (performance.now() - started) / 1000;
+  child.kill('SIGINT');
+  if (child.exitCode === null) await once(child, 'exit');
+  return seconds;
+}
+
+/** Needs root, as tracing does. */
+export async function benchOnHost(): Promise<HostResult> {
+  const { paths } = await buildLoad();
+  const load = paths['weir-load']!;
+  execFileSync(load, ['churn', '--no-wait', '--count', '1']);
+  const decoded = [];
+  for (let round = 0; round < decodeRounds; round++) decoded.push(await decode(load));
+  const startSeconds = [];
+  for (let round = 0; round < startRounds; round++) startSeconds.push(await secondsToTracing());
+  return {
+    release: kernelRelease(),
+    decodeRates: decoded.map(({ rate }) => Math.round(rate)),
+    decodeEvents: decoded.map(({ events }) => events),
+    startSeconds,
+  };
+}
+
+function line(name: string, values: readonly number[], digits: number): string {
+  const [least, most] = range(values);
+  const cells = [median(values), least, most].map((value) => value.toFixed(digits));
+  return `| ${name} | ${cells.join(' | ')} |\n`;
+}
+
+export function hostTable(host: HostResult): string {
+  return (
+    '| figure | median | least | most |\n| --- | --- | --- | --- |\n' +
+    line('events/s that one thread decodes from a full ring', host.decodeRates, 0) +
+    line('seconds from start to tracing', host.startSeconds, 3)
+  );
+}

@@ -1,0 +1,85 @@
+/** The tools that are compared, each with what a connection makes it print. */
+
+/** How a tool is started and read. Plain data: it is handed to the guest as JSON. */
+export interface Tool {
+  readonly name: string;
+  /** What it tells of a connection, for the table. */
+  readonly tells: string;
+  readonly command: readonly string[];
+  /** A regular expression that matches each line that tells an event, and no other line. */
+  readonly eventLine: string;
+  /** Such lines for one connection whose both ends are on this host. */
+  readonly linesPerConnection: number;
+  /** The tool takes `--ready-fd 3`; the others are ready when their programs run. */
+  readonly readyFd?: boolean;
+}
+
+/** Prints with bpftrace what `weir trace` tells apart, without what it adds. */
+const lifeCycle = [
+  'kprobe:tcp_connect { printf("connect %d %s\\n", pid, comm); }',
+  'kretprobe:inet_csk_accept { printf("accept %d %s\\n", pid, comm); }',
+  // 10 is TCP_LISTEN: the end of a listener is no event.
+  'kprobe:tcp_close /((struct sock *)arg0)->__sk_common.skc_state != 10/ { printf("close %d %s\\n", pid, comm); }',
+].join(' ');
+
+const stateChanges =
+  'tracepoint:sock:inet_sock_set_state { printf("state %d %s %d %d %d\\n", pid, comm, args->sport, args->oldstate, args->newstate); }';
+
+/** `weir` is the path of the command's script. */
+export function makeTools(weir: string): readonly Tool[] {
+  const trace = ['node', weir, 'trace', '--no-summary'];
+  return [
+    {
+      name: 'weir trace --json',
+      tells: 'connect, accept, both closes with counters',
+      command: [...trace, '--json'],
+      eventLine: '"event":"(connect|accept|close)"',
+      linesPerConnection: 4,
+      readyFd: true,
+    },
+    {
+      name: 'weir trace',
+      tells: 'the same as text',
+      command: trace,
+      eventLine: ' (connect|accept|close) ',
+      linesPerConnection: 4,
+      readyFd: true,
+    },
+    {
+      name: 'tcptracer',
+      tells: 'connect, accept, both closes',
+      command: ['tcptracer'],
+      eventLine: '^[CAX] +[0-9]+ ',
+      linesPerConnection: 4,
+    },
+    {
+      name: 'tcplife',
+      tells: 'both closes with bytes and duration',
+      command: ['tcplife'],
+      eventLine: '^[0-9]+ +.* [0-9.]+ +[0-9.]+ +[0-9.]+',
+      linesPerConnection: 2,
+    },
+    {
+      name: 'tcpconnect',
+      tells: 'connect',
+      command: ['tcpconnect'],
+      eventLine: '^[0-9]+ +.* [46] ',
+      linesPerConnection: 1,
+    },
+    {
+      name: 'bpftrace life cycle',
+      tells: 'connect, accept, both closes: pid and name only',
+      command: ['bpftrace', '-e', lifeCycle],
+      eventLine: '^(connect|accept|close) [0-9]+ ',
+      linesPerConnection: 4,
+    },
+    {
+      name: 'bpftrace state changes',
+      tells: 'every TCP state change: pid, name, port',
+      command: ['bpftrace', '-e', stateChanges],
+      eventLine: '^state [0-9]+ ',
+      // Client and server: to SYN_SENT or SYN_RECV, to ESTABLISHED, and three changes each to CLOSE.
+      linesPerConnection: 10,
+    },
+  ];
+}
