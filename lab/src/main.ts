@@ -135,7 +135,8 @@ async function main([name, ...args]: string[]): Promise<number> {
     case 'run':
       return runCommand(args);
     case 'shell':
-      return shell(guestOptions(args).options);
+      await shell(guestOptions(args).options);
+      return 0;
     case 'test': {
       const [kernelName, pattern = ''] = args;
       if (kernelName === undefined) throw new UsageError('name one kernel');

@@ -32,8 +32,8 @@ export interface Machine {
   readonly append?: string | undefined;
   /** File for the kernel's console. */
   readonly console: string;
-  /** QEMU character device for the guest's second serial line, the command's input and output. */
-  readonly terminal: string;
+  /** The guest's second serial line, the command's input and output: this process's terminal, or a file. */
+  readonly terminal: 'inherit' | { readonly file: string };
 }
 
 const omitted = new Set(['debconf', 'dpkg', 'perl-base', 'tar', 'passwd', 'adduser']);
@@ -72,13 +72,17 @@ async function provide(): Promise<Qemu> {
 /** QEMU's arguments for one guest, without KVM. */
 export function machineArguments(machine: Machine): string[] {
   const commandLine = `console=ttyS0 quiet panic=-1 mitigations=off ${machine.append ?? ''}`.trim();
+  // Control-C goes to the guest.
+  const terminal =
+    machine.terminal === 'inherit'
+      ? 'stdio,id=terminal,signal=off'
+      : `file,id=terminal,path=${machine.terminal.file}`;
   return [
     ...['-machine', 'q35', '-accel', 'tcg', '-cpu', 'max,la57=off'],
     ...['-smp', String(machine.smp), '-m', String(machine.memory)],
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
     ...['-kernel', machine.image, '-initrd', machine.initramfs, '-append', commandLine],
-    ...['-serial', `file:${machine.console}`, '-serial', machine.terminal],
-    ...['-device', 'isa-debug-exit,iobase=0xf4,iosize=0x1'],
+    ...['-serial', `file:${machine.console}`, '-chardev', terminal, '-serial', 'chardev:terminal'],
     // Old kernels wait in getrandom() for entropy that nothing else provides.
     ...['-object', 'rng-random,filename=/dev/urandom,id=random', '-device', 'virtio-rng-pci,rng=random'],
   ];
