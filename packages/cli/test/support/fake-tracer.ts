@@ -21,7 +21,7 @@ export class FakeTracer implements TracerApi {
   readonly plan = [
     { purpose: 'life cycle of connections', candidates: [], chosen: 'raw_tracepoint:inet_sock_set_state' },
     {
-      purpose: 'accept',
+      purpose: 'process that accepts',
       candidates: [],
       chosen: 'listener',
       consequence: 'Accepts are put down to the listener.',
