@@ -147,9 +147,7 @@ async function bootOnce(guest: Kernel, options: BootOptions): Promise<BootResult
 }
 
 /** Opens a shell in a guest on this terminal. Resolves when the guest has ended. */
-export async function shell(
-  options: Omit<BootOptions, 'command' | 'onOutput' | 'timeoutMs'>,
-): Promise<void> {
+export async function shell(options: Omit<BootOptions, 'command' | 'onOutput' | 'timeoutMs'>): Promise<void> {
   const guest = await kernel(options.kernel);
   using run = await prepare(guest, { ...options, command: '' }, true);
   const { program, prefix, env } = await qemu();
