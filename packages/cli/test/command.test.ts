@@ -205,12 +205,17 @@ describe('weir trace as a process', () => {
   });
 
   it('is forced to end by a second signal while its output is stuck', async () => {
-    const child = spawn(process.execPath, [fake, 'trace', '--json'], {
+    const child = spawn(process.execPath, [fake, 'trace', '--json', '--verbose'], {
       env: { ...process.env, FAKE_BATCHES: '20000' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const ended = new Promise<number | null>((resolve) => child.on('exit', resolve));
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    let told = '';
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      told += text;
+    });
+    await until(() => told.includes('tracing'));
+    await new Promise((resolve) => setTimeout(resolve, 200));
     child.kill('SIGINT');
     await new Promise((resolve) => setTimeout(resolve, 200));
     assert.equal(child.exitCode, null, 'waits for its reader');

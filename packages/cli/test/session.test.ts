@@ -49,7 +49,10 @@ describe('a session', () => {
       test.signals.emit(signal, signal);
       assert.equal(await running, 0);
       assert.equal(lines(test.stdout.text).length, 4);
-      assert.match(test.stderr.text, /^weir: 3 events in [\d.]+ m?s: 2 connect, 1 accept; none lost\n$/);
+      assert.match(
+        test.stderr.text,
+        /^weir: 3 events in [\d.]+ (?:µs|ms|s): 2 connect, 1 accept; none lost\n$/,
+      );
       assert.equal(test.factory.tracer.stops, 1);
       assert.equal(test.signals.listenerCount('SIGINT'), 0);
     });
