@@ -68,6 +68,9 @@ function request(connections: string): Request {
   };
 }
 
+// An exit in order ends the guest; a signal alone would leave it behind.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
 const machine = { cpu: cpus()[0]?.model, cpus: cpus().length, node: process.version };
 const report: Record<string, unknown> = { machine };
 if (parts.includes('guest')) {
