@@ -182,6 +182,19 @@ test('ring buffer: records without wake-up are found at the timeout', async (t) 
   assert.equal(reader.drain(numberedFrom(1).onRecord), 2);
 });
 
+test('ring buffer: a reader works on after its map is closed', async (t) => {
+  if (!requireKernel(t, 'BPF_MAP_TYPE_RINGBUF', '5.8')) return;
+  const map = createMap(ringSpec(65_536));
+  using reader = new RingBufferReader(map);
+  using producer = new RingProducer(map, 16);
+  map[Symbol.dispose]();
+  const waiting = reader.wait({ timeoutMs: 30_000 });
+  await sleep(20);
+  producer.produce(3);
+  assert.equal(await waiting, true);
+  assert.equal(reader.drain(numberedFrom(1).onRecord), 3);
+});
+
 test('ring buffer: waiting leaves the event loop its turns', async (t) => {
   if (!requireKernel(t, 'BPF_MAP_TYPE_RINGBUF', '5.8')) return;
   using map = createMap(ringSpec(65_536));

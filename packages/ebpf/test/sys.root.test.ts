@@ -125,3 +125,17 @@ test('without the right, the error names the capability', () => {
   if (disabled !== undefined)
     assert.match(stdout, new RegExp(`kernel.unprivileged_bpf_disabled is ${disabled}`));
 });
+
+test('in a user namespace, the error says that its capabilities do not count', (t) => {
+  const script = fileURLToPath(new URL('./support/print-error.js', import.meta.url));
+  const disabled = readSmallFile('/proc/sys/kernel/unprivileged_bpf_disabled')?.trim();
+  const limit = readSmallFile('/proc/sys/user/max_user_namespaces')?.trim();
+  if (limit === undefined || limit === '0' || disabled === '0') {
+    t.diagnostic('user namespaces are switched off here, or unprivileged maps are allowed');
+    return;
+  }
+  const { stdout } = spawnSync('unshare', ['--user', '--map-root-user', process.execPath, script], {
+    encoding: 'utf8',
+  });
+  assert.match(stdout, /^bpf\(BPF_MAP_CREATE\): EPERM: map mine .*user namespace/);
+});

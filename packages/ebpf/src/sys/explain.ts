@@ -40,6 +40,9 @@ function explainPermission(command: number): string | undefined {
       disabled === '1' || disabled === '2' ? ` and kernel.unprivileged_bpf_disabled is ${disabled}` : '';
     return `this process lacks a capability: it ${need}${sysctl}`;
   }
+  if (inUserNamespace()) {
+    return 'this process is in a user namespace, as in a rootless container: its capabilities do not count outside';
+  }
   const lockdown = lockdownMode();
   if (lockdown === 'confidentiality') {
     return 'the kernel is locked down (confidentiality), which forbids programs that read kernel memory';
@@ -52,6 +55,12 @@ function explainPermission(command: number): string | undefined {
     }
   }
   return undefined;
+}
+
+/** Whether user ids are mapped, which they are everywhere but in the initial user namespace. */
+function inUserNamespace(): boolean {
+  const map = readSmallFile('/proc/thread-self/uid_map');
+  return map !== undefined && !/^\s*0\s+0\s+4294967295\s*$/.test(map);
 }
 
 /** The kernel's lockdown mode (5.4), `none`, `integrity` or `confidentiality`; undefined where it cannot be read. */
