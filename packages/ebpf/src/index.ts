@@ -24,6 +24,14 @@ export {
   writeString,
   zeroBytes,
 } from './codegen/runtime.js';
+export {
+  EbpfError,
+  errnoName,
+  FormatError,
+  SyscallError,
+  UnsupportedError,
+  VerifierError,
+} from './errors.js';
 export { type KernelConfig, kernelConfig, parseKernelConfig } from './features/config.js';
 export type { Feature, FeatureName } from './features/definitions.js';
 export { type KernelSymbolEntry, KernelSymbols, kernelSymbols } from './features/symbols.js';
@@ -63,6 +71,8 @@ export { addressBytes, cidrKey, LpmTrieMap } from './map/lpm.js';
 export { BpfMap, type MapShape } from './map/map.js';
 export { createMap, mapFromFd, mapFromId, mapIds, openPinnedMap } from './map/open.js';
 export { PerCpuMap } from './map/percpu.js';
+export { parseObject } from './object/parse.js';
+export { setGlobal } from './object/set-global.js';
 export type { ProgramInfo } from './program/info.js';
 export { Program, type ProgramDetails } from './program/program.js';
 export { enableStats } from './program/stats.js';

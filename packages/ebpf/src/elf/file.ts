@@ -5,7 +5,14 @@
  * overlap is refused, so that what is built from a file stays within a small multiple of its size.
  */
 import { FormatError } from '../errors.js';
-import { ElfClass64, ElfData, ElfMachine, ElfTypeRelocatable, SectionIndex, SectionType } from './constants.js';
+import {
+  ElfClass64,
+  ElfData,
+  ElfMachine,
+  ElfTypeRelocatable,
+  SectionIndex,
+  SectionType,
+} from './constants.js';
 
 /** A section's header with its name. */
 export interface Section {
@@ -61,6 +68,7 @@ export class ElfFile {
   readonly sections: readonly Section[];
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
+  readonly #byName = new Map<string, Section>();
   #symbols: readonly ElfSymbol[] | undefined;
 
   /** @throws FormatError if the bytes are not such a file, or if a header points out of it. */
@@ -69,10 +77,14 @@ export class ElfFile {
   }
 
   private constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+    // A plain Uint8Array even if a Buffer is given, as that one's slice() would not copy.
+    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.littleEndian = this.#readIdentification();
     this.sections = this.#readSections();
+    for (const section of this.sections) {
+      if (!this.#byName.has(section.name)) this.#byName.set(section.name, section);
+    }
   }
 
   /** The section's bytes, as a view of the file; empty for SHT_NOBITS. */
@@ -83,7 +95,7 @@ export class ElfFile {
 
   /** The first section of that name. */
   section(name: string): Section | undefined {
-    return this.sections.find((section) => section.name === name);
+    return this.#byName.get(name);
   }
 
   /** All symbols by index, the null symbol included; empty if the file has no symbol table. */
@@ -104,7 +116,9 @@ export class ElfFile {
       const symbolIndex = this.#u32(this.littleEndian ? at + 12 : at + 8);
       const symbol = this.symbols[symbolIndex];
       if (symbol === undefined) {
-        throw new FormatError(`relocation at offset ${at} names symbol ${symbolIndex} of ${this.symbols.length}`);
+        throw new FormatError(
+          `relocation at offset ${at} names symbol ${symbolIndex} of ${this.symbols.length}`,
+        );
       }
       relocations.push({
         offset: this.#size(at, 'relocation offset'),
@@ -123,7 +137,9 @@ export class ElfFile {
       throw new FormatError('not an ELF file: the magic number at offset 0 is missing');
     }
     if (bytes.length < fileHeaderSize) {
-      throw new FormatError(`truncated ELF file: ${bytes.length} bytes, the header alone takes ${fileHeaderSize}`);
+      throw new FormatError(
+        `truncated ELF file: ${bytes.length} bytes, the header alone takes ${fileHeaderSize}`,
+      );
     }
     if (bytes[4] !== ElfClass64) throw new FormatError(`not an ELF64 file: class ${bytes[4]} at offset 4`);
     if (bytes[5] !== ElfData.little && bytes[5] !== ElfData.big) {
@@ -135,7 +151,8 @@ export class ElfFile {
     if (machine !== ElfMachine.bpf && machine !== ElfMachine.none) {
       throw new FormatError(`not a BPF object: ELF machine ${machine} at offset 18`);
     }
-    if (type !== ElfTypeRelocatable) throw new FormatError(`not a relocatable ELF file: type ${type} at offset 16`);
+    if (type !== ElfTypeRelocatable)
+      throw new FormatError(`not a relocatable ELF file: type ${type} at offset 16`);
     return littleEndian;
   }
 
@@ -143,7 +160,9 @@ export class ElfFile {
     const tableOffset = this.#size(40, 'section header offset');
     if (tableOffset === 0) return [];
     if (this.#u16(58) !== sectionHeaderSize) {
-      throw new FormatError(`section headers of ${this.#u16(58)} bytes at offset 58, expected ${sectionHeaderSize}`);
+      throw new FormatError(
+        `section headers of ${this.#u16(58)} bytes at offset 58, expected ${sectionHeaderSize}`,
+      );
     }
     // A file with too many sections for 16 bits keeps the true numbers in the first header.
     this.#check(tableOffset, sectionHeaderSize, 'section headers');
@@ -163,7 +182,9 @@ export class ElfFile {
       sections.push({ ...section, name });
     }
     if (total > this.#bytes.length) {
-      throw new FormatError(`sections overlap: together they hold ${total} bytes of a file of ${this.#bytes.length}`);
+      throw new FormatError(
+        `sections overlap: together they hold ${total} bytes of a file of ${this.#bytes.length}`,
+      );
     }
     return sections;
   }
@@ -234,7 +255,9 @@ export class ElfFile {
     const bytes = this.data(table);
     if (offset >= bytes.length) {
       if (offset === 0) return '';
-      throw new FormatError(`string at ${offset} of a string table of ${bytes.length} bytes at offset ${table.offset}`);
+      throw new FormatError(
+        `string at ${offset} of a string table of ${bytes.length} bytes at offset ${table.offset}`,
+      );
     }
     const end = bytes.subarray(offset, offset + maxNameLength + 1).indexOf(0);
     if (end === -1) {

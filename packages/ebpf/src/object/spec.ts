@@ -46,7 +46,7 @@ export interface MapReference {
 
 /** An instruction that uses a symbol which the kernel defines. */
 export interface ExternReference {
-  /** Instruction index in the linked program. */
+  /** Instruction index in the linked program. The instruction is as the compiler left it. */
   readonly index: number;
   readonly name: string;
   /** `ksym`: an `ld_imm64` of a kernel variable's address. `kfunc`: a call to a kernel function (Linux 5.13). */
@@ -73,6 +73,11 @@ export interface ProgramSpec {
   name: string;
   /** ELF section as it is spelled in the object. */
   section: string;
+  /**
+   * The section name's fixed part, such as `kretprobe` or `cgroup/connect4`, if it follows a convention: it tells apart
+   * what the program type does not, like kprobe and uprobe. See `sectionKinds`.
+   */
+  kind?: string;
   /** BPF_PROG_TYPE_*; 0 (BPF_PROG_TYPE_UNSPEC) if the section's name says nothing: set it before loading. */
   type: number;
   /** BPF_* attach type, where the section's name implies one. */
