@@ -35,13 +35,13 @@ enum tuple_filter {
 	FILTER_PEER_ADDRESS = 1 << 6,
 };
 
-const volatile __u32 accept_mode = ACCEPT_AT_GRAFT;
+const volatile enum accept_mode accept_mode = ACCEPT_AT_GRAFT;
 /* Bits of 1 << enum tcp_event_kind. */
 const volatile __u32 wanted_events = (1 << EVENT_KINDS) - 1;
-/* enum direction; unknown means both. */
-const volatile __u32 wanted_direction = DIRECTION_UNKNOWN;
-const volatile __u32 process_filters = 0;
-const volatile __u32 tuple_filters = 0;
+/* Unknown means both. */
+const volatile enum direction wanted_direction = DIRECTION_UNKNOWN;
+const volatile enum process_filter process_filters = 0;
+const volatile enum tuple_filter tuple_filters = 0;
 /* Make close records at the application's close instead of at the end. */
 const volatile bool prompt_close = false;
 /* All sockets from before the start are in the flow table, so one that is not there is one that was filtered out. */

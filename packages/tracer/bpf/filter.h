@@ -45,12 +45,12 @@ struct {
 	__type(value, __u64);
 } filter_ports SEC(".maps");
 
-/* prefix_bits counts the 8 bits of side, too. */
+/* prefix_bits counts the 32 bits of side, too. */
 struct address_key {
 	__u32 prefix_bits;
-	__u8 side; /* enum filter_side */
+	enum filter_side side;
 	__u8 address[16];
-} __attribute__((packed));
+};
 
 /* Value 0: not wanted, though a shorter prefix says otherwise. */
 struct {

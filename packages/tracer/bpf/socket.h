@@ -47,7 +47,10 @@ static __noinline bool read_tuple(const struct sock *sk, struct tuple *tuple)
 	} else {
 		return false;
 	}
+	/* skc_num is given back before the change to TCP_CLOSE is told; inet_sport stays. */
 	tuple->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	if (!tuple->local_port)
+		tuple->local_port = bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
 	tuple->peer_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
 	tuple->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 	return true;

@@ -54,6 +54,8 @@ const PEER_ADDRESS = offsetsTcpEvent.tuple + offsetsTuple.peerAddress;
 export class EventDecoder {
   readonly #clock: WallClock;
   readonly #addresses = new AddressFormatter();
+  /** Filled anew for each event, so that none is made that is thrown away at once. */
+  #event: TcpEvent | undefined;
 
   constructor(clock: WallClock) {
     this.#clock = clock;
@@ -61,7 +63,8 @@ export class EventDecoder {
 
   /** @param offset Of the struct tcp_event in `view`. */
   decode(view: DataView, offset: number): ConnectRecord | AcceptRecord | CloseRecord | FailRecord {
-    const event = readTcpEvent(view, offset);
+    const event = readTcpEvent(view, offset, this.#event);
+    this.#event = event;
     const common = this.#common(event, view, offset);
     switch (event.event) {
       case TcpEventKind.EVENT_CONNECT: {

@@ -7,8 +7,10 @@ import {
   Direction,
   FilterSide,
   ProcessFilter,
+  sizeofAddressKey,
   TcpEventKind,
   TupleFilter,
+  writeAddressKey,
 } from './generated/tcp.js';
 import type { PortRange, TraceFilter } from './options.js';
 import type { SocketEventName } from './record.js';
@@ -137,7 +139,7 @@ function comm(name: string): Uint8Array {
 }
 
 /** The words of the port bitmap that have a bit set, for one side. */
-function portWords(side: number, ranges: readonly PortRange[] = []): [Uint8Array, Uint8Array][] {
+function portWords(side: FilterSide, ranges: readonly PortRange[] = []): [Uint8Array, Uint8Array][] {
   const words = new BigUint64Array(PORT_WORDS);
   for (const { from, to } of ranges) {
     if (!Number.isInteger(from) || !Number.isInteger(to) || from < 0 || to > 65535 || from > to) {
@@ -157,7 +159,7 @@ function portWords(side: number, ranges: readonly PortRange[] = []): [Uint8Array
 
 const ipv4Space: Prefix = parsePrefix('::ffff:0:0/96');
 
-function addressEntries(side: number, texts: readonly string[] = []): [Uint8Array, Uint8Array][] {
+function addressEntries(side: FilterSide, texts: readonly string[] = []): [Uint8Array, Uint8Array][] {
   const prefixes = texts.map(parsePrefix);
   const entries = prefixes.map((prefix): [Uint8Array, Uint8Array] => [addressKey(side, prefix), YES]);
   // `::/0` means all of IPv6, not the IPv4 addresses that lie mapped within.
@@ -175,11 +177,10 @@ function covers(outer: Prefix, inner: Prefix): boolean {
   return true;
 }
 
-/** struct address_key: prefix_bits, side, address, packed. */
-function addressKey(side: number, prefix: Prefix): Uint8Array {
-  const key = new Uint8Array(21);
-  new DataView(key.buffer).setUint32(0, prefix.bits + 8, true);
-  key[4] = side;
-  key.set(prefix.address, 5);
+function addressKey(side: FilterSide, prefix: Prefix): Uint8Array {
+  const key = new Uint8Array(sizeofAddressKey);
+  // The trie compares from the start of the data, so that the side belongs to the prefix.
+  const prefixBits = prefix.bits + 32;
+  writeAddressKey(new DataView(key.buffer), 0, { prefixBits, side, address: prefix.address });
   return key;
 }

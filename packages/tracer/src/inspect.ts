@@ -4,7 +4,6 @@ import {
   type Btf,
   type CapabilityName,
   EbpfError,
-  effectiveCapabilities,
   features,
   kernelAtLeast,
   kernelBtf,

@@ -58,9 +58,9 @@ describe('filters for the kernel', () => {
 
   it('all of IPv6 does not mean IPv4', () => {
     const withoutIpv4 = map({ addresses: ['::/0'] }, 'filter_addresses');
-    assert.equal(withoutIpv4.get('680000000000000000000000000000ffff00000000'), '00');
+    assert.equal(withoutIpv4.get('80000000000000000000000000000000' + '0000ffff00000000'), '00');
     const withIpv4 = map({ addresses: ['::/0', '0.0.0.0/0'] }, 'filter_addresses');
-    assert.equal(withIpv4.get('680000000000000000000000000000ffff00000000'), '01');
+    assert.equal(withIpv4.get('80000000000000000000000000000000' + '0000ffff00000000'), '01');
     assert.equal(map({ addresses: ['2001:db8::/32'] }, 'filter_addresses').size, 1);
   });
 
