@@ -197,13 +197,12 @@ export class Btf {
    */
   skipModifiers(id: number, skipTypedefs = true): number {
     let current = id;
-    // A cycle visits some type twice within as many steps as there are types; real chains are a few long.
-    for (let depth = 0; depth <= this.length; depth++) {
+    for (let depth = 0; depth < maxDepth; depth++) {
       const type = this.type(current);
       if (!isModifier(type) && !(skipTypedefs && type.kind === Kind.typedef)) return current;
       current = type.typeId;
     }
-    throw new FormatError(`BTF: type ${id} refers to itself`);
+    throw new FormatError(`BTF: type ${id} has more than ${maxDepth} modifiers or refers to itself`);
   }
 
   /** The type itself behind modifiers and typedefs. */

@@ -4,8 +4,8 @@ import { addTo, arrayType, type Expressions } from './expressions.js';
 import type { Field, NumberShape, StructModel } from './model.js';
 import { UniqueNames } from './names.js';
 
-/** Columns of one struct, those of nested structs included. */
-const maxColumns = 4096;
+/** Fields of one struct, those of nested structs included. */
+const maxFields = 8192;
 
 interface Column {
   readonly name: string;
@@ -17,9 +17,7 @@ interface Column {
 }
 
 export function emitColumns(struct: StructModel, expressions: Expressions): string {
-  const columns: Column[] = [];
-  const names = new UniqueNames('capacity', 'length', 'push', 'clear');
-  collect(struct, '', 'offset', columns, names, expressions);
+  const columns = new Collector(struct, expressions).columns;
   const fields = columns.map(({ name, type }) => `  readonly ${name}: ${type};`);
   const creates = columns.map(({ name, create }) => `    this.${name} = ${create};`);
   const stores = columns.map(({ store }) => `    ${store};`);
@@ -49,21 +47,27 @@ ${stores.join('\n')}
 `;
 }
 
-function collect(
-  struct: StructModel,
-  prefix: string,
-  base: string,
-  columns: Column[],
-  names: UniqueNames,
-  expressions: Expressions,
-): void {
-  for (const field of struct.fields) {
-    const name =
-      prefix === '' ? field.name : prefix + field.name.charAt(0).toUpperCase() + field.name.slice(1);
-    const at = addTo(base, field.offset);
-    if (field.shape.kind === 'struct') collect(field.shape.struct, name, at, columns, names, expressions);
-    else columns.push(column(field, names.take(name), at, expressions));
-    if (columns.length > maxColumns) throw new FormatError(`BTF: ${struct.cName} makes too many columns`);
+/** Gathers the columns of a struct and of those within it. */
+class Collector {
+  readonly columns: Column[] = [];
+  readonly #names = new UniqueNames('capacity', 'length', 'push', 'clear');
+  readonly #expressions: Expressions;
+  #fields = 0;
+
+  constructor(struct: StructModel, expressions: Expressions) {
+    this.#expressions = expressions;
+    this.#collect(struct, '', 'offset');
+  }
+
+  #collect(struct: StructModel, prefix: string, base: string): void {
+    for (const field of struct.fields) {
+      if (++this.#fields > maxFields) throw new FormatError(`BTF: ${struct.cName} makes too many columns`);
+      const name =
+        prefix === '' ? field.name : prefix + field.name.charAt(0).toUpperCase() + field.name.slice(1);
+      const at = addTo(base, field.offset);
+      if (field.shape.kind === 'struct') this.#collect(field.shape.struct, name, at);
+      else this.columns.push(column(field, this.#names.take(name), at, this.#expressions));
+    }
   }
 }
 

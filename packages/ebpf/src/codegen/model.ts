@@ -46,7 +46,7 @@ export interface BitField {
 export interface StructModel {
   /** The TypeScript interface. */
   readonly name: string;
-  /** `struct event`, `union address`. */
+  /** For comments: `struct event`, `union address`. */
   readonly cName: string;
   readonly size: number;
   readonly fields: readonly Field[];
@@ -56,6 +56,7 @@ export interface StructModel {
 
 export interface EnumModel {
   readonly name: string;
+  /** For comments: `enum event_kind`. */
   readonly cName: string;
   readonly values: readonly { readonly name: string; readonly value: number | bigint }[];
 }

@@ -22,6 +22,11 @@ function identifier(name: string): string {
   return /^[A-Za-z]/.test(cleaned) ? cleaned : `_${cleaned}`;
 }
 
+/** Text from a file as it may stand in a comment. */
+export function printable(text: string): string {
+  return text.replace(/[^\w .-]/g, '?');
+}
+
 /** Gives each name once: a name that was given already gets a number. */
 export class UniqueNames {
   readonly #taken: Set<string>;

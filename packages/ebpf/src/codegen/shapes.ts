@@ -13,13 +13,13 @@ import {
 } from '../btf/types.js';
 import { FormatError } from '../errors.js';
 import type { BitField, EnumModel, Field, IntegerShape, Shape, StructModel } from './model.js';
-import { camelCase, pascalCase, UniqueNames } from './names.js';
+import { camelCase, pascalCase, printable, UniqueNames } from './names.js';
 import type { Tags } from './tags.js';
 
 /** Structs within structs; C code stays far below. */
 const maxNesting = 32;
-/** Fields of one struct, those of anonymous members included. */
-const maxFields = 4096;
+/** Members of one struct, those of anonymous members included. */
+const maxMembers = 8192;
 /** What generated code calls by these names must not be hidden by a type of the object's. */
 const reservedNames = [
   ...['Array', 'BigInt', 'BigInt64Array', 'BigUint64Array', 'Bytes', 'Elements', 'DataView', 'Float32Array'],
@@ -130,11 +130,12 @@ export class Shapes {
       written: true,
       offset: 0,
       depth,
+      visited: { members: 0 },
     };
     this.#fields(resolvedId, type, place);
     const struct: StructModel = {
       name: this.#typeNames.take(pascalCase(cName)),
-      cName: `${type.kind === Kind.union ? 'union' : 'struct'} ${cName}`,
+      cName: `${type.kind === Kind.union ? 'union' : 'struct'} ${printable(cName)}`,
       size: type.size,
       fields: gathered,
       dense: isDense(type.size, gathered),
@@ -150,6 +151,8 @@ export class Shapes {
       throw new FormatError(`BTF: ${place.context} is nested deeper than ${maxNesting}`);
     const chosen = type.kind === Kind.union ? this.#largest(type.members) : undefined;
     for (const [i, member] of type.members.entries()) {
+      if (++place.visited.members > maxMembers)
+        throw new FormatError(`BTF: ${place.context} has too many members`);
       const written = place.written && (chosen === undefined || chosen === i);
       const inner = this.#btf.resolve(member.typeId);
       if (member.name === '' && isComposite(inner)) {
@@ -175,7 +178,6 @@ export class Shapes {
         bits: bits?.field,
         written,
       });
-      if (place.fields.length > maxFields) throw new FormatError(`BTF: ${place.context} has too many fields`);
     }
   }
 
@@ -217,7 +219,7 @@ export class Shapes {
     const cName = type.name === '' ? (this.#typedefName(id) ?? context) : type.name;
     const name = this.#typeNames.take(pascalCase(cName));
     this.#enumNamesById.set(resolvedId, name);
-    this.enums.push({ name, cName: `enum ${cName}`, values: type.values });
+    this.enums.push({ name, cName: `enum ${printable(cName)}`, values: type.values });
     return name;
   }
 
@@ -246,6 +248,8 @@ interface Place {
   /** Bytes from the start of the struct. */
   readonly offset: number;
   readonly depth: number;
+  /** Shared by a struct and its anonymous members. */
+  readonly visited: { members: number };
 }
 
 function integer(size: number, signed: boolean, big: boolean, context: string): IntegerShape {

@@ -62,7 +62,7 @@ export function readTypes(bytes: Uint8Array): TypedObject {
   const section = (name: string): Uint8Array => {
     const found = elf.section(name);
     if (found === undefined) throw new Error(`no section ${name}`);
-    return elf.data(found).slice();
+    return new Uint8Array(elf.data(found));
   };
   const btf = Btf.parse(section('.BTF'));
   return { btf, ext: parseBtfExt(section('.BTF.ext'), btf), section };
