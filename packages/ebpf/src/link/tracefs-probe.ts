@@ -5,11 +5,21 @@
  * They outlive the process that made them. Each carries its maker in its name, so that those of the dead can be told
  * from those of the living and be removed.
  */
-import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  constants as fileConstants,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  writeSync,
+} from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { SyscallError } from '../errors.js';
+import { SyscallError, UnsupportedError } from '../errors.js';
 import { tracefs } from './tracefs.js';
+
+const { O_APPEND, O_WRONLY } = fileConstants;
 
 /** The folder of our probes below tracefs' `events`. */
 const group = 'weir';
@@ -55,13 +65,22 @@ export function createTracefsProbe(
 
 /** Opening for writing alone would clear all probes of the machine: only appending is safe. */
 function append(path: string, line: string): void {
+  if (!existsSync(path)) {
+    throw new UnsupportedError(
+      path.endsWith('kprobe_events') ? 'kprobes (CONFIG_KPROBES)' : 'uprobes (CONFIG_UPROBES)',
+    );
+  }
   try {
-    writeFileSync(path, line, { flag: 'a' });
+    const fd = openSync(path, O_WRONLY | O_APPEND);
+    try {
+      writeSync(fd, line);
+    } finally {
+      closeSync(fd);
+    }
   } catch (error) {
-    const { errno, code } = error as NodeJS.ErrnoException;
+    const { errno } = error as NodeJS.ErrnoException;
     if (errno === undefined) throw error;
-    const missing = code === 'ENOENT' ? ': no such symbol, or the kernel has no kprobes' : '';
-    throw new SyscallError(`write to ${path}`, Math.abs(errno), `${line}${missing}`);
+    throw new SyscallError(`write to ${path}`, Math.abs(errno), line);
   }
 }
 

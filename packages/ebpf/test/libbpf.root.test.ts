@@ -1,0 +1,112 @@
+/**
+ * Weir's loader held against libbpf's: the same object, loaded by both into the same kernel, must leave the same verified
+ * instructions. Needs bpftool. Objects come from WEIR_TEST_OBJECTS where there is no compiler; see build-objects.ts.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { Collection, mapFromId, mapTypeName, Program } from '../src/index.js';
+import { parseObject } from '../src/object/parse.js';
+import { filesBelow, testObject, testPrograms, tracerFolder } from './support/objects.js';
+import { assertRoot, pinFolder } from './support/root.js';
+
+assertRoot();
+
+const scratch = mkdtempSync(join(tmpdir(), 'weir-libbpf-'));
+after(() => rmSync(scratch, { recursive: true }));
+
+interface TestCase {
+  readonly name: string;
+  readonly path: string;
+}
+
+function testCases(): TestCase[] {
+  const folder = process.env.WEIR_TEST_OBJECTS;
+  if (folder !== undefined) {
+    return filesBelow(folder, '.bpf.o').map((path) => ({ name: path, path: join(folder, path) }));
+  }
+  const compiled = testPrograms().map((name) => {
+    const path = join(scratch, `${name.replaceAll('/', '-')}.bpf.o`);
+    writeFileSync(path, testObject(name));
+    return { name, path };
+  });
+  const committed = filesBelow(tracerFolder, '.bpf.o').map((name) => ({
+    name,
+    path: join(tracerFolder, name),
+  }));
+  return [...compiled, ...committed];
+}
+
+/** Has libbpf load and pin all programs of an object; undefined, with its log, if it cannot. */
+function loadWithLibbpf(path: string, pins: string): { readonly loaded: boolean; readonly log: string } {
+  const { status, stdout, stderr, error } = spawnSync('bpftool', ['prog', 'loadall', path, pins], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
+  if (error !== undefined) throw error;
+  return { loaded: status === 0, log: stdout + stderr };
+}
+
+const [loadImmediate64, mapFd, mapValue] = [0x18, 1, 2];
+
+/**
+ * Verified instructions as lines. Loads of maps, which the kernel gives by id, are shown by the map's shape and by its
+ * place among the maps of the program, since each loader made its own.
+ */
+function canonical(program: Program): string[] {
+  const code = Buffer.from(program.translatedInstructions());
+  const maps = new Map<number, string>();
+  const describeMap = (id: number): string => {
+    let text = maps.get(id);
+    if (text === undefined) {
+      using map = mapFromId(id);
+      assert.ok(map !== undefined, `map ${id} exists`);
+      const { type, keySize, valueSize, maxEntries } = map.info();
+      text = `#${maps.size} ${mapTypeName(type)} ${keySize} ${valueSize} ${maxEntries}`;
+      maps.set(id, text);
+    }
+    return text;
+  };
+  const lines: string[] = [];
+  for (let at = 0; at < code.length; at += 8) {
+    const source = code[at + 1]! >> 4;
+    const isMap = code[at] === loadImmediate64 && (source === mapFd || source === mapValue);
+    const map = isMap ? ` ${describeMap(code.readUInt32LE(at + 4))}` : '';
+    if (isMap) code.writeUInt32LE(0, at + 4);
+    lines.push(`${at / 8}: ${code.toString('hex', at, at + 8)}${map}`);
+  }
+  return lines;
+}
+
+describe('libbpf and this library', () => {
+  const compared: string[] = [];
+
+  for (const { name, path } of testCases()) {
+    it(`make the same of ${name}`, () => {
+      const pins = join(pinFolder(basename(path).replaceAll('.', '_') + compared.length), 'programs');
+      const { loaded, log } = loadWithLibbpf(path, pins);
+      const spec = parseObject(readFileSync(path));
+      if (!loaded) {
+        assert.throws(() => Collection.load(spec), `libbpf cannot load it:\n${log.slice(-2000)}`);
+        return;
+      }
+      using collection = Collection.load(spec);
+      assert.deepEqual([...collection.programs.keys()].sort(), readdirSync(pins).sort());
+      for (const program of collection.programs.values()) {
+        using theirs = Program.openPinned(join(pins, program.name));
+        assert.deepEqual(canonical(program), canonical(theirs), program.name);
+        assert.equal(program.info().type, theirs.info().type);
+        assert.equal(program.info().name, theirs.info().name);
+        compared.push(`${name} ${program.name}`);
+      }
+      rmSync(pins, { recursive: true });
+    });
+  }
+
+  it('were compared on a fair number of programs', () => {
+    assert.ok(compared.length >= 20, `only ${compared.length}: ${compared.join(', ')}`);
+  });
+});

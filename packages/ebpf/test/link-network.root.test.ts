@@ -1,0 +1,278 @@
+/** Programs on packets, sockets and cgroups, in a network namespace of this test's own. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { join } from 'node:path';
+import { before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  attachCgroup,
+  attachNetns,
+  attachSocketFilter,
+  attachTc,
+  attachXdp,
+  Collection,
+  features,
+  type Link,
+  Namespace,
+  unshare,
+} from '../src/index.js';
+import { parseObject } from '../src/object/parse.js';
+import { hasFeatures } from './support/kernel.js';
+import { testObject } from './support/objects.js';
+import { assertRoot, openDescriptors } from './support/root.js';
+
+assertRoot();
+
+function ip(...args: string[]): string {
+  const { status, stdout, stderr } = spawnSync('ip', args, { encoding: 'utf8' });
+  assert.equal(status, 0, `ip ${args.join(' ')}: ${stderr}`);
+  return stdout;
+}
+
+function tc(...args: string[]): string {
+  return spawnSync('tc', args, { encoding: 'utf8' }).stdout;
+}
+
+before(() => {
+  // Sockets are made by this thread, so they are of this namespace too.
+  unshare(Namespace.net);
+  ip('link', 'set', 'lo', 'up');
+  ip('link', 'add', 'near', 'type', 'veth', 'peer', 'name', 'far');
+  ip('address', 'add', '10.99.0.1/24', 'dev', 'far');
+  ip('link', 'set', 'near', 'up');
+  ip('link', 'set', 'far', 'up');
+});
+
+function load(name = 'link/network', ...programs: string[]): Collection {
+  return Collection.load(parseObject(testObject(name)), programs.length === 0 ? {} : { programs });
+}
+
+/** Datagrams to an address; with `broadcast`, through the veth pair. */
+async function send(address: string): Promise<void> {
+  const socket: Socket = createSocket('udp4');
+  socket.bind(0);
+  await once(socket, 'listening');
+  socket.setBroadcast(true);
+  for (let i = 0; i < 5; i++) {
+    await new Promise<void>((resolve, reject) =>
+      socket.send('hello', 9, address, (error) => (error ? reject(error) : resolve())),
+    );
+  }
+  socket.close();
+  await sleep(20);
+}
+
+async function connectOnce(): Promise<void> {
+  const server = createServer((peer) => peer.destroy());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  await once(socket, 'connect');
+  socket.destroy();
+  server.close();
+  await once(server, 'close');
+}
+
+async function fires(
+  collection: Collection,
+  global: string,
+  attach: () => Link,
+  act: () => Promise<void>,
+): Promise<void> {
+  const growth = async (): Promise<bigint> => {
+    const start = collection.globals.readInteger(global);
+    await act();
+    return collection.globals.readInteger(global) - start;
+  };
+  await act();
+  const descriptors = openDescriptors();
+  assert.equal(await growth(), 0n, 'before it is attached');
+  const link = attach();
+  try {
+    assert.ok((await growth()) > 0n, `${link.kind} fires`);
+  } finally {
+    link[Symbol.dispose]();
+  }
+  link[Symbol.dispose]();
+  assert.equal(await growth(), 0n, 'once it is detached');
+  assert.deepEqual(openDescriptors(), descriptors);
+}
+
+describe('XDP', () => {
+  const ways = [
+    ['bpf_link', features],
+    ['netlink', features.without('xdp_link')],
+  ] as const;
+  for (const [how, table] of ways) {
+    it(`generic, by ${how}`, async (t) => {
+      if (how === 'bpf_link' && !hasFeatures(t, 'xdp_link')) return;
+      using collection = load();
+      const program = collection.program('on_xdp');
+      await fires(
+        collection,
+        'received',
+        () => attachXdp(program, 'lo', { mode: 'generic', features: table }),
+        () => send('127.0.0.1'),
+      );
+    });
+
+    it(`native, by ${how}, and replaced`, async () => {
+      using collection = load();
+      const { globals } = collection;
+      const broadcast = () => send('10.99.0.255');
+      const attach = () =>
+        attachXdp(collection.program('on_xdp'), 'near', { mode: 'native', features: table });
+      await fires(collection, 'received', attach, broadcast);
+      using link = attach();
+      assert.match(ip('-d', 'link', 'show', 'near'), /prog\/xdp id /);
+      assert.throws(() => attach(), /EBUSY|EEXIST/);
+      link.update?.(collection.program('on_xdp_too'));
+      const before = globals.readInteger('received');
+      await broadcast();
+      assert.equal(globals.readInteger('received'), before);
+      assert.ok(globals.readInteger('replaced') > 0n);
+    });
+  }
+
+  it('by netlink leaves the program of somebody else alone', () => {
+    using collection = load();
+    const options = { mode: 'generic', features: features.without('xdp_link') } as const;
+    const ours = attachXdp(collection.program('on_xdp'), 'lo', options);
+    using theirs = attachXdp(collection.program('on_xdp_too'), 'lo', { ...options, replace: true });
+    ours[Symbol.dispose]();
+    assert.match(ip('link', 'show', 'lo'), new RegExp(`id ${collection.program('on_xdp_too').id}\\b`));
+    theirs[Symbol.dispose]();
+    assert.doesNotMatch(ip('link', 'show', 'lo'), /xdp/);
+  });
+
+  it('outlives the device', () => {
+    using collection = load();
+    for (const table of [features, features.without('xdp_link')]) {
+      ip('link', 'add', 'gone', 'type', 'veth', 'peer', 'name', 'gone2');
+      using _link = attachXdp(collection.program('on_xdp'), 'gone', { mode: 'generic', features: table });
+      ip('link', 'delete', 'gone');
+    }
+    assert.throws(() => attachXdp(collection.program('on_xdp'), 'gone'), /ENODEV/);
+  });
+});
+
+describe('traffic control', () => {
+  for (const direction of ['ingress', 'egress'] as const) {
+    it(`${direction}, by clsact, which goes with the last filter`, async () => {
+      using collection = load();
+      const table = features.without('tcx');
+      const attach = () =>
+        attachTc(collection.program(`on_${direction}`), 'lo', { direction, features: table });
+      await fires(collection, direction, attach, () => send('127.0.0.1'));
+      assert.doesNotMatch(tc('qdisc', 'show', 'dev', 'lo'), /clsact/);
+    });
+
+    it(`${direction}, by tcx`, async (t) => {
+      if (!hasFeatures(t, 'tcx')) return;
+      using collection = load();
+      const attach = () => attachTc(collection.program(`on_${direction}`), 'lo', { direction });
+      await fires(collection, direction, attach, () => send('127.0.0.1'));
+    });
+  }
+
+  it('leaves a clsact that others use', () => {
+    using collection = load();
+    const options = { features: features.without('tcx') };
+    const first = attachTc(collection.program('on_ingress'), 'lo', { direction: 'ingress', ...options });
+    const second = attachTc(collection.program('on_egress'), 'lo', { direction: 'egress', ...options });
+    second.update?.(collection.program('on_ingress'));
+    first[Symbol.dispose]();
+    assert.match(tc('filter', 'show', 'dev', 'lo', 'egress'), /on_ingress/);
+    second[Symbol.dispose]();
+    assert.equal(tc('filter', 'show', 'dev', 'lo', 'egress').trim(), '');
+    tc('qdisc', 'del', 'dev', 'lo', 'clsact');
+    tc('qdisc', 'add', 'dev', 'lo', 'clsact');
+    using _third = attachTc(collection.program('on_ingress'), 'lo', { direction: 'ingress', ...options });
+    _third[Symbol.dispose]();
+    assert.match(tc('qdisc', 'show', 'dev', 'lo'), /clsact/, 'it was there before');
+    tc('qdisc', 'del', 'dev', 'lo', 'clsact');
+  });
+});
+
+describe('cgroups', () => {
+  /** A cgroup of our own with this process in it, while `body` runs. */
+  async function inCgroup(body: (folder: string) => Promise<void>): Promise<void> {
+    const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
+    const root = mounts.map((line) => line.split(' ')).find(([, , type]) => type === 'cgroup2')?.[1];
+    assert.ok(root !== undefined, 'cgroup2 is mounted');
+    const home = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))![1]!;
+    const folder = join(root, `weir-test-${process.pid}`);
+    mkdirSync(folder);
+    try {
+      writeFileSync(join(folder, 'cgroup.procs'), String(process.pid));
+      await body(folder);
+    } finally {
+      writeFileSync(join(root, home, 'cgroup.procs'), String(process.pid));
+      rmdirSync(folder);
+    }
+  }
+
+  for (const [how, table] of [
+    ['bpf_link', features],
+    ['BPF_PROG_ATTACH', features.without('cgroup_link')],
+  ] as const) {
+    for (const [program, global] of [
+      ['on_connect', 'connects'],
+      ['on_cgroup_packet', 'bytes'],
+      ['on_create', 'created'],
+      ['on_sockops', 'established'],
+    ] as const) {
+      it(`${program} by ${how}`, async (t) => {
+        if (how === 'bpf_link' && !hasFeatures(t, 'cgroup_link')) return;
+        using collection = load();
+        await inCgroup(async (folder) => {
+          const attach = () => attachCgroup(collection.program(program), folder, { features: table });
+          await fires(collection, global, attach, connectOnce);
+        });
+      });
+    }
+  }
+
+  it('detach after their program was disposed of', async () => {
+    await inCgroup(async (folder) => {
+      const collection = load();
+      const table = features.without('cgroup_link');
+      using link = attachCgroup(collection.program('on_connect'), folder, { features: table });
+      const { id } = collection.program('on_connect');
+      collection[Symbol.dispose]();
+      link[Symbol.dispose]();
+      const shown = spawnSync('bpftool', ['cgroup', 'show', folder], { encoding: 'utf8' });
+      assert.doesNotMatch(shown.stdout, new RegExp(`^${id}\\b`, 'm'));
+    });
+  });
+});
+
+describe('sockets', () => {
+  it('are filtered', async () => {
+    using collection = load();
+    const server = createServer();
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    // Node tells the descriptor of no socket in its API.
+    const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
+    const { port } = server.address() as AddressInfo;
+    const act = async (): Promise<void> => {
+      const socket = connect(port, '127.0.0.1');
+      await once(socket, 'connect');
+      socket.destroy();
+      await sleep(10);
+    };
+    await fires(collection, 'filtered', () => attachSocketFilter(collection.program('on_receive'), fd), act);
+    server.close();
+  });
+
+  it('are looked up', async (t) => {
+    if (!hasFeatures(t, 'sk_lookup')) return;
+    using collection = load('link/lookup');
+    await fires(collection, 'lookups', () => attachNetns(collection.program('on_lookup')), connectOnce);
+  });
+});

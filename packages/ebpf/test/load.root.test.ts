@@ -1,0 +1,266 @@
+/** Loading objects into the running kernel, and into imitations of older ones. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { UnsupportedError, VerifierError } from '../src/errors.js';
+import {
+  BtfBuilder,
+  Collection,
+  type FeatureName,
+  features,
+  indexKey,
+  kernelSymbols,
+  kernelVersion,
+} from '../src/index.js';
+import { parseObject } from '../src/object/parse.js';
+import { setGlobal } from '../src/object/set-global.js';
+import type { CollectionSpec } from '../src/object/spec.js';
+import { hasFeatures } from './support/kernel.js';
+import { testObject } from './support/objects.js';
+import { assertMapsGone, assertRoot, openDescriptors, pinFolder } from './support/root.js';
+
+assertRoot();
+
+const packet = new Uint8Array(64);
+
+function testSpec(name: string): CollectionSpec {
+  return parseObject(testObject(name));
+}
+
+function u64(bytes: Uint8Array | undefined): bigint {
+  assert.ok(bytes !== undefined);
+  return new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+}
+
+describe('globals', () => {
+  it('are set before loading and read afterwards', (t) => {
+    if (!hasFeatures(t, 'global_data')) return;
+    const spec = testSpec('load/data');
+    setGlobal(spec, 'factor', 5);
+    setGlobal(spec, 'doubled', true);
+    using collection = Collection.load(spec);
+    const { globals } = collection;
+    assert.equal(globals.readInteger('total'), 100n);
+    const { returnValue } = collection.program('count').testRun({ data: packet });
+    assert.equal(returnValue, 10);
+    assert.equal(
+      globals.readInteger('total'),
+      100n + 64n * 10n - 14n * 10n,
+      'a filter sees no Ethernet header',
+    );
+    assert.equal(globals.readInteger('runs'), 1n);
+    globals.write('runs', 41);
+    collection.program('count').testRun({ data: packet });
+    assert.equal(globals.readInteger('runs'), 42n);
+    assert.throws(() => globals.write('factor', 1), /constant/);
+    assert.throws(() => globals.write('runs', -1n << 40n), /does not fit/);
+    assert.throws(() => globals.read('nothing'), /no global variable/);
+  });
+
+  it('hold build options and the version', () => {
+    using collection = Collection.load(testSpec('load/data'));
+    collection.program('count').testRun({ data: packet });
+    const { globals } = collection;
+    assert.equal(globals.readInteger('kernel_version'), BigInt(kernelVersion().code));
+    assert.equal(globals.readInteger('bpf_syscall'), 1n);
+    assert.equal(globals.readInteger('no_such_option'), 0n);
+  });
+
+  it('work without mapped memory (before 5.5)', () => {
+    using collection = Collection.load(testSpec('load/data'), { features: features.without('array_mmap') });
+    collection.globals.write('runs', 8);
+    collection.program('count').testRun({ data: packet });
+    assert.equal(collection.globals.readInteger('runs'), 9n);
+  });
+});
+
+describe('maps that refer to others', () => {
+  it('have their slots filled', () => {
+    using collection = Collection.load(testSpec('load/maps'));
+    const { returnValue } = collection.program('enter').testRun({ data: packet });
+    assert.equal(returnValue, 42, 'the tail call went to slot 1');
+    assert.equal(u64(collection.map('seen').lookup(indexKey(7))), 1n);
+    // 64 bytes less the header's 14, of which the lowest two bits are 2.
+    assert.equal(u64(collection.map('second').lookup(indexKey(0))), 1n);
+    assert.equal(u64(collection.map('first').lookup(indexKey(0))), 0n);
+  });
+
+  it('bring along what a chosen program reaches', () => {
+    using collection = Collection.load(testSpec('load/maps'), { programs: ['enter'] });
+    assert.deepEqual([...collection.programs.keys()].sort(), ['enter', 'tail']);
+    using alone = Collection.load(testSpec('load/maps'), { programs: ['tail'] });
+    assert.deepEqual([...alone.maps.keys()], ['seen']);
+    assert.throws(() => alone.map('outer'), /no map outer was loaded; there are seen/);
+  });
+
+  it('can be replaced, sized and pinned', () => {
+    using other = Collection.load(testSpec('load/maps'), { programs: ['tail'], maxEntries: { seen: 99 } });
+    assert.equal(other.map('seen').info().maxEntries, 99);
+    {
+      using collection = Collection.load(testSpec('load/maps'), { replaceMaps: { seen: other.map('seen') } });
+      collection.program('enter').testRun({ data: packet });
+    }
+    assert.equal(u64(other.map('seen').lookup(indexKey(7))), 1n, 'it stays open');
+
+    const pinPath = pinFolder('load');
+    const spec = testSpec('load/maps');
+    spec.maps.get('seen')!.pinning = 'by-name';
+    {
+      using first = Collection.load(spec, { pinPath });
+      first.program('enter').testRun({ data: packet });
+    }
+    using second = Collection.load(spec, { pinPath });
+    assert.equal(u64(second.map('seen').lookup(indexKey(7))), 1n);
+    spec.maps.get('seen')!.maxEntries = 17;
+    assert.throws(() => Collection.load(spec, { pinPath }), /holds a map of another shape/);
+  });
+});
+
+describe('kernel memory', () => {
+  const run = (options: Parameters<typeof Collection.load>[1]): bigint[] => {
+    using collection = Collection.load(testSpec('load/reads'), options);
+    collection.program('read_task').testRun();
+    return [0, 1, 2, 3].map((i) => u64(collection.map('results').lookup(indexKey(i))));
+  };
+
+  it('is read through the kernel types', (t) => {
+    if (!hasFeatures(t, 'kernel_btf', 'test_run_raw_tp')) return;
+    const expected = [BigInt(process.ppid), BigInt(readFileSync('/proc/thread-self/comm')[0]!), 0n, 0n];
+    assert.deepEqual(run({}), expected);
+    // The old helpers still exist.
+    assert.deepEqual(run({ features: features.without('probe_read_kernel') }), expected);
+  });
+
+  it('needs types from somewhere', () => {
+    const builder = new BtfBuilder();
+    builder.addInt('int', 4);
+    // No task_struct: everything but the existence check is poisoned, and the verifier finds that.
+    assert.throws(
+      () => run({ btf: builder.build() }),
+      (error: Error) => error instanceof VerifierError && /read_task/.test(error.message),
+    );
+  });
+});
+
+describe('kernel symbols', () => {
+  it('resolve by address', (t) => {
+    if (!hasFeatures(t, 'kernel_btf', 'test_run_raw_tp')) return;
+    using collection = Collection.load(testSpec('load/ksyms'), { programs: ['untyped'] });
+    collection.program('untyped').testRun();
+    const { globals } = collection;
+    assert.equal(globals.readInteger('address'), kernelSymbols().get('tcp_v4_connect')?.address);
+    assert.equal(globals.readInteger('missing'), 0n);
+    const spec = testSpec('load/ksyms');
+    const symbol = spec.kernelSymbols.get('weir_no_such_symbol')!;
+    spec.kernelSymbols.set(symbol.name, { ...symbol, weak: false });
+    assert.throws(() => Collection.load(spec, { programs: ['untyped'] }), /weir_no_such_symbol/);
+  });
+
+  it('resolve by type', (t) => {
+    if (!hasFeatures(t, 'kernel_btf', 'test_run_raw_tp')) return;
+    const load = () => Collection.load(testSpec('load/ksyms'), { programs: ['typed'] });
+    if (kernelSymbols().get('runqueues') === undefined) {
+      // Without CONFIG_KALLSYMS_ALL the kernel finds no variable by name.
+      assert.throws(
+        load,
+        (error: Error) => error instanceof VerifierError && /runqueues/.test(error.message),
+      );
+      return;
+    }
+    using collection = load();
+    collection.program('typed').testRun();
+    assert.notEqual(collection.globals.readInteger('per_cpu'), 0n);
+  });
+});
+
+describe('a failure', () => {
+  it('tells the verifier log and leaves nothing', async () => {
+    const before = openDescriptors();
+    for (let i = 0; i < 3; i++) {
+      assert.throws(
+        () => Collection.load(testSpec('load/rejected')),
+        (error: Error) => {
+          assert.ok(error instanceof VerifierError, String(error));
+          assert.match(error.message, /program unchecked was rejected/);
+          assert.match(error.log, /map_value_or_null/);
+          assert.equal(error.code, 'EACCES');
+          return true;
+        },
+      );
+    }
+    assert.deepEqual(openDescriptors(), before);
+    let ids: number[];
+    {
+      using good = Collection.load(testSpec('load/rejected'), { programs: ['good'] });
+      ids = [...good.maps.values()].map((map) => map.info().id);
+    }
+    assert.deepEqual(openDescriptors(), before);
+    await assertMapsGone(ids);
+  });
+
+  it('names what is not there', () => {
+    assert.throws(
+      () => Collection.load(testSpec('load/data'), { programs: ['cont'] }),
+      /no program cont; it has count/,
+    );
+    const spec = testSpec('load/data');
+    spec.programs.get('count')!.type = 0;
+    assert.throws(() => Collection.load(spec), /does not tell its type/);
+    spec.programs.get('count')!.type = 77;
+    assert.throws(() => Collection.load(spec), UnsupportedError);
+  });
+});
+
+describe('logs', () => {
+  it('are kept when asked for', () => {
+    using collection = Collection.load(testSpec('load/data'), { logLevel: 2 });
+    assert.match(collection.logs.get('count') ?? '', /processed \d+ insns/);
+    using quiet = Collection.load(testSpec('load/data'));
+    assert.equal(quiet.logs.size, 0);
+  });
+});
+
+describe('older kernels, imitated', () => {
+  /** What each feature's absence must leave working. */
+  const dispensable: readonly FeatureName[] = [
+    'prog_name',
+    'map_name',
+    'btf',
+    'btf_func',
+    'btf_datasec',
+    'btf_func_global',
+    'btf_float',
+    'btf_decl_tag',
+    'btf_type_tag',
+    'btf_enum64',
+    'expected_attach_type',
+    'probe_read_kernel',
+    'map_freeze',
+    'array_mmap',
+    'memcg_accounting',
+  ];
+
+  for (const name of dispensable) {
+    it(`works without ${name}`, () => {
+      for (const object of ['load/data', 'load/maps']) {
+        using collection = Collection.load(testSpec(object), { features: features.without(name) });
+        const program = collection.program(object === 'load/data' ? 'count' : 'enter');
+        assert.equal(program.testRun({ data: packet }).returnValue, object === 'load/data' ? 10 : 42);
+      }
+    });
+  }
+
+  it('works without all of them', () => {
+    using collection = Collection.load(testSpec('load/data'), { features: features.without(...dispensable) });
+    assert.equal(collection.program('count').testRun({ data: packet }).returnValue, 10);
+    assert.equal(collection.program('count').info().btfId, 0);
+    assert.equal(collection.program('count').info().name, '');
+  });
+
+  it('says that global data is missing', () => {
+    const old = { features: features.asOf('4.18') };
+    assert.throws(() => Collection.load(testSpec('load/data'), old), /global data.*5\.2/);
+    using collection = Collection.load(testSpec('load/maps'), old);
+    assert.equal(collection.program('enter').testRun({ data: packet }).returnValue, 42);
+  });
+});

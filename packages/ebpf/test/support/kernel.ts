@@ -1,0 +1,43 @@
+/** Which tests a kernel can run, by the feature table. */
+import { constants } from 'node:os';
+import type { TestContext } from 'node:test';
+import { Kind } from '../../src/btf/types.js';
+import type { FeatureName } from '../../src/features/definitions.js';
+import { kernelTypeId, succeeds, tryProgram } from '../../src/features/probe.js';
+import { kernelSymbols } from '../../src/features/symbols.js';
+import { features } from '../../src/features/table.js';
+import { AttachType, ProgramType } from '../../src/sys/constants.js';
+import { requireFeature } from './require.js';
+
+/** What a kernel of any version may be built without, or deny, and how that shows apart from the feature's probe. */
+const withheld: ReadonlyMap<FeatureName, { readonly reason: string; isWithheld(): boolean }> = new Map([
+  ['kernel_btf', { reason: 'built without CONFIG_DEBUG_INFO_BTF', isWithheld: () => true }],
+  ['kprobes', { reason: 'built without CONFIG_KPROBES', isWithheld: () => lacks('register_kprobe') }],
+  ['kprobe_multi', { reason: 'built without CONFIG_FPROBE', isWithheld: () => lacks('register_fprobe_ips') }],
+  ['fentry', { reason: 'its policy denies trampolines', isWithheld: () => denies(AttachType.traceFentry) }],
+  ['fexit', { reason: 'its policy denies trampolines', isWithheld: () => denies(AttachType.traceFexit) }],
+]);
+
+function lacks(symbol: string): boolean {
+  return !kernelSymbols().hasFunction(symbol);
+}
+
+function denies(attachType: number): boolean {
+  const attachBtfId = kernelTypeId('bpf_fentry_test1', Kind.func);
+  if (attachBtfId === undefined) return false;
+  const result = tryProgram({ type: ProgramType.tracing, attachType, attachBtfId });
+  succeeds(result);
+  return result === -constants.errno.EPERM;
+}
+
+/** Whether the kernel has all of these features. If not, the test is skipped, or fails where the kernel should. */
+export function hasFeatures(t: TestContext, ...names: readonly FeatureName[]): boolean {
+  return names.every((name) => {
+    if (features.has(name)) return true;
+    const { description, since } = features.describe(name);
+    const excuse = withheld.get(name);
+    if (excuse?.isWithheld() !== true) return requireFeature(t, { feature: description, since }, false);
+    t.skip(`needs ${description} (Linux ${since}); this kernel lacks it: ${excuse.reason}`);
+    return false;
+  });
+}
