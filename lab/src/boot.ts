@@ -235,6 +235,12 @@ class Tail implements Disposable {
   }
 }
 
+/** The lab's own lines begin with the ASCII record separator, which nothing else that is printed holds by chance. */
+const mark = '\x1e';
+const firstLine = new RegExp(`${mark}weir-lab: ready (\\S+)\r?\n`);
+const lastLineStart = `${mark}weir-lab: status `;
+const lastLine = new RegExp(`${lastLineStart}(\\d+)\n`);
+
 /** Takes a guest's second serial line apart: its first line, the command's output, its last line. */
 export class Transcript {
   /** What the guest's first line says; undefined until then. */
@@ -252,22 +258,23 @@ export class Transcript {
   append(text: string): void {
     this.#held += text;
     if (this.release === undefined) {
-      const first = /(?:^|\n)weir-lab: ready (\S+)\r?\n/.exec(this.#held);
+      const first = firstLine.exec(this.#held);
       if (!first) return;
       this.release = first[1];
       this.#held = this.#held.slice(first.index + first[0].length);
     }
-    const last = /\nweir-lab: status (\d+)\n/.exec(this.#held);
+    const last = lastLine.exec(this.#held);
     if (last) {
       this.status = Number(last[1]);
       this.#pass(last.index);
       this.#held = '';
-    } else {
-      // What may yet turn out to be the last line is held back.
-      const newline = this.#held.lastIndexOf('\nweir-lab');
-      const tail = this.#held.endsWith('\n') ? this.#held.length - 1 : this.#held.length;
-      this.#pass(newline >= 0 ? newline : Math.max(0, Math.min(tail, this.#held.length - 12)));
+      return;
     }
+    // What may yet turn out to be the last line is held back.
+    const start = this.#held.lastIndexOf(mark);
+    const tail = start < 0 ? '' : this.#held.slice(start);
+    const undecided = lastLineStart.startsWith(tail) || tail.startsWith(lastLineStart);
+    this.#pass(undecided ? this.#held.length - tail.length : this.#held.length);
   }
 
   /** The guest has ended: nothing is held back any more. */

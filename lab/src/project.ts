@@ -1,6 +1,6 @@
 /** The checkout as guests see it, below `/weir`: compiled code, BPF objects and the packages needed at run time. */
 
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CpioWriter } from './cpio.js';
@@ -9,12 +9,33 @@ import { repository } from './paths.js';
 /** The checkout's place in guests. */
 export const guestRepository = '/weir';
 
-const dependencies = ['koffi', '@koromix', 'commander'];
 const omittedFolders = /(^|\/)(node_modules|vendor|doc)\/$/;
 const omittedFiles = /\.(d\.ts|map|tsbuildinfo|md)$/;
 
 function kept(path: string): boolean {
   return path.endsWith('/') ? !omittedFolders.test(path) : !omittedFiles.test(path);
+}
+
+interface Manifest {
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
+
+/** The packages from npm that the given packages of the checkout need at run time, and those that these need. */
+function installedDependencies(folders: readonly string[]): Set<string> {
+  const found = new Set<string>();
+  const visit = (folder: string): void => {
+    const manifest = JSON.parse(readFileSync(join(repository, folder, 'package.json'), 'utf8')) as Manifest;
+    for (const name of Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies })) {
+      const path = join(repository, 'node_modules', name);
+      // The checkout's own packages are links; what npm left out is for other machines.
+      if (found.has(name) || !existsSync(path) || lstatSync(path).isSymbolicLink()) continue;
+      found.add(name);
+      visit(`node_modules/${name}`);
+    }
+  };
+  for (const folder of folders) visit(folder);
+  return found;
 }
 
 /** Packs the checkout as it is now. The archive is removed on disposal. */
@@ -29,14 +50,11 @@ export function packProject(): { path: string } & Disposable {
   for (const part of [...packages, 'lab', 'bench']) {
     writer.tree(`${inside}/${part}`, join(repository, part), kept);
   }
-  for (const name of dependencies) {
+  for (const name of installedDependencies(packages)) {
     writer.tree(`${inside}/node_modules/${name}`, join(repository, 'node_modules', name), kept);
   }
-  for (const link of ['@weir', 'weir']) {
-    const from = join(repository, 'node_modules', link);
-    if (link.startsWith('@')) writer.tree(`${inside}/node_modules/${link}`, from);
-    else if (existsSync(from)) writer.symlink(`${inside}/node_modules/${link}`, '../packages/cli');
-  }
+  writer.tree(`${inside}/node_modules/@weir`, join(repository, 'node_modules/@weir'));
+  writer.symlink(`${inside}/node_modules/weir`, '../packages/cli');
   writer.finish();
   return { path, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
 }

@@ -11,7 +11,7 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildBpf } from './build-bpf.js';
-import { attempt, run } from './command.js';
+import { attempt } from './command.js';
 import { kernel, series } from './kernels.js';
 import { buildLoad } from './load.js';
 import { repository } from './paths.js';
@@ -93,12 +93,30 @@ async function generated(missing: readonly string[]): Promise<SuiteResult> {
   return account.finish();
 }
 
-/** Compiles the objects that tests load, of every package that has such. */
-async function buildTestObjects(folder: string): Promise<void> {
+interface Helpers {
+  readonly result: SuiteResult;
+  /** Folder of the C helpers; undefined if they do not compile. */
+  readonly load: string | undefined;
+}
+
+/** Compiles the objects that tests load, of every package that has such, and the C helpers. */
+async function buildHelpers(objects: string): Promise<Helpers> {
+  const account = new Account('helpers', []);
   for (const name of readdirSync(join(repository, 'packages'))) {
-    const script = join(repository, 'packages', name, 'dist/test/support/build-objects.js');
-    if (existsSync(script)) await run(process.execPath, [script, folder]);
+    const script = `packages/${name}/dist/test/support/build-objects.js`;
+    if (!existsSync(join(repository, script))) continue;
+    const { status, stdout, stderr } = await attempt(process.execPath, [join(repository, script), objects]);
+    if (status === 0) account.pass();
+    else account.fail(script, 'compiles the test objects', `${stderr}${stdout}`);
   }
+  let load: string | undefined;
+  try {
+    load = (await buildLoad()).folder;
+    account.pass();
+  } catch (error) {
+    account.fail('lab/load', 'compiles', String(error));
+  }
+  return { result: account.finish(), load };
 }
 
 function announce(selection: Selection, files: TestFiles, jobs: readonly GuestJob[]): void {
@@ -112,7 +130,11 @@ function announce(selection: Selection, files: TestFiles, jobs: readonly GuestJo
   for (const job of jobs) say(`  guest ${job.name}: ${job.files.length} files, ${job.smp} CPUs`);
 }
 
-async function guests(jobs: readonly GuestJob[], objects: string, load: string): Promise<SuiteResult[]> {
+async function guests(
+  jobs: readonly GuestJob[],
+  objects: string,
+  load: string | undefined,
+): Promise<SuiteResult[]> {
   if (jobs.length === 0) return [];
   say(`guests run under ${(await qemu()).version}`);
   await baseArchive();
@@ -122,7 +144,7 @@ async function guests(jobs: readonly GuestJob[], objects: string, load: string):
       testFiles: job.files,
       timeoutMs: rootTimeoutMs,
       env: { WEIR_TEST_OBJECTS: guestObjects, WEIR_LOAD: guestLoad },
-      files: { [guestObjects]: objects, [guestLoad]: load },
+      files: { [guestObjects]: objects, ...(load && { [guestLoad]: load }) },
     }),
   );
 }
@@ -141,9 +163,9 @@ async function main(): Promise<void> {
   try {
     const results: SuiteResult[] = [];
     if (selection.checks) results.push(await lint(), await generated(missing));
-    await buildTestObjects(objects);
-    const load = (await buildLoad()).folder;
-    const env = { WEIR_TEST_OBJECTS: objects, WEIR_LOAD: load };
+    const { result, load } = await buildHelpers(objects);
+    results.push(result);
+    const env = { WEIR_TEST_OBJECTS: objects, ...(load && { WEIR_LOAD: load }) };
     if (selection.unit) {
       const concurrency = cpus().length;
       results.push(

@@ -43,7 +43,8 @@ test('a line that is no record, or was cut short, is text', () => {
 });
 
 test('a guest’s line yields release, output and status however it is cut', () => {
-  const line = 'noise\nweir-lab: ready 6.12.1\nhello\nweir-lab is no last line\nend\nweir-lab: status 3\n';
+  const line =
+    'noise\x1eweir-lab: ready 6.12.1\nhello\n\x1eweir-lab is no last line\nend\x1eweir-lab: status 3\n';
   for (let cut = 0; cut <= line.length; cut++) {
     let streamed = '';
     const transcript = new Transcript((text) => {
@@ -54,14 +55,27 @@ test('a guest’s line yields release, output and status however it is cut', () 
     transcript.end();
     assert.equal(transcript.release, '6.12.1');
     assert.equal(transcript.status, 3);
-    assert.equal(transcript.output, 'hello\nweir-lab is no last line\nend');
+    assert.equal(transcript.output, 'hello\n\x1eweir-lab is no last line\nend');
     assert.equal(streamed, transcript.output);
+  }
+});
+
+test('a line is passed on as soon as it is whole', () => {
+  let streamed = '';
+  const transcript = new Transcript((text) => {
+    streamed += text;
+  });
+  transcript.append('\x1eweir-lab: ready 5.10\n');
+  for (const line of ['tracing\n', encodeRecord(sample[0]!)]) {
+    streamed = '';
+    transcript.append(line);
+    assert.equal(streamed, line);
   }
 });
 
 test('a guest that died has no status, and keeps what it printed', () => {
   const transcript = new Transcript();
-  transcript.append('weir-lab: ready 5.10\nsome output, then nothing');
+  transcript.append('\x1eweir-lab: ready 5.10\nsome output, then nothing');
   transcript.end();
   assert.equal(transcript.status, undefined);
   assert.equal(transcript.output, 'some output, then nothing');
