@@ -133,6 +133,12 @@ test('a flavour is what follows the last three underscores between other charact
   assert.equal(essentialName('___sock'), '___sock');
   assert.equal(essentialName('sock___'), 'sock___');
   assert.equal(essentialName('sock____x'), 'sock____x');
+  // Every name of nine letters from two.
+  for (let bits = 0; bits < 512; bits++) {
+    const name = Array.from({ length: 9 }, (_, i) => ((bits >> i) & 1 ? '_' : 'x')).join('');
+    const flavour = /^(.*[^_])___[^_].*$/.exec(name);
+    assert.equal(essentialName(name), flavour?.[1] ?? name);
+  }
 });
 
 /** A module's BTF: types and strings that continue those of a base. */

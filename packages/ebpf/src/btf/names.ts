@@ -3,7 +3,28 @@
  * each (the kernel has some 150,000).
  */
 
+import { FormatError } from '../errors.js';
+
 const underscore = 0x5f;
+/**
+ * Longest string read, in bytes. The kernel takes identifiers of up to 512; without a limit, a small hostile blob whose
+ * names all share one long string would unfold into gigabytes.
+ */
+const maxString = 1024;
+
+/**
+ * Where the string ends that begins at `start` of bytes that end with a NUL.
+ * @throws FormatError if it is longer than any name.
+ */
+export function stringEnd(bytes: Uint8Array, start: number): number {
+  let end = start;
+  const limit = start + maxString;
+  while (bytes[end] !== 0) {
+    if (++end > limit)
+      throw new FormatError(`BTF: a string of more than ${maxString} bytes; names are shorter`);
+  }
+  return end;
+}
 
 /**
  * Length of a name without its flavour: everything before the last `___` that stands between two other characters.
@@ -11,9 +32,13 @@ const underscore = 0x5f;
  */
 export function essentialLength(name: Uint8Array, start = 0, end = name.length): number {
   for (let i = end - 5; i >= start; i--) {
+    if (name[i + 1] !== underscore) {
+      // The three underscores of a flavour that begins here, or up to two places before, would include this one.
+      i -= 2;
+      continue;
+    }
     if (
       name[i + 2] === underscore &&
-      name[i + 1] === underscore &&
       name[i + 3] === underscore &&
       name[i] !== underscore &&
       name[i + 4] !== underscore
@@ -42,6 +67,7 @@ export class NameIndex {
   /**
    * @param bytes a string section, which ends with a NUL.
    * @param starts for each type its name's offset therein, 0 where it has none.
+   * @throws FormatError for names that are too long.
    */
   constructor(bytes: Uint8Array, starts: Uint32Array) {
     this.#bytes = bytes;
@@ -53,8 +79,7 @@ export class NameIndex {
     for (let i = starts.length - 1; i >= 0; i--) {
       const start = starts[i]!;
       if (start === 0) continue;
-      let end = start;
-      while (bytes[end] !== 0) end++;
+      const end = stringEnd(bytes, start);
       const slot = this.#slot(bytes, start, start + essentialLength(bytes, start, end));
       this.#next[i] = this.#heads[slot]!;
       this.#heads[slot] = i;
@@ -68,8 +93,7 @@ export class NameIndex {
     const found: number[] = [];
     for (let i = this.#heads[this.#slot(wanted, 0, essential)]!; i >= 0; i = this.#next[i]!) {
       const start = this.#starts[i]!;
-      let end = start;
-      while (this.#bytes[end] !== 0) end++;
+      const end = stringEnd(this.#bytes, start);
       const length = flavours ? essentialLength(this.#bytes, start, end) : end - start;
       const wantedLength = flavours ? essential : wanted.length;
       if (

@@ -16,18 +16,13 @@ import {
   typeHeaderSize,
   vlenMask,
 } from './layout.js';
-import { essentialName, NameIndex } from './names.js';
+import { essentialName, NameIndex, stringEnd } from './names.js';
 import { type BtfType, isModifier, Kind, kindName } from './types.js';
 
 /** How many typedefs, modifiers and arrays may stand between a name and its type; the kernel's own limit. */
 const maxDepth = 32;
 /** No type may be larger: the kernel keeps sizes in 32 bits. */
 const maxSize = 0xffffffff;
-/**
- * Longest string read, in bytes. The kernel takes identifiers of up to 512; without a limit, a small hostile blob whose
- * names all share one long string would unfold into gigabytes.
- */
-const maxString = 1024;
 const voidType: BtfType = { kind: Kind.void, name: '' };
 
 /** A parsed BTF blob. Immutable. */
@@ -236,7 +231,6 @@ export class Btf {
       if (offset >= strings.length) {
         throw new FormatError(`BTF: type ${i + this.firstId} has its name outside the blob`);
       }
-      stringEnd(strings, offset);
       offsets[i] = offset;
     }
     return new NameIndex(strings, offsets);
@@ -300,17 +294,6 @@ function parseHeader(bytes: Uint8Array): Sections {
     throw new FormatError('BTF: the string section does not begin and end with a NUL');
   }
   return { littleEndian, types, strings, layout };
-}
-
-/** Where the string ends that begins at `start`; the section is known to end with a NUL. */
-function stringEnd(bytes: Uint8Array, start: number): number {
-  let end = start;
-  const limit = start + maxString;
-  while (bytes[end] !== 0) {
-    if (++end > limit)
-      throw new FormatError(`BTF: a string of more than ${maxString} bytes; names are shorter`);
-  }
-  return end;
 }
 
 /** Walks all types once and notes where each begins. */
