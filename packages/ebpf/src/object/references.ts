@@ -118,13 +118,9 @@ class ReferenceReader {
         `${name || 'a nameless symbol'}, which is neither defined nor declared as extern in BTF`,
       );
     }
-    if ((symbol.kind === 'kfunc') !== isCall) {
-      throw this.#error(
-        index,
-        `${name}, a ${isCall ? 'variable that is called' : 'kernel function as data'}`,
-      );
-    }
-    return { index, kind: symbol.kind, name };
+    if (isCall && symbol.kind !== 'kfunc') throw this.#error(index, `${name}, a variable that is called`);
+    // A weak function's address may be taken, to ask whether the kernel has it.
+    return { index, kind: isCall ? 'kfunc' : 'ksym', name };
   }
 
   #function(code: CodeSection, slot: number, index: number): ObjectFunction {

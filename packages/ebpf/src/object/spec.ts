@@ -49,7 +49,10 @@ export interface ExternReference {
   /** Instruction index in the linked program. The instruction is as the compiler left it. */
   readonly index: number;
   readonly name: string;
-  /** `ksym`: an `ld_imm64` of a kernel variable's address. `kfunc`: a call to a kernel function (Linux 5.13). */
+  /**
+   * `ksym`: an `ld_imm64` of a kernel variable's address, or of a kernel function's, to ask whether it exists.
+   * `kfunc`: a call to a kernel function (Linux 5.13).
+   */
   readonly kind: 'ksym' | 'kfunc';
 }
 

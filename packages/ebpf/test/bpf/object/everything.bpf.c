@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
-// One of everything that an object can hold.
+// Maps, map-in-map and program array initialisers, globals in all sections, subprograms of all kinds, kernel options.
 #include <linux/bpf.h>
 #include <stdbool.h>
 #include <bpf/bpf_helpers.h>
@@ -19,18 +19,9 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
-	__uint(numa_node, 0);
 	__type(key, struct key);
 	__type(value, struct value);
 } table SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_BLOOM_FILTER);
-	__uint(max_entries, 100);
-	__uint(map_extra, 3);
-	__type(value, __u32);
-} filter SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
@@ -77,7 +68,7 @@ __u64 start = 0x1122334455667788;
 static volatile __u32 hidden_state = 5;
 __u32 apart SEC(".data.apart") = 9;
 __u32 fixed[3] SEC(".rodata.fixed") = { 1, 2, 3 };
-__u64 zeros[4] SEC(".bss.more");
+__u64 zeros[4];
 
 extern int LINUX_KERNEL_VERSION __kconfig;
 extern bool CONFIG_BPF_SYSCALL __kconfig __weak;
@@ -130,15 +121,13 @@ SEC("socket") int tail(struct __sk_buff *skb)
 	return middle(skb->len) + hidden_function(skb->mark);
 }
 
-SEC("?tc") int not_by_default(struct __sk_buff *skb)
+SEC("tc") int uses_outer(struct __sk_buff *skb)
 {
 	__u32 zero = 0;
 
 	bpf_map_lookup_elem(&outer, &zero);
 	bpf_perf_event_output(skb, &events, BPF_F_CURRENT_CPU, &zero, 4);
-	bpf_map_peek_elem(&filter, &zero);
 	return 0;
 }
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
-__u32 kernel_version SEC("version") = 0x41200;
