@@ -19,12 +19,12 @@ export function parseKernelConfig(text: string): KernelConfig {
   return options;
 }
 
-let cached: { config: KernelConfig | undefined } | undefined;
+let cached: KernelConfig | undefined;
 
-/** The running kernel's options, read once; undefined where neither file can be read. */
+/** The running kernel's options, kept once read; undefined where neither file can be read. */
 export function kernelConfig(): KernelConfig | undefined {
-  cached ??= { config: readKernelConfig() };
-  return cached.config;
+  cached ??= readKernelConfig();
+  return cached;
 }
 
 function readKernelConfig(): KernelConfig | undefined {
