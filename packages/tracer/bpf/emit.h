@@ -23,10 +23,10 @@ static __always_inline struct tcp_event *reserve_event(enum tcp_event_kind kind)
 
 	if (!own)
 		return NULL;
-	own->produced[kind]++;
+	count(&own->produced[kind]);
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event)
-		own->lost_ring++;
+		count(&own->lost_ring);
 	return event;
 }
 

@@ -82,7 +82,7 @@ static __always_inline bool follow_flow(const struct sock *sk, const struct flow
 	if (how == BPF_ANY) {
 		own = own_statistics();
 		if (own)
-			own->lost_map++;
+			count(&own->lost_map);
 	}
 	return false;
 }

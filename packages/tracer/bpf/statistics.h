@@ -11,6 +11,12 @@ struct {
 	__type(value, struct statistics);
 } statistics SEC(".maps");
 
+/* Programs nest: a softirq may run one in the middle of another, on the same CPU. */
+static __always_inline void count(__u64 *counter)
+{
+	__sync_fetch_and_add(counter, 1);
+}
+
 static __always_inline struct statistics *own_statistics(void)
 {
 	__u32 zero = 0;

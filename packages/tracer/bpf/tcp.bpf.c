@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
- * The life of every TCP connection of this host. User space attaches state_change, one of the accept programs, and
- * where the kernel has them the connect programs; it runs seed once.
+ * The life of every TCP connection of this host. User space attaches both state_change programs, one of the accept
+ * programs, and where the kernel has them the connect programs; it runs seed once.
  *
- *   state_change   raw tracepoint inet_sock_set_state (4.16)
+ *   state_change*  raw tracepoint inet_sock_set_state (4.16)
  *   graft_*        security_sock_graft: entered in accept() once there is a connection
  *   accept_*       return of inet_csk_accept
  *   connect_*      return of tcp_v4_connect and tcp_v6_connect
  *   seed           iterator over the open files of all processes (5.8)
  */
 #include "life.h"
+#include "nesting.h"
 #include "seed.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -17,7 +18,24 @@ char LICENSE[] SEC("license") = "GPL";
 SEC("raw_tp/inet_sock_set_state")
 int state_change(struct bpf_raw_tracepoint_args *ctx)
 {
-	return state_changes((struct sock *)ctx->args[0], ctx->args[1], ctx->args[2]);
+	struct sock *sk = (struct sock *)ctx->args[0];
+	int from = ctx->args[1], to = ctx->args[2];
+
+	if (!is_event(to))
+		return 0;
+	take(sk, from, to);
+	return state_changes(sk, from, to);
+}
+
+SEC("raw_tp/inet_sock_set_state")
+int state_change_nested(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct sock *sk = (struct sock *)ctx->args[0];
+	int from = ctx->args[1], to = ctx->args[2];
+
+	if (!is_event(to) || was_taken(sk, from, to))
+		return 0;
+	return state_changes(sk, from, to);
 }
 
 /* Arguments of a function at its fentry and fexit: 64 bits each; at fexit the result follows the last. */

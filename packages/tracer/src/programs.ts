@@ -37,6 +37,9 @@ const acceptModes: Readonly<Record<AcceptHook, number>> = {
   listener: AcceptMode.ACCEPT_BY_LISTENER,
 };
 
+/** The second does what the first is prevented from doing; see bpf/nesting.h. */
+export const lifeCyclePrograms: readonly string[] = ['state_change', 'state_change_nested'];
+
 /** The ring's size in bytes: the wish rounded up to what the kernel takes, a power of two of at least a page. */
 export function ringSize(bytes: number = DEFAULT_RING_BYTES): number {
   if (!Number.isInteger(bytes) || bytes < 1 || bytes > 2 ** 30) {
@@ -101,7 +104,10 @@ export class TracerPrograms implements Disposable {
   attach(plan: HookPlan): void {
     const { collection } = this;
     const acceptProgram = acceptPrograms[plan.accept];
-    this.#links.push(attachRawTracepoint(collection.program('state_change'), 'inet_sock_set_state'));
+    // In this order they run.
+    for (const name of lifeCyclePrograms) {
+      this.#links.push(attachRawTracepoint(collection.program(name), 'inet_sock_set_state'));
+    }
     if (acceptProgram !== undefined) {
       const [mechanism, symbol] = plan.accept.split(':') as [string, string];
       const program = collection.program(acceptProgram);
@@ -133,7 +139,7 @@ export class TracerPrograms implements Disposable {
 export function programNames(plan: HookPlan): string[] {
   const accept = acceptPrograms[plan.accept];
   return [
-    'state_change',
+    ...lifeCyclePrograms,
     ...(accept === undefined ? [] : [accept]),
     ...plan.connectErrors,
     ...(plan.seed ? ['seed'] : []),

@@ -22,6 +22,7 @@ describe('the choice of hooks', () => {
     assert.equal(plan.accept, 'fentry:security_sock_graft');
     assert.deepEqual(programNames(plan), [
       'state_change',
+      'state_change_nested',
       'graft_fentry',
       'connect_v4_fexit',
       'connect_v6_fexit',

@@ -561,6 +561,68 @@ export class ListenerColumns {
   }
 }
 
+/** `struct taken` */
+export interface Taken {
+  changes: Float64Array;
+  count: number;
+}
+
+/** Bytes of `struct taken`. */
+export const sizeofTaken = 40;
+
+/** Where the fields of `struct taken` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsTaken = {
+  changes: 0,
+  count: 32,
+} as const;
+
+/** Decodes `struct taken` into a new object, or into one that is given, with all it contains. */
+export function readTaken(view: DataView, offset: number, into?: Taken): Taken {
+  if (into === undefined) {
+    return {
+      changes: readElements(new Float64Array(4), (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296),
+      count: view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296,
+    };
+  }
+  readElements(into.changes, (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296);
+  into.count = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
+  return into;
+}
+
+/** Encodes `struct taken`; bytes between the fields become zero. */
+export function writeTaken(view: DataView, offset: number, value: Taken): void {
+  writeElements(value.changes, 4, (i, item) => { view.setUint32(offset + i * 8, item, true); view.setUint32(offset + i * 8 + 4, Math.floor(item / 4294967296), true); });
+  view.setUint32(offset + 32, value.count, true);
+  view.setUint32(offset + 36, Math.floor(value.count / 4294967296), true);
+}
+
+/** Many of `struct taken`, one array a field. Elements from `length` on mean nothing. */
+export class TakenColumns {
+  readonly capacity: number;
+  length = 0;
+  readonly changes: Float64Array;
+  readonly count: Float64Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.changes = new Float64Array(capacity * 4);
+    this.count = new Float64Array(capacity);
+  }
+
+  /** @throws RangeError when full. */
+  push(view: DataView, offset: number): void {
+    const i = this.length;
+    if (i >= this.capacity) throw new RangeError('TakenColumns: all ' + this.capacity + ' rows are taken');
+    for (let j = 0; j < 4; j++) this.changes[i * 4 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
+    this.count[i] = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
+    this.length = i + 1;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+}
+
 /** `struct tuple` */
 export interface Tuple {
   localAddress: Uint8Array;
@@ -904,6 +966,11 @@ export const maps = {
     name: 'listeners',
     key: makeCodec<ListenerKey>(sizeofListenerKey, (view, offset) => readListenerKey(view, offset), writeListenerKey),
     value: makeCodec<Listener>(sizeofListener, (view, offset) => readListener(view, offset), writeListener),
+  },
+  taken: {
+    name: 'taken',
+    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+    value: makeCodec<Taken>(sizeofTaken, (view, offset) => readTaken(view, offset), writeTaken),
   },
 } as const;
 

@@ -28,6 +28,7 @@ export interface Truth {
   readonly closed_by?: Thread;
   readonly error?: string;
   readonly abandoned?: boolean;
+  readonly settled?: boolean;
   readonly connecting_ns: number;
   readonly connected_ns?: number;
   readonly accepted_ns?: number;
@@ -101,7 +102,11 @@ export class Load implements Disposable {
     const truths: Truth[] = [];
     for (;;) {
       const line = (await this.#next()) as Truth;
-      if (line.kind === 'totals') return truths;
+      if (line.kind === 'totals') {
+        // Otherwise connections may still be ending, whose records can't have come.
+        assert.notEqual(line.settled, false, 'the kernel was not done with all connections');
+        return truths;
+      }
       truths.push(line);
     }
   }
