@@ -72,6 +72,7 @@ export { BpfMap, type MapShape } from './map/map.js';
 export { createMap, mapFromFd, mapFromId, mapIds, openPinnedMap } from './map/open.js';
 export { PerCpuMap } from './map/percpu.js';
 export { dataMapKernelName } from './object/data-maps.js';
+export { type DisassembleOptions, disassemble } from './object/disassemble.js';
 export { parseObject } from './object/parse.js';
 export { type SectionKind, sectionKinds } from './object/sections.js';
 export { setGlobal } from './object/set-global.js';

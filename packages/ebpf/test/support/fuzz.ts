@@ -1,0 +1,215 @@
+/**
+ * Feeds damaged files to everything that reads files. Each case has to end in success or in a FormatError, soon, and
+ * without using memory out of proportion.
+ */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { relocate } from '../../src/btf/core/relocate.js';
+import { parseBtfExt } from '../../src/btf/ext.js';
+import { Btf } from '../../src/btf/parse.js';
+import { generate } from '../../src/codegen/generate.js';
+import { ElfFile } from '../../src/elf/file.js';
+import { EbpfError, FormatError } from '../../src/errors.js';
+import { sanitizeBtf } from '../../src/load/sanitize.js';
+import { disassemble } from '../../src/object/disassemble.js';
+import { parseObject } from '../../src/object/parse.js';
+import { compileBpf } from './compile-bpf.js';
+import { type Extent, mutateBlob, mutateElf, type Random } from './mutate.js';
+import { randomSource } from './random.js';
+
+/** A case that takes longer, on its fastest of three runs, has failed. Milliseconds. */
+const timeLimit = 200;
+/** A case may use as much as a legitimate file's zero-filled variables, and a multiple of the file. Bytes. */
+const memoryLimit = 64 * 1024 * 1024;
+const memoryFactor = 500;
+
+const noSupport = {
+  func: false,
+  datasec: false,
+  globalFunc: false,
+  float: false,
+  declTag: false,
+  typeTag: false,
+  enum64: false,
+};
+
+/** A compiled object and its parts, undamaged. */
+export interface Sample {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly sections: readonly Extent[];
+  readonly btfBytes: Uint8Array;
+  readonly extBytes: Uint8Array;
+  readonly btf: Btf;
+}
+
+/** Compiles a test program, without what debuggers alone read. */
+export function sample(source: string): Sample {
+  using object = compileBpf(source, '-mcpu=v2');
+  execFileSync('llvm-strip-19', ['-g', object.path]);
+  const bytes = new Uint8Array(readFileSync(object.path));
+  const elf = ElfFile.parse(bytes);
+  const data = (name: string) => elf.data(elf.section(name)!).slice();
+  return {
+    name: source,
+    bytes,
+    sections: elf.sections.filter(({ type, size }) => type !== 8 && size > 0),
+    btfBytes: data('.BTF'),
+    extBytes: data('.BTF.ext'),
+    btf: Btf.parse(data('.BTF')),
+  };
+}
+
+/** What is done with a damaged input. */
+interface Target {
+  readonly name: string;
+  readonly mutate: (random: Random, sample: Sample) => Uint8Array;
+  readonly run: (input: Uint8Array, sample: Sample) => void;
+}
+
+/** Decodes every type and asks everything about it that can be asked. */
+function touchTypes(btf: Btf): void {
+  for (let id = 0; id < btf.length; id++) {
+    for (const ask of [
+      () => btf.type(id),
+      () => btf.size(id),
+      () => btf.skipModifiers(id),
+      () => btf.typesByEssentialName(btf.type(id).name),
+    ]) {
+      expectFormatError(ask);
+    }
+  }
+  expectFormatError(() => Btf.parse(btf.encode()));
+  expectFormatError(() => sanitizeBtf(btf.encode(), noSupport));
+}
+
+function expectFormatError(run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+  }
+}
+
+/** Types of a target may contradict each other, which relocate() tells by a plain EbpfError. */
+function expectEbpfError(run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    if (!(error instanceof EbpfError)) throw error;
+  }
+}
+
+const targets: readonly Target[] = [
+  {
+    name: 'parseObject',
+    mutate: (random, { bytes, sections }) => mutateElf(random, bytes, sections),
+    run: (input, { btf }) => {
+      const spec = parseObject(input);
+      for (const { instructions, coreRelocations } of spec.programs.values()) {
+        disassemble(instructions, { littleEndian: spec.littleEndian });
+        const { btf: local } = spec;
+        if (local === undefined) continue;
+        expectEbpfError(() => relocate(instructions.slice(), coreRelocations, local, [btf]));
+      }
+    },
+  },
+  {
+    name: 'generate',
+    mutate: (random, { bytes, sections }) => mutateElf(random, bytes, sections),
+    run: (input, { name }) => {
+      generate(input, name);
+    },
+  },
+  {
+    name: 'Btf.parse',
+    mutate: (random, { btfBytes }) => mutateBlob(random, btfBytes),
+    run: (input) => touchTypes(Btf.parse(input)),
+  },
+  {
+    name: 'parseBtfExt',
+    mutate: (random, { extBytes }) => mutateBlob(random, extBytes),
+    run: (input, { btf }) => {
+      parseBtfExt(input, btf);
+    },
+  },
+  {
+    name: 'relocate',
+    mutate: (random, { btfBytes }) => mutateBlob(random, btfBytes),
+    run: (input, { bytes, btf }) => {
+      const target = Btf.parse(input);
+      for (const { instructions, coreRelocations } of parseObject(bytes).programs.values()) {
+        expectEbpfError(() => relocate(instructions, coreRelocations, btf, [target]));
+      }
+    },
+  },
+];
+
+/** How a case that should not have happened went, with all that is needed to repeat it. */
+export class FuzzFailure extends Error {
+  override name = 'FuzzFailure';
+  readonly input: Uint8Array;
+
+  constructor(what: string, input: Uint8Array, cause?: unknown) {
+    super(what, { cause });
+    this.input = input;
+  }
+}
+
+export interface FuzzReport {
+  readonly cases: number;
+  /** Cases that ended in a FormatError; the others were read. */
+  readonly refused: number;
+  /** Milliseconds of the slowest case. */
+  readonly slowest: number;
+}
+
+/**
+ * Runs the cases `first` to `first + count - 1` of a seed; each case is the same whatever ran before it.
+ * @throws FuzzFailure
+ */
+export function fuzz(samples: readonly Sample[], seed: number, count: number, first = 0): FuzzReport {
+  let refused = 0;
+  let slowest = 0;
+  for (let index = first; index < first + count; index++) {
+    const random = randomSource(Math.imul(seed, 0x9e37_79b1) ^ Math.imul(index + 1, 0x85eb_ca6b));
+    for (let i = 0; i < 8; i++) random();
+    const chosen = samples[Math.floor(random() * samples.length)]!;
+    const target = targets[Math.floor(random() * targets.length)]!;
+    const input = target.mutate(random, chosen);
+    const what = `case ${index} of seed ${seed}: ${target.name} on ${chosen.name}`;
+    const outcome = runCase(target, input, chosen, what);
+    if (outcome.refused) refused++;
+    slowest = Math.max(slowest, outcome.time);
+  }
+  return { cases: count, refused, slowest };
+}
+
+function runCase(target: Target, input: Uint8Array, chosen: Sample, what: string) {
+  let time = Number.POSITIVE_INFINITY;
+  let refused = false;
+  // A busy machine may delay a run, but hardly three.
+  for (let attempt = 0; attempt < 3 && time > timeLimit; attempt++) {
+    const memory = memoryInUse();
+    const start = performance.now();
+    refused = false;
+    try {
+      target.run(input.slice(), chosen);
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw new FuzzFailure(`${what}: ${String(error)}`, input, error);
+      refused = true;
+    }
+    time = Math.min(time, performance.now() - start);
+    const used = memoryInUse() - memory;
+    if (used > memoryLimit + memoryFactor * input.length) {
+      throw new FuzzFailure(`${what}: ${used} bytes of memory for an input of ${input.length}`, input);
+    }
+  }
+  if (time > timeLimit) throw new FuzzFailure(`${what}: ${time} ms`, input);
+  return { refused, time };
+}
+
+function memoryInUse(): number {
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
