@@ -171,20 +171,25 @@ void await_unread(int fd, int bytes) {
   while (queue(fd, SIOCINQ) < bytes) nap(20000);
 }
 
-/** Whether /proc/net/tcp or tcp6 shows a socket that await_settled() waits for. */
-static bool unsettled(const char *path, const uint8_t *wanted) {
+struct census {
+  unsigned unsettled; /* sockets that await_settled() waits for */
+  unsigned total;
+};
+
+/** Counts the sockets of the wanted ports in /proc/net/tcp or tcp6. */
+static void take_census(const char *path, const uint8_t *wanted, struct census *census) {
   enum { TIME_WAIT = 0x06, LISTEN = 0x0a };
   FILE *file = fopen(path, "re");
   char line[512];
-  bool found = false;
-  if (file == NULL) return false; /* no tcp6 where IPv6 is off */
-  while (!found && fgets(line, sizeof line, file) != NULL) {
+  if (file == NULL) return; /* no tcp6 where IPv6 is off */
+  while (fgets(line, sizeof line, file) != NULL) {
     unsigned local, peer, state;
     if (sscanf(line, " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%x %x", &local, &peer, &state) != 3) continue;
-    found = (wanted[local & 0xffff] || wanted[peer & 0xffff]) && state != LISTEN && state != TIME_WAIT;
+    if (!wanted[local & 0xffff] && !wanted[peer & 0xffff]) continue;
+    census->total++;
+    if (state != LISTEN && state != TIME_WAIT) census->unsettled++;
   }
   fclose(file);
-  return found;
 }
 
 bool await_settled(const uint16_t *ports, size_t count, int timeout_ms) {
@@ -192,11 +197,18 @@ bool await_settled(const uint16_t *ports, size_t count, int timeout_ms) {
   memset(wanted, 0, sizeof wanted);
   for (size_t i = 0; i < count; i++) wanted[ports[i]] = 1;
   uint64_t end = now_ns() + (uint64_t)timeout_ms * 1000000u;
-  while (unsettled("/proc/net/tcp", wanted) || unsettled("/proc/net/tcp6", wanted)) {
+  struct census last = {1, 0};
+  for (;;) {
+    struct census census = {0, 0};
+    take_census("/proc/net/tcp", wanted, &census);
+    take_census("/proc/net/tcp6", wanted, &census);
+    /* The kernel may leave sockets out of these files while others come and go: only a second look that finds the
+     * same number is trusted. */
+    if (census.unsettled == 0 && last.unsettled == 0 && census.total == last.total) return true;
     if (now_ns() > end) return false;
+    last = census;
     nap(5000000);
   }
-  return true;
 }
 
 void need_files(uint64_t count) {
