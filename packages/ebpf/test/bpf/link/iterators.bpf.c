@@ -37,9 +37,13 @@ SEC("iter/task")
 int on_task(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
+	int pid;
 
-	if (task && task->pid == task->tgid)
-		bpf_seq_write(ctx->meta->seq, &task->tgid, sizeof(task->tgid));
+	if (!task || task->pid != task->tgid)
+		return 0;
+	/* Kernels before 5.13 do not let helpers read a kernel structure in place. */
+	pid = task->tgid;
+	bpf_seq_write(ctx->meta->seq, &pid, sizeof(pid));
 	return 0;
 }
 
