@@ -30,7 +30,7 @@ try {
     const report = fuzz(samples, seed!, count, first! + done);
     const accepted = count - report.refused;
     console.log(
-      `seed ${seed}: ${done + count} cases; of the last ${count}, ${accepted} were read, slowest ${report.slowest.toFixed(0)} ms`,
+      `seed ${seed}: ${done + count} cases; of the last ${count}, ${accepted} were read, slowest ${report.slowest.toFixed(0)} ms (${report.slowestCase})`,
     );
   }
 } catch (error) {

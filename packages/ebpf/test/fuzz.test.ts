@@ -7,7 +7,7 @@ import { fuzz, type Sample, sample } from './support/fuzz.js';
 import { fuzzSources } from './support/fuzz-sources.js';
 
 const seed = 20_260_101;
-const cases = 5_000;
+const cases = 4_000;
 
 describe('damaged files', () => {
   let samples: Sample[];
@@ -16,13 +16,13 @@ describe('damaged files', () => {
   });
 
   it(`end in a FormatError or are read: ${cases} cases`, () => {
-    const { refused, slowest } = fuzz(samples, seed, cases);
+    const { refused, slowest, slowestCase } = fuzz(samples, seed, cases);
     assert.ok(refused > cases / 10, `only ${refused} were refused: the damage does not reach the parsers`);
     assert.ok(
       refused < (cases * 9) / 10,
       `${refused} were refused: the damage does not reach the deeper layers`,
     );
-    assert.ok(slowest < 200, `the slowest took ${slowest} ms`);
+    assert.ok(slowest < 200, `${slowestCase} took ${slowest} ms`);
   });
 
   it('are refused at whatever length they are cut', () => {

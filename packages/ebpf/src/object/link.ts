@@ -120,9 +120,14 @@ export class Linker {
       placed.set(fn, { fn, index: length });
       length += fn.count;
       this.#total += fn.count;
-      if (length > maxProgramLength || this.#total > maxTotalLength) {
+      if (length > maxProgramLength) {
         throw new FormatError(
-          `program ${main.name} is too long once linked: more than ${length} instructions`,
+          `program ${main.name} has more than ${maxProgramLength} instructions once linked`,
+        );
+      }
+      if (this.#total > maxTotalLength) {
+        throw new FormatError(
+          `the programs have more than ${maxTotalLength} instructions in all once linked`,
         );
       }
       stack.push({ references: this.#referencesOf(fn), next: 0 });
@@ -180,9 +185,16 @@ class SortedExt {
       const records = this.#sort(all);
       const start = fn.start * instructionSize;
       const end = start + fn.count * instructionSize;
-      for (let i = lowerBound(records, start); i < records.length; i++) {
+      const first = lowerBound(records, start);
+      for (let i = first; i < records.length; i++) {
         const record = records[i]!;
         if (record.offset >= end) break;
+        // Also keeps subprograms with absurdly many records from being copied into every program.
+        if (i - first >= fn.count) {
+          throw new FormatError(
+            `BTF.ext has more records of one kind for ${fn.name} than it has instructions`,
+          );
+        }
         if (record.offset % instructionSize !== 0) {
           throw new FormatError(
             `BTF.ext speaks of offset ${record.offset} in ${fn.section.name}, within an instruction`,
