@@ -109,6 +109,11 @@ describe('libbpf and this library', () => {
         assert.deepEqual(canonical(program), canonical(theirs), program.name);
         assert.equal(program.info().type, theirs.info().type);
         assert.equal(program.info().name, theirs.info().name);
+        assert.equal(
+          program.info().btfId > 0,
+          theirs.info().btfId > 0,
+          `${program.name}: types in the kernel`,
+        );
         compared.push(`${name} ${program.name}`);
       }
       rmSync(pins, { recursive: true });

@@ -1,7 +1,7 @@
 /** What all attachments have in common, and those that the kernel keeps as a bpf_link. */
 
 import type { Program } from '../program/program.js';
-import { Attr, bpf, bpfRaw } from '../sys/bpf.js';
+import { Attr, bpf } from '../sys/bpf.js';
 import { Command } from '../sys/constants.js';
 import { Fd } from '../sys/fd.js';
 
@@ -26,11 +26,6 @@ export function createLink(
   const attr = new Attr(64).u32(0, program.fd).u32(4, target).u32(8, attachType);
   fill(attr);
   return new Fd(bpf(Command.linkCreate, attr, advice));
-}
-
-/** The same as {@link createLink}, with the negative errno for a failure. */
-export function createLinkRaw(program: Program, target: number, attachType: number): number {
-  return bpfRaw(Command.linkCreate, new Attr(64).u32(0, program.fd).u32(4, target).u32(8, attachType));
 }
 
 /** An attachment that ends when its descriptor is closed, and can be pinned. */

@@ -24,7 +24,7 @@ export const defaultPinPath = '/sys/fs/bpf';
 
 /**
  * Creates one map, or opens it where it is pinned by name already.
- * @param created Takes each new map at once, so that a later failure can close it.
+ * @throws SyscallError; UnsupportedError for global data before 5.2; EbpfError for a pinned map of another shape.
  */
 export function createObjectMap(spec: MapSpec, options: MapOptions): BpfMap {
   const effective = effectiveSpec(spec, options);

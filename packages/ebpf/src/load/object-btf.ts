@@ -24,18 +24,3 @@ export function loadObjectBtf(btf: Btf, features: FeatureTable): Fd | undefined 
   const result = bpfRaw(Command.btfLoad, new Attr(32).pointer(0, blob).u32(16, blob.length));
   return result < 0 ? undefined : new Fd(result);
 }
-
-/** Why the kernel refuses a blob, in its own words; '' if it accepts it or says nothing. For diagnosis. */
-export function btfLoadLog(blob: Uint8Array): string {
-  const log = new Uint8Array(65_536);
-  const attr = new Attr(32)
-    .pointer(0, blob)
-    .pointer(8, log)
-    .u32(16, blob.length)
-    .u32(20, log.length)
-    .u32(24, 1);
-  const result = bpfRaw(Command.btfLoad, attr);
-  if (result >= 0) new Fd(result)[Symbol.dispose]();
-  const end = log.indexOf(0);
-  return result >= 0 ? '' : Buffer.from(log.subarray(0, end)).toString('utf8');
-}
