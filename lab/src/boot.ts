@@ -6,21 +6,19 @@ import {
   closeSync,
   copyFileSync,
   existsSync,
-  mkdtempSync,
   openSync,
   readFileSync,
   readSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { CpioWriter } from './cpio.js';
 import { type Kernel, kernel } from './kernels.js';
 import { packProject } from './project.js';
 import { machineArguments, qemu } from './qemu.js';
+import { temporaryFolder } from './temporary.js';
 import { baseArchive, packageArchive } from './userland.js';
 
 export interface BootOptions {
@@ -166,23 +164,24 @@ type Prepared = {
 
 /** Lays out a guest: one initramfs of the base, the kernel's modules, the project and what this run adds. */
 async function prepare(guest: Kernel, options: BootOptions, interactive = false): Promise<Prepared> {
-  const folder = mkdtempSync(join(tmpdir(), 'weir-guest-'));
+  const temporary = temporaryFolder('weir-guest-');
+  const folder = temporary.path;
   try {
     const initramfs = join(folder, 'initramfs');
     copyFileSync(await baseArchive(), initramfs);
     appendFileSync(initramfs, readFileSync(guest.modules));
     if (options.packages?.length)
       appendFileSync(initramfs, readFileSync(await packageArchive(options.packages)));
-    using project = packProject();
-    appendFileSync(initramfs, readFileSync(project.path));
+    const project = join(folder, 'project');
+    packProject(project);
     const own = join(folder, 'own');
     packRun(own, options, interactive);
-    appendFileSync(initramfs, readFileSync(own));
+    for (const archive of [project, own]) appendFileSync(initramfs, readFileSync(archive));
     const { smp = 1, memory = 1024, append } = options;
     const machine = { image: guest.image, initramfs, smp, memory, append, console: join(folder, 'console') };
-    return { folder, machine, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
+    return { folder, machine, [Symbol.dispose]: () => temporary[Symbol.dispose]() };
   } catch (error) {
-    rmSync(folder, { recursive: true, force: true });
+    temporary[Symbol.dispose]();
     throw error;
   }
 }

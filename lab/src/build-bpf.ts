@@ -7,12 +7,12 @@
  * With `--check` nothing is written: it says which committed file is not what its source gives, and ends with 1.
  */
 
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from './command.js';
 import { repository } from './paths.js';
+import { temporaryFolder } from './temporary.js';
 
 /** Nothing in an object depends on where it was compiled. `v2` is what Linux 4.18 knows. */
 const clangFlags = [
@@ -66,22 +66,20 @@ function same(a: string, b: string): boolean {
  * @throws Error with the compiler's messages.
  */
 export async function buildBpf(write: boolean): Promise<{ files: number; different: string[] }> {
-  const temporary = mkdtempSync(join(tmpdir(), 'weir-bpf-'));
-  try {
-    const artefacts: Artefact[] = [];
-    for (const source of sources()) artefacts.push(...(await buildOne(source, temporary)));
-    const different = artefacts.filter(({ path, built }) => !same(path, built));
-    if (write) {
-      for (const { path, built } of different) {
-        mkdirSync(dirname(path), { recursive: true });
-        copyFileSync(built, path);
-      }
+  using temporary = temporaryFolder('weir-bpf-');
+  const artefacts: Artefact[] = [];
+  for (const source of sources()) artefacts.push(...(await buildOne(source, temporary.path)));
+  const different = artefacts.filter(({ path, built }) => !same(path, built));
+  if (write) {
+    for (const { path, built } of different) {
+      mkdirSync(dirname(path), { recursive: true });
+      copyFileSync(built, path);
     }
-    const relative = different.map(({ path }) => path.slice(repository.length + 1));
-    return { files: artefacts.length, different: relative };
-  } finally {
-    rmSync(temporary, { recursive: true, force: true });
   }
+  return {
+    files: artefacts.length,
+    different: different.map(({ path }) => path.slice(repository.length + 1)),
+  };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -7,6 +7,7 @@ import { cachedKernel, kernel, kernels } from './kernels.js';
 import { buildLoad } from './load.js';
 import { cache } from './paths.js';
 import { qemu } from './qemu.js';
+import { exitOnSignals } from './temporary.js';
 import { baseArchive } from './userland.js';
 
 const usage = `npm run lab -- COMMAND
@@ -150,6 +151,7 @@ async function main([name, ...args]: string[]): Promise<number> {
   }
 }
 
+exitOnSignals();
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

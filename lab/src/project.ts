@@ -1,7 +1,6 @@
 /** The checkout as guests see it, below `/weir`: compiled code, BPF objects and the packages needed at run time. */
 
-import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CpioWriter } from './cpio.js';
 import { repository } from './paths.js';
@@ -38,10 +37,8 @@ function installedDependencies(folders: readonly string[]): Set<string> {
   return found;
 }
 
-/** Packs the checkout as it is now. The archive is removed on disposal. */
-export function packProject(): { path: string } & Disposable {
-  const folder = mkdtempSync(join(tmpdir(), 'weir-project-'));
-  const path = join(folder, 'project.cpio');
+/** Packs the checkout as it is now into an archive at `path`. */
+export function packProject(path: string): void {
   using writer = new CpioWriter(path);
   const inside = guestRepository.slice(1);
   writer.copy('init', join(repository, 'lab/guest/init'));
@@ -56,5 +53,4 @@ export function packProject(): { path: string } & Disposable {
   writer.tree(`${inside}/node_modules/@weir`, join(repository, 'node_modules/@weir'));
   writer.symlink(`${inside}/node_modules/weir`, '../packages/cli');
   writer.finish();
-  return { path, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
 }

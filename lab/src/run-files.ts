@@ -10,6 +10,8 @@ import { encodeRecord } from './records.js';
 import { Account, type SuiteResult } from './suite.js';
 
 const reporter = 'lab/dist/src/reporter.js';
+/** A guest may run this long in all, whatever its files may take each. */
+const guestTimeoutMs = 20 * 60_000;
 
 export interface HostRun {
   readonly name: string;
@@ -96,7 +98,7 @@ export async function runInGuest(run: GuestRun): Promise<SuiteResult> {
   const { kernel, smp, append, env, files } = run;
   const command = guestScript(run.testFiles, Math.ceil(run.timeoutMs / 1000));
   try {
-    const timeoutMs = run.testFiles.length * run.timeoutMs;
+    const timeoutMs = Math.min(run.testFiles.length * run.timeoutMs, guestTimeoutMs);
     const result = await boot({
       kernel,
       smp,

@@ -6,8 +6,8 @@
  * Without a choice all of it runs. The exit status is 0 only if nothing failed.
  */
 
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { existsSync, readdirSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildBpf } from './build-bpf.js';
@@ -20,6 +20,7 @@ import { qemu } from './qemu.js';
 import { installRequirements, isRoot } from './requirements.js';
 import { runInGuest, runOnHost } from './run-files.js';
 import { Account, formatSummary, type SuiteResult } from './suite.js';
+import { exitOnSignals, temporaryFolder } from './temporary.js';
 import { baseArchive } from './userland.js';
 
 const unitTimeoutMs = 180_000;
@@ -159,37 +160,35 @@ async function main(): Promise<void> {
   // Kernels come over the network while other things run; a failure is told by the guest that wanted it.
   const fetching = Promise.allSettled([...new Set(jobs.map((job) => job.kernel))].map(kernel));
 
-  const objects = mkdtempSync(join(tmpdir(), 'weir-objects-'));
-  try {
-    const results: SuiteResult[] = [];
-    if (selection.checks) results.push(await lint(), await generated(missing));
-    const { result, load } = await buildHelpers(objects);
-    results.push(result);
-    const env = { WEIR_TEST_OBJECTS: objects, ...(load && { WEIR_LOAD: load }) };
-    if (selection.unit) {
-      const concurrency = cpus().length;
-      results.push(
-        await runOnHost({ name: 'unit', files: files.unit, concurrency, env, timeoutMs: unitTimeoutMs }),
-      );
-    }
-    if (selection.host && isRoot()) {
-      const host = { name: 'host', files: files.root, concurrency: 1, env, timeoutMs: rootTimeoutMs };
-      results.push(await runOnHost({ ...host, ownMounts: true }));
-    }
-    await fetching;
-    if (selection.guests && !selection.kernels) {
-      results.push(
-        await runOnHost({ name: 'lab', files: files.boot, concurrency: 1, env, timeoutMs: rootTimeoutMs }),
-      );
-    }
-    results.push(...(await guests(jobs, objects, load)));
-    process.stdout.write(formatSummary(results));
-    const count = results.reduce((sum, { passed, failed }) => sum + passed + failed, 0);
-    if (count === 0) say('no test ran');
-    process.exitCode = count > 0 && results.every(({ failed }) => failed === 0) ? 0 : 1;
-  } finally {
-    rmSync(objects, { recursive: true, force: true });
+  using temporary = temporaryFolder('weir-objects-');
+  const objects = temporary.path;
+  const results: SuiteResult[] = [];
+  if (selection.checks) results.push(await lint(), await generated(missing));
+  const { result, load } = await buildHelpers(objects);
+  results.push(result);
+  const env = { WEIR_TEST_OBJECTS: objects, ...(load && { WEIR_LOAD: load }) };
+  if (selection.unit) {
+    const concurrency = cpus().length;
+    results.push(
+      await runOnHost({ name: 'unit', files: files.unit, concurrency, env, timeoutMs: unitTimeoutMs }),
+    );
   }
+  if (selection.host && isRoot()) {
+    const host = { name: 'host', files: files.root, concurrency: 1, env, timeoutMs: rootTimeoutMs };
+    results.push(await runOnHost({ ...host, ownMounts: true }));
+  }
+  await fetching;
+  if (selection.guests && !selection.kernels) {
+    results.push(
+      await runOnHost({ name: 'lab', files: files.boot, concurrency: 1, env, timeoutMs: rootTimeoutMs }),
+    );
+  }
+  results.push(...(await guests(jobs, objects, load)));
+  process.stdout.write(formatSummary(results));
+  const count = results.reduce((sum, { passed, failed }) => sum + passed + failed, 0);
+  if (count === 0) say('no test ran');
+  process.exitCode = count > 0 && results.every(({ failed }) => failed === 0) ? 0 : 1;
 }
 
+exitOnSignals();
 await main();
