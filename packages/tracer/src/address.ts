@@ -16,7 +16,9 @@ export class AddressFormatter {
   /** @param offset Of the 16 bytes in `view`. */
   format(view: DataView, offset: number): string {
     const mapped =
-      view.getUint32(offset) === 0 && view.getUint32(offset + 4) === 0 && view.getUint32(offset + 8) === 0xffff;
+      view.getUint32(offset) === 0 &&
+      view.getUint32(offset + 4) === 0 &&
+      view.getUint32(offset + 8) === 0xffff;
     return mapped ? this.#formatIpv4(view.getUint32(offset + 12)) : this.#formatIpv6(view, offset);
   }
 
@@ -68,13 +70,16 @@ export function parsePrefix(text: string): Prefix {
     throw new RangeError(`${JSON.stringify(text)}: a prefix of IPv${family} has 0 to ${width} bits`);
   }
   const given = length === undefined ? width : Number(length);
-  const ipv6 = parsed.kind() === 'ipv4' ? (parsed as ipaddr.IPv4).toIPv4MappedAddress() : (parsed as ipaddr.IPv6);
+  const ipv6 =
+    parsed.kind() === 'ipv4' ? (parsed as ipaddr.IPv4).toIPv4MappedAddress() : (parsed as ipaddr.IPv6);
   const address = Uint8Array.from(ipv6.toByteArray());
   const bits = family === 4 ? given + 96 : given;
   const base = masked(address, bits);
   if (!Buffer.from(base).equals(address)) {
     const meant = family === 4 ? base.subarray(12).join('.') : new ipaddr.IPv6([...base]).toRFC5952String();
-    throw new RangeError(`${JSON.stringify(text)} has bits beyond its prefix; ${meant}/${given} would be right`);
+    throw new RangeError(
+      `${JSON.stringify(text)} has bits beyond its prefix; ${meant}/${given} would be right`,
+    );
   }
   return { address, bits, ipv4: family === 4 || ipv6.isIPv4MappedAddress() };
 }

@@ -1,7 +1,8 @@
 /** The shape of a running tracer. */
+
+import type { TracerStats } from './options.js';
 import type { EventName, TraceRecord } from './record.js';
 import type { HookChoice } from './report.js';
-import type { TracerStats } from './options.js';
 
 /** Listeners by event name, EventEmitter style. */
 export type TracerListener<E extends EventName | 'record' | 'end' | 'error'> = E extends 'record'

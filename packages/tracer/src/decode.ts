@@ -128,4 +128,3 @@ function addEnd(record: Writable<CloseRecord>, event: TcpEvent): CloseRecord {
 function microseconds(ns: number): number {
   return Math.round(ns / 1000);
 }
-

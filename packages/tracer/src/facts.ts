@@ -1,5 +1,5 @@
 /** The facts about the running kernel that the choice of hooks depends on. */
-import { type Btf, features, type FeatureTable, Kind, kernelSymbols } from '@weir/ebpf';
+import { type Btf, type FeatureTable, features, Kind, kernelSymbols } from '@weir/ebpf';
 import type { KernelFacts } from './plan.js';
 
 /** @param btf Types of the running kernel. */

@@ -1,5 +1,5 @@
 export type { TracerApi, TracerListener } from './api.js';
-export { inspectHost, type InspectOptions } from './inspect.js';
+export { type InspectOptions, inspectHost } from './inspect.js';
 export type { AcceptHook, PortRange, TraceFilter, TracerOptions, TracerStats } from './options.js';
 export type * from './record.js';
 export type { HookCandidate, HookChoice, HostReport, Problem } from './report.js';

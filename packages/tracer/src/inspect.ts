@@ -95,7 +95,9 @@ function findProblems(
     });
   }
   if (problems.length > 0 || btf === undefined) return problems;
-  const unchosen = hooks.find((hook) => hook.candidates.length === 1 && hook.consequence === undefined && !hook.chosen);
+  const unchosen = hooks.find(
+    (hook) => hook.candidates.length === 1 && hook.consequence === undefined && !hook.chosen,
+  );
   if (unchosen !== undefined) {
     problems.push({
       what: `no hook for the ${unchosen.purpose}: ${unchosen.candidates[0]!.reason}`,
@@ -111,7 +113,12 @@ function findProblems(
 /** Starts a tracer that nothing passes, and ends it. */
 function tryToTrace(btf: Btf): Problem | undefined {
   try {
-    using _tracer = Tracer.start({ btf, maxConnections: 1, ringBytes: 4096, filter: { pids: [process.pid] } });
+    using _tracer = Tracer.start({
+      btf,
+      maxConnections: 1,
+      ringBytes: 4096,
+      filter: { pids: [process.pid] },
+    });
     return undefined;
   } catch (error) {
     if (!(error instanceof EbpfError)) throw error;

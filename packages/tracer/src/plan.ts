@@ -27,7 +27,8 @@ export interface HookPlan {
   readonly seed: boolean;
 }
 
-const MISSING_FENTRY = 'BPF trampolines can not be attached (Linux 5.5 and later, with CONFIG_FUNCTION_TRACER)';
+const MISSING_FENTRY =
+  'BPF trampolines can not be attached (Linux 5.5 and later, with CONFIG_FUNCTION_TRACER)';
 const MISSING_KPROBE = 'there are no kprobes (CONFIG_KPROBES, Linux 4.17 and later for its perf event)';
 
 type Mechanism = 'fentry' | 'fexit' | 'kprobe' | 'kretprobe';
@@ -73,7 +74,9 @@ export function planHooks(
   wanted?: AcceptHook,
 ): { readonly plan: HookPlan; readonly choices: readonly HookChoice[] } {
   const accepts = acceptCandidates(facts);
-  const chosen = accepts.find((candidate) => candidate.available && (wanted ?? candidate.name) === candidate.name);
+  const chosen = accepts.find(
+    (candidate) => candidate.available && (wanted ?? candidate.name) === candidate.name,
+  );
   const accept = (chosen?.name ?? 'listener') as AcceptHook;
   const ipv4Errors = functionHook(facts, 'fexit', 'tcp_v4_connect');
   // A kernel built without IPv6 has no tcp_v6_connect, and nothing to miss.
@@ -84,12 +87,16 @@ export function planHooks(
   const lifeCycle: HookCandidate = {
     name: 'raw_tracepoint:inet_sock_set_state',
     available: facts.rawTracepoint,
-    reason: facts.rawTracepoint ? 'the kernel has raw tracepoints' : 'there are no raw tracepoints (Linux 4.17 and later)',
+    reason: facts.rawTracepoint
+      ? 'the kernel has raw tracepoints'
+      : 'there are no raw tracepoints (Linux 4.17 and later)',
   };
   const walk: HookCandidate = {
     name: 'iterator:task_file',
     available: facts.iterators,
-    reason: facts.iterators ? 'the kernel has BPF iterators' : 'there are no BPF iterators (Linux 5.8 and later)',
+    reason: facts.iterators
+      ? 'the kernel has BPF iterators'
+      : 'there are no BPF iterators (Linux 5.8 and later)',
   };
   return {
     plan: { accept, connectErrors, seed: facts.iterators },

@@ -55,8 +55,8 @@ export interface SocketRecord extends RecordBase {
 /** A connection this host opened is established. */
 export interface ConnectRecord extends SocketRecord {
   readonly event: 'connect';
-  /** SYN sent to established, microseconds. */
-  readonly handshake_us: number;
+  /** SYN sent to established, microseconds; absent where the SYN was sent before the tracer came. */
+  readonly handshake_us?: number;
 }
 
 /** A process took a connection from a listening socket. */
@@ -71,8 +71,8 @@ export interface FailRecord extends SocketRecord {
   readonly event: 'fail';
   /** errno name. `ECANCELED`: the process closed the socket before the handshake was over. */
   readonly error: string;
-  /** Since the SYN was sent, microseconds. */
-  readonly duration_us: number;
+  /** Since the SYN was sent, microseconds; absent where that was before the tracer came. */
+  readonly duration_us?: number;
 }
 
 /** The kernel is done with a connection. */

@@ -29,7 +29,11 @@ export interface Problem {
 
 export interface HostReport {
   readonly kernel: { readonly release: string; readonly version: string; readonly machine: string };
-  readonly btf: { readonly source: 'kernel' | 'file' | 'none'; readonly path?: string; readonly types?: number };
+  readonly btf: {
+    readonly source: 'kernel' | 'file' | 'none';
+    readonly path?: string;
+    readonly types?: number;
+  };
   readonly capabilities: readonly {
     readonly name: string;
     readonly present: boolean;

@@ -26,4 +26,3 @@ export function sumStatistics(perCpu: readonly Uint8Array[]): KernelCounts {
   }
   return { produced, lostRing, lostMap };
 }
-

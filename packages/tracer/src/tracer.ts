@@ -170,7 +170,8 @@ export class Tracer implements TracerApi {
   }
 
   #takeReader(): void {
-    if (this.#reading) throw new EbpfError('this tracer has a reader already: a loop or listeners, and one of them');
+    if (this.#reading)
+      throw new EbpfError('this tracer has a reader already: a loop or listeners, and one of them');
     this.#reading = true;
   }
 
@@ -213,7 +214,9 @@ export class Tracer implements TracerApi {
    */
   async #drain(last: boolean): Promise<readonly TraceRecord[]> {
     const now = monotonicNs();
-    const complete = last ? await this.#readToTheEnd() : await this.#readUntil(this.#reader.producerPosition());
+    const complete = last
+      ? await this.#readToTheEnd()
+      : await this.#readUntil(this.#reader.producerPosition());
     if (this.#state === 'ended') return [];
     const records: TraceRecord[] = [];
     const release = (record: Socket): void => {
@@ -315,4 +318,3 @@ function targetTypes(options: TracerOptions): Btf {
   }
   return btf;
 }
-

@@ -17,13 +17,20 @@ describe(`${COUNT} accepts that were under way before the start`, () => {
         using netns = new TestNetns();
         const args = ['blocked-accept', '--count', String(COUNT), '--workers', workers, '--closer', 'server'];
         using load = await Load.prepare(netns, ...args);
-        const collected = await collect({ acceptHook: hook, filter: { netns: [netns.inode] } }, () => load.run());
+        const collected = await collect({ acceptHook: hook, filter: { netns: [netns.inode] } }, () =>
+          load.run(),
+        );
         assert.equal(collected.result.length, COUNT);
         if (accountedBy(hook) === 'accept') {
-          assertPairs(collected.records, withoutTimes(collected.result), { netns: netns.inode, type: 'ipv4' });
+          assertPairs(collected.records, withoutTimes(collected.result), {
+            netns: netns.inode,
+            type: 'ipv4',
+          });
         } else {
           // The listening socket was there before: its owner is known by the walk over sockets.
-          const accepts = collected.records.filter((record): record is AcceptRecord => record.event === 'accept');
+          const accepts = collected.records.filter(
+            (record): record is AcceptRecord => record.event === 'accept',
+          );
           assert.equal(accepts.length, COUNT);
           assert.equal(collected.records.length, 4 * COUNT);
           for (const accept of accepts) assert.equal(accept.accounted, 'listener');

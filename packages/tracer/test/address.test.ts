@@ -43,7 +43,18 @@ describe('prefixes', () => {
   });
 
   it('what is wrong is named', () => {
-    for (const text of ['', 'x', '10.0.0', '1.2.3.4/33', '::/129', '1.2.3.4/', '1.2.3.4/8/8', '1.2.3.4/-1', 'fe80::1%eth0', '010.1.1.1']) {
+    for (const text of [
+      '',
+      'x',
+      '10.0.0',
+      '1.2.3.4/33',
+      '::/129',
+      '1.2.3.4/',
+      '1.2.3.4/8/8',
+      '1.2.3.4/-1',
+      'fe80::1%eth0',
+      '010.1.1.1',
+    ]) {
       assert.throws(() => parsePrefix(text), RangeError, text);
     }
     assert.throws(() => parsePrefix('10.1.0.0/8'), /10\.0\.0\.0\/8 would be right/);

@@ -73,7 +73,10 @@ describe('filters in the kernel', () => {
       { from: 0, to: server(load) - 1 },
       { from: server(load) + 1, to: 65535 },
     ];
-    assert.deepEqual(counts((await traceWith((load) => ({ localPorts: around(load) }))).records), outboundOnly);
+    assert.deepEqual(
+      counts((await traceWith((load) => ({ localPorts: around(load) }))).records),
+      outboundOnly,
+    );
   });
 
   it('by addresses', async () => {

@@ -40,7 +40,12 @@ describe('filters for the kernel', () => {
 
   it('sets are keyed as the kernel has them', () => {
     assert.deepEqual(map({ pids: [258] }, 'filter_pids'), new Map([['02010000', '01']]));
-    assert.deepEqual(map({ comms: ['nginx'] }, 'filter_comms').keys().next().value, '6e67696e780000000000000000000000');
+    assert.deepEqual(
+      map({ comms: ['nginx'] }, 'filter_comms')
+        .keys()
+        .next().value,
+      '6e67696e780000000000000000000000',
+    );
     assert.deepEqual([...map({ cgroupIds: [2 ** 40 + 1] }, 'filter_cgroups').keys()], ['0100000000010000']);
   });
 

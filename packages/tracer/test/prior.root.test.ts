@@ -24,7 +24,9 @@ describe('connections from before the start', () => {
       const closes = collected.records as readonly CloseRecord[];
       assert.ok(closes.every(({ event }) => event === 'close'));
       assert.equal(closes.length, 2 * COUNT);
-      const pairs = new Map(collected.result.filter(({ kind }) => kind === 'pair').map((pair) => [pair.client.port, pair]));
+      const pairs = new Map(
+        collected.result.filter(({ kind }) => kind === 'pair').map((pair) => [pair.client.port, pair]),
+      );
       for (const close of closes) {
         const isClient = pairs.has(close.local.port);
         const pair = pairs.get(isClient ? close.local.port : close.peer.port);
@@ -34,7 +36,10 @@ describe('connections from before the start', () => {
         assert.equal(close.process?.pid, isClient ? pair.client.pid : pair.server.pid);
         assert.equal(close.direction, isClient ? 'outbound' : 'inbound', JSON.stringify(close));
         assert.equal(close.bytes_sent, isClient ? pair.bytes_client_to_server : pair.bytes_server_to_client);
-        assert.equal(close.bytes_received, isClient ? pair.bytes_server_to_client : pair.bytes_client_to_server);
+        assert.equal(
+          close.bytes_received,
+          isClient ? pair.bytes_server_to_client : pair.bytes_client_to_server,
+        );
       }
       assertComplete(collected);
     });
@@ -51,7 +56,10 @@ describe('sockets that change hands', () => {
       assert.equal(collected.records.length, 4 * 50);
       for (const passed of collected.result) {
         const [accept, close, ...rest] = collected.records.filter(
-          (record) => record.event !== 'lost' && record.local.port === passed.server.port && record.peer.port === passed.client.port,
+          (record) =>
+            record.event !== 'lost' &&
+            record.local.port === passed.server.port &&
+            record.peer.port === passed.client.port,
         );
         assert.deepEqual(rest, []);
         assert.ok(accept?.event === 'accept' && close?.event === 'close');

@@ -20,11 +20,14 @@ describe('the connection table', () => {
   it('is empty after 20,000 refused connects, and later connects are seen', async () => {
     using netns = new TestNetns();
     let between = Number.NaN;
-    const collected = await collect({ maxConnections: 1024, filter: { netns: [netns.inode] } }, async (tracer) => {
-      await runLoad(netns, 'refused', '--count', '20000', '--concurrency', '4');
-      between = tracer.stats().connections;
-      return await runLoad(netns, 'pairs', '--count', '100');
-    });
+    const collected = await collect(
+      { maxConnections: 1024, filter: { netns: [netns.inode] } },
+      async (tracer) => {
+        await runLoad(netns, 'refused', '--count', '20000', '--concurrency', '4');
+        between = tracer.stats().connections;
+        return await runLoad(netns, 'pairs', '--count', '100');
+      },
+    );
     assert.equal(between, 0);
     const later = collected.records.filter(({ event }) => event !== 'fail');
     assert.equal(collected.records.length - later.length, 20_000);

@@ -1,5 +1,5 @@
 /** The last column of `weir trace`'s text: what a record tells beyond who and whom. */
-import type { CloseRecord, LostRecord, TraceRecord } from '@weir/tracer';
+import type { CloseRecord, FailRecord, LostRecord, TraceRecord } from '@weir/tracer';
 import { escapeText } from './escape.js';
 import { formatBytes, formatCount, formatDuration, formatMilliseconds } from './units.js';
 
@@ -20,16 +20,23 @@ const losses: Readonly<Record<LostRecord['where'], string>> = {
 export function details(record: TraceRecord): string[] {
   switch (record.event) {
     case 'connect':
-      return [`handshake ${formatMilliseconds(record.handshake_us)}`];
+      return record.handshake_us === undefined
+        ? []
+        : [`handshake ${formatMilliseconds(record.handshake_us)}`];
     case 'accept':
       return record.accounted === 'listener' ? ["listener's owner"] : [];
     case 'fail':
-      return [`${escapeText(record.error)} after ${formatMilliseconds(record.duration_us)}`];
+      return [failure(record)];
     case 'close':
       return closeDetails(record);
     case 'lost':
       return [`${formatCount(record.count, 'event')}: ${losses[record.where]}`];
   }
+}
+
+function failure({ error, duration_us }: FailRecord): string {
+  const text = escapeText(error);
+  return duration_us === undefined ? text : `${text} after ${formatMilliseconds(duration_us)}`;
 }
 
 function closeDetails(record: CloseRecord): string[] {

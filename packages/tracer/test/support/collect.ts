@@ -1,6 +1,6 @@
 /** Collects what a tracer tells while something happens. */
 import assert from 'node:assert/strict';
-import { Tracer, type TracerOptions, type TracerStats, type TraceRecord } from '../../src/index.js';
+import { type TraceRecord, Tracer, type TracerOptions, type TracerStats } from '../../src/index.js';
 
 export interface Collected<T> {
   readonly result: T;
@@ -9,7 +9,10 @@ export interface Collected<T> {
 }
 
 /** Traces while `action` runs, then reads to the last record. */
-export async function collect<T>(options: TracerOptions, action: (tracer: Tracer) => Promise<T>): Promise<Collected<T>> {
+export async function collect<T>(
+  options: TracerOptions,
+  action: (tracer: Tracer) => Promise<T>,
+): Promise<Collected<T>> {
   await using tracer = Tracer.start(options);
   const records: TraceRecord[] = [];
   const reading = (async () => {
@@ -27,7 +30,10 @@ export function assertComplete({ records, stats }: Collected<unknown>): void {
   assert.equal(stats.inversions, 0);
   assert.deepEqual(stats.delivered, stats.produced);
   for (let i = 1; i < records.length; i++) {
-    assert.ok(records[i - 1]!.monotonic_ns <= records[i]!.monotonic_ns, `record ${i} is older than the one before`);
+    assert.ok(
+      records[i - 1]!.monotonic_ns <= records[i]!.monotonic_ns,
+      `record ${i} is older than the one before`,
+    );
   }
   assert.equal(stats.connections, 0, 'connections still followed at the end');
 }

@@ -29,54 +29,70 @@ export interface Expectation {
 const key = (local: { address: string; port: number }, peer: { address: string; port: number }): string =>
   `${local.address} ${local.port} ${peer.address} ${peer.port}`;
 
-/** Records by the end they are about. */
-function byEnd(records: readonly TraceRecord[]): Map<string, Socket[]> {
-  const ends = new Map<string, Socket[]>();
+/**
+ * Records by the end they are about, and there by connection, in the order of time: the same two ends may be connected
+ * again once the side that keeps them in TIME_WAIT allows it.
+ */
+function byEnd(records: readonly TraceRecord[]): Map<string, Socket[][]> {
+  const ends = new Map<string, Map<string, Socket[]>>();
   for (const record of records) {
     assert.notEqual(record.event, 'lost');
     const socket = record as Socket;
     const place = key(socket.local, socket.peer);
-    const list = ends.get(place);
-    if (list === undefined) ends.set(place, [socket]);
-    else list.push(socket);
+    const flows = ends.get(place) ?? new Map<string, Socket[]>();
+    ends.set(place, flows);
+    const flow = flows.get(socket.flow_id) ?? [];
+    flows.set(socket.flow_id, flow);
+    flow.push(socket);
   }
-  return ends;
+  return new Map([...ends].map(([place, flows]) => [place, [...flows.values()]]));
 }
 
 /** Each pair gives connect and close on one side, accept and close on the other. */
-export function assertPairs(records: readonly TraceRecord[], pairs: readonly Truth[], expected: Expectation): void {
+export function assertPairs(
+  records: readonly TraceRecord[],
+  pairs: readonly Truth[],
+  expected: Expectation,
+): void {
   const ends = byEnd(records);
-  for (const pair of pairs) {
-    const { client, server } = pair;
-    const cause = causes[pair.closer ?? ''];
-    const [connect, clientClose, ...clientRest] = ends.get(key(client, server)) ?? [];
-    const [accept, serverClose, ...serverRest] = ends.get(key(server, client)) ?? [];
-    const what = JSON.stringify({ pair, connect, clientClose, accept, serverClose }, null, 1);
-    assert.deepEqual([clientRest, serverRest], [[], []], what);
-    assert.ok(connect?.event === 'connect' && clientClose?.event === 'close', what);
-    assert.ok(accept?.event === 'accept' && serverClose?.event === 'close', what);
-    assertCommon(connect, client, 'outbound', expected, what);
-    assertCommon(clientClose, client, 'outbound', expected, what);
-    const byListener = expected.accounted === 'listener';
-    assertCommon(accept, server, 'inbound', expected, what, byListener);
-    assertCommon(serverClose, server, 'inbound', expected, what, byListener);
-    assert.equal(accept.accounted, expected.accounted ?? 'accept', what);
-    assert.equal(connect.flow_id, clientClose.flow_id, what);
-    assert.equal(accept.flow_id, serverClose.flow_id, what);
-    assert.ok(connect.handshake_us >= 0 && connect.handshake_us <= (clientClose.duration_us ?? -1), what);
-    assert.ok(connect.monotonic_ns >= pair.connecting_ns, what);
-    if (pair.connected_ns !== undefined) assert.ok(connect.monotonic_ns <= pair.connected_ns, what);
-    if (pair.accepted_ns !== undefined) assert.ok(accept.monotonic_ns <= pair.accepted_ns, what);
-    assertBytes(clientClose, pair.bytes_client_to_server, pair.bytes_server_to_client, what);
-    assertBytes(serverClose, pair.bytes_server_to_client, pair.bytes_client_to_server, what);
-    if (cause !== undefined) {
-      assert.ok(cause.client.includes(clientClose.closed_by), `client's closed_by: ${what}`);
-      assert.ok(cause.server.includes(serverClose.closed_by), `server's closed_by: ${what}`);
-    }
+  for (const pair of pairs.toSorted((a, b) => a.connecting_ns - b.connecting_ns)) {
+    const clientFlow = ends.get(key(pair.client, pair.server))?.shift() ?? [];
+    const serverFlow = ends.get(key(pair.server, pair.client))?.shift() ?? [];
+    assertPair(pair, clientFlow, serverFlow, expected);
   }
-  const flows = new Set(records.map((record) => (record as Socket).flow_id));
-  assert.equal(flows.size, 2 * pairs.length, 'flow ids');
   assert.equal(records.length, 4 * pairs.length, 'number of records');
+}
+
+function assertPair(
+  pair: Truth,
+  clientFlow: readonly Socket[],
+  serverFlow: readonly Socket[],
+  expected: Expectation,
+): void {
+  const { client, server } = pair;
+  const what = JSON.stringify({ pair, clientFlow, serverFlow }, null, 1);
+  const [connect, clientClose, ...clientRest] = clientFlow;
+  const [accept, serverClose, ...serverRest] = serverFlow;
+  assert.deepEqual([clientRest, serverRest], [[], []], what);
+  assert.ok(connect?.event === 'connect' && clientClose?.event === 'close', what);
+  assert.ok(accept?.event === 'accept' && serverClose?.event === 'close', what);
+  const byListener = expected.accounted === 'listener';
+  assertCommon(connect, client, 'outbound', expected, what);
+  assertCommon(clientClose, client, 'outbound', expected, what);
+  assertCommon(accept, server, 'inbound', expected, what, byListener);
+  assertCommon(serverClose, server, 'inbound', expected, what, byListener);
+  assert.equal(accept.accounted, expected.accounted ?? 'accept', what);
+  assert.ok(connect.handshake_us !== undefined, what);
+  assert.ok(connect.handshake_us <= (clientClose.duration_us ?? -1), what);
+  assert.ok(connect.monotonic_ns >= pair.connecting_ns, what);
+  if (pair.connected_ns !== undefined) assert.ok(connect.monotonic_ns <= pair.connected_ns, what);
+  if (pair.accepted_ns !== undefined) assert.ok(accept.monotonic_ns <= pair.accepted_ns, what);
+  assertBytes(clientClose, pair.bytes_client_to_server, pair.bytes_server_to_client, what);
+  assertBytes(serverClose, pair.bytes_server_to_client, pair.bytes_client_to_server, what);
+  const cause = causes[pair.closer ?? ''];
+  if (cause === undefined) return;
+  assert.ok(cause.client.includes(clientClose.closed_by), `client's closed_by: ${what}`);
+  assert.ok(cause.server.includes(serverClose.closed_by), `server's closed_by: ${what}`);
 }
 
 function assertBytes(close: CloseRecord, sent: number, received: number, what: string): void {

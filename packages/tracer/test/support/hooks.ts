@@ -1,5 +1,5 @@
 /** The ways to see accepts that the running kernel has, so that each is tested where it can be. */
-import { inspectHost, type AcceptHook } from '../../src/index.js';
+import { type AcceptHook, inspectHost } from '../../src/index.js';
 
 export const acceptHooks: readonly AcceptHook[] = [
   'fentry:security_sock_graft',
