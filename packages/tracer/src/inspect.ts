@@ -1,17 +1,9 @@
 /** What this host offers to the tracer: the facts behind `weir doctor`. */
 import { arch, release, version } from 'node:os';
-import {
-  type Btf,
-  type CapabilityName,
-  EbpfError,
-  features,
-  kernelAtLeast,
-  kernelBtf,
-  lockdownMode,
-  missingCapabilities,
-} from '@weir/ebpf';
+import { type Btf, EbpfError, features, kernelBtf } from '@weir/ebpf';
 import { kernelFacts } from './facts.js';
 import { planHooks } from './plan.js';
+import { capabilityNeeds, privilegeProblems } from './privileges.js';
 import type { HookChoice, HostReport, Problem } from './report.js';
 import { Tracer } from './tracer.js';
 
@@ -24,29 +16,12 @@ export interface InspectOptions {
 
 const KERNEL_BTF = '/sys/kernel/btf/vmlinux';
 
-interface Need {
-  readonly name: CapabilityName;
-  readonly for: string;
-}
-
-/** What tracing needs. Before 5.8 CAP_SYS_ADMIN stood for both capabilities of today. */
-function neededCapabilities(): readonly Need[] {
-  if (!kernelAtLeast('5.8')) return [{ name: 'CAP_SYS_ADMIN', for: 'loading and attaching programs' }];
-  return [
-    { name: 'CAP_BPF', for: 'creating maps and loading programs' },
-    { name: 'CAP_PERFMON', for: 'programs that read kernel memory' },
-  ];
-}
-
 /** Looks at the kernel and tries to trace for a moment. Leaves nothing behind. */
 export function inspectHost(options: InspectOptions = {}): HostReport {
   const btf = options.btf ?? kernelBtf();
-  const capabilities = neededCapabilities().map((need) => ({
-    ...need,
-    present: missingCapabilities([need.name]).length === 0,
-  }));
+  const capabilities = capabilityNeeds();
   const hooks = btf === undefined ? [] : planHooks(kernelFacts(btf)).choices;
-  const problems = findProblems(btf, capabilities, hooks);
+  const problems = findProblems(btf, hooks);
   return {
     kernel: { release: release(), version: version(), machine: arch() },
     btf: describeTypes(btf, options),
@@ -69,25 +44,8 @@ function describeTypes(btf: Btf | undefined, options: InspectOptions): HostRepor
   return { source: 'file', types, ...(options.btfPath === undefined ? {} : { path: options.btfPath }) };
 }
 
-function findProblems(
-  btf: Btf | undefined,
-  capabilities: HostReport['capabilities'],
-  hooks: readonly HookChoice[],
-): Problem[] {
-  const problems: Problem[] = [];
-  const missing = capabilities.filter(({ present }) => !present).map(({ name }) => name);
-  if (missing.length > 0) {
-    problems.push({
-      what: `this process lacks ${missing.join(' and ')}`,
-      advice: `run it as root, or give it the capabilities: setpriv, systemd's AmbientCapabilities=, or capsh`,
-    });
-  }
-  if (lockdownMode() === 'confidentiality') {
-    problems.push({
-      what: 'the kernel is locked down (confidentiality): programs may not read kernel memory',
-      advice: 'boot with lockdown=integrity, or without lockdown',
-    });
-  }
+function findProblems(btf: Btf | undefined, hooks: readonly HookChoice[]): Problem[] {
+  const problems = privilegeProblems();
   if (btf === undefined) {
     problems.push({
       what: `the kernel has no types of its own (${KERNEL_BTF})`,
@@ -110,15 +68,10 @@ function findProblems(
   return problems;
 }
 
-/** Starts a tracer that nothing passes, and ends it. */
+/** Starts a tracer of the default size that nothing passes, and ends it. */
 function tryToTrace(btf: Btf): Problem | undefined {
   try {
-    using _tracer = Tracer.start({
-      btf,
-      maxConnections: 1,
-      ringBytes: 4096,
-      filter: { pids: [process.pid] },
-    });
+    using _tracer = Tracer.start({ btf, filter: { pids: [process.pid] } });
     return undefined;
   } catch (error) {
     if (!(error instanceof EbpfError)) throw error;

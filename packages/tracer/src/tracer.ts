@@ -18,6 +18,7 @@ import { EventDecoder } from './decode.js';
 import { kernelFacts } from './facts.js';
 import type { TracerOptions, TracerStats } from './options.js';
 import { planHooks } from './plan.js';
+import { assertPrivileges } from './privileges.js';
 import { lifeCyclePrograms, TracerPrograms } from './programs.js';
 import type { EventName, LostRecord, TraceRecord } from './record.js';
 import type { HookChoice } from './report.js';
@@ -80,6 +81,7 @@ export class Tracer implements TracerApi {
   }
 
   private constructor(options: TracerOptions) {
+    assertPrivileges();
     const btf = targetTypes(options);
     const { plan, choices } = planHooks(kernelFacts(btf), options.acceptHook);
     if (options.acceptHook !== undefined && plan.accept !== options.acceptHook) {

@@ -123,7 +123,8 @@ export const featureDefinitions = {
     }),
   ),
   expected_attach_type: feature('4.17', 'expected_attach_type at program load', () =>
-    loads({ type: ProgramType.cgroupSock, attachType: AttachType.cgroupInetSockCreate }),
+    // Socket filters make nothing of it, and need no capability of the network's. Older kernels refuse all but 0.
+    loads({ type: filter, attachType: AttachType.cgroupInetSockCreate }),
   ),
   global_data: feature('5.2', 'global data (BPF_PSEUDO_MAP_VALUE)', () =>
     withMap({ type: MapType.array, valueSize: 32 }, (fd) =>

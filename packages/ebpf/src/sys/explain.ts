@@ -28,7 +28,7 @@ export function explainBpfFailure(command: number, errno: number): string | unde
 }
 
 const memlockAdvice =
-  'before Linux 5.11, maps and programs count against RLIMIT_MEMLOCK: raise it (ulimit -l unlimited)';
+  'before Linux 5.11, maps and programs count against RLIMIT_MEMLOCK: raise it (ulimit -l unlimited), or add CAP_SYS_RESOURCE';
 
 function explainPermission(command: number): string | undefined {
   const modern = kernelAtLeast('5.8');

@@ -1,0 +1,82 @@
+/** What this process must be allowed to do, and whether it is. */
+import {
+  type CapabilityName,
+  createMap,
+  EbpfError,
+  kernelAtLeast,
+  lockdownMode,
+  MapType,
+  missingCapabilities,
+  raiseMemlock,
+} from '@weir/ebpf';
+import type { Problem } from './report.js';
+
+export interface CapabilityNeed {
+  readonly name: CapabilityName;
+  readonly present: boolean;
+  readonly for: string;
+}
+
+/** The capabilities that tracing needs. Before 5.8 CAP_SYS_ADMIN stood for both of today's. */
+export function capabilityNeeds(): readonly CapabilityNeed[] {
+  const needs: readonly (readonly [CapabilityName, string])[] = kernelAtLeast('5.8')
+    ? [
+        ['CAP_BPF', 'creating maps and loading programs'],
+        ['CAP_PERFMON', 'programs that read kernel memory'],
+      ]
+    : [['CAP_SYS_ADMIN', 'loading and attaching programs']];
+  return needs.map(([name, purpose]) => ({
+    name,
+    present: missingCapabilities([name]).length === 0,
+    for: purpose,
+  }));
+}
+
+/**
+ * What keeps this process from tracing, whatever the kernel offers. It is looked at before all else: to a process that
+ * may not try anything, a kernel seems to have nothing.
+ */
+export function privilegeProblems(): Problem[] {
+  const problems: Problem[] = [];
+  const missing = capabilityNeeds()
+    .filter(({ present }) => !present)
+    .map(({ name }) => name);
+  if (missing.length > 0) {
+    problems.push({
+      what: `this process lacks ${missing.join(' and ')}`,
+      advice: `run it as root, or give it the capabilities: setpriv, systemd's AmbientCapabilities=, or capsh`,
+    });
+  }
+  if (lockdownMode() === 'confidentiality') {
+    problems.push({
+      what: 'the kernel is locked down (confidentiality): programs may not read kernel memory',
+      advice: 'boot with lockdown=integrity, or without lockdown',
+    });
+  }
+  return problems.length > 0 ? problems : denials();
+}
+
+/** What denies bpf(2) to a process with all capabilities: a user namespace, a seccomp filter, a security module. */
+function denials(): Problem[] {
+  raiseMemlock();
+  try {
+    createMap({
+      name: 'attempt',
+      type: MapType.hash,
+      keySize: 4,
+      valueSize: 4,
+      maxEntries: 1,
+      flags: 0,
+    })[Symbol.dispose]();
+    return [];
+  } catch (error) {
+    if (!(error instanceof EbpfError)) throw error;
+    return [{ what: error.message, advice: 'run it outside of containers, with the privileges of root' }];
+  }
+}
+
+/** @throws EbpfError with the first of {@link privilegeProblems}, where there is one. */
+export function assertPrivileges(): void {
+  const [problem] = privilegeProblems();
+  if (problem !== undefined) throw new EbpfError(`${problem.what}: ${problem.advice}`);
+}
