@@ -10,12 +10,13 @@
 
 #include "kernel.h"
 
-#define RECENT_CHANGES 4
+#define TAKEN_CHANGES 4
 
-/* Changes of state that the first program has taken on, and the second has not come to yet; 0 is none. */
 struct taken {
-	__u64 changes[RECENT_CHANGES];
-	__u64 count;
+	/* Changes of state that the first program has taken on, and the second has not come to yet; 0 is none. */
+	__u64 changes[TAKEN_CHANGES];
+	/* The second program is running: in an interrupt of it, the first finds no second. */
+	__u64 second_runs;
 };
 
 /* Inserted by the kernel with the map, never deleted. Written by both programs, each on its own CPU's value. */
@@ -26,7 +27,7 @@ struct {
 	__type(value, struct taken);
 } taken SEC(".maps");
 
-static __always_inline struct taken *own_taken(void)
+static __always_inline volatile struct taken *own_taken(void)
 {
 	__u32 zero = 0;
 
@@ -39,28 +40,50 @@ static __always_inline __u64 change_of(const struct sock *sk, int from, int to)
 	return (__u64)sk << 8 | from << 4 | to;
 }
 
+/* For the first program: leaves word for the second. */
 static __always_inline void take(const struct sock *sk, int from, int to)
 {
-	struct taken *own = own_taken();
-
-	if (own)
-		own->changes[own->count++ % RECENT_CHANGES] = change_of(sk, from, to);
-}
-
-/* Whether the first program has taken this change on; asked once. */
-static __always_inline bool was_taken(const struct sock *sk, int from, int to)
-{
-	struct taken *own = own_taken();
+	volatile struct taken *own = own_taken();
 	__u64 change = change_of(sk, from, to);
 
-	if (!own)
-		return true;
+	if (!own || own->second_runs)
+		return;
 #pragma unroll
-	for (int i = 0; i < RECENT_CHANGES; i++) {
-		if (own->changes[i] == change) {
-			own->changes[i] = 0;
-			return true;
+	for (int i = 0; i < TAKEN_CHANGES; i++) {
+		/* The word may still be there from an earlier time, if the second program was kept from coming. */
+		if (!own->changes[i] || own->changes[i] == change) {
+			own->changes[i] = change;
+			return;
 		}
 	}
-	return false;
+	own->changes[0] = change;
+}
+
+/* For the second program: whether the change is its own to handle. If so, leave() has to follow. */
+static __always_inline bool enter(const struct sock *sk, int from, int to)
+{
+	volatile struct taken *own = own_taken();
+	__u64 change = change_of(sk, from, to);
+
+	/* Nested in itself, on a kernel that skips no program: then the first was not skipped either. */
+	if (!own || own->second_runs)
+		return false;
+	own->second_runs = 1;
+#pragma unroll
+	for (int i = 0; i < TAKEN_CHANGES; i++) {
+		if (own->changes[i] == change) {
+			own->changes[i] = 0;
+			own->second_runs = 0;
+			return false;
+		}
+	}
+	return true;
+}
+
+static __always_inline void leave(void)
+{
+	volatile struct taken *own = own_taken();
+
+	if (own)
+		own->second_runs = 0;
 }

@@ -33,9 +33,11 @@ int state_change_nested(struct bpf_raw_tracepoint_args *ctx)
 	struct sock *sk = (struct sock *)ctx->args[0];
 	int from = ctx->args[1], to = ctx->args[2];
 
-	if (!is_event(to) || was_taken(sk, from, to))
+	if (!is_event(to) || !enter(sk, from, to))
 		return 0;
-	return state_changes(sk, from, to);
+	state_changes(sk, from, to);
+	leave();
+	return 0;
 }
 
 /* Arguments of a function at its fentry and fexit: 64 bits each; at fexit the result follows the last. */

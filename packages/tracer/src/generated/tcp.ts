@@ -564,7 +564,7 @@ export class ListenerColumns {
 /** `struct taken` */
 export interface Taken {
   changes: Float64Array;
-  count: number;
+  secondRuns: number;
 }
 
 /** Bytes of `struct taken`. */
@@ -573,7 +573,7 @@ export const sizeofTaken = 40;
 /** Where the fields of `struct taken` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsTaken = {
   changes: 0,
-  count: 32,
+  secondRuns: 32,
 } as const;
 
 /** Decodes `struct taken` into a new object, or into one that is given, with all it contains. */
@@ -581,19 +581,19 @@ export function readTaken(view: DataView, offset: number, into?: Taken): Taken {
   if (into === undefined) {
     return {
       changes: readElements(new Float64Array(4), (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296),
-      count: view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296,
+      secondRuns: view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296,
     };
   }
   readElements(into.changes, (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296);
-  into.count = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
+  into.secondRuns = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
   return into;
 }
 
 /** Encodes `struct taken`; bytes between the fields become zero. */
 export function writeTaken(view: DataView, offset: number, value: Taken): void {
   writeElements(value.changes, 4, (i, item) => { view.setUint32(offset + i * 8, item, true); view.setUint32(offset + i * 8 + 4, Math.floor(item / 4294967296), true); });
-  view.setUint32(offset + 32, value.count, true);
-  view.setUint32(offset + 36, Math.floor(value.count / 4294967296), true);
+  view.setUint32(offset + 32, value.secondRuns, true);
+  view.setUint32(offset + 36, Math.floor(value.secondRuns / 4294967296), true);
 }
 
 /** Many of `struct taken`, one array a field. Elements from `length` on mean nothing. */
@@ -601,12 +601,12 @@ export class TakenColumns {
   readonly capacity: number;
   length = 0;
   readonly changes: Float64Array;
-  readonly count: Float64Array;
+  readonly secondRuns: Float64Array;
 
   constructor(capacity: number) {
     this.capacity = capacity;
     this.changes = new Float64Array(capacity * 4);
-    this.count = new Float64Array(capacity);
+    this.secondRuns = new Float64Array(capacity);
   }
 
   /** @throws RangeError when full. */
@@ -614,7 +614,7 @@ export class TakenColumns {
     const i = this.length;
     if (i >= this.capacity) throw new RangeError('TakenColumns: all ' + this.capacity + ' rows are taken');
     for (let j = 0; j < 4; j++) this.changes[i * 4 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
-    this.count[i] = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
+    this.secondRuns[i] = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
     this.length = i + 1;
   }
 
