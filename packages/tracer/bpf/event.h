@@ -85,5 +85,6 @@ struct statistics {
 	__u64 produced[EVENT_KINDS]; /* events the programs had to tell */
 	__u64 lost_ring;	     /* of those, events for which the ring had no room */
 	__u64 lost_map;		     /* connections for which the flow table had no room */
+	__u64 stood_in;		     /* runs of the second program in place of the first; see nesting.h */
 	__u64 last_flow_ns;	     /* the newest flow identity given out on this CPU */
 };

@@ -112,13 +112,6 @@ static __always_inline int socket_closes(struct sock *sk, int state)
 	}
 }
 
-/* Whether a change to this state means anything. */
-static __always_inline bool is_event(int to)
-{
-	return to == TCP_SYN_SENT || to == TCP_ESTABLISHED || to == TCP_FIN_WAIT1 || to == TCP_LAST_ACK ||
-	       to == TCP_CLOSE || (to == TCP_LISTEN && uses_listeners());
-}
-
 static __noinline int state_changes(struct sock *sk, int from, int to)
 {
 	switch (to) {

@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * Since 6.1 the kernel skips a raw tracepoint program on a CPU where that program runs already
- * (__bpf_trace_run, kernel/trace/bpf_trace.c). That happens: a process closes one socket, and before the program is
+ * The kernel skips a program on a CPU where it runs already: raw tracepoint programs since 6.1 (__bpf_trace_run),
+ * those of perf events (trace_call_bpf) always. That happens: a process closes one socket, and before the program is
  * done an interrupt comes in whose softirq handles a packet that ends another connection. Two programs are therefore
  * attached to the same tracepoint, the second of which does what the first was prevented from doing. Softirqs do not
  * nest, so of the two at least one is free, and runs.
+ *
+ * Since 7.0 a process can also be preempted in the middle of a raw tracepoint program, which keeps the CPU's other
+ * processes from that program for a while; not so a program on the perf event of the tracepoint, which takes the place
+ * of the first one there.
+ *
+ * Runs that both missed all the same are known by their number: what the kernel kept from the first, less what the
+ * second did in its place.
  */
 #pragma once
 
-#include "kernel.h"
+#include "statistics.h"
 
 #define TAKEN_CHANGES 4
 
@@ -59,7 +66,15 @@ static __always_inline void take(const struct sock *sk, int from, int to)
 	own->changes[0] = change;
 }
 
-/* For the second program: whether the change is its own to handle. If so, leave() has to follow. */
+static __always_inline void stand_in(void)
+{
+	struct statistics *own = own_statistics();
+
+	if (own)
+		count(&own->stood_in);
+}
+
+/* For the second program: whether it stands in for the first. If so, leave() has to follow. */
 static __always_inline bool enter(const struct sock *sk, int from, int to)
 {
 	volatile struct taken *own = own_taken();
@@ -77,6 +92,7 @@ static __always_inline bool enter(const struct sock *sk, int from, int to)
 			return false;
 		}
 	}
+	stand_in();
 	return true;
 }
 

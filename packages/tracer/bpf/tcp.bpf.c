@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
- * The life of every TCP connection of this host. User space attaches both state_change programs, one of the accept
- * programs, and where the kernel has them the connect programs; it runs seed once.
+ * The life of every TCP connection of this host. User space attaches state_change or state_change_event, then
+ * state_change_nested, one of the accept programs, and where the kernel has them the connect programs; it runs seed
+ * once.
  *
- *   state_change*  raw tracepoint inet_sock_set_state (4.16)
+ *   state_change*  tracepoint inet_sock_set_state (4.16)
  *   graft_*        security_sock_graft: entered in accept() once there is a connection
  *   accept_*       return of inet_csk_accept
  *   connect_*      return of tcp_v4_connect and tcp_v6_connect
@@ -21,8 +22,24 @@ int state_change(struct bpf_raw_tracepoint_args *ctx)
 	struct sock *sk = (struct sock *)ctx->args[0];
 	int from = ctx->args[1], to = ctx->args[2];
 
-	if (!is_event(to))
-		return 0;
+	take(sk, from, to);
+	return state_changes(sk, from, to);
+}
+
+/* The head of /sys/kernel/tracing/events/sock/inet_sock_set_state/format, the same since 4.16. */
+struct set_state_event {
+	__u64 common;
+	__u64 skaddr;
+	__s32 oldstate;
+	__s32 newstate;
+};
+
+SEC("tracepoint/sock/inet_sock_set_state")
+int state_change_event(struct set_state_event *ctx)
+{
+	struct sock *sk = (struct sock *)ctx->skaddr;
+	int from = ctx->oldstate, to = ctx->newstate;
+
 	take(sk, from, to);
 	return state_changes(sk, from, to);
 }
@@ -33,10 +50,10 @@ int state_change_nested(struct bpf_raw_tracepoint_args *ctx)
 	struct sock *sk = (struct sock *)ctx->args[0];
 	int from = ctx->args[1], to = ctx->args[2];
 
-	if (!is_event(to) || !enter(sk, from, to))
-		return 0;
-	state_changes(sk, from, to);
-	leave();
+	if (enter(sk, from, to)) {
+		state_changes(sk, from, to);
+		leave();
+	}
 	return 0;
 }
 

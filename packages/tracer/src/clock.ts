@@ -2,6 +2,9 @@
 
 const NS_PER_SECOND = 1_000_000_000;
 
+/** 000 to 999: joining three of these is several times faster than formatting nine digits. */
+const threeDigits: readonly string[] = Array.from({ length: 1000 }, (_, n) => String(n).padStart(3, '0'));
+
 /**
  * Turns monotonic nanoseconds into RFC 3339 text in UTC with nanoseconds. Seconds and nanoseconds are kept apart, since a
  * wall-clock time in nanoseconds does not fit a JavaScript number.
@@ -37,6 +40,8 @@ export class WallClock {
       this.#cachedSecond = second;
       this.#cachedText = new Date(second * 1000).toISOString().slice(0, 19);
     }
-    return `${this.#cachedText}.${String(ns).padStart(9, '0')}Z`;
+    const us = Math.floor(ns / 1000);
+    const ms = Math.floor(us / 1000);
+    return `${this.#cachedText}.${threeDigits[ms]}${threeDigits[us - ms * 1000]}${threeDigits[ns - us * 1000]}Z`;
   }
 }

@@ -99,7 +99,7 @@ export class EventDecoder {
       network: flags & EventFlag.EVENT_IPV6 ? NETWORK_IPV6 : NETWORK_IPV4,
       local: { address: this.#addresses.format(view, offset + LOCAL_ADDRESS), port: tuple.localPort },
       peer: { address: this.#addresses.format(view, offset + PEER_ADDRESS), port: tuple.peerPort },
-      flow_id: `${event.flowNs.toString(16)}.${event.flowCpu}`,
+      flow_id: flowId(view, offset + offsetsTcpEvent.flowNs, event.flowCpu),
     };
     if (flags & EventFlag.EVENT_HAS_PROCESS) {
       record.process = { pid: process.pid, tid: process.tid, comm: process.comm, uid: process.uid };
@@ -123,6 +123,21 @@ function addEnd(record: Writable<CloseRecord>, event: TcpEvent): CloseRecord {
   record.closed_by = closers[event.closedBy]!;
   if (event.flags & EventFlag.EVENT_HAS_CLOSING) record.closing_us = microseconds(event.closingNs);
   return record;
+}
+
+/** 000 to fff: an identity is put together of these, which is several times faster than formatting a number. */
+const threeHexDigits: readonly string[] = Array.from({ length: 4096 }, (_, n) =>
+  n.toString(16).padStart(3, '0'),
+);
+
+/** The moment at which the connection was first seen, nanoseconds in hexadecimal, and the CPU. */
+function flowId(view: DataView, offset: number, cpu: number): string {
+  const low = view.getUint32(offset, true);
+  const high = view.getUint32(offset + 4, true);
+  const first = threeHexDigits[(high >>> 16) & 0xfff]!;
+  const second = threeHexDigits[(high >>> 4) & 0xfff]!;
+  const third = threeHexDigits[((high & 0xf) << 8) | (low >>> 24)]!;
+  return `${first}${second}${third}${threeHexDigits[(low >>> 12) & 0xfff]}${threeHexDigits[low & 0xfff]}.${cpu}`;
 }
 
 function microseconds(ns: number): number {

@@ -32,8 +32,8 @@ export interface TraceFilter {
 
 /** How the accepting process is found. See `docs/architecture.md`. */
 export type AcceptHook =
-  | 'fentry:security_sock_graft'
   | 'kprobe:security_sock_graft'
+  | 'fentry:security_sock_graft'
   | 'fexit:inet_csk_accept'
   | 'kretprobe:inet_csk_accept'
   | 'listener';

@@ -6,6 +6,10 @@ import type { HookCandidate, HookChoice } from './report.js';
 export interface KernelFacts {
   /** Raw tracepoints (4.17). */
   readonly rawTracepoint: boolean;
+  /** Processes can be preempted in raw tracepoint programs (7.0), and in those of trampolines. */
+  readonly preemptible: boolean;
+  /** The tracepoint's perf event can be opened: tracefs is mounted and readable. */
+  readonly tracepointEvent: boolean;
   /** BPF trampolines on function entry and exit (5.5), really attachable: some kernels load but refuse them. */
   readonly fentry: boolean;
   /** kprobes through perf_event_open (4.17). */
@@ -20,6 +24,8 @@ export interface KernelFacts {
 
 /** The hooks to attach. */
 export interface HookPlan {
+  /** The first of the two programs of the life cycle; see bpf/nesting.h. */
+  readonly lifeCycle: 'raw_tracepoint' | 'tracepoint';
   readonly accept: AcceptHook;
   /** Programs at the return of tcp_v4_connect and tcp_v6_connect: failures for which no packet was ever to be sent. */
   readonly connectErrors: readonly ('connect_v4_fexit' | 'connect_v6_fexit')[];
@@ -47,11 +53,23 @@ function functionHook(facts: KernelFacts, mechanism: Mechanism, name: string): H
   return { name: `${mechanism}:${name}`, available: works && exists, reason };
 }
 
+/** A hook on every connect() that would be skipped now and then would count losses where there are none. */
+function connectHook(facts: KernelFacts, name: string): HookCandidate {
+  const hook = functionHook(facts, 'fexit', name);
+  if (!hook.available || !facts.preemptible) return hook;
+  return {
+    ...hook,
+    available: false,
+    reason: 'processes can be preempted in its program, which is then skipped for others',
+  };
+}
+
 /** All ways to see accepts, best first. The last one is always there. */
 export function acceptCandidates(facts: KernelFacts): readonly HookCandidate[] {
   return [
-    functionHook(facts, 'fentry', 'security_sock_graft'),
+    // A trampoline's program is skipped while a preempted process is in the middle of it; a kprobe's can't be preempted.
     functionHook(facts, 'kprobe', 'security_sock_graft'),
+    functionHook(facts, 'fentry', 'security_sock_graft'),
     functionHook(facts, 'fexit', 'inet_csk_accept'),
     functionHook(facts, 'kretprobe', 'inet_csk_accept'),
     { name: 'listener', available: true, reason: 'needs no hook of its own' },
@@ -59,14 +77,38 @@ export function acceptCandidates(facts: KernelFacts): readonly HookCandidate[] {
 }
 
 const acceptConsequences: Readonly<Record<AcceptHook, string | undefined>> = {
-  'fentry:security_sock_graft': undefined,
   'kprobe:security_sock_graft': undefined,
+  'fentry:security_sock_graft':
+    'under load, an accept can be missed while another process is preempted in the program; such are counted',
   'fexit:inet_csk_accept':
     'the accept of a process that slept in accept() before the start is told when its connection closes',
   'kretprobe:inet_csk_accept':
     'the accept of a process that slept in accept() before the start, or beyond the kernel’s number of probe instances, is told when its connection closes',
   listener: 'accepts are told when the handshake is over, with the process that opened the listening socket',
 };
+
+const RAW_HOOK = 'raw_tracepoint:inet_sock_set_state';
+const EVENT_HOOK = 'tracepoint:sock/inet_sock_set_state';
+
+/** Ways to see changes of state, best first. */
+function lifeCycleCandidates(facts: KernelFacts): readonly HookCandidate[] {
+  const raw: HookCandidate = {
+    name: RAW_HOOK,
+    available: facts.rawTracepoint,
+    reason: facts.rawTracepoint
+      ? 'the kernel has raw tracepoints'
+      : 'there are no raw tracepoints (Linux 4.17 and later)',
+  };
+  if (!facts.preemptible) return [raw];
+  const event: HookCandidate = {
+    name: EVENT_HOOK,
+    available: facts.tracepointEvent && facts.rawTracepoint,
+    reason: facts.tracepointEvent
+      ? 'programs of raw tracepoints can be preempted since Linux 7.0, those of their perf events can not'
+      : 'tracefs is not mounted, or not readable for this process',
+  };
+  return [event, raw];
+}
 
 /** @param wanted Insists on one way to see accepts. */
 export function planHooks(
@@ -78,19 +120,14 @@ export function planHooks(
     (candidate) => candidate.available && (wanted ?? candidate.name) === candidate.name,
   );
   const accept = (chosen?.name ?? 'listener') as AcceptHook;
-  const ipv4Errors = functionHook(facts, 'fexit', 'tcp_v4_connect');
+  const ipv4Errors = connectHook(facts, 'tcp_v4_connect');
   // A kernel built without IPv6 has no tcp_v6_connect, and nothing to miss.
-  const ipv6Errors = functionHook(facts, 'fexit', 'tcp_v6_connect');
+  const ipv6Errors = connectHook(facts, 'tcp_v6_connect');
   const connectErrors: HookPlan['connectErrors'][number][] = [];
   if (ipv4Errors.available) connectErrors.push('connect_v4_fexit');
   if (ipv6Errors.available) connectErrors.push('connect_v6_fexit');
-  const lifeCycle: HookCandidate = {
-    name: 'raw_tracepoint:inet_sock_set_state',
-    available: facts.rawTracepoint,
-    reason: facts.rawTracepoint
-      ? 'the kernel has raw tracepoints'
-      : 'there are no raw tracepoints (Linux 4.17 and later)',
-  };
+  const lifeCycles = lifeCycleCandidates(facts);
+  const lifeCycle = lifeCycles.find(({ available }) => available)?.name;
   const walk: HookCandidate = {
     name: 'iterator:task_file',
     available: facts.iterators,
@@ -99,9 +136,19 @@ export function planHooks(
       : 'there are no BPF iterators (Linux 5.8 and later)',
   };
   return {
-    plan: { accept, connectErrors, seed: facts.iterators },
+    plan: {
+      lifeCycle: lifeCycle === EVENT_HOOK ? 'tracepoint' : 'raw_tracepoint',
+      accept,
+      connectErrors,
+      seed: facts.iterators,
+    },
     choices: [
-      choice('life cycle of connections', [lifeCycle]),
+      choice(
+        'life cycle of connections',
+        lifeCycles,
+        lifeCycle,
+        'under load, a change of state can be missed while another process is preempted in the program; such are counted',
+      ),
       choice('process that accepts', accepts, accept, acceptConsequences[accept]),
       choice(
         'connects that no route leads to',

@@ -4,6 +4,7 @@ import {
   attachIterator,
   attachKprobe,
   attachRawTracepoint,
+  attachTracepoint,
   attachTracing,
   type Btf,
   Collection,
@@ -38,7 +39,7 @@ const acceptModes: Readonly<Record<AcceptHook, number>> = {
 };
 
 /** The second does what the first is prevented from doing; see bpf/nesting.h. */
-export const lifeCyclePrograms: readonly string[] = ['state_change', 'state_change_nested'];
+export const standInProgram = 'state_change_nested';
 
 /** The ring's size in bytes: the wish rounded up to what the kernel takes, a power of two of at least a page. */
 export function ringSize(bytes: number = DEFAULT_RING_BYTES): number {
@@ -105,9 +106,12 @@ export class TracerPrograms implements Disposable {
     const { collection } = this;
     const acceptProgram = acceptPrograms[plan.accept];
     // In this order they run.
-    for (const name of lifeCyclePrograms) {
-      this.#links.push(attachRawTracepoint(collection.program(name), 'inet_sock_set_state'));
-    }
+    this.#links.push(
+      plan.lifeCycle === 'tracepoint'
+        ? attachTracepoint(collection.program('state_change_event'), 'sock/inet_sock_set_state')
+        : attachRawTracepoint(collection.program('state_change'), 'inet_sock_set_state'),
+      attachRawTracepoint(collection.program(standInProgram), 'inet_sock_set_state'),
+    );
     if (acceptProgram !== undefined) {
       const [mechanism, symbol] = plan.accept.split(':') as [string, string];
       const program = collection.program(acceptProgram);
@@ -139,7 +143,8 @@ export class TracerPrograms implements Disposable {
 export function programNames(plan: HookPlan): string[] {
   const accept = acceptPrograms[plan.accept];
   return [
-    ...lifeCyclePrograms,
+    plan.lifeCycle === 'tracepoint' ? 'state_change_event' : 'state_change',
+    standInProgram,
     ...(accept === undefined ? [] : [accept]),
     ...plan.connectErrors,
     ...(plan.seed ? ['seed'] : []),

@@ -7,6 +7,8 @@ export interface KernelCounts {
   readonly produced: Record<SocketEventName, number>;
   readonly lostRing: number;
   readonly lostMap: number;
+  /** Runs of the second program of the life cycle in place of the first. */
+  readonly stoodIn: number;
 }
 
 export function emptyCounts(): Record<SocketEventName, number> {
@@ -18,11 +20,13 @@ export function sumStatistics(perCpu: readonly Uint8Array[]): KernelCounts {
   const produced = emptyCounts();
   let lostRing = 0;
   let lostMap = 0;
+  let stoodIn = 0;
   for (const bytes of perCpu) {
     const own = readStatistics(new DataView(bytes.buffer, bytes.byteOffset, sizeofStatistics), 0);
     for (const [kind, name] of eventNames.entries()) produced[name] += own.produced[kind] ?? 0;
     lostRing += own.lostRing;
     lostMap += own.lostMap;
+    stoodIn += own.stoodIn;
   }
-  return { produced, lostRing, lostMap };
+  return { produced, lostRing, lostMap, stoodIn };
 }

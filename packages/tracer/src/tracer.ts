@@ -19,7 +19,7 @@ import { kernelFacts } from './facts.js';
 import type { TracerOptions, TracerStats } from './options.js';
 import { planHooks } from './plan.js';
 import { assertPrivileges } from './privileges.js';
-import { lifeCyclePrograms, TracerPrograms } from './programs.js';
+import { standInProgram, TracerPrograms } from './programs.js';
 import type { EventName, LostRecord, TraceRecord } from './record.js';
 import type { HookChoice } from './report.js';
 import { emptyCounts, type KernelCounts, sumStatistics } from './statistics.js';
@@ -298,13 +298,16 @@ export class Tracer implements TracerApi {
     return sumStatistics(map.lookupValues(new Uint8Array(4)) ?? []);
   }
 
-  /** Runs that the kernel skipped. The two programs of the life cycle stand in for each other. */
+  /**
+   * Runs that the kernel skipped, for which no other program stood in. The kernel's counts are read first, so that a run
+   * which is replaced at this moment does not count.
+   */
   #missedRuns(): number {
     let missed = 0;
     for (const program of this.#programs.collection.programs.values()) {
-      if (!lifeCyclePrograms.includes(program.name)) missed += Number(program.info().recursionMisses);
+      if (program.name !== standInProgram) missed += Number(program.info().recursionMisses);
     }
-    return missed;
+    return Math.max(0, missed - this.#kernelCounts().stoodIn);
   }
 }
 

@@ -11,8 +11,9 @@ import { TestNetns } from './support/netns.js';
 const COUNT = 2000;
 
 describe(`${COUNT} accepts that were under way before the start`, () => {
-  for (const hook of availableAcceptHooks()) {
-    for (const workers of ['threads', 'processes']) {
+  for (const [index, hook] of availableAcceptHooks().entries()) {
+    // Processes take long to start in a guest: they are tried with the hook that is chosen here.
+    for (const workers of index === 0 ? ['threads', 'processes'] : ['threads']) {
       it(`${hook}: none of ${workers} is missed`, async () => {
         using netns = new TestNetns();
         const args = ['blocked-accept', '--count', String(COUNT), '--workers', workers, '--closer', 'server'];

@@ -5,6 +5,8 @@ import { programNames } from '../src/programs.js';
 
 const everything: KernelFacts = {
   rawTracepoint: true,
+  preemptible: false,
+  tracepointEvent: true,
   fentry: true,
   kprobe: true,
   iterators: true,
@@ -19,11 +21,11 @@ function acceptHook(facts: Partial<KernelFacts>): string {
 describe('the choice of hooks', () => {
   it('takes the best that the kernel has', () => {
     const { plan, choices } = planHooks(everything);
-    assert.equal(plan.accept, 'fentry:security_sock_graft');
+    assert.equal(plan.accept, 'kprobe:security_sock_graft');
     assert.deepEqual(programNames(plan), [
       'state_change',
       'state_change_nested',
-      'graft_fentry',
+      'graft_kprobe',
       'connect_v4_fexit',
       'connect_v6_fexit',
       'seed',
@@ -32,7 +34,7 @@ describe('the choice of hooks', () => {
   });
 
   it('goes down the list as things are missing', () => {
-    assert.equal(acceptHook({ fentry: false }), 'kprobe:security_sock_graft');
+    assert.equal(acceptHook({ kprobe: false }), 'fentry:security_sock_graft');
     const noGraft = (name: string) => name !== 'security_sock_graft';
     assert.equal(acceptHook({ hasTypedFunction: noGraft, hasFunction: noGraft }), 'fexit:inet_csk_accept');
     assert.equal(acceptHook({ fentry: false, hasFunction: noGraft }), 'kretprobe:inet_csk_accept');
@@ -42,6 +44,19 @@ describe('the choice of hooks', () => {
   it('says what a lesser hook costs', () => {
     const { choices } = planHooks({ ...everything, fentry: false, kprobe: false, iterators: false });
     for (const choice of choices.slice(1)) assert.match(choice.consequence ?? '', /\w/, choice.purpose);
+  });
+
+  it('avoids programs that can be preempted', () => {
+    const { plan } = planHooks({ ...everything, preemptible: true });
+    assert.deepEqual(programNames(plan), [
+      'state_change_event',
+      'state_change_nested',
+      'graft_kprobe',
+      'seed',
+    ]);
+    const { choices } = planHooks({ ...everything, preemptible: true, tracepointEvent: false });
+    assert.equal(choices[0]!.chosen, 'raw_tracepoint:inet_sock_set_state');
+    assert.match(choices[0]!.consequence ?? '', /missed/);
   });
 
   it('takes the one that is asked for', () => {

@@ -160,18 +160,20 @@ export interface Statistics {
   produced: Float64Array;
   lostRing: number;
   lostMap: number;
+  stoodIn: number;
   lastFlowNs: number;
 }
 
 /** Bytes of `struct statistics`. */
-export const sizeofStatistics = 56;
+export const sizeofStatistics = 64;
 
 /** Where the fields of `struct statistics` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsStatistics = {
   produced: 0,
   lostRing: 32,
   lostMap: 40,
-  lastFlowNs: 48,
+  stoodIn: 48,
+  lastFlowNs: 56,
 } as const;
 
 /** Decodes `struct statistics` into a new object, or into one that is given, with all it contains. */
@@ -181,13 +183,15 @@ export function readStatistics(view: DataView, offset: number, into?: Statistics
       produced: readElements(new Float64Array(4), (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296),
       lostRing: view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296,
       lostMap: view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296,
-      lastFlowNs: view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296,
+      stoodIn: view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296,
+      lastFlowNs: view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296,
     };
   }
   readElements(into.produced, (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296);
   into.lostRing = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
   into.lostMap = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
-  into.lastFlowNs = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
+  into.stoodIn = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
+  into.lastFlowNs = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
   return into;
 }
 
@@ -198,8 +202,10 @@ export function writeStatistics(view: DataView, offset: number, value: Statistic
   view.setUint32(offset + 36, Math.floor(value.lostRing / 4294967296), true);
   view.setUint32(offset + 40, value.lostMap, true);
   view.setUint32(offset + 44, Math.floor(value.lostMap / 4294967296), true);
-  view.setUint32(offset + 48, value.lastFlowNs, true);
-  view.setUint32(offset + 52, Math.floor(value.lastFlowNs / 4294967296), true);
+  view.setUint32(offset + 48, value.stoodIn, true);
+  view.setUint32(offset + 52, Math.floor(value.stoodIn / 4294967296), true);
+  view.setUint32(offset + 56, value.lastFlowNs, true);
+  view.setUint32(offset + 60, Math.floor(value.lastFlowNs / 4294967296), true);
 }
 
 /** Many of `struct statistics`, one array a field. Elements from `length` on mean nothing. */
@@ -209,6 +215,7 @@ export class StatisticsColumns {
   readonly produced: Float64Array;
   readonly lostRing: Float64Array;
   readonly lostMap: Float64Array;
+  readonly stoodIn: Float64Array;
   readonly lastFlowNs: Float64Array;
 
   constructor(capacity: number) {
@@ -216,6 +223,7 @@ export class StatisticsColumns {
     this.produced = new Float64Array(capacity * 4);
     this.lostRing = new Float64Array(capacity);
     this.lostMap = new Float64Array(capacity);
+    this.stoodIn = new Float64Array(capacity);
     this.lastFlowNs = new Float64Array(capacity);
   }
 
@@ -226,7 +234,8 @@ export class StatisticsColumns {
     for (let j = 0; j < 4; j++) this.produced[i * 4 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
     this.lostRing[i] = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
     this.lostMap[i] = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
-    this.lastFlowNs[i] = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
+    this.stoodIn[i] = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
+    this.lastFlowNs[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
     this.length = i + 1;
   }
 

@@ -1,21 +1,23 @@
 /** The ways to see accepts that the running kernel has, so that each is tested where it can be. */
+import { kernelAtLeast } from '@weir/ebpf';
 import { type AcceptHook, inspectHost } from '../../src/index.js';
 
 export const acceptHooks: readonly AcceptHook[] = [
-  'fentry:security_sock_graft',
   'kprobe:security_sock_graft',
+  'fentry:security_sock_graft',
   'fexit:inet_csk_accept',
   'kretprobe:inet_csk_accept',
   'listener',
 ];
 
-/** Those that can be used here. */
+/** Those that can be used here, and promise to miss nothing: trampolines do not since Linux 7.0 (bpf/nesting.h). */
 export function availableAcceptHooks(): readonly AcceptHook[] {
   const choice = inspectHost().hooks.find(({ purpose }) => purpose === 'process that accepts');
   const available = new Set(
     choice?.candidates.filter((candidate) => candidate.available).map((candidate) => candidate.name),
   );
-  return acceptHooks.filter((hook) => available.has(hook));
+  const promised = kernelAtLeast('7.0') ? (hook: AcceptHook) => !/^f(entry|exit):/.test(hook) : () => true;
+  return acceptHooks.filter((hook) => available.has(hook) && promised(hook));
 }
 
 /** What records say of an accept under a hook. */
