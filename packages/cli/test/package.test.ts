@@ -1,0 +1,107 @@
+/** The packages as npm would publish them, installed in an empty folder far from the checkout. */
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const packages = fileURLToPath(new URL('../../..', import.meta.url));
+let folder = '';
+/** Paths of the tarballs by the package's folder. */
+const tarballs = new Map<string, string>();
+
+/** npm for a folder and nothing above it: without a prefix it would look for a package.json there. */
+function npm(prefix: string, ...args: string[]): string {
+  const options = ['--prefix', prefix, '--no-audit', '--no-fund', '--no-update-notifier'];
+  return execFileSync('npm', [...args, ...options], { cwd: prefix, encoding: 'utf8', stdio: 'pipe' });
+}
+
+/** A new folder with the packages in it. No install script runs, so nothing is compiled. */
+function install(name: string, ...options: string[]): string {
+  const prefix = join(folder, name);
+  mkdirSync(prefix);
+  npm(prefix, 'install', '--ignore-scripts', ...options, ...tarballs.values());
+  return prefix;
+}
+
+function weir(prefix: string, ...args: string[]) {
+  // No path to compilers and the like: Node.js alone must do.
+  const env = { PATH: join(process.execPath, '..'), HOME: prefix };
+  return spawnSync('node_modules/.bin/weir', args, { cwd: prefix, env, encoding: 'utf8' });
+}
+
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'weir-package-'));
+  for (const name of ['ebpf', 'tracer', 'cli']) {
+    const target = join(folder, `pack-${name}`);
+    mkdirSync(target);
+    npm(join(packages, name), 'pack', '--pack-destination', target);
+    const [file, ...more] = readdirSync(target);
+    assert.deepEqual(more, []);
+    tarballs.set(name, join(target, file!));
+  }
+});
+
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('tarballs', () => {
+  for (const [name, needed] of [
+    ['ebpf', ['dist/src/index.js', 'dist/src/index.d.ts', 'README.md', 'LICENSE']],
+    ['tracer', ['dist/src/index.js', 'dist/src/index.d.ts', 'bpf/tcp.bpf.o', 'README.md', 'LICENSE']],
+    ['cli', ['dist/src/main.js', 'bin/weir.js', 'README.md', 'LICENSE']],
+  ] as const) {
+    it(`${name}: what is needed, and no tests`, () => {
+      const list = execFileSync('tar', ['-tzf', tarballs.get(name)!], { encoding: 'utf8' });
+      const files = list.trimEnd().split('\n');
+      for (const path of needed) assert.ok(files.includes(`package/${path}`), `${path} is missing:\n${list}`);
+      const unwanted = files.filter((path) =>
+        /(^|\/)(test|node_modules)\/|\.tsbuildinfo$|\.test\./.test(path),
+      );
+      assert.deepEqual(unwanted, []);
+    });
+  }
+});
+
+describe('installed elsewhere', () => {
+  let prefix = '';
+  before(() => {
+    prefix = install('app');
+  });
+
+  it('brings few packages, none of them for development', () => {
+    const installed = readdirSync(join(prefix, 'node_modules')).filter((name) => !name.startsWith('.'));
+    assert.deepEqual(installed.sort(), ['@koromix', '@weir', 'commander', 'ipaddr.js', 'koffi', 'weir']);
+    assert.deepEqual(readdirSync(join(prefix, 'node_modules/@weir')).sort(), ['ebpf', 'tracer']);
+  });
+
+  it('weir --help and --version', () => {
+    assert.match(weir(prefix, '--help').stdout, /^Usage: weir /);
+    assert.match(weir(prefix, '--version').stdout, /^\d+\.\d+\.\d+\n$/);
+  });
+
+  it('weir trace works where weir doctor says so, and ends in one line where not', () => {
+    const doctor = weir(prefix, 'doctor', '--json');
+    assert.equal(doctor.stderr, '');
+    const { ok } = JSON.parse(doctor.stdout) as { ok: boolean };
+    assert.equal(doctor.status, ok ? 0 : 1);
+    if (process.getuid?.() === 0) assert.ok(ok, doctor.stdout);
+    const trace = weir(prefix, 'trace', '--json', '--duration', '1s');
+    assert.equal(trace.status, ok ? 0 : 1, trace.stderr);
+    assert.match(trace.stderr, ok ? /^weir: \d+ events? in .*\n$/ : /^weir: .*\n$/);
+  });
+});
+
+describe('installed without optional dependencies, where koffi has its native part', () => {
+  for (const command of ['trace', 'doctor']) {
+    it(`weir ${command} says in one line what is missing`, () => {
+      const prefix = install(`bare-${command}`, '--omit=optional');
+      const { status, stdout, stderr } = weir(prefix, command);
+      assert.equal(status, 1);
+      assert.equal(stdout, '');
+      assert.match(stderr, /^weir: .*koffi.*\n$/);
+      assert.match(stderr, /optional/);
+    });
+  }
+});
