@@ -16,24 +16,28 @@ import type { TracerApi, TracerListener } from './api.js';
 import { WallClock } from './clock.js';
 import { EventDecoder } from './decode.js';
 import { kernelFacts } from './facts.js';
+import { offsetsTcpEvent } from './generated/tcp.js';
 import type { TracerOptions, TracerStats } from './options.js';
 import { planHooks } from './plan.js';
 import { assertPrivileges } from './privileges.js';
 import { standInProgram, TracerPrograms } from './programs.js';
 import type { EventName, LostRecord, TraceRecord } from './record.js';
 import type { HookChoice } from './report.js';
+import { Staging } from './staging.js';
 import { emptyCounts, type KernelCounts, sumStatistics } from './statistics.js';
 
 /** Records are looked for this often, unless an eighth of the ring fills sooner. */
 const POLL_MS = 25;
 /** Losses are looked for, and the wall clock is followed, this often. */
 const HOUSEKEEPING_NS = 1_000_000_000n;
-/** Records decoded before other work of this thread gets its turn. */
+/** Records taken out of the ring before other work of this thread gets its turn. */
 const CHUNK = 8192;
+/** Records decoded at a time. */
+const BATCH = 1024;
+const TIME = offsetsTcpEvent.timeNs;
 /** How long programs that were already running when they were detached are waited for. */
 const LAST_RECORDS_NS = 1_000_000_000n;
 
-type Socket = Exclude<TraceRecord, LostRecord>;
 type State = 'running' | 'stopping' | 'ended';
 
 /** A promise that is resolved from outside. */
@@ -54,7 +58,13 @@ export class Tracer implements TracerApi {
   readonly plan: readonly HookChoice[];
   readonly #programs: TracerPrograms;
   readonly #reader: RingBufferReader;
-  readonly #orderer = new TimeOrderer<Socket, number>();
+  readonly #staging = new Staging();
+  /** Orders places in the staging. */
+  readonly #orderer = new TimeOrderer<number, number>();
+  /** Places of events that are next to be delivered, in order, from `#delivering` on. */
+  #ready: number[] = [];
+  #delivering = 0;
+  #losses: LostRecord[] = [];
   readonly #clock = new WallClock(realtimeOffsetNs());
   readonly #decoder = new EventDecoder(this.#clock);
   readonly #emitter = new EventEmitter();
@@ -196,43 +206,61 @@ export class Tracer implements TracerApi {
 
   /** The next records, at least one; undefined after the last. */
   async #nextBatch(): Promise<readonly TraceRecord[] | undefined> {
+    let last = false;
     while (this.#state !== 'ended') {
-      const last = this.#state === 'stopping';
-      const batch = await this.#drain(last);
+      const batch = this.#takeBatch();
       if (batch.length > 0) return batch;
       if (last) {
         this[Symbol.dispose]();
         return undefined;
       }
-      await this.#reader.wait({ timeoutMs: POLL_MS, signal: this.#stopping.signal });
+      last = this.#state === 'stopping';
+      await this.#drain(last);
+      if (!last && this.#ready.length === 0 && this.#losses.length === 0) {
+        await this.#reader.wait({ timeoutMs: POLL_MS, signal: this.#stopping.signal });
+      }
     }
     return undefined;
   }
 
+  /** Decodes some of what is ready: so few that a reader which keeps none leaves the garbage collector little to do. */
+  #takeBatch(): TraceRecord[] {
+    const end = Math.min(this.#ready.length, this.#delivering + BATCH);
+    const batch: TraceRecord[] = [];
+    for (; this.#delivering < end; this.#delivering++) {
+      const place = this.#ready[this.#delivering]!;
+      const record = this.#decoder.decode(this.#staging.view, place);
+      this.#staging.release(place);
+      this.#delivered[record.event]++;
+      batch.push(record);
+    }
+    if (this.#delivering === this.#ready.length) {
+      this.#ready = [];
+      this.#delivering = 0;
+      batch.push(...this.#losses.splice(0));
+    }
+    return batch;
+  }
+
   /**
-   * Reads what is in the ring now. The programs read the clock after they have reserved a record's place, so a record
+   * Takes what is in the ring now. The programs read the clock after they have reserved a record's place, so a record
    * beyond the end that is seen here will be younger than the moment before: all up to that moment can be released in
    * order. After the programs are detached, everything can.
    */
-  async #drain(last: boolean): Promise<readonly TraceRecord[]> {
+  async #drain(last: boolean): Promise<void> {
     const now = monotonicNs();
     const complete = last
       ? await this.#readToTheEnd()
       : await this.#readUntil(this.#reader.producerPosition());
-    if (this.#state === 'ended') return [];
-    const records: TraceRecord[] = [];
-    const release = (record: Socket): void => {
-      this.#delivered[record.event]++;
-      records.push(record);
-    };
+    if (this.#state === 'ended') return;
+    const release = (place: number): void => void this.#ready.push(place);
     if (last) this.#orderer.flush(release);
     else if (complete) this.#orderer.release(Number(now), release);
     if (last || now - this.#housekeeping >= HOUSEKEEPING_NS) {
       this.#housekeeping = now;
       this.#clock.setOffset(realtimeOffsetNs());
-      records.push(...this.#newLosses(Number(now)));
+      this.#losses.push(...this.#newLosses(Number(now)));
     }
-    return records;
   }
 
   /** Reads up to a place in the ring. False if a record before it was still being written. */
@@ -263,9 +291,9 @@ export class Tracer implements TracerApi {
   }
 
   readonly #accept = (view: DataView, offset: number): void => {
-    const record = this.#decoder.decode(view, offset);
+    const time = view.getUint32(offset + TIME, true) + view.getUint32(offset + TIME + 4, true) * 2 ** 32;
     this.#read++;
-    this.#orderer.push(record.monotonic_ns, record);
+    this.#orderer.push(time, this.#staging.put(view, offset));
   };
 
   #newLosses(now: number): LostRecord[] {

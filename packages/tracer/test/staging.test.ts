@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { offsetsTcpEvent, sizeofTcpEvent } from '../src/generated/tcp.js';
+import { Staging } from '../src/staging.js';
+
+const { flowNs } = offsetsTcpEvent;
+
+it('events keep their bytes while others come and go, and while the pool grows', () => {
+  const source = new DataView(new ArrayBuffer(8 + sizeofTcpEvent));
+  const staging = new Staging();
+  const places = new Map<number, number>();
+  for (let id = 0; id < 20_000; id++) {
+    source.setUint32(8 + flowNs, id, true);
+    source.setUint32(8 + sizeofTcpEvent - 4, ~id, true);
+    places.set(id, staging.put(source, 8));
+    if (id % 3 === 0) {
+      staging.release(places.get(id)!);
+      places.delete(id);
+    }
+  }
+  for (const [id, place] of places) {
+    assert.equal(staging.view.getUint32(place + flowNs, true), id);
+    assert.equal(staging.view.getUint32(place + sizeofTcpEvent - 4, true), ~id >>> 0);
+  }
+  assert.equal(new Set(places.values()).size, places.size);
+});
