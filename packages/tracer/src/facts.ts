@@ -1,4 +1,5 @@
 /** The facts about the running kernel that the choice of hooks depends on. */
+import { readFileSync } from 'node:fs';
 import {
   type Btf,
   type FeatureTable,
@@ -6,6 +7,7 @@ import {
   Kind,
   kernelAtLeast,
   kernelSymbols,
+  missingCapabilities,
   tracepointId,
 } from '@weir/ebpf';
 import type { KernelFacts } from './plan.js';
@@ -15,9 +17,11 @@ export function kernelFacts(btf: Btf, table: FeatureTable = features): KernelFac
   return {
     rawTracepoint: table.has('raw_tracepoint'),
     preemptible: kernelAtLeast('7.0'),
-    tracepointEvent: hasTracepoint('sock/inet_sock_set_state'),
-    fentry: table.has('fentry') && table.has('fexit'),
+    tracepointEvent: !perfEventsDenied() && hasTracepoint('sock/inet_sock_set_state'),
+    // fexit stands and falls with it; trying an attachment costs a grace period.
+    fentry: table.has('fentry'),
     kprobe: table.has('kprobes') && table.has('kprobe_pmu'),
+    kprobeDenied: perfEventsDenied(),
     iterators: table.has('iterators'),
     hasTypedFunction: (name) => btf.find(name, Kind.func) !== undefined,
     hasFunction: (name) => kernelSymbols().hasFunction(name),
@@ -30,6 +34,19 @@ function hasTracepoint(event: string): boolean {
     return tracepointId(event) > 0;
   } catch {
     // Not mounted, not readable, or no such tracepoint: all the same here, another way is taken.
+    return false;
+  }
+}
+
+/**
+ * Whether perf_event_open() is refused whatever it is to open: Debian and others have a level 3 of
+ * kernel.perf_event_paranoid, at which not CAP_PERFMON counts but only CAP_SYS_ADMIN. fentry and fexit do without it.
+ */
+function perfEventsDenied(): boolean {
+  if (missingCapabilities(['CAP_SYS_ADMIN']).length === 0) return false;
+  try {
+    return Number(readFileSync('/proc/sys/kernel/perf_event_paranoid', 'latin1')) > 2;
+  } catch {
     return false;
   }
 }

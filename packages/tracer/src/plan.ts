@@ -14,6 +14,8 @@ export interface KernelFacts {
   readonly fentry: boolean;
   /** kprobes through perf_event_open (4.17). */
   readonly kprobe: boolean;
+  /** That this process may not open their perf events, though the kernel has them. */
+  readonly kprobeDenied?: boolean;
   /** BPF iterators (5.8). */
   readonly iterators: boolean;
   /** Whether the kernel's types have a function, as fentry and fexit need. */
@@ -36,17 +38,22 @@ export interface HookPlan {
 const MISSING_FENTRY =
   'BPF trampolines can not be attached (Linux 5.5 and later, with CONFIG_FUNCTION_TRACER)';
 const MISSING_KPROBE = 'there are no kprobes (CONFIG_KPROBES, Linux 4.17 and later for its perf event)';
+const DENIED_KPROBE =
+  'a kprobe takes CAP_SYS_ADMIN here, for kernel.perf_event_paranoid is above 2 (a patch of some distributions)';
 
 type Mechanism = 'fentry' | 'fexit' | 'kprobe' | 'kretprobe';
 
 function functionHook(facts: KernelFacts, mechanism: Mechanism, name: string): HookCandidate {
   const typed = mechanism === 'fentry' || mechanism === 'fexit';
-  const works = typed ? facts.fentry : facts.kprobe;
+  const denied = !typed && facts.kprobe && facts.kprobeDenied === true;
+  const works = typed ? facts.fentry : facts.kprobe && !denied;
   const exists = typed ? facts.hasTypedFunction(name) : facts.hasFunction(name);
   const reason = !works
     ? typed
       ? MISSING_FENTRY
-      : MISSING_KPROBE
+      : denied
+        ? DENIED_KPROBE
+        : MISSING_KPROBE
     : exists
       ? `the kernel has the function and ${typed ? 'trampolines' : 'kprobes'}`
       : `this kernel has no function ${name}`;

@@ -1,0 +1,145 @@
+/** The ways to read a tracer, and to end it. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { type TraceRecord, Tracer } from '../src/index.js';
+import { runLoad } from './support/load.js';
+import { TestNetns } from './support/netns.js';
+
+const COUNT = 50;
+const load = (netns: TestNetns) => runLoad(netns, 'pairs', '--count', String(COUNT));
+
+/** Descriptors of BPF objects that this process holds. */
+function bpfDescriptors(): number {
+  return readdirSync('/proc/self/fdinfo').filter((name) => {
+    try {
+      return /^(prog_type|map_type|link_type):/m.test(readFileSync(`/proc/self/fdinfo/${name}`, 'utf8'));
+    } catch {
+      // The descriptor that listed the folder is gone by now.
+      return false;
+    }
+  }).length;
+}
+
+describe('reading a tracer', () => {
+  it('record by record', async () => {
+    using netns = new TestNetns();
+    await using tracer = Tracer.start({ filter: { netns: [netns.inode] } });
+    const records: TraceRecord[] = [];
+    const reading = (async () => {
+      for await (const record of tracer) records.push(record);
+    })();
+    await load(netns);
+    await tracer.stop();
+    await reading;
+    assert.equal(records.length, 4 * COUNT);
+  });
+
+  it('by listeners, of one kind and of all', async () => {
+    using netns = new TestNetns();
+    await using tracer = Tracer.start({ filter: { netns: [netns.inode] } });
+    const seen = { connect: 0, close: 0, record: 0 };
+    const countClose = () => seen.close++;
+    tracer.on('connect', (record) => {
+      assert.equal(record.direction, 'outbound');
+      seen.connect++;
+    });
+    tracer.on('close', countClose).on('record', () => seen.record++);
+    const ended = new Promise<void>((resolve) => tracer.on('end', resolve));
+    await load(netns);
+    await tracer.stop();
+    await ended;
+    assert.deepEqual(seen, { connect: COUNT, close: 2 * COUNT, record: 4 * COUNT });
+    tracer.off('close', countClose);
+  });
+
+  it('has one reader', async () => {
+    await using tracer = Tracer.start({ filter: { pids: [process.pid] } });
+    tracer.on('record', () => {});
+    await assert.rejects(async () => {
+      for await (const _ of tracer);
+    }, /has a reader already/);
+  });
+});
+
+describe('ending a tracer', () => {
+  it('by an abort signal', async () => {
+    const abort = new AbortController();
+    await using tracer = Tracer.start({ filter: { pids: [process.pid] }, signal: abort.signal });
+    const reading = (async () => {
+      for await (const _ of tracer);
+      return 'ended';
+    })();
+    abort.abort();
+    assert.equal(await reading, 'ended');
+  });
+
+  it('by a signal that was aborted before', async () => {
+    await using tracer = Tracer.start({ filter: { pids: [process.pid] }, signal: AbortSignal.abort() });
+    for await (const _ of tracer) assert.fail('a record of nothing');
+  });
+
+  it('by leaving the loop', async () => {
+    const before = bpfDescriptors();
+    using netns = new TestNetns();
+    const tracer = Tracer.start({ filter: { netns: [netns.inode] } });
+    const loading = load(netns);
+    for await (const record of tracer) {
+      assert.equal(record.event, 'connect');
+      break;
+    }
+    assert.equal(bpfDescriptors(), before);
+    await loading;
+  });
+
+  it('by disposal, more than once, with its last figures kept', async () => {
+    const before = bpfDescriptors();
+    using netns = new TestNetns();
+    const tracer = Tracer.start({ filter: { netns: [netns.inode] } });
+    assert.ok(bpfDescriptors() > before);
+    await load(netns);
+    tracer[Symbol.dispose]();
+    tracer[Symbol.dispose]();
+    await tracer.stop();
+    assert.equal(bpfDescriptors(), before);
+    assert.equal(tracer.stats().produced.connect, COUNT);
+    assert.equal(tracer.stats().delivered.connect, 0);
+  });
+
+  it('with prompt closes: told at close(), before the connection is over', async () => {
+    using netns = new TestNetns();
+    await using tracer = Tracer.start({ filter: { netns: [netns.inode] }, promptClose: true });
+    const closes: TraceRecord[] = [];
+    tracer.on('close', (record) => closes.push(record));
+    const ended = new Promise<void>((resolve) => tracer.on('end', resolve));
+    const pairs = await runLoad(
+      netns,
+      'pairs',
+      '--count',
+      String(COUNT),
+      '--send',
+      '100',
+      '--closer',
+      'client',
+    );
+    await tracer.stop();
+    await ended;
+    assert.equal(closes.length, 2 * COUNT);
+    const clients = new Set(pairs.map(({ client }) => client.port));
+    for (const close of closes) {
+      assert.ok(close.event === 'close');
+      const isClient = clients.has(close.local.port);
+      assert.equal(isClient ? close.bytes_sent : close.bytes_received, 100);
+      assert.equal(close.closed_by, isClient ? 'local' : 'peer');
+      assert.ok((close.closing_us ?? Number.NaN) < 1000);
+    }
+  });
+
+  it('refuses options that make no sense, and leaves nothing', () => {
+    const before = bpfDescriptors();
+    assert.throws(() => Tracer.start({ ringBytes: 0 }), RangeError);
+    assert.throws(() => Tracer.start({ maxConnections: 1.5 }), RangeError);
+    assert.throws(() => Tracer.start({ filter: { peerAddresses: ['10.0.0.1/8'] } }), /10\.0\.0\.0\/8/);
+    assert.equal(bpfDescriptors(), before);
+  });
+});
