@@ -2,11 +2,15 @@
 
 import { attempt, run } from './command.js';
 
-/** Packages for compiling test objects and helpers, for comparing with other tools, and for fetching kernels. */
+/**
+ * Packages for compiling test objects and helpers, for comparing with other tools, for the shells that completion is tried
+ * in, and for fetching kernels.
+ */
 const packages = [
   'bpftool',
   'clang-19',
   'debian-archive-keyring',
+  'fish',
   'gcc',
   'iproute2',
   'libbpf-dev',
@@ -17,6 +21,7 @@ const packages = [
   'tmux',
   'util-linux',
   'xz-utils',
+  'zsh',
   'zstd',
 ];
 
