@@ -71,7 +71,8 @@ export class Tracer implements TracerApi {
   readonly #delivered = emptyCounts();
   readonly #stopping = new AbortController();
   readonly #ended = new Deferred();
-  #reported = { ring: 0, map: 0, probe: 0 };
+  readonly #reported = { ring: 0, map: 0, probe: 0 };
+  #missedBefore = 0;
   /** Records taken out of the ring. */
   #read = 0;
   #housekeeping = 0n;
@@ -103,8 +104,8 @@ export class Tracer implements TracerApi {
     this.plan = choices;
     this.#programs = new TracerPrograms(plan, btf, options);
     try {
-      this.#reader = new RingBufferReader(this.#programs.collection.map('events'));
       this.#programs.attach(plan);
+      this.#reader = new RingBufferReader(this.#programs.collection.map('events'));
     } catch (error) {
       this.#programs[Symbol.dispose]();
       throw error;
@@ -259,7 +260,7 @@ export class Tracer implements TracerApi {
     if (last || now - this.#housekeeping >= HOUSEKEEPING_NS) {
       this.#housekeeping = now;
       this.#clock.setOffset(realtimeOffsetNs());
-      this.#losses.push(...this.#newLosses(Number(now)));
+      this.#losses.push(...this.#newLosses(Number(now), last));
     }
   }
 
@@ -296,16 +297,20 @@ export class Tracer implements TracerApi {
     this.#orderer.push(time, this.#staging.put(view, offset));
   };
 
-  #newLosses(now: number): LostRecord[] {
+  #newLosses(now: number, last: boolean): LostRecord[] {
     const counts = this.#kernelCounts();
-    const lost = { ring: counts.lostRing, map: counts.lostMap, probe: this.#missedRuns() };
+    // A run that was skipped a moment ago may just be about to be made up for: only what stays counts.
+    const missed = this.#missedRuns();
+    const probe = last ? missed : Math.min(missed, this.#missedBefore);
+    this.#missedBefore = missed;
+    const lost = { ring: counts.lostRing, map: counts.lostMap, probe };
     const records: LostRecord[] = [];
     for (const where of ['ring', 'map', 'probe'] as const) {
       const count = lost[where] - this.#reported[where];
-      if (count === 0) continue;
+      if (count <= 0) continue;
       records.push({ event: 'lost', time: this.#clock.format(now), monotonic_ns: now, count, where });
+      this.#reported[where] = lost[where];
     }
-    this.#reported = lost;
     return records;
   }
 
