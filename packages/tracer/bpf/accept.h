@@ -5,7 +5,7 @@
 #include "close.h"
 #include "listener.h"
 
-static __noinline void tell_accept(const struct flow *flow, const struct tuple *tuple, bool by_listener)
+static __always_inline void tell_accept(const struct flow *flow, const struct tuple *tuple, bool by_listener)
 {
 	struct tcp_event *event;
 

@@ -28,8 +28,11 @@ import { emptyCounts, type KernelCounts, sumStatistics } from './statistics.js';
 
 /** Records are looked for this often, unless an eighth of the ring fills sooner. */
 const POLL_MS = 25;
-/** Losses are looked for, and the wall clock is followed, this often. */
-const HOUSEKEEPING_NS = 1_000_000_000n;
+/**
+ * Losses are looked for, and the wall clock is followed, this often. Not oftener, since the kernel runs no kprobe on a CPU
+ * while a process reads a map there (bpf_disable_instrumentation), which can take long where that process is preempted.
+ */
+const HOUSEKEEPING_NS = 10_000_000_000n;
 /** Records taken out of the ring before other work of this thread gets its turn. */
 const CHUNK = 8192;
 /** Records decoded at a time. */
@@ -75,7 +78,7 @@ export class Tracer implements TracerApi {
   #missedBefore = 0;
   /** Records taken out of the ring. */
   #read = 0;
-  #housekeeping = 0n;
+  #housekeeping = monotonicNs();
   #state: State = 'running';
   #reading = false;
   #finalStats: TracerStats | undefined;
