@@ -1,7 +1,6 @@
 /** What tests on the running kernel share. Such tests lie in files named `*.root.test.ts` and need root. */
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, readlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mapIds } from '../../src/map/open.js';
@@ -27,7 +26,8 @@ let bpffs: string | undefined;
  */
 export function privateBpffs(): string {
   if (bpffs !== undefined) return bpffs;
-  const path = mkdtempSync(join(tmpdir(), 'bpffs-'));
+  // Where bpffs belongs, so that no folder has to be made that would stay.
+  const path = '/sys/fs/bpf';
   unshare(Namespace.mount);
   mount('none', '/', '', mountRecursivePrivate);
   mount('bpf', path, 'bpf', 0);
