@@ -4,8 +4,13 @@
  */
 import { constants } from 'node:os';
 
+/** Second names, of which Linux's own sources and manuals prefer the first. */
+const aliases: ReadonlySet<string> = new Set(['EWOULDBLOCK', 'ENOTSUP']);
+
 const errnoNames = new Map<number, string>(
-  Object.entries(constants.errno).map(([name, number]) => [number, name]),
+  Object.entries(constants.errno)
+    .filter(([name]) => !aliases.has(name))
+    .map(([name, number]) => [number, name]),
 );
 
 /** The symbolic name of an errno value, such as `EPERM`; `errno 524` for one that has no name here. */

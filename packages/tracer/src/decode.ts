@@ -1,5 +1,5 @@
 /** From the kernel's binary event to the record that users see. Pure. */
-import { constants } from 'node:os';
+import { errnoName } from '@weir/ebpf';
 import { AddressFormatter } from './address.js';
 import type { WallClock } from './clock.js';
 import {
@@ -42,8 +42,6 @@ const closers: readonly CloseRecord['closed_by'][] = (() => {
   return names;
 })();
 
-const errnoNames = new Map(Object.entries(constants.errno).map(([name, value]) => [value, name]));
-
 const NETWORK_IPV4 = Object.freeze({ transport: 'tcp', type: 'ipv4' } as const);
 const NETWORK_IPV6 = Object.freeze({ transport: 'tcp', type: 'ipv6' } as const);
 
@@ -79,7 +77,7 @@ export class EventDecoder {
       }
       case TcpEventKind.EVENT_FAIL: {
         const record = common as Writable<FailRecord>;
-        record.error = errnoNames.get(event.error) ?? `errno ${event.error}`;
+        record.error = errnoName(event.error);
         if (event.flags & EventFlag.EVENT_HAS_DURATION) record.duration_us = microseconds(event.durationNs);
         return record;
       }

@@ -20,11 +20,12 @@ export function kernelFacts(btf: Btf, table: FeatureTable = features): KernelFac
     tracepointEvent: !perfEventsDenied() && hasTracepoint('sock/inet_sock_set_state'),
     // fexit stands and falls with it; trying an attachment costs a grace period.
     fentry: table.has('fentry'),
-    kprobe: table.has('kprobes') && table.has('kprobe_pmu'),
+    kprobe: table.has('kprobe_pmu'),
     kprobeDenied: perfEventsDenied(),
     iterators: table.has('iterators'),
     hasTypedFunction: (name) => btf.find(name, Kind.func) !== undefined,
-    hasFunction: (name) => kernelSymbols().hasFunction(name),
+    // Functions in BTF are functions that can be traced; /proc/kallsyms takes tens of milliseconds.
+    hasFunction: (name) => btf.find(name, Kind.func) !== undefined || kernelSymbols().hasFunction(name),
   };
 }
 

@@ -47,7 +47,7 @@ function functionHook(facts: KernelFacts, mechanism: Mechanism, name: string): H
   const typed = mechanism === 'fentry' || mechanism === 'fexit';
   const denied = !typed && facts.kprobe && facts.kprobeDenied === true;
   const works = typed ? facts.fentry : facts.kprobe && !denied;
-  const exists = typed ? facts.hasTypedFunction(name) : facts.hasFunction(name);
+  const exists = works && (typed ? facts.hasTypedFunction(name) : facts.hasFunction(name));
   const reason = !works
     ? typed
       ? MISSING_FENTRY
@@ -57,7 +57,7 @@ function functionHook(facts: KernelFacts, mechanism: Mechanism, name: string): H
     : exists
       ? `the kernel has the function and ${typed ? 'trampolines' : 'kprobes'}`
       : `this kernel has no function ${name}`;
-  return { name: `${mechanism}:${name}`, available: works && exists, reason };
+  return { name: `${mechanism}:${name}`, available: exists, reason };
 }
 
 /** A hook on every connect() that would be skipped now and then would count losses where there are none. */

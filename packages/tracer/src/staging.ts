@@ -2,35 +2,43 @@
 import { sizeofTcpEvent } from './generated/tcp.js';
 
 const WORDS = sizeofTcpEvent / 4;
-const FIRST_CAPACITY = 4096;
+const BLOCK_BITS = 12;
+/** Events in a block. */
+const BLOCK = 1 << BLOCK_BITS;
 
-/** A pool of places for events, in one buffer that grows as needed. */
+/** A pool of numbered places for events. It grows block by block, so that what it holds is never copied again. */
 export class Staging {
-  #words = new Uint32Array(FIRST_CAPACITY * WORDS);
-  #view = new DataView(this.#words.buffer);
+  readonly #blocks: Uint32Array[] = [];
+  readonly #views: DataView[] = [];
   readonly #free: number[] = [];
   #used = 0;
   #source: Uint32Array | undefined;
-
-  /** The events' bytes; see {@link put}. Another one after the pool has grown. */
-  get view(): DataView {
-    return this.#view;
-  }
 
   /**
    * Copies an event.
    *
    * @param source Over memory that starts at a multiple of four bytes, as the ring does.
-   * @returns where it is now, in bytes; its place until {@link release}.
+   * @returns its place until {@link release}.
    */
   put(source: DataView, offset: number): number {
     const place = this.#free.pop() ?? this.#append();
     if (this.#source?.buffer !== source.buffer) this.#source = new Uint32Array(source.buffer);
     const from = (source.byteOffset + offset) / 4;
-    const to = place / 4;
+    const to = (place % BLOCK) * WORDS;
+    const words = this.#blocks[place >>> BLOCK_BITS]!;
     // A loop, since a view of a few bytes for each event would cost more than the copy.
-    for (let word = 0; word < WORDS; word++) this.#words[to + word] = this.#source[from + word]!;
+    for (let word = 0; word < WORDS; word++) words[to + word] = this.#source[from + word]!;
     return place;
+  }
+
+  /** The memory in which an event is; see {@link offset}. */
+  view(place: number): DataView {
+    return this.#views[place >>> BLOCK_BITS]!;
+  }
+
+  /** Where in its {@link view} an event is, bytes. */
+  offset(place: number): number {
+    return (place % BLOCK) * sizeofTcpEvent;
   }
 
   /** Gives a place back. */
@@ -39,14 +47,11 @@ export class Staging {
   }
 
   #append(): number {
-    const place = this.#used * sizeofTcpEvent;
-    this.#used++;
-    if (this.#used * WORDS > this.#words.length) {
-      const grown = new Uint32Array(this.#words.length * 2);
-      grown.set(this.#words);
-      this.#words = grown;
-      this.#view = new DataView(grown.buffer);
+    if (this.#used === this.#blocks.length * BLOCK) {
+      const block = new Uint32Array(BLOCK * WORDS);
+      this.#blocks.push(block);
+      this.#views.push(new DataView(block.buffer));
     }
-    return place;
+    return this.#used++;
   }
 }

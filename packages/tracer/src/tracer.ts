@@ -233,7 +233,7 @@ export class Tracer implements TracerApi {
     const batch: TraceRecord[] = [];
     for (; this.#delivering < end; this.#delivering++) {
       const place = this.#ready[this.#delivering]!;
-      const record = this.#decoder.decode(this.#staging.view, place);
+      const record = this.#decoder.decode(this.#staging.view(place), this.#staging.offset(place));
       this.#staging.release(place);
       this.#delivered[record.event]++;
       batch.push(record);

@@ -19,8 +19,10 @@ it('events keep their bytes while others come and go, and while the pool grows',
     }
   }
   for (const [id, place] of places) {
-    assert.equal(staging.view.getUint32(place + flowNs, true), id);
-    assert.equal(staging.view.getUint32(place + sizeofTcpEvent - 4, true), ~id >>> 0);
+    const view = staging.view(place);
+    const offset = staging.offset(place);
+    assert.equal(view.getUint32(offset + flowNs, true), id);
+    assert.equal(view.getUint32(offset + sizeofTcpEvent - 4, true), ~id >>> 0);
   }
   assert.equal(new Set(places.values()).size, places.size);
 });
