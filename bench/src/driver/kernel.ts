@@ -18,10 +18,20 @@ function programsOf(pid: number): ReadonlySet<number> {
   const ids = new Set<number>();
   const folder = `/proc/${pid}/fdinfo`;
   for (const fd of readdirSync(folder)) {
-    const id = /^prog_id:\s*(\d+)/m.exec(readFileSync(`${folder}/${fd}`, 'utf8'))?.[1];
+    const id = /^prog_id:\s*(\d+)/m.exec(descriptorInfo(`${folder}/${fd}`))?.[1];
     if (id !== undefined) ids.add(Number(id));
   }
   return ids;
+}
+
+/** Empty for a descriptor that was closed since the folder was read. */
+function descriptorInfo(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
 }
 
 /** Sums over a process's programs. They grow only while statistics are on. */
