@@ -5,7 +5,8 @@
 #include "close.h"
 #include "listener.h"
 
-static __always_inline void tell_accept(const struct flow *flow, const struct tuple *tuple, bool by_listener)
+static __always_inline void tell_accept(void *ctx, const struct flow *flow, const struct tuple *tuple,
+					bool by_listener)
 {
 	struct tcp_event *event;
 
@@ -17,11 +18,11 @@ static __always_inline void tell_accept(const struct flow *flow, const struct tu
 	fill_event(event, EVENT_ACCEPT, flow, tuple, &flow->owner);
 	if (by_listener)
 		event->flags |= EVENT_BY_LISTENER;
-	end_event(event);
+	end_event(ctx, event);
 }
 
 /* A socket that is handed to a process by accept(), in that process's context. */
-static __always_inline int accept_returns(struct sock *sk)
+static __always_inline int accept_returns(void *ctx, struct sock *sk)
 {
 	struct flow flow = {.direction = DIRECTION_INBOUND, .flags = FLOW_ESTABLISHED};
 	struct tuple tuple;
@@ -37,16 +38,16 @@ static __always_inline int accept_returns(struct sock *sk)
 	identify_flow(&flow);
 	flow.start_ns = flow.id_ns;
 	/* Before it can be found: its close, on another CPU, is to be told after its accept. */
-	tell_accept(&flow, &tuple, false);
+	tell_accept(ctx, &flow, &tuple, false);
 	follow_flow(sk, &flow, BPF_ANY);
 	/* It was reset while it waited to be accepted, so that its change to TCP_CLOSE is over. */
 	if (socket_state(sk) == TCP_CLOSE && forget_flow(sk))
-		tell_close(sk, &flow, TCP_ESTABLISHED);
+		tell_close(ctx, sk, &flow, TCP_ESTABLISHED);
 	return 0;
 }
 
 /* TCP_SYN_RECV to TCP_ESTABLISHED: the handshake is over, no process knows of it yet. */
-static __always_inline int passive_side_established(struct sock *sk)
+static __always_inline int passive_side_established(void *ctx, struct sock *sk)
 {
 	struct flow flow = {.direction = DIRECTION_INBOUND, .flags = FLOW_ESTABLISHED};
 	struct listener *listener;
@@ -68,7 +69,7 @@ static __always_inline int passive_side_established(struct sock *sk)
 	identify_flow(&flow);
 	flow.start_ns = flow.id_ns;
 	if (accept_mode == ACCEPT_BY_LISTENER)
-		tell_accept(&flow, &tuple, true);
+		tell_accept(ctx, &flow, &tuple, true);
 	follow_flow(sk, &flow, BPF_ANY);
 	return 0;
 }
@@ -78,7 +79,7 @@ static __always_inline int passive_side_established(struct sock *sk)
  * already when the hook came. `current` is the process if it is known to run now, else the listener stands for it.
  * False if the connection is not to be followed: nobody accepted it, or its process is filtered out.
  */
-static __noinline bool accept_was_missed(struct sock *sk, struct flow *flow, const struct process *current)
+static __noinline bool accept_was_missed(void *ctx, struct sock *sk, struct flow *flow, const struct process *current)
 {
 	struct listener *listener;
 	struct tuple tuple;
@@ -95,6 +96,6 @@ static __noinline bool accept_was_missed(struct sock *sk, struct flow *flow, con
 	}
 	if (!process_passes(&flow->owner))
 		return false;
-	tell_accept(flow, &tuple, !current);
+	tell_accept(ctx, flow, &tuple, !current);
 	return true;
 }

@@ -68,7 +68,7 @@ static __always_inline enum closed_by find_cause(const struct sock *sk, const st
 }
 
 /* The process is the one that closed it, else the owner. */
-static __noinline void tell_close(const struct sock *sk, const struct flow *flow, int state)
+static __noinline void tell_close(void *ctx, const struct sock *sk, const struct flow *flow, int state)
 {
 	const struct process *process = flow->flags & FLOW_CLOSING ? &flow->closer : &flow->owner;
 	struct tcp_event *event;
@@ -90,5 +90,5 @@ static __noinline void tell_close(const struct sock *sk, const struct flow *flow
 		event->closing_ns = event->time_ns - flow->closing_ns;
 		event->flags |= EVENT_HAS_CLOSING;
 	}
-	end_event(event);
+	end_event(ctx, event);
 }

@@ -35,6 +35,8 @@ enum tuple_filter {
 	FILTER_PEER_ADDRESS = 1 << 6,
 };
 
+/* The kernel has no ring buffer (5.8): `events` is a perf event array. */
+const volatile bool perf_buffer = false;
 const volatile enum accept_mode accept_mode = ACCEPT_AT_GRAFT;
 /* Bits of 1 << enum tcp_event_kind. */
 const volatile __u32 wanted_events = (1 << EVENT_KINDS) - 1;

@@ -24,7 +24,7 @@ static __always_inline int connect_begins(struct sock *sk)
 }
 
 /* To TCP_ESTABLISHED from TCP_SYN_SENT, or from TCP_SYN_RECV when both ends connected at the same time. */
-static __always_inline int connect_succeeds(struct sock *sk)
+static __always_inline int connect_succeeds(void *ctx, struct sock *sk)
 {
 	struct flow *flow = find_flow(sk);
 	struct tcp_event *event;
@@ -47,7 +47,7 @@ static __always_inline int connect_succeeds(struct sock *sk)
 		event->duration_ns = event->time_ns - flow->start_ns;
 		event->flags |= EVENT_HAS_DURATION;
 	}
-	end_event(event);
+	end_event(ctx, event);
 	return 0;
 }
 
@@ -68,7 +68,7 @@ static __always_inline __u16 connect_error(const struct sock *sk, const struct t
 }
 
 /* To TCP_CLOSE before the handshake was over. */
-static __always_inline int connect_fails(struct sock *sk, struct flow *flow)
+static __always_inline int connect_fails(void *ctx, struct sock *sk, struct flow *flow)
 {
 	struct tcp_event *event;
 	struct tuple tuple;
@@ -82,7 +82,7 @@ static __always_inline int connect_fails(struct sock *sk, struct flow *flow)
 				event->duration_ns = event->time_ns - flow->start_ns;
 				event->flags |= EVENT_HAS_DURATION;
 			}
-			end_event(event);
+			end_event(ctx, event);
 		}
 	}
 	forget_flow(sk);
@@ -99,7 +99,8 @@ static __always_inline bool is_routing_error(int error)
 	       error == EINVAL;
 }
 
-static __always_inline int connect_refused_locally(struct sock *sk, const struct sockaddr *address, int result)
+static __always_inline int connect_refused_locally(void *ctx, struct sock *sk, const struct sockaddr *address,
+						   int result)
 {
 	struct flow flow = {.direction = DIRECTION_OUTBOUND};
 	const struct sockaddr_in6 *in6 = (const void *)address;
@@ -130,7 +131,7 @@ static __always_inline int connect_refused_locally(struct sock *sk, const struct
 		fill_event(event, EVENT_FAIL, &flow, &tuple, &flow.owner);
 		event->error = -result;
 		event->flags |= EVENT_HAS_DURATION;
-		end_event(event);
+		end_event(ctx, event);
 	}
 	return 0;
 }

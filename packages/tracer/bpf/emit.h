@@ -3,8 +3,12 @@
 #pragma once
 
 #include "flow.h"
+#include "scratch.h"
 
-/* Filled by the programs, drained by user space, which sets max_entries (bytes). */
+/*
+ * Filled by the programs, drained by user space, which sets max_entries (bytes). Where the kernel has no ring buffer,
+ * user space makes it a perf event array instead, and puts an event of its own for every CPU into it.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 8 << 20);
@@ -15,7 +19,7 @@ static __always_inline bool is_wanted(enum tcp_event_kind kind)
 	return wanted_events & (1 << kind);
 }
 
-/* Room for one event, or NULL, which is counted. */
+/* Room for one event, or NULL, which is counted. It has to go to end_event(). */
 static __always_inline struct tcp_event *reserve_event(enum tcp_event_kind kind)
 {
 	struct statistics *own = own_statistics();
@@ -24,7 +28,7 @@ static __always_inline struct tcp_event *reserve_event(enum tcp_event_kind kind)
 	if (!own)
 		return NULL;
 	count(&own->produced[kind]);
-	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	event = perf_buffer ? take_scratch() : bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event)
 		count(&own->lost_ring);
 	return event;
@@ -52,9 +56,29 @@ static __noinline void fill_event(struct tcp_event *event, enum tcp_event_kind k
 	event->time_ns = bpf_ktime_get_ns();
 }
 
-static __always_inline void end_event(struct tcp_event *event)
+static __always_inline void output_event(void *ctx, struct tcp_event *event)
+{
+	struct statistics *own;
+
+	if (bpf_perf_event_output(ctx, &events, BPF_F_CURRENT_CPU, event, sizeof(*event)) != 0) {
+		own = own_statistics();
+		if (own)
+			count(&own->lost_ring);
+	}
+	give_scratch_back();
+}
+
+static __always_inline void submit_event(struct tcp_event *event)
 {
 	__u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
 
 	bpf_ringbuf_submit(event, waiting >= wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline void end_event(void *ctx, struct tcp_event *event)
+{
+	if (perf_buffer)
+		output_event(ctx, event);
+	else
+		submit_event(event);
 }

@@ -18,7 +18,7 @@ static __always_inline bool stranger_passes(const struct sock *sk, const struct 
 }
 
 /* To TCP_FIN_WAIT1 or TCP_LAST_ACK: close() or shutdown(), in the context of the process that calls it. */
-static __always_inline int application_closes(struct sock *sk, bool peer_first)
+static __always_inline int application_closes(void *ctx, struct sock *sk, bool peer_first)
 {
 	struct flow *flow = find_flow(sk);
 	struct process current;
@@ -39,7 +39,7 @@ static __always_inline int application_closes(struct sock *sk, bool peer_first)
 		if (!flow)
 			return 0;
 	}
-	if ((flow->flags & FLOW_UNACCEPTED) && !accept_was_missed(sk, flow, &current)) {
+	if ((flow->flags & FLOW_UNACCEPTED) && !accept_was_missed(ctx, sk, flow, &current)) {
 		forget_flow(sk);
 		return 0;
 	}
@@ -50,13 +50,13 @@ static __always_inline int application_closes(struct sock *sk, bool peer_first)
 		flow->flags |= FLOW_PEER_FIRST;
 	if (prompt_close) {
 		flow->flags |= FLOW_TOLD;
-		tell_close(sk, flow, TCP_ESTABLISHED);
+		tell_close(ctx, sk, flow, TCP_ESTABLISHED);
 	}
 	return 0;
 }
 
 /* To TCP_CLOSE from a state in which data could flow. */
-static __always_inline int connection_ends(struct sock *sk, int state)
+static __always_inline int connection_ends(void *ctx, struct sock *sk, int state)
 {
 	struct flow *flow = find_flow(sk);
 	bool peer_first = state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK;
@@ -70,7 +70,7 @@ static __always_inline int connection_ends(struct sock *sk, int state)
 		if (peer_first)
 			stranger.flags |= FLOW_PEER_FIRST;
 		identify_flow(&stranger);
-		tell_close(sk, &stranger, state);
+		tell_close(ctx, sk, &stranger, state);
 		return 0;
 	}
 	if (flow->flags & FLOW_TOLD)
@@ -82,19 +82,19 @@ static __always_inline int connection_ends(struct sock *sk, int state)
 		read_current(&flow->closer);
 		flow->closing_ns = bpf_ktime_get_ns();
 	}
-	if ((flow->flags & FLOW_UNACCEPTED) && !accept_was_missed(sk, flow, aborted ? &flow->closer : NULL))
+	if ((flow->flags & FLOW_UNACCEPTED) && !accept_was_missed(ctx, sk, flow, aborted ? &flow->closer : NULL))
 		goto forget;
 	if (aborted)
 		flow->flags |= FLOW_CLOSING;
 	if (peer_first)
 		flow->flags |= FLOW_PEER_FIRST;
-	tell_close(sk, flow, state);
+	tell_close(ctx, sk, flow, state);
 forget:
 	forget_flow(sk);
 	return 0;
 }
 
-static __always_inline int socket_closes(struct sock *sk, int state)
+static __always_inline int socket_closes(void *ctx, struct sock *sk, int state)
 {
 	struct flow *flow;
 
@@ -106,28 +106,28 @@ static __always_inline int socket_closes(struct sock *sk, int state)
 	case TCP_SYN_SENT:
 	case TCP_SYN_RECV:
 		flow = find_flow(sk);
-		return flow ? connect_fails(sk, flow) : 0;
+		return flow ? connect_fails(ctx, sk, flow) : 0;
 	default:
-		return connection_ends(sk, state);
+		return connection_ends(ctx, sk, state);
 	}
 }
 
-static __noinline int state_changes(struct sock *sk, int from, int to)
+static __noinline int state_changes(void *ctx, struct sock *sk, int from, int to)
 {
 	switch (to) {
 	case TCP_SYN_SENT:
 		return connect_begins(sk);
 	case TCP_ESTABLISHED:
-		connect_succeeds(sk);
-		return from == TCP_SYN_RECV ? passive_side_established(sk) : 0;
+		connect_succeeds(ctx, sk);
+		return from == TCP_SYN_RECV ? passive_side_established(ctx, sk) : 0;
 	case TCP_FIN_WAIT1:
-		return application_closes(sk, false);
+		return application_closes(ctx, sk, false);
 	case TCP_LAST_ACK:
-		return application_closes(sk, true);
+		return application_closes(ctx, sk, true);
 	case TCP_LISTEN:
 		return listening_begins(sk);
 	case TCP_CLOSE:
-		return socket_closes(sk, from);
+		return socket_closes(ctx, sk, from);
 	default:
 		return 0;
 	}

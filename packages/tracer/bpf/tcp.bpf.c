@@ -23,7 +23,7 @@ int state_change(struct bpf_raw_tracepoint_args *ctx)
 	int from = ctx->args[1], to = ctx->args[2];
 
 	take(sk, from, to);
-	return state_changes(sk, from, to);
+	return state_changes(ctx, sk, from, to);
 }
 
 /* The head of /sys/kernel/tracing/events/sock/inet_sock_set_state/format, the same since 4.16. */
@@ -41,7 +41,7 @@ int state_change_event(struct set_state_event *ctx)
 	int from = ctx->oldstate, to = ctx->newstate;
 
 	take(sk, from, to);
-	return state_changes(sk, from, to);
+	return state_changes(ctx, sk, from, to);
 }
 
 SEC("raw_tp/inet_sock_set_state")
@@ -51,7 +51,7 @@ int state_change_nested(struct bpf_raw_tracepoint_args *ctx)
 	int from = ctx->args[1], to = ctx->args[2];
 
 	if (enter(sk, from, to)) {
-		state_changes(sk, from, to);
+		state_changes(ctx, sk, from, to);
 		leave();
 	}
 	return 0;
@@ -61,7 +61,7 @@ int state_change_nested(struct bpf_raw_tracepoint_args *ctx)
 SEC("fentry/security_sock_graft")
 int graft_fentry(__u64 *ctx)
 {
-	return accept_returns((struct sock *)ctx[0]);
+	return accept_returns(ctx, (struct sock *)ctx[0]);
 }
 
 /* Registers are read through the architecture's flavour that the running kernel's types contain. */
@@ -82,33 +82,33 @@ static __always_inline unsigned long return_value(void *ctx)
 SEC("kprobe/security_sock_graft")
 int graft_kprobe(void *ctx)
 {
-	return accept_returns((struct sock *)first_argument(ctx));
+	return accept_returns(ctx, (struct sock *)first_argument(ctx));
 }
 
 SEC("fexit/inet_csk_accept")
 int accept_fexit(__u64 *ctx)
 {
 	if (bpf_core_type_exists(struct proto_accept_arg))
-		return accept_returns((struct sock *)ctx[2]);
-	return accept_returns((struct sock *)ctx[4]);
+		return accept_returns(ctx, (struct sock *)ctx[2]);
+	return accept_returns(ctx, (struct sock *)ctx[4]);
 }
 
 SEC("kretprobe/inet_csk_accept")
 int accept_kretprobe(void *ctx)
 {
-	return accept_returns((struct sock *)return_value(ctx));
+	return accept_returns(ctx, (struct sock *)return_value(ctx));
 }
 
 SEC("fexit/tcp_v4_connect")
 int connect_v4_fexit(__u64 *ctx)
 {
-	return connect_refused_locally((struct sock *)ctx[0], (struct sockaddr *)ctx[1], ctx[3]);
+	return connect_refused_locally(ctx, (struct sock *)ctx[0], (struct sockaddr *)ctx[1], ctx[3]);
 }
 
 SEC("fexit/tcp_v6_connect")
 int connect_v6_fexit(__u64 *ctx)
 {
-	return connect_refused_locally((struct sock *)ctx[0], (struct sockaddr *)ctx[1], ctx[3]);
+	return connect_refused_locally(ctx, (struct sock *)ctx[0], (struct sockaddr *)ctx[1], ctx[3]);
 }
 
 SEC("iter/task_file")

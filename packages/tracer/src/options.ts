@@ -1,5 +1,5 @@
 /** What a tracer can be told. Every filter runs in the kernel; values of one filter are alternatives, filters add up. */
-import type { Btf } from '@weir/ebpf';
+import type { Btf, FeatureTable } from '@weir/ebpf';
 import type { SocketEventName } from './record.js';
 
 /** Inclusive on both ends. */
@@ -48,6 +48,8 @@ export interface TracerOptions {
   readonly promptClose?: boolean;
   /** Types of the running kernel. Default: /sys/kernel/btf/vmlinux. */
   readonly btf?: Btf;
+  /** What the kernel is taken to offer. Default: what it does. */
+  readonly features?: FeatureTable;
   /** Insist on one way of seeing accepts; default: the best that this kernel offers. */
   readonly acceptHook?: AcceptHook;
   /** Stops the tracer when aborted. */

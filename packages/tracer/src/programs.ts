@@ -8,8 +8,12 @@ import {
   attachTracing,
   type Btf,
   Collection,
+  type CollectionSpec,
+  features as kernelFeatures,
   type Link,
+  MapType,
   parseObject,
+  possibleCpus,
   setGlobal,
 } from '@weir/ebpf';
 import { compileFilter } from './filter.js';
@@ -49,6 +53,14 @@ export function ringSize(bytes: number = DEFAULT_RING_BYTES): number {
   return 2 ** Math.ceil(Math.log2(Math.max(bytes, PAGE)));
 }
 
+/** The ring's map becomes a perf event array, for kernels before 5.8. */
+function usePerfBuffer(spec: CollectionSpec): void {
+  const events = spec.maps.get('events')!;
+  const maxEntries = possibleCpus().length;
+  spec.maps.set('events', { ...events, type: MapType.perfEventArray, keySize: 4, valueSize: 4, maxEntries });
+  setGlobal(spec, 'perf_buffer', true);
+}
+
 /** The loaded programs of a tracer. Disposing detaches and unloads all. */
 export class TracerPrograms implements Disposable {
   readonly collection: Collection;
@@ -71,12 +83,15 @@ export class TracerPrograms implements Disposable {
     setGlobal(spec, 'prompt_close', options.promptClose ?? false);
     setGlobal(spec, 'seeded', plan.seed);
     setGlobal(spec, 'wakeup_bytes', ring / 8);
+    const features = options.features ?? kernelFeatures;
+    if (!features.has('ringbuf')) usePerfBuffer(spec);
 
     this.collection = Collection.load(spec, {
       btf,
+      features,
       programs: programNames(plan),
       maxEntries: {
-        events: ring,
+        ...(features.has('ringbuf') && { events: ring }),
         flows: maxConnections,
         ...Object.fromEntries(
           filter.maps

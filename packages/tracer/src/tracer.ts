@@ -7,7 +7,6 @@ import {
   kernelBtf,
   monotonicNs,
   PerCpuMap,
-  RingBufferReader,
   realtimeOffsetNs,
   TimeOrderer,
   UnsupportedError,
@@ -15,12 +14,13 @@ import {
 import type { TracerApi, TracerListener } from './api.js';
 import { WallClock } from './clock.js';
 import { EventDecoder } from './decode.js';
+import { type EventRing, openEventRing, type ReadToMark } from './event-ring.js';
 import { kernelFacts } from './facts.js';
 import { offsetsTcpEvent } from './generated/tcp.js';
 import type { TracerOptions, TracerStats } from './options.js';
 import { planHooks } from './plan.js';
 import { assertPrivileges } from './privileges.js';
-import { standInProgram, TracerPrograms } from './programs.js';
+import { ringSize, standInProgram, TracerPrograms } from './programs.js';
 import type { EventName, LostRecord, TraceRecord } from './record.js';
 import type { HookChoice } from './report.js';
 import { Staging } from './staging.js';
@@ -60,7 +60,7 @@ class Deferred {
 export class Tracer implements TracerApi {
   readonly plan: readonly HookChoice[];
   readonly #programs: TracerPrograms;
-  readonly #reader: RingBufferReader;
+  readonly #ring: EventRing;
   readonly #staging = new Staging();
   /** Orders places in the staging. */
   readonly #orderer = new TimeOrderer<number, number>();
@@ -97,7 +97,7 @@ export class Tracer implements TracerApi {
   private constructor(options: TracerOptions) {
     assertPrivileges();
     const btf = targetTypes(options);
-    const { plan, choices } = planHooks(kernelFacts(btf), options.acceptHook);
+    const { plan, choices } = planHooks(kernelFacts(btf, options.features), options.acceptHook);
     if (options.acceptHook !== undefined && plan.accept !== options.acceptHook) {
       const candidate = choices
         .flatMap((choice) => choice.candidates)
@@ -107,9 +107,15 @@ export class Tracer implements TracerApi {
     this.plan = choices;
     this.#programs = new TracerPrograms(plan, btf, options);
     try {
-      this.#programs.attach(plan);
-      this.#reader = new RingBufferReader(this.#programs.collection.map('events'));
+      this.#ring = openEventRing(this.#programs.collection.map('events'), ringSize(options.ringBytes));
     } catch (error) {
+      this.#programs[Symbol.dispose]();
+      throw error;
+    }
+    try {
+      this.#programs.attach(plan);
+    } catch (error) {
+      this.#ring[Symbol.dispose]();
       this.#programs[Symbol.dispose]();
       throw error;
     }
@@ -176,7 +182,7 @@ export class Tracer implements TracerApi {
     this.#finalStats = this.#currentStats();
     this.#state = 'ended';
     this.#stopping.abort();
-    this.#reader[Symbol.dispose]();
+    this.#ring[Symbol.dispose]();
     this.#programs[Symbol.dispose]();
     this.#ended.resolve();
   }
@@ -221,7 +227,7 @@ export class Tracer implements TracerApi {
       last = this.#state === 'stopping';
       await this.#drain(last);
       if (!last && this.#ready.length === 0 && this.#losses.length === 0) {
-        await this.#reader.wait({ timeoutMs: POLL_MS, signal: this.#stopping.signal });
+        await this.#ring.wait({ timeoutMs: POLL_MS, signal: this.#stopping.signal });
       }
     }
     return undefined;
@@ -247,19 +253,16 @@ export class Tracer implements TracerApi {
   }
 
   /**
-   * Takes what is in the ring now. The programs read the clock after they have reserved a record's place, so a record
-   * beyond the end that is seen here will be younger than the moment before: all up to that moment can be released in
-   * order. After the programs are detached, everything can.
+   * Takes what is in the ring now. A record beyond the end that is marked here will be younger than the moment before,
+   * less the ring's delay: all up to then can be released in order. After the programs are detached, everything can.
    */
   async #drain(last: boolean): Promise<void> {
     const now = monotonicNs();
-    const complete = last
-      ? await this.#readToTheEnd()
-      : await this.#readUntil(this.#reader.producerPosition());
+    const complete = last ? await this.#readToTheEnd() : await this.#readUntil(this.#ring.mark());
     if (this.#state === 'ended') return;
     const release = (place: number): void => void this.#ready.push(place);
     if (last) this.#orderer.flush(release);
-    else if (complete) this.#orderer.release(Number(now), release);
+    else if (complete) this.#orderer.release(Number(now - this.#ring.delayNs), release);
     if (last || now - this.#housekeeping >= HOUSEKEEPING_NS) {
       this.#housekeeping = now;
       this.#clock.setOffset(realtimeOffsetNs());
@@ -267,11 +270,11 @@ export class Tracer implements TracerApi {
     }
   }
 
-  /** Reads up to a place in the ring. False if a record before it was still being written. */
-  async #readUntil(end: number): Promise<boolean> {
+  /** Reads up to a mark. False if a record before it was still being written. */
+  async #readUntil(readToMark: ReadToMark): Promise<boolean> {
     for (;;) {
       const before = this.#read;
-      if (this.#reader.drainUntil(end, this.#accept, CHUNK)) return true;
+      if (readToMark(this.#accept, CHUNK)) return true;
       if (this.#read - before < CHUNK) return false;
       await nextTurn();
       if (this.#state === 'ended') return false;
@@ -285,7 +288,7 @@ export class Tracer implements TracerApi {
   async #readToTheEnd(): Promise<boolean> {
     const patience = monotonicNs() + LAST_RECORDS_NS;
     for (;;) {
-      const complete = await this.#readUntil(this.#reader.producerPosition());
+      const complete = await this.#readUntil(this.#ring.mark());
       if (this.#state === 'ended') return false;
       const { produced, lostRing } = this.#kernelCounts();
       const awaited = Object.values(produced).reduce((sum, count) => sum + count, 0) - lostRing;

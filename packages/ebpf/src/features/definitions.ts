@@ -139,6 +139,23 @@ export const featureDefinitions = {
       }),
     ),
   ),
+  known_constants: feature('5.5', 'constants of frozen maps known to the verifier', () =>
+    withMap({ type: MapType.array, valueSize: 8, flags: 1 << 7 }, (fd) => {
+      if (bpfRaw(Command.mapFreeze, new Attr(8).u32(0, fd)) !== 0) return false;
+      return loads({
+        type: filter,
+        code: Buffer.concat([
+          instruction(0x18, 1, 2, 0, fd),
+          instruction(0),
+          instruction(0x79, 1, 1),
+          // The value is 0: only who knows that does not come to the register which was never written.
+          instruction(0x15, 1, 0, 1),
+          instruction(0xbf, 0, 9),
+          returnZero,
+        ]),
+      });
+    }),
+  ),
   large_programs: feature('5.2', 'programs of up to a million instructions', () =>
     loads({
       type: filter,

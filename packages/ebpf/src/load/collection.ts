@@ -10,6 +10,7 @@ import type { CollectionSpec, MapSpec, ProgramSpec } from '../object/spec.js';
 import { Program } from '../program/program.js';
 import { raiseMemlock } from '../sys/memlock.js';
 import { Globals } from './globals.js';
+import { inlineConstants } from './inline-constants.js';
 import { fillKconfig, runningKernel } from './kconfig.js';
 import { resolveKernelSymbols } from './ksyms.js';
 import { loadProgram } from './load-program.js';
@@ -129,7 +130,7 @@ class Loader {
 
   run(): void {
     if (!this.#spec.littleEndian) throw new FormatError('the object is big-endian, this machine is not');
-    const programs = this.#selectedPrograms();
+    const programs = this.#withConstants(this.#selectedPrograms());
     const maps = this.#selectedMaps(programs);
     if (!this.#features.has('memcg_accounting')) raiseMemlock();
     if (this.#spec.btf !== undefined) this.#btf = loadObjectBtf(this.#spec.btf, this.#features);
@@ -170,6 +171,12 @@ class Loader {
     };
     named.forEach(select);
     return [...all.values()].filter((program) => selected.has(program));
+  }
+
+  /** Kernels that can't read constants from a map, or don't know them for constants, get them as instructions. */
+  #withConstants(programs: readonly ProgramSpec[]): readonly ProgramSpec[] {
+    if (this.#features.has('global_data') && this.#features.has('known_constants')) return programs;
+    return programs.map((program) => inlineConstants(program, this.#spec.maps));
   }
 
   /** The maps to create, inner ones before those that hold them. */

@@ -120,6 +120,15 @@ export class Instructions {
     this.#view.setInt32(index * instructionSize + 4, value, this.littleEndian);
   }
 
+  /** Writes a whole instruction without source register and offset. */
+  write(index: number, opcode: number, destination: number, immediate: number): void {
+    const at = index * instructionSize;
+    this.#view.setUint8(at, opcode);
+    this.#view.setUint8(at + 1, this.littleEndian ? destination : destination << 4);
+    this.#view.setInt16(at + 2, 0, this.littleEndian);
+    this.#view.setInt32(at + 4, immediate, this.littleEndian);
+  }
+
   /** The 64-bit constant of the `ld_imm64` at `index`. */
   immediate64(index: number): bigint {
     const low = BigInt(this.immediate(index) >>> 0);

@@ -1,0 +1,79 @@
+/** What the kernel programs write events into: one ring buffer, or where the kernel has none, a perf ring for each CPU. */
+import {
+  type BpfMap,
+  MapType,
+  onlineCpus,
+  PerfBufferReader,
+  RingBufferReader,
+  type WaitOptions,
+} from '@weir/ebpf';
+
+/** Called with the place of each event. */
+export type OnEvent = (view: DataView, offset: number) => void;
+
+/** Reads up to a place that was marked, at most `limit` events. False if not all of them were there yet. */
+export type ReadToMark = (onEvent: OnEvent, limit: number) => boolean;
+
+export interface EventRing extends Disposable {
+  /**
+   * How long an event can have been under way into the ring when the place where the ring ends is marked: events that
+   * are older than this then have a place before the mark.
+   */
+  readonly delayNs: bigint;
+  /** Marks where the ring ends now. */
+  mark(): ReadToMark;
+  wait(options: WaitOptions): Promise<boolean>;
+}
+
+/** Programs stamp an event after they have reserved its place: whatever lies beyond the end is younger. */
+class RingBuffer implements EventRing {
+  readonly delayNs = 0n;
+  readonly #reader: RingBufferReader;
+
+  constructor(map: BpfMap) {
+    this.#reader = new RingBufferReader(map);
+  }
+
+  mark(): ReadToMark {
+    const end = this.#reader.producerPosition();
+    return (onEvent, limit) => this.#reader.drainUntil(end, onEvent, limit);
+  }
+
+  wait(options: WaitOptions): Promise<boolean> {
+    return this.#reader.wait(options);
+  }
+
+  [Symbol.dispose](): void {
+    this.#reader[Symbol.dispose]();
+  }
+}
+
+/** Programs stamp an event before it is copied into their CPU's ring; only interrupts come in between. */
+class PerfBuffer implements EventRing {
+  readonly delayNs = 50_000_000n;
+  readonly #reader: PerfBufferReader;
+
+  constructor(map: BpfMap, bytes: number) {
+    const bytesPerCpu = bytes / onlineCpus().length;
+    this.#reader = new PerfBufferReader(map, { bytesPerCpu, wakeupBytes: Math.ceil(bytesPerCpu / 8) });
+  }
+
+  mark(): ReadToMark {
+    this.#reader.addOnlineCpus();
+    const ends = this.#reader.positions();
+    return (onEvent, limit) => this.#reader.drainUntil(ends, onEvent, limit);
+  }
+
+  wait(options: WaitOptions): Promise<boolean> {
+    return this.#reader.wait(options);
+  }
+
+  [Symbol.dispose](): void {
+    this.#reader[Symbol.dispose]();
+  }
+}
+
+/** @param bytes of all rings together. */
+export function openEventRing(map: BpfMap, bytes: number): EventRing {
+  return map.type === MapType.ringbuf ? new RingBuffer(map) : new PerfBuffer(map, bytes);
+}
