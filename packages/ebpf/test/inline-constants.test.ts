@@ -1,0 +1,141 @@
+/** Constants as instructions: what is replaced, and what must not be. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { UnsupportedError } from '../src/index.js';
+import { inlineConstants } from '../src/load/inline-constants.js';
+import type { MapSpec, ProgramSpec } from '../src/object/spec.js';
+import { type Instruction, insn } from './support/assemble.js';
+
+const contents = Uint8Array.of(7, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x34, 0x12, 1, 0, 0, 0, 0, 0x80);
+const maps = new Map<string, MapSpec>([
+  [
+    '.rodata',
+    {
+      name: '.rodata',
+      type: 2,
+      keySize: 4,
+      valueSize: 16,
+      maxEntries: 1,
+      flags: 0,
+      contents,
+      readOnly: true,
+    },
+  ],
+  ['.data', { name: '.data', type: 2, keySize: 4, valueSize: 16, maxEntries: 1, flags: 0, contents }],
+]);
+
+const load32 = (dst: number, src: number, offset: number): Instruction => raw(0x61, dst, src, offset);
+const load16 = (dst: number, src: number, offset: number): Instruction => raw(0x69, dst, src, offset);
+const load8 = (dst: number, src: number, offset: number): Instruction => raw(0x71, dst, src, offset);
+const nothing = raw(0x05, 0, 0, 0);
+
+function raw(opcode: number, dst: number, src: number, offset: number, immediate = 0): Instruction {
+  const bytes = Buffer.alloc(8);
+  bytes.writeUInt8(opcode, 0);
+  bytes.writeUInt8(dst | (src << 4), 1);
+  bytes.writeInt16LE(offset, 2);
+  bytes.writeInt32LE(immediate, 4);
+  return [...bytes];
+}
+
+/** @param references Instruction indexes of the addresses, with map and offset. */
+function inline(
+  instructions: readonly Instruction[],
+  references: readonly (readonly [index: number, map: string, offset: number])[],
+): ProgramSpec {
+  return inlineConstants(
+    {
+      name: 'p',
+      instructions: Uint8Array.from(instructions.flat()),
+      mapReferences: references.map(([index, map, offset]) => ({ index, map, kind: 'value', offset })),
+    } as unknown as ProgramSpec,
+    maps,
+  );
+}
+
+function assertCode(program: ProgramSpec, expected: readonly Instruction[]): void {
+  assert.deepEqual([...program.instructions], expected.flat());
+}
+
+describe('constants written into instructions', () => {
+  it('of every size, without a sign where it has none', () => {
+    const program = inline(
+      [
+        insn.loadMapValue(1, 0, 0),
+        load32(2, 1, 0),
+        load32(3, 1, 4),
+        load16(4, 1, 8),
+        load8(5, 1, 15),
+        load8(1, 1, 10),
+        insn.exit(),
+      ],
+      [[0, '.rodata', 0]],
+    );
+    assertCode(program, [
+      insn.movImmediate(1, 0),
+      nothing,
+      insn.mov32Immediate(2, 7),
+      insn.mov32Immediate(3, -1),
+      insn.mov32Immediate(4, 0x1234),
+      insn.mov32Immediate(5, 0x80),
+      insn.mov32Immediate(1, 1),
+      insn.exit(),
+    ]);
+    assert.deepEqual(program.mapReferences, []);
+  });
+
+  it('through copies of the address, and through sums', () => {
+    const program = inline(
+      [insn.loadMapValue(6, 0, 0), insn.mov(7, 6), insn.addImmediate(7, 8), load16(0, 7, 0), insn.exit()],
+      [[0, '.rodata', 0]],
+    );
+    assertCode(program, [
+      insn.movImmediate(6, 0),
+      nothing,
+      insn.mov(7, 6),
+      insn.addImmediate(7, 8),
+      insn.mov32Immediate(0, 0x1234),
+      insn.exit(),
+    ]);
+  });
+
+  it('only where every path brings the same address', () => {
+    // r1 is the address of one constant or of another when it is loaded from.
+    const code = [
+      insn.loadMapValue(1, 0, 0),
+      insn.jumpIfZero(2, 2),
+      insn.loadMapValue(1, 0, 4),
+      load32(0, 1, 0),
+      insn.exit(),
+    ];
+    const program = inline(code, [
+      [0, '.rodata', 0],
+      [3, '.rodata', 4],
+    ]);
+    assert.deepEqual([...program.instructions].slice(5 * 8, 6 * 8), load32(0, 1, 0));
+  });
+
+  it('not from a register that a call has overwritten', () => {
+    const code = [insn.loadMapValue(1, 0, 0), insn.call(5), load32(0, 1, 0), insn.exit()];
+    const program = inline(code, [[0, '.rodata', 0]]);
+    assert.deepEqual([...program.instructions].slice(3 * 8, 4 * 8), load32(0, 1, 0));
+  });
+
+  it('leaves data that programs can write', () => {
+    const code = [insn.loadMapValue(1, 0, 0), load32(0, 1, 0), insn.exit()];
+    const program = inline(code, [[0, '.data', 0]]);
+    assertCode(program, code);
+    assert.equal(program.mapReferences.length, 1);
+  });
+
+  it('says so where a constant does not fit', () => {
+    assert.throws(
+      () => inline([insn.loadMapValue(1, 0, 0), insn.load64(0, 1, 8), insn.exit()], [[0, '.rodata', 0]]),
+      (error) => error instanceof UnsupportedError && error.since === '5.2',
+    );
+    assert.throws(
+      () => inline([insn.loadMapValue(1, 0, 14), load32(0, 1, 0), insn.exit()], [[0, '.rodata', 14]]),
+      UnsupportedError,
+    );
+  });
+});

@@ -1,0 +1,47 @@
+/** The limits of older kernels, imposed one by one: the same programs load, and tell the same. */
+import { describe, it } from 'node:test';
+import { features } from '@weir/ebpf';
+import type { AcceptHook } from '../src/index.js';
+import { assertComplete, collect } from './support/collect.js';
+import { assertPairs } from './support/expect.js';
+import { accountedBy } from './support/hooks.js';
+import { runLoad } from './support/load.js';
+import { TestNetns } from './support/netns.js';
+
+const COUNT = 200;
+
+const tables = [
+  ['no ring buffer (before 5.8)', features.without('ringbuf')],
+  ['no constants known to the verifier (before 5.5)', features.without('known_constants')],
+  ['no global data (before 5.2)', features.without('global_data', 'map_freeze', 'rdonly_prog')],
+  ['no bpf_probe_read_kernel (before 5.5)', features.without('probe_read_kernel')],
+  ['no iterators (before 5.8)', features.without('iterators')],
+  ['no trampolines (before 5.5)', features.without('fentry', 'fexit')],
+  ['no kprobes', features.without('kprobes', 'kprobe_pmu', 'fentry', 'fexit')],
+  ['no BTF for the object (before 4.18)', features.without('btf')],
+  ['no names (before 4.15)', features.without('prog_name', 'map_name')],
+  ['Linux 5.4', features.asOf('5.4')],
+  ['Linux 4.19', features.asOf('4.19')],
+  ['Linux 4.18', features.asOf('4.18')],
+] as const;
+
+describe('with the limits of older kernels', () => {
+  for (const [name, table] of tables) {
+    it(name, async () => {
+      using netns = new TestNetns();
+      let hook: AcceptHook = 'listener';
+      const collected = await collect({ features: table, filter: { netns: [netns.inode] } }, (tracer) => {
+        hook = tracer.plan.find(({ purpose }) => purpose === 'process that accepts')!.chosen as AcceptHook;
+        return runLoad(netns, 'pairs', '--count', String(COUNT), '--send', '1000', '--reply', '313');
+      });
+      const late = /^(fexit|kretprobe):/.test(hook);
+      const pairs = late ? collected.result.map(({ accepted_ns, ...rest }) => rest) : collected.result;
+      assertPairs(collected.records, pairs, {
+        netns: netns.inode,
+        type: 'ipv4',
+        accounted: accountedBy(hook),
+      });
+      assertComplete(collected);
+    });
+  }
+});
