@@ -2,7 +2,7 @@
 /* The end of connections. */
 #pragma once
 
-#include "emit.h"
+#include "tell.h"
 
 static __always_inline bool fin_received(const struct sock *sk)
 {

@@ -2,7 +2,7 @@
 /* Outgoing connections until they are established or have failed. */
 #pragma once
 
-#include "emit.h"
+#include "tell.h"
 
 /* TCP_CLOSE to TCP_SYN_SENT, in the context of the process that connects. */
 static __always_inline int connect_begins(struct sock *sk)

@@ -2,8 +2,9 @@
 /* Handing events to user space. */
 #pragma once
 
-#include "flow.h"
+#include "config.h"
 #include "scratch.h"
+#include "statistics.h"
 
 /*
  * Filled by the programs, drained by user space, which sets max_entries (bytes). Where the kernel has no ring buffer,
@@ -38,18 +39,12 @@ static __always_inline struct tcp_event *reserve_event(enum tcp_event_kind kind)
  * What all events share. The clock is read after the room was reserved: a reader that looks at its own clock and then
  * at the end of the ring knows that all records beyond that end will be younger.
  */
-static __noinline void fill_event(struct tcp_event *event, enum tcp_event_kind kind, const struct flow *flow,
-				  const struct tuple *tuple, const struct process *process)
+static __always_inline void begin_event(struct tcp_event *event, enum tcp_event_kind kind,
+					const struct process *process)
 {
 	__builtin_memset(event, 0, sizeof(*event));
 	event->event = kind;
 	event->cpu = bpf_get_smp_processor_id();
-	event->flow_ns = flow->id_ns;
-	event->flow_cpu = flow->id_cpu;
-	event->direction = flow->direction;
-	event->tuple = *tuple;
-	if (!is_mapped(tuple->peer_address))
-		event->flags |= EVENT_IPV6;
 	event->process = *process;
 	if (process->pid)
 		event->flags |= EVENT_HAS_PROCESS;

@@ -12,6 +12,7 @@ enum tcp_event_kind {
 	EVENT_ACCEPT,
 	EVENT_CLOSE,
 	EVENT_FAIL,
+	EVENT_FD_INSTALL,
 	EVENT_KINDS,
 };
 
@@ -77,7 +78,7 @@ struct tcp_event {
 	enum closed_by closed_by;
 	enum event_flag flags;
 	__u32 error; /* errno */
-	__u32 reserved;
+	__s32 fd;    /* fd_install; which has neither a flow nor a tuple but for its netns */
 } SHARED;
 
 /* One of these a CPU; only that CPU writes it. */

@@ -2,6 +2,7 @@
 /* The connections that are followed. */
 #pragma once
 
+#include "current.h"
 #include "filter.h"
 #include "socket.h"
 #include "statistics.h"

@@ -55,15 +55,3 @@ static __noinline bool read_tuple(const struct sock *sk, struct tuple *tuple)
 	tuple->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 	return true;
 }
-
-static __always_inline void read_current(struct process *process)
-{
-	__u64 id = bpf_get_current_pid_tgid();
-
-	process->pid = id >> 32;
-	process->tid = id;
-	process->uid = bpf_get_current_uid_gid();
-	process->reserved = 0;
-	process->cgroup_id = bpf_get_current_cgroup_id();
-	bpf_get_current_comm(process->comm, sizeof(process->comm));
-}

@@ -12,6 +12,7 @@
  */
 #include "life.h"
 #include "nesting.h"
+#include "registers.h"
 #include "seed.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -62,21 +63,6 @@ SEC("fentry/security_sock_graft")
 int graft_fentry(__u64 *ctx)
 {
 	return accept_returns(ctx, (struct sock *)ctx[0]);
-}
-
-/* Registers are read through the architecture's flavour that the running kernel's types contain. */
-static __always_inline unsigned long first_argument(void *ctx)
-{
-	if (bpf_core_field_exists(struct pt_regs___x86, di))
-		return BPF_CORE_READ((struct pt_regs___x86 *)ctx, di);
-	return BPF_CORE_READ((struct pt_regs___arm64 *)ctx, regs[0]);
-}
-
-static __always_inline unsigned long return_value(void *ctx)
-{
-	if (bpf_core_field_exists(struct pt_regs___x86, ax))
-		return BPF_CORE_READ((struct pt_regs___x86 *)ctx, ax);
-	return BPF_CORE_READ((struct pt_regs___arm64 *)ctx, regs[0]);
 }
 
 SEC("kprobe/security_sock_graft")

@@ -4,23 +4,14 @@
 
 import { makeCodec, readBytes, readElements, readString, writeElements, writeString, zeroBytes } from '@weir/ebpf';
 
-/** `enum filter_side` */
-export const FilterSide = {
-  SIDE_EITHER: 0,
-  SIDE_LOCAL: 1,
-  SIDE_PEER: 2,
-  SIDES: 3,
-} as const;
-/** A value of `enum filter_side`; a kernel side that is newer may send others. */
-export type FilterSide = (typeof FilterSide)[keyof typeof FilterSide];
-
 /** `enum tcp_event_kind` */
 export const TcpEventKind = {
   EVENT_CONNECT: 0,
   EVENT_ACCEPT: 1,
   EVENT_CLOSE: 2,
   EVENT_FAIL: 3,
-  EVENT_KINDS: 4,
+  EVENT_FD_INSTALL: 4,
+  EVENT_KINDS: 5,
 } as const;
 /** A value of `enum tcp_event_kind`; a kernel side that is newer may send others. */
 export type TcpEventKind = (typeof TcpEventKind)[keyof typeof TcpEventKind];
@@ -55,6 +46,16 @@ export const EventFlag = {
 /** A value of `enum event_flag`; a kernel side that is newer may send others. */
 export type EventFlag = (typeof EventFlag)[keyof typeof EventFlag];
 
+/** `enum filter_side` */
+export const FilterSide = {
+  SIDE_EITHER: 0,
+  SIDE_LOCAL: 1,
+  SIDE_PEER: 2,
+  SIDES: 3,
+} as const;
+/** A value of `enum filter_side`; a kernel side that is newer may send others. */
+export type FilterSide = (typeof FilterSide)[keyof typeof FilterSide];
+
 /** `enum accept_mode` */
 export const AcceptMode = {
   ACCEPT_AT_GRAFT: 0,
@@ -86,6 +87,500 @@ export const TupleFilter = {
 } as const;
 /** A value of `enum tuple_filter`; a kernel side that is newer may send others. */
 export type TupleFilter = (typeof TupleFilter)[keyof typeof TupleFilter];
+
+/** `struct tuple` */
+export interface Tuple {
+  localAddress: Uint8Array;
+  peerAddress: Uint8Array;
+  localPort: number;
+  peerPort: number;
+  netns: number;
+}
+
+/** Bytes of `struct tuple`. */
+export const sizeofTuple = 40;
+
+/** Where the fields of `struct tuple` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsTuple = {
+  localAddress: 0,
+  peerAddress: 16,
+  localPort: 32,
+  peerPort: 34,
+  netns: 36,
+} as const;
+
+/** Decodes `struct tuple` into a new object, or into one that is given, with all it contains. */
+export function readTuple(view: DataView, offset: number, into?: Tuple): Tuple {
+  if (into === undefined) {
+    return {
+      localAddress: readBytes(view, offset, 16),
+      peerAddress: readBytes(view, offset + 16, 16),
+      localPort: view.getUint16(offset + 32, true),
+      peerPort: view.getUint16(offset + 34, true),
+      netns: view.getUint32(offset + 36, true),
+    };
+  }
+  readBytes(view, offset, 16, into.localAddress);
+  readBytes(view, offset + 16, 16, into.peerAddress);
+  into.localPort = view.getUint16(offset + 32, true);
+  into.peerPort = view.getUint16(offset + 34, true);
+  into.netns = view.getUint32(offset + 36, true);
+  return into;
+}
+
+/** Encodes `struct tuple`; bytes between the fields become zero. */
+export function writeTuple(view: DataView, offset: number, value: Tuple): void {
+  writeElements(value.localAddress, 16, (i, item) => view.setUint8(offset + i, item));
+  writeElements(value.peerAddress, 16, (i, item) => view.setUint8(offset + 16 + i, item));
+  view.setUint16(offset + 32, value.localPort, true);
+  view.setUint16(offset + 34, value.peerPort, true);
+  view.setUint32(offset + 36, value.netns, true);
+}
+
+/** `struct process` */
+export interface Process {
+  cgroupId: number;
+  pid: number;
+  tid: number;
+  uid: number;
+  reserved: number;
+  comm: string;
+}
+
+/** Bytes of `struct process`. */
+export const sizeofProcess = 40;
+
+/** Where the fields of `struct process` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsProcess = {
+  cgroupId: 0,
+  pid: 8,
+  tid: 12,
+  uid: 16,
+  reserved: 20,
+  comm: 24,
+} as const;
+
+/** Decodes `struct process` into a new object, or into one that is given, with all it contains. */
+export function readProcess(view: DataView, offset: number, into?: Process): Process {
+  if (into === undefined) {
+    return {
+      cgroupId: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
+      pid: view.getUint32(offset + 8, true),
+      tid: view.getUint32(offset + 12, true),
+      uid: view.getUint32(offset + 16, true),
+      reserved: view.getUint32(offset + 20, true),
+      comm: readString(view, offset + 24, 16),
+    };
+  }
+  into.cgroupId = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+  into.pid = view.getUint32(offset + 8, true);
+  into.tid = view.getUint32(offset + 12, true);
+  into.uid = view.getUint32(offset + 16, true);
+  into.reserved = view.getUint32(offset + 20, true);
+  into.comm = readString(view, offset + 24, 16);
+  return into;
+}
+
+/** Encodes `struct process`; bytes between the fields become zero. */
+export function writeProcess(view: DataView, offset: number, value: Process): void {
+  view.setUint32(offset, value.cgroupId, true);
+  view.setUint32(offset + 4, Math.floor(value.cgroupId / 4294967296), true);
+  view.setUint32(offset + 8, value.pid, true);
+  view.setUint32(offset + 12, value.tid, true);
+  view.setUint32(offset + 16, value.uid, true);
+  view.setUint32(offset + 20, value.reserved, true);
+  writeString(view, offset + 24, 16, value.comm);
+}
+
+/** `struct tcp_event` */
+export interface TcpEvent {
+  timeNs: number;
+  flowNs: number;
+  flowCpu: number;
+  cpu: number;
+  tuple: Tuple;
+  process: Process;
+  durationNs: number;
+  closingNs: number;
+  bytesSent: number;
+  bytesReceived: number;
+  segmentsSent: number;
+  segmentsReceived: number;
+  retransmits: number;
+  srttUs: number;
+  event: TcpEventKind;
+  direction: Direction;
+  closedBy: ClosedBy;
+  flags: EventFlag;
+  error: number;
+  fd: number;
+}
+
+/** Bytes of `struct tcp_event`. */
+export const sizeofTcpEvent = 176;
+
+/** Where the fields of `struct tcp_event` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsTcpEvent = {
+  timeNs: 0,
+  flowNs: 8,
+  flowCpu: 16,
+  cpu: 20,
+  tuple: 24,
+  process: 64,
+  durationNs: 104,
+  closingNs: 112,
+  bytesSent: 120,
+  bytesReceived: 128,
+  segmentsSent: 136,
+  segmentsReceived: 140,
+  retransmits: 144,
+  srttUs: 148,
+  event: 152,
+  direction: 156,
+  closedBy: 160,
+  flags: 164,
+  error: 168,
+  fd: 172,
+} as const;
+
+/** Decodes `struct tcp_event` into a new object, or into one that is given, with all it contains. */
+export function readTcpEvent(view: DataView, offset: number, into?: TcpEvent): TcpEvent {
+  if (into === undefined) {
+    return {
+      timeNs: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
+      flowNs: view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296,
+      flowCpu: view.getUint32(offset + 16, true),
+      cpu: view.getUint32(offset + 20, true),
+      tuple: readTuple(view, offset + 24),
+      process: readProcess(view, offset + 64),
+      durationNs: view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296,
+      closingNs: view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296,
+      bytesSent: view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296,
+      bytesReceived: view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296,
+      segmentsSent: view.getUint32(offset + 136, true),
+      segmentsReceived: view.getUint32(offset + 140, true),
+      retransmits: view.getUint32(offset + 144, true),
+      srttUs: view.getUint32(offset + 148, true),
+      event: view.getUint32(offset + 152, true) as TcpEventKind,
+      direction: view.getUint32(offset + 156, true) as Direction,
+      closedBy: view.getUint32(offset + 160, true) as ClosedBy,
+      flags: view.getUint32(offset + 164, true) as EventFlag,
+      error: view.getUint32(offset + 168, true),
+      fd: view.getInt32(offset + 172, true),
+    };
+  }
+  into.timeNs = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+  into.flowNs = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
+  into.flowCpu = view.getUint32(offset + 16, true);
+  into.cpu = view.getUint32(offset + 20, true);
+  readTuple(view, offset + 24, into.tuple);
+  readProcess(view, offset + 64, into.process);
+  into.durationNs = view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296;
+  into.closingNs = view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296;
+  into.bytesSent = view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296;
+  into.bytesReceived = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
+  into.segmentsSent = view.getUint32(offset + 136, true);
+  into.segmentsReceived = view.getUint32(offset + 140, true);
+  into.retransmits = view.getUint32(offset + 144, true);
+  into.srttUs = view.getUint32(offset + 148, true);
+  into.event = view.getUint32(offset + 152, true) as TcpEventKind;
+  into.direction = view.getUint32(offset + 156, true) as Direction;
+  into.closedBy = view.getUint32(offset + 160, true) as ClosedBy;
+  into.flags = view.getUint32(offset + 164, true) as EventFlag;
+  into.error = view.getUint32(offset + 168, true);
+  into.fd = view.getInt32(offset + 172, true);
+  return into;
+}
+
+/** Encodes `struct tcp_event`; bytes between the fields become zero. */
+export function writeTcpEvent(view: DataView, offset: number, value: TcpEvent): void {
+  view.setUint32(offset, value.timeNs, true);
+  view.setUint32(offset + 4, Math.floor(value.timeNs / 4294967296), true);
+  view.setUint32(offset + 8, value.flowNs, true);
+  view.setUint32(offset + 12, Math.floor(value.flowNs / 4294967296), true);
+  view.setUint32(offset + 16, value.flowCpu, true);
+  view.setUint32(offset + 20, value.cpu, true);
+  writeTuple(view, offset + 24, value.tuple);
+  writeProcess(view, offset + 64, value.process);
+  view.setUint32(offset + 104, value.durationNs, true);
+  view.setUint32(offset + 108, Math.floor(value.durationNs / 4294967296), true);
+  view.setUint32(offset + 112, value.closingNs, true);
+  view.setUint32(offset + 116, Math.floor(value.closingNs / 4294967296), true);
+  view.setUint32(offset + 120, value.bytesSent, true);
+  view.setUint32(offset + 124, Math.floor(value.bytesSent / 4294967296), true);
+  view.setUint32(offset + 128, value.bytesReceived, true);
+  view.setUint32(offset + 132, Math.floor(value.bytesReceived / 4294967296), true);
+  view.setUint32(offset + 136, value.segmentsSent, true);
+  view.setUint32(offset + 140, value.segmentsReceived, true);
+  view.setUint32(offset + 144, value.retransmits, true);
+  view.setUint32(offset + 148, value.srttUs, true);
+  view.setUint32(offset + 152, value.event, true);
+  view.setUint32(offset + 156, value.direction, true);
+  view.setUint32(offset + 160, value.closedBy, true);
+  view.setUint32(offset + 164, value.flags, true);
+  view.setUint32(offset + 168, value.error, true);
+  view.setInt32(offset + 172, value.fd, true);
+}
+
+/** Many of `struct tcp_event`, one array a field. Elements from `length` on mean nothing. */
+export class TcpEventColumns {
+  readonly capacity: number;
+  length = 0;
+  readonly timeNs: Float64Array;
+  readonly flowNs: Float64Array;
+  readonly flowCpu: Uint32Array;
+  readonly cpu: Uint32Array;
+  readonly tupleLocalAddress: Uint8Array;
+  readonly tuplePeerAddress: Uint8Array;
+  readonly tupleLocalPort: Uint16Array;
+  readonly tuplePeerPort: Uint16Array;
+  readonly tupleNetns: Uint32Array;
+  readonly processCgroupId: Float64Array;
+  readonly processPid: Uint32Array;
+  readonly processTid: Uint32Array;
+  readonly processUid: Uint32Array;
+  readonly processReserved: Uint32Array;
+  readonly processComm: string[];
+  readonly durationNs: Float64Array;
+  readonly closingNs: Float64Array;
+  readonly bytesSent: Float64Array;
+  readonly bytesReceived: Float64Array;
+  readonly segmentsSent: Uint32Array;
+  readonly segmentsReceived: Uint32Array;
+  readonly retransmits: Uint32Array;
+  readonly srttUs: Uint32Array;
+  readonly event: Uint32Array;
+  readonly direction: Uint32Array;
+  readonly closedBy: Uint32Array;
+  readonly flags: Uint32Array;
+  readonly error: Uint32Array;
+  readonly fd: Int32Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.timeNs = new Float64Array(capacity);
+    this.flowNs = new Float64Array(capacity);
+    this.flowCpu = new Uint32Array(capacity);
+    this.cpu = new Uint32Array(capacity);
+    this.tupleLocalAddress = new Uint8Array(capacity * 16);
+    this.tuplePeerAddress = new Uint8Array(capacity * 16);
+    this.tupleLocalPort = new Uint16Array(capacity);
+    this.tuplePeerPort = new Uint16Array(capacity);
+    this.tupleNetns = new Uint32Array(capacity);
+    this.processCgroupId = new Float64Array(capacity);
+    this.processPid = new Uint32Array(capacity);
+    this.processTid = new Uint32Array(capacity);
+    this.processUid = new Uint32Array(capacity);
+    this.processReserved = new Uint32Array(capacity);
+    this.processComm = [];
+    this.durationNs = new Float64Array(capacity);
+    this.closingNs = new Float64Array(capacity);
+    this.bytesSent = new Float64Array(capacity);
+    this.bytesReceived = new Float64Array(capacity);
+    this.segmentsSent = new Uint32Array(capacity);
+    this.segmentsReceived = new Uint32Array(capacity);
+    this.retransmits = new Uint32Array(capacity);
+    this.srttUs = new Uint32Array(capacity);
+    this.event = new Uint32Array(capacity);
+    this.direction = new Uint32Array(capacity);
+    this.closedBy = new Uint32Array(capacity);
+    this.flags = new Uint32Array(capacity);
+    this.error = new Uint32Array(capacity);
+    this.fd = new Int32Array(capacity);
+  }
+
+  /** @throws RangeError when full. */
+  push(view: DataView, offset: number): void {
+    const i = this.length;
+    if (i >= this.capacity) throw new RangeError('TcpEventColumns: all ' + this.capacity + ' rows are taken');
+    this.timeNs[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+    this.flowNs[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
+    this.flowCpu[i] = view.getUint32(offset + 16, true);
+    this.cpu[i] = view.getUint32(offset + 20, true);
+    for (let j = 0; j < 16; j++) this.tupleLocalAddress[i * 16 + j] = view.getUint8(offset + 24 + j);
+    for (let j = 0; j < 16; j++) this.tuplePeerAddress[i * 16 + j] = view.getUint8(offset + 40 + j);
+    this.tupleLocalPort[i] = view.getUint16(offset + 56, true);
+    this.tuplePeerPort[i] = view.getUint16(offset + 58, true);
+    this.tupleNetns[i] = view.getUint32(offset + 60, true);
+    this.processCgroupId[i] = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
+    this.processPid[i] = view.getUint32(offset + 72, true);
+    this.processTid[i] = view.getUint32(offset + 76, true);
+    this.processUid[i] = view.getUint32(offset + 80, true);
+    this.processReserved[i] = view.getUint32(offset + 84, true);
+    this.processComm[i] = readString(view, offset + 88, 16);
+    this.durationNs[i] = view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296;
+    this.closingNs[i] = view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296;
+    this.bytesSent[i] = view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296;
+    this.bytesReceived[i] = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
+    this.segmentsSent[i] = view.getUint32(offset + 136, true);
+    this.segmentsReceived[i] = view.getUint32(offset + 140, true);
+    this.retransmits[i] = view.getUint32(offset + 144, true);
+    this.srttUs[i] = view.getUint32(offset + 148, true);
+    this.event[i] = view.getUint32(offset + 152, true);
+    this.direction[i] = view.getUint32(offset + 156, true);
+    this.closedBy[i] = view.getUint32(offset + 160, true);
+    this.flags[i] = view.getUint32(offset + 164, true);
+    this.error[i] = view.getUint32(offset + 168, true);
+    this.fd[i] = view.getInt32(offset + 172, true);
+    this.length = i + 1;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+}
+
+/** `struct scratch` */
+export interface Scratch {
+  taken: number;
+  events: TcpEvent[];
+}
+
+/** Bytes of `struct scratch`. */
+export const sizeofScratch = 712;
+
+/** Where the fields of `struct scratch` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsScratch = {
+  taken: 0,
+  events: 8,
+} as const;
+
+/** Decodes `struct scratch` into a new object, or into one that is given, with all it contains. */
+export function readScratch(view: DataView, offset: number, into?: Scratch): Scratch {
+  if (into === undefined) {
+    return {
+      taken: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
+      events: readElements(new Array<TcpEvent>(4), (i) => readTcpEvent(view, offset + 8 + i * 176)),
+    };
+  }
+  into.taken = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+  readElements(into.events, (i) => readTcpEvent(view, offset + 8 + i * 176));
+  return into;
+}
+
+/** Encodes `struct scratch`; bytes between the fields become zero. */
+export function writeScratch(view: DataView, offset: number, value: Scratch): void {
+  zeroBytes(view, offset, 712);
+  view.setUint32(offset, value.taken, true);
+  view.setUint32(offset + 4, Math.floor(value.taken / 4294967296), true);
+  writeElements(value.events, 4, (i, item) => writeTcpEvent(view, offset + 8 + i * 176, item));
+}
+
+/** Many of `struct scratch`, one array a field. Elements from `length` on mean nothing. */
+export class ScratchColumns {
+  readonly capacity: number;
+  length = 0;
+  readonly taken: Float64Array;
+  readonly events: Array<TcpEvent[]>;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.taken = new Float64Array(capacity);
+    this.events = [];
+  }
+
+  /** @throws RangeError when full. */
+  push(view: DataView, offset: number): void {
+    const i = this.length;
+    if (i >= this.capacity) throw new RangeError('ScratchColumns: all ' + this.capacity + ' rows are taken');
+    this.taken[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+    this.events[i] = readElements(new Array<TcpEvent>(4), (i) => readTcpEvent(view, offset + 8 + i * 176));
+    this.length = i + 1;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+}
+
+/** `struct statistics` */
+export interface Statistics {
+  produced: Float64Array;
+  lostRing: number;
+  lostMap: number;
+  stoodIn: number;
+  lastFlowNs: number;
+}
+
+/** Bytes of `struct statistics`. */
+export const sizeofStatistics = 72;
+
+/** Where the fields of `struct statistics` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsStatistics = {
+  produced: 0,
+  lostRing: 40,
+  lostMap: 48,
+  stoodIn: 56,
+  lastFlowNs: 64,
+} as const;
+
+/** Decodes `struct statistics` into a new object, or into one that is given, with all it contains. */
+export function readStatistics(view: DataView, offset: number, into?: Statistics): Statistics {
+  if (into === undefined) {
+    return {
+      produced: readElements(new Float64Array(5), (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296),
+      lostRing: view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296,
+      lostMap: view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296,
+      stoodIn: view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296,
+      lastFlowNs: view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296,
+    };
+  }
+  readElements(into.produced, (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296);
+  into.lostRing = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
+  into.lostMap = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
+  into.stoodIn = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
+  into.lastFlowNs = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
+  return into;
+}
+
+/** Encodes `struct statistics`; bytes between the fields become zero. */
+export function writeStatistics(view: DataView, offset: number, value: Statistics): void {
+  writeElements(value.produced, 5, (i, item) => { view.setUint32(offset + i * 8, item, true); view.setUint32(offset + i * 8 + 4, Math.floor(item / 4294967296), true); });
+  view.setUint32(offset + 40, value.lostRing, true);
+  view.setUint32(offset + 44, Math.floor(value.lostRing / 4294967296), true);
+  view.setUint32(offset + 48, value.lostMap, true);
+  view.setUint32(offset + 52, Math.floor(value.lostMap / 4294967296), true);
+  view.setUint32(offset + 56, value.stoodIn, true);
+  view.setUint32(offset + 60, Math.floor(value.stoodIn / 4294967296), true);
+  view.setUint32(offset + 64, value.lastFlowNs, true);
+  view.setUint32(offset + 68, Math.floor(value.lastFlowNs / 4294967296), true);
+}
+
+/** Many of `struct statistics`, one array a field. Elements from `length` on mean nothing. */
+export class StatisticsColumns {
+  readonly capacity: number;
+  length = 0;
+  readonly produced: Float64Array;
+  readonly lostRing: Float64Array;
+  readonly lostMap: Float64Array;
+  readonly stoodIn: Float64Array;
+  readonly lastFlowNs: Float64Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.produced = new Float64Array(capacity * 5);
+    this.lostRing = new Float64Array(capacity);
+    this.lostMap = new Float64Array(capacity);
+    this.stoodIn = new Float64Array(capacity);
+    this.lastFlowNs = new Float64Array(capacity);
+  }
+
+  /** @throws RangeError when full. */
+  push(view: DataView, offset: number): void {
+    const i = this.length;
+    if (i >= this.capacity) throw new RangeError('StatisticsColumns: all ' + this.capacity + ' rows are taken');
+    for (let j = 0; j < 5; j++) this.produced[i * 5 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
+    this.lostRing[i] = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
+    this.lostMap[i] = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
+    this.stoodIn[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
+    this.lastFlowNs[i] = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
+    this.length = i + 1;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+}
 
 /** `struct comm_key` */
 export interface CommKey {
@@ -153,150 +648,6 @@ export function writeAddressKey(view: DataView, offset: number, value: AddressKe
   view.setUint32(offset, value.prefixBits, true);
   view.setUint32(offset + 4, value.side, true);
   writeElements(value.address, 16, (i, item) => view.setUint8(offset + 8 + i, item));
-}
-
-/** `struct statistics` */
-export interface Statistics {
-  produced: Float64Array;
-  lostRing: number;
-  lostMap: number;
-  stoodIn: number;
-  lastFlowNs: number;
-}
-
-/** Bytes of `struct statistics`. */
-export const sizeofStatistics = 64;
-
-/** Where the fields of `struct statistics` begin, in bytes; for a bit-field, where the integer begins that holds it. */
-export const offsetsStatistics = {
-  produced: 0,
-  lostRing: 32,
-  lostMap: 40,
-  stoodIn: 48,
-  lastFlowNs: 56,
-} as const;
-
-/** Decodes `struct statistics` into a new object, or into one that is given, with all it contains. */
-export function readStatistics(view: DataView, offset: number, into?: Statistics): Statistics {
-  if (into === undefined) {
-    return {
-      produced: readElements(new Float64Array(4), (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296),
-      lostRing: view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296,
-      lostMap: view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296,
-      stoodIn: view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296,
-      lastFlowNs: view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296,
-    };
-  }
-  readElements(into.produced, (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296);
-  into.lostRing = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
-  into.lostMap = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
-  into.stoodIn = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
-  into.lastFlowNs = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
-  return into;
-}
-
-/** Encodes `struct statistics`; bytes between the fields become zero. */
-export function writeStatistics(view: DataView, offset: number, value: Statistics): void {
-  writeElements(value.produced, 4, (i, item) => { view.setUint32(offset + i * 8, item, true); view.setUint32(offset + i * 8 + 4, Math.floor(item / 4294967296), true); });
-  view.setUint32(offset + 32, value.lostRing, true);
-  view.setUint32(offset + 36, Math.floor(value.lostRing / 4294967296), true);
-  view.setUint32(offset + 40, value.lostMap, true);
-  view.setUint32(offset + 44, Math.floor(value.lostMap / 4294967296), true);
-  view.setUint32(offset + 48, value.stoodIn, true);
-  view.setUint32(offset + 52, Math.floor(value.stoodIn / 4294967296), true);
-  view.setUint32(offset + 56, value.lastFlowNs, true);
-  view.setUint32(offset + 60, Math.floor(value.lastFlowNs / 4294967296), true);
-}
-
-/** Many of `struct statistics`, one array a field. Elements from `length` on mean nothing. */
-export class StatisticsColumns {
-  readonly capacity: number;
-  length = 0;
-  readonly produced: Float64Array;
-  readonly lostRing: Float64Array;
-  readonly lostMap: Float64Array;
-  readonly stoodIn: Float64Array;
-  readonly lastFlowNs: Float64Array;
-
-  constructor(capacity: number) {
-    this.capacity = capacity;
-    this.produced = new Float64Array(capacity * 4);
-    this.lostRing = new Float64Array(capacity);
-    this.lostMap = new Float64Array(capacity);
-    this.stoodIn = new Float64Array(capacity);
-    this.lastFlowNs = new Float64Array(capacity);
-  }
-
-  /** @throws RangeError when full. */
-  push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new RangeError('StatisticsColumns: all ' + this.capacity + ' rows are taken');
-    for (let j = 0; j < 4; j++) this.produced[i * 4 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
-    this.lostRing[i] = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
-    this.lostMap[i] = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
-    this.stoodIn[i] = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
-    this.lastFlowNs[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
-    this.length = i + 1;
-  }
-
-  clear(): void {
-    this.length = 0;
-  }
-}
-
-/** `struct process` */
-export interface Process {
-  cgroupId: number;
-  pid: number;
-  tid: number;
-  uid: number;
-  reserved: number;
-  comm: string;
-}
-
-/** Bytes of `struct process`. */
-export const sizeofProcess = 40;
-
-/** Where the fields of `struct process` begin, in bytes; for a bit-field, where the integer begins that holds it. */
-export const offsetsProcess = {
-  cgroupId: 0,
-  pid: 8,
-  tid: 12,
-  uid: 16,
-  reserved: 20,
-  comm: 24,
-} as const;
-
-/** Decodes `struct process` into a new object, or into one that is given, with all it contains. */
-export function readProcess(view: DataView, offset: number, into?: Process): Process {
-  if (into === undefined) {
-    return {
-      cgroupId: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
-      pid: view.getUint32(offset + 8, true),
-      tid: view.getUint32(offset + 12, true),
-      uid: view.getUint32(offset + 16, true),
-      reserved: view.getUint32(offset + 20, true),
-      comm: readString(view, offset + 24, 16),
-    };
-  }
-  into.cgroupId = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-  into.pid = view.getUint32(offset + 8, true);
-  into.tid = view.getUint32(offset + 12, true);
-  into.uid = view.getUint32(offset + 16, true);
-  into.reserved = view.getUint32(offset + 20, true);
-  into.comm = readString(view, offset + 24, 16);
-  return into;
-}
-
-/** Encodes `struct process`; bytes between the fields become zero. */
-export function writeProcess(view: DataView, offset: number, value: Process): void {
-  view.setUint32(offset, value.cgroupId, true);
-  view.setUint32(offset + 4, Math.floor(value.cgroupId / 4294967296), true);
-  view.setUint32(offset + 8, value.pid, true);
-  view.setUint32(offset + 12, value.tid, true);
-  view.setUint32(offset + 16, value.uid, true);
-  view.setUint32(offset + 20, value.reserved, true);
-  writeString(view, offset + 24, 16, value.comm);
 }
 
 /** `struct flow` */
@@ -441,356 +792,6 @@ export class FlowColumns {
     this.closerUid[i] = view.getUint32(offset + 88, true);
     this.closerReserved[i] = view.getUint32(offset + 92, true);
     this.closerComm[i] = readString(view, offset + 96, 16);
-    this.length = i + 1;
-  }
-
-  clear(): void {
-    this.length = 0;
-  }
-}
-
-/** `struct tuple` */
-export interface Tuple {
-  localAddress: Uint8Array;
-  peerAddress: Uint8Array;
-  localPort: number;
-  peerPort: number;
-  netns: number;
-}
-
-/** Bytes of `struct tuple`. */
-export const sizeofTuple = 40;
-
-/** Where the fields of `struct tuple` begin, in bytes; for a bit-field, where the integer begins that holds it. */
-export const offsetsTuple = {
-  localAddress: 0,
-  peerAddress: 16,
-  localPort: 32,
-  peerPort: 34,
-  netns: 36,
-} as const;
-
-/** Decodes `struct tuple` into a new object, or into one that is given, with all it contains. */
-export function readTuple(view: DataView, offset: number, into?: Tuple): Tuple {
-  if (into === undefined) {
-    return {
-      localAddress: readBytes(view, offset, 16),
-      peerAddress: readBytes(view, offset + 16, 16),
-      localPort: view.getUint16(offset + 32, true),
-      peerPort: view.getUint16(offset + 34, true),
-      netns: view.getUint32(offset + 36, true),
-    };
-  }
-  readBytes(view, offset, 16, into.localAddress);
-  readBytes(view, offset + 16, 16, into.peerAddress);
-  into.localPort = view.getUint16(offset + 32, true);
-  into.peerPort = view.getUint16(offset + 34, true);
-  into.netns = view.getUint32(offset + 36, true);
-  return into;
-}
-
-/** Encodes `struct tuple`; bytes between the fields become zero. */
-export function writeTuple(view: DataView, offset: number, value: Tuple): void {
-  writeElements(value.localAddress, 16, (i, item) => view.setUint8(offset + i, item));
-  writeElements(value.peerAddress, 16, (i, item) => view.setUint8(offset + 16 + i, item));
-  view.setUint16(offset + 32, value.localPort, true);
-  view.setUint16(offset + 34, value.peerPort, true);
-  view.setUint32(offset + 36, value.netns, true);
-}
-
-/** `struct tcp_event` */
-export interface TcpEvent {
-  timeNs: number;
-  flowNs: number;
-  flowCpu: number;
-  cpu: number;
-  tuple: Tuple;
-  process: Process;
-  durationNs: number;
-  closingNs: number;
-  bytesSent: number;
-  bytesReceived: number;
-  segmentsSent: number;
-  segmentsReceived: number;
-  retransmits: number;
-  srttUs: number;
-  event: TcpEventKind;
-  direction: Direction;
-  closedBy: ClosedBy;
-  flags: EventFlag;
-  error: number;
-  reserved: number;
-}
-
-/** Bytes of `struct tcp_event`. */
-export const sizeofTcpEvent = 176;
-
-/** Where the fields of `struct tcp_event` begin, in bytes; for a bit-field, where the integer begins that holds it. */
-export const offsetsTcpEvent = {
-  timeNs: 0,
-  flowNs: 8,
-  flowCpu: 16,
-  cpu: 20,
-  tuple: 24,
-  process: 64,
-  durationNs: 104,
-  closingNs: 112,
-  bytesSent: 120,
-  bytesReceived: 128,
-  segmentsSent: 136,
-  segmentsReceived: 140,
-  retransmits: 144,
-  srttUs: 148,
-  event: 152,
-  direction: 156,
-  closedBy: 160,
-  flags: 164,
-  error: 168,
-  reserved: 172,
-} as const;
-
-/** Decodes `struct tcp_event` into a new object, or into one that is given, with all it contains. */
-export function readTcpEvent(view: DataView, offset: number, into?: TcpEvent): TcpEvent {
-  if (into === undefined) {
-    return {
-      timeNs: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
-      flowNs: view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296,
-      flowCpu: view.getUint32(offset + 16, true),
-      cpu: view.getUint32(offset + 20, true),
-      tuple: readTuple(view, offset + 24),
-      process: readProcess(view, offset + 64),
-      durationNs: view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296,
-      closingNs: view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296,
-      bytesSent: view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296,
-      bytesReceived: view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296,
-      segmentsSent: view.getUint32(offset + 136, true),
-      segmentsReceived: view.getUint32(offset + 140, true),
-      retransmits: view.getUint32(offset + 144, true),
-      srttUs: view.getUint32(offset + 148, true),
-      event: view.getUint32(offset + 152, true) as TcpEventKind,
-      direction: view.getUint32(offset + 156, true) as Direction,
-      closedBy: view.getUint32(offset + 160, true) as ClosedBy,
-      flags: view.getUint32(offset + 164, true) as EventFlag,
-      error: view.getUint32(offset + 168, true),
-      reserved: view.getUint32(offset + 172, true),
-    };
-  }
-  into.timeNs = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-  into.flowNs = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
-  into.flowCpu = view.getUint32(offset + 16, true);
-  into.cpu = view.getUint32(offset + 20, true);
-  readTuple(view, offset + 24, into.tuple);
-  readProcess(view, offset + 64, into.process);
-  into.durationNs = view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296;
-  into.closingNs = view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296;
-  into.bytesSent = view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296;
-  into.bytesReceived = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
-  into.segmentsSent = view.getUint32(offset + 136, true);
-  into.segmentsReceived = view.getUint32(offset + 140, true);
-  into.retransmits = view.getUint32(offset + 144, true);
-  into.srttUs = view.getUint32(offset + 148, true);
-  into.event = view.getUint32(offset + 152, true) as TcpEventKind;
-  into.direction = view.getUint32(offset + 156, true) as Direction;
-  into.closedBy = view.getUint32(offset + 160, true) as ClosedBy;
-  into.flags = view.getUint32(offset + 164, true) as EventFlag;
-  into.error = view.getUint32(offset + 168, true);
-  into.reserved = view.getUint32(offset + 172, true);
-  return into;
-}
-
-/** Encodes `struct tcp_event`; bytes between the fields become zero. */
-export function writeTcpEvent(view: DataView, offset: number, value: TcpEvent): void {
-  view.setUint32(offset, value.timeNs, true);
-  view.setUint32(offset + 4, Math.floor(value.timeNs / 4294967296), true);
-  view.setUint32(offset + 8, value.flowNs, true);
-  view.setUint32(offset + 12, Math.floor(value.flowNs / 4294967296), true);
-  view.setUint32(offset + 16, value.flowCpu, true);
-  view.setUint32(offset + 20, value.cpu, true);
-  writeTuple(view, offset + 24, value.tuple);
-  writeProcess(view, offset + 64, value.process);
-  view.setUint32(offset + 104, value.durationNs, true);
-  view.setUint32(offset + 108, Math.floor(value.durationNs / 4294967296), true);
-  view.setUint32(offset + 112, value.closingNs, true);
-  view.setUint32(offset + 116, Math.floor(value.closingNs / 4294967296), true);
-  view.setUint32(offset + 120, value.bytesSent, true);
-  view.setUint32(offset + 124, Math.floor(value.bytesSent / 4294967296), true);
-  view.setUint32(offset + 128, value.bytesReceived, true);
-  view.setUint32(offset + 132, Math.floor(value.bytesReceived / 4294967296), true);
-  view.setUint32(offset + 136, value.segmentsSent, true);
-  view.setUint32(offset + 140, value.segmentsReceived, true);
-  view.setUint32(offset + 144, value.retransmits, true);
-  view.setUint32(offset + 148, value.srttUs, true);
-  view.setUint32(offset + 152, value.event, true);
-  view.setUint32(offset + 156, value.direction, true);
-  view.setUint32(offset + 160, value.closedBy, true);
-  view.setUint32(offset + 164, value.flags, true);
-  view.setUint32(offset + 168, value.error, true);
-  view.setUint32(offset + 172, value.reserved, true);
-}
-
-/** Many of `struct tcp_event`, one array a field. Elements from `length` on mean nothing. */
-export class TcpEventColumns {
-  readonly capacity: number;
-  length = 0;
-  readonly timeNs: Float64Array;
-  readonly flowNs: Float64Array;
-  readonly flowCpu: Uint32Array;
-  readonly cpu: Uint32Array;
-  readonly tupleLocalAddress: Uint8Array;
-  readonly tuplePeerAddress: Uint8Array;
-  readonly tupleLocalPort: Uint16Array;
-  readonly tuplePeerPort: Uint16Array;
-  readonly tupleNetns: Uint32Array;
-  readonly processCgroupId: Float64Array;
-  readonly processPid: Uint32Array;
-  readonly processTid: Uint32Array;
-  readonly processUid: Uint32Array;
-  readonly processReserved: Uint32Array;
-  readonly processComm: string[];
-  readonly durationNs: Float64Array;
-  readonly closingNs: Float64Array;
-  readonly bytesSent: Float64Array;
-  readonly bytesReceived: Float64Array;
-  readonly segmentsSent: Uint32Array;
-  readonly segmentsReceived: Uint32Array;
-  readonly retransmits: Uint32Array;
-  readonly srttUs: Uint32Array;
-  readonly event: Uint32Array;
-  readonly direction: Uint32Array;
-  readonly closedBy: Uint32Array;
-  readonly flags: Uint32Array;
-  readonly error: Uint32Array;
-  readonly reserved: Uint32Array;
-
-  constructor(capacity: number) {
-    this.capacity = capacity;
-    this.timeNs = new Float64Array(capacity);
-    this.flowNs = new Float64Array(capacity);
-    this.flowCpu = new Uint32Array(capacity);
-    this.cpu = new Uint32Array(capacity);
-    this.tupleLocalAddress = new Uint8Array(capacity * 16);
-    this.tuplePeerAddress = new Uint8Array(capacity * 16);
-    this.tupleLocalPort = new Uint16Array(capacity);
-    this.tuplePeerPort = new Uint16Array(capacity);
-    this.tupleNetns = new Uint32Array(capacity);
-    this.processCgroupId = new Float64Array(capacity);
-    this.processPid = new Uint32Array(capacity);
-    this.processTid = new Uint32Array(capacity);
-    this.processUid = new Uint32Array(capacity);
-    this.processReserved = new Uint32Array(capacity);
-    this.processComm = [];
-    this.durationNs = new Float64Array(capacity);
-    this.closingNs = new Float64Array(capacity);
-    this.bytesSent = new Float64Array(capacity);
-    this.bytesReceived = new Float64Array(capacity);
-    this.segmentsSent = new Uint32Array(capacity);
-    this.segmentsReceived = new Uint32Array(capacity);
-    this.retransmits = new Uint32Array(capacity);
-    this.srttUs = new Uint32Array(capacity);
-    this.event = new Uint32Array(capacity);
-    this.direction = new Uint32Array(capacity);
-    this.closedBy = new Uint32Array(capacity);
-    this.flags = new Uint32Array(capacity);
-    this.error = new Uint32Array(capacity);
-    this.reserved = new Uint32Array(capacity);
-  }
-
-  /** @throws RangeError when full. */
-  push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new RangeError('TcpEventColumns: all ' + this.capacity + ' rows are taken');
-    this.timeNs[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.flowNs[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
-    this.flowCpu[i] = view.getUint32(offset + 16, true);
-    this.cpu[i] = view.getUint32(offset + 20, true);
-    for (let j = 0; j < 16; j++) this.tupleLocalAddress[i * 16 + j] = view.getUint8(offset + 24 + j);
-    for (let j = 0; j < 16; j++) this.tuplePeerAddress[i * 16 + j] = view.getUint8(offset + 40 + j);
-    this.tupleLocalPort[i] = view.getUint16(offset + 56, true);
-    this.tuplePeerPort[i] = view.getUint16(offset + 58, true);
-    this.tupleNetns[i] = view.getUint32(offset + 60, true);
-    this.processCgroupId[i] = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
-    this.processPid[i] = view.getUint32(offset + 72, true);
-    this.processTid[i] = view.getUint32(offset + 76, true);
-    this.processUid[i] = view.getUint32(offset + 80, true);
-    this.processReserved[i] = view.getUint32(offset + 84, true);
-    this.processComm[i] = readString(view, offset + 88, 16);
-    this.durationNs[i] = view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296;
-    this.closingNs[i] = view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296;
-    this.bytesSent[i] = view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296;
-    this.bytesReceived[i] = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
-    this.segmentsSent[i] = view.getUint32(offset + 136, true);
-    this.segmentsReceived[i] = view.getUint32(offset + 140, true);
-    this.retransmits[i] = view.getUint32(offset + 144, true);
-    this.srttUs[i] = view.getUint32(offset + 148, true);
-    this.event[i] = view.getUint32(offset + 152, true);
-    this.direction[i] = view.getUint32(offset + 156, true);
-    this.closedBy[i] = view.getUint32(offset + 160, true);
-    this.flags[i] = view.getUint32(offset + 164, true);
-    this.error[i] = view.getUint32(offset + 168, true);
-    this.reserved[i] = view.getUint32(offset + 172, true);
-    this.length = i + 1;
-  }
-
-  clear(): void {
-    this.length = 0;
-  }
-}
-
-/** `struct scratch` */
-export interface Scratch {
-  taken: number;
-  events: TcpEvent[];
-}
-
-/** Bytes of `struct scratch`. */
-export const sizeofScratch = 712;
-
-/** Where the fields of `struct scratch` begin, in bytes; for a bit-field, where the integer begins that holds it. */
-export const offsetsScratch = {
-  taken: 0,
-  events: 8,
-} as const;
-
-/** Decodes `struct scratch` into a new object, or into one that is given, with all it contains. */
-export function readScratch(view: DataView, offset: number, into?: Scratch): Scratch {
-  if (into === undefined) {
-    return {
-      taken: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
-      events: readElements(new Array<TcpEvent>(4), (i) => readTcpEvent(view, offset + 8 + i * 176)),
-    };
-  }
-  into.taken = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-  readElements(into.events, (i) => readTcpEvent(view, offset + 8 + i * 176));
-  return into;
-}
-
-/** Encodes `struct scratch`; bytes between the fields become zero. */
-export function writeScratch(view: DataView, offset: number, value: Scratch): void {
-  zeroBytes(view, offset, 712);
-  view.setUint32(offset, value.taken, true);
-  view.setUint32(offset + 4, Math.floor(value.taken / 4294967296), true);
-  writeElements(value.events, 4, (i, item) => writeTcpEvent(view, offset + 8 + i * 176, item));
-}
-
-/** Many of `struct scratch`, one array a field. Elements from `length` on mean nothing. */
-export class ScratchColumns {
-  readonly capacity: number;
-  length = 0;
-  readonly taken: Float64Array;
-  readonly events: Array<TcpEvent[]>;
-
-  constructor(capacity: number) {
-    this.capacity = capacity;
-    this.taken = new Float64Array(capacity);
-    this.events = [];
-  }
-
-  /** @throws RangeError when full. */
-  push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new RangeError('ScratchColumns: all ' + this.capacity + ' rows are taken');
-    this.taken[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.events[i] = readElements(new Array<TcpEvent>(4), (i) => readTcpEvent(view, offset + 8 + i * 176));
     this.length = i + 1;
   }
 
@@ -984,6 +985,21 @@ export class TakenColumns {
 
 /** The object's maps. Where it declares no type for keys or values, there is none here. */
 export const maps = {
+  scratch: {
+    name: 'scratch',
+    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+    value: makeCodec<Scratch>(sizeofScratch, (view, offset) => readScratch(view, offset), writeScratch),
+  },
+  statistics: {
+    name: 'statistics',
+    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+    value: makeCodec<Statistics>(sizeofStatistics, (view, offset) => readStatistics(view, offset), writeStatistics),
+  },
+  events: {
+    name: 'events',
+    key: undefined,
+    value: undefined,
+  },
   filterPids: {
     name: 'filter_pids',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
@@ -1019,25 +1035,10 @@ export const maps = {
     key: makeCodec<AddressKey>(sizeofAddressKey, (view, offset) => readAddressKey(view, offset), writeAddressKey),
     value: makeCodec<number>(1, (view, offset) => view.getUint8(offset), (view, offset, value) => view.setUint8(offset, value)),
   },
-  statistics: {
-    name: 'statistics',
-    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<Statistics>(sizeofStatistics, (view, offset) => readStatistics(view, offset), writeStatistics),
-  },
   flows: {
     name: 'flows',
     key: makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
     value: makeCodec<Flow>(sizeofFlow, (view, offset) => readFlow(view, offset), writeFlow),
-  },
-  scratch: {
-    name: 'scratch',
-    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<Scratch>(sizeofScratch, (view, offset) => readScratch(view, offset), writeScratch),
-  },
-  events: {
-    name: 'events',
-    key: undefined,
-    value: undefined,
   },
   listeners: {
     name: 'listeners',
