@@ -51,6 +51,7 @@ const writers = {
   srtt_us: writeNumber,
   closed_by: writeWord,
   closing_us: writeNumber,
+  fd: writeNumber,
   accounted: writeWord,
   count: writeNumber,
   where: writeWord,

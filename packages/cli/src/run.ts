@@ -59,17 +59,20 @@ export async function run(args: readonly string[], host: RunHost): Promise<numbe
 }
 
 async function trace(flags: TraceFlags, host: RunHost, stdout: Output): Promise<ExitCode> {
-  const [tracing, { runSession }, { tracerOptions }] = await Promise.all([
+  const [tracing, { runSession }, { traceFormat, tracerOptions, watchedPids }] = await Promise.all([
     host.loadTracer(),
     import('./trace/session.js'),
     import('./trace/flags.js'),
   ]);
+  const format = traceFormat(flags);
   const request = {
     options: tracerOptions(flags, await types(flags, tracing)),
-    json: flags.json,
+    format,
+    watchFds: watchedPids(flags),
     paint: paintFor(flags.color, host.stdout.isTTY === true, host.env),
     wide: flags.wide,
-    summary: flags.summary,
+    // Scripts that read that form know of no summary.
+    summary: flags.summary ?? (format === 'tcptracer' ? false : undefined),
     verbose: flags.verbose,
     durationMs: flags.duration,
     count: flags.count,

@@ -9,6 +9,10 @@ import { FakeFactory } from './support/fake-tracer.js';
 
 /** The options that `weir trace` with these arguments starts its tracer with. */
 async function optionsOf(...args: string[]): Promise<TracerOptions | undefined> {
+  return (await factoryOf(...args)).started[0];
+}
+
+async function factoryOf(...args: string[]): Promise<FakeFactory> {
   const factory = new FakeFactory({ batches: [], ends: true });
   const stderr = new Capture();
   const code = await run(['trace', '--no-summary', ...args], {
@@ -20,7 +24,7 @@ async function optionsOf(...args: string[]): Promise<TracerOptions | undefined> 
     loadTracer: async () => factory,
   });
   assert.deepEqual([code, stderr.text], [0, '']);
-  return factory.started[0];
+  return factory;
 }
 
 describe('flags of weir trace', () => {
@@ -73,5 +77,25 @@ describe('flags of weir trace', () => {
       maxConnections: 1000,
       promptClose: true,
     });
+  });
+
+  it('ask for what tcptracer-bpf tells', async () => {
+    const events = ['connect', 'accept', 'close'];
+    assert.deepEqual(await optionsOf('--format', 'tcptracer'), { filter: { events }, promptClose: true });
+    assert.deepEqual(await optionsOf('--format', 'tcptracer', '-e', 'accept', '-p', '1'), {
+      filter: { events: ['accept'], pids: [1] },
+      promptClose: true,
+    });
+    assert.deepEqual(await optionsOf('--format', 'json'), {});
+  });
+
+  it('name the processes whose descriptors are watched, each once', async () => {
+    const watched = async (...args: string[]) => [...(await factoryOf(...args)).tracer.watched];
+    assert.deepEqual(await watched(), []);
+    assert.deepEqual(
+      await watched('--watch-fds', '1,2', '--watch-fds=3', '--monitor-fdinstall-pids', '2,,4'),
+      [1, 2, 3, 4],
+    );
+    assert.deepEqual(await watched('--monitor-fdinstall-pids', ''), []);
   });
 });

@@ -6,7 +6,7 @@ import { Output } from '../src/output.js';
 import { runSession, type SessionRequest } from '../src/trace/session.js';
 import { Capture } from './support/capture.js';
 import { FakeFactory, type Script } from './support/fake-tracer.js';
-import { accept, connect, lost } from './support/records.js';
+import { accept, connect, fail, fdInstall, lost } from './support/records.js';
 
 interface Bench {
   readonly stdout: Capture;
@@ -30,7 +30,7 @@ function bench(script: Script, options: { terminal?: boolean } = {}): Bench {
     signals,
     exits,
     factory,
-    run: (request = {}) => runSession({ options: {}, json: true, ...request }, factory, host),
+    run: (request = {}) => runSession({ options: {}, format: 'json', ...request }, factory, host),
   };
 }
 
@@ -201,9 +201,35 @@ describe('a session', () => {
     assert.doesNotMatch(test.stderr.text, /none lost/);
   });
 
-  it('prints a header and text without --json, fitted to a terminal', async () => {
+  it('watches descriptors from before it is ready, and prints them as events', async () => {
+    const test = bench({ batches: [[fdInstall(), connect()]], ends: true });
+    await test.run({ watchFds: [7, 8] });
+    assert.deepEqual([...test.factory.tracer.watched], [7, 8]);
+    assert.equal(lines(test.stdout.text).length, 2);
+    assert.match(test.stderr.text, /2 events in .*: 1 connect, 1 fd_install; none lost/);
+    const refused = bench({ batches: [], watchError: new Error('no hook') });
+    await assert.rejects(refused.run({ watchFds: [7] }), /no hook/);
+    assert.equal(refused.factory.tracer.stops, 1);
+    assert.equal(refused.stdout.text, '');
+  });
+
+  it('prints the lines of tcptracer-bpf, acknowledgements first, losses beside them', async () => {
+    const batch = [connect(), fail(), lost(), fdInstall(), accept(), accept()];
+    const test = bench({ batches: [batch], ends: true });
+    await test.run({ format: 'tcptracer', watchFds: [7, 8], count: 3, summary: false });
+    assert.deepEqual(lines(test.stdout.text), [
+      'Monitor fdinstall events for pid 7',
+      'Monitor fdinstall events for pid 8',
+      '1234567890 cpu#1 connect 4242 curl 10.0.0.5:40000 192.0.2.1:443 4026531840',
+      '1234567890 cpu#1 fdinstall 4242 curl 12',
+      '1234567890 cpu#1 accept 4242 curl 10.0.0.5:40000 192.0.2.1:443 4026531840',
+    ]);
+    assert.equal(test.stderr.text, 'weir: lost 37 events: the ring buffer was full\n');
+  });
+
+  it('prints a header and text by default, fitted to a terminal', async () => {
     const test = bench({ batches: [[connect()]], ends: true });
-    await test.run({ json: false });
+    await test.run({ format: 'text' });
     assert.deepEqual(
       lines(test.stdout.text).map((line) => line.slice(13, 20)),
       ['EVENT  ', 'connect'],

@@ -23,6 +23,18 @@ export interface TracerApi extends AsyncIterable<TraceRecord>, Disposable, Async
   on<E extends EventName | 'record' | 'end' | 'error'>(event: E, listener: TracerListener<E>): this;
   off<E extends EventName | 'record' | 'end' | 'error'>(event: E, listener: TracerListener<E>): this;
   stats(): TracerStats;
+  /**
+   * Tells of every file descriptor that a process gets from now on, as records `fd_install`. The tracer's filters do not
+   * apply to them. The kernel's fd_install has a hook only while some process is watched; where it has none, `plan` says so
+   * beforehand.
+   *
+   * @param pid Process id (tgid) in the initial pid namespace. It stays watched until {@link unwatchFds}.
+   * @throws UnsupportedError where the kernel has neither BPF trampolines nor kprobes; RangeError for what is no process
+   * id; SyscallError (E2BIG beyond 4,096 processes); EbpfError once the tracer was stopped.
+   */
+  watchFds(pid: number): void;
+  /** Ends {@link watchFds} for a process. Records that were made before are still delivered. */
+  unwatchFds(pid: number): void;
   /** Detaches the programs, delivers what is still in the ring, then ends all iterators. */
   stop(): Promise<void>;
 }

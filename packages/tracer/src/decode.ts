@@ -17,6 +17,9 @@ import type {
   CloseRecord,
   ConnectRecord,
   FailRecord,
+  FdInstallRecord,
+  KernelEventName,
+  KernelRecord,
   SocketEventName,
   SocketRecord,
 } from './record.js';
@@ -24,12 +27,13 @@ import type {
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** The names of enum tcp_event_kind, by value. */
-export const eventNames: readonly SocketEventName[] = (() => {
-  const names: SocketEventName[] = [];
+export const eventNames: readonly KernelEventName[] = (() => {
+  const names: KernelEventName[] = [];
   names[TcpEventKind.EVENT_CONNECT] = 'connect';
   names[TcpEventKind.EVENT_ACCEPT] = 'accept';
   names[TcpEventKind.EVENT_CLOSE] = 'close';
   names[TcpEventKind.EVENT_FAIL] = 'fail';
+  names[TcpEventKind.EVENT_FD_INSTALL] = 'fd_install';
   return names;
 })();
 
@@ -60,9 +64,10 @@ export class EventDecoder {
   }
 
   /** @param offset Of the struct tcp_event in `view`. */
-  decode(view: DataView, offset: number): ConnectRecord | AcceptRecord | CloseRecord | FailRecord {
+  decode(view: DataView, offset: number): KernelRecord {
     const event = readTcpEvent(view, offset, this.#event);
     this.#event = event;
+    if (event.event === TcpEventKind.EVENT_FD_INSTALL) return this.#fdInstall(event);
     const common = this.#common(event, view, offset);
     switch (event.event) {
       case TcpEventKind.EVENT_CONNECT: {
@@ -86,10 +91,24 @@ export class EventDecoder {
     }
   }
 
+  #fdInstall({ timeNs, cpu, process, tuple, fd }: TcpEvent): FdInstallRecord {
+    const record: Writable<FdInstallRecord> = {
+      event: 'fd_install',
+      time: this.#clock.format(timeNs),
+      monotonic_ns: timeNs,
+      cpu,
+      process: { pid: process.pid, tid: process.tid, comm: process.comm, uid: process.uid },
+      fd,
+    };
+    if (tuple.netns !== 0) record.netns = tuple.netns;
+    if (process.cgroupId !== 0) record.cgroup_id = process.cgroupId;
+    return record;
+  }
+
   #common(event: TcpEvent, view: DataView, offset: number): SocketRecord & { event: SocketEventName } {
     const { tuple, process, flags } = event;
     const record: Writable<SocketRecord & { event: SocketEventName }> = {
-      event: eventNames[event.event]!,
+      event: eventNames[event.event] as SocketEventName,
       time: this.#clock.format(event.timeNs),
       monotonic_ns: event.timeNs,
       cpu: event.cpu,

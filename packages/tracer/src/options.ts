@@ -1,6 +1,6 @@
 /** What a tracer can be told. Every filter runs in the kernel; values of one filter are alternatives, filters add up. */
 import type { Btf, FeatureTable } from '@weir/ebpf';
-import type { SocketEventName } from './record.js';
+import type { KernelEventName, SocketEventName } from './record.js';
 
 /** Inclusive on both ends. */
 export interface PortRange {
@@ -59,9 +59,9 @@ export interface TracerOptions {
 /** Counts since the start. `produced` = delivered + lost in the ring, to the event, once the tracer has stopped. */
 export interface TracerStats {
   /** Events the kernel programs had to tell, by kind. */
-  readonly produced: Readonly<Record<SocketEventName, number>>;
+  readonly produced: Readonly<Record<KernelEventName, number>>;
   /** Records handed to the consumer, by kind. */
-  readonly delivered: Readonly<Record<SocketEventName, number>>;
+  readonly delivered: Readonly<Record<KernelEventName, number>>;
   readonly lost: {
     /** Events for which the ring had no room. */
     readonly ring: number;

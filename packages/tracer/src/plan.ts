@@ -33,6 +33,8 @@ export interface HookPlan {
   readonly connectErrors: readonly ('connect_v4_fexit' | 'connect_v6_fexit')[];
   /** The walk over sockets from before the start. */
   readonly seed: boolean;
+  /** Ways to see file descriptors of watched processes, best first: the first available one is used. */
+  readonly fds: readonly HookCandidate[];
 }
 
 const MISSING_FENTRY =
@@ -117,6 +119,14 @@ function lifeCycleCandidates(facts: KernelFacts): readonly HookCandidate[] {
   return [event, raw];
 }
 
+/** Ways to see the descriptors that a process gets, best first. Only attached while a process is watched. */
+function fdCandidates(facts: KernelFacts): readonly HookCandidate[] {
+  const fentry = functionHook(facts, 'fentry', 'fd_install');
+  const kprobe = functionHook(facts, 'kprobe', 'fd_install');
+  // A kprobe costs more, but no other process can come in the middle of its program.
+  return facts.preemptible ? [kprobe, fentry] : [fentry, kprobe];
+}
+
 /** @param wanted Insists on one way to see accepts. */
 export function planHooks(
   facts: KernelFacts,
@@ -135,6 +145,7 @@ export function planHooks(
   if (ipv6Errors.available) connectErrors.push('connect_v6_fexit');
   const lifeCycles = lifeCycleCandidates(facts);
   const lifeCycle = lifeCycles.find(({ available }) => available)?.name;
+  const fds = fdCandidates(facts);
   const walk: HookCandidate = {
     name: 'iterator:task_file',
     available: facts.iterators,
@@ -148,6 +159,7 @@ export function planHooks(
       accept,
       connectErrors,
       seed: facts.iterators,
+      fds,
     },
     choices: [
       choice(
@@ -168,6 +180,14 @@ export function planHooks(
         [walk],
         undefined,
         'the owner of a connection from before the start is only known if it is also the one that closes it',
+      ),
+      choice(
+        'file descriptors of watched processes',
+        fds,
+        undefined,
+        fds.some(({ available }) => available)
+          ? undefined
+          : 'the descriptors that a process gets can’t be told',
       ),
     ],
   };

@@ -16,6 +16,7 @@ import {
   possibleCpus,
   setGlobal,
 } from '@weir/ebpf';
+import { FdWatch } from './fd-watch.js';
 import { compileFilter } from './filter.js';
 import { AcceptMode } from './generated/tcp.js';
 import type { AcceptHook, TracerOptions } from './options.js';
@@ -64,6 +65,7 @@ function usePerfBuffer(spec: CollectionSpec): void {
 /** The loaded programs of a tracer. Disposing detaches and unloads all. */
 export class TracerPrograms implements Disposable {
   readonly collection: Collection;
+  readonly fds: FdWatch;
   readonly #links: Link[] = [];
 
   /** @throws RangeError for options that make no sense; the errors of {@link Collection.load}. */
@@ -99,6 +101,13 @@ export class TracerPrograms implements Disposable {
             .map(({ name, entries }) => [name, entries.length]),
         ),
       },
+    });
+    this.fds = new FdWatch({
+      candidates: plan.fds,
+      btf,
+      features,
+      globals: { perf_buffer: !features.has('ringbuf'), wakeup_bytes: ring / 8 },
+      map: (name) => this.collection.map(name),
     });
     try {
       for (const { name, entries } of filter.maps) {
@@ -146,6 +155,7 @@ export class TracerPrograms implements Disposable {
   /** Ends the flow of events. What is in the ring stays readable. */
   detach(): void {
     for (const link of this.#links.splice(0)) link[Symbol.dispose]();
+    this.fds.detach();
   }
 
   [Symbol.dispose](): void {

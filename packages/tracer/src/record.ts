@@ -5,8 +5,10 @@
 
 /** What a socket event tells. */
 export type SocketEventName = 'connect' | 'accept' | 'close' | 'fail';
+/** What the kernel programs tell. */
+export type KernelEventName = SocketEventName | 'fd_install';
 /** Every kind of record. */
-export type EventName = SocketEventName | 'lost';
+export type EventName = KernelEventName | 'lost';
 
 /** The process that an event belongs to, as the kernel knew it at that moment. */
 export interface ProcessIdentity {
@@ -96,6 +98,20 @@ export interface CloseRecord extends SocketRecord {
   readonly closing_us?: number;
 }
 
+/** A watched process gets a file descriptor: by open(), socket(), accept(), dup() …, or sent by another process. */
+export interface FdInstallRecord extends RecordBase {
+  readonly event: 'fd_install';
+  /** CPU on which the kernel saw the event. */
+  readonly cpu: number;
+  readonly process: ProcessIdentity;
+  /** Inode of the network namespace of `process`. */
+  readonly netns?: number;
+  /** cgroup v2 id of `process`. */
+  readonly cgroup_id?: number;
+  /** The number it gets in `process`. */
+  readonly fd: number;
+}
+
 /** Records that could not be delivered. */
 export interface LostRecord extends RecordBase {
   readonly event: 'lost';
@@ -105,4 +121,8 @@ export interface LostRecord extends RecordBase {
   readonly where: 'ring' | 'map' | 'probe';
 }
 
-export type TraceRecord = ConnectRecord | AcceptRecord | FailRecord | CloseRecord | LostRecord;
+/** A record about a connection. */
+export type ConnectionRecord = ConnectRecord | AcceptRecord | FailRecord | CloseRecord;
+/** A record that a kernel program told. */
+export type KernelRecord = ConnectionRecord | FdInstallRecord;
+export type TraceRecord = KernelRecord | LostRecord;

@@ -1,18 +1,18 @@
 /** The kernel programs' own counts, summed over CPUs. */
 import { eventNames } from './decode.js';
 import { readStatistics, sizeofStatistics } from './generated/tcp.js';
-import type { SocketEventName } from './record.js';
+import type { KernelEventName } from './record.js';
 
 export interface KernelCounts {
-  readonly produced: Record<SocketEventName, number>;
+  readonly produced: Record<KernelEventName, number>;
   readonly lostRing: number;
   readonly lostMap: number;
   /** Runs of the second program of the life cycle in place of the first. */
   readonly stoodIn: number;
 }
 
-export function emptyCounts(): Record<SocketEventName, number> {
-  return { connect: 0, accept: 0, close: 0, fail: 0 };
+export function emptyCounts(): Record<KernelEventName, number> {
+  return { connect: 0, accept: 0, close: 0, fail: 0, fd_install: 0 };
 }
 
 /** @param perCpu One struct statistics a CPU. */

@@ -164,6 +164,15 @@ export class Tracer implements TracerApi {
     return this.#finalStats ?? this.#currentStats();
   }
 
+  watchFds(pid: number): void {
+    if (this.#state !== 'running') throw new EbpfError('this tracer was stopped');
+    this.#programs.fds.watch(pid);
+  }
+
+  unwatchFds(pid: number): void {
+    this.#programs.fds.unwatch(pid);
+  }
+
   async stop(): Promise<void> {
     if (this.#state === 'running') {
       this.#state = 'stopping';
@@ -346,7 +355,7 @@ export class Tracer implements TracerApi {
     for (const program of this.#programs.collection.programs.values()) {
       if (program.name !== standInProgram) missed += Number(program.info().recursionMisses);
     }
-    return Math.max(0, missed - this.#kernelCounts().stoodIn);
+    return Math.max(0, missed - this.#kernelCounts().stoodIn) + this.#programs.fds.missedRuns;
   }
 }
 

@@ -58,6 +58,7 @@ describe('sockets that change hands', () => {
         const [accept, close, ...rest] = collected.records.filter(
           (record) =>
             record.event !== 'lost' &&
+            record.event !== 'fd_install' &&
             record.local.port === passed.server.port &&
             record.peer.port === passed.client.port,
         );

@@ -97,6 +97,12 @@ export function parsePids(text: string): number[] {
   return splitList(text).map((item) => parseInteger(item, 'a process id', 1, highestPid));
 }
 
+/** The same where items may be missing, as tcptracer-bpf's sample takes it: ``, `1,,2`. */
+export function parseSparsePids(text: string): number[] {
+  const given = text.split(',').filter((item) => item !== '');
+  return given.length === 0 ? [] : parsePids(given.join(','));
+}
+
 /** TASK_COMM_LEN without the final NUL (include/linux/sched.h). */
 const longestComm = 15;
 

@@ -29,6 +29,8 @@ export function details(record: TraceRecord): string[] {
       return [failure(record)];
     case 'close':
       return closeDetails(record);
+    case 'fd_install':
+      return [`descriptor ${record.fd}`];
     case 'lost':
       return [`${formatCount(record.count, 'event')}: ${losses[record.where]}`];
   }

@@ -1,5 +1,5 @@
 /** Records as aligned, readable lines. */
-import type { EventName, TraceRecord } from '@weir/tracer';
+import type { ConnectionRecord, EventName, TraceRecord } from '@weir/tracer';
 import { localClock } from './clock.js';
 import { noColour, type Paint, type Style } from './colour.js';
 import { details } from './details.js';
@@ -19,8 +19,12 @@ const eventStyles: Readonly<Record<EventName, Style>> = {
   accept: 'cyan',
   close: 'blue',
   fail: 'red',
+  fd_install: 'dim',
   lost: 'yellow',
 };
+
+/** What stands in the column EVENT, where that is not the event's own name. */
+const labels: Readonly<Partial<Record<EventName, string>>> = { fd_install: 'fd' };
 
 const arrows = { outbound: ' → ', inbound: ' ← ' } as const;
 /** Between the ends of a connection that is older than the tracer. */
@@ -64,7 +68,8 @@ export class TextFormatter {
     const layout = this.#layout;
     const paint = this.#paint;
     const time = paint('dim', this.#clock(record.time).slice(0, layout.time));
-    const event = paint(eventStyles[record.event], record.event.padEnd(layout.event));
+    const label = labels[record.event] ?? record.event;
+    const event = paint(eventStyles[record.event], label.padEnd(layout.event));
     if (record.event === 'lost') return `${time} ${event} ${paint('yellow', details(record).join(', '))}\n`;
 
     const pid = String(record.process?.pid ?? '-').padStart(layout.pid);
@@ -73,17 +78,20 @@ export class TextFormatter {
       layout.total === Number.POSITIVE_INFINITY ? name : truncate(name, layout.comm),
       layout.comm,
     );
+    const head = `${time} ${event} ${pid} ${comm}`;
+    if (record.event === 'fd_install') return `${head} ${details(record).join(', ')}\n`;
+
     const local = formatEndpoint(record.local);
     const peer = formatEndpoint(record.peer);
     this.#localWidth = grow(this.#localWidth, local.length, layout);
     this.#peerWidth = grow(this.#peerWidth, peer.length, layout);
     const arrow = record.direction === undefined ? noArrow : arrows[record.direction];
-    const head = `${time} ${event} ${pid} ${comm} ${fitEndpoint(local, this.#localWidth).padEnd(this.#localWidth)}${arrow}`;
-    return this.#withDetails(head, fitEndpoint(peer, this.#peerWidth), record);
+    const ends = `${head} ${fitEndpoint(local, this.#localWidth).padEnd(this.#localWidth)}${arrow}`;
+    return this.#withDetails(ends, fitEndpoint(peer, this.#peerWidth), record);
   }
 
   /** Puts the details behind the peer, or where they do not fit, on lines of their own below LOCAL. */
-  #withDetails(head: string, peer: string, record: TraceRecord): string {
+  #withDetails(head: string, peer: string, record: ConnectionRecord): string {
     const parts = details(record);
     if (parts.length === 0) return `${head}${peer}\n`;
     const { indent, total } = this.#layout;

@@ -9,11 +9,13 @@ import {
   parsePorts,
   parsePrefixes,
   parseSize,
+  parseSparsePids,
   repeatable,
   wordsParser,
 } from '../args/values.js';
 import { colourModes } from '../text/colour.js';
 import type { TraceFlags } from './flags.js';
+import { traceFormats } from './formats.js';
 import { parseReadyFd } from './ready.js';
 import { socketEvents } from './summary.js';
 
@@ -24,6 +26,7 @@ Examples:
   weir trace --peer-port 443 --direction outbound
   weir trace --peer 10.0.0.0/8 --json --duration 1m > events.jsonl
   weir trace -e fail                             connection attempts that come to nothing
+  weir trace --watch-fds 4242                    also the file descriptors that a process gets
 
 Values of one filter are alternatives; different filters add up. Lists are separated by commas,
 and every filter but --direction can be repeated.`;
@@ -36,6 +39,7 @@ export function traceCommand(action: (flags: TraceFlags) => Promise<void>): Comm
     .addHelpText('after', examples)
     .allowExcessArguments(false);
   addFilters(command);
+  addDescriptors(command);
   addOutput(command);
   addEnding(command);
   addTracer(command);
@@ -85,10 +89,30 @@ function addFilters(command: Command): void {
     );
 }
 
+function addDescriptors(command: Command): void {
+  command
+    .optionsGroup('File descriptors:')
+    .option(
+      '--watch-fds <pid>',
+      'also tell of each file descriptor that these processes get',
+      repeatable(parsePids),
+    )
+    .option(
+      '--monitor-fdinstall-pids <pid>',
+      "the same, under the name that tcptracer-bpf's sample has for it",
+      repeatable(parseSparsePids),
+    );
+}
+
 function addOutput(command: Command): void {
   command
     .optionsGroup('Output:')
-    .option('--json', 'print one JSON object a line')
+    .addOption(new Option('--json', 'print one JSON object a line').conflicts('format'))
+    .addOption(
+      new Option('--format <format>', 'print text, JSON, or the lines of tcptracer-bpf').choices(
+        traceFormats,
+      ),
+    )
     .option('-w, --wide', 'do not fit lines to the terminal')
     .addOption(new Option('--color <when>', 'colour the text').choices(colourModes).default('auto'))
     .option('--summary', 'end with a summary on standard error (the default)')

@@ -2,6 +2,7 @@
 import type { Btf } from '@weir/ebpf';
 import type { PortRange, SocketEventName, TraceFilter, TracerOptions } from '@weir/tracer';
 import type { ColourMode } from '../text/colour.js';
+import type { TraceFormat } from './formats.js';
 
 /** Parsed flags, by commander's names. */
 export interface TraceFlags {
@@ -18,6 +19,8 @@ export interface TraceFlags {
   readonly peer?: readonly string[];
   readonly direction?: 'inbound' | 'outbound';
   readonly event?: readonly SocketEventName[];
+  readonly watchFds?: readonly number[];
+  readonly monitorFdinstallPids?: readonly number[];
   readonly promptClose?: boolean;
   readonly ringSize?: number;
   readonly maxConnections?: number;
@@ -25,6 +28,7 @@ export interface TraceFlags {
   readonly duration?: number;
   readonly count?: number;
   readonly json?: boolean;
+  readonly format?: TraceFormat;
   readonly color: ColourMode;
   readonly wide?: boolean;
   readonly summary?: boolean;
@@ -33,8 +37,21 @@ export interface TraceFlags {
   readonly debug?: boolean;
 }
 
+/** What tcptracer-bpf has a line for. */
+const tcptracerEvents: readonly SocketEventName[] = ['connect', 'accept', 'close'];
+
+export function traceFormat(flags: TraceFlags): TraceFormat {
+  return flags.format ?? (flags.json ? 'json' : 'text');
+}
+
+/** Processes whose descriptors are watched, each once. */
+export function watchedPids({ watchFds = [], monitorFdinstallPids = [] }: TraceFlags): readonly number[] {
+  return [...new Set([...watchFds, ...monitorFdinstallPids])];
+}
+
 /** The tracer's options; what was not asked for is absent. */
 export function tracerOptions(flags: TraceFlags, btf?: Btf): TracerOptions {
+  const asTcptracer = traceFormat(flags) === 'tcptracer';
   const filter = definedOnly<TraceFilter>({
     pids: flags.pid,
     comms: flags.comm,
@@ -48,13 +65,13 @@ export function tracerOptions(flags: TraceFlags, btf?: Btf): TracerOptions {
     localAddresses: flags.local,
     peerAddresses: flags.peer,
     direction: flags.direction,
-    events: flags.event,
+    events: flags.event ?? (asTcptracer ? tcptracerEvents : undefined),
   });
   return definedOnly<TracerOptions>({
     filter: Object.keys(filter).length === 0 ? undefined : filter,
     ringBytes: flags.ringSize,
     maxConnections: flags.maxConnections,
-    promptClose: flags.promptClose,
+    promptClose: flags.promptClose ?? (asTcptracer || undefined),
     btf,
   });
 }

@@ -1,28 +1,21 @@
 /** One run of `weir trace`: from the start of the tracer to its end, whatever ends it. */
-import type { SocketEventName, TraceRecord, TracerApi, TracerOptions } from '@weir/tracer';
+import type { LostRecord, TraceRecord, TracerApi, TracerOptions } from '@weir/tracer';
 import { ExitCode, UsageError } from '../failure.js';
-import { jsonLine } from '../json.js';
 import type { Output, OutputStream } from '../output.js';
-import { noColour, type Paint } from '../text/colour.js';
-import { TextFormatter } from '../text/lines.js';
+import { details } from '../text/details.js';
 import type { TracerFactory } from '../tracing.js';
 import { Interruption, type SignalSource } from './interruption.js';
 import { planLines, readyLine } from './plan.js';
+import { Printer, type PrinterOptions } from './printer.js';
 import { announceReady } from './ready.js';
 import { summaryLines } from './summary.js';
 
-export interface SessionRequest {
+export interface SessionRequest extends PrinterOptions {
   readonly options: TracerOptions;
-  readonly json?: boolean | undefined;
-  readonly paint?: Paint;
-  /** Do not fit lines to the terminal. */
-  readonly wide?: boolean | undefined;
   /** Default: unless the reader of the output went away. */
   readonly summary?: boolean | undefined;
   readonly verbose?: boolean | undefined;
   readonly durationMs?: number | undefined;
-  /** Ends after this many socket events. */
-  readonly count?: number | undefined;
   readonly readyFd?: number | undefined;
 }
 
@@ -34,9 +27,6 @@ export interface SessionHost {
   /** Ends the process at once. */
   exit(code: number): void;
 }
-
-/** Records formatted and written at a time: some 100 kB, so that a slow reader is felt early. */
-const recordsPerWrite = 512;
 
 /**
  * Traces until a signal, the duration, the count, or the reader of the output ends it.
@@ -63,11 +53,13 @@ export async function runSession(
   const keepAlive = setInterval(() => undefined, 1 << 30);
   try {
     if (request.durationMs !== undefined) timer = setTimeout(end, request.durationMs);
+    for (const pid of request.watchFds ?? []) tracer.watchFds(pid);
     await printer.begin();
     if (request.verbose) say(planLines(tracer.plan));
     if (request.verbose || host.stderr.isTTY) say([readyLine(tracer.plan)]);
     if (request.readyFd !== undefined) announceReady(request.readyFd);
     for await (const batch of tracer.batches()) {
+      if (request.format === 'tcptracer') say(lossLines(batch));
       if (!(await printer.print(batch))) break;
     }
   } finally {
@@ -92,69 +84,15 @@ function start(tracing: TracerFactory, options: TracerOptions): TracerApi {
   }
 }
 
+/** That form has no line for losses, so they are told beside it. */
+function lossLines(batch: readonly TraceRecord[]): string[] {
+  const losses = batch.filter((record): record is LostRecord => record.event === 'lost');
+  return losses.map((record) => `lost ${details(record).join(', ')}`);
+}
+
 function summarise(printer: Printer, tracer: TracerApi, elapsedMs: number): string[] {
   const { lost, inversions } = tracer.stats();
   return summaryLines({ printed: printer.printed, lost, inversions, elapsedMs });
-}
-
-/** Writes records as text or JSON, counts them, and knows when it is enough. */
-class Printer {
-  readonly printed: Record<SocketEventName, number> = { connect: 0, accept: 0, close: 0, fail: 0 };
-  readonly #output: Output;
-  readonly #text: TextFormatter | undefined;
-  /** Socket events still to print. */
-  #left: number;
-  #pendingHeader = '';
-  readonly #onResize = () => this.#resize();
-
-  constructor(request: SessionRequest, output: Output) {
-    this.#output = output;
-    this.#left = request.count ?? Number.POSITIVE_INFINITY;
-    if (request.json) return;
-    const fit = output.stream.isTTY && !request.wide;
-    this.#text = new TextFormatter({
-      width: fit ? output.stream.columns : undefined,
-      paint: request.paint ?? noColour,
-    });
-    if (fit) output.stream.on('resize', this.#onResize);
-  }
-
-  async begin(): Promise<void> {
-    if (this.#text !== undefined) await this.#output.write(this.#text.header());
-  }
-
-  /** Returns false when nothing more is to be printed. */
-  async print(records: readonly TraceRecord[]): Promise<boolean> {
-    for (let start = 0; start < records.length; start += recordsPerWrite) {
-      await this.#output.write(this.#format(records.slice(start, start + recordsPerWrite)));
-      if (this.#left === 0 || this.#output.broken) return false;
-    }
-    return true;
-  }
-
-  end(): void {
-    this.#output.stream.off('resize', this.#onResize);
-  }
-
-  #format(records: readonly TraceRecord[]): string {
-    let text = this.#pendingHeader;
-    this.#pendingHeader = '';
-    for (const record of records) {
-      if (this.#left === 0) break;
-      text += this.#text?.line(record) ?? jsonLine(record);
-      if (record.event === 'lost') continue;
-      this.printed[record.event]++;
-      this.#left--;
-    }
-    return text;
-  }
-
-  #resize(): void {
-    const { columns } = this.#output.stream;
-    if (this.#text === undefined || columns === undefined) return;
-    this.#text.resize(columns);
-    this.#pendingHeader = this.#text.header();
-  }
 }
 
 function once<T>(action: () => T): () => T {

@@ -1,5 +1,5 @@
 /** What `weir trace` says when it ends. */
-import type { SocketEventName, TracerStats } from '@weir/tracer';
+import type { KernelEventName, SocketEventName, TracerStats } from '@weir/tracer';
 import { formatCount, formatDuration } from '../text/units.js';
 
 /** In the order of a connection's life. */
@@ -10,9 +10,11 @@ export const socketEvents = [
   'fail',
 ] as const satisfies readonly SocketEventName[];
 
+const kernelEvents = [...socketEvents, 'fd_install'] as const satisfies readonly KernelEventName[];
+
 export interface SummaryInput {
   /** Records printed, by kind. */
-  readonly printed: Readonly<Record<SocketEventName, number>>;
+  readonly printed: Readonly<Record<KernelEventName, number>>;
   readonly lost: TracerStats['lost'];
   readonly inversions: number;
   readonly elapsedMs: number;
@@ -26,8 +28,8 @@ const lossCauses: readonly (readonly [keyof TracerStats['lost'], string])[] = [
 
 /** The summary's lines, without line breaks: the events by kind, then one line a cause of loss. */
 export function summaryLines(input: SummaryInput): string[] {
-  const total = socketEvents.reduce((sum, name) => sum + input.printed[name], 0);
-  const kinds = socketEvents
+  const total = kernelEvents.reduce((sum, name) => sum + input.printed[name], 0);
+  const kinds = kernelEvents
     .filter((name) => input.printed[name] > 0)
     .map((name) => `${input.printed[name].toLocaleString('en-US')} ${name}`);
   const losses = lossCauses.filter(([cause]) => input.lost[cause] > 0);

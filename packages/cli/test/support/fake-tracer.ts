@@ -13,9 +13,11 @@ export interface Script {
   /** Thrown after the batches. */
   readonly error?: Error;
   readonly stopError?: Error;
+  /** Thrown when a process's descriptors are to be watched. */
+  readonly watchError?: Error;
 }
 
-const none = { connect: 0, accept: 0, close: 0, fail: 0 };
+const none = { connect: 0, accept: 0, close: 0, fail: 0, fd_install: 0 };
 
 export class FakeTracer implements TracerApi {
   readonly plan = [
@@ -27,6 +29,8 @@ export class FakeTracer implements TracerApi {
       consequence: 'Accepts are put down to the listener.',
     },
   ];
+  /** Processes whose descriptors are watched. */
+  readonly watched = new Set<number>();
   /** How often it was asked to stop. */
   stops = 0;
   /** Batches taken by the consumer. */
@@ -69,6 +73,15 @@ export class FakeTracer implements TracerApi {
   stats(): TracerStats {
     const lost = { ring: 0, map: 0, probe: 0 };
     return { produced: none, delivered: none, lost, inversions: 0, connections: 0, ...this.#script.stats };
+  }
+
+  watchFds(pid: number): void {
+    if (this.#script.watchError) throw this.#script.watchError;
+    this.watched.add(pid);
+  }
+
+  unwatchFds(pid: number): void {
+    this.watched.delete(pid);
   }
 
   async stop(): Promise<void> {

@@ -1,9 +1,9 @@
 /** The shape of `--json` lines, as docs/trace.md gives it. */
 import assert from 'node:assert/strict';
 import { isIPv4, isIPv6 } from 'node:net';
-import type { TraceRecord } from '@weir/tracer';
+import type { ConnectionRecord } from '@weir/tracer';
 
-type Socket = Exclude<TraceRecord, { event: 'lost' }>;
+type Socket = ConnectionRecord;
 type Check = (value: unknown) => boolean;
 
 const counter: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;

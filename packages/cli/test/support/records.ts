@@ -4,6 +4,7 @@ import type {
   CloseRecord,
   ConnectRecord,
   FailRecord,
+  FdInstallRecord,
   LostRecord,
   SocketRecord,
 } from '@weir/tracer';
@@ -49,6 +50,11 @@ export function close(changes: Partial<CloseRecord> = {}): CloseRecord {
     closing_us: 40,
     ...changes,
   };
+}
+
+export function fdInstall(changes: Partial<FdInstallRecord> = {}): FdInstallRecord {
+  const { time, monotonic_ns, cpu, process, netns, cgroup_id } = base;
+  return { event: 'fd_install', time, monotonic_ns, cpu, process, netns, cgroup_id, fd: 12, ...changes };
 }
 
 export function lost(changes: Partial<LostRecord> = {}): LostRecord {

@@ -1,0 +1,102 @@
+/** Writes records in the form that was asked for, counts them, and knows when it is enough. */
+import type { KernelEventName, TraceRecord } from '@weir/tracer';
+import { jsonLine } from '../json.js';
+import type { Output } from '../output.js';
+import { noColour, type Paint } from '../text/colour.js';
+import { TextFormatter } from '../text/lines.js';
+import { tcptracerAcknowledgement, tcptracerLine } from '../text/tcptracer.js';
+import type { TraceFormat } from './formats.js';
+
+/** Records formatted and written at a time: some 100 kB, so that a slow reader is felt early. */
+const recordsPerWrite = 512;
+
+export interface PrinterOptions {
+  readonly format?: TraceFormat | undefined;
+  readonly paint?: Paint;
+  /** Do not fit lines to the terminal. */
+  readonly wide?: boolean | undefined;
+  /** Ends after this many events. */
+  readonly count?: number | undefined;
+  /** Processes whose descriptors are watched. */
+  readonly watchFds?: readonly number[] | undefined;
+}
+
+export class Printer {
+  readonly printed: Record<KernelEventName, number> = {
+    connect: 0,
+    accept: 0,
+    close: 0,
+    fail: 0,
+    fd_install: 0,
+  };
+  readonly #output: Output;
+  readonly #line: (record: TraceRecord) => string;
+  readonly #text: TextFormatter | undefined;
+  /** Events still to print. */
+  #left: number;
+  #head: string;
+  readonly #onResize = () => this.#resize();
+
+  constructor(options: PrinterOptions, output: Output) {
+    const { format = 'text', watchFds = [] } = options;
+    this.#output = output;
+    this.#left = options.count ?? Number.POSITIVE_INFINITY;
+    if (format !== 'text') {
+      this.#line = format === 'json' ? jsonLine : tcptracerLine;
+      this.#head = format === 'json' ? '' : watchFds.map(tcptracerAcknowledgement).join('');
+      return;
+    }
+    const fit = output.stream.isTTY && !options.wide;
+    const text = new TextFormatter({
+      width: fit ? output.stream.columns : undefined,
+      paint: options.paint ?? noColour,
+    });
+    this.#text = text;
+    this.#line = (record) => text.line(record);
+    this.#head = text.header();
+    if (fit) output.stream.on('resize', this.#onResize);
+  }
+
+  /** Prints what comes before the first record. */
+  async begin(): Promise<void> {
+    const head = this.#head;
+    this.#head = '';
+    await this.#output.write(head);
+  }
+
+  /** Returns false when nothing more is to be printed. */
+  async print(records: readonly TraceRecord[]): Promise<boolean> {
+    for (let start = 0; start < records.length; start += recordsPerWrite) {
+      await this.#output.write(this.#format(records.slice(start, start + recordsPerWrite)));
+      if (this.#left === 0 || this.#output.broken) return false;
+    }
+    return true;
+  }
+
+  end(): void {
+    this.#output.stream.off('resize', this.#onResize);
+  }
+
+  #format(records: readonly TraceRecord[]): string {
+    let text = this.#head;
+    this.#head = '';
+    for (const record of records) {
+      if (this.#left === 0) break;
+      const line = this.#line(record);
+      text += line;
+      // What a form has no line for does not count.
+      if (record.event === 'lost' || line === '') continue;
+      this.printed[record.event]++;
+      this.#left--;
+    }
+    return text;
+  }
+
+  /** From the next record on, lines have the new width, below a header of their own. */
+  #resize(): void {
+    const { columns } = this.#output.stream;
+    if (this.#text === undefined || columns === undefined) return;
+    this.#text.resize(columns);
+    this.#head = this.#text.header();
+  }
+}
