@@ -76,9 +76,17 @@ static bool start(const struct plan *plan, struct attempt *attempt, int epoll) {
   return true;
 }
 
+/*
+ * An ICMP error wakes who waits for the socket before the kernel has ended the attempt, on another CPU. TCP_INFO takes
+ * the socket's lock, and so waits for that end: without it SO_ERROR might read no error yet, or take it away from the
+ * end that is still to come.
+ */
 static int socket_error(int fd) {
+  struct tcp_info info;
+  socklen_t length = sizeof info;
   int error = 0;
-  socklen_t length = sizeof error;
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0) die("TCP_INFO: %s", strerror(errno));
+  length = sizeof error;
   if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0) die("SO_ERROR: %s", strerror(errno));
   return error;
 }
