@@ -1,0 +1,149 @@
+/** File descriptors of watched processes, where the kernel has a hook; elsewhere, an error that says so. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { after, describe, it } from 'node:test';
+import { features, UnsupportedError } from '@weir/ebpf';
+import { type FdInstallRecord, type TraceRecord, Tracer } from '../src/index.js';
+import { assertComplete, collect } from './support/collect.js';
+import { canWatchFds, DescriptorProcess } from './support/descriptors.js';
+
+const FILES = 100;
+
+/** Nothing else than what is watched: filters do not apply to it. */
+const nobody = { filter: { pids: [process.pid] } };
+
+function fdsOf(records: readonly TraceRecord[], pid: number): readonly FdInstallRecord[] {
+  return records
+    .filter((record) => record.event === 'fd_install')
+    .filter(({ process }) => process.pid === pid);
+}
+
+const numbers = (records: readonly FdInstallRecord[]) => records.map(({ fd }) => fd);
+
+/** Programs that this process holds, by kind of hook. */
+function programs(): number {
+  return readdirSync('/proc/self/fdinfo').filter((name) => {
+    try {
+      return /^prog_type:/m.test(readFileSync(`/proc/self/fdinfo/${name}`, 'utf8'));
+    } catch {
+      // The descriptor that listed the folder is gone by now.
+      return false;
+    }
+  }).length;
+}
+
+const tables = [
+  ['the best hook', features],
+  ['no kprobes: a trampoline, where there are any', features.without('kprobes', 'kprobe_pmu')],
+  ['Linux 4.18: a kprobe, a perf buffer', features.asOf('4.18')],
+] as const;
+
+if (canWatchFds()) {
+  // One for all tests: starting Node.js takes a second in a guest.
+  const watched = await DescriptorProcess.start();
+  after(() => watched[Symbol.dispose]());
+
+  describe('every descriptor that a watched process gets is told', () => {
+    for (const [name, table] of tables) {
+      it(name, async () => {
+        const collected = await collect({ ...nobody, features: table }, async (tracer) => {
+          const { chosen } = tracer.plan.find(({ purpose }) => purpose.includes('descriptors'))!;
+          if (chosen === undefined) {
+            assert.throws(() => tracer.watchFds(watched.pid), UnsupportedError);
+            return [];
+          }
+          tracer.watchFds(watched.pid);
+          return await watched.get(FILES);
+        });
+        const records = fdsOf(collected.records, watched.pid);
+        assert.deepEqual(numbers(records), collected.result);
+        assert.equal(collected.records.length, records.length);
+        assert.equal(collected.stats.produced.fd_install, records.length);
+        for (const { process, netns, cpu, monotonic_ns } of records) {
+          assert.equal(process.tid, watched.pid);
+          assert.equal(process.comm, 'node');
+          assert.equal(process.uid, 0);
+          assert.equal(netns, statSync('/proc/self/ns/net').ino);
+          assert.ok(cpu >= 0 && monotonic_ns > 0);
+        }
+        assertComplete(collected);
+      });
+    }
+  });
+
+  describe('watching', () => {
+    it('begins and ends for each process by itself, and the program is there only meanwhile', async () => {
+      using other = await DescriptorProcess.start();
+      const collected = await collect(nobody, async (tracer) => {
+        const before = programs();
+        await watched.get(5);
+        tracer.watchFds(watched.pid);
+        tracer.watchFds(watched.pid);
+        assert.equal(programs(), before + 1);
+        const told = [await watched.get(5)];
+        await other.get(5);
+        tracer.watchFds(other.pid);
+        assert.equal(programs(), before + 1);
+        const toldOfOther = await other.get(7);
+        tracer.unwatchFds(watched.pid);
+        tracer.unwatchFds(process.pid);
+        await watched.get(5);
+        tracer.unwatchFds(other.pid);
+        assert.equal(programs(), before);
+        await other.get(5);
+        tracer.watchFds(watched.pid);
+        told.push(await watched.get(3));
+        return { told: told.flat(), toldOfOther };
+      });
+      assert.deepEqual(numbers(fdsOf(collected.records, watched.pid)), collected.result.told);
+      assert.deepEqual(numbers(fdsOf(collected.records, other.pid)), collected.result.toldOfOther);
+      assertComplete(collected);
+    });
+
+    it('comes in order with the events of connections, and to listeners', async () => {
+      await using tracer = Tracer.start({ filter: { pids: [watched.pid], events: ['connect', 'accept'] } });
+      const seen: string[] = [];
+      tracer.on('record', ({ event }) => seen.push(event));
+      let heard = 0;
+      tracer.on('fd_install', ({ fd }) => {
+        assert.ok(fd > 2);
+        heard++;
+      });
+      const ended = new Promise<void>((resolve) => tracer.on('end', resolve));
+      tracer.watchFds(watched.pid);
+      await watched.get(0);
+      await tracer.stop();
+      await ended;
+      // A listening socket and one that connects; then the connection is established, then its other end.
+      assert.deepEqual(seen.slice(0, 3), ['fd_install', 'fd_install', 'connect']);
+      assert.deepEqual(seen.slice(3).sort(), ['accept', 'fd_install']);
+      assert.equal(heard, 3);
+      assert.throws(() => tracer.watchFds(watched.pid), /stopped/);
+    });
+  });
+} else {
+  it('a kernel without any hook for it says so, and goes on tracing', async () => {
+    const collected = await collect(nobody, async (tracer) => {
+      const before = programs();
+      assert.throws(
+        () => tracer.watchFds(1),
+        (error: unknown) =>
+          error instanceof UnsupportedError &&
+          /fd_install/.test(error.message) &&
+          /CONFIG_KPROBES/.test(error.message) &&
+          /CONFIG_FUNCTION_TRACER/.test(error.message),
+      );
+      tracer.unwatchFds(1);
+      assert.equal(programs(), before);
+    });
+    assert.deepEqual(collected.records, []);
+    assertComplete(collected);
+  });
+}
+
+it('what is no process id is refused', () => {
+  using tracer = Tracer.start(nobody);
+  for (const pid of [0, -1, 1.5, 2 ** 22 + 1, Number.NaN]) {
+    assert.throws(() => tracer.watchFds(pid), { name: 'RangeError', message: /process id/ });
+  }
+});
