@@ -84,7 +84,9 @@ static __noinline bool accept_was_missed(void *ctx, struct sock *sk, struct flow
 	struct listener *listener;
 	struct tuple tuple;
 
-	if (!BPF_CORE_READ(sk, sk_socket) || !read_tuple(sk, &tuple))
+	if (bpf_core_field_exists(sk->sk_socket) && !BPF_CORE_READ(sk, sk_socket))
+		return false;
+	if (!read_tuple(sk, &tuple))
 		return false;
 	flow->flags &= ~FLOW_UNACCEPTED;
 	if (current) {

@@ -4,6 +4,16 @@
 
 #include "tell.h"
 
+/* Payload is known only where SYN and FIN can be told from it. */
+static __always_inline bool counts_payload(const struct sock *sk)
+{
+	const struct tcp_sock *tp = (const void *)sk;
+
+	return bpf_core_field_exists(tp->bytes_acked) && bpf_core_field_exists(tp->bytes_received) &&
+	       bpf_core_field_exists(tp->snd_una) && bpf_core_field_exists(tp->write_seq) &&
+	       bpf_core_field_exists(sk->__sk_common.skc_flags);
+}
+
 static __always_inline bool fin_received(const struct sock *sk)
 {
 	/* Set by tcp_fin() alone. */
@@ -31,8 +41,8 @@ static __always_inline bool fin_acknowledged(const struct tcp_sock *tp, int stat
  * SYN of the side that connected (the accepting side's socket is made after its SYN was acknowledged) and the
  * acknowledged FIN of either; bytes_received contains the peer's FIN, and never its SYN.
  */
-static __always_inline void read_counters(const struct sock *sk, const struct flow *flow, int state,
-					  struct tcp_event *event)
+static __always_inline void read_bytes(const struct sock *sk, const struct flow *flow, int state,
+				       struct tcp_event *event)
 {
 	const struct tcp_sock *tp = (const void *)sk;
 	__u64 acked = BPF_CORE_READ(tp, bytes_acked);
@@ -46,10 +56,27 @@ static __always_inline void read_counters(const struct sock *sk, const struct fl
 		received--;
 	event->bytes_sent = acked;
 	event->bytes_received = received;
-	event->segments_sent = BPF_CORE_READ(tp, segs_out);
-	event->segments_received = BPF_CORE_READ(tp, segs_in);
-	event->retransmits = BPF_CORE_READ(tp, total_retrans);
-	event->srtt_us = BPF_CORE_READ(tp, srtt_us) >> 3;
+	event->flags |= EVENT_HAS_BYTES;
+}
+
+static __always_inline void read_counters(const struct sock *sk, const struct flow *flow, int state,
+					  struct tcp_event *event)
+{
+	const struct tcp_sock *tp = (const void *)sk;
+
+	if (counts_payload(sk))
+		read_bytes(sk, flow, state, event);
+	if (bpf_core_field_exists(tp->segs_out) && bpf_core_field_exists(tp->segs_in)) {
+		event->segments_sent = BPF_CORE_READ(tp, segs_out);
+		event->segments_received = BPF_CORE_READ(tp, segs_in);
+		event->flags |= EVENT_HAS_SEGMENTS;
+	}
+	if (bpf_core_field_exists(tp->total_retrans)) {
+		event->retransmits = BPF_CORE_READ(tp, total_retrans);
+		event->flags |= EVENT_HAS_RETRANSMITS;
+	}
+	if (bpf_core_field_exists(tp->srtt_us))
+		event->srtt_us = BPF_CORE_READ(tp, srtt_us) >> 3;
 }
 
 static __always_inline enum closed_by find_cause(const struct sock *sk, const struct flow *flow)

@@ -60,7 +60,7 @@ static __always_inline __u16 connect_error(const struct sock *sk, const struct t
 {
 	int error = BPF_CORE_READ(sk, sk_err);
 
-	if (!error)
+	if (!error && bpf_core_field_exists(sk->sk_err_soft))
 		error = BPF_CORE_READ(sk, sk_err_soft);
 	if (!error)
 		error = tuple->local_port ? ECANCELED : EADDRNOTAVAIL;

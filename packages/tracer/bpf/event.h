@@ -36,6 +36,10 @@ enum event_flag {
 	/* An accept whose process is only the listening socket's owner. */
 	EVENT_BY_LISTENER = 1 << 3,
 	EVENT_IPV6 = 1 << 4,
+	/* Which counters the kernel's types led to. */
+	EVENT_HAS_BYTES = 1 << 5,
+	EVENT_HAS_SEGMENTS = 1 << 6,
+	EVENT_HAS_RETRANSMITS = 1 << 7,
 };
 
 /* pid 0: unknown. */

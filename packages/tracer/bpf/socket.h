@@ -6,8 +6,11 @@
 
 #include "event.h"
 
+/* Where the protocol is not known, everything that has TCP's states is taken for TCP. */
 static __always_inline bool is_tcp(const struct sock *sk)
 {
+	if (!bpf_core_field_exists(sk->sk_protocol))
+		return true;
 	return BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol) == IPPROTO_TCP;
 }
 

@@ -131,11 +131,15 @@ export class EventDecoder {
 
 function addEnd(record: Writable<CloseRecord>, event: TcpEvent): CloseRecord {
   if (event.flags & EventFlag.EVENT_HAS_DURATION) record.duration_us = microseconds(event.durationNs);
-  record.bytes_sent = event.bytesSent;
-  record.bytes_received = event.bytesReceived;
-  record.segments_sent = event.segmentsSent;
-  record.segments_received = event.segmentsReceived;
-  record.retransmits = event.retransmits;
+  if (event.flags & EventFlag.EVENT_HAS_BYTES) {
+    record.bytes_sent = event.bytesSent;
+    record.bytes_received = event.bytesReceived;
+  }
+  if (event.flags & EventFlag.EVENT_HAS_SEGMENTS) {
+    record.segments_sent = event.segmentsSent;
+    record.segments_received = event.segmentsReceived;
+  }
+  if (event.flags & EventFlag.EVENT_HAS_RETRANSMITS) record.retransmits = event.retransmits;
   if (event.srttUs !== 0) record.srtt_us = event.srttUs;
   record.closed_by = closers[event.closedBy]!;
   if (event.flags & EventFlag.EVENT_HAS_CLOSING) record.closing_us = microseconds(event.closingNs);

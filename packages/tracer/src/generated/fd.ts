@@ -42,6 +42,9 @@ export const EventFlag = {
   EVENT_HAS_CLOSING: 4,
   EVENT_BY_LISTENER: 8,
   EVENT_IPV6: 16,
+  EVENT_HAS_BYTES: 32,
+  EVENT_HAS_SEGMENTS: 64,
+  EVENT_HAS_RETRANSMITS: 128,
 } as const;
 /** A value of `enum event_flag`; a kernel side that is newer may send others. */
 export type EventFlag = (typeof EventFlag)[keyof typeof EventFlag];
