@@ -86,6 +86,7 @@ export { type PerfBufferOptions, PerfBufferReader, type PerfStatistics } from '.
 export type { OnSample } from './reader/perf-ring.js';
 export type { OnRecord, RingStatistics } from './reader/ring.js';
 export { RingBufferReader } from './reader/ringbuf.js';
+export { type Arena, createArena } from './sys/arena.js';
 export { Attr, bpf, bpfError, bpfRaw, objectName } from './sys/bpf.js';
 export {
   type CapabilityName,
@@ -111,3 +112,4 @@ export {
   NetlinkPayload,
 } from './sys/netlink-message.js';
 export { Namespace, unshare, withNetns } from './sys/netns.js';
+export { type SyscallName, syscall, syscallRaw } from './sys/syscalls.js';

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* What user space asks of the snapshot program, and what it gets. */
+#pragma once
+
+#include <linux/types.h>
+
+/* Bytes copied at a time: one copy that meets unmapped memory fails as a whole. */
+#define SNAPSHOT_CHUNK 256
+/* From the socket on; tcp_sock has up to 3 KiB. */
+#define SNAPSHOT_CHUNKS 16
+/* Changes of state that are kept for a request. */
+#define SNAPSHOT_SLOTS 4
+/* Addresses that are copied at a time, each in two chunks. */
+#define SNAPSHOT_TARGETS 32
+
+/* User space writes it before an action; the program counts in it what it saw. */
+struct snapshot_request {
+	/* The only thread that is looked at, by its name. */
+	__u64 comm[2];
+	/* Only this socket; 0: any. */
+	__u64 sk;
+	/* Only this change of state; 0: any. */
+	__u32 from;
+	__u32 to;
+	/* Slots filled. */
+	__u32 count;
+	/* Whether to copy what the targets point to as well. */
+	__u32 chase;
+};
+
+/* Of a socket, just before its state changes. */
+struct snapshot_image {
+	__u64 sk;
+	__u32 from;
+	__u32 to;
+	/* 0, or the negative errno of a chunk that could not be read. */
+	__s32 status[SNAPSHOT_CHUNKS];
+	__u8 bytes[SNAPSHOT_CHUNKS * SNAPSHOT_CHUNK];
+};
+
+/* Kernel addresses, found in an earlier image. */
+struct snapshot_targets {
+	__u64 addresses[SNAPSHOT_TARGETS];
+};
+
+/* What was there. */
+struct snapshot_copies {
+	__s32 status[SNAPSHOT_TARGETS * 2];
+	__u8 bytes[SNAPSHOT_TARGETS * 2 * SNAPSHOT_CHUNK];
+};

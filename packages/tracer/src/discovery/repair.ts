@@ -1,0 +1,60 @@
+/** Experiments with TCP_REPAIR, which sets sequence numbers and sends nothing: they need CAP_NET_ADMIN. */
+import { randomInt } from 'node:crypto';
+import { constants } from 'node:os';
+import { type Bench, pairKnown, randomEndpoint, type Specimen, State } from './bench.js';
+import { icmpError, UnreachableCode } from './icmp.js';
+import { type Endpoint, MessageFlag, SocketOption, type TestSocket } from './sockets.js';
+import { tcpInfo } from './tcp-info.js';
+
+const sendQueue = 2;
+
+/** ICMP's reasons and the errors that the kernel makes of them. */
+const reasons = [
+  { code: UnreachableCode.host, error: constants.errno.EHOSTUNREACH },
+  { code: UnreachableCode.net, error: constants.errno.ENETUNREACH },
+  { code: UnreachableCode.protocol, error: constants.errno.ENOPROTOOPT },
+] as const;
+
+/**
+ * Connections to nobody, established by decree, with known sequence numbers; each hears by ICMP that its peer cannot
+ * be reached, which is an error it only takes note of.
+ *
+ * @throws SyscallError
+ */
+export function plantSequences(bench: Bench, specimen: Specimen & { readonly local: Endpoint }): void {
+  specimen.socket.set(SocketOption.repair, 1);
+  specimen.socket.set(SocketOption.repairQueue, sendQueue);
+  let icmp: TestSocket | undefined;
+  bench.attempt('ICMP', () => {
+    icmp = bench.sockets.icmp();
+  });
+  for (const reason of reasons) plantSequence(bench, specimen, icmp, reason);
+}
+
+function plantSequence(
+  bench: Bench,
+  { socket, sk, local }: Specimen & { readonly local: Endpoint },
+  icmp: TestSocket | undefined,
+  { code, error }: (typeof reasons)[number],
+): void {
+  const start = randomInt(2 ** 24, 2 ** 32 - 2 ** 24);
+  const peer = randomEndpoint();
+  const known = pairKnown(socket.family, local, peer);
+  socket.set(SocketOption.queueSequence, start);
+  for (const seen of bench.snapshots.take({ sk }, () => socket.connect(peer)))
+    bench.observe(seen, socket.family, { ...known, writeSeq: start });
+
+  // The urgent byte and the small segment stand where the first part ends, what was sent where the second does.
+  const { segmentSize } = tcpInfo(socket);
+  const small = randomInt(1, segmentSize);
+  socket.send(small, MessageFlag.outOfBand);
+  socket.send(2 * segmentSize);
+  const end = (start + small + 2 * segmentSize) >>> 0;
+  icmp?.sendTo({ ...local, port: 0 }, icmpError(code, local, peer, start));
+  const seen = bench.before({ sk, from: State.established, to: State.close }, () => socket.disconnect());
+  bench.observe(seen, socket.family, {
+    ...known,
+    ...{ writeSeq: end, sndUna: start, sndNxt: end, error: 0 },
+    ...(icmp === undefined ? {} : { softError: error }),
+  });
+}

@@ -1,0 +1,107 @@
+/** The search for offsets at which known values stand, in all images. Pure. */
+import type { Evidence, Observation } from './evidence.js';
+import { type DiscoveredField, type FieldName, knownField, type Method } from './fields.js';
+import type { Image } from './image.js';
+
+/** Collects what a solver finds and what it does not. */
+export class Findings {
+  readonly evidence: Evidence;
+  readonly #found = new Map<FieldName, DiscoveredField>();
+  readonly #missing = new Map<FieldName, string>();
+
+  constructor(evidence: Evidence) {
+    this.evidence = evidence;
+  }
+
+  get found(): readonly DiscoveredField[] {
+    return [...this.#found.values()];
+  }
+
+  get missing(): ReadonlyMap<FieldName, string> {
+    return this.#missing;
+  }
+
+  /** The offset of a field, if it was found. */
+  offset(name: FieldName): number | undefined {
+    return this.#found.get(name)?.offset;
+  }
+
+  /** @param overrides What is special about this kernel's field, such as its size. */
+  add(name: FieldName, offset: number, how: Method, candidates = 1, overrides: { size?: number } = {}): void {
+    this.#found.set(name, { ...knownField(name), ...overrides, offset, how, candidates });
+  }
+
+  miss(name: FieldName, why: string): void {
+    this.#missing.set(name, why);
+  }
+
+  /** Adds a field if exactly one offset was left, and otherwise says why not. */
+  settle(name: FieldName, offsets: readonly number[], how: Method = 'values'): void {
+    if (offsets.length === 1) this.add(name, offsets[0]!, how);
+    else this.miss(name, howMany(offsets.length));
+  }
+}
+
+/** Why so many candidates are no result. */
+export function howMany(count: number): string {
+  if (count === 0) return 'at no offset does what was planted stand';
+  return `${count} offsets fit what was planted`;
+}
+
+/** What to look for. */
+export interface Search {
+  /** Bytes of the field. */
+  readonly size: number;
+  /** The field begins at a multiple of these bytes. Default: `size`, at most 8. */
+  readonly align?: number;
+  /** The field begins before this offset. */
+  readonly limit?: number | undefined;
+  /** Begin here. */
+  readonly from?: number;
+}
+
+/** The offsets that fit in all of some observations; all of them if there are no observations. */
+export function offsetsWhere<T extends { readonly image: Image }>(
+  observations: readonly T[],
+  { size, align = Math.min(size, 8), limit = Number.POSITIVE_INFINITY, from = 0 }: Search,
+  fits: (observation: T, offset: number) => boolean,
+): number[] {
+  const length = Math.min(limit, ...observations.map(({ image }) => image.bytes.length - size + 1));
+  if (!Number.isFinite(length)) return [];
+  const offsets: number[] = [];
+  for (let offset = from; offset < length; offset += align) {
+    if (observations.every((seen) => seen.image.has(offset, size) && fits(seen, offset)))
+      offsets.push(offset);
+  }
+  return offsets;
+}
+
+/** A value that is known in some of the observations. */
+export interface Planted {
+  readonly search: Search;
+  /** Different values that must have been seen: fewer prove nothing. */
+  readonly distinct: number;
+  value(observation: Observation): bigint | number | undefined;
+  /** Whether it stands there. */
+  fits(image: Image, offset: number, value: bigint | number): boolean;
+}
+
+/** The offsets of a planted value, or why there can be none. */
+export function findPlanted(observations: readonly Observation[], planted: Planted): number[] | string {
+  const known = observations.filter((seen) => planted.value(seen) !== undefined);
+  const values = new Set(known.map(planted.value));
+  if (known.length === 0) return 'it could not be planted';
+  if (values.size < planted.distinct) {
+    return `${values.size} different values were planted, and ${planted.distinct} are needed`;
+  }
+  return offsetsWhere(known, planted.search, (seen, offset) =>
+    planted.fits(seen.image, offset, planted.value(seen)!),
+  );
+}
+
+/** Looks for a planted value and settles the field. */
+export function solvePlanted(findings: Findings, name: FieldName, planted: Planted): void {
+  const offsets = findPlanted(findings.evidence.observations, planted);
+  if (typeof offsets === 'string') findings.miss(name, offsets);
+  else findings.settle(name, offsets);
+}

@@ -1,0 +1,180 @@
+/** Images of this thread's own sockets, taken in the kernel at a change of state. */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import {
+  type ArrayMap,
+  attachRawTracepoint,
+  Collection,
+  createArena,
+  type FeatureTable,
+  type Link,
+  parseObject,
+  syscall,
+} from '@weir/ebpf';
+import {
+  offsetsSnapshotCopies,
+  offsetsSnapshotImage,
+  offsetsSnapshotRequest,
+  sizeofSnapshotRequest,
+  sizeofSnapshotTargets,
+} from '../generated/snapshot.js';
+import { chunkSize, Image } from './image.js';
+
+const OBJECT = new URL('../../../bpf/snapshot.bpf.o', import.meta.url);
+
+/** How many addresses can be looked at with one image. */
+export const maxTargets = sizeofSnapshotTargets / 8;
+
+/** Which changes of state are meant; what is absent may be anything. */
+export interface Change {
+  /** The socket's address in the kernel. */
+  readonly sk?: bigint | undefined;
+  /** TCP_*. */
+  readonly from?: number;
+  readonly to?: number;
+}
+
+/** A socket just before it changed its state. */
+export interface Snapshot {
+  readonly image: Image;
+  readonly from: number;
+  readonly to: number;
+  /** What was at the addresses asked for. */
+  readonly copies: ReadonlyMap<bigint, Image>;
+}
+
+/**
+ * The program, attached. It recognises the calling thread by its name, which is random meanwhile: that works in every
+ * pid namespace. Disposing detaches it and gives the thread its name back.
+ *
+ * Needs raw tracepoints (4.17), and CAP_SYS_ADMIN, or CAP_BPF with CAP_PERFMON.
+ */
+export class Snapshots implements Disposable {
+  readonly #collection: Collection;
+  readonly #link: Link;
+  readonly #name: Uint8Array;
+  readonly #formerName: Uint8Array;
+
+  /** @throws the errors of {@link Collection.load}; SyscallError */
+  constructor(features?: FeatureTable) {
+    this.#collection = Collection.load(parseObject(readFileSync(OBJECT)), {
+      ...(features === undefined ? {} : { features }),
+    });
+    try {
+      this.#formerName = threadName();
+      this.#name = Buffer.from(`${randomBytes(8).toString('hex').slice(0, 15)}\0`);
+      this.#link = attachRawTracepoint(this.#collection.program('snapshot'));
+    } catch (error) {
+      this.#collection[Symbol.dispose]();
+      throw error;
+    }
+    setThreadName(this.#name);
+  }
+
+  /**
+   * The snapshots of what `action` changes, at most four, in order.
+   *
+   * @param targets At most {@link maxTargets} addresses whose memory to copy too. Only readable kernel memory is read.
+   * @throws SyscallError; what `action` throws.
+   */
+  take(change: Change, action: () => void, targets: readonly bigint[] = []): Snapshot[] {
+    const request = this.#array('request');
+    if (targets.length > 0) this.#array('targets').set(0, encodeTargets(targets));
+    request.set(0, this.#encodeRequest(change, targets.length > 0));
+    let count: number;
+    try {
+      action();
+    } finally {
+      const state = request.get(0);
+      count = new DataView(state.buffer).getUint32(offsetsSnapshotRequest.count, true);
+      // Whatever happens until the next request is not of interest.
+      request.set(0, new Uint8Array(sizeofSnapshotRequest));
+    }
+    const copies = targets.length > 0 && count > 0 ? this.#readCopies(targets) : new Map<bigint, Image>();
+    return Array.from({ length: count }, (_, slot) => ({ ...this.#readImage(slot), copies }));
+  }
+
+  #encodeRequest(change: Change, chase: boolean): Uint8Array {
+    const bytes = new Uint8Array(sizeofSnapshotRequest);
+    const view = new DataView(bytes.buffer);
+    bytes.set(this.#name, offsetsSnapshotRequest.comm);
+    view.setBigUint64(offsetsSnapshotRequest.sk, change.sk ?? 0n, true);
+    view.setUint32(offsetsSnapshotRequest.from, change.from ?? 0, true);
+    view.setUint32(offsetsSnapshotRequest.to, change.to ?? 0, true);
+    view.setUint32(offsetsSnapshotRequest.chase, chase ? 1 : 0, true);
+    return bytes;
+  }
+
+  #readImage(slot: number): Omit<Snapshot, 'copies'> {
+    const value = this.#array('images').get(slot);
+    const view = new DataView(value.buffer, value.byteOffset);
+    const at = offsetsSnapshotImage;
+    const readable = readStatus(view, at.status, (at.bytes - at.status) / 4);
+    return {
+      image: new Image(view.getBigUint64(at.sk, true), value.subarray(at.bytes), readable),
+      from: view.getUint32(at.from, true),
+      to: view.getUint32(at.to, true),
+    };
+  }
+
+  #readCopies(targets: readonly bigint[]): Map<bigint, Image> {
+    const value = this.#array('copies').get(0);
+    const view = new DataView(value.buffer, value.byteOffset);
+    const chunks = 2;
+    const size = chunks * chunkSize;
+    return new Map(
+      targets.map((address, index) => {
+        const start = offsetsSnapshotCopies.bytes + index * size;
+        const readable = readStatus(view, offsetsSnapshotCopies.status + index * chunks * 4, chunks);
+        return [address, new Image(address, value.slice(start, start + size), readable)];
+      }),
+    );
+  }
+
+  #array(name: string): ArrayMap {
+    return this.#collection.map(name) as ArrayMap;
+  }
+
+  [Symbol.dispose](): void {
+    setThreadName(this.#formerName);
+    this.#link[Symbol.dispose]();
+    this.#collection[Symbol.dispose]();
+  }
+}
+
+function readStatus(view: DataView, offset: number, count: number): boolean[] {
+  return Array.from({ length: count }, (_, index) => view.getInt32(offset + index * 4, true) === 0);
+}
+
+function encodeTargets(targets: readonly bigint[]): Uint8Array {
+  if (targets.length > maxTargets) throw new RangeError(`${targets.length} targets: at most ${maxTargets}`);
+  const bytes = new Uint8Array(sizeofSnapshotTargets);
+  const view = new DataView(bytes.buffer);
+  targets.forEach((address, index) => {
+    view.setBigUint64(index * 8, address, true);
+  });
+  return bytes;
+}
+
+const setName = 15;
+const getName = 16;
+
+/** The calling thread's name: sixteen bytes, the last of them 0. */
+function threadName(): Uint8Array {
+  const { address, bytes } = nameArena();
+  syscall('prctl', getName, address, 0, 0, 0);
+  return bytes.slice(0, 16);
+}
+
+function setThreadName(name: Uint8Array): void {
+  const { address, bytes } = nameArena();
+  bytes.set(name);
+  syscall('prctl', setName, address, 0, 0, 0);
+}
+
+let arena: ReturnType<typeof createArena> | undefined;
+
+function nameArena(): NonNullable<typeof arena> {
+  arena ??= createArena(16);
+  return arena;
+}

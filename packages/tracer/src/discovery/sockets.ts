@@ -1,0 +1,237 @@
+/** TCP sockets by system calls of their own, for experiments: synchronous, never waiting, and counted. */
+import { constants } from 'node:os';
+import { type Arena, createArena, Fd, SyscallError, syscall, syscallRaw } from '@weir/ebpf';
+
+export const AddressFamily = { unspecified: 0, ipv4: 2, ipv6: 10 } as const;
+
+/** A socket option, by its level and number (include/uapi/asm-generic/socket.h, include/uapi/linux/tcp.h, in6.h). */
+export interface SocketOption {
+  readonly level: number;
+  readonly name: number;
+}
+
+const socketLevel = 1;
+const tcpLevel = 6;
+
+export const SocketOption = {
+  reuseAddress: { level: socketLevel, name: 2 },
+  error: { level: socketLevel, name: 4 },
+  broadcast: { level: socketLevel, name: 6 },
+  keepAlive: { level: socketLevel, name: 9 },
+  urgentInline: { level: socketLevel, name: 10 },
+  linger: { level: socketLevel, name: 13 },
+  attachFilter: { level: socketLevel, name: 26 },
+  detachFilter: { level: socketLevel, name: 27 },
+  noDelay: { level: tcpLevel, name: 1 },
+  maxSegment: { level: tcpLevel, name: 2 },
+  cork: { level: tcpLevel, name: 3 },
+  info: { level: tcpLevel, name: 11 },
+  quickAck: { level: tcpLevel, name: 12 },
+  repair: { level: tcpLevel, name: 19 },
+  repairQueue: { level: tcpLevel, name: 20 },
+  queueSequence: { level: tcpLevel, name: 21 },
+  ipv6Only: { level: 41, name: 26 },
+} as const satisfies Record<string, SocketOption>;
+
+/** An IPv4 end; for an AF_INET6 socket it is mapped (`::ffff:`). */
+export interface Endpoint {
+  /** The first octet is the highest. */
+  readonly address: number;
+  readonly port: number;
+}
+
+export const MessageFlag = { outOfBand: 1, noSignal: 0x4000 } as const;
+
+const { EAGAIN, EINPROGRESS } = constants.errno;
+const streamType = 1;
+const rawType = 3;
+const nonBlocking = 0x800;
+const closeOnExec = 0x80000;
+/** The second half holds what is sent and received. */
+const payloadOffset = 4096;
+const arenaSize = 65_536;
+
+let shared: Arena | undefined;
+
+function arena(): Arena {
+  shared ??= createArena(arenaSize);
+  return shared;
+}
+
+/** Counts the sockets of one discovery, and closes them. */
+export class SocketPool implements Disposable {
+  readonly #sockets: TestSocket[] = [];
+
+  /** How many there were so far. */
+  get count(): number {
+    return this.#sockets.length;
+  }
+
+  /** @throws SyscallError */
+  tcp(family: number): TestSocket {
+    return this.#add(syscall('socket', family, streamType | nonBlocking | closeOnExec, 0), family);
+  }
+
+  /** A raw socket that sends ICMP. Needs CAP_NET_RAW. @throws SyscallError */
+  icmp(): TestSocket {
+    const protocol = 1;
+    const fd = syscall('socket', AddressFamily.ipv4, rawType | nonBlocking | closeOnExec, protocol);
+    return this.#add(fd, AddressFamily.ipv4);
+  }
+
+  /** The next connection of a listening socket; undefined if there is none yet. @throws SyscallError */
+  accept(listener: TestSocket): TestSocket | undefined {
+    const fd = syscallRaw('accept4', listener.fd, 0, 0, nonBlocking | closeOnExec);
+    if (fd === -EAGAIN) return undefined;
+    if (fd < 0) throw new SyscallError('accept4', -fd);
+    return this.#add(fd, listener.family);
+  }
+
+  #add(fd: number, family: number): TestSocket {
+    const socket = new TestSocket(new Fd(fd), family);
+    this.#sockets.push(socket);
+    return socket;
+  }
+
+  [Symbol.dispose](): void {
+    for (const socket of this.#sockets) socket[Symbol.dispose]();
+  }
+}
+
+/** A socket of a {@link SocketPool}. */
+export class TestSocket implements Disposable {
+  readonly family: number;
+  readonly #fd: Fd;
+
+  constructor(fd: Fd, family: number) {
+    this.#fd = fd;
+    this.family = family;
+  }
+
+  get fd(): number {
+    return this.#fd.fd;
+  }
+
+  /** @throws SyscallError */
+  bind(local: Endpoint): void {
+    syscall('bind', this.fd, ...this.#address(local));
+  }
+
+  /** @throws SyscallError */
+  listen(): void {
+    syscall('listen', this.fd, 16);
+  }
+
+  /** Begins to connect, and may already be connected, or refused, when this returns. @throws SyscallError */
+  connect(peer: Endpoint): void {
+    const result = syscallRaw('connect', this.fd, ...this.#address(peer));
+    if (result < 0 && result !== -EINPROGRESS && result !== -constants.errno.ECONNREFUSED)
+      throw new SyscallError('connect', -result);
+  }
+
+  /** Back to a socket that is neither connected nor listening, by connect() to nobody. @throws SyscallError */
+  disconnect(): void {
+    const { view, address } = arena();
+    view.setBigUint64(0, 0n);
+    view.setBigUint64(8, 0n);
+    syscall('connect', this.fd, address, 16);
+  }
+
+  /** Sends random bytes. @throws SyscallError, also where there is no room. */
+  send(length: number, flags = 0): void {
+    const { address } = arena();
+    for (let sent = 0; sent < length; ) {
+      const size = Math.min(length - sent, arenaSize - payloadOffset);
+      const all = flags | MessageFlag.noSignal;
+      sent += syscall('sendto', this.fd, address + payloadOffset, size, all, 0, 0);
+    }
+  }
+
+  /** Sends a datagram. @throws SyscallError */
+  sendTo(peer: Endpoint, bytes: Uint8Array): void {
+    arena().bytes.set(bytes, payloadOffset);
+    const [address, size] = this.#address(peer);
+    syscall('sendto', this.fd, address + payloadOffset, bytes.length, 0, address, size);
+  }
+
+  /** Throws away what has arrived. */
+  drain(): void {
+    const { address } = arena();
+    while (syscallRaw('recvfrom', this.fd, address + payloadOffset, arenaSize - payloadOffset, 0, 0, 0) > 0) {
+      // Until there is nothing, or the end of the stream.
+    }
+  }
+
+  /** Sends a FIN; the other direction stays. @throws SyscallError */
+  endSending(): void {
+    const sendingSide = 1;
+    syscall('shutdown', this.fd, sendingSide);
+  }
+
+  /** @param values Each four bytes: an int, or the members of a struct. @throws SyscallError */
+  set({ level, name }: SocketOption, ...values: number[]): void {
+    const { view, address } = arena();
+    values.forEach((value, index) => {
+      view.setInt32(index * 4, value | 0, true);
+    });
+    syscall('setsockopt', this.fd, level, name, address, values.length * 4);
+  }
+
+  /** As many bytes of an option as the kernel has, at most `size`. @throws SyscallError */
+  get({ level, name }: SocketOption, size: number): Uint8Array {
+    const { view, bytes, address } = arena();
+    const lengthAt = 1024;
+    view.setInt32(lengthAt, size, true);
+    syscall('getsockopt', this.fd, level, name, address, address + lengthAt);
+    return bytes.slice(0, view.getInt32(lengthAt, true));
+  }
+
+  /** The error that waits for the process, which is then told and gone. @throws SyscallError */
+  takeError(): number {
+    return new DataView(this.get(SocketOption.error, 4).buffer).getInt32(0, true);
+  }
+
+  /** Drops whatever arrives from now on, until {@link TestSocket.hearAgain}. @throws SyscallError */
+  playDeaf(): void {
+    const { view, address } = arena();
+    const programAt = 512;
+    const returnConstant = 0x06;
+    // struct sock_filter: `return 0`, that is, keep no byte. struct sock_fprog: one instruction, at that address.
+    view.setUint32(programAt, returnConstant, true);
+    view.setUint32(programAt + 4, 0, true);
+    view.setBigUint64(0, 1n, true);
+    view.setBigUint64(8, BigInt(address + programAt), true);
+    const { level, name } = SocketOption.attachFilter;
+    syscall('setsockopt', this.fd, level, name, address, 16);
+  }
+
+  /** @throws SyscallError */
+  hearAgain(): void {
+    this.set(SocketOption.detachFilter, 0);
+  }
+
+  #address({ address, port }: Endpoint): [number, number] {
+    const memory = arena();
+    memory.bytes.fill(0, 0, 28);
+    memory.view.setUint16(0, this.family, true);
+    memory.view.setUint16(2, port);
+    if (this.family === AddressFamily.ipv4) {
+      memory.view.setUint32(4, address);
+      return [memory.address, 16];
+    }
+    memory.bytes.set(mapped(address), 8);
+    return [memory.address, 28];
+  }
+
+  [Symbol.dispose](): void {
+    this.#fd[Symbol.dispose]();
+  }
+}
+
+/** The sixteen bytes of `::ffff:` and an IPv4 address. */
+export function mapped(address: number): Uint8Array {
+  const bytes = new Uint8Array(16);
+  bytes.fill(0xff, 10, 12);
+  new DataView(bytes.buffer).setUint32(12, address);
+  return bytes;
+}

@@ -1,0 +1,111 @@
+/** Solves struct sock_common: who is connected with whom. Pure. */
+import { flagMask, type Observation } from './evidence.js';
+import { type Findings, howMany, offsetsWhere, solvePlanted } from './search.js';
+
+const IPV4 = 2;
+
+/** Enough different values of 16 or more random bits that no other place can hold them all by chance. */
+const ENOUGH = 3;
+
+export function solveCommon(findings: Findings): void {
+  solveAddresses(findings);
+  solvePorts(findings);
+  solveFamily(findings);
+  solvePlanted(findings, 'skc_state', {
+    search: { size: 1 },
+    distinct: 4,
+    value: ({ state }) => state,
+    fits: (image, offset, state) => image.u8(offset) === state,
+  });
+  solveAddresses6(findings);
+  solvePlanted(findings, 'skc_flags', {
+    search: { size: 8 },
+    distinct: 5,
+    value: ({ flags }) => flags,
+    fits: (image, offset, flags) => (image.u64(offset) & flagMask) === flags,
+  });
+  solvePlanted(findings, 'inet_sport', {
+    search: { size: 2 },
+    distinct: ENOUGH,
+    // A socket that has been connected keeps its port in the description of its route, too.
+    value: ({ fresh, localPort }) => (fresh ? localPort : undefined),
+    fits: (image, offset, port) => image.be16(offset) === port,
+  });
+}
+
+/** Adds two neighbours of which copies stand elsewhere, but not side by side. */
+function settlePair(
+  findings: Findings,
+  names: readonly [
+    'skc_daddr' | 'skc_dport' | 'skc_v6_daddr',
+    'skc_rcv_saddr' | 'skc_num' | 'skc_v6_rcv_saddr',
+  ],
+  observations: readonly Observation[],
+  size: number,
+  distinct: number,
+  fits: (observation: Observation, offset: number) => boolean,
+): void {
+  const [first, second] = names;
+  if (distinct < ENOUGH) {
+    const why =
+      distinct === 0
+        ? 'it could not be planted'
+        : `${distinct} different values were planted, and ${ENOUGH} are needed`;
+    findings.miss(first, why);
+    findings.miss(second, why);
+    return;
+  }
+  const offsets = offsetsWhere(observations, { size: 2 * size, align: Math.min(size, 4) }, fits);
+  findings.settle(first, offsets);
+  findings.settle(
+    second,
+    offsets.map((offset) => offset + size),
+  );
+}
+
+function solveAddresses(findings: Findings): void {
+  const known = findings.evidence.observations.filter(
+    (seen) => seen.peerAddress !== undefined && seen.localAddress !== undefined,
+  );
+  const distinct = new Set(known.map(({ peerAddress }) => peerAddress)).size;
+  settlePair(findings, ['skc_daddr', 'skc_rcv_saddr'], known, 4, distinct, (seen, offset) => {
+    const { image, peerAddress, localAddress } = seen;
+    return image.be32(offset) === peerAddress && image.be32(offset + 4) === localAddress;
+  });
+}
+
+function solvePorts(findings: Findings): void {
+  const known = findings.evidence.observations.filter(
+    (seen) => seen.peerPort !== undefined && seen.localPort !== undefined,
+  );
+  const distinct = new Set(known.map(({ peerPort }) => peerPort)).size;
+  settlePair(findings, ['skc_dport', 'skc_num'], known, 2, distinct, (seen, offset) => {
+    const { image, peerPort, localPort } = seen;
+    return image.be16(offset) === peerPort && image.u16(offset + 2) === localPort;
+  });
+}
+
+function solveAddresses6(findings: Findings): void {
+  const known = findings.evidence.observations.filter(
+    (seen) => seen.peerAddress6 !== undefined && seen.localAddress6 !== undefined,
+  );
+  const distinct = new Set(known.map(({ peerAddress6 }) => Buffer.from(peerAddress6!).toString('hex'))).size;
+  settlePair(findings, ['skc_v6_daddr', 'skc_v6_rcv_saddr'], known, 16, distinct, (seen, offset) => {
+    const { image, peerAddress6, localAddress6 } = seen;
+    return image.holds(offset, peerAddress6!) && image.holds(offset + 16, localAddress6!);
+  });
+}
+
+/** Two values at most: where more than one place follows them, and where only IPv4 exists, the neighbour decides. */
+function solveFamily(findings: Findings): void {
+  const { observations } = findings.evidence;
+  const fits = (seen: Observation, offset: number) => seen.image.u16(offset) === seen.family;
+  const offsets = offsetsWhere(observations, { size: 2 }, fits);
+  const twoFamilies = observations.some(({ family }) => family !== IPV4);
+  const num = findings.offset('skc_num');
+  if (num !== undefined && offsets.includes(num + 2)) {
+    const alone = twoFamilies && offsets.length === 1;
+    findings.add('skc_family', num + 2, alone ? 'values' : 'structure', offsets.length);
+  } else if (twoFamilies) findings.settle('skc_family', offsets);
+  else findings.miss('skc_family', howMany(offsets.length));
+}

@@ -1,0 +1,87 @@
+/** Solves struct tcp_sock: counters, with TCP_INFO as the witness, and sequence numbers. Pure. */
+import type { Counters, Observation } from './evidence.js';
+import type { FieldName } from './fields.js';
+import type { Image } from './image.js';
+import { type Findings, findPlanted, solvePlanted } from './search.js';
+
+/** A socket's state in TCP_INFO's words, and the field behind it. */
+const counterFields: readonly {
+  readonly name: FieldName;
+  readonly size: 4 | 8;
+  /** Different values that must be seen. Zeros alone stand in many places. */
+  readonly distinct: number;
+  readonly value: (counters: Counters) => number | bigint | undefined;
+}[] = [
+  { name: 'bytes_received', size: 8, distinct: 3, value: ({ bytesReceived }) => bytesReceived },
+  { name: 'bytes_acked', size: 8, distinct: 3, value: ({ bytesAcked }) => bytesAcked },
+  { name: 'bytes_sent', size: 8, distinct: 3, value: ({ bytesSent }) => bytesSent },
+  { name: 'bytes_retrans', size: 8, distinct: 3, value: ({ bytesRetrans }) => bytesRetrans },
+  { name: 'segs_in', size: 4, distinct: 3, value: ({ segsIn }) => segsIn },
+  { name: 'segs_out', size: 4, distinct: 3, value: ({ segsOut }) => segsOut },
+  { name: 'total_retrans', size: 4, distinct: 3, value: ({ totalRetrans }) => totalRetrans },
+];
+
+export function solveTcp(findings: Findings): void {
+  for (const { name, size, distinct, value } of counterFields) {
+    solvePlanted(findings, name, {
+      search: { size },
+      distinct,
+      value: ({ counters }) => (counters === undefined ? undefined : value(counters)),
+      fits: size === 8 ? isU64 : isU32,
+    });
+  }
+  solvePlanted(findings, 'srtt_us', {
+    search: { size: 4 },
+    distinct: 4,
+    value: ({ counters }) => counters?.rttUs,
+    // The kernel keeps eighths of microseconds, and tells whole ones.
+    fits: (image, offset, rtt) => image.u32(offset) >>> 3 === rtt,
+  });
+  solveSequences(findings);
+}
+
+const isU32 = (image: Image, offset: number, value: number | bigint) => image.u32(offset) === value;
+const isU64 = (image: Image, offset: number, value: number | bigint) => image.u64(offset) === value;
+
+/** Where sequence numbers are in relation to write_seq tells apart what TCP_REPAIR sets together. */
+function solveSequences(findings: Findings): void {
+  const planted = (value: (seen: Observation) => number | undefined) => ({
+    search: { size: 4 },
+    distinct: 3,
+    value,
+    fits: isU32,
+  });
+  solvePlanted(
+    findings,
+    'write_seq',
+    planted(({ writeSeq }) => writeSeq),
+  );
+  const writeSeq = findings.offset('write_seq');
+  const { observations } = findings.evidence;
+  const quiet = observations.filter(({ counters }) => counters !== undefined);
+  for (const [name, value, related] of [
+    ['snd_una', 'sndUna', quiet],
+    ['snd_nxt', 'sndNxt', observations],
+  ] as const) {
+    const offsets = findPlanted(
+      observations,
+      planted((seen) => seen[value]),
+    );
+    if (typeof offsets === 'string') findings.miss(name, offsets);
+    else
+      findings.settle(
+        name,
+        offsets.filter((offset) => related.every((seen) => isAtEndOfSent(seen, offset, writeSeq))),
+      );
+  }
+}
+
+function isAtEndOfSent(
+  { image, unsent }: Observation,
+  offset: number,
+  writeSeq: number | undefined,
+): boolean {
+  if (unsent === undefined || writeSeq === undefined) return true;
+  if (!image.has(offset, 4) || !image.has(writeSeq, 4)) return false;
+  return image.u32(offset) === (image.u32(writeSeq) - unsent) >>> 0;
+}

@@ -1,0 +1,24 @@
+/** From what the experiments saw to the offsets of fields. Pure: rather than guess, it says that a field is not found. */
+import type { Evidence } from './evidence.js';
+import type { DiscoveredField, FieldName } from './fields.js';
+import { Findings } from './search.js';
+import { solveCommon } from './solve-common.js';
+import { solvePointers } from './solve-pointers.js';
+import { solveSock } from './solve-sock.js';
+import { solveTcp } from './solve-tcp.js';
+
+export interface Solution {
+  readonly found: readonly DiscoveredField[];
+  /** Why a field was not found. */
+  readonly missing: ReadonlyMap<FieldName, string>;
+}
+
+/** Solves every field; in an order in which later ones can use earlier ones. */
+export function solve(evidence: Evidence): Solution {
+  const findings = new Findings(evidence);
+  solveCommon(findings);
+  solveSock(findings);
+  solveTcp(findings);
+  solvePointers(findings);
+  return findings;
+}

@@ -1,0 +1,152 @@
+/** Experiments with connections: traffic that makes every counter another number, and TCP_INFO to tell them. */
+import { randomInt } from 'node:crypto';
+import { type Bench, pairKnown, type Specimen, State, waitUntil } from './bench.js';
+import { type Endpoint, SocketOption, type TestSocket } from './sockets.js';
+import { sameInfo, type TcpInfo, tcpInfo } from './tcp-info.js';
+
+type Bound = Specimen & { readonly local: Endpoint };
+
+interface Connection {
+  readonly client: Bound;
+  readonly server: TestSocket;
+  readonly peer: Endpoint;
+}
+
+const CONNECTED_WITHIN_MS = 500;
+/** A tail loss probe takes two ticks of the kernel's clock, a retransmission timer 200 ms. */
+const QUIET_WITHIN_MS = 1500;
+/** Bytes of payload in a segment: small, so that few bytes are many segments. */
+export const SEGMENT = 536;
+
+/** Traffic between each client and the listener, all at the same time; every end is seen once. */
+export function plantTraffic(bench: Bench, clients: readonly Bound[], listener: Bound): void {
+  const connections = clients.map((client) => open(bench, client, listener));
+  for (const connection of connections) exchange(connection);
+  const losses = shuffled([3, 5, 7]);
+  connections.forEach((connection, index) => {
+    lose(connection, losses[index % losses.length]!);
+  });
+  for (const connection of connections) settle(connection);
+  for (const connection of connections) observeBoth(bench, connection);
+}
+
+function open(bench: Bench, client: Bound, listener: Bound): Connection {
+  client.socket.set(SocketOption.maxSegment, SEGMENT);
+  client.socket.connect(listener.local);
+  let server: TestSocket | undefined;
+  const accepted = () => {
+    server ??= bench.sockets.accept(listener.socket);
+    return server !== undefined && tcpInfo(client.socket).state === State.established;
+  };
+  if (!waitUntil(accepted, CONNECTED_WITHIN_MS))
+    throw new Error('a connection over loopback did not come about');
+  for (const socket of [client.socket, server!]) socket.set(SocketOption.noDelay, 1);
+  return { client, server: server!, peer: listener.local };
+}
+
+/** Different numbers of bytes and of segments in both directions, and of those that only acknowledge. */
+function exchange({ client, server }: Connection): void {
+  const ends = [client.socket, server] as const;
+  for (const [index, end] of ends.entries()) {
+    const messages = randomInt(4, 24);
+    for (let message = 0; message < messages; message++) end.send(randomInt(1, SEGMENT));
+    ends[1 - index]!.drain();
+  }
+}
+
+/**
+ * The server's end drops some segments of the client, which is told by nobody and sends them again. Meanwhile the
+ * client acknowledges nothing, so that the server measures a long round trip.
+ */
+function lose({ client, server }: Connection, segments: number): void {
+  client.socket.set(SocketOption.quickAck, 0);
+  server.send(randomInt(1, SEGMENT));
+  const { segmentSize } = tcpInfo(client.socket);
+  server.playDeaf();
+  try {
+    for (let segment = 0; segment < segments; segment++) client.socket.send(segmentSize);
+  } finally {
+    server.hearAgain();
+  }
+}
+
+/** Waits until all is acknowledged; then each end keeps back some bytes that it could send. */
+function settle({ client, server }: Connection): void {
+  const ends = [client.socket, server];
+  const quiet = () =>
+    ends.every((end) => {
+      end.drain();
+      end.set(SocketOption.quickAck, 1);
+      const { unacked, unsent } = tcpInfo(end);
+      return unacked === 0 && unsent === 0;
+    });
+  if (!waitUntil(quiet, QUIET_WITHIN_MS)) throw new Error('a connection over loopback did not get quiet');
+  for (const end of ends) {
+    end.set(SocketOption.noDelay, 0);
+    end.set(SocketOption.cork, 1);
+    end.send(randomInt(1, SEGMENT / 2));
+  }
+}
+
+/** The client's end when it ends its sending side, then the server's when it aborts: no end stays in TIME_WAIT. */
+function observeBoth(bench: Bench, { client, server, peer }: Connection): void {
+  const { socket, sk, local } = client;
+  const clientInfo = quietInfo(socket);
+  const clientSeen = bench.before({ sk, from: State.established, to: State.finWait1 }, () =>
+    socket.endSending(),
+  );
+  bench.observe(clientSeen, socket.family, {
+    ...pairKnown(socket.family, local, peer),
+    ...counters(clientInfo),
+  });
+  if (!waitUntil(() => tcpInfo(server).state === State.closeWait, CONNECTED_WITHIN_MS)) return;
+  const serverInfo = quietInfo(server);
+  const serverSeen = bench.before({ from: State.closeWait, to: State.close }, () => server.disconnect());
+  // The kernel has already taken the local port away, which such a socket only shares with its listener.
+  const { localPort, ...known } = pairKnown(server.family, peer, local);
+  bench.observe(serverSeen, server.family, { ...known, ...counters(serverInfo) });
+  socket.disconnect();
+}
+
+/** What TCP_INFO says twice; undefined if it does not come to rest. */
+function quietInfo(socket: TestSocket): TcpInfo | undefined {
+  let info = tcpInfo(socket);
+  const rests = () => {
+    const before = info;
+    info = tcpInfo(socket);
+    return sameInfo(before, info) && info.unacked === 0;
+  };
+  return waitUntil(rests, QUIET_WITHIN_MS) ? info : undefined;
+}
+
+function counters(info: TcpInfo | undefined): { readonly counters?: TcpInfo; readonly unsent?: number } {
+  return info === undefined ? {} : { counters: info, unsent: info.unsent };
+}
+
+/**
+ * A connection that is looked at while something is in flight: one segment was acknowledged, one was lost, one came
+ * after. Only so does the end of what was sent differ from where the kernel last noted how much it had in flight.
+ */
+export function plantFlight(bench: Bench, client: Bound, listener: Bound): void {
+  const { server } = open(bench, client, listener);
+  const { socket, sk, local } = client;
+  const size = () => randomInt(1, SEGMENT);
+  server.set(SocketOption.quickAck, 0);
+  socket.send(size());
+  server.playDeaf();
+  socket.send(size());
+  server.hearAgain();
+  // Carries the acknowledgement of the first.
+  server.send(size());
+  socket.send(size());
+  const { unsent } = tcpInfo(socket);
+  const snapshot = bench.before({ sk, from: State.established, to: State.close }, () => socket.disconnect());
+  bench.observe(snapshot, socket.family, { ...pairKnown(socket.family, local, listener.local), unsent });
+}
+
+function shuffled<T>(items: readonly T[]): T[] {
+  return items
+    .map((item) => ({ item, key: randomInt(1 << 30) }))
+    .sort((a, b) => a.key - b.key)
+    .map(({ item }) => item);
+}
