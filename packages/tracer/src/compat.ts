@@ -1,0 +1,68 @@
+/**
+ * The shape of weaveworks/tcptracer-bpf's library, for programs that were written for it:
+ *
+ *     const tracer = newTracer({ tcpEventV4, tcpEventV6, lostV4, lostV6 });
+ *     tracer.start();
+ *
+ * The differences: connections of IPv6 sockets over IPv4 are told when they are made, too; timestamps never go back, over
+ * both families together; the end of a connection that a reset or a timeout ended is told at once, with its owner.
+ */
+import { deliver, type TcpEventCallbacks } from './compat-event.js';
+import type { TracerOptions } from './options.js';
+import { Tracer } from './tracer.js';
+
+export type { TcpEventCallbacks, TcpTracerEvent, TcpV4, TcpV6 } from './compat-event.js';
+
+/** What a tracer can be told beyond what tcptracer-bpf's can. */
+export type CompatOptions = Pick<TracerOptions, 'btf' | 'ringBytes' | 'maxConnections' | 'filter'>;
+
+export interface CompatTracer {
+  /** Begins to call back, with what happened since {@link newTracer}. */
+  start(): void;
+  /**
+   * Tells of every file descriptor that a process gets from now on, as events `fdinstall`.
+   *
+   * @param pid Process id (tgid) in the initial pid namespace.
+   * @throws UnsupportedError where the kernel has neither BPF trampolines nor kprobes; RangeError for what is no process id.
+   */
+  addFdInstallWatcher(pid: number): void;
+  /** No error for a process that is not watched. */
+  removeFdInstallWatcher(pid: number): void;
+  /** Detaches the programs; resolves after the last callback. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Loads and attaches the programs. Like tcptracer-bpf it tells a close at the application's close, and no failed connects.
+ *
+ * Events come in order of their timestamps, over both families. Lost ones are counted for all families together, when they
+ * are found (every ten seconds, and at the end): all go to `lostV4`, none to `lostV6`, so that the sum of both is right.
+ * Whatever a callback throws ends the tracer, as an unhandled rejection.
+ *
+ * @throws what {@link Tracer.start} throws.
+ */
+export function newTracer(callbacks: TcpEventCallbacks, options: CompatOptions = {}): CompatTracer {
+  const tracer = Tracer.start({
+    ...options,
+    filter: { events: ['connect', 'accept', 'close'], ...options.filter },
+    promptClose: true,
+  });
+  let reading: Promise<void> | undefined;
+  return {
+    start() {
+      reading ??= read(tracer, callbacks);
+    },
+    addFdInstallWatcher: (pid) => tracer.watchFds(pid),
+    removeFdInstallWatcher: (pid) => tracer.unwatchFds(pid),
+    async stop() {
+      await tracer.stop();
+      await reading;
+    },
+  };
+}
+
+async function read(tracer: Tracer, callbacks: TcpEventCallbacks): Promise<void> {
+  for await (const batch of tracer.batches()) {
+    for (const record of batch) deliver(record, callbacks);
+  }
+}
