@@ -1,0 +1,127 @@
+/** Names of peers by reverse DNS. Asking never waits: a name is there once its answer came. */
+import { Resolver } from 'node:dns/promises';
+
+export interface PeerNamesOptions {
+  /** Resolves an address to its names; rejects where it has none. Default: DNS PTR, through the system's name servers. */
+  readonly resolve?: (address: string) => Promise<readonly string[]>;
+  /** Gives up on a lookup after this time, milliseconds. Default 2,000. */
+  readonly timeoutMs?: number;
+  /** Lookups under way at the same time. Default 8. */
+  readonly concurrency?: number;
+  /** Addresses that wait for their lookup; beyond that, new ones are turned away until asked for again. Default 1,024. */
+  readonly queueLimit?: number;
+  /** Addresses that are remembered. Default 16,384. */
+  readonly limit?: number;
+  /** For how long a name, and the lack of one, are remembered, milliseconds. Default an hour and 5 minutes. */
+  readonly keepMs?: number;
+  readonly keepNoneMs?: number;
+  /** Called when a lookup has brought a name. */
+  readonly onName?: (address: string, name: string) => void;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now?: () => number;
+}
+
+interface Entry {
+  readonly name: string | undefined;
+  /** Infinite while its lookup waits or is under way. */
+  readonly until: number;
+}
+
+const PENDING: Entry = { name: undefined, until: Number.POSITIVE_INFINITY };
+/** Whoever owns an address chooses what its PTR record says: only what can be a host's name is believed. */
+const hostName = /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?$/;
+
+/** Reverse DNS, cached. Disposing cancels what is under way. */
+export class PeerNames implements Disposable {
+  readonly #options: PeerNamesOptions;
+  readonly #resolve: (address: string) => Promise<readonly string[]>;
+  readonly #resolver: Resolver | undefined;
+  readonly #now: () => number;
+  readonly #limit: number;
+  /** In the order in which they were last asked for. */
+  readonly #entries = new Map<string, Entry>();
+  readonly #queue: string[] = [];
+  #running = 0;
+  #disposed = false;
+
+  constructor(options: PeerNamesOptions = {}) {
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    this.#limit = options.limit ?? 16_384;
+    if (options.resolve === undefined) {
+      const resolver = new Resolver({ timeout: this.#timeoutMs, tries: 1 });
+      this.#resolver = resolver;
+      this.#resolve = (address) => resolver.reverse(address);
+    } else {
+      this.#resolve = options.resolve;
+    }
+  }
+
+  /** Lookups that wait or are under way. */
+  get pending(): number {
+    return this.#queue.length + this.#running;
+  }
+
+  /** The name of an address, if it is known now; else it is looked up. A name out of date is given until a new one is there. */
+  name(address: string): string | undefined {
+    const entry = this.#entries.get(address);
+    if (entry !== undefined) {
+      this.#entries.delete(address);
+      this.#entries.set(address, entry);
+      if (entry.until > this.#now()) return entry.name;
+    }
+    this.#enqueue(address, entry);
+    return entry?.name;
+  }
+
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+    this.#queue.length = 0;
+    this.#resolver?.cancel();
+  }
+
+  get #timeoutMs(): number {
+    return this.#options.timeoutMs ?? 2_000;
+  }
+
+  #enqueue(address: string, previous: Entry | undefined): void {
+    if (this.#disposed || this.#queue.length >= (this.#options.queueLimit ?? 1_024)) return;
+    this.#remember(address, { ...PENDING, name: previous?.name });
+    this.#queue.push(address);
+    this.#startNext();
+  }
+
+  #startNext(): void {
+    while (this.#running < (this.#options.concurrency ?? 8)) {
+      const address = this.#queue.shift();
+      if (address === undefined) return;
+      this.#running++;
+      void this.#lookUp(address).finally(() => {
+        this.#running--;
+        this.#startNext();
+      });
+    }
+  }
+
+  async #lookUp(address: string): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<readonly string[]>((resolve) => {
+      timer = setTimeout(() => resolve([]), this.#timeoutMs);
+    });
+    // A resolver that throws at once is one more way to have no name.
+    const lookup = new Promise<readonly string[]>((resolve) => resolve(this.#resolve(address)));
+    const names = await Promise.race([lookup, timeout]).catch(() => []);
+    clearTimeout(timer);
+    if (this.#disposed) return;
+    const name = names.find((candidate) => hostName.test(candidate))?.replace(/\.$/, '');
+    const keepMs =
+      name === undefined ? (this.#options.keepNoneMs ?? 300_000) : (this.#options.keepMs ?? 3_600_000);
+    this.#remember(address, { name, until: this.#now() + keepMs });
+    if (name !== undefined) this.#options.onName?.(address, name);
+  }
+
+  #remember(address: string, entry: Entry): void {
+    this.#entries.set(address, entry);
+    if (this.#entries.size > this.#limit) this.#entries.delete(this.#entries.keys().next().value!);
+  }
+}

@@ -1,0 +1,106 @@
+/** Details of processes, remembered: reading them takes some fifty microseconds, and a process that ended has none. */
+import { type ProcessDetails, readDetails, readState } from './procfs.js';
+
+/** How a process is looked at; replaced in tests. */
+export interface ProcessReader {
+  state(pid: number): { readonly startTicks: number; readonly comm: string } | undefined;
+  details(pid: number): ProcessDetails;
+}
+
+export interface ProcessesOptions {
+  /** How many processes are remembered; beyond that, those asked for longest ago are forgotten. Default 16,384. */
+  readonly limit?: number;
+  /** For how long what was read is taken to be still true, milliseconds. Default 5,000. */
+  readonly freshMs?: number;
+  readonly reader?: ProcessReader;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now?: () => number;
+}
+
+interface Entry {
+  details: ProcessDetails | undefined;
+  startTicks: number;
+  /** Command names for which the process was looked at since `checkedAt`; those of threads may all differ. */
+  readonly comms: Set<string>;
+  checkedAt: number;
+}
+
+/** Beyond it, threads of so many names are looked at each time. */
+const MAX_COMMS = 256;
+
+const procReader: ProcessReader = { state: (pid) => readState(pid), details: (pid) => readDetails(pid) };
+
+/**
+ * What is known of processes. One that has ended keeps what it had, until its pid is seen to be another process's.
+ */
+export class Processes {
+  /** In the order in which they were last asked for. */
+  readonly #entries = new Map<number, Entry>();
+  readonly #limit: number;
+  readonly #freshMs: number;
+  readonly #reader: ProcessReader;
+  readonly #now: () => number;
+
+  constructor(options: ProcessesOptions = {}) {
+    this.#limit = options.limit ?? 16_384;
+    this.#freshMs = options.freshMs ?? 5_000;
+    this.#reader = options.reader ?? procReader;
+    this.#now = options.now ?? (() => performance.now());
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /**
+   * Details of a process; undefined if it had ended before it was first asked for. The same object as long as nothing
+   * has changed.
+   *
+   * @param pid in the initial pid namespace, which has to be that of this process, too.
+   * @param comm Command name that an event told. One that differs from what was read says that the process has called
+   * exec(), or is another one (or only that its threads have names): it is looked at anew, once for each name.
+   */
+  details(pid: number, comm?: string): ProcessDetails | undefined {
+    const now = this.#now();
+    const entry = this.#entries.get(pid) ?? {
+      details: undefined,
+      startTicks: Number.NaN,
+      comms: new Set<string>(),
+      checkedAt: Number.NEGATIVE_INFINITY,
+    };
+    this.#entries.delete(pid);
+    this.#entries.set(pid, entry);
+    if (this.#entries.size > this.#limit) this.#entries.delete(this.#entries.keys().next().value!);
+    const isFresh = now - entry.checkedAt < this.#freshMs;
+    if (!isFresh) entry.comms.clear();
+    if (!isFresh || (comm !== undefined && !entry.comms.has(comm))) this.#check(pid, entry, now);
+    if (comm !== undefined && entry.comms.size < MAX_COMMS) entry.comms.add(comm);
+    return entry.details;
+  }
+
+  #check(pid: number, entry: Entry, now: number): void {
+    entry.checkedAt = now;
+    const state = this.#reader.state(pid);
+    if (state === undefined) return;
+    entry.comms.add(state.comm);
+    const details = this.#reader.details(pid);
+    const isSame = state.startTicks === entry.startTicks;
+    entry.startTicks = state.startTicks;
+    if (isSame && entry.details !== undefined) {
+      // In the middle of its end, a process has neither of these any more.
+      const isEnding = details.executable === undefined && details.command_line === undefined;
+      if (isEnding || sameDetails(details, entry.details)) return;
+    }
+    entry.details = details;
+  }
+}
+
+function sameDetails(a: ProcessDetails, b: ProcessDetails): boolean {
+  return (
+    a.executable === b.executable &&
+    a.command_line === b.command_line &&
+    a.container_id === b.container_id &&
+    a.pod_uid === b.pod_uid &&
+    a.unit === b.unit
+  );
+}

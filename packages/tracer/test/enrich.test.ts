@@ -1,0 +1,258 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { describe, it } from 'node:test';
+import {
+  COMMAND_LINE_BYTES,
+  PeerNames,
+  type ProcessDetails,
+  Processes,
+  Services,
+} from '../src/enrich/index.js';
+import {
+  parseCommandLine,
+  parseExecutable,
+  parseStat,
+  readDetails,
+  readState,
+} from '../src/enrich/procfs.js';
+
+const stat = (comm: string, ticks: number | string) =>
+  `17 (${comm}) S ${Array.from({ length: 18 }, () => '0').join(' ')} ${ticks} 0 0\n`;
+
+describe('/proc', () => {
+  it('stat: commands with parentheses, spaces and newlines', () => {
+    for (const comm of ['node', 'a) R 1 2', '((', '))', 'x\ny', '', ' ']) {
+      assert.deepEqual(parseStat(stat(comm, 4711)), { startTicks: 4711, comm });
+    }
+    for (const text of ['', 'x', ')(', '1 (x)', stat('x', 'y')]) assert.equal(parseStat(text), undefined);
+  });
+
+  it('command lines: joined, padded, empty, cut', () => {
+    const parse = (text: string) => parseCommandLine(Buffer.from(text));
+    assert.equal(parse('nginx\0-g\0daemon off;\0'), 'nginx -g daemon off;');
+    assert.equal(parse('nginx: worker process\0\0\0\0\0\0'), 'nginx: worker process');
+    assert.equal(parse('a\0\0b\0'), 'a  b');
+    assert.equal(parse(''), undefined);
+    assert.equal(parse('\0\0'), undefined);
+    assert.equal(parse('\u001b]0;owned\u0007\0'), '\u001b]0;owned\u0007');
+    assert.equal(parseCommandLine(Uint8Array.of(0xff, 0xfe)), '\ufffd\ufffd');
+    const bytes = Buffer.from('a€b');
+    for (const [length, text] of [
+      [1, 'a…'],
+      [2, 'a…'],
+      [3, 'a…'],
+      [4, 'a€…'],
+      [5, 'a€b…'],
+    ] as const) {
+      assert.equal(parseCommandLine(bytes.subarray(0, length), true), text);
+    }
+  });
+
+  it('executables that were replaced', () => {
+    assert.equal(parseExecutable('/usr/sbin/nginx (deleted)'), '/usr/sbin/nginx');
+    assert.equal(parseExecutable('/tmp/a (deleted) b'), '/tmp/a (deleted) b');
+  });
+
+  it('this process, and a child with a huge command line', async () => {
+    const own = readDetails(process.pid);
+    assert.ok(own.executable?.startsWith('/'));
+    assert.ok(own.command_line?.includes('test'), own.command_line);
+    assert.ok((readState(process.pid)?.startTicks ?? 0) > 0);
+    const child = spawn('/bin/sh', ['-c', 'echo; read -r line', 'x'.repeat(100_000)], { stdio: 'pipe' });
+    await once(child.stdout, 'data');
+    const line = readDetails(child.pid!).command_line;
+    child.stdin.end();
+    assert.equal(line?.length, COMMAND_LINE_BYTES + 1);
+    assert.match(line, /^\/bin\/sh -c echo; read -r line x+…$/);
+    await once(child, 'exit');
+    assert.deepEqual(readDetails(child.pid!), {});
+    assert.equal(readState(child.pid!), undefined);
+  });
+});
+
+describe('processes', () => {
+  function world() {
+    const running = new Map<number, { startTicks: number; comm: string; details: ProcessDetails }>();
+    let reads = 0;
+    let time = 0;
+    const processes = new Processes({
+      limit: 3,
+      freshMs: 1000,
+      now: () => time,
+      reader: {
+        state: (pid) => running.get(pid),
+        details: (pid) => {
+          reads++;
+          return running.get(pid)?.details ?? {};
+        },
+      },
+    });
+    return { running, processes, reads: () => reads, pass: (ms: number) => (time += ms) };
+  }
+
+  it('are read once, and keep what they had after their end', () => {
+    const { running, processes, reads, pass } = world();
+    const details = { executable: '/bin/a', command_line: 'a' };
+    running.set(1, { startTicks: 5, comm: 'a', details });
+    assert.equal(processes.details(1, 'a'), details);
+    assert.equal(processes.details(1, 'a'), details);
+    assert.equal(reads(), 1);
+    running.set(1, { startTicks: 5, comm: 'a', details: {} });
+    pass(2000);
+    assert.equal(processes.details(1), details, 'in the middle of its end');
+    running.delete(1);
+    pass(2000);
+    assert.equal(processes.details(1, 'a'), details);
+  });
+
+  it('a pid that was taken over, and exec(), are told by comm at once, else after a while', () => {
+    const { running, processes, pass } = world();
+    running.set(1, { startTicks: 5, comm: 'sh', details: { executable: '/bin/sh' } });
+    processes.details(1, 'sh');
+    running.set(1, { startTicks: 5, comm: 'cat', details: { executable: '/bin/cat' } });
+    assert.equal(processes.details(1, 'sh')?.executable, '/bin/sh');
+    assert.equal(processes.details(1, 'cat')?.executable, '/bin/cat');
+    running.set(1, { startTicks: 9, comm: 'cat', details: {} });
+    assert.equal(processes.details(1, 'cat')?.executable, '/bin/cat');
+    pass(1000);
+    assert.deepEqual(processes.details(1, 'cat'), {}, 'a kernel thread has its pid now');
+  });
+
+  it('with threads of many names are not read again and again', () => {
+    const { running, processes, reads } = world();
+    running.set(1, { startTicks: 5, comm: 'java', details: { executable: '/bin/java' } });
+    for (let i = 0; i < 100; i++) for (const comm of ['java', 'gc', 'worker']) processes.details(1, comm);
+    assert.equal(reads(), 3);
+  });
+
+  it('that were gone at once are unknown; the table is bounded', () => {
+    const { running, processes } = world();
+    assert.equal(processes.details(7), undefined);
+    for (let pid = 1; pid <= 9; pid++)
+      running.set(pid, { startTicks: pid, comm: 'x', details: { unit: `${pid}` } });
+    for (let pid = 1; pid <= 9; pid++) assert.equal(processes.details(pid)?.unit, `${pid}`);
+    assert.equal(processes.size, 3);
+  });
+});
+
+describe('names of ports', () => {
+  it('come from the file, else are built in', () => {
+    const services = new Services(
+      '# x\nssh-alt 22/tcp ssh # y\nfoo\t9999/udp\nbad 70000/tcp\nalso 22/tcp\nx 1/sctp\n',
+    );
+    assert.equal(services.name(22, 'tcp'), 'ssh-alt');
+    assert.equal(services.name(9999, 'udp'), 'foo');
+    assert.equal(services.name(9999, 'tcp'), undefined);
+    assert.equal(services.name(443, 'udp'), 'https');
+    assert.equal(services.name(51_820, 'udp'), 'wireguard');
+    assert.equal(services.name(70_000, 'tcp'), undefined);
+    assert.equal(new Services().name(53, 'udp'), 'domain');
+    assert.equal(Services.read('/nonexistent').name(22, 'tcp'), 'ssh');
+  });
+});
+
+describe('names of peers', () => {
+  const settle = () => new Promise((resolve) => setTimeout(resolve, 20));
+
+  it('are there once the answer came; asking does not wait', async () => {
+    const told: string[] = [];
+    let lookups = 0;
+    using names = new PeerNames({
+      resolve: async (address) => {
+        lookups++;
+        return [`host-${address.replaceAll('.', '-')}.example.`];
+      },
+      onName: (address, name) => told.push(`${address} ${name}`),
+    });
+    assert.equal(names.name('192.0.2.1'), undefined);
+    assert.equal(names.name('192.0.2.1'), undefined);
+    await settle();
+    assert.equal(names.name('192.0.2.1'), 'host-192-0-2-1.example');
+    assert.equal(lookups, 1);
+    assert.deepEqual(told, ['192.0.2.1 host-192-0-2-1.example']);
+  });
+
+  it('at most so many lookups at a time, and so many waiting', async () => {
+    let running = 0;
+    let most = 0;
+    using names = new PeerNames({
+      concurrency: 3,
+      queueLimit: 5,
+      resolve: async () => {
+        most = Math.max(most, ++running);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        running--;
+        return ['x'];
+      },
+    });
+    for (let i = 0; i < 100; i++) names.name(`192.0.2.${i}`);
+    assert.equal(names.pending, 8);
+    await settle();
+    await settle();
+    assert.equal(names.pending, 0);
+    assert.equal(most, 3);
+    assert.equal(names.name('192.0.2.7'), 'x');
+    assert.equal(names.name('192.0.2.8'), undefined, 'was turned away');
+  });
+
+  it('failures, time-outs and hostile answers are no names, and are remembered for a while', async () => {
+    let time = 0;
+    let answer: () => Promise<string[]> = () => Promise.reject(new Error('ENOTFOUND'));
+    let lookups = 0;
+    using names = new PeerNames({
+      timeoutMs: 5,
+      keepNoneMs: 100,
+      keepMs: 200,
+      now: () => time,
+      resolve: () => {
+        lookups++;
+        return answer();
+      },
+    });
+    const ask = async () => {
+      names.name('a');
+      await settle();
+      time += 1;
+      const name = names.name('a');
+      time += 1000;
+      return name;
+    };
+    assert.equal(await ask(), undefined);
+    answer = () => new Promise(() => {});
+    assert.equal(await ask(), undefined);
+    for (const name of ['\u001b[2J', 'a b', '', 'x'.repeat(300), '-rf', '<script>']) {
+      answer = async () => [name];
+      assert.equal(await ask(), undefined, JSON.stringify(name));
+    }
+    answer = () => {
+      throw new Error('at once');
+    };
+    assert.equal(await ask(), undefined);
+    answer = async () => ['\n', 'good.example.'];
+    assert.equal(await ask(), 'good.example');
+    // Out of date, but better than none while the lookup is repeated.
+    answer = () => new Promise(() => {});
+    assert.equal(names.name('a'), 'good.example');
+    const before = lookups;
+    assert.equal(names.name('a'), 'good.example');
+    assert.equal(lookups, before);
+  });
+
+  it('are forgotten beyond the limit; nothing happens after disposal', async () => {
+    let lookups = 0;
+    const names = new PeerNames({
+      limit: 2,
+      resolve: async (address) => {
+        lookups++;
+        return [`n${address}`];
+      },
+    });
+    for (const address of ['1', '2', '3']) names.name(address);
+    await settle();
+    assert.equal(names.name('3'), 'n3');
+    names[Symbol.dispose]();
+    assert.equal(names.name('9'), undefined);
+    assert.equal(lookups, 3);
+  });
+});
