@@ -56,15 +56,17 @@ function offsetsOf(image: Image, size: number, fits: (offset: number) => boolean
 
 export function solvePointers(findings: Findings): void {
   const { pointers } = findings.evidence;
-  solveNamespace(findings, pointers);
-  solveSocket(findings, pointers);
+  // A neighbour in memory is likely to be a socket as well, whose pointers are like its own.
+  const end = findings.offset('inet_sport') ?? OWN;
+  solveNamespace(findings, pointers, end);
+  solveSocket(findings, pointers, end);
 }
 
 /** The namespace's number follows when the same is done in another namespace. */
-function solveNamespace(findings: Findings, pointers: readonly PointerObservation[]): void {
+function solveNamespace(findings: Findings, pointers: readonly PointerObservation[], end: number): void {
   const known = pointers.filter(({ netns }) => netns !== undefined);
   const paths = inAll(known, ({ image, copies, netns }) =>
-    [...pointersIn(image)].flatMap(([offset, address]) => {
+    [...pointersIn(image, image.address, end)].flatMap(([offset, address]) => {
       const target = copies.get(address);
       if (target === undefined) return [];
       return offsetsOf(target, 4, (inum) => target.u32(inum) === netns).map((inum) => [offset, inum]);
@@ -82,12 +84,11 @@ function solveNamespace(findings: Findings, pointers: readonly PointerObservatio
 }
 
 /** A struct socket points back to its sock, and its file back to it. */
-function solveSocket(findings: Findings, pointers: readonly PointerObservation[]): void {
-  const limit = findings.offset('inet_sport') ?? 0;
+function solveSocket(findings: Findings, pointers: readonly PointerObservation[], end: number): void {
   const paths = inAll(pointers, (seen) =>
-    [...pointersIn(seen.image)]
-      .filter(([offset]) => offset < limit)
-      .flatMap(([offset, address]) => socketPaths(seen, offset, address)),
+    [...pointersIn(seen.image, seen.image.address, end)].flatMap(([offset, address]) =>
+      socketPaths(seen, offset, address),
+    ),
   );
   const names = ['sk_socket', 'sk', 'file', 'private_data'] as const;
   for (const [index, name] of names.entries()) {

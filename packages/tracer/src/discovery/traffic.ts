@@ -21,10 +21,13 @@ export const SEGMENT = 536;
 /** Traffic between each client and the listener, all at the same time; every end is seen once. */
 export function plantTraffic(bench: Bench, clients: readonly Bound[], listener: Bound): void {
   const connections = clients.map((client) => open(bench, client, listener));
-  for (const connection of connections) exchange(connection);
-  const losses = shuffled([3, 5, 7]);
+  const messages = shuffled(connections.flatMap((_, index) => [4 + 8 * index, 8 + 8 * index])).map(
+    (count) => count + randomInt(4),
+  );
+  const losses = shuffled(connections.map((_, index) => 3 + 2 * index));
   connections.forEach((connection, index) => {
-    lose(connection, losses[index % losses.length]!);
+    exchange(connection, [messages[2 * index]!, messages[2 * index + 1]!]);
+    lose(connection, losses[index]!);
   });
   for (const connection of connections) settle(connection);
   for (const connection of connections) observeBoth(bench, connection);
@@ -40,16 +43,18 @@ function open(bench: Bench, client: Bound, listener: Bound): Connection {
   };
   if (!waitUntil(accepted, CONNECTED_WITHIN_MS))
     throw new Error('a connection over loopback did not come about');
-  for (const socket of [client.socket, server!]) socket.set(SocketOption.noDelay, 1);
+  for (const socket of [client.socket, server!]) {
+    socket.set(SocketOption.cork, 0);
+    socket.set(SocketOption.noDelay, 1);
+  }
   return { client, server: server!, peer: listener.local };
 }
 
 /** Different numbers of bytes and of segments in both directions, and of those that only acknowledge. */
-function exchange({ client, server }: Connection): void {
+function exchange({ client, server }: Connection, messages: readonly [number, number]): void {
   const ends = [client.socket, server] as const;
   for (const [index, end] of ends.entries()) {
-    const messages = randomInt(4, 24);
-    for (let message = 0; message < messages; message++) end.send(randomInt(1, SEGMENT));
+    for (let message = 0; message < messages[index]!; message++) end.send(randomInt(1, SEGMENT));
     ends[1 - index]!.drain();
   }
 }
@@ -130,7 +135,7 @@ function counters(info: TcpInfo | undefined): { readonly counters?: TcpInfo; rea
 export function plantFlight(bench: Bench, client: Bound, listener: Bound): void {
   const { server } = open(bench, client, listener);
   const { socket, sk, local } = client;
-  const size = () => randomInt(1, SEGMENT);
+  const size = () => randomInt(1, SEGMENT / 2);
   server.set(SocketOption.quickAck, 0);
   socket.send(size());
   server.playDeaf();

@@ -1,0 +1,86 @@
+/** The layout as discovered is the kernel's own, in every field, wherever and whenever it is discovered. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { Collection, parseObject, withNetns } from '@weir/ebpf';
+import { type Discovery, discover } from '../src/discovery/index.js';
+import { assertTrue } from './support/discovered.js';
+import { Load } from './support/load.js';
+import { ip, TestNetns } from './support/netns.js';
+
+const WANTED_RUNS = 20;
+const FEWEST_RUNS = 3;
+/** On a slow machine fewer runs must do, unless WEIR_DISCOVERY_RUNS insists. */
+const BUDGET_MS = 5000;
+
+function repeatedly(run: () => Discovery): Discovery[] {
+  const insisted = Number(process.env.WEIR_DISCOVERY_RUNS ?? 0);
+  const start = performance.now();
+  const discoveries: Discovery[] = [];
+  while (
+    discoveries.length < Math.max(FEWEST_RUNS, insisted) ||
+    (discoveries.length < WANTED_RUNS && performance.now() - start < BUDGET_MS)
+  ) {
+    const discovery = run();
+    assertTrue(discovery);
+    discoveries.push(discovery);
+  }
+  return discoveries;
+}
+
+function report(discoveries: readonly Discovery[]): string {
+  const times = discoveries.map(({ durationMs }) => durationMs).sort((a, b) => a - b);
+  const middle = times[times.length >> 1]!;
+  return `${times.length} runs, ${discoveries[0]!.sockets} sockets, ${middle.toFixed(0)} ms each (median)`;
+}
+
+describe('discovery finds every field where the kernel says that it is', () => {
+  it('on a quiet machine', (context) => {
+    const discoveries = repeatedly(() => discover());
+    context.diagnostic(report(discoveries));
+    for (const { sockets } of discoveries) assert.ok(sockets <= 16, `${sockets} sockets`);
+  });
+
+  it('under load from other connections', async (context) => {
+    using netns = new TestNetns();
+    using load = await Load.prepare(netns, 'churn', '--seconds', '60');
+    load.signal();
+    context.diagnostic(report(repeatedly(() => discover())));
+  });
+
+  it('in a network namespace', () => {
+    using netns = new TestNetns();
+    repeatedly(() => withNetns(`/run/netns/${netns.name}`, () => discover()));
+  });
+
+  it('in a network namespace without a network', () => {
+    using netns = new TestNetns();
+    ip('-n', netns.name, 'link', 'set', 'lo', 'down');
+    assertTrue(withNetns(`/run/netns/${netns.name}`, () => discover()));
+  });
+});
+
+describe('discovery', () => {
+  it('leaves nothing behind', () => {
+    const traces = () => ({
+      descriptors: readdirSync('/proc/self/fd').length,
+      name: readFileSync('/proc/thread-self/comm', 'latin1'),
+      netns: statSync('/proc/thread-self/ns/net').ino,
+      sockets: readFileSync('/proc/net/tcp', 'latin1').split('\n').length,
+    });
+    discover();
+    const before = traces();
+    discover();
+    assert.deepEqual(traces(), before);
+  });
+
+  it('gives types against which the tracer loads', () => {
+    const spec = parseObject(readFileSync(new URL('../../bpf/tcp.bpf.o', import.meta.url)));
+    const programs = ['state_change', 'state_change_nested', 'graft_kprobe', 'accept_kretprobe'];
+    using collection = Collection.load(spec, { btf: discover().toBtf(), programs });
+    for (const name of programs) {
+      const results = collection.coreResults.get(name)!;
+      assert.ok(results.length > 0);
+    }
+  });
+});
