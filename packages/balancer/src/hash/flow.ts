@@ -1,0 +1,36 @@
+/** Which slot of a ring a flow falls into. */
+import { addressBytes } from '@weir/ebpf';
+import { jhash, jhash2Words } from './jhash.js';
+
+/** Slots of a ring, a prime. */
+export const RING_SIZE = 65537;
+
+const ADDRESS_START = 512;
+const FLOW_START = 512 * RING_SIZE;
+
+/** What decides the slot. Neither destination address nor protocol do. */
+export interface HashedFlow {
+  /** The client's address. */
+  readonly source: string;
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+}
+
+/** A port's two bytes as a little-endian machine loads them. */
+function swapped(port: number): number {
+  return ((port & 0xff) << 8) | (port >>> 8);
+}
+
+/** 32 bits. @throws EbpfError if the source is no IP address. */
+export function flowHash({ source, sourcePort, destinationPort }: HashedFlow): number {
+  const bytes = addressBytes(source);
+  const word =
+    bytes.length === 4
+      ? new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true)
+      : jhash(bytes, ADDRESS_START);
+  return jhash2Words(word, swapped(sourcePort) | (swapped(destinationPort) << 16), FLOW_START);
+}
+
+export function flowSlot(flow: HashedFlow): number {
+  return flowHash(flow) % RING_SIZE;
+}

@@ -1,0 +1,90 @@
+/** Maglev rings: which real each of 65537 slots belongs to. The same reals give the same ring on every balancer. */
+import { RING_SIZE } from './hash/flow.js';
+import { murmur3Pair } from './hash/murmur3.js';
+
+/** A real as rings see it. */
+export interface RingMember {
+  /** What the slots hold: 1 to 65535. */
+  readonly number: number;
+  /** See `addressSeed`. */
+  readonly seed: bigint;
+  /** A whole number; of twice the weight, twice the slots. With 0 a real gets none. */
+  readonly weight: number;
+}
+
+/**
+ * In whose turn slots are taken. 2: every turn in proportion to the weights. 1: in the first round each real takes as
+ * many slots as its weight says, afterwards one a round, so that weights hardly matter.
+ */
+export type RingVersion = 1 | 2;
+
+/** What an empty ring's slots hold. */
+export const NO_REAL = 0;
+
+/** A real's own order of all slots: a start and a step, since the ring's size is prime. */
+class Preference {
+  readonly #offset: number;
+  readonly #skip: number;
+  #turn = 0;
+
+  constructor(seed: bigint) {
+    this.#offset = Number(murmur3Pair(seed, 42n, 0n) % BigInt(RING_SIZE));
+    this.#skip = Number(murmur3Pair(seed, 2718281828n, 2307n) % BigInt(RING_SIZE - 1)) + 1;
+  }
+
+  /** The next slot. The product wraps at 32 bits, as the balancers next to this one have it. */
+  next(): number {
+    return ((this.#offset + this.#turn++ * this.#skip) >>> 0) % RING_SIZE;
+  }
+}
+
+/** How many slots each member takes in a round, round by round. */
+function* turns(members: readonly RingMember[], version: RingVersion): Generator<number[], never, void> {
+  const weights = members.map(({ weight }) => weight);
+  if (version === 1) {
+    yield weights;
+    const once = members.map(() => 1);
+    for (;;) yield once;
+  }
+  const largest = Math.max(...weights);
+  const credits = members.map(() => 0);
+  for (;;) {
+    yield credits.map((_, i) => {
+      credits[i]! += weights[i]!;
+      if (credits[i]! < largest) return 0;
+      credits[i]! -= largest;
+      return 1;
+    });
+  }
+}
+
+/**
+ * Builds a ring of real numbers.
+ *
+ * @throws RangeError for a weight that is no whole number from 0 to 2^31.
+ */
+export function buildRing(reals: readonly RingMember[], version: RingVersion = 2): Uint16Array {
+  for (const { weight } of reals) {
+    if (!Number.isInteger(weight) || weight < 0 || weight > 2 ** 31) {
+      throw new RangeError(`weight ${weight}: expected a whole number from 0 to 2147483648`);
+    }
+  }
+  const members = reals.filter(({ weight }) => weight > 0).sort((a, b) => (a.seed < b.seed ? -1 : 1));
+  const ring = new Uint16Array(RING_SIZE);
+  if (members.length <= 1) return ring.fill(members[0]?.number ?? NO_REAL);
+  const taken = new Uint8Array(RING_SIZE);
+  const preferences = members.map(({ seed }) => new Preference(seed));
+  let left = RING_SIZE;
+  for (const round of turns(members, version)) {
+    for (const [i, count] of round.entries()) {
+      for (let n = 0; n < count; n++) {
+        let slot = preferences[i]!.next();
+        while (taken[slot] === 1) slot = preferences[i]!.next();
+        taken[slot] = 1;
+        ring[slot] = members[i]!.number;
+        if (--left === 0) return ring;
+      }
+    }
+  }
+  return ring;
+}

@@ -1,0 +1,82 @@
+/** The hashes, against published vectors and those of the balancers that this one stands beside. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { flowHash, flowSlot } from '../src/hash/flow.js';
+import { jhash, jhash2Words } from '../src/hash/jhash.js';
+import { murmur3Pair } from '../src/hash/murmur3.js';
+import { addressSeed, fnv32 } from '../src/hash/seed.js';
+import { spooky128 } from '../src/hash/spooky.js';
+
+describe('flow hash', () => {
+  it('gives the known hash and slot', () => {
+    const flow = { source: '192.168.1.1', sourcePort: 31337, destinationPort: 80 };
+    assert.equal(flowHash(flow), 3353773618);
+    assert.equal(flowSlot(flow), 48717);
+  });
+
+  it('tells families, sources and ports apart', () => {
+    const base = { source: 'fc00::1', sourcePort: 31337, destinationPort: 80 };
+    const flows = [
+      base,
+      { ...base, source: 'fc00::2' },
+      { ...base, source: '192.0.2.1' },
+      { ...base, sourcePort: 31338 },
+      { ...base, destinationPort: 81 },
+    ];
+    assert.equal(new Set(flows.map(flowHash)).size, flows.length);
+  });
+
+  it('hashes words as bytes', () => {
+    const bytes = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
+    assert.equal(jhash(bytes, 77), jhash2Words(0x04030201, 0x08070605, 77));
+  });
+
+  it('takes any length', () => {
+    const hashes = Array.from({ length: 64 }, (_, length) => jhash(new Uint8Array(length), 0));
+    assert.equal(new Set(hashes).size, 64);
+  });
+});
+
+describe('seeds', () => {
+  it('of IPv4 addresses are the known ones', () => {
+    assert.equal(addressSeed('10.0.0.1'), 15452190748042156372n);
+    assert.equal(addressSeed('10.0.0.2'), 3230249507672883833n);
+    assert.equal(addressSeed('10.0.0.3'), 7977179616151763037n);
+  });
+
+  it('place reals where they are known to be', () => {
+    const seed = 15452190748042156372n;
+    assert.equal(murmur3Pair(seed, 42n, 0n) % 65537n, 4577n);
+    assert.equal((murmur3Pair(seed, 2718281828n, 2307n) % 65536n) + 1n, 18292n);
+  });
+
+  it('sign-extend bytes above 127', () => {
+    assert.equal(fnv32(Uint8Array.of(0x61)), 0x050c5d7e);
+    assert.equal(fnv32(Uint8Array.of(0x80)), (0x050c5d1f ^ 0xffffff80) >>> 0);
+  });
+
+  it('of IPv6 addresses differ', () => {
+    const seeds = Array.from({ length: 256 }, (_, i) => addressSeed(`fc00::${i.toString(16)}`));
+    assert.equal(new Set(seeds).size, 256);
+  });
+});
+
+describe('SpookyHash', () => {
+  it('gives the published 32 bits for 128, 129, 130 …', () => {
+    const message = Uint8Array.from({ length: 48 }, (_, i) => 128 + i);
+    const published = [
+      [16, 0xf274736c],
+      [32, 0xe5cfc8b6],
+      [48, 0x390e5fdc],
+    ] as const;
+    for (const [length, hash] of published) {
+      const [low] = spooky128(message.subarray(0, length));
+      assert.equal(Number(BigInt.asUintN(32, low)), hash, `${length} bytes`);
+    }
+  });
+
+  it('takes multiples of 16 bytes only', () => {
+    for (const length of [0, 8, 17, 192]) assert.throws(() => spooky128(new Uint8Array(length)), RangeError);
+    assert.notDeepEqual(spooky128(new Uint8Array(16)), spooky128(new Uint8Array(32)));
+  });
+});
