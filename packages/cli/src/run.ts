@@ -89,9 +89,11 @@ async function trace(flags: TraceFlags, host: RunHost, stdout: Output): Promise<
 async function doctor(flags: DoctorFlags, host: RunHost, stdout: Output): Promise<ExitCode> {
   const [tracing, { formatReport }] = await Promise.all([host.loadTracer(), import('./doctor/report.js')]);
   const btf = await types(flags, tracing);
-  const report = tracing.inspect(
-    btf === undefined || flags.btf === undefined ? {} : { btf, btfPath: flags.btf },
-  );
+  const report = tracing.inspect({
+    ...(btf !== undefined && { btf }),
+    ...(flags.btf !== undefined && btf !== 'discover' && { btfPath: flags.btf }),
+    ...(flags.offsets && { offsets: true }),
+  });
   const paint = paintFor(flags.color, host.stdout.isTTY === true, host.env);
   await stdout.write(
     flags.json ? `${escapeJson(JSON.stringify(report, null, 2))}\n` : formatReport(report, paint),
@@ -99,8 +101,9 @@ async function doctor(flags: DoctorFlags, host: RunHost, stdout: Output): Promis
   return report.ok ? ExitCode.ok : ExitCode.failed;
 }
 
+/** What `--btf` asks for; undefined: whatever is best here. */
 async function types(flags: { readonly btf?: string }, tracing: TracerFactory) {
-  if (flags.btf === undefined) return undefined;
+  if (flags.btf === undefined || flags.btf === 'discover') return flags.btf;
   const { readBtf } = await import('./btf-file.js');
   return readBtf(flags.btf, tracing);
 }

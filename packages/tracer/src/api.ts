@@ -3,6 +3,7 @@
 import type { TracerStats } from './options.js';
 import type { EventName, TraceRecord } from './record.js';
 import type { HookChoice } from './report.js';
+import type { TypeChoice } from './types/target.js';
 
 /** Listeners by event name, EventEmitter style. */
 export type TracerListener<E extends EventName | 'record' | 'end' | 'error'> = E extends 'record'
@@ -16,6 +17,8 @@ export type TracerListener<E extends EventName | 'record' | 'end' | 'error'> = E
 export interface TracerApi extends AsyncIterable<TraceRecord>, Disposable, AsyncDisposable {
   /** The hooks in use, and why. */
   readonly plan: readonly HookChoice[];
+  /** Where the kernel's types come from, and what was wrong with those that were to be used instead. */
+  readonly types: TypeChoice;
   /** Single records, in order of the kernel's clock. Ends when the tracer stops, after the last record. */
   [Symbol.asyncIterator](): AsyncIterator<TraceRecord>;
   /** The same records as arrays: one array each time the ring was read. */

@@ -22,7 +22,8 @@ export function kernelFacts(btf: Btf, table: FeatureTable = features): KernelFac
     fentry: table.has('fentry'),
     kprobe: table.has('kprobe_pmu'),
     kprobeDenied: perfEventsDenied(),
-    iterators: table.has('iterators'),
+    // Discovered types tell nothing of what a walk over tasks and files needs.
+    iterators: table.has('iterators') && btf.find('bpf_iter__task_file', Kind.struct) !== undefined,
     hasTypedFunction: (name) => btf.find(name, Kind.func) !== undefined,
     // Functions in BTF are functions that can be traced; /proc/kallsyms takes tens of milliseconds.
     hasFunction: (name) => btf.find(name, Kind.func) !== undefined || kernelSymbols().hasFunction(name),

@@ -1,5 +1,4 @@
 /** Which file descriptors watched processes get. The program that tells of them is there only while one is watched. */
-import { readFileSync } from 'node:fs';
 import {
   attachKprobe,
   attachTracing,
@@ -9,13 +8,13 @@ import {
   type FeatureTable,
   type Link,
   type Program,
-  parseObject,
   setGlobal,
   UnsupportedError,
 } from '@weir/ebpf';
+import { readObject } from './objects.js';
 import type { HookCandidate } from './report.js';
 
-const OBJECT = new URL('../../bpf/fd.bpf.o', import.meta.url);
+const OBJECT = 'fd.bpf.o';
 
 /** Maps of the TCP programs that this one uses, too: its events come in order with theirs, and are counted there. */
 const sharedMaps = ['events', 'statistics', 'scratch'] as const;
@@ -105,7 +104,7 @@ export class FdWatch {
       );
     }
     const [mechanism, symbol] = hook.name.split(':') as [string, string];
-    const spec = parseObject(readFileSync(OBJECT));
+    const spec = readObject(OBJECT);
     for (const [name, value] of Object.entries(globals)) setGlobal(spec, name, value);
     const name = `fd_${mechanism}`;
     const collection = Collection.load(spec, {

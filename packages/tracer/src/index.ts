@@ -2,5 +2,6 @@ export type { TracerApi, TracerListener } from './api.js';
 export { type InspectOptions, inspectHost } from './inspect.js';
 export type { AcceptHook, PortRange, TraceFilter, TracerOptions, TracerStats } from './options.js';
 export type * from './record.js';
-export type { HookCandidate, HookChoice, HostReport, Problem } from './report.js';
+export type { FieldOffset, HookCandidate, HookChoice, HostReport, Problem } from './report.js';
 export { Tracer } from './tracer.js';
+export type { TypeChoice, TypeSource } from './types/target.js';

@@ -6,25 +6,31 @@ import { planHooks } from './plan.js';
 import { capabilityNeeds, privilegeProblems } from './privileges.js';
 import type { HookChoice, HostReport, Problem } from './report.js';
 import { Tracer } from './tracer.js';
+import { describeOffsets } from './types/report.js';
+import { type TargetTypes, targetTypes } from './types/target.js';
 
 export interface InspectOptions {
-  /** Types to use in place of the kernel's own. */
-  readonly btf?: Btf;
+  /** Types to use in place of the kernel's own; `discover` finds them out. */
+  readonly btf?: Btf | 'discover';
   /** Where `btf` came from, for the report. */
   readonly btfPath?: string;
+  /** Report where each field is. */
+  readonly offsets?: boolean;
 }
 
 const KERNEL_BTF = '/sys/kernel/btf/vmlinux';
 
 /** Looks at the kernel and tries to trace for a moment. Leaves nothing behind. */
 export function inspectHost(options: InspectOptions = {}): HostReport {
-  const btf = options.btf ?? kernelBtf();
   const capabilities = capabilityNeeds();
-  const hooks = btf === undefined ? [] : planHooks(kernelFacts(btf)).choices;
-  const problems = findProblems(btf, hooks);
+  const problems = privilegeProblems();
+  // Without privileges nothing can be found out about types that the kernel does not show.
+  const types = problems.length > 0 ? ownTypes() : findTypes(options, problems);
+  const hooks = types === undefined ? [] : planHooks(kernelFacts(types.btf)).choices;
+  if (problems.length === 0 && types !== undefined) problems.push(...findProblems(types.btf, hooks));
   return {
     kernel: { release: release(), version: version(), machine: arch() },
-    btf: describeTypes(btf, options),
+    btf: describeTypes(types, options),
     capabilities,
     features: features.names().map((name) => ({
       name,
@@ -32,40 +38,54 @@ export function inspectHost(options: InspectOptions = {}): HostReport {
       present: features.has(name),
     })),
     hooks,
+    ...(options.offsets &&
+      types !== undefined &&
+      problems.length === 0 && { offsets: describeOffsets(types) }),
     problems,
     ok: problems.length === 0,
   };
 }
 
-function describeTypes(btf: Btf | undefined, options: InspectOptions): HostReport['btf'] {
-  if (btf === undefined) return { source: 'none' };
-  const types = btf.length;
-  if (options.btf === undefined) return { source: 'kernel', path: KERNEL_BTF, types };
-  return { source: 'file', types, ...(options.btfPath === undefined ? {} : { path: options.btfPath }) };
+function ownTypes(): TargetTypes | undefined {
+  const btf = kernelBtf();
+  return btf && { btf, source: 'kernel' };
 }
 
-function findProblems(btf: Btf | undefined, hooks: readonly HookChoice[]): Problem[] {
-  const problems = privilegeProblems();
-  if (btf === undefined) {
-    problems.push({
-      what: `the kernel has no types of its own (${KERNEL_BTF})`,
-      advice: 'boot a kernel of 5.4 or later with CONFIG_DEBUG_INFO_BTF, or name a file with --btf',
-    });
+function findTypes({ btf }: InspectOptions, problems: Problem[]): TargetTypes | undefined {
+  try {
+    return targetTypes(btf);
+  } catch (error) {
+    problems.push(asProblem(error));
+    return undefined;
   }
-  if (problems.length > 0 || btf === undefined) return problems;
+}
+
+function describeTypes(types: TargetTypes | undefined, { btfPath }: InspectOptions): HostReport['btf'] {
+  if (types === undefined) return { source: 'none' };
+  const { source, btf, rejected } = types;
+  const path = source === 'kernel' ? KERNEL_BTF : source === 'file' ? btfPath : undefined;
+  return {
+    source,
+    types: btf.length,
+    ...(path !== undefined && { path }),
+    ...(rejected !== undefined && { rejected }),
+  };
+}
+
+function findProblems(btf: Btf, hooks: readonly HookChoice[]): Problem[] {
   const unchosen = hooks.find(
     (hook) => hook.candidates.length === 1 && hook.consequence === undefined && !hook.chosen,
   );
   if (unchosen !== undefined) {
-    problems.push({
-      what: `no hook for the ${unchosen.purpose}: ${unchosen.candidates[0]!.reason}`,
-      advice: 'a newer kernel, or one with that option, is needed',
-    });
-    return problems;
+    return [
+      {
+        what: `no hook for the ${unchosen.purpose}: ${unchosen.candidates[0]!.reason}`,
+        advice: 'a newer kernel, or one with that option, is needed',
+      },
+    ];
   }
   const failure = tryToTrace(btf);
-  if (failure !== undefined) problems.push(failure);
-  return problems;
+  return failure === undefined ? [] : [failure];
 }
 
 /** Starts a tracer of the default size that nothing passes, and ends it. */
@@ -74,8 +94,12 @@ function tryToTrace(btf: Btf): Problem | undefined {
     using _tracer = Tracer.start({ btf, filter: { pids: [process.pid] } });
     return undefined;
   } catch (error) {
-    if (!(error instanceof EbpfError)) throw error;
-    const [what = '', ...rest] = error.message.split('\n');
-    return { what, advice: rest.length > 0 ? rest.join('\n') : 'the message names what the kernel refused' };
+    return asProblem(error);
   }
+}
+
+function asProblem(error: unknown): Problem {
+  if (!(error instanceof EbpfError)) throw error;
+  const [what = '', ...rest] = error.message.split('\n');
+  return { what, advice: rest.length > 0 ? rest.join('\n') : 'the message names what the kernel refused' };
 }

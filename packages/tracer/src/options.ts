@@ -46,8 +46,11 @@ export interface TracerOptions {
   readonly maxConnections?: number;
   /** Make `close` records at the application's close(), with the counters so far. Default false. */
   readonly promptClose?: boolean;
-  /** Types of the running kernel. Default: /sys/kernel/btf/vmlinux. */
-  readonly btf?: Btf;
+  /**
+   * Types of the running kernel. Default: /sys/kernel/btf/vmlinux, and where the kernel has none, those that were
+   * discovered. `discover` insists on a discovery.
+   */
+  readonly btf?: Btf | 'discover';
   /** What the kernel is taken to offer. Default: what it does. */
   readonly features?: FeatureTable;
   /** Insist on one way of seeing accepts; default: the best that this kernel offers. */

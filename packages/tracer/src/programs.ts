@@ -1,5 +1,4 @@
 /** The tracer's kernel programs: loaded with what the options ask for, and attached. */
-import { readFileSync } from 'node:fs';
 import {
   attachIterator,
   attachKprobe,
@@ -12,17 +11,17 @@ import {
   features as kernelFeatures,
   type Link,
   MapType,
-  parseObject,
   possibleCpus,
   setGlobal,
 } from '@weir/ebpf';
 import { FdWatch } from './fd-watch.js';
 import { compileFilter } from './filter.js';
 import { AcceptMode } from './generated/tcp.js';
+import { readObject } from './objects.js';
 import type { AcceptHook, TracerOptions } from './options.js';
 import type { HookPlan } from './plan.js';
 
-const OBJECT = new URL('../../bpf/tcp.bpf.o', import.meta.url);
+const OBJECT = 'tcp.bpf.o';
 const PAGE = 4096;
 const DEFAULT_RING_BYTES = 8 << 20;
 const DEFAULT_MAX_CONNECTIONS = 65_536;
@@ -71,7 +70,7 @@ export class TracerPrograms implements Disposable {
   /** @throws RangeError for options that make no sense; the errors of {@link Collection.load}. */
   constructor(plan: HookPlan, btf: Btf, options: TracerOptions) {
     const filter = compileFilter(options.filter);
-    const spec = parseObject(readFileSync(OBJECT));
+    const spec = readObject(OBJECT);
     const ring = ringSize(options.ringBytes);
     const maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
     if (!Number.isInteger(maxConnections) || maxConnections < 1 || maxConnections > 2 ** 24) {

@@ -27,12 +27,34 @@ export interface Problem {
   readonly advice: string;
 }
 
+/** Where the programs read one field. Offsets in bytes from the start of the struct. */
+export interface FieldOffset {
+  readonly struct: string;
+  readonly field: string;
+  /** Where the types in use came from. */
+  readonly source: 'kernel' | 'file' | 'cache' | 'discovery';
+  /** By the types in use; absent where they lack the field, which is then not reported. */
+  readonly used?: number;
+  /** By the kernel's own types, where it has such. */
+  readonly kernel?: number;
+  /** By discovery. */
+  readonly discovered?: number;
+  /** How it was discovered: by its `values`, by the `structure` around it, or through a `pointer`. */
+  readonly how?: string;
+  /** How many offsets fitted what was seen before the structure decided. */
+  readonly candidates?: number;
+  /** Why it was not discovered. */
+  readonly why?: string;
+}
+
 export interface HostReport {
   readonly kernel: { readonly release: string; readonly version: string; readonly machine: string };
   readonly btf: {
-    readonly source: 'kernel' | 'file' | 'none';
+    readonly source: 'kernel' | 'file' | 'cache' | 'discovery' | 'none';
     readonly path?: string;
     readonly types?: number;
+    /** What was wrong with types that were to be used, and are not. */
+    readonly rejected?: string;
   };
   readonly capabilities: readonly {
     readonly name: string;
@@ -43,6 +65,8 @@ export interface HostReport {
   /** Kernel facilities with the version that brought each. */
   readonly features: readonly { readonly name: string; readonly since: string; readonly present: boolean }[];
   readonly hooks: readonly HookChoice[];
+  /** Every field, where they were asked for. */
+  readonly offsets?: readonly FieldOffset[];
   /** What keeps tracing from working; empty if it would work. */
   readonly problems: readonly Problem[];
   /** Whether `weir trace` would work here and now. */

@@ -2,9 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
-  type Btf,
   EbpfError,
-  kernelBtf,
   monotonicNs,
   PerCpuMap,
   realtimeOffsetNs,
@@ -25,9 +23,12 @@ import type { EventName, LostRecord, TraceRecord } from './record.js';
 import type { HookChoice } from './report.js';
 import { Staging } from './staging.js';
 import { emptyCounts, type KernelCounts, sumStatistics } from './statistics.js';
+import { type TypeChoice, targetTypes } from './types/target.js';
 
-/** Records are looked for this often, unless an eighth of the ring fills sooner. */
+/** Records are looked for this often while there are some, unless an eighth of the ring fills sooner. */
 const POLL_MS = 25;
+/** And this often where there have been none for a while: each look wakes a CPU. */
+const IDLE_POLL_MS = 200;
 /**
  * Losses are looked for, and the wall clock is followed, this often. Not oftener, since the kernel runs no kprobe on a CPU
  * while a process reads a map there (bpf_disable_instrumentation), which can take long where that process is preempted.
@@ -59,6 +60,7 @@ class Deferred {
  */
 export class Tracer implements TracerApi {
   readonly plan: readonly HookChoice[];
+  readonly types: TypeChoice;
   readonly #programs: TracerPrograms;
   readonly #ring: EventRing;
   readonly #staging = new Staging();
@@ -78,6 +80,7 @@ export class Tracer implements TracerApi {
   #missedBefore = 0;
   /** Records taken out of the ring. */
   #read = 0;
+  #pollMs = POLL_MS;
   #housekeeping = monotonicNs();
   #state: State = 'running';
   #reading = false;
@@ -96,7 +99,9 @@ export class Tracer implements TracerApi {
 
   private constructor(options: TracerOptions) {
     assertPrivileges();
-    const btf = targetTypes(options);
+    const types = targetTypes(options.btf, options.features);
+    const { btf } = types;
+    this.types = types;
     const { plan, choices } = planHooks(kernelFacts(btf, options.features), options.acceptHook);
     if (options.acceptHook !== undefined && plan.accept !== options.acceptHook) {
       const candidate = choices
@@ -228,7 +233,10 @@ export class Tracer implements TracerApi {
     let last = false;
     while (this.#state !== 'ended') {
       const batch = this.#takeBatch();
-      if (batch.length > 0) return batch;
+      if (batch.length > 0) {
+        this.#pollMs = POLL_MS;
+        return batch;
+      }
       if (last) {
         this[Symbol.dispose]();
         return undefined;
@@ -236,7 +244,8 @@ export class Tracer implements TracerApi {
       last = this.#state === 'stopping';
       await this.#drain(last);
       if (!last && this.#ready.length === 0 && this.#losses.length === 0) {
-        await this.#ring.wait({ timeoutMs: POLL_MS, signal: this.#stopping.signal });
+        await this.#ring.wait({ timeoutMs: this.#pollMs, signal: this.#stopping.signal });
+        this.#pollMs = Math.min(this.#pollMs * 1.25, IDLE_POLL_MS);
       }
     }
     return undefined;
@@ -357,17 +366,4 @@ export class Tracer implements TracerApi {
     }
     return Math.max(0, missed - this.#kernelCounts().stoodIn) + this.#programs.fds.missedRuns;
   }
-}
-
-/** @throws UnsupportedError where there are no types to be had. */
-function targetTypes(options: TracerOptions): Btf {
-  const btf = options.btf ?? kernelBtf();
-  if (btf === undefined) {
-    throw new UnsupportedError(
-      '/sys/kernel/btf/vmlinux',
-      '5.4',
-      'it was built without CONFIG_DEBUG_INFO_BTF; give its types as a BTF file',
-    );
-  }
-  return btf;
 }

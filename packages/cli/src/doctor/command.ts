@@ -7,6 +7,7 @@ export interface DoctorFlags {
   readonly json?: boolean;
   readonly color: ColourMode;
   readonly btf?: string;
+  readonly offsets?: boolean;
   readonly debug?: boolean;
 }
 
@@ -14,6 +15,7 @@ const examples = `
 Examples:
   weir doctor            what this kernel offers, in words
   weir doctor --json     the same for programs
+  weir doctor --offsets  also where each field of the kernel is; beside the truth, where the kernel tells it
 
 The exit status is 0 if "weir trace" would work here and now, else 1.`;
 
@@ -28,7 +30,11 @@ export function doctorCommand(action: (flags: DoctorFlags) => Promise<void>): Co
     .option('--json', 'print one JSON object')
     .addOption(new Option('--color <when>', 'colour the text').choices(colourModes).default('auto'))
     .optionsGroup('Tracer:')
-    .option('--btf <file>', "the kernel's types, where it has none in /sys/kernel/btf")
+    .option(
+      '--btf <file>',
+      'the kernel’s types: raw BTF, or a .btf.tar.xz of BTFHub; "discover" finds them out',
+    )
+    .option('--offsets', 'print where each field of the kernel is, and how that is known')
     .optionsGroup('General:')
     .option('--debug', 'on errors, show the stack and the verifier log')
     .helpOption('-h, --help', 'show this help');

@@ -1,5 +1,5 @@
 /** The report of `weir doctor` as text. */
-import type { HookChoice, HostReport } from '@weir/tracer';
+import type { FieldOffset, HookChoice, HostReport } from '@weir/tracer';
 import type { Paint } from '../text/colour.js';
 import { escapeText } from '../text/escape.js';
 import { padEnd } from '../text/width.js';
@@ -10,7 +10,7 @@ type Row = readonly [present: boolean, name: string, remark: string];
 export function formatReport(report: HostReport, paint: Paint): string {
   const sections: [title: string, lines: string[]][] = [
     ['Kernel', kernelLines(report)],
-    ['Types', [typesLine(report, paint)]],
+    ['Types', typesLines(report, paint)],
     [
       'Capabilities',
       table(
@@ -26,6 +26,7 @@ export function formatReport(report: HostReport, paint: Paint): string {
         paint,
       ),
     ],
+    ['Offsets', offsetLines(report, paint)],
     ['Problems', problemLines(report, paint)],
   ];
   const text = sections
@@ -42,13 +43,43 @@ function kernelLines({ kernel }: HostReport): string[] {
   return [`${escapeText(kernel.release)} ${escapeText(kernel.machine)}`, escapeText(kernel.version)];
 }
 
-const sources = { kernel: "the kernel's own", file: 'from a file', none: 'none' } as const;
+const sources = {
+  kernel: "the kernel's own",
+  file: 'from a file',
+  cache: 'from an earlier discovery',
+  discovery: 'discovered',
+  none: 'none',
+} as const;
 
-function typesLine({ btf }: HostReport, paint: Paint): string {
+function typesLines({ btf }: HostReport, paint: Paint): string[] {
   const facts = [sources[btf.source]];
   const where = btf.path === undefined ? '' : `: ${escapeText(btf.path)}`;
   const count = btf.types === undefined ? '' : `, ${btf.types.toLocaleString('en-US')} types`;
-  return `${mark(btf.source !== 'none', paint)} ${facts.join('')}${where}${count}`;
+  const used = `${mark(btf.source !== 'none', paint)} ${facts.join('')}${where}${count}`;
+  return btf.rejected === undefined ? [used] : [`${mark(false, paint)} ${escapeText(btf.rejected)}`, used];
+}
+
+/** A line a field: in use, the kernel's own, discovered, and how. A difference between the last two is an error. */
+function offsetLines({ offsets = [] }: HostReport, paint: Paint): string[] {
+  if (offsets.length === 0) return [];
+  const width = Math.max(...offsets.map(({ struct, field }) => struct.length + field.length + 1));
+  const cell = (offset: number | undefined): string => String(offset ?? '–').padStart(12);
+  const head = `  ${padEnd('field', width)}${['in use', 'kernel', 'discovered'].map((title) => title.padStart(12)).join('')}`;
+  return [
+    paint('dim', head),
+    ...offsets.map((row) => {
+      const differs =
+        row.kernel !== undefined && row.discovered !== undefined && row.kernel !== row.discovered;
+      const cells = [row.used, row.kernel, row.discovered].map(cell).join('');
+      return `${mark(!differs && row.used !== undefined, paint)} ${padEnd(`${row.struct}.${row.field}`, width)}${cells}  ${paint('dim', escapeText(offsetRemark(row)))}`.trimEnd();
+    }),
+  ];
+}
+
+function offsetRemark({ how, candidates = 1, why }: FieldOffset): string {
+  if (how === undefined) return why ?? '';
+  const means = how === 'pointer' ? 'through a pointer' : `by its ${how}`;
+  return candidates > 1 ? `${means}, among ${candidates}` : means;
 }
 
 function hookLines(hook: HookChoice, paint: Paint): string[] {

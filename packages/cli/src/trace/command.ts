@@ -142,5 +142,8 @@ function addTracer(command: Command): void {
     .option('--max-connections <number>', 'connections followed at a time (default: 65536)', (text) =>
       parseInteger(text, 'a number', 1, 2 ** 24),
     )
-    .option('--btf <file>', "the kernel's types, where it has none in /sys/kernel/btf");
+    .option(
+      '--btf <file>',
+      'the kernel’s types: raw BTF, or a .btf.tar.xz of BTFHub; "discover" finds them out',
+    );
 }

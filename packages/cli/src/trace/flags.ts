@@ -50,7 +50,7 @@ export function watchedPids({ watchFds = [], monitorFdinstallPids = [] }: TraceF
 }
 
 /** The tracer's options; what was not asked for is absent. */
-export function tracerOptions(flags: TraceFlags, btf?: Btf): TracerOptions {
+export function tracerOptions(flags: TraceFlags, btf?: Btf | 'discover'): TracerOptions {
   const asTcptracer = traceFormat(flags) === 'tcptracer';
   const filter = definedOnly<TraceFilter>({
     pids: flags.pid,

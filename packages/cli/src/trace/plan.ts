@@ -1,6 +1,19 @@
 /** The hook plan in words. */
-import type { HookChoice } from '@weir/tracer';
+import type { HookChoice, TypeChoice } from '@weir/tracer';
 import { escapeText } from '../text/escape.js';
+
+const sources: Readonly<Record<TypeChoice['source'], string>> = {
+  kernel: "the kernel's own",
+  file: 'those of the file',
+  cache: 'those of an earlier discovery',
+  discovery: 'discovered now',
+};
+
+/** Where the kernel's types come from. */
+export function typesLine({ source, rejected }: TypeChoice): string {
+  const reason = rejected === undefined ? '' : `${rejected}; `;
+  return escapeText(`${reason}types in use: ${sources[source]}`);
+}
 
 /** What `--verbose` prints: a line a hook, and what is lost where a better one is missing. */
 export function planLines(plan: readonly HookChoice[]): string[] {

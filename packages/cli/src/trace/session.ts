@@ -5,7 +5,7 @@ import type { Output, OutputStream } from '../output.js';
 import { details } from '../text/details.js';
 import type { TracerFactory } from '../tracing.js';
 import { Interruption, type SignalSource } from './interruption.js';
-import { planLines, readyLine } from './plan.js';
+import { planLines, readyLine, typesLine } from './plan.js';
 import { Printer, type PrinterOptions } from './printer.js';
 import { announceReady } from './ready.js';
 import { summaryLines } from './summary.js';
@@ -55,7 +55,8 @@ export async function runSession(
     if (request.durationMs !== undefined) timer = setTimeout(end, request.durationMs);
     for (const pid of request.watchFds ?? []) tracer.watchFds(pid);
     await printer.begin();
-    if (request.verbose) say(planLines(tracer.plan));
+    if (tracer.types.rejected !== undefined) say([typesLine(tracer.types)]);
+    if (request.verbose) say([typesLine(tracer.types), ...planLines(tracer.plan)]);
     if (request.verbose || host.stderr.isTTY) say([readyLine(tracer.plan)]);
     if (request.readyFd !== undefined) announceReady(request.readyFd);
     for await (const batch of tracer.batches()) {

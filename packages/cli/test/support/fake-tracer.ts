@@ -20,6 +20,7 @@ export interface Script {
 const none = { connect: 0, accept: 0, close: 0, fail: 0, fd_install: 0 };
 
 export class FakeTracer implements TracerApi {
+  readonly types = { source: 'kernel' } as const;
   readonly plan = [
     { purpose: 'life cycle of connections', candidates: [], chosen: 'raw_tracepoint:inet_sock_set_state' },
     {

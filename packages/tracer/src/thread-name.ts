@@ -1,0 +1,40 @@
+/** The calling thread's name in the kernel (comm), by which programs recognise it in every pid namespace. */
+import { randomBytes } from 'node:crypto';
+import { createArena, syscall } from '@weir/ebpf';
+
+/** TASK_COMM_LEN, with the NUL at the end. */
+const size = 16;
+const PR_SET_NAME = 15;
+const PR_GET_NAME = 16;
+
+/** A random name for the calling thread; disposing gives it its former name back. */
+export class BorrowedName implements Disposable {
+  readonly name = randomBytes(8)
+    .toString('hex')
+    .slice(0, size - 1);
+  readonly #former: Uint8Array;
+
+  constructor() {
+    const { address, bytes } = arena();
+    syscall('prctl', PR_GET_NAME, address, 0, 0, 0);
+    this.#former = bytes.slice();
+    set(Buffer.from(`${this.name}\0`, 'latin1'));
+  }
+
+  [Symbol.dispose](): void {
+    set(this.#former);
+  }
+}
+
+function set(name: Uint8Array): void {
+  const { address, bytes } = arena();
+  bytes.set(name);
+  syscall('prctl', PR_SET_NAME, address, 0, 0, 0);
+}
+
+let shared: ReturnType<typeof createArena> | undefined;
+
+function arena(): NonNullable<typeof shared> {
+  shared ??= createArena(size);
+  return shared;
+}

@@ -1,0 +1,46 @@
+/** Where each field is, for `weir doctor --offsets`. */
+import { type Btf, kernelBtf } from '@weir/ebpf';
+import { knownFields } from '../discovery/fields.js';
+import { type DiscoveredField, discover, type MissingField } from '../discovery/index.js';
+import type { FieldOffset } from '../report.js';
+import { fieldOffset } from './offsets.js';
+import type { TargetTypes } from './target.js';
+
+/**
+ * All fields, as the types in use have them; on a kernel with types of its own, what a discovery finds stands beside
+ * them. Makes a discovery unless one was made for these types.
+ */
+export function describeOffsets(types: TargetTypes): readonly FieldOffset[] {
+  const found = types.fields ?? [];
+  const { fields, missing } =
+    types.fields === undefined ? discover() : { fields: found, missing: types.missing };
+  return compareOffsets(types, kernelBtf(), fields, missing ?? []);
+}
+
+/** Pure. */
+export function compareOffsets(
+  types: Pick<TargetTypes, 'btf' | 'source'>,
+  kernel: Btf | undefined,
+  discovered: readonly DiscoveredField[],
+  missing: readonly MissingField[],
+): readonly FieldOffset[] {
+  return knownFields.map((field) => {
+    const used = fieldOffset(types.btf, field);
+    const own = kernel && fieldOffset(kernel, field);
+    const found = discovered.find((one) => one.field === field.field && one.struct === field.struct);
+    const why = missing.find((one) => one.field === field.field)?.why;
+    return {
+      struct: field.struct,
+      field: field.field,
+      source: types.source,
+      ...(used !== undefined && { used }),
+      ...(own !== undefined && { kernel: own }),
+      ...(found !== undefined && {
+        discovered: found.offset,
+        how: found.how,
+        candidates: found.candidates,
+      }),
+      ...(why !== undefined && { why }),
+    };
+  });
+}

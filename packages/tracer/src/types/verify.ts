@@ -1,0 +1,197 @@
+/**
+ * Whether types describe the running kernel: the production programs, loaded with them, watch connections of which
+ * everything is known, and every value has to be right.
+ */
+import { randomInt } from 'node:crypto';
+import { type Btf, EbpfError, type FeatureTable, realtimeOffsetNs } from '@weir/ebpf';
+import { WallClock } from '../clock.js';
+import { EventDecoder } from '../decode.js';
+import { inFreshNamespace, namespaceInode } from '../discovery/namespace.js';
+import { AddressFamily, type Endpoint, SocketPool, type TestSocket } from '../discovery/sockets.js';
+import { type TcpInfo, tcpInfo } from '../discovery/tcp-info.js';
+import { openEventRing } from '../event-ring.js';
+import type { HookPlan } from '../plan.js';
+import { TracerPrograms } from '../programs.js';
+import type { CloseRecord, SocketRecord } from '../record.js';
+import { BorrowedName } from '../thread-name.js';
+
+/** What the programs must tell of one event. What a record leaves out is not checked. */
+interface Expected {
+  readonly event: string;
+  readonly local: Endpoint;
+  readonly peer: Endpoint;
+  readonly netns: number;
+  readonly error?: string;
+  readonly end?: { readonly sent: number; readonly received: number; readonly info: TcpInfo };
+}
+
+type Told = SocketRecord & { readonly event: string; readonly error?: string };
+
+const RING_BYTES = 1 << 17;
+/** A connection's last segments, FIN and its acknowledgement, come after TCP_INFO was asked. */
+const LAST_SEGMENTS = 4;
+/** No round trip over loopback takes longer. */
+const MAX_SRTT_US = 10_000_000;
+
+/** The smallest plan that runs on every kernel and uses every field. */
+const plan: HookPlan = {
+  lifeCycle: 'raw_tracepoint',
+  accept: 'listener',
+  connectErrors: [],
+  seed: false,
+  fds: [],
+};
+
+/**
+ * Makes connections over loopback, watches them, compares.
+ *
+ * @returns what was told wrongly first, in words; undefined if all was right.
+ * @throws SyscallError where no programs can be loaded or no connections made.
+ */
+export function findMismatch(btf: Btf, features?: FeatureTable): string | undefined {
+  using name = new BorrowedName();
+  const options = { filter: { comms: [name.name] }, ringBytes: RING_BYTES, maxConnections: 64 };
+  let programs: TracerPrograms;
+  try {
+    programs = new TracerPrograms(plan, btf, { ...options, ...(features && { features }) });
+  } catch (error) {
+    if (!(error instanceof EbpfError)) throw error;
+    return `the programs can not be loaded with them: ${error.message.split('\n')[0]}`;
+  }
+  using _programs = programs;
+  using ring = openEventRing(programs.collection.map('events'), RING_BYTES);
+  using sockets = new SocketPool();
+  const expected = inFreshNamespace(sockets, () => {
+    programs.attach(plan);
+    try {
+      return makeConnections(sockets);
+    } finally {
+      programs.detach();
+    }
+  });
+  const decoder = new EventDecoder(new WallClock(realtimeOffsetNs()));
+  const told: Told[] = [];
+  ring.mark()((view, offset) => told.push(decoder.decode(view, offset) as Told), 1024);
+  for (const event of expected) {
+    const mismatch = compare(event, told);
+    if (mismatch !== undefined) return mismatch;
+  }
+  return undefined;
+}
+
+function makeConnections(sockets: SocketPool): Expected[] {
+  const netns = namespaceInode() ?? 0;
+  const expected: Expected[] = [];
+  const families = [AddressFamily.ipv4, ...(hasIpv6(sockets) ? [AddressFamily.ipv6] : [])];
+  for (const family of families) {
+    const server = randomEnd();
+    const client = randomEnd();
+    const listener = sockets.tcp(family);
+    listener.bind(server);
+    listener.listen();
+    expected.push(...exchange(sockets, listener, client, server, netns));
+    listener[Symbol.dispose]();
+    const refused = sockets.tcp(family);
+    const stranger = randomEnd();
+    refused.bind(stranger);
+    refused.connect(server);
+    refused[Symbol.dispose]();
+    expected.push({ event: 'fail', local: stranger, peer: server, netns, error: 'ECONNREFUSED' });
+  }
+  return expected;
+}
+
+function exchange(
+  sockets: SocketPool,
+  listener: TestSocket,
+  client: Endpoint,
+  server: Endpoint,
+  netns: number,
+): Expected[] {
+  const [request, reply] = [randomInt(1000, 4000), randomInt(4000, 9000)];
+  const near = sockets.tcp(listener.family);
+  near.bind(client);
+  near.connect(server);
+  const far = sockets.accept(listener);
+  if (far === undefined) throw new EbpfError('a connection over loopback did not come about');
+  near.send(request);
+  far.drain();
+  far.send(reply);
+  near.drain();
+  const nearInfo = tcpInfo(near);
+  const farInfo = tcpInfo(far);
+  near[Symbol.dispose]();
+  far[Symbol.dispose]();
+  const outbound = { local: client, peer: server, netns };
+  const inbound = { local: server, peer: client, netns };
+  return [
+    { event: 'connect', ...outbound },
+    { event: 'accept', ...inbound },
+    { event: 'close', ...outbound, end: { sent: request, received: reply, info: nearInfo } },
+    { event: 'close', ...inbound, end: { sent: reply, received: request, info: farInfo } },
+  ];
+}
+
+function hasIpv6(sockets: SocketPool): boolean {
+  try {
+    sockets.tcp(AddressFamily.ipv6)[Symbol.dispose]();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** An end in 127.0.0.0/8 that nobody else has. */
+function randomEnd(): Endpoint {
+  return {
+    address: ((127 << 24) | randomInt(1 << 16, (1 << 24) - 2)) >>> 0,
+    port: randomInt(10_000, 60_000),
+  };
+}
+
+function formatEnd({ address, port }: Endpoint): string {
+  return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}:${port}`;
+}
+
+function compare(expected: Expected, told: readonly Told[]): string | undefined {
+  const { event, local, peer } = expected;
+  const what = `${event} of ${formatEnd(local)} and ${formatEnd(peer)}`;
+  const record = told.find(
+    (candidate) =>
+      candidate.event === event &&
+      `${candidate.local.address}:${candidate.local.port}` === formatEnd(local) &&
+      `${candidate.peer.address}:${candidate.peer.port}` === formatEnd(peer),
+  );
+  if (record === undefined) return `a ${what} was not told so`;
+  if (record.netns !== expected.netns) {
+    return `${what}: network namespace ${record.netns} instead of ${expected.netns}`;
+  }
+  if (record.network.type !== 'ipv4') return `${what}: ${record.network.type} instead of ipv4`;
+  if (expected.error !== undefined && record.error !== expected.error) {
+    return `${what}: error ${record.error} instead of ${expected.error}`;
+  }
+  const wrong = expected.end && wrongCounter(record as unknown as CloseRecord, expected.end);
+  return wrong && `${what}: ${wrong}`;
+}
+
+function wrongCounter(
+  record: CloseRecord,
+  { sent, received, info }: NonNullable<Expected['end']>,
+): string | undefined {
+  const most = (count: number): number => count + LAST_SEGMENTS;
+  const ranges = [
+    ['bytes_sent', sent, sent],
+    ['bytes_received', received, received],
+    ['segments_sent', info.segsOut, most(info.segsOut)],
+    ['segments_received', info.segsIn, most(info.segsIn)],
+    ['retransmits', info.totalRetrans, most(info.totalRetrans)],
+    ['srtt_us', 0, MAX_SRTT_US],
+  ] as const;
+  for (const [name, least, greatest] of ranges) {
+    const value = record[name];
+    if (value !== undefined && (value < least || value > greatest)) {
+      return `${name} ${value}, expected ${least === greatest ? least : `${least} to ${greatest}`}`;
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,142 @@
+/** Where the kernel's types come from, on a kernel that is taken to have none, and what is done about wrong ones. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { type Btf, features } from '@weir/ebpf';
+import { loadCachedFields } from '../src/discovery/cache.js';
+import { type DiscoveredField, discover } from '../src/discovery/index.js';
+import { toBtf } from '../src/discovery/types.js';
+import type { AcceptHook } from '../src/index.js';
+import { Tracer, type TracerOptions, type TypeChoice } from '../src/index.js';
+import { findMismatch } from '../src/types/verify.js';
+import { assertComplete, collect } from './support/collect.js';
+import { assertPairs } from './support/expect.js';
+import { accountedBy } from './support/hooks.js';
+import { runLoad } from './support/load.js';
+import { TestNetns } from './support/netns.js';
+
+const typeless = features.without('kernel_btf');
+const COUNT = 100;
+let folder = '';
+let discovered: readonly DiscoveredField[] = [];
+
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'weir-types-'));
+  process.env.XDG_CACHE_HOME = folder;
+  discovered = discover().fields;
+});
+
+beforeEach(() => rmSync(join(folder, 'weir'), { recursive: true, force: true }));
+
+after(() => {
+  delete process.env.XDG_CACHE_HOME;
+  rmSync(folder, { recursive: true });
+});
+
+/** Traces connections with these types: all is told, and rightly. */
+async function assertTraces(options: TracerOptions): Promise<TypeChoice> {
+  using netns = new TestNetns();
+  let hook: AcceptHook = 'listener';
+  let types: TypeChoice | undefined;
+  const collected = await collect({ ...options, filter: { netns: [netns.inode] } }, (tracer) => {
+    types = tracer.types;
+    hook = tracer.plan.find(({ purpose }) => purpose === 'process that accepts')!.chosen as AcceptHook;
+    return runLoad(netns, 'pairs', '--count', String(COUNT), '--send', '1000', '--reply', '313');
+  });
+  const late = /^(fexit|kretprobe):/.test(hook);
+  const pairs = late ? collected.result.map(({ accepted_ns, ...rest }) => rest) : collected.result;
+  assertPairs(collected.records, pairs, { netns: netns.inode, type: 'ipv4', accounted: accountedBy(hook) });
+  assertComplete(collected);
+  return types!;
+}
+
+/** Discovered types in which fields have each other's places. */
+function swapped(one: string, other: string): readonly DiscoveredField[] {
+  const offsetOf = (name: string) => discovered.find(({ field }) => field === name)!.offset;
+  return discovered.map((field) => {
+    if (field.field === one) return { ...field, offset: offsetOf(other) };
+    if (field.field === other) return { ...field, offset: offsetOf(one) };
+    return field;
+  });
+}
+
+const misleading: readonly (readonly [one: string, other: string])[] = [
+  ['skc_daddr', 'skc_rcv_saddr'],
+  ['skc_dport', 'skc_num'],
+  ['skc_v6_daddr', 'skc_v6_rcv_saddr'],
+  ['bytes_acked', 'bytes_received'],
+  ['segs_in', 'srtt_us'],
+  ['sk_err', 'segs_out'],
+];
+
+describe('types that were discovered', () => {
+  it('serve the tracer, and are kept for the next time', async () => {
+    assert.equal((await assertTraces({ btf: 'discover' })).source, 'discovery');
+    assert.deepEqual(await assertTraces({ features: typeless }), { ...(await chosen()), source: 'cache' });
+  });
+
+  it('are discovered anew where what was kept is wrong', async () => {
+    using _first = Tracer.start({ btf: 'discover' });
+    const [name] = readdirSync(join(folder, 'weir'));
+    const path = join(folder, 'weir', name!);
+    const kept = JSON.parse(readFileSync(path, 'utf8'));
+    const wrong = swapped('skc_daddr', 'skc_rcv_saddr');
+    writeFileSync(path, JSON.stringify({ ...kept, fields: wrong.map(({ kind, ...field }) => field) }));
+    const types = await assertTraces({ features: typeless });
+    assert.equal(types.source, 'discovery');
+    assert.match(types.rejected ?? '', /^the offsets kept are not this kernel's: a connect of 127\./);
+    const offsets = (fields: readonly DiscoveredField[] = []) =>
+      fields.map(({ field, offset }) => [field, offset]);
+    assert.deepEqual(offsets(loadCachedFields()), offsets(discovered), 'and kept in its place');
+  });
+
+  it('are discovered where what was kept is damaged, or of another kernel', async () => {
+    for (const damage of [
+      (text: string) => text.slice(0, 200),
+      (text: string) => text.replace(/"release": "/, '$&9'),
+    ]) {
+      using _first = Tracer.start({ btf: 'discover' });
+      const [name] = readdirSync(join(folder, 'weir'));
+      const path = join(folder, 'weir', name!);
+      writeFileSync(path, damage(readFileSync(path, 'utf8')));
+      using tracer = Tracer.start({ features: typeless });
+      assert.equal(tracer.types.source, 'discovery');
+    }
+  });
+});
+
+describe('wrong types that are given', () => {
+  for (const [one, other] of misleading) {
+    it(`with ${one} for ${other} are noticed`, (context) => {
+      const ipv6 = discovered.some(({ field }) => field === 'skc_v6_daddr');
+      if (one.startsWith('skc_v6') && !ipv6) {
+        context.diagnostic('this kernel has no IPv6');
+        return;
+      }
+      assert.match(
+        findMismatch(toBtf(swapped(one, other))) ?? '',
+        /^(a )?(connect|accept|close|fail) of 127\./,
+      );
+    });
+  }
+
+  it('are not used', async () => {
+    const btf: Btf = toBtf(swapped('skc_daddr', 'skc_rcv_saddr'));
+    const { source, rejected } = await assertTraces({ btf });
+    assert.notEqual(source, 'file');
+    assert.match(rejected ?? '', /^the types given are not this kernel's: /);
+  });
+
+  it('and right ones are', async () => {
+    const types = await assertTraces({ btf: toBtf(discovered) });
+    assert.equal(types.source, 'file');
+    assert.equal(types.rejected, undefined);
+  });
+});
+
+async function chosen(): Promise<TypeChoice> {
+  using tracer = Tracer.start({ features: typeless });
+  return tracer.types;
+}
