@@ -53,8 +53,8 @@ class Deferred {
 }
 
 /**
- * Follows every TCP connection of this host. Needs CAP_BPF and CAP_PERFMON (CAP_SYS_ADMIN before Linux 5.8), and the
- * kernel's types: Linux 5.4 or later with CONFIG_DEBUG_INFO_BTF, or `options.btf`.
+ * Follows every TCP connection of this host. Needs CAP_BPF and CAP_PERFMON (CAP_SYS_ADMIN before Linux 5.8), and Linux
+ * 4.17. Where the kernel has no types of its own (5.4, CONFIG_DEBUG_INFO_BTF), see `options.btf`.
  *
  * It has one reader: a loop over records or batches, or listeners.
  */
