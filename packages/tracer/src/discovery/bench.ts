@@ -1,6 +1,7 @@
 /** What the experiments of one discovery share: the program, the sockets, and what was seen. */
 import { randomInt } from 'node:crypto';
 import type { Evidence, Observation, PointerObservation } from './evidence.js';
+import type { Image } from './image.js';
 import type { Change, Snapshot, Snapshots } from './snapshot.js';
 import { AddressFamily, type Endpoint, mapped, type SocketPool, type TestSocket } from './sockets.js';
 
@@ -22,6 +23,17 @@ export interface Specimen {
   readonly socket: TestSocket;
   readonly sk: bigint;
   readonly local?: Endpoint;
+}
+
+/** One that is bound. */
+export interface BoundSpecimen extends Specimen {
+  readonly local: Endpoint;
+}
+
+interface BeforeOptions {
+  /** Addresses whose memory to copy too. */
+  readonly targets?: readonly bigint[];
+  readonly isIt?: (image: Image) => boolean;
 }
 
 export class Bench implements Evidence {
@@ -47,12 +59,22 @@ export class Bench implements Evidence {
   }
 
   /**
-   * The socket as it was just before `action` made a certain change; undefined if that was not seen, or if another
-   * change of the same kind was.
+   * The socket as it was just before `action` made a certain change; undefined if that was not seen, or if it cannot be
+   * told from another socket's change at the same time.
+   *
+   * @param isIt Tells the socket by its contents, where its address is not known.
    */
-  before(change: Change, action: () => void, targets?: readonly bigint[]): Snapshot | undefined {
-    const [first, ...others] = this.snapshots.take(change, action, targets);
-    return others.length === 0 ? first : undefined;
+  before(
+    change: Change,
+    action: () => void,
+    { targets = [], isIt = () => true }: BeforeOptions = {},
+  ): Snapshot | undefined {
+    const [first, ...others] = this.snapshots
+      .take(change, action, targets)
+      .filter(({ image }) => isIt(image));
+    if (first !== undefined && others.length === 0) return first;
+    this.failures.push(`${others.length === 0 ? 'no' : 'more than one'} change of state was seen`);
+    return undefined;
   }
 
   /** Notes what is known of a socket in a snapshot. */
@@ -62,8 +84,14 @@ export class Bench implements Evidence {
   }
 
   /** Listens and stops again, which changes the state twice and needs no network. */
-  listenOnce(socket: TestSocket, sk: bigint | undefined, targets?: readonly bigint[]): Snapshot | undefined {
-    const snapshot = this.before({ sk, from: State.close, to: State.listen }, () => socket.listen(), targets);
+  listenOnce(
+    socket: TestSocket,
+    sk: bigint | undefined,
+    targets: readonly bigint[] = [],
+  ): Snapshot | undefined {
+    const snapshot = this.before({ sk, from: State.close, to: State.listen }, () => socket.listen(), {
+      targets,
+    });
     socket.disconnect();
     return snapshot;
   }

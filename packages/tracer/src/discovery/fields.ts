@@ -7,37 +7,6 @@ export interface FieldType {
   readonly kind: 'unsigned' | 'signed' | 'in6_addr' | 'net' | 'pointer';
 }
 
-/** A field by its struct and name as in packages/tracer/bpf/kernel.h. */
-export interface Field extends FieldType {
-  readonly struct: 'sock_common' | 'sock' | 'inet_sock' | 'tcp_sock' | 'net' | 'socket' | 'file';
-  readonly field: string;
-}
-
-function fields(struct: Field['struct'], kind: Field['kind'], size: number, ...names: string[]): Field[] {
-  return names.map((field) => ({ struct, field, kind, size }));
-}
-
-/** All that is looked for. `net.inum` is `ns.inum` from the start of struct net. */
-export const knownFields: readonly Field[] = [
-  ...fields('sock_common', 'unsigned', 4, 'skc_daddr', 'skc_rcv_saddr'),
-  ...fields('sock_common', 'unsigned', 2, 'skc_dport'),
-  ...fields('sock_common', 'unsigned', 2, 'skc_num', 'skc_family'),
-  ...fields('sock_common', 'unsigned', 1, 'skc_state'),
-  ...fields('sock_common', 'net', 8, 'skc_net'),
-  ...fields('sock_common', 'in6_addr', 16, 'skc_v6_daddr', 'skc_v6_rcv_saddr'),
-  ...fields('sock_common', 'unsigned', 8, 'skc_flags'),
-  ...fields('sock', 'pointer', 8, 'sk_socket'),
-  ...fields('sock', 'signed', 4, 'sk_err', 'sk_err_soft'),
-  ...fields('sock', 'unsigned', 2, 'sk_protocol'),
-  ...fields('inet_sock', 'unsigned', 2, 'inet_sport'),
-  ...fields('tcp_sock', 'unsigned', 8, 'bytes_received', 'bytes_acked', 'bytes_sent', 'bytes_retrans'),
-  ...fields('tcp_sock', 'unsigned', 4, 'segs_in', 'segs_out', 'total_retrans', 'srtt_us'),
-  ...fields('tcp_sock', 'unsigned', 4, 'snd_una', 'snd_nxt', 'write_seq'),
-  ...fields('net', 'unsigned', 4, 'inum'),
-  ...fields('socket', 'pointer', 8, 'sk', 'file'),
-  ...fields('file', 'pointer', 8, 'private_data'),
-];
-
 export type FieldName =
   | 'skc_daddr'
   | 'skc_rcv_saddr'
@@ -69,6 +38,37 @@ export type FieldName =
   | 'sk'
   | 'file'
   | 'private_data';
+
+/** A field by its struct and name as in packages/tracer/bpf/kernel.h. */
+export interface Field extends FieldType {
+  readonly struct: 'sock_common' | 'sock' | 'inet_sock' | 'tcp_sock' | 'net' | 'socket' | 'file';
+  readonly field: FieldName;
+}
+
+function fields(struct: Field['struct'], kind: Field['kind'], size: number, ...names: FieldName[]): Field[] {
+  return names.map((field) => ({ struct, field, kind, size }));
+}
+
+/** All that is looked for. `net.inum` is `ns.inum` from the start of struct net. */
+export const knownFields: readonly Field[] = [
+  ...fields('sock_common', 'unsigned', 4, 'skc_daddr', 'skc_rcv_saddr'),
+  ...fields('sock_common', 'unsigned', 2, 'skc_dport'),
+  ...fields('sock_common', 'unsigned', 2, 'skc_num', 'skc_family'),
+  ...fields('sock_common', 'unsigned', 1, 'skc_state'),
+  ...fields('sock_common', 'net', 8, 'skc_net'),
+  ...fields('sock_common', 'in6_addr', 16, 'skc_v6_daddr', 'skc_v6_rcv_saddr'),
+  ...fields('sock_common', 'unsigned', 8, 'skc_flags'),
+  ...fields('sock', 'pointer', 8, 'sk_socket'),
+  ...fields('sock', 'signed', 4, 'sk_err', 'sk_err_soft'),
+  ...fields('sock', 'unsigned', 2, 'sk_protocol'),
+  ...fields('inet_sock', 'unsigned', 2, 'inet_sport'),
+  ...fields('tcp_sock', 'unsigned', 8, 'bytes_received', 'bytes_acked', 'bytes_sent', 'bytes_retrans'),
+  ...fields('tcp_sock', 'unsigned', 4, 'segs_in', 'segs_out', 'total_retrans', 'srtt_us'),
+  ...fields('tcp_sock', 'unsigned', 4, 'snd_una', 'snd_nxt', 'write_seq'),
+  ...fields('net', 'unsigned', 4, 'inum'),
+  ...fields('socket', 'pointer', 8, 'sk', 'file'),
+  ...fields('file', 'pointer', 8, 'private_data'),
+];
 
 /** How a field was found. */
 export type Method =

@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 import {
   type Bench,
+  type BoundSpecimen,
   localKnown,
   pairKnown,
   randomEndpoint,
@@ -30,7 +31,7 @@ const lingerBit = 4n;
  *
  * @throws SyscallError; Error if that was not seen.
  */
-export function plantSocket(bench: Bench, family: number): Specimen & { readonly local: Endpoint } {
+export function plantSocket(bench: Bench, family: number): BoundSpecimen {
   const socket = bench.sockets.tcp(family);
   if (family === AddressFamily.ipv6) socket.set(SocketOption.ipv6Only, 0);
   const local = bindSomewhere(socket);
@@ -103,7 +104,7 @@ export function flagPatterns(half: 0 | 1): bigint[] {
 }
 
 /** Connects to nobody: what is planted is seen when the connect begins. */
-export function plantConnect(bench: Bench, { socket, sk, local }: Specimen & { local: Endpoint }): void {
+export function plantConnect(bench: Bench, { socket, sk, local }: BoundSpecimen): void {
   const peer = randomEndpoint();
   const snapshot = bench.before({ sk, from: State.close, to: State.synSent }, () => socket.connect(peer));
   bench.observe(snapshot, socket.family, pairKnown(socket.family, local, peer));
@@ -113,11 +114,7 @@ export function plantConnect(bench: Bench, { socket, sk, local }: Specimen & { l
 }
 
 /** Connects to a listener that does not answer, and gives up, which leaves another error than a refusal. */
-export function plantAbandoned(
-  bench: Bench,
-  { socket, sk, local }: Specimen & { local: Endpoint },
-  peer: Endpoint,
-): void {
+export function plantAbandoned(bench: Bench, { socket, sk, local }: BoundSpecimen, peer: Endpoint): void {
   const { family } = socket;
   const known = pairKnown(family, local, peer);
   const begun = bench.before({ sk, from: State.close, to: State.synSent }, () => socket.connect(peer));
@@ -132,11 +129,7 @@ export function plantAbandoned(
 }
 
 /** The error that waits is still there when the socket listens, until it is asked for. */
-function observeError(
-  bench: Bench,
-  { socket, sk, local }: Specimen & { local: Endpoint },
-  error: number,
-): void {
+function observeError(bench: Bench, { socket, sk, local }: BoundSpecimen, error: number): void {
   const known = localKnown(socket.family, local);
   bench.observe(bench.listenOnce(socket, sk), socket.family, { ...known, error });
   if (socket.takeError() !== error) throw new Error(`another error than ${error} waited on the socket`);

@@ -1,9 +1,9 @@
 /** Experiments with TCP_REPAIR, which sets sequence numbers and sends nothing: they need CAP_NET_ADMIN. */
 import { randomInt } from 'node:crypto';
 import { constants } from 'node:os';
-import { type Bench, pairKnown, randomEndpoint, type Specimen, State } from './bench.js';
+import { type Bench, type BoundSpecimen, pairKnown, randomEndpoint, State } from './bench.js';
 import { icmpError, UnreachableCode } from './icmp.js';
-import { type Endpoint, MessageFlag, SocketOption, type TestSocket } from './sockets.js';
+import { MessageFlag, SocketOption, type TestSocket } from './sockets.js';
 import { tcpInfo } from './tcp-info.js';
 
 const sendQueue = 2;
@@ -21,7 +21,7 @@ const reasons = [
  *
  * @throws SyscallError
  */
-export function plantSequences(bench: Bench, specimen: Specimen & { readonly local: Endpoint }): void {
+export function plantSequences(bench: Bench, specimen: BoundSpecimen): void {
   specimen.socket.set(SocketOption.repair, 1);
   specimen.socket.set(SocketOption.repairQueue, sendQueue);
   let icmp: TestSocket | undefined;
@@ -33,7 +33,7 @@ export function plantSequences(bench: Bench, specimen: Specimen & { readonly loc
 
 function plantSequence(
   bench: Bench,
-  { socket, sk, local }: Specimen & { readonly local: Endpoint },
+  { socket, sk, local }: BoundSpecimen,
   icmp: TestSocket | undefined,
   { code, error }: (typeof reasons)[number],
 ): void {

@@ -1,13 +1,12 @@
 /** Experiments with connections: traffic that makes every counter another number, and TCP_INFO to tell them. */
 import { randomInt } from 'node:crypto';
-import { type Bench, pairKnown, type Specimen, State, waitUntil } from './bench.js';
+import { type Bench, type BoundSpecimen, pairKnown, State, waitUntil } from './bench.js';
+import type { Image } from './image.js';
 import { type Endpoint, SocketOption, type TestSocket } from './sockets.js';
 import { sameInfo, type TcpInfo, tcpInfo } from './tcp-info.js';
 
-type Bound = Specimen & { readonly local: Endpoint };
-
 interface Connection {
-  readonly client: Bound;
+  readonly client: BoundSpecimen;
   readonly server: TestSocket;
   readonly peer: Endpoint;
 }
@@ -19,7 +18,7 @@ const QUIET_WITHIN_MS = 1500;
 export const SEGMENT = 536;
 
 /** Traffic between each client and the listener, all at the same time; every end is seen once. */
-export function plantTraffic(bench: Bench, clients: readonly Bound[], listener: Bound): void {
+export function plantTraffic(bench: Bench, clients: readonly BoundSpecimen[], listener: BoundSpecimen): void {
   const connections = clients.map((client) => open(bench, client, listener));
   const messages = shuffled(connections.flatMap((_, index) => [4 + 8 * index, 8 + 8 * index])).map(
     (count) => count + randomInt(4),
@@ -33,7 +32,7 @@ export function plantTraffic(bench: Bench, clients: readonly Bound[], listener: 
   for (const connection of connections) observeBoth(bench, connection);
 }
 
-function open(bench: Bench, client: Bound, listener: Bound): Connection {
+function open(bench: Bench, client: BoundSpecimen, listener: BoundSpecimen): Connection {
   client.socket.set(SocketOption.maxSegment, SEGMENT);
   client.socket.connect(listener.local);
   let server: TestSocket | undefined;
@@ -106,11 +105,22 @@ function observeBoth(bench: Bench, { client, server, peer }: Connection): void {
   });
   if (!waitUntil(() => tcpInfo(server).state === State.closeWait, CONNECTED_WITHIN_MS)) return;
   const serverInfo = quietInfo(server);
-  const serverSeen = bench.before({ from: State.closeWait, to: State.close }, () => server.disconnect());
+  const closing = { from: State.closeWait, to: State.close };
+  const serverSeen = bench.before(closing, () => server.disconnect(), {
+    isIt: (image) => holdsAddress(image, local.address),
+  });
   // The kernel has already taken the local port away, which such a socket only shares with its listener.
   const { localPort, ...known } = pairKnown(server.family, peer, local);
   bench.observe(serverSeen, server.family, { ...known, ...counters(serverInfo) });
   socket.disconnect();
+}
+
+/** Whether an IPv4 address stands anywhere in an image. */
+function holdsAddress(image: Image, address: number): boolean {
+  for (let offset = 0; offset + 4 <= image.bytes.length; offset += 4) {
+    if (image.has(offset, 4) && image.be32(offset) === address) return true;
+  }
+  return false;
 }
 
 /** What TCP_INFO says twice; undefined if it does not come to rest. */
@@ -132,7 +142,7 @@ function counters(info: TcpInfo | undefined): { readonly counters?: TcpInfo; rea
  * A connection that is looked at while something is in flight: one segment was acknowledged, one was lost, one came
  * after. Only so does the end of what was sent differ from where the kernel last noted how much it had in flight.
  */
-export function plantFlight(bench: Bench, client: Bound, listener: Bound): void {
+export function plantFlight(bench: Bench, client: BoundSpecimen, listener: BoundSpecimen): void {
   const { server } = open(bench, client, listener);
   const { socket, sk, local } = client;
   const size = () => randomInt(1, SEGMENT / 2);

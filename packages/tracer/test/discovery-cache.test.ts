@@ -1,0 +1,111 @@
+/** What was discovered is kept for the same kernel, and for no other. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import {
+  cacheFolder,
+  decodeCache,
+  encodeCache,
+  type KernelIdentity,
+  loadCachedFields,
+  storeFields,
+} from '../src/discovery/cache.js';
+import { type DiscoveredField, knownFields } from '../src/discovery/fields.js';
+
+const kernel: KernelIdentity = { release: '4.18.0', version: '#1 SMP', notes: 'abc', architecture: 'x64' };
+const fields: DiscoveredField[] = knownFields.map((field, index) => ({
+  ...field,
+  offset: index * 8,
+  how: 'values',
+  candidates: 1,
+}));
+
+describe("a cache file's content", () => {
+  it('is what was found', () => {
+    assert.deepEqual(decodeCache(encodeCache(fields, kernel), kernel), fields);
+  });
+
+  it('is nothing for another kernel', () => {
+    const text = encodeCache(fields, kernel);
+    for (const key of ['release', 'version', 'notes', 'architecture'] as const)
+      assert.equal(decodeCache(text, { ...kernel, [key]: 'other' }), undefined);
+  });
+
+  it('is nothing if damaged anywhere', () => {
+    const text = encodeCache(fields, kernel);
+    for (let length = 0; length < text.length - 1; length += 13)
+      assert.equal(decodeCache(text.slice(0, length), kernel), undefined);
+    const change = (edit: (content: { format: number; fields: Record<string, unknown>[] }) => void) => {
+      const content = JSON.parse(text);
+      edit(content);
+      return decodeCache(JSON.stringify(content), kernel);
+    };
+    const damages: Record<string, unknown>[] = [
+      { offset: -4 },
+      { offset: 1.5 },
+      { offset: 5000 },
+      { offset: '8' },
+      { size: 0 },
+      { size: 64 },
+      { how: 'guess' },
+      { candidates: null },
+      { field: 'skc_unknown' },
+      { struct: 'net' },
+      { field: 'skc_rcv_saddr' },
+    ];
+    for (const damage of damages) {
+      const result = change((content) => Object.assign(content.fields[0]!, damage));
+      assert.equal(result, undefined, JSON.stringify(damage));
+    }
+    assert.equal(
+      change((content) => {
+        content.fields = [];
+      }),
+      undefined,
+    );
+    assert.equal(
+      change((content) => {
+        content.format = 0;
+      }),
+      undefined,
+    );
+    for (const other of ['null', '[]', '"x"', '{"format":1,"fields":[null]}'])
+      assert.equal(decodeCache(other, kernel), undefined);
+  });
+});
+
+describe('the cache', () => {
+  it("is a file of this user's only", () => {
+    const parent = mkdtempSync(join(tmpdir(), 'weir-cache-'));
+    try {
+      const folder = join(parent, 'a/weir');
+      assert.equal(loadCachedFields(folder, kernel), undefined);
+      assert.equal(storeFields(fields, folder, kernel), true);
+      assert.equal(storeFields(fields, folder, kernel), true);
+      assert.deepEqual(loadCachedFields(folder, kernel), fields);
+      assert.equal(loadCachedFields(folder, { ...kernel, release: '4.19.0' }), undefined);
+      const [file, ...others] = readdirSync(folder);
+      assert.deepEqual(others, []);
+      const path = join(folder, file!);
+      assert.equal(statSync(folder).mode & 0o777, 0o700);
+      assert.equal(statSync(path).mode & 0o777, 0o600);
+      writeFileSync(path, readFileSync(path).subarray(0, 100));
+      assert.equal(loadCachedFields(folder, kernel), undefined);
+    } finally {
+      rmSync(parent, { recursive: true });
+    }
+  });
+
+  it('is not needed', () => {
+    assert.equal(storeFields(fields, '/dev/null/weir', kernel), false);
+  });
+
+  it('lies where caches do', () => {
+    assert.equal(cacheFolder({}, 0), '/var/cache/weir');
+    assert.match(cacheFolder({}, 1000), /\/\.cache\/weir$/);
+    assert.equal(cacheFolder({ XDG_CACHE_HOME: '/x' }, 0), '/x/weir');
+    assert.match(cacheFolder({ XDG_CACHE_HOME: 'relative' }, 1000), /\/\.cache\/weir$/);
+  });
+});
