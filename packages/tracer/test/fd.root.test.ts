@@ -6,6 +6,9 @@ import { features, UnsupportedError } from '@weir/ebpf';
 import { type FdInstallRecord, type TraceRecord, Tracer } from '../src/index.js';
 import { assertComplete, collect } from './support/collect.js';
 import { canWatchFds, DescriptorProcess } from './support/descriptors.js';
+import { assertPairs } from './support/expect.js';
+import { runLoad } from './support/load.js';
+import { TestNetns } from './support/netns.js';
 
 const FILES = 100;
 
@@ -97,6 +100,23 @@ if (canWatchFds()) {
       });
       assert.deepEqual(numbers(fdsOf(collected.records, watched.pid)), collected.result.told);
       assert.deepEqual(numbers(fdsOf(collected.records, other.pid)), collected.result.toldOfOther);
+      assertComplete(collected);
+    });
+
+    it('takes nothing from the connections that are made meanwhile', async () => {
+      using netns = new TestNetns();
+      const collected = await collect({ filter: { netns: [netns.inode] } }, async (tracer) => {
+        tracer.watchFds(watched.pid);
+        const load = ['pairs', '--count', '200', '--concurrency', '4'];
+        const [pairs, fds] = await Promise.all([runLoad(netns, ...load), watched.get(500)]);
+        return { pairs, fds };
+      });
+      const connections = collected.records.filter(({ event }) => event !== 'fd_install');
+      assertPairs(connections, collected.result.pairs, {
+        netns: netns.inode,
+        type: 'ipv4',
+      });
+      assert.deepEqual(numbers(fdsOf(collected.records, watched.pid)), collected.result.fds);
       assertComplete(collected);
     });
 

@@ -59,6 +59,17 @@ describe('the choice of hooks', () => {
     assert.match(choices[0]!.consequence ?? '', /missed/);
   });
 
+  it('sees descriptors by a trampoline, or by a kprobe where that is lacking or can be preempted', () => {
+    const hooks = (facts: Partial<KernelFacts>) =>
+      planHooks({ ...everything, ...facts }).choices.find(({ purpose }) => purpose.includes('descriptors'));
+    assert.equal(hooks({})?.chosen, 'fentry:fd_install');
+    assert.equal(hooks({ fentry: false })?.chosen, 'kprobe:fd_install');
+    assert.equal(hooks({ preemptible: true })?.chosen, 'kprobe:fd_install');
+    const none = hooks({ fentry: false, kprobe: false });
+    assert.equal(none?.chosen, undefined);
+    assert.match(none?.candidates.map(({ reason }) => reason).join() ?? '', /CONFIG_KPROBES/);
+  });
+
   it('takes the one that is asked for', () => {
     const { plan } = planHooks(everything, 'kretprobe:inet_csk_accept');
     assert.equal(plan.accept, 'kretprobe:inet_csk_accept');
