@@ -1,0 +1,124 @@
+/** Requests and replies of sock_diag for internet sockets (include/uapi/linux/inet_diag.h). Pure. */
+import { emptyTcpInfo, readTcpInfo, type TcpInfo } from './tcp-info.js';
+
+export const InetFamily = { ipv4: 2, ipv6: 10 } as const;
+export const InetProtocol = { tcp: 6, udp: 17 } as const;
+
+/** Type of the message: SOCK_DIAG_BY_FAMILY. */
+export const SOCK_DIAG_BY_FAMILY = 20;
+
+const requestLength = 56;
+const messageLength = 72;
+const attributeInfo = 2;
+
+export interface DiagRequest {
+  /** A value of {@link InetFamily}. IPv4-mapped sockets are IPv6 ones. */
+  readonly family: number;
+  /** A value of {@link InetProtocol}. */
+  readonly protocol: number;
+  /** Bits of 1 << state. */
+  readonly states: number;
+  /** Whether counters are wanted: struct tcp_info. */
+  readonly info: boolean;
+}
+
+/** A socket as sock_diag tells of it. Filled anew for each socket: copy what is to be kept. */
+export interface DiagSocket {
+  /** Inode of the network namespace. */
+  netns: number;
+  /** `tcp` or `udp`. */
+  transport: 'tcp' | 'udp';
+  /** A value of TcpState. */
+  state: number;
+  /** 16 bytes in network order, IPv4 mapped, of this side and, at 16, of the peer; all zeros: none. */
+  readonly addresses: DataView;
+  localPort: number;
+  peerPort: number;
+  /** Bound to a wildcard or unconnected IPv6 socket, which may serve IPv4, too. */
+  ipv6: boolean;
+  /** The socket's number on this host and boot (in each network namespace, before Linux 5.9). */
+  cookie: number;
+  /** Of /proc/PID/fd's `socket:[inode]`; 0 where no process has it any more, or not yet. */
+  inode: number;
+  /** User id of who made it. */
+  uid: number;
+  /** Bytes received and not read yet; of a listener, connections that wait to be accepted. */
+  receiveQueue: number;
+  /** Bytes not acknowledged yet, of UDP not sent yet; of a listener, its backlog. */
+  sendQueue: number;
+  /** Valid only where `hasInfo`. */
+  readonly info: TcpInfo;
+  hasInfo: boolean;
+}
+
+export function emptyDiagSocket(): DiagSocket {
+  return {
+    netns: 0,
+    transport: 'tcp',
+    state: 0,
+    addresses: new DataView(new ArrayBuffer(32)),
+    localPort: 0,
+    peerPort: 0,
+    ipv6: false,
+    cookie: 0,
+    inode: 0,
+    uid: 0,
+    receiveQueue: 0,
+    sendQueue: 0,
+    info: emptyTcpInfo(),
+    hasInfo: false,
+  };
+}
+
+/** struct inet_diag_req_v2 of a dump. */
+export function encodeRequest(request: DiagRequest): Uint8Array {
+  const bytes = new Uint8Array(requestLength);
+  bytes[0] = request.family;
+  bytes[1] = request.protocol;
+  if (request.info) bytes[2] = 1 << (attributeInfo - 1);
+  new DataView(bytes.buffer).setUint32(4, request.states, true);
+  return bytes;
+}
+
+/**
+ * Reads a reply: struct inet_diag_msg, then attributes. Leaves `netns` and `transport` alone, of which it says nothing.
+ *
+ * @returns false for what is too short to be one.
+ */
+export function readReply(payload: Uint8Array, socket: DiagSocket): boolean {
+  if (payload.length < messageLength) return false;
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
+  socket.ipv6 = payload[0] === InetFamily.ipv6;
+  socket.state = payload[1]!;
+  socket.localPort = view.getUint16(4);
+  socket.peerPort = view.getUint16(6);
+  copyAddress(view, 8, socket.addresses, 0, socket.ipv6);
+  copyAddress(view, 24, socket.addresses, 16, socket.ipv6);
+  socket.cookie = view.getUint32(44, true) + view.getUint32(48, true) * 4_294_967_296;
+  socket.receiveQueue = view.getUint32(56, true);
+  socket.sendQueue = view.getUint32(60, true);
+  socket.uid = view.getUint32(64, true);
+  socket.inode = view.getUint32(68, true);
+  socket.hasInfo = false;
+  let offset = messageLength;
+  while (offset + 4 <= payload.length) {
+    const length = view.getUint16(offset, true);
+    if (length < 4 || offset + length > payload.length) return true;
+    if (view.getUint16(offset + 2, true) === attributeInfo) {
+      socket.hasInfo = readTcpInfo(view, offset + 4, length - 4, socket.info);
+    }
+    offset += (length + 3) & ~3;
+  }
+  return true;
+}
+
+function copyAddress(from: DataView, offset: number, to: DataView, at: number, ipv6: boolean): void {
+  if (ipv6) {
+    for (let i = 0; i < 16; i += 4) to.setUint32(at + i, from.getUint32(offset + i));
+    return;
+  }
+  to.setUint32(at, 0);
+  to.setUint32(at + 4, 0);
+  to.setUint32(at + 8, 0xffff);
+  to.setUint32(at + 12, from.getUint32(offset));
+}

@@ -1,0 +1,89 @@
+/** The network namespaces of this host. */
+import { readdirSync, statSync } from 'node:fs';
+import { readSmallFile } from '@weir/ebpf';
+
+export interface NetNamespace {
+  /** What records show as `netns`. */
+  readonly inode: number;
+  /** A process that was in it; absent where only a mount holds it. */
+  readonly pid?: number;
+  /** To be entered by. It may lead to another namespace by the time it is opened: check the inode. */
+  readonly path: string;
+}
+
+/**
+ * Those of processes, and those that are mounted somewhere, as `ip netns add` does it, in the mount namespace of this
+ * process. A namespace in which there is nothing but a thread, or a socket that was passed out of it, is not found.
+ *
+ * Costs about five microseconds a process.
+ *
+ * @param root of procfs. Processes that end meanwhile, or may not be looked at, are passed over.
+ */
+export function findNamespaces(root = '/proc'): Map<number, NetNamespace> {
+  const found = new Map<number, NetNamespace>();
+  for (const name of readdirSync(root)) {
+    const first = name.charCodeAt(0);
+    if (first < 0x30 || first > 0x39) continue;
+    const path = `${root}/${name}/ns/net`;
+    const inode = inodeOf(path);
+    if (inode !== undefined && !found.has(inode)) found.set(inode, { inode, pid: Number(name), path });
+  }
+  for (const { inode, path } of parseMounts(readSmallFile(`${root}/self/mountinfo`) ?? '')) {
+    if (!found.has(inode)) found.set(inode, { inode, path });
+  }
+  return found;
+}
+
+/** The namespace of this process. @throws Error if procfs is not mounted. */
+export function ownNamespace(root = '/proc'): number {
+  return statSync(`${root}/self/ns/net`).ino;
+}
+
+function inodeOf(path: string): number | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.ino;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Network namespaces in /proc/PID/mountinfo. Pure. */
+export function parseMounts(text: string): { readonly inode: number; readonly path: string }[] {
+  const mounts: { inode: number; path: string }[] = [];
+  for (const line of text.split('\n')) {
+    // id, parent, device, root, mount point, options, optional fields, a dash, type …
+    const match = /^\d+ \d+ \S+ net:\[(\d+)\] (\S+) .* - nsfs /.exec(line);
+    if (match === null) continue;
+    const path = match[2]!.replace(/\\([0-7]{3})/g, (_, octal: string) =>
+      String.fromCharCode(Number.parseInt(octal, 8)),
+    );
+    mounts.push({ inode: Number(match[1]), path });
+  }
+  return mounts;
+}
+
+/** How many sockets a network namespace has, by /proc/PID/net/sockstat; sockets in TIME_WAIT do not count. */
+export interface SocketCounts {
+  readonly tcp4: number;
+  readonly tcp6: number;
+  readonly udp4: number;
+  readonly udp6: number;
+}
+
+/** undefined where it can't be known: the process has ended. */
+export function readSocketCounts(pid: number, root = '/proc'): SocketCounts | undefined {
+  const ipv4 = readSmallFile(`${root}/${pid}/net/sockstat`);
+  if (ipv4 === undefined) return undefined;
+  // Absent where IPv6 is switched off.
+  const ipv6 = readSmallFile(`${root}/${pid}/net/sockstat6`) ?? '';
+  return {
+    tcp4: inUse(ipv4, 'TCP'),
+    udp4: inUse(ipv4, 'UDP'),
+    tcp6: inUse(ipv6, 'TCP6'),
+    udp6: inUse(ipv6, 'UDP6'),
+  };
+}
+
+function inUse(text: string, name: string): number {
+  return Number(new RegExp(`^${name}: inuse (\\d+)`, 'm').exec(text)?.[1] ?? 0);
+}

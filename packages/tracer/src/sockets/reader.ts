@@ -1,0 +1,227 @@
+/** All sockets of this host, with their counters, through sock_diag: nothing is hooked, nothing slows down a send. */
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { constants } from 'node:os';
+import {
+  monotonicNs,
+  NetlinkFlag,
+  NetlinkProtocol,
+  NetlinkSocket,
+  SyscallError,
+  UnsupportedError,
+  withNetns,
+} from '@weir/ebpf';
+import {
+  type DiagRequest,
+  type DiagSocket,
+  emptyDiagSocket,
+  encodeRequest,
+  InetFamily,
+  InetProtocol,
+  readReply,
+  SOCK_DIAG_BY_FAMILY,
+} from './inet-diag.js';
+import {
+  findNamespaces,
+  type NetNamespace,
+  ownNamespace,
+  readSocketCounts,
+  type SocketCounts,
+} from './namespaces.js';
+import { liveStates, stateMask } from './states.js';
+
+export interface SocketReaderOptions {
+  /** TCP connections; default true. */
+  readonly tcp?: boolean;
+  /** UDP sockets; default true. */
+  readonly udp?: boolean;
+  /** IPv6 sockets, among them those that serve IPv4; default true. */
+  readonly ipv6?: boolean;
+  /** TCP sockets that listen; default true. */
+  readonly listeners?: boolean;
+  /** Only these network namespaces, by inode; default all. */
+  readonly netns?: readonly number[];
+  /** How long a list of namespaces is taken to be true, milliseconds. Default 5,000. */
+  readonly namespacesMs?: number;
+}
+
+/** What one reading covered. Times are CLOCK_MONOTONIC, nanoseconds. */
+export interface SocketSnapshot {
+  /** Every socket that lived from `startedNs` to `endedNs` was told, but for rare slips (see {@link SocketReader}). */
+  readonly startedNs: number;
+  readonly endedNs: number;
+  /** Namespaces that were read to the end. Of one that has no sockets at all, nothing was told. */
+  readonly netns: ReadonlySet<number>;
+  readonly sockets: number;
+  /** Namespaces that could not be read, and why. */
+  readonly failed: readonly { readonly netns: number; readonly error: Error }[];
+}
+
+interface Kind extends DiagRequest {
+  readonly transport: 'tcp' | 'udp';
+  readonly count: keyof SocketCounts;
+}
+
+/**
+ * Reads the sockets of every network namespace, one after the other. The kernel hands them out in pieces, and goes on by
+ * the place in a hash bucket: while sockets come and go, one may be told twice, or, rarely, not this time.
+ *
+ * Needs CAP_SYS_ADMIN for namespaces other than its own, CAP_NET_ADMIN for nothing. Modules tcp_diag and udp_diag (or
+ * CONFIG_INET_TCP_DIAG, CONFIG_INET_UDP_DIAG) have to be there; the kernel loads them by itself.
+ */
+export class SocketReader {
+  readonly #options: SocketReaderOptions;
+  readonly #kinds: readonly Kind[];
+  readonly #own: number;
+  readonly #socket = emptyDiagSocket();
+  #namespaces: ReadonlyMap<number, NetNamespace> = new Map();
+  #namespacesAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: SocketReaderOptions = {}) {
+    this.#options = options;
+    this.#kinds = kindsOf(options);
+    this.#own = ownNamespace();
+  }
+
+  /** Lists namespaces anew at the next reading: an event told of one that is not known. */
+  forgetNamespaces(): void {
+    this.#namespacesAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /**
+   * Hands each socket to `onSocket`; the object is the same each time.
+   *
+   * @throws UnsupportedError where the kernel has no socket diagnosis.
+   */
+  read(onSocket: (socket: DiagSocket) => void): SocketSnapshot {
+    const startedNs = Number(monotonicNs());
+    const netns = new Set<number>();
+    const failed: { netns: number; error: Error }[] = [];
+    let sockets = 0;
+    const counting = (socket: DiagSocket) => {
+      sockets++;
+      onSocket(socket);
+    };
+    for (const namespace of this.#list()) {
+      try {
+        if (this.#readNamespace(namespace, counting)) netns.add(namespace.inode);
+      } catch (error) {
+        if (!(error instanceof SyscallError)) throw error;
+        failed.push({ netns: namespace.inode, error });
+      }
+    }
+    return { startedNs, endedNs: Number(monotonicNs()), netns, sockets, failed };
+  }
+
+  #list(): Iterable<NetNamespace> {
+    const now = performance.now();
+    if (now - this.#namespacesAt >= (this.#options.namespacesMs ?? 5_000)) {
+      const wanted = this.#options.netns;
+      const found = findNamespaces();
+      this.#namespaces =
+        wanted === undefined ? found : new Map([...found].filter(([inode]) => wanted.includes(inode)));
+      this.#namespacesAt = now;
+    }
+    return this.#namespaces.values();
+  }
+
+  /** False if the namespace is gone. */
+  #readNamespace(namespace: NetNamespace, onSocket: (socket: DiagSocket) => void): boolean {
+    if (namespace.inode === this.#own) {
+      this.#dump(this.#kinds, namespace.inode, onSocket);
+      return true;
+    }
+    // Read before the namespace is opened and recognised: then the process was still the one that was listed.
+    const counts = namespace.pid === undefined ? undefined : readSocketCounts(namespace.pid);
+    const fd = openNamespace(namespace);
+    if (fd === undefined) {
+      this.forgetNamespaces();
+      return false;
+    }
+    try {
+      const kinds = counts === undefined ? this.#kinds : this.#kinds.filter(({ count }) => counts[count] > 0);
+      if (kinds.length > 0) withNetns(fd, () => this.#dump(kinds, namespace.inode, onSocket));
+      return true;
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** In the namespace of the calling thread. The socket is closed again, for it would keep the namespace alive. */
+  #dump(kinds: readonly Kind[], netns: number, onSocket: (socket: DiagSocket) => void): void {
+    using netlink = new NetlinkSocket(NetlinkProtocol.sockDiag);
+    const socket = this.#socket;
+    socket.netns = netns;
+    for (const kind of kinds) {
+      const request = {
+        type: SOCK_DIAG_BY_FAMILY,
+        flags: NetlinkFlag.dump,
+        payload: encodeRequest(kind),
+        what: `list ${kind.transport} sockets`,
+      };
+      socket.transport = kind.transport;
+      try {
+        netlink.dump(request, ({ payload }) => {
+          if (readReply(payload, socket)) onSocket(socket);
+        });
+      } catch (error) {
+        throw explained(error, kind.transport);
+      }
+    }
+  }
+}
+
+function kindsOf(options: SocketReaderOptions): Kind[] {
+  const { tcp = true, udp = true, ipv6 = true, listeners = true } = options;
+  const tcpStates = (tcp ? liveStates : 0) | (listeners ? stateMask('listen') : 0);
+  const kinds: Kind[] = [];
+  for (const [family, suffix] of [
+    [InetFamily.ipv4, 4],
+    [InetFamily.ipv6, 6],
+  ] as const) {
+    if (suffix === 6 && !ipv6) continue;
+    if (tcpStates !== 0) {
+      kinds.push({
+        transport: 'tcp',
+        count: `tcp${suffix}`,
+        family,
+        protocol: InetProtocol.tcp,
+        states: tcpStates,
+        info: true,
+      });
+    }
+    if (udp) {
+      kinds.push({
+        transport: 'udp',
+        count: `udp${suffix}`,
+        family,
+        protocol: InetProtocol.udp,
+        states: stateMask('established', 'close'),
+        info: false,
+      });
+    }
+  }
+  return kinds;
+}
+
+/** undefined if it is gone, or its pid belongs to another namespace now. */
+function openNamespace(namespace: NetNamespace): number | undefined {
+  let fd: number;
+  try {
+    fd = openSync(namespace.path, 'r');
+  } catch {
+    return undefined;
+  }
+  if (fstatSync(fd).ino === namespace.inode) return fd;
+  closeSync(fd);
+  return undefined;
+}
+
+function explained(error: unknown, transport: 'tcp' | 'udp'): unknown {
+  const isMissing = error instanceof SyscallError && error.errno === constants.errno.ENOENT;
+  if (!isMissing) return error;
+  return new UnsupportedError(
+    `${transport}_diag`,
+    undefined,
+    `it takes CONFIG_INET_${transport.toUpperCase()}_DIAG, or its module: modprobe ${transport}_diag`,
+  );
+}
