@@ -20,7 +20,7 @@ export function kernelFacts(btf: Btf, table: FeatureTable = features): KernelFac
     tracepointEvent: !perfEventsDenied() && hasTracepoint('sock/inet_sock_set_state'),
     // fexit stands and falls with it; trying an attachment costs a grace period.
     fentry: table.has('fentry'),
-    kprobe: table.has('kprobe_pmu'),
+    kprobe: table.has('kprobe_pmu') || table.has('kprobe_events'),
     kprobeDenied: perfEventsDenied(),
     // Discovered types tell nothing of what a walk over tasks and files needs.
     iterators: table.has('iterators') && btf.find('bpf_iter__task_file', Kind.struct) !== undefined,

@@ -39,7 +39,7 @@ export interface HookPlan {
 
 const MISSING_FENTRY =
   'BPF trampolines can not be attached (Linux 5.5 and later, with CONFIG_FUNCTION_TRACER)';
-const MISSING_KPROBE = 'there are no kprobes (CONFIG_KPROBES, Linux 4.17 and later for its perf event)';
+const MISSING_KPROBE = 'there are no kprobes (CONFIG_KPROBES with CONFIG_KPROBE_EVENTS)';
 const DENIED_KPROBE =
   'a kprobe takes CAP_SYS_ADMIN here, for kernel.perf_event_paranoid is above 2 (a patch of some distributions)';
 

@@ -8,6 +8,7 @@ import {
   type Btf,
   Collection,
   type CollectionSpec,
+  type FeatureTable,
   features as kernelFeatures,
   type Link,
   MapType,
@@ -66,6 +67,7 @@ export class TracerPrograms implements Disposable {
   readonly collection: Collection;
   readonly fds: FdWatch;
   readonly #links: Link[] = [];
+  readonly #features: FeatureTable;
 
   /** @throws RangeError for options that make no sense; the errors of {@link Collection.load}. */
   constructor(plan: HookPlan, btf: Btf, options: TracerOptions) {
@@ -85,6 +87,7 @@ export class TracerPrograms implements Disposable {
     setGlobal(spec, 'seeded', plan.seed);
     setGlobal(spec, 'wakeup_bytes', ring / 8);
     const features = options.features ?? kernelFeatures;
+    this.#features = features;
     if (!features.has('ringbuf')) usePerfBuffer(spec);
 
     this.collection = Collection.load(spec, {
@@ -141,7 +144,7 @@ export class TracerPrograms implements Disposable {
       this.#links.push(
         mechanism === 'fentry' || mechanism === 'fexit'
           ? attachTracing(program)
-          : attachKprobe(program, symbol, { retprobe: mechanism === 'kretprobe' }),
+          : attachKprobe(program, symbol, { retprobe: mechanism === 'kretprobe', features: this.#features }),
       );
     }
     for (const name of plan.connectErrors) this.#links.push(attachTracing(collection.program(name)));

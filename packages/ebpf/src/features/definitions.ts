@@ -238,6 +238,9 @@ export const featureDefinitions = {
     () => existsSync(pmuPath('kprobe')) || kernelSymbols().hasFunction('register_kprobe'),
   ),
   kprobe_pmu: feature('4.17', 'kprobes through perf_event_open', () => existsSync(pmuPath('kprobe'))),
+  kprobe_events: feature('4.1', 'kprobes through tracefs', () =>
+    ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'].some((path) => existsSync(`${path}/kprobe_events`)),
+  ),
   uprobe_pmu: feature('4.17', 'uprobes through perf_event_open', () => existsSync(pmuPath('uprobe'))),
   raw_tracepoint: feature('4.17', 'BPF_PROG_TYPE_RAW_TRACEPOINT', () =>
     withProgram({ type: ProgramType.rawTracepoint }, opensRawTracepoints),
