@@ -182,6 +182,7 @@ describe('a session', () => {
     const verbose = bench({ batches: [], ends: true });
     await verbose.run({ verbose: true, summary: false });
     assert.deepEqual(lines(verbose.stderr.text), [
+      "weir: types in use: the kernel's own",
       'weir: life cycle of connections: raw_tracepoint:inet_sock_set_state',
       'weir: process that accepts: listener',
       'weir:   Accepts are put down to the listener.',

@@ -21,6 +21,9 @@ function fdsOf(records: readonly TraceRecord[], pid: number): readonly FdInstall
     .filter(({ process }) => process.pid === pid);
 }
 
+/** Types that were found out do not say where a process keeps its namespaces. */
+const netnsKnown = features.has('kernel_btf');
+
 const numbers = (records: readonly FdInstallRecord[]) => records.map(({ fd }) => fd);
 
 /** Programs that this process holds, by kind of hook. */
@@ -66,7 +69,7 @@ if (canWatchFds()) {
           assert.equal(process.tid, watched.pid);
           assert.equal(process.comm, 'node');
           assert.equal(process.uid, 0);
-          assert.equal(netns, statSync('/proc/self/ns/net').ino);
+          assert.equal(netns, netnsKnown ? statSync('/proc/self/ns/net').ino : undefined);
           assert.ok(cpu >= 0 && monotonic_ns > 0);
         }
         assertComplete(collected);
