@@ -58,7 +58,9 @@ function functionHook(facts: KernelFacts, mechanism: Mechanism, name: string): H
         : MISSING_KPROBE
     : exists
       ? `the kernel has the function and ${typed ? 'trampolines' : 'kprobes'}`
-      : `this kernel has no function ${name}`;
+      : typed
+        ? `the types in use name no function ${name}`
+        : `this kernel has no function ${name}`;
   return { name: `${mechanism}:${name}`, available: exists, reason };
 }
 
