@@ -1,0 +1,28 @@
+/**
+ * Records what discovery sees on the running kernel, for packages/tracer/test/fixtures:
+ *
+ *     node packages/tracer/dist/test/support/record-evidence.js FILE
+ */
+import { release } from 'node:os';
+import type { Evidence } from '../../src/discovery/evidence.js';
+import { knownFields } from '../../src/discovery/fields.js';
+import { discover } from '../../src/discovery/index.js';
+import { placeOf, truth } from './layout.js';
+import { writeRecording } from './recorded.js';
+
+const [path] = process.argv.slice(2);
+if (path === undefined) throw new Error('which file?');
+let evidence: Evidence | undefined;
+discover({
+  onEvidence: (seen) => {
+    evidence = seen;
+  },
+});
+const btf = truth();
+const offsets = Object.fromEntries(
+  knownFields.flatMap((field) => {
+    const place = placeOf(btf, field);
+    return place === undefined ? [] : [[field.field, place.offset]];
+  }),
+);
+writeRecording(path, { kernel: release(), evidence: evidence!, offsets });
