@@ -18,6 +18,7 @@ const optional: ReadonlySet<string> = new Set([
   'kernel_btf',
   'kprobes',
   'kprobe_pmu',
+  'kprobe_events',
   'uprobe_pmu',
   'tp_btf',
   'fentry',
