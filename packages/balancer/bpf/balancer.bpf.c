@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/* The balancer: packets to virtual services go through a tunnel to one of their reals. */
+#include "capture.h"
+#include "choose.h"
+#include "decapsulate.h"
+#include "encapsulate.h"
+#include "icmp.h"
+#include "parse.h"
+
+/* What the last run of `explain` found; read by user space. */
+volatile struct outcome explanation = {};
+/* Whose flow table `explain` looks into. */
+volatile __u32 explained_cpu = 0;
+
+static __always_inline int refuse_malformed(struct cpu *cpu, const struct packet *packet)
+{
+	if (!is_vip_address(packet))
+		return XDP_PASS;
+	count(&cpu->counters.malformed);
+	return XDP_DROP;
+}
+
+/* A flow's packet once its VIP is known. */
+static __always_inline int balance_vip(struct xdp_md *ctx, struct cpu *cpu, __u32 table, struct packet *packet,
+				       const struct vip *vip, bool any_port, bool dry, struct outcome *outcome)
+{
+	struct choice choice = {};
+	struct real *real;
+	__u32 number;
+
+	if (packet_end(ctx) - packet_start(ctx) > max_frame) {
+		outcome->reason = REASON_TOO_BIG;
+		count(&cpu->counters.too_big);
+		return dry ? XDP_DROP : answer_too_big(ctx, packet);
+	}
+	if (any_port && !(vip->flags & (VIP_HASH_DESTINATION_PORT | VIP_HASH_BOTH_PORTS)))
+		packet->destination_port = 0;
+	if (vip->flags & VIP_NO_SOURCE_PORT)
+		packet->source_port = 0;
+	real = choose_real(ctx, cpu, table, vip, packet, dry, &choice);
+	outcome->reason = choice.reason;
+	if (!real) {
+		outcome->reason = REASON_EMPTY_SLOT;
+		count(&cpu->counters.empty_slot);
+		return XDP_DROP;
+	}
+	number = real_number(choice.name);
+	outcome->real = number;
+	if (dry)
+		return XDP_TX;
+	if (outcome->vip - 1 < MAX_VIPS)
+		count_traffic(&cpu->vips[outcome->vip - 1], packet->length);
+	count_traffic(&cpu->reals[number], packet->length);
+	if ((vip->flags & VIP_LOCAL) || (real->flags & REAL_LOCAL)) {
+		count(&cpu->counters.local);
+		return XDP_PASS;
+	}
+	if (encapsulate(ctx, packet, real))
+		return XDP_TX;
+	outcome->reason = REASON_ENCAPSULATION;
+	count(&cpu->counters.encapsulation_failed);
+	return XDP_DROP;
+}
+
+static __always_inline int balance_packet(struct xdp_md *ctx, struct cpu *cpu, __u32 table, bool dry,
+					  struct outcome *outcome)
+{
+	struct packet packet = {};
+	const __u32 *number;
+	const struct vip *vip;
+	bool any_port;
+
+	switch (parse_packet(cpu, &packet, ctx)) {
+	case PARSED_FLOW:
+		break;
+	case PARSED_ECHO_REQUEST:
+		outcome->reason = REASON_ECHO;
+		if (!is_vip_address(&packet)) {
+			outcome->reason = REASON_NOT_A_VIP;
+			return XDP_PASS;
+		}
+		count(&cpu->counters.echo);
+		return dry ? XDP_TX : answer_echo(ctx, &packet);
+	case PARSED_MALFORMED:
+		outcome->reason = REASON_MALFORMED;
+		return refuse_malformed(cpu, &packet);
+	case PARSED_OTHER_PROTOCOL:
+		outcome->reason = REASON_OTHER_PROTOCOL;
+		return XDP_PASS;
+	default:
+		outcome->reason = REASON_NOT_IP;
+		return XDP_PASS;
+	}
+	outcome->reason = REASON_NOT_A_VIP;
+	number = find_vip(&packet, &any_port);
+	if (!number)
+		return XDP_PASS;
+	vip = vip_by_number(*number);
+	if (!vip)
+		return XDP_PASS;
+	outcome->vip = *number + 1;
+	return balance_vip(ctx, cpu, table, &packet, vip, any_port, dry, outcome);
+}
+
+SEC("xdp")
+int balance(struct xdp_md *ctx)
+{
+	__u32 id = bpf_get_smp_processor_id();
+	struct cpu *cpu = bpf_map_lookup_elem(&cpus, &id);
+	struct outcome outcome = {};
+	int verdict;
+
+	if (!cpu)
+		return XDP_PASS;
+	if (inline_decapsulation && decapsulate(ctx, gue_port))
+		count(&cpu->counters.decapsulated);
+	verdict = balance_packet(ctx, cpu, id, false, &outcome);
+	count(&cpu->counters.packets);
+	count(verdict == XDP_TX ? &cpu->counters.transmitted : verdict == XDP_DROP ? &cpu->counters.dropped : &cpu->counters.passed);
+	capture(ctx, cpu, &outcome, verdict);
+	return verdict;
+}
+
+/* Says what `balance` would do with a packet: counts nothing, remembers nothing, leaves the packet as it is. */
+SEC("xdp")
+int explain(struct xdp_md *ctx)
+{
+	__u32 id = uncounted_cpu;
+	struct cpu *cpu = bpf_map_lookup_elem(&cpus, &id);
+	struct outcome outcome = {};
+	int verdict;
+
+	if (!cpu)
+		return XDP_PASS;
+	if (inline_decapsulation)
+		decapsulate(ctx, gue_port);
+	verdict = balance_packet(ctx, cpu, explained_cpu, true, &outcome);
+	explanation.reason = outcome.reason;
+	explanation.vip = outcome.vip;
+	explanation.real = outcome.real;
+	return verdict;
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* The Internet checksum: sums of 16-bit words as a little-endian machine loads them, which only swaps the result. */
+#pragma once
+
+#include "config.h"
+
+/* Of any number of words, or of pairs of them. */
+static __always_inline __u16 fold_sum(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
+/* The sum of an IPv4 header without options, or of an IPv6 address. */
+static __always_inline __u64 sum_words(const void *start, __u32 words)
+{
+	const __u16 *word = start;
+	__u64 sum = 0;
+
+#pragma unroll
+	for (__u32 i = 0; i < words; i++)
+		sum += word[i];
+	return sum;
+}
+
+static __always_inline void set_ip_checksum(struct iphdr *ip)
+{
+	ip->check = 0;
+	ip->check = ~fold_sum(sum_words(ip, sizeof(*ip) / 2));
+}
+
+/* Bytes that sum_packet() sums in a round of its loop, and of all its rounds. */
+#define SUM_ROUND 32
+#define MAX_SUMMED 9216
+
+/* Sums pairs of words, which fold_sum() takes apart. */
+static __always_inline __u64 sum_round(const __u64 *at)
+{
+	__u64 sum = 0;
+
+#pragma unroll
+	for (int i = 0; i < SUM_ROUND / 8; i++)
+		sum += (at[i] & 0xffffffff) + (at[i] >> 32);
+	return sum;
+}
+
+/* The sum of a packet's bytes, of which `length` must be there; no frame is longer than max_frame. */
+static __noinline __u64 sum_packet(const struct xdp_md *ctx, __u32 offset, __u32 length)
+{
+	const void *end = packet_end(ctx);
+	const void *at = packet_start(ctx);
+	__u64 sum = 0;
+
+	if (offset > 256)
+		return 0;
+	at += offset;
+	for (__u32 i = 0; i < MAX_SUMMED && i < max_frame && length >= SUM_ROUND; i += SUM_ROUND) {
+		if (at + SUM_ROUND > end)
+			return fold_sum(sum);
+		sum += sum_round(at);
+		at += SUM_ROUND;
+		length -= SUM_ROUND;
+	}
+	for (__u32 i = 0; i < SUM_ROUND / 2 && length >= 2; i++) {
+		if (at + 2 > end)
+			return fold_sum(sum);
+		sum += *(__u16 *)at;
+		at += 2;
+		length -= 2;
+	}
+	if (length == 1 && at + 1 <= end)
+		sum += *(__u8 *)at;
+	return fold_sum(sum);
+}

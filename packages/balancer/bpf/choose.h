@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* Which real a packet goes to: the first of several ways that knows one. */
+#pragma once
+
+#include "flow-table.h"
+#include "outcome.h"
+#include "quic.h"
+#include "ring.h"
+#include "server-id.h"
+#include "stable-udp.h"
+
+struct global_flow {
+	__u32 source[4];
+	__u32 destination[4];
+	__u16 source_port; /* network order */
+	__u16 destination_port;
+	__u8 protocol;
+	__u8 ipv6;
+	__u16 reserved;
+};
+
+/* Names of reals that user space has given to flows, on all CPUs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct global_flow);
+	__type(value, __u32);
+} global_flows SEC(".maps");
+
+/* Names of reals by the source's prefix. Filled by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct address_prefix);
+	__type(value, __u32);
+} source_routes SEC(".maps");
+
+/* A choice: how it came about, and the real's name, 0 for none. */
+struct choice {
+	enum reason reason;
+	__u32 name;
+};
+
+/* By an id in the packet. Choices of an id count, whether or not the real belongs to the VIP. */
+static __noinline int choose_by_quic(const struct xdp_md *ctx, struct cpu *cpu, const struct packet *packet,
+				     struct choice *choice)
+{
+	__u32 id = 0;
+
+	switch (find_quic_id(ctx, packet, &id)) {
+	case QUIC_INITIAL:
+		count(&cpu->counters.quic_initial);
+		return 0;
+	case QUIC_WITHOUT_ID:
+		count(&cpu->counters.quic_without_id);
+		return 0;
+	default:
+		break;
+	}
+	choice->name = real_by_id(id);
+	choice->reason = REASON_QUIC_ID;
+	count(choice->name ? &cpu->counters.quic_id : &cpu->counters.quic_unknown_id);
+	return 0;
+}
+
+static __noinline int choose_by_stable_udp(const struct xdp_md *ctx, struct cpu *cpu, const struct packet *packet,
+					   struct choice *choice)
+{
+	__u32 id = find_stable_id(ctx, packet);
+
+	choice->name = real_by_id(id);
+	choice->reason = REASON_STABLE_UDP;
+	if (!id)
+		count(&cpu->counters.stable_udp_without_id);
+	else
+		count(choice->name ? &cpu->counters.stable_udp : &cpu->counters.stable_udp_unknown_id);
+	return 0;
+}
+
+static __noinline int choose_by_server_id(const struct xdp_md *ctx, struct cpu *cpu, const struct packet *packet,
+					  struct choice *choice)
+{
+	__u32 id = find_server_id(ctx, packet);
+
+	choice->name = real_by_id(id);
+	choice->reason = REASON_SERVER_ID;
+	if (!id)
+		count(&cpu->counters.server_without_id);
+	else
+		count(choice->name ? &cpu->counters.server_id : &cpu->counters.server_unknown_id);
+	return 0;
+}
+
+static __always_inline void choose_by_id(const struct xdp_md *ctx, struct cpu *cpu, const struct packet *packet,
+					 __u32 vip_flags, struct choice *choice)
+{
+	if (packet->flags & PACKET_ICMP)
+		return;
+	if (packet->protocol == IPPROTO_UDP) {
+		if (vip_flags & VIP_QUIC)
+			choose_by_quic(ctx, cpu, packet, choice);
+		if (!choice->name && (vip_flags & VIP_STABLE_UDP))
+			choose_by_stable_udp(ctx, cpu, packet, choice);
+	} else if (tcp_server_ids && !(packet->flags & PACKET_SYN)) {
+		choose_by_server_id(ctx, cpu, packet, choice);
+	}
+}
+
+/* Whether UDP flows are to leave that real. */
+static __always_inline bool is_left(struct cpu *cpu, const struct vip *vip, const struct packet *packet, __u32 name)
+{
+	if (!(vip->flags & VIP_UDP_MIGRATION) || packet->protocol != IPPROTO_UDP ||
+	    !has_bit(vip->down, real_number(name)))
+		return false;
+	count(&cpu->counters.udp_migrated);
+	return true;
+}
+
+static __noinline __u32 find_global_flow(const struct packet *packet)
+{
+	struct global_flow key = {
+		.source_port = packet->source_port,
+		.destination_port = packet->destination_port,
+		.protocol = packet->protocol,
+		.ipv6 = packet->ipv6,
+	};
+	const __u32 *name;
+
+	__builtin_memcpy(key.source, packet->source, sizeof(key.source));
+	__builtin_memcpy(key.destination, packet->destination, sizeof(key.destination));
+	name = bpf_map_lookup_elem(&global_flows, &key);
+	return name ? *name : 0;
+}
+
+static __noinline __u32 find_source_route(const struct packet *packet)
+{
+	struct address_prefix prefix = {.prefix_bits = packet->ipv6 ? 160 : 64, .ipv6 = packet->ipv6};
+	const __u32 *name;
+
+	__builtin_memcpy(prefix.address, packet->source, sizeof(prefix.address));
+	name = bpf_map_lookup_elem(&source_routes, &prefix);
+	return name ? *name : 0;
+}
+
+/* Where the flow is known to go, by its CPU's table or by the global one. */
+static __always_inline struct real *choose_by_tables(struct cpu *cpu, const struct place *place, const struct vip *vip,
+						     const struct packet *packet, bool dry, struct choice *choice)
+{
+	struct real *real;
+
+	if (!(vip->flags & VIP_NO_FLOW_TABLE)) {
+		choice->name = recall_flow(place, !dry);
+		choice->reason = REASON_FLOW_TABLE;
+		if (choice->name) {
+			real = real_by_name(choice->name);
+			if (!real || !is_member(vip, choice->name)) {
+				count(&cpu->counters.flow_stale);
+			} else if (!is_left(cpu, vip, packet, choice->name)) {
+				count(&cpu->counters.flow_hit);
+				return real;
+			}
+		}
+	}
+	if (vip->flags & VIP_GLOBAL_FLOWS) {
+		choice->name = find_global_flow(packet);
+		choice->reason = REASON_GLOBAL_FLOW;
+		real = real_by_name(choice->name);
+		if (real && is_member(vip, choice->name) && !is_left(cpu, vip, packet, choice->name)) {
+			count(&cpu->counters.global_hit);
+			return real;
+		}
+	}
+	return NULL;
+}
+
+/* Where a flow begins that nobody knows. */
+static __always_inline struct real *choose_new(struct cpu *cpu, const struct vip *vip, const struct packet *packet,
+					       struct choice *choice)
+{
+	struct real *real;
+	__u32 number;
+
+	if (vip->flags & VIP_SOURCE_ROUTING) {
+		choice->name = find_source_route(packet);
+		choice->reason = REASON_SOURCE_ROUTE;
+		real = real_by_name(choice->name);
+		if (real) {
+			count(&cpu->counters.source_routed);
+			return real;
+		}
+	}
+	number = choose_by_ring(vip, packet);
+	choice->reason = REASON_RING;
+	if (!number)
+		return NULL;
+	real = real_by_number(number);
+	if (real)
+		choice->name = real_name(number, real);
+	return real;
+}
+
+/* Whether so many flows are new that they are no longer remembered. */
+static __always_inline bool is_flood(struct cpu *cpu)
+{
+	if (cpu->new_flows >= new_flow_limit) {
+		count(&cpu->counters.flow_flood);
+		return true;
+	}
+	cpu->new_flows++;
+	return false;
+}
+
+/*
+ * The packet's real, NULL where the ring has none. `table` says whose flow table is meant; a `dry` run changes none.
+ */
+static __always_inline struct real *choose_real(const struct xdp_md *ctx, struct cpu *cpu, __u32 table,
+						const struct vip *vip, const struct packet *packet, bool dry,
+						struct choice *choice)
+{
+	bool remembers = !(vip->flags & VIP_NO_FLOW_TABLE);
+	struct place place = {};
+	struct real *real = NULL;
+
+	place.now = cpu_now(cpu);
+	if (remembers) {
+		identify_flow(&place.flow, packet);
+		place.bucket = find_bucket(&place.flow, table);
+		if (!place.bucket)
+			count(&cpu->counters.flow_fallback);
+	}
+	choose_by_id(ctx, cpu, packet, vip->flags, choice);
+	if (choice->name)
+		real = real_by_name(choice->name);
+	if (!real && !(packet->flags & PACKET_SYN)) {
+		real = choose_by_tables(cpu, &place, vip, packet, dry, choice);
+		if (real)
+			return real;
+	}
+	if (!real) {
+		if (remembers)
+			count(packet->flags & PACKET_SYN ? &cpu->counters.flow_miss_syn : &cpu->counters.flow_miss_other);
+		real = choose_new(cpu, vip, packet, choice);
+		if (!real)
+			return NULL;
+		if (is_flood(cpu)) {
+			if (choice->reason == REASON_RING)
+				choice->reason = REASON_RING_FLOOD;
+			remembers = false;
+		}
+		if (packet->flags & (PACKET_RST | PACKET_ICMP))
+			remembers = false;
+	}
+	if (remembers && !dry)
+		remember_flow(&place, choice->name);
+	return real;
+}

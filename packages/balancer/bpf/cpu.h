@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* What each CPU keeps for itself: counters and a clock. */
+#pragma once
+
+#include "config.h"
+#include "limits.h"
+
+/* Packets. */
+struct counters {
+	__u64 packets;
+	__u64 transmitted;
+	__u64 dropped;
+	__u64 passed;
+	__u64 malformed;
+	__u64 echo;
+	__u64 too_big;
+	__u64 flow_hit;
+	__u64 flow_miss_syn;
+	__u64 flow_miss_other;
+	__u64 flow_stale;    /* the flow was known, but its real has left the VIP */
+	__u64 flow_fallback; /* on CPUs without a flow table of their own */
+	__u64 flow_flood;    /* not remembered, since too many were new */
+	__u64 global_hit;
+	__u64 udp_migrated;
+	__u64 source_routed;
+	__u64 empty_slot;
+	__u64 encapsulation_failed;
+	__u64 local;
+	__u64 decapsulated;
+	__u64 quic_id;
+	__u64 quic_initial; /* Initial and 0-RTT, whose id is of the client's choice */
+	__u64 quic_without_id;
+	__u64 quic_unknown_id;
+	__u64 server_id;
+	__u64 server_without_id;
+	__u64 server_unknown_id;
+	__u64 stable_udp;
+	__u64 stable_udp_without_id;
+	__u64 stable_udp_unknown_id;
+	__u64 icmp_small_mtu; /* too-big messages for an MTU below 1280 bytes */
+};
+
+struct traffic {
+	__u64 packets;
+	__u64 bytes; /* of the inner packets, without Ethernet header and padding */
+};
+
+struct cpu {
+	__u64 jiffies;	 /* when `now` was taken */
+	__u64 window_ns; /* when counting of new flows began */
+	__u32 now;	 /* nanoseconds since boot >> 24: 16.8 ms */
+	__u32 new_flows;
+	__u32 capture_turn;
+	__u32 reserved;
+	struct counters counters;
+	struct traffic vips[MAX_VIPS];
+	struct traffic reals[MAX_REALS];
+};
+
+/*
+ * By CPU number; user space sets max_entries, sums, and sets a VIP's or real's traffic to zero when its number is given
+ * away. A plain array whose elements lie pages apart: a lookup is a few instructions, which those of per-CPU arrays are
+ * only since 6.10, and user space maps it.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct cpu);
+} cpus SEC(".maps");
+
+/* Nobody else writes to a CPU's counters: packets are handled to the end, one after the other. */
+static __always_inline void count(__u64 *counter)
+{
+	(*counter)++;
+}
+
+static __always_inline void count_traffic(struct traffic *traffic, __u32 bytes)
+{
+	traffic->packets++;
+	traffic->bytes += bytes;
+}
+
+#define CLOCK_SHIFT 24
+#define SECOND_NS 1000000000ULL
+
+/* Reads the clock once a jiffy: asking for jiffies is a load, asking for the time is not. */
+static __always_inline __u32 cpu_now(struct cpu *cpu)
+{
+	__u64 jiffies = bpf_jiffies64();
+
+	if (cpu->jiffies != jiffies) {
+		__u64 ns = bpf_ktime_get_ns();
+
+		cpu->jiffies = jiffies;
+		cpu->now = ns >> CLOCK_SHIFT;
+		if (ns - cpu->window_ns >= SECOND_NS) {
+			cpu->window_ns = ns;
+			cpu->new_flows = 0;
+		}
+	}
+	return cpu->now;
+}

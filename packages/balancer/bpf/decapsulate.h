@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* Taking outer headers off: IP in IP, or GUE variant 1. */
+#pragma once
+
+#include "kernel.h"
+
+struct tunnel_end {
+	__u32 address[4]; /* network order; IPv4 takes the first word */
+	__u32 ipv6;
+};
+
+/* Addresses to which tunnels lead that end here. Filled by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct tunnel_end);
+	__type(value, __u32);
+} tunnel_ends SEC(".maps");
+
+/* What is to come off. */
+struct tunnel {
+	__u32 outer;  /* bytes of outer headers; 0 if there is no tunnel */
+	__u16 length; /* what the outer header says of the whole, bytes */
+	bool ipv6;    /* the inner packet */
+};
+
+/* Says how many bytes a tunnel's header takes behind the IP header, which says `protocol`; -1 if it is no tunnel. */
+static __always_inline int tunnel_header(const void *transport, const void *end, __u8 protocol, __u16 port, bool *ipv6)
+{
+	const struct udphdr *udp = transport;
+	const __u8 *inner = (const void *)(udp + 1);
+
+	if (protocol == IPPROTO_IPIP || protocol == IPPROTO_IPV6) {
+		*ipv6 = protocol == IPPROTO_IPV6;
+		return 0;
+	}
+	if (protocol != IPPROTO_UDP || (void *)(inner + 1) > end || udp->dest != port)
+		return -1;
+	if (*inner >> 4 != 4 && *inner >> 4 != 6)
+		return -1;
+	*ipv6 = *inner >> 4 == 6;
+	return sizeof(*udp);
+}
+
+static __always_inline void find_tunnel4(const struct iphdr *ip, const void *end, __u16 port, struct tunnel *tunnel)
+{
+	struct tunnel_end key = {};
+	int header;
+
+	if ((void *)(ip + 1) > end || *(__u8 *)ip != 0x45 || (ip->frag_off & bpf_htons(IP_FRAGMENT_BITS)))
+		return;
+	header = tunnel_header(ip + 1, end, ip->protocol, port, &tunnel->ipv6);
+	if (header < 0)
+		return;
+	key.address[0] = ip->daddr;
+	if (!bpf_map_lookup_elem(&tunnel_ends, &key))
+		return;
+	tunnel->length = bpf_ntohs(ip->tot_len);
+	tunnel->outer = sizeof(*ip) + header;
+}
+
+static __always_inline void find_tunnel6(const struct ipv6hdr *ip, const void *end, __u16 port, struct tunnel *tunnel)
+{
+	struct tunnel_end key = {.ipv6 = 1};
+	int header;
+
+	if ((void *)(ip + 1) > end || ip->version != 6)
+		return;
+	header = tunnel_header(ip + 1, end, ip->nexthdr, port, &tunnel->ipv6);
+	if (header < 0)
+		return;
+	__builtin_memcpy(key.address, &ip->daddr, sizeof(key.address));
+	if (!bpf_map_lookup_elem(&tunnel_ends, &key))
+		return;
+	tunnel->length = sizeof(*ip) + bpf_ntohs(ip->payload_len);
+	tunnel->outer = sizeof(*ip) + header;
+}
+
+/* Whether there was a tunnel; then the frame now begins with the inner packet's Ethernet header. */
+static __noinline bool decapsulate(struct xdp_md *ctx, __u16 port)
+{
+	struct ethhdr *eth = packet_start(ctx), *inner;
+	const void *end = packet_end(ctx);
+	struct tunnel tunnel = {};
+
+	if ((void *)(eth + 1) > end)
+		return false;
+	if (eth->h_proto == bpf_htons(ETH_P_IP))
+		find_tunnel4((const void *)(eth + 1), end, port, &tunnel);
+	else if (eth->h_proto == bpf_htons(ETH_P_IPV6))
+		find_tunnel6((const void *)(eth + 1), end, port, &tunnel);
+	if (!tunnel.outer || tunnel.outer > sizeof(struct ipv6hdr) + sizeof(struct udphdr) ||
+	    tunnel.length < tunnel.outer + sizeof(struct iphdr))
+		return false;
+	inner = (void *)eth + tunnel.outer;
+	if ((void *)(inner + 1) + sizeof(struct iphdr) > end)
+		return false;
+	__builtin_memmove(inner->h_source, eth->h_source, ETH_ALEN);
+	__builtin_memmove(inner->h_dest, eth->h_dest, ETH_ALEN);
+	inner->h_proto = bpf_htons(tunnel.ipv6 ? ETH_P_IPV6 : ETH_P_IP);
+	return bpf_xdp_adjust_head(ctx, tunnel.outer) == 0;
+}

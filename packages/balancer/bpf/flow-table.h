@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Which real each flow has gone to. Each CPU has a table of its own: an array of buckets of 128 bytes, that is two
+ * neighbouring cache lines, with room for six flows. The least recently used of the six makes room for a new one. So a
+ * lookup waits for memory once, and there are no lists to keep.
+ */
+#pragma once
+
+#include "cpu.h"
+#include "real.h"
+
+enum flow_kind {
+	FLOW_UDP = 1 << 0,
+	FLOW_IPV6 = 1 << 1,
+};
+
+/*
+ * What tells flows apart. `id` is both addresses of IPv4; of IPv6 it is a hash of both with random multipliers, by which
+ * two given flows are the same with probability 2^-64.
+ */
+struct flow {
+	__u64 id;
+	__u32 ports;
+	__u32 kind; /* enum flow_kind << REAL_NAME_BITS */
+};
+
+/* `real` is a real's name with the flow's kind, 0 in a free place; `used` is a time of cpu_now(). */
+struct flow_bucket {
+	__u64 id[FLOW_WAYS];
+	__u32 ports[FLOW_WAYS];
+	__u32 real[FLOW_WAYS];
+	__u32 used[FLOW_WAYS];
+	__u32 reserved[2];
+} SHARED;
+
+/*
+ * By CPU number. User space sets the number of buckets and puts the tables in; programs fill their own CPU's. Mapped
+ * arrays begin at a page, so that buckets do at a cache line.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(
+		values, struct {
+			__uint(type, BPF_MAP_TYPE_ARRAY);
+			__uint(max_entries, 1);
+			__uint(map_flags, BPF_F_MMAPABLE);
+			__type(key, __u32);
+			__uint(value_size, sizeof(struct flow_bucket));
+		});
+} flow_tables SEC(".maps");
+
+struct fallback_flow {
+	__u32 real;
+	__u32 used;
+};
+
+/* For CPUs without a table. Programs insert, the kernel deletes the least recently used. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct flow);
+	__type(value, struct fallback_flow);
+} fallback_flows SEC(".maps");
+
+/* 32 bits of a sum whose every term has a random multiplier. */
+static __always_inline __u64 hash_addresses(const struct packet *packet, const volatile __u64 *secrets)
+{
+	__u64 sum = secrets[8];
+
+#pragma unroll
+	for (int i = 0; i < 4; i++)
+		sum += packet->source[i] * secrets[i] + packet->destination[i] * secrets[4 + i];
+	return sum >> 32;
+}
+
+static __always_inline void identify_flow(struct flow *flow, const struct packet *packet)
+{
+	__u64 kind = packet->protocol == IPPROTO_UDP ? FLOW_UDP : 0;
+
+	flow->ports = packet->source_port | (__u32)packet->destination_port << 16;
+	if (packet->ipv6) {
+		kind |= FLOW_IPV6;
+		flow->id = hash_addresses(packet, flow_secrets) << 32 | hash_addresses(packet, flow_secrets + 9);
+	} else {
+		flow->id = (__u64)packet->destination[0] << 32 | packet->source[0];
+	}
+	flow->kind = kind << REAL_NAME_BITS;
+}
+
+/* The flow's bucket in a CPU's table; NULL if the CPU has none. */
+static __always_inline struct flow_bucket *find_bucket(const struct flow *flow, __u32 cpu)
+{
+	void *table = bpf_map_lookup_elem(&flow_tables, &cpu);
+	__u64 hash;
+	__u32 index;
+
+	if (!table)
+		return NULL;
+	hash = (flow->id ^ flow_secrets[0]) * (flow_secrets[18] | 1);
+	hash = ((hash ^ hash >> 32) + flow->ports) * (flow_secrets[19] | 1);
+	hash ^= hash >> 29;
+	hash *= flow_secrets[18] | 1;
+	index = (hash >> 32) * flow_buckets >> 32;
+	return bpf_map_lookup_elem(table, &index);
+}
+
+static __always_inline bool is_idle(const struct flow *flow, __u32 now, __u32 used)
+{
+	return (flow->kind & (__u32)FLOW_UDP << REAL_NAME_BITS) && now - used > udp_idle_ticks;
+}
+
+static __always_inline bool is_at(const struct flow_bucket *bucket, int way, const struct flow *flow)
+{
+	return bucket->id[way] == flow->id && bucket->ports[way] == flow->ports &&
+	       (bucket->real[way] & ~0U << REAL_NAME_BITS) == flow->kind;
+}
+
+/* The name of the flow's real, 0 if it is not there. `touch` marks it as used. */
+static __noinline __u32 bucket_get(struct flow_bucket *bucket, const struct flow *flow, __u32 now, bool touch)
+{
+#pragma unroll
+	for (int way = 0; way < FLOW_WAYS; way++) {
+		if (!is_at(bucket, way, flow))
+			continue;
+		if (is_idle(flow, now, bucket->used[way]))
+			return 0;
+		/* A write only now and then leaves the cache line clean. */
+		if (touch && bucket->used[way] != now)
+			bucket->used[way] = now;
+		return bucket->real[way] & ((1U << REAL_NAME_BITS) - 1);
+	}
+	return 0;
+}
+
+/* Writes over what is known of the flow, else into a free place, else over the least recently used. */
+static __noinline int bucket_put(struct flow_bucket *bucket, const struct flow *flow, __u32 name, __u32 now)
+{
+	__u64 best = 0;
+	__u32 way;
+
+#pragma unroll
+	for (int i = 0; i < FLOW_WAYS; i++) {
+		__u64 rank = (__u32)(now - bucket->used[i]);
+
+		if (!real_number(bucket->real[i]))
+			rank = 1ULL << 32;
+		if (is_at(bucket, i, flow))
+			rank = 2ULL << 32;
+		rank = rank << 3 | i;
+		if (rank > best)
+			best = rank;
+	}
+	way = best & 7;
+	if (way >= FLOW_WAYS)
+		return 0;
+	bucket->id[way] = flow->id;
+	bucket->ports[way] = flow->ports;
+	bucket->real[way] = name | flow->kind;
+	bucket->used[way] = now;
+	return 0;
+}
+
+static __noinline __u32 fallback_get(const struct flow *flow, __u32 now, bool touch)
+{
+	struct fallback_flow *known = bpf_map_lookup_elem(&fallback_flows, flow);
+
+	if (!known || is_idle(flow, now, known->used))
+		return 0;
+	if (touch)
+		known->used = now;
+	return known->real;
+}
+
+static __noinline int fallback_put(const struct flow *flow, __u32 name, __u32 now)
+{
+	struct fallback_flow known = {.real = name, .used = now};
+
+	return bpf_map_update_elem(&fallback_flows, flow, &known, BPF_ANY);
+}
+
+/* Where a flow is remembered. */
+struct place {
+	struct flow flow;
+	struct flow_bucket *bucket; /* NULL for the fallback */
+	__u32 now;
+};
+
+static __always_inline __u32 recall_flow(const struct place *place, bool touch)
+{
+	if (place->bucket)
+		return bucket_get(place->bucket, &place->flow, place->now, touch);
+	return fallback_get(&place->flow, place->now, touch);
+}
+
+static __always_inline void remember_flow(const struct place *place, __u32 name)
+{
+	if (place->bucket)
+		bucket_put(place->bucket, &place->flow, name, place->now);
+	else
+		fallback_put(&place->flow, name, place->now);
+}

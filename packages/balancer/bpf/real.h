@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* The servers behind VIPs. */
+#pragma once
+
+#include "vip.h"
+
+enum real_flag {
+	REAL_IPV6 = 1 << 0,
+	/* This host. */
+	REAL_LOCAL = 1 << 1,
+};
+
+struct real {
+	__u32 address[4]; /* network order; IPv4 takes the first word */
+	/* Each use of a number has another generation: what was remembered of the last use does not count. */
+	__u16 generation;
+	__u16 reserved;
+	enum real_flag flags;
+};
+
+/* By number. User space fills an element before it gives its number to anybody. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_REALS);
+	__type(key, __u32);
+	__type(value, struct real);
+} reals SEC(".maps");
+
+/*
+ * How a table names a real: its number in bits 0 to 13, its generation in bits 14 to 29. Flow tables have the kind of
+ * flow in the last two.
+ */
+#define REAL_NUMBER_BITS 14
+#define REAL_NAME_BITS 30
+
+static __always_inline __u32 real_number(__u32 name)
+{
+	return name & (MAX_REALS - 1);
+}
+
+static __always_inline __u32 real_name(__u32 number, const struct real *real)
+{
+	return number | (__u32)real->generation << REAL_NUMBER_BITS;
+}
+
+/* The real of that number; never NULL but for the verifier. */
+static __always_inline struct real *real_by_number(__u32 number)
+{
+	return bpf_map_lookup_elem(&reals, &number);
+}
+
+/* The real that a table means, or NULL if there is none any more. */
+static __always_inline struct real *real_by_name(__u32 name)
+{
+	__u32 number = real_number(name);
+	struct real *real = real_by_number(number);
+
+	if (!number || !real || (__u16)(name >> REAL_NUMBER_BITS) != real->generation)
+		return NULL;
+	return real;
+}
+
+static __always_inline bool has_bit(const __u64 *bits, __u32 number)
+{
+	return bits[(number & (MAX_REALS - 1)) / 64] >> (number % 64) & 1;
+}
+
+/* Whether a number that a table has is that of a real of the VIP. */
+static __always_inline bool is_member(const struct vip *vip, __u32 name)
+{
+	return has_bit(vip->members, real_number(name));
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* A flow's place in its VIP's ring. */
+#pragma once
+
+#include "vip.h"
+
+#define HASH_START 0xdeadbeef
+#define ADDRESS_START 512
+#define FLOW_START (512 * RING_SIZE)
+
+static __always_inline __u32 rotate(__u32 word, __u32 bits)
+{
+	return word << bits | word >> (32 - bits);
+}
+
+/* lookup3's mixing of three words for more to come. */
+#define HASH_MIX(a, b, c)                                                                                              \
+	do {                                                                                                           \
+		a = (a - c) ^ rotate(c, 4);                                                                            \
+		c += b;                                                                                                \
+		b = (b - a) ^ rotate(a, 6);                                                                            \
+		a += c;                                                                                                \
+		c = (c - b) ^ rotate(b, 8);                                                                            \
+		b += a;                                                                                                \
+		a = (a - c) ^ rotate(c, 16);                                                                           \
+		c += b;                                                                                                \
+		b = (b - a) ^ rotate(a, 19);                                                                           \
+		a += c;                                                                                                \
+		c = (c - b) ^ rotate(b, 4);                                                                            \
+		b += a;                                                                                                \
+	} while (0)
+
+/* Its last mixing, after which c is the hash. */
+static __always_inline __u32 hash_end(__u32 a, __u32 b, __u32 c)
+{
+	c = (c ^ b) - rotate(b, 14);
+	a = (a ^ c) - rotate(c, 11);
+	b = (b ^ a) - rotate(a, 25);
+	c = (c ^ b) - rotate(b, 16);
+	a = (a ^ c) - rotate(c, 4);
+	b = (b ^ a) - rotate(a, 14);
+	return (c ^ b) - rotate(b, 24);
+}
+
+static __always_inline __u32 hash_address6(const __u32 *words)
+{
+	__u32 a = HASH_START + 16 + ADDRESS_START, b = a, c = a;
+
+	a += words[0];
+	b += words[1];
+	c += words[2];
+	HASH_MIX(a, b, c);
+	return hash_end(a + words[3], b, c);
+}
+
+static __always_inline __u32 hash_words(__u32 a, __u32 b)
+{
+	__u32 start = HASH_START + 8 + FLOW_START;
+
+	return hash_end(a + start, b + start, start);
+}
+
+/* Modulo 65537, where 65536 is as good as -1. */
+static __always_inline __u32 ring_modulo(__u32 hash)
+{
+	__s64 slot = (__s64)(hash & 0xffff) - (hash >> 16);
+
+	return slot < 0 ? slot + RING_SIZE : slot;
+}
+
+/* The number of the real that the ring has for a packet, 0 for none. */
+static __noinline __u32 choose_by_ring(const struct vip *vip, const struct packet *packet)
+{
+	__u32 none[4] = {};
+	__u64 slot;
+	__u32 hash;
+
+	if (vip->flags & VIP_HASH_DESTINATION_PORT) {
+		__u32 port = packet->destination_port;
+
+		hash = hash_words(packet->ipv6 ? hash_address6(none) : 0, port | port << 16);
+	} else {
+		__u32 address = packet->ipv6 ? hash_address6(packet->source) : packet->source[0];
+
+		hash = hash_words(address, packet->source_port | (__u32)packet->destination_port << 16);
+	}
+	slot = ring_modulo(hash);
+	hide(slot);
+	return slot < RING_SIZE ? vip->ring[slot] : 0;
+}
