@@ -43,6 +43,8 @@ export interface Observation {
   readonly sndNxt?: number;
   /** Bytes that were written and not yet sent. */
   readonly unsent?: number;
+  /** Bytes that were written and not yet acknowledged: these, and those in flight. */
+  readonly unacked?: number;
   /** Only where nothing was in flight. */
   readonly counters?: Counters;
 }

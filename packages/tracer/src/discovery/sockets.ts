@@ -191,6 +191,14 @@ export class TestSocket implements Disposable {
     return new DataView(this.get(SocketOption.error, 4).buffer).getInt32(0, true);
   }
 
+  /** Bytes that were written and not yet acknowledged. @throws SyscallError */
+  unacked(): number {
+    const outputQueue = 0x5411;
+    const { view, address } = arena();
+    syscall('ioctl', this.fd, outputQueue, address);
+    return view.getInt32(0, true);
+  }
+
   /** Drops whatever arrives from now on, until {@link TestSocket.hearAgain}. @throws SyscallError */
   playDeaf(): void {
     const { view, address } = arena();

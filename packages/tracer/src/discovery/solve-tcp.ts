@@ -58,30 +58,34 @@ function solveSequences(findings: Findings): void {
   );
   const writeSeq = findings.offset('write_seq');
   const { observations } = findings.evidence;
-  const quiet = observations.filter(({ counters }) => counters !== undefined);
-  for (const [name, value, related] of [
-    ['snd_una', 'sndUna', quiet],
-    ['snd_nxt', 'sndNxt', observations],
+  for (const [name, value, behind] of [
+    ['snd_una', 'sndUna', 'unacked'],
+    ['snd_nxt', 'sndNxt', 'unsent'],
   ] as const) {
     const offsets = findPlanted(
       observations,
       planted((seen) => seen[value]),
     );
     if (typeof offsets === 'string') findings.miss(name, offsets);
-    else
+    else {
       findings.settle(
         name,
-        offsets.filter((offset) => related.every((seen) => isAtEndOfSent(seen, offset, writeSeq))),
+        offsets.filter((offset) =>
+          observations.every((seen) => isBehind(seen, offset, writeSeq, seen[behind])),
+        ),
       );
+    }
   }
 }
 
-function isAtEndOfSent(
-  { image, unsent }: Observation,
+/** Whether a sequence number is that many bytes before the end of what was written, as far as this is known. */
+function isBehind(
+  { image }: Observation,
   offset: number,
   writeSeq: number | undefined,
+  bytes: number | undefined,
 ): boolean {
-  if (unsent === undefined || writeSeq === undefined) return true;
+  if (bytes === undefined || writeSeq === undefined) return true;
   if (!image.has(offset, 4) || !image.has(writeSeq, 4)) return false;
-  return image.u32(offset) === (image.u32(writeSeq) - unsent) >>> 0;
+  return image.u32(offset) === (image.u32(writeSeq) - bytes) >>> 0;
 }

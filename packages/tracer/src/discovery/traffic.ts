@@ -1,6 +1,7 @@
 /** Experiments with connections: traffic that makes every counter another number, and TCP_INFO to tell them. */
 import { randomInt } from 'node:crypto';
 import { type Bench, type BoundSpecimen, pairKnown, State, waitUntil } from './bench.js';
+import type { Observation } from './evidence.js';
 import type { Image } from './image.js';
 import { type Endpoint, SocketOption, type TestSocket } from './sockets.js';
 import { sameInfo, type TcpInfo, tcpInfo } from './tcp-info.js';
@@ -125,6 +126,9 @@ function holdsAddress(image: Image, address: number): boolean {
 
 /** What TCP_INFO says twice; undefined if it does not come to rest. */
 function quietInfo(socket: TestSocket): TcpInfo | undefined {
+  socket.drain();
+  // An acknowledgement that is due later would count as a segment between this look and the snapshot.
+  socket.set(SocketOption.quickAck, 1);
   let info = tcpInfo(socket);
   const rests = () => {
     const before = info;
@@ -134,13 +138,14 @@ function quietInfo(socket: TestSocket): TcpInfo | undefined {
   return waitUntil(rests, QUIET_WITHIN_MS) ? info : undefined;
 }
 
-function counters(info: TcpInfo | undefined): { readonly counters?: TcpInfo; readonly unsent?: number } {
-  return info === undefined ? {} : { counters: info, unsent: info.unsent };
+function counters(info: TcpInfo | undefined): Pick<Observation, 'counters' | 'unsent' | 'unacked'> {
+  return info === undefined ? {} : { counters: info, unsent: info.unsent, unacked: info.unsent };
 }
 
 /**
- * A connection that is looked at while something is in flight: one segment was acknowledged, one was lost, one came
- * after. Only so does the end of what was sent differ from where the kernel last noted how much it had in flight.
+ * A connection that is looked at while two segments are in flight, of which the second was sent after the one before
+ * both was acknowledged. Only so do the ends of what was sent and of what was acknowledged differ from where
+ * congestion control last took note of them.
  */
 export function plantFlight(bench: Bench, client: BoundSpecimen, listener: BoundSpecimen): void {
   const { server } = open(bench, client, listener);
@@ -150,13 +155,12 @@ export function plantFlight(bench: Bench, client: BoundSpecimen, listener: Bound
   socket.send(size());
   server.playDeaf();
   socket.send(size());
-  server.hearAgain();
   // Carries the acknowledgement of the first.
   server.send(size());
   socket.send(size());
-  const { unsent } = tcpInfo(socket);
+  const known = { unsent: tcpInfo(socket).unsent, unacked: socket.unacked() };
   const snapshot = bench.before({ sk, from: State.established, to: State.close }, () => socket.disconnect());
-  bench.observe(snapshot, socket.family, { ...pairKnown(socket.family, local, listener.local), unsent });
+  bench.observe(snapshot, socket.family, { ...pairKnown(socket.family, local, listener.local), ...known });
 }
 
 function shuffled<T>(items: readonly T[]): T[] {

@@ -116,7 +116,8 @@ export class SyntheticKernel {
       const quiet = state !== 2;
       const sndNxt = (start - unsent) >>> 0;
       const sndUna = quiet ? sndNxt : (sndNxt - 1 - random.below(1000)) >>> 0;
-      const sequences = { writeSeq: start, sndUna, sndNxt, unsent };
+      const unacked = (start - sndUna) >>> 0;
+      const sequences = { writeSeq: start, sndUna, sndNxt, unsent, unacked };
       const addresses =
         family === 2
           ? { localAddress: local, peerAddress: random.u32() }
