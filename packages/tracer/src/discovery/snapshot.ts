@@ -1,16 +1,5 @@
 /** Images of this thread's own sockets, taken in the kernel at a change of state. */
-import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import {
-  type ArrayMap,
-  attachRawTracepoint,
-  Collection,
-  createArena,
-  type FeatureTable,
-  type Link,
-  parseObject,
-  syscall,
-} from '@weir/ebpf';
+import { type ArrayMap, attachRawTracepoint, Collection, type FeatureTable, type Link } from '@weir/ebpf';
 import {
   offsetsSnapshotCopies,
   offsetsSnapshotImage,
@@ -18,9 +7,11 @@ import {
   sizeofSnapshotRequest,
   sizeofSnapshotTargets,
 } from '../generated/snapshot.js';
+import { readObject } from '../objects.js';
+import { BorrowedName } from '../thread-name.js';
 import { chunkSize, Image } from './image.js';
 
-const OBJECT = new URL('../../../bpf/snapshot.bpf.o', import.meta.url);
+const OBJECT = 'snapshot.bpf.o';
 
 /** How many addresses can be looked at with one image. */
 export const maxTargets = sizeofSnapshotTargets / 8;
@@ -52,23 +43,20 @@ export interface Snapshot {
 export class Snapshots implements Disposable {
   readonly #collection: Collection;
   readonly #link: Link;
-  readonly #name: Uint8Array;
-  readonly #formerName: Uint8Array;
+  readonly #name: BorrowedName;
 
   /** @throws the errors of {@link Collection.load}; SyscallError */
   constructor(features?: FeatureTable) {
-    this.#collection = Collection.load(parseObject(readFileSync(OBJECT)), {
+    this.#collection = Collection.load(readObject(OBJECT), {
       ...(features === undefined ? {} : { features }),
     });
     try {
-      this.#formerName = threadName();
-      this.#name = Buffer.from(`${randomBytes(8).toString('hex').slice(0, 15)}\0`);
       this.#link = attachRawTracepoint(this.#collection.program('snapshot'));
     } catch (error) {
       this.#collection[Symbol.dispose]();
       throw error;
     }
-    setThreadName(this.#name);
+    this.#name = new BorrowedName();
   }
 
   /**
@@ -97,7 +85,7 @@ export class Snapshots implements Disposable {
   #encodeRequest(change: Change, chase: boolean): Uint8Array {
     const bytes = new Uint8Array(sizeofSnapshotRequest);
     const view = new DataView(bytes.buffer);
-    bytes.set(this.#name, offsetsSnapshotRequest.comm);
+    bytes.set(Buffer.from(this.#name.name), offsetsSnapshotRequest.comm);
     view.setBigUint64(offsetsSnapshotRequest.sk, change.sk ?? 0n, true);
     view.setUint32(offsetsSnapshotRequest.from, change.from ?? 0, true);
     view.setUint32(offsetsSnapshotRequest.to, change.to ?? 0, true);
@@ -136,7 +124,7 @@ export class Snapshots implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    setThreadName(this.#formerName);
+    this.#name[Symbol.dispose]();
     this.#link[Symbol.dispose]();
     this.#collection[Symbol.dispose]();
   }
@@ -154,27 +142,4 @@ function encodeTargets(targets: readonly bigint[]): Uint8Array {
     view.setBigUint64(index * 8, address, true);
   });
   return bytes;
-}
-
-const setName = 15;
-const getName = 16;
-
-/** The calling thread's name: sixteen bytes, the last of them 0. */
-function threadName(): Uint8Array {
-  const { address, bytes } = nameArena();
-  syscall('prctl', getName, address, 0, 0, 0);
-  return bytes.slice(0, 16);
-}
-
-function setThreadName(name: Uint8Array): void {
-  const { address, bytes } = nameArena();
-  bytes.set(name);
-  syscall('prctl', setName, address, 0, 0, 0);
-}
-
-let arena: ReturnType<typeof createArena> | undefined;
-
-function nameArena(): NonNullable<typeof arena> {
-  arena ??= createArena(16);
-  return arena;
 }
