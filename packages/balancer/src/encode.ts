@@ -1,0 +1,16 @@
+/** Bytes of the generated structs. */
+import { indexKey } from '@weir/ebpf';
+
+/** A struct, as a map's key or value. */
+export function encode<T>(
+  size: number,
+  write: (view: DataView, offset: number, value: T) => void,
+  value: T,
+): Uint8Array {
+  const bytes = new Uint8Array(size);
+  write(new DataView(bytes.buffer), 0, value);
+  return bytes;
+}
+
+/** A 32-bit number, as a map's key or value. */
+export const encodeNumber = indexKey;

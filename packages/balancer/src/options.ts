@@ -1,0 +1,100 @@
+/** What a balancer is opened with. */
+import { randomFillSync } from 'node:crypto';
+import { type CollectionSpec, onlineCpus, setGlobal } from '@weir/ebpf';
+import { keyAddress, wirePort } from './address.js';
+
+export interface BalancerOptions {
+  /** The device whose packets are balanced. Without one, packets come from {@link Balancer.process} only. */
+  readonly interface?: string;
+  /** `native`: in the driver. `generic`: in the network stack. Default: native where the driver can. */
+  readonly mode?: 'native' | 'generic';
+  /** MAC address of the next hop towards the reals. */
+  readonly routerMac: string;
+  /** Default: IP in IP. */
+  readonly gue?: GueOptions;
+  /** Longest frame that is forwarded, bytes. Default 1514. */
+  readonly maxFrame?: number;
+  /** The MTU that senders of longer ones are told, bytes. Default 1500; 0 tells nobody. */
+  readonly toldMtu?: number;
+  /** Server ids in TCP options are looked at. Default false. */
+  readonly tcpServerIds?: boolean;
+  /** What comes through a tunnel to a tunnel end of this host is unpacked first. Default false. */
+  readonly inlineDecapsulation?: boolean;
+  /** Flows that are remembered, of all CPUs. Default 8 million, which takes 43 bytes each. */
+  readonly flows?: number;
+  /** Flows that are remembered for CPUs without a table of their own. Default 1024. */
+  readonly fallbackFlows?: number;
+  /** CPUs that forward. Default: all that are online. */
+  readonly cpus?: readonly number[];
+  /** New flows a CPU remembers in a second. Default 125000. */
+  readonly newFlowLimit?: number;
+  /** A UDP flow that was idle for longer is a new one, seconds. Default 30. */
+  readonly udpIdleSeconds?: number;
+  /** Default 65536. */
+  readonly maxServerIds?: number;
+  /** Default 65536. */
+  readonly maxSourceRoutes?: number;
+  /** Default 65536; beyond, the least recently used is forgotten. */
+  readonly maxGlobalFlows?: number;
+}
+
+/** Generic UDP encapsulation, variant 1. */
+export interface GueOptions {
+  /** Outer source for reals with IPv4. */
+  readonly source4?: string;
+  /** Outer source for reals with IPv6. */
+  readonly source6?: string;
+  /** Default 6080. */
+  readonly port?: number;
+}
+
+const DEFAULT_GUE_PORT = 6080;
+const DEFAULT_FLOWS = 8_000_000;
+const WAYS = 6;
+/** Places for each flow: so that few of them fall into a bucket that is full. */
+const PLACES_PER_FLOW = 2;
+/** Nanoseconds of a tick of the program's clock. */
+const TICK_NS = 2 ** 24;
+
+/** Checks that a number lies in a range. @throws RangeError */
+function within(what: string, value: number, least: number, most: number): number {
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new RangeError(`${what} ${value}: expected ${least} to ${most}`);
+}
+
+/** Buckets of one CPU's flow table. */
+export function bucketsPerCpu(options: BalancerOptions): number {
+  const flows = within('flows', options.flows ?? DEFAULT_FLOWS, 1, 2 ** 31);
+  return Math.ceil((flows * PLACES_PER_FLOW) / WAYS / forwardingCpus(options).length);
+}
+
+export function forwardingCpus({ cpus }: BalancerOptions): readonly number[] {
+  return cpus ?? onlineCpus();
+}
+
+/** An address of the family that its place asks for. */
+function addressWords(address: string, ipv6: boolean): Uint32Array {
+  const key = keyAddress(address);
+  if (key.ipv6 !== ipv6) throw new RangeError(`${address}: expected an IPv${ipv6 ? 6 : 4} address`);
+  return key.words;
+}
+
+/** Sets the program's constants. @throws RangeError, EbpfError for options that make no sense. */
+export function setConstants(spec: CollectionSpec, options: BalancerOptions, uncountedCpu: number): void {
+  const { gue, toldMtu = 1500, maxFrame = 1514 } = options;
+  setGlobal(spec, 'use_gue', gue !== undefined);
+  setGlobal(spec, 'gue_port', wirePort(gue?.port ?? DEFAULT_GUE_PORT));
+  if (gue?.source4 !== undefined) setGlobal(spec, 'gue_source4', addressWords(gue.source4, false)[0]!);
+  if (gue?.source6 !== undefined) setGlobal(spec, 'gue_source6', addressWords(gue.source6, true));
+  setGlobal(spec, 'max_frame', within('maxFrame', maxFrame, 1294, 9014));
+  setGlobal(spec, 'told_mtu', within('toldMtu', toldMtu, 0, 65535));
+  setGlobal(spec, 'tell_too_big', toldMtu !== 0);
+  setGlobal(spec, 'tcp_server_ids', options.tcpServerIds ?? false);
+  setGlobal(spec, 'inline_decapsulation', options.inlineDecapsulation ?? false);
+  setGlobal(spec, 'new_flow_limit', within('newFlowLimit', options.newFlowLimit ?? 125_000, 0, 2 ** 32 - 1));
+  const idle = options.udpIdleSeconds ?? 30;
+  setGlobal(spec, 'udp_idle_ticks', within('udpIdleSeconds', Math.round((idle * 1e9) / TICK_NS), 1, 2 ** 31));
+  setGlobal(spec, 'flow_buckets', bucketsPerCpu(options));
+  setGlobal(spec, 'flow_secrets', randomFillSync(new Uint8Array(160)));
+  setGlobal(spec, 'uncounted_cpu', uncountedCpu);
+}

@@ -1,0 +1,94 @@
+/** Virtual services: what clients connect to. */
+import { type Prefix, parsePrefix, wirePort } from './address.js';
+import { encode } from './encode.js';
+import { sizeofVipKey, sizeofVipPrefix, VipFlag, writeVipKey, writeVipPrefix } from './generated/balancer.js';
+import type { RingVersion } from './ring.js';
+
+export type Protocol = 'tcp' | 'udp';
+
+export const protocolNumbers: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17 };
+
+/** What clients connect to. */
+export interface Service {
+  /** An address, or a prefix such as `192.0.2.0/24`. */
+  readonly address: string;
+  /** 0 for all ports that no other service has. */
+  readonly port: number;
+  readonly protocol: Protocol;
+}
+
+const flagBits = {
+  /** The source port counts as 0 in hash, flow table and outer source. */
+  noSourcePort: VipFlag.VIP_NO_SOURCE_PORT,
+  /** Flows are not remembered: the ring decides for each packet. */
+  noFlowTable: VipFlag.VIP_NO_FLOW_TABLE,
+  /** Server ids in QUIC connection ids are looked at. */
+  quic: VipFlag.VIP_QUIC,
+  /** Only the destination port is hashed. */
+  hashDestinationPort: VipFlag.VIP_HASH_DESTINATION_PORT,
+  /** Source routes apply. */
+  sourceRouting: VipFlag.VIP_SOURCE_ROUTING,
+  /** Packets are delivered to this host, as they came. */
+  local: VipFlag.VIP_LOCAL,
+  /** Flows that this host's table does not know are looked up in the global one. */
+  globalFlows: VipFlag.VIP_GLOBAL_FLOWS,
+  /** For all ports: the destination port is hashed, and tells flows apart. */
+  hashBothPorts: VipFlag.VIP_HASH_BOTH_PORTS,
+  /** Server ids in stable UDP headers are looked at. */
+  stableUdp: VipFlag.VIP_STABLE_UDP,
+  /** UDP flows leave reals that are down. */
+  udpMigration: VipFlag.VIP_UDP_MIGRATION,
+} as const;
+
+export type ServiceFlag = keyof typeof flagBits;
+
+/** A server behind a service. */
+export interface ServiceReal {
+  readonly address: string;
+  /** A whole number; 0 drains: known flows stay, no new ones come. Default 1. */
+  readonly weight?: number;
+  /** The real is this host: packets are delivered as they came. */
+  readonly local?: boolean;
+  /** With the flag `udpMigration`: its UDP flows go elsewhere. */
+  readonly down?: boolean;
+}
+
+/** How a service is served. */
+export interface ServiceSpec {
+  readonly reals: readonly ServiceReal[];
+  readonly flags?: readonly ServiceFlag[];
+  /** Default 2. */
+  readonly ringVersion?: RingVersion;
+}
+
+export function flagsOf(spec: ServiceSpec): number {
+  return (spec.flags ?? []).reduce((bits, flag) => bits | flagBits[flag], 0);
+}
+
+/** `tcp 192.0.2.1:80`, the same for each way to write it. */
+export function serviceName({ address, port, protocol }: Service): string {
+  const { words, ipv6, bits } = parsePrefix(address);
+  wirePort(port);
+  return `${protocol} ${ipv6 ? 6 : 4} ${[...words].map((word) => word.toString(16)).join(':')}/${bits} ${port}`;
+}
+
+/** Its key in `vip_numbers`. */
+export function serviceKey({ port, protocol }: Service, { words, ipv6 }: Prefix): Uint8Array {
+  return encode(sizeofVipKey, writeVipKey, {
+    address: words,
+    port: wirePort(port),
+    protocol: protocolNumbers[protocol],
+    ipv6: Number(ipv6),
+  });
+}
+
+/** Its key in `vip_prefixes`. */
+export function servicePrefixKey({ port, protocol }: Service, { words, ipv6, bits }: Prefix): Uint8Array {
+  return encode(sizeofVipPrefix, writeVipPrefix, {
+    prefixBits: 32 + bits,
+    port: wirePort(port),
+    protocol: protocolNumbers[protocol],
+    ipv6: Number(ipv6),
+    address: words,
+  });
+}
