@@ -11,7 +11,7 @@ import { ip, TestNetns } from './support/netns.js';
 const WANTED_RUNS = 20;
 const FEWEST_RUNS = 3;
 /** On a slow machine fewer runs must do, unless WEIR_DISCOVERY_RUNS insists. */
-const BUDGET_MS = 5000;
+const BUDGET_MS = 2500;
 
 function repeatedly(run: () => Discovery): Discovery[] {
   const insisted = Number(process.env.WEIR_DISCOVERY_RUNS ?? 0);
