@@ -1,0 +1,210 @@
+/** A live connection, as the table shows it. */
+import type { Endpoint } from '../record.js';
+import type { TcpStateName } from '../sockets/index.js';
+
+/** The process of a connection. Of one that was found through /proc, its threads are not told apart. */
+export interface ConnectionProcess {
+  readonly pid: number;
+  readonly comm?: string;
+  readonly uid?: number;
+}
+
+/**
+ * A TCP connection or a UDP flow that is live. The object stays the same while the connection lives, and its values
+ * follow it: copy what is to be kept, or see {@link plainConnection}.
+ */
+export interface Connection {
+  /** A number of its own, never given again. */
+  readonly id: number;
+  /** As in records; undefined while no event told of it. */
+  readonly flow_id: string | undefined;
+  readonly transport: 'tcp' | 'udp';
+  readonly type: 'ipv4' | 'ipv6';
+  /** Inode of the network namespace. */
+  readonly netns: number;
+  readonly local: Endpoint;
+  readonly peer: Endpoint;
+  readonly direction: 'outbound' | 'inbound' | undefined;
+  /** undefined: UDP, which has none. */
+  readonly state: TcpStateName | undefined;
+  /** The process that has it: connected or accepted it, or has it now. */
+  readonly process: ConnectionProcess | undefined;
+  /** cgroup v2 id of `process`, where an event told it. */
+  readonly cgroup_id: number | undefined;
+  /** Of the socket, where /proc/PID/fd shows it; 0: not known, or no process has it any more. */
+  readonly inode: number;
+  /** CLOCK_MONOTONIC, nanoseconds: SYN sent, accepted, or first datagram; undefined if that was before the start. */
+  readonly started_ns: number | undefined;
+  /** CLOCK_MONOTONIC, nanoseconds: when payload was last seen to have moved, or it was first seen. */
+  readonly active_ns: number;
+  /** Payload. Of TCP: acknowledged by the peer, and arrived in order. Exact as of the last refresh. */
+  readonly bytes_sent: number;
+  readonly bytes_received: number;
+  /** Segments, or datagrams. */
+  readonly packets_sent: number;
+  readonly packets_received: number;
+  /** Bytes a second between the last two refreshes. */
+  readonly send_rate: number;
+  readonly receive_rate: number;
+  readonly retransmits: number;
+  /** Smoothed round-trip time; undefined where there is none yet. */
+  readonly srtt_us: number | undefined;
+}
+
+/**
+ * Finds the process of a socket.
+ *
+ * @param known Who had it so far; to be returned if it still does.
+ * @returns undefined where it is not known, or not yet.
+ */
+export type FindProcess = (
+  inode: number,
+  known: ConnectionProcess | undefined,
+) => ConnectionProcess | undefined;
+
+/** A connection's end. `vanished`: its socket is gone, and no event told how. */
+export interface EndedConnection {
+  /** With its final figures. */
+  readonly connection: Connection;
+  readonly ended_ns: number;
+  readonly closed_by: 'local' | 'peer' | 'reset' | 'timeout' | 'idle' | 'vanished';
+}
+
+/** What the table itself knows of a connection besides. */
+export interface Entry extends Mutable<Connection> {
+  readonly key: string;
+  /** The socket's, once sock_diag told of it; of UDP flows, the table does not need it. */
+  cookie: number | undefined;
+  /** Time of the event that brought `flow_id`. */
+  flowNs: number;
+  /** Refresh in which its socket was last there, when that ended, and how many did not find it since. */
+  round: number;
+  seenToNs: number;
+  misses: number;
+  createdNs: number;
+  /** What lay behind it when it was first seen, and is not part of the totals. */
+  baseSent: number;
+  baseReceived: number;
+  baseRetransmits: number;
+  /** When the bytes for the rates were taken. */
+  sampledNs: number;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+export interface EntryInit {
+  readonly id: number;
+  readonly key: string;
+  readonly transport: 'tcp' | 'udp';
+  readonly type: 'ipv4' | 'ipv6';
+  readonly netns: number;
+  readonly local: Endpoint;
+  readonly peer: Endpoint;
+  readonly nowNs: number;
+}
+
+/** An entry of which nothing but its place is known yet. */
+export function newEntry(init: EntryInit): Entry {
+  return {
+    id: init.id,
+    flow_id: undefined,
+    transport: init.transport,
+    type: init.type,
+    netns: init.netns,
+    local: init.local,
+    peer: init.peer,
+    direction: undefined,
+    state: undefined,
+    process: undefined,
+    cgroup_id: undefined,
+    inode: 0,
+    started_ns: undefined,
+    active_ns: init.nowNs,
+    bytes_sent: 0,
+    bytes_received: 0,
+    packets_sent: 0,
+    packets_received: 0,
+    send_rate: 0,
+    receive_rate: 0,
+    retransmits: 0,
+    srtt_us: undefined,
+    key: init.key,
+    cookie: undefined,
+    flowNs: 0,
+    round: 0,
+    seenToNs: 0,
+    misses: 0,
+    createdNs: init.nowNs,
+    baseSent: 0,
+    baseReceived: 0,
+    baseRetransmits: 0,
+    sampledNs: init.nowNs,
+  };
+}
+
+/**
+ * One live connection at most has these at a time, in whatever state. A socket of IPv6 that serves IPv4 shares the
+ * space of IPv4's.
+ */
+export function connectionKey(
+  transport: 'tcp' | 'udp',
+  netns: number,
+  local: Endpoint,
+  peer: Endpoint,
+): string {
+  return `${transport} ${netns} ${local.address} ${local.port} ${peer.address} ${peer.port}`;
+}
+
+/** What `weir top --json` prints of a connection: names and units as in records; what is unknown is absent. */
+export interface PlainConnection {
+  readonly flow_id?: string;
+  readonly network: { readonly transport: 'tcp' | 'udp'; readonly type: 'ipv4' | 'ipv6' };
+  readonly netns: number;
+  readonly local: Endpoint;
+  readonly peer: Endpoint;
+  readonly direction?: 'outbound' | 'inbound';
+  readonly state?: TcpStateName;
+  readonly process?: ConnectionProcess;
+  readonly cgroup_id?: number;
+  readonly age_us?: number;
+  readonly idle_us: number;
+  readonly bytes_sent: number;
+  readonly bytes_received: number;
+  readonly send_rate: number;
+  readonly receive_rate: number;
+  readonly packets_sent: number;
+  readonly packets_received: number;
+  readonly retransmits?: number;
+  readonly srtt_us?: number;
+}
+
+/** @param nowNs CLOCK_MONOTONIC, nanoseconds. */
+export function plainConnection(connection: Connection, nowNs: number): PlainConnection {
+  const { flow_id, direction, state, process, cgroup_id, started_ns, srtt_us } = connection;
+  return {
+    ...(flow_id !== undefined && { flow_id }),
+    network: { transport: connection.transport, type: connection.type },
+    netns: connection.netns,
+    local: connection.local,
+    peer: connection.peer,
+    ...(direction !== undefined && { direction }),
+    ...(state !== undefined && { state }),
+    ...(process !== undefined && { process }),
+    ...(cgroup_id !== undefined && { cgroup_id }),
+    ...(started_ns !== undefined && { age_us: microseconds(nowNs - started_ns) }),
+    idle_us: microseconds(nowNs - connection.active_ns),
+    bytes_sent: connection.bytes_sent,
+    bytes_received: connection.bytes_received,
+    send_rate: Math.round(connection.send_rate),
+    receive_rate: Math.round(connection.receive_rate),
+    packets_sent: connection.packets_sent,
+    packets_received: connection.packets_received,
+    ...(connection.transport === 'tcp' && { retransmits: connection.retransmits }),
+    ...(srtt_us !== undefined && { srtt_us }),
+  };
+}
+
+/** Clocks are read one after the other, so an event can be a little younger than now. */
+function microseconds(ns: number): number {
+  return Math.max(0, Math.round(ns / 1000));
+}

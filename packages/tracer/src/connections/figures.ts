@@ -1,0 +1,130 @@
+/**
+ * The figures of a connection, and how they add up. What an entry contributes to the totals is always its figures less
+ * its base, so every change of either goes through here. Pure.
+ */
+import type { CloseRecord } from '../record.js';
+import { type DiagSocket, openedHere, payloadReceived, payloadSent, stateName } from '../sockets/index.js';
+import type { Entry } from './connection.js';
+import type { MutableTotals } from './totals.js';
+
+/** Below this, a rate would tell more of the clock than of the connection. */
+const SHORTEST_SAMPLE_NS = 10_000_000;
+
+interface Figures {
+  readonly sent: number;
+  readonly received: number;
+  readonly retransmits: number;
+}
+
+function setFigures(entry: Entry, totals: MutableTotals, { sent, received, retransmits }: Figures): void {
+  totals.bytes_sent += sent - entry.bytes_sent;
+  totals.bytes_received += received - entry.bytes_received;
+  totals.retransmits += retransmits - entry.retransmits;
+  entry.bytes_sent = sent;
+  entry.bytes_received = received;
+  entry.retransmits = retransmits;
+}
+
+function setRates(entry: Entry, sentBefore: number, receivedBefore: number, nowNs: number): void {
+  const elapsedNs = nowNs - entry.sampledNs;
+  if (elapsedNs < SHORTEST_SAMPLE_NS) return;
+  entry.send_rate = Math.max(0, entry.bytes_sent - sentBefore) / (elapsedNs / 1e9);
+  entry.receive_rate = Math.max(0, entry.bytes_received - receivedBefore) / (elapsedNs / 1e9);
+  entry.sampledNs = nowNs;
+}
+
+/** What sock_diag tells of a connection now. */
+export function applySocket(entry: Entry, totals: MutableTotals, socket: DiagSocket, nowNs: number): void {
+  const { info, state, sendQueue } = socket;
+  entry.state = stateName(state);
+  if (socket.inode !== 0) entry.inode = socket.inode;
+  if (!socket.hasInfo) return;
+  if (entry.direction === undefined) {
+    const opened = openedHere(info, state, sendQueue);
+    if (opened !== undefined) setDirection(entry, totals, opened ? 'outbound' : 'inbound');
+  }
+  const { bytes_sent, bytes_received } = entry;
+  setFigures(entry, totals, {
+    sent: payloadSent(info, state, sendQueue, entry.direction === 'outbound'),
+    received: payloadReceived(info, state),
+    retransmits: info.retransmits,
+  });
+  setRates(entry, bytes_sent, bytes_received, nowNs);
+  entry.packets_sent = info.segmentsSent;
+  entry.packets_received = info.segmentsReceived;
+  entry.srtt_us = info.srttUs === 0 ? undefined : info.srttUs;
+  entry.active_ns = Math.max(
+    entry.started_ns ?? 0,
+    nowNs - Math.min(info.sinceSentMs, info.sinceReceivedMs) * 1e6,
+  );
+}
+
+/** What the kernel told at the end. */
+export function applyClose(entry: Entry, totals: MutableTotals, record: CloseRecord): void {
+  setFigures(entry, totals, {
+    sent: record.bytes_sent ?? entry.bytes_sent,
+    received: record.bytes_received ?? entry.bytes_received,
+    retransmits: record.retransmits ?? entry.retransmits,
+  });
+  if (record.direction !== undefined) entry.direction = record.direction;
+  if (record.segments_sent !== undefined) entry.packets_sent = record.segments_sent;
+  if (record.segments_received !== undefined) entry.packets_received = record.segments_received;
+  if (record.srtt_us !== undefined) entry.srtt_us = record.srtt_us;
+  if (record.duration_us !== undefined) entry.started_ns ??= record.monotonic_ns - record.duration_us * 1000;
+}
+
+/** What is known of a UDP flow so far, all counted by hooks since its first datagram. */
+export interface UdpFigures {
+  readonly active_ns: number;
+  readonly bytes_sent: number;
+  readonly bytes_received: number;
+  readonly datagrams_sent: number;
+  readonly datagrams_received: number;
+}
+
+export function applyUdp(entry: Entry, totals: MutableTotals, flow: UdpFigures, nowNs: number): void {
+  const { bytes_sent, bytes_received } = entry;
+  setFigures(entry, totals, { sent: flow.bytes_sent, received: flow.bytes_received, retransmits: 0 });
+  setRates(entry, bytes_sent, bytes_received, nowNs);
+  entry.packets_sent = flow.datagrams_sent;
+  entry.packets_received = flow.datagrams_received;
+  entry.active_ns = flow.active_ns;
+}
+
+/**
+ * Which side sent the SYN. While that is not known, the SYN, which the kernel counts as a byte, is taken for payload.
+ */
+export function setDirection(entry: Entry, totals: MutableTotals, direction: 'outbound' | 'inbound'): void {
+  const countsSyn = entry.direction === undefined && direction === 'outbound' && entry.bytes_sent > 0;
+  entry.direction = direction;
+  if (!countsSyn) return;
+  entry.bytes_sent--;
+  if (entry.baseSent > 0) entry.baseSent--;
+  else totals.bytes_sent--;
+}
+
+/** They were another connection's. */
+export function clearFigures(entry: Entry, totals: MutableTotals): void {
+  dropBase(entry, totals);
+  setFigures(entry, totals, { sent: 0, received: 0, retransmits: 0 });
+}
+
+/** What has moved so far does not count: it was before the table's time. */
+export function setBase(entry: Entry, totals: MutableTotals): void {
+  totals.bytes_sent -= entry.bytes_sent - entry.baseSent;
+  totals.bytes_received -= entry.bytes_received - entry.baseReceived;
+  totals.retransmits -= entry.retransmits - entry.baseRetransmits;
+  entry.baseSent = entry.bytes_sent;
+  entry.baseReceived = entry.bytes_received;
+  entry.baseRetransmits = entry.retransmits;
+}
+
+/** All of it counts after all. */
+export function dropBase(entry: Entry, totals: MutableTotals): void {
+  totals.bytes_sent += entry.baseSent;
+  totals.bytes_received += entry.baseReceived;
+  totals.retransmits += entry.baseRetransmits;
+  entry.baseSent = 0;
+  entry.baseReceived = 0;
+  entry.baseRetransmits = 0;
+}

@@ -1,0 +1,13 @@
+export {
+  type Connection,
+  type ConnectionProcess,
+  type EndedConnection,
+  type FindProcess,
+  type PlainConnection,
+  plainConnection,
+} from './connection.js';
+export type { UdpFigures } from './figures.js';
+export type { OpenSocket, OpenSockets } from './open-sockets.js';
+export { ConnectionTable, type ConnectionTableOptions, type SocketSource } from './table.js';
+export type { Totals } from './totals.js';
+export type { UdpFlow } from './udp-flows.js';

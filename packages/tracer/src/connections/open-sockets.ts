@@ -1,0 +1,85 @@
+/** Sockets that wait for peers: TCP sockets that listen, UDP sockets whether connected or not. */
+import type { AddressFormatter } from '../address.js';
+import type { Endpoint } from '../record.js';
+import { type DiagSocket, TcpState } from '../sockets/index.js';
+import type { ConnectionProcess, FindProcess } from './connection.js';
+
+export interface OpenSocket {
+  readonly transport: 'tcp' | 'udp';
+  readonly type: 'ipv4' | 'ipv6';
+  readonly netns: number;
+  readonly local: Endpoint;
+  /** Of a connected UDP socket. */
+  readonly peer: Endpoint | undefined;
+  readonly inode: number;
+  readonly uid: number;
+  readonly process: ConnectionProcess | undefined;
+  /** TCP: connections that wait to be accepted; UDP: bytes that wait to be read. */
+  readonly waiting: number;
+  /** TCP: how many connections may wait. */
+  readonly backlog: number | undefined;
+}
+
+/** Those of the last refresh. */
+export class OpenSockets {
+  readonly #addresses: AddressFormatter;
+  /** Addresses and ports never change while a socket listens, so objects are kept from refresh to refresh. */
+  #known = new Map<string, OpenSocket>();
+  #next = new Map<string, OpenSocket>();
+
+  constructor(addresses: AddressFormatter) {
+    this.#addresses = addresses;
+  }
+
+  [Symbol.iterator](): IterableIterator<OpenSocket> {
+    return this.#known.values();
+  }
+
+  get size(): number {
+    return this.#known.size;
+  }
+
+  /** Whether a socket is one of these. */
+  static isOne({ transport, state }: DiagSocket): boolean {
+    return transport === 'udp' || state === TcpState.listen;
+  }
+
+  add(socket: DiagSocket, findProcess: FindProcess | undefined): void {
+    const { transport, netns, cookie, inode, uid, localPort, peerPort } = socket;
+    const key = `${transport} ${netns} ${cookie} ${localPort} ${peerPort}`;
+    const known = this.#known.get(key);
+    const local = known?.local ?? {
+      address: this.#addresses.format(socket.addresses, 0),
+      port: localPort,
+    };
+    const process = inode === 0 ? undefined : findProcess?.(inode, known?.process);
+    const isConnected = transport === 'udp' && peerPort !== 0;
+    this.#next.set(key, {
+      transport,
+      type: local.address.includes(':') ? 'ipv6' : 'ipv4',
+      netns,
+      local,
+      peer: isConnected
+        ? { address: this.#addresses.format(socket.addresses, 16), port: peerPort }
+        : undefined,
+      inode,
+      uid,
+      process: process ?? known?.process,
+      waiting: socket.receiveQueue,
+      backlog: transport === 'tcp' ? socket.sendQueue : undefined,
+    });
+  }
+
+  /**
+   * Ends a refresh: what it did not find is gone.
+   *
+   * @param failed Network namespaces that it could not read.
+   */
+  finish(failed: ReadonlySet<number>): void {
+    for (const [key, socket] of this.#known) {
+      if (failed.has(socket.netns) && !this.#next.has(key)) this.#next.set(key, socket);
+    }
+    this.#known = this.#next;
+    this.#next = new Map();
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * The live connections of this host, from three sources: the tracer's records, which tell of beginnings and ends;
+ * sock_diag, which tells of what is there and how much has moved; and the counts of UDP flows. Touches nothing outside.
+ *
+ * Records should be delivered up to the moment at which a refresh begins: then no figure is ever shown with another
+ * connection. Otherwise one may be, for one refresh, where a port was reused in between; sums come right all the same.
+ * Where records were lost, a connection is found to be gone by the refreshes that do not find its socket, and what it moved
+ * after the last one that did is not counted.
+ */
+import { monotonicNs } from '@weir/ebpf';
+import { AddressFormatter } from '../address.js';
+import type { ConnectionRecord } from '../record.js';
+import type { DiagSocket, SocketSnapshot } from '../sockets/index.js';
+import type { Connection, EndedConnection, FindProcess } from './connection.js';
+import { Ledger } from './ledger.js';
+import { OpenSockets } from './open-sockets.js';
+import { TcpConnections } from './tcp-connections.js';
+import { RateMeter, type Totals } from './totals.js';
+import { type UdpFlow, UdpFlows } from './udp-flows.js';
+
+export interface ConnectionTableOptions {
+  /** How many connections and flows the table holds. Default 262,144. */
+  readonly limit?: number;
+  /** TCP connections without payload for so long are not shown, until some moves. Milliseconds; default: shown. */
+  readonly tcpIdleMs?: number;
+  /** How many ended connections are kept for {@link ConnectionTable.takeEnded}. Default 16,384. */
+  readonly endedLimit?: number;
+  /** CLOCK_MONOTONIC, nanoseconds. */
+  readonly now?: () => number;
+}
+
+/** Tells all sockets; a SocketReader does. */
+export interface SocketSource {
+  read(onSocket: (socket: DiagSocket) => void): SocketSnapshot;
+}
+
+export class ConnectionTable {
+  /** Sockets that listen, and UDP sockets, as of the last refresh. */
+  readonly openSockets: OpenSockets;
+  readonly #ledger: Ledger;
+  readonly #tcp: TcpConnections;
+  readonly #udp: UdpFlows;
+  readonly #tcpIdleNs: number;
+  readonly #rates: RateMeter;
+
+  constructor(options: ConnectionTableOptions = {}) {
+    const now = options.now ?? (() => Number(monotonicNs()));
+    const addresses = new AddressFormatter();
+    this.#ledger = new Ledger({
+      limit: options.limit ?? 262_144,
+      endedLimit: options.endedLimit ?? 16_384,
+      now,
+    });
+    this.#tcp = new TcpConnections(this.#ledger, addresses);
+    this.#udp = new UdpFlows(this.#ledger);
+    this.#tcpIdleNs = (options.tcpIdleMs ?? Number.POSITIVE_INFINITY) * 1e6;
+    this.#rates = new RateMeter(now());
+    this.openSockets = new OpenSockets(addresses);
+  }
+
+  /** Connections and flows in the table, idle ones among them. */
+  get size(): number {
+    return this.#ledger.entries.size;
+  }
+
+  /** What is remembered of connections that are not live any more: it is bounded by time. */
+  get remembered(): number {
+    return this.#ledger.departures.size + this.#tcp.lingering;
+  }
+
+  get totals(): Totals {
+    const { totals } = this.#ledger;
+    totals.untracked = this.#tcp.untracked + this.#udp.untracked;
+    return totals;
+  }
+
+  /** Live connections and flows, in the order in which they became known. */
+  *connections(): Generator<Connection, void, undefined> {
+    const idleSince = this.#ledger.now() - this.#tcpIdleNs;
+    for (const entry of this.#ledger.entries) {
+      if (entry.transport === 'udp' || entry.active_ns >= idleSince) yield entry;
+    }
+  }
+
+  /** What has ended since the last call, and how many more had ended that nobody asked for in time. */
+  takeEnded(): { readonly ended: readonly EndedConnection[]; readonly dropped: number } {
+    return this.#ledger.ends.take();
+  }
+
+  /** Takes a record of the tracer. */
+  record(record: ConnectionRecord): void {
+    this.#tcp.record(record);
+  }
+
+  /**
+   * Reads all sockets, and drops what is gone.
+   *
+   * @returns what was read.
+   * @throws what the source throws.
+   */
+  refresh(source: SocketSource, findProcess?: FindProcess): SocketSnapshot {
+    const nowNs = this.#ledger.now();
+    this.#tcp.beginRound();
+    const snapshot = source.read((socket) => {
+      if (OpenSockets.isOne(socket)) this.openSockets.add(socket, findProcess);
+      else this.#tcp.see(socket, nowNs, findProcess);
+    });
+    this.#tcp.endRound(snapshot);
+    this.openSockets.finish(new Set(snapshot.failed.map(({ netns }) => netns)));
+    this.#ledger.settle();
+    this.#rates.update(this.#ledger.totals, nowNs);
+    return snapshot;
+  }
+
+  /**
+   * Takes the counts of all UDP flows that are live now. One that was here and is not among them is gone, of which
+   * {@link udpEnded} should have told.
+   */
+  udpFlows(flows: Iterable<UdpFlow>): void {
+    this.#udp.update(flows);
+  }
+
+  /** Takes the final counts of a UDP flow. */
+  udpEnded(flow: UdpFlow, closedBy: 'local' | 'idle', endedNs: number): void {
+    this.#udp.ended(flow, closedBy, endedNs);
+  }
+}

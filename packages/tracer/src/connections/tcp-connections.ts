@@ -1,0 +1,226 @@
+/**
+ * TCP connections in the table: what records and sock_diag tell, put together.
+ *
+ * A record knows a connection by its flow id, sock_diag knows a socket by its cookie; what they have in common is the
+ * ends, which at any moment at most one connection of a network namespace has. A connection that takes the place of an
+ * earlier one is told from it by cookie, flow id and time, whichever of the two sources comes first, or late, or never.
+ */
+import type { AddressFormatter } from '../address.js';
+import type {
+  AcceptRecord,
+  CloseRecord,
+  ConnectionRecord,
+  ConnectRecord,
+  FailRecord,
+  ProcessIdentity,
+} from '../record.js';
+import { type DiagSocket, type SocketSnapshot, TcpState } from '../sockets/index.js';
+import { type ConnectionProcess, connectionKey, type Entry, type FindProcess } from './connection.js';
+import { Lingering } from './ends.js';
+import { applyClose, applySocket, clearFigures, dropBase, setBase, setDirection } from './figures.js';
+import type { Ledger, Place } from './ledger.js';
+
+/** Refreshes that must not find a socket before it counts as gone: sock_diag may pass one over (see SocketReader). */
+const MISSES = 2;
+/** The same for a socket in a network namespace that can't be read: no process is in it any more. */
+const UNREACHABLE_MISSES = 10;
+
+export class TcpConnections {
+  readonly #ledger: Ledger;
+  readonly #addresses: AddressFormatter;
+  readonly #lingering = new Lingering();
+  /** Network namespaces that a refresh has read already: a socket that appears there now is new. */
+  #covered: ReadonlySet<number> = new Set();
+  #round = 0;
+  /** Sockets that the last refresh had no room for. */
+  untracked = 0;
+
+  constructor(ledger: Ledger, addresses: AddressFormatter) {
+    this.#ledger = ledger;
+    this.#addresses = addresses;
+  }
+
+  /** Closed connections whose sockets the kernel may still have. */
+  get lingering(): number {
+    return this.#lingering.size;
+  }
+
+  record(record: ConnectionRecord): void {
+    switch (record.event) {
+      case 'connect':
+      case 'accept':
+        this.#open(record);
+        break;
+      case 'close':
+        this.#close(record);
+        break;
+      case 'fail':
+        this.#fail(record);
+        break;
+    }
+  }
+
+  #open(record: ConnectRecord | AcceptRecord): void {
+    const { entries, departures, totals } = this.#ledger;
+    const { flow_id, monotonic_ns } = record;
+    const isKnown = entries.ofFlow(flow_id) !== undefined || departures.has(flow_id);
+    if (isKnown || this.#lingering.hasFlow(flow_id)) return;
+    if (record.event === 'connect') totals.connected++;
+    else totals.accepted++;
+    const startNs = monotonic_ns - (record.event === 'connect' ? (record.handshake_us ?? 0) * 1000 : 0);
+    const place = placeOf(record, startNs);
+    const late = departures.takeNameless(place.key, startNs);
+    if (late !== undefined) {
+      // Its socket is gone already, and only the record of its end is still missing.
+      this.#begin(late, record, startNs);
+      departures.add(late, this.#ledger.now());
+      return;
+    }
+    let entry = entries.ofKey(place.key);
+    if (entry !== undefined && !couldBe(entry, record, startNs)) {
+      this.#ledger.depart(entry);
+      entry = undefined;
+    }
+    entry ??= this.#ledger.add(place);
+    if (entry === undefined) {
+      totals.overflow++;
+      return;
+    }
+    this.#begin(entry, record, startNs);
+    entries.setFlow(entry, flow_id);
+  }
+
+  #begin(entry: Entry, record: ConnectRecord | AcceptRecord, startNs: number): void {
+    const { totals } = this.#ledger;
+    entry.flow_id = record.flow_id;
+    entry.flowNs = startNs;
+    entry.started_ns = startNs;
+    if (entry.state === undefined || entry.state === 'syn_sent') entry.state = 'established';
+    if (record.process !== undefined) entry.process = identity(record.process);
+    entry.cgroup_id = record.cgroup_id;
+    setDirection(entry, totals, record.event === 'connect' ? 'outbound' : 'inbound');
+    dropBase(entry, totals);
+  }
+
+  #close(record: CloseRecord): void {
+    const { entries, departures, totals } = this.#ledger;
+    const { flow_id, netns, monotonic_ns } = record;
+    const place = placeOf(record, monotonic_ns);
+    let entry = entries.ofFlow(flow_id);
+    if (entry === undefined) {
+      const there = entries.ofKey(place.key);
+      // Older than the tracer, or its record is lost. One that was first seen after this end is its successor.
+      if (there !== undefined && there.flow_id === undefined && there.createdNs <= monotonic_ns)
+        entry = there;
+    }
+    if (entry !== undefined) entries.remove(entry);
+    else entry = departures.take(flow_id, place.key, monotonic_ns);
+    const isNew = entry === undefined;
+    entry ??= this.#ledger.create(place);
+    entry.flow_id = flow_id;
+    if (entry.process === undefined && record.process !== undefined) entry.process = identity(record.process);
+    applyClose(entry, totals, record);
+    // Older than the tracer, and never seen: how much of it is new can't be known.
+    if (isNew && record.duration_us === undefined && !this.#covered.has(netns)) setBase(entry, totals);
+    entry.state = 'close';
+    this.#lingering.add(entry, this.#round);
+    this.#ledger.end(entry, record.closed_by, monotonic_ns);
+  }
+
+  #fail(record: FailRecord): void {
+    const { entries, totals } = this.#ledger;
+    totals.failed++;
+    const entry = entries.ofKey(placeOf(record, 0).key);
+    if (entry === undefined || entry.state !== 'syn_sent' || entry.createdNs > record.monotonic_ns) return;
+    entries.remove(entry);
+    this.#lingering.add(entry, this.#round);
+  }
+
+  /** Begins a refresh, in which {@link see} is called for every socket, then {@link endRound}. */
+  beginRound(): void {
+    this.#round++;
+    this.untracked = 0;
+  }
+
+  see(socket: DiagSocket, nowNs: number, findProcess: FindProcess | undefined): void {
+    const { entries, totals } = this.#ledger;
+    let entry = entries.ofCookie(socket.netns, socket.cookie);
+    const isNew = entry === undefined;
+    entry ??= this.#adopt(socket, nowNs);
+    if (entry === undefined) return;
+    applySocket(entry, totals, socket, nowNs);
+    if (isNew && entry.flow_id === undefined && !this.#covered.has(socket.netns)) setBase(entry, totals);
+    if (socket.inode !== 0 && findProcess !== undefined) {
+      entry.process = findProcess(socket.inode, entry.process) ?? entry.process;
+    }
+    entry.round = this.#round;
+  }
+
+  /** The entry of a socket whose cookie is new. undefined: no connection, or there is no room. */
+  #adopt(socket: DiagSocket, nowNs: number): Entry | undefined {
+    const { entries, departures, totals } = this.#ledger;
+    const { netns, cookie } = socket;
+    const local = { address: this.#addresses.format(socket.addresses, 0), port: socket.localPort };
+    const peer = { address: this.#addresses.format(socket.addresses, 16), port: socket.peerPort };
+    const key = connectionKey('tcp', netns, local, peer);
+    const isOrphan = socket.inode === 0 && socket.state !== TcpState.established;
+    if (this.#lingering.isOne(key, cookie, isOrphan, this.#round)) return undefined;
+    let entry = entries.ofKey(key);
+    // Another socket is there now. What an event told since the older was last seen is meant for the newer one.
+    if (entry?.cookie !== undefined && entry.flowNs <= entry.seenToNs) {
+      this.#ledger.depart(entry);
+      entry = undefined;
+    }
+    const departed = departures.takeSocket(netns, cookie);
+    if (entry === undefined) {
+      // Dumps have passed it over.
+      entry = departed ?? departures.takeUnseen(key);
+      if (entry !== undefined) entries.add(entry);
+    } else if (departed !== undefined) {
+      // Its figures were taken for those of the connection that was in its place before, whose end is not told yet.
+      clearFigures(departed, totals);
+      departed.cookie = undefined;
+      departures.add(departed, nowNs);
+    }
+    entry ??= this.#ledger.add({ transport: 'tcp', key, netns, local, peer, sinceNs: nowNs });
+    if (entry === undefined) this.untracked++;
+    else entries.setCookie(entry, cookie);
+    return entry;
+  }
+
+  /** Ends a refresh: what it did not find is gone, unless its network namespace could not be read. */
+  endRound(snapshot: SocketSnapshot): void {
+    const { startedNs, endedNs, netns } = snapshot;
+    const failed = new Set(snapshot.failed.map((failure) => failure.netns));
+    for (const entry of this.#ledger.entries) {
+      if (entry.transport === 'udp') continue;
+      if (entry.round === this.#round) {
+        entry.seenToNs = endedNs;
+        entry.misses = 0;
+      } else if (entry.createdNs < startedNs && !failed.has(entry.netns)) {
+        entry.misses++;
+        const enough = netns.has(entry.netns) ? MISSES : UNREACHABLE_MISSES;
+        if (entry.misses >= enough) this.#ledger.depart(entry);
+      }
+    }
+    this.#covered = new Set(netns);
+    this.#lingering.forgetBefore(this.#round - 1);
+  }
+}
+
+function placeOf(record: ConnectionRecord, sinceNs: number): Place {
+  const { netns, local, peer } = record;
+  return { transport: 'tcp', key: connectionKey('tcp', netns, local, peer), netns, local, peer, sinceNs };
+}
+
+/** Whether a connection that only sock_diag told of so far is the one that an event tells of. */
+function couldBe(entry: Entry, record: ConnectRecord | AcceptRecord, startNs: number): boolean {
+  if (entry.flow_id !== undefined) return false;
+  if (entry.seenToNs >= startNs) return true;
+  // It waited to be accepted, and no process had it yet.
+  return record.event === 'accept' && entry.inode === 0 && entry.direction !== 'outbound';
+}
+
+function identity({ pid, comm, uid }: ProcessIdentity): ConnectionProcess {
+  return { pid, comm, uid };
+}

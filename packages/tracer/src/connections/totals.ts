@@ -1,0 +1,66 @@
+/** Sums over all connections since the table was made, the short ones between two refreshes too. */
+
+export interface Totals {
+  /** TCP connections that this host opened, accepted, and that could not be established. */
+  readonly connected: number;
+  readonly accepted: number;
+  readonly failed: number;
+  /** TCP connections and UDP flows that have ended, and of these, sockets whose end no event told. */
+  readonly ended: number;
+  readonly vanished: number;
+  /**
+   * Payload that has moved since the table was made; of a connection from before that, what came after it was first
+   * seen. A connection between two processes of this host has two ends, and counts at each.
+   */
+  readonly bytes_sent: number;
+  readonly bytes_received: number;
+  readonly retransmits: number;
+  /** Bytes a second between the last two refreshes. */
+  readonly send_rate: number;
+  readonly receive_rate: number;
+  /** Connections and flows that the table had no room for when an event told of them. Their bytes count when they close. */
+  readonly overflow: number;
+  /** Sockets that the last refresh found and the table had no room for. */
+  readonly untracked: number;
+}
+
+export type MutableTotals = { -readonly [K in keyof Totals]: Totals[K] };
+
+export function newTotals(): MutableTotals {
+  return {
+    connected: 0,
+    accepted: 0,
+    failed: 0,
+    ended: 0,
+    vanished: 0,
+    bytes_sent: 0,
+    bytes_received: 0,
+    retransmits: 0,
+    send_rate: 0,
+    receive_rate: 0,
+    overflow: 0,
+    untracked: 0,
+  };
+}
+
+/** Rates between two moments. */
+export class RateMeter {
+  #ns: number;
+  #sent = 0;
+  #received = 0;
+
+  /** @param nowNs CLOCK_MONOTONIC, nanoseconds, as of all times here. */
+  constructor(nowNs: number) {
+    this.#ns = nowNs;
+  }
+
+  update(totals: MutableTotals, nowNs: number): void {
+    const seconds = (nowNs - this.#ns) / 1e9;
+    if (seconds <= 0) return;
+    totals.send_rate = Math.max(0, totals.bytes_sent - this.#sent) / seconds;
+    totals.receive_rate = Math.max(0, totals.bytes_received - this.#received) / seconds;
+    this.#ns = nowNs;
+    this.#sent = totals.bytes_sent;
+    this.#received = totals.bytes_received;
+  }
+}

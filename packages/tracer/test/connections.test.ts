@@ -1,0 +1,420 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type Connection, plainConnection } from '../src/connections/index.js';
+import { MINUTE, SECOND, Simulation } from './support/simulation.js';
+
+const one = (simulation: Simulation): Connection => {
+  const all = [...simulation.table.connections()];
+  assert.equal(all.length, 1);
+  return all[0]!;
+};
+
+describe('a connection', () => {
+  it('from its beginning to its end', () => {
+    const simulation = new Simulation();
+    const flow = simulation.connect({ port: 4000, pid: 7 });
+    simulation.deliver();
+    const connection = one(simulation);
+    assert.equal(connection.direction, 'outbound');
+    assert.equal(connection.state, 'established');
+    assert.equal(connection.process?.pid, 7);
+    assert.equal(connection.bytes_sent, 0);
+    simulation.move(flow, 1000, 300);
+    simulation.pass(SECOND);
+    simulation.refresh();
+    assert.equal(one(simulation), connection);
+    assert.deepEqual([connection.bytes_sent, connection.bytes_received], [1000, 300]);
+    assert.ok(Math.abs(connection.send_rate - 1000) < 1 && Math.abs(connection.receive_rate - 300) < 1);
+    assert.deepEqual(plainConnection(connection, simulation.nowNs), {
+      flow_id: flow.flowId,
+      network: { transport: 'tcp', type: 'ipv4' },
+      netns: 1,
+      local: { address: '10.0.0.1', port: 4000 },
+      peer: { address: '10.0.0.2', port: 80 },
+      direction: 'outbound',
+      state: 'established',
+      process: { pid: 7, comm: 'p7', uid: 0 },
+      age_us: Math.round((simulation.nowNs - flow.startNs) / 1000),
+      idle_us: 1_000_000,
+      bytes_sent: 1000,
+      bytes_received: 300,
+      send_rate: Math.round(connection.send_rate),
+      receive_rate: Math.round(connection.receive_rate),
+      packets_sent: 0,
+      packets_received: 0,
+      retransmits: 0,
+      srtt_us: 50,
+    });
+    simulation.move(flow, 5, 0);
+    simulation.close(flow, { pid: 99 });
+    simulation.deliver();
+    assert.equal(simulation.table.size, 0);
+    const { ended } = simulation.table.takeEnded();
+    assert.equal(ended.length, 1);
+    assert.equal(ended[0]!.connection.bytes_sent, 1005);
+    assert.equal(ended[0]!.connection.process?.pid, 7, 'not who closed it');
+    const { totals } = simulation.table;
+    assert.deepEqual(
+      [totals.connected, totals.ended, totals.bytes_sent, totals.bytes_received],
+      [1, 1, 1005, 300],
+    );
+    assert.deepEqual(simulation.table.takeEnded(), { ended: [], dropped: 0 });
+  });
+
+  it('that no refresh ever saw is counted in full', () => {
+    const simulation = new Simulation();
+    simulation.refresh();
+    const flow = simulation.accept({ port: 80, pid: 3 });
+    simulation.move(flow, 10, 20);
+    simulation.close(flow);
+    simulation.deliver();
+    simulation.refresh();
+    const { totals } = simulation.table;
+    assert.deepEqual(
+      [totals.accepted, totals.bytes_sent, totals.bytes_received, totals.ended],
+      [1, 10, 20, 1],
+    );
+  });
+
+  it('from before the start has its process by the socket’s inode, and counts from then on', () => {
+    const simulation = new Simulation();
+    const flow = simulation.connect({ port: 4000, pid: 7, prior: true });
+    simulation.move(flow, 1_000_000, 5);
+    simulation.refresh();
+    const connection = one(simulation);
+    assert.deepEqual([connection.direction, connection.bytes_sent], ['outbound', 1_000_000]);
+    assert.equal(connection.process?.pid, 7);
+    assert.equal(connection.started_ns, undefined);
+    simulation.move(flow, 20, 30);
+    simulation.refresh();
+    simulation.move(flow, 1, 0);
+    simulation.close(flow);
+    simulation.deliver();
+    const { totals } = simulation.table;
+    assert.deepEqual([totals.bytes_sent, totals.bytes_received], [21, 30]);
+    assert.deepEqual([totals.connected, totals.ended], [0, 1]);
+  });
+
+  it('from before the start whose direction becomes known later: the SYN is no payload', () => {
+    const simulation = new Simulation();
+    const flow = simulation.connect({ port: 4000, pid: 7, prior: true });
+    simulation.move(flow, 100, 0);
+    flow.sendQueue = 50;
+    simulation.refresh();
+    assert.equal(one(simulation).direction, undefined);
+    flow.sendQueue = 0;
+    simulation.move(flow, 10, 0);
+    simulation.refresh();
+    assert.deepEqual([one(simulation).direction, one(simulation).bytes_sent], ['outbound', 110]);
+    assert.equal(simulation.table.totals.bytes_sent, 10);
+  });
+
+  it('whose socket is passed to another process has that one', () => {
+    const simulation = new Simulation();
+    const flow = simulation.connect({ port: 4000, pid: 7 });
+    simulation.deliver();
+    simulation.refresh();
+    flow.pid = 8;
+    simulation.refresh();
+    assert.equal(one(simulation).process?.pid, 8);
+  });
+
+  it('whose port is used again is another one', () => {
+    const simulation = new Simulation();
+    const first = simulation.connect({ port: 4000, pid: 7 });
+    simulation.move(first, 100, 0);
+    simulation.deliver();
+    simulation.refresh();
+    const before = one(simulation);
+    simulation.close(first);
+    const second = simulation.connect({ port: 4000, pid: 8 });
+    simulation.move(second, 7, 0);
+    simulation.deliver();
+    simulation.refresh();
+    const after = one(simulation);
+    assert.notEqual(after, before);
+    assert.deepEqual([after.process?.pid, after.bytes_sent], [8, 7]);
+    assert.equal(simulation.table.totals.bytes_sent, 107);
+  });
+
+  it('whose port is used again while records are late', () => {
+    const simulation = new Simulation();
+    const first = simulation.connect({ port: 4000, pid: 7 });
+    simulation.move(first, 100, 0);
+    simulation.deliver();
+    simulation.refresh();
+    simulation.close(first);
+    const second = simulation.connect({ port: 4000, pid: 8 });
+    simulation.move(second, 7, 0);
+    simulation.refresh();
+    assert.equal(one(simulation).bytes_sent, 7);
+    assert.deepEqual(simulation.table.takeEnded().ended, [], 'its close may still come');
+    simulation.deliver();
+    const { ended } = simulation.table.takeEnded();
+    assert.deepEqual(
+      [ended.length, ended[0]?.connection.flow_id, ended[0]?.closed_by],
+      [1, first.flowId, 'local'],
+    );
+    assert.deepEqual([one(simulation).flow_id, one(simulation).process?.pid], [second.flowId, 8]);
+    assert.equal(simulation.table.totals.bytes_sent, 107);
+  });
+
+  it('whose close is lost vanishes, and is told after a while', () => {
+    const simulation = new Simulation();
+    const flow = simulation.connect({ port: 4000, pid: 7 });
+    simulation.deliver();
+    simulation.move(flow, 100, 0);
+    simulation.refresh();
+    simulation.close(flow);
+    simulation.drop();
+    simulation.refresh();
+    assert.equal(simulation.table.size, 1, 'a dump may pass a socket over');
+    simulation.refresh();
+    assert.equal(simulation.table.size, 0);
+    simulation.pass(MINUTE);
+    simulation.refresh();
+    const { ended } = simulation.table.takeEnded();
+    assert.deepEqual(
+      [ended.length, ended[0]?.closed_by, ended[0]?.connection.bytes_sent],
+      [1, 'vanished', 100],
+    );
+    assert.equal(simulation.table.totals.vanished, 1);
+    assert.equal(simulation.table.remembered, 0);
+  });
+
+  it('with prompt closes is gone at once, though its socket lingers', () => {
+    const simulation = new Simulation();
+    const flow = simulation.connect({ port: 4000, pid: 7 });
+    simulation.deliver();
+    simulation.move(flow, 100, 0);
+    simulation.refresh();
+    simulation.close(flow, { lingers: true });
+    simulation.deliver();
+    for (let i = 0; i < 5; i++) {
+      simulation.refresh();
+      assert.equal(simulation.table.size, 0);
+    }
+    simulation.removeLingering();
+    simulation.refresh();
+    simulation.refresh();
+    assert.equal(simulation.table.remembered, 0);
+    assert.equal(simulation.table.totals.bytes_sent, 100);
+  });
+
+  it('that fails was seen on its way, and is no more', () => {
+    const simulation = new Simulation();
+    const flow = simulation.connect({ port: 4000, pid: 7, handshake: false });
+    simulation.refresh();
+    assert.equal(one(simulation).state, 'syn_sent');
+    simulation.fail(flow);
+    simulation.deliver();
+    assert.equal(simulation.table.size, 0);
+    assert.deepEqual([simulation.table.totals.failed, simulation.table.totals.ended], [1, 0]);
+  });
+
+  it('that is idle is not shown, if asked so, until it moves', () => {
+    const simulation = new Simulation({ tcpIdleMs: 60_000 });
+    const flow = simulation.connect({ port: 4000, pid: 7 });
+    simulation.deliver();
+    simulation.refresh();
+    one(simulation);
+    simulation.pass(2 * MINUTE);
+    simulation.refresh();
+    assert.deepEqual([...simulation.table.connections()], []);
+    simulation.move(flow, 1, 0);
+    simulation.refresh();
+    one(simulation);
+  });
+
+  it('beyond the limit is counted, and its bytes when it closes', () => {
+    const simulation = new Simulation({ limit: 2 });
+    const flows = [4000, 4001, 4002, 4003].map((port) => simulation.connect({ port, pid: 7 }));
+    simulation.deliver();
+    for (const flow of flows) simulation.move(flow, 10, 0);
+    simulation.refresh();
+    assert.equal(simulation.table.size, 2);
+    const { totals } = simulation.table;
+    assert.deepEqual([totals.overflow, totals.untracked, totals.bytes_sent], [2, 2, 20]);
+    for (const flow of flows) simulation.close(flow);
+    simulation.deliver();
+    assert.equal(simulation.table.totals.bytes_sent, 40);
+    simulation.refresh();
+    assert.equal(simulation.table.totals.untracked, 0);
+  });
+
+  it('in a network namespace that could not be read stays', () => {
+    const simulation = new Simulation();
+    simulation.connect({ port: 4000, pid: 7 });
+    simulation.deliver();
+    simulation.refresh();
+    for (let i = 0; i < 20; i++) simulation.refresh({ failed: [1] });
+    one(simulation);
+    for (let i = 0; i < 9; i++) simulation.refresh({ unreachable: [1] });
+    one(simulation);
+    simulation.refresh({ unreachable: [1] });
+    assert.equal(simulation.table.size, 0);
+  });
+});
+
+describe('ended connections', () => {
+  it('that nobody asks for are dropped, the oldest first, and counted', () => {
+    const simulation = new Simulation({ endedLimit: 10 });
+    for (let i = 0; i < 25; i++) simulation.close(simulation.connect({ port: 4000 + i, pid: 1 }));
+    simulation.deliver();
+    const { ended, dropped } = simulation.table.takeEnded();
+    assert.equal(ended.length + dropped, 25);
+    assert.ok(ended.length <= 10);
+    assert.equal(ended.at(-1)?.connection.local.port, 4024);
+  });
+});
+
+describe('sockets that wait for peers', () => {
+  it('are those of the last refresh', () => {
+    const simulation = new Simulation();
+    const listener = simulation.listen({ port: 80, pid: 5 });
+    simulation.refresh();
+    const [socket] = simulation.table.openSockets;
+    assert.deepEqual(socket, {
+      transport: 'tcp',
+      type: 'ipv4',
+      netns: 1,
+      local: { address: '0.0.0.0', port: 80 },
+      peer: undefined,
+      inode: listener.inode,
+      uid: 0,
+      process: { pid: 5, comm: 'p5' },
+      waiting: 0,
+      backlog: 128,
+    });
+    simulation.refresh({ failed: [1] });
+    assert.equal(simulation.table.openSockets.size, 1);
+    simulation.remove(listener);
+    simulation.refresh();
+    assert.equal(simulation.table.openSockets.size, 0);
+    assert.equal(simulation.table.size, 0);
+  });
+});
+
+describe('UDP flows', () => {
+  const flow = (id: string, bytes: number, nowNs: number) => ({
+    flow_id: id,
+    netns: 1,
+    local: { address: '10.0.0.1', port: 53 },
+    peer: { address: '10.0.0.2', port: 4000 },
+    direction: 'inbound' as const,
+    process: { pid: 4, comm: 'dns' },
+    started_ns: 5,
+    active_ns: nowNs,
+    bytes_sent: bytes,
+    bytes_received: 2 * bytes,
+    datagrams_sent: 1,
+    datagrams_received: 2,
+  });
+
+  it('come, grow, end, and may even have the same ends', () => {
+    const simulation = new Simulation();
+    const { table } = simulation;
+    table.udpFlows([flow('a', 10, 1), flow('b', 100, 1)]);
+    assert.equal(table.size, 2);
+    simulation.pass(SECOND);
+    table.udpFlows([flow('a', 30, 2), flow('b', 100, 1)]);
+    const [a] = [...table.connections()];
+    assert.deepEqual([a?.bytes_sent, a?.send_rate, a?.packets_received], [30, 20, 2]);
+    table.udpEnded(flow('a', 35, 3), 'local', 4);
+    table.udpEnded(flow('c', 1, 3), 'idle', 4);
+    simulation.refresh();
+    assert.equal(table.size, 1, 'a refresh of TCP does not touch them');
+    table.udpFlows([]);
+    assert.equal(table.size, 0);
+    table.udpFlows([flow('b', 101, 9)]);
+    table.udpEnded(flow('b', 102, 9), 'idle', 10);
+    assert.equal(table.totals.bytes_sent, 35 + 1 + 102);
+    assert.equal(table.totals.bytes_received, 2 * (35 + 1 + 102));
+    assert.deepEqual(
+      table.takeEnded().ended.map(({ connection, closed_by }) => [connection.flow_id, closed_by]),
+      [
+        ['a', 'local'],
+        ['c', 'idle'],
+        ['b', 'idle'],
+      ],
+    );
+    assert.equal(table.remembered, 0);
+  });
+
+  it('beyond the limit are counted', () => {
+    const { table } = new Simulation({ limit: 1 });
+    table.udpFlows([flow('a', 1, 1), flow('b', 1, 1), flow('c', 1, 1)]);
+    assert.deepEqual([table.size, table.totals.untracked], [1, 2]);
+  });
+});
+
+describe('random histories', () => {
+  const SEEDS = 150;
+
+  function run(seed: number, how: { late: boolean; loss: number; slips: number }) {
+    const simulation = new Simulation({}, seed);
+    const { random } = simulation;
+    for (let i = random(4); i > 0; i--) simulation.openRandom(true);
+    simulation.refresh();
+    const base = simulation.moved();
+    for (let step = 0; step < 150; step++) {
+      const choice = random(10);
+      if (choice < 3) simulation.openRandom(false);
+      else if (choice < 6) simulation.moveRandom();
+      else if (choice < 8) simulation.closeRandom();
+      else {
+        if (how.late) simulation.deliverLate();
+        else simulation.deliver();
+        if (how.loss > 0 && random(100) < how.loss) simulation.drop(1);
+        simulation.refresh({ slips: how.slips });
+        if (!how.late && how.loss === 0 && how.slips === 0) simulation.assertExact(base);
+        simulation.assertUnmixed(how.late || how.loss > 0);
+      }
+      simulation.pass(random(how.slips > 0 ? SECOND / 10 : SECOND));
+    }
+    simulation.closeAll();
+    simulation.deliver();
+    for (let i = 0; i < 3; i++) simulation.refresh();
+    simulation.pass(MINUTE);
+    simulation.refresh();
+    assert.equal(simulation.table.size, 0, 'live at the end');
+    assert.equal(simulation.table.remembered, 0, 'remembered at the end');
+    simulation.assertEndedOnce();
+    return { simulation, base };
+  }
+
+  const assertSums = ({ simulation, base }: ReturnType<typeof run>) => {
+    const moved = simulation.moved();
+    const { totals } = simulation.table;
+    assert.deepEqual(
+      [totals.bytes_sent, totals.bytes_received],
+      [moved.sent - base.sent, moved.received - base.received],
+    );
+    assert.equal(totals.vanished, 0);
+    assert.equal(totals.ended, simulation.opened);
+  };
+
+  it('records in time: the table is exactly what is live, at every refresh', () => {
+    for (let seed = 1; seed <= SEEDS; seed++) assertSums(run(seed, { late: false, loss: 0, slips: 0 }));
+  });
+
+  it('late records, sockets passed over: sums are exact, nothing stays', () => {
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      assertSums(run(seed, { late: true, loss: 0, slips: 0 }));
+      assertSums(run(seed, { late: false, loss: 0, slips: 10 }));
+    }
+  });
+
+  it('lost records: nothing stays, nothing counts twice', () => {
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const { simulation, base } = run(seed, { late: false, loss: 30, slips: 0 });
+      const { totals } = simulation.table;
+      assert.ok(totals.bytes_sent <= simulation.moved().sent - base.sent, `seed ${seed}`);
+      assert.ok(totals.ended <= simulation.opened, `seed ${seed}`);
+    }
+  });
+
+  it('late and lost records, sockets passed over: nothing stays', () => {
+    for (let seed = 1; seed <= SEEDS; seed++) run(seed, { late: true, loss: 30, slips: 10 });
+  });
+});
