@@ -30,6 +30,8 @@ export interface BalancerOptions {
   readonly newFlowLimit?: number;
   /** A UDP flow that was idle for longer is a new one, seconds. Default 30. */
   readonly udpIdleSeconds?: number;
+  /** One more than there can be reals at a time. Default and most: 16384. */
+  readonly maxReals?: number;
   /** Default 65536. */
   readonly maxServerIds?: number;
   /** Default 65536. */
@@ -57,7 +59,7 @@ const PLACES_PER_FLOW = 2;
 const TICK_NS = 2 ** 24;
 
 /** Checks that a number lies in a range. @throws RangeError */
-function within(what: string, value: number, least: number, most: number): number {
+export function within(what: string, value: number, least: number, most: number): number {
   if (Number.isInteger(value) && value >= least && value <= most) return value;
   throw new RangeError(`${what} ${value}: expected ${least} to ${most}`);
 }

@@ -11,8 +11,10 @@ import {
   possibleCpus,
 } from '@weir/ebpf';
 import { sizeofCpu } from './generated/balancer.js';
-import { type BalancerOptions, bucketsPerCpu, forwardingCpus, setConstants } from './options.js';
+import { type BalancerOptions, bucketsPerCpu, forwardingCpus, setConstants, within } from './options.js';
 
+/** What fits the bits that a flow table has for a real's number. */
+const MAX_REALS = 16_384;
 const OBJECT = new URL('../../bpf/balancer.bpf.o', import.meta.url);
 
 /** Programs and maps. Disposing unloads all that nothing else holds. */
@@ -40,6 +42,7 @@ export class BalancerPrograms implements Disposable {
         captures: this.cpuCount,
         flow_tables: this.cpuCount,
         fallback_flows: options.fallbackFlows ?? 1024,
+        reals: within('maxReals', options.maxReals ?? MAX_REALS, 2, MAX_REALS),
         server_ids: options.maxServerIds ?? 65_536,
         source_routes: options.maxSourceRoutes ?? 65_536,
         global_flows: options.maxGlobalFlows ?? 65_536,

@@ -38,24 +38,20 @@ class Preference {
   }
 }
 
-/** How many slots each member takes in a round, round by round. */
-function* turns(members: readonly RingMember[], version: RingVersion): Generator<number[], never, void> {
-  const weights = members.map(({ weight }) => weight);
-  if (version === 1) {
-    yield weights;
-    const once = members.map(() => 1);
-    for (;;) yield once;
-  }
+/** Says how many slots each member takes when its turn comes, round by round. */
+type Turns = (member: number, round: number) => number;
+
+function turns(members: readonly RingMember[], version: RingVersion): Turns {
+  const weights = Float64Array.from(members, ({ weight }) => weight);
+  if (version === 1) return (member, round) => (round === 0 ? weights[member]! : 1);
   const largest = Math.max(...weights);
-  const credits = members.map(() => 0);
-  for (;;) {
-    yield credits.map((_, i) => {
-      credits[i]! += weights[i]!;
-      if (credits[i]! < largest) return 0;
-      credits[i]! -= largest;
-      return 1;
-    });
-  }
+  const credits = new Float64Array(weights.length);
+  return (member) => {
+    credits[member]! += weights[member]!;
+    if (credits[member]! < largest) return 0;
+    credits[member]! -= largest;
+    return 1;
+  };
 }
 
 /**
@@ -75,16 +71,16 @@ export function buildRing(reals: readonly RingMember[], version: RingVersion = 2
   const taken = new Uint8Array(RING_SIZE);
   const preferences = members.map(({ seed }) => new Preference(seed));
   let left = RING_SIZE;
-  for (const round of turns(members, version)) {
-    for (const [i, count] of round.entries()) {
-      for (let n = 0; n < count; n++) {
-        let slot = preferences[i]!.next();
-        while (taken[slot] === 1) slot = preferences[i]!.next();
+  const slots = turns(members, version);
+  for (let round = 0; ; round++) {
+    for (const [i, preference] of preferences.entries()) {
+      for (let count = slots(i, round); count > 0; count--) {
+        let slot = preference.next();
+        while (taken[slot] === 1) slot = preference.next();
         taken[slot] = 1;
         ring[slot] = members[i]!.number;
         if (--left === 0) return ring;
       }
     }
   }
-  return ring;
 }

@@ -1,0 +1,250 @@
+/** What is remembered of flows, for how long, and what makes it void. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Balancer, ServiceFlag, ServiceReal } from '../src/index.js';
+import {
+  CPU,
+  choice,
+  counted,
+  goesTo,
+  open,
+  tcp4,
+  tcp6,
+  udp4,
+  udp6,
+  VIP4,
+  VIP6,
+} from './support/balancer.js';
+import { frameOf, type Packet } from './support/packet.js';
+
+const OLD = '10.0.0.1';
+const NEW = '10.0.0.2';
+const service = { address: VIP4, port: 80, protocol: 'tcp' } as const;
+
+function set(
+  balancer: Balancer,
+  reals: readonly ServiceReal[],
+  flags: ServiceFlag[] = [],
+  protocol: 'tcp' | 'udp' = 'tcp',
+): void {
+  balancer.setService({ ...service, protocol }, { reals, flags });
+}
+
+function send(balancer: Balancer, packet: Packet): void {
+  assert.equal(balancer.process(frameOf(packet)).verdict, 'tx');
+}
+
+describe('a known flow', () => {
+  for (const packet of [tcp4, udp4, { ...tcp6 }, { ...udp6 }]) {
+    const v6 = packet.source.includes(':');
+    const [old, fresh] = v6 ? ['fd00:0:0:0:0:0:0:1', 'fd00:0:0:0:0:0:0:2'] : [OLD, NEW];
+    it(`stays at its real while that is drained: ${packet.protocol} ${v6 ? 6 : 4}`, () => {
+      using balancer = open();
+      const what = { address: v6 ? VIP6 : VIP4, port: 80, protocol: packet.protocol };
+      balancer.setService(what, { reals: [{ address: old }] });
+      const counts = counted(balancer, () => send(balancer, packet));
+      assert.deepEqual(counts, { packets: 1, transmitted: 1, flowMissOther: 1 });
+      balancer.setService(what, { reals: [{ address: old, weight: 0 }, { address: fresh }] });
+      assert.deepEqual(
+        counted(balancer, () => goesTo(balancer, packet, old)),
+        { packets: 1, transmitted: 1, flowHit: 1 },
+      );
+      goesTo(balancer, { ...packet, sourcePort: 4 }, fresh);
+      balancer.setService(what, { reals: [{ address: fresh }] });
+      assert.deepEqual(
+        counted(balancer, () => goesTo(balancer, packet, fresh)),
+        { packets: 1, transmitted: 1, flowMissOther: 1, flowStale: 1 },
+      );
+      assert.equal(choice(balancer, packet), `flow-table ${fresh}`);
+    });
+  }
+
+  it('is not the stranger who has its number', () => {
+    using balancer = open({ maxReals: 4 });
+    set(balancer, [{ address: OLD }]);
+    send(balancer, tcp4);
+    // Numbers are given away in turn: after the three that there are comes the first again.
+    set(balancer, [{ address: '10.0.0.11' }]);
+    set(balancer, [{ address: '10.0.0.12' }]);
+    assert.equal(choice(balancer, tcp4), 'ring 10.0.0.12');
+    set(balancer, [{ address: NEW }]);
+    assert.equal(choice(balancer, tcp4), `ring ${NEW}`);
+    goesTo(balancer, tcp4, NEW);
+  });
+
+  it('is told apart by address, port, protocol and family', () => {
+    using balancer = open();
+    const others: Packet[] = [
+      { ...tcp4, sourcePort: 31338 },
+      { ...tcp4, source: '192.168.1.2' },
+      { ...udp4 },
+      { ...tcp4, destination: '198.51.100.2' },
+    ];
+    for (const { destination, protocol } of [tcp4, ...others]) {
+      balancer.setService({ address: destination, port: 80, protocol }, { reals: [{ address: OLD }] });
+    }
+    send(balancer, tcp4);
+    for (const other of others) assert.equal(choice(balancer, other), `ring ${OLD}`);
+    assert.equal(choice(balancer, tcp4), `flow-table ${OLD}`);
+  });
+
+  it('begins anew with a SYN', () => {
+    using balancer = open();
+    set(balancer, [{ address: OLD }]);
+    send(balancer, tcp4);
+    set(balancer, [{ address: OLD, weight: 0 }, { address: NEW }]);
+    const syn: Packet = { ...tcp4, flags: ['syn'] };
+    assert.equal(choice(balancer, syn), `ring ${NEW}`);
+    assert.deepEqual(
+      counted(balancer, () => goesTo(balancer, syn, NEW)),
+      { packets: 1, transmitted: 1, flowMissSyn: 1 },
+    );
+    assert.equal(choice(balancer, tcp4), `flow-table ${NEW}`);
+  });
+
+  it('does not begin with RST', () => {
+    using balancer = open();
+    set(balancer, [{ address: OLD }]);
+    goesTo(balancer, { ...tcp4, flags: ['rst'] }, OLD);
+    assert.equal(choice(balancer, tcp4), `ring ${OLD}`);
+    send(balancer, tcp4);
+    assert.equal(choice(balancer, { ...tcp4, flags: ['rst'] }), `flow-table ${OLD}`);
+  });
+
+  it('of UDP ends when it is idle, of TCP it does not', async () => {
+    using balancer = open({ udpIdleSeconds: 0.2 });
+    for (const protocol of ['tcp', 'udp'] as const) set(balancer, [{ address: OLD }], [], protocol);
+    send(balancer, tcp4);
+    send(balancer, udp4);
+    assert.equal(choice(balancer, udp4), `flow-table ${OLD}`);
+    await sleep(400);
+    // The clock of runs that are not counted stands until one asks for it.
+    assert.equal(choice(balancer, udp4), `ring ${OLD}`);
+    assert.equal(choice(balancer, tcp4), `flow-table ${OLD}`);
+  });
+
+  it('is not remembered where the service says so', () => {
+    using balancer = open();
+    set(balancer, [{ address: OLD }], ['noFlowTable']);
+    const counts = counted(balancer, () => send(balancer, tcp4));
+    assert.deepEqual(counts, { packets: 1, transmitted: 1 });
+    assert.equal(choice(balancer, tcp4), `ring ${OLD}`);
+  });
+
+  it('is found by lookup', () => {
+    using balancer = open();
+    set(balancer, [{ address: OLD }]);
+    assert.equal(balancer.lookup(tcp4).reason, 'ring');
+    send(balancer, tcp4);
+    const { reason, real, service: found, verdict } = balancer.lookup(tcp4);
+    assert.deepEqual([reason, real, found, verdict], ['flow-table', OLD, service, 'tx']);
+    assert.equal(balancer.lookup({ ...tcp4, destination: '192.0.2.200' }).reason, 'not-a-vip');
+  });
+});
+
+describe('a full bucket', () => {
+  it('forgets the flow that was used longest ago', async () => {
+    using balancer = open({ flows: 1, cpus: [CPU] });
+    set(balancer, [{ address: OLD }]);
+    const flow = (i: number): Packet => ({ ...tcp4, sourcePort: 1000 + i });
+    for (let i = 0; i < 6; i++) {
+      send(balancer, flow(i));
+      await sleep(25);
+    }
+    send(balancer, flow(0));
+    await sleep(25);
+    send(balancer, flow(6));
+    const known = [0, 1, 2, 3, 4, 5, 6].filter((i) => choice(balancer, flow(i)).startsWith('flow-table'));
+    assert.deepEqual(known, [0, 2, 3, 4, 5, 6]);
+  });
+});
+
+describe('a CPU without a table', () => {
+  it('shares the fallback, which is counted', () => {
+    using balancer = open();
+    set(balancer, [{ address: OLD }]);
+    set(balancer, [{ address: OLD }], [], 'udp');
+    assert.equal(balancer.dropFlowTable(CPU), true);
+    for (const packet of [tcp4, udp4]) {
+      assert.equal(counted(balancer, () => send(balancer, packet)).flowFallback, 1);
+      assert.deepEqual(
+        counted(balancer, () => send(balancer, packet)),
+        { packets: 1, transmitted: 1, flowHit: 1, flowFallback: 1 },
+      );
+    }
+  });
+});
+
+describe('a flood of new flows', () => {
+  it('is forwarded, not remembered', () => {
+    using balancer = open({ newFlowLimit: 10 });
+    set(balancer, [{ address: OLD }]);
+    const counts = counted(balancer, () => {
+      for (let i = 0; i < 25; i++) goesTo(balancer, { ...tcp4, sourcePort: 1000 + i }, OLD);
+    });
+    assert.equal(counts.transmitted, 25);
+    // A second may have gone by meanwhile.
+    assert.ok(counts.flowFlood === 15 || counts.flowFlood === 5, `${counts.flowFlood}`);
+  });
+});
+
+describe('a global flow', () => {
+  it('is asked for when the table knows nothing, and only where the service says so', () => {
+    using balancer = open();
+    for (const protocol of ['tcp', 'udp'] as const) {
+      set(balancer, [{ address: OLD }, { address: NEW, weight: 0 }], [], protocol);
+      balancer.setGlobalFlow({ ...tcp4, protocol }, NEW);
+    }
+    assert.equal(choice(balancer, tcp4), `ring ${OLD}`);
+    set(balancer, [{ address: OLD }, { address: NEW, weight: 0 }], ['globalFlows']);
+    assert.equal(counted(balancer, () => goesTo(balancer, tcp4, NEW)).globalHit, 1);
+    assert.equal(choice(balancer, tcp4), `global-flow ${NEW}`);
+    assert.equal(choice(balancer, { ...tcp4, flags: ['syn'] }), `ring ${OLD}`);
+    set(balancer, [{ address: OLD }], ['globalFlows']);
+    assert.equal(choice(balancer, tcp4), `ring ${OLD}`);
+    balancer.setGlobalFlow(tcp4, OLD);
+    assert.equal(choice(balancer, tcp4), `global-flow ${OLD}`);
+    balancer.setGlobalFlow(tcp4, undefined);
+    assert.equal(choice(balancer, tcp4), `ring ${OLD}`);
+    assert.throws(() => balancer.setGlobalFlow(tcp4, '10.99.99.99'), RangeError);
+  });
+});
+
+describe('a real that is down', () => {
+  it('loses its UDP flows where the service says so', () => {
+    using balancer = open();
+    const both = (down: boolean) => [{ address: OLD, weight: 0, down }, { address: NEW }];
+    for (const protocol of ['tcp', 'udp'] as const) {
+      set(balancer, [{ address: OLD }], ['udpMigration'], protocol);
+      send(balancer, protocol === 'tcp' ? tcp4 : udp4);
+      set(balancer, both(false), ['udpMigration'], protocol);
+    }
+    assert.equal(choice(balancer, udp4), `flow-table ${OLD}`);
+    for (const protocol of ['tcp', 'udp'] as const) set(balancer, both(true), [], protocol);
+    assert.equal(choice(balancer, udp4), `flow-table ${OLD}`);
+    for (const protocol of ['tcp', 'udp'] as const) set(balancer, both(true), ['udpMigration'], protocol);
+    assert.equal(choice(balancer, tcp4), `flow-table ${OLD}`);
+    assert.equal(counted(balancer, () => goesTo(balancer, udp4, NEW)).udpMigrated, 1);
+    assert.equal(choice(balancer, udp4), `flow-table ${NEW}`);
+  });
+});
+
+describe('a source route', () => {
+  it('decides for new flows from its prefix, the longest first', () => {
+    using balancer = open();
+    const flags: ServiceFlag[] = ['sourceRouting'];
+    set(balancer, [{ address: OLD }]);
+    balancer.setSourceRoute('192.168.0.0/16', '10.0.0.16');
+    balancer.setSourceRoute('192.168.1.0/24', '10.0.0.24');
+    assert.equal(choice(balancer, tcp4), `ring ${OLD}`);
+    set(balancer, [{ address: OLD }, { address: '10.0.0.24', weight: 0 }], flags);
+    assert.equal(choice(balancer, tcp4), 'source-route 10.0.0.24');
+    assert.equal(choice(balancer, { ...tcp4, source: '192.168.2.1' }), 'source-route 10.0.0.16');
+    assert.equal(choice(balancer, { ...tcp4, source: '192.169.2.1' }), `ring ${OLD}`);
+    assert.equal(counted(balancer, () => goesTo(balancer, tcp4, '10.0.0.24')).sourceRouted, 1);
+    balancer.setSourceRoute('192.168.1.0/24', undefined);
+    assert.equal(choice(balancer, tcp4), 'flow-table 10.0.0.24');
+    assert.equal(choice(balancer, { ...tcp4, sourcePort: 9 }), 'source-route 10.0.0.16');
+  });
+});

@@ -1,0 +1,263 @@
+/** From a client's packet to the frame in the tunnel: every byte of it, for each way to wrap it. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { flowSlot } from '../src/hash/flow.js';
+import {
+  byRing,
+  choice,
+  counted,
+  drops,
+  goesTo,
+  hex,
+  open,
+  passes,
+  REALS4,
+  REALS6,
+  service,
+  services,
+  tcp4,
+  tcp6,
+  udp4,
+  udp6,
+  VIP4,
+  VIP6,
+} from './support/balancer.js';
+import { frameOf, ipPacket, type Packet, toBalancer } from './support/packet.js';
+import { GUE_SOURCE4, GUE_SOURCE6, inGue, inTunnel, tunnelled } from './support/tunnel.js';
+
+describe('IP in IP', () => {
+  it('takes the flow to the real that the ring has, in both families', () => {
+    using balancer = open();
+    services(balancer, 80);
+    for (let port = 1024; port < 1124; port++) {
+      for (const packet of [tcp4, udp4, tcp6, udp6]) {
+        const flow = { ...packet, sourcePort: port, tos: port & 0xff };
+        goesTo(balancer, flow, byRing(flow, packet.source.includes(':') ? REALS6 : REALS4));
+      }
+    }
+  });
+
+  it('takes the known flow to the known slot', () => {
+    using balancer = open();
+    services(balancer, 80);
+    assert.equal(flowSlot(tcp4), 48717);
+    assert.equal(choice(balancer, tcp4), `ring ${byRing(tcp4, REALS4)}`);
+  });
+
+  it('takes IPv4 to reals with IPv6', () => {
+    using balancer = open();
+    service(balancer, { address: VIP4, port: 80, protocol: 'tcp' }, REALS6.slice(0, 1));
+    goesTo(balancer, { ...tcp4, tos: 0x2e }, REALS6[0]!);
+  });
+
+  it('does not take IPv6 to reals with IPv4', () => {
+    using balancer = open();
+    assert.throws(
+      () => service(balancer, { address: VIP6, port: 80, protocol: 'tcp' }, REALS4),
+      /does not go through/,
+    );
+    service(balancer, { address: VIP4, port: 80, protocol: 'tcp' }, REALS4);
+    service(balancer, { address: VIP6, port: 80, protocol: 'tcp' }, REALS6);
+    balancer.setSourceRoute('2001:db8::/32', REALS4[0]!);
+    balancer.setService(
+      { address: VIP6, port: 80, protocol: 'tcp' },
+      { reals: [{ address: REALS6[0]! }], flags: ['sourceRouting'] },
+    );
+    const counts = counted(balancer, () => drops(balancer, frameOf(tcp6)));
+    assert.equal(counts.encapsulationFailed, 1);
+  });
+
+  it('keeps padding behind the packet', () => {
+    using balancer = open();
+    service(balancer, { address: VIP4, port: 80, protocol: 'udp' }, REALS4.slice(0, 1));
+    goesTo(balancer, { ...udp4, payload: [], padding: 18 }, REALS4[0]!);
+  });
+
+  it('counts packets and bytes of the inner packet', () => {
+    using balancer = open();
+    service(balancer, { address: VIP4, port: 80, protocol: 'udp' }, REALS4.slice(0, 1));
+    for (let i = 0; i < 5; i++) balancer.process(frameOf({ ...udp4, padding: 15 }));
+    const [status] = balancer.services();
+    assert.deepEqual([status!.packets, status!.bytes], [5, 5 * 31]);
+    assert.deepEqual(balancer.reals(), [{ address: REALS4[0]!, packets: 5, bytes: 5 * 31 }]);
+  });
+});
+
+describe('GUE', () => {
+  const gue = { source4: GUE_SOURCE4, source6: GUE_SOURCE6 };
+
+  it('wraps each family in each', () => {
+    using balancer = open({ gue });
+    const cases = [
+      [tcp4, REALS4[0]!],
+      [udp4, REALS4[0]!],
+      [tcp4, REALS6[0]!],
+      [udp4, REALS6[0]!],
+      [tcp6, REALS6[0]!],
+      [udp6, REALS6[0]!],
+    ] as const;
+    for (const [packet, real] of cases) {
+      const { destination, destinationPort, protocol } = packet;
+      service(balancer, { address: destination, port: destinationPort, protocol }, [real]);
+      for (let i = 0; i < 40; i++) {
+        const varied = {
+          ...packet,
+          sourcePort: 1024 + i * 997,
+          tos: i,
+          payload: new Array<number>(i * 3).fill(i),
+        };
+        goesTo(balancer, varied, real, inGue);
+      }
+    }
+  });
+
+  it('sums UDP packets that have no checksum', () => {
+    using balancer = open({ gue });
+    for (const real of [REALS4[0]!, REALS6[0]!]) {
+      service(balancer, { address: VIP4, port: 80, protocol: 'udp' }, [real]);
+      for (const size of [0, 1, 2, 3, 31, 32, 33, 63, 64, 65, 511, 1400, 1469]) {
+        const payload = Array.from({ length: size }, (_, i) => (i * 7 + size) & 0xff);
+        goesTo(balancer, { ...udp4, withoutChecksum: true, payload, padding: 3 }, real, inGue);
+      }
+    }
+  });
+});
+
+describe('services', () => {
+  it('are found by port, then prefix, then without port', () => {
+    using balancer = open();
+    const other = '203.0.113.9';
+    const one = (address: string, port: number, real: string) =>
+      service(balancer, { address, port, protocol: 'tcp' }, [real]);
+    one('203.0.113.0/24', 0, '10.0.0.1');
+    assert.equal(choice(balancer, { ...tcp4, destination: other }), 'ring 10.0.0.1');
+    one(other, 0, '10.0.0.2');
+    assert.equal(choice(balancer, { ...tcp4, destination: other }), 'ring 10.0.0.2');
+    one('203.0.113.0/24', 80, '10.0.0.3');
+    assert.equal(choice(balancer, { ...tcp4, destination: other }), 'ring 10.0.0.3');
+    one('203.0.113.8/29', 80, '10.0.0.4');
+    assert.equal(choice(balancer, { ...tcp4, destination: other }), 'ring 10.0.0.4');
+    one(other, 80, '10.0.0.5');
+    assert.equal(choice(balancer, { ...tcp4, destination: other }), 'ring 10.0.0.5');
+    passes(balancer, frameOf({ ...udp4, destination: other }));
+    for (const [address, port] of [
+      [other, 80],
+      ['203.0.113.8/29', 80],
+      ['203.0.113.0/24', 80],
+      [other, 0],
+      ['203.0.113.0/24', 0],
+    ] as const) {
+      assert.equal(balancer.removeService({ address, port, protocol: 'tcp' }), true);
+    }
+    passes(balancer, frameOf({ ...tcp4, destination: other }));
+    assert.deepEqual([balancer.services(), balancer.reals()], [[], []]);
+  });
+
+  it('for all ports count the destination port as 0', () => {
+    using balancer = open();
+    const all = { address: VIP6, port: 0, protocol: 'tcp' } as const;
+    service(balancer, all, REALS6);
+    const any = byRing({ ...tcp6, destinationPort: 0 }, REALS6);
+    for (let port = 1; port < 20; port++) goesTo(balancer, { ...tcp6, destinationPort: port }, any);
+    service(balancer, all, REALS6, ['hashBothPorts']);
+    for (let port = 1; port < 20; port++) {
+      const packet = { ...tcp6, destinationPort: port };
+      goesTo(balancer, packet, byRing(packet, REALS6));
+    }
+  });
+
+  it('without source port send all of a client to one real, with an outer source that says so', () => {
+    using balancer = open();
+    services(balancer, 80, ['noSourcePort']);
+    for (const [packet, reals] of [
+      [tcp4, REALS4],
+      [udp6, REALS6],
+    ] as const) {
+      const real = byRing({ ...packet, sourcePort: 0 }, reals);
+      const { frame } = balancer.process(frameOf(packet));
+      assert.equal(hex(frame), hex(inTunnel(ipPacket(packet), { ...packet, sourcePort: 0 }, real)));
+    }
+  });
+
+  it('that hash the destination port send all its packets to one real', () => {
+    using balancer = open();
+    services(balancer, 80, ['hashDestinationPort']);
+    const wanted = byRing({ source: '0.0.0.0', sourcePort: 80, destinationPort: 80 } as Packet, REALS4);
+    for (const source of ['192.0.2.1', '192.0.2.2', '198.51.100.200']) {
+      for (let i = 0; i < 3; i++) goesTo(balancer, { ...tcp4, source, sourcePort: 4000 + i }, wanted);
+    }
+    const wanted6 = byRing({ source: '::', sourcePort: 80, destinationPort: 80 } as Packet, REALS6);
+    goesTo(balancer, tcp6, wanted6);
+  });
+
+  it('that are local, and local reals, leave packets as they came', () => {
+    using balancer = open();
+    services(balancer, 80, ['local']);
+    const counts = counted(balancer, () => passes(balancer, frameOf(tcp4)));
+    assert.equal(counts.local, 1);
+    const own = { address: VIP4, port: 81, protocol: 'tcp' } as const;
+    balancer.setService(own, { reals: [{ address: '10.0.0.9', local: true }] });
+    passes(balancer, frameOf({ ...tcp4, destinationPort: 81 }));
+    assert.equal(balancer.services().find(({ service: { port } }) => port === 81)?.packets, 1);
+  });
+
+  it('without reals drop', () => {
+    using balancer = open();
+    service(balancer, { address: VIP4, port: 80, protocol: 'tcp' }, []);
+    const counts = counted(balancer, () => drops(balancer, frameOf(tcp4)));
+    assert.deepEqual(counts, { packets: 1, dropped: 1, flowMissOther: 1, emptySlot: 1 });
+  });
+
+  it('are refused as a whole', () => {
+    using balancer = open();
+    services(balancer, 80);
+    const before = balancer.services();
+    const reals = balancer.reals();
+    const good = [
+      { address: VIP4, port: 80, protocol: 'tcp' },
+      { reals: [{ address: '10.9.9.9' }] },
+    ] as const;
+    for (const bad of [
+      [{ address: VIP4, port: 81, protocol: 'tcp' }, { reals: [{ address: '10.0.0.1', weight: -1 }] }],
+      [
+        { address: VIP4, port: 81, protocol: 'tcp' },
+        { reals: [{ address: '10.0.0.1' }, { address: '10.0.0.1' }] },
+      ],
+      [{ address: '198.51.100.1/24', port: 81, protocol: 'tcp' }, { reals: [] }],
+      [{ address: VIP4, port: 65536, protocol: 'tcp' }, { reals: [] }],
+      [{ address: VIP4, port: 80, protocol: 'tcp' }, { reals: [] }],
+    ] as const) {
+      assert.throws(() => balancer.setServices([good, bad]), RangeError);
+    }
+    assert.deepEqual([balancer.services(), balancer.reals()], [before, reals]);
+  });
+});
+
+describe('frames that are too long', () => {
+  const long = { ...udp4, payload: new Array<number>(1473).fill(7) };
+  const long6 = { ...udp6, payload: new Array<number>(1453).fill(7) };
+
+  it('are forwarded up to 1514 bytes', () => {
+    using balancer = open();
+    service(balancer, { address: VIP4, port: 80, protocol: 'udp' }, REALS4.slice(0, 1));
+    goesTo(balancer, { ...long, payload: long.payload.slice(1) }, REALS4[0]!);
+  });
+
+  it('are dropped if nobody is to be told', () => {
+    using balancer = open({ toldMtu: 0 });
+    services(balancer, 80);
+    const counts = counted(balancer, () => {
+      drops(balancer, frameOf(long));
+      drops(balancer, frameOf(long6));
+    });
+    assert.deepEqual(counts, { packets: 2, dropped: 2, tooBig: 2 });
+  });
+
+  it('are forwarded where that is said', () => {
+    using balancer = open({ maxFrame: 3000 });
+    service(balancer, { address: VIP4, port: 80, protocol: 'udp' }, REALS4.slice(0, 1));
+    goesTo(balancer, { ...long, payload: new Array<number>(2000).fill(9) }, REALS4[0]!);
+    assert.equal(balancer.process(toBalancer(ipPacket(long))).verdict, 'tx');
+    assert.equal(hex(balancer.process(frameOf(long)).frame), hex(tunnelled(long, REALS4[0]!)));
+  });
+});

@@ -1,0 +1,115 @@
+/** Balancers for tests, and what tests say of their answers. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import {
+  addressSeed,
+  Balancer,
+  type BalancerOptions,
+  buildRing,
+  type Counters,
+  flowSlot,
+  type HashedFlow,
+  type Service,
+  type ServiceFlag,
+} from '../../src/index.js';
+import { frameOf, type Packet } from './packet.js';
+import { tunnelled } from './tunnel.js';
+
+/** Each CPU has a flow table of its own: packets of a test all run on this one. */
+export const CPU = 0;
+execFileSync('taskset', ['-cp', String(CPU), String(process.pid)], { stdio: 'ignore' });
+
+if (process.getuid?.() !== 0) throw new Error('this test loads programs: it needs root');
+
+export const VIP4 = '198.51.100.1';
+export const VIP6 = '2001:db8:0:0:0:0:0:1';
+export const REALS4 = ['10.0.0.1', '10.0.0.2', '10.0.0.3'];
+export const REALS6 = ['fd00:0:0:0:0:0:0:1', 'fd00:0:0:0:0:0:0:2', 'fd00:0:0:0:0:0:0:3'];
+
+export function open(options: Partial<BalancerOptions> = {}): Balancer {
+  return Balancer.open({ routerMac: '02:00:00:00:00:03', flows: 3000, maxGlobalFlows: 1024, ...options });
+}
+
+export function service(
+  balancer: Balancer,
+  what: Service,
+  reals: readonly string[],
+  flags: ServiceFlag[] = [],
+): void {
+  balancer.setService(what, { reals: reals.map((address) => ({ address })), flags });
+}
+
+/** Both families' usual services on a port. */
+export function services(balancer: Balancer, port: number, flags: ServiceFlag[] = []): void {
+  for (const protocol of ['tcp', 'udp'] as const) {
+    service(balancer, { address: VIP4, port, protocol }, REALS4, flags);
+    service(balancer, { address: VIP6, port, protocol }, REALS6, flags);
+  }
+}
+
+export const tcp4: Packet = {
+  source: '192.168.1.1',
+  sourcePort: 31337,
+  destination: VIP4,
+  destinationPort: 80,
+  protocol: 'tcp',
+};
+export const udp4: Packet = { ...tcp4, protocol: 'udp', payload: [1, 2, 3] };
+export const tcp6: Packet = { ...tcp4, source: '2001:db8:1:2:3:4:5:6', destination: VIP6 };
+export const udp6: Packet = { ...tcp6, protocol: 'udp', payload: [1, 2, 3] };
+
+export function hex(frame: Uint8Array): string {
+  return Buffer.from(frame).toString('hex');
+}
+
+/** The packet is sent to that real, as every byte of it has to be. */
+export function goesTo(
+  balancer: Balancer,
+  packet: Packet,
+  real: string,
+  wrap?: Parameters<typeof tunnelled>[2],
+): void {
+  const { verdict, frame } = balancer.process(frameOf(packet));
+  assert.equal(verdict, 'tx');
+  assert.equal(hex(frame), hex(tunnelled(packet, real, wrap)));
+}
+
+/** The frame is left to the host, as it came. */
+export function passes(balancer: Balancer, frame: Uint8Array): void {
+  const processed = balancer.process(frame);
+  assert.deepEqual([processed.verdict, hex(processed.frame)], ['pass', hex(frame)]);
+}
+
+export function drops(balancer: Balancer, frame: Uint8Array): void {
+  assert.equal(balancer.process(frame).verdict, 'drop');
+}
+
+/** The real of a packet's flow, and what chooses it. */
+export function choice(balancer: Balancer, packet: Packet): string {
+  const { reason, real } = balancer.explain(frameOf(packet), CPU);
+  return `${reason} ${real}`;
+}
+
+/** How many times each counter that changes goes up while something happens. */
+export function counted(balancer: Balancer, action: () => void): Partial<Counters> {
+  const before = balancer.counters();
+  action();
+  const changes = Object.entries(balancer.counters()).map(([name, value]) => [
+    name,
+    value - before[name as keyof Counters],
+  ]);
+  return Object.fromEntries(changes.filter(([, change]) => change !== 0));
+}
+
+const rings = new Map<string, Uint16Array>();
+
+/** The real that the ring has, as user space computes it. */
+export function byRing(packet: HashedFlow, reals: readonly string[]): string {
+  const name = reals.join(' ');
+  let ring = rings.get(name);
+  if (ring === undefined) {
+    ring = buildRing(reals.map((real, i) => ({ number: i + 1, seed: addressSeed(real), weight: 1 })));
+    rings.set(name, ring);
+  }
+  return reals[ring[flowSlot(packet)]! - 1]!;
+}
