@@ -161,6 +161,8 @@ export function plantFlight(bench: Bench, client: BoundSpecimen, listener: Bound
   const known = { unsent: tcpInfo(socket).unsent, unacked: socket.unacked() };
   const snapshot = bench.before({ sk, from: State.established, to: State.close }, () => socket.disconnect());
   bench.observe(snapshot, socket.family, { ...pairKnown(socket.family, local, listener.local), ...known });
+  // It has not heard of the end, and would be in the way of another connection between the two.
+  server.disconnect();
 }
 
 function shuffled<T>(items: readonly T[]): T[] {
