@@ -73,6 +73,8 @@ export class LabError extends Error {
   }
 }
 
+/** Where guests find the true offsets of their kernel's fields, if the lab knows them. */
+const guestOffsets = '/weir-test/offsets.json';
 /** Milliseconds a guest may take to its first line. It takes 2 to 4 s on an idle machine. */
 const bootTimeoutMs = 120_000;
 const pollMs = 50;
@@ -175,7 +177,7 @@ async function prepare(guest: Kernel, options: BootOptions, interactive = false)
     const project = join(folder, 'project');
     packProject(project);
     const own = join(folder, 'own');
-    packRun(own, options, interactive);
+    packRun(own, guest, options, interactive);
     for (const archive of [project, own]) appendFileSync(initramfs, readFileSync(archive));
     const { smp = 1, memory = 1024, append } = options;
     const machine = { image: guest.image, initramfs, smp, memory, append, console: join(folder, 'console') };
@@ -186,14 +188,16 @@ async function prepare(guest: Kernel, options: BootOptions, interactive = false)
   }
 }
 
-function packRun(archive: string, options: BootOptions, interactive: boolean): void {
+function packRun(archive: string, guest: Kernel, options: BootOptions, interactive: boolean): void {
   using writer = new CpioWriter(archive);
-  const variables = Object.entries(options.env ?? {}).map(
+  const own = { WEIR_LAB_KERNEL: guest.name, ...(guest.offsets && { WEIR_OFFSETS: guestOffsets }) };
+  const files = { ...(guest.offsets && { [guestOffsets]: guest.offsets }), ...options.files };
+  const variables = Object.entries({ ...own, ...options.env }).map(
     ([name, value]) => `export ${name}=${quote(value)}\n`,
   );
   writer.file('run.weir/command', Buffer.from(`${variables.join('')}${options.command}\n`));
   if (interactive) writer.file('run.weir/interactive', Buffer.alloc(0));
-  for (const [inside, outside] of Object.entries(options.files ?? {})) {
+  for (const [inside, outside] of Object.entries(files)) {
     const name = inside.replace(/^\/+/, '');
     if (statSync(outside).isDirectory()) {
       writer.directory(name);

@@ -1,6 +1,7 @@
 /** Running the host's programs, with errors that show what was run and what it said. */
 
 import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 
 export interface CommandOptions {
   readonly cwd?: string;
@@ -68,4 +69,56 @@ export async function run(
     throw new Error(`${program} ${args.join(' ')}\nended with status ${result.status}:\n${said}`);
   }
   return result.stdout;
+}
+
+export interface FollowOptions extends CommandOptions {
+  /** Receives each line of the standard output. */
+  readonly onLine?: (line: string) => void;
+}
+
+/**
+ * Runs a program that takes long, following what it prints. It and all that it starts end with this process.
+ *
+ * @throws Error with the last 40 lines it printed, unless the status is 0.
+ */
+export async function follow(
+  program: string,
+  args: readonly string[],
+  options: FollowOptions = {},
+): Promise<void> {
+  const child = spawn(program, args, {
+    cwd: options.cwd,
+    env: options.env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A group of its own, so that it ends together with what it started.
+    detached: true,
+  });
+  const endGroup = () => {
+    try {
+      process.kill(-child.pid!, 'SIGKILL');
+    } catch {
+      // Nothing of the group is left.
+    }
+  };
+  const timer = setTimeout(endGroup, options.timeoutMs ?? 600_000);
+  process.once('exit', endGroup);
+  const last: string[] = [];
+  const keep = (line: string) => {
+    last.push(line);
+    if (last.length > 40) last.shift();
+  };
+  createInterface({ input: child.stderr }).on('line', keep);
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    keep(line);
+    options.onLine?.(line);
+  });
+  const status = await new Promise<number | string>((resolve) => {
+    child.on('error', (error) => resolve(error.message));
+    child.on('close', (code, signal) => resolve(code ?? signal ?? 'unknown'));
+  });
+  clearTimeout(timer);
+  process.removeListener('exit', endGroup);
+  if (status !== 0) {
+    throw new Error(`${program} ${args.join(' ')}\nended with status ${status}:\n${last.join('\n')}`);
+  }
 }

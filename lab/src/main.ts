@@ -3,17 +3,19 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type BootOptions, boot, LabError, quote, shell } from './boot.js';
-import { cachedKernel, kernel, kernels } from './kernels.js';
+import { cachedKernel, isBuilt, kernel, kernels, series } from './kernels.js';
 import { buildLoad } from './load.js';
 import { cache } from './paths.js';
 import { qemu } from './qemu.js';
+import { installRequirements, kernelBuildPackages } from './requirements.js';
 import { exitOnSignals } from './temporary.js';
 import { baseArchive } from './userland.js';
 
 const usage = `npm run lab -- COMMAND
 
   list                                  the kernels, and which are in the cache
-  fetch [KERNEL…]                       fetch kernels, by default all, QEMU and the guests' base
+  fetch [KERNEL…]                       fetch kernels, by default all but the built, QEMU and the guests' base
+  build [KERNEL…]                       build kernels that nobody packages, by default all such
   run KERNEL [OPTIONS] -- COMMAND…      run a command in a guest
   shell KERNEL [OPTIONS]                open a shell in a guest; "exit" ends it
   test KERNEL [TEXT]                    run the root tests whose path contains TEXT in a guest
@@ -78,8 +80,9 @@ function positive(option: string, text: string): number {
 async function list(): Promise<number> {
   for (const { name, description } of kernels) {
     const cached = cachedKernel(name);
-    const state = cached ? `${cached.release} (package ${cached.version})` : 'not fetched';
-    process.stdout.write(`${name.padEnd(6)} ${description.padEnd(44)} ${state}\n`);
+    const missing = isBuilt(series(name)) ? 'not built' : 'not fetched';
+    const state = cached ? `${cached.release} (package ${cached.version})` : missing;
+    process.stdout.write(`${name.padEnd(11)} ${description.padEnd(44)} ${state}\n`);
   }
   process.stdout.write(`cache: ${cache}\n`);
   return 0;
@@ -88,10 +91,26 @@ async function list(): Promise<number> {
 async function fetch(names: readonly string[]): Promise<number> {
   process.stdout.write(`${(await qemu()).version}\n`);
   await baseArchive();
-  for (const name of names.length > 0 ? names : kernels.map((item) => item.name)) {
+  const packaged = kernels.filter((item) => !isBuilt(item)).map((item) => item.name);
+  await provide(names.length > 0 ? names : packaged);
+  return 0;
+}
+
+async function provide(names: readonly string[]): Promise<void> {
+  for (const name of names) {
     const { release, version } = await kernel(name);
-    process.stdout.write(`${name.padEnd(6)} ${release} (package ${version})\n`);
+    process.stdout.write(`${name.padEnd(11)} ${release} (package ${version})\n`);
   }
+}
+
+async function build(names: readonly string[]): Promise<number> {
+  const built = kernels.filter(isBuilt).map((item) => item.name);
+  for (const name of names) {
+    if (!isBuilt(series(name)))
+      throw new UsageError(`${name} is fetched, not built; built are ${built.join(', ')}`);
+  }
+  await installRequirements(kernelBuildPackages);
+  await provide(names.length > 0 ? names : built);
   return 0;
 }
 
@@ -133,6 +152,8 @@ async function main([name, ...args]: string[]): Promise<number> {
       return list();
     case 'fetch':
       return fetch(args);
+    case 'build':
+      return build(args);
     case 'run':
       return runCommand(args);
     case 'shell':

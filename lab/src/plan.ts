@@ -2,7 +2,7 @@
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { kernels } from './kernels.js';
+import { isBuilt, kernels, series } from './kernels.js';
 import { repository } from './paths.js';
 
 /** Ways to boot a guest that some tests are about. `NAME.noipv6.root.test.ts` runs only in a guest without IPv6. */
@@ -67,40 +67,32 @@ function listFiles(folder: string): string[] {
   }
 }
 
+/** What runs on a kernel that is built here, unless it is asked for by name: the tracer, and that guests are in order. */
+const essential = /^(packages\/tracer|lab)\//;
+
+/** Which guests are wanted. */
+export interface GuestChoice {
+  /** Kernels by name. Default: all. */
+  readonly kernels?: readonly string[] | undefined;
+  /** Whether every file runs on every kernel. */
+  readonly matrix?: boolean;
+}
+
 /** The guests to boot. One kernel gets two CPUs, for what goes wrong only there. */
-export function guestJobs(
-  files: TestFiles,
-  names: readonly string[] = kernels.map(({ name }) => name),
-): GuestJob[] {
+export function guestJobs(files: TestFiles, choice: GuestChoice = {}): GuestJob[] {
   const jobs: GuestJob[] = [];
-  for (const kernel of names) {
-    const smp = kernel === '6.12' ? 2 : 1;
-    if (files.root.length > 0) jobs.push({ name: kernel, kernel, smp, files: files.root });
+  for (const kernel of choice.kernels ?? kernels.map(({ name }) => name)) {
+    const isReduced = isBuilt(series(kernel)) && choice.matrix !== true && choice.kernels === undefined;
+    const chosen = (paths: readonly string[] = []) =>
+      isReduced ? paths.filter((path) => essential.test(path)) : paths;
+    const add = (name: string, smp: number, paths: readonly string[], append?: string) => {
+      if (paths.length > 0) jobs.push({ name, kernel, smp, files: paths, ...(append && { append }) });
+    };
+    add(kernel, kernel === '6.12' ? 2 : 1, chosen(files.root));
     for (const [variant, append] of Object.entries(variants)) {
-      const special = files.special[variant];
-      if (special) jobs.push({ name: `${kernel} ${variant}`, kernel, smp: 1, append, files: special });
+      if (series(kernel).without?.includes(variant)) continue;
+      add(`${kernel} ${variant}`, 1, chosen(files.special[variant]), append);
     }
   }
   return jobs;
-}
-
-/** Runs jobs so that `cpus` are never exceeded, the widest first. Returns their results in the order of the jobs. */
-export async function schedule<J extends { readonly smp: number }, R>(
-  jobs: readonly J[],
-  cpus: number,
-  work: (job: J) => Promise<R>,
-): Promise<R[]> {
-  const results = new Map<J, R>();
-  const running = new Map<J, Promise<unknown>>();
-  for (const job of [...jobs].sort((a, b) => b.smp - a.smp)) {
-    const used = () => [...running.keys()].reduce((sum, { smp }) => sum + smp, 0);
-    while (running.size > 0 && used() + job.smp > cpus) await Promise.race(running.values());
-    const done = work(job).then((result) => {
-      results.set(job, result);
-      running.delete(job);
-    });
-    running.set(job, done);
-  }
-  await Promise.all(running.values());
-  return jobs.map((job) => results.get(job)!);
 }

@@ -1,4 +1,4 @@
-/** What the tests need from Debian besides Node.js, and installing it. */
+/** What the tests and building kernels need from Debian besides Node.js, and installing it. */
 
 import { attempt, run } from './command.js';
 
@@ -6,7 +6,7 @@ import { attempt, run } from './command.js';
  * Packages for compiling test objects and helpers, for comparing with other tools, for the shells that completion is tried
  * in, and for fetching kernels.
  */
-const packages = [
+export const testPackages: readonly string[] = [
   'bpftool',
   'clang-19',
   'debian-archive-keyring',
@@ -25,7 +25,22 @@ const packages = [
   'zstd',
 ];
 
-async function missingPackages(): Promise<string[]> {
+/** Packages for building a kernel. */
+export const kernelBuildPackages: readonly string[] = [
+  'bc',
+  'binutils',
+  'bison',
+  'debian-archive-keyring',
+  'flex',
+  'gcc',
+  'libc6-dev',
+  'libelf-dev',
+  'make',
+  'xz-utils',
+];
+
+/** Those of the packages that are not installed. */
+export async function missingPackages(packages: readonly string[]): Promise<string[]> {
   const status = (await attempt('dpkg', ['-s', ...packages])).stdout.toString();
   const listed = status
     .split(/\n\n/)
@@ -39,16 +54,18 @@ export function isRoot(): boolean {
 }
 
 /**
- * Installs what is missing if this is root. Returns what is still missing.
+ * Installs what is missing, by default of all that the tests need, if this is root. Returns what is still missing.
  *
  * @throws Error with apt's messages if the installation fails.
  */
-export async function installRequirements(): Promise<string[]> {
-  const missing = await missingPackages();
+export async function installRequirements(
+  packages: readonly string[] = [...new Set([...testPackages, ...kernelBuildPackages])],
+): Promise<string[]> {
+  const missing = await missingPackages(packages);
   if (missing.length === 0 || !isRoot()) return missing;
   process.stdout.write(`installing ${missing.join(' ')}\n`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   await run('apt-get', ['update', '-qq'], { env });
   await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing], { env });
-  return missingPackages();
+  return missingPackages(packages);
 }

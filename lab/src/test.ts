@@ -1,7 +1,7 @@
 /**
  * `npm test`: everything that says whether this checkout is good, in one run with one summary.
  *
- *     npm test -- [--unit] [--host] [--guests] [--kernels 6.1,6.12] [--files TEXT]
+ *     npm test -- [--unit] [--host] [--guests] [--kernels 6.1,6.12] [--files TEXT] [--matrix] [--no-build]
  *
  * Without a choice all of it runs. The exit status is 0 only if nothing failed.
  */
@@ -11,14 +11,16 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildBpf } from './build-bpf.js';
+import { CannotBuildError } from './built-kernel.js';
 import { attempt } from './command.js';
-import { kernel, series } from './kernels.js';
+import { isBuilt, kernel, series } from './kernels.js';
 import { buildLoad } from './load.js';
 import { repository } from './paths.js';
-import { findTestFiles, type GuestJob, guestJobs, schedule, type TestFiles } from './plan.js';
+import { findTestFiles, type GuestJob, guestJobs, type TestFiles } from './plan.js';
 import { qemu } from './qemu.js';
-import { installRequirements, isRoot } from './requirements.js';
+import { installRequirements, isRoot, testPackages } from './requirements.js';
 import { runInGuest, runOnHost } from './run-files.js';
+import { schedule, type Task } from './schedule.js';
 import { Account, formatSummary, type SuiteResult } from './suite.js';
 import { exitOnSignals, temporaryFolder } from './temporary.js';
 import { baseArchive } from './userland.js';
@@ -37,6 +39,10 @@ interface Selection {
   readonly checks: boolean;
   readonly kernels: readonly string[] | undefined;
   readonly pattern: string;
+  /** Every file on every kernel. */
+  readonly matrix: boolean;
+  /** Whether a kernel that is not in the cache may be built. */
+  readonly build: boolean;
 }
 
 function select(): Selection {
@@ -47,6 +53,8 @@ function select(): Selection {
       guests: { type: 'boolean', default: false },
       kernels: { type: 'string' },
       files: { type: 'string', default: '' },
+      matrix: { type: 'boolean', default: false },
+      'no-build': { type: 'boolean', default: false },
     },
   });
   const kernels = values.kernels?.split(',').filter(Boolean);
@@ -60,6 +68,8 @@ function select(): Selection {
     checks: all && values.files === '',
     kernels,
     pattern: values.files,
+    matrix: values.matrix,
+    build: !values['no-build'],
   };
 }
 
@@ -131,59 +141,104 @@ function announce(selection: Selection, files: TestFiles, jobs: readonly GuestJo
   for (const job of jobs) say(`  guest ${job.name}: ${job.files.length} files, ${job.smp} CPUs`);
 }
 
-async function guests(
+/** Gets the kernels, while other things run. A failure is told by the guest that wanted the kernel. */
+function prepareKernels(jobs: readonly GuestJob[], build: boolean): Map<string, Promise<unknown>> {
+  const names = new Set(jobs.map((job) => job.kernel));
+  const onProgress = (line: string) => say(`     ${line}`);
+  return new Map([...names].map((name) => [name, Promise.allSettled([kernel(name, { build, onProgress })])]));
+}
+
+/** What test processes are given: folders, of which the second is absent if it could not be made. */
+interface Given {
+  readonly objects: string;
+  readonly load: string | undefined;
+}
+
+/** Runs one guest's files; on a kernel that cannot be built here, and was not asked for by name, it says so. */
+async function runJob(job: GuestJob, selection: Selection, { objects, load }: Given): Promise<SuiteResult> {
+  try {
+    await kernel(job.kernel);
+  } catch (error) {
+    if (error instanceof CannotBuildError && selection.kernels === undefined) {
+      const account = new Account(job.name, []);
+      account.skip(`${job.files.length} files DID NOT RUN: ${error.message}`);
+      return account.finish();
+    }
+  }
+  return runInGuest({
+    ...job,
+    testFiles: job.files,
+    timeoutMs: rootTimeoutMs,
+    env: { WEIR_TEST_OBJECTS: guestObjects, WEIR_LOAD: guestLoad },
+    files: { [guestObjects]: objects, ...(load && { [guestLoad]: load }) },
+  });
+}
+
+/** Runs guests, and the lab's own tests beside them. */
+async function runGuests(
+  selection: Selection,
   jobs: readonly GuestJob[],
-  objects: string,
-  load: string | undefined,
+  bootFiles: readonly string[],
+  preparing: ReadonlyMap<string, Promise<unknown>>,
+  given: Given,
 ): Promise<SuiteResult[]> {
-  if (jobs.length === 0) return [];
+  // Fetching takes next to no CPU, so only building is worth a place in the schedule.
+  for (const [name, prepared] of preparing) if (!isBuilt(series(name))) await prepared;
   say(`guests run under ${(await qemu()).version}`);
   await baseArchive();
-  return schedule(jobs, Math.max(2, cpus().length), (job) =>
-    runInGuest({
-      ...job,
-      testFiles: job.files,
+  const tasks: Task<SuiteResult>[] = jobs.map((job) => ({
+    weight: job.files.length,
+    ready: preparing.get(job.kernel),
+    run: () => runJob(job, selection, given),
+  }));
+  if (bootFiles.length > 0) {
+    const lab = {
+      name: 'lab',
+      files: bootFiles,
+      concurrency: 1,
+      env: environment(given),
       timeoutMs: rootTimeoutMs,
-      env: { WEIR_TEST_OBJECTS: guestObjects, WEIR_LOAD: guestLoad },
-      files: { [guestObjects]: objects, ...(load && { [guestLoad]: load }) },
-    }),
-  );
+    };
+    tasks.unshift({ weight: bootFiles.length, run: () => runOnHost(lab) });
+  }
+  // Two guests keep two CPUs busy even if one of them has two of its own.
+  return schedule(tasks, Math.max(2, cpus().length));
+}
+
+function environment({ objects, load }: Given): Record<string, string> {
+  return { WEIR_TEST_OBJECTS: objects, ...(load && { WEIR_LOAD: load }) };
 }
 
 async function main(): Promise<void> {
   const selection = select();
   const missing = await installRequirements();
   const files = findTestFiles(selection.pattern);
-  const jobs = selection.guests ? guestJobs(files, selection.kernels) : [];
+  const { kernels, matrix } = selection;
+  const jobs = selection.guests ? guestJobs(files, { kernels, matrix }) : [];
   announce(selection, files, jobs);
   if (missing.length > 0) say(`not installed, and this is not root: apt-get install ${missing.join(' ')}`);
-  // Kernels come over the network while other things run; a failure is told by the guest that wanted it.
-  const fetching = Promise.allSettled([...new Set(jobs.map((job) => job.kernel))].map(kernel));
+  const preparing = prepareKernels(jobs, selection.build);
 
   using temporary = temporaryFolder('weir-objects-');
   const objects = temporary.path;
   const results: SuiteResult[] = [];
-  if (selection.checks) results.push(await lint(), await generated(missing));
+  if (selection.checks)
+    results.push(await lint(), await generated(missing.filter((name) => testPackages.includes(name))));
   const { result, load } = await buildHelpers(objects);
   results.push(result);
-  const env = { WEIR_TEST_OBJECTS: objects, ...(load && { WEIR_LOAD: load }) };
+  const given = { objects, load };
+  const env = environment(given);
   if (selection.unit) {
-    const concurrency = cpus().length;
-    results.push(
-      await runOnHost({ name: 'unit', files: files.unit, concurrency, env, timeoutMs: unitTimeoutMs }),
-    );
+    const unit = { name: 'unit', files: files.unit, concurrency: cpus().length, timeoutMs: unitTimeoutMs };
+    results.push(await runOnHost({ ...unit, env }));
   }
   if (selection.host && isRoot()) {
-    const host = { name: 'host', files: files.root, concurrency: 1, env, timeoutMs: rootTimeoutMs };
-    results.push(await runOnHost({ ...host, ownMounts: true }));
+    const host = { name: 'host', files: files.root, concurrency: 1, timeoutMs: rootTimeoutMs };
+    results.push(await runOnHost({ ...host, env, ownMounts: true }));
   }
-  await fetching;
-  if (selection.guests && !selection.kernels) {
-    results.push(
-      await runOnHost({ name: 'lab', files: files.boot, concurrency: 1, env, timeoutMs: rootTimeoutMs }),
-    );
-  }
-  results.push(...(await guests(jobs, objects, load)));
+  const bootFiles = selection.guests && !selection.kernels ? files.boot : [];
+  if (jobs.length + bootFiles.length > 0)
+    results.push(...(await runGuests(selection, jobs, bootFiles, preparing, given)));
   process.stdout.write(formatSummary(results));
   const count = results.reduce((sum, { passed, failed }) => sum + passed + failed, 0);
   if (count === 0) say('no test ran');

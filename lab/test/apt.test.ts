@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { mirror, parseRecords } from '../src/apt.js';
-import { newestComplete } from '../src/kernels.js';
+import { newestComplete } from '../src/packaged-kernel.js';
 
 describe('mirror', () => {
   test('is read from both forms of sources', () => {

@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { classify, guestJobs, schedule } from '../src/plan.js';
 import { runOnHost } from '../src/run-files.js';
 import { formatSummary } from '../src/suite.js';
 
@@ -55,54 +54,5 @@ describe('runOnHost', () => {
       assert.deepEqual([result.passed, result.failed], [0, 1], text);
       assert.match(result.failures[0]?.detail ?? '', message);
     }
-  });
-});
-
-describe('the plan', () => {
-  const files = classify([
-    'packages/a/dist/test/one.test.js',
-    'packages/a/dist/test/two.root.test.js',
-    'packages/a/dist/test/three.noipv6.root.test.js',
-    'packages/a/dist/test/ring.small.root.test.js',
-    'packages/a/dist/test/guest.boot.test.js',
-    'packages/a/dist/test/support/helper.js',
-  ]);
-
-  test('sorts files by where they run', () => {
-    assert.deepEqual(files, {
-      unit: ['packages/a/dist/test/one.test.js'],
-      root: ['packages/a/dist/test/two.root.test.js', 'packages/a/dist/test/ring.small.root.test.js'],
-      boot: ['packages/a/dist/test/guest.boot.test.js'],
-      special: { noipv6: ['packages/a/dist/test/three.noipv6.root.test.js'] },
-    });
-  });
-
-  test('boots every kernel once for each way of booting that has files', () => {
-    const jobs = guestJobs(files, ['6.1', '6.12']);
-    assert.deepEqual(
-      jobs.map(({ name, smp, append }) => [name, smp, append]),
-      [
-        ['6.1', 1, undefined],
-        ['6.1 noipv6', 1, 'ipv6.disable=1'],
-        ['6.12', 2, undefined],
-        ['6.12 noipv6', 1, 'ipv6.disable=1'],
-      ],
-    );
-    assert.deepEqual(guestJobs(classify([]), ['6.1']), []);
-  });
-
-  test('never gives out more CPUs than there are, and keeps the order of the results', async () => {
-    let used = 0;
-    let most = 0;
-    const jobs = [1, 2, 1, 1, 2, 1].map((smp, index) => ({ smp, index }));
-    const results = await schedule(jobs, 2, async ({ smp, index }) => {
-      used += smp;
-      most = Math.max(most, used);
-      await new Promise((resolve) => setTimeout(resolve, 5 * (6 - index)));
-      used -= smp;
-      return index;
-    });
-    assert.deepEqual(results, [0, 1, 2, 3, 4, 5]);
-    assert.equal(most, 2);
   });
 });

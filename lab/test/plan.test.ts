@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { classify, type GuestChoice, guestJobs } from '../src/plan.js';
+
+describe('the plan', () => {
+  const files = classify([
+    'packages/a/dist/test/one.test.js',
+    'packages/a/dist/test/two.root.test.js',
+    'packages/a/dist/test/three.noipv6.root.test.js',
+    'packages/a/dist/test/ring.small.root.test.js',
+    'packages/a/dist/test/guest.boot.test.js',
+    'packages/a/dist/test/support/helper.js',
+  ]);
+
+  test('sorts files by where they run', () => {
+    assert.deepEqual(files, {
+      unit: ['packages/a/dist/test/one.test.js'],
+      root: ['packages/a/dist/test/two.root.test.js', 'packages/a/dist/test/ring.small.root.test.js'],
+      boot: ['packages/a/dist/test/guest.boot.test.js'],
+      special: { noipv6: ['packages/a/dist/test/three.noipv6.root.test.js'] },
+    });
+  });
+
+  test('boots every kernel once for each way of booting that has files', () => {
+    const jobs = guestJobs(files, { kernels: ['6.1', '6.12'] });
+    assert.deepEqual(
+      jobs.map(({ name, smp, append }) => [name, smp, append]),
+      [
+        ['6.1', 1, undefined],
+        ['6.1 noipv6', 1, 'ipv6.disable=1'],
+        ['6.12', 2, undefined],
+        ['6.12 noipv6', 1, 'ipv6.disable=1'],
+      ],
+    );
+    assert.deepEqual(guestJobs(classify([]), { kernels: ['6.1'] }), []);
+  });
+
+  test('runs the tracer and the lab on a kernel that is built, and all else where it is asked for', () => {
+    const some = classify([
+      'lab/dist/test/environment.root.test.js',
+      'packages/cli/dist/test/doctor.lockdown.root.test.js',
+      'packages/cli/dist/test/trace.noipv6.root.test.js',
+      'packages/ebpf/dist/test/map.root.test.js',
+      'packages/tracer/dist/test/pairs.root.test.js',
+    ]);
+    const built = (choice: GuestChoice) =>
+      guestJobs(some, choice)
+        .filter(({ kernel }) => kernel === '5.10-nobtf')
+        .map(({ name, files: { length } }) => [name, length]);
+    assert.deepEqual(built({}), [['5.10-nobtf', 2]]);
+    const everything = [
+      ['5.10-nobtf', 3],
+      ['5.10-nobtf noipv6', 1],
+    ];
+    assert.deepEqual(built({ matrix: true }), everything);
+    assert.deepEqual(built({ kernels: ['5.10-nobtf'] }), everything);
+  });
+});
