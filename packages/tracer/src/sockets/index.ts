@@ -4,3 +4,12 @@ export { type DescriptorReader, SocketOwners, type SocketOwnersOptions } from '.
 export { SocketReader, type SocketReaderOptions, type SocketSnapshot } from './reader.js';
 export { liveStates, stateMask, stateName, TcpState, type TcpStateName } from './states.js';
 export { openedHere, payloadReceived, payloadSent, type TcpInfo } from './tcp-info.js';
+export {
+  type FindSocket,
+  type UdpCollection,
+  UdpCounter,
+  type UdpCounterOptions,
+  type UdpFlowEnd,
+} from './udp-counter.js';
+export { findCgroupRoot, planUdp, type UdpFacts, type UdpMechanism } from './udp-plan.js';
+export { udpFacts } from './udp-programs.js';

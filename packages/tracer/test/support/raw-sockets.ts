@@ -74,9 +74,12 @@ export class RawSocket implements Disposable {
     return arena.view.getUint16(2);
   }
 
-  setOption(level: number, name: number, value: number): this {
-    arena.view.setUint32(0, value, true);
-    syscall('setsockopt', this.fd, level, name, arena.address, 4);
+  /** @param value A number of 32 bits, or bytes. */
+  setOption(level: number, name: number, value: number | readonly number[]): this {
+    const bytes =
+      typeof value === 'number' ? Buffer.from(Uint32Array.of(value).buffer) : Uint8Array.from(value);
+    arena.bytes.set(bytes);
+    syscall('setsockopt', this.fd, level, name, arena.address, bytes.length);
     return this;
   }
 

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Datagrams at the kernel's functions, in the process that sends or receives.
+ *
+ * Sending: ip_send_skb and ip6_send_skb get the finished datagram, with its headers; whether it got away is known when
+ * udp_sendmsg returns. Several calls that make one datagram (MSG_MORE) and one call that makes several (UDP_SEGMENT) are
+ * therefore counted as what they are. An IPv6 socket that sends to an IPv4 peer passes udp_sendmsg inside of
+ * udpv6_sendmsg: the inner return counts, the outer one finds nothing left.
+ *
+ * Receiving: skb_consume_udp is called with each datagram that recvmsg() has copied, and the number of bytes that it
+ * returns: what was delivered, or, to a caller that passes MSG_TRUNC, the datagram's own length. That number is
+ * negative where the datagram was only peeked at.
+ */
+#pragma once
+
+#include "udp-flow.h"
+
+struct udp_pending {
+	__u64 sk;
+	struct tuple tuple;
+	__u32 datagrams;
+	__u64 bytes;
+};
+
+/* Key: thread (pid_tgid). Inserted when a datagram is on its way down, deleted when its sendmsg() returns. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct udp_pending);
+} udp_pending SEC(".maps");
+
+static __always_inline bool is_udp(const struct sock *sk)
+{
+	return BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol) == IPPROTO_UDP;
+}
+
+struct headers {
+	const unsigned char *network;
+	const unsigned char *transport;
+};
+
+static __always_inline struct headers read_headers(const struct sk_buff *skb)
+{
+	const unsigned char *head = BPF_CORE_READ(skb, head);
+	struct headers headers = {
+		.network = head + BPF_CORE_READ(skb, network_header),
+		.transport = head + BPF_CORE_READ(skb, transport_header),
+	};
+	return headers;
+}
+
+/* The two addresses of an IP header, in the order in which it has them. */
+static __always_inline void read_addresses(const unsigned char *header, __u8 source[16], __u8 destination[16])
+{
+	__be32 address = 0;
+	__u8 version = 0;
+
+	bpf_probe_read_kernel(&version, 1, header);
+	if (version >> 4 == 6) {
+		bpf_probe_read_kernel(source, 16, header + 8);
+		bpf_probe_read_kernel(destination, 16, header + 24);
+		return;
+	}
+	bpf_probe_read_kernel(&address, 4, header + 12);
+	write_ipv4(source, address);
+	bpf_probe_read_kernel(&address, 4, header + 16);
+	write_ipv4(destination, address);
+}
+
+static __always_inline __u16 read_port(const unsigned char *at)
+{
+	__be16 port = 0;
+
+	bpf_probe_read_kernel(&port, 2, at);
+	return bpf_ntohs(port);
+}
+
+/* Datagrams that lie in one buffer: more than one with UDP_SEGMENT, or where the receiver takes them so (UDP_GRO). */
+static __always_inline __u32 count_datagrams(const struct sk_buff *skb)
+{
+	const struct skb_shared_info *shared =
+		(const void *)(BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, end));
+
+	if (!BPF_CORE_READ(shared, gso_size))
+		return 1;
+	return BPF_CORE_READ(shared, gso_segs) ?: 1;
+}
+
+static __always_inline __u32 socket_netns(const struct sock *sk)
+{
+	return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+/* A datagram of the given socket in this process. */
+static __noinline int count_call(const struct sock *sk, const struct tuple *tuple, const struct udp_traffic *traffic)
+{
+	__u64 address = (__u64)sk;
+	struct udp_socket *socket;
+	struct udp_key key = {};
+	struct udp_flow *flow;
+
+	if (!tuple || !traffic)
+		return 0;
+	socket = bpf_map_lookup_elem(&udp_sockets, &address);
+	if (!socket) {
+		struct udp_socket fresh = {};
+
+		identify_socket(&fresh.id);
+		bpf_map_update_elem(&udp_sockets, &address, &fresh, BPF_NOEXIST);
+		socket = bpf_map_lookup_elem(&udp_sockets, &address);
+		if (!socket)
+			return lose_traffic(traffic);
+	}
+	key.socket = socket->id;
+	key.tuple = *tuple;
+	flow = bpf_map_lookup_elem(&udp_flows, &key);
+	if (flow) {
+		add_traffic(flow, traffic);
+	} else {
+		struct process process;
+
+		read_current(&process);
+		begin_flow(&key, &process, 0, traffic);
+	}
+	return 0;
+}
+
+static __always_inline int sending(const struct sk_buff *skb)
+{
+	const struct sock *sk = BPF_CORE_READ(skb, sk);
+	__u64 thread = bpf_get_current_pid_tgid();
+	struct udp_pending pending = {};
+	struct headers headers;
+
+	if (!sk || !is_udp(sk))
+		return 0;
+	headers = read_headers(skb);
+	pending.sk = (__u64)sk;
+	read_addresses(headers.network, pending.tuple.local_address, pending.tuple.peer_address);
+	pending.tuple.local_port = read_port(headers.transport);
+	pending.tuple.peer_port = read_port(headers.transport + 2);
+	pending.tuple.netns = socket_netns(sk);
+	pending.bytes = read_port(headers.transport + 4) - UDP_HEADER_LENGTH;
+	pending.datagrams = count_datagrams(skb);
+	bpf_map_update_elem(&udp_pending, &thread, &pending, BPF_ANY);
+	return 0;
+}
+
+static __always_inline int sent(const struct sock *sk, long result)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	struct udp_pending *pending = bpf_map_lookup_elem(&udp_pending, &thread);
+
+	if (!pending)
+		return 0;
+	if (pending->sk == (__u64)sk && result >= 0) {
+		struct udp_traffic traffic = {.is_sent = true};
+		struct tuple tuple = pending->tuple;
+
+		traffic.bytes = pending->bytes;
+		traffic.datagrams = pending->datagrams;
+		count_call(sk, &tuple, &traffic);
+	}
+	bpf_map_delete_elem(&udp_pending, &thread);
+	return 0;
+}
+
+static __always_inline int received(const struct sock *sk, const struct sk_buff *skb, int length)
+{
+	struct udp_traffic traffic = {};
+	struct headers headers;
+	struct tuple tuple = {};
+
+	if (length < 0 || !is_udp(sk))
+		return 0;
+	headers = read_headers(skb);
+	read_addresses(headers.network, tuple.peer_address, tuple.local_address);
+	tuple.peer_port = read_port(headers.transport);
+	tuple.local_port = read_port(headers.transport + 2);
+	tuple.netns = socket_netns(sk);
+	traffic.bytes = length;
+	traffic.datagrams = count_datagrams(skb);
+	return count_call(sk, &tuple, &traffic);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * UDP flows and their counts. A flow is a socket and two ends; the socket's owner is who first sent or received on it.
+ * User space reads and empties the maps from time to time, so no event is made for anything.
+ */
+#pragma once
+
+#include <bpf/bpf_endian.h>
+
+#include "current.h"
+#include "udp-kernel.h"
+
+/* Given to a socket when its first datagram is counted: the moment and the CPU. */
+struct udp_socket_id {
+	__u64 ns;
+	__u32 cpu;
+	__u32 reserved;
+};
+
+struct udp_socket {
+	struct udp_socket_id id;
+	struct process owner; /* pid 0: unknown */
+	__u32 netns;	      /* 0: unknown */
+	__u32 reserved;
+};
+
+struct udp_key {
+	struct udp_socket_id socket;
+	struct tuple tuple;
+};
+
+struct udp_flow {
+	__u64 cookie; /* of the socket; 0: unknown */
+	__u64 first_ns;
+	__u64 last_ns;
+	__u64 datagrams_sent;
+	__u64 datagrams_received;
+	__u64 bytes_sent; /* payload, without any header */
+	__u64 bytes_received;
+	struct process process; /* whoever made the first one; pid 0: unknown */
+	__u32 cpu;		/* of the first one */
+	__u8 direction;		/* enum direction: outbound, if the first one was sent */
+	__u8 reserved[3];
+};
+
+/* What a datagram, or several of the same size sent at once, add. */
+struct udp_traffic {
+	__u64 bytes;
+	__u32 datagrams;
+	bool is_sent;
+};
+
+/*
+ * Inserted with the first datagram of a flow, updated with each; deleted by user space, when the flow is idle or its
+ * socket is closed. User space sets max_entries.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct udp_key);
+	__type(value, struct udp_flow);
+} udp_flows SEC(".maps");
+
+/*
+ * Key: address of the struct sock, or the socket's cookie where only that is known. Inserted with the socket's first
+ * datagram (by cookie: when it is made), deleted when it is closed.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, struct udp_socket);
+} udp_sockets SEC(".maps");
+
+/*
+ * Sockets that were closed, with the moment. Inserted when that happens, deleted by user space, along with their flows.
+ * Of a socket that finds no room here, the flows end when they are idle.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct udp_socket_id);
+	__type(value, __u64);
+} udp_closed SEC(".maps");
+
+/* One of these a CPU. */
+struct udp_statistics {
+	__u64 lost_datagrams; /* of flows or sockets that found the tables full */
+	__u64 lost_bytes;
+};
+
+/* Inserted by the kernel with the map, never deleted. Programs add to their own CPU's value; user space sums. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct udp_statistics);
+} udp_statistics SEC(".maps");
+
+static __always_inline void write_ipv4(__u8 address[16], __be32 ipv4)
+{
+	__u32 *word = (__u32 *)address;
+
+	word[0] = 0;
+	word[1] = 0;
+	word[2] = bpf_htonl(0xffff);
+	word[3] = ipv4;
+}
+
+static __always_inline void add(__u64 *counter, __u64 amount)
+{
+	__sync_fetch_and_add(counter, amount);
+}
+
+static __noinline int lose_traffic(const struct udp_traffic *traffic)
+{
+	struct udp_statistics *own;
+	__u32 zero = 0;
+
+	if (!traffic)
+		return 0;
+	own = bpf_map_lookup_elem(&udp_statistics, &zero);
+	if (own) {
+		add(&own->lost_datagrams, traffic->datagrams);
+		add(&own->lost_bytes, traffic->bytes);
+	}
+	return 0;
+}
+
+static __always_inline void identify_socket(struct udp_socket_id *id)
+{
+	id->ns = bpf_ktime_get_ns();
+	id->cpu = bpf_get_smp_processor_id();
+	id->reserved = 0;
+}
+
+static __always_inline void add_traffic(struct udp_flow *flow, const struct udp_traffic *traffic)
+{
+	flow->last_ns = bpf_ktime_get_ns();
+	add(traffic->is_sent ? &flow->datagrams_sent : &flow->datagrams_received, traffic->datagrams);
+	add(traffic->is_sent ? &flow->bytes_sent : &flow->bytes_received, traffic->bytes);
+}
+
+/* The first datagram of a flow. Two CPUs may be here at once: who comes second adds to what the first has made. */
+static __always_inline void begin_flow(const struct udp_key *key, const struct process *process, __u64 cookie,
+				       const struct udp_traffic *traffic)
+{
+	struct udp_flow fresh = {};
+	struct udp_flow *flow;
+
+	fresh.cookie = cookie;
+	fresh.first_ns = bpf_ktime_get_ns();
+	fresh.cpu = bpf_get_smp_processor_id();
+	fresh.direction = traffic->is_sent ? DIRECTION_OUTBOUND : DIRECTION_INBOUND;
+	fresh.process = *process;
+	bpf_map_update_elem(&udp_flows, key, &fresh, BPF_NOEXIST);
+	flow = bpf_map_lookup_elem(&udp_flows, key);
+	if (flow)
+		add_traffic(flow, traffic);
+	else
+		lose_traffic(traffic);
+}
+
+static __always_inline void close_socket(__u64 key)
+{
+	struct udp_socket *socket = bpf_map_lookup_elem(&udp_sockets, &key);
+	struct udp_socket_id id;
+	__u64 now = bpf_ktime_get_ns();
+
+	if (!socket)
+		return;
+	id = socket->id;
+	bpf_map_update_elem(&udp_closed, &id, &now, BPF_ANY);
+	bpf_map_delete_elem(&udp_sockets, &key);
+}

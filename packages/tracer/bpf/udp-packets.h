@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Datagrams at the root cgroup's packet hooks, for kernels whose functions can't be hooked. No type of the kernel is
+ * needed but those of a task's namespaces.
+ *
+ * Sent is what passes the host's filters on its way out; received is what arrives at a socket, whether it is read or not.
+ * Packets are seen in whoever's context, so the process is the one that made the socket, if that was seen.
+ * The copy that the kernel makes for this host itself of what is sent to many has no socket, and is not shown.
+ */
+#pragma once
+
+#include "udp-flow.h"
+
+#define ETH_P_IP 0x0800
+#define ETH_P_IPV6 0x86DD
+
+/* The process and the network namespace that a socket is made in. */
+static __always_inline int made(struct bpf_sock *ctx)
+{
+	struct task_struct___namespaces *task = (void *)bpf_get_current_task();
+	__u64 cookie = bpf_get_socket_cookie(ctx);
+	struct udp_socket fresh = {};
+	__u64 thread = bpf_get_current_pid_tgid();
+
+	if (ctx->protocol != IPPROTO_UDP)
+		return 1;
+	identify_socket(&fresh.id);
+	fresh.owner.pid = thread >> 32;
+	fresh.owner.tid = thread;
+	fresh.owner.uid = bpf_get_current_uid_gid();
+	bpf_get_current_comm(fresh.owner.comm, sizeof(fresh.owner.comm));
+	if (bpf_core_field_exists(task->nsproxy))
+		fresh.netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+	bpf_map_update_elem(&udp_sockets, &cookie, &fresh, BPF_ANY);
+	return 1;
+}
+
+/* Both addresses and the protocol; returns the length of the IP header, 0 for what is no UDP datagram's beginning. */
+static __always_inline __u32 read_packet(struct __sk_buff *ctx, __u8 source[16], __u8 destination[16])
+{
+	__u8 header[40];
+
+	if (ctx->protocol == bpf_htons(ETH_P_IP)) {
+		if (bpf_skb_load_bytes(ctx, 0, header, 20) < 0 || header[9] != IPPROTO_UDP)
+			return 0;
+		/* A later fragment. The socket's own are not cut yet here, and those of peers are joined already. */
+		if ((header[6] & 0x1f) | header[7])
+			return 0;
+		write_ipv4(source, *(__be32 *)(header + 12));
+		write_ipv4(destination, *(__be32 *)(header + 16));
+		return (header[0] & 15) * 4;
+	}
+	if (ctx->protocol != bpf_htons(ETH_P_IPV6) || bpf_skb_load_bytes(ctx, 0, header, 40) < 0)
+		return 0;
+	/* Options between the headers are as rare as they are unbounded. */
+	if (header[6] != IPPROTO_UDP)
+		return 0;
+	__builtin_memcpy(source, header + 8, 16);
+	__builtin_memcpy(destination, header + 24, 16);
+	return 40;
+}
+
+static __always_inline int packet(struct __sk_buff *ctx, bool is_sent)
+{
+	__u64 cookie = bpf_get_socket_cookie(ctx);
+	struct udp_traffic traffic = {.is_sent = is_sent};
+	struct udp_socket *socket;
+	struct udp_key key = {};
+	struct udp_flow *flow;
+	__be16 ports[3];
+	__u32 start;
+
+	start = is_sent ? read_packet(ctx, key.tuple.local_address, key.tuple.peer_address)
+			: read_packet(ctx, key.tuple.peer_address, key.tuple.local_address);
+	if (!start || !cookie || bpf_skb_load_bytes(ctx, start, ports, sizeof(ports)) < 0)
+		return 1;
+	key.tuple.local_port = bpf_ntohs(ports[is_sent ? 0 : 1]);
+	key.tuple.peer_port = bpf_ntohs(ports[is_sent ? 1 : 0]);
+	traffic.datagrams = ctx->gso_segs ?: 1;
+	traffic.bytes = bpf_ntohs(ports[2]) - UDP_HEADER_LENGTH;
+
+	socket = bpf_map_lookup_elem(&udp_sockets, &cookie);
+	if (!socket) {
+		struct udp_socket fresh = {};
+
+		identify_socket(&fresh.id);
+		bpf_map_update_elem(&udp_sockets, &cookie, &fresh, BPF_NOEXIST);
+		socket = bpf_map_lookup_elem(&udp_sockets, &cookie);
+	}
+	if (!socket) {
+		lose_traffic(&traffic);
+		return 1;
+	}
+	key.socket = socket->id;
+	key.tuple.netns = socket->netns;
+	flow = bpf_map_lookup_elem(&udp_flows, &key);
+	if (flow)
+		add_traffic(flow, &traffic);
+	else
+		begin_flow(&key, &socket->owner, cookie, &traffic);
+	return 1;
+}

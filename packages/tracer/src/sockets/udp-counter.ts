@@ -1,0 +1,212 @@
+/** UDP flows of this host: counted in the kernel, collected here from time to time. */
+import {
+  type BpfMap,
+  type Btf,
+  type FeatureTable,
+  indexKey,
+  kernelAtLeast,
+  monotonicNs,
+  type PerCpuMap,
+} from '@weir/ebpf';
+import { AddressFormatter } from '../address.js';
+import type { UdpFlow } from '../connections/index.js';
+import { Direction } from '../generated/tcp.js';
+import {
+  offsetsTuple,
+  offsetsUdpKey,
+  readUdpFlow,
+  readUdpKey,
+  readUdpSocketId,
+  readUdpStatistics,
+  sizeofUdpFlow,
+  sizeofUdpKey,
+  sizeofUdpStatistics,
+  type UdpSocketId,
+} from '../generated/udp.js';
+import type { UdpMechanism } from './udp-plan.js';
+import { UdpPrograms } from './udp-programs.js';
+
+export interface UdpCounterOptions {
+  /** From planUdp(). */
+  readonly mechanism: UdpMechanism;
+  /** Types of the running kernel. */
+  readonly btf: Btf;
+  readonly features?: FeatureTable;
+  /** How many flows, and as many sockets, can be followed between two collections. Default 65,536. */
+  readonly maxFlows?: number;
+  /** A flow without datagrams for so long has ended. Milliseconds; default 30,000. */
+  readonly idleMs?: number;
+}
+
+/** A flow that has ended, with its final figures. */
+export interface UdpFlowEnd {
+  readonly flow: UdpFlow;
+  /** `local`: the socket was closed. */
+  readonly closed_by: 'local' | 'idle';
+  readonly ended_ns: number;
+}
+
+export interface UdpCollection {
+  readonly live: readonly UdpFlow[];
+  readonly ended: readonly UdpFlowEnd[];
+  /** Since the start: what was not counted because a table was full. */
+  readonly lost: { readonly datagrams: number; readonly bytes: number };
+}
+
+/** What the kernel does not tell of a socket that is known by its cookie alone. */
+export type FindSocket = (
+  cookie: number,
+) => { readonly netns: number; readonly process?: UdpFlow['process'] | undefined } | undefined;
+
+const LOCAL_ADDRESS = offsetsUdpKey.tuple + offsetsTuple.localAddress;
+const PEER_ADDRESS = offsetsUdpKey.tuple + offsetsTuple.peerAddress;
+
+/**
+ * Counts UDP from its making until it is disposed of. Datagrams of before are not known, and a flow begins with the first
+ * one after. Payload bytes are counted; of a datagram that was cut, what was delivered.
+ */
+export class UdpCounter implements Disposable {
+  readonly #programs: UdpPrograms;
+  readonly #flows: BpfMap;
+  readonly #closed: BpfMap;
+  readonly #statistics: PerCpuMap;
+  readonly #idleNs: number;
+  readonly #addresses = new AddressFormatter();
+  /** BPF_MAP_LOOKUP_AND_DELETE_ELEM on hashes. */
+  readonly #takes = kernelAtLeast('5.14');
+
+  /** @throws VerifierError, SyscallError; RangeError for a size that makes no sense. */
+  constructor(options: UdpCounterOptions) {
+    const { maxFlows = 65_536, idleMs = 30_000, ...rest } = options;
+    if (!Number.isInteger(maxFlows) || maxFlows < 1 || maxFlows > 2 ** 24) {
+      throw new RangeError(`${maxFlows} is no number of flows: expected 1 to 16777216`);
+    }
+    this.#idleNs = idleMs * 1e6;
+    this.#programs = new UdpPrograms({ ...rest, maxFlows });
+    const { collection } = this.#programs;
+    this.#flows = collection.map('udp_flows');
+    this.#closed = collection.map('udp_closed');
+    this.#statistics = collection.map('udp_statistics') as PerCpuMap;
+  }
+
+  /** Program runs that the kernel skipped: datagrams that may not have been counted. */
+  get missedRuns(): number {
+    return this.#programs.missedRuns;
+  }
+
+  /** Counts no more. What was counted can still be collected. */
+  detach(): void {
+    this.#programs.detach();
+  }
+
+  /**
+   * All flows: those that live, and those that ended since the last time, which are forgotten now.
+   *
+   * @param findSocket For flows whose network namespace or process the kernel does not tell.
+   */
+  collect(findSocket?: FindSocket): UdpCollection {
+    // Read before the flows: of these sockets, there will be no datagram that is not counted yet.
+    const closed = this.#readClosed();
+    const nowNs = Number(monotonicNs());
+    const live: UdpFlow[] = [];
+    const ended: UdpFlowEnd[] = [];
+    const over: { readonly key: Uint8Array; readonly closedNs: number | undefined }[] = [];
+    for (const { keys, values, count } of this.#flows.lookupBatch(4096)) {
+      const keyView = new DataView(keys.buffer, keys.byteOffset, keys.byteLength);
+      const valueView = new DataView(values.buffer, values.byteOffset, values.byteLength);
+      for (let index = 0; index < count; index++) {
+        const at = index * sizeofUdpKey;
+        const flow = this.#decode(keyView, at, valueView, index * sizeofUdpFlow, findSocket);
+        const closedNs = closed.get(socketName(readUdpSocketId(keyView, at)));
+        const isIdle = nowNs - flow.active_ns >= this.#idleNs;
+        if (closedNs === undefined && !isIdle) live.push(flow);
+        else over.push({ key: keys.slice(at, at + sizeofUdpKey), closedNs });
+      }
+    }
+    for (const { key, closedNs } of over) {
+      // A datagram may have come since the flow was found idle: what counts is what is there when it is removed.
+      const value = this.#take(key);
+      if (value === undefined) continue;
+      const flow = this.#decode(viewOf(key), 0, viewOf(value), 0, findSocket);
+      ended.push({
+        flow,
+        closed_by: closedNs === undefined ? 'idle' : 'local',
+        ended_ns: closedNs ?? flow.active_ns,
+      });
+    }
+    return { live, ended, lost: this.#readLost() };
+  }
+
+  [Symbol.dispose](): void {
+    this.#programs[Symbol.dispose]();
+  }
+
+  #readClosed(): Map<string, number> {
+    const closed = new Map<string, number>();
+    for (const { keys, values, count } of this.#closed.takeBatch(4096)) {
+      const keyView = viewOf(keys);
+      const valueView = viewOf(values);
+      for (let index = 0; index < count; index++) {
+        const name = socketName(readUdpSocketId(keyView, index * this.#closed.keySize));
+        closed.set(name, Number(valueView.getBigUint64(index * 8, true)));
+      }
+    }
+    return closed;
+  }
+
+  #readLost(): UdpCollection['lost'] {
+    let datagrams = 0;
+    let bytes = 0;
+    for (const value of this.#statistics.lookupValues(indexKey(0)) ?? []) {
+      const own = readUdpStatistics(new DataView(value.buffer, value.byteOffset, sizeofUdpStatistics), 0);
+      datagrams += own.lostDatagrams;
+      bytes += own.lostBytes;
+    }
+    return { datagrams, bytes };
+  }
+
+  #take(key: Uint8Array): Uint8Array | undefined {
+    if (this.#takes) return this.#flows.lookupAndDelete(key);
+    const value = this.#flows.lookup(key);
+    this.#flows.delete(key);
+    return value;
+  }
+
+  #decode(
+    keys: DataView,
+    keyAt: number,
+    values: DataView,
+    valueAt: number,
+    findSocket: FindSocket | undefined,
+  ): UdpFlow {
+    const { tuple } = readUdpKey(keys, keyAt);
+    const value = readUdpFlow(values, valueAt);
+    const { process: maker } = value;
+    const isKnown = tuple.netns !== 0 && maker.pid !== 0;
+    const socket = isKnown || value.cookie === 0 ? undefined : findSocket?.(value.cookie);
+    const process = maker.pid === 0 ? socket?.process : { pid: maker.pid, comm: maker.comm, uid: maker.uid };
+    return {
+      flow_id: `${value.firstNs.toString(16).padStart(15, '0')}.${value.cpu}`,
+      netns: tuple.netns === 0 ? (socket?.netns ?? 0) : tuple.netns,
+      local: { address: this.#addresses.format(keys, keyAt + LOCAL_ADDRESS), port: tuple.localPort },
+      peer: { address: this.#addresses.format(keys, keyAt + PEER_ADDRESS), port: tuple.peerPort },
+      direction: value.direction === Direction.DIRECTION_OUTBOUND ? 'outbound' : 'inbound',
+      ...(process !== undefined && { process }),
+      ...(maker.cgroupId !== 0 && { cgroup_id: maker.cgroupId }),
+      started_ns: value.firstNs,
+      active_ns: value.lastNs,
+      bytes_sent: value.bytesSent,
+      bytes_received: value.bytesReceived,
+      datagrams_sent: value.datagramsSent,
+      datagrams_received: value.datagramsReceived,
+    };
+  }
+}
+
+function socketName({ ns, cpu }: UdpSocketId): string {
+  return `${ns} ${cpu}`;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,120 @@
+/** The programs that count UDP: loaded, attached, detached. */
+import { readFileSync } from 'node:fs';
+import {
+  attachCgroup,
+  attachKprobe,
+  attachTracing,
+  type Btf,
+  Collection,
+  type FeatureTable,
+  kernelAtLeast,
+  features as kernelFeatures,
+  type Link,
+  parseObject,
+  readSmallFile,
+} from '@weir/ebpf';
+import { kernelFacts } from '../facts.js';
+import { findCgroupRoot, type UdpFacts, type UdpMechanism } from './udp-plan.js';
+
+const OBJECT = new URL('../../../bpf/udp.bpf.o', import.meta.url);
+
+export interface UdpProgramsOptions {
+  readonly mechanism: UdpMechanism;
+  readonly btf: Btf;
+  readonly features?: FeatureTable;
+  /** How many flows, and as many sockets, are followed. */
+  readonly maxFlows: number;
+}
+
+/** Facts about the running kernel. */
+export function udpFacts(btf: Btf, features: FeatureTable = kernelFeatures): UdpFacts {
+  const facts = kernelFacts(btf, features);
+  return {
+    fentry: facts.fentry,
+    kprobe: facts.kprobe,
+    ...(facts.kprobeDenied !== undefined && { kprobeDenied: facts.kprobeDenied }),
+    preemptible: facts.preemptible,
+    hasFunction: (name) => facts.hasFunction(name),
+    hasTypedFunction: (name) => facts.hasTypedFunction(name),
+    cgroupRoot: cgroupRoot(),
+    sockRelease: kernelAtLeast('5.9'),
+  };
+}
+
+function cgroupRoot(): string | undefined {
+  return findCgroupRoot(readSmallFile('/proc/self/mountinfo') ?? '');
+}
+
+/** A program of a set and the function it belongs to; in the order of attaching, those of ends come first. */
+const calls = [
+  ['closed4', 'udp_destroy_sock', false],
+  ['closed6', 'udpv6_destroy_sock', false],
+  ['sent4', 'udp_sendmsg', true],
+  ['sent6', 'udpv6_sendmsg', true],
+  ['send4', 'ip_send_skb', false],
+  ['send6', 'ip6_send_skb', false],
+  ['received', 'skb_consume_udp', false],
+] as const;
+
+const packets = ['socket_released', 'socket_made', 'packet_egress', 'packet_ingress'] as const;
+
+export class UdpPrograms implements Disposable {
+  readonly collection: Collection;
+  readonly #links: Link[] = [];
+
+  /** Loads and attaches. @throws VerifierError, SyscallError. */
+  constructor(options: UdpProgramsOptions) {
+    const { mechanism, btf, features = kernelFeatures, maxFlows } = options;
+    const facts = kernelFacts(btf, features);
+    const typed = mechanism === 'fentry';
+    const wanted =
+      mechanism === 'cgroup'
+        ? []
+        : calls.filter(([, name]) => (typed ? facts.hasTypedFunction(name) : facts.hasFunction(name)));
+    const nameOf = (program: string, isReturn: boolean) =>
+      `${program}_${isReturn ? (typed ? 'fexit' : 'kretprobe') : mechanism}`;
+    this.collection = Collection.load(parseObject(readFileSync(OBJECT)), {
+      btf,
+      features,
+      programs:
+        mechanism === 'cgroup' ? [...packets] : wanted.map(([name, , isReturn]) => nameOf(name, isReturn)),
+      maxEntries: { udp_flows: maxFlows, udp_sockets: maxFlows, udp_closed: maxFlows },
+    });
+    try {
+      if (mechanism === 'cgroup') this.#attachCgroup(features);
+      for (const [name, symbol, isReturn] of wanted) {
+        const program = this.collection.program(nameOf(name, isReturn));
+        this.#links.push(
+          typed ? attachTracing(program) : attachKprobe(program, symbol, { retprobe: isReturn, features }),
+        );
+      }
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  #attachCgroup(features: FeatureTable): void {
+    const root = cgroupRoot() ?? '/sys/fs/cgroup';
+    for (const name of packets) {
+      this.#links.push(attachCgroup(this.collection.program(name), root, { features }));
+    }
+  }
+
+  /** Program runs that the kernel skipped. */
+  get missedRuns(): number {
+    let missed = 0;
+    for (const program of this.collection.programs.values()) missed += Number(program.info().recursionMisses);
+    return missed;
+  }
+
+  /** Counts no more; the maps stay. */
+  detach(): void {
+    for (const link of this.#links.splice(0)) link[Symbol.dispose]();
+  }
+
+  [Symbol.dispose](): void {
+    this.detach();
+    this.collection[Symbol.dispose]();
+  }
+}
