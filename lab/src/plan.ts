@@ -67,6 +67,12 @@ function listFiles(folder: string): string[] {
   }
 }
 
+/**
+ * `NAME.newest.root.test.ts` is about what no kernel's version changes: it runs on this machine and on the newest kernel, and
+ * like everything else on a kernel that is built here.
+ */
+const forNewest = /\.newest\.root\.test\.js$/;
+
 /** What runs on a kernel that is built here, unless it is asked for by name: the tracer, and that guests are in order. */
 const essential = /^(packages\/tracer|lab)\//;
 
@@ -82,9 +88,11 @@ export interface GuestChoice {
 export function guestJobs(files: TestFiles, choice: GuestChoice = {}): GuestJob[] {
   const jobs: GuestJob[] = [];
   for (const kernel of choice.kernels ?? kernels.map(({ name }) => name)) {
-    const isReduced = isBuilt(series(kernel)) && choice.matrix !== true && choice.kernels === undefined;
-    const chosen = (paths: readonly string[] = []) =>
-      isReduced ? paths.filter((path) => essential.test(path)) : paths;
+    const whole = choice.matrix === true || choice.kernels !== undefined;
+    const wanted = isBuilt(series(kernel))
+      ? (path: string) => essential.test(path)
+      : (path: string) => kernel === kernels.at(-1)?.name || !forNewest.test(path);
+    const chosen = (paths: readonly string[] = []) => (whole ? paths : paths.filter(wanted));
     const add = (name: string, smp: number, paths: readonly string[], append?: string) => {
       if (paths.length > 0) jobs.push({ name, kernel, smp, files: paths, ...(append && { append }) });
     };

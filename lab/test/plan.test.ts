@@ -35,6 +35,18 @@ describe('the plan', () => {
     assert.deepEqual(guestJobs(classify([]), { kernels: ['6.1'] }), []);
   });
 
+  test('runs what does not depend on the version on the newest kernel, and all where it is asked for', () => {
+    const some = classify([
+      'packages/a/dist/test/one.newest.root.test.js',
+      'packages/a/dist/test/two.root.test.js',
+    ]);
+    const counts = (choice: GuestChoice) =>
+      guestJobs(some, choice).map(({ kernel, files: { length } }) => `${kernel}: ${length}`);
+    assert.deepEqual(counts({}), ['5.10: 1', '6.1: 1', '6.12: 1', '6.18: 1', '7: 2']);
+    assert.deepEqual(counts({ kernels: ['6.1'] }), ['6.1: 2']);
+    assert.ok(counts({ matrix: true }).every((line) => line.endsWith(': 2')));
+  });
+
   test('runs the tracer and the lab on a kernel that is built, and all else where it is asked for', () => {
     const some = classify([
       'lab/dist/test/environment.root.test.js',
