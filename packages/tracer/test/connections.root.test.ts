@@ -97,7 +97,11 @@ describe('the connection table', () => {
       using load = await hold(netns, count);
       load.signal();
       await load.awaitKind('holding');
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      // Records come with the reader's timer.
+      for (const deadline = Date.now() + 20_000; running.totals.accepted < count; ) {
+        assert.ok(Date.now() < deadline, 'records are missing');
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
       refresh();
       assert.equal([...running.openSockets].length, 1);
       const live = [...running.connections()].map((connection) => ({ ...connection }));

@@ -7,6 +7,7 @@ export {
   plainConnection,
 } from './connection.js';
 export type { UdpFigures } from './figures.js';
+export { processFinder } from './find-process.js';
 export type { OpenSocket, OpenSockets } from './open-sockets.js';
 export { ConnectionTable, type ConnectionTableOptions, type SocketSource } from './table.js';
 export type { Totals } from './totals.js';

@@ -107,9 +107,14 @@ export class SocketOwners {
    */
   pids(inode: number): readonly number[] | undefined {
     if (inode === 0) return undefined;
-    const found = this.#owners.get(inode) ?? this.#pass?.owners.get(inode);
+    const found = this.peek(inode);
     if (found === undefined) this.#missedAt = this.#now();
     return found;
+  }
+
+  /** The same, but what is not known is not looked for either. */
+  peek(inode: number): readonly number[] | undefined {
+    return this.#owners.get(inode) ?? this.#pass?.owners.get(inode);
   }
 
   /**
