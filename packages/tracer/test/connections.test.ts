@@ -278,6 +278,7 @@ describe('sockets that wait for peers', () => {
       transport: 'tcp',
       type: 'ipv4',
       netns: 1,
+      cookie: listener.cookie,
       local: { address: '0.0.0.0', port: 80 },
       peer: undefined,
       inode: listener.inode,

@@ -8,6 +8,7 @@ export interface OpenSocket {
   readonly transport: 'tcp' | 'udp';
   readonly type: 'ipv4' | 'ipv6';
   readonly netns: number;
+  readonly cookie: number;
   readonly local: Endpoint;
   /** Of a connected UDP socket. */
   readonly peer: Endpoint | undefined;
@@ -26,6 +27,8 @@ export class OpenSockets {
   /** Addresses and ports never change while a socket listens, so objects are kept from refresh to refresh. */
   #known = new Map<string, OpenSocket>();
   #next = new Map<string, OpenSocket>();
+  /** UDP sockets of `#known`, made when first asked for. */
+  #byCookie: Map<number, OpenSocket> | undefined;
 
   constructor(addresses: AddressFormatter) {
     this.#addresses = addresses;
@@ -37,6 +40,14 @@ export class OpenSockets {
 
   get size(): number {
     return this.#known.size;
+  }
+
+  /** A UDP socket by its cookie, which is unique on a host since Linux 5.9. */
+  ofCookie(cookie: number): OpenSocket | undefined {
+    this.#byCookie ??= new Map(
+      [...this].filter(({ transport }) => transport === 'udp').map((socket) => [socket.cookie, socket]),
+    );
+    return this.#byCookie.get(cookie);
   }
 
   /** Whether a socket is one of these. */
@@ -58,6 +69,7 @@ export class OpenSockets {
       transport,
       type: local.address.includes(':') ? 'ipv6' : 'ipv4',
       netns,
+      cookie,
       local,
       peer: isConnected
         ? { address: this.#addresses.format(socket.addresses, 16), port: peerPort }
@@ -80,6 +92,7 @@ export class OpenSockets {
       if (failed.has(socket.netns) && !this.#next.has(key)) this.#next.set(key, socket);
     }
     this.#known = this.#next;
+    this.#byCookie = undefined;
     this.#next = new Map();
   }
 }

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { findCgroupRoot, planUdp, type UdpFacts } from '../src/sockets/index.js';
+
+const all: UdpFacts = {
+  fentry: true,
+  kprobe: true,
+  kprobeDenied: false,
+  preemptible: false,
+  hasFunction: () => true,
+  hasTypedFunction: () => true,
+  cgroupRoot: '/sys/fs/cgroup',
+  sockRelease: true,
+};
+
+describe('how UDP is counted', () => {
+  it('best first', () => {
+    assert.equal(planUdp(all).mechanism, 'fentry');
+    assert.equal(planUdp({ ...all, preemptible: true }).mechanism, 'kprobe');
+    assert.equal(planUdp({ ...all, fentry: false }).mechanism, 'kprobe');
+    assert.equal(planUdp({ ...all, fentry: false, kprobe: false }).mechanism, 'cgroup');
+    assert.equal(planUdp({ ...all, fentry: false, kprobeDenied: true }).mechanism, 'cgroup');
+    assert.equal(planUdp(all).choice.consequence, undefined);
+  });
+
+  it('says what is missing, and what that means', () => {
+    const without = (name: string) => (candidate: string) => candidate !== name;
+    const inlined = planUdp({
+      ...all,
+      hasTypedFunction: without('skb_consume_udp'),
+      hasFunction: without('skb_consume_udp'),
+    });
+    assert.equal(inlined.mechanism, 'cgroup');
+    assert.deepEqual(
+      inlined.choice.candidates.map(({ name, reason }) => `${name}: ${reason}`),
+      [
+        'fentry:skb_consume_udp: this kernel has no function skb_consume_udp',
+        'kprobe:skb_consume_udp: this kernel has no function skb_consume_udp',
+        'cgroup_skb: packets can be seen at /sys/fs/cgroup',
+      ],
+    );
+    assert.match(inlined.choice.consequence ?? '', /whether it is read or not/);
+    // A kernel without IPv6 has nothing to miss.
+    assert.equal(planUdp({ ...all, hasTypedFunction: without('udpv6_sendmsg') }).mechanism, 'fentry');
+    const none = planUdp({ ...all, fentry: false, kprobe: false, cgroupRoot: undefined });
+    assert.equal(none.mechanism, undefined);
+    assert.equal(none.choice.chosen, undefined);
+    assert.equal(none.choice.consequence, 'UDP can’t be counted');
+    assert.equal(planUdp({ ...all, fentry: false, kprobe: false, sockRelease: false }).mechanism, undefined);
+  });
+
+  it('the root of cgroup v2 is found, alone or beside v1', () => {
+    const v1 = '30 25 0:26 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n';
+    const unified = '31 25 0:27 / /sys/fs/cgroup/unified rw shared:9 - cgroup2 cgroup2 rw\n';
+    assert.equal(findCgroupRoot(v1 + unified), '/sys/fs/cgroup/unified');
+    assert.equal(findCgroupRoot('31 25 0:27 / /a\\040b rw - cgroup2 none rw'), '/a b');
+    assert.equal(findCgroupRoot('31 25 0:27 /sub /mnt rw - cgroup2 none rw'), undefined);
+    assert.equal(findCgroupRoot(v1), undefined);
+  });
+});
