@@ -48,7 +48,7 @@ static __always_inline __u64 sum_round(const __u64 *at)
 }
 
 /* The sum of a packet's bytes, of which `length` must be there; no frame is longer than max_frame. */
-static __noinline __u64 sum_packet(const struct xdp_md *ctx, __u32 offset, __u32 length)
+static __noinline __attribute__((unused)) __u64 sum_packet(const struct xdp_md *ctx, __u32 offset, __u32 length)
 {
 	const void *end = packet_end(ctx);
 	const void *at = packet_start(ctx);

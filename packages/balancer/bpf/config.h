@@ -25,6 +25,8 @@ const volatile bool inline_decapsulation = false;
 const volatile __u32 new_flow_limit = 125000;
 /* A UDP flow that was idle longer is a new one; ticks of the clock in cpu.h. */
 const volatile __u32 udp_idle_ticks = 1788;
+/* How much later than noted a flow may have been used last; the same ticks. */
+const volatile __u32 touch_ticks = 55;
 /* Number of buckets in each CPU's flow table. */
 const volatile __u32 flow_buckets = 1;
 /* Random: nobody outside can tell which flows share a bucket. */

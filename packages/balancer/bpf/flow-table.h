@@ -108,7 +108,7 @@ static __always_inline struct flow_bucket *find_bucket(const struct flow *flow, 
 
 static __always_inline bool is_idle(const struct flow *flow, __u32 now, __u32 used)
 {
-	return (flow->kind & (__u32)FLOW_UDP << REAL_NAME_BITS) && now - used > udp_idle_ticks;
+	return (flow->kind & (__u32)FLOW_UDP << REAL_NAME_BITS) && now - used > udp_idle_ticks + touch_ticks;
 }
 
 static __always_inline bool is_at(const struct flow_bucket *bucket, int way, const struct flow *flow)
@@ -126,8 +126,8 @@ static __noinline __u32 bucket_get(struct flow_bucket *bucket, const struct flow
 			continue;
 		if (is_idle(flow, now, bucket->used[way]))
 			return 0;
-		/* A write only now and then leaves the cache line clean. */
-		if (touch && bucket->used[way] != now)
+		/* Seldom, since a cache line that was written to has to be written back. */
+		if (touch && now - bucket->used[way] > touch_ticks)
 			bucket->used[way] = now;
 		return bucket->real[way] & ((1U << REAL_NAME_BITS) - 1);
 	}
@@ -168,7 +168,7 @@ static __noinline __u32 fallback_get(const struct flow *flow, __u32 now, bool to
 
 	if (!known || is_idle(flow, now, known->used))
 		return 0;
-	if (touch)
+	if (touch && now - known->used > touch_ticks)
 		known->used = now;
 	return known->real;
 }

@@ -1,5 +1,12 @@
 /** A layer-4 load balancer: its programs, and what they are told. */
-import { type ArrayMap, attachXdp, type BpfMap, type DescriptorMap, type Link } from '@weir/ebpf';
+import {
+  type ArrayMap,
+  attachXdp,
+  type BpfMap,
+  type DescriptorMap,
+  type Link,
+  type Program,
+} from '@weir/ebpf';
 import { keyAddress, macBytes, parsePrefix, wirePort } from './address.js';
 import { type Counters, CpuCounters, type Traffic } from './counters.js';
 import { encode, encodeNumber } from './encode.js';
@@ -87,11 +94,16 @@ export class Balancer implements Disposable {
       this.#link =
         device === undefined
           ? undefined
-          : attachXdp(collection.program('balance'), device, mode === undefined ? {} : { mode });
+          : attachXdp(this.program, device, mode === undefined ? {} : { mode });
     } catch (error) {
       this.#programs[Symbol.dispose]();
       throw error;
     }
+  }
+
+  /** The XDP program, for another one to call from its program array. */
+  get program(): Program {
+    return this.#programs.collection.program('balance');
   }
 
   /** Adds a service or changes it, in one step for packets. @throws RangeError; nothing is changed then. */
@@ -179,8 +191,7 @@ export class Balancer implements Disposable {
 
   /** Has the program handle a frame of at least 14 bytes, as if it had come from the device. @throws SyscallError */
   process(frame: Uint8Array): Processed {
-    const program = this.#programs.collection.program('balance');
-    const { returnValue, data } = program.testRun({ data: frame });
+    const { returnValue, data } = this.program.testRun({ data: frame });
     return { verdict: verdictName(returnValue), frame: data };
   }
 

@@ -28,7 +28,7 @@ export interface BalancerOptions {
   readonly cpus?: readonly number[];
   /** New flows a CPU remembers in a second. Default 125000. */
   readonly newFlowLimit?: number;
-  /** A UDP flow that was idle for longer is a new one, seconds. Default 30. */
+  /** A UDP flow that was idle for longer (and at the latest, by a thirty-second more) is a new one, seconds. Default 30. */
   readonly udpIdleSeconds?: number;
   /** One more than there can be reals at a time. Default and most: 16384. */
   readonly maxReals?: number;
@@ -55,6 +55,8 @@ const DEFAULT_FLOWS = 8_000_000;
 const WAYS = 6;
 /** Places for each flow: so that few of them fall into a bucket that is full. */
 const PLACES_PER_FLOW = 2;
+/** A flow's last use is noted with this fraction of the time after which it would be idle. */
+const TOUCHES_WHILE_IDLE = 32;
 /** Nanoseconds of a tick of the program's clock. */
 const TICK_NS = 2 ** 24;
 
@@ -94,8 +96,9 @@ export function setConstants(spec: CollectionSpec, options: BalancerOptions, unc
   setGlobal(spec, 'tcp_server_ids', options.tcpServerIds ?? false);
   setGlobal(spec, 'inline_decapsulation', options.inlineDecapsulation ?? false);
   setGlobal(spec, 'new_flow_limit', within('newFlowLimit', options.newFlowLimit ?? 125_000, 0, 2 ** 32 - 1));
-  const idle = options.udpIdleSeconds ?? 30;
-  setGlobal(spec, 'udp_idle_ticks', within('udpIdleSeconds', Math.round((idle * 1e9) / TICK_NS), 1, 2 ** 31));
+  const idle = Math.round(((options.udpIdleSeconds ?? 30) * 1e9) / TICK_NS);
+  setGlobal(spec, 'udp_idle_ticks', within('ticks of udpIdleSeconds', idle, 1, 2 ** 31));
+  setGlobal(spec, 'touch_ticks', Math.floor(idle / TOUCHES_WHILE_IDLE));
   setGlobal(spec, 'flow_buckets', bucketsPerCpu(options));
   setGlobal(spec, 'flow_secrets', randomFillSync(new Uint8Array(160)));
   setGlobal(spec, 'uncounted_cpu', uncountedCpu);

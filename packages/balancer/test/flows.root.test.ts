@@ -40,7 +40,7 @@ describe('a known flow', () => {
     const v6 = packet.source.includes(':');
     const [old, fresh] = v6 ? ['fd00:0:0:0:0:0:0:1', 'fd00:0:0:0:0:0:0:2'] : [OLD, NEW];
     it(`stays at its real while that is drained: ${packet.protocol} ${v6 ? 6 : 4}`, () => {
-      using balancer = open();
+      const balancer = open();
       const what = { address: v6 ? VIP6 : VIP4, port: 80, protocol: packet.protocol };
       balancer.setService(what, { reals: [{ address: old }] });
       const counts = counted(balancer, () => send(balancer, packet));
@@ -61,7 +61,7 @@ describe('a known flow', () => {
   }
 
   it('is not the stranger who has its number', () => {
-    using balancer = open({ maxReals: 4 });
+    const balancer = open({ maxReals: 4 });
     set(balancer, [{ address: OLD }]);
     send(balancer, tcp4);
     // Numbers are given away in turn: after the three that there are comes the first again.
@@ -74,7 +74,7 @@ describe('a known flow', () => {
   });
 
   it('is told apart by address, port, protocol and family', () => {
-    using balancer = open();
+    const balancer = open();
     const others: Packet[] = [
       { ...tcp4, sourcePort: 31338 },
       { ...tcp4, source: '192.168.1.2' },
@@ -90,7 +90,7 @@ describe('a known flow', () => {
   });
 
   it('begins anew with a SYN', () => {
-    using balancer = open();
+    const balancer = open();
     set(balancer, [{ address: OLD }]);
     send(balancer, tcp4);
     set(balancer, [{ address: OLD, weight: 0 }, { address: NEW }]);
@@ -104,7 +104,7 @@ describe('a known flow', () => {
   });
 
   it('does not begin with RST', () => {
-    using balancer = open();
+    const balancer = open();
     set(balancer, [{ address: OLD }]);
     goesTo(balancer, { ...tcp4, flags: ['rst'] }, OLD);
     assert.equal(choice(balancer, tcp4), `ring ${OLD}`);
@@ -113,7 +113,7 @@ describe('a known flow', () => {
   });
 
   it('of UDP ends when it is idle, of TCP it does not', async () => {
-    using balancer = open({ udpIdleSeconds: 0.2 });
+    const balancer = open({ udpIdleSeconds: 0.2 });
     for (const protocol of ['tcp', 'udp'] as const) set(balancer, [{ address: OLD }], [], protocol);
     send(balancer, tcp4);
     send(balancer, udp4);
@@ -125,7 +125,7 @@ describe('a known flow', () => {
   });
 
   it('is not remembered where the service says so', () => {
-    using balancer = open();
+    const balancer = open();
     set(balancer, [{ address: OLD }], ['noFlowTable']);
     const counts = counted(balancer, () => send(balancer, tcp4));
     assert.deepEqual(counts, { packets: 1, transmitted: 1 });
@@ -133,7 +133,7 @@ describe('a known flow', () => {
   });
 
   it('is found by lookup', () => {
-    using balancer = open();
+    const balancer = open();
     set(balancer, [{ address: OLD }]);
     assert.equal(balancer.lookup(tcp4).reason, 'ring');
     send(balancer, tcp4);
@@ -145,7 +145,7 @@ describe('a known flow', () => {
 
 describe('a full bucket', () => {
   it('forgets the flow that was used longest ago', async () => {
-    using balancer = open({ flows: 1, cpus: [CPU] });
+    const balancer = open({ flows: 1, cpus: [CPU], udpIdleSeconds: 0.2 });
     set(balancer, [{ address: OLD }]);
     const flow = (i: number): Packet => ({ ...tcp4, sourcePort: 1000 + i });
     for (let i = 0; i < 6; i++) {
@@ -162,7 +162,7 @@ describe('a full bucket', () => {
 
 describe('a CPU without a table', () => {
   it('shares the fallback, which is counted', () => {
-    using balancer = open();
+    const balancer = open({ fallbackFlows: 100 });
     set(balancer, [{ address: OLD }]);
     set(balancer, [{ address: OLD }], [], 'udp');
     assert.equal(balancer.dropFlowTable(CPU), true);
@@ -178,7 +178,7 @@ describe('a CPU without a table', () => {
 
 describe('a flood of new flows', () => {
   it('is forwarded, not remembered', () => {
-    using balancer = open({ newFlowLimit: 10 });
+    const balancer = open({ newFlowLimit: 10 });
     set(balancer, [{ address: OLD }]);
     const counts = counted(balancer, () => {
       for (let i = 0; i < 25; i++) goesTo(balancer, { ...tcp4, sourcePort: 1000 + i }, OLD);
@@ -191,7 +191,7 @@ describe('a flood of new flows', () => {
 
 describe('a global flow', () => {
   it('is asked for when the table knows nothing, and only where the service says so', () => {
-    using balancer = open();
+    const balancer = open();
     for (const protocol of ['tcp', 'udp'] as const) {
       set(balancer, [{ address: OLD }, { address: NEW, weight: 0 }], [], protocol);
       balancer.setGlobalFlow({ ...tcp4, protocol }, NEW);
@@ -213,7 +213,7 @@ describe('a global flow', () => {
 
 describe('a real that is down', () => {
   it('loses its UDP flows where the service says so', () => {
-    using balancer = open();
+    const balancer = open();
     const both = (down: boolean) => [{ address: OLD, weight: 0, down }, { address: NEW }];
     for (const protocol of ['tcp', 'udp'] as const) {
       set(balancer, [{ address: OLD }], ['udpMigration'], protocol);
@@ -232,7 +232,7 @@ describe('a real that is down', () => {
 
 describe('a source route', () => {
   it('decides for new flows from its prefix, the longest first', () => {
-    using balancer = open();
+    const balancer = open();
     const flags: ServiceFlag[] = ['sourceRouting'];
     set(balancer, [{ address: OLD }]);
     balancer.setSourceRoute('192.168.0.0/16', '10.0.0.16');

@@ -67,7 +67,7 @@ describe('echo requests', () => {
   const body = Array.from({ length: 57 }, (_, i) => i * 3);
 
   it('to a VIP are answered in place', () => {
-    using balancer = open();
+    const balancer = open();
     services(balancer, 80);
     const request4 = ipv4('192.0.2.9', VIP4, 1, icmp4(8, 0, [1, 2, 3, 4], body), { ttl: 7, tos: 4 });
     const reply4 = ipv4(VIP4, '192.0.2.9', 1, icmp4(0, 0, [1, 2, 3, 4], body), { tos: 4 });
@@ -88,7 +88,7 @@ describe('echo requests', () => {
   });
 
   it('to others are left to the host', () => {
-    using balancer = open();
+    const balancer = open();
     services(balancer, 80);
     passes(balancer, toBalancer(ipv4('192.0.2.9', '192.0.2.1', 1, icmp4(8, 0, [1, 2, 3, 4], body))));
     const other = '2001:db8::77';
@@ -110,7 +110,7 @@ describe('echo requests', () => {
 
 describe('frames that are too long', () => {
   it('are answered with the MTU', () => {
-    using balancer = open({ toldMtu: 1400 });
+    const balancer = open({ toldMtu: 1400 });
     services(balancer, 80);
     const long = { ...udp4, payload: new Array<number>(1473).fill(7) };
     const told4 = ipPacket(long).slice(0, 84);
@@ -165,7 +165,7 @@ describe('errors', () => {
     ['GUE', { gue: { source4: GUE_SOURCE4, source6: GUE_SOURCE6 } }, inGue],
   ] as const) {
     it(`go to the real of the flow that they are about: ${name}`, () => {
-      using balancer = open(options);
+      const balancer = open(options);
       services(balancer, 80);
       for (const flow of [tcp4, udp4, tcp6, udp6]) {
         for (let i = 0; i < 8; i++) {
@@ -180,14 +180,14 @@ describe('errors', () => {
   }
 
   it('make no flow known', () => {
-    using balancer = open();
+    const balancer = open();
     services(balancer, 80);
     balancer.process(toBalancer(errorAbout(tcp4, 3, 1, [0, 0, 0, 0])));
     assert.match(choice(balancer, tcp4), /^ring/);
   });
 
   it('with a small MTU are counted', () => {
-    using balancer = open();
+    const balancer = open();
     services(balancer, 80);
     const count = (error: number[]) =>
       counted(balancer, () => balancer.process(toBalancer(error))).icmpSmallMtu ?? 0;
@@ -200,7 +200,7 @@ describe('errors', () => {
   });
 
   it('need only the first bytes of the transport header', () => {
-    using balancer = open();
+    const balancer = open();
     services(balancer, 80);
     assert.equal(balancer.process(toBalancer(errorAbout(tcp4, 3, 1, [0, 0, 0, 0], 28))).verdict, 'tx');
     drops(balancer, toBalancer(errorAbout(tcp4, 3, 1, [0, 0, 0, 0], 27)));
@@ -209,7 +209,7 @@ describe('errors', () => {
   });
 
   it('about packets of others are left to the host', () => {
-    using balancer = open();
+    const balancer = open();
     services(balancer, 80);
     passes(balancer, toBalancer(errorAbout({ ...tcp4, destinationPort: 81 }, 3, 1, [0, 0, 0, 0])));
     passes(balancer, toBalancer(errorAbout({ ...tcp4, destination: '192.0.2.200' }, 3, 1, [0, 0, 0, 0])));

@@ -44,7 +44,7 @@ describe('QUIC', () => {
     [udp6, byId6],
   ] as const) {
     it(`ids of each version name their real, IPv${real === byId ? 4 : 6}`, () => {
-      using balancer = open();
+      const balancer = open();
       services(balancer, 80, ['quic']);
       for (const id of [0xabcd, 0xabcdef, 0xfedcba98]) balancer.setServerId(id, real);
       for (const id of [v1, v2, v3]) {
@@ -65,7 +65,7 @@ describe('QUIC', () => {
   }
 
   it('unknown ids, id 0 and version 0 go by the ring', () => {
-    using balancer = open();
+    const balancer = open();
     services(balancer, 80, ['quic']);
     balancer.setServerId(1, byId);
     for (const id of [[0, 0, 0, 1], [0x80, 0, 0, 0], v2, [0x40, 0, 0]]) {
@@ -77,7 +77,7 @@ describe('QUIC', () => {
   });
 
   it('outcomes are counted', () => {
-    using balancer = open();
+    const balancer = open();
     services(balancer, 80, ['quic']);
     balancer.setServerId(0xabcdef, byId);
     const count = (payload: number[]) => {
@@ -92,7 +92,7 @@ describe('QUIC', () => {
   });
 
   it('a known id moves the flow, which then needs none', () => {
-    using balancer = open();
+    const balancer = open();
     services(balancer, 80, ['quic']);
     goesTo(balancer, { ...udp4, payload: long(0, v2) }, choice(balancer, udp4).split(' ')[1]!);
     for (const real of REALS4) {
@@ -103,7 +103,7 @@ describe('QUIC', () => {
   });
 
   it('is looked at only where the service says so', () => {
-    using balancer = open();
+    const balancer = open();
     services(balancer, 80);
     balancer.setServerId(0xabcdef, byId);
     expectId(balancer, { ...udp4, payload: short(v2) }, undefined, '');
@@ -118,7 +118,7 @@ describe('TCP server ids', () => {
   ];
 
   it('name their real wherever the option stands, up to the fifteenth', () => {
-    using balancer = open({ tcpServerIds: true });
+    const balancer = open({ tcpServerIds: true });
     services(balancer, 80);
     balancer.setServerId(0xfedcba98, byId);
     const nothing = (count: number) => new Array<number>(count).fill(1);
@@ -145,14 +145,14 @@ describe('TCP server ids', () => {
   });
 
   it('are looked at only where that was asked for', () => {
-    using balancer = open();
+    const balancer = open();
     services(balancer, 80);
     balancer.setServerId(0xfedcba98, byId);
     expectId(balancer, { ...tcp4, tcpOptions: padded(option) }, undefined, '');
   });
 
   it('move the flow, and are counted', () => {
-    using balancer = open({ tcpServerIds: true });
+    const balancer = open({ tcpServerIds: true });
     services(balancer, 80);
     for (const real of REALS6) {
       balancer.setServerId(0xfedcba98, real);
@@ -173,7 +173,7 @@ describe('stable UDP', () => {
   const header = [0x52, 0xab, 0xcd, 0xef, 0, 0, 0, 0];
 
   it('headers name their real', () => {
-    using balancer = open();
+    const balancer = open();
     services(balancer, 80, ['stableUdp']);
     balancer.setServerId(0xabcdef, byId);
     expectId(balancer, { ...udp4, payload: header }, byId, 'stable-udp');
@@ -191,7 +191,7 @@ describe('stable UDP', () => {
 
 describe('a real that nobody refers to', () => {
   it('is forgotten with the last id that names it', () => {
-    using balancer = open();
+    const balancer = open();
     balancer.setServerId(5, byId);
     balancer.setServerId(6, byId);
     balancer.setServerId(5, undefined);

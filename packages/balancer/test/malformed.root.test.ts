@@ -35,7 +35,7 @@ describe('a packet cut off', () => {
   for (const packet of [tcp4, udp4, tcp6, udp6]) {
     const v6 = packet.source.includes(':');
     it(`at any byte is dropped for a VIP and passed for others: ${packet.protocol} ${v6 ? 6 : 4}`, () => {
-      using balancer = open();
+      const balancer = open();
       services(balancer, 80);
       const network = 14 + (v6 ? 40 : 20);
       for (const destination of [packet.destination, v6 ? elsewhere6 : elsewhere4]) {
@@ -50,7 +50,7 @@ describe('a packet cut off', () => {
   }
 
   it('whose header says less than the transport header needs', () => {
-    using balancer = open();
+    const balancer = open();
     services(balancer, 80);
     for (let length = 0; length < 40; length++) {
       refused(balancer, (destination) =>
@@ -69,7 +69,7 @@ describe('a packet cut off', () => {
 
 describe('IPv4', () => {
   it('with options is refused', () => {
-    using balancer = open();
+    const balancer = open();
     services(balancer, 80);
     for (const options of [[1, 1, 1, 1], new Array<number>(40).fill(1)]) {
       refused(balancer, (to) => ipv4(tcp4.source, to, 6, segment({ ...tcp4, destination: to }), { options }));
@@ -77,7 +77,7 @@ describe('IPv4', () => {
   });
 
   it('in pieces is refused, what must not be cut is not', () => {
-    using balancer = open();
+    const balancer = open();
     services(balancer, 80);
     for (const fragment of [0x2000, 0x0001, 0x1fff, 0x2001]) {
       refused(balancer, (to) =>
@@ -89,7 +89,7 @@ describe('IPv4', () => {
   });
 
   it('that says another version is refused', () => {
-    using balancer = open();
+    const balancer = open();
     services(balancer, 80);
     for (const first of [0x05, 0x44, 0x46, 0x55, 0x65]) {
       const change = (to: string) => {
@@ -110,7 +110,7 @@ describe('IPv4', () => {
 
 describe('IPv6', () => {
   it('in pieces is refused, with other headers passed', () => {
-    using balancer = open();
+    const balancer = open();
     services(balancer, 80);
     refused(balancer, (to) => ipv6(tcp6.source, to, 44, [6, 0, 0, 0, 0, 0, 0, 1, ...segment(tcp6)]), true);
     for (const next of [0, 43, 60, 51]) {
@@ -121,7 +121,7 @@ describe('IPv6', () => {
 
 describe('other packets', () => {
   it('are left to the host', () => {
-    using balancer = open();
+    const balancer = open();
     services(balancer, 80);
     for (const protocol of [2, 4, 41, 47, 132]) {
       passes(balancer, toBalancer(ipv4(tcp4.source, VIP4, protocol, segment(tcp4))));
@@ -147,14 +147,14 @@ function random(seed: number): () => number {
 
 describe('noise', () => {
   it('is never sent unless it is for a VIP', () => {
-    using balancer = open({ tcpServerIds: true });
+    const balancer = open({ tcpServerIds: true });
     services(balancer, 80, ['quic', 'stableUdp', 'sourceRouting', 'globalFlows', 'udpMigration']);
     const next = random(20240229);
     const samples = [tcp4, udp4, tcp6, udp6].map((packet) =>
       frameOf({ ...packet, payload: new Array<number>(24).fill(0x52) }),
     );
     let sent = 0;
-    for (let round = 0; round < 4000; round++) {
+    for (let round = 0; round < 2000; round++) {
       const frame = Uint8Array.from(samples[Math.floor(next() * samples.length)]!);
       const changes = 1 + Math.floor(next() * 4);
       for (let i = 0; i < changes; i++)
@@ -172,6 +172,6 @@ describe('noise', () => {
         Buffer.from(cut).toString('hex'),
       );
     }
-    assert.ok(sent > 500 && sent < 3900, `${sent}`);
+    assert.ok(sent > 200 && sent < 1900, `${sent}`);
   });
 });

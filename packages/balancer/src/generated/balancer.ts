@@ -1386,6 +1386,11 @@ export const globals = {
     section: '.rodata',
     ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
   },
+  touchTicks: {
+    name: 'touch_ticks',
+    section: '.rodata',
+    ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+  },
   flowBuckets: {
     name: 'flow_buckets',
     section: '.rodata',

@@ -1,6 +1,7 @@
 /** Balancers for tests, and what tests say of their answers. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { after } from 'node:test';
 import {
   addressSeed,
   Balancer,
@@ -26,9 +27,37 @@ export const VIP6 = '2001:db8:0:0:0:0:0:1';
 export const REALS4 = ['10.0.0.1', '10.0.0.2', '10.0.0.3'];
 export const REALS6 = ['fd00:0:0:0:0:0:0:1', 'fd00:0:0:0:0:0:0:2', 'fd00:0:0:0:0:0:0:3'];
 
+const opened = new Map<string, Balancer>();
+
+/** What tests leave behind besides services, which would hold reals. */
+const serverIds = [1, 5, 6, 0xabcd, 0xabcdef, 0xfedcba98];
+const sourceRoutes = ['192.168.0.0/16', '192.168.1.0/24', '2001:db8::/32'];
+
+/**
+ * A balancer without services. Those with the same options are one and the same, since loading takes long in guests:
+ * flows of an earlier test mean reals that nobody holds any more.
+ */
 export function open(options: Partial<BalancerOptions> = {}): Balancer {
-  return Balancer.open({ routerMac: '02:00:00:00:00:03', flows: 3000, maxGlobalFlows: 1024, ...options });
+  const name = JSON.stringify(options);
+  let balancer = opened.get(name);
+  if (balancer === undefined) {
+    balancer = Balancer.open({
+      routerMac: '02:00:00:00:00:03',
+      flows: 3000,
+      maxGlobalFlows: 1024,
+      ...options,
+    });
+    opened.set(name, balancer);
+  }
+  for (const { service: served } of balancer.services()) balancer.removeService(served);
+  for (const id of serverIds) balancer.setServerId(id, undefined);
+  for (const prefix of sourceRoutes) balancer.setSourceRoute(prefix, undefined);
+  return balancer;
 }
+
+after(() => {
+  for (const balancer of opened.values()) balancer[Symbol.dispose]();
+});
 
 export function service(
   balancer: Balancer,

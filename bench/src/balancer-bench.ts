@@ -1,0 +1,185 @@
+/**
+ * What the balancer's program costs a packet, in nanoseconds, on this machine's own kernel:
+ *
+ *     node bench/dist/src/balancer-bench.js [--rounds N] [--json]
+ *
+ * Needs root. Runs on one CPU. BPF_PROG_TEST_RUN hands a program its own output in the second round, so a prologue puts
+ * the packet back and varies the flow, and then tail-calls; what that costs with an empty program is subtracted.
+ */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { Balancer, type BalancerOptions, type ServiceFlag } from '@weir/balancer';
+import { type ArrayMap, Collection, type DescriptorMap, type Program, parseObject } from '@weir/ebpf';
+import { median } from './statistics.js';
+
+const OBJECT = new URL('../../../packages/balancer/bpf/measure.bpf.o', import.meta.url);
+const FRAME = 128;
+const CPU = 0;
+const VIP4 = [198, 51, 100, 1];
+const VIP6 = [0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+const MILLION = 2 ** 20;
+const ALL = 2 ** 32;
+
+type Kind = 'tcp4' | 'udp4' | 'tcp6' | 'quic4';
+
+interface Row {
+  readonly name: string;
+  readonly kind: Kind;
+  /** How many flows there are; a power of two. Default 1. */
+  readonly flows?: number;
+  /** Every packet is a SYN of a flow that was never seen. */
+  readonly syn?: boolean;
+  readonly port?: number;
+  readonly options?: Partial<BalancerOptions>;
+}
+
+const gue = { source4: '192.0.2.77', source6: 'fd00:77::1' };
+const unguarded = { newFlowLimit: ALL - 1 };
+
+const rows: readonly Row[] = [
+  { name: 'TCPv4, known flow', kind: 'tcp4' },
+  { name: 'UDPv4, known flow', kind: 'udp4' },
+  { name: 'TCPv6, known flow', kind: 'tcp6' },
+  { name: 'QUIC, short header', kind: 'quic4' },
+  { name: 'not a VIP', kind: 'tcp4', port: 81 },
+  { name: 'SYN of new flows, guard active', kind: 'tcp4', flows: ALL, syn: true },
+  { name: 'SYN of new flows, table filling', kind: 'tcp4', flows: ALL, syn: true, options: unguarded },
+  {
+    name: 'SYN of new flows, table full',
+    kind: 'tcp4',
+    flows: ALL,
+    syn: true,
+    options: { ...unguarded, flows: 400_000 },
+  },
+  { name: 'TCPv4, a million known flows', kind: 'tcp4', flows: MILLION, options: unguarded },
+  { name: 'UDPv4, a million known flows', kind: 'udp4', flows: MILLION, options: unguarded },
+  { name: 'TCPv6, a million known flows', kind: 'tcp6', flows: MILLION, options: unguarded },
+  { name: 'GUE: TCPv4, known flow', kind: 'tcp4', options: { gue } },
+  { name: 'GUE: UDPv4, known flow', kind: 'udp4', options: { gue } },
+  { name: 'GUE: TCPv6, known flow', kind: 'tcp6', options: { gue } },
+];
+
+/** A frame of 128 bytes whose headers are right but for checksums. */
+function frameOf({ kind, syn = false, port = 80 }: Row): Uint8Array {
+  const frame = new Uint8Array(FRAME);
+  const view = new DataView(frame.buffer);
+  const v6 = kind === 'tcp6';
+  const tcp = kind.startsWith('tcp');
+  const transport = v6 ? 54 : 34;
+  view.setUint16(12, v6 ? 0x86dd : 0x0800);
+  if (v6) {
+    view.setUint8(14, 0x60);
+    view.setUint16(18, FRAME - transport);
+    view.setUint8(20, 6);
+    frame.set([0x20, 1, 0x0d, 0xb8, 0, 1], 22);
+    frame.set(VIP6, 38);
+  } else {
+    view.setUint8(14, 0x45);
+    view.setUint16(16, FRAME - 14);
+    view.setUint8(23, tcp ? 6 : 17);
+    frame.set([10, 1, 0, 0], 26);
+    frame.set(VIP4, 30);
+  }
+  view.setUint16(transport, 31337);
+  view.setUint16(transport + 2, kind === 'quic4' ? 443 : port);
+  if (tcp) frame.set([0x50, syn ? 2 : 16], transport + 12);
+  else frame.set([0, FRAME - transport, 0x12, 0x34], transport + 4);
+  if (kind === 'quic4') frame.set([0x40, 0x80, 0, 0, 1], transport + 8);
+  return frame;
+}
+
+/** The prologue, which calls what is to be measured. */
+class Measure implements Disposable {
+  readonly #collection = Collection.load(parseObject(readFileSync(OBJECT)));
+
+  /** Average nanoseconds of a round. */
+  run(program: Program, repeat: number): number {
+    const frame = this.#start(program);
+    return frame.testRun({ data: new Uint8Array(FRAME), repeat }).durationNs;
+  }
+
+  nothing(repeat: number): number {
+    return this.run(this.#collection.program('nothing'), repeat);
+  }
+
+  /** Which packets come from now on. */
+  set(row: Row): void {
+    const bytes = new Uint8Array(24 + FRAME);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(8, row.flows === ALL ? 1 : 0x9e3779b1, true);
+    view.setUint32(12, (row.flows ?? 1) - 1, true);
+    view.setUint32(16, row.kind === 'tcp6' ? 34 : 26, true);
+    bytes.set(frameOf(row), 24);
+    (this.#collection.map('samples') as ArrayMap).set(0, bytes);
+  }
+
+  #start(program: Program): Program {
+    (this.#collection.map('measured') as DescriptorMap).setFd(0, program.fd);
+    return this.#collection.program('prologue');
+  }
+
+  [Symbol.dispose](): void {
+    this.#collection[Symbol.dispose]();
+  }
+}
+
+function openBalancer(options: Partial<BalancerOptions> = {}): Balancer {
+  const balancer = Balancer.open({
+    routerMac: '02:00:00:00:00:03',
+    flows: 8_000_000,
+    cpus: [CPU],
+    ...options,
+  });
+  const reals4 = Array.from({ length: 100 }, (_, i) => ({ address: `10.0.0.${i + 1}` }));
+  const reals6 = Array.from({ length: 100 }, (_, i) => ({ address: `fd00::${(i + 1).toString(16)}` }));
+  const set = (address: string, port: number, protocol: 'tcp' | 'udp', flags: ServiceFlag[] = []) => {
+    const reals = address.includes(':') ? reals6 : reals4;
+    balancer.setService({ address, port, protocol }, { reals, flags });
+  };
+  set(VIP4.join('.'), 80, 'tcp');
+  set(VIP4.join('.'), 80, 'udp');
+  set(VIP4.join('.'), 443, 'udp', ['quic']);
+  set('2001:db8::1', 80, 'tcp');
+  balancer.setServerId(1, '10.0.0.1');
+  return balancer;
+}
+
+/** Nanoseconds of single measurements, the prologue's own taken off. */
+function measure(row: Row, rounds: number): number[] {
+  using balancer = openBalancer(row.options);
+  using harness = new Measure();
+  const { flows = 1 } = row;
+  const repeat = flows === 1 ? 1_000_000 : MILLION;
+  harness.set(row);
+  // Makes every flow known, and the caches warm; or fills a table that is to be full.
+  if (row.name.includes('full') || flows !== ALL || row.options === undefined)
+    harness.run(balancer.program, 2 * repeat);
+  const samples: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const base = harness.nothing(repeat);
+    samples.push(harness.run(balancer.program, repeat) - base);
+  }
+  return samples;
+}
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    json: { type: 'boolean', default: false },
+    only: { type: 'string' },
+  },
+});
+execFileSync('taskset', ['-cp', String(CPU), String(process.pid)], { stdio: 'ignore' });
+const results = rows
+  .filter(({ name }) => name.includes(values.only ?? ''))
+  .map((row) => ({ name: row.name, samples: measure(row, Number(values.rounds)) }));
+if (values.json) {
+  process.stdout.write(`${JSON.stringify(results)}\n`);
+} else {
+  process.stdout.write('| packet | ns, median | lowest | highest |\n|---|---|---|---|\n');
+  for (const { name, samples } of results) {
+    const cells = [median(samples), Math.min(...samples), Math.max(...samples)];
+    process.stdout.write(`| ${name} | ${cells.join(' | ')} |\n`);
+  }
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+/*
+ * For measurements by BPF_PROG_TEST_RUN with `repeat`, which hands a program what it made of the packet in the round
+ * before: puts the packet back, with another flow's source, and then calls the program that is measured.
+ */
+#include "kernel.h"
+
+#define FRAME_WORDS 16
+
+struct sample {
+	__u64 round;
+	__u32 multiplier;    /* odd: the order in which flows come */
+	__u32 mask;	     /* number of flows less one; a power of two less one */
+	__u32 source_offset; /* where in the frame the flow's number is added, 32 bits in network order */
+	__u32 first;	     /* is added to the flow's number */
+	__u64 frame[FRAME_WORDS];
+};
+
+/* Filled by user space; programs count rounds. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sample);
+} samples SEC(".maps");
+
+/* The program that is measured. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} measured SEC(".maps");
+
+SEC("xdp")
+int prologue(struct xdp_md *ctx)
+{
+	__u32 zero = 0, flow, offset;
+	struct sample *sample = bpf_map_lookup_elem(&samples, &zero);
+	int surplus = packet_end(ctx) - packet_start(ctx) - (int)sizeof(sample->frame);
+	__u64 *frame;
+	__u32 *source;
+
+	if (!sample || (surplus && bpf_xdp_adjust_head(ctx, surplus)))
+		return XDP_ABORTED;
+	frame = packet_start(ctx);
+	if ((void *)(frame + FRAME_WORDS) > packet_end(ctx))
+		return XDP_ABORTED;
+#pragma unroll
+	for (int i = 0; i < FRAME_WORDS; i++)
+		frame[i] = sample->frame[i];
+	flow = ((__u32)sample->round++ * sample->multiplier & sample->mask) + sample->first;
+	offset = sample->source_offset;
+	if (offset >= sizeof(sample->frame))
+		return XDP_ABORTED;
+	source = (void *)frame + offset;
+	if ((void *)(source + 1) > packet_end(ctx))
+		return XDP_ABORTED;
+	*source = bpf_htonl(bpf_ntohl(*source) + flow);
+	bpf_tail_call(ctx, &measured, 0);
+	return XDP_ABORTED;
+}
+
+/* What a measurement costs by itself. */
+SEC("xdp")
+int nothing(struct xdp_md *ctx)
+{
+	return XDP_TX;
+}
+
+char LICENSE[] SEC("license") = "GPL";
