@@ -7,6 +7,7 @@ const all: UdpFacts = {
   kprobe: true,
   kprobeDenied: false,
   preemptible: false,
+  packetTypes: true,
   hasFunction: () => true,
   hasTypedFunction: () => true,
   cgroupRoot: '/sys/fs/cgroup',
@@ -20,6 +21,7 @@ describe('how UDP is counted', () => {
     assert.equal(planUdp({ ...all, fentry: false }).mechanism, 'kprobe');
     assert.equal(planUdp({ ...all, fentry: false, kprobe: false }).mechanism, 'cgroup');
     assert.equal(planUdp({ ...all, fentry: false, kprobeDenied: true }).mechanism, 'cgroup');
+    assert.equal(planUdp({ ...all, fentry: false, packetTypes: false }).mechanism, 'cgroup');
     assert.equal(planUdp(all).choice.consequence, undefined);
   });
 

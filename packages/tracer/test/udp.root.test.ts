@@ -1,13 +1,14 @@
 /** UDP flows, counted by each set of hooks that the running kernel offers. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { kernelBtf, withNetns } from '@weir/ebpf';
+import { withNetns } from '@weir/ebpf';
 import { ConnectionTable, processFinder, type UdpFlow } from '../src/connections/index.js';
 import { planUdp, SocketOwners, SocketReader, UdpCounter, udpFacts } from '../src/sockets/index.js';
+import { targetTypes } from '../src/types/target.js';
 import { TestNetns } from './support/netns.js';
 import { MSG_DONTWAIT, MSG_PEEK, MSG_TRUNC, RawSocket } from './support/raw-sockets.js';
 
-const btf = kernelBtf() ?? assert.fail('no types of this kernel');
+const { btf, source } = targetTypes(undefined);
 const facts = udpFacts(btf);
 const mechanisms = (['fentry', 'kprobe', 'cgroup'] as const).filter((mechanism) => {
   const only = {
@@ -40,6 +41,8 @@ function connectWire(netns: TestNetns): void {
 it('there is a way to count UDP', () => assert.ok(mechanisms.length > 0));
 
 for (const mechanism of mechanisms) {
+  /** Discovered types do not tell a packet hook in which network namespace a socket is made. */
+  const tellsNetns = mechanism !== 'cgroup' || source === 'kernel';
   /** Loading and attaching takes long in a guest: one counter serves nearly all tests. */
   let shared: UdpCounter;
 
@@ -49,8 +52,9 @@ for (const mechanism of mechanisms) {
     withNetns(`/run/netns/${netns.name}`, () => body(netns));
     const collection = counter.collect();
     assert.equal(counter.missedRuns, 0);
-    const live = collection.live.filter((flow) => flow.netns === netns.inode);
-    const ended = collection.ended.filter(({ flow }) => flow.netns === netns.inode);
+    const inode = tellsNetns ? netns.inode : 0;
+    const live = collection.live.filter((flow) => flow.netns === inode);
+    const ended = collection.ended.filter(({ flow }) => flow.netns === inode);
     for (const flow of [...live, ...ended.map((end) => end.flow)]) {
       assert.equal(flow.process?.pid, process.pid);
       assert.ok(flow.started_ns <= flow.active_ns);

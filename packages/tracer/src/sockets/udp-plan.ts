@@ -10,6 +10,8 @@ export interface UdpFacts
     KernelFacts,
     'fentry' | 'kprobe' | 'kprobeDenied' | 'preemptible' | 'hasFunction' | 'hasTypedFunction'
   > {
+  /** The types in use tell where a packet's headers are; those that were discovered do not. */
+  readonly packetTypes: boolean;
   /** Folder of the root of cgroup v2; undefined where none is mounted. */
   readonly cgroupRoot: string | undefined;
   /** BPF_CGROUP_INET_SOCK_RELEASE (5.9): the end of a socket is seen. */
@@ -39,11 +41,13 @@ export function planUdp(facts: UdpFacts): {
   );
   const kprobe = calls(
     'kprobe',
-    facts.kprobe && facts.kprobeDenied !== true,
+    facts.kprobe && facts.kprobeDenied !== true && facts.packetTypes,
     (name) => facts.hasFunction(name),
-    facts.kprobe
-      ? 'a kprobe takes CAP_SYS_ADMIN here, for kernel.perf_event_paranoid is above 2'
-      : 'there are no kprobes (CONFIG_KPROBES, Linux 4.17 and later for its perf event)',
+    !facts.kprobe
+      ? 'there are no kprobes (CONFIG_KPROBES, Linux 4.17 and later for its perf event)'
+      : facts.kprobeDenied === true
+        ? 'a kprobe takes CAP_SYS_ADMIN here, for kernel.perf_event_paranoid is above 2'
+        : 'the types in use do not have struct sk_buff: it takes the kernel’s own, or a BTF file',
   );
   const cgroup: HookCandidate = {
     name: 'cgroup_skb',

@@ -7,6 +7,7 @@ import {
   type Btf,
   Collection,
   type FeatureTable,
+  Kind,
   kernelAtLeast,
   features as kernelFeatures,
   type Link,
@@ -36,6 +37,7 @@ export function udpFacts(btf: Btf, features: FeatureTable = kernelFeatures): Udp
     preemptible: facts.preemptible,
     hasFunction: (name) => facts.hasFunction(name),
     hasTypedFunction: (name) => facts.hasTypedFunction(name),
+    packetTypes: btf.find('sk_buff', Kind.struct) !== undefined,
     cgroupRoot: cgroupRoot(),
     sockRelease: kernelAtLeast('5.9'),
   };
