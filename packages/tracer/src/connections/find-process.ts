@@ -3,22 +3,35 @@ import { readState } from '../enrich/procfs.js';
 import type { SocketOwners } from '../sockets/index.js';
 import type { ConnectionProcess, FindProcess } from './connection.js';
 
+/** For how long a process is taken to have the name it had, milliseconds: many sockets are of the same one. */
+const FRESH_MS = 2_000;
+
 /**
- * Finds processes by who has the socket's descriptor. Of several, the one that an event told of, else the oldest, is
- * taken: that is a server's parent rather than one of its workers.
+ * Finds processes by who has the socket's descriptor. Of several, the one that an event told of, else the one with the
+ * lowest pid, is taken: mostly a server's parent rather than one of its workers.
  *
  * A socket whose process is known is not looked for; but if the descriptors of all processes are looked at for another's
  * sake, a socket that was passed on is noticed.
  */
 export function processFinder(owners: SocketOwners, read: typeof readState = readState): FindProcess {
+  const described = new Map<number, ConnectionProcess>();
+  let describedAt = Number.NEGATIVE_INFINITY;
+  const describe = (pid: number): ConnectionProcess => {
+    if (performance.now() - describedAt >= FRESH_MS) {
+      described.clear();
+      describedAt = performance.now();
+    }
+    let process = described.get(pid);
+    if (process === undefined) {
+      const comm = read(pid)?.comm;
+      process = { pid, ...(comm !== undefined && { comm }) };
+      described.set(pid, process);
+    }
+    return process;
+  };
   return (inode, known) => {
     const pids = known === undefined ? owners.pids(inode) : owners.peek(inode);
     if (pids === undefined || (known !== undefined && pids.includes(known.pid))) return known;
-    return describe(pids[0]!, read);
+    return describe(pids[0]!);
   };
-}
-
-function describe(pid: number, read: typeof readState): ConnectionProcess {
-  const comm = read(pid)?.comm;
-  return { pid, ...(comm !== undefined && { comm }) };
 }
