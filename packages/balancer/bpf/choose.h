@@ -43,7 +43,7 @@ struct choice {
 };
 
 /* By an id in the packet. Choices of an id count, whether or not the real belongs to the VIP. */
-static __noinline int choose_by_quic(const struct xdp_md *ctx, struct cpu *cpu, const struct packet *packet,
+static __noinline int choose_by_quic(struct xdp_md *ctx, struct cpu *cpu, const struct packet *packet,
 				     struct choice *choice)
 {
 	__u32 id = 0;
@@ -64,7 +64,7 @@ static __noinline int choose_by_quic(const struct xdp_md *ctx, struct cpu *cpu, 
 	return 0;
 }
 
-static __noinline int choose_by_stable_udp(const struct xdp_md *ctx, struct cpu *cpu, const struct packet *packet,
+static __noinline int choose_by_stable_udp(struct xdp_md *ctx, struct cpu *cpu, const struct packet *packet,
 					   struct choice *choice)
 {
 	__u32 id = find_stable_id(ctx, packet);
@@ -78,10 +78,10 @@ static __noinline int choose_by_stable_udp(const struct xdp_md *ctx, struct cpu 
 	return 0;
 }
 
-static __noinline int choose_by_server_id(const struct xdp_md *ctx, struct cpu *cpu, const struct packet *packet,
+static __noinline int choose_by_server_id(struct xdp_md *ctx, struct cpu *cpu, const struct packet *packet,
 					  struct choice *choice)
 {
-	__u32 id = find_server_id(ctx, packet);
+	__u32 id = find_server_id(ctx, packet->transport);
 
 	choice->name = real_by_id(id);
 	choice->reason = REASON_SERVER_ID;
@@ -92,7 +92,7 @@ static __noinline int choose_by_server_id(const struct xdp_md *ctx, struct cpu *
 	return 0;
 }
 
-static __always_inline void choose_by_id(const struct xdp_md *ctx, struct cpu *cpu, const struct packet *packet,
+static __always_inline void choose_by_id(struct xdp_md *ctx, struct cpu *cpu, const struct packet *packet,
 					 __u32 vip_flags, struct choice *choice)
 {
 	if (packet->flags & PACKET_ICMP)
@@ -214,7 +214,7 @@ static __always_inline bool is_flood(struct cpu *cpu)
 /*
  * The packet's real, NULL where the ring has none. `table` says whose flow table is meant; a `dry` run changes none.
  */
-static __always_inline struct real *choose_real(const struct xdp_md *ctx, struct cpu *cpu, __u32 table,
+static __always_inline struct real *choose_real(struct xdp_md *ctx, struct cpu *cpu, __u32 table,
 						const struct vip *vip, const struct packet *packet, bool dry,
 						struct choice *choice)
 {

@@ -11,11 +11,10 @@
 #define OPTIONS_LOOKED_AT 15
 #define OPTIONS_BYTES 40 /* at most */
 
-/* 0 if there is none. */
-static __noinline __u32 find_server_id(const struct xdp_md *ctx, const struct packet *packet)
+/* 0 if there is none. Not static, so that the verifier follows the loop once and not for every call. */
+__noinline __u32 find_server_id(struct xdp_md *ctx, __u32 transport)
 {
 	const void *end = packet_end(ctx);
-	__u64 transport = packet->transport;
 	const struct tcphdr *tcp;
 	const __u8 *option;
 	__u64 at = 0, bytes;

@@ -8,6 +8,7 @@ import {
   type Program,
 } from '@weir/ebpf';
 import { keyAddress, macBytes, parsePrefix, wirePort } from './address.js';
+import { Capture, type CaptureOptions } from './capture.js';
 import { type Counters, CpuCounters, type Traffic } from './counters.js';
 import { encode, encodeNumber } from './encode.js';
 import { type Flow, flowFrame } from './frame.js';
@@ -225,6 +226,11 @@ export class Balancer implements Disposable {
     const frame = flowFrame(flow);
     const answers = this.#cpus.map((cpu) => this.explain(frame, cpu));
     return answers.find(({ reason }) => reason === 'flow-table') ?? answers[0]!;
+  }
+
+  /** Takes samples of packets until it is disposed of; one capture at a time. @throws RangeError, SyscallError */
+  capture(options: CaptureOptions = {}): Capture {
+    return new Capture(this.#programs.collection, options);
   }
 
   /** Takes a CPU's flow table away, so that its flows share the fallback. */

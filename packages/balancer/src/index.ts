@@ -5,6 +5,7 @@ export {
   type RealStatus,
   type ServiceStatus,
 } from './balancer.js';
+export type { Capture, CapturedPacket, CaptureOptions } from './capture.js';
 export type { Counters, Traffic } from './counters.js';
 export type { Flow } from './frame.js';
 export { flowHash, flowSlot, type HashedFlow, RING_SIZE } from './hash/flow.js';

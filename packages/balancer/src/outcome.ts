@@ -41,3 +41,12 @@ export function reasonName(reason: number): ReasonName {
   if (name === undefined) throw new RangeError(`${reason} is no reason of the program`);
   return name;
 }
+
+const reasonNumbers = new Map(Object.entries(reasonNames).map(([number, name]) => [name, Number(number)]));
+
+/** @throws RangeError for a name that is none. */
+export function reasonNumber(name: ReasonName): number {
+  const number = reasonNumbers.get(name);
+  if (number === undefined) throw new RangeError(`${name} is no reason`);
+  return number;
+}

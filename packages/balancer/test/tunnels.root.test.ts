@@ -19,8 +19,10 @@ import {
   udp6,
 } from './support/balancer.js';
 import {
+  address,
   BALANCER_MAC,
   CLIENT_MAC,
+  checksum,
   ethernet,
   etherType,
   frameOf,
@@ -28,6 +30,7 @@ import {
   ipv4,
   ipv6,
   type Packet,
+  pseudoHeader,
   toBalancer,
   u16,
 } from './support/packet.js';
@@ -124,5 +127,95 @@ describe("a real's program", () => {
       const own = program.testRun({ data: frameOf(packet) });
       assert.deepEqual([own.returnValue, hex(own.data)], [2, hex(frameOf(packet))]);
     }
+  });
+});
+
+describe('a health check', () => {
+  const mark = 77;
+
+  function load(gue: boolean): Collection {
+    const spec = parseObject(readFileSync(new URL('../../bpf/probe.bpf.o', import.meta.url)));
+    setGlobal(spec, 'use_gue', gue);
+    setGlobal(spec, 'gue_port', ((6080 & 0xff) << 8) | (6080 >> 8));
+    setGlobal(spec, 'probe_source4', keyAddress('192.0.2.50').words[0]!);
+    setGlobal(spec, 'probe_source6', keyAddress('fd00:50::1').words);
+    return Collection.load(spec);
+  }
+
+  function send(collection: Collection, frame: Uint8Array, skbMark: number): string {
+    const ctx = new Uint8Array(192);
+    new DataView(ctx.buffer).setUint32(8, skbMark, true);
+    const { returnValue, data } = collection.program('encapsulate_probe').testRun({ data: frame, ctx });
+    assert.equal(returnValue, 0);
+    return hex(data);
+  }
+
+  /** What has to come out: the frame's own Ethernet header, and the outer one's type. */
+  function expected(packet: Packet, real: string, gue: boolean): string {
+    const inner = ipPacket(packet);
+    const toV6 = real.includes(':');
+    const source = toV6 ? 'fd00:50:0:0:0:0:0:1' : '192.0.2.50';
+    const wrap = (protocol: number, payload: readonly number[]) =>
+      toV6 ? ipv6(source, real, protocol, payload) : ipv4(source, real, protocol, payload);
+    const udp = [...u16(49152), ...u16(6080), ...u16(8 + inner.length), 0, 0, ...inner];
+    if (toV6) {
+      const sum = checksum([...pseudoHeader(address(source), address(real), 17, udp.length), ...udp]);
+      udp.splice(6, 2, ...u16(sum || 0xffff));
+    }
+    const outer = gue ? wrap(17, udp) : wrap(inner[0]! >> 4 === 6 ? 41 : 4, inner);
+    return hex(toBalancer(outer));
+  }
+
+  for (const gue of [false, true]) {
+    it(`goes to its mark's real: ${gue ? 'GUE' : 'IP in IP'}`, () => {
+      using collection = load(gue);
+      for (const [packet, real] of [
+        [tcp4, REALS4[0]!],
+        [tcp4, REALS6[0]!],
+        [tcp6, REALS6[0]!],
+        [udp6, REALS6[0]!],
+      ] as const) {
+        const { words, ipv6: v6 } = keyAddress(real);
+        const probe = new Uint8Array(20);
+        probe.set(new Uint8Array(words.buffer));
+        probe[16] = Number(v6);
+        collection.map('probes').update(Uint8Array.of(mark, 0, 0, 0), probe);
+        const frame = frameOf(packet);
+        assert.equal(send(collection, frame, mark), expected(packet, real, gue));
+        assert.equal(send(collection, frame, 0), hex(frame));
+        assert.equal(send(collection, frame, mark + 1), hex(frame));
+      }
+    });
+  }
+});
+
+describe('a capture', () => {
+  it('has the first bytes of packets as they leave, with the reason', () => {
+    const balancer = open();
+    services(balancer, 80);
+    const flow = { ...tcp4, sourcePort: 60_001 };
+    using capture = balancer.capture({ reasons: ['ring', 'not-a-vip'], bytes: 60 });
+    const { frame } = balancer.process(frameOf(flow));
+    balancer.process(frameOf(flow));
+    balancer.process(frameOf({ ...flow, destinationPort: 81 }));
+    const packets = capture.read();
+    assert.deepEqual(
+      packets.map(({ verdict, reason, length }) => [verdict, reason, length]),
+      [
+        ['tx', 'ring', frame.length],
+        ['pass', 'not-a-vip', frameOf(flow).length],
+      ],
+    );
+    assert.equal(hex(packets[0]!.head), hex(frame.subarray(0, 60)));
+    assert.equal(packets[1]!.head.length, 54);
+    assert.equal(capture.lost, 0);
+  });
+
+  it('takes one packet in so many', () => {
+    const balancer = open();
+    services(balancer, 80);
+    using capture = balancer.capture({ every: 4 });
+    for (let i = 0; i < 20; i++) balancer.process(frameOf(tcp4));
+    assert.equal(capture.read().length, 5);
   });
 });

@@ -1,0 +1,84 @@
+/** Samples of packets, with the reason why each went where it went. */
+import { type Collection, PerfBufferReader, type WaitOptions } from '@weir/ebpf';
+import { readCaptured, sizeofCaptured } from './generated/balancer.js';
+import { type ReasonName, reasonName, reasonNumber, type Verdict, verdictName } from './outcome.js';
+
+export interface CaptureOptions {
+  /** One packet in so many on each CPU. Default 1. */
+  readonly every?: number;
+  /** Default: all. */
+  readonly reasons?: readonly ReasonName[];
+  /** Of each packet, at most 256. Default 128. */
+  readonly bytes?: number;
+}
+
+/** A packet as it left the program. */
+export interface CapturedPacket {
+  /** CLOCK_MONOTONIC, nanoseconds. */
+  readonly timeNs: number;
+  readonly verdict: Verdict;
+  readonly reason: ReasonName;
+  /** Numbers as the program has them; 0 for none. */
+  readonly vip: number;
+  readonly real: number;
+  /** Bytes of the whole frame. */
+  readonly length: number;
+  /** Its first bytes. */
+  readonly head: Uint8Array;
+}
+
+const ALL_REASONS = 2n ** 64n - 1n;
+
+/** A capture that is on until it is disposed of. */
+export class Capture implements Disposable {
+  readonly #collection: Collection;
+  readonly #reader: PerfBufferReader;
+
+  /** @throws RangeError, SyscallError */
+  constructor(collection: Collection, { every = 1, reasons, bytes = 128 }: CaptureOptions) {
+    if (!Number.isInteger(every) || every < 1) throw new RangeError(`one packet in ${every}`);
+    if (!Number.isInteger(bytes) || bytes < 0 || bytes > 256)
+      throw new RangeError(`${bytes} bytes of a packet`);
+    this.#collection = collection;
+    this.#reader = new PerfBufferReader(collection.map('captures'));
+    const { globals } = collection;
+    const bits = reasons?.reduce((sum, name) => sum | (1n << BigInt(reasonNumber(name))), 0n);
+    globals.write('capture_reasons', bits ?? ALL_REASONS);
+    globals.write('capture_bytes', bytes);
+    globals.write('capture_every', every);
+  }
+
+  /** Packets that the kernel's buffers had no room for. */
+  get lost(): number {
+    return this.#reader.statistics.lost;
+  }
+
+  /** Takes what is there. */
+  read(): CapturedPacket[] {
+    const packets: CapturedPacket[] = [];
+    this.#reader.drain((view, offset) => {
+      const { timeNs, outcome, verdict, frame, bytes } = readCaptured(view, offset);
+      const head = new Uint8Array(view.buffer, view.byteOffset + offset + sizeofCaptured, bytes).slice();
+      packets.push({
+        timeNs,
+        verdict: verdictName(verdict),
+        reason: reasonName(outcome.reason),
+        vip: outcome.vip,
+        real: outcome.real,
+        length: frame,
+        head,
+      });
+    });
+    return packets;
+  }
+
+  /** Waits until there are packets; false if the time was over before. */
+  wait(options: WaitOptions): Promise<boolean> {
+    return this.#reader.wait(options);
+  }
+
+  [Symbol.dispose](): void {
+    this.#collection.globals.write('capture_every', 0);
+    this.#reader[Symbol.dispose]();
+  }
+}
