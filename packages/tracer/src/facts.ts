@@ -17,6 +17,8 @@ export function kernelFacts(btf: Btf, table: FeatureTable = features): KernelFac
   return {
     rawTracepoint: table.has('raw_tracepoint'),
     preemptible: kernelAtLeast('7.0'),
+    // CONFIG_PREEMPT_LAZY; what is set at boot only debugfs tells.
+    preemptibleTrampolines: kernelAtLeast('6.13'),
     tracepointEvent: !perfEventsDenied() && hasTracepoint('sock/inet_sock_set_state'),
     // fexit stands and falls with it; trying an attachment costs a grace period.
     fentry: table.has('fentry'),

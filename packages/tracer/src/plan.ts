@@ -6,8 +6,10 @@ import type { HookCandidate, HookChoice } from './report.js';
 export interface KernelFacts {
   /** Raw tracepoints (4.17). */
   readonly rawTracepoint: boolean;
-  /** Processes can be preempted in raw tracepoint programs (7.0), and in those of trampolines. */
+  /** Processes can be preempted in raw tracepoint programs (7.0). */
   readonly preemptible: boolean;
+  /** Processes can be preempted in the programs of trampolines (6.13, where the kernel is preempted lazily). */
+  readonly preemptibleTrampolines: boolean;
   /** The tracepoint's perf event can be opened: tracefs is mounted and readable. */
   readonly tracepointEvent: boolean;
   /** BPF trampolines on function entry and exit (5.5), really attachable: some kernels load but refuse them. */
@@ -67,7 +69,7 @@ function functionHook(facts: KernelFacts, mechanism: Mechanism, name: string): H
 /** A hook on every connect() that would be skipped now and then would count losses where there are none. */
 function connectHook(facts: KernelFacts, name: string): HookCandidate {
   const hook = functionHook(facts, 'fexit', name);
-  if (!hook.available || !facts.preemptible) return hook;
+  if (!hook.available || !facts.preemptibleTrampolines) return hook;
   return {
     ...hook,
     available: false,
@@ -126,7 +128,7 @@ function fdCandidates(facts: KernelFacts): readonly HookCandidate[] {
   const fentry = functionHook(facts, 'fentry', 'fd_install');
   const kprobe = functionHook(facts, 'kprobe', 'fd_install');
   // A kprobe costs more, but no other process can come in the middle of its program.
-  return facts.preemptible ? [kprobe, fentry] : [fentry, kprobe];
+  return facts.preemptibleTrampolines ? [kprobe, fentry] : [fentry, kprobe];
 }
 
 /** @param wanted Insists on one way to see accepts. */

@@ -10,13 +10,16 @@ export const acceptHooks: readonly AcceptHook[] = [
   'listener',
 ];
 
-/** Those that can be used here, and promise to miss nothing: trampolines do not since Linux 7.0 (bpf/nesting.h). */
+/**
+ * Those that can be used here, and promise to miss nothing: trampolines do not where processes can be preempted in their
+ * programs, as by CONFIG_PREEMPT_LAZY (6.13).
+ */
 export function availableAcceptHooks(): readonly AcceptHook[] {
   const choice = inspectHost().hooks.find(({ purpose }) => purpose === 'process that accepts');
   const available = new Set(
     choice?.candidates.filter((candidate) => candidate.available).map((candidate) => candidate.name),
   );
-  const promised = kernelAtLeast('7.0') ? (hook: AcceptHook) => !/^f(entry|exit):/.test(hook) : () => true;
+  const promised = kernelAtLeast('6.13') ? (hook: AcceptHook) => !/^f(entry|exit):/.test(hook) : () => true;
   return acceptHooks.filter((hook) => available.has(hook) && promised(hook));
 }
 
