@@ -61,8 +61,13 @@ export function applySocket(entry: Entry, totals: MutableTotals, socket: DiagSoc
 
 /** What the kernel told at the end. */
 export function applyClose(entry: Entry, totals: MutableTotals, record: CloseRecord): void {
+  // Where the tracer does not know who sent the SYN, its figure has that as a byte.
+  const countsSyn = record.direction === undefined && entry.direction === 'outbound';
   setFigures(entry, totals, {
-    sent: record.bytes_sent ?? entry.bytes_sent,
+    sent:
+      record.bytes_sent === undefined
+        ? entry.bytes_sent
+        : Math.max(0, record.bytes_sent - (countsSyn ? 1 : 0)),
     received: record.bytes_received ?? entry.bytes_received,
     retransmits: record.retransmits ?? entry.retransmits,
   });

@@ -106,7 +106,8 @@ export class Simulation {
       ...this.#common(flow, how.pid ?? flow.pid),
       event: 'close',
       closed_by: 'local',
-      bytes_sent: flow.sent,
+      // The tracer does not know the direction of what is older, so that the SYN is a byte to it.
+      bytes_sent: flow.sent + (flow.prior && flow.direction === 'outbound' ? 1 : 0),
       bytes_received: flow.received,
       ...(!flow.prior && { duration_us: (this.nowNs - flow.startNs) / 1000 }),
     });
