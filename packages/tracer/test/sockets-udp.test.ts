@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { findCgroupRoot, planUdp, type UdpFacts } from '../src/sockets/index.js';
+import { WallClock } from '../src/clock.js';
+import { findCgroupRoot, planUdp, type UdpFacts, udpFlowRecord } from '../src/sockets/index.js';
 
 const all: UdpFacts = {
   fentry: true,
@@ -58,5 +59,55 @@ describe('how UDP is counted', () => {
     assert.equal(findCgroupRoot('31 25 0:27 / /a\\040b rw - cgroup2 none rw'), '/a b');
     assert.equal(findCgroupRoot('31 25 0:27 /sub /mnt rw - cgroup2 none rw'), undefined);
     assert.equal(findCgroupRoot(v1), undefined);
+  });
+});
+
+describe('the record of a UDP flow', () => {
+  const flow = {
+    flow_id: '00000000000000a.1',
+    netns: 0,
+    local: { address: '::1', port: 53 },
+    peer: { address: '::1', port: 4000 },
+    started_ns: 1_000_000,
+    active_ns: 3_500_000,
+    bytes_sent: 1,
+    bytes_received: 2,
+    datagrams_sent: 3,
+    datagrams_received: 4,
+  };
+  const clock = new WallClock(0n);
+
+  it('leaves out what is unknown', () => {
+    assert.deepEqual(udpFlowRecord({ flow, closed_by: 'idle', ended_ns: 3_500_000 }, clock), {
+      event: 'udp_flow',
+      time: '1970-01-01T00:00:00.003500000Z',
+      monotonic_ns: 3_500_000,
+      network: { transport: 'udp', type: 'ipv6' },
+      local: { address: '::1', port: 53 },
+      peer: { address: '::1', port: 4000 },
+      flow_id: '00000000000000a.1',
+      duration_us: 2500,
+      bytes_sent: 1,
+      bytes_received: 2,
+      datagrams_sent: 3,
+      datagrams_received: 4,
+      closed_by: 'idle',
+    });
+  });
+
+  it('has what is known', () => {
+    const known = {
+      ...flow,
+      netns: 7,
+      cgroup_id: 8,
+      direction: 'inbound' as const,
+      process: { pid: 9, comm: 'x' },
+    };
+    const record = udpFlowRecord({ flow: known, closed_by: 'local', ended_ns: 4_000_000 }, clock);
+    const { netns, cgroup_id, direction, process, duration_us } = record;
+    assert.deepEqual(
+      { netns, cgroup_id, direction, process, duration_us },
+      { netns: 7, cgroup_id: 8, direction: 'inbound', process: { pid: 9, comm: 'x' }, duration_us: 2500 },
+    );
   });
 });

@@ -1,0 +1,75 @@
+/** Connections that open, move, close and take each other's places at random, of which the table learns more or less. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { MINUTE, SECOND, Simulation } from './support/simulation.js';
+
+describe('random histories', () => {
+  const SEEDS = 60;
+
+  function run(seed: number, how: { late: boolean; loss: number; slips: number }) {
+    const simulation = new Simulation({}, seed);
+    const { random } = simulation;
+    for (let i = random(4); i > 0; i--) simulation.openRandom(true);
+    simulation.refresh();
+    const base = simulation.moved();
+    for (let step = 0; step < 150; step++) {
+      const choice = random(10);
+      if (choice < 3) simulation.openRandom(false);
+      else if (choice < 6) simulation.moveRandom();
+      else if (choice < 8) simulation.closeRandom();
+      else {
+        if (how.late) simulation.deliverLate();
+        else simulation.deliver();
+        if (how.loss > 0 && random(100) < how.loss) simulation.drop(1);
+        simulation.refresh({ slips: how.slips });
+        if (!how.late && how.loss === 0 && how.slips === 0) simulation.assertExact(base);
+        simulation.assertUnmixed(how.late || how.loss > 0);
+      }
+      simulation.pass(random(how.slips > 0 ? SECOND / 10 : SECOND));
+    }
+    simulation.closeAll();
+    simulation.deliver();
+    for (let i = 0; i < 3; i++) simulation.refresh();
+    simulation.pass(MINUTE);
+    simulation.refresh();
+    assert.equal(simulation.table.size, 0, 'live at the end');
+    assert.equal(simulation.table.remembered, 0, 'remembered at the end');
+    simulation.assertEndedOnce();
+    return { simulation, base };
+  }
+
+  const assertSums = ({ simulation, base }: ReturnType<typeof run>) => {
+    const moved = simulation.moved();
+    const { totals } = simulation.table;
+    assert.deepEqual(
+      [totals.bytes_sent, totals.bytes_received],
+      [moved.sent - base.sent, moved.received - base.received],
+    );
+    assert.equal(totals.vanished, 0);
+    assert.equal(totals.ended, simulation.opened);
+  };
+
+  it('records in time: the table is exactly what is live, at every refresh', () => {
+    for (let seed = 1; seed <= SEEDS; seed++) assertSums(run(seed, { late: false, loss: 0, slips: 0 }));
+  });
+
+  it('late records, sockets passed over: sums are exact, nothing stays', () => {
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      assertSums(run(seed, { late: true, loss: 0, slips: 0 }));
+      assertSums(run(seed, { late: false, loss: 0, slips: 10 }));
+    }
+  });
+
+  it('lost records: nothing stays, nothing counts twice', () => {
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const { simulation, base } = run(seed, { late: false, loss: 30, slips: 0 });
+      const { totals } = simulation.table;
+      assert.ok(totals.bytes_sent <= simulation.moved().sent - base.sent, `seed ${seed}`);
+      assert.ok(totals.ended <= simulation.opened, `seed ${seed}`);
+    }
+  });
+
+  it('late and lost records, sockets passed over: nothing stays', () => {
+    for (let seed = 1; seed <= SEEDS; seed++) run(seed, { late: true, loss: 30, slips: 10 });
+  });
+});
