@@ -66,9 +66,9 @@ static __always_inline int balance_packet(struct xdp_md *ctx, struct cpu *cpu, _
 					  struct outcome *outcome)
 {
 	struct packet packet = {};
-	const __u32 *number;
 	const struct vip *vip;
 	bool any_port;
+	__u32 number;
 
 	switch (parse_packet(cpu, &packet, ctx)) {
 	case PARSED_FLOW:
@@ -95,10 +95,10 @@ static __always_inline int balance_packet(struct xdp_md *ctx, struct cpu *cpu, _
 	number = find_vip(&packet, &any_port);
 	if (!number)
 		return XDP_PASS;
-	vip = vip_by_number(*number);
+	vip = vip_by_number(number - 1);
 	if (!vip)
 		return XDP_PASS;
-	outcome->vip = *number + 1;
+	outcome->vip = number;
 	return balance_vip(ctx, cpu, table, &packet, vip, any_port, dry, outcome);
 }
 

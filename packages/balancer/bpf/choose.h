@@ -221,6 +221,7 @@ static __always_inline struct real *choose_real(struct xdp_md *ctx, struct cpu *
 	bool remembers = !(vip->flags & VIP_NO_FLOW_TABLE);
 	struct place place = {};
 	struct real *real = NULL;
+	bool is_by_id;
 
 	place.now = cpu_now(cpu);
 	if (remembers) {
@@ -232,6 +233,7 @@ static __always_inline struct real *choose_real(struct xdp_md *ctx, struct cpu *
 	choose_by_id(ctx, cpu, packet, vip->flags, choice);
 	if (choice->name)
 		real = real_by_name(choice->name);
+	is_by_id = real;
 	if (!real && !(packet->flags & PACKET_SYN)) {
 		real = choose_by_tables(cpu, &place, vip, packet, dry, choice);
 		if (real)
@@ -251,7 +253,7 @@ static __always_inline struct real *choose_real(struct xdp_md *ctx, struct cpu *
 		if (packet->flags & (PACKET_RST | PACKET_ICMP))
 			remembers = false;
 	}
-	if (remembers && !dry)
+	if (remembers && !dry && !(is_by_id && recall_flow(&place, true) == choice->name))
 		remember_flow(&place, choice->name);
 	return real;
 }

@@ -85,14 +85,19 @@ static __always_inline __u16 flow_entropy(const struct packet *packet)
 static __always_inline void write_outer4(struct iphdr *ip, const struct packet *packet, const struct real *real,
 					 __u32 source, __u32 header, __u8 protocol)
 {
-	*(__u16 *)ip = 0x45 | (__u16)packet->tos << 8;
-	ip->tot_len = bpf_htons(packet->length + header);
+	__u16 first = 0x45 | (__u16)packet->tos << 8;
+	__u16 length = bpf_htons(packet->length + header);
+	__u16 ttl = OUTER_TTL | (__u16)protocol << 8;
+	__u32 destination = real->address[0];
+
+	*(__u16 *)ip = first;
+	ip->tot_len = length;
 	*(__u32 *)&ip->id = 0;
-	ip->ttl = OUTER_TTL;
-	ip->protocol = protocol;
+	*(__u16 *)&ip->ttl = ttl;
+	/* Summed from what is at hand: reading what was just written would wait for it. */
+	ip->check = ~fold_sum((__u64)first + length + ttl + source + destination);
 	ip->saddr = source;
-	ip->daddr = real->address[0];
-	set_ip_checksum(ip);
+	ip->daddr = destination;
 }
 
 static __always_inline void write_outer6(struct ipv6hdr *ip, const struct packet *packet, const struct real *real,

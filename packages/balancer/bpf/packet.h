@@ -10,10 +10,19 @@ enum packet_flag {
 	PACKET_ICMP = 1 << 2,
 };
 
-/* What is known of a packet. Addresses and ports are in network order, as loaded; IPv4 ones take the first word. */
+/*
+ * What is known of a packet. Addresses and ports are in network order, as loaded; IPv4 ones take the first word. Addresses
+ * are written and copied by halves: a processor waits when it reads at once what was written in two steps.
+ */
 struct packet {
-	__u32 source[4];
-	__u32 destination[4];
+	union {
+		__u32 source[4];
+		__u64 source_halves[2];
+	};
+	union {
+		__u32 destination[4];
+		__u64 destination_halves[2];
+	};
 	__u16 source_port;
 	__u16 destination_port;
 	__u16 length;	 /* from the IP header on, bytes */

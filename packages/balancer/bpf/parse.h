@@ -77,7 +77,7 @@ static __always_inline enum parsed parse_icmp4(struct cpu *cpu, struct packet *p
 		return PARSED_OTHER_PROTOCOL;
 	if (icmp->code == ICMP4_CODE_TOO_BIG && bpf_ntohs(icmp->mtu4) < SMALL_MTU)
 		count(&cpu->counters.icmp_small_mtu);
-	packet->source[0] = inner->daddr;
+	packet->source_halves[0] = inner->daddr;
 	packet->protocol = inner->protocol;
 	return parse_inner_ports(packet, (const void *)(inner + 1), end);
 }
@@ -87,6 +87,19 @@ static __always_inline bool same_address(const void *a, const void *b)
 	const __u32 *x = a, *y = b;
 
 	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3];
+}
+
+/* Packets do not lie at multiples of eight. */
+struct halves {
+	__u64 half[2];
+} __attribute__((packed, may_alias));
+
+static __always_inline void copy_address(__u64 *to, const void *address)
+{
+	const struct halves *from = address;
+
+	to[0] = from->half[0];
+	to[1] = from->half[1];
 }
 
 static __always_inline enum parsed parse_icmp6(struct cpu *cpu, struct packet *packet, const struct icmp_header *icmp,
@@ -108,7 +121,7 @@ static __always_inline enum parsed parse_icmp6(struct cpu *cpu, struct packet *p
 		return PARSED_OTHER_PROTOCOL;
 	if (icmp->type == ICMP6_TOO_BIG && bpf_ntohl(icmp->mtu6) < SMALL_MTU)
 		count(&cpu->counters.icmp_small_mtu);
-	__builtin_memcpy(packet->source, &inner->daddr, sizeof(packet->source));
+	copy_address(packet->source_halves, &inner->daddr);
 	packet->protocol = inner->nexthdr;
 	return parse_inner_ports(packet, (const void *)(inner + 1), end);
 }
@@ -126,8 +139,8 @@ static __always_inline enum parsed parse_ipv4(struct cpu *cpu, struct packet *pa
 
 	if (transport > end)
 		return PARSED_NOT_IP;
-	packet->source[0] = ip->saddr;
-	packet->destination[0] = ip->daddr;
+	packet->source_halves[0] = ip->saddr;
+	packet->destination_halves[0] = ip->daddr;
 	packet->length = bpf_ntohs(ip->tot_len);
 	packet->transport = ETH_HLEN + sizeof(*ip);
 	packet->protocol = ip->protocol;
@@ -152,8 +165,8 @@ static __always_inline enum parsed parse_ipv6(struct cpu *cpu, struct packet *pa
 
 	if (transport > end)
 		return PARSED_NOT_IP;
-	__builtin_memcpy(packet->source, &ip->saddr, sizeof(packet->source));
-	__builtin_memcpy(packet->destination, &ip->daddr, sizeof(packet->destination));
+	copy_address(packet->source_halves, &ip->saddr);
+	copy_address(packet->destination_halves, &ip->daddr);
 	packet->ipv6 = true;
 	packet->length = sizeof(*ip) + bpf_ntohs(ip->payload_len);
 	packet->transport = ETH_HLEN + sizeof(*ip);

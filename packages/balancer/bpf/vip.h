@@ -55,11 +55,11 @@ struct {
 		});
 } vips SEC(".maps");
 
-struct vip_key {
-	__u32 address[4];
-	__u16 port; /* network order; 0 for all */
-	__u8 protocol;
-	__u8 ipv6;
+/* `port` is in network order, 0 for all. */
+struct vip_slot {
+	__u64 address[2]; /* network order; IPv4 takes the first half's first word */
+	__u32 service;	  /* port | protocol << 16 | ipv6 << 24 */
+	__u32 number;	  /* the VIP's and 1 more; 0 for a slot that was never used, which ends a search */
 };
 
 /* prefix_bits counts the 32 bits before the address, too. */
@@ -77,13 +77,20 @@ struct address_prefix {
 	__u32 address[4];
 };
 
-/* Numbers of the VIPs that have a single address. Filled by user space, like the two below. */
+/* What `number` is in a slot whose VIP is gone. */
+#define VIP_GONE 0xffffffff
+
+/*
+ * The VIPs that have a single address: a hash table in an array, since a lookup there is a few instructions where those
+ * of hash maps are calls. Filled by user space in mapped memory, a slot's number last and changed first.
+ */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, MAX_VIPS);
-	__type(key, struct vip_key);
-	__type(value, __u32);
-} vip_numbers SEC(".maps");
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, VIP_SLOTS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct vip_slot);
+} vip_slots SEC(".maps");
 
 /* Numbers of the VIPs that have a prefix. */
 struct {
@@ -111,51 +118,91 @@ static __always_inline struct vip *vip_by_number(__u32 number)
 	return inner ? bpf_map_lookup_elem(inner, &zero) : NULL;
 }
 
-static __always_inline const __u32 *vip_by_prefix(const struct vip_key *key)
+/* Whom a packet is for. */
+struct vip_key {
+	__u64 address[2];
+	__u32 service;
+};
+
+/* The slot at which a search begins. */
+static __always_inline __u32 first_slot(const struct vip_key *key)
+{
+	__u64 hash = (key->address[0] ^ key->address[1] * 0x9e3779b97f4a7c15) + key->service;
+
+	hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93;
+	return hash >> 50;
+}
+
+/* The number in a slot: of the VIP, 0 if the search is over, VIP_GONE if it goes on. */
+static __always_inline __u32 look_at_slot(const struct vip_key *key, __u32 index)
+{
+	struct vip_slot *slot;
+
+	index &= VIP_SLOTS - 1;
+	slot = bpf_map_lookup_elem(&vip_slots, &index);
+	if (!slot || !slot->number)
+		return 0;
+	if (slot->address[0] == key->address[0] && slot->address[1] == key->address[1] && slot->service == key->service)
+		return slot->number;
+	return VIP_GONE;
+}
+
+static __noinline __u32 look_further(const struct vip_key *key, __u32 index)
+{
+	for (__u32 i = 1; i < VIP_PROBES; i++) {
+		__u32 number = look_at_slot(key, index + i);
+
+		if (number != VIP_GONE)
+			return number;
+	}
+	return 0;
+}
+
+static __always_inline __u32 vip_by_address(const struct vip_key *key)
+{
+	__u32 index = first_slot(key);
+	__u32 number = look_at_slot(key, index);
+
+	return number == VIP_GONE ? look_further(key, index) : number;
+}
+
+static __noinline __u32 vip_by_prefix(const struct vip_key *key)
 {
 	struct vip_prefix prefix = {
-		.prefix_bits = key->ipv6 ? 160 : 64,
-		.port = key->port,
-		.protocol = key->protocol,
-		.ipv6 = key->ipv6,
+		.prefix_bits = key->service >> 24 ? 160 : 64,
+		.port = key->service,
+		.protocol = key->service >> 16,
+		.ipv6 = key->service >> 24,
 	};
-
-	if (!(vip_kinds & VIPS_WITH_PREFIX))
-		return NULL;
-	__builtin_memcpy(prefix.address, key->address, sizeof(prefix.address));
-	return bpf_map_lookup_elem(&vip_prefixes, &prefix);
-}
-
-/* The VIP for all ports of an address. */
-static __noinline const __u32 *vip_of_any_port(struct vip_key *key)
-{
 	const __u32 *number;
 
-	key->port = 0;
-	number = bpf_map_lookup_elem(&vip_numbers, key);
-	return number ?: vip_by_prefix(key);
+	__builtin_memcpy(prefix.address, key->address, sizeof(prefix.address));
+	number = bpf_map_lookup_elem(&vip_prefixes, &prefix);
+	return number ? *number + 1 : 0;
 }
 
-/* The number of a packet's VIP, or NULL. `any_port` says whether it was found by its address alone. */
-static __always_inline const __u32 *find_vip(const struct packet *packet, bool *any_port)
+/* The number of a packet's VIP and 1 more; 0 if it is for none. `any_port` says whether its port did not count. */
+static __always_inline __u32 find_vip(const struct packet *packet, bool *any_port)
 {
 	struct vip_key key = {
-		.port = packet->destination_port,
-		.protocol = packet->protocol,
-		.ipv6 = packet->ipv6,
+		.address = {packet->destination_halves[0], packet->destination_halves[1]},
+		.service = packet->destination_port | (__u32)packet->protocol << 16 | (__u32)packet->ipv6 << 24,
 	};
-	const __u32 *number;
+	enum vip_kind kinds = vip_kinds;
+	__u32 number;
 
-	__builtin_memcpy(key.address, packet->destination, sizeof(key.address));
 	*any_port = false;
-	number = bpf_map_lookup_elem(&vip_numbers, &key);
-	if (number)
-		return number;
-	number = vip_by_prefix(&key);
-	if (number || !(vip_kinds & VIPS_WITH_ANY_PORT))
+	number = vip_by_address(&key);
+	if (!number && (kinds & VIPS_WITH_PREFIX))
+		number = vip_by_prefix(&key);
+	if (number || !(kinds & VIPS_WITH_ANY_PORT))
 		return number;
 	*any_port = true;
-	return vip_of_any_port(&key);
+	key.service &= 0xffff0000;
+	number = vip_by_address(&key);
+	if (!number && (kinds & VIPS_WITH_PREFIX))
+		number = vip_by_prefix(&key);
+	return number;
 }
 
 static __noinline bool is_vip_address(const struct packet *packet)

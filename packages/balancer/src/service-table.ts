@@ -1,13 +1,14 @@
 /** The services, in the program's tables. */
-import type { BpfMap, Globals } from '@weir/ebpf';
+import type { ArrayMap, BpfMap, Globals } from '@weir/ebpf';
 import { type Prefix, parsePrefix } from './address.js';
 import type { CpuCounters, Traffic } from './counters.js';
 import { encode, encodeNumber } from './encode.js';
 import { sizeofAddressPrefix, VipKind, writeAddressPrefix } from './generated/balancer.js';
 import type { BalancerPrograms } from './programs.js';
 import type { KnownReal, RealRegistry } from './real-registry.js';
-import { type Service, type ServiceSpec, serviceKey, serviceName, servicePrefixKey } from './service.js';
+import { type Service, type ServiceSpec, serviceName, servicePrefixKey, serviceWord } from './service.js';
 import { type Member, vipRecord } from './vip-record.js';
+import { VipSlots } from './vip-slots.js';
 
 /** A service as it is served now. */
 export interface ServedService {
@@ -34,7 +35,7 @@ export class ServiceTable {
   readonly #programs: BalancerPrograms;
   readonly #counters: CpuCounters;
   readonly #reals: RealRegistry;
-  readonly #numbers: BpfMap;
+  readonly #slots: VipSlots;
   readonly #prefixes: BpfMap;
   readonly #addresses: BpfMap;
   readonly #globals: Globals;
@@ -46,7 +47,7 @@ export class ServiceTable {
     this.#programs = programs;
     this.#counters = counters;
     this.#reals = reals;
-    this.#numbers = programs.collection.map('vip_numbers');
+    this.#slots = new VipSlots(programs.collection.map('vip_slots') as ArrayMap);
     this.#prefixes = programs.collection.map('vip_prefixes');
     this.#addresses = programs.collection.map('vip_addresses');
     this.#globals = programs.collection.globals;
@@ -94,7 +95,7 @@ export class ServiceTable {
     if (served === undefined) return false;
     this.#served.delete(serviceName(service));
     const prefix = parsePrefix(service.address);
-    if (prefix.whole) this.#numbers.delete(serviceKey(service, prefix));
+    if (prefix.whole) this.#slots.remove(prefix, serviceWord(service, prefix));
     else this.#prefixes.delete(servicePrefixKey(service, prefix));
     if (!this.#hasAddress(prefix)) this.#addresses.delete(addressPrefixKey(prefix));
     this.#setKinds();
@@ -141,7 +142,7 @@ export class ServiceTable {
     this.#counters.clearVip(number);
     const prefix = parsePrefix(service.address);
     this.#addresses.update(addressPrefixKey(prefix), encodeNumber(1));
-    if (prefix.whole) this.#numbers.update(serviceKey(service, prefix), encodeNumber(number));
+    if (prefix.whole) this.#slots.add(prefix, serviceWord(service, prefix), number);
     else this.#prefixes.update(servicePrefixKey(service, prefix), encodeNumber(number));
     this.#setKinds();
   }

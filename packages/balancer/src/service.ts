@@ -1,7 +1,7 @@
 /** Virtual services: what clients connect to. */
 import { type Prefix, parsePrefix, wirePort } from './address.js';
 import { encode } from './encode.js';
-import { sizeofVipKey, sizeofVipPrefix, VipFlag, writeVipKey, writeVipPrefix } from './generated/balancer.js';
+import { sizeofVipPrefix, VipFlag, writeVipPrefix } from './generated/balancer.js';
 import type { RingVersion } from './ring.js';
 
 export type Protocol = 'tcp' | 'udp';
@@ -72,14 +72,9 @@ export function serviceName({ address, port, protocol }: Service): string {
   return `${protocol} ${ipv6 ? 6 : 4} ${[...words].map((word) => word.toString(16)).join(':')}/${bits} ${port}`;
 }
 
-/** Its key in `vip_numbers`. */
-export function serviceKey({ port, protocol }: Service, { words, ipv6 }: Prefix): Uint8Array {
-  return encode(sizeofVipKey, writeVipKey, {
-    address: words,
-    port: wirePort(port),
-    protocol: protocolNumbers[protocol],
-    ipv6: Number(ipv6),
-  });
+/** Port, protocol and family, as the program's table has them. */
+export function serviceWord({ port, protocol }: Service, { ipv6 }: Prefix): number {
+  return wirePort(port) + protocolNumbers[protocol] * 2 ** 16 + Number(ipv6) * 2 ** 24;
 }
 
 /** Its key in `vip_prefixes`. */

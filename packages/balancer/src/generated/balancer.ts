@@ -554,48 +554,73 @@ export class CpuColumns {
   }
 }
 
-/** `struct vip_key` */
-export interface VipKey {
-  address: Uint32Array;
-  port: number;
-  protocol: number;
-  ipv6: number;
+/** `struct vip_slot` */
+export interface VipSlot {
+  address: Float64Array;
+  service: number;
+  number: number;
 }
 
-/** Bytes of `struct vip_key`. */
-export const sizeofVipKey = 20;
+/** Bytes of `struct vip_slot`. */
+export const sizeofVipSlot = 24;
 
-/** Where the fields of `struct vip_key` begin, in bytes; for a bit-field, where the integer begins that holds it. */
-export const offsetsVipKey = {
+/** Where the fields of `struct vip_slot` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsVipSlot = {
   address: 0,
-  port: 16,
-  protocol: 18,
-  ipv6: 19,
+  service: 16,
+  number: 20,
 } as const;
 
-/** Decodes `struct vip_key` into a new object, or into one that is given, with all it contains. */
-export function readVipKey(view: DataView, offset: number, into?: VipKey): VipKey {
+/** Decodes `struct vip_slot` into a new object, or into one that is given, with all it contains. */
+export function readVipSlot(view: DataView, offset: number, into?: VipSlot): VipSlot {
   if (into === undefined) {
     return {
-      address: readElements(new Uint32Array(4), (i) => view.getUint32(offset + i * 4, true)),
-      port: view.getUint16(offset + 16, true),
-      protocol: view.getUint8(offset + 18),
-      ipv6: view.getUint8(offset + 19),
+      address: readElements(new Float64Array(2), (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296),
+      service: view.getUint32(offset + 16, true),
+      number: view.getUint32(offset + 20, true),
     };
   }
-  readElements(into.address, (i) => view.getUint32(offset + i * 4, true));
-  into.port = view.getUint16(offset + 16, true);
-  into.protocol = view.getUint8(offset + 18);
-  into.ipv6 = view.getUint8(offset + 19);
+  readElements(into.address, (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296);
+  into.service = view.getUint32(offset + 16, true);
+  into.number = view.getUint32(offset + 20, true);
   return into;
 }
 
-/** Encodes `struct vip_key`; bytes between the fields become zero. */
-export function writeVipKey(view: DataView, offset: number, value: VipKey): void {
-  writeElements(value.address, 4, (i, item) => view.setUint32(offset + i * 4, item, true));
-  view.setUint16(offset + 16, value.port, true);
-  view.setUint8(offset + 18, value.protocol);
-  view.setUint8(offset + 19, value.ipv6);
+/** Encodes `struct vip_slot`; bytes between the fields become zero. */
+export function writeVipSlot(view: DataView, offset: number, value: VipSlot): void {
+  writeElements(value.address, 2, (i, item) => { view.setUint32(offset + i * 8, item, true); view.setUint32(offset + i * 8 + 4, Math.floor(item / 4294967296), true); });
+  view.setUint32(offset + 16, value.service, true);
+  view.setUint32(offset + 20, value.number, true);
+}
+
+/** Many of `struct vip_slot`, one array a field. Elements from `length` on mean nothing. */
+export class VipSlotColumns {
+  readonly capacity: number;
+  length = 0;
+  readonly address: Float64Array;
+  readonly service: Uint32Array;
+  readonly number: Uint32Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.address = new Float64Array(capacity * 2);
+    this.service = new Uint32Array(capacity);
+    this.number = new Uint32Array(capacity);
+  }
+
+  /** @throws RangeError when full. */
+  push(view: DataView, offset: number): void {
+    const i = this.length;
+    if (i >= this.capacity) throw new RangeError('VipSlotColumns: all ' + this.capacity + ' rows are taken');
+    for (let j = 0; j < 2; j++) this.address[i * 2 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
+    this.service[i] = view.getUint32(offset + 16, true);
+    this.number[i] = view.getUint32(offset + 20, true);
+    this.length = i + 1;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
 }
 
 /** `struct vip_prefix` */
@@ -957,91 +982,6 @@ export function writeTunnelEnd(view: DataView, offset: number, value: TunnelEnd)
   view.setUint32(offset + 16, value.ipv6, true);
 }
 
-/** `struct flow_bucket` */
-export interface FlowBucket {
-  id: Float64Array;
-  ports: Uint32Array;
-  real: Uint32Array;
-  used: Uint32Array;
-  reserved: Uint32Array;
-}
-
-/** Bytes of `struct flow_bucket`. */
-export const sizeofFlowBucket = 128;
-
-/** Where the fields of `struct flow_bucket` begin, in bytes; for a bit-field, where the integer begins that holds it. */
-export const offsetsFlowBucket = {
-  id: 0,
-  ports: 48,
-  real: 72,
-  used: 96,
-  reserved: 120,
-} as const;
-
-/** Decodes `struct flow_bucket` into a new object, or into one that is given, with all it contains. */
-export function readFlowBucket(view: DataView, offset: number, into?: FlowBucket): FlowBucket {
-  if (into === undefined) {
-    return {
-      id: readElements(new Float64Array(6), (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296),
-      ports: readElements(new Uint32Array(6), (i) => view.getUint32(offset + 48 + i * 4, true)),
-      real: readElements(new Uint32Array(6), (i) => view.getUint32(offset + 72 + i * 4, true)),
-      used: readElements(new Uint32Array(6), (i) => view.getUint32(offset + 96 + i * 4, true)),
-      reserved: readElements(new Uint32Array(2), (i) => view.getUint32(offset + 120 + i * 4, true)),
-    };
-  }
-  readElements(into.id, (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296);
-  readElements(into.ports, (i) => view.getUint32(offset + 48 + i * 4, true));
-  readElements(into.real, (i) => view.getUint32(offset + 72 + i * 4, true));
-  readElements(into.used, (i) => view.getUint32(offset + 96 + i * 4, true));
-  readElements(into.reserved, (i) => view.getUint32(offset + 120 + i * 4, true));
-  return into;
-}
-
-/** Encodes `struct flow_bucket`; bytes between the fields become zero. */
-export function writeFlowBucket(view: DataView, offset: number, value: FlowBucket): void {
-  writeElements(value.id, 6, (i, item) => { view.setUint32(offset + i * 8, item, true); view.setUint32(offset + i * 8 + 4, Math.floor(item / 4294967296), true); });
-  writeElements(value.ports, 6, (i, item) => view.setUint32(offset + 48 + i * 4, item, true));
-  writeElements(value.real, 6, (i, item) => view.setUint32(offset + 72 + i * 4, item, true));
-  writeElements(value.used, 6, (i, item) => view.setUint32(offset + 96 + i * 4, item, true));
-  writeElements(value.reserved, 2, (i, item) => view.setUint32(offset + 120 + i * 4, item, true));
-}
-
-/** Many of `struct flow_bucket`, one array a field. Elements from `length` on mean nothing. */
-export class FlowBucketColumns {
-  readonly capacity: number;
-  length = 0;
-  readonly id: Float64Array;
-  readonly ports: Uint32Array;
-  readonly real: Uint32Array;
-  readonly used: Uint32Array;
-  readonly reserved: Uint32Array;
-
-  constructor(capacity: number) {
-    this.capacity = capacity;
-    this.id = new Float64Array(capacity * 6);
-    this.ports = new Uint32Array(capacity * 6);
-    this.real = new Uint32Array(capacity * 6);
-    this.used = new Uint32Array(capacity * 6);
-    this.reserved = new Uint32Array(capacity * 2);
-  }
-
-  /** @throws RangeError when full. */
-  push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new RangeError('FlowBucketColumns: all ' + this.capacity + ' rows are taken');
-    for (let j = 0; j < 6; j++) this.id[i * 6 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
-    for (let j = 0; j < 6; j++) this.ports[i * 6 + j] = view.getUint32(offset + 48 + j * 4, true);
-    for (let j = 0; j < 6; j++) this.real[i * 6 + j] = view.getUint32(offset + 72 + j * 4, true);
-    for (let j = 0; j < 6; j++) this.used[i * 6 + j] = view.getUint32(offset + 96 + j * 4, true);
-    for (let j = 0; j < 2; j++) this.reserved[i * 2 + j] = view.getUint32(offset + 120 + j * 4, true);
-    this.length = i + 1;
-  }
-
-  clear(): void {
-    this.length = 0;
-  }
-}
-
 /** `struct vip` */
 export interface Vip {
   flags: VipFlag;
@@ -1120,6 +1060,91 @@ export class VipColumns {
     for (let j = 0; j < 256; j++) this.members[i * 256 + j] = view.getUint32(offset + 8 + j * 8, true) + view.getUint32(offset + 8 + j * 8 + 4, true) * 4294967296;
     for (let j = 0; j < 256; j++) this.down[i * 256 + j] = view.getUint32(offset + 2056 + j * 8, true) + view.getUint32(offset + 2056 + j * 8 + 4, true) * 4294967296;
     for (let j = 0; j < 65537; j++) this.ring[i * 65537 + j] = view.getUint16(offset + 4104 + j * 2, true);
+    this.length = i + 1;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+}
+
+/** `struct flow_bucket` */
+export interface FlowBucket {
+  id: Float64Array;
+  ports: Uint32Array;
+  real: Uint32Array;
+  used: Uint32Array;
+  reserved: Uint32Array;
+}
+
+/** Bytes of `struct flow_bucket`. */
+export const sizeofFlowBucket = 128;
+
+/** Where the fields of `struct flow_bucket` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsFlowBucket = {
+  id: 0,
+  ports: 48,
+  real: 72,
+  used: 96,
+  reserved: 120,
+} as const;
+
+/** Decodes `struct flow_bucket` into a new object, or into one that is given, with all it contains. */
+export function readFlowBucket(view: DataView, offset: number, into?: FlowBucket): FlowBucket {
+  if (into === undefined) {
+    return {
+      id: readElements(new Float64Array(6), (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296),
+      ports: readElements(new Uint32Array(6), (i) => view.getUint32(offset + 48 + i * 4, true)),
+      real: readElements(new Uint32Array(6), (i) => view.getUint32(offset + 72 + i * 4, true)),
+      used: readElements(new Uint32Array(6), (i) => view.getUint32(offset + 96 + i * 4, true)),
+      reserved: readElements(new Uint32Array(2), (i) => view.getUint32(offset + 120 + i * 4, true)),
+    };
+  }
+  readElements(into.id, (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296);
+  readElements(into.ports, (i) => view.getUint32(offset + 48 + i * 4, true));
+  readElements(into.real, (i) => view.getUint32(offset + 72 + i * 4, true));
+  readElements(into.used, (i) => view.getUint32(offset + 96 + i * 4, true));
+  readElements(into.reserved, (i) => view.getUint32(offset + 120 + i * 4, true));
+  return into;
+}
+
+/** Encodes `struct flow_bucket`; bytes between the fields become zero. */
+export function writeFlowBucket(view: DataView, offset: number, value: FlowBucket): void {
+  writeElements(value.id, 6, (i, item) => { view.setUint32(offset + i * 8, item, true); view.setUint32(offset + i * 8 + 4, Math.floor(item / 4294967296), true); });
+  writeElements(value.ports, 6, (i, item) => view.setUint32(offset + 48 + i * 4, item, true));
+  writeElements(value.real, 6, (i, item) => view.setUint32(offset + 72 + i * 4, item, true));
+  writeElements(value.used, 6, (i, item) => view.setUint32(offset + 96 + i * 4, item, true));
+  writeElements(value.reserved, 2, (i, item) => view.setUint32(offset + 120 + i * 4, item, true));
+}
+
+/** Many of `struct flow_bucket`, one array a field. Elements from `length` on mean nothing. */
+export class FlowBucketColumns {
+  readonly capacity: number;
+  length = 0;
+  readonly id: Float64Array;
+  readonly ports: Uint32Array;
+  readonly real: Uint32Array;
+  readonly used: Uint32Array;
+  readonly reserved: Uint32Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.id = new Float64Array(capacity * 6);
+    this.ports = new Uint32Array(capacity * 6);
+    this.real = new Uint32Array(capacity * 6);
+    this.used = new Uint32Array(capacity * 6);
+    this.reserved = new Uint32Array(capacity * 2);
+  }
+
+  /** @throws RangeError when full. */
+  push(view: DataView, offset: number): void {
+    const i = this.length;
+    if (i >= this.capacity) throw new RangeError('FlowBucketColumns: all ' + this.capacity + ' rows are taken');
+    for (let j = 0; j < 6; j++) this.id[i * 6 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
+    for (let j = 0; j < 6; j++) this.ports[i * 6 + j] = view.getUint32(offset + 48 + j * 4, true);
+    for (let j = 0; j < 6; j++) this.real[i * 6 + j] = view.getUint32(offset + 72 + j * 4, true);
+    for (let j = 0; j < 6; j++) this.used[i * 6 + j] = view.getUint32(offset + 96 + j * 4, true);
+    for (let j = 0; j < 2; j++) this.reserved[i * 2 + j] = view.getUint32(offset + 120 + j * 4, true);
     this.length = i + 1;
   }
 
@@ -1237,10 +1262,10 @@ export const maps = {
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
     value: undefined,
   },
-  vipNumbers: {
-    name: 'vip_numbers',
-    key: makeCodec<VipKey>(sizeofVipKey, (view, offset) => readVipKey(view, offset), writeVipKey),
-    value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+  vipSlots: {
+    name: 'vip_slots',
+    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+    value: makeCodec<VipSlot>(sizeofVipSlot, (view, offset) => readVipSlot(view, offset), writeVipSlot),
   },
   vipPrefixes: {
     name: 'vip_prefixes',
