@@ -29,6 +29,8 @@ const volatile __u32 udp_idle_ticks = 1788;
 const volatile __u32 touch_ticks = 55;
 /* Number of buckets in each CPU's flow table. */
 const volatile __u32 flow_buckets = 1;
+/* Number of slots for server ids, a power of two, less one. */
+const volatile __u32 id_mask = 0;
 /* Random: nobody outside can tell which flows share a bucket. */
 const volatile __u64 flow_secrets[20] = {};
 /* Element of `cpus` for runs that must not be counted: the one behind the last CPU's. */

@@ -5,21 +5,51 @@
 #include "config.h"
 #include "packet.h"
 
-/* The names of reals by the id they put into packets. Filled by user space. */
+/* In one word, so that both change at once: the id below, the real's name above, 0 for an id that is gone. */
+#define ID_PROBES 32
+
+/*
+ * The names of reals by the id that they put into packets: a hash table in an array, as vip_slots. Filled by user space in
+ * mapped memory; its size is a power of two. A slot of 0 ends a search.
+ */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 65536);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
-	__type(value, __u32);
-} server_ids SEC(".maps");
+	__type(value, __u64);
+} id_slots SEC(".maps");
+
+static __always_inline __u64 id_slot(__u32 index)
+{
+	const __u64 *slot;
+
+	index &= id_mask;
+	slot = bpf_map_lookup_elem(&id_slots, &index);
+	return slot ? *(const volatile __u64 *)slot : 0;
+}
+
+static __noinline __u32 find_id(__u32 id, __u32 index)
+{
+	for (__u32 i = 1; i < ID_PROBES; i++) {
+		__u64 slot = id_slot(index + i);
+
+		if (!slot || (__u32)slot == id)
+			return slot >> 32;
+	}
+	return 0;
+}
 
 /* The name of the real that has an id; 0 for none, and for id 0. */
 static __always_inline __u32 real_by_id(__u32 id)
 {
-	const __u32 *name = id ? bpf_map_lookup_elem(&server_ids, &id) : NULL;
+	__u32 index = (__u64)id * 0x9e3779b97f4a7c15 >> 40;
+	__u64 slot;
 
-	return name ? *name : 0;
+	if (!id)
+		return 0;
+	slot = id_slot(index);
+	return !slot || (__u32)slot == id ? slot >> 32 : find_id(id, index);
 }
 
 /* Largest offset of a transport header. */

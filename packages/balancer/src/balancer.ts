@@ -19,6 +19,7 @@ import {
   writeGlobalFlow,
   writeTunnelEnd,
 } from './generated/balancer.js';
+import { IdSlots } from './id-slots.js';
 import { type BalancerOptions, forwardingCpus } from './options.js';
 import { type ReasonName, reasonName, type Verdict, verdictName } from './outcome.js';
 import { BalancerPrograms } from './programs.js';
@@ -85,7 +86,7 @@ export class Balancer implements Disposable {
         this.#counters.clearReal(number),
       );
       this.#services = new ServiceTable(this.#programs, this.#counters, this.#reals);
-      this.#serverIds = new RealTable(collection.map('server_ids'), this.#reals);
+      this.#serverIds = new RealTable(new IdSlots(collection.map('id_slots') as ArrayMap), this.#reals);
       this.#sourceRoutes = new RealTable(collection.map('source_routes'), this.#reals);
       this.#globalFlows = collection.map('global_flows');
       this.#tunnelEnds = collection.map('tunnel_ends');

@@ -2,6 +2,7 @@
 import { randomFillSync } from 'node:crypto';
 import { type CollectionSpec, onlineCpus, setGlobal } from '@weir/ebpf';
 import { keyAddress, wirePort } from './address.js';
+import { idSlotCount } from './id-slots.js';
 
 export interface BalancerOptions {
   /** The device whose packets are balanced. Without one, packets come from {@link Balancer.process} only. */
@@ -32,7 +33,7 @@ export interface BalancerOptions {
   readonly udpIdleSeconds?: number;
   /** One more than there can be reals at a time. Default and most: 16384. */
   readonly maxReals?: number;
-  /** Default 65536. */
+  /** Server ids that there is room for. Default 65536. */
   readonly maxServerIds?: number;
   /** Default 65536. */
   readonly maxSourceRoutes?: number;
@@ -72,6 +73,11 @@ export function bucketsPerCpu(options: BalancerOptions): number {
   return Math.ceil((flows * PLACES_PER_FLOW) / WAYS / forwardingCpus(options).length);
 }
 
+/** Slots of the table of server ids. */
+export function serverIdSlots({ maxServerIds = 65_536 }: BalancerOptions): number {
+  return idSlotCount(within('maxServerIds', maxServerIds, 1, 2 ** 24));
+}
+
 export function forwardingCpus({ cpus }: BalancerOptions): readonly number[] {
   return cpus ?? onlineCpus();
 }
@@ -100,6 +106,7 @@ export function setConstants(spec: CollectionSpec, options: BalancerOptions, unc
   setGlobal(spec, 'udp_idle_ticks', within('ticks of udpIdleSeconds', idle, 1, 2 ** 31));
   setGlobal(spec, 'touch_ticks', Math.floor(idle / TOUCHES_WHILE_IDLE));
   setGlobal(spec, 'flow_buckets', bucketsPerCpu(options));
+  setGlobal(spec, 'id_mask', serverIdSlots(options) - 1);
   setGlobal(spec, 'flow_secrets', randomFillSync(new Uint8Array(160)));
   setGlobal(spec, 'uncounted_cpu', uncountedCpu);
 }

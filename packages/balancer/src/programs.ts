@@ -11,7 +11,14 @@ import {
   possibleCpus,
 } from '@weir/ebpf';
 import { sizeofCpu } from './generated/balancer.js';
-import { type BalancerOptions, bucketsPerCpu, forwardingCpus, setConstants, within } from './options.js';
+import {
+  type BalancerOptions,
+  bucketsPerCpu,
+  forwardingCpus,
+  serverIdSlots,
+  setConstants,
+  within,
+} from './options.js';
 
 /** What fits the bits that a flow table has for a real's number. */
 const MAX_REALS = 16_384;
@@ -43,7 +50,7 @@ export class BalancerPrograms implements Disposable {
         flow_tables: this.cpuCount,
         fallback_flows: options.fallbackFlows ?? 1024,
         reals: within('maxReals', options.maxReals ?? MAX_REALS, 2, MAX_REALS),
-        server_ids: options.maxServerIds ?? 65_536,
+        id_slots: serverIdSlots(options),
         source_routes: options.maxSourceRoutes ?? 65_536,
         global_flows: options.maxGlobalFlows ?? 65_536,
       },

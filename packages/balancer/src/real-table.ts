@@ -1,14 +1,19 @@
 /** A table of the program whose values are reals, each of which it holds. */
-import type { BpfMap } from '@weir/ebpf';
 import { encodeNumber } from './encode.js';
 import type { KnownReal, RealRegistry } from './real-registry.js';
 
+/** Names of reals by key. A map of the kernel is one. */
+export interface NameTable {
+  update(key: Uint8Array, name: Uint8Array): void;
+  delete(key: Uint8Array): boolean;
+}
+
 export class RealTable {
-  readonly #map: BpfMap;
+  readonly #map: NameTable;
   readonly #reals: RealRegistry;
   readonly #entries = new Map<string, KnownReal>();
 
-  constructor(map: BpfMap, reals: RealRegistry) {
+  constructor(map: NameTable, reals: RealRegistry) {
     this.#map = map;
     this.#reals = reals;
   }

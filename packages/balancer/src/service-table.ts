@@ -122,6 +122,13 @@ export class ServiceTable {
         members.push({ real, weight, down });
         checkReal(real, prefix, members);
       }
+      if (
+        before === undefined &&
+        prefix.whole &&
+        !this.#slots.hasRoom(prefix, serviceWord(service, prefix))
+      ) {
+        throw new RangeError(`${service.address}: too many services whose addresses share a hash`);
+      }
       const record = vipRecord(spec, members);
       const number = before?.number ?? this.#takeNumber();
       return { served: { service, spec, number, members }, before, record };

@@ -22,13 +22,15 @@ export class VipSlots {
     this.#count = map.maxEntries;
   }
 
-  /** @throws RangeError if all slots near its own are taken. */
+  /** Whether there is a slot for one service more. */
+  hasRoom(prefix: Prefix, service: number): boolean {
+    return this.#freeSlot(...halves(prefix), service) !== undefined;
+  }
+
+  /** @throws RangeError if there is no slot. */
   add(prefix: Prefix, service: number, number: number): void {
     const [low, high] = halves(prefix);
-    const slot = this.#probes(low, high, service).find((offset) => {
-      const found = this.#number(offset);
-      return found === UNUSED || found === GONE;
-    });
+    const slot = this.#freeSlot(low, high, service);
     if (slot === undefined) throw new RangeError('too many services whose addresses share a hash');
     this.#slots.setBigUint64(slot + offsetsVipSlot.address, low, true);
     this.#slots.setBigUint64(slot + offsetsVipSlot.address + 8, high, true);
@@ -49,6 +51,13 @@ export class VipSlots {
       // Nothing must be found in a slot that is gone.
       this.#slots.setUint32(slot + offsetsVipSlot.service, 0, true);
     }
+  }
+
+  #freeSlot(low: bigint, high: bigint, service: number): number | undefined {
+    return this.#probes(low, high, service).find((offset) => {
+      const found = this.#number(offset);
+      return found === UNUSED || found === GONE;
+    });
   }
 
   #number(slot: number): number {

@@ -1292,10 +1292,10 @@ export const maps = {
     key: makeCodec<Flow>(sizeofFlow, (view, offset) => readFlow(view, offset), writeFlow),
     value: makeCodec<FallbackFlow>(sizeofFallbackFlow, (view, offset) => readFallbackFlow(view, offset), writeFallbackFlow),
   },
-  serverIds: {
-    name: 'server_ids',
+  idSlots: {
+    name: 'id_slots',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+    value: makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
   },
   globalFlows: {
     name: 'global_flows',
@@ -1418,6 +1418,11 @@ export const globals = {
   },
   flowBuckets: {
     name: 'flow_buckets',
+    section: '.rodata',
+    ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+  },
+  idMask: {
+    name: 'id_mask',
     section: '.rodata',
     ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
   },

@@ -179,6 +179,11 @@ export const globals = {
     section: '.rodata',
     ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
   },
+  idMask: {
+    name: 'id_mask',
+    section: '.rodata',
+    ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+  },
   flowSecrets: {
     name: 'flow_secrets',
     section: '.rodata',
