@@ -1,5 +1,6 @@
-/** Where fields are according to the running kernel's own types. */
+/** Where fields are according to the running kernel's own types, or to its build. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { type Btf, Kind, kernelBtf } from '@weir/ebpf';
 import type { Field } from '../../src/discovery/fields.js';
 
@@ -12,8 +13,22 @@ export interface Place {
 /** The kernel's BTF. */
 export function truth(): Btf {
   const btf = kernelBtf();
-  assert.ok(btf !== undefined, 'the kernels of the lab have BTF');
+  assert.ok(btf !== undefined, 'this kernel has no BTF');
   return btf;
+}
+
+/** Tells where fields are: the kernel's BTF, or what the build of the lab's kernel without BTF has told (docs/lab.md). */
+export function judge(): (field: Field) => Place | undefined {
+  const path = process.env.WEIR_OFFSETS;
+  if (path === undefined) {
+    const btf = truth();
+    return (field) => placeOf(btf, field);
+  }
+  const offsets = JSON.parse(readFileSync(path, 'utf8')) as Readonly<Record<string, number>>;
+  return ({ struct, field, size }) => {
+    const offset = offsets[struct === 'net' ? `net.ns.${field}` : `${struct}.${field}`];
+    return offset === undefined ? undefined : { offset, size };
+  };
 }
 
 /** Where a field is; undefined if this kernel has no such field. */
