@@ -23,18 +23,21 @@ export const NO_REAL = 0;
 
 /** A real's own order of all slots: a start and a step, since the ring's size is prime. */
 class Preference {
-  readonly #offset: number;
   readonly #skip: number;
-  #turn = 0;
+  #position: number;
 
   constructor(seed: bigint) {
-    this.#offset = Number(murmur3Pair(seed, 42n, 0n) % BigInt(RING_SIZE));
+    this.#position = Number(murmur3Pair(seed, 42n, 0n) % BigInt(RING_SIZE));
     this.#skip = Number(murmur3Pair(seed, 2718281828n, 2307n) % BigInt(RING_SIZE - 1)) + 1;
   }
 
-  /** The next slot. The product wraps at 32 bits, as the balancers next to this one have it. */
-  next(): number {
-    return ((this.#offset + this.#turn++ * this.#skip) >>> 0) % RING_SIZE;
+  /** The next slot that is not taken. The position wraps at 32 bits, as it does on the balancers next to this one. */
+  next(taken: Uint8Array): number {
+    for (;;) {
+      const slot = this.#position % RING_SIZE;
+      this.#position = (this.#position + this.#skip) >>> 0;
+      if (taken[slot] === 0) return slot;
+    }
   }
 }
 
@@ -75,8 +78,7 @@ export function buildRing(reals: readonly RingMember[], version: RingVersion = 2
   for (let round = 0; ; round++) {
     for (const [i, preference] of preferences.entries()) {
       for (let count = slots(i, round); count > 0; count--) {
-        let slot = preference.next();
-        while (taken[slot] === 1) slot = preference.next();
+        const slot = preference.next(taken);
         taken[slot] = 1;
         ring[slot] = members[i]!.number;
         if (--left === 0) return ring;
