@@ -6,7 +6,7 @@
  * attached to the same tracepoint, the second of which does what the first was prevented from doing. Softirqs do not
  * nest, so of the two at least one is free, and runs.
  *
- * Since 7.0 a process can also be preempted in the middle of a raw tracepoint program, which keeps the CPU's other
+ * Since 6.13 (CONFIG_PREEMPT_LAZY) a process can also be preempted in the middle of a raw tracepoint program, which keeps the CPU's other
  * processes from that program for a while; not so a program on the perf event of the tracepoint, which takes the place
  * of the first one there.
  *
@@ -18,12 +18,21 @@
 #include "statistics.h"
 
 #define TAKEN_CHANGES 4
+/* A word that is older than so many changes on its CPU was left by a run whose second program never came. */
+#define TAKEN_LIFETIME 1024
+
+/* A change of state that the first program has taken on, and the second has not come to yet; `change` 0 is none. */
+struct taken_change {
+	__u64 change;
+	__u32 tid; /* the thread that runs, or that was interrupted */
+	__u32 number;
+};
 
 struct taken {
-	/* Changes of state that the first program has taken on, and the second has not come to yet; 0 is none. */
-	__u64 changes[TAKEN_CHANGES];
-	/* The second program is running: in an interrupt of it, the first finds no second. */
-	__u64 second_runs;
+	struct taken_change changes[TAKEN_CHANGES];
+	__u32 number; /* of the newest word */
+	/* The second program stands in: in an interrupt of it, the first finds no second. */
+	__u32 second_runs;
 };
 
 /* Inserted by the kernel with the map, never deleted. Written by both programs, each on its own CPU's value. */
@@ -47,23 +56,53 @@ static __always_inline __u64 change_of(const struct sock *sk, int from, int to)
 	return (__u64)sk << 8 | from << 4 | to;
 }
 
+static __always_inline bool is_valid(const volatile struct taken *own, int i)
+{
+	return own->changes[i].change && own->number - own->changes[i].number < TAKEN_LIFETIME;
+}
+
 /* For the first program: leaves word for the second. */
 static __always_inline void take(const struct sock *sk, int from, int to)
 {
 	volatile struct taken *own = own_taken();
-	__u64 change = change_of(sk, from, to);
+	__u32 place;
 
 	if (!own || own->second_runs)
 		return;
+	own->number++;
+	place = own->number;
 #pragma unroll
 	for (int i = 0; i < TAKEN_CHANGES; i++) {
-		/* The word may still be there from an earlier time, if the second program was kept from coming. */
-		if (!own->changes[i] || own->changes[i] == change) {
-			own->changes[i] = change;
-			return;
-		}
+		if (!is_valid(own, i))
+			place = i;
 	}
-	own->changes[0] = change;
+	place &= TAKEN_CHANGES - 1;
+	own->changes[place].tid = bpf_get_current_pid_tgid();
+	own->changes[place].number = own->number;
+	own->changes[place].change = change_of(sk, from, to);
+}
+
+/*
+ * Whether the first program has left word of a change. Words that this thread left after that one are of interrupts
+ * which came since the second program was entered, and kept theirs from coming: nobody else will take them away.
+ */
+static __always_inline bool was_taken(volatile struct taken *own, __u64 change)
+{
+	__u32 tid = bpf_get_current_pid_tgid(), age = TAKEN_LIFETIME;
+
+#pragma unroll
+	for (int i = 0; i < TAKEN_CHANGES; i++) {
+		if (own->changes[i].change == change && own->changes[i].tid == tid && is_valid(own, i))
+			age = own->number - own->changes[i].number;
+	}
+	if (age == TAKEN_LIFETIME)
+		return false;
+#pragma unroll
+	for (int i = 0; i < TAKEN_CHANGES; i++) {
+		if (own->changes[i].tid == tid && own->number - own->changes[i].number <= age)
+			own->changes[i].change = 0;
+	}
+	return true;
 }
 
 static __always_inline void stand_in(void)
@@ -78,20 +117,11 @@ static __always_inline void stand_in(void)
 static __always_inline bool enter(const struct sock *sk, int from, int to)
 {
 	volatile struct taken *own = own_taken();
-	__u64 change = change_of(sk, from, to);
 
 	/* Nested in itself, on a kernel that skips no program: then the first was not skipped either. */
-	if (!own || own->second_runs)
+	if (!own || own->second_runs || was_taken(own, change_of(sk, from, to)))
 		return false;
 	own->second_runs = 1;
-#pragma unroll
-	for (int i = 0; i < TAKEN_CHANGES; i++) {
-		if (own->changes[i] == change) {
-			own->changes[i] = 0;
-			own->second_runs = 0;
-			return false;
-		}
-	}
 	stand_in();
 	return true;
 }

@@ -16,9 +16,9 @@ import type { KernelFacts } from './plan.js';
 export function kernelFacts(btf: Btf, table: FeatureTable = features): KernelFacts {
   return {
     rawTracepoint: table.has('raw_tracepoint'),
-    preemptible: kernelAtLeast('7.0'),
-    // CONFIG_PREEMPT_LAZY; what is set at boot only debugfs tells.
-    preemptibleTrampolines: kernelAtLeast('6.13'),
+    skipsNested: kernelAtLeast('6.1'),
+    // Where CONFIG_PREEMPT_LAZY is in force, which only debugfs tells.
+    preemptible: kernelAtLeast('6.13'),
     tracepointEvent: !perfEventsDenied() && hasTracepoint('sock/inet_sock_set_state'),
     // fexit stands and falls with it; trying an attachment costs a grace period.
     fentry: table.has('fentry'),

@@ -6,10 +6,10 @@ import type { HookCandidate, HookChoice } from './report.js';
 export interface KernelFacts {
   /** Raw tracepoints (4.17). */
   readonly rawTracepoint: boolean;
-  /** Processes can be preempted in raw tracepoint programs (7.0). */
+  /** Programs that would run on a CPU where they run already are skipped (6.1 for those of raw tracepoints). */
+  readonly skipsNested: boolean;
+  /** Processes can be preempted in programs of raw tracepoints and of trampolines (6.13, with CONFIG_PREEMPT_LAZY). */
   readonly preemptible: boolean;
-  /** Processes can be preempted in the programs of trampolines (6.13, where the kernel is preempted lazily). */
-  readonly preemptibleTrampolines: boolean;
   /** The tracepoint's perf event can be opened: tracefs is mounted and readable. */
   readonly tracepointEvent: boolean;
   /** BPF trampolines on function entry and exit (5.5), really attachable: some kernels load but refuse them. */
@@ -30,6 +30,11 @@ export interface KernelFacts {
 export interface HookPlan {
   /** The first of the two programs of the life cycle; see bpf/nesting.h. */
   readonly lifeCycle: 'raw_tracepoint' | 'tracepoint';
+  /**
+   * Whether the second one is attached. Where nothing is skipped it would have nothing to do; without the walk over
+   * earlier sockets it could take a connection that has just ended for one of those.
+   */
+  readonly standIn: boolean;
   readonly accept: AcceptHook;
   /** Programs at the return of tcp_v4_connect and tcp_v6_connect: failures for which no packet was ever to be sent. */
   readonly connectErrors: readonly ('connect_v4_fexit' | 'connect_v6_fexit')[];
@@ -69,7 +74,7 @@ function functionHook(facts: KernelFacts, mechanism: Mechanism, name: string): H
 /** A hook on every connect() that would be skipped now and then would count losses where there are none. */
 function connectHook(facts: KernelFacts, name: string): HookCandidate {
   const hook = functionHook(facts, 'fexit', name);
-  if (!hook.available || !facts.preemptibleTrampolines) return hook;
+  if (!hook.available || !facts.preemptible) return hook;
   return {
     ...hook,
     available: false,
@@ -117,7 +122,7 @@ function lifeCycleCandidates(facts: KernelFacts): readonly HookCandidate[] {
     name: EVENT_HOOK,
     available: facts.tracepointEvent && facts.rawTracepoint,
     reason: facts.tracepointEvent
-      ? 'programs of raw tracepoints can be preempted since Linux 7.0, those of their perf events can not'
+      ? 'programs of raw tracepoints can be preempted since Linux 6.13, those of their perf events can not'
       : 'tracefs is not mounted, or not readable for this process',
   };
   return [event, raw];
@@ -128,7 +133,7 @@ function fdCandidates(facts: KernelFacts): readonly HookCandidate[] {
   const fentry = functionHook(facts, 'fentry', 'fd_install');
   const kprobe = functionHook(facts, 'kprobe', 'fd_install');
   // A kprobe costs more, but no other process can come in the middle of its program.
-  return facts.preemptibleTrampolines ? [kprobe, fentry] : [fentry, kprobe];
+  return facts.preemptible ? [kprobe, fentry] : [fentry, kprobe];
 }
 
 /** @param wanted Insists on one way to see accepts. */
@@ -160,6 +165,7 @@ export function planHooks(
   return {
     plan: {
       lifeCycle: lifeCycle === EVENT_HOOK ? 'tracepoint' : 'raw_tracepoint',
+      standIn: facts.skipsNested || facts.iterators,
       accept,
       connectErrors,
       seed: facts.iterators,

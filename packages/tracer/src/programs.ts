@@ -136,8 +136,10 @@ export class TracerPrograms implements Disposable {
       plan.lifeCycle === 'tracepoint'
         ? attachTracepoint(collection.program('state_change_event'), 'sock/inet_sock_set_state')
         : attachRawTracepoint(collection.program('state_change'), 'inet_sock_set_state'),
-      attachRawTracepoint(collection.program(standInProgram), 'inet_sock_set_state'),
     );
+    if (plan.standIn) {
+      this.#links.push(attachRawTracepoint(collection.program(standInProgram), 'inet_sock_set_state'));
+    }
     if (acceptProgram !== undefined) {
       const [mechanism, symbol] = plan.accept.split(':') as [string, string];
       const program = collection.program(acceptProgram);
@@ -171,7 +173,7 @@ export function programNames(plan: HookPlan): string[] {
   const accept = acceptPrograms[plan.accept];
   return [
     plan.lifeCycle === 'tracepoint' ? 'state_change_event' : 'state_change',
-    standInProgram,
+    ...(plan.standIn ? [standInProgram] : []),
     ...(accept === undefined ? [] : [accept]),
     ...plan.connectErrors,
     ...(plan.seed ? ['seed'] : []),

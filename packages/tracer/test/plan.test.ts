@@ -5,8 +5,8 @@ import { programNames } from '../src/programs.js';
 
 const everything: KernelFacts = {
   rawTracepoint: true,
+  skipsNested: true,
   preemptible: false,
-  preemptibleTrampolines: false,
   tracepointEvent: true,
   fentry: true,
   kprobe: true,
@@ -48,7 +48,7 @@ describe('the choice of hooks', () => {
   });
 
   it('avoids programs that can be preempted', () => {
-    const { plan } = planHooks({ ...everything, preemptible: true, preemptibleTrampolines: true });
+    const { plan } = planHooks({ ...everything, preemptible: true });
     assert.deepEqual(programNames(plan), [
       'state_change_event',
       'state_change_nested',
@@ -65,7 +65,7 @@ describe('the choice of hooks', () => {
       planHooks({ ...everything, ...facts }).choices.find(({ purpose }) => purpose.includes('descriptors'));
     assert.equal(hooks({})?.chosen, 'fentry:fd_install');
     assert.equal(hooks({ fentry: false })?.chosen, 'kprobe:fd_install');
-    assert.equal(hooks({ preemptibleTrampolines: true })?.chosen, 'kprobe:fd_install');
+    assert.equal(hooks({ preemptible: true })?.chosen, 'kprobe:fd_install');
     const none = hooks({ fentry: false, kprobe: false });
     assert.equal(none?.chosen, undefined);
     assert.match(none?.candidates.map(({ reason }) => reason).join() ?? '', /CONFIG_KPROBES/);

@@ -924,60 +924,108 @@ export class ListenerColumns {
   }
 }
 
+/** `struct taken_change` */
+export interface TakenChange {
+  change: number;
+  tid: number;
+  number: number;
+}
+
+/** Bytes of `struct taken_change`. */
+export const sizeofTakenChange = 16;
+
+/** Where the fields of `struct taken_change` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsTakenChange = {
+  change: 0,
+  tid: 8,
+  number: 12,
+} as const;
+
+/** Decodes `struct taken_change` into a new object, or into one that is given, with all it contains. */
+export function readTakenChange(view: DataView, offset: number, into?: TakenChange): TakenChange {
+  if (into === undefined) {
+    return {
+      change: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
+      tid: view.getUint32(offset + 8, true),
+      number: view.getUint32(offset + 12, true),
+    };
+  }
+  into.change = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+  into.tid = view.getUint32(offset + 8, true);
+  into.number = view.getUint32(offset + 12, true);
+  return into;
+}
+
+/** Encodes `struct taken_change`; bytes between the fields become zero. */
+export function writeTakenChange(view: DataView, offset: number, value: TakenChange): void {
+  view.setUint32(offset, value.change, true);
+  view.setUint32(offset + 4, Math.floor(value.change / 4294967296), true);
+  view.setUint32(offset + 8, value.tid, true);
+  view.setUint32(offset + 12, value.number, true);
+}
+
 /** `struct taken` */
 export interface Taken {
-  changes: Float64Array;
+  changes: TakenChange[];
+  number: number;
   secondRuns: number;
 }
 
 /** Bytes of `struct taken`. */
-export const sizeofTaken = 40;
+export const sizeofTaken = 72;
 
 /** Where the fields of `struct taken` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsTaken = {
   changes: 0,
-  secondRuns: 32,
+  number: 64,
+  secondRuns: 68,
 } as const;
 
 /** Decodes `struct taken` into a new object, or into one that is given, with all it contains. */
 export function readTaken(view: DataView, offset: number, into?: Taken): Taken {
   if (into === undefined) {
     return {
-      changes: readElements(new Float64Array(4), (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296),
-      secondRuns: view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296,
+      changes: readElements(new Array<TakenChange>(4), (i) => readTakenChange(view, offset + i * 16)),
+      number: view.getUint32(offset + 64, true),
+      secondRuns: view.getUint32(offset + 68, true),
     };
   }
-  readElements(into.changes, (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296);
-  into.secondRuns = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
+  readElements(into.changes, (i) => readTakenChange(view, offset + i * 16));
+  into.number = view.getUint32(offset + 64, true);
+  into.secondRuns = view.getUint32(offset + 68, true);
   return into;
 }
 
 /** Encodes `struct taken`; bytes between the fields become zero. */
 export function writeTaken(view: DataView, offset: number, value: Taken): void {
-  writeElements(value.changes, 4, (i, item) => { view.setUint32(offset + i * 8, item, true); view.setUint32(offset + i * 8 + 4, Math.floor(item / 4294967296), true); });
-  view.setUint32(offset + 32, value.secondRuns, true);
-  view.setUint32(offset + 36, Math.floor(value.secondRuns / 4294967296), true);
+  zeroBytes(view, offset, 72);
+  writeElements(value.changes, 4, (i, item) => writeTakenChange(view, offset + i * 16, item));
+  view.setUint32(offset + 64, value.number, true);
+  view.setUint32(offset + 68, value.secondRuns, true);
 }
 
 /** Many of `struct taken`, one array a field. Elements from `length` on mean nothing. */
 export class TakenColumns {
   readonly capacity: number;
   length = 0;
-  readonly changes: Float64Array;
-  readonly secondRuns: Float64Array;
+  readonly changes: Array<TakenChange[]>;
+  readonly number: Uint32Array;
+  readonly secondRuns: Uint32Array;
 
   constructor(capacity: number) {
     this.capacity = capacity;
-    this.changes = new Float64Array(capacity * 4);
-    this.secondRuns = new Float64Array(capacity);
+    this.changes = [];
+    this.number = new Uint32Array(capacity);
+    this.secondRuns = new Uint32Array(capacity);
   }
 
   /** @throws RangeError when full. */
   push(view: DataView, offset: number): void {
     const i = this.length;
     if (i >= this.capacity) throw new RangeError('TakenColumns: all ' + this.capacity + ' rows are taken');
-    for (let j = 0; j < 4; j++) this.changes[i * 4 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
-    this.secondRuns[i] = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
+    this.changes[i] = readElements(new Array<TakenChange>(4), (i) => readTakenChange(view, offset + i * 16));
+    this.number[i] = view.getUint32(offset + 64, true);
+    this.secondRuns[i] = view.getUint32(offset + 68, true);
     this.length = i + 1;
   }
 

@@ -36,6 +36,7 @@ const MAX_SRTT_US = 10_000_000;
 /** The smallest plan that runs on every kernel and uses every field. */
 const plan: HookPlan = {
   lifeCycle: 'raw_tracepoint',
+  standIn: true,
   accept: 'listener',
   connectErrors: [],
   seed: false,
