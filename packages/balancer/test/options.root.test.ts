@@ -6,26 +6,21 @@ import { Balancer } from '../src/index.js';
 import { GUE_SOURCE4, GUE_SOURCE6 } from './support/tunnel.js';
 
 const gue = { source4: GUE_SOURCE4, source6: GUE_SOURCE6 };
-const parts: Partial<BalancerOptions>[] = [
-  { gue },
-  { tcpServerIds: true },
-  { inlineDecapsulation: true },
-  { toldMtu: 0 },
-];
+/** Few of the combinations, since an emulated machine takes ten seconds for each: each option is on and off. */
+const combinations: Readonly<Record<string, Partial<BalancerOptions>>> = {
+  'no options': {},
+  'GUE alone, nobody told of long frames': { gue, toldMtu: 0 },
+  'all but GUE': { tcpServerIds: true, inlineDecapsulation: true },
+  'all, with the longest frames': { gue, tcpServerIds: true, inlineDecapsulation: true, maxFrame: 9014 },
+};
 const base = { routerMac: '02:00:00:00:00:03', flows: 100, maxGlobalFlows: 100 };
 
 describe('the verifier', () => {
-  for (let bits = 0; bits < 1 << parts.length; bits++) {
-    const options = Object.assign({}, ...parts.filter((_, i) => bits & (1 << i))) as Partial<BalancerOptions>;
-    it(`takes ${Object.keys(options).join(', ') || 'no options'}`, () => {
+  for (const [name, options] of Object.entries(combinations)) {
+    it(`takes ${name}`, () => {
       Balancer.open({ ...base, ...options })[Symbol.dispose]();
     });
   }
-
-  it('takes all options with the longest frames', () => {
-    const all = { gue, tcpServerIds: true, inlineDecapsulation: true, maxFrame: 9014 };
-    Balancer.open({ ...base, ...all })[Symbol.dispose]();
-  });
 });
 
 describe('options that make no sense', () => {
