@@ -8,10 +8,12 @@ import {
   type Btf,
   Collection,
   type CollectionSpec,
+  EbpfError,
   type FeatureTable,
   features as kernelFeatures,
   type Link,
   MapType,
+  type Program,
   possibleCpus,
   setGlobal,
 } from '@weir/ebpf';
@@ -24,6 +26,8 @@ import type { HookPlan } from './plan.js';
 
 const OBJECT = 'tcp.bpf.o';
 const PAGE = 4096;
+/** KRETPROBE_MAXACTIVE_MAX of the kernel's trace_kprobe.c. */
+const MAX_SLEEPING_ACCEPTS = 4096;
 const DEFAULT_RING_BYTES = 8 << 20;
 const DEFAULT_MAX_CONNECTIONS = 65_536;
 
@@ -146,7 +150,7 @@ export class TracerPrograms implements Disposable {
       this.#links.push(
         mechanism === 'fentry' || mechanism === 'fexit'
           ? attachTracing(program)
-          : attachKprobe(program, symbol, { retprobe: mechanism === 'kretprobe', features: this.#features }),
+          : this.#attachProbe(program, symbol, mechanism === 'kretprobe'),
       );
     }
     for (const name of plan.connectErrors) this.#links.push(attachTracing(collection.program(name)));
@@ -154,6 +158,20 @@ export class TracerPrograms implements Disposable {
       using walk = attachIterator(collection.program('seed'));
       walk.read();
     }
+  }
+
+  #attachProbe(program: Program, symbol: string, retprobe: boolean): Link {
+    const features = this.#features;
+    // As many processes may sleep in accept() as there are; by default the kernel follows one a CPU. Only tracefs knows of
+    // that number; a probe made there is removed by the next start if this process is killed.
+    if (retprobe && features.has('kprobe_events')) {
+      try {
+        return attachKprobe(program, symbol, { retprobe, maxactive: MAX_SLEEPING_ACCEPTS, features });
+      } catch (error) {
+        if (!(error instanceof EbpfError)) throw error;
+      }
+    }
+    return attachKprobe(program, symbol, { retprobe, features });
   }
 
   /** Ends the flow of events. What is in the ring stays readable. */
