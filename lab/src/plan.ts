@@ -68,7 +68,7 @@ function listFiles(folder: string): string[] {
 }
 
 /**
- * `NAME.newest.root.test.ts` is about what no kernel's version changes: it runs on this machine and on the newest kernel, and
+ * `NAME.newest.root.test.ts` is about what hardly depends on the version: it runs on this machine and on the newest kernel, and
  * like everything else on a kernel that is built here.
  */
 const forNewest = /\.newest\.root\.test\.js$/;
