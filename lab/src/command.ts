@@ -1,6 +1,6 @@
 /** Running the host's programs, with errors that show what was run and what it said. */
 
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
 export interface CommandOptions {
@@ -76,6 +76,15 @@ export interface FollowOptions extends CommandOptions {
   readonly onLine?: (line: string) => void;
 }
 
+/** Ends a child that leads a group of its own (`detached`), and whatever it started. */
+export function killGroup(child: ChildProcess): void {
+  try {
+    process.kill(-child.pid!, 'SIGKILL');
+  } catch {
+    // Nothing of the group is left.
+  }
+}
+
 /**
  * Runs a program that takes long, following what it prints. It and all that it starts end with this process.
  *
@@ -93,13 +102,7 @@ export async function follow(
     // A group of its own, so that it ends together with what it started.
     detached: true,
   });
-  const endGroup = () => {
-    try {
-      process.kill(-child.pid!, 'SIGKILL');
-    } catch {
-      // Nothing of the group is left.
-    }
-  };
+  const endGroup = () => killGroup(child);
   const timer = setTimeout(endGroup, options.timeoutMs ?? 600_000);
   process.once('exit', endGroup);
   const last: string[] = [];

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { type BootOptions, boot, LabError, quote } from './boot.js';
+import { killGroup } from './command.js';
 import { repository } from './paths.js';
 import { guestRepository } from './project.js';
 import { encodeRecord } from './records.js';
@@ -11,7 +12,7 @@ import { Account, type SuiteResult } from './suite.js';
 
 const reporter = 'lab/dist/src/reporter.js';
 /** A guest may run this long in all, whatever its files may take each. */
-const guestTimeoutMs = 20 * 60_000;
+const guestTimeoutMs = 30 * 60_000;
 
 export interface HostRun {
   readonly name: string;
@@ -57,13 +58,7 @@ function runFile(run: HostRun, file: string, account: Account): Promise<void> {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });
-    const endGroup = () => {
-      try {
-        process.kill(-child.pid!, 'SIGKILL');
-      } catch {
-        // Nothing of the group is left.
-      }
-    };
+    const endGroup = () => killGroup(child);
     const timer = setTimeout(endGroup, run.timeoutMs);
     process.once('exit', endGroup);
     child.stdout.setEncoding('utf8').on('data', (text: string) => parser.write(text));
