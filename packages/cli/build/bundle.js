@@ -8,7 +8,17 @@ import { build } from 'esbuild';
 
 const root = new URL('..', import.meta.url);
 const outdir = fileURLToPath(new URL('dist/bundle', root));
-const { dependencies } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
+const dependenciesOf = (folder) =>
+  Object.keys(JSON.parse(readFileSync(new URL(`${folder}/package.json`, root), 'utf8')).dependencies ?? {});
+const isOurs = (name) => name.startsWith('@weir/');
+const dependencies = dependenciesOf('.');
+const indirect = dependencies
+  .filter(isOurs)
+  .flatMap((name) => dependenciesOf(`../${name.slice('@weir/'.length)}`));
+const unlisted = indirect.filter((name) => !dependencies.includes(name));
+if (unlisted.length > 0) {
+  throw new Error(`packages/cli/package.json must depend on ${unlisted.join(', ')}: its bundle imports them`);
+}
 
 rmSync(outdir, { recursive: true, force: true });
 await build({
@@ -20,6 +30,6 @@ await build({
   platform: 'node',
   target: 'node20',
   // Packages of others stay packages: their files, licences and updates are theirs.
-  external: Object.keys(dependencies).filter((name) => !name.startsWith('@weir/')),
+  external: dependencies.filter((name) => !isOurs(name)),
   logLevel: 'warning',
 });
