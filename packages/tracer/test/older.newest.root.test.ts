@@ -1,12 +1,7 @@
 /** The limits of older kernels, imposed one by one: the same programs load, and tell the same. */
 import { describe, it } from 'node:test';
 import { features } from '@weir/ebpf';
-import type { AcceptHook } from '../src/index.js';
-import { assertComplete, collect } from './support/collect.js';
-import { assertPairs } from './support/expect.js';
-import { accountedBy } from './support/hooks.js';
-import { runLoad } from './support/load.js';
-import { TestNetns } from './support/netns.js';
+import { assertTracesPairs } from './support/traced-pairs.js';
 
 const COUNT = 200;
 
@@ -29,20 +24,7 @@ const tables = [
 describe('with the limits of older kernels', () => {
   for (const [name, table] of tables) {
     it(name, async () => {
-      using netns = new TestNetns();
-      let hook: AcceptHook = 'listener';
-      const collected = await collect({ features: table, filter: { netns: [netns.inode] } }, (tracer) => {
-        hook = tracer.plan.find(({ purpose }) => purpose === 'process that accepts')!.chosen as AcceptHook;
-        return runLoad(netns, 'pairs', '--count', String(COUNT), '--send', '1000', '--reply', '313');
-      });
-      const late = /^(fexit|kretprobe):/.test(hook);
-      const pairs = late ? collected.result.map(({ accepted_ns, ...rest }) => rest) : collected.result;
-      assertPairs(collected.records, pairs, {
-        netns: netns.inode,
-        type: 'ipv4',
-        accounted: accountedBy(hook),
-      });
-      assertComplete(collected);
+      await assertTracesPairs({ features: table }, COUNT);
     });
   }
 });

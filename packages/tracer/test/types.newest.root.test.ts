@@ -8,14 +8,9 @@ import { type Btf, features } from '@weir/ebpf';
 import { loadCachedFields } from '../src/discovery/cache.js';
 import { type DiscoveredField, discover } from '../src/discovery/index.js';
 import { toBtf } from '../src/discovery/types.js';
-import type { AcceptHook } from '../src/index.js';
-import { Tracer, type TracerOptions, type TypeChoice } from '../src/index.js';
+import { Tracer, type TypeChoice } from '../src/index.js';
 import { findMismatch } from '../src/types/verify.js';
-import { assertComplete, collect } from './support/collect.js';
-import { assertPairs } from './support/expect.js';
-import { accountedBy } from './support/hooks.js';
-import { runLoad } from './support/load.js';
-import { TestNetns } from './support/netns.js';
+import { assertTracesPairs } from './support/traced-pairs.js';
 
 const typeless = features.without('kernel_btf');
 const COUNT = 100;
@@ -34,23 +29,6 @@ after(() => {
   delete process.env.XDG_CACHE_HOME;
   rmSync(folder, { recursive: true });
 });
-
-/** Traces connections with these types: all is told, and rightly. */
-async function assertTraces(options: TracerOptions): Promise<TypeChoice> {
-  using netns = new TestNetns();
-  let hook: AcceptHook = 'listener';
-  let types: TypeChoice | undefined;
-  const collected = await collect({ ...options, filter: { netns: [netns.inode] } }, (tracer) => {
-    types = tracer.types;
-    hook = tracer.plan.find(({ purpose }) => purpose === 'process that accepts')!.chosen as AcceptHook;
-    return runLoad(netns, 'pairs', '--count', String(COUNT), '--send', '1000', '--reply', '313');
-  });
-  const late = /^(fexit|kretprobe):/.test(hook);
-  const pairs = late ? collected.result.map(({ accepted_ns, ...rest }) => rest) : collected.result;
-  assertPairs(collected.records, pairs, { netns: netns.inode, type: 'ipv4', accounted: accountedBy(hook) });
-  assertComplete(collected);
-  return types!;
-}
 
 /** Discovered types in which fields have each other's places. */
 function swapped(one: string, other: string): readonly DiscoveredField[] {
@@ -73,8 +51,11 @@ const misleading: readonly (readonly [one: string, other: string])[] = [
 
 describe('types that were discovered', () => {
   it('serve the tracer, and are kept for the next time', async () => {
-    assert.equal((await assertTraces({ btf: 'discover' })).source, 'discovery');
-    assert.deepEqual(await assertTraces({ features: typeless }), { ...(await chosen()), source: 'cache' });
+    assert.equal((await assertTracesPairs({ btf: 'discover' }, COUNT)).source, 'discovery');
+    assert.deepEqual(await assertTracesPairs({ features: typeless }, COUNT), {
+      ...(await chosen()),
+      source: 'cache',
+    });
   });
 
   it('are discovered anew where what was kept is wrong', async () => {
@@ -84,7 +65,7 @@ describe('types that were discovered', () => {
     const kept = JSON.parse(readFileSync(path, 'utf8'));
     const wrong = swapped('skc_daddr', 'skc_rcv_saddr');
     writeFileSync(path, JSON.stringify({ ...kept, fields: wrong.map(({ kind, ...field }) => field) }));
-    const types = await assertTraces({ features: typeless });
+    const types = await assertTracesPairs({ features: typeless }, COUNT);
     assert.equal(types.source, 'discovery');
     assert.match(types.rejected ?? '', /^the offsets kept are not this kernel's: a connect of 127\./);
     const offsets = (fields: readonly DiscoveredField[] = []) =>
@@ -124,13 +105,13 @@ describe('wrong types that are given', () => {
 
   it('are not used', async () => {
     const btf: Btf = toBtf(swapped('skc_daddr', 'skc_rcv_saddr'));
-    const { source, rejected } = await assertTraces({ btf });
+    const { source, rejected } = await assertTracesPairs({ btf }, COUNT);
     assert.notEqual(source, 'file');
     assert.match(rejected ?? '', /^the types given are not this kernel's: /);
   });
 
   it('and right ones are', async () => {
-    const types = await assertTraces({ btf: toBtf(discovered) });
+    const types = await assertTracesPairs({ btf: toBtf(discovered) }, COUNT);
     assert.equal(types.source, 'file');
     assert.equal(types.rejected, undefined);
   });
