@@ -101,7 +101,7 @@ const acceptConsequences: Readonly<Record<AcceptHook, string | undefined>> = {
   'fexit:inet_csk_accept':
     'the accept of a process that slept in accept() before the start is told when its connection closes',
   'kretprobe:inet_csk_accept':
-    'the accept of a process that slept in accept() before the start, or beyond the kernel’s number of probe instances, is told when its connection closes',
+    'the accept of a process that slept in accept() before the start, or beyond 4,096 that sleep at a time, is told when its connection closes; the probe of a tracer that was killed stays in tracefs until the next one starts',
   listener: 'accepts are told when the handshake is over, with the process that opened the listening socket',
 };
 
