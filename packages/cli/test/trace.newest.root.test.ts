@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { bin, onlyLine, traceWhile, WeirProcess } from './support/command.js';
 import { assertNothingLeft, existingObjects } from './support/kernel-objects.js';
@@ -203,15 +204,19 @@ describe('its end', () => {
       stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
     });
     let output = '';
+    let open = true;
     shell.stdout!.on('data', (chunk) => {
       output += chunk;
     });
-    const closed = once(shell, 'close');
-    await once(shell.stdio[3] as NodeJS.ReadableStream, 'data');
-    // The first lines end head; the next ones find that nobody reads.
-    await netns.load('pairs');
-    await netns.load('pairs');
-    await closed;
+    shell.once('close', () => {
+      open = false;
+    });
+    const readiness = once(shell.stdio[3] as Readable, 'data');
+    await Promise.race([readiness, once(shell, 'close')]);
+    assert.ok(open, `it ended before it was ready: ${output}`);
+    // The first lines end head; only a write after that finds that nobody reads, and one write may
+    // hold the lines of several loads.
+    while (open) await netns.load('pairs');
     const lines = output.trimEnd().split('\n');
     assert.equal(lines.length, 2, output);
     assert.equal(parseLines(`${lines[0]}\n`)[0]?.event, 'connect');
