@@ -12,14 +12,9 @@ import { Capture, type CaptureOptions } from './capture.js';
 import { type Counters, CpuCounters, type Traffic } from './counters.js';
 import { encode, encodeNumber } from './encode.js';
 import { type Flow, flowFrame } from './frame.js';
-import {
-  readOutcome,
-  sizeofGlobalFlow,
-  sizeofTunnelEnd,
-  writeGlobalFlow,
-  writeTunnelEnd,
-} from './generated/balancer.js';
+import { readOutcome, sizeofGlobalFlow, writeGlobalFlow } from './generated/balancer.js';
 import { IdSlots } from './id-slots.js';
+import { setTunnelEnd } from './life/decapsulator.js';
 import { type BalancerOptions, forwardingCpus } from './options.js';
 import { type ReasonName, reasonName, type Verdict, verdictName } from './outcome.js';
 import { BalancerPrograms } from './programs.js';
@@ -180,10 +175,7 @@ export class Balancer implements Disposable {
 
   /** Whether tunnels to an address end here; see {@link BalancerOptions.inlineDecapsulation}. */
   setTunnelEnd(address: string, ends: boolean): void {
-    const { words, ipv6 } = keyAddress(address);
-    const key = encode(sizeofTunnelEnd, writeTunnelEnd, { address: words, ipv6: Number(ipv6) });
-    if (ends) this.#tunnelEnds.update(key, encodeNumber(1));
-    else this.#tunnelEnds.delete(key);
+    setTunnelEnd(this.#tunnelEnds, address, ends);
   }
 
   /** The next hop's MAC address, from the next packet on. */

@@ -51,7 +51,7 @@ export interface GueOptions {
   readonly port?: number;
 }
 
-const DEFAULT_GUE_PORT = 6080;
+export const DEFAULT_GUE_PORT = 6080;
 const DEFAULT_FLOWS = 8_000_000;
 const WAYS = 6;
 /** Places for each flow: so that few of them fall into a bucket that is full. */
@@ -82,8 +82,8 @@ export function forwardingCpus({ cpus }: BalancerOptions): readonly number[] {
   return cpus ?? onlineCpus();
 }
 
-/** An address of the family that its place asks for. */
-function addressWords(address: string, ipv6: boolean): Uint32Array {
+/** An address of the family that its place asks for. @throws RangeError, EbpfError */
+export function addressWords(address: string, ipv6: boolean): Uint32Array {
   const key = keyAddress(address);
   if (key.ipv6 !== ipv6) throw new RangeError(`${address}: expected an IPv${ipv6 ? 6 : 4} address`);
   return key.words;

@@ -8,6 +8,7 @@ import { NetlinkProtocol, NetlinkSocket } from '../sys/netlink.js';
 import { decodeAttributes, NetlinkFlag, NetlinkPayload } from '../sys/netlink-message.js';
 import { interfaceIndex, u32 } from './device.js';
 import { createLink, type Link, UpdatableLink } from './link.js';
+import { isMakerGone, makerMark, ownIdentity } from './maker.js';
 
 export interface TcOptions {
   readonly direction: 'ingress' | 'egress';
@@ -18,7 +19,8 @@ export interface TcOptions {
 
 /**
  * Attaches to a device of the calling thread's network namespace: by a bpf_link (tcx, 6.6), else by a filter in the
- * clsact queueing discipline (4.5), which is added where it is missing and which the kernel keeps when this process dies.
+ * clsact queueing discipline (4.5), which is added where it is missing. The kernel keeps a filter when this process dies,
+ * until the next is attached to the device: those of processes that are gone are removed then.
  * @param device Its name or number.
  * @throws SyscallError
  */
@@ -72,6 +74,9 @@ function trafficMessage({ ifindex, parent, handle, priority }: FilterPlace, prot
   return bytes;
 }
 
+/** What is behind the maker in the name of a filter whose maker brought clsact. */
+const broughtQdisc = '+clsact';
+
 class ClsactFilter implements Link {
   readonly kind = 'tc';
   readonly #socket: NetlinkSocket;
@@ -84,7 +89,7 @@ class ClsactFilter implements Link {
     this.#socket = socket;
     const parent = parents[options.direction];
     this.#place = { ifindex, parent, handle: 0, priority: options.priority ?? 0 };
-    this.#madeQdisc = this.#addQdisc();
+    this.#madeQdisc = this.#addQdisc() || this.#removeStale();
     try {
       this.#place = this.#putFilter(program, NetlinkFlag.create | NetlinkFlag.exclusive);
     } catch (error) {
@@ -127,13 +132,41 @@ class ClsactFilter implements Link {
     }
   }
 
+  #name(program: Program): string {
+    return `${program.name}@${makerMark(ownIdentity())}${this.#madeQdisc ? broughtQdisc : ''}`;
+  }
+
+  /** Removes what processes left behind that were killed. Returns whether one of them had brought clsact. */
+  #removeStale(): boolean {
+    let brought = false;
+    for (const parent of Object.values(parents)) {
+      for (const { payload } of this.#filters(parent)) {
+        const options = decodeAttributes(payload.subarray(20)).get(attribute.options);
+        const name = options && decodeAttributes(options).get(bpfAttribute.name);
+        const [, mark, more] = /@(\w+)(\+clsact)?\0?$/.exec(Buffer.from(name ?? []).toString('latin1')) ?? [];
+        if (mark === undefined || !isMakerGone(mark)) continue;
+        brought ||= more === broughtQdisc;
+        const view = new DataView(payload.buffer, payload.byteOffset);
+        const priority = view.getUint32(16, true) >>> 16;
+        const place = { ...this.#place, parent, handle: view.getUint32(8, true), priority };
+        try {
+          this.#request(Message.delFilter, 0, 'remove a filter from', place);
+        } catch (error) {
+          // Somebody else removed it first.
+          if (!isErrno(error, constants.errno.ENOENT)) throw error;
+        }
+      }
+    }
+    return brought;
+  }
+
   #putFilter(program: Program, flags: number): FilterPlace {
     const payload = new NetlinkPayload(trafficMessage(this.#place, allProtocols))
       .string(attribute.kind, 'bpf')
       .nest(attribute.options, (bpf) =>
         bpf
           .u32(bpfAttribute.fd, program.fd)
-          .string(bpfAttribute.name, program.name)
+          .string(bpfAttribute.name, this.#name(program))
           .u32(bpfAttribute.flags, actDirect),
       ).bytes;
     const what = this.#what('add a filter to');
@@ -157,7 +190,7 @@ class ClsactFilter implements Link {
 
   /** Removes clsact if this link brought it and nobody else uses it by now. */
   #removeQdisc(): void {
-    if (!this.#madeQdisc || Object.values(parents).some((parent) => this.#hasFilters(parent))) return;
+    if (!this.#madeQdisc || Object.values(parents).some((parent) => this.#filters(parent).length > 0)) return;
     const place = { ...this.#place, parent: clsact, handle: clsactHandle, priority: 0 };
     const payload = trafficMessage(place, 0);
     try {
@@ -167,18 +200,14 @@ class ClsactFilter implements Link {
     }
   }
 
-  #hasFilters(parent: number): boolean {
-    const place = { ...this.#place, parent, handle: 0, priority: 0 };
-    const payload = trafficMessage(place, 0);
-    const flags = NetlinkFlag.dump;
-    return (
-      this.#socket.request({ type: Message.getFilter, flags, payload, what: this.#what('list filters on') })
-        .length > 0
-    );
+  #filters(parent: number) {
+    const payload = trafficMessage({ ...this.#place, parent, handle: 0, priority: 0 }, 0);
+    const what = this.#what('list filters on');
+    return this.#socket.request({ type: Message.getFilter, flags: NetlinkFlag.dump, payload, what });
   }
 
-  #request(type: number, flags: number, verb: string) {
-    const payload = new NetlinkPayload(trafficMessage(this.#place, allProtocols)).string(
+  #request(type: number, flags: number, verb: string, place = this.#place) {
+    const payload = new NetlinkPayload(trafficMessage(place, allProtocols)).string(
       attribute.kind,
       'bpf',
     ).bytes;

@@ -1,9 +1,7 @@
 /**
  * Probes made through tracefs: for kernels without the kprobe PMU (before 4.17), and for return probes that need more
- * than the default number of simultaneous calls (maxactive), which only tracefs can ask for.
- *
- * They outlive the process that made them. Each carries its maker in its name, so that those of the dead can be told
- * from those of the living and be removed.
+ * than the default number of simultaneous calls (maxactive), which only tracefs can ask for. They outlive the process
+ * that made them.
  */
 import {
   closeSync,
@@ -11,12 +9,12 @@ import {
   constants as fileConstants,
   openSync,
   readFileSync,
-  readlinkSync,
   writeSync,
 } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { SyscallError, UnsupportedError } from '../errors.js';
+import { makerMark, ownIdentity, type ProcessIdentity, pidNamespace, startTime } from './maker.js';
 import { tracefs } from './tracefs.js';
 
 const { O_APPEND, O_WRONLY } = fileConstants;
@@ -84,40 +82,9 @@ function append(path: string, line: string): void {
   }
 }
 
-/** A process, told from a later one with the same pid by when it started, and from one of another pid namespace. */
-export interface ProcessIdentity {
-  /** Inode of the pid namespace in which `pid` counts. */
-  readonly namespace: string;
-  readonly pid: number;
-  /** Clock ticks from boot to the process's start; undefined if it does not run. */
-  readonly startTime: string | undefined;
-}
-
-function identityOf(pid: number): ProcessIdentity {
-  return { namespace: pidNamespace(), pid, startTime: startTime(pid) };
-}
-
-function ownIdentity(): ProcessIdentity {
-  return identityOf(process.pid);
-}
-
-function pidNamespace(): string {
-  return /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0';
-}
-
-function startTime(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The command's name may hold anything; the fields after its closing parenthesis start with the third.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  } catch {
-    return undefined;
-  }
-}
-
 /** The name of a process's n-th probe. */
-export function probeName({ namespace, pid, startTime }: ProcessIdentity, n: number): string {
-  return `p${namespace}_${pid}_${startTime ?? 0}_${n}`;
+export function probeName(maker: ProcessIdentity, n: number): string {
+  return `p${makerMark(maker)}_${n}`;
 }
 
 /**
