@@ -1,5 +1,6 @@
 /** The shape of a running tracer. */
 
+import type { ConnectionsOptions, LiveConnections } from './connections/live.js';
 import type { TracerStats } from './options.js';
 import type { EventName, TraceRecord } from './record.js';
 import type { HookChoice } from './report.js';
@@ -38,6 +39,16 @@ export interface TracerApi extends AsyncIterable<TraceRecord>, Disposable, Async
   watchFds(pid: number): void;
   /** Ends {@link watchFds} for a process. Records that were made before are still delivered. */
   unwatchFds(pid: number): void;
+  /**
+   * The live connections of this host, those from before the start among them. They take in all events, whether the
+   * tracer has a reader or not; of what was told before a reader came, it gets to know nothing. Of the tracer's filters, that
+   * of network namespaces applies; with others, connections that have ended are found out by their sockets' absence.
+   *
+   * Without CAP_SYS_ADMIN or CAP_SYS_PTRACE, less is seen: `problems` says what.
+   *
+   * @throws RangeError for options that make no sense; EbpfError once the tracer was stopped.
+   */
+  connections(options?: ConnectionsOptions): LiveConnections;
   /** Detaches the programs, delivers what is still in the ring, then ends all iterators. */
   stop(): Promise<void>;
 }

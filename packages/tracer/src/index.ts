@@ -1,7 +1,20 @@
 export type { TracerApi, TracerListener } from './api.js';
+export {
+  type Connection,
+  type ConnectionProcess,
+  type ConnectionsOptions,
+  type EndedConnection,
+  type LiveConnections,
+  type LiveLosses,
+  type OpenSocket,
+  type PlainConnection,
+  plainConnection,
+  type Totals,
+} from './connections/index.js';
 export { type InspectOptions, inspectHost } from './inspect.js';
 export type { AcceptHook, PortRange, TraceFilter, TracerOptions, TracerStats } from './options.js';
 export type * from './record.js';
 export type { FieldOffset, HookCandidate, HookChoice, HostReport, Problem } from './report.js';
+export type { TcpStateName } from './sockets/index.js';
 export { Tracer } from './tracer.js';
 export type { TypeChoice, TypeSource } from './types/target.js';

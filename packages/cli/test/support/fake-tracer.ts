@@ -85,6 +85,10 @@ export class FakeTracer implements TracerApi {
     this.watched.delete(pid);
   }
 
+  connections(): never {
+    throw new Error('this tracer has no connections');
+  }
+
   async stop(): Promise<void> {
     this.stops++;
     this.#resolveStopped();

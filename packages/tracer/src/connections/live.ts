@@ -1,4 +1,5 @@
 /** Live connections of a running tracer: what `tracer.connections()` gives. */
+import type { Problem } from '../report.js';
 import type { Connection, EndedConnection } from './connection.js';
 import type { OpenSocket } from './open-sockets.js';
 import type { Totals } from './totals.js';
@@ -8,7 +9,7 @@ export interface ConnectionsOptions {
   readonly tcp?: boolean;
   /** UDP sockets and flows, which are counted by hooks from now on. Default true. */
   readonly udp?: boolean;
-  /** IPv6 sockets, among them those that serve IPv4. Default true. */
+  /** What runs over IPv6. Default true. IPv4 through IPv6 sockets is IPv4, and sockets bound to `::` may serve it. */
   readonly ipv6?: boolean;
   /** How many connections and flows the table holds; what does not fit is counted. Default 262,144. */
   readonly limit?: number;
@@ -33,6 +34,8 @@ export interface LiveConnections extends Iterable<Connection>, Disposable {
   /** Live connections and flows, idle ones among them. */
   readonly size: number;
   readonly totals: Totals;
+  /** What is not shown from the start, for lack of privileges or of what the kernel offers. */
+  readonly problems: readonly Problem[];
   /** Sockets that listen, and UDP sockets. */
   readonly openSockets: Iterable<OpenSocket>;
   readonly lost: LiveLosses;

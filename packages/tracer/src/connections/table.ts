@@ -95,10 +95,11 @@ export class ConnectionTable {
   /**
    * Reads all sockets, and drops what is gone.
    *
+   * @param readFlows Called when the sockets were read: to call {@link udpFlows} and {@link udpEnded}.
    * @returns what was read.
    * @throws what the source throws.
    */
-  refresh(source: SocketSource, findProcess?: FindProcess): SocketSnapshot {
+  refresh(source: SocketSource, findProcess?: FindProcess, readFlows?: () => void): SocketSnapshot {
     const nowNs = this.#ledger.now();
     this.#tcp.beginRound();
     const snapshot = source.read((socket) => {
@@ -107,6 +108,7 @@ export class ConnectionTable {
     });
     this.#tcp.endRound(snapshot);
     this.openSockets.finish(new Set(snapshot.failed.map(({ netns }) => netns)));
+    readFlows?.();
     this.#ledger.settle();
     this.#rates.update(this.#ledger.totals, nowNs);
     return snapshot;

@@ -1,0 +1,202 @@
+/** The live connections of a tracer: its records, sock_diag, /proc and the counts of UDP put together. */
+import type { Btf, FeatureTable } from '@weir/ebpf';
+import { EbpfError, missingCapabilities } from '@weir/ebpf';
+import type { TraceRecord } from '../record.js';
+import type { Problem } from '../report.js';
+import { type DiagSocket, SocketOwners, SocketReader, type UdpCounter } from '../sockets/index.js';
+import { startUdp } from '../sockets/start-udp.js';
+import type { Connection } from './connection.js';
+import { processFinder } from './find-process.js';
+import type { ConnectionsOptions, LiveConnections, LiveLosses } from './live.js';
+import type { OpenSocket } from './open-sockets.js';
+import { ConnectionTable } from './table.js';
+import type { Totals } from './totals.js';
+import type { UdpFlow } from './udp-flows.js';
+
+/** What is needed of the tracer. */
+export interface RecordFeed {
+  readonly btf: Btf;
+  readonly features?: FeatureTable;
+  /** Inodes of the network namespaces that it is confined to. */
+  readonly netns?: readonly number[];
+  /** Shows every record from now on. @returns what ends it. */
+  watch(watcher: (record: TraceRecord) => void): () => void;
+  /** Shows all records of what has happened until this call. @throws EbpfError once the tracer has ended. */
+  catchUp(): Promise<void>;
+  lost(): Omit<LiveLosses, 'datagrams'>;
+  onDispose(): void;
+}
+
+/** UDP flows that are followed at a time: more would cost the kernel much memory, whether there are so many or not. */
+const MAX_UDP_FLOWS = 65_536;
+
+export class TracedConnections implements LiveConnections {
+  readonly problems: readonly Problem[];
+  readonly #options: ConnectionsOptions;
+  readonly #feed: RecordFeed;
+  readonly #table: ConnectionTable;
+  readonly #reader: SocketReader;
+  readonly #owners = new SocketOwners();
+  readonly #findProcess = processFinder(this.#owners);
+  readonly #udp: UdpCounter | undefined;
+  readonly #endWatch: () => void;
+  #refreshing: Promise<void> = Promise.resolve();
+  #refreshed = false;
+  #disposed = false;
+  /** Network namespaces that the last refresh has read. */
+  #known: ReadonlySet<number> = new Set();
+  #failures: LiveConnections['failures'] = [];
+  #lost: LiveLosses = { ring: 0, map: 0, probe: 0, datagrams: 0 };
+
+  /** @throws RangeError for options that make no sense. */
+  constructor(options: ConnectionsOptions, feed: RecordFeed) {
+    const { tcp = true, udp = true, limit, tcpIdleMs } = options;
+    check(options);
+    this.#options = options;
+    this.#feed = feed;
+    this.#table = new ConnectionTable({
+      ...(limit !== undefined && { limit }),
+      ...(tcpIdleMs !== undefined && { tcpIdleMs }),
+    });
+    this.#reader = new SocketReader({
+      tcp,
+      listeners: tcp,
+      udp,
+      ...(feed.netns !== undefined && { netns: feed.netns }),
+    });
+    const problems = findProblems();
+    if (udp) {
+      try {
+        this.#udp = startUdp(feed.btf, {
+          ...(feed.features !== undefined && { features: feed.features }),
+          ...(options.udpIdleMs !== undefined && { idleMs: options.udpIdleMs }),
+          maxFlows: Math.min(limit ?? MAX_UDP_FLOWS, MAX_UDP_FLOWS),
+        }).counter;
+      } catch (error) {
+        if (!(error instanceof EbpfError)) throw error;
+        problems.push({ what: `UDP is not counted: ${error.message}`, advice: 'weir doctor tells more' });
+      }
+    }
+    this.problems = problems;
+    this.#endWatch = feed.watch((record) => this.#take(record));
+  }
+
+  get size(): number {
+    return this.#table.size;
+  }
+
+  get totals(): Totals {
+    return this.#table.totals;
+  }
+
+  get openSockets(): Iterable<OpenSocket> {
+    return this.#table.openSockets;
+  }
+
+  get lost(): LiveLosses {
+    return this.#lost;
+  }
+
+  get failures(): LiveConnections['failures'] {
+    return this.#failures;
+  }
+
+  [Symbol.iterator](): Iterator<Connection> {
+    return this.#table.connections();
+  }
+
+  takeEnded(): ReturnType<LiveConnections['takeEnded']> {
+    return this.#table.takeEnded();
+  }
+
+  refresh(): Promise<void> {
+    const refreshed = this.#refreshing.then(() => this.#refresh());
+    this.#refreshing = refreshed.catch(() => undefined);
+    return refreshed;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#endWatch();
+    this.#udp?.[Symbol.dispose]();
+    this.#feed.onDispose();
+  }
+
+  async #refresh(): Promise<void> {
+    // Before events are taken in, so that nothing stands between these and the reading of sockets.
+    this.#owners.step(this.#refreshed ? undefined : Number.POSITIVE_INFINITY);
+    await this.#feed.catchUp();
+    if (this.#disposed) throw new EbpfError('these connections were disposed of');
+    const { netns, failed } = this.#table.refresh(
+      { read: (onSocket) => this.#reader.read((socket) => this.#isWanted(socket) && onSocket(socket)) },
+      this.#findProcess,
+      () => this.#countUdp(),
+    );
+    this.#known = netns;
+    this.#failures = failed;
+    this.#refreshed = true;
+  }
+
+  /** After the sockets were read, which tell of flows what the kernel's counts do not. */
+  #countUdp(): void {
+    const udp = this.#udp?.collect((cookie) => this.#table.openSockets.ofCookie(cookie));
+    const isWanted = (flow: UdpFlow) => this.#isInside(flow.netns) && this.#hasFamily(flow.local.address);
+    for (const { flow, closed_by, ended_ns } of udp?.ended ?? []) {
+      if (isWanted(flow)) this.#table.udpEnded(flow, closed_by, ended_ns);
+    }
+    if (udp !== undefined) this.#table.udpFlows(udp.live.filter(isWanted));
+    const lost = this.#feed.lost();
+    const probe = lost.probe + (this.#udp?.missedRuns ?? 0);
+    this.#lost = { ...lost, probe, datagrams: udp?.lost.datagrams ?? 0 };
+  }
+
+  #take(record: TraceRecord): void {
+    if (record.event === 'lost' || record.event === 'fd_install') return;
+    if (this.#options.tcp === false || !this.#hasFamily(record.local.address)) return;
+    if (!this.#known.has(record.netns)) this.#reader.forgetNamespaces();
+    this.#table.record(record);
+  }
+
+  #isInside(netns: number): boolean {
+    return this.#feed.netns === undefined || this.#feed.netns.includes(netns);
+  }
+
+  #hasFamily(address: string): boolean {
+    return this.#options.ipv6 !== false || !address.includes(':');
+  }
+
+  /** A socket bound to `::` may serve IPv4. */
+  #isWanted({ addresses }: DiagSocket): boolean {
+    if (this.#options.ipv6 !== false || addresses.getUint32(8) === 0xffff) return true;
+    return [0, 4, 8, 12].every((offset) => addresses.getUint32(offset) === 0);
+  }
+}
+
+function check({
+  tcp = true,
+  udp = true,
+  limit = 1,
+  tcpIdleMs = 1,
+  udpIdleMs = 1,
+}: ConnectionsOptions): void {
+  if (!tcp && !udp) throw new RangeError('neither TCP nor UDP: there would be no connections');
+  if (!Number.isInteger(limit) || limit < 1) throw new RangeError(`${limit} is no number of connections`);
+  for (const [name, value] of Object.entries({ tcpIdleMs, udpIdleMs })) {
+    if (!(value > 0)) throw new RangeError(`${name} is ${value}: expected milliseconds above 0`);
+  }
+}
+
+/** What this process may not look at. */
+function findProblems(): Problem[] {
+  const needs = [
+    ['CAP_SYS_ADMIN', 'in other network namespaces only what begins from now on is shown, without figures'],
+    ['CAP_SYS_PTRACE', "the owners of sockets of other users' processes are only known from events"],
+  ] as const;
+  return needs
+    .filter(([name]) => missingCapabilities([name]).length > 0)
+    .map(([name, consequence]) => ({
+      what: `this process lacks ${name}: ${consequence}`,
+      advice: 'run it as root, or give it the capability',
+    }));
+}
