@@ -44,6 +44,18 @@ export function parsePrefix(text: string): Prefix {
   return { words, ipv6, bits, whole: bits === all };
 }
 
+/** The same text for each way to write an address. @throws EbpfError if it is none. */
+export function canonicalAddress(address: string): string {
+  const { words, ipv6 } = keyAddress(address);
+  return `${words.join(' ')} ${ipv6 ? 6 : 4}`;
+}
+
+/** The same text for each way to write a prefix. @throws RangeError */
+export function canonicalPrefix(text: string): string {
+  const { words, ipv6, bits } = parsePrefix(text);
+  return `${words.join(' ')} ${ipv6 ? 6 : 4}/${bits}`;
+}
+
 /** A port's two bytes as a little-endian machine loads them from a packet. */
 export function wirePort(port: number): number {
   if (!Number.isInteger(port) || port < 0 || port > 65535) {

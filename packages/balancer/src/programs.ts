@@ -1,5 +1,4 @@
 /** The balancer's kernel object: loaded for a set of options, with a flow table for each CPU. */
-import { readFileSync } from 'node:fs';
 import {
   type ArrayMap,
   Collection,
@@ -7,10 +6,10 @@ import {
   createMap,
   type DescriptorMap,
   type MapSpec,
-  parseObject,
   possibleCpus,
 } from '@weir/ebpf';
 import { sizeofCpu } from './generated/balancer.js';
+import { readObject } from './objects.js';
 import {
   type BalancerOptions,
   bucketsPerCpu,
@@ -22,7 +21,6 @@ import {
 
 /** What fits the bits that a flow table has for a real's number. */
 const MAX_REALS = 16_384;
-const OBJECT = new URL('../../bpf/balancer.bpf.o', import.meta.url);
 
 /** Programs and maps. Disposing unloads all that nothing else holds. */
 export class BalancerPrograms implements Disposable {
@@ -33,7 +31,7 @@ export class BalancerPrograms implements Disposable {
 
   /** @throws RangeError for options that make no sense; the errors of {@link Collection.load}. */
   constructor(options: BalancerOptions) {
-    const spec = parseObject(readFileSync(OBJECT));
+    const spec = readObject('balancer.bpf.o');
     this.cpuCount = Math.max(...possibleCpus()) + 1;
     this.#vip = { ...innerMap(spec, 'vips'), name: 'vip' };
     const table: MapSpec = {

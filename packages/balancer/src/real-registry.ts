@@ -1,6 +1,6 @@
 /** Numbers of reals: who has which, and which are free. */
 import type { ArrayMap } from '@weir/ebpf';
-import { keyAddress } from './address.js';
+import { canonicalAddress, keyAddress } from './address.js';
 import { encode } from './encode.js';
 import { RealFlag, sizeofReal, writeReal } from './generated/balancer.js';
 import { addressSeed } from './hash/seed.js';
@@ -44,7 +44,7 @@ export class RealRegistry {
    * @throws RangeError if all numbers are taken, or if it is held as local and asked for as remote, or the reverse.
    */
   hold(address: string, local?: boolean): KnownReal {
-    const key = realKey(address);
+    const key = canonicalAddress(address);
     let entry = this.#known.get(key);
     if (entry === undefined) {
       entry = { real: this.#create(address, local ?? false), holders: 0 };
@@ -59,11 +59,11 @@ export class RealRegistry {
 
   /** The real of an address; `undefined` if nobody holds it. */
   find(address: string): KnownReal | undefined {
-    return this.#known.get(realKey(address))?.real;
+    return this.#known.get(canonicalAddress(address))?.real;
   }
 
   release(real: KnownReal): void {
-    const key = realKey(real.address);
+    const key = canonicalAddress(real.address);
     const entry = this.#known.get(key)!;
     if (--entry.holders > 0) return;
     this.#known.delete(key);
@@ -107,8 +107,4 @@ export class RealRegistry {
       encode(sizeofReal, writeReal, { address: words, generation, reserved: 0, flags: flags as RealFlag }),
     );
   }
-}
-
-function realKey(address: string): string {
-  return keyAddress(address).words.join(' ') + (address.includes(':') ? ' 6' : ' 4');
 }

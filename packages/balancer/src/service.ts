@@ -41,6 +41,7 @@ const flagBits = {
 } as const;
 
 export type ServiceFlag = keyof typeof flagBits;
+export const serviceFlags = Object.keys(flagBits) as readonly ServiceFlag[];
 
 /** A server behind a service. */
 export interface ServiceReal {

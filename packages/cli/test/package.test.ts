@@ -34,7 +34,7 @@ function weir(prefix: string, ...args: string[]) {
 
 before(() => {
   folder = mkdtempSync(join(tmpdir(), 'weir-package-'));
-  for (const name of ['ebpf', 'tracer', 'cli']) {
+  for (const name of ['ebpf', 'tracer', 'balancer', 'cli']) {
     const target = join(folder, `pack-${name}`);
     mkdirSync(target);
     npm(join(packages, name), 'pack', '--pack-destination', target);
@@ -50,6 +50,7 @@ describe('tarballs', () => {
   for (const [name, needed] of [
     ['ebpf', ['dist/src/index.js', 'dist/src/index.d.ts', 'README.md', 'LICENSE']],
     ['tracer', ['dist/src/index.js', 'dist/src/index.d.ts', 'bpf/tcp.bpf.o', 'README.md', 'LICENSE']],
+    ['balancer', ['dist/src/index.js', 'bpf/balancer.bpf.o', 'weir-balance.schema.json', 'README.md']],
     ['cli', ['dist/bundle/main.js', 'bin/weir.js', 'README.md', 'LICENSE']],
   ] as const) {
     it(`${name}: what is needed, and no tests`, () => {
@@ -72,9 +73,9 @@ describe('installed elsewhere', () => {
 
   it('brings few packages, none of them for development', () => {
     const installed = readdirSync(join(prefix, 'node_modules')).filter((name) => !name.startsWith('.'));
-    const others = ['@koromix', 'commander', 'ipaddr.js', 'koffi', 'nanotar', 'xz-decompress'];
+    const others = ['@koromix', 'commander', 'ipaddr.js', 'koffi', 'nanotar', 'xz-decompress', 'yaml', 'zod'];
     assert.deepEqual(installed.sort(), [...others, '@weir', 'weir'].sort());
-    assert.deepEqual(readdirSync(join(prefix, 'node_modules/@weir')).sort(), ['ebpf', 'tracer']);
+    assert.deepEqual(readdirSync(join(prefix, 'node_modules/@weir')).sort(), ['balancer', 'ebpf', 'tracer']);
   });
 
   it('weir --help and --version', () => {

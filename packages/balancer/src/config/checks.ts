@@ -1,0 +1,253 @@
+/** What the schema cannot say: how the values of a configuration fit together. */
+import { canonicalAddress, canonicalPrefix, parsePrefix } from '../address.js';
+import { serviceName } from '../service.js';
+import type { Finding } from './messages.js';
+import { type Config, type VipConfig, vipName } from './schema.js';
+import type { Path } from './source.js';
+
+/** A VIP that the schema accepts, and its place in the list. */
+export interface PlacedVip {
+  readonly index: number;
+  readonly vip: VipConfig;
+}
+
+const isIpv6 = (address: string): boolean => address.includes(':');
+/** Where items are whose key an earlier one has. */
+function repeated<T>(items: readonly T[], key: (item: T) => string): number[] {
+  const seen = new Set<string>();
+  return items.flatMap((item, index) => {
+    const text = key(item);
+    const again = seen.has(text);
+    seen.add(text);
+    return again ? [index] : [];
+  });
+}
+
+/** What is wrong with VIPs, each for itself and with each other. */
+export function vipFindings(placed: readonly PlacedVip[]): Finding[] {
+  const twice = repeated(placed, ({ vip }) => serviceName(vip));
+  const names = repeated(placed, ({ vip }) => vip.name).filter((at) => !twice.includes(at));
+  return [
+    ...twice.map((at) => {
+      const { index, vip } = placed[at]!;
+      return { path: ['vips', index], message: `VIP ${vipName(vip)} is there twice` };
+    }),
+    ...names.map((at) => {
+      const { index, vip } = placed[at]!;
+      return { path: ['vips', index, 'name'], message: `a VIP of the name ${vip.name} is there already` };
+    }),
+    ...placed.flatMap(({ vip, index }) => ofVip(vip, ['vips', index])),
+    ...localities(placed),
+  ];
+}
+
+function ofVip(vip: VipConfig, path: Path): Finding[] {
+  const { reals } = vip;
+  const twice = repeated(reals, ({ address }) => canonicalAddress(address));
+  const names = repeated(reals, ({ name }) => name).filter((index) => !twice.includes(index));
+  return [
+    ...twice.map((index) => ({
+      path: [...path, 'reals', index, 'address'],
+      message: `real ${reals[index]!.address} is there twice`,
+    })),
+    ...names.map((index) => ({
+      path: [...path, 'reals', index, 'name'],
+      message: `a real of the name ${reals[index]!.name} is there already`,
+    })),
+    ...reals.flatMap((_, index) => ofReal(vip, index, path)),
+    ...ofFlags(vip, path),
+    ...ofCheck(vip, path),
+  ];
+}
+
+function ofReal(vip: VipConfig, index: number, above: Path): Finding[] {
+  const { address, port, local, down } = vip.reals[index]!;
+  const path = [...above, 'reals', index];
+  const found: Finding[] = [];
+  const nat = vip.forwarding === 'nat';
+  if (port !== undefined && !nat) {
+    found.push({
+      path: [...path, 'port'],
+      message: "a port of its own needs forwarding: nat; through a tunnel the VIP's port stays",
+    });
+  }
+  if (nat && isIpv6(vip.address) !== isIpv6(address)) {
+    found.push({
+      path: [...path, 'address'],
+      message: `real ${address}: NAT does not change between IPv4 and IPv6`,
+    });
+  }
+  if (!nat && !local && isIpv6(vip.address) && !isIpv6(address)) {
+    found.push({
+      path: [...path, 'address'],
+      message: `real ${address}: IPv6 does not go through an IPv4 tunnel`,
+    });
+  }
+  if (nat && local) {
+    found.push({ path: [...path, 'local'], message: 'a local real takes packets as they came, without NAT' });
+  }
+  if (down && !vip.flags.includes('udpMigration')) {
+    found.push({
+      path: [...path, 'down'],
+      message: 'down matters to a VIP with the flag udpMigration only; weight: 0 drains',
+    });
+  }
+  return found;
+}
+
+/** Flags that look at what only these packets have. */
+const flagProtocols = { quic: 'udp', stableUdp: 'udp', udpMigration: 'udp' } as const;
+
+function ofFlags({ flags, protocol, port }: VipConfig, path: Path): Finding[] {
+  return flags.flatMap((flag, index): Finding[] => {
+    const here = [...path, 'flags', index];
+    const needed = (flagProtocols as Readonly<Partial<Record<string, string>>>)[flag];
+    if (needed !== undefined && needed !== protocol) {
+      return [{ path: here, message: `${flag} is for ${needed} VIPs` }];
+    }
+    if (flag === 'hashBothPorts' && port !== 0) {
+      return [{ path: here, message: 'hashBothPorts is for VIPs of all ports (port: 0)' }];
+    }
+    return [];
+  });
+}
+
+function ofCheck({ check, port, address, reals }: VipConfig, above: Path): Finding[] {
+  if (check === undefined) return [];
+  const path = [...above, 'check'];
+  const found: Finding[] = [];
+  if (check.timeout > check.interval) {
+    found.push({ path: [...path, 'timeout'], message: 'timeout: expected no more than the interval' });
+  }
+  if (check.port === undefined && port === 0 && reals.some((real) => real.port === undefined)) {
+    found.push({ path, message: 'port is missing: the VIP has all ports' });
+  }
+  if (check.tunnel && !parsePrefix(address).whole) {
+    found.push({
+      path: [...path, 'tunnel'],
+      message: 'tunnel: probes need one address, and the VIP is a prefix',
+    });
+  }
+  return found;
+}
+
+/** A real is either this host or not, in all VIPs. */
+function localities(placed: readonly PlacedVip[]): Finding[] {
+  const known = new Map<string, boolean>();
+  return placed.flatMap(({ vip, index }) =>
+    vip.reals.flatMap(({ address, local }, real): Finding[] => {
+      const key = canonicalAddress(address);
+      const before = known.get(key) ?? local;
+      known.set(key, before);
+      if (before === local) return [];
+      const message = `real ${address} is ${local ? 'not local' : 'local'} in another VIP`;
+      return [{ path: ['vips', index, 'reals', real, 'address'], message }];
+    }),
+  );
+}
+
+/** What is wrong with the rest of a configuration whose parts are all well-formed. */
+export function restFindings(config: Config): Finding[] {
+  const { mode, chain, options, serverIds, sourceRoutes, tunnelEnds } = config;
+  return [
+    ...(chain !== undefined && mode !== undefined
+      ? [{ path: ['mode'], message: 'mode: the program that calls this one has it, as there is a chain' }]
+      : []),
+    ...ofTunnels(config),
+    ...repeated(serverIds, ({ id }) => String(id)).map((index) => ({
+      path: ['serverIds', index, 'id'],
+      message: `server id ${serverIds[index]!.id} is there twice`,
+    })),
+    ...repeated(sourceRoutes, ({ prefix }) => canonicalPrefix(prefix)).map((index) => ({
+      path: ['sourceRoutes', index, 'prefix'],
+      message: `prefix ${sourceRoutes[index]!.prefix} is there twice`,
+    })),
+    ...repeated(tunnelEnds, canonicalAddress).map((index) => ({
+      path: ['tunnelEnds', index],
+      message: `tunnel end ${tunnelEnds[index]} is there twice`,
+    })),
+    ...(tunnelEnds.length > 0 && options.inlineDecapsulation !== true
+      ? [{ path: ['tunnelEnds'], message: 'tunnelEnds need options: inlineDecapsulation: true' }]
+      : []),
+    ...ofGlobalFlows(config),
+    ...ofRoom(config),
+  ];
+}
+
+function ofTunnels({ encapsulation, vips, serverIds, sourceRoutes }: Config): Finding[] {
+  if (encapsulation === 'ipip') return [];
+  const { source4, source6 } = encapsulation.gue;
+  const remote = [
+    ...vips.flatMap(({ forwarding, reals }) =>
+      forwarding === 'nat' ? [] : reals.filter(({ local }) => !local).map(({ address }) => address),
+    ),
+    ...[...serverIds, ...sourceRoutes].map(({ real }) => real),
+  ];
+  const path = ['encapsulation', 'gue'];
+  return [
+    ...(source4 === undefined && remote.some((address) => !isIpv6(address))
+      ? [{ path, message: 'source4 is missing: there are reals with IPv4' }]
+      : []),
+    ...(source6 === undefined && remote.some(isIpv6)
+      ? [{ path, message: 'source6 is missing: there are reals with IPv6' }]
+      : []),
+  ];
+}
+
+function ofGlobalFlows({ vips, globalFlows }: Config): Finding[] {
+  const known = new Set(vips.flatMap(({ reals }) => reals.map(({ address }) => canonicalAddress(address))));
+  return globalFlows.flatMap(({ source, destination, real }, index) => {
+    const path = ['globalFlows', index];
+    const families = `${source} and ${destination} are of different families`;
+    return [
+      ...(isIpv6(source) === isIpv6(destination) ? [] : [{ path: [...path, 'source'], message: families }]),
+      ...(known.has(canonicalAddress(real))
+        ? []
+        : [{ path: [...path, 'real'], message: `${real} is no real of any VIP` }]),
+    ];
+  });
+}
+
+/** Whether what is there fits the tables. */
+function ofRoom({ options, vips, serverIds, sourceRoutes, globalFlows }: Config): Finding[] {
+  const {
+    maxReals = 16_384,
+    maxServerIds = 65_536,
+    maxSourceRoutes = 65_536,
+    maxGlobalFlows = 65_536,
+  } = options;
+  const reals = new Set([
+    ...vips.flatMap((vip) => vip.reals.map(({ address }) => canonicalAddress(address))),
+    ...[...serverIds, ...sourceRoutes].map(({ real }) => canonicalAddress(real)),
+  ]);
+  const rooms = [
+    { path: ['vips'], what: 'reals', count: reals.size, room: maxReals - 1, option: 'maxReals' },
+    {
+      path: ['serverIds'],
+      what: 'server ids',
+      count: serverIds.length,
+      room: maxServerIds,
+      option: 'maxServerIds',
+    },
+    {
+      path: ['sourceRoutes'],
+      what: 'source routes',
+      count: sourceRoutes.length,
+      room: maxSourceRoutes,
+      option: 'maxSourceRoutes',
+    },
+    {
+      path: ['globalFlows'],
+      what: 'global flows',
+      count: globalFlows.length,
+      room: maxGlobalFlows,
+      option: 'maxGlobalFlows',
+    },
+  ];
+  return rooms
+    .filter(({ count, room }) => count > room)
+    .map(({ path, what, count, room, option }) => ({
+      path,
+      message: `${count} ${what}, and ${option} leaves room for ${room}`,
+    }));
+}

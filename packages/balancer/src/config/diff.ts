@@ -1,0 +1,118 @@
+/** From one configuration to another, change by change. */
+import { isDeepStrictEqual } from 'node:util';
+import { canonicalAddress, canonicalPrefix } from '../address.js';
+import { serviceName } from '../service.js';
+import type { Config, VipConfig } from './schema.js';
+
+/** Two forms of one thing; one that is not there is undefined. */
+interface FromTo<T> {
+  readonly before: T | undefined;
+  readonly after: T | undefined;
+}
+
+/** One step of a change. With `before` and `after` exchanged it is the step back. */
+export type Change =
+  | ({ readonly kind: 'router' } & FromTo<string>)
+  | ({ readonly kind: 'vip' } & FromTo<VipConfig>)
+  | ({ readonly kind: 'serverId'; readonly id: number } & FromTo<string>)
+  | ({ readonly kind: 'sourceRoute'; readonly prefix: string } & FromTo<string>)
+  | ({ readonly kind: 'tunnelEnd'; readonly address: string } & FromTo<true>)
+  | ({ readonly kind: 'globalFlow'; readonly flow: Config['globalFlows'][number] } & FromTo<string>)
+  | ({ readonly kind: 'metrics' } & FromTo<NonNullable<Config['metrics']>>);
+
+export interface Difference {
+  /** What cannot change while the balancer runs, by its place in the file. */
+  readonly fixed: readonly string[];
+  /** In the order in which they can be made. */
+  readonly changes: readonly Change[];
+}
+
+/** What is decided when a balancer is opened. */
+const fixedKeys = ['name', 'interface', 'mode', 'chain', 'encapsulation', 'control'] as const;
+
+export function diff(before: Config, after: Config): Difference {
+  const options = new Set([...Object.keys(before.options), ...Object.keys(after.options)]);
+  return {
+    fixed: [
+      ...fixedKeys.filter((key) => !isDeepStrictEqual(before[key], after[key])),
+      ...[...options]
+        .filter((key) => !isDeepStrictEqual(option(before, key), option(after, key)))
+        .map((key) => `options.${key}`),
+    ],
+    changes: [
+      ...changed(before.router, after.router).map((step) => ({ kind: 'router' as const, ...step })),
+      // Removed first: what they held (numbers of reals, slots) is free for what comes.
+      ...entries(before.vips, after.vips, serviceName).map((step) => ({ kind: 'vip' as const, ...step })),
+      ...entries(before.serverIds, after.serverIds, ({ id }) => String(id)).map((step) => ({
+        kind: 'serverId' as const,
+        id: either(step).id,
+        ...reals(step),
+      })),
+      ...entries(before.sourceRoutes, after.sourceRoutes, ({ prefix }) => canonicalPrefix(prefix)).map(
+        (step) => ({ kind: 'sourceRoute' as const, prefix: either(step).prefix, ...reals(step) }),
+      ),
+      ...entries(before.tunnelEnds, after.tunnelEnds, canonicalAddress)
+        .filter((step) => step.before === undefined || step.after === undefined)
+        .map((step) => ({
+          kind: 'tunnelEnd' as const,
+          address: either(step),
+          before: step.before === undefined ? undefined : (true as const),
+          after: step.after === undefined ? undefined : (true as const),
+        })),
+      // These name reals of VIPs, which are there by now.
+      ...entries(before.globalFlows, after.globalFlows, flowKey).map((step) => ({
+        kind: 'globalFlow' as const,
+        flow: either(step),
+        ...reals(step),
+      })),
+      ...changed(before.metrics, after.metrics).map((step) => ({ kind: 'metrics' as const, ...step })),
+    ],
+  };
+}
+
+/** The step back. */
+export function inverse(change: Change): Change {
+  return { ...change, before: change.after, after: change.before } as Change;
+}
+
+function option(config: Config, key: string): unknown {
+  return (config.options as Readonly<Record<string, unknown>>)[key];
+}
+
+function flowKey({
+  source,
+  sourcePort,
+  destination,
+  destinationPort,
+  protocol,
+}: Config['globalFlows'][number]): string {
+  return [
+    canonicalAddress(source),
+    sourcePort,
+    canonicalAddress(destination),
+    destinationPort,
+    protocol,
+  ].join(' ');
+}
+
+function changed<T>(before: T | undefined, after: T | undefined): FromTo<T>[] {
+  return isDeepStrictEqual(before, after) ? [] : [{ before, after }];
+}
+
+/** What is removed, then what is added or other than before. */
+function entries<T>(before: readonly T[], after: readonly T[], key: (item: T) => string): FromTo<T>[] {
+  const old = new Map(before.map((item) => [key(item), item]));
+  const kept = new Set(after.map(key));
+  return [
+    ...before.filter((item) => !kept.has(key(item))).map((item) => ({ before: item, after: undefined })),
+    ...after.flatMap((item) => changed(old.get(key(item)), item)),
+  ];
+}
+
+function either<T>({ before, after }: FromTo<T>): T {
+  return (after ?? before)!;
+}
+
+function reals({ before, after }: FromTo<{ readonly real: string }>): FromTo<string> {
+  return { before: before?.real, after: after?.real };
+}

@@ -1,0 +1,120 @@
+/** The kinds of values that a configuration has, each with its check and its words for editors. */
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { macBytes, parsePrefix } from '../address.js';
+
+function isAddress(text: string): boolean {
+  return isIP(text) !== 0 && !text.includes('%');
+}
+
+function accepts(parse: (text: string) => unknown): (text: string) => boolean {
+  return (text) => {
+    try {
+      parse(text);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+}
+
+export const address = z
+  .string()
+  .refine(isAddress, { error: 'expected an address such as 192.0.2.1 or 2001:db8::1' });
+export const address4 = z
+  .string()
+  .refine((text) => isIP(text) === 4, { error: 'expected an IPv4 address such as 192.0.2.1' });
+export const address6 = z.string().refine((text) => isAddress(text) && isIP(text) === 6, {
+  error: 'expected an IPv6 address such as 2001:db8::1',
+});
+export const prefix = z.string().refine(accepts(parsePrefix), {
+  error: 'expected an address, or a prefix such as 192.0.2.0/24 or 2001:db8::/32 with no bits set behind it',
+});
+
+export const port = z.int().min(1).max(65_535);
+/** 0 stands for all ports. */
+export const servicePort = z.int().min(0).max(65_535);
+
+export const router = z
+  .string()
+  .refine((text) => text === 'auto' || isAddress(text) || accepts(macBytes)(text), {
+    error: 'expected a MAC address, an IP address, or auto',
+  });
+
+/** What names VIPs, reals and balancers on the command line, in metrics and in file names. */
+export const name = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,62}$/)
+  .meta({ description: 'Letters, digits, and any of _ . : @ - behind the first.' });
+
+const milliseconds: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+/** The longest time that a timer of Node.js takes. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+function durationMs(text: string | number): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(String(text));
+  return match === null ? Number.NaN : Math.round(Number(match[1]) * milliseconds[match[2] ?? 's']!);
+}
+
+/** `500ms`, `5s`, `1.5m`, `1h`, or a number of seconds; read as milliseconds. */
+export const duration = z
+  .union([z.number(), z.string()])
+  .refine((text) => durationMs(text) >= 1 && durationMs(text) <= LONGEST_MS, {
+    error: 'expected a time such as 500ms, 5s, 2m, or a number of seconds',
+  })
+  .transform(durationMs);
+
+/** From and to, both included. */
+export interface StatusRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+function statusRange(text: string | number): StatusRange | undefined {
+  const match = /^([1-5]\d\d)(?:-([1-5]\d\d))?$/.exec(String(text));
+  if (match === null) return undefined;
+  const from = Number(match[1]);
+  const to = Number(match[2] ?? match[1]);
+  return from <= to ? { from, to } : undefined;
+}
+
+const statusItem = z
+  .union([z.int(), z.string()])
+  .refine((text) => statusRange(text) !== undefined, {
+    error: 'expected an HTTP status such as 200, or a range such as 200-399',
+  })
+  .transform((text) => statusRange(text)!);
+
+/** One or several HTTP statuses and ranges of them. */
+export const statuses = z.union([statusItem.transform((one) => [one]), z.array(statusItem).min(1)]);
+
+/** Where a server listens. */
+export interface Listen {
+  readonly host: string;
+  readonly port: number;
+}
+
+function listenParts(text: string): Listen | undefined {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
+  const host = match?.[1] ?? match?.[2] ?? '';
+  const number = Number(match?.[3]);
+  return isAddress(host) && number <= 65_535 ? { host, port: number } : undefined;
+}
+
+export const listen = z
+  .string()
+  .refine((text) => listenParts(text) !== undefined, {
+    error: 'expected an address with a port, such as 127.0.0.1:9435 or [::1]:9435',
+  })
+  .transform((text) => listenParts(text)!);
+
+/** sun_path has 108 bytes, the last of them 0 (unix(7)). */
+export const socketPath = z
+  .string()
+  .refine((text) => text.startsWith('/') && Buffer.byteLength(text) <= 107 && !text.includes('\0'), {
+    error: 'expected an absolute path of at most 107 bytes',
+  });
+
+export const absolutePath = z
+  .string()
+  .refine((text) => text.startsWith('/') && !text.includes('\0'), { error: 'expected an absolute path' });

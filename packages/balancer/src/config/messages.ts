@@ -1,0 +1,79 @@
+/** What the schema says of a value, in words for the file's author. */
+import type { z } from 'zod';
+import type { Path } from './source.js';
+
+type Issue = z.core.$ZodIssue;
+
+/** A problem at a place of the file. */
+export interface Finding {
+  readonly path: Path;
+  readonly message: string;
+  /** The key that is meant, of the map at `path`. */
+  readonly key?: string;
+}
+
+/** What the schema's issues come to: a union's is that of the form which was meant. */
+export function findings(issues: readonly Issue[], above: Path = []): Finding[] {
+  return issues.flatMap((issue) => {
+    const path = [...above, ...issue.path];
+    switch (issue.code) {
+      case 'unrecognized_keys':
+        return issue.keys.map((key) => ({ path, key, message: `${key} is not known here` }));
+      case 'invalid_union':
+        return ofUnion(issue, path);
+      default:
+        return [{ path, message: text(issue, path) }];
+    }
+  });
+}
+
+function ofUnion(issue: Extract<Issue, { code: 'invalid_union' }>, path: Path): Finding[] {
+  if ('discriminator' in issue && issue.discriminator !== undefined) {
+    const options = 'options' in issue && Array.isArray(issue.options) ? issue.options : [];
+    return [{ path, message: `${where(path)}expected ${options.join(' or ')}` }];
+  }
+  const meant = issue.errors.find((errors) =>
+    errors.some(
+      ({ path: inside, code }) => inside.length > 0 || code === 'unrecognized_keys' || code === 'custom',
+    ),
+  );
+  if (meant !== undefined) return findings(meant, path);
+  const expected = issue.errors.flatMap((errors) => errors.slice(0, 1).map(expectation));
+  return [{ path, message: `${where(path)}expected ${[...new Set(expected)].join(' or ')}` }];
+}
+
+/** The name of the value at fault; list items go by their list's. */
+function where(path: Path): string {
+  const name = path.findLast((step) => typeof step === 'string');
+  return name === undefined ? '' : `${String(name)}: `;
+}
+
+function text(issue: Issue, path: Path): string {
+  if (issue.code === 'custom') return `${where(path)}${issue.message}`;
+  if (issue.input === undefined) return `${String(path.at(-1) ?? 'everything')} is missing`;
+  return `${where(path)}expected ${expectation(issue)}`;
+}
+
+const typeNames: Readonly<Record<string, string>> = {
+  array: 'a list',
+  boolean: 'true or false',
+  int: 'a whole number',
+  number: 'a number',
+  object: 'a map',
+  string: 'text',
+};
+
+function expectation(issue: Issue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return typeNames[issue.expected] ?? issue.expected;
+    case 'invalid_value':
+      return issue.values.join(issue.values.length > 2 ? ', ' : ' or ');
+    case 'too_small':
+      return issue.origin === 'array' ? `at least ${issue.minimum}` : `${issue.minimum} or more`;
+    case 'too_big':
+      return issue.origin === 'array' ? `at most ${issue.maximum}` : `${issue.maximum} or less`;
+    default:
+      return issue.message;
+  }
+}

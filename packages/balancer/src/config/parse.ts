@@ -1,0 +1,76 @@
+/** From a file's text to a configuration, or to all that is wrong with it. */
+import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
+import { type PlacedVip, restFindings, vipFindings } from './checks.js';
+import { ConfigError } from './config-error.js';
+import { type Finding, findings } from './messages.js';
+import { type Config, configSchema, type VipConfig, vipSchema } from './schema.js';
+import { type Problem, YamlSource } from './source.js';
+
+/**
+ * Reads a configuration.
+ *
+ * @param file what the text is called in messages.
+ * @throws ConfigError
+ */
+export function parseConfig(text: string, file = 'config'): Config {
+  const source = new YamlSource(text);
+  if (source.problems.length > 0) throw new ConfigError(file, source.problems);
+  const { config, found } = read(source);
+  if (config !== undefined && found.length === 0) return config;
+  throw new ConfigError(file, inOrder(found.map((finding) => place(source, finding))));
+}
+
+/** @throws ConfigError; the errors of reading the file. */
+export function readConfig(file: string): Config {
+  return parseConfig(readFileSync(file, 'utf8'), file);
+}
+
+/** VIPs that the schema accepts are judged even if something else is not well-formed. */
+function read(source: YamlSource): { config: Config | undefined; found: Finding[] } {
+  let value: unknown;
+  try {
+    value = source.value();
+  } catch (error) {
+    return { config: undefined, found: [{ path: [], message: (error as Error).message }] };
+  }
+  const { data: config, error } = configSchema.safeParse(value, { reportInput: true });
+  return {
+    config,
+    found: [
+      ...findings(error?.issues ?? []),
+      ...vipFindings(placedVips(value)),
+      ...(config === undefined ? [] : restFindings(config)),
+    ],
+  };
+}
+
+function placedVips(value: unknown): PlacedVip[] {
+  const vips = typeof value === 'object' && value !== null && 'vips' in value ? value.vips : [];
+  return (Array.isArray(vips) ? vips : []).flatMap((item: unknown, index) => {
+    const vip = wellFormed(item);
+    return vip === undefined ? [] : [{ index, vip }];
+  });
+}
+
+/** A VIP without what the schema refuses, if it can be one then. */
+function wellFormed(item: unknown): VipConfig | undefined {
+  const { data, error } = vipSchema.safeParse(item);
+  if (error === undefined || typeof item !== 'object' || item === null) return data;
+  const refused = error.issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : issue.path.slice(0, 1),
+  );
+  const rest = Object.entries(item).filter(([key]) => !refused.includes(key));
+  return vipSchema.safeParse(Object.fromEntries(rest)).data;
+}
+
+function place(source: YamlSource, { path, key, message }: Finding): Problem {
+  const position = key === undefined ? source.position(path) : source.keyPosition(path, key);
+  return { ...position, message };
+}
+
+/** By place, and each once: what an alias repeats is wrong in one place. */
+function inOrder(problems: readonly Problem[]): Problem[] {
+  const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
+  return sorted.filter((problem, index) => !isDeepStrictEqual(problem, sorted[index - 1]));
+}

@@ -1,0 +1,227 @@
+/** What a configuration file may say: the one source of its types, its checks, and the schema for editors. */
+import { z } from 'zod';
+import type { BalancerOptions } from '../options.js';
+import { type Service, serviceFlags } from '../service.js';
+import {
+  absolutePath,
+  address,
+  address4,
+  address6,
+  duration,
+  listen,
+  name,
+  port,
+  prefix,
+  router,
+  servicePort,
+  socketPath,
+  statuses,
+} from './fields.js';
+
+const protocol = z.enum(['tcp', 'udp']);
+
+const check = {
+  port: port.exactOptional().describe("The port that is asked. Default: the real's, which is the VIP's."),
+  interval: duration.default(5000).describe('From one probe to the next: 500ms, 5s, 1m. Default 5s.'),
+  timeout: duration.default(2000).describe('How long an answer may take; at most the interval. Default 2s.'),
+  rise: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(2)
+    .describe('Good answers in a row that make a real well. Default 2.'),
+  fall: z.int().min(1).max(100).default(3).describe('Bad answers in a row that make a real fail. Default 3.'),
+  tunnel: z
+    .boolean()
+    .default(false)
+    .describe("Probes go to the VIP's address through the real's tunnel, as clients' packets do."),
+};
+
+const checkSchema = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('tcp').describe('A connection is made.'), ...check }),
+  z.strictObject({
+    type: z.literal('http').describe('A page is asked for.'),
+    ...check,
+    path: z
+      .string()
+      .regex(/^\/[!-~]*$/)
+      .default('/')
+      .describe('What is asked for. Default /.'),
+    host: z
+      .string()
+      .regex(/^[!-~]+$/)
+      .exactOptional()
+      .describe("The Host header. Default: the VIP's address and port."),
+    status: statuses
+      .default([{ from: 200, to: 399 }])
+      .describe('Statuses that are good: 200, 200-399, or a list. Default 200-399.'),
+  }),
+]);
+
+const realSchema = z
+  .strictObject({
+    name: name.exactOptional().describe('Default: its address.'),
+    address: address.describe('Where the tunnel ends; with NAT, where the server listens.'),
+    weight: z
+      .int()
+      .min(0)
+      .max(2 ** 31)
+      .default(1)
+      .describe('Share of new flows; 0 drains: known flows stay, no new ones come. Default 1.'),
+    port: port.exactOptional().describe("With `forwarding: nat`: the server's port. Default: the VIP's."),
+    local: z.boolean().default(false).describe('The real is this host.'),
+    down: z.boolean().default(false).describe('With the flag udpMigration: its UDP flows go elsewhere.'),
+  })
+  .transform((real) => ({ ...real, name: real.name ?? real.address }));
+
+export const vipSchema = z
+  .strictObject({
+    name: name.exactOptional().describe('Default: ADDRESS:PORT/PROTOCOL.'),
+    address: prefix.describe('An address, or a prefix such as 192.0.2.0/24.'),
+    port: servicePort.describe('0: all ports that no other VIP has.'),
+    protocol,
+    flags: z
+      .array(z.enum(serviceFlags))
+      .default([])
+      .describe('How flows are told apart and reals are chosen.'),
+    ringVersion: z
+      .literal([1, 2])
+      .exactOptional()
+      .describe('1 only beside balancers whose rings hardly follow weights. Default 2.'),
+    forwarding: z
+      .enum(['tunnel', 'nat'])
+      .default('tunnel')
+      .describe('tunnel: reals answer clients directly. nat: both directions go through the balancer.'),
+    reals: z.array(realSchema).min(1),
+    check: checkSchema.exactOptional().describe('How reals are watched. Without it, all count as well.'),
+    onChange: z
+      .array(z.string().min(1))
+      .min(1)
+      .exactOptional()
+      .describe('A program and its arguments, run when the VIP becomes healthy or unhealthy.'),
+  })
+  .transform((vip) => ({ ...vip, name: vip.name ?? vipName(vip) }));
+
+/** `198.51.100.1:443/tcp`, `[2001:db8::1]:443/tcp`: what a VIP is called that has no name. */
+export function vipName({ address, port, protocol }: Service): string {
+  return `${address.includes(':') ? `[${address}]` : address}:${port}/${protocol}`;
+}
+
+const count = (least: number, most: number) => z.int().min(least).max(most).exactOptional();
+
+/** Options of a balancer that have no other place in the file, by their names. */
+type PlainOption = Exclude<keyof BalancerOptions, 'interface' | 'mode' | 'routerMac' | 'gue'>;
+
+const optionsSchema = z.strictObject({
+  maxFrame: count(1294, 9014).describe('Longest frame that is forwarded, bytes. Default 1514.'),
+  toldMtu: count(0, 65_535).describe('MTU that senders of longer ones are told; 0: none. Default 1500.'),
+  tcpServerIds: z.boolean().exactOptional().describe('Server ids in TCP options are looked at.'),
+  inlineDecapsulation: z
+    .boolean()
+    .exactOptional()
+    .describe('What comes through a tunnel to one of tunnelEnds is unpacked first.'),
+  flows: count(1, 2 ** 31).describe(
+    'Flows that are remembered, of all CPUs; 43 bytes each. Default 8 million.',
+  ),
+  fallbackFlows: count(1, 2 ** 24).describe('The same for CPUs without a table of their own. Default 1024.'),
+  cpus: z
+    .array(z.int().min(0).max(4095))
+    .min(1)
+    .exactOptional()
+    .describe('CPUs that forward. Default: all that are online.'),
+  newFlowLimit: count(0, 2 ** 32 - 1).describe('New flows a CPU remembers in a second. Default 125000.'),
+  udpIdleSeconds: z
+    .number()
+    .min(0.02)
+    .max(2 ** 24)
+    .exactOptional()
+    .describe('A UDP flow that was idle for longer is a new one. Default 30.'),
+  maxReals: count(2, 16_384).describe('One more than there can be reals at a time. Default 16384.'),
+  maxServerIds: count(1, 2 ** 24).describe('Server ids that there is room for. Default 65536.'),
+  maxSourceRoutes: count(1, 2 ** 24).describe('Default 65536.'),
+  maxGlobalFlows: count(1, 2 ** 24).describe('Default 65536.'),
+} satisfies Record<PlainOption, z.ZodType>);
+
+const gueSchema = z.strictObject({
+  source4: address4.exactOptional().describe('Outer source towards reals with IPv4.'),
+  source6: address6.exactOptional().describe('Outer source towards reals with IPv6.'),
+  port: port.exactOptional().describe('Destination port. Default 6080.'),
+});
+
+export const configSchema = z
+  .strictObject({
+    name: name.exactOptional().describe('What this balancer is called. Default: its interface.'),
+    interface: z
+      .string()
+      .regex(/^[^\s/]{1,15}$/)
+      .describe('The device whose packets are balanced.'),
+    mode: z
+      .enum(['native', 'generic'])
+      .exactOptional()
+      .describe('XDP in the driver, or in the network stack. Default: native where the driver can.'),
+    chain: z
+      .strictObject({
+        map: absolutePath.describe('Where its program array is pinned.'),
+        slot: z.int().min(0).max(65_535).describe('The element of the array that becomes this balancer.'),
+      })
+      .exactOptional()
+      .describe('Another XDP program that calls this balancer; nothing is attached to the interface then.'),
+    router: router
+      .default('auto')
+      .describe(
+        'Next hop: a MAC address, an address whose neighbour entry is followed, or auto: the default gateway.',
+      ),
+    encapsulation: z
+      .union([z.literal('ipip'), z.strictObject({ gue: gueSchema })])
+      .default('ipip')
+      .describe('ipip: IP in IP. gue: generic UDP encapsulation, variant 1. Default ipip.'),
+    options: optionsSchema.default({}).describe('Fixed from the start of the balancer on.'),
+    vips: z.array(vipSchema).max(4096).describe('What clients connect to.'),
+    serverIds: z
+      .array(z.strictObject({ id: z.int().min(1).max(0xffff_ffff), real: address }))
+      .default([])
+      .describe('Which real an id in QUIC, TCP or stable UDP packets means.'),
+    sourceRoutes: z
+      .array(z.strictObject({ prefix, real: address }))
+      .default([])
+      .describe('Where new flows from a prefix go, for VIPs with the flag sourceRouting.'),
+    tunnelEnds: z
+      .array(address)
+      .default([])
+      .describe('Addresses of this host where tunnels end; needs the option inlineDecapsulation.'),
+    globalFlows: z
+      .array(
+        z.strictObject({
+          source: address.describe('The client.'),
+          sourcePort: servicePort,
+          destination: address.describe('An address of a VIP.'),
+          destinationPort: servicePort,
+          protocol,
+          real: address,
+        }),
+      )
+      .default([])
+      .describe("Flows that no CPU's table knows, for VIPs with the flag globalFlows."),
+    metrics: z
+      .strictObject({ listen: listen.describe('ADDRESS:PORT, such as 127.0.0.1:9435.') })
+      .exactOptional()
+      .describe('Prometheus text over HTTP.'),
+    control: z
+      .strictObject({
+        socket: socketPath.exactOptional().describe('Default /run/weir/balance-NAME.sock.'),
+        group: z
+          .string()
+          .min(1)
+          .exactOptional()
+          .describe('A group that may use it, too. Default: root alone.'),
+      })
+      .default({})
+      .describe('The socket for apply, status, drain, lookup, capture and stop.'),
+  })
+  .transform((config) => ({ ...config, name: config.name ?? config.interface }));
+
+/** What a file says: defaults are in place, times are milliseconds. */
+export type Config = z.output<typeof configSchema>;
+export type VipConfig = Config['vips'][number];
+export type RealConfig = VipConfig['reals'][number];
+export type CheckConfig = NonNullable<VipConfig['check']>;

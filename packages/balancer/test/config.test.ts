@@ -1,0 +1,345 @@
+/** Configuration files: what they come to, and what is said of those that cannot be used. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import {
+  balancerOptions,
+  ConfigError,
+  jsonSchemaText,
+  parseConfig,
+  serviceOf,
+  specOf,
+} from '../src/config/index.js';
+import { serviceFlags } from '../src/service.js';
+
+/** The problems of a text, `LINE:COLUMN: message` each. */
+function problems(text: string): string[] {
+  try {
+    parseConfig(text, 'f');
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error));
+    return error.message.split('\n').map((line) => line.replace(/^f:/, ''));
+  }
+  return [];
+}
+
+const head = 'interface: eth0\n';
+const noVips = `${head}vips: []\n`;
+
+/** A file with one VIP that has these lines. */
+function vip(...lines: string[]): string {
+  return `${head}vips:\n${lines.map((line, index) => `${index === 0 ? '- ' : '  '}${line}\n`).join('')}`;
+}
+const tcp = ['address: 198.51.100.1', 'port: 80', 'protocol: tcp'];
+const real = 'reals: [{address: 10.0.0.1}]';
+
+test('a small file has every default', () => {
+  const config = parseConfig(vip(...tcp, real, 'check: {type: http}'));
+  assert.deepEqual(config, {
+    name: 'eth0',
+    interface: 'eth0',
+    router: 'auto',
+    encapsulation: 'ipip',
+    options: {},
+    vips: [
+      {
+        name: '198.51.100.1:80/tcp',
+        address: '198.51.100.1',
+        port: 80,
+        protocol: 'tcp',
+        flags: [],
+        forwarding: 'tunnel',
+        reals: [{ name: '10.0.0.1', address: '10.0.0.1', weight: 1, local: false, down: false }],
+        check: {
+          type: 'http',
+          interval: 5000,
+          timeout: 2000,
+          rise: 2,
+          fall: 3,
+          tunnel: false,
+          path: '/',
+          status: [{ from: 200, to: 399 }],
+        },
+      },
+    ],
+    serverIds: [],
+    sourceRoutes: [],
+    tunnelEnds: [],
+    globalFlows: [],
+    control: {},
+  });
+});
+
+test('a file that says everything', () => {
+  const config = parseConfig(`
+name: edge-1
+interface: eth0
+mode: native
+router: 02:00:5e:10:00:01
+encapsulation: {gue: {source4: 192.0.2.10, source6: '2001:db8::10', port: 6081}}
+options: {flows: 1000, cpus: [0, 1], inlineDecapsulation: true, udpIdleSeconds: 12.5}
+vips:
+  - name: web
+    address: 2001:db8::1
+    port: 0
+    protocol: udp
+    flags: [${serviceFlags.join(', ')}]
+    ringVersion: 1
+    reals:
+      - {name: a, address: fd00::1, weight: 0, down: true}
+      - {name: b, address: fd00::2, local: true}
+    check: {type: tcp, port: 81, interval: 1.5m, timeout: 500ms, rise: 1, fall: 9, tunnel: true}
+    onChange: [/usr/bin/announce, web]
+  - address: 198.51.100.0/24
+    port: 80
+    protocol: tcp
+    forwarding: nat
+    reals: [{address: 10.0.0.1, port: 8080}]
+    check: {type: http, path: /health, host: example.net, status: [204, 301-302]}
+serverIds: [{id: 1, real: 10.0.0.1}]
+sourceRoutes: [{prefix: 192.0.2.0/24, real: fd00::1}]
+tunnelEnds: [198.51.100.7]
+globalFlows:
+  - {source: 192.0.2.1, sourcePort: 1, destination: 198.51.100.1, destinationPort: 80, protocol: tcp, real: 10.0.0.1}
+metrics: {listen: '[::1]:9435'}
+control: {socket: /run/edge.sock, group: adm}
+`);
+  assert.equal(config.vips[0]!.check!.interval, 90_000);
+  assert.deepEqual(config.metrics, { listen: { host: '::1', port: 9435 } });
+  assert.deepEqual((config.vips[1]!.check as { status: unknown }).status, [
+    { from: 204, to: 204 },
+    { from: 301, to: 302 },
+  ]);
+  assert.deepEqual(balancerOptions(config), {
+    interface: 'eth0',
+    mode: 'native',
+    gue: { source4: '192.0.2.10', source6: '2001:db8::10', port: 6081 },
+    flows: 1000,
+    cpus: [0, 1],
+    inlineDecapsulation: true,
+    udpIdleSeconds: 12.5,
+  });
+  const [first] = config.vips;
+  assert.deepEqual(serviceOf(first!), { address: '2001:db8::1', port: 0, protocol: 'udp' });
+  assert.deepEqual(specOf(first!), {
+    reals: [
+      { address: 'fd00::1', weight: 0, local: false, down: true },
+      { address: 'fd00::2', weight: 1, local: true, down: false },
+    ],
+    flags: serviceFlags,
+    ringVersion: 1,
+  });
+});
+
+const cases: readonly (readonly [what: string, text: string, ...expected: string[]])[] = [
+  ['nothing', '', '1:1: expected a map'],
+  ['a list', '- 1', '1:1: expected a map'],
+  ['no YAML', 'a: b: c', '1:4: Nested mappings are not allowed in compact mappings'],
+  ['a key twice', `${noVips}vips: []`, '3:1: Map keys must be unique'],
+  ['missing keys', 'mode: native', '1:1: interface is missing', '1:1: vips is missing'],
+  ['an unknown key', `${noVips}vipps: 1`, '3:1: vipps is not known here'],
+  ['a wrong word', `${noVips}mode: natve`, '3:7: mode: expected native or generic'],
+  ['a wrong type', `${head}vips: 3`, '2:7: vips: expected a list'],
+  [
+    'a router that is none',
+    `${noVips}router: gw`,
+    '3:9: router: expected a MAC address, an IP address, or auto',
+  ],
+  ['a tunnel that is none', `${noVips}encapsulation: vxlan`, '3:16: encapsulation: expected ipip or a map'],
+  [
+    'an option of the tunnel',
+    `${noVips}encapsulation: {gue: {source4: '::1'}}`,
+    '3:32: source4: expected an IPv4 address such as 192.0.2.1',
+  ],
+  [
+    'an option out of its range',
+    `${noVips}options:\n  maxFrame: 9015`,
+    '4:13: maxFrame: expected 9014 or less',
+  ],
+  [
+    'a chain with a mode',
+    `${noVips}mode: native\nchain: {map: /sys/fs/bpf/x, slot: 1}`,
+    '3:7: mode: the program that calls this one has it, as there is a chain',
+  ],
+  [
+    'a VIP that is no address',
+    vip('address: 198.51.100', 'port: 80', 'protocol: tcp', real),
+    '3:12: address: expected an address, or a prefix such as 192.0.2.0/24 or 2001:db8::/32 with no bits set behind it',
+  ],
+  [
+    'bits behind a prefix',
+    vip('address: 198.51.100.1/24', 'port: 80', 'protocol: tcp', real),
+    '3:12: address: expected an address, or a prefix such as 192.0.2.0/24 or 2001:db8::/32 with no bits set behind it',
+  ],
+  [
+    'a port',
+    vip('address: 198.51.100.1', 'port: 65536', 'protocol: tcp', real),
+    '4:9: port: expected 65535 or less',
+  ],
+  [
+    'a VIP twice',
+    `${vip(...tcp, real, 'name: a')}- {address: 198.51.100.1, port: 80, protocol: tcp, ${real}}`,
+    '8:3: VIP 198.51.100.1:80/tcp is there twice',
+  ],
+  [
+    'a name twice',
+    `${vip(...tcp, real, 'name: a')}- {address: 198.51.100.1, port: 81, protocol: tcp, name: a, ${real}}`,
+    '8:58: a VIP of the name a is there already',
+  ],
+  ['no reals', vip(...tcp, 'reals: []'), '6:10: reals: expected at least 1'],
+  [
+    'a real twice',
+    vip(...tcp, 'reals: [{address: 10.0.0.1}, {address: 10.0.0.1}]'),
+    '6:42: real 10.0.0.1 is there twice',
+  ],
+  [
+    "a real's name twice",
+    vip(...tcp, 'reals: [{address: 10.0.0.1}, {address: 10.0.0.2, name: 10.0.0.1}]'),
+    '6:58: a real of the name 10.0.0.1 is there already',
+  ],
+  [
+    'weights',
+    vip(...tcp, 'reals: [{address: 10.0.0.1, weight: 1.5}, {address: 10.0.0.2, weight: -1}]'),
+    '6:39: weight: expected a whole number',
+    '6:73: weight: expected 0 or more',
+  ],
+  [
+    'a port through a tunnel',
+    vip(...tcp, 'reals: [{address: 10.0.0.1, port: 8080}]'),
+    "6:37: a port of its own needs forwarding: nat; through a tunnel the VIP's port stays",
+  ],
+  [
+    'IPv6 in IPv4',
+    vip('address: 2001:db8::1', 'port: 80', 'protocol: tcp', real),
+    '6:21: real 10.0.0.1: IPv6 does not go through an IPv4 tunnel',
+  ],
+  [
+    'NAT between families',
+    vip(...tcp, 'forwarding: nat', 'reals: [{address: fd00::1}]'),
+    '7:21: real fd00::1: NAT does not change between IPv4 and IPv6',
+  ],
+  [
+    'a local real with NAT',
+    vip(...tcp, 'forwarding: nat', 'reals: [{address: 10.0.0.1, local: true}]'),
+    '7:38: a local real takes packets as they came, without NAT',
+  ],
+  [
+    'a real that is down without effect',
+    vip(...tcp, 'reals: [{address: 10.0.0.1, down: true}]'),
+    '6:37: down matters to a VIP with the flag udpMigration only; weight: 0 drains',
+  ],
+  [
+    'flags',
+    vip(...tcp, 'flags: [quic, hashBothPorts]', real),
+    '6:11: quic is for udp VIPs',
+    '6:17: hashBothPorts is for VIPs of all ports (port: 0)',
+  ],
+  ['a check of no kind', vip(...tcp, real, 'check: {type: icmp}'), '7:17: type: expected tcp or http'],
+  [
+    'an http option of a tcp check',
+    vip(...tcp, real, 'check: {type: tcp, path: /}'),
+    '7:22: path is not known here',
+  ],
+  [
+    'a time',
+    vip(...tcp, real, 'check: {type: tcp, interval: 5 seconds}'),
+    '7:32: interval: expected a time such as 500ms, 5s, 2m, or a number of seconds',
+  ],
+  [
+    'a timeout beyond the interval',
+    vip(...tcp, real, 'check: {type: tcp, interval: 1s}'),
+    '7:10: timeout: expected no more than the interval',
+  ],
+  [
+    'a status',
+    vip(...tcp, real, 'check: {type: http, status: 299-200}'),
+    '7:31: status: expected an HTTP status such as 200, or a range such as 200-399',
+  ],
+  [
+    'a check without a port',
+    vip('address: 198.51.100.1', 'port: 0', 'protocol: tcp', real, 'check: {type: tcp}'),
+    '7:10: port is missing: the VIP has all ports',
+  ],
+  [
+    'a probe of a prefix',
+    vip('address: 198.51.100.0/24', 'port: 80', 'protocol: tcp', real, 'check: {type: tcp, tunnel: true}'),
+    '7:30: tunnel: probes need one address, and the VIP is a prefix',
+  ],
+  [
+    'local and not',
+    `${vip(...tcp, real)}- {address: 198.51.100.1, port: 81, protocol: tcp, reals: [{address: 10.0.0.1, local: true}]}`,
+    '7:70: real 10.0.0.1 is not local in another VIP',
+  ],
+  [
+    'GUE without sources',
+    `encapsulation: {gue: {}}\n${vip(...tcp, 'reals: [{address: 10.0.0.1}, {address: fd00::1}]')}`,
+    '1:22: source4 is missing: there are reals with IPv4',
+    '1:22: source6 is missing: there are reals with IPv6',
+  ],
+  [
+    'tunnel ends that nothing unpacks',
+    `${noVips}tunnelEnds: [192.0.2.1]`,
+    '3:13: tunnelEnds need options: inlineDecapsulation: true',
+  ],
+  [
+    'what is there twice',
+    `${noVips}options: {inlineDecapsulation: true}\nserverIds:\n- {id: 1, real: fd00::1}\n- {id: 1, real: fd00::2}\nsourceRoutes:\n- {prefix: fd00::/8, real: fd00::1}\n- {prefix: 'fd00:0::/8', real: fd00::1}\ntunnelEnds: ['::1', '0::1']`,
+    '6:8: server id 1 is there twice',
+    '9:12: prefix fd00:0::/8 is there twice',
+    '10:21: tunnel end 0::1 is there twice',
+  ],
+  [
+    'a global flow',
+    `${noVips}globalFlows:\n- {source: 192.0.2.1, sourcePort: 1, destination: '::1', destinationPort: 1, protocol: tcp, real: 10.0.0.1}`,
+    '4:12: 192.0.2.1 and ::1 are of different families',
+    '4:99: 10.0.0.1 is no real of any VIP',
+  ],
+  [
+    'too many reals',
+    `options: {maxReals: 2}\n${vip(...tcp, 'reals: [{address: 10.0.0.1}, {address: 10.0.0.2}]')}`,
+    '4:1: 2 reals, and maxReals leaves room for 1',
+  ],
+  [
+    'a server without a port',
+    `${noVips}metrics: {listen: 127.0.0.1}`,
+    '3:19: listen: expected an address with a port, such as 127.0.0.1:9435 or [::1]:9435',
+  ],
+  [
+    'a relative socket',
+    `${noVips}control: {socket: weir.sock}`,
+    '3:19: socket: expected an absolute path of at most 107 bytes',
+  ],
+];
+
+for (const [what, text, ...expected] of cases) {
+  test(`what is wrong, and where: ${what}`, () => assert.deepEqual(problems(text), expected));
+}
+
+test('all problems are told at once, also how a VIP fits whose check is not well-formed', () => {
+  const text = `mode: x\n${vip(...tcp, 'reals: [{address: 10.0.0.1, port: 1}]', 'check: {type: x}')}`;
+  assert.deepEqual(
+    problems(text).map((line) => line.split(':')[0]),
+    ['1', '7', '8'],
+  );
+});
+
+test('what an anchor says is placed where it is written, once', () => {
+  const text = `${vip(...tcp, 'reals: &reals [{address: 10.0.0.1, weight: x}]')}- address: 198.51.100.1\n  port: 81\n  protocol: tcp\n  reals: *reals\n`;
+  assert.deepEqual(problems(text), ['6:46: weight: expected a number']);
+  const merged = `${head}vips:\n- &web {address: 198.51.100.1, port: 70000, protocol: tcp, ${real}}\n- <<: *web\n  name: b\n`;
+  assert.deepEqual(problems(merged), ['3:38: port: expected 65535 or less']);
+});
+
+test('aliases that multiply without end are refused', () => {
+  const lines = ['a: &a [1,1,1,1,1,1,1,1,1,1]'];
+  for (let i = 1; i < 9; i++) {
+    const [from, to] = [String.fromCharCode(96 + i), String.fromCharCode(97 + i)];
+    lines.push(`${to}: &${to} [${Array(10).fill(`*${from}`).join(',')}]`);
+  }
+  assert.match(problems(lines.join('\n')).join(), /alias/i);
+});
+
+test('the schema for editors is the one that files are checked by', () => {
+  const file = readFileSync(new URL('../../weir-balance.schema.json', import.meta.url), 'utf8');
+  assert.equal(file, jsonSchemaText(), 'run npm run build:schema');
+});
