@@ -101,6 +101,8 @@ sourceRoutes: [{prefix: 192.0.2.0/24, real: fd00::1}]
 tunnelEnds: [198.51.100.7]
 globalFlows:
   - {source: 192.0.2.1, sourcePort: 1, destination: 198.51.100.1, destinationPort: 80, protocol: tcp, real: 10.0.0.1}
+routes: {table: 100, type: local}
+onChange: [/usr/bin/logger, -t, weir]
 metrics: {listen: '[::1]:9435'}
 control: {socket: /run/edge.sock, group: adm}
 `);
@@ -158,7 +160,7 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
   ],
   [
     'a chain with a mode',
-    `${noVips}mode: native\nchain: {map: /sys/fs/bpf/x, slot: 1}`,
+    `${noVips}mode: native\nchain: {map: /sys/fs/bpf/x, index: 1}`,
     '3:7: mode: the program that calls this one has it, as there is a chain',
   ],
   [
@@ -234,7 +236,11 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
     '6:11: quic is for udp VIPs',
     '6:17: hashBothPorts is for VIPs of all ports (port: 0)',
   ],
-  ['a check of no kind', vip(...tcp, real, 'check: {type: icmp}'), '7:17: type: expected tcp or http'],
+  [
+    'a check of no kind',
+    vip(...tcp, real, 'check: {type: icmp}'),
+    '7:17: type: expected tcp or http or https',
+  ],
   [
     'an http option of a tcp check',
     vip(...tcp, real, 'check: {type: tcp, path: /}'),
@@ -299,6 +305,13 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
     `options: {maxReals: 2}\n${vip(...tcp, 'reals: [{address: 10.0.0.1}, {address: 10.0.0.2}]')}`,
     '4:1: 2 reals, and maxReals leaves room for 1',
   ],
+  [
+    "a table of the kernel's",
+    `${noVips}routes: {table: 254}`,
+    "3:17: table: 253 to 255 are the kernel's own",
+  ],
+  ['a command', `${noVips}onChange: []`, '3:11: onChange: expected at least 1'],
+  ['a command line', `${noVips}onChange: a b`, '3:11: onChange: expected a list'],
   [
     'a server without a port',
     `${noVips}metrics: {listen: 127.0.0.1}`,

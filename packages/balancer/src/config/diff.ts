@@ -18,6 +18,7 @@ export type Change =
   | ({ readonly kind: 'sourceRoute'; readonly prefix: string } & FromTo<string>)
   | ({ readonly kind: 'tunnelEnd'; readonly address: string } & FromTo<true>)
   | ({ readonly kind: 'globalFlow'; readonly flow: Config['globalFlows'][number] } & FromTo<string>)
+  | ({ readonly kind: 'onChange' } & FromTo<NonNullable<Config['onChange']>>)
   | ({ readonly kind: 'metrics' } & FromTo<NonNullable<Config['metrics']>>);
 
 export interface Difference {
@@ -28,7 +29,7 @@ export interface Difference {
 }
 
 /** What is decided when a balancer is opened. */
-const fixedKeys = ['name', 'interface', 'mode', 'chain', 'encapsulation', 'control'] as const;
+const fixedKeys = ['name', 'interface', 'mode', 'chain', 'encapsulation', 'routes', 'control'] as const;
 
 export function diff(before: Config, after: Config): Difference {
   const options = new Set([...Object.keys(before.options), ...Object.keys(after.options)]);
@@ -65,6 +66,7 @@ export function diff(before: Config, after: Config): Difference {
         flow: either(step),
         ...reals(step),
       })),
+      ...changed(before.onChange, after.onChange).map((step) => ({ kind: 'onChange' as const, ...step })),
       ...changed(before.metrics, after.metrics).map((step) => ({ kind: 'metrics' as const, ...step })),
     ],
   };

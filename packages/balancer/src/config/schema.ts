@@ -20,6 +20,8 @@ import {
 
 const protocol = z.enum(['tcp', 'udp']);
 
+const command = z.tuple([z.string().min(1)], z.string());
+
 const check = {
   port: port.exactOptional().describe("The port that is asked. Default: the real's, which is the VIP's."),
   interval: duration.default(5000).describe('From one probe to the next: 500ms, 5s, 1m. Default 5s.'),
@@ -37,24 +39,29 @@ const check = {
     .describe("Probes go to the VIP's address through the real's tunnel, as clients' packets do."),
 };
 
+const http = {
+  ...check,
+  path: z
+    .string()
+    .regex(/^\/[!-~]*$/)
+    .default('/')
+    .describe('What is asked for. Default /.'),
+  host: z
+    .string()
+    .regex(/^[!-~]+$/)
+    .exactOptional()
+    .describe("The Host header, and the name for TLS. Default: the VIP's address and port."),
+  status: statuses
+    .default([{ from: 200, to: 399 }])
+    .describe('Statuses that are good: 200, 200-399, or a list. Default 200-399.'),
+};
+
 const checkSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('tcp').describe('A connection is made.'), ...check }),
+  z.strictObject({ type: z.literal('http').describe('A page is asked for.'), ...http }),
   z.strictObject({
-    type: z.literal('http').describe('A page is asked for.'),
-    ...check,
-    path: z
-      .string()
-      .regex(/^\/[!-~]*$/)
-      .default('/')
-      .describe('What is asked for. Default /.'),
-    host: z
-      .string()
-      .regex(/^[!-~]+$/)
-      .exactOptional()
-      .describe("The Host header. Default: the VIP's address and port."),
-    status: statuses
-      .default([{ from: 200, to: 399 }])
-      .describe('Statuses that are good: 200, 200-399, or a list. Default 200-399.'),
+    type: z.literal('https').describe('The same over TLS; certificates are not judged.'),
+    ...http,
   }),
 ]);
 
@@ -94,11 +101,7 @@ export const vipSchema = z
       .describe('tunnel: reals answer clients directly. nat: both directions go through the balancer.'),
     reals: z.array(realSchema).min(1),
     check: checkSchema.exactOptional().describe('How reals are watched. Without it, all count as well.'),
-    onChange: z
-      .array(z.string().min(1))
-      .min(1)
-      .exactOptional()
-      .describe('A program and its arguments, run when the VIP becomes healthy or unhealthy.'),
+    onChange: command.exactOptional().describe('The same as outside VIPs, for this one instead.'),
   })
   .transform((vip) => ({ ...vip, name: vip.name ?? vipName(vip) }));
 
@@ -150,7 +153,11 @@ const gueSchema = z.strictObject({
 
 export const configSchema = z
   .strictObject({
-    name: name.exactOptional().describe('What this balancer is called. Default: its interface.'),
+    name: z
+      .string()
+      .regex(/^[\w-]{1,64}$/)
+      .exactOptional()
+      .describe('What this balancer is called: letters, digits, _ and -. Default: its interface.'),
     interface: z
       .string()
       .regex(/^[^\s/]{1,15}$/)
@@ -162,7 +169,7 @@ export const configSchema = z
     chain: z
       .strictObject({
         map: absolutePath.describe('Where its program array is pinned.'),
-        slot: z.int().min(0).max(65_535).describe('The element of the array that becomes this balancer.'),
+        index: z.int().min(0).max(65_535).describe('Which of its elements becomes this balancer.'),
       })
       .exactOptional()
       .describe('Another XDP program that calls this balancer; nothing is attached to the interface then.'),
@@ -202,6 +209,21 @@ export const configSchema = z
       )
       .default([])
       .describe("Flows that no CPU's table knows, for VIPs with the flag globalFlows."),
+    routes: z
+      .strictObject({
+        table: z
+          .int()
+          .min(1)
+          .max(2 ** 32 - 1)
+          .refine((table) => table < 253 || table > 255, { error: "253 to 255 are the kernel's own" })
+          .describe('A routing table that nothing else writes to.'),
+        type: z.enum(['blackhole', 'unicast', 'local']).exactOptional().describe('Default blackhole.'),
+      })
+      .exactOptional()
+      .describe('A route a VIP while it can be served, for a BGP daemon to announce.'),
+    onChange: command
+      .exactOptional()
+      .describe('A program and its arguments, run when a VIP can be served, and when no more.'),
     metrics: z
       .strictObject({ listen: listen.describe('ADDRESS:PORT, such as 127.0.0.1:9435.') })
       .exactOptional()
@@ -218,7 +240,7 @@ export const configSchema = z
       .default({})
       .describe('The socket for apply, status, drain, lookup, capture and stop.'),
   })
-  .transform((config) => ({ ...config, name: config.name ?? config.interface }));
+  .transform((config) => ({ ...config, name: config.name ?? config.interface.replace(/[^\w-]/g, '-') }));
 
 /** What a file says: defaults are in place, times are milliseconds. */
 export type Config = z.output<typeof configSchema>;
