@@ -20,7 +20,10 @@ import {
 
 const protocol = z.enum(['tcp', 'udp']);
 
-const command = z.tuple([z.string().min(1)], z.string());
+const command = z
+  .array(z.string())
+  .min(1)
+  .transform((words) => words as [string, ...string[]]);
 
 const check = {
   port: port.exactOptional().describe("The port that is asked. Default: the real's, which is the VIP's."),
