@@ -12,8 +12,11 @@ const writeNumber = (value: unknown): string => String(value);
 const writeWord = (value: unknown): string => `"${value as string}"`;
 
 const writeProcess = (value: unknown): string => {
-  const { pid, tid, comm, uid } = value as { pid: number; tid: number; comm: string; uid: number };
-  return `{"pid":${pid},"tid":${tid},"comm":${jsonString(comm)},"uid":${uid}}`;
+  const { pid, tid, comm, uid } = value as { pid: number; tid?: number; comm?: string; uid?: number };
+  // Of a UDP flow, not all of it need be known.
+  const thread = tid === undefined ? '' : `,"tid":${tid}`;
+  const name = comm === undefined ? '' : `,"comm":${jsonString(comm)}`;
+  return `{"pid":${pid}${thread}${name}${uid === undefined ? '' : `,"uid":${uid}`}}`;
 };
 
 const writeEndpoint = (value: unknown): string => {
@@ -45,12 +48,15 @@ const writers = {
   duration_us: writeNumber,
   bytes_sent: writeNumber,
   bytes_received: writeNumber,
+  datagrams_sent: writeNumber,
+  datagrams_received: writeNumber,
   segments_sent: writeNumber,
   segments_received: writeNumber,
   retransmits: writeNumber,
   srtt_us: writeNumber,
   closed_by: writeWord,
   closing_us: writeNumber,
+  idle_us: writeNumber,
   fd: writeNumber,
   accounted: writeWord,
   count: writeNumber,

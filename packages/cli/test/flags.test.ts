@@ -79,6 +79,34 @@ describe('flags of weir trace', () => {
     });
   });
 
+  it('switch protocols on and off', async () => {
+    assert.deepEqual(await optionsOf('--udp'), { udp: true });
+    assert.deepEqual(await optionsOf('--udp-idle', '2s'), { udp: { idleMs: 2000 } });
+    assert.deepEqual(await optionsOf('--udp', '--no-tcp', '--no-ipv6'), {
+      udp: true,
+      tcp: false,
+      ipv6: false,
+    });
+    assert.deepEqual(await optionsOf('-e', 'udp_flow'), { filter: { events: ['udp_flow'] }, udp: true });
+    assert.deepEqual(await optionsOf('--no-tcp', '--watch-fds', '1'), { tcp: false });
+    const events = ['connect', 'accept', 'close'];
+    const asTcptracer = await optionsOf('--format', 'tcptracer', '--udp');
+    assert.deepEqual(asTcptracer, { filter: { events }, promptClose: true, udp: true });
+  });
+
+  it('that leave nothing to trace are refused', async () => {
+    const stderr = new Capture();
+    const code = await run(['trace', '--no-tcp'], {
+      stdout: new Capture(),
+      stderr,
+      env: {},
+      signals: process,
+      exit: () => assert.fail('exit'),
+      loadTracer: async () => new FakeFactory({ batches: [], ends: true }),
+    });
+    assert.deepEqual([code, stderr.text], [2, 'weir: --no-tcp leaves nothing to trace: --udp adds UDP\n']);
+  });
+
   it('ask for what tcptracer-bpf tells', async () => {
     const events = ['connect', 'accept', 'close'];
     assert.deepEqual(await optionsOf('--format', 'tcptracer'), { filter: { events }, promptClose: true });

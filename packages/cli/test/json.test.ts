@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fieldOrder, jsonLine } from '../src/json.js';
-import { accept, close, connect, fail, fdInstall, longIpv6, lost } from './support/records.js';
+import { accept, close, connect, fail, fdInstall, longIpv6, lost, udpFlow } from './support/records.js';
 
 describe('JSON lines', () => {
   it('give every record back, one a line', () => {
-    const records = [connect(), connect(longIpv6), accept(), close(), fail(), fdInstall(), lost()];
+    const records = [connect(), connect(longIpv6), accept(), close(), fail(), udpFlow(), fdInstall(), lost()];
     for (const record of records) {
       const line = jsonLine(record);
       assert.equal(line.indexOf('\n'), line.length - 1);
@@ -28,7 +28,7 @@ describe('JSON lines', () => {
   });
 
   it('know every field of the record format', () => {
-    const all = [connect(), accept(), close(), fail(), fdInstall(), lost()].flatMap((record) =>
+    const all = [connect(), accept(), close(), fail(), udpFlow(), fdInstall(), lost()].flatMap((record) =>
       Object.keys(record),
     );
     assert.deepEqual([...new Set(all)].sort(), [...fieldOrder].sort());
@@ -37,6 +37,8 @@ describe('JSON lines', () => {
   it('leave out what is unknown', () => {
     const { process: _, cgroup_id: __, ...rest } = connect();
     assert.doesNotMatch(jsonLine(rest), /process|cgroup_id|undefined|null/);
+    const maker = JSON.parse(jsonLine(udpFlow({ process: { pid: 7 } }))).process;
+    assert.deepEqual(maker, { pid: 7 });
   });
 
   it('escape what a terminal would act on', () => {

@@ -5,7 +5,17 @@ import type { TraceRecord } from '@weir/tracer';
 import { ansiColour } from '../src/text/colour.js';
 import { TextFormatter, type TextOptions } from '../src/text/lines.js';
 import { displayWidth } from '../src/text/width.js';
-import { accept, close, connect, fail, fdInstall, longIpv6, lost, shortIpv6 } from './support/records.js';
+import {
+  accept,
+  close,
+  connect,
+  fail,
+  fdInstall,
+  longIpv6,
+  lost,
+  shortIpv6,
+  udpFlow,
+} from './support/records.js';
 
 process.env.TZ = 'Asia/Kolkata';
 
@@ -22,6 +32,8 @@ const oneOfEach = [
   accept({ accounted: 'listener' }),
   fail(),
   close({ retransmits: 3, closed_by: 'reset' }),
+  udpFlow(),
+  udpFlow({ direction: 'inbound', datagrams_sent: 0, bytes_sent: 0, duration_us: 0, closed_by: 'local' }),
   fdInstall({ process: { pid: 7, tid: 7, comm: 'nginx', uid: 33 } }),
   lost(),
 ];
@@ -35,6 +47,8 @@ describe('text lines', () => {
       "10:36:07.123 accept     4242 curl            10.0.0.5:40000        ← 192.0.2.1:443         listener's owner",
       '10:36:07.123 fail       4242 curl            10.0.0.5:40000        → 192.0.2.1:443         ECONNREFUSED after 0.085 ms',
       '10:36:07.123 close      4242 curl            10.0.0.5:40000        → 192.0.2.1:443         1.52 s, sent 517 B, received 1.23 MB, 3 retransmits, srtt 0.850 ms, reset by peer',
+      '10:36:07.123 udp        4242 curl            10.0.0.5:40000        → 192.0.2.53:53         850 µs, sent 40 B in 1 datagram, received 1.23 kB in 2 datagrams, idle',
+      '10:36:07.123 udp        4242 curl            10.0.0.5:40000        ← 192.0.2.53:53         received 1.23 kB in 2 datagrams, closed by local',
       '10:36:07.123 fd            7 nginx           descriptor 12',
       '10:36:07.123 lost    37 events: the ring buffer was full',
     ]);

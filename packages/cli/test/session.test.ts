@@ -191,12 +191,13 @@ describe('a session', () => {
   });
 
   it('sums up losses by cause and inversions', async () => {
-    const stats = { lost: { ring: 1234, map: 0, probe: 1 }, inversions: 2 };
+    const stats = { lost: { ring: 1234, map: 0, probe: 1, udp: 5 }, inversions: 2 };
     const test = bench({ batches: [[connect()]], ends: true, stats });
     await test.run();
     assert.deepEqual(lines(test.stderr.text).slice(1), [
       'weir: 1,234 events lost: the ring buffer was full; --ring-size or a filter helps',
       'weir: 1 event lost: the kernel skipped a probe',
+      'weir: 5 datagrams lost: the table of UDP flows was full; --max-connections helps',
       'weir: 2 events out of order',
     ]);
     assert.doesNotMatch(test.stderr.text, /none lost/);

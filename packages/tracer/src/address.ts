@@ -84,6 +84,15 @@ export function parsePrefix(text: string): Prefix {
   return { address, bits, ipv4: family === 4 || ipv6.isIPv4MappedAddress() };
 }
 
+/** Whether all addresses of `inner` are in `outer`. */
+export function covers(outer: Prefix, inner: Prefix): boolean {
+  for (let bit = 0; bit < outer.bits; bit++) {
+    const mask = 0x80 >> (bit & 7);
+    if ((outer.address[bit >> 3]! & mask) !== (inner.address[bit >> 3]! & mask)) return false;
+  }
+  return true;
+}
+
 function masked(address: Uint8Array, bits: number): Uint8Array {
   return address.map((byte, index) => {
     const kept = Math.min(8, Math.max(0, bits - index * 8));

@@ -57,6 +57,7 @@ export function deliver(record: TraceRecord, callbacks: TcpEventCallbacks): void
       callbacks.lostV4(record.count);
       break;
     case 'fail':
+    case 'udp_flow':
       break;
   }
 }

@@ -2,7 +2,7 @@
  * Filters as the kernel programs want them: constants that are set before load, and the contents of the filter maps.
  * Pure: what is to be written where, not the writing.
  */
-import { type Prefix, parsePrefix } from './address.js';
+import { covers, type Prefix, parsePrefix } from './address.js';
 import {
   Direction,
   FilterSide,
@@ -13,7 +13,7 @@ import {
   writeAddressKey,
 } from './generated/tcp.js';
 import type { PortRange, TraceFilter } from './options.js';
-import type { SocketEventName } from './record.js';
+import type { SocketEventName, TcpEventName } from './record.js';
 
 /** A filter map with the entries it is to hold. */
 export interface FilterMap {
@@ -34,12 +34,27 @@ const PORT_WORDS = 65536 / 64;
 const YES = Uint8Array.of(1);
 const NO = Uint8Array.of(0);
 
-const eventBits: Record<SocketEventName, number> = {
+const eventBits: Record<TcpEventName, number> = {
   connect: 1 << TcpEventKind.EVENT_CONNECT,
   accept: 1 << TcpEventKind.EVENT_ACCEPT,
   close: 1 << TcpEventKind.EVENT_CLOSE,
   fail: 1 << TcpEventKind.EVENT_FAIL,
 };
+
+/**
+ * The filter that lets pass what runs over IPv4 only.
+ *
+ * @throws RangeError where it asks for peers of IPv6 alone.
+ */
+export function ipv4Only(filter: TraceFilter = {}): TraceFilter {
+  const { peerAddresses = [] } = filter;
+  const peers = peerAddresses.length === 0 ? ['0.0.0.0/0'] : peerAddresses;
+  const remaining = peers.filter((text) => parsePrefix(text).ipv4);
+  if (remaining.length === 0) {
+    throw new RangeError(`nothing can have the peer ${peers.join(', ')} while IPv6 is off`);
+  }
+  return { ...filter, peerAddresses: remaining };
+}
 
 /** @throws RangeError that names the value that is wrong. */
 export function compileFilter(filter: TraceFilter = {}): CompiledFilter {
@@ -94,7 +109,7 @@ function wantedEvents(names: readonly SocketEventName[] | undefined): number {
     return Object.values(eventBits).reduce((bits, bit) => bits | bit, 0);
   }
   return names.reduce((bits, name) => {
-    const bit = eventBits[name];
+    const bit = name === 'udp_flow' ? 0 : eventBits[name];
     if (bit === undefined) throw new RangeError(`${JSON.stringify(name)} is no kind of event`);
     return bits | bit;
   }, 0);
@@ -167,14 +182,6 @@ function addressEntries(side: FilterSide, texts: readonly string[] = []): [Uint8
   const hasIpv4 = prefixes.some((prefix) => prefix.bits === 96 && prefix.ipv4);
   if (coversIpv4 && !hasIpv4) entries.push([addressKey(side, ipv4Space), NO]);
   return entries;
-}
-
-function covers(outer: Prefix, inner: Prefix): boolean {
-  for (let bit = 0; bit < outer.bits; bit++) {
-    const mask = 0x80 >> (bit & 7);
-    if ((outer.address[bit >> 3]! & mask) !== (inner.address[bit >> 3]! & mask)) return false;
-  }
-  return true;
 }
 
 function addressKey(side: FilterSide, prefix: Prefix): Uint8Array {

@@ -12,7 +12,14 @@ export {
   type Totals,
 } from './connections/index.js';
 export { type InspectOptions, inspectHost } from './inspect.js';
-export type { AcceptHook, PortRange, TraceFilter, TracerOptions, TracerStats } from './options.js';
+export type {
+  AcceptHook,
+  PortRange,
+  TraceFilter,
+  TracerOptions,
+  TracerStats,
+  UdpOptions,
+} from './options.js';
 export type * from './record.js';
 export type { FieldOffset, HookCandidate, HookChoice, HostReport, Problem } from './report.js';
 export type { TcpStateName } from './sockets/index.js';

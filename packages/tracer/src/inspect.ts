@@ -5,6 +5,7 @@ import { kernelFacts } from './facts.js';
 import { planHooks } from './plan.js';
 import { capabilityNeeds, privilegeProblems } from './privileges.js';
 import type { HookChoice, HostReport, Problem } from './report.js';
+import { planUdp, udpFacts } from './sockets/index.js';
 import { Tracer } from './tracer.js';
 import { describeOffsets } from './types/report.js';
 import { type TargetTypes, targetTypes } from './types/target.js';
@@ -26,7 +27,7 @@ export function inspectHost(options: InspectOptions = {}): HostReport {
   const problems = privilegeProblems();
   // Without privileges nothing can be found out about types that the kernel does not show.
   const types = problems.length > 0 ? ownTypes() : findTypes(options, problems);
-  const hooks = types === undefined ? [] : planHooks(kernelFacts(types.btf)).choices;
+  const hooks = types === undefined ? [] : findHooks(types.btf);
   if (problems.length === 0 && types !== undefined) problems.push(...findProblems(types.btf, hooks));
   return {
     kernel: { release: release(), version: version(), machine: arch() },
@@ -44,6 +45,11 @@ export function inspectHost(options: InspectOptions = {}): HostReport {
     problems,
     ok: problems.length === 0,
   };
+}
+
+/** UDP's is used on demand. */
+function findHooks(btf: Btf): readonly HookChoice[] {
+  return [...planHooks(kernelFacts(btf)).choices, planUdp(udpFacts(btf)).choice];
 }
 
 function ownTypes(): TargetTypes | undefined {

@@ -6,6 +6,7 @@ import type { TracerStats } from './options.js';
 import { standInProgram, type TracerPrograms } from './programs.js';
 import type { LostRecord } from './record.js';
 import { type KernelCounts, sumStatistics } from './statistics.js';
+import type { UdpFlowSource } from './udp-flows.js';
 
 /**
  * Losses are looked for this often. Not oftener, since the kernel runs no kprobe on a CPU while a process reads a map there
@@ -18,22 +19,34 @@ export type LossCounts = TracerStats['lost'];
 export class Losses implements RecordSource {
   readonly #programs: TracerPrograms;
   readonly #clock: WallClock;
-  readonly #reported = { ring: 0, map: 0, probe: 0 };
+  readonly #udp: Pick<UdpFlowSource, 'missedRuns' | 'lostDatagrams'> | undefined;
+  readonly #reported = { ring: 0, map: 0, probe: 0, udp: 0 };
   #missedBefore = 0;
   #lookedNs: number;
   /** Events that the ring had room for, and the reader's queue had not. */
   dropped = 0;
 
   /** @param nowNs CLOCK_MONOTONIC, nanoseconds. */
-  constructor(programs: TracerPrograms, clock: WallClock, nowNs: number) {
+  constructor(
+    programs: TracerPrograms,
+    udp: Pick<UdpFlowSource, 'missedRuns' | 'lostDatagrams'> | undefined,
+    clock: WallClock,
+    nowNs: number,
+  ) {
     this.#programs = programs;
+    this.#udp = udp;
     this.#clock = clock;
     this.#lookedNs = nowNs;
   }
 
   /** Since the start. */
   counts(kernel: KernelCounts = this.kernelCounts()): LossCounts {
-    return { ring: kernel.lostRing + this.dropped, map: kernel.lostMap, probe: this.#missedRuns() };
+    return {
+      ring: kernel.lostRing + this.dropped,
+      map: kernel.lostMap,
+      probe: this.#missedRuns() + (this.#udp?.missedRuns ?? 0),
+      udp: this.#udp?.lostDatagrams ?? 0,
+    };
   }
 
   kernelCounts(): KernelCounts {
@@ -52,7 +65,7 @@ export class Losses implements RecordSource {
     this.#missedBefore = counts.probe;
     const lost = { ...counts, probe };
     const records: LostRecord[] = [];
-    for (const where of ['ring', 'map', 'probe'] as const) {
+    for (const where of ['ring', 'map', 'probe', 'udp'] as const) {
       const count = lost[where] - this.#reported[where];
       if (count <= 0) continue;
       records.push({ event: 'lost', time: this.#clock.format(nowNs), monotonic_ns: nowNs, count, where });

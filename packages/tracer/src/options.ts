@@ -1,4 +1,7 @@
-/** What a tracer can be told. Every filter runs in the kernel; values of one filter are alternatives, filters add up. */
+/**
+ * What a tracer can be told. Every filter runs in the kernel, but those of UDP flows, which are counted first; values of
+ * one filter are alternatives, filters add up.
+ */
 import type { Btf, FeatureTable } from '@weir/ebpf';
 import type { KernelEventName, SocketEventName } from './record.js';
 
@@ -38,11 +41,25 @@ export type AcceptHook =
   | 'kretprobe:inet_csk_accept'
   | 'listener';
 
+export interface UdpOptions {
+  /** A flow without datagrams for so long has ended. Milliseconds; default 30,000. */
+  readonly idleMs?: number;
+}
+
 export interface TracerOptions {
   readonly filter?: TraceFilter;
+  /** Hook TCP connections. Default true. */
+  readonly tcp?: boolean;
+  /**
+   * Count UDP, by hooks on sending and receiving, and tell of each flow when it is over. Default false. They are on only if
+   * the filter lets pass `udp_flow`. Live connections have hooks and counts of their own.
+   */
+  readonly udp?: boolean | UdpOptions;
+  /** Tell of what runs over IPv6. Default true. IPv4 through IPv6 sockets is IPv4. */
+  readonly ipv6?: boolean;
   /** Ring buffer size in bytes, rounded up to a power of two and a page. Default 8 MiB. */
   readonly ringBytes?: number;
-  /** How many connections can be followed at the same time. Default 65,536. */
+  /** How many connections, and UDP flows, can be followed at the same time. Default 65,536. */
   readonly maxConnections?: number;
   /** Make `close` records at the application's close(), with the counters so far. Default false. */
   readonly promptClose?: boolean;
@@ -61,7 +78,7 @@ export interface TracerOptions {
 
 /** Counts since the start. `produced` = delivered + lost in the ring, to the event, once the tracer has stopped. */
 export interface TracerStats {
-  /** Events the kernel programs had to tell, by kind. */
+  /** Events there were to tell, by kind. */
   readonly produced: Readonly<Record<KernelEventName, number>>;
   /** Records handed to the consumer, by kind. */
   readonly delivered: Readonly<Record<KernelEventName, number>>;
@@ -72,6 +89,8 @@ export interface TracerStats {
     readonly map: number;
     /** Program runs that the kernel skipped (recursion, no kretprobe instance). */
     readonly probe: number;
+    /** Datagrams that the table of UDP flows had no room for. */
+    readonly udp: number;
   };
   /** Records that were delivered older than one already delivered. */
   readonly inversions: number;

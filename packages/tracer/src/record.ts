@@ -3,9 +3,11 @@
  * `weir trace --json` prints. A field whose value is unknown is absent.
  */
 
-/** What a socket event tells. */
-export type SocketEventName = 'connect' | 'accept' | 'close' | 'fail';
-/** What the kernel programs tell. */
+/** What is told of TCP connections. */
+export type TcpEventName = 'connect' | 'accept' | 'close' | 'fail';
+/** What is told of sockets. */
+export type SocketEventName = TcpEventName | 'udp_flow';
+/** What is traced. */
 export type KernelEventName = SocketEventName | 'fd_install';
 /** Every kind of record. */
 export type EventName = KernelEventName | 'lost';
@@ -112,17 +114,52 @@ export interface FdInstallRecord extends RecordBase {
   readonly fd: number;
 }
 
-/** Records that could not be delivered. */
-export interface LostRecord extends RecordBase {
-  readonly event: 'lost';
-  /** How many since the last record of this kind. */
-  readonly count: number;
-  /** `ring`: the ring buffer was full; `map`: the connection table was full; `probe`: the kernel skipped a program. */
-  readonly where: 'ring' | 'map' | 'probe';
+/** A UDP flow has been idle for as long as was asked for, or its socket was closed. It is told up to a second later. */
+export interface UdpFlowRecord extends RecordBase {
+  readonly event: 'udp_flow';
+  /** Who sent or received the first datagram; where UDP is counted by packets, who made the socket. */
+  readonly process?: {
+    readonly pid: number;
+    readonly comm?: string;
+    readonly uid?: number;
+  };
+  /** Inode of the network namespace. */
+  readonly netns?: number;
+  /** cgroup v2 id of `process`. */
+  readonly cgroup_id?: number;
+  readonly network: { readonly transport: 'udp'; readonly type: 'ipv4' | 'ipv6' };
+  readonly local: Endpoint;
+  readonly peer: Endpoint;
+  /** `outbound`: the first datagram was sent. */
+  readonly direction?: 'outbound' | 'inbound';
+  readonly flow_id: string;
+  /** First datagram to last, microseconds. */
+  readonly duration_us: number;
+  /** Payload. */
+  readonly bytes_sent: number;
+  readonly bytes_received: number;
+  readonly datagrams_sent: number;
+  readonly datagrams_received: number;
+  /** `local`: its socket was closed. */
+  readonly closed_by: 'local' | 'idle';
+  /** From the last datagram to `time`, microseconds. */
+  readonly idle_us: number;
 }
 
-/** A record about a connection. */
+/** What could not be delivered. */
+export interface LostRecord extends RecordBase {
+  readonly event: 'lost';
+  /** How many since the last record of this kind: events, of `udp` datagrams. */
+  readonly count: number;
+  /**
+   * `ring`: the ring buffer was full; `map`: the connection table was full; `probe`: the kernel skipped a program; `udp`:
+   * the table of UDP flows was full.
+   */
+  readonly where: 'ring' | 'map' | 'probe' | 'udp';
+}
+
+/** A record about a TCP connection. */
 export type ConnectionRecord = ConnectRecord | AcceptRecord | FailRecord | CloseRecord;
 /** A record that a kernel program told. */
 export type KernelRecord = ConnectionRecord | FdInstallRecord;
-export type TraceRecord = KernelRecord | LostRecord;
+export type TraceRecord = KernelRecord | UdpFlowRecord | LostRecord;

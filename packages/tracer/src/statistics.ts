@@ -4,6 +4,7 @@ import { readStatistics, sizeofStatistics } from './generated/tcp.js';
 import type { KernelEventName } from './record.js';
 
 export interface KernelCounts {
+  /** Of UDP, the programs tell nothing: user space reads what they have counted. */
   readonly produced: Record<KernelEventName, number>;
   readonly lostRing: number;
   readonly lostMap: number;
@@ -12,7 +13,7 @@ export interface KernelCounts {
 }
 
 export function emptyCounts(): Record<KernelEventName, number> {
-  return { connect: 0, accept: 0, close: 0, fail: 0, fd_install: 0 };
+  return { connect: 0, accept: 0, close: 0, fail: 0, udp_flow: 0, fd_install: 0 };
 }
 
 /** @param perCpu One struct statistics a CPU. */

@@ -8,6 +8,7 @@ import { TracedConnections } from './connections/traced.js';
 import { openEventRing } from './event-ring.js';
 import { EventStream } from './event-stream.js';
 import { kernelFacts } from './facts.js';
+import { ipv4Only } from './filter.js';
 import { Losses } from './losses.js';
 import type { TracerOptions, TracerStats } from './options.js';
 import { planHooks } from './plan.js';
@@ -16,6 +17,15 @@ import { ringSize, TracerPrograms } from './programs.js';
 import type { EventName, TraceRecord } from './record.js';
 import type { HookChoice } from './report.js';
 import { type TypeChoice, targetTypes } from './types/target.js';
+import { UdpFlowSource } from './udp-flows.js';
+
+/** What is hooked: only what can pass the filter. */
+function wantedKinds({ tcp = true, udp = false, filter }: TracerOptions): { tcp: boolean; udp: boolean } {
+  const events = filter?.events ?? [];
+  const isWanted = (isUdp: boolean) =>
+    events.length === 0 || events.some((name) => (name === 'udp_flow') === isUdp);
+  return { tcp: tcp && isWanted(false), udp: udp !== false && isWanted(true) };
+}
 
 type State = 'running' | 'stopping' | 'ended';
 
@@ -39,6 +49,8 @@ export class Tracer implements TracerApi {
   readonly #options: TracerOptions;
   readonly #btf: Btf;
   readonly #programs: TracerPrograms;
+  readonly #hasTcp: boolean;
+  readonly #udp: UdpFlowSource | undefined;
   readonly #losses: Losses;
   readonly #stream: EventStream;
   readonly #live = new Set<TracedConnections>();
@@ -79,24 +91,30 @@ export class Tracer implements TracerApi {
         .find(({ name }) => name === options.acceptHook);
       throw new UnsupportedError(options.acceptHook, undefined, candidate?.reason);
     }
-    this.plan = choices;
-    this.#programs = new TracerPrograms(plan, btf, options);
+    const filter = options.ipv6 === false ? ipv4Only(options.filter) : (options.filter ?? {});
+    const wants = wantedKinds(options);
+    this.#hasTcp = wants.tcp;
     const clock = new WallClock(realtimeOffsetNs());
-    this.#losses = new Losses(this.#programs, clock, Number(monotonicNs()));
+    this.#programs = new TracerPrograms(plan, btf, { ...options, filter });
     try {
+      this.#udp = wants.udp ? new UdpFlowSource(btf, options, filter, clock) : undefined;
+      this.#losses = new Losses(this.#programs, this.#udp, clock, Number(monotonicNs()));
       const ring = openEventRing(this.#programs.collection.map('events'), ringSize(options.ringBytes));
-      this.#stream = new EventStream(ring, clock, this.#losses);
+      this.#stream = new EventStream(ring, clock, this.#losses, this.#udp === undefined ? [] : [this.#udp]);
     } catch (error) {
+      this.#udp?.[Symbol.dispose]();
       this.#programs[Symbol.dispose]();
       throw error;
     }
     try {
-      this.#programs.attach(plan);
+      if (wants.tcp) this.#programs.attach(plan);
     } catch (error) {
       this.#stream[Symbol.dispose]();
+      this.#udp?.[Symbol.dispose]();
       this.#programs[Symbol.dispose]();
       throw error;
     }
+    this.plan = this.#udp === undefined ? choices : [...choices, this.#udp.choice];
     const { signal } = options;
     if (signal !== undefined) {
       const stop = (): void => void this.stop();
@@ -153,9 +171,11 @@ export class Tracer implements TracerApi {
 
   connections(options: ConnectionsOptions = {}): LiveConnections {
     if (this.#state !== 'running') throw new EbpfError('this tracer was stopped');
-    const { features, filter } = this.#options;
+    const { features, filter, ipv6 = true } = this.#options;
     const connections = new TracedConnections(options, {
       btf: this.#btf,
+      tcp: this.#hasTcp,
+      ipv6,
       ...(features !== undefined && { features }),
       ...(filter?.netns !== undefined && filter.netns.length > 0 && { netns: filter.netns }),
       watch: (watcher) => this.#stream.watch(watcher),
@@ -171,7 +191,7 @@ export class Tracer implements TracerApi {
   async stop(): Promise<void> {
     if (this.#state === 'running') {
       this.#state = 'stopping';
-      this.#programs.detach();
+      this.#detach();
       this.#stopping.abort();
       if (!this.#stream.hasReader) {
         try {
@@ -188,18 +208,24 @@ export class Tracer implements TracerApi {
   [Symbol.dispose](): void {
     if (this.#state === 'ended') return;
     this.#detachSignal();
-    this.#programs.detach();
+    this.#detach();
     this.#finalStats = this.#currentStats();
     this.#state = 'ended';
     this.#stopping.abort();
     for (const connections of this.#live) connections[Symbol.dispose]();
     this.#stream[Symbol.dispose]();
+    this.#udp?.[Symbol.dispose]();
     this.#programs[Symbol.dispose]();
     this.#ended.resolve();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this[Symbol.dispose]();
+  }
+
+  #detach(): void {
+    this.#programs.detach();
+    this.#udp?.detach();
   }
 
   #takeReader(): void {
@@ -272,7 +298,7 @@ export class Tracer implements TracerApi {
   #currentStats(): TracerStats {
     const kernel = this.#losses.kernelCounts();
     return {
-      produced: kernel.produced,
+      produced: { ...kernel.produced, udp_flow: this.#udp?.told ?? 0 },
       delivered: { ...this.#stream.delivered },
       lost: this.#losses.counts(kernel),
       inversions: this.#stream.inversions,

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { type Connection, ConnectionTable, processFinder } from '../src/connections/index.js';
 import { Tracer } from '../src/index.js';
 import { SocketOwners, SocketReader } from '../src/sockets/index.js';
+import { isConnection } from './support/expect.js';
 import { Load, type Truth } from './support/load.js';
 import { TestNetns } from './support/netns.js';
 
@@ -28,7 +29,7 @@ async function withTable(
   await using tracer = Tracer.start({ filter: { netns: [netns.inode] } });
   const reading = (async () => {
     for await (const record of tracer) {
-      if (record.event !== 'lost' && record.event !== 'fd_install') table.record(record);
+      if (isConnection(record)) table.record(record);
     }
   })();
   await body(table, refresh);

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { compileFilter } from '../src/filter.js';
+import type { UdpFlow } from '../src/connections/index.js';
+import { compileFilter, ipv4Only } from '../src/filter.js';
+import { flowFilter } from '../src/filter-flows.js';
 import type { TraceFilter } from '../src/index.js';
 
 function map(filter: TraceFilter, name: string): Map<string, string> {
@@ -81,5 +83,77 @@ describe('filters for the kernel', () => {
       { addresses: ['nowhere'] },
     ];
     for (const filter of bad) assert.throws(() => compileFilter(filter), RangeError, JSON.stringify(filter));
+  });
+});
+
+describe('IPv6 off', () => {
+  it('lets only peers of IPv4 pass', () => {
+    assert.deepEqual(ipv4Only(), { peerAddresses: ['0.0.0.0/0'] });
+    assert.deepEqual(ipv4Only({ pids: [1], peerAddresses: ['10.0.0.0/8', '2001:db8::/32', '::/0'] }), {
+      pids: [1],
+      peerAddresses: ['10.0.0.0/8'],
+    });
+    assert.throws(
+      () => ipv4Only({ peerAddresses: ['::1'] }),
+      /nothing can have the peer ::1 while IPv6 is off/,
+    );
+  });
+});
+
+describe('filters for UDP flows', () => {
+  const flow: UdpFlow = {
+    flow_id: '1.0',
+    netns: 5,
+    local: { address: '10.0.0.1', port: 4000 },
+    peer: { address: '192.0.2.53', port: 53 },
+    direction: 'outbound',
+    process: { pid: 7, comm: 'dig', uid: 1000 },
+    cgroup_id: 9,
+    started_ns: 1,
+    active_ns: 2,
+    bytes_sent: 1,
+    bytes_received: 1,
+    datagrams_sent: 1,
+    datagrams_received: 1,
+  };
+  const range = (from: number, to = from) => [{ from, to }];
+  const cases: readonly (readonly [TraceFilter, boolean])[] = [
+    [{}, true],
+    [{ pids: [], ports: [] }, true],
+    [{ pids: [1, 7] }, true],
+    [{ pids: [1] }, false],
+    [{ comms: ['dig'] }, true],
+    [{ comms: ['di'] }, false],
+    [{ uids: [1000], cgroupIds: [9], netns: [5] }, true],
+    [{ uids: [0] }, false],
+    [{ cgroupIds: [1] }, false],
+    [{ netns: [4] }, false],
+    [{ direction: 'inbound' }, false],
+    [{ direction: 'outbound', ports: range(53) }, true],
+    [{ ports: range(4000) }, true],
+    [{ ports: range(54, 3999) }, false],
+    [{ localPorts: range(53) }, false],
+    [{ peerPorts: range(50, 53) }, true],
+    [{ addresses: ['10.0.0.0/8'] }, true],
+    [{ localAddresses: ['192.0.2.0/24'] }, false],
+    [{ peerAddresses: ['192.0.2.0/24', '::1'] }, true],
+    [{ peerAddresses: ['::/0'] }, false],
+    [{ peerAddresses: ['0.0.0.0/0'] }, true],
+    [{ events: ['udp_flow'] }, true],
+  ];
+  for (const [filter, expected] of cases) {
+    it(`${JSON.stringify(filter)}: ${expected}`, () => assert.equal(flowFilter(filter)(flow), expected));
+  }
+
+  it('IPv6, and what is unknown', () => {
+    const ipv6 = { ...flow, local: { address: '::1', port: 1 }, peer: { address: '2001:db8::1', port: 2 } };
+    assert.equal(flowFilter({ peerAddresses: ['2001:db8::/32'] })(ipv6), true);
+    assert.equal(flowFilter({ peerAddresses: ['::/0'] })(ipv6), true);
+    assert.equal(flowFilter({ peerAddresses: ['0.0.0.0/0'] })(ipv6), false);
+    const { process: _, cgroup_id: __, ...unknown } = flow;
+    for (const filter of [{ pids: [7] }, { comms: ['dig'] }, { uids: [0] }, { cgroupIds: [9] }]) {
+      assert.equal(flowFilter(filter)(unknown), false);
+    }
+    assert.throws(() => flowFilter({ addresses: ['nowhere'] }), RangeError);
   });
 });

@@ -78,10 +78,10 @@ describe('the record of a UDP flow', () => {
   const clock = new WallClock(0n);
 
   it('leaves out what is unknown', () => {
-    assert.deepEqual(udpFlowRecord({ flow, closed_by: 'idle', ended_ns: 3_500_000 }, clock), {
+    assert.deepEqual(udpFlowRecord({ flow, closed_by: 'idle' }, clock, 33_500_000), {
       event: 'udp_flow',
-      time: '1970-01-01T00:00:00.003500000Z',
-      monotonic_ns: 3_500_000,
+      time: '1970-01-01T00:00:00.033500000Z',
+      monotonic_ns: 33_500_000,
       network: { transport: 'udp', type: 'ipv6' },
       local: { address: '::1', port: 53 },
       peer: { address: '::1', port: 4000 },
@@ -92,6 +92,7 @@ describe('the record of a UDP flow', () => {
       datagrams_sent: 3,
       datagrams_received: 4,
       closed_by: 'idle',
+      idle_us: 30_000,
     });
   });
 
@@ -103,7 +104,7 @@ describe('the record of a UDP flow', () => {
       direction: 'inbound' as const,
       process: { pid: 9, comm: 'x' },
     };
-    const record = udpFlowRecord({ flow: known, closed_by: 'local', ended_ns: 4_000_000 }, clock);
+    const record = udpFlowRecord({ flow: known, closed_by: 'local' }, clock, 4_000_000);
     const { netns, cgroup_id, direction, process, duration_us } = record;
     assert.deepEqual(
       { netns, cgroup_id, direction, process, duration_us },

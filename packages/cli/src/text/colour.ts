@@ -11,6 +11,7 @@ const codes = {
   green: [32, 39],
   yellow: [33, 39],
   blue: [34, 39],
+  magenta: [35, 39],
   cyan: [36, 39],
 } as const;
 

@@ -1,5 +1,5 @@
 /** The last column of `weir trace`'s text: what a record tells beyond who and whom. */
-import type { CloseRecord, FailRecord, LostRecord, TraceRecord } from '@weir/tracer';
+import type { CloseRecord, FailRecord, LostRecord, TraceRecord, UdpFlowRecord } from '@weir/tracer';
 import { escapeText } from './escape.js';
 import { formatBytes, formatCount, formatDuration, formatMilliseconds } from './units.js';
 
@@ -14,6 +14,7 @@ const losses: Readonly<Record<LostRecord['where'], string>> = {
   ring: 'the ring buffer was full',
   map: 'the connection table was full',
   probe: 'the kernel skipped a probe',
+  udp: 'the table of UDP flows was full',
 };
 
 /** The parts, in the order in which they are shown. */
@@ -29,10 +30,14 @@ export function details(record: TraceRecord): string[] {
       return [failure(record)];
     case 'close':
       return closeDetails(record);
+    case 'udp_flow':
+      return flowDetails(record);
     case 'fd_install':
       return [`descriptor ${record.fd}`];
     case 'lost':
-      return [`${formatCount(record.count, 'event')}: ${losses[record.where]}`];
+      return [
+        `${formatCount(record.count, record.where === 'udp' ? 'datagram' : 'event')}: ${losses[record.where]}`,
+      ];
   }
 }
 
@@ -50,4 +55,19 @@ function closeDetails(record: CloseRecord): string[] {
   if (record.srtt_us !== undefined) parts.push(`srtt ${formatMilliseconds(record.srtt_us)}`);
   parts.push(endings[record.closed_by]);
   return parts;
+}
+
+function flowDetails(record: UdpFlowRecord): string[] {
+  const { duration_us, bytes_sent, bytes_received, datagrams_sent, datagrams_received } = record;
+  const parts: string[] = [];
+  // Of a single datagram, it is nothing.
+  if (duration_us > 0) parts.push(formatDuration(duration_us));
+  if (datagrams_sent > 0) parts.push(`sent ${datagrams(bytes_sent, datagrams_sent)}`);
+  if (datagrams_received > 0) parts.push(`received ${datagrams(bytes_received, datagrams_received)}`);
+  parts.push(record.closed_by === 'local' ? 'closed by local' : 'idle');
+  return parts;
+}
+
+function datagrams(bytes: number, count: number): string {
+  return `${formatBytes(bytes)} in ${formatCount(count, 'datagram')}`;
 }

@@ -1,5 +1,5 @@
 /** Records as aligned, readable lines. */
-import type { ConnectionRecord, EventName, TraceRecord } from '@weir/tracer';
+import type { ConnectionRecord, EventName, TraceRecord, UdpFlowRecord } from '@weir/tracer';
 import { localClock } from './clock.js';
 import { noColour, type Paint, type Style } from './colour.js';
 import { details } from './details.js';
@@ -19,12 +19,13 @@ const eventStyles: Readonly<Record<EventName, Style>> = {
   accept: 'cyan',
   close: 'blue',
   fail: 'red',
+  udp_flow: 'magenta',
   fd_install: 'dim',
   lost: 'yellow',
 };
 
 /** What stands in the column EVENT, where that is not the event's own name. */
-const labels: Readonly<Partial<Record<EventName, string>>> = { fd_install: 'fd' };
+const labels: Readonly<Partial<Record<EventName, string>>> = { udp_flow: 'udp', fd_install: 'fd' };
 
 const arrows = { outbound: ' → ', inbound: ' ← ' } as const;
 /** Between the ends of a connection that is older than the tracer. */
@@ -91,7 +92,7 @@ export class TextFormatter {
   }
 
   /** Puts the details behind the peer, or where they do not fit, on lines of their own below LOCAL. */
-  #withDetails(head: string, peer: string, record: ConnectionRecord): string {
+  #withDetails(head: string, peer: string, record: ConnectionRecord | UdpFlowRecord): string {
     const parts = details(record);
     if (parts.length === 0) return `${head}${peer}\n`;
     const { indent, total } = this.#layout;

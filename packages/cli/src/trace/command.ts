@@ -26,6 +26,7 @@ Examples:
   weir trace --peer-port 443 --direction outbound
   weir trace --peer 10.0.0.0/8 --json --duration 1m > events.jsonl
   weir trace -e fail                             connection attempts that come to nothing
+  weir trace -e udp_flow --peer-port 53          who asks for names, and how much is answered
   weir trace --watch-fds 4242                    also the file descriptors that a process gets
 
 Values of one filter are alternatives; different filters add up. Lists are separated by commas,
@@ -35,9 +36,12 @@ and every filter but --direction can be repeated.`;
 export function traceCommand(action: (flags: TraceFlags) => Promise<void>): Command {
   const command = new Command('trace')
     .summary('print TCP connections as they are made, accepted, closed or refused')
-    .description('Prints every TCP connection of this host as it is made, accepted, closed or refused.')
+    .description(
+      'Prints every TCP connection of this host as it is made, accepted, closed or refused, and UDP flows on demand.',
+    )
     .addHelpText('after', examples)
     .allowExcessArguments(false);
+  addProtocols(command);
   addFilters(command);
   addDescriptors(command);
   addOutput(command);
@@ -48,6 +52,19 @@ export function traceCommand(action: (flags: TraceFlags) => Promise<void>): Comm
     .option('--debug', 'on errors, show the stack and the verifier log')
     .helpOption('-h, --help', 'show this help')
     .action(() => action(command.opts<TraceFlags>()));
+}
+
+function addProtocols(command: Command): void {
+  command
+    .optionsGroup('Protocols:')
+    .option('--udp', 'also count UDP, and tell of each flow when it is over')
+    .option(
+      '--udp-idle <time>',
+      'a UDP flow is over after this time without datagrams (default: 30s)',
+      parseDuration,
+    )
+    .option('--no-tcp', 'no TCP connections')
+    .option('--no-ipv6', 'nothing that runs over IPv6');
 }
 
 function addFilters(command: Command): void {

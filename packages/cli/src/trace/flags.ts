@@ -1,6 +1,7 @@
 /** What the flags of `weir trace` mean to the tracer. */
 import type { Btf } from '@weir/ebpf';
 import type { PortRange, SocketEventName, TraceFilter, TracerOptions } from '@weir/tracer';
+import { UsageError } from '../failure.js';
 import type { ColourMode } from '../text/colour.js';
 import type { TraceFormat } from './formats.js';
 
@@ -19,6 +20,10 @@ export interface TraceFlags {
   readonly peer?: readonly string[];
   readonly direction?: 'inbound' | 'outbound';
   readonly event?: readonly SocketEventName[];
+  readonly udp?: boolean;
+  readonly udpIdle?: number;
+  readonly tcp?: boolean;
+  readonly ipv6?: boolean;
   readonly watchFds?: readonly number[];
   readonly monitorFdinstallPids?: readonly number[];
   readonly promptClose?: boolean;
@@ -69,11 +74,29 @@ export function tracerOptions(flags: TraceFlags, btf?: Btf | 'discover'): Tracer
   });
   return definedOnly<TracerOptions>({
     filter: Object.keys(filter).length === 0 ? undefined : filter,
+    ...protocols(flags),
     ringBytes: flags.ringSize,
     maxConnections: flags.maxConnections,
     promptClose: flags.promptClose ?? (asTcptracer || undefined),
     btf,
   });
+}
+
+/** What was switched on or off; without a word, TCP over both families. */
+function protocols(flags: TraceFlags): {
+  readonly [Name in 'tcp' | 'udp' | 'ipv6']: TracerOptions[Name] | undefined;
+} {
+  const { udpIdle, event = [] } = flags;
+  const udp = flags.udp || udpIdle !== undefined || event.includes('udp_flow');
+  const tcp = flags.tcp ?? true;
+  if (!tcp && !udp && watchedPids(flags).length === 0) {
+    throw new UsageError('--no-tcp leaves nothing to trace: --udp adds UDP');
+  }
+  return {
+    tcp: tcp ? undefined : false,
+    udp: udp ? (udpIdle === undefined ? true : { idleMs: udpIdle }) : undefined,
+    ipv6: flags.ipv6 === false ? false : undefined,
+  };
 }
 
 function definedOnly<T extends object>(fields: { readonly [Name in keyof T]: T[Name] | undefined }): T {

@@ -27,6 +27,7 @@ export class Printer {
     accept: 0,
     close: 0,
     fail: 0,
+    udp_flow: 0,
     fd_install: 0,
   };
   readonly #output: Output;

@@ -8,6 +8,7 @@ export const socketEvents = [
   'accept',
   'close',
   'fail',
+  'udp_flow',
 ] as const satisfies readonly SocketEventName[];
 
 const kernelEvents = [...socketEvents, 'fd_install'] as const satisfies readonly KernelEventName[];
@@ -24,6 +25,7 @@ const lossCauses: readonly (readonly [keyof TracerStats['lost'], string])[] = [
   ['ring', 'the ring buffer was full; --ring-size or a filter helps'],
   ['map', 'the connection table was full; --max-connections or a filter helps'],
   ['probe', 'the kernel skipped a probe'],
+  ['udp', 'the table of UDP flows was full; --max-connections helps'],
 ];
 
 /** The summary's lines, without line breaks: the events by kind, then one line a cause of loss. */
@@ -36,7 +38,10 @@ export function summaryLines(input: SummaryInput): string[] {
   const head = `${formatCount(total, 'event')} in ${formatDuration(input.elapsedMs * 1000)}`;
   const lines = [
     head + (kinds.length === 0 ? '' : `: ${kinds.join(', ')}`) + (losses.length === 0 ? '; none lost' : ''),
-    ...losses.map(([cause, why]) => `${formatCount(input.lost[cause], 'event')} lost: ${why}`),
+    ...losses.map(([cause, why]) => {
+      const noun = cause === 'udp' ? 'datagram' : 'event';
+      return `${formatCount(input.lost[cause], noun)} lost: ${why}`;
+    }),
   ];
   if (input.inversions > 0) lines.push(`${formatCount(input.inversions, 'event')} out of order`);
   return lines;

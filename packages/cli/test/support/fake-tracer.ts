@@ -17,7 +17,7 @@ export interface Script {
   readonly watchError?: Error;
 }
 
-const none = { connect: 0, accept: 0, close: 0, fail: 0, fd_install: 0 };
+const none = { connect: 0, accept: 0, close: 0, fail: 0, udp_flow: 0, fd_install: 0 };
 
 export class FakeTracer implements TracerApi {
   readonly types = { source: 'kernel' } as const;
@@ -72,7 +72,7 @@ export class FakeTracer implements TracerApi {
   }
 
   stats(): TracerStats {
-    const lost = { ring: 0, map: 0, probe: 0 };
+    const lost = { ring: 0, map: 0, probe: 0, udp: 0 };
     return { produced: none, delivered: none, lost, inversions: 0, connections: 0, ...this.#script.stats };
   }
 

@@ -7,6 +7,7 @@ import type {
   FdInstallRecord,
   LostRecord,
   SocketRecord,
+  UdpFlowRecord,
 } from '@weir/tracer';
 
 const base = {
@@ -48,6 +49,25 @@ export function close(changes: Partial<CloseRecord> = {}): CloseRecord {
     srtt_us: 850,
     closed_by: 'local',
     closing_us: 40,
+    ...changes,
+  };
+}
+
+export function udpFlow(changes: Partial<UdpFlowRecord> = {}): UdpFlowRecord {
+  const { cpu: _, process, ...rest } = base;
+  return {
+    event: 'udp_flow',
+    ...rest,
+    process: { pid: process.pid, comm: process.comm, uid: process.uid },
+    network: { transport: 'udp', type: 'ipv4' },
+    peer: { address: '192.0.2.53', port: 53 },
+    duration_us: 850,
+    bytes_sent: 40,
+    bytes_received: 1234,
+    datagrams_sent: 1,
+    datagrams_received: 2,
+    closed_by: 'idle',
+    idle_us: 30_250_000,
     ...changes,
   };
 }

@@ -5,11 +5,11 @@ import type { OpenSocket } from './open-sockets.js';
 import type { Totals } from './totals.js';
 
 export interface ConnectionsOptions {
-  /** TCP connections and TCP sockets that listen. Default true. */
+  /** TCP connections and TCP sockets that listen. Default: if the tracer has TCP. */
   readonly tcp?: boolean;
   /** UDP sockets and flows, which are counted by hooks from now on. Default true. */
   readonly udp?: boolean;
-  /** What runs over IPv6. Default true. IPv4 through IPv6 sockets is IPv4, and sockets bound to `::` may serve it. */
+  /** What runs over IPv6. Default: if the tracer has IPv6. IPv4 through IPv6 sockets is IPv4, and sockets bound to `::` may serve it. */
   readonly ipv6?: boolean;
   /** How many connections and flows the table holds; what does not fit is counted. Default 262,144. */
   readonly limit?: number;

@@ -17,13 +17,16 @@ import type { UdpFlow } from './udp-flows.js';
 export interface RecordFeed {
   readonly btf: Btf;
   readonly features?: FeatureTable;
+  /** Whether it tells of TCP, and of IPv6. */
+  readonly tcp: boolean;
+  readonly ipv6: boolean;
   /** Inodes of the network namespaces that it is confined to. */
   readonly netns?: readonly number[];
   /** Shows every record from now on. @returns what ends it. */
   watch(watcher: (record: TraceRecord) => void): () => void;
   /** Shows all records of what has happened until this call. @throws EbpfError once the tracer has ended. */
   catchUp(): Promise<void>;
-  lost(): Omit<LiveLosses, 'datagrams'>;
+  lost(): Pick<LiveLosses, 'ring' | 'map' | 'probe'>;
   onDispose(): void;
 }
 
@@ -32,7 +35,8 @@ const MAX_UDP_FLOWS = 65_536;
 
 export class TracedConnections implements LiveConnections {
   readonly problems: readonly Problem[];
-  readonly #options: ConnectionsOptions;
+  readonly #tcp: boolean;
+  readonly #ipv6: boolean;
   readonly #feed: RecordFeed;
   readonly #table: ConnectionTable;
   readonly #reader: SocketReader;
@@ -50,9 +54,10 @@ export class TracedConnections implements LiveConnections {
 
   /** @throws RangeError for options that make no sense. */
   constructor(options: ConnectionsOptions, feed: RecordFeed) {
-    const { tcp = true, udp = true, limit, tcpIdleMs } = options;
-    check(options);
-    this.#options = options;
+    const { tcp = feed.tcp, udp = true, ipv6 = feed.ipv6, limit, tcpIdleMs } = options;
+    check({ ...options, tcp, udp });
+    this.#tcp = tcp;
+    this.#ipv6 = ipv6;
     this.#feed = feed;
     this.#table = new ConnectionTable({
       ...(limit !== undefined && { limit }),
@@ -146,14 +151,14 @@ export class TracedConnections implements LiveConnections {
       if (isWanted(flow)) this.#table.udpEnded(flow, closed_by, ended_ns);
     }
     if (udp !== undefined) this.#table.udpFlows(udp.live.filter(isWanted));
-    const lost = this.#feed.lost();
-    const probe = lost.probe + (this.#udp?.missedRuns ?? 0);
-    this.#lost = { ...lost, probe, datagrams: udp?.lost.datagrams ?? 0 };
+    const { ring, map, probe } = this.#feed.lost();
+    const missed = probe + (this.#udp?.missedRuns ?? 0);
+    this.#lost = { ring, map, probe: missed, datagrams: udp?.lost.datagrams ?? 0 };
   }
 
   #take(record: TraceRecord): void {
-    if (record.event === 'lost' || record.event === 'fd_install') return;
-    if (this.#options.tcp === false || !this.#hasFamily(record.local.address)) return;
+    if (record.event === 'lost' || record.event === 'fd_install' || record.event === 'udp_flow') return;
+    if (!this.#tcp || !this.#hasFamily(record.local.address)) return;
     if (!this.#known.has(record.netns)) this.#reader.forgetNamespaces();
     this.#table.record(record);
   }
@@ -163,12 +168,12 @@ export class TracedConnections implements LiveConnections {
   }
 
   #hasFamily(address: string): boolean {
-    return this.#options.ipv6 !== false || !address.includes(':');
+    return this.#ipv6 || !address.includes(':');
   }
 
   /** A socket bound to `::` may serve IPv4. */
   #isWanted({ addresses }: DiagSocket): boolean {
-    if (this.#options.ipv6 !== false || addresses.getUint32(8) === 0xffff) return true;
+    if (this.#ipv6 || addresses.getUint32(8) === 0xffff) return true;
     return [0, 4, 8, 12].every((offset) => addresses.getUint32(offset) === 0);
   }
 }

@@ -13,4 +13,4 @@ export {
 } from './udp-counter.js';
 export { findCgroupRoot, planUdp, type UdpFacts, type UdpMechanism } from './udp-plan.js';
 export { udpFacts } from './udp-programs.js';
-export { type UdpFlowRecord, udpFlowRecord } from './udp-record.js';
+export { udpFlowRecord } from './udp-record.js';

@@ -1,5 +1,4 @@
 /** The programs that count UDP: loaded, attached, detached. */
-import { readFileSync } from 'node:fs';
 import {
   attachCgroup,
   attachKprobe,
@@ -11,13 +10,13 @@ import {
   kernelAtLeast,
   features as kernelFeatures,
   type Link,
-  parseObject,
   readSmallFile,
 } from '@weir/ebpf';
 import { kernelFacts } from '../facts.js';
+import { readObject } from '../objects.js';
 import { findCgroupRoot, type UdpFacts, type UdpMechanism } from './udp-plan.js';
 
-const OBJECT = new URL('../../../bpf/udp.bpf.o', import.meta.url);
+const OBJECT = 'udp.bpf.o';
 
 export interface UdpProgramsOptions {
   readonly mechanism: UdpMechanism;
@@ -75,7 +74,7 @@ export class UdpPrograms implements Disposable {
         : calls.filter(([, name]) => (typed ? facts.hasTypedFunction(name) : facts.hasFunction(name)));
     const nameOf = (program: string, isReturn: boolean) =>
       `${program}_${isReturn ? (typed ? 'fexit' : 'kretprobe') : mechanism}`;
-    this.collection = Collection.load(parseObject(readFileSync(OBJECT)), {
+    this.collection = Collection.load(readObject(OBJECT), {
       btf,
       features,
       programs:

@@ -36,7 +36,7 @@ const key = (local: { address: string; port: number }, peer: { address: string; 
 function byEnd(records: readonly TraceRecord[]): Map<string, Socket[][]> {
   const ends = new Map<string, Map<string, Socket[]>>();
   for (const record of records) {
-    assert.ok(record.event !== 'lost' && record.event !== 'fd_install', JSON.stringify(record));
+    assert.ok(isConnection(record), JSON.stringify(record));
     const socket = record;
     const place = key(socket.local, socket.peer);
     const flows = ends.get(place) ?? new Map<string, Socket[]>();
@@ -46,6 +46,10 @@ function byEnd(records: readonly TraceRecord[]): Map<string, Socket[][]> {
     flow.push(socket);
   }
   return new Map([...ends].map(([place, flows]) => [place, [...flows.values()]]));
+}
+
+export function isConnection(record: TraceRecord): record is ConnectionRecord {
+  return record.event !== 'lost' && record.event !== 'fd_install' && record.event !== 'udp_flow';
 }
 
 /** Each pair gives connect and close on one side, accept and close on the other. */
