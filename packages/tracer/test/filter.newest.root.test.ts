@@ -100,7 +100,14 @@ describe('filters in the kernel', () => {
   it('by kind of event', async () => {
     const { records, stats } = await traceWith(() => ({ events: ['accept', 'fail'] }));
     assert.deepEqual(counts(records), { accept: COUNT });
-    assert.deepEqual(stats.produced, { connect: 0, accept: COUNT, close: 0, fail: 0, fd_install: 0 });
+    assert.deepEqual(stats.produced, {
+      connect: 0,
+      accept: COUNT,
+      close: 0,
+      fail: 0,
+      udp_flow: 0,
+      fd_install: 0,
+    });
   });
 
   it('by cgroup', async () => {
