@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import {
-  balancerOptions,
   ConfigError,
   jsonSchemaText,
+  nextHop,
   parseConfig,
+  programOptions,
   serviceOf,
   specOf,
 } from '../src/config/index.js';
@@ -112,9 +113,7 @@ control: {socket: /run/edge.sock, group: adm}
     { from: 204, to: 204 },
     { from: 301, to: 302 },
   ]);
-  assert.deepEqual(balancerOptions(config), {
-    interface: 'eth0',
-    mode: 'native',
+  assert.deepEqual(programOptions(config), {
     gue: { source4: '192.0.2.10', source6: '2001:db8::10', port: 6081 },
     flows: 1000,
     cpus: [0, 1],
@@ -138,7 +137,14 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
   ['a list', '- 1', '1:1: expected a map'],
   ['no YAML', 'a: b: c', '1:4: Nested mappings are not allowed in compact mappings'],
   ['a key twice', `${noVips}vips: []`, '3:1: Map keys must be unique'],
-  ['missing keys', 'mode: native', '1:1: interface is missing', '1:1: vips is missing'],
+  ['missing keys', 'mode: native', '1:1: vips is missing'],
+  ['no device', 'vips: []', '1:1: interface is missing (or interfaces, or chain)'],
+  [
+    'two kinds of devices, and one twice',
+    `${noVips}interfaces: [eth0, {name: eth0}]`,
+    '3:13: interfaces: there is interface already',
+    '3:20: interface eth0 is there twice',
+  ],
   ['an unknown key', `${noVips}vipps: 1`, '3:1: vipps is not known here'],
   ['a wrong word', `${noVips}mode: natve`, '3:7: mode: expected native or generic'],
   ['a wrong type', `${head}vips: 3`, '2:7: vips: expected a list'],
@@ -160,8 +166,8 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
   ],
   [
     'a chain with a mode',
-    `${noVips}mode: native\nchain: {map: /sys/fs/bpf/x, index: 1}`,
-    '3:7: mode: the program that calls this one has it, as there is a chain',
+    `vips: []\nmode: native\nchain: {map: /sys/fs/bpf/x, index: 1}`,
+    '2:7: mode: the program that calls this one has it, as there is a chain',
   ],
   [
     'a VIP that is no address',
@@ -341,6 +347,20 @@ test('what an anchor says is placed where it is written, once', () => {
   assert.deepEqual(problems(text), ['6:46: weight: expected a number']);
   const merged = `${head}vips:\n- &web {address: 198.51.100.1, port: 70000, protocol: tcp, ${real}}\n- <<: *web\n  name: b\n`;
   assert.deepEqual(problems(merged), ['3:38: port: expected 65535 or less']);
+});
+
+test('several devices, some with a next hop of their own', () => {
+  const { name, interfaces } = parseConfig('interfaces: [eth0.7, {name: eth1, router: 192.0.2.1}]\nvips: []');
+  assert.deepEqual(
+    [name, interfaces],
+    ['eth0-7', [{ name: 'eth0.7' }, { name: 'eth1', router: '192.0.2.1' }]],
+  );
+  assert.deepEqual(['auto', '192.0.2.1', '02:00:00:00:00:01', undefined].map(nextHop), [
+    {},
+    { router: '192.0.2.1' },
+    { routerMac: '02:00:00:00:00:01' },
+    {},
+  ]);
 });
 
 test('aliases that multiply without end are refused', () => {

@@ -22,7 +22,7 @@ test('nothing', () => {
   assert.deepEqual(diff(from, parseConfig(`# other words\n${base}`)), { fixed: [], changes: [] });
 });
 
-test('VIPs are known by address, port and protocol; those that go, go first', () => {
+test('VIPs are known by address, port and protocol; those that go, go last', () => {
   const to = parseConfig(`
 interface: eth0
 vips:
@@ -31,7 +31,7 @@ vips:
 `);
   const { fixed, changes } = diff(from, to);
   assert.deepEqual(fixed, []);
-  assert.deepEqual(kinds(changes), ['vip removed', 'vip added', 'vip changed']);
+  assert.deepEqual(kinds(changes), ['vip added', 'vip changed', 'vip removed']);
 });
 
 test('each kind of change, and the way back', () => {

@@ -150,6 +150,7 @@ function localities(placed: readonly PlacedVip[]): Finding[] {
 export function restFindings(config: Config): Finding[] {
   const { mode, chain, options, serverIds, sourceRoutes, tunnelEnds } = config;
   return [
+    ...ofDevices(config),
     ...(chain !== undefined && mode !== undefined
       ? [{ path: ['mode'], message: 'mode: the program that calls this one has it, as there is a chain' }]
       : []),
@@ -171,6 +172,22 @@ export function restFindings(config: Config): Finding[] {
       : []),
     ...ofGlobalFlows(config),
     ...ofRoom(config),
+  ];
+}
+
+/** Packets come from one place. */
+function ofDevices({ interface: one, interfaces, chain }: Config): Finding[] {
+  const given = Object.entries({ interface: one, interfaces, chain }).filter(
+    ([, value]) => value !== undefined,
+  );
+  const names = (interfaces ?? []).map(({ name }) => name);
+  return [
+    ...(given.length === 0 ? [{ path: [], message: 'interface is missing (or interfaces, or chain)' }] : []),
+    ...given.slice(1).map(([key]) => ({ path: [key], message: `${key}: there is ${given[0]![0]} already` })),
+    ...repeated(names, (name) => name).map((index) => ({
+      path: ['interfaces', index],
+      message: `interface ${names[index]} is there twice`,
+    })),
   ];
 }
 

@@ -1,17 +1,18 @@
 /** What a configuration means to a balancer. */
+import { isIP } from 'node:net';
 import type { BalancerOptions } from '../options.js';
 import type { Service, ServiceReal, ServiceSpec } from '../service.js';
 import type { Config, RealConfig, VipConfig } from './schema.js';
 
-/** Options of a balancer for a configuration, but for its router's MAC address. */
-export function balancerOptions(config: Config): Omit<BalancerOptions, 'routerMac'> {
-  const { interface: device, mode, chain, encapsulation, options } = config;
-  return {
-    ...options,
-    ...(chain === undefined && { interface: device }),
-    ...(mode !== undefined && { mode }),
-    ...(encapsulation !== 'ipip' && { gue: encapsulation.gue }),
-  };
+/** What of a configuration is in the program itself, whatever it is attached to. */
+export function programOptions({ encapsulation, options }: Config): Omit<BalancerOptions, 'routerMac'> {
+  return { ...options, ...(encapsulation !== 'ipip' && { gue: encapsulation.gue }) };
+}
+
+/** What a next hop is called in a balancer's options. */
+export function nextHop(router: string | undefined): { routerMac?: string; router?: string } {
+  if (router === undefined || router === 'auto') return {};
+  return isIP(router) === 0 ? { routerMac: router } : { router };
 }
 
 export function serviceOf({ address, port, protocol }: VipConfig): Service {

@@ -29,10 +29,23 @@ export interface Difference {
 }
 
 /** What is decided when a balancer is opened. */
-const fixedKeys = ['name', 'interface', 'mode', 'chain', 'encapsulation', 'routes', 'control'] as const;
+const fixedKeys = [
+  'name',
+  'interface',
+  'interfaces',
+  'mode',
+  'chain',
+  'encapsulation',
+  'routes',
+  'control',
+] as const;
 
 export function diff(before: Config, after: Config): Difference {
   const options = new Set([...Object.keys(before.options), ...Object.keys(after.options)]);
+  const vips = entries(before.vips, after.vips, serviceName).map((step) => ({
+    kind: 'vip' as const,
+    ...step,
+  }));
   return {
     fixed: [
       ...fixedKeys.filter((key) => !isDeepStrictEqual(before[key], after[key])),
@@ -42,8 +55,7 @@ export function diff(before: Config, after: Config): Difference {
     ],
     changes: [
       ...changed(before.router, after.router).map((step) => ({ kind: 'router' as const, ...step })),
-      // Removed first: what they held (numbers of reals, slots) is free for what comes.
-      ...entries(before.vips, after.vips, serviceName).map((step) => ({ kind: 'vip' as const, ...step })),
+      ...vips.filter(({ after: wanted }) => wanted !== undefined),
       ...entries(before.serverIds, after.serverIds, ({ id }) => String(id)).map((step) => ({
         kind: 'serverId' as const,
         id: either(step).id,
@@ -66,6 +78,8 @@ export function diff(before: Config, after: Config): Difference {
         flow: either(step),
         ...reals(step),
       })),
+      // Last, so that a change which is refused has done no harm to them.
+      ...vips.filter(({ after: wanted }) => wanted === undefined),
       ...changed(before.onChange, after.onChange).map((step) => ({ kind: 'onChange' as const, ...step })),
       ...changed(before.metrics, after.metrics).map((step) => ({ kind: 'metrics' as const, ...step })),
     ],

@@ -1,5 +1,5 @@
 export { ConfigError } from './config-error.js';
-export { balancerOptions, serviceOf, specOf } from './convert.js';
+export { nextHop, programOptions, serviceOf, specOf } from './convert.js';
 export { type Change, type Difference, diff, inverse } from './diff.js';
 export type { Listen, StatusRange } from './fields.js';
 export { jsonSchemaText } from './json-schema.js';

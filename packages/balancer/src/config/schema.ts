@@ -115,8 +115,10 @@ export function vipName({ address, port, protocol }: Service): string {
 
 const count = (least: number, most: number) => z.int().min(least).max(most).exactOptional();
 
-/** Options of a balancer that have no other place in the file, by their names. */
-type PlainOption = Exclude<keyof BalancerOptions, 'interface' | 'mode' | 'routerMac' | 'gue'>;
+/** Options of a balancer that have another place: in the file, or on the command line. */
+type PlacedOption =
+  | ('interface' | 'interfaces' | 'mode' | 'chain' | 'routerMac' | 'router' | 'gue')
+  | ('pin' | 'pinRoot' | 'forgetFlows' | 'callsNext');
 
 const optionsSchema = z.strictObject({
   maxFrame: count(1294, 9014).describe('Longest frame that is forwarded, bytes. Default 1514.'),
@@ -146,7 +148,7 @@ const optionsSchema = z.strictObject({
   maxServerIds: count(1, 2 ** 24).describe('Server ids that there is room for. Default 65536.'),
   maxSourceRoutes: count(1, 2 ** 24).describe('Default 65536.'),
   maxGlobalFlows: count(1, 2 ** 24).describe('Default 65536.'),
-} satisfies Record<PlainOption, z.ZodType>);
+} satisfies Record<Exclude<keyof BalancerOptions, PlacedOption>, z.ZodType>);
 
 const gueSchema = z.strictObject({
   source4: address4.exactOptional().describe('Outer source towards reals with IPv4.'),
@@ -154,17 +156,41 @@ const gueSchema = z.strictObject({
   port: port.exactOptional().describe('Destination port. Default 6080.'),
 });
 
+/** A device, with a next hop of its own. */
+export interface DeviceConfig {
+  readonly name: string;
+  readonly router?: string;
+}
+
+/** Where packets come from. */
+interface DeviceChoice {
+  readonly interface?: string;
+  readonly interfaces?: readonly DeviceConfig[];
+}
+
+const device = z.string().regex(/^[^\s/]{1,15}$/);
+
 export const configSchema = z
   .strictObject({
     name: z
       .string()
       .regex(/^[\w-]{1,64}$/)
       .exactOptional()
-      .describe('What this balancer is called: letters, digits, _ and -. Default: its interface.'),
-    interface: z
-      .string()
-      .regex(/^[^\s/]{1,15}$/)
-      .describe('The device whose packets are balanced.'),
+      .describe('What this balancer is called: letters, digits, _ and -. Default: its first interface.'),
+    interface: device.exactOptional().describe('The device whose packets are balanced.'),
+    interfaces: z
+      .array(
+        z.union([
+          device.transform((name): DeviceConfig => ({ name })),
+          z.strictObject({
+            name: device,
+            router: router.exactOptional().describe('Its next hop. Default: that of all.'),
+          }),
+        ]),
+      )
+      .min(1)
+      .exactOptional()
+      .describe('Several devices that share all tables; a packet leaves through the one that it came from.'),
     mode: z
       .enum(['native', 'generic'])
       .exactOptional()
@@ -175,7 +201,7 @@ export const configSchema = z
         index: z.int().min(0).max(65_535).describe('Which of its elements becomes this balancer.'),
       })
       .exactOptional()
-      .describe('Another XDP program that calls this balancer; nothing is attached to the interface then.'),
+      .describe('Instead of interfaces: another XDP program, which calls this balancer.'),
     router: router
       .default('auto')
       .describe(
@@ -243,7 +269,11 @@ export const configSchema = z
       .default({})
       .describe('The socket for apply, status, drain, lookup, capture and stop.'),
   })
-  .transform((config) => ({ ...config, name: config.name ?? config.interface.replace(/[^\w-]/g, '-') }));
+  .transform((config) => ({ ...config, name: config.name ?? defaultName(config) }));
+
+function defaultName({ interface: one, interfaces }: DeviceChoice): string {
+  return (one ?? interfaces?.[0]?.name ?? 'balancer').replace(/[^\w-]/g, '-');
+}
 
 /** What a file says: defaults are in place, times are milliseconds. */
 export type Config = z.output<typeof configSchema>;

@@ -1,0 +1,58 @@
+/** What a configuration would do with packets, by the balancer's own program, with no device. */
+import { onlineCpus } from '@weir/ebpf';
+import { Balancer, type Explanation, type Processed } from '../balancer.js';
+import { nextHop, programOptions } from '../config/convert.js';
+import type { Config } from '../config/schema.js';
+import { type Controlled, Controller } from './controller.js';
+
+/** What becomes of a packet. */
+export interface Simulated extends Explanation, Processed {
+  /** As the program was given it: what the capture had left out is zeros. */
+  readonly given: Uint8Array;
+}
+
+/** Stands for a router whose MAC address nobody has learned. */
+export const UNKNOWN_ROUTER_MAC = '00:00:00:00:00:00';
+
+/** Flows that a simulation remembers. */
+const FLOWS = 65_536;
+
+/** A balancer that nothing is attached to, in which all reals are well. Needs Linux 5.10 and root. */
+export class Simulator implements Disposable {
+  readonly #balancer: Balancer;
+
+  /** @throws RangeError, EbpfError */
+  constructor(config: Config) {
+    const { routerMac = UNKNOWN_ROUTER_MAC } = nextHop(config.router);
+    const { cpus: _, ...options } = programOptions(config);
+    const balancer = Balancer.open({ ...options, flows: 1, fallbackFlows: FLOWS, routerMac });
+    this.#balancer = balancer;
+    try {
+      // Without tables of their own, CPUs share one: a flow is known on whichever the next packet runs.
+      for (const cpu of onlineCpus()) balancer.dropFlowTable(cpu);
+      const services: Controlled['services'] = {
+        set: (wanted) => balancer.setServices(wanted.map(({ service, spec }) => [service, spec])),
+        remove: (service) => balancer.removeService(service),
+      };
+      new Controller({ services, tables: balancer, setRouter: () => undefined }, config);
+    } catch (error) {
+      balancer[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Has the program handle a packet; the next one finds what this one left in the flow table. @throws SyscallError */
+  run(bytes: Uint8Array, length = bytes.length): Simulated {
+    const given = new Uint8Array(Math.max(length, MINIMUM));
+    given.set(bytes);
+    const explanation = this.#balancer.explain(given);
+    return { given, ...explanation, ...this.#balancer.process(given) };
+  }
+
+  [Symbol.dispose](): void {
+    this.#balancer[Symbol.dispose]();
+  }
+}
+
+/** The kernel runs programs on nothing shorter: an Ethernet header. */
+const MINIMUM = 14;

@@ -1,0 +1,172 @@
+/** A controller on a balancer that only notes what it is told. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseConfig } from '../src/config/index.js';
+import { type Controlled, Controller } from '../src/control/controller.js';
+import { RequestError } from '../src/control/names.js';
+
+class FakeBalancer implements Controlled {
+  /** One line a call. */
+  told: string[] = [];
+  /** Calls that begin so are refused. */
+  refuses: string | undefined;
+
+  #tell(line: string): void {
+    if (this.refuses !== undefined && line.startsWith(this.refuses)) throw new RangeError(`refused: ${line}`);
+    this.told.push(line);
+  }
+
+  readonly services: Controlled['services'] = {
+    set: (services) =>
+      this.#tell(
+        `set ${services.map(({ service, spec }) => `${service.address} ${spec.reals.map(({ weight }) => weight).join()}`).join('; ')}`,
+      ),
+    remove: ({ address }) => {
+      this.#tell(`remove ${address}`);
+      return true;
+    },
+  };
+  readonly tables: Controlled['tables'] = {
+    setServerId: (id, real) => this.#tell(`server id ${id} ${real}`),
+    setSourceRoute: (prefix, real) => this.#tell(`source route ${prefix} ${real}`),
+    setGlobalFlow: ({ source }, real) => this.#tell(`global flow ${source} ${real}`),
+    setTunnelEnd: (address, ends) => this.#tell(`tunnel end ${address} ${ends}`),
+  };
+
+  setRouter(router: string): void {
+    this.#tell(`router ${router}`);
+  }
+
+  /** What it was told since the last time. */
+  news(): string[] {
+    return this.told.splice(0);
+  }
+}
+
+function file(vips: readonly string[], more = '') {
+  const lines = vips.map((vip, index) => {
+    const [address, ...weights] = vip.split(' ');
+    const reals = weights.map((weight, i) => `{name: r${i}, address: 10.0.0.${i + 1}, weight: ${weight}}`);
+    return `- {name: v${index}, address: ${address}, port: 80, protocol: tcp, reals: [${reals.join(', ')}]}`;
+  });
+  return parseConfig(`interface: eth0\nvips:\n${lines.join('\n')}\n${more}`);
+}
+
+const start = file(['198.51.100.1 1 2', '198.51.100.2 1'], 'serverIds: [{id: 1, real: 10.0.0.1}]');
+
+function opened(...rest: [before?: ReturnType<typeof file>, drains?: Controller['drains']]) {
+  const balancer = new FakeBalancer();
+  const controller = new Controller(balancer, start, ...rest);
+  return { balancer, controller };
+}
+
+test('at the start everything is set, all VIPs at once', () => {
+  const { balancer } = opened();
+  assert.deepEqual(balancer.news(), [
+    'router auto',
+    'set 198.51.100.1 1,2; 198.51.100.2 1',
+    'server id 1 10.0.0.1',
+  ]);
+});
+
+test('what an earlier process has left is changed by difference, but for VIPs', () => {
+  const { balancer } = opened(file(['198.51.100.1 1'], 'serverIds: [{id: 2, real: 10.0.0.1}]'));
+  assert.deepEqual(balancer.news(), [
+    'set 198.51.100.1 1,2; 198.51.100.2 1',
+    'server id 2 undefined',
+    'server id 1 10.0.0.1',
+  ]);
+});
+
+test('apply changes what is different', () => {
+  const { balancer, controller } = opened();
+  balancer.news();
+  const to = file(['198.51.100.3 1', '198.51.100.1 1 3'], 'router: 192.0.2.1');
+  controller.apply(to);
+  assert.deepEqual(balancer.news(), [
+    'router 192.0.2.1',
+    'set 198.51.100.3 1; 198.51.100.1 1,3',
+    'server id 1 undefined',
+    'remove 198.51.100.2',
+  ]);
+  assert.equal(controller.config, to);
+  controller.apply(to);
+  assert.deepEqual(balancer.news(), []);
+});
+
+for (const refuses of ['router', 'set', 'server id 2', 'server id 1 undefined', 'remove']) {
+  test(`apply is undone if "${refuses}" is refused`, () => {
+    const { balancer, controller } = opened();
+    balancer.news();
+    balancer.refuses = refuses;
+    const to = file(['198.51.100.1 5 5'], 'router: 192.0.2.1\nserverIds: [{id: 2, real: 10.0.0.2}]');
+    assert.throws(() => controller.apply(to), /refused/);
+    assert.equal(controller.config, start);
+    const done = balancer.news();
+    // Whatever was told last of a thing is what was there before.
+    const last = new Map(done.map((line) => [/^(router|set|server id \d|remove)/.exec(line)![0], line]));
+    const before = new Map([
+      ['router', 'router auto'],
+      ['set', 'set 198.51.100.1 1,2'],
+      ['server id 1', 'server id 1 10.0.0.1'],
+      ['server id 2', 'server id 2 undefined'],
+    ]);
+    for (const [what, line] of last) assert.equal(line, before.get(what));
+    balancer.refuses = undefined;
+    controller.apply(to);
+    assert.equal(controller.config, to);
+  });
+}
+
+test('what cannot change is refused before anything is', () => {
+  const { balancer, controller } = opened();
+  balancer.news();
+  const to = file(['198.51.100.1 5'], 'options: {flows: 5}\nmode: generic');
+  assert.throws(
+    () => controller.apply(to),
+    new RequestError('cannot change while it runs: mode, options.flows'),
+  );
+  assert.deepEqual(balancer.news(), []);
+});
+
+test('a drained real has weight 0, and stays so when files are applied, while it is there', () => {
+  const { balancer, controller } = opened();
+  balancer.news();
+  controller.drain('v0', '10.0.0.2', true);
+  controller.drain('198.51.100.1:80/tcp', 'r1', true);
+  assert.deepEqual(balancer.news(), ['set 198.51.100.1 1,0']);
+  assert.deepEqual(controller.drains, [
+    { service: { address: '198.51.100.1', port: 80, protocol: 'tcp' }, real: '10.0.0.2' },
+  ]);
+  controller.apply(file(['198.51.100.1 4 5', '198.51.100.2 1']));
+  assert.deepEqual(balancer.news()[0], 'set 198.51.100.1 4,0');
+  controller.drain('v0', 'r1', false);
+  assert.deepEqual(balancer.news(), ['set 198.51.100.1 4,5']);
+  controller.drain('v0', 'r1', true);
+  controller.apply(file(['198.51.100.1 4', '198.51.100.2 1']));
+  assert.deepEqual(controller.drains, []);
+});
+
+test('drains of an earlier process are kept, as far as their reals are there', () => {
+  const service = { address: '198.51.100.1', port: 80, protocol: 'tcp' } as const;
+  const drains = ['10.0.0.1', '10.0.0.9'].map((real) => ({ service, real }));
+  const { balancer, controller } = opened(undefined, drains);
+  assert.equal(balancer.news()[1], 'set 198.51.100.1 0,2; 198.51.100.2 1');
+  assert.deepEqual(controller.drains, drains.slice(0, 1));
+});
+
+test('a drain that is refused is none', () => {
+  const { balancer, controller } = opened();
+  balancer.refuses = 'set';
+  assert.throws(() => controller.drain('v0', 'r0', true), /refused/);
+  assert.deepEqual(controller.drains, []);
+});
+
+test('names that are none', () => {
+  const { controller } = opened();
+  assert.throws(() => controller.drain('v7', 'r0', true), new RequestError('no VIP v7: there are v0, v1'));
+  assert.throws(
+    () => controller.drain('198.51.100.2', 'r7', true),
+    new RequestError('no real r7 of v1: there is r0'),
+  );
+});
