@@ -1,0 +1,55 @@
+/** Tells the outside which VIPs can be served: by routes, by a command, or both. */
+import type { ServiceHealth } from './checked-services.js';
+import type { Hook } from './hook.js';
+import type { VipRoutes } from './routes.js';
+
+export interface AnnouncerOptions {
+  readonly routes?: VipRoutes;
+  readonly hook?: Hook;
+}
+
+/**
+ * A VIP has a route while one of its services is up. One that is not known yet is left as an earlier process has left
+ * it.
+ */
+export class Announcer {
+  readonly #routes: VipRoutes | undefined;
+  readonly #hook: Hook | undefined;
+
+  constructor({ routes, hook }: AnnouncerOptions) {
+    this.#routes = routes;
+    this.#hook = hook;
+  }
+
+  /**
+   * Follows a service's change.
+   *
+   * @param all the health of all services, with this one's.
+   * @throws SyscallError
+   */
+  follow(changed: ServiceHealth, all: readonly ServiceHealth[]): void {
+    if (changed.state === 'unknown') return;
+    this.#route(changed.service.address, all);
+    this.#hook?.tell(changed);
+  }
+
+  /** After services were added or removed: routes to VIPs that are none any more go. @throws SyscallError */
+  adopt(all: readonly ServiceHealth[]): void {
+    this.#routes?.keepOnly(all.map(({ service }) => service.address));
+    for (const address of new Set(all.map(({ service }) => service.address))) this.#route(address, all);
+  }
+
+  /** Removes the routes, tells the command that the services which are up go down, and waits for it. @throws SyscallError */
+  async withdraw(all: readonly ServiceHealth[]): Promise<void> {
+    this.#routes?.keepOnly([]);
+    const up = all.filter(({ state }) => state === 'up');
+    for (const health of up) this.#hook?.tell({ ...health, state: 'down', up: 0 });
+    await this.#hook?.settled();
+  }
+
+  #route(address: string, all: readonly ServiceHealth[]): void {
+    const states = all.filter(({ service }) => service.address === address).map(({ state }) => state);
+    if (states.includes('up')) this.#routes?.set(address, true);
+    else if (!states.includes('unknown')) this.#routes?.set(address, false);
+  }
+}

@@ -1,0 +1,164 @@
+/** Checks the reals of services. */
+import { type Service, serviceName } from '../service.js';
+import { completeCheck, type HealthCheck } from './check.js';
+import { type Clock, realClock } from './clock.js';
+import type { ProbeMarks } from './marks.js';
+import { Monitor, type RealHealth } from './monitor.js';
+import { type Probe, type ProbeTarget, probe as realProbe } from './probe.js';
+import { Schedule } from './schedule.js';
+import type { Condition } from './state.js';
+
+/** A real's condition in a service has changed. */
+export interface HealthChange {
+  readonly service: Service;
+  readonly real: string;
+  readonly before: Condition;
+  readonly condition: Condition;
+  /** What the check found, in a few words of plain ASCII. */
+  readonly reason: string;
+  readonly time: Date;
+}
+
+export interface HealthCheckerOptions {
+  readonly onChange: (change: HealthChange) => void;
+  /** For checks with `tunnel`. */
+  readonly marks?: ProbeMarks;
+  /** What an earlier control plane knew of a real. Default: nothing. */
+  readonly initial?: (service: Service, real: string) => Condition;
+  /** Checks that run at a time; others wait. Default 1000. */
+  readonly maxRunning?: number;
+  readonly probe?: Probe;
+  readonly clock?: Clock;
+  /** From 0 to 1. */
+  readonly random?: () => number;
+}
+
+/** What is to be checked. */
+export interface CheckedReal {
+  readonly address: string;
+  /** Where it listens. Default: the service's port. */
+  readonly port?: number;
+}
+
+interface Checked {
+  readonly service: Service;
+  /** By the reals' addresses. */
+  readonly monitors: ReadonlyMap<string, Shared>;
+}
+
+/** A monitor, which services with the same real and the same check share. */
+interface Shared {
+  readonly key: string;
+  readonly monitor: Monitor;
+  readonly users: Set<string>;
+}
+
+/** Checks until it is disposed of. Services that check the same thing in the same way share the checks. */
+export class HealthChecker implements Disposable {
+  readonly #options: HealthCheckerOptions;
+  readonly #schedule: Schedule;
+  readonly #services = new Map<string, Checked>();
+  readonly #shared = new Map<string, Shared>();
+
+  constructor(options: HealthCheckerOptions) {
+    this.#options = options;
+    this.#schedule = new Schedule(options);
+  }
+
+  /**
+   * Checks these reals of a service from now on, instead of those before. Reals that were checked before keep their
+   * conditions.
+   *
+   * @throws RangeError for a check that makes no sense; nothing is changed then.
+   */
+  set(service: Service, reals: readonly CheckedReal[], check: HealthCheck): void {
+    const name = serviceName(service);
+    const targets = this.targets(service, reals, check);
+    const before = this.#services.get(name);
+    const monitors = new Map<string, Shared>();
+    for (const target of targets) monitors.set(target.address, this.#share(service, name, target));
+    this.#services.set(name, { service, monitors });
+    for (const shared of before?.monitors.values() ?? []) {
+      if (monitors.get(shared.monitor.health.address) !== shared) this.#leave(shared, name);
+    }
+  }
+
+  /** Ends a service's checks. */
+  remove(service: Service): void {
+    const name = serviceName(service);
+    const checked = this.#services.get(name);
+    if (checked === undefined) return;
+    this.#services.delete(name);
+    for (const shared of checked.monitors.values()) this.#leave(shared, name);
+  }
+
+  /** What is known of a service's real; undefined if it is not checked. */
+  health(service: Service, real: string): RealHealth | undefined {
+    return this.#services.get(serviceName(service))?.monitors.get(real)?.monitor.health;
+  }
+
+  /** Checks that are due and wait for others to end. */
+  get waiting(): number {
+    return this.#schedule.waiting;
+  }
+
+  [Symbol.dispose](): void {
+    for (const { monitor } of this.#shared.values()) monitor[Symbol.dispose]();
+    this.#schedule[Symbol.dispose]();
+  }
+
+  /** What {@link set} would check. @throws RangeError for a check that makes no sense. */
+  targets(service: Service, reals: readonly CheckedReal[], check: HealthCheck): ProbeTarget[] {
+    return reals.map((real) => this.#target(service, real, check));
+  }
+
+  #target(service: Service, { address, port = service.port }: CheckedReal, check: HealthCheck): ProbeTarget {
+    const complete = completeCheck(service, port, check);
+    if (complete.vip === undefined) return { address, check: complete, mark: undefined };
+    const { marks } = this.#options;
+    if (marks === undefined) throw new RangeError('checks through the tunnel: no tunnel is set up for them');
+    return { address, check: complete, mark: marks.of(address) };
+  }
+
+  #share(service: Service, name: string, target: ProbeTarget): Shared {
+    const key = JSON.stringify(target);
+    let shared = this.#shared.get(key);
+    if (shared === undefined) {
+      const { initial, clock = realClock, probe = realProbe } = this.#options;
+      const users = new Set<string>();
+      const monitor = new Monitor({
+        target,
+        probe,
+        clock,
+        schedule: this.#schedule,
+        initial:
+          this.health(service, target.address)?.condition ?? initial?.(service, target.address) ?? 'unknown',
+        onChange: (before) => this.#tell(users, target.address, before),
+      });
+      shared = { key, monitor, users };
+      this.#shared.set(key, shared);
+    }
+    shared.users.add(name);
+    return shared;
+  }
+
+  #leave(shared: Shared, name: string): void {
+    shared.users.delete(name);
+    if (shared.users.size > 0) return;
+    shared.monitor[Symbol.dispose]();
+    this.#shared.delete(shared.key);
+    const { address } = shared.monitor.health;
+    const isMarked = [...this.#shared.values()].some(({ monitor }) => monitor.isMarked(address));
+    if (!isMarked) this.#options.marks?.release(address);
+  }
+
+  #tell(users: ReadonlySet<string>, real: string, before: Condition): void {
+    for (const name of [...users]) {
+      const checked = this.#services.get(name);
+      const health = checked?.monitors.get(real)?.monitor.health;
+      if (checked === undefined || health?.checked === undefined) continue;
+      const { condition, reason = '', checked: time } = health;
+      this.#options.onChange({ service: checked.service, real, before, condition, reason, time });
+    }
+  }
+}

@@ -1,0 +1,94 @@
+/** A command that is run when a service's health changes. */
+import { spawn } from 'node:child_process';
+import { serviceName } from '../service.js';
+import type { ServiceHealth } from './checked-services.js';
+import type { ServiceState } from './members.js';
+
+export interface HookOptions {
+  /** Program and arguments; no shell reads them. */
+  readonly command: readonly [string, ...string[]];
+  /** After which it is killed, seconds. Default 30. */
+  readonly timeout?: number;
+  /** The command could not be run, failed or was killed. */
+  readonly onFailure: (message: string) => void;
+}
+
+/** What the command is told, besides this process's own environment. */
+export function hookEnvironment({ service, state, up, reals }: ServiceHealth): Record<string, string> {
+  return {
+    WEIR_VIP: service.address,
+    WEIR_PORT: String(service.port),
+    WEIR_PROTOCOL: service.protocol,
+    WEIR_STATE: state,
+    WEIR_REALS_UP: String(up),
+    WEIR_REALS: String(reals.length),
+  };
+}
+
+interface Running {
+  readonly told: ServiceState;
+  /** What has come since. */
+  next: ServiceHealth | undefined;
+}
+
+/**
+ * Runs the command, one at a time for a service. What changes while it runs is told by one further run, with the newest
+ * state, if that is another one than was told last.
+ */
+export class Hook {
+  readonly #options: HookOptions;
+  readonly #running = new Map<string, Running>();
+  readonly #idle = new Set<() => void>();
+
+  constructor(options: HookOptions) {
+    this.#options = options;
+  }
+
+  tell(health: ServiceHealth): void {
+    const name = serviceName(health.service);
+    const running = this.#running.get(name);
+    if (running !== undefined) running.next = health;
+    else void this.#run(name, health);
+  }
+
+  /** Waits for the commands that run. */
+  async settled(): Promise<void> {
+    if (this.#running.size > 0) await new Promise<void>((resolve) => this.#idle.add(resolve));
+  }
+
+  async #run(name: string, first: ServiceHealth): Promise<void> {
+    for (let health: ServiceHealth | undefined = first; health !== undefined; ) {
+      const running: Running = { told: health.state, next: undefined };
+      this.#running.set(name, running);
+      const failure = await runCommand(this.#options, hookEnvironment(health));
+      if (failure !== undefined) this.#options.onFailure(failure);
+      health = running.next?.state === running.told ? undefined : running.next;
+    }
+    this.#running.delete(name);
+    if (this.#running.size > 0) return;
+    for (const resolve of this.#idle) resolve();
+    this.#idle.clear();
+  }
+}
+
+/** @returns what went wrong. */
+function runCommand(
+  { command: [program, ...args], timeout = 30 }: HookOptions,
+  environment: Record<string, string>,
+): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, {
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', 'ignore', 'inherit'],
+      timeout: timeout * 1000,
+      killSignal: 'SIGKILL',
+    });
+    child.on('error', ({ message }) => resolve(`on-change command: ${message}`));
+    child.on('exit', (code, signal) => {
+      if (code === 0) resolve(undefined);
+      else if (signal !== null)
+        resolve(`on-change command ${program}: killed by ${signal}, or after ${timeout} s`);
+      else resolve(`on-change command ${program}: exit status ${code}`);
+    });
+  });
+}

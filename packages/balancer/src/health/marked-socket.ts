@@ -1,0 +1,33 @@
+/** Connections whose packets carry a socket mark from the first one on. */
+import { Socket } from 'node:net';
+import { type Arena, createArena, Fd, syscall } from '@weir/ebpf';
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+/** SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC */
+const STREAM = 1 | 0x800 | 0x80000;
+const SOL_SOCKET = 1;
+const SO_MARK = 36;
+
+let arena: Arena | undefined;
+
+/**
+ * A TCP socket that is not connected yet. Needs CAP_NET_ADMIN.
+ *
+ * @param mark not 0, which is none.
+ * @throws SyscallError
+ */
+export function markedSocket(ipv6: boolean, mark: number): Socket {
+  arena ??= createArena(4);
+  const fd = new Fd(syscall('socket', ipv6 ? AF_INET6 : AF_INET, STREAM, 0));
+  try {
+    arena.view.setUint32(0, mark, true);
+    syscall('setsockopt', fd.fd, SOL_SOCKET, SO_MARK, arena.address, 4);
+    const socket = new Socket({ fd: fd.fd, readable: true, writable: true });
+    fd.release();
+    return socket;
+  } catch (error) {
+    fd[Symbol.dispose]();
+    throw error;
+  }
+}

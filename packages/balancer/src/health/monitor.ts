@@ -1,0 +1,96 @@
+/** One thing that is checked, for all services that ask for it. */
+import type { Clock } from './clock.js';
+import type { Probe, ProbeTarget } from './probe.js';
+import type { Schedule } from './schedule.js';
+import { afterResult, type CheckState, type Condition, conditionOf, stateFrom } from './state.js';
+
+/** What is known of a real from its checks. */
+export interface RealHealth {
+  readonly address: string;
+  readonly condition: Condition;
+  /** What the last check found, in a few words of plain ASCII; undefined before it. */
+  readonly reason: string | undefined;
+  /** When the condition last changed; undefined while there is no result. */
+  readonly since: Date | undefined;
+  /** When the last check ended. */
+  readonly checked: Date | undefined;
+  /** How long the last check took, milliseconds. */
+  readonly tookMs: number | undefined;
+  /** Checks so far that found it well. */
+  readonly passed: number;
+  readonly failed: number;
+}
+
+export interface MonitorOptions {
+  readonly target: ProbeTarget;
+  readonly probe: Probe;
+  readonly schedule: Schedule;
+  readonly clock: Clock;
+  /** What an earlier control plane knew. */
+  readonly initial: Condition;
+  /** The condition was another one before. */
+  readonly onChange: (before: Condition) => void;
+}
+
+export class Monitor implements Disposable {
+  readonly #options: MonitorOptions;
+  readonly #stop: () => void;
+  #state: CheckState;
+  #health: RealHealth;
+  #stopped = false;
+
+  constructor(options: MonitorOptions) {
+    this.#options = options;
+    this.#state = stateFrom(options.initial);
+    this.#health = {
+      address: options.target.address,
+      condition: options.initial,
+      reason: undefined,
+      since: undefined,
+      checked: undefined,
+      tookMs: undefined,
+      passed: 0,
+      failed: 0,
+    };
+    this.#stop = options.schedule.add(options.target.check.interval, () => this.#check());
+  }
+
+  get health(): RealHealth {
+    return this.#health;
+  }
+
+  /** Whether it checks this real with a socket mark. */
+  isMarked(address: string): boolean {
+    const { target } = this.#options;
+    return target.mark !== undefined && target.address === address;
+  }
+
+  [Symbol.dispose](): void {
+    this.#stopped = true;
+    this.#stop();
+  }
+
+  async #check(): Promise<void> {
+    const { target, probe, clock, onChange } = this.#options;
+    const start = clock.now();
+    const { ok, reason } = await probe(target);
+    if (this.#stopped) return;
+    const time = clock.now();
+    this.#state = afterResult(this.#state, ok, time, target.check);
+    const before = this.#health;
+    const condition = conditionOf(this.#state);
+    const checked = new Date();
+    const changed = condition !== before.condition;
+    this.#health = {
+      ...before,
+      condition,
+      reason,
+      checked,
+      since: changed ? checked : (before.since ?? checked),
+      tookMs: time - start,
+      passed: before.passed + Number(ok),
+      failed: before.failed + Number(!ok),
+    };
+    if (changed) onChange(before.condition);
+  }
+}

@@ -1,0 +1,132 @@
+/** Routes of VIPs in a table of their own, which a BGP daemon announces. Layout: include/uapi/linux/rtnetlink.h. */
+import { constants } from 'node:os';
+import {
+  decodeAttributes,
+  NetlinkFlag,
+  NetlinkPayload,
+  NetlinkProtocol,
+  NetlinkSocket,
+  SyscallError,
+} from '@weir/ebpf';
+import { type Prefix, parsePrefix } from '../address.js';
+import { within } from '../options.js';
+
+/** Types of routes: RTN_*. */
+const types = { unicast: 1, local: 2, blackhole: 6 } as const;
+
+export interface VipRoutesOptions {
+  /** A routing table that nothing else writes to; 1 to 4294967295, without 253 to 255. */
+  readonly table: number;
+  /** Default `blackhole`. `unicast` and `local` are routes to the loopback device. */
+  readonly type?: keyof typeof types;
+}
+
+/** Who made a route, for `ip route` and BGP daemons: none of the numbers in iproute2's rt_protos. */
+export const ROUTE_PROTOCOL = 119;
+
+const Message = { newRoute: 24, delRoute: 25, getRoute: 26 } as const;
+/** RTA_* */
+const attribute = { destination: 1, outputDevice: 4, table: 15 } as const;
+const AF_INET = 2;
+const AF_INET6 = 10;
+const RT_TABLE_UNSPEC = 0;
+const SCOPE_UNIVERSE = 0;
+const SCOPE_HOST = 254;
+const RTMSG_SIZE = 12;
+const LOOPBACK_INDEX = 1;
+/** RTM_F_CLONED: an entry of the route cache. */
+const CLONED = 0x200;
+
+/**
+ * One route a VIP, in the network namespace of the caller. They outlive the process: the next one with the same table
+ * finds them, and removes what it does not want with {@link keepOnly}.
+ */
+export class VipRoutes implements Disposable {
+  readonly #socket: NetlinkSocket;
+  readonly #table: number;
+  readonly #type: keyof typeof types;
+
+  /** @throws RangeError, SyscallError */
+  constructor({ table, type = 'blackhole' }: VipRoutesOptions) {
+    if (table >= 253 && table <= 255) throw new RangeError(`table ${table} is the kernel's own`);
+    this.#table = within('table', table, 1, 2 ** 32 - 1);
+    this.#type = type;
+    this.#socket = new NetlinkSocket(NetlinkProtocol.route);
+  }
+
+  /** Adds a VIP's route, which may be there, or removes it. @throws RangeError, SyscallError */
+  set(vip: string, isThere: boolean): void {
+    const prefix = parsePrefix(vip);
+    if (isThere) this.#change(Message.newRoute, prefix, `add route ${vip}`);
+    else this.#remove(prefix);
+  }
+
+  /** Removes the routes of this and earlier processes to other VIPs than these. @throws SyscallError */
+  keepOnly(vips: Iterable<string>): void {
+    const kept = new Set(Array.from(vips, (vip) => prefixName(parsePrefix(vip))));
+    for (const prefix of this.#existing()) if (!kept.has(prefixName(prefix))) this.#remove(prefix);
+  }
+
+  /** Leaves the routes there. */
+  [Symbol.dispose](): void {
+    this.#socket[Symbol.dispose]();
+  }
+
+  #remove(prefix: Prefix): void {
+    try {
+      this.#change(Message.delRoute, prefix, `remove a route from table ${this.#table}`);
+    } catch (error) {
+      if (!(error instanceof SyscallError) || error.errno !== constants.errno.ESRCH) throw error;
+    }
+  }
+
+  #change(type: number, prefix: Prefix, what: string): void {
+    const isNew = type === Message.newRoute;
+    const payload = new NetlinkPayload(this.#message(prefix, isNew ? types[this.#type] : 0))
+      .attribute(attribute.destination, addressBytes(prefix))
+      .u32(attribute.table, this.#table);
+    if (isNew && this.#type !== 'blackhole') payload.u32(attribute.outputDevice, LOOPBACK_INDEX);
+    const flags = isNew ? NetlinkFlag.create | NetlinkFlag.replace : 0;
+    this.#socket.request({ type, flags, payload: payload.bytes, what });
+  }
+
+  /** struct rtmsg */
+  #message({ ipv6, bits }: Prefix, type: number): Uint8Array {
+    const scope = type === types.local && !ipv6 ? SCOPE_HOST : SCOPE_UNIVERSE;
+    const family = ipv6 ? AF_INET6 : AF_INET;
+    return Uint8Array.of(family, bits, 0, 0, RT_TABLE_UNSPEC, ROUTE_PROTOCOL, scope, type, 0, 0, 0, 0);
+  }
+
+  /** Our routes in the table. */
+  #existing(): Prefix[] {
+    return [AF_INET, AF_INET6].flatMap((family) => {
+      const payload = new Uint8Array(RTMSG_SIZE);
+      payload[0] = family;
+      const request = { type: Message.getRoute, flags: NetlinkFlag.dump, payload, what: 'list routes' };
+      return this.#socket.request(request).flatMap((reply) => this.#ours(reply.payload) ?? []);
+    });
+  }
+
+  #ours(payload: Uint8Array): Prefix | undefined {
+    const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
+    const attributes = decodeAttributes(payload.subarray(RTMSG_SIZE));
+    const destination = attributes.get(attribute.destination);
+    const table = attributes.get(attribute.table);
+    if (view.getUint8(5) !== ROUTE_PROTOCOL || (view.getUint32(8, true) & CLONED) !== 0) return undefined;
+    if (destination === undefined || table === undefined) return undefined;
+    if (new DataView(table.buffer, table.byteOffset).getUint32(0, true) !== this.#table) return undefined;
+    const ipv6 = view.getUint8(0) === AF_INET6;
+    const bytes = new Uint8Array(16);
+    bytes.set(destination);
+    const bits = view.getUint8(1);
+    return { words: new Uint32Array(bytes.buffer), ipv6, bits, whole: bits === (ipv6 ? 128 : 32) };
+  }
+}
+
+function addressBytes({ words, ipv6 }: Prefix): Uint8Array {
+  return new Uint8Array(words.buffer, 0, ipv6 ? 16 : 4);
+}
+
+function prefixName({ words, ipv6, bits }: Prefix): string {
+  return `${ipv6 ? 6 : 4} ${words.join(' ')}/${bits}`;
+}

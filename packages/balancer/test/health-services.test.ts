@@ -1,0 +1,252 @@
+/** What health means for a service's ring, with checks and a balancer of the test's own. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { HealthCheck } from '../src/health/check.js';
+import { CheckedServices, type ServiceHealth } from '../src/health/checked-services.js';
+import type { HealthChange } from '../src/health/checker.js';
+import { ProbeMarks } from '../src/health/marks.js';
+import type { ProbeTarget } from '../src/health/probe.js';
+import type { Condition } from '../src/health/state.js';
+import type { Service, ServiceSpec } from '../src/service.js';
+import { FakeClock } from './support/fake-clock.js';
+import { randomNumbers } from './support/random.js';
+
+const web: Service = { address: '192.0.2.1', port: 80, protocol: 'tcp' };
+const secure: Service = { ...web, port: 443 };
+const check: HealthCheck = { type: 'tcp', interval: 1000, timeout: 500, rise: 2, fall: 2 };
+const reals = (...addresses: string[]): ServiceSpec => ({ reals: addresses.map((address) => ({ address })) });
+
+function setUp(initial?: Condition) {
+  const clock = new FakeClock();
+  const dead = new Set<string>();
+  const probed: ProbeTarget[] = [];
+  const told = new Map<number, ServiceSpec>();
+  const changes: HealthChange[] = [];
+  const states: ServiceHealth[] = [];
+  const marked = new Map<number, string>();
+  let rings = 0;
+  const balancer = {
+    setServices(all: readonly (readonly [Service, ServiceSpec])[]) {
+      for (const [{ port }, spec] of all) told.set(port, spec);
+      rings++;
+    },
+    removeService: ({ port }: Service) => told.delete(port),
+  };
+  const tunnel = {
+    set(mark: number, address: string | undefined) {
+      if (address === undefined) marked.delete(mark);
+      else marked.set(mark, address);
+    },
+  };
+  const services = new CheckedServices(balancer, {
+    clock,
+    random: randomNumbers(1),
+    marks: new ProbeMarks(tunnel, 100),
+    probe: async (target) => {
+      probed.push(target);
+      return dead.has(target.address) ? { ok: false, reason: 'refused' } : { ok: true, reason: 'connected' };
+    },
+    onRealChange: (change) => changes.push(change),
+    onServiceChange: (health) => states.push(health),
+    onError: (error) => assert.fail(String(error)),
+    ...(initial === undefined ? {} : { initial: () => initial }),
+  });
+  /** Lets time pass, and rings follow. */
+  const pass = async (ms: number) => {
+    await clock.pass(ms);
+    for (let i = 0; i < 4; i++) await new Promise((resolve) => setImmediate(resolve));
+  };
+  const ring = (service = web) =>
+    told
+      .get(service.port)!
+      .reals.map(({ address, weight }) => `${address}*${weight}`)
+      .join(' ');
+  return { services, dead, pass, ring, told, changes, states, marked, probed, rings: () => rings };
+}
+
+describe('a checked service', () => {
+  it('has all its reals in the ring before the first results, and is then up', async () => {
+    const { services, pass, ring, states, rings } = setUp();
+    using _ = services;
+    services.set([{ service: web, spec: reals('10.0.0.1', '10.0.0.2'), check }]);
+    assert.equal(ring(), '10.0.0.1*1 10.0.0.2*1');
+    assert.equal(services.health()[0]!.state, 'unknown');
+    await pass(1000);
+    assert.deepEqual(
+      states.map(({ state, up }) => `${state} ${up}`),
+      ['up 2'],
+    );
+    assert.equal(services.health()[0]!.up, 2);
+    assert.equal(rings(), 1, 'the ring was made once');
+  });
+
+  it('loses a real that fails, gets it back, and tells of both', async () => {
+    const { services, dead, pass, ring, changes, told } = setUp();
+    using _ = services;
+    const spec = { reals: [{ address: '10.0.0.1', weight: 3 }, { address: '10.0.0.2' }] };
+    services.set([{ service: web, spec, check }]);
+    await pass(2000);
+    changes.length = 0;
+    dead.add('10.0.0.1');
+    await pass(3000);
+    assert.equal(ring(), '10.0.0.1*0 10.0.0.2*1');
+    assert.deepEqual(
+      told.get(80)!.reals.map(({ down }) => down),
+      [true, false],
+    );
+    dead.clear();
+    await pass(3000);
+    assert.equal(ring(), '10.0.0.1*3 10.0.0.2*1');
+    assert.deepEqual(
+      changes.map(({ real, before, condition, reason }) => `${real} ${before} ${condition} ${reason}`),
+      ['10.0.0.1 up down refused', '10.0.0.1 down up connected'],
+    );
+  });
+
+  it('keeps the last ring when all reals are down, and says so', async () => {
+    const { services, dead, pass, ring, states } = setUp();
+    using _ = services;
+    services.set([{ service: web, spec: reals('10.0.0.1', '10.0.0.2', '10.0.0.3'), check }]);
+    await pass(2000);
+    dead.add('10.0.0.1');
+    await pass(4000);
+    assert.equal(ring(), '10.0.0.1*0 10.0.0.2*1 10.0.0.3*1');
+    dead.add('10.0.0.2').add('10.0.0.3');
+    await pass(4000);
+    assert.equal(ring(), '10.0.0.1*0 10.0.0.2*1 10.0.0.3*1');
+    assert.equal(services.health()[0]!.state, 'down');
+    dead.delete('10.0.0.1');
+    await pass(4000);
+    assert.equal(ring(), '10.0.0.1*1 10.0.0.2*0 10.0.0.3*0');
+    assert.deepEqual(
+      states.map(({ state }) => state),
+      ['up', 'down', 'up'],
+    );
+  });
+
+  it('keeps all reals if none ever answered', async () => {
+    const { services, dead, pass, ring } = setUp();
+    using _ = services;
+    dead.add('10.0.0.1').add('10.0.0.2');
+    services.set([{ service: web, spec: reals('10.0.0.1', '10.0.0.2'), check }]);
+    await pass(5000);
+    assert.match(ring(), /\*1/);
+    assert.equal(services.health()[0]!.state, 'down');
+  });
+
+  it('begins with what an earlier control plane knew', async () => {
+    const { services, dead, pass, ring } = setUp('down');
+    using _ = services;
+    dead.add('10.0.0.1');
+    services.set([{ service: web, spec: reals('10.0.0.1', '10.0.0.2'), check }]);
+    assert.equal(ring(), '10.0.0.1*1 10.0.0.2*1', 'all were down: no ring is known to keep');
+    await pass(3000);
+    assert.equal(ring(), '10.0.0.1*0 10.0.0.2*1');
+  });
+
+  it('does not count drained reals as well', async () => {
+    const { services, pass, ring } = setUp();
+    using _ = services;
+    const spec = { reals: [{ address: '10.0.0.1', weight: 0 }, { address: '10.0.0.2' }] };
+    services.set([{ service: web, spec, check }]);
+    await pass(2000);
+    assert.equal(ring(), '10.0.0.1*0 10.0.0.2*1');
+    assert.equal(services.health()[0]!.up, 1);
+  });
+
+  it('holds a real out that flaps, unless there is no other', async () => {
+    const { services, dead, pass, ring } = setUp();
+    using _ = services;
+    services.set([{ service: web, spec: reals('10.0.0.1', '10.0.0.2'), check }]);
+    await pass(2000);
+    for (let i = 0; i < 3; i++) {
+      dead.add('10.0.0.1');
+      await pass(4000);
+      dead.delete('10.0.0.1');
+      await pass(4000);
+    }
+    assert.equal(ring(), '10.0.0.1*0 10.0.0.2*1');
+    assert.equal(services.health()[0]!.reals[0]!.health!.condition, 'held');
+    dead.add('10.0.0.2');
+    await pass(4000);
+    assert.equal(ring(), '10.0.0.1*1 10.0.0.2*0');
+    dead.delete('10.0.0.2');
+    await pass(300_000);
+    assert.equal(ring(), '10.0.0.1*1 10.0.0.2*1');
+  });
+
+  it('shares checks with services that ask the same', async () => {
+    const { services, pass, probed, dead, ring } = setUp();
+    using _ = services;
+    services.set([
+      { service: web, spec: reals('10.0.0.1', '10.0.0.2'), check: { ...check, port: 8080 } },
+      { service: secure, spec: reals('10.0.0.1', '10.0.0.2'), check: { ...check, port: 8080 } },
+    ]);
+    await pass(900);
+    dead.add('10.0.0.1');
+    await pass(4000);
+    assert.ok(probed.length < 14, `${probed.length}`);
+    assert.deepEqual([ring(web), ring(secure)], ['10.0.0.1*0 10.0.0.2*1', '10.0.0.1*0 10.0.0.2*1']);
+  });
+
+  it('keeps conditions when its reals or its check change', async () => {
+    const { services, dead, pass, ring } = setUp();
+    using _ = services;
+    dead.add('10.0.0.1');
+    services.set([{ service: web, spec: reals('10.0.0.1', '10.0.0.2'), check }]);
+    await pass(2000);
+    services.set([
+      { service: web, spec: reals('10.0.0.1', '10.0.0.2', '10.0.0.3'), check: { ...check, interval: 2000 } },
+    ]);
+    assert.equal(ring(), '10.0.0.1*0 10.0.0.2*1 10.0.0.3*1');
+    services.set([{ service: web, spec: reals('10.0.0.1', '10.0.0.2') }]);
+    assert.equal(ring(), '10.0.0.1*1 10.0.0.2*1', 'without a check all are well');
+  });
+
+  it('gives marks to reals while they are checked through the tunnel', async () => {
+    const { services, marked, probed, pass } = setUp();
+    using _ = services;
+    const through = { ...check, tunnel: true };
+    services.set([{ service: web, spec: reals('10.0.0.1', '10.0.0.2'), check: through }]);
+    services.set([{ service: secure, spec: reals('10.0.0.2'), check: through }]);
+    await pass(1000);
+    assert.deepEqual([...marked.values()], ['10.0.0.1', '10.0.0.2']);
+    assert.ok(
+      probed.every(
+        ({ mark, address, check: { vip } }) => marked.get(mark!) === address && vip === web.address,
+      ),
+    );
+    services.remove(web);
+    assert.deepEqual([...marked.values()], ['10.0.0.2']);
+    services.remove(secure);
+    assert.equal(marked.size, 0);
+  });
+
+  it('refuses what makes no sense, and changes nothing', () => {
+    const { services, told } = setUp();
+    using _ = services;
+    const wrong: [Service, HealthCheck][] = [
+      [web, { type: 'tcp', port: 65_536 }],
+      [{ ...web, port: 0 }, { type: 'tcp' }],
+      [web, { type: 'tcp', interval: 1 }],
+      [web, { type: 'tcp', interval: 1000, timeout: 1001 }],
+      [web, { type: 'http', path: 'index.html' }],
+      [web, { type: 'http', path: '/a b' }],
+      [web, { type: 'http', host: 'a\r\nb: c' }],
+      [web, { type: 'http', status: [{ from: 300, to: 200 }] }],
+      [web, { type: 'tcp', rise: 0 }],
+      [
+        { ...web, address: '192.0.2.0/24' },
+        { type: 'tcp', tunnel: true },
+      ],
+    ];
+    for (const [service, check] of wrong) {
+      assert.throws(
+        () => services.set([{ service, spec: reals('10.0.0.1'), check }]),
+        RangeError,
+        JSON.stringify(check),
+      );
+    }
+    assert.equal(told.size, 0);
+  });
+});

@@ -1,0 +1,149 @@
+/** Metrics: names, values and escapes, by a reader of their format; and the server. */
+import assert from 'node:assert/strict';
+import { get } from 'node:http';
+import { describe, it } from 'node:test';
+import type { Counters } from '../src/counters.js';
+import { offsetsCounters } from '../src/generated/balancer.js';
+import type { ServiceHealth } from '../src/health/checked-services.js';
+import { MetricsServer, type MetricsSource, metricsRegistry } from '../src/metrics.js';
+import { counterFamilies } from '../src/metrics-counters.js';
+import { readMetrics } from './support/prometheus.js';
+
+const service = { address: '2001:db8::1', port: 443, protocol: 'tcp' } as const;
+const labels = { address: '2001:db8::1', port: '443', protocol: 'tcp' };
+/** Each counter has a value of its own. */
+const counters = Object.fromEntries(
+  Object.keys(offsetsCounters).map((name, i) => [name, 2 ** 40 + i]),
+) as unknown as Counters;
+const health: ServiceHealth = {
+  service,
+  state: 'up',
+  up: 1,
+  reals: [
+    {
+      address: 'fd00::1',
+      weight: 2,
+      ringWeight: 2,
+      health: {
+        address: 'fd00::1',
+        condition: 'up',
+        reason: 'connected',
+        since: new Date(),
+        checked: new Date(),
+        tookMs: 12.5,
+        passed: 7,
+        failed: 1,
+      },
+    },
+    { address: 'fd00::2', weight: 1, ringWeight: 0, health: undefined },
+  ],
+};
+
+function source(changed: Partial<MetricsSource> = {}): MetricsSource {
+  return {
+    counters: () => counters,
+    services: () => [
+      {
+        service,
+        spec: {
+          reals: [
+            { address: 'fd00::1', weight: 2 },
+            { address: 'fd00::2', weight: 0 },
+          ],
+        },
+        packets: 10,
+        bytes: 1500,
+      },
+    ],
+    reals: () => [{ address: 'fd00::1', packets: 5, bytes: 2 ** 53 }],
+    health: () => [health],
+    version: '1.2.3',
+    ...changed,
+  };
+}
+
+describe('metrics', () => {
+  it('have every counter of the program, once', async () => {
+    const metrics = readMetrics(await metricsRegistry(source()).metrics());
+    for (const { name, label, counters: rows } of counterFamilies()) {
+      const { samples, type } = metrics.get(`weir_balancer_${name}`)!;
+      assert.equal(type, 'counter');
+      for (const { counter, value } of rows) {
+        const wanted = label === undefined ? {} : { [label]: value };
+        const sample = samples.find(({ labels }) => JSON.stringify(labels) === JSON.stringify(wanted));
+        assert.equal(sample?.value, counters[counter], name);
+      }
+    }
+  });
+
+  it('have traffic, weights and health by service and real', async () => {
+    const metrics = readMetrics(await metricsRegistry(source()).metrics());
+    const samples = (name: string) => metrics.get(`weir_balancer_${name}`)!.samples;
+    assert.deepEqual(samples('build_info'), [{ labels: { version: '1.2.3' }, value: 1 }]);
+    assert.deepEqual(samples('service_bytes_total'), [{ labels, value: 1500 }]);
+    assert.deepEqual(samples('real_bytes_total'), [{ labels: { real: 'fd00::1' }, value: 2 ** 53 }]);
+    assert.deepEqual(
+      samples('real_weight').map(({ labels, value }) => [labels.real, value]),
+      [
+        ['fd00::1', 2],
+        ['fd00::2', 0],
+      ],
+    );
+    assert.deepEqual(
+      samples('real_condition').map(({ labels, value }) => `${labels.real} ${labels.condition} ${value}`),
+      ['fd00::1 unknown 0', 'fd00::1 up 1', 'fd00::1 held 0', 'fd00::1 down 0'],
+    );
+    assert.deepEqual(
+      samples('health_checks_total').map(({ labels, value }) => `${labels.result} ${value}`),
+      ['passed 7', 'failed 1'],
+    );
+    assert.equal(samples('health_check_duration_seconds')[0]!.value, 0.0125);
+    assert.deepEqual(samples('service_reals_up'), [{ labels, value: 1 }]);
+  });
+
+  it('escape labels', async () => {
+    const version = 'a"b\\n\\c\nd';
+    const metrics = readMetrics(await metricsRegistry(source({ version })).metrics());
+    assert.equal(metrics.get('weir_balancer_build_info')!.samples[0]!.labels.version, version);
+  });
+
+  it('forget what is gone, and do not add up', async () => {
+    let services = source().services();
+    const registry = metricsRegistry(source({ services: () => services }));
+    await registry.metrics();
+    const again = readMetrics(await registry.metrics());
+    assert.equal(again.get('weir_balancer_service_packets_total')!.samples[0]!.value, 10);
+    assert.equal(again.get('weir_balancer_packets_total')!.samples[0]!.value, counters.packets);
+    services = [];
+    const without = readMetrics(await registry.metrics());
+    assert.deepEqual(without.get('weir_balancer_service_packets_total')!.samples, []);
+  });
+
+  it('are served on loopback, and nothing else is', async () => {
+    await using server = await MetricsServer.listen(metricsRegistry(source()), 0);
+    const { address, port } = server.address;
+    assert.equal(address, '127.0.0.1');
+    const ask = (path: string, method = 'GET') =>
+      new Promise<[number, string, string]>((resolve, reject) => {
+        get({ host: address, port, path, method, agent: false }, async (response) => {
+          const chunks = await response.toArray();
+          const type = response.headers['content-type'] ?? '';
+          resolve([response.statusCode!, type, Buffer.concat(chunks).toString()]);
+        }).on('error', reject);
+      });
+    const [status, type, text] = await ask('/metrics');
+    assert.deepEqual([status, type], [200, 'text/plain; version=0.0.4; charset=utf-8']);
+    assert.ok(readMetrics(text).size > 30);
+    assert.equal((await ask('/'))[0], 404);
+    assert.equal((await ask('/metrics', 'POST'))[0], 405);
+  });
+
+  it('say so if they cannot be read', async () => {
+    const failing = source({
+      counters: () => {
+        throw new Error('the map is gone');
+      },
+    });
+    await assert.rejects(metricsRegistry(failing).metrics(), /the map is gone/);
+  });
+});
