@@ -10,10 +10,6 @@ export type { Counters, Traffic } from './counters.js';
 export type { Flow } from './frame.js';
 export { flowHash, flowSlot, type HashedFlow, RING_SIZE } from './hash/flow.js';
 export { addressSeed } from './hash/seed.js';
-<<<<<<< HEAD
-export { Decapsulator, type DecapsulatorOptions } from './life/decapsulator.js';
-export { ProbeTunnel, type ProbeTunnelOptions } from './life/probe-tunnel.js';
-=======
 export { Announcer, type AnnouncerOptions } from './health/announcer.js';
 export type { HealthCheck, StatusRange } from './health/check.js';
 export {
@@ -30,7 +26,8 @@ export type { ServiceState } from './health/members.js';
 export type { RealHealth } from './health/monitor.js';
 export { ROUTE_PROTOCOL, VipRoutes, type VipRoutesOptions } from './health/routes.js';
 export type { Condition } from './health/state.js';
->>>>>>> 260e464 (Balancer: health checks with flap damping, what follows from them for rings, routes and commands, and metrics)
+export { Decapsulator, type DecapsulatorOptions } from './life/decapsulator.js';
+export { ProbeTunnel, type ProbeTunnelOptions } from './life/probe-tunnel.js';
 export type { BalancerOptions, GueOptions } from './options.js';
 export type { ReasonName, Verdict } from './outcome.js';
 export { buildRing, NO_REAL, type RingMember, type RingVersion } from './ring.js';

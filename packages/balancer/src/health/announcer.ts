@@ -1,11 +1,13 @@
 /** Tells the outside which VIPs can be served: by routes, by a command, or both. */
+import type { Service } from '../service.js';
 import type { ServiceHealth } from './checked-services.js';
 import type { Hook } from './hook.js';
 import type { VipRoutes } from './routes.js';
 
 export interface AnnouncerOptions {
   readonly routes?: VipRoutes;
-  readonly hook?: Hook;
+  /** The command of a service, if it has one. */
+  readonly hookOf?: (service: Service) => Hook | undefined;
 }
 
 /**
@@ -14,11 +16,11 @@ export interface AnnouncerOptions {
  */
 export class Announcer {
   readonly #routes: VipRoutes | undefined;
-  readonly #hook: Hook | undefined;
+  readonly #hookOf: (service: Service) => Hook | undefined;
 
-  constructor({ routes, hook }: AnnouncerOptions) {
+  constructor({ routes, hookOf = () => undefined }: AnnouncerOptions) {
     this.#routes = routes;
-    this.#hook = hook;
+    this.#hookOf = hookOf;
   }
 
   /**
@@ -30,7 +32,7 @@ export class Announcer {
   follow(changed: ServiceHealth, all: readonly ServiceHealth[]): void {
     if (changed.state === 'unknown') return;
     this.#route(changed.service.address, all);
-    this.#hook?.tell(changed);
+    this.#hookOf(changed.service)?.tell(changed);
   }
 
   /** After services were added or removed: routes to VIPs that are none any more go. @throws SyscallError */
@@ -43,8 +45,12 @@ export class Announcer {
   async withdraw(all: readonly ServiceHealth[]): Promise<void> {
     this.#routes?.keepOnly([]);
     const up = all.filter(({ state }) => state === 'up');
-    for (const health of up) this.#hook?.tell({ ...health, state: 'down', up: 0 });
-    await this.#hook?.settled();
+    const hooks = up.map((health) => {
+      const hook = this.#hookOf(health.service);
+      hook?.tell({ ...health, state: 'down', up: 0 });
+      return hook?.settled();
+    });
+    await Promise.all(hooks);
   }
 
   #route(address: string, all: readonly ServiceHealth[]): void {

@@ -80,15 +80,16 @@ function runCommand(
     const child = spawn(program, args, {
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'ignore', 'inherit'],
-      timeout: timeout * 1000,
-      killSignal: 'SIGKILL',
     });
-    child.on('error', ({ message }) => resolve(`on-change command: ${message}`));
+    const deadline = setTimeout(() => child.kill('SIGKILL'), timeout * 1000);
+    const end = (failure: string | undefined) => {
+      clearTimeout(deadline);
+      resolve(failure === undefined ? undefined : `on-change command ${program}: ${failure}`);
+    };
+    child.on('error', ({ message }) => end(message));
     child.on('exit', (code, signal) => {
-      if (code === 0) resolve(undefined);
-      else if (signal !== null)
-        resolve(`on-change command ${program}: killed by ${signal}, or after ${timeout} s`);
-      else resolve(`on-change command ${program}: exit status ${code}`);
+      if (code === 0) end(undefined);
+      else end(signal === null ? `exit status ${code}` : `killed by ${signal}, or after ${timeout} s`);
     });
   });
 }

@@ -1,35 +1,38 @@
 /** Time that passes when a test says so. */
 import type { Clock } from '../../src/health/clock.js';
 
+interface Call {
+  readonly time: number;
+  readonly call: () => void;
+  cancelled: boolean;
+}
+
 export class FakeClock implements Clock {
   #now = 0;
-  #calls = new Map<number, { readonly time: number; readonly call: () => void }>();
-  #count = 0;
+  /** Calls by the whole millisecond that they are due in. */
+  readonly #calls = new Map<number, Call[]>();
 
   now(): number {
     return this.#now;
   }
 
   after(ms: number, call: () => void): () => void {
-    const id = this.#count++;
-    this.#calls.set(id, { time: this.#now + ms, call });
-    return () => this.#calls.delete(id);
+    const due: Call = { time: this.#now + ms, call, cancelled: false };
+    const slot = Math.floor(due.time);
+    const others = this.#calls.get(slot);
+    if (others === undefined) this.#calls.set(slot, [due]);
+    else others.push(due);
+    return () => {
+      due.cancelled = true;
+    };
   }
 
-  /** Lets milliseconds pass, with all that is due meanwhile, and all that follows from it. */
+  /** Lets a whole number of milliseconds pass, with all that is due meanwhile, and all that follows from it. */
   async pass(ms: number): Promise<void> {
     const end = this.#now + ms;
-    for (;;) {
-      const due = this.#due(end);
-      if (due.length === 0) break;
-      for (const [id, { time, call }] of due) {
-        if (!this.#calls.delete(id)) continue;
-        this.#now = Math.max(this.#now, time);
-        call();
-        // Promises that are settled go on before the next moment.
-        for (let i = 0; i < 4; i++) await undefined;
-      }
-    }
+    const late = [...this.#calls.keys()].filter((slot) => slot < this.#now).sort((a, b) => a - b);
+    for (const slot of late) await this.#run(slot);
+    for (let slot = Math.floor(this.#now); slot < end; slot++) await this.#run(slot);
     this.#now = end;
   }
 
@@ -38,11 +41,16 @@ export class FakeClock implements Clock {
     this.#now += ms;
   }
 
-  /** The next few calls, in order; what they bring about may come between the later ones. */
-  #due(end: number) {
-    const due = [...this.#calls].filter(([, { time }]) => time <= end);
-    due.sort(([a, x], [b, y]) => x.time - y.time || a - b);
-    const soon = (due[0]?.[1].time ?? 0) + 1;
-    return due.filter(([, { time }]) => time <= soon);
+  async #run(slot: number): Promise<void> {
+    for (let calls = this.#calls.get(slot); calls !== undefined; calls = this.#calls.get(slot)) {
+      this.#calls.delete(slot);
+      for (const { time, call, cancelled } of calls.sort((a, b) => a.time - b.time)) {
+        if (cancelled) continue;
+        this.#now = Math.max(this.#now, time);
+        call();
+        // Promises that are settled go on before the next moment.
+        for (let i = 0; i < 4; i++) await undefined;
+      }
+    }
   }
 }
