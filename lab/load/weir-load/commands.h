@@ -13,5 +13,7 @@ void run_unreachable(const struct options *options);
 void run_blocked_accept(const struct options *options);
 void run_churn(const struct options *options);
 void run_pass(const struct options *options);
+void run_transfer(const struct options *options);
+void run_pingpong(const struct options *options);
 
 #endif

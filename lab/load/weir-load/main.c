@@ -20,6 +20,8 @@ static const struct {
     {"blocked-accept", run_blocked_accept},
     {"churn", run_churn},
     {"pass", run_pass},
+    {"transfer", run_transfer},
+    {"pingpong", run_pingpong},
 };
 
 int main(int argc, char **argv) {

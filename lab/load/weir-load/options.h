@@ -22,6 +22,7 @@ enum closer {
 enum family { FAMILY_4, FAMILY_6, FAMILY_MAPPED };
 enum workers { WORKERS_THREADS, WORKERS_PROCESSES };
 enum pass_how { PASS_FORK, PASS_SCM };
+enum way { WAY_WRITE, WAY_SENDFILE, WAY_SPLICE, WAY_ZEROCOPY, WAY_THREADS };
 
 struct options {
   const char *subcommand;
@@ -53,6 +54,10 @@ struct options {
   /* pass */
   enum pass_how how;
   bool pass_client;
+  /* transfer */
+  enum way way;
+  bool stall;
+  const char *server_netns; /* NULL: the same */
 };
 
 /** Reads the command line; prints help or an error and ends the process where there is no load to run. */

@@ -15,6 +15,15 @@ export interface End extends Thread {
   readonly port: number;
 }
 
+/** What TCP_INFO says of one end: in `acked` and `received`, SYN and FIN count as a byte each. */
+export interface KernelFigures {
+  readonly acked: number;
+  readonly received: number;
+  readonly retransmits: number;
+  readonly segments_sent: number;
+  readonly segments_received: number;
+}
+
 /** One connection, or attempt, as the generator made it. */
 export interface Truth {
   readonly kind: string;
@@ -33,6 +42,9 @@ export interface Truth {
   readonly connected_ns?: number;
   readonly accepted_ns?: number;
   readonly ended_ns?: number;
+  /** Of a transfer. */
+  readonly client_kernel?: KernelFigures;
+  readonly server_kernel?: KernelFigures;
 }
 
 export interface Ready {
@@ -91,10 +103,10 @@ export class Load implements Disposable {
   }
 
   /** Waits for a line of the given kind. */
-  async awaitKind(kind: string): Promise<void> {
+  async awaitKind(kind: string): Promise<Truth> {
     for (;;) {
       const line = (await this.#next()) as Truth;
-      if (line.kind === kind) return;
+      if (line.kind === kind) return line;
     }
   }
 

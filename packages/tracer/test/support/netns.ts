@@ -4,9 +4,18 @@ import { statSync } from 'node:fs';
 
 let count = 0;
 
+function run(program: string, args: readonly string[]): string {
+  return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
 /** Runs iproute2's ip. @throws Error with its message. */
 export function ip(...args: string[]): string {
-  return execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  return run('ip', args);
+}
+
+/** Runs iproute2's tc. @throws Error with its message. */
+export function tc(...args: string[]): string {
+  return run('tc', args);
 }
 
 /** A network namespace with its loopback device up; removed when disposed of. */
