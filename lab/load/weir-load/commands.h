@@ -15,5 +15,6 @@ void run_churn(const struct options *options);
 void run_pass(const struct options *options);
 void run_transfer(const struct options *options);
 void run_pingpong(const struct options *options);
+void run_datagrams(const struct options *options);
 
 #endif

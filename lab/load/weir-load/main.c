@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* weir-load: makes TCP connections and tells exactly what it did. See README.md. */
+/* weir-load: makes TCP connections and UDP flows, and tells exactly what it did. See README.md. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +22,7 @@ static const struct {
     {"pass", run_pass},
     {"transfer", run_transfer},
     {"pingpong", run_pingpong},
+    {"datagrams", run_datagrams},
 };
 
 int main(int argc, char **argv) {

@@ -23,6 +23,7 @@ static const char help[] =
     "  pass            sockets opened by one process and closed by another\n"
     "  transfer        one connection, over which bytes move by a chosen way\n"
     "  pingpong        one connection, --count times one byte there and one back\n"
+    "  datagrams       --count UDP peers of one unconnected server, each with eight datagrams there and back\n"
     "\n"
     "All: --count N (1), --family 4|6|mapped (4), --address ADDRESS, --source ADDRESS, --port PORT,\n"
     "  --concurrency N (1), --no-wait (start at once, not at a line on standard input), --timeout SECONDS (120),\n"
@@ -37,13 +38,14 @@ static const char help[] =
     "  --closer server|client|reset-client (server), --sources N (rotate over so many addresses of 127.0.0.0/8)\n"
     "pass: --how fork|scm, --side server|client\n"
     "transfer: --send BYTES, --reply BYTES, --way write|sendfile|splice|zerocopy|threads, --server-netns PATH,\n"
-    "  --closer client|server|half-client|reset-client|reset-server, --stall (the server does not read)\n";
+    "  --closer client|server|half-client|reset-client|reset-server, --stall (the server does not read)\n"
+    "datagrams: --call sendto|sendmsg|sendmmsg (and what receives accordingly), --unconnected (the peers)\n";
 
 enum {
   OPT_COUNT = 256, OPT_FAMILY, OPT_ADDRESS, OPT_SOURCE, OPT_PORT, OPT_CONCURRENCY, OPT_NO_WAIT, OPT_TIMEOUT, OPT_COMM,
   OPT_SERVER_COMM, OPT_SEND, OPT_REPLY, OPT_CLOSER, OPT_BLOCKING, OPT_BIND, OPT_SYN_COUNT, OPT_USER_TIMEOUT,
   OPT_ABANDON, OPT_WORKERS, OPT_LISTENER_EACH, OPT_ACCEPTS, OPT_SECONDS, OPT_RATE, OPT_SOURCES, OPT_HOW, OPT_SIDE,
-  OPT_WAY, OPT_STALL, OPT_SERVER_NETNS, OPT_HELP,
+  OPT_WAY, OPT_STALL, OPT_SERVER_NETNS, OPT_CALL, OPT_UNCONNECTED, OPT_HELP,
 };
 
 static const struct option long_options[] = {
@@ -76,6 +78,8 @@ static const struct option long_options[] = {
     {"way", required_argument, NULL, OPT_WAY},
     {"stall", no_argument, NULL, OPT_STALL},
     {"server-netns", required_argument, NULL, OPT_SERVER_NETNS},
+    {"call", required_argument, NULL, OPT_CALL},
+    {"unconnected", no_argument, NULL, OPT_UNCONNECTED},
     {"help", no_argument, NULL, OPT_HELP},
     {0},
 };
@@ -122,6 +126,7 @@ void parse_options(int argc, char **argv, struct options *options) {
                                         "server-unread", "half-client", "half-server",  "simultaneous", NULL};
   static const char *const worker_kinds[] = {"threads", "processes", NULL};
   static const char *const hows[] = {"fork", "scm", NULL};
+  static const char *const calls[] = {"sendto", "sendmsg", "sendmmsg", NULL};
   static const char *const ways[] = {"write", "sendfile", "splice", "zerocopy", "threads", NULL};
   static const char *const sides[] = {"server", "client", NULL};
 
@@ -166,6 +171,8 @@ void parse_options(int argc, char **argv, struct options *options) {
       case OPT_WAY: options->way = (enum way)choice(name, optarg, ways); break;
       case OPT_STALL: options->stall = true; break;
       case OPT_SERVER_NETNS: options->server_netns = optarg; break;
+      case OPT_CALL: options->call = (enum call)choice(name, optarg, calls); break;
+      case OPT_UNCONNECTED: options->unconnected = true; break;
       case OPT_HELP:
       case 'h': fputs(help, stdout); exit(0);
       default: exit(2);

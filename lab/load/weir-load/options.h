@@ -22,6 +22,7 @@ enum closer {
 enum family { FAMILY_4, FAMILY_6, FAMILY_MAPPED };
 enum workers { WORKERS_THREADS, WORKERS_PROCESSES };
 enum pass_how { PASS_FORK, PASS_SCM };
+enum call { CALL_SENDTO, CALL_SENDMSG, CALL_SENDMMSG };
 enum way { WAY_WRITE, WAY_SENDFILE, WAY_SPLICE, WAY_ZEROCOPY, WAY_THREADS };
 
 struct options {
@@ -54,6 +55,9 @@ struct options {
   /* pass */
   enum pass_how how;
   bool pass_client;
+  /* datagrams */
+  enum call call;
+  bool unconnected;
   /* transfer */
   enum way way;
   bool stall;

@@ -3,13 +3,12 @@
  * Datagrams at the kernel's functions, in the process that sends or receives.
  *
  * Sending: ip_send_skb and ip6_send_skb get the finished datagram, with its headers; whether it got away is known when
- * udp_sendmsg returns. Several calls that make one datagram (MSG_MORE) and one call that makes several (UDP_SEGMENT) are
- * therefore counted as what they are. An IPv6 socket that sends to an IPv4 peer passes udp_sendmsg inside of
- * udpv6_sendmsg: the inner return counts, the outer one finds nothing left.
+ * they return, and the datagram itself may be gone by then. Several calls that make one datagram (MSG_MORE, UDP_CORK) and
+ * one call that makes several (UDP_SEGMENT) are therefore counted as what they are.
  *
  * Receiving: skb_consume_udp is called with each datagram that recvmsg() has copied, and the number of bytes that it
  * returns: what was delivered, or, to a caller that passes MSG_TRUNC, the datagram's own length. That number is
- * negative where the datagram was only peeked at.
+ * negative where the datagram was only peeked at, unless it is 0. What the caller passed is seen at udp_recvmsg.
  */
 #pragma once
 
@@ -22,7 +21,7 @@ struct udp_pending {
 	__u64 bytes;
 };
 
-/* Key: thread (pid_tgid). Inserted when a datagram is on its way down, deleted when its sendmsg() returns. */
+/* Key: thread (pid_tgid). Inserted when a datagram is on its way down, deleted when that returns. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);
@@ -30,9 +29,40 @@ struct {
 	__type(value, struct udp_pending);
 } udp_pending SEC(".maps");
 
+/* How a process receives. */
+struct udp_request {
+	__u64 length; /* of its buffers */
+	__u32 flags;
+	__u32 reserved;
+};
+
+/*
+ * Calls with MSG_PEEK or MSG_TRUNC. Key: thread (pid_tgid). Inserted by such a call, deleted by the thread's next one that
+ * is none; those of threads that ended are the least recently used.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct udp_request);
+} udp_requests SEC(".maps");
+
+/* Whether there ever was such a call: mostly there is none, and nobody need look. Never deleted. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} udp_requested SEC(".maps");
+
+/* Which argument of udp_recvmsg and udpv6_recvmsg has the flags, from 0: 3, and 4 before 5.19. */
+const volatile __u32 flags_argument = 3;
+
+/* A raw socket may have the same protocol. */
 static __always_inline bool is_udp(const struct sock *sk)
 {
-	return BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol) == IPPROTO_UDP;
+	return BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol) == IPPROTO_UDP &&
+	       BPF_CORE_READ_BITFIELD_PROBED((const struct sock___type *)sk, sk_type) == SOCK_DGRAM;
 }
 
 struct headers {
@@ -147,23 +177,60 @@ static __always_inline int sending(const struct sk_buff *skb)
 	return 0;
 }
 
-static __always_inline int sent(const struct sock *sk, long result)
+static __always_inline int sent(int result)
 {
 	__u64 thread = bpf_get_current_pid_tgid();
 	struct udp_pending *pending = bpf_map_lookup_elem(&udp_pending, &thread);
 
 	if (!pending)
 		return 0;
-	if (pending->sk == (__u64)sk && result >= 0) {
+	if (result >= 0) {
 		struct udp_traffic traffic = {.is_sent = true};
 		struct tuple tuple = pending->tuple;
 
 		traffic.bytes = pending->bytes;
 		traffic.datagrams = pending->datagrams;
-		count_call(sk, &tuple, &traffic);
+		count_call((const void *)pending->sk, &tuple, &traffic);
 	}
 	bpf_map_delete_elem(&udp_pending, &thread);
 	return 0;
+}
+
+static __always_inline int receiving(__u64 length, __u32 flags)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	__u32 zero = 0;
+	__u32 *requested = bpf_map_lookup_elem(&udp_requested, &zero);
+
+	if (!requested)
+		return 0;
+	if (flags & (MSG_PEEK | MSG_TRUNC)) {
+		struct udp_request request = {.length = length, .flags = flags};
+
+		bpf_map_update_elem(&udp_requests, &thread, &request, BPF_ANY);
+		*requested = 1;
+	} else if (*requested) {
+		bpf_map_delete_elem(&udp_requests, &thread);
+	}
+	return 0;
+}
+
+/* How much of a datagram came to the process; negative: the datagram is still there. */
+static __always_inline int delivered(int length)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	__u32 zero = 0;
+	__u32 *requested = bpf_map_lookup_elem(&udp_requested, &zero);
+	struct udp_request *request;
+
+	if (length < 0 || !requested || !*requested)
+		return length;
+	request = bpf_map_lookup_elem(&udp_requests, &thread);
+	if (!request)
+		return length;
+	if (request->flags & MSG_PEEK)
+		return -1;
+	return length > request->length ? request->length : length;
 }
 
 static __always_inline int received(const struct sock *sk, const struct sk_buff *skb, int length)
@@ -172,6 +239,7 @@ static __always_inline int received(const struct sock *sk, const struct sk_buff 
 	struct headers headers;
 	struct tuple tuple = {};
 
+	length = delivered(length);
 	if (length < 0 || !is_udp(sk))
 		return 0;
 	headers = read_headers(skb);

@@ -19,6 +19,11 @@ struct skb_shared_info {
 	unsigned short gso_segs;
 };
 
+/* A bit-field of 16 bits until 5.6. */
+struct sock___type {
+	__u16 sk_type;
+};
+
 struct nsproxy {
 	struct net *net_ns;
 };
@@ -31,9 +36,14 @@ struct task_struct___namespaces {
 struct pt_regs___x86_arguments {
 	unsigned long si;
 	unsigned long dx;
+	unsigned long cx;
+	unsigned long r8;
 };
 
 #pragma clang attribute pop
 
 #define IPPROTO_UDP 17
 #define UDP_HEADER_LENGTH 8
+#define SOCK_DGRAM 2
+#define MSG_PEEK 0x02
+#define MSG_TRUNC 0x20

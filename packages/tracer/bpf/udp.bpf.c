@@ -23,6 +23,20 @@ static __always_inline unsigned long third_argument(void *ctx)
 	return BPF_CORE_READ((struct pt_regs___arm64 *)ctx, regs[2]);
 }
 
+static __always_inline unsigned long fourth_argument(void *ctx)
+{
+	if (bpf_core_field_exists(struct pt_regs___x86_arguments, cx))
+		return BPF_CORE_READ((struct pt_regs___x86_arguments *)ctx, cx);
+	return BPF_CORE_READ((struct pt_regs___arm64 *)ctx, regs[3]);
+}
+
+static __always_inline unsigned long fifth_argument(void *ctx)
+{
+	if (bpf_core_field_exists(struct pt_regs___x86_arguments, r8))
+		return BPF_CORE_READ((struct pt_regs___x86_arguments *)ctx, r8);
+	return BPF_CORE_READ((struct pt_regs___arm64 *)ctx, regs[4]);
+}
+
 SEC("fentry/ip_send_skb")
 int send4_fentry(__u64 *ctx)
 {
@@ -35,16 +49,43 @@ int send6_fentry(__u64 *ctx)
 	return sending((const void *)ctx[0]);
 }
 
-SEC("fexit/udp_sendmsg")
+SEC("fexit/ip_send_skb")
 int sent4_fexit(__u64 *ctx)
 {
-	return sent((const void *)ctx[0], (int)ctx[3]);
+	return sent((int)ctx[2]);
 }
 
-SEC("fexit/udpv6_sendmsg")
+SEC("fexit/ip6_send_skb")
 int sent6_fexit(__u64 *ctx)
 {
-	return sent((const void *)ctx[0], (int)ctx[3]);
+	return sent((int)ctx[1]);
+}
+
+/* The verifier takes no arguments at an address that is computed, as the compiler otherwise would. */
+static __always_inline int receiving_typed(__u64 *ctx)
+{
+	__u64 flags;
+
+	if (flags_argument == 3) {
+		flags = ctx[3];
+		barrier_var(flags);
+	} else {
+		flags = ctx[4];
+		barrier_var(flags);
+	}
+	return receiving(ctx[2], flags);
+}
+
+SEC("fentry/udp_recvmsg")
+int receiving4_fentry(__u64 *ctx)
+{
+	return receiving_typed(ctx);
+}
+
+SEC("fentry/udpv6_recvmsg")
+int receiving6_fentry(__u64 *ctx)
+{
+	return receiving_typed(ctx);
 }
 
 SEC("fentry/skb_consume_udp")
@@ -79,28 +120,33 @@ int send6_kprobe(void *ctx)
 	return sending((const void *)first_argument(ctx));
 }
 
-/*
- * The return of udp_sendmsg, where its arguments are gone: the socket is the one that is on its way, which is of this
- * thread, too.
- */
-static __always_inline int returned(void *ctx)
-{
-	__u64 thread = bpf_get_current_pid_tgid();
-	struct udp_pending *pending = bpf_map_lookup_elem(&udp_pending, &thread);
-
-	return pending ? sent((const void *)pending->sk, (int)return_value(ctx)) : 0;
-}
-
-SEC("kretprobe/udp_sendmsg")
+SEC("kretprobe/ip_send_skb")
 int sent4_kretprobe(void *ctx)
 {
-	return returned(ctx);
+	return sent((int)return_value(ctx));
 }
 
-SEC("kretprobe/udpv6_sendmsg")
+SEC("kretprobe/ip6_send_skb")
 int sent6_kretprobe(void *ctx)
 {
-	return returned(ctx);
+	return sent((int)return_value(ctx));
+}
+
+static __always_inline int receiving_untyped(void *ctx)
+{
+	return receiving(third_argument(ctx), flags_argument == 3 ? fourth_argument(ctx) : fifth_argument(ctx));
+}
+
+SEC("kprobe/udp_recvmsg")
+int receiving4_kprobe(void *ctx)
+{
+	return receiving_untyped(ctx);
+}
+
+SEC("kprobe/udpv6_recvmsg")
+int receiving6_kprobe(void *ctx)
+{
+	return receiving_untyped(ctx);
 }
 
 SEC("kprobe/skb_consume_udp")

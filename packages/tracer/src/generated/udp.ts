@@ -590,6 +590,76 @@ export class UdpPendingColumns {
   }
 }
 
+/** `struct udp_request` */
+export interface UdpRequest {
+  length: number;
+  flags: number;
+  reserved: number;
+}
+
+/** Bytes of `struct udp_request`. */
+export const sizeofUdpRequest = 16;
+
+/** Where the fields of `struct udp_request` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsUdpRequest = {
+  length: 0,
+  flags: 8,
+  reserved: 12,
+} as const;
+
+/** Decodes `struct udp_request` into a new object, or into one that is given, with all it contains. */
+export function readUdpRequest(view: DataView, offset: number, into?: UdpRequest): UdpRequest {
+  if (into === undefined) {
+    return {
+      length: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
+      flags: view.getUint32(offset + 8, true),
+      reserved: view.getUint32(offset + 12, true),
+    };
+  }
+  into.length = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+  into.flags = view.getUint32(offset + 8, true);
+  into.reserved = view.getUint32(offset + 12, true);
+  return into;
+}
+
+/** Encodes `struct udp_request`; bytes between the fields become zero. */
+export function writeUdpRequest(view: DataView, offset: number, value: UdpRequest): void {
+  view.setUint32(offset, value.length, true);
+  view.setUint32(offset + 4, Math.floor(value.length / 4294967296), true);
+  view.setUint32(offset + 8, value.flags, true);
+  view.setUint32(offset + 12, value.reserved, true);
+}
+
+/** Many of `struct udp_request`, one array a field. Elements from `length` on mean nothing. */
+export class UdpRequestColumns {
+  readonly capacity: number;
+  length = 0;
+  readonly length2: Float64Array;
+  readonly flags: Uint32Array;
+  readonly reserved: Uint32Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.length2 = new Float64Array(capacity);
+    this.flags = new Uint32Array(capacity);
+    this.reserved = new Uint32Array(capacity);
+  }
+
+  /** @throws RangeError when full. */
+  push(view: DataView, offset: number): void {
+    const i = this.length;
+    if (i >= this.capacity) throw new RangeError('UdpRequestColumns: all ' + this.capacity + ' rows are taken');
+    this.length2[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+    this.flags[i] = view.getUint32(offset + 8, true);
+    this.reserved[i] = view.getUint32(offset + 12, true);
+    this.length = i + 1;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+}
+
 /** The object's maps. Where it declares no type for keys or values, there is none here. */
 export const maps = {
   udpFlows: {
@@ -616,5 +686,24 @@ export const maps = {
     name: 'udp_pending',
     key: makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
     value: makeCodec<UdpPending>(sizeofUdpPending, (view, offset) => readUdpPending(view, offset), writeUdpPending),
+  },
+  udpRequests: {
+    name: 'udp_requests',
+    key: makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
+    value: makeCodec<UdpRequest>(sizeofUdpRequest, (view, offset) => readUdpRequest(view, offset), writeUdpRequest),
+  },
+  udpRequested: {
+    name: 'udp_requested',
+    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+    value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+  },
+} as const;
+
+/** The object's global variables. */
+export const globals = {
+  flagsArgument: {
+    name: 'flags_argument',
+    section: '.rodata',
+    ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
   },
 } as const;

@@ -19,7 +19,7 @@ export interface UdpFacts
 }
 
 /** Functions without which a set is of no use; those of IPv6 may be missing. */
-const needed = ['ip_send_skb', 'udp_sendmsg', 'skb_consume_udp', 'udp_destroy_sock'];
+const needed = ['ip_send_skb', 'skb_consume_udp', 'udp_destroy_sock'];
 
 const consequences: Readonly<Record<UdpMechanism, string | undefined>> = {
   fentry: undefined,

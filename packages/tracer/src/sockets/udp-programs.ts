@@ -11,6 +11,7 @@ import {
   features as kernelFeatures,
   type Link,
   readSmallFile,
+  setGlobal,
 } from '@weir/ebpf';
 import { kernelFacts } from '../facts.js';
 import { readObject } from '../objects.js';
@@ -50,14 +51,26 @@ function cgroupRoot(): string | undefined {
 const calls = [
   ['closed4', 'udp_destroy_sock', false],
   ['closed6', 'udpv6_destroy_sock', false],
-  ['sent4', 'udp_sendmsg', true],
-  ['sent6', 'udpv6_sendmsg', true],
+  ['sent4', 'ip_send_skb', true],
+  ['sent6', 'ip6_send_skb', true],
   ['send4', 'ip_send_skb', false],
   ['send6', 'ip6_send_skb', false],
+  ['receiving4', 'udp_recvmsg', false],
+  ['receiving6', 'udpv6_recvmsg', false],
   ['received', 'skb_consume_udp', false],
 ] as const;
 
 const packets = ['socket_released', 'socket_made', 'packet_egress', 'packet_ingress'] as const;
+
+/** Which argument of udp_recvmsg has the flags, from 0. undefined: the types do not tell, or of another function. */
+function flagsArgument(btf: Btf): number | undefined {
+  const id = btf.find('udp_recvmsg', Kind.func);
+  const found = id === undefined ? undefined : btf.type(id);
+  const prototype = found?.kind === Kind.func ? btf.type(found.typeId) : undefined;
+  if (prototype?.kind !== Kind.funcProto) return undefined;
+  const index = prototype.parameters.findIndex(({ name }) => name === 'flags');
+  return index === 3 || index === 4 ? index : undefined;
+}
 
 export class UdpPrograms implements Disposable {
   readonly collection: Collection;
@@ -68,13 +81,20 @@ export class UdpPrograms implements Disposable {
     const { mechanism, btf, features = kernelFeatures, maxFlows } = options;
     const facts = kernelFacts(btf, features);
     const typed = mechanism === 'fentry';
+    const flags = flagsArgument(btf);
     const wanted =
       mechanism === 'cgroup'
         ? []
-        : calls.filter(([, name]) => (typed ? facts.hasTypedFunction(name) : facts.hasFunction(name)));
+        : calls.filter(
+            ([program, name]) =>
+              (typed ? facts.hasTypedFunction(name) : facts.hasFunction(name)) &&
+              (flags !== undefined || !program.startsWith('receiving')),
+          );
     const nameOf = (program: string, isReturn: boolean) =>
       `${program}_${isReturn ? (typed ? 'fexit' : 'kretprobe') : mechanism}`;
-    this.collection = Collection.load(readObject(OBJECT), {
+    const spec = readObject(OBJECT);
+    if (flags !== undefined) setGlobal(spec, 'flags_argument', flags);
+    this.collection = Collection.load(spec, {
       btf,
       features,
       programs:

@@ -42,6 +42,8 @@ export interface Truth {
   readonly connected_ns?: number;
   readonly accepted_ns?: number;
   readonly ended_ns?: number;
+  /** Of a UDP flow, each way. */
+  readonly datagrams?: number;
   /** Of a transfer. */
   readonly client_kernel?: KernelFigures;
   readonly server_kernel?: KernelFigures;
