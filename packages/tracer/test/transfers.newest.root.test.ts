@@ -15,7 +15,7 @@ let near: TestNetns;
 let far: TestNetns;
 let watch: Watch;
 
-before(() => {
+before(async () => {
   near = new TestNetns();
   far = new TestNetns();
   near.ip('link', 'add', 'wire', 'type', 'veth', 'peer', 'name', 'wire', 'netns', far.name);
@@ -26,7 +26,7 @@ before(() => {
     netns.ip('addr', 'add', address, 'dev', 'wire');
     netns.ip('link', 'set', 'wire', 'up');
   }
-  watch = new Watch(near, far);
+  watch = await Watch.start(near, far);
 });
 
 after(async () => {
@@ -66,12 +66,11 @@ function expected(truth: Truth) {
 
 /** Makes a transfer, and compares the live ends, their records, and the table's totals with it. */
 async function check(args: readonly string[], moved = async (_: Truth) => {}): Promise<Truth> {
-  const before = { ...watch.table.totals };
+  const before = { ...watch.live.totals };
   using load = await Load.prepare(near, 'transfer', ...args);
   load.signal();
   const truth = await load.awaitKind('moved');
-  watch.refresh();
-  const live = watch.live(truth);
+  const live = await watch.ends(truth);
   const wanted = expected(truth);
   for (const side of ['client', 'server'] as const) {
     assert.deepEqual(figures(live[side]), wanted[side], `the ${side}'s live end`);
@@ -89,7 +88,8 @@ async function check(args: readonly string[], moved = async (_: Truth) => {}): P
   }
   if (args.includes('--stall')) assert.ok(last.client.bytes_sent > 10_000);
   const { there, back } = payload(pair);
-  const { totals } = watch.table;
+  await watch.live.refresh();
+  const { totals } = watch.live;
   assert.equal(totals.bytes_sent - before.bytes_sent, there + back);
   assert.equal(totals.bytes_received - before.bytes_received, there + back);
   const retransmits = last.client.retransmits + last.server.retransmits;
