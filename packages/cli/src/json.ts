@@ -1,8 +1,8 @@
 /** Records as JSON lines, with the fields in one fixed order. */
-import type { TraceRecord } from '@weir/tracer';
+import type { EnrichedRecord } from '@weir/tracer/enrich';
 import { escapeJson, jsonString } from './text/escape.js';
 
-type AnyRecord<R = TraceRecord> = R extends unknown ? keyof R : never;
+type AnyRecord<R = EnrichedRecord> = R extends unknown ? keyof R : never;
 type FieldName = AnyRecord;
 type Fields = { readonly [Name in FieldName]?: unknown };
 
@@ -11,17 +11,29 @@ const writeNumber = (value: unknown): string => String(value);
 /** For strings of Weir's own making, which hold nothing to escape. */
 const writeWord = (value: unknown): string => `"${value as string}"`;
 
+/** In the order in which they are written. */
+const processFields = (
+  [
+    ...['pid', 'tid', 'comm', 'uid', 'executable', 'command_line'],
+    ...['container_id', 'container_runtime', 'pod_uid', 'unit'],
+  ] as const
+).map((name, index) => ({ name, key: `${index === 0 ? '{' : ','}"${name}":` }));
+type ProcessField = (typeof processFields)[number]['name'];
+
 const writeProcess = (value: unknown): string => {
-  const { pid, tid, comm, uid } = value as { pid: number; tid?: number; comm?: string; uid?: number };
-  // Of a UDP flow, not all of it need be known.
-  const thread = tid === undefined ? '' : `,"tid":${tid}`;
-  const name = comm === undefined ? '' : `,"comm":${jsonString(comm)}`;
-  return `{"pid":${pid}${thread}${name}${uid === undefined ? '' : `,"uid":${uid}`}}`;
+  const process = value as { readonly [Name in ProcessField]?: string | number };
+  let text = '';
+  for (const { name, key } of processFields) {
+    const field = process[name];
+    if (field === undefined) continue;
+    text += key + (typeof field === 'number' ? field : jsonString(field));
+  }
+  return `${text}}`;
 };
 
 const writeEndpoint = (value: unknown): string => {
-  const { address, port } = value as { address: string; port: number };
-  return `{"address":"${address}","port":${port}}`;
+  const { address, port, name } = value as { address: string; port: number; name?: string };
+  return `{"address":"${address}","port":${port}${name === undefined ? '' : `,"name":${jsonString(name)}`}}`;
 };
 
 const writeNetwork = (value: unknown): string => {
@@ -41,6 +53,7 @@ const writers = {
   network: writeNetwork,
   local: writeEndpoint,
   peer: writeEndpoint,
+  service: write,
   direction: writeWord,
   flow_id: write,
   handshake_us: writeNumber,
@@ -73,7 +86,7 @@ const inOrder = Object.entries(writers).map(([name, writer], index) => ({
 export const fieldOrder: readonly string[] = Object.keys(writers);
 
 /** One record as one line with its line break. */
-export function jsonLine(record: TraceRecord): string {
+export function jsonLine(record: EnrichedRecord): string {
   const fields: Fields = record;
   let line = '';
   for (const { name, key, writer } of inOrder) {

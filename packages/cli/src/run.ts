@@ -59,14 +59,19 @@ export async function run(args: readonly string[], host: RunHost): Promise<numbe
 }
 
 async function trace(flags: TraceFlags, host: RunHost, stdout: Output): Promise<ExitCode> {
-  const [tracing, { runSession }, { traceFormat, tracerOptions, watchedPids }] = await Promise.all([
-    host.loadTracer(),
-    import('./trace/session.js'),
-    import('./trace/flags.js'),
-  ]);
+  const [tracing, { runSession }, { traceFormat, tracerOptions, watchedPids }, enrichment] =
+    await Promise.all([
+      host.loadTracer(),
+      import('./trace/session.js'),
+      import('./trace/flags.js'),
+      flags.enrich || flags.resolve ? import('./trace/enrichment.js') : undefined,
+    ]);
+  using enriching = enrichment?.startEnrichment(flags);
+  if (enriching?.problem !== undefined) host.stderr.write(`weir: ${enriching.problem}\n`);
   const format = traceFormat(flags);
   const request = {
     options: tracerOptions(flags, await types(flags, tracing)),
+    enricher: enriching?.enricher,
     format,
     watchFds: watchedPids(flags),
     paint: paintFor(flags.color, host.stdout.isTTY === true, host.env),
@@ -78,7 +83,7 @@ async function trace(flags: TraceFlags, host: RunHost, stdout: Output): Promise<
     count: flags.count,
     readyFd: flags.readyFd,
   };
-  return runSession(request, tracing, {
+  return await runSession(request, tracing, {
     stdout,
     stderr: host.stderr,
     signals: host.signals,

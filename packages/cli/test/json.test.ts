@@ -1,11 +1,32 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { EnrichedRecord } from '@weir/tracer/enrich';
 import { fieldOrder, jsonLine } from '../src/json.js';
-import { accept, close, connect, fail, fdInstall, longIpv6, lost, udpFlow } from './support/records.js';
+import {
+  accept,
+  close,
+  connect,
+  enriched,
+  fail,
+  fdInstall,
+  longIpv6,
+  lost,
+  udpFlow,
+} from './support/records.js';
 
 describe('JSON lines', () => {
   it('give every record back, one a line', () => {
-    const records = [connect(), connect(longIpv6), accept(), close(), fail(), udpFlow(), fdInstall(), lost()];
+    const records = [
+      connect(),
+      connect(longIpv6),
+      accept(),
+      close(),
+      fail(),
+      udpFlow(),
+      fdInstall(),
+      enriched(),
+      lost(),
+    ];
     for (const record of records) {
       const line = jsonLine(record);
       assert.equal(line.indexOf('\n'), line.length - 1);
@@ -28,8 +49,8 @@ describe('JSON lines', () => {
   });
 
   it('know every field of the record format', () => {
-    const all = [connect(), accept(), close(), fail(), udpFlow(), fdInstall(), lost()].flatMap((record) =>
-      Object.keys(record),
+    const all = [connect(), accept(), close(), fail(), udpFlow(), fdInstall(), enriched(), lost()].flatMap(
+      (record) => Object.keys(record),
     );
     assert.deepEqual([...new Set(all)].sort(), [...fieldOrder].sort());
   });
@@ -46,5 +67,11 @@ describe('JSON lines', () => {
     const line = jsonLine(connect({ process: { pid: 1, tid: 1, comm, uid: 0 } }));
     assert.doesNotMatch(line.slice(0, -1), /\p{C}|\p{Zl}|\p{Zp}/u);
     assert.equal(JSON.parse(line).process.comm, comm);
+    const more = enriched();
+    const process = { ...more.process, command_line: comm, executable: comm, unit: comm, container_id: comm };
+    const hostile = { ...more, process, service: comm, peer: { ...more.peer, name: comm } };
+    const enrichedLine = jsonLine(hostile as EnrichedRecord);
+    assert.doesNotMatch(enrichedLine.slice(0, -1), /\p{C}|\p{Zl}|\p{Zp}/u);
+    assert.deepEqual(JSON.parse(enrichedLine), hostile);
   });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
-import type { TraceRecord } from '@weir/tracer';
+import type { EnrichedRecord } from '@weir/tracer/enrich';
 import { ansiColour } from '../src/text/colour.js';
 import { TextFormatter, type TextOptions } from '../src/text/lines.js';
 import { displayWidth } from '../src/text/width.js';
@@ -9,6 +9,7 @@ import {
   accept,
   close,
   connect,
+  enriched,
   fail,
   fdInstall,
   longIpv6,
@@ -19,7 +20,7 @@ import {
 
 process.env.TZ = 'Asia/Kolkata';
 
-function format(options: TextOptions, ...records: TraceRecord[]): string[] {
+function format(options: TextOptions, ...records: EnrichedRecord[]): string[] {
   const formatter = new TextFormatter(options);
   const text = formatter.header() + records.map((record) => formatter.line(record)).join('');
   assert.ok(text.endsWith('\n'));
@@ -52,6 +53,33 @@ describe('text lines', () => {
       '10:36:07.123 fd            7 nginx           descriptor 12',
       '10:36:07.123 lost    37 events: the ring buffer was full',
     ]);
+  });
+
+  it('end with what was found out besides, nothing of which acts on a terminal', () => {
+    assert.deepEqual(format({}, enriched()).slice(1), [
+      '10:36:07.123 connect    4242 curl            10.0.0.5:40000        → 192.0.2.1:443         handshake 12.3 ms, ' +
+        'service https, peer example.com, unit docker.service, pod 6a4eb8e0-51a8-4e7e-9a4c-3b6a2f4f9a11, ' +
+        'docker container 0123456789ab, executable /usr/bin/curl, command curl -s https://example.com/a,b',
+    ]);
+    const record = enriched();
+    const evil = `\x1b[2J\u202e\n${'x'.repeat(300)}`;
+    const process = {
+      ...record.process,
+      executable: evil,
+      command_line: evil,
+      unit: evil,
+      container_id: evil,
+    };
+    const hostile = {
+      ...record,
+      process,
+      service: evil,
+      peer: { ...record.peer, name: evil },
+    } as typeof record;
+    for (const line of format({ width: 80 }, hostile)) {
+      assert.ok(displayWidth(line) <= 80, line);
+      assert.doesNotMatch(line, /\p{C}/u);
+    }
   });
 
   it('fit 80 columns, details below', () => {

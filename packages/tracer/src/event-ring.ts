@@ -53,9 +53,10 @@ class PerfBuffer implements EventRing {
   readonly delayNs = 50_000_000n;
   readonly #reader: PerfBufferReader;
 
-  constructor(map: BpfMap, bytes: number) {
+  constructor(map: BpfMap, bytes: number, immediate: boolean) {
     const bytesPerCpu = bytes / onlineCpus().length;
-    this.#reader = new PerfBufferReader(map, { bytesPerCpu, wakeupBytes: Math.ceil(bytesPerCpu / 8) });
+    const wakeupBytes = immediate ? 1 : Math.ceil(bytesPerCpu / 8);
+    this.#reader = new PerfBufferReader(map, { bytesPerCpu, wakeupBytes });
   }
 
   mark(): ReadToMark {
@@ -73,7 +74,10 @@ class PerfBuffer implements EventRing {
   }
 }
 
-/** @param bytes of all rings together. */
-export function openEventRing(map: BpfMap, bytes: number): EventRing {
-  return map.type === MapType.ringbuf ? new RingBuffer(map) : new PerfBuffer(map, bytes);
+/**
+ * @param bytes of all rings together.
+ * @param immediate As in TracerOptions.
+ */
+export function openEventRing(map: BpfMap, bytes: number, immediate = false): EventRing {
+  return map.type === MapType.ringbuf ? new RingBuffer(map) : new PerfBuffer(map, bytes, immediate);
 }

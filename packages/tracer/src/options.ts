@@ -64,6 +64,11 @@ export interface TracerOptions {
   /** Make `close` records at the application's close(), with the counters so far. Default false. */
   readonly promptClose?: boolean;
   /**
+   * Wake up for each event, so that its record comes at once: while little happens it comes up to 200 ms later otherwise.
+   * Costs CPU time under load. Default false.
+   */
+  readonly immediate?: boolean;
+  /**
    * Types of the running kernel. Default: /sys/kernel/btf/vmlinux, and where the kernel has none, those that were
    * discovered. `discover` insists on a discovery.
    */

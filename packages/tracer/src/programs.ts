@@ -89,7 +89,8 @@ export class TracerPrograms implements Disposable {
     setGlobal(spec, 'tuple_filters', filter.tupleFilters);
     setGlobal(spec, 'prompt_close', options.promptClose ?? false);
     setGlobal(spec, 'seeded', plan.seed);
-    setGlobal(spec, 'wakeup_bytes', ring / 8);
+    const wakeupBytes = options.immediate ? 1 : ring / 8;
+    setGlobal(spec, 'wakeup_bytes', wakeupBytes);
     const features = options.features ?? kernelFeatures;
     this.#features = features;
     if (!features.has('ringbuf')) usePerfBuffer(spec);
@@ -112,7 +113,7 @@ export class TracerPrograms implements Disposable {
       candidates: plan.fds,
       btf,
       features,
-      globals: { perf_buffer: !features.has('ringbuf'), wakeup_bytes: ring / 8 },
+      globals: { perf_buffer: !features.has('ringbuf'), wakeup_bytes: wakeupBytes },
       map: (name) => this.collection.map(name),
     });
     try {

@@ -99,7 +99,11 @@ export class Tracer implements TracerApi {
     try {
       this.#udp = wants.udp ? new UdpFlowSource(btf, options, filter, clock) : undefined;
       this.#losses = new Losses(this.#programs, this.#udp, clock, Number(monotonicNs()));
-      const ring = openEventRing(this.#programs.collection.map('events'), ringSize(options.ringBytes));
+      const ring = openEventRing(
+        this.#programs.collection.map('events'),
+        ringSize(options.ringBytes),
+        options.immediate,
+      );
       this.#stream = new EventStream(ring, clock, this.#losses, this.#udp === undefined ? [] : [this.#udp]);
     } catch (error) {
       this.#udp?.[Symbol.dispose]();

@@ -4,6 +4,9 @@ import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import {
   COMMAND_LINE_BYTES,
+  Enricher,
+  inInitialPidNamespace,
+  NewProcesses,
   PeerNames,
   type ProcessDetails,
   Processes,
@@ -16,6 +19,7 @@ import {
   readDetails,
   readState,
 } from '../src/enrich/procfs.js';
+import type { ConnectRecord, LostRecord, UdpFlowRecord } from '../src/index.js';
 
 const stat = (comm: string, ticks: number | string) =>
   `17 (${comm}) S ${Array.from({ length: 18 }, () => '0').join(' ')} ${ticks} 0 0\n`;
@@ -254,5 +258,140 @@ describe('names of peers', () => {
     names[Symbol.dispose]();
     assert.equal(names.name('9'), undefined);
     assert.equal(lookups, 3);
+  });
+});
+
+describe('records', () => {
+  const connect: ConnectRecord = {
+    event: 'connect',
+    time: '',
+    monotonic_ns: 1,
+    cpu: 0,
+    process: { pid: 7, tid: 8, comm: 'curl', uid: 0 },
+    netns: 1,
+    network: { transport: 'tcp', type: 'ipv4' },
+    local: { address: '10.0.0.1', port: 40_000 },
+    peer: { address: '192.0.2.1', port: 443 },
+    direction: 'outbound',
+    flow_id: '1.0',
+  };
+  const details: ProcessDetails = { executable: '/usr/bin/curl', command_line: 'curl x', unit: 'a.service' };
+  let alive = true;
+  const processes = () =>
+    new Processes({
+      freshMs: 0,
+      reader: {
+        state: (pid) => (alive && pid === 7 ? { startTicks: 1, comm: 'curl' } : undefined),
+        details: () => details,
+      },
+    });
+  const services = new Services('kept 40000/tcp\n');
+
+  it('get details of their process, which it keeps when it has ended', () => {
+    alive = true;
+    const enricher = new Enricher({ processes: processes() });
+    const process = { ...connect.process, ...details };
+    assert.deepEqual(enricher.enrich(connect), { ...connect, process });
+    alive = false;
+    assert.deepEqual(enricher.enrich(connect).process, process);
+    assert.equal(
+      enricher.enrich({ ...connect, process: { ...connect.process!, pid: 9 } }).process?.unit,
+      undefined,
+    );
+    const { process: _, ...nobody } = connect;
+    assert.equal(enricher.enrich(nobody), nobody);
+  });
+
+  it('get the service of the side that serves', () => {
+    const enricher = new Enricher({ services });
+    const { direction: _, ...older } = connect;
+    assert.equal(enricher.enrich(connect).service, 'https');
+    assert.equal(enricher.enrich({ ...connect, direction: 'inbound' }).service, 'kept');
+    assert.equal(enricher.enrich(older).service, 'kept');
+    assert.equal(enricher.enrich({ ...older, local: { address: '::1', port: 39_999 } }).service, 'https');
+    const udp = {
+      ...connect,
+      network: { transport: 'udp', type: 'ipv4' },
+      peer: { address: '::1', port: 22 },
+    };
+    assert.equal(enricher.enrich(udp as unknown as UdpFlowRecord).service, undefined);
+  });
+
+  it('get the name of the peer once it is known, and lose nothing', async () => {
+    let resolve = (_: readonly string[]): void => {};
+    const answer = new Promise<readonly string[]>((set) => {
+      resolve = set;
+    });
+    using peerNames = new PeerNames({ resolve: () => answer });
+    const enricher = new Enricher({ peerNames });
+    assert.equal(enricher.enrich(connect).peer?.name, undefined);
+    resolve(['host.example']);
+    while (peerNames.pending > 0) await new Promise(setImmediate);
+    assert.deepEqual(enricher.enrich(connect).peer, { ...connect.peer, name: 'host.example' });
+    assert.deepEqual(connect.peer, { address: '192.0.2.1', port: 443 });
+    const lost: LostRecord = { event: 'lost', time: '', monotonic_ns: 1, count: 1, where: 'ring' };
+    assert.equal(enricher.enrich(lost), lost);
+  });
+});
+
+it('tells whether /proc is the one of the host', () => {
+  assert.equal(typeof inInitialPidNamespace(), 'boolean');
+  assert.equal(inInitialPidNamespace('/nowhere'), false);
+});
+
+describe('new processes', () => {
+  it('are looked at once they are there, and again after exec()', () => {
+    const looked: number[] = [];
+    let last: number | undefined = 100;
+    using scout = new NewProcesses(
+      { anticipate: (pid) => void looked.push(pid) },
+      { lastPid: () => last, isProcess: (pid) => pid % 2 === 0 },
+    );
+    scout.look();
+    assert.deepEqual(looked.splice(0), []);
+    last = 104;
+    scout.look();
+    assert.deepEqual(looked.splice(0), [102, 104]);
+    scout.look();
+    assert.deepEqual(looked.splice(0), [102, 104]);
+    last = 1_000_000;
+    scout.look();
+    assert.equal(looked.splice(0).length, 16);
+    last = 2;
+    scout.look();
+    assert.deepEqual(looked.splice(0).at(-1), 2);
+    last = undefined;
+    scout.look();
+    scout.look();
+    assert.deepEqual(looked, [2]);
+  });
+
+  it('keep what was seen before they were asked for, unless it was before exec()', () => {
+    let state: { startTicks: number; comm: string } | undefined = { startTicks: 1, comm: 'sh' };
+    let details: ProcessDetails = { executable: '/bin/sh' };
+    const processes = new Processes({ reader: { state: () => state, details: () => details } });
+    processes.anticipate(7);
+    processes.anticipate(8);
+    details = { executable: '/usr/bin/curl' };
+    state = { startTicks: 1, comm: 'curl' };
+    processes.anticipate(8);
+    state = undefined;
+    assert.equal(processes.details(7, 'curl'), undefined);
+    assert.deepEqual(processes.details(7, 'sh'), { executable: '/bin/sh' });
+    assert.deepEqual(processes.details(8, 'curl'), { executable: '/usr/bin/curl' });
+    processes.anticipate(9);
+    assert.equal(processes.size, 2);
+    assert.equal(processes.details(9), undefined);
+  });
+
+  it('of this host', async () => {
+    const processes = new Processes();
+    using _scout = new NewProcesses(processes);
+    const child = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 100_000)']);
+    for (const deadline = Date.now() + 20_000; processes.size === 0; await new Promise(setImmediate)) {
+      assert.ok(Date.now() < deadline);
+    }
+    child.kill('SIGKILL');
+    await once(child, 'close');
   });
 });

@@ -1,5 +1,6 @@
 /** The last column of `weir trace`'s text: what a record tells beyond who and whom. */
 import type { CloseRecord, FailRecord, LostRecord, TraceRecord, UdpFlowRecord } from '@weir/tracer';
+import type { EnrichedRecord } from '@weir/tracer/enrich';
 import { escapeText } from './escape.js';
 import { formatBytes, formatCount, formatDuration, formatMilliseconds } from './units.js';
 
@@ -18,7 +19,12 @@ const losses: Readonly<Record<LostRecord['where'], string>> = {
 };
 
 /** The parts, in the order in which they are shown. */
-export function details(record: TraceRecord): string[] {
+export function details(record: EnrichedRecord): string[] {
+  return [...own(record), ...enrichment(record)];
+}
+
+/** What the record tells by itself. */
+function own(record: TraceRecord): string[] {
   switch (record.event) {
     case 'connect':
       return record.handshake_us === undefined
@@ -39,6 +45,25 @@ export function details(record: TraceRecord): string[] {
         `${formatCount(record.count, record.where === 'udp' ? 'datagram' : 'event')}: ${losses[record.where]}`,
       ];
   }
+}
+
+/** As many of a container's hexadecimal digits as its runtime shows. */
+const CONTAINER_DIGITS = 12;
+
+/** What was found out besides; the command line last, for it can be long and hold commas. */
+function enrichment({ service, peer, process = {} }: EnrichedRecord): string[] {
+  const { container_id: id, container_runtime: runtime } = process;
+  const container = id !== undefined && /^[0-9a-f]{64}$/.test(id) ? id.slice(0, CONTAINER_DIGITS) : id;
+  const parts: readonly (readonly [label: string, value: string | undefined])[] = [
+    ['service', service],
+    ['peer', peer?.name],
+    ['unit', process.unit],
+    ['pod', process.pod_uid],
+    [runtime === undefined ? 'container' : `${runtime} container`, container],
+    ['executable', process.executable],
+    ['command', process.command_line],
+  ];
+  return parts.flatMap(([label, value]) => (value === undefined ? [] : [`${label} ${escapeText(value)}`]));
 }
 
 function failure({ error, duration_us }: FailRecord): string {

@@ -1,5 +1,6 @@
 /** Records as aligned, readable lines. */
-import type { ConnectionRecord, EventName, TraceRecord, UdpFlowRecord } from '@weir/tracer';
+import type { EventName } from '@weir/tracer';
+import type { EnrichedRecord } from '@weir/tracer/enrich';
 import { localClock } from './clock.js';
 import { noColour, type Paint, type Style } from './colour.js';
 import { details } from './details.js';
@@ -65,7 +66,7 @@ export class TextFormatter {
   }
 
   /** One record with its line break; on a terminal that is too narrow, on more than one line. */
-  line(record: TraceRecord): string {
+  line(record: EnrichedRecord): string {
     const layout = this.#layout;
     const paint = this.#paint;
     const time = paint('dim', this.#clock(record.time).slice(0, layout.time));
@@ -80,7 +81,7 @@ export class TextFormatter {
       layout.comm,
     );
     const head = `${time} ${event} ${pid} ${comm}`;
-    if (record.event === 'fd_install') return `${head} ${details(record).join(', ')}\n`;
+    if (record.event === 'fd_install') return `${head} ${this.#fit(details(record).join(', '))}\n`;
 
     const local = formatEndpoint(record.local);
     const peer = formatEndpoint(record.peer);
@@ -92,8 +93,8 @@ export class TextFormatter {
   }
 
   /** Puts the details behind the peer, or where they do not fit, on lines of their own below LOCAL. */
-  #withDetails(head: string, peer: string, record: ConnectionRecord | UdpFlowRecord): string {
-    const parts = details(record);
+  #withDetails(head: string, peer: string, record: EnrichedRecord): string {
+    const parts = details(record).map((part) => this.#fit(part));
     if (parts.length === 0) return `${head}${peer}\n`;
     const { indent, total } = this.#layout;
     const start = indent + this.#localWidth + noArrow.length + this.#peerWidth + 1;
@@ -105,6 +106,13 @@ export class TextFormatter {
       ...wrap(parts, total - indent).map((line) => ' '.repeat(indent) + line),
       '',
     ].join('\n');
+  }
+
+  /** Cuts what is longer than a line below LOCAL. */
+  #fit(text: string): string {
+    const { indent, total } = this.#layout;
+    // Behind it there may be a comma.
+    return total === Number.POSITIVE_INFINITY ? text : truncate(text, Math.max(1, total - indent - 1));
   }
 }
 

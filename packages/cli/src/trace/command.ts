@@ -44,6 +44,7 @@ export function traceCommand(action: (flags: TraceFlags) => Promise<void>): Comm
   addProtocols(command);
   addFilters(command);
   addDescriptors(command);
+  addEnrichment(command);
   addOutput(command);
   addEnding(command);
   addTracer(command);
@@ -119,6 +120,13 @@ function addDescriptors(command: Command): void {
       "the same, under the name that tcptracer-bpf's sample has for it",
       repeatable(parseSparsePids),
     );
+}
+
+function addEnrichment(command: Command): void {
+  command
+    .optionsGroup('Enrichment:')
+    .option('--enrich', 'also tell executable, command line, container, pod, unit and service')
+    .option('--resolve', "also tell peers' names, by reverse DNS");
 }
 
 function addOutput(command: Command): void {

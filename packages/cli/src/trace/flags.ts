@@ -26,6 +26,8 @@ export interface TraceFlags {
   readonly ipv6?: boolean;
   readonly watchFds?: readonly number[];
   readonly monitorFdinstallPids?: readonly number[];
+  readonly enrich?: boolean;
+  readonly resolve?: boolean;
   readonly promptClose?: boolean;
   readonly ringSize?: number;
   readonly maxConnections?: number;
@@ -77,6 +79,7 @@ export function tracerOptions(flags: TraceFlags, btf?: Btf | 'discover'): Tracer
     ...protocols(flags),
     ringBytes: flags.ringSize,
     maxConnections: flags.maxConnections,
+    immediate: flags.enrich,
     promptClose: flags.promptClose ?? (asTcptracer || undefined),
     btf,
   });

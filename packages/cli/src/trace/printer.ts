@@ -1,5 +1,6 @@
 /** Writes records in the form that was asked for, counts them, and knows when it is enough. */
-import type { KernelEventName, TraceRecord } from '@weir/tracer';
+import type { KernelEventName } from '@weir/tracer';
+import type { EnrichedRecord } from '@weir/tracer/enrich';
 import { jsonLine } from '../json.js';
 import type { Output } from '../output.js';
 import { noColour, type Paint } from '../text/colour.js';
@@ -31,7 +32,7 @@ export class Printer {
     fd_install: 0,
   };
   readonly #output: Output;
-  readonly #line: (record: TraceRecord) => string;
+  readonly #line: (record: EnrichedRecord) => string;
   readonly #text: TextFormatter | undefined;
   /** Events still to print. */
   #left: number;
@@ -66,7 +67,7 @@ export class Printer {
   }
 
   /** Returns false when nothing more is to be printed. */
-  async print(records: readonly TraceRecord[]): Promise<boolean> {
+  async print(records: readonly EnrichedRecord[]): Promise<boolean> {
     for (let start = 0; start < records.length; start += recordsPerWrite) {
       await this.#output.write(this.#format(records.slice(start, start + recordsPerWrite)));
       if (this.#left === 0 || this.#output.broken) return false;
@@ -78,7 +79,7 @@ export class Printer {
     this.#output.stream.off('resize', this.#onResize);
   }
 
-  #format(records: readonly TraceRecord[]): string {
+  #format(records: readonly EnrichedRecord[]): string {
     let text = this.#head;
     this.#head = '';
     for (const record of records) {

@@ -1,5 +1,6 @@
 /** One run of `weir trace`: from the start of the tracer to its end, whatever ends it. */
 import type { LostRecord, TraceRecord, TracerApi, TracerOptions } from '@weir/tracer';
+import type { Enricher } from '@weir/tracer/enrich';
 import { ExitCode, UsageError } from '../failure.js';
 import type { Output, OutputStream } from '../output.js';
 import { details } from '../text/details.js';
@@ -12,6 +13,8 @@ import { summaryLines } from './summary.js';
 
 export interface SessionRequest extends PrinterOptions {
   readonly options: TracerOptions;
+  /** Adds to records. */
+  readonly enricher?: Pick<Enricher, 'enrich'> | undefined;
   /** Default: unless the reader of the output went away. */
   readonly summary?: boolean | undefined;
   readonly verbose?: boolean | undefined;
@@ -37,6 +40,7 @@ export async function runSession(
   tracing: TracerFactory,
   host: SessionHost,
 ): Promise<ExitCode> {
+  const { enricher } = request;
   const printer = new Printer(request, host.stdout);
   const stop = once(() => tracer.stop());
   // A failure to stop is thrown below, where stop() is awaited.
@@ -61,7 +65,9 @@ export async function runSession(
     if (request.readyFd !== undefined) announceReady(request.readyFd);
     for await (const batch of tracer.batches()) {
       if (request.format === 'tcptracer') say(lossLines(batch));
-      if (!(await printer.print(batch))) break;
+      // All at once, before anything waits for the reader of the output: processes end meanwhile.
+      const records = enricher === undefined ? batch : batch.map((record) => enricher.enrich(record));
+      if (!(await printer.print(records))) break;
     }
   } finally {
     clearTimeout(timer);

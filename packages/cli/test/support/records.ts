@@ -9,6 +9,7 @@ import type {
   SocketRecord,
   UdpFlowRecord,
 } from '@weir/tracer';
+import type { EnrichedRecord } from '@weir/tracer/enrich';
 
 const base = {
   time: '2026-03-04T05:06:07.123456789Z',
@@ -75,6 +76,25 @@ export function udpFlow(changes: Partial<UdpFlowRecord> = {}): UdpFlowRecord {
 export function fdInstall(changes: Partial<FdInstallRecord> = {}): FdInstallRecord {
   const { time, monotonic_ns, cpu, process, netns, cgroup_id } = base;
   return { event: 'fd_install', time, monotonic_ns, cpu, process, netns, cgroup_id, fd: 12, ...changes };
+}
+
+/** With all that can be added. */
+export function enriched(changes: Partial<ConnectRecord> = {}): EnrichedRecord {
+  const record = connect(changes);
+  return {
+    ...record,
+    process: {
+      ...record.process!,
+      executable: '/usr/bin/curl',
+      command_line: 'curl -s https://example.com/a,b',
+      container_id: '0123456789abcdef'.repeat(4),
+      container_runtime: 'docker',
+      pod_uid: '6a4eb8e0-51a8-4e7e-9a4c-3b6a2f4f9a11',
+      unit: 'docker.service',
+    },
+    service: 'https',
+    peer: { ...record.peer, name: 'example.com' },
+  };
 }
 
 export function lost(changes: Partial<LostRecord> = {}): LostRecord {

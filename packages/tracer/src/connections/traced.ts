@@ -1,6 +1,7 @@
 /** The live connections of a tracer: its records, sock_diag, /proc and the counts of UDP put together. */
 import type { Btf, FeatureTable } from '@weir/ebpf';
 import { EbpfError, missingCapabilities } from '@weir/ebpf';
+import { inInitialPidNamespace } from '../enrich/index.js';
 import type { TraceRecord } from '../record.js';
 import type { Problem } from '../report.js';
 import { type DiagSocket, SocketOwners, SocketReader, type UdpCounter } from '../sockets/index.js';
@@ -194,14 +195,19 @@ function check({
 
 /** What this process may not look at. */
 function findProblems(): Problem[] {
+  const outside: Problem = {
+    what: 'this process is not in the initial pid namespace: /proc does not tell the owners of sockets',
+    advice: 'run it in the pid namespace of the host, as docker run --pid=host does',
+  };
   const needs = [
     ['CAP_SYS_ADMIN', 'in other network namespaces only what begins from now on is shown, without figures'],
     ['CAP_SYS_PTRACE', "the owners of sockets of other users' processes are only known from events"],
   ] as const;
-  return needs
+  const missing = needs
     .filter(([name]) => missingCapabilities([name]).length > 0)
     .map(([name, consequence]) => ({
       what: `this process lacks ${name}: ${consequence}`,
       advice: 'run it as root, or give it the capability',
     }));
+  return inInitialPidNamespace() ? missing : [...missing, outside];
 }

@@ -1,5 +1,8 @@
 export { type CgroupFacts, parseCgroups } from './cgroup.js';
+export { type EnrichedRecord, Enricher, type EnricherOptions } from './enricher.js';
+export { NewProcesses, type NewProcessReader } from './new-processes.js';
 export { PeerNames, type PeerNamesOptions } from './peer-names.js';
+export { inInitialPidNamespace } from './pid-namespace.js';
 export { Processes, type ProcessesOptions, type ProcessReader } from './processes.js';
 export { COMMAND_LINE_BYTES, type ProcessDetails } from './procfs.js';
 export { Services, type Transport } from './services.js';

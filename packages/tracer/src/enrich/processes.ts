@@ -23,6 +23,8 @@ interface Entry {
   /** Command names for which the process was looked at since `checkedAt`; those of threads may all differ. */
   readonly comms: Set<string>;
   checkedAt: number;
+  /** Nobody asked for it while it was alive: it may have called exec() since it was looked at. */
+  isPreliminary: boolean;
 }
 
 /** Beyond it, threads of so many names are looked at each time. */
@@ -67,21 +69,47 @@ export class Processes {
       startTicks: Number.NaN,
       comms: new Set<string>(),
       checkedAt: Number.NEGATIVE_INFINITY,
+      isPreliminary: false,
     };
-    this.#entries.delete(pid);
-    this.#entries.set(pid, entry);
-    if (this.#entries.size > this.#limit) this.#entries.delete(this.#entries.keys().next().value!);
+    this.#keep(pid, entry);
     const isFresh = now - entry.checkedAt < this.#freshMs;
+    const isOfOther = comm !== undefined && !entry.comms.has(comm);
     if (!isFresh) entry.comms.clear();
-    if (!isFresh || (comm !== undefined && !entry.comms.has(comm))) this.#check(pid, entry, now);
+    if (entry.isPreliminary || !isFresh || isOfOther) {
+      const isAlive = this.#check(pid, entry, now);
+      // What it was before exec() is not what it did this as.
+      if (entry.isPreliminary && !isAlive && isOfOther) return undefined;
+      entry.isPreliminary &&= !isAlive;
+    }
     if (comm !== undefined && entry.comms.size < MAX_COMMS) entry.comms.add(comm);
     return entry.details;
   }
 
-  #check(pid: number, entry: Entry, now: number): void {
+  /** Looks at a process before it is asked for: it may have ended by then. */
+  anticipate(pid: number): void {
+    const known = this.#entries.get(pid);
+    if (known !== undefined && !known.isPreliminary) return;
+    const entry: Entry = {
+      details: undefined,
+      startTicks: Number.NaN,
+      comms: new Set<string>(),
+      checkedAt: 0,
+      isPreliminary: true,
+    };
+    if (this.#check(pid, entry, this.#now())) this.#keep(pid, entry);
+  }
+
+  #keep(pid: number, entry: Entry): void {
+    this.#entries.delete(pid);
+    this.#entries.set(pid, entry);
+    if (this.#entries.size > this.#limit) this.#entries.delete(this.#entries.keys().next().value!);
+  }
+
+  /** False if it has ended. */
+  #check(pid: number, entry: Entry, now: number): boolean {
     entry.checkedAt = now;
     const state = this.#reader.state(pid);
-    if (state === undefined) return;
+    if (state === undefined) return false;
     entry.comms.add(state.comm);
     const details = this.#reader.details(pid);
     const isSame = state.startTicks === entry.startTicks;
@@ -89,9 +117,10 @@ export class Processes {
     if (isSame && entry.details !== undefined) {
       // In the middle of its end, a process has neither of these any more.
       const isEnding = details.executable === undefined && details.command_line === undefined;
-      if (isEnding || sameDetails(details, entry.details)) return;
+      if (isEnding || sameDetails(details, entry.details)) return true;
     }
     entry.details = details;
+    return true;
   }
 }
 

@@ -1,0 +1,47 @@
+/** What `--enrich` and `--resolve` add to records. */
+import {
+  Enricher,
+  inInitialPidNamespace,
+  NewProcesses,
+  PeerNames,
+  Processes,
+  Services,
+} from '@weir/tracer/enrich';
+
+export interface EnrichmentFlags {
+  readonly enrich?: boolean;
+  readonly resolve?: boolean;
+}
+
+export interface Enrichment extends Disposable {
+  readonly enricher: Enricher;
+  /** What can't be told here, in one line. */
+  readonly problem: string | undefined;
+}
+
+/** undefined: nothing was asked for. */
+export function startEnrichment({
+  enrich = false,
+  resolve = false,
+}: EnrichmentFlags): Enrichment | undefined {
+  if (!enrich && !resolve) return undefined;
+  const hasProcesses = enrich && inInitialPidNamespace();
+  const processes = hasProcesses ? new Processes() : undefined;
+  const newProcesses = processes && new NewProcesses(processes);
+  const peerNames = resolve ? new PeerNames() : undefined;
+  return {
+    enricher: new Enricher({
+      ...(processes !== undefined && { processes }),
+      ...(enrich && { services: Services.read() }),
+      ...(peerNames !== undefined && { peerNames }),
+    }),
+    problem:
+      enrich && !hasProcesses
+        ? 'no details of processes: --enrich needs the pid namespace of the host (docker run --pid=host)'
+        : undefined,
+    [Symbol.dispose]: () => {
+      newProcesses?.[Symbol.dispose]();
+      peerNames?.[Symbol.dispose]();
+    },
+  };
+}

@@ -1,0 +1,68 @@
+/** Records with what the kernel does not tell: details of processes, names of services and of peers. */
+import type { Endpoint, TraceRecord } from '../record.js';
+import type { PeerNames } from './peer-names.js';
+import type { Processes } from './processes.js';
+import type { ProcessDetails } from './procfs.js';
+import type { Services } from './services.js';
+
+/** A record, and what could be found out besides. What is unknown is absent. */
+export type EnrichedRecord = TraceRecord & {
+  /** Any byte may occur in it: escape before showing it. */
+  readonly process?: ProcessDetails & { readonly pid?: number };
+  /** Name of the port that serves: the peer's of what this host opened, else the local one's. */
+  readonly service?: string;
+  /** `name`: by reverse DNS, which is the peer's owner's word. */
+  readonly peer?: Partial<Endpoint> & { readonly name?: string };
+};
+
+/** Each is left out where that is not wanted. */
+export interface EnricherOptions {
+  readonly processes?: Processes;
+  readonly services?: Services;
+  readonly peerNames?: PeerNames;
+}
+
+/**
+ * Adds to records. Nothing here waits: a peer's name is there from the first record after its lookup on. Records should be
+ * handed in as soon as they come, for a process can be asked about while it lives; one that has ended keeps what was known.
+ */
+export class Enricher {
+  readonly #options: EnricherOptions;
+
+  constructor(options: EnricherOptions) {
+    this.#options = options;
+  }
+
+  enrich(record: TraceRecord): EnrichedRecord {
+    if (record.event === 'lost') return record;
+    const { processes, services, peerNames } = this.#options;
+    const { process } = record;
+    const details = process && processes?.details(process.pid, process.comm);
+    const known = details === undefined ? record : { ...record, process: { ...process, ...details } };
+    if (record.event === 'fd_install') return known as EnrichedRecord;
+    const service = services === undefined ? undefined : serviceOf(record, services);
+    const name = peerNames?.name(record.peer.address);
+    if (service === undefined && name === undefined) return known as EnrichedRecord;
+    return {
+      ...known,
+      ...(service !== undefined && { service }),
+      ...(name !== undefined && { peer: { ...record.peer, name } }),
+    } as EnrichedRecord;
+  }
+}
+
+/** Where it is not known which side serves, the one whose port has a name. */
+function serviceOf(
+  {
+    direction,
+    local,
+    peer,
+    network,
+  }: Pick<Extract<TraceRecord, { peer: Endpoint }>, 'direction' | 'local' | 'peer' | 'network'>,
+  services: Services,
+): string | undefined {
+  const nameOf = ({ port }: Endpoint) => services.name(port, network.transport);
+  if (direction === 'outbound') return nameOf(peer);
+  if (direction === 'inbound') return nameOf(local);
+  return nameOf(local) ?? nameOf(peer);
+}

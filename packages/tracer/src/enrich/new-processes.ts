@@ -1,0 +1,59 @@
+/** Looks at processes soon after they began, so that something is known of those that end before they are asked for. */
+import { readSmallFile } from '@weir/ebpf';
+import type { Processes } from './processes.js';
+
+/** A process that lives for less than this may be missed. */
+const INTERVAL_MS = 50;
+/** Looked at in one interval, the newest: each takes some fifty microseconds. */
+const LIMIT = 32;
+
+export interface NewProcessReader {
+  /** The pid that was given last, to a process or a thread. */
+  lastPid(): number | undefined;
+  /** Whether it is a process, rather than a thread or nothing. */
+  isProcess(pid: number): boolean;
+}
+
+const procReader: NewProcessReader = {
+  lastPid: () => {
+    const last = Number(readSmallFile('/proc/loadavg')?.trim().split(' ').at(-1));
+    return Number.isInteger(last) ? last : undefined;
+  },
+  isProcess: (pid) => new RegExp(`^Tgid:\\s${pid}$`, 'm').test(readSmallFile(`/proc/${pid}/status`) ?? ''),
+};
+
+/** Follows the last pid that was given (proc_loadavg(5)). It keeps no process running; dispose of it to end it. */
+export class NewProcesses implements Disposable {
+  readonly #processes: Pick<Processes, 'anticipate'>;
+  readonly #reader: NewProcessReader;
+  readonly #timer: NodeJS.Timeout;
+  #last: number | undefined;
+  /** Seen in the last interval: by now, they may have called exec(). */
+  #recent: readonly number[] = [];
+
+  constructor(processes: Pick<Processes, 'anticipate'>, reader: NewProcessReader = procReader) {
+    this.#processes = processes;
+    this.#reader = reader;
+    this.#last = reader.lastPid();
+    this.#timer = setInterval(() => this.look(), INTERVAL_MS).unref();
+  }
+
+  /** Looks at those that are new since the last time, and once more at those of then. */
+  look(): void {
+    const last = this.#reader.lastPid();
+    const before = this.#last;
+    this.#last = last;
+    for (const pid of this.#recent) this.#processes.anticipate(pid);
+    this.#recent = [];
+    if (last === undefined || last === before) return;
+    // Pids begin anew at some point.
+    const first = before === undefined || before > last ? last : Math.max(before + 1, last - LIMIT + 1);
+    const pids = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+    this.#recent = pids.filter((pid) => this.#reader.isProcess(pid));
+    for (const pid of this.#recent) this.#processes.anticipate(pid);
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+}
