@@ -2,13 +2,18 @@
 import { CommanderError } from 'commander';
 import { escapeText } from './text/escape.js';
 
-/** 1: tracing does not work here, or broke off; 2: the command line is wrong. */
+/** 1: what was asked for does not work here, or broke off; 2: the command line, or a file that it names, is wrong. */
 export const ExitCode = { ok: 0, failed: 1, usage: 2 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
 /** Something on the command line is wrong in a way that shows only when it is used. */
 export class UsageError extends Error {
   override name = 'UsageError';
+}
+
+/** What is wrong with a file, in as many places as it is: `FILE:LINE:COLUMN: …` each, as editors read it. */
+export class FileProblems extends UsageError {
+  override name = 'FileProblems';
 }
 
 export interface Failure {
@@ -20,6 +25,7 @@ export interface Failure {
 /** How an error is told. With `debug`, the stack and the kernel's log follow. */
 export function describeFailure(error: unknown, command: string, debug: boolean): Failure {
   if (error instanceof CommanderError) return describeUsage(error, command);
+  if (error instanceof FileProblems) return { exitCode: ExitCode.usage, text: block(error.message) };
   if (error instanceof UsageError)
     return { exitCode: ExitCode.usage, text: `weir: ${escapeText(error.message)}\n` };
   const { message, stack, log } = parts(error);

@@ -1,6 +1,8 @@
 /** The tree of `weir`'s commands. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { balanceCommand } from './balance/command.js';
+import type { BalanceRequest } from './balance/requests.js';
 import { completionCommand, type Shell } from './completion/command.js';
 import { type DoctorFlags, doctorCommand } from './doctor/command.js';
 import { traceCommand } from './trace/command.js';
@@ -9,6 +11,7 @@ import type { TraceFlags } from './trace/flags.js';
 /** What the commands do; the tree alone is enough for help and completion. */
 export interface Actions {
   trace(flags: TraceFlags): Promise<void>;
+  balance(request: BalanceRequest): Promise<void>;
   doctor(flags: DoctorFlags): Promise<void>;
   completion(shell: Shell): Promise<void>;
 }
@@ -18,29 +21,36 @@ Examples:
   weir doctor                       what this kernel offers
   weir trace                        every TCP connection of this host, as it happens
   weir trace --json -c nginx        what one program does, for other programs
+  weir balance check balance.yaml   is a load balancer's configuration good?
   weir help trace                   all about one command`;
 
 /** Builds the tree. It throws CommanderError instead of exiting and prints no errors of its own. */
 export function createProgram(actions: Actions, write: (text: string) => void, writeError = write): Command {
   const program = new Command('weir')
-    .description('Tells which process talks to which peer, and how it went, with eBPF.')
+    .description('Tells which process talks to which peer, and how it went, and balances load, with eBPF.')
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this help')
     .helpCommand('help [command]', 'show the help of a command')
     .addHelpText('after', examples);
   for (const command of [
     traceCommand(actions.trace),
+    balanceCommand(actions.balance),
     doctorCommand(actions.doctor),
     completionCommand(actions.completion),
   ]) {
     program.addCommand(command);
   }
-  for (const command of [program, ...program.commands]) {
+  for (const command of withCommands(program)) {
     command
       .exitOverride()
       .configureOutput({ writeOut: write, writeErr: writeError, outputError: () => undefined });
   }
   return program;
+}
+
+/** A command and all below it. */
+function withCommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withCommands)];
 }
 
 function packageVersion(): string {

@@ -1,4 +1,5 @@
 /** From the command line to the exit status. Whatever is not needed by the command at hand is not loaded. */
+import type { Command } from 'commander';
 import type { DoctorFlags } from './doctor/command.js';
 import { describeFailure, ExitCode } from './failure.js';
 import { Output, type OutputStream } from './output.js';
@@ -35,6 +36,10 @@ export async function run(args: readonly string[], host: RunHost): Promise<numbe
       doctor: async (flags) => {
         exitCode = await doctor(flags, host, stdout);
       },
+      balance: async (request) => {
+        const { balance } = await import('./balance/main.js');
+        exitCode = await balance(request, stdout);
+      },
       completion: async (shell) => {
         const { completionScript } = await import('./completion/script.js');
         await stdout.write(completionScript(shell, program));
@@ -48,14 +53,18 @@ export async function run(args: readonly string[], host: RunHost): Promise<numbe
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
-    const command = program.commands.find((candidate) => args.includes(candidate.name()));
-    const name = command === undefined ? 'weir' : `weir ${command.name()}`;
-    const failure = describeFailure(error, name, args.includes('--debug'));
+    const failure = describeFailure(error, commandName(program, args), args.includes('--debug'));
     host.stderr.write(failure.text);
     exitCode = failure.exitCode;
   }
   await stdout.write(help);
   return exitCode;
+}
+
+/** The command that was meant, by all its names: `weir balance check`. */
+function commandName(command: Command, args: readonly string[]): string {
+  const child = command.commands.find((candidate) => args.includes(candidate.name()));
+  return child === undefined ? command.name() : `${command.name()} ${commandName(child, args)}`;
 }
 
 async function trace(flags: TraceFlags, host: RunHost, stdout: Output): Promise<ExitCode> {

@@ -61,6 +61,9 @@ describe('weir', () => {
       ['help', 'trace'],
       ['doctor', '-h'],
       ['completion', '--help'],
+      ['balance', '--help'],
+      ['balance', 'check', '-h'],
+      ['help', 'balance'],
     ]) {
       const { code, stdout, stderr } = await weir(...args);
       assert.deepEqual([code, stderr], [0, ''], args.join(' '));

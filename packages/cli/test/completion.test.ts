@@ -9,7 +9,10 @@ import { completionScript } from '../src/completion/script.js';
 import { createProgram } from '../src/program.js';
 
 const nothing = async () => undefined;
-const program = createProgram({ trace: nothing, doctor: nothing, completion: nothing }, () => undefined);
+const program = createProgram(
+  { trace: nothing, balance: nothing, doctor: nothing, completion: nothing },
+  () => undefined,
+);
 const folder = mkdtempSync(join(tmpdir(), 'weir-completion-'));
 after(() => rmSync(folder, { recursive: true }));
 
@@ -26,7 +29,7 @@ type Complete = (...words: string[]) => string[];
 function common(complete: Complete): void {
   it('completes commands', () => {
     assert.deepEqual(complete('tr'), ['trace']);
-    assert.deepEqual(complete('').sort(), ['completion', 'doctor', 'help', 'trace']);
+    assert.deepEqual(complete('').sort(), ['balance', 'completion', 'doctor', 'help', 'trace']);
   });
 
   it('completes the options of the command at hand', () => {
@@ -39,9 +42,21 @@ function common(complete: Complete): void {
     for (const option of options) assert.ok(offered.includes(option.long!), `${option.long} in ${offered}`);
   });
 
+  it('completes commands of commands, and their options', () => {
+    assert.deepEqual(complete('balance', 'sim'), ['simulate']);
+    assert.deepEqual(complete('balance', 'check', '--js'), ['--json']);
+    assert.deepEqual(complete('balance', 'check', '--pa'), []);
+    assert.deepEqual(complete('balance', 'simulate', '--pa'), ['--packet']);
+  });
+
   it('completes operands', () => {
     assert.deepEqual(complete('completion', '').sort(), ['bash', 'fish', 'zsh']);
     assert.deepEqual(complete('help', 'do'), ['doctor']);
+    const file = join(folder, 'balance.yaml');
+    writeFileSync(file, '');
+    // zsh offers the last part of a path.
+    for (const offered of complete('balance', 'check', file.slice(0, -3))) assert.ok(file.endsWith(offered));
+    assert.equal(complete('balance', 'check', file.slice(0, -3)).length, 1);
   });
 
   it('completes values', () => {

@@ -6,7 +6,10 @@ import { fieldOrder } from '../src/json.js';
 import { createProgram } from '../src/program.js';
 
 const nothing = async () => undefined;
-const program = createProgram({ trace: nothing, doctor: nothing, completion: nothing }, () => undefined);
+const program = createProgram(
+  { trace: nothing, balance: nothing, doctor: nothing, completion: nothing },
+  () => undefined,
+);
 
 const page = (name: string) => readFileSync(new URL(`../../../../docs/${name}.md`, import.meta.url), 'utf8');
 

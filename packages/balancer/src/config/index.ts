@@ -1,3 +1,4 @@
+export { sameService } from '../service.js';
 export { ConfigError } from './config-error.js';
 export { nextHop, programOptions, serviceOf, specOf } from './convert.js';
 export { type Change, type Difference, diff, inverse } from './diff.js';

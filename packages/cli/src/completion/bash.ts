@@ -2,10 +2,17 @@
  * The completion script for bash. It offers no names of running commands: programs choose those, and compgen -W
  * expands its words as bash would.
  */
-import type { CompletionCommand, CompletionOption, CompletionValue } from './tree.js';
+import {
+  type CompletionCommand,
+  type CompletionOption,
+  type CompletionValue,
+  type PlacedCommand,
+  placed,
+} from './tree.js';
 
 export function bashScript(root: CompletionCommand): string {
   const name = root.name;
+  const commands = placed(root);
   return `# bash completion for ${name}; load it with: source <(${name} completion bash)
 _${name}() {
   local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]} command= index
@@ -16,16 +23,16 @@ _${name}() {
     previous=\${COMP_WORDS[COMP_CWORD-2]}
   fi
   for ((index = 1; index < COMP_CWORD; index++)); do
-    case \${COMP_WORDS[index]} in
-      ${root.commands.map((command) => command.name).join('|')}) command=\${COMP_WORDS[index]}; break ;;
+    case "$command\${command:+ }\${COMP_WORDS[index]}" in
+      ${commands.map(({ path }) => `'${path}'`).join('|')}) command+=\${command:+ }\${COMP_WORDS[index]} ;;
     esac
   done
   COMPREPLY=()
   case "$command $previous" in
-${root.commands.flatMap(valueCases).join('\n')}
+${commands.flatMap(valueCases).join('\n')}
   esac
   case $command in
-${root.commands.map((command) => wordCase(command.name, command)).join('\n')}
+${commands.map(({ path, command }) => wordCase(`'${path}'`, command)).join('\n')}
 ${wordCase("''", root)}
   esac
 }
@@ -36,24 +43,29 @@ complete -F _${name} ${name}
 /** What may stand in the place of a word: commands or operands; options after a dash, or if there is nothing else. */
 function wordCase(pattern: string, command: CompletionCommand): string {
   const options = command.options.flatMap((option) => option.flags);
-  const words = [...command.commands.map((child) => child.name), ...command.operands];
-  if (words.length === 0) return `    ${pattern}) ${wordsReply(options)} ;;`;
+  const other = operandReply(command);
+  if (other === undefined) return `    ${pattern}) ${wordsReply(options)} ;;`;
   return `    ${pattern})
       if [[ $current == -* ]]; then
         ${wordsReply(options)}
       else
-        ${wordsReply(words)}
+        ${other}
       fi ;;`;
 }
 
-function valueCases(command: CompletionCommand): string[] {
+function operandReply({ commands, operand }: CompletionCommand): string | undefined {
+  if (commands.length > 0) return wordsReply(commands.map((child) => child.name));
+  return operand === undefined ? undefined : reply(operand);
+}
+
+function valueCases({ path, command }: PlacedCommand): string[] {
   return command.options.flatMap((option) =>
-    option.value === undefined ? [] : [`    ${pattern(command, option)}) ${reply(option.value)}; return ;;`],
+    option.value === undefined ? [] : [`    ${pattern(path, option)}) ${reply(option.value)}; return ;;`],
   );
 }
 
-function pattern(command: CompletionCommand, option: CompletionOption): string {
-  return option.flags.map((flag) => `'${command.name} ${flag}'`).join('|');
+function pattern(path: string, option: CompletionOption): string {
+  return option.flags.map((flag) => `'${path} ${flag}'`).join('|');
 }
 
 const listPrefix = `"\${current%"\${current##*,}"}"`;

@@ -11,15 +11,28 @@ export function fishScript(root: CompletionCommand): string {
       ({ name, description }) => `${start} ${noCommand} -a ${name} -d ${quote(description)}`,
     ),
     ...root.options.map((option) => `${start} ${noCommand} ${flags(option)}`),
-    ...root.commands.flatMap((command) => commandLines(start, command)),
+    ...root.commands.flatMap((command) => commandLines(start, command, [])),
   ];
   return `${lines.join('\n')}\n`;
 }
 
-function commandLines(start: string, command: CompletionCommand): string[] {
-  const inside = `${start} -n ${quote(`__fish_seen_subcommand_from ${command.name}`)}`;
-  const operands = command.operands.length === 0 ? [] : [`${inside} -a ${quote(command.operands.join(' '))}`];
-  return [...operands, ...command.options.map((option) => `${inside} ${flags(option)}`)];
+/** @param above the commands that it is below. */
+function commandLines(start: string, command: CompletionCommand, above: readonly string[]): string[] {
+  const { name, commands, operand } = command;
+  const seen = [...above, name].map((word) => `__fish_seen_subcommand_from ${word}`).join('; and ');
+  const inside = `${start} -n ${quote(seen)}`;
+  const before = `not __fish_seen_subcommand_from ${commands.map((child) => child.name).join(' ')}`;
+  const here = commands.length === 0 ? inside : `${start} -n ${quote(`${seen}; and ${before}`)}`;
+  return [
+    ...(operand === undefined ? [] : [`${inside} ${operandAction(operand)}`]),
+    ...commands.map((child) => `${here} -a ${child.name} -d ${quote(child.description)}`),
+    ...command.options.map((option) => `${here} ${flags(option)}`),
+    ...commands.flatMap((child) => commandLines(start, child, [...above, name])),
+  ];
+}
+
+function operandAction(value: CompletionValue): string {
+  return value.kind === 'file' ? '-F' : `-a ${quote(value.words.join(' '))}`;
 }
 
 function flags(option: CompletionOption): string {

@@ -24,9 +24,23 @@ export interface CompletionCommand {
   readonly name: string;
   readonly description: string;
   readonly options: readonly CompletionOption[];
-  /** Words for the command's operand. */
-  readonly operands: readonly string[];
+  /** Absent where there is none to offer. */
+  readonly operand?: CompletionValue;
   readonly commands: readonly CompletionCommand[];
+}
+
+/** A command with the names that lead to it: `balance`, `balance status`. */
+export interface PlacedCommand {
+  readonly path: string;
+  readonly command: CompletionCommand;
+}
+
+/** All commands below one, each before those below itself. */
+export function placed({ commands }: CompletionCommand, above = ''): PlacedCommand[] {
+  return commands.flatMap((command) => {
+    const path = above + command.name;
+    return [{ path, command }, ...placed(command, `${path} `)];
+  });
 }
 
 /** Kinds by the placeholder that stands in the option's flags: `--btf <file>`. */
@@ -44,15 +58,30 @@ export type WordLists = Readonly<Record<string, readonly string[]>>;
 export function completionTree(command: Command, lists: WordLists = {}, parent?: Command): CompletionCommand {
   const help = command.createHelp();
   const commands = help.visibleCommands(command);
-  const operands = command.registeredArguments.flatMap((argument) => argument.argChoices ?? []);
   const siblings = command.name() === 'help' && parent ? help.visibleCommands(parent) : undefined;
+  const operand =
+    siblings === undefined ? operandOf(command) : words(siblings.map((sibling) => sibling.name()));
   return {
     name: command.name(),
     description: command.summary() || command.description(),
     options: help.visibleOptions(command).map((option) => describe(option, lists)),
-    operands: siblings?.map((sibling) => sibling.name()) ?? operands,
+    ...(operand !== undefined && { operand }),
     commands: commands.map((child) => completionTree(child, lists, command)),
   };
+}
+
+function words(list: readonly string[]): CompletionValue {
+  return { kind: 'words', words: list, list: false };
+}
+
+/** What the first operand that can be completed may be. */
+function operandOf(command: Command): CompletionValue | undefined {
+  for (const argument of command.registeredArguments) {
+    if (argument.argChoices !== undefined) return words(argument.argChoices);
+    const kind = kinds[`<${argument.name()}>`];
+    if (kind !== undefined) return { kind, words: [], list: false };
+  }
+  return undefined;
 }
 
 function describe(option: Option, lists: WordLists): CompletionOption {
@@ -61,7 +90,7 @@ function describe(option: Option, lists: WordLists): CompletionOption {
   if (!option.required && !option.optional) return base;
   const placeholder = /<[^>]+>/.exec(option.flags)?.[0] ?? '';
   const list = lists[placeholder];
-  const words = list ?? option.argChoices ?? [];
-  const kind = words.length > 0 ? 'words' : (kinds[placeholder] ?? 'other');
-  return { ...base, value: { kind, words, list: list !== undefined } };
+  const choices = list ?? option.argChoices ?? [];
+  const kind = choices.length > 0 ? 'words' : (kinds[placeholder] ?? 'other');
+  return { ...base, value: { kind, words: choices, list: list !== undefined } };
 }

@@ -1,32 +1,15 @@
 /** The completion script for zsh: works as a file in fpath and when sourced after compinit. */
-import type { CompletionCommand, CompletionOption, CompletionValue } from './tree.js';
+import { type CompletionCommand, type CompletionOption, type CompletionValue, placed } from './tree.js';
 
 export function zshScript(root: CompletionCommand): string {
   const name = root.name;
   return `#compdef ${name}
 # zsh completion for ${name}
 _weir_pids() { compadd - /proc/<->(N:t) }
-_${name}() {
-  local curcontext=$curcontext state line
-  typeset -A opt_args
-  local -a commands
-  _arguments -C \\
-${argumentLines(root)}
-    '1: :->command' \\
-    '*:: :->rest' && return 0
-  case $state in
-    command)
-      commands=(
-${root.commands.map((command) => `        ${quote(`${command.name}:${command.description}`)}`).join('\n')}
-      )
-      _describe -t commands 'command' commands ;;
-    rest)
-      case $words[1] in
-${root.commands.map(commandCase).join('\n')}
-      esac ;;
-  esac
-}
-if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
+${placed(root)
+  .filter(({ command }) => command.commands.length > 0)
+  .map(({ path, command }) => commandFunction(`_${name}_${path.replaceAll(' ', '_')}`, command))
+  .join('')}${commandFunction(`_${name}`, root)}if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
   _${name} "$@"
 else
   compdef _${name} ${name}
@@ -34,8 +17,35 @@ fi
 `;
 }
 
-function commandCase(command: CompletionCommand): string {
-  const operands = command.operands.length === 0 ? [] : [`    '1: :(${command.operands.join(' ')})'`];
+/** Completes a command that has commands. */
+function commandFunction(name: string, { commands, ...command }: CompletionCommand): string {
+  return `${name}() {
+  local curcontext=$curcontext state line
+  typeset -A opt_args
+  local -a commands
+  _arguments -C \\
+${argumentLines({ commands, ...command })}
+    '1: :->command' \\
+    '*:: :->rest' && return 0
+  case $state in
+    command)
+      commands=(
+${commands.map((child) => `        ${quote(`${child.name}:${child.description.replaceAll(':', '\\:')}`)}`).join('\n')}
+      )
+      _describe -t commands 'command' commands ;;
+    rest)
+      case $words[1] in
+${commands.map((child) => commandCase(name, child)).join('\n')}
+      esac ;;
+  esac
+}
+`;
+}
+
+function commandCase(above: string, command: CompletionCommand): string {
+  if (command.commands.length > 0) return `        ${command.name}) ${above}_${command.name} ;;`;
+  const { operand } = command;
+  const operands = operand === undefined ? [] : [`    ${quote(`1: :${action(operand)}`)}`];
   const lines = [argumentLines(command).replace(/ \\$/, ''), ...operands].filter((line) => line !== '');
   const specs = lines.join(' \\\n');
   return `        ${command.name}) _arguments -s${specs === '' ? '' : ` \\\n${specs.replace(/^/gm, '      ')}`} ;;`;
