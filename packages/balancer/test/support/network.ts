@@ -75,7 +75,7 @@ function connect(near: string, nearAddress: string, other: number, far: string, 
   });
 }
 
-function newNamespace(): number {
+export function newNamespace(): number {
   const home = openSync('/proc/thread-self/ns/net', 'r');
   unshare(Namespace.net);
   prepare();
@@ -99,7 +99,7 @@ function prepare(): void {
 const arena = createArena(64);
 
 /** What XDP sends on leaves without the checksum that the device was to put in: ETHTOOL_STXCSUM by SIOCETHTOOL. */
-function withoutChecksumOffload(device: string): void {
+export function withoutChecksumOffload(device: string): void {
   arena.bytes.fill(0);
   new TextEncoder().encodeInto(device, arena.bytes);
   arena.view.setBigUint64(16, BigInt(arena.address + 40), true);

@@ -1,0 +1,89 @@
+/** HTTP load from a namespace, counted. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { withNetns } from '@weir/ebpf';
+
+/** A request that was not answered. */
+export interface LoadFailure {
+  /** Over a connection that had been there, or one of its own. */
+  readonly kind: 'kept' | 'new';
+  readonly address: string;
+  /** What has answered earlier requests of the connection. */
+  readonly real?: string | undefined;
+  readonly error: string;
+}
+
+/** What the load generator prints. */
+export type LoadLine = { readonly answers: Record<string, number> } | { readonly failure: LoadFailure };
+
+export interface LoadOptions {
+  readonly namespace: number;
+  readonly addresses: readonly string[];
+  readonly port: number;
+  /** Connections that are kept, for each address. */
+  readonly kept: number;
+  /** Loops of connections for one request, for each address. */
+  readonly fresh: number;
+}
+
+/** What has happened in some time. */
+export interface LoadCount {
+  /** Requests by the real that answered. */
+  readonly answers: Readonly<Record<string, number>>;
+  readonly failures: readonly LoadFailure[];
+}
+
+const PROGRAM = fileURLToPath(new URL('load-program.js', import.meta.url));
+
+/** Runs until it is disposed of. */
+export class Load implements Disposable {
+  readonly #child: ChildProcess;
+  #answers: Record<string, number> = {};
+  #failures: LoadFailure[] = [];
+  #reports = 0;
+  #wakeUp = () => {};
+
+  constructor({ namespace, addresses, port, kept, fresh }: LoadOptions) {
+    const args = [PROGRAM, port, kept, fresh, ...addresses].map(String);
+    this.#child = withNetns(namespace, () =>
+      spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] }),
+    );
+    createInterface({ input: this.#child.stdout! }).on('line', (line) => this.#take(JSON.parse(line)));
+  }
+
+  /** What has happened since the last call. */
+  take(): LoadCount {
+    const count = { answers: this.#answers, failures: this.#failures };
+    this.#answers = {};
+    this.#failures = [];
+    return count;
+  }
+
+  /** Waits until some reports have come whose requests were all made from now on. */
+  async reports(count: number): Promise<void> {
+    const wanted = this.#reports + count + 1;
+    while (this.#reports < wanted) {
+      if (this.#child.exitCode !== null) throw new Error('the load generator has ended');
+      await new Promise<void>((resolve) => {
+        this.#wakeUp = resolve;
+      });
+    }
+  }
+
+  #take(line: LoadLine): void {
+    if ('failure' in line) {
+      this.#failures.push(line.failure);
+      return;
+    }
+    for (const [real, count] of Object.entries(line.answers)) {
+      this.#answers[real] = (this.#answers[real] ?? 0) + count;
+    }
+    this.#reports++;
+    this.#wakeUp();
+  }
+
+  [Symbol.dispose](): void {
+    this.#child.kill('SIGKILL');
+  }
+}
