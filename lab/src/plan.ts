@@ -73,6 +73,9 @@ function listFiles(folder: string): string[] {
  */
 const forNewest = /\.newest\.root\.test\.js$/;
 
+/** `NAME.host.root.test.ts` needs programs that guests do not have: it runs on this machine alone. */
+const forHost = /\.host\.root\.test\.js$/;
+
 /** What runs on a kernel that is built here, unless it is asked for by name: the tracer, and that guests are in order. */
 const essential = /^(packages\/tracer|lab)\//;
 
@@ -92,7 +95,8 @@ export function guestJobs(files: TestFiles, choice: GuestChoice = {}): GuestJob[
     const wanted = isBuilt(series(kernel))
       ? (path: string) => essential.test(path)
       : (path: string) => kernel === kernels.at(-1)?.name || !forNewest.test(path);
-    const chosen = (paths: readonly string[] = []) => (whole ? paths : paths.filter(wanted));
+    const chosen = (paths: readonly string[] = []) =>
+      paths.filter((path) => !forHost.test(path) && (whole || wanted(path)));
     const add = (name: string, smp: number, paths: readonly string[], append?: string) => {
       if (paths.length > 0) jobs.push({ name, kernel, smp, files: paths, ...(append && { append }) });
     };

@@ -1,14 +1,16 @@
 /** What the tests and building kernels need from Debian besides Node.js, and installing it. */
 
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { attempt, run } from './command.js';
 
 /**
  * Packages for compiling test objects and helpers, for comparing with other tools, for the shells that completion is tried
- * in, and for fetching kernels.
+ * in, for real traffic, and for fetching kernels.
  */
 export const testPackages: readonly string[] = [
   'bpftool',
   'clang-19',
+  'curl',
   'debian-archive-keyring',
   'fish',
   'gcc',
@@ -18,6 +20,7 @@ export const testPackages: readonly string[] = [
   'libcap2-bin',
   'linux-libc-dev',
   'llvm-19',
+  'nginx-light',
   'tmux',
   'util-linux',
   'xz-utils',
@@ -66,6 +69,22 @@ export async function installRequirements(
   process.stdout.write(`installing ${missing.join(' ')}\n`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   await run('apt-get', ['update', '-qq'], { env });
-  await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing], { env });
+  await withoutServices(async () => {
+    await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing], { env });
+  });
   return missingPackages(packages);
+}
+
+/** Debian's way to say whether packages may start the services that they bring. */
+const servicePolicy = '/usr/sbin/policy-rc.d';
+
+/** Installs without starting anything, such as a web server on all addresses. */
+async function withoutServices(install: () => Promise<void>): Promise<void> {
+  if (existsSync(servicePolicy)) return install();
+  writeFileSync(servicePolicy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    await install();
+  } finally {
+    rmSync(servicePolicy, { force: true });
+  }
 }

@@ -47,6 +47,13 @@ describe('the plan', () => {
     assert.ok(counts({ matrix: true }).every((line) => line.endsWith(': 2')));
   });
 
+  test('boots nothing for what needs programs of this machine', () => {
+    const some = classify(['packages/a/dist/test/one.host.root.test.js']);
+    assert.equal(some.root.length, 1);
+    for (const choice of [{}, { matrix: true }, { kernels: ['7'] }])
+      assert.deepEqual(guestJobs(some, choice), []);
+  });
+
   test('runs the tracer and the lab on a kernel that is built, and all else where it is asked for', () => {
     const some = classify([
       'lab/dist/test/environment.root.test.js',
