@@ -102,8 +102,7 @@ static __always_inline int balance_packet(struct xdp_md *ctx, struct cpu *cpu, _
 	return balance_vip(ctx, cpu, table, &packet, vip, any_port, dry, outcome);
 }
 
-SEC("xdp")
-int balance(struct xdp_md *ctx)
+static __always_inline int balance_counted(struct xdp_md *ctx)
 {
 	__u32 id = bpf_get_smp_processor_id();
 	struct cpu *cpu = bpf_map_lookup_elem(&cpus, &id);
@@ -118,6 +117,31 @@ int balance(struct xdp_md *ctx)
 	count(&cpu->counters.packets);
 	count(verdict == XDP_TX ? &cpu->counters.transmitted : verdict == XDP_DROP ? &cpu->counters.dropped : &cpu->counters.passed);
 	capture(ctx, cpu, &outcome, verdict);
+	return verdict;
+}
+
+SEC("xdp")
+int balance(struct xdp_md *ctx)
+{
+	return balance_counted(ctx);
+}
+
+/* Who gets what is left to the host, in slot 0. Filled by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} next_program SEC(".maps");
+
+/* A program of its own, since every call of a program that makes tail calls costs more. */
+SEC("?xdp")
+int balance_then_next(struct xdp_md *ctx)
+{
+	int verdict = balance_counted(ctx);
+
+	if (verdict == XDP_PASS)
+		bpf_tail_call(ctx, &next_program, 0);
 	return verdict;
 }
 

@@ -56,6 +56,14 @@ export function canonicalPrefix(text: string): string {
   return `${words.join(' ')} ${ipv6 ? 6 : 4}/${bits}`;
 }
 
+/** An address of 4 or 16 bytes as text; IPv6 as RFC 5952 has it. */
+export function addressText(bytes: Uint8Array): string {
+  if (bytes.length === 4) return bytes.join('.');
+  const words = Array.from({ length: 8 }, (_, i) => ((bytes[2 * i]! << 8) | bytes[2 * i + 1]!).toString(16));
+  // The URL parser shortens.
+  return new URL(`http://[${words.join(':')}]`).hostname.slice(1, -1);
+}
+
 /** A port's two bytes as a little-endian machine loads them from a packet. */
 export function wirePort(port: number): number {
   if (!Number.isInteger(port) || port < 0 || port > 65535) {

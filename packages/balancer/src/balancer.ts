@@ -1,27 +1,25 @@
 /** A layer-4 load balancer: its programs, and what they are told. */
-import {
-  type ArrayMap,
-  attachXdp,
-  type BpfMap,
-  type DescriptorMap,
-  type Link,
-  type Program,
-} from '@weir/ebpf';
+import { type ArrayMap, type BpfMap, type DescriptorMap, Program } from '@weir/ebpf';
 import { keyAddress, macBytes, parsePrefix, wirePort } from './address.js';
 import { Capture, type CaptureOptions } from './capture.js';
-import { type Counters, CpuCounters, type Traffic } from './counters.js';
+import { type Counters, CpuCounters, counterLayout, type Traffic } from './counters.js';
 import { encode, encodeNumber } from './encode.js';
 import { type Flow, flowFrame } from './frame.js';
 import { readOutcome, sizeofGlobalFlow, writeGlobalFlow } from './generated/balancer.js';
 import { IdSlots } from './id-slots.js';
-import { setTunnelEnd } from './life/decapsulator.js';
-import { type BalancerOptions, forwardingCpus } from './options.js';
+import type { XdpMode } from './life/attachments.js';
+import { setTunnelEnd, tunnelEnds } from './life/decapsulator.js';
+import { takeOverCounters, takeOverEntries, takeOverTable } from './life/heritage.js';
+import { detachPinned, Life, type SavedKnowledge } from './life/life.js';
+import { DEFAULT_PIN_ROOT, PinFolder } from './life/pin-folder.js';
+import { Router, type RouterStatus } from './life/router.js';
+import { type BalancerOptions, devicesOf, forwardingCpus } from './options.js';
 import { type ReasonName, reasonName, type Verdict, verdictName } from './outcome.js';
 import { BalancerPrograms } from './programs.js';
 import { RealRegistry } from './real-registry.js';
 import { RealTable } from './real-table.js';
 import { protocolNumbers, type Service, type ServiceSpec } from './service.js';
-import { addressPrefixKey, ServiceTable } from './service-table.js';
+import { addressPrefixKey, prefixOfKey, ServiceTable } from './service-table.js';
 
 /** What the program did with a packet. */
 export interface Processed {
@@ -50,11 +48,21 @@ export interface RealStatus extends Traffic {
   readonly address: string;
 }
 
+/** What the programs are attached to. */
+export interface InterfaceStatus {
+  readonly interface: string;
+  /** Undefined if the device is gone, or somebody took the program off. */
+  readonly mode: XdpMode | undefined;
+}
+
 /**
- * Forwards from {@link Balancer.open} on until it is disposed of. Needs Linux 5.10 and root. Each change of a service is
- * one step for packets: they are forwarded as before or as after.
+ * Forwards from {@link Balancer.open} on until it is disposed of; with a `pin`, on and on until {@link detach}. Needs Linux
+ * 5.10 and root. Each change of a service is one step for packets: they are forwarded as before or as after.
  */
 export class Balancer implements Disposable {
+  /** Whether this goes on where an earlier process stopped: with its services, reals, flows and counters. */
+  readonly adopted: boolean;
+  readonly #life: Life;
   readonly #programs: BalancerPrograms;
   readonly #counters: CpuCounters;
   readonly #reals: RealRegistry;
@@ -64,43 +72,112 @@ export class Balancer implements Disposable {
   readonly #globalFlows: BpfMap;
   readonly #tunnelEnds: BpfMap;
   readonly #cpus: readonly number[];
-  readonly #link: Link | undefined;
+  readonly #options: BalancerOptions;
+  readonly #routers: Router[] = [];
 
-  /** @throws RangeError for options that make no sense; VerifierError, UnsupportedError, SyscallError */
+  /**
+   * With a `pin` that an earlier process used, this goes on where that one stopped, whether it ended or was killed. Its
+   * program forwards until the new one takes its place, in one step for each device. Options may be others than then. What
+   * they change is the program, and the sizes of tables, whose entries move. What cannot be kept is refused: flow tables
+   * for other numbers of flows (unless `forgetFlows`), another XDP mode, fewer `maxReals` than are in use.
+   *
+   * @throws RangeError for options that make no sense; EbpfError if another process runs the balancer of that name, if
+   * there is no BPF file system to pin to, or if the router's MAC address cannot be learned; VerifierError,
+   * UnsupportedError, SyscallError. What an earlier process left is as it was then.
+   */
   static open(options: BalancerOptions): Balancer {
-    return new Balancer(options);
+    devicesOf(options);
+    const life = new Life(options);
+    try {
+      return new Balancer(options, life);
+    } catch (error) {
+      life.abandon();
+      throw error;
+    }
   }
 
-  private constructor(options: BalancerOptions) {
-    const mac = macBytes(options.routerMac);
-    this.#programs = new BalancerPrograms(options);
+  /** Takes a pinned balancer off that no process runs; returns whether there was one. @throws EbpfError if one runs it. */
+  static detach(pin: string, pinRoot?: string): boolean {
+    return detachPinned(pin, pinRoot);
+  }
+
+  /** Names of the balancers that are pinned, whether a process runs them or not. */
+  static pinned(pinRoot: string = DEFAULT_PIN_ROOT): string[] {
+    return PinFolder.names(pinRoot);
+  }
+
+  private constructor(options: BalancerOptions, life: Life) {
+    const devices = devicesOf(options);
+    const { heritage } = life;
+    this.#options = options;
+    this.#life = life;
+    this.adopted = heritage !== undefined;
+    this.#cpus = forwardingCpus(options);
+    this.#programs = new BalancerPrograms(options, devices.length, heritage);
+    const { collection, taken } = this.#programs;
     try {
-      const { collection } = this.#programs;
       this.#counters = new CpuCounters(this.#programs.cpuViews());
       this.#reals = new RealRegistry(collection.map('reals') as ArrayMap, (number) =>
         this.#counters.clearReal(number),
       );
-      this.#services = new ServiceTable(this.#programs, this.#counters, this.#reals);
-      this.#serverIds = new RealTable(new IdSlots(collection.map('id_slots') as ArrayMap), this.#reals);
-      this.#sourceRoutes = new RealTable(collection.map('source_routes'), this.#reals);
+      this.#services = new ServiceTable(this.#programs, this.#counters, this.#reals, () => this.#save());
+      const ids = new IdSlots(collection.map('id_slots') as ArrayMap);
+      const routes = collection.map('source_routes');
+      const onHeld = () => this.#saveReals();
+      this.#serverIds = new RealTable(ids, this.#reals, onHeld);
+      this.#sourceRoutes = new RealTable(routes, this.#reals, onHeld);
       this.#globalFlows = collection.map('global_flows');
       this.#tunnelEnds = collection.map('tunnel_ends');
-      this.#cpus = forwardingCpus(options);
-      this.#setRouterMac(mac);
-      const { mode, interface: device } = options;
-      this.#link =
-        device === undefined
-          ? undefined
-          : attachXdp(this.program, device, mode === undefined ? {} : { mode });
+      if (heritage !== undefined) {
+        const { state } = heritage;
+        takeOverCounters(heritage, this.#programs, this.#counters);
+        this.#reals.restore(state.reals, !taken.has('reals'));
+        this.#services.restore(state.services, {
+          vips: !taken.has('vips'),
+          lookup: !['vip_slots', 'vip_prefixes', 'vip_addresses'].every((name) => taken.has(name)),
+        });
+        takeOverTable(
+          heritage,
+          taken,
+          'id_slots',
+          this.#serverIds,
+          ids,
+          (map) => new IdSlots(map as ArrayMap),
+        );
+        takeOverTable(heritage, taken, 'source_routes', this.#sourceRoutes, routes, (map) => map);
+        takeOverEntries(heritage, this.#programs);
+        this.#reals.releaseUnheld();
+      }
+      for (const [i, device] of (devices.length > 0 ? devices : [options]).entries()) {
+        const { name = '', ...hop } = { ...device } as { name?: string };
+        const remembered = heritage?.state.routerMacs[name];
+        const router = new Router({ ...hop, ...(name === '' ? {} : { name }) }, remembered, (mac) =>
+          this.#writeRouterMac(mac, i),
+        );
+        this.#routers.push(router);
+      }
+      life.attach(this.#programs);
+      life.settle(this.#programs, this.#knowledge());
     } catch (error) {
+      for (const router of this.#routers) router[Symbol.dispose]();
       this.#programs[Symbol.dispose]();
       throw error;
     }
   }
 
-  /** The XDP program, for another one to call from its program array. */
+  /** The XDP program of the first device, for another one to call from its program array. */
   get program(): Program {
-    return this.#programs.collection.program('balance');
+    return this.#programs.program(0);
+  }
+
+  /** Devices and how the program is attached to them. */
+  interfaces(): InterfaceStatus[] {
+    return this.#life.modes();
+  }
+
+  /** The next hop of each device. */
+  routers(): RouterStatus[] {
+    return this.#routers.map(({ status }) => status);
   }
 
   /** Adds a service or changes it, in one step for packets. @throws RangeError; nothing is changed then. */
@@ -140,11 +217,13 @@ export class Balancer implements Disposable {
       throw new RangeError(`server id ${id}: expected 1 to 4294967295`);
     }
     this.#serverIds.set(encodeNumber(id), address);
+    this.#saveReals();
   }
 
   /** Where new flows from a prefix go, in services with the flag `sourceRouting`. @throws RangeError */
   setSourceRoute(prefix: string, address: string | undefined): void {
     this.#sourceRoutes.set(addressPrefixKey(parsePrefix(prefix)), address);
+    this.#saveReals();
   }
 
   /**
@@ -173,14 +252,54 @@ export class Balancer implements Disposable {
     this.#globalFlows.update(key, encodeNumber(real.name));
   }
 
+  /** Server ids and the addresses of their reals. */
+  serverIds(): { id: number; address: string }[] {
+    return this.#serverIds
+      .all()
+      .map(({ key, address }) => ({ id: new DataView(key.buffer).getUint32(0, true), address }));
+  }
+
+  /** Source routes: prefixes and the addresses of their reals. */
+  sourceRoutes(): { prefix: string; address: string }[] {
+    return this.#sourceRoutes.all().map(({ key, address }) => ({ prefix: prefixOfKey(key), address }));
+  }
+
   /** Whether tunnels to an address end here; see {@link BalancerOptions.inlineDecapsulation}. */
   setTunnelEnd(address: string, ends: boolean): void {
     setTunnelEnd(this.#tunnelEnds, address, ends);
   }
 
-  /** The next hop's MAC address, from the next packet on. */
-  setRouterMac(mac: string): void {
-    this.#setRouterMac(macBytes(mac));
+  tunnelEnds(): string[] {
+    return tunnelEnds(this.#tunnelEnds);
+  }
+
+  /**
+   * The next hop's MAC address, from the next packet on. It is no longer learned then.
+   *
+   * @param device Default: all.
+   * @throws RangeError
+   */
+  setRouterMac(mac: string, device?: string): void {
+    const meant = this.#routers.filter(({ status }) => device === undefined || status.interface === device);
+    if (meant.length === 0) throw new RangeError(`${device} is no device of this balancer`);
+    for (const router of meant) router.give(mac);
+  }
+
+  /**
+   * Whom packets go to that the balancer leaves to the host: an XDP program that is pinned; without a path, the host.
+   * Needs `callsNext`.
+   *
+   * @throws RangeError, EbpfError, SyscallError
+   */
+  setNext(path: string | undefined): void {
+    if (this.#options.callsNext !== true) throw new RangeError('setNext needs callsNext');
+    const next = this.#programs.collection.map('next_program') as DescriptorMap;
+    if (path === undefined) {
+      next.clear(0);
+      return;
+    }
+    using program = Program.openPinned(path);
+    next.setFd(0, program.fd);
   }
 
   /** Has the program handle a frame of at least 14 bytes, as if it had come from the device. @throws SyscallError */
@@ -223,7 +342,8 @@ export class Balancer implements Disposable {
 
   /** Takes samples of packets until it is disposed of; one capture at a time. @throws RangeError, SyscallError */
   capture(options: CaptureOptions = {}): Capture {
-    return new Capture(this.#programs.collection, options);
+    const { collection, globals } = this.#programs;
+    return new Capture(collection.map('captures'), globals, options);
   }
 
   /** Takes a CPU's flow table away, so that its flows share the fallback. */
@@ -231,15 +351,46 @@ export class Balancer implements Disposable {
     return (this.#programs.collection.map('flow_tables') as DescriptorMap).clear(cpu);
   }
 
-  /** Detaches and unloads. */
+  /** Takes the programs off, whatever holds them, and removes all that is pinned. */
+  detach(): void {
+    this.#life.detach();
+    this[Symbol.dispose]();
+  }
+
+  /** Lets go of everything: without a `pin`, that ends it; with one, it forwards on. */
   [Symbol.dispose](): void {
-    this.#link?.[Symbol.dispose]();
+    for (const router of this.#routers) router[Symbol.dispose]();
+    this.#life[Symbol.dispose]();
     this.#programs[Symbol.dispose]();
   }
 
-  #setRouterMac(mac: Uint8Array): void {
-    const { globals } = this.#programs.collection;
-    globals.write('router_mac_front', mac.subarray(0, 4));
-    globals.write('router_mac_back', mac.subarray(4));
+  #writeRouterMac(text: string, device: number): void {
+    const mac = macBytes(text);
+    this.#programs.globals.write('router_mac_front', mac.subarray(0, 4), device);
+    this.#programs.globals.write('router_mac_back', mac.subarray(4), device);
+    this.#save();
+  }
+
+  /** Saves if reals got numbers or lost them. */
+  #saveReals(): void {
+    if (this.#reals.takeChanged()) this.#save();
+  }
+
+  #save(): void {
+    this.#life.save(this.#knowledge());
+  }
+
+  #knowledge(): SavedKnowledge {
+    const { buckets, secrets } = this.#programs;
+    return {
+      flows: this.#options.flows ?? null,
+      buckets,
+      secrets: Buffer.from(secrets).toString('hex'),
+      innerSizes: this.#programs.innerSizes(),
+      counters: counterLayout,
+      routerMacs: Object.fromEntries(this.#routers.map(({ status }) => [status.interface ?? '', status.mac])),
+      reals: this.#reals.save(),
+      services: this.#services.save(),
+    };
   }
 }

@@ -1,7 +1,8 @@
 /** Samples of packets, with the reason why each went where it went. */
-import { type Collection, PerfBufferReader, type WaitOptions } from '@weir/ebpf';
+import { type BpfMap, PerfBufferReader, type WaitOptions } from '@weir/ebpf';
 import { readCaptured, sizeofCaptured } from './generated/balancer.js';
 import { type ReasonName, reasonName, reasonNumber, type Verdict, verdictName } from './outcome.js';
+import type { SharedGlobals } from './programs.js';
 
 export interface CaptureOptions {
   /** One packet in so many on each CPU. Default 1. */
@@ -31,17 +32,16 @@ const ALL_REASONS = 2n ** 64n - 1n;
 
 /** A capture that is on until it is disposed of. */
 export class Capture implements Disposable {
-  readonly #collection: Collection;
+  readonly #globals: SharedGlobals;
   readonly #reader: PerfBufferReader;
 
   /** @throws RangeError, SyscallError */
-  constructor(collection: Collection, { every = 1, reasons, bytes = 128 }: CaptureOptions) {
+  constructor(buffers: BpfMap, globals: SharedGlobals, { every = 1, reasons, bytes = 128 }: CaptureOptions) {
     if (!Number.isInteger(every) || every < 1) throw new RangeError(`one packet in ${every}`);
     if (!Number.isInteger(bytes) || bytes < 0 || bytes > 256)
       throw new RangeError(`${bytes} bytes of a packet`);
-    this.#collection = collection;
-    this.#reader = new PerfBufferReader(collection.map('captures'));
-    const { globals } = collection;
+    this.#globals = globals;
+    this.#reader = new PerfBufferReader(buffers);
     const bits = reasons?.reduce((sum, name) => sum | (1n << BigInt(reasonNumber(name))), 0n);
     globals.write('capture_reasons', bits ?? ALL_REASONS);
     globals.write('capture_bytes', bytes);
@@ -78,7 +78,7 @@ export class Capture implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#collection.globals.write('capture_every', 0);
+    this.#globals.write('capture_every', 0);
     this.#reader[Symbol.dispose]();
   }
 }

@@ -1,5 +1,6 @@
 /** The program's hash table of server ids, in memory that both share. */
 import type { ArrayMap } from '@weir/ebpf';
+import { encodeNumber } from './encode.js';
 import { u64 } from './hash/words.js';
 import type { NameTable } from './real-table.js';
 
@@ -41,6 +42,14 @@ export class IdSlots implements NameTable {
     if (slot === undefined) return false;
     this.#slots[slot] = id;
     return true;
+  }
+
+  /** Ids that are there, with the names of their reals. */
+  *entries(): Generator<[Uint8Array, Uint8Array], void, undefined> {
+    const words = new Uint32Array(this.#slots.buffer, this.#slots.byteOffset, 2 * this.#slots.length);
+    for (let i = 0; i < words.length; i += 2) {
+      if (words[i + 1] !== 0) yield [encodeNumber(words[i]!), encodeNumber(words[i + 1]!)];
+    }
   }
 
   /** Indices of the slots in which an id may be, as the program goes through them. */

@@ -1,6 +1,7 @@
 export {
   Balancer,
   type Explanation,
+  type InterfaceStatus,
   type Processed,
   type RealStatus,
   type ServiceStatus,
@@ -28,7 +29,9 @@ export { ROUTE_PROTOCOL, VipRoutes, type VipRoutesOptions } from './health/route
 export type { Condition } from './health/state.js';
 export { Decapsulator, type DecapsulatorOptions } from './life/decapsulator.js';
 export { ProbeTunnel, type ProbeTunnelOptions } from './life/probe-tunnel.js';
-export type { BalancerOptions, GueOptions } from './options.js';
+export type { RouterStatus } from './life/router.js';
+export type { ChainPlace } from './life/state.js';
+export type { BalancerOptions, GueOptions, InterfaceOptions } from './options.js';
 export type { ReasonName, Verdict } from './outcome.js';
 export { buildRing, NO_REAL, type RingMember, type RingVersion } from './ring.js';
 export type { Protocol, Service, ServiceFlag, ServiceReal, ServiceSpec } from './service.js';

@@ -1,16 +1,36 @@
 /** What a balancer is opened with. */
-import { randomFillSync } from 'node:crypto';
 import { type CollectionSpec, onlineCpus, setGlobal } from '@weir/ebpf';
-import { keyAddress, wirePort } from './address.js';
+import { keyAddress, macBytes, wirePort } from './address.js';
 import { idSlotCount } from './id-slots.js';
+import type { ChainPlace } from './life/state.js';
 
 export interface BalancerOptions {
   /** The device whose packets are balanced. Without one, packets come from {@link Balancer.process} only. */
   readonly interface?: string;
+  /** Several devices; they share all tables. A packet leaves through the device that it came from. */
+  readonly interfaces?: readonly (string | InterfaceOptions)[];
   /** `native`: in the driver. `generic`: in the network stack. Default: native where the driver can. */
   readonly mode?: 'native' | 'generic';
-  /** MAC address of the next hop towards the reals. */
-  readonly routerMac: string;
+  /** Instead of devices: a slot in the program array of another XDP program, which calls what is in it. Needs `pin`. */
+  readonly chain?: ChainPlace;
+  /**
+   * Packets that the balancer leaves to the host go to the program in the array `next_program` first, if there is one; see
+   * {@link Balancer.setNext}. Default false.
+   */
+  readonly callsNext?: boolean;
+  /** MAC address of the next hop towards the reals. Default: learned and kept up to date; see `router`. */
+  readonly routerMac?: string;
+  /** Address of the next hop, whose MAC address is learned from the neighbour table. Default: the default gateway. */
+  readonly router?: string;
+  /**
+   * Forwards on when this process ends, under this name: letters, digits, `_`, `-`. The next process that opens it goes on
+   * where this one stopped: with its flows, counters, services and reals. One process at a time.
+   */
+  readonly pin?: string;
+  /** Folder in a BPF file system. Default /sys/fs/bpf/weir. */
+  readonly pinRoot?: string;
+  /** Known flows may be forgotten, where options say otherwise than those that the flow tables were made for. */
+  readonly forgetFlows?: boolean;
   /** Default: IP in IP. */
   readonly gue?: GueOptions;
   /** Longest frame that is forwarded, bytes. Default 1514. */
@@ -42,6 +62,15 @@ export interface BalancerOptions {
 }
 
 /** Generic UDP encapsulation, variant 1. */
+/** A device with a next hop of its own. */
+export interface InterfaceOptions {
+  readonly name: string;
+  /** Default: {@link BalancerOptions.routerMac}. */
+  readonly routerMac?: string;
+  /** Default: {@link BalancerOptions.router}. */
+  readonly router?: string;
+}
+
 export interface GueOptions {
   /** Outer source for reals with IPv4. */
   readonly source4?: string;
@@ -78,6 +107,31 @@ export function serverIdSlots({ maxServerIds = 65_536 }: BalancerOptions): numbe
   return idSlotCount(within('maxServerIds', maxServerIds, 1, 2 ** 24));
 }
 
+/** The devices, each with its next hop as far as that is given. @throws RangeError for options that exclude each other. */
+export function devicesOf(options: BalancerOptions): readonly InterfaceOptions[] {
+  const { interface: single, interfaces = [], chain, pin, routerMac, router } = options;
+  const named = [...(single === undefined ? [] : [single]), ...interfaces];
+  if (chain !== undefined && named.length > 0)
+    throw new RangeError('chain and interfaces exclude each other');
+  if (chain !== undefined && pin === undefined) {
+    throw new RangeError('chain needs pin: what is in the slot stays when this process ends');
+  }
+  const devices = named.map((device) => {
+    const given = typeof device === 'string' ? { name: device } : device;
+    const mac = given.routerMac ?? (given.router === undefined ? routerMac : undefined);
+    const address = given.router ?? router;
+    return {
+      name: given.name,
+      ...(mac === undefined ? {} : { routerMac: mac }),
+      ...(address === undefined ? {} : { router: address }),
+    };
+  });
+  for (const { routerMac: mac } of [options, ...devices]) if (mac !== undefined) macBytes(mac);
+  const names = devices.map(({ name }) => name);
+  if (new Set(names).size < names.length) throw new RangeError('a device is there twice');
+  return devices;
+}
+
 export function forwardingCpus({ cpus }: BalancerOptions): readonly number[] {
   return cpus ?? onlineCpus();
 }
@@ -89,8 +143,22 @@ export function addressWords(address: string, ipv6: boolean): Uint32Array {
   return key.words;
 }
 
+/** What is neither an option nor the object's. */
+export interface LoadConstants {
+  readonly buckets: number;
+  readonly secrets: Uint8Array;
+  readonly uncountedCpu: number;
+}
+
+/** Bytes of the random numbers by which flows are found. */
+export const SECRET_BYTES = 160;
+
 /** Sets the program's constants. @throws RangeError, EbpfError for options that make no sense. */
-export function setConstants(spec: CollectionSpec, options: BalancerOptions, uncountedCpu: number): void {
+export function setConstants(
+  spec: CollectionSpec,
+  options: BalancerOptions,
+  { buckets, secrets, uncountedCpu }: LoadConstants,
+): void {
   const { gue, toldMtu = 1500, maxFrame = 1514 } = options;
   setGlobal(spec, 'use_gue', gue !== undefined);
   setGlobal(spec, 'gue_port', wirePort(gue?.port ?? DEFAULT_GUE_PORT));
@@ -105,8 +173,8 @@ export function setConstants(spec: CollectionSpec, options: BalancerOptions, unc
   const idle = Math.round(((options.udpIdleSeconds ?? 30) * 1e9) / TICK_NS);
   setGlobal(spec, 'udp_idle_ticks', within('ticks of udpIdleSeconds', idle, 1, 2 ** 31));
   setGlobal(spec, 'touch_ticks', Math.floor(idle / TOUCHES_WHILE_IDLE));
-  setGlobal(spec, 'flow_buckets', bucketsPerCpu(options));
+  setGlobal(spec, 'flow_buckets', buckets);
   setGlobal(spec, 'id_mask', serverIdSlots(options) - 1);
-  setGlobal(spec, 'flow_secrets', randomFillSync(new Uint8Array(160)));
+  setGlobal(spec, 'flow_secrets', secrets);
   setGlobal(spec, 'uncounted_cpu', uncountedCpu);
 }

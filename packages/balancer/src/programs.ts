@@ -1,19 +1,27 @@
 /** The balancer's kernel object: loaded for a set of options, with a flow table for each CPU. */
+import { randomFillSync } from 'node:crypto';
+import { join } from 'node:path';
 import {
   type ArrayMap,
+  type BpfMap,
   Collection,
   type CollectionSpec,
   createMap,
   type DescriptorMap,
   type MapSpec,
+  mapFromId,
+  type Program,
   possibleCpus,
 } from '@weir/ebpf';
+import { cpuViews } from './counters.js';
 import { sizeofCpu } from './generated/balancer.js';
+import { type Heritage, isKept, isShared } from './life/heritage.js';
 import { readObject } from './objects.js';
 import {
   type BalancerOptions,
   bucketsPerCpu,
   forwardingCpus,
+  SECRET_BYTES,
   serverIdSlots,
   setConstants,
   within,
@@ -24,54 +32,78 @@ const MAX_REALS = 16_384;
 
 /** Programs and maps. Disposing unloads all that nothing else holds. */
 export class BalancerPrograms implements Disposable {
+  /** The first device's programs, and all maps. */
   readonly collection: Collection;
+  readonly globals: SharedGlobals;
   /** Elements of `cpus`, without the one for runs that are not counted. */
   readonly cpuCount: number;
+  readonly buckets: number;
+  readonly secrets: Uint8Array;
+  /** Names of the maps that were taken over. */
+  readonly taken: ReadonlySet<string>;
+  readonly #collections: Collection[] = [];
+  readonly #spec: CollectionSpec;
+  readonly #entry: string;
   readonly #vip: MapSpec;
+  readonly #owned: BpfMap[] = [];
 
-  /** @throws RangeError for options that make no sense; the errors of {@link Collection.load}. */
-  constructor(options: BalancerOptions) {
+  /**
+   * @param devices How many devices there are: each has settings of its own.
+   * @param heritage Maps to go on with.
+   * @throws RangeError for options that make no sense or would lose flows; the errors of {@link Collection.load}.
+   */
+  constructor(options: BalancerOptions, devices: number, heritage: Heritage | undefined) {
     const spec = readObject('balancer.bpf.o');
+    this.#spec = spec;
+    this.#entry = options.callsNext === true ? 'balance_then_next' : 'balance';
     this.cpuCount = Math.max(...possibleCpus()) + 1;
-    this.#vip = { ...innerMap(spec, 'vips'), name: 'vip' };
-    const table: MapSpec = {
-      ...innerMap(spec, 'flow_tables'),
-      name: 'flows',
-      maxEntries: bucketsPerCpu(options),
-    };
+    this.#vip = { ...spec.maps.get('vips')!.innerMap!, name: 'vip' };
+    const old = heritage?.state;
+    const asBefore = old !== undefined && old.flows === (options.flows ?? null);
+    this.buckets = asBefore ? old.buckets : bucketsPerCpu(options);
+    if (old !== undefined && old.buckets !== this.buckets && options.forgetFlows !== true) {
+      throw new RangeError(
+        `flows ${options.flows ?? 'by default'}: the flow tables that are in use are for ` +
+          `${old.flows ?? 'the default'}; others would forget all known flows (forgetFlows allows it)`,
+      );
+    }
+    this.secrets =
+      old === undefined ? randomFillSync(new Uint8Array(SECRET_BYTES)) : Buffer.from(old.secrets, 'hex');
+    const table = { ...spec.maps.get('flow_tables')!.innerMap!, name: 'flows', maxEntries: this.buckets };
     spec.maps.get('flow_tables')!.innerMap = table;
-    setConstants(spec, options, this.cpuCount);
-    this.collection = Collection.load(spec, {
-      maxEntries: {
-        cpus: this.cpuCount + 1,
-        captures: this.cpuCount,
-        flow_tables: this.cpuCount,
-        fallback_flows: options.fallbackFlows ?? 1024,
-        reals: within('maxReals', options.maxReals ?? MAX_REALS, 2, MAX_REALS),
-        id_slots: serverIdSlots(options),
-        source_routes: options.maxSourceRoutes ?? 65_536,
-        global_flows: options.maxGlobalFlows ?? 65_536,
-      },
+    setConstants(spec, options, {
+      buckets: this.buckets,
+      secrets: this.secrets,
+      uncountedCpu: this.cpuCount,
     });
+    const maxEntries = this.#maxEntries(options);
     try {
-      const tables = this.collection.map('flow_tables') as DescriptorMap;
-      for (const cpu of forwardingCpus(options)) {
-        using flows = createMap(table);
-        tables.setFd(cpu, flows.fd);
-      }
+      const replaceMaps = heritage === undefined ? {} : this.#takeOver(heritage, maxEntries);
+      this.taken = new Set(Object.keys(replaceMaps));
+      this.#load(devices, maxEntries, replaceMaps);
+      this.collection = this.#collections[0]!;
+      this.globals = new SharedGlobals(this.#collections);
+      this.#fillFlowTables(forwardingCpus(options), table);
     } catch (error) {
-      this.collection[Symbol.dispose]();
+      this[Symbol.dispose]();
       throw error;
     }
   }
 
+  /** The program for a device, by the device's place among all. */
+  program(device: number): Program {
+    return this.#collections[device]!.program(this.#entry);
+  }
+
+  /** Bytes of an element of each map inside a map, by the outer map's name. */
+  innerSizes(): Record<string, number> {
+    const outer = [...this.#spec.maps.values()].filter(({ innerMap }) => innerMap !== undefined);
+    return Object.fromEntries(outer.map(({ name, innerMap }) => [name, innerMap!.valueSize]));
+  }
+
   /** Each CPU's counters, in memory that the program writes to: one view an element of `cpus`. */
   cpuViews(): DataView[] {
-    const memory = (this.collection.map('cpus') as ArrayMap).memory(true);
-    return Array.from(
-      { length: this.cpuCount },
-      (_, cpu) => new DataView(memory.buffer, memory.byteOffset + cpu * sizeofCpu, sizeofCpu),
-    );
+    return cpuViews(this.collection.map('cpus') as ArrayMap, this.cpuCount, sizeofCpu);
   }
 
   /** Puts a record in a VIP's place: packets see the old one or the new one. */
@@ -85,11 +117,97 @@ export class BalancerPrograms implements Disposable {
     (this.collection.map('vips') as DescriptorMap).clear(number);
   }
 
+  /** Pins all maps that outlive this process, and the programs, in an empty folder. */
+  pin(folder: string): void {
+    for (const spec of this.#spec.maps.values()) {
+      if (isKept(spec)) this.collection.map(spec.name).pin(join(folder, spec.name));
+    }
+    for (const [i, collection] of this.#collections.entries()) {
+      collection.program(this.#entry).pin(join(folder, `program_${i}`));
+    }
+  }
+
   [Symbol.dispose](): void {
-    this.collection[Symbol.dispose]();
+    for (const collection of this.#collections.splice(0).reverse()) collection[Symbol.dispose]();
+    for (const map of this.#owned.splice(0)) map[Symbol.dispose]();
+  }
+
+  #maxEntries(options: BalancerOptions): Record<string, number> {
+    return {
+      cpus: this.cpuCount + 1,
+      captures: this.cpuCount,
+      flow_tables: this.cpuCount,
+      fallback_flows: options.fallbackFlows ?? 1024,
+      reals: within('maxReals', options.maxReals ?? MAX_REALS, 2, MAX_REALS),
+      id_slots: serverIdSlots(options),
+      source_routes: options.maxSourceRoutes ?? 65_536,
+      global_flows: options.maxGlobalFlows ?? 65_536,
+    };
+  }
+
+  #takeOver(heritage: Heritage, maxEntries: Record<string, number>): Record<string, BpfMap> {
+    const taken: Record<string, BpfMap> = {};
+    for (const spec of this.#spec.maps.values()) {
+      if (!isKept(spec)) continue;
+      const isOfOtherFlows = spec.name === 'flow_tables' && heritage.state.buckets !== this.buckets;
+      const map = isOfOtherFlows
+        ? undefined
+        : heritage.openFitting(spec, maxEntries[spec.name] ?? spec.maxEntries);
+      if (map === undefined) continue;
+      this.#owned.push(map);
+      taken[spec.name] = map;
+    }
+    return taken;
+  }
+
+  #load(devices: number, maxEntries: Record<string, number>, taken: Record<string, BpfMap>): void {
+    for (const entry of ['balance', 'balance_then_next']) {
+      this.#spec.programs.get(entry)!.autoload = entry === this.#entry;
+    }
+    const first = Collection.load(this.#spec, { maxEntries, replaceMaps: taken });
+    this.#collections.push(first);
+    const shared = [...first.maps].filter(([name]) => isShared(this.#spec.maps.get(name)!));
+    const replaceMaps = Object.fromEntries(shared);
+    for (let i = 1; i < devices; i++) {
+      this.#collections.push(Collection.load(this.#spec, { programs: [this.#entry], replaceMaps }));
+    }
+  }
+
+  /** Gives each CPU that forwards a table, unless it has one. Others lose theirs. */
+  #fillFlowTables(cpus: readonly number[], table: MapSpec): void {
+    const tables = this.collection.map('flow_tables') as DescriptorMap;
+    for (let cpu = 0; cpu < this.cpuCount; cpu++) {
+      const id = this.taken.has('flow_tables') ? tables.lookupId(cpu) : undefined;
+      if (!cpus.includes(cpu)) {
+        if (id !== undefined) tables.clear(cpu);
+        continue;
+      }
+      if (id !== undefined) {
+        using known = mapFromId(id);
+        if (known?.maxEntries === table.maxEntries) continue;
+      }
+      using flows = createMap(table);
+      tables.setFd(cpu, flows.fd);
+    }
   }
 }
 
-function innerMap(spec: CollectionSpec, name: string): MapSpec {
-  return spec.maps.get(name)!.innerMap!;
+/** The settings of all devices' programs. */
+export class SharedGlobals {
+  readonly #collections: readonly Collection[];
+
+  constructor(collections: readonly Collection[]) {
+    this.#collections = collections;
+  }
+
+  /** Sets a variable for all devices, or for one. */
+  write(name: string, value: number | bigint | Uint8Array, device?: number): void {
+    const meant = device === undefined ? this.#collections : [this.#collections[device]!];
+    for (const { globals } of meant) globals.write(name, value);
+  }
+
+  /** What the first device's programs have. */
+  read(name: string): Uint8Array {
+    return this.#collections[0]!.globals.read(name);
+  }
 }

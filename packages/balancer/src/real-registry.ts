@@ -16,6 +16,21 @@ export interface KnownReal {
   readonly local: boolean;
 }
 
+/** What a registry knows, to be kept for another process. */
+export interface SavedReals {
+  /** The least number that was never given away. */
+  readonly unused: number;
+  /** Numbers that came free, in the order in which they get their turn. */
+  readonly free: readonly number[];
+  /** The generation of each number below `unused`. */
+  readonly generations: readonly number[];
+  readonly held: readonly {
+    readonly number: number;
+    readonly address: string;
+    readonly local: boolean;
+  }[];
+}
+
 const GENERATIONS = 2 ** 16;
 const NUMBER_BITS = 14;
 
@@ -27,9 +42,11 @@ export class RealRegistry {
   readonly #map: ArrayMap;
   readonly #onNumber: (number: number) => void;
   readonly #known = new Map<string, { real: KnownReal; holders: number }>();
+  readonly #byNumber: (KnownReal | undefined)[] = [];
   readonly #free: number[] = [];
   #unused = 1;
   readonly #generations: Uint16Array;
+  #changed = false;
 
   /** @param onNumber is called before a number is given away. */
   constructor(map: ArrayMap, onNumber: (number: number) => void) {
@@ -48,7 +65,7 @@ export class RealRegistry {
     let entry = this.#known.get(key);
     if (entry === undefined) {
       entry = { real: this.#create(address, local ?? false), holders: 0 };
-      this.#known.set(key, entry);
+      this.#enter(key, entry);
     }
     if (local !== undefined && entry.real.local !== local) {
       throw new RangeError(`real ${address} is ${local ? 'not local' : 'local'} elsewhere`);
@@ -65,12 +82,7 @@ export class RealRegistry {
   release(real: KnownReal): void {
     const key = canonicalAddress(real.address);
     const entry = this.#known.get(key)!;
-    if (--entry.holders > 0) return;
-    this.#known.delete(key);
-    // What tables still say of this number is void from now on.
-    this.#generations[real.number]!++;
-    this.#write(real, this.#generations[real.number]!);
-    this.#free.push(real.number);
+    if (--entry.holders <= 0) this.#forget(key, real);
   }
 
   all(): KnownReal[] {
@@ -78,18 +90,82 @@ export class RealRegistry {
   }
 
   byNumber(number: number): KnownReal | undefined {
-    return this.all().find((real) => real.number === number);
+    return this.#byNumber[number];
+  }
+
+  /** Whether numbers were given away or taken back since this was asked last. */
+  takeChanged(): boolean {
+    const changed = this.#changed;
+    this.#changed = false;
+    return changed;
+  }
+
+  save(): SavedReals {
+    return {
+      unused: this.#unused,
+      free: this.#free,
+      generations: Array.from(this.#generations.subarray(0, this.#unused)),
+      held: this.all().map(({ number, address, local }) => ({ number, address, local })),
+    };
+  }
+
+  /**
+   * Goes on from what another registry knew. Nobody holds any of the reals yet: once their holders have done so again,
+   * {@link releaseUnheld} follows.
+   *
+   * @param fill whether the map is new and has to be filled.
+   * @throws RangeError if there are fewer numbers than are in use.
+   */
+  restore(saved: SavedReals, fill: boolean): void {
+    const { maxEntries } = this.#map;
+    const highest = Math.max(0, ...saved.held.map(({ number }) => number));
+    if (highest >= maxEntries) {
+      throw new RangeError(`maxReals ${maxEntries}: real number ${highest} is in use`);
+    }
+    this.#unused = Math.min(saved.unused, maxEntries);
+    this.#free.push(...saved.free.filter((number) => number < maxEntries));
+    this.#generations.set(saved.generations.slice(0, maxEntries));
+    for (const { number, address, local } of saved.held) {
+      const real = this.#describe(number, address, local);
+      this.#enter(canonicalAddress(address), { real, holders: 0 });
+      if (fill) this.#write(real, this.#generations[number]!);
+    }
+  }
+
+  /** Takes back the numbers of reals that nobody holds. */
+  releaseUnheld(): void {
+    for (const [key, { real, holders }] of [...this.#known]) {
+      if (holders === 0) this.#forget(key, real);
+    }
   }
 
   #create(address: string, local: boolean): KnownReal {
-    const { ipv6 } = keyAddress(address);
-    const number = this.#takeNumber();
-    const generation = this.#generations[number]!;
-    const name = number + (generation % GENERATIONS) * 2 ** NUMBER_BITS;
-    const real = { address, number, name, seed: addressSeed(address), ipv6, local };
-    this.#onNumber(number);
-    this.#write(real, generation);
+    const real = this.#describe(this.#takeNumber(), address, local);
+    this.#onNumber(real.number);
+    this.#write(real, this.#generations[real.number]!);
     return real;
+  }
+
+  #describe(number: number, address: string, local: boolean): KnownReal {
+    const { ipv6 } = keyAddress(address);
+    const name = number + (this.#generations[number]! % GENERATIONS) * 2 ** NUMBER_BITS;
+    return { address, number, name, seed: addressSeed(address), ipv6, local };
+  }
+
+  #enter(key: string, entry: { real: KnownReal; holders: number }): void {
+    this.#known.set(key, entry);
+    this.#byNumber[entry.real.number] = entry.real;
+    this.#changed = true;
+  }
+
+  #forget(key: string, real: KnownReal): void {
+    this.#known.delete(key);
+    this.#byNumber[real.number] = undefined;
+    // What tables still say of this number is void from now on.
+    this.#generations[real.number]!++;
+    this.#write(real, this.#generations[real.number]!);
+    this.#free.push(real.number);
+    this.#changed = true;
   }
 
   #takeNumber(): number {

@@ -6,16 +6,40 @@ import type { KnownReal, RealRegistry } from './real-registry.js';
 export interface NameTable {
   update(key: Uint8Array, name: Uint8Array): void;
   delete(key: Uint8Array): boolean;
+  entries(): Iterable<[Uint8Array, Uint8Array]>;
 }
+
+/** Bits of a name that are the real's number. */
+const NUMBER_MASK = 2 ** 14 - 1;
 
 export class RealTable {
   readonly #map: NameTable;
   readonly #reals: RealRegistry;
-  readonly #entries = new Map<string, KnownReal>();
+  readonly #entries = new Map<string, { readonly key: Uint8Array; readonly real: KnownReal }>();
+  readonly #onHeld: () => void;
 
-  constructor(map: NameTable, reals: RealRegistry) {
+  /** @param onHeld is called when a real is held and no packet can be sent to it yet. */
+  constructor(map: NameTable, reals: RealRegistry, onHeld: () => void) {
     this.#map = map;
     this.#reals = reals;
+    this.#onHeld = onHeld;
+  }
+
+  /** Keys and the addresses of their reals. */
+  all(): { key: Uint8Array; address: string }[] {
+    return [...this.#entries.values()].map(({ key, real: { address } }) => ({ key, address }));
+  }
+
+  /** Holds the reals of a table that another process has filled: of this one, or of one whose entries it takes over. */
+  restore(table: NameTable): void {
+    for (const [key, name] of [...table.entries()]) {
+      const word = new DataView(name.buffer, name.byteOffset).getUint32(0, true);
+      const known = this.#reals.byNumber(word & NUMBER_MASK);
+      if (known === undefined || known.name !== word) continue;
+      const real = this.#reals.hold(known.address);
+      this.#entries.set(key.join(' '), { key, real });
+      if (table !== this.#map) this.#map.update(key, name);
+    }
   }
 
   /** Sets an entry, or removes it without an address. @throws RangeError, EbpfError */
@@ -28,13 +52,14 @@ export class RealTable {
     } else {
       const real = this.#reals.hold(address);
       try {
+        this.#onHeld();
         this.#map.update(key, encodeNumber(real.name));
       } catch (error) {
         this.#reals.release(real);
         throw error;
       }
-      this.#entries.set(text, real);
+      this.#entries.set(text, { key, real });
     }
-    if (before !== undefined) this.#reals.release(before);
+    if (before !== undefined) this.#reals.release(before.real);
   }
 }

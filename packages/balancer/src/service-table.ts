@@ -1,10 +1,10 @@
 /** The services, in the program's tables. */
-import type { ArrayMap, BpfMap, Globals } from '@weir/ebpf';
-import { type Prefix, parsePrefix } from './address.js';
+import type { ArrayMap, BpfMap } from '@weir/ebpf';
+import { addressText, type Prefix, parsePrefix } from './address.js';
 import type { CpuCounters, Traffic } from './counters.js';
 import { encode, encodeNumber } from './encode.js';
-import { sizeofAddressPrefix, VipKind, writeAddressPrefix } from './generated/balancer.js';
-import type { BalancerPrograms } from './programs.js';
+import { readAddressPrefix, sizeofAddressPrefix, VipKind, writeAddressPrefix } from './generated/balancer.js';
+import type { BalancerPrograms, SharedGlobals } from './programs.js';
 import type { KnownReal, RealRegistry } from './real-registry.js';
 import { type Service, type ServiceSpec, serviceName, servicePrefixKey, serviceWord } from './service.js';
 import { type Member, vipRecord } from './vip-record.js';
@@ -25,10 +25,42 @@ interface Prepared {
   readonly record: Uint8Array;
 }
 
+/** A change that the program's tables may not have yet, or not all of. */
+interface Pending {
+  readonly service: Service;
+  readonly number: number;
+  /** Whether its number was not in use before. */
+  readonly isNew: boolean;
+}
+
+/** What the table knows, to be kept for another process. */
+export interface SavedServices {
+  readonly served: readonly {
+    readonly service: Service;
+    readonly spec: ServiceSpec;
+    readonly number: number;
+  }[];
+  /** Of services that are not served: removals. */
+  readonly pending: readonly Pending[];
+}
+
+/** Which of the program's tables are new, and have to be filled. */
+export interface FreshTables {
+  readonly vips: boolean;
+  readonly lookup: boolean;
+}
+
 /** The key of a prefix in `vip_addresses` and `source_routes`. */
 export function addressPrefixKey({ words, ipv6, bits }: Prefix): Uint8Array {
   const value = { prefixBits: 32 + bits, ipv6: Number(ipv6), address: words };
   return encode(sizeofAddressPrefix, writeAddressPrefix, value);
+}
+
+/** The prefix that a key means. */
+export function prefixOfKey(key: Uint8Array): string {
+  const { prefixBits, ipv6, address } = readAddressPrefix(new DataView(key.buffer, key.byteOffset), 0);
+  const bytes = new Uint8Array(address.buffer, address.byteOffset, ipv6 === 0 ? 4 : 16);
+  return `${addressText(bytes)}/${prefixBits - 32}`;
 }
 
 export class ServiceTable {
@@ -38,19 +70,23 @@ export class ServiceTable {
   readonly #slots: VipSlots;
   readonly #prefixes: BpfMap;
   readonly #addresses: BpfMap;
-  readonly #globals: Globals;
+  readonly #globals: SharedGlobals;
   readonly #served = new Map<string, ServedService>();
+  readonly #pending = new Map<string, Pending>();
   readonly #freeNumbers: number[] = [];
+  readonly #save: () => void;
   #unused = 0;
 
-  constructor(programs: BalancerPrograms, counters: CpuCounters, reals: RealRegistry) {
+  /** @param save keeps {@link save} for another process. Called before each change of the program's tables, and after. */
+  constructor(programs: BalancerPrograms, counters: CpuCounters, reals: RealRegistry, save: () => void) {
+    this.#save = save;
     this.#programs = programs;
     this.#counters = counters;
     this.#reals = reals;
     this.#slots = new VipSlots(programs.collection.map('vip_slots') as ArrayMap);
     this.#prefixes = programs.collection.map('vip_prefixes');
     this.#addresses = programs.collection.map('vip_addresses');
-    this.#globals = programs.collection.globals;
+    this.#globals = programs.globals;
   }
 
   all(): ServedService[] {
@@ -87,22 +123,63 @@ export class ServiceTable {
       }
       throw error;
     }
-    for (const change of prepared) this.#make(change);
+    for (const { served, before } of prepared) {
+      const { service, number } = served;
+      const name = serviceName(service);
+      const isNew = before === undefined || this.#pending.get(name)?.isNew === true;
+      this.#served.set(name, served);
+      this.#pending.set(name, { service, number, isNew });
+    }
+    this.#save();
+    for (const { served, record } of prepared) this.#make(served, record);
+    for (const { before } of prepared) this.#release(before);
+    this.#save();
   }
 
   remove(service: Service): boolean {
     const served = this.get(service);
     if (served === undefined) return false;
-    this.#served.delete(serviceName(service));
-    const prefix = parsePrefix(service.address);
-    if (prefix.whole) this.#slots.remove(prefix, serviceWord(service, prefix));
-    else this.#prefixes.delete(servicePrefixKey(service, prefix));
-    if (!this.#hasAddress(prefix)) this.#addresses.delete(addressPrefixKey(prefix));
-    this.#setKinds();
-    this.#programs.removeVip(served.number);
-    for (const { real } of served.members) this.#reals.release(real);
-    this.#freeNumbers.push(served.number);
+    const name = serviceName(service);
+    this.#served.delete(name);
+    this.#pending.set(name, { service, number: served.number, isNew: false });
+    this.#save();
+    this.#unmake(served);
+    this.#release(served);
+    this.#save();
     return true;
+  }
+
+  save(): SavedServices {
+    return {
+      served: this.all().map(({ service, spec, number }) => ({ service, spec, number })),
+      pending: [...this.#pending.values()],
+    };
+  }
+
+  /** Goes on from what another table knew, and makes those changes that it may not have made. */
+  restore(saved: SavedServices, fresh: FreshTables): void {
+    for (const { service, spec, number } of saved.served) {
+      const members = spec.reals.map(({ address, weight = 1, local = false, down = false }) => ({
+        real: this.#reals.hold(address, local),
+        weight,
+        down,
+      }));
+      this.#served.set(serviceName(service), { service, spec, number, members });
+    }
+    for (const pending of saved.pending) this.#pending.set(serviceName(pending.service), pending);
+    const numbers = new Set([...saved.served, ...saved.pending].map(({ number }) => number));
+    this.#unused = Math.max(-1, ...numbers) + 1;
+    for (let number = 0; number < this.#unused; number++) {
+      if (!numbers.has(number)) this.#freeNumbers.push(number);
+    }
+    for (const pending of [...this.#pending.values()]) {
+      if (this.get(pending.service) === undefined) this.#unmake(pending);
+    }
+    for (const served of this.all()) {
+      if (fresh.vips || fresh.lookup || this.#pending.has(serviceName(served.service)))
+        this.#make(served, vipRecord(served.spec, served.members));
+    }
+    this.#setKinds();
   }
 
   #hasAddress(prefix: Prefix): boolean {
@@ -138,20 +215,33 @@ export class ServiceTable {
     }
   }
 
-  #make({ served, before, record }: Prepared): void {
-    const { service, number } = served;
+  /** Enters a service into the program's tables, whatever of it they have already. */
+  #make({ service, number }: ServedService, record: Uint8Array): void {
+    const name = serviceName(service);
     this.#programs.replaceVip(number, record);
-    this.#served.set(serviceName(service), served);
-    if (before !== undefined) {
-      for (const { real } of before.members) this.#reals.release(real);
-      return;
-    }
-    this.#counters.clearVip(number);
+    if (this.#pending.get(name)?.isNew === true) this.#counters.clearVip(number);
     const prefix = parsePrefix(service.address);
     this.#addresses.update(addressPrefixKey(prefix), encodeNumber(1));
     if (prefix.whole) this.#slots.add(prefix, serviceWord(service, prefix), number);
     else this.#prefixes.update(servicePrefixKey(service, prefix), encodeNumber(number));
     this.#setKinds();
+    this.#pending.delete(name);
+  }
+
+  /** Takes a service that is no longer served out of the program's tables, whatever of it they have. */
+  #unmake({ service, number }: { readonly service: Service; readonly number: number }): void {
+    const prefix = parsePrefix(service.address);
+    if (prefix.whole) this.#slots.remove(prefix, serviceWord(service, prefix));
+    else this.#prefixes.delete(servicePrefixKey(service, prefix));
+    if (!this.#hasAddress(prefix)) this.#addresses.delete(addressPrefixKey(prefix));
+    this.#setKinds();
+    this.#programs.removeVip(number);
+    this.#freeNumbers.push(number);
+    this.#pending.delete(serviceName(service));
+  }
+
+  #release(served: ServedService | undefined): void {
+    for (const { real } of served?.members ?? []) this.#reals.release(real);
   }
 
   /** Tells the program which tables hold anything. */

@@ -27,10 +27,12 @@ export class VipSlots {
     return this.#freeSlot(...halves(prefix), service) !== undefined;
   }
 
-  /** @throws RangeError if there is no slot. */
+  /** Enters a service, or another number of one that is there. @throws RangeError if there is no slot. */
   add(prefix: Prefix, service: number, number: number): void {
     const [low, high] = halves(prefix);
-    const slot = this.#freeSlot(low, high, service);
+    const slot =
+      this.#probes(low, high, service).find((offset) => this.#isAt(offset, low, high, service)) ??
+      this.#freeSlot(low, high, service);
     if (slot === undefined) throw new RangeError('too many services whose addresses share a hash');
     this.#slots.setBigUint64(slot + offsetsVipSlot.address, low, true);
     this.#slots.setBigUint64(slot + offsetsVipSlot.address + 8, high, true);
@@ -41,16 +43,22 @@ export class VipSlots {
   remove(prefix: Prefix, service: number): void {
     const [low, high] = halves(prefix);
     for (const slot of this.#probes(low, high, service)) {
-      const isThere =
-        this.#number(slot) !== GONE &&
-        this.#slots.getBigUint64(slot + offsetsVipSlot.address, true) === low &&
-        this.#slots.getBigUint64(slot + offsetsVipSlot.address + 8, true) === high &&
-        this.#slots.getUint32(slot + offsetsVipSlot.service, true) === service;
-      if (!isThere) continue;
+      if (!this.#isAt(slot, low, high, service)) continue;
       this.#slots.setUint32(slot + offsetsVipSlot.number, GONE, true);
       // Nothing must be found in a slot that is gone.
       this.#slots.setUint32(slot + offsetsVipSlot.service, 0, true);
     }
+  }
+
+  #isAt(slot: number, low: bigint, high: bigint, service: number): boolean {
+    const number = this.#number(slot);
+    return (
+      number !== UNUSED &&
+      number !== GONE &&
+      this.#slots.getBigUint64(slot + offsetsVipSlot.address, true) === low &&
+      this.#slots.getBigUint64(slot + offsetsVipSlot.address + 8, true) === high &&
+      this.#slots.getUint32(slot + offsetsVipSlot.service, true) === service
+    );
   }
 
   #freeSlot(low: bigint, high: bigint, service: number): number | undefined {

@@ -38,6 +38,7 @@ export { type KernelSymbolEntry, KernelSymbols, kernelSymbols } from './features
 export { FeatureTable, features } from './features/table.js';
 export { programTypeSince } from './features/versions.js';
 export { attachCgroup, type CgroupOptions } from './link/cgroup.js';
+export { deviceIndex } from './link/device.js';
 export { attachIterator, IteratorLink, type IteratorOptions } from './link/iterator.js';
 export {
   attachKprobe,
@@ -45,7 +46,7 @@ export {
   type KprobeMultiOptions,
   type KprobeOptions,
 } from './link/kprobe.js';
-export { FdLink, type Link, UpdatableLink } from './link/link.js';
+export { FdLink, type Link, type LinkInfo, openPinnedLink, UpdatableLink } from './link/link.js';
 export { attachNetns } from './link/netns.js';
 export { attachPerfEvent, type PerfAttachOptions } from './link/perf-event.js';
 export { attachRawTracepoint } from './link/raw-tracepoint.js';
@@ -56,7 +57,7 @@ export { removeStaleProbes } from './link/tracefs-probe.js';
 export { attachTracepoint } from './link/tracepoint.js';
 export { attachTracing } from './link/tracing.js';
 export { attachUprobe, type UprobeOptions } from './link/uprobe.js';
-export { attachXdp, type XdpOptions } from './link/xdp.js';
+export { attachXdp, type XdpOptions, xdpMode } from './link/xdp.js';
 export { Collection, type LoadOptions } from './load/collection.js';
 export { Globals } from './load/globals.js';
 export type { ResolvedSymbol } from './load/ksyms.js';

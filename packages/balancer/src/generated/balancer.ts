@@ -982,6 +982,98 @@ export function writeTunnelEnd(view: DataView, offset: number, value: TunnelEnd)
   view.setUint32(offset + 16, value.ipv6, true);
 }
 
+/** `struct captured` */
+export interface Captured {
+  timeNs: number;
+  outcome: Outcome;
+  verdict: number;
+  frame: number;
+  bytes: number;
+}
+
+/** Bytes of `struct captured`. */
+export const sizeofCaptured = 32;
+
+/** Where the fields of `struct captured` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsCaptured = {
+  timeNs: 0,
+  outcome: 8,
+  verdict: 20,
+  frame: 24,
+  bytes: 28,
+} as const;
+
+/** Decodes `struct captured` into a new object, or into one that is given, with all it contains. */
+export function readCaptured(view: DataView, offset: number, into?: Captured): Captured {
+  if (into === undefined) {
+    return {
+      timeNs: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
+      outcome: readOutcome(view, offset + 8),
+      verdict: view.getUint32(offset + 20, true),
+      frame: view.getUint32(offset + 24, true),
+      bytes: view.getUint32(offset + 28, true),
+    };
+  }
+  into.timeNs = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+  readOutcome(view, offset + 8, into.outcome);
+  into.verdict = view.getUint32(offset + 20, true);
+  into.frame = view.getUint32(offset + 24, true);
+  into.bytes = view.getUint32(offset + 28, true);
+  return into;
+}
+
+/** Encodes `struct captured`; bytes between the fields become zero. */
+export function writeCaptured(view: DataView, offset: number, value: Captured): void {
+  view.setUint32(offset, value.timeNs, true);
+  view.setUint32(offset + 4, Math.floor(value.timeNs / 4294967296), true);
+  writeOutcome(view, offset + 8, value.outcome);
+  view.setUint32(offset + 20, value.verdict, true);
+  view.setUint32(offset + 24, value.frame, true);
+  view.setUint32(offset + 28, value.bytes, true);
+}
+
+/** Many of `struct captured`, one array a field. Elements from `length` on mean nothing. */
+export class CapturedColumns {
+  readonly capacity: number;
+  length = 0;
+  readonly timeNs: Float64Array;
+  readonly outcomeReason: Uint32Array;
+  readonly outcomeVip: Uint32Array;
+  readonly outcomeReal: Uint32Array;
+  readonly verdict: Uint32Array;
+  readonly frame: Uint32Array;
+  readonly bytes: Uint32Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.timeNs = new Float64Array(capacity);
+    this.outcomeReason = new Uint32Array(capacity);
+    this.outcomeVip = new Uint32Array(capacity);
+    this.outcomeReal = new Uint32Array(capacity);
+    this.verdict = new Uint32Array(capacity);
+    this.frame = new Uint32Array(capacity);
+    this.bytes = new Uint32Array(capacity);
+  }
+
+  /** @throws RangeError when full. */
+  push(view: DataView, offset: number): void {
+    const i = this.length;
+    if (i >= this.capacity) throw new RangeError('CapturedColumns: all ' + this.capacity + ' rows are taken');
+    this.timeNs[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+    this.outcomeReason[i] = view.getUint32(offset + 8, true);
+    this.outcomeVip[i] = view.getUint32(offset + 12, true);
+    this.outcomeReal[i] = view.getUint32(offset + 16, true);
+    this.verdict[i] = view.getUint32(offset + 20, true);
+    this.frame[i] = view.getUint32(offset + 24, true);
+    this.bytes[i] = view.getUint32(offset + 28, true);
+    this.length = i + 1;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+}
+
 /** `struct vip` */
 export interface Vip {
   flags: VipFlag;
@@ -1153,100 +1245,13 @@ export class FlowBucketColumns {
   }
 }
 
-/** `struct captured` */
-export interface Captured {
-  timeNs: number;
-  outcome: Outcome;
-  verdict: number;
-  frame: number;
-  bytes: number;
-}
-
-/** Bytes of `struct captured`. */
-export const sizeofCaptured = 32;
-
-/** Where the fields of `struct captured` begin, in bytes; for a bit-field, where the integer begins that holds it. */
-export const offsetsCaptured = {
-  timeNs: 0,
-  outcome: 8,
-  verdict: 20,
-  frame: 24,
-  bytes: 28,
-} as const;
-
-/** Decodes `struct captured` into a new object, or into one that is given, with all it contains. */
-export function readCaptured(view: DataView, offset: number, into?: Captured): Captured {
-  if (into === undefined) {
-    return {
-      timeNs: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
-      outcome: readOutcome(view, offset + 8),
-      verdict: view.getUint32(offset + 20, true),
-      frame: view.getUint32(offset + 24, true),
-      bytes: view.getUint32(offset + 28, true),
-    };
-  }
-  into.timeNs = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-  readOutcome(view, offset + 8, into.outcome);
-  into.verdict = view.getUint32(offset + 20, true);
-  into.frame = view.getUint32(offset + 24, true);
-  into.bytes = view.getUint32(offset + 28, true);
-  return into;
-}
-
-/** Encodes `struct captured`; bytes between the fields become zero. */
-export function writeCaptured(view: DataView, offset: number, value: Captured): void {
-  view.setUint32(offset, value.timeNs, true);
-  view.setUint32(offset + 4, Math.floor(value.timeNs / 4294967296), true);
-  writeOutcome(view, offset + 8, value.outcome);
-  view.setUint32(offset + 20, value.verdict, true);
-  view.setUint32(offset + 24, value.frame, true);
-  view.setUint32(offset + 28, value.bytes, true);
-}
-
-/** Many of `struct captured`, one array a field. Elements from `length` on mean nothing. */
-export class CapturedColumns {
-  readonly capacity: number;
-  length = 0;
-  readonly timeNs: Float64Array;
-  readonly outcomeReason: Uint32Array;
-  readonly outcomeVip: Uint32Array;
-  readonly outcomeReal: Uint32Array;
-  readonly verdict: Uint32Array;
-  readonly frame: Uint32Array;
-  readonly bytes: Uint32Array;
-
-  constructor(capacity: number) {
-    this.capacity = capacity;
-    this.timeNs = new Float64Array(capacity);
-    this.outcomeReason = new Uint32Array(capacity);
-    this.outcomeVip = new Uint32Array(capacity);
-    this.outcomeReal = new Uint32Array(capacity);
-    this.verdict = new Uint32Array(capacity);
-    this.frame = new Uint32Array(capacity);
-    this.bytes = new Uint32Array(capacity);
-  }
-
-  /** @throws RangeError when full. */
-  push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new RangeError('CapturedColumns: all ' + this.capacity + ' rows are taken');
-    this.timeNs[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.outcomeReason[i] = view.getUint32(offset + 8, true);
-    this.outcomeVip[i] = view.getUint32(offset + 12, true);
-    this.outcomeReal[i] = view.getUint32(offset + 16, true);
-    this.verdict[i] = view.getUint32(offset + 20, true);
-    this.frame[i] = view.getUint32(offset + 24, true);
-    this.bytes[i] = view.getUint32(offset + 28, true);
-    this.length = i + 1;
-  }
-
-  clear(): void {
-    this.length = 0;
-  }
-}
-
 /** The object's maps. Where it declares no type for keys or values, there is none here. */
 export const maps = {
+  nextProgram: {
+    name: 'next_program',
+    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+    value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+  },
   cpus: {
     name: 'cpus',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),

@@ -1,9 +1,9 @@
 /** For reals: outer headers are taken off what the balancer sends. */
-import { readFileSync } from 'node:fs';
-import { attachXdp, type BpfMap, Collection, type Link, parseObject, setGlobal } from '@weir/ebpf';
-import { keyAddress, wirePort } from '../address.js';
+import { attachXdp, type BpfMap, Collection, type Link, setGlobal } from '@weir/ebpf';
+import { addressText, keyAddress, wirePort } from '../address.js';
 import { encode, encodeNumber } from '../encode.js';
-import { sizeofTunnelEnd, writeTunnelEnd } from '../generated/decapsulate.js';
+import { readTunnelEnd, sizeofTunnelEnd, writeTunnelEnd } from '../generated/decapsulate.js';
+import { readObject } from '../objects.js';
 import { DEFAULT_GUE_PORT } from '../options.js';
 
 export interface DecapsulatorOptions {
@@ -17,8 +17,6 @@ export interface DecapsulatorOptions {
   readonly guePort?: number;
 }
 
-const OBJECT = new URL('../../../bpf/decapsulate.bpf.o', import.meta.url);
-
 /** Takes IP in IP and GUE (variant 1) off, until it is disposed of or its process ends. Needs Linux 5.10. */
 export class Decapsulator implements Disposable {
   readonly #collection: Collection;
@@ -30,7 +28,7 @@ export class Decapsulator implements Disposable {
   }
 
   private constructor({ interfaces, mode, addresses, guePort = DEFAULT_GUE_PORT }: DecapsulatorOptions) {
-    const spec = parseObject(readFileSync(OBJECT));
+    const spec = readObject('decapsulate.bpf.o');
     setGlobal(spec, 'gue_port', wirePort(guePort));
     this.#collection = Collection.load(spec);
     try {
@@ -62,6 +60,15 @@ export class Decapsulator implements Disposable {
     for (const link of this.#links.splice(0)) link[Symbol.dispose]();
     this.#collection[Symbol.dispose]();
   }
+}
+
+/** The addresses in a program's table of tunnel ends. */
+export function tunnelEnds(map: BpfMap): string[] {
+  return [...map.keys()].map((key) => {
+    const { address, ipv6 } = readTunnelEnd(new DataView(key.buffer, key.byteOffset), 0);
+    const bytes = new Uint8Array(address.buffer, address.byteOffset, ipv6 === 0 ? 4 : 16);
+    return addressText(bytes);
+  });
 }
 
 /** Enters an address into a program's table of tunnel ends, or takes it out. */

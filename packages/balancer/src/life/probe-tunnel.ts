@@ -1,9 +1,9 @@
 /** Health checks through the tunnel: what this host sends with a socket mark reaches the mark's real. */
-import { readFileSync } from 'node:fs';
-import { attachTc, type BpfMap, Collection, type Link, parseObject, setGlobal } from '@weir/ebpf';
+import { attachTc, type BpfMap, Collection, type Link, setGlobal } from '@weir/ebpf';
 import { keyAddress, wirePort } from '../address.js';
 import { encode, encodeNumber } from '../encode.js';
 import { sizeofProbe, writeProbe } from '../generated/probe.js';
+import { readObject } from '../objects.js';
 import { addressWords, DEFAULT_GUE_PORT } from '../options.js';
 
 export interface ProbeTunnelOptions {
@@ -16,8 +16,6 @@ export interface ProbeTunnelOptions {
   /** UDP to this port (default 6080) instead of IP in IP. */
   readonly gue?: { readonly port?: number };
 }
-
-const OBJECT = new URL('../../../bpf/probe.bpf.o', import.meta.url);
 
 /**
  * A program on what devices send: packets of sockets with a mark (SO_MARK) go through the tunnel to the mark's real,
@@ -41,7 +39,7 @@ export class ProbeTunnel implements Disposable {
 
   private constructor({ interfaces, source4, source6, gue }: ProbeTunnelOptions) {
     this.#hasSource = { 4: source4 !== undefined, 6: source6 !== undefined };
-    const spec = parseObject(readFileSync(OBJECT));
+    const spec = readObject('probe.bpf.o');
     setGlobal(spec, 'use_gue', gue !== undefined);
     setGlobal(spec, 'gue_port', wirePort(gue?.port ?? DEFAULT_GUE_PORT));
     if (source4 !== undefined) setGlobal(spec, 'probe_source4', addressWords(source4, false)[0]!);

@@ -1,6 +1,6 @@
 /** Network devices as rtnetlink sees them. Layout: include/uapi/linux/rtnetlink.h, if_link.h. */
 import { EbpfError } from '../errors.js';
-import type { NetlinkSocket } from '../sys/netlink.js';
+import { NetlinkProtocol, NetlinkSocket } from '../sys/netlink.js';
 import { decodeAttributes, NetlinkPayload } from '../sys/netlink-message.js';
 
 const getLink = 18; // RTM_GETLINK
@@ -20,6 +20,12 @@ export function interfaceIndex(socket: NetlinkSocket, device: string | number): 
   const [reply] = socket.request({ type: getLink, payload, what: `look up network device ${device}` });
   if (reply === undefined) throw new EbpfError(`the kernel did not tell about network device ${device}`);
   return new DataView(reply.payload.buffer, reply.payload.byteOffset).getInt32(4, true);
+}
+
+/** The number of a device of the calling thread's network namespace. @throws SyscallError ENODEV */
+export function deviceIndex(device: string): number {
+  using socket = new NetlinkSocket(NetlinkProtocol.route);
+  return interfaceIndex(socket, device);
 }
 
 /** The attributes of a device. @throws SyscallError */

@@ -47,10 +47,19 @@ function advice(errno: number): string | undefined {
   return undefined;
 }
 
+/** How a device's XDP program is attached; undefined if it has none. @throws SyscallError ENODEV */
+export function xdpMode(device: string | number): 'native' | 'generic' | undefined {
+  using socket = new NetlinkSocket(NetlinkProtocol.route);
+  const nested = interfaceAttributes(socket, interfaceIndex(socket, device)).get(attributeXdp);
+  const attached = nested === undefined ? 0 : (decodeAttributes(nested).get(Xdp.attached)?.[0] ?? 0);
+  // XDP_ATTACHED_*: none, in the driver, in the network stack, in the device, in several.
+  return attached === 0 ? undefined : attached === 2 ? 'generic' : 'native';
+}
+
 const setLink = 19; // RTM_SETLINK
 const attributeXdp = 43; // IFLA_XDP
 /** IFLA_XDP_*. */
-const Xdp = { fd: 1, flags: 3, programId: 4, expectedFd: 8 } as const;
+const Xdp = { fd: 1, attached: 2, flags: 3, programId: 4, expectedFd: 8 } as const;
 
 /** An attachment by netlink: the device, not a descriptor, holds the program. */
 class NetlinkXdp implements Link {

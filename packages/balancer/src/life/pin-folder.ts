@@ -1,0 +1,202 @@
+/** The folder in a BPF file system where a balancer's objects are pinned, and the lock that says whose they are. */
+import {
+  closeSync,
+  existsSync,
+  constants as fileConstants,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  type Stats,
+  statfsSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
+import {
+  type ArrayMap,
+  createMap,
+  EbpfError,
+  MapFlag,
+  MapType,
+  openPinnedLink,
+  openPinnedMap,
+  SyscallError,
+  syscallRaw,
+  type UpdatableLink,
+} from '@weir/ebpf';
+
+/** Where balancers are pinned unless told otherwise. */
+export const DEFAULT_PIN_ROOT = '/sys/fs/bpf/weir';
+
+const BPF_FS_MAGIC = 0xcafe4a11;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+const { EWOULDBLOCK } = constants.errno;
+/** Bytes of an element of the map that holds the state. */
+const CHUNK = 4096;
+
+/**
+ * A balancer's folder, claimed by this process: nobody else has it until it is disposed of or the process ends.
+ *
+ *     NAME/state      what user space knows: a map with JSON in it, replaced in one step
+ *     NAME/link_N     the attachment to the device of that number
+ *     NAME/gN/        maps and programs; the state says which N counts
+ */
+export class PinFolder implements Disposable {
+  readonly path: string;
+  #lock: number | undefined;
+
+  private constructor(path: string, lock: number) {
+    this.path = path;
+    this.#lock = lock;
+  }
+
+  /**
+   * Claims a folder, and makes it where it is missing.
+   *
+   * @throws RangeError for a name that is none; EbpfError if another process has it, or without a BPF file system.
+   */
+  static claim(root: string, name: string): PinFolder {
+    if (!/^[\w-]{1,64}$/.test(name)) {
+      throw new RangeError(`pin ${name}: expected 1 to 64 letters, digits, "_" and "-"`);
+    }
+    requireBpffs(root);
+    const path = join(root, name);
+    for (;;) {
+      mkdirSync(path, { recursive: true, mode: 0o700 });
+      const lock = openSync(path, fileConstants.O_RDONLY | fileConstants.O_DIRECTORY);
+      const result = syscallRaw('flock', lock, LOCK_EX | LOCK_NB);
+      const stats = fstatSync(lock);
+      if (result >= 0 && inodeOf(path) === stats.ino) return new PinFolder(path, lock);
+      closeSync(lock);
+      if (result === -EWOULDBLOCK) throw new EbpfError(`balancer ${name} is run by ${holder(stats)} already`);
+      if (result < 0) throw new SyscallError('flock', -result, path);
+      // Its last owner took it away while this process waited for nothing: a new one has to be made.
+    }
+  }
+
+  /** Names of the balancers that are pinned below a folder, running or not. */
+  static names(root: string): string[] {
+    if (!existsSync(root)) return [];
+    return readdirSync(root).filter((name) => existsSync(join(root, name, 'state')));
+  }
+
+  /** What {@link writeState} wrote last; undefined if it never did. */
+  readState(): string | undefined {
+    const path = join(this.path, 'state');
+    if (!existsSync(path)) return undefined;
+    using map = openPinnedMap(path) as ArrayMap;
+    const memory = map.memory(false);
+    const length = new DataView(memory.buffer, memory.byteOffset).getUint32(0, true);
+    return Buffer.from(memory.subarray(4, 4 + length)).toString('utf8');
+  }
+
+  /** Replaces the state: whoever reads, at whatever time this process dies, finds the old one or the new one. */
+  writeState(text: string): void {
+    const bytes = Buffer.from(text, 'utf8');
+    using map = createMap({
+      name: 'weir_state',
+      type: MapType.array,
+      keySize: 4,
+      valueSize: CHUNK,
+      maxEntries: Math.ceil((4 + bytes.length) / CHUNK),
+      flags: MapFlag.mmapable,
+    }) as ArrayMap;
+    const memory = map.memory(true);
+    new DataView(memory.buffer, memory.byteOffset).setUint32(0, bytes.length, true);
+    memory.set(bytes, 4);
+    const next = join(this.path, 'next_state');
+    rmSync(next, { force: true });
+    map.pin(next);
+    renameSync(next, join(this.path, 'state'));
+  }
+
+  generationPath(generation: number): string {
+    return join(this.path, `g${generation}`);
+  }
+
+  generations(): number[] {
+    return readdirSync(this.path).flatMap((name) => /^g(\d+)$/.exec(name)?.slice(1).map(Number) ?? []);
+  }
+
+  /** Makes an empty folder for a generation. */
+  makeGeneration(generation: number): string {
+    const path = this.generationPath(generation);
+    rmSync(path, { recursive: true, force: true });
+    mkdirSync(path, { mode: 0o700 });
+    return path;
+  }
+
+  removeGenerationsBut(kept: number | undefined): void {
+    for (const generation of this.generations()) {
+      if (generation !== kept) rmSync(this.generationPath(generation), { recursive: true, force: true });
+    }
+  }
+
+  /** The pinned links by their devices' numbers. Those of devices that are gone are removed. */
+  openLinks(): Map<number, UpdatableLink> {
+    const links = new Map<number, UpdatableLink>();
+    for (const name of readdirSync(this.path).filter((entry) => entry.startsWith('link_'))) {
+      const link = openPinnedLink(join(this.path, name));
+      const { ifindex } = link.info();
+      if (ifindex !== 0) {
+        links.set(ifindex, link);
+        continue;
+      }
+      link[Symbol.dispose]();
+      unlinkSync(join(this.path, name));
+    }
+    return links;
+  }
+
+  linkPath(ifindex: number): string {
+    return join(this.path, `link_${ifindex}`);
+  }
+
+  /** Removes all that is pinned here, and the folder. */
+  remove(): void {
+    rmSync(this.path, { recursive: true, force: true });
+    try {
+      rmdirSync(dirname(this.path));
+    } catch {
+      // Others are pinned there, too.
+    }
+  }
+
+  /** Lets go of the folder; what is pinned stays. */
+  [Symbol.dispose](): void {
+    if (this.#lock !== undefined) closeSync(this.#lock);
+    this.#lock = undefined;
+  }
+}
+
+/** @throws EbpfError that says how to mount one. */
+function requireBpffs(root: string): void {
+  let folder = root;
+  while (!existsSync(folder)) folder = dirname(folder);
+  if (statfsSync(folder).type === BPF_FS_MAGIC) return;
+  throw new EbpfError(
+    `${root} is on no BPF file system, which is needed to pin: mount one with "mount -t bpf bpf /sys/fs/bpf"`,
+  );
+}
+
+function inodeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ino;
+}
+
+/** Who has locked a file, in words, by /proc/locks. Processes of other pid namespaces have no number there. */
+function holder({ dev, ino }: Stats): string {
+  const minor = (dev & 0xff) | ((dev >>> 12) & 0xfff00);
+  const file = `00:${minor.toString(16).padStart(2, '0')}:${ino}`;
+  for (const line of readFileSync('/proc/locks', 'latin1').split('\n')) {
+    const [, kind, , , pid, locked] = line.split(/\s+/);
+    if (kind === 'FLOCK' && locked === file && Number(pid) > 0) return `process ${pid}`;
+  }
+  return 'another process';
+}

@@ -1,0 +1,148 @@
+/** The next hop of a device: its MAC address, given or learned and kept up to date. */
+import { addressBytes, deviceIndex, EbpfError, NetlinkProtocol, NetlinkSocket } from '@weir/ebpf';
+import { addressText, macBytes } from '../address.js';
+import type { InterfaceOptions } from '../options.js';
+import { askForNeighbour, defaultGateway, deviceTowards, findNeighbour, type NextHop } from './neighbours.js';
+
+export interface RouterStatus {
+  /** Undefined where there is none: packets come from `process` or a chain. */
+  readonly interface: string | undefined;
+  /** Undefined where the MAC address was given. */
+  readonly address: string | undefined;
+  /** What packets are sent to. */
+  readonly mac: string;
+  /**
+   * `given`: by an option. `known`: the kernel knows it. `lost`: the router does not answer; packets go where it answered
+   * last.
+   */
+  readonly state: 'given' | 'known' | 'lost';
+}
+
+const POLL_MS = 1000;
+/** How long the router may take to answer at first. */
+const PATIENCE_MS = 2000;
+const PAUSE_MS = 10;
+
+const pause = new Int32Array(new SharedArrayBuffer(4));
+
+/** Looks every second whether the MAC address has changed, until it is disposed of. */
+export class Router implements Disposable {
+  readonly #device: string | undefined;
+  readonly #onChange: (mac: string) => void;
+  #mac: string;
+  #state: RouterStatus['state'];
+  #socket: NetlinkSocket | undefined;
+  #hop: NextHop | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  /**
+   * Waits for the router's answer for up to two seconds.
+   *
+   * @param device Undefined for any.
+   * @param remembered What an earlier process knew, in case that the router does not answer.
+   * @param onChange is called with each MAC address, with the first before this returns.
+   * @throws RangeError for a MAC address that is none; EbpfError if there is no way to learn it; SyscallError
+   */
+  constructor(
+    device: Partial<InterfaceOptions>,
+    remembered: string | undefined,
+    onChange: (mac: string) => void,
+  ) {
+    this.#device = device.name;
+    this.#onChange = onChange;
+    if (device.routerMac !== undefined) {
+      macBytes(device.routerMac);
+      this.#mac = device.routerMac;
+      this.#state = 'given';
+      onChange(device.routerMac);
+      return;
+    }
+    this.#socket = new NetlinkSocket(NetlinkProtocol.route);
+    try {
+      this.#hop = findHop(this.#socket, device);
+      const learned = this.#learn();
+      const mac = learned ?? remembered;
+      if (mac === undefined) throw new EbpfError(unknown(device, this.#hop));
+      this.#mac = mac;
+      this.#state = learned === undefined ? 'lost' : 'known';
+      onChange(mac);
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+    this.#timer = setInterval(() => this.poll(), POLL_MS);
+    this.#timer.unref();
+  }
+
+  get status(): RouterStatus {
+    const address = this.#hop && addressText(this.#hop.address);
+    return { interface: this.#device, address, mac: this.#mac, state: this.#state };
+  }
+
+  /** Another MAC address, from the next packet on; it is no longer learned. @throws RangeError */
+  give(mac: string): void {
+    macBytes(mac);
+    this[Symbol.dispose]();
+    this.#mac = mac;
+    this.#state = 'given';
+    this.#onChange(mac);
+  }
+
+  /** Looks now. What the kernel is not sure of it asks for, since packets that XDP sends never make it do so. */
+  poll(): void {
+    if (this.#socket === undefined || this.#hop === undefined) return;
+    try {
+      const found = findNeighbour(this.#socket, this.#hop);
+      if (found === undefined || found.stale) askForNeighbour(this.#socket, this.#hop);
+      this.#state = found === undefined ? 'lost' : 'known';
+      if (found === undefined || found.mac === this.#mac) return;
+      this.#mac = found.mac;
+      this.#onChange(found.mac);
+    } catch {
+      // The device is down or gone.
+      this.#state = 'lost';
+    }
+  }
+
+  /** Looks no more. */
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+    this.#socket?.[Symbol.dispose]();
+    this.#socket = undefined;
+    this.#hop = undefined;
+  }
+
+  #learn(): string | undefined {
+    const deadline = Date.now() + PATIENCE_MS;
+    for (let asked = false; ; asked = true) {
+      const found = findNeighbour(this.#socket!, this.#hop!);
+      if (found !== undefined) return found.mac;
+      if (!asked) askForNeighbour(this.#socket!, this.#hop!);
+      if (Date.now() > deadline) return undefined;
+      Atomics.wait(pause, 0, 0, PAUSE_MS);
+    }
+  }
+}
+
+/** @throws EbpfError if there is none. */
+function findHop(socket: NetlinkSocket, { name, router }: Partial<InterfaceOptions>): NextHop {
+  const ifindex = name === undefined ? undefined : deviceIndex(name);
+  if (router !== undefined) {
+    const device = ifindex ?? deviceTowards(socket, router);
+    if (device !== undefined) return { ifindex: device, address: addressBytes(router) };
+  }
+  const hop = defaultGateway(socket, ifindex);
+  if (hop !== undefined) return hop;
+  const where = name === undefined ? 'this host has' : `${name} has`;
+  throw new EbpfError(
+    `${where} no default gateway: give the next hop's address (router) or its MAC address (routerMac)`,
+  );
+}
+
+function unknown({ name }: Partial<InterfaceOptions>, hop: NextHop): string {
+  const where = name === undefined ? '' : ` on ${name}`;
+  return (
+    `the MAC address of router ${addressText(hop.address)}${where} is not known, and it does not answer: ` +
+    'is it the right one, and the device up? Else give its MAC address (routerMac)'
+  );
+}

@@ -1,0 +1,220 @@
+/** A balancer's life with real connections: killed, restarted, upgraded, detached. */
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { after, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { mapIds, withNetns } from '@weir/ebpf';
+import type { BalancerOptions } from '../src/index.js';
+import { BalancerProcess, endProcesses } from './support/balancer-process.js';
+import { BALANCER_DEVICE, ip, makeNetwork, ROUTER_MAC, VIP } from './support/network.js';
+
+const PORT = 8080;
+const service = { address: VIP, port: PORT, protocol: 'tcp' } as const;
+const { balancer, reals } = makeNetwork(2);
+const addresses = reals.map(({ address }) => address);
+const options: BalancerOptions = {
+  interface: BALANCER_DEVICE,
+  pin: 'test',
+  flows: 3000,
+  maxGlobalFlows: 64,
+  maxServerIds: 64,
+  maxSourceRoutes: 64,
+};
+const servers: Server[] = [];
+
+/** Each real echoes what it gets, with its number in front. */
+for (const [i, { namespace }] of reals.entries()) {
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.on('data', (data) => socket.write(`${i}:${data.toString()}`));
+  });
+  withNetns(namespace, () => {
+    server.listen(PORT);
+  });
+  servers.push(server);
+}
+
+function start(): BalancerProcess {
+  return BalancerProcess.start(balancer);
+}
+
+/** A connection through the balancer that says something and waits for the echo, over and over. */
+class Talk {
+  readonly #socket: Socket;
+  #rounds = 0;
+  #real: string | undefined;
+  #failure: Error | undefined;
+  #ended = false;
+
+  constructor() {
+    this.#socket = connect({ host: VIP, port: PORT });
+    this.#socket.setNoDelay(true);
+    this.#socket.on('connect', () => this.#socket.write('0'));
+    this.#socket.on('error', (error) => {
+      this.#failure = error;
+    });
+    this.#socket.on('data', (data) => {
+      const [real, round] = data.toString().split(':');
+      this.#real ??= real;
+      if (real !== this.#real || round !== String(this.#rounds)) this.#failure = new Error(`got ${data}`);
+      this.#rounds++;
+      if (!this.#ended) setTimeout(() => this.#socket.write(String(this.#rounds)), 2);
+    });
+  }
+
+  get real(): string | undefined {
+    return this.#real;
+  }
+
+  /** Waits until so many more rounds were talked. */
+  async more(rounds: number): Promise<void> {
+    const enough = this.#rounds + rounds;
+    const deadline = Date.now() + 15_000;
+    while (this.#rounds < enough) {
+      if (this.#failure !== undefined) throw this.#failure;
+      assert.ok(Date.now() < deadline, `${this.#rounds} of ${enough} rounds`);
+      await sleep(5);
+    }
+  }
+
+  async end(): Promise<void> {
+    this.#ended = true;
+    this.#socket.destroy();
+    await once(this.#socket, 'close');
+  }
+}
+
+async function talk(count: number): Promise<Talk[]> {
+  const talks = Array.from({ length: count }, () => new Talk());
+  await all(talks);
+  return talks;
+}
+
+async function all(talks: readonly Talk[]): Promise<void> {
+  await Promise.all(talks.map((each) => each.more(3)));
+}
+
+/** TCP segments that this host sent again. */
+function retransmitted(): number {
+  const [names, values] = execFileSync('cat', ['/proc/thread-self/net/snmp'], { encoding: 'utf8' })
+    .split('\n')
+    .filter((line) => line.startsWith('Tcp:'))
+    .map((line) => line.split(' '));
+  return Number(values![names!.indexOf('RetransSegs')]);
+}
+
+function linkOf(): string {
+  return withNetns(balancer, () => ip(`-d link show ${BALANCER_DEVICE}`));
+}
+
+function programIdOf(): string | undefined {
+  return /prog\/xdp id (\d+)/.exec(linkOf())?.[1];
+}
+
+describe('a pinned balancer', () => {
+  after(() => {
+    endProcesses();
+    for (const server of servers) server.close();
+    for (const { decapsulator } of reals) decapsulator[Symbol.dispose]();
+  });
+
+  it('goes on in another process: no connection and no packet is lost, nothing is left at the end', async () => {
+    const mapsBefore = new Set(mapIds());
+    const first = start();
+    assert.equal(await first.open(options), false);
+    assert.deepEqual(await first.call('interfaces'), [{ interface: BALANCER_DEVICE, mode: 'native' }]);
+    const [router] = await first.call('routers');
+    assert.deepEqual(router, {
+      interface: BALANCER_DEVICE,
+      address: '10.1.0.1',
+      mac: ROUTER_MAC,
+      state: 'known',
+    });
+    const both = addresses.map((address) => ({ address }));
+    await first.call('setService', service, { reals: both });
+    await first.call('setServerId', 7, '10.2.9.9');
+    await first.call('setSourceRoute', '203.0.113.0/24', '10.2.9.8');
+    const talks = await talk(8);
+    assert.deepEqual([...new Set(talks.map(({ real }) => real))].sort(), ['0', '1']);
+
+    // Drained: only what the flow tables know keeps the connections with real 1.
+    await first.call('setService', service, { reals: [both[0]!, { ...both[1]!, weight: 0 }] });
+    await all(talks);
+    const counted = await first.call('counters');
+    const again = retransmitted();
+    await first.kill();
+    await all(talks);
+
+    const second = start();
+    assert.equal(await second.open({ ...options, udpIdleSeconds: 20 }), true);
+    await all(talks);
+    assert.equal(retransmitted(), again, 'no packet was lost');
+    const program = programIdOf();
+    const [served] = await second.call('services');
+    assert.deepEqual(served?.service, service);
+    assert.deepEqual(served?.spec, { reals: [both[0], { ...both[1], weight: 0 }] });
+    assert.deepEqual(await second.call('serverIds'), [{ id: 7, address: '10.2.9.9' }]);
+    assert.deepEqual(await second.call('sourceRoutes'), [{ prefix: '203.0.113.0/24', address: '10.2.9.8' }]);
+    const { transmitted, flowHit } = await second.call('counters');
+    assert.ok(transmitted > counted.transmitted && flowHit > counted.flowHit, 'counters go on');
+    assert.deepEqual(
+      (await second.call('reals')).map(({ address }) => address).sort(),
+      [...addresses, '10.2.9.8', '10.2.9.9'].sort(),
+    );
+
+    // The second one changes, too, and its successor has other sizes of everything.
+    await second.call('setService', service, { reals: [...both, { address: '10.2.3.2', weight: 0 }] });
+    await second.kill();
+    const third = start();
+    const other = { ...options, maxReals: 100, maxServerIds: 1000, maxSourceRoutes: 10, maxGlobalFlows: 10 };
+    assert.equal(await third.open({ ...other, maxFrame: 2000 }), true);
+    assert.notEqual(programIdOf(), program);
+    await all(talks);
+    assert.equal(retransmitted(), again, 'no packet was lost');
+    assert.deepEqual(await third.call('serverIds'), [{ id: 7, address: '10.2.9.9' }]);
+    assert.deepEqual(await third.call('sourceRoutes'), [{ prefix: '203.0.113.0/24', address: '10.2.9.8' }]);
+
+    const fourth = start();
+    await assert.rejects(
+      fourth.open(options),
+      new RegExp(`balancer test is run by process ${third.pid} already`),
+    );
+    await third.kill();
+    await assert.rejects(fourth.open({ ...options, flows: 6000 }), /flows 6000: .*forgetFlows allows it/);
+    await assert.rejects(
+      fourth.open({ ...options, mode: 'generic' }),
+      /mode generic: b0 is attached as native/,
+    );
+    await assert.rejects(fourth.open({ ...options, maxReals: 3 }), /maxReals 3: real number \d is in use/);
+    await assert.rejects(
+      fourth.open({ ...options, pin: 'rival' }),
+      /EBUSY.*the device has an XDP program already/,
+    );
+    assert.deepEqual(readdirSync('/sys/fs/bpf/weir'), ['test'], 'what failed to begin leaves nothing');
+    await all(talks);
+    assert.equal(await fourth.open({ ...options, flows: 6000, forgetFlows: true }), true);
+    await all(talks);
+    for (const each of talks) await each.end();
+
+    await fourth.call('detach');
+    assert.doesNotMatch(linkOf(), /xdp/);
+    assert.ok(!existsSync('/sys/fs/bpf/weir'));
+    await fourth.kill();
+    await mapsGone(mapsBefore);
+  });
+});
+
+/** The kernel frees maps some time after their last reference. */
+async function mapsGone(before: ReadonlySet<number>): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  let left: number[] = [];
+  do {
+    left = [...mapIds()].filter((id) => !before.has(id));
+    if (left.length === 0) return;
+    await sleep(50);
+  } while (Date.now() < deadline);
+  assert.fail(`maps that still exist: ${spawnSync('bpftool', ['map'], { encoding: 'utf8' }).stdout}`);
+}
