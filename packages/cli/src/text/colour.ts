@@ -7,6 +7,7 @@ export type ColourMode = (typeof colourModes)[number];
 const codes = {
   bold: [1, 22],
   dim: [2, 22],
+  inverse: [7, 27],
   red: [31, 39],
   green: [32, 39],
   yellow: [33, 39],

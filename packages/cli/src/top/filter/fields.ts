@@ -1,0 +1,240 @@
+/** The fields that a filter can name, and what a bare word is looked for in. */
+import { BlockList, isIP } from 'node:net';
+import type { Endpoint } from '@weir/tracer';
+import { formatEndpoint } from '../../text/endpoint.js';
+import type { Facts } from '../model/facts.js';
+import type { Test } from './parse.js';
+import type { Subject } from './subject.js';
+
+/** A term that can't be understood. */
+export class FilterError extends Error {
+  override name = 'FilterError';
+}
+
+export interface Field {
+  readonly example: string;
+  readonly summary: string;
+  /** @throws FilterError @param name The field's, as it was written. */
+  test(value: string, name: string): Test;
+}
+
+/** In the order in which help shows them. Other names of a field have no summary. */
+export const fields: Readonly<Record<string, Field>> = {
+  port: portField('443', 'port of either end, range, or service', ({ local, peer }) => [local, peer]),
+  lport: portField('8000-8999', 'local port', ({ local }) => [local]),
+  pport: portField('https', "peer's port", ({ peer }) => [peer]),
+  addr: addressField('10.0.0.0/8', 'address or prefix of either end', ({ local, peer }) => [local, peer]),
+  local: addressField('127.0.0.1', 'local address or prefix', ({ local }) => [local]),
+  peer: addressField('2001:db8::/32', "peer's address, prefix, or part of its name", ({ peer }) => [peer]),
+  proc: textField('nginx', 'part of the name or path of the program', ({ process }, facts) => [
+    process?.comm,
+    details(process, facts)?.executable,
+  ]),
+  cmd: textField('--config', 'part of the command line', ({ process }, facts) => [
+    details(process, facts)?.command_line,
+  ]),
+  pid: numberField('4242', 'process id', ({ process }) => process?.pid),
+  uid: numberField('1000', 'user id of the process', ({ process }) => process?.uid),
+  container: textField('3f2a', 'part of the container id or runtime', ({ process }, facts) => {
+    const found = details(process, facts);
+    return [found?.container_id, found?.container_runtime];
+  }),
+  unit: textField('nginx.service', 'part of the systemd unit', ({ process }, facts) => [
+    details(process, facts)?.unit,
+  ]),
+  pod: textField('0b1c', "part of the pod's uid", ({ process }, facts) => [details(process, facts)?.pod_uid]),
+  netns: numberField('4026531840', 'inode of the network namespace', ({ netns }) => netns),
+  proto: wordField('udp', 'tcp or udp, with 4 or 6 of that address family', {
+    tcp: ({ transport }) => transport === 'tcp',
+    udp: ({ transport }) => transport === 'udp',
+    tcp4: ({ transport, type }) => transport === 'tcp' && type === 'ipv4',
+    tcp6: ({ transport, type }) => transport === 'tcp' && type === 'ipv6',
+    udp4: ({ transport, type }) => transport === 'udp' && type === 'ipv4',
+    udp6: ({ transport, type }) => transport === 'udp' && type === 'ipv6',
+    ipv4: ({ type }) => type === 'ipv4',
+    ipv6: ({ type }) => type === 'ipv6',
+  }),
+  dir: wordField('in', 'in or out', {
+    in: ({ direction }) => direction === 'inbound',
+    inbound: ({ direction }) => direction === 'inbound',
+    out: ({ direction }) => direction === 'outbound',
+    outbound: ({ direction }) => direction === 'outbound',
+  }),
+  state: wordField('established', 'state of the connection', stateWords()),
+  rate: amountField(
+    '>10k',
+    'bytes a second, both ways',
+    ({ send_rate, receive_rate }) => send_rate + receive_rate,
+  ),
+  bytes: amountField(
+    '>1M',
+    'payload, both ways',
+    ({ bytes_sent, bytes_received }) => bytes_sent + bytes_received,
+  ),
+  retrans: amountField('>0', 'retransmitted segments', ({ retransmits }) => retransmits),
+};
+
+/** A bare word: an address or prefix of either end, or a part of anything that is shown. */
+export function anywhere(word: string): Test {
+  if (word.includes('/') && isPrefix(word)) return fields.addr!.test(word, 'addr');
+  const wanted = word.toLowerCase();
+  const has = (text: string | undefined) => text?.toLowerCase().includes(wanted) === true;
+  return (subject, facts) => {
+    const { process, local, peer, transport } = subject;
+    if (has(process?.comm) || String(process?.pid) === wanted) return true;
+    if (has(formatEndpoint(local)) || has(facts.service(local.port, transport))) return true;
+    if (transport === wanted || has(subject.state)) return true;
+    if (peer !== undefined) {
+      if (has(formatEndpoint(peer)) || has(facts.service(peer.port, transport))) return true;
+      if (has(facts.peerName(peer.address))) return true;
+    }
+    const found = details(process, facts);
+    return has(found?.command_line) || has(found?.executable) || has(found?.container_id) || has(found?.unit);
+  };
+}
+
+function details(process: Subject['process'], facts: Facts) {
+  return process === undefined ? undefined : facts.process(process.pid, process.comm);
+}
+
+type Ends = (subject: Subject) => readonly (Endpoint | undefined)[];
+
+function portField(example: string, summary: string, ends: Ends): Field {
+  return {
+    example,
+    summary,
+    test(value, name) {
+      const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(value);
+      if (match === null) {
+        if (!/[a-z]/i.test(value))
+          throw new FilterError(`${name}: takes a port, a range or a service's name`);
+        const service = value.toLowerCase();
+        return (subject, facts) =>
+          ends(subject).some(
+            (end) => end !== undefined && facts.service(end.port, subject.transport) === service,
+          );
+      }
+      const from = Number(match[1]);
+      const to = Number(match[2] ?? match[1]);
+      if (to > 65_535) throw new FilterError(`${name}: ports go up to 65535`);
+      // While `8000-8` is being typed, it is not wrong yet: it merely finds nothing.
+      return (subject) =>
+        ends(subject).some((end) => end !== undefined && end.port >= from && end.port <= to);
+    },
+  };
+}
+
+function addressField(example: string, summary: string, ends: Ends): Field {
+  return {
+    example,
+    summary,
+    test(value, name) {
+      if (!isPrefix(value)) {
+        if (value.includes('/')) throw new FilterError(`${name}: ${value} is no prefix, such as 10.0.0.0/8`);
+        const part = value.toLowerCase();
+        return (subject, facts) =>
+          ends(subject).some(
+            (end) =>
+              end !== undefined &&
+              (end.address.includes(part) ||
+                facts.peerName(end.address)?.toLowerCase().includes(part) === true),
+          );
+      }
+      const list = prefixList(value);
+      return (subject) =>
+        ends(subject).some((end) => end !== undefined && list.check(end.address, familyOf(end.address)));
+    },
+  };
+}
+
+const familyOf = (address: string): 'ipv4' | 'ipv6' => (address.includes(':') ? 'ipv6' : 'ipv4');
+
+/** Whether it is a whole address, or one with a prefix length. */
+export function isPrefix(value: string): boolean {
+  const [address = '', length, ...rest] = value.split('/');
+  const family = address.includes('%') ? 0 : isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= (family === 4 ? 32 : 128));
+}
+
+function prefixList(value: string): BlockList {
+  const [address = '', length] = value.split('/');
+  const list = new BlockList();
+  if (length === undefined) list.addAddress(address, familyOf(address));
+  else list.addSubnet(address, Number(length), familyOf(address));
+  return list;
+}
+
+function textField(
+  example: string,
+  summary: string,
+  texts: (subject: Subject, facts: Facts) => readonly (string | undefined)[],
+): Field {
+  return {
+    example,
+    summary,
+    test(value) {
+      const part = value.toLowerCase();
+      return (subject, facts) =>
+        texts(subject, facts).some((text) => text?.toLowerCase().includes(part) === true);
+    },
+  };
+}
+
+function numberField(
+  example: string,
+  summary: string,
+  number: (subject: Subject) => number | undefined,
+): Field {
+  return {
+    example,
+    summary,
+    test(value, name) {
+      if (!/^\d{1,16}$/.test(value)) throw new FilterError(`${name}: takes a number`);
+      const wanted = Number(value);
+      return (subject) => number(subject) === wanted;
+    },
+  };
+}
+
+/** Words may be cut short as long as they are being typed: `sta` finds what any word that starts so would find. */
+function wordField(example: string, summary: string, words: Readonly<Record<string, Test>>): Field {
+  return {
+    example,
+    summary,
+    test(value, name) {
+      const wanted = value.toLowerCase();
+      const exact = words[wanted];
+      if (exact !== undefined && Object.hasOwn(words, wanted)) return exact;
+      const meant = Object.keys(words).filter((word) => word.startsWith(wanted));
+      if (meant.length === 0) {
+        throw new FilterError(`${name}: takes ${Object.keys(words).join(', ')}`);
+      }
+      return (subject, facts) => meant.some((word) => words[word]!(subject, facts));
+    },
+  };
+}
+
+function stateWords(): Record<string, Test> {
+  const names = [
+    ...['established', 'syn_sent', 'syn_recv', 'fin_wait1', 'fin_wait2', 'close_wait', 'last_ack', 'closing'],
+    ...['listen', 'open'],
+  ];
+  return Object.fromEntries(names.map((name) => [name, (subject: Subject) => subject.state === name]));
+}
+
+const factors: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9 };
+
+function amountField(example: string, summary: string, amount: (subject: Subject) => number): Field {
+  return {
+    example,
+    summary,
+    test(value, name) {
+      const match = /^([<>])(\d+(?:\.\d+)?)([kmg]?)$/i.exec(value);
+      if (match === null)
+        throw new FilterError(`${name}: takes < or > and a number, such as ${name}:${example}`);
+      const limit = Number(match[2]) * factors[match[3]!.toLowerCase()]!;
+      return match[1] === '>' ? (subject) => amount(subject) > limit : (subject) => amount(subject) < limit;
+    },
+  };
+}

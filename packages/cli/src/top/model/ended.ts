@@ -1,0 +1,118 @@
+/**
+ * Sums over connections that have ended, so that a process that opens and closes a connection a second is seen as what
+ * it is. Connections that differ only in the port that their client picked are one sum.
+ */
+import type { Connection, EndedConnection } from '@weir/tracer';
+
+/** What connections of one kind moved. Its ends are those of the last of them. */
+export interface EndedSum
+  extends Pick<Connection, 'transport' | 'type' | 'netns' | 'local' | 'peer' | 'direction' | 'process'> {
+  readonly state: undefined;
+  readonly count: number;
+  readonly bytes_sent: number;
+  readonly bytes_received: number;
+  readonly retransmits: number;
+  /** Bytes a second that those moved which ended since the refresh before. */
+  readonly send_rate: number;
+  readonly receive_rate: number;
+}
+
+type MutableSum = { -readonly [K in keyof EndedSum]: EndedSum[K] } & { lastNs: number };
+
+/** What a connection had moved when it was last seen alive. */
+interface Seen {
+  sent: number;
+  received: number;
+  /** Refresh in which that was. */
+  round: number;
+}
+
+/** Kinds that are remembered; beyond that, those that were quiet for the longest time are forgotten. */
+const LIMIT = 16_384;
+/** A kind of which none has ended for so long is forgotten, nanoseconds. */
+const KEEP_NS = 300e9;
+
+export class EndedSums implements Iterable<EndedSum> {
+  /** In the order in which they last grew. */
+  readonly #sums = new Map<string, MutableSum>();
+  readonly #seen = new Map<number, Seen>();
+  #refreshedNs: number | undefined;
+  #round = 0;
+
+  [Symbol.iterator](): IterableIterator<EndedSum> {
+    return this.#sums.values();
+  }
+
+  /** @param nowNs CLOCK_MONOTONIC, nanoseconds. */
+  refresh(live: Iterable<Connection>, ended: readonly EndedConnection[], nowNs: number): void {
+    const seconds = this.#refreshedNs === undefined ? 0 : (nowNs - this.#refreshedNs) / 1e9;
+    this.#refreshedNs = nowNs;
+    for (const [key, sum] of this.#sums) {
+      sum.send_rate = sum.receive_rate = 0;
+      if (nowNs - sum.lastNs > KEEP_NS) this.#sums.delete(key);
+    }
+    for (const { connection } of ended) this.#add(connection, seconds, nowNs);
+    this.#remember(live);
+  }
+
+  #remember(live: Iterable<Connection>): void {
+    const round = ++this.#round;
+    let count = 0;
+    for (const { id, bytes_sent, bytes_received } of live) {
+      count++;
+      const seen = this.#seen.get(id);
+      if (seen === undefined) this.#seen.set(id, { sent: bytes_sent, received: bytes_received, round });
+      else {
+        seen.sent = bytes_sent;
+        seen.received = bytes_received;
+        seen.round = round;
+      }
+    }
+    if (this.#seen.size === count) return;
+    // Some ended without being told of: there was no room for that.
+    for (const [id, seen] of this.#seen) if (seen.round !== round) this.#seen.delete(id);
+  }
+
+  #add(connection: Connection, seconds: number, nowNs: number): void {
+    const { transport, netns, direction, local, peer, process } = connection;
+    const service = direction === 'inbound' ? local.port : peer.port;
+    const key = `${process?.pid} ${transport} ${netns} ${peer.address} ${service} ${direction}`;
+    const sum = this.#sums.get(key) ?? newSum(connection);
+    this.#sums.delete(key);
+    this.#sums.set(key, sum);
+    if (this.#sums.size > LIMIT) this.#sums.delete(this.#sums.keys().next().value!);
+    // One from before the start that was never seen alive: nobody knows when its bytes moved.
+    const whole = { sent: connection.bytes_sent, received: connection.bytes_received };
+    const before =
+      this.#seen.get(connection.id) ??
+      (connection.started_ns === undefined ? whole : { sent: 0, received: 0 });
+    this.#seen.delete(connection.id);
+    sum.local = local;
+    sum.peer = peer;
+    sum.process = process;
+    sum.lastNs = nowNs;
+    sum.count++;
+    sum.bytes_sent += whole.sent;
+    sum.bytes_received += whole.received;
+    sum.retransmits += connection.retransmits;
+    if (seconds > 0) {
+      sum.send_rate += Math.max(0, whole.sent - before.sent) / seconds;
+      sum.receive_rate += Math.max(0, whole.received - before.received) / seconds;
+    }
+  }
+}
+
+function newSum({ transport, type, netns, local, peer, direction, process }: Connection): MutableSum {
+  return {
+    ...{ transport, type, netns, local, peer, direction, process, state: undefined },
+    ...{
+      count: 0,
+      bytes_sent: 0,
+      bytes_received: 0,
+      retransmits: 0,
+      send_rate: 0,
+      receive_rate: 0,
+      lastNs: 0,
+    },
+  };
+}

@@ -1,0 +1,53 @@
+/** What is known besides the kernel's figures: of processes, of ports, of peers. */
+import { PeerNames, type ProcessDetails, Processes, Services } from '@weir/tracer';
+
+export interface Facts {
+  process(pid: number, comm: string | undefined): ProcessDetails | undefined;
+  service(port: number, transport: 'tcp' | 'udp'): string | undefined;
+  /** The name that reverse DNS gave; undefined where there is none, or not yet. */
+  peerName(address: string): string | undefined;
+}
+
+export const noFacts: Facts = {
+  process: () => undefined,
+  service: () => undefined,
+  peerName: () => undefined,
+};
+
+/** What this host says. Disposing ends lookups of names. */
+export class HostFacts implements Facts, Disposable {
+  readonly #processes: Processes | undefined;
+  readonly #services: Services | undefined;
+  readonly #names: PeerNames | undefined;
+
+  /** @param enrich Whether to look at processes, and to name ports. @param resolve Whether to ask for peers' names. */
+  constructor(enrich: boolean, resolve: boolean) {
+    this.#processes = enrich ? new Processes() : undefined;
+    this.#services = enrich ? Services.read() : undefined;
+    this.#names = resolve ? new PeerNames() : undefined;
+  }
+
+  process(pid: number, comm: string | undefined): ProcessDetails | undefined {
+    return this.#processes?.details(pid, comm);
+  }
+
+  service(port: number, transport: 'tcp' | 'udp'): string | undefined {
+    return this.#services?.name(port, transport);
+  }
+
+  peerName(address: string): string | undefined {
+    return this.#names?.name(address);
+  }
+
+  /** Resolves once no lookup is under way, or `limitMs` milliseconds have passed. */
+  async settled(limitMs: number): Promise<void> {
+    const deadline = performance.now() + limitMs;
+    while ((this.#names?.pending ?? 0) > 0 && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#names?.[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,86 @@
+/** What there is to show as of one refresh. */
+import type {
+  Connection,
+  EndedConnection,
+  LiveConnections,
+  LiveLosses,
+  OpenSocket,
+  Totals,
+} from '@weir/tracer';
+import { type EndedSum, EndedSums } from './ended.js';
+import { Histories } from './history.js';
+
+export interface Frame {
+  /** CLOCK_MONOTONIC, nanoseconds. */
+  readonly nowNs: number;
+  /** These change with the next refresh. */
+  readonly connections: readonly Connection[];
+  readonly sockets: readonly OpenSocket[];
+  readonly ended: readonly EndedSum[];
+  readonly totals: Totals;
+  readonly lost: LiveLosses;
+  /** Network namespaces that could not be read. */
+  readonly unread: readonly { readonly netns: number; readonly reason: string }[];
+  /** What is not shown from the start, and why. */
+  readonly problems: readonly string[];
+}
+
+/** A frame that later refreshes leave as it is. */
+export function frozen(frame: Frame): Frame {
+  return {
+    ...frame,
+    connections: frame.connections.map((connection) => ({ ...connection })),
+    ended: frame.ended.map((sum) => ({ ...sum })),
+    totals: { ...frame.totals },
+    lost: { ...frame.lost },
+  };
+}
+
+/** Follows live connections from refresh to refresh. */
+export class Watch {
+  readonly histories = new Histories();
+  readonly #live: LiveConnections;
+  readonly #now: () => number;
+  readonly #sums = new EndedSums();
+  /** How connections ended that somebody may look at: the last ones. */
+  readonly #endings = new Map<number, EndedConnection>();
+
+  /** @param now CLOCK_MONOTONIC, nanoseconds. */
+  constructor(live: LiveConnections, now: () => number) {
+    this.#live = live;
+    this.#now = now;
+  }
+
+  /** @throws as {@link LiveConnections.refresh}. */
+  async refresh(): Promise<Frame> {
+    await this.#live.refresh();
+    const nowNs = this.#now();
+    const { ended } = this.#live.takeEnded();
+    const connections = [...this.#live];
+    this.#sums.refresh(connections, ended, nowNs);
+    this.histories.record(connections);
+    this.#keepEndings(ended);
+    return {
+      nowNs,
+      connections,
+      sockets: [...this.#live.openSockets],
+      ended: [...this.#sums],
+      totals: this.#live.totals,
+      lost: this.#live.lost,
+      unread: this.#live.failures.map(({ netns, error }) => ({ netns, reason: error.message })),
+      problems: this.#live.problems.map(({ what }) => what),
+    };
+  }
+
+  /** How a connection ended, if it did so lately. */
+  ending(id: number): EndedConnection | undefined {
+    return this.#endings.get(id);
+  }
+
+  #keepEndings(ended: readonly EndedConnection[]): void {
+    for (const ending of ended) {
+      this.#endings.set(ending.connection.id, ending);
+      if (this.#endings.size > 1_024) this.#endings.delete(this.#endings.keys().next().value!);
+    }
+  }
+}

@@ -1,0 +1,114 @@
+/** Connections summed up by process or by peer. */
+import type { Connection, ConnectionProcess } from '@weir/tracer';
+import type { EndedSum } from './ended.js';
+
+export interface Group {
+  /** Live connections and flows. */
+  connections: number;
+  /** Those that have ended, as far as they are remembered. */
+  ended: number;
+  bytes_sent: number;
+  bytes_received: number;
+  send_rate: number;
+  receive_rate: number;
+  retransmits: number;
+}
+
+export interface ProcessGroup extends Group {
+  /** undefined: of connections whose process is not known. */
+  readonly process: ConnectionProcess | undefined;
+  readonly peers: Set<string>;
+}
+
+export interface PeerGroup extends Group {
+  readonly address: string;
+  readonly pids: Set<number>;
+  /** Of one of its connections. */
+  process: ConnectionProcess | undefined;
+  /** The least of its connections: that of the way, without what queues on it. Microseconds. */
+  srtt_us: number | undefined;
+  /** Service ports, with the transport that the last one was seen with. */
+  readonly ports: Map<number, 'tcp' | 'udp'>;
+}
+
+/** More are not shown anyway. */
+const MAX_PORTS = 8;
+
+export function byProcess(live: readonly Connection[], ended: readonly EndedSum[]): ProcessGroup[] {
+  const groups = new Map<number | undefined, ProcessGroup>();
+  for (const { item, count } of both(live, ended)) {
+    const pid = item.process?.pid;
+    let group = groups.get(pid);
+    if (group === undefined) {
+      group = { process: item.process, peers: new Set(), ...newGroup() };
+      groups.set(pid, group);
+    }
+    add(group, item, count);
+    group.peers.add(item.peer.address);
+  }
+  return [...groups.values()];
+}
+
+export function byPeer(live: readonly Connection[], ended: readonly EndedSum[]): PeerGroup[] {
+  const groups = new Map<string, PeerGroup>();
+  for (const { item, count } of both(live, ended)) {
+    const { address } = item.peer;
+    let group = groups.get(address);
+    if (group === undefined) {
+      group = {
+        address,
+        process: item.process,
+        pids: new Set(),
+        srtt_us: undefined,
+        ports: new Map(),
+        ...newGroup(),
+      };
+      groups.set(address, group);
+    }
+    add(group, item, count);
+    group.process ??= item.process;
+    if (item.process !== undefined) group.pids.add(item.process.pid);
+    const { srtt_us } = item as Partial<Connection>;
+    if (srtt_us !== undefined) group.srtt_us = Math.min(srtt_us, group.srtt_us ?? srtt_us);
+    if (group.ports.size < MAX_PORTS) group.ports.set(servicePort(item), item.transport);
+  }
+  return [...groups.values()];
+}
+
+/** The port that the service waits at, as far as the direction tells; else the lower one. */
+export function servicePort({
+  direction,
+  local,
+  peer,
+}: Pick<Connection, 'direction' | 'local' | 'peer'>): number {
+  if (direction === 'inbound') return local.port;
+  return direction === 'outbound' ? peer.port : Math.min(local.port, peer.port);
+}
+
+type Item = Connection | EndedSum;
+
+function* both(
+  live: readonly Connection[],
+  ended: readonly EndedSum[],
+): Generator<{ readonly item: Item; readonly count: number }> {
+  for (const item of live) yield { item, count: 0 };
+  for (const item of ended) yield { item, count: item.count };
+}
+
+function newGroup(): Group {
+  return {
+    ...{ connections: 0, ended: 0, bytes_sent: 0, bytes_received: 0 },
+    ...{ send_rate: 0, receive_rate: 0, retransmits: 0 },
+  };
+}
+
+/** @param ended How many ended connections the item stands for; 0: a live one. */
+function add(group: Group, item: Item, ended: number): void {
+  if (ended === 0) group.connections++;
+  group.ended += ended;
+  group.bytes_sent += item.bytes_sent;
+  group.bytes_received += item.bytes_received;
+  group.send_rate += item.send_rate;
+  group.receive_rate += item.receive_rate;
+  group.retransmits += item.retransmits;
+}

@@ -1,0 +1,47 @@
+/** What the person at the keyboard has chosen. */
+import { everything, type Filter, parseFilter } from '../filter/parse.js';
+import { defaultSort, type RowKey, type Sort, type ViewName, viewNames } from '../table/views.js';
+
+export type Mode = 'table' | 'filter' | 'details' | 'help';
+
+export interface State {
+  readonly view: ViewName;
+  readonly sorts: Readonly<Record<ViewName, Sort>>;
+  readonly filterText: string;
+  readonly filter: Filter;
+  readonly mode: Mode;
+  /** What `filterText` was before it was being typed. */
+  readonly filterBefore: string;
+  /** The row that the keys act on; undefined: the first. */
+  readonly selected: RowKey | undefined;
+  /** Where it stood last, for when it is gone. */
+  readonly cursor: number;
+  /** The connection that is looked at. */
+  readonly connectionId: number | undefined;
+  readonly paused: boolean;
+  readonly intervalMs: number;
+}
+
+export interface Choices {
+  readonly view: ViewName;
+  readonly sort: Sort | undefined;
+  readonly filterText: string;
+  readonly intervalMs: number;
+}
+
+export function initialState({ view, sort, filterText, intervalMs }: Choices): State {
+  const sorts = Object.fromEntries(viewNames.map((name) => [name, defaultSort(name)])) as Record<
+    ViewName,
+    Sort
+  >;
+  if (sort !== undefined) sorts[view] = sort;
+  const base: State = {
+    ...{ view, sorts, filterText: '', filter: everything, mode: 'table', filterBefore: '' },
+    ...{ selected: undefined, cursor: 0, connectionId: undefined, paused: false, intervalMs },
+  };
+  return withFilter(base, filterText);
+}
+
+export function withFilter(state: State, filterText: string): State {
+  return { ...state, filterText, filter: filterText.trim() === '' ? everything : parseFilter(filterText) };
+}

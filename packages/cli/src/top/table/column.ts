@@ -1,0 +1,56 @@
+/** A table's columns: what they hold, how they are sorted, and how much room they want. */
+
+export interface ColumnShape {
+  /** As `--sort` names it. */
+  readonly id: string;
+  readonly title: string;
+  readonly align: 'left' | 'right';
+  /** Columns of the terminal that it needs, and the most that it makes use of. */
+  readonly least: number;
+  readonly most: number;
+  /** Where there is no room for all columns, those of the highest rank go first, all of one rank together. */
+  readonly rank: number;
+  /** Whether the largest value stands on top unless asked otherwise. */
+  readonly descending: boolean;
+  /** Keeps the end of a text that has to be cut: an endpoint's port. */
+  readonly isEndpoint?: boolean;
+}
+
+export type Value = number | string | undefined;
+
+export interface Column<Row> extends ColumnShape {
+  /** What rows are sorted by; undefined comes last, whichever way round. */
+  value(row: Row): Value;
+  /** Safe to show; empty where there is nothing to tell. */
+  text(row: Row): string;
+}
+
+/** Compares for a column; equal values leave the order as it is. */
+export function comparison<Row>(column: Column<Row>, descending: boolean): (a: Row, b: Row) => number {
+  const sign = descending ? -1 : 1;
+  return (a, b) => {
+    const left = column.value(a);
+    const right = column.value(b);
+    if (left === right) return 0;
+    if (left === undefined) return 1;
+    if (right === undefined) return -1;
+    return left < right ? -sign : sign;
+  };
+}
+
+type Parts<Row> = Partial<ColumnShape> & Pick<Column<Row>, 'id' | 'rank' | 'value' | 'text'>;
+
+/** A column of words. */
+export function words<Row>(title: string, least: number, most: number, parts: Parts<Row>): Column<Row> {
+  return { title, least, most, align: 'left', descending: false, ...parts };
+}
+
+/** A column of numbers. */
+export function numbers<Row>(title: string, width: number, parts: Parts<Row>): Column<Row> {
+  return { title, least: width, most: width, align: 'right', descending: true, ...parts };
+}
+
+/** One that rows can be sorted by and that is never shown. */
+export function unseen<Row>(id: string, value: (row: Row) => Value): Column<Row> {
+  return numbers('', 0, { id, rank: Number.POSITIVE_INFINITY, value, text: () => '' });
+}

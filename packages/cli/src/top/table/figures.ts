@@ -1,0 +1,29 @@
+/** Figures in a table: short, and nothing where there is nothing. */
+import { formatBytes, formatDuration, formatMilliseconds } from '../../text/units.js';
+
+/** Columns that any amount of bytes takes. */
+export const BYTES_WIDTH = '99.9 MB'.length;
+
+export function amount(bytes: number): string {
+  return bytes === 0 ? '0' : formatBytes(bytes);
+}
+
+/** Bytes a second, without saying so each time. */
+export function rate(bytesPerSecond: number): string {
+  return amount(Math.round(bytesPerSecond));
+}
+
+export function count(value: number): string {
+  return value === 0 ? '' : String(value);
+}
+
+export function roundTrip(microseconds: number | undefined): string {
+  return microseconds === undefined ? '' : formatMilliseconds(microseconds);
+}
+
+/** Whole seconds below a minute: a table is no stop watch. */
+export function age(nanoseconds: number | undefined): string {
+  if (nanoseconds === undefined) return '';
+  const seconds = Math.max(0, nanoseconds / 1e9);
+  return seconds < 59.5 ? `${Math.round(seconds)} s` : formatDuration(seconds * 1e6);
+}

@@ -1,0 +1,136 @@
+/** The views, and the rows of each that are to be shown, in order. */
+import type { Connection, OpenSocket } from '@weir/tracer';
+import type { Filter } from '../filter/parse.js';
+import { socketSubject } from '../filter/subject.js';
+import { type Facts, noFacts } from '../model/facts.js';
+import type { Frame } from '../model/frame.js';
+import { byPeer, byProcess } from '../model/groups.js';
+import { type Column, type ColumnShape, comparison } from './column.js';
+import { connectionColumns } from './connections.js';
+import type { Context } from './context.js';
+import { peerColumns, processColumns } from './groups.js';
+import { listeningColumns } from './listening.js';
+
+export const viewNames = ['connections', 'processes', 'peers', 'listening'] as const;
+export type ViewName = (typeof viewNames)[number];
+
+export interface Sort {
+  /** Id of a column. */
+  readonly column: string;
+  readonly descending: boolean;
+}
+
+export interface Query {
+  readonly filter: Filter;
+  readonly sort: Sort;
+}
+
+/** What a row is known by from refresh to refresh. */
+export type RowKey = number | string;
+
+/** The rows of a view, in order. */
+export interface Sheet {
+  readonly columns: readonly ColumnShape[];
+  readonly size: number;
+  key(index: number): RowKey;
+  /** Its place; -1 if it is not there (any more). */
+  indexOf(key: RowKey): number;
+  text(index: number, column: ColumnShape): string;
+  /** In the view of connections: the one of that row. */
+  connection(index: number): Connection | undefined;
+  /** A filter for the connections that belong to the row. */
+  drillDown(index: number): string | undefined;
+}
+
+interface Parts<Row> {
+  readonly columns: readonly Column<Row>[];
+  readonly rows: Row[];
+  readonly sort: Sort;
+  readonly key: (row: Row) => RowKey;
+  readonly connection?: (row: Row) => Connection;
+  readonly drillDown?: (row: Row) => string | undefined;
+}
+
+/** The sheet of a view. */
+export function sheetOf(view: ViewName, frame: Frame, { filter, sort }: Query, facts: Facts): Sheet {
+  const context: Context = { facts, nowNs: frame.nowNs };
+  if (view === 'listening') {
+    const matches = (socket: OpenSocket) => filter.matches(socketSubject(socket), facts);
+    return sheet({
+      columns: listeningColumns(context),
+      rows: filter.isEmpty ? [...frame.sockets] : frame.sockets.filter(matches),
+      sort,
+      key: ({ transport, netns, cookie, local, peer }) =>
+        `${transport} ${netns} ${cookie} ${local.port} ${peer?.port}`,
+      drillDown: ({ transport, local }) => `proto:${transport} lport:${local.port}`,
+    });
+  }
+  const live = filter.isEmpty
+    ? [...frame.connections]
+    : frame.connections.filter((connection) => filter.matches(connection, facts));
+  if (view === 'connections') {
+    return sheet({
+      columns: connectionColumns(context),
+      rows: live,
+      sort,
+      key: ({ id }) => id,
+      connection: (row) => row,
+    });
+  }
+  const ended = filter.isEmpty ? frame.ended : frame.ended.filter((sum) => filter.matches(sum, facts));
+  if (view === 'processes') {
+    return sheet({
+      columns: processColumns(context),
+      rows: byProcess(live, ended),
+      sort,
+      key: ({ process }) => process?.pid ?? -1,
+      drillDown: ({ process }) => (process === undefined ? undefined : `pid:${process.pid}`),
+    });
+  }
+  return sheet({
+    columns: peerColumns(context),
+    rows: byPeer(live, ended),
+    sort,
+    key: ({ address }) => address,
+    drillDown: ({ address }) => `peer:${address}`,
+  });
+}
+
+/** What a view's columns are, for help, for `--sort` and for choosing one by key. */
+export function columnsOf(view: ViewName): readonly ColumnShape[] {
+  const context: Context = { facts: noFacts, nowNs: 0 };
+  switch (view) {
+    case 'connections':
+      return connectionColumns(context);
+    case 'processes':
+      return processColumns(context);
+    case 'peers':
+      return peerColumns(context);
+    case 'listening':
+      return listeningColumns(context);
+  }
+}
+
+export function defaultSort(view: ViewName): Sort {
+  return view === 'listening' ? { column: 'local', descending: false } : { column: 'rate', descending: true };
+}
+
+function sheet<Row>({ columns, rows, sort, key, connection, drillDown }: Parts<Row>): Sheet {
+  const column = columns.find(({ id }) => id === sort.column);
+  if (column !== undefined) {
+    // What moves as much, or nothing, is in the order of what it has moved.
+    const bytes = columns.find(({ id }) => id === 'bytes');
+    if (column.id === 'rate' && bytes !== undefined) rows.sort(comparison(bytes, sort.descending));
+    rows.sort(comparison(column, sort.descending));
+  }
+  const byId = new Map(columns.map((item) => [item.id, item]));
+  return {
+    columns,
+    size: rows.length,
+    key: (index) => key(rows[index]!),
+    indexOf: (wanted) => rows.findIndex((row) => key(row) === wanted),
+    text: (index, { id }) => byId.get(id)!.text(rows[index]!),
+    connection: (index) => connection?.(rows[index]!),
+    drillDown: (index) => drillDown?.(rows[index]!),
+  };
+}
