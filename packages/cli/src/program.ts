@@ -5,12 +5,15 @@ import { balanceCommand } from './balance/command.js';
 import type { BalanceRequest } from './balance/requests.js';
 import { completionCommand, type Shell } from './completion/command.js';
 import { type DoctorFlags, doctorCommand } from './doctor/command.js';
+import { topCommand } from './top/command.js';
+import type { TopFlags } from './top/flags.js';
 import { traceCommand } from './trace/command.js';
 import type { TraceFlags } from './trace/flags.js';
 
 /** What the commands do; the tree alone is enough for help and completion. */
 export interface Actions {
   trace(flags: TraceFlags): Promise<void>;
+  top(flags: TopFlags): Promise<void>;
   balance(request: BalanceRequest): Promise<void>;
   doctor(flags: DoctorFlags): Promise<void>;
   completion(shell: Shell): Promise<void>;
@@ -21,6 +24,7 @@ Examples:
   weir doctor                       what this kernel offers
   weir trace                        every TCP connection of this host, as it happens
   weir trace --json -c nginx        what one program does, for other programs
+  weir top                          live connections by traffic
   weir balance check balance.yaml   is a load balancer's configuration good?
   weir help trace                   all about one command`;
 
@@ -34,6 +38,7 @@ export function createProgram(actions: Actions, write: (text: string) => void, w
     .addHelpText('after', examples);
   for (const command of [
     traceCommand(actions.trace),
+    topCommand(actions.top),
     balanceCommand(actions.balance),
     doctorCommand(actions.doctor),
     completionCommand(actions.completion),

@@ -6,6 +6,8 @@ import { Output, type OutputStream } from './output.js';
 import { createProgram } from './program.js';
 import { paintFor } from './text/colour.js';
 import { escapeJson } from './text/escape.js';
+import type { TopFlags } from './top/flags.js';
+import type { Terminal } from './top/ui/app.js';
 import type { TraceFlags } from './trace/flags.js';
 import type { SignalSource } from './trace/interruption.js';
 import type { TracerFactory, TracerLoader } from './tracing.js';
@@ -14,6 +16,8 @@ import type { TracerFactory, TracerLoader } from './tracing.js';
 export interface RunHost {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
+  /** The terminal that standard input and output are both connected to. */
+  terminal?(): Terminal | undefined;
   readonly env: NodeJS.ProcessEnv;
   readonly signals: SignalSource;
   /** Ends the process at once. */
@@ -32,6 +36,9 @@ export async function run(args: readonly string[], host: RunHost): Promise<numbe
     {
       trace: async (flags) => {
         exitCode = await trace(flags, host, stdout);
+      },
+      top: async (flags) => {
+        exitCode = await top(flags, host, stdout);
       },
       doctor: async (flags) => {
         exitCode = await doctor(flags, host, stdout);
@@ -95,6 +102,26 @@ async function trace(flags: TraceFlags, host: RunHost, stdout: Output): Promise<
   return await runSession(request, tracing, {
     stdout,
     stderr: host.stderr,
+    signals: host.signals,
+    exit: host.exit,
+  });
+}
+
+/** Whether it is to be printed where it could be shown, too. */
+const isPrinted = ({ once, count, json }: TopFlags) => once || json || count !== undefined;
+
+async function top(flags: TopFlags, host: RunHost, stdout: Output): Promise<ExitCode> {
+  const [tracing, { runTop }, { topRequest }] = await Promise.all([
+    host.loadTracer(),
+    import('./top/session.js'),
+    import('./top/flags.js'),
+  ]);
+  const paint = paintFor(flags.color, host.stdout.isTTY === true, host.env);
+  const width = host.stdout.isTTY ? host.stdout.columns : undefined;
+  const request = topRequest(flags, paint, width, await types(flags, tracing));
+  return runTop(request, tracing, {
+    stdout,
+    terminal: isPrinted(flags) ? undefined : host.terminal?.(),
     signals: host.signals,
     exit: host.exit,
   });

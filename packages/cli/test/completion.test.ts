@@ -10,7 +10,7 @@ import { createProgram } from '../src/program.js';
 
 const nothing = async () => undefined;
 const program = createProgram(
-  { trace: nothing, balance: nothing, doctor: nothing, completion: nothing },
+  { trace: nothing, top: nothing, balance: nothing, doctor: nothing, completion: nothing },
   () => undefined,
 );
 const folder = mkdtempSync(join(tmpdir(), 'weir-completion-'));
@@ -29,7 +29,7 @@ type Complete = (...words: string[]) => string[];
 function common(complete: Complete): void {
   it('completes commands', () => {
     assert.deepEqual(complete('tr'), ['trace']);
-    assert.deepEqual(complete('').sort(), ['balance', 'completion', 'doctor', 'help', 'trace']);
+    assert.deepEqual(complete('').sort(), ['balance', 'completion', 'doctor', 'help', 'top', 'trace']);
   });
 
   it('completes the options of the command at hand', () => {

@@ -7,7 +7,7 @@ import { createProgram } from '../src/program.js';
 
 const nothing = async () => undefined;
 const program = createProgram(
-  { trace: nothing, balance: nothing, doctor: nothing, completion: nothing },
+  { trace: nothing, top: nothing, balance: nothing, doctor: nothing, completion: nothing },
   () => undefined,
 );
 

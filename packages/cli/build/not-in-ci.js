@@ -1,0 +1,2 @@
+/** Stands in for the package is-in-ci in the bundle. */
+export default false;

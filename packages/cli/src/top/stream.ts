@@ -1,0 +1,63 @@
+/** `weir top` without a terminal: a table or a JSON object each interval. */
+import type { Output } from '../output.js';
+import type { Paint } from '../text/colour.js';
+import { jsonFrame, jsonLine } from './json.js';
+import type { Facts } from './model/facts.js';
+import type { Frame } from './model/frame.js';
+import { tableLines } from './screen/body.js';
+import { complaints } from './screen/header.js';
+import { rate } from './table/figures.js';
+import { type Query, sheetOf, type ViewName } from './table/views.js';
+
+export interface StreamOptions extends Query {
+  readonly view: ViewName;
+  readonly json: boolean;
+  /** At most so many rows. */
+  readonly rows: number;
+  /** Columns of the terminal; Infinity where lines are not to be fitted to one. */
+  readonly width: number;
+  readonly paint: Paint;
+}
+
+export class StreamPrinter {
+  readonly #options: StreamOptions;
+  readonly #output: Output;
+  #printed = 0;
+
+  constructor(options: StreamOptions, output: Output) {
+    this.#options = options;
+    this.#output = output;
+  }
+
+  get printed(): number {
+    return this.#printed;
+  }
+
+  /** @returns whether anybody still reads. */
+  async print(frame: Frame, facts: Facts, time: Date): Promise<boolean> {
+    const { json, rows } = this.#options;
+    const text = json
+      ? jsonLine(jsonFrame(frame, this.#options, facts, time, rows))
+      : (this.#printed > 0 ? '\n' : '') + this.#table(frame, facts, time);
+    this.#printed++;
+    await this.#output.write(text);
+    return !this.#output.broken;
+  }
+
+  #table(frame: Frame, facts: Facts, time: Date): string {
+    const { view, sort, rows, width, paint } = this.#options;
+    const { totals } = frame;
+    const sheet = sheetOf(view, frame, this.#options, facts);
+    const clock = [time.getHours(), time.getMinutes(), time.getSeconds()]
+      .map((part) => String(part).padStart(2, '0'))
+      .join(':');
+    const complaint = complaints(frame);
+    const head = `${clock}  ${view}: ${sheet.size}  sent ${rate(totals.send_rate)}/s, received ${rate(totals.receive_rate)}/s`;
+    const lines = [
+      head,
+      ...(complaint === '' ? [] : [paint('yellow', complaint)]),
+      ...tableLines(sheet, { width, first: 0, rows, sort, paint }),
+    ];
+    return `${lines.join('\n')}\n`;
+  }
+}
