@@ -35,8 +35,6 @@ const { metafile } = await build({
   external: [...dependencies.filter((name) => !isOurs(name)), 'react-devtools-core'],
   // React's checks for developers would double the work.
   define: { 'process.env.NODE_ENV': '"production"' },
-  // Ink draws nothing where CI is set in the environment, for the sake of logs; a terminal is a terminal.
-  alias: { 'is-in-ci': fileURLToPath(new URL('not-in-ci.js', import.meta.url)) },
   // Some of those packages are CommonJS.
   banner: {
     js: "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);",

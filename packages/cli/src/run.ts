@@ -7,7 +7,7 @@ import { createProgram } from './program.js';
 import { paintFor } from './text/colour.js';
 import { escapeJson } from './text/escape.js';
 import type { TopFlags } from './top/flags.js';
-import type { Terminal } from './top/ui/app.js';
+import type { Terminal } from './top/ui/terminal.js';
 import type { TraceFlags } from './trace/flags.js';
 import type { SignalSource } from './trace/interruption.js';
 import type { TracerFactory, TracerLoader } from './tracing.js';

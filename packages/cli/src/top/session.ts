@@ -10,7 +10,7 @@ import { Pacer } from './pacer.js';
 import { initialState } from './screen/state.js';
 import { Store } from './screen/store.js';
 import { type StreamOptions, StreamPrinter } from './stream.js';
-import type { Terminal } from './ui/app.js';
+import type { Terminal } from './ui/terminal.js';
 
 export interface TopRequest extends StreamOptions {
   readonly options: TracerOptions;

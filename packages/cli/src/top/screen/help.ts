@@ -15,22 +15,30 @@ const keys: readonly (readonly [string, string])[] = [
   ['q, Ctrl-C', 'quit'],
 ];
 
-/** Lines of at most `width` columns. */
-export function helpLines(width: number): string[] {
-  const keyWidth = 24;
-  const filters = Object.entries(fields).map(
-    ([name, { example, summary }]) => [`${name}:${example}`, summary] as const,
-  );
+const grammar = 'Filters: all terms have to hold. 443,80 is one of both; -term or !term is not; "two words".';
+const keyWidth = 24;
+
+/** Lines of at most `width` columns; fields of filters by their names alone where there is no room for more. */
+export function helpLines(width: number, rows: number): string[] {
   const line = ([left, right]: readonly [string, string]) =>
     truncate(` ${padEnd(left, keyWidth)} ${right}`, width);
-  return [
-    ...keys.map(line),
-    '',
-    truncate(
-      ' Filters: all terms have to hold. 443,80 is one of both; -term or !term is not; "two words".',
-      width,
-    ),
-    ...filters.map(line),
-    line(['word', 'anywhere']),
-  ];
+  const head = [...keys.map(line), '', truncate(` ${grammar}`, width)];
+  const described = Object.entries(fields).map(([name, { example, summary }]) =>
+    line([`${name}:${example}`, summary]),
+  );
+  const whole = [...head, ...described, line(['word', 'anywhere'])];
+  return whole.length <= rows ? whole : [...head, ...wrap(Object.keys(fields), width - 1)].slice(0, rows);
+}
+
+function wrap(names: readonly string[], width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const name of names) {
+    if (line !== '' && line.length + name.length + 3 > width) {
+      lines.push(line);
+      line = '';
+    }
+    line += ` ${name}:`;
+  }
+  return [...lines, line];
 }

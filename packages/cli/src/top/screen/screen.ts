@@ -50,7 +50,7 @@ export function pageRows(input: ScreenInput, size: Size): number {
 
 function body(input: ScreenInput, width: number, rows: number): string[] {
   const { state, sheet, paint } = input;
-  if (state.mode === 'help') return helpLines(width).slice(0, rows);
+  if (state.mode === 'help') return helpLines(width, rows);
   if (state.mode === 'details') return details(input, width).slice(0, rows);
   const cursor = cursorOf(state, sheet);
   const count = Math.max(1, rows - 1);

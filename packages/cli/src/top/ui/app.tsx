@@ -1,20 +1,22 @@
 /** The screen's lines in the terminal, and keys from it, with Ink. */
-import { type Key as InkKey, type Instance, render, Text, Transform, useInput } from 'ink';
+import { type Instance, render, Text, Transform, useInput } from 'ink';
 import { useSyncExternalStore } from 'react';
-import type { Key } from '../screen/keys.js';
 import type { Store } from '../screen/store.js';
+import { keysOf } from './input.js';
 
-/** Terminals that a UI can be shown on. */
-export interface Terminal {
+export interface Streams {
   readonly stdin: NodeJS.ReadStream;
-  readonly stdout: NodeJS.WriteStream;
+  /** Is given every frame as a whole. */
+  readonly stdout: NodeJS.WritableStream;
 }
 
-export function mount(store: Store, { stdin, stdout }: Terminal, debug = false): Instance {
+export function mount(store: Store, { stdin, stdout }: Streams): Instance {
   return render(<App store={store} />, {
-    ...{ stdin, stdout, debug },
-    // Only lines that changed are written: what a screen over ssh should cost.
-    incrementalRendering: true,
+    stdin,
+    stdout: stdout as NodeJS.WriteStream,
+    // Every frame as a whole, and no sequences of Ink's own between them: it erases what it wrote line by line, and does
+    // not know of a screen's height.
+    debug: true,
     exitOnCtrlC: false,
     patchConsole: false,
   });
@@ -22,7 +24,9 @@ export function mount(store: Store, { stdin, stdout }: Terminal, debug = false):
 
 function App({ store }: { readonly store: Store }) {
   const lines = useSyncExternalStore(store.subscribe, store.lines);
-  useInput((input, key) => store.press(keyOf(input, key)));
+  useInput((input, key) => {
+    for (const pressed of keysOf(input, key)) store.press(pressed);
+  });
   return <Lines lines={lines} />;
 }
 
@@ -36,23 +40,4 @@ function Lines({ lines }: { readonly lines: readonly string[] }) {
       <Text>{lines.map(() => '.').join('\n')}</Text>
     </Transform>
   );
-}
-
-function keyOf(input: string, key: InkKey): Key {
-  const name = nameOf(key);
-  return { text: input, ctrl: key.ctrl, ...(name !== undefined && { name }) };
-}
-
-function nameOf(key: InkKey): Key['name'] {
-  if (key.upArrow) return 'up';
-  if (key.downArrow) return 'down';
-  if (key.leftArrow) return 'left';
-  if (key.rightArrow) return 'right';
-  if (key.pageUp) return 'pageup';
-  if (key.pageDown) return 'pagedown';
-  if (key.home) return 'home';
-  if (key.end) return 'end';
-  if (key.return) return 'enter';
-  if (key.escape) return 'escape';
-  return key.backspace || key.delete ? 'backspace' : undefined;
 }

@@ -1,26 +1,33 @@
-/** Shows the screen until somebody has seen enough. */
+/** The terminal UI: takes the terminal, and gives it back. */
 import type { Size } from '../screen/screen.js';
 import type { Store } from '../screen/store.js';
 import { AlternateScreen } from './alternate-screen.js';
-import { mount, type Terminal } from './app.js';
+import { mount } from './app.js';
+import { Painter } from './painter.js';
+import type { Terminal } from './terminal.js';
 
-/** What is on the terminal now; disposing gives the terminal back. */
+/** What is on the terminal now; disposing gives it back. */
 export class Ui implements Disposable {
   readonly #store: Store;
   readonly #terminal: Terminal;
   readonly #screen: AlternateScreen;
+  readonly #painter: Painter;
   #instance: ReturnType<typeof mount> | undefined;
   readonly #onResize = () => this.#redraw();
   readonly #onStop = () => this.suspend();
-  readonly #onContinue = () => this.#redraw();
+  readonly #onContinue = () => {
+    // The shell has set the terminal to its own liking.
+    if (this.#instance !== undefined) this.#terminal.stdin.setRawMode(true);
+    this.#redraw();
+  };
 
   constructor(store: Store, terminal: Terminal) {
     this.#store = store;
     this.#terminal = terminal;
     this.#screen = new AlternateScreen(terminal.stdout);
+    this.#painter = new Painter(terminal.stdout);
     this.#show();
-    // Before Ink's own listener, which knows neither of the height nor of what the terminal did to the lines.
-    terminal.stdout.prependListener('resize', this.#onResize);
+    terminal.stdout.on('resize', this.#onResize);
     process.on('SIGTSTP', this.#onStop);
     process.on('SIGCONT', this.#onContinue);
   }
@@ -46,7 +53,8 @@ export class Ui implements Disposable {
   #show(): void {
     this.#screen.enter();
     this.#store.setSize(terminalSize(this.#terminal.stdout));
-    this.#instance = mount(this.#store, this.#terminal);
+    this.#painter.forget();
+    this.#instance = mount(this.#store, { stdin: this.#terminal.stdin, stdout: this.#painter });
   }
 
   #hide(): void {
@@ -55,15 +63,14 @@ export class Ui implements Disposable {
     this.#screen.leave();
   }
 
+  /** Whatever the terminal has done to the lines. */
   #redraw(): void {
     if (this.#instance === undefined) return;
     this.#instance.unmount();
-    this.#terminal.stdout.write('\x1b[H\x1b[2J');
     this.#show();
   }
 }
 
-/** Ink ends what it writes with a line break, which takes the last row. */
 export function terminalSize({ columns, rows }: NodeJS.WriteStream): Size {
-  return { columns: columns || 80, rows: Math.max(1, (rows || 24) - 1) };
+  return { columns: columns || 80, rows: rows || 24 };
 }

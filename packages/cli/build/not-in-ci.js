@@ -1,2 +1,0 @@
-/** Stands in for the package is-in-ci in the bundle. */
-export default false;

@@ -1,0 +1,54 @@
+/**
+ * Puts frames on a terminal's screen: of each, only the lines that differ from what is there. That is what makes a screen
+ * cheap over ssh, and free of flicker.
+ */
+import { Writable } from 'node:stream';
+
+/**
+ * CUP: to the first column of a row, from 1. SGR 0: no style. EL: clear to the end of the line, which behind a line as wide as
+ * the terminal would take its last character. ED: clear all.
+ */
+const place = (row: number) => `\x1b[${row};1H`;
+const clearRest = '\x1b[0m\x1b[K';
+const clearAll = '\x1b[H\x1b[2J';
+/** Mode 2026: a terminal that knows it shows all of an update at once. */
+const begin = '\x1b[?2026h';
+const end = '\x1b[?2026l';
+
+/** Stands in for standard output: Ink writes every frame as a whole, its lines separated by line breaks. */
+export class Painter extends Writable {
+  readonly #target: NodeJS.WritableStream;
+  #shown: readonly string[] | undefined;
+
+  constructor(target: NodeJS.WritableStream) {
+    super({ decodeStrings: false });
+    this.#target = target;
+  }
+
+  /** What the terminal shows is not known any more: the next frame is painted whole. */
+  forget(): void {
+    this.#shown = undefined;
+  }
+
+  override _write(frame: string, _: BufferEncoding, callback: (error?: Error | null) => void): void {
+    const update = changes(this.#shown, frame.split('\n'));
+    this.#shown = frame.split('\n');
+    // A terminal that takes nothing any more is told by a signal, or by the end of what is typed.
+    if (update !== '') this.#target.write(update);
+    callback();
+  }
+}
+
+/** What turns the lines that are shown into others; empty if they are the same. Exported for the tests. */
+export function changes(shown: readonly string[] | undefined, lines: readonly string[]): string {
+  const count = Math.max(lines.length, shown?.length ?? 0);
+  let update = '';
+  for (let index = 0; index < count; index++) {
+    const line = lines[index] ?? '';
+    if (shown !== undefined && line === (shown[index] ?? '')) continue;
+    if (shown === undefined && line === '') continue;
+    update += `${place(index + 1)}${shown === undefined ? '' : clearRest}${line}`;
+  }
+  if (shown === undefined) return `${begin}${clearAll}${update}${end}`;
+  return update === '' ? '' : `${begin}${update}${end}`;
+}
