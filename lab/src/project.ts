@@ -44,7 +44,7 @@ export function packProject(path: string): void {
   writer.copy('init', join(repository, 'lab/guest/init'));
   writer.copy(`${inside}/package.json`, join(repository, 'package.json'));
   const packages = readdirSync(join(repository, 'packages')).map((name) => `packages/${name}`);
-  for (const part of [...packages, 'lab', 'bench']) {
+  for (const part of [...packages, 'lab', 'bench', 'examples']) {
     writer.tree(`${inside}/${part}`, join(repository, part), kept);
   }
   for (const name of installedDependencies(packages)) {
