@@ -12,7 +12,7 @@ import {
   TupleFilter,
   writeAddressKey,
 } from './generated/tcp.js';
-import type { PortRange, TraceFilter } from './options.js';
+import type { PortRange, TraceFilter, TracerOptions } from './options.js';
 import type { SocketEventName, TcpEventName } from './record.js';
 
 /** A filter map with the entries it is to hold. */
@@ -40,6 +40,17 @@ const eventBits: Record<TcpEventName, number> = {
   close: 1 << TcpEventKind.EVENT_CLOSE,
   fail: 1 << TcpEventKind.EVENT_FAIL,
 };
+
+/** What is hooked: only what can pass the filter. */
+export function wantedProtocols({ tcp = true, udp = false, filter }: TracerOptions): {
+  readonly tcp: boolean;
+  readonly udp: boolean;
+} {
+  const events = filter?.events ?? [];
+  const isWanted = (isUdp: boolean) =>
+    events.length === 0 || events.some((name) => (name === 'udp_flow') === isUdp);
+  return { tcp: tcp && isWanted(false), udp: udp !== false && isWanted(true) };
+}
 
 /**
  * The filter that lets pass what runs over IPv4 only.

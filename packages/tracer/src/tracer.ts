@@ -8,7 +8,7 @@ import { TracedConnections } from './connections/traced.js';
 import { openEventRing } from './event-ring.js';
 import { EventStream } from './event-stream.js';
 import { kernelFacts } from './facts.js';
-import { ipv4Only } from './filter.js';
+import { ipv4Only, wantedProtocols } from './filter.js';
 import { Losses } from './losses.js';
 import type { TracerOptions, TracerStats } from './options.js';
 import { planHooks } from './plan.js';
@@ -18,14 +18,6 @@ import type { EventName, TraceRecord } from './record.js';
 import type { HookChoice } from './report.js';
 import { type TypeChoice, targetTypes } from './types/target.js';
 import { UdpFlowSource } from './udp-flows.js';
-
-/** What is hooked: only what can pass the filter. */
-function wantedKinds({ tcp = true, udp = false, filter }: TracerOptions): { tcp: boolean; udp: boolean } {
-  const events = filter?.events ?? [];
-  const isWanted = (isUdp: boolean) =>
-    events.length === 0 || events.some((name) => (name === 'udp_flow') === isUdp);
-  return { tcp: tcp && isWanted(false), udp: udp !== false && isWanted(true) };
-}
 
 type State = 'running' | 'stopping' | 'ended';
 
@@ -92,7 +84,7 @@ export class Tracer implements TracerApi {
       throw new UnsupportedError(options.acceptHook, undefined, candidate?.reason);
     }
     const filter = options.ipv6 === false ? ipv4Only(options.filter) : (options.filter ?? {});
-    const wants = wantedKinds(options);
+    const wants = wantedProtocols(options);
     this.#hasTcp = wants.tcp;
     const clock = new WallClock(realtimeOffsetNs());
     this.#programs = new TracerPrograms(plan, btf, { ...options, filter });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { UdpFlow } from '../src/connections/index.js';
-import { compileFilter, ipv4Only } from '../src/filter.js';
+import { compileFilter, ipv4Only, wantedProtocols } from '../src/filter.js';
 import { flowFilter } from '../src/filter-flows.js';
 import type { TraceFilter } from '../src/index.js';
 
@@ -84,6 +84,16 @@ describe('filters for the kernel', () => {
     ];
     for (const filter of bad) assert.throws(() => compileFilter(filter), RangeError, JSON.stringify(filter));
   });
+});
+
+it('only what can pass is hooked', () => {
+  const wanted = (...args: Parameters<typeof wantedProtocols>) => Object.values(wantedProtocols(...args));
+  assert.deepEqual(wanted({}), [true, false]);
+  assert.deepEqual(wanted({ udp: true }), [true, true]);
+  assert.deepEqual(wanted({ udp: {}, tcp: false }), [false, true]);
+  assert.deepEqual(wanted({ udp: true, filter: { events: ['close'] } }), [true, false]);
+  assert.deepEqual(wanted({ udp: true, filter: { events: ['udp_flow'] } }), [false, true]);
+  assert.deepEqual(wanted({ udp: true, filter: { events: [] } }), [true, true]);
 });
 
 describe('IPv6 off', () => {

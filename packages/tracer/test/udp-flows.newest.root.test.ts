@@ -60,97 +60,76 @@ async function traced(
 const flowsOf = (records: readonly TraceRecord[]) =>
   records.filter((record): record is UdpFlowRecord => record.event === 'udp_flow');
 
+const show = ({ network, direction, bytes_sent, bytes_received, closed_by, ...flow }: UdpFlowRecord) => [
+  network.type,
+  direction,
+  bytes_sent,
+  bytes_received,
+  flow.datagrams_sent,
+  flow.datagrams_received,
+  closed_by,
+];
+
 describe('UDP flows in the stream', () => {
-  it('are told when a socket is closed, and at the end those that were closed before it', async () => {
+  it('are told when they are idle or closed, among connections, in order, and at the end', async () => {
     using netns = new TestNetns();
-    const records = await traced({ udp: true, filter: { netns: [netns.inode] } }, async (flows) => {
-      close(exchange(netns));
+    const options = { udp: { idleMs: 1000 }, filter: { netns: [netns.inode] } };
+    const records = await traced(options, async (flows) => {
+      const idle = exchange(netns);
+      await runLoad(netns, 'pairs', '--count', '20');
       await flows(2);
+      close(idle);
       close(exchange(netns, '::1'));
     });
     const told = flowsOf(records);
-    assert.deepEqual(
-      told
-        .map(({ network, direction, bytes_sent, bytes_received, datagrams_sent, datagrams_received }) =>
-          [network.type, direction, bytes_sent, bytes_received, datagrams_sent, datagrams_received].join(' '),
-        )
-        .sort(),
-      ['ipv4', 'ipv6'].flatMap((type) => [`${type} inbound 7 100 1 1`, `${type} outbound 100 7 1 1`]),
-    );
+    assert.deepEqual(told.map((flow) => show(flow).join(' ')).sort(), [
+      'ipv4 inbound 7 100 1 1 idle',
+      'ipv4 outbound 100 7 1 1 idle',
+      'ipv6 inbound 7 100 1 1 local',
+      'ipv6 outbound 100 7 1 1 local',
+    ]);
+    assert.equal(records.length, 80 + told.length);
     for (const { process: { pid } = {}, closed_by, idle_us, duration_us, netns: inode } of told) {
-      assert.deepEqual([pid, closed_by, inode], [process.pid, 'local', netns.inode]);
-      assert.ok(duration_us > 0 && idle_us >= 0);
+      assert.deepEqual([pid, inode], [process.pid, netns.inode]);
+      assert.ok(duration_us > 0 && idle_us >= (closed_by === 'idle' ? 1e6 : 0));
     }
   });
 
-  it('are told when they are idle, among connections and in order', async () => {
+  it('pass the filters, and IPv6 off, as connections do', async () => {
     using netns = new TestNetns();
-    const options = { udp: { idleMs: 200 }, filter: { netns: [netns.inode] } };
-    const records = await traced(options, async (flows) => {
-      const sockets = exchange(netns);
-      await runLoad(netns, 'pairs', '--count', '20');
-      await flows(2);
-      close(sockets);
+    const filter = { netns: [netns.inode], direction: 'outbound' as const, addresses: ['127.0.0.0/8'] };
+    const records = await traced({ udp: true, ipv6: false, filter }, async () => {
+      for (const [address, family] of [
+        ['::1', '6'],
+        ['127.0.0.1', '4'],
+      ] as const) {
+        close(exchange(netns, address));
+        await runLoad(netns, 'pairs', '--count', '1', '--family', family);
+      }
     });
-    assert.equal(records.length, 82);
-    for (const { closed_by, idle_us } of flowsOf(records)) {
-      assert.equal(closed_by, 'idle');
-      assert.ok(idle_us >= 200_000);
+    assert.deepEqual(records.map(({ event }) => event).sort(), ['close', 'connect', 'udp_flow']);
+    for (const record of records) {
+      assert.ok(record.event !== 'lost' && record.event !== 'fd_install');
+      assert.deepEqual([record.network.type, record.direction], ['ipv4', 'outbound']);
     }
   });
 
-  it('pass the filters, IPv6 off and TCP off', async () => {
+  it('that the table has no room for are counted by datagrams, and told; alone, they leave TCP alone', async () => {
     using netns = new TestNetns();
-    const filter = { netns: [netns.inode], direction: 'outbound' as const, pids: [process.pid] };
-    const records = await traced({ udp: true, tcp: false, ipv6: false, filter }, async (flows) => {
-      close(exchange(netns, '::1'));
-      await runLoad(netns, 'pairs', '--count', '5');
-      close(exchange(netns));
-      await flows(1);
-    });
-    assert.deepEqual(
-      records.map((record) => [record.event, 'bytes_sent' in record && record.bytes_sent]),
-      [['udp_flow', 100]],
-    );
-  });
-
-  it('are not counted where nobody wants them, nor is TCP hooked where only they are wanted', () => {
-    using tcp = Tracer.start({ udp: true, filter: { events: ['close'] } });
-    assert.equal(
-      tcp.plan.some(({ purpose }) => purpose === 'UDP'),
-      false,
-    );
-    using udp = Tracer.start({ udp: true, filter: { events: ['udp_flow'] } });
-    assert.equal(
-      udp.plan.some(({ purpose }) => purpose === 'UDP'),
-      true,
-    );
-    assert.throws(() => Tracer.start({ udp: { idleMs: 0 } }), RangeError);
-  });
-
-  it('IPv6 off concerns TCP, too', async () => {
-    using netns = new TestNetns();
-    const records = await traced({ ipv6: false, filter: { netns: [netns.inode] } }, async () => {
-      await runLoad(netns, 'pairs', '--count', '5');
-      await runLoad(netns, 'pairs', '--count', '5', '--family', '6');
-    });
-    assert.equal(records.length, 20);
-    assert.ok(records.every((record) => 'network' in record && record.network.type === 'ipv4'));
-  });
-
-  it('datagrams that the table has no room for are counted, and told', async () => {
-    using netns = new TestNetns();
-    await using tracer = Tracer.start({ udp: true, maxConnections: 1, filter: { netns: [netns.inode] } });
+    const filter = { netns: [netns.inode], events: ['udp_flow'] as const };
+    await using tracer = Tracer.start({ udp: true, maxConnections: 1, filter });
     const records: TraceRecord[] = [];
     const reading = (async () => {
       for await (const record of tracer) records.push(record);
     })();
     const sockets = Array.from({ length: 4 }, () => exchange(netns));
+    await runLoad(netns, 'pairs', '--count', '1');
     sockets.forEach(close);
     await tracer.stop();
     await reading;
     const { lost } = tracer.stats();
     assert.ok(lost.udp > 0);
+    assert.ok(records.every(({ event }) => event === 'udp_flow' || event === 'lost'));
     const told = records.filter((record) => record.event === 'lost' && record.where === 'udp');
     assert.deepEqual(
       told.map((record) => record.event === 'lost' && record.count),
