@@ -1,6 +1,6 @@
 /**
  * Real traffic: clients, a router, the balancer and reals that answer clients directly, through each tunnel, with IPv4 and
- * IPv6. Under load reals are added, drained and killed. No connection to a real that lives breaks, and each request that
+ * IPv6. Under load reals are added, drained and killed, and the balancer is stopped, upgraded and begins again. No connection to a real that lives breaks, and each request that
  * fails is one to a real that was killed.
  */
 import assert from 'node:assert/strict';
@@ -32,6 +32,7 @@ import {
 const { client, reals } = makeTopology(3);
 const service4: Service = { address: VIP4, port: 80, protocol: 'tcp' };
 const service6: Service = { address: VIP6, port: 80, protocol: 'tcp' };
+const PIN = 'traffic';
 const check: HealthCheck = {
   type: 'http',
   tunnel: true,
@@ -56,15 +57,17 @@ after(async () => {
 /** Reals by their numbers, with weights. */
 type Weights = Readonly<Record<number, number>>;
 
+/** A balancer that is pinned, and its checks. Disposing of it leaves the pins, and what they forward. */
 class Balanced implements Disposable {
   readonly #balancer: Balancer;
   readonly #tunnel: ProbeTunnel;
   readonly services: CheckedServices;
 
-  constructor(options: Pick<BalancerOptions, 'gue'>) {
+  constructor(options: Partial<BalancerOptions>) {
     this.#balancer = Balancer.open({
       interface: BALANCER_DEVICE,
       routerMac: ROUTER_MAC,
+      pin: PIN,
       flows: 20_000,
       maxGlobalFlows: 64,
       ...options,
@@ -81,6 +84,10 @@ class Balanced implements Disposable {
         throw error;
       },
     });
+  }
+
+  get adopted(): boolean {
+    return this.#balancer.adopted;
   }
 
   set(weights: Weights): void {
@@ -139,20 +146,34 @@ function answering({ answers }: LoadCount): string {
   return Object.keys(answers).sort().join(' ');
 }
 
+function tally(texts: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
+  return [...counts].map(([text, count]) => `${count} ${text}`).join(', ');
+}
+
 for (const [name, options] of Object.entries(tunnels)) {
   describe(`through ${name}`, () => {
-    it('nothing breaks that need not', async () => {
-      using balanced = new Balanced(options);
+    it('nothing breaks that need not', async (context) => {
+      let balanced = new Balanced(options);
+      using _ = {
+        [Symbol.dispose]() {
+          balanced[Symbol.dispose]();
+          Balancer.detach(PIN);
+        },
+      };
       balanced.set({ 1: 1, 2: 1 });
       await balanced.well(1, 2);
       for (const address of [VIP4, VIP6]) assert.match(curl(address), /^real [12]\n$/);
-      const load = new Load({ namespace: client, addresses: [VIP4, VIP6], port: 80, kept: 12, fresh: 4 });
-      using _ = load;
+      using load = new Load({ namespace: client, addresses: [VIP4, VIP6], port: 80, kept: 12, fresh: 4 });
       /** What happens once all is as it has just become. */
       const next = async (reports = 3): Promise<LoadCount> => {
         await load.reports(reports);
-        return load.take();
+        const count = load.take();
+        requests += Object.values(count.answers).reduce((sum, answers) => sum + answers, 0);
+        return count;
       };
+      let requests = 0;
       const quiet = await next();
       nothingFailed(quiet);
       assert.equal(answering(quiet), '1 2');
@@ -179,15 +200,28 @@ for (const [name, options] of Object.entries(tunnels)) {
           `${kind} ${real} ${error}`,
         );
       }
+      const errors = killing.failures.map(({ kind, error }) => `${kind} connection: ${error}`);
       const killed = await next();
       nothingFailed(killed);
       assert.equal(answering(killed), '2 3');
+
+      balanced[Symbol.dispose]();
+      nothingFailed(await next(5));
+      // Another program, with what the one before knows: also that a real is down.
+      balanced = new Balanced({ ...options, newFlowLimit: 100_000, maxFrame: 1400 });
+      assert.ok(balanced.adopted);
+      balanced.set({ 1: 1, 2: 0, 3: 1 });
+      await balanced.well(2, 3);
+      const upgraded = await next();
+      nothingFailed(upgraded);
+      assert.equal(answering(upgraded), '2 3');
 
       servers[0] = new Nginx(reals[0]!.namespace, 1);
       await balanced.well(1, 2, 3);
       const back = await next();
       nothingFailed(back);
       assert.equal(answering(back), '1 2 3');
+      context.diagnostic(`${requests} requests were answered; failed at the killed real: ${tally(errors)}`);
     });
   });
 }

@@ -4,7 +4,7 @@ import type { Balancer } from '../balancer.js';
 import { type Service, type ServiceSpec, serviceName } from '../service.js';
 import type { HealthCheck } from './check.js';
 import { type HealthChange, HealthChecker, type HealthCheckerOptions } from './checker.js';
-import { type Membership, membership, type ServiceState, specFor } from './members.js';
+import { failedReals, type Membership, membership, type ServiceState, specFor } from './members.js';
 import type { RealHealth } from './monitor.js';
 import type { Condition } from './state.js';
 
@@ -35,7 +35,7 @@ export interface ServiceRealHealth {
   readonly health: RealHealth | undefined;
 }
 
-export interface CheckedServicesOptions extends Omit<HealthCheckerOptions, 'onChange'> {
+export interface CheckedServicesOptions extends Omit<HealthCheckerOptions, 'onChange' | 'initial'> {
   /** A real's condition has changed; the ring follows at once, after this. */
   readonly onRealChange?: (change: HealthChange) => void;
   /** A service's state is another one, or has one for the first time; also for those without checks. */
@@ -52,20 +52,35 @@ interface Served extends CheckedService {
 
 const nothing: Membership = { state: 'unknown', ring: new Set(), up: 0 };
 
-/** Sets services of a balancer. Whoever uses it does not set the same services otherwise. */
+/** What is set. */
+type CheckedBalancer = Pick<Balancer, 'services' | 'setServices' | 'removeService'>;
+
+/**
+ * Sets services of a balancer. Whoever uses it does not set the same services otherwise. Reals that failed under an earlier
+ * process, whose balancer this one has adopted, are down until their checks say otherwise.
+ */
 export class CheckedServices implements Disposable {
-  readonly #balancer: Pick<Balancer, 'setServices' | 'removeService'>;
+  readonly #balancer: CheckedBalancer;
   readonly #options: CheckedServicesOptions;
   readonly #checker: HealthChecker;
+  /** Reals that had failed before this began, by their services. */
+  readonly #failed: ReadonlyMap<string, ReadonlySet<string>>;
   readonly #served = new Map<string, Served>();
   /** Services whose rings are to be made anew. */
   readonly #stale = new Set<string>();
   #refresh: NodeJS.Immediate | undefined;
 
-  constructor(balancer: Pick<Balancer, 'setServices' | 'removeService'>, options: CheckedServicesOptions) {
+  constructor(balancer: CheckedBalancer, options: CheckedServicesOptions) {
     this.#balancer = balancer;
     this.#options = options;
-    this.#checker = new HealthChecker({ ...options, onChange: (change) => this.#onChange(change) });
+    this.#failed = new Map(
+      balancer.services().map(({ service, spec }) => [serviceName(service), failedReals(spec)]),
+    );
+    this.#checker = new HealthChecker({
+      ...options,
+      initial: (service, real) => this.#initial(service, real),
+      onChange: (change) => this.#onChange(change),
+    });
   }
 
   /** Adds services, or puts others in their places. If one makes no sense, none is changed. @throws RangeError */
@@ -107,10 +122,11 @@ export class CheckedServices implements Disposable {
   /** What is known of reals whose checks begin only now, besides what is known already. */
   #expected({ service, check }: CheckedService): (address: string) => Condition | undefined {
     if (check === undefined) return () => undefined;
-    return (address) =>
-      this.#checker.health(service, address)?.condition ??
-      this.#options.initial?.(service, address) ??
-      'unknown';
+    return (address) => this.#checker.health(service, address)?.condition ?? this.#initial(service, address);
+  }
+
+  #initial(service: Service, address: string): Condition {
+    return this.#failed.get(serviceName(service))?.has(address) === true ? 'down' : 'unknown';
   }
 
   #serve({ service, spec, check }: CheckedService, before: ReadonlySet<string>): Served {

@@ -55,3 +55,9 @@ export function specFor(
   }));
   return { ...spec, reals };
 }
+
+/** The reals that {@link specFor} has taken out of the ring because they were down. */
+export function failedReals({ reals }: ServiceSpec): Set<string> {
+  const failed = reals.filter(({ weight, down }) => weight === 0 && down === true);
+  return new Set(failed.map(({ address }) => address));
+}
