@@ -1,59 +1,25 @@
 /** A layer-4 load balancer: its programs, and what they are told. */
-import { type ArrayMap, type BpfMap, type DescriptorMap, Program } from '@weir/ebpf';
-import { keyAddress, macBytes, parsePrefix, wirePort } from './address.js';
+import { type BpfMap, type DescriptorMap, Program } from '@weir/ebpf';
+import { macBytes } from './address.js';
+import type { Explanation, InterfaceStatus, Processed, RealStatus, ServiceStatus } from './answers.js';
 import { Capture, type CaptureOptions } from './capture.js';
-import { type Counters, CpuCounters, counterLayout, type Traffic } from './counters.js';
-import { encode, encodeNumber } from './encode.js';
+import { type Counters, counterLayout } from './counters.js';
 import { type Flow, flowFrame } from './frame.js';
-import { readOutcome, sizeofGlobalFlow, writeGlobalFlow } from './generated/balancer.js';
-import { IdSlots } from './id-slots.js';
-import type { XdpMode } from './life/attachments.js';
+import { readOutcome } from './generated/balancer.js';
+import { setGlobalFlow } from './global-flow.js';
 import { setTunnelEnd, tunnelEnds } from './life/decapsulator.js';
-import { takeOverCounters, takeOverEntries, takeOverTable } from './life/heritage.js';
+import { takeOverCounters, takeOverEntries } from './life/heritage.js';
 import { detachPinned, Life, type SavedKnowledge } from './life/life.js';
 import { DEFAULT_PIN_ROOT, PinFolder } from './life/pin-folder.js';
-import { Router, type RouterStatus } from './life/router.js';
+import type { RouterStatus } from './life/router.js';
+import { Routers } from './life/routers.js';
 import { type BalancerOptions, devicesOf, forwardingCpus } from './options.js';
-import { type ReasonName, reasonName, type Verdict, verdictName } from './outcome.js';
+import { reasonName, verdictName } from './outcome.js';
 import { BalancerPrograms } from './programs.js';
-import { RealRegistry } from './real-registry.js';
-import { RealTable } from './real-table.js';
-import { protocolNumbers, type Service, type ServiceSpec } from './service.js';
-import { addressPrefixKey, prefixOfKey, ServiceTable } from './service-table.js';
+import type { Service, ServiceSpec } from './service.js';
+import { Tables } from './tables.js';
 
-/** What the program did with a packet. */
-export interface Processed {
-  readonly verdict: Verdict;
-  /** The frame afterwards. */
-  readonly frame: Uint8Array;
-}
-
-/** What the program would do with a packet. */
-export interface Explanation {
-  readonly verdict: Verdict;
-  readonly reason: ReasonName;
-  /** The service that the packet is for. */
-  readonly service: Service | undefined;
-  /** The address of its real. */
-  readonly real: string | undefined;
-}
-
-/** Traffic of a service, and what it consists of now. */
-export interface ServiceStatus extends Traffic {
-  readonly service: Service;
-  readonly spec: ServiceSpec;
-}
-
-export interface RealStatus extends Traffic {
-  readonly address: string;
-}
-
-/** What the programs are attached to. */
-export interface InterfaceStatus {
-  readonly interface: string;
-  /** Undefined if the device is gone, or somebody took the program off. */
-  readonly mode: XdpMode | undefined;
-}
+export type { Explanation, InterfaceStatus, Processed, RealStatus, ServiceStatus } from './answers.js';
 
 /**
  * Forwards from {@link Balancer.open} on until it is disposed of; with a `pin`, on and on until {@link detach}. Needs Linux
@@ -64,16 +30,10 @@ export class Balancer implements Disposable {
   readonly adopted: boolean;
   readonly #life: Life;
   readonly #programs: BalancerPrograms;
-  readonly #counters: CpuCounters;
-  readonly #reals: RealRegistry;
-  readonly #services: ServiceTable;
-  readonly #serverIds: RealTable;
-  readonly #sourceRoutes: RealTable;
-  readonly #globalFlows: BpfMap;
-  readonly #tunnelEnds: BpfMap;
+  readonly #tables: Tables;
   readonly #cpus: readonly number[];
   readonly #options: BalancerOptions;
-  readonly #routers: Router[] = [];
+  readonly #routers: Routers | undefined;
 
   /**
    * With a `pin` that an earlier process used, this goes on where that one stopped, whether it ended or was killed. Its
@@ -114,52 +74,19 @@ export class Balancer implements Disposable {
     this.adopted = heritage !== undefined;
     this.#cpus = forwardingCpus(options);
     this.#programs = new BalancerPrograms(options, devices.length, heritage);
-    const { collection, taken } = this.#programs;
     try {
-      this.#counters = new CpuCounters(this.#programs.cpuViews());
-      this.#reals = new RealRegistry(collection.map('reals') as ArrayMap, (number) =>
-        this.#counters.clearReal(number),
-      );
-      this.#services = new ServiceTable(this.#programs, this.#counters, this.#reals, () => this.#save());
-      const ids = new IdSlots(collection.map('id_slots') as ArrayMap);
-      const routes = collection.map('source_routes');
-      const onHeld = () => this.#saveReals();
-      this.#serverIds = new RealTable(ids, this.#reals, onHeld);
-      this.#sourceRoutes = new RealTable(routes, this.#reals, onHeld);
-      this.#globalFlows = collection.map('global_flows');
-      this.#tunnelEnds = collection.map('tunnel_ends');
+      this.#tables = new Tables(this.#programs, () => this.#save());
       if (heritage !== undefined) {
-        const { state } = heritage;
-        takeOverCounters(heritage, this.#programs, this.#counters);
-        this.#reals.restore(state.reals, !taken.has('reals'));
-        this.#services.restore(state.services, {
-          vips: !taken.has('vips'),
-          lookup: !['vip_slots', 'vip_prefixes', 'vip_addresses'].every((name) => taken.has(name)),
-        });
-        takeOverTable(
-          heritage,
-          taken,
-          'id_slots',
-          this.#serverIds,
-          ids,
-          (map) => new IdSlots(map as ArrayMap),
-        );
-        takeOverTable(heritage, taken, 'source_routes', this.#sourceRoutes, routes, (map) => map);
+        takeOverCounters(heritage, this.#programs, this.#tables.counters);
+        this.#tables.restore(heritage, this.#programs.taken);
         takeOverEntries(heritage, this.#programs);
-        this.#reals.releaseUnheld();
       }
-      for (const [i, device] of (devices.length > 0 ? devices : [options]).entries()) {
-        const { name = '', ...hop } = { ...device } as { name?: string };
-        const remembered = heritage?.state.routerMacs[name];
-        const router = new Router({ ...hop, ...(name === '' ? {} : { name }) }, remembered, (mac) =>
-          this.#writeRouterMac(mac, i),
-        );
-        this.#routers.push(router);
-      }
+      const macs = heritage?.state.routerMacs ?? {};
+      this.#routers = new Routers(options, macs, (mac, device) => this.#writeRouterMac(mac, device));
       life.attach(this.#programs);
       life.settle(this.#programs, this.#knowledge());
     } catch (error) {
-      for (const router of this.#routers) router[Symbol.dispose]();
+      this.#routers?.[Symbol.dispose]();
       this.#programs[Symbol.dispose]();
       throw error;
     }
@@ -177,53 +104,62 @@ export class Balancer implements Disposable {
 
   /** The next hop of each device. */
   routers(): RouterStatus[] {
-    return this.#routers.map(({ status }) => status);
+    return this.#routers?.status() ?? [];
   }
 
   /** Adds a service or changes it, in one step for packets. @throws RangeError; nothing is changed then. */
   setService(service: Service, spec: ServiceSpec): void {
-    this.#services.set([[service, spec]]);
+    this.#tables.services.set([[service, spec]]);
   }
 
   /** Adds or changes several services, each in one step. If one is refused, none is changed. @throws RangeError */
   setServices(changes: readonly (readonly [Service, ServiceSpec])[]): void {
-    this.#services.set(changes);
+    this.#tables.services.set(changes);
   }
 
   /** Removes a service; returns whether there was one. */
   removeService(service: Service): boolean {
-    return this.#services.remove(service);
+    return this.#tables.services.remove(service);
   }
 
   services(): ServiceStatus[] {
-    return this.#services
-      .all()
-      .map((served) => ({ service: served.service, spec: served.spec, ...this.#services.traffic(served) }));
+    return this.#tables.services.all().map((served) => ({
+      service: served.service,
+      spec: served.spec,
+      ...this.#tables.services.traffic(served),
+    }));
   }
 
   /** Every real that a service, a server id or a source route refers to. */
   reals(): RealStatus[] {
-    return this.#reals.all().map(({ address, number }) => ({ address, ...this.#counters.real(number) }));
+    return this.#tables.reals
+      .all()
+      .map(({ address, number }) => ({ address, ...this.#tables.counters.real(number) }));
   }
 
   /** All counters but those of services and reals, since the start. */
   counters(): Counters {
-    return this.#counters.totals();
+    return this.#tables.counters.totals();
   }
 
   /** Which real an id in QUIC, TCP or stable UDP packets means; without an address, none. @throws RangeError */
   setServerId(id: number, address: string | undefined): void {
-    if (!Number.isInteger(id) || id < 1 || id > 0xffff_ffff) {
-      throw new RangeError(`server id ${id}: expected 1 to 4294967295`);
-    }
-    this.#serverIds.set(encodeNumber(id), address);
-    this.#saveReals();
+    this.#tables.setServerId(id, address);
+  }
+
+  /** Server ids and the addresses of their reals. */
+  serverIds(): { id: number; address: string }[] {
+    return this.#tables.serverIds();
   }
 
   /** Where new flows from a prefix go, in services with the flag `sourceRouting`. @throws RangeError */
   setSourceRoute(prefix: string, address: string | undefined): void {
-    this.#sourceRoutes.set(addressPrefixKey(parsePrefix(prefix)), address);
-    this.#saveReals();
+    this.#tables.setSourceRoute(prefix, address);
+  }
+
+  /** Source routes: prefixes and the addresses of their reals. */
+  sourceRoutes(): { prefix: string; address: string }[] {
+    return this.#tables.sourceRoutes();
   }
 
   /**
@@ -233,44 +169,16 @@ export class Balancer implements Disposable {
    * @throws RangeError if nobody knows that real.
    */
   setGlobalFlow(flow: Flow, address: string | undefined): void {
-    const source = keyAddress(flow.source);
-    const key = encode(sizeofGlobalFlow, writeGlobalFlow, {
-      source: source.words,
-      destination: keyAddress(flow.destination).words,
-      sourcePort: wirePort(flow.sourcePort),
-      destinationPort: wirePort(flow.destinationPort),
-      protocol: protocolNumbers[flow.protocol],
-      ipv6: Number(source.ipv6),
-      reserved: 0,
-    });
-    if (address === undefined) {
-      this.#globalFlows.delete(key);
-      return;
-    }
-    const real = this.#reals.find(address);
-    if (real === undefined) throw new RangeError(`${address} is no real of any service`);
-    this.#globalFlows.update(key, encodeNumber(real.name));
-  }
-
-  /** Server ids and the addresses of their reals. */
-  serverIds(): { id: number; address: string }[] {
-    return this.#serverIds
-      .all()
-      .map(({ key, address }) => ({ id: new DataView(key.buffer).getUint32(0, true), address }));
-  }
-
-  /** Source routes: prefixes and the addresses of their reals. */
-  sourceRoutes(): { prefix: string; address: string }[] {
-    return this.#sourceRoutes.all().map(({ key, address }) => ({ prefix: prefixOfKey(key), address }));
+    setGlobalFlow(this.#map('global_flows'), this.#tables.reals, flow, address);
   }
 
   /** Whether tunnels to an address end here; see {@link BalancerOptions.inlineDecapsulation}. */
   setTunnelEnd(address: string, ends: boolean): void {
-    setTunnelEnd(this.#tunnelEnds, address, ends);
+    setTunnelEnd(this.#map('tunnel_ends'), address, ends);
   }
 
   tunnelEnds(): string[] {
-    return tunnelEnds(this.#tunnelEnds);
+    return tunnelEnds(this.#map('tunnel_ends'));
   }
 
   /**
@@ -280,9 +188,7 @@ export class Balancer implements Disposable {
    * @throws RangeError
    */
   setRouterMac(mac: string, device?: string): void {
-    const meant = this.#routers.filter(({ status }) => device === undefined || status.interface === device);
-    if (meant.length === 0) throw new RangeError(`${device} is no device of this balancer`);
-    for (const router of meant) router.give(mac);
+    this.#routers?.give(mac, device);
   }
 
   /**
@@ -323,8 +229,8 @@ export class Balancer implements Disposable {
     return {
       verdict: verdictName(returnValue),
       reason: reasonName(reason),
-      service: this.#services.byNumber(vip - 1)?.service,
-      real: this.#reals.byNumber(real)?.address,
+      service: this.#tables.services.byNumber(vip - 1)?.service,
+      real: this.#tables.reals.byNumber(real)?.address,
     };
   }
 
@@ -359,9 +265,13 @@ export class Balancer implements Disposable {
 
   /** Lets go of everything: without a `pin`, that ends it; with one, it forwards on. */
   [Symbol.dispose](): void {
-    for (const router of this.#routers) router[Symbol.dispose]();
+    this.#routers?.[Symbol.dispose]();
     this.#life[Symbol.dispose]();
     this.#programs[Symbol.dispose]();
+  }
+
+  #map(name: string): BpfMap {
+    return this.#programs.collection.map(name);
   }
 
   #writeRouterMac(text: string, device: number): void {
@@ -369,11 +279,6 @@ export class Balancer implements Disposable {
     this.#programs.globals.write('router_mac_front', mac.subarray(0, 4), device);
     this.#programs.globals.write('router_mac_back', mac.subarray(4), device);
     this.#save();
-  }
-
-  /** Saves if reals got numbers or lost them. */
-  #saveReals(): void {
-    if (this.#reals.takeChanged()) this.#save();
   }
 
   #save(): void {
@@ -388,9 +293,8 @@ export class Balancer implements Disposable {
       secrets: Buffer.from(secrets).toString('hex'),
       innerSizes: this.#programs.innerSizes(),
       counters: counterLayout,
-      routerMacs: Object.fromEntries(this.#routers.map(({ status }) => [status.interface ?? '', status.mac])),
-      reals: this.#reals.save(),
-      services: this.#services.save(),
+      routerMacs: this.#routers?.macs() ?? {},
+      ...this.#tables.saved(),
     };
   }
 }

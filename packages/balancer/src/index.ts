@@ -1,11 +1,5 @@
-export {
-  Balancer,
-  type Explanation,
-  type InterfaceStatus,
-  type Processed,
-  type RealStatus,
-  type ServiceStatus,
-} from './balancer.js';
+export type { Explanation, InterfaceStatus, Processed, RealStatus, ServiceStatus } from './answers.js';
+export { Balancer } from './balancer.js';
 export type { Capture, CapturedPacket, CaptureOptions } from './capture.js';
 export type { Counters, Traffic } from './counters.js';
 export type { Flow } from './frame.js';

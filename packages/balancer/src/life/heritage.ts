@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type ArrayMap, type BpfMap, type MapSpec, MapType, openPinnedMap } from '@weir/ebpf';
 import { type CpuCounters, cpuViews } from '../counters.js';
 import type { BalancerPrograms } from '../programs.js';
-import type { NameTable, RealTable } from '../real-table.js';
+import type { NameTable } from '../real-table.js';
 import type { SavedState } from './state.js';
 
 /** An earlier process's maps and what it knew. */
@@ -21,6 +21,22 @@ export class Heritage {
   openMap(name: string): BpfMap | undefined {
     const path = join(this.#folder, name);
     return existsSync(path) ? openPinnedMap(path) : undefined;
+  }
+
+  /** Reads a table as it was: the one that was taken over, else the earlier process's. */
+  withTable(
+    name: string,
+    taken: ReadonlySet<string>,
+    own: NameTable,
+    open: (map: BpfMap) => NameTable,
+    read: (table: NameTable) => void,
+  ): void {
+    if (taken.has(name)) {
+      read(own);
+      return;
+    }
+    using old = this.openMap(name);
+    if (old !== undefined) read(open(old));
   }
 
   /** The map that a spec asks for, if it has the spec's shape. */
@@ -61,23 +77,6 @@ export function takeOverCounters(
   if (old === undefined) return;
   const layout = heritage.state.counters;
   counters.copyFrom(cpuViews(old, old.maxEntries - 1, layout.size), layout);
-}
-
-/** Has a table hold the reals that it had, and moves its entries where it is another map than it was. */
-export function takeOverTable(
-  heritage: Heritage,
-  taken: ReadonlySet<string>,
-  name: string,
-  table: RealTable,
-  own: NameTable,
-  open: (map: BpfMap) => NameTable,
-): void {
-  if (taken.has(name)) {
-    table.restore(own);
-    return;
-  }
-  using old = heritage.openMap(name);
-  if (old !== undefined) table.restore(open(old));
 }
 
 /** Moves the entries of tables that belong to nobody else, where they are other maps than they were. */

@@ -1,8 +1,7 @@
 /** What user space knows and the program does not: saved with the pinned maps, so that a new process goes on from there. */
 import { EbpfError } from '@weir/ebpf';
 import type { CounterLayout } from '../counters.js';
-import type { SavedReals } from '../real-registry.js';
-import type { SavedServices } from '../service-table.js';
+import type { SavedTables } from '../tables.js';
 
 /** Another slot's place in a chain of XDP programs. */
 export interface ChainPlace {
@@ -11,7 +10,7 @@ export interface ChainPlace {
   readonly index: number;
 }
 
-export interface SavedState {
+export interface SavedState extends SavedTables {
   readonly version: typeof VERSION;
   /** Which folder of pins counts. */
   readonly generation: number;
@@ -28,8 +27,6 @@ export interface SavedState {
   readonly chain: ChainPlace | null;
   /** Routers' MAC addresses as last known, by device. */
   readonly routerMacs: Readonly<Record<string, string>>;
-  readonly reals: SavedReals;
-  readonly services: SavedServices;
 }
 
 /** Changes with what is saved or its meaning. */

@@ -1,0 +1,39 @@
+/** What a balancer tells. */
+import type { Traffic } from './counters.js';
+import type { XdpMode } from './life/attachments.js';
+import type { ReasonName, Verdict } from './outcome.js';
+import type { Service, ServiceSpec } from './service.js';
+
+/** What the program did with a packet. */
+export interface Processed {
+  readonly verdict: Verdict;
+  /** The frame afterwards. */
+  readonly frame: Uint8Array;
+}
+
+/** What the program would do with a packet. */
+export interface Explanation {
+  readonly verdict: Verdict;
+  readonly reason: ReasonName;
+  /** The service that the packet is for. */
+  readonly service: Service | undefined;
+  /** The address of its real. */
+  readonly real: string | undefined;
+}
+
+/** Traffic of a service, and what it consists of now. */
+export interface ServiceStatus extends Traffic {
+  readonly service: Service;
+  readonly spec: ServiceSpec;
+}
+
+export interface RealStatus extends Traffic {
+  readonly address: string;
+}
+
+/** What the programs are attached to. */
+export interface InterfaceStatus {
+  readonly interface: string;
+  /** Undefined if the device is gone, or somebody took the program off. */
+  readonly mode: XdpMode | undefined;
+}
