@@ -7,6 +7,8 @@ import {
   EbpfError,
   type Link,
   MapType,
+  NetlinkProtocol,
+  NetlinkSocket,
   openPinnedMap,
   type Program,
   SyscallError,
@@ -36,6 +38,8 @@ export class DeviceAttachments {
   readonly #attached: Attached[] = [];
   readonly #folder: PinFolder | undefined;
   readonly #others: Map<number, UpdatableLink>;
+  /** Of the network namespace that the devices are in, whatever thread asks later. */
+  readonly #socket = new NetlinkSocket(NetlinkProtocol.route);
 
   /**
    * Attaches to devices on which nothing is yet. Others go on with their old programs until {@link commit}.
@@ -66,17 +70,13 @@ export class DeviceAttachments {
 
   /** Each device and how it is attached. */
   modes(): { interface: string; mode: XdpMode | undefined }[] {
-    return this.#attached.map(({ device, ifindex }) => ({ interface: device, mode: modeOf(ifindex) }));
-  }
-
-  /** Takes the programs off the devices, whoever else has the links open. */
-  detach(): void {
-    for (const { ifindex, link } of this.#attached.splice(0)) this.#takeOff(ifindex, link);
+    return this.#attached.map(({ device, ifindex }) => ({ interface: device, mode: this.#modeOf(ifindex) }));
   }
 
   /** Closes the links: those that are not pinned end. */
   release(): void {
     for (const { link } of this.#attached.splice(0)) link[Symbol.dispose]();
+    this.#socket[Symbol.dispose]();
   }
 
   #attach({ device, program }: Wanted, mode: XdpMode | undefined): void {
@@ -87,7 +87,7 @@ export class DeviceAttachments {
       this.#attached.push({ device, program, ifindex, link, adopted: false });
       return;
     }
-    const current = modeOf(ifindex);
+    const current = this.#modeOf(ifindex);
     if (mode !== undefined && current !== mode) {
       throw new RangeError(
         `mode ${mode}: ${device} is attached as ${current ?? 'nothing'}, which cannot be changed without a gap; ` +
@@ -98,6 +98,15 @@ export class DeviceAttachments {
     this.#attached.push({ device, program, ifindex, link: pinned, adopted: true });
   }
 
+  #modeOf(ifindex: number): XdpMode | undefined {
+    try {
+      return xdpMode(this.#socket, ifindex);
+    } catch (error) {
+      if (error instanceof SyscallError && error.code === 'ENODEV') return undefined;
+      throw error;
+    }
+  }
+
   #takeOff(ifindex: number, link: Link): void {
     if (this.#folder !== undefined && link instanceof UpdatableLink) {
       // A device that is gone has taken its program with it.
@@ -105,15 +114,6 @@ export class DeviceAttachments {
       unlinkSync(this.#folder.linkPath(ifindex));
     }
     link[Symbol.dispose]();
-  }
-}
-
-function modeOf(ifindex: number): XdpMode | undefined {
-  try {
-    return xdpMode(ifindex);
-  } catch (error) {
-    if (error instanceof SyscallError && error.code === 'ENODEV') return undefined;
-    throw error;
   }
 }
 

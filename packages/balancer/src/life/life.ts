@@ -68,6 +68,7 @@ export class Life implements Disposable {
     const folder = this.#folder;
     if (folder !== undefined) {
       programs.pin(folder.makeGeneration(this.#generation));
+      folder.pinOnce(programs.collection.map('next_program'));
       for (const id of pinnedProgramIds(folder)) this.#ownIds.add(id);
       this.#settled = true;
       this.save(knowledge);

@@ -20,6 +20,7 @@ import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import {
   type ArrayMap,
+  type BpfMap,
   createMap,
   EbpfError,
   MapFlag,
@@ -46,6 +47,7 @@ const CHUNK = 4096;
  *
  *     NAME/state      what user space knows: a map with JSON in it, replaced in one step
  *     NAME/link_N     the attachment to the device of that number
+ *     NAME/next_program  the array of BalancerOptions.callsNext
  *     NAME/gN/        maps and programs; the state says which N counts
  */
 export class PinFolder implements Disposable {
@@ -137,6 +139,12 @@ export class PinFolder implements Disposable {
     for (const generation of this.generations()) {
       if (generation !== kept) rmSync(this.generationPath(generation), { recursive: true, force: true });
     }
+  }
+
+  /** Pins a map that stays the same whatever generation counts, for others to find by its name. */
+  pinOnce(map: BpfMap): void {
+    const path = join(this.path, map.name);
+    if (!existsSync(path)) map.pin(path);
   }
 
   /** The pinned links by their devices' numbers. Those of devices that are gone are removed. */

@@ -63,8 +63,14 @@ function makeReal(number: number): Real {
   return { namespace, address, decapsulator };
 }
 
-/** A veth pair from here to another namespace, with a default route back. */
-function connect(near: string, nearAddress: string, other: number, far: string, farAddress: string): void {
+/** A veth pair from here to another namespace, with a default route back if there is none. */
+export function connect(
+  near: string,
+  nearAddress: string,
+  other: number,
+  far: string,
+  farAddress: string,
+): void {
   ip(`link add ${near} type veth peer name ${far}`);
   execFileSync('ip', ['link', 'set', far, 'netns', `/proc/${process.pid}/fd/${other}`]);
   ip(`address add ${nearAddress}/24 dev ${near}`);
@@ -74,7 +80,7 @@ function connect(near: string, nearAddress: string, other: number, far: string, 
     ip(`address add ${farAddress}/24 dev ${far}`);
     ip(`link set ${far} up`);
     withoutChecksumOffload(far);
-    ip(`route add default via ${nearAddress}`);
+    ip(`route append default via ${nearAddress}`);
   });
 }
 

@@ -47,9 +47,12 @@ function advice(errno: number): string | undefined {
   return undefined;
 }
 
-/** How a device's XDP program is attached; undefined if it has none. @throws SyscallError ENODEV */
-export function xdpMode(device: string | number): 'native' | 'generic' | undefined {
-  using socket = new NetlinkSocket(NetlinkProtocol.route);
+/**
+ * How a device's XDP program is attached; undefined if it has none.
+ * @param socket Of the device's network namespace.
+ * @throws SyscallError ENODEV
+ */
+export function xdpMode(socket: NetlinkSocket, device: string | number): 'native' | 'generic' | undefined {
   const nested = interfaceAttributes(socket, interfaceIndex(socket, device)).get(attributeXdp);
   const attached = nested === undefined ? 0 : (decodeAttributes(nested).get(Xdp.attached)?.[0] ?? 0);
   // XDP_ATTACHED_*: none, in the driver, in the network stack, in the device, in several.

@@ -1,0 +1,244 @@
+/**
+ * A process that dies in the middle of a change: at each of its system calls in turn. What comes next finds the change made
+ * or not begun, and numbers of reals that are each in one place.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { after, describe, it } from 'node:test';
+import { Namespace, unshare } from '@weir/ebpf';
+import { counterLayout } from '../src/counters.js';
+import { readOutcome } from '../src/generated/balancer.js';
+import { flowSlot, type Service, type ServiceSpec } from '../src/index.js';
+import { Heritage } from '../src/life/heritage.js';
+import { PinFolder } from '../src/life/pin-folder.js';
+import { decodeState, encodeState } from '../src/life/state.js';
+import { BalancerPrograms } from '../src/programs.js';
+import { buildRing } from '../src/ring.js';
+import { Tables } from '../src/tables.js';
+import { frameOf, type Packet } from './support/packet.js';
+
+if (process.getuid?.() !== 0) throw new Error('this test loads programs: it needs root');
+execFileSync('taskset', ['-cp', '0', String(process.pid)], { stdio: 'ignore' });
+
+unshare(Namespace.mount);
+execFileSync('mount', ['--make-rprivate', '/']);
+execFileSync('mount', ['-t', 'bpf', 'bpf', '/sys/fs/bpf']);
+
+/** All system calls of @weir/ebpf go through this. */
+interface Ffi {
+  syscall: (...args: number[]) => number;
+}
+const path = new URL('../../../ebpf/dist/src/sys/ffi.js', import.meta.url).href;
+const { ffi } = (await import(path)) as { ffi: () => Ffi };
+const real = ffi().syscall;
+
+/** Runs `body`, and lets none of its system calls succeed after so many. Returns whether it died. */
+function dieAfter(calls: number, body: () => void): boolean {
+  let made = 0;
+  ffi().syscall = (...args) => {
+    if (++made > calls) throw new Error('dead');
+    return real(...args);
+  };
+  try {
+    body();
+  } catch (error) {
+    if (made <= calls) throw error;
+  } finally {
+    ffi().syscall = real;
+  }
+  return made > calls;
+}
+
+const programs = new BalancerPrograms(
+  { flows: 300, maxReals: 16, maxServerIds: 16, maxSourceRoutes: 16 },
+  1,
+  undefined,
+);
+const taken = new Set([...programs.collection.maps.keys()]);
+const folder = PinFolder.claim('/sys/fs/bpf/weir', 'steps');
+
+after(() => {
+  folder.remove();
+  folder[Symbol.dispose]();
+  programs[Symbol.dispose]();
+});
+
+/** A process that goes on where the last one stopped. */
+function nextProcess(): Tables {
+  const tables: Tables = new Tables(programs, () => save(tables));
+  const text = folder.readState();
+  if (text !== undefined) tables.restore(new Heritage(decodeState(text, 'steps'), folder.path), taken);
+  save(tables);
+  return tables;
+}
+
+function save(tables: Tables): void {
+  const { buckets } = programs;
+  const rest = { flows: null, buckets, secrets: '', innerSizes: {}, routerMacs: {}, chain: null };
+  folder.writeState(encodeState({ generation: 1, counters: counterLayout, ...rest, ...tables.saved() }));
+}
+
+const web: Service = { address: '198.51.100.1', port: 80, protocol: 'tcp' };
+const prefix: Service = { address: '198.51.100.128/25', port: 0, protocol: 'tcp' };
+const dns: Service = { address: '2001:db8::1', port: 53, protocol: 'udp' };
+const of = (...addresses: string[]): ServiceSpec => ({ reals: addresses.map((address) => ({ address })) });
+
+type Change = (tables: Tables) => void;
+
+/** Changes, and what undoes them. */
+const changes: readonly (readonly [string, Change, Change])[] = [
+  [
+    'of several services',
+    ({ services }) =>
+      services.set([
+        [web, of('10.0.0.2', '10.0.0.3', '10.0.0.4')],
+        [prefix, of('10.0.0.4', '10.0.0.5')],
+      ]),
+    ({ services }) => {
+      services.set([[web, of('10.0.0.1', '10.0.0.2')]]);
+      services.remove(prefix);
+    },
+  ],
+  [
+    'that removes a service',
+    ({ services }) => services.remove(dns),
+    ({ services }) => services.set([[dns, of('fd00::1', 'fd00::2')]]),
+  ],
+  [
+    'that adds a service',
+    ({ services }) => services.set([[prefix, of('10.0.0.9', '10.0.0.1')]]),
+    ({ services }) => services.remove(prefix),
+  ],
+  [
+    'of a server id',
+    (tables) => tables.setServerId(7, '10.0.0.6'),
+    (tables) => tables.setServerId(7, '10.0.0.1'),
+  ],
+  [
+    'that removes a server id',
+    (tables) => tables.setServerId(8, undefined),
+    (tables) => tables.setServerId(8, '10.0.0.8'),
+  ],
+  [
+    'of a source route',
+    (tables) => tables.setSourceRoute('203.0.113.0/24', '10.0.0.7'),
+    (tables) => tables.setSourceRoute('203.0.113.0/24', undefined),
+  ],
+];
+
+function describeTables(tables: Tables): string {
+  return JSON.stringify({
+    services: tables.services
+      .all()
+      .map(({ service, spec }) => [service, spec])
+      .sort(),
+    ids: tables.serverIds().sort((a, b) => a.id - b.id),
+    routes: tables.sourceRoutes(),
+    reals: tables.reals
+      .all()
+      .map(({ address }) => address)
+      .sort(),
+  });
+}
+
+/** No number is in two places or in none, and no change is left half made. */
+function checkNumbers(tables: Tables): void {
+  const { reals, services } = tables.saved();
+  const numbers = [...reals.free, ...reals.held.map(({ number }) => number)].sort((a, b) => a - b);
+  assert.deepEqual(
+    numbers,
+    Array.from({ length: reals.unused - 1 }, (_, i) => i + 1),
+  );
+  assert.deepEqual(services.pending, []);
+  const vips = services.served.map(({ number }) => number);
+  assert.equal(new Set(vips).size, vips.length);
+}
+
+const client = { source: '192.168.1.1', sourcePort: 31337, protocol: 'tcp' } as const;
+const packets: { readonly packet: Packet; readonly service: Service }[] = [
+  { packet: { ...client, destination: web.address, destinationPort: 80 }, service: web },
+  { packet: { ...client, destination: '198.51.100.200', destinationPort: 81 }, service: prefix },
+  {
+    packet: {
+      ...client,
+      protocol: 'udp',
+      source: '2001:db8::9',
+      destination: dns.address,
+      destinationPort: 53,
+    },
+    service: dns,
+  },
+];
+
+/** The VIP and the real of a packet, by the program itself. */
+function explain(packet: Packet): { vip: number; number: number } {
+  const { globals, collection } = programs;
+  collection.program('explain').testRun({ data: frameOf(packet) });
+  const bytes = globals.read('explanation');
+  const { vip, real: number } = readOutcome(new DataView(bytes.buffer, bytes.byteOffset), 0);
+  return { vip, number };
+}
+
+/** The program itself sends each packet where user space says, and flows of reals that are gone are none. */
+function checkProgram(tables: Tables): void {
+  for (const { packet, service } of packets) {
+    const { vip, number } = explain(packet);
+    const served = tables.services.get(service);
+    if (served === undefined) {
+      assert.equal(vip, 0, `${service.address} is not served`);
+      continue;
+    }
+    assert.equal(vip, served.number + 1);
+    const members = served.members.map(({ real }) => real);
+    const known = members.find(({ name }) => name === flows.get(packet));
+    const destinationPort = service.port === 0 ? 0 : packet.destinationPort;
+    const ring = buildRing(members.map(({ number: n, seed }) => ({ number: n, seed, weight: 1 })));
+    const expected = known?.number ?? ring[flowSlot({ ...packet, destinationPort })];
+    assert.equal(number, expected, `${service.address}: ${tables.reals.byNumber(number)?.address}`);
+  }
+}
+
+/** Names of the reals to which packets' flows went last. */
+const flows = new Map<Packet, number>();
+
+/** Has the flow tables know all flows. */
+function run(tables: Tables): void {
+  for (const { packet, service } of packets) {
+    if (tables.services.get(service) === undefined) continue;
+    programs.program(0).testRun({ data: frameOf(packet) });
+    flows.set(packet, tables.reals.byNumber(explain(packet).number)!.name);
+  }
+}
+
+describe('a change that is interrupted', () => {
+  let tables = nextProcess();
+  tables.services.set([
+    [web, of('10.0.0.1', '10.0.0.2')],
+    [dns, of('fd00::1', 'fd00::2')],
+  ]);
+  tables.setServerId(7, '10.0.0.1');
+  tables.setServerId(8, '10.0.0.8');
+
+  const initial = describeTables(tables);
+
+  for (const [what, change, undo] of changes) {
+    it(`${what} is made, or not begun`, () => {
+      change(tables);
+      const changed = describeTables(tables);
+      undo(tables);
+      for (let calls = 0, died = true; died; calls++) {
+        run(tables);
+        died = dieAfter(calls, () => change(tables));
+        if (died) tables = nextProcess();
+        checkNumbers(tables);
+        checkProgram(tables);
+        const found = describeTables(tables);
+        assert.ok(found === changed || (died && found === initial), `after ${calls} calls: ${found}`);
+        if (found === initial) change(tables);
+        assert.equal(describeTables(tables), changed);
+        undo(tables);
+        assert.equal(describeTables(tables), initial);
+      }
+    });
+  }
+});
