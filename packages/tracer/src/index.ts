@@ -11,15 +11,6 @@ export {
   plainConnection,
   type Totals,
 } from './connections/index.js';
-export {
-  type CgroupFacts,
-  PeerNames,
-  type PeerNamesOptions,
-  type ProcessDetails,
-  Processes,
-  type ProcessesOptions,
-  Services,
-} from './enrich/index.js';
 export { type InspectOptions, inspectHost } from './inspect.js';
 export type {
   AcceptHook,

@@ -4,22 +4,22 @@ import {
   type ConnectionProcess,
   type OpenSocket,
   type PlainConnection,
-  type ProcessDetails,
   plainConnection,
 } from '@weir/tracer';
+import type { ProcessDetails } from '@weir/tracer/enrich';
 import { escapeJson } from '../text/escape.js';
 import { socketSubject } from './filter/subject.js';
 import type { Facts } from './model/facts.js';
 import type { Frame } from './model/frame.js';
-import { servicePort } from './model/groups.js';
+import { serviceName } from './model/groups.js';
 import { type Query, sheetOf } from './table/views.js';
 
 type PlainProcess = ConnectionProcess & ProcessDetails;
 
 export interface JsonConnection extends PlainConnection {
   readonly process?: PlainProcess;
+  readonly peer: PlainConnection['peer'] & { readonly name?: string };
   readonly service?: string;
-  readonly peer_name?: string;
 }
 
 export interface JsonListener {
@@ -82,13 +82,13 @@ function rounded(totals: Frame['totals']): Frame['totals'] {
 
 function jsonConnection(connection: Connection, nowNs: number, facts: Facts): JsonConnection {
   const plain = plainConnection(connection, nowNs);
-  const service = facts.service(servicePort(connection), connection.transport);
+  const service = serviceName(connection, facts);
   const name = facts.peerName(connection.peer.address);
   return {
     ...plain,
     ...(plain.process !== undefined && { process: jsonProcess(plain.process, facts) }),
+    ...(name !== undefined && { peer: { ...plain.peer, name } }),
     ...(service !== undefined && { service }),
-    ...(name !== undefined && { peer_name: name }),
   };
 }
 

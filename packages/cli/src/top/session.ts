@@ -52,7 +52,11 @@ export async function runTop(request: TopRequest, tracing: TracerFactory, host: 
   using facts = new HostFacts(request.enrich, request.resolve);
   await using tracer = start(tracing, request.options);
   using live = connect(() => tracer.connections(request.connections));
-  const watch = new Watch(live, () => Number(process.hrtime.bigint()));
+  const watch = new Watch(
+    live,
+    () => Number(process.hrtime.bigint()),
+    facts.problem === undefined ? [] : [facts.problem],
+  );
   // Before the terminal is taken: what fails here is told on the screen that people see.
   const first = await watch.refresh();
   if (ended) return ExitCode.ok;

@@ -1,5 +1,11 @@
 /** What is known besides the kernel's figures: of processes, of ports, of peers. */
-import { PeerNames, type ProcessDetails, Processes, Services } from '@weir/tracer';
+import {
+  inInitialPidNamespace,
+  PeerNames,
+  type ProcessDetails,
+  Processes,
+  Services,
+} from '@weir/tracer/enrich';
 
 export interface Facts {
   process(pid: number, comm: string | undefined): ProcessDetails | undefined;
@@ -20,9 +26,17 @@ export class HostFacts implements Facts, Disposable {
   readonly #services: Services | undefined;
   readonly #names: PeerNames | undefined;
 
+  /** What can't be told here. */
+  readonly problem: string | undefined;
+
   /** @param enrich Whether to look at processes, and to name ports. @param resolve Whether to ask for peers' names. */
   constructor(enrich: boolean, resolve: boolean) {
-    this.#processes = enrich ? new Processes() : undefined;
+    const hasProcesses = enrich && inInitialPidNamespace();
+    this.#processes = hasProcesses ? new Processes() : undefined;
+    this.problem =
+      enrich && !hasProcesses
+        ? 'no details of processes: they need the pid namespace of the host'
+        : undefined;
     this.#services = enrich ? Services.read() : undefined;
     this.#names = resolve ? new PeerNames() : undefined;
   }

@@ -41,14 +41,19 @@ export class Watch {
   readonly histories = new Histories();
   readonly #live: LiveConnections;
   readonly #now: () => number;
+  readonly #problems: readonly string[];
   readonly #sums = new EndedSums();
   /** How connections ended that somebody may look at: the last ones. */
   readonly #endings = new Map<number, EndedConnection>();
 
-  /** @param now CLOCK_MONOTONIC, nanoseconds. */
-  constructor(live: LiveConnections, now: () => number) {
+  /**
+   * @param now CLOCK_MONOTONIC, nanoseconds.
+   * @param problems What else is not shown from the start.
+   */
+  constructor(live: LiveConnections, now: () => number, problems: readonly string[] = []) {
     this.#live = live;
     this.#now = now;
+    this.#problems = [...live.problems.map(({ what }) => what), ...problems];
   }
 
   /** @throws as {@link LiveConnections.refresh}. */
@@ -68,7 +73,7 @@ export class Watch {
       totals: this.#live.totals,
       lost: this.#live.lost,
       unread: this.#live.failures.map(({ netns, error }) => ({ netns, reason: error.message })),
-      problems: this.#live.problems.map(({ what }) => what),
+      problems: this.#problems,
     };
   }
 

@@ -1,6 +1,7 @@
 /** Connections summed up by process or by peer. */
-import type { Connection, ConnectionProcess } from '@weir/tracer';
+import type { Connection, ConnectionProcess, Endpoint } from '@weir/tracer';
 import type { EndedSum } from './ended.js';
+import type { Facts } from './facts.js';
 
 export interface Group {
   /** Live connections and flows. */
@@ -83,6 +84,16 @@ export function servicePort({
 }: Pick<Connection, 'direction' | 'local' | 'peer'>): number {
   if (direction === 'inbound') return local.port;
   return direction === 'outbound' ? peer.port : Math.min(local.port, peer.port);
+}
+
+/** Name of that port; where the direction does not tell which end serves, of the one that has a name. */
+export function serviceName(
+  { direction, local, peer, transport }: Pick<Connection, 'direction' | 'local' | 'peer' | 'transport'>,
+  facts: Facts,
+): string | undefined {
+  const nameOf = ({ port }: Endpoint) => facts.service(port, transport);
+  if (direction === 'outbound') return nameOf(peer);
+  return direction === 'inbound' ? nameOf(local) : (nameOf(local) ?? nameOf(peer));
 }
 
 type Item = Connection | EndedSum;

@@ -1,12 +1,13 @@
 /** Everything about one connection, and what it moved in the last while. */
-import type { Connection, EndedConnection, ProcessDetails } from '@weir/tracer';
+import type { Connection, EndedConnection } from '@weir/tracer';
+import type { ProcessDetails } from '@weir/tracer/enrich';
 import type { Paint } from '../../text/colour.js';
 import { formatEndpoint } from '../../text/endpoint.js';
 import { escapeText } from '../../text/escape.js';
 import { formatBytes, formatDuration, formatMilliseconds } from '../../text/units.js';
 import { padEnd, truncate } from '../../text/width.js';
 import type { Facts } from '../model/facts.js';
-import { servicePort } from '../model/groups.js';
+import { serviceName } from '../model/groups.js';
 import type { History } from '../model/history.js';
 import { protocol } from '../table/connections.js';
 import { processName } from '../table/context.js';
@@ -58,7 +59,7 @@ function arrow({ direction }: Connection): string {
 }
 
 function place({ facts, nowNs, ending }: DetailsInput, connection: Connection): Line[] {
-  const { process, local, peer, transport, state, started_ns, active_ns, netns, flow_id } = connection;
+  const { process, peer, state, started_ns, active_ns, netns, flow_id } = connection;
   const details = process === undefined ? undefined : facts.process(process.pid, process.comm);
   const lines: Line[] = [];
   const add = (label: string, text: string | undefined) => {
@@ -71,8 +72,7 @@ function place({ facts, nowNs, ending }: DetailsInput, connection: Connection): 
   add('Container', containerText(details));
   add('Pod', details?.pod_uid && escapeText(details.pod_uid));
   add('Unit', details?.unit && escapeText(details.unit));
-  const port = servicePort({ direction: connection.direction, local, peer });
-  add('Service', facts.service(port, transport));
+  add('Service', serviceName(connection, facts));
   add('Peer', facts.peerName(peer.address));
   add('Namespace', String(netns));
   add('Flow', flow_id);
@@ -89,8 +89,8 @@ function place({ facts, nowNs, ending }: DetailsInput, connection: Connection): 
 
 function containerText(details: ProcessDetails | undefined): string | undefined {
   if (details?.container_id === undefined) return undefined;
-  const runtime = details.container_runtime === undefined ? '' : ` (${details.container_runtime})`;
-  return escapeText(details.container_id) + runtime;
+  const { container_id, container_runtime } = details;
+  return escapeText(container_runtime === undefined ? container_id : `${container_runtime} ${container_id}`);
 }
 
 function figures(connection: Connection): Line[] {

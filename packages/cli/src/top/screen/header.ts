@@ -31,12 +31,12 @@ function sums(frame: Frame, { paused, intervalMs }: State, width: number, paint:
   const tcp = connections.reduce((sum, { transport }) => sum + (transport === 'tcp' ? 1 : 0), 0);
   const waiting = sockets.reduce((sum, { transport }) => sum + (transport === 'tcp' ? 1 : 0), 0);
   const parts = [
-    `${tcp} TCP, ${connections.length - tcp} UDP, ${waiting} listening`,
     `sent ${rate(totals.send_rate)}/s, received ${rate(totals.receive_rate)}/s`,
+    `${tcp} TCP, ${connections.length - tcp} UDP, ${waiting} listening`,
     `connected ${totals.connected}, accepted ${totals.accepted}, failed ${totals.failed}`,
-    `${formatCount(totals.retransmits, 'retransmit')}`,
+    formatCount(totals.retransmits, 'retransmit'),
   ];
-  const head = paused ? 'weir top  PAUSED' : `weir top  every ${intervalMs / 1000} s`;
+  const head = paused ? 'weir top  PAUSED' : `weir top  ${intervalMs / 1000} s`;
   const text = joinThatFit([head, ...parts], '   ', width);
   return paused ? text.replace('PAUSED', paint('yellow', 'PAUSED')) : text;
 }

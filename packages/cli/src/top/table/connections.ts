@@ -1,7 +1,7 @@
 /** The first view: every live connection and flow. */
 import type { Connection } from '@weir/tracer';
 import { formatEndpoint } from '../../text/endpoint.js';
-import { servicePort } from '../model/groups.js';
+import { serviceName } from '../model/groups.js';
 import { type Column, numbers, unseen, words } from './column.js';
 import { type Context, containerName, hostName, processName } from './context.js';
 import { age, amount, BYTES_WIDTH, count, rate, roundTrip } from './figures.js';
@@ -10,8 +10,7 @@ const arrows = { outbound: '→', inbound: '←' } as const;
 
 export function connectionColumns(context: Context): Column<Connection>[] {
   const { facts, nowNs } = context;
-  const service = (connection: Connection) =>
-    facts.service(servicePort(connection), connection.transport) ?? '';
+  const service = (connection: Connection) => serviceName(connection, facts) ?? '';
   const peer = ({ peer: { address, port } }: Connection) =>
     formatEndpoint({ address: hostName(address, context), port });
   return [
