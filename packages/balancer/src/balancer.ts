@@ -33,7 +33,7 @@ export class Balancer implements Disposable {
   readonly #tables: Tables;
   readonly #cpus: readonly number[];
   readonly #options: BalancerOptions;
-  readonly #routers: Routers | undefined;
+  readonly #routers: Routers;
 
   /**
    * With a `pin` that an earlier process used, this goes on where that one stopped, whether it ended or was killed. Its
@@ -73,7 +73,13 @@ export class Balancer implements Disposable {
     this.#life = life;
     this.adopted = heritage !== undefined;
     this.#cpus = forwardingCpus(options);
-    this.#programs = new BalancerPrograms(options, devices.length, heritage);
+    this.#routers = new Routers(options, heritage?.state.routerMacs ?? {});
+    try {
+      this.#programs = new BalancerPrograms(options, devices.length, heritage);
+    } catch (error) {
+      this.#routers[Symbol.dispose]();
+      throw error;
+    }
     try {
       this.#tables = new Tables(this.#programs, () => this.#save());
       if (heritage !== undefined) {
@@ -81,12 +87,11 @@ export class Balancer implements Disposable {
         this.#tables.restore(heritage, this.#programs.taken);
         takeOverEntries(heritage, this.#programs);
       }
-      const macs = heritage?.state.routerMacs ?? {};
-      this.#routers = new Routers(options, macs, (mac, device) => this.#writeRouterMac(mac, device));
+      this.#routers.follow((mac, device) => this.#writeRouterMac(mac, device));
       life.attach(this.#programs);
       life.settle(this.#programs, this.#knowledge());
     } catch (error) {
-      this.#routers?.[Symbol.dispose]();
+      this.#routers[Symbol.dispose]();
       this.#programs[Symbol.dispose]();
       throw error;
     }
@@ -104,7 +109,7 @@ export class Balancer implements Disposable {
 
   /** The next hop of each device. */
   routers(): RouterStatus[] {
-    return this.#routers?.status() ?? [];
+    return this.#routers.status();
   }
 
   /** Adds a service or changes it, in one step for packets. @throws RangeError; nothing is changed then. */
@@ -188,7 +193,7 @@ export class Balancer implements Disposable {
    * @throws RangeError
    */
   setRouterMac(mac: string, device?: string): void {
-    this.#routers?.give(mac, device);
+    this.#routers.give(mac, device);
   }
 
   /**
@@ -265,7 +270,7 @@ export class Balancer implements Disposable {
 
   /** Lets go of everything: without a `pin`, that ends it; with one, it forwards on. */
   [Symbol.dispose](): void {
-    this.#routers?.[Symbol.dispose]();
+    this.#routers[Symbol.dispose]();
     this.#life[Symbol.dispose]();
     this.#programs[Symbol.dispose]();
   }
@@ -293,7 +298,7 @@ export class Balancer implements Disposable {
       secrets: Buffer.from(secrets).toString('hex'),
       innerSizes: this.#programs.innerSizes(),
       counters: counterLayout,
-      routerMacs: this.#routers?.macs() ?? {},
+      routerMacs: this.#routers.macs(),
       ...this.#tables.saved(),
     };
   }

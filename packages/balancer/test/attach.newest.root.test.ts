@@ -107,6 +107,23 @@ describe('devices', () => {
   });
 });
 
+describe('decapsulation', () => {
+  it('goes on without its process, and with another one', () => {
+    connect('c7', '10.7.7.1', namespace, 'b7', '10.7.7.2');
+    const options = { interfaces: ['c7'], pin: 'real' };
+    const first = Decapsulator.open({ ...options, addresses: ['10.7.7.1', 'fd00::1'] });
+    assert.throws(() => Decapsulator.open({ ...options, addresses: [] }), /real is run by process/);
+    first[Symbol.dispose]();
+    assert.match(ip('link show c7'), /xdp/);
+    const second = Decapsulator.open({ ...options, addresses: ['10.7.7.1', 'fd00:0::2'] });
+    assert.deepEqual(second.tunnelEnds().sort(), ['10.7.7.1', 'fd00::2']);
+    second.detach();
+    assert.doesNotMatch(ip('link show c7'), /xdp/);
+    assert.ok(!existsSync('/sys/fs/bpf/weir-decapsulator'));
+    assert.equal(Decapsulator.detach('real'), false);
+  });
+});
+
 describe('chains', () => {
   it('run behind another program, and before one', async () => {
     // The program in front passes all on, since it has no services.

@@ -126,7 +126,8 @@ export function detachPinned(name: string, root: string = DEFAULT_PIN_ROOT): boo
   return true;
 }
 
-function takeDown(folder: PinFolder, chain: ChainPlace | undefined): void {
+/** Detaches what is pinned in a folder, and removes it. */
+export function takeDown(folder: PinFolder, chain: ChainPlace | undefined): void {
   for (const link of folder.openLinks().values()) {
     link.detach();
     link[Symbol.dispose]();

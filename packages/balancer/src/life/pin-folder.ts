@@ -77,7 +77,8 @@ export class PinFolder implements Disposable {
       const stats = fstatSync(lock);
       if (result >= 0 && inodeOf(path) === stats.ino) return new PinFolder(path, lock);
       closeSync(lock);
-      if (result === -EWOULDBLOCK) throw new EbpfError(`balancer ${name} is run by ${holder(stats)} already`);
+      if (result === -EWOULDBLOCK)
+        throw new EbpfError(`${name} is run by ${holder(stats)} already (${path})`);
       if (result < 0) throw new SyscallError('flock', -result, path);
       // Its last owner took it away while this process waited for nothing: a new one has to be made.
     }

@@ -25,10 +25,10 @@ const PAUSE_MS = 10;
 
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
-/** Looks every second whether the MAC address has changed, until it is disposed of. */
+/** Knows the MAC address from the start, and once it is followed looks every second whether it has changed. */
 export class Router implements Disposable {
   readonly #device: string | undefined;
-  readonly #onChange: (mac: string) => void;
+  #onChange: (mac: string) => void = () => {};
   #mac: string;
   #state: RouterStatus['state'];
   #socket: NetlinkSocket | undefined;
@@ -38,23 +38,16 @@ export class Router implements Disposable {
   /**
    * Waits for the router's answer for up to two seconds.
    *
-   * @param device Undefined for any.
+   * @param device Without a name, any.
    * @param remembered What an earlier process knew, in case that the router does not answer.
-   * @param onChange is called with each MAC address, with the first before this returns.
    * @throws RangeError for a MAC address that is none; EbpfError if there is no way to learn it; SyscallError
    */
-  constructor(
-    device: Partial<InterfaceOptions>,
-    remembered: string | undefined,
-    onChange: (mac: string) => void,
-  ) {
+  constructor(device: Partial<InterfaceOptions>, remembered: string | undefined) {
     this.#device = device.name;
-    this.#onChange = onChange;
     if (device.routerMac !== undefined) {
       macBytes(device.routerMac);
       this.#mac = device.routerMac;
       this.#state = 'given';
-      onChange(device.routerMac);
       return;
     }
     this.#socket = new NetlinkSocket(NetlinkProtocol.route);
@@ -65,11 +58,17 @@ export class Router implements Disposable {
       if (mac === undefined) throw new EbpfError(unknown(device, this.#hop));
       this.#mac = mac;
       this.#state = learned === undefined ? 'lost' : 'known';
-      onChange(mac);
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
     }
+  }
+
+  /** @param onChange is called with each MAC address, with the present one at once. */
+  follow(onChange: (mac: string) => void): void {
+    this.#onChange = onChange;
+    onChange(this.#mac);
+    if (this.#socket === undefined) return;
     this.#timer = setInterval(() => this.poll(), POLL_MS);
     this.#timer.unref();
   }

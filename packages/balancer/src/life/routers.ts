@@ -7,14 +7,9 @@ export class Routers implements Disposable {
 
   /**
    * @param remembered What {@link macs} said in an earlier process.
-   * @param onChange is called with each MAC address and its device's place among all; with the first before this returns.
    * @throws RangeError, EbpfError, SyscallError
    */
-  constructor(
-    options: BalancerOptions,
-    remembered: Readonly<Record<string, string>>,
-    onChange: (mac: string, device: number) => void,
-  ) {
+  constructor(options: BalancerOptions, remembered: Readonly<Record<string, string>>) {
     const { routerMac, router } = options;
     const devices: readonly Partial<InterfaceOptions>[] = devicesOf(options);
     const any: Partial<InterfaceOptions> = {
@@ -22,14 +17,18 @@ export class Routers implements Disposable {
       ...(router !== undefined && { router }),
     };
     try {
-      for (const [i, device] of (devices.length > 0 ? devices : [any]).entries()) {
-        const known = remembered[device.name ?? ''];
-        this.#routers.push(new Router(device, known, (mac) => onChange(mac, i)));
+      for (const device of devices.length > 0 ? devices : [any]) {
+        this.#routers.push(new Router(device, remembered[device.name ?? '']));
       }
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
     }
+  }
+
+  /** @param onChange is called with each MAC address and its device's place among all, with the present ones at once. */
+  follow(onChange: (mac: string, device: number) => void): void {
+    for (const [i, router] of this.#routers.entries()) router.follow((mac) => onChange(mac, i));
   }
 
   status(): RouterStatus[] {
