@@ -25,6 +25,8 @@ export { Decapsulator, type DecapsulatorOptions } from './life/decapsulator.js';
 export { ProbeTunnel, type ProbeTunnelOptions } from './life/probe-tunnel.js';
 export type { RouterStatus } from './life/router.js';
 export type { ChainPlace } from './life/state.js';
+export { type MetricsSource, metricsText } from './metrics.js';
+export { MetricsServer } from './metrics-server.js';
 export type { BalancerOptions, GueOptions, InterfaceOptions } from './options.js';
 export type { ReasonName, Verdict } from './outcome.js';
 export { buildRing, NO_REAL, type RingMember, type RingVersion } from './ring.js';

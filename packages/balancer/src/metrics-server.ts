@@ -1,25 +1,26 @@
 /** Metrics over HTTP. */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Registry } from 'prom-client';
+import { CONTENT_TYPE } from './metrics-text.js';
 
 /** Serves metrics over HTTP until it is closed. */
 export class MetricsServer implements AsyncDisposable {
   readonly #server: Server;
 
   /**
+   * @param read the metrics, in Prometheus' text format.
    * @param port 0: any that is free.
    * @throws Error of the system if the address cannot be listened on.
    */
-  static async listen(registry: Registry, port: number, host = '127.0.0.1'): Promise<MetricsServer> {
-    const server = createServer(async (request, response) => {
+  static async listen(read: () => string, port: number, host = '127.0.0.1'): Promise<MetricsServer> {
+    const server = createServer((request, response) => {
       const [path] = (request.url ?? '').split('?');
       if (path !== '/metrics') {
         response.writeHead(404, { 'content-type': 'text/plain' }).end('metrics are at /metrics\n');
       } else if (request.method !== 'GET' && request.method !== 'HEAD') {
         response.writeHead(405, { allow: 'GET, HEAD' }).end();
       } else {
-        await answer(registry, response);
+        answer(read, response);
       }
     });
     await new Promise<void>((resolve, reject) => {
@@ -44,10 +45,10 @@ export class MetricsServer implements AsyncDisposable {
   }
 }
 
-async function answer(registry: Registry, response: ServerResponse): Promise<void> {
+function answer(read: () => string, response: ServerResponse): void {
   try {
-    const text = await registry.metrics();
-    response.writeHead(200, { 'content-type': registry.contentType }).end(text);
+    const text = read();
+    response.writeHead(200, { 'content-type': CONTENT_TYPE }).end(text);
   } catch (error) {
     response.writeHead(500, { 'content-type': 'text/plain' }).end(`${(error as Error).message}\n`);
   }

@@ -1,14 +1,13 @@
 /** What a balancer counts and knows, as Prometheus reads it. */
-import { Counter, Gauge, Registry } from 'prom-client';
 import type { RealStatus, ServiceStatus } from './balancer.js';
-import type { Counters } from './counters.js';
+import type { Counters, Traffic } from './counters.js';
 import type { ServiceHealth } from './health/checked-services.js';
+import type { RealHealth } from './health/monitor.js';
 import { counterFamilies } from './metrics-counters.js';
+import { type Labels, labels, type Metric, noLabels, renderMetrics, withLabel } from './metrics-text.js';
 import type { Service } from './service.js';
 
-export { MetricsServer } from './metrics-server.js';
-
-/** Where values come from, each time that they are read. A {@link Balancer} has the first three. */
+/** Where values come from. A {@link Balancer} has the first three. */
 export interface MetricsSource {
   counters(): Counters;
   services(): readonly ServiceStatus[];
@@ -18,159 +17,127 @@ export interface MetricsSource {
 }
 
 const PREFIX = 'weir_balancer_';
-const serviceLabels = ['address', 'port', 'protocol'] as const;
 const conditions = ['unknown', 'up', 'held', 'down'] as const;
 const states = ['unknown', 'up', 'down'] as const;
 
-/** All metrics of a balancer. Their values are what it says at the moment of reading; nothing is kept here. */
-export function metricsRegistry(source: MetricsSource): Registry {
-  const registry = new Registry();
-  const registers = [registry];
-  const named = (name: string, help: string) => ({ name: PREFIX + name, help, registers });
+/** All metrics of a balancer, as they are now, in Prometheus' text format. */
+export function metricsText(source: MetricsSource): string {
+  const services = source.services();
+  return renderMetrics(PREFIX, [
+    {
+      name: 'build_info',
+      help: 'The version of the control plane; always 1.',
+      type: 'gauge',
+      samples: [[labels({ version: source.version }), 1]],
+    },
+    ...counters(source.counters()),
+    ...traffic(
+      'service',
+      'of a service',
+      services.map((status) => [serviceLabels(status.service), status] as const),
+    ),
+    ...traffic(
+      'real',
+      'to a real, of all its services',
+      source.reals().map((status) => [labels({ real: status.address }), status] as const),
+    ),
+    {
+      name: 'real_weight',
+      help: 'Weight of a real in the ring of a service; 0 if it gets no new flows.',
+      type: 'gauge',
+      samples: services.flatMap(({ service, spec }) => {
+        const text = serviceLabels(service);
+        return spec.reals.map(
+          ({ address: real, weight = 1 }) => [withLabel(text, 'real', real), weight] as const,
+        );
+      }),
+    },
+    ...(source.health === undefined ? [] : health(source.health())),
+  ]);
+}
 
-  new Gauge({
-    ...named('build_info', 'The version of the control plane; always 1.'),
-    labelNames: ['version'],
-  }).set({ version: source.version }, 1);
-  addCounters(registers, () => source.counters());
-  addTraffic(
-    registers,
-    'service',
-    'of a service',
-    serviceLabels,
-    () => source.services(),
-    ({ service }) => labelsOf(service),
+function serviceLabels({ address, port, protocol }: Service): Labels {
+  return labels({ address, port, protocol });
+}
+
+function counters(now: Counters): Metric[] {
+  return counterFamilies().map(({ name, help, label, counters }) => ({
+    name,
+    help,
+    type: 'counter',
+    samples: counters.map(({ counter, value }) => [
+      label === undefined ? noLabels : labels({ [label]: value }),
+      now[counter],
+    ]),
+  }));
+}
+
+function traffic(name: string, what: string, all: readonly (readonly [Labels, Traffic])[]): Metric[] {
+  return [
+    {
+      name: `${name}_packets_total`,
+      help: `Packets ${what} that were forwarded.`,
+      type: 'counter',
+      samples: all.map(([text, { packets }]) => [text, packets]),
+    },
+    {
+      name: `${name}_bytes_total`,
+      help: `Bytes ${what} that were forwarded, without Ethernet and outer headers.`,
+      type: 'counter',
+      samples: all.map(([text, { bytes }]) => [text, bytes]),
+    },
+  ];
+}
+
+function health(services: readonly ServiceHealth[]): Metric[] {
+  const named = services.map((service) => [serviceLabels(service.service), service] as const);
+  const checked = named.flatMap(([text, { reals }]) =>
+    reals.flatMap(({ address: real, health }): [Labels, RealHealth][] =>
+      health === undefined ? [] : [[withLabel(text, 'real', real), health]],
+    ),
   );
-  addTraffic(
-    registers,
-    'real',
-    'to a real, of all its services',
-    ['real'],
-    () => source.reals(),
-    ({ address: real }) => ({ real }),
-  );
-  new Gauge({
-    ...named('real_weight', 'Weight of a real in the ring of a service; 0 if it gets no new flows.'),
-    labelNames: [...serviceLabels, 'real'],
-    collect() {
-      this.reset();
-      for (const { service, spec } of source.services()) {
-        for (const { address: real, weight = 1 } of spec.reals) {
-          this.set({ ...labelsOf(service), real }, weight);
-        }
-      }
+  return [
+    {
+      name: 'service_state',
+      help: 'Health of a service: 1 for its state, 0 for the others.',
+      type: 'gauge',
+      samples: named.flatMap(([text, service]) =>
+        states.map((state) => [withLabel(text, 'state', state), Number(state === service.state)] as const),
+      ),
     },
-  });
-  if (source.health !== undefined) addHealth(registers, () => source.health!());
-  return registry;
-}
-
-function labelsOf({ address, port, protocol }: Service) {
-  return { address, port, protocol };
-}
-
-function addCounters(registers: Registry[], read: () => Counters): void {
-  for (const { name, help, label, counters } of counterFamilies()) {
-    new Counter({
-      name: PREFIX + name,
-      help,
-      registers,
-      labelNames: label === undefined ? [] : [label],
-      collect() {
-        this.reset();
-        const now = read();
-        for (const { counter, value } of counters) {
-          this.inc(label === undefined ? {} : { [label]: value }, now[counter]);
-        }
-      },
-    });
-  }
-}
-
-function addTraffic<T extends { readonly packets: number; readonly bytes: number }, L extends string>(
-  registers: Registry[],
-  name: string,
-  what: string,
-  labelNames: readonly L[],
-  read: () => readonly T[],
-  labels: (status: T) => Record<L, string | number>,
-): void {
-  const help = {
-    packets: `Packets ${what} that were forwarded.`,
-    bytes: `Bytes ${what} that were forwarded, without Ethernet and outer headers.`,
-  };
-  for (const unit of ['packets', 'bytes'] as const) {
-    new Counter({
-      name: `${PREFIX}${name}_${unit}_total`,
-      help: help[unit],
-      registers,
-      labelNames,
-      collect() {
-        this.reset();
-        for (const status of read()) this.inc(labels(status), status[unit]);
-      },
-    });
-  }
-}
-
-function addHealth(registers: Registry[], read: () => readonly ServiceHealth[]): void {
-  const perReal = [...serviceLabels, 'real'] as const;
-  const named = (name: string, help: string) => ({ name: PREFIX + name, help, registers });
-  new Gauge({
-    ...named('service_state', 'Health of a service: 1 for its state, 0 for the others.'),
-    labelNames: [...serviceLabels, 'state'],
-    collect() {
-      this.reset();
-      for (const { service, state: is } of read()) {
-        for (const state of states) this.set({ ...labelsOf(service), state }, Number(state === is));
-      }
+    {
+      name: 'service_reals_up',
+      help: 'Reals of a service that have a weight and are well.',
+      type: 'gauge',
+      samples: named.map(([text, { up }]) => [text, up]),
     },
-  });
-  new Gauge({
-    ...named('service_reals_up', 'Reals of a service that have a weight and are well.'),
-    labelNames: serviceLabels,
-    collect() {
-      this.reset();
-      for (const { service, up } of read()) this.set(labelsOf(service), up);
+    {
+      name: 'real_condition',
+      help: 'What health checks say of a real: 1 for its condition, 0 for the others.',
+      type: 'gauge',
+      samples: checked.flatMap(([text, real]) =>
+        conditions.map(
+          (condition) =>
+            [withLabel(text, 'condition', condition), Number(condition === real.condition)] as const,
+        ),
+      ),
     },
-  });
-  new Gauge({
-    ...named('real_condition', 'What health checks say of a real: 1 for its condition, 0 for the others.'),
-    labelNames: [...perReal, 'condition'],
-    collect() {
-      this.reset();
-      for (const { service, real, health } of checkedReals(read())) {
-        for (const condition of conditions) {
-          this.set({ ...labelsOf(service), real, condition }, Number(condition === health.condition));
-        }
-      }
+    {
+      name: 'health_checks_total',
+      help: 'Health checks of a real.',
+      type: 'counter',
+      samples: checked.flatMap(([text, { passed, failed }]) => [
+        [withLabel(text, 'result', 'passed'), passed] as const,
+        [withLabel(text, 'result', 'failed'), failed] as const,
+      ]),
     },
-  });
-  new Counter({
-    ...named('health_checks_total', 'Health checks of a real.'),
-    labelNames: [...perReal, 'result'],
-    collect() {
-      this.reset();
-      for (const { service, real, health } of checkedReals(read())) {
-        this.inc({ ...labelsOf(service), real, result: 'passed' }, health.passed);
-        this.inc({ ...labelsOf(service), real, result: 'failed' }, health.failed);
-      }
+    {
+      name: 'health_check_duration_seconds',
+      help: 'How long the last health check of a real took.',
+      type: 'gauge',
+      samples: checked.flatMap(([text, { tookMs }]) =>
+        tookMs === undefined ? [] : [[text, tookMs / 1000] as const],
+      ),
     },
-  });
-  new Gauge({
-    ...named('health_check_duration_seconds', 'How long the last health check of a real took.'),
-    labelNames: perReal,
-    collect() {
-      this.reset();
-      for (const { service, real, health } of checkedReals(read())) {
-        if (health.tookMs !== undefined) this.set({ ...labelsOf(service), real }, health.tookMs / 1000);
-      }
-    },
-  });
-}
-
-function checkedReals(services: readonly ServiceHealth[]) {
-  return services.flatMap(({ service, reals }) =>
-    reals.flatMap(({ address: real, health }) => (health === undefined ? [] : [{ service, real, health }])),
-  );
+  ];
 }

@@ -5,8 +5,9 @@ import { describe, it } from 'node:test';
 import type { Counters } from '../src/counters.js';
 import { offsetsCounters } from '../src/generated/balancer.js';
 import type { ServiceHealth } from '../src/health/checked-services.js';
-import { MetricsServer, type MetricsSource, metricsRegistry } from '../src/metrics.js';
+import { type MetricsSource, metricsText } from '../src/metrics.js';
 import { counterFamilies } from '../src/metrics-counters.js';
+import { MetricsServer } from '../src/metrics-server.js';
 import { readMetrics } from './support/prometheus.js';
 
 const service = { address: '2001:db8::1', port: 443, protocol: 'tcp' } as const;
@@ -62,9 +63,20 @@ function source(changed: Partial<MetricsSource> = {}): MetricsSource {
   };
 }
 
+/** Status, type and text of an answer. */
+function ask({ address: { address, port } }: MetricsServer, path: string, method = 'GET') {
+  return new Promise<[number, string, string]>((resolve, reject) => {
+    get({ host: address, port, path, method, agent: false }, async (response) => {
+      const chunks = await response.toArray();
+      const type = response.headers['content-type'] ?? '';
+      resolve([response.statusCode!, type, Buffer.concat(chunks).toString()]);
+    }).on('error', reject);
+  });
+}
+
 describe('metrics', () => {
-  it('have every counter of the program, once', async () => {
-    const metrics = readMetrics(await metricsRegistry(source()).metrics());
+  it('have every counter of the program, once', () => {
+    const metrics = readMetrics(metricsText(source()));
     for (const { name, label, counters: rows } of counterFamilies()) {
       const { samples, type } = metrics.get(`weir_balancer_${name}`)!;
       assert.equal(type, 'counter');
@@ -76,8 +88,8 @@ describe('metrics', () => {
     }
   });
 
-  it('have traffic, weights and health by service and real', async () => {
-    const metrics = readMetrics(await metricsRegistry(source()).metrics());
+  it('have traffic, weights and health by service and real', () => {
+    const metrics = readMetrics(metricsText(source()));
     const samples = (name: string) => metrics.get(`weir_balancer_${name}`)!.samples;
     assert.deepEqual(samples('build_info'), [{ labels: { version: '1.2.3' }, value: 1 }]);
     assert.deepEqual(samples('service_bytes_total'), [{ labels, value: 1500 }]);
@@ -101,49 +113,27 @@ describe('metrics', () => {
     assert.deepEqual(samples('service_reals_up'), [{ labels, value: 1 }]);
   });
 
-  it('escape labels', async () => {
+  it('escape labels', () => {
     const version = 'a"b\\n\\c\nd';
-    const metrics = readMetrics(await metricsRegistry(source({ version })).metrics());
+    const metrics = readMetrics(metricsText(source({ version })));
     assert.equal(metrics.get('weir_balancer_build_info')!.samples[0]!.labels.version, version);
   });
 
-  it('forget what is gone, and do not add up', async () => {
-    let services = source().services();
-    const registry = metricsRegistry(source({ services: () => services }));
-    await registry.metrics();
-    const again = readMetrics(await registry.metrics());
-    assert.equal(again.get('weir_balancer_service_packets_total')!.samples[0]!.value, 10);
-    assert.equal(again.get('weir_balancer_packets_total')!.samples[0]!.value, counters.packets);
-    services = [];
-    const without = readMetrics(await registry.metrics());
-    assert.deepEqual(without.get('weir_balancer_service_packets_total')!.samples, []);
-  });
-
   it('are served on loopback, and nothing else is', async () => {
-    await using server = await MetricsServer.listen(metricsRegistry(source()), 0);
-    const { address, port } = server.address;
-    assert.equal(address, '127.0.0.1');
-    const ask = (path: string, method = 'GET') =>
-      new Promise<[number, string, string]>((resolve, reject) => {
-        get({ host: address, port, path, method, agent: false }, async (response) => {
-          const chunks = await response.toArray();
-          const type = response.headers['content-type'] ?? '';
-          resolve([response.statusCode!, type, Buffer.concat(chunks).toString()]);
-        }).on('error', reject);
-      });
-    const [status, type, text] = await ask('/metrics');
+    await using server = await MetricsServer.listen(() => metricsText(source()), 0);
+    assert.equal(server.address.address, '127.0.0.1');
+    const [status, type, text] = await ask(server, '/metrics');
     assert.deepEqual([status, type], [200, 'text/plain; version=0.0.4; charset=utf-8']);
     assert.ok(readMetrics(text).size > 30);
-    assert.equal((await ask('/'))[0], 404);
-    assert.equal((await ask('/metrics', 'POST'))[0], 405);
+    assert.equal((await ask(server, '/'))[0], 404);
+    assert.equal((await ask(server, '/metrics', 'POST'))[0], 405);
   });
 
   it('say so if they cannot be read', async () => {
-    const failing = source({
-      counters: () => {
-        throw new Error('the map is gone');
-      },
-    });
-    await assert.rejects(metricsRegistry(failing).metrics(), /the map is gone/);
+    const failing = () => {
+      throw new Error('the map is gone');
+    };
+    await using server = await MetricsServer.listen(failing, 0);
+    assert.deepEqual((await ask(server, '/metrics')).slice(0, 1), [500]);
   });
 });

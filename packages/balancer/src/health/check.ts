@@ -54,8 +54,8 @@ const usualPorts: Readonly<Partial<Record<HealthCheck['type'], number>>> = { htt
 /** Fills in a check's defaults for a real. @throws RangeError for what makes no sense. */
 export function completeCheck(service: Service, realPort: number, check: HealthCheck): CompleteCheck {
   const { type, path = '/', tunnel = false, status = [{ from: 200, to: 399 }] } = check;
-  const interval = within('interval', check.interval ?? 5000, 100, 3_600_000);
-  const timeout = within('timeout', check.timeout ?? Math.min(2000, interval), 10, interval);
+  const interval = within('interval', check.interval ?? 5000, 10, 2 ** 31 - 1);
+  const timeout = within('timeout', check.timeout ?? Math.min(2000, interval), 1, interval);
   if (check.port === undefined && realPort === 0) {
     throw new RangeError('port: a service of all ports needs one for its checks');
   }

@@ -122,7 +122,8 @@ export class CheckedServices implements Disposable {
   /** What is known of reals whose checks begin only now, besides what is known already. */
   #expected({ service, check }: CheckedService): (address: string) => Condition | undefined {
     if (check === undefined) return () => undefined;
-    return (address) => this.#checker.health(service, address)?.condition ?? this.#initial(service, address);
+    const health = this.#checker.health(service);
+    return (address) => health(address)?.condition ?? this.#initial(service, address);
   }
 
   #initial(service: Service, address: string): Condition {
@@ -175,11 +176,12 @@ export class CheckedServices implements Disposable {
   }
 
   #healthOf({ service, spec, member }: Served): ServiceHealth {
+    const health = this.#checker.health(service);
     const reals = spec.reals.map(({ address, weight = 1 }) => ({
       address,
       weight,
       ringWeight: member.ring.has(address) ? weight : 0,
-      health: this.#checker.health(service, address),
+      health: health(address),
     }));
     return { service, state: member.state, up: member.up, reals };
   }

@@ -92,9 +92,10 @@ export class HealthChecker implements Disposable {
     for (const shared of checked.monitors.values()) this.#leave(shared, name);
   }
 
-  /** What is known of a service's real; undefined if it is not checked. */
-  health(service: Service, real: string): RealHealth | undefined {
-    return this.#services.get(serviceName(service))?.monitors.get(real)?.monitor.health;
+  /** What is known of a service's reals, by their addresses; of those that are not checked, undefined. */
+  health(service: Service): (real: string) => RealHealth | undefined {
+    const monitors = this.#services.get(serviceName(service))?.monitors;
+    return (real) => monitors?.get(real)?.monitor.health;
   }
 
   /** Checks that are due and wait for others to end. */
@@ -132,7 +133,7 @@ export class HealthChecker implements Disposable {
         clock,
         schedule: this.#schedule,
         initial:
-          this.health(service, target.address)?.condition ?? initial?.(service, target.address) ?? 'unknown',
+          this.health(service)(target.address)?.condition ?? initial?.(service, target.address) ?? 'unknown',
         onChange: (before) => this.#tell(users, target.address, before),
       });
       shared = { key, monitor, users };
