@@ -5,6 +5,7 @@
 #include "decapsulate.h"
 #include "encapsulate.h"
 #include "icmp.h"
+#include "nat.h"
 #include "parse.h"
 
 /* What the last run of `explain` found; read by user space. */
@@ -20,37 +21,24 @@ static __always_inline int refuse_malformed(struct cpu *cpu, const struct packet
 	return XDP_DROP;
 }
 
-/* A flow's packet once its VIP is known. */
-static __always_inline int balance_vip(struct xdp_md *ctx, struct cpu *cpu, __u32 table, struct packet *packet,
-				       const struct vip *vip, bool any_port, bool dry, struct outcome *outcome)
+/* Chooses a packet's real, by what of its ports counts for its VIP. */
+static __always_inline struct real *choose_for(struct xdp_md *ctx, struct cpu *cpu, __u32 table, struct packet *packet,
+					       const struct vip *vip, bool any_port, bool dry, struct choice *choice)
 {
-	struct choice choice = {};
-	struct real *real;
-	__u32 number;
-
-	if (packet_end(ctx) - packet_start(ctx) > max_frame) {
-		outcome->reason = REASON_TOO_BIG;
-		count(&cpu->counters.too_big);
-		return dry ? XDP_DROP : answer_too_big(ctx, packet);
-	}
 	if (any_port && !(vip->flags & (VIP_HASH_DESTINATION_PORT | VIP_HASH_BOTH_PORTS)))
 		packet->destination_port = 0;
 	if (vip->flags & VIP_NO_SOURCE_PORT)
 		packet->source_port = 0;
-	real = choose_real(ctx, cpu, table, vip, packet, dry, &choice);
-	outcome->reason = choice.reason;
-	if (!real) {
-		outcome->reason = REASON_EMPTY_SLOT;
-		count(&cpu->counters.empty_slot);
-		return XDP_DROP;
-	}
-	number = real_number(choice.name);
-	outcome->real = number;
-	if (dry)
-		return XDP_TX;
+	return choose_real(ctx, cpu, table, vip, packet, dry, choice);
+}
+
+/* A packet leaves for its real, whose choice is made. */
+static __always_inline int forward(struct xdp_md *ctx, struct cpu *cpu, const struct packet *packet,
+				   const struct vip *vip, const struct real *real, struct outcome *outcome)
+{
 	if (outcome->vip - 1 < MAX_VIPS)
 		count_traffic(&cpu->vips[outcome->vip - 1], packet->length);
-	count_traffic(&cpu->reals[number], packet->length);
+	count_traffic(&cpu->reals[outcome->real], packet->length);
 	if ((vip->flags & VIP_LOCAL) || (real->flags & REAL_LOCAL)) {
 		count(&cpu->counters.local);
 		return XDP_PASS;
@@ -60,6 +48,64 @@ static __always_inline int balance_vip(struct xdp_md *ctx, struct cpu *cpu, __u3
 	outcome->reason = REASON_ENCAPSULATION;
 	count(&cpu->counters.encapsulation_failed);
 	return XDP_DROP;
+}
+
+/* A flow's packet once its VIP is known. */
+static __always_inline int balance_vip(struct xdp_md *ctx, struct cpu *cpu, __u32 table, struct packet *packet,
+				       const struct vip *vip, bool any_port, bool dry, struct outcome *outcome)
+{
+	bool is_translated = use_nat && (vip->flags & VIP_NAT);
+	__u32 id = dry ? uncounted_cpu : table;
+	struct choice choice = {};
+	struct real *real;
+	int verdict;
+
+	if (is_translated) {
+		if (!begin_nat_work(id, packet, outcome))
+			return XDP_DROP;
+		choice.name = recall_translated(id);
+		choice.reason = REASON_NAT_FLOW;
+		if (!choice.name && !may_begin(packet)) {
+			outcome->reason = REASON_NAT_UNKNOWN;
+			return dry ? XDP_DROP : refuse_unknown(ctx, id);
+		}
+	} else if (use_nat && (packet->flags & PACKET_ICMP_TRANSLATED)) {
+		outcome->reason = REASON_OTHER_PROTOCOL;
+		return XDP_PASS;
+	} else if (packet_end(ctx) - packet_start(ctx) > max_frame) {
+		outcome->reason = REASON_TOO_BIG;
+		count(&cpu->counters.too_big);
+		return dry ? XDP_DROP : answer_too_big(ctx, packet);
+	}
+	real = choice.name ? real_by_name(choice.name) :
+			     choose_for(ctx, cpu, table, packet, vip, any_port, dry, &choice);
+	outcome->reason = choice.reason;
+	if (!real) {
+		outcome->reason = REASON_EMPTY_SLOT;
+		count(&cpu->counters.empty_slot);
+		return XDP_DROP;
+	}
+	outcome->real = real_number(choice.name);
+	if (dry)
+		return XDP_TX;
+	if (!is_translated)
+		return forward(ctx, cpu, packet, vip, real, outcome);
+	verdict = forward_translated(ctx, id, outcome->reason, outcome->real);
+	end_nat_work(id, outcome);
+	return verdict;
+}
+
+/* What is for no VIP may be a real's reply to one of the balancer's own addresses. */
+static __always_inline int balance_reply(struct xdp_md *ctx, __u32 id, const struct packet *packet, bool dry,
+					 struct outcome *outcome)
+{
+	int verdict;
+
+	if (!use_nat || !begin_nat_work(id, packet, outcome))
+		return XDP_PASS;
+	verdict = translate_reply(ctx, id, dry);
+	end_nat_work(id, outcome);
+	return verdict;
 }
 
 static __always_inline int balance_packet(struct xdp_md *ctx, struct cpu *cpu, __u32 table, bool dry,
@@ -94,7 +140,7 @@ static __always_inline int balance_packet(struct xdp_md *ctx, struct cpu *cpu, _
 	outcome->reason = REASON_NOT_A_VIP;
 	number = find_vip(&packet, &any_port);
 	if (!number)
-		return XDP_PASS;
+		return balance_reply(ctx, dry ? uncounted_cpu : table, &packet, dry, outcome);
 	vip = vip_by_number(number - 1);
 	if (!vip)
 		return XDP_PASS;
@@ -115,7 +161,9 @@ static __always_inline int balance_counted(struct xdp_md *ctx)
 		count(&cpu->counters.decapsulated);
 	verdict = balance_packet(ctx, cpu, id, false, &outcome);
 	count(&cpu->counters.packets);
-	count(verdict == XDP_TX ? &cpu->counters.transmitted : verdict == XDP_DROP ? &cpu->counters.dropped : &cpu->counters.passed);
+	count(verdict == XDP_TX || verdict == XDP_REDIRECT ? &cpu->counters.transmitted :
+	      verdict == XDP_DROP			   ? &cpu->counters.dropped :
+							     &cpu->counters.passed);
 	capture(ctx, cpu, &outcome, verdict);
 	return verdict;
 }

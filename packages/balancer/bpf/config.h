@@ -21,6 +21,8 @@ const volatile bool tell_too_big = true;
 const volatile bool tcp_server_ids = false;
 /* Unpack what comes to an address of `tunnel_ends` before it is looked at. */
 const volatile bool inline_decapsulation = false;
+/* Services may have their packets' addresses translated. */
+const volatile bool use_nat = false;
 /* New flows that are remembered, a CPU and second. */
 const volatile __u32 new_flow_limit = 125000;
 /* A UDP flow that was idle longer is a new one; ticks of the clock in cpu.h. */

@@ -38,6 +38,16 @@ struct counters {
 	__u64 stable_udp_without_id;
 	__u64 stable_udp_unknown_id;
 	__u64 icmp_small_mtu; /* too-big messages for an MTU below 1280 bytes */
+	/* Translated flows. */
+	__u64 nat_created;
+	__u64 nat_expired;     /* their ports went to others after their time was over */
+	__u64 nat_yielded;     /* before it was, since ports were scarce */
+	__u64 nat_exhausted;   /* dropped: no port was free */
+	__u64 nat_unknown;     /* refused: of no flow that is known, and none that begins */
+	__u64 nat_last_hop;    /* dropped: no hop was left to them */
+	__u64 nat_no_next_hop; /* sent to the router, since the host has no route or no neighbour */
+	__u64 nat_replies;
+	__u64 nat_reply_bytes; /* without Ethernet header and padding */
 };
 
 struct traffic {

@@ -11,6 +11,7 @@
 #include <linux/types.h>
 #include <linux/udp.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
@@ -33,8 +34,12 @@ enum icmp_type {
 	ICMP4_ECHO_REPLY = 0,
 	ICMP4_UNREACHABLE = 3,
 	ICMP4_ECHO_REQUEST = 8,
+	ICMP4_TIME_EXCEEDED = 11,
+	ICMP4_PARAMETER_PROBLEM = 12,
 	ICMP6_UNREACHABLE = 1,
 	ICMP6_TOO_BIG = 2,
+	ICMP6_TIME_EXCEEDED = 3,
+	ICMP6_PARAMETER_PROBLEM = 4,
 	ICMP6_ECHO_REQUEST = 128,
 	ICMP6_ECHO_REPLY = 129,
 };

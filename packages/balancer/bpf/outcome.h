@@ -26,6 +26,14 @@ enum reason {
 	/* Dropped. */
 	REASON_EMPTY_SLOT,
 	REASON_ENCAPSULATION,
+	/* Translated: the flow was known, or it is what a real answered. */
+	REASON_NAT_FLOW,
+	REASON_NAT_REPLY,
+	/* Of a translated service, but of no flow that is known and none that begins: reset, or dropped. */
+	REASON_NAT_UNKNOWN,
+	/* Dropped. */
+	REASON_NAT_EXHAUSTED,
+	REASON_NAT_LAST_HOP,
 	REASONS,
 };
 

@@ -8,6 +8,9 @@ enum packet_flag {
 	PACKET_RST = 1 << 1,
 	/* An ICMP error: addresses, ports and protocol are those of the packet that it is about, turned round. */
 	PACKET_ICMP = 1 << 2,
+	PACKET_FIN = 1 << 3,
+	/* An ICMP error that only translated flows get. */
+	PACKET_ICMP_TRANSLATED = 1 << 4,
 };
 
 /*
@@ -32,3 +35,10 @@ struct packet {
 	__u8 tos; /* or traffic class */
 	__u8 flags;
 };
+
+static __always_inline bool same_address(const void *a, const void *b)
+{
+	const __u32 *x = a, *y = b;
+
+	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3];
+}

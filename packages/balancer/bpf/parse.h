@@ -35,6 +35,8 @@ static __always_inline enum parsed parse_tcp(struct packet *packet, const struct
 		packet->flags |= PACKET_SYN;
 	if (tcp->rst)
 		packet->flags |= PACKET_RST;
+	if (use_nat && tcp->fin)
+		packet->flags |= PACKET_FIN;
 	return PARSED_FLOW;
 }
 
@@ -67,8 +69,11 @@ static __always_inline enum parsed parse_icmp4(struct cpu *cpu, struct packet *p
 		return PARSED_MALFORMED;
 	if (icmp->type == ICMP4_ECHO_REQUEST)
 		return PARSED_ECHO_REQUEST;
-	if (icmp->type != ICMP4_UNREACHABLE)
-		return PARSED_OTHER_PROTOCOL;
+	if (icmp->type != ICMP4_UNREACHABLE) {
+		if (!use_nat || (icmp->type != ICMP4_TIME_EXCEEDED && icmp->type != ICMP4_PARAMETER_PROBLEM))
+			return PARSED_OTHER_PROTOCOL;
+		packet->flags |= PACKET_ICMP_TRANSLATED;
+	}
 	if ((void *)(inner + 1) > end || *(__u8 *)inner != 0x45 || (inner->frag_off & bpf_htons(IP_OFFSET_BITS)))
 		return PARSED_MALFORMED;
 	if (inner->saddr != packet->destination[0])
@@ -80,13 +85,6 @@ static __always_inline enum parsed parse_icmp4(struct cpu *cpu, struct packet *p
 	packet->source_halves[0] = inner->daddr;
 	packet->protocol = inner->protocol;
 	return parse_inner_ports(packet, (const void *)(inner + 1), end);
-}
-
-static __always_inline bool same_address(const void *a, const void *b)
-{
-	const __u32 *x = a, *y = b;
-
-	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3];
 }
 
 /* Packets do not lie at multiples of eight. */
@@ -111,8 +109,11 @@ static __always_inline enum parsed parse_icmp6(struct cpu *cpu, struct packet *p
 		return PARSED_MALFORMED;
 	if (icmp->type == ICMP6_ECHO_REQUEST)
 		return PARSED_ECHO_REQUEST;
-	if (icmp->type != ICMP6_UNREACHABLE && icmp->type != ICMP6_TOO_BIG)
-		return PARSED_OTHER_PROTOCOL;
+	if (icmp->type != ICMP6_UNREACHABLE && icmp->type != ICMP6_TOO_BIG) {
+		if (!use_nat || (icmp->type != ICMP6_TIME_EXCEEDED && icmp->type != ICMP6_PARAMETER_PROBLEM))
+			return PARSED_OTHER_PROTOCOL;
+		packet->flags |= PACKET_ICMP_TRANSLATED;
+	}
 	if ((void *)(inner + 1) > end || inner->version != 6)
 		return PARSED_MALFORMED;
 	if (!same_address(&inner->saddr, packet->destination))

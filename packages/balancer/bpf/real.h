@@ -14,7 +14,8 @@ struct real {
 	__u32 address[4]; /* network order; IPv4 takes the first word */
 	/* Each use of a number has another generation: what was remembered of the last use does not count. */
 	__u16 generation;
-	__u16 reserved;
+	/* Network order; where addresses are translated, 0 for the VIP's. */
+	__u16 port;
 	enum real_flag flags;
 };
 

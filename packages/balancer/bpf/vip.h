@@ -23,6 +23,8 @@ enum vip_flag {
 	VIP_STABLE_UDP = 1 << 8,
 	/* UDP flows leave a real that is down. */
 	VIP_UDP_MIGRATION = 1 << 9,
+	/* Both directions go through the balancer, without a tunnel. */
+	VIP_NAT = 1 << 10,
 };
 
 /* All that a packet needs to know of its VIP. */

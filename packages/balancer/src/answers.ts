@@ -19,6 +19,8 @@ export interface Explanation {
   readonly service: Service | undefined;
   /** The address of its real. */
   readonly real: string | undefined;
+  /** The real's port, where it is not the service's. */
+  readonly realPort?: number;
 }
 
 /** Traffic of a service, and what it consists of now. */
@@ -29,6 +31,8 @@ export interface ServiceStatus extends Traffic {
 
 export interface RealStatus extends Traffic {
   readonly address: string;
+  /** Where it is not the service's. */
+  readonly port?: number;
 }
 
 /** What the programs are attached to. */

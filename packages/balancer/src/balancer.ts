@@ -13,6 +13,8 @@ import { detachPinned, Life, type SavedKnowledge } from './life/life.js';
 import { DEFAULT_PIN_ROOT, PinFolder } from './life/pin-folder.js';
 import type { RouterStatus } from './life/router.js';
 import { Routers } from './life/routers.js';
+import { natLayoutName } from './nat-options.js';
+import type { NatStatus } from './nat-table.js';
 import { type BalancerOptions, devicesOf, forwardingCpus } from './options.js';
 import { reasonName, verdictName } from './outcome.js';
 import { BalancerPrograms } from './programs.js';
@@ -81,7 +83,7 @@ export class Balancer implements Disposable {
       throw error;
     }
     try {
-      this.#tables = new Tables(this.#programs, () => this.#save());
+      this.#tables = new Tables(this.#programs, () => this.#save(), options.nat);
       if (heritage !== undefined) {
         takeOverCounters(heritage, this.#programs, this.#tables.counters);
         this.#tables.restore(heritage, this.#programs.taken);
@@ -137,9 +139,16 @@ export class Balancer implements Disposable {
 
   /** Every real that a service, a server id or a source route refers to. */
   reals(): RealStatus[] {
-    return this.#tables.reals
-      .all()
-      .map(({ address, number }) => ({ address, ...this.#tables.counters.real(number) }));
+    return this.#tables.reals.all().map(({ address, port, number }) => ({
+      address,
+      ...(port !== 0 && { port }),
+      ...this.#tables.counters.real(number),
+    }));
+  }
+
+  /** Translated flows; `undefined` without the option `nat`. */
+  natStatus(): NatStatus | undefined {
+    return this.#tables.nat?.status();
   }
 
   /** All counters but those of services and reals, since the start. */
@@ -147,9 +156,14 @@ export class Balancer implements Disposable {
     return this.#tables.counters.totals();
   }
 
-  /** Which real an id in QUIC, TCP or stable UDP packets means; without an address, none. @throws RangeError */
-  setServerId(id: number, address: string | undefined): void {
-    this.#tables.setServerId(id, address);
+  /**
+   * Which real an id in QUIC, TCP or stable UDP packets means; without an address, none.
+   *
+   * @param port of a real that has one of its own.
+   * @throws RangeError
+   */
+  setServerId(id: number, address: string | undefined, port = 0): void {
+    this.#tables.setServerId(id, address, port);
   }
 
   /** Server ids and the addresses of their reals. */
@@ -158,8 +172,8 @@ export class Balancer implements Disposable {
   }
 
   /** Where new flows from a prefix go, in services with the flag `sourceRouting`. @throws RangeError */
-  setSourceRoute(prefix: string, address: string | undefined): void {
-    this.#tables.setSourceRoute(prefix, address);
+  setSourceRoute(prefix: string, address: string | undefined, port = 0): void {
+    this.#tables.setSourceRoute(prefix, address, port);
   }
 
   /** Source routes: prefixes and the addresses of their reals. */
@@ -173,8 +187,8 @@ export class Balancer implements Disposable {
    *
    * @throws RangeError if nobody knows that real.
    */
-  setGlobalFlow(flow: Flow, address: string | undefined): void {
-    setGlobalFlow(this.#map('global_flows'), this.#tables.reals, flow, address);
+  setGlobalFlow(flow: Flow, address: string | undefined, port = 0): void {
+    setGlobalFlow(this.#map('global_flows'), this.#tables.reals, flow, address, port);
   }
 
   /** Whether tunnels to an address end here; see {@link BalancerOptions.inlineDecapsulation}. */
@@ -231,11 +245,13 @@ export class Balancer implements Disposable {
     const { returnValue } = collection.program('explain').testRun({ data: frame });
     const bytes = collection.globals.read('explanation');
     const { reason, vip, real } = readOutcome(new DataView(bytes.buffer, bytes.byteOffset), 0);
+    const { address, port = 0 } = this.#tables.reals.byNumber(real) ?? {};
     return {
       verdict: verdictName(returnValue),
       reason: reasonName(reason),
       service: this.#tables.services.byNumber(vip - 1)?.service,
-      real: this.#tables.reals.byNumber(real)?.address,
+      real: address,
+      ...(port !== 0 && { realPort: port }),
     };
   }
 
@@ -295,6 +311,7 @@ export class Balancer implements Disposable {
     return {
       flows: this.#options.flows ?? null,
       buckets,
+      nat: natLayoutName(this.#options.nat),
       secrets: Buffer.from(secrets).toString('hex'),
       innerSizes: this.#programs.innerSizes(),
       counters: counterLayout,

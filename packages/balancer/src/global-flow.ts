@@ -13,6 +13,7 @@ export function setGlobalFlow(
   reals: RealRegistry,
   flow: Flow,
   address: string | undefined,
+  port: number,
 ): void {
   const source = keyAddress(flow.source);
   const key = encode(sizeofGlobalFlow, writeGlobalFlow, {
@@ -28,7 +29,7 @@ export function setGlobalFlow(
     map.delete(key);
     return;
   }
-  const real = reals.find(address);
+  const real = reals.find(address, port);
   if (real === undefined) throw new RangeError(`${address} is no real of any service`);
   map.update(key, encodeNumber(real.name));
 }

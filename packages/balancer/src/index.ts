@@ -27,6 +27,8 @@ export type { RouterStatus } from './life/router.js';
 export type { ChainPlace } from './life/state.js';
 export { type MetricsSource, metricsText } from './metrics.js';
 export { MetricsServer } from './metrics-server.js';
+export type { NatOptions } from './nat-options.js';
+export type { NatStatus } from './nat-table.js';
 export type { BalancerOptions, GueOptions, InterfaceOptions } from './options.js';
 export type { ReasonName, Verdict } from './outcome.js';
 export { buildRing, NO_REAL, type RingMember, type RingVersion } from './ring.js';

@@ -20,6 +20,8 @@ const stableUdp = {
   help: 'UDP packets by what their stable header says.',
 };
 
+const translated = { name: 'nat_flows_total', help: 'Translated flows by what became of them.' };
+
 const counterMetrics: Readonly<Record<keyof Counters, CounterMetric>> = {
   packets: { name: 'packets_total', help: 'Packets that the program has seen.' },
   transmitted: { ...verdicts, label: ['verdict', 'tx'] },
@@ -70,6 +72,27 @@ const counterMetrics: Readonly<Record<keyof Counters, CounterMetric>> = {
     name: 'icmp_small_mtu_total',
     help: 'ICMP "too big" messages for an MTU below 1280 bytes.',
   },
+  natCreated: { ...translated, label: ['event', 'created'] },
+  natExpired: { ...translated, label: ['event', 'expired'] },
+  natYielded: { ...translated, label: ['event', 'yielded'] },
+  natExhausted: {
+    name: 'nat_exhausted_packets_total',
+    help: 'Packets of new translated flows for which no port was free, dropped.',
+  },
+  natUnknown: {
+    name: 'nat_unknown_packets_total',
+    help: 'Packets to a translated service that belong to no known flow and begin none, reset or dropped.',
+  },
+  natLastHop: {
+    name: 'nat_last_hop_packets_total',
+    help: 'Packets of translated flows that had no hop left, dropped.',
+  },
+  natNoNextHop: {
+    name: 'nat_no_next_hop_packets_total',
+    help: 'Packets of translated flows sent to the router, since the host has no route or no neighbour.',
+  },
+  natReplies: { name: 'nat_replies_total', help: 'Packets of reals to clients of translated services.' },
+  natReplyBytes: { name: 'nat_reply_bytes_total', help: 'Their bytes, without Ethernet headers.' },
 };
 
 /** A metric, and the counters that are its values. */

@@ -3,6 +3,8 @@ import { type CollectionSpec, onlineCpus, setGlobal } from '@weir/ebpf';
 import { keyAddress, macBytes, wirePort } from './address.js';
 import { idSlotCount } from './id-slots.js';
 import type { ChainPlace } from './life/state.js';
+import { ticksOf, within } from './limits.js';
+import { type NatOptions, setNatConstants } from './nat-options.js';
 
 export interface BalancerOptions {
   /** The device whose packets are balanced. Without one, packets come from {@link Balancer.process} only. */
@@ -41,6 +43,8 @@ export interface BalancerOptions {
   readonly tcpServerIds?: boolean;
   /** What comes through a tunnel to a tunnel end of this host is unpacked first. Default false. */
   readonly inlineDecapsulation?: boolean;
+  /** Services may have `forwarding: 'nat'`. Default: only tunnels. */
+  readonly nat?: NatOptions;
   /** Flows that are remembered, of all CPUs. Default 8 million, which takes 43 bytes each. */
   readonly flows?: number;
   /** Flows that are remembered for CPUs without a table of their own. Default 1024. */
@@ -61,7 +65,6 @@ export interface BalancerOptions {
   readonly maxGlobalFlows?: number;
 }
 
-/** Generic UDP encapsulation, variant 1. */
 /** A device with a next hop of its own. */
 export interface InterfaceOptions {
   readonly name: string;
@@ -71,6 +74,7 @@ export interface InterfaceOptions {
   readonly router?: string;
 }
 
+/** Generic UDP encapsulation, variant 1. */
 export interface GueOptions {
   /** Outer source for reals with IPv4. */
   readonly source4?: string;
@@ -87,15 +91,6 @@ const WAYS = 6;
 const PLACES_PER_FLOW = 2;
 /** A flow's last use is noted with this fraction of the time after which it would be idle. */
 const TOUCHES_WHILE_IDLE = 32;
-/** Nanoseconds of a tick of the program's clock. */
-const TICK_NS = 2 ** 24;
-
-/** Checks that a number lies in a range. @throws RangeError */
-export function within(what: string, value: number, least: number, most: number): number {
-  if (Number.isInteger(value) && value >= least && value <= most) return value;
-  throw new RangeError(`${what} ${value}: expected ${least} to ${most}`);
-}
-
 /** Buckets of one CPU's flow table. */
 export function bucketsPerCpu(options: BalancerOptions): number {
   const flows = within('flows', options.flows ?? DEFAULT_FLOWS, 1, 2 ** 31);
@@ -170,11 +165,13 @@ export function setConstants(
   setGlobal(spec, 'tcp_server_ids', options.tcpServerIds ?? false);
   setGlobal(spec, 'inline_decapsulation', options.inlineDecapsulation ?? false);
   setGlobal(spec, 'new_flow_limit', within('newFlowLimit', options.newFlowLimit ?? 125_000, 0, 2 ** 32 - 1));
-  const idle = Math.round(((options.udpIdleSeconds ?? 30) * 1e9) / TICK_NS);
-  setGlobal(spec, 'udp_idle_ticks', within('ticks of udpIdleSeconds', idle, 1, 2 ** 31));
+  const idle = ticksOf('udpIdleSeconds', options.udpIdleSeconds ?? 30);
+  setGlobal(spec, 'udp_idle_ticks', idle);
   setGlobal(spec, 'touch_ticks', Math.floor(idle / TOUCHES_WHILE_IDLE));
   setGlobal(spec, 'flow_buckets', buckets);
   setGlobal(spec, 'id_mask', serverIdSlots(options) - 1);
   setGlobal(spec, 'flow_secrets', secrets);
   setGlobal(spec, 'uncounted_cpu', uncountedCpu);
+  const hasDevices = options.chain !== undefined || devicesOf(options).length > 0;
+  if (options.nat !== undefined) setNatConstants(spec, options.nat, hasDevices);
 }

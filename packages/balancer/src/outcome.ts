@@ -31,6 +31,11 @@ const reasonNames = {
   [Reason.REASON_RING_FLOOD]: 'ring-flood',
   [Reason.REASON_EMPTY_SLOT]: 'empty-slot',
   [Reason.REASON_ENCAPSULATION]: 'encapsulation',
+  [Reason.REASON_NAT_FLOW]: 'nat-flow',
+  [Reason.REASON_NAT_REPLY]: 'nat-reply',
+  [Reason.REASON_NAT_UNKNOWN]: 'nat-unknown',
+  [Reason.REASON_NAT_EXHAUSTED]: 'nat-exhausted',
+  [Reason.REASON_NAT_LAST_HOP]: 'nat-last-hop',
 } as const;
 
 /** Why a packet went where it went. The names from `quic-id` to `ring-flood` say what chose its real. */

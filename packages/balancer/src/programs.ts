@@ -16,6 +16,9 @@ import {
 import { cpuViews } from './counters.js';
 import { sizeofCpu } from './generated/balancer.js';
 import { type Heritage, isKept, isShared } from './life/heritage.js';
+import { within } from './limits.js';
+import { natLayoutName } from './nat-options.js';
+import { isNatTable, natMaxEntries } from './nat-table.js';
 import { readObject } from './objects.js';
 import {
   type BalancerOptions,
@@ -24,7 +27,6 @@ import {
   SECRET_BYTES,
   serverIdSlots,
   setConstants,
-  within,
 } from './options.js';
 
 /** What fits the bits that a flow table has for a real's number. */
@@ -67,6 +69,12 @@ export class BalancerPrograms implements Disposable {
           `${old.flows ?? 'the default'}; others would forget all known flows (forgetFlows allows it)`,
       );
     }
+    const isOtherNat = old?.nat !== undefined && old.nat !== natLayoutName(options.nat);
+    if (isOtherNat && options.forgetFlows !== true) {
+      throw new RangeError(
+        `nat: the translated flows that are in use are of ${old.nat}; others would end them all (forgetFlows allows it)`,
+      );
+    }
     this.secrets =
       old === undefined ? randomFillSync(new Uint8Array(SECRET_BYTES)) : Buffer.from(old.secrets, 'hex');
     const table = { ...spec.maps.get('flow_tables')!.innerMap!, name: 'flows', maxEntries: this.buckets };
@@ -78,7 +86,7 @@ export class BalancerPrograms implements Disposable {
     });
     const maxEntries = this.#maxEntries(options);
     try {
-      const replaceMaps = heritage === undefined ? {} : this.#takeOver(heritage, maxEntries);
+      const replaceMaps = heritage === undefined ? {} : this.#takeOver(heritage, options, maxEntries);
       this.taken = new Set(Object.keys(replaceMaps));
       this.#load(devices, maxEntries, replaceMaps);
       this.collection = this.#collections[0]!;
@@ -133,26 +141,34 @@ export class BalancerPrograms implements Disposable {
   }
 
   #maxEntries(options: BalancerOptions): Record<string, number> {
+    const reals = within('maxReals', options.maxReals ?? MAX_REALS, 2, MAX_REALS);
     return {
+      ...(options.nat && natMaxEntries(options.nat, reals, this.cpuCount)),
       cpus: this.cpuCount + 1,
       captures: this.cpuCount,
       flow_tables: this.cpuCount,
       fallback_flows: options.fallbackFlows ?? 1024,
-      reals: within('maxReals', options.maxReals ?? MAX_REALS, 2, MAX_REALS),
+      reals,
       id_slots: serverIdSlots(options),
       source_routes: options.maxSourceRoutes ?? 65_536,
       global_flows: options.maxGlobalFlows ?? 65_536,
     };
   }
 
-  #takeOver(heritage: Heritage, maxEntries: Record<string, number>): Record<string, BpfMap> {
+  #takeOver(
+    heritage: Heritage,
+    options: BalancerOptions,
+    maxEntries: Record<string, number>,
+  ): Record<string, BpfMap> {
     const taken: Record<string, BpfMap> = {};
     for (const spec of this.#spec.maps.values()) {
       if (!isKept(spec)) continue;
       const isOfOtherFlows = spec.name === 'flow_tables' && heritage.state.buckets !== this.buckets;
-      const map = isOfOtherFlows
-        ? undefined
-        : heritage.openFitting(spec, maxEntries[spec.name] ?? spec.maxEntries);
+      const isOfOtherNat = isNatTable(spec.name) && heritage.state.nat !== natLayoutName(options.nat);
+      const map =
+        isOfOtherFlows || isOfOtherNat
+          ? undefined
+          : heritage.openFitting(spec, maxEntries[spec.name] ?? spec.maxEntries);
       if (map === undefined) continue;
       this.#owned.push(map);
       taken[spec.name] = map;

@@ -1,6 +1,6 @@
 /** Numbers of reals: who has which, and which are free. */
 import type { ArrayMap } from '@weir/ebpf';
-import { canonicalAddress, keyAddress } from './address.js';
+import { canonicalAddress, keyAddress, wirePort } from './address.js';
 import { encode } from './encode.js';
 import { RealFlag, sizeofReal, writeReal } from './generated/balancer.js';
 import { addressSeed } from './hash/seed.js';
@@ -8,6 +8,8 @@ import { addressSeed } from './hash/seed.js';
 /** A real that somebody refers to. */
 export interface KnownReal {
   readonly address: string;
+  /** Where addresses are translated; 0 for the service's. */
+  readonly port: number;
   readonly number: number;
   /** What tables of the program call it. */
   readonly name: number;
@@ -27,6 +29,8 @@ export interface SavedReals {
   readonly held: readonly {
     readonly number: number;
     readonly address: string;
+    /** Default 0. */
+    readonly port?: number;
     readonly local: boolean;
   }[];
 }
@@ -56,15 +60,15 @@ export class RealRegistry {
   }
 
   /**
-   * The real of an address, for one more holder.
+   * The real of an address, and of a port other than the service's, for one more holder.
    *
    * @throws RangeError if all numbers are taken, or if it is held as local and asked for as remote, or the reverse.
    */
-  hold(address: string, local?: boolean): KnownReal {
-    const key = canonicalAddress(address);
+  hold(address: string, local?: boolean, port = 0): KnownReal {
+    const key = realKey(address, port);
     let entry = this.#known.get(key);
     if (entry === undefined) {
-      entry = { real: this.#create(address, local ?? false), holders: 0 };
+      entry = { real: this.#create(address, port, local ?? false), holders: 0 };
       this.#enter(key, entry);
     }
     if (local !== undefined && entry.real.local !== local) {
@@ -75,12 +79,12 @@ export class RealRegistry {
   }
 
   /** The real of an address; `undefined` if nobody holds it. */
-  find(address: string): KnownReal | undefined {
-    return this.#known.get(canonicalAddress(address))?.real;
+  find(address: string, port = 0): KnownReal | undefined {
+    return this.#known.get(realKey(address, port))?.real;
   }
 
   release(real: KnownReal): void {
-    const key = canonicalAddress(real.address);
+    const key = realKey(real.address, real.port);
     const entry = this.#known.get(key)!;
     if (--entry.holders <= 0) this.#forget(key, real);
   }
@@ -105,7 +109,7 @@ export class RealRegistry {
       unused: this.#unused,
       free: this.#free,
       generations: Array.from(this.#generations.subarray(0, this.#unused)),
-      held: this.all().map(({ number, address, local }) => ({ number, address, local })),
+      held: this.all().map(({ number, address, port, local }) => ({ number, address, port, local })),
     };
   }
 
@@ -125,9 +129,9 @@ export class RealRegistry {
     this.#unused = Math.min(saved.unused, maxEntries);
     this.#free.push(...saved.free.filter((number) => number < maxEntries));
     this.#generations.set(saved.generations.slice(0, maxEntries));
-    for (const { number, address, local } of saved.held) {
-      const real = this.#describe(number, address, local);
-      this.#enter(canonicalAddress(address), { real, holders: 0 });
+    for (const { number, address, port = 0, local } of saved.held) {
+      const real = this.#describe(number, address, port, local);
+      this.#enter(realKey(address, port), { real, holders: 0 });
       if (fill) this.#write(real, this.#generations[number]!);
     }
   }
@@ -139,17 +143,17 @@ export class RealRegistry {
     }
   }
 
-  #create(address: string, local: boolean): KnownReal {
-    const real = this.#describe(this.#takeNumber(), address, local);
+  #create(address: string, port: number, local: boolean): KnownReal {
+    const real = this.#describe(this.#takeNumber(), address, port, local);
     this.#onNumber(real.number);
     this.#write(real, this.#generations[real.number]!);
     return real;
   }
 
-  #describe(number: number, address: string, local: boolean): KnownReal {
+  #describe(number: number, address: string, port: number, local: boolean): KnownReal {
     const { ipv6 } = keyAddress(address);
     const name = number + (this.#generations[number]! % GENERATIONS) * 2 ** NUMBER_BITS;
-    return { address, number, name, seed: addressSeed(address), ipv6, local };
+    return { address, port, number, name, seed: addressSeed(address, port), ipv6, local };
   }
 
   #enter(key: string, entry: { real: KnownReal; holders: number }): void {
@@ -180,7 +184,16 @@ export class RealRegistry {
     const flags = (ipv6 ? RealFlag.REAL_IPV6 : 0) | (real.local ? RealFlag.REAL_LOCAL : 0);
     this.#map.set(
       real.number,
-      encode(sizeofReal, writeReal, { address: words, generation, reserved: 0, flags: flags as RealFlag }),
+      encode(sizeofReal, writeReal, {
+        address: words,
+        generation,
+        port: wirePort(real.port),
+        flags: flags as RealFlag,
+      }),
     );
   }
+}
+
+function realKey(address: string, port: number): string {
+  return `${canonicalAddress(address)} ${port}`;
 }

@@ -36,21 +36,21 @@ export class RealTable {
       const word = new DataView(name.buffer, name.byteOffset).getUint32(0, true);
       const known = this.#reals.byNumber(word & NUMBER_MASK);
       if (known === undefined || known.name !== word) continue;
-      const real = this.#reals.hold(known.address);
+      const real = this.#reals.hold(known.address, undefined, known.port);
       this.#entries.set(key.join(' '), { key, real });
       if (table !== this.#map) this.#map.update(key, name);
     }
   }
 
   /** Sets an entry, or removes it without an address. @throws RangeError, EbpfError */
-  set(key: Uint8Array, address: string | undefined): void {
+  set(key: Uint8Array, address: string | undefined, port = 0): void {
     const text = key.join(' ');
     const before = this.#entries.get(text);
     if (address === undefined) {
       this.#map.delete(key);
       this.#entries.delete(text);
     } else {
-      const real = this.#reals.hold(address);
+      const real = this.#reals.hold(address, undefined, port);
       try {
         this.#onHeld();
         this.#map.update(key, encodeNumber(real.name));

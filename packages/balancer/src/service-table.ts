@@ -4,6 +4,7 @@ import { addressText, type Prefix, parsePrefix } from './address.js';
 import type { CpuCounters, Traffic } from './counters.js';
 import { encode, encodeNumber } from './encode.js';
 import { readAddressPrefix, sizeofAddressPrefix, VipKind, writeAddressPrefix } from './generated/balancer.js';
+import type { NatTable } from './nat-table.js';
 import type { BalancerPrograms, SharedGlobals } from './programs.js';
 import type { KnownReal, RealRegistry } from './real-registry.js';
 import { type Service, type ServiceSpec, serviceName, servicePrefixKey, serviceWord } from './service.js';
@@ -67,6 +68,7 @@ export class ServiceTable {
   readonly #programs: BalancerPrograms;
   readonly #counters: CpuCounters;
   readonly #reals: RealRegistry;
+  readonly #nat: NatTable | undefined;
   readonly #slots: VipSlots;
   readonly #prefixes: BpfMap;
   readonly #addresses: BpfMap;
@@ -77,8 +79,18 @@ export class ServiceTable {
   readonly #save: () => void;
   #unused = 0;
 
-  /** @param save keeps {@link save} for another process. Called before each change of the program's tables, and after. */
-  constructor(programs: BalancerPrograms, counters: CpuCounters, reals: RealRegistry, save: () => void) {
+  /**
+   * @param nat is there if services may have `forwarding: 'nat'`.
+   * @param save keeps {@link save} for another process. Called before each change of the program's tables, and after.
+   */
+  constructor(
+    programs: BalancerPrograms,
+    counters: CpuCounters,
+    reals: RealRegistry,
+    nat: NatTable | undefined,
+    save: () => void,
+  ) {
+    this.#nat = nat;
     this.#save = save;
     this.#programs = programs;
     this.#counters = counters;
@@ -159,8 +171,9 @@ export class ServiceTable {
   /** Goes on from what another table knew, and makes those changes that it may not have made. */
   restore(saved: SavedServices, fresh: FreshTables): void {
     for (const { service, spec, number } of saved.served) {
-      const members = spec.reals.map(({ address, weight = 1, local = false, down = false }) => ({
-        real: this.#reals.hold(address, local),
+      this.#checkForwarding(spec, parsePrefix(service.address));
+      const members = spec.reals.map(({ address, port, weight = 1, local = false, down = false }) => ({
+        real: this.#reals.hold(address, local, port),
         weight,
         down,
       }));
@@ -194,10 +207,13 @@ export class ServiceTable {
     const prefix = parsePrefix(service.address);
     const members: Member[] = [];
     try {
-      for (const { address, weight = 1, local = false, down = false } of spec.reals) {
-        const real = this.#reals.hold(address, local);
+      this.#checkForwarding(spec, prefix);
+      for (const { address, port = 0, weight = 1, local = false, down = false } of spec.reals) {
+        const real = this.#reals.hold(address, local, port);
         members.push({ real, weight, down });
         checkReal(real, prefix, members);
+        if (spec.forwarding === 'nat') checkTranslatedReal(real, prefix);
+        else if (port !== 0) throw new RangeError(`real ${address}: a port of its own takes forwarding: nat`);
       }
       if (
         before === undefined &&
@@ -213,6 +229,15 @@ export class ServiceTable {
       for (const { real } of members) this.#reals.release(real);
       throw error;
     }
+  }
+
+  /** @throws RangeError if the balancer cannot translate where the service asks for it. */
+  #checkForwarding({ forwarding, flags = [] }: ServiceSpec, { ipv6 }: Prefix): void {
+    if (forwarding !== 'nat') return;
+    if (this.#nat === undefined) throw new RangeError('forwarding: nat takes a balancer with the option nat');
+    if (!this.#nat.hasFamily(ipv6)) throw new RangeError(`nat.sources has no IPv${ipv6 ? 6 : 4} address`);
+    if (flags.includes('local'))
+      throw new RangeError('forwarding: nat goes to other hosts, not with the flag local');
   }
 
   /** Enters a service into the program's tables, whatever of it they have already. */
@@ -262,11 +287,18 @@ export class ServiceTable {
   }
 }
 
+function checkTranslatedReal(real: KnownReal, { ipv6 }: Prefix): void {
+  if (real.local)
+    throw new RangeError(`real ${real.address}: forwarding: nat goes to other hosts, not to this one`);
+  if (real.ipv6 !== ipv6)
+    throw new RangeError(`real ${real.address}: addresses of another family take a tunnel`);
+}
+
 function checkReal(real: KnownReal, prefix: Prefix, members: readonly Member[]): void {
   if (prefix.ipv6 && !real.ipv6 && !real.local) {
     throw new RangeError(`real ${real.address}: IPv6 does not go through an IPv4 tunnel`);
   }
   if (members.filter((member) => member.real === real).length > 1) {
-    throw new RangeError(`real ${real.address} is there twice`);
+    throw new RangeError(`real ${real.address}${real.port === 0 ? '' : ` port ${real.port}`} is there twice`);
   }
 }

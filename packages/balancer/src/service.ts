@@ -46,6 +46,8 @@ export const serviceFlags = Object.keys(flagBits) as readonly ServiceFlag[];
 /** A server behind a service. */
 export interface ServiceReal {
   readonly address: string;
+  /** With `forwarding: 'nat'`: the server's own port. Default: the service's. */
+  readonly port?: number;
   /** A whole number; 0 drains: known flows stay, no new ones come. Default 1. */
   readonly weight?: number;
   /** The real is this host: packets are delivered as they came. */
@@ -57,13 +59,22 @@ export interface ServiceReal {
 /** How a service is served. */
 export interface ServiceSpec {
   readonly reals: readonly ServiceReal[];
+  /**
+   * `tunnel`: reals answer clients directly. `nat`: both directions go through the balancer, which translates addresses and
+   * ports; takes the balancer's option `nat`. Default `tunnel`.
+   */
+  readonly forwarding?: 'tunnel' | 'nat';
   readonly flags?: readonly ServiceFlag[];
   /** Default 2. */
   readonly ringVersion?: RingVersion;
 }
 
+/** Translated flows are known by their slots: the flow table has nothing to add. */
+const NAT_BITS = VipFlag.VIP_NAT | VipFlag.VIP_NO_FLOW_TABLE;
+
 export function flagsOf(spec: ServiceSpec): number {
-  return (spec.flags ?? []).reduce((bits, flag) => bits | flagBits[flag], 0);
+  const start = spec.forwarding === 'nat' ? NAT_BITS : 0;
+  return (spec.flags ?? []).reduce((bits, flag) => bits | flagBits[flag], start);
 }
 
 /** `tcp 192.0.2.1:80`, the same for each way to write it. */

@@ -5,6 +5,8 @@ import { CpuCounters } from './counters.js';
 import { encodeNumber } from './encode.js';
 import { IdSlots } from './id-slots.js';
 import type { Heritage } from './life/heritage.js';
+import type { NatOptions } from './nat-options.js';
+import { NatTable } from './nat-table.js';
 import type { BalancerPrograms } from './programs.js';
 import { RealRegistry, type SavedReals } from './real-registry.js';
 import { type NameTable, RealTable } from './real-table.js';
@@ -20,6 +22,8 @@ export class Tables {
   readonly counters: CpuCounters;
   readonly reals: RealRegistry;
   readonly services: ServiceTable;
+  /** There if addresses can be translated. */
+  readonly nat: NatTable | undefined;
   readonly #serverIds: RealTable;
   readonly #sourceRoutes: RealTable;
   readonly #idSlots: NameTable;
@@ -27,14 +31,15 @@ export class Tables {
   readonly #save: () => void;
 
   /** @param save keeps what {@link saved} says. It is called before the program can act upon a change, and after. */
-  constructor(programs: BalancerPrograms, save: () => void) {
+  constructor(programs: BalancerPrograms, save: () => void, nat?: NatOptions) {
     const { collection } = programs;
     this.#save = save;
     this.counters = new CpuCounters(programs.cpuViews());
     this.reals = new RealRegistry(collection.map('reals') as ArrayMap, (number) =>
       this.counters.clearReal(number),
     );
-    this.services = new ServiceTable(programs, this.counters, this.reals, save);
+    this.nat = nat && new NatTable(collection, nat);
+    this.services = new ServiceTable(programs, this.counters, this.reals, this.nat, save);
     this.#idSlots = new IdSlots(collection.map('id_slots') as ArrayMap);
     this.#routes = collection.map('source_routes');
     const onHeld = () => this.#saveReals();
@@ -71,11 +76,11 @@ export class Tables {
   }
 
   /** @throws RangeError */
-  setServerId(id: number, address: string | undefined): void {
+  setServerId(id: number, address: string | undefined, port = 0): void {
     if (!Number.isInteger(id) || id < 1 || id > 0xffff_ffff) {
       throw new RangeError(`server id ${id}: expected 1 to 4294967295`);
     }
-    this.#serverIds.set(encodeNumber(id), address);
+    this.#serverIds.set(encodeNumber(id), address, port);
     this.#saveReals();
   }
 
@@ -87,8 +92,8 @@ export class Tables {
   }
 
   /** @throws RangeError */
-  setSourceRoute(prefix: string, address: string | undefined): void {
-    this.#sourceRoutes.set(addressPrefixKey(parsePrefix(prefix)), address);
+  setSourceRoute(prefix: string, address: string | undefined, port = 0): void {
+    this.#sourceRoutes.set(addressPrefixKey(parsePrefix(prefix)), address, port);
     this.#saveReals();
   }
 

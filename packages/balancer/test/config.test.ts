@@ -97,6 +97,7 @@ vips:
     forwarding: nat
     reals: [{address: 10.0.0.1, port: 8080}]
     check: {type: http, path: /health, host: example.net, status: [204, 301-302]}
+nat: {sources: [192.0.2.77], ports: [20000, 29999], udpIdleSeconds: 60}
 serverIds: [{id: 1, real: 10.0.0.1}]
 sourceRoutes: [{prefix: 192.0.2.0/24, real: fd00::1}]
 tunnelEnds: [198.51.100.7]
@@ -119,6 +120,12 @@ control: {socket: /run/edge.sock, group: adm}
     cpus: [0, 1],
     inlineDecapsulation: true,
     udpIdleSeconds: 12.5,
+    nat: { sources: ['192.0.2.77'], ports: [20_000, 29_999], udpIdleSeconds: 60 },
+  });
+  assert.deepEqual(specOf(config.vips[1]!), {
+    reals: [{ address: '10.0.0.1', port: 8080, weight: 1, local: false, down: false }],
+    flags: [],
+    forwarding: 'nat',
   });
   const [first] = config.vips;
   assert.deepEqual(serviceOf(first!), { address: '2001:db8::1', port: 0, protocol: 'udp' });
@@ -223,12 +230,27 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
   ],
   [
     'NAT between families',
-    vip(...tcp, 'forwarding: nat', 'reals: [{address: fd00::1}]'),
+    `${vip(...tcp, 'forwarding: nat', 'reals: [{address: fd00::1}]')}nat: {sources: [192.0.2.77]}`,
     '7:21: real fd00::1: NAT does not change between IPv4 and IPv6',
   ],
   [
+    'NAT without an address of its own',
+    vip(...tcp, 'forwarding: nat', real),
+    '6:15: forwarding: nat needs nat: sources',
+  ],
+  [
+    'NAT without an address of its own in that family',
+    `${vip(...tcp, 'forwarding: nat', real)}nat: {sources: [fd00::77]}`,
+    '6:15: forwarding: nat needs an IPv4 address in nat: sources',
+  ],
+  [
+    'NAT with ports in the wrong order',
+    `${noVips}nat: {sources: [fd00::77], ports: [2, 1]}`,
+    '3:6: nat: ports: the last is below the first',
+  ],
+  [
     'a local real with NAT',
-    vip(...tcp, 'forwarding: nat', 'reals: [{address: 10.0.0.1, local: true}]'),
+    `${vip(...tcp, 'forwarding: nat', 'reals: [{address: 10.0.0.1, local: true}]')}nat: {sources: [192.0.2.77]}`,
     '7:38: a local real takes packets as they came, without NAT',
   ],
   [

@@ -18,18 +18,18 @@ import {
   VIP6,
 } from './support/balancer.js';
 import {
-  address,
   BALANCER_MAC,
   CLIENT_MAC,
-  checksum,
   ethernet,
   etherType,
   frameOf,
+  icmp4,
+  icmp6,
   ipPacket,
   ipv4,
   ipv6,
   type Packet,
-  pseudoHeader,
+  reversed,
   toBalancer,
   u16,
   u32,
@@ -38,25 +38,6 @@ import { GUE_SOURCE4, GUE_SOURCE6, inGue, inTunnel } from './support/tunnel.js';
 
 const ROUTER4 = '203.0.113.1';
 const ROUTER6 = '2001:db8:ffff:0:0:0:0:1';
-
-function icmp4(type: number, code: number, rest: readonly number[], body: readonly number[]): number[] {
-  const bytes = [type, code, 0, 0, ...rest, ...body];
-  bytes.splice(2, 2, ...u16(checksum(bytes)));
-  return bytes;
-}
-
-function icmp6(
-  source: string,
-  destination: string,
-  type: number,
-  rest: readonly number[],
-  body: readonly number[],
-): number[] {
-  const bytes = [type, 0, 0, 0, ...rest, ...body];
-  const pseudo = pseudoHeader(address(source), address(destination), 58, bytes.length);
-  bytes.splice(2, 2, ...u16(checksum([...pseudo, ...bytes])));
-  return bytes;
-}
 
 /** A frame from the balancer to the client. */
 function toClient(ip: readonly number[]): string {
@@ -139,14 +120,7 @@ function errorAbout(
   rest: readonly number[],
   quoted = 60,
 ): number[] {
-  const reversed: Packet = {
-    ...packet,
-    source: packet.destination,
-    sourcePort: packet.destinationPort,
-    destination: packet.source,
-    destinationPort: packet.sourcePort,
-  };
-  const body = ipPacket(reversed).slice(0, quoted);
+  const body = ipPacket(reversed(packet)).slice(0, quoted);
   return packet.source.includes(':')
     ? ipv6(ROUTER6, packet.destination, 58, icmp6(ROUTER6, packet.destination, type, rest, body))
     : ipv4(ROUTER4, packet.destination, 1, icmp4(type, code, rest, body));

@@ -43,7 +43,7 @@ export function vipFindings(placed: readonly PlacedVip[]): Finding[] {
 
 function ofVip(vip: VipConfig, path: Path): Finding[] {
   const { reals } = vip;
-  const twice = repeated(reals, ({ address }) => canonicalAddress(address));
+  const twice = repeated(reals, ({ address, port = 0 }) => `${canonicalAddress(address)} ${port}`);
   const names = repeated(reals, ({ name }) => name).filter((index) => !twice.includes(index));
   return [
     ...twice.map((index) => ({
@@ -155,6 +155,7 @@ export function restFindings(config: Config): Finding[] {
       ? [{ path: ['mode'], message: 'mode: the program that calls this one has it, as there is a chain' }]
       : []),
     ...ofTunnels(config),
+    ...ofNat(config),
     ...repeated(serverIds, ({ id }) => String(id)).map((index) => ({
       path: ['serverIds', index, 'id'],
       message: `server id ${serverIds[index]!.id} is there twice`,
@@ -209,6 +210,18 @@ function ofTunnels({ encapsulation, vips, serverIds, sourceRoutes }: Config): Fi
       ? [{ path, message: 'source6 is missing: there are reals with IPv6' }]
       : []),
   ];
+}
+
+/** What is translated needs addresses of the balancer's own, in the VIP's family. */
+function ofNat({ nat, vips }: Config): Finding[] {
+  return vips.flatMap(({ forwarding, address }, index): Finding[] => {
+    if (forwarding !== 'nat') return [];
+    const path = ['vips', index, 'forwarding'];
+    if (nat === undefined) return [{ path, message: 'forwarding: nat needs nat: sources' }];
+    const v6 = isIpv6(address);
+    if (nat.sources.some((source) => isIpv6(source) === v6)) return [];
+    return [{ path, message: `forwarding: nat needs an IPv${v6 ? 6 : 4} address in nat: sources` }];
+  });
 }
 
 function ofGlobalFlows({ vips, globalFlows }: Config): Finding[] {

@@ -5,8 +5,12 @@ import type { Service, ServiceReal, ServiceSpec } from '../service.js';
 import type { Config, RealConfig, VipConfig } from './schema.js';
 
 /** What of a configuration is in the program itself, whatever it is attached to. */
-export function programOptions({ encapsulation, options }: Config): Omit<BalancerOptions, 'routerMac'> {
-  return { ...options, ...(encapsulation !== 'ipip' && { gue: encapsulation.gue }) };
+export function programOptions({ encapsulation, nat, options }: Config): Omit<BalancerOptions, 'routerMac'> {
+  return {
+    ...options,
+    ...(encapsulation !== 'ipip' && { gue: encapsulation.gue }),
+    ...(nat !== undefined && { nat }),
+  };
 }
 
 /** What a next hop is called in a balancer's options. */
@@ -24,10 +28,11 @@ export function specOf(vip: VipConfig, weight = (real: RealConfig) => real.weigh
   return {
     reals: vip.reals.map((real) => realOf(real, weight(real))),
     flags: vip.flags,
+    ...(vip.forwarding === 'nat' && { forwarding: 'nat' }),
     ...(vip.ringVersion !== undefined && { ringVersion: vip.ringVersion }),
   };
 }
 
-function realOf({ address, local, down }: RealConfig, weight: number): ServiceReal {
-  return { address, weight, local, down };
+function realOf({ address, port, local, down }: RealConfig, weight: number): ServiceReal {
+  return { address, ...(port !== undefined && { port }), weight, local, down };
 }

@@ -36,6 +36,7 @@ const fixedKeys = [
   'mode',
   'chain',
   'encapsulation',
+  'nat',
   'routes',
   'control',
 ] as const;

@@ -1,5 +1,6 @@
 /** What a configuration file may say: the one source of its types, its checks, and the schema for editors. */
 import { z } from 'zod';
+import type { NatOptions } from '../nat-options.js';
 import type { BalancerOptions } from '../options.js';
 import { type Service, serviceFlags } from '../service.js';
 import {
@@ -70,7 +71,7 @@ const checkSchema = z.discriminatedUnion('type', [
 
 const realSchema = z
   .strictObject({
-    name: name.exactOptional().describe('Default: its address.'),
+    name: name.exactOptional().describe('Default: its address, and its port if it has one.'),
     address: address.describe('Where the tunnel ends; with NAT, where the server listens.'),
     weight: z
       .int()
@@ -82,7 +83,12 @@ const realSchema = z
     local: z.boolean().default(false).describe('The real is this host.'),
     down: z.boolean().default(false).describe('With the flag udpMigration: its UDP flows go elsewhere.'),
   })
-  .transform((real) => ({ ...real, name: real.name ?? real.address }));
+  .transform((real) => ({ ...real, name: real.name ?? realName(real) }));
+
+function realName({ address, port }: { readonly address: string; readonly port?: number }): string {
+  if (port === undefined) return address;
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
 
 export const vipSchema = z
   .strictObject({
@@ -117,7 +123,7 @@ const count = (least: number, most: number) => z.int().min(least).max(most).exac
 
 /** Options of a balancer that have another place: in the file, or on the command line. */
 type PlacedOption =
-  | ('interface' | 'interfaces' | 'mode' | 'chain' | 'routerMac' | 'router' | 'gue')
+  | ('interface' | 'interfaces' | 'mode' | 'chain' | 'routerMac' | 'router' | 'gue' | 'nat')
   | ('pin' | 'pinRoot' | 'forgetFlows' | 'callsNext');
 
 const optionsSchema = z.strictObject({
@@ -155,6 +161,39 @@ const gueSchema = z.strictObject({
   source6: address6.exactOptional().describe('Outer source towards reals with IPv6.'),
   port: port.exactOptional().describe('Destination port. Default 6080.'),
 });
+
+const seconds = z
+  .number()
+  .min(0.1)
+  .max(2 ** 23)
+  .exactOptional();
+
+const natSchema = z
+  .strictObject({
+    sources: z
+      .array(address)
+      .min(1)
+      .max(1024)
+      .describe("Addresses of the balancer's own, from which reals are talked to."),
+    ports: z
+      .tuple([port, port])
+      .exactOptional()
+      .describe('First and last port of each. Default [10000, 32767].'),
+    nextHop: z
+      .enum(['route', 'router'])
+      .exactOptional()
+      .describe(
+        "route: by the host's routes and neighbours. router: all reals are behind the router. Default route.",
+      ),
+    tcpIdleSeconds: seconds.describe('A TCP flow that was idle for longer is over. Default 900.'),
+    tcpOpeningSeconds: seconds.describe('The same while the real has not answered. Default 30.'),
+    tcpHalfClosedSeconds: seconds.describe('The same when one side is done. Default 120.'),
+    tcpClosedSeconds: seconds.describe('The same when both are, or one has aborted. Default 60.'),
+    udpIdleSeconds: seconds.describe('Default 30.'),
+  } satisfies Record<keyof NatOptions, z.ZodType>)
+  .refine(({ ports: [first, last] = [1, 1] }) => first <= last, {
+    error: 'ports: the last is below the first',
+  });
 
 /** A device, with a next hop of its own. */
 export interface DeviceConfig {
@@ -211,6 +250,7 @@ export const configSchema = z
       .union([z.literal('ipip'), z.strictObject({ gue: gueSchema })])
       .default('ipip')
       .describe('ipip: IP in IP. gue: generic UDP encapsulation, variant 1. Default ipip.'),
+    nat: natSchema.exactOptional().describe('For VIPs with forwarding: nat.'),
     options: optionsSchema.default({}).describe('Fixed from the start of the balancer on.'),
     vips: z.array(vipSchema).max(4096).describe('What clients connect to.'),
     serverIds: z

@@ -30,7 +30,12 @@ export const Reason = {
   REASON_RING_FLOOD: 13,
   REASON_EMPTY_SLOT: 14,
   REASON_ENCAPSULATION: 15,
-  REASONS: 16,
+  REASON_NAT_FLOW: 16,
+  REASON_NAT_REPLY: 17,
+  REASON_NAT_UNKNOWN: 18,
+  REASON_NAT_EXHAUSTED: 19,
+  REASON_NAT_LAST_HOP: 20,
+  REASONS: 21,
 } as const;
 /** A value of `enum reason`; a kernel side that is newer may send others. */
 export type Reason = (typeof Reason)[keyof typeof Reason];
@@ -42,6 +47,15 @@ export const RealFlag = {
 } as const;
 /** A value of `enum real_flag`; a kernel side that is newer may send others. */
 export type RealFlag = (typeof RealFlag)[keyof typeof RealFlag];
+
+/** `enum nat_seen` */
+export const NatSeen = {
+  NAT_SEEN: 1,
+  NAT_FIN: 2,
+  NAT_RST: 4,
+} as const;
+/** A value of `enum nat_seen`; a kernel side that is newer may send others. */
+export type NatSeen = (typeof NatSeen)[keyof typeof NatSeen];
 
 /** `enum vip_flag` */
 export const VipFlag = {
@@ -55,6 +69,7 @@ export const VipFlag = {
   VIP_HASH_BOTH_PORTS: 128,
   VIP_STABLE_UDP: 256,
   VIP_UDP_MIGRATION: 512,
+  VIP_NAT: 1024,
 } as const;
 /** A value of `enum vip_flag`; a kernel side that is newer may send others. */
 export type VipFlag = (typeof VipFlag)[keyof typeof VipFlag];
@@ -131,10 +146,19 @@ export interface Counters {
   stableUdpWithoutId: number;
   stableUdpUnknownId: number;
   icmpSmallMtu: number;
+  natCreated: number;
+  natExpired: number;
+  natYielded: number;
+  natExhausted: number;
+  natUnknown: number;
+  natLastHop: number;
+  natNoNextHop: number;
+  natReplies: number;
+  natReplyBytes: number;
 }
 
 /** Bytes of `struct counters`. */
-export const sizeofCounters = 248;
+export const sizeofCounters = 320;
 
 /** Where the fields of `struct counters` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsCounters = {
@@ -169,6 +193,15 @@ export const offsetsCounters = {
   stableUdpWithoutId: 224,
   stableUdpUnknownId: 232,
   icmpSmallMtu: 240,
+  natCreated: 248,
+  natExpired: 256,
+  natYielded: 264,
+  natExhausted: 272,
+  natUnknown: 280,
+  natLastHop: 288,
+  natNoNextHop: 296,
+  natReplies: 304,
+  natReplyBytes: 312,
 } as const;
 
 /** Decodes `struct counters` into a new object, or into one that is given, with all it contains. */
@@ -206,6 +239,15 @@ export function readCounters(view: DataView, offset: number, into?: Counters): C
       stableUdpWithoutId: view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296,
       stableUdpUnknownId: view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296,
       icmpSmallMtu: view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296,
+      natCreated: view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296,
+      natExpired: view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296,
+      natYielded: view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296,
+      natExhausted: view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296,
+      natUnknown: view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296,
+      natLastHop: view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296,
+      natNoNextHop: view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296,
+      natReplies: view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296,
+      natReplyBytes: view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296,
     };
   }
   into.packets = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
@@ -239,6 +281,15 @@ export function readCounters(view: DataView, offset: number, into?: Counters): C
   into.stableUdpWithoutId = view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296;
   into.stableUdpUnknownId = view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296;
   into.icmpSmallMtu = view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296;
+  into.natCreated = view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296;
+  into.natExpired = view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296;
+  into.natYielded = view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296;
+  into.natExhausted = view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296;
+  into.natUnknown = view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296;
+  into.natLastHop = view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296;
+  into.natNoNextHop = view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296;
+  into.natReplies = view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296;
+  into.natReplyBytes = view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296;
   return into;
 }
 
@@ -306,6 +357,24 @@ export function writeCounters(view: DataView, offset: number, value: Counters): 
   view.setUint32(offset + 236, Math.floor(value.stableUdpUnknownId / 4294967296), true);
   view.setUint32(offset + 240, value.icmpSmallMtu, true);
   view.setUint32(offset + 244, Math.floor(value.icmpSmallMtu / 4294967296), true);
+  view.setUint32(offset + 248, value.natCreated, true);
+  view.setUint32(offset + 252, Math.floor(value.natCreated / 4294967296), true);
+  view.setUint32(offset + 256, value.natExpired, true);
+  view.setUint32(offset + 260, Math.floor(value.natExpired / 4294967296), true);
+  view.setUint32(offset + 264, value.natYielded, true);
+  view.setUint32(offset + 268, Math.floor(value.natYielded / 4294967296), true);
+  view.setUint32(offset + 272, value.natExhausted, true);
+  view.setUint32(offset + 276, Math.floor(value.natExhausted / 4294967296), true);
+  view.setUint32(offset + 280, value.natUnknown, true);
+  view.setUint32(offset + 284, Math.floor(value.natUnknown / 4294967296), true);
+  view.setUint32(offset + 288, value.natLastHop, true);
+  view.setUint32(offset + 292, Math.floor(value.natLastHop / 4294967296), true);
+  view.setUint32(offset + 296, value.natNoNextHop, true);
+  view.setUint32(offset + 300, Math.floor(value.natNoNextHop / 4294967296), true);
+  view.setUint32(offset + 304, value.natReplies, true);
+  view.setUint32(offset + 308, Math.floor(value.natReplies / 4294967296), true);
+  view.setUint32(offset + 312, value.natReplyBytes, true);
+  view.setUint32(offset + 316, Math.floor(value.natReplyBytes / 4294967296), true);
 }
 
 /** `struct traffic` */
@@ -358,7 +427,7 @@ export interface Cpu {
 }
 
 /** Bytes of `struct cpu`. */
-export const sizeofCpu = 327960;
+export const sizeofCpu = 328032;
 
 /** Where the fields of `struct cpu` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsCpu = {
@@ -369,8 +438,8 @@ export const offsetsCpu = {
   captureTurn: 24,
   reserved: 28,
   counters: 32,
-  vips: 280,
-  reals: 65816,
+  vips: 352,
+  reals: 65888,
 } as const;
 
 /** Decodes `struct cpu` into a new object, or into one that is given, with all it contains. */
@@ -384,8 +453,8 @@ export function readCpu(view: DataView, offset: number, into?: Cpu): Cpu {
       captureTurn: view.getUint32(offset + 24, true),
       reserved: view.getUint32(offset + 28, true),
       counters: readCounters(view, offset + 32),
-      vips: readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 280 + i * 16)),
-      reals: readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 65816 + i * 16)),
+      vips: readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 352 + i * 16)),
+      reals: readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 65888 + i * 16)),
     };
   }
   into.jiffies = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
@@ -395,14 +464,14 @@ export function readCpu(view: DataView, offset: number, into?: Cpu): Cpu {
   into.captureTurn = view.getUint32(offset + 24, true);
   into.reserved = view.getUint32(offset + 28, true);
   readCounters(view, offset + 32, into.counters);
-  readElements(into.vips, (i) => readTraffic(view, offset + 280 + i * 16));
-  readElements(into.reals, (i) => readTraffic(view, offset + 65816 + i * 16));
+  readElements(into.vips, (i) => readTraffic(view, offset + 352 + i * 16));
+  readElements(into.reals, (i) => readTraffic(view, offset + 65888 + i * 16));
   return into;
 }
 
 /** Encodes `struct cpu`; bytes between the fields become zero. */
 export function writeCpu(view: DataView, offset: number, value: Cpu): void {
-  zeroBytes(view, offset, 327960);
+  zeroBytes(view, offset, 328032);
   view.setUint32(offset, value.jiffies, true);
   view.setUint32(offset + 4, Math.floor(value.jiffies / 4294967296), true);
   view.setUint32(offset + 8, value.windowNs, true);
@@ -412,8 +481,8 @@ export function writeCpu(view: DataView, offset: number, value: Cpu): void {
   view.setUint32(offset + 24, value.captureTurn, true);
   view.setUint32(offset + 28, value.reserved, true);
   writeCounters(view, offset + 32, value.counters);
-  writeElements(value.vips, 4096, (i, item) => writeTraffic(view, offset + 280 + i * 16, item));
-  writeElements(value.reals, 16384, (i, item) => writeTraffic(view, offset + 65816 + i * 16, item));
+  writeElements(value.vips, 4096, (i, item) => writeTraffic(view, offset + 352 + i * 16, item));
+  writeElements(value.reals, 16384, (i, item) => writeTraffic(view, offset + 65888 + i * 16, item));
 }
 
 /** Many of `struct cpu`, one array a field. Elements from `length` on mean nothing. */
@@ -457,6 +526,15 @@ export class CpuColumns {
   readonly countersStableUdpWithoutId: Float64Array;
   readonly countersStableUdpUnknownId: Float64Array;
   readonly countersIcmpSmallMtu: Float64Array;
+  readonly countersNatCreated: Float64Array;
+  readonly countersNatExpired: Float64Array;
+  readonly countersNatYielded: Float64Array;
+  readonly countersNatExhausted: Float64Array;
+  readonly countersNatUnknown: Float64Array;
+  readonly countersNatLastHop: Float64Array;
+  readonly countersNatNoNextHop: Float64Array;
+  readonly countersNatReplies: Float64Array;
+  readonly countersNatReplyBytes: Float64Array;
   readonly vips: Array<Traffic[]>;
   readonly reals: Array<Traffic[]>;
 
@@ -499,6 +577,15 @@ export class CpuColumns {
     this.countersStableUdpWithoutId = new Float64Array(capacity);
     this.countersStableUdpUnknownId = new Float64Array(capacity);
     this.countersIcmpSmallMtu = new Float64Array(capacity);
+    this.countersNatCreated = new Float64Array(capacity);
+    this.countersNatExpired = new Float64Array(capacity);
+    this.countersNatYielded = new Float64Array(capacity);
+    this.countersNatExhausted = new Float64Array(capacity);
+    this.countersNatUnknown = new Float64Array(capacity);
+    this.countersNatLastHop = new Float64Array(capacity);
+    this.countersNatNoNextHop = new Float64Array(capacity);
+    this.countersNatReplies = new Float64Array(capacity);
+    this.countersNatReplyBytes = new Float64Array(capacity);
     this.vips = [];
     this.reals = [];
   }
@@ -544,8 +631,17 @@ export class CpuColumns {
     this.countersStableUdpWithoutId[i] = view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296;
     this.countersStableUdpUnknownId[i] = view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296;
     this.countersIcmpSmallMtu[i] = view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296;
-    this.vips[i] = readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 280 + i * 16));
-    this.reals[i] = readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 65816 + i * 16));
+    this.countersNatCreated[i] = view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296;
+    this.countersNatExpired[i] = view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296;
+    this.countersNatYielded[i] = view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296;
+    this.countersNatExhausted[i] = view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296;
+    this.countersNatUnknown[i] = view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296;
+    this.countersNatLastHop[i] = view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296;
+    this.countersNatNoNextHop[i] = view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296;
+    this.countersNatReplies[i] = view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296;
+    this.countersNatReplyBytes[i] = view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296;
+    this.vips[i] = readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 352 + i * 16));
+    this.reals[i] = readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 65888 + i * 16));
     this.length = i + 1;
   }
 
@@ -715,7 +811,7 @@ export function writeAddressPrefix(view: DataView, offset: number, value: Addres
 export interface Real {
   address: Uint32Array;
   generation: number;
-  reserved: number;
+  port: number;
   flags: RealFlag;
 }
 
@@ -726,7 +822,7 @@ export const sizeofReal = 24;
 export const offsetsReal = {
   address: 0,
   generation: 16,
-  reserved: 18,
+  port: 18,
   flags: 20,
 } as const;
 
@@ -736,13 +832,13 @@ export function readReal(view: DataView, offset: number, into?: Real): Real {
     return {
       address: readElements(new Uint32Array(4), (i) => view.getUint32(offset + i * 4, true)),
       generation: view.getUint16(offset + 16, true),
-      reserved: view.getUint16(offset + 18, true),
+      port: view.getUint16(offset + 18, true),
       flags: view.getUint32(offset + 20, true) as RealFlag,
     };
   }
   readElements(into.address, (i) => view.getUint32(offset + i * 4, true));
   into.generation = view.getUint16(offset + 16, true);
-  into.reserved = view.getUint16(offset + 18, true);
+  into.port = view.getUint16(offset + 18, true);
   into.flags = view.getUint32(offset + 20, true) as RealFlag;
   return into;
 }
@@ -751,7 +847,7 @@ export function readReal(view: DataView, offset: number, into?: Real): Real {
 export function writeReal(view: DataView, offset: number, value: Real): void {
   writeElements(value.address, 4, (i, item) => view.setUint32(offset + i * 4, item, true));
   view.setUint16(offset + 16, value.generation, true);
-  view.setUint16(offset + 18, value.reserved, true);
+  view.setUint16(offset + 18, value.port, true);
   view.setUint32(offset + 20, value.flags, true);
 }
 
@@ -761,14 +857,14 @@ export class RealColumns {
   length = 0;
   readonly address: Uint32Array;
   readonly generation: Uint16Array;
-  readonly reserved: Uint16Array;
+  readonly port: Uint16Array;
   readonly flags: Uint32Array;
 
   constructor(capacity: number) {
     this.capacity = capacity;
     this.address = new Uint32Array(capacity * 4);
     this.generation = new Uint16Array(capacity);
-    this.reserved = new Uint16Array(capacity);
+    this.port = new Uint16Array(capacity);
     this.flags = new Uint32Array(capacity);
   }
 
@@ -778,7 +874,7 @@ export class RealColumns {
     if (i >= this.capacity) throw new RangeError('RealColumns: all ' + this.capacity + ' rows are taken');
     for (let j = 0; j < 4; j++) this.address[i * 4 + j] = view.getUint32(offset + j * 4, true);
     this.generation[i] = view.getUint16(offset + 16, true);
-    this.reserved[i] = view.getUint16(offset + 18, true);
+    this.port[i] = view.getUint16(offset + 18, true);
     this.flags[i] = view.getUint32(offset + 20, true);
     this.length = i + 1;
   }
@@ -980,6 +1076,594 @@ export function readTunnelEnd(view: DataView, offset: number, into?: TunnelEnd):
 export function writeTunnelEnd(view: DataView, offset: number, value: TunnelEnd): void {
   writeElements(value.address, 4, (i, item) => view.setUint32(offset + i * 4, item, true));
   view.setUint32(offset + 16, value.ipv6, true);
+}
+
+/** `struct nat_slot` */
+export interface NatSlot {
+  version: number;
+  fromClient: NatSeen;
+  fromReal: NatSeen;
+  used: number;
+  client: Float64Array;
+  vip: Float64Array;
+  real: number;
+  clientPort: number;
+  vipPort: number;
+  realPort: number;
+  vipNumber: number;
+  clientInterface: number;
+  clientMacFront: number;
+  clientMacBack: number;
+  outsider: number;
+  reserved: number;
+}
+
+/** Bytes of `struct nat_slot`. */
+export const sizeofNatSlot = 64;
+
+/** Where the fields of `struct nat_slot` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsNatSlot = {
+  version: 0,
+  fromClient: 2,
+  fromReal: 3,
+  used: 4,
+  client: 8,
+  vip: 24,
+  real: 40,
+  clientPort: 44,
+  vipPort: 46,
+  realPort: 48,
+  vipNumber: 50,
+  clientInterface: 52,
+  clientMacFront: 56,
+  clientMacBack: 60,
+  outsider: 62,
+  reserved: 63,
+} as const;
+
+/** Decodes `struct nat_slot` into a new object, or into one that is given, with all it contains. */
+export function readNatSlot(view: DataView, offset: number, into?: NatSlot): NatSlot {
+  if (into === undefined) {
+    return {
+      version: view.getUint16(offset, true),
+      fromClient: view.getUint8(offset + 2) as NatSeen,
+      fromReal: view.getUint8(offset + 3) as NatSeen,
+      used: view.getUint32(offset + 4, true),
+      client: readElements(new Float64Array(2), (i) => view.getUint32(offset + 8 + i * 8, true) + view.getUint32(offset + 8 + i * 8 + 4, true) * 4294967296),
+      vip: readElements(new Float64Array(2), (i) => view.getUint32(offset + 24 + i * 8, true) + view.getUint32(offset + 24 + i * 8 + 4, true) * 4294967296),
+      real: view.getUint32(offset + 40, true),
+      clientPort: view.getUint16(offset + 44, true),
+      vipPort: view.getUint16(offset + 46, true),
+      realPort: view.getUint16(offset + 48, true),
+      vipNumber: view.getUint16(offset + 50, true),
+      clientInterface: view.getUint32(offset + 52, true),
+      clientMacFront: view.getUint32(offset + 56, true),
+      clientMacBack: view.getUint16(offset + 60, true),
+      outsider: view.getUint8(offset + 62),
+      reserved: view.getUint8(offset + 63),
+    };
+  }
+  into.version = view.getUint16(offset, true);
+  into.fromClient = view.getUint8(offset + 2) as NatSeen;
+  into.fromReal = view.getUint8(offset + 3) as NatSeen;
+  into.used = view.getUint32(offset + 4, true);
+  readElements(into.client, (i) => view.getUint32(offset + 8 + i * 8, true) + view.getUint32(offset + 8 + i * 8 + 4, true) * 4294967296);
+  readElements(into.vip, (i) => view.getUint32(offset + 24 + i * 8, true) + view.getUint32(offset + 24 + i * 8 + 4, true) * 4294967296);
+  into.real = view.getUint32(offset + 40, true);
+  into.clientPort = view.getUint16(offset + 44, true);
+  into.vipPort = view.getUint16(offset + 46, true);
+  into.realPort = view.getUint16(offset + 48, true);
+  into.vipNumber = view.getUint16(offset + 50, true);
+  into.clientInterface = view.getUint32(offset + 52, true);
+  into.clientMacFront = view.getUint32(offset + 56, true);
+  into.clientMacBack = view.getUint16(offset + 60, true);
+  into.outsider = view.getUint8(offset + 62);
+  into.reserved = view.getUint8(offset + 63);
+  return into;
+}
+
+/** Encodes `struct nat_slot`; bytes between the fields become zero. */
+export function writeNatSlot(view: DataView, offset: number, value: NatSlot): void {
+  view.setUint16(offset, value.version, true);
+  view.setUint8(offset + 2, value.fromClient);
+  view.setUint8(offset + 3, value.fromReal);
+  view.setUint32(offset + 4, value.used, true);
+  writeElements(value.client, 2, (i, item) => { view.setUint32(offset + 8 + i * 8, item, true); view.setUint32(offset + 8 + i * 8 + 4, Math.floor(item / 4294967296), true); });
+  writeElements(value.vip, 2, (i, item) => { view.setUint32(offset + 24 + i * 8, item, true); view.setUint32(offset + 24 + i * 8 + 4, Math.floor(item / 4294967296), true); });
+  view.setUint32(offset + 40, value.real, true);
+  view.setUint16(offset + 44, value.clientPort, true);
+  view.setUint16(offset + 46, value.vipPort, true);
+  view.setUint16(offset + 48, value.realPort, true);
+  view.setUint16(offset + 50, value.vipNumber, true);
+  view.setUint32(offset + 52, value.clientInterface, true);
+  view.setUint32(offset + 56, value.clientMacFront, true);
+  view.setUint16(offset + 60, value.clientMacBack, true);
+  view.setUint8(offset + 62, value.outsider);
+  view.setUint8(offset + 63, value.reserved);
+}
+
+/** Many of `struct nat_slot`, one array a field. Elements from `length` on mean nothing. */
+export class NatSlotColumns {
+  readonly capacity: number;
+  length = 0;
+  readonly version: Uint16Array;
+  readonly fromClient: Uint8Array;
+  readonly fromReal: Uint8Array;
+  readonly used: Uint32Array;
+  readonly client: Float64Array;
+  readonly vip: Float64Array;
+  readonly real: Uint32Array;
+  readonly clientPort: Uint16Array;
+  readonly vipPort: Uint16Array;
+  readonly realPort: Uint16Array;
+  readonly vipNumber: Uint16Array;
+  readonly clientInterface: Uint32Array;
+  readonly clientMacFront: Uint32Array;
+  readonly clientMacBack: Uint16Array;
+  readonly outsider: Uint8Array;
+  readonly reserved: Uint8Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.version = new Uint16Array(capacity);
+    this.fromClient = new Uint8Array(capacity);
+    this.fromReal = new Uint8Array(capacity);
+    this.used = new Uint32Array(capacity);
+    this.client = new Float64Array(capacity * 2);
+    this.vip = new Float64Array(capacity * 2);
+    this.real = new Uint32Array(capacity);
+    this.clientPort = new Uint16Array(capacity);
+    this.vipPort = new Uint16Array(capacity);
+    this.realPort = new Uint16Array(capacity);
+    this.vipNumber = new Uint16Array(capacity);
+    this.clientInterface = new Uint32Array(capacity);
+    this.clientMacFront = new Uint32Array(capacity);
+    this.clientMacBack = new Uint16Array(capacity);
+    this.outsider = new Uint8Array(capacity);
+    this.reserved = new Uint8Array(capacity);
+  }
+
+  /** @throws RangeError when full. */
+  push(view: DataView, offset: number): void {
+    const i = this.length;
+    if (i >= this.capacity) throw new RangeError('NatSlotColumns: all ' + this.capacity + ' rows are taken');
+    this.version[i] = view.getUint16(offset, true);
+    this.fromClient[i] = view.getUint8(offset + 2);
+    this.fromReal[i] = view.getUint8(offset + 3);
+    this.used[i] = view.getUint32(offset + 4, true);
+    for (let j = 0; j < 2; j++) this.client[i * 2 + j] = view.getUint32(offset + 8 + j * 8, true) + view.getUint32(offset + 8 + j * 8 + 4, true) * 4294967296;
+    for (let j = 0; j < 2; j++) this.vip[i * 2 + j] = view.getUint32(offset + 24 + j * 8, true) + view.getUint32(offset + 24 + j * 8 + 4, true) * 4294967296;
+    this.real[i] = view.getUint32(offset + 40, true);
+    this.clientPort[i] = view.getUint16(offset + 44, true);
+    this.vipPort[i] = view.getUint16(offset + 46, true);
+    this.realPort[i] = view.getUint16(offset + 48, true);
+    this.vipNumber[i] = view.getUint16(offset + 50, true);
+    this.clientInterface[i] = view.getUint32(offset + 52, true);
+    this.clientMacFront[i] = view.getUint32(offset + 56, true);
+    this.clientMacBack[i] = view.getUint16(offset + 60, true);
+    this.outsider[i] = view.getUint8(offset + 62);
+    this.reserved[i] = view.getUint8(offset + 63);
+    this.length = i + 1;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+}
+
+/** `struct nat_address` */
+export interface NatAddress {
+  address: Uint32Array;
+  ipv6: number;
+}
+
+/** Bytes of `struct nat_address`. */
+export const sizeofNatAddress = 20;
+
+/** Where the fields of `struct nat_address` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsNatAddress = {
+  address: 0,
+  ipv6: 16,
+} as const;
+
+/** Decodes `struct nat_address` into a new object, or into one that is given, with all it contains. */
+export function readNatAddress(view: DataView, offset: number, into?: NatAddress): NatAddress {
+  if (into === undefined) {
+    return {
+      address: readElements(new Uint32Array(4), (i) => view.getUint32(offset + i * 4, true)),
+      ipv6: view.getUint32(offset + 16, true),
+    };
+  }
+  readElements(into.address, (i) => view.getUint32(offset + i * 4, true));
+  into.ipv6 = view.getUint32(offset + 16, true);
+  return into;
+}
+
+/** Encodes `struct nat_address`; bytes between the fields become zero. */
+export function writeNatAddress(view: DataView, offset: number, value: NatAddress): void {
+  writeElements(value.address, 4, (i, item) => view.setUint32(offset + i * 4, item, true));
+  view.setUint32(offset + 16, value.ipv6, true);
+}
+
+/** Many of `struct nat_address`, one array a field. Elements from `length` on mean nothing. */
+export class NatAddressColumns {
+  readonly capacity: number;
+  length = 0;
+  readonly address: Uint32Array;
+  readonly ipv6: Uint32Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.address = new Uint32Array(capacity * 4);
+    this.ipv6 = new Uint32Array(capacity);
+  }
+
+  /** @throws RangeError when full. */
+  push(view: DataView, offset: number): void {
+    const i = this.length;
+    if (i >= this.capacity) throw new RangeError('NatAddressColumns: all ' + this.capacity + ' rows are taken');
+    for (let j = 0; j < 4; j++) this.address[i * 4 + j] = view.getUint32(offset + j * 4, true);
+    this.ipv6[i] = view.getUint32(offset + 16, true);
+    this.length = i + 1;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+}
+
+/** `struct next_hop` */
+export interface NextHop {
+  since: number;
+  interface: number;
+  destinationFront: number;
+  destinationBack: number;
+  sourceFront: number;
+  sourceBack: number;
+  reserved: number;
+}
+
+/** Bytes of `struct next_hop`. */
+export const sizeofNextHop = 24;
+
+/** Where the fields of `struct next_hop` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsNextHop = {
+  since: 0,
+  interface: 4,
+  destinationFront: 8,
+  destinationBack: 12,
+  sourceFront: 14,
+  sourceBack: 16,
+  reserved: 20,
+} as const;
+
+/** Decodes `struct next_hop` into a new object, or into one that is given, with all it contains. */
+export function readNextHop(view: DataView, offset: number, into?: NextHop): NextHop {
+  if (into === undefined) {
+    return {
+      since: view.getUint32(offset, true),
+      interface: view.getUint32(offset + 4, true),
+      destinationFront: view.getUint32(offset + 8, true),
+      destinationBack: view.getUint16(offset + 12, true),
+      sourceFront: view.getUint16(offset + 14, true),
+      sourceBack: view.getUint32(offset + 16, true),
+      reserved: view.getUint32(offset + 20, true),
+    };
+  }
+  into.since = view.getUint32(offset, true);
+  into.interface = view.getUint32(offset + 4, true);
+  into.destinationFront = view.getUint32(offset + 8, true);
+  into.destinationBack = view.getUint16(offset + 12, true);
+  into.sourceFront = view.getUint16(offset + 14, true);
+  into.sourceBack = view.getUint32(offset + 16, true);
+  into.reserved = view.getUint32(offset + 20, true);
+  return into;
+}
+
+/** Encodes `struct next_hop`; bytes between the fields become zero. */
+export function writeNextHop(view: DataView, offset: number, value: NextHop): void {
+  view.setUint32(offset, value.since, true);
+  view.setUint32(offset + 4, value.interface, true);
+  view.setUint32(offset + 8, value.destinationFront, true);
+  view.setUint16(offset + 12, value.destinationBack, true);
+  view.setUint16(offset + 14, value.sourceFront, true);
+  view.setUint32(offset + 16, value.sourceBack, true);
+  view.setUint32(offset + 20, value.reserved, true);
+}
+
+/** Many of `struct next_hop`, one array a field. Elements from `length` on mean nothing. */
+export class NextHopColumns {
+  readonly capacity: number;
+  length = 0;
+  readonly since: Uint32Array;
+  readonly interface: Uint32Array;
+  readonly destinationFront: Uint32Array;
+  readonly destinationBack: Uint16Array;
+  readonly sourceFront: Uint16Array;
+  readonly sourceBack: Uint32Array;
+  readonly reserved: Uint32Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.since = new Uint32Array(capacity);
+    this.interface = new Uint32Array(capacity);
+    this.destinationFront = new Uint32Array(capacity);
+    this.destinationBack = new Uint16Array(capacity);
+    this.sourceFront = new Uint16Array(capacity);
+    this.sourceBack = new Uint32Array(capacity);
+    this.reserved = new Uint32Array(capacity);
+  }
+
+  /** @throws RangeError when full. */
+  push(view: DataView, offset: number): void {
+    const i = this.length;
+    if (i >= this.capacity) throw new RangeError('NextHopColumns: all ' + this.capacity + ' rows are taken');
+    this.since[i] = view.getUint32(offset, true);
+    this.interface[i] = view.getUint32(offset + 4, true);
+    this.destinationFront[i] = view.getUint32(offset + 8, true);
+    this.destinationBack[i] = view.getUint16(offset + 12, true);
+    this.sourceFront[i] = view.getUint16(offset + 14, true);
+    this.sourceBack[i] = view.getUint32(offset + 16, true);
+    this.reserved[i] = view.getUint32(offset + 20, true);
+    this.length = i + 1;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+}
+
+/** `struct packet` */
+export interface Packet {
+  source: Uint32Array;
+  sourceHalves: Float64Array;
+  destination: Uint32Array;
+  destinationHalves: Float64Array;
+  sourcePort: number;
+  destinationPort: number;
+  length: number;
+  transport: number;
+  protocol: number;
+  ipv6: boolean;
+  tos: number;
+  flags: number;
+}
+
+/** Bytes of `struct packet`. */
+export const sizeofPacket = 48;
+
+/** Where the fields of `struct packet` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsPacket = {
+  source: 0,
+  sourceHalves: 0,
+  destination: 16,
+  destinationHalves: 16,
+  sourcePort: 32,
+  destinationPort: 34,
+  length: 36,
+  transport: 38,
+  protocol: 40,
+  ipv6: 41,
+  tos: 42,
+  flags: 43,
+} as const;
+
+/** Decodes `struct packet` into a new object, or into one that is given, with all it contains. */
+export function readPacket(view: DataView, offset: number, into?: Packet): Packet {
+  if (into === undefined) {
+    return {
+      source: readElements(new Uint32Array(4), (i) => view.getUint32(offset + i * 4, true)),
+      sourceHalves: readElements(new Float64Array(2), (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296),
+      destination: readElements(new Uint32Array(4), (i) => view.getUint32(offset + 16 + i * 4, true)),
+      destinationHalves: readElements(new Float64Array(2), (i) => view.getUint32(offset + 16 + i * 8, true) + view.getUint32(offset + 16 + i * 8 + 4, true) * 4294967296),
+      sourcePort: view.getUint16(offset + 32, true),
+      destinationPort: view.getUint16(offset + 34, true),
+      length: view.getUint16(offset + 36, true),
+      transport: view.getUint16(offset + 38, true),
+      protocol: view.getUint8(offset + 40),
+      ipv6: view.getUint8(offset + 41) !== 0,
+      tos: view.getUint8(offset + 42),
+      flags: view.getUint8(offset + 43),
+    };
+  }
+  readElements(into.source, (i) => view.getUint32(offset + i * 4, true));
+  readElements(into.sourceHalves, (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296);
+  readElements(into.destination, (i) => view.getUint32(offset + 16 + i * 4, true));
+  readElements(into.destinationHalves, (i) => view.getUint32(offset + 16 + i * 8, true) + view.getUint32(offset + 16 + i * 8 + 4, true) * 4294967296);
+  into.sourcePort = view.getUint16(offset + 32, true);
+  into.destinationPort = view.getUint16(offset + 34, true);
+  into.length = view.getUint16(offset + 36, true);
+  into.transport = view.getUint16(offset + 38, true);
+  into.protocol = view.getUint8(offset + 40);
+  into.ipv6 = view.getUint8(offset + 41) !== 0;
+  into.tos = view.getUint8(offset + 42);
+  into.flags = view.getUint8(offset + 43);
+  return into;
+}
+
+/** Encodes `struct packet`; bytes between the fields become zero. */
+export function writePacket(view: DataView, offset: number, value: Packet): void {
+  zeroBytes(view, offset, 48);
+  writeElements(value.source, 4, (i, item) => view.setUint32(offset + i * 4, item, true));
+  writeElements(value.destination, 4, (i, item) => view.setUint32(offset + 16 + i * 4, item, true));
+  view.setUint16(offset + 32, value.sourcePort, true);
+  view.setUint16(offset + 34, value.destinationPort, true);
+  view.setUint16(offset + 36, value.length, true);
+  view.setUint16(offset + 38, value.transport, true);
+  view.setUint8(offset + 40, value.protocol);
+  view.setUint8(offset + 41, value.ipv6 ? 1 : 0);
+  view.setUint8(offset + 42, value.tos);
+  view.setUint8(offset + 43, value.flags);
+}
+
+/** `struct nat_work` */
+export interface NatWork {
+  packet: Packet;
+  slot: NatSlot;
+  outcome: Outcome;
+  index: number;
+  stale: number;
+}
+
+/** Bytes of `struct nat_work`. */
+export const sizeofNatWork = 136;
+
+/** Where the fields of `struct nat_work` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsNatWork = {
+  packet: 0,
+  slot: 48,
+  outcome: 112,
+  index: 124,
+  stale: 128,
+} as const;
+
+/** Decodes `struct nat_work` into a new object, or into one that is given, with all it contains. */
+export function readNatWork(view: DataView, offset: number, into?: NatWork): NatWork {
+  if (into === undefined) {
+    return {
+      packet: readPacket(view, offset),
+      slot: readNatSlot(view, offset + 48),
+      outcome: readOutcome(view, offset + 112),
+      index: view.getUint32(offset + 124, true),
+      stale: view.getUint32(offset + 128, true),
+    };
+  }
+  readPacket(view, offset, into.packet);
+  readNatSlot(view, offset + 48, into.slot);
+  readOutcome(view, offset + 112, into.outcome);
+  into.index = view.getUint32(offset + 124, true);
+  into.stale = view.getUint32(offset + 128, true);
+  return into;
+}
+
+/** Encodes `struct nat_work`; bytes between the fields become zero. */
+export function writeNatWork(view: DataView, offset: number, value: NatWork): void {
+  zeroBytes(view, offset, 136);
+  writePacket(view, offset, value.packet);
+  writeNatSlot(view, offset + 48, value.slot);
+  writeOutcome(view, offset + 112, value.outcome);
+  view.setUint32(offset + 124, value.index, true);
+  view.setUint32(offset + 128, value.stale, true);
+}
+
+/** Many of `struct nat_work`, one array a field. Elements from `length` on mean nothing. */
+export class NatWorkColumns {
+  readonly capacity: number;
+  length = 0;
+  readonly packetSource: Uint32Array;
+  readonly packetSourceHalves: Float64Array;
+  readonly packetDestination: Uint32Array;
+  readonly packetDestinationHalves: Float64Array;
+  readonly packetSourcePort: Uint16Array;
+  readonly packetDestinationPort: Uint16Array;
+  readonly packetLength: Uint16Array;
+  readonly packetTransport: Uint16Array;
+  readonly packetProtocol: Uint8Array;
+  readonly packetIpv6: Uint8Array;
+  readonly packetTos: Uint8Array;
+  readonly packetFlags: Uint8Array;
+  readonly slotVersion: Uint16Array;
+  readonly slotFromClient: Uint8Array;
+  readonly slotFromReal: Uint8Array;
+  readonly slotUsed: Uint32Array;
+  readonly slotClient: Float64Array;
+  readonly slotVip: Float64Array;
+  readonly slotReal: Uint32Array;
+  readonly slotClientPort: Uint16Array;
+  readonly slotVipPort: Uint16Array;
+  readonly slotRealPort: Uint16Array;
+  readonly slotVipNumber: Uint16Array;
+  readonly slotClientInterface: Uint32Array;
+  readonly slotClientMacFront: Uint32Array;
+  readonly slotClientMacBack: Uint16Array;
+  readonly slotOutsider: Uint8Array;
+  readonly slotReserved: Uint8Array;
+  readonly outcomeReason: Uint32Array;
+  readonly outcomeVip: Uint32Array;
+  readonly outcomeReal: Uint32Array;
+  readonly index: Uint32Array;
+  readonly stale: Uint32Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.packetSource = new Uint32Array(capacity * 4);
+    this.packetSourceHalves = new Float64Array(capacity * 2);
+    this.packetDestination = new Uint32Array(capacity * 4);
+    this.packetDestinationHalves = new Float64Array(capacity * 2);
+    this.packetSourcePort = new Uint16Array(capacity);
+    this.packetDestinationPort = new Uint16Array(capacity);
+    this.packetLength = new Uint16Array(capacity);
+    this.packetTransport = new Uint16Array(capacity);
+    this.packetProtocol = new Uint8Array(capacity);
+    this.packetIpv6 = new Uint8Array(capacity);
+    this.packetTos = new Uint8Array(capacity);
+    this.packetFlags = new Uint8Array(capacity);
+    this.slotVersion = new Uint16Array(capacity);
+    this.slotFromClient = new Uint8Array(capacity);
+    this.slotFromReal = new Uint8Array(capacity);
+    this.slotUsed = new Uint32Array(capacity);
+    this.slotClient = new Float64Array(capacity * 2);
+    this.slotVip = new Float64Array(capacity * 2);
+    this.slotReal = new Uint32Array(capacity);
+    this.slotClientPort = new Uint16Array(capacity);
+    this.slotVipPort = new Uint16Array(capacity);
+    this.slotRealPort = new Uint16Array(capacity);
+    this.slotVipNumber = new Uint16Array(capacity);
+    this.slotClientInterface = new Uint32Array(capacity);
+    this.slotClientMacFront = new Uint32Array(capacity);
+    this.slotClientMacBack = new Uint16Array(capacity);
+    this.slotOutsider = new Uint8Array(capacity);
+    this.slotReserved = new Uint8Array(capacity);
+    this.outcomeReason = new Uint32Array(capacity);
+    this.outcomeVip = new Uint32Array(capacity);
+    this.outcomeReal = new Uint32Array(capacity);
+    this.index = new Uint32Array(capacity);
+    this.stale = new Uint32Array(capacity);
+  }
+
+  /** @throws RangeError when full. */
+  push(view: DataView, offset: number): void {
+    const i = this.length;
+    if (i >= this.capacity) throw new RangeError('NatWorkColumns: all ' + this.capacity + ' rows are taken');
+    for (let j = 0; j < 4; j++) this.packetSource[i * 4 + j] = view.getUint32(offset + j * 4, true);
+    for (let j = 0; j < 2; j++) this.packetSourceHalves[i * 2 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
+    for (let j = 0; j < 4; j++) this.packetDestination[i * 4 + j] = view.getUint32(offset + 16 + j * 4, true);
+    for (let j = 0; j < 2; j++) this.packetDestinationHalves[i * 2 + j] = view.getUint32(offset + 16 + j * 8, true) + view.getUint32(offset + 16 + j * 8 + 4, true) * 4294967296;
+    this.packetSourcePort[i] = view.getUint16(offset + 32, true);
+    this.packetDestinationPort[i] = view.getUint16(offset + 34, true);
+    this.packetLength[i] = view.getUint16(offset + 36, true);
+    this.packetTransport[i] = view.getUint16(offset + 38, true);
+    this.packetProtocol[i] = view.getUint8(offset + 40);
+    this.packetIpv6[i] = view.getUint8(offset + 41);
+    this.packetTos[i] = view.getUint8(offset + 42);
+    this.packetFlags[i] = view.getUint8(offset + 43);
+    this.slotVersion[i] = view.getUint16(offset + 48, true);
+    this.slotFromClient[i] = view.getUint8(offset + 50);
+    this.slotFromReal[i] = view.getUint8(offset + 51);
+    this.slotUsed[i] = view.getUint32(offset + 52, true);
+    for (let j = 0; j < 2; j++) this.slotClient[i * 2 + j] = view.getUint32(offset + 56 + j * 8, true) + view.getUint32(offset + 56 + j * 8 + 4, true) * 4294967296;
+    for (let j = 0; j < 2; j++) this.slotVip[i * 2 + j] = view.getUint32(offset + 72 + j * 8, true) + view.getUint32(offset + 72 + j * 8 + 4, true) * 4294967296;
+    this.slotReal[i] = view.getUint32(offset + 88, true);
+    this.slotClientPort[i] = view.getUint16(offset + 92, true);
+    this.slotVipPort[i] = view.getUint16(offset + 94, true);
+    this.slotRealPort[i] = view.getUint16(offset + 96, true);
+    this.slotVipNumber[i] = view.getUint16(offset + 98, true);
+    this.slotClientInterface[i] = view.getUint32(offset + 100, true);
+    this.slotClientMacFront[i] = view.getUint32(offset + 104, true);
+    this.slotClientMacBack[i] = view.getUint16(offset + 108, true);
+    this.slotOutsider[i] = view.getUint8(offset + 110);
+    this.slotReserved[i] = view.getUint8(offset + 111);
+    this.outcomeReason[i] = view.getUint32(offset + 112, true);
+    this.outcomeVip[i] = view.getUint32(offset + 116, true);
+    this.outcomeReal[i] = view.getUint32(offset + 120, true);
+    this.index[i] = view.getUint32(offset + 124, true);
+    this.stale[i] = view.getUint32(offset + 128, true);
+    this.length = i + 1;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
 }
 
 /** `struct captured` */
@@ -1247,15 +1931,15 @@ export class FlowBucketColumns {
 
 /** The object's maps. Where it declares no type for keys or values, there is none here. */
 export const maps = {
-  nextProgram: {
-    name: 'next_program',
-    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-  },
   cpus: {
     name: 'cpus',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
     value: makeCodec<Cpu>(sizeofCpu, (view, offset) => readCpu(view, offset), writeCpu),
+  },
+  nextProgram: {
+    name: 'next_program',
+    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+    value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
   },
   captures: {
     name: 'captures',
@@ -1316,6 +2000,41 @@ export const maps = {
     name: 'tunnel_ends',
     key: makeCodec<TunnelEnd>(sizeofTunnelEnd, (view, offset) => readTunnelEnd(view, offset), writeTunnelEnd),
     value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+  },
+  natSlots: {
+    name: 'nat_slots',
+    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+    value: makeCodec<NatSlot>(sizeofNatSlot, (view, offset) => readNatSlot(view, offset), writeNatSlot),
+  },
+  natClients: {
+    name: 'nat_clients',
+    key: makeCodec<Flow>(sizeofFlow, (view, offset) => readFlow(view, offset), writeFlow),
+    value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+  },
+  natClaims: {
+    name: 'nat_claims',
+    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+    value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+  },
+  natAddresses: {
+    name: 'nat_addresses',
+    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+    value: makeCodec<NatAddress>(sizeofNatAddress, (view, offset) => readNatAddress(view, offset), writeNatAddress),
+  },
+  natAddressNumbers: {
+    name: 'nat_address_numbers',
+    key: makeCodec<NatAddress>(sizeofNatAddress, (view, offset) => readNatAddress(view, offset), writeNatAddress),
+    value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+  },
+  nextHops: {
+    name: 'next_hops',
+    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+    value: makeCodec<NextHop>(sizeofNextHop, (view, offset) => readNextHop(view, offset), writeNextHop),
+  },
+  natWorks: {
+    name: 'nat_works',
+    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+    value: makeCodec<NatWork>(sizeofNatWork, (view, offset) => readNatWork(view, offset), writeNatWork),
   },
 } as const;
 
@@ -1406,6 +2125,11 @@ export const globals = {
     section: '.rodata',
     ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
   },
+  useNat: {
+    name: 'use_nat',
+    section: '.rodata',
+    ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
+  },
   newFlowLimit: {
     name: 'new_flow_limit',
     section: '.rodata',
@@ -1438,6 +2162,71 @@ export const globals = {
   },
   uncountedCpu: {
     name: 'uncounted_cpu',
+    section: '.rodata',
+    ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+  },
+  natFirstSlot: {
+    name: 'nat_first_slot',
+    section: '.rodata',
+    ...makeCodec<Uint32Array>(16, (view, offset) => readElements(new Uint32Array(4), (i) => view.getUint32(offset + i * 4, true)), (view, offset, value) => writeElements(value, 4, (i, item) => view.setUint32(offset + i * 4, item, true))),
+  },
+  natSlotCount: {
+    name: 'nat_slot_count',
+    section: '.rodata',
+    ...makeCodec<Uint32Array>(16, (view, offset) => readElements(new Uint32Array(4), (i) => view.getUint32(offset + i * 4, true)), (view, offset, value) => writeElements(value, 4, (i, item) => view.setUint32(offset + i * 4, item, true))),
+  },
+  natFirstPort: {
+    name: 'nat_first_port',
+    section: '.rodata',
+    ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+  },
+  natPorts: {
+    name: 'nat_ports',
+    section: '.rodata',
+    ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+  },
+  natUdpTicks: {
+    name: 'nat_udp_ticks',
+    section: '.rodata',
+    ...makeCodec<number>(4, (view, offset) => view.getInt32(offset, true), (view, offset, value) => view.setInt32(offset, value, true)),
+  },
+  natOpeningTicks: {
+    name: 'nat_opening_ticks',
+    section: '.rodata',
+    ...makeCodec<number>(4, (view, offset) => view.getInt32(offset, true), (view, offset, value) => view.setInt32(offset, value, true)),
+  },
+  natOpenTicks: {
+    name: 'nat_open_ticks',
+    section: '.rodata',
+    ...makeCodec<number>(4, (view, offset) => view.getInt32(offset, true), (view, offset, value) => view.setInt32(offset, value, true)),
+  },
+  natHalfTicks: {
+    name: 'nat_half_ticks',
+    section: '.rodata',
+    ...makeCodec<number>(4, (view, offset) => view.getInt32(offset, true), (view, offset, value) => view.setInt32(offset, value, true)),
+  },
+  natClosedTicks: {
+    name: 'nat_closed_ticks',
+    section: '.rodata',
+    ...makeCodec<number>(4, (view, offset) => view.getInt32(offset, true), (view, offset, value) => view.setInt32(offset, value, true)),
+  },
+  natYieldTicks: {
+    name: 'nat_yield_ticks',
+    section: '.rodata',
+    ...makeCodec<number>(4, (view, offset) => view.getInt32(offset, true), (view, offset, value) => view.setInt32(offset, value, true)),
+  },
+  natTouchTicks: {
+    name: 'nat_touch_ticks',
+    section: '.rodata',
+    ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+  },
+  useRoutes: {
+    name: 'use_routes',
+    section: '.rodata',
+    ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
+  },
+  nextHopTicks: {
+    name: 'next_hop_ticks',
     section: '.rodata',
     ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
   },

@@ -159,6 +159,11 @@ export const globals = {
     section: '.rodata',
     ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
   },
+  useNat: {
+    name: 'use_nat',
+    section: '.rodata',
+    ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
+  },
   newFlowLimit: {
     name: 'new_flow_limit',
     section: '.rodata',

@@ -23,9 +23,15 @@ export function mixWords(upper: bigint, lower: bigint): bigint {
   return u64(b * multiplier);
 }
 
-/** @throws EbpfError if it is no IP address. */
-export function addressSeed(address: string): bigint {
+/**
+ * @param port of a real that has another one than its service; 0 for the others.
+ * @throws EbpfError if it is no IP address.
+ */
+export function addressSeed(address: string, port = 0): bigint {
   const bytes = addressBytes(address);
-  if (bytes.length === 4) return mixWords(FAMILY_V4, BigInt(fnv32(bytes)));
-  return mixWords(FAMILY_V6, mixWords(...spooky128(bytes)));
+  const seed =
+    bytes.length === 4
+      ? mixWords(FAMILY_V4, BigInt(fnv32(bytes)))
+      : mixWords(FAMILY_V6, mixWords(...spooky128(bytes)));
+  return port === 0 ? seed : mixWords(seed, BigInt(port));
 }

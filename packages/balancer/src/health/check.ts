@@ -1,6 +1,6 @@
 /** How a service's reals are checked: options, their defaults, and what makes no sense. */
 import { parsePrefix } from '../address.js';
-import { within } from '../options.js';
+import { within } from '../limits.js';
 import type { Service } from '../service.js';
 
 /** A health check of a service's reals. */

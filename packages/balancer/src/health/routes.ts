@@ -9,7 +9,7 @@ import {
   SyscallError,
 } from '@weir/ebpf';
 import { type Prefix, parsePrefix } from '../address.js';
-import { within } from '../options.js';
+import { within } from '../limits.js';
 
 /** Types of routes: RTN_*. */
 const types = { unicast: 1, local: 2, blackhole: 6 } as const;

@@ -18,6 +18,8 @@ export interface SavedState extends SavedTables {
   readonly flows: number | null;
   /** Buckets of each CPU's flow table. */
   readonly buckets: number;
+  /** Sources and ports of translated flows, by which slots are found; `undefined` if there are none. */
+  readonly nat?: string | undefined;
   /** Random numbers by which flows are found in the flow tables, hexadecimal. */
   readonly secrets: string;
   /** Bytes of an element of the maps inside maps, which the kernel does not tell. */

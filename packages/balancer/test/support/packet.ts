@@ -105,32 +105,30 @@ export interface Packet {
   readonly protocol: 'tcp' | 'udp';
   readonly payload?: Bytes;
   readonly flags?: readonly (keyof typeof TCP_FLAGS)[];
+  /** Default 1000, 2000 and 65535. */
+  readonly sequence?: number;
+  readonly acknowledgement?: number;
+  readonly window?: number;
   readonly tcpOptions?: Bytes;
   /** UDP of IPv4 only. */
   readonly withoutChecksum?: boolean;
   readonly tos?: number;
+  /** Or hop limit. Default 64. */
+  readonly ttl?: number;
   readonly padding?: number;
 }
 
 /** A transport segment with its checksum. */
 export function segment(packet: Packet): number[] {
-  const { payload = [], tcpOptions = [] } = packet;
+  const { payload = [], tcpOptions = [], sequence = 1000, acknowledgement = 2000, window = 65_535 } = packet;
   const ports = [...u16(packet.sourcePort), ...u16(packet.destinationPort)];
   const flags = (packet.flags ?? ['ack']).reduce((bits, flag) => bits | TCP_FLAGS[flag], 0);
   const isTcp = packet.protocol === 'tcp';
   const bytes = isTcp
     ? [
         ...ports,
-        ...u32(1000),
-        ...u32(2000),
-        (5 + tcpOptions.length / 4) << 4,
-        flags,
-        255,
-        255,
-        0,
-        0,
-        0,
-        0,
+        ...[...u32(sequence), ...u32(acknowledgement), (5 + tcpOptions.length / 4) << 4, flags],
+        ...[...u16(window), 0, 0, 0, 0],
         ...tcpOptions,
         ...payload,
       ]
@@ -148,11 +146,11 @@ export function segment(packet: Packet): number[] {
 
 /** From the IP header on. */
 export function ipPacket(packet: Packet): number[] {
-  const { source, destination, tos = 0 } = packet;
+  const { source, destination, tos = 0, ttl = 64 } = packet;
   const protocol = packet.protocol === 'tcp' ? 6 : 17;
   return isIPv6(source)
-    ? ipv6(source, destination, protocol, segment(packet), { trafficClass: tos })
-    : ipv4(source, destination, protocol, segment(packet), { tos });
+    ? ipv6(source, destination, protocol, segment(packet), { trafficClass: tos, hopLimit: ttl })
+    : ipv4(source, destination, protocol, segment(packet), { tos, ttl });
 }
 
 export function etherType(ip: Bytes): number {
@@ -165,6 +163,39 @@ export function toBalancer(ip: Bytes, padding = 0): Uint8Array {
     ...ethernet(BALANCER_MAC, CLIENT_MAC, etherType(ip), ip),
     ...new Array<number>(padding).fill(0xee),
   ]);
+}
+
+/** What answers a packet. */
+export function reversed(packet: Packet): Packet {
+  return {
+    ...packet,
+    source: packet.destination,
+    sourcePort: packet.destinationPort,
+    destination: packet.source,
+    destinationPort: packet.sourcePort,
+  };
+}
+
+/** An ICMP message with its checksum. */
+export function icmp4(type: number, code: number, rest: Bytes, body: Bytes): number[] {
+  const bytes = [type, code, 0, 0, ...rest, ...body];
+  bytes.splice(2, 2, ...u16(checksum(bytes)));
+  return bytes;
+}
+
+/** The same for IPv6, whose checksum covers addresses, too. */
+export function icmp6(
+  source: string,
+  destination: string,
+  type: number,
+  rest: Bytes,
+  body: Bytes,
+  code = 0,
+): number[] {
+  const bytes = [type, code, 0, 0, ...rest, ...body];
+  const pseudo = pseudoHeader(address(source), address(destination), 58, bytes.length);
+  bytes.splice(2, 2, ...u16(checksum([...pseudo, ...bytes])));
+  return bytes;
 }
 
 export function frameOf(packet: Packet): Uint8Array {

@@ -20,6 +20,11 @@ const reasonTexts: Readonly<Record<ReasonName, string>> = {
   'ring-flood': 'by the ring; not remembered, as there are too many new flows',
   'empty-slot': 'no real',
   encapsulation: 'no room for the outer header',
+  'nat-flow': 'known translated flow',
+  'nat-reply': 'reply of a translated flow',
+  'nat-unknown': 'of no translated flow that is known',
+  'nat-exhausted': 'no free port to translate to',
+  'nat-last-hop': 'its last hop',
 };
 
 /** `web (198.51.100.1:443/tcp)`, or that alone where the VIP has no other name. */

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* Other addresses and ports in a packet, with checksums changed by what changed (RFC 1624). */
+#pragma once
+
+#include "checksum.h"
+#include "packet.h"
+
+/* What a packet's source and destination are to be; of an ICMP error, what those of its flow's next packet would be. */
+struct nat_tuple {
+	__u64 source[2];
+	__u64 destination[2];
+	__u16 source_port;
+	__u16 destination_port;
+};
+
+/* Adds to a difference of sums that `after` is now where `before` was. Both are pairs of 16-bit words. */
+static __always_inline void add_change(__u64 *change, __u32 before, __u32 after)
+{
+	*change += (__u32)~before;
+	*change += after;
+}
+
+/* The same for a single word. */
+static __always_inline void add_change16(__u64 *change, __u16 before, __u16 after)
+{
+	*change += (__u16)~before;
+	*change += after;
+}
+
+static __always_inline __u16 change_checksum(__u16 checksum, __u64 change)
+{
+	return ~fold_sum((__u16)~checksum + change);
+}
+
+/* UDP says 0 for no checksum, which stays none, and 0xffff for a checksum of 0. */
+static __always_inline __u16 change_udp_checksum(__u16 checksum, __u64 change)
+{
+	if (!checksum)
+		return 0;
+	return change_checksum(checksum, change) ?: 0xffff;
+}
+
+static __always_inline void replace_address6(__u32 *address, const __u64 *by, __u64 *change)
+{
+	const __u32 *words = (const __u32 *)by;
+
+#pragma unroll
+	for (int i = 0; i < 4; i++) {
+		add_change(change, address[i], words[i]);
+		address[i] = words[i];
+	}
+}
+
+/* Both addresses of an IP header, and an IPv4 header's checksum. Returns what changed for the transport's checksum. */
+static __always_inline __u64 replace_addresses(void *header, bool ipv6, const __u64 *source, const __u64 *destination)
+{
+	struct ipv6hdr *ip6 = header;
+	struct iphdr *ip = header;
+	__u64 change = 0;
+
+	if (ipv6) {
+		replace_address6(ip6->saddr.in6_u.u6_addr32, source, &change);
+		replace_address6(ip6->daddr.in6_u.u6_addr32, destination, &change);
+		return change;
+	}
+	add_change(&change, ip->saddr, source[0]);
+	add_change(&change, ip->daddr, destination[0]);
+	ip->saddr = source[0];
+	ip->daddr = destination[0];
+	ip->check = change_checksum(ip->check, change);
+	return change;
+}
+
+/* False if the packet may not go on. */
+static __always_inline bool take_a_hop(void *header, bool ipv6)
+{
+	struct ipv6hdr *ip6 = header;
+	struct iphdr *ip = header;
+	__u64 change = 0;
+
+	if (ipv6) {
+		if (ip6->hop_limit <= 1)
+			return false;
+		ip6->hop_limit--;
+		return true;
+	}
+	if (ip->ttl <= 1)
+		return false;
+	/* The TTL is the first byte of its word. */
+	add_change16(&change, ip->ttl, ip->ttl - 1);
+	ip->ttl--;
+	ip->check = change_checksum(ip->check, change);
+	return true;
+}
+
+/* Both ports, source first in the word that they are. */
+static __always_inline void replace_ports(__u32 *ports, __u16 source, __u16 destination, __u64 *change)
+{
+	__u32 after = source | (__u32)destination << 16;
+
+	add_change(change, *ports, after);
+	*ports = after;
+}
+
+/*
+ * The packet in an ICMP error, which goes the other way, and the error's checksum. `change` is what changed before it that
+ * the checksum covers. Of the transport header there are 8 bytes, and perhaps TCP's checksum. False if there is less.
+ */
+static __always_inline bool rewrite_quoted(struct icmp_header *icmp, const struct packet *packet, bool ipv6,
+					   const struct nat_tuple *to, const void *end, __u64 change)
+{
+	void *header = icmp + 1;
+	__u32 header_bytes = ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+	struct udphdr *udp = header + header_bytes;
+	struct tcphdr *tcp = (void *)udp;
+	__u32 quoted = packet->length - header_bytes - sizeof(*icmp);
+	__u16 *checksum = NULL, before;
+	__u64 inner;
+
+	if ((void *)(udp + 1) > end || quoted < header_bytes + sizeof(*udp))
+		return false;
+	before = ipv6 ? 0 : ((struct iphdr *)header)->check;
+	inner = replace_addresses(header, ipv6, to->destination, to->source);
+	if (!ipv6)
+		add_change16(&change, before, ((struct iphdr *)header)->check);
+	replace_ports((__u32 *)udp, to->destination_port, to->source_port, &inner);
+	change += inner;
+	if (packet->protocol == IPPROTO_UDP)
+		checksum = &udp->check;
+	else if ((void *)&tcp->urg_ptr <= end && quoted >= header_bytes + offsetof(struct tcphdr, urg_ptr))
+		checksum = &tcp->check;
+	if (checksum) {
+		before = *checksum;
+		*checksum = packet->protocol == IPPROTO_UDP ? change_udp_checksum(before, inner) :
+							      change_checksum(before, inner);
+		add_change16(&change, before, *checksum);
+	}
+	icmp->checksum = change_checksum(icmp->checksum, change);
+	return true;
+}
+
+/* One family's packets; `header` is their IP header. */
+static __always_inline bool rewrite_family(void *header, const void *end, const struct packet *packet, bool ipv6,
+					   const struct nat_tuple *to)
+{
+	void *transport = header + (ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
+	struct udphdr *udp = transport;
+	struct tcphdr *tcp = transport;
+	__u64 change;
+
+	if ((void *)(udp + 1) > end || !take_a_hop(header, ipv6))
+		return false;
+	change = replace_addresses(header, ipv6, to->source, to->destination);
+	if (packet->flags & PACKET_ICMP)
+		/* ICMP of IPv4 does not cover addresses. */
+		return rewrite_quoted(transport, packet, ipv6, to, end, ipv6 ? change : 0);
+	replace_ports(transport, to->source_port, to->destination_port, &change);
+	if (packet->protocol == IPPROTO_UDP) {
+		udp->check = change_udp_checksum(udp->check, change);
+		return true;
+	}
+	if ((void *)(tcp + 1) > end)
+		return false;
+	tcp->check = change_checksum(tcp->check, change);
+	return true;
+}
+
+/*
+ * Gives a packet other addresses and ports. An ICMP error seems to come from where the flow's own packets would. False if
+ * its last hop was here.
+ */
+static __noinline bool rewrite_packet(struct xdp_md *ctx, const struct packet *packet, const struct nat_tuple *to)
+{
+	void *header = packet_start(ctx) + ETH_HLEN;
+	const void *end = packet_end(ctx);
+
+	return packet->ipv6 ? rewrite_family(header, end, packet, true, to) :
+			      rewrite_family(header, end, packet, false, to);
+}

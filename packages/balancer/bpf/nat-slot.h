@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Where a translated flow is known: in the slot of the port that it has on an address of the balancer's. A reply finds its
+ * slot by address and port alone, so that a flow's two directions can't be told apart from each other: what clients' packets
+ * are found by, nat_clients, only says which slot, and counts only if the slot says the same.
+ */
+#pragma once
+
+#include "flow-table.h"
+
+/* Slots of each kind of flow begin here; there are `nat_ports` for each source address. */
+const volatile __u32 nat_first_slot[4] = {};
+const volatile __u32 nat_slot_count[4] = {};
+const volatile __u32 nat_first_port = 0;
+const volatile __u32 nat_ports = 0;
+/* After so long without a packet a flow is over; ticks of the clock in cpu.h. */
+const volatile __s32 nat_udp_ticks = 0;
+const volatile __s32 nat_opening_ticks = 0; /* the real has not answered yet */
+const volatile __s32 nat_open_ticks = 0;
+const volatile __s32 nat_half_ticks = 0;   /* one side has said that it is done */
+const volatile __s32 nat_closed_ticks = 0; /* both have, or one has aborted */
+/* When ports are scarce, flows that are closed or not yet answered give theirs away after so long. */
+const volatile __s32 nat_yield_ticks = 0;
+/* How much later than noted a flow may have been used last. */
+const volatile __u32 nat_touch_ticks = 0;
+
+/* What one side of a flow has sent so far. Each side's byte is written by that side's packets only. */
+enum nat_seen {
+	NAT_SEEN = 1 << 0,
+	NAT_FIN = 1 << 1,
+	NAT_RST = 1 << 2,
+} __attribute__((packed));
+
+/* One cache line. */
+struct nat_slot {
+	__u16 version; /* odd while the slot changes hands */
+	enum nat_seen from_client;
+	enum nat_seen from_real;
+	__u32 used; /* a time of cpu_now() */
+	__u64 client[2];
+	__u64 vip[2];
+	__u32 real; /* its name; 0 in a free slot */
+	__u16 client_port;
+	__u16 vip_port;
+	__u16 real_port;
+	__u16 vip_number;
+	/* Where the client's last packet came from, which is where replies go. */
+	__u32 client_interface;
+	__u32 client_mac_front;
+	__u16 client_mac_back;
+	__u8 outsider; /* the real was chosen by an id or a route, and need not belong to the VIP */
+	__u8 reserved;
+};
+
+/* Programs fill slots and give them away again, user space reads them. User space sets max_entries. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct nat_slot);
+} nat_slots SEC(".maps");
+
+/*
+ * Slots by the client's side of the flow. Programs insert when a flow begins, and delete when its slot goes to another one:
+ * there are never more entries than slots, and nothing is pushed out.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct flow);
+	__type(value, __u32);
+} nat_clients SEC(".maps");
+
+/* Slots that a CPU is just filling: what is in here nobody else takes. Programs insert and delete. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} nat_claims SEC(".maps");
+
+struct nat_address {
+	__u32 address[4]; /* network order; IPv4 takes the first word */
+	__u32 ipv6;
+};
+
+/* The balancer's own addresses: those of IPv4 from 0, those of IPv6 behind them. Filled by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct nat_address);
+} nat_addresses SEC(".maps");
+
+/* How many of its family come before an address of nat_addresses. Filled by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct nat_address);
+	__type(value, __u32);
+} nat_address_numbers SEC(".maps");
+
+/* enum flow_kind */
+static __always_inline __u32 nat_kind(const struct packet *packet)
+{
+	return (packet->protocol == IPPROTO_UDP ? FLOW_UDP : 0) | (packet->ipv6 ? FLOW_IPV6 : 0);
+}
+
+static __always_inline struct nat_slot *nat_slot_at(__u32 index)
+{
+	return bpf_map_lookup_elem(&nat_slots, &index);
+}
+
+/* Copies a slot; false if it is free or changes hands meanwhile. */
+static __always_inline bool read_nat_slot(const struct nat_slot *slot, struct nat_slot *copy)
+{
+	const volatile __u64 *from = (const volatile __u64 *)slot;
+	__u64 *to = (__u64 *)copy;
+
+#pragma unroll
+	for (__u32 i = 0; i < sizeof(*slot) / sizeof(__u64); i++)
+		to[i] = from[i];
+	return copy->real && !(copy->version & 1) && *(const volatile __u16 *)&slot->version == copy->version;
+}
+
+static __always_inline bool nat_is_closed(const struct nat_slot *slot)
+{
+	return ((slot->from_client | slot->from_real) & NAT_RST) || (slot->from_client & slot->from_real & NAT_FIN);
+}
+
+static __always_inline __s32 nat_limit(const struct nat_slot *slot, __u32 kind)
+{
+	if (kind & FLOW_UDP)
+		return nat_udp_ticks;
+	if (nat_is_closed(slot))
+		return nat_closed_ticks;
+	if ((slot->from_client | slot->from_real) & NAT_FIN)
+		return nat_half_ticks;
+	return slot->from_real ? nat_open_ticks : nat_opening_ticks;
+}
+
+/* Clocks of CPUs differ by a tick. */
+static __always_inline __s32 nat_idle_ticks(const struct nat_slot *slot, __u32 now)
+{
+	return now - slot->used;
+}
+
+static __always_inline bool nat_is_over(const struct nat_slot *slot, __u32 kind, __u32 now)
+{
+	return nat_idle_ticks(slot, now) > nat_limit(slot, kind);
+}
+
+/* Notes that a side has sent something. Seldom writes, since the other side's CPU has the slot in its cache, too. */
+static __always_inline void touch_nat_slot(struct nat_slot *slot, enum nat_seen *seen, __u8 packet_flags, __u32 now)
+{
+	enum nat_seen more = NAT_SEEN;
+
+	if (packet_flags & PACKET_FIN)
+		more |= NAT_FIN;
+	if (packet_flags & PACKET_RST)
+		more |= NAT_RST;
+	if ((*seen | more) != *seen)
+		*seen |= more;
+	if (now - slot->used > nat_touch_ticks)
+		slot->used = now;
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Full address translation, for reals that can't take outer headers off: clients' packets go to a real from an address and
+ * port of the balancer's, and what it answers goes back to the client from the VIP.
+ *
+ * Its steps are functions that the verifier looks at one by one (not static, with numbers as arguments), and what they hand
+ * on lies in nat_works: the program for tunnels costs no more to load, and no more to run, for what is here.
+ */
+#pragma once
+
+#include "choose.h"
+#include "nat-flow.h"
+#include "nat-rewrite.h"
+#include "next-hop.h"
+#include "reset.h"
+
+/* The packet that a CPU is at. */
+struct nat_work {
+	struct packet packet; /* with its own ports */
+	struct nat_slot slot; /* a copy of its flow's */
+	struct outcome outcome;
+	__u32 index; /* of the slot; NAT_NONE if there is none */
+	__u32 stale; /* of a slot that was the flow's and is so no more, or NAT_NONE */
+};
+
+/* By CPU number, as `cpus`. User space sets max_entries. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct nat_work);
+} nat_works SEC(".maps");
+
+static __always_inline struct nat_work *nat_work_of(__u32 id)
+{
+	return use_nat ? bpf_map_lookup_elem(&nat_works, &id) : NULL;
+}
+
+/* Lays a packet down for the functions that follow. False never, but for the verifier. */
+static __always_inline bool begin_nat_work(__u32 id, const struct packet *packet, const struct outcome *outcome)
+{
+	struct nat_work *work = nat_work_of(id);
+
+	if (!work)
+		return false;
+	work->packet = *packet;
+	work->outcome = *outcome;
+	work->index = NAT_NONE;
+	work->stale = NAT_NONE;
+	return true;
+}
+
+/* Takes up what became of it. */
+static __always_inline void end_nat_work(__u32 id, struct outcome *outcome)
+{
+	const struct nat_work *work = nat_work_of(id);
+
+	if (work)
+		*outcome = work->outcome;
+}
+
+/* Whether a flow may go on to its real. */
+static __always_inline bool is_served(const struct vip *vip, const struct nat_slot *slot)
+{
+	return slot->outsider || is_member(vip, slot->real);
+}
+
+/* The name of the real to which a client's flow goes; 0 if it has none yet, or none any more. */
+__noinline __u32 recall_translated(__u32 id)
+{
+	struct nat_work *work = nat_work_of(id);
+	struct cpu *cpu = bpf_map_lookup_elem(&cpus, &id);
+	const struct packet *packet;
+	const struct vip *vip;
+	__u32 index;
+
+	if (!work || !cpu)
+		return 0;
+	packet = &work->packet;
+	vip = vip_by_number(work->outcome.vip - 1);
+	index = find_nat_client(packet, &work->slot, cpu_now(cpu));
+	if (index == NAT_NONE || !vip)
+		return 0;
+	work->stale = index;
+	if (!real_by_name(work->slot.real) || !is_served(vip, &work->slot)) {
+		count(&cpu->counters.flow_stale);
+		return 0;
+	}
+	if (is_left(cpu, vip, packet, work->slot.real) || ((packet->flags & PACKET_SYN) && nat_is_closed(&work->slot)))
+		return 0;
+	work->index = index;
+	count(&cpu->counters.flow_hit);
+	return work->slot.real;
+}
+
+/* Whether a packet can be its flow's first. */
+static __always_inline bool may_begin(const struct packet *packet)
+{
+	return !(packet->flags & (PACKET_ICMP | PACKET_RST)) &&
+	       (packet->protocol == IPPROTO_UDP || (packet->flags & PACKET_SYN));
+}
+
+/* A flow that has lost its slot gives it away soon. */
+static __always_inline void close_stale(const struct nat_work *work)
+{
+	struct nat_slot *slot = work->stale == NAT_NONE ? NULL : nat_slot_at(work->stale);
+
+	if (slot)
+		slot->from_client |= NAT_RST;
+}
+
+/* A packet of a flow that is not known and can't begin with it: its sender learns that the connection is gone. */
+__noinline int refuse_unknown(struct xdp_md *ctx, __u32 id)
+{
+	struct nat_work *work = nat_work_of(id);
+	struct cpu *cpu = bpf_map_lookup_elem(&cpus, &id);
+
+	if (!work || !cpu)
+		return XDP_DROP;
+	count(&cpu->counters.nat_unknown);
+	close_stale(work);
+	return work->packet.flags & (PACKET_ICMP | PACKET_RST) ? XDP_DROP : answer_reset(ctx, &work->packet);
+}
+
+/* Replies go to where the client's packets come from. */
+static __always_inline void note_client(const struct xdp_md *ctx, const struct ethhdr *eth, struct nat_slot *slot)
+{
+	__u32 front = *(const __u32 *)eth->h_source, interface = ctx->ingress_ifindex;
+	__u16 back = *(const __u16 *)(eth->h_source + 4);
+
+	if (slot->client_mac_front == front && slot->client_mac_back == back && slot->client_interface == interface)
+		return;
+	slot->client_mac_front = front;
+	slot->client_mac_back = back;
+	slot->client_interface = interface;
+}
+
+/* Gives a flow its slot. False if there is none. */
+static __noinline bool begin_translated(struct cpu *cpu, struct nat_work *work)
+{
+	const struct packet *packet = &work->packet;
+	const struct vip *vip = vip_by_number(work->outcome.vip - 1);
+	__u32 number = work->outcome.real;
+	const struct real *real = real_by_number(number);
+	struct nat_slot *fresh = &work->slot;
+
+	if (!real || !vip)
+		return false;
+	__builtin_memset(fresh, 0, sizeof(*fresh));
+	fresh->used = cpu->now;
+	fresh->client[0] = packet->source_halves[0];
+	fresh->client[1] = packet->source_halves[1];
+	fresh->vip[0] = packet->destination_halves[0];
+	fresh->vip[1] = packet->destination_halves[1];
+	fresh->client_port = packet->source_port;
+	fresh->vip_port = packet->destination_port;
+	fresh->vip_number = work->outcome.vip - 1;
+	fresh->real = real_name(number, real);
+	fresh->outsider = !is_member(vip, fresh->real);
+	fresh->real_port = real->port ?: packet->destination_port;
+	close_stale(work);
+	work->index = begin_nat_flow(cpu, packet, fresh, cpu->now, work->stale);
+	return work->index != NAT_NONE;
+}
+
+/* A client's packet goes to its flow's real. */
+static __noinline int send_translated(struct xdp_md *ctx, struct cpu *cpu, struct nat_work *work)
+{
+	__u32 number = real_number(work->slot.real);
+	const struct packet *packet = &work->packet;
+	struct nat_tuple to = {.destination_port = work->slot.real_port};
+	const struct nat_address *source = nat_source(work->index, nat_kind(packet), &to.source_port);
+	const struct real *real = real_by_number(number);
+	struct nat_slot *slot = nat_slot_at(work->index);
+	struct ethhdr *eth = packet_start(ctx);
+
+	if (!slot || !source || !real || (void *)(eth + 1) > packet_end(ctx))
+		return XDP_DROP;
+	if (!(packet->flags & PACKET_ICMP)) {
+		touch_nat_slot(slot, &slot->from_client, packet->flags, cpu->now);
+		note_client(ctx, eth, slot);
+	}
+	__builtin_memcpy(to.source, source->address, sizeof(to.source));
+	__builtin_memcpy(to.destination, real->address, sizeof(to.destination));
+	if (!rewrite_packet(ctx, packet, &to)) {
+		count(&cpu->counters.nat_last_hop);
+		work->outcome.reason = REASON_NAT_LAST_HOP;
+		return XDP_DROP;
+	}
+	count_traffic(&cpu->vips[work->slot.vip_number & (MAX_VIPS - 1)], packet->length);
+	count_traffic(&cpu->reals[number], packet->length);
+	return send_to_real(ctx, cpu, packet, number, &to);
+}
+
+/* A client's packet whose real is known, or was just chosen and is in the outcome if the flow has no slot yet. */
+__noinline int forward_translated(struct xdp_md *ctx, __u32 id, __u32 reason, __u32 number)
+{
+	struct nat_work *work = nat_work_of(id);
+	struct cpu *cpu = bpf_map_lookup_elem(&cpus, &id);
+
+	if (!work || !cpu)
+		return XDP_DROP;
+	work->outcome.reason = reason;
+	work->outcome.real = number;
+	if (work->index == NAT_NONE && !begin_translated(cpu, work)) {
+		work->outcome.reason = REASON_NAT_EXHAUSTED;
+		return XDP_DROP;
+	}
+	return send_translated(ctx, cpu, work);
+}
+
+/* Sends a reply to where its client's packets come from, from the address that it came to. */
+static __always_inline int send_to_client(struct xdp_md *ctx, const struct nat_slot *slot)
+{
+	struct ethhdr *eth = packet_start(ctx);
+	struct next_hop hop = {
+		.interface = slot->client_interface,
+		.destination_front = slot->client_mac_front,
+		.destination_back = slot->client_mac_back,
+	};
+
+	if ((void *)(eth + 1) > packet_end(ctx))
+		return XDP_DROP;
+	__builtin_memcpy(&hop.source_front, eth->h_dest, 2);
+	__builtin_memcpy(&hop.source_back, eth->h_dest + 2, 4);
+	write_macs(eth, &hop);
+	return send_by(ctx, hop.interface);
+}
+
+/* Finds the flow that a packet to one of the balancer's own addresses answers. False if there is none. */
+static __always_inline bool recall_reply(struct cpu *cpu, struct nat_work *work)
+{
+	const struct real *real;
+	const struct vip *vip;
+
+	work->index = find_nat_reply(&work->packet, &work->slot, cpu_now(cpu));
+	if (work->index == NAT_NONE)
+		return false;
+	real = real_by_name(work->slot.real);
+	vip = vip_by_number(work->slot.vip_number);
+	return real && vip && (vip->flags & VIP_NAT) && is_served(vip, &work->slot) &&
+	       same_address(real->address, work->packet.source);
+}
+
+static __always_inline int send_reply(struct xdp_md *ctx, struct cpu *cpu, struct nat_work *work)
+{
+	const struct packet *packet = &work->packet;
+	struct nat_slot *slot = nat_slot_at(work->index);
+	struct nat_tuple to = {
+		.source = {work->slot.vip[0], work->slot.vip[1]},
+		.destination = {work->slot.client[0], work->slot.client[1]},
+		.source_port = work->slot.vip_port,
+		.destination_port = work->slot.client_port,
+	};
+
+	if (!slot)
+		return XDP_DROP;
+	if (!(packet->flags & PACKET_ICMP))
+		touch_nat_slot(slot, &slot->from_real, packet->flags, cpu->now);
+	if (!rewrite_packet(ctx, packet, &to)) {
+		count(&cpu->counters.nat_last_hop);
+		work->outcome.reason = REASON_NAT_LAST_HOP;
+		return XDP_DROP;
+	}
+	count(&cpu->counters.nat_replies);
+	cpu->counters.nat_reply_bytes += packet->length;
+	return send_to_client(ctx, &work->slot);
+}
+
+/* What comes to one of the balancer's own addresses goes to a client if it belongs to a flow, else it is the host's. */
+__noinline int translate_reply(struct xdp_md *ctx, __u32 id, __u32 dry)
+{
+	struct nat_work *work = nat_work_of(id);
+	struct cpu *cpu = bpf_map_lookup_elem(&cpus, &id);
+
+	if (!work || !cpu || !recall_reply(cpu, work))
+		return XDP_PASS;
+	work->outcome.reason = REASON_NAT_REPLY;
+	work->outcome.vip = work->slot.vip_number + 1;
+	work->outcome.real = real_number(work->slot.real);
+	return dry ? XDP_TX : send_reply(ctx, cpu, work);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* Answers of the balancer itself to TCP packets of flows that it no longer knows (RFC 9293, 3.5.2). */
+#pragma once
+
+#include "checksum.h"
+#include "icmp.h"
+#include "packet.h"
+
+/* What of a TCP header follows the ports; flags as the bytes 12 and 13. */
+struct reset {
+	__u32 sequence;
+	__u32 acknowledgement;
+	__u16 flags;
+};
+
+#define TCP_BARE_HEADER 0x50
+#define TCP_RST_FLAG 0x04
+#define TCP_ACK_FLAG 0x10
+
+/* A reset that the sender takes for its connection's. */
+static __always_inline struct reset reset_for(const struct tcphdr *tcp, const struct packet *packet)
+{
+	__u32 payload = packet->length - (packet->transport - ETH_HLEN) - tcp->doff * 4;
+	struct reset reset = {.flags = TCP_BARE_HEADER | TCP_RST_FLAG << 8};
+
+	if (tcp->ack) {
+		reset.sequence = tcp->ack_seq;
+	} else {
+		reset.acknowledgement = bpf_htonl(bpf_ntohl(tcp->seq) + payload + tcp->fin);
+		reset.flags |= TCP_ACK_FLAG << 8;
+	}
+	return reset;
+}
+
+/* Writes the header, whose checksum covers it and the two addresses. */
+static __always_inline void write_reset(struct tcphdr *tcp, const struct packet *packet, const struct reset *reset,
+					__u64 addresses)
+{
+	tcp->source = packet->destination_port;
+	tcp->dest = packet->source_port;
+	tcp->seq = reset->sequence;
+	tcp->ack_seq = reset->acknowledgement;
+	*(__u16 *)((void *)tcp + 12) = reset->flags;
+	tcp->window = 0;
+	tcp->check = 0;
+	tcp->urg_ptr = 0;
+	tcp->check = ~fold_sum(addresses + sum_words(tcp, sizeof(*tcp) / 2) + bpf_htons(sizeof(*tcp)) +
+			       bpf_htons(IPPROTO_TCP));
+}
+
+static __always_inline int answer_reset4(struct xdp_md *ctx, const struct packet *packet)
+{
+	struct ethhdr *eth = packet_start(ctx);
+	struct iphdr *ip = (void *)(eth + 1);
+	struct tcphdr *tcp = (void *)(ip + 1);
+	struct reset reset;
+
+	if ((void *)(tcp + 1) > packet_end(ctx))
+		return XDP_DROP;
+	reset = reset_for(tcp, packet);
+	if (bpf_xdp_adjust_tail(ctx, ETH_HLEN + (int)sizeof(*ip) + (int)sizeof(*tcp) -
+					     (int)(packet_end(ctx) - packet_start(ctx))))
+		return XDP_DROP;
+	eth = packet_start(ctx);
+	ip = (void *)(eth + 1);
+	tcp = (void *)(ip + 1);
+	if ((void *)(tcp + 1) > packet_end(ctx))
+		return XDP_DROP;
+	ip->tot_len = bpf_htons(sizeof(*ip) + sizeof(*tcp));
+	*(__u32 *)&ip->id = 0;
+	ip->ttl = OUTER_TTL;
+	ip->saddr = packet->destination[0];
+	ip->daddr = packet->source[0];
+	set_ip_checksum(ip);
+	write_reset(tcp, packet, &reset, sum_words(&ip->saddr, 4));
+	swap_macs(eth);
+	return XDP_TX;
+}
+
+static __always_inline int answer_reset6(struct xdp_md *ctx, const struct packet *packet)
+{
+	struct ethhdr *eth = packet_start(ctx);
+	struct ipv6hdr *ip = (void *)(eth + 1);
+	struct tcphdr *tcp = (void *)(ip + 1);
+	struct reset reset;
+
+	if ((void *)(tcp + 1) > packet_end(ctx))
+		return XDP_DROP;
+	reset = reset_for(tcp, packet);
+	if (bpf_xdp_adjust_tail(ctx, ETH_HLEN + (int)sizeof(*ip) + (int)sizeof(*tcp) -
+					     (int)(packet_end(ctx) - packet_start(ctx))))
+		return XDP_DROP;
+	eth = packet_start(ctx);
+	ip = (void *)(eth + 1);
+	tcp = (void *)(ip + 1);
+	if ((void *)(tcp + 1) > packet_end(ctx))
+		return XDP_DROP;
+	ip->payload_len = bpf_htons(sizeof(*tcp));
+	ip->hop_limit = OUTER_TTL;
+	__builtin_memcpy(&ip->saddr, packet->destination, sizeof(ip->saddr));
+	__builtin_memcpy(&ip->daddr, packet->source, sizeof(ip->daddr));
+	write_reset(tcp, packet, &reset, sum_words(&ip->saddr, 16));
+	swap_macs(eth);
+	return XDP_TX;
+}
+
+/* Resets the connection that a packet belongs to; the packet's addresses and ports must be its own. */
+static __noinline int answer_reset(struct xdp_md *ctx, const struct packet *packet)
+{
+	return packet->ipv6 ? answer_reset6(ctx, packet) : answer_reset4(ctx, packet);
+}
