@@ -21,7 +21,7 @@ const CHUNK = 8192;
 /** Records decoded at a time. */
 const BATCH = 1024;
 /** Records that wait for a slow reader, where others take them out of the ring. */
-const QUEUE_LIMIT = 262_144;
+const QUEUE_LIMIT = 65_536;
 const TIME = offsetsTcpEvent.timeNs;
 /** How long programs that were already running when they were detached are waited for. */
 const LAST_RECORDS_NS = 1_000_000_000n;

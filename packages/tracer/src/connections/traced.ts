@@ -1,7 +1,6 @@
 /** The live connections of a tracer: its records, sock_diag, /proc and the counts of UDP put together. */
 import type { Btf, FeatureTable } from '@weir/ebpf';
-import { EbpfError, missingCapabilities } from '@weir/ebpf';
-import { inInitialPidNamespace } from '../enrich/index.js';
+import { EbpfError } from '@weir/ebpf';
 import type { TraceRecord } from '../record.js';
 import type { Problem } from '../report.js';
 import { type DiagSocket, SocketOwners, SocketReader, type UdpCounter } from '../sockets/index.js';
@@ -10,6 +9,7 @@ import type { Connection } from './connection.js';
 import { processFinder } from './find-process.js';
 import type { ConnectionsOptions, LiveConnections, LiveLosses } from './live.js';
 import type { OpenSocket } from './open-sockets.js';
+import { privilegeLimits } from './privilege-limits.js';
 import { ConnectionTable } from './table.js';
 import type { Totals } from './totals.js';
 import type { UdpFlow } from './udp-flows.js';
@@ -70,7 +70,7 @@ export class TracedConnections implements LiveConnections {
       udp,
       ...(feed.netns !== undefined && { netns: feed.netns }),
     });
-    const problems = findProblems();
+    const problems = privilegeLimits();
     if (udp) {
       try {
         this.#udp = startUdp(feed.btf, {
@@ -191,23 +191,4 @@ function check({
   for (const [name, value] of Object.entries({ tcpIdleMs, udpIdleMs })) {
     if (!(value > 0)) throw new RangeError(`${name} is ${value}: expected milliseconds above 0`);
   }
-}
-
-/** What this process may not look at. */
-function findProblems(): Problem[] {
-  const outside: Problem = {
-    what: 'this process is not in the initial pid namespace: /proc does not tell the owners of sockets',
-    advice: 'run it in the pid namespace of the host, as docker run --pid=host does',
-  };
-  const needs = [
-    ['CAP_SYS_ADMIN', 'in other network namespaces only what begins from now on is shown, without figures'],
-    ['CAP_SYS_PTRACE', "the owners of sockets of other users' processes are only known from events"],
-  ] as const;
-  const missing = needs
-    .filter(([name]) => missingCapabilities([name]).length > 0)
-    .map(([name, consequence]) => ({
-      what: `this process lacks ${name}: ${consequence}`,
-      advice: 'run it as root, or give it the capability',
-    }));
-  return inInitialPidNamespace() ? missing : [...missing, outside];
 }

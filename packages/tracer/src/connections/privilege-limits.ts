@@ -1,0 +1,28 @@
+/** What live connections can not show, for this process may not look at it. */
+import { type CapabilityName, effectiveCapabilities, missingCapabilities } from '@weir/ebpf';
+import { inInitialPidNamespace } from '../enrich/index.js';
+import type { Problem } from '../report.js';
+
+const consequences: readonly (readonly [CapabilityName, string])[] = [
+  ['CAP_SYS_ADMIN', 'in other network namespaces only what begins from now on is shown, without figures'],
+  ['CAP_SYS_PTRACE', "the owners of sockets of other users' processes are only known from events"],
+];
+
+/** @param isHost Whether this process is in the initial pid namespace. */
+export function privilegeLimits(
+  effective: ReadonlySet<CapabilityName> = effectiveCapabilities(),
+  isHost: boolean = inInitialPidNamespace(),
+): Problem[] {
+  const limits = consequences
+    .filter(([name]) => missingCapabilities([name], effective).length > 0)
+    .map(([name, consequence]) => ({
+      what: `this process lacks ${name}: ${consequence}`,
+      advice: 'run it as root, or give it the capability',
+    }));
+  if (isHost) return limits;
+  const outside = {
+    what: 'this process is not in the initial pid namespace: /proc does not tell the owners of sockets',
+    advice: 'run it in the pid namespace of the host, as docker run --pid=host does',
+  };
+  return [...limits, outside];
+}

@@ -1,0 +1,17 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import type { CapabilityName } from '@weir/ebpf';
+import { privilegeLimits } from '../src/connections/privilege-limits.js';
+
+it('what live connections lack is named', () => {
+  const lacking = (effective: readonly CapabilityName[], isHost = true) =>
+    privilegeLimits(new Set(effective), isHost).map(({ what }) => what.split(':')[0]);
+  assert.deepEqual(lacking(['CAP_SYS_ADMIN', 'CAP_SYS_PTRACE']), []);
+  assert.deepEqual(lacking(['CAP_BPF', 'CAP_PERFMON']), [
+    'this process lacks CAP_SYS_ADMIN',
+    'this process lacks CAP_SYS_PTRACE',
+  ]);
+  assert.deepEqual(lacking(['CAP_SYS_ADMIN', 'CAP_SYS_PTRACE'], false), [
+    'this process is not in the initial pid namespace',
+  ]);
+});
