@@ -245,13 +245,10 @@ export class Balancer implements Disposable {
     const { returnValue } = collection.program('explain').testRun({ data: frame });
     const bytes = collection.globals.read('explanation');
     const { reason, vip, real } = readOutcome(new DataView(bytes.buffer, bytes.byteOffset), 0);
-    const { address, port = 0 } = this.#tables.reals.byNumber(real) ?? {};
     return {
       verdict: verdictName(returnValue),
       reason: reasonName(reason),
-      service: this.#tables.services.byNumber(vip - 1)?.service,
-      real: address,
-      ...(port !== 0 && { realPort: port }),
+      ...this.#named({ vip, real }),
     };
   }
 
@@ -270,7 +267,7 @@ export class Balancer implements Disposable {
   /** Takes samples of packets until it is disposed of; one capture at a time. @throws RangeError, SyscallError */
   capture(options: CaptureOptions = {}): Capture {
     const { collection, globals } = this.#programs;
-    return new Capture(collection.map('captures'), globals, options);
+    return new Capture(collection.map('captures'), globals, (outcome) => this.#named(outcome), options);
   }
 
   /** Takes a CPU's flow table away, so that its flows share the fallback. */
@@ -293,6 +290,15 @@ export class Balancer implements Disposable {
 
   #map(name: string): BpfMap {
     return this.#programs.collection.map(name);
+  }
+
+  #named({ vip, real }: { readonly vip: number; readonly real: number }) {
+    const { address, port = 0 } = this.#tables.reals.byNumber(real) ?? {};
+    return {
+      service: this.#tables.services.byNumber(vip - 1)?.service,
+      real: address,
+      ...(port !== 0 && { realPort: port }),
+    };
   }
 
   #writeRouterMac(text: string, device: number): void {

@@ -3,6 +3,7 @@ import { type BpfMap, PerfBufferReader, type WaitOptions } from '@weir/ebpf';
 import { readCaptured, sizeofCaptured } from './generated/balancer.js';
 import { type ReasonName, reasonName, reasonNumber, type Verdict, verdictName } from './outcome.js';
 import type { SharedGlobals } from './programs.js';
+import type { Service } from './service.js';
 
 export interface CaptureOptions {
   /** One packet in so many on each CPU. Default 1. */
@@ -19,14 +20,24 @@ export interface CapturedPacket {
   readonly timeNs: number;
   readonly verdict: Verdict;
   readonly reason: ReasonName;
-  /** Numbers as the program has them; 0 for none. */
-  readonly vip: number;
-  readonly real: number;
+  /** The service that it is for, unless that was removed meanwhile. */
+  readonly service: Service | undefined;
+  /** The address of its real, unless that was removed meanwhile. */
+  readonly real: string | undefined;
+  /** The real's port, where it is not the service's. */
+  readonly realPort?: number;
   /** Bytes of the whole frame. */
   readonly length: number;
   /** Its first bytes. */
   readonly head: Uint8Array;
 }
+
+/** What the program's numbers for a packet's service and real mean. */
+export type Named = (outcome: { readonly vip: number; readonly real: number }) => {
+  readonly service: Service | undefined;
+  readonly real: string | undefined;
+  readonly realPort?: number;
+};
 
 const ALL_REASONS = 2n ** 64n - 1n;
 
@@ -34,13 +45,20 @@ const ALL_REASONS = 2n ** 64n - 1n;
 export class Capture implements Disposable {
   readonly #globals: SharedGlobals;
   readonly #reader: PerfBufferReader;
+  readonly #named: Named;
 
   /** @throws RangeError, SyscallError */
-  constructor(buffers: BpfMap, globals: SharedGlobals, { every = 1, reasons, bytes = 128 }: CaptureOptions) {
+  constructor(
+    buffers: BpfMap,
+    globals: SharedGlobals,
+    named: Named,
+    { every = 1, reasons, bytes = 128 }: CaptureOptions,
+  ) {
     if (!Number.isInteger(every) || every < 1) throw new RangeError(`one packet in ${every}`);
     if (!Number.isInteger(bytes) || bytes < 0 || bytes > 256)
       throw new RangeError(`${bytes} bytes of a packet`);
     this.#globals = globals;
+    this.#named = named;
     this.#reader = new PerfBufferReader(buffers);
     const bits = reasons?.reduce((sum, name) => sum | (1n << BigInt(reasonNumber(name))), 0n);
     globals.write('capture_reasons', bits ?? ALL_REASONS);
@@ -63,8 +81,7 @@ export class Capture implements Disposable {
         timeNs,
         verdict: verdictName(verdict),
         reason: reasonName(outcome.reason),
-        vip: outcome.vip,
-        real: outcome.real,
+        ...this.#named(outcome),
         length: frame,
         head,
       });

@@ -110,7 +110,8 @@ export class ServiceTable {
   }
 
   byNumber(number: number): ServedService | undefined {
-    return this.all().find((served) => served.number === number);
+    for (const served of this.#served.values()) if (served.number === number) return served;
+    return undefined;
   }
 
   traffic({ number }: ServedService): Traffic {

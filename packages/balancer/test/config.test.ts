@@ -67,6 +67,7 @@ test('a small file has every default', () => {
     sourceRoutes: [],
     tunnelEnds: [],
     globalFlows: [],
+    probes: {},
     control: {},
   });
 });

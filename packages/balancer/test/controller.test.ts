@@ -49,7 +49,8 @@ function file(vips: readonly string[], more = '') {
     const reals = weights.map((weight, i) => `{name: r${i}, address: 10.0.0.${i + 1}, weight: ${weight}}`);
     return `- {name: v${index}, address: ${address}, port: 80, protocol: tcp, reals: [${reals.join(', ')}]}`;
   });
-  return parseConfig(`interface: eth0\nvips:\n${lines.join('\n')}\n${more}`);
+  const router = /^router/m.test(more) ? '' : 'router: 02:00:00:00:00:01';
+  return parseConfig(`interface: eth0\n${router}\nvips:\n${lines.join('\n')}\n${more}`);
 }
 
 const start = file(['198.51.100.1 1 2', '198.51.100.2 1'], 'serverIds: [{id: 1, real: 10.0.0.1}]');
@@ -62,11 +63,7 @@ function opened(...rest: [before?: ReturnType<typeof file>, drains?: Controller[
 
 test('at the start everything is set, all VIPs at once', () => {
   const { balancer } = opened();
-  assert.deepEqual(balancer.news(), [
-    'router auto',
-    'set 198.51.100.1 1,2; 198.51.100.2 1',
-    'server id 1 10.0.0.1',
-  ]);
+  assert.deepEqual(balancer.news(), ['set 198.51.100.1 1,2; 198.51.100.2 1', 'server id 1 10.0.0.1']);
 });
 
 test('what an earlier process has left is changed by difference, but for VIPs', () => {
@@ -81,10 +78,10 @@ test('what an earlier process has left is changed by difference, but for VIPs', 
 test('apply changes what is different', () => {
   const { balancer, controller } = opened();
   balancer.news();
-  const to = file(['198.51.100.3 1', '198.51.100.1 1 3'], 'router: 192.0.2.1');
+  const to = file(['198.51.100.3 1', '198.51.100.1 1 3'], 'router: 02:00:00:00:00:09');
   controller.apply(to);
   assert.deepEqual(balancer.news(), [
-    'router 192.0.2.1',
+    'router 02:00:00:00:00:09',
     'set 198.51.100.3 1; 198.51.100.1 1,3',
     'server id 1 undefined',
     'remove 198.51.100.2',
@@ -99,14 +96,14 @@ for (const refuses of ['router', 'set', 'server id 2', 'server id 1 undefined', 
     const { balancer, controller } = opened();
     balancer.news();
     balancer.refuses = refuses;
-    const to = file(['198.51.100.1 5 5'], 'router: 192.0.2.1\nserverIds: [{id: 2, real: 10.0.0.2}]');
+    const to = file(['198.51.100.1 5 5'], 'router: 02:00:00:00:00:09\nserverIds: [{id: 2, real: 10.0.0.2}]');
     assert.throws(() => controller.apply(to), /refused/);
     assert.equal(controller.config, start);
     const done = balancer.news();
     // Whatever was told last of a thing is what was there before.
     const last = new Map(done.map((line) => [/^(router|set|server id \d|remove)/.exec(line)![0], line]));
     const before = new Map([
-      ['router', 'router auto'],
+      ['router', 'router 02:00:00:00:00:01'],
       ['set', 'set 198.51.100.1 1,2'],
       ['server id 1', 'server id 1 10.0.0.1'],
       ['server id 2', 'server id 2 undefined'],
@@ -124,7 +121,9 @@ test('what cannot change is refused before anything is', () => {
   const to = file(['198.51.100.1 5'], 'options: {flows: 5}\nmode: generic');
   assert.throws(
     () => controller.apply(to),
-    new RequestError('cannot change while it runs: mode, options.flows'),
+    new RequestError(
+      'cannot change while it runs: mode, options.flows; stop it with --keep-forwarding and run it anew',
+    ),
   );
   assert.deepEqual(balancer.news(), []);
 });
@@ -151,7 +150,7 @@ test('drains of an earlier process are kept, as far as their reals are there', (
   const service = { address: '198.51.100.1', port: 80, protocol: 'tcp' } as const;
   const drains = ['10.0.0.1', '10.0.0.9'].map((real) => ({ service, real }));
   const { balancer, controller } = opened(undefined, drains);
-  assert.equal(balancer.news()[1], 'set 198.51.100.1 0,2; 198.51.100.2 1');
+  assert.equal(balancer.news()[0], 'set 198.51.100.1 0,2; 198.51.100.2 1');
   assert.deepEqual(controller.drains, drains.slice(0, 1));
 });
 

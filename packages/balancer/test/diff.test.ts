@@ -36,7 +36,6 @@ vips:
 
 test('each kind of change, and the way back', () => {
   const to = parseConfig(`${base}
-router: 192.0.2.1
 options: {}
 serverIds: [{id: 7, real: 10.0.0.1}]
 sourceRoutes: [{prefix: 192.0.2.0/24, real: 10.0.0.1}]
@@ -44,13 +43,7 @@ globalFlows: [{source: 192.0.2.1, sourcePort: 1, destination: 198.51.100.1, dest
 metrics: {listen: 127.0.0.1:9435}
 `);
   const { changes } = diff(from, to);
-  const expected = [
-    'router changed',
-    'serverId added',
-    'sourceRoute added',
-    'globalFlow added',
-    'metrics added',
-  ];
+  const expected = ['serverId added', 'sourceRoute added', 'globalFlow added', 'metrics added'];
   assert.deepEqual(kinds(changes), expected);
   assert.deepEqual(changes.map(inverse), diff(to, from).changes);
   const other = parseConfig(`${base}serverIds: [{id: 7, real: 10.0.0.2}]`);
@@ -67,6 +60,18 @@ test('tunnel ends come and go', () => {
     { kind: 'tunnelEnd', address: '192.0.2.1', before: true, after: undefined },
     { kind: 'tunnelEnd', address: '192.0.2.2', before: undefined, after: true },
   ]);
+});
+
+test('a next hop that is given can be another one; one that is learned stays so', () => {
+  const [mac, other, learned] = ['02:00:00:00:00:01', '02:00:00:00:00:02', '192.0.2.1'].map((router) =>
+    parseConfig(`${base}router: ${router}`),
+  );
+  assert.deepEqual(diff(mac!, other!), {
+    fixed: [],
+    changes: [{ kind: 'router', before: '02:00:00:00:00:01', after: '02:00:00:00:00:02' }],
+  });
+  assert.deepEqual(diff(mac!, learned!).fixed, ['router']);
+  assert.deepEqual(diff(from, learned!).fixed, ['router']);
 });
 
 test('what is decided at the start cannot change', () => {

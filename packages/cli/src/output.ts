@@ -35,8 +35,8 @@ export class Output {
    * when the reader has gone away.
    * @throws what the stream says otherwise, such as ENOSPC.
    */
-  async write(text: string): Promise<void> {
-    if (this.#broken || text === '') return;
+  async write(text: string | Uint8Array): Promise<void> {
+    if (this.#broken || text.length === 0) return;
     const error = await new Promise<Error | null | undefined>((resolve) => this.stream.write(text, resolve));
     if (!error) return;
     if (!isReaderGone(error)) throw error;

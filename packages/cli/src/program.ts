@@ -1,5 +1,4 @@
 /** The tree of `weir`'s commands. */
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { balanceCommand } from './balance/command.js';
 import type { BalanceRequest } from './balance/requests.js';
@@ -9,6 +8,7 @@ import { topCommand } from './top/command.js';
 import type { TopFlags } from './top/flags.js';
 import { traceCommand } from './trace/command.js';
 import type { TraceFlags } from './trace/flags.js';
+import { packageVersion } from './version.js';
 
 /** What the commands do; the tree alone is enough for help and completion. */
 export interface Actions {
@@ -56,9 +56,4 @@ export function createProgram(actions: Actions, write: (text: string) => void, w
 /** A command and all below it. */
 function withCommands(command: Command): Command[] {
   return [command, ...command.commands.flatMap(withCommands)];
-}
-
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -45,7 +45,7 @@ export async function run(args: readonly string[], host: RunHost): Promise<numbe
       },
       balance: async (request) => {
         const { balance } = await import('./balance/main.js');
-        exitCode = await balance(request, stdout);
+        exitCode = await balance(request, host, stdout);
       },
       completion: async (shell) => {
         const { completionScript } = await import('./completion/script.js');

@@ -1,16 +1,36 @@
 /** What a configuration means to a balancer. */
 import { isIP } from 'node:net';
+import { canonicalAddress } from '../address.js';
 import type { BalancerOptions } from '../options.js';
 import type { Service, ServiceReal, ServiceSpec } from '../service.js';
-import type { Config, RealConfig, VipConfig } from './schema.js';
+import type { Config, DeviceConfig, RealConfig, VipConfig } from './schema.js';
 
 /** What of a configuration is in the program itself, whatever it is attached to. */
-export function programOptions({ encapsulation, nat, options }: Config): Omit<BalancerOptions, 'routerMac'> {
+export function programOptions({ encapsulation, nat, options }: Config): BalancerOptions {
   return {
     ...options,
     ...(encapsulation !== 'ipip' && { gue: encapsulation.gue }),
     ...(nat !== undefined && { nat }),
   };
+}
+
+/** What a balancer is opened with, to forward on after its process and be found again by the file's name for it. */
+export function openOptions(config: Config): BalancerOptions {
+  const { name, mode, chain, router } = config;
+  const interfaces = devicesOf(config).map((device) => ({ name: device.name, ...nextHop(device.router) }));
+  return {
+    ...programOptions(config),
+    ...(interfaces.length > 0 && { interfaces }),
+    ...(mode !== undefined && { mode }),
+    ...(chain !== undefined && { chain }),
+    ...nextHop(router),
+    pin: name,
+  };
+}
+
+/** The devices that packets come from; none if another program calls the balancer. */
+export function devicesOf({ interface: one, interfaces = [] }: Config): readonly DeviceConfig[] {
+  return one === undefined ? interfaces : [{ name: one }];
 }
 
 /** What a next hop is called in a balancer's options. */
@@ -21,6 +41,15 @@ export function nextHop(router: string | undefined): { routerMac?: string; route
 
 export function serviceOf({ address, port, protocol }: VipConfig): Service {
   return { address, port, protocol };
+}
+
+/** A real of a VIP as the program tells of it: its port only where that is not the VIP's. */
+export function realAt({ reals }: VipConfig, address: string, port?: number): RealConfig | undefined {
+  return reals.find((real) => sameAddress(real.address, address) && real.port === port);
+}
+
+function sameAddress(a: string, b: string): boolean {
+  return canonicalAddress(a) === canonicalAddress(b);
 }
 
 /** @param weight what a real gets; default: what the file says. */

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { canonicalAddress, canonicalPrefix } from '../address.js';
 import { serviceName } from '../service.js';
+import { nextHop } from './convert.js';
 import type { Config, VipConfig } from './schema.js';
 
 /** Two forms of one thing; one that is not there is undefined. */
@@ -49,6 +50,7 @@ export function diff(before: Config, after: Config): Difference {
   }));
   return {
     fixed: [
+      ...(before.router !== after.router && !(isMac(before) && isMac(after)) ? ['router'] : []),
       ...fixedKeys.filter((key) => !isDeepStrictEqual(before[key], after[key])),
       ...[...options]
         .filter((key) => !isDeepStrictEqual(option(before, key), option(after, key)))
@@ -85,6 +87,11 @@ export function diff(before: Config, after: Config): Difference {
       ...changed(before.metrics, after.metrics).map((step) => ({ kind: 'metrics' as const, ...step })),
     ],
   };
+}
+
+/** Whether the next hop is given; otherwise it is learned, which goes on as it began. */
+function isMac({ router }: Config): boolean {
+  return nextHop(router).routerMac !== undefined;
 }
 
 /** The step back. */

@@ -1,9 +1,16 @@
 export { sameService } from '../service.js';
 export { ConfigError } from './config-error.js';
-export { nextHop, programOptions, serviceOf, specOf } from './convert.js';
+export { devicesOf, nextHop, openOptions, programOptions, realAt, serviceOf, specOf } from './convert.js';
 export { type Change, type Difference, diff, inverse } from './diff.js';
 export type { Listen, StatusRange } from './fields.js';
 export { jsonSchemaText } from './json-schema.js';
 export { parseConfig, readConfig } from './parse.js';
-export { type CheckConfig, type Config, type RealConfig, type VipConfig, vipName } from './schema.js';
+export {
+  type CheckConfig,
+  type Config,
+  type DeviceConfig,
+  type RealConfig,
+  type VipConfig,
+  vipName,
+} from './schema.js';
 export type { Position, Problem } from './source.js';

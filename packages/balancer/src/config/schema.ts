@@ -278,6 +278,14 @@ export const configSchema = z
       )
       .default([])
       .describe("Flows that no CPU's table knows, for VIPs with the flag globalFlows."),
+    probes: z
+      .strictObject({
+        interfaces: z.array(device).min(1).exactOptional().describe('Default: those of the balancer.'),
+        source4: address4.exactOptional().describe("Default: of GUE, else the interface's address."),
+        source6: address6.exactOptional().describe("Default: of GUE, else the interface's address."),
+      })
+      .default({})
+      .describe('Through which devices, and from which address, checks go into tunnels.'),
     routes: z
       .strictObject({
         table: z

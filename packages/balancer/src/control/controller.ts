@@ -23,20 +23,22 @@ export interface Controlled {
     remove(service: Service): boolean;
   };
   readonly tables: Pick<Balancer, 'setServerId' | 'setSourceRoute' | 'setGlobalFlow' | 'setTunnelEnd'>;
-  setRouter(router: string): void;
+  /** The next hop is another one; both are MAC addresses. */
+  setRouter(mac: string): void;
 }
 
 /** A real that gets no new flows of a VIP until it is told otherwise. */
 export interface Drain {
   readonly service: Service;
   readonly real: string;
+  /** Where it is not the service's. */
+  readonly port?: number;
 }
 
-/** Nothing is forwarded yet. */
+/** The same balancer without anything in its tables. */
 function empty(config: Config): Config {
   return {
     ...config,
-    router: '',
     vips: [],
     serverIds: [],
     sourceRoutes: [],
@@ -65,7 +67,7 @@ export class Controller {
   ) {
     this.#controlled = controlled;
     this.#config = config;
-    for (const drain of drains) this.#drains.set(drainKey(drain.service, drain.real), drain);
+    for (const drain of drains) this.#drains.set(drainKey(drain.service, drain.real, drain.port), drain);
     this.#forgetDrains();
     this.#makeAll(diff({ ...before, vips: [] }, config).changes);
   }
@@ -79,7 +81,7 @@ export class Controller {
   }
 
   isDrained(vip: VipConfig, real: RealConfig): boolean {
-    return this.#drains.has(drainKey(vip, real.address));
+    return this.#drains.has(drainKey(vip, real.address, real.port));
   }
 
   /**
@@ -91,7 +93,9 @@ export class Controller {
     const difference = diff(this.#config, config);
     const { fixed, changes } = difference;
     if (fixed.length > 0) {
-      throw new RequestError(`cannot change while it runs: ${fixed.join(', ')}`);
+      throw new RequestError(
+        `cannot change while it runs: ${fixed.join(', ')}; stop it with --keep-forwarding and run it anew`,
+      );
     }
     this.#makeAll(changes);
     this.#config = config;
@@ -103,9 +107,11 @@ export class Controller {
   drain(vipText: string, realText: string, drained: boolean): { vip: VipConfig; real: RealConfig } {
     const vip = findVip(this.#config, vipText);
     const real = findReal(vip, realText);
-    const key = drainKey(vip, real.address);
+    const { address, port } = real;
+    const key = drainKey(vip, address, port);
     const before = this.#drains.get(key);
-    if (drained) this.#drains.set(key, { service: serviceOf(vip), real: real.address });
+    const drain = { service: serviceOf(vip), real: address, ...(port !== undefined && { port }) };
+    if (drained) this.#drains.set(key, drain);
     else this.#drains.delete(key);
     try {
       if (drained !== (before !== undefined)) this.#controlled.services.set([this.#wanted(vip)]);
@@ -143,7 +149,7 @@ export class Controller {
           if (change.after === undefined) services.remove(serviceOf(change.before!));
           break;
         case 'router':
-          if (change.after !== undefined && change.after !== '') this.#controlled.setRouter(change.after);
+          this.#controlled.setRouter(change.after!);
           break;
         case 'serverId':
           tables.setServerId(change.id, change.after);
@@ -173,14 +179,14 @@ export class Controller {
   /** A real that comes back some day comes back with its own weight. */
   #forgetDrains(): void {
     const there = new Set(
-      this.#config.vips.flatMap((vip) => vip.reals.map(({ address }) => drainKey(vip, address))),
+      this.#config.vips.flatMap((vip) => vip.reals.map(({ address, port }) => drainKey(vip, address, port))),
     );
     for (const key of this.#drains.keys()) if (!there.has(key)) this.#drains.delete(key);
   }
 }
 
-function drainKey(service: Service, real: string): string {
-  return `${serviceName(service)} ${canonicalAddress(real)}`;
+function drainKey(service: Service, real: string, port = 0): string {
+  return `${serviceName(service)} ${canonicalAddress(real)} ${port}`;
 }
 
 /** VIPs that are set are set together, so that all of them are judged before the first is changed. */

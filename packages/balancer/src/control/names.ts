@@ -20,11 +20,12 @@ export function findVip({ vips }: Config, text: string): VipConfig {
 
 /** A real of a VIP by its name or address. @throws RequestError */
 export function findReal({ name: vip, reals }: VipConfig, text: string): RealConfig {
-  const real =
-    reals.find(({ name }) => name === text) ??
-    (isIP(text) === 0
-      ? undefined
-      : reals.find(({ address }) => canonicalAddress(address) === canonicalAddress(text)));
+  const named = reals.find(({ name }) => name === text);
+  if (named !== undefined) return named;
+  const key = isIP(text) === 0 ? undefined : canonicalAddress(text);
+  const [real, ...more] = reals.filter(({ address }) => canonicalAddress(address) === key);
+  if (more.length > 0)
+    throw new RequestError(`${text} has several ports in ${vip}: name one by ${real!.name}`);
   if (real !== undefined) return real;
   throw new RequestError(`no real ${text} of ${vip}: there ${listed(reals.map(({ name }) => name))}`);
 }

@@ -1,12 +1,22 @@
 /** `weir balance` on the command line: its commands, their options, their help. */
 import { Command, Option } from 'commander';
-import { repeatable } from '../args/values.js';
-import type { BalanceRequest, CheckFlags, SimulateFlags } from './requests.js';
+import { parseDuration, parseInteger, repeatable, wordsParser } from '../args/values.js';
+import { colourModes } from '../text/colour.js';
+import { parseReadyFd } from '../trace/ready.js';
+import { reasons } from './reasons.js';
+import type { BalanceRequest } from './requests.js';
 
 const examples = `
 Examples:
-  weir balance check balance.yaml                            is the file good?
-  weir balance simulate balance.yaml --packet flow.pcap      what would become of these packets?`;
+  weir balance check balance.yaml                           is the file good?
+  weir balance simulate balance.yaml --packet flow.pcap     what would become of these packets?
+  weir balance run balance.yaml                             balance
+  weir balance apply balance.yaml                           go over to the changed file
+  weir balance status                                       VIPs, reals, traffic, health
+  weir balance drain web a                                  let no new flows of web come to a
+  weir balance lookup 192.0.2.7:31337 198.51.100.1:443      where does this flow go, and why?
+  weir balance capture -o drops.pcapng --reason malformed   packets with the reason of each
+  weir balance stop                                         take it off`;
 
 type Act = (request: BalanceRequest) => Promise<void>;
 
@@ -18,9 +28,9 @@ export function balanceCommand(action: Act): Command {
     .addHelpText('after', examples)
     .helpCommand(false)
     .helpOption('-h, --help', 'show this help');
-  for (const child of [check(action), simulate(action)]) {
+  for (const create of [check, simulate, run, apply, status, drain, undrain, lookup, capture, stop]) {
     command.addCommand(
-      child
+      create(action)
         .allowExcessArguments(false)
         .optionsGroup('General:')
         .option('--debug', 'on errors, show the stack and the verifier log')
@@ -30,33 +40,166 @@ export function balanceCommand(action: Act): Command {
   return command;
 }
 
+/** A command with an example of its use. */
+function child(name: string, summary: string, description: string, example: string): Command {
+  return new Command(name)
+    .summary(summary)
+    .description(description)
+    .addHelpText('after', `\nExamples:\n  weir balance ${example}`);
+}
+
+/** A command that asks a running balancer. */
+function client(name: string, summary: string, description: string, example: string): Command {
+  return child(name, summary, description, example)
+    .optionsGroup('Balancer:')
+    .option('--name <name>', 'the running balancer of this name (default: the only one)')
+    .addOption(new Option('--socket <file>', 'its control socket').conflicts('name'));
+}
+
 const json = () => new Option('--json', 'print JSON');
+const integer = (most: number) => (text: string) => parseInteger(text, 'a number', 1, most);
 
 function check(action: Act): Command {
-  return new Command('check')
-    .summary('say what is wrong with a configuration file, and where')
-    .description(
-      'Reads a configuration file and says what is wrong with it: FILE:LINE:COLUMN: message. Needs no privilege.',
-    )
+  return child(
+    'check',
+    'say what is wrong with a configuration file, and where',
+    'Reads a configuration file and says what is wrong with it: FILE:LINE:COLUMN: message. Needs no privilege.',
+    'check balance.yaml',
+  )
     .argument('<file>', 'configuration, YAML')
+    .optionsGroup('Output:')
     .addOption(json())
-    .addHelpText('after', '\nExamples:\n  weir balance check balance.yaml')
-    .action((file: string, flags: CheckFlags) => action({ command: 'check', file, flags }));
+    .action((file, flags) => action({ command: 'check', file, flags }));
 }
 
 function simulate(action: Act): Command {
-  return new Command('simulate')
-    .summary('say what a configuration would do with packets')
-    .description(
-      "Has the balancer's program handle packets as if they had come from the interface, and shows what becomes of them. Nothing is attached.",
-    )
+  return child(
+    'simulate',
+    'say what a configuration would do with packets',
+    "Has the balancer's program handle packets as if they had come from the interface, and shows what becomes of them. Nothing is attached.",
+    'simulate balance.yaml --packet flow.pcap',
+  )
     .argument('<file>', 'configuration, YAML')
+    .optionsGroup('Input:')
     .requiredOption(
       '--packet <file>',
       'an Ethernet frame in hex or base64, or a pcap or pcapng file; can be repeated',
       repeatable((text: string) => [text]),
     )
+    .optionsGroup('Output:')
     .addOption(json())
-    .addHelpText('after', '\nExamples:\n  weir balance simulate balance.yaml --packet flow.pcap')
-    .action((file: string, flags: SimulateFlags) => action({ command: 'simulate', file, flags }));
+    .action((file, flags) => action({ command: 'simulate', file, flags }));
+}
+
+function run(action: Act): Command {
+  return child(
+    'run',
+    'balance as a configuration says, until a signal or stop',
+    'Balances as a configuration says. After a signal, or if it dies, packets are forwarded on: run it again, in whatever version, and it goes on where it stopped. stop ends it.',
+    'run balance.yaml',
+  )
+    .argument('<file>', 'configuration, YAML')
+    .optionsGroup('Ending:')
+    .option('--detach', 'with a signal, forwarding ends, too')
+    .optionsGroup('Start:')
+    .option('--forget-flows', 'known flows may be forgotten, where options.flows is another one than before')
+    .option(
+      '--ready-fd <fd>',
+      'write a line to this descriptor once packets are balanced, and close it',
+      parseReadyFd,
+    )
+    .action((file, flags) => action({ command: 'run', file, flags }));
+}
+
+function apply(action: Act): Command {
+  return client(
+    'apply',
+    'go over to another configuration while it runs',
+    'Has a running balancer go over to a configuration, by what is different, as a whole or not at all.',
+    'apply balance.yaml',
+  )
+    .argument('<file>', 'configuration, YAML')
+    .action((file, flags) => action({ command: 'apply', file, flags }));
+}
+
+function status(action: Act): Command {
+  return client(
+    'status',
+    'show VIPs, reals, their traffic and health',
+    'Shows VIPs and reals with weights, traffic and health, and what was dropped.',
+    'status',
+  )
+    .optionsGroup('Output:')
+    .addOption(json())
+    .option('--interval <time>', 'take rates over this time', parseDuration, 1000)
+    .addOption(new Option('--color <when>', 'colour the text').choices(colourModes).default('auto'))
+    .action((flags) => action({ command: 'status', flags }));
+}
+
+function drain(action: Act): Command {
+  return client(
+    'drain',
+    'let no new flows come to a real',
+    'Lets no new flows of a VIP come to a real; known ones stay. Lasts until undrain, also when files are applied.',
+    'drain web a',
+  )
+    .argument('<vip>', 'name, ADDRESS:PORT/PROTOCOL, or address')
+    .argument('<real>', 'name or address')
+    .action((vip, real, flags) => action({ command: 'drain', vip, real, flags }));
+}
+
+function undrain(action: Act): Command {
+  return client('undrain', 'end a drain', 'Gives a drained real its weight back.', 'undrain web a')
+    .argument('<vip>', 'name, ADDRESS:PORT/PROTOCOL, or address')
+    .argument('<real>', 'name or address')
+    .action((vip, real, flags) => action({ command: 'undrain', vip, real, flags }));
+}
+
+function lookup(action: Act): Command {
+  return client(
+    'lookup',
+    'say where a flow goes, and why',
+    "Asks the balancer's program where a flow's next packet goes, and why. Nothing is counted or remembered.",
+    'lookup 192.0.2.7:31337 198.51.100.1:443',
+  )
+    .argument('<source>', 'client, ADDRESS:PORT')
+    .argument('<destination>', 'VIP, ADDRESS:PORT')
+    .optionsGroup('Flow:')
+    .addOption(
+      new Option('--protocol <protocol>', 'transport protocol').choices(['tcp', 'udp']).default('tcp'),
+    )
+    .optionsGroup('Output:')
+    .addOption(json())
+    .action((source, destination, flags) => action({ command: 'lookup', source, destination, flags }));
+}
+
+function capture(action: Act): Command {
+  return client(
+    'capture',
+    'write packets to a file, with the reason of each',
+    'Writes a pcapng file of packets as they leave the balancer. A comment says why each went where it went; Wireshark shows it.',
+    'capture -o drops.pcapng --reason malformed,empty-slot',
+  )
+    .optionsGroup('Output:')
+    .option('-o, --output <file>', 'write here (default: standard output, unless that is a terminal)')
+    .optionsGroup('Packets:')
+    .option('--reason <reasons>', `only these: ${reasons.join(', ')}`, repeatable(wordsParser(reasons)))
+    .option('--every <number>', 'one packet in so many on each CPU', integer(2 ** 32 - 1))
+    .option('--bytes <number>', 'of each packet (default: 128, at most 256)', integer(256))
+    .optionsGroup('Ending:')
+    .option('--duration <time>', 'end after this time: 500ms, 10s, 2m, 1h', parseDuration)
+    .option('--count <number>', 'end after this many packets', integer(Number.MAX_SAFE_INTEGER))
+    .action((flags) => action({ command: 'capture', flags }));
+}
+
+function stop(action: Act): Command {
+  return client(
+    'stop',
+    'end a running balancer, and forwarding',
+    'Ends a running balancer and forwarding; routes that it made go, and nothing is left. Also takes off what a balancer that was killed has left.',
+    'stop',
+  )
+    .optionsGroup('Ending:')
+    .option('--keep-forwarding', 'only the process ends; run goes on where it stopped')
+    .action((flags) => action({ command: 'stop', flags }));
 }

@@ -1,6 +1,15 @@
 /** What `weir balance` can be asked for on the command line. */
+import type { ColourMode } from '../text/colour.js';
+import type { CapturedReason } from './reasons.js';
+
 interface General {
   readonly debug?: boolean;
+}
+
+/** Which running balancer is meant. */
+export interface Which extends General {
+  readonly socket?: string;
+  readonly name?: string;
 }
 
 export interface CheckFlags extends General {
@@ -12,6 +21,55 @@ export interface SimulateFlags extends General {
   readonly json?: boolean;
 }
 
+export interface RunFlags extends General {
+  readonly detach?: boolean;
+  readonly forgetFlows?: boolean;
+  readonly readyFd?: number;
+}
+
+export interface StatusFlags extends Which {
+  readonly json?: boolean;
+  readonly color: ColourMode;
+  /** Milliseconds; rates are taken over this time. */
+  readonly interval: number;
+}
+
+export interface LookupFlags extends Which {
+  readonly json?: boolean;
+  readonly protocol: 'tcp' | 'udp';
+}
+
+export interface CaptureFlags extends Which {
+  readonly output?: string;
+  readonly reason?: readonly CapturedReason[];
+  readonly every?: number;
+  readonly bytes?: number;
+  /** Milliseconds. */
+  readonly duration?: number;
+  readonly count?: number;
+}
+
+export interface StopFlags extends Which {
+  readonly keepForwarding?: boolean;
+}
+
 export type BalanceRequest =
   | { readonly command: 'check'; readonly file: string; readonly flags: CheckFlags }
-  | { readonly command: 'simulate'; readonly file: string; readonly flags: SimulateFlags };
+  | { readonly command: 'simulate'; readonly file: string; readonly flags: SimulateFlags }
+  | { readonly command: 'run'; readonly file: string; readonly flags: RunFlags }
+  | { readonly command: 'apply'; readonly file: string; readonly flags: Which }
+  | { readonly command: 'status'; readonly flags: StatusFlags }
+  | {
+      readonly command: 'drain' | 'undrain';
+      readonly vip: string;
+      readonly real: string;
+      readonly flags: Which;
+    }
+  | {
+      readonly command: 'lookup';
+      readonly source: string;
+      readonly destination: string;
+      readonly flags: LookupFlags;
+    }
+  | { readonly command: 'capture'; readonly flags: CaptureFlags }
+  | { readonly command: 'stop'; readonly flags: StopFlags };

@@ -1,31 +1,8 @@
 /** VIPs, reals and reasons in words. */
-import type { Explanation, ReasonName, Service } from '@weir/balancer';
-import { type Config, sameService, vipName } from '@weir/balancer/config';
+import type { Explanation, Service } from '@weir/balancer';
+import { type Config, realAt, sameService, vipName } from '@weir/balancer/config';
 import { escapeText } from '../text/escape.js';
-
-const reasonTexts: Readonly<Record<ReasonName, string>> = {
-  'not-ip': 'not IP',
-  'other-protocol': 'another protocol than TCP, UDP and ICMP',
-  'not-a-vip': 'not for a VIP',
-  malformed: 'malformed',
-  'too-big': 'too big',
-  echo: 'echo request, answered',
-  'quic-id': 'by its QUIC connection id',
-  'stable-udp': 'by its stable UDP header',
-  'server-id': 'by its TCP server id',
-  'flow-table': 'known flow',
-  'global-flow': 'by the global flow table',
-  'source-route': 'by a source route',
-  ring: 'by the ring',
-  'ring-flood': 'by the ring; not remembered, as there are too many new flows',
-  'empty-slot': 'no real',
-  encapsulation: 'no room for the outer header',
-  'nat-flow': 'known translated flow',
-  'nat-reply': 'reply of a translated flow',
-  'nat-unknown': 'of no translated flow that is known',
-  'nat-exhausted': 'no free port to translate to',
-  'nat-last-hop': 'its last hop',
-};
+import { reasonText } from './reasons.js';
 
 /** `web (198.51.100.1:443/tcp)`, or that alone where the VIP has no other name. */
 export function vipLabel({ vips }: Pick<Config, 'vips'>, service: Service): string {
@@ -42,14 +19,12 @@ export function realLabel(name: string | undefined, address: string): string {
 /** `by the ring: web (198.51.100.1:443/tcp), real a (10.0.0.1)`. */
 export function choiceText(
   config: Pick<Config, 'vips'>,
-  { reason, service, real }: Pick<Explanation, 'reason' | 'service' | 'real'>,
+  { reason, service, real, realPort }: Pick<Explanation, 'reason' | 'service' | 'real' | 'realPort'>,
 ): string {
-  if (service === undefined) return reasonTexts[reason];
+  if (service === undefined) return reasonText(reason);
   const vip = vipLabel(config, service);
-  if (real === undefined) return `${reasonTexts[reason]}: ${vip}`;
-  const { name } =
-    config.vips
-      .find((candidate) => sameService(candidate, service))
-      ?.reals.find(({ address }) => address === real) ?? {};
-  return `${reasonTexts[reason]}: ${vip}, real ${realLabel(name, real)}`;
+  if (real === undefined) return `${reasonText(reason)}: ${vip}`;
+  const vipConfig = config.vips.find((candidate) => sameService(candidate, service));
+  const name = vipConfig && realAt(vipConfig, real, realPort)?.name;
+  return `${reasonText(reason)}: ${vip}, real ${realLabel(name, real)}`;
 }

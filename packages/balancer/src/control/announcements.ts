@@ -1,0 +1,78 @@
+/** Routes and commands that follow the health of VIPs, as a configuration has them. */
+import type { Config } from '../config/schema.js';
+import { Announcer } from '../health/announcer.js';
+import type { ServiceHealth } from '../health/checked-services.js';
+import { Hook } from '../health/hook.js';
+import { VipRoutes } from '../health/routes.js';
+import { type Service, serviceName } from '../service.js';
+
+export interface AnnouncementsHost {
+  config(): Config;
+  health(): readonly ServiceHealth[];
+  log(line: string): void;
+}
+
+export class Announcements implements Disposable {
+  readonly #host: AnnouncementsHost;
+  readonly #routes: VipRoutes | undefined;
+  readonly #announcer: Announcer;
+  /** By command, each of which runs for its VIPs. */
+  readonly #hooks = new Map<string, Hook>();
+
+  /** @throws RangeError, SyscallError */
+  constructor(config: Config, host: AnnouncementsHost) {
+    this.#host = host;
+    this.#routes = config.routes === undefined ? undefined : new VipRoutes(config.routes);
+    this.#announcer = new Announcer({
+      ...(this.#routes !== undefined && { routes: this.#routes }),
+      hookOf: (service) => this.#hookOf(service),
+    });
+  }
+
+  /** Follows a VIP's change. */
+  follow(changed: ServiceHealth): void {
+    this.#tried(() => this.#announcer.follow(changed, this.#host.health()));
+  }
+
+  /** After VIPs came or went. */
+  adopt(): void {
+    this.#tried(() => this.#announcer.adopt(this.#host.health()));
+  }
+
+  /** Nothing is served any more. */
+  async withdraw(): Promise<void> {
+    try {
+      await this.#announcer.withdraw(this.#host.health());
+    } catch (error) {
+      this.#host.log((error as Error).message);
+    }
+  }
+
+  /** Leaves routes as they are. */
+  [Symbol.dispose](): void {
+    this.#routes?.[Symbol.dispose]();
+  }
+
+  /** What cannot be announced is no reason to stop balancing. */
+  #tried(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#host.log((error as Error).message);
+    }
+  }
+
+  #hookOf(service: Service): Hook | undefined {
+    const { vips, onChange } = this.#host.config();
+    const name = serviceName(service);
+    const command = vips.find((vip) => serviceName(vip) === name)?.onChange ?? onChange;
+    if (command === undefined) return undefined;
+    const key = JSON.stringify(command);
+    let hook = this.#hooks.get(key);
+    if (hook === undefined) {
+      hook = new Hook({ command, onFailure: (message) => this.#host.log(message) });
+      this.#hooks.set(key, hook);
+    }
+    return hook;
+  }
+}

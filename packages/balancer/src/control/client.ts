@@ -1,0 +1,82 @@
+/** The other end of the control socket. */
+import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { text as readAll } from 'node:stream/consumers';
+import { RequestError } from './names.js';
+import type { CaptureEnd } from './pcap-stream.js';
+import { type CallName, type Calls, type CaptureBody, LOST, PACKETS, type Refusal } from './protocol.js';
+
+/** Nobody answers on a control socket. */
+export class NotRunningError extends Error {
+  override name = 'NotRunningError';
+}
+
+/** Asks a running balancer. */
+export class ControlClient {
+  readonly #socket: string;
+
+  constructor(socket: string) {
+    this.#socket = socket;
+  }
+
+  /** @throws RequestError if the request is at fault; Error if nobody answers, or if it could not be done. */
+  async call<Name extends CallName>(name: Name, body: Calls[Name]['body']): Promise<Calls[Name]['answer']> {
+    const { response } = this.#send(`/${name}`, JSON.stringify(body));
+    return JSON.parse(await readAll(await response)) as Calls[Name]['answer'];
+  }
+
+  /**
+   * Captures until the signal aborts; what there is then still comes.
+   *
+   * @param onBytes is given pieces of a pcapng file, and the next one once it is done with this.
+   * @throws like {@link call}
+   */
+  async capture(
+    body: CaptureBody,
+    signal: AbortSignal,
+    onBytes: (bytes: Uint8Array) => Promise<void>,
+  ): Promise<CaptureEnd> {
+    const { request, response } = this.#send(`/capture?${encodeURIComponent(JSON.stringify(body))}`);
+    signal.addEventListener('abort', () => request.end());
+    if (signal.aborted) request.end();
+    const answer = await response;
+    for await (const bytes of answer) await onBytes(bytes as Uint8Array);
+    request.end();
+    const { [PACKETS]: packets, [LOST]: lost } = answer.trailers;
+    if (packets === undefined) throw new Error('the balancer went away during the capture');
+    return { packets: Number(packets), lost: Number(lost) };
+  }
+
+  /** @param body what the request consists of; without it, the request stays open. */
+  #send(path: string, body?: string): { request: ClientRequest; response: Promise<IncomingMessage> } {
+    const sent = request({ socketPath: this.#socket, path, method: 'POST' });
+    const answered = new Promise<IncomingMessage>((resolve, reject) => {
+      sent.on('response', resolve).on('error', (error) => reject(this.#explained(error)));
+    });
+    if (body === undefined) sent.flushHeaders();
+    else sent.end(body);
+    return { request: sent, response: answered.then(accepted) };
+  }
+
+  #explained(error: NodeJS.ErrnoException): Error {
+    const socket = this.#socket;
+    switch (error.code) {
+      case 'ENOENT':
+        return new NotRunningError(`no balancer runs here: there is no socket ${socket}`, { cause: error });
+      case 'ECONNREFUSED':
+        return new NotRunningError(`no balancer runs here any more: nobody answers on ${socket}`, {
+          cause: error,
+        });
+      case 'EACCES':
+        return new Error(`${socket}: permission denied; root may use it, and the group that its file names`);
+      default:
+        return error;
+    }
+  }
+}
+
+/** @throws RequestError, Error for any answer but a good one. */
+async function accepted(response: IncomingMessage): Promise<IncomingMessage> {
+  if (response.statusCode === 200) return response;
+  const { kind, message } = JSON.parse(await readAll(response)) as Refusal;
+  throw kind === 'request' ? new RequestError(message) : new Error(message);
+}

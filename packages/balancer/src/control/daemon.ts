@@ -1,0 +1,282 @@
+/** A balancer with all that belongs to it, as a configuration says: health checks, announcements, metrics. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Balancer, type Explanation } from '../balancer.js';
+import { devicesOf, openOptions } from '../config/convert.js';
+import { diff } from '../config/diff.js';
+import type { Config, VipConfig } from '../config/schema.js';
+import type { Flow } from '../frame.js';
+import { CheckedServices, type ServiceHealth } from '../health/checked-services.js';
+import type { HealthChange } from '../health/checker.js';
+import { ProbeMarks } from '../health/marks.js';
+import type { MetricsServer } from '../metrics-server.js';
+import { sameService } from '../service.js';
+import { Announcements } from './announcements.js';
+import { Controller } from './controller.js';
+import { describeChange, describeReal, describeVip } from './describe.js';
+import { MemoryFile } from './memory.js';
+import { listenForMetrics } from './metrics.js';
+import { defaultSocket, memoryPath } from './paths.js';
+import { type PcapStream, pcapStream, type StreamOptions } from './pcap-stream.js';
+import { LazyProbeTunnel } from './probe-source.js';
+import { counterRates, elapsed, type Status, takeSample, vipStatuses } from './status.js';
+
+export interface DaemonOptions {
+  readonly version: string;
+  /** Something happened that people want to know: one line without its line break. */
+  log(line: string): void;
+  /** Known flows may be forgotten, if options say otherwise than those of an earlier process. */
+  readonly forgetFlows?: boolean | undefined;
+}
+
+/** What another configuration has changed. */
+export interface Applied {
+  /** One line each. */
+  readonly changes: readonly string[];
+}
+
+export class Daemon {
+  readonly #options: DaemonOptions;
+  readonly #started = new Date();
+  readonly #balancer: Balancer;
+  readonly #memory: MemoryFile;
+  readonly #tunnel: LazyProbeTunnel;
+  readonly #services: CheckedServices;
+  readonly #announcements: Announcements;
+  readonly #controller: Controller;
+  #config: Config;
+  #metrics: MetricsServer | undefined;
+  /** Changes are made one after another. */
+  #changing: Promise<unknown> = Promise.resolve();
+
+  /**
+   * Takes up what an earlier process has left, or begins anew; forwards from then on.
+   *
+   * @throws RangeError, EbpfError; what an earlier process left is as it was, and nothing else is left.
+   */
+  static async start(config: Config, options: DaemonOptions): Promise<Daemon> {
+    const daemon = new Daemon(config, options);
+    try {
+      daemon.#metrics = await daemon.#listen(config);
+    } catch (error) {
+      daemon.#abandon();
+      throw error;
+    }
+    return daemon;
+  }
+
+  private constructor(config: Config, options: DaemonOptions) {
+    const { forgetFlows } = options;
+    this.#config = config;
+    this.#options = options;
+    this.#balancer = Balancer.open({ ...openOptions(config), ...(forgetFlows === true && { forgetFlows }) });
+    const log = (line: string) => options.log(line);
+    const socket = config.control.socket ?? defaultSocket(config.name);
+    this.#memory = new MemoryFile(memoryPath(socket), (error) => log(error.message));
+    this.#tunnel = new LazyProbeTunnel(config);
+    const remembered = this.#balancer.adopted ? this.#memory.read() : undefined;
+    this.#services = new CheckedServices(this.#balancer, {
+      marks: new ProbeMarks(this.#tunnel),
+      onRealChange: (change) => this.#realChanged(change),
+      onServiceChange: (health) => this.#serviceChanged(health),
+      onError: (error) => log((error as Error).message),
+    });
+    try {
+      this.#announcements = new Announcements(config, {
+        config: () => this.#config,
+        health: () => this.#services.health(),
+        log,
+      });
+      this.#controller = new Controller(
+        { services: this.#services, tables: this.#balancer, setRouter: (mac) => this.#setRouter(mac) },
+        config,
+        this.#balancer.adopted ? this.#found(remembered?.globalFlows ?? []) : undefined,
+        remembered?.drains,
+      );
+    } catch (error) {
+      this.#abandon();
+      throw error;
+    }
+    this.#removeOthers();
+    this.#announcements.adopt();
+    this.#remember();
+  }
+
+  get config(): Config {
+    return this.#config;
+  }
+
+  /** Whether it goes on where an earlier process stopped. */
+  get adopted(): boolean {
+    return this.#balancer.adopted;
+  }
+
+  /** `eth0 (native)`, for each device. */
+  get attachments(): string[] {
+    return this.#balancer.interfaces().map(({ interface: device, mode }) => `${device} (${mode ?? 'gone'})`);
+  }
+
+  /** Where metrics are served; undefined if nowhere. */
+  get metricsUrl(): string | undefined {
+    if (this.#metrics === undefined) return undefined;
+    const { address, port, family } = this.#metrics.address;
+    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}/metrics`;
+  }
+
+  /**
+   * Goes over to another configuration, as a whole or not at all.
+   *
+   * @throws RequestError for what cannot change while it runs; RangeError, EbpfError; the errors of listening
+   */
+  apply(config: Config): Promise<Applied> {
+    return this.#alone(async () => {
+      const before = this.#config;
+      const { fixed, changes } = diff(before, config);
+      const listens = fixed.length === 0 && changes.some(({ kind }) => kind === 'metrics');
+      const metrics = listens ? await this.#listen(config) : this.#metrics;
+      try {
+        this.#config = config;
+        this.#controller.apply(config);
+      } catch (error) {
+        this.#config = before;
+        if (listens) await metrics?.[Symbol.asyncDispose]();
+        throw error;
+      }
+      if (listens) await this.#metrics?.[Symbol.asyncDispose]();
+      this.#metrics = metrics;
+      this.#announcements.adopt();
+      this.#remember();
+      const lines = changes.map(describeChange);
+      this.#options.log(`applied: ${lines.length === 0 ? 'nothing is different' : lines.join('; ')}`);
+      return { changes: lines };
+    });
+  }
+
+  /** @returns the names of what was meant. @throws RequestError */
+  drain(vipText: string, realText: string, drained: boolean): Promise<{ vip: string; real: string }> {
+    return this.#alone(async () => {
+      const { vip, real } = this.#controller.drain(vipText, realText, drained);
+      this.#remember();
+      this.#options.log(`${vip.name}: real ${real.name} is ${drained ? 'drained' : 'drained no more'}`);
+      return { vip: vip.name, real: real.name };
+    });
+  }
+
+  /** @throws RangeError, EbpfError for a flow that is none */
+  lookup(flow: Flow): Explanation {
+    return this.#balancer.lookup(flow);
+  }
+
+  /** The bytes of a pcapng file. @throws RangeError, SyscallError */
+  capture(options: StreamOptions, signal: AbortSignal): PcapStream {
+    const { version } = this.#options;
+    return pcapStream({ balancer: this.#balancer, config: () => this.#config, version }, options, signal);
+  }
+
+  /** @param overMs how long to count for rates; 0 for none. */
+  async status(overMs: number): Promise<Status> {
+    const before = takeSample(this.#balancer);
+    if (overMs > 0) await sleep(overMs);
+    const after = overMs > 0 ? takeSample(this.#balancer) : before;
+    const source = {
+      config: this.#config,
+      health: this.#services.health(),
+      isDrained: this.#controller.isDrained.bind(this.#controller),
+    };
+    return {
+      name: this.#config.name,
+      version: this.#options.version,
+      pid: process.pid,
+      started: this.#started.toISOString(),
+      interfaces: this.#balancer.interfaces(),
+      routers: this.#balancer.routers(),
+      over: elapsed(before, after),
+      vips: vipStatuses(source, before, after),
+      counters: after.counters,
+      rates: counterRates(before, after),
+    };
+  }
+
+  /** Ends, after changes that are under way. @param detach whether forwarding ends, too: all that is pinned goes. */
+  async end(detach: boolean): Promise<void> {
+    await this.#alone(async () => {
+      if (detach) await this.#announcements.withdraw();
+      await this.#metrics?.[Symbol.asyncDispose]();
+      this.#release();
+      if (detach) {
+        this.#memory.remove();
+        this.#balancer.detach();
+      } else {
+        this.#balancer[Symbol.dispose]();
+      }
+    });
+  }
+
+  #alone<T>(action: () => Promise<T>): Promise<T> {
+    const result = this.#changing.then(action);
+    this.#changing = result.catch(() => undefined);
+    return result;
+  }
+
+  #listen(config: Config): Promise<MetricsServer | undefined> {
+    return listenForMetrics(config, this.#balancer, this.#services, this.#options.version);
+  }
+
+  /** A start that failed leaves what was there before, or nothing. */
+  #abandon(): void {
+    this.#release();
+    if (this.#balancer.adopted) this.#balancer[Symbol.dispose]();
+    else this.#balancer.detach();
+  }
+
+  #release(): void {
+    this.#services[Symbol.dispose]();
+    this.#tunnel[Symbol.dispose]();
+    this.#announcements?.[Symbol.dispose]();
+  }
+
+  /** What an earlier process has left in the tables. */
+  #found(globalFlows: Config['globalFlows']): Config {
+    const balancer = this.#balancer;
+    return {
+      ...this.#config,
+      vips: [],
+      serverIds: balancer.serverIds().map(({ id, address: real }) => ({ id, real })),
+      sourceRoutes: balancer.sourceRoutes().map(({ prefix, address: real }) => ({ prefix, real })),
+      tunnelEnds: balancer.tunnelEnds(),
+      globalFlows,
+    };
+  }
+
+  /** Services of an earlier process that are in the file no more. */
+  #removeOthers(): void {
+    for (const { service } of this.#balancer.services()) {
+      if (this.#config.vips.every((vip) => !sameService(vip, service))) this.#balancer.removeService(service);
+    }
+  }
+
+  /** Devices with a next hop of their own keep that. */
+  #setRouter(mac: string): void {
+    const devices = devicesOf(this.#config).filter(({ router }) => router === undefined);
+    for (const { name } of devices) this.#balancer.setRouterMac(mac, name);
+    if (this.#config.chain !== undefined) this.#balancer.setRouterMac(mac);
+  }
+
+  #vip(service: ServiceHealth['service']): VipConfig | undefined {
+    return this.#config.vips.find((vip) => sameService(vip, service));
+  }
+
+  #realChanged(change: HealthChange): void {
+    const vip = this.#vip(change.service);
+    if (vip !== undefined) this.#options.log(describeReal(vip, change));
+  }
+
+  #serviceChanged(health: ServiceHealth): void {
+    const vip = this.#vip(health.service);
+    if (vip?.check !== undefined) this.#options.log(describeVip(vip, health));
+    this.#announcements.follow(health);
+  }
+
+  #remember(): void {
+    this.#memory.write({ drains: this.#controller.drains, globalFlows: this.#config.globalFlows });
+  }
+}

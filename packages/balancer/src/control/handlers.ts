@@ -1,0 +1,37 @@
+/** What requests on the control socket do. */
+import { realAt } from '../config/convert.js';
+import { parseConfig } from '../config/parse.js';
+import { sameService } from '../service.js';
+import type { Daemon } from './daemon.js';
+import { RequestError } from './names.js';
+import type { Handlers } from './server.js';
+
+/** @param stop ends the balancer; the process ends after the answer. */
+export function handlersFor(daemon: Daemon, stop: (detach: boolean) => Promise<void>): Handlers {
+  let capturing = false;
+  return {
+    status: ({ overMs }) => daemon.status(overMs),
+    apply: async ({ file, text }) => await daemon.apply(parseConfig(text, file)),
+    drain: ({ vip, real, drained }) => daemon.drain(vip, real, drained),
+    async lookup(flow) {
+      const found = daemon.lookup(flow);
+      const { service, real, realPort } = found;
+      const vip = service && daemon.config.vips.find((candidate) => sameService(candidate, service));
+      const realName = vip && real && realAt(vip, real, realPort)?.name;
+      return { ...found, ...(vip && { vip: vip.name }), ...(realName !== undefined && { realName }) };
+    },
+    async stop({ detach }) {
+      await stop(detach);
+      return {};
+    },
+    async *capture(body, signal) {
+      if (capturing) throw new RequestError('somebody captures already, and one can at a time');
+      capturing = true;
+      try {
+        return yield* daemon.capture(body, signal);
+      } finally {
+        capturing = false;
+      }
+    },
+  };
+}

@@ -1,0 +1,54 @@
+/** What a control plane hands on to the next one besides what is pinned: a small file, gone with the next boot. */
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Config } from '../config/schema.js';
+import type { Drain } from './controller.js';
+
+export interface Memory {
+  readonly drains: readonly Drain[];
+  /** Of the program's tables only this one cannot be listed. */
+  readonly globalFlows: Config['globalFlows'];
+}
+
+const VERSION = 1;
+
+export class MemoryFile {
+  readonly #path: string;
+  readonly #onError: (error: Error) => void;
+
+  /** @param onError is told what goes wrong: nothing that is forwarded depends on the file. */
+  constructor(path: string, onError: (error: Error) => void) {
+    this.#path = path;
+    this.#onError = onError;
+  }
+
+  /** What is there; undefined if that is nothing, or no use. */
+  read(): Memory | undefined {
+    try {
+      const { version, ...memory } = JSON.parse(readFileSync(this.#path, 'utf8')) as Memory & {
+        version: number;
+      };
+      return version === VERSION ? memory : undefined;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#onError(error as Error);
+      return undefined;
+    }
+  }
+
+  /** Replaces what is there, in one step. */
+  write(memory: Memory): void {
+    try {
+      mkdirSync(dirname(this.#path), { recursive: true });
+      const next = `${this.#path}.new`;
+      writeFileSync(next, JSON.stringify({ version: VERSION, ...memory }), { mode: 0o600 });
+      renameSync(next, this.#path);
+    } catch (error) {
+      this.#onError(error as Error);
+    }
+  }
+
+  /** Nobody goes on. */
+  remove(): void {
+    rmSync(this.#path, { force: true });
+  }
+}

@@ -1,0 +1,27 @@
+/** Where control sockets are. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+const FOLDER = '/run/weir';
+const PREFIX = 'balance-';
+const SUFFIX = '.sock';
+
+export function defaultSocket(name: string): string {
+  return join(FOLDER, `${PREFIX}${name}${SUFFIX}`);
+}
+
+/** What is kept beside a socket for the next control plane. */
+export function memoryPath(socket: string): string {
+  return `${socket.endsWith(SUFFIX) ? socket.slice(0, -SUFFIX.length) : socket}.json`;
+}
+
+/** Names of the balancers that have a socket in the usual place. */
+export function socketNames(folder = FOLDER): string[] {
+  try {
+    return readdirSync(folder)
+      .filter((file) => file.startsWith(PREFIX) && file.endsWith(SUFFIX))
+      .map((file) => file.slice(PREFIX.length, -SUFFIX.length));
+  } catch {
+    return [];
+  }
+}

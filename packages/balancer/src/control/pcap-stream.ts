@@ -1,0 +1,80 @@
+/** A capture of a balancer as the bytes of a pcapng file. */
+import { monotonicNs, realtimeOffsetNs } from '@weir/ebpf';
+import type { Balancer } from '../balancer.js';
+import type { CapturedPacket, CaptureOptions } from '../capture.js';
+import { realAt } from '../config/convert.js';
+import { type Config, vipName } from '../config/schema.js';
+import { pcapngHeader, pcapngPacket, pcapngStatistics } from '../packets/pcapng.js';
+import { sameService } from '../service.js';
+
+export interface StreamOptions extends CaptureOptions {
+  /** Ends after so many packets. */
+  readonly count?: number | undefined;
+}
+
+export interface StreamSource {
+  readonly balancer: Pick<Balancer, 'capture'>;
+  /** What VIPs and reals are called at the moment. */
+  config(): Config;
+  readonly version: string;
+}
+
+/** Pieces of a pcapng file, and at the end what it came to. */
+export type PcapStream = AsyncGenerator<Uint8Array, CaptureEnd>;
+
+export interface CaptureEnd {
+  readonly packets: number;
+  /** Packets that the kernel's buffers had no room for. */
+  readonly lost: number;
+}
+
+/**
+ * Captures until the signal aborts, or so many packets are there. What was lost stands at the end of the file.
+ *
+ * @throws RangeError, SyscallError
+ */
+export async function* pcapStream(
+  { balancer, config, version }: StreamSource,
+  { count = Number.POSITIVE_INFINITY, ...options }: StreamOptions,
+  signal: AbortSignal,
+): PcapStream {
+  using capture = balancer.capture(options);
+  const offset = realtimeOffsetNs();
+  yield pcapngHeader(config().name, `weir ${version}`);
+  let packets = 0;
+  while (packets < count && !signal.aborted) {
+    await capture.wait({ signal });
+    const taken = capture.read().slice(0, count - packets);
+    packets += taken.length;
+    const blocks = taken.map((packet) =>
+      pcapngPacket({
+        timeNs: BigInt(packet.timeNs) + offset,
+        bytes: packet.head,
+        length: packet.length,
+        comment: commentOf(packet, config()),
+      }),
+    );
+    if (blocks.length > 0) yield Buffer.concat(blocks);
+  }
+  const { lost } = capture;
+  yield pcapngStatistics(monotonicNs() + offset, lost);
+  return { packets, lost };
+}
+
+/** `tx: ring, VIP web, real a (10.0.0.1)`. */
+export function commentOf(
+  packet: Pick<CapturedPacket, 'verdict' | 'reason' | 'service' | 'real' | 'realPort'>,
+  { vips }: Pick<Config, 'vips'>,
+): string {
+  const { verdict, reason, service, real, realPort } = packet;
+  const vip = service && vips.find((candidate) => sameService(candidate, service));
+  const name = vip && real && realAt(vip, real, realPort)?.name;
+  const parts = [
+    `${verdict}: ${reason}`,
+    ...(service === undefined ? [] : [`VIP ${vip?.name ?? vipName(service)}`]),
+    ...(real === undefined
+      ? []
+      : [`real ${name === undefined || name === real ? real : `${name} (${real})`}`]),
+  ];
+  return parts.join(', ');
+}

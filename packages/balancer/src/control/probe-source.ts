@@ -1,0 +1,47 @@
+/** The tunnel of health checks, opened when the first check needs it. */
+import { networkInterfaces } from 'node:os';
+import { devicesOf } from '../config/convert.js';
+import type { Config } from '../config/schema.js';
+import type { MarkedTunnel } from '../health/marks.js';
+import { ProbeTunnel, type ProbeTunnelOptions } from '../life/probe-tunnel.js';
+
+export class LazyProbeTunnel implements MarkedTunnel, Disposable {
+  readonly #options: () => ProbeTunnelOptions;
+  #tunnel: ProbeTunnel | undefined;
+
+  constructor(config: Config) {
+    this.#options = () => probeOptions(config);
+  }
+
+  /** @throws RangeError for a real of a family without a source; the errors of {@link ProbeTunnel.open} */
+  set(mark: number, address: string | undefined): void {
+    if (this.#tunnel === undefined && address === undefined) return;
+    this.#tunnel ??= ProbeTunnel.open(this.#options());
+    this.#tunnel.set(mark, address);
+  }
+
+  [Symbol.dispose](): void {
+    this.#tunnel?.[Symbol.dispose]();
+  }
+}
+
+type Addresses = ReturnType<typeof networkInterfaces>;
+
+/** @param all this host's addresses */
+export function probeOptions(config: Config, all: Addresses = networkInterfaces()): ProbeTunnelOptions {
+  const { probes, encapsulation } = config;
+  const interfaces = probes.interfaces ?? devicesOf(config).map(({ name }) => name);
+  const gue = encapsulation === 'ipip' ? undefined : encapsulation.gue;
+  const own = (family: 'IPv4' | 'IPv6') =>
+    interfaces
+      .flatMap((name) => all[name] ?? [])
+      .find((each) => each.family === family && !each.address.startsWith('fe80:'))?.address;
+  const source4 = probes.source4 ?? gue?.source4 ?? own('IPv4');
+  const source6 = probes.source6 ?? gue?.source6 ?? own('IPv6');
+  return {
+    interfaces,
+    ...(source4 !== undefined && { source4 }),
+    ...(source6 !== undefined && { source6 }),
+    ...(gue !== undefined && { gue: gue.port === undefined ? {} : { port: gue.port } }),
+  };
+}

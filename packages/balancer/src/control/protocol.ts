@@ -1,0 +1,45 @@
+/** What goes over the control socket: HTTP with JSON, on a Unix socket that nobody else may open. */
+import type { Explanation } from '../balancer.js';
+import type { Flow } from '../frame.js';
+import type { ReasonName } from '../outcome.js';
+import type { Applied } from './daemon.js';
+import type { Status } from './status.js';
+
+/** Requests by path: what is sent, and what comes back. */
+export interface Calls {
+  status: { readonly body: { readonly overMs: number }; readonly answer: Status };
+  apply: { readonly body: { readonly file: string; readonly text: string }; readonly answer: Applied };
+  drain: {
+    readonly body: { readonly vip: string; readonly real: string; readonly drained: boolean };
+    readonly answer: { readonly vip: string; readonly real: string };
+  };
+  lookup: {
+    readonly body: Flow;
+    readonly answer: Explanation & { readonly vip?: string; readonly realName?: string };
+  };
+  stop: { readonly body: { readonly detach: boolean }; readonly answer: Record<string, never> };
+}
+
+export type CallName = keyof Calls;
+
+/** Trailers of a capture: what it came to. */
+export const PACKETS = 'weir-packets';
+export const LOST = 'weir-lost';
+
+/**
+ * What `/capture` is asked for, as its query: it answers with the bytes of a pcapng file until the request's body, which is
+ * empty, ends.
+ */
+export interface CaptureBody {
+  readonly every?: number;
+  readonly reasons?: readonly ReasonName[];
+  readonly bytes?: number;
+  readonly count?: number;
+}
+
+/** An answer with another status than 200. */
+export interface Refusal {
+  /** `request`: the request is at fault. `failed`: it could not be done. */
+  readonly kind: 'request' | 'failed';
+  readonly message: string;
+}

@@ -1,0 +1,132 @@
+/** The control socket of a running balancer. */
+import { chownSync, existsSync, mkdirSync, unlinkSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { connect } from 'node:net';
+import { dirname } from 'node:path';
+import { text as readAll } from 'node:stream/consumers';
+import { ConfigError } from '../config/config-error.js';
+import { groupId } from './groups.js';
+import { RequestError } from './names.js';
+import type { PcapStream } from './pcap-stream.js';
+import { type CallName, type Calls, type CaptureBody, LOST, PACKETS, type Refusal } from './protocol.js';
+
+export type Handlers = {
+  readonly [Name in CallName]: (body: Calls[Name]['body']) => Promise<Calls[Name]['answer']>;
+} & {
+  /** Ends when the signal aborts. */
+  capture(body: CaptureBody, signal: AbortSignal): PcapStream;
+};
+
+export class ControlServer {
+  /** After {@link close}: all answers are out. */
+  readonly closed: Promise<void>;
+  readonly #server: Server;
+
+  /**
+   * Listens on a Unix socket that only root, and a group's members, may open. One that nobody listens on any more is
+   * replaced.
+   *
+   * @throws RequestError for a group that is none, or if somebody listens there already; Error of the system
+   */
+  static async listen(path: string, group: string | undefined, handlers: Handlers): Promise<ControlServer> {
+    const gid = group === undefined ? undefined : groupId(group);
+    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+    await removeStale(path);
+    const server = createServer((request, response) => void answer(handlers, request, response));
+    // Whoever connects before the permissions are set must not be able to.
+    const umask = process.umask(gid === undefined ? 0o177 : 0o117);
+    const listening = new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(path, resolve);
+    });
+    process.umask(umask);
+    await listening;
+    if (gid !== undefined) chownSync(path, -1, gid);
+    return new ControlServer(server);
+  }
+
+  private constructor(server: Server) {
+    this.#server = server;
+    this.closed = new Promise((resolve) => server.on('close', resolve));
+  }
+
+  /** Takes the socket away; answers that are under way go out. */
+  close(): void {
+    if (!this.#server.listening) return;
+    this.#server.close();
+    this.#server.closeIdleConnections();
+  }
+}
+
+/** The socket of a process that was killed stays, and refuses. */
+async function removeStale(path: string): Promise<void> {
+  if (!existsSync(path)) return;
+  const isAlive = await new Promise<boolean>((resolve) => {
+    const socket = connect(path, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'ECONNREFUSED'));
+  });
+  if (isAlive) throw new RequestError(`somebody listens on ${path} already`);
+  unlinkSync(path);
+}
+
+async function answer(handlers: Handlers, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  try {
+    const [name = '', query] = (request.url ?? '').slice(1).split('?');
+    if (name === 'capture') {
+      const body = JSON.parse(decodeURIComponent(query ?? '')) as CaptureBody;
+      return await stream(handlers.capture, body, request, response);
+    }
+    const body: unknown = JSON.parse(await readAll(request));
+    if (!Object.hasOwn(handlers, name))
+      throw new RequestError(`no request /${name}: is this another version?`);
+    const handle = handlers[name as CallName] as (body: unknown) => Promise<unknown>;
+    send(response, 200, await handle(body));
+  } catch (error) {
+    if (response.headersSent) response.destroy(error as Error);
+    else send(response, isRequestsFault(error) ? 400 : 500, refusal(error));
+  }
+}
+
+/** A capture ends when its request does, or when nobody reads it any more. */
+async function stream(
+  capture: Handlers['capture'],
+  body: CaptureBody,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const abort = new AbortController();
+  request.on('end', () => abort.abort()).resume();
+  response.on('close', () => abort.abort());
+  const pieces = capture(body, abort.signal);
+  for (;;) {
+    const { done, value } = await pieces.next();
+    if (done) {
+      response.addTrailers({ [PACKETS]: String(value.packets), [LOST]: String(value.lost) });
+      break;
+    }
+    if (!response.headersSent) {
+      response.writeHead(200, { 'content-type': 'application/octet-stream', trailer: `${PACKETS}, ${LOST}` });
+    }
+    if (response.write(value) || response.destroyed) continue;
+    await new Promise((resolve) => response.once('drain', resolve).once('close', resolve));
+  }
+  response.end();
+}
+
+function send(response: ServerResponse, status: number, value: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json', connection: 'close' });
+  response.end(JSON.stringify(value));
+}
+
+/** What the balancer refuses (RangeError) was asked for in the request, too. */
+function isRequestsFault(error: unknown): boolean {
+  return [RequestError, ConfigError, RangeError, SyntaxError].some((kind) => error instanceof kind);
+}
+
+function refusal(error: unknown): Refusal {
+  const message = error instanceof Error ? error.message : String(error);
+  return { kind: isRequestsFault(error) ? 'request' : 'failed', message };
+}

@@ -1,0 +1,51 @@
+/** `weir balance apply`, `drain`, `undrain` and `stop`. */
+import { resolve } from 'node:path';
+import { NotRunningError } from '@weir/balancer/control';
+import { ExitCode } from '../failure.js';
+import type { Output } from '../output.js';
+import { escapeText } from '../text/escape.js';
+import { readConfigFile, readInput } from './config-file.js';
+import type { BalanceRequest, StopFlags, Which } from './requests.js';
+import { ask, takeOff } from './running.js';
+
+/** @throws UsageError, FileProblems; Error if no balancer answers */
+export async function apply(file: string, flags: Which, stdout: Output): Promise<ExitCode> {
+  const { name, control } = readConfigFile(file);
+  const which = { ...whichOf(flags, name, control.socket), ...flags };
+  const text = readInput(file).toString();
+  const { changes } = await ask(which, (client) => client.call('apply', { file: resolve(file), text }));
+  const told = changes.length === 0 ? ['nothing is different'] : changes;
+  await stdout.write(told.map((line) => `${escapeText(line)}\n`).join(''));
+  return ExitCode.ok;
+}
+
+/** Ends a running balancer, or takes off what one that died has left. */
+export async function stop(flags: StopFlags, stdout: Output): Promise<ExitCode> {
+  const detach = flags.keepForwarding !== true;
+  let told = detach ? 'stopped' : 'stopped; packets are forwarded on';
+  try {
+    await ask(flags, (client) => client.call('stop', { detach }));
+  } catch (error) {
+    if (!detach || !(error instanceof NotRunningError) || !takeOff(flags)) throw error;
+    told = 'no process ran it; taken off';
+  }
+  await stdout.write(`${told}\n`);
+  return ExitCode.ok;
+}
+
+/** The file says which balancer it is for. */
+function whichOf(flags: Which, name: string, socket: string | undefined): Which {
+  if (flags.socket !== undefined || flags.name !== undefined) return {};
+  return socket === undefined ? { name } : { socket };
+}
+
+export async function drain(
+  { command, vip, real, flags }: Extract<BalanceRequest, { readonly vip: string }>,
+  stdout: Output,
+): Promise<ExitCode> {
+  const drained = command === 'drain';
+  const named = await ask(flags, (client) => client.call('drain', { vip, real, drained }));
+  const what = drained ? 'drained' : 'drained no more';
+  await stdout.write(`${escapeText(named.vip)}: real ${escapeText(named.real)} is ${what}\n`);
+  return ExitCode.ok;
+}

@@ -1,0 +1,68 @@
+/** `weir balance run`. */
+import { ControlServer, Daemon, defaultSocket, handlersFor, RequestError } from '@weir/balancer/control';
+import { ExitCode, UsageError } from '../failure.js';
+import type { RunHost } from '../run.js';
+import { escapeText } from '../text/escape.js';
+import { formatCount } from '../text/units.js';
+import { Interruption } from '../trace/interruption.js';
+import { announceReady } from '../trace/ready.js';
+import { packageVersion } from '../version.js';
+import { readConfigFile } from './config-file.js';
+import type { RunFlags } from './requests.js';
+
+/**
+ * Balances until a signal or a request ends it.
+ *
+ * @throws UsageError for what makes no sense; EbpfError for what does not work here
+ */
+export async function run(file: string, flags: RunFlags, host: RunHost): Promise<ExitCode> {
+  const config = readConfigFile(file);
+  const say = (line: string) => host.stderr.write(`weir: ${escapeText(line)}\n`);
+  let end: () => void = () => undefined;
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  // Listens before the start, so that a signal during it ends things in order.
+  using interruption = new Interruption(host.signals, end, (code) => host.exit(code));
+  const options = { version: packageVersion(), log: say, forgetFlows: flags.forgetFlows };
+  const daemon = await explained(Daemon.start(config, options));
+  const stop = async (detach: boolean) => {
+    server.close();
+    await daemon.end(detach);
+    end();
+  };
+  const socket = config.control.socket ?? defaultSocket(config.name);
+  const listening = ControlServer.listen(socket, config.control.group, handlersFor(daemon, stop));
+  const server = await explained(listening).catch(async (error: unknown) => {
+    await daemon.end(!daemon.adopted);
+    throw error;
+  });
+  say(started(daemon));
+  say(`control socket ${socket}`);
+  if (daemon.metricsUrl !== undefined) say(`metrics ${daemon.metricsUrl}`);
+  if (flags.readyFd !== undefined) announceReady(flags.readyFd);
+  await ended;
+  if (interruption.received !== undefined) {
+    server.close();
+    await daemon.end(flags.detach === true);
+    if (flags.detach !== true) say('packets are forwarded on; weir balance stop ends that');
+  }
+  await server.closed;
+  return ExitCode.ok;
+}
+
+function started({ config, adopted, attachments }: Daemon): string {
+  const where = attachments.length === 0 ? 'a chain' : attachments.join(', ');
+  const how = adopted ? 'goes on balancing' : 'balances';
+  return `${config.name} ${how} on ${where}: ${formatCount(config.vips.length, 'VIP')}`;
+}
+
+/** What the balancer refuses was asked for in the file. */
+async function explained<T>(promise: Promise<T>): Promise<T> {
+  try {
+    return await promise;
+  } catch (error) {
+    const isFiles = error instanceof RangeError || error instanceof RequestError;
+    throw isFiles ? new UsageError(error.message, { cause: error }) : error;
+  }
+}

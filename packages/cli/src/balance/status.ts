@@ -1,0 +1,142 @@
+/** `weir balance status`. */
+
+import { vipName } from '@weir/balancer/config';
+import type { Status, TrafficStatus, VipRealStatus, VipStatus } from '@weir/balancer/control';
+import { ExitCode } from '../failure.js';
+import type { Output } from '../output.js';
+import type { RunHost } from '../run.js';
+import { type Paint, paintFor } from '../text/colour.js';
+import { escapeJson, escapeText } from '../text/escape.js';
+import { formatBytes, formatDuration } from '../text/units.js';
+import { padEnd } from '../text/width.js';
+import type { StatusFlags } from './requests.js';
+import { ask } from './running.js';
+
+export async function status(flags: StatusFlags, host: RunHost, stdout: Output): Promise<ExitCode> {
+  const answer = await ask(flags, (client) => client.call('status', { overMs: flags.interval }));
+  if (flags.json === true) await stdout.write(`${escapeJson(JSON.stringify(answer, null, 2))}\n`);
+  else {
+    const paint = paintFor(flags.color, host.stdout.isTTY === true, host.env);
+    await stdout.write(statusText(answer, paint, new Date()));
+  }
+  return ExitCode.ok;
+}
+
+/** The whole status with line breaks. */
+export function statusText(status: Status, paint: Paint, now: Date): string {
+  const lines = [
+    ...headLines(status, paint, now),
+    ...status.vips.flatMap((vip) => ['', ...vipLines(vip, paint, now)]),
+    ...noteLines(status, paint),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function headLines({ name, interfaces, routers, rates, started }: Status, paint: Paint, now: Date): string[] {
+  const devices = interfaces.map(({ interface: device, mode }) =>
+    mode === undefined ? paint('red', `${escapeText(device)} (gone)`) : `${escapeText(device)} (${mode})`,
+  );
+  const hops = routers.map(({ mac, address, state }) => {
+    const text = address === undefined ? mac : `${address} at ${mac}`;
+    return state === 'lost' ? paint('red', `${text} (does not answer)`) : text;
+  });
+  return [
+    `${paint('bold', escapeText(name))}  ${devices.length === 0 ? 'in a chain' : devices.join(', ')}  router ${[...new Set(hops)].join(', ')}  control plane up ${ago(started, now)}`,
+    `${perSecond(rates.packets)} packets/s: ${perSecond(rates.transmitted)} sent on, ${perSecond(rates.passed)} left to the host, ${perSecond(rates.dropped)} dropped`,
+  ];
+}
+
+function vipLines(vip: VipStatus, paint: Paint, now: Date): string[] {
+  const plain = vipName(vip);
+  const state =
+    vip.state === 'up'
+      ? paint('green', 'up')
+      : vip.state === 'down'
+        ? paint('red', 'down: no real is well, the last ring stays')
+        : vip.state;
+  const names = [
+    paint('bold', escapeText(vip.name)),
+    ...(vip.name === plain ? [] : [plain]),
+    ...(vip.forwarding === 'tunnel' ? [] : [vip.forwarding]),
+    state,
+    traffic(vip).join('  '),
+  ];
+  const header = ['REAL', 'ADDRESS', 'WEIGHT', 'SHARE', 'PACKETS/S', 'BYTES/S', 'HEALTH'];
+  return [names.join('  '), ...table([header, ...vip.reals.map((real) => realRow(real, paint, now))], paint)];
+}
+
+function realRow(real: VipRealStatus, paint: Paint, now: Date): string[] {
+  const { name, address, port, weight, ringWeight, share } = real;
+  const where = port === undefined ? address : `${address.includes(':') ? `[${address}]` : address}:${port}`;
+  return [
+    name === address ? '' : escapeText(name),
+    where,
+    ringWeight === weight ? String(weight) : `${ringWeight} (${weight})`,
+    `${(share * 100).toFixed(1)} %`,
+    perSecond(real.traffic.packetsPerSecond),
+    formatBytes(Math.round(real.traffic.bytesPerSecond)),
+    health(real, paint, now),
+  ];
+}
+
+function health({ drained, condition, since, reason }: VipRealStatus, paint: Paint, now: Date): string {
+  const parts = [
+    ...(drained ? [paint('yellow', 'drained')] : []),
+    ...(condition === undefined ? [] : [paintCondition(condition, paint)]),
+    ...(since === undefined ? [] : [ago(since, now)]),
+    ...(condition === 'up' || reason === undefined ? [] : [paint('dim', escapeText(reason))]),
+  ];
+  return parts.join(' ');
+}
+
+function paintCondition(condition: NonNullable<VipRealStatus['condition']>, paint: Paint): string {
+  if (condition === 'up') return paint('green', condition);
+  return paint(condition === 'down' ? 'red' : 'yellow', condition);
+}
+
+/** What ought not to happen, since the start. */
+const notes = {
+  malformed: 'malformed packets, dropped',
+  emptySlot: 'packets without a real, dropped',
+  encapsulationFailed: 'packets that could not be put into a tunnel, dropped',
+  tooBig: 'packets that were too big',
+  flowFallback: 'packets on CPUs without a flow table',
+  flowFlood: 'new flows that were not remembered, as there were too many',
+} as const satisfies Partial<Record<keyof Status['counters'], string>>;
+
+function noteLines({ counters }: Status, paint: Paint): string[] {
+  const lines = Object.entries(notes)
+    .map(([name, text]) => ({ count: counters[name as keyof typeof notes], text }))
+    .filter(({ count }) => count > 0)
+    .map(({ count, text }) => paint('yellow', `${count.toLocaleString('en-US')} ${text}`));
+  return lines.length === 0 ? [] : ['', ...lines];
+}
+
+function traffic({ packetsPerSecond, bytesPerSecond }: TrafficStatus): string[] {
+  return [`${perSecond(packetsPerSecond)} packets/s`, `${formatBytes(Math.round(bytesPerSecond))}/s`];
+}
+
+function perSecond(rate: number): string {
+  return (rate < 10 && !Number.isInteger(rate) ? Number(rate.toFixed(1)) : Math.round(rate)).toLocaleString(
+    'en-US',
+  );
+}
+
+function ago(time: string, now: Date): string {
+  return formatDuration(Math.max(0, now.getTime() - Date.parse(time)) * 1000);
+}
+
+/** Numbers to the right, but for names, addresses and remarks. */
+const leftColumns: ReadonlySet<number> = new Set([0, 1, 6]);
+
+function table(rows: readonly (readonly string[])[], paint: Paint): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row, index) => {
+    const cells = row.map((cell, column) => {
+      if (column === row.length - 1) return cell;
+      return leftColumns.has(column) ? padEnd(cell, widths[column]!) : cell.padStart(widths[column]!);
+    });
+    const line = `  ${cells.join('  ')}`.trimEnd();
+    return index === 0 ? paint('dim', line) : line;
+  });
+}
