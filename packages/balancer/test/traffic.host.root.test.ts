@@ -17,7 +17,8 @@ import {
   ProbeTunnel,
   type Service,
 } from '../src/index.js';
-import { Load, type LoadCount } from './support/load.js';
+import { Load, type LoadCount, type LoadFailure } from './support/load.js';
+import { ip } from './support/network.js';
 import { Nginx } from './support/nginx.js';
 import {
   BALANCER_DEVICE,
@@ -29,15 +30,17 @@ import {
   VIP6,
 } from './support/topology.js';
 
-const { client, reals } = makeTopology(3);
+const { client, router, reals } = makeTopology(3);
 const service4: Service = { address: VIP4, port: 80, protocol: 'tcp' };
 const service6: Service = { address: VIP6, port: 80, protocol: 'tcp' };
 const PIN = 'traffic';
+/** Loops of new connections to each VIP. */
+const FRESH = 4;
 const check: HealthCheck = {
   type: 'http',
   tunnel: true,
-  interval: 100,
-  timeout: 100,
+  interval: 200,
+  timeout: 200,
   rise: 2,
   fall: 2,
 };
@@ -137,91 +140,147 @@ function curl(address: string): string {
   return withNetns(client, () => execFileSync('curl', ['-sS', '--max-time', '5', url], { encoding: 'utf8' }));
 }
 
-function nothingFailed({ failures }: LoadCount): void {
-  assert.deepEqual(failures, []);
-}
-
-/** Reals that have answered, in order. */
-function answering({ answers }: LoadCount): string {
-  return Object.keys(answers).sort().join(' ');
-}
-
 function tally(texts: readonly string[]): string {
   const counts = new Map<string, number>();
   for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
   return [...counts].map(([text, count]) => `${count} ${text}`).join(', ');
 }
 
+/** A balancer, which another one may take the place of, and load through it. */
+class Trial implements Disposable {
+  balanced: Balanced;
+  readonly #load: Load;
+  /** Requests that were answered. */
+  requests = 0;
+
+  private constructor(balanced: Balanced) {
+    this.balanced = balanced;
+    this.#load = new Load({ namespace: client, addresses: [VIP4, VIP6], port: 80, kept: 12, fresh: FRESH });
+  }
+
+  static async start(options: Partial<BalancerOptions>, weights: Weights): Promise<Trial> {
+    const balanced = new Balanced(options);
+    balanced.set(weights);
+    await balanced.well(...Object.keys(weights).map(Number));
+    for (const address of [VIP4, VIP6]) assert.match(curl(address), /^real [123]\n$/);
+    return new Trial(balanced);
+  }
+
+  /** What happens once all is as it has just become. */
+  async next(reports = 3): Promise<LoadCount> {
+    await this.#load.reports(reports);
+    const count = this.#load.take();
+    this.requests += Object.values(count.answers).reduce((sum, answers) => sum + answers, 0);
+    return count;
+  }
+
+  /** Nothing fails, and these reals answer. */
+  async answeredBy(...numbers: number[]): Promise<void> {
+    const { answers, failures } = await this.next();
+    assert.deepEqual(failures, []);
+    assert.equal(Object.keys(answers).sort().join(' '), numbers.join(' '));
+  }
+
+  [Symbol.dispose](): void {
+    this.#load[Symbol.dispose]();
+    this.balanced[Symbol.dispose]();
+    Balancer.detach(PIN);
+  }
+}
+
+/** Whether a real is to blame: one that has answered the connection before, or else the one that it was to get. */
+function blames(number: number, { kind, real }: LoadFailure): boolean {
+  return real === undefined || (kind === 'kept' && real === String(number));
+}
+
 for (const [name, options] of Object.entries(tunnels)) {
   describe(`through ${name}`, () => {
     it('nothing breaks that need not', async (context) => {
-      let balanced = new Balanced(options);
-      using _ = {
-        [Symbol.dispose]() {
-          balanced[Symbol.dispose]();
-          Balancer.detach(PIN);
-        },
-      };
-      balanced.set({ 1: 1, 2: 1 });
-      await balanced.well(1, 2);
-      for (const address of [VIP4, VIP6]) assert.match(curl(address), /^real [12]\n$/);
-      using load = new Load({ namespace: client, addresses: [VIP4, VIP6], port: 80, kept: 12, fresh: 4 });
-      /** What happens once all is as it has just become. */
-      const next = async (reports = 3): Promise<LoadCount> => {
-        await load.reports(reports);
-        const count = load.take();
-        requests += Object.values(count.answers).reduce((sum, answers) => sum + answers, 0);
-        return count;
-      };
-      let requests = 0;
-      const quiet = await next();
-      nothingFailed(quiet);
-      assert.equal(answering(quiet), '1 2');
+      using trial = await Trial.start(options, { 1: 1, 2: 1 });
+      await trial.answeredBy(1, 2);
 
-      balanced.set({ 1: 1, 2: 1, 3: 1 });
-      await balanced.well(1, 2, 3);
-      const added = await next();
-      nothingFailed(added);
-      assert.equal(answering(added), '1 2 3');
+      trial.balanced.set({ 1: 1, 2: 1, 3: 1 });
+      await trial.balanced.well(1, 2, 3);
+      await trial.answeredBy(1, 2, 3);
 
-      balanced.set({ 1: 1, 2: 0, 3: 1 });
-      const drained = await next();
-      nothingFailed(drained);
-      assert.equal(answering(drained), '1 2 3', 'connections to a drained real go on');
+      // Connections to a drained real go on.
+      trial.balanced.set({ 1: 1, 2: 0, 3: 1 });
+      await trial.answeredBy(1, 2, 3);
 
       await servers[0]!.kill();
-      await balanced.well(2, 3);
-      const killing = await next(1);
-      assert.ok(killing.failures.length > 0);
-      for (const { kind, real, error } of killing.failures) {
-        const isExplained = kind === 'kept' ? real === '1' || real === undefined : real === undefined;
-        assert.ok(
-          isExplained && /^(ECONNREFUSED|ECONNRESET|closed)$/.test(error),
-          `${kind} ${real} ${error}`,
-        );
+      await trial.balanced.well(2, 3);
+      const { failures } = await trial.next(1);
+      assert.ok(failures.length > 0);
+      for (const failure of failures) {
+        const text = JSON.stringify(failure);
+        assert.ok(blames(1, failure) && /^(ECONNREFUSED|ECONNRESET|closed)$/.test(failure.error), text);
       }
-      const errors = killing.failures.map(({ kind, error }) => `${kind} connection: ${error}`);
-      const killed = await next();
-      nothingFailed(killed);
-      assert.equal(answering(killed), '2 3');
+      await trial.answeredBy(2, 3);
 
-      balanced[Symbol.dispose]();
-      nothingFailed(await next(5));
+      trial.balanced[Symbol.dispose]();
+      assert.deepEqual((await trial.next(5)).failures, []);
       // Another program, with what the one before knows: also that a real is down.
-      balanced = new Balanced({ ...options, newFlowLimit: 100_000, maxFrame: 1400 });
-      assert.ok(balanced.adopted);
-      balanced.set({ 1: 1, 2: 0, 3: 1 });
-      await balanced.well(2, 3);
-      const upgraded = await next();
-      nothingFailed(upgraded);
-      assert.equal(answering(upgraded), '2 3');
+      trial.balanced = new Balanced({ ...options, newFlowLimit: 100_000, maxFrame: 1400 });
+      assert.ok(trial.balanced.adopted);
+      trial.balanced.set({ 1: 1, 2: 0, 3: 1 });
+      await trial.balanced.well(2, 3);
+      await trial.answeredBy(2, 3);
 
       servers[0] = new Nginx(reals[0]!.namespace, 1);
-      await balanced.well(1, 2, 3);
-      const back = await next();
-      nothingFailed(back);
-      assert.equal(answering(back), '1 2 3');
-      context.diagnostic(`${requests} requests were answered; failed at the killed real: ${tally(errors)}`);
+      await trial.balanced.well(1, 2, 3);
+      await trial.answeredBy(1, 2, 3);
+      const errors = tally(failures.map(({ kind, error }) => `${kind} connection: ${error}`));
+      context.diagnostic(`${trial.requests} requests were answered; failed at the killed real: ${errors}`);
     });
   });
 }
+
+describe('reals that vanish', () => {
+  it('without a word: new connections go elsewhere when they try again, kept ones time out', async (context) => {
+    using trial = await Trial.start({}, { 1: 1, 2: 1, 3: 1 });
+    await trial.answeredBy(1, 2, 3);
+    const lose = (verb: 'add' | 'del') =>
+      withNetns(router, () => {
+        ip(`route ${verb} blackhole ${reals[2]!.address4}`);
+        ip(`-6 route ${verb} blackhole ${reals[2]!.address6}`);
+      });
+    lose('add');
+    await trial.balanced.well(1, 2);
+    // Until the load generator has lost patience, too.
+    const { failures } = await trial.next(25);
+    for (const failure of failures) {
+      assert.ok(blames(3, failure) && failure.error === 'no answer', JSON.stringify(failure));
+    }
+    // Of those, only what had been connected just before.
+    const fresh = failures.filter(({ kind }) => kind === 'new');
+    assert.ok(fresh.length <= FRESH * 2, `${fresh.length}`);
+    await trial.answeredBy(1, 2);
+    lose('del');
+    await trial.balanced.well(1, 2, 3);
+    await trial.answeredBy(1, 2, 3);
+    context.diagnostic(
+      `not answered by the real that vanished: ${failures.length}, ${fresh.length} of them new`,
+    );
+  });
+
+  it('all of them: the last ring stays, and they come back', async () => {
+    using trial = await Trial.start({}, { 1: 1, 2: 1, 3: 1 });
+    await Promise.all(servers.map((server) => server.kill()));
+    await trial.balanced.well();
+    const states = trial.balanced.services.health();
+    assert.deepEqual(
+      states.map(({ state, up }) => [state, up]),
+      [
+        ['down', 0],
+        ['down', 0],
+      ],
+    );
+    assert.ok(states.every(({ reals }) => reals.some(({ ringWeight }) => ringWeight > 0)));
+    const { answers } = await trial.next();
+    assert.deepEqual(answers, {});
+    servers = reals.map(({ namespace }, i) => new Nginx(namespace, i + 1));
+    await trial.balanced.well(1, 2, 3);
+    await trial.next();
+    await trial.answeredBy(1, 2, 3);
+  });
+});

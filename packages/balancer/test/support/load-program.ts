@@ -11,7 +11,7 @@ const [port, kept, fresh, ...addresses] = process.argv.slice(2);
 /** Between requests of a connection, milliseconds. */
 const PAUSE = 5;
 /** After which a request counts as unanswered, milliseconds. */
-const PATIENCE = 3000;
+const PATIENCE = 2000;
 const HEADER = 'GET / HTTP/1.1\r\nHost: test\r\n';
 /** What a real's answer ends with. */
 const ANSWER = /real (\d+)\n$/;
