@@ -145,6 +145,22 @@ describe('a checked service', () => {
     assert.equal(ring(), '10.0.0.1*1 10.0.0.2*1');
   });
 
+  it('is down once it is removed', async () => {
+    const { services, pass, states, told } = setUp();
+    using _ = services;
+    services.set([{ service: web, spec: reals('10.0.0.1') }]);
+    services.set([{ service: secure, spec: reals('10.0.0.1'), check }]);
+    assert.equal(services.remove(secure), true);
+    await pass(2000);
+    assert.equal(services.remove(web), true);
+    assert.equal(told.size, 0);
+    assert.deepEqual(
+      states.map(({ service: { port }, state, up }) => `${port} ${state} ${up}`),
+      ['80 up 1', '80 down 0'],
+    );
+    assert.equal(services.remove(web), false);
+  });
+
   it('does not count drained reals as well', async () => {
     const { services, pass, ring } = setUp();
     using _ = services;

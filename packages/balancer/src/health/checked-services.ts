@@ -97,11 +97,17 @@ export class CheckedServices implements Disposable {
     for (const served of prepared) this.#put(served);
   }
 
-  /** Removes a service; returns whether there was one. */
+  /** Removes a service, which is down then; returns whether there was one. */
   remove(service: Service): boolean {
+    const name = serviceName(service);
+    const served = this.#served.get(name);
     this.#checker.remove(service);
-    this.#served.delete(serviceName(service));
-    return this.#balancer.removeService(service);
+    this.#served.delete(name);
+    const isRemoved = this.#balancer.removeService(service);
+    if (served?.member.state === 'up') {
+      this.#tell('up', { ...served, member: { ...nothing, state: 'down' } });
+    }
+    return isRemoved;
   }
 
   health(): ServiceHealth[] {

@@ -28,12 +28,11 @@ export const probe: Probe = (target) => {
   const { check } = target;
   return new Promise((resolve) => {
     let socket: Socket | undefined;
-    const deadline = setTimeout(() => {
-      resolve({ ok: false, reason: `no answer within ${check.timeout} ms` });
-      socket?.destroy();
-    }, check.timeout);
+    const cancelDeadline = deadline(check.timeout, () =>
+      end({ ok: false, reason: `no answer within ${check.timeout} ms` }),
+    );
     const end = (result: ProbeResult) => {
-      clearTimeout(deadline);
+      cancelDeadline();
       resolve(result);
       socket?.destroy();
     };
@@ -48,6 +47,23 @@ export const probe: Probe = (target) => {
     }
   });
 };
+
+/**
+ * Calls after some milliseconds, in which this process was there to see an answer: a deadline that comes much too late says
+ * that it was busy, and not that nobody answered.
+ */
+function deadline(ms: number, call: () => void): () => void {
+  let timer: NodeJS.Timeout;
+  const wait = () => {
+    const start = performance.now();
+    timer = setTimeout(() => {
+      if (performance.now() - start > 1.5 * ms) wait();
+      else call();
+    }, ms);
+  };
+  wait();
+  return () => clearTimeout(timer);
+}
 
 function connectTo({ address, check, mark }: ProbeTarget): Socket {
   const host = check.vip ?? address;
