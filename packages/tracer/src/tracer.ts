@@ -5,6 +5,7 @@ import type { TracerApi, TracerListener } from './api.js';
 import { WallClock } from './clock.js';
 import type { ConnectionsOptions, LiveConnections } from './connections/live.js';
 import { TracedConnections } from './connections/traced.js';
+import { Deferred } from './deferred.js';
 import { openEventRing } from './event-ring.js';
 import { EventStream } from './event-stream.js';
 import { kernelFacts } from './facts.js';
@@ -20,14 +21,6 @@ import { type TypeChoice, targetTypes } from './types/target.js';
 import { UdpFlowSource } from './udp-flows.js';
 
 type State = 'running' | 'stopping' | 'ended';
-
-/** A promise that is resolved from outside. */
-class Deferred {
-  resolve!: () => void;
-  readonly promise = new Promise<void>((resolve) => {
-    this.resolve = resolve;
-  });
-}
 
 /**
  * Follows every TCP connection of this host. Needs CAP_BPF and CAP_PERFMON (CAP_SYS_ADMIN before Linux 5.8), and Linux

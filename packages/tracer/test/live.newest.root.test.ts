@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { withNetns } from '@weir/ebpf';
+import { features, withNetns } from '@weir/ebpf';
 import {
   type Connection,
   type LiveConnections,
@@ -158,13 +158,13 @@ describe('live connections', () => {
     await assert.rejects(live.refresh(), /was stopped/);
   });
 
-  it('sees each event that came before a refresh, at once', async () => {
-    using live = tracer.connections({ udp: false });
+  /** The same ends again and again: a connection's figures must never be its predecessor's. */
+  async function reusePorts(of: Tracer, rounds: number): Promise<void> {
+    using live = of.connections({ udp: false });
     await live.refresh();
-    // The same ends again and again: a connection's figures must never be its predecessor's.
     const ids = new Set<number>();
     const flows = new Set<string | undefined>();
-    for (let round = 1; round <= 20; round++) {
+    for (let round = 1; round <= rounds; round++) {
       const sockets = pair(netns, 7778);
       assert.equal(sockets.client.send(round), round);
       assert.equal(sockets.server.receive(1000), round);
@@ -177,15 +177,22 @@ describe('live connections', () => {
       flows.add(client!.flow_id);
       reset(sockets);
     }
-    assert.deepEqual([ids.size, flows.size], [20, 20]);
+    assert.deepEqual([ids.size, flows.size], [rounds, rounds]);
     await live.refresh();
     assert.equal(live.size, 0);
     const { ended } = live.takeEnded();
-    const bytes = ended.filter(({ connection }) => connection.direction === 'outbound');
+    const clients = ended.filter(({ connection }) => connection.direction === 'outbound');
     assert.deepEqual(
-      bytes.map(({ connection }) => connection.bytes_sent),
-      Array.from({ length: 20 }, (_, index) => index + 1),
+      clients.map(({ connection }) => connection.bytes_sent),
+      Array.from({ length: rounds }, (_, index) => index + 1),
     );
+  }
+
+  it('sees each event that came before a refresh, at once', () => reusePorts(tracer, 20));
+
+  it('the same where there is no ring buffer, and events come late', async () => {
+    await using older = Tracer.start(inside(netns, { features: features.without('ringbuf') }));
+    await reusePorts(older, 5);
   });
 
   it('ends what another process closes than the one that opened it', async () => {
