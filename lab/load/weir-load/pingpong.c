@@ -41,6 +41,6 @@ void run_pingpong(const struct options *options) {
   uint64_t ended = now_ns();
   close(fd);
   await_child(server);
-  printf("{\"kind\":\"totals\",\"connections\":1,\"round_trips\":%u,\"seconds\":%.6f}\n", options->count,
-         (double)(ended - started) / 1e9);
+  printf("{\"kind\":\"totals\",\"connections\":1,\"round_trips\":%u,\"seconds\":%.6f,\"cpu_seconds\":%.6f}\n",
+         options->count, (double)(ended - started) / 1e9, total_cpu_seconds());
 }

@@ -16,6 +16,9 @@ _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2))
 /** CLOCK_MONOTONIC in nanoseconds, the clock of the kernel's records. */
 uint64_t now_ns(void);
 
+/** CPU time of this process and of its children that have ended. */
+double total_cpu_seconds(void);
+
 /** Zeroed memory that stays shared with every process forked later. */
 void *shared_memory(size_t bytes);
 

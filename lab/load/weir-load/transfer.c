@@ -179,6 +179,7 @@ void run_transfer(const struct options *options) {
   finish_end(fd, first, is_reset(options), &transfer->client, port);
   await_child(server);
   print_transfer("pair", transfer, true);
-  printf("{\"kind\":\"totals\",\"connections\":1,\"seconds\":%.6f,\"settled\":%s}\n", (double)(ended - started) / 1e9,
+  printf("{\"kind\":\"totals\",\"connections\":1,\"seconds\":%.6f,\"cpu_seconds\":%.6f,\"settled\":%s}\n",
+         (double)(ended - started) / 1e9, total_cpu_seconds(),
          transfer->client.settled && transfer->server.settled ? "true" : "false");
 }

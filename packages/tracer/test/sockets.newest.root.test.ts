@@ -1,5 +1,7 @@
 /** Sockets through the running kernel's sock_diag. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { withNetns } from '@weir/ebpf';
@@ -267,6 +269,26 @@ describe('network namespaces', () => {
     const before = readdirSync('/proc/self/fd').length;
     for (let i = 0; i < 20; i++) assert.deepEqual(read(), expected);
     assert.equal(readdirSync('/proc/self/fd').length, before);
+  });
+
+  it('are read though the process is gone by which they were known', async () => {
+    using netns = new TestNetns();
+    using listener = inside(netns, () => RawSocket.tcp().bind('127.0.0.1').listen());
+    const reader = new SocketReader({ netns: [netns.inode], namespacesMs: 1e9 });
+    const child = spawn('ip', ['netns', 'exec', netns.name, 'sh', '-c', 'echo; read line'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    await once(child.stdout, 'data');
+    const ports = () => {
+      const found: number[] = [];
+      const snapshot = reader.read(({ localPort }) => found.push(localPort));
+      assert.ok(snapshot.netns.has(netns.inode));
+      return found;
+    };
+    assert.deepEqual(ports(), [listener.port]);
+    child.stdin.end('\n');
+    await once(child, 'exit');
+    assert.deepEqual(ports(), [listener.port]);
   });
 
   it('that are gone are no error', () => {

@@ -51,16 +51,16 @@ export interface Connection {
   readonly srtt_us: number | undefined;
 }
 
-/**
- * Finds the process of a socket.
- *
- * @param known Who had it so far; to be returned if it still does.
- * @returns undefined where it is not known, or not yet.
- */
-export type FindProcess = (
-  inode: number,
-  known: ConnectionProcess | undefined,
-) => ConnectionProcess | undefined;
+/** Finds the process of a socket. */
+export interface FindProcess {
+  /**
+   * @param known Who had it so far; to be returned if it still does.
+   * @returns undefined where it is not known, or not yet.
+   */
+  (inode: number, known: ConnectionProcess | undefined): ConnectionProcess | undefined;
+  /** As long as it stays the same, what is known needs no second look. Default: it never does. */
+  readonly version?: number;
+}
 
 /** A connection's end. `vanished`: its socket is gone, and no event told how. */
 export interface EndedConnection {
@@ -81,6 +81,8 @@ export interface Entry extends Mutable<Connection> {
   round: number;
   seenToNs: number;
   misses: number;
+  /** Of {@link FindProcess}, when `process` was last asked for. */
+  processVersion: number | undefined;
   createdNs: number;
   /** What lay behind it when it was first seen, and is not part of the totals. */
   baseSent: number;
@@ -134,6 +136,7 @@ export function newEntry(init: EntryInit): Entry {
     round: 0,
     seenToNs: 0,
     misses: 0,
+    processVersion: undefined,
     createdNs: init.nowNs,
     baseSent: 0,
     baseReceived: 0,

@@ -29,9 +29,10 @@ export function processFinder(owners: SocketOwners, read: typeof readState = rea
     }
     return process;
   };
-  return (inode, known) => {
+  const find = (inode: number, known: ConnectionProcess | undefined) => {
     const pids = known === undefined ? owners.pids(inode) : owners.peek(inode);
     if (pids === undefined || (known !== undefined && pids.includes(known.pid))) return known;
     return describe(pids[0]!);
   };
+  return Object.defineProperty(find, 'version', { get: () => owners.passes });
 }

@@ -150,10 +150,15 @@ export class TcpConnections {
     if (entry === undefined) return;
     applySocket(entry, totals, socket, nowNs);
     if (isNew && entry.flow_id === undefined && !this.#covered.has(socket.netns)) setBase(entry, totals);
-    if (socket.inode !== 0 && findProcess !== undefined) {
-      entry.process = findProcess(socket.inode, entry.process) ?? entry.process;
-    }
+    if (socket.inode !== 0 && findProcess !== undefined) this.#ask(entry, socket.inode, findProcess);
     entry.round = this.#round;
+  }
+
+  #ask(entry: Entry, inode: number, findProcess: FindProcess): void {
+    const { version } = findProcess;
+    if (entry.process !== undefined && version !== undefined && entry.processVersion === version) return;
+    entry.process = findProcess(inode, entry.process) ?? entry.process;
+    entry.processVersion = version;
   }
 
   /** The entry of a socket whose cookie is new. undefined: no connection, or there is no room. */

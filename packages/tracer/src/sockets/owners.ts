@@ -76,6 +76,7 @@ export class SocketOwners {
   readonly #reader: DescriptorReader;
   readonly #now: () => number;
   #owners = new Owners();
+  #passes = 0;
   #completedAt = Number.NEGATIVE_INFINITY;
   /** When the pass began that gave `#owners`. */
   #knownSince = Number.NEGATIVE_INFINITY;
@@ -94,6 +95,11 @@ export class SocketOwners {
   /** Sockets whose owner is known. */
   get size(): number {
     return this.#owners.size;
+  }
+
+  /** How many times all descriptors were looked at. */
+  get passes(): number {
+    return this.#passes;
   }
 
   /** Whether a look at all descriptors is under way. */
@@ -132,6 +138,7 @@ export class SocketOwners {
       if (!this.#advance(pass)) {
         this.#pass = undefined;
         this.#owners = pass.owners;
+        this.#passes++;
         this.#knownSince = pass.startedAt;
         this.#completedAt = this.#now();
         return true;

@@ -101,14 +101,26 @@ export class SocketReader {
       sockets++;
       onSocket(socket);
     };
-    for (const namespace of this.#list()) {
-      try {
-        if (this.#readNamespace(namespace, counting)) netns.add(namespace.inode);
-      } catch (error) {
-        if (!(error instanceof SyscallError)) throw error;
-        failed.push({ netns: namespace.inode, error });
+    const readListed = () => {
+      let isStale = false;
+      for (const namespace of this.#list()) {
+        const { inode } = namespace;
+        if (netns.has(inode) || failed.some((failure) => failure.netns === inode)) continue;
+        try {
+          if (!this.#readNamespace(namespace, counting)) {
+            isStale = true;
+            continue;
+          }
+          netns.add(inode);
+        } catch (error) {
+          if (!(error instanceof SyscallError)) throw error;
+          failed.push({ netns: inode, error });
+        }
       }
-    }
+      return isStale;
+    };
+    // The process by which a namespace was known may have ended, and others may still be in it.
+    if (readListed()) readListed();
     return { startedNs, endedNs: Number(monotonicNs()), netns, sockets, failed };
   }
 
