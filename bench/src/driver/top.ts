@@ -1,0 +1,94 @@
+/** Runs beside tools that show traffic, in a guest or on this machine, and measures how much they slow it down. */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type LoadTimes,
+  type TopFailure,
+  type TopPlan,
+  type TopSample,
+  topPlanVariable,
+  topPrefix,
+  type Watcher,
+} from '../top-plan.js';
+import { cpuTimes } from './kernel.js';
+
+/** The loads have a CPU to themselves, so that what a tool does beside the data's path does not count as slowdown. */
+const [toolCpu, loadCpu] = ['0x1', '0x2'];
+const startLimitMs = 90_000;
+
+const plan = JSON.parse(process.env[topPlanVariable]!) as TopPlan;
+
+function tell(sample: TopSample | TopFailure): void {
+  process.stdout.write(`${topPrefix}${JSON.stringify(sample)}\n`);
+}
+
+function run(...args: string[]): LoadTimes {
+  const output = execFileSync('taskset', [loadCpu, plan.load, ...args, '--no-wait'], { encoding: 'utf8' });
+  const { seconds, cpu_seconds } = JSON.parse(output.trim().split('\n').at(-1)!) as LoadTimes;
+  return { seconds, cpu_seconds };
+}
+
+const pingPong = () => run('pingpong', '--count', `${plan.roundTrips}`);
+const bulk = () => run('transfer', '--send', `${plan.bytes}`);
+
+/** Waits until the tool has shown something twice: then it counts. */
+async function shows(output: Readable): Promise<void> {
+  for (let times = 0; times < 2; times++) {
+    await once(output, 'data');
+    // What comes at once is one picture.
+    await sleep(500);
+  }
+}
+
+async function measure(round: number, { name, command }: Watcher): Promise<void> {
+  const tool = spawn('taskset', [toolCpu, ...command], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let complaint = '';
+  tool.stderr.on('data', (text: Buffer) => {
+    complaint = `${complaint}${text}`.slice(-500);
+  });
+  const ended = once(tool, 'exit');
+  const failed = ended.then(() => Promise.reject(new Error(`it ended: ${complaint}`)));
+  failed.catch(() => undefined);
+  const late = sleep(startLimitMs, undefined, { ref: false }).then(() => {
+    throw new Error(`it showed nothing: ${complaint}`);
+  });
+  late.catch(() => undefined);
+  try {
+    // Traffic to show.
+    const background = spawn(
+      'taskset',
+      [loadCpu, plan.load, 'churn', '--no-wait', '--seconds', '100', '--connections-per-second', '20'],
+      { stdio: 'ignore' },
+    );
+    try {
+      await Promise.race([shows(tool.stdout), failed, late]);
+    } finally {
+      background.kill('SIGKILL');
+      await once(background, 'exit');
+    }
+    tool.stdout.resume();
+    const before = cpuTimes(tool.pid!);
+    const times = { pingPong: pingPong(), bulk: bulk() };
+    const after = cpuTimes(tool.pid!);
+    const cpuSeconds = (after.userUs + after.systemUs - before.userUs - before.systemUs) / 1e6;
+    tell({ round, tool: name, ...times, cpuSeconds });
+  } catch (error) {
+    tell({ tool: name, failure: error instanceof Error ? error.message : String(error) });
+  } finally {
+    tool.kill('SIGTERM');
+    const killing = setTimeout(() => tool.kill('SIGKILL'), 5_000);
+    await ended;
+    clearTimeout(killing);
+  }
+}
+
+// The first runs of all find caches cold.
+pingPong();
+bulk();
+for (let round = 0; round < plan.rounds; round++) {
+  tell({ round, pingPong: pingPong(), bulk: bulk() });
+  for (const tool of plan.tools) await measure(round, tool);
+}
+process.exit(0);

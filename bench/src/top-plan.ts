@@ -1,0 +1,55 @@
+/** What the driver of top-bench is asked to measure, and what it answers: JSON both ways. */
+
+/** A tool that shows traffic while it flows. Plain data: it is handed to the guest. */
+export interface Watcher {
+  readonly name: string;
+  readonly command: readonly string[];
+}
+
+export interface TopPlan {
+  /** Path of weir-load. */
+  readonly load: string;
+  readonly tools: readonly Watcher[];
+  readonly rounds: number;
+  /** Round trips of one byte each way, of one measured load. */
+  readonly roundTrips: number;
+  /** Of one measured bulk transfer. */
+  readonly bytes: number;
+}
+
+/** Seconds that a load took, and CPU seconds of its processes. */
+export interface LoadTimes {
+  readonly seconds: number;
+  readonly cpu_seconds: number;
+}
+
+/** One tool, or none, in one round. */
+export interface TopSample {
+  readonly round: number;
+  /** Absent: no tool. */
+  readonly tool?: string;
+  readonly pingPong: LoadTimes;
+  readonly bulk: LoadTimes;
+  /** CPU time of the tool's process while both loads ran. */
+  readonly cpuSeconds?: number;
+}
+
+export interface TopFailure {
+  readonly tool: string;
+  readonly failure: string;
+}
+
+export const topPrefix = 'top-sample ';
+/** The environment variable that carries the plan. */
+export const topPlanVariable = 'WEIR_TOP_PLAN';
+
+/** The tools that show traffic. @param loop Path of the compiled refresh loop. */
+export function watchers(loop: string): readonly Watcher[] {
+  return [
+    { name: 'weir, TCP and UDP', command: ['node', loop] },
+    { name: 'weir, TCP only', command: ['node', loop, '--no-udp'] },
+    { name: 'tcptop', command: ['tcptop', '-C', '1'] },
+    { name: 'nethogs', command: ['nethogs', '-t', '-d', '1', '-a'] },
+    { name: 'iftop', command: ['iftop', '-t', '-n', '-N', '-P', '-i', 'lo'] },
+  ];
+}
