@@ -84,11 +84,6 @@ export function serviceName({ address, port, protocol }: Service): string {
   return `${protocol} ${ipv6 ? 6 : 4} ${[...words].map((word) => word.toString(16)).join(':')}/${bits} ${port}`;
 }
 
-/** Whether two are one and the same, however they are written. */
-export function sameService(a: Service, b: Service): boolean {
-  return serviceName(a) === serviceName(b);
-}
-
 /** Port, protocol and family, as the program's table has them. */
 export function serviceWord({ port, protocol }: Service, { ipv6 }: Prefix): number {
   return wirePort(port) + protocolNumbers[protocol] * 2 ** 16 + Number(ipv6) * 2 ** 24;

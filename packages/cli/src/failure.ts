@@ -14,6 +14,12 @@ export class UsageError extends Error {
 /** What is wrong with a file, in as many places as it is: `FILE:LINE:COLUMN: …` each, as editors read it. */
 export class FileProblems extends UsageError {
   override name = 'FileProblems';
+  readonly lines: readonly string[];
+
+  constructor(lines: readonly string[], options?: ErrorOptions) {
+    super(lines.join('\n'), options);
+    this.lines = lines;
+  }
 }
 
 export interface Failure {
@@ -25,7 +31,8 @@ export interface Failure {
 /** How an error is told. With `debug`, the stack and the kernel's log follow. */
 export function describeFailure(error: unknown, command: string, debug: boolean): Failure {
   if (error instanceof CommanderError) return describeUsage(error, command);
-  if (error instanceof FileProblems) return { exitCode: ExitCode.usage, text: block(error.message) };
+  if (error instanceof FileProblems)
+    return { exitCode: ExitCode.usage, text: error.lines.map((line) => `${escapeText(line)}\n`).join('') };
   if (error instanceof UsageError)
     return { exitCode: ExitCode.usage, text: `weir: ${escapeText(error.message)}\n` };
   const { message, stack, log } = parts(error);

@@ -4,10 +4,14 @@ import type { Problem } from './source.js';
 export class ConfigError extends Error {
   override name = 'ConfigError';
   readonly problems: readonly Problem[];
+  /** `FILE:LINE:COLUMN: …` for each. */
+  readonly lines: readonly string[];
 
-  /** @param file what the text is called in messages: `FILE:LINE:COLUMN: …`, a line each. */
+  /** @param file what the text is called in messages. */
   constructor(file: string, problems: readonly Problem[]) {
-    super(problems.map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`).join('\n'));
+    const lines = problems.map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`);
+    super(lines.join('\n'));
     this.problems = problems;
+    this.lines = lines;
   }
 }

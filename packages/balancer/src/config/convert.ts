@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import { canonicalAddress } from '../address.js';
 import type { BalancerOptions } from '../options.js';
-import type { Service, ServiceReal, ServiceSpec } from '../service.js';
+import { type Service, type ServiceReal, type ServiceSpec, serviceName } from '../service.js';
 import type { Config, DeviceConfig, RealConfig, VipConfig } from './schema.js';
 
 /** What of a configuration is in the program itself, whatever it is attached to. */
@@ -43,9 +43,24 @@ export function serviceOf({ address, port, protocol }: VipConfig): Service {
   return { address, port, protocol };
 }
 
+const indexes = new WeakMap<Config['vips'], ReadonlyMap<string, VipConfig>>();
+
+/** The VIP that is a service, however that is written. */
+export function vipOf({ vips }: Pick<Config, 'vips'>, service: Service): VipConfig | undefined {
+  let index = indexes.get(vips);
+  if (index === undefined) {
+    index = new Map(vips.map((vip) => [serviceName(vip), vip]));
+    indexes.set(vips, index);
+  }
+  return index.get(serviceName(service));
+}
+
 /** A real of a VIP as the program tells of it: its port only where that is not the VIP's. */
 export function realAt({ reals }: VipConfig, address: string, port?: number): RealConfig | undefined {
-  return reals.find((real) => sameAddress(real.address, address) && real.port === port);
+  return (
+    reals.find((real) => real.address === address && real.port === port) ??
+    reals.find((real) => sameAddress(real.address, address) && real.port === port)
+  );
 }
 
 function sameAddress(a: string, b: string): boolean {

@@ -1,6 +1,14 @@
-export { sameService } from '../service.js';
 export { ConfigError } from './config-error.js';
-export { devicesOf, nextHop, openOptions, programOptions, realAt, serviceOf, specOf } from './convert.js';
+export {
+  devicesOf,
+  nextHop,
+  openOptions,
+  programOptions,
+  realAt,
+  serviceOf,
+  specOf,
+  vipOf,
+} from './convert.js';
 export { type Change, type Difference, diff, inverse } from './diff.js';
 export type { Listen, StatusRange } from './fields.js';
 export { jsonSchemaText } from './json-schema.js';

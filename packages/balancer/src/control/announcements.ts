@@ -1,4 +1,5 @@
 /** Routes and commands that follow the health of VIPs, as a configuration has them. */
+import { vipOf } from '../config/convert.js';
 import type { Config } from '../config/schema.js';
 import { Announcer } from '../health/announcer.js';
 import type { ServiceHealth } from '../health/checked-services.js';
@@ -18,6 +19,8 @@ export class Announcements implements Disposable {
   readonly #announcer: Announcer;
   /** By command, each of which runs for its VIPs. */
   readonly #hooks = new Map<string, Hook>();
+  /** By VIP: one that is removed is told by the command that it had. */
+  readonly #commands = new Map<string, Config['onChange']>();
 
   /** @throws RangeError, SyscallError */
   constructor(config: Config, host: AnnouncementsHost) {
@@ -63,9 +66,12 @@ export class Announcements implements Disposable {
   }
 
   #hookOf(service: Service): Hook | undefined {
-    const { vips, onChange } = this.#host.config();
+    const config = this.#host.config();
     const name = serviceName(service);
-    const command = vips.find((vip) => serviceName(vip) === name)?.onChange ?? onChange;
+    const vip = vipOf(config, service);
+    const command = vip === undefined ? this.#commands.get(name) : (vip.onChange ?? config.onChange);
+    if (vip === undefined) this.#commands.delete(name);
+    else this.#commands.set(name, command);
     if (command === undefined) return undefined;
     const key = JSON.stringify(command);
     let hook = this.#hooks.get(key);

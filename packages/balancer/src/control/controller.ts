@@ -53,7 +53,8 @@ export class Controller {
   readonly #drains = new Map<string, Drain>();
 
   /**
-   * Makes a balancer do what a configuration says.
+   * Makes a balancer do what a configuration says. What was done before something is refused stays: the balancer is one
+   * that nobody uses yet, or its owner puts it back.
    *
    * @param before what it does already, but for its VIPs. Default: nothing.
    * @param drains those of reals that are not there any more are forgotten.
@@ -69,7 +70,7 @@ export class Controller {
     this.#config = config;
     for (const drain of drains) this.#drains.set(drainKey(drain.service, drain.real, drain.port), drain);
     this.#forgetDrains();
-    this.#makeAll(diff({ ...before, vips: [] }, config).changes);
+    for (const step of steps(diff({ ...before, vips: [] }, config).changes)) this.#make(step);
   }
 
   get config(): Config {

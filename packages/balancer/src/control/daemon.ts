@@ -1,7 +1,8 @@
 /** A balancer with all that belongs to it, as a configuration says: health checks, announcements, metrics. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Balancer, type Explanation } from '../balancer.js';
-import { devicesOf, openOptions } from '../config/convert.js';
+import type { Explanation, ServiceStatus } from '../answers.js';
+import { Balancer } from '../balancer.js';
+import { devicesOf, openOptions, vipOf } from '../config/convert.js';
 import { diff } from '../config/diff.js';
 import type { Config, VipConfig } from '../config/schema.js';
 import type { Flow } from '../frame.js';
@@ -9,7 +10,7 @@ import { CheckedServices, type ServiceHealth } from '../health/checked-services.
 import type { HealthChange } from '../health/checker.js';
 import { ProbeMarks } from '../health/marks.js';
 import type { MetricsServer } from '../metrics-server.js';
-import { sameService } from '../service.js';
+import { type Service, serviceName } from '../service.js';
 import { Announcements } from './announcements.js';
 import { Controller } from './controller.js';
 import { describeChange, describeReal, describeVip } from './describe.js';
@@ -80,6 +81,7 @@ export class Daemon {
       onServiceChange: (health) => this.#serviceChanged(health),
       onError: (error) => log((error as Error).message),
     });
+    const found = this.#balancer.services();
     try {
       this.#announcements = new Announcements(config, {
         config: () => this.#config,
@@ -89,14 +91,15 @@ export class Daemon {
       this.#controller = new Controller(
         { services: this.#services, tables: this.#balancer, setRouter: (mac) => this.#setRouter(mac) },
         config,
-        this.#balancer.adopted ? this.#found(remembered?.globalFlows ?? []) : undefined,
+        this.#balancer.adopted ? this.#found([...(remembered?.globalFlows ?? [])]) : undefined,
         remembered?.drains,
       );
     } catch (error) {
+      if (this.adopted) this.#putBack(found);
       this.#abandon();
       throw error;
     }
-    this.#removeOthers();
+    this.#removeAllBut(config.vips);
     this.#announcements.adopt();
     this.#remember();
   }
@@ -247,11 +250,18 @@ export class Daemon {
     };
   }
 
-  /** Services of an earlier process that are in the file no more. */
-  #removeOthers(): void {
+  /** Services of an earlier process that are in the file no more go. */
+  #removeAllBut(kept: readonly Service[]): void {
+    const names = new Set(kept.map(serviceName));
     for (const { service } of this.#balancer.services()) {
-      if (this.#config.vips.every((vip) => !sameService(vip, service))) this.#balancer.removeService(service);
+      if (!names.has(serviceName(service))) this.#balancer.removeService(service);
     }
+  }
+
+  /** Services are as they were before the start. */
+  #putBack(found: readonly ServiceStatus[]): void {
+    this.#balancer.setServices(found.map(({ service, spec }) => [service, spec]));
+    this.#removeAllBut(found.map(({ service }) => service));
   }
 
   /** Devices with a next hop of their own keep that. */
@@ -262,7 +272,7 @@ export class Daemon {
   }
 
   #vip(service: ServiceHealth['service']): VipConfig | undefined {
-    return this.#config.vips.find((vip) => sameService(vip, service));
+    return vipOf(this.#config, service);
   }
 
   #realChanged(change: HealthChange): void {

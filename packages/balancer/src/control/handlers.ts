@@ -1,7 +1,6 @@
 /** What requests on the control socket do. */
-import { realAt } from '../config/convert.js';
+import { realAt, vipOf } from '../config/convert.js';
 import { parseConfig } from '../config/parse.js';
-import { sameService } from '../service.js';
 import type { Daemon } from './daemon.js';
 import { RequestError } from './names.js';
 import type { Handlers } from './server.js';
@@ -16,7 +15,7 @@ export function handlersFor(daemon: Daemon, stop: (detach: boolean) => Promise<v
     async lookup(flow) {
       const found = daemon.lookup(flow);
       const { service, real, realPort } = found;
-      const vip = service && daemon.config.vips.find((candidate) => sameService(candidate, service));
+      const vip = service && vipOf(daemon.config, service);
       const realName = vip && real && realAt(vip, real, realPort)?.name;
       return { ...found, ...(vip && { vip: vip.name }), ...(realName !== undefined && { realName }) };
     },

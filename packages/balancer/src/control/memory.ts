@@ -7,7 +7,7 @@ import type { Drain } from './controller.js';
 export interface Memory {
   readonly drains: readonly Drain[];
   /** Of the program's tables only this one cannot be listed. */
-  readonly globalFlows: Config['globalFlows'];
+  readonly globalFlows: readonly Config['globalFlows'][number][];
 }
 
 const VERSION = 1;

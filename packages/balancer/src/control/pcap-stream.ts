@@ -2,10 +2,9 @@
 import { monotonicNs, realtimeOffsetNs } from '@weir/ebpf';
 import type { Balancer } from '../balancer.js';
 import type { CapturedPacket, CaptureOptions } from '../capture.js';
-import { realAt } from '../config/convert.js';
+import { realAt, vipOf } from '../config/convert.js';
 import { type Config, vipName } from '../config/schema.js';
 import { pcapngHeader, pcapngPacket, pcapngStatistics } from '../packets/pcapng.js';
-import { sameService } from '../service.js';
 
 export interface StreamOptions extends CaptureOptions {
   /** Ends after so many packets. */
@@ -64,10 +63,10 @@ export async function* pcapStream(
 /** `tx: ring, VIP web, real a (10.0.0.1)`. */
 export function commentOf(
   packet: Pick<CapturedPacket, 'verdict' | 'reason' | 'service' | 'real' | 'realPort'>,
-  { vips }: Pick<Config, 'vips'>,
+  config: Pick<Config, 'vips'>,
 ): string {
   const { verdict, reason, service, real, realPort } = packet;
-  const vip = service && vips.find((candidate) => sameService(candidate, service));
+  const vip = service && vipOf(config, service);
   const name = vip && real && realAt(vip, real, realPort)?.name;
   const parts = [
     `${verdict}: ${reason}`,

@@ -20,6 +20,6 @@ export function readConfigFile(file: string): Config {
   try {
     return parseConfig(text, file);
   } catch (error) {
-    throw error instanceof ConfigError ? new FileProblems(error.message, { cause: error }) : error;
+    throw error instanceof ConfigError ? new FileProblems(error.lines, { cause: error }) : error;
   }
 }

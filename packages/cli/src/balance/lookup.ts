@@ -26,11 +26,11 @@ export async function lookup(
     await stdout.write(`${escapeJson(JSON.stringify(found, null, 2))}\n`);
     return ExitCode.ok;
   }
-  const { verdict, reason, vip: vipName, real, realName } = found;
+  const { verdict, reason, vip: vipName, real, realName, realPort } = found;
   const parts = [
     reasonText(reason),
     ...(vipName === undefined ? [] : [`VIP ${escapeText(vipName)}`]),
-    ...(real === undefined ? [] : [`real ${realLabel(realName, real)}`]),
+    ...(real === undefined ? [] : [`real ${realLabel(realName, real, realPort)}`]),
   ];
   await stdout.write(`${verdict}: ${parts.join(', ')}\n`);
   return ExitCode.ok;

@@ -1,5 +1,5 @@
 /** `weir balance simulate`. */
-import { type Config, sameService } from '@weir/balancer/config';
+import { type Config, vipOf } from '@weir/balancer/config';
 import { type Simulated, Simulator } from '@weir/balancer/control';
 import { decodeFrame, readPackets } from '@weir/balancer/packets';
 import { ExitCode } from '../failure.js';
@@ -42,7 +42,7 @@ function jsonLine(packet: number, outcome: Simulated, config: Config): string {
     bytes: Buffer.from(bytes).toString('hex'),
     layers: decodeFrame(bytes, guePort(config)),
   });
-  const vip = service && config.vips.find((candidate) => sameService(candidate, service));
+  const vip = service && vipOf(config, service);
   return `${escapeJson(
     JSON.stringify({
       packet,

@@ -6,6 +6,7 @@ import { ExitCode } from '../failure.js';
 import type { Output } from '../output.js';
 import type { RunHost } from '../run.js';
 import { type Paint, paintFor } from '../text/colour.js';
+import { formatEndpoint } from '../text/endpoint.js';
 import { escapeJson, escapeText } from '../text/escape.js';
 import { formatBytes, formatDuration } from '../text/units.js';
 import { padEnd } from '../text/width.js';
@@ -67,9 +68,9 @@ function vipLines(vip: VipStatus, paint: Paint, now: Date): string[] {
 
 function realRow(real: VipRealStatus, paint: Paint, now: Date): string[] {
   const { name, address, port, weight, ringWeight, share } = real;
-  const where = port === undefined ? address : `${address.includes(':') ? `[${address}]` : address}:${port}`;
+  const where = port === undefined ? address : formatEndpoint({ address, port });
   return [
-    name === address ? '' : escapeText(name),
+    name === where ? '' : escapeText(name),
     where,
     ringWeight === weight ? String(weight) : `${ringWeight} (${weight})`,
     `${(share * 100).toFixed(1)} %`,

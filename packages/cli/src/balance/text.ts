@@ -1,19 +1,21 @@
 /** VIPs, reals and reasons in words. */
 import type { Explanation, Service } from '@weir/balancer';
-import { type Config, realAt, sameService, vipName } from '@weir/balancer/config';
+import { type Config, realAt, vipName, vipOf } from '@weir/balancer/config';
+import { formatEndpoint } from '../text/endpoint.js';
 import { escapeText } from '../text/escape.js';
 import { reasonText } from './reasons.js';
 
 /** `web (198.51.100.1:443/tcp)`, or that alone where the VIP has no other name. */
-export function vipLabel({ vips }: Pick<Config, 'vips'>, service: Service): string {
+export function vipLabel(config: Pick<Config, 'vips'>, service: Service): string {
   const plain = vipName(service);
-  const name = vips.find((vip) => sameService(vip, service))?.name ?? plain;
+  const name = vipOf(config, service)?.name ?? plain;
   return name === plain ? plain : `${escapeText(name)} (${plain})`;
 }
 
-/** `a (10.0.0.1)`, or the address alone. */
-export function realLabel(name: string | undefined, address: string): string {
-  return name === undefined || name === address ? address : `${escapeText(name)} (${address})`;
+/** `a (10.0.0.1)`, or the address alone; with its port, where that is not the VIP's. */
+export function realLabel(name: string | undefined, address: string, port?: number): string {
+  const plain = port === undefined ? address : formatEndpoint({ address, port });
+  return name === undefined || name === plain ? plain : `${escapeText(name)} (${plain})`;
 }
 
 /** `by the ring: web (198.51.100.1:443/tcp), real a (10.0.0.1)`. */
@@ -24,7 +26,7 @@ export function choiceText(
   if (service === undefined) return reasonText(reason);
   const vip = vipLabel(config, service);
   if (real === undefined) return `${reasonText(reason)}: ${vip}`;
-  const vipConfig = config.vips.find((candidate) => sameService(candidate, service));
+  const vipConfig = vipOf(config, service);
   const name = vipConfig && realAt(vipConfig, real, realPort)?.name;
-  return `${reasonText(reason)}: ${vip}, real ${realLabel(name, real)}`;
+  return `${reasonText(reason)}: ${vip}, real ${realLabel(name, real, realPort)}`;
 }

@@ -1,0 +1,208 @@
+/** The control socket, with handlers that need no balancer. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { ConfigError } from '../src/config/index.js';
+import { groupId } from '../src/control/groups.js';
+import {
+  ControlClient,
+  ControlServer,
+  type Handlers,
+  NotRunningError,
+  RequestError,
+} from '../src/control/index.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'weir-control-'));
+after(() => rmSync(folder, { recursive: true }));
+
+function refused(): never {
+  throw new Error('not in this test');
+}
+
+const nothing: Handlers = {
+  status: refused,
+  apply: refused,
+  drain: refused,
+  lookup: refused,
+  stop: refused,
+  capture: refused,
+};
+
+let number = 0;
+
+/** A server with some handlers, and a client of it. */
+async function started(handlers: Partial<Handlers>, group?: string) {
+  const path = join(folder, 'of', 'several', `${number++}.sock`);
+  const server = await ControlServer.listen(path, group, { ...nothing, ...handlers });
+  const client = new ControlClient(path);
+  return {
+    path,
+    server,
+    client,
+    async [Symbol.asyncDispose]() {
+      server.close();
+      await server.closed;
+    },
+  };
+}
+
+describe('the control socket', () => {
+  it('is for root alone, or for a group as well', async () => {
+    await using alone = await started({});
+    assert.equal(statSync(alone.path).mode & 0o777, 0o600);
+    const gid = process.getgid!();
+    await using shared = await started({}, String(gid));
+    assert.equal(statSync(shared.path).mode & 0o777, 0o660);
+    assert.equal(statSync(shared.path).gid, gid);
+    await assert.rejects(
+      started({}, 'no-such-group'),
+      new RequestError('no group no-such-group in /etc/group'),
+    );
+    assert.equal(groupId('root'), 0);
+  });
+
+  it('carries requests and answers, and goes away with its server', async () => {
+    const asked: unknown[] = [];
+    const { path, server, client } = await started({
+      drain: async (body) => {
+        asked.push(body);
+        return { vip: 'web', real: 'a' };
+      },
+    });
+    const answer = await client.call('drain', { vip: 'w', real: 'ä', drained: true });
+    assert.deepEqual([asked, answer], [[{ vip: 'w', real: 'ä', drained: true }], { vip: 'web', real: 'a' }]);
+    server.close();
+    assert.equal(existsSync(path), false);
+    await server.closed;
+    await assert.rejects(client.call('drain', { vip: 'w', real: 'a', drained: true }), NotRunningError);
+  });
+
+  it('an answer under way goes out though the server closes', async () => {
+    let finish: () => void = refused;
+    const waiting = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const { server, client } = await started({
+      stop: async () => {
+        server.close();
+        await waiting;
+        return {};
+      },
+    });
+    const answer = client.call('stop', { detach: true });
+    setImmediate(finish);
+    assert.deepEqual(await answer, {});
+    await server.closed;
+  });
+
+  for (const [error, kind] of [
+    [new RequestError('no VIP x'), RequestError],
+    [new RangeError('weight -1'), RequestError],
+    [new ConfigError('f', [{ line: 1, column: 2, message: 'm' }]), RequestError],
+    [new Error('bpf: EPERM'), Error],
+  ] as const) {
+    it(`tells a ${error.name} as ${kind.name}`, async () => {
+      await using control = await started({
+        apply: async () => {
+          throw error;
+        },
+      });
+      await assert.rejects(control.client.call('apply', { file: 'f', text: '' }), (told: Error) => {
+        assert.deepEqual([told.message, told.constructor], [error.message, kind]);
+        return true;
+      });
+    });
+  }
+
+  it('is not taken from one that listens, but from one that died', async () => {
+    await using control = await started({ stop: async () => ({}) });
+    await assert.rejects(
+      ControlServer.listen(control.path, undefined, nothing),
+      new RequestError(`somebody listens on ${control.path} already`),
+    );
+    assert.deepEqual(await control.client.call('stop', { detach: false }), {});
+  });
+
+  it('says that nobody is there, whether there is a socket or not', async () => {
+    const path = join(folder, 'none.sock');
+    await assert.rejects(new ControlClient(path).call('stop', { detach: true }), (error: Error) => {
+      assert.equal(error.message, `no balancer runs here: there is no socket ${path}`);
+      return error instanceof NotRunningError;
+    });
+  });
+
+  it('streams a capture until its request ends, with what it came to', async () => {
+    let aborted = false;
+    await using control = await started({
+      async *capture({ count }, signal) {
+        yield Uint8Array.of(count!);
+        yield new Uint8Array(300_000);
+        await once(signal, 'abort');
+        aborted = true;
+        yield Uint8Array.of(9);
+        return { packets: 3, lost: 2 };
+      },
+    });
+    const abort = new AbortController();
+    const pieces: number[] = [];
+    const came = await control.client.capture({ count: 7 }, abort.signal, async (bytes) => {
+      pieces.push(...bytes);
+      if (pieces.length === 300_001) abort.abort();
+    });
+    assert.deepEqual([pieces[0], pieces.at(-1), pieces.length], [7, 9, 300_002]);
+    assert.deepEqual([came, aborted], [{ packets: 3, lost: 2 }, true]);
+  });
+
+  it('ends a capture that nobody reads any more', async () => {
+    let ended: () => void = refused;
+    const over = new Promise<void>((resolve) => {
+      ended = resolve;
+    });
+    await using control = await started({
+      async *capture(_, signal) {
+        try {
+          yield Uint8Array.of(1);
+          await once(signal, 'abort');
+          return { packets: 0, lost: 0 };
+        } finally {
+          ended();
+        }
+      },
+    });
+    const reading = control.client.capture({}, new AbortController().signal, async () => {
+      throw new Error('enough');
+    });
+    await assert.rejects(reading, /enough/);
+    await over;
+  });
+
+  it('a capture that cannot begin is refused', async () => {
+    await using control = await started({
+      // biome-ignore lint/correctness/useYield: it does not come to that
+      async *capture() {
+        throw new RequestError('somebody captures already');
+      },
+    });
+    const capture = control.client.capture({}, new AbortController().signal, async () => undefined);
+    await assert.rejects(capture, new RequestError('somebody captures already'));
+  });
+});
+
+it('a socket that a killed process left refuses connections, and is replaced', async () => {
+  const path = join(folder, 'left.sock');
+  const child = spawn(process.execPath, [
+    '-e',
+    `require('net').createServer().listen('${path}', () => console.log(1))`,
+  ]);
+  await once(child.stdout, 'data');
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  assert.ok(existsSync(path));
+  const server = await ControlServer.listen(path, undefined, nothing);
+  server.close();
+  await server.closed;
+});

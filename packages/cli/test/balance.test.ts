@@ -1,0 +1,312 @@
+/** `weir balance` where it needs no kernel: messages, exit statuses, text. */
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import type { Status } from '@weir/balancer/control';
+import { ControlServer, type Handlers, RequestError } from '@weir/balancer/control';
+import { packetsOf } from '../src/balance/packet-argument.js';
+import { statusText } from '../src/balance/status.js';
+import { run } from '../src/run.js';
+import { noColour } from '../src/text/colour.js';
+import { Capture } from './support/capture.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'weir-balance-'));
+after(() => rmSync(folder, { recursive: true }));
+
+/** Runs it in this process. */
+async function balance(...args: string[]) {
+  const [stdout, stderr] = [new Capture(), new Capture()];
+  const code = await run(['balance', ...args], {
+    ...{ stdout, stderr, env: {}, signals: new EventEmitter(), exit: () => undefined },
+    loadTracer: () => Promise.reject(new Error('not needed')),
+  });
+  return { code, stdout: stdout.text, stderr: stderr.text };
+}
+
+function file(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+const vip = '{address: 198.51.100.1, port: 80, protocol: tcp, reals: [{address: 10.0.0.1}]}';
+const good = file('good.yaml', `name: edge\ninterface: eth0\nvips: [${vip}]\n`);
+const bad = file('bad.yaml', `interface: eth0\nmode: x\nvips: [${vip},\n ${vip}]\n`);
+
+describe('weir balance check', () => {
+  it('says that a file is good', async () => {
+    assert.deepEqual(await balance('check', good), {
+      ...{ code: 0, stdout: `${good}: good: 1 VIP, 1 real\n`, stderr: '' },
+    });
+    assert.deepEqual(JSON.parse((await balance('check', '--json', good)).stdout), { ok: true, problems: [] });
+  });
+
+  it('says all that is wrong, where editors find it', async () => {
+    const lines = [
+      `${bad}:2:7: mode: expected native or generic`,
+      `${bad}:4:2: VIP 198.51.100.1:80/tcp is there twice`,
+    ];
+    assert.deepEqual(await balance('check', bad), { code: 2, stdout: '', stderr: `${lines.join('\n')}\n` });
+    const { code, stdout, stderr } = await balance('check', '--json', bad);
+    assert.deepEqual([code, stderr], [2, '']);
+    const { ok, problems } = JSON.parse(stdout) as { ok: boolean; problems: unknown[] };
+    assert.deepEqual([ok, problems.length], [false, 2]);
+    assert.deepEqual(problems[0], { line: 2, column: 7, message: 'mode: expected native or generic' });
+  });
+
+  it('shows what is in a file safely', async () => {
+    const hostile = file('hostile.yaml', 'interface: eth0\nvips: []\n"\\e[2J\\nx": 1\n');
+    const { stderr } = await balance('check', hostile);
+    assert.equal(stderr, `${hostile}:3:1: \\x1b[2J\\nx is not known here\n`);
+  });
+
+  it('without a file, or with one that cannot be read', async () => {
+    const missing = join(folder, 'missing.yaml');
+    for (const command of ['check', 'run', 'apply']) {
+      assert.deepEqual(await balance(command, missing), {
+        ...{ code: 2, stdout: '', stderr: `weir: ${missing}: no such file or directory\n` },
+      });
+    }
+    assert.match((await balance('check', folder)).stderr, /illegal operation on a directory\n$/);
+    const { code, stderr } = await balance('check');
+    assert.deepEqual(
+      [code, stderr],
+      [2, "weir: missing required argument 'file' (see weir balance check --help)\n"],
+    );
+  });
+});
+
+describe('packets on the command line', () => {
+  const frame = '020000000001020000000002080045';
+
+  it('are hex or base64', () => {
+    const bytes = Buffer.from(frame, 'hex');
+    for (const text of [
+      frame,
+      frame.toUpperCase(),
+      `0x${frame}`,
+      frame.replace(/../g, '$& '),
+      bytes.toString('base64'),
+    ]) {
+      assert.deepEqual(
+        packetsOf(text, () => []),
+        [{ bytes, length: 15 }],
+      );
+    }
+  });
+
+  it('or a file', () => {
+    const path = file('x.pcap', 'content');
+    const packet = { bytes: new Uint8Array(20), length: 60 };
+    assert.deepEqual(
+      packetsOf(path, (bytes) => (String(bytes) === 'content' ? [packet] : [])),
+      [packet],
+    );
+    assert.throws(
+      () =>
+        packetsOf(path, () => {
+          throw new Error('neither pcap nor pcapng');
+        }),
+      { name: 'UsageError', message: `${path}: neither pcap nor pcapng` },
+    );
+  });
+
+  it('and of a length that can be', () => {
+    assert.throws(() => packetsOf('0102', () => []), /a frame of 2 bytes: expected 14 to 3500/);
+    assert.throws(
+      () => packetsOf('no such file!', () => []),
+      /expected a file that exists, or a frame in hex or base64/,
+    );
+  });
+});
+
+function refused(): never {
+  throw new Error('not in this test');
+}
+const nothing: Handlers = {
+  ...{ status: refused, apply: refused, drain: refused, lookup: refused, stop: refused, capture: refused },
+};
+
+let number = 0;
+
+/** Runs it against a control socket with these handlers. */
+async function asked(handlers: Partial<Handlers>, ...args: string[]) {
+  const path = join(folder, `${number++}.sock`);
+  const server = await ControlServer.listen(path, undefined, { ...nothing, ...handlers });
+  try {
+    return await balance(...args, '--socket', path);
+  } finally {
+    server.close();
+    await server.closed;
+  }
+}
+
+describe('weir balance with a running balancer', () => {
+  it('drains', async () => {
+    const drain: Handlers['drain'] = async ({ vip: name, real }) => ({ vip: name, real });
+    assert.equal((await asked({ drain }, 'drain', 'web', 'a')).stdout, 'web: real a is drained\n');
+    assert.equal((await asked({ drain }, 'undrain', 'web', 'a')).stdout, 'web: real a is drained no more\n');
+  });
+
+  it('tells what is wrong with a request as with a command line', async () => {
+    const drain: Handlers['drain'] = async () => {
+      throw new RequestError('no VIP web: there are none');
+    };
+    assert.deepEqual(await asked({ drain }, 'drain', 'web', 'a'), {
+      ...{ code: 2, stdout: '', stderr: 'weir: no VIP web: there are none\n' },
+    });
+  });
+
+  it('tells what does not work', async () => {
+    const stop: Handlers['stop'] = async () => {
+      throw new Error('unlink: EBUSY');
+    };
+    assert.deepEqual(await asked({ stop }, 'stop'), { code: 1, stdout: '', stderr: 'weir: unlink: EBUSY\n' });
+    const path = join(folder, 'none.sock');
+    const stderr = `weir: no balancer runs here: there is no socket ${path}\n`;
+    assert.deepEqual(await balance('status', '--socket', path), { code: 1, stdout: '', stderr });
+  });
+
+  it('applies a file that is good', async () => {
+    const got: unknown[] = [];
+    const apply: Handlers['apply'] = async (body) => {
+      got.push(body);
+      return { changes: ['VIP web added'] };
+    };
+    assert.equal((await asked({ apply }, 'apply', good)).stdout, 'VIP web added\n');
+    assert.equal((await asked({ apply }, 'apply', bad)).code, 2);
+    assert.equal(got.length, 1);
+    const same: Handlers['apply'] = async () => ({ changes: [] });
+    assert.equal((await asked({ apply: same }, 'apply', good)).stdout, 'nothing is different\n');
+  });
+
+  it('looks flows up', async () => {
+    const flows: unknown[] = [];
+    const service = { address: '198.51.100.1', port: 80, protocol: 'udp' } as const;
+    const lookup: Handlers['lookup'] = async (flow) => {
+      flows.push(flow);
+      return { verdict: 'tx', reason: 'flow-table', service, real: '10.0.0.1', vip: 'web', realName: 'a' };
+    };
+    const args = ['lookup', '192.0.2.1:7', '[2001:db8::1]:80', '--protocol', 'udp'];
+    assert.equal((await asked({ lookup }, ...args)).stdout, 'tx: known flow, VIP web, real a (10.0.0.1)\n');
+    assert.deepEqual(flows, [
+      {
+        source: '192.0.2.1',
+        sourcePort: 7,
+        destination: '2001:db8::1',
+        destinationPort: 80,
+        protocol: 'udp',
+      },
+    ]);
+    assert.equal(JSON.parse((await asked({ lookup }, ...args, '--json')).stdout).realName, 'a');
+    const { code, stderr } = await asked({ lookup }, 'lookup', '192.0.2.1', '198.51.100.1:80');
+    assert.equal(code, 2);
+    assert.match(stderr, /^weir: '192\.0\.2\.1': expected ADDRESS:PORT, such as /);
+  });
+
+  it('captures into a file, and says what came', async () => {
+    const options: unknown[] = [];
+    const capture: Handlers['capture'] = async function* (body) {
+      options.push(body);
+      yield Buffer.from('bytes');
+      return { packets: 1000, lost: 2 };
+    };
+    const args = ['--reason', 'ring,malformed', '--every', '3', '--bytes', '60', '--count', '4'];
+    const { code, stdout, stderr } = await asked({ capture }, 'capture', ...args);
+    assert.deepEqual([code, stdout, stderr], [0, 'bytes', 'weir: 1,000 packets, 2 lost\n']);
+    assert.deepEqual(options, [{ every: 3, reasons: ['ring', 'malformed'], bytes: 60, count: 4 }]);
+    const wrong = await asked({ capture }, 'capture', '-o', join(folder, 'no', 'such', 'folder'));
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.stderr, /no such file or directory/);
+    assert.match((await balance('capture', '--reason', 'rign')).stderr, /Allowed are not-ip, /);
+  });
+});
+
+const traffic = { packets: 0, bytes: 0, packetsPerSecond: 1234.5, bytesPerSecond: 98_765 };
+const counters = { packets: 5000, transmitted: 4000, passed: 900, dropped: 100 };
+
+const status = {
+  ...{ name: 'edge', version: '1', pid: 1, started: '2026-01-01T00:00:00.000Z', over: 1 },
+  interfaces: [{ interface: 'eth0', mode: 'native' }],
+  routers: [{ interface: 'eth0', address: '192.0.2.1', mac: '02:00:00:00:00:01', state: 'known' }],
+  vips: [
+    {
+      ...{
+        name: 'web',
+        address: '198.51.100.1',
+        port: 443,
+        protocol: 'tcp',
+        forwarding: 'tunnel',
+        flags: [],
+      },
+      ...{ state: 'up', ...traffic },
+      reals: [
+        {
+          ...{ name: 'a', address: '10.0.0.1', weight: 1, ringWeight: 1, share: 1, drained: false, traffic },
+          ...{ condition: 'up', reason: 'connected', since: '2026-01-01T00:00:00.000Z' },
+        },
+        {
+          ...{
+            name: '10.0.0.2',
+            address: '10.0.0.2',
+            weight: 2,
+            ringWeight: 0,
+            share: 0,
+            drained: true,
+            traffic,
+          },
+          ...{ condition: 'down', reason: 'timeout\x1b', since: '2026-01-01T00:01:00.000Z' },
+        },
+      ],
+    },
+    {
+      ...{
+        name: '[2001:db8::1]:53/udp',
+        address: '2001:db8::1',
+        port: 53,
+        protocol: 'udp',
+        forwarding: 'nat',
+      },
+      ...{ flags: [], state: 'down', ...traffic },
+      reals: [
+        {
+          name: 'r',
+          address: 'fd00::1',
+          port: 5353,
+          weight: 1,
+          ringWeight: 1,
+          share: 1,
+          drained: false,
+          traffic,
+        },
+      ],
+    },
+  ],
+  counters: { ...counters, malformed: 1234, emptySlot: 0 },
+  rates: counters,
+} as unknown as Status;
+
+describe('the text of weir balance status', () => {
+  it('has a table for each VIP, and what ought not to happen', () => {
+    assert.equal(
+      statusText(status, noColour, new Date('2026-01-01T00:02:00.000Z')),
+      `edge  eth0 (native)  router 192.0.2.1 at 02:00:00:00:00:01  control plane up 2m00s
+5,000 packets/s: 4,000 sent on, 900 left to the host, 100 dropped
+
+web  198.51.100.1:443/tcp  up  1,235 packets/s  98.8 kB/s
+  REAL  ADDRESS   WEIGHT    SHARE  PACKETS/S  BYTES/S  HEALTH
+  a     10.0.0.1       1  100.0 %      1,235  98.8 kB  up 2m00s
+        10.0.0.2   0 (2)    0.0 %      1,235  98.8 kB  drained down 1m00s timeout\\x1b
+
+[2001:db8::1]:53/udp  nat  down: no real is well, the last ring stays  1,235 packets/s  98.8 kB/s
+  REAL  ADDRESS         WEIGHT    SHARE  PACKETS/S  BYTES/S  HEALTH
+  r     [fd00::1]:5353       1  100.0 %      1,235  98.8 kB
+
+1,234 malformed packets, dropped
+`,
+    );
+  });
+});
