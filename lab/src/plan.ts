@@ -5,10 +5,18 @@ import { join } from 'node:path';
 import { isBuilt, kernels, series } from './kernels.js';
 import { repository } from './paths.js';
 
-/** Ways to boot a guest that some tests are about. `NAME.noipv6.root.test.ts` runs only in a guest without IPv6. */
-export const variants: Readonly<Record<string, string>> = {
-  noipv6: 'ipv6.disable=1',
-  lockdown: 'lockdown=confidentiality',
+/** A state of the kernel that some tests are about. */
+interface Variant {
+  /** Added to the kernel's command line: then the tests have a guest of their own. */
+  readonly append?: string;
+  /** A shell command that brings it about, for good: then the tests are the last of the kernel's guest. */
+  readonly command?: string;
+}
+
+/** `NAME.noipv6.root.test.ts` runs only in guests without IPv6. */
+export const variants: Readonly<Record<string, Variant>> = {
+  noipv6: { append: 'ipv6.disable=1' },
+  lockdown: { command: 'echo confidentiality >/sys/kernel/security/lockdown' },
 };
 
 /** Compiled test files, relative to the checkout, by where they run. */
@@ -19,7 +27,7 @@ export interface TestFiles {
   readonly root: readonly string[];
   /** Boot guests themselves, from this machine: the lab's own tests. */
   readonly boot: readonly string[];
-  /** Only in guests booted in a special way. */
+  /** Only in guests whose kernel is in a special state. */
   readonly special: Readonly<Record<string, readonly string[]>>;
 }
 
@@ -29,7 +37,10 @@ export interface GuestJob {
   readonly kernel: string;
   readonly smp: number;
   readonly append?: string;
+  /** In the order in which they run. */
   readonly files: readonly string[];
+  /** Shell commands that go before some of the files. */
+  readonly before: Readonly<Record<string, string>>;
 }
 
 /** Sorts compiled test files by their names' endings. Exported for the tests. */
@@ -97,13 +108,25 @@ export function guestJobs(files: TestFiles, choice: GuestChoice = {}): GuestJob[
       : (path: string) => kernel === kernels.at(-1)?.name || !forNewest.test(path);
     const chosen = (paths: readonly string[] = []) =>
       paths.filter((path) => !forHost.test(path) && (whole || wanted(path)));
-    const add = (name: string, smp: number, paths: readonly string[], append?: string) => {
-      if (paths.length > 0) jobs.push({ name, kernel, smp, files: paths, ...(append && { append }) });
+    const add = (job: Pick<GuestJob, 'name' | 'smp' | 'files'> & Partial<GuestJob>) => {
+      if (job.files.length > 0) jobs.push({ kernel, before: {}, ...job });
     };
-    add(kernel, kernel === '6.12' ? 2 : 1, chosen(files.root));
-    for (const [variant, append] of Object.entries(variants)) {
-      if (series(kernel).without?.includes(variant)) continue;
-      add(`${kernel} ${variant}`, 1, chosen(files.special[variant]), append);
+    const states = Object.entries(variants).filter(([name]) => !series(kernel).without?.includes(name));
+    const last = states.flatMap(([name, { command }]) =>
+      chosen(files.special[name]).flatMap((file) =>
+        command === undefined ? [] : [[file, command] as const],
+      ),
+    );
+    const before = Object.fromEntries(last);
+    add({
+      name: kernel,
+      smp: kernel === '6.12' ? 2 : 1,
+      files: [...chosen(files.root), ...Object.keys(before)],
+      before,
+    });
+    for (const [name, { append }] of states) {
+      if (append !== undefined)
+        add({ name: `${kernel} ${name}`, smp: 1, append, files: chosen(files.special[name]) });
     }
   }
   return jobs;

@@ -81,6 +81,8 @@ export interface GuestRun extends Pick<BootOptions, 'kernel' | 'smp' | 'append' 
   readonly name: string;
   /** Paths relative to the checkout. */
   readonly testFiles: readonly string[];
+  /** Shell commands that go before some of the files. */
+  readonly before: Readonly<Record<string, string>>;
   /** Milliseconds for one file. */
   readonly timeoutMs: number;
 }
@@ -91,7 +93,7 @@ export async function runInGuest(run: GuestRun): Promise<SuiteResult> {
   const parser = account.stream();
   const onOutput = (text: string) => parser.write(text);
   const { kernel, smp, append, env, files } = run;
-  const command = guestScript(run.testFiles, Math.ceil(run.timeoutMs / 1000));
+  const command = guestScript(run, Math.ceil(run.timeoutMs / 1000));
   try {
     const timeoutMs = Math.min(run.testFiles.length * run.timeoutMs, guestTimeoutMs);
     const result = await boot({
@@ -114,11 +116,13 @@ export async function runInGuest(run: GuestRun): Promise<SuiteResult> {
 }
 
 /** A shell script that runs each file and writes the records around it. */
-function guestScript(files: readonly string[], timeoutSeconds: number): string {
+function guestScript({ testFiles, before }: GuestRun, timeoutSeconds: number): string {
+  const lines = testFiles.flatMap((file) => [before[file] ?? '', `run ${quote(file)}`]);
   return `
-for file in ${files.map(quote).join(' ')}; do
-  printf '\\036{"type":"start","file":"%s"}\\n' "$file"
-  timeout -s KILL ${timeoutSeconds} node --test-reporter=${guestRepository}/${reporter} "$file"
-  printf '\\036{"type":"end","file":"%s","status":%d}\\n' "$file" $?
-done`;
+run() {
+  printf '\\036{"type":"start","file":"%s"}\\n' "$1"
+  timeout -s KILL ${timeoutSeconds} node --test-reporter=${guestRepository}/${reporter} "$1"
+  printf '\\036{"type":"end","file":"%s","status":%d}\\n' "$1" $?
+}
+${lines.join('\n')}`;
 }

@@ -12,14 +12,16 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildBpf } from './build-bpf.js';
 import { CannotBuildError } from './built-kernel.js';
+import { type Bundles, bundleTests, originalPlaces } from './bundle.js';
 import { attempt } from './command.js';
 import { isBuilt, kernel, series } from './kernels.js';
 import { buildLoad } from './load.js';
 import { repository } from './paths.js';
 import { findTestFiles, type GuestJob, guestJobs, type TestFiles } from './plan.js';
+import { guestRepository } from './project.js';
 import { qemu } from './qemu.js';
 import { installRequirements, isRoot, testPackages } from './requirements.js';
-import { runInGuest, runOnHost } from './run-files.js';
+import { type HostRun, runInGuest, runOnHost } from './run-files.js';
 import { schedule, type Task } from './schedule.js';
 import { Account, formatSummary, type SuiteResult } from './suite.js';
 import { exitOnSignals, temporaryFolder } from './temporary.js';
@@ -30,6 +32,8 @@ const rootTimeoutMs = 300_000;
 /** Where guests find what the host's `WEIR_TEST_OBJECTS` and `WEIR_LOAD` name. */
 const guestObjects = '/weir-test/objects';
 const guestLoad = '/weir-test/load';
+/** The share of connections that tests make in guests: these are ten times slower. */
+const guestScale = '0.2';
 
 interface Selection {
   readonly unit: boolean;
@@ -155,7 +159,12 @@ interface Given {
 }
 
 /** Runs one guest's files; on a kernel that cannot be built here, and was not asked for by name, it says so. */
-async function runJob(job: GuestJob, selection: Selection, { objects, load }: Given): Promise<SuiteResult> {
+async function runJob(
+  job: GuestJob,
+  selection: Selection,
+  { objects, load }: Given,
+  bundles: Bundles,
+): Promise<SuiteResult> {
   try {
     await kernel(job.kernel);
   } catch (error) {
@@ -165,44 +174,55 @@ async function runJob(job: GuestJob, selection: Selection, { objects, load }: Gi
       return account.finish();
     }
   }
-  return runInGuest({
+  const result = await runInGuest({
     ...job,
     testFiles: job.files,
     timeoutMs: rootTimeoutMs,
-    env: { WEIR_TEST_OBJECTS: guestObjects, WEIR_LOAD: guestLoad },
-    files: { [guestObjects]: objects, ...(load && { [guestLoad]: load }) },
+    env: {
+      WEIR_TEST_OBJECTS: guestObjects,
+      WEIR_LOAD: guestLoad,
+      ...(!selection.matrix && { WEIR_SCALE: guestScale }),
+    },
+    files: { [guestRepository]: bundles.folder, [guestObjects]: objects, ...(load && { [guestLoad]: load }) },
   });
+  const failures = result.failures.map((failure) => ({
+    ...failure,
+    detail: originalPlaces(failure.detail, bundles),
+    output: originalPlaces(failure.output, bundles),
+  }));
+  return { ...result, failures };
 }
 
-/** Runs guests, and the lab's own tests beside them. */
-async function runGuests(
+/** Everything guests need besides their kernels. */
+async function prepareGuests(jobs: readonly GuestJob[], bundles: Bundles): Promise<void> {
+  say(`guests run under ${(await qemu()).version}`);
+  await baseArchive();
+  await bundleTests([...new Set(jobs.flatMap(({ files }) => files))], bundles);
+}
+
+/** Runs guests, and what runs on this machine beside them. */
+async function runSideBySide(
   selection: Selection,
   jobs: readonly GuestJob[],
-  bootFiles: readonly string[],
+  hostRuns: readonly HostRun[],
   preparing: ReadonlyMap<string, Promise<unknown>>,
   given: Given,
 ): Promise<SuiteResult[]> {
   // Fetching takes next to no CPU, so only building is worth a place in the schedule.
   for (const [name, prepared] of preparing) if (!isBuilt(series(name))) await prepared;
-  say(`guests run under ${(await qemu()).version}`);
-  await baseArchive();
-  const tasks: Task<SuiteResult>[] = jobs.map((job) => ({
-    weight: job.files.length,
-    ready: preparing.get(job.kernel),
-    run: () => runJob(job, selection, given),
-  }));
-  if (bootFiles.length > 0) {
-    const lab = {
-      name: 'lab',
-      files: bootFiles,
-      concurrency: 1,
-      env: environment(given),
-      timeoutMs: rootTimeoutMs,
-    };
-    tasks.unshift({ weight: bootFiles.length, run: () => runOnHost(lab) });
-  }
+  using folder = temporaryFolder('weir-bundles-');
+  const bundles = { folder: join(folder.path, 'files'), maps: join(folder.path, 'maps') };
+  if (jobs.length > 0) await prepareGuests(jobs, bundles);
+  const tasks: Task<SuiteResult>[] = [
+    ...hostRuns.map((run) => ({ weight: run.files.length, run: () => runOnHost(run) })),
+    ...jobs.map((job) => ({
+      weight: job.files.length,
+      ready: preparing.get(job.kernel),
+      run: () => runJob(job, selection, given, bundles),
+    })),
+  ];
   // Two guests keep two CPUs busy even if one of them has two of its own.
-  return schedule(tasks, Math.max(2, cpus().length));
+  return await schedule(tasks, Math.max(2, cpus().length));
 }
 
 function environment({ objects, load }: Given): Record<string, string> {
@@ -232,13 +252,12 @@ async function main(): Promise<void> {
     const unit = { name: 'unit', files: files.unit, concurrency: cpus().length, timeoutMs: unitTimeoutMs };
     results.push(await runOnHost({ ...unit, env }));
   }
-  if (selection.host && isRoot()) {
-    const host = { name: 'host', files: files.root, concurrency: 1, timeoutMs: rootTimeoutMs };
-    results.push(await runOnHost({ ...host, env, ownMounts: true }));
-  }
-  const bootFiles = selection.guests && !selection.kernels ? files.boot : [];
-  if (jobs.length + bootFiles.length > 0)
-    results.push(...(await runGuests(selection, jobs, bootFiles, preparing, given)));
+  const onHost = { concurrency: 1, timeoutMs: rootTimeoutMs, env };
+  const hostRuns: HostRun[] = [];
+  if (selection.host && isRoot())
+    hostRuns.push({ ...onHost, name: 'host', files: files.root, ownMounts: true });
+  if (selection.guests && !selection.kernels) hostRuns.push({ ...onHost, name: 'lab', files: files.boot });
+  results.push(...(await runSideBySide(selection, jobs, hostRuns, preparing, given)));
   process.stdout.write(formatSummary(results));
   const count = results.reduce((sum, { passed, failed }) => sum + passed + failed, 0);
   if (count === 0) say('no test ran');

@@ -35,6 +35,22 @@ describe('the plan', () => {
     assert.deepEqual(guestJobs(classify([]), { kernels: ['6.1'] }), []);
   });
 
+  test('runs what needs a locked-down kernel last in the guest, which it locks down', () => {
+    const some = classify([
+      'packages/a/dist/test/one.lockdown.root.test.js',
+      'packages/a/dist/test/two.root.test.js',
+    ]);
+    const [job, ...others] = guestJobs(some, { kernels: ['6.1'] });
+    assert.deepEqual(others, []);
+    assert.deepEqual(job?.files, [
+      'packages/a/dist/test/two.root.test.js',
+      'packages/a/dist/test/one.lockdown.root.test.js',
+    ]);
+    assert.deepEqual(job?.before, {
+      'packages/a/dist/test/one.lockdown.root.test.js': 'echo confidentiality >/sys/kernel/security/lockdown',
+    });
+  });
+
   test('runs what does not depend on the version on the newest kernel, and all where it is asked for', () => {
     const some = classify([
       'packages/a/dist/test/one.newest.root.test.js',
