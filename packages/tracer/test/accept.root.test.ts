@@ -7,8 +7,9 @@ import { assertPairs } from './support/expect.js';
 import { accountedBy, availableAcceptHooks } from './support/hooks.js';
 import { Load } from './support/load.js';
 import { TestNetns } from './support/netns.js';
+import { atScale } from './support/scale.js';
 
-const COUNT = 2000;
+const COUNT = atScale(2000);
 
 describe(`${COUNT} accepts that were under way before the start`, () => {
   for (const [index, hook] of availableAcceptHooks().entries()) {

@@ -5,8 +5,9 @@ import { assertComplete, collect } from './support/collect.js';
 import { assertFailures } from './support/expect.js';
 import { runLoad, type Truth } from './support/load.js';
 import { TestNetns } from './support/netns.js';
+import { atScale } from './support/scale.js';
 
-const COUNT = 1000;
+const COUNT = atScale(1000);
 
 /** A link on which every SYN vanishes: its neighbour does not exist. */
 function addBlackhole(netns: TestNetns): void {

@@ -7,6 +7,7 @@ import { assertPairs } from './support/expect.js';
 import { accountedBy, availableAcceptHooks } from './support/hooks.js';
 import { runLoad } from './support/load.js';
 import { TestNetns } from './support/netns.js';
+import { atScale } from './support/scale.js';
 
 function sumLost(records: readonly TraceRecord[], where: LostRecord['where']): number {
   return records
@@ -17,20 +18,21 @@ function sumLost(records: readonly TraceRecord[], where: LostRecord['where']): n
 const accounted = accountedBy(availableAcceptHooks()[0]!);
 
 describe('the connection table', () => {
-  it('is empty after 20,000 refused connects, and later connects are seen', async () => {
+  const refused = atScale(20_000);
+  it(`is empty after ${refused} refused connects, and later connects are seen`, async () => {
     using netns = new TestNetns();
     let between = Number.NaN;
     const collected = await collect(
       { maxConnections: 1024, filter: { netns: [netns.inode] } },
       async (tracer) => {
-        await runLoad(netns, 'refused', '--count', '20000', '--concurrency', '4');
+        await runLoad(netns, 'refused', '--count', String(refused), '--concurrency', '4');
         between = tracer.stats().connections;
         return await runLoad(netns, 'pairs', '--count', '100');
       },
     );
     assert.equal(between, 0);
     const later = collected.records.filter(({ event }) => event !== 'fail');
-    assert.equal(collected.records.length - later.length, 20_000);
+    assert.equal(collected.records.length - later.length, refused);
     assertPairs(later, collected.result, { netns: netns.inode, type: 'ipv4', accounted });
     assertComplete(collected);
   });
@@ -51,7 +53,7 @@ describe('the connection table', () => {
 describe('the ring', () => {
   it('that is too small loses exactly what is missing', async () => {
     using netns = new TestNetns();
-    const count = 5000;
+    const count = atScale(5000);
     const collected = await collect({ ringBytes: 4096, filter: { netns: [netns.inode] } }, () =>
       runLoad(netns, 'pairs', '--count', String(count), '--concurrency', '4'),
     );

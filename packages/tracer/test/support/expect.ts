@@ -21,7 +21,8 @@ const causes: Readonly<Record<string, { client: readonly Cause[]; server: readon
 
 export interface Expectation {
   readonly netns: number;
-  readonly type: 'ipv4' | 'ipv6';
+  /** Default: as the addresses are. */
+  readonly type?: 'ipv4' | 'ipv6';
   /** How accepts are attributed. Default `accept`. */
   readonly accounted?: 'accept' | 'listener';
 }
@@ -125,9 +126,9 @@ function assertCommon(
 }
 
 /** Much cheaper than a comparison of objects, over thousands of records. */
-function assertNetwork({ network }: Socket, { type }: Expectation): void {
+function assertNetwork({ network, peer }: Socket, { type }: Expectation): void {
   assert.equal(network.transport, 'tcp');
-  assert.equal(network.type, type);
+  assert.equal(network.type, type ?? (peer.address.includes(':') ? 'ipv6' : 'ipv4'));
 }
 
 /** Each attempt gives one `fail`, with the errno that the process got. */
