@@ -1,114 +1,22 @@
 /** However `weir trace` ends, nothing of it is left in the kernel. */
-import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { describe, it } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { it } from 'node:test';
 import { WeirProcess } from './support/command.js';
+import { assertEndsInOrder, assertTracing, traceArgs } from './support/ending.js';
 import { assertNothingLeft, existingObjects, objectsOf } from './support/kernel-objects.js';
 import { TestNetns } from './support/load.js';
-import { parseLines } from './support/record-shape.js';
 
-function traceArgs(netns: TestNetns): string[] {
-  return ['trace', '--json', '--netns', netns.name, '--ready-fd', '3'];
-}
-
-/** What a process that traces must hold, so that it is known that there was something to be left. */
-function assertTracing(held: ReadonlySet<string>): void {
-  for (const kind of ['prog', 'map', 'link']) {
-    assert.ok(
-      [...held].some((object) => object.startsWith(`${kind} `)),
-      `no ${kind} is held by the process`,
-    );
-  }
-}
-
-describe('SIGKILL leaves nothing behind', () => {
-  it('when it traces', async () => {
-    using netns = new TestNetns();
-    const before = existingObjects();
-    using weir = new WeirProcess(traceArgs(netns));
-    await weir.ready();
-    const held = objectsOf(weir.pid);
-    assertTracing(held);
-    const { status } = await weir.end('SIGKILL');
-    assert.equal(status, null);
-    await assertNothingLeft(before, held);
-  });
-
-  it('under load', async () => {
-    using netns = new TestNetns();
-    const before = existingObjects();
-    using weir = new WeirProcess(traceArgs(netns));
-    await weir.ready();
-    const held = objectsOf(weir.pid);
-    assertTracing(held);
-    const load = netns.load('churn', '--count', '1000');
-    await weir.printed(2000);
-    await weir.end('SIGKILL');
-    await assertNothingLeft(before, held);
-    await load;
-  });
-
-  it('at three moments of its start', async () => {
-    using netns = new TestNetns();
-    const started = performance.now();
-    using first = new WeirProcess(traceArgs(netns));
-    await first.ready();
-    const startMs = performance.now() - started;
-    await first.end('SIGKILL');
-    for (let moment = 0; moment < 3; moment++) {
-      // The later part of the start is where there is something in the kernel.
-      const delay = startMs * (0.3 + 0.24 * (moment + Math.random()));
-      const before = existingObjects();
-      using weir = new WeirProcess(traceArgs(netns));
-      await sleep(delay);
-      await weir.end('SIGKILL');
-      await assertNothingLeft(before).catch((error: Error) => {
-        throw new Error(`killed ${delay} ms after the start`, { cause: error });
-      });
-    }
-  });
+it('SIGKILL under load leaves nothing behind', async () => {
+  using netns = new TestNetns();
+  const before = existingObjects();
+  using weir = new WeirProcess(traceArgs(netns));
+  await weir.ready();
+  const held = objectsOf(weir.pid);
+  assertTracing(held);
+  const load = netns.load('churn', '--count', '1000');
+  await weir.printed(2000);
+  await weir.end('SIGKILL');
+  await assertNothingLeft(before, held);
+  await load;
 });
 
-describe('signals that end it in order', () => {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    it(`${signal}: a summary, status 0, nothing left`, async () => {
-      using netns = new TestNetns();
-      const before = existingObjects();
-      using weir = new WeirProcess(traceArgs(netns));
-      await weir.ready();
-      const held = objectsOf(weir.pid);
-      await netns.load('pairs', '--count', '10');
-      const { status, stdout, stderr } = await weir.end(signal);
-      assert.equal(status, 0, stderr);
-      assert.equal(parseLines(stdout).length, 40);
-      const summary = /^weir: 40 events in [\d.]+ m?s: 10 connect, 10 accept, 20 close; none lost\n$/;
-      assert.match(stderr, summary);
-      await assertNothingLeft(before, held);
-    });
-  }
-
-  it('SIGINT during the start: status 0, nothing left', async () => {
-    using netns = new TestNetns();
-    const before = existingObjects();
-    using weir = new WeirProcess(traceArgs(netns));
-    await untilItCatches(weir.pid);
-    const { status, stdout, stderr } = await weir.end('SIGINT');
-    assert.equal(status, 0, stderr);
-    assert.equal(stdout, '');
-    assert.match(stderr, /^weir: 0 events in .*; none lost\n$/);
-    await assertNothingLeft(before);
-  });
-});
-
-/**
- * Waits until a process has handlers of its own. Node.js itself catches SIGINT and SIGTERM, but not SIGHUP, which is
- * signal 1 and the last that weir asks for.
- */
-async function untilItCatches(pid: number): Promise<void> {
-  for (;;) {
-    const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
-    if ((BigInt(`0x${caught}`) & 1n) !== 0n) return;
-    await sleep(1);
-  }
-}
+it('SIGINT ends it in order', () => assertEndsInOrder('SIGINT'));
