@@ -58,10 +58,9 @@ static __always_inline int balance_vip(struct xdp_md *ctx, struct cpu *cpu, __u3
 	__u32 id = dry ? uncounted_cpu : table;
 	struct choice choice = {};
 	struct real *real;
-	int verdict;
 
 	if (is_translated) {
-		if (!begin_nat_work(id, packet, outcome))
+		if (!begin_nat_work(id, packet))
 			return XDP_DROP;
 		choice.name = recall_translated(id);
 		choice.reason = REASON_NAT_FLOW;
@@ -88,48 +87,39 @@ static __always_inline int balance_vip(struct xdp_md *ctx, struct cpu *cpu, __u3
 	outcome->real = real_number(choice.name);
 	if (dry)
 		return XDP_TX;
-	if (!is_translated)
-		return forward(ctx, cpu, packet, vip, real, outcome);
-	verdict = forward_translated(ctx, id, outcome->reason, outcome->real);
-	end_nat_work(id, outcome);
-	return verdict;
+	return is_translated ? forward_translated(ctx, id) : forward(ctx, cpu, packet, vip, real, outcome);
 }
 
 /* What is for no VIP may be a real's reply to one of the balancer's own addresses. */
-static __always_inline int balance_reply(struct xdp_md *ctx, __u32 id, const struct packet *packet, bool dry,
-					 struct outcome *outcome)
+static __always_inline int balance_reply(struct xdp_md *ctx, __u32 id, const struct packet *packet, bool dry)
 {
-	int verdict;
-
-	if (!use_nat || !begin_nat_work(id, packet, outcome))
-		return XDP_PASS;
-	verdict = translate_reply(ctx, id, dry);
-	end_nat_work(id, outcome);
-	return verdict;
+	return use_nat && begin_nat_work(id, packet) ? translate_reply(ctx, id, dry) : XDP_PASS;
 }
 
 static __always_inline int balance_packet(struct xdp_md *ctx, struct cpu *cpu, __u32 table, bool dry,
 					  struct outcome *outcome)
 {
-	struct packet packet = {};
+	struct packet *packet = &cpu->packet;
 	const struct vip *vip;
 	bool any_port;
 	__u32 number;
 
-	switch (parse_packet(cpu, &packet, ctx)) {
+	outcome->vip = 0;
+	outcome->real = 0;
+	switch (parse_packet(cpu, packet, ctx)) {
 	case PARSED_FLOW:
 		break;
 	case PARSED_ECHO_REQUEST:
 		outcome->reason = REASON_ECHO;
-		if (!is_vip_address(&packet)) {
+		if (!is_vip_address(packet)) {
 			outcome->reason = REASON_NOT_A_VIP;
 			return XDP_PASS;
 		}
 		count(&cpu->counters.echo);
-		return dry ? XDP_TX : answer_echo(ctx, &packet);
+		return dry ? XDP_TX : answer_echo(ctx, packet);
 	case PARSED_MALFORMED:
 		outcome->reason = REASON_MALFORMED;
-		return refuse_malformed(cpu, &packet);
+		return refuse_malformed(cpu, packet);
 	case PARSED_OTHER_PROTOCOL:
 		outcome->reason = REASON_OTHER_PROTOCOL;
 		return XDP_PASS;
@@ -138,33 +128,34 @@ static __always_inline int balance_packet(struct xdp_md *ctx, struct cpu *cpu, _
 		return XDP_PASS;
 	}
 	outcome->reason = REASON_NOT_A_VIP;
-	number = find_vip(&packet, &any_port);
+	number = find_vip(cpu, dry ? uncounted_cpu : table, &any_port);
 	if (!number)
-		return balance_reply(ctx, dry ? uncounted_cpu : table, &packet, dry, outcome);
+		return balance_reply(ctx, dry ? uncounted_cpu : table, packet, dry);
 	vip = vip_by_number(number - 1);
 	if (!vip)
 		return XDP_PASS;
 	outcome->vip = number;
-	return balance_vip(ctx, cpu, table, &packet, vip, any_port, dry, outcome);
+	return balance_vip(ctx, cpu, table, packet, vip, any_port, dry, outcome);
 }
 
 static __always_inline int balance_counted(struct xdp_md *ctx)
 {
 	__u32 id = bpf_get_smp_processor_id();
 	struct cpu *cpu = bpf_map_lookup_elem(&cpus, &id);
-	struct outcome outcome = {};
+	struct outcome *outcome;
 	int verdict;
 
 	if (!cpu)
 		return XDP_PASS;
+	outcome = &cpu->outcome;
 	if (inline_decapsulation && decapsulate(ctx, gue_port))
 		count(&cpu->counters.decapsulated);
-	verdict = balance_packet(ctx, cpu, id, false, &outcome);
+	verdict = balance_packet(ctx, cpu, id, false, outcome);
 	count(&cpu->counters.packets);
 	count(verdict == XDP_TX || verdict == XDP_REDIRECT ? &cpu->counters.transmitted :
 	      verdict == XDP_DROP			   ? &cpu->counters.dropped :
 							     &cpu->counters.passed);
-	capture(ctx, cpu, &outcome, verdict);
+	capture(ctx, cpu, outcome, verdict);
 	return verdict;
 }
 
@@ -199,17 +190,18 @@ int explain(struct xdp_md *ctx)
 {
 	__u32 id = uncounted_cpu;
 	struct cpu *cpu = bpf_map_lookup_elem(&cpus, &id);
-	struct outcome outcome = {};
+	struct outcome *outcome;
 	int verdict;
 
 	if (!cpu)
 		return XDP_PASS;
+	outcome = &cpu->outcome;
 	if (inline_decapsulation)
 		decapsulate(ctx, gue_port);
-	verdict = balance_packet(ctx, cpu, explained_cpu, true, &outcome);
-	explanation.reason = outcome.reason;
-	explanation.vip = outcome.vip;
-	explanation.real = outcome.real;
+	verdict = balance_packet(ctx, cpu, explained_cpu, true, outcome);
+	explanation.reason = outcome->reason;
+	explanation.vip = outcome->vip;
+	explanation.real = outcome->real;
 	return verdict;
 }
 

@@ -47,26 +47,19 @@ static __always_inline __u64 sum_round(const __u64 *at)
 	return sum;
 }
 
-/*
- * The sum of a packet's bytes, of which `length` must be there; no frame is longer than max_frame. Not static, so that
- * the verifier follows the loop once and not for every call.
- */
-__noinline __u32 sum_packet(struct xdp_md *ctx, __u32 offset, __u32 length)
+/* Largest offset of what is summed. */
+#define LAST_SUMMED 256
+
+/* The last bytes of a sum, fewer than a round. */
+__noinline __u32 sum_rest(struct xdp_md *ctx, __u64 offset, __u32 length)
 {
 	const void *end = packet_end(ctx);
 	const void *at = packet_start(ctx);
 	__u64 sum = 0;
 
-	if (offset > 256)
+	if (offset > LAST_SUMMED + MAX_SUMMED)
 		return 0;
 	at += offset;
-	for (__u32 i = 0; i < MAX_SUMMED && i < max_frame && length >= SUM_ROUND; i += SUM_ROUND) {
-		if (at + SUM_ROUND > end)
-			return fold_sum(sum);
-		sum += sum_round(at);
-		at += SUM_ROUND;
-		length -= SUM_ROUND;
-	}
 	for (__u32 i = 0; i < SUM_ROUND / 2 && length >= 2; i++) {
 		if (at + 2 > end)
 			return fold_sum(sum);
@@ -77,4 +70,28 @@ __noinline __u32 sum_packet(struct xdp_md *ctx, __u32 offset, __u32 length)
 	if (length == 1 && at + 1 <= end)
 		sum += *(__u8 *)at;
 	return fold_sum(sum);
+}
+
+/*
+ * The sum of a packet's bytes, of which `length` must be there; no frame is longer than max_frame. Not static, so that
+ * the verifier follows the loop once and not for every call.
+ */
+__noinline __u32 sum_packet(struct xdp_md *ctx, __u32 offset, __u32 length)
+{
+	const void *end = packet_end(ctx);
+	const void *at = packet_start(ctx);
+	__u64 sum = 0;
+
+	if (offset > LAST_SUMMED)
+		return 0;
+	at += offset;
+	for (__u32 i = 0; i < MAX_SUMMED && i < max_frame && length >= SUM_ROUND; i += SUM_ROUND) {
+		if (at + SUM_ROUND > end)
+			return fold_sum(sum);
+		sum += sum_round(at);
+		at += SUM_ROUND;
+		length -= SUM_ROUND;
+		offset += SUM_ROUND;
+	}
+	return fold_sum(sum + sum_rest(ctx, offset, length));
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* What each CPU keeps for itself: counters and a clock. */
+/* What each CPU keeps for itself: the packet at hand, a clock, and counters. */
 #pragma once
 
 #include "config.h"
 #include "limits.h"
+#include "outcome.h"
+#include "packet.h"
 
 /* Packets. */
 struct counters {
@@ -55,13 +57,26 @@ struct traffic {
 	__u64 bytes; /* of the inner packets, without Ethernet header and padding */
 };
 
+/* Whom a packet is for. */
+struct vip_key {
+	__u64 address[2];
+	__u32 service; /* port | protocol << 16 | ipv6 << 24 */
+	__u32 reserved;
+};
+
 struct cpu {
 	__u64 jiffies;	 /* when `now` was taken */
 	__u64 window_ns; /* when counting of new flows began */
 	__u32 now;	 /* nanoseconds since boot >> 24: 16.8 ms */
 	__u32 new_flows;
 	__u32 capture_turn;
-	__u32 reserved;
+	/*
+	 * What is known of the packet at hand, and what becomes of it. Not on the stack, since the verifier would go through
+	 * all that follows once for each kind of packet.
+	 */
+	struct outcome outcome;
+	struct packet packet;
+	struct vip_key vip_key;
 	struct counters counters;
 	struct traffic vips[MAX_VIPS];
 	struct traffic reals[MAX_REALS];

@@ -29,7 +29,7 @@ static __always_inline __u64 id_slot(__u32 index)
 	return slot ? *(const volatile __u64 *)slot : 0;
 }
 
-static __noinline __u32 find_id(__u32 id, __u32 index)
+__noinline __u32 find_id(__u32 id, __u32 index)
 {
 	for (__u32 i = 1; i < ID_PROBES; i++) {
 		__u64 slot = id_slot(index + i);

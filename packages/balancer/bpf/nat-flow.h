@@ -2,9 +2,7 @@
 /* Beginning, finding and ending of translated flows. */
 #pragma once
 
-#include "nat-slot.h"
-
-#define NAT_NONE 0xffffffff
+#include "nat-work.h"
 
 /* A new flow looks at so many slots, in groups that begin at random: neighbours share pages and prefetches. */
 #define NAT_PROBES 64
@@ -67,23 +65,26 @@ static __always_inline const struct nat_address *nat_source(__u32 index, __u32 k
 }
 
 /* Clients' packets no longer find a slot by what its last flow was called. */
-static __noinline int forget_nat_client(const struct nat_slot *slot, __u32 index, __u32 kind)
+__noinline int forget_nat_client(__u32 id, __u32 index, __u32 kind)
 {
-	struct packet packet = {
-		.source_halves = {slot->client[0], slot->client[1]},
-		.destination_halves = {slot->vip[0], slot->vip[1]},
-		.source_port = slot->client_port,
-		.destination_port = slot->vip_port,
-		.protocol = kind & FLOW_UDP ? IPPROTO_UDP : IPPROTO_TCP,
-		.ipv6 = kind & FLOW_IPV6,
-	};
-	struct flow flow = {};
+	const struct nat_slot *slot = nat_slot_at(index);
+	struct nat_work *work = nat_work_of(id);
 	const __u32 *known;
 
-	identify_flow(&flow, &packet);
-	known = bpf_map_lookup_elem(&nat_clients, &flow);
+	if (!slot || !work)
+		return 0;
+	work->old.source_halves[0] = slot->client[0];
+	work->old.source_halves[1] = slot->client[1];
+	work->old.destination_halves[0] = slot->vip[0];
+	work->old.destination_halves[1] = slot->vip[1];
+	work->old.source_port = slot->client_port;
+	work->old.destination_port = slot->vip_port;
+	work->old.protocol = kind & FLOW_UDP ? IPPROTO_UDP : IPPROTO_TCP;
+	work->old.ipv6 = kind & FLOW_IPV6;
+	identify_flow(&work->flow, &work->old);
+	known = bpf_map_lookup_elem(&nat_clients, &work->flow);
 	if (known && *known == index)
-		bpf_map_delete_elem(&nat_clients, &flow);
+		bpf_map_delete_elem(&nat_clients, &work->flow);
 	return 0;
 }
 
@@ -93,8 +94,8 @@ enum nat_readiness {
 	NAT_FREE,
 };
 
-/* Whether a new flow can have a slot. Not static, so that the verifier looks at it once and not for every probe. */
-__noinline __u32 nat_readiness(__u32 index, __u32 kind, __u32 now)
+/* Whether a new flow can have a slot. */
+static __always_inline __u32 nat_readiness(__u32 index, __u32 kind, __u32 now)
 {
 	const struct nat_slot *slot = nat_slot_at(index);
 
@@ -108,58 +109,74 @@ __noinline __u32 nat_readiness(__u32 index, __u32 kind, __u32 now)
 	return NAT_TAKEN;
 }
 
+/* What a group of slots has for a new flow: its best one's index, with its readiness above. */
+__noinline __u64 look_at_nat_group(__u32 at, __u32 kind, __u32 now)
+{
+	__u32 first = nat_first_slot[kind & 3], count = nat_slot_count[kind & 3];
+	__u64 best = 0;
+
+	for (__u32 i = 0; i < NAT_PROBE_GROUP; i++) {
+		__u64 slot = (__u64)nat_readiness(first + at, kind, now) << 32 | (first + at);
+
+		if (slot > best)
+			best = slot;
+		if (++at >= count)
+			at = 0;
+	}
+	return best;
+}
+
 /* A slot for a new flow, else one that can be had before its time, else NAT_NONE. */
 __noinline __u32 look_for_nat_slot(__u32 kind, __u32 now)
 {
-	__u32 first = nat_first_slot[kind & 3], count = nat_slot_count[kind & 3];
-	__u32 yielding = NAT_NONE, at = 0;
+	__u32 count = nat_slot_count[kind & 3];
+	__u64 best = 0;
 
 	if (!count)
 		return NAT_NONE;
-	for (__u32 i = 0; i < NAT_PROBES; i++) {
-		__u32 readiness;
+	for (__u32 i = 0; i < NAT_PROBES / NAT_PROBE_GROUP; i++) {
+		__u32 at = (__u64)bpf_get_prandom_u32() * count >> 32;
+		__u64 slot = look_at_nat_group(at, kind, now);
 
-		if (i % NAT_PROBE_GROUP == 0)
-			at = (__u64)bpf_get_prandom_u32() * count >> 32;
-		else if (++at >= count)
-			at = 0;
-		readiness = nat_readiness(first + at, kind, now);
-		if (readiness == NAT_FREE)
-			return first + at;
-		if (readiness == NAT_YIELDS)
-			yielding = first + at;
+		if (slot > best)
+			best = slot;
+		if (best >> 32 == NAT_FREE)
+			break;
 	}
-	return yielding;
+	return best >> 32 == NAT_TAKEN ? NAT_NONE : (__u32)best;
 }
 
-#define NAT_TRIES 4
+#define NAT_TRIES 2
 
-/* Makes a slot this CPU's alone: odd version, and an entry in nat_claims, which release_nat_slot() deletes. */
-static __noinline struct nat_slot *claim_nat_slot(struct cpu *cpu, __u32 kind, __u32 now, __u32 *index)
+/*
+ * Makes a slot this CPU's alone: odd version, and an entry in nat_claims, which release_nat_slot() deletes. Returns its
+ * index, or NAT_NONE.
+ */
+__noinline __u32 claim_nat_slot(__u32 id, __u32 kind, __u32 now)
 {
-	for (int i = 0; i < NAT_TRIES; i++) {
-		struct nat_slot *slot;
-		__u32 one = 1;
+	struct cpu *cpu = bpf_map_lookup_elem(&cpus, &id);
 
-		*index = look_for_nat_slot(kind, now);
-		if (*index == NAT_NONE)
-			return NULL;
-		if (bpf_map_update_elem(&nat_claims, index, &one, BPF_NOEXIST))
+	for (int i = 0; cpu && i < NAT_TRIES; i++) {
+		__u32 index = look_for_nat_slot(kind, now), one = 1;
+		struct nat_slot *slot = nat_slot_at(index);
+
+		if (!slot)
+			return NAT_NONE;
+		if (bpf_map_update_elem(&nat_claims, &index, &one, BPF_NOEXIST))
 			continue;
-		slot = nat_slot_at(*index);
 		/* Another CPU may have been faster, and be done. */
-		if (slot && nat_readiness(*index, kind, now) != NAT_TAKEN) {
+		if (nat_readiness(index, kind, now) != NAT_TAKEN) {
 			slot->version++;
 			if (slot->real) {
-				forget_nat_client(slot, *index, kind);
+				forget_nat_client(id, index, kind);
 				count(nat_is_over(slot, kind, now) ? &cpu->counters.nat_expired :
 								     &cpu->counters.nat_yielded);
 			}
-			return slot;
+			return index;
 		}
-		bpf_map_delete_elem(&nat_claims, index);
+		bpf_map_delete_elem(&nat_claims, &index);
 	}
-	return NULL;
+	return NAT_NONE;
 }
 
 static __always_inline void release_nat_slot(struct nat_slot *slot, const __u32 *index)
@@ -169,46 +186,45 @@ static __always_inline void release_nat_slot(struct nat_slot *slot, const __u32 
 	bpf_map_delete_elem(&nat_claims, index);
 }
 
-/* Gives a slot back whose flow did not come about. */
-static __always_inline void return_nat_slot(struct nat_slot *slot, const __u32 *index)
+/*
+ * Has clients' packets find a slot. Returns its index, or that of the slot which another CPU has just given to the same flow
+ * and which is copied then, or NAT_NONE. `stale` is the slot that the flow had and must not have any more.
+ */
+static __always_inline __u32 enter_nat_client(const struct packet *packet, struct nat_work *work, __u32 index, __u32 now)
 {
-	slot->real = 0;
-	release_nat_slot(slot, index);
+	__u32 others;
+
+	identify_flow(&work->flow, packet);
+	if (!bpf_map_update_elem(&nat_clients, &work->flow, &index, BPF_NOEXIST))
+		return index;
+	others = find_nat_client(packet, &work->other, now);
+	if (others != NAT_NONE && others != work->stale) {
+		work->slot = work->other;
+		return others;
+	}
+	return bpf_map_update_elem(&nat_clients, &work->flow, &index, BPF_ANY) ? NAT_NONE : index;
 }
 
-/*
- * Gives a new flow a slot; `stale` is the one that it had and must not have any more, or NAT_NONE. `fresh` is what is to be
- * in it, and afterwards what is in it: another CPU may just have begun the same flow. Returns the index; NAT_NONE if no
- * port is to be had.
- */
-static __noinline __u32 begin_nat_flow(struct cpu *cpu, const struct packet *packet, struct nat_slot *fresh, __u32 now,
-				       __u32 stale)
+/* Gives the new flow of a packet a slot, which work->slot is to go into. False if no port is to be had. */
+static __noinline bool begin_nat_flow(struct cpu *cpu, __u32 id, struct nat_work *work)
 {
-	__u32 index = NAT_NONE, others;
-	struct nat_slot *slot = claim_nat_slot(cpu, nat_kind(packet), now, &index);
-	struct flow flow = {};
+	__u32 index = claim_nat_slot(id, nat_kind(&cpu->packet), cpu->now);
+	struct nat_slot *slot = nat_slot_at(index);
 
-	if (!slot) {
+	work->index = NAT_NONE;
+	if (slot) {
+		work->slot.version = slot->version;
+		*slot = work->slot;
+		work->index = enter_nat_client(&cpu->packet, work, index, cpu->now);
+		if (work->index != index)
+			slot->real = 0;
+		release_nat_slot(slot, &index);
+	}
+	if (work->index == NAT_NONE) {
 		count(&cpu->counters.nat_exhausted);
-		return NAT_NONE;
+		return false;
 	}
-	fresh->version = slot->version;
-	*slot = *fresh;
-	identify_flow(&flow, packet);
-	if (bpf_map_update_elem(&nat_clients, &flow, &index, BPF_NOEXIST)) {
-		others = find_nat_client(packet, fresh, now);
-		if (others != NAT_NONE && others != stale) {
-			return_nat_slot(slot, &index);
-			return others;
-		}
-		if (bpf_map_update_elem(&nat_clients, &flow, &index, BPF_ANY)) {
-			return_nat_slot(slot, &index);
-			count(&cpu->counters.nat_exhausted);
-			return NAT_NONE;
-		}
-		*fresh = *slot;
-	}
-	release_nat_slot(slot, &index);
-	count(&cpu->counters.nat_created);
-	return index;
+	if (work->index == index)
+		count(&cpu->counters.nat_created);
+	return true;
 }

@@ -3,15 +3,7 @@
 #pragma once
 
 #include "checksum.h"
-#include "packet.h"
-
-/* What a packet's source and destination are to be; of an ICMP error, what those of its flow's next packet would be. */
-struct nat_tuple {
-	__u64 source[2];
-	__u64 destination[2];
-	__u16 source_port;
-	__u16 destination_port;
-};
+#include "nat-work.h"
 
 /* Adds to a difference of sums that `after` is now where `before` was. Both are pairs of 16-bit words. */
 static __always_inline void add_change(__u64 *change, __u32 before, __u32 after)
@@ -166,14 +158,18 @@ static __always_inline bool rewrite_family(void *header, const void *end, const 
 }
 
 /*
- * Gives a packet other addresses and ports. An ICMP error seems to come from where the flow's own packets would. False if
- * its last hop was here.
+ * Gives a packet the addresses and ports of nat_work.to. An ICMP error seems to come from where the flow's own packets
+ * would. False if its last hop was here.
  */
-static __noinline bool rewrite_packet(struct xdp_md *ctx, const struct packet *packet, const struct nat_tuple *to)
+__noinline int rewrite_packet(struct xdp_md *ctx, __u32 id)
 {
+	const struct cpu *cpu = bpf_map_lookup_elem(&cpus, &id);
 	void *header = packet_start(ctx) + ETH_HLEN;
+	const struct nat_work *work = nat_work_of(id);
 	const void *end = packet_end(ctx);
 
-	return packet->ipv6 ? rewrite_family(header, end, packet, true, to) :
-			      rewrite_family(header, end, packet, false, to);
+	if (!cpu || !work)
+		return false;
+	return cpu->packet.ipv6 ? rewrite_family(header, end, &cpu->packet, true, &work->to) :
+				  rewrite_family(header, end, &cpu->packet, false, &work->to);
 }

@@ -8,6 +8,9 @@
 
 #include "flow-table.h"
 
+/* The index of no slot. */
+#define NAT_NONE 0xffffffff
+
 /* Slots of each kind of flow begin here; there are `nat_ports` for each source address. */
 const volatile __u32 nat_first_slot[4] = {};
 const volatile __u32 nat_slot_count[4] = {};

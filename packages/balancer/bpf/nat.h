@@ -3,8 +3,8 @@
  * Full address translation, for reals that can't take outer headers off: clients' packets go to a real from an address and
  * port of the balancer's, and what it answers goes back to the client from the VIP.
  *
- * Its steps are functions that the verifier looks at one by one (not static, with numbers as arguments), and what they hand
- * on lies in nat_works: the program for tunnels costs no more to load, and no more to run, for what is here.
+ * Its steps are functions that the verifier looks at one by one (not static, with numbers as arguments); what they hand on
+ * lies in `cpus` and nat_works.
  */
 #pragma once
 
@@ -13,51 +13,6 @@
 #include "nat-rewrite.h"
 #include "next-hop.h"
 #include "reset.h"
-
-/* The packet that a CPU is at. */
-struct nat_work {
-	struct packet packet; /* with its own ports */
-	struct nat_slot slot; /* a copy of its flow's */
-	struct outcome outcome;
-	__u32 index; /* of the slot; NAT_NONE if there is none */
-	__u32 stale; /* of a slot that was the flow's and is so no more, or NAT_NONE */
-};
-
-/* By CPU number, as `cpus`. User space sets max_entries. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct nat_work);
-} nat_works SEC(".maps");
-
-static __always_inline struct nat_work *nat_work_of(__u32 id)
-{
-	return use_nat ? bpf_map_lookup_elem(&nat_works, &id) : NULL;
-}
-
-/* Lays a packet down for the functions that follow. False never, but for the verifier. */
-static __always_inline bool begin_nat_work(__u32 id, const struct packet *packet, const struct outcome *outcome)
-{
-	struct nat_work *work = nat_work_of(id);
-
-	if (!work)
-		return false;
-	work->packet = *packet;
-	work->outcome = *outcome;
-	work->index = NAT_NONE;
-	work->stale = NAT_NONE;
-	return true;
-}
-
-/* Takes up what became of it. */
-static __always_inline void end_nat_work(__u32 id, struct outcome *outcome)
-{
-	const struct nat_work *work = nat_work_of(id);
-
-	if (work)
-		*outcome = work->outcome;
-}
 
 /* Whether a flow may go on to its real. */
 static __always_inline bool is_served(const struct vip *vip, const struct nat_slot *slot)
@@ -76,8 +31,8 @@ __noinline __u32 recall_translated(__u32 id)
 
 	if (!work || !cpu)
 		return 0;
-	packet = &work->packet;
-	vip = vip_by_number(work->outcome.vip - 1);
+	packet = &cpu->packet;
+	vip = vip_by_number(cpu->outcome.vip - 1);
 	index = find_nat_client(packet, &work->slot, cpu_now(cpu));
 	if (index == NAT_NONE || !vip)
 		return 0;
@@ -119,7 +74,7 @@ __noinline int refuse_unknown(struct xdp_md *ctx, __u32 id)
 		return XDP_DROP;
 	count(&cpu->counters.nat_unknown);
 	close_stale(work);
-	return work->packet.flags & (PACKET_ICMP | PACKET_RST) ? XDP_DROP : answer_reset(ctx, &work->packet);
+	return cpu->packet.flags & (PACKET_ICMP | PACKET_RST) ? XDP_DROP : answer_reset(ctx, id);
 }
 
 /* Replies go to where the client's packets come from. */
@@ -136,11 +91,11 @@ static __always_inline void note_client(const struct xdp_md *ctx, const struct e
 }
 
 /* Gives a flow its slot. False if there is none. */
-static __noinline bool begin_translated(struct cpu *cpu, struct nat_work *work)
+static __always_inline bool begin_translated(struct cpu *cpu, __u32 id, struct nat_work *work)
 {
-	const struct packet *packet = &work->packet;
-	const struct vip *vip = vip_by_number(work->outcome.vip - 1);
-	__u32 number = work->outcome.real;
+	const struct packet *packet = &cpu->packet;
+	const struct vip *vip = vip_by_number(cpu->outcome.vip - 1);
+	__u32 number = cpu->outcome.real;
 	const struct real *real = real_by_number(number);
 	struct nat_slot *fresh = &work->slot;
 
@@ -154,22 +109,21 @@ static __noinline bool begin_translated(struct cpu *cpu, struct nat_work *work)
 	fresh->vip[1] = packet->destination_halves[1];
 	fresh->client_port = packet->source_port;
 	fresh->vip_port = packet->destination_port;
-	fresh->vip_number = work->outcome.vip - 1;
+	fresh->vip_number = cpu->outcome.vip - 1;
 	fresh->real = real_name(number, real);
 	fresh->outsider = !is_member(vip, fresh->real);
 	fresh->real_port = real->port ?: packet->destination_port;
 	close_stale(work);
-	work->index = begin_nat_flow(cpu, packet, fresh, cpu->now, work->stale);
-	return work->index != NAT_NONE;
+	return begin_nat_flow(cpu, id, work);
 }
 
 /* A client's packet goes to its flow's real. */
-static __noinline int send_translated(struct xdp_md *ctx, struct cpu *cpu, struct nat_work *work)
+static __always_inline int send_translated(struct xdp_md *ctx, struct cpu *cpu, __u32 id, struct nat_work *work)
 {
 	__u32 number = real_number(work->slot.real);
-	const struct packet *packet = &work->packet;
-	struct nat_tuple to = {.destination_port = work->slot.real_port};
-	const struct nat_address *source = nat_source(work->index, nat_kind(packet), &to.source_port);
+	const struct packet *packet = &cpu->packet;
+	struct nat_tuple *to = &work->to;
+	const struct nat_address *source = nat_source(work->index, nat_kind(packet), &to->source_port);
 	const struct real *real = real_by_number(number);
 	struct nat_slot *slot = nat_slot_at(work->index);
 	struct ethhdr *eth = packet_start(ctx);
@@ -180,33 +134,34 @@ static __noinline int send_translated(struct xdp_md *ctx, struct cpu *cpu, struc
 		touch_nat_slot(slot, &slot->from_client, packet->flags, cpu->now);
 		note_client(ctx, eth, slot);
 	}
-	__builtin_memcpy(to.source, source->address, sizeof(to.source));
-	__builtin_memcpy(to.destination, real->address, sizeof(to.destination));
-	if (!rewrite_packet(ctx, packet, &to)) {
+	to->destination_port = work->slot.real_port;
+	__builtin_memcpy(to->source, source->address, sizeof(to->source));
+	__builtin_memcpy(to->destination, real->address, sizeof(to->destination));
+	if (!rewrite_packet(ctx, id)) {
 		count(&cpu->counters.nat_last_hop);
-		work->outcome.reason = REASON_NAT_LAST_HOP;
+		cpu->outcome.reason = REASON_NAT_LAST_HOP;
 		return XDP_DROP;
 	}
 	count_traffic(&cpu->vips[work->slot.vip_number & (MAX_VIPS - 1)], packet->length);
 	count_traffic(&cpu->reals[number], packet->length);
-	return send_to_real(ctx, cpu, packet, number, &to);
+	return send_to_real(ctx, id, number);
 }
 
 /* A client's packet whose real is known, or was just chosen and is in the outcome if the flow has no slot yet. */
-__noinline int forward_translated(struct xdp_md *ctx, __u32 id, __u32 reason, __u32 number)
+__noinline int forward_translated(struct xdp_md *ctx, __u32 id)
 {
 	struct nat_work *work = nat_work_of(id);
 	struct cpu *cpu = bpf_map_lookup_elem(&cpus, &id);
 
 	if (!work || !cpu)
 		return XDP_DROP;
-	work->outcome.reason = reason;
-	work->outcome.real = number;
-	if (work->index == NAT_NONE && !begin_translated(cpu, work)) {
-		work->outcome.reason = REASON_NAT_EXHAUSTED;
+	cpu->packet.source_port = work->source_port;
+	cpu->packet.destination_port = work->destination_port;
+	if (work->index == NAT_NONE && !begin_translated(cpu, id, work)) {
+		cpu->outcome.reason = REASON_NAT_EXHAUSTED;
 		return XDP_DROP;
 	}
-	return send_translated(ctx, cpu, work);
+	return send_translated(ctx, cpu, id, work);
 }
 
 /* Sends a reply to where its client's packets come from, from the address that it came to. */
@@ -233,33 +188,34 @@ static __always_inline bool recall_reply(struct cpu *cpu, struct nat_work *work)
 	const struct real *real;
 	const struct vip *vip;
 
-	work->index = find_nat_reply(&work->packet, &work->slot, cpu_now(cpu));
+	work->index = find_nat_reply(&cpu->packet, &work->slot, cpu_now(cpu));
 	if (work->index == NAT_NONE)
 		return false;
 	real = real_by_name(work->slot.real);
 	vip = vip_by_number(work->slot.vip_number);
 	return real && vip && (vip->flags & VIP_NAT) && is_served(vip, &work->slot) &&
-	       same_address(real->address, work->packet.source);
+	       same_address(real->address, cpu->packet.source);
 }
 
-static __always_inline int send_reply(struct xdp_md *ctx, struct cpu *cpu, struct nat_work *work)
+static __always_inline int send_reply(struct xdp_md *ctx, struct cpu *cpu, __u32 id, struct nat_work *work)
 {
-	const struct packet *packet = &work->packet;
+	const struct packet *packet = &cpu->packet;
 	struct nat_slot *slot = nat_slot_at(work->index);
-	struct nat_tuple to = {
-		.source = {work->slot.vip[0], work->slot.vip[1]},
-		.destination = {work->slot.client[0], work->slot.client[1]},
-		.source_port = work->slot.vip_port,
-		.destination_port = work->slot.client_port,
-	};
+	struct nat_tuple *to = &work->to;
 
 	if (!slot)
 		return XDP_DROP;
 	if (!(packet->flags & PACKET_ICMP))
 		touch_nat_slot(slot, &slot->from_real, packet->flags, cpu->now);
-	if (!rewrite_packet(ctx, packet, &to)) {
+	to->source[0] = work->slot.vip[0];
+	to->source[1] = work->slot.vip[1];
+	to->destination[0] = work->slot.client[0];
+	to->destination[1] = work->slot.client[1];
+	to->source_port = work->slot.vip_port;
+	to->destination_port = work->slot.client_port;
+	if (!rewrite_packet(ctx, id)) {
 		count(&cpu->counters.nat_last_hop);
-		work->outcome.reason = REASON_NAT_LAST_HOP;
+		cpu->outcome.reason = REASON_NAT_LAST_HOP;
 		return XDP_DROP;
 	}
 	count(&cpu->counters.nat_replies);
@@ -275,8 +231,8 @@ __noinline int translate_reply(struct xdp_md *ctx, __u32 id, __u32 dry)
 
 	if (!work || !cpu || !recall_reply(cpu, work))
 		return XDP_PASS;
-	work->outcome.reason = REASON_NAT_REPLY;
-	work->outcome.vip = work->slot.vip_number + 1;
-	work->outcome.real = real_number(work->slot.real);
-	return dry ? XDP_TX : send_reply(ctx, cpu, work);
+	cpu->outcome.reason = REASON_NAT_REPLY;
+	cpu->outcome.vip = work->slot.vip_number + 1;
+	cpu->outcome.real = real_number(work->slot.real);
+	return dry ? XDP_TX : send_reply(ctx, cpu, id, work);
 }

@@ -2,9 +2,7 @@
 /* The next hop towards reals whose packets stay as they are but for addresses: by the host's routes and neighbours. */
 #pragma once
 
-#include "cpu.h"
-#include "nat-rewrite.h"
-#include "real.h"
+#include "nat-work.h"
 
 /* Ask the host for next hops; otherwise all reals are behind the router. */
 const volatile bool use_routes = false;
@@ -48,7 +46,7 @@ static __always_inline int send_by(const struct xdp_md *ctx, __u32 interface)
 }
 
 /* Asks the host. False if it has no route, or a neighbour that is not known yet. */
-static __noinline bool ask_for_hop(struct xdp_md *ctx, const struct packet *packet, const struct nat_tuple *to,
+static __always_inline bool ask_for_hop(struct xdp_md *ctx, const struct packet *packet, const struct nat_tuple *to,
 				   struct next_hop *hop)
 {
 	struct bpf_fib_lookup asked = {
@@ -84,21 +82,22 @@ static __always_inline void hop_by_router(const struct xdp_md *ctx, const struct
 	__builtin_memcpy(&hop->source_back, eth->h_dest + 2, 4);
 }
 
-/* Sends a packet on to a real. */
-static __noinline int send_to_real(struct xdp_md *ctx, struct cpu *cpu, const struct packet *packet, __u32 number,
-				   const struct nat_tuple *to)
+/* Sends a packet on to a real, whose address is nat_work.to.destination. */
+__noinline int send_to_real(struct xdp_md *ctx, __u32 id, __u32 number)
 {
 	struct next_hop *known = bpf_map_lookup_elem(&next_hops, &number);
+	struct cpu *cpu = bpf_map_lookup_elem(&cpus, &id);
+	const struct nat_work *work = nat_work_of(id);
 	struct ethhdr *eth = packet_start(ctx);
 	struct next_hop hop = {};
 
-	if ((void *)(eth + 1) > packet_end(ctx))
+	if (!cpu || !work || (void *)(eth + 1) > packet_end(ctx))
 		return XDP_DROP;
 	if (!use_routes || !known) {
 		hop_by_router(ctx, eth, &hop);
 	} else if (known->interface && cpu->now - known->since <= next_hop_ticks) {
 		hop = *known;
-	} else if (ask_for_hop(ctx, packet, to, &hop)) {
+	} else if (ask_for_hop(ctx, &cpu->packet, &work->to, &hop)) {
 		hop.since = cpu->now;
 		*known = hop;
 	} else {

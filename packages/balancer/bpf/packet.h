@@ -4,11 +4,12 @@
 #include "kernel.h"
 
 enum packet_flag {
-	PACKET_SYN = 1 << 0,
-	PACKET_RST = 1 << 1,
+	/* As in TCP's header. */
+	PACKET_FIN = 1 << 0,
+	PACKET_SYN = 1 << 1,
+	PACKET_RST = 1 << 2,
 	/* An ICMP error: addresses, ports and protocol are those of the packet that it is about, turned round. */
-	PACKET_ICMP = 1 << 2,
-	PACKET_FIN = 1 << 3,
+	PACKET_ICMP = 1 << 3,
 	/* An ICMP error that only translated flows get. */
 	PACKET_ICMP_TRANSLATED = 1 << 4,
 };

@@ -25,18 +25,21 @@ struct ports {
 	__u16 destination;
 };
 
+/* The byte of the header that has them. */
+#define TCP_FLAGS 13
+
+static __always_inline __u8 tcp_flags(const struct tcphdr *tcp)
+{
+	return ((const __u8 *)tcp)[TCP_FLAGS] & (PACKET_FIN | PACKET_SYN | PACKET_RST);
+}
+
 static __always_inline enum parsed parse_tcp(struct packet *packet, const struct tcphdr *tcp, const void *end)
 {
 	if ((void *)(tcp + 1) > end || packet->length < packet->transport - ETH_HLEN + sizeof(*tcp))
 		return PARSED_MALFORMED;
 	packet->source_port = tcp->source;
 	packet->destination_port = tcp->dest;
-	if (tcp->syn)
-		packet->flags |= PACKET_SYN;
-	if (tcp->rst)
-		packet->flags |= PACKET_RST;
-	if (use_nat && tcp->fin)
-		packet->flags |= PACKET_FIN;
+	packet->flags = tcp_flags(tcp);
 	return PARSED_FLOW;
 }
 
@@ -141,7 +144,11 @@ static __always_inline enum parsed parse_ipv4(struct cpu *cpu, struct packet *pa
 	if (transport > end)
 		return PARSED_NOT_IP;
 	packet->source_halves[0] = ip->saddr;
+	packet->source_halves[1] = 0;
 	packet->destination_halves[0] = ip->daddr;
+	packet->destination_halves[1] = 0;
+	packet->ipv6 = false;
+	packet->flags = 0;
 	packet->length = bpf_ntohs(ip->tot_len);
 	packet->transport = ETH_HLEN + sizeof(*ip);
 	packet->protocol = ip->protocol;
@@ -169,6 +176,7 @@ static __always_inline enum parsed parse_ipv6(struct cpu *cpu, struct packet *pa
 	copy_address(packet->source_halves, &ip->saddr);
 	copy_address(packet->destination_halves, &ip->daddr);
 	packet->ipv6 = true;
+	packet->flags = 0;
 	packet->length = sizeof(*ip) + bpf_ntohs(ip->payload_len);
 	packet->transport = ETH_HLEN + sizeof(*ip);
 	packet->protocol = ip->nexthdr;
@@ -186,7 +194,7 @@ static __always_inline enum parsed parse_ipv6(struct cpu *cpu, struct packet *pa
 	return PARSED_OTHER_PROTOCOL;
 }
 
-/* The packet must be all zeros before. */
+/* Ports are those of a flow only. */
 static __always_inline enum parsed parse_packet(struct cpu *cpu, struct packet *packet, const struct xdp_md *ctx)
 {
 	const struct ethhdr *eth = packet_start(ctx);

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "checksum.h"
+#include "cpu.h"
 #include "icmp.h"
-#include "packet.h"
 
 /* What of a TCP header follows the ports; flags as the bytes 12 and 13. */
 struct reset {
@@ -105,7 +105,11 @@ static __always_inline int answer_reset6(struct xdp_md *ctx, const struct packet
 }
 
 /* Resets the connection that a packet belongs to; the packet's addresses and ports must be its own. */
-static __noinline int answer_reset(struct xdp_md *ctx, const struct packet *packet)
+__noinline int answer_reset(struct xdp_md *ctx, __u32 id)
 {
-	return packet->ipv6 ? answer_reset6(ctx, packet) : answer_reset4(ctx, packet);
+	const struct cpu *cpu = bpf_map_lookup_elem(&cpus, &id);
+
+	if (!use_nat || !cpu)
+		return XDP_DROP;
+	return cpu->packet.ipv6 ? answer_reset6(ctx, &cpu->packet) : answer_reset4(ctx, &cpu->packet);
 }

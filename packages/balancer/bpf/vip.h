@@ -2,9 +2,7 @@
 /* Virtual services, and which of them a packet is for. */
 #pragma once
 
-#include "config.h"
-#include "limits.h"
-#include "packet.h"
+#include "cpu.h"
 
 enum vip_flag {
 	/* The source port counts as 0. */
@@ -120,12 +118,6 @@ static __always_inline struct vip *vip_by_number(__u32 number)
 	return inner ? bpf_map_lookup_elem(inner, &zero) : NULL;
 }
 
-/* Whom a packet is for. */
-struct vip_key {
-	__u64 address[2];
-	__u32 service;
-};
-
 /* The slot at which a search begins. */
 static __always_inline __u32 first_slot(const struct vip_key *key)
 {
@@ -149,10 +141,15 @@ static __always_inline __u32 look_at_slot(const struct vip_key *key, __u32 index
 	return VIP_GONE;
 }
 
-static __noinline __u32 look_further(const struct vip_key *key, __u32 index)
+/* Here and elsewhere: not static, so that the verifier looks at a function once, and not for each way to come to it. */
+__noinline __u32 look_further(__u32 id, __u32 index)
 {
+	const struct cpu *cpu = bpf_map_lookup_elem(&cpus, &id);
+
+	if (!cpu)
+		return 0;
 	for (__u32 i = 1; i < VIP_PROBES; i++) {
-		__u32 number = look_at_slot(key, index + i);
+		__u32 number = look_at_slot(&cpu->vip_key, index + i);
 
 		if (number != VIP_GONE)
 			return number;
@@ -160,50 +157,55 @@ static __noinline __u32 look_further(const struct vip_key *key, __u32 index)
 	return 0;
 }
 
-static __always_inline __u32 vip_by_address(const struct vip_key *key)
+static __always_inline __u32 vip_by_address(const struct vip_key *key, __u32 id)
 {
 	__u32 index = first_slot(key);
 	__u32 number = look_at_slot(key, index);
 
-	return number == VIP_GONE ? look_further(key, index) : number;
+	return number == VIP_GONE ? look_further(id, index) : number;
 }
 
-static __noinline __u32 vip_by_prefix(const struct vip_key *key)
+__noinline __u32 vip_by_prefix(__u32 id)
 {
-	struct vip_prefix prefix = {
-		.prefix_bits = key->service >> 24 ? 160 : 64,
-		.port = key->service,
-		.protocol = key->service >> 16,
-		.ipv6 = key->service >> 24,
-	};
+	const struct cpu *cpu = bpf_map_lookup_elem(&cpus, &id);
+	struct vip_prefix prefix = {};
 	const __u32 *number;
+	__u32 service;
 
-	__builtin_memcpy(prefix.address, key->address, sizeof(prefix.address));
+	if (!cpu)
+		return 0;
+	service = cpu->vip_key.service;
+	prefix.prefix_bits = service >> 24 ? 160 : 64;
+	prefix.port = service;
+	prefix.protocol = service >> 16;
+	prefix.ipv6 = service >> 24;
+	__builtin_memcpy(prefix.address, cpu->vip_key.address, sizeof(prefix.address));
 	number = bpf_map_lookup_elem(&vip_prefixes, &prefix);
 	return number ? *number + 1 : 0;
 }
 
 /* The number of a packet's VIP and 1 more; 0 if it is for none. `any_port` says whether its port did not count. */
-static __always_inline __u32 find_vip(const struct packet *packet, bool *any_port)
+static __always_inline __u32 find_vip(struct cpu *cpu, __u32 id, bool *any_port)
 {
-	struct vip_key key = {
-		.address = {packet->destination_halves[0], packet->destination_halves[1]},
-		.service = packet->destination_port | (__u32)packet->protocol << 16 | (__u32)packet->ipv6 << 24,
-	};
+	const struct packet *packet = &cpu->packet;
+	struct vip_key *key = &cpu->vip_key;
 	enum vip_kind kinds = vip_kinds;
 	__u32 number;
 
+	key->address[0] = packet->destination_halves[0];
+	key->address[1] = packet->destination_halves[1];
+	key->service = packet->destination_port | (__u32)packet->protocol << 16 | (__u32)packet->ipv6 << 24;
 	*any_port = false;
-	number = vip_by_address(&key);
+	number = vip_by_address(key, id);
 	if (!number && (kinds & VIPS_WITH_PREFIX))
-		number = vip_by_prefix(&key);
+		number = vip_by_prefix(id);
 	if (number || !(kinds & VIPS_WITH_ANY_PORT))
 		return number;
 	*any_port = true;
-	key.service &= 0xffff0000;
-	number = vip_by_address(&key);
+	key->service &= 0xffff0000;
+	number = vip_by_address(key, id);
 	if (!number && (kinds & VIPS_WITH_PREFIX))
-		number = vip_by_prefix(&key);
+		number = vip_by_prefix(id);
 	return number;
 }
 

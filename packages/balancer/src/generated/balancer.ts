@@ -113,6 +113,128 @@ export function writeOutcome(view: DataView, offset: number, value: Outcome): vo
   view.setUint32(offset + 8, value.real, true);
 }
 
+/** `struct packet` */
+export interface Packet {
+  source: Uint32Array;
+  sourceHalves: Float64Array;
+  destination: Uint32Array;
+  destinationHalves: Float64Array;
+  sourcePort: number;
+  destinationPort: number;
+  length: number;
+  transport: number;
+  protocol: number;
+  ipv6: boolean;
+  tos: number;
+  flags: number;
+}
+
+/** Bytes of `struct packet`. */
+export const sizeofPacket = 48;
+
+/** Where the fields of `struct packet` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsPacket = {
+  source: 0,
+  sourceHalves: 0,
+  destination: 16,
+  destinationHalves: 16,
+  sourcePort: 32,
+  destinationPort: 34,
+  length: 36,
+  transport: 38,
+  protocol: 40,
+  ipv6: 41,
+  tos: 42,
+  flags: 43,
+} as const;
+
+/** Decodes `struct packet` into a new object, or into one that is given, with all it contains. */
+export function readPacket(view: DataView, offset: number, into?: Packet): Packet {
+  if (into === undefined) {
+    return {
+      source: readElements(new Uint32Array(4), (i) => view.getUint32(offset + i * 4, true)),
+      sourceHalves: readElements(new Float64Array(2), (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296),
+      destination: readElements(new Uint32Array(4), (i) => view.getUint32(offset + 16 + i * 4, true)),
+      destinationHalves: readElements(new Float64Array(2), (i) => view.getUint32(offset + 16 + i * 8, true) + view.getUint32(offset + 16 + i * 8 + 4, true) * 4294967296),
+      sourcePort: view.getUint16(offset + 32, true),
+      destinationPort: view.getUint16(offset + 34, true),
+      length: view.getUint16(offset + 36, true),
+      transport: view.getUint16(offset + 38, true),
+      protocol: view.getUint8(offset + 40),
+      ipv6: view.getUint8(offset + 41) !== 0,
+      tos: view.getUint8(offset + 42),
+      flags: view.getUint8(offset + 43),
+    };
+  }
+  readElements(into.source, (i) => view.getUint32(offset + i * 4, true));
+  readElements(into.sourceHalves, (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296);
+  readElements(into.destination, (i) => view.getUint32(offset + 16 + i * 4, true));
+  readElements(into.destinationHalves, (i) => view.getUint32(offset + 16 + i * 8, true) + view.getUint32(offset + 16 + i * 8 + 4, true) * 4294967296);
+  into.sourcePort = view.getUint16(offset + 32, true);
+  into.destinationPort = view.getUint16(offset + 34, true);
+  into.length = view.getUint16(offset + 36, true);
+  into.transport = view.getUint16(offset + 38, true);
+  into.protocol = view.getUint8(offset + 40);
+  into.ipv6 = view.getUint8(offset + 41) !== 0;
+  into.tos = view.getUint8(offset + 42);
+  into.flags = view.getUint8(offset + 43);
+  return into;
+}
+
+/** Encodes `struct packet`; bytes between the fields become zero. */
+export function writePacket(view: DataView, offset: number, value: Packet): void {
+  zeroBytes(view, offset, 48);
+  writeElements(value.source, 4, (i, item) => view.setUint32(offset + i * 4, item, true));
+  writeElements(value.destination, 4, (i, item) => view.setUint32(offset + 16 + i * 4, item, true));
+  view.setUint16(offset + 32, value.sourcePort, true);
+  view.setUint16(offset + 34, value.destinationPort, true);
+  view.setUint16(offset + 36, value.length, true);
+  view.setUint16(offset + 38, value.transport, true);
+  view.setUint8(offset + 40, value.protocol);
+  view.setUint8(offset + 41, value.ipv6 ? 1 : 0);
+  view.setUint8(offset + 42, value.tos);
+  view.setUint8(offset + 43, value.flags);
+}
+
+/** `struct vip_key` */
+export interface VipKey {
+  address: Float64Array;
+  service: number;
+  reserved: number;
+}
+
+/** Bytes of `struct vip_key`. */
+export const sizeofVipKey = 24;
+
+/** Where the fields of `struct vip_key` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsVipKey = {
+  address: 0,
+  service: 16,
+  reserved: 20,
+} as const;
+
+/** Decodes `struct vip_key` into a new object, or into one that is given, with all it contains. */
+export function readVipKey(view: DataView, offset: number, into?: VipKey): VipKey {
+  if (into === undefined) {
+    return {
+      address: readElements(new Float64Array(2), (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296),
+      service: view.getUint32(offset + 16, true),
+      reserved: view.getUint32(offset + 20, true),
+    };
+  }
+  readElements(into.address, (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296);
+  into.service = view.getUint32(offset + 16, true);
+  into.reserved = view.getUint32(offset + 20, true);
+  return into;
+}
+
+/** Encodes `struct vip_key`; bytes between the fields become zero. */
+export function writeVipKey(view: DataView, offset: number, value: VipKey): void {
+  writeElements(value.address, 2, (i, item) => { view.setUint32(offset + i * 8, item, true); view.setUint32(offset + i * 8 + 4, Math.floor(item / 4294967296), true); });
+  view.setUint32(offset + 16, value.service, true);
+  view.setUint32(offset + 20, value.reserved, true);
+}
+
 /** `struct counters` */
 export interface Counters {
   packets: number;
@@ -420,14 +542,16 @@ export interface Cpu {
   now: number;
   newFlows: number;
   captureTurn: number;
-  reserved: number;
+  outcome: Outcome;
+  packet: Packet;
+  vipKey: VipKey;
   counters: Counters;
   vips: Traffic[];
   reals: Traffic[];
 }
 
 /** Bytes of `struct cpu`. */
-export const sizeofCpu = 328032;
+export const sizeofCpu = 328112;
 
 /** Where the fields of `struct cpu` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsCpu = {
@@ -436,10 +560,12 @@ export const offsetsCpu = {
   now: 16,
   newFlows: 20,
   captureTurn: 24,
-  reserved: 28,
-  counters: 32,
-  vips: 352,
-  reals: 65888,
+  outcome: 28,
+  packet: 40,
+  vipKey: 88,
+  counters: 112,
+  vips: 432,
+  reals: 65968,
 } as const;
 
 /** Decodes `struct cpu` into a new object, or into one that is given, with all it contains. */
@@ -451,10 +577,12 @@ export function readCpu(view: DataView, offset: number, into?: Cpu): Cpu {
       now: view.getUint32(offset + 16, true),
       newFlows: view.getUint32(offset + 20, true),
       captureTurn: view.getUint32(offset + 24, true),
-      reserved: view.getUint32(offset + 28, true),
-      counters: readCounters(view, offset + 32),
-      vips: readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 352 + i * 16)),
-      reals: readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 65888 + i * 16)),
+      outcome: readOutcome(view, offset + 28),
+      packet: readPacket(view, offset + 40),
+      vipKey: readVipKey(view, offset + 88),
+      counters: readCounters(view, offset + 112),
+      vips: readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 432 + i * 16)),
+      reals: readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 65968 + i * 16)),
     };
   }
   into.jiffies = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
@@ -462,16 +590,18 @@ export function readCpu(view: DataView, offset: number, into?: Cpu): Cpu {
   into.now = view.getUint32(offset + 16, true);
   into.newFlows = view.getUint32(offset + 20, true);
   into.captureTurn = view.getUint32(offset + 24, true);
-  into.reserved = view.getUint32(offset + 28, true);
-  readCounters(view, offset + 32, into.counters);
-  readElements(into.vips, (i) => readTraffic(view, offset + 352 + i * 16));
-  readElements(into.reals, (i) => readTraffic(view, offset + 65888 + i * 16));
+  readOutcome(view, offset + 28, into.outcome);
+  readPacket(view, offset + 40, into.packet);
+  readVipKey(view, offset + 88, into.vipKey);
+  readCounters(view, offset + 112, into.counters);
+  readElements(into.vips, (i) => readTraffic(view, offset + 432 + i * 16));
+  readElements(into.reals, (i) => readTraffic(view, offset + 65968 + i * 16));
   return into;
 }
 
 /** Encodes `struct cpu`; bytes between the fields become zero. */
 export function writeCpu(view: DataView, offset: number, value: Cpu): void {
-  zeroBytes(view, offset, 328032);
+  zeroBytes(view, offset, 328112);
   view.setUint32(offset, value.jiffies, true);
   view.setUint32(offset + 4, Math.floor(value.jiffies / 4294967296), true);
   view.setUint32(offset + 8, value.windowNs, true);
@@ -479,10 +609,12 @@ export function writeCpu(view: DataView, offset: number, value: Cpu): void {
   view.setUint32(offset + 16, value.now, true);
   view.setUint32(offset + 20, value.newFlows, true);
   view.setUint32(offset + 24, value.captureTurn, true);
-  view.setUint32(offset + 28, value.reserved, true);
-  writeCounters(view, offset + 32, value.counters);
-  writeElements(value.vips, 4096, (i, item) => writeTraffic(view, offset + 352 + i * 16, item));
-  writeElements(value.reals, 16384, (i, item) => writeTraffic(view, offset + 65888 + i * 16, item));
+  writeOutcome(view, offset + 28, value.outcome);
+  writePacket(view, offset + 40, value.packet);
+  writeVipKey(view, offset + 88, value.vipKey);
+  writeCounters(view, offset + 112, value.counters);
+  writeElements(value.vips, 4096, (i, item) => writeTraffic(view, offset + 432 + i * 16, item));
+  writeElements(value.reals, 16384, (i, item) => writeTraffic(view, offset + 65968 + i * 16, item));
 }
 
 /** Many of `struct cpu`, one array a field. Elements from `length` on mean nothing. */
@@ -494,7 +626,24 @@ export class CpuColumns {
   readonly now: Uint32Array;
   readonly newFlows: Uint32Array;
   readonly captureTurn: Uint32Array;
-  readonly reserved: Uint32Array;
+  readonly outcomeReason: Uint32Array;
+  readonly outcomeVip: Uint32Array;
+  readonly outcomeReal: Uint32Array;
+  readonly packetSource: Uint32Array;
+  readonly packetSourceHalves: Float64Array;
+  readonly packetDestination: Uint32Array;
+  readonly packetDestinationHalves: Float64Array;
+  readonly packetSourcePort: Uint16Array;
+  readonly packetDestinationPort: Uint16Array;
+  readonly packetLength: Uint16Array;
+  readonly packetTransport: Uint16Array;
+  readonly packetProtocol: Uint8Array;
+  readonly packetIpv6: Uint8Array;
+  readonly packetTos: Uint8Array;
+  readonly packetFlags: Uint8Array;
+  readonly vipKeyAddress: Float64Array;
+  readonly vipKeyService: Uint32Array;
+  readonly vipKeyReserved: Uint32Array;
   readonly countersPackets: Float64Array;
   readonly countersTransmitted: Float64Array;
   readonly countersDropped: Float64Array;
@@ -545,7 +694,24 @@ export class CpuColumns {
     this.now = new Uint32Array(capacity);
     this.newFlows = new Uint32Array(capacity);
     this.captureTurn = new Uint32Array(capacity);
-    this.reserved = new Uint32Array(capacity);
+    this.outcomeReason = new Uint32Array(capacity);
+    this.outcomeVip = new Uint32Array(capacity);
+    this.outcomeReal = new Uint32Array(capacity);
+    this.packetSource = new Uint32Array(capacity * 4);
+    this.packetSourceHalves = new Float64Array(capacity * 2);
+    this.packetDestination = new Uint32Array(capacity * 4);
+    this.packetDestinationHalves = new Float64Array(capacity * 2);
+    this.packetSourcePort = new Uint16Array(capacity);
+    this.packetDestinationPort = new Uint16Array(capacity);
+    this.packetLength = new Uint16Array(capacity);
+    this.packetTransport = new Uint16Array(capacity);
+    this.packetProtocol = new Uint8Array(capacity);
+    this.packetIpv6 = new Uint8Array(capacity);
+    this.packetTos = new Uint8Array(capacity);
+    this.packetFlags = new Uint8Array(capacity);
+    this.vipKeyAddress = new Float64Array(capacity * 2);
+    this.vipKeyService = new Uint32Array(capacity);
+    this.vipKeyReserved = new Uint32Array(capacity);
     this.countersPackets = new Float64Array(capacity);
     this.countersTransmitted = new Float64Array(capacity);
     this.countersDropped = new Float64Array(capacity);
@@ -599,49 +765,256 @@ export class CpuColumns {
     this.now[i] = view.getUint32(offset + 16, true);
     this.newFlows[i] = view.getUint32(offset + 20, true);
     this.captureTurn[i] = view.getUint32(offset + 24, true);
-    this.reserved[i] = view.getUint32(offset + 28, true);
-    this.countersPackets[i] = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
-    this.countersTransmitted[i] = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
-    this.countersDropped[i] = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
-    this.countersPassed[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
-    this.countersMalformed[i] = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
-    this.countersEcho[i] = view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296;
-    this.countersTooBig[i] = view.getUint32(offset + 80, true) + view.getUint32(offset + 84, true) * 4294967296;
-    this.countersFlowHit[i] = view.getUint32(offset + 88, true) + view.getUint32(offset + 92, true) * 4294967296;
-    this.countersFlowMissSyn[i] = view.getUint32(offset + 96, true) + view.getUint32(offset + 100, true) * 4294967296;
-    this.countersFlowMissOther[i] = view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296;
-    this.countersFlowStale[i] = view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296;
-    this.countersFlowFallback[i] = view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296;
-    this.countersFlowFlood[i] = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
-    this.countersGlobalHit[i] = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
-    this.countersUdpMigrated[i] = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
-    this.countersSourceRouted[i] = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
-    this.countersEmptySlot[i] = view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296;
-    this.countersEncapsulationFailed[i] = view.getUint32(offset + 168, true) + view.getUint32(offset + 172, true) * 4294967296;
-    this.countersLocal[i] = view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296;
-    this.countersDecapsulated[i] = view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296;
-    this.countersQuicId[i] = view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296;
-    this.countersQuicInitial[i] = view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296;
-    this.countersQuicWithoutId[i] = view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296;
-    this.countersQuicUnknownId[i] = view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296;
-    this.countersServerId[i] = view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296;
-    this.countersServerWithoutId[i] = view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296;
-    this.countersServerUnknownId[i] = view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296;
-    this.countersStableUdp[i] = view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296;
-    this.countersStableUdpWithoutId[i] = view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296;
-    this.countersStableUdpUnknownId[i] = view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296;
-    this.countersIcmpSmallMtu[i] = view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296;
-    this.countersNatCreated[i] = view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296;
-    this.countersNatExpired[i] = view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296;
-    this.countersNatYielded[i] = view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296;
-    this.countersNatExhausted[i] = view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296;
-    this.countersNatUnknown[i] = view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296;
-    this.countersNatLastHop[i] = view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296;
-    this.countersNatNoNextHop[i] = view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296;
-    this.countersNatReplies[i] = view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296;
-    this.countersNatReplyBytes[i] = view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296;
-    this.vips[i] = readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 352 + i * 16));
-    this.reals[i] = readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 65888 + i * 16));
+    this.outcomeReason[i] = view.getUint32(offset + 28, true);
+    this.outcomeVip[i] = view.getUint32(offset + 32, true);
+    this.outcomeReal[i] = view.getUint32(offset + 36, true);
+    for (let j = 0; j < 4; j++) this.packetSource[i * 4 + j] = view.getUint32(offset + 40 + j * 4, true);
+    for (let j = 0; j < 2; j++) this.packetSourceHalves[i * 2 + j] = view.getUint32(offset + 40 + j * 8, true) + view.getUint32(offset + 40 + j * 8 + 4, true) * 4294967296;
+    for (let j = 0; j < 4; j++) this.packetDestination[i * 4 + j] = view.getUint32(offset + 56 + j * 4, true);
+    for (let j = 0; j < 2; j++) this.packetDestinationHalves[i * 2 + j] = view.getUint32(offset + 56 + j * 8, true) + view.getUint32(offset + 56 + j * 8 + 4, true) * 4294967296;
+    this.packetSourcePort[i] = view.getUint16(offset + 72, true);
+    this.packetDestinationPort[i] = view.getUint16(offset + 74, true);
+    this.packetLength[i] = view.getUint16(offset + 76, true);
+    this.packetTransport[i] = view.getUint16(offset + 78, true);
+    this.packetProtocol[i] = view.getUint8(offset + 80);
+    this.packetIpv6[i] = view.getUint8(offset + 81);
+    this.packetTos[i] = view.getUint8(offset + 82);
+    this.packetFlags[i] = view.getUint8(offset + 83);
+    for (let j = 0; j < 2; j++) this.vipKeyAddress[i * 2 + j] = view.getUint32(offset + 88 + j * 8, true) + view.getUint32(offset + 88 + j * 8 + 4, true) * 4294967296;
+    this.vipKeyService[i] = view.getUint32(offset + 104, true);
+    this.vipKeyReserved[i] = view.getUint32(offset + 108, true);
+    this.countersPackets[i] = view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296;
+    this.countersTransmitted[i] = view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296;
+    this.countersDropped[i] = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
+    this.countersPassed[i] = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
+    this.countersMalformed[i] = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
+    this.countersEcho[i] = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
+    this.countersTooBig[i] = view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296;
+    this.countersFlowHit[i] = view.getUint32(offset + 168, true) + view.getUint32(offset + 172, true) * 4294967296;
+    this.countersFlowMissSyn[i] = view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296;
+    this.countersFlowMissOther[i] = view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296;
+    this.countersFlowStale[i] = view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296;
+    this.countersFlowFallback[i] = view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296;
+    this.countersFlowFlood[i] = view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296;
+    this.countersGlobalHit[i] = view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296;
+    this.countersUdpMigrated[i] = view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296;
+    this.countersSourceRouted[i] = view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296;
+    this.countersEmptySlot[i] = view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296;
+    this.countersEncapsulationFailed[i] = view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296;
+    this.countersLocal[i] = view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296;
+    this.countersDecapsulated[i] = view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296;
+    this.countersQuicId[i] = view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296;
+    this.countersQuicInitial[i] = view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296;
+    this.countersQuicWithoutId[i] = view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296;
+    this.countersQuicUnknownId[i] = view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296;
+    this.countersServerId[i] = view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296;
+    this.countersServerWithoutId[i] = view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296;
+    this.countersServerUnknownId[i] = view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296;
+    this.countersStableUdp[i] = view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296;
+    this.countersStableUdpWithoutId[i] = view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296;
+    this.countersStableUdpUnknownId[i] = view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296;
+    this.countersIcmpSmallMtu[i] = view.getUint32(offset + 352, true) + view.getUint32(offset + 356, true) * 4294967296;
+    this.countersNatCreated[i] = view.getUint32(offset + 360, true) + view.getUint32(offset + 364, true) * 4294967296;
+    this.countersNatExpired[i] = view.getUint32(offset + 368, true) + view.getUint32(offset + 372, true) * 4294967296;
+    this.countersNatYielded[i] = view.getUint32(offset + 376, true) + view.getUint32(offset + 380, true) * 4294967296;
+    this.countersNatExhausted[i] = view.getUint32(offset + 384, true) + view.getUint32(offset + 388, true) * 4294967296;
+    this.countersNatUnknown[i] = view.getUint32(offset + 392, true) + view.getUint32(offset + 396, true) * 4294967296;
+    this.countersNatLastHop[i] = view.getUint32(offset + 400, true) + view.getUint32(offset + 404, true) * 4294967296;
+    this.countersNatNoNextHop[i] = view.getUint32(offset + 408, true) + view.getUint32(offset + 412, true) * 4294967296;
+    this.countersNatReplies[i] = view.getUint32(offset + 416, true) + view.getUint32(offset + 420, true) * 4294967296;
+    this.countersNatReplyBytes[i] = view.getUint32(offset + 424, true) + view.getUint32(offset + 428, true) * 4294967296;
+    this.vips[i] = readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 432 + i * 16));
+    this.reals[i] = readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 65968 + i * 16));
+    this.length = i + 1;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+}
+
+/** `struct vip_prefix` */
+export interface VipPrefix {
+  prefixBits: number;
+  port: number;
+  protocol: number;
+  ipv6: number;
+  address: Uint32Array;
+}
+
+/** Bytes of `struct vip_prefix`. */
+export const sizeofVipPrefix = 24;
+
+/** Where the fields of `struct vip_prefix` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsVipPrefix = {
+  prefixBits: 0,
+  port: 4,
+  protocol: 6,
+  ipv6: 7,
+  address: 8,
+} as const;
+
+/** Decodes `struct vip_prefix` into a new object, or into one that is given, with all it contains. */
+export function readVipPrefix(view: DataView, offset: number, into?: VipPrefix): VipPrefix {
+  if (into === undefined) {
+    return {
+      prefixBits: view.getUint32(offset, true),
+      port: view.getUint16(offset + 4, true),
+      protocol: view.getUint8(offset + 6),
+      ipv6: view.getUint8(offset + 7),
+      address: readElements(new Uint32Array(4), (i) => view.getUint32(offset + 8 + i * 4, true)),
+    };
+  }
+  into.prefixBits = view.getUint32(offset, true);
+  into.port = view.getUint16(offset + 4, true);
+  into.protocol = view.getUint8(offset + 6);
+  into.ipv6 = view.getUint8(offset + 7);
+  readElements(into.address, (i) => view.getUint32(offset + 8 + i * 4, true));
+  return into;
+}
+
+/** Encodes `struct vip_prefix`; bytes between the fields become zero. */
+export function writeVipPrefix(view: DataView, offset: number, value: VipPrefix): void {
+  view.setUint32(offset, value.prefixBits, true);
+  view.setUint16(offset + 4, value.port, true);
+  view.setUint8(offset + 6, value.protocol);
+  view.setUint8(offset + 7, value.ipv6);
+  writeElements(value.address, 4, (i, item) => view.setUint32(offset + 8 + i * 4, item, true));
+}
+
+/** `struct flow` */
+export interface Flow {
+  id: number;
+  ports: number;
+  kind: number;
+}
+
+/** Bytes of `struct flow`. */
+export const sizeofFlow = 16;
+
+/** Where the fields of `struct flow` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsFlow = {
+  id: 0,
+  ports: 8,
+  kind: 12,
+} as const;
+
+/** Decodes `struct flow` into a new object, or into one that is given, with all it contains. */
+export function readFlow(view: DataView, offset: number, into?: Flow): Flow {
+  if (into === undefined) {
+    return {
+      id: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
+      ports: view.getUint32(offset + 8, true),
+      kind: view.getUint32(offset + 12, true),
+    };
+  }
+  into.id = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+  into.ports = view.getUint32(offset + 8, true);
+  into.kind = view.getUint32(offset + 12, true);
+  return into;
+}
+
+/** Encodes `struct flow`; bytes between the fields become zero. */
+export function writeFlow(view: DataView, offset: number, value: Flow): void {
+  view.setUint32(offset, value.id, true);
+  view.setUint32(offset + 4, Math.floor(value.id / 4294967296), true);
+  view.setUint32(offset + 8, value.ports, true);
+  view.setUint32(offset + 12, value.kind, true);
+}
+
+/** `struct next_hop` */
+export interface NextHop {
+  since: number;
+  interface: number;
+  destinationFront: number;
+  destinationBack: number;
+  sourceFront: number;
+  sourceBack: number;
+  reserved: number;
+}
+
+/** Bytes of `struct next_hop`. */
+export const sizeofNextHop = 24;
+
+/** Where the fields of `struct next_hop` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsNextHop = {
+  since: 0,
+  interface: 4,
+  destinationFront: 8,
+  destinationBack: 12,
+  sourceFront: 14,
+  sourceBack: 16,
+  reserved: 20,
+} as const;
+
+/** Decodes `struct next_hop` into a new object, or into one that is given, with all it contains. */
+export function readNextHop(view: DataView, offset: number, into?: NextHop): NextHop {
+  if (into === undefined) {
+    return {
+      since: view.getUint32(offset, true),
+      interface: view.getUint32(offset + 4, true),
+      destinationFront: view.getUint32(offset + 8, true),
+      destinationBack: view.getUint16(offset + 12, true),
+      sourceFront: view.getUint16(offset + 14, true),
+      sourceBack: view.getUint32(offset + 16, true),
+      reserved: view.getUint32(offset + 20, true),
+    };
+  }
+  into.since = view.getUint32(offset, true);
+  into.interface = view.getUint32(offset + 4, true);
+  into.destinationFront = view.getUint32(offset + 8, true);
+  into.destinationBack = view.getUint16(offset + 12, true);
+  into.sourceFront = view.getUint16(offset + 14, true);
+  into.sourceBack = view.getUint32(offset + 16, true);
+  into.reserved = view.getUint32(offset + 20, true);
+  return into;
+}
+
+/** Encodes `struct next_hop`; bytes between the fields become zero. */
+export function writeNextHop(view: DataView, offset: number, value: NextHop): void {
+  view.setUint32(offset, value.since, true);
+  view.setUint32(offset + 4, value.interface, true);
+  view.setUint32(offset + 8, value.destinationFront, true);
+  view.setUint16(offset + 12, value.destinationBack, true);
+  view.setUint16(offset + 14, value.sourceFront, true);
+  view.setUint32(offset + 16, value.sourceBack, true);
+  view.setUint32(offset + 20, value.reserved, true);
+}
+
+/** Many of `struct next_hop`, one array a field. Elements from `length` on mean nothing. */
+export class NextHopColumns {
+  readonly capacity: number;
+  length = 0;
+  readonly since: Uint32Array;
+  readonly interface: Uint32Array;
+  readonly destinationFront: Uint32Array;
+  readonly destinationBack: Uint16Array;
+  readonly sourceFront: Uint16Array;
+  readonly sourceBack: Uint32Array;
+  readonly reserved: Uint32Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.since = new Uint32Array(capacity);
+    this.interface = new Uint32Array(capacity);
+    this.destinationFront = new Uint32Array(capacity);
+    this.destinationBack = new Uint16Array(capacity);
+    this.sourceFront = new Uint16Array(capacity);
+    this.sourceBack = new Uint32Array(capacity);
+    this.reserved = new Uint32Array(capacity);
+  }
+
+  /** @throws RangeError when full. */
+  push(view: DataView, offset: number): void {
+    const i = this.length;
+    if (i >= this.capacity) throw new RangeError('NextHopColumns: all ' + this.capacity + ' rows are taken');
+    this.since[i] = view.getUint32(offset, true);
+    this.interface[i] = view.getUint32(offset + 4, true);
+    this.destinationFront[i] = view.getUint32(offset + 8, true);
+    this.destinationBack[i] = view.getUint16(offset + 12, true);
+    this.sourceFront[i] = view.getUint16(offset + 14, true);
+    this.sourceBack[i] = view.getUint32(offset + 16, true);
+    this.reserved[i] = view.getUint32(offset + 20, true);
     this.length = i + 1;
   }
 
@@ -717,55 +1090,6 @@ export class VipSlotColumns {
   clear(): void {
     this.length = 0;
   }
-}
-
-/** `struct vip_prefix` */
-export interface VipPrefix {
-  prefixBits: number;
-  port: number;
-  protocol: number;
-  ipv6: number;
-  address: Uint32Array;
-}
-
-/** Bytes of `struct vip_prefix`. */
-export const sizeofVipPrefix = 24;
-
-/** Where the fields of `struct vip_prefix` begin, in bytes; for a bit-field, where the integer begins that holds it. */
-export const offsetsVipPrefix = {
-  prefixBits: 0,
-  port: 4,
-  protocol: 6,
-  ipv6: 7,
-  address: 8,
-} as const;
-
-/** Decodes `struct vip_prefix` into a new object, or into one that is given, with all it contains. */
-export function readVipPrefix(view: DataView, offset: number, into?: VipPrefix): VipPrefix {
-  if (into === undefined) {
-    return {
-      prefixBits: view.getUint32(offset, true),
-      port: view.getUint16(offset + 4, true),
-      protocol: view.getUint8(offset + 6),
-      ipv6: view.getUint8(offset + 7),
-      address: readElements(new Uint32Array(4), (i) => view.getUint32(offset + 8 + i * 4, true)),
-    };
-  }
-  into.prefixBits = view.getUint32(offset, true);
-  into.port = view.getUint16(offset + 4, true);
-  into.protocol = view.getUint8(offset + 6);
-  into.ipv6 = view.getUint8(offset + 7);
-  readElements(into.address, (i) => view.getUint32(offset + 8 + i * 4, true));
-  return into;
-}
-
-/** Encodes `struct vip_prefix`; bytes between the fields become zero. */
-export function writeVipPrefix(view: DataView, offset: number, value: VipPrefix): void {
-  view.setUint32(offset, value.prefixBits, true);
-  view.setUint16(offset + 4, value.port, true);
-  view.setUint8(offset + 6, value.protocol);
-  view.setUint8(offset + 7, value.ipv6);
-  writeElements(value.address, 4, (i, item) => view.setUint32(offset + 8 + i * 4, item, true));
 }
 
 /** `struct address_prefix` */
@@ -882,46 +1206,6 @@ export class RealColumns {
   clear(): void {
     this.length = 0;
   }
-}
-
-/** `struct flow` */
-export interface Flow {
-  id: number;
-  ports: number;
-  kind: number;
-}
-
-/** Bytes of `struct flow`. */
-export const sizeofFlow = 16;
-
-/** Where the fields of `struct flow` begin, in bytes; for a bit-field, where the integer begins that holds it. */
-export const offsetsFlow = {
-  id: 0,
-  ports: 8,
-  kind: 12,
-} as const;
-
-/** Decodes `struct flow` into a new object, or into one that is given, with all it contains. */
-export function readFlow(view: DataView, offset: number, into?: Flow): Flow {
-  if (into === undefined) {
-    return {
-      id: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
-      ports: view.getUint32(offset + 8, true),
-      kind: view.getUint32(offset + 12, true),
-    };
-  }
-  into.id = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-  into.ports = view.getUint32(offset + 8, true);
-  into.kind = view.getUint32(offset + 12, true);
-  return into;
-}
-
-/** Encodes `struct flow`; bytes between the fields become zero. */
-export function writeFlow(view: DataView, offset: number, value: Flow): void {
-  view.setUint32(offset, value.id, true);
-  view.setUint32(offset + 4, Math.floor(value.id / 4294967296), true);
-  view.setUint32(offset + 8, value.ports, true);
-  view.setUint32(offset + 12, value.kind, true);
 }
 
 /** `struct fallback_flow` */
@@ -1312,256 +1596,134 @@ export class NatAddressColumns {
   }
 }
 
-/** `struct next_hop` */
-export interface NextHop {
-  since: number;
-  interface: number;
-  destinationFront: number;
-  destinationBack: number;
-  sourceFront: number;
-  sourceBack: number;
+/** `struct nat_tuple` */
+export interface NatTuple {
+  source: Float64Array;
+  destination: Float64Array;
+  sourcePort: number;
+  destinationPort: number;
   reserved: number;
 }
 
-/** Bytes of `struct next_hop`. */
-export const sizeofNextHop = 24;
+/** Bytes of `struct nat_tuple`. */
+export const sizeofNatTuple = 40;
 
-/** Where the fields of `struct next_hop` begin, in bytes; for a bit-field, where the integer begins that holds it. */
-export const offsetsNextHop = {
-  since: 0,
-  interface: 4,
-  destinationFront: 8,
-  destinationBack: 12,
-  sourceFront: 14,
-  sourceBack: 16,
-  reserved: 20,
-} as const;
-
-/** Decodes `struct next_hop` into a new object, or into one that is given, with all it contains. */
-export function readNextHop(view: DataView, offset: number, into?: NextHop): NextHop {
-  if (into === undefined) {
-    return {
-      since: view.getUint32(offset, true),
-      interface: view.getUint32(offset + 4, true),
-      destinationFront: view.getUint32(offset + 8, true),
-      destinationBack: view.getUint16(offset + 12, true),
-      sourceFront: view.getUint16(offset + 14, true),
-      sourceBack: view.getUint32(offset + 16, true),
-      reserved: view.getUint32(offset + 20, true),
-    };
-  }
-  into.since = view.getUint32(offset, true);
-  into.interface = view.getUint32(offset + 4, true);
-  into.destinationFront = view.getUint32(offset + 8, true);
-  into.destinationBack = view.getUint16(offset + 12, true);
-  into.sourceFront = view.getUint16(offset + 14, true);
-  into.sourceBack = view.getUint32(offset + 16, true);
-  into.reserved = view.getUint32(offset + 20, true);
-  return into;
-}
-
-/** Encodes `struct next_hop`; bytes between the fields become zero. */
-export function writeNextHop(view: DataView, offset: number, value: NextHop): void {
-  view.setUint32(offset, value.since, true);
-  view.setUint32(offset + 4, value.interface, true);
-  view.setUint32(offset + 8, value.destinationFront, true);
-  view.setUint16(offset + 12, value.destinationBack, true);
-  view.setUint16(offset + 14, value.sourceFront, true);
-  view.setUint32(offset + 16, value.sourceBack, true);
-  view.setUint32(offset + 20, value.reserved, true);
-}
-
-/** Many of `struct next_hop`, one array a field. Elements from `length` on mean nothing. */
-export class NextHopColumns {
-  readonly capacity: number;
-  length = 0;
-  readonly since: Uint32Array;
-  readonly interface: Uint32Array;
-  readonly destinationFront: Uint32Array;
-  readonly destinationBack: Uint16Array;
-  readonly sourceFront: Uint16Array;
-  readonly sourceBack: Uint32Array;
-  readonly reserved: Uint32Array;
-
-  constructor(capacity: number) {
-    this.capacity = capacity;
-    this.since = new Uint32Array(capacity);
-    this.interface = new Uint32Array(capacity);
-    this.destinationFront = new Uint32Array(capacity);
-    this.destinationBack = new Uint16Array(capacity);
-    this.sourceFront = new Uint16Array(capacity);
-    this.sourceBack = new Uint32Array(capacity);
-    this.reserved = new Uint32Array(capacity);
-  }
-
-  /** @throws RangeError when full. */
-  push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new RangeError('NextHopColumns: all ' + this.capacity + ' rows are taken');
-    this.since[i] = view.getUint32(offset, true);
-    this.interface[i] = view.getUint32(offset + 4, true);
-    this.destinationFront[i] = view.getUint32(offset + 8, true);
-    this.destinationBack[i] = view.getUint16(offset + 12, true);
-    this.sourceFront[i] = view.getUint16(offset + 14, true);
-    this.sourceBack[i] = view.getUint32(offset + 16, true);
-    this.reserved[i] = view.getUint32(offset + 20, true);
-    this.length = i + 1;
-  }
-
-  clear(): void {
-    this.length = 0;
-  }
-}
-
-/** `struct packet` */
-export interface Packet {
-  source: Uint32Array;
-  sourceHalves: Float64Array;
-  destination: Uint32Array;
-  destinationHalves: Float64Array;
-  sourcePort: number;
-  destinationPort: number;
-  length: number;
-  transport: number;
-  protocol: number;
-  ipv6: boolean;
-  tos: number;
-  flags: number;
-}
-
-/** Bytes of `struct packet`. */
-export const sizeofPacket = 48;
-
-/** Where the fields of `struct packet` begin, in bytes; for a bit-field, where the integer begins that holds it. */
-export const offsetsPacket = {
+/** Where the fields of `struct nat_tuple` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsNatTuple = {
   source: 0,
-  sourceHalves: 0,
   destination: 16,
-  destinationHalves: 16,
   sourcePort: 32,
   destinationPort: 34,
-  length: 36,
-  transport: 38,
-  protocol: 40,
-  ipv6: 41,
-  tos: 42,
-  flags: 43,
+  reserved: 36,
 } as const;
 
-/** Decodes `struct packet` into a new object, or into one that is given, with all it contains. */
-export function readPacket(view: DataView, offset: number, into?: Packet): Packet {
+/** Decodes `struct nat_tuple` into a new object, or into one that is given, with all it contains. */
+export function readNatTuple(view: DataView, offset: number, into?: NatTuple): NatTuple {
   if (into === undefined) {
     return {
-      source: readElements(new Uint32Array(4), (i) => view.getUint32(offset + i * 4, true)),
-      sourceHalves: readElements(new Float64Array(2), (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296),
-      destination: readElements(new Uint32Array(4), (i) => view.getUint32(offset + 16 + i * 4, true)),
-      destinationHalves: readElements(new Float64Array(2), (i) => view.getUint32(offset + 16 + i * 8, true) + view.getUint32(offset + 16 + i * 8 + 4, true) * 4294967296),
+      source: readElements(new Float64Array(2), (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296),
+      destination: readElements(new Float64Array(2), (i) => view.getUint32(offset + 16 + i * 8, true) + view.getUint32(offset + 16 + i * 8 + 4, true) * 4294967296),
       sourcePort: view.getUint16(offset + 32, true),
       destinationPort: view.getUint16(offset + 34, true),
-      length: view.getUint16(offset + 36, true),
-      transport: view.getUint16(offset + 38, true),
-      protocol: view.getUint8(offset + 40),
-      ipv6: view.getUint8(offset + 41) !== 0,
-      tos: view.getUint8(offset + 42),
-      flags: view.getUint8(offset + 43),
+      reserved: view.getUint32(offset + 36, true),
     };
   }
-  readElements(into.source, (i) => view.getUint32(offset + i * 4, true));
-  readElements(into.sourceHalves, (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296);
-  readElements(into.destination, (i) => view.getUint32(offset + 16 + i * 4, true));
-  readElements(into.destinationHalves, (i) => view.getUint32(offset + 16 + i * 8, true) + view.getUint32(offset + 16 + i * 8 + 4, true) * 4294967296);
+  readElements(into.source, (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296);
+  readElements(into.destination, (i) => view.getUint32(offset + 16 + i * 8, true) + view.getUint32(offset + 16 + i * 8 + 4, true) * 4294967296);
   into.sourcePort = view.getUint16(offset + 32, true);
   into.destinationPort = view.getUint16(offset + 34, true);
-  into.length = view.getUint16(offset + 36, true);
-  into.transport = view.getUint16(offset + 38, true);
-  into.protocol = view.getUint8(offset + 40);
-  into.ipv6 = view.getUint8(offset + 41) !== 0;
-  into.tos = view.getUint8(offset + 42);
-  into.flags = view.getUint8(offset + 43);
+  into.reserved = view.getUint32(offset + 36, true);
   return into;
 }
 
-/** Encodes `struct packet`; bytes between the fields become zero. */
-export function writePacket(view: DataView, offset: number, value: Packet): void {
-  zeroBytes(view, offset, 48);
-  writeElements(value.source, 4, (i, item) => view.setUint32(offset + i * 4, item, true));
-  writeElements(value.destination, 4, (i, item) => view.setUint32(offset + 16 + i * 4, item, true));
+/** Encodes `struct nat_tuple`; bytes between the fields become zero. */
+export function writeNatTuple(view: DataView, offset: number, value: NatTuple): void {
+  writeElements(value.source, 2, (i, item) => { view.setUint32(offset + i * 8, item, true); view.setUint32(offset + i * 8 + 4, Math.floor(item / 4294967296), true); });
+  writeElements(value.destination, 2, (i, item) => { view.setUint32(offset + 16 + i * 8, item, true); view.setUint32(offset + 16 + i * 8 + 4, Math.floor(item / 4294967296), true); });
   view.setUint16(offset + 32, value.sourcePort, true);
   view.setUint16(offset + 34, value.destinationPort, true);
-  view.setUint16(offset + 36, value.length, true);
-  view.setUint16(offset + 38, value.transport, true);
-  view.setUint8(offset + 40, value.protocol);
-  view.setUint8(offset + 41, value.ipv6 ? 1 : 0);
-  view.setUint8(offset + 42, value.tos);
-  view.setUint8(offset + 43, value.flags);
+  view.setUint32(offset + 36, value.reserved, true);
 }
 
 /** `struct nat_work` */
 export interface NatWork {
-  packet: Packet;
   slot: NatSlot;
-  outcome: Outcome;
+  other: NatSlot;
+  old: Packet;
+  flow: Flow;
+  to: NatTuple;
   index: number;
   stale: number;
+  sourcePort: number;
+  destinationPort: number;
+  reserved: number;
 }
 
 /** Bytes of `struct nat_work`. */
-export const sizeofNatWork = 136;
+export const sizeofNatWork = 248;
 
 /** Where the fields of `struct nat_work` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsNatWork = {
-  packet: 0,
-  slot: 48,
-  outcome: 112,
-  index: 124,
-  stale: 128,
+  slot: 0,
+  other: 64,
+  old: 128,
+  flow: 176,
+  to: 192,
+  index: 232,
+  stale: 236,
+  sourcePort: 240,
+  destinationPort: 242,
+  reserved: 244,
 } as const;
 
 /** Decodes `struct nat_work` into a new object, or into one that is given, with all it contains. */
 export function readNatWork(view: DataView, offset: number, into?: NatWork): NatWork {
   if (into === undefined) {
     return {
-      packet: readPacket(view, offset),
-      slot: readNatSlot(view, offset + 48),
-      outcome: readOutcome(view, offset + 112),
-      index: view.getUint32(offset + 124, true),
-      stale: view.getUint32(offset + 128, true),
+      slot: readNatSlot(view, offset),
+      other: readNatSlot(view, offset + 64),
+      old: readPacket(view, offset + 128),
+      flow: readFlow(view, offset + 176),
+      to: readNatTuple(view, offset + 192),
+      index: view.getUint32(offset + 232, true),
+      stale: view.getUint32(offset + 236, true),
+      sourcePort: view.getUint16(offset + 240, true),
+      destinationPort: view.getUint16(offset + 242, true),
+      reserved: view.getUint32(offset + 244, true),
     };
   }
-  readPacket(view, offset, into.packet);
-  readNatSlot(view, offset + 48, into.slot);
-  readOutcome(view, offset + 112, into.outcome);
-  into.index = view.getUint32(offset + 124, true);
-  into.stale = view.getUint32(offset + 128, true);
+  readNatSlot(view, offset, into.slot);
+  readNatSlot(view, offset + 64, into.other);
+  readPacket(view, offset + 128, into.old);
+  readFlow(view, offset + 176, into.flow);
+  readNatTuple(view, offset + 192, into.to);
+  into.index = view.getUint32(offset + 232, true);
+  into.stale = view.getUint32(offset + 236, true);
+  into.sourcePort = view.getUint16(offset + 240, true);
+  into.destinationPort = view.getUint16(offset + 242, true);
+  into.reserved = view.getUint32(offset + 244, true);
   return into;
 }
 
 /** Encodes `struct nat_work`; bytes between the fields become zero. */
 export function writeNatWork(view: DataView, offset: number, value: NatWork): void {
-  zeroBytes(view, offset, 136);
-  writePacket(view, offset, value.packet);
-  writeNatSlot(view, offset + 48, value.slot);
-  writeOutcome(view, offset + 112, value.outcome);
-  view.setUint32(offset + 124, value.index, true);
-  view.setUint32(offset + 128, value.stale, true);
+  zeroBytes(view, offset, 248);
+  writeNatSlot(view, offset, value.slot);
+  writeNatSlot(view, offset + 64, value.other);
+  writePacket(view, offset + 128, value.old);
+  writeFlow(view, offset + 176, value.flow);
+  writeNatTuple(view, offset + 192, value.to);
+  view.setUint32(offset + 232, value.index, true);
+  view.setUint32(offset + 236, value.stale, true);
+  view.setUint16(offset + 240, value.sourcePort, true);
+  view.setUint16(offset + 242, value.destinationPort, true);
+  view.setUint32(offset + 244, value.reserved, true);
 }
 
 /** Many of `struct nat_work`, one array a field. Elements from `length` on mean nothing. */
 export class NatWorkColumns {
   readonly capacity: number;
   length = 0;
-  readonly packetSource: Uint32Array;
-  readonly packetSourceHalves: Float64Array;
-  readonly packetDestination: Uint32Array;
-  readonly packetDestinationHalves: Float64Array;
-  readonly packetSourcePort: Uint16Array;
-  readonly packetDestinationPort: Uint16Array;
-  readonly packetLength: Uint16Array;
-  readonly packetTransport: Uint16Array;
-  readonly packetProtocol: Uint8Array;
-  readonly packetIpv6: Uint8Array;
-  readonly packetTos: Uint8Array;
-  readonly packetFlags: Uint8Array;
   readonly slotVersion: Uint16Array;
   readonly slotFromClient: Uint8Array;
   readonly slotFromReal: Uint8Array;
@@ -1578,26 +1740,50 @@ export class NatWorkColumns {
   readonly slotClientMacBack: Uint16Array;
   readonly slotOutsider: Uint8Array;
   readonly slotReserved: Uint8Array;
-  readonly outcomeReason: Uint32Array;
-  readonly outcomeVip: Uint32Array;
-  readonly outcomeReal: Uint32Array;
+  readonly otherVersion: Uint16Array;
+  readonly otherFromClient: Uint8Array;
+  readonly otherFromReal: Uint8Array;
+  readonly otherUsed: Uint32Array;
+  readonly otherClient: Float64Array;
+  readonly otherVip: Float64Array;
+  readonly otherReal: Uint32Array;
+  readonly otherClientPort: Uint16Array;
+  readonly otherVipPort: Uint16Array;
+  readonly otherRealPort: Uint16Array;
+  readonly otherVipNumber: Uint16Array;
+  readonly otherClientInterface: Uint32Array;
+  readonly otherClientMacFront: Uint32Array;
+  readonly otherClientMacBack: Uint16Array;
+  readonly otherOutsider: Uint8Array;
+  readonly otherReserved: Uint8Array;
+  readonly oldSource: Uint32Array;
+  readonly oldSourceHalves: Float64Array;
+  readonly oldDestination: Uint32Array;
+  readonly oldDestinationHalves: Float64Array;
+  readonly oldSourcePort: Uint16Array;
+  readonly oldDestinationPort: Uint16Array;
+  readonly oldLength: Uint16Array;
+  readonly oldTransport: Uint16Array;
+  readonly oldProtocol: Uint8Array;
+  readonly oldIpv6: Uint8Array;
+  readonly oldTos: Uint8Array;
+  readonly oldFlags: Uint8Array;
+  readonly flowId: Float64Array;
+  readonly flowPorts: Uint32Array;
+  readonly flowKind: Uint32Array;
+  readonly toSource: Float64Array;
+  readonly toDestination: Float64Array;
+  readonly toSourcePort: Uint16Array;
+  readonly toDestinationPort: Uint16Array;
+  readonly toReserved: Uint32Array;
   readonly index: Uint32Array;
   readonly stale: Uint32Array;
+  readonly sourcePort: Uint16Array;
+  readonly destinationPort: Uint16Array;
+  readonly reserved: Uint32Array;
 
   constructor(capacity: number) {
     this.capacity = capacity;
-    this.packetSource = new Uint32Array(capacity * 4);
-    this.packetSourceHalves = new Float64Array(capacity * 2);
-    this.packetDestination = new Uint32Array(capacity * 4);
-    this.packetDestinationHalves = new Float64Array(capacity * 2);
-    this.packetSourcePort = new Uint16Array(capacity);
-    this.packetDestinationPort = new Uint16Array(capacity);
-    this.packetLength = new Uint16Array(capacity);
-    this.packetTransport = new Uint16Array(capacity);
-    this.packetProtocol = new Uint8Array(capacity);
-    this.packetIpv6 = new Uint8Array(capacity);
-    this.packetTos = new Uint8Array(capacity);
-    this.packetFlags = new Uint8Array(capacity);
     this.slotVersion = new Uint16Array(capacity);
     this.slotFromClient = new Uint8Array(capacity);
     this.slotFromReal = new Uint8Array(capacity);
@@ -1614,50 +1800,110 @@ export class NatWorkColumns {
     this.slotClientMacBack = new Uint16Array(capacity);
     this.slotOutsider = new Uint8Array(capacity);
     this.slotReserved = new Uint8Array(capacity);
-    this.outcomeReason = new Uint32Array(capacity);
-    this.outcomeVip = new Uint32Array(capacity);
-    this.outcomeReal = new Uint32Array(capacity);
+    this.otherVersion = new Uint16Array(capacity);
+    this.otherFromClient = new Uint8Array(capacity);
+    this.otherFromReal = new Uint8Array(capacity);
+    this.otherUsed = new Uint32Array(capacity);
+    this.otherClient = new Float64Array(capacity * 2);
+    this.otherVip = new Float64Array(capacity * 2);
+    this.otherReal = new Uint32Array(capacity);
+    this.otherClientPort = new Uint16Array(capacity);
+    this.otherVipPort = new Uint16Array(capacity);
+    this.otherRealPort = new Uint16Array(capacity);
+    this.otherVipNumber = new Uint16Array(capacity);
+    this.otherClientInterface = new Uint32Array(capacity);
+    this.otherClientMacFront = new Uint32Array(capacity);
+    this.otherClientMacBack = new Uint16Array(capacity);
+    this.otherOutsider = new Uint8Array(capacity);
+    this.otherReserved = new Uint8Array(capacity);
+    this.oldSource = new Uint32Array(capacity * 4);
+    this.oldSourceHalves = new Float64Array(capacity * 2);
+    this.oldDestination = new Uint32Array(capacity * 4);
+    this.oldDestinationHalves = new Float64Array(capacity * 2);
+    this.oldSourcePort = new Uint16Array(capacity);
+    this.oldDestinationPort = new Uint16Array(capacity);
+    this.oldLength = new Uint16Array(capacity);
+    this.oldTransport = new Uint16Array(capacity);
+    this.oldProtocol = new Uint8Array(capacity);
+    this.oldIpv6 = new Uint8Array(capacity);
+    this.oldTos = new Uint8Array(capacity);
+    this.oldFlags = new Uint8Array(capacity);
+    this.flowId = new Float64Array(capacity);
+    this.flowPorts = new Uint32Array(capacity);
+    this.flowKind = new Uint32Array(capacity);
+    this.toSource = new Float64Array(capacity * 2);
+    this.toDestination = new Float64Array(capacity * 2);
+    this.toSourcePort = new Uint16Array(capacity);
+    this.toDestinationPort = new Uint16Array(capacity);
+    this.toReserved = new Uint32Array(capacity);
     this.index = new Uint32Array(capacity);
     this.stale = new Uint32Array(capacity);
+    this.sourcePort = new Uint16Array(capacity);
+    this.destinationPort = new Uint16Array(capacity);
+    this.reserved = new Uint32Array(capacity);
   }
 
   /** @throws RangeError when full. */
   push(view: DataView, offset: number): void {
     const i = this.length;
     if (i >= this.capacity) throw new RangeError('NatWorkColumns: all ' + this.capacity + ' rows are taken');
-    for (let j = 0; j < 4; j++) this.packetSource[i * 4 + j] = view.getUint32(offset + j * 4, true);
-    for (let j = 0; j < 2; j++) this.packetSourceHalves[i * 2 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
-    for (let j = 0; j < 4; j++) this.packetDestination[i * 4 + j] = view.getUint32(offset + 16 + j * 4, true);
-    for (let j = 0; j < 2; j++) this.packetDestinationHalves[i * 2 + j] = view.getUint32(offset + 16 + j * 8, true) + view.getUint32(offset + 16 + j * 8 + 4, true) * 4294967296;
-    this.packetSourcePort[i] = view.getUint16(offset + 32, true);
-    this.packetDestinationPort[i] = view.getUint16(offset + 34, true);
-    this.packetLength[i] = view.getUint16(offset + 36, true);
-    this.packetTransport[i] = view.getUint16(offset + 38, true);
-    this.packetProtocol[i] = view.getUint8(offset + 40);
-    this.packetIpv6[i] = view.getUint8(offset + 41);
-    this.packetTos[i] = view.getUint8(offset + 42);
-    this.packetFlags[i] = view.getUint8(offset + 43);
-    this.slotVersion[i] = view.getUint16(offset + 48, true);
-    this.slotFromClient[i] = view.getUint8(offset + 50);
-    this.slotFromReal[i] = view.getUint8(offset + 51);
-    this.slotUsed[i] = view.getUint32(offset + 52, true);
-    for (let j = 0; j < 2; j++) this.slotClient[i * 2 + j] = view.getUint32(offset + 56 + j * 8, true) + view.getUint32(offset + 56 + j * 8 + 4, true) * 4294967296;
-    for (let j = 0; j < 2; j++) this.slotVip[i * 2 + j] = view.getUint32(offset + 72 + j * 8, true) + view.getUint32(offset + 72 + j * 8 + 4, true) * 4294967296;
-    this.slotReal[i] = view.getUint32(offset + 88, true);
-    this.slotClientPort[i] = view.getUint16(offset + 92, true);
-    this.slotVipPort[i] = view.getUint16(offset + 94, true);
-    this.slotRealPort[i] = view.getUint16(offset + 96, true);
-    this.slotVipNumber[i] = view.getUint16(offset + 98, true);
-    this.slotClientInterface[i] = view.getUint32(offset + 100, true);
-    this.slotClientMacFront[i] = view.getUint32(offset + 104, true);
-    this.slotClientMacBack[i] = view.getUint16(offset + 108, true);
-    this.slotOutsider[i] = view.getUint8(offset + 110);
-    this.slotReserved[i] = view.getUint8(offset + 111);
-    this.outcomeReason[i] = view.getUint32(offset + 112, true);
-    this.outcomeVip[i] = view.getUint32(offset + 116, true);
-    this.outcomeReal[i] = view.getUint32(offset + 120, true);
-    this.index[i] = view.getUint32(offset + 124, true);
-    this.stale[i] = view.getUint32(offset + 128, true);
+    this.slotVersion[i] = view.getUint16(offset, true);
+    this.slotFromClient[i] = view.getUint8(offset + 2);
+    this.slotFromReal[i] = view.getUint8(offset + 3);
+    this.slotUsed[i] = view.getUint32(offset + 4, true);
+    for (let j = 0; j < 2; j++) this.slotClient[i * 2 + j] = view.getUint32(offset + 8 + j * 8, true) + view.getUint32(offset + 8 + j * 8 + 4, true) * 4294967296;
+    for (let j = 0; j < 2; j++) this.slotVip[i * 2 + j] = view.getUint32(offset + 24 + j * 8, true) + view.getUint32(offset + 24 + j * 8 + 4, true) * 4294967296;
+    this.slotReal[i] = view.getUint32(offset + 40, true);
+    this.slotClientPort[i] = view.getUint16(offset + 44, true);
+    this.slotVipPort[i] = view.getUint16(offset + 46, true);
+    this.slotRealPort[i] = view.getUint16(offset + 48, true);
+    this.slotVipNumber[i] = view.getUint16(offset + 50, true);
+    this.slotClientInterface[i] = view.getUint32(offset + 52, true);
+    this.slotClientMacFront[i] = view.getUint32(offset + 56, true);
+    this.slotClientMacBack[i] = view.getUint16(offset + 60, true);
+    this.slotOutsider[i] = view.getUint8(offset + 62);
+    this.slotReserved[i] = view.getUint8(offset + 63);
+    this.otherVersion[i] = view.getUint16(offset + 64, true);
+    this.otherFromClient[i] = view.getUint8(offset + 66);
+    this.otherFromReal[i] = view.getUint8(offset + 67);
+    this.otherUsed[i] = view.getUint32(offset + 68, true);
+    for (let j = 0; j < 2; j++) this.otherClient[i * 2 + j] = view.getUint32(offset + 72 + j * 8, true) + view.getUint32(offset + 72 + j * 8 + 4, true) * 4294967296;
+    for (let j = 0; j < 2; j++) this.otherVip[i * 2 + j] = view.getUint32(offset + 88 + j * 8, true) + view.getUint32(offset + 88 + j * 8 + 4, true) * 4294967296;
+    this.otherReal[i] = view.getUint32(offset + 104, true);
+    this.otherClientPort[i] = view.getUint16(offset + 108, true);
+    this.otherVipPort[i] = view.getUint16(offset + 110, true);
+    this.otherRealPort[i] = view.getUint16(offset + 112, true);
+    this.otherVipNumber[i] = view.getUint16(offset + 114, true);
+    this.otherClientInterface[i] = view.getUint32(offset + 116, true);
+    this.otherClientMacFront[i] = view.getUint32(offset + 120, true);
+    this.otherClientMacBack[i] = view.getUint16(offset + 124, true);
+    this.otherOutsider[i] = view.getUint8(offset + 126);
+    this.otherReserved[i] = view.getUint8(offset + 127);
+    for (let j = 0; j < 4; j++) this.oldSource[i * 4 + j] = view.getUint32(offset + 128 + j * 4, true);
+    for (let j = 0; j < 2; j++) this.oldSourceHalves[i * 2 + j] = view.getUint32(offset + 128 + j * 8, true) + view.getUint32(offset + 128 + j * 8 + 4, true) * 4294967296;
+    for (let j = 0; j < 4; j++) this.oldDestination[i * 4 + j] = view.getUint32(offset + 144 + j * 4, true);
+    for (let j = 0; j < 2; j++) this.oldDestinationHalves[i * 2 + j] = view.getUint32(offset + 144 + j * 8, true) + view.getUint32(offset + 144 + j * 8 + 4, true) * 4294967296;
+    this.oldSourcePort[i] = view.getUint16(offset + 160, true);
+    this.oldDestinationPort[i] = view.getUint16(offset + 162, true);
+    this.oldLength[i] = view.getUint16(offset + 164, true);
+    this.oldTransport[i] = view.getUint16(offset + 166, true);
+    this.oldProtocol[i] = view.getUint8(offset + 168);
+    this.oldIpv6[i] = view.getUint8(offset + 169);
+    this.oldTos[i] = view.getUint8(offset + 170);
+    this.oldFlags[i] = view.getUint8(offset + 171);
+    this.flowId[i] = view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296;
+    this.flowPorts[i] = view.getUint32(offset + 184, true);
+    this.flowKind[i] = view.getUint32(offset + 188, true);
+    for (let j = 0; j < 2; j++) this.toSource[i * 2 + j] = view.getUint32(offset + 192 + j * 8, true) + view.getUint32(offset + 192 + j * 8 + 4, true) * 4294967296;
+    for (let j = 0; j < 2; j++) this.toDestination[i * 2 + j] = view.getUint32(offset + 208 + j * 8, true) + view.getUint32(offset + 208 + j * 8 + 4, true) * 4294967296;
+    this.toSourcePort[i] = view.getUint16(offset + 224, true);
+    this.toDestinationPort[i] = view.getUint16(offset + 226, true);
+    this.toReserved[i] = view.getUint32(offset + 228, true);
+    this.index[i] = view.getUint32(offset + 232, true);
+    this.stale[i] = view.getUint32(offset + 236, true);
+    this.sourcePort[i] = view.getUint16(offset + 240, true);
+    this.destinationPort[i] = view.getUint16(offset + 242, true);
+    this.reserved[i] = view.getUint32(offset + 244, true);
     this.length = i + 1;
   }
 
@@ -1936,6 +2182,26 @@ export const maps = {
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
     value: makeCodec<Cpu>(sizeofCpu, (view, offset) => readCpu(view, offset), writeCpu),
   },
+  vipPrefixes: {
+    name: 'vip_prefixes',
+    key: makeCodec<VipPrefix>(sizeofVipPrefix, (view, offset) => readVipPrefix(view, offset), writeVipPrefix),
+    value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+  },
+  natClients: {
+    name: 'nat_clients',
+    key: makeCodec<Flow>(sizeofFlow, (view, offset) => readFlow(view, offset), writeFlow),
+    value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+  },
+  natClaims: {
+    name: 'nat_claims',
+    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+    value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+  },
+  nextHops: {
+    name: 'next_hops',
+    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+    value: makeCodec<NextHop>(sizeofNextHop, (view, offset) => readNextHop(view, offset), writeNextHop),
+  },
   nextProgram: {
     name: 'next_program',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
@@ -1955,11 +2221,6 @@ export const maps = {
     name: 'vip_slots',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
     value: makeCodec<VipSlot>(sizeofVipSlot, (view, offset) => readVipSlot(view, offset), writeVipSlot),
-  },
-  vipPrefixes: {
-    name: 'vip_prefixes',
-    key: makeCodec<VipPrefix>(sizeofVipPrefix, (view, offset) => readVipPrefix(view, offset), writeVipPrefix),
-    value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
   },
   vipAddresses: {
     name: 'vip_addresses',
@@ -2006,16 +2267,6 @@ export const maps = {
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
     value: makeCodec<NatSlot>(sizeofNatSlot, (view, offset) => readNatSlot(view, offset), writeNatSlot),
   },
-  natClients: {
-    name: 'nat_clients',
-    key: makeCodec<Flow>(sizeofFlow, (view, offset) => readFlow(view, offset), writeFlow),
-    value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-  },
-  natClaims: {
-    name: 'nat_claims',
-    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-  },
   natAddresses: {
     name: 'nat_addresses',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
@@ -2025,11 +2276,6 @@ export const maps = {
     name: 'nat_address_numbers',
     key: makeCodec<NatAddress>(sizeofNatAddress, (view, offset) => readNatAddress(view, offset), writeNatAddress),
     value: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-  },
-  nextHops: {
-    name: 'next_hops',
-    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<NextHop>(sizeofNextHop, (view, offset) => readNextHop(view, offset), writeNextHop),
   },
   natWorks: {
     name: 'nat_works',
