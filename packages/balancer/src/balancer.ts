@@ -75,6 +75,7 @@ export class Balancer implements Disposable {
     this.#life = life;
     this.adopted = heritage !== undefined;
     this.#cpus = forwardingCpus(options);
+    life.check();
     this.#routers = new Routers(options, heritage?.state.routerMacs ?? {});
     try {
       this.#programs = new BalancerPrograms(options, devices.length, heritage);
@@ -242,7 +243,7 @@ export class Balancer implements Disposable {
   explain(frame: Uint8Array, cpu: number = this.#cpus[0]!): Explanation {
     const { collection } = this.#programs;
     collection.globals.write('explained_cpu', cpu);
-    const { returnValue } = collection.program('explain').testRun({ data: frame });
+    const { returnValue } = this.#programs.explain.testRun({ data: frame });
     const bytes = collection.globals.read('explanation');
     const { reason, vip, real } = readOutcome(new DataView(bytes.buffer, bytes.byteOffset), 0);
     return {

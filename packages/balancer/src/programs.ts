@@ -16,6 +16,7 @@ import {
 import { cpuViews } from './counters.js';
 import { sizeofCpu } from './generated/balancer.js';
 import { type Heritage, isKept, isShared } from './life/heritage.js';
+import type { SavedState } from './life/state.js';
 import { within } from './limits.js';
 import { natLayoutName } from './nat-options.js';
 import { isNatTable, natMaxEntries } from './nat-table.js';
@@ -44,6 +45,7 @@ export class BalancerPrograms implements Disposable {
   /** Names of the maps that were taken over. */
   readonly taken: ReadonlySet<string>;
   readonly #collections: Collection[] = [];
+  #explain: Collection | undefined;
   readonly #spec: CollectionSpec;
   readonly #entry: string;
   readonly #vip: MapSpec;
@@ -63,18 +65,8 @@ export class BalancerPrograms implements Disposable {
     const old = heritage?.state;
     const asBefore = old !== undefined && old.flows === (options.flows ?? null);
     this.buckets = asBefore ? old.buckets : bucketsPerCpu(options);
-    if (old !== undefined && old.buckets !== this.buckets && options.forgetFlows !== true) {
-      throw new RangeError(
-        `flows ${options.flows ?? 'by default'}: the flow tables that are in use are for ` +
-          `${old.flows ?? 'the default'}; others would forget all known flows (forgetFlows allows it)`,
-      );
-    }
-    const isOtherNat = old?.nat !== undefined && old.nat !== natLayoutName(options.nat);
-    if (isOtherNat && options.forgetFlows !== true) {
-      throw new RangeError(
-        `nat: the translated flows that are in use are of ${old.nat}; others would end them all (forgetFlows allows it)`,
-      );
-    }
+    const maxEntries = this.#maxEntries(options);
+    if (old !== undefined) checkKept(old, this.buckets, maxEntries.reals!, options);
     this.secrets =
       old === undefined ? randomFillSync(new Uint8Array(SECRET_BYTES)) : Buffer.from(old.secrets, 'hex');
     const table = { ...spec.maps.get('flow_tables')!.innerMap!, name: 'flows', maxEntries: this.buckets };
@@ -84,7 +76,6 @@ export class BalancerPrograms implements Disposable {
       secrets: this.secrets,
       uncountedCpu: this.cpuCount,
     });
-    const maxEntries = this.#maxEntries(options);
     try {
       const replaceMaps = heritage === undefined ? {} : this.#takeOver(heritage, options, maxEntries);
       this.taken = new Set(Object.keys(replaceMaps));
@@ -101,6 +92,15 @@ export class BalancerPrograms implements Disposable {
   /** The program for a device, by the device's place among all. */
   program(device: number): Program {
     return this.#collections[device]!.program(this.#entry);
+  }
+
+  /** The program that only says what it would do. Loaded when it is first asked for. */
+  get explain(): Program {
+    this.#explain ??= Collection.load(this.#spec, {
+      programs: ['explain'],
+      replaceMaps: Object.fromEntries(this.collection.maps),
+    });
+    return this.#explain.program('explain');
   }
 
   /** Bytes of an element of each map inside a map, by the outer map's name. */
@@ -136,6 +136,7 @@ export class BalancerPrograms implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#explain?.[Symbol.dispose]();
     for (const collection of this.#collections.splice(0).reverse()) collection[Symbol.dispose]();
     for (const map of this.#owned.splice(0)) map[Symbol.dispose]();
   }
@@ -177,8 +178,8 @@ export class BalancerPrograms implements Disposable {
   }
 
   #load(devices: number, maxEntries: Record<string, number>, taken: Record<string, BpfMap>): void {
-    for (const entry of ['balance', 'balance_then_next']) {
-      this.#spec.programs.get(entry)!.autoload = entry === this.#entry;
+    for (const name of ['balance', 'balance_then_next', 'explain']) {
+      this.#spec.programs.get(name)!.autoload = name === this.#entry;
     }
     const first = Collection.load(this.#spec, { maxEntries, replaceMaps: taken });
     this.#collections.push(first);
@@ -206,6 +207,23 @@ export class BalancerPrograms implements Disposable {
       tables.setFd(cpu, flows.fd);
     }
   }
+}
+
+/** What would lose flows is refused. @throws RangeError */
+function checkKept(old: SavedState, buckets: number, maxReals: number, options: BalancerOptions): void {
+  if (old.buckets !== buckets && options.forgetFlows !== true) {
+    throw new RangeError(
+      `flows ${options.flows ?? 'by default'}: the flow tables that are in use are for ` +
+        `${old.flows ?? 'the default'}; others would forget all known flows (forgetFlows allows it)`,
+    );
+  }
+  if (old.nat !== undefined && old.nat !== natLayoutName(options.nat) && options.forgetFlows !== true) {
+    throw new RangeError(
+      `nat: the translated flows that are in use are of ${old.nat}; others would end them all (forgetFlows allows it)`,
+    );
+  }
+  const highest = Math.max(0, ...old.reals.held.map(({ number }) => number));
+  if (highest >= maxReals) throw new RangeError(`maxReals ${maxReals}: real number ${highest} is in use`);
 }
 
 /** The settings of all devices' programs. */

@@ -118,14 +118,9 @@ export class RealRegistry {
    * {@link releaseUnheld} follows.
    *
    * @param fill whether the map is new and has to be filled.
-   * @throws RangeError if there are fewer numbers than are in use.
    */
   restore(saved: SavedReals, fill: boolean): void {
     const { maxEntries } = this.#map;
-    const highest = Math.max(0, ...saved.held.map(({ number }) => number));
-    if (highest >= maxEntries) {
-      throw new RangeError(`maxReals ${maxEntries}: real number ${highest} is in use`);
-    }
     this.#unused = Math.min(saved.unused, maxEntries);
     this.#free.push(...saved.free.filter((number) => number < maxEntries));
     this.#generations.set(saved.generations.slice(0, maxEntries));

@@ -12,7 +12,7 @@ import {
   openPinnedMap,
   type Program,
   SyscallError,
-  UpdatableLink,
+  type UpdatableLink,
   xdpMode,
 } from '@weir/ebpf';
 import type { PinFolder } from './pin-folder.js';
@@ -20,82 +20,99 @@ import type { ChainPlace } from './state.js';
 
 export type XdpMode = 'native' | 'generic';
 
-/** A device, and the program for its packets. */
-export interface Wanted {
+/** A device that is to be attached to. */
+interface Place {
   readonly device: string;
-  readonly program: Program;
-}
-
-interface Attached extends Wanted {
   readonly ifindex: number;
-  readonly link: Link;
-  /** Whether the link was pinned before, and still has the program of then. */
+  /** Whether its link was pinned before, and still has the program of then. */
   readonly adopted: boolean;
+  link: Link | undefined;
+  program: Program | undefined;
 }
 
-/** Links to devices. Made in two steps: what can fail first, then the change from old programs to new ones. */
+/**
+ * Links to devices, made in steps: checks; new links where there is none; then the change from old programs to new ones.
+ */
 export class DeviceAttachments {
-  readonly #attached: Attached[] = [];
+  readonly #places: Place[] = [];
+  readonly #mode: XdpMode | undefined;
   readonly #folder: PinFolder | undefined;
   readonly #others: Map<number, UpdatableLink>;
   /** Of the network namespace that the devices are in, whatever thread asks later. */
   readonly #socket = new NetlinkSocket(NetlinkProtocol.route);
 
-  /**
-   * Attaches to devices on which nothing is yet. Others go on with their old programs until {@link commit}.
-   *
-   * @throws RangeError if a device is attached in another mode; SyscallError. Nothing new is attached then.
-   */
-  constructor(wanted: readonly Wanted[], mode: XdpMode | undefined, folder: PinFolder | undefined) {
+  /** @throws RangeError if a device is attached in another mode; EbpfError if others are; SyscallError if there is none. */
+  constructor(devices: readonly string[], mode: XdpMode | undefined, folder: PinFolder | undefined) {
+    this.#mode = mode;
     this.#folder = folder;
     this.#others = folder?.openLinks() ?? new Map();
     try {
-      for (const each of wanted) this.#attach(each, mode);
+      for (const device of devices) this.#places.push(this.#place(device));
     } catch (error) {
       this.release();
-      for (const link of this.#others.values()) link[Symbol.dispose]();
       throw error;
+    }
+  }
+
+  /**
+   * Attaches to devices on which nothing is yet. Others go on with their old programs until {@link commit}.
+   *
+   * @param programOf The program for a device, by the device's place among all.
+   * @throws SyscallError
+   */
+  attach(programOf: (device: number) => Program): void {
+    const options = this.#mode === undefined ? {} : { mode: this.#mode };
+    for (const [i, place] of this.#places.entries()) {
+      place.program = programOf(i);
+      place.link ??= attachXdp(place.program, place.ifindex, options);
     }
   }
 
   /** Puts the new programs in the place of the old ones, each in one step, and detaches from devices not wanted. */
   commit(): void {
-    for (const { link, program, ifindex, adopted } of this.#attached) {
-      if (adopted) link.update?.(program);
-      else if (this.#folder !== undefined) link.pin?.(this.#folder.linkPath(ifindex));
+    for (const { link, program, ifindex, adopted } of this.#places) {
+      if (adopted) link?.update?.(program!);
+      else if (this.#folder !== undefined) link?.pin?.(this.#folder.linkPath(ifindex));
     }
-    for (const [ifindex, link] of this.#others) this.#takeOff(ifindex, link);
+    for (const [ifindex, link] of this.#others) {
+      link.detach();
+      link[Symbol.dispose]();
+      unlinkSync(this.#folder!.linkPath(ifindex));
+    }
     this.#others.clear();
   }
 
   /** Each device and how it is attached. */
   modes(): { interface: string; mode: XdpMode | undefined }[] {
-    return this.#attached.map(({ device, ifindex }) => ({ interface: device, mode: this.#modeOf(ifindex) }));
+    return this.#places.map(({ device, ifindex }) => ({ interface: device, mode: this.#modeOf(ifindex) }));
   }
 
   /** Closes the links: those that are not pinned end. */
   release(): void {
-    for (const { link } of this.#attached.splice(0)) link[Symbol.dispose]();
+    for (const { link } of this.#places.splice(0)) link?.[Symbol.dispose]();
+    for (const link of this.#others.values()) link[Symbol.dispose]();
+    this.#others.clear();
     this.#socket[Symbol.dispose]();
   }
 
-  #attach({ device, program }: Wanted, mode: XdpMode | undefined): void {
+  #place(device: string): Place {
     const ifindex = deviceIndex(device);
-    const pinned = this.#others.get(ifindex);
-    if (pinned === undefined) {
-      const link = attachXdp(program, ifindex, mode === undefined ? {} : { mode });
-      this.#attached.push({ device, program, ifindex, link, adopted: false });
-      return;
-    }
+    const link = this.#others.get(ifindex);
     const current = this.#modeOf(ifindex);
-    if (mode !== undefined && current !== mode) {
+    const mode = this.#mode;
+    if (link === undefined && current !== undefined) {
+      throw new EbpfError(
+        `${device} has an XDP program already: take it off, or have it call the balancer (chain)`,
+      );
+    }
+    if (link !== undefined && mode !== undefined && current !== mode) {
       throw new RangeError(
         `mode ${mode}: ${device} is attached as ${current ?? 'nothing'}, which cannot be changed without a gap; ` +
           'detach first',
       );
     }
     this.#others.delete(ifindex);
-    this.#attached.push({ device, program, ifindex, link: pinned, adopted: true });
+    return { device, ifindex, adopted: link !== undefined, link, program: undefined };
   }
 
   #modeOf(ifindex: number): XdpMode | undefined {
@@ -105,15 +122,6 @@ export class DeviceAttachments {
       if (error instanceof SyscallError && error.code === 'ENODEV') return undefined;
       throw error;
     }
-  }
-
-  #takeOff(ifindex: number, link: Link): void {
-    if (this.#folder !== undefined && link instanceof UpdatableLink) {
-      // A device that is gone has taken its program with it.
-      if (link.info().ifindex !== 0) link.detach();
-      unlinkSync(this.#folder.linkPath(ifindex));
-    }
-    link[Symbol.dispose]();
   }
 }
 

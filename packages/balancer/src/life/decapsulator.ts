@@ -75,8 +75,8 @@ export class Decapsulator implements Disposable {
     }
     try {
       const program = this.#collection.program('decapsulate_packet');
-      const wanted = interfaces.map((device) => ({ device, program }));
-      this.#attachments = new DeviceAttachments(wanted, mode, folder);
+      this.#attachments = new DeviceAttachments(interfaces, mode, folder);
+      this.#attachments.attach(() => program);
       for (const address of addresses) this.setTunnelEnd(address, true);
       for (const name of KEPT_MAPS) folder?.pinOnce(this.#collection.map(name));
       this.#attachments.commit();

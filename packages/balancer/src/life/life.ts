@@ -49,18 +49,20 @@ export class Life implements Disposable {
     }
   }
 
-  /** Attaches where nothing is attached yet, and checks the rest. @throws RangeError, EbpfError, SyscallError */
-  attach(programs: BalancerPrograms): void {
+  /** Looks whether programs can be attached, before they are loaded. @throws RangeError, EbpfError, SyscallError */
+  check(): void {
     const { chain, mode } = this.#options;
-    const wanted = devicesOf(this.#options).map(({ name }, i) => ({
-      device: name,
-      program: programs.program(i),
-    }));
     if (chain !== undefined) {
       this.#slot = new ChainSlot(chain);
       this.#slot.check(this.#ownIds);
     }
-    this.#devices = new DeviceAttachments(wanted, mode, this.#folder);
+    const devices = devicesOf(this.#options).map(({ name }) => name);
+    this.#devices = new DeviceAttachments(devices, mode, this.#folder);
+  }
+
+  /** Attaches where nothing is attached yet. @throws SyscallError */
+  attach(programs: BalancerPrograms): void {
+    this.#devices?.attach((device) => programs.program(device));
   }
 
   /** Pins the programs and has them take over from those before. */
