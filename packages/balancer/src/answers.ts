@@ -41,3 +41,19 @@ export interface InterfaceStatus {
   /** Undefined if the device is gone, or somebody took the program off. */
   readonly mode: XdpMode | undefined;
 }
+
+/** Which real an id means. */
+export interface ServerId {
+  readonly id: number;
+  readonly address: string;
+  /** Of a real that has one of its own. */
+  readonly port?: number;
+}
+
+/** Where new flows from a prefix go. */
+export interface SourceRoute {
+  readonly prefix: string;
+  readonly address: string;
+  /** Of a real that has one of its own. */
+  readonly port?: number;
+}

@@ -1,27 +1,35 @@
 /** A layer-4 load balancer: its programs, and what they are told. */
-import { type BpfMap, type DescriptorMap, Program } from '@weir/ebpf';
+import type { BpfMap, DescriptorMap, Program } from '@weir/ebpf';
 import { macBytes } from './address.js';
-import type { Explanation, InterfaceStatus, Processed, RealStatus, ServiceStatus } from './answers.js';
+import type {
+  Explanation,
+  InterfaceStatus,
+  Processed,
+  RealStatus,
+  ServerId,
+  ServiceStatus,
+  SourceRoute,
+} from './answers.js';
 import { Capture, type CaptureOptions } from './capture.js';
-import { type Counters, counterLayout } from './counters.js';
-import { type Flow, flowFrame } from './frame.js';
-import { readOutcome } from './generated/balancer.js';
+import type { Counters } from './counters.js';
+import { Explainer } from './explainer.js';
+import type { Flow } from './frame.js';
 import { setGlobalFlow } from './global-flow.js';
+import { putNext } from './life/attachments.js';
 import { setTunnelEnd, tunnelEnds } from './life/decapsulator.js';
-import { takeOverCounters, takeOverEntries } from './life/heritage.js';
+import { takeOver } from './life/heritage.js';
 import { detachPinned, Life, type SavedKnowledge } from './life/life.js';
 import { DEFAULT_PIN_ROOT, PinFolder } from './life/pin-folder.js';
 import type { RouterStatus } from './life/router.js';
 import { Routers } from './life/routers.js';
-import { natLayoutName } from './nat-options.js';
 import type { NatStatus } from './nat-table.js';
 import { type BalancerOptions, devicesOf, forwardingCpus } from './options.js';
-import { reasonName, verdictName } from './outcome.js';
+import { verdictName } from './outcome.js';
 import { BalancerPrograms } from './programs.js';
 import type { Service, ServiceSpec } from './service.js';
 import { Tables } from './tables.js';
 
-export type { Explanation, InterfaceStatus, Processed, RealStatus, ServiceStatus } from './answers.js';
+export type * from './answers.js';
 
 /**
  * Forwards from {@link Balancer.open} on until it is disposed of; with a `pin`, on and on until {@link detach}. Needs Linux
@@ -33,7 +41,7 @@ export class Balancer implements Disposable {
   readonly #life: Life;
   readonly #programs: BalancerPrograms;
   readonly #tables: Tables;
-  readonly #cpus: readonly number[];
+  readonly #explainer: Explainer;
   readonly #options: BalancerOptions;
   readonly #routers: Routers;
 
@@ -69,33 +77,28 @@ export class Balancer implements Disposable {
   }
 
   private constructor(options: BalancerOptions, life: Life) {
-    const devices = devicesOf(options);
     const { heritage } = life;
     this.#options = options;
     this.#life = life;
     this.adopted = heritage !== undefined;
-    this.#cpus = forwardingCpus(options);
     life.check();
     this.#routers = new Routers(options, heritage?.state.routerMacs ?? {});
+    let programs: BalancerPrograms | undefined;
     try {
-      this.#programs = new BalancerPrograms(options, devices.length, heritage);
-    } catch (error) {
-      this.#routers[Symbol.dispose]();
-      throw error;
-    }
-    try {
+      programs = new BalancerPrograms(options, devicesOf(options).length, heritage);
+      this.#programs = programs;
       this.#tables = new Tables(this.#programs, () => this.#save(), options.nat);
-      if (heritage !== undefined) {
-        takeOverCounters(heritage, this.#programs, this.#tables.counters);
-        this.#tables.restore(heritage, this.#programs.taken);
-        takeOverEntries(heritage, this.#programs);
-      }
-      this.#routers.follow((mac, device) => this.#writeRouterMac(mac, device));
+      this.#explainer = new Explainer(this.#programs, this.#tables, forwardingCpus(options));
+      if (heritage !== undefined) takeOver(heritage, this.#programs, this.#tables);
+      this.#routers.follow((mac, device) => {
+        this.#programs.setRouterMac(macBytes(mac), device);
+        this.#save();
+      });
       life.attach(this.#programs);
       life.settle(this.#programs, this.#knowledge());
     } catch (error) {
       this.#routers[Symbol.dispose]();
-      this.#programs[Symbol.dispose]();
+      programs?.[Symbol.dispose]();
       throw error;
     }
   }
@@ -168,7 +171,7 @@ export class Balancer implements Disposable {
   }
 
   /** Server ids and the addresses of their reals. */
-  serverIds(): { id: number; address: string }[] {
+  serverIds(): ServerId[] {
     return this.#tables.serverIds();
   }
 
@@ -178,7 +181,7 @@ export class Balancer implements Disposable {
   }
 
   /** Source routes: prefixes and the addresses of their reals. */
-  sourceRoutes(): { prefix: string; address: string }[] {
+  sourceRoutes(): SourceRoute[] {
     return this.#tables.sourceRoutes();
   }
 
@@ -219,13 +222,7 @@ export class Balancer implements Disposable {
    */
   setNext(path: string | undefined): void {
     if (this.#options.callsNext !== true) throw new RangeError('setNext needs callsNext');
-    const next = this.#programs.collection.map('next_program') as DescriptorMap;
-    if (path === undefined) {
-      next.clear(0);
-      return;
-    }
-    using program = Program.openPinned(path);
-    next.setFd(0, program.fd);
+    putNext(this.#map('next_program') as DescriptorMap, path);
   }
 
   /** Has the program handle a frame of at least 14 bytes, as if it had come from the device. @throws SyscallError */
@@ -240,17 +237,8 @@ export class Balancer implements Disposable {
    * @param cpu whose flow table is meant. Default: the first that forwards.
    * @throws SyscallError
    */
-  explain(frame: Uint8Array, cpu: number = this.#cpus[0]!): Explanation {
-    const { collection } = this.#programs;
-    collection.globals.write('explained_cpu', cpu);
-    const { returnValue } = this.#programs.explain.testRun({ data: frame });
-    const bytes = collection.globals.read('explanation');
-    const { reason, vip, real } = readOutcome(new DataView(bytes.buffer, bytes.byteOffset), 0);
-    return {
-      verdict: verdictName(returnValue),
-      reason: reasonName(reason),
-      ...this.#named({ vip, real }),
-    };
+  explain(frame: Uint8Array, cpu?: number): Explanation {
+    return this.#explainer.explain(frame, cpu);
   }
 
   /**
@@ -260,15 +248,18 @@ export class Balancer implements Disposable {
    * @throws SyscallError; EbpfError for addresses that are none.
    */
   lookup(flow: Flow): Explanation {
-    const frame = flowFrame(flow);
-    const answers = this.#cpus.map((cpu) => this.explain(frame, cpu));
-    return answers.find(({ reason }) => reason === 'flow-table') ?? answers[0]!;
+    return this.#explainer.lookup(flow);
   }
 
   /** Takes samples of packets until it is disposed of; one capture at a time. @throws RangeError, SyscallError */
   capture(options: CaptureOptions = {}): Capture {
     const { collection, globals } = this.#programs;
-    return new Capture(collection.map('captures'), globals, (outcome) => this.#named(outcome), options);
+    return new Capture(
+      collection.map('captures'),
+      globals,
+      (outcome) => this.#explainer.named(outcome),
+      options,
+    );
   }
 
   /** Takes a CPU's flow table away, so that its flows share the fallback. */
@@ -293,35 +284,13 @@ export class Balancer implements Disposable {
     return this.#programs.collection.map(name);
   }
 
-  #named({ vip, real }: { readonly vip: number; readonly real: number }) {
-    const { address, port = 0 } = this.#tables.reals.byNumber(real) ?? {};
-    return {
-      service: this.#tables.services.byNumber(vip - 1)?.service,
-      real: address,
-      ...(port !== 0 && { realPort: port }),
-    };
-  }
-
-  #writeRouterMac(text: string, device: number): void {
-    const mac = macBytes(text);
-    this.#programs.globals.write('router_mac_front', mac.subarray(0, 4), device);
-    this.#programs.globals.write('router_mac_back', mac.subarray(4), device);
-    this.#save();
-  }
-
   #save(): void {
     this.#life.save(this.#knowledge());
   }
 
   #knowledge(): SavedKnowledge {
-    const { buckets, secrets } = this.#programs;
     return {
-      flows: this.#options.flows ?? null,
-      buckets,
-      nat: natLayoutName(this.#options.nat),
-      secrets: Buffer.from(secrets).toString('hex'),
-      innerSizes: this.#programs.innerSizes(),
-      counters: counterLayout,
+      ...this.#programs.saved(this.#options),
       routerMacs: this.#routers.macs(),
       ...this.#tables.saved(),
     };

@@ -1,4 +1,12 @@
-export type { Explanation, InterfaceStatus, Processed, RealStatus, ServiceStatus } from './answers.js';
+export type {
+  Explanation,
+  InterfaceStatus,
+  Processed,
+  RealStatus,
+  ServerId,
+  ServiceStatus,
+  SourceRoute,
+} from './answers.js';
 export { Balancer } from './balancer.js';
 export type { Capture, CapturedPacket, CaptureOptions } from './capture.js';
 export type { Counters, Traffic } from './counters.js';

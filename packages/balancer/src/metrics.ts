@@ -1,5 +1,5 @@
 /** What a balancer counts and knows, as Prometheus reads it. */
-import type { RealStatus, ServiceStatus } from './balancer.js';
+import type { RealStatus, ServiceStatus } from './answers.js';
 import type { Counters, Traffic } from './counters.js';
 import type { ServiceHealth } from './health/checked-services.js';
 import type { RealHealth } from './health/monitor.js';

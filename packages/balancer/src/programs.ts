@@ -13,9 +13,10 @@ import {
   type Program,
   possibleCpus,
 } from '@weir/ebpf';
-import { cpuViews } from './counters.js';
+import { counterLayout, cpuViews } from './counters.js';
 import { sizeofCpu } from './generated/balancer.js';
 import { type Heritage, isKept, isShared } from './life/heritage.js';
+import type { SavedKnowledge } from './life/life.js';
 import type { SavedState } from './life/state.js';
 import { within } from './limits.js';
 import { natLayoutName } from './nat-options.js';
@@ -29,6 +30,7 @@ import {
   serverIdSlots,
   setConstants,
 } from './options.js';
+import type { SavedTables } from './tables.js';
 
 /** What fits the bits that a flow table has for a real's number. */
 const MAX_REALS = 16_384;
@@ -103,10 +105,23 @@ export class BalancerPrograms implements Disposable {
     return this.#explain.program('explain');
   }
 
-  /** Bytes of an element of each map inside a map, by the outer map's name. */
-  innerSizes(): Record<string, number> {
+  /** What another process needs to know to load programs for the same maps. */
+  saved({ flows, nat }: BalancerOptions): Omit<SavedKnowledge, 'routerMacs' | keyof SavedTables> {
     const outer = [...this.#spec.maps.values()].filter(({ innerMap }) => innerMap !== undefined);
-    return Object.fromEntries(outer.map(({ name, innerMap }) => [name, innerMap!.valueSize]));
+    return {
+      flows: flows ?? null,
+      nat: natLayoutName(nat),
+      buckets: this.buckets,
+      counters: counterLayout,
+      secrets: Buffer.from(this.secrets).toString('hex'),
+      innerSizes: Object.fromEntries(outer.map(({ name, innerMap }) => [name, innerMap!.valueSize])),
+    };
+  }
+
+  /** The next hop of a device, by the device's place among all. */
+  setRouterMac(mac: Uint8Array, device: number): void {
+    this.globals.write('router_mac_front', mac.subarray(0, 4), device);
+    this.globals.write('router_mac_back', mac.subarray(4), device);
   }
 
   /** Each CPU's counters, in memory that the program writes to: one view an element of `cpus`. */

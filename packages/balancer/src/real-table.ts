@@ -25,9 +25,13 @@ export class RealTable {
     this.#onHeld = onHeld;
   }
 
-  /** Keys and the addresses of their reals. */
-  all(): { key: Uint8Array; address: string }[] {
-    return [...this.#entries.values()].map(({ key, real: { address } }) => ({ key, address }));
+  /** Keys, and the addresses of their reals with their ports where they have one. */
+  all(): { key: Uint8Array; address: string; port?: number }[] {
+    return [...this.#entries.values()].map(({ key, real: { address, port } }) => ({
+      key,
+      address,
+      ...(port !== 0 && { port }),
+    }));
   }
 
   /** Holds the reals of a table that another process has filled: of this one, or of one whose entries it takes over. */

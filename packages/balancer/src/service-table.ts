@@ -1,9 +1,10 @@
 /** The services, in the program's tables. */
 import type { ArrayMap, BpfMap } from '@weir/ebpf';
-import { addressText, type Prefix, parsePrefix } from './address.js';
+import { type Prefix, parsePrefix } from './address.js';
+import { addressPrefixKey } from './address-prefix.js';
 import type { CpuCounters, Traffic } from './counters.js';
-import { encode, encodeNumber } from './encode.js';
-import { readAddressPrefix, sizeofAddressPrefix, VipKind, writeAddressPrefix } from './generated/balancer.js';
+import { encodeNumber } from './encode.js';
+import { VipKind } from './generated/balancer.js';
 import type { NatTable } from './nat-table.js';
 import type { BalancerPrograms, SharedGlobals } from './programs.js';
 import type { KnownReal, RealRegistry } from './real-registry.js';
@@ -49,19 +50,6 @@ export interface SavedServices {
 export interface FreshTables {
   readonly vips: boolean;
   readonly lookup: boolean;
-}
-
-/** The key of a prefix in `vip_addresses` and `source_routes`. */
-export function addressPrefixKey({ words, ipv6, bits }: Prefix): Uint8Array {
-  const value = { prefixBits: 32 + bits, ipv6: Number(ipv6), address: words };
-  return encode(sizeofAddressPrefix, writeAddressPrefix, value);
-}
-
-/** The prefix that a key means. */
-export function prefixOfKey(key: Uint8Array): string {
-  const { prefixBits, ipv6, address } = readAddressPrefix(new DataView(key.buffer, key.byteOffset), 0);
-  const bytes = new Uint8Array(address.buffer, address.byteOffset, ipv6 === 0 ? 4 : 16);
-  return `${addressText(bytes)}/${prefixBits - 32}`;
 }
 
 export class ServiceTable {

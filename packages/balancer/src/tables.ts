@@ -1,6 +1,8 @@
 /** All that the program is told of services and reals, and how another process takes it over. */
 import type { ArrayMap, BpfMap } from '@weir/ebpf';
 import { parsePrefix } from './address.js';
+import { addressPrefixKey, prefixOfKey } from './address-prefix.js';
+import type { ServerId, SourceRoute } from './answers.js';
 import { CpuCounters } from './counters.js';
 import { encodeNumber } from './encode.js';
 import { IdSlots } from './id-slots.js';
@@ -10,7 +12,7 @@ import { NatTable } from './nat-table.js';
 import type { BalancerPrograms } from './programs.js';
 import { RealRegistry, type SavedReals } from './real-registry.js';
 import { type NameTable, RealTable } from './real-table.js';
-import { addressPrefixKey, prefixOfKey, type SavedServices, ServiceTable } from './service-table.js';
+import { type SavedServices, ServiceTable } from './service-table.js';
 
 /** What of it is not in the program's own tables. */
 export interface SavedTables {
@@ -84,11 +86,9 @@ export class Tables {
     this.#saveReals();
   }
 
-  serverIds(): { id: number; address: string }[] {
-    return this.#serverIds.all().map(({ key, address }) => ({
-      id: new DataView(key.buffer, key.byteOffset).getUint32(0, true),
-      address,
-    }));
+  serverIds(): ServerId[] {
+    const idOf = (key: Uint8Array) => new DataView(key.buffer, key.byteOffset).getUint32(0, true);
+    return this.#serverIds.all().map(({ key, ...real }) => ({ id: idOf(key), ...real }));
   }
 
   /** @throws RangeError */
@@ -97,8 +97,8 @@ export class Tables {
     this.#saveReals();
   }
 
-  sourceRoutes(): { prefix: string; address: string }[] {
-    return this.#sourceRoutes.all().map(({ key, address }) => ({ prefix: prefixOfKey(key), address }));
+  sourceRoutes(): SourceRoute[] {
+    return this.#sourceRoutes.all().map(({ key, ...real }) => ({ prefix: prefixOfKey(key), ...real }));
   }
 
   /** Saves if reals got numbers or lost them. */

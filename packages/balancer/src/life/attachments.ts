@@ -10,7 +10,7 @@ import {
   NetlinkProtocol,
   NetlinkSocket,
   openPinnedMap,
-  type Program,
+  Program,
   SyscallError,
   type UpdatableLink,
   xdpMode,
@@ -176,4 +176,14 @@ export class ChainSlot {
   [Symbol.dispose](): void {
     this.#array[Symbol.dispose]();
   }
+}
+
+/** Puts a pinned program into the first slot of an array, or empties that. @throws SyscallError, EbpfError */
+export function putNext(array: DescriptorMap, path: string | undefined): void {
+  if (path === undefined) {
+    array.clear(0);
+    return;
+  }
+  using program = Program.openPinned(path);
+  array.setFd(0, program.fd);
 }

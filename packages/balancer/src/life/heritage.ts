@@ -5,6 +5,7 @@ import { type ArrayMap, type BpfMap, type MapSpec, MapType, openPinnedMap } from
 import { type CpuCounters, cpuViews } from '../counters.js';
 import type { BalancerPrograms } from '../programs.js';
 import type { NameTable } from '../real-table.js';
+import type { Tables } from '../tables.js';
 import type { SavedState } from './state.js';
 
 /** An earlier process's maps and what it knew. */
@@ -66,12 +67,15 @@ export function isKept(spec: MapSpec): boolean {
   return isShared(spec) && spec.name !== 'captures';
 }
 
+/** Goes on where the earlier process stopped. @throws RangeError if there is no room for what it had */
+export function takeOver(heritage: Heritage, programs: BalancerPrograms, tables: Tables): void {
+  takeOverCounters(heritage, programs, tables.counters);
+  tables.restore(heritage, programs.taken);
+  takeOverEntries(heritage, programs);
+}
+
 /** Goes on counting where the earlier process's program stopped, if that counted in another map. */
-export function takeOverCounters(
-  heritage: Heritage,
-  programs: BalancerPrograms,
-  counters: CpuCounters,
-): void {
+function takeOverCounters(heritage: Heritage, programs: BalancerPrograms, counters: CpuCounters): void {
   if (programs.taken.has('cpus')) return;
   using old = heritage.openMap('cpus') as ArrayMap | undefined;
   if (old === undefined) return;
@@ -80,7 +84,7 @@ export function takeOverCounters(
 }
 
 /** Moves the entries of tables that belong to nobody else, where they are other maps than they were. */
-export function takeOverEntries(heritage: Heritage, { taken, collection }: BalancerPrograms): void {
+function takeOverEntries(heritage: Heritage, { taken, collection }: BalancerPrograms): void {
   for (const name of ['fallback_flows', 'global_flows', 'tunnel_ends']) {
     if (taken.has(name)) continue;
     const map = collection.map(name);

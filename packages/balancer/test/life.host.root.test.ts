@@ -4,9 +4,10 @@ import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { mapIds, withNetns } from '@weir/ebpf';
+import { mapIds, openPinnedMap, Program, withNetns } from '@weir/ebpf';
 import type { BalancerOptions } from '../src/index.js';
 import { BalancerProcess, endProcesses } from './support/balancer-process.js';
 import { BALANCER_DEVICE, ip, makeNetwork, ROUTER_MAC, VIP } from './support/network.js';
@@ -142,7 +143,7 @@ describe('a pinned balancer', () => {
   });
 
   it('goes on in another process: no connection and no packet is lost, nothing is left at the end', async () => {
-    const mapsBefore = new Set(mapIds());
+    const ids: string[] = [];
     const first = start();
     assert.equal(await first.open(options), false);
     assert.deepEqual(await first.call('interfaces'), [{ interface: BALANCER_DEVICE, mode: 'native' }]);
@@ -157,6 +158,7 @@ describe('a pinned balancer', () => {
     await first.call('setService', service, { reals: both });
     await first.call('setServerId', 7, '10.2.9.9');
     await first.call('setSourceRoute', '203.0.113.0/24', '10.2.9.8');
+    ids.push(...pinnedIds());
     const talks = await talkToAll();
 
     // Drained: only what the flow tables know keeps the connections with real 1.
@@ -171,6 +173,7 @@ describe('a pinned balancer', () => {
     assert.equal(await second.open({ ...options, udpIdleSeconds: 20 }), true);
     await all(talks);
     await nothingLost();
+    ids.push(...pinnedIds());
     const program = programIdOf();
     const [served] = await second.call('services');
     assert.deepEqual(served?.service, service);
@@ -190,6 +193,7 @@ describe('a pinned balancer', () => {
     const third = start();
     const other = { ...options, maxReals: 100, maxServerIds: 1000, maxSourceRoutes: 10, maxGlobalFlows: 10 };
     assert.equal(await third.open({ ...other, maxFrame: 2000 }), true);
+    ids.push(...pinnedIds());
     assert.notEqual(programIdOf(), program);
     await all(talks);
     await nothingLost();
@@ -214,23 +218,44 @@ describe('a pinned balancer', () => {
     assert.equal(await fourth.open({ ...options, flows: 6000, forgetFlows: true }), true);
     await all(talks);
     for (const each of talks) await each.end();
+    ids.push(...pinnedIds());
+    assert.ok(ids.length > 40);
 
     await fourth.call('detach');
     assert.doesNotMatch(linkOf(), /xdp/);
     assert.ok(!existsSync('/sys/fs/bpf/weir'));
     await fourth.kill();
-    await mapsGone(mapsBefore);
+    await allGone(ids);
   });
 });
 
-/** The kernel frees maps some time after their last reference. */
-async function mapsGone(before: ReadonlySet<number>): Promise<void> {
+/** Whatever of the balancer's maps and programs is pinned, by the kernel's numbers. */
+function pinnedIds(): string[] {
+  const folder = '/sys/fs/bpf/weir/test';
+  const paths = readdirSync(folder).flatMap((name) =>
+    /^g\d+$/.test(name) ? readdirSync(join(folder, name)).map((pin) => join(folder, name, pin)) : [],
+  );
+  return paths.map((path) => {
+    if (path.includes('/program_')) {
+      using program = Program.openPinned(path);
+      return `program ${program.id}`;
+    }
+    using map = openPinnedMap(path);
+    return `map ${map.info().id}`;
+  });
+}
+
+/** The kernel frees maps and programs some time after their last reference. */
+async function allGone(ids: readonly string[]): Promise<void> {
   const deadline = Date.now() + 10_000;
-  let left: number[] = [];
+  let left: string[] = [];
   do {
-    left = [...mapIds()].filter((id) => !before.has(id));
+    const existing = new Set([...mapIds()].map((id) => `map ${id}`));
+    const { stdout } = spawnSync('bpftool', ['prog', 'list'], { encoding: 'utf8' });
+    for (const [, id] of stdout.matchAll(/^(\d+):/gm)) existing.add(`program ${id}`);
+    left = ids.filter((id) => existing.has(id));
     if (left.length === 0) return;
     await sleep(50);
   } while (Date.now() < deadline);
-  assert.fail(`maps that still exist: ${spawnSync('bpftool', ['map'], { encoding: 'utf8' }).stdout}`);
+  assert.fail(`what still exists: ${left.join(', ')}`);
 }
