@@ -1,5 +1,13 @@
 /** A tracer without a kernel: plays given batches, then waits to be stopped. */
-import type { HostReport, TraceRecord, TracerApi, TracerOptions, TracerStats } from '@weir/tracer';
+import type {
+  ConnectionsOptions,
+  HostReport,
+  LiveConnections,
+  TraceRecord,
+  TracerApi,
+  TracerOptions,
+  TracerStats,
+} from '@weir/tracer';
 import type { TracerFactory } from '../../src/tracing.js';
 
 export interface Script {
@@ -13,6 +21,7 @@ export interface Script {
   /** Thrown after the batches. */
   readonly error?: Error;
   readonly stopError?: Error;
+  readonly live?: LiveConnections;
   /** Thrown when a process's descriptors are to be watched. */
   readonly watchError?: Error;
 }
@@ -32,6 +41,7 @@ export class FakeTracer implements TracerApi {
   ];
   /** Processes whose descriptors are watched. */
   readonly watched = new Set<number>();
+  connectionsOptions: ConnectionsOptions | undefined;
   /** How often it was asked to stop. */
   stops = 0;
   /** Batches taken by the consumer. */
@@ -85,8 +95,10 @@ export class FakeTracer implements TracerApi {
     this.watched.delete(pid);
   }
 
-  connections(): never {
-    throw new Error('this tracer has no connections');
+  connections(options: ConnectionsOptions = {}): LiveConnections {
+    this.connectionsOptions = options;
+    if (this.#script.live === undefined) throw new Error('this tracer has no connections');
+    return this.#script.live;
   }
 
   async stop(): Promise<void> {
