@@ -117,7 +117,8 @@ async function top(flags: TopFlags, host: RunHost, stdout: Output): Promise<Exit
     import('./top/flags.js'),
   ]);
   const paint = paintFor(flags.color, host.stdout.isTTY === true, host.env);
-  const width = host.stdout.isTTY ? host.stdout.columns : undefined;
+  // A terminal may not know its size.
+  const width = host.stdout.isTTY ? host.stdout.columns || undefined : undefined;
   const request = topRequest(flags, paint, width, await types(flags, tracing));
   return runTop(request, tracing, {
     stdout,

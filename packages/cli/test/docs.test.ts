@@ -27,7 +27,7 @@ const sections = [
   ...['CAPABILITIES', 'OVERHEAD', 'EXAMPLES', 'SEE ALSO'],
 ];
 
-for (const name of ['trace', 'doctor']) {
+for (const name of ['trace', 'top', 'doctor']) {
   describe(`docs/${name}.md`, () => {
     const text = page(name);
     const command = program.commands.find((candidate) => candidate.name() === name)!;

@@ -40,7 +40,7 @@ export function tableLines(sheet: Sheet, options: TableOptions): string[] {
     const line = layLine(placed, (column) => row.get(column)!);
     if (cursor === undefined) lines.push(line.trimEnd());
     else if (first + offset === cursor) lines.push(paint('inverse', `>${line}`));
-    else lines.push(` ${line}`);
+    else lines.push(` ${line.trimEnd()}`);
   });
   return lines;
 }

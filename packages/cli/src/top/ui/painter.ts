@@ -17,6 +17,8 @@ const end = '\x1b[?2026l';
 
 /** Stands in for standard output: Ink writes every frame as a whole, its lines separated by line breaks. */
 export class Painter extends Writable {
+  /** As wide as the text that Ink lays out, and that lines take the place of (ui/app.tsx). Ink fills this width with cells. */
+  readonly columns = 1;
   readonly #target: NodeJS.WritableStream;
   #shown: readonly string[] | undefined;
 
