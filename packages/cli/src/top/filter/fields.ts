@@ -140,9 +140,8 @@ function addressField(example: string, summary: string, ends: Ends): Field {
                 facts.peerName(end.address)?.toLowerCase().includes(part) === true),
           );
       }
-      const list = prefixList(value);
-      return (subject) =>
-        ends(subject).some((end) => end !== undefined && list.check(end.address, familyOf(end.address)));
+      const isWithin = prefixTest(value);
+      return (subject) => ends(subject).some((end) => end !== undefined && isWithin(end.address));
     },
   };
 }
@@ -157,12 +156,22 @@ export function isPrefix(value: string): boolean {
   return length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= (family === 4 ? 32 : 128));
 }
 
-function prefixList(value: string): BlockList {
-  const [address = '', length] = value.split('/');
+/** Whether an address is within. Answers are remembered: the same few addresses are asked for at each refresh. */
+function prefixTest(value: string): (address: string) => boolean {
+  const [prefix = '', length] = value.split('/');
   const list = new BlockList();
-  if (length === undefined) list.addAddress(address, familyOf(address));
-  else list.addSubnet(address, Number(length), familyOf(address));
-  return list;
+  if (length === undefined) list.addAddress(prefix, familyOf(prefix));
+  else list.addSubnet(prefix, Number(length), familyOf(prefix));
+  const known = new Map<string, boolean>();
+  return (address) => {
+    let within = known.get(address);
+    if (within === undefined) {
+      if (known.size >= 65_536) known.clear();
+      within = list.check(address, familyOf(address));
+      known.set(address, within);
+    }
+    return within;
+  };
 }
 
 function textField(

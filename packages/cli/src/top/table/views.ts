@@ -5,7 +5,7 @@ import { socketSubject } from '../filter/subject.js';
 import { type Facts, noFacts } from '../model/facts.js';
 import type { Frame } from '../model/frame.js';
 import { byPeer, byProcess } from '../model/groups.js';
-import { type Column, type ColumnShape, comparison } from './column.js';
+import { type Column, type ColumnShape, sortRows } from './column.js';
 import { connectionColumns } from './connections.js';
 import type { Context } from './context.js';
 import { peerColumns, processColumns } from './groups.js';
@@ -44,7 +44,7 @@ export interface Sheet {
 
 interface Parts<Row> {
   readonly columns: readonly Column<Row>[];
-  readonly rows: Row[];
+  readonly rows: readonly Row[];
   readonly sort: Sort;
   readonly key: (row: Row) => RowKey;
   readonly connection?: (row: Row) => Connection;
@@ -58,7 +58,7 @@ export function sheetOf(view: ViewName, frame: Frame, { filter, sort }: Query, f
     const matches = (socket: OpenSocket) => filter.matches(socketSubject(socket), facts);
     return sheet({
       columns: listeningColumns(context),
-      rows: filter.isEmpty ? [...frame.sockets] : frame.sockets.filter(matches),
+      rows: filter.isEmpty ? frame.sockets : frame.sockets.filter(matches),
       sort,
       key: ({ transport, netns, cookie, local, peer }) =>
         `${transport} ${netns} ${cookie} ${local.port} ${peer?.port}`,
@@ -66,7 +66,7 @@ export function sheetOf(view: ViewName, frame: Frame, { filter, sort }: Query, f
     });
   }
   const live = filter.isEmpty
-    ? [...frame.connections]
+    ? frame.connections
     : frame.connections.filter((connection) => filter.matches(connection, facts));
   if (view === 'connections') {
     return sheet({
@@ -115,14 +115,12 @@ export function defaultSort(view: ViewName): Sort {
   return view === 'listening' ? { column: 'local', descending: false } : { column: 'rate', descending: true };
 }
 
-function sheet<Row>({ columns, rows, sort, key, connection, drillDown }: Parts<Row>): Sheet {
+function sheet<Row>(parts: Parts<Row>): Sheet {
+  const { columns, sort, key, connection, drillDown } = parts;
   const column = columns.find(({ id }) => id === sort.column);
-  if (column !== undefined) {
-    // What moves as much, or nothing, is in the order of what it has moved.
-    const bytes = columns.find(({ id }) => id === 'bytes');
-    if (column.id === 'rate' && bytes !== undefined) rows.sort(comparison(bytes, sort.descending));
-    rows.sort(comparison(column, sort.descending));
-  }
+  // What moves as much, or nothing, is in the order of what it has moved.
+  const bytes = sort.column === 'rate' ? columns.find(({ id }) => id === 'bytes') : undefined;
+  const rows = column === undefined ? parts.rows : sortRows(parts.rows, column, sort.descending, bytes);
   const byId = new Map(columns.map((item) => [item.id, item]));
   return {
     columns,
