@@ -1,10 +1,12 @@
 /** Checks of servers on this machine's loopback. */
 import assert from 'node:assert/strict';
 import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { completeCheck, type HealthCheck } from '../src/health/check.js';
 import { probe } from '../src/health/probe.js';
+import { certificate, key } from './support/certificate.js';
 
 const servers: Server[] = [];
 
@@ -83,6 +85,22 @@ describe('a check', () => {
     assert.deepEqual(await result(rude, { type: 'http' }), { ok: false, reason: 'not HTTP' });
     assert.deepEqual(await result(closed, { type: 'http' }), { ok: false, reason: 'connection refused' });
     assert.equal((await result(http, { type: 'https' })).ok, false);
+  });
+
+  it('of HTTPS asks for the host by name, and takes any certificate', async () => {
+    const names: unknown[] = [];
+    const server = createHttpsServer({ key, cert: certificate }, (_, response) => response.end('yes'));
+    server.on('secureConnection', ({ servername }) => names.push(servername));
+    const port = await listening(server);
+    const timeout = 2000;
+    for (const host of ['www.example', 'www.example:8443', '[2001:db8::1]:443']) {
+      assert.deepEqual(await result(port, { type: 'https', host, timeout }), {
+        ok: true,
+        reason: 'HTTP 200',
+      });
+    }
+    assert.deepEqual(names, ['www.example', 'www.example', false]);
+    assert.equal((await result(port, { type: 'http', timeout })).ok, false);
   });
 
   it('is not failed by a busy process', async () => {
