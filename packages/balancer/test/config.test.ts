@@ -296,6 +296,11 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
     '7:10: port is missing: the VIP has all ports',
   ],
   [
+    'a probe through a tunnel that is not there',
+    `${vip(...tcp, 'forwarding: nat', real, 'check: {type: tcp, tunnel: true}')}nat: {sources: [192.0.2.77]}`,
+    '8:30: tunnel: with forwarding: nat there is none',
+  ],
+  [
     'a probe of a prefix',
     vip('address: 198.51.100.0/24', 'port: 80', 'protocol: tcp', real, 'check: {type: tcp, tunnel: true}'),
     '7:30: tunnel: probes need one address, and the VIP is a prefix',

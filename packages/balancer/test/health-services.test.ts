@@ -264,6 +264,26 @@ describe('a checked service', () => {
         JSON.stringify(check),
       );
     }
+    const nat: ServiceSpec = { ...reals('10.0.0.1'), forwarding: 'nat' };
+    const through = { ...check, tunnel: true };
+    assert.throws(() => services.set([{ service: web, spec: nat, check: through }]), RangeError);
     assert.equal(told.size, 0);
+  });
+
+  it('checks reals on their own ports, and those that are this host without the tunnel', async () => {
+    const { services, probed, pass } = setUp();
+    using _ = services;
+    const spec: ServiceSpec = { reals: [{ address: '10.0.0.1', port: 8080 }], forwarding: 'nat' };
+    services.set([{ service: web, spec, check }]);
+    const local: ServiceSpec = { reals: [{ address: '10.0.0.2', local: true }] };
+    services.set([{ service: secure, spec: local, check: { ...check, tunnel: true } }]);
+    await pass(1000);
+    const found = new Set(
+      probed.map(({ address, mark, check: { port, vip } }) => `${address} ${port} ${mark} ${vip}`),
+    );
+    assert.deepEqual([...found].sort(), [
+      '10.0.0.1 8080 undefined undefined',
+      '10.0.0.2 443 undefined undefined',
+    ]);
   });
 });

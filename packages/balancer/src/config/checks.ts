@@ -112,7 +112,7 @@ function ofFlags({ flags, protocol, port }: VipConfig, path: Path): Finding[] {
   });
 }
 
-function ofCheck({ check, port, address, reals }: VipConfig, above: Path): Finding[] {
+function ofCheck({ check, port, address, reals, forwarding }: VipConfig, above: Path): Finding[] {
   if (check === undefined) return [];
   const path = [...above, 'check'];
   const found: Finding[] = [];
@@ -121,6 +121,9 @@ function ofCheck({ check, port, address, reals }: VipConfig, above: Path): Findi
   }
   if (check.port === undefined && port === 0 && reals.some((real) => real.port === undefined)) {
     found.push({ path, message: 'port is missing: the VIP has all ports' });
+  }
+  if (check.tunnel && forwarding === 'nat') {
+    found.push({ path: [...path, 'tunnel'], message: 'tunnel: with forwarding: nat there is none' });
   }
   if (check.tunnel && !parsePrefix(address).whole) {
     found.push({

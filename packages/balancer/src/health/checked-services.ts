@@ -87,7 +87,11 @@ export class CheckedServices implements Disposable {
   set(services: readonly CheckedService[]): void {
     // A check is refused before the balancer is told of anything.
     for (const { service, spec, check } of services) {
-      if (check !== undefined) this.#checker.targets(service, spec.reals, check);
+      if (check === undefined) continue;
+      if (check.tunnel === true && spec.forwarding === 'nat') {
+        throw new RangeError('checks through the tunnel: with NAT there is none');
+      }
+      this.#checker.targets(service, spec.reals, check);
     }
     const prepared = services.map((wanted): Served => {
       const before = this.#served.get(serviceName(wanted.service));

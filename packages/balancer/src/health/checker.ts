@@ -38,6 +38,8 @@ export interface CheckedReal {
   readonly address: string;
   /** Where it listens. Default: the service's port. */
   readonly port?: number;
+  /** It is this host: no tunnel leads to it. */
+  readonly local?: boolean;
 }
 
 interface Checked {
@@ -113,9 +115,14 @@ export class HealthChecker implements Disposable {
     return reals.map((real) => this.#target(service, real, check));
   }
 
-  #target(service: Service, { address, port = service.port }: CheckedReal, check: HealthCheck): ProbeTarget {
+  #target(
+    service: Service,
+    { address, port = service.port, local = false }: CheckedReal,
+    check: HealthCheck,
+  ): ProbeTarget {
     const complete = completeCheck(service, port, check);
     if (complete.vip === undefined) return { address, check: complete, mark: undefined };
+    if (local) return { address, check: { ...complete, vip: undefined }, mark: undefined };
     const { marks } = this.#options;
     if (marks === undefined) throw new RangeError('checks through the tunnel: no tunnel is set up for them');
     return { address, check: complete, mark: marks.of(address) };
