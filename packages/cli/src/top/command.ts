@@ -64,7 +64,7 @@ function addContents(command: Command): void {
     )
     .option('--tcp-idle <time>', 'leave out TCP connections that were idle for so long', parseDuration)
     .option('--udp-idle <time>', 'a UDP flow ends when idle for so long (default: 30s)', parseDuration)
-    .option('--limit <number>', 'connections held at a time (default: 262144)', (text) =>
+    .option('--limit <number>', 'connections held at a time (default: 131072)', (text) =>
       parseInteger(text, 'a number', 1, 2 ** 24),
     )
     .option('--no-enrich', 'look at no process in /proc, name no services')

@@ -34,6 +34,8 @@ export interface TopFlags {
   readonly debug?: boolean;
 }
 
+/** Connections held at a time, in the kernel's table, which has its memory from the start, and in the one that is shown. */
+const LIMIT = 131_072;
 /** Milliseconds. */
 const INTERVAL = { shown: 2_000, once: 1_000 };
 
@@ -73,6 +75,7 @@ function tracerOptions(flags: TopFlags, btf?: Btf | 'discover'): TracerOptions {
   return {
     ...(flags.netns !== undefined && { filter: { netns: flags.netns } }),
     ...(flags.ringSize !== undefined && { ringBytes: flags.ringSize }),
+    maxConnections: flags.limit ?? LIMIT,
     ...(btf !== undefined && { btf }),
   };
 }
@@ -81,7 +84,7 @@ function connectionsOptions(flags: TopFlags): ConnectionsOptions {
   const { tcp, udp, ipv6, limit, tcpIdle, udpIdle } = flags;
   return {
     ...{ tcp, udp, ipv6 },
-    ...(limit !== undefined && { limit }),
+    limit: limit ?? LIMIT,
     ...(tcpIdle !== undefined && { tcpIdleMs: tcpIdle }),
     ...(udpIdle !== undefined && { udpIdleMs: udpIdle }),
   };
