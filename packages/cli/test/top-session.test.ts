@@ -180,7 +180,7 @@ describe('the command line', () => {
       '42',
     ];
     await top('--once', '--interval', '1ms', ...flags);
-    assert.deepEqual(factory.started, [{ filter: { netns: [42] } }]);
+    assert.deepEqual(factory.started, [{ filter: { netns: [42] }, maxConnections: 5 }]);
     assert.deepEqual(factory.tracer.connectionsOptions, {
       ...{ tcp: true, udp: false, ipv6: false, limit: 5, tcpIdleMs: 60_000, udpIdleMs: 2_000 },
     });
