@@ -156,6 +156,7 @@ export class HealthChecker implements Disposable {
     shared.monitor[Symbol.dispose]();
     this.#shared.delete(shared.key);
     const { address } = shared.monitor.health;
+    if (!shared.monitor.isMarked(address)) return;
     const isMarked = [...this.#shared.values()].some(({ monitor }) => monitor.isMarked(address));
     if (!isMarked) this.#options.marks?.release(address);
   }
