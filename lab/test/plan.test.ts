@@ -57,8 +57,8 @@ describe('the plan', () => {
       'packages/a/dist/test/two.root.test.js',
     ]);
     const counts = (choice: GuestChoice) =>
-      guestJobs(some, choice).map(({ kernel, files: { length } }) => `${kernel}: ${length}`);
-    assert.deepEqual(counts({}), ['5.10: 1', '6.1: 1', '6.12: 1', '6.18: 1', '7: 2']);
+      guestJobs(some, choice).map(({ name, files: { length } }) => `${name}: ${length}`);
+    assert.deepEqual(counts({}), ['5.10: 1', '6.1: 1', '6.12: 1', '6.18: 1', '7: 1', '7 newest: 1']);
     assert.deepEqual(counts({ kernels: ['6.1'] }), ['6.1: 2']);
     assert.ok(counts({ matrix: true }).every((line) => line.endsWith(': 2')));
   });
