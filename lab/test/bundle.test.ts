@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { type Bundles, bundleTests, originalPlaces } from '../src/bundle.js';
+import { type Bundles, bundleTests, canBeBundled, originalPlaces } from '../src/bundle.js';
 import { type TemporaryFolder, temporaryFolder } from '../src/temporary.js';
 
 describe('a bundled test', () => {
@@ -39,6 +39,12 @@ describe('a bundled test', () => {
       mapped,
       /^at x \(lab\/src\/temporary\.ts:\d+:17\)\nat y \(file:\/\/\/weir\/other\.js:1:2\)$/,
     );
+  });
+
+  test('imports nothing by a computed name', () => {
+    const importing = (what: string) => `const { x } = await import${`(${what})`};`;
+    assert.ok(canBeBundled(importing("'./x.js'")));
+    assert.ok(!canBeBundled(importing('path')));
   });
 
   test('that cannot be made leaves no half of it, and says why', async () => {
