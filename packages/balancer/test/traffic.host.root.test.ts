@@ -39,8 +39,8 @@ const FRESH = 4;
 const check: HealthCheck = {
   type: 'http',
   tunnel: true,
-  interval: 200,
-  timeout: 200,
+  interval: 400,
+  timeout: 400,
   rise: 2,
   fall: 2,
 };
@@ -251,7 +251,7 @@ describe('reals that vanish', () => {
     for (const failure of failures) {
       assert.ok(blames(3, failure) && failure.error === 'no answer', JSON.stringify(failure));
     }
-    // Of those, only what had been connected just before.
+    // Each loop of new connections waits for one at most: then the ring is another one.
     const fresh = failures.filter(({ kind }) => kind === 'new');
     assert.ok(fresh.length <= FRESH * 2, `${fresh.length}`);
     await trial.answeredBy(1, 2);
