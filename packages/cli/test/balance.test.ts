@@ -1,6 +1,5 @@
 /** `weir balance` where it needs no kernel: messages, exit statuses, text. */
 import assert from 'node:assert/strict';
-import { EventEmitter } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,22 +8,11 @@ import type { Status } from '@weir/balancer/control';
 import { ControlServer, type Handlers, RequestError } from '@weir/balancer/control';
 import { packetsOf } from '../src/balance/packet-argument.js';
 import { statusText } from '../src/balance/status.js';
-import { run } from '../src/run.js';
 import { noColour } from '../src/text/colour.js';
-import { Capture } from './support/capture.js';
+import { balance } from './support/balance.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-balance-'));
 after(() => rmSync(folder, { recursive: true }));
-
-/** Runs it in this process. */
-async function balance(...args: string[]) {
-  const [stdout, stderr] = [new Capture(), new Capture()];
-  const code = await run(['balance', ...args], {
-    ...{ stdout, stderr, env: {}, signals: new EventEmitter(), exit: () => undefined },
-    loadTracer: () => Promise.reject(new Error('not needed')),
-  });
-  return { code, stdout: stdout.text, stderr: stderr.text };
-}
 
 function file(name: string, text: string): string {
   const path = join(folder, name);

@@ -1,0 +1,275 @@
+/**
+ * A balancer from `run` to `stop`, on a veth in network namespaces and on file systems of this test's own: this thread is the
+ * client, 10.1.0.1 on c0; the balancer has b0.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Status } from '@weir/balancer/control';
+import { readPackets } from '@weir/balancer/packets';
+import { Namespace, unshare, withNetns } from '@weir/ebpf';
+import { balance } from './support/balance.js';
+import { WeirProcess } from './support/command.js';
+
+if (process.getuid?.() !== 0) throw new Error('this test makes network namespaces: it needs root');
+
+const VIP = '198.51.100.1';
+const folder = mkdtempSync(join(tmpdir(), 'weir-balance-'));
+const file = join(folder, 'balance.yaml');
+const socket = '/run/weir/balance-edge.sock';
+
+function ip(line: string): string {
+  return execFileSync('ip', line.split(' '), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+/** Descriptor of the balancer's network namespace. */
+const namespace = makeNetwork();
+
+function makeNetwork(): number {
+  unshare(Namespace.mount);
+  execFileSync('mount', ['--make-rprivate', '/']);
+  execFileSync('mount', ['-t', 'bpf', 'bpf', '/sys/fs/bpf']);
+  execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', '/run']);
+  unshare(Namespace.net);
+  const made = openSync('/proc/thread-self/ns/net', 'r');
+  ip('link set lo up');
+  unshare(Namespace.net);
+  ip('link add c0 type veth peer name b0');
+  execFileSync('ip', ['link', 'set', 'b0', 'netns', `/proc/${process.pid}/fd/${made}`]);
+  ip('address add 10.1.0.1/24 dev c0');
+  ip('link set c0 up');
+  withNetns(made, () => {
+    ip('address add 10.1.0.2/24 dev b0');
+    ip('link set b0 up');
+  });
+  ip(`route add ${VIP} via 10.1.0.2`);
+  return made;
+}
+
+function write(weight: number, more = ''): void {
+  writeFileSync(
+    file,
+    `name: edge
+interface: b0
+mode: generic
+router: 10.1.0.1
+options: {flows: 3000, maxReals: 64, maxServerIds: 64, maxSourceRoutes: 64, maxGlobalFlows: 64}
+vips:
+  - name: dns
+    address: ${VIP}
+    port: 53
+    protocol: udp
+    reals: [{name: a, address: 10.9.0.1}, {name: b, address: 10.9.0.2, weight: ${weight}}]
+${more}`,
+  );
+}
+
+const client = createSocket('udp4');
+
+/** Sends datagrams of one flow to the VIP. */
+async function send(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    await new Promise((resolve) => client.send('x', 53, VIP, resolve));
+  }
+}
+
+const running = new Set<WeirProcess>();
+after(() => {
+  for (const weir of running) weir[Symbol.dispose]();
+  client.close();
+  closeSync(namespace);
+  rmSync(folder, { recursive: true });
+});
+
+async function start(...flags: string[]): Promise<WeirProcess> {
+  const args = ['balance', 'run', file, '--ready-fd', '3', ...flags];
+  const weir = withNetns(namespace, () => new WeirProcess(args));
+  running.add(weir);
+  await weir.ready();
+  return weir;
+}
+
+async function ok(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await balance(...args);
+  assert.equal(code, 0, stderr);
+  return stdout;
+}
+
+async function status(): Promise<Status> {
+  return JSON.parse(await ok('status', '--json', '--interval', '1ms')) as Status;
+}
+
+/** Packets of the VIP, once there are as many. */
+async function packets(atLeast: number): Promise<number> {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const count = (await status()).vips[0]!.packets;
+    if (count >= atLeast) return count;
+    assert.ok(Date.now() < deadline, `${count} of ${atLeast} packets`);
+    await sleep(20);
+  }
+}
+
+/** Nothing is pinned, attached, or left in files. */
+function nothingIsLeft(): void {
+  assert.equal(existsSync('/sys/fs/bpf/weir'), false);
+  assert.deepEqual(readdirSync('/run/weir'), []);
+  assert.doesNotMatch(
+    withNetns(namespace, () => ip('link show b0')),
+    /xdp/,
+  );
+}
+
+describe('a balancer', () => {
+  let weir: WeirProcess;
+
+  it('runs', async () => {
+    write(1);
+    weir = await start();
+    assert.equal(statSync(socket).mode & 0o777, 0o600);
+    const { name, interfaces, routers, vips } = await status();
+    assert.equal(name, 'edge');
+    assert.deepEqual(interfaces, [{ interface: 'b0', mode: 'generic' }]);
+    assert.deepEqual([routers[0]!.address, routers[0]!.state], ['10.1.0.1', 'known']);
+    assert.deepEqual(
+      vips[0]!.reals.map((real) => [real.name, real.ringWeight, real.share, real.drained]),
+      [
+        ['a', 1, 0.5, false],
+        ['b', 1, 0.5, false],
+      ],
+    );
+  });
+
+  it('forwards, and counts', async () => {
+    await send(5);
+    assert.equal(await packets(5), 5);
+    assert.match(
+      await ok('status', '--interval', '1ms'),
+      /\ndns {2}198\.51\.100\.1:53\/udp {2}unchecked {2}/,
+    );
+  });
+
+  it('is the only one of its name', async () => {
+    const { code, stderr } = await balance('run', file);
+    assert.equal(code, 1);
+    assert.match(stderr, new RegExp(`^weir: .* is run by process ${weir.pid} already.*\\n$`));
+  });
+
+  it('goes over to a changed file, or refuses it as a whole', async () => {
+    write(3, 'tunnelEnds: []\nserverIds: [{id: 7, real: 10.9.0.1}]\n');
+    assert.equal(await ok('apply', file), 'VIP dns changed\nserver id 7 added\n');
+    write(4, 'metrics: {listen: 192.0.2.99:1}\n');
+    const refused = await balance('apply', file);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /EADDRNOTAVAIL.*192\.0\.2\.99/);
+    assert.deepEqual(
+      (await status()).vips[0]!.reals.map(({ weight }) => weight),
+      [1, 3],
+    );
+    write(3);
+  });
+
+  it('drains a real: new flows go elsewhere', async () => {
+    assert.equal(await ok('drain', 'dns', 'b'), 'dns: real b is drained\n');
+    for (const port of [1, 2, 3, 4, 5, 6, 7, 8]) {
+      const told = await ok('lookup', `192.0.2.1:${port}`, `${VIP}:53`, '--protocol', 'udp');
+      assert.equal(told, 'tx: by the ring, VIP dns, real a (10.9.0.1)\n');
+    }
+    const { stderr } = await balance('drain', 'dns', 'c');
+    assert.equal(stderr, 'weir: no real c of dns: there are a, b\n');
+  });
+
+  it('writes packets to a file, with the reason of each', async () => {
+    const output = join(folder, 'capture.pcapng');
+    const capture = balance('capture', '-o', output, '--count', '3', '--bytes', '64');
+    let over = false;
+    void capture.then(() => {
+      over = true;
+    });
+    while (!over) {
+      await send(1);
+      await sleep(10);
+    }
+    assert.deepEqual(await capture, { code: 0, stdout: '', stderr: 'weir: 3 packets\n' });
+    const bytes = readFileSync(output);
+    const captured = readPackets(bytes);
+    assert.deepEqual(
+      captured.map((packet) => [packet.bytes.length, packet.length]),
+      // Ethernet, the outer header, IPv4, UDP, one byte.
+      Array(3).fill([63, 63]),
+    );
+    assert.match(bytes.toString('latin1'), /tx: flow-table, VIP dns, real [ab] \(10\.9\.0\.[12]\)/);
+  });
+
+  it('forwards on when it is killed, and the next one goes on where it stopped', async () => {
+    const before = (await status()).vips[0]!.packets;
+    const gone = once(weir.child, 'exit');
+    weir.child.kill('SIGKILL');
+    await gone;
+    assert.match((await balance('status')).stderr, /nobody answers on/);
+    await send(5);
+    weir = await start();
+    assert.equal(await packets(before + 5), before + 5);
+    const [{ reals } = { reals: [] }] = (await status()).vips;
+    assert.deepEqual(
+      reals.map(({ drained, ringWeight, weight }) => [drained, ringWeight, weight]),
+      [
+        [false, 1, 1],
+        [true, 0, 3],
+      ],
+    );
+    assert.equal(await ok('undrain', 'dns', 'b'), 'dns: real b is drained no more\n');
+  });
+
+  it('forwards on after a signal; stop takes off what is left', async () => {
+    const { status: code, stderr } = await weir.end('SIGTERM');
+    assert.equal(code, 0);
+    assert.match(stderr, /\nweir: packets are forwarded on; weir balance stop ends that\n$/);
+    assert.deepEqual(readdirSync('/sys/fs/bpf/weir'), ['edge']);
+    assert.equal(await ok('stop'), 'no process ran it; taken off\n');
+    nothingIsLeft();
+    assert.deepEqual(await balance('stop'), { code: 1, stdout: '', stderr: 'weir: no balancer runs here\n' });
+  });
+
+  it('with --detach, a signal ends forwarding, too; so does stop', async () => {
+    write(1);
+    weir = await start('--detach');
+    assert.equal(await ok('stop', '--keep-forwarding'), 'stopped; packets are forwarded on\n');
+    assert.equal((await weir.ended).status, 0);
+    assert.deepEqual(readdirSync('/sys/fs/bpf/weir'), ['edge']);
+    weir = await start('--detach');
+    assert.equal((await weir.end('SIGINT')).status, 0);
+    nothingIsLeft();
+  });
+
+  it('simulates packets, in order, with nothing attached', async () => {
+    const frame = `${'02'.repeat(12)}0800${'45000021000000004011'}0000${'c0000201'}${'c6336401'}${'04d20035000d0000'}${'78'.repeat(5)}`;
+    const lines = (await ok('simulate', file, '--packet', frame, '--packet', frame)).split('\n');
+    assert.match(
+      lines[0]!,
+      /^packet 1: tx, by the ring: dns \(198\.51\.100\.1:53\/udp\), real [ab] \(10\.9\.0\.[12]\)$/,
+    );
+    assert.match(lines[1]!, /^ {2}in {3}Ethernet 02:/);
+    assert.ok(lines.some((line) => /^packet 2: tx, known flow: /.test(line)));
+    assert.ok(lines.some((line) => /^ {7}IPv4 172\.16\..* > 10\.9\.0\.[12], IPv4, TTL 64/.test(line)));
+    const json = (await ok('simulate', file, '--json', '--packet', 'ffffffffffff0200000000020806')).trim();
+    const told = JSON.parse(json);
+    assert.deepEqual([told.verdict, told.reason, told.out], ['pass', 'not-ip', undefined]);
+  });
+});
