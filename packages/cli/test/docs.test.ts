@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { jsonSchemaText } from '@weir/balancer/config';
 import { fieldOrder } from '../src/json.js';
 import { createProgram } from '../src/program.js';
 
@@ -61,6 +62,75 @@ for (const name of ['trace', 'top', 'doctor']) {
         assert.match(part, /\S.{10}/);
     });
   });
+}
+
+describe('docs/balance.md', () => {
+  const text = page('balance');
+  const { commands } = program.commands.find((candidate) => candidate.name() === 'balance')!;
+  /** Of all commands, and of those that ask a running balancer. */
+  const shared = ['--debug', '-h, --help', '--name <name>', '--socket <file>'];
+  const flags = (part: string) => [...part.matchAll(/^`(-[^`]+)`$/gm)].map((match) => match[1]);
+
+  it('has the sections of a manual page', () => {
+    for (const heading of sections.filter((each) => each !== 'OUTPUT')) section(text, `## ${heading}`);
+  });
+
+  it('has every command in its synopsis, and in words', () => {
+    const synopsis = section(text, '## SYNOPSIS').matchAll(/^ {4}weir balance (\w+)/gm);
+    const names = commands.map((command) => command.name());
+    assert.deepEqual(
+      [...synopsis].map((match) => match[1]),
+      names,
+    );
+    const headings = [...section(text, '## COMMANDS').matchAll(/^### (.*)$/gm)].flatMap((match) =>
+      match[1]!.split(', '),
+    );
+    assert.deepEqual(headings, names);
+  });
+
+  it('documents every option, and no other', () => {
+    const options = section(text, '## OPTIONS');
+    for (const command of commands) {
+      const own = command
+        .createHelp()
+        .visibleOptions(command)
+        .map((option) => option.flags)
+        .filter((each) => !shared.includes(each));
+      const documented = own.length === 0 ? [] : flags(section(options, `### ${command.name()}`));
+      assert.deepEqual(documented, own, command.name());
+    }
+    for (const each of shared) assert.ok(flags(options).includes(each), each);
+  });
+
+  it('documents every key of the configuration', () => {
+    const configuration = section(text, '## CONFIGURATION');
+    for (const key of keys(JSON.parse(jsonSchemaText()))) {
+      assert.match(configuration, new RegExp(`\\b${key}\\b`), key);
+    }
+    const { properties } = JSON.parse(jsonSchemaText()) as Schema;
+    const table = configuration.slice(0, configuration.indexOf('\n### '));
+    const documented = [...table.matchAll(/^\| `(\w+)` \|/gm)].map((match) => match[1]);
+    assert.deepEqual(documented.toSorted(), Object.keys(properties!).toSorted());
+    const options = [...section(configuration, '### options').matchAll(/^\| `(\w+)` \|/gm)].map(
+      (match) => match[1],
+    );
+    assert.deepEqual(options, Object.keys(properties!.options!.properties!));
+  });
+});
+
+interface Schema {
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly [other: string]: unknown;
+}
+
+/** The names of all properties in a JSON Schema. */
+function keys(schema: unknown): string[] {
+  if (typeof schema !== 'object' || schema === null) return [];
+  const { properties = {}, ...rest } = schema as Schema;
+  return [
+    ...Object.keys(properties),
+    ...[...Object.values(properties), ...Object.values(rest)].flatMap(keys),
+  ];
 }
 
 describe('the record format in docs/trace.md', () => {
