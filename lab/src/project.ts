@@ -8,7 +8,7 @@ import { repository } from './paths.js';
 /** The checkout's place in guests. */
 export const guestRepository = '/weir';
 
-const omittedFolders = /(^|\/)(node_modules|vendor|doc)\/$/;
+const omittedFolders = /(^|\/)(node_modules|vendor)\/$|^doc\/$/;
 const omittedFiles = /\.(d\.ts|map|tsbuildinfo|md)$/;
 
 function kept(path: string): boolean {

@@ -24,7 +24,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Status } from '@weir/balancer/control';
 import { readPackets } from '@weir/balancer/packets';
 import { Namespace, unshare, withNetns } from '@weir/ebpf';
-import { balance } from './support/balance.js';
+import { balance, startBalance } from './support/balance.js';
 import { WeirProcess } from './support/command.js';
 
 if (process.getuid?.() !== 0) throw new Error('this test makes network namespaces: it needs root');
@@ -97,8 +97,8 @@ after(() => {
   rmSync(folder, { recursive: true });
 });
 
-async function start(...flags: string[]): Promise<WeirProcess> {
-  const args = ['balance', 'run', file, '--ready-fd', '3', ...flags];
+async function start(): Promise<WeirProcess> {
+  const args = ['balance', 'run', file, '--ready-fd', '3'];
   const weir = withNetns(namespace, () => new WeirProcess(args));
   running.add(weir);
   await weir.ready();
@@ -197,7 +197,7 @@ describe('a balancer', () => {
 
   it('writes packets to a file, with the reason of each', async () => {
     const output = join(folder, 'capture.pcapng');
-    const capture = balance('capture', '-o', output, '--count', '3', '--bytes', '64');
+    const capture = balance('capture', '-o', output, '--count', '3', '--reason', 'ring,flow-table');
     let over = false;
     void capture.then(() => {
       over = true;
@@ -237,28 +237,51 @@ describe('a balancer', () => {
     assert.equal(await ok('undrain', 'dns', 'b'), 'dns: real b is drained no more\n');
   });
 
-  it('forwards on after a signal; stop takes off what is left', async () => {
-    const { status: code, stderr } = await weir.end('SIGTERM');
-    assert.equal(code, 0);
-    assert.match(stderr, /\nweir: packets are forwarded on; weir balance stop ends that\n$/);
-    assert.deepEqual(readdirSync('/sys/fs/bpf/weir'), ['edge']);
-    assert.equal(await ok('stop'), 'no process ran it; taken off\n');
+  it('stops, and leaves nothing', async () => {
+    assert.equal(await ok('stop'), 'stopped\n');
+    assert.equal((await weir.ended).status, 0);
     nothingIsLeft();
     assert.deepEqual(await balance('stop'), { code: 1, stdout: '', stderr: 'weir: no balancer runs here\n' });
   });
+});
 
-  it('with --detach, a signal ends forwarding, too; so does stop', async () => {
+describe('a signal', () => {
+  /** Runs it in this process, on the client's device, until a signal comes as soon as it balances. */
+  async function runUntil(signal: NodeJS.Signals, ...flags: string[]) {
+    writeFileSync(
+      file,
+      readFileSync(file, 'utf8').replace('b0', 'c0').replace('10.1.0.1', '02:00:00:00:00:01'),
+    );
+    const { signals, outcome } = startBalance('run', file, ...flags);
+    const deadline = Date.now() + 30_000;
+    while (!existsSync(socket)) {
+      assert.ok(Date.now() < deadline, 'it never balanced');
+      await sleep(20);
+    }
+    signals.emit(signal, signal);
+    return await outcome;
+  }
+
+  it('ends the process; packets are forwarded on until stop', async () => {
     write(1);
-    weir = await start('--detach');
-    assert.equal(await ok('stop', '--keep-forwarding'), 'stopped; packets are forwarded on\n');
-    assert.equal((await weir.ended).status, 0);
+    const { code, stderr } = await runUntil('SIGTERM');
+    assert.equal(code, 0);
+    assert.match(stderr, /\nweir: packets are forwarded on; weir balance stop ends that\n$/);
     assert.deepEqual(readdirSync('/sys/fs/bpf/weir'), ['edge']);
-    weir = await start('--detach');
-    assert.equal((await weir.end('SIGINT')).status, 0);
+    assert.match(ip('link show c0'), /xdp/);
+    assert.equal(await ok('stop'), 'no process ran it; taken off\n');
     nothingIsLeft();
   });
 
-  it('simulates packets, in order, with nothing attached', async () => {
+  it('ends forwarding, too, with --detach', async () => {
+    const { code, stderr } = await runUntil('SIGINT', '--detach');
+    assert.deepEqual([code, stderr.includes('forwarded on')], [0, false]);
+    nothingIsLeft();
+  });
+});
+
+describe('packets that are simulated', () => {
+  it('are handled in order, with nothing attached', async () => {
     const frame = `${'02'.repeat(12)}0800${'45000021000000004011'}0000${'c0000201'}${'c6336401'}${'04d20035000d0000'}${'78'.repeat(5)}`;
     const lines = (await ok('simulate', file, '--packet', frame, '--packet', frame)).split('\n');
     assert.match(

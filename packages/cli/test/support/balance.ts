@@ -1,6 +1,9 @@
 /** `weir balance` in this process. */
 import { EventEmitter } from 'node:events';
-import { run } from '../../src/run.js';
+import { balance as answer } from '../../src/balance/main.js';
+import { describeFailure, ExitCode } from '../../src/failure.js';
+import { Output } from '../../src/output.js';
+import { createProgram } from '../../src/program.js';
 import { Capture } from './capture.js';
 
 export interface Outcome {
@@ -9,11 +12,43 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-export async function balance(...args: string[]): Promise<Outcome> {
+const notThis = () => Promise.reject(new Error('not in this test'));
+
+export function balance(...args: string[]): Promise<Outcome> {
+  return startBalance(...args).outcome;
+}
+
+/** One that goes on until it gets a signal. */
+export function startBalance(...args: string[]) {
   const [stdout, stderr] = [new Capture(), new Capture()];
-  const code = await run(['balance', ...args], {
-    ...{ stdout, stderr, env: {}, signals: new EventEmitter(), exit: () => undefined },
-    loadTracer: () => Promise.reject(new Error('not needed')),
-  });
+  const signals = new EventEmitter();
+  return { stderr, signals, outcome: ended(args, stdout, stderr, signals) };
+}
+
+/** Not by `run`: where that is bundled, it takes all that the other commands need with it. */
+async function ended(
+  args: readonly string[],
+  stdout: Capture,
+  stderr: Capture,
+  signals: EventEmitter,
+): Promise<Outcome> {
+  const host = { ...{ stdout, stderr, env: {}, signals, exit: () => undefined }, loadTracer: notThis };
+  let code: number = ExitCode.ok;
+  const program = createProgram(
+    {
+      ...{ trace: notThis, top: notThis, doctor: notThis, completion: notThis },
+      balance: async (request) => {
+        code = await answer(request, host, new Output(stdout));
+      },
+    },
+    (text) => stdout.write(text),
+  );
+  try {
+    await program.parseAsync(['balance', ...args], { from: 'user' });
+  } catch (error) {
+    const failure = describeFailure(error, `weir balance ${args[0]}`, false);
+    stderr.write(failure.text);
+    code = failure.exitCode;
+  }
   return { code, stdout: stdout.text, stderr: stderr.text };
 }
