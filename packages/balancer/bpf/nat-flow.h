@@ -127,7 +127,7 @@ __noinline __u64 look_at_nat_group(__u32 at, __u32 kind, __u32 now)
 }
 
 /* A slot for a new flow, else one that can be had before its time, else NAT_NONE. */
-__noinline __u32 look_for_nat_slot(__u32 kind, __u32 now)
+static __always_inline __u32 look_for_nat_slot(__u32 kind, __u32 now)
 {
 	__u32 count = nat_slot_count[kind & 3];
 	__u64 best = 0;
@@ -206,7 +206,7 @@ static __always_inline __u32 enter_nat_client(const struct packet *packet, struc
 }
 
 /* Gives the new flow of a packet a slot, which work->slot is to go into. False if no port is to be had. */
-static __noinline bool begin_nat_flow(struct cpu *cpu, __u32 id, struct nat_work *work)
+static __always_inline bool begin_nat_flow(struct cpu *cpu, __u32 id, struct nat_work *work)
 {
 	__u32 index = claim_nat_slot(id, nat_kind(&cpu->packet), cpu->now);
 	struct nat_slot *slot = nat_slot_at(index);

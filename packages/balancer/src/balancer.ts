@@ -22,6 +22,8 @@ import { detachPinned, Life, type SavedKnowledge } from './life/life.js';
 import { DEFAULT_PIN_ROOT, PinFolder } from './life/pin-folder.js';
 import type { RouterStatus } from './life/router.js';
 import { Routers } from './life/routers.js';
+import { NatNeighbours } from './nat-neighbours.js';
+import { asksForRoutes } from './nat-options.js';
 import type { NatStatus } from './nat-table.js';
 import { type BalancerOptions, devicesOf, forwardingCpus } from './options.js';
 import { verdictName } from './outcome.js';
@@ -44,6 +46,7 @@ export class Balancer implements Disposable {
   readonly #explainer: Explainer;
   readonly #options: BalancerOptions;
   readonly #routers: Routers;
+  readonly #neighbours: NatNeighbours | undefined;
 
   /**
    * With a `pin` that an earlier process used, this goes on where that one stopped, whether it ended or was killed. Its
@@ -94,10 +97,12 @@ export class Balancer implements Disposable {
         this.#programs.setRouterMac(macBytes(mac), device);
         this.#save();
       });
+      this.#neighbours = this.#meetNeighbours(devicesOf(options).length > 0);
       life.attach(this.#programs);
       life.settle(this.#programs, this.#knowledge());
     } catch (error) {
       this.#routers[Symbol.dispose]();
+      this.#neighbours?.[Symbol.dispose]();
       programs?.[Symbol.dispose]();
       throw error;
     }
@@ -120,12 +125,13 @@ export class Balancer implements Disposable {
 
   /** Adds a service or changes it, in one step for packets. @throws RangeError; nothing is changed then. */
   setService(service: Service, spec: ServiceSpec): void {
-    this.#tables.services.set([[service, spec]]);
+    this.setServices([[service, spec]]);
   }
 
   /** Adds or changes several services, each in one step. If one is refused, none is changed. @throws RangeError */
   setServices(changes: readonly (readonly [Service, ServiceSpec])[]): void {
     this.#tables.services.set(changes);
+    if (changes.some(([, { forwarding }]) => forwarding === 'nat')) this.#neighbours?.ask();
   }
 
   /** Removes a service; returns whether there was one. */
@@ -276,8 +282,21 @@ export class Balancer implements Disposable {
   /** Lets go of everything: without a `pin`, that ends it; with one, it forwards on. */
   [Symbol.dispose](): void {
     this.#routers[Symbol.dispose]();
+    this.#neighbours?.[Symbol.dispose]();
     this.#life[Symbol.dispose]();
     this.#programs[Symbol.dispose]();
+  }
+
+  /** Where addresses are translated and next hops are the host's. */
+  #meetNeighbours(hasDevices: boolean): NatNeighbours | undefined {
+    const { nat } = this.#options;
+    if (nat === undefined || !asksForRoutes(nat, hasDevices)) return undefined;
+    return new NatNeighbours(() =>
+      this.#tables.services
+        .all()
+        .filter(({ spec }) => spec.forwarding === 'nat')
+        .flatMap(({ spec }) => spec.reals.map(({ address }) => address)),
+    );
   }
 
   #map(name: string): BpfMap {

@@ -90,6 +90,11 @@ export function natLimits(options: NatOptions): Record<string, number> {
   };
 }
 
+/** Whether next hops are the host's. */
+export function asksForRoutes({ nextHop }: NatOptions, hasDevices: boolean): boolean {
+  return (nextHop ?? (hasDevices ? 'route' : 'router')) === 'route';
+}
+
 /** Sets the program's constants. @throws RangeError */
 export function setNatConstants(spec: CollectionSpec, options: NatOptions, hasDevices: boolean): void {
   const { firstPort, ports, first, count } = natLayout(options);
@@ -102,6 +107,5 @@ export function setNatConstants(spec: CollectionSpec, options: NatOptions, hasDe
   setGlobal(spec, 'nat_ports', ports);
   setGlobal(spec, 'nat_first_slot', Uint32Array.from(first));
   setGlobal(spec, 'nat_slot_count', Uint32Array.from(count));
-  const { nextHop = hasDevices ? 'route' : 'router' } = options;
-  setGlobal(spec, 'use_routes', nextHop === 'route');
+  setGlobal(spec, 'use_routes', asksForRoutes(options, hasDevices));
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { Collection, parseObject, setGlobal } from '@weir/ebpf';
-import { keyAddress } from '../src/address.js';
+import { keyAddress } from '../../src/address.js';
 import {
   byRing,
   counted,
@@ -17,7 +17,7 @@ import {
   tcp6,
   udp4,
   udp6,
-} from './support/balancer.js';
+} from '../support/balancer.js';
 import {
   address,
   BALANCER_MAC,
@@ -33,8 +33,8 @@ import {
   pseudoHeader,
   toBalancer,
   u16,
-} from './support/packet.js';
-import { tunnelled } from './support/tunnel.js';
+} from '../support/packet.js';
+import { tunnelled } from '../support/tunnel.js';
 
 const END4 = '192.0.2.10';
 const END6 = 'fd00:10:0:0:0:0:0:1';
@@ -108,7 +108,7 @@ describe('inline decapsulation', () => {
 
 describe("a real's program", () => {
   it('takes outer headers off', () => {
-    const spec = parseObject(readFileSync(new URL('../../bpf/decapsulate.bpf.o', import.meta.url)));
+    const spec = parseObject(readFileSync(new URL('../../../bpf/decapsulate.bpf.o', import.meta.url)));
     setGlobal(spec, 'gue_port', ((6080 & 0xff) << 8) | (6080 >> 8));
     using collection = Collection.load(spec);
     for (const end of [END4, END6]) {
@@ -134,7 +134,7 @@ describe('a health check', () => {
   const mark = 77;
 
   function load(gue: boolean): Collection {
-    const spec = parseObject(readFileSync(new URL('../../bpf/probe.bpf.o', import.meta.url)));
+    const spec = parseObject(readFileSync(new URL('../../../bpf/probe.bpf.o', import.meta.url)));
     setGlobal(spec, 'use_gue', gue);
     setGlobal(spec, 'gue_port', ((6080 & 0xff) << 8) | (6080 >> 8));
     setGlobal(spec, 'probe_source4', keyAddress('192.0.2.50').words[0]!);

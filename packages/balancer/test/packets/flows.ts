@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Balancer, ServiceFlag, ServiceReal } from '../src/index.js';
+import type { Balancer, ServiceFlag, ServiceReal } from '../../src/index.js';
 import {
   CPU,
   choice,
@@ -15,8 +15,8 @@ import {
   udp6,
   VIP4,
   VIP6,
-} from './support/balancer.js';
-import { frameOf, type Packet } from './support/packet.js';
+} from '../support/balancer.js';
+import { frameOf, type Packet } from '../support/packet.js';
 
 const OLD = '10.0.0.1';
 const NEW = '10.0.0.2';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Balancer } from '../src/index.js';
+import type { Balancer } from '../../src/index.js';
 import {
   CPU,
   choice,
@@ -17,7 +17,7 @@ import {
   udp4,
   udp6,
   VIP4,
-} from './support/balancer.js';
+} from '../support/balancer.js';
 import {
   comesBack,
   FIRST_PORT,
@@ -30,13 +30,12 @@ import {
   openNat,
   REAL_PORT,
   REAL4,
-  realOf,
   replyTo,
   setReals,
   toClient,
   toRouter,
   translated,
-} from './support/nat.js';
+} from '../support/nat.js';
 import {
   frameOf,
   icmp4,
@@ -48,11 +47,18 @@ import {
   reversed,
   toBalancer,
   u32,
-} from './support/packet.js';
+} from '../support/packet.js';
 
 const syn4: Packet = { ...tcp4, flags: ['syn'] };
 const syn6: Packet = { ...tcp6, flags: ['syn'] };
 const firsts = [syn4, udp4, syn6, udp6];
+
+/** Waits for something that comes with time alone. */
+async function until(isSo: () => boolean): Promise<void> {
+  for (const deadline = Date.now() + 60_000; !isSo(); await sleep(50)) {
+    assert.ok(Date.now() < deadline, 'not within a minute');
+  }
+}
 
 function name(packet: Packet): string {
   return `${packet.protocol} ${isV6(packet) ? 6 : 4}`;
@@ -67,13 +73,14 @@ function connect(balancer: Balancer, packet: Packet): number {
 }
 
 describe('a translated flow', () => {
-  for (const first of firsts) {
-    it(`goes out and comes back: ${name(first)}`, () => {
+  for (const usual of firsts) {
+    it(`goes out and comes back: ${name(usual)}`, () => {
+      const first = { ...usual, sourcePort: 777 };
       const balancer = openNat();
       const counts = counted(balancer, () => {
         const port = goesOut(balancer, first);
         assert.ok(port >= FIRST_PORT && port <= LAST_PORT);
-        for (let i = 0; i < 30; i++) {
+        for (let i = 0; i < 12; i++) {
           const payload = Array.from({ length: i * 7 }, (_, j) => (i * 31 + j * 17) & 0xff);
           const more = { payload, tos: i, ttl: 255 - i, padding: i % 3, flags: ['ack'] } as const;
           assert.equal(goesOut(balancer, { ...first, ...more }), port);
@@ -81,8 +88,8 @@ describe('a translated flow', () => {
         }
       });
       const { natReplyBytes, ...others } = counts;
-      assert.deepEqual(others, { packets: 61, transmitted: 61, natCreated: 1, natReplies: 30, flowHit: 30 });
-      assert.ok(natReplyBytes! > 30 * 28);
+      assert.deepEqual(others, { packets: 25, transmitted: 25, natCreated: 1, natReplies: 12, flowHit: 12 });
+      assert.ok(natReplyBytes! > 12 * 28);
     });
   }
 
@@ -90,13 +97,13 @@ describe('a translated flow', () => {
     const balancer = openNat();
     for (const first of firsts) {
       const ports = new Set<number>();
-      for (let i = 0; i < 100; i++) {
-        const flow = { ...first, sourcePort: 1000 + i * 577 };
+      for (let i = 0; i < 40; i++) {
+        const flow = { ...first, sourcePort: 1000 + i * 1577 };
         const port = goesOut(balancer, flow);
         ports.add(port);
         comesBack(balancer, flow, replyTo(flow, port));
       }
-      assert.equal(ports.size, 100);
+      assert.equal(ports.size, 40);
     }
   });
 
@@ -327,14 +334,14 @@ describe('the end of a translated flow', () => {
     tcpOpeningSeconds: 0.2,
     tcpHalfClosedSeconds: 0.2,
     tcpClosedSeconds: 0.2,
-    tcpIdleSeconds: 0.9,
+    tcpIdleSeconds: 4,
   };
   const flow = (i: number): Packet => ({ ...tcp4, sourcePort: 3000 + i });
 
   it('comes when it is idle, sooner when it is opening, closing, or UDP', async () => {
     const balancer = openNat(brief);
-    // Loading what answers may take longer than flows live.
-    choice(balancer, udp4);
+    const open = flow(9);
+    connect(balancer, open);
     const ended = { opening: flow(0), half: flow(1), closed: flow(2), reset: flow(3) };
     goesOut(balancer, { ...ended.opening, flags: ['syn'] });
     const half = connect(balancer, ended.half);
@@ -344,20 +351,19 @@ describe('the end of a translated flow', () => {
     goesOut(balancer, { ...ended.closed, flags: ['fin', 'ack'] });
     connect(balancer, ended.reset);
     goesOut(balancer, { ...ended.reset, flags: ['rst'] });
-    const open = flow(4);
-    connect(balancer, open);
     const udpPort = goesOut(balancer, udp4);
-    for (const packet of Object.values(ended)) assert.equal(choice(balancer, packet), `nat-flow ${REAL4}`);
-    assert.equal(balancer.natStatus()!.active, 6);
-    await sleep(450);
-    for (const packet of Object.values(ended))
-      assert.equal(choice(balancer, packet), 'nat-unknown undefined');
-    passes(balancer, frameOf(replyTo(udp4, udpPort)));
-    assert.equal(choice(balancer, open), `nat-flow ${REAL4}`);
-    assert.equal(balancer.natStatus()!.active, 1);
-    goesOut(balancer, open);
-    await sleep(1200);
-    assert.equal(choice(balancer, open), 'nat-unknown undefined');
+    for (const packet of Object.values(ended)) {
+      await until(() => {
+        goesOut(balancer, open);
+        return choice(balancer, packet) === 'nat-unknown undefined';
+      });
+    }
+    await until(() => balancer.process(frameOf(replyTo(udp4, udpPort))).verdict === 'pass');
+    await until(() => {
+      goesOut(balancer, open);
+      return balancer.natStatus()!.active === 1;
+    });
+    await until(() => choice(balancer, open) === 'nat-unknown undefined');
     assert.equal(balancer.natStatus()!.active, 0);
   });
 
@@ -399,24 +405,21 @@ describe('the end of a translated flow', () => {
 });
 
 describe('ports', () => {
-  const few = { ...nat, ports: [30_000, 30_003] as const, udpIdleSeconds: 0.2 };
+  const few = { ...nat, ports: [30_000, 30_003] as const, udpIdleSeconds: 3 };
 
   it('that are all taken let no flow begin, and come back', async () => {
     const balancer = openNat(few);
-    for (const first of [udp4, udp6]) {
-      const flow = (i: number) => ({ ...first, sourcePort: 100 + i });
-      const ports = [0, 1, 2, 3].map((i) => goesOut(balancer, flow(i)));
-      assert.deepEqual(ports.sort(), [30_000, 30_001, 30_002, 30_003]);
-      const counts = counted(balancer, () => drops(balancer, frameOf(flow(4))));
-      assert.deepEqual(counts, { packets: 1, dropped: 1, natExhausted: 1 });
-      assert.equal(goesOut(balancer, flow(1)), goesOut(balancer, flow(1)));
-      await sleep(400);
-      const later = counted(balancer, () => {
-        for (let i = 10; i < 14; i++) goesOut(balancer, flow(i));
-      });
-      assert.equal(later.natExpired, 4);
-      assert.equal(choice(balancer, flow(1)), `ring ${realOf(first)}`);
-    }
+    const flow = (i: number): Packet => ({ ...udp4, sourcePort: 100 + i });
+    const ports = [0, 1, 2, 3].map((i) => goesOut(balancer, flow(i)));
+    assert.deepEqual(ports.sort(), [30_000, 30_001, 30_002, 30_003]);
+    const counts = counted(balancer, () => drops(balancer, frameOf(flow(4))));
+    assert.deepEqual(counts, { packets: 1, dropped: 1, natExhausted: 1 });
+    await until(() => balancer.natStatus()!.active === 0);
+    const later = counted(balancer, () => {
+      for (let i = 10; i < 14; i++) goesOut(balancer, flow(i));
+    });
+    assert.equal(later.natExpired, 4);
+    assert.equal(choice(balancer, flow(1)), `ring ${REAL4}`);
   });
 
   it('are of all sources', () => {
@@ -438,11 +441,11 @@ describe('ports', () => {
       execFileSync('taskset', ['-cp', String(cpu), String(process.pid)], { stdio: 'ignore' });
     const other = Number(execFileSync('nproc', ['--all'])) > 1 ? 1 : CPU;
     try {
-      for (let i = 0; i < 200; i++) {
+      for (let i = 0; i < 80; i++) {
         if (i % 20 === 0) on(i % 40 === 0 ? CPU : other);
         ports.set(i, goesOut(balancer, { ...udp4, sourcePort: 5000 + i }));
       }
-      assert.equal(new Set(ports.values()).size, 200);
+      assert.equal(new Set(ports.values()).size, 80);
       on(other);
       for (const [i, port] of ports) {
         const flow = { ...udp4, sourcePort: 5000 + i };

@@ -1,7 +1,7 @@
 /** Ids of servers, in QUIC connection ids, TCP options and stable UDP headers. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Balancer } from '../src/index.js';
+import type { Balancer } from '../../src/index.js';
 import {
   choice,
   counted,
@@ -14,8 +14,8 @@ import {
   tcp6,
   udp4,
   udp6,
-} from './support/balancer.js';
-import { frameOf, type Packet } from './support/packet.js';
+} from '../support/balancer.js';
+import { frameOf, type Packet } from '../support/packet.js';
 
 const byId = '10.7.7.7';
 const byId6 = 'fd00:0:0:0:0:0:7:7';

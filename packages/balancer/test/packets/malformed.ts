@@ -1,10 +1,11 @@
 /** What is no packet of a flow: cut off at every byte, in pieces, with options, or noise. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Balancer } from '../src/index.js';
+import type { Balancer } from '../../src/index.js';
 import {
   counted,
   drops,
+  hex,
   open,
   passes,
   services,
@@ -14,8 +15,21 @@ import {
   udp6,
   VIP4,
   VIP6,
-} from './support/balancer.js';
-import { ethernet, frameOf, ipPacket, ipv4, ipv6, segment, toBalancer } from './support/packet.js';
+} from '../support/balancer.js';
+import { addressHex, goesOut, OWN4, OWN6, openNat, replyTo, translated } from '../support/nat.js';
+import {
+  ethernet,
+  frameOf,
+  icmp4,
+  icmp6,
+  ipPacket,
+  ipv4,
+  ipv6,
+  type Packet,
+  reversed,
+  segment,
+  toBalancer,
+} from '../support/packet.js';
 
 const elsewhere4 = '192.0.2.200';
 const elsewhere6 = '2001:db8:0:0:0:0:0:ff';
@@ -145,33 +159,91 @@ function random(seed: number): () => number {
   };
 }
 
+/** Changes a frame here and there, and cuts some off. */
+function spoilt(sample: Uint8Array, next: () => number): Uint8Array {
+  const frame = Uint8Array.from(sample);
+  const changes = 1 + Math.floor(next() * 4);
+  for (let i = 0; i < changes; i++)
+    frame[12 + Math.floor(next() * (frame.length - 12))] = Math.floor(next() * 256);
+  return next() < 0.3 ? frame.subarray(0, 14 + Math.floor(next() * (frame.length - 14))) : frame;
+}
+
+function destinationOf(frame: Uint8Array): string {
+  const v6 = frame[12] === 0x86;
+  return hex(frame.subarray(v6 ? 38 : 30, v6 ? 54 : 34));
+}
+
+/** Has the balancer handle noise made of samples; whatever is sent was for one of these addresses. Returns how much was. */
+function noise(
+  balancer: Balancer,
+  samples: readonly Uint8Array[],
+  allowed: readonly string[],
+  seed: number,
+): number {
+  const next = random(seed);
+  const addresses = allowed.map(addressHex);
+  let sent = 0;
+  for (let round = 0; round < NOISES; round++) {
+    const frame = spoilt(samples[Math.floor(next() * samples.length)]!, next);
+    const { verdict } = balancer.process(frame);
+    assert.notEqual(verdict, 'aborted');
+    if (verdict !== 'tx') continue;
+    sent++;
+    assert.ok(addresses.includes(destinationOf(frame)), hex(frame));
+  }
+  return sent;
+}
+
+const NOISES = 2000;
+const payload = new Array<number>(24).fill(0x52);
+
 describe('noise', () => {
   it('is never sent unless it is for a VIP', () => {
     const balancer = open({ tcpServerIds: true });
     services(balancer, 80, ['quic', 'stableUdp', 'sourceRouting', 'globalFlows', 'udpMigration']);
-    const next = random(20240229);
-    const samples = [tcp4, udp4, tcp6, udp6].map((packet) =>
-      frameOf({ ...packet, payload: new Array<number>(24).fill(0x52) }),
-    );
-    let sent = 0;
-    for (let round = 0; round < 2000; round++) {
-      const frame = Uint8Array.from(samples[Math.floor(next() * samples.length)]!);
-      const changes = 1 + Math.floor(next() * 4);
-      for (let i = 0; i < changes; i++)
-        frame[12 + Math.floor(next() * (frame.length - 12))] = Math.floor(next() * 256);
-      const cut = next() < 0.3 ? frame.subarray(0, 14 + Math.floor(next() * (frame.length - 14))) : frame;
-      const { verdict } = balancer.process(cut);
-      assert.notEqual(verdict, 'aborted');
-      if (verdict !== 'tx') continue;
-      sent++;
-      const v6 = cut[12] === 0x86;
-      const destination = Buffer.from(cut.subarray(v6 ? 38 : 30, v6 ? 54 : 34)).toString('hex');
-      assert.equal(
-        destination,
-        v6 ? '20010db8000000000000000000000001' : 'c6336401',
-        Buffer.from(cut).toString('hex'),
-      );
+    const samples = [tcp4, udp4, tcp6, udp6].map((packet) => frameOf({ ...packet, payload }));
+    const sent = noise(balancer, samples, [VIP4, VIP6], 20240229);
+    assert.ok(sent > 0.1 * NOISES && sent < 0.95 * NOISES, `${sent}`);
+  });
+
+  it('is never sent unless it is for a VIP or a translated flow', () => {
+    const balancer = openNat();
+    const flows = [{ ...tcp4, flags: ['syn'] }, udp4, { ...tcp6, flags: ['syn'] }, udp6] as const;
+    const samples = flows.flatMap((flow) => {
+      const port = goesOut(balancer, flow);
+      const answered = { ...flow, flags: ['ack'], payload } as const;
+      const errors = [translated(flow, port), reversed(flow)].map((about) => toBalancer(icmpAbout(about)));
+      return [frameOf(answered), frameOf(replyTo(answered, port)), ...errors];
+    });
+    const sent = noise(balancer, samples, [VIP4, VIP6, OWN4, OWN6], 7);
+    assert.ok(sent > 0.1 * NOISES && sent < 0.95 * NOISES, `${sent}`);
+    for (const flow of flows) assert.equal(balancer.process(frameOf(flow)).verdict, 'tx');
+  });
+});
+
+/** An ICMP error to the packet's source: unreachable. */
+function icmpAbout(packet: Packet): number[] {
+  const body = ipPacket(packet);
+  const { source } = packet;
+  return source.includes(':')
+    ? ipv6('2001:db8:ffff::1', source, 58, icmp6('2001:db8:ffff::1', source, 1, [0, 0, 0, 0], body))
+    : ipv4('203.0.113.1', source, 1, icmp4(3, 1, [0, 0, 0, 0], body));
+}
+
+describe('a translated packet cut off', () => {
+  it('at any byte is not sent on', () => {
+    const balancer = openNat();
+    for (const flow of [{ ...tcp4, flags: ['syn'] }, udp4, { ...tcp6, flags: ['syn'] }, udp6] as const) {
+      const port = goesOut(balancer, flow);
+      const reply = frameOf(replyTo(flow, port, { flags: ['ack'] }));
+      for (let length = 14; length < reply.length; length++) passes(balancer, reply.subarray(0, length));
+      const known = frameOf(flow);
+      const network = 14 + (flow.source.includes(':') ? 40 : 20);
+      for (let length = network; length < known.length; length++) drops(balancer, known.subarray(0, length));
+      const error = toBalancer(icmpAbout(translated(flow, port)));
+      const quoted = network + 8 + (network - 14) + 8;
+      for (let length = 14; length < quoted; length++)
+        assert.notEqual(balancer.process(error.subarray(0, length)).verdict, 'tx');
     }
-    assert.ok(sent > 200 && sent < 1900, `${sent}`);
   });
 });

@@ -1,0 +1,67 @@
+/** The kernel takes the program with each combination of options. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { BalancerOptions } from '../src/index.js';
+import { Balancer } from '../src/index.js';
+import { GUE_SOURCE4, GUE_SOURCE6 } from './support/tunnel.js';
+
+const base = {
+  routerMac: '02:00:00:00:00:03',
+  flows: 100,
+  maxReals: 100,
+  maxServerIds: 100,
+  maxGlobalFlows: 100,
+  maxSourceRoutes: 100,
+};
+
+/** What changes the program: each with each. */
+const switches: readonly (readonly [string, Partial<BalancerOptions>])[] = [
+  ['GUE', { gue: { source4: GUE_SOURCE4, source6: GUE_SOURCE6 } }],
+  ['server ids', { tcpServerIds: true }],
+  ['decapsulation', { inlineDecapsulation: true }],
+  ['nobody told', { toldMtu: 0 }],
+  ['NAT', { nat: { sources: ['192.0.2.77', 'fd00::77'], ports: [20_000, 20_099], nextHop: 'route' } }],
+];
+
+/** What hardly meets the others: long frames and another program behind this one are in every third and every second. */
+function also(index: number): Partial<BalancerOptions> {
+  return { ...(index % 3 === 0 && { maxFrame: 9014 }), ...(index % 2 === 1 && { callsNext: true }) };
+}
+
+describe('the verifier', () => {
+  it('takes every combination of options', () => {
+    for (let bits = 0; bits < 2 ** switches.length; bits++) {
+      const on = switches.filter((_, i) => (bits >> i) & 1);
+      const options = Object.assign(
+        {},
+        base,
+        ...on.map(([, option]) => option),
+        also(bits),
+      ) as BalancerOptions;
+      try {
+        Balancer.open(options)[Symbol.dispose]();
+      } catch (error) {
+        throw new Error(`with ${on.map(([name]) => name).join(', ') || 'none'}`, { cause: error });
+      }
+    }
+  });
+});
+
+describe('options that make no sense', () => {
+  it('are refused before anything is loaded', () => {
+    const wrong: Partial<BalancerOptions>[] = [
+      { routerMac: '02:00:00:00:00' },
+      { maxFrame: 100 },
+      { maxFrame: 9015 },
+      { flows: 0 },
+      { toldMtu: 65536 },
+      { newFlowLimit: -1 },
+      { udpIdleSeconds: 0 },
+      { maxReals: 16385 },
+      { gue: { source4: 'fd00::1' } },
+      { gue: { source6: '10.0.0.1' } },
+      { gue: { port: 65536 } },
+    ];
+    for (const options of wrong) assert.throws(() => Balancer.open({ ...base, ...options }), RangeError);
+  });
+});

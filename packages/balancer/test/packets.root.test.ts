@@ -1,0 +1,11 @@
+/**
+ * What becomes of packets, by the program itself: every row of docs/balancer.md. One process for all, since the program is
+ * then loaded once for each set of options, which takes seconds in a guest.
+ */
+import './packets/flows.js';
+import './packets/forward.js';
+import './packets/icmp.js';
+import './packets/ids.js';
+import './packets/malformed.js';
+import './packets/nat.js';
+import './packets/tunnels.js';
