@@ -30,6 +30,8 @@ export interface TopSample {
   readonly tool?: string;
   readonly pingPong: LoadTimes;
   readonly bulk: LoadTimes;
+  /** The same while the tool's process was stopped, but all that it has put into the kernel was there. */
+  readonly stopped?: { readonly pingPong: LoadTimes; readonly bulk: LoadTimes };
   /** CPU time of the tool's process while both loads ran. */
   readonly cpuSeconds?: number;
 }

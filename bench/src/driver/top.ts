@@ -32,6 +32,7 @@ function run(...args: string[]): LoadTimes {
 
 const pingPong = () => run('pingpong', '--count', `${plan.roundTrips}`);
 const bulk = () => run('transfer', '--send', `${plan.bytes}`);
+const both = () => ({ pingPong: pingPong(), bulk: bulk() });
 
 /** Waits until the tool has shown something twice: then it counts. */
 async function shows(output: Readable): Promise<void> {
@@ -70,10 +71,13 @@ async function measure(round: number, { name, command }: Watcher): Promise<void>
     }
     tool.stdout.resume();
     const before = cpuTimes(tool.pid!);
-    const times = { pingPong: pingPong(), bulk: bulk() };
+    const times = both();
     const after = cpuTimes(tool.pid!);
     const cpuSeconds = (after.userUs + after.systemUs - before.userUs - before.systemUs) / 1e6;
-    tell({ round, tool: name, ...times, cpuSeconds });
+    tool.kill('SIGSTOP');
+    const stopped = both();
+    tool.kill('SIGCONT');
+    tell({ round, tool: name, ...times, stopped, cpuSeconds });
   } catch (error) {
     tell({ tool: name, failure: error instanceof Error ? error.message : String(error) });
   } finally {
@@ -85,10 +89,9 @@ async function measure(round: number, { name, command }: Watcher): Promise<void>
 }
 
 // The first runs of all find caches cold.
-pingPong();
-bulk();
+both();
 for (let round = 0; round < plan.rounds; round++) {
-  tell({ round, pingPong: pingPong(), bulk: bulk() });
+  tell({ round, ...both() });
   for (const tool of plan.tools) await measure(round, tool);
 }
 process.exit(0);
