@@ -1,10 +1,11 @@
 /**
  * How much tools that show traffic slow it down: one-byte round trips and bulk transfer over loopback, side by side.
  *
- *     node bench/dist/src/top-bench.js [--native] [--kernel NAME] [--rounds N] [--round-trips N] [--megabytes N] [--json FILE]
+ *     node bench/dist/src/top-bench.js [--native] [--kernel NAME] [--rounds N] [--repeats N]
+ *         [--round-trips N] [--megabytes N] [--json FILE]
  *
- * In a guest of two CPUs, or natively, as root, with those tools that are installed. A round measures the loads alone, then
- * beside each tool, running and stopped: while its process is stopped, only what it has put into the kernel costs.
+ * In a guest of two CPUs, or natively, as root, with those tools that are installed. A round measures the loads before
+ * each tool is there, while it runs, and while its process is stopped: then only what it has put into the kernel costs.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,8 +14,9 @@ import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { boot, buildLoad, guestRepository } from '@weir/lab';
-import { median, range } from './statistics.js';
+import { median } from './statistics.js';
 import {
+  type BothLoads,
   type TopFailure,
   type TopPlan,
   type TopSample,
@@ -28,6 +30,7 @@ const { values } = parseArgs({
     native: { type: 'boolean', default: false },
     kernel: { type: 'string', default: '6.12' },
     rounds: { type: 'string', default: '5' },
+    repeats: { type: 'string', default: '8' },
     'round-trips': { type: 'string' },
     megabytes: { type: 'string' },
     json: { type: 'string' },
@@ -39,6 +42,7 @@ function planFor(load: string, loop: string, roundTrips: number, megabytes: numb
     load,
     tools: watchers(loop),
     rounds: Number(values.rounds),
+    repeats: Number(values.repeats),
     roundTrips: Number(values['round-trips'] ?? roundTrips),
     bytes: Number(values.megabytes ?? megabytes) * 1e6,
   };
@@ -49,7 +53,7 @@ const memoryMebibytes = 4096;
 
 async function inGuest(load: string): Promise<string> {
   const loop = `${guestRepository}/bench/dist/src/driver/refresh-loop.js`;
-  const plan = planFor(`/load/${basename(load)}`, loop, 5_000, 300);
+  const plan = planFor(`/load/${basename(load)}`, loop, 1_000, 50);
   const { status, output } = await boot({
     kernel: values.kernel,
     smp: 2,
@@ -70,7 +74,7 @@ const nativeShell = 'ip link set lo up; mount -t tracefs tracefs /sys/kernel/tra
 
 async function natively(load: string): Promise<string> {
   const path = (name: string) => fileURLToPath(new URL(`driver/${name}.js`, import.meta.url));
-  const plan = planFor(load, path('refresh-loop'), 50_000, 4000);
+  const plan = planFor(load, path('refresh-loop'), 20_000, 1000);
   const command = ['--net', '--mount', 'sh', '-c', nativeShell, 'sh', process.execPath, path('top')];
   const env = { ...process.env, [topPlanVariable]: JSON.stringify(plan) };
   const child = spawn('unshare', command, { env, stdio: ['ignore', 'pipe', 'inherit'] });
@@ -84,37 +88,36 @@ async function natively(load: string): Promise<string> {
   return output;
 }
 
-/** Each sample over that of the load alone in the same round. */
-function ratios(samples: readonly TopSample[], tool: string, of: (sample: TopSample) => number): number[] {
-  const alone = new Map(
-    samples.filter((sample) => sample.tool === undefined).map((one) => [one.round, of(one)]),
-  );
-  return samples.filter((one) => one.tool === tool).map((one) => of(one) / alone.get(one.round)!);
+/**
+ * The least over all rounds, over the least without any tool; in parentheses the median over the rounds, each over the
+ * same. Whatever else the machine does only adds, and the more a figure has of it, the farther these two are apart.
+ */
+function cell(own: readonly number[], alone: readonly number[]): string {
+  const base = Math.min(...alone);
+  return `${(Math.min(...own) / base).toFixed(2)} (${(median(own) / base).toFixed(2)})`;
 }
 
+const figures = [
+  ['data path: 1-byte round trips', 'stopped', (loads: BothLoads) => loads.pingPong.cpuSeconds],
+  ['data path: bulk', 'stopped', (loads: BothLoads) => loads.bulk.cpuSeconds],
+  ['in all: 1-byte round trips', 'running', (loads: BothLoads) => loads.pingPong.seconds],
+  ['in all: bulk', 'running', (loads: BothLoads) => loads.bulk.seconds],
+] as const;
+
 function table(samples: readonly TopSample[]): string {
-  const cell = (numbers: readonly number[]) => {
-    const [least, most] = range(numbers);
-    return `${median(numbers).toFixed(2)} (${least.toFixed(2)} – ${most.toFixed(2)})`;
-  };
-  const tools = [...new Set(samples.flatMap(({ tool }) => tool ?? []))];
-  const line = (tool: string) => {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |\n`;
+  const rows = [...new Set(samples.map(({ tool }) => tool))].map((tool) => {
     const own = samples.filter((one) => one.tool === tool);
-    const share = own.map((one) => (one.cpuSeconds ?? 0) / (one.pingPong.seconds + one.bulk.seconds));
-    const cells = [
-      tool,
-      cell(ratios(samples, tool, (one) => (one.stopped ?? one).pingPong.cpu_seconds)),
-      cell(ratios(samples, tool, (one) => (one.stopped ?? one).bulk.cpu_seconds)),
-      cell(ratios(samples, tool, (one) => one.pingPong.seconds)),
-      cell(ratios(samples, tool, (one) => one.bulk.seconds)),
-      `${(median(share) * 100).toFixed(0)} %`,
-    ];
-    return `| ${cells.join(' | ')} |\n`;
-  };
-  return (
-    '| tool | data path: 1-byte round trips | data path: bulk | in all: 1-byte round trips | in all: bulk | CPU of the tool |\n' +
-    `| --- | --- | --- | --- | --- | --- |\n${tools.map(line).join('')}`
-  );
+    const cells = figures.map(([, when, of]) =>
+      cell(
+        own.map((one) => of(one[when])),
+        samples.map(({ alone }) => of(alone)),
+      ),
+    );
+    return line([tool, ...cells, `${(median(own.map(({ toolShare }) => toolShare)) * 100).toFixed(0)} %`]);
+  });
+  const head = ['tool', ...figures.map(([name]) => name), 'CPU of the tool'];
+  return line(head) + line(head.map(() => '---')) + rows.join('');
 }
 
 // An exit in order ends the guest; a signal alone would leave it behind.

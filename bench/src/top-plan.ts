@@ -11,29 +11,36 @@ export interface TopPlan {
   readonly load: string;
   readonly tools: readonly Watcher[];
   readonly rounds: number;
-  /** Round trips of one byte each way, of one measured load. */
+  /** How often a load is run for one figure: the least of them counts. */
+  readonly repeats: number;
+  /** Round trips of one byte each way, of one run. */
   readonly roundTrips: number;
-  /** Of one measured bulk transfer. */
+  /** Of one run of the bulk transfer. */
   readonly bytes: number;
 }
 
-/** Seconds that a load took, and CPU seconds of its processes. */
+/** Of one load, run several times: the least seconds, and the least CPU seconds of its processes. */
 export interface LoadTimes {
   readonly seconds: number;
-  readonly cpu_seconds: number;
+  readonly cpuSeconds: number;
 }
 
-/** One tool, or none, in one round. */
-export interface TopSample {
-  readonly round: number;
-  /** Absent: no tool. */
-  readonly tool?: string;
+export interface BothLoads {
   readonly pingPong: LoadTimes;
   readonly bulk: LoadTimes;
-  /** The same while the tool's process was stopped, but all that it has put into the kernel was there. */
-  readonly stopped?: { readonly pingPong: LoadTimes; readonly bulk: LoadTimes };
-  /** CPU time of the tool's process while both loads ran. */
-  readonly cpuSeconds?: number;
+}
+
+/** One tool in one round. */
+export interface TopSample {
+  readonly round: number;
+  readonly tool: string;
+  /** Before the tool was started. */
+  readonly alone: BothLoads;
+  readonly running: BothLoads;
+  /** While the tool's process was stopped, but all that it has put into the kernel was there. */
+  readonly stopped: BothLoads;
+  /** Share of a CPU that the tool's process used while both loads ran. */
+  readonly toolShare: number;
 }
 
 export interface TopFailure {

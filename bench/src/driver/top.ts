@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  type BothLoads,
   type LoadTimes,
   type TopFailure,
   type TopPlan,
@@ -24,15 +25,25 @@ function tell(sample: TopSample | TopFailure): void {
   process.stdout.write(`${topPrefix}${JSON.stringify(sample)}\n`);
 }
 
+/** Whatever else the machine does only adds to a time, so the least of several tells most of the load itself. */
 function run(...args: string[]): LoadTimes {
-  const output = execFileSync('taskset', [loadCpu, plan.load, ...args, '--no-wait'], { encoding: 'utf8' });
-  const { seconds, cpu_seconds } = JSON.parse(output.trim().split('\n').at(-1)!) as LoadTimes;
-  return { seconds, cpu_seconds };
+  const command = [loadCpu, plan.load, ...args, '--no-wait'];
+  const times = Array.from({ length: plan.repeats }, () => {
+    const output = execFileSync('taskset', command, { encoding: 'utf8' });
+    return JSON.parse(output.trim().split('\n').at(-1)!) as { seconds: number; cpu_seconds: number };
+  });
+  return {
+    seconds: Math.min(...times.map(({ seconds }) => seconds)),
+    cpuSeconds: Math.min(...times.map(({ cpu_seconds }) => cpu_seconds)),
+  };
 }
 
-const pingPong = () => run('pingpong', '--count', `${plan.roundTrips}`);
-const bulk = () => run('transfer', '--send', `${plan.bytes}`);
-const both = () => ({ pingPong: pingPong(), bulk: bulk() });
+function both(): BothLoads {
+  return {
+    pingPong: run('pingpong', '--count', `${plan.roundTrips}`),
+    bulk: run('transfer', '--send', `${plan.bytes}`),
+  };
+}
 
 /** Waits until the tool has shown something twice: then it counts. */
 async function shows(output: Readable): Promise<void> {
@@ -44,6 +55,7 @@ async function shows(output: Readable): Promise<void> {
 }
 
 async function measure(round: number, { name, command }: Watcher): Promise<void> {
+  const alone = both();
   const tool = spawn('taskset', [toolCpu, ...command], { stdio: ['ignore', 'pipe', 'pipe'] });
   let complaint = '';
   tool.stderr.on('data', (text: Buffer) => {
@@ -71,13 +83,15 @@ async function measure(round: number, { name, command }: Watcher): Promise<void>
     }
     tool.stdout.resume();
     const before = cpuTimes(tool.pid!);
-    const times = both();
+    const started = performance.now();
+    const running = both();
     const after = cpuTimes(tool.pid!);
-    const cpuSeconds = (after.userUs + after.systemUs - before.userUs - before.systemUs) / 1e6;
+    const usedUs = after.userUs + after.systemUs - before.userUs - before.systemUs;
+    const toolShare = usedUs / 1e3 / (performance.now() - started);
     tool.kill('SIGSTOP');
     const stopped = both();
     tool.kill('SIGCONT');
-    tell({ round, tool: name, ...times, stopped, cpuSeconds });
+    tell({ round, tool: name, alone, running, stopped, toolShare });
   } catch (error) {
     tell({ tool: name, failure: error instanceof Error ? error.message : String(error) });
   } finally {
@@ -91,7 +105,6 @@ async function measure(round: number, { name, command }: Watcher): Promise<void>
 // The first runs of all find caches cold.
 both();
 for (let round = 0; round < plan.rounds; round++) {
-  tell({ round, ...both() });
   for (const tool of plan.tools) await measure(round, tool);
 }
 process.exit(0);
