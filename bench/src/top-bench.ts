@@ -37,10 +37,13 @@ const { values } = parseArgs({
   },
 });
 
-function planFor(load: string, loop: string, roundTrips: number, megabytes: number): TopPlan {
+/** The command, from the root of the repository. */
+const weir = 'packages/cli/bin/weir.js';
+
+function planFor(load: string, weir: string, roundTrips: number, megabytes: number): TopPlan {
   return {
     load,
-    tools: watchers(loop),
+    tools: watchers(weir),
     rounds: Number(values.rounds),
     repeats: Number(values.repeats),
     roundTrips: Number(values['round-trips'] ?? roundTrips),
@@ -52,8 +55,7 @@ function planFor(load: string, loop: string, roundTrips: number, megabytes: numb
 const memoryMebibytes = 4096;
 
 async function inGuest(load: string): Promise<string> {
-  const loop = `${guestRepository}/bench/dist/src/driver/refresh-loop.js`;
-  const plan = planFor(`/load/${basename(load)}`, loop, 1_000, 50);
+  const plan = planFor(`/load/${basename(load)}`, `${guestRepository}/${weir}`, 1_000, 50);
   const { status, output } = await boot({
     kernel: values.kernel,
     smp: 2,
@@ -73,9 +75,18 @@ async function inGuest(load: string): Promise<string> {
 const nativeShell = 'ip link set lo up; mount -t tracefs tracefs /sys/kernel/tracing; exec "$@"';
 
 async function natively(load: string): Promise<string> {
-  const path = (name: string) => fileURLToPath(new URL(`driver/${name}.js`, import.meta.url));
-  const plan = planFor(load, path('refresh-loop'), 20_000, 1000);
-  const command = ['--net', '--mount', 'sh', '-c', nativeShell, 'sh', process.execPath, path('top')];
+  const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+  const plan = planFor(load, path(`../../../${weir}`), 20_000, 1000);
+  const command = [
+    '--net',
+    '--mount',
+    'sh',
+    '-c',
+    nativeShell,
+    'sh',
+    process.execPath,
+    path('driver/top.js'),
+  ];
   const env = { ...process.env, [topPlanVariable]: JSON.stringify(plan) };
   const child = spawn('unshare', command, { env, stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';

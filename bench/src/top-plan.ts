@@ -52,11 +52,12 @@ export const topPrefix = 'top-sample ';
 /** The environment variable that carries the plan. */
 export const topPlanVariable = 'WEIR_TOP_PLAN';
 
-/** The tools that show traffic. @param loop Path of the compiled refresh loop. */
-export function watchers(loop: string): readonly Watcher[] {
+/** The tools that show traffic. @param weir Path of the command. */
+export function watchers(weir: string): readonly Watcher[] {
+  const top = ['node', weir, 'top', '--interval', '1s'];
   return [
-    { name: 'weir, TCP and UDP', command: ['node', loop] },
-    { name: 'weir, TCP only', command: ['node', loop, '--no-udp'] },
+    { name: 'weir top', command: top },
+    { name: 'weir top --no-udp', command: [...top, '--no-udp'] },
     { name: 'tcptop', command: ['tcptop', '-C', '1'] },
     { name: 'nethogs', command: ['nethogs', '-t', '-d', '1', '-a'] },
     { name: 'iftop', command: ['iftop', '-t', '-n', '-N', '-P', '-i', 'lo'] },
