@@ -1,6 +1,7 @@
 /** Which datagrams count, and with how many bytes: what was sent, and what was delivered. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { kernelAtLeast, withNetns } from '@weir/ebpf';
 import { parsePrefix } from '../src/address.js';
 import type { UdpCounter } from '../src/sockets/index.js';
 import { runLoad } from './support/load.js';
@@ -22,6 +23,18 @@ function connectWire(netns: TestNetns): void {
   netns.ip('addr', 'add', '192.0.2.1/24', 'dev', 'wire');
   for (const device of ['wire', 'far']) netns.ip('link', 'set', device, 'up');
   netns.ip('route', 'add', 'default', 'dev', 'wire');
+}
+
+/** Whether the kernel refuses to cut what is sent into datagrams. */
+function refusesSegments(address: string): boolean {
+  const EINVAL = 22;
+  using netns = new TestNetns();
+  return withNetns(`/run/netns/${netns.name}`, () => {
+    const ipv6 = address.includes(':');
+    using server = RawSocket.udp(ipv6).bind(address);
+    using client = RawSocket.udp(ipv6).connect(address, server.port).setOption(17, 103, 1000);
+    return client.send(4500) === -EINVAL;
+  });
 }
 
 for (const mechanism of mechanisms) {
@@ -77,8 +90,14 @@ for (const mechanism of mechanisms) {
       ['IPv4', '127.0.0.1'],
       ['IPv6', '::1'],
     ] as const) {
-      it(`${family}: several calls that make one datagram, one call that makes several`, () => {
+      it(`${family}: several calls that make one datagram, one call that makes several`, (t) => {
         const ipv6 = family === 'IPv6';
+        if (refusesSegments(address)) {
+          const reason = `needs UDP_SEGMENT over ${family}, which this build of Linux 5.10 refuses (EINVAL)`;
+          assert.ok(!kernelAtLeast('5.11'), reason);
+          t.skip(reason);
+          return;
+        }
         const MSG_MORE = 0x8000;
         const [levelUdp, cork, segment, gro] = [17, 1, 103, 104];
         const { ended } = count(() => {

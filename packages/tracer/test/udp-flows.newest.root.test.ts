@@ -7,8 +7,12 @@ import { type TraceRecord, Tracer, type TracerOptions, type UdpFlowRecord } from
 import { runLoad } from './support/load.js';
 import { TestNetns } from './support/netns.js';
 import { RawSocket } from './support/raw-sockets.js';
+import { mechanisms, tellsNetns } from './support/udp.js';
 
 const DEADLINE_MS = 30_000;
+/** Where flows tell no network namespace, they pass no filter for one; such kernels are in guests, which have no other UDP. */
+const toldNetns = tellsNetns(mechanisms[0]!);
+const only = (netns: TestNetns) => (toldNetns ? { netns: [netns.inode] } : {});
 
 /** Two sockets that have exchanged datagrams of 100 and 7 bytes. */
 function exchange(netns: TestNetns, address = '127.0.0.1'): { client: RawSocket; server: RawSocket } {
@@ -73,7 +77,7 @@ const show = ({ network, direction, bytes_sent, bytes_received, closed_by, ...fl
 describe('UDP flows in the stream', () => {
   it('are told when they are idle or closed, among connections, in order, and at the end', async () => {
     using netns = new TestNetns();
-    const options = { udp: { idleMs: 1000 }, filter: { netns: [netns.inode] } };
+    const options = { udp: { idleMs: 1000 }, filter: only(netns) };
     const records = await traced(options, async (flows) => {
       const idle = exchange(netns);
       await runLoad(netns, 'pairs', '--count', '20');
@@ -90,14 +94,14 @@ describe('UDP flows in the stream', () => {
     ]);
     assert.equal(records.length, 80 + told.length);
     for (const { process: { pid } = {}, closed_by, idle_us, duration_us, netns: inode } of told) {
-      assert.deepEqual([pid, inode], [process.pid, netns.inode]);
+      assert.deepEqual([pid, inode], [process.pid, toldNetns ? netns.inode : undefined]);
       assert.ok(duration_us > 0 && idle_us >= (closed_by === 'idle' ? 1e6 : 0));
     }
   });
 
   it('pass the filters, and IPv6 off, as connections do', async () => {
     using netns = new TestNetns();
-    const filter = { netns: [netns.inode], direction: 'outbound' as const, addresses: ['127.0.0.0/8'] };
+    const filter = { ...only(netns), direction: 'outbound' as const, addresses: ['127.0.0.0/8'] };
     const records = await traced({ udp: true, ipv6: false, filter }, async () => {
       for (const [address, family] of [
         ['::1', '6'],
@@ -116,7 +120,7 @@ describe('UDP flows in the stream', () => {
 
   it('that the table has no room for are counted by datagrams, and told; alone, they leave TCP alone', async () => {
     using netns = new TestNetns();
-    const filter = { netns: [netns.inode], events: ['udp_flow'] as const };
+    const filter = { ...only(netns), events: ['udp_flow'] as const };
     await using tracer = Tracer.start({ udp: true, maxConnections: 1, filter });
     const records: TraceRecord[] = [];
     const reading = (async () => {

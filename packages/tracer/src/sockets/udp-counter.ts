@@ -58,6 +58,8 @@ export type FindSocket = (
   cookie: number,
 ) => { readonly netns: number; readonly process?: UdpFlow['process'] | undefined } | undefined;
 
+type SocketsByCookie = Map<number, NonNullable<ReturnType<FindSocket>>>;
+
 const LOCAL_ADDRESS = offsetsUdpKey.tuple + offsetsTuple.localAddress;
 const PEER_ADDRESS = offsetsUdpKey.tuple + offsetsTuple.peerAddress;
 
@@ -72,6 +74,8 @@ export class UdpCounter implements Disposable {
   readonly #statistics: PerCpuMap;
   readonly #idleNs: number;
   readonly #addresses = new AddressFormatter();
+  /** By cookie, what was found of sockets: once they are closed, nobody else knows. */
+  #found: SocketsByCookie = new Map();
   /** BPF_MAP_LOOKUP_AND_DELETE_ELEM on hashes. */
   readonly #takes = kernelAtLeast('5.14');
 
@@ -108,6 +112,12 @@ export class UdpCounter implements Disposable {
     // Read before the flows: of these sockets, there will be no datagram that is not counted yet.
     const closed = this.#readClosed();
     const nowNs = Number(monotonicNs());
+    const found: SocketsByCookie = new Map();
+    const find: FindSocket = (cookie) => {
+      const socket = findSocket?.(cookie) ?? this.#found.get(cookie);
+      if (socket !== undefined) found.set(cookie, socket);
+      return socket;
+    };
     const live: UdpFlow[] = [];
     const ended: UdpFlowEnd[] = [];
     const over: { readonly key: Uint8Array; readonly closedNs: number | undefined }[] = [];
@@ -116,7 +126,7 @@ export class UdpCounter implements Disposable {
       const valueView = new DataView(values.buffer, values.byteOffset, values.byteLength);
       for (let index = 0; index < count; index++) {
         const at = index * sizeofUdpKey;
-        const flow = this.#decode(keyView, at, valueView, index * sizeofUdpFlow, findSocket);
+        const flow = this.#decode(keyView, at, valueView, index * sizeofUdpFlow, find);
         const closedNs = closed.get(socketName(readUdpSocketId(keyView, at)));
         const isIdle = nowNs - flow.active_ns >= this.#idleNs;
         if (closedNs === undefined && !isIdle) live.push(flow);
@@ -127,13 +137,14 @@ export class UdpCounter implements Disposable {
       // A datagram may have come since the flow was found idle: what counts is what is there when it is removed.
       const value = this.#take(key);
       if (value === undefined) continue;
-      const flow = this.#decode(viewOf(key), 0, viewOf(value), 0, findSocket);
+      const flow = this.#decode(viewOf(key), 0, viewOf(value), 0, find);
       ended.push({
         flow,
         closed_by: closedNs === undefined ? 'idle' : 'local',
         ended_ns: closedNs ?? flow.active_ns,
       });
     }
+    this.#found = found;
     return { live, ended, lost: this.#readLost() };
   }
 
@@ -172,18 +183,12 @@ export class UdpCounter implements Disposable {
     return value;
   }
 
-  #decode(
-    keys: DataView,
-    keyAt: number,
-    values: DataView,
-    valueAt: number,
-    findSocket: FindSocket | undefined,
-  ): UdpFlow {
+  #decode(keys: DataView, keyAt: number, values: DataView, valueAt: number, findSocket: FindSocket): UdpFlow {
     const { tuple } = readUdpKey(keys, keyAt);
     const value = readUdpFlow(values, valueAt);
     const { process: maker } = value;
     const isKnown = tuple.netns !== 0 && maker.pid !== 0;
-    const socket = isKnown || value.cookie === 0 ? undefined : findSocket?.(value.cookie);
+    const socket = isKnown || value.cookie === 0 ? undefined : findSocket(value.cookie);
     const process = maker.pid === 0 ? socket?.process : { pid: maker.pid, comm: maker.comm, uid: maker.uid };
     return {
       flow_id: `${value.firstNs.toString(16).padStart(15, '0')}.${value.cpu}`,
