@@ -37,6 +37,9 @@ function refusesSegments(address: string): boolean {
   });
 }
 
+/** Asked before anything is counted. */
+const refused = new Set(['127.0.0.1', '::1'].filter(refusesSegments));
+
 for (const mechanism of mechanisms) {
   let shared: UdpCounter;
   const count = (body: (netns: TestNetns) => void) => countFlows(mechanism, shared, body);
@@ -92,7 +95,7 @@ for (const mechanism of mechanisms) {
     ] as const) {
       it(`${family}: several calls that make one datagram, one call that makes several`, (t) => {
         const ipv6 = family === 'IPv6';
-        if (refusesSegments(address)) {
+        if (refused.has(address)) {
           const reason = `needs UDP_SEGMENT over ${family}, which this build of Linux 5.10 refuses (EINVAL)`;
           assert.ok(!kernelAtLeast('5.11'), reason);
           t.skip(reason);
