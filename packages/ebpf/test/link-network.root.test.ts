@@ -254,7 +254,8 @@ describe('cgroups', () => {
 describe('sockets', () => {
   it('are filtered', async () => {
     using collection = load();
-    const server = createServer();
+    // One that nobody reads from would never see the other end go, and keep this process alive.
+    const server = createServer((peer) => peer.destroy());
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     // Node tells the descriptor of no socket in its API.
