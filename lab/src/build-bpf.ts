@@ -14,7 +14,10 @@ import { run } from './command.js';
 import { repository } from './paths.js';
 import { temporaryFolder } from './temporary.js';
 
-/** Nothing in an object depends on where it was compiled. `v2` is what Linux 4.18 knows. */
+/**
+ * Nothing in an object depends on where it was compiled: no path is among the arguments, not even to be mapped to another,
+ * for the order of types in BTF follows from that. `v2` is what Linux 4.18 knows.
+ */
 const clangFlags = [
   ...['-O2', '-g', '-target', 'bpf', '-mcpu=v2', '-Wall', '-Werror'],
   ...['-fdebug-compilation-dir=.', '-D__TARGET_ARCH_x86'],
@@ -44,8 +47,7 @@ async function buildOne(source: string, into: string): Promise<Artefact[]> {
   const out = join(into, basename(dirname(folder)));
   mkdirSync(out, { recursive: true });
   const object = join(out, `${name}.bpf.o`);
-  const prefix = `-ffile-prefix-map=${folder}=.`;
-  await run('clang-19', [...clangFlags, prefix, '-c', basename(source), '-o', object], { cwd: folder });
+  await run('clang-19', [...clangFlags, '-c', basename(source), '-o', object], { cwd: folder });
   await run('llvm-strip-19', ['-g', object]);
   const decoder = join(out, `${name}.ts`);
   await run(process.execPath, [join(repository, 'packages/ebpf/bin/weir-bpf2ts.js'), object, '-o', decoder]);

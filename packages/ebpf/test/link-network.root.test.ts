@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket as Stream } from 'node:net';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -254,18 +254,19 @@ describe('cgroups', () => {
 describe('sockets', () => {
   it('are filtered', async () => {
     using collection = load();
-    // One that nobody reads from would never see the other end go, and keep this process alive.
-    const server = createServer((peer) => peer.destroy());
+    const server = createServer();
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     // Node tells the descriptor of no socket in its API.
     const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
     const { port } = server.address() as AddressInfo;
     const act = async (): Promise<void> => {
+      const arrival = once(server, 'connection') as Promise<[Stream]>;
       const socket = connect(port, '127.0.0.1');
-      await once(socket, 'connect');
-      socket.destroy();
-      await sleep(10);
+      const [[peer]] = await Promise.all([arrival, once(socket, 'connect')]);
+      const closed = Promise.all([once(peer, 'close'), once(socket, 'close')]);
+      for (const end of [peer, socket]) end.destroy();
+      await closed;
     };
     await fires(collection, 'filtered', () => attachSocketFilter(collection.program('on_receive'), fd), act);
     server.close();
