@@ -94,14 +94,14 @@ export class Daemon {
         this.#balancer.adopted ? this.#found([...(remembered?.globalFlows ?? [])]) : undefined,
         remembered?.drains,
       );
+      this.#removeAllBut(config.vips);
+      this.#announcements.adopt();
+      this.#remember();
     } catch (error) {
       if (this.adopted) this.#putBack(found);
       this.#abandon();
       throw error;
     }
-    this.#removeAllBut(config.vips);
-    this.#announcements.adopt();
-    this.#remember();
   }
 
   get config(): Config {

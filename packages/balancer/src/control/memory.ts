@@ -30,7 +30,14 @@ export class MemoryFile {
       };
       return version === VERSION ? memory : undefined;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#onError(error as Error);
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+        const why = `${this.#path}: ${(error as Error).message}`;
+        this.#onError(
+          new Error(`reals that were drained get new flows again; drain them anew (${why})`, {
+            cause: error,
+          }),
+        );
+      }
       return undefined;
     }
   }
