@@ -1,6 +1,6 @@
 /** Prefixes as keys of the program's tables. */
 import { addressText, type Prefix } from './address.js';
-import { encode } from './encode.js';
+import { encode } from './datapath/encode.js';
 import { readAddressPrefix, sizeofAddressPrefix, writeAddressPrefix } from './generated/balancer.js';
 
 /** The key of a prefix in `vip_addresses` and `source_routes`. */

@@ -1,6 +1,26 @@
 /** A layer-4 load balancer: its programs, and what they are told. */
 import type { BpfMap, DescriptorMap, Program } from '@weir/ebpf';
 import { macBytes } from './address.js';
+import { Capture, type CaptureOptions } from './datapath/capture.js';
+import type { Counters } from './datapath/counters.js';
+import { Explainer } from './datapath/explainer.js';
+import type { Flow } from './datapath/frame.js';
+import { setGlobalFlow } from './datapath/global-flow.js';
+import { verdictName } from './datapath/outcome.js';
+import { BalancerPrograms } from './datapath/programs.js';
+import { Tables } from './datapath/tables.js';
+import { putNext } from './lifecycle/attachments.js';
+import { setTunnelEnd, tunnelEnds } from './lifecycle/decapsulator.js';
+import { detachPinned, Life, type SavedKnowledge } from './lifecycle/lifecycle.js';
+import { DEFAULT_PIN_ROOT, PinFolder } from './lifecycle/pin-folder.js';
+import { takeOver } from './lifecycle/previous-instance.js';
+import type { RouterStatus } from './lifecycle/router.js';
+import { Routers } from './lifecycle/routers.js';
+import { NatNeighbours } from './nat/nat-neighbours.js';
+import { asksForRoutes } from './nat/nat-options.js';
+import type { NatStatus } from './nat/nat-table.js';
+import { type BalancerOptions, devicesOf, forwardingCpus } from './options.js';
+import type { Service, ServiceSpec } from './service.js';
 import type {
   Explanation,
   InterfaceStatus,
@@ -9,29 +29,9 @@ import type {
   ServerId,
   ServiceStatus,
   SourceRoute,
-} from './answers.js';
-import { Capture, type CaptureOptions } from './capture.js';
-import type { Counters } from './counters.js';
-import { Explainer } from './explainer.js';
-import type { Flow } from './frame.js';
-import { setGlobalFlow } from './global-flow.js';
-import { putNext } from './life/attachments.js';
-import { setTunnelEnd, tunnelEnds } from './life/decapsulator.js';
-import { takeOver } from './life/heritage.js';
-import { detachPinned, Life, type SavedKnowledge } from './life/life.js';
-import { DEFAULT_PIN_ROOT, PinFolder } from './life/pin-folder.js';
-import type { RouterStatus } from './life/router.js';
-import { Routers } from './life/routers.js';
-import { NatNeighbours } from './nat-neighbours.js';
-import { asksForRoutes } from './nat-options.js';
-import type { NatStatus } from './nat-table.js';
-import { type BalancerOptions, devicesOf, forwardingCpus } from './options.js';
-import { verdictName } from './outcome.js';
-import { BalancerPrograms } from './programs.js';
-import type { Service, ServiceSpec } from './service.js';
-import { Tables } from './tables.js';
+} from './status.js';
 
-export type * from './answers.js';
+export type * from './status.js';
 
 /**
  * Forwards from {@link Balancer.open} on until it is disposed of; with a `pin`, on and on until {@link detach}. Needs Linux

@@ -1,10 +1,10 @@
 /** What a balancer is opened with. */
 import { type CollectionSpec, onlineCpus, setGlobal } from '@weir/ebpf';
 import { keyAddress, macBytes, wirePort } from './address.js';
-import { idSlotCount } from './id-slots.js';
-import type { ChainPlace } from './life/state.js';
+import { idSlotCount } from './datapath/id-slots.js';
+import type { ChainPlace } from './lifecycle/state.js';
 import { ticksOf, within } from './limits.js';
-import { type NatOptions, setNatConstants } from './nat-options.js';
+import { type NatOptions, setNatConstants } from './nat/nat-options.js';
 
 export interface BalancerOptions {
   /** The device whose packets are balanced. Without one, packets come from {@link Balancer.process} only. */

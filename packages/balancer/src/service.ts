@@ -1,8 +1,8 @@
 /** Virtual services: what clients connect to. */
 import { type Prefix, parsePrefix, wirePort } from './address.js';
-import { encode } from './encode.js';
+import { encode } from './datapath/encode.js';
+import type { RingVersion } from './datapath/ring.js';
 import { sizeofVipPrefix, VipFlag, writeVipPrefix } from './generated/balancer.js';
-import type { RingVersion } from './ring.js';
 
 export type Protocol = 'tcp' | 'udp';
 

@@ -5,8 +5,8 @@ import { existsSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Collection, withNetns } from '@weir/ebpf';
+import { readObject } from '../src/datapath/objects.js';
 import { Balancer, type BalancerOptions, Decapsulator } from '../src/index.js';
-import { readObject } from '../src/objects.js';
 import { BALANCER_DEVICE, connect, ip, makeNetwork, ROUTER, ROUTER_MAC, VIP } from './support/network.js';
 import { frameOf } from './support/packet.js';
 

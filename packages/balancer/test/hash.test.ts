@@ -1,11 +1,11 @@
 /** The hashes, against published vectors and those of the balancers that this one stands beside. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { flowHash, flowSlot } from '../src/hash/flow.js';
-import { jhash, jhash2Words } from '../src/hash/jhash.js';
-import { murmur3Pair } from '../src/hash/murmur3.js';
-import { addressSeed, fnv32 } from '../src/hash/seed.js';
-import { spooky128 } from '../src/hash/spooky.js';
+import { flowHash, flowSlot } from '../src/datapath/hash/flow.js';
+import { jhash, jhash2Words } from '../src/datapath/hash/jhash.js';
+import { murmur3Pair } from '../src/datapath/hash/murmur3.js';
+import { addressSeed, fnv32 } from '../src/datapath/hash/seed.js';
+import { spooky128 } from '../src/datapath/hash/spooky.js';
 
 describe('flow hash', () => {
   it('gives the known hash and slot', () => {

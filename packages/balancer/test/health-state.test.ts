@@ -2,7 +2,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decayed, holdMs, penalized, undamped } from '../src/health/damping.js';
-import { afterResult, type CheckState, conditionOf, stateFrom, unchecked } from '../src/health/state.js';
+import {
+  afterResult,
+  type CheckState,
+  conditionOf,
+  stateFrom,
+  unchecked,
+} from '../src/health/health-state.js';
 import { randomNumbers } from './support/random.js';
 
 const thresholds = { rise: 2, fall: 3 };

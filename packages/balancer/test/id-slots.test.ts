@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ArrayMap } from '@weir/ebpf';
-import { encodeNumber } from '../src/encode.js';
-import { IdSlots, idSlotCount } from '../src/id-slots.js';
+import { encodeNumber } from '../src/datapath/encode.js';
+import { IdSlots, idSlotCount } from '../src/datapath/id-slots.js';
 
 describe('slots', () => {
   it('are a power of two, several times the ids', () => {

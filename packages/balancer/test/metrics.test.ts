@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { get } from 'node:http';
 import { describe, it } from 'node:test';
-import type { Counters } from '../src/counters.js';
+import type { Counters } from '../src/datapath/counters.js';
 import { offsetsCounters } from '../src/generated/balancer.js';
 import type { ServiceHealth } from '../src/health/checked-services.js';
-import { type MetricsSource, metricsText } from '../src/metrics.js';
-import { counterFamilies } from '../src/metrics-counters.js';
-import { MetricsServer } from '../src/metrics-server.js';
+import { type MetricsSource, metricsText } from '../src/metrics/metrics.js';
+import { counterFamilies } from '../src/metrics/metrics-counters.js';
+import { MetricsServer } from '../src/metrics/metrics-server.js';
 import { readMetrics } from './support/prometheus.js';
 
 const service = { address: '2001:db8::1', port: 443, protocol: 'tcp' } as const;

@@ -1,9 +1,9 @@
 /** Rings: known ones, shares by weight, and how few slots move. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { RING_SIZE } from '../src/hash/flow.js';
-import { addressSeed } from '../src/hash/seed.js';
-import { buildRing, type RingMember, type RingVersion } from '../src/ring.js';
+import { RING_SIZE } from '../src/datapath/hash/flow.js';
+import { addressSeed } from '../src/datapath/hash/seed.js';
+import { buildRing, type RingMember, type RingVersion } from '../src/datapath/ring.js';
 
 function members(count: number, weight: (i: number) => number = () => 1): RingMember[] {
   return Array.from({ length: count }, (_, i) => ({

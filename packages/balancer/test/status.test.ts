@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseConfig } from '../src/config/index.js';
-import { MemoryFile } from '../src/control/memory.js';
 import { commentOf } from '../src/control/pcap-stream.js';
 import { probeOptions } from '../src/control/probe-source.js';
-import { counterRates, type Sample, vipStatuses } from '../src/control/status.js';
+import { MemoryFile } from '../src/control/state-file.js';
+import { counterRates, type Sample, vipStatuses } from '../src/control/status-report.js';
 import type { Counters, ServiceHealth } from '../src/index.js';
 
 const config = parseConfig(`

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ArrayMap } from '@weir/ebpf';
 import { parsePrefix } from '../src/address.js';
+import { VipSlots } from '../src/datapath/vip-slots.js';
 import { sizeofVipSlot } from '../src/generated/balancer.js';
-import { VipSlots } from '../src/vip-slots.js';
 
 const COUNT = 16_384;
 

@@ -1,13 +1,13 @@
 /** The tree of `weir`'s commands. */
 import { Command } from 'commander';
-import { balanceCommand } from './balance/command.js';
+import { balanceCommand } from './balance/balance-command.js';
 import type { BalanceRequest } from './balance/requests.js';
-import { completionCommand, type Shell } from './completion/command.js';
-import { type DoctorFlags, doctorCommand } from './doctor/command.js';
-import { topCommand } from './top/command.js';
-import type { TopFlags } from './top/flags.js';
-import { traceCommand } from './trace/command.js';
-import type { TraceFlags } from './trace/flags.js';
+import { completionCommand, type Shell } from './completion/completion-command.js';
+import { type DoctorFlags, doctorCommand } from './doctor/doctor-command.js';
+import { topCommand } from './top/top-command.js';
+import type { TopFlags } from './top/top-flags.js';
+import { traceCommand } from './trace/trace-command.js';
+import type { TraceFlags } from './trace/trace-flags.js';
 import { packageVersion } from './version.js';
 
 /** What the commands do; the tree alone is enough for help and completion. */

@@ -1,15 +1,15 @@
 /** From the command line to the exit status. Whatever is not needed by the command at hand is not loaded. */
 import type { Command } from 'commander';
-import type { DoctorFlags } from './doctor/command.js';
+import type { DoctorFlags } from './doctor/doctor-command.js';
 import { describeFailure, ExitCode } from './failure.js';
 import { Output, type OutputStream } from './output.js';
 import { createProgram } from './program.js';
 import { paintFor } from './text/colour.js';
 import { escapeJson } from './text/escape.js';
-import type { TopFlags } from './top/flags.js';
+import type { TopFlags } from './top/top-flags.js';
 import type { Terminal } from './top/ui/terminal.js';
-import type { TraceFlags } from './trace/flags.js';
 import type { SignalSource } from './trace/interruption.js';
+import type { TraceFlags } from './trace/trace-flags.js';
 import type { TracerFactory, TracerLoader } from './tracing.js';
 
 /** The surroundings of the command. */
@@ -44,7 +44,7 @@ export async function run(args: readonly string[], host: RunHost): Promise<numbe
         exitCode = await doctor(flags, host, stdout);
       },
       balance: async (request) => {
-        const { balance } = await import('./balance/main.js');
+        const { balance } = await import('./balance/balance-main.js');
         exitCode = await balance(request, host, stdout);
       },
       completion: async (shell) => {
@@ -78,9 +78,9 @@ async function trace(flags: TraceFlags, host: RunHost, stdout: Output): Promise<
   const [tracing, { runSession }, { traceFormat, tracerOptions, watchedPids }, enrichment] =
     await Promise.all([
       host.loadTracer(),
-      import('./trace/session.js'),
-      import('./trace/flags.js'),
-      flags.enrich || flags.resolve ? import('./trace/enrichment.js') : undefined,
+      import('./trace/trace-session.js'),
+      import('./trace/trace-flags.js'),
+      flags.enrich || flags.resolve ? import('./trace/enrich-records.js') : undefined,
     ]);
   using enriching = enrichment?.startEnrichment(flags);
   if (enriching?.problem !== undefined) host.stderr.write(`weir: ${enriching.problem}\n`);
@@ -113,8 +113,8 @@ const isPrinted = ({ once, count, json }: TopFlags) => once || json || count !==
 async function top(flags: TopFlags, host: RunHost, stdout: Output): Promise<ExitCode> {
   const [tracing, { runTop }, { topRequest }] = await Promise.all([
     host.loadTracer(),
-    import('./top/session.js'),
-    import('./top/flags.js'),
+    import('./top/top-session.js'),
+    import('./top/top-flags.js'),
   ]);
   const paint = paintFor(flags.color, host.stdout.isTTY === true, host.env);
   // A terminal may not know its size.

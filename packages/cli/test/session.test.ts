@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { describe, it } from 'node:test';
 import { Output } from '../src/output.js';
-import { runSession, type SessionRequest } from '../src/trace/session.js';
+import { runSession, type SessionRequest } from '../src/trace/trace-session.js';
 import { Capture } from './support/capture.js';
 import { FakeFactory, type Script } from './support/fake-tracer.js';
 import { accept, connect, fail, fdInstall, lost } from './support/records.js';

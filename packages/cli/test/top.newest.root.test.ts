@@ -7,7 +7,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
-import type { JsonFrame } from '../src/top/json.js';
+import type { JsonFrame } from '../src/top/frame-json.js';
 import { runWeir, WeirProcess } from './support/command.js';
 import { assertNothingLeft, existingObjects } from './support/kernel-objects.js';
 

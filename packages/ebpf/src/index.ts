@@ -67,19 +67,19 @@ export { ArrayMap, indexKey } from './map/array.js';
 export type { Batch } from './map/batch.js';
 export type { CreateMapOptions } from './map/create.js';
 export { DescriptorMap } from './map/descriptor-map.js';
-export type { MapInfo } from './map/info.js';
 export { addressBytes, cidrKey, LpmTrieMap } from './map/lpm.js';
 export { BpfMap, type MapShape } from './map/map.js';
+export type { MapInfo } from './map/map-info.js';
 export { createMap, mapFromFd, mapFromId, mapIds, openPinnedMap } from './map/open.js';
 export { PerCpuMap } from './map/percpu.js';
 export { dataMapKernelName } from './object/data-maps.js';
 export { type DisassembleOptions, disassemble } from './object/disassemble.js';
-export { parseObject } from './object/parse.js';
+export { parseObject } from './object/parse-object.js';
 export { type SectionKind, sectionKinds } from './object/sections.js';
 export { setGlobal } from './object/set-global.js';
 export type * from './object/spec.js';
-export type { ProgramInfo } from './program/info.js';
 export { Program, type ProgramDetails } from './program/program.js';
+export type { ProgramInfo } from './program/program-info.js';
 export { enableStats } from './program/stats.js';
 export type { TestRunInput, TestRunResult } from './program/test-run.js';
 export { TimeOrderer } from './reader/ordering.js';
@@ -104,6 +104,7 @@ export { Fd } from './sys/fd.js';
 export { readSmallFile } from './sys/files.js';
 export { type KernelVersion, kernelAtLeast, kernelVersion } from './sys/kernel-version.js';
 export { type MemlockLimit, memlockLimit, raiseMemlock } from './sys/memlock.js';
+export { Namespace, unshare, withNetns } from './sys/namespace.js';
 export { NetlinkProtocol, type NetlinkRequest, NetlinkSocket } from './sys/netlink.js';
 export {
   decodeAttributes,
@@ -112,5 +113,4 @@ export {
   type NetlinkMessage,
   NetlinkPayload,
 } from './sys/netlink-message.js';
-export { Namespace, unshare, withNetns } from './sys/netns.js';
 export { type SyscallName, syscall, syscallRaw } from './sys/syscalls.js';

@@ -11,7 +11,7 @@ import { Kind, Linkage } from '../src/btf/types.js';
 import { analyse } from '../src/codegen/analyse.js';
 import { emit } from '../src/codegen/emit.js';
 import { generate } from '../src/codegen/generate.js';
-import { camelCase, pascalCase } from '../src/codegen/names.js';
+import { camelCase, pascalCase } from '../src/codegen/identifiers.js';
 import { readString, writeString } from '../src/codegen/runtime.js';
 import { FormatError } from '../src/errors.js';
 import * as sample from './generated/sample.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { SectionType, SymbolType } from '../src/elf/constants.js';
+import { SectionType, SymbolType } from '../src/elf/elf-constants.js';
 import { ElfFile } from '../src/elf/file.js';
 import { FormatError } from '../src/errors.js';
 import { compileBpf } from './support/compile-bpf.js';

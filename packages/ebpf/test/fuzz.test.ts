@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { Btf } from '../src/btf/parse.js';
 import { FormatError } from '../src/errors.js';
-import { parseObject } from '../src/object/parse.js';
+import { parseObject } from '../src/object/parse-object.js';
 import { fuzz, type Sample, sample } from './support/fuzz.js';
 import { fuzzSources } from './support/fuzz-sources.js';
 

@@ -9,7 +9,7 @@ import { release, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Collection, kernelConfig, mapFromId, mapTypeName, Program } from '../src/index.js';
-import { parseObject } from '../src/object/parse.js';
+import { parseObject } from '../src/object/parse-object.js';
 import { filesBelow, testObject, testPrograms, tracerFolder } from './support/objects.js';
 import { assertRoot, pinFolder, privateBpffs } from './support/root.js';
 

@@ -20,7 +20,7 @@ import {
   Namespace,
   unshare,
 } from '../src/index.js';
-import { parseObject } from '../src/object/parse.js';
+import { parseObject } from '../src/object/parse-object.js';
 import { hasFeatures } from './support/kernel.js';
 import { testObject } from './support/objects.js';
 import { assertRoot, openDescriptors } from './support/root.js';

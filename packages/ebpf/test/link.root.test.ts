@@ -24,7 +24,7 @@ import {
 } from '../src/index.js';
 import { findTracefs } from '../src/link/tracefs.js';
 import { removeStaleProbes } from '../src/link/tracefs-probe.js';
-import { parseObject } from '../src/object/parse.js';
+import { parseObject } from '../src/object/parse-object.js';
 import { setGlobal } from '../src/object/set-global.js';
 import { dynamicSymbolOffset, mappedLibrary } from './support/dynamic-symbol.js';
 import { hasFeatures } from './support/kernel.js';

@@ -15,7 +15,7 @@ import {
   kernelSymbols,
   kernelVersion,
 } from '../src/index.js';
-import { parseObject } from '../src/object/parse.js';
+import { parseObject } from '../src/object/parse-object.js';
 import { setGlobal } from '../src/object/set-global.js';
 import type { CollectionSpec } from '../src/object/spec.js';
 import { hasFeatures } from './support/kernel.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { SyscallError } from '../src/errors.js';
 import { Collection, enableStats, features, Program, ProgramType } from '../src/index.js';
-import { parseObject } from '../src/object/parse.js';
+import { parseObject } from '../src/object/parse-object.js';
 import { hasFeatures } from './support/kernel.js';
 import { testObject } from './support/objects.js';
 import { assertRoot, openDescriptors, pinFolder } from './support/root.js';

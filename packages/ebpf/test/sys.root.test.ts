@@ -11,10 +11,16 @@ import { Fd } from '../src/sys/fd.js';
 import { readSmallFile } from '../src/sys/files.js';
 import { memlockLimit, raiseMemlock } from '../src/sys/memlock.js';
 import { Mapping, pageSize } from '../src/sys/memory.js';
+import { Namespace, unshare, withNetns } from '../src/sys/namespace.js';
 import { NetlinkProtocol, NetlinkSocket } from '../src/sys/netlink.js';
 import { NetlinkFlag, NetlinkPayload } from '../src/sys/netlink-message.js';
-import { Namespace, unshare, withNetns } from '../src/sys/netns.js';
-import { PerfIoctl, PerfSoftware, PerfType, perfEventIoctl, perfEventOpen } from '../src/sys/perf-event.js';
+import {
+  PerfIoctl,
+  PerfSoftware,
+  PerfType,
+  perfEventIoctl,
+  perfEventOpen,
+} from '../src/sys/perf-event-open.js';
 import { syscall } from '../src/sys/syscalls.js';
 import { assertRoot, openDescriptors } from './support/root.js';
 

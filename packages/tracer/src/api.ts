@@ -2,7 +2,7 @@
 
 import type { ConnectionsOptions, LiveConnections } from './connections/live.js';
 import type { TracerStats } from './options.js';
-import type { EventName, TraceRecord } from './record.js';
+import type { EventName, TraceRecord } from './records/record.js';
 import type { HookChoice } from './report.js';
 import type { TypeChoice } from './types/target.js';
 

@@ -7,11 +7,12 @@
  * The differences: connections of IPv6 sockets over IPv4 are told when they are made, too; timestamps never go back, over
  * both families together; the end of a connection that a reset or a timeout ended is told at once, with its owner.
  */
-import { deliver, type TcpEventCallbacks } from './compat-event.js';
+
 import type { TracerOptions } from './options.js';
+import { deliver, type TcpEventCallbacks } from './records/compat-event.js';
 import { Tracer } from './tracer.js';
 
-export type { TcpEventCallbacks, TcpTracerEvent, TcpV4, TcpV6 } from './compat-event.js';
+export type { TcpEventCallbacks, TcpTracerEvent, TcpV4, TcpV6 } from './records/compat-event.js';
 
 /** What a tracer can be told beyond what tcptracer-bpf's can. */
 export type CompatOptions = Pick<TracerOptions, 'btf' | 'ringBytes' | 'maxConnections' | 'filter'>;

@@ -20,7 +20,7 @@ export type {
   TracerStats,
   UdpOptions,
 } from './options.js';
-export type * from './record.js';
+export type * from './records/record.js';
 export type { FieldOffset, HookCandidate, HookChoice, HostReport, Problem } from './report.js';
 export type { TcpStateName } from './sockets/index.js';
 export { Tracer } from './tracer.js';

@@ -1,13 +1,13 @@
 /** What this host offers to the tracer: the facts behind `weir doctor`. */
 import { arch, release, version } from 'node:os';
 import { type Btf, EbpfError, features, kernelBtf } from '@weir/ebpf';
-import { kernelFacts } from './facts.js';
-import { planHooks } from './plan.js';
+import { kernelFacts } from './hooks/kernel-features.js';
+import { planHooks } from './hooks/plan.js';
 import { capabilityNeeds, privilegeProblems } from './privileges.js';
 import type { HookChoice, HostReport, Problem } from './report.js';
 import { planUdp, udpFacts } from './sockets/index.js';
 import { Tracer } from './tracer.js';
-import { describeOffsets } from './types/report.js';
+import { describeOffsets } from './types/field-report.js';
 import { type TargetTypes, targetTypes } from './types/target.js';
 
 export interface InspectOptions {

@@ -3,7 +3,7 @@
  * one filter are alternatives, filters add up.
  */
 import type { Btf, FeatureTable } from '@weir/ebpf';
-import type { KernelEventName, SocketEventName } from './record.js';
+import type { KernelEventName, SocketEventName } from './records/record.js';
 
 /** Inclusive on both ends. */
 export interface PortRange {

@@ -2,23 +2,23 @@
 import { EventEmitter } from 'node:events';
 import { type Btf, EbpfError, monotonicNs, realtimeOffsetNs, UnsupportedError } from '@weir/ebpf';
 import type { TracerApi, TracerListener } from './api.js';
-import { WallClock } from './clock.js';
 import type { ConnectionsOptions, LiveConnections } from './connections/live.js';
 import { TracedConnections } from './connections/traced.js';
 import { Deferred } from './deferred.js';
-import { openEventRing } from './event-ring.js';
-import { EventStream } from './event-stream.js';
-import { kernelFacts } from './facts.js';
-import { ipv4Only, wantedProtocols } from './filter.js';
-import { Losses } from './losses.js';
+import { ipv4Only, wantedProtocols } from './hooks/filter.js';
+import { kernelFacts } from './hooks/kernel-features.js';
+import { planHooks } from './hooks/plan.js';
+import { ringSize, TracerPrograms } from './hooks/programs.js';
 import type { TracerOptions, TracerStats } from './options.js';
-import { planHooks } from './plan.js';
 import { assertPrivileges } from './privileges.js';
-import { ringSize, TracerPrograms } from './programs.js';
-import type { EventName, TraceRecord } from './record.js';
+import type { EventName, TraceRecord } from './records/record.js';
 import type { HookChoice } from './report.js';
+import { WallClock } from './stream/clock.js';
+import { openEventRing } from './stream/event-ring.js';
+import { EventStream } from './stream/event-stream.js';
+import { Losses } from './stream/losses.js';
+import { UdpFlowSource } from './stream/udp-flow-source.js';
 import { type TypeChoice, targetTypes } from './types/target.js';
-import { UdpFlowSource } from './udp-flows.js';
 
 type State = 'running' | 'stopping' | 'ended';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { AddressFormatter, parsePrefix } from '../src/address.js';
+import { AddressFormatter, parsePrefix } from '../src/records/address.js';
 
 function bytes(hex: string): DataView {
   return new DataView(Uint8Array.from(Buffer.from(hex, 'hex')).buffer);

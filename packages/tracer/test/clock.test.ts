@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { WallClock } from '../src/clock.js';
+import { WallClock } from '../src/stream/clock.js';
 
 it('monotonic times become wall-clock times to the nanosecond', () => {
   const clock = new WallClock(1_700_000_000_999_999_999n);

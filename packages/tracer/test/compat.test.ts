@@ -1,8 +1,8 @@
 /** Records as tcptracer-bpf's events. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { deliver, type TcpEventCallbacks } from '../src/compat-event.js';
-import type { ConnectionRecord, TraceRecord } from '../src/record.js';
+import { deliver, type TcpEventCallbacks } from '../src/records/compat-event.js';
+import type { ConnectionRecord, TraceRecord } from '../src/records/record.js';
 
 const connection = {
   time: '2026-03-04T05:06:07.123456789Z',

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { UdpFlow } from '../src/connections/index.js';
-import { compileFilter, ipv4Only, wantedProtocols } from '../src/filter.js';
-import { flowFilter } from '../src/filter-flows.js';
+import { compileFilter, ipv4Only, wantedProtocols } from '../src/hooks/filter.js';
 import type { TraceFilter } from '../src/index.js';
+import { flowFilter } from '../src/stream/flow-filter.js';
 
 function map(filter: TraceFilter, name: string): Map<string, string> {
   const found = compileFilter(filter).maps.find((candidate) => candidate.name === name);

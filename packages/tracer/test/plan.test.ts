@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type KernelFacts, planHooks } from '../src/plan.js';
-import { programNames } from '../src/programs.js';
+import { type KernelFacts, planHooks } from '../src/hooks/plan.js';
+import { programNames } from '../src/hooks/programs.js';
 
 const everything: KernelFacts = {
   rawTracepoint: true,

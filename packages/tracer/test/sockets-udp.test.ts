@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { WallClock } from '../src/clock.js';
 import { findCgroupRoot, planUdp, type UdpFacts, udpFlowRecord } from '../src/sockets/index.js';
+import { WallClock } from '../src/stream/clock.js';
 
 const all: UdpFacts = {
   fentry: true,

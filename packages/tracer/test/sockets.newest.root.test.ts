@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { withNetns } from '@weir/ebpf';
-import { AddressFormatter } from '../src/address.js';
+import { AddressFormatter } from '../src/records/address.js';
 import {
   type DiagSocket,
   openedHere,

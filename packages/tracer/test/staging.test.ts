@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { offsetsTcpEvent, sizeofTcpEvent } from '../src/generated/tcp.js';
-import { Staging } from '../src/staging.js';
+import { Staging } from '../src/stream/staging.js';
 
 const { flowNs } = offsetsTcpEvent;
 

@@ -1,7 +1,7 @@
 /** What the kernel-side tables do under pressure, and that nothing stays in them. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { kernelFacts } from '../src/facts.js';
+import { kernelFacts } from '../src/hooks/kernel-features.js';
 import type { LostRecord, TraceRecord } from '../src/index.js';
 import { targetTypes } from '../src/types/target.js';
 import { assertComplete, collect } from './support/collect.js';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { kernelAtLeast, withNetns } from '@weir/ebpf';
-import { parsePrefix } from '../src/address.js';
+import { parsePrefix } from '../src/records/address.js';
 import type { UdpCounter } from '../src/sockets/index.js';
 import { runLoad } from './support/load.js';
 import { TestNetns } from './support/netns.js';

@@ -1,6 +1,6 @@
 /** What a configuration file may say: the one source of its types, its checks, and the schema for editors. */
 import { z } from 'zod';
-import type { NatOptions } from '../nat-options.js';
+import type { NatOptions } from '../nat/nat-options.js';
 import type { BalancerOptions } from '../options.js';
 import { type Service, serviceFlags } from '../service.js';
 import {

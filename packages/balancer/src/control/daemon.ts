@@ -1,25 +1,25 @@
 /** A balancer with all that belongs to it, as a configuration says: health checks, announcements, metrics. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Explanation, ServiceStatus } from '../answers.js';
 import { Balancer } from '../balancer.js';
 import { devicesOf, openOptions, vipOf } from '../config/convert.js';
 import { diff } from '../config/diff.js';
 import type { Config, VipConfig } from '../config/schema.js';
-import type { Flow } from '../frame.js';
+import type { Flow } from '../datapath/frame.js';
 import { CheckedServices, type ServiceHealth } from '../health/checked-services.js';
 import type { HealthChange } from '../health/checker.js';
 import { ProbeMarks } from '../health/marks.js';
-import type { MetricsServer } from '../metrics-server.js';
+import type { MetricsServer } from '../metrics/metrics-server.js';
 import { type Service, serviceName } from '../service.js';
+import type { Explanation, ServiceStatus } from '../status.js';
 import { Announcements } from './announcements.js';
 import { Controller } from './controller.js';
 import { describeChange, describeReal, describeVip } from './describe.js';
-import { MemoryFile } from './memory.js';
-import { listenForMetrics } from './metrics.js';
+import { listenForMetrics } from './metrics-listener.js';
 import { defaultSocket, memoryPath } from './paths.js';
 import { type PcapStream, pcapStream, type StreamOptions } from './pcap-stream.js';
 import { LazyProbeTunnel } from './probe-source.js';
-import { counterRates, elapsed, type Status, takeSample, vipStatuses } from './status.js';
+import { MemoryFile } from './state-file.js';
+import { counterRates, elapsed, type Status, takeSample, vipStatuses } from './status-report.js';
 
 export interface DaemonOptions {
   readonly version: string;

@@ -8,4 +8,4 @@ export type { CaptureEnd } from './pcap-stream.js';
 export type { Calls, CaptureBody } from './protocol.js';
 export { ControlServer, type Handlers } from './server.js';
 export { type Simulated, Simulator } from './simulate.js';
-export type { Status, TrafficStatus, VipRealStatus, VipStatus } from './status.js';
+export type { Status, TrafficStatus, VipRealStatus, VipStatus } from './status-report.js';

@@ -1,9 +1,9 @@
 /** A capture of a balancer as the bytes of a pcapng file. */
 import { monotonicNs, realtimeOffsetNs } from '@weir/ebpf';
 import type { Balancer } from '../balancer.js';
-import type { CapturedPacket, CaptureOptions } from '../capture.js';
 import { realAt, vipOf } from '../config/convert.js';
 import { type Config, vipName } from '../config/schema.js';
+import type { CapturedPacket, CaptureOptions } from '../datapath/capture.js';
 import { pcapngHeader, pcapngPacket, pcapngStatistics } from '../packets/pcapng.js';
 
 export interface StreamOptions extends CaptureOptions {

@@ -1,9 +1,9 @@
 /** What goes over the control socket: HTTP with JSON, on a Unix socket that nobody else may open. */
 import type { Explanation } from '../balancer.js';
-import type { Flow } from '../frame.js';
-import type { ReasonName } from '../outcome.js';
+import type { Flow } from '../datapath/frame.js';
+import type { ReasonName } from '../datapath/outcome.js';
 import type { Applied } from './daemon.js';
-import type { Status } from './status.js';
+import type { Status } from './status-report.js';
 
 /** Requests by path: what is sent, and what comes back. */
 export interface Calls {

@@ -4,9 +4,9 @@ import type { Balancer } from '../balancer.js';
 import { type Service, type ServiceSpec, serviceName } from '../service.js';
 import type { HealthCheck } from './check.js';
 import { type HealthChange, HealthChecker, type HealthCheckerOptions } from './checker.js';
+import type { Condition } from './health-state.js';
 import { failedReals, type Membership, membership, type ServiceState, specFor } from './members.js';
 import type { RealHealth } from './monitor.js';
-import type { Condition } from './state.js';
 
 /** A service as it is meant to be. */
 export interface CheckedService {

@@ -2,11 +2,11 @@
 import { type Service, serviceName } from '../service.js';
 import { completeCheck, type HealthCheck } from './check.js';
 import { type Clock, realClock } from './clock.js';
+import type { Condition } from './health-state.js';
 import type { ProbeMarks } from './marks.js';
 import { Monitor, type RealHealth } from './monitor.js';
 import { type Probe, type ProbeTarget, probe as realProbe } from './probe.js';
 import { Schedule } from './schedule.js';
-import type { Condition } from './state.js';
 
 /** A real's condition in a service has changed. */
 export interface HealthChange {

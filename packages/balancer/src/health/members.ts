@@ -1,6 +1,6 @@
 /** Which reals of a service are in its ring. Pure. */
 import type { ServiceReal, ServiceSpec } from '../service.js';
-import type { Condition } from './state.js';
+import type { Condition } from './health-state.js';
 
 /**
  * `up`: some real is well. `down`: none is, and the last ring stays. `unknown`: no check has said yet; all reals are in

@@ -1,7 +1,7 @@
 /** From a client's packet to the frame in the tunnel: every byte of it, for each way to wrap it. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { flowSlot } from '../../src/hash/flow.js';
+import { flowSlot } from '../../src/datapath/hash/flow.js';
 import {
   byRing,
   choice,

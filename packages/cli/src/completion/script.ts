@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { socketEvents } from '../trace/summary.js';
 import { bashScript } from './bash.js';
-import type { Shell } from './command.js';
+import type { Shell } from './completion-command.js';
 import { fishScript } from './fish.js';
 import { type CompletionCommand, completionTree } from './tree.js';
 import { zshScript } from './zsh.js';

@@ -1,8 +1,8 @@
 /** `weir top` without a terminal: a table or a JSON object each interval. */
 import type { Output } from '../output.js';
 import type { Paint } from '../text/colour.js';
-import { jsonFrame, jsonLine } from './json.js';
-import type { Facts } from './model/facts.js';
+import { jsonFrame, jsonLine } from './frame-json.js';
+import type { Facts } from './model/enrichment.js';
 import type { Frame } from './model/frame.js';
 import { tableLines } from './screen/body.js';
 import { complaints } from './screen/header.js';

@@ -1,6 +1,6 @@
 /** `weir balance` in this process. */
 import { EventEmitter } from 'node:events';
-import { balance as answer } from '../../src/balance/main.js';
+import { balance as answer } from '../../src/balance/balance-main.js';
 import { describeFailure, ExitCode } from '../../src/failure.js';
 import { Output } from '../../src/output.js';
 import { createProgram } from '../../src/program.js';

@@ -7,7 +7,7 @@ import type {
   OpenSocket,
   Totals,
 } from '@weir/tracer';
-import type { Facts } from '../../src/top/model/facts.js';
+import type { Facts } from '../../src/top/model/enrichment.js';
 
 export const second = 1_000_000_000;
 

@@ -1,8 +1,8 @@
 /** Finds in an object's BTF what user space shares with it. */
 import type { Btf } from '../btf/parse.js';
 import { type DatasecType, isComposite, Kind } from '../btf/types.js';
+import { camelCase, UniqueNames } from './identifiers.js';
 import type { GlobalModel, MapModel, ObjectModel } from './model.js';
-import { camelCase, UniqueNames } from './names.js';
 import { Shapes } from './shapes.js';
 import { Tags } from './tags.js';
 

@@ -1,8 +1,8 @@
 /** The decoder that takes a struct apart into one array a field. */
 import { FormatError } from '../errors.js';
 import { addTo, arrayType, type Expressions } from './expressions.js';
+import { UniqueNames } from './identifiers.js';
 import type { Field, NumberShape, StructModel } from './model.js';
-import { UniqueNames } from './names.js';
 
 /** Fields of one struct, those of nested structs included. */
 const maxFields = 8192;

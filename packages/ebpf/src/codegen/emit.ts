@@ -1,8 +1,8 @@
 /** Turns the model of an object into TypeScript. The same model gives the same text. */
 import { emitColumns } from './columns.js';
 import { addTo, Expressions } from './expressions.js';
+import { printable } from './identifiers.js';
 import type { EnumModel, GlobalModel, MapModel, ObjectModel, Shape, StructModel } from './model.js';
-import { printable } from './names.js';
 
 /** @param objectName what the header calls the object; @param runtime the module to import from. */
 export function emit(model: ObjectModel, objectName: string, runtime: string): string {

@@ -12,8 +12,8 @@ import {
   type UnionType,
 } from '../btf/types.js';
 import { FormatError } from '../errors.js';
+import { camelCase, pascalCase, printable, UniqueNames } from './identifiers.js';
 import type { BitField, EnumModel, Field, IntegerShape, Shape, StructModel } from './model.js';
-import { camelCase, pascalCase, printable, UniqueNames } from './names.js';
 import type { Tags } from './tags.js';
 
 /** Structs within structs; C code stays far below. */

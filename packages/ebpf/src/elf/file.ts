@@ -12,7 +12,7 @@ import {
   ElfTypeRelocatable,
   SectionIndex,
   SectionType,
-} from './constants.js';
+} from './elf-constants.js';
 
 /** A section's header with its name. */
 export interface Section {

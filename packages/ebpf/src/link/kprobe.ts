@@ -8,7 +8,7 @@ import { features as kernelFeatures } from '../features/table.js';
 import type { Program } from '../program/program.js';
 import { AttachType } from '../sys/constants.js';
 import { ffi } from '../sys/ffi.js';
-import type { PerfEventOptions } from '../sys/perf-event.js';
+import type { PerfEventOptions } from '../sys/perf-event-open.js';
 import { createLink, FdLink, type Link } from './link.js';
 import { attachToEvent, openEvent, type PerfAttachOptions } from './perf-event.js';
 import { createTracefsProbe, type TracefsProbe } from './tracefs-probe.js';

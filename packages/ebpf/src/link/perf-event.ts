@@ -9,7 +9,7 @@ import { lockdownMode } from '../sys/explain.js';
 import type { Fd } from '../sys/fd.js';
 import { readSmallFile } from '../sys/files.js';
 import { kernelAtLeast } from '../sys/kernel-version.js';
-import { type PerfEventOptions, PerfIoctl, perfEventIoctl, perfEventOpen } from '../sys/perf-event.js';
+import { type PerfEventOptions, PerfIoctl, perfEventIoctl, perfEventOpen } from '../sys/perf-event-open.js';
 import { createLink, FdLink, type Link } from './link.js';
 
 export interface PerfAttachOptions {

@@ -1,6 +1,6 @@
 /** Tracepoints with the argument layout that tracefs describes. */
 import type { Program } from '../program/program.js';
-import { PerfType } from '../sys/perf-event.js';
+import { PerfType } from '../sys/perf-event-open.js';
 import type { Link } from './link.js';
 import { attachToEvent, openEvent, type PerfAttachOptions } from './perf-event.js';
 import { tracepointId } from './tracefs.js';

@@ -4,7 +4,7 @@ import { Attr, bpf, bpfError, bpfRaw } from '../sys/bpf.js';
 import { Command, MapType, mapTypeName, UpdateFlag } from '../sys/constants.js';
 import type { Fd } from '../sys/fd.js';
 import { type Batch, deleteBatch, lookupBatch, takeBatch, updateBatch } from './batch.js';
-import { type MapInfo, readMapInfo } from './info.js';
+import { type MapInfo, readMapInfo } from './map-info.js';
 import { walkKeys } from './walk.js';
 
 const { E2BIG, EEXIST, EINVAL, ENOENT, EPERM } = constants.errno;

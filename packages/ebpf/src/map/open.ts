@@ -7,9 +7,9 @@ import { Fd } from '../sys/fd.js';
 import { ArrayMap } from './array.js';
 import { type CreateMapOptions, createMapFd, effectiveMaxEntries } from './create.js';
 import { DescriptorMap } from './descriptor-map.js';
-import { readMapInfo } from './info.js';
 import { LpmTrieMap } from './lpm.js';
 import { BpfMap, type MapShape } from './map.js';
+import { readMapInfo } from './map-info.js';
 import { PerCpuMap } from './percpu.js';
 
 const { ENOENT } = constants.errno;

@@ -8,7 +8,7 @@
 import { kindLayouts, kindMask, kindShift, typeHeaderSize, vlenMask } from '../btf/layout.js';
 import { Btf } from '../btf/parse.js';
 import { Kind, Linkage } from '../btf/types.js';
-import { SymbolBind, SymbolType, SymbolVisibility } from '../elf/constants.js';
+import { SymbolBind, SymbolType, SymbolVisibility } from '../elf/elf-constants.js';
 import type { ElfFile, ElfSymbol } from '../elf/file.js';
 import { FormatError } from '../errors.js';
 import { type Externs, kconfigSection, ksymsSection } from './externs.js';

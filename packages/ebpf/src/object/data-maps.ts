@@ -1,7 +1,7 @@
 /** Maps that hold an object's global variables: one array element for each of `.rodata`, `.data`, `.bss` and their kin. */
 import type { Btf } from '../btf/parse.js';
 import { Kind } from '../btf/types.js';
-import { SectionType, SymbolType } from '../elf/constants.js';
+import { SectionType, SymbolType } from '../elf/elf-constants.js';
 import type { ElfFile, ElfSymbol, Section } from '../elf/file.js';
 import { FormatError } from '../errors.js';
 import { MapFlag, MapType, objectNameLength } from '../sys/constants.js';

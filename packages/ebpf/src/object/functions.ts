@@ -1,5 +1,5 @@
 /** Finds an object's functions, and what the instructions of each refer to. */
-import { SectionFlag, SectionType, SymbolBind, SymbolType } from '../elf/constants.js';
+import { SectionFlag, SectionType, SymbolBind, SymbolType } from '../elf/elf-constants.js';
 import type { ElfFile, Relocation, Section } from '../elf/file.js';
 import { FormatError } from '../errors.js';
 import { Instructions, instructionSize } from './insn.js';

@@ -1,5 +1,5 @@
 /** Static initialisers of maps of maps and of program arrays: `.values = {&inner, [2] = &other}`. */
-import { SectionType, SymbolType } from '../elf/constants.js';
+import { SectionType, SymbolType } from '../elf/elf-constants.js';
 import type { ElfFile, ElfSymbol, Section } from '../elf/file.js';
 import { FormatError } from '../errors.js';
 import { MapType } from '../sys/constants.js';

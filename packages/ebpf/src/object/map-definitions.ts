@@ -5,7 +5,7 @@
  */
 import type { Btf } from '../btf/parse.js';
 import { Kind, Linkage, type Member, type StructType } from '../btf/types.js';
-import { SymbolType } from '../elf/constants.js';
+import { SymbolType } from '../elf/elf-constants.js';
 import type { ElfFile } from '../elf/file.js';
 import { FormatError } from '../errors.js';
 import { MapType } from '../sys/constants.js';

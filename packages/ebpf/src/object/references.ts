@@ -2,7 +2,7 @@
  * What a function's instructions refer to: relocations looked up in the symbol table and given a meaning, and calls
  * within a section, for which compilers leave no relocation.
  */
-import { SymbolType } from '../elf/constants.js';
+import { SymbolType } from '../elf/elf-constants.js';
 import type { ElfSymbol, Relocation } from '../elf/file.js';
 import { FormatError } from '../errors.js';
 import { isDataSection } from './data-maps.js';

@@ -4,7 +4,7 @@ import { EbpfError } from '../errors.js';
 import { Attr, bpf } from '../sys/bpf.js';
 import { Command } from '../sys/constants.js';
 import { Fd } from '../sys/fd.js';
-import { type ProgramInfo, programInfo, translatedInstructions } from './info.js';
+import { type ProgramInfo, programInfo, translatedInstructions } from './program-info.js';
 import { type TestRunInput, type TestRunResult, testRun } from './test-run.js';
 
 /** What is known of a program beyond its descriptor. */

@@ -8,7 +8,7 @@ import { onlineCpus } from '../sys/cpus.js';
 import { Readiness, type WaitOptions } from '../sys/epoll.js';
 import { Fd } from '../sys/fd.js';
 import { Mapping, pageSize } from '../sys/memory.js';
-import { PerfSample, PerfSoftware, PerfType, perfEventOpenRaw } from '../sys/perf-event.js';
+import { PerfSample, PerfSoftware, PerfType, perfEventOpenRaw } from '../sys/perf-event-open.js';
 import { type OnSample, PerfRingWalker } from './perf-ring.js';
 
 const { ENODEV } = constants.errno;

@@ -12,7 +12,7 @@ import { ElfFile } from '../../src/elf/file.js';
 import { EbpfError, FormatError } from '../../src/errors.js';
 import { sanitizeBtf } from '../../src/load/sanitize.js';
 import { disassemble } from '../../src/object/disassemble.js';
-import { parseObject } from '../../src/object/parse.js';
+import { parseObject } from '../../src/object/parse-object.js';
 import { compileBpf } from './compile-bpf.js';
 import { type Extent, mutateBlob, mutateElf, type Random } from './mutate.js';
 import { randomSource } from './random.js';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mapIds } from '../../src/map/open.js';
 import { createArena } from '../../src/sys/arena.js';
-import { Namespace, unshare } from '../../src/sys/netns.js';
+import { Namespace, unshare } from '../../src/sys/namespace.js';
 import { syscall } from '../../src/sys/syscalls.js';
 
 export function isRoot(): boolean {

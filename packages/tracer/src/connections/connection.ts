@@ -1,5 +1,5 @@
 /** A live connection, as the table shows it. */
-import type { Endpoint } from '../record.js';
+import type { Endpoint } from '../records/record.js';
 import type { TcpStateName } from '../sockets/index.js';
 
 /** The process of a connection. Of one that was found through /proc, its threads are not told apart. */

@@ -2,7 +2,7 @@
  * The figures of a connection, and how they add up. What an entry contributes to the totals is always its figures less
  * its base, so every change of either goes through here. Pure.
  */
-import type { CloseRecord } from '../record.js';
+import type { CloseRecord } from '../records/record.js';
 import { type DiagSocket, openedHere, payloadReceived, payloadSent, stateName } from '../sockets/index.js';
 import type { Entry } from './connection.js';
 import type { MutableTotals } from './totals.js';

@@ -12,4 +12,4 @@ export type { ConnectionsOptions, LiveConnections, LiveLosses } from './live.js'
 export type { OpenSocket, OpenSockets } from './open-sockets.js';
 export { ConnectionTable, type ConnectionTableOptions, type SocketSource } from './table.js';
 export type { Totals } from './totals.js';
-export type { UdpFlow } from './udp-flows.js';
+export type { UdpFlow } from './udp-connections.js';

@@ -1,6 +1,6 @@
 /** Sockets that wait for peers: TCP sockets that listen, UDP sockets whether connected or not. */
-import type { AddressFormatter } from '../address.js';
-import type { Endpoint } from '../record.js';
+import type { AddressFormatter } from '../records/address.js';
+import type { Endpoint } from '../records/record.js';
 import { type DiagSocket, TcpState } from '../sockets/index.js';
 import type { ConnectionProcess, FindProcess } from './connection.js';
 

@@ -8,15 +8,15 @@
  * after the last one that did is not counted.
  */
 import { monotonicNs } from '@weir/ebpf';
-import { AddressFormatter } from '../address.js';
-import type { ConnectionRecord } from '../record.js';
+import { AddressFormatter } from '../records/address.js';
+import type { ConnectionRecord } from '../records/record.js';
 import type { DiagSocket, SocketSnapshot } from '../sockets/index.js';
 import type { Connection, EndedConnection, FindProcess } from './connection.js';
-import { Ledger } from './ledger.js';
+import { Ledger } from './connection-store.js';
 import { OpenSockets } from './open-sockets.js';
 import { TcpConnections } from './tcp-connections.js';
 import { RateMeter, type Totals } from './totals.js';
-import { type UdpFlow, UdpFlows } from './udp-flows.js';
+import { type UdpFlow, UdpFlows } from './udp-connections.js';
 
 export interface ConnectionTableOptions {
   /** How many connections and flows the table holds. Default 262,144. */

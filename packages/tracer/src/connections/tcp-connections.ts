@@ -5,7 +5,7 @@
  * ends, which at any moment at most one connection of a network namespace has. A connection that takes the place of an
  * earlier one is told from it by cookie, flow id and time, whichever of the two sources comes first, or late, or never.
  */
-import type { AddressFormatter } from '../address.js';
+import type { AddressFormatter } from '../records/address.js';
 import type {
   AcceptRecord,
   CloseRecord,
@@ -13,12 +13,12 @@ import type {
   ConnectRecord,
   FailRecord,
   ProcessIdentity,
-} from '../record.js';
+} from '../records/record.js';
 import { type DiagSocket, type SocketSnapshot, TcpState } from '../sockets/index.js';
 import { type ConnectionProcess, connectionKey, type Entry, type FindProcess } from './connection.js';
-import { Lingering } from './ends.js';
+import type { Ledger, Place } from './connection-store.js';
+import { Lingering } from './ended-queue.js';
 import { applyClose, applySocket, clearFigures, dropBase, setBase, setDirection } from './figures.js';
-import type { Ledger, Place } from './ledger.js';
 
 /** Refreshes that must not find a socket before it counts as gone: sock_diag may pass one over (see SocketReader). */
 const MISSES = 2;

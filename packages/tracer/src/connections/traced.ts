@@ -1,7 +1,7 @@
 /** The live connections of a tracer: its records, sock_diag, /proc and the counts of UDP put together. */
 import type { Btf, FeatureTable } from '@weir/ebpf';
 import { EbpfError } from '@weir/ebpf';
-import type { TraceRecord } from '../record.js';
+import type { TraceRecord } from '../records/record.js';
 import type { Problem } from '../report.js';
 import { type DiagSocket, SocketOwners, SocketReader, type UdpCounter } from '../sockets/index.js';
 import { startUdp } from '../sockets/start-udp.js';
@@ -12,7 +12,7 @@ import type { OpenSocket } from './open-sockets.js';
 import { privilegeLimits } from './privilege-limits.js';
 import { ConnectionTable } from './table.js';
 import type { Totals } from './totals.js';
-import type { UdpFlow } from './udp-flows.js';
+import type { UdpFlow } from './udp-connections.js';
 
 /** What is needed of the tracer. */
 export interface RecordFeed {

@@ -3,11 +3,9 @@
  * are copied out of it whole, and the contents searched for. docs/discovery.md tells how.
  */
 import type { Btf, FeatureTable } from '@weir/ebpf';
-import { Bench, type BoundSpecimen } from './bench.js';
-import { chasePointers } from './chase.js';
-import type { Evidence } from './evidence.js';
+import { Bench, type BoundSpecimen } from './experiment.js';
 import { type DiscoveredField, knownFields, type MissingField } from './fields.js';
-import { inFreshNamespace, namespaceInode } from './namespace.js';
+import { chasePointers } from './follow-pointers.js';
 import {
   flagPatterns,
   plantAbandoned,
@@ -15,7 +13,9 @@ import {
   plantFlags,
   plantSocket,
   plantUnbound,
-} from './plant.js';
+} from './known-values.js';
+import { inFreshNamespace, namespaceInode } from './namespace.js';
+import type { Evidence } from './observations.js';
 import { plantSequences } from './repair.js';
 import { Snapshots } from './snapshot.js';
 import { AddressFamily, SocketOption, SocketPool } from './sockets.js';

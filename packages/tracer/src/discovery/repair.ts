@@ -1,10 +1,10 @@
 /** Experiments with TCP_REPAIR, which sets sequence numbers and sends nothing: they need CAP_NET_ADMIN. */
 import { randomInt } from 'node:crypto';
 import { constants } from 'node:os';
-import { type Bench, type BoundSpecimen, pairKnown, randomEndpoint, State } from './bench.js';
+import { type Bench, type BoundSpecimen, pairKnown, randomEndpoint, State } from './experiment.js';
 import { icmpError, UnreachableCode } from './icmp.js';
 import { MessageFlag, SocketOption, type TestSocket } from './sockets.js';
-import { tcpInfo } from './tcp-info.js';
+import { tcpInfo } from './tcp-info-oracle.js';
 
 const sendQueue = 2;
 

@@ -1,7 +1,8 @@
 /** The search for offsets at which known values stand, in all images. Pure. */
-import type { Evidence, Observation } from './evidence.js';
+
 import { type DiscoveredField, type FieldName, knownField, type Method } from './fields.js';
 import type { Image } from './image.js';
+import type { Evidence, Observation } from './observations.js';
 
 /** Collects what a solver finds and what it does not. */
 export class Findings {

@@ -1,5 +1,5 @@
 /** Solves struct sock_common: who is connected with whom. Pure. */
-import { flagMask, type Observation } from './evidence.js';
+import { flagMask, type Observation } from './observations.js';
 import { type Findings, howMany, offsetsWhere, solvePlanted } from './search.js';
 
 const IPV4 = 2;

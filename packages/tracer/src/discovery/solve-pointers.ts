@@ -1,6 +1,7 @@
 /** Solves what a socket's pointers lead to: its namespace, its struct socket, its file. Pure. */
-import type { PointerObservation } from './evidence.js';
+
 import type { Image } from './image.js';
+import type { PointerObservation } from './observations.js';
 import { type Findings, howMany } from './search.js';
 
 const POINTER = 8;

@@ -1,7 +1,8 @@
 /** Solves struct tcp_sock: counters, with TCP_INFO as the witness, and sequence numbers. Pure. */
-import type { Counters, Observation } from './evidence.js';
+
 import type { FieldName } from './fields.js';
 import type { Image } from './image.js';
+import type { Counters, Observation } from './observations.js';
 import { type Findings, findPlanted, solvePlanted } from './search.js';
 
 /** A socket's state in TCP_INFO's words, and the field behind it. */

@@ -1,6 +1,7 @@
 /** From what the experiments saw to the offsets of fields. Pure: rather than guess, it says that a field is not found. */
-import type { Evidence } from './evidence.js';
+
 import type { DiscoveredField, FieldName } from './fields.js';
+import type { Evidence } from './observations.js';
 import { Findings } from './search.js';
 import { solveCommon } from './solve-common.js';
 import { solvePointers } from './solve-pointers.js';

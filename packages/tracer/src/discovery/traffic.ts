@@ -1,10 +1,10 @@
 /** Experiments with connections: traffic that makes every counter another number, and TCP_INFO to tell them. */
 import { randomInt } from 'node:crypto';
-import { type Bench, type BoundSpecimen, pairKnown, State, waitUntil } from './bench.js';
-import type { Observation } from './evidence.js';
+import { type Bench, type BoundSpecimen, pairKnown, State, waitUntil } from './experiment.js';
 import type { Image } from './image.js';
+import type { Observation } from './observations.js';
 import { type Endpoint, SocketOption, type TestSocket } from './sockets.js';
-import { sameInfo, type TcpInfo, tcpInfo } from './tcp-info.js';
+import { sameInfo, type TcpInfo, tcpInfo } from './tcp-info-oracle.js';
 
 interface Connection {
   readonly client: BoundSpecimen;

@@ -1,5 +1,5 @@
 /** Records with what the kernel does not tell: details of processes, names of services and of peers. */
-import type { Endpoint, TraceRecord } from '../record.js';
+import type { Endpoint, TraceRecord } from '../records/record.js';
 import type { PeerNames } from './peer-names.js';
 import type { Processes } from './processes.js';
 import type { ProcessDetails } from './procfs.js';

@@ -8,7 +8,6 @@ import {
   monotonicNs,
   type PerCpuMap,
 } from '@weir/ebpf';
-import { AddressFormatter } from '../address.js';
 import type { UdpFlow } from '../connections/index.js';
 import { Direction } from '../generated/tcp.js';
 import {
@@ -23,6 +22,7 @@ import {
   sizeofUdpStatistics,
   type UdpSocketId,
 } from '../generated/udp.js';
+import { AddressFormatter } from '../records/address.js';
 import type { UdpMechanism } from './udp-plan.js';
 import { UdpPrograms } from './udp-programs.js';
 

@@ -1,5 +1,5 @@
 /** Which hooks count UDP on a kernel, best first, and why. Pure: decided from facts that are handed in. */
-import type { KernelFacts } from '../plan.js';
+import type { KernelFacts } from '../hooks/plan.js';
 import type { HookCandidate, HookChoice } from '../report.js';
 
 /** Sets of programs of bpf/udp.bpf.c. */

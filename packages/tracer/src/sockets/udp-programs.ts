@@ -13,7 +13,7 @@ import {
   readSmallFile,
   setGlobal,
 } from '@weir/ebpf';
-import { kernelFacts } from '../facts.js';
+import { kernelFacts } from '../hooks/kernel-features.js';
 import { readObject } from '../objects.js';
 import { findCgroupRoot, type UdpFacts, type UdpMechanism } from './udp-plan.js';
 

@@ -1,6 +1,7 @@
 /** The record of a UDP flow that has ended. Pure. */
-import type { WallClock } from '../clock.js';
-import type { UdpFlowRecord } from '../record.js';
+
+import type { UdpFlowRecord } from '../records/record.js';
+import type { WallClock } from '../stream/clock.js';
 import type { UdpFlowEnd } from './udp-counter.js';
 
 /** @param nowNs When it is told: CLOCK_MONOTONIC, nanoseconds. */

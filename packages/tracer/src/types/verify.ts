@@ -4,15 +4,15 @@
  */
 import { randomInt } from 'node:crypto';
 import { type Btf, EbpfError, type FeatureTable, realtimeOffsetNs } from '@weir/ebpf';
-import { WallClock } from '../clock.js';
-import { EventDecoder } from '../decode.js';
 import { inFreshNamespace, namespaceInode } from '../discovery/namespace.js';
 import { AddressFamily, type Endpoint, SocketPool, type TestSocket } from '../discovery/sockets.js';
-import { type TcpInfo, tcpInfo } from '../discovery/tcp-info.js';
-import { openEventRing } from '../event-ring.js';
-import type { HookPlan } from '../plan.js';
-import { TracerPrograms } from '../programs.js';
-import type { CloseRecord, SocketRecord } from '../record.js';
+import { type TcpInfo, tcpInfo } from '../discovery/tcp-info-oracle.js';
+import type { HookPlan } from '../hooks/plan.js';
+import { TracerPrograms } from '../hooks/programs.js';
+import type { CloseRecord, SocketRecord } from '../records/record.js';
+import { WallClock } from '../stream/clock.js';
+import { EventDecoder } from '../stream/decode.js';
+import { openEventRing } from '../stream/event-ring.js';
 import { BorrowedName } from '../thread-name.js';
 
 /** What the programs must tell of one event. What a record leaves out is not checked. */

@@ -1,7 +1,7 @@
 /** Sockets that work at once, in the network namespace that the calling thread is in: see withNetns(). */
 import { closeSync } from 'node:fs';
 import { createArena, syscall, syscallRaw } from '@weir/ebpf';
-import { parsePrefix } from '../../src/address.js';
+import { parsePrefix } from '../../src/records/address.js';
 
 const SIZE = 1 << 17;
 const arena = createArena(SIZE);

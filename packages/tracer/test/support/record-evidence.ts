@@ -4,9 +4,9 @@
  *     node packages/tracer/dist/test/support/record-evidence.js FILE
  */
 import { release } from 'node:os';
-import type { Evidence } from '../../src/discovery/evidence.js';
 import { knownFields } from '../../src/discovery/fields.js';
 import { discover } from '../../src/discovery/index.js';
+import type { Evidence } from '../../src/discovery/observations.js';
 import { placeOf, truth } from './layout.js';
 import { writeRecording } from './recorded.js';
 

@@ -2,8 +2,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import type { Evidence, Observation, PointerObservation } from '../../src/discovery/evidence.js';
 import { Image } from '../../src/discovery/image.js';
+import type { Evidence, Observation, PointerObservation } from '../../src/discovery/observations.js';
 
 /** What a file holds. */
 export interface Recording {

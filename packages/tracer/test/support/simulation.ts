@@ -1,8 +1,8 @@
 /** A host with connections, of which a table learns by records and by sock_diag, in whatever order. */
 import assert from 'node:assert/strict';
-import { parsePrefix } from '../../src/address.js';
 import { ConnectionTable, type ConnectionTableOptions } from '../../src/connections/index.js';
-import type { ConnectionRecord, Endpoint } from '../../src/record.js';
+import { parsePrefix } from '../../src/records/address.js';
+import type { ConnectionRecord, Endpoint } from '../../src/records/record.js';
 import { type DiagSocket, TcpState, type TcpStateName } from '../../src/sockets/index.js';
 import { emptyDiagSocket } from '../../src/sockets/inet-diag.js';
 

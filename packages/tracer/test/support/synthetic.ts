@@ -1,8 +1,14 @@
 /** Evidence from a kernel that does not exist, with every field wherever a test wants it. */
-import type { Counters, Evidence, Observation, PointerObservation } from '../../src/discovery/evidence.js';
-import { flagMask } from '../../src/discovery/evidence.js';
+
 import { type FieldName, knownField, knownFields } from '../../src/discovery/fields.js';
 import { Image } from '../../src/discovery/image.js';
+import type {
+  Counters,
+  Evidence,
+  Observation,
+  PointerObservation,
+} from '../../src/discovery/observations.js';
+import { flagMask } from '../../src/discovery/observations.js';
 
 export type Layout = Readonly<Record<FieldName, number>>;
 

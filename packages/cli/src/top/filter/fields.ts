@@ -2,7 +2,7 @@
 import { BlockList, isIP } from 'node:net';
 import type { Endpoint } from '@weir/tracer';
 import { formatEndpoint } from '../../text/endpoint.js';
-import type { Facts } from '../model/facts.js';
+import type { Facts } from '../model/enrichment.js';
 import type { Test } from './parse.js';
 import type { Subject } from './subject.js';
 

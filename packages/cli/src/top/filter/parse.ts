@@ -3,7 +3,7 @@
  * separated by commas, or a bare word that may occur anywhere; `-` or `!` before it turns it round. Quotes hold a value
  * with spaces together.
  */
-import type { Facts } from '../model/facts.js';
+import type { Facts } from '../model/enrichment.js';
 import { anywhere, FilterError, fields, isPrefix } from './fields.js';
 import type { Subject } from './subject.js';
 

@@ -1,7 +1,7 @@
 /** Connections summed up by process or by peer. */
 import type { Connection, ConnectionProcess, Endpoint } from '@weir/tracer';
 import type { EndedSum } from './ended.js';
-import type { Facts } from './facts.js';
+import type { Facts } from './enrichment.js';
 
 export interface Group {
   /** Live connections and flows. */

@@ -2,7 +2,7 @@
 import type { Paint } from '../../text/colour.js';
 import { displayWidth } from '../../text/width.js';
 import type { ColumnShape } from '../table/column.js';
-import { layLine, placeColumns } from '../table/layout.js';
+import { layLine, placeColumns } from '../table/column-layout.js';
 import type { Sheet, Sort } from '../table/views.js';
 
 export interface TableOptions {

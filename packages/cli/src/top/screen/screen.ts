@@ -1,12 +1,12 @@
 /** Puts the whole screen together as lines. Pure: the same state and frame give the same lines. */
 import type { EndedConnection } from '@weir/tracer';
 import type { Paint } from '../../text/colour.js';
-import type { Facts } from '../model/facts.js';
+import type { Facts } from '../model/enrichment.js';
 import type { Frame } from '../model/frame.js';
 import type { History } from '../model/history.js';
 import type { Sheet } from '../table/views.js';
 import { tableLines } from './body.js';
-import { detailsLines } from './details.js';
+import { detailsLines } from './connection-details.js';
 import { footerLine } from './footer.js';
 import { headerLines } from './header.js';
 import { helpLines } from './help.js';

@@ -1,6 +1,6 @@
 /** Holds what is on the screen together: the frame, what was chosen, and the lines that follow from both. */
 import type { Paint } from '../../text/colour.js';
-import type { Facts } from '../model/facts.js';
+import type { Facts } from '../model/enrichment.js';
 import { type Frame, frozen, type Watch } from '../model/frame.js';
 import { type Sheet, sheetOf } from '../table/views.js';
 import { type Effect, type Key, press } from './keys.js';

@@ -1,7 +1,7 @@
 /** What the columns of a view are made of besides their rows. */
 import type { ConnectionProcess } from '@weir/tracer';
 import { escapeText } from '../../text/escape.js';
-import type { Facts } from '../model/facts.js';
+import type { Facts } from '../model/enrichment.js';
 
 export interface Context {
   readonly facts: Facts;

@@ -2,13 +2,13 @@
 import type { Connection, OpenSocket } from '@weir/tracer';
 import type { Filter } from '../filter/parse.js';
 import { socketSubject } from '../filter/subject.js';
-import { type Facts, noFacts } from '../model/facts.js';
+import { type Facts, noFacts } from '../model/enrichment.js';
 import type { Frame } from '../model/frame.js';
 import { byPeer, byProcess } from '../model/groups.js';
 import { type Column, type ColumnShape, sortRows } from './column.js';
 import { connectionColumns } from './connections.js';
 import type { Context } from './context.js';
-import { peerColumns, processColumns } from './groups.js';
+import { peerColumns, processColumns } from './group-columns.js';
 import { listeningColumns } from './listening.js';
 
 export const viewNames = ['connections', 'processes', 'peers', 'listening'] as const;

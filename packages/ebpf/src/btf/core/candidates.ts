@@ -1,8 +1,8 @@
 /** Which types of the targets may stand for a local type. */
 import { EbpfError } from '../../errors.js';
 import type { Btf } from '../parse.js';
+import { typeLabel } from './access-spec.js';
 import { kindsAreCompatible } from './compatible.js';
-import { typeLabel } from './spec.js';
 
 export interface Candidate {
   readonly btf: Btf;

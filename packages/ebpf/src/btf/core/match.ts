@@ -4,9 +4,6 @@ import { CoreKind } from '../ext.js';
 import { essentialName } from '../names.js';
 import type { Btf } from '../parse.js';
 import { isComposite, isEnum, Kind } from '../types.js';
-import type { Budget } from './budget.js';
-import { fieldsAreCompatible, typesAreCompatible } from './compatible.js';
-import { typesMatch } from './matches.js';
 import {
   type Accessor,
   type AccessPath,
@@ -16,7 +13,10 @@ import {
   maxSteps,
   memberOf,
   typeLabel,
-} from './spec.js';
+} from './access-spec.js';
+import type { Budget } from './budget.js';
+import { fieldsAreCompatible, typesAreCompatible } from './compatible.js';
+import { typesMatch } from './matches.js';
 
 /**
  * The path in the target that corresponds to the local one; undefined if the target lacks it or has it with an

@@ -6,11 +6,11 @@
 import { EbpfError, FormatError } from '../../errors.js';
 import { CoreKind, type CoreRelocation } from '../ext.js';
 import type { Btf } from '../parse.js';
+import { type AccessPath, parseAccess, pathLabel } from './access-spec.js';
 import { Budget } from './budget.js';
 import { type Candidate, Candidates } from './candidates.js';
 import { matchPath } from './match.js';
 import { patchInstruction, poison } from './patch.js';
-import { type AccessPath, parseAccess, pathLabel } from './spec.js';
 import { relocationValue, type Value, widthMayChange } from './value.js';
 
 /** What became of one relocation. */

@@ -3,7 +3,7 @@ import { FormatError } from '../../errors.js';
 import { CoreKind } from '../ext.js';
 import type { Btf } from '../parse.js';
 import { type BtfType, isEnum, Kind, type Member } from '../types.js';
-import { type AccessPath, isEnumKind, isTypeKind, memberOf, pathLabel } from './spec.js';
+import { type AccessPath, isEnumKind, isTypeKind, memberOf, pathLabel } from './access-spec.js';
 
 export interface Value {
   /** 64 bits, unsigned. */

@@ -1,0 +1,177 @@
+/** What a running balancer is asked for most: its VIPs, their reals, their traffic, their health. */
+import { monotonicNs } from '@weir/ebpf';
+import { canonicalAddress } from '../address.js';
+import type { Balancer, InterfaceStatus, RealStatus, ServiceStatus } from '../balancer.js';
+import type { Config, RealConfig, VipConfig } from '../config/schema.js';
+import type { Counters, Traffic } from '../datapath/counters.js';
+import type { ServiceHealth, ServiceRealHealth } from '../health/checked-services.js';
+import type { Condition } from '../health/health-state.js';
+import type { ServiceState } from '../health/members.js';
+import type { RouterStatus } from '../lifecycle/router.js';
+import { serviceName } from '../service.js';
+
+/** Traffic since the start, and over the time that the status was taken over. */
+export interface TrafficStatus extends Traffic {
+  readonly packetsPerSecond: number;
+  readonly bytesPerSecond: number;
+}
+
+export interface VipStatus extends TrafficStatus {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  readonly protocol: VipConfig['protocol'];
+  readonly forwarding: VipConfig['forwarding'];
+  readonly flags: VipConfig['flags'];
+  /** `unchecked`: there is no health check. */
+  readonly state: ServiceState | 'unchecked';
+  readonly reals: readonly VipRealStatus[];
+}
+
+/** A real in a VIP. */
+export interface VipRealStatus {
+  readonly name: string;
+  readonly address: string;
+  readonly port?: number;
+  /** As the file says. */
+  readonly weight: number;
+  /** In the ring. */
+  readonly ringWeight: number;
+  /** Of the ring, 0 to 1. */
+  readonly share: number;
+  readonly drained: boolean;
+  /** Absent without a check. */
+  readonly condition?: Condition;
+  /** What the last check found. */
+  readonly reason?: string;
+  /** When the condition last changed, RFC 3339. */
+  readonly since?: string;
+  /** Of the real in all its VIPs. */
+  readonly traffic: TrafficStatus;
+}
+
+export interface Status {
+  readonly name: string;
+  readonly version: string;
+  readonly pid: number;
+  /** When the control plane started, RFC 3339. */
+  readonly started: string;
+  readonly interfaces: readonly InterfaceStatus[];
+  readonly routers: readonly RouterStatus[];
+  /** Seconds that rates are taken over; 0 if there are none. */
+  readonly over: number;
+  readonly vips: readonly VipStatus[];
+  readonly counters: Counters;
+  readonly rates: Counters;
+}
+
+/** What the balancer counts at one moment. */
+export interface Sample {
+  readonly timeNs: bigint;
+  readonly services: readonly ServiceStatus[];
+  readonly reals: readonly RealStatus[];
+  readonly counters: Counters;
+}
+
+export function takeSample(balancer: Pick<Balancer, 'services' | 'reals' | 'counters'>): Sample {
+  return {
+    timeNs: monotonicNs(),
+    services: balancer.services(),
+    reals: balancer.reals(),
+    counters: balancer.counters(),
+  };
+}
+
+export interface StatusSource {
+  readonly config: Config;
+  readonly health: readonly ServiceHealth[];
+  isDrained(vip: VipConfig, real: RealConfig): boolean;
+}
+
+/** @param before an earlier sample, for rates. */
+export function vipStatuses(source: StatusSource, before: Sample, after: Sample): VipStatus[] {
+  const seconds = elapsed(before, after);
+  const services = trafficBy(before.services, after.services, ({ service }) => serviceName(service), seconds);
+  const reals = trafficBy(before.reals, after.reals, realKey, seconds);
+  const health = new Map(source.health.map((each) => [serviceName(each.service), each]));
+  return source.config.vips.map((vip) => {
+    const { name, address, port, protocol, forwarding, flags, check } = vip;
+    // Its reals are in the file's order.
+    const known = health.get(serviceName(vip));
+    const weights = vip.reals.map((_, index) => known?.reals[index]?.ringWeight ?? 0);
+    const sum = weights.reduce((total, weight) => total + weight, 0);
+    return {
+      ...{ name, address, port, protocol, forwarding, flags },
+      state: check === undefined ? ('unchecked' as const) : (known?.state ?? 'unknown'),
+      ...(services.get(serviceName(vip)) ?? none),
+      reals: vip.reals.map((real, index) => ({
+        ...realStatus(real, known?.reals[index]),
+        share: sum === 0 ? 0 : weights[index]! / sum,
+        drained: source.isDrained(vip, real),
+        traffic: reals.get(realKey(real)) ?? none,
+      })),
+    };
+  });
+}
+
+/** How much each counter went up a second. */
+export function counterRates(before: Sample, after: Sample): Counters {
+  const seconds = elapsed(before, after);
+  const entries = Object.entries(after.counters).map(([name, value]) => [
+    name,
+    rate(value - before.counters[name as keyof Counters], seconds),
+  ]);
+  return Object.fromEntries(entries) as Counters;
+}
+
+/** Seconds. */
+export function elapsed(before: Sample, after: Sample): number {
+  return Number(after.timeNs - before.timeNs) / 1e9;
+}
+
+function realKey({ address, port = 0 }: { readonly address: string; readonly port?: number }): string {
+  return `${canonicalAddress(address)} ${port}`;
+}
+
+const none: TrafficStatus = { packets: 0, bytes: 0, packetsPerSecond: 0, bytesPerSecond: 0 };
+
+function realStatus({ name, address, port, weight }: RealConfig, known: ServiceRealHealth | undefined) {
+  const { condition, reason, since } = known?.health ?? {};
+  return {
+    ...{ name, address, weight },
+    ...(port !== undefined && { port }),
+    ringWeight: known?.ringWeight ?? 0,
+    ...(condition !== undefined && { condition }),
+    ...(reason !== undefined && { reason }),
+    ...(since !== undefined && { since: since.toISOString() }),
+  };
+}
+
+/** A counter that went down belongs to something that was removed and added again. */
+function rate(difference: number, seconds: number): number {
+  return seconds <= 0 || difference < 0 ? 0 : difference / seconds;
+}
+
+function trafficBy<T extends Traffic>(
+  before: readonly T[],
+  after: readonly T[],
+  key: (item: T) => string,
+  seconds: number,
+): Map<string, TrafficStatus> {
+  const earlier = new Map(before.map((item) => [key(item), item]));
+  return new Map(
+    after.map((item) => {
+      const { packets, bytes } = item;
+      const then = earlier.get(key(item)) ?? item;
+      return [
+        key(item),
+        {
+          packets,
+          bytes,
+          packetsPerSecond: rate(packets - then.packets, seconds),
+          bytesPerSecond: rate(bytes - then.bytes, seconds),
+        },
+      ];
+    }),
+  );
+}

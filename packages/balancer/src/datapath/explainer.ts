@@ -1,0 +1,48 @@
+/** What the program would do with packets, by a run of it that changes nothing. */
+
+import { readOutcome } from '../generated/balancer.js';
+import type { Explanation } from '../status.js';
+import { type Flow, flowFrame } from './frame.js';
+import { reasonName, verdictName } from './outcome.js';
+import type { BalancerPrograms } from './programs.js';
+import type { Tables } from './tables.js';
+
+export class Explainer {
+  readonly #programs: BalancerPrograms;
+  readonly #tables: Tables;
+  readonly #cpus: readonly number[];
+
+  /** @param cpus those that forward */
+  constructor(programs: BalancerPrograms, tables: Tables, cpus: readonly number[]) {
+    this.#programs = programs;
+    this.#tables = tables;
+    this.#cpus = cpus;
+  }
+
+  /** @throws SyscallError */
+  explain(frame: Uint8Array, cpu: number = this.#cpus[0]!): Explanation {
+    const { globals, explain } = this.#programs;
+    globals.write('explained_cpu', cpu);
+    const { returnValue } = explain.testRun({ data: frame });
+    const bytes = globals.read('explanation');
+    const outcome = readOutcome(new DataView(bytes.buffer, bytes.byteOffset), 0);
+    return { verdict: verdictName(returnValue), reason: reasonName(outcome.reason), ...this.named(outcome) };
+  }
+
+  /** A CPU whose table knows the flow is asked first. @throws SyscallError, EbpfError */
+  lookup(flow: Flow): Explanation {
+    const frame = flowFrame(flow);
+    const answers = this.#cpus.map((cpu) => this.explain(frame, cpu));
+    return answers.find(({ reason }) => reason === 'flow-table') ?? answers[0]!;
+  }
+
+  /** What the program's numbers mean. */
+  named({ vip, real }: { readonly vip: number; readonly real: number }) {
+    const { address, port = 0 } = this.#tables.reals.byNumber(real) ?? {};
+    return {
+      service: this.#tables.services.byNumber(vip - 1)?.service,
+      real: address,
+      ...(port !== 0 && { realPort: port }),
+    };
+  }
+}

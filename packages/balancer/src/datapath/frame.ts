@@ -1,0 +1,51 @@
+/** Frames that stand for a flow. */
+import { keyAddress, wirePort } from '../address.js';
+import { type Protocol, protocolNumbers } from '../service.js';
+
+/** What tells one connection from another, as its packets have it. */
+export interface Flow {
+  /** The client. */
+  readonly source: string;
+  readonly sourcePort: number;
+  readonly destination: string;
+  readonly destinationPort: number;
+  readonly protocol: Protocol;
+}
+
+const ETHERNET = 14;
+const TCP = 20;
+const UDP = 8;
+
+/** A frame of a flow in the middle of its life, with nothing in it. Checksums are left out. @throws EbpfError */
+export function flowFrame(flow: Flow): Uint8Array {
+  const source = keyAddress(flow.source);
+  const destination = keyAddress(flow.destination);
+  if (source.ipv6 !== destination.ipv6) {
+    throw new RangeError(`${flow.source} and ${flow.destination} are of different families`);
+  }
+  const transport = flow.protocol === 'tcp' ? TCP : UDP;
+  const header = source.ipv6 ? 40 : 20;
+  const frame = new Uint8Array(ETHERNET + header + transport);
+  const view = new DataView(frame.buffer);
+  const protocol = protocolNumbers[flow.protocol];
+  view.setUint16(12, source.ipv6 ? 0x86dd : 0x0800);
+  if (source.ipv6) {
+    view.setUint8(14, 0x60);
+    view.setUint16(18, transport);
+    view.setUint8(20, protocol);
+  } else {
+    view.setUint8(14, 0x45);
+    view.setUint16(16, header + transport);
+    view.setUint8(23, protocol);
+  }
+  const size = source.ipv6 ? 16 : 4;
+  const addresses = ETHERNET + header - 2 * size;
+  frame.set(new Uint8Array(source.words.buffer, 0, size), addresses);
+  frame.set(new Uint8Array(destination.words.buffer, 0, size), addresses + size);
+  const ports = ETHERNET + header;
+  view.setUint16(ports, wirePort(flow.sourcePort), true);
+  view.setUint16(ports + 2, wirePort(flow.destinationPort), true);
+  if (flow.protocol === 'tcp') frame.set([TCP << 2, 0x10], ports + 12);
+  else view.setUint16(ports + 4, UDP);
+  return frame;
+}

@@ -1,0 +1,64 @@
+/** The program's hash table of server ids, in memory that both share. */
+import type { ArrayMap } from '@weir/ebpf';
+import { encodeNumber } from './encode.js';
+import type { NameTable } from './handle-table.js';
+import { u64 } from './hash/words.js';
+
+/** How far from its own slot the program looks for an id. */
+const PROBES = 32;
+/** Slots for each id that there may be. */
+const SLOTS_PER_ID = 4;
+/** Bits that the multiplied id is shifted by. */
+const SHIFT = 40n;
+
+/** How many slots there are for so many ids: a power of two. */
+export function idSlotCount(ids: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(ids, 1) * SLOTS_PER_ID));
+}
+
+/** Each slot is written in one step: the id in its lower half, the real's name in the upper one. */
+export class IdSlots implements NameTable {
+  readonly #slots: BigUint64Array;
+
+  constructor(map: ArrayMap) {
+    const memory = map.memory(true);
+    this.#slots = new BigUint64Array(memory.buffer, memory.byteOffset, map.maxEntries);
+  }
+
+  /** @throws RangeError if all slots near the id's own are taken. */
+  update(key: Uint8Array, value: Uint8Array): void {
+    const id = word(key);
+    const probes = this.#probes(id);
+    const slot =
+      probes.find((index) => BigInt.asUintN(32, this.#slots[index]!) === id) ??
+      probes.find((index) => this.#slots[index]! >> 32n === 0n);
+    if (slot === undefined) throw new RangeError(`server id ${id}: too many ids share its hash`);
+    this.#slots[slot] = id | (word(value) << 32n);
+  }
+
+  delete(key: Uint8Array): boolean {
+    const id = word(key);
+    const slot = this.#probes(id).find((index) => BigInt.asUintN(32, this.#slots[index]!) === id);
+    if (slot === undefined) return false;
+    this.#slots[slot] = id;
+    return true;
+  }
+
+  /** Ids that are there, with the names of their reals. */
+  *entries(): Generator<[Uint8Array, Uint8Array], void, undefined> {
+    const words = new Uint32Array(this.#slots.buffer, this.#slots.byteOffset, 2 * this.#slots.length);
+    for (let i = 0; i < words.length; i += 2) {
+      if (words[i + 1] !== 0) yield [encodeNumber(words[i]!), encodeNumber(words[i + 1]!)];
+    }
+  }
+
+  /** Indices of the slots in which an id may be, as the program goes through them. */
+  #probes(id: bigint): number[] {
+    const first = Number(u64(id * 0x9e3779b97f4a7c15n) >> SHIFT);
+    return Array.from({ length: PROBES }, (_, i) => (first + i) % this.#slots.length);
+  }
+}
+
+function word(bytes: Uint8Array): bigint {
+  return BigInt(new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true));
+}

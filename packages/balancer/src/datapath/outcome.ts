@@ -1,0 +1,57 @@
+/** What becomes of a packet, and why. */
+import { Reason } from '../generated/balancer.js';
+
+/** By XDP's own numbers. */
+const verdicts = ['aborted', 'drop', 'pass', 'tx', 'redirect'] as const;
+
+/** `tx`: sent back out of the device. `pass`: left to the host. */
+export type Verdict = (typeof verdicts)[number];
+
+/** @throws RangeError for a number that XDP does not have. */
+export function verdictName(number: number): Verdict {
+  const name = verdicts[number];
+  if (name === undefined) throw new RangeError(`${number} is no verdict of XDP`);
+  return name;
+}
+
+const reasonNames = {
+  [Reason.REASON_NOT_IP]: 'not-ip',
+  [Reason.REASON_OTHER_PROTOCOL]: 'other-protocol',
+  [Reason.REASON_NOT_A_VIP]: 'not-a-vip',
+  [Reason.REASON_MALFORMED]: 'malformed',
+  [Reason.REASON_TOO_BIG]: 'too-big',
+  [Reason.REASON_ECHO]: 'echo',
+  [Reason.REASON_QUIC_ID]: 'quic-id',
+  [Reason.REASON_STABLE_UDP]: 'stable-udp',
+  [Reason.REASON_SERVER_ID]: 'server-id',
+  [Reason.REASON_FLOW_TABLE]: 'flow-table',
+  [Reason.REASON_GLOBAL_FLOW]: 'global-flow',
+  [Reason.REASON_SOURCE_ROUTE]: 'source-route',
+  [Reason.REASON_RING]: 'ring',
+  [Reason.REASON_RING_FLOOD]: 'ring-flood',
+  [Reason.REASON_EMPTY_SLOT]: 'empty-slot',
+  [Reason.REASON_ENCAPSULATION]: 'encapsulation',
+  [Reason.REASON_NAT_FLOW]: 'nat-flow',
+  [Reason.REASON_NAT_REPLY]: 'nat-reply',
+  [Reason.REASON_NAT_UNKNOWN]: 'nat-unknown',
+  [Reason.REASON_NAT_EXHAUSTED]: 'nat-exhausted',
+  [Reason.REASON_NAT_LAST_HOP]: 'nat-last-hop',
+} as const;
+
+/** Why a packet went where it went. The names from `quic-id` to `ring-flood` say what chose its real. */
+export type ReasonName = (typeof reasonNames)[keyof typeof reasonNames];
+
+export function reasonName(reason: number): ReasonName {
+  const name = (reasonNames as Readonly<Record<number, ReasonName>>)[reason];
+  if (name === undefined) throw new RangeError(`${reason} is no reason of the program`);
+  return name;
+}
+
+const reasonNumbers = new Map(Object.entries(reasonNames).map(([number, name]) => [name, Number(number)]));
+
+/** @throws RangeError for a name that is none. */
+export function reasonNumber(name: ReasonName): number {
+  const number = reasonNumbers.get(name);
+  if (number === undefined) throw new RangeError(`${name} is no reason`);
+  return number;
+}

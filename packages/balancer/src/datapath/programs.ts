@@ -1,0 +1,262 @@
+/** The balancer's kernel object: loaded for a set of options, with a flow table for each CPU. */
+import { randomFillSync } from 'node:crypto';
+import { join } from 'node:path';
+import {
+  type ArrayMap,
+  type BpfMap,
+  Collection,
+  type CollectionSpec,
+  createMap,
+  type DescriptorMap,
+  type MapSpec,
+  mapFromId,
+  type Program,
+  possibleCpus,
+} from '@weir/ebpf';
+import { sizeofCpu } from '../generated/balancer.js';
+import type { SavedKnowledge } from '../lifecycle/lifecycle.js';
+import { type Heritage, isKept, isShared } from '../lifecycle/previous-instance.js';
+import type { SavedState } from '../lifecycle/state.js';
+import { within } from '../limits.js';
+import { natLayoutName } from '../nat/nat-options.js';
+import { isNatTable, natMaxEntries } from '../nat/nat-table.js';
+import {
+  type BalancerOptions,
+  bucketsPerCpu,
+  forwardingCpus,
+  SECRET_BYTES,
+  serverIdSlots,
+  setConstants,
+} from '../options.js';
+import { counterLayout, cpuViews } from './counters.js';
+import { readObject } from './objects.js';
+import type { SavedTables } from './tables.js';
+
+/** What fits the bits that a flow table has for a real's number. */
+const MAX_REALS = 16_384;
+
+/** Programs and maps. Disposing unloads all that nothing else holds. */
+export class BalancerPrograms implements Disposable {
+  /** The first device's programs, and all maps. */
+  readonly collection: Collection;
+  readonly globals: SharedGlobals;
+  /** Elements of `cpus`, without the one for runs that are not counted. */
+  readonly cpuCount: number;
+  readonly buckets: number;
+  readonly secrets: Uint8Array;
+  /** Names of the maps that were taken over. */
+  readonly taken: ReadonlySet<string>;
+  readonly #collections: Collection[] = [];
+  #explain: Collection | undefined;
+  readonly #spec: CollectionSpec;
+  readonly #entry: string;
+  readonly #vip: MapSpec;
+  readonly #owned: BpfMap[] = [];
+
+  /**
+   * @param devices How many devices there are: each has settings of its own.
+   * @param heritage Maps to go on with.
+   * @throws RangeError for options that make no sense or would lose flows; the errors of {@link Collection.load}.
+   */
+  constructor(options: BalancerOptions, devices: number, heritage: Heritage | undefined) {
+    const spec = readObject('balancer.bpf.o');
+    this.#spec = spec;
+    this.#entry = options.callsNext === true ? 'balance_then_next' : 'balance';
+    this.cpuCount = Math.max(...possibleCpus()) + 1;
+    this.#vip = { ...spec.maps.get('vips')!.innerMap!, name: 'vip' };
+    const old = heritage?.state;
+    const asBefore = old !== undefined && old.flows === (options.flows ?? null);
+    this.buckets = asBefore ? old.buckets : bucketsPerCpu(options);
+    const maxEntries = this.#maxEntries(options);
+    if (old !== undefined) checkKept(old, this.buckets, maxEntries.reals!, options);
+    this.secrets =
+      old === undefined ? randomFillSync(new Uint8Array(SECRET_BYTES)) : Buffer.from(old.secrets, 'hex');
+    const table = { ...spec.maps.get('flow_tables')!.innerMap!, name: 'flows', maxEntries: this.buckets };
+    spec.maps.get('flow_tables')!.innerMap = table;
+    setConstants(spec, options, {
+      buckets: this.buckets,
+      secrets: this.secrets,
+      uncountedCpu: this.cpuCount,
+    });
+    try {
+      const replaceMaps = heritage === undefined ? {} : this.#takeOver(heritage, options, maxEntries);
+      this.taken = new Set(Object.keys(replaceMaps));
+      this.#load(devices, maxEntries, replaceMaps);
+      this.collection = this.#collections[0]!;
+      this.globals = new SharedGlobals(this.#collections);
+      this.#fillFlowTables(forwardingCpus(options), table);
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** The program for a device, by the device's place among all. */
+  program(device: number): Program {
+    return this.#collections[device]!.program(this.#entry);
+  }
+
+  /** The program that only says what it would do. Loaded when it is first asked for. */
+  get explain(): Program {
+    this.#explain ??= Collection.load(this.#spec, {
+      programs: ['explain'],
+      replaceMaps: Object.fromEntries(this.collection.maps),
+    });
+    return this.#explain.program('explain');
+  }
+
+  /** What another process needs to know to load programs for the same maps. */
+  saved({ flows, nat }: BalancerOptions): Omit<SavedKnowledge, 'routerMacs' | keyof SavedTables> {
+    const outer = [...this.#spec.maps.values()].filter(({ innerMap }) => innerMap !== undefined);
+    return {
+      flows: flows ?? null,
+      nat: natLayoutName(nat),
+      buckets: this.buckets,
+      counters: counterLayout,
+      secrets: Buffer.from(this.secrets).toString('hex'),
+      innerSizes: Object.fromEntries(outer.map(({ name, innerMap }) => [name, innerMap!.valueSize])),
+    };
+  }
+
+  /** The next hop of a device, by the device's place among all. */
+  setRouterMac(mac: Uint8Array, device: number): void {
+    this.globals.write('router_mac_front', mac.subarray(0, 4), device);
+    this.globals.write('router_mac_back', mac.subarray(4), device);
+  }
+
+  /** Each CPU's counters, in memory that the program writes to: one view an element of `cpus`. */
+  cpuViews(): DataView[] {
+    return cpuViews(this.collection.map('cpus') as ArrayMap, this.cpuCount, sizeofCpu);
+  }
+
+  /** Puts a record in a VIP's place: packets see the old one or the new one. */
+  replaceVip(number: number, record: Uint8Array): void {
+    using fresh = createMap(this.#vip) as ArrayMap;
+    fresh.set(0, record);
+    (this.collection.map('vips') as DescriptorMap).setFd(number, fresh.fd);
+  }
+
+  removeVip(number: number): void {
+    (this.collection.map('vips') as DescriptorMap).clear(number);
+  }
+
+  /** Pins all maps that outlive this process, and the programs, in an empty folder. */
+  pin(folder: string): void {
+    for (const spec of this.#spec.maps.values()) {
+      if (isKept(spec)) this.collection.map(spec.name).pin(join(folder, spec.name));
+    }
+    for (const [i, collection] of this.#collections.entries()) {
+      collection.program(this.#entry).pin(join(folder, `program_${i}`));
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#explain?.[Symbol.dispose]();
+    for (const collection of this.#collections.splice(0).reverse()) collection[Symbol.dispose]();
+    for (const map of this.#owned.splice(0)) map[Symbol.dispose]();
+  }
+
+  #maxEntries(options: BalancerOptions): Record<string, number> {
+    const reals = within('maxReals', options.maxReals ?? MAX_REALS, 2, MAX_REALS);
+    return {
+      ...(options.nat && natMaxEntries(options.nat, reals, this.cpuCount)),
+      cpus: this.cpuCount + 1,
+      captures: this.cpuCount,
+      flow_tables: this.cpuCount,
+      fallback_flows: options.fallbackFlows ?? 1024,
+      reals,
+      id_slots: serverIdSlots(options),
+      source_routes: options.maxSourceRoutes ?? 65_536,
+      global_flows: options.maxGlobalFlows ?? 65_536,
+    };
+  }
+
+  #takeOver(
+    heritage: Heritage,
+    options: BalancerOptions,
+    maxEntries: Record<string, number>,
+  ): Record<string, BpfMap> {
+    const taken: Record<string, BpfMap> = {};
+    for (const spec of this.#spec.maps.values()) {
+      if (!isKept(spec)) continue;
+      const isOfOtherFlows = spec.name === 'flow_tables' && heritage.state.buckets !== this.buckets;
+      const isOfOtherNat = isNatTable(spec.name) && heritage.state.nat !== natLayoutName(options.nat);
+      const map =
+        isOfOtherFlows || isOfOtherNat
+          ? undefined
+          : heritage.openFitting(spec, maxEntries[spec.name] ?? spec.maxEntries);
+      if (map === undefined) continue;
+      this.#owned.push(map);
+      taken[spec.name] = map;
+    }
+    return taken;
+  }
+
+  #load(devices: number, maxEntries: Record<string, number>, taken: Record<string, BpfMap>): void {
+    for (const name of ['balance', 'balance_then_next', 'explain']) {
+      this.#spec.programs.get(name)!.autoload = name === this.#entry;
+    }
+    const first = Collection.load(this.#spec, { maxEntries, replaceMaps: taken });
+    this.#collections.push(first);
+    const shared = [...first.maps].filter(([name]) => isShared(this.#spec.maps.get(name)!));
+    const replaceMaps = Object.fromEntries(shared);
+    for (let i = 1; i < devices; i++) {
+      this.#collections.push(Collection.load(this.#spec, { programs: [this.#entry], replaceMaps }));
+    }
+  }
+
+  /** Gives each CPU that forwards a table, unless it has one. Others lose theirs. */
+  #fillFlowTables(cpus: readonly number[], table: MapSpec): void {
+    const tables = this.collection.map('flow_tables') as DescriptorMap;
+    for (let cpu = 0; cpu < this.cpuCount; cpu++) {
+      const id = this.taken.has('flow_tables') ? tables.lookupId(cpu) : undefined;
+      if (!cpus.includes(cpu)) {
+        if (id !== undefined) tables.clear(cpu);
+        continue;
+      }
+      if (id !== undefined) {
+        using known = mapFromId(id);
+        if (known?.maxEntries === table.maxEntries) continue;
+      }
+      using flows = createMap(table);
+      tables.setFd(cpu, flows.fd);
+    }
+  }
+}
+
+/** What would lose flows is refused. @throws RangeError */
+function checkKept(old: SavedState, buckets: number, maxReals: number, options: BalancerOptions): void {
+  if (old.buckets !== buckets && options.forgetFlows !== true) {
+    throw new RangeError(
+      `flows ${options.flows ?? 'by default'}: the flow tables that are in use are for ` +
+        `${old.flows ?? 'the default'}; others would forget all known flows (forgetFlows allows it)`,
+    );
+  }
+  if (old.nat !== undefined && old.nat !== natLayoutName(options.nat) && options.forgetFlows !== true) {
+    throw new RangeError(
+      `nat: the translated flows that are in use are of ${old.nat}; others would end them all (forgetFlows allows it)`,
+    );
+  }
+  const highest = Math.max(0, ...old.reals.held.map(({ number }) => number));
+  if (highest >= maxReals) throw new RangeError(`maxReals ${maxReals}: real number ${highest} is in use`);
+}
+
+/** The settings of all devices' programs. */
+export class SharedGlobals {
+  readonly #collections: readonly Collection[];
+
+  constructor(collections: readonly Collection[]) {
+    this.#collections = collections;
+  }
+
+  /** Sets a variable for all devices, or for one. */
+  write(name: string, value: number | bigint | Uint8Array, device?: number): void {
+    const meant = device === undefined ? this.#collections : [this.#collections[device]!];
+    for (const { globals } of meant) globals.write(name, value);
+  }
+
+  /** What the first device's programs have. */
+  read(name: string): Uint8Array {
+    return this.#collections[0]!.globals.read(name);
+  }
+}

@@ -1,0 +1,194 @@
+/** Numbers of reals: who has which, and which are free. */
+import type { ArrayMap } from '@weir/ebpf';
+import { canonicalAddress, keyAddress, wirePort } from '../address.js';
+import { RealFlag, sizeofReal, writeReal } from '../generated/balancer.js';
+import { encode } from './encode.js';
+import { addressSeed } from './hash/seed.js';
+
+/** A real that somebody refers to. */
+export interface KnownReal {
+  readonly address: string;
+  /** Where addresses are translated; 0 for the service's. */
+  readonly port: number;
+  readonly number: number;
+  /** What tables of the program call it. */
+  readonly name: number;
+  readonly seed: bigint;
+  readonly ipv6: boolean;
+  readonly local: boolean;
+}
+
+/** What a registry knows, to be kept for another process. */
+export interface SavedReals {
+  /** The least number that was never given away. */
+  readonly unused: number;
+  /** Numbers that came free, in the order in which they get their turn. */
+  readonly free: readonly number[];
+  /** The generation of each number below `unused`. */
+  readonly generations: readonly number[];
+  readonly held: readonly {
+    readonly number: number;
+    readonly address: string;
+    /** Default 0. */
+    readonly port?: number;
+    readonly local: boolean;
+  }[];
+}
+
+const GENERATIONS = 2 ** 16;
+const NUMBER_BITS = 14;
+
+/**
+ * Gives numbers away and takes them back. A number that comes free waits until all others were used, and then gets
+ * another generation, so that a table's old entry never means its new owner.
+ */
+export class RealRegistry {
+  readonly #map: ArrayMap;
+  readonly #onNumber: (number: number) => void;
+  readonly #known = new Map<string, { real: KnownReal; holders: number }>();
+  readonly #byNumber: (KnownReal | undefined)[] = [];
+  readonly #free: number[] = [];
+  #unused = 1;
+  readonly #generations: Uint16Array;
+  #changed = false;
+
+  /** @param onNumber is called before a number is given away. */
+  constructor(map: ArrayMap, onNumber: (number: number) => void) {
+    this.#map = map;
+    this.#onNumber = onNumber;
+    this.#generations = new Uint16Array(map.maxEntries);
+  }
+
+  /**
+   * The real of an address, and of a port other than the service's, for one more holder.
+   *
+   * @throws RangeError if all numbers are taken, or if it is held as local and asked for as remote, or the reverse.
+   */
+  hold(address: string, local?: boolean, port = 0): KnownReal {
+    const key = realKey(address, port);
+    let entry = this.#known.get(key);
+    if (entry === undefined) {
+      entry = { real: this.#create(address, port, local ?? false), holders: 0 };
+      this.#enter(key, entry);
+    }
+    if (local !== undefined && entry.real.local !== local) {
+      throw new RangeError(`real ${address} is ${local ? 'not local' : 'local'} elsewhere`);
+    }
+    entry.holders++;
+    return entry.real;
+  }
+
+  /** The real of an address; `undefined` if nobody holds it. */
+  find(address: string, port = 0): KnownReal | undefined {
+    return this.#known.get(realKey(address, port))?.real;
+  }
+
+  release(real: KnownReal): void {
+    const key = realKey(real.address, real.port);
+    const entry = this.#known.get(key)!;
+    if (--entry.holders <= 0) this.#forget(key, real);
+  }
+
+  all(): KnownReal[] {
+    return [...this.#known.values()].map(({ real }) => real);
+  }
+
+  byNumber(number: number): KnownReal | undefined {
+    return this.#byNumber[number];
+  }
+
+  /** Whether numbers were given away or taken back since this was asked last. */
+  takeChanged(): boolean {
+    const changed = this.#changed;
+    this.#changed = false;
+    return changed;
+  }
+
+  save(): SavedReals {
+    return {
+      unused: this.#unused,
+      free: this.#free,
+      generations: Array.from(this.#generations.subarray(0, this.#unused)),
+      held: this.all().map(({ number, address, port, local }) => ({ number, address, port, local })),
+    };
+  }
+
+  /**
+   * Goes on from what another registry knew. Nobody holds any of the reals yet: once their holders have done so again,
+   * {@link releaseUnheld} follows.
+   *
+   * @param fill whether the map is new and has to be filled.
+   */
+  restore(saved: SavedReals, fill: boolean): void {
+    const { maxEntries } = this.#map;
+    this.#unused = Math.min(saved.unused, maxEntries);
+    this.#free.push(...saved.free.filter((number) => number < maxEntries));
+    this.#generations.set(saved.generations.slice(0, maxEntries));
+    for (const { number, address, port = 0, local } of saved.held) {
+      const real = this.#describe(number, address, port, local);
+      this.#enter(realKey(address, port), { real, holders: 0 });
+      if (fill) this.#write(real, this.#generations[number]!);
+    }
+  }
+
+  /** Takes back the numbers of reals that nobody holds. */
+  releaseUnheld(): void {
+    for (const [key, { real, holders }] of [...this.#known]) {
+      if (holders === 0) this.#forget(key, real);
+    }
+  }
+
+  #create(address: string, port: number, local: boolean): KnownReal {
+    const real = this.#describe(this.#takeNumber(), address, port, local);
+    this.#onNumber(real.number);
+    this.#write(real, this.#generations[real.number]!);
+    return real;
+  }
+
+  #describe(number: number, address: string, port: number, local: boolean): KnownReal {
+    const { ipv6 } = keyAddress(address);
+    const name = number + (this.#generations[number]! % GENERATIONS) * 2 ** NUMBER_BITS;
+    return { address, port, number, name, seed: addressSeed(address, port), ipv6, local };
+  }
+
+  #enter(key: string, entry: { real: KnownReal; holders: number }): void {
+    this.#known.set(key, entry);
+    this.#byNumber[entry.real.number] = entry.real;
+    this.#changed = true;
+  }
+
+  #forget(key: string, real: KnownReal): void {
+    this.#known.delete(key);
+    this.#byNumber[real.number] = undefined;
+    // What tables still say of this number is void from now on.
+    this.#generations[real.number]!++;
+    this.#write(real, this.#generations[real.number]!);
+    this.#free.push(real.number);
+    this.#changed = true;
+  }
+
+  #takeNumber(): number {
+    if (this.#unused < this.#map.maxEntries) return this.#unused++;
+    const number = this.#free.shift();
+    if (number !== undefined) return number;
+    throw new RangeError(`more than ${this.#map.maxEntries - 1} reals`);
+  }
+
+  #write(real: KnownReal, generation: number): void {
+    const { words, ipv6 } = keyAddress(real.address);
+    const flags = (ipv6 ? RealFlag.REAL_IPV6 : 0) | (real.local ? RealFlag.REAL_LOCAL : 0);
+    this.#map.set(
+      real.number,
+      encode(sizeofReal, writeReal, {
+        address: words,
+        generation,
+        port: wirePort(real.port),
+        flags: flags as RealFlag,
+      }),
+    );
+  }
+}
+
+function realKey(address: string, port: number): string {
+  return `${canonicalAddress(address)} ${port}`;
+}

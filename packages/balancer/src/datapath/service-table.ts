@@ -1,0 +1,293 @@
+/** The services, in the program's tables. */
+import type { ArrayMap, BpfMap } from '@weir/ebpf';
+import { type Prefix, parsePrefix } from '../address.js';
+import { addressPrefixKey } from '../address-prefix.js';
+import { VipKind } from '../generated/balancer.js';
+import type { NatTable } from '../nat/nat-table.js';
+import { type Service, type ServiceSpec, serviceName, servicePrefixKey, serviceWord } from '../service.js';
+import type { CpuCounters, Traffic } from './counters.js';
+import { encodeNumber } from './encode.js';
+import type { BalancerPrograms, SharedGlobals } from './programs.js';
+import type { KnownReal, RealRegistry } from './real-registry.js';
+import { type Member, vipRecord } from './vip-record.js';
+import { VipSlots } from './vip-slots.js';
+
+/** A service as it is served now. */
+export interface ServedService {
+  readonly service: Service;
+  readonly spec: ServiceSpec;
+  readonly number: number;
+  readonly members: readonly Member[];
+}
+
+/** A change of a service, ready to be made: nothing of it can be refused any more. */
+interface Prepared {
+  readonly served: ServedService;
+  readonly before: ServedService | undefined;
+  readonly record: Uint8Array;
+}
+
+/** A change that the program's tables may not have yet, or not all of. */
+interface Pending {
+  readonly service: Service;
+  readonly number: number;
+  /** Whether its number was not in use before. */
+  readonly isNew: boolean;
+}
+
+/** What the table knows, to be kept for another process. */
+export interface SavedServices {
+  readonly served: readonly {
+    readonly service: Service;
+    readonly spec: ServiceSpec;
+    readonly number: number;
+  }[];
+  /** Of services that are not served: removals. */
+  readonly pending: readonly Pending[];
+}
+
+/** Which of the program's tables are new, and have to be filled. */
+export interface FreshTables {
+  readonly vips: boolean;
+  readonly lookup: boolean;
+}
+
+export class ServiceTable {
+  readonly #programs: BalancerPrograms;
+  readonly #counters: CpuCounters;
+  readonly #reals: RealRegistry;
+  readonly #nat: NatTable | undefined;
+  readonly #slots: VipSlots;
+  readonly #prefixes: BpfMap;
+  readonly #addresses: BpfMap;
+  readonly #globals: SharedGlobals;
+  readonly #served = new Map<string, ServedService>();
+  readonly #pending = new Map<string, Pending>();
+  readonly #freeNumbers: number[] = [];
+  readonly #save: () => void;
+  #unused = 0;
+
+  /**
+   * @param nat is there if services may have `forwarding: 'nat'`.
+   * @param save keeps {@link save} for another process. Called before each change of the program's tables, and after.
+   */
+  constructor(
+    programs: BalancerPrograms,
+    counters: CpuCounters,
+    reals: RealRegistry,
+    nat: NatTable | undefined,
+    save: () => void,
+  ) {
+    this.#nat = nat;
+    this.#save = save;
+    this.#programs = programs;
+    this.#counters = counters;
+    this.#reals = reals;
+    this.#slots = new VipSlots(programs.collection.map('vip_slots') as ArrayMap);
+    this.#prefixes = programs.collection.map('vip_prefixes');
+    this.#addresses = programs.collection.map('vip_addresses');
+    this.#globals = programs.globals;
+  }
+
+  all(): ServedService[] {
+    return [...this.#served.values()];
+  }
+
+  get(service: Service): ServedService | undefined {
+    return this.#served.get(serviceName(service));
+  }
+
+  byNumber(number: number): ServedService | undefined {
+    for (const served of this.#served.values()) if (served.number === number) return served;
+    return undefined;
+  }
+
+  traffic({ number }: ServedService): Traffic {
+    return this.#counters.vip(number);
+  }
+
+  /**
+   * Adds services, or puts others in their places. If one of them makes no sense, none is changed.
+   *
+   * @throws RangeError
+   */
+  set(changes: readonly (readonly [Service, ServiceSpec])[]): void {
+    const prepared: Prepared[] = [];
+    const names = changes.map(([service]) => serviceName(service));
+    if (new Set(names).size < names.length) throw new RangeError('a service is there twice');
+    try {
+      for (const [service, spec] of changes) prepared.push(this.#prepare(service, spec));
+    } catch (error) {
+      for (const { served, before } of prepared) {
+        for (const { real } of served.members) this.#reals.release(real);
+        if (before === undefined) this.#freeNumbers.push(served.number);
+      }
+      throw error;
+    }
+    for (const { served, before } of prepared) {
+      const { service, number } = served;
+      const name = serviceName(service);
+      const isNew = before === undefined || this.#pending.get(name)?.isNew === true;
+      this.#served.set(name, served);
+      this.#pending.set(name, { service, number, isNew });
+    }
+    this.#save();
+    for (const { served, record } of prepared) this.#make(served, record);
+    for (const { before } of prepared) this.#release(before);
+    this.#save();
+  }
+
+  remove(service: Service): boolean {
+    const served = this.get(service);
+    if (served === undefined) return false;
+    const name = serviceName(service);
+    this.#served.delete(name);
+    this.#pending.set(name, { service, number: served.number, isNew: false });
+    this.#save();
+    this.#unmake(served);
+    this.#release(served);
+    this.#save();
+    return true;
+  }
+
+  save(): SavedServices {
+    return {
+      served: this.all().map(({ service, spec, number }) => ({ service, spec, number })),
+      pending: [...this.#pending.values()],
+    };
+  }
+
+  /** Goes on from what another table knew, and makes those changes that it may not have made. */
+  restore(saved: SavedServices, fresh: FreshTables): void {
+    for (const { service, spec, number } of saved.served) {
+      this.#checkForwarding(spec, parsePrefix(service.address));
+      const members = spec.reals.map(({ address, port, weight = 1, local = false, down = false }) => ({
+        real: this.#reals.hold(address, local, port),
+        weight,
+        down,
+      }));
+      this.#served.set(serviceName(service), { service, spec, number, members });
+    }
+    for (const pending of saved.pending) this.#pending.set(serviceName(pending.service), pending);
+    const numbers = new Set([...saved.served, ...saved.pending].map(({ number }) => number));
+    this.#unused = Math.max(-1, ...numbers) + 1;
+    for (let number = 0; number < this.#unused; number++) {
+      if (!numbers.has(number)) this.#freeNumbers.push(number);
+    }
+    for (const pending of [...this.#pending.values()]) {
+      if (this.get(pending.service) === undefined) this.#unmake(pending);
+    }
+    for (const served of this.all()) {
+      if (fresh.vips || fresh.lookup || this.#pending.has(serviceName(served.service)))
+        this.#make(served, vipRecord(served.spec, served.members));
+    }
+    this.#setKinds();
+  }
+
+  #hasAddress(prefix: Prefix): boolean {
+    const name = addressPrefixKey(prefix).join(' ');
+    return this.all().some(
+      ({ service }) => addressPrefixKey(parsePrefix(service.address)).join(' ') === name,
+    );
+  }
+
+  #prepare(service: Service, spec: ServiceSpec): Prepared {
+    const before = this.get(service);
+    const prefix = parsePrefix(service.address);
+    const members: Member[] = [];
+    try {
+      this.#checkForwarding(spec, prefix);
+      for (const { address, port = 0, weight = 1, local = false, down = false } of spec.reals) {
+        const real = this.#reals.hold(address, local, port);
+        members.push({ real, weight, down });
+        checkReal(real, prefix, members);
+        if (spec.forwarding === 'nat') checkTranslatedReal(real, prefix);
+        else if (port !== 0) throw new RangeError(`real ${address}: a port of its own takes forwarding: nat`);
+      }
+      if (
+        before === undefined &&
+        prefix.whole &&
+        !this.#slots.hasRoom(prefix, serviceWord(service, prefix))
+      ) {
+        throw new RangeError(`${service.address}: too many services whose addresses share a hash`);
+      }
+      const record = vipRecord(spec, members);
+      const number = before?.number ?? this.#takeNumber();
+      return { served: { service, spec, number, members }, before, record };
+    } catch (error) {
+      for (const { real } of members) this.#reals.release(real);
+      throw error;
+    }
+  }
+
+  /** @throws RangeError if the balancer cannot translate where the service asks for it. */
+  #checkForwarding({ forwarding, flags = [] }: ServiceSpec, { ipv6 }: Prefix): void {
+    if (forwarding !== 'nat') return;
+    if (this.#nat === undefined) throw new RangeError('forwarding: nat takes a balancer with the option nat');
+    if (!this.#nat.hasFamily(ipv6)) throw new RangeError(`nat.sources has no IPv${ipv6 ? 6 : 4} address`);
+    if (flags.includes('local'))
+      throw new RangeError('forwarding: nat goes to other hosts, not with the flag local');
+  }
+
+  /** Enters a service into the program's tables, whatever of it they have already. */
+  #make({ service, number }: ServedService, record: Uint8Array): void {
+    const name = serviceName(service);
+    this.#programs.replaceVip(number, record);
+    if (this.#pending.get(name)?.isNew === true) this.#counters.clearVip(number);
+    const prefix = parsePrefix(service.address);
+    this.#addresses.update(addressPrefixKey(prefix), encodeNumber(1));
+    if (prefix.whole) this.#slots.add(prefix, serviceWord(service, prefix), number);
+    else this.#prefixes.update(servicePrefixKey(service, prefix), encodeNumber(number));
+    this.#setKinds();
+    this.#pending.delete(name);
+  }
+
+  /** Takes a service that is no longer served out of the program's tables, whatever of it they have. */
+  #unmake({ service, number }: { readonly service: Service; readonly number: number }): void {
+    const prefix = parsePrefix(service.address);
+    if (prefix.whole) this.#slots.remove(prefix, serviceWord(service, prefix));
+    else this.#prefixes.delete(servicePrefixKey(service, prefix));
+    if (!this.#hasAddress(prefix)) this.#addresses.delete(addressPrefixKey(prefix));
+    this.#setKinds();
+    this.#programs.removeVip(number);
+    this.#freeNumbers.push(number);
+    this.#pending.delete(serviceName(service));
+  }
+
+  #release(served: ServedService | undefined): void {
+    for (const { real } of served?.members ?? []) this.#reals.release(real);
+  }
+
+  /** Tells the program which tables hold anything. */
+  #setKinds(): void {
+    const services = this.all().map(({ service }) => service);
+    const hasPrefix = services.some(({ address }) => !parsePrefix(address).whole);
+    const hasAnyPort = services.some(({ port }) => port === 0);
+    const kinds = (hasPrefix ? VipKind.VIPS_WITH_PREFIX : 0) | (hasAnyPort ? VipKind.VIPS_WITH_ANY_PORT : 0);
+    this.#globals.write('vip_kinds', kinds);
+  }
+
+  #takeNumber(): number {
+    const number = this.#freeNumbers.shift();
+    if (number !== undefined) return number;
+    const { maxEntries } = this.#programs.collection.map('vips');
+    if (this.#unused < maxEntries) return this.#unused++;
+    throw new RangeError(`more than ${maxEntries} services`);
+  }
+}
+
+function checkTranslatedReal(real: KnownReal, { ipv6 }: Prefix): void {
+  if (real.local)
+    throw new RangeError(`real ${real.address}: forwarding: nat goes to other hosts, not to this one`);
+  if (real.ipv6 !== ipv6)
+    throw new RangeError(`real ${real.address}: addresses of another family take a tunnel`);
+}
+
+function checkReal(real: KnownReal, prefix: Prefix, members: readonly Member[]): void {
+  if (prefix.ipv6 && !real.ipv6 && !real.local) {
+    throw new RangeError(`real ${real.address}: IPv6 does not go through an IPv4 tunnel`);
+  }
+  if (members.filter((member) => member.real === real).length > 1) {
+    throw new RangeError(`real ${real.address}${real.port === 0 ? '' : ` port ${real.port}`} is there twice`);
+  }
+}

@@ -1,0 +1,108 @@
+/** All that the program is told of services and reals, and how another process takes it over. */
+import type { ArrayMap, BpfMap } from '@weir/ebpf';
+import { parsePrefix } from '../address.js';
+import { addressPrefixKey, prefixOfKey } from '../address-prefix.js';
+import type { Heritage } from '../lifecycle/previous-instance.js';
+import type { NatOptions } from '../nat/nat-options.js';
+import { NatTable } from '../nat/nat-table.js';
+import type { ServerId, SourceRoute } from '../status.js';
+import { CpuCounters } from './counters.js';
+import { encodeNumber } from './encode.js';
+import { type NameTable, RealTable } from './handle-table.js';
+import { IdSlots } from './id-slots.js';
+import type { BalancerPrograms } from './programs.js';
+import { RealRegistry, type SavedReals } from './real-registry.js';
+import { type SavedServices, ServiceTable } from './service-table.js';
+
+/** What of it is not in the program's own tables. */
+export interface SavedTables {
+  readonly reals: SavedReals;
+  readonly services: SavedServices;
+}
+
+export class Tables {
+  readonly counters: CpuCounters;
+  readonly reals: RealRegistry;
+  readonly services: ServiceTable;
+  /** There if addresses can be translated. */
+  readonly nat: NatTable | undefined;
+  readonly #serverIds: RealTable;
+  readonly #sourceRoutes: RealTable;
+  readonly #idSlots: NameTable;
+  readonly #routes: BpfMap;
+  readonly #save: () => void;
+
+  /** @param save keeps what {@link saved} says. It is called before the program can act upon a change, and after. */
+  constructor(programs: BalancerPrograms, save: () => void, nat?: NatOptions) {
+    const { collection } = programs;
+    this.#save = save;
+    this.counters = new CpuCounters(programs.cpuViews());
+    this.reals = new RealRegistry(collection.map('reals') as ArrayMap, (number) =>
+      this.counters.clearReal(number),
+    );
+    this.nat = nat && new NatTable(collection, nat);
+    this.services = new ServiceTable(programs, this.counters, this.reals, this.nat, save);
+    this.#idSlots = new IdSlots(collection.map('id_slots') as ArrayMap);
+    this.#routes = collection.map('source_routes');
+    const onHeld = () => this.#saveReals();
+    this.#serverIds = new RealTable(this.#idSlots, this.reals, onHeld);
+    this.#sourceRoutes = new RealTable(this.#routes, this.reals, onHeld);
+  }
+
+  saved(): SavedTables {
+    return { reals: this.reals.save(), services: this.services.save() };
+  }
+
+  /**
+   * Goes on where another process stopped, and makes those changes of which it may not have made all.
+   *
+   * @param taken Names of the maps that are the same as that process's.
+   */
+  restore(heritage: Heritage, taken: ReadonlySet<string>): void {
+    const { state } = heritage;
+    this.reals.restore(state.reals, !taken.has('reals'));
+    this.services.restore(state.services, {
+      vips: !taken.has('vips'),
+      lookup: !['vip_slots', 'vip_prefixes', 'vip_addresses'].every((name) => taken.has(name)),
+    });
+    const slotsOf = (map: BpfMap) => new IdSlots(map as ArrayMap);
+    heritage.withTable('id_slots', taken, this.#idSlots, slotsOf, (table) => this.#serverIds.restore(table));
+    heritage.withTable(
+      'source_routes',
+      taken,
+      this.#routes,
+      (map) => map,
+      (table) => this.#sourceRoutes.restore(table),
+    );
+    this.reals.releaseUnheld();
+  }
+
+  /** @throws RangeError */
+  setServerId(id: number, address: string | undefined, port = 0): void {
+    if (!Number.isInteger(id) || id < 1 || id > 0xffff_ffff) {
+      throw new RangeError(`server id ${id}: expected 1 to 4294967295`);
+    }
+    this.#serverIds.set(encodeNumber(id), address, port);
+    this.#saveReals();
+  }
+
+  serverIds(): ServerId[] {
+    const idOf = (key: Uint8Array) => new DataView(key.buffer, key.byteOffset).getUint32(0, true);
+    return this.#serverIds.all().map(({ key, ...real }) => ({ id: idOf(key), ...real }));
+  }
+
+  /** @throws RangeError */
+  setSourceRoute(prefix: string, address: string | undefined, port = 0): void {
+    this.#sourceRoutes.set(addressPrefixKey(parsePrefix(prefix)), address, port);
+    this.#saveReals();
+  }
+
+  sourceRoutes(): SourceRoute[] {
+    return this.#sourceRoutes.all().map(({ key, ...real }) => ({ prefix: prefixOfKey(key), ...real }));
+  }
+
+  /** Saves if reals got numbers or lost them. */
+  #saveReals(): void {
+    if (this.reals.takeChanged()) this.#save();
+  }
+}

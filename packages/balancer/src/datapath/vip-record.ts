@@ -1,0 +1,34 @@
+/** All that the program knows of a service, as bytes. */
+import { offsetsVip, sizeofVip } from '../generated/balancer.js';
+import { flagsOf, type ServiceSpec } from '../service.js';
+import type { KnownReal } from './real-registry.js';
+import { buildRing } from './ring.js';
+
+/** A real in a service, with its number. */
+export interface Member {
+  readonly real: KnownReal;
+  readonly weight: number;
+  readonly down: boolean;
+}
+
+/** @throws RangeError for weights that are none. */
+export function vipRecord(spec: ServiceSpec, members: readonly Member[]): Uint8Array {
+  const record = new Uint8Array(sizeofVip);
+  const view = new DataView(record.buffer);
+  view.setUint32(offsetsVip.flags, flagsOf(spec), true);
+  for (const { real, down } of members) {
+    setBit(record, offsetsVip.members, real.number);
+    if (down) setBit(record, offsetsVip.down, real.number);
+  }
+  const ring = buildRing(
+    members.map(({ real: { number, seed }, weight }) => ({ number, seed, weight })),
+    spec.ringVersion,
+  );
+  record.set(new Uint8Array(ring.buffer), offsetsVip.ring);
+  return record;
+}
+
+/** Bits of little-endian words lie in the order of their bytes. */
+function setBit(record: Uint8Array, offset: number, number: number): void {
+  record[offset + (number >> 3)]! |= 1 << (number & 7);
+}

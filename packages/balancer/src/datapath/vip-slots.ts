@@ -1,0 +1,87 @@
+/** The program's hash table of services with a single address, in memory that both share. */
+import type { ArrayMap } from '@weir/ebpf';
+import type { Prefix } from '../address.js';
+import { offsetsVipSlot, sizeofVipSlot } from '../generated/balancer.js';
+import { u64 } from './hash/words.js';
+
+/** How far from its own slot the program looks for a service. */
+const PROBES = 16;
+const UNUSED = 0;
+const GONE = 0xffff_ffff;
+/** Bits of a slot's index. */
+const INDEX_BITS = 14n;
+
+/** A program that reads meanwhile sees a slot as it was, or as it is: its number is changed first and written last. */
+export class VipSlots {
+  readonly #slots: DataView;
+  readonly #count: number;
+
+  constructor(map: ArrayMap) {
+    const memory = map.memory(true);
+    this.#slots = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
+    this.#count = map.maxEntries;
+  }
+
+  /** Whether there is a slot for one service more. */
+  hasRoom(prefix: Prefix, service: number): boolean {
+    return this.#freeSlot(...halves(prefix), service) !== undefined;
+  }
+
+  /** Enters a service, or another number of one that is there. @throws RangeError if there is no slot. */
+  add(prefix: Prefix, service: number, number: number): void {
+    const [low, high] = halves(prefix);
+    const slot =
+      this.#probes(low, high, service).find((offset) => this.#isAt(offset, low, high, service)) ??
+      this.#freeSlot(low, high, service);
+    if (slot === undefined) throw new RangeError('too many services whose addresses share a hash');
+    this.#slots.setBigUint64(slot + offsetsVipSlot.address, low, true);
+    this.#slots.setBigUint64(slot + offsetsVipSlot.address + 8, high, true);
+    this.#slots.setUint32(slot + offsetsVipSlot.service, service, true);
+    this.#slots.setUint32(slot + offsetsVipSlot.number, number + 1, true);
+  }
+
+  remove(prefix: Prefix, service: number): void {
+    const [low, high] = halves(prefix);
+    for (const slot of this.#probes(low, high, service)) {
+      if (!this.#isAt(slot, low, high, service)) continue;
+      this.#slots.setUint32(slot + offsetsVipSlot.number, GONE, true);
+      // Nothing must be found in a slot that is gone.
+      this.#slots.setUint32(slot + offsetsVipSlot.service, 0, true);
+    }
+  }
+
+  #isAt(slot: number, low: bigint, high: bigint, service: number): boolean {
+    const number = this.#number(slot);
+    return (
+      number !== UNUSED &&
+      number !== GONE &&
+      this.#slots.getBigUint64(slot + offsetsVipSlot.address, true) === low &&
+      this.#slots.getBigUint64(slot + offsetsVipSlot.address + 8, true) === high &&
+      this.#slots.getUint32(slot + offsetsVipSlot.service, true) === service
+    );
+  }
+
+  #freeSlot(low: bigint, high: bigint, service: number): number | undefined {
+    return this.#probes(low, high, service).find((offset) => {
+      const found = this.#number(offset);
+      return found === UNUSED || found === GONE;
+    });
+  }
+
+  #number(slot: number): number {
+    return this.#slots.getUint32(slot + offsetsVipSlot.number, true);
+  }
+
+  /** Offsets of the slots in which a service may be, as the program goes through them. */
+  #probes(low: bigint, high: bigint, service: number): number[] {
+    let hash = u64((low ^ u64(high * 0x9e3779b97f4a7c15n)) + BigInt(service));
+    hash = u64((hash ^ (hash >> 32n)) * 0xd6e8feb86659fd93n);
+    const first = Number(hash >> (64n - INDEX_BITS));
+    return Array.from({ length: PROBES }, (_, i) => ((first + i) % this.#count) * sizeofVipSlot);
+  }
+}
+
+function halves({ words }: Prefix): [bigint, bigint] {
+  const [a, b, c, d] = Array.from(words, BigInt) as [bigint, bigint, bigint, bigint];
+  return [a | (b << 32n), c | (d << 32n)];
+}

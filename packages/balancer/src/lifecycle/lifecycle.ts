@@ -1,0 +1,158 @@
+/** How a balancer begins, goes on in another process, and ends. */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Program } from '@weir/ebpf';
+import type { BalancerPrograms } from '../datapath/programs.js';
+import { type BalancerOptions, devicesOf } from '../options.js';
+import { ChainSlot, DeviceAttachments, type XdpMode } from './attachments.js';
+import { DEFAULT_PIN_ROOT, PinFolder } from './pin-folder.js';
+import { Heritage } from './previous-instance.js';
+import { type ChainPlace, decodeState, encodeState, type SavedState, savedChain } from './state.js';
+
+/** What is saved, but for what {@link Life} itself knows. */
+export type SavedKnowledge = Omit<SavedState, 'version' | 'generation' | 'chain'>;
+
+/**
+ * The pins of a balancer and what its programs are attached to. A change is safe whenever this process dies: new maps and
+ * programs are pinned beside the old ones, then the state says that they count, then programs take the places of those
+ * before, then the old pins go. The next process goes on from whichever state it finds.
+ */
+export class Life implements Disposable {
+  /** What an earlier process left. */
+  readonly heritage: Heritage | undefined;
+  readonly #options: BalancerOptions;
+  readonly #folder: PinFolder | undefined;
+  /** Programs that this balancer has pinned, by the kernel's numbers. */
+  readonly #ownIds: Set<number> = new Set();
+  readonly #generation: number = 1;
+  #devices: DeviceAttachments | undefined;
+  #slot: ChainSlot | undefined;
+  #settled = false;
+
+  /** @throws RangeError, EbpfError if another process runs the balancer of that name. */
+  constructor(options: BalancerOptions) {
+    this.#options = options;
+    const { pin, pinRoot = DEFAULT_PIN_ROOT } = options;
+    if (pin === undefined) return;
+    this.#folder = PinFolder.claim(pinRoot, pin);
+    try {
+      const text = this.#folder.readState();
+      if (text !== undefined) {
+        const state = decodeState(text, pin);
+        this.heritage = new Heritage(state, this.#folder.generationPath(state.generation));
+      }
+      this.#ownIds = pinnedProgramIds(this.#folder);
+      this.#generation = Math.max(0, ...this.#folder.generations()) + 1;
+    } catch (error) {
+      this.#folder[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Looks whether programs can be attached, before they are loaded. @throws RangeError, EbpfError, SyscallError */
+  check(): void {
+    const { chain, mode } = this.#options;
+    if (chain !== undefined) {
+      this.#slot = new ChainSlot(chain);
+      this.#slot.check(this.#ownIds);
+    }
+    const devices = devicesOf(this.#options).map(({ name }) => name);
+    this.#devices = new DeviceAttachments(devices, mode, this.#folder);
+  }
+
+  /** Attaches where nothing is attached yet. @throws SyscallError */
+  attach(programs: BalancerPrograms): void {
+    this.#devices?.attach((device) => programs.program(device));
+  }
+
+  /** Pins the programs and has them take over from those before. */
+  settle(programs: BalancerPrograms, knowledge: SavedKnowledge): void {
+    const folder = this.#folder;
+    if (folder !== undefined) {
+      programs.pin(folder.makeGeneration(this.#generation));
+      folder.pinOnce(programs.collection.map('next_program'));
+      for (const id of pinnedProgramIds(folder)) this.#ownIds.add(id);
+      this.#settled = true;
+      this.save(knowledge);
+    }
+    this.#devices?.commit();
+    this.#slot?.put(programs.program(0));
+    const before = this.heritage?.state.chain ?? undefined;
+    const { chain } = this.#options;
+    if (before !== undefined && (before.map !== chain?.map || before.index !== chain.index)) {
+      clearSlot(before, this.#ownIds);
+    }
+    folder?.removeGenerationsBut(this.#generation);
+  }
+
+  /** Keeps what user space knows. */
+  save(knowledge: SavedKnowledge): void {
+    if (!this.#settled) return;
+    const { chain = null } = this.#options;
+    this.#folder?.writeState(encodeState({ generation: this.#generation, chain, ...knowledge }));
+  }
+
+  /** Devices and how the programs are attached to them. */
+  modes(): { interface: string; mode: XdpMode | undefined }[] {
+    return this.#devices?.modes() ?? [];
+  }
+
+  /** Takes the programs off, and removes all that is pinned. */
+  detach(): void {
+    this.#settled = false;
+    this.#devices?.release();
+    if (this.#folder !== undefined) takeDown(this.#folder, this.#options.chain);
+    this[Symbol.dispose]();
+  }
+
+  /** After a failure to begin: removes what was pinned meanwhile, and leaves alone what an earlier process left. */
+  abandon(): void {
+    if (!this.#settled && this.heritage === undefined) this.#folder?.remove();
+    this[Symbol.dispose]();
+  }
+
+  /** Lets go. What is pinned forwards on. */
+  [Symbol.dispose](): void {
+    this.#settled = false;
+    this.#devices?.release();
+    this.#slot?.[Symbol.dispose]();
+    this.#folder?.[Symbol.dispose]();
+  }
+}
+
+/** Detaches a balancer that no process runs; returns whether there was one. @throws EbpfError if one runs it. */
+export function detachPinned(name: string, root: string = DEFAULT_PIN_ROOT): boolean {
+  if (!existsSync(join(root, name))) return false;
+  using folder = PinFolder.claim(root, name);
+  takeDown(folder, savedChain(folder.readState()));
+  return true;
+}
+
+/** Detaches what is pinned in a folder, and removes it. */
+export function takeDown(folder: PinFolder, chain: ChainPlace | undefined): void {
+  for (const link of folder.openLinks().values()) {
+    link.detach();
+    link[Symbol.dispose]();
+  }
+  if (chain !== undefined) clearSlot(chain, pinnedProgramIds(folder));
+  folder.remove();
+}
+
+function clearSlot(place: ChainPlace, own: ReadonlySet<number>): void {
+  // With its array the chain is gone.
+  if (!existsSync(place.map)) return;
+  using slot = new ChainSlot(place);
+  slot.clear(own);
+}
+
+function pinnedProgramIds(folder: PinFolder): Set<number> {
+  const ids = new Set<number>();
+  for (const generation of folder.generations()) {
+    const path = folder.generationPath(generation);
+    for (const name of readdirSync(path).filter((entry) => entry.startsWith('program_'))) {
+      using program = Program.openPinned(join(path, name));
+      ids.add(program.id);
+    }
+  }
+  return ids;
+}

@@ -1,0 +1,86 @@
+/** Health checks through the tunnel: what this host sends with a socket mark reaches the mark's real. */
+import { attachTc, type BpfMap, Collection, type Link, setGlobal } from '@weir/ebpf';
+import { keyAddress, wirePort } from '../address.js';
+import { encode, encodeNumber } from '../datapath/encode.js';
+import { readObject } from '../datapath/objects.js';
+import { sizeofProbe, writeProbe } from '../generated/probe.js';
+import { addressWords, DEFAULT_GUE_PORT } from '../options.js';
+
+export interface ProbeTunnelOptions {
+  /** Devices through which probes leave: those that the routes to the services' addresses lead to. */
+  readonly interfaces: readonly string[];
+  /** This host's address in outer headers to reals with IPv4. */
+  readonly source4?: string;
+  /** The same for IPv6. */
+  readonly source6?: string;
+  /** UDP to this port (default 6080) instead of IP in IP. */
+  readonly gue?: { readonly port?: number };
+}
+
+/**
+ * A program on what devices send: packets of sockets with a mark (SO_MARK) go through the tunnel to the mark's real,
+ * whatever their destination; a real takes them for a client's. Packets without a mark, or with one that has no real, are
+ * left alone.
+ *
+ * It ends with its process, also when that is killed: on Linux 6.6 and later a link that the process holds is gone with
+ * it. Before, a filter in clsact stays, which goes on sending marked packets into tunnels until the next one is attached
+ * to the device.
+ */
+export class ProbeTunnel implements Disposable {
+  readonly #collection: Collection;
+  readonly #probes: BpfMap;
+  readonly #links: Link[] = [];
+  readonly #hasSource: Readonly<Record<4 | 6, boolean>>;
+
+  /** @throws RangeError, EbpfError for options that make no sense; SyscallError. Needs Linux 5.10. */
+  static open(options: ProbeTunnelOptions): ProbeTunnel {
+    return new ProbeTunnel(options);
+  }
+
+  private constructor({ interfaces, source4, source6, gue }: ProbeTunnelOptions) {
+    this.#hasSource = { 4: source4 !== undefined, 6: source6 !== undefined };
+    const spec = readObject('probe.bpf.o');
+    setGlobal(spec, 'use_gue', gue !== undefined);
+    setGlobal(spec, 'gue_port', wirePort(gue?.port ?? DEFAULT_GUE_PORT));
+    if (source4 !== undefined) setGlobal(spec, 'probe_source4', addressWords(source4, false)[0]!);
+    if (source6 !== undefined) setGlobal(spec, 'probe_source6', addressWords(source6, true));
+    this.#collection = Collection.load(spec);
+    this.#probes = this.#collection.map('probes');
+    try {
+      const program = this.#collection.program('encapsulate_probe');
+      for (const device of interfaces) this.#links.push(attachTc(program, device, { direction: 'egress' }));
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /**
+   * Which real a mark means, from the next packet on; without an address, none.
+   *
+   * @param mark 1 to 4294967295. Other users of marks on this host, such as routing rules, see it, too.
+   * @throws RangeError for a mark that is none, or a real of a family without a source; EbpfError for no address.
+   */
+  set(mark: number, address: string | undefined): void {
+    if (!Number.isInteger(mark) || mark < 1 || mark > 0xffff_ffff) {
+      throw new RangeError(`mark ${mark}: expected 1 to 4294967295`);
+    }
+    const key = encodeNumber(mark);
+    if (address === undefined) {
+      this.#probes.delete(key);
+      return;
+    }
+    const { words, ipv6 } = keyAddress(address);
+    const family = ipv6 ? 6 : 4;
+    if (!this.#hasSource[family]) {
+      throw new RangeError(`${address}: probes to reals with IPv${family} need source${family}`);
+    }
+    this.#probes.update(key, encode(sizeofProbe, writeProbe, { address: words, ipv6: Number(ipv6) }));
+  }
+
+  /** Detaches and unloads. */
+  [Symbol.dispose](): void {
+    for (const link of this.#links.splice(0)) link[Symbol.dispose]();
+    this.#collection[Symbol.dispose]();
+  }
+}

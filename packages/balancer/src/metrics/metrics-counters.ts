@@ -1,0 +1,114 @@
+/** What each of the program's counters is called in metrics. */
+import type { Counters } from '../datapath/counters.js';
+
+interface CounterMetric {
+  readonly name: string;
+  readonly help: string;
+  /** Which of several counters with the same name it is: the label's name, and its value. */
+  readonly label?: readonly [string, string];
+}
+
+const verdicts = { name: 'verdicts_total', help: 'Packets by what became of them.' };
+const flowMisses = {
+  name: 'flow_table_misses_total',
+  help: 'Packets whose flow was not in the flow table; SYNs are not looked up.',
+};
+const quic = { name: 'quic_packets_total', help: 'QUIC packets by what their connection id says.' };
+const serverId = { name: 'tcp_server_id_packets_total', help: 'TCP packets by what their server id says.' };
+const stableUdp = {
+  name: 'stable_udp_packets_total',
+  help: 'UDP packets by what their stable header says.',
+};
+
+const translated = { name: 'nat_flows_total', help: 'Translated flows by what became of them.' };
+
+const counterMetrics: Readonly<Record<keyof Counters, CounterMetric>> = {
+  packets: { name: 'packets_total', help: 'Packets that the program has seen.' },
+  transmitted: { ...verdicts, label: ['verdict', 'tx'] },
+  dropped: { ...verdicts, label: ['verdict', 'drop'] },
+  passed: { ...verdicts, label: ['verdict', 'pass'] },
+  malformed: { name: 'malformed_packets_total', help: 'Packets to a VIP that were malformed or fragments.' },
+  echo: { name: 'echo_replies_total', help: 'Echo requests to a VIP that were answered.' },
+  tooBig: { name: 'too_big_packets_total', help: 'Packets to a VIP that were longer than a frame may be.' },
+  flowHit: { name: 'flow_table_hits_total', help: 'Packets whose flow was in the flow table.' },
+  flowMissSyn: { ...flowMisses, label: ['packet', 'syn'] },
+  flowMissOther: { ...flowMisses, label: ['packet', 'other'] },
+  flowStale: {
+    name: 'flow_table_stale_total',
+    help: 'Packets whose flow was in the flow table with a real that has left the service.',
+  },
+  flowFallback: {
+    name: 'flow_table_fallback_total',
+    help: 'Packets on CPUs without a flow table of their own.',
+  },
+  flowFlood: {
+    name: 'flow_table_flood_total',
+    help: 'New flows that were not remembered, since there were too many in a second.',
+  },
+  globalHit: { name: 'global_flow_hits_total', help: 'Packets whose flow was in the global flow table.' },
+  udpMigrated: {
+    name: 'udp_migrated_packets_total',
+    help: 'UDP packets whose flow left a real that is down.',
+  },
+  sourceRouted: { name: 'source_routed_packets_total', help: 'Packets whose source chose their real.' },
+  emptySlot: { name: 'empty_slot_packets_total', help: 'Packets to a service without reals, dropped.' },
+  encapsulationFailed: {
+    name: 'encapsulation_failures_total',
+    help: 'Packets that could not be put into a tunnel, dropped.',
+  },
+  local: { name: 'local_packets_total', help: 'Packets for this host as service or real.' },
+  decapsulated: { name: 'decapsulated_packets_total', help: 'Packets taken out of a tunnel that ends here.' },
+  quicId: { ...quic, label: ['id', 'known'] },
+  quicInitial: { ...quic, label: ['id', 'initial'] },
+  quicWithoutId: { ...quic, label: ['id', 'absent'] },
+  quicUnknownId: { ...quic, label: ['id', 'unknown'] },
+  serverId: { ...serverId, label: ['id', 'known'] },
+  serverWithoutId: { ...serverId, label: ['id', 'absent'] },
+  serverUnknownId: { ...serverId, label: ['id', 'unknown'] },
+  stableUdp: { ...stableUdp, label: ['id', 'known'] },
+  stableUdpWithoutId: { ...stableUdp, label: ['id', 'absent'] },
+  stableUdpUnknownId: { ...stableUdp, label: ['id', 'unknown'] },
+  icmpSmallMtu: {
+    name: 'icmp_small_mtu_total',
+    help: 'ICMP "too big" messages for an MTU below 1280 bytes.',
+  },
+  natCreated: { ...translated, label: ['event', 'created'] },
+  natExpired: { ...translated, label: ['event', 'expired'] },
+  natYielded: { ...translated, label: ['event', 'yielded'] },
+  natExhausted: {
+    name: 'nat_exhausted_packets_total',
+    help: 'Packets of new translated flows for which no port was free, dropped.',
+  },
+  natUnknown: {
+    name: 'nat_unknown_packets_total',
+    help: 'Packets to a translated service that belong to no known flow and begin none, reset or dropped.',
+  },
+  natLastHop: {
+    name: 'nat_last_hop_packets_total',
+    help: 'Packets of translated flows that had no hop left, dropped.',
+  },
+  natNoNextHop: {
+    name: 'nat_no_next_hop_packets_total',
+    help: 'Packets of translated flows sent to the router, since the host has no route or no neighbour.',
+  },
+  natReplies: { name: 'nat_replies_total', help: 'Packets of reals to clients of translated services.' },
+  natReplyBytes: { name: 'nat_reply_bytes_total', help: 'Their bytes, without Ethernet headers.' },
+};
+
+/** A metric, and the counters that are its values. */
+export interface CounterFamily {
+  readonly name: string;
+  readonly help: string;
+  readonly label: string | undefined;
+  readonly counters: { readonly counter: keyof Counters; readonly value: string }[];
+}
+
+export function counterFamilies(): CounterFamily[] {
+  const families = new Map<string, CounterFamily>();
+  for (const [counter, { name, help, label }] of Object.entries(counterMetrics)) {
+    const family = families.get(name) ?? { name, help, label: label?.[0], counters: [] };
+    family.counters.push({ counter: counter as keyof Counters, value: label?.[1] ?? '' });
+    families.set(name, family);
+  }
+  return [...families.values()];
+}

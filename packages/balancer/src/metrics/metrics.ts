@@ -1,0 +1,144 @@
+/** What a balancer counts and knows, as Prometheus reads it. */
+
+import type { Counters, Traffic } from '../datapath/counters.js';
+import type { ServiceHealth } from '../health/checked-services.js';
+import type { RealHealth } from '../health/monitor.js';
+import type { Service } from '../service.js';
+import type { RealStatus, ServiceStatus } from '../status.js';
+import { counterFamilies } from './metrics-counters.js';
+import { type Labels, labels, type Metric, noLabels, renderMetrics, withLabel } from './metrics-text.js';
+
+/** Where values come from. A {@link Balancer} has the first three. */
+export interface MetricsSource {
+  counters(): Counters;
+  services(): readonly ServiceStatus[];
+  reals(): readonly RealStatus[];
+  health?(): readonly ServiceHealth[];
+  readonly version: string;
+}
+
+const PREFIX = 'weir_balancer_';
+const conditions = ['unknown', 'up', 'held', 'down'] as const;
+const states = ['unknown', 'up', 'down'] as const;
+
+/** All metrics of a balancer, as they are now, in Prometheus' text format. */
+export function metricsText(source: MetricsSource): string {
+  const services = source.services();
+  return renderMetrics(PREFIX, [
+    {
+      name: 'build_info',
+      help: 'The version of the control plane; always 1.',
+      type: 'gauge',
+      samples: [[labels({ version: source.version }), 1]],
+    },
+    ...counters(source.counters()),
+    ...traffic(
+      'service',
+      'of a service',
+      services.map((status) => [serviceLabels(status.service), status] as const),
+    ),
+    ...traffic(
+      'real',
+      'to a real, of all its services',
+      source.reals().map((status) => [labels({ real: status.address }), status] as const),
+    ),
+    {
+      name: 'real_weight',
+      help: 'Weight of a real in the ring of a service; 0 if it gets no new flows.',
+      type: 'gauge',
+      samples: services.flatMap(({ service, spec }) => {
+        const text = serviceLabels(service);
+        return spec.reals.map(
+          ({ address: real, weight = 1 }) => [withLabel(text, 'real', real), weight] as const,
+        );
+      }),
+    },
+    ...(source.health === undefined ? [] : health(source.health())),
+  ]);
+}
+
+function serviceLabels({ address, port, protocol }: Service): Labels {
+  return labels({ address, port, protocol });
+}
+
+function counters(now: Counters): Metric[] {
+  return counterFamilies().map(({ name, help, label, counters }) => ({
+    name,
+    help,
+    type: 'counter',
+    samples: counters.map(({ counter, value }) => [
+      label === undefined ? noLabels : labels({ [label]: value }),
+      now[counter],
+    ]),
+  }));
+}
+
+function traffic(name: string, what: string, all: readonly (readonly [Labels, Traffic])[]): Metric[] {
+  return [
+    {
+      name: `${name}_packets_total`,
+      help: `Packets ${what} that were forwarded.`,
+      type: 'counter',
+      samples: all.map(([text, { packets }]) => [text, packets]),
+    },
+    {
+      name: `${name}_bytes_total`,
+      help: `Bytes ${what} that were forwarded, without Ethernet and outer headers.`,
+      type: 'counter',
+      samples: all.map(([text, { bytes }]) => [text, bytes]),
+    },
+  ];
+}
+
+function health(services: readonly ServiceHealth[]): Metric[] {
+  const named = services.map((service) => [serviceLabels(service.service), service] as const);
+  const checked = named.flatMap(([text, { reals }]) =>
+    reals.flatMap(({ address: real, health }): [Labels, RealHealth][] =>
+      health === undefined ? [] : [[withLabel(text, 'real', real), health]],
+    ),
+  );
+  return [
+    {
+      name: 'service_state',
+      help: 'Health of a service: 1 for its state, 0 for the others.',
+      type: 'gauge',
+      samples: named.flatMap(([text, service]) =>
+        states.map((state) => [withLabel(text, 'state', state), Number(state === service.state)] as const),
+      ),
+    },
+    {
+      name: 'service_reals_up',
+      help: 'Reals of a service that have a weight and are well.',
+      type: 'gauge',
+      samples: named.map(([text, { up }]) => [text, up]),
+    },
+    {
+      name: 'real_condition',
+      help: 'What health checks say of a real: 1 for its condition, 0 for the others.',
+      type: 'gauge',
+      samples: checked.flatMap(([text, real]) =>
+        conditions.map(
+          (condition) =>
+            [withLabel(text, 'condition', condition), Number(condition === real.condition)] as const,
+        ),
+      ),
+    },
+    {
+      name: 'health_checks_total',
+      help: 'Health checks of a real.',
+      type: 'counter',
+      samples: checked.flatMap(([text, { passed, failed }]) => [
+        [withLabel(text, 'result', 'passed'), passed] as const,
+        [withLabel(text, 'result', 'failed'), failed] as const,
+      ]),
+    },
+    {
+      name: 'health_check_duration_seconds',
+      help: 'How long the last health check of a real took.',
+      type: 'gauge',
+      samples: checked.flatMap(([text, { tookMs }]) =>
+        tookMs === undefined ? [] : [[text, tookMs / 1000] as const],
+      ),
+    },
+  ];
+}

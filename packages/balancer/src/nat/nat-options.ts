@@ -1,0 +1,111 @@
+/** What the translation of addresses is told before it is loaded. */
+import { type CollectionSpec, setGlobal } from '@weir/ebpf';
+import { addressText, type KeyAddress, keyAddress } from '../address.js';
+import { ticksOf, within } from '../limits.js';
+
+/** For services whose `forwarding` is `nat`. */
+export interface NatOptions {
+  /**
+   * Addresses of the balancer's own, from which reals are talked to: they must lead to the device, and nobody else may use
+   * their ports. Each has a port for each flow, TCP and UDP apart.
+   */
+  readonly sources: readonly string[];
+  /** The first and the last port of each. Default 10000 to 32767, below those that Linux gives to the host's own flows. */
+  readonly ports?: readonly [number, number];
+  /**
+   * `route`: reals are reached by the host's routes and neighbours, which takes forwarding on the device
+   * (net.ipv4.conf.DEVICE.forwarding, net.ipv6.…). `router`: all are behind the router. Default: `route` with a device.
+   */
+  readonly nextHop?: 'route' | 'router';
+  /** A TCP flow that was idle for longer is over, seconds. Default 900. */
+  readonly tcpIdleSeconds?: number;
+  /** The same while the real has not answered. Default 30. */
+  readonly tcpOpeningSeconds?: number;
+  /** The same when one side is done. Default 120. */
+  readonly tcpHalfClosedSeconds?: number;
+  /** The same when both are, or one has aborted. Default 60, for as long as Linux keeps TIME_WAIT. */
+  readonly tcpClosedSeconds?: number;
+  /** Default 30. */
+  readonly udpIdleSeconds?: number;
+}
+
+const DEFAULT_PORTS = [10_000, 32_767] as const;
+const MAX_SOURCES = 1024;
+/** After so long ports come free before their time if they are scarce. */
+const YIELD_SECONDS = 2;
+/** A flow's last use is noted with this fraction of the shortest of these times, or each second. */
+const TOUCHES = 16;
+
+/** How slots lie in the program's table: those of TCP and UDP over IPv4, then over IPv6; by source, then by port. */
+export interface NatLayout {
+  /** Those of IPv4 first. */
+  readonly sources: readonly KeyAddress[];
+  readonly firstPort: number;
+  readonly ports: number;
+  /** By kind of flow: TCP over IPv4, UDP over IPv4, TCP over IPv6, UDP over IPv6. */
+  readonly first: readonly number[];
+  readonly count: readonly number[];
+  /** Of all kinds. */
+  readonly slots: number;
+}
+
+/** @throws RangeError, EbpfError for options that make no sense. */
+export function natLayout({ sources, ports: [firstPort, lastPort] = DEFAULT_PORTS }: NatOptions): NatLayout {
+  within('number of nat.sources', sources.length, 1, MAX_SOURCES);
+  within('first of nat.ports', firstPort, 1, 65_535);
+  within('last of nat.ports', lastPort, firstPort, 65_535);
+  const keys = sources.map(keyAddress);
+  if (new Set(keys.map(({ words, ipv6 }) => `${ipv6} ${words.join(' ')}`)).size < keys.length) {
+    throw new RangeError('a nat source is there twice');
+  }
+  const ports = lastPort - firstPort + 1;
+  const own4 = keys.filter(({ ipv6 }) => !ipv6);
+  const own6 = keys.filter(({ ipv6 }) => ipv6);
+  const count = [own4, own4, own6, own6].map(({ length }) => length * ports);
+  const first = count.map((_, kind) => count.slice(0, kind).reduce((sum, slots) => sum + slots, 0));
+  return { sources: [...own4, ...own6], firstPort, ports, first, count, slots: first[3]! + count[3]! };
+}
+
+/** What decides which flow a slot is of, in a word: slots of another layout are of no use. */
+export function natLayoutName(options: NatOptions | undefined): string | undefined {
+  if (options === undefined) return undefined;
+  const { sources, firstPort, ports } = natLayout(options);
+  const names = sources.map(({ words, ipv6 }) => addressText(keyBytes(words, ipv6)));
+  return `${names.join(' ')} ${firstPort}+${ports}`;
+}
+
+function keyBytes(words: Uint32Array, ipv6: boolean): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset, ipv6 ? 16 : 4);
+}
+
+/** After how many ticks without a packet a flow is over, by the program's names. @throws RangeError */
+export function natLimits(options: NatOptions): Record<string, number> {
+  return {
+    nat_udp_ticks: ticksOf('nat.udpIdleSeconds', options.udpIdleSeconds ?? 30),
+    nat_opening_ticks: ticksOf('nat.tcpOpeningSeconds', options.tcpOpeningSeconds ?? 30),
+    nat_open_ticks: ticksOf('nat.tcpIdleSeconds', options.tcpIdleSeconds ?? 900),
+    nat_half_ticks: ticksOf('nat.tcpHalfClosedSeconds', options.tcpHalfClosedSeconds ?? 120),
+    nat_closed_ticks: ticksOf('nat.tcpClosedSeconds', options.tcpClosedSeconds ?? 60),
+    nat_yield_ticks: ticksOf('the time after which ports yield', YIELD_SECONDS),
+  };
+}
+
+/** Whether next hops are the host's. */
+export function asksForRoutes({ nextHop }: NatOptions, hasDevices: boolean): boolean {
+  return (nextHop ?? (hasDevices ? 'route' : 'router')) === 'route';
+}
+
+/** Sets the program's constants. @throws RangeError */
+export function setNatConstants(spec: CollectionSpec, options: NatOptions, hasDevices: boolean): void {
+  const { firstPort, ports, first, count } = natLayout(options);
+  const limits = natLimits(options);
+  for (const [name, ticks] of Object.entries(limits)) setGlobal(spec, name, ticks);
+  const shortest = Math.min(...Object.values(limits), ticksOf('a second', TOUCHES));
+  setGlobal(spec, 'nat_touch_ticks', Math.floor(shortest / TOUCHES));
+  setGlobal(spec, 'use_nat', true);
+  setGlobal(spec, 'nat_first_port', firstPort);
+  setGlobal(spec, 'nat_ports', ports);
+  setGlobal(spec, 'nat_first_slot', Uint32Array.from(first));
+  setGlobal(spec, 'nat_slot_count', Uint32Array.from(count));
+  setGlobal(spec, 'use_routes', asksForRoutes(options, hasDevices));
+}

@@ -1,0 +1,97 @@
+/** Translated flows, in the program's tables. */
+import type { ArrayMap, Collection } from '@weir/ebpf';
+import { encode, encodeNumber } from '../datapath/encode.js';
+import {
+  NatSeen,
+  offsetsNatSlot,
+  sizeofNatAddress,
+  sizeofNatSlot,
+  writeNatAddress,
+} from '../generated/balancer.js';
+import { TICK_NS } from '../limits.js';
+import { type NatLayout, type NatOptions, natLayout, natLimits } from './nat-options.js';
+
+/** How the translation of addresses stands. */
+export interface NatStatus {
+  /** Flows that are not over. */
+  readonly active: number;
+  /** Flows that there can be: ports of all sources, TCP and UDP apart. */
+  readonly ports: number;
+}
+
+/** Claims that each CPU makes at a time are one; what the kernel keeps back for each CPU comes on top. */
+const CLAIMS_PER_CPU = 8;
+
+/** How large the program's tables have to be. */
+export function natMaxEntries(options: NatOptions, reals: number, cpus: number): Record<string, number> {
+  const { slots, sources } = natLayout(options);
+  return {
+    nat_slots: slots,
+    nat_clients: slots,
+    nat_claims: Math.max(64, cpus * CLAIMS_PER_CPU),
+    nat_addresses: sources.length,
+    nat_address_numbers: sources.length,
+    next_hops: reals,
+    nat_works: cpus + 1,
+  };
+}
+
+/** Whether a table holds translated flows, or what they are found by. */
+export function isNatTable(name: string): boolean {
+  return name.startsWith('nat_');
+}
+
+export class NatTable {
+  readonly #layout: NatLayout;
+  readonly #limits: Readonly<Record<string, number>>;
+  readonly #slots: DataView;
+
+  /** Tells the program its addresses. */
+  constructor(collection: Collection, options: NatOptions) {
+    this.#layout = natLayout(options);
+    this.#limits = natLimits(options);
+    const memory = (collection.map('nat_slots') as ArrayMap).memory(false);
+    this.#slots = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
+    const addresses = collection.map('nat_addresses') as ArrayMap;
+    const numbers = collection.map('nat_address_numbers');
+    const { sources, count, ports } = this.#layout;
+    for (const [i, { words, ipv6 }] of sources.entries()) {
+      const key = encode(sizeofNatAddress, writeNatAddress, { address: words, ipv6: Number(ipv6) });
+      addresses.set(i, key);
+      numbers.update(key, encodeNumber(ipv6 ? i - count[0]! / ports : i));
+    }
+  }
+
+  /** Whether a family's flows can be translated. */
+  hasFamily(ipv6: boolean): boolean {
+    return this.#layout.sources.some((source) => source.ipv6 === ipv6);
+  }
+
+  status(): NatStatus {
+    const { slots, first } = this.#layout;
+    const now = Number(process.hrtime.bigint() / BigInt(TICK_NS));
+    const kindOf = (index: number) => first.findLastIndex((start) => index >= start);
+    let active = 0;
+    for (let index = 0; index < slots; index++) {
+      if (this.#isActive(index * sizeofNatSlot, kindOf(index), now)) active++;
+    }
+    return { active, ports: slots };
+  }
+
+  #isActive(slot: number, kind: number, now: number): boolean {
+    if (this.#slots.getUint32(slot + offsetsNatSlot.real, true) === 0) return false;
+    const idle = (now - this.#slots.getUint32(slot + offsetsNatSlot.used, true)) | 0;
+    return idle <= this.#limits[this.#limitName(slot, kind)]!;
+  }
+
+  /** As nat_limit() in bpf/nat-slot.h. */
+  #limitName(slot: number, kind: number): string {
+    if ((kind & 1) === 1) return 'nat_udp_ticks';
+    const client = this.#slots.getUint8(slot + offsetsNatSlot.fromClient);
+    const real = this.#slots.getUint8(slot + offsetsNatSlot.fromReal);
+    if (((client | real) & NatSeen.NAT_RST) !== 0 || (client & real & NatSeen.NAT_FIN) !== 0)
+      return 'nat_closed_ticks';
+    if (((client | real) & NatSeen.NAT_FIN) !== 0) return 'nat_half_ticks';
+    return real === 0 ? 'nat_opening_ticks' : 'nat_open_ticks';
+  }
+}

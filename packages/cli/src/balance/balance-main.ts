@@ -1,0 +1,29 @@
+/** From a request to its answer. What only some commands need is loaded by them alone. */
+import type { ExitCode } from '../failure.js';
+import type { Output } from '../output.js';
+import type { RunHost } from '../run.js';
+import type { BalanceRequest } from './requests.js';
+
+export async function balance(request: BalanceRequest, host: RunHost, stdout: Output): Promise<ExitCode> {
+  switch (request.command) {
+    case 'check':
+      return await (await import('./check.js')).check(request.file, request.flags, stdout);
+    case 'simulate':
+      return await (await import('./simulate.js')).simulate(request.file, request.flags, stdout);
+    case 'run':
+      return await (await import('./run-balancer.js')).run(request.file, request.flags, host);
+    case 'apply':
+      return await (await import('./change.js')).apply(request.file, request.flags, stdout);
+    case 'drain':
+    case 'undrain':
+      return await (await import('./change.js')).drain(request, stdout);
+    case 'stop':
+      return await (await import('./change.js')).stop(request.flags, stdout);
+    case 'status':
+      return await (await import('./status.js')).status(request.flags, host, stdout);
+    case 'lookup':
+      return await (await import('./lookup.js')).lookup(request, stdout);
+    case 'capture':
+      return await (await import('./capture.js')).capture(request.flags, host, stdout);
+  }
+}

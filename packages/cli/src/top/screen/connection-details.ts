@@ -1,0 +1,120 @@
+/** Everything about one connection, and what it moved in the last while. */
+import type { Connection, EndedConnection } from '@weir/tracer';
+import type { ProcessDetails } from '@weir/tracer/enrich';
+import type { Paint } from '../../text/colour.js';
+import { formatEndpoint } from '../../text/endpoint.js';
+import { escapeText } from '../../text/escape.js';
+import { formatBytes, formatDuration, formatMilliseconds } from '../../text/units.js';
+import { padEnd, truncate } from '../../text/width.js';
+import type { Facts } from '../model/enrichment.js';
+import { serviceName } from '../model/groups.js';
+import type { History } from '../model/history.js';
+import { protocol } from '../table/connections.js';
+import { processName } from '../table/context.js';
+import { age, rate } from '../table/figures.js';
+import { sparkline } from '../table/sparkline.js';
+
+export interface DetailsInput {
+  /** undefined: it has ended, and nothing is known of it any more. */
+  readonly connection: Connection | undefined;
+  readonly ending: EndedConnection | undefined;
+  readonly history: History;
+  readonly facts: Facts;
+  readonly nowNs: number;
+  readonly paint: Paint;
+}
+
+const labelWidth = 'Command line'.length;
+const endings: Readonly<Record<EndedConnection['closed_by'], string>> = {
+  local: 'closed by this side',
+  peer: 'closed by the peer',
+  reset: 'reset',
+  timeout: 'timed out',
+  idle: 'idle for too long',
+  vanished: 'gone, without an event',
+};
+
+/** Lines of at most `width` columns. */
+export function detailsLines(input: DetailsInput, width: number): string[] {
+  const { connection, history, paint } = input;
+  if (connection === undefined) return ['', ' The connection has ended.'];
+  const title = `${protocol(connection)}  ${formatEndpoint(connection.local)} ${arrow(connection)} ${formatEndpoint(connection.peer)}`;
+  const facts = [...place(input, connection), ...figures(connection)];
+  const room = Math.max(1, width - labelWidth - 3);
+  return [
+    paint('bold', truncate(` ${title}`, width)),
+    '',
+    ...facts.map(([label, text]) => ` ${padEnd(label, labelWidth)}  ${truncate(text, room)}`),
+    '',
+    ...curve('Sent', history.sent, width, paint),
+    ...curve('Received', history.received, width, paint),
+  ];
+}
+
+type Line = readonly [label: string, text: string];
+
+function arrow({ direction }: Connection): string {
+  if (direction === undefined) return '-';
+  return direction === 'outbound' ? '→' : '←';
+}
+
+function place({ facts, nowNs, ending }: DetailsInput, connection: Connection): Line[] {
+  const { process, peer, state, started_ns, active_ns, netns, flow_id } = connection;
+  const details = process === undefined ? undefined : facts.process(process.pid, process.comm);
+  const lines: Line[] = [];
+  const add = (label: string, text: string | undefined) => {
+    if (text !== undefined && text !== '') lines.push([label, text]);
+  };
+  const user = process?.uid === undefined ? '' : `, user ${process.uid}`;
+  add('Process', process ? `${processName(process, { facts, nowNs })} (${process.pid}${user})` : 'not known');
+  add('Executable', details?.executable && escapeText(details.executable));
+  add('Command line', details?.command_line && escapeText(details.command_line));
+  add('Container', containerText(details));
+  add('Pod', details?.pod_uid && escapeText(details.pod_uid));
+  add('Unit', details?.unit && escapeText(details.unit));
+  add('Service', serviceName(connection, facts));
+  add('Peer', facts.peerName(peer.address));
+  add('Namespace', String(netns));
+  add('Flow', flow_id);
+  if (ending !== undefined) {
+    add('Ended', `${endings[ending.closed_by]}, ${age(nowNs - ending.ended_ns)} ago`);
+  } else add('State', state);
+  if (started_ns !== undefined) {
+    const end = ending?.ended_ns ?? nowNs;
+    add('Age', formatDuration((end - started_ns) / 1000));
+  } else add('Age', 'older than weir top');
+  add('Idle', age(nowNs - active_ns));
+  return lines;
+}
+
+function containerText(details: ProcessDetails | undefined): string | undefined {
+  if (details?.container_id === undefined) return undefined;
+  const { container_id, container_runtime } = details;
+  return escapeText(container_runtime === undefined ? container_id : `${container_runtime} ${container_id}`);
+}
+
+function figures(connection: Connection): Line[] {
+  const { transport, bytes_sent, bytes_received, packets_sent, packets_received } = connection;
+  const packets = transport === 'tcp' ? 'segments' : 'datagrams';
+  const exact = (bytes: number) =>
+    bytes < 1000 ? formatBytes(bytes) : `${formatBytes(bytes)} (${bytes.toLocaleString('en-US')} B)`;
+  const lines: Line[] = [
+    ['Sent', `${exact(bytes_sent)}, ${packets_sent.toLocaleString('en-US')} ${packets}`],
+    ['Received', `${exact(bytes_received)}, ${packets_received.toLocaleString('en-US')} ${packets}`],
+  ];
+  if (transport === 'tcp') lines.push(['Retransmits', connection.retransmits.toLocaleString('en-US')]);
+  if (connection.srtt_us !== undefined) {
+    lines.push(['Round trip', formatMilliseconds(connection.srtt_us)]);
+  }
+  return lines;
+}
+
+/** A title with the rate now and the highest, and the curve below. */
+function curve(label: string, values: readonly number[], width: number, paint: Paint): string[] {
+  const most = Math.max(0, ...values);
+  const now = values.at(-1) ?? 0;
+  return [
+    truncate(` ${padEnd(label, labelWidth)}  ${rate(now)}/s, at most ${rate(most)}/s`, width),
+    ` ${paint(label === 'Sent' ? 'green' : 'cyan', sparkline(values, Math.max(1, Math.min(width - 2, 120))))}`,
+  ];
+}

@@ -1,0 +1,111 @@
+/** What the flags of `weir top` mean. */
+import type { Btf } from '@weir/ebpf';
+import type { ConnectionsOptions, TracerOptions } from '@weir/tracer';
+import { UsageError } from '../failure.js';
+import type { ColourMode, Paint } from '../text/colour.js';
+import { parseFilter } from './filter/parse.js';
+import { columnsOf, defaultSort, type Sort, type ViewName } from './table/views.js';
+import type { TopRequest } from './top-session.js';
+
+/** Parsed flags, by commander's names. */
+export interface TopFlags {
+  readonly view: ViewName;
+  readonly filter?: string;
+  readonly sort?: string;
+  readonly reverse?: boolean;
+  readonly rows?: number;
+  readonly tcp: boolean;
+  readonly udp: boolean;
+  readonly ipv6: boolean;
+  readonly netns?: readonly number[];
+  readonly tcpIdle?: number;
+  readonly udpIdle?: number;
+  readonly limit?: number;
+  readonly enrich: boolean;
+  readonly resolve?: boolean;
+  readonly interval?: number;
+  readonly once?: boolean;
+  readonly count?: number;
+  readonly json?: boolean;
+  readonly color: ColourMode;
+  readonly wide?: boolean;
+  readonly ringSize?: number;
+  readonly btf?: string;
+  readonly debug?: boolean;
+}
+
+/** Connections held at a time, in the kernel's table, which has its memory from the start, and in the one that is shown. */
+const LIMIT = 131_072;
+/** Milliseconds. */
+const INTERVAL = { shown: 2_000, once: 1_000 };
+
+/**
+ * All that a session has to know.
+ *
+ * @param width Columns of the terminal that it prints to; undefined: lines are not fitted.
+ * @throws UsageError for a filter or a column that makes no sense.
+ */
+export function topRequest(
+  flags: TopFlags,
+  paint: Paint,
+  width: number | undefined,
+  btf?: Btf | 'discover',
+): TopRequest {
+  const text = filterText(flags);
+  return {
+    options: tracerOptions(flags, btf),
+    connections: connectionsOptions(flags),
+    view: flags.view,
+    sort: sortOf(flags),
+    filterText: text,
+    filter: parseFilter(text),
+    rows: flags.rows ?? Number.POSITIVE_INFINITY,
+    width: flags.wide ? Number.POSITIVE_INFINITY : (width ?? Number.POSITIVE_INFINITY),
+    paint,
+    json: flags.json === true,
+    enrich: flags.enrich,
+    resolve: flags.resolve === true,
+    intervalMs: flags.interval ?? (flags.once ? INTERVAL.once : INTERVAL.shown),
+    count: flags.once ? 1 : (flags.count ?? Number.POSITIVE_INFINITY),
+  };
+}
+
+/** The tracer's options; what was not asked for is absent. */
+function tracerOptions(flags: TopFlags, btf?: Btf | 'discover'): TracerOptions {
+  return {
+    ...(flags.netns !== undefined && { filter: { netns: flags.netns } }),
+    ...(flags.ringSize !== undefined && { ringBytes: flags.ringSize }),
+    maxConnections: flags.limit ?? LIMIT,
+    ...(btf !== undefined && { btf }),
+  };
+}
+
+function connectionsOptions(flags: TopFlags): ConnectionsOptions {
+  const { tcp, udp, ipv6, limit, tcpIdle, udpIdle } = flags;
+  return {
+    ...{ tcp, udp, ipv6 },
+    limit: limit ?? LIMIT,
+    ...(tcpIdle !== undefined && { tcpIdleMs: tcpIdle }),
+    ...(udpIdle !== undefined && { udpIdleMs: udpIdle }),
+  };
+}
+
+/** @throws UsageError for a column that the view does not have. */
+function sortOf({ view, sort, reverse = false }: TopFlags): Sort {
+  const fallback = defaultSort(view);
+  if (sort === undefined) return { ...fallback, descending: fallback.descending !== reverse };
+  const columns = columnsOf(view);
+  const column = columns.find(({ id }) => id === sort);
+  if (column === undefined) {
+    const names = columns.map(({ id }) => id).join(', ');
+    throw new UsageError(`--sort: the view of ${view} has no column ${sort}, but ${names}`);
+  }
+  return { column: column.id, descending: column.descending !== reverse };
+}
+
+/** @throws UsageError for a filter of which a term is wrong. */
+function filterText({ filter = '' }: TopFlags): string {
+  const [problem] = parseFilter(filter).problems;
+  if (problem !== undefined) throw new UsageError(`--filter: ${problem}`);
+  return filter;
+}

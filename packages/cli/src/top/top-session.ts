@@ -1,0 +1,111 @@
+/** One run of `weir top`: from the start of the tracer to its end. */
+import type { ConnectionsOptions, TracerOptions } from '@weir/tracer';
+import { ExitCode, UsageError } from '../failure.js';
+import type { Output } from '../output.js';
+import { Interruption, type SignalSource } from '../trace/interruption.js';
+import type { TracerFactory } from '../tracing.js';
+import { HostFacts } from './model/enrichment.js';
+import { Watch } from './model/frame.js';
+import { Pacer } from './pacer.js';
+import { initialState } from './screen/state.js';
+import { Store } from './screen/store.js';
+import { type StreamOptions, StreamPrinter } from './stream.js';
+import type { Terminal } from './ui/terminal.js';
+
+export interface TopRequest extends StreamOptions {
+  readonly options: TracerOptions;
+  readonly connections: ConnectionsOptions;
+  readonly filterText: string;
+  readonly enrich: boolean;
+  readonly resolve: boolean;
+  readonly intervalMs: number;
+  /** Intervals to print. */
+  readonly count: number;
+}
+
+export interface TopHost {
+  readonly stdout: Output;
+  /** Where the terminal UI is to be shown; undefined: it is not. */
+  readonly terminal: Terminal | undefined;
+  readonly signals: SignalSource;
+  exit(code: number): void;
+}
+
+/** The first rates come soon, however long the interval. */
+const FIRST_INTERVAL_MS = 500;
+/** How long `--once` waits for names of peers. */
+const NAMES_MS = 2_500;
+
+/**
+ * Shows, or prints, until it is told to end.
+ * @throws what the tracer throws; it is stopped then, and the terminal is as it was.
+ */
+export async function runTop(request: TopRequest, tracing: TracerFactory, host: TopHost): Promise<ExitCode> {
+  const pacer = new Pacer();
+  let ended = false;
+  const end = () => {
+    ended = true;
+    pacer.wake();
+  };
+  using _interruption = new Interruption(host.signals, end, (code) => host.exit(code));
+  host.stdout.onBroken(end);
+  using facts = new HostFacts(request.enrich, request.resolve);
+  await using tracer = start(tracing, request.options);
+  using live = connect(() => tracer.connections(request.connections));
+  const watch = new Watch(
+    live,
+    () => Number(process.hrtime.bigint()),
+    facts.problem === undefined ? [] : [facts.problem],
+  );
+  // Before the terminal is taken: what fails here is told on the screen that people see.
+  const first = await watch.refresh();
+  if (ended) return ExitCode.ok;
+
+  if (host.terminal !== undefined) {
+    const { Ui, terminalSize } = await import('./ui/ui.js');
+    const { view, sort, filterText, intervalMs, paint } = request;
+    const store = new Store({
+      ...{ facts, paint, watch },
+      state: initialState({ view, sort, filterText, intervalMs }),
+      frame: first,
+      size: terminalSize(host.terminal.stdout),
+      onEffect: (effect) => (effect === 'quit' ? end() : ui.suspend()),
+      onInterval: () => pacer.wake(),
+    });
+    host.terminal.stdin.once('end', end).once('error', end);
+    using ui = new Ui(store, host.terminal);
+    let next = Math.min(FIRST_INTERVAL_MS, intervalMs);
+    while (!ended) {
+      await pacer.wait(next);
+      if (!ended) store.setFrame(await watch.refresh());
+      next = store.state.intervalMs;
+    }
+    return ExitCode.ok;
+  }
+
+  const printer = new StreamPrinter(request, host.stdout);
+  while (!ended && printer.printed < request.count) {
+    await pacer.wait(request.intervalMs);
+    if (ended) break;
+    const frame = await watch.refresh();
+    if (request.resolve && request.count === 1) {
+      for (const { peer } of frame.connections) facts.peerName(peer.address);
+      await facts.settled(NAMES_MS);
+    }
+    if (!(await printer.print(frame, facts, new Date()))) break;
+  }
+  return ExitCode.ok;
+}
+
+/** Options that make no sense together, or to this kernel, came from the command line. */
+function start(tracing: TracerFactory, options: TracerOptions) {
+  return connect(() => tracing.start(options));
+}
+
+function connect<T>(action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw error instanceof RangeError ? new UsageError(error.message, { cause: error }) : error;
+  }
+}

@@ -1,0 +1,151 @@
+/** Reads a compiled BPF object into a {@link CollectionSpec}. */
+import { type BtfExt, parseBtfExt } from '../btf/ext.js';
+import { Btf } from '../btf/parse.js';
+import { SymbolBind } from '../elf/elf-constants.js';
+import { ElfFile } from '../elf/file.js';
+import { FormatError } from '../errors.js';
+import { fixBtf } from './btf-fixups.js';
+import { dataMaps, globalVariables } from './data-maps.js';
+import { collectExterns } from './externs.js';
+import { type CodeSection, codeSections, type ObjectFunction } from './functions.js';
+import { readInitialSlots } from './initial-slots.js';
+import { Linker } from './linker.js';
+import { mapDefinitions } from './map-definitions.js';
+import { sectionMeaning } from './sections.js';
+import type { CollectionSpec, MapSpec, ProgramSpec } from './spec.js';
+
+/**
+ * Reads an ELF object as clang emits it for `-target bpf`. Pure: no kernel is asked.
+ *
+ * The file may be damaged or hostile: what is allocated stays within a small multiple of its size, plus at most 64 MB
+ * for zero-filled variables.
+ * @param bytes the whole file; not changed, and not needed once this returns.
+ * @throws FormatError if the file is damaged or uses something this library does not know.
+ */
+export function parseObject(bytes: Uint8Array): CollectionSpec {
+  const elf = ElfFile.parse(bytes);
+  rejectLegacyMaps(elf);
+  const { btf: rawBtf, btfBytes, ext } = readBtf(elf);
+  const externs = collectExterns(rawBtf, weakSymbols(elf));
+  const btf = rawBtf === undefined ? undefined : fixBtf(btfBytes, rawBtf, elf, externs);
+
+  const definitions = mapDefinitions(elf, btf);
+  const maps = new Map<string, MapSpec>();
+  for (const spec of [...definitions.map((definition) => definition.spec), ...dataMaps(elf, btf, externs)]) {
+    if (maps.has(spec.name)) throw new FormatError(`two maps are named ${spec.name}`);
+    maps.set(spec.name, spec);
+  }
+  const code = codeSections(elf);
+  const mapsByOffset = new Map(definitions.map((definition) => [definition.offset, definition]));
+  readInitialSlots(elf, definitions, mapsByOffset, code);
+
+  const license = readLicense(elf);
+  const context = {
+    sectionName: (index: number) => elf.sections[index]?.name,
+    code,
+    mapsByOffset,
+    maps,
+    kernelSymbols: externs.kernelSymbols,
+    kconfig: externs.kconfig,
+  };
+  const kernelVersion = readVersion(elf);
+  return {
+    license,
+    ...(kernelVersion === undefined ? {} : { kernelVersion }),
+    ...(btf === undefined ? {} : { btf }),
+    littleEndian: elf.littleEndian,
+    maps,
+    programs: linkPrograms(code, new Linker(context, ext, elf.littleEndian), license),
+    globals: globalVariables(elf, btf, maps),
+    kernelSymbols: externs.kernelSymbols,
+    kconfig: externs.kconfig,
+  };
+}
+
+interface ObjectBtf {
+  readonly btf: Btf | undefined;
+  readonly btfBytes: Uint8Array;
+  readonly ext: BtfExt | undefined;
+}
+
+function readBtf(elf: ElfFile): ObjectBtf {
+  const section = elf.section('.BTF');
+  if (section === undefined) return { btf: undefined, btfBytes: new Uint8Array(0), ext: undefined };
+  const btfBytes = elf.data(section);
+  const btf = Btf.parse(btfBytes);
+  if (btf.littleEndian !== elf.littleEndian)
+    throw new FormatError('the BTF has another byte order than the file');
+  const extSection = elf.section('.BTF.ext');
+  return {
+    btf,
+    btfBytes,
+    ext: extSection === undefined ? undefined : parseBtfExt(elf.data(extSection), btf),
+  };
+}
+
+function weakSymbols(elf: ElfFile): (name: string) => boolean {
+  const weak = new Set<string>();
+  for (const symbol of elf.symbols) {
+    if (symbol.section === 0 && symbol.bind === SymbolBind.weak) weak.add(symbol.name);
+  }
+  return (name) => weak.has(name);
+}
+
+function rejectLegacyMaps(elf: ElfFile): void {
+  const legacy = elf.sections.find((section) => /^maps(\/|$)/.test(section.name) && section.size > 0);
+  if (legacy === undefined) return;
+  throw new FormatError(
+    `section ${legacy.name} holds maps in the old form of struct bpf_map_def: declare them in SEC(".maps") with __uint and __type`,
+  );
+}
+
+/** Main functions in the file's order, each linked. */
+function linkPrograms(
+  code: ReadonlyMap<number, CodeSection>,
+  linker: Linker,
+  license: string,
+): Map<string, ProgramSpec> {
+  const programs = new Map<string, ProgramSpec>();
+  for (const { functions } of code.values()) {
+    for (const fn of functions) {
+      if (!fn.isProgram) continue;
+      if (programs.has(fn.name)) throw new FormatError(`two programs are named ${fn.name}`);
+      programs.set(fn.name, program(fn, linker, license));
+    }
+  }
+  return programs;
+}
+
+function program(fn: ObjectFunction, linker: Linker, license: string): ProgramSpec {
+  const { kind, attachTo, autoload } = sectionMeaning(fn.section.name);
+  return {
+    name: fn.name,
+    section: fn.section.name,
+    ...(kind === undefined ? {} : { kind: kind.name }),
+    type: kind?.type ?? 0,
+    ...(kind?.attachType === undefined ? {} : { expectedAttachType: kind.attachType }),
+    ...(attachTo === undefined ? {} : { attachTo }),
+    flags: kind?.flags ?? 0,
+    autoload,
+    license,
+    ...linker.link(fn),
+  };
+}
+
+/** The `license` section up to its NUL; '' if there is none. */
+function readLicense(elf: ElfFile): string {
+  const section = elf.section('license');
+  if (section === undefined) return '';
+  const bytes = elf.data(section);
+  const end = bytes.indexOf(0);
+  // The kernel reads at most 128 bytes, and only compares.
+  return new TextDecoder('latin1').decode(bytes.subarray(0, Math.min(end === -1 ? bytes.length : end, 127)));
+}
+
+function readVersion(elf: ElfFile): number | undefined {
+  const section = elf.section('version');
+  if (section === undefined) return undefined;
+  const bytes = elf.data(section);
+  if (bytes.length !== 4) throw new FormatError(`section version has ${bytes.length} bytes, expected 4`);
+  return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, elf.littleEndian);
+}

@@ -1,0 +1,138 @@
+/** What the experiments of one discovery share: the program, the sockets, and what was seen. */
+import { randomInt } from 'node:crypto';
+import type { Image } from './image.js';
+import type { Evidence, Observation, PointerObservation } from './observations.js';
+import type { Change, Snapshot, Snapshots } from './snapshot.js';
+import { AddressFamily, type Endpoint, mapped, type SocketPool, type TestSocket } from './sockets.js';
+
+/** TCP_* of include/net/tcp_states.h. */
+export const State = {
+  established: 1,
+  synSent: 2,
+  finWait1: 4,
+  close: 7,
+  closeWait: 8,
+  listen: 10,
+} as const;
+
+/** What is known of a socket besides its state. */
+export type Known = Omit<Observation, 'image' | 'state' | 'family'>;
+
+/** A socket with an end of its own, whose address in the kernel is known. */
+export interface Specimen {
+  readonly socket: TestSocket;
+  readonly sk: bigint;
+  readonly local?: Endpoint;
+}
+
+/** One that is bound. */
+export interface BoundSpecimen extends Specimen {
+  readonly local: Endpoint;
+}
+
+interface BeforeOptions {
+  /** Addresses whose memory to copy too. */
+  readonly targets?: readonly bigint[];
+  readonly isIt?: (image: Image) => boolean;
+}
+
+export class Bench implements Evidence {
+  readonly observations: Observation[] = [];
+  readonly pointers: PointerObservation[] = [];
+  readonly snapshots: Snapshots;
+  readonly sockets: SocketPool;
+  /** Why an experiment could not be made. */
+  readonly failures: string[] = [];
+
+  constructor(snapshots: Snapshots, sockets: SocketPool) {
+    this.snapshots = snapshots;
+    this.sockets = sockets;
+  }
+
+  /** Runs an experiment. What it needs may be missing or forbidden here; then what it had seen before counts. */
+  attempt(what: string, experiment: () => void): void {
+    try {
+      experiment();
+    } catch (error) {
+      this.failures.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  /**
+   * The socket as it was just before `action` made a certain change; undefined if that was not seen, or if it cannot be
+   * told from another socket's change at the same time.
+   *
+   * @param isIt Tells the socket by its contents, where its address is not known.
+   */
+  before(
+    change: Change,
+    action: () => void,
+    { targets = [], isIt = () => true }: BeforeOptions = {},
+  ): Snapshot | undefined {
+    const [first, ...others] = this.snapshots
+      .take(change, action, targets)
+      .filter(({ image }) => isIt(image));
+    if (first !== undefined && others.length === 0) return first;
+    this.failures.push(`${others.length === 0 ? 'no' : 'more than one'} change of state was seen`);
+    return undefined;
+  }
+
+  /** Notes what is known of a socket in a snapshot. */
+  observe(snapshot: Snapshot | undefined, family: number, known: Known): void {
+    if (snapshot === undefined) return;
+    this.observations.push({ image: snapshot.image, state: snapshot.from, family, ...known });
+  }
+
+  /** Listens and stops again, which changes the state twice and needs no network. */
+  listenOnce(
+    socket: TestSocket,
+    sk: bigint | undefined,
+    targets: readonly bigint[] = [],
+  ): Snapshot | undefined {
+    const snapshot = this.before({ sk, from: State.close, to: State.listen }, () => socket.listen(), {
+      targets,
+    });
+    socket.disconnect();
+    return snapshot;
+  }
+}
+
+/** A random end on the loopback device, with a port that is another number in the other byte order. */
+export function randomEndpoint(): Endpoint {
+  for (;;) {
+    const port = randomInt(20_000, 60_000);
+    const octet = () => randomInt(1, 255);
+    const address = ((127 << 24) | (octet() << 16) | (octet() << 8) | octet()) >>> 0;
+    if (port >>> 8 !== (port & 255)) return { address, port };
+  }
+}
+
+/** What is known of a socket that is bound. */
+export function localKnown(family: number, { address, port }: Endpoint): Known {
+  return family === AddressFamily.ipv4
+    ? { localAddress: address, localPort: port }
+    : { localAddress6: mapped(address), localPort: port };
+}
+
+/** What is known of a socket that is bound and has a peer. */
+export function pairKnown(family: number, local: Endpoint, peer: Endpoint): Known {
+  const { port } = peer;
+  const peerKnown: Known =
+    family === AddressFamily.ipv4
+      ? { peerAddress: peer.address, peerPort: port }
+      : { peerAddress6: mapped(peer.address), peerPort: port };
+  return { ...localKnown(family, local), ...peerKnown };
+}
+
+const pause = new Int32Array(new SharedArrayBuffer(4));
+
+/** Waits until something holds, looking at it again and again; returns whether it did in time. */
+export function waitUntil(holds: () => boolean, milliseconds: number): boolean {
+  const end = performance.now() + milliseconds;
+  for (let round = 0; ; round++) {
+    if (holds()) return true;
+    if (performance.now() > end) return false;
+    // Over loopback most is done when a system call returns.
+    if (round > 3) Atomics.wait(pause, 0, 0, 1);
+  }
+}

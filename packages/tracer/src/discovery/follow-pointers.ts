@@ -1,0 +1,33 @@
+/** Copies what a socket's pointers lead to. */
+import type { Bench, Specimen } from './experiment.js';
+import type { Image } from './image.js';
+import { maxTargets } from './snapshot.js';
+import { pointersIn } from './solve-pointers.js';
+
+/** The interesting pointers are in struct sock, the first kilobyte or so of a socket. */
+const sockEnd = 2048;
+/** A struct socket's pointer to its file is among its first words. */
+const socketEnd = 128;
+
+/** @param netns The inode of the namespace in which the socket was made. */
+export function chasePointers(bench: Bench, { socket, sk }: Specimen, netns: number | undefined): void {
+  const first = bench.listenOnce(socket, sk);
+  if (first === undefined) throw new Error('listen() was not seen by the program');
+  const { image } = first;
+  const copies = new Map<bigint, Image>();
+  const copy = (addresses: Iterable<bigint>) => {
+    const wanted = [...new Set(addresses)].filter((address) => !copies.has(address));
+    for (let start = 0; start < wanted.length; start += maxTargets) {
+      const batch = wanted.slice(start, start + maxTargets);
+      for (const [address, content] of bench.listenOnce(socket, sk, batch)?.copies ?? [])
+        copies.set(address, content);
+    }
+  };
+  copy(pointersIn(image, sk, sockEnd).values());
+  // What points back to the sock may be its struct socket, which leads to its file.
+  const sockets = [...copies.values()].filter((content) =>
+    [...pointersIn(content, sk).values()].includes(sk),
+  );
+  copy(sockets.flatMap((content) => [...pointersIn(content, sk, socketEnd).values()]));
+  bench.pointers.push({ image, copies, ...(netns === undefined ? {} : { netns }) });
+}

@@ -1,0 +1,139 @@
+/** Which file descriptors watched processes get. The program that tells of them is there only while one is watched. */
+import {
+  attachKprobe,
+  attachTracing,
+  type BpfMap,
+  type Btf,
+  Collection,
+  type FeatureTable,
+  type Link,
+  type Program,
+  setGlobal,
+  UnsupportedError,
+} from '@weir/ebpf';
+import { readObject } from '../objects.js';
+import type { HookCandidate } from '../report.js';
+
+const OBJECT = 'fd.bpf.o';
+
+/** Maps of the TCP programs that this one uses, too: its events come in order with theirs, and are counted there. */
+const sharedMaps = ['events', 'statistics', 'scratch'] as const;
+
+/** PID_MAX_LIMIT of 64-bit kernels (include/linux/threads.h). */
+const HIGHEST_PID = 2 ** 22;
+const WATCHED = Uint8Array.of(1);
+
+export interface FdWatchOptions {
+  /** Ways to hook fd_install, best first. */
+  readonly candidates: readonly HookCandidate[];
+  readonly btf: Btf;
+  readonly features: FeatureTable;
+  /** What the TCP programs were told about the ring. */
+  readonly globals: Readonly<Record<string, number | boolean>>;
+  /** Finds a map of the TCP programs. */
+  map(name: string): BpfMap;
+}
+
+/** The loaded and attached program. */
+interface Running {
+  readonly collection: Collection;
+  readonly program: Program;
+  readonly link: Link;
+}
+
+/** The watched processes, and the program that serves them. */
+export class FdWatch {
+  readonly #options: FdWatchOptions;
+  readonly #pids = new Set<number>();
+  #running: Running | undefined;
+  #missedBefore = 0;
+
+  constructor(options: FdWatchOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Watches a process, from the moment this returns. The first one loads and attaches the program.
+   *
+   * @throws RangeError for what is no process id; UnsupportedError where the kernel has no hook; VerifierError,
+   * SyscallError (E2BIG beyond 4,096 processes).
+   */
+  watch(pid: number): void {
+    const key = pidKey(pid);
+    const running = this.#running ?? this.#start();
+    this.#running = running;
+    try {
+      running.collection.map('watched_pids').update(key, WATCHED);
+    } catch (error) {
+      if (this.#pids.size === 0) this.detach();
+      throw error;
+    }
+    this.#pids.add(pid);
+  }
+
+  /** Watches a process no more; the last one takes the program along. No error for one that is not watched. */
+  unwatch(pid: number): void {
+    if (!this.#pids.delete(pid)) return;
+    if (this.#pids.size === 0) this.detach();
+    else this.#running?.collection.map('watched_pids').delete(pidKey(pid));
+  }
+
+  /** Runs of the program that the kernel skipped, for whatever process. */
+  get missedRuns(): number {
+    return this.#missedBefore + missedRuns(this.#running);
+  }
+
+  /** Watches nobody any more, and unloads the program. */
+  detach(): void {
+    this.#missedBefore = this.missedRuns;
+    this.#pids.clear();
+    this.#running?.link[Symbol.dispose]();
+    this.#running?.collection[Symbol.dispose]();
+    this.#running = undefined;
+  }
+
+  #start(): Running {
+    const { candidates, btf, features, globals, map } = this.#options;
+    const hook = candidates.find(({ available }) => available);
+    if (hook === undefined) {
+      const reasons = candidates.map(({ name, reason }) => `${name}: ${reason}`).join('; ');
+      throw new UnsupportedError(
+        'hook for fd_install',
+        undefined,
+        `file descriptors can't be watched here (${reasons})`,
+      );
+    }
+    const [mechanism, symbol] = hook.name.split(':') as [string, string];
+    const spec = readObject(OBJECT);
+    for (const [name, value] of Object.entries(globals)) setGlobal(spec, name, value);
+    const name = `fd_${mechanism}`;
+    const collection = Collection.load(spec, {
+      btf,
+      features,
+      programs: [name],
+      replaceMaps: Object.fromEntries(sharedMaps.map((shared) => [shared, map(shared)])),
+    });
+    try {
+      const program = collection.program(name);
+      const link =
+        mechanism === 'fentry' ? attachTracing(program) : attachKprobe(program, symbol, { features });
+      return { collection, program, link };
+    } catch (error) {
+      collection[Symbol.dispose]();
+      throw error;
+    }
+  }
+}
+
+function missedRuns(running: Running | undefined): number {
+  return running === undefined ? 0 : Number(running.program.info().recursionMisses);
+}
+
+function pidKey(pid: number): Uint8Array {
+  if (!Number.isInteger(pid) || pid < 1 || pid > HIGHEST_PID) {
+    throw new RangeError(`${pid} is no process id: expected a whole number from 1 to ${HIGHEST_PID}`);
+  }
+  const key = new Uint8Array(4);
+  new DataView(key.buffer).setUint32(0, pid, true);
+  return key;
+}

@@ -1,0 +1,200 @@
+/** The tracer's kernel programs: loaded with what the options ask for, and attached. */
+import {
+  attachIterator,
+  attachKprobe,
+  attachRawTracepoint,
+  attachTracepoint,
+  attachTracing,
+  type Btf,
+  Collection,
+  type CollectionSpec,
+  EbpfError,
+  type FeatureTable,
+  features as kernelFeatures,
+  type Link,
+  MapType,
+  type Program,
+  possibleCpus,
+  setGlobal,
+} from '@weir/ebpf';
+import { AcceptMode } from '../generated/tcp.js';
+import { readObject } from '../objects.js';
+import type { AcceptHook, TracerOptions } from '../options.js';
+import { FdWatch } from './fd-watch.js';
+import { compileFilter } from './filter.js';
+import type { HookPlan } from './plan.js';
+
+const OBJECT = 'tcp.bpf.o';
+const PAGE = 4096;
+/** KRETPROBE_MAXACTIVE_MAX of the kernel's trace_kprobe.c. */
+const MAX_SLEEPING_ACCEPTS = 4096;
+const DEFAULT_RING_BYTES = 8 << 20;
+const DEFAULT_MAX_CONNECTIONS = 65_536;
+
+const acceptPrograms: Readonly<Record<AcceptHook, string | undefined>> = {
+  'fentry:security_sock_graft': 'graft_fentry',
+  'kprobe:security_sock_graft': 'graft_kprobe',
+  'fexit:inet_csk_accept': 'accept_fexit',
+  'kretprobe:inet_csk_accept': 'accept_kretprobe',
+  listener: undefined,
+};
+
+const acceptModes: Readonly<Record<AcceptHook, number>> = {
+  'fentry:security_sock_graft': AcceptMode.ACCEPT_AT_GRAFT,
+  'kprobe:security_sock_graft': AcceptMode.ACCEPT_AT_GRAFT,
+  'fexit:inet_csk_accept': AcceptMode.ACCEPT_AT_RETURN,
+  'kretprobe:inet_csk_accept': AcceptMode.ACCEPT_AT_RETURN,
+  listener: AcceptMode.ACCEPT_BY_LISTENER,
+};
+
+/** The second does what the first is prevented from doing; see bpf/nesting.h. */
+export const standInProgram = 'state_change_nested';
+
+/** The ring's size in bytes: the wish rounded up to what the kernel takes, a power of two of at least a page. */
+export function ringSize(bytes: number = DEFAULT_RING_BYTES): number {
+  if (!Number.isInteger(bytes) || bytes < 1 || bytes > 2 ** 30) {
+    throw new RangeError(`${bytes} is no ring size: expected 1 to 1073741824 bytes`);
+  }
+  return 2 ** Math.ceil(Math.log2(Math.max(bytes, PAGE)));
+}
+
+/** The ring's map becomes a perf event array, for kernels before 5.8. */
+function usePerfBuffer(spec: CollectionSpec): void {
+  const events = spec.maps.get('events')!;
+  const maxEntries = possibleCpus().length;
+  spec.maps.set('events', { ...events, type: MapType.perfEventArray, keySize: 4, valueSize: 4, maxEntries });
+  setGlobal(spec, 'perf_buffer', true);
+}
+
+/** The loaded programs of a tracer. Disposing detaches and unloads all. */
+export class TracerPrograms implements Disposable {
+  readonly collection: Collection;
+  readonly fds: FdWatch;
+  readonly #links: Link[] = [];
+  readonly #features: FeatureTable;
+
+  /** @throws RangeError for options that make no sense; the errors of {@link Collection.load}. */
+  constructor(plan: HookPlan, btf: Btf, options: TracerOptions) {
+    const filter = compileFilter(options.filter);
+    const spec = readObject(OBJECT);
+    const ring = ringSize(options.ringBytes);
+    const maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
+    if (!Number.isInteger(maxConnections) || maxConnections < 1 || maxConnections > 2 ** 24) {
+      throw new RangeError(`${maxConnections} is no number of connections: expected 1 to 16777216`);
+    }
+    setGlobal(spec, 'accept_mode', acceptModes[plan.accept]);
+    setGlobal(spec, 'wanted_events', filter.wantedEvents);
+    setGlobal(spec, 'wanted_direction', filter.wantedDirection);
+    setGlobal(spec, 'process_filters', filter.processFilters);
+    setGlobal(spec, 'tuple_filters', filter.tupleFilters);
+    setGlobal(spec, 'prompt_close', options.promptClose ?? false);
+    setGlobal(spec, 'seeded', plan.seed);
+    const wakeupBytes = options.immediate ? 1 : ring / 8;
+    setGlobal(spec, 'wakeup_bytes', wakeupBytes);
+    const features = options.features ?? kernelFeatures;
+    this.#features = features;
+    if (!features.has('ringbuf')) usePerfBuffer(spec);
+
+    this.collection = Collection.load(spec, {
+      btf,
+      features,
+      programs: programNames(plan),
+      maxEntries: {
+        ...(features.has('ringbuf') && { events: ring }),
+        flows: maxConnections,
+        ...Object.fromEntries(
+          filter.maps
+            .filter(({ name }) => name !== 'filter_ports')
+            .map(({ name, entries }) => [name, entries.length]),
+        ),
+      },
+    });
+    this.fds = new FdWatch({
+      candidates: plan.fds,
+      btf,
+      features,
+      globals: { perf_buffer: !features.has('ringbuf'), wakeup_bytes: wakeupBytes },
+      map: (name) => this.collection.map(name),
+    });
+    try {
+      for (const { name, entries } of filter.maps) {
+        const map = this.collection.map(name);
+        for (const [key, value] of entries) map.update(key, value);
+      }
+    } catch (error) {
+      this.collection[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /**
+   * Attaches the hooks, then walks over the sockets that are there already: in this order no connection falls between
+   * the two.
+   *
+   * @throws SyscallError
+   */
+  attach(plan: HookPlan): void {
+    const { collection } = this;
+    const acceptProgram = acceptPrograms[plan.accept];
+    // In this order they run.
+    this.#links.push(
+      plan.lifeCycle === 'tracepoint'
+        ? attachTracepoint(collection.program('state_change_event'), 'sock/inet_sock_set_state')
+        : attachRawTracepoint(collection.program('state_change'), 'inet_sock_set_state'),
+    );
+    if (plan.standIn) {
+      this.#links.push(attachRawTracepoint(collection.program(standInProgram), 'inet_sock_set_state'));
+    }
+    if (acceptProgram !== undefined) {
+      const [mechanism, symbol] = plan.accept.split(':') as [string, string];
+      const program = collection.program(acceptProgram);
+      this.#links.push(
+        mechanism === 'fentry' || mechanism === 'fexit'
+          ? attachTracing(program)
+          : this.#attachProbe(program, symbol, mechanism === 'kretprobe'),
+      );
+    }
+    for (const name of plan.connectErrors) this.#links.push(attachTracing(collection.program(name)));
+    if (plan.seed) {
+      using walk = attachIterator(collection.program('seed'));
+      walk.read();
+    }
+  }
+
+  #attachProbe(program: Program, symbol: string, retprobe: boolean): Link {
+    const features = this.#features;
+    // As many processes may sleep in accept() as there are; by default the kernel follows one a CPU. Only tracefs knows of
+    // that number; a probe made there is removed by the next start if this process is killed.
+    if (retprobe && features.has('kprobe_events')) {
+      try {
+        return attachKprobe(program, symbol, { retprobe, maxactive: MAX_SLEEPING_ACCEPTS, features });
+      } catch (error) {
+        if (!(error instanceof EbpfError)) throw error;
+      }
+    }
+    return attachKprobe(program, symbol, { retprobe, features });
+  }
+
+  /** Ends the flow of events. What is in the ring stays readable. */
+  detach(): void {
+    for (const link of this.#links.splice(0)) link[Symbol.dispose]();
+    this.fds.detach();
+  }
+
+  [Symbol.dispose](): void {
+    this.detach();
+    this.collection[Symbol.dispose]();
+  }
+}
+
+/** Programs of the object that a plan needs. */
+export function programNames(plan: HookPlan): string[] {
+  const accept = acceptPrograms[plan.accept];
+  return [
+    plan.lifeCycle === 'tracepoint' ? 'state_change_event' : 'state_change',
+    ...(plan.standIn ? [standInProgram] : []),
+    ...(accept === undefined ? [] : [accept]),
+    ...plan.connectErrors,
+    ...(plan.seed ? ['seed'] : []),
+  ];
+}

@@ -1,0 +1,166 @@
+/** From the kernel's binary event to the record that users see. Pure. */
+import { errnoName } from '@weir/ebpf';
+import {
+  ClosedBy,
+  Direction,
+  EventFlag,
+  offsetsTcpEvent,
+  offsetsTuple,
+  readTcpEvent,
+  type TcpEvent,
+  TcpEventKind,
+} from '../generated/tcp.js';
+import { AddressFormatter } from '../records/address.js';
+import type {
+  AcceptRecord,
+  CloseRecord,
+  ConnectRecord,
+  FailRecord,
+  FdInstallRecord,
+  KernelEventName,
+  KernelRecord,
+  SocketEventName,
+  SocketRecord,
+} from '../records/record.js';
+import type { WallClock } from './clock.js';
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** The names of enum tcp_event_kind, by value. */
+export const eventNames: readonly KernelEventName[] = (() => {
+  const names: KernelEventName[] = [];
+  names[TcpEventKind.EVENT_CONNECT] = 'connect';
+  names[TcpEventKind.EVENT_ACCEPT] = 'accept';
+  names[TcpEventKind.EVENT_CLOSE] = 'close';
+  names[TcpEventKind.EVENT_FAIL] = 'fail';
+  names[TcpEventKind.EVENT_FD_INSTALL] = 'fd_install';
+  return names;
+})();
+
+const closers: readonly CloseRecord['closed_by'][] = (() => {
+  const names: CloseRecord['closed_by'][] = [];
+  names[ClosedBy.CLOSED_BY_LOCAL] = 'local';
+  names[ClosedBy.CLOSED_BY_PEER] = 'peer';
+  names[ClosedBy.CLOSED_BY_RESET] = 'reset';
+  names[ClosedBy.CLOSED_BY_TIMEOUT] = 'timeout';
+  return names;
+})();
+
+const NETWORK_IPV4 = Object.freeze({ transport: 'tcp', type: 'ipv4' } as const);
+const NETWORK_IPV6 = Object.freeze({ transport: 'tcp', type: 'ipv6' } as const);
+
+const LOCAL_ADDRESS = offsetsTcpEvent.tuple + offsetsTuple.localAddress;
+const PEER_ADDRESS = offsetsTcpEvent.tuple + offsetsTuple.peerAddress;
+
+/** Decodes events; keeps caches of what repeats. */
+export class EventDecoder {
+  readonly #clock: WallClock;
+  readonly #addresses = new AddressFormatter();
+  /** Filled anew for each event, so that none is made that is thrown away at once. */
+  #event: TcpEvent | undefined;
+
+  constructor(clock: WallClock) {
+    this.#clock = clock;
+  }
+
+  /** @param offset Of the struct tcp_event in `view`. */
+  decode(view: DataView, offset: number): KernelRecord {
+    const event = readTcpEvent(view, offset, this.#event);
+    this.#event = event;
+    if (event.event === TcpEventKind.EVENT_FD_INSTALL) return this.#fdInstall(event);
+    const common = this.#common(event, view, offset);
+    switch (event.event) {
+      case TcpEventKind.EVENT_CONNECT: {
+        const record = common as Writable<ConnectRecord>;
+        if (event.flags & EventFlag.EVENT_HAS_DURATION) record.handshake_us = microseconds(event.durationNs);
+        return record;
+      }
+      case TcpEventKind.EVENT_ACCEPT: {
+        const record = common as Writable<AcceptRecord>;
+        record.accounted = event.flags & EventFlag.EVENT_BY_LISTENER ? 'listener' : 'accept';
+        return record;
+      }
+      case TcpEventKind.EVENT_FAIL: {
+        const record = common as Writable<FailRecord>;
+        record.error = errnoName(event.error);
+        if (event.flags & EventFlag.EVENT_HAS_DURATION) record.duration_us = microseconds(event.durationNs);
+        return record;
+      }
+      default:
+        return addEnd(common as Writable<CloseRecord>, event);
+    }
+  }
+
+  #fdInstall({ timeNs, cpu, process, tuple, fd }: TcpEvent): FdInstallRecord {
+    const record: Writable<FdInstallRecord> = {
+      event: 'fd_install',
+      time: this.#clock.format(timeNs),
+      monotonic_ns: timeNs,
+      cpu,
+      process: { pid: process.pid, tid: process.tid, comm: process.comm, uid: process.uid },
+      fd,
+    };
+    if (tuple.netns !== 0) record.netns = tuple.netns;
+    if (process.cgroupId !== 0) record.cgroup_id = process.cgroupId;
+    return record;
+  }
+
+  #common(event: TcpEvent, view: DataView, offset: number): SocketRecord & { event: SocketEventName } {
+    const { tuple, process, flags } = event;
+    const record: Writable<SocketRecord & { event: SocketEventName }> = {
+      event: eventNames[event.event] as SocketEventName,
+      time: this.#clock.format(event.timeNs),
+      monotonic_ns: event.timeNs,
+      cpu: event.cpu,
+      netns: tuple.netns,
+      network: flags & EventFlag.EVENT_IPV6 ? NETWORK_IPV6 : NETWORK_IPV4,
+      local: { address: this.#addresses.format(view, offset + LOCAL_ADDRESS), port: tuple.localPort },
+      peer: { address: this.#addresses.format(view, offset + PEER_ADDRESS), port: tuple.peerPort },
+      flow_id: flowId(view, offset + offsetsTcpEvent.flowNs, event.flowCpu),
+    };
+    if (flags & EventFlag.EVENT_HAS_PROCESS) {
+      record.process = { pid: process.pid, tid: process.tid, comm: process.comm, uid: process.uid };
+      if (process.cgroupId !== 0) record.cgroup_id = process.cgroupId;
+    }
+    if (event.direction !== Direction.DIRECTION_UNKNOWN) {
+      record.direction = event.direction === Direction.DIRECTION_OUTBOUND ? 'outbound' : 'inbound';
+    }
+    return record;
+  }
+}
+
+function addEnd(record: Writable<CloseRecord>, event: TcpEvent): CloseRecord {
+  if (event.flags & EventFlag.EVENT_HAS_DURATION) record.duration_us = microseconds(event.durationNs);
+  if (event.flags & EventFlag.EVENT_HAS_BYTES) {
+    record.bytes_sent = event.bytesSent;
+    record.bytes_received = event.bytesReceived;
+  }
+  if (event.flags & EventFlag.EVENT_HAS_SEGMENTS) {
+    record.segments_sent = event.segmentsSent;
+    record.segments_received = event.segmentsReceived;
+  }
+  if (event.flags & EventFlag.EVENT_HAS_RETRANSMITS) record.retransmits = event.retransmits;
+  if (event.srttUs !== 0) record.srtt_us = event.srttUs;
+  record.closed_by = closers[event.closedBy]!;
+  if (event.flags & EventFlag.EVENT_HAS_CLOSING) record.closing_us = microseconds(event.closingNs);
+  return record;
+}
+
+/** 000 to fff: an identity is put together of these, which is several times faster than formatting a number. */
+const threeHexDigits: readonly string[] = Array.from({ length: 4096 }, (_, n) =>
+  n.toString(16).padStart(3, '0'),
+);
+
+/** The moment at which the connection was first seen, nanoseconds in hexadecimal, and the CPU. */
+function flowId(view: DataView, offset: number, cpu: number): string {
+  const low = view.getUint32(offset, true);
+  const high = view.getUint32(offset + 4, true);
+  const first = threeHexDigits[(high >>> 16) & 0xfff]!;
+  const second = threeHexDigits[(high >>> 4) & 0xfff]!;
+  const third = threeHexDigits[((high & 0xf) << 8) | (low >>> 24)]!;
+  return `${first}${second}${third}${threeHexDigits[(low >>> 12) & 0xfff]}${threeHexDigits[low & 0xfff]}.${cpu}`;
+}
+
+function microseconds(ns: number): number {
+  return Math.round(ns / 1000);
+}

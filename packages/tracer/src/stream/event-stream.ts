@@ -1,0 +1,244 @@
+/** From the ring to records: takes events out, puts them in order, and keeps them until they are read. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { monotonicNs, realtimeOffsetNs, TimeOrderer } from '@weir/ebpf';
+import { offsetsTcpEvent } from '../generated/tcp.js';
+import type { TraceRecord } from '../records/record.js';
+import type { WallClock } from './clock.js';
+import { EventDecoder } from './decode.js';
+import type { EventRing, ReadToMark } from './event-ring.js';
+import type { Losses } from './losses.js';
+import { Staging } from './staging.js';
+import { emptyCounts } from './statistics.js';
+
+/** Records are looked for this often while there are some, unless an eighth of the ring fills sooner. */
+const POLL_MS = 25;
+/** And this often where there have been none for a while: each look wakes a CPU. */
+const IDLE_POLL_MS = 200;
+/** The wall clock is followed this often. */
+const CLOCK_NS = 10_000_000_000;
+/** Records taken out of the ring before other work of this thread gets its turn. */
+const CHUNK = 8192;
+/** Records decoded at a time. */
+const BATCH = 1024;
+/** Records that wait for a slow reader, where others take them out of the ring. */
+const QUEUE_LIMIT = 65_536;
+const TIME = offsetsTcpEvent.timeNs;
+/** How long programs that were already running when they were detached are waited for. */
+const LAST_RECORDS_NS = 1_000_000_000n;
+
+/** Makes records that do not come through the ring. */
+export interface RecordSource {
+  /**
+   * Called each time the ring was read; gives what is due.
+   *
+   * @param nowNs The time of all it gives: CLOCK_MONOTONIC, nanoseconds. All events before it have been released.
+   * @param last The programs are detached, and it is not called again.
+   */
+  records(nowNs: number, last: boolean): readonly TraceRecord[];
+}
+
+/** Sees each record once, in order, before its reader does. */
+export type Watcher = (record: TraceRecord) => void;
+
+export class EventStream implements Disposable {
+  readonly #ring: EventRing;
+  readonly #clock: WallClock;
+  readonly #losses: Losses;
+  readonly #sources: readonly RecordSource[];
+  readonly #decoder: EventDecoder;
+  readonly #staging = new Staging();
+  /** Orders places in the staging. */
+  readonly #orderer = new TimeOrderer<number, number>();
+  readonly #watchers = new Set<Watcher>();
+  /** What is next to be delivered, in order, from `#delivering` on: places in the staging, and records. */
+  #queue: (number | TraceRecord)[] = [];
+  #delivering = 0;
+  /** Events taken out of the ring. */
+  #read = 0;
+  /** Everything older has been released. */
+  #releasedNs = 0n;
+  #clockNs = Number(monotonicNs());
+  #pollMs = POLL_MS;
+  #draining: Promise<void> = Promise.resolve();
+  #waiting: Promise<boolean> | undefined;
+  #disposed = false;
+  /** Records handed out, by kind. */
+  readonly delivered = emptyCounts();
+  /** Whether there is, or was, a reader: without one, nothing is kept that watchers have seen. */
+  hasReader = false;
+
+  /** @param sources besides the losses. */
+  constructor(ring: EventRing, clock: WallClock, losses: Losses, sources: readonly RecordSource[] = []) {
+    this.#ring = ring;
+    this.#clock = clock;
+    this.#losses = losses;
+    this.#sources = [...sources, losses];
+    this.#decoder = new EventDecoder(clock);
+  }
+
+  /** Events that came older than one already released. */
+  get inversions(): number {
+    return this.#orderer.inversions;
+  }
+
+  get isWatched(): boolean {
+    return this.#watchers.size > 0;
+  }
+
+  get isEmpty(): boolean {
+    return this.#queue.length === 0;
+  }
+
+  /** Shows all that is still to be delivered, and what comes from now on. @returns what ends it. */
+  watch(watcher: Watcher): () => void {
+    for (let index = this.#delivering; index < this.#queue.length; index++) {
+      watcher(this.#decodeInPlace(index));
+    }
+    this.#watchers.add(watcher);
+    return () => void this.#watchers.delete(watcher);
+  }
+
+  /** The next records; so few that a reader which keeps none leaves the garbage collector little to do. */
+  take(): TraceRecord[] {
+    const end = Math.min(this.#queue.length, this.#delivering + BATCH);
+    const batch: TraceRecord[] = [];
+    for (; this.#delivering < end; this.#delivering++) {
+      const record = this.#record(this.#queue[this.#delivering]!);
+      if (record.event !== 'lost') this.delivered[record.event]++;
+      batch.push(record);
+    }
+    if (this.#delivering === this.#queue.length) this.#clear();
+    if (batch.length > 0) this.#pollMs = POLL_MS;
+    return batch;
+  }
+
+  /** Takes what is in the ring now. @param last After the programs were detached: all they have told. */
+  drain(last = false): Promise<void> {
+    const drained = this.#draining.then(() => this.#drain(last));
+    this.#draining = drained.catch(() => undefined);
+    return drained;
+  }
+
+  /** Shows the watchers everything that has happened up to this call. */
+  async catchUp(): Promise<void> {
+    const now = monotonicNs();
+    while (!this.#disposed) {
+      await this.drain();
+      if (this.#releasedNs >= now) return;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+
+  /** Until there may be something in the ring, or the signal aborts. */
+  async wait(signal: AbortSignal): Promise<void> {
+    this.#waiting ??= this.#ring.wait({ timeoutMs: this.#pollMs, signal }).finally(() => {
+      this.#waiting = undefined;
+      this.#pollMs = Math.min(this.#pollMs * 1.25, IDLE_POLL_MS);
+    });
+    await this.#waiting;
+  }
+
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+    this.#ring[Symbol.dispose]();
+  }
+
+  /**
+   * An event beyond the end that is marked here will be younger than the moment before, less the ring's delay: all up to
+   * then can be released in order. After the programs are detached, everything can.
+   */
+  async #drain(last: boolean): Promise<void> {
+    if (this.#disposed) return;
+    const now = monotonicNs();
+    const complete = last ? await this.#readToTheEnd() : await this.#readUntil(this.#ring.mark());
+    if (this.#disposed) return;
+    const from = this.#queue.length;
+    const release = (place: number): void => void this.#queue.push(place);
+    const horizon = now - this.#ring.delayNs;
+    if (last) this.#orderer.flush(release);
+    else if (complete) this.#orderer.release(Number(horizon), release);
+    if (last || complete) {
+      this.#releasedNs = horizon;
+      this.#addRecords(last ? Number(monotonicNs()) : Number(horizon), last);
+    }
+    if (this.#queue.length > from) this.#pollMs = POLL_MS;
+    if (this.isWatched) this.#show(from);
+  }
+
+  #addRecords(nowNs: number, last: boolean): void {
+    if (nowNs - this.#clockNs >= CLOCK_NS) {
+      this.#clockNs = nowNs;
+      this.#clock.setOffset(realtimeOffsetNs());
+    }
+    for (const source of this.#sources) {
+      for (const record of source.records(nowNs, last)) this.#queue.push(record);
+    }
+  }
+
+  /** What nobody reads is gone then; what a reader is too slow for is dropped, and counted. */
+  #show(from: number): void {
+    for (let index = from; index < this.#queue.length; index++) {
+      const record = this.#decodeInPlace(index);
+      for (const watcher of this.#watchers) watcher(record);
+      if (!this.hasReader && record.event !== 'lost') this.delivered[record.event]++;
+    }
+    if (!this.hasReader) this.#clear();
+    const room = this.#delivering + QUEUE_LIMIT;
+    if (this.#queue.length <= room) return;
+    const excess = this.#queue.splice(room) as TraceRecord[];
+    const losses = excess.filter(({ event }) => event === 'lost');
+    this.#losses.dropped += excess.length - losses.length;
+    this.#queue.push(...losses);
+  }
+
+  #clear(): void {
+    this.#queue = [];
+    this.#delivering = 0;
+  }
+
+  #decodeInPlace(index: number): TraceRecord {
+    const record = this.#record(this.#queue[index]!);
+    this.#queue[index] = record;
+    return record;
+  }
+
+  #record(item: number | TraceRecord): TraceRecord {
+    if (typeof item !== 'number') return item;
+    const record = this.#decoder.decode(this.#staging.view(item), this.#staging.offset(item));
+    this.#staging.release(item);
+    return record;
+  }
+
+  /** Reads up to a mark. False if an event before it was still being written. */
+  async #readUntil(readToMark: ReadToMark): Promise<boolean> {
+    for (;;) {
+      const before = this.#read;
+      if (readToMark(this.#accept, CHUNK)) return true;
+      if (this.#read - before < CHUNK) return false;
+      await nextTurn();
+      if (this.#disposed) return false;
+    }
+  }
+
+  /**
+   * Reads all that the programs produced. They are detached, but one may still be running on another CPU: what they
+   * count tells whether everything has come.
+   */
+  async #readToTheEnd(): Promise<boolean> {
+    const patience = monotonicNs() + LAST_RECORDS_NS;
+    for (;;) {
+      const complete = await this.#readUntil(this.#ring.mark());
+      if (this.#disposed) return false;
+      const { produced, lostRing } = this.#losses.kernelCounts();
+      const awaited = Object.values(produced).reduce((sum, count) => sum + count, 0) - lostRing;
+      if ((complete && this.#read >= awaited) || monotonicNs() > patience) return complete;
+      await nextTurn();
+    }
+  }
+
+  readonly #accept = (view: DataView, offset: number): void => {
+    const time = view.getUint32(offset + TIME, true) + view.getUint32(offset + TIME + 4, true) * 2 ** 32;
+    this.#read++;
+    this.#orderer.push(time, this.#staging.put(view, offset));
+  };
+}

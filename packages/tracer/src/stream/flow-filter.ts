@@ -1,0 +1,86 @@
+/** The tracer's filter in user space, for UDP flows: the kernel counts all of them. Pure. */
+
+import type { UdpFlow } from '../connections/index.js';
+import type { PortRange, TraceFilter } from '../options.js';
+import { covers, type Prefix, parsePrefix } from '../records/address.js';
+import type { Endpoint } from '../records/record.js';
+
+type EndTest = (end: Endpoint) => boolean;
+
+/**
+ * Whether a flow passes, as a TCP connection with the same process and ends does in the kernel. What is unknown of a flow
+ * passes no filter that asks for it.
+ *
+ * @throws RangeError for what is no address.
+ */
+export function flowFilter(filter: TraceFilter): (flow: UdpFlow) => boolean {
+  const tests: ((flow: UdpFlow) => boolean)[] = [];
+  const add = <T>(
+    values: readonly T[] | undefined,
+    test: (values: ReadonlySet<T>) => (flow: UdpFlow) => boolean,
+  ) => {
+    if (values !== undefined && values.length > 0) tests.push(test(new Set(values)));
+  };
+  add(
+    filter.pids,
+    (pids) =>
+      ({ process }) =>
+        process !== undefined && pids.has(process.pid),
+  );
+  add(
+    filter.comms,
+    (comms) =>
+      ({ process }) =>
+        process?.comm !== undefined && comms.has(process.comm),
+  );
+  add(
+    filter.uids,
+    (uids) =>
+      ({ process }) =>
+        process?.uid !== undefined && uids.has(process.uid),
+  );
+  add(
+    filter.cgroupIds,
+    (ids) =>
+      ({ cgroup_id }) =>
+        cgroup_id !== undefined && ids.has(cgroup_id),
+  );
+  add(
+    filter.netns,
+    (inodes) =>
+      ({ netns }) =>
+        inodes.has(netns),
+  );
+  const { direction } = filter;
+  if (direction !== undefined) tests.push((flow) => flow.direction === direction);
+  for (const [test, sides] of [
+    [ofPorts(filter.ports), ['local', 'peer']],
+    [ofPorts(filter.localPorts), ['local']],
+    [ofPorts(filter.peerPorts), ['peer']],
+    [ofAddresses(filter.addresses), ['local', 'peer']],
+    [ofAddresses(filter.localAddresses), ['local']],
+    [ofAddresses(filter.peerAddresses), ['peer']],
+  ] as const) {
+    if (test !== undefined) tests.push((flow) => sides.some((side) => test(flow[side])));
+  }
+  return (flow) => tests.every((test) => test(flow));
+}
+
+function ofPorts(ranges: readonly PortRange[] = []): EndTest | undefined {
+  if (ranges.length === 0) return undefined;
+  return ({ port }) => ranges.some(({ from, to }) => from <= port && port <= to);
+}
+
+function ofAddresses(texts: readonly string[] = []): EndTest | undefined {
+  if (texts.length === 0) return undefined;
+  const prefixes = texts.map(parsePrefix);
+  return ({ address }) => {
+    const one = parsePrefix(address);
+    return prefixes.some((prefix) => isWithin(one, prefix));
+  };
+}
+
+/** `::/0` means all of IPv6, not the IPv4 addresses that lie mapped within. */
+function isWithin(address: Prefix, prefix: Prefix): boolean {
+  return (!address.ipv4 || prefix.bits >= 96) && covers(prefix, address);
+}

@@ -1,0 +1,88 @@
+/** What the kernel programs had to tell and could not: counted, and told as records of its own from time to time. */
+import { EbpfError, PerCpuMap } from '@weir/ebpf';
+import { standInProgram, type TracerPrograms } from '../hooks/programs.js';
+import type { TracerStats } from '../options.js';
+import type { LostRecord } from '../records/record.js';
+import type { WallClock } from './clock.js';
+import type { RecordSource } from './event-stream.js';
+import { type KernelCounts, sumStatistics } from './statistics.js';
+import type { UdpFlowSource } from './udp-flow-source.js';
+
+/**
+ * Losses are looked for this often. Not oftener, since the kernel runs no kprobe on a CPU while a process reads a map there
+ * (bpf_disable_instrumentation), which can take long where that process is preempted.
+ */
+const INTERVAL_NS = 10_000_000_000;
+
+export type LossCounts = TracerStats['lost'];
+
+export class Losses implements RecordSource {
+  readonly #programs: TracerPrograms;
+  readonly #clock: WallClock;
+  readonly #udp: Pick<UdpFlowSource, 'missedRuns' | 'lostDatagrams'> | undefined;
+  readonly #reported = { ring: 0, map: 0, probe: 0, udp: 0 };
+  #missedBefore = 0;
+  #lookedNs: number;
+  /** Events that the ring had room for, and the reader's queue had not. */
+  dropped = 0;
+
+  /** @param nowNs CLOCK_MONOTONIC, nanoseconds. */
+  constructor(
+    programs: TracerPrograms,
+    udp: Pick<UdpFlowSource, 'missedRuns' | 'lostDatagrams'> | undefined,
+    clock: WallClock,
+    nowNs: number,
+  ) {
+    this.#programs = programs;
+    this.#udp = udp;
+    this.#clock = clock;
+    this.#lookedNs = nowNs;
+  }
+
+  /** Since the start. */
+  counts(kernel: KernelCounts = this.kernelCounts()): LossCounts {
+    return {
+      ring: kernel.lostRing + this.dropped,
+      map: kernel.lostMap,
+      probe: this.#missedRuns() + (this.#udp?.missedRuns ?? 0),
+      udp: this.#udp?.lostDatagrams ?? 0,
+    };
+  }
+
+  kernelCounts(): KernelCounts {
+    const map = this.#programs.collection.map('statistics');
+    if (!(map instanceof PerCpuMap)) throw new EbpfError('the map of statistics is not per CPU');
+    return sumStatistics(map.lookupValues(new Uint8Array(4)) ?? []);
+  }
+
+  /** Losses since the last time, where it is time to look for them. */
+  records(nowNs: number, last: boolean): readonly LostRecord[] {
+    if (!last && nowNs - this.#lookedNs < INTERVAL_NS) return [];
+    this.#lookedNs = nowNs;
+    const counts = this.counts();
+    // A run that was skipped a moment ago may just be about to be made up for: only what stays counts.
+    const probe = last ? counts.probe : Math.min(counts.probe, this.#missedBefore);
+    this.#missedBefore = counts.probe;
+    const lost = { ...counts, probe };
+    const records: LostRecord[] = [];
+    for (const where of ['ring', 'map', 'probe', 'udp'] as const) {
+      const count = lost[where] - this.#reported[where];
+      if (count <= 0) continue;
+      records.push({ event: 'lost', time: this.#clock.format(nowNs), monotonic_ns: nowNs, count, where });
+      this.#reported[where] = lost[where];
+    }
+    return records;
+  }
+
+  /**
+   * Runs that the kernel skipped, for which no other program stood in. The kernel's counts are read first, so that a run
+   * which is replaced at this moment does not count.
+   */
+  #missedRuns(): number {
+    let missed = 0;
+    for (const program of this.#programs.collection.programs.values()) {
+      if (program.name !== standInProgram) missed += Number(program.info().recursionMisses);
+    }
+    return Math.max(0, missed - this.kernelCounts().stoodIn) + this.#programs.fds.missedRuns;
+  }
+}

@@ -1,0 +1,76 @@
+/** UDP flows in the tracer's stream: counted in the kernel, told when they are over. */
+import type { Btf } from '@weir/ebpf';
+import type { UdpFlow } from '../connections/index.js';
+import type { TraceFilter, TracerOptions, UdpOptions } from '../options.js';
+import type { UdpFlowRecord } from '../records/record.js';
+import type { HookChoice } from '../report.js';
+import { type UdpCounter, udpFlowRecord } from '../sockets/index.js';
+import { startUdp } from '../sockets/start-udp.js';
+import type { WallClock } from './clock.js';
+import type { RecordSource } from './event-stream.js';
+import { flowFilter } from './flow-filter.js';
+
+/** Flows are looked through this often: it takes a moment however few there are. */
+const INTERVAL_MS = 1_000;
+/** And oftener where flows are idle sooner, but not oftener than this. */
+const SHORTEST_INTERVAL_MS = 50;
+const IDLE_MS = 30_000;
+
+export class UdpFlowSource implements RecordSource, Disposable {
+  readonly choice: HookChoice;
+  readonly #counter: UdpCounter;
+  readonly #clock: WallClock;
+  readonly #passes: (flow: UdpFlow) => boolean;
+  readonly #intervalNs: number;
+  #collectedNs = 0;
+  /** Flows that were told. */
+  told = 0;
+  lostDatagrams = 0;
+
+  /**
+   * Counts from now on.
+   *
+   * @throws RangeError for options that make no sense; UnsupportedError where the kernel has no way to count UDP; the errors
+   * of loading and attaching.
+   */
+  constructor(btf: Btf, options: TracerOptions, filter: TraceFilter, clock: WallClock) {
+    const { idleMs = IDLE_MS }: UdpOptions = typeof options.udp === 'object' ? options.udp : {};
+    if (!(idleMs > 0)) throw new RangeError(`idleMs is ${idleMs}: expected milliseconds above 0`);
+    this.#passes = flowFilter(filter);
+    this.#clock = clock;
+    this.#intervalNs = Math.max(SHORTEST_INTERVAL_MS, Math.min(INTERVAL_MS, idleMs / 2)) * 1e6;
+    const { counter, choice } = startUdp(btf, {
+      ...(options.features !== undefined && { features: options.features }),
+      ...(options.maxConnections !== undefined && { maxFlows: options.maxConnections }),
+      idleMs,
+    });
+    this.#counter = counter;
+    this.choice = choice;
+  }
+
+  /** Program runs that the kernel skipped. */
+  get missedRuns(): number {
+    return this.#counter.missedRuns;
+  }
+
+  /** Counts no more. */
+  detach(): void {
+    this.#counter.detach();
+  }
+
+  records(nowNs: number, last: boolean): readonly UdpFlowRecord[] {
+    if (!last && nowNs - this.#collectedNs < this.#intervalNs) return [];
+    this.#collectedNs = nowNs;
+    const { ended, lost } = this.#counter.collect();
+    this.lostDatagrams = lost.datagrams;
+    const records = ended
+      .filter(({ flow }) => this.#passes(flow))
+      .map((end) => udpFlowRecord(end, this.#clock, nowNs));
+    this.told += records.length;
+    return records;
+  }
+
+  [Symbol.dispose](): void {
+    this.#counter[Symbol.dispose]();
+  }
+}
