@@ -1,5 +1,5 @@
 /** Addresses and prefixes as the kernel program's tables have them. */
-import { addressBytes } from '@weir/ebpf';
+import { addressBytes, OptionError } from '@weir/ebpf';
 
 /** An address in the four words of a table's key; IPv4 takes the first. */
 export interface KeyAddress {
@@ -25,7 +25,7 @@ export function keyAddress(address: string): KeyAddress {
 /**
  * Reads `192.0.2.0/24`, `2001:db8::/32` or an address, which counts as a whole.
  *
- * @throws RangeError if the length is none, or if bits behind the prefix are set.
+ * @throws OptionError if the length is none, or if bits behind the prefix are set.
  */
 export function parsePrefix(text: string): Prefix {
   const [address = '', length, ...rest] = text.split('/');
@@ -33,12 +33,12 @@ export function parsePrefix(text: string): Prefix {
   const all = ipv6 ? 128 : 32;
   const bits = length === undefined ? all : /^\d{1,3}$/.test(length) ? Number(length) : Number.NaN;
   if (rest.length > 0 || !(bits <= all))
-    throw new RangeError(`${text}: expected a prefix of 0 to ${all} bits`);
+    throw new OptionError(`${text}: expected a prefix of 0 to ${all} bits`);
   const bytes = new Uint8Array(words.buffer);
   for (const [i, byte] of bytes.entries()) {
     const kept = Math.min(8, Math.max(0, bits - 8 * i));
     if ((byte & (0xff >> kept)) !== 0 && i < all / 8) {
-      throw new RangeError(`${text}: bits behind the prefix are set`);
+      throw new OptionError(`${text}: bits behind the prefix are set`);
     }
   }
   return { words, ipv6, bits, whole: bits === all };
@@ -50,7 +50,7 @@ export function canonicalAddress(address: string): string {
   return `${words.join(' ')} ${ipv6 ? 6 : 4}`;
 }
 
-/** The same text for each way to write a prefix. @throws RangeError */
+/** The same text for each way to write a prefix. @throws OptionError */
 export function canonicalPrefix(text: string): string {
   const { words, ipv6, bits } = parsePrefix(text);
   return `${words.join(' ')} ${ipv6 ? 6 : 4}/${bits}`;
@@ -67,13 +67,13 @@ export function addressText(bytes: Uint8Array): string {
 /** A port's two bytes as a little-endian machine loads them from a packet. */
 export function wirePort(port: number): number {
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
-    throw new RangeError(`port ${port}: expected 0 to 65535`);
+    throw new OptionError(`port ${port}: expected 0 to 65535`);
   }
   return ((port & 0xff) << 8) | (port >>> 8);
 }
 
-/** The six bytes of `02:00:5e:10:00:01`. @throws RangeError */
+/** The six bytes of `02:00:5e:10:00:01`. @throws OptionError */
 export function macBytes(mac: string): Uint8Array {
-  if (!/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(mac)) throw new RangeError(`${mac} is no MAC address`);
+  if (!/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(mac)) throw new OptionError(`${mac} is no MAC address`);
   return Uint8Array.from(mac.split(':'), (byte) => Number.parseInt(byte, 16));
 }

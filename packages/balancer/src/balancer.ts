@@ -1,5 +1,7 @@
 /** A layer-4 load balancer: its programs, and what they are told. */
+
 import type { BpfMap, DescriptorMap, Program } from '@weir/ebpf';
+import { OptionError } from '@weir/ebpf';
 import { macBytes } from './address.js';
 import { Capture, type CaptureOptions } from './datapath/capture.js';
 import type { Counters } from './datapath/counters.js';
@@ -54,7 +56,7 @@ export class Balancer implements Disposable {
    * they change is the program, and the sizes of tables, whose entries move. What cannot be kept is refused: flow tables
    * for other numbers of flows (unless `forgetFlows`), another XDP mode, fewer `maxReals` than are in use.
    *
-   * @throws RangeError for options that make no sense; EbpfError if another process runs the balancer of that name, if
+   * @throws OptionError for options that make no sense; EbpfError if another process runs the balancer of that name, if
    * there is no BPF file system to pin to, or if the router's MAC address cannot be learned; VerifierError,
    * UnsupportedError, SyscallError. What an earlier process left is as it was then.
    */
@@ -123,12 +125,12 @@ export class Balancer implements Disposable {
     return this.#routers.status();
   }
 
-  /** Adds a service or changes it, in one step for packets. @throws RangeError; nothing is changed then. */
+  /** Adds a service or changes it, in one step for packets. @throws OptionError; nothing is changed then. */
   setService(service: Service, spec: ServiceSpec): void {
     this.setServices([[service, spec]]);
   }
 
-  /** Adds or changes several services, each in one step. If one is refused, none is changed. @throws RangeError */
+  /** Adds or changes several services, each in one step. If one is refused, none is changed. @throws OptionError */
   setServices(changes: readonly (readonly [Service, ServiceSpec])[]): void {
     this.#tables.services.set(changes);
     if (changes.some(([, { forwarding }]) => forwarding === 'nat')) this.#neighbours?.ask();
@@ -170,7 +172,7 @@ export class Balancer implements Disposable {
    * Which real an id in QUIC, TCP or stable UDP packets means; without an address, none.
    *
    * @param port of a real that has one of its own.
-   * @throws RangeError
+   * @throws OptionError
    */
   setServerId(id: number, address: string | undefined, port = 0): void {
     this.#tables.setServerId(id, address, port);
@@ -181,7 +183,7 @@ export class Balancer implements Disposable {
     return this.#tables.serverIds();
   }
 
-  /** Where new flows from a prefix go, in services with the flag `sourceRouting`. @throws RangeError */
+  /** Where new flows from a prefix go, in services with the flag `sourceRouting`. @throws OptionError */
   setSourceRoute(prefix: string, address: string | undefined, port = 0): void {
     this.#tables.setSourceRoute(prefix, address, port);
   }
@@ -195,7 +197,7 @@ export class Balancer implements Disposable {
    * Where a flow goes that a CPU's table does not know, in services with the flag `globalFlows`. Lasts while the real
    * belongs to the service.
    *
-   * @throws RangeError if nobody knows that real.
+   * @throws OptionError if nobody knows that real.
    */
   setGlobalFlow(flow: Flow, address: string | undefined, port = 0): void {
     setGlobalFlow(this.#map('global_flows'), this.#tables.reals, flow, address, port);
@@ -214,7 +216,7 @@ export class Balancer implements Disposable {
    * The next hop's MAC address, from the next packet on. It is no longer learned then.
    *
    * @param device Default: all.
-   * @throws RangeError
+   * @throws OptionError
    */
   setRouterMac(mac: string, device?: string): void {
     this.#routers.give(mac, device);
@@ -224,10 +226,10 @@ export class Balancer implements Disposable {
    * Whom packets go to that the balancer leaves to the host: an XDP program that is pinned; without a path, the host.
    * Needs `callsNext`.
    *
-   * @throws RangeError, EbpfError, SyscallError
+   * @throws OptionError, EbpfError, SyscallError
    */
   setNext(path: string | undefined): void {
-    if (this.#options.callsNext !== true) throw new RangeError('setNext needs callsNext');
+    if (this.#options.callsNext !== true) throw new OptionError('setNext needs callsNext');
     putNext(this.#map('next_program') as DescriptorMap, path);
   }
 
@@ -257,7 +259,7 @@ export class Balancer implements Disposable {
     return this.#explainer.lookup(flow);
   }
 
-  /** Takes samples of packets until it is disposed of; one capture at a time. @throws RangeError, SyscallError */
+  /** Takes samples of packets until it is disposed of; one capture at a time. @throws OptionError, SyscallError */
   capture(options: CaptureOptions = {}): Capture {
     const { collection, globals } = this.#programs;
     return new Capture(

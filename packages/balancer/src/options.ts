@@ -1,5 +1,5 @@
 /** What a balancer is opened with. */
-import { type CollectionSpec, onlineCpus, setGlobal } from '@weir/ebpf';
+import { type CollectionSpec, OptionError, onlineCpus, setGlobal } from '@weir/ebpf';
 import { keyAddress, macBytes, wirePort } from './address.js';
 import { idSlotCount } from './datapath/id-slots.js';
 import type { ChainPlace } from './lifecycle/state.js';
@@ -102,14 +102,14 @@ export function serverIdSlots({ maxServerIds = 65_536 }: BalancerOptions): numbe
   return idSlotCount(within('maxServerIds', maxServerIds, 1, 2 ** 24));
 }
 
-/** The devices, each with its next hop as far as that is given. @throws RangeError for options that exclude each other. */
+/** The devices, each with its next hop as far as that is given. @throws OptionError for options that exclude each other. */
 export function devicesOf(options: BalancerOptions): readonly InterfaceOptions[] {
   const { interface: single, interfaces = [], chain, pin, routerMac, router } = options;
   const named = [...(single === undefined ? [] : [single]), ...interfaces];
   if (chain !== undefined && named.length > 0)
-    throw new RangeError('chain and interfaces exclude each other');
+    throw new OptionError('chain and interfaces exclude each other');
   if (chain !== undefined && pin === undefined) {
-    throw new RangeError('chain needs pin: what is in the slot stays when this process ends');
+    throw new OptionError('chain needs pin: what is in the slot stays when this process ends');
   }
   const devices = named.map((device) => {
     const given = typeof device === 'string' ? { name: device } : device;
@@ -123,7 +123,7 @@ export function devicesOf(options: BalancerOptions): readonly InterfaceOptions[]
   });
   for (const { routerMac: mac } of [options, ...devices]) if (mac !== undefined) macBytes(mac);
   const names = devices.map(({ name }) => name);
-  if (new Set(names).size < names.length) throw new RangeError('a device is there twice');
+  if (new Set(names).size < names.length) throw new OptionError('a device is there twice');
   return devices;
 }
 
@@ -131,10 +131,10 @@ export function forwardingCpus({ cpus }: BalancerOptions): readonly number[] {
   return cpus ?? onlineCpus();
 }
 
-/** An address of the family that its place asks for. @throws RangeError, EbpfError */
+/** An address of the family that its place asks for. @throws OptionError, EbpfError */
 export function addressWords(address: string, ipv6: boolean): Uint32Array {
   const key = keyAddress(address);
-  if (key.ipv6 !== ipv6) throw new RangeError(`${address}: expected an IPv${ipv6 ? 6 : 4} address`);
+  if (key.ipv6 !== ipv6) throw new OptionError(`${address}: expected an IPv${ipv6 ? 6 : 4} address`);
   return key.words;
 }
 
@@ -148,7 +148,7 @@ export interface LoadConstants {
 /** Bytes of the random numbers by which flows are found. */
 export const SECRET_BYTES = 160;
 
-/** Sets the program's constants. @throws RangeError, EbpfError for options that make no sense. */
+/** Sets the program's constants. @throws OptionError, EbpfError for options that make no sense. */
 export function setConstants(
   spec: CollectionSpec,
   options: BalancerOptions,

@@ -1,4 +1,5 @@
 /** The control socket, with handlers that need no balancer. */
+
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -6,6 +7,7 @@ import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { OptionError } from '@weir/ebpf';
 import { ConfigError } from '../src/config/index.js';
 import { groupId } from '../src/control/groups.js';
 import {
@@ -101,7 +103,7 @@ describe('the control socket', () => {
 
   for (const [error, kind] of [
     [new RequestError('no VIP x'), RequestError],
-    [new RangeError('weight -1'), RequestError],
+    [new OptionError('weight -1'), RequestError],
     [new ConfigError('f', [{ line: 1, column: 2, message: 'm' }]), RequestError],
     [new Error('bpf: EPERM'), Error],
   ] as const) {

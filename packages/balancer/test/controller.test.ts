@@ -1,6 +1,8 @@
 /** A controller on a balancer that only notes what it is told. */
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { OptionError } from '@weir/ebpf';
 import { parseConfig } from '../src/config/index.js';
 import { type Controlled, Controller } from '../src/control/controller.js';
 import { RequestError } from '../src/control/names.js';
@@ -12,7 +14,8 @@ class FakeBalancer implements Controlled {
   refuses: string | undefined;
 
   #tell(line: string): void {
-    if (this.refuses !== undefined && line.startsWith(this.refuses)) throw new RangeError(`refused: ${line}`);
+    if (this.refuses !== undefined && line.startsWith(this.refuses))
+      throw new OptionError(`refused: ${line}`);
     this.told.push(line);
   }
 

@@ -1,6 +1,8 @@
 /** What health means for a service's ring, with checks and a balancer of the test's own. */
+
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { OptionError } from '@weir/ebpf';
 import type { HealthCheck } from '../src/health/check.js';
 import { CheckedServices, type ServiceHealth } from '../src/health/checked-services.js';
 import type { HealthChange } from '../src/health/checker.js';
@@ -260,13 +262,13 @@ describe('a checked service', () => {
     for (const [service, check] of wrong) {
       assert.throws(
         () => services.set([{ service, spec: reals('10.0.0.1'), check }]),
-        RangeError,
+        OptionError,
         JSON.stringify(check),
       );
     }
     const nat: ServiceSpec = { ...reals('10.0.0.1'), forwarding: 'nat' };
     const through = { ...check, tunnel: true };
-    assert.throws(() => services.set([{ service: web, spec: nat, check: through }]), RangeError);
+    assert.throws(() => services.set([{ service: web, spec: nat, check: through }]), OptionError);
     assert.equal(told.size, 0);
   });
 

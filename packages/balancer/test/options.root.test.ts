@@ -1,6 +1,8 @@
 /** The kernel takes the program with each combination of options. */
+
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { OptionError } from '@weir/ebpf';
 import type { BalancerOptions } from '../src/index.js';
 import { Balancer } from '../src/index.js';
 import { GUE_SOURCE4, GUE_SOURCE6 } from './support/tunnel.js';
@@ -62,6 +64,6 @@ describe('options that make no sense', () => {
       { gue: { source6: '10.0.0.1' } },
       { gue: { port: 65536 } },
     ];
-    for (const options of wrong) assert.throws(() => Balancer.open({ ...base, ...options }), RangeError);
+    for (const options of wrong) assert.throws(() => Balancer.open({ ...base, ...options }), OptionError);
   });
 });

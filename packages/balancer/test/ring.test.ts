@@ -1,6 +1,8 @@
 /** Rings: known ones, shares by weight, and how few slots move. */
+
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { OptionError } from '@weir/ebpf';
 import { RING_SIZE } from '../src/datapath/hash/flow.js';
 import { addressSeed } from '../src/datapath/hash/seed.js';
 import { buildRing, type RingMember, type RingVersion } from '../src/datapath/ring.js';
@@ -46,7 +48,7 @@ describe('known rings', () => {
 
   it('weights that are none are refused', () => {
     for (const weight of [-1, 0.5, Number.NaN]) {
-      assert.throws(() => buildRing(members(2, () => weight)), RangeError);
+      assert.throws(() => buildRing(members(2, () => weight)), OptionError);
     }
   });
 });

@@ -1,7 +1,7 @@
 /** Routes of VIPs, in a network namespace of the test's own; iproute2 is the judge. */
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import { Namespace, unshare } from '@weir/ebpf';
+import { Namespace, OptionError, unshare } from '@weir/ebpf';
 import { Announcer } from '../src/health/announcer.js';
 import type { ServiceHealth } from '../src/health/checked-services.js';
 import { ROUTE_PROTOCOL, VipRoutes, type VipRoutesOptions } from '../src/health/routes.js';
@@ -98,7 +98,7 @@ describe('routes of VIPs', () => {
   });
 
   it('refuse the tables of the kernel', () => {
-    assert.throws(() => open({ table: 254 }), RangeError);
-    assert.throws(() => open({ table: 0 }), RangeError);
+    assert.throws(() => open({ table: 254 }), OptionError);
+    assert.throws(() => open({ table: 0 }), OptionError);
   });
 });

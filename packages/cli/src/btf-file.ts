@@ -1,8 +1,10 @@
 /** The types that `--btf FILE` names: raw BTF, or as BTFHub keeps it, in a tar archive compressed with xz or gzip. */
+
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { Btf } from '@weir/ebpf';
+import { OptionError } from '@weir/ebpf';
 import { UsageError } from './failure.js';
 import type { TracerFactory } from './tracing.js';
 
@@ -50,9 +52,9 @@ async function unXz(bytes: Uint8Array): Promise<Uint8Array> {
     }
   } catch (error) {
     // The library's own words are numbers of liblzma.
-    throw new RangeError('its xz compression is damaged or cut off', { cause: error });
+    throw new OptionError('its xz compression is damaged or cut off', { cause: error });
   }
-  if (length > MAX_BYTES) throw new RangeError(`it unpacks to more than ${MAX_BYTES} bytes`);
+  if (length > MAX_BYTES) throw new OptionError(`it unpacks to more than ${MAX_BYTES} bytes`);
   return Buffer.concat(chunks);
 }
 
@@ -61,6 +63,6 @@ async function unTar(bytes: Uint8Array): Promise<Uint8Array> {
   const file = parseTar(bytes, { filter: ({ name }) => name.endsWith('.btf') }).find(
     ({ data }) => data?.length,
   );
-  if (file?.data === undefined) throw new RangeError('the archive has no file whose name ends in .btf');
+  if (file?.data === undefined) throw new OptionError('the archive has no file whose name ends in .btf');
   return file.data;
 }

@@ -1,7 +1,9 @@
 /** The life of a session, with a tracer that needs no kernel. */
+
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { describe, it } from 'node:test';
+import { OptionError } from '@weir/ebpf';
 import { Output } from '../src/output.js';
 import { runSession, type SessionRequest } from '../src/trace/trace-session.js';
 import { Capture } from './support/capture.js';
@@ -165,7 +167,7 @@ describe('a session', () => {
 
   it('puts options that make no sense down to the command line', async () => {
     const test = bench({ batches: [] });
-    test.factory.startError = new RangeError('too many prefixes: at most 64');
+    test.factory.startError = new OptionError('too many prefixes: at most 64');
     await assert.rejects(test.run(), { name: 'UsageError', message: 'too many prefixes: at most 64' });
     test.factory.startError = new Error('no BTF');
     await assert.rejects(test.run(), { name: 'Error', message: 'no BTF' });

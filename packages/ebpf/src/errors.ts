@@ -18,7 +18,7 @@ export function errnoName(errno: number): string {
   return errnoNames.get(errno) ?? `errno ${errno}`;
 }
 
-/** Base of all errors of this library. */
+/** Base of the errors that the kernel, an object or this library's own state cause. */
 export class EbpfError extends Error {
   override name = 'EbpfError';
 }
@@ -26,6 +26,14 @@ export class EbpfError extends Error {
 /** A file (ELF object, BTF blob) is damaged, truncated or uses something this library does not know. */
 export class FormatError extends EbpfError {
   override name = 'FormatError';
+}
+
+/**
+ * An option or argument makes no sense as it was given; nothing was tried. It is no {@link EbpfError}: whoever goes on
+ * after a refusal of the kernel must not go on after a mistake of their own.
+ */
+export class OptionError extends Error {
+  override name = 'OptionError';
 }
 
 /** The running kernel lacks something that the call needs. */

@@ -28,6 +28,7 @@ export {
   EbpfError,
   errnoName,
   FormatError,
+  OptionError,
   SyscallError,
   UnsupportedError,
   VerifierError,

@@ -6,7 +6,7 @@ import { kernelBtf } from '../src/btf/kernel.js';
 import { essentialName } from '../src/btf/names.js';
 import { Btf } from '../src/btf/parse.js';
 import { type BtfType, Kind, Linkage } from '../src/btf/types.js';
-import { FormatError } from '../src/errors.js';
+import { FormatError, OptionError } from '../src/errors.js';
 
 /** One of each kind, with everything that can be said of it. */
 const everyKind: readonly BtfType[] = [
@@ -293,7 +293,7 @@ test('the builder resumes from a blob and replaces types', () => {
   assert.equal(added, everyKind.length + 1);
   assert.deepEqual(btf.type(8), { kind: Kind.fwd, name: 'shown', union: false });
   assert.deepEqual(btf.type(4), everyKind[3]);
-  assert.throws(() => builder.replace(99, everyKind[0]!), RangeError);
+  assert.throws(() => builder.replace(99, everyKind[0]!), OptionError);
 });
 
 test("this kernel's types agree with themselves", () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { Kind, Linkage } from '../src/btf/types.js';
-import { EbpfError, FormatError } from '../src/errors.js';
+import { EbpfError, FormatError, OptionError } from '../src/errors.js';
 import {
   type CollectionSpec,
   dataMapKernelName,
@@ -371,8 +371,8 @@ describe('setGlobal', () => {
 
   it('refuses what does not fit', () => {
     assert.throws(() => setGlobal(spec, 'signed_setting', 65536), /has 2 bytes: 65536 does not fit/);
-    assert.throws(() => setGlobal(spec, 'limit', 1.5), RangeError);
-    assert.throws(() => setGlobal(spec, 'label', 1n << 80n), RangeError);
+    assert.throws(() => setGlobal(spec, 'limit', 1.5), OptionError);
+    assert.throws(() => setGlobal(spec, 'label', 1n << 80n), OptionError);
     assert.throws(() => setGlobal(spec, 'label', new Uint8Array(7)), /has 8 bytes, not 7/);
     assert.throws(() => setGlobal(spec, 'fixed', 1), /pass them all/);
     assert.throws(

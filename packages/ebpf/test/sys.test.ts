@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import { EbpfError, FormatError, type SyscallError } from '../src/errors.js';
+import { EbpfError, FormatError, OptionError, type SyscallError } from '../src/errors.js';
 import { Attr, objectName } from '../src/sys/bpf.js';
 import { missingCapabilities, parseCapabilityMask } from '../src/sys/capabilities.js';
 import { Clock, clockNs, monotonicNs, realtimeOffsetNs } from '../src/sys/clock.js';
@@ -141,7 +141,7 @@ test('Attr stores numbers and pointers, and keeps what it points to', () => {
   attr.pointer(16, undefined).pointer(24, new Uint8Array(0));
   assert.equal(attr.getU64(16), 0n);
   assert.equal(attr.references, 0);
-  assert.throws(() => new Attr(4096), RangeError);
+  assert.throws(() => new Attr(4096), OptionError);
 });
 
 test('a descriptor closes once', () => {

@@ -33,7 +33,7 @@ export interface TracerApi extends AsyncIterable<TraceRecord>, Disposable, Async
    * beforehand.
    *
    * @param pid Process id (tgid) in the initial pid namespace. It stays watched until {@link unwatchFds}.
-   * @throws UnsupportedError where the kernel has neither BPF trampolines nor kprobes; RangeError for what is no process
+   * @throws UnsupportedError where the kernel has neither BPF trampolines nor kprobes; OptionError for what is no process
    * id; SyscallError (E2BIG beyond 4,096 processes); EbpfError once the tracer was stopped.
    */
   watchFds(pid: number): void;
@@ -46,7 +46,7 @@ export interface TracerApi extends AsyncIterable<TraceRecord>, Disposable, Async
    *
    * Without CAP_SYS_ADMIN or CAP_SYS_PTRACE, less is seen: `problems` says what.
    *
-   * @throws RangeError for options that make no sense; EbpfError once the tracer was stopped.
+   * @throws OptionError for options that make no sense; EbpfError once the tracer was stopped.
    */
   connections(options?: ConnectionsOptions): LiveConnections;
   /** Detaches the programs, delivers what is still in the ring, then ends all iterators. */

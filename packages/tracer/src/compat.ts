@@ -24,7 +24,7 @@ export interface CompatTracer {
    * Tells of every file descriptor that a process gets from now on, as events `fdinstall`.
    *
    * @param pid Process id (tgid) in the initial pid namespace.
-   * @throws UnsupportedError where the kernel has neither BPF trampolines nor kprobes; RangeError for what is no process id.
+   * @throws UnsupportedError where the kernel has neither BPF trampolines nor kprobes; OptionError for what is no process id.
    */
   addFdInstallWatcher(pid: number): void;
   /** No error for a process that is not watched. */

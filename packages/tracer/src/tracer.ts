@@ -55,7 +55,7 @@ export class Tracer implements TracerApi {
   /**
    * Loads and attaches the programs. Events are collected from the moment this returns.
    *
-   * @throws RangeError for options that make no sense; UnsupportedError, SyscallError (missing privileges, above all)
+   * @throws OptionError for options that make no sense; UnsupportedError, SyscallError (missing privileges, above all)
    * or VerifierError when the kernel does not let it.
    */
   static start(options: TracerOptions = {}): Tracer {

@@ -1,7 +1,9 @@
 /** The ways to read a tracer, and to end it. */
+
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { OptionError } from '@weir/ebpf';
 import { type TraceRecord, Tracer } from '../src/index.js';
 import { runLoad } from './support/load.js';
 import { TestNetns } from './support/netns.js';
@@ -140,8 +142,8 @@ describe('ending a tracer', () => {
 
   it('refuses options that make no sense, and leaves nothing', () => {
     const before = bpfDescriptors();
-    assert.throws(() => Tracer.start({ ringBytes: 0 }), RangeError);
-    assert.throws(() => Tracer.start({ maxConnections: 1.5 }), RangeError);
+    assert.throws(() => Tracer.start({ ringBytes: 0 }), OptionError);
+    assert.throws(() => Tracer.start({ maxConnections: 1.5 }), OptionError);
     assert.throws(() => Tracer.start({ filter: { peerAddresses: ['10.0.0.1/8'] } }), /10\.0\.0\.0\/8/);
     assert.equal(bpfDescriptors(), before);
   });

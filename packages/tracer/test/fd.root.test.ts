@@ -166,6 +166,6 @@ if (canWatchFds()) {
 it('what is no process id is refused', () => {
   using tracer = Tracer.start(nobody);
   for (const pid of [0, -1, 1.5, 2 ** 22 + 1, Number.NaN]) {
-    assert.throws(() => tracer.watchFds(pid), { name: 'RangeError', message: /process id/ });
+    assert.throws(() => tracer.watchFds(pid), { name: 'OptionError', message: /process id/ });
   }
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { features, withNetns } from '@weir/ebpf';
+import { features, OptionError, withNetns } from '@weir/ebpf';
 import {
   type Connection,
   type LiveConnections,
@@ -269,8 +269,8 @@ describe('live connections', () => {
     before.forEach(reset);
     for (const live of [all, ipv4, none]) await live.refresh();
     assert.deepEqual([all.totals.ended, ipv4.totals.ended, none.totals.ended], [4, 2, 0]);
-    assert.throws(() => tracer.connections({ tcp: false, udp: false }), RangeError);
-    assert.throws(() => tracer.connections({ udpIdleMs: 0 }), RangeError);
+    assert.throws(() => tracer.connections({ tcp: false, udp: false }), OptionError);
+    assert.throws(() => tracer.connections({ udpIdleMs: 0 }), OptionError);
   });
 
   it('counts what the table has no room for', async () => {

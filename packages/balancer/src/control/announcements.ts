@@ -22,7 +22,7 @@ export class Announcements implements Disposable {
   /** By VIP: one that is removed is told by the command that it had. */
   readonly #commands = new Map<string, Config['onChange']>();
 
-  /** @throws RangeError, SyscallError */
+  /** @throws OptionError, SyscallError */
   constructor(config: Config, host: AnnouncementsHost) {
     this.#host = host;
     this.#routes = config.routes === undefined ? undefined : new VipRoutes(config.routes);

@@ -58,7 +58,7 @@ export class Controller {
    *
    * @param before what it does already, but for its VIPs. Default: nothing.
    * @param drains those of reals that are not there any more are forgotten.
-   * @throws RangeError, EbpfError
+   * @throws OptionError, EbpfError
    */
   constructor(
     controlled: Controlled,
@@ -88,7 +88,7 @@ export class Controller {
   /**
    * Goes over to another configuration by what is different. If a change is refused, those before it are undone.
    *
-   * @throws RequestError for what cannot change while the balancer runs; RangeError, EbpfError
+   * @throws RequestError for what cannot change while the balancer runs; OptionError, EbpfError
    */
   apply(config: Config): Difference {
     const difference = diff(this.#config, config);

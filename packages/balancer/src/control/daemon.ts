@@ -52,7 +52,7 @@ export class Daemon {
   /**
    * Takes up what an earlier process has left, or begins anew; forwards from then on.
    *
-   * @throws RangeError, EbpfError; what an earlier process left is as it was, and nothing else is left.
+   * @throws OptionError, EbpfError; what an earlier process left is as it was, and nothing else is left.
    */
   static async start(config: Config, options: DaemonOptions): Promise<Daemon> {
     const daemon = new Daemon(config, options);
@@ -128,7 +128,7 @@ export class Daemon {
   /**
    * Goes over to another configuration, as a whole or not at all.
    *
-   * @throws RequestError for what cannot change while it runs; RangeError, EbpfError; the errors of listening
+   * @throws RequestError for what cannot change while it runs; OptionError, EbpfError; the errors of listening
    */
   apply(config: Config): Promise<Applied> {
     return this.#alone(async () => {
@@ -164,12 +164,12 @@ export class Daemon {
     });
   }
 
-  /** @throws RangeError, EbpfError for a flow that is none */
+  /** @throws OptionError, EbpfError for a flow that is none */
   lookup(flow: Flow): Explanation {
     return this.#balancer.lookup(flow);
   }
 
-  /** The bytes of a pcapng file. @throws RangeError, SyscallError */
+  /** The bytes of a pcapng file. @throws OptionError, SyscallError */
   capture(options: StreamOptions, signal: AbortSignal): PcapStream {
     const { version } = this.#options;
     return pcapStream({ balancer: this.#balancer, config: () => this.#config, version }, options, signal);

@@ -30,7 +30,7 @@ export interface CaptureEnd {
 /**
  * Captures until the signal aborts, or so many packets are there. What was lost stands at the end of the file.
  *
- * @throws RangeError, SyscallError
+ * @throws OptionError, SyscallError
  */
 export async function* pcapStream(
   { balancer, config, version }: StreamSource,

@@ -13,7 +13,7 @@ export class LazyProbeTunnel implements MarkedTunnel, Disposable {
     this.#options = () => probeOptions(config);
   }
 
-  /** @throws RangeError for a real of a family without a source; the errors of {@link ProbeTunnel.open} */
+  /** @throws OptionError for a real of a family without a source; the errors of {@link ProbeTunnel.open} */
   set(mark: number, address: string | undefined): void {
     if (this.#tunnel === undefined && address === undefined) return;
     this.#tunnel ??= ProbeTunnel.open(this.#options());

@@ -1,9 +1,11 @@
 /** The control socket of a running balancer. */
+
 import { chownSync, existsSync, mkdirSync, unlinkSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
+import { OptionError } from '@weir/ebpf';
 import { ConfigError } from '../config/config-error.js';
 import { groupId } from './groups.js';
 import { RequestError } from './names.js';
@@ -121,9 +123,9 @@ function send(response: ServerResponse, status: number, value: unknown): void {
   response.end(JSON.stringify(value));
 }
 
-/** What the balancer refuses (RangeError) was asked for in the request, too. */
+/** The request is at fault also where it asks the balancer for what makes no sense. */
 function isRequestsFault(error: unknown): boolean {
-  return [RequestError, ConfigError, RangeError, SyntaxError].some((kind) => error instanceof kind);
+  return [RequestError, ConfigError, OptionError, SyntaxError].some((kind) => error instanceof kind);
 }
 
 function refusal(error: unknown): Refusal {

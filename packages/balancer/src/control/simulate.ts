@@ -21,7 +21,7 @@ const FLOWS = 65_536;
 export class Simulator implements Disposable {
   readonly #balancer: Balancer;
 
-  /** @throws RangeError, EbpfError */
+  /** @throws OptionError, EbpfError */
   constructor(config: Config) {
     const { routerMac = UNKNOWN_ROUTER_MAC } = nextHop(config.router);
     const { cpus: _, ...options } = programOptions(config);

@@ -1,5 +1,5 @@
 /** Samples of packets, with the reason why each went where it went. */
-import { type BpfMap, PerfBufferReader, type WaitOptions } from '@weir/ebpf';
+import { type BpfMap, OptionError, PerfBufferReader, type WaitOptions } from '@weir/ebpf';
 import { readCaptured, sizeofCaptured } from '../generated/balancer.js';
 import type { Service } from '../service.js';
 import { type ReasonName, reasonName, reasonNumber, type Verdict, verdictName } from './outcome.js';
@@ -47,16 +47,16 @@ export class Capture implements Disposable {
   readonly #reader: PerfBufferReader;
   readonly #named: Named;
 
-  /** @throws RangeError, SyscallError */
+  /** @throws OptionError, SyscallError */
   constructor(
     buffers: BpfMap,
     globals: SharedGlobals,
     named: Named,
     { every = 1, reasons, bytes = 128 }: CaptureOptions,
   ) {
-    if (!Number.isInteger(every) || every < 1) throw new RangeError(`one packet in ${every}`);
+    if (!Number.isInteger(every) || every < 1) throw new OptionError(`one packet in ${every}`);
     if (!Number.isInteger(bytes) || bytes < 0 || bytes > 256)
-      throw new RangeError(`${bytes} bytes of a packet`);
+      throw new OptionError(`${bytes} bytes of a packet`);
     this.#globals = globals;
     this.#named = named;
     this.#reader = new PerfBufferReader(buffers);

@@ -1,4 +1,5 @@
 /** Frames that stand for a flow. */
+import { OptionError } from '@weir/ebpf';
 import { keyAddress, wirePort } from '../address.js';
 import { type Protocol, protocolNumbers } from '../service.js';
 
@@ -21,7 +22,7 @@ export function flowFrame(flow: Flow): Uint8Array {
   const source = keyAddress(flow.source);
   const destination = keyAddress(flow.destination);
   if (source.ipv6 !== destination.ipv6) {
-    throw new RangeError(`${flow.source} and ${flow.destination} are of different families`);
+    throw new OptionError(`${flow.source} and ${flow.destination} are of different families`);
   }
   const transport = flow.protocol === 'tcp' ? TCP : UDP;
   const header = source.ipv6 ? 40 : 20;

@@ -1,5 +1,7 @@
 /** Flows whose reals user space decides on, for all CPUs. */
+
 import type { BpfMap } from '@weir/ebpf';
+import { OptionError } from '@weir/ebpf';
 import { keyAddress, wirePort } from '../address.js';
 import { sizeofGlobalFlow, writeGlobalFlow } from '../generated/balancer.js';
 import { protocolNumbers } from '../service.js';
@@ -7,7 +9,7 @@ import { encode, encodeNumber } from './encode.js';
 import type { Flow } from './frame.js';
 import type { RealRegistry } from './real-registry.js';
 
-/** Enters a flow into the program's table, or takes it out. @throws RangeError if nobody knows that real. */
+/** Enters a flow into the program's table, or takes it out. @throws OptionError if nobody knows that real. */
 export function setGlobalFlow(
   map: BpfMap,
   reals: RealRegistry,
@@ -30,6 +32,6 @@ export function setGlobalFlow(
     return;
   }
   const real = reals.find(address, port);
-  if (real === undefined) throw new RangeError(`${address} is no real of any service`);
+  if (real === undefined) throw new OptionError(`${address} is no real of any service`);
   map.update(key, encodeNumber(real.name));
 }

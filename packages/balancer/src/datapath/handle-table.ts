@@ -46,7 +46,7 @@ export class RealTable {
     }
   }
 
-  /** Sets an entry, or removes it without an address. @throws RangeError, EbpfError */
+  /** Sets an entry, or removes it without an address. @throws OptionError, EbpfError */
   set(key: Uint8Array, address: string | undefined, port = 0): void {
     const text = key.join(' ');
     const before = this.#entries.get(text);

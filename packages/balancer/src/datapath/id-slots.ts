@@ -1,5 +1,7 @@
 /** The program's hash table of server ids, in memory that both share. */
+
 import type { ArrayMap } from '@weir/ebpf';
+import { OptionError } from '@weir/ebpf';
 import { encodeNumber } from './encode.js';
 import type { NameTable } from './handle-table.js';
 import { u64 } from './hash/words.js';
@@ -25,14 +27,14 @@ export class IdSlots implements NameTable {
     this.#slots = new BigUint64Array(memory.buffer, memory.byteOffset, map.maxEntries);
   }
 
-  /** @throws RangeError if all slots near the id's own are taken. */
+  /** @throws OptionError if all slots near the id's own are taken. */
   update(key: Uint8Array, value: Uint8Array): void {
     const id = word(key);
     const probes = this.#probes(id);
     const slot =
       probes.find((index) => BigInt.asUintN(32, this.#slots[index]!) === id) ??
       probes.find((index) => this.#slots[index]! >> 32n === 0n);
-    if (slot === undefined) throw new RangeError(`server id ${id}: too many ids share its hash`);
+    if (slot === undefined) throw new OptionError(`server id ${id}: too many ids share its hash`);
     this.#slots[slot] = id | (word(value) << 32n);
   }
 

@@ -1,4 +1,5 @@
 /** What becomes of a packet, and why. */
+import { OptionError } from '@weir/ebpf';
 import { Reason } from '../generated/balancer.js';
 
 /** By XDP's own numbers. */
@@ -7,10 +8,10 @@ const verdicts = ['aborted', 'drop', 'pass', 'tx', 'redirect'] as const;
 /** `tx`: sent back out of the device. `pass`: left to the host. */
 export type Verdict = (typeof verdicts)[number];
 
-/** @throws RangeError for a number that XDP does not have. */
+/** @throws OptionError for a number that XDP does not have. */
 export function verdictName(number: number): Verdict {
   const name = verdicts[number];
-  if (name === undefined) throw new RangeError(`${number} is no verdict of XDP`);
+  if (name === undefined) throw new OptionError(`${number} is no verdict of XDP`);
   return name;
 }
 
@@ -43,15 +44,15 @@ export type ReasonName = (typeof reasonNames)[keyof typeof reasonNames];
 
 export function reasonName(reason: number): ReasonName {
   const name = (reasonNames as Readonly<Record<number, ReasonName>>)[reason];
-  if (name === undefined) throw new RangeError(`${reason} is no reason of the program`);
+  if (name === undefined) throw new OptionError(`${reason} is no reason of the program`);
   return name;
 }
 
 const reasonNumbers = new Map(Object.entries(reasonNames).map(([number, name]) => [name, Number(number)]));
 
-/** @throws RangeError for a name that is none. */
+/** @throws OptionError for a name that is none. */
 export function reasonNumber(name: ReasonName): number {
   const number = reasonNumbers.get(name);
-  if (number === undefined) throw new RangeError(`${name} is no reason`);
+  if (number === undefined) throw new OptionError(`${name} is no reason`);
   return number;
 }

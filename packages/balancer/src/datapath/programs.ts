@@ -10,6 +10,7 @@ import {
   type DescriptorMap,
   type MapSpec,
   mapFromId,
+  OptionError,
   type Program,
   possibleCpus,
 } from '@weir/ebpf';
@@ -56,7 +57,7 @@ export class BalancerPrograms implements Disposable {
   /**
    * @param devices How many devices there are: each has settings of its own.
    * @param heritage Maps to go on with.
-   * @throws RangeError for options that make no sense or would lose flows; the errors of {@link Collection.load}.
+   * @throws OptionError for options that make no sense or would lose flows; the errors of {@link Collection.load}.
    */
   constructor(options: BalancerOptions, devices: number, heritage: Heritage | undefined) {
     const spec = readObject('balancer.bpf.o');
@@ -224,21 +225,21 @@ export class BalancerPrograms implements Disposable {
   }
 }
 
-/** What would lose flows is refused. @throws RangeError */
+/** What would lose flows is refused. @throws OptionError */
 function checkKept(old: SavedState, buckets: number, maxReals: number, options: BalancerOptions): void {
   if (old.buckets !== buckets && options.forgetFlows !== true) {
-    throw new RangeError(
+    throw new OptionError(
       `flows ${options.flows ?? 'by default'}: the flow tables that are in use are for ` +
         `${old.flows ?? 'the default'}; others would forget all known flows (forgetFlows allows it)`,
     );
   }
   if (old.nat !== undefined && old.nat !== natLayoutName(options.nat) && options.forgetFlows !== true) {
-    throw new RangeError(
+    throw new OptionError(
       `nat: the translated flows that are in use are of ${old.nat}; others would end them all (forgetFlows allows it)`,
     );
   }
   const highest = Math.max(0, ...old.reals.held.map(({ number }) => number));
-  if (highest >= maxReals) throw new RangeError(`maxReals ${maxReals}: real number ${highest} is in use`);
+  if (highest >= maxReals) throw new OptionError(`maxReals ${maxReals}: real number ${highest} is in use`);
 }
 
 /** The settings of all devices' programs. */

@@ -1,5 +1,7 @@
 /** Numbers of reals: who has which, and which are free. */
+
 import type { ArrayMap } from '@weir/ebpf';
+import { OptionError } from '@weir/ebpf';
 import { canonicalAddress, keyAddress, wirePort } from '../address.js';
 import { RealFlag, sizeofReal, writeReal } from '../generated/balancer.js';
 import { encode } from './encode.js';
@@ -62,7 +64,7 @@ export class RealRegistry {
   /**
    * The real of an address, and of a port other than the service's, for one more holder.
    *
-   * @throws RangeError if all numbers are taken, or if it is held as local and asked for as remote, or the reverse.
+   * @throws OptionError if all numbers are taken, or if it is held as local and asked for as remote, or the reverse.
    */
   hold(address: string, local?: boolean, port = 0): KnownReal {
     const key = realKey(address, port);
@@ -72,7 +74,7 @@ export class RealRegistry {
       this.#enter(key, entry);
     }
     if (local !== undefined && entry.real.local !== local) {
-      throw new RangeError(`real ${address} is ${local ? 'not local' : 'local'} elsewhere`);
+      throw new OptionError(`real ${address} is ${local ? 'not local' : 'local'} elsewhere`);
     }
     entry.holders++;
     return entry.real;
@@ -171,7 +173,7 @@ export class RealRegistry {
     if (this.#unused < this.#map.maxEntries) return this.#unused++;
     const number = this.#free.shift();
     if (number !== undefined) return number;
-    throw new RangeError(`more than ${this.#map.maxEntries - 1} reals`);
+    throw new OptionError(`more than ${this.#map.maxEntries - 1} reals`);
   }
 
   #write(real: KnownReal, generation: number): void {

@@ -1,4 +1,5 @@
 /** Maglev rings: which real each of 65537 slots belongs to. The same reals give the same ring on every balancer. */
+import { OptionError } from '@weir/ebpf';
 import { RING_SIZE } from './hash/flow.js';
 import { murmur3Pair } from './hash/murmur3.js';
 
@@ -60,12 +61,12 @@ function turns(members: readonly RingMember[], version: RingVersion): Turns {
 /**
  * Builds a ring of real numbers.
  *
- * @throws RangeError for a weight that is no whole number from 0 to 2^31.
+ * @throws OptionError for a weight that is no whole number from 0 to 2^31.
  */
 export function buildRing(reals: readonly RingMember[], version: RingVersion = 2): Uint16Array {
   for (const { weight } of reals) {
     if (!Number.isInteger(weight) || weight < 0 || weight > 2 ** 31) {
-      throw new RangeError(`weight ${weight}: expected a whole number from 0 to 2147483648`);
+      throw new OptionError(`weight ${weight}: expected a whole number from 0 to 2147483648`);
     }
   }
   const members = reals.filter(({ weight }) => weight > 0).sort((a, b) => (a.seed < b.seed ? -1 : 1));

@@ -1,5 +1,7 @@
 /** The services, in the program's tables. */
+
 import type { ArrayMap, BpfMap } from '@weir/ebpf';
+import { OptionError } from '@weir/ebpf';
 import { type Prefix, parsePrefix } from '../address.js';
 import { addressPrefixKey } from '../address-prefix.js';
 import { VipKind } from '../generated/balancer.js';
@@ -109,12 +111,12 @@ export class ServiceTable {
   /**
    * Adds services, or puts others in their places. If one of them makes no sense, none is changed.
    *
-   * @throws RangeError
+   * @throws OptionError
    */
   set(changes: readonly (readonly [Service, ServiceSpec])[]): void {
     const prepared: Prepared[] = [];
     const names = changes.map(([service]) => serviceName(service));
-    if (new Set(names).size < names.length) throw new RangeError('a service is there twice');
+    if (new Set(names).size < names.length) throw new OptionError('a service is there twice');
     try {
       for (const [service, spec] of changes) prepared.push(this.#prepare(service, spec));
     } catch (error) {
@@ -202,14 +204,15 @@ export class ServiceTable {
         members.push({ real, weight, down });
         checkReal(real, prefix, members);
         if (spec.forwarding === 'nat') checkTranslatedReal(real, prefix);
-        else if (port !== 0) throw new RangeError(`real ${address}: a port of its own takes forwarding: nat`);
+        else if (port !== 0)
+          throw new OptionError(`real ${address}: a port of its own takes forwarding: nat`);
       }
       if (
         before === undefined &&
         prefix.whole &&
         !this.#slots.hasRoom(prefix, serviceWord(service, prefix))
       ) {
-        throw new RangeError(`${service.address}: too many services whose addresses share a hash`);
+        throw new OptionError(`${service.address}: too many services whose addresses share a hash`);
       }
       const record = vipRecord(spec, members);
       const number = before?.number ?? this.#takeNumber();
@@ -220,13 +223,14 @@ export class ServiceTable {
     }
   }
 
-  /** @throws RangeError if the balancer cannot translate where the service asks for it. */
+  /** @throws OptionError if the balancer cannot translate where the service asks for it. */
   #checkForwarding({ forwarding, flags = [] }: ServiceSpec, { ipv6 }: Prefix): void {
     if (forwarding !== 'nat') return;
-    if (this.#nat === undefined) throw new RangeError('forwarding: nat takes a balancer with the option nat');
-    if (!this.#nat.hasFamily(ipv6)) throw new RangeError(`nat.sources has no IPv${ipv6 ? 6 : 4} address`);
+    if (this.#nat === undefined)
+      throw new OptionError('forwarding: nat takes a balancer with the option nat');
+    if (!this.#nat.hasFamily(ipv6)) throw new OptionError(`nat.sources has no IPv${ipv6 ? 6 : 4} address`);
     if (flags.includes('local'))
-      throw new RangeError('forwarding: nat goes to other hosts, not with the flag local');
+      throw new OptionError('forwarding: nat goes to other hosts, not with the flag local');
   }
 
   /** Enters a service into the program's tables, whatever of it they have already. */
@@ -272,22 +276,24 @@ export class ServiceTable {
     if (number !== undefined) return number;
     const { maxEntries } = this.#programs.collection.map('vips');
     if (this.#unused < maxEntries) return this.#unused++;
-    throw new RangeError(`more than ${maxEntries} services`);
+    throw new OptionError(`more than ${maxEntries} services`);
   }
 }
 
 function checkTranslatedReal(real: KnownReal, { ipv6 }: Prefix): void {
   if (real.local)
-    throw new RangeError(`real ${real.address}: forwarding: nat goes to other hosts, not to this one`);
+    throw new OptionError(`real ${real.address}: forwarding: nat goes to other hosts, not to this one`);
   if (real.ipv6 !== ipv6)
-    throw new RangeError(`real ${real.address}: addresses of another family take a tunnel`);
+    throw new OptionError(`real ${real.address}: addresses of another family take a tunnel`);
 }
 
 function checkReal(real: KnownReal, prefix: Prefix, members: readonly Member[]): void {
   if (prefix.ipv6 && !real.ipv6 && !real.local) {
-    throw new RangeError(`real ${real.address}: IPv6 does not go through an IPv4 tunnel`);
+    throw new OptionError(`real ${real.address}: IPv6 does not go through an IPv4 tunnel`);
   }
   if (members.filter((member) => member.real === real).length > 1) {
-    throw new RangeError(`real ${real.address}${real.port === 0 ? '' : ` port ${real.port}`} is there twice`);
+    throw new OptionError(
+      `real ${real.address}${real.port === 0 ? '' : ` port ${real.port}`} is there twice`,
+    );
   }
 }

@@ -1,5 +1,7 @@
 /** All that the program is told of services and reals, and how another process takes it over. */
+
 import type { ArrayMap, BpfMap } from '@weir/ebpf';
+import { OptionError } from '@weir/ebpf';
 import { parsePrefix } from '../address.js';
 import { addressPrefixKey, prefixOfKey } from '../address-prefix.js';
 import type { Heritage } from '../lifecycle/previous-instance.js';
@@ -77,10 +79,10 @@ export class Tables {
     this.reals.releaseUnheld();
   }
 
-  /** @throws RangeError */
+  /** @throws OptionError */
   setServerId(id: number, address: string | undefined, port = 0): void {
     if (!Number.isInteger(id) || id < 1 || id > 0xffff_ffff) {
-      throw new RangeError(`server id ${id}: expected 1 to 4294967295`);
+      throw new OptionError(`server id ${id}: expected 1 to 4294967295`);
     }
     this.#serverIds.set(encodeNumber(id), address, port);
     this.#saveReals();
@@ -91,7 +93,7 @@ export class Tables {
     return this.#serverIds.all().map(({ key, ...real }) => ({ id: idOf(key), ...real }));
   }
 
-  /** @throws RangeError */
+  /** @throws OptionError */
   setSourceRoute(prefix: string, address: string | undefined, port = 0): void {
     this.#sourceRoutes.set(addressPrefixKey(parsePrefix(prefix)), address, port);
     this.#saveReals();

@@ -11,7 +11,7 @@ export interface Member {
   readonly down: boolean;
 }
 
-/** @throws RangeError for weights that are none. */
+/** @throws OptionError for weights that are none. */
 export function vipRecord(spec: ServiceSpec, members: readonly Member[]): Uint8Array {
   const record = new Uint8Array(sizeofVip);
   const view = new DataView(record.buffer);

@@ -1,5 +1,7 @@
 /** The program's hash table of services with a single address, in memory that both share. */
+
 import type { ArrayMap } from '@weir/ebpf';
+import { OptionError } from '@weir/ebpf';
 import type { Prefix } from '../address.js';
 import { offsetsVipSlot, sizeofVipSlot } from '../generated/balancer.js';
 import { u64 } from './hash/words.js';
@@ -27,13 +29,13 @@ export class VipSlots {
     return this.#freeSlot(...halves(prefix), service) !== undefined;
   }
 
-  /** Enters a service, or another number of one that is there. @throws RangeError if there is no slot. */
+  /** Enters a service, or another number of one that is there. @throws OptionError if there is no slot. */
   add(prefix: Prefix, service: number, number: number): void {
     const [low, high] = halves(prefix);
     const slot =
       this.#probes(low, high, service).find((offset) => this.#isAt(offset, low, high, service)) ??
       this.#freeSlot(low, high, service);
-    if (slot === undefined) throw new RangeError('too many services whose addresses share a hash');
+    if (slot === undefined) throw new OptionError('too many services whose addresses share a hash');
     this.#slots.setBigUint64(slot + offsetsVipSlot.address, low, true);
     this.#slots.setBigUint64(slot + offsetsVipSlot.address + 8, high, true);
     this.#slots.setUint32(slot + offsetsVipSlot.service, service, true);

@@ -1,4 +1,5 @@
 /** How a service's reals are checked: options, their defaults, and what makes no sense. */
+import { OptionError } from '@weir/ebpf';
 import { parsePrefix } from '../address.js';
 import { within } from '../limits.js';
 import type { Service } from '../service.js';
@@ -51,21 +52,21 @@ export interface CompleteCheck {
 
 const usualPorts: Readonly<Partial<Record<HealthCheck['type'], number>>> = { http: 80, https: 443 };
 
-/** Fills in a check's defaults for a real. @throws RangeError for what makes no sense. */
+/** Fills in a check's defaults for a real. @throws OptionError for what makes no sense. */
 export function completeCheck(service: Service, realPort: number, check: HealthCheck): CompleteCheck {
   const { type, path = '/', tunnel = false, status = [{ from: 200, to: 399 }] } = check;
   const interval = within('interval', check.interval ?? 5000, 10, 2 ** 31 - 1);
   const timeout = within('timeout', check.timeout ?? Math.min(2000, interval), 1, interval);
   if (check.port === undefined && realPort === 0) {
-    throw new RangeError('port: a service of all ports needs one for its checks');
+    throw new OptionError('port: a service of all ports needs one for its checks');
   }
   const port = within('port', check.port ?? realPort, 1, 65_535);
   const [address = ''] = service.address.split('/');
   const host = check.host ?? hostHeader(address, port === usualPorts[type] ? undefined : port);
-  if (!/^\/[!-~]*$/.test(path)) throw new RangeError('path: expected printable ASCII that begins with /');
-  if (!/^[!-~]+$/.test(host)) throw new RangeError('host: expected printable ASCII');
+  if (!/^\/[!-~]*$/.test(path)) throw new OptionError('path: expected printable ASCII that begins with /');
+  if (!/^[!-~]+$/.test(host)) throw new OptionError('host: expected printable ASCII');
   if (tunnel && !parsePrefix(service.address).whole) {
-    throw new RangeError(`${service.address}: checks through the tunnel need a single address`);
+    throw new OptionError(`${service.address}: checks through the tunnel need a single address`);
   }
   for (const { from, to } of status) within('status', to, within('status', from, 100, 599), 599);
   return {

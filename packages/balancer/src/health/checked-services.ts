@@ -1,5 +1,7 @@
 /** Services whose rings follow the health of their reals. */
+
 import { isDeepStrictEqual } from 'node:util';
+import { OptionError } from '@weir/ebpf';
 import type { Balancer } from '../balancer.js';
 import { type Service, type ServiceSpec, serviceName } from '../service.js';
 import type { HealthCheck } from './check.js';
@@ -83,13 +85,13 @@ export class CheckedServices implements Disposable {
     });
   }
 
-  /** Adds services, or puts others in their places. If one makes no sense, none is changed. @throws RangeError */
+  /** Adds services, or puts others in their places. If one makes no sense, none is changed. @throws OptionError */
   set(services: readonly CheckedService[]): void {
     // A check is refused before the balancer is told of anything.
     for (const { service, spec, check } of services) {
       if (check === undefined) continue;
       if (check.tunnel === true && spec.forwarding === 'nat') {
-        throw new RangeError('checks through the tunnel: with NAT there is none');
+        throw new OptionError('checks through the tunnel: with NAT there is none');
       }
       this.#checker.targets(service, spec.reals, check);
     }

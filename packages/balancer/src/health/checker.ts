@@ -1,4 +1,5 @@
 /** Checks the reals of services. */
+import { OptionError } from '@weir/ebpf';
 import { type Service, serviceName } from '../service.js';
 import { completeCheck, type HealthCheck } from './check.js';
 import { type Clock, realClock } from './clock.js';
@@ -71,7 +72,7 @@ export class HealthChecker implements Disposable {
    * Checks these reals of a service from now on, instead of those before. Reals that were checked before keep their
    * conditions.
    *
-   * @throws RangeError for a check that makes no sense; nothing is changed then.
+   * @throws OptionError for a check that makes no sense; nothing is changed then.
    */
   set(service: Service, reals: readonly CheckedReal[], check: HealthCheck): void {
     const name = serviceName(service);
@@ -110,7 +111,7 @@ export class HealthChecker implements Disposable {
     this.#schedule[Symbol.dispose]();
   }
 
-  /** What {@link set} would check. @throws RangeError for a check that makes no sense. */
+  /** What {@link set} would check. @throws OptionError for a check that makes no sense. */
   targets(service: Service, reals: readonly CheckedReal[], check: HealthCheck): ProbeTarget[] {
     return reals.map((real) => this.#target(service, real, check));
   }
@@ -124,7 +125,7 @@ export class HealthChecker implements Disposable {
     if (complete.vip === undefined) return { address, check: complete, mark: undefined };
     if (local) return { address, check: { ...complete, vip: undefined }, mark: undefined };
     const { marks } = this.#options;
-    if (marks === undefined) throw new RangeError('checks through the tunnel: no tunnel is set up for them');
+    if (marks === undefined) throw new OptionError('checks through the tunnel: no tunnel is set up for them');
     return { address, check: complete, mark: marks.of(address) };
   }
 

@@ -2,7 +2,7 @@
 
 /** What sends packets with a mark to a real. */
 export interface MarkedTunnel {
-  /** @throws RangeError for a real that it cannot reach. */
+  /** @throws OptionError for a real that it cannot reach. */
   set(mark: number, address: string | undefined): void;
 }
 
@@ -22,7 +22,7 @@ export class ProbeMarks {
     this.#unused = first;
   }
 
-  /** @throws RangeError for a real that the tunnel cannot reach; SyscallError */
+  /** @throws OptionError for a real that the tunnel cannot reach; SyscallError */
   of(address: string): number {
     const known = this.#marks.get(address);
     if (known !== undefined) return known;

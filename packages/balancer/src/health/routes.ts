@@ -6,6 +6,7 @@ import {
   NetlinkPayload,
   NetlinkProtocol,
   NetlinkSocket,
+  OptionError,
   SyscallError,
 } from '@weir/ebpf';
 import { type Prefix, parsePrefix } from '../address.js';
@@ -46,15 +47,15 @@ export class VipRoutes implements Disposable {
   readonly #table: number;
   readonly #type: keyof typeof types;
 
-  /** @throws RangeError, SyscallError */
+  /** @throws OptionError, SyscallError */
   constructor({ table, type = 'blackhole' }: VipRoutesOptions) {
-    if (table >= 253 && table <= 255) throw new RangeError(`table ${table} is the kernel's own`);
+    if (table >= 253 && table <= 255) throw new OptionError(`table ${table} is the kernel's own`);
     this.#table = within('table', table, 1, 2 ** 32 - 1);
     this.#type = type;
     this.#socket = new NetlinkSocket(NetlinkProtocol.route);
   }
 
-  /** Adds a VIP's route, which may be there, or removes it. @throws RangeError, SyscallError */
+  /** Adds a VIP's route, which may be there, or removes it. @throws OptionError, SyscallError */
   set(vip: string, isThere: boolean): void {
     const prefix = parsePrefix(vip);
     if (isThere) this.#change(Message.newRoute, prefix, `add route ${vip}`);

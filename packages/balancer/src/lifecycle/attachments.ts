@@ -9,6 +9,7 @@ import {
   MapType,
   NetlinkProtocol,
   NetlinkSocket,
+  OptionError,
   openPinnedMap,
   Program,
   SyscallError,
@@ -41,7 +42,7 @@ export class DeviceAttachments {
   /** Of the network namespace that the devices are in, whatever thread asks later. */
   readonly #socket = new NetlinkSocket(NetlinkProtocol.route);
 
-  /** @throws RangeError if a device is attached in another mode; EbpfError if others are; SyscallError if there is none. */
+  /** @throws OptionError if a device is attached in another mode; EbpfError if others are; SyscallError if there is none. */
   constructor(devices: readonly string[], mode: XdpMode | undefined, folder: PinFolder | undefined) {
     this.#mode = mode;
     this.#folder = folder;
@@ -106,7 +107,7 @@ export class DeviceAttachments {
       );
     }
     if (link !== undefined && mode !== undefined && current !== mode) {
-      throw new RangeError(
+      throw new OptionError(
         `mode ${mode}: ${device} is attached as ${current ?? 'nothing'}, which cannot be changed without a gap; ` +
           'detach first',
       );
@@ -141,11 +142,11 @@ export class ChainSlot {
     this.#place = place;
   }
 
-  /** Checks that the slot is empty or has one of our own programs. @throws RangeError, EbpfError */
+  /** Checks that the slot is empty or has one of our own programs. @throws OptionError, EbpfError */
   check(own: ReadonlySet<number>): void {
     const { map, index } = this.#place;
     if (!(index >= 0 && index < this.#array.maxEntries)) {
-      throw new RangeError(`chain slot ${index}: ${map} has ${this.#array.maxEntries}`);
+      throw new OptionError(`chain slot ${index}: ${map} has ${this.#array.maxEntries}`);
     }
     const id = this.#array.lookupId(index);
     if (id !== undefined && !own.has(id)) {

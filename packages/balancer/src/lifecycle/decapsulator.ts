@@ -39,7 +39,7 @@ export class Decapsulator implements Disposable {
   readonly #folder: PinFolder | undefined;
   readonly #taken: readonly BpfMap[];
 
-  /** @throws RangeError, EbpfError for options that make no sense, or if another process runs it; SyscallError */
+  /** @throws OptionError, EbpfError for options that make no sense, or if another process runs it; SyscallError */
   static open(options: DecapsulatorOptions): Decapsulator {
     const { pin, pinRoot = DEFAULT_ROOT } = options;
     const folder = pin === undefined ? undefined : PinFolder.claim(pinRoot, pin);

@@ -29,7 +29,7 @@ export class Life implements Disposable {
   #slot: ChainSlot | undefined;
   #settled = false;
 
-  /** @throws RangeError, EbpfError if another process runs the balancer of that name. */
+  /** @throws OptionError, EbpfError if another process runs the balancer of that name. */
   constructor(options: BalancerOptions) {
     this.#options = options;
     const { pin, pinRoot = DEFAULT_PIN_ROOT } = options;
@@ -49,7 +49,7 @@ export class Life implements Disposable {
     }
   }
 
-  /** Looks whether programs can be attached, before they are loaded. @throws RangeError, EbpfError, SyscallError */
+  /** Looks whether programs can be attached, before they are loaded. @throws OptionError, EbpfError, SyscallError */
   check(): void {
     const { chain, mode } = this.#options;
     if (chain !== undefined) {

@@ -25,6 +25,7 @@ import {
   EbpfError,
   MapFlag,
   MapType,
+  OptionError,
   openPinnedLink,
   openPinnedMap,
   SyscallError,
@@ -62,11 +63,11 @@ export class PinFolder implements Disposable {
   /**
    * Claims a folder, and makes it where it is missing.
    *
-   * @throws RangeError for a name that is none; EbpfError if another process has it, or without a BPF file system.
+   * @throws OptionError for a name that is none; EbpfError if another process has it, or without a BPF file system.
    */
   static claim(root: string, name: string): PinFolder {
     if (!/^[\w-]{1,64}$/.test(name)) {
-      throw new RangeError(`pin ${name}: expected 1 to 64 letters, digits, "_" and "-"`);
+      throw new OptionError(`pin ${name}: expected 1 to 64 letters, digits, "_" and "-"`);
     }
     requireBpffs(root);
     const path = join(root, name);

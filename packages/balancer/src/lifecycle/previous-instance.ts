@@ -67,7 +67,7 @@ export function isKept(spec: MapSpec): boolean {
   return isShared(spec) && spec.name !== 'captures';
 }
 
-/** Goes on where the earlier process stopped. @throws RangeError if there is no room for what it had */
+/** Goes on where the earlier process stopped. @throws OptionError if there is no room for what it had */
 export function takeOver(heritage: Heritage, programs: BalancerPrograms, tables: Tables): void {
   takeOverCounters(heritage, programs, tables.counters);
   tables.restore(heritage, programs.taken);

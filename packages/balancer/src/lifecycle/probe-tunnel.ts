@@ -1,5 +1,5 @@
 /** Health checks through the tunnel: what this host sends with a socket mark reaches the mark's real. */
-import { attachTc, type BpfMap, Collection, type Link, setGlobal } from '@weir/ebpf';
+import { attachTc, type BpfMap, Collection, type Link, OptionError, setGlobal } from '@weir/ebpf';
 import { keyAddress, wirePort } from '../address.js';
 import { encode, encodeNumber } from '../datapath/encode.js';
 import { readObject } from '../datapath/objects.js';
@@ -32,7 +32,7 @@ export class ProbeTunnel implements Disposable {
   readonly #links: Link[] = [];
   readonly #hasSource: Readonly<Record<4 | 6, boolean>>;
 
-  /** @throws RangeError, EbpfError for options that make no sense; SyscallError. Needs Linux 5.10. */
+  /** @throws OptionError, EbpfError for options that make no sense; SyscallError. Needs Linux 5.10. */
   static open(options: ProbeTunnelOptions): ProbeTunnel {
     return new ProbeTunnel(options);
   }
@@ -59,11 +59,11 @@ export class ProbeTunnel implements Disposable {
    * Which real a mark means, from the next packet on; without an address, none.
    *
    * @param mark 1 to 4294967295. Other users of marks on this host, such as routing rules, see it, too.
-   * @throws RangeError for a mark that is none, or a real of a family without a source; EbpfError for no address.
+   * @throws OptionError for a mark that is none, or a real of a family without a source; EbpfError for no address.
    */
   set(mark: number, address: string | undefined): void {
     if (!Number.isInteger(mark) || mark < 1 || mark > 0xffff_ffff) {
-      throw new RangeError(`mark ${mark}: expected 1 to 4294967295`);
+      throw new OptionError(`mark ${mark}: expected 1 to 4294967295`);
     }
     const key = encodeNumber(mark);
     if (address === undefined) {
@@ -73,7 +73,7 @@ export class ProbeTunnel implements Disposable {
     const { words, ipv6 } = keyAddress(address);
     const family = ipv6 ? 6 : 4;
     if (!this.#hasSource[family]) {
-      throw new RangeError(`${address}: probes to reals with IPv${family} need source${family}`);
+      throw new OptionError(`${address}: probes to reals with IPv${family} need source${family}`);
     }
     this.#probes.update(key, encode(sizeofProbe, writeProbe, { address: words, ipv6: Number(ipv6) }));
   }

@@ -40,7 +40,7 @@ export class Router implements Disposable {
    *
    * @param device Without a name, any.
    * @param remembered What an earlier process knew, in case that the router does not answer.
-   * @throws RangeError for a MAC address that is none; EbpfError if there is no way to learn it; SyscallError
+   * @throws OptionError for a MAC address that is none; EbpfError if there is no way to learn it; SyscallError
    */
   constructor(device: Partial<InterfaceOptions>, remembered: string | undefined) {
     this.#device = device.name;
@@ -78,7 +78,7 @@ export class Router implements Disposable {
     return { interface: this.#device, address, mac: this.#mac, state: this.#state };
   }
 
-  /** Another MAC address, from the next packet on; it is no longer learned. @throws RangeError */
+  /** Another MAC address, from the next packet on; it is no longer learned. @throws OptionError */
   give(mac: string): void {
     macBytes(mac);
     this[Symbol.dispose]();

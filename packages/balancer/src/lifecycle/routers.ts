@@ -1,4 +1,5 @@
 /** The next hops of all devices. */
+import { OptionError } from '@weir/ebpf';
 import { type BalancerOptions, devicesOf, type InterfaceOptions } from '../options.js';
 import { Router, type RouterStatus } from './router.js';
 
@@ -7,7 +8,7 @@ export class Routers implements Disposable {
 
   /**
    * @param remembered What {@link macs} said in an earlier process.
-   * @throws RangeError, EbpfError, SyscallError
+   * @throws OptionError, EbpfError, SyscallError
    */
   constructor(options: BalancerOptions, remembered: Readonly<Record<string, string>>) {
     const { routerMac, router } = options;
@@ -40,10 +41,10 @@ export class Routers implements Disposable {
     return Object.fromEntries(this.status().map(({ interface: name = '', mac }) => [name, mac]));
   }
 
-  /** Sets the MAC address for a device, or for all. @throws RangeError */
+  /** Sets the MAC address for a device, or for all. @throws OptionError */
   give(mac: string, device: string | undefined): void {
     const meant = this.#routers.filter(({ status }) => device === undefined || status.interface === device);
-    if (meant.length === 0) throw new RangeError(`${device} is no device of this balancer`);
+    if (meant.length === 0) throw new OptionError(`${device} is no device of this balancer`);
     for (const router of meant) router.give(mac);
   }
 

@@ -1,5 +1,5 @@
 /** What the translation of addresses is told before it is loaded. */
-import { type CollectionSpec, setGlobal } from '@weir/ebpf';
+import { type CollectionSpec, OptionError, setGlobal } from '@weir/ebpf';
 import { addressText, type KeyAddress, keyAddress } from '../address.js';
 import { ticksOf, within } from '../limits.js';
 
@@ -49,14 +49,14 @@ export interface NatLayout {
   readonly slots: number;
 }
 
-/** @throws RangeError, EbpfError for options that make no sense. */
+/** @throws OptionError, EbpfError for options that make no sense. */
 export function natLayout({ sources, ports: [firstPort, lastPort] = DEFAULT_PORTS }: NatOptions): NatLayout {
   within('number of nat.sources', sources.length, 1, MAX_SOURCES);
   within('first of nat.ports', firstPort, 1, 65_535);
   within('last of nat.ports', lastPort, firstPort, 65_535);
   const keys = sources.map(keyAddress);
   if (new Set(keys.map(({ words, ipv6 }) => `${ipv6} ${words.join(' ')}`)).size < keys.length) {
-    throw new RangeError('a nat source is there twice');
+    throw new OptionError('a nat source is there twice');
   }
   const ports = lastPort - firstPort + 1;
   const own4 = keys.filter(({ ipv6 }) => !ipv6);
@@ -78,7 +78,7 @@ function keyBytes(words: Uint32Array, ipv6: boolean): Uint8Array {
   return new Uint8Array(words.buffer, words.byteOffset, ipv6 ? 16 : 4);
 }
 
-/** After how many ticks without a packet a flow is over, by the program's names. @throws RangeError */
+/** After how many ticks without a packet a flow is over, by the program's names. @throws OptionError */
 export function natLimits(options: NatOptions): Record<string, number> {
   return {
     nat_udp_ticks: ticksOf('nat.udpIdleSeconds', options.udpIdleSeconds ?? 30),
@@ -95,7 +95,7 @@ export function asksForRoutes({ nextHop }: NatOptions, hasDevices: boolean): boo
   return (nextHop ?? (hasDevices ? 'route' : 'router')) === 'route';
 }
 
-/** Sets the program's constants. @throws RangeError */
+/** Sets the program's constants. @throws OptionError */
 export function setNatConstants(spec: CollectionSpec, options: NatOptions, hasDevices: boolean): void {
   const { firstPort, ports, first, count } = natLayout(options);
   const limits = natLimits(options);

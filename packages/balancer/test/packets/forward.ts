@@ -1,6 +1,8 @@
 /** From a client's packet to the frame in the tunnel: every byte of it, for each way to wrap it. */
+
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { OptionError } from '@weir/ebpf';
 import { flowSlot } from '../../src/datapath/hash/flow.js';
 import {
   byRing,
@@ -227,7 +229,7 @@ describe('services', () => {
       [{ address: VIP4, port: 65536, protocol: 'tcp' }, { reals: [] }],
       [{ address: VIP4, port: 80, protocol: 'tcp' }, { reals: [] }],
     ] as const) {
-      assert.throws(() => balancer.setServices([good, bad]), RangeError);
+      assert.throws(() => balancer.setServices([good, bad]), OptionError);
     }
     assert.deepEqual([balancer.services(), balancer.reals()], [before, reals]);
   });

@@ -1,6 +1,8 @@
 /** Ids of servers, in QUIC connection ids, TCP options and stable UDP headers. */
+
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { OptionError } from '@weir/ebpf';
 import type { Balancer } from '../../src/index.js';
 import {
   choice,
@@ -73,7 +75,7 @@ describe('QUIC', () => {
     }
     balancer.setServerId(1, undefined);
     expectId(balancer, { ...udp4, payload: short([0x80, 0, 0, 1]) }, undefined, '');
-    for (const id of [0, -1, 2 ** 32, 1.5]) assert.throws(() => balancer.setServerId(id, byId), RangeError);
+    for (const id of [0, -1, 2 ** 32, 1.5]) assert.throws(() => balancer.setServerId(id, byId), OptionError);
   });
 
   it('outcomes are counted', () => {

@@ -1,8 +1,10 @@
 /** Translation of addresses: both directions, every byte, and what makes a flow end. */
+
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { OptionError } from '@weir/ebpf';
 import type { Balancer } from '../../src/index.js';
 import {
   CPU,
@@ -472,7 +474,7 @@ describe('translation', () => {
     const refused = (reals: readonly object[], more: object = {}) =>
       assert.throws(
         () => balancer.setService(service, { ...spec, reals: reals as never, ...more }),
-        RangeError,
+        OptionError,
       );
     refused([{ address: 'fd00::1' }]);
     refused([{ address: REAL4, local: true }]);
@@ -495,7 +497,7 @@ describe('translation', () => {
       { sources: [OWN4], ports: [0, 4] as const },
       { sources: [OWN4], udpIdleSeconds: 0 },
     ]) {
-      assert.throws(() => open({ nat: wrong }), RangeError);
+      assert.throws(() => open({ nat: wrong }), OptionError);
     }
   });
 });

@@ -1,5 +1,7 @@
 /** `weir balance run`. */
+
 import { ControlServer, Daemon, defaultSocket, handlersFor, RequestError } from '@weir/balancer/control';
+import { OptionError } from '@weir/ebpf';
 import { ExitCode, UsageError } from '../failure.js';
 import type { RunHost } from '../run.js';
 import { escapeText } from '../text/escape.js';
@@ -62,7 +64,7 @@ async function explained<T>(promise: Promise<T>): Promise<T> {
   try {
     return await promise;
   } catch (error) {
-    const isFiles = error instanceof RangeError || error instanceof RequestError;
+    const isFiles = error instanceof OptionError || error instanceof RequestError;
     throw isFiles ? new UsageError(error.message, { cause: error }) : error;
   }
 }

@@ -1,4 +1,5 @@
 /** One run of `weir top`: from the start of the tracer to its end. */
+import { OptionError } from '@weir/ebpf';
 import type { ConnectionsOptions, TracerOptions } from '@weir/tracer';
 import { ExitCode, UsageError } from '../failure.js';
 import type { Output } from '../output.js';
@@ -106,6 +107,6 @@ function connect<T>(action: () => T): T {
   try {
     return action();
   } catch (error) {
-    throw error instanceof RangeError ? new UsageError(error.message, { cause: error }) : error;
+    throw error instanceof OptionError ? new UsageError(error.message, { cause: error }) : error;
   }
 }

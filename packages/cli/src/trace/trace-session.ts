@@ -1,4 +1,5 @@
 /** One run of `weir trace`: from the start of the tracer to its end, whatever ends it. */
+import { OptionError } from '@weir/ebpf';
 import type { LostRecord, TraceRecord, TracerApi, TracerOptions } from '@weir/tracer';
 import type { Enricher } from '@weir/tracer/enrich';
 import { ExitCode, UsageError } from '../failure.js';
@@ -87,7 +88,7 @@ function start(tracing: TracerFactory, options: TracerOptions): TracerApi {
   try {
     return tracing.start(options);
   } catch (error) {
-    throw error instanceof RangeError ? new UsageError(error.message, { cause: error }) : error;
+    throw error instanceof OptionError ? new UsageError(error.message, { cause: error }) : error;
   }
 }
 

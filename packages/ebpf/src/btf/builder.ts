@@ -1,4 +1,5 @@
 /** Builds BTF in memory, for targets that are found out at run time and for tests. */
+import { OptionError } from '../errors.js';
 import { encodeTypes } from './encode.js';
 import { Btf } from './parse.js';
 import { type BtfType, type Enumerator, type Enumerator64, Kind, type Member } from './types.js';
@@ -41,7 +42,7 @@ export class BtfBuilder {
 
   /** Puts another type in the place of one added before. */
   replace(id: number, type: BtfType): void {
-    if (id < 1 || id > this.#types.length) throw new RangeError(`BtfBuilder: no type ${id} to replace`);
+    if (id < 1 || id > this.#types.length) throw new OptionError(`BtfBuilder: no type ${id} to replace`);
     this.#types[id - 1] = type;
   }
 

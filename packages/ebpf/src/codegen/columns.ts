@@ -32,10 +32,10 @@ ${fields.join('\n')}
 ${creates.join('\n')}
   }
 
-  /** @throws RangeError when full. */
+  /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
     const i = this.length;
-    if (i >= this.capacity) throw new RangeError('${struct.name}Columns: all ' + this.capacity + ' rows are taken');
+    if (i >= this.capacity) throw new ${expressions.use('OptionError')}('${struct.name}Columns: all ' + this.capacity + ' rows are taken');
 ${stores.join('\n')}
     this.length = i + 1;
   }

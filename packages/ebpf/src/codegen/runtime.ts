@@ -1,4 +1,7 @@
 /** What generated decoders use at run time. */
+import { OptionError } from '../errors.js';
+
+export { OptionError };
 
 /** How a value of type `T` lies in memory. */
 export interface Codec<T> {
@@ -73,12 +76,12 @@ const encoder = new TextEncoder();
 
 /**
  * Writes a string into a `char[length]` and fills the rest with zeros.
- * @throws RangeError if the string with its terminating NUL does not fit.
+ * @throws OptionError if the string with its terminating NUL does not fit.
  */
 export function writeString(view: DataView, offset: number, length: number, text: string): void {
   const bytes = encoder.encode(text);
   if (bytes.length >= length) {
-    throw new RangeError(`${JSON.stringify(text)} has ${bytes.length} bytes, at most ${length - 1} fit`);
+    throw new OptionError(`${JSON.stringify(text)} has ${bytes.length} bytes, at most ${length - 1} fit`);
   }
   const target = new Uint8Array(view.buffer, view.byteOffset + offset, length);
   target.fill(0, bytes.length);
@@ -121,14 +124,15 @@ export function readElements<T, A extends { readonly length: number; [index: num
 
 /**
  * Calls `set` for each of an array's elements.
- * @throws RangeError if there are not exactly `count`.
+ * @throws OptionError if there are not exactly `count`.
  */
 export function writeElements<T>(
   source: { readonly length: number; readonly [index: number]: T },
   count: number,
   set: (index: number, value: T) => void,
 ): void {
-  if (source.length !== count) throw new RangeError(`an array of ${source.length} elements, not of ${count}`);
+  if (source.length !== count)
+    throw new OptionError(`an array of ${source.length} elements, not of ${count}`);
   for (let i = 0; i < count; i++) set(i, source[i]!);
 }
 

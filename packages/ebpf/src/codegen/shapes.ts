@@ -24,7 +24,7 @@ const maxMembers = 8192;
 const reservedNames = [
   ...['Array', 'BigInt', 'BigInt64Array', 'BigUint64Array', 'Bytes', 'Elements', 'DataView', 'Float32Array'],
   ...['Float64Array', 'Int16Array', 'Int32Array', 'Int8Array', 'Math', 'Number'],
-  ...['RangeError', 'String', 'Uint16Array', 'Uint32Array', 'Uint8Array'],
+  ...['OptionError', 'String', 'Uint16Array', 'Uint32Array', 'Uint8Array'],
 ];
 /** Members of this name only fill space and are left out. */
 const padding = /^_*pad(ding)?\d*_*$/;

@@ -1,5 +1,5 @@
 /** Arrays, and the memory of those that can be mapped. */
-import { EbpfError } from '../errors.js';
+import { EbpfError, OptionError } from '../errors.js';
 import { MapFlag } from '../sys/constants.js';
 import { Mapping, pageSize } from '../sys/memory.js';
 import { BpfMap } from './map.js';
@@ -15,11 +15,11 @@ export function indexKey(index: number): Uint8Array {
 export class ArrayMap extends BpfMap {
   readonly #mappings: Mapping[] = [];
 
-  /** The value at an index. @throws RangeError beyond the end. */
+  /** The value at an index. @throws OptionError beyond the end. */
   get(index: number): Uint8Array {
     const value = this.lookup(indexKey(index));
     if (value === undefined)
-      throw new RangeError(`map ${this.name}: index ${index}, where ${this.maxEntries} exist`);
+      throw new OptionError(`map ${this.name}: index ${index}, where ${this.maxEntries} exist`);
     return value;
   }
 

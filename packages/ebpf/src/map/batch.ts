@@ -3,7 +3,7 @@
  * Layout: the struct `batch` of union bpf_attr.
  */
 import { constants } from 'node:os';
-import { EbpfError } from '../errors.js';
+import { EbpfError, OptionError } from '../errors.js';
 import { Attr, bpfError, bpfRaw } from '../sys/bpf.js';
 import { Command } from '../sys/constants.js';
 import type { BpfMap } from './map.js';
@@ -113,14 +113,14 @@ function* walkElements(map: BpfMap, size: number, remove: boolean): Generator<Ba
 function packedCount(map: BpfMap, what: string, bytes: Uint8Array, size: number): number {
   const count = size === 0 ? 0 : bytes.length / size;
   if (Number.isInteger(count)) return count;
-  throw new RangeError(`map ${map.name}: ${bytes.length} bytes of packed ${what}s, where one has ${size}`);
+  throw new OptionError(`map ${map.name}: ${bytes.length} bytes of packed ${what}s, where one has ${size}`);
 }
 
 export function updateBatch(map: BpfMap, keys: Uint8Array, values: Uint8Array, flags: number): void {
   const command = Command.mapUpdateBatch;
   const count = packedCount(map, 'key', keys, map.keySize);
   if (packedCount(map, 'value', values, map.valueBytes) !== count) {
-    throw new RangeError(`map ${map.name}: ${count} keys, but another number of values`);
+    throw new OptionError(`map ${map.name}: ${count} keys, but another number of values`);
   }
   if (count === 0) return;
   if (!isKnownUnsupported(map, command)) {

@@ -1,5 +1,7 @@
 /** BPF maps as user space sees them: elements of raw bytes, one system call each. */
+
 import { constants } from 'node:os';
+import { OptionError } from '../errors.js';
 import { Attr, bpf, bpfError, bpfRaw } from '../sys/bpf.js';
 import { Command, MapType, mapTypeName, UpdateFlag } from '../sys/constants.js';
 import type { Fd } from '../sys/fd.js';
@@ -210,7 +212,7 @@ export class BpfMap implements Disposable, MapShape {
 
   #checkSize(what: string, bytes: Uint8Array, size: number): void {
     if (bytes.length === size) return;
-    throw new RangeError(`map ${this.name}: a ${what} of ${bytes.length} bytes, where its size is ${size}`);
+    throw new OptionError(`map ${this.name}: a ${what} of ${bytes.length} bytes, where its size is ${size}`);
   }
 
   #error(command: number, errno: number): Error {

@@ -1,4 +1,5 @@
 /** Maps with a value for every CPU. */
+import { OptionError } from '../errors.js';
 import { UpdateFlag } from '../sys/constants.js';
 import { possibleCpus } from '../sys/cpus.js';
 import type { Fd } from '../sys/fd.js';
@@ -50,7 +51,7 @@ export class PerCpuMap extends BpfMap {
   /** Cuts a block of strides, such as a batch's, into one view for each CPU. */
   split(block: Uint8Array): Uint8Array[] {
     if (block.length !== this.valueBytes) {
-      throw new RangeError(
+      throw new OptionError(
         `map ${this.name}: ${block.length} bytes of values, where all CPUs have ${this.valueBytes}`,
       );
     }
@@ -62,7 +63,7 @@ export class PerCpuMap extends BpfMap {
   /** Packs one value for each CPU into a block of strides. */
   join(values: readonly Uint8Array[]): Uint8Array {
     if (values.length !== this.#cpuCount || values.some((value) => value.length !== this.valueSize)) {
-      throw new RangeError(`map ${this.name}: wants ${this.#cpuCount} values of ${this.valueSize} bytes`);
+      throw new OptionError(`map ${this.name}: wants ${this.#cpuCount} values of ${this.valueSize} bytes`);
     }
     const block = new Uint8Array(this.valueBytes);
     for (const [cpu, value] of values.entries()) block.set(value, cpu * this.#stride);

@@ -1,6 +1,6 @@
 /** Sets an object's global variables before it is loaded. */
 import { Kind } from '../btf/types.js';
-import { EbpfError } from '../errors.js';
+import { EbpfError, FormatError, OptionError } from '../errors.js';
 import type { CollectionSpec, GlobalVariable } from './spec.js';
 
 /**
@@ -8,7 +8,7 @@ import type { CollectionSpec, GlobalVariable } from './spec.js';
  * treats them as constants.
  * @param value a number, bigint or boolean for variables of 1, 2, 4 or 8 bytes (floats included), or exactly as many
  * raw bytes as the variable has (an array's elements in the object's byte order).
- * @throws RangeError if the value does not fit; EbpfError if there is no such variable.
+ * @throws OptionError if the value does not fit; EbpfError if there is no such variable; FormatError if it lies outside its map.
  */
 export function setGlobal(
   spec: CollectionSpec,
@@ -23,12 +23,12 @@ export function setGlobal(
     );
   }
   if (variable.offset + variable.size > contents.length) {
-    throw new RangeError(`variable ${name} lies outside the contents of ${variable.map}`);
+    throw new FormatError(`variable ${name} lies outside the contents of ${variable.map}`);
   }
   const place = contents.subarray(variable.offset, variable.offset + variable.size);
   if (ArrayBuffer.isView(value)) {
     if (value.byteLength !== variable.size) {
-      throw new RangeError(`variable ${name} has ${variable.size} bytes, not ${value.byteLength}`);
+      throw new OptionError(`variable ${name} has ${variable.size} bytes, not ${value.byteLength}`);
     }
     place.set(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
   } else if (typeof value === 'number' && isFloat(spec, variable)) {
@@ -55,16 +55,16 @@ function setInteger(
 ): void {
   const size = place.length;
   if (size !== 1 && size !== 2 && size !== 4 && size !== 8) {
-    throw new RangeError(`variable ${name} has ${size} bytes: pass them all, a number cannot set it`);
+    throw new OptionError(`variable ${name} has ${size} bytes: pass them all, a number cannot set it`);
   }
   if (typeof value === 'number' && !Number.isSafeInteger(value)) {
-    throw new RangeError(`variable ${name} is an integer: ${value} is none, or is too large for a number`);
+    throw new OptionError(`variable ${name} is an integer: ${value} is none, or is too large for a number`);
   }
   const wide = BigInt(value);
   const bits = size * 8;
   // Signed and unsigned values are both taken: C converts between them likewise.
   if (wide !== BigInt.asIntN(bits, wide) && wide !== BigInt.asUintN(bits, wide)) {
-    throw new RangeError(`variable ${name} has ${size} bytes: ${value} does not fit`);
+    throw new OptionError(`variable ${name} has ${size} bytes: ${value} does not fit`);
   }
   for (let i = 0; i < size; i++) {
     place[littleEndian ? i : size - 1 - i] = Number((wide >> BigInt(8 * i)) & 0xffn);

@@ -1,5 +1,5 @@
 /** The bpf system call and its argument block, union bpf_attr of include/uapi/linux/bpf.h. */
-import { SyscallError } from '../errors.js';
+import { OptionError, SyscallError } from '../errors.js';
 import { type Arena, createArena } from './arena.js';
 import { commandName } from './constants.js';
 import { explainBpfFailure } from './explain.js';
@@ -23,7 +23,7 @@ export class Attr {
 
   /** @param size bytes handed to the kernel, at most 256. */
   constructor(size = defaultAttrSize) {
-    if (size > maxAttrSize) throw new RangeError(`a bpf_attr of ${size} bytes: at most ${maxAttrSize}`);
+    if (size > maxAttrSize) throw new OptionError(`a bpf_attr of ${size} bytes: at most ${maxAttrSize}`);
     this.bytes = new Uint8Array(size);
     this.#view = new DataView(this.bytes.buffer);
   }

@@ -1,5 +1,5 @@
 /** perf_event_open(2) and its descriptors. Layout: struct perf_event_attr of include/uapi/linux/perf_event.h. */
-import { SyscallError } from '../errors.js';
+import { OptionError, SyscallError } from '../errors.js';
 import { type Arena, createArena } from './arena.js';
 import { Fd } from './fd.js';
 import type { SyscallArgument } from './ffi.js';
@@ -81,7 +81,7 @@ export function perfEventOpen(options: PerfEventOptions): Fd {
 function putText(target: Arena, text: string): void {
   const encoded = new TextEncoder().encode(`${text}\0`);
   if (encoded.length > maxText)
-    throw new RangeError(`a perf event's name of ${encoded.length} bytes: at most ${maxText}`);
+    throw new OptionError(`a perf event's name of ${encoded.length} bytes: at most ${maxText}`);
   target.bytes.set(encoded, attrSize);
 }
 

@@ -1,6 +1,6 @@
 /** The live connections of a tracer: its records, sock_diag, /proc and the counts of UDP put together. */
 import type { Btf, FeatureTable } from '@weir/ebpf';
-import { EbpfError } from '@weir/ebpf';
+import { EbpfError, OptionError } from '@weir/ebpf';
 import type { TraceRecord } from '../records/record.js';
 import type { Problem } from '../report.js';
 import { type DiagSocket, SocketOwners, SocketReader, type UdpCounter } from '../sockets/index.js';
@@ -53,7 +53,7 @@ export class TracedConnections implements LiveConnections {
   #failures: LiveConnections['failures'] = [];
   #lost: LiveLosses = { ring: 0, map: 0, probe: 0, datagrams: 0 };
 
-  /** @throws RangeError for options that make no sense. */
+  /** @throws OptionError for options that make no sense. */
   constructor(options: ConnectionsOptions, feed: RecordFeed) {
     const { tcp = feed.tcp, udp = true, ipv6 = feed.ipv6, limit, tcpIdleMs } = options;
     check({ ...options, tcp, udp });
@@ -186,9 +186,9 @@ function check({
   tcpIdleMs = 1,
   udpIdleMs = 1,
 }: ConnectionsOptions): void {
-  if (!tcp && !udp) throw new RangeError('neither TCP nor UDP: there would be no connections');
-  if (!Number.isInteger(limit) || limit < 1) throw new RangeError(`${limit} is no number of connections`);
+  if (!tcp && !udp) throw new OptionError('neither TCP nor UDP: there would be no connections');
+  if (!Number.isInteger(limit) || limit < 1) throw new OptionError(`${limit} is no number of connections`);
   for (const [name, value] of Object.entries({ tcpIdleMs, udpIdleMs })) {
-    if (!(value > 0)) throw new RangeError(`${name} is ${value}: expected milliseconds above 0`);
+    if (!(value > 0)) throw new OptionError(`${name} is ${value}: expected milliseconds above 0`);
   }
 }

@@ -1,4 +1,5 @@
 /** The fields of kernel structs that discovery looks for. */
+import { OptionError } from '@weir/ebpf';
 
 /** What a field is: `net` is the kernel's possible_net_t, a pointer in a struct. */
 export interface FieldType {
@@ -92,9 +93,9 @@ export interface MissingField {
   readonly why: string;
 }
 
-/** @throws RangeError for a name that is none. */
+/** @throws OptionError for a name that is none. */
 export function knownField(name: string): Field {
   const found = knownFields.find(({ field }) => field === name);
-  if (found === undefined) throw new RangeError(`discovery knows no field ${name}`);
+  if (found === undefined) throw new OptionError(`discovery knows no field ${name}`);
   return found;
 }

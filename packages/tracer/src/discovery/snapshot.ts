@@ -1,5 +1,12 @@
 /** Images of this thread's own sockets, taken in the kernel at a change of state. */
-import { type ArrayMap, attachRawTracepoint, Collection, type FeatureTable, type Link } from '@weir/ebpf';
+import {
+  type ArrayMap,
+  attachRawTracepoint,
+  Collection,
+  type FeatureTable,
+  type Link,
+  OptionError,
+} from '@weir/ebpf';
 import {
   offsetsSnapshotCopies,
   offsetsSnapshotImage,
@@ -135,7 +142,7 @@ function readStatus(view: DataView, offset: number, count: number): boolean[] {
 }
 
 function encodeTargets(targets: readonly bigint[]): Uint8Array {
-  if (targets.length > maxTargets) throw new RangeError(`${targets.length} targets: at most ${maxTargets}`);
+  if (targets.length > maxTargets) throw new OptionError(`${targets.length} targets: at most ${maxTargets}`);
   const bytes = new Uint8Array(sizeofSnapshotTargets);
   const view = new DataView(bytes.buffer);
   targets.forEach((address, index) => {

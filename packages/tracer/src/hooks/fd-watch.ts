@@ -7,6 +7,7 @@ import {
   Collection,
   type FeatureTable,
   type Link,
+  OptionError,
   type Program,
   setGlobal,
   UnsupportedError,
@@ -55,7 +56,7 @@ export class FdWatch {
   /**
    * Watches a process, from the moment this returns. The first one loads and attaches the program.
    *
-   * @throws RangeError for what is no process id; UnsupportedError where the kernel has no hook; VerifierError,
+   * @throws OptionError for what is no process id; UnsupportedError where the kernel has no hook; VerifierError,
    * SyscallError (E2BIG beyond 4,096 processes).
    */
   watch(pid: number): void {
@@ -131,7 +132,7 @@ function missedRuns(running: Running | undefined): number {
 
 function pidKey(pid: number): Uint8Array {
   if (!Number.isInteger(pid) || pid < 1 || pid > HIGHEST_PID) {
-    throw new RangeError(`${pid} is no process id: expected a whole number from 1 to ${HIGHEST_PID}`);
+    throw new OptionError(`${pid} is no process id: expected a whole number from 1 to ${HIGHEST_PID}`);
   }
   const key = new Uint8Array(4);
   new DataView(key.buffer).setUint32(0, pid, true);

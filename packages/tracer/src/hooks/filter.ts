@@ -3,6 +3,7 @@
  * Pure: what is to be written where, not the writing.
  */
 
+import { OptionError } from '@weir/ebpf';
 import {
   Direction,
   FilterSide,
@@ -56,19 +57,19 @@ export function wantedProtocols({ tcp = true, udp = false, filter }: TracerOptio
 /**
  * The filter that lets pass what runs over IPv4 only.
  *
- * @throws RangeError where it asks for peers of IPv6 alone.
+ * @throws OptionError where it asks for peers of IPv6 alone.
  */
 export function ipv4Only(filter: TraceFilter = {}): TraceFilter {
   const { peerAddresses = [] } = filter;
   const peers = peerAddresses.length === 0 ? ['0.0.0.0/0'] : peerAddresses;
   const remaining = peers.filter((text) => parsePrefix(text).ipv4);
   if (remaining.length === 0) {
-    throw new RangeError(`nothing can have the peer ${peers.join(', ')} while IPv6 is off`);
+    throw new OptionError(`nothing can have the peer ${peers.join(', ')} while IPv6 is off`);
   }
   return { ...filter, peerAddresses: remaining };
 }
 
-/** @throws RangeError that names the value that is wrong. */
+/** @throws OptionError that names the value that is wrong. */
 export function compileFilter(filter: TraceFilter = {}): CompiledFilter {
   const sets = [
     set('filter_pids', filter.pids, (pid) => u32(pid, 'a process id')),
@@ -122,7 +123,7 @@ function wantedEvents(names: readonly SocketEventName[] | undefined): number {
   }
   return names.reduce((bits, name) => {
     const bit = name === 'udp_flow' ? 0 : eventBits[name];
-    if (bit === undefined) throw new RangeError(`${JSON.stringify(name)} is no kind of event`);
+    if (bit === undefined) throw new OptionError(`${JSON.stringify(name)} is no kind of event`);
     return bits | bit;
   }, 0);
 }
@@ -138,7 +139,7 @@ function set<T>(name: string, values: readonly T[] | undefined, encode: (value: 
 
 function u32(value: number, what: string): Uint8Array {
   if (!Number.isInteger(value) || value < 0 || value > 0xffffffff) {
-    throw new RangeError(`${value} is not ${what}: expected a whole number from 0 to 4294967295`);
+    throw new OptionError(`${value} is not ${what}: expected a whole number from 0 to 4294967295`);
   }
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, value, true);
@@ -146,7 +147,7 @@ function u32(value: number, what: string): Uint8Array {
 }
 
 function u64(value: number, what: string): Uint8Array {
-  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${value} is not ${what}`);
+  if (!Number.isSafeInteger(value) || value < 0) throw new OptionError(`${value} is not ${what}`);
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(value), true);
   return bytes;
@@ -156,7 +157,7 @@ function u64(value: number, what: string): Uint8Array {
 function comm(name: string): Uint8Array {
   const bytes = Buffer.from(name);
   if (bytes.length === 0 || bytes.length > 15 || bytes.includes(0)) {
-    throw new RangeError(
+    throw new OptionError(
       `${JSON.stringify(name)} can't be a command name: the kernel keeps 1 to 15 bytes (see /proc/PID/comm)`,
     );
   }
@@ -170,7 +171,7 @@ function portWords(side: FilterSide, ranges: readonly PortRange[] = []): [Uint8A
   const words = new BigUint64Array(PORT_WORDS);
   for (const { from, to } of ranges) {
     if (!Number.isInteger(from) || !Number.isInteger(to) || from < 0 || to > 65535 || from > to) {
-      throw new RangeError(`${from}-${to} is no range of ports: expected 0 to 65535, the lower first`);
+      throw new OptionError(`${from}-${to} is no range of ports: expected 0 to 65535, the lower first`);
     }
     for (let port = from; port <= to; port++) words[port >> 6]! |= 1n << BigInt(port & 63);
   }

@@ -13,6 +13,7 @@ import {
   features as kernelFeatures,
   type Link,
   MapType,
+  OptionError,
   type Program,
   possibleCpus,
   setGlobal,
@@ -53,7 +54,7 @@ export const standInProgram = 'state_change_nested';
 /** The ring's size in bytes: the wish rounded up to what the kernel takes, a power of two of at least a page. */
 export function ringSize(bytes: number = DEFAULT_RING_BYTES): number {
   if (!Number.isInteger(bytes) || bytes < 1 || bytes > 2 ** 30) {
-    throw new RangeError(`${bytes} is no ring size: expected 1 to 1073741824 bytes`);
+    throw new OptionError(`${bytes} is no ring size: expected 1 to 1073741824 bytes`);
   }
   return 2 ** Math.ceil(Math.log2(Math.max(bytes, PAGE)));
 }
@@ -73,14 +74,14 @@ export class TracerPrograms implements Disposable {
   readonly #links: Link[] = [];
   readonly #features: FeatureTable;
 
-  /** @throws RangeError for options that make no sense; the errors of {@link Collection.load}. */
+  /** @throws OptionError for options that make no sense; the errors of {@link Collection.load}. */
   constructor(plan: HookPlan, btf: Btf, options: TracerOptions) {
     const filter = compileFilter(options.filter);
     const spec = readObject(OBJECT);
     const ring = ringSize(options.ringBytes);
     const maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
     if (!Number.isInteger(maxConnections) || maxConnections < 1 || maxConnections > 2 ** 24) {
-      throw new RangeError(`${maxConnections} is no number of connections: expected 1 to 16777216`);
+      throw new OptionError(`${maxConnections} is no number of connections: expected 1 to 16777216`);
     }
     setGlobal(spec, 'accept_mode', acceptModes[plan.accept]);
     setGlobal(spec, 'wanted_events', filter.wantedEvents);

@@ -2,7 +2,9 @@
  * IP addresses in the form the kernel programs use: 16 bytes in network order, IPv4 mapped into IPv6
  * (`::ffff:a.b.c.d`).
  */
+
 import { isIP } from 'node:net';
+import { OptionError } from '@weir/ebpf';
 import ipaddr from 'ipaddr.js';
 
 /** Addresses repeat; formatting an IPv6 one costs about a microsecond. */
@@ -56,18 +58,18 @@ export interface Prefix {
  * Reads `10.0.0.0/8`, `2001:db8::/32` or a single address. Bits beyond the prefix must be zero, since they are more
  * often a slip than meant.
  *
- * @throws RangeError that says what is wrong with the text.
+ * @throws OptionError that says what is wrong with the text.
  */
 export function parsePrefix(text: string): Prefix {
   const [host = '', length, ...rest] = text.split('/');
   const family = isIP(host);
   if (family === 0 || rest.length > 0 || host.includes('%')) {
-    throw new RangeError(`${JSON.stringify(text)} is no IP address or prefix such as 10.0.0.0/8`);
+    throw new OptionError(`${JSON.stringify(text)} is no IP address or prefix such as 10.0.0.0/8`);
   }
   const parsed = ipaddr.parse(host);
   const width = family === 4 ? 32 : 128;
   if (length !== undefined && !(/^\d{1,3}$/.test(length) && Number(length) <= width)) {
-    throw new RangeError(`${JSON.stringify(text)}: a prefix of IPv${family} has 0 to ${width} bits`);
+    throw new OptionError(`${JSON.stringify(text)}: a prefix of IPv${family} has 0 to ${width} bits`);
   }
   const given = length === undefined ? width : Number(length);
   const ipv6 =
@@ -77,7 +79,7 @@ export function parsePrefix(text: string): Prefix {
   const base = masked(address, bits);
   if (!Buffer.from(base).equals(address)) {
     const meant = family === 4 ? base.subarray(12).join('.') : new ipaddr.IPv6([...base]).toRFC5952String();
-    throw new RangeError(
+    throw new OptionError(
       `${JSON.stringify(text)} has bits beyond its prefix; ${meant}/${given} would be right`,
     );
   }

@@ -6,6 +6,7 @@ import {
   indexKey,
   kernelAtLeast,
   monotonicNs,
+  OptionError,
   type PerCpuMap,
 } from '@weir/ebpf';
 import type { UdpFlow } from '../connections/index.js';
@@ -79,11 +80,11 @@ export class UdpCounter implements Disposable {
   /** BPF_MAP_LOOKUP_AND_DELETE_ELEM on hashes. */
   readonly #takes = kernelAtLeast('5.14');
 
-  /** @throws VerifierError, SyscallError; RangeError for a size that makes no sense. */
+  /** @throws VerifierError, SyscallError; OptionError for a size that makes no sense. */
   constructor(options: UdpCounterOptions) {
     const { maxFlows = 65_536, idleMs = 30_000, ...rest } = options;
     if (!Number.isInteger(maxFlows) || maxFlows < 1 || maxFlows > 2 ** 24) {
-      throw new RangeError(`${maxFlows} is no number of flows: expected 1 to 16777216`);
+      throw new OptionError(`${maxFlows} is no number of flows: expected 1 to 16777216`);
     }
     this.#idleNs = idleMs * 1e6;
     this.#programs = new UdpPrograms({ ...rest, maxFlows });

@@ -11,7 +11,7 @@ type EndTest = (end: Endpoint) => boolean;
  * Whether a flow passes, as a TCP connection with the same process and ends does in the kernel. What is unknown of a flow
  * passes no filter that asks for it.
  *
- * @throws RangeError for what is no address.
+ * @throws OptionError for what is no address.
  */
 export function flowFilter(filter: TraceFilter): (flow: UdpFlow) => boolean {
   const tests: ((flow: UdpFlow) => boolean)[] = [];

@@ -1,5 +1,7 @@
 /** UDP flows in the tracer's stream: counted in the kernel, told when they are over. */
+
 import type { Btf } from '@weir/ebpf';
+import { OptionError } from '@weir/ebpf';
 import type { UdpFlow } from '../connections/index.js';
 import type { TraceFilter, TracerOptions, UdpOptions } from '../options.js';
 import type { UdpFlowRecord } from '../records/record.js';
@@ -30,12 +32,12 @@ export class UdpFlowSource implements RecordSource, Disposable {
   /**
    * Counts from now on.
    *
-   * @throws RangeError for options that make no sense; UnsupportedError where the kernel has no way to count UDP; the errors
+   * @throws OptionError for options that make no sense; UnsupportedError where the kernel has no way to count UDP; the errors
    * of loading and attaching.
    */
   constructor(btf: Btf, options: TracerOptions, filter: TraceFilter, clock: WallClock) {
     const { idleMs = IDLE_MS }: UdpOptions = typeof options.udp === 'object' ? options.udp : {};
-    if (!(idleMs > 0)) throw new RangeError(`idleMs is ${idleMs}: expected milliseconds above 0`);
+    if (!(idleMs > 0)) throw new OptionError(`idleMs is ${idleMs}: expected milliseconds above 0`);
     this.#passes = flowFilter(filter);
     this.#clock = clock;
     this.#intervalNs = Math.max(SHORTEST_INTERVAL_MS, Math.min(INTERVAL_MS, idleMs / 2)) * 1e6;

@@ -1,4 +1,5 @@
 /** Bob Jenkins' SpookyHash V2 of messages below 192 bytes (its "short" form), reduced to whole blocks of 16 bytes. */
+import { OptionError } from '@weir/ebpf';
 import { rotate64, u64, word64 } from './words.js';
 
 const FILLER = 0xdeadbeefdeadbeefn;
@@ -31,12 +32,12 @@ function end(state: State): void {
 /**
  * The two words of the 128-bit hash, with both seeds 0.
  *
- * @throws RangeError for other lengths than 16, 32, 48 … below 192 bytes.
+ * @throws OptionError for other lengths than 16, 32, 48 … below 192 bytes.
  */
 export function spooky128(message: Uint8Array): [bigint, bigint] {
   const { length } = message;
   if (length === 0 || length >= 192 || length % 16 !== 0) {
-    throw new RangeError(`${length} bytes: expected a multiple of 16 below 192`);
+    throw new OptionError(`${length} bytes: expected a multiple of 16 below 192`);
   }
   const state: State = [0n, 0n, FILLER, FILLER];
   for (let at = 0; at < length; at += 32) {
