@@ -25,12 +25,11 @@ export { ROUTE_PROTOCOL, VipRoutes, type VipRoutesOptions } from './health/route
 export { Decapsulator, type DecapsulatorOptions } from './lifecycle/decapsulator.js';
 export { ProbeTunnel, type ProbeTunnelOptions } from './lifecycle/probe-tunnel.js';
 export type { RouterStatus } from './lifecycle/router.js';
-export type { ChainPlace } from './lifecycle/state.js';
 export { type MetricsSource, metricsText } from './metrics/metrics.js';
 export { MetricsServer } from './metrics/metrics-server.js';
 export type { NatOptions } from './nat/nat-options.js';
 export type { NatStatus } from './nat/nat-table.js';
-export type { BalancerOptions, GueOptions, InterfaceOptions } from './options.js';
+export type { BalancerOptions, ChainPlace, GueOptions, InterfaceOptions } from './options.js';
 export type { Protocol, Service, ServiceFlag, ServiceReal, ServiceSpec } from './service.js';
 export type {
   Explanation,

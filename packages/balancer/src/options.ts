@@ -2,7 +2,6 @@
 import { type CollectionSpec, OptionError, onlineCpus, setGlobal } from '@weir/ebpf';
 import { keyAddress, macBytes, wirePort } from './address.js';
 import { idSlotCount } from './datapath/id-slots.js';
-import type { ChainPlace } from './lifecycle/state.js';
 import { ticksOf, within } from './limits.js';
 import { type NatOptions, setNatConstants } from './nat/nat-options.js';
 
@@ -12,7 +11,7 @@ export interface BalancerOptions {
   /** Several devices; they share all tables. A packet leaves through the device that it came from. */
   readonly interfaces?: readonly (string | InterfaceOptions)[];
   /** `native`: in the driver. `generic`: in the network stack. Default: native where the driver can. */
-  readonly mode?: 'native' | 'generic';
+  readonly mode?: XdpMode;
   /** Instead of devices: a slot in the program array of another XDP program, which calls what is in it. Needs `pin`. */
   readonly chain?: ChainPlace;
   /**
@@ -72,6 +71,16 @@ export interface InterfaceOptions {
   readonly routerMac?: string;
   /** Default: {@link BalancerOptions.router}. */
   readonly router?: string;
+}
+
+/** How an XDP program is attached: in the driver, or in the network stack. */
+export type XdpMode = 'native' | 'generic';
+
+/** A slot in a chain of XDP programs. */
+export interface ChainPlace {
+  /** Path of the pinned program array. */
+  readonly map: string;
+  readonly index: number;
 }
 
 /** Generic UDP encapsulation, variant 1. */

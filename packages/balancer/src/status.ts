@@ -1,7 +1,7 @@
 /** What a balancer tells. */
 import type { Traffic } from './datapath/counters.js';
 import type { ReasonName, Verdict } from './datapath/outcome.js';
-import type { XdpMode } from './lifecycle/attachments.js';
+import type { XdpMode } from './options.js';
 import type { Service, ServiceSpec } from './service.js';
 
 /** What the program did with a packet. */

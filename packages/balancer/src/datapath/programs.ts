@@ -15,9 +15,8 @@ import {
   possibleCpus,
 } from '@weir/ebpf';
 import { sizeofCpu } from '../generated/balancer.js';
-import type { SavedKnowledge } from '../lifecycle/lifecycle.js';
 import { type Heritage, isKept, isShared } from '../lifecycle/previous-instance.js';
-import type { SavedState } from '../lifecycle/state.js';
+import type { SavedKnowledge, SavedState, SavedTables } from '../lifecycle/state.js';
 import { within } from '../limits.js';
 import { natLayoutName } from '../nat/nat-options.js';
 import { isNatTable, natMaxEntries } from '../nat/nat-table.js';
@@ -31,7 +30,6 @@ import {
 } from '../options.js';
 import { counterLayout, cpuViews } from './counters.js';
 import { readObject } from './objects.js';
-import type { SavedTables } from './tables.js';
 
 /** What fits the bits that a flow table has for a real's number. */
 const MAX_REALS = 16_384;

@@ -4,6 +4,7 @@ import type { ArrayMap } from '@weir/ebpf';
 import { OptionError } from '@weir/ebpf';
 import { canonicalAddress, keyAddress, wirePort } from '../address.js';
 import { RealFlag, sizeofReal, writeReal } from '../generated/balancer.js';
+import type { SavedReals } from '../lifecycle/state.js';
 import { encode } from './encode.js';
 import { addressSeed } from './hash/seed.js';
 
@@ -18,23 +19,6 @@ export interface KnownReal {
   readonly seed: bigint;
   readonly ipv6: boolean;
   readonly local: boolean;
-}
-
-/** What a registry knows, to be kept for another process. */
-export interface SavedReals {
-  /** The least number that was never given away. */
-  readonly unused: number;
-  /** Numbers that came free, in the order in which they get their turn. */
-  readonly free: readonly number[];
-  /** The generation of each number below `unused`. */
-  readonly generations: readonly number[];
-  readonly held: readonly {
-    readonly number: number;
-    readonly address: string;
-    /** Default 0. */
-    readonly port?: number;
-    readonly local: boolean;
-  }[];
 }
 
 const GENERATIONS = 2 ** 16;

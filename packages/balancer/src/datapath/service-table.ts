@@ -5,6 +5,7 @@ import { OptionError } from '@weir/ebpf';
 import { type Prefix, parsePrefix } from '../address.js';
 import { addressPrefixKey } from '../address-prefix.js';
 import { VipKind } from '../generated/balancer.js';
+import type { Pending, SavedServices } from '../lifecycle/state.js';
 import type { NatTable } from '../nat/nat-table.js';
 import { type Service, type ServiceSpec, serviceName, servicePrefixKey, serviceWord } from '../service.js';
 import type { CpuCounters, Traffic } from './counters.js';
@@ -27,25 +28,6 @@ interface Prepared {
   readonly served: ServedService;
   readonly before: ServedService | undefined;
   readonly record: Uint8Array;
-}
-
-/** A change that the program's tables may not have yet, or not all of. */
-interface Pending {
-  readonly service: Service;
-  readonly number: number;
-  /** Whether its number was not in use before. */
-  readonly isNew: boolean;
-}
-
-/** What the table knows, to be kept for another process. */
-export interface SavedServices {
-  readonly served: readonly {
-    readonly service: Service;
-    readonly spec: ServiceSpec;
-    readonly number: number;
-  }[];
-  /** Of services that are not served: removals. */
-  readonly pending: readonly Pending[];
 }
 
 /** Which of the program's tables are new, and have to be filled. */

@@ -5,22 +5,18 @@ import { OptionError } from '@weir/ebpf';
 import { parsePrefix } from '../address.js';
 import { addressPrefixKey, prefixOfKey } from '../address-prefix.js';
 import type { Heritage } from '../lifecycle/previous-instance.js';
+import type { SavedTables } from '../lifecycle/state.js';
 import type { NatOptions } from '../nat/nat-options.js';
 import { NatTable } from '../nat/nat-table.js';
 import type { ServerId, SourceRoute } from '../status.js';
 import { CpuCounters } from './counters.js';
 import { encodeNumber } from './encode.js';
-import { type NameTable, RealTable } from './handle-table.js';
+import type { NameTable } from './handle-table.js';
 import { IdSlots } from './id-slots.js';
 import type { BalancerPrograms } from './programs.js';
-import { RealRegistry, type SavedReals } from './real-registry.js';
-import { type SavedServices, ServiceTable } from './service-table.js';
-
-/** What of it is not in the program's own tables. */
-export interface SavedTables {
-  readonly reals: SavedReals;
-  readonly services: SavedServices;
-}
+import { RealRegistry } from './real-registry.js';
+import { RealTable } from './real-table.js';
+import { ServiceTable } from './service-table.js';
 
 export class Tables {
   readonly counters: CpuCounters;

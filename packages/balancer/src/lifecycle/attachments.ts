@@ -16,10 +16,8 @@ import {
   type UpdatableLink,
   xdpMode,
 } from '@weir/ebpf';
+import type { ChainPlace, XdpMode } from '../options.js';
 import type { PinFolder } from './pin-folder.js';
-import type { ChainPlace } from './state.js';
-
-export type XdpMode = 'native' | 'generic';
 
 /** A device that is to be attached to. */
 interface Place {

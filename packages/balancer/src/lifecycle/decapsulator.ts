@@ -6,8 +6,8 @@ import { addressText, keyAddress, wirePort } from '../address.js';
 import { encode, encodeNumber } from '../datapath/encode.js';
 import { readObject } from '../datapath/objects.js';
 import { readTunnelEnd, sizeofTunnelEnd, writeTunnelEnd } from '../generated/decapsulate.js';
-import { DEFAULT_GUE_PORT } from '../options.js';
-import { DeviceAttachments, type XdpMode } from './attachments.js';
+import { DEFAULT_GUE_PORT, type XdpMode } from '../options.js';
+import { DeviceAttachments } from './attachments.js';
 import { takeDown } from './lifecycle.js';
 import { PinFolder } from './pin-folder.js';
 

@@ -3,14 +3,11 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Program } from '@weir/ebpf';
 import type { BalancerPrograms } from '../datapath/programs.js';
-import { type BalancerOptions, devicesOf } from '../options.js';
-import { ChainSlot, DeviceAttachments, type XdpMode } from './attachments.js';
+import { type BalancerOptions, type ChainPlace, devicesOf, type XdpMode } from '../options.js';
+import { ChainSlot, DeviceAttachments } from './attachments.js';
 import { DEFAULT_PIN_ROOT, PinFolder } from './pin-folder.js';
 import { Heritage } from './previous-instance.js';
-import { type ChainPlace, decodeState, encodeState, type SavedState, savedChain } from './state.js';
-
-/** What is saved, but for what {@link Life} itself knows. */
-export type SavedKnowledge = Omit<SavedState, 'version' | 'generation' | 'chain'>;
+import { decodeState, encodeState, type SavedKnowledge, savedChain } from './state.js';
 
 /**
  * The pins of a balancer and what its programs are attached to. A change is safe whenever this process dies: new maps and

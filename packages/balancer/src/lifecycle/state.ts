@@ -1,13 +1,49 @@
 /** What user space knows and the program does not: saved with the pinned maps, so that a new process goes on from there. */
 import { EbpfError } from '@weir/ebpf';
 import type { CounterLayout } from '../datapath/counters.js';
-import type { SavedTables } from '../datapath/tables.js';
+import type { ChainPlace } from '../options.js';
+import type { Service, ServiceSpec } from '../service.js';
 
-/** Another slot's place in a chain of XDP programs. */
-export interface ChainPlace {
-  /** Path of the pinned program array. */
-  readonly map: string;
-  readonly index: number;
+/** The registry of reals, kept for another process. */
+export interface SavedReals {
+  /** The least number that was never given away. */
+  readonly unused: number;
+  /** Numbers that came free, in the order in which they get their turn. */
+  readonly free: readonly number[];
+  /** The generation of each number below `unused`. */
+  readonly generations: readonly number[];
+  readonly held: readonly {
+    readonly number: number;
+    readonly address: string;
+    /** Default 0. */
+    readonly port?: number;
+    readonly local: boolean;
+  }[];
+}
+
+/** A change that the program's tables may not have yet, or not all of. */
+export interface Pending {
+  readonly service: Service;
+  readonly number: number;
+  /** Whether its number was not in use before. */
+  readonly isNew: boolean;
+}
+
+/** The table of services, kept for another process. */
+export interface SavedServices {
+  readonly served: readonly {
+    readonly service: Service;
+    readonly spec: ServiceSpec;
+    readonly number: number;
+  }[];
+  /** Changes that may be incomplete; services that are not served are removals. */
+  readonly pending: readonly Pending[];
+}
+
+/** Everything about services and reals that is not in the program's own tables. */
+export interface SavedTables {
+  readonly reals: SavedReals;
+  readonly services: SavedServices;
 }
 
 export interface SavedState extends SavedTables {
@@ -30,6 +66,9 @@ export interface SavedState extends SavedTables {
   /** Routers' MAC addresses as last known, by device. */
   readonly routerMacs: Readonly<Record<string, string>>;
 }
+
+/** Everything that is saved, except for what the lifecycle itself knows. */
+export type SavedKnowledge = Omit<SavedState, 'version' | 'generation' | 'chain'>;
 
 /** Changes with what is saved or its meaning. */
 const VERSION = 1;

@@ -1,0 +1,63 @@
+/** A table of the program whose values are reals, each of which it holds. */
+import { encodeNumber } from './encode.js';
+import type { NameTable } from './handle-table.js';
+import type { KnownReal, RealRegistry } from './real-registry.js';
+
+/** Bits of a name that are the real's number. */
+const NUMBER_MASK = 2 ** 14 - 1;
+
+export class RealTable {
+  readonly #map: NameTable;
+  readonly #reals: RealRegistry;
+  readonly #entries = new Map<string, { readonly key: Uint8Array; readonly real: KnownReal }>();
+  readonly #onHeld: () => void;
+
+  /** @param onHeld is called when a real is held and no packet can be sent to it yet. */
+  constructor(map: NameTable, reals: RealRegistry, onHeld: () => void) {
+    this.#map = map;
+    this.#reals = reals;
+    this.#onHeld = onHeld;
+  }
+
+  /** Keys, and the addresses of their reals with their ports where they have one. */
+  all(): { key: Uint8Array; address: string; port?: number }[] {
+    return [...this.#entries.values()].map(({ key, real: { address, port } }) => ({
+      key,
+      address,
+      ...(port !== 0 && { port }),
+    }));
+  }
+
+  /** Holds the reals of a table that another process has filled: of this one, or of one whose entries it takes over. */
+  restore(table: NameTable): void {
+    for (const [key, name] of [...table.entries()]) {
+      const word = new DataView(name.buffer, name.byteOffset).getUint32(0, true);
+      const known = this.#reals.byNumber(word & NUMBER_MASK);
+      if (known === undefined || known.name !== word) continue;
+      const real = this.#reals.hold(known.address, undefined, known.port);
+      this.#entries.set(key.join(' '), { key, real });
+      if (table !== this.#map) this.#map.update(key, name);
+    }
+  }
+
+  /** Sets an entry, or removes it without an address. @throws OptionError, EbpfError */
+  set(key: Uint8Array, address: string | undefined, port = 0): void {
+    const text = key.join(' ');
+    const before = this.#entries.get(text);
+    if (address === undefined) {
+      this.#map.delete(key);
+      this.#entries.delete(text);
+    } else {
+      const real = this.#reals.hold(address, undefined, port);
+      try {
+        this.#onHeld();
+        this.#map.update(key, encodeNumber(real.name));
+      } catch (error) {
+        this.#reals.release(real);
+        throw error;
+      }
+      this.#entries.set(text, { key, real });
+    }
+    if (before !== undefined) this.#reals.release(before.real);
+  }
+}
