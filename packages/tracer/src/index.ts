@@ -1,7 +1,6 @@
 export type { TracerApi, TracerListener } from './api.js';
 export {
   type Connection,
-  type ConnectionProcess,
   type ConnectionsOptions,
   type EndedConnection,
   type LiveConnections,

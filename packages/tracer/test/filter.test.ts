@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { OptionError } from '@weir/ebpf';
-import type { UdpFlow } from '../src/connections/index.js';
 import { compileFilter, ipv4Only, wantedProtocols } from '../src/hooks/filter.js';
 import type { TraceFilter } from '../src/index.js';
+import type { UdpFlow } from '../src/sockets/index.js';
 import { flowFilter } from '../src/stream/flow-filter.js';
 
 function map(filter: TraceFilter, name: string): Map<string, string> {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { findCgroupRoot, planUdp, type UdpFacts, udpFlowRecord } from '../src/sockets/index.js';
+import { findCgroupRoot, planUdp, type UdpFacts } from '../src/sockets/index.js';
 import { WallClock } from '../src/stream/clock.js';
+import { udpFlowRecord } from '../src/stream/udp-record.js';
 
 const all: UdpFacts = {
   fentry: true,

@@ -1,13 +1,6 @@
 /** A live connection, as the table shows it. */
-import type { Endpoint } from '../records/record.js';
+import type { ConnectionProcess, Endpoint } from '../records/record.js';
 import type { TcpStateName } from '../sockets/index.js';
-
-/** The process of a connection. Of one that was found through /proc, its threads are not told apart. */
-export interface ConnectionProcess {
-  readonly pid: number;
-  readonly comm?: string;
-  readonly uid?: number;
-}
 
 /**
  * A TCP connection or a UDP flow that is live. The object stays the same while the connection lives, and its values

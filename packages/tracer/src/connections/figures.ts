@@ -3,7 +3,14 @@
  * its base, so every change of either goes through here. Pure.
  */
 import type { CloseRecord } from '../records/record.js';
-import { type DiagSocket, openedHere, payloadReceived, payloadSent, stateName } from '../sockets/index.js';
+import {
+  type DiagSocket,
+  openedHere,
+  payloadReceived,
+  payloadSent,
+  stateName,
+  type UdpFigures,
+} from '../sockets/index.js';
 import type { Entry } from './connection.js';
 import type { MutableTotals } from './totals.js';
 
@@ -76,15 +83,6 @@ export function applyClose(entry: Entry, totals: MutableTotals, record: CloseRec
   if (record.segments_received !== undefined) entry.packets_received = record.segments_received;
   if (record.srtt_us !== undefined) entry.srtt_us = record.srtt_us;
   if (record.duration_us !== undefined) entry.started_ns ??= record.monotonic_ns - record.duration_us * 1000;
-}
-
-/** What is known of a UDP flow so far, all counted by hooks since its first datagram. */
-export interface UdpFigures {
-  readonly active_ns: number;
-  readonly bytes_sent: number;
-  readonly bytes_received: number;
-  readonly datagrams_sent: number;
-  readonly datagrams_received: number;
 }
 
 export function applyUdp(entry: Entry, totals: MutableTotals, flow: UdpFigures, nowNs: number): void {

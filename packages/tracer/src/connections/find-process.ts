@@ -1,7 +1,8 @@
 /** Processes of sockets, for connections of which no event told who has them. */
 import { readState } from '../enrich/procfs.js';
+import type { ConnectionProcess } from '../records/record.js';
 import type { SocketOwners } from '../sockets/index.js';
-import type { ConnectionProcess, FindProcess } from './connection.js';
+import type { FindProcess } from './connection.js';
 
 /** For how long a process is taken to have the name it had, milliseconds: many sockets are of the same one. */
 const FRESH_MS = 2_000;

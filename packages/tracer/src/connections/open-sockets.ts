@@ -1,8 +1,8 @@
 /** Sockets that wait for peers: TCP sockets that listen, UDP sockets whether connected or not. */
 import type { AddressFormatter } from '../records/address.js';
-import type { Endpoint } from '../records/record.js';
+import type { ConnectionProcess, Endpoint } from '../records/record.js';
 import { type DiagSocket, TcpState } from '../sockets/index.js';
-import type { ConnectionProcess, FindProcess } from './connection.js';
+import type { FindProcess } from './connection.js';
 
 export interface OpenSocket {
   readonly transport: 'tcp' | 'udp';

@@ -10,13 +10,13 @@
 import { monotonicNs } from '@weir/ebpf';
 import { AddressFormatter } from '../records/address.js';
 import type { ConnectionRecord } from '../records/record.js';
-import type { DiagSocket, SocketSnapshot } from '../sockets/index.js';
+import type { DiagSocket, SocketSnapshot, UdpFlow } from '../sockets/index.js';
 import type { Connection, EndedConnection, FindProcess } from './connection.js';
 import { Ledger } from './connection-store.js';
 import { OpenSockets } from './open-sockets.js';
 import { TcpConnections } from './tcp-connections.js';
 import { RateMeter, type Totals } from './totals.js';
-import { type UdpFlow, UdpFlows } from './udp-connections.js';
+import { UdpFlows } from './udp-connections.js';
 
 export interface ConnectionTableOptions {
   /** How many connections and flows the table holds. Default 262,144. */

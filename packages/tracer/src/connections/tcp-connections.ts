@@ -9,13 +9,14 @@ import type { AddressFormatter } from '../records/address.js';
 import type {
   AcceptRecord,
   CloseRecord,
+  ConnectionProcess,
   ConnectionRecord,
   ConnectRecord,
   FailRecord,
   ProcessIdentity,
 } from '../records/record.js';
 import { type DiagSocket, type SocketSnapshot, TcpState } from '../sockets/index.js';
-import { type ConnectionProcess, connectionKey, type Entry, type FindProcess } from './connection.js';
+import { connectionKey, type Entry, type FindProcess } from './connection.js';
 import type { Ledger, Place } from './connection-store.js';
 import { Lingering } from './ended-queue.js';
 import { applyClose, applySocket, clearFigures, dropBase, setBase, setDirection } from './figures.js';

@@ -3,7 +3,13 @@ import type { Btf, FeatureTable } from '@weir/ebpf';
 import { EbpfError, OptionError } from '@weir/ebpf';
 import type { TraceRecord } from '../records/record.js';
 import type { Problem } from '../report.js';
-import { type DiagSocket, SocketOwners, SocketReader, type UdpCounter } from '../sockets/index.js';
+import {
+  type DiagSocket,
+  SocketOwners,
+  SocketReader,
+  type UdpCounter,
+  type UdpFlow,
+} from '../sockets/index.js';
 import { startUdp } from '../sockets/start-udp.js';
 import type { Connection } from './connection.js';
 import { processFinder } from './find-process.js';
@@ -12,7 +18,6 @@ import type { OpenSocket } from './open-sockets.js';
 import { privilegeLimits } from './privilege-limits.js';
 import { ConnectionTable } from './table.js';
 import type { Totals } from './totals.js';
-import type { UdpFlow } from './udp-connections.js';
 
 /** What is needed of the tracer. */
 export interface RecordFeed {

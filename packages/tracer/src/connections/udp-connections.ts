@@ -1,20 +1,8 @@
 /** UDP flows in the table. They come with their counts, and with an identity, so there is nothing to guess. */
-import type { Endpoint } from '../records/record.js';
-import { type ConnectionProcess, connectionKey, type Entry } from './connection.js';
+import type { UdpFlow } from '../sockets/index.js';
+import { connectionKey, type Entry } from './connection.js';
 import type { Ledger, Place } from './connection-store.js';
-import { applyUdp, type UdpFigures } from './figures.js';
-
-/** A UDP flow, counted by hooks. */
-export interface UdpFlow extends UdpFigures {
-  readonly flow_id: string;
-  readonly netns: number;
-  readonly local: Endpoint;
-  readonly peer: Endpoint;
-  readonly direction?: 'outbound' | 'inbound';
-  readonly process?: ConnectionProcess;
-  readonly cgroup_id?: number;
-  readonly started_ns: number;
-}
+import { applyUdp } from './figures.js';
 
 export class UdpFlows {
   readonly #ledger: Ledger;

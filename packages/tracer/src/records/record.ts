@@ -24,6 +24,13 @@ export interface ProcessIdentity {
   readonly uid: number;
 }
 
+/** The process of a connection or flow. Threads are not distinguished. */
+export interface ConnectionProcess {
+  readonly pid: number;
+  readonly comm?: string;
+  readonly uid?: number;
+}
+
 /** One end of a connection. IPv4-mapped IPv6 addresses are given as IPv4. */
 export interface Endpoint {
   readonly address: string;
@@ -118,11 +125,7 @@ export interface FdInstallRecord extends RecordBase {
 export interface UdpFlowRecord extends RecordBase {
   readonly event: 'udp_flow';
   /** Who sent or received the first datagram; where UDP is counted by packets, who made the socket. */
-  readonly process?: {
-    readonly pid: number;
-    readonly comm?: string;
-    readonly uid?: number;
-  };
+  readonly process?: ConnectionProcess;
   /** Inode of the network namespace. */
   readonly netns?: number;
   /** cgroup v2 id of `process`. */

@@ -11,6 +11,6 @@ export {
   type UdpCounterOptions,
   type UdpFlowEnd,
 } from './udp-counter.js';
+export type { UdpFigures, UdpFlow } from './udp-flow.js';
 export { findCgroupRoot, planUdp, type UdpFacts, type UdpMechanism } from './udp-plan.js';
 export { udpFacts } from './udp-programs.js';
-export { udpFlowRecord } from './udp-record.js';

@@ -9,7 +9,6 @@ import {
   OptionError,
   type PerCpuMap,
 } from '@weir/ebpf';
-import type { UdpFlow } from '../connections/index.js';
 import { Direction } from '../generated/tcp.js';
 import {
   offsetsTuple,
@@ -24,6 +23,7 @@ import {
   type UdpSocketId,
 } from '../generated/udp.js';
 import { AddressFormatter } from '../records/address.js';
+import type { UdpFlow } from './udp-flow.js';
 import type { UdpMechanism } from './udp-plan.js';
 import { UdpPrograms } from './udp-programs.js';
 

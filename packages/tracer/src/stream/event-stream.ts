@@ -7,6 +7,7 @@ import type { WallClock } from './clock.js';
 import { EventDecoder } from './decode.js';
 import type { EventRing, ReadToMark } from './event-ring.js';
 import type { Losses } from './losses.js';
+import type { RecordSource } from './record-source.js';
 import { Staging } from './staging.js';
 import { emptyCounts } from './statistics.js';
 
@@ -25,17 +26,6 @@ const QUEUE_LIMIT = 65_536;
 const TIME = offsetsTcpEvent.timeNs;
 /** How long programs that were already running when they were detached are waited for. */
 const LAST_RECORDS_NS = 1_000_000_000n;
-
-/** Makes records that do not come through the ring. */
-export interface RecordSource {
-  /**
-   * Called each time the ring was read; gives what is due.
-   *
-   * @param nowNs The time of all it gives: CLOCK_MONOTONIC, nanoseconds. All events before it have been released.
-   * @param last The programs are detached, and it is not called again.
-   */
-  records(nowNs: number, last: boolean): readonly TraceRecord[];
-}
 
 /** Sees each record once, in order, before its reader does. */
 export type Watcher = (record: TraceRecord) => void;

@@ -1,9 +1,9 @@
 /** The tracer's filter in user space, for UDP flows: the kernel counts all of them. Pure. */
 
-import type { UdpFlow } from '../connections/index.js';
 import type { PortRange, TraceFilter } from '../options.js';
 import { covers, type Prefix, parsePrefix } from '../records/address.js';
 import type { Endpoint } from '../records/record.js';
+import type { UdpFlow } from '../sockets/index.js';
 
 type EndTest = (end: Endpoint) => boolean;
 

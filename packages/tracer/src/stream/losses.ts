@@ -4,9 +4,8 @@ import { standInProgram, type TracerPrograms } from '../hooks/programs.js';
 import type { TracerStats } from '../options.js';
 import type { LostRecord } from '../records/record.js';
 import type { WallClock } from './clock.js';
-import type { RecordSource } from './event-stream.js';
+import type { RecordSource } from './record-source.js';
 import { type KernelCounts, sumStatistics } from './statistics.js';
-import type { UdpFlowSource } from './udp-flow-source.js';
 
 /**
  * Losses are looked for this often. Not oftener, since the kernel runs no kprobe on a CPU while a process reads a map there
@@ -16,10 +15,18 @@ const INTERVAL_NS = 10_000_000_000;
 
 export type LossCounts = TracerStats['lost'];
 
+/** Losses of UDP, since the start. */
+export interface UdpLosses {
+  /** Program runs that the kernel skipped. */
+  readonly missedRuns: number;
+  /** Datagrams for which the table had no room. */
+  readonly lostDatagrams: number;
+}
+
 export class Losses implements RecordSource {
   readonly #programs: TracerPrograms;
   readonly #clock: WallClock;
-  readonly #udp: Pick<UdpFlowSource, 'missedRuns' | 'lostDatagrams'> | undefined;
+  readonly #udp: UdpLosses | undefined;
   readonly #reported = { ring: 0, map: 0, probe: 0, udp: 0 };
   #missedBefore = 0;
   #lookedNs: number;
@@ -27,12 +34,7 @@ export class Losses implements RecordSource {
   dropped = 0;
 
   /** @param nowNs CLOCK_MONOTONIC, nanoseconds. */
-  constructor(
-    programs: TracerPrograms,
-    udp: Pick<UdpFlowSource, 'missedRuns' | 'lostDatagrams'> | undefined,
-    clock: WallClock,
-    nowNs: number,
-  ) {
+  constructor(programs: TracerPrograms, udp: UdpLosses | undefined, clock: WallClock, nowNs: number) {
     this.#programs = programs;
     this.#udp = udp;
     this.#clock = clock;

@@ -2,15 +2,15 @@
 
 import type { Btf } from '@weir/ebpf';
 import { OptionError } from '@weir/ebpf';
-import type { UdpFlow } from '../connections/index.js';
 import type { TraceFilter, TracerOptions, UdpOptions } from '../options.js';
 import type { UdpFlowRecord } from '../records/record.js';
 import type { HookChoice } from '../report.js';
-import { type UdpCounter, udpFlowRecord } from '../sockets/index.js';
+import type { UdpCounter, UdpFlow } from '../sockets/index.js';
 import { startUdp } from '../sockets/start-udp.js';
 import type { WallClock } from './clock.js';
-import type { RecordSource } from './event-stream.js';
 import { flowFilter } from './flow-filter.js';
+import type { RecordSource } from './record-source.js';
+import { udpFlowRecord } from './udp-record.js';
 
 /** Flows are looked through this often: it takes a moment however few there are. */
 const INTERVAL_MS = 1_000;

@@ -1,8 +1,7 @@
 /** Counting UDP in a network namespace of its own, by each set of hooks that the running kernel offers. */
 import assert from 'node:assert/strict';
 import { withNetns } from '@weir/ebpf';
-import type { UdpFlow } from '../../src/connections/index.js';
-import { planUdp, UdpCounter, type UdpMechanism, udpFacts } from '../../src/sockets/index.js';
+import { planUdp, UdpCounter, type UdpFlow, type UdpMechanism, udpFacts } from '../../src/sockets/index.js';
 import { targetTypes } from '../../src/types/target.js';
 import { TestNetns } from './netns.js';
 

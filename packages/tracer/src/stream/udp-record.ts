@@ -1,8 +1,8 @@
 /** The record of a UDP flow that has ended. Pure. */
 
 import type { UdpFlowRecord } from '../records/record.js';
-import type { WallClock } from '../stream/clock.js';
-import type { UdpFlowEnd } from './udp-counter.js';
+import type { UdpFlowEnd } from '../sockets/udp-counter.js';
+import type { WallClock } from './clock.js';
 
 /** @param nowNs When it is told: CLOCK_MONOTONIC, nanoseconds. */
 export function udpFlowRecord(
