@@ -23,7 +23,7 @@ if (unlisted.length > 0) {
 
 rmSync(outdir, { recursive: true, force: true });
 const { metafile } = await build({
-  entryPoints: [fileURLToPath(new URL('dist/src/main.js', root))],
+  entryPoints: [fileURLToPath(new URL('dist/src/entry-point.js', root))],
   outdir,
   bundle: true,
   splitting: true,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { TracerOptions } from '@weir/tracer';
-import { run } from '../src/run.js';
+import { runCommandLine } from '../src/run-command-line.js';
 import { Capture } from './support/capture.js';
 import { FakeFactory } from './support/fake-tracer.js';
 
@@ -15,7 +15,7 @@ async function optionsOf(...args: string[]): Promise<TracerOptions | undefined> 
 async function factoryOf(...args: string[]): Promise<FakeFactory> {
   const factory = new FakeFactory({ batches: [], ends: true });
   const stderr = new Capture();
-  const code = await run(['trace', '--no-summary', ...args], {
+  const code = await runCommandLine(['trace', '--no-summary', ...args], {
     stdout: new Capture(),
     stderr,
     env: {},
@@ -96,7 +96,7 @@ describe('flags of weir trace', () => {
 
   it('that leave nothing to trace are refused', async () => {
     const stderr = new Capture();
-    const code = await run(['trace', '--no-tcp'], {
+    const code = await runCommandLine(['trace', '--no-tcp'], {
       stdout: new Capture(),
       stderr,
       env: {},

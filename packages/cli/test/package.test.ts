@@ -51,7 +51,7 @@ describe('tarballs', () => {
     ['ebpf', ['dist/src/index.js', 'dist/src/index.d.ts', 'README.md', 'LICENSE']],
     ['tracer', ['dist/src/index.js', 'dist/src/index.d.ts', 'bpf/tcp.bpf.o', 'README.md', 'LICENSE']],
     ['balancer', ['dist/src/index.js', 'bpf/balancer.bpf.o', 'weir-balance.schema.json', 'README.md']],
-    ['cli', ['dist/bundle/main.js', 'bin/weir.js', 'README.md', 'LICENSE']],
+    ['cli', ['dist/bundle/entry-point.js', 'bin/weir.js', 'README.md', 'LICENSE']],
   ] as const) {
     it(`${name}: what is needed, and no tests`, () => {
       const list = execFileSync('tar', ['-tzf', tarballs.get(name)!], { encoding: 'utf8' });

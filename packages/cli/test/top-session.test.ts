@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { describe, it } from 'node:test';
-import { run } from '../src/run.js';
+import { runCommandLine } from '../src/run-command-line.js';
 import type { Terminal } from '../src/top/ui/terminal.js';
 import { Capture } from './support/capture.js';
 import { connection, FakeLive, noTotals, openSocket } from './support/fake-live.js';
@@ -24,7 +24,7 @@ function bench(terminal?: Terminal) {
   return {
     ...{ live, factory, stdout, stderr, signals },
     run: (...args: string[]) =>
-      run(['top', '--no-enrich', ...args], {
+      runCommandLine(['top', '--no-enrich', ...args], {
         ...{ stdout, stderr, signals, env: {}, exit: () => assert.fail('forced to end') },
         loadTracer: async () => factory,
         terminal: () => terminal,

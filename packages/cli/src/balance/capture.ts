@@ -5,11 +5,11 @@ import { createWriteStream } from 'node:fs';
 import type { CaptureEnd } from '@weir/balancer/control';
 import { ExitCode, UsageError } from '../failure.js';
 import { Output } from '../output.js';
-import type { RunHost } from '../run.js';
+import type { RunHost } from '../run-host.js';
 import { formatCount } from '../text/units.js';
 import { Interruption } from '../trace/interruption.js';
 import type { CaptureFlags } from './requests.js';
-import { ask } from './running.js';
+import { ask } from './running-balancer.js';
 
 /** Captures until a signal, the duration, the count, or the reader of the output ends it. */
 export async function capture(flags: CaptureFlags, host: RunHost, stdout: Output): Promise<ExitCode> {

@@ -6,7 +6,7 @@ import type { Output } from '../output.js';
 import { escapeText } from '../text/escape.js';
 import { readConfigFile, readInput } from './config-file.js';
 import type { BalanceRequest, StopFlags, Which } from './requests.js';
-import { ask, takeOff } from './running.js';
+import { ask, takeOff } from './running-balancer.js';
 
 /** @throws UsageError, FileProblems; Error if no balancer answers */
 export async function apply(file: string, flags: Which, stdout: Output): Promise<ExitCode> {

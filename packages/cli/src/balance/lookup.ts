@@ -3,10 +3,10 @@ import { isIPv6 } from 'node:net';
 import { ExitCode, UsageError } from '../failure.js';
 import type { Output } from '../output.js';
 import { escapeJson, escapeText } from '../text/escape.js';
+import { realLabel } from './labels.js';
 import { reasonText } from './reasons.js';
 import type { BalanceRequest } from './requests.js';
-import { ask } from './running.js';
-import { realLabel } from './text.js';
+import { ask } from './running-balancer.js';
 
 export async function lookup(
   { source, destination, flags }: Extract<BalanceRequest, { readonly command: 'lookup' }>,

@@ -3,7 +3,7 @@
 import { ControlServer, Daemon, defaultSocket, handlersFor, RequestError } from '@weir/balancer/control';
 import { OptionError } from '@weir/ebpf';
 import { ExitCode, UsageError } from '../failure.js';
-import type { RunHost } from '../run.js';
+import type { RunHost } from '../run-host.js';
 import { escapeText } from '../text/escape.js';
 import { formatCount } from '../text/units.js';
 import { Interruption } from '../trace/interruption.js';

@@ -7,9 +7,9 @@ import type { Output } from '../output.js';
 import { escapeJson } from '../text/escape.js';
 import { readConfigFile } from './config-file.js';
 import { frameLines } from './headers.js';
+import { choiceText } from './labels.js';
 import { packetsOf } from './packet-argument.js';
 import type { SimulateFlags } from './requests.js';
-import { choiceText } from './text.js';
 
 /** @throws UsageError; the errors of loading the program */
 export async function simulate(file: string, flags: SimulateFlags, stdout: Output): Promise<ExitCode> {

@@ -4,14 +4,14 @@ import { vipName } from '@weir/balancer/config';
 import type { Status, TrafficStatus, VipRealStatus, VipStatus } from '@weir/balancer/control';
 import { ExitCode } from '../failure.js';
 import type { Output } from '../output.js';
-import type { RunHost } from '../run.js';
+import type { RunHost } from '../run-host.js';
 import { type Paint, paintFor } from '../text/colour.js';
 import { formatEndpoint } from '../text/endpoint.js';
 import { escapeJson, escapeText } from '../text/escape.js';
 import { formatBytes, formatDuration } from '../text/units.js';
 import { padEnd } from '../text/width.js';
 import type { StatusFlags } from './requests.js';
-import { ask } from './running.js';
+import { ask } from './running-balancer.js';
 
 export async function status(flags: StatusFlags, host: RunHost, stdout: Output): Promise<ExitCode> {
   const answer = await ask(flags, (client) => client.call('status', { overMs: flags.interval }));

@@ -1,6 +1,6 @@
 /** `weir balance` in this process. */
 import { EventEmitter } from 'node:events';
-import { balance as answer } from '../../src/balance/balance-main.js';
+import { runBalanceRequest } from '../../src/balance/run-request.js';
 import { describeFailure, ExitCode } from '../../src/failure.js';
 import { Output } from '../../src/output.js';
 import { createProgram } from '../../src/program.js';
@@ -38,7 +38,7 @@ async function ended(
     {
       ...{ trace: notThis, top: notThis, doctor: notThis, completion: notThis },
       balance: async (request) => {
-        code = await answer(request, host, new Output(stdout));
+        code = await runBalanceRequest(request, host, new Output(stdout));
       },
     },
     (text) => stdout.write(text),

@@ -3,7 +3,7 @@
  * batches of ten records it delivers before it waits.
  */
 import { setFlagsFromString } from 'node:v8';
-import { run } from '../../src/run.js';
+import { runCommandLine } from '../../src/run-command-line.js';
 import { FakeFactory } from './fake-tracer.js';
 import { connect } from './records.js';
 
@@ -15,7 +15,7 @@ function* batches() {
 }
 
 const factory = new FakeFactory({ batches: batches(), remaining: [connect({ cpu: 999_999 })] });
-process.exitCode = await run(process.argv.slice(2), {
+process.exitCode = await runCommandLine(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
   env: process.env,

@@ -3,8 +3,7 @@ import { BlockList, isIP } from 'node:net';
 import type { Endpoint } from '@weir/tracer';
 import { formatEndpoint } from '../../text/endpoint.js';
 import type { Facts } from '../model/enrichment.js';
-import type { Test } from './parse.js';
-import type { Subject } from './subject.js';
+import type { Subject, Test } from './subject.js';
 
 /** A term that can't be understood. */
 export class FilterError extends Error {

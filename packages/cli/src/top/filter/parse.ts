@@ -3,11 +3,8 @@
  * separated by commas, or a bare word that may occur anywhere; `-` or `!` before it turns it round. Quotes hold a value
  * with spaces together.
  */
-import type { Facts } from '../model/enrichment.js';
 import { anywhere, FilterError, fields, isPrefix } from './fields.js';
-import type { Subject } from './subject.js';
-
-export type Test = (subject: Subject, facts: Facts) => boolean;
+import type { Test } from './subject.js';
 
 export interface Filter {
   /** Whether a connection meets all the terms that are right. */

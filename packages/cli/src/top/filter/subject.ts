@@ -1,5 +1,6 @@
 /** What a filter looks at: a live connection, a socket that waits for peers, or a sum of connections that have ended. */
 import type { Connection, Endpoint, OpenSocket } from '@weir/tracer';
+import type { Facts } from '../model/enrichment.js';
 
 export type Subject = Pick<
   Connection,
@@ -20,6 +21,9 @@ export type Subject = Pick<
   /** Of a socket that waits for peers: `listen`, or of UDP `open`. */
   readonly state: string | undefined;
 };
+
+/** Whether a filter's term holds for a subject. */
+export type Test = (subject: Subject, facts: Facts) => boolean;
 
 /** A socket that waits for peers, as a filter sees it. */
 export function socketSubject(socket: OpenSocket): Subject {

@@ -1,10 +1,14 @@
 /** From a request to its answer. What only some commands need is loaded by them alone. */
 import type { ExitCode } from '../failure.js';
 import type { Output } from '../output.js';
-import type { RunHost } from '../run.js';
+import type { RunHost } from '../run-host.js';
 import type { BalanceRequest } from './requests.js';
 
-export async function balance(request: BalanceRequest, host: RunHost, stdout: Output): Promise<ExitCode> {
+export async function runBalanceRequest(
+  request: BalanceRequest,
+  host: RunHost,
+  stdout: Output,
+): Promise<ExitCode> {
   switch (request.command) {
     case 'check':
       return await (await import('./check.js')).check(request.file, request.flags, stdout);

@@ -2,31 +2,17 @@
 import type { Command } from 'commander';
 import type { DoctorFlags } from './doctor/doctor-command.js';
 import { describeFailure, ExitCode } from './failure.js';
-import { Output, type OutputStream } from './output.js';
+import { Output } from './output.js';
 import { createProgram } from './program.js';
+import type { RunHost } from './run-host.js';
 import { paintFor } from './text/colour.js';
 import { escapeJson } from './text/escape.js';
 import type { TopFlags } from './top/top-flags.js';
-import type { Terminal } from './top/ui/terminal.js';
-import type { SignalSource } from './trace/interruption.js';
 import type { TraceFlags } from './trace/trace-flags.js';
-import type { TracerFactory, TracerLoader } from './tracing.js';
-
-/** The surroundings of the command. */
-export interface RunHost {
-  readonly stdout: OutputStream;
-  readonly stderr: OutputStream;
-  /** The terminal that standard input and output are both connected to. */
-  terminal?(): Terminal | undefined;
-  readonly env: NodeJS.ProcessEnv;
-  readonly signals: SignalSource;
-  /** Ends the process at once. */
-  exit(code: number): void;
-  readonly loadTracer: TracerLoader;
-}
+import type { TracerFactory } from './tracing.js';
 
 /** Runs `weir` with these arguments (without `node` and the script) and returns the exit status. */
-export async function run(args: readonly string[], host: RunHost): Promise<number> {
+export async function runCommandLine(args: readonly string[], host: RunHost): Promise<number> {
   const stdout = new Output(host.stdout);
   // What goes to standard error has nowhere else to go if that is gone.
   host.stderr.on('error', () => undefined);
@@ -44,8 +30,8 @@ export async function run(args: readonly string[], host: RunHost): Promise<numbe
         exitCode = await doctor(flags, host, stdout);
       },
       balance: async (request) => {
-        const { balance } = await import('./balance/balance-main.js');
-        exitCode = await balance(request, host, stdout);
+        const { runBalanceRequest } = await import('./balance/run-request.js');
+        exitCode = await runBalanceRequest(request, host, stdout);
       },
       completion: async (shell) => {
         const { completionScript } = await import('./completion/script.js');

@@ -1,8 +1,8 @@
 /** The entry of the `weir` command. */
-import { run } from './run.js';
+import { runCommandLine } from './run-command-line.js';
 import { loadTracer } from './tracing.js';
 
-process.exitCode = await run(process.argv.slice(2), {
+process.exitCode = await runCommandLine(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
   terminal: () =>
