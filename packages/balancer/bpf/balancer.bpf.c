@@ -62,9 +62,9 @@ static __always_inline int balance_vip(struct xdp_md *ctx, struct cpu *cpu, __u3
 	if (is_translated) {
 		if (!begin_nat_work(id, packet))
 			return XDP_DROP;
-		choice.name = recall_translated(id);
+		choice.handle = recall_translated(id);
 		choice.reason = REASON_NAT_FLOW;
-		if (!choice.name && !may_begin(packet)) {
+		if (!choice.handle && !may_begin(packet)) {
 			outcome->reason = REASON_NAT_UNKNOWN;
 			return dry ? XDP_DROP : refuse_unknown(ctx, id);
 		}
@@ -76,7 +76,7 @@ static __always_inline int balance_vip(struct xdp_md *ctx, struct cpu *cpu, __u3
 		count(&cpu->counters.too_big);
 		return dry ? XDP_DROP : answer_too_big(ctx, packet);
 	}
-	real = choice.name ? real_by_name(choice.name) :
+	real = choice.handle ? real_by_handle(choice.handle) :
 			     choose_for(ctx, cpu, table, packet, vip, any_port, dry, &choice);
 	outcome->reason = choice.reason;
 	if (!real) {
@@ -84,7 +84,7 @@ static __always_inline int balance_vip(struct xdp_md *ctx, struct cpu *cpu, __u3
 		count(&cpu->counters.empty_slot);
 		return XDP_DROP;
 	}
-	outcome->real = real_number(choice.name);
+	outcome->real = real_number(choice.handle);
 	if (dry)
 		return XDP_TX;
 	return is_translated ? forward_translated(ctx, id) : forward(ctx, cpu, packet, vip, real, outcome);

@@ -19,7 +19,7 @@ struct global_flow {
 	__u16 reserved;
 };
 
-/* Names of reals that user space has given to flows, on all CPUs. */
+/* Handles of reals that user space has given to flows, on all CPUs. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 65536);
@@ -27,7 +27,7 @@ struct {
 	__type(value, __u32);
 } global_flows SEC(".maps");
 
-/* Names of reals by the source's prefix. Filled by user space. */
+/* Handles of reals by the source's prefix. Filled by user space. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(max_entries, 65536);
@@ -36,10 +36,10 @@ struct {
 	__type(value, __u32);
 } source_routes SEC(".maps");
 
-/* A choice: how it came about, and the real's name, 0 for none. */
+/* A choice: its reason, and the real's handle, 0 for none. */
 struct choice {
 	enum reason reason;
-	__u32 name;
+	__u32 handle;
 };
 
 /* By an id in the packet. Choices of an id count, whether or not the real belongs to the VIP. */
@@ -58,9 +58,9 @@ static __noinline int choose_by_quic(struct xdp_md *ctx, struct cpu *cpu, const 
 	default:
 		break;
 	}
-	choice->name = real_by_id(id);
+	choice->handle = real_by_id(id);
 	choice->reason = REASON_QUIC_ID;
-	count(choice->name ? &cpu->counters.quic_id : &cpu->counters.quic_unknown_id);
+	count(choice->handle ? &cpu->counters.quic_id : &cpu->counters.quic_unknown_id);
 	return 0;
 }
 
@@ -69,12 +69,12 @@ static __noinline int choose_by_stable_udp(struct xdp_md *ctx, struct cpu *cpu, 
 {
 	__u32 id = find_stable_id(ctx, packet);
 
-	choice->name = real_by_id(id);
+	choice->handle = real_by_id(id);
 	choice->reason = REASON_STABLE_UDP;
 	if (!id)
 		count(&cpu->counters.stable_udp_without_id);
 	else
-		count(choice->name ? &cpu->counters.stable_udp : &cpu->counters.stable_udp_unknown_id);
+		count(choice->handle ? &cpu->counters.stable_udp : &cpu->counters.stable_udp_unknown_id);
 	return 0;
 }
 
@@ -83,12 +83,12 @@ static __noinline int choose_by_server_id(struct xdp_md *ctx, struct cpu *cpu, c
 {
 	__u32 id = find_server_id(ctx, packet->transport);
 
-	choice->name = real_by_id(id);
+	choice->handle = real_by_id(id);
 	choice->reason = REASON_SERVER_ID;
 	if (!id)
 		count(&cpu->counters.server_without_id);
 	else
-		count(choice->name ? &cpu->counters.server_id : &cpu->counters.server_unknown_id);
+		count(choice->handle ? &cpu->counters.server_id : &cpu->counters.server_unknown_id);
 	return 0;
 }
 
@@ -100,7 +100,7 @@ static __always_inline void choose_by_id(struct xdp_md *ctx, struct cpu *cpu, co
 	if (packet->protocol == IPPROTO_UDP) {
 		if (vip_flags & VIP_QUIC)
 			choose_by_quic(ctx, cpu, packet, choice);
-		if (!choice->name && (vip_flags & VIP_STABLE_UDP))
+		if (!choice->handle && (vip_flags & VIP_STABLE_UDP))
 			choose_by_stable_udp(ctx, cpu, packet, choice);
 	} else if (tcp_server_ids && !(packet->flags & PACKET_SYN)) {
 		choose_by_server_id(ctx, cpu, packet, choice);
@@ -108,10 +108,10 @@ static __always_inline void choose_by_id(struct xdp_md *ctx, struct cpu *cpu, co
 }
 
 /* Whether UDP flows are to leave that real. */
-static __always_inline bool is_left(struct cpu *cpu, const struct vip *vip, const struct packet *packet, __u32 name)
+static __always_inline bool is_left(struct cpu *cpu, const struct vip *vip, const struct packet *packet, __u32 handle)
 {
 	if (!(vip->flags & VIP_UDP_MIGRATION) || packet->protocol != IPPROTO_UDP ||
-	    !has_bit(vip->down, real_number(name)))
+	    !has_bit(vip->down, real_number(handle)))
 		return false;
 	count(&cpu->counters.udp_migrated);
 	return true;
@@ -125,22 +125,22 @@ static __noinline __u32 find_global_flow(const struct packet *packet)
 		.protocol = packet->protocol,
 		.ipv6 = packet->ipv6,
 	};
-	const __u32 *name;
+	const __u32 *handle;
 
 	__builtin_memcpy(key.source, packet->source, sizeof(key.source));
 	__builtin_memcpy(key.destination, packet->destination, sizeof(key.destination));
-	name = bpf_map_lookup_elem(&global_flows, &key);
-	return name ? *name : 0;
+	handle = bpf_map_lookup_elem(&global_flows, &key);
+	return handle ? *handle : 0;
 }
 
 static __noinline __u32 find_source_route(const struct packet *packet)
 {
 	struct address_prefix prefix = {.prefix_bits = packet->ipv6 ? 160 : 64, .ipv6 = packet->ipv6};
-	const __u32 *name;
+	const __u32 *handle;
 
 	__builtin_memcpy(prefix.address, packet->source, sizeof(prefix.address));
-	name = bpf_map_lookup_elem(&source_routes, &prefix);
-	return name ? *name : 0;
+	handle = bpf_map_lookup_elem(&source_routes, &prefix);
+	return handle ? *handle : 0;
 }
 
 /* Where the flow is known to go, by its CPU's table or by the global one. */
@@ -150,23 +150,23 @@ static __always_inline struct real *choose_by_tables(struct cpu *cpu, const stru
 	struct real *real;
 
 	if (!(vip->flags & VIP_NO_FLOW_TABLE)) {
-		choice->name = recall_flow(place, !dry);
+		choice->handle = recall_flow(place, !dry);
 		choice->reason = REASON_FLOW_TABLE;
-		if (choice->name) {
-			real = real_by_name(choice->name);
-			if (!real || !is_member(vip, choice->name)) {
+		if (choice->handle) {
+			real = real_by_handle(choice->handle);
+			if (!real || !is_member(vip, choice->handle)) {
 				count(&cpu->counters.flow_stale);
-			} else if (!is_left(cpu, vip, packet, choice->name)) {
+			} else if (!is_left(cpu, vip, packet, choice->handle)) {
 				count(&cpu->counters.flow_hit);
 				return real;
 			}
 		}
 	}
 	if (vip->flags & VIP_GLOBAL_FLOWS) {
-		choice->name = find_global_flow(packet);
+		choice->handle = find_global_flow(packet);
 		choice->reason = REASON_GLOBAL_FLOW;
-		real = real_by_name(choice->name);
-		if (real && is_member(vip, choice->name) && !is_left(cpu, vip, packet, choice->name)) {
+		real = real_by_handle(choice->handle);
+		if (real && is_member(vip, choice->handle) && !is_left(cpu, vip, packet, choice->handle)) {
 			count(&cpu->counters.global_hit);
 			return real;
 		}
@@ -182,9 +182,9 @@ static __always_inline struct real *choose_new(struct cpu *cpu, const struct vip
 	__u32 number;
 
 	if (vip->flags & VIP_SOURCE_ROUTING) {
-		choice->name = find_source_route(packet);
+		choice->handle = find_source_route(packet);
 		choice->reason = REASON_SOURCE_ROUTE;
-		real = real_by_name(choice->name);
+		real = real_by_handle(choice->handle);
 		if (real) {
 			count(&cpu->counters.source_routed);
 			return real;
@@ -196,7 +196,7 @@ static __always_inline struct real *choose_new(struct cpu *cpu, const struct vip
 		return NULL;
 	real = real_by_number(number);
 	if (real)
-		choice->name = real_name(number, real);
+		choice->handle = real_handle(number, real);
 	return real;
 }
 
@@ -231,8 +231,8 @@ static __always_inline struct real *choose_real(struct xdp_md *ctx, struct cpu *
 			count(&cpu->counters.flow_fallback);
 	}
 	choose_by_id(ctx, cpu, packet, vip->flags, choice);
-	if (choice->name)
-		real = real_by_name(choice->name);
+	if (choice->handle)
+		real = real_by_handle(choice->handle);
 	is_by_id = real;
 	if (!real && !(packet->flags & PACKET_SYN)) {
 		real = choose_by_tables(cpu, &place, vip, packet, dry, choice);
@@ -253,7 +253,7 @@ static __always_inline struct real *choose_real(struct xdp_md *ctx, struct cpu *
 		if (packet->flags & (PACKET_RST | PACKET_ICMP))
 			remembers = false;
 	}
-	if (remembers && !dry && !(is_by_id && recall_flow(&place, true) == choice->name))
-		remember_flow(&place, choice->name);
+	if (remembers && !dry && !(is_by_id && recall_flow(&place, true) == choice->handle))
+		remember_flow(&place, choice->handle);
 	return real;
 }

@@ -12,11 +12,11 @@ const volatile bool use_gue = false;
 const volatile __u16 gue_port = 0;
 const volatile __u32 gue_source4 = 0;
 const volatile __u32 gue_source6[4] = {};
-/* Longest frame that is forwarded, bytes, and the MTU that senders of longer ones are told. */
+/* Longest frame that is forwarded, bytes, and the MTU that "too big" messages name. */
 const volatile __u32 max_frame = 1514;
-const volatile __u32 told_mtu = 1500;
-/* Tell senders of longer frames; otherwise these are only dropped. */
-const volatile bool tell_too_big = true;
+const volatile __u32 icmp_mtu = 1500;
+/* Longer frames are answered with "too big"; otherwise they are only dropped. */
+const volatile bool send_too_big = true;
 /* Look for server ids in TCP options. */
 const volatile bool tcp_server_ids = false;
 /* Unpack what comes to an address of `tunnel_ends` before it is looked at. */

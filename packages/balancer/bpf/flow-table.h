@@ -21,10 +21,10 @@ enum flow_kind {
 struct flow {
 	__u64 id;
 	__u32 ports;
-	__u32 kind; /* enum flow_kind << REAL_NAME_BITS */
+	__u32 kind; /* enum flow_kind << REAL_HANDLE_BITS */
 };
 
-/* `real` is a real's name with the flow's kind, 0 in a free place; `used` is a time of cpu_now(). */
+/* `real` is a real's handle with the flow's kind, 0 in a free place; `used` is a time of cpu_now(). */
 struct flow_bucket {
 	__u64 id[FLOW_WAYS];
 	__u32 ports[FLOW_WAYS];
@@ -86,7 +86,7 @@ static __always_inline void identify_flow(struct flow *flow, const struct packet
 	} else {
 		flow->id = (__u64)packet->destination[0] << 32 | packet->source[0];
 	}
-	flow->kind = kind << REAL_NAME_BITS;
+	flow->kind = kind << REAL_HANDLE_BITS;
 }
 
 /* The flow's bucket in a CPU's table; NULL if the CPU has none. */
@@ -108,16 +108,16 @@ static __always_inline struct flow_bucket *find_bucket(const struct flow *flow, 
 
 static __always_inline bool is_idle(const struct flow *flow, __u32 now, __u32 used)
 {
-	return (flow->kind & (__u32)FLOW_UDP << REAL_NAME_BITS) && now - used > udp_idle_ticks + touch_ticks;
+	return (flow->kind & (__u32)FLOW_UDP << REAL_HANDLE_BITS) && now - used > udp_idle_ticks + touch_ticks;
 }
 
 static __always_inline bool is_at(const struct flow_bucket *bucket, int way, const struct flow *flow)
 {
 	return bucket->id[way] == flow->id && bucket->ports[way] == flow->ports &&
-	       (bucket->real[way] & ~0U << REAL_NAME_BITS) == flow->kind;
+	       (bucket->real[way] & ~0U << REAL_HANDLE_BITS) == flow->kind;
 }
 
-/* The name of the flow's real, 0 if it is not there. `touch` marks it as used. */
+/* The handle of the flow's real, 0 if it is not there. `touch` marks it as used. */
 static __noinline __u32 bucket_get(struct flow_bucket *bucket, const struct flow *flow, __u32 now, bool touch)
 {
 #pragma unroll
@@ -129,7 +129,7 @@ static __noinline __u32 bucket_get(struct flow_bucket *bucket, const struct flow
 		/* Seldom, since a cache line that was written to has to be written back. */
 		if (touch && now - bucket->used[way] > touch_ticks)
 			bucket->used[way] = now;
-		return bucket->real[way] & ((1U << REAL_NAME_BITS) - 1);
+		return bucket->real[way] & ((1U << REAL_HANDLE_BITS) - 1);
 	}
 	return 0;
 }
@@ -146,11 +146,11 @@ static __always_inline __u32 difference(const struct flow_bucket *bucket, int wa
 	__u64 id = bucket->id[way] ^ flow->id;
 
 	return id | id >> 32 | (bucket->ports[way] ^ flow->ports) |
-	       ((bucket->real[way] & ~0U << REAL_NAME_BITS) ^ flow->kind);
+	       ((bucket->real[way] & ~0U << REAL_HANDLE_BITS) ^ flow->kind);
 }
 
 /* Writes over what is known of the flow, else into a free place, else over the least recently used. */
-static __noinline int bucket_put(struct flow_bucket *bucket, const struct flow *flow, __u32 name, __u32 now)
+static __noinline int bucket_put(struct flow_bucket *bucket, const struct flow *flow, __u32 handle, __u32 now)
 {
 	__u64 best = 0;
 	__u32 way;
@@ -169,7 +169,7 @@ static __noinline int bucket_put(struct flow_bucket *bucket, const struct flow *
 		return 0;
 	bucket->id[way] = flow->id;
 	bucket->ports[way] = flow->ports;
-	bucket->real[way] = name | flow->kind;
+	bucket->real[way] = handle | flow->kind;
 	bucket->used[way] = now;
 	return 0;
 }
@@ -185,9 +185,9 @@ static __noinline __u32 fallback_get(const struct flow *flow, __u32 now, bool to
 	return known->real;
 }
 
-static __noinline int fallback_put(const struct flow *flow, __u32 name, __u32 now)
+static __noinline int fallback_put(const struct flow *flow, __u32 handle, __u32 now)
 {
-	struct fallback_flow known = {.real = name, .used = now};
+	struct fallback_flow known = {.real = handle, .used = now};
 
 	return bpf_map_update_elem(&fallback_flows, flow, &known, BPF_ANY);
 }
@@ -206,10 +206,10 @@ static __always_inline __u32 recall_flow(const struct place *place, bool touch)
 	return fallback_get(&place->flow, place->now, touch);
 }
 
-static __always_inline void remember_flow(const struct place *place, __u32 name)
+static __always_inline void remember_flow(const struct place *place, __u32 handle)
 {
 	if (place->bucket)
-		bucket_put(place->bucket, &place->flow, name, place->now);
+		bucket_put(place->bucket, &place->flow, handle, place->now);
 	else
-		fallback_put(&place->flow, name, place->now);
+		fallback_put(&place->flow, handle, place->now);
 }

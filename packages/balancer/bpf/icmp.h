@@ -66,17 +66,17 @@ static __always_inline int answer_echo(struct xdp_md *ctx, const struct packet *
 	return packet->ipv6 ? answer_echo6(eth, end) : answer_echo4(eth, end);
 }
 
-/* What a too-big message holds of the packet, from its IP header on: the frame's first 98, or 262 bytes. */
-#define TOLD_BYTES4 84
-#define TOLD_BYTES6 248
+/* Bytes of the packet that a too-big message quotes, from its IP header on: the frame's first 98, or 262 bytes. */
+#define QUOTED_BYTES4 84
+#define QUOTED_BYTES6 248
 
 /* Cuts the frame and makes room for headers of ICMP before its IP header. The Ethernet header moves to the front. */
-static __always_inline bool make_icmp_room(struct xdp_md *ctx, __u32 told, __u32 headers)
+static __always_inline bool make_icmp_room(struct xdp_md *ctx, __u32 quoted, __u32 headers)
 {
 	int frame = packet_end(ctx) - packet_start(ctx);
 	struct ethhdr *before, *eth;
 
-	if (bpf_xdp_adjust_tail(ctx, (int)(ETH_HLEN + told) - frame) || bpf_xdp_adjust_head(ctx, -(int)headers))
+	if (bpf_xdp_adjust_tail(ctx, (int)(ETH_HLEN + quoted) - frame) || bpf_xdp_adjust_head(ctx, -(int)headers))
 		return false;
 	eth = packet_start(ctx);
 	before = packet_start(ctx) + headers;
@@ -88,21 +88,21 @@ static __always_inline bool make_icmp_room(struct xdp_md *ctx, __u32 told, __u32
 	return true;
 }
 
-static __always_inline int tell_too_big4(struct xdp_md *ctx, const struct packet *packet)
+static __always_inline int send_too_big4(struct xdp_md *ctx, const struct packet *packet)
 {
 	struct ethhdr *eth;
 	struct icmp_header *icmp;
 	struct iphdr *ip;
 
-	if (!make_icmp_room(ctx, TOLD_BYTES4, sizeof(*ip) + sizeof(*icmp)))
+	if (!make_icmp_room(ctx, QUOTED_BYTES4, sizeof(*ip) + sizeof(*icmp)))
 		return XDP_DROP;
 	eth = packet_start(ctx);
 	ip = (void *)(eth + 1);
 	icmp = (void *)(ip + 1);
-	if ((void *)(icmp + 1) + TOLD_BYTES4 > packet_end(ctx))
+	if ((void *)(icmp + 1) + QUOTED_BYTES4 > packet_end(ctx))
 		return XDP_DROP;
 	*(__u16 *)ip = 0x45;
-	ip->tot_len = bpf_htons(sizeof(*ip) + sizeof(*icmp) + TOLD_BYTES4);
+	ip->tot_len = bpf_htons(sizeof(*ip) + sizeof(*icmp) + QUOTED_BYTES4);
 	*(__u32 *)&ip->id = 0;
 	ip->ttl = OUTER_TTL;
 	ip->protocol = IPPROTO_ICMP;
@@ -113,25 +113,25 @@ static __always_inline int tell_too_big4(struct xdp_md *ctx, const struct packet
 	icmp->code = ICMP4_CODE_TOO_BIG;
 	icmp->checksum = 0;
 	icmp->unused = 0;
-	icmp->mtu4 = bpf_htons(told_mtu);
-	icmp->checksum = ~fold_sum(sum_packet(ctx, ETH_HLEN + sizeof(*ip), sizeof(*icmp) + TOLD_BYTES4));
+	icmp->mtu4 = bpf_htons(icmp_mtu);
+	icmp->checksum = ~fold_sum(sum_packet(ctx, ETH_HLEN + sizeof(*ip), sizeof(*icmp) + QUOTED_BYTES4));
 	return XDP_TX;
 }
 
-static __always_inline int tell_too_big6(struct xdp_md *ctx, const struct packet *packet)
+static __always_inline int send_too_big6(struct xdp_md *ctx, const struct packet *packet)
 {
 	struct ethhdr *eth;
 	struct icmp_header *icmp;
 	struct ipv6hdr *ip;
-	__u16 length = bpf_htons(sizeof(*icmp) + TOLD_BYTES6);
+	__u16 length = bpf_htons(sizeof(*icmp) + QUOTED_BYTES6);
 	__u64 sum;
 
-	if (!make_icmp_room(ctx, TOLD_BYTES6, sizeof(*ip) + sizeof(*icmp)))
+	if (!make_icmp_room(ctx, QUOTED_BYTES6, sizeof(*ip) + sizeof(*icmp)))
 		return XDP_DROP;
 	eth = packet_start(ctx);
 	ip = (void *)(eth + 1);
 	icmp = (void *)(ip + 1);
-	if ((void *)(icmp + 1) + TOLD_BYTES6 > packet_end(ctx))
+	if ((void *)(icmp + 1) + QUOTED_BYTES6 > packet_end(ctx))
 		return XDP_DROP;
 	*(__u32 *)ip = bpf_htonl(6U << 28);
 	ip->payload_len = length;
@@ -142,9 +142,9 @@ static __always_inline int tell_too_big6(struct xdp_md *ctx, const struct packet
 	icmp->type = ICMP6_TOO_BIG;
 	icmp->code = 0;
 	icmp->checksum = 0;
-	icmp->mtu6 = bpf_htonl(told_mtu);
+	icmp->mtu6 = bpf_htonl(icmp_mtu);
 	sum = sum_words(&ip->saddr, 16) + length + bpf_htons(IPPROTO_ICMPV6);
-	sum += sum_packet(ctx, ETH_HLEN + sizeof(*ip), sizeof(*icmp) + TOLD_BYTES6);
+	sum += sum_packet(ctx, ETH_HLEN + sizeof(*ip), sizeof(*icmp) + QUOTED_BYTES6);
 	icmp->checksum = ~fold_sum(sum);
 	return XDP_TX;
 }
@@ -152,7 +152,7 @@ static __always_inline int tell_too_big6(struct xdp_md *ctx, const struct packet
 static __noinline int answer_too_big(struct xdp_md *ctx, const struct packet *packet)
 {
 	/* An error about an error must not be sent (RFC 1122). */
-	if (!tell_too_big || (packet->flags & PACKET_ICMP))
+	if (!send_too_big || (packet->flags & PACKET_ICMP))
 		return XDP_DROP;
-	return packet->ipv6 ? tell_too_big6(ctx, packet) : tell_too_big4(ctx, packet);
+	return packet->ipv6 ? send_too_big6(ctx, packet) : send_too_big4(ctx, packet);
 }

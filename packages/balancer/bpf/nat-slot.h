@@ -42,7 +42,7 @@ struct nat_slot {
 	__u32 used; /* a time of cpu_now() */
 	__u64 client[2];
 	__u64 vip[2];
-	__u32 real; /* its name; 0 in a free slot */
+	__u32 real; /* its handle; 0 in a free slot */
 	__u16 client_port;
 	__u16 vip_port;
 	__u16 real_port;

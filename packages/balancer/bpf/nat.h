@@ -20,7 +20,7 @@ static __always_inline bool is_served(const struct vip *vip, const struct nat_sl
 	return slot->outsider || is_member(vip, slot->real);
 }
 
-/* The name of the real to which a client's flow goes; 0 if it has none yet, or none any more. */
+/* The handle of the real to which a client's flow goes; 0 if it has none yet, or none any more. */
 __noinline __u32 recall_translated(__u32 id)
 {
 	struct nat_work *work = nat_work_of(id);
@@ -37,7 +37,7 @@ __noinline __u32 recall_translated(__u32 id)
 	if (index == NAT_NONE || !vip)
 		return 0;
 	work->stale = index;
-	if (!real_by_name(work->slot.real) || !is_served(vip, &work->slot)) {
+	if (!real_by_handle(work->slot.real) || !is_served(vip, &work->slot)) {
 		count(&cpu->counters.flow_stale);
 		return 0;
 	}
@@ -110,7 +110,7 @@ static __always_inline bool begin_translated(struct cpu *cpu, __u32 id, struct n
 	fresh->client_port = packet->source_port;
 	fresh->vip_port = packet->destination_port;
 	fresh->vip_number = cpu->outcome.vip - 1;
-	fresh->real = real_name(number, real);
+	fresh->real = real_handle(number, real);
 	fresh->outsider = !is_member(vip, fresh->real);
 	fresh->real_port = real->port ?: packet->destination_port;
 	close_stale(work);
@@ -191,7 +191,7 @@ static __always_inline bool recall_reply(struct cpu *cpu, struct nat_work *work)
 	work->index = find_nat_reply(&cpu->packet, &work->slot, cpu_now(cpu));
 	if (work->index == NAT_NONE)
 		return false;
-	real = real_by_name(work->slot.real);
+	real = real_by_handle(work->slot.real);
 	vip = vip_by_number(work->slot.vip_number);
 	return real && vip && (vip->flags & VIP_NAT) && is_served(vip, &work->slot) &&
 	       same_address(real->address, cpu->packet.source);

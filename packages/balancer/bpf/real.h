@@ -28,18 +28,18 @@ struct {
 } reals SEC(".maps");
 
 /*
- * How a table names a real: its number in bits 0 to 13, its generation in bits 14 to 29. Flow tables have the kind of
+ * A real's handle, by which tables refer to it: its number in bits 0 to 13, its generation in bits 14 to 29. Flow tables have the kind of
  * flow in the last two.
  */
 #define REAL_NUMBER_BITS 14
-#define REAL_NAME_BITS 30
+#define REAL_HANDLE_BITS 30
 
-static __always_inline __u32 real_number(__u32 name)
+static __always_inline __u32 real_number(__u32 handle)
 {
-	return name & (MAX_REALS - 1);
+	return handle & (MAX_REALS - 1);
 }
 
-static __always_inline __u32 real_name(__u32 number, const struct real *real)
+static __always_inline __u32 real_handle(__u32 number, const struct real *real)
 {
 	return number | (__u32)real->generation << REAL_NUMBER_BITS;
 }
@@ -51,12 +51,12 @@ static __always_inline struct real *real_by_number(__u32 number)
 }
 
 /* The real that a table means, or NULL if there is none any more. */
-static __always_inline struct real *real_by_name(__u32 name)
+static __always_inline struct real *real_by_handle(__u32 handle)
 {
-	__u32 number = real_number(name);
+	__u32 number = real_number(handle);
 	struct real *real = real_by_number(number);
 
-	if (!number || !real || (__u16)(name >> REAL_NUMBER_BITS) != real->generation)
+	if (!number || !real || (__u16)(handle >> REAL_NUMBER_BITS) != real->generation)
 		return NULL;
 	return real;
 }
@@ -67,7 +67,7 @@ static __always_inline bool has_bit(const __u64 *bits, __u32 number)
 }
 
 /* Whether a number that a table has is that of a real of the VIP. */
-static __always_inline bool is_member(const struct vip *vip, __u32 name)
+static __always_inline bool is_member(const struct vip *vip, __u32 handle)
 {
-	return has_bit(vip->members, real_number(name));
+	return has_bit(vip->members, real_number(handle));
 }

@@ -13,9 +13,9 @@ import { BalancerPrograms } from './datapath/programs.js';
 import { Tables } from './datapath/tables.js';
 import { putNext } from './lifecycle/attachments.js';
 import { setTunnelEnd, tunnelEnds } from './lifecycle/decapsulator.js';
-import { detachPinned, Life } from './lifecycle/lifecycle.js';
+import { detachPinned, Lifecycle } from './lifecycle/lifecycle.js';
 import { DEFAULT_PIN_ROOT, PinFolder } from './lifecycle/pin-folder.js';
-import { takeOver } from './lifecycle/resume.js';
+import { resume } from './lifecycle/resume.js';
 import type { RouterStatus } from './lifecycle/router.js';
 import { Routers } from './lifecycle/routers.js';
 import type { SavedKnowledge } from './lifecycle/state.js';
@@ -42,8 +42,8 @@ export type * from './status.js';
  */
 export class Balancer implements Disposable {
   /** Whether this goes on where an earlier process stopped: with its services, reals, flows and counters. */
-  readonly adopted: boolean;
-  readonly #life: Life;
+  readonly resumed: boolean;
+  readonly #lifecycle: Lifecycle;
   readonly #programs: BalancerPrograms;
   readonly #tables: Tables;
   readonly #explainer: Explainer;
@@ -63,11 +63,11 @@ export class Balancer implements Disposable {
    */
   static open(options: BalancerOptions): Balancer {
     devicesOf(options);
-    const life = new Life(options);
+    const lifecycle = new Lifecycle(options);
     try {
-      return new Balancer(options, life);
+      return new Balancer(options, lifecycle);
     } catch (error) {
-      life.abandon();
+      lifecycle.rollback();
       throw error;
     }
   }
@@ -82,27 +82,27 @@ export class Balancer implements Disposable {
     return PinFolder.names(pinRoot);
   }
 
-  private constructor(options: BalancerOptions, life: Life) {
-    const { heritage } = life;
+  private constructor(options: BalancerOptions, lifecycle: Lifecycle) {
+    const { previous } = lifecycle;
     this.#options = options;
-    this.#life = life;
-    this.adopted = heritage !== undefined;
-    life.check();
-    this.#routers = new Routers(options, heritage?.state.routerMacs ?? {});
+    this.#lifecycle = lifecycle;
+    this.resumed = previous !== undefined;
+    lifecycle.check();
+    this.#routers = new Routers(options, previous?.state.routerMacs ?? {});
     let programs: BalancerPrograms | undefined;
     try {
-      programs = new BalancerPrograms(options, devicesOf(options).length, heritage);
+      programs = new BalancerPrograms(options, devicesOf(options).length, previous);
       this.#programs = programs;
       this.#tables = new Tables(this.#programs, () => this.#save(), options.nat);
       this.#explainer = new Explainer(this.#programs, this.#tables, forwardingCpus(options));
-      if (heritage !== undefined) takeOver(heritage, this.#programs, this.#tables);
+      if (previous !== undefined) resume(previous, this.#programs, this.#tables);
       this.#routers.follow((mac, device) => {
         this.#programs.setRouterMac(macBytes(mac), device);
         this.#save();
       });
       this.#neighbours = this.#meetNeighbours(devicesOf(options).length > 0);
-      life.attach(this.#programs);
-      life.settle(this.#programs, this.#knowledge());
+      lifecycle.attach(this.#programs);
+      lifecycle.commit(this.#programs, this.#knowledge());
     } catch (error) {
       this.#routers[Symbol.dispose]();
       this.#neighbours?.[Symbol.dispose]();
@@ -118,7 +118,7 @@ export class Balancer implements Disposable {
 
   /** Devices and how the program is attached to them. */
   interfaces(): InterfaceStatus[] {
-    return this.#life.modes();
+    return this.#lifecycle.modes();
   }
 
   /** The next hop of each device. */
@@ -278,7 +278,7 @@ export class Balancer implements Disposable {
 
   /** Takes the programs off, whatever holds them, and removes all that is pinned. */
   detach(): void {
-    this.#life.detach();
+    this.#lifecycle.detach();
     this[Symbol.dispose]();
   }
 
@@ -286,7 +286,7 @@ export class Balancer implements Disposable {
   [Symbol.dispose](): void {
     this.#routers[Symbol.dispose]();
     this.#neighbours?.[Symbol.dispose]();
-    this.#life[Symbol.dispose]();
+    this.#lifecycle[Symbol.dispose]();
     this.#programs[Symbol.dispose]();
   }
 
@@ -307,7 +307,7 @@ export class Balancer implements Disposable {
   }
 
   #save(): void {
-    this.#life.save(this.#knowledge());
+    this.#lifecycle.save(this.#knowledge());
   }
 
   #knowledge(): SavedKnowledge {

@@ -36,8 +36,8 @@ export interface BalancerOptions {
   readonly gue?: GueOptions;
   /** Longest frame that is forwarded, bytes. Default 1514. */
   readonly maxFrame?: number;
-  /** The MTU that senders of longer ones are told, bytes. Default 1500; 0 tells nobody. */
-  readonly toldMtu?: number;
+  /** The MTU that ICMP answers to longer ones name, bytes. Default 1500; with 0 nothing is answered. */
+  readonly icmpMtu?: number;
   /** Server ids in TCP options are looked at. Default false. */
   readonly tcpServerIds?: boolean;
   /** What comes through a tunnel to a tunnel end of this host is unpacked first. Default false. */
@@ -163,14 +163,14 @@ export function setConstants(
   options: BalancerOptions,
   { buckets, secrets, uncountedCpu }: LoadConstants,
 ): void {
-  const { gue, toldMtu = 1500, maxFrame = 1514 } = options;
+  const { gue, icmpMtu = 1500, maxFrame = 1514 } = options;
   setGlobal(spec, 'use_gue', gue !== undefined);
   setGlobal(spec, 'gue_port', wirePort(gue?.port ?? DEFAULT_GUE_PORT));
   if (gue?.source4 !== undefined) setGlobal(spec, 'gue_source4', addressWords(gue.source4, false)[0]!);
   if (gue?.source6 !== undefined) setGlobal(spec, 'gue_source6', addressWords(gue.source6, true));
   setGlobal(spec, 'max_frame', within('maxFrame', maxFrame, 1294, 9014));
-  setGlobal(spec, 'told_mtu', within('toldMtu', toldMtu, 0, 65535));
-  setGlobal(spec, 'tell_too_big', toldMtu !== 0);
+  setGlobal(spec, 'icmp_mtu', within('icmpMtu', icmpMtu, 0, 65535));
+  setGlobal(spec, 'send_too_big', icmpMtu !== 0);
   setGlobal(spec, 'tcp_server_ids', options.tcpServerIds ?? false);
   setGlobal(spec, 'inline_decapsulation', options.inlineDecapsulation ?? false);
   setGlobal(spec, 'new_flow_limit', within('newFlowLimit', options.newFlowLimit ?? 125_000, 0, 2 ** 32 - 1));

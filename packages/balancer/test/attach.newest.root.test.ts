@@ -83,7 +83,7 @@ describe('devices', () => {
     assert.ok(await reaches(), 'without its process');
 
     const one = open({ interface: 'b9', router: '10.9.9.1', pin: 'two' });
-    assert.ok(one.adopted);
+    assert.ok(one.resumed);
     assert.deepEqual(one.interfaces(), [{ interface: 'b9', mode: 'native' }]);
     assert.ok(await reaches());
     const shown = withNetns(namespace, () => ip(`link show ${BALANCER_DEVICE}`));
@@ -137,7 +137,7 @@ describe('chains', () => {
     assert.ok(await reaches(), 'without its process');
 
     const second = open({ chain, pin: 'behind', router: ROUTER, callsNext: true });
-    assert.ok(second.adopted);
+    assert.ok(second.resumed);
     assert.ok(await reaches());
     assert.throws(() => open({ chain, pin: 'rival', router: ROUTER }), /slot 0 of .* holds another program/);
     assert.throws(

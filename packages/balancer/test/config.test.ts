@@ -154,6 +154,11 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
     '3:20: interface eth0 is there twice',
   ],
   ['an unknown key', `${noVips}vipps: 1`, '3:1: vipps is not known here'],
+  [
+    'the earlier name of an option',
+    `${noVips}options: {toldMtu: 0}`,
+    '3:11: toldMtu is not known here: its name is icmpMtu',
+  ],
   ['a wrong word', `${noVips}mode: natve`, '3:7: mode: expected native or generic'],
   ['a wrong type', `${head}vips: 3`, '2:7: vips: expected a list'],
   [
@@ -362,7 +367,7 @@ for (const [what, text, ...expected] of cases) {
   test(`what is wrong, and where: ${what}`, () => assert.deepEqual(problems(text), expected));
 }
 
-test('all problems are told at once, also how a VIP fits whose check is not well-formed', () => {
+test('all problems are reported at once, also those of a VIP whose check is not well-formed', () => {
   const text = `mode: x\n${vip(...tcp, 'reals: [{address: 10.0.0.1, port: 1}]', 'check: {type: x}')}`;
   assert.deepEqual(
     problems(text).map((line) => line.split(':')[0]),

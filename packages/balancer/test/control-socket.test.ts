@@ -107,14 +107,14 @@ describe('the control socket', () => {
     [new ConfigError('f', [{ line: 1, column: 2, message: 'm' }]), RequestError],
     [new Error('bpf: EPERM'), Error],
   ] as const) {
-    it(`tells a ${error.name} as ${kind.name}`, async () => {
+    it(`answers ${error.name} as ${kind.name}`, async () => {
       await using control = await started({
         apply: async () => {
           throw error;
         },
       });
-      await assert.rejects(control.client.call('apply', { file: 'f', text: '' }), (told: Error) => {
-        assert.deepEqual([told.message, told.constructor], [error.message, kind]);
+      await assert.rejects(control.client.call('apply', { file: 'f', text: '' }), (answer: Error) => {
+        assert.deepEqual([answer.message, answer.constructor], [error.message, kind]);
         return true;
       });
     });

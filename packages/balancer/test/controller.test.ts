@@ -1,4 +1,4 @@
-/** A controller on a balancer that only notes what it is told. */
+/** A controller on a balancer that only notes the calls. */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,40 +9,40 @@ import { RequestError } from '../src/control/names.js';
 
 class FakeBalancer implements Controlled {
   /** One line a call. */
-  told: string[] = [];
+  calls: string[] = [];
   /** Calls that begin so are refused. */
   refuses: string | undefined;
 
-  #tell(line: string): void {
+  #note(line: string): void {
     if (this.refuses !== undefined && line.startsWith(this.refuses))
       throw new OptionError(`refused: ${line}`);
-    this.told.push(line);
+    this.calls.push(line);
   }
 
   readonly services: Controlled['services'] = {
     set: (services) =>
-      this.#tell(
+      this.#note(
         `set ${services.map(({ service, spec }) => `${service.address} ${spec.reals.map(({ weight }) => weight).join()}`).join('; ')}`,
       ),
     remove: ({ address }) => {
-      this.#tell(`remove ${address}`);
+      this.#note(`remove ${address}`);
       return true;
     },
   };
   readonly tables: Controlled['tables'] = {
-    setServerId: (id, real) => this.#tell(`server id ${id} ${real}`),
-    setSourceRoute: (prefix, real) => this.#tell(`source route ${prefix} ${real}`),
-    setGlobalFlow: ({ source }, real) => this.#tell(`global flow ${source} ${real}`),
-    setTunnelEnd: (address, ends) => this.#tell(`tunnel end ${address} ${ends}`),
+    setServerId: (id, real) => this.#note(`server id ${id} ${real}`),
+    setSourceRoute: (prefix, real) => this.#note(`source route ${prefix} ${real}`),
+    setGlobalFlow: ({ source }, real) => this.#note(`global flow ${source} ${real}`),
+    setTunnelEnd: (address, ends) => this.#note(`tunnel end ${address} ${ends}`),
   };
 
   setRouter(router: string): void {
-    this.#tell(`router ${router}`);
+    this.#note(`router ${router}`);
   }
 
-  /** What it was told since the last time. */
+  /** Calls since the last time. */
   news(): string[] {
-    return this.told.splice(0);
+    return this.calls.splice(0);
   }
 }
 
@@ -103,7 +103,7 @@ for (const refuses of ['router', 'set', 'server id 2', 'server id 1 undefined', 
     assert.throws(() => controller.apply(to), /refused/);
     assert.equal(controller.config, start);
     const done = balancer.news();
-    // Whatever was told last of a thing is what was there before.
+    // The last call about each thing restores what was there before.
     const last = new Map(done.map((line) => [/^(router|set|server id \d|remove)/.exec(line)![0], line]));
     const before = new Map([
       ['router', 'router 02:00:00:00:00:01'],

@@ -25,42 +25,44 @@ function hook(script: string, failures: string[] = [], timeout?: number): Hook {
 
 describe('the command', () => {
   it('is told the VIP and its state, and its arguments are left alone', async () => {
-    const told = hook(`echo "$WEIR_VIP $WEIR_PORT $WEIR_PROTOCOL $WEIR_STATE $WEIR_REALS_UP $1" > ${log}`);
-    told.tell(health('up', 2));
-    await told.settled();
+    const reporting = hook(
+      `echo "$WEIR_VIP $WEIR_PORT $WEIR_PROTOCOL $WEIR_STATE $WEIR_REALS_UP $1" > ${log}`,
+    );
+    reporting.report(health('up', 2));
+    await reporting.idle();
     assert.equal(readFileSync(log, 'utf8'), '2001:db8::1 443 tcp up 2 $HOME `id`\n');
   });
 
   it('runs one at a time, and the last time with the newest state', async () => {
     rmSync(log, { force: true });
     const slow = hook(`echo begin $WEIR_STATE >> ${log}; sleep 0.1; echo end >> ${log}`);
-    for (const state of ['up', 'down', 'up', 'down'] as const) slow.tell(health(state, 0));
-    await slow.settled();
+    for (const state of ['up', 'down', 'up', 'down'] as const) slow.report(health(state, 0));
+    await slow.idle();
     assert.equal(readFileSync(log, 'utf8'), 'begin up\nend\nbegin down\nend\n');
   });
 
   it('is not run for a change that was taken back meanwhile', async () => {
     rmSync(log, { force: true });
     const slow = hook(`echo $WEIR_STATE >> ${log}; sleep 0.1`);
-    for (const state of ['up', 'down', 'up'] as const) slow.tell(health(state, 0));
-    await slow.settled();
+    for (const state of ['up', 'down', 'up'] as const) slow.report(health(state, 0));
+    await slow.idle();
     assert.equal(readFileSync(log, 'utf8'), 'up\n');
   });
 
   it('says how it failed', async () => {
     const failures: string[] = [];
     const failing = hook('exit 3', failures);
-    failing.tell(health('up', 1));
-    await failing.settled();
+    failing.report(health('up', 1));
+    await failing.idle();
     const hanging = hook('exec sleep 60', failures, 0.05);
-    hanging.tell(health('up', 1));
-    await hanging.settled();
+    hanging.report(health('up', 1));
+    await hanging.idle();
     const missing = new Hook({
       command: ['/no/such/program'],
       onFailure: (message) => failures.push(message),
     });
-    missing.tell(health('up', 1));
-    await missing.settled();
+    missing.report(health('up', 1));
+    await missing.idle();
     assert.match(failures[0]!, /exit status 3/);
     assert.match(failures[1]!, /SIGKILL/);
     assert.match(failures[2]!, /ENOENT/);

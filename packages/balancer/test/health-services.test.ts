@@ -21,18 +21,18 @@ function setUp(left: ServiceSpec[] = []) {
   const clock = new FakeClock();
   const dead = new Set<string>();
   const probed: ProbeTarget[] = [];
-  const told = new Map<number, ServiceSpec>();
+  const specs = new Map<number, ServiceSpec>();
   const changes: HealthChange[] = [];
   const states: ServiceHealth[] = [];
   const marked = new Map<number, string>();
   let rings = 0;
   const balancer = {
     setServices(all: readonly (readonly [Service, ServiceSpec])[]) {
-      for (const [{ port }, spec] of all) told.set(port, spec);
+      for (const [{ port }, spec] of all) specs.set(port, spec);
       rings++;
     },
     services: () => left.map((spec) => ({ service: web, spec, packets: 0, bytes: 0 })),
-    removeService: ({ port }: Service) => told.delete(port),
+    removeService: ({ port }: Service) => specs.delete(port),
   };
   const tunnel = {
     set(mark: number, address: string | undefined) {
@@ -58,11 +58,11 @@ function setUp(left: ServiceSpec[] = []) {
     for (let i = 0; i < 4; i++) await new Promise((resolve) => setImmediate(resolve));
   };
   const ring = (service = web) =>
-    told
+    specs
       .get(service.port)!
       .reals.map(({ address, weight }) => `${address}*${weight}`)
       .join(' ');
-  return { services, dead, pass, ring, told, changes, states, marked, probed, rings: () => rings };
+  return { services, dead, pass, ring, specs, changes, states, marked, probed, rings: () => rings };
 }
 
 describe('a checked service', () => {
@@ -82,7 +82,7 @@ describe('a checked service', () => {
   });
 
   it('loses a real that fails, gets it back, and tells of both', async () => {
-    const { services, dead, pass, ring, changes, told } = setUp();
+    const { services, dead, pass, ring, changes, specs } = setUp();
     using _ = services;
     const spec = { reals: [{ address: '10.0.0.1', weight: 3 }, { address: '10.0.0.2' }] };
     services.set([{ service: web, spec, check }]);
@@ -92,7 +92,7 @@ describe('a checked service', () => {
     await pass(3000);
     assert.equal(ring(), '10.0.0.1*0 10.0.0.2*1');
     assert.deepEqual(
-      told.get(80)!.reals.map(({ down }) => down),
+      specs.get(80)!.reals.map(({ down }) => down),
       [true, false],
     );
     dead.clear();
@@ -148,14 +148,14 @@ describe('a checked service', () => {
   });
 
   it('is down once it is removed', async () => {
-    const { services, pass, states, told } = setUp();
+    const { services, pass, states, specs } = setUp();
     using _ = services;
     services.set([{ service: web, spec: reals('10.0.0.1') }]);
     services.set([{ service: secure, spec: reals('10.0.0.1'), check }]);
     assert.equal(services.remove(secure), true);
     await pass(2000);
     assert.equal(services.remove(web), true);
-    assert.equal(told.size, 0);
+    assert.equal(specs.size, 0);
     assert.deepEqual(
       states.map(({ service: { port }, state, up }) => `${port} ${state} ${up}`),
       ['80 up 1', '80 down 0'],
@@ -242,7 +242,7 @@ describe('a checked service', () => {
   });
 
   it('refuses what makes no sense, and changes nothing', () => {
-    const { services, told } = setUp();
+    const { services, specs } = setUp();
     using _ = services;
     const wrong: [Service, HealthCheck][] = [
       [web, { type: 'tcp', port: 65_536 }],
@@ -269,7 +269,7 @@ describe('a checked service', () => {
     const nat: ServiceSpec = { ...reals('10.0.0.1'), forwarding: 'nat' };
     const through = { ...check, tunnel: true };
     assert.throws(() => services.set([{ service: web, spec: nat, check: through }]), OptionError);
-    assert.equal(told.size, 0);
+    assert.equal(specs.size, 0);
   });
 
   it('checks reals on their own ports, and those that are this host without the tunnel', async () => {

@@ -13,7 +13,7 @@ import { Tables } from '../src/datapath/tables.js';
 import { readOutcome } from '../src/generated/balancer.js';
 import type { Service, ServiceSpec } from '../src/index.js';
 import { PinFolder } from '../src/lifecycle/pin-folder.js';
-import { Heritage } from '../src/lifecycle/previous-instance.js';
+import { PreviousInstance } from '../src/lifecycle/previous-instance.js';
 import { decodeState, encodeState } from '../src/lifecycle/state.js';
 import { frameOf, type Packet } from './support/packet.js';
 
@@ -54,7 +54,7 @@ const programs = new BalancerPrograms(
   1,
   undefined,
 );
-const taken = new Set([...programs.collection.maps.keys()]);
+const reused = new Set([...programs.collection.maps.keys()]);
 const folder = PinFolder.claim('/sys/fs/bpf/weir', 'steps');
 
 after(() => {
@@ -67,7 +67,8 @@ after(() => {
 function nextProcess(): Tables {
   const tables: Tables = new Tables(programs, () => save(tables));
   const text = folder.readState();
-  if (text !== undefined) tables.restore(new Heritage(decodeState(text, 'steps'), folder.path), taken);
+  if (text !== undefined)
+    tables.restore(new PreviousInstance(decodeState(text, 'steps'), folder.path), reused);
   save(tables);
   return tables;
 }
@@ -191,7 +192,7 @@ function checkProgram(tables: Tables): void {
     assert.equal(vip, served.number + 1);
     // Rings of several reals take long to build: here each has one.
     assert.equal(number, served.members[0]!.real.number);
-    assert.equal(chosenBy, served.members[0]!.real.name === flows.get(packet) ? 'flow-table' : 'ring');
+    assert.equal(chosenBy, served.members[0]!.real.handle === flows.get(packet) ? 'flow-table' : 'ring');
   }
 }
 
@@ -203,7 +204,7 @@ function run(tables: Tables): void {
   for (const { packet, service } of packets) {
     if (tables.services.get(service) === undefined) continue;
     programs.program(0).testRun({ data: frameOf(packet) });
-    flows.set(packet, tables.reals.byNumber(explain(packet).number)!.name);
+    flows.set(packet, tables.reals.byNumber(explain(packet).number)!.handle);
   }
 }
 

@@ -21,7 +21,7 @@ const switches: readonly (readonly [string, Partial<BalancerOptions>])[] = [
   ['GUE', { gue: { source4: GUE_SOURCE4, source6: GUE_SOURCE6 } }],
   ['server ids', { tcpServerIds: true }],
   ['decapsulation', { inlineDecapsulation: true }],
-  ['nobody told', { toldMtu: 0 }],
+  ['no answers to long frames', { icmpMtu: 0 }],
   ['NAT', { nat: { sources: ['192.0.2.77', 'fd00::77'], ports: [20_000, 20_099], nextHop: 'route' } }],
 ];
 
@@ -56,7 +56,7 @@ describe('options that make no sense', () => {
       { maxFrame: 100 },
       { maxFrame: 9015 },
       { flows: 0 },
-      { toldMtu: 65536 },
+      { icmpMtu: 65536 },
       { newFlowLimit: -1 },
       { udpIdleSeconds: 0 },
       { maxReals: 16385 },

@@ -84,7 +84,7 @@ describe('routes of VIPs', () => {
     const secure = health('192.0.2.1', 'unknown', 443);
     vips.set('192.0.2.1', true);
     vips.set('192.0.2.9', true);
-    announcer.adopt([web, secure]);
+    announcer.reconcile([web, secure]);
     assert.deepEqual(routes(), ['blackhole 192.0.2.1'], 'what is not known yet is left as it was');
     const down = { ...web, state: 'down' } as const;
     announcer.follow(down, [down, secure]);

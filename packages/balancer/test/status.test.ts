@@ -1,4 +1,4 @@
-/** What is told of a running balancer. */
+/** The status of a running balancer. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { parseConfig } from '../src/config/index.js';
 import { commentOf } from '../src/control/pcap-stream.js';
 import { probeOptions } from '../src/control/probe-source.js';
-import { MemoryFile } from '../src/control/state-file.js';
+import { StateFile } from '../src/control/state-file.js';
 import { counterRates, type Sample, vipStatuses } from '../src/control/status-report.js';
 import type { Counters, ServiceHealth } from '../src/index.js';
 
@@ -123,19 +123,19 @@ test('where probes go out, and as whom', () => {
   assert.deepEqual(probeOptions(gue, all), { interfaces: ['eth1'], source4: '192.0.2.1', gue: { port: 7 } });
 });
 
-test('what is remembered is read again, and what is damaged is told and forgotten', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'weir-memory-'));
+test('a state file is read as it was written; a damaged one is reported and ignored', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'weir-state-'));
   try {
     const errors: string[] = [];
-    const file = new MemoryFile(join(folder, 'new', 'memory.json'), ({ message }) => errors.push(message));
+    const file = new StateFile(join(folder, 'new', 'state.json'), ({ message }) => errors.push(message));
     assert.equal(file.read(), undefined);
-    const memory = {
+    const state = {
       drains: [{ service: { address: '::1', port: 1, protocol: 'tcp' }, real: '::2' }],
       globalFlows: [],
     } as const;
-    file.write(memory);
-    assert.deepEqual([file.read(), errors], [memory, []]);
-    writeFileSync(join(folder, 'new', 'memory.json'), '{"version"');
+    file.write(state);
+    assert.deepEqual([file.read(), errors], [state, []]);
+    writeFileSync(join(folder, 'new', 'state.json'), '{"version"');
     assert.equal(file.read(), undefined);
     assert.equal(errors.length, 1);
     file.remove();

@@ -89,8 +89,8 @@ class Balanced implements Disposable {
     });
   }
 
-  get adopted(): boolean {
-    return this.#balancer.adopted;
+  get resumed(): boolean {
+    return this.#balancer.resumed;
   }
 
   set(weights: Weights): void {
@@ -221,7 +221,7 @@ for (const [name, options] of Object.entries(tunnels)) {
       assert.deepEqual((await trial.next(5)).failures, []);
       // Another program, with what the one before knows: also that a real is down.
       trial.balanced = new Balanced({ ...options, newFlowLimit: 100_000, maxFrame: 1400 });
-      assert.ok(trial.balanced.adopted);
+      assert.ok(trial.balanced.resumed);
       trial.balanced.set({ 1: 1, 2: 0, 3: 1 });
       await trial.balanced.well(2, 3);
       await trial.answeredBy(2, 3);

@@ -18,7 +18,7 @@ export function findings(issues: readonly Issue[], above: Path = []): Finding[] 
     const path = [...above, ...issue.path];
     switch (issue.code) {
       case 'unrecognized_keys':
-        return issue.keys.map((key) => ({ path, key, message: `${key} is not known here` }));
+        return issue.keys.map((key) => ({ path, key, message: unknownKey(key) }));
       case 'invalid_union':
         return ofUnion(issue, path);
       default:
@@ -40,6 +40,14 @@ function ofUnion(issue: Extract<Issue, { code: 'invalid_union' }>, path: Path): 
   if (meant !== undefined) return findings(meant, path);
   const expected = issue.errors.flatMap((errors) => errors.slice(0, 1).map(expectation));
   return [{ path, message: `${where(path)}expected ${[...new Set(expected)].join(' or ')}` }];
+}
+
+/** Keys of earlier versions by the keys that have replaced them. */
+const replacedKeys: Readonly<Record<string, string>> = { toldMtu: 'icmpMtu' };
+
+function unknownKey(key: string): string {
+  const replacement = Object.hasOwn(replacedKeys, key) ? replacedKeys[key] : undefined;
+  return `${key} is not known here${replacement === undefined ? '' : `: its name is ${replacement}`}`;
 }
 
 /** The name of the value at fault; list items go by their list's. */

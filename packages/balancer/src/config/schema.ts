@@ -128,7 +128,9 @@ type PlacedOption =
 
 const optionsSchema = z.strictObject({
   maxFrame: count(1294, 9014).describe('Longest frame that is forwarded, bytes. Default 1514.'),
-  toldMtu: count(0, 65_535).describe('MTU that senders of longer ones are told; 0: none. Default 1500.'),
+  icmpMtu: count(0, 65_535).describe(
+    'MTU that ICMP answers to longer ones name; 0: no answers. Default 1500.',
+  ),
   tcpServerIds: z.boolean().exactOptional().describe('Server ids in TCP options are looked at.'),
   inlineDecapsulation: z
     .boolean()

@@ -38,8 +38,8 @@ export class Announcements implements Disposable {
   }
 
   /** After VIPs came or went. */
-  adopt(): void {
-    this.#tried(() => this.#announcer.adopt(this.#host.health()));
+  reconcile(): void {
+    this.#tried(() => this.#announcer.reconcile(this.#host.health()));
   }
 
   /** Nothing is served any more. */

@@ -15,10 +15,10 @@ import { Announcements } from './announcements.js';
 import { Controller } from './controller.js';
 import { describeChange, describeReal, describeVip } from './describe.js';
 import { listenForMetrics } from './metrics-listener.js';
-import { defaultSocket, memoryPath } from './paths.js';
+import { defaultSocket, statePath } from './paths.js';
 import { type PcapStream, pcapStream, type StreamOptions } from './pcap-stream.js';
 import { LazyProbeTunnel } from './probe-source.js';
-import { MemoryFile } from './state-file.js';
+import { StateFile } from './state-file.js';
 import { counterRates, elapsed, type Status, takeSample, vipStatuses } from './status-report.js';
 
 export interface DaemonOptions {
@@ -39,7 +39,7 @@ export class Daemon {
   readonly #options: DaemonOptions;
   readonly #started = new Date();
   readonly #balancer: Balancer;
-  readonly #memory: MemoryFile;
+  readonly #stateFile: StateFile;
   readonly #tunnel: LazyProbeTunnel;
   readonly #services: CheckedServices;
   readonly #announcements: Announcements;
@@ -59,7 +59,7 @@ export class Daemon {
     try {
       daemon.#metrics = await daemon.#listen(config);
     } catch (error) {
-      daemon.#abandon();
+      daemon.#rollback();
       throw error;
     }
     return daemon;
@@ -72,9 +72,9 @@ export class Daemon {
     this.#balancer = Balancer.open({ ...openOptions(config), ...(forgetFlows === true && { forgetFlows }) });
     const log = (line: string) => options.log(line);
     const socket = config.control.socket ?? defaultSocket(config.name);
-    this.#memory = new MemoryFile(memoryPath(socket), (error) => log(error.message));
+    this.#stateFile = new StateFile(statePath(socket), (error) => log(error.message));
     this.#tunnel = new LazyProbeTunnel(config);
-    const remembered = this.#balancer.adopted ? this.#memory.read() : undefined;
+    const saved = this.#balancer.resumed ? this.#stateFile.read() : undefined;
     this.#services = new CheckedServices(this.#balancer, {
       marks: new ProbeMarks(this.#tunnel),
       onRealChange: (change) => this.#realChanged(change),
@@ -91,15 +91,15 @@ export class Daemon {
       this.#controller = new Controller(
         { services: this.#services, tables: this.#balancer, setRouter: (mac) => this.#setRouter(mac) },
         config,
-        this.#balancer.adopted ? this.#found([...(remembered?.globalFlows ?? [])]) : undefined,
-        remembered?.drains,
+        this.#balancer.resumed ? this.#found([...(saved?.globalFlows ?? [])]) : undefined,
+        saved?.drains,
       );
       this.#removeAllBut(config.vips);
-      this.#announcements.adopt();
-      this.#remember();
+      this.#announcements.reconcile();
+      this.#saveState();
     } catch (error) {
-      if (this.adopted) this.#putBack(found);
-      this.#abandon();
+      if (this.resumed) this.#putBack(found);
+      this.#rollback();
       throw error;
     }
   }
@@ -109,8 +109,8 @@ export class Daemon {
   }
 
   /** Whether it goes on where an earlier process stopped. */
-  get adopted(): boolean {
-    return this.#balancer.adopted;
+  get resumed(): boolean {
+    return this.#balancer.resumed;
   }
 
   /** `eth0 (native)`, for each device. */
@@ -146,8 +146,8 @@ export class Daemon {
       }
       if (listens) await this.#metrics?.[Symbol.asyncDispose]();
       this.#metrics = metrics;
-      this.#announcements.adopt();
-      this.#remember();
+      this.#announcements.reconcile();
+      this.#saveState();
       const lines = changes.map(describeChange);
       this.#options.log(`applied: ${lines.length === 0 ? 'nothing is different' : lines.join('; ')}`);
       return { changes: lines };
@@ -158,7 +158,7 @@ export class Daemon {
   drain(vipText: string, realText: string, drained: boolean): Promise<{ vip: string; real: string }> {
     return this.#alone(async () => {
       const { vip, real } = this.#controller.drain(vipText, realText, drained);
-      this.#remember();
+      this.#saveState();
       this.#options.log(`${vip.name}: real ${real.name} is ${drained ? 'drained' : 'drained no more'}`);
       return { vip: vip.name, real: real.name };
     });
@@ -206,7 +206,7 @@ export class Daemon {
       await this.#metrics?.[Symbol.asyncDispose]();
       this.#release();
       if (detach) {
-        this.#memory.remove();
+        this.#stateFile.remove();
         this.#balancer.detach();
       } else {
         this.#balancer[Symbol.dispose]();
@@ -225,9 +225,9 @@ export class Daemon {
   }
 
   /** A start that failed leaves what was there before, or nothing. */
-  #abandon(): void {
+  #rollback(): void {
     this.#release();
-    if (this.#balancer.adopted) this.#balancer[Symbol.dispose]();
+    if (this.#balancer.resumed) this.#balancer[Symbol.dispose]();
     else this.#balancer.detach();
   }
 
@@ -286,7 +286,7 @@ export class Daemon {
     this.#announcements.follow(health);
   }
 
-  #remember(): void {
-    this.#memory.write({ drains: this.#controller.drains, globalFlows: this.#config.globalFlows });
+  #saveState(): void {
+    this.#stateFile.write({ drains: this.#controller.drains, globalFlows: this.#config.globalFlows });
   }
 }

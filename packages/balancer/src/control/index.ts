@@ -3,7 +3,7 @@ export { type Controlled, Controller, type Drain, type WantedService } from './c
 export { type Applied, Daemon, type DaemonOptions } from './daemon.js';
 export { handlersFor } from './handlers.js';
 export { RequestError } from './names.js';
-export { defaultSocket, memoryPath, socketNames } from './paths.js';
+export { defaultSocket, socketNames, statePath } from './paths.js';
 export type { CaptureEnd } from './pcap-stream.js';
 export type { Calls, CaptureBody } from './protocol.js';
 export { ControlServer, type Handlers } from './server.js';

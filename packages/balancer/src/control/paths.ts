@@ -10,8 +10,8 @@ export function defaultSocket(name: string): string {
   return join(FOLDER, `${PREFIX}${name}${SUFFIX}`);
 }
 
-/** What is kept beside a socket for the next control plane. */
-export function memoryPath(socket: string): string {
+/** The file beside a socket in which state is kept for the next control plane. */
+export function statePath(socket: string): string {
   return `${socket.endsWith(SUFFIX) ? socket.slice(0, -SUFFIX.length) : socket}.json`;
 }
 

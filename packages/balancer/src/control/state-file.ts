@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import type { Config } from '../config/schema.js';
 import type { Drain } from './controller.js';
 
-export interface Memory {
+export interface ControlState {
   readonly drains: readonly Drain[];
   /** Of the program's tables only this one cannot be listed. */
   readonly globalFlows: readonly Config['globalFlows'][number][];
@@ -12,7 +12,7 @@ export interface Memory {
 
 const VERSION = 1;
 
-export class MemoryFile {
+export class StateFile {
   readonly #path: string;
   readonly #onError: (error: Error) => void;
 
@@ -23,12 +23,12 @@ export class MemoryFile {
   }
 
   /** What is there; undefined if that is nothing, or no use. */
-  read(): Memory | undefined {
+  read(): ControlState | undefined {
     try {
-      const { version, ...memory } = JSON.parse(readFileSync(this.#path, 'utf8')) as Memory & {
+      const { version, ...state } = JSON.parse(readFileSync(this.#path, 'utf8')) as ControlState & {
         version: number;
       };
-      return version === VERSION ? memory : undefined;
+      return version === VERSION ? state : undefined;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
         const why = `${this.#path}: ${(error as Error).message}`;
@@ -43,11 +43,11 @@ export class MemoryFile {
   }
 
   /** Replaces what is there, in one step. */
-  write(memory: Memory): void {
+  write(state: ControlState): void {
     try {
       mkdirSync(dirname(this.#path), { recursive: true });
       const next = `${this.#path}.new`;
-      writeFileSync(next, JSON.stringify({ version: VERSION, ...memory }), { mode: 0o600 });
+      writeFileSync(next, JSON.stringify({ version: VERSION, ...state }), { mode: 0o600 });
       renameSync(next, this.#path);
     } catch (error) {
       this.#onError(error as Error);

@@ -17,7 +17,7 @@ const ETHERNET = 14;
 const TCP = 20;
 const UDP = 8;
 
-/** A frame of a flow in the middle of its life, with nothing in it. Checksums are left out. @throws EbpfError */
+/** A frame without payload of a flow that began earlier. Checksums are left out. @throws EbpfError */
 export function flowFrame(flow: Flow): Uint8Array {
   const source = keyAddress(flow.source);
   const destination = keyAddress(flow.destination);

@@ -33,5 +33,5 @@ export function setGlobalFlow(
   }
   const real = reals.find(address, port);
   if (real === undefined) throw new OptionError(`${address} is no real of any service`);
-  map.update(key, encodeNumber(real.name));
+  map.update(key, encodeNumber(real.handle));
 }

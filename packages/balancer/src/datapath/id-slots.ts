@@ -3,7 +3,7 @@
 import type { ArrayMap } from '@weir/ebpf';
 import { OptionError } from '@weir/ebpf';
 import { encodeNumber } from './encode.js';
-import type { NameTable } from './handle-table.js';
+import type { HandleTable } from './handle-table.js';
 import { u64 } from './hash/words.js';
 
 /** How far from its own slot the program looks for an id. */
@@ -18,8 +18,8 @@ export function idSlotCount(ids: number): number {
   return 2 ** Math.ceil(Math.log2(Math.max(ids, 1) * SLOTS_PER_ID));
 }
 
-/** Each slot is written in one step: the id in its lower half, the real's name in the upper one. */
-export class IdSlots implements NameTable {
+/** Each slot is written in one step: the id in its lower half, the real's handle in the upper one. */
+export class IdSlots implements HandleTable {
   readonly #slots: BigUint64Array;
 
   constructor(map: ArrayMap) {
@@ -46,7 +46,7 @@ export class IdSlots implements NameTable {
     return true;
   }
 
-  /** Ids that are there, with the names of their reals. */
+  /** Ids that are there, with the handles of their reals. */
   *entries(): Generator<[Uint8Array, Uint8Array], void, undefined> {
     const words = new Uint32Array(this.#slots.buffer, this.#slots.byteOffset, 2 * this.#slots.length);
     for (let i = 0; i < words.length; i += 2) {

@@ -15,7 +15,7 @@ import {
   possibleCpus,
 } from '@weir/ebpf';
 import { sizeofCpu } from '../generated/balancer.js';
-import { type Heritage, isKept, isShared } from '../lifecycle/previous-instance.js';
+import { isKept, isShared, type PreviousInstance } from '../lifecycle/previous-instance.js';
 import type { SavedKnowledge, SavedState, SavedTables } from '../lifecycle/state.js';
 import { within } from '../limits.js';
 import { natLayoutName } from '../nat/nat-options.js';
@@ -43,8 +43,8 @@ export class BalancerPrograms implements Disposable {
   readonly cpuCount: number;
   readonly buckets: number;
   readonly secrets: Uint8Array;
-  /** Names of the maps that were taken over. */
-  readonly taken: ReadonlySet<string>;
+  /** Names of the maps that are the previous instance's. */
+  readonly reused: ReadonlySet<string>;
   readonly #collections: Collection[] = [];
   #explain: Collection | undefined;
   readonly #spec: CollectionSpec;
@@ -54,16 +54,16 @@ export class BalancerPrograms implements Disposable {
 
   /**
    * @param devices How many devices there are: each has settings of its own.
-   * @param heritage Maps to go on with.
+   * @param previous An earlier process's maps to go on with.
    * @throws OptionError for options that make no sense or would lose flows; the errors of {@link Collection.load}.
    */
-  constructor(options: BalancerOptions, devices: number, heritage: Heritage | undefined) {
+  constructor(options: BalancerOptions, devices: number, previous: PreviousInstance | undefined) {
     const spec = readObject('balancer.bpf.o');
     this.#spec = spec;
     this.#entry = options.callsNext === true ? 'balance_then_next' : 'balance';
     this.cpuCount = Math.max(...possibleCpus()) + 1;
     this.#vip = { ...spec.maps.get('vips')!.innerMap!, name: 'vip' };
-    const old = heritage?.state;
+    const old = previous?.state;
     const asBefore = old !== undefined && old.flows === (options.flows ?? null);
     this.buckets = asBefore ? old.buckets : bucketsPerCpu(options);
     const maxEntries = this.#maxEntries(options);
@@ -78,8 +78,8 @@ export class BalancerPrograms implements Disposable {
       uncountedCpu: this.cpuCount,
     });
     try {
-      const replaceMaps = heritage === undefined ? {} : this.#takeOver(heritage, options, maxEntries);
-      this.taken = new Set(Object.keys(replaceMaps));
+      const replaceMaps = previous === undefined ? {} : this.#reuseMaps(previous, options, maxEntries);
+      this.reused = new Set(Object.keys(replaceMaps));
       this.#load(devices, maxEntries, replaceMaps);
       this.collection = this.#collections[0]!;
       this.globals = new SharedGlobals(this.#collections);
@@ -170,32 +170,32 @@ export class BalancerPrograms implements Disposable {
     };
   }
 
-  #takeOver(
-    heritage: Heritage,
+  #reuseMaps(
+    previous: PreviousInstance,
     options: BalancerOptions,
     maxEntries: Record<string, number>,
   ): Record<string, BpfMap> {
-    const taken: Record<string, BpfMap> = {};
+    const reused: Record<string, BpfMap> = {};
     for (const spec of this.#spec.maps.values()) {
       if (!isKept(spec)) continue;
-      const isOfOtherFlows = spec.name === 'flow_tables' && heritage.state.buckets !== this.buckets;
-      const isOfOtherNat = isNatTable(spec.name) && heritage.state.nat !== natLayoutName(options.nat);
+      const isOfOtherFlows = spec.name === 'flow_tables' && previous.state.buckets !== this.buckets;
+      const isOfOtherNat = isNatTable(spec.name) && previous.state.nat !== natLayoutName(options.nat);
       const map =
         isOfOtherFlows || isOfOtherNat
           ? undefined
-          : heritage.openFitting(spec, maxEntries[spec.name] ?? spec.maxEntries);
+          : previous.openFitting(spec, maxEntries[spec.name] ?? spec.maxEntries);
       if (map === undefined) continue;
       this.#owned.push(map);
-      taken[spec.name] = map;
+      reused[spec.name] = map;
     }
-    return taken;
+    return reused;
   }
 
-  #load(devices: number, maxEntries: Record<string, number>, taken: Record<string, BpfMap>): void {
+  #load(devices: number, maxEntries: Record<string, number>, reused: Record<string, BpfMap>): void {
     for (const name of ['balance', 'balance_then_next', 'explain']) {
       this.#spec.programs.get(name)!.autoload = name === this.#entry;
     }
-    const first = Collection.load(this.#spec, { maxEntries, replaceMaps: taken });
+    const first = Collection.load(this.#spec, { maxEntries, replaceMaps: reused });
     this.#collections.push(first);
     const shared = [...first.maps].filter(([name]) => isShared(this.#spec.maps.get(name)!));
     const replaceMaps = Object.fromEntries(shared);
@@ -208,7 +208,7 @@ export class BalancerPrograms implements Disposable {
   #fillFlowTables(cpus: readonly number[], table: MapSpec): void {
     const tables = this.collection.map('flow_tables') as DescriptorMap;
     for (let cpu = 0; cpu < this.cpuCount; cpu++) {
-      const id = this.taken.has('flow_tables') ? tables.lookupId(cpu) : undefined;
+      const id = this.reused.has('flow_tables') ? tables.lookupId(cpu) : undefined;
       if (!cpus.includes(cpu)) {
         if (id !== undefined) tables.clear(cpu);
         continue;

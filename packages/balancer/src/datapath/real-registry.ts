@@ -14,8 +14,8 @@ export interface KnownReal {
   /** Where addresses are translated; 0 for the service's. */
   readonly port: number;
   readonly number: number;
-  /** What tables of the program call it. */
-  readonly name: number;
+  /** By which tables of the program refer to it: its number with its generation. */
+  readonly handle: number;
   readonly seed: bigint;
   readonly ipv6: boolean;
   readonly local: boolean;
@@ -133,8 +133,8 @@ export class RealRegistry {
 
   #describe(number: number, address: string, port: number, local: boolean): KnownReal {
     const { ipv6 } = keyAddress(address);
-    const name = number + (this.#generations[number]! % GENERATIONS) * 2 ** NUMBER_BITS;
-    return { address, port, number, name, seed: addressSeed(address, port), ipv6, local };
+    const handle = number + (this.#generations[number]! % GENERATIONS) * 2 ** NUMBER_BITS;
+    return { address, port, number, handle, seed: addressSeed(address, port), ipv6, local };
   }
 
   #enter(key: string, entry: { real: KnownReal; holders: number }): void {

@@ -1,19 +1,19 @@
 /** A table of the program whose values are reals, each of which it holds. */
 import { encodeNumber } from './encode.js';
-import type { NameTable } from './handle-table.js';
+import type { HandleTable } from './handle-table.js';
 import type { KnownReal, RealRegistry } from './real-registry.js';
 
-/** Bits of a name that are the real's number. */
+/** Bits of a handle that are the real's number. */
 const NUMBER_MASK = 2 ** 14 - 1;
 
 export class RealTable {
-  readonly #map: NameTable;
+  readonly #map: HandleTable;
   readonly #reals: RealRegistry;
   readonly #entries = new Map<string, { readonly key: Uint8Array; readonly real: KnownReal }>();
   readonly #onHeld: () => void;
 
   /** @param onHeld is called when a real is held and no packet can be sent to it yet. */
-  constructor(map: NameTable, reals: RealRegistry, onHeld: () => void) {
+  constructor(map: HandleTable, reals: RealRegistry, onHeld: () => void) {
     this.#map = map;
     this.#reals = reals;
     this.#onHeld = onHeld;
@@ -29,14 +29,14 @@ export class RealTable {
   }
 
   /** Holds the reals of a table that another process has filled: of this one, or of one whose entries it takes over. */
-  restore(table: NameTable): void {
-    for (const [key, name] of [...table.entries()]) {
-      const word = new DataView(name.buffer, name.byteOffset).getUint32(0, true);
+  restore(table: HandleTable): void {
+    for (const [key, handle] of [...table.entries()]) {
+      const word = new DataView(handle.buffer, handle.byteOffset).getUint32(0, true);
       const known = this.#reals.byNumber(word & NUMBER_MASK);
-      if (known === undefined || known.name !== word) continue;
+      if (known === undefined || known.handle !== word) continue;
       const real = this.#reals.hold(known.address, undefined, known.port);
       this.#entries.set(key.join(' '), { key, real });
-      if (table !== this.#map) this.#map.update(key, name);
+      if (table !== this.#map) this.#map.update(key, handle);
     }
   }
 
@@ -51,7 +51,7 @@ export class RealTable {
       const real = this.#reals.hold(address, undefined, port);
       try {
         this.#onHeld();
-        this.#map.update(key, encodeNumber(real.name));
+        this.#map.update(key, encodeNumber(real.handle));
       } catch (error) {
         this.#reals.release(real);
         throw error;

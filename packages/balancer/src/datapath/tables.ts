@@ -4,14 +4,14 @@ import type { ArrayMap, BpfMap } from '@weir/ebpf';
 import { OptionError } from '@weir/ebpf';
 import { parsePrefix } from '../address.js';
 import { addressPrefixKey, prefixOfKey } from '../address-prefix.js';
-import type { Heritage } from '../lifecycle/previous-instance.js';
+import type { PreviousInstance } from '../lifecycle/previous-instance.js';
 import type { SavedTables } from '../lifecycle/state.js';
 import type { NatOptions } from '../nat/nat-options.js';
 import { NatTable } from '../nat/nat-table.js';
 import type { ServerId, SourceRoute } from '../status.js';
 import { CpuCounters } from './counters.js';
 import { encodeNumber } from './encode.js';
-import type { NameTable } from './handle-table.js';
+import type { HandleTable } from './handle-table.js';
 import { IdSlots } from './id-slots.js';
 import type { BalancerPrograms } from './programs.js';
 import { RealRegistry } from './real-registry.js';
@@ -26,7 +26,7 @@ export class Tables {
   readonly nat: NatTable | undefined;
   readonly #serverIds: RealTable;
   readonly #sourceRoutes: RealTable;
-  readonly #idSlots: NameTable;
+  readonly #idSlots: HandleTable;
   readonly #routes: BpfMap;
   readonly #save: () => void;
 
@@ -54,20 +54,20 @@ export class Tables {
   /**
    * Goes on where another process stopped, and makes those changes of which it may not have made all.
    *
-   * @param taken Names of the maps that are the same as that process's.
+   * @param reused Names of the maps that are the same as that process's.
    */
-  restore(heritage: Heritage, taken: ReadonlySet<string>): void {
-    const { state } = heritage;
-    this.reals.restore(state.reals, !taken.has('reals'));
+  restore(previous: PreviousInstance, reused: ReadonlySet<string>): void {
+    const { state } = previous;
+    this.reals.restore(state.reals, !reused.has('reals'));
     this.services.restore(state.services, {
-      vips: !taken.has('vips'),
-      lookup: !['vip_slots', 'vip_prefixes', 'vip_addresses'].every((name) => taken.has(name)),
+      vips: !reused.has('vips'),
+      lookup: !['vip_slots', 'vip_prefixes', 'vip_addresses'].every((name) => reused.has(name)),
     });
     const slotsOf = (map: BpfMap) => new IdSlots(map as ArrayMap);
-    heritage.withTable('id_slots', taken, this.#idSlots, slotsOf, (table) => this.#serverIds.restore(table));
-    heritage.withTable(
+    previous.withTable('id_slots', reused, this.#idSlots, slotsOf, (table) => this.#serverIds.restore(table));
+    previous.withTable(
       'source_routes',
-      taken,
+      reused,
       this.#routes,
       (map) => map,
       (table) => this.#sourceRoutes.restore(table),

@@ -139,13 +139,13 @@ export const globals = {
     section: '.rodata',
     ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
   },
-  toldMtu: {
-    name: 'told_mtu',
+  icmpMtu: {
+    name: 'icmp_mtu',
     section: '.rodata',
     ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
   },
-  tellTooBig: {
-    name: 'tell_too_big',
+  sendTooBig: {
+    name: 'send_too_big',
     section: '.rodata',
     ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
   },

@@ -32,11 +32,11 @@ export class Announcer {
   follow(changed: ServiceHealth, all: readonly ServiceHealth[]): void {
     if (changed.state === 'unknown') return;
     this.#route(changed.service.address, all);
-    this.#hookOf(changed.service)?.tell(changed);
+    this.#hookOf(changed.service)?.report(changed);
   }
 
   /** After services were added or removed: routes to VIPs that are none any more go. @throws SyscallError */
-  adopt(all: readonly ServiceHealth[]): void {
+  reconcile(all: readonly ServiceHealth[]): void {
     this.#routes?.keepOnly(all.map(({ service }) => service.address));
     for (const address of new Set(all.map(({ service }) => service.address))) this.#route(address, all);
   }
@@ -47,8 +47,8 @@ export class Announcer {
     const up = all.filter(({ state }) => state === 'up');
     const hooks = up.map((health) => {
       const hook = this.#hookOf(health.service);
-      hook?.tell({ ...health, state: 'down', up: 0 });
-      return hook?.settled();
+      hook?.report({ ...health, state: 'down', up: 0 });
+      return hook?.idle();
     });
     await Promise.all(hooks);
   }

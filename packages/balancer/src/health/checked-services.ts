@@ -48,8 +48,8 @@ export interface CheckedServicesOptions extends Omit<HealthCheckerOptions, 'onCh
 
 interface Served extends CheckedService {
   readonly member: Membership;
-  /** What the balancer was told. */
-  readonly told: ServiceSpec;
+  /** The specification that the balancer has. */
+  readonly applied: ServiceSpec;
 }
 
 const nothing: Membership = { state: 'unknown', ring: new Set(), up: 0 };
@@ -59,7 +59,7 @@ type CheckedBalancer = Pick<Balancer, 'services' | 'setServices' | 'removeServic
 
 /**
  * Sets services of a balancer. Whoever uses it does not set the same services otherwise. Reals that failed under an earlier
- * process, whose balancer this one has adopted, are down until their checks say otherwise.
+ * process, whose balancer this one goes on with, are down until their checks say otherwise.
  */
 export class CheckedServices implements Disposable {
   readonly #balancer: CheckedBalancer;
@@ -87,7 +87,7 @@ export class CheckedServices implements Disposable {
 
   /** Adds services, or puts others in their places. If one makes no sense, none is changed. @throws OptionError */
   set(services: readonly CheckedService[]): void {
-    // A check is refused before the balancer is told of anything.
+    // A check is refused before anything is changed in the balancer.
     for (const { service, spec, check } of services) {
       if (check === undefined) continue;
       if (check.tunnel === true && spec.forwarding === 'nat') {
@@ -99,7 +99,7 @@ export class CheckedServices implements Disposable {
       const before = this.#served.get(serviceName(wanted.service));
       return this.#serve(wanted, before?.member.ring ?? new Set());
     });
-    this.#balancer.setServices(prepared.map(({ service, told }) => [service, told]));
+    this.#balancer.setServices(prepared.map(({ service, applied }) => [service, applied]));
     for (const served of prepared) this.#put(served);
   }
 
@@ -111,7 +111,7 @@ export class CheckedServices implements Disposable {
     this.#served.delete(name);
     const isRemoved = this.#balancer.removeService(service);
     if (served?.member.state === 'up') {
-      this.#tell('up', { ...served, member: { ...nothing, state: 'down' } });
+      this.#report('up', { ...served, member: { ...nothing, state: 'down' } });
     }
     return isRemoved;
   }
@@ -145,7 +145,7 @@ export class CheckedServices implements Disposable {
   #serve({ service, spec, check }: CheckedService, before: ReadonlySet<string>): Served {
     const condition = this.#expected({ service, spec, check });
     const member = membership(spec.reals, condition, before);
-    return { service, spec, check, member, told: specFor(spec, member.ring, condition) };
+    return { service, spec, check, member, applied: specFor(spec, member.ring, condition) };
   }
 
   #put(served: Served): void {
@@ -154,7 +154,7 @@ export class CheckedServices implements Disposable {
     this.#served.set(name, served);
     if (served.check === undefined) this.#checker.remove(served.service);
     else this.#checker.set(served.service, served.spec.reals, served.check);
-    this.#tell(before?.member.state ?? nothing.state, served);
+    this.#report(before?.member.state ?? nothing.state, served);
   }
 
   #onChange(change: HealthChange): void {
@@ -174,16 +174,16 @@ export class CheckedServices implements Disposable {
     if (before === undefined) return;
     try {
       const served = this.#serve(before, before.member.ring);
-      const isNew = !isDeepStrictEqual(served.told, before.told);
-      if (isNew) this.#balancer.setServices([[served.service, served.told]]);
+      const isNew = !isDeepStrictEqual(served.applied, before.applied);
+      if (isNew) this.#balancer.setServices([[served.service, served.applied]]);
       this.#served.set(name, served);
-      this.#tell(before.member.state, served);
+      this.#report(before.member.state, served);
     } catch (error) {
       this.#options.onError(error);
     }
   }
 
-  #tell(before: ServiceState, served: Served): void {
+  #report(before: ServiceState, served: Served): void {
     if (served.member.state !== before) this.#options.onServiceChange?.(this.#healthOf(served));
   }
 

@@ -142,7 +142,7 @@ export class HealthChecker implements Disposable {
         schedule: this.#schedule,
         initial:
           this.health(service)(target.address)?.condition ?? initial?.(service, target.address) ?? 'unknown',
-        onChange: (before) => this.#tell(users, target.address, before),
+        onChange: (before) => this.#report(users, target.address, before),
       });
       shared = { key, monitor, users };
       this.#shared.set(key, shared);
@@ -162,7 +162,7 @@ export class HealthChecker implements Disposable {
     if (!isMarked) this.#options.marks?.release(address);
   }
 
-  #tell(users: ReadonlySet<string>, real: string, before: Condition): void {
+  #report(users: ReadonlySet<string>, real: string, before: Condition): void {
     for (const name of [...users]) {
       const checked = this.#services.get(name);
       const health = checked?.monitors.get(real)?.monitor.health;

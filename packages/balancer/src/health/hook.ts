@@ -26,7 +26,7 @@ export function hookEnvironment({ service, state, up, reals }: ServiceHealth): R
 }
 
 interface Running {
-  readonly told: ServiceState;
+  readonly reported: ServiceState;
   /** What has come since. */
   next: ServiceHealth | undefined;
 }
@@ -38,13 +38,13 @@ interface Running {
 export class Hook {
   readonly #options: HookOptions;
   readonly #running = new Map<string, Running>();
-  readonly #idle = new Set<() => void>();
+  readonly #waiting = new Set<() => void>();
 
   constructor(options: HookOptions) {
     this.#options = options;
   }
 
-  tell(health: ServiceHealth): void {
+  report(health: ServiceHealth): void {
     const name = serviceName(health.service);
     const running = this.#running.get(name);
     if (running !== undefined) running.next = health;
@@ -52,22 +52,22 @@ export class Hook {
   }
 
   /** Waits for the commands that run. */
-  async settled(): Promise<void> {
-    if (this.#running.size > 0) await new Promise<void>((resolve) => this.#idle.add(resolve));
+  async idle(): Promise<void> {
+    if (this.#running.size > 0) await new Promise<void>((resolve) => this.#waiting.add(resolve));
   }
 
   async #run(name: string, first: ServiceHealth): Promise<void> {
     for (let health: ServiceHealth | undefined = first; health !== undefined; ) {
-      const running: Running = { told: health.state, next: undefined };
+      const running: Running = { reported: health.state, next: undefined };
       this.#running.set(name, running);
       const failure = await runCommand(this.#options, hookEnvironment(health));
       if (failure !== undefined) this.#options.onFailure(failure);
-      health = running.next?.state === running.told ? undefined : running.next;
+      health = running.next?.state === running.reported ? undefined : running.next;
     }
     this.#running.delete(name);
     if (this.#running.size > 0) return;
-    for (const resolve of this.#idle) resolve();
-    this.#idle.clear();
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
   }
 }
 

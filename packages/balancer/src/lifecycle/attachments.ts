@@ -24,7 +24,7 @@ interface Place {
   readonly device: string;
   readonly ifindex: number;
   /** Whether its link was pinned before, and still has the program of then. */
-  readonly adopted: boolean;
+  readonly resumed: boolean;
   link: Link | undefined;
   program: Program | undefined;
 }
@@ -69,8 +69,8 @@ export class DeviceAttachments {
 
   /** Puts the new programs in the place of the old ones, each in one step, and detaches from devices not wanted. */
   commit(): void {
-    for (const { link, program, ifindex, adopted } of this.#places) {
-      if (adopted) link?.update?.(program!);
+    for (const { link, program, ifindex, resumed } of this.#places) {
+      if (resumed) link?.update?.(program!);
       else if (this.#folder !== undefined) link?.pin?.(this.#folder.linkPath(ifindex));
     }
     for (const [ifindex, link] of this.#others) {
@@ -111,7 +111,7 @@ export class DeviceAttachments {
       );
     }
     this.#others.delete(ifindex);
-    return { device, ifindex, adopted: link !== undefined, link, program: undefined };
+    return { device, ifindex, resumed: link !== undefined, link, program: undefined };
   }
 
   #modeOf(ifindex: number): XdpMode | undefined {

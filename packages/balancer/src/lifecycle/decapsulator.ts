@@ -37,7 +37,7 @@ export class Decapsulator implements Disposable {
   readonly #collection: Collection;
   readonly #attachments: DeviceAttachments;
   readonly #folder: PinFolder | undefined;
-  readonly #taken: readonly BpfMap[];
+  readonly #reused: readonly BpfMap[];
 
   /** @throws OptionError, EbpfError for options that make no sense, or if another process runs it; SyscallError */
   static open(options: DecapsulatorOptions): Decapsulator {
@@ -65,12 +65,12 @@ export class Decapsulator implements Disposable {
     const spec = readObject('decapsulate.bpf.o');
     setGlobal(spec, 'gue_port', wirePort(guePort));
     const specs = KEPT_MAPS.map((name) => spec.maps.get(name)!);
-    this.#taken = folder === undefined ? [] : specs.flatMap((map) => openOrRemove(folder, map));
+    this.#reused = folder === undefined ? [] : specs.flatMap((map) => openOrRemove(folder, map));
     try {
-      const replaceMaps = Object.fromEntries(this.#taken.map((map) => [map.name, map]));
+      const replaceMaps = Object.fromEntries(this.#reused.map((map) => [map.name, map]));
       this.#collection = Collection.load(spec, { replaceMaps });
     } catch (error) {
-      for (const map of this.#taken) map[Symbol.dispose]();
+      for (const map of this.#reused) map[Symbol.dispose]();
       throw error;
     }
     try {
@@ -119,7 +119,7 @@ export class Decapsulator implements Disposable {
   #close(): void {
     this.#attachments?.release();
     this.#collection[Symbol.dispose]();
-    for (const map of this.#taken) map[Symbol.dispose]();
+    for (const map of this.#reused) map[Symbol.dispose]();
     this.#folder?.[Symbol.dispose]();
   }
 }

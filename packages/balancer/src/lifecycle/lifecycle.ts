@@ -6,7 +6,7 @@ import type { BalancerPrograms } from '../datapath/programs.js';
 import { type BalancerOptions, type ChainPlace, devicesOf, type XdpMode } from '../options.js';
 import { ChainSlot, DeviceAttachments } from './attachments.js';
 import { DEFAULT_PIN_ROOT, PinFolder } from './pin-folder.js';
-import { Heritage } from './previous-instance.js';
+import { PreviousInstance } from './previous-instance.js';
 import { decodeState, encodeState, type SavedKnowledge, savedChain } from './state.js';
 
 /**
@@ -14,9 +14,9 @@ import { decodeState, encodeState, type SavedKnowledge, savedChain } from './sta
  * programs are pinned beside the old ones, then the state says that they count, then programs take the places of those
  * before, then the old pins go. The next process goes on from whichever state it finds.
  */
-export class Life implements Disposable {
+export class Lifecycle implements Disposable {
   /** What an earlier process left. */
-  readonly heritage: Heritage | undefined;
+  readonly previous: PreviousInstance | undefined;
   readonly #options: BalancerOptions;
   readonly #folder: PinFolder | undefined;
   /** Programs that this balancer has pinned, by the kernel's numbers. */
@@ -24,7 +24,7 @@ export class Life implements Disposable {
   readonly #generation: number = 1;
   #devices: DeviceAttachments | undefined;
   #slot: ChainSlot | undefined;
-  #settled = false;
+  #committed = false;
 
   /** @throws OptionError, EbpfError if another process runs the balancer of that name. */
   constructor(options: BalancerOptions) {
@@ -36,7 +36,7 @@ export class Life implements Disposable {
       const text = this.#folder.readState();
       if (text !== undefined) {
         const state = decodeState(text, pin);
-        this.heritage = new Heritage(state, this.#folder.generationPath(state.generation));
+        this.previous = new PreviousInstance(state, this.#folder.generationPath(state.generation));
       }
       this.#ownIds = pinnedProgramIds(this.#folder);
       this.#generation = Math.max(0, ...this.#folder.generations()) + 1;
@@ -63,18 +63,18 @@ export class Life implements Disposable {
   }
 
   /** Pins the programs and has them take over from those before. */
-  settle(programs: BalancerPrograms, knowledge: SavedKnowledge): void {
+  commit(programs: BalancerPrograms, knowledge: SavedKnowledge): void {
     const folder = this.#folder;
     if (folder !== undefined) {
       programs.pin(folder.makeGeneration(this.#generation));
       folder.pinOnce(programs.collection.map('next_program'));
       for (const id of pinnedProgramIds(folder)) this.#ownIds.add(id);
-      this.#settled = true;
+      this.#committed = true;
       this.save(knowledge);
     }
     this.#devices?.commit();
     this.#slot?.put(programs.program(0));
-    const before = this.heritage?.state.chain ?? undefined;
+    const before = this.previous?.state.chain ?? undefined;
     const { chain } = this.#options;
     if (before !== undefined && (before.map !== chain?.map || before.index !== chain.index)) {
       clearSlot(before, this.#ownIds);
@@ -84,7 +84,7 @@ export class Life implements Disposable {
 
   /** Keeps what user space knows. */
   save(knowledge: SavedKnowledge): void {
-    if (!this.#settled) return;
+    if (!this.#committed) return;
     const { chain = null } = this.#options;
     this.#folder?.writeState(encodeState({ generation: this.#generation, chain, ...knowledge }));
   }
@@ -96,21 +96,21 @@ export class Life implements Disposable {
 
   /** Takes the programs off, and removes all that is pinned. */
   detach(): void {
-    this.#settled = false;
+    this.#committed = false;
     this.#devices?.release();
     if (this.#folder !== undefined) takeDown(this.#folder, this.#options.chain);
     this[Symbol.dispose]();
   }
 
   /** After a failure to begin: removes what was pinned meanwhile, and leaves alone what an earlier process left. */
-  abandon(): void {
-    if (!this.#settled && this.heritage === undefined) this.#folder?.remove();
+  rollback(): void {
+    if (!this.#committed && this.previous === undefined) this.#folder?.remove();
     this[Symbol.dispose]();
   }
 
   /** Lets go. What is pinned forwards on. */
   [Symbol.dispose](): void {
-    this.#settled = false;
+    this.#committed = false;
     this.#devices?.release();
     this.#slot?.[Symbol.dispose]();
     this.#folder?.[Symbol.dispose]();

@@ -2,11 +2,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BpfMap, type MapSpec, MapType, openPinnedMap } from '@weir/ebpf';
-import type { NameTable } from '../datapath/handle-table.js';
+import type { HandleTable } from '../datapath/handle-table.js';
 import type { SavedState } from './state.js';
 
 /** An earlier process's maps and what it knew. */
-export class Heritage {
+export class PreviousInstance {
   readonly state: SavedState;
   readonly #folder: string;
 
@@ -24,12 +24,12 @@ export class Heritage {
   /** Reads a table as it was: the one that was taken over, else the earlier process's. */
   withTable(
     name: string,
-    taken: ReadonlySet<string>,
-    own: NameTable,
-    open: (map: BpfMap) => NameTable,
-    read: (table: NameTable) => void,
+    reused: ReadonlySet<string>,
+    own: HandleTable,
+    open: (map: BpfMap) => HandleTable,
+    read: (table: HandleTable) => void,
   ): void {
-    if (taken.has(name)) {
+    if (reused.has(name)) {
       read(own);
       return;
     }

@@ -246,7 +246,7 @@ describe('frames that are too long', () => {
   });
 
   it('are dropped if nobody is to be told', () => {
-    const balancer = open({ toldMtu: 0 });
+    const balancer = open({ icmpMtu: 0 });
     services(balancer, 80);
     const counts = counted(balancer, () => {
       drops(balancer, frameOf(long));

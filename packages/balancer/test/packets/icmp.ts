@@ -91,14 +91,14 @@ describe('echo requests', () => {
 
 describe('frames that are too long', () => {
   it('are answered with the MTU', () => {
-    const balancer = open({ toldMtu: 1400 });
+    const balancer = open({ icmpMtu: 1400 });
     services(balancer, 80);
     const long = { ...udp4, payload: new Array<number>(1473).fill(7) };
-    const told4 = ipPacket(long).slice(0, 84);
-    const answer4 = ipv4(VIP4, udp4.source, 1, icmp4(3, 4, [0, 0, ...u16(1400)], told4));
+    const quoted4 = ipPacket(long).slice(0, 84);
+    const answer4 = ipv4(VIP4, udp4.source, 1, icmp4(3, 4, [0, 0, ...u16(1400)], quoted4));
     const long6 = { ...udp6, payload: new Array<number>(1453).fill(7) };
-    const told6 = ipPacket(long6).slice(0, 248);
-    const answer6 = ipv6(VIP6, udp6.source, 58, icmp6(VIP6, udp6.source, 2, u32(1400), told6));
+    const quoted6 = ipPacket(long6).slice(0, 248);
+    const answer6 = ipv6(VIP6, udp6.source, 58, icmp6(VIP6, udp6.source, 2, u32(1400), quoted6));
     for (const [packet, answer] of [
       [long, answer4],
       [long6, answer6],

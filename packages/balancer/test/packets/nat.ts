@@ -316,8 +316,8 @@ describe('ICMP errors about a translated flow', () => {
   it('about others are refused or left to the host', () => {
     const balancer = openNat();
     const port = goesOut(balancer, udp4);
-    const stranger = { ...udp4, sourcePort: 9 };
-    const about = errorAbout(reversed(stranger), 3, u32(0), 60);
+    const unknownFlow = { ...udp4, sourcePort: 9 };
+    const about = errorAbout(reversed(unknownFlow), 3, u32(0), 60);
     assert.equal(counted(balancer, () => drops(balancer, toBalancer(about))).natUnknown, 1);
     const other = { ...translated(udp4, port), destinationPort: 9 };
     passes(balancer, toBalancer(errorAbout(other, 3, u32(0), 60)));

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { withNetns } from '@weir/ebpf';
 import { Balancer, type BalancerOptions } from '../../src/index.js';
 
-type Method = Exclude<keyof Balancer, 'process' | 'program' | 'capture' | 'adopted' | typeof Symbol.dispose>;
+type Method = Exclude<keyof Balancer, 'process' | 'program' | 'capture' | 'resumed' | typeof Symbol.dispose>;
 type Call = { open: BalancerOptions } | { method: Method; args: unknown[] };
 
 /** As itself, this file is the balancer's process. */
@@ -17,7 +17,7 @@ function serve(): void {
     try {
       if ('open' in call) {
         balancer = Balancer.open(call.open);
-        process.send!({ result: balancer.adopted });
+        process.send!({ result: balancer.resumed });
       } else {
         const method = balancer![call.method] as (...args: unknown[]) => unknown;
         process.send!({ result: method.apply(balancer, call.args) ?? null });
@@ -54,7 +54,7 @@ export class BalancerProcess {
     return this.#child.pid!;
   }
 
-  /** Returns whether it was adopted. @throws Error with the message of the balancer's error */
+  /** Returns whether it was resumed. @throws Error with the message of the balancer's error */
   async open(options: BalancerOptions): Promise<boolean> {
     return (await this.#ask({ open: options })) as boolean;
   }

@@ -27,7 +27,7 @@ class Connection {
   readonly #socket: Socket;
   real: string | undefined;
   #text = '';
-  #settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
+  #pending: { resolve: () => void; reject: (error: Error) => void } | undefined;
   #error: Error | undefined;
 
   constructor(address: string) {
@@ -40,7 +40,7 @@ class Connection {
       this.#text = '';
       if (this.real !== undefined && this.real !== real) this.#fail(new Error(`answered by real ${real}`));
       this.real = real;
-      this.#settle?.resolve();
+      this.#pending?.resolve();
     });
     this.#socket.on('error', (error) => this.#fail(error));
     this.#socket.on('close', () => this.#fail(new Error('closed')));
@@ -50,7 +50,7 @@ class Connection {
     const deadline = setTimeout(() => this.#fail(new Error('no answer')), PATIENCE);
     try {
       await new Promise<void>((resolve, reject) => {
-        this.#settle = { resolve, reject };
+        this.#pending = { resolve, reject };
         if (this.#error !== undefined) reject(this.#error);
         else this.#socket.write(last ? `${HEADER}Connection: close\r\n\r\n` : `${HEADER}\r\n`);
       });
@@ -66,7 +66,7 @@ class Connection {
 
   #fail(error: Error): void {
     this.#error ??= error;
-    this.#settle?.reject(this.#error);
+    this.#pending?.reject(this.#error);
   }
 }
 

@@ -36,7 +36,7 @@ export async function run(file: string, flags: RunFlags, host: RunHost): Promise
   const socket = config.control.socket ?? defaultSocket(config.name);
   const listening = ControlServer.listen(socket, config.control.group, handlersFor(daemon, stop));
   const server = await explained(listening).catch(async (error: unknown) => {
-    await daemon.end(!daemon.adopted);
+    await daemon.end(!daemon.resumed);
     throw error;
   });
   say(started(daemon));
@@ -53,9 +53,9 @@ export async function run(file: string, flags: RunFlags, host: RunHost): Promise
   return ExitCode.ok;
 }
 
-function started({ config, adopted, attachments }: Daemon): string {
+function started({ config, resumed, attachments }: Daemon): string {
   const where = attachments.length === 0 ? 'a chain' : attachments.join(', ');
-  const how = adopted ? 'goes on balancing' : 'balances';
+  const how = resumed ? 'goes on balancing' : 'balances';
   return `${config.name} ${how} on ${where}: ${formatCount(config.vips.length, 'VIP')}`;
 }
 

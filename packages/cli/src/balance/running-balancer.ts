@@ -5,10 +5,10 @@ import { Balancer } from '@weir/balancer';
 import {
   ControlClient,
   defaultSocket,
-  memoryPath,
   NotRunningError,
   RequestError,
   socketNames,
+  statePath,
 } from '@weir/balancer/control';
 import { UsageError } from '../failure.js';
 import type { Which } from './requests.js';
@@ -45,7 +45,7 @@ export function takeOff({ name: given, socket }: Which): boolean {
   if (name === undefined) return false;
   const was = Balancer.detach(name);
   const path = socket ?? defaultSocket(name);
-  for (const file of [path, memoryPath(path)]) rmSync(file, { force: true });
+  for (const file of [path, statePath(path)]) rmSync(file, { force: true });
   return was;
 }
 
