@@ -1,5 +1,6 @@
 /** What a balancer is opened with. */
-import { type CollectionSpec, OptionError, onlineCpus, setGlobal } from '@weir/ebpf';
+import { type CollectionSpec, OptionError, setGlobal } from '@weir/ebpf';
+import { onlineCpus } from '@weir/ebpf/sys';
 import { keyAddress, macBytes, wirePort } from './address.js';
 import { idSlotCount } from './datapath/id-slots.js';
 import { ticksOf, within } from './limits.js';

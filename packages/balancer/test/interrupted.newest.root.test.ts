@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, describe, it } from 'node:test';
-import { Namespace, unshare } from '@weir/ebpf';
+import { Namespace, unshare } from '@weir/ebpf/sys';
 import { counterLayout } from '../src/datapath/counters.js';
 import { reasonName } from '../src/datapath/outcome.js';
 import { BalancerPrograms } from '../src/datapath/programs.js';

@@ -7,7 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { after, describe, it } from 'node:test';
-import { withNetns } from '@weir/ebpf';
+import { withNetns } from '@weir/ebpf/sys';
 import { Balancer } from '../src/index.js';
 import { BALANCER_DEVICE, BALANCER4, BALANCER6, makeTopology, VIP4, VIP6 } from './support/topology.js';
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { closeSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createArena, syscall, withNetns } from '@weir/ebpf';
+import { createArena, syscall, withNetns } from '@weir/ebpf/sys';
 import { ProbeTunnel } from '../src/index.js';
 import { BALANCER_DEVICE, makeNetwork, VIP } from './support/network.js';
 

@@ -1,7 +1,8 @@
 /** Routes of VIPs, in a network namespace of the test's own; iproute2 is the judge. */
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import { Namespace, OptionError, unshare } from '@weir/ebpf';
+import { OptionError } from '@weir/ebpf';
+import { Namespace, unshare } from '@weir/ebpf/sys';
 import { Announcer } from '../src/health/announcer.js';
 import type { ServiceHealth } from '../src/health/checked-services.js';
 import { ROUTE_PROTOCOL, VipRoutes, type VipRoutesOptions } from '../src/health/routes.js';

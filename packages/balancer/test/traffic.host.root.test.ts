@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { withNetns } from '@weir/ebpf';
+import { withNetns } from '@weir/ebpf/sys';
 import {
   Balancer,
   type BalancerOptions,

@@ -23,7 +23,7 @@ import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Status } from '@weir/balancer/control';
 import { readPackets } from '@weir/balancer/packets';
-import { Namespace, unshare, withNetns } from '@weir/ebpf';
+import { Namespace, unshare, withNetns } from '@weir/ebpf/sys';
 import { balance, startBalance } from './support/balance.js';
 import { WeirProcess } from './support/command.js';
 

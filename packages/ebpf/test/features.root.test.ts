@@ -1,14 +1,8 @@
 /** What the running kernel offers, by its own account. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import {
-  FeatureTable,
-  features,
-  kernelAtLeast,
-  kernelConfig,
-  kernelSymbols,
-  ProgramType,
-} from '../src/index.js';
+import { kernelConfig } from '../src/features/config.js';
+import { FeatureTable, features, kernelAtLeast, kernelSymbols, ProgramType } from '../src/index.js';
 import { assertRoot, openDescriptors } from './support/root.js';
 
 assertRoot();

@@ -8,7 +8,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { release, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { Collection, kernelConfig, mapFromId, mapTypeName, Program } from '../src/index.js';
+import { kernelConfig } from '../src/features/config.js';
+import { Collection, mapFromId, mapTypeName, Program } from '../src/index.js';
 import { parseObject } from '../src/object/parse-object.js';
 import { filesBelow, testObject, testPrograms, tracerFolder } from './support/objects.js';
 import { assertRoot, pinFolder, privateBpffs } from './support/root.js';

@@ -17,10 +17,9 @@ import {
   Collection,
   features,
   type Link,
-  Namespace,
-  unshare,
 } from '../src/index.js';
 import { parseObject } from '../src/object/parse-object.js';
+import { Namespace, unshare } from '../src/sys/index.js';
 import { hasFeatures } from './support/kernel.js';
 import { testObject } from './support/objects.js';
 import { assertRoot, openDescriptors } from './support/root.js';

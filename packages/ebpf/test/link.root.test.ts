@@ -18,14 +18,13 @@ import {
   features,
   indexKey,
   type Link,
-  Namespace,
   type Program,
-  unshare,
 } from '../src/index.js';
 import { findTracefs } from '../src/link/tracefs.js';
 import { removeStaleProbes } from '../src/link/tracefs-probe.js';
 import { parseObject } from '../src/object/parse-object.js';
 import { setGlobal } from '../src/object/set-global.js';
+import { Namespace, unshare } from '../src/sys/index.js';
 import { dynamicSymbolOffset, mappedLibrary } from './support/dynamic-symbol.js';
 import { hasFeatures } from './support/kernel.js';
 import { testObject } from './support/objects.js';

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { UnsupportedError, VerifierError } from '../src/errors.js';
+import { kernelConfig } from '../src/features/config.js';
 import {
   BtfBuilder,
   Collection,
@@ -11,7 +12,6 @@ import {
   indexKey,
   Kind,
   kernelBtf,
-  kernelConfig,
   kernelSymbols,
   kernelVersion,
 } from '../src/index.js';

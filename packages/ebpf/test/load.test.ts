@@ -1,9 +1,11 @@
 /** The steps of loading that need no kernel. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Btf, BtfBuilder, KernelSymbols, Kind, parseKernelConfig, sanitizeBtf } from '../src/index.js';
+import { parseKernelConfig } from '../src/features/config.js';
+import { Btf, BtfBuilder, KernelSymbols, Kind } from '../src/index.js';
 import { fillKconfig, type KconfigSource } from '../src/load/kconfig.js';
 import { prepareInstructions } from '../src/load/prepare.js';
+import { sanitizeBtf } from '../src/load/sanitize.js';
 import type { KconfigVariable, ProgramSpec } from '../src/object/spec.js';
 import { type Instruction, insn } from './support/assemble.js';
 

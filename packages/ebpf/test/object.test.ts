@@ -2,13 +2,8 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { Kind, Linkage } from '../src/btf/types.js';
 import { EbpfError, FormatError, OptionError } from '../src/errors.js';
-import {
-  type CollectionSpec,
-  dataMapKernelName,
-  type ProgramSpec,
-  parseObject,
-  setGlobal,
-} from '../src/index.js';
+import { type CollectionSpec, type ProgramSpec, parseObject, setGlobal } from '../src/index.js';
+import { dataMapKernelName } from '../src/object/data-maps.js';
 import { Instructions } from '../src/object/insn.js';
 import { AttachType, MapType, ProgramFlag, ProgramType } from '../src/sys/constants.js';
 import { compileBpf } from './support/compile-bpf.js';

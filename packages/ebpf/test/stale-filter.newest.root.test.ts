@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { before, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { attachTc, Collection, features, Namespace, parseObject, unshare } from '../src/index.js';
+import { attachTc, Collection, features, parseObject } from '../src/index.js';
+import { Namespace, unshare } from '../src/sys/index.js';
 import { testObject } from './support/objects.js';
 import { assertRoot } from './support/root.js';
 

@@ -1,14 +1,6 @@
 /** What this process must be allowed to do, and whether it is. */
-import {
-  type CapabilityName,
-  createMap,
-  EbpfError,
-  kernelAtLeast,
-  lockdownMode,
-  MapType,
-  missingCapabilities,
-  raiseMemlock,
-} from '@weir/ebpf';
+import { createMap, EbpfError, kernelAtLeast, MapType } from '@weir/ebpf';
+import { type CapabilityName, lockdownMode, missingCapabilities, raiseMemlock } from '@weir/ebpf/sys';
 import type { Problem } from './report.js';
 
 export interface CapabilityNeed {

@@ -1,6 +1,6 @@
 /** The calling thread's name in the kernel (comm), by which programs recognise it in every pid namespace. */
 import { randomBytes } from 'node:crypto';
-import { createArena, syscall } from '@weir/ebpf';
+import { createArena, syscall } from '@weir/ebpf/sys';
 
 /** TASK_COMM_LEN, with the NUL at the end. */
 const size = 16;

@@ -1,6 +1,7 @@
 /** A running tracer: its start, its readers, its end. */
 import { EventEmitter } from 'node:events';
-import { type Btf, EbpfError, monotonicNs, realtimeOffsetNs, UnsupportedError } from '@weir/ebpf';
+import { type Btf, EbpfError, UnsupportedError } from '@weir/ebpf';
+import { monotonicNs, realtimeOffsetNs } from '@weir/ebpf/sys';
 import type { TracerApi, TracerListener } from './api.js';
 import type { ConnectionsOptions, LiveConnections } from './connections/live.js';
 import { TracedConnections } from './connections/traced.js';

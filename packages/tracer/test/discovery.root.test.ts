@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { Collection, parseObject, withNetns } from '@weir/ebpf';
+import { Collection, parseObject } from '@weir/ebpf';
+import { withNetns } from '@weir/ebpf/sys';
 import { type Discovery, discover } from '../src/discovery/index.js';
 import { assertTrue } from './support/discovered.js';
 import { Load } from './support/load.js';

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { features, OptionError, withNetns } from '@weir/ebpf';
+import { features, OptionError } from '@weir/ebpf';
+import { withNetns } from '@weir/ebpf/sys';
 import {
   type Connection,
   type LiveConnections,

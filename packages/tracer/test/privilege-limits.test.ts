@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import type { CapabilityName } from '@weir/ebpf';
+import type { CapabilityName } from '@weir/ebpf/sys';
 import { privilegeLimits } from '../src/connections/privilege-limits.js';
 
 it('what live connections lack is named', () => {

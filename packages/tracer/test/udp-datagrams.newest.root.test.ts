@@ -1,7 +1,8 @@
 /** Which datagrams count, and with how many bytes: what was sent, and what was delivered. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { kernelAtLeast, withNetns } from '@weir/ebpf';
+import { kernelAtLeast } from '@weir/ebpf';
+import { withNetns } from '@weir/ebpf/sys';
 import { parsePrefix } from '../src/records/address.js';
 import type { UdpCounter } from '../src/sockets/index.js';
 import { runLoad } from './support/load.js';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { withNetns } from '@weir/ebpf';
+import { withNetns } from '@weir/ebpf/sys';
 import { type TraceRecord, Tracer, type TracerOptions, type UdpFlowRecord } from '../src/index.js';
 import { runLoad } from './support/load.js';
 import { TestNetns } from './support/netns.js';

@@ -1,7 +1,7 @@
 /** UDP flows, counted by each set of hooks that the running kernel offers. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { withNetns } from '@weir/ebpf';
+import { withNetns } from '@weir/ebpf/sys';
 import { ConnectionTable, processFinder } from '../src/connections/index.js';
 import { SocketOwners, SocketReader, UdpCounter } from '../src/sockets/index.js';
 import { TestNetns } from './support/netns.js';

@@ -1,7 +1,7 @@
 /** Sockets and UDP of a kernel whose IPv6 is switched off. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { withNetns } from '@weir/ebpf';
+import { withNetns } from '@weir/ebpf/sys';
 import { planUdp, SocketReader, UdpCounter, udpFacts } from '../src/sockets/index.js';
 import { targetTypes } from '../src/types/target.js';
 import { TestNetns } from './support/netns.js';

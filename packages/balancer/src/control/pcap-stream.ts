@@ -1,5 +1,5 @@
 /** A capture of a balancer as the bytes of a pcapng file. */
-import { monotonicNs, realtimeOffsetNs } from '@weir/ebpf';
+import { monotonicNs, realtimeOffsetNs } from '@weir/ebpf/sys';
 import type { Balancer } from '../balancer.js';
 import { realAt, vipOf } from '../config/convert.js';
 import { type Config, vipName } from '../config/schema.js';

@@ -1,5 +1,5 @@
 /** What a configuration would do with packets, by the balancer's own program, with no device. */
-import { onlineCpus } from '@weir/ebpf';
+import { onlineCpus } from '@weir/ebpf/sys';
 import { Balancer, type Explanation, type Processed } from '../balancer.js';
 import { nextHop, programOptions } from '../config/convert.js';
 import type { Config } from '../config/schema.js';

@@ -1,5 +1,5 @@
 /** What a running balancer is asked for most: its VIPs, their reals, their traffic, their health. */
-import { monotonicNs } from '@weir/ebpf';
+import { monotonicNs } from '@weir/ebpf/sys';
 import { canonicalAddress } from '../address.js';
 import type { Balancer, InterfaceStatus, RealStatus, ServiceStatus } from '../balancer.js';
 import type { Config, RealConfig, VipConfig } from '../config/schema.js';

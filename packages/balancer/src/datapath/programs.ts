@@ -12,8 +12,8 @@ import {
   mapFromId,
   OptionError,
   type Program,
-  possibleCpus,
 } from '@weir/ebpf';
+import { possibleCpus } from '@weir/ebpf/sys';
 import { sizeofCpu } from '../generated/balancer.js';
 import { isKept, isShared, type PreviousInstance } from '../lifecycle/previous-instance.js';
 import type { SavedKnowledge, SavedState, SavedTables } from '../lifecycle/state.js';

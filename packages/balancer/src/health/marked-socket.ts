@@ -1,6 +1,6 @@
 /** Connections whose packets carry a socket mark from the first one on. */
 import { Socket } from 'node:net';
-import { type Arena, createArena, Fd, syscall } from '@weir/ebpf';
+import { type Arena, createArena, Fd, syscall } from '@weir/ebpf/sys';
 
 const AF_INET = 2;
 const AF_INET6 = 10;

@@ -1,14 +1,13 @@
 /** Routes of VIPs in a table of their own, which a BGP daemon announces. Layout: include/uapi/linux/rtnetlink.h. */
 import { constants } from 'node:os';
+import { OptionError, SyscallError } from '@weir/ebpf';
 import {
   decodeAttributes,
   NetlinkFlag,
   NetlinkPayload,
   NetlinkProtocol,
   NetlinkSocket,
-  OptionError,
-  SyscallError,
-} from '@weir/ebpf';
+} from '@weir/ebpf/sys';
 import { type Prefix, parsePrefix } from '../address.js';
 import { within } from '../limits.js';
 

@@ -7,15 +7,13 @@ import {
   EbpfError,
   type Link,
   MapType,
-  NetlinkProtocol,
-  NetlinkSocket,
   OptionError,
   openPinnedMap,
   Program,
   SyscallError,
   type UpdatableLink,
-  xdpMode,
 } from '@weir/ebpf';
+import { NetlinkProtocol, NetlinkSocket, xdpMode } from '@weir/ebpf/sys';
 import type { ChainPlace, XdpMode } from '../options.js';
 import type { PinFolder } from './pin-folder.js';
 

@@ -1,5 +1,6 @@
 /** Next hops and their MAC addresses, as rtnetlink tells them. Layout: include/uapi/linux/rtnetlink.h, neighbour.h. */
-import { addressBytes, decodeAttributes, NetlinkFlag, NetlinkPayload, type NetlinkSocket } from '@weir/ebpf';
+import { addressBytes } from '@weir/ebpf';
+import { decodeAttributes, NetlinkFlag, NetlinkPayload, type NetlinkSocket } from '@weir/ebpf/sys';
 
 const Message = { newNeighbour: 28, getNeighbour: 30, getRoute: 26 } as const;
 const Route = { destination: 1, device: 4, gateway: 5, priority: 6, multipath: 9 } as const;

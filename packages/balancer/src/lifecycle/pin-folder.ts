@@ -29,9 +29,9 @@ import {
   openPinnedLink,
   openPinnedMap,
   SyscallError,
-  syscallRaw,
   type UpdatableLink,
 } from '@weir/ebpf';
+import { syscallRaw } from '@weir/ebpf/sys';
 
 /** Where balancers are pinned unless told otherwise. */
 export const DEFAULT_PIN_ROOT = '/sys/fs/bpf/weir';

@@ -1,5 +1,6 @@
 /** The next hop of a device: its MAC address, given or learned and kept up to date. */
-import { addressBytes, deviceIndex, EbpfError, NetlinkProtocol, NetlinkSocket } from '@weir/ebpf';
+import { addressBytes, deviceIndex, EbpfError } from '@weir/ebpf';
+import { NetlinkProtocol, NetlinkSocket } from '@weir/ebpf/sys';
 import { addressText, macBytes } from '../address.js';
 import type { InterfaceOptions } from '../options.js';
 import { askForNeighbour, defaultGateway, deviceTowards, findNeighbour, type NextHop } from './neighbours.js';

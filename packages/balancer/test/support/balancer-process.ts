@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { withNetns } from '@weir/ebpf';
+import { withNetns } from '@weir/ebpf/sys';
 import { Balancer, type BalancerOptions } from '../../src/index.js';
 
 type Method = Exclude<keyof Balancer, 'process' | 'program' | 'capture' | 'resumed' | typeof Symbol.dispose>;

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { withNetns } from '@weir/ebpf';
+import { withNetns } from '@weir/ebpf/sys';
 
 /** A request that was not answered. */
 export interface LoadFailure {

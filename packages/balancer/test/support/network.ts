@@ -6,7 +6,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
-import { createArena, Namespace, syscall, unshare, withNetns } from '@weir/ebpf';
+import { createArena, Namespace, syscall, unshare, withNetns } from '@weir/ebpf/sys';
 import { Decapsulator } from '../../src/index.js';
 
 if (process.getuid?.() !== 0) throw new Error('this test makes network namespaces: it needs root');

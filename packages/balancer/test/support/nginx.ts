@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { withNetns } from '@weir/ebpf';
+import { withNetns } from '@weir/ebpf/sys';
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-nginx-'));
 const running = new Set<ChildProcess>();

@@ -9,7 +9,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { Namespace, unshare, withNetns } from '@weir/ebpf';
+import { Namespace, unshare, withNetns } from '@weir/ebpf/sys';
 import { Decapsulator } from '../../src/index.js';
 import { ip, newNamespace, withoutChecksumOffload } from './network.js';
 

@@ -1,5 +1,5 @@
 /** What live connections can not show, for this process may not look at it. */
-import { type CapabilityName, effectiveCapabilities, missingCapabilities } from '@weir/ebpf';
+import { type CapabilityName, effectiveCapabilities, missingCapabilities } from '@weir/ebpf/sys';
 import { inInitialPidNamespace } from '../enrich/index.js';
 import type { Problem } from '../report.js';
 

@@ -1,6 +1,6 @@
 /** A network namespace for the duration of a discovery: no firewall, no other traffic, known settings. */
 import { closeSync, openSync, statSync } from 'node:fs';
-import { createArena, Namespace, syscall, unshare, withNetns } from '@weir/ebpf';
+import { createArena, Namespace, syscall, unshare, withNetns } from '@weir/ebpf/sys';
 import { AddressFamily, type SocketPool } from './sockets.js';
 
 const thisNamespace = '/proc/thread-self/ns/net';

@@ -1,6 +1,7 @@
 /** TCP sockets by system calls of their own, for experiments: synchronous, never waiting, and counted. */
 import { constants } from 'node:os';
-import { type Arena, createArena, Fd, SyscallError, syscall, syscallRaw } from '@weir/ebpf';
+import { SyscallError } from '@weir/ebpf';
+import { type Arena, createArena, Fd, syscall, syscallRaw } from '@weir/ebpf/sys';
 
 export const AddressFamily = { unspecified: 0, ipv4: 2, ipv6: 10 } as const;
 

@@ -1,5 +1,5 @@
 /** Looks at processes soon after they began, so that something is known of those that end before they are asked for. */
-import { readSmallFile } from '@weir/ebpf';
+import { readSmallFile } from '@weir/ebpf/sys';
 import type { Processes } from './processes.js';
 
 /** A process that lives for less than this may be missed. */

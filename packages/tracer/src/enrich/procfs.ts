@@ -1,6 +1,6 @@
 /** What /proc tells about a process. The parsers are pure. */
 import { closeSync, openSync, readlinkSync, readSync } from 'node:fs';
-import { readSmallFile } from '@weir/ebpf';
+import { readSmallFile } from '@weir/ebpf/sys';
 import { type CgroupFacts, parseCgroups } from './cgroup.js';
 
 /** Command lines can be megabytes long; this much of one is read, and shown. */

@@ -1,5 +1,5 @@
 /** Names of ports: from /etc/services, with the most common ones built in for hosts that have no such file. */
-import { readSmallFile } from '@weir/ebpf';
+import { readSmallFile } from '@weir/ebpf/sys';
 
 export type Transport = 'tcp' | 'udp';
 

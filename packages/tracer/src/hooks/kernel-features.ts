@@ -7,9 +7,9 @@ import {
   Kind,
   kernelAtLeast,
   kernelSymbols,
-  missingCapabilities,
   tracepointId,
 } from '@weir/ebpf';
+import { missingCapabilities } from '@weir/ebpf/sys';
 import type { KernelFacts } from './plan.js';
 
 /** @param btf Types of the running kernel. */

@@ -15,9 +15,9 @@ import {
   MapType,
   OptionError,
   type Program,
-  possibleCpus,
   setGlobal,
 } from '@weir/ebpf';
+import { possibleCpus } from '@weir/ebpf/sys';
 import { AcceptMode } from '../generated/tcp.js';
 import { readObject } from '../objects.js';
 import type { AcceptHook, TracerOptions } from '../options.js';

@@ -1,6 +1,6 @@
 /** The network namespaces of this host. */
 import { readdirSync, statSync } from 'node:fs';
-import { readSmallFile } from '@weir/ebpf';
+import { readSmallFile } from '@weir/ebpf/sys';
 
 export interface NetNamespace {
   /** What records show as `netns`. */

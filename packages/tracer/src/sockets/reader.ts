@@ -1,15 +1,8 @@
 /** All sockets of this host, with their counters, through sock_diag: nothing is hooked, nothing slows down a send. */
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
-import {
-  monotonicNs,
-  NetlinkFlag,
-  NetlinkProtocol,
-  NetlinkSocket,
-  SyscallError,
-  UnsupportedError,
-  withNetns,
-} from '@weir/ebpf';
+import { SyscallError, UnsupportedError } from '@weir/ebpf';
+import { monotonicNs, NetlinkFlag, NetlinkProtocol, NetlinkSocket, withNetns } from '@weir/ebpf/sys';
 import {
   type DiagRequest,
   type DiagSocket,

@@ -5,10 +5,10 @@ import {
   type FeatureTable,
   indexKey,
   kernelAtLeast,
-  monotonicNs,
   OptionError,
   type PerCpuMap,
 } from '@weir/ebpf';
+import { monotonicNs } from '@weir/ebpf/sys';
 import { Direction } from '../generated/tcp.js';
 import {
   offsetsTuple,

@@ -10,9 +10,9 @@ import {
   kernelAtLeast,
   features as kernelFeatures,
   type Link,
-  readSmallFile,
   setGlobal,
 } from '@weir/ebpf';
+import { readSmallFile } from '@weir/ebpf/sys';
 import { kernelFacts } from '../hooks/kernel-features.js';
 import { readObject } from '../objects.js';
 import { findCgroupRoot, type UdpFacts, type UdpMechanism } from './udp-plan.js';

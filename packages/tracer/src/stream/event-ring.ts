@@ -1,12 +1,6 @@
 /** What the kernel programs write events into: one ring buffer, or where the kernel has none, a perf ring for each CPU. */
-import {
-  type BpfMap,
-  MapType,
-  onlineCpus,
-  PerfBufferReader,
-  RingBufferReader,
-  type WaitOptions,
-} from '@weir/ebpf';
+import { type BpfMap, MapType, PerfBufferReader, RingBufferReader, type WaitOptions } from '@weir/ebpf';
+import { onlineCpus } from '@weir/ebpf/sys';
 
 /** Called with the place of each event. */
 export type OnEvent = (view: DataView, offset: number) => void;

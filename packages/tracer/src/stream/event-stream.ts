@@ -1,6 +1,7 @@
 /** From the ring to records: takes events out, puts them in order, and keeps them until they are read. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { monotonicNs, realtimeOffsetNs, TimeOrderer } from '@weir/ebpf';
+import { TimeOrderer } from '@weir/ebpf';
+import { monotonicNs, realtimeOffsetNs } from '@weir/ebpf/sys';
 import { offsetsTcpEvent } from '../generated/tcp.js';
 import type { TraceRecord } from '../records/record.js';
 import type { WallClock } from './clock.js';

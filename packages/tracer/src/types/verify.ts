@@ -3,7 +3,8 @@
  * everything is known, and every value has to be right.
  */
 import { randomInt } from 'node:crypto';
-import { type Btf, EbpfError, type FeatureTable, realtimeOffsetNs } from '@weir/ebpf';
+import { type Btf, EbpfError, type FeatureTable } from '@weir/ebpf';
+import { realtimeOffsetNs } from '@weir/ebpf/sys';
 import { inFreshNamespace, namespaceInode } from '../discovery/namespace.js';
 import { AddressFamily, type Endpoint, SocketPool, type TestSocket } from '../discovery/sockets.js';
 import { type TcpInfo, tcpInfo } from '../discovery/tcp-info-oracle.js';

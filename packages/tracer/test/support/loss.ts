@@ -1,15 +1,6 @@
 /** A link that loses frames at random, both ways: by netem, or where a kernel has none, by an XDP program. */
-import {
-  AttachType,
-  Attr,
-  bpf,
-  Command,
-  Fd,
-  kernelVersion,
-  ProgramType,
-  withNetns,
-  XdpFlag,
-} from '@weir/ebpf';
+import { AttachType, kernelVersion, ProgramType } from '@weir/ebpf';
+import { Attr, bpf, Command, Fd, withNetns, XdpFlag } from '@weir/ebpf/sys';
 import { ip, type TestNetns, tc } from './netns.js';
 
 /** Loses frames until it is disposed of. */

@@ -1,6 +1,6 @@
 /** Sockets that work at once, in the network namespace that the calling thread is in: see withNetns(). */
 import { closeSync } from 'node:fs';
-import { createArena, syscall, syscallRaw } from '@weir/ebpf';
+import { createArena, syscall, syscallRaw } from '@weir/ebpf/sys';
 import { parsePrefix } from '../../src/records/address.js';
 
 const SIZE = 1 << 17;

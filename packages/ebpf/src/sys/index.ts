@@ -1,0 +1,19 @@
+/**
+ * `@weir/ebpf/sys`: system interfaces around eBPF, for the packages beside this one and their tests. Raw system calls,
+ * netlink, namespaces, clocks, capabilities.
+ */
+export { xdpMode } from '../link/xdp.js';
+export { type Arena, createArena } from './arena.js';
+export { Attr, bpf } from './bpf.js';
+export { type CapabilityName, effectiveCapabilities, missingCapabilities } from './capabilities.js';
+export { monotonicNs, realtimeOffsetNs } from './clock.js';
+export { Command, XdpFlag } from './constants.js';
+export { onlineCpus, possibleCpus } from './cpus.js';
+export { lockdownMode } from './explain.js';
+export { Fd } from './fd.js';
+export { readSmallFile } from './files.js';
+export { raiseMemlock } from './memlock.js';
+export { Namespace, unshare, withNetns } from './namespace.js';
+export { NetlinkProtocol, type NetlinkRequest, NetlinkSocket } from './netlink.js';
+export { decodeAttributes, NetlinkFlag, type NetlinkMessage, NetlinkPayload } from './netlink-message.js';
+export { type SyscallName, syscall, syscallRaw } from './syscalls.js';
