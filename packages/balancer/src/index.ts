@@ -1,3 +1,6 @@
+export { Announcer, type AnnouncerOptions } from './announce/announcer.js';
+export { Hook, type HookOptions } from './announce/hook.js';
+export { ROUTE_PROTOCOL, VipRoutes, type VipRoutesOptions } from './announce/routes.js';
 export { Balancer } from './balancer.js';
 export type { Capture, CapturedPacket, CaptureOptions } from './datapath/capture.js';
 export type { Counters, Traffic } from './datapath/counters.js';
@@ -6,7 +9,7 @@ export { flowHash, flowSlot, type HashedFlow, RING_SIZE } from './datapath/hash/
 export { addressSeed } from './datapath/hash/seed.js';
 export type { ReasonName, Verdict } from './datapath/outcome.js';
 export { buildRing, NO_REAL, type RingMember, type RingVersion } from './datapath/ring.js';
-export { Announcer, type AnnouncerOptions } from './health/announcer.js';
+export { Decapsulator, type DecapsulatorOptions } from './decapsulator.js';
 export type { HealthCheck, StatusRange } from './health/check.js';
 export {
   type CheckedService,
@@ -17,18 +20,15 @@ export {
 } from './health/checked-services.js';
 export type { HealthChange } from './health/checker.js';
 export type { Condition } from './health/health-state.js';
-export { Hook, type HookOptions } from './health/hook.js';
 export { type MarkedTunnel, ProbeMarks } from './health/marks.js';
 export type { ServiceState } from './health/members.js';
 export type { RealHealth } from './health/monitor.js';
-export { ROUTE_PROTOCOL, VipRoutes, type VipRoutesOptions } from './health/routes.js';
-export { Decapsulator, type DecapsulatorOptions } from './lifecycle/decapsulator.js';
-export { ProbeTunnel, type ProbeTunnelOptions } from './lifecycle/probe-tunnel.js';
-export type { RouterStatus } from './lifecycle/router.js';
+export { ProbeTunnel, type ProbeTunnelOptions } from './health/probe-tunnel.js';
 export { type MetricsSource, metricsText } from './metrics/metrics.js';
 export { MetricsServer } from './metrics/metrics-server.js';
 export type { NatOptions } from './nat/nat-options.js';
 export type { NatStatus } from './nat/nat-table.js';
+export type { RouterStatus } from './next-hop/router.js';
 export type { BalancerOptions, ChainPlace, GueOptions, InterfaceOptions } from './options.js';
 export type { Protocol, Service, ServiceFlag, ServiceReal, ServiceSpec } from './service.js';
 export type {

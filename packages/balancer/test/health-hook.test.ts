@@ -4,8 +4,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { Hook } from '../src/announce/hook.js';
 import type { ServiceHealth } from '../src/health/checked-services.js';
-import { Hook } from '../src/health/hook.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-hook-'));
 after(() => rmSync(folder, { recursive: true }));

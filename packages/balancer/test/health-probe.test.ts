@@ -5,7 +5,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { completeCheck, type HealthCheck } from '../src/health/check.js';
-import { probe } from '../src/health/probe.js';
+import { probe } from '../src/health/probe-real.js';
 import { certificate, key } from './support/certificate.js';
 
 const servers: Server[] = [];

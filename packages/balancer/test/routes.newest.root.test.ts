@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { OptionError } from '@weir/ebpf';
 import { Namespace, unshare } from '@weir/ebpf/sys';
-import { Announcer } from '../src/health/announcer.js';
+import { Announcer } from '../src/announce/announcer.js';
+import { ROUTE_PROTOCOL, VipRoutes, type VipRoutesOptions } from '../src/announce/routes.js';
 import type { ServiceHealth } from '../src/health/checked-services.js';
-import { ROUTE_PROTOCOL, VipRoutes, type VipRoutesOptions } from '../src/health/routes.js';
 import { ip } from './support/network.js';
 
 const TABLE = 5119;

@@ -1,10 +1,11 @@
 /** Routes and commands that follow the health of VIPs, as a configuration has them. */
+
+import { Announcer } from '../announce/announcer.js';
+import { Hook } from '../announce/hook.js';
+import { VipRoutes } from '../announce/routes.js';
 import { vipOf } from '../config/convert.js';
 import type { Config } from '../config/schema.js';
-import { Announcer } from '../health/announcer.js';
 import type { ServiceHealth } from '../health/checked-services.js';
-import { Hook } from '../health/hook.js';
-import { VipRoutes } from '../health/routes.js';
 import { type Service, serviceName } from '../service.js';
 
 export interface AnnouncementsHost {

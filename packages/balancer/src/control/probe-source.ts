@@ -3,7 +3,7 @@ import { networkInterfaces } from 'node:os';
 import { devicesOf } from '../config/convert.js';
 import type { Config } from '../config/schema.js';
 import type { MarkedTunnel } from '../health/marks.js';
-import { ProbeTunnel, type ProbeTunnelOptions } from '../lifecycle/probe-tunnel.js';
+import { ProbeTunnel, type ProbeTunnelOptions } from '../health/probe-tunnel.js';
 
 export class LazyProbeTunnel implements MarkedTunnel, Disposable {
   readonly #options: () => ProbeTunnelOptions;

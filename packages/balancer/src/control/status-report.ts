@@ -7,7 +7,7 @@ import type { Counters, Traffic } from '../datapath/counters.js';
 import type { ServiceHealth, ServiceRealHealth } from '../health/checked-services.js';
 import type { Condition } from '../health/health-state.js';
 import type { ServiceState } from '../health/members.js';
-import type { RouterStatus } from '../lifecycle/router.js';
+import type { RouterStatus } from '../next-hop/router.js';
 import { serviceName } from '../service.js';
 
 /** Traffic since the start, and over the time that the status was taken over. */

@@ -6,7 +6,7 @@ import { type Clock, realClock } from './clock.js';
 import type { Condition } from './health-state.js';
 import type { ProbeMarks } from './marks.js';
 import { Monitor, type RealHealth } from './monitor.js';
-import { type Probe, type ProbeTarget, probe as realProbe } from './probe.js';
+import { type Probe, type ProbeTarget, probe as realProbe } from './probe-real.js';
 import { Schedule } from './schedule.js';
 
 /** A real's condition in a service has changed. */

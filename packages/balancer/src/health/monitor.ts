@@ -1,7 +1,7 @@
 /** One thing that is checked, for all services that ask for it. */
 import type { Clock } from './clock.js';
 import { afterResult, type CheckState, type Condition, conditionOf, stateFrom } from './health-state.js';
-import type { Probe, ProbeTarget } from './probe.js';
+import type { Probe, ProbeTarget } from './probe-real.js';
 import type { Schedule } from './schedule.js';
 
 /** What is known of a real from its checks. */

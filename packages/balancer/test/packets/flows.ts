@@ -17,7 +17,7 @@ import {
   udp6,
   VIP4,
   VIP6,
-} from '../support/balancer.js';
+} from '../support/open-balancer.js';
 import { frameOf, type Packet } from '../support/packet.js';
 
 const OLD = '10.0.0.1';

@@ -23,7 +23,7 @@ import {
   udp6,
   VIP4,
   VIP6,
-} from '../support/balancer.js';
+} from '../support/open-balancer.js';
 import { frameOf, ipPacket, type Packet, toBalancer } from '../support/packet.js';
 import { GUE_SOURCE4, GUE_SOURCE6, inGue, inTunnel, tunnelled } from '../support/tunnel.js';
 

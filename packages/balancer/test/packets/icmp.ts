@@ -16,7 +16,7 @@ import {
   udp6,
   VIP4,
   VIP6,
-} from '../support/balancer.js';
+} from '../support/open-balancer.js';
 import {
   BALANCER_MAC,
   CLIENT_MAC,

@@ -16,7 +16,7 @@ import {
   tcp6,
   udp4,
   udp6,
-} from '../support/balancer.js';
+} from '../support/open-balancer.js';
 import { frameOf, type Packet } from '../support/packet.js';
 
 const byId = '10.7.7.7';

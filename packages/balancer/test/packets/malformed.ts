@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Balancer } from '../../src/index.js';
+import { addressHex, goesOut, OWN4, OWN6, openNat, replyTo, translated } from '../support/nat-packets.js';
 import {
   counted,
   drops,
@@ -15,8 +16,7 @@ import {
   udp6,
   VIP4,
   VIP6,
-} from '../support/balancer.js';
-import { addressHex, goesOut, OWN4, OWN6, openNat, replyTo, translated } from '../support/nat.js';
+} from '../support/open-balancer.js';
 import {
   ethernet,
   frameOf,

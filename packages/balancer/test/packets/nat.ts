@@ -7,20 +7,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { OptionError } from '@weir/ebpf';
 import type { Balancer } from '../../src/index.js';
 import {
-  CPU,
-  choice,
-  counted,
-  drops,
-  hex,
-  open,
-  passes,
-  tcp4,
-  tcp6,
-  udp4,
-  udp6,
-  VIP4,
-} from '../support/balancer.js';
-import {
   comesBack,
   FIRST_PORT,
   goesOut,
@@ -37,7 +23,21 @@ import {
   toClient,
   toRouter,
   translated,
-} from '../support/nat.js';
+} from '../support/nat-packets.js';
+import {
+  CPU,
+  choice,
+  counted,
+  drops,
+  hex,
+  open,
+  passes,
+  tcp4,
+  tcp6,
+  udp4,
+  udp6,
+  VIP4,
+} from '../support/open-balancer.js';
 import {
   frameOf,
   icmp4,

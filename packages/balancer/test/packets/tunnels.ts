@@ -17,7 +17,7 @@ import {
   tcp6,
   udp4,
   udp6,
-} from '../support/balancer.js';
+} from '../support/open-balancer.js';
 import {
   address,
   BALANCER_MAC,

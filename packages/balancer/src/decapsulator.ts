@@ -2,14 +2,14 @@
 import { existsSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { addressBytes, type BpfMap, Collection, type MapSpec, openPinnedMap, setGlobal } from '@weir/ebpf';
-import { addressText, keyAddress, wirePort } from '../address.js';
-import { encode, encodeNumber } from '../datapath/encode.js';
-import { readObject } from '../datapath/objects.js';
-import { readTunnelEnd, sizeofTunnelEnd, writeTunnelEnd } from '../generated/decapsulate.js';
-import { DEFAULT_GUE_PORT, type XdpMode } from '../options.js';
-import { DeviceAttachments } from './attachments.js';
-import { takeDown } from './lifecycle.js';
-import { PinFolder } from './pin-folder.js';
+import { addressText, wirePort } from './address.js';
+import { encodeNumber } from './datapath/encode.js';
+import { readObject } from './datapath/objects.js';
+import { setTunnelEnd, tunnelEnds } from './datapath/tunnel-ends.js';
+import { DeviceAttachments } from './lifecycle/attachments.js';
+import { takeDown } from './lifecycle/lifecycle.js';
+import { PinFolder } from './lifecycle/pin-folder.js';
+import { DEFAULT_GUE_PORT, type XdpMode } from './options.js';
 
 export interface DecapsulatorOptions {
   /** Devices on which tunnelled packets arrive. */
@@ -139,20 +139,4 @@ function openOrRemove(folder: PinFolder, spec: MapSpec): BpfMap[] {
   map[Symbol.dispose]();
   unlinkSync(path);
   return [];
-}
-
-/** The addresses in a program's table of tunnel ends. */
-export function tunnelEnds(map: BpfMap): string[] {
-  return [...map.keys()].map((key) => {
-    const { address, ipv6 } = readTunnelEnd(new DataView(key.buffer, key.byteOffset), 0);
-    return addressText(new Uint8Array(address.buffer, address.byteOffset, ipv6 === 0 ? 4 : 16));
-  });
-}
-
-/** Enters an address into a program's table of tunnel ends, or takes it out. */
-export function setTunnelEnd(map: BpfMap, address: string, ends: boolean): void {
-  const { words, ipv6 } = keyAddress(address);
-  const key = encode(sizeofTunnelEnd, writeTunnelEnd, { address: words, ipv6: Number(ipv6) });
-  if (ends) map.update(key, encodeNumber(1));
-  else map.delete(key);
 }

@@ -1,6 +1,7 @@
 /** Tells the outside which VIPs can be served: by routes, by a command, or both. */
+
+import type { ServiceHealth } from '../health/checked-services.js';
 import type { Service } from '../service.js';
-import type { ServiceHealth } from './checked-services.js';
 import type { Hook } from './hook.js';
 import type { VipRoutes } from './routes.js';
 

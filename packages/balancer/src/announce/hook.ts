@@ -1,8 +1,8 @@
 /** A command that is run when a service's health changes. */
 import { spawn } from 'node:child_process';
+import type { ServiceHealth } from '../health/checked-services.js';
+import type { ServiceState } from '../health/members.js';
 import { serviceName } from '../service.js';
-import type { ServiceHealth } from './checked-services.js';
-import type { ServiceState } from './members.js';
 
 export interface HookOptions {
   /** Program and arguments; no shell reads them. */

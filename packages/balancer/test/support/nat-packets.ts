@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { isIPv6 } from 'node:net';
 import type { Balancer, NatOptions, ServiceReal } from '../../src/index.js';
-import { hex, open, VIP4, VIP6 } from './balancer.js';
+import { hex, open, VIP4, VIP6 } from './open-balancer.js';
 import {
   address,
   BALANCER_MAC,
