@@ -10,9 +10,9 @@ export {
   plainConnection,
   type Totals,
 } from './connections/index.js';
+export type { AcceptHook } from './hooks/accept-hooks.js';
 export { type InspectOptions, inspectHost } from './inspect.js';
 export type {
-  AcceptHook,
   PortRange,
   TraceFilter,
   TracerOptions,

@@ -3,6 +3,7 @@
  * one filter are alternatives, filters add up.
  */
 import type { Btf, FeatureTable } from '@weir/ebpf';
+import type { AcceptHook } from './hooks/accept-hooks.js';
 import type { KernelEventName, SocketEventName } from './records/record.js';
 
 /** Inclusive on both ends. */
@@ -32,14 +33,6 @@ export interface TraceFilter {
   readonly direction?: 'inbound' | 'outbound';
   readonly events?: readonly SocketEventName[];
 }
-
-/** How the accepting process is found. See `docs/architecture.md`. */
-export type AcceptHook =
-  | 'kprobe:security_sock_graft'
-  | 'fentry:security_sock_graft'
-  | 'fexit:inet_csk_accept'
-  | 'kretprobe:inet_csk_accept'
-  | 'listener';
 
 export interface UdpOptions {
   /** A flow without datagrams for so long has ended. Milliseconds; default 30,000. */

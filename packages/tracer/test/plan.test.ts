@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { acceptHooks } from '../src/hooks/accept-hooks.js';
 import { type KernelFacts, planHooks } from '../src/hooks/plan.js';
 import { programNames } from '../src/hooks/programs.js';
+import { readObject } from '../src/objects.js';
 
 const everything: KernelFacts = {
   rawTracepoint: true,
@@ -74,6 +76,14 @@ describe('the choice of hooks', () => {
   it('takes the one that is asked for', () => {
     const { plan } = planHooks(everything, 'kretprobe:inet_csk_accept');
     assert.equal(plan.accept, 'kretprobe:inet_csk_accept');
+  });
+
+  it('names for each accept hook the program of the object that is at its function', () => {
+    const { programs } = readObject('tcp.bpf.o');
+    for (const { name, program } of acceptHooks) {
+      if (program === undefined) continue;
+      assert.equal(programs.get(program)?.section.replace('/', ':'), name, program);
+    }
   });
 
   it('does without IPv6', () => {

@@ -1,6 +1,6 @@
 /** Which hooks are used on a kernel, best first, and why. Pure: decided from facts that are handed in. */
-import type { AcceptHook } from '../options.js';
 import type { HookCandidate, HookChoice } from '../report.js';
+import { type AcceptHook, acceptHookEntry, acceptHooks } from './accept-hooks.js';
 
 /** What the choice depends on. */
 export interface KernelFacts {
@@ -83,27 +83,13 @@ function connectHook(facts: KernelFacts, name: string): HookCandidate {
 }
 
 /** All ways to see accepts, best first. The last one is always there. */
-export function acceptCandidates(facts: KernelFacts): readonly HookCandidate[] {
-  return [
-    // A trampoline's program is skipped while a preempted process is in the middle of it; a kprobe's can't be preempted.
-    functionHook(facts, 'kprobe', 'security_sock_graft'),
-    functionHook(facts, 'fentry', 'security_sock_graft'),
-    functionHook(facts, 'fexit', 'inet_csk_accept'),
-    functionHook(facts, 'kretprobe', 'inet_csk_accept'),
-    { name: 'listener', available: true, reason: 'needs no hook of its own' },
-  ];
+function acceptCandidates(facts: KernelFacts): readonly HookCandidate[] {
+  return acceptHooks.map(({ name }) => {
+    if (name === 'listener') return { name, available: true, reason: 'needs no hook of its own' };
+    const [mechanism, symbol] = name.split(':') as [Mechanism, string];
+    return functionHook(facts, mechanism, symbol);
+  });
 }
-
-const acceptConsequences: Readonly<Record<AcceptHook, string | undefined>> = {
-  'kprobe:security_sock_graft': undefined,
-  'fentry:security_sock_graft':
-    'under load, an accept can be missed while another process is preempted in the program; such are counted',
-  'fexit:inet_csk_accept':
-    'the accept of a process that slept in accept() before the start is told when its connection closes',
-  'kretprobe:inet_csk_accept':
-    'the accept of a process that slept in accept() before the start, or beyond 4,096 that sleep at a time, is told when its connection closes; the probe of a tracer that was killed stays in tracefs until the next one starts',
-  listener: 'accepts are told when the handshake is over, with the process that opened the listening socket',
-};
 
 const RAW_HOOK = 'raw_tracepoint:inet_sock_set_state';
 const EVENT_HOOK = 'tracepoint:sock/inet_sock_set_state';
@@ -178,7 +164,7 @@ export function planHooks(
         lifeCycle,
         'under load, a change of state can be missed while another process is preempted in the program; such are counted',
       ),
-      choice('process that accepts', accepts, accept, acceptConsequences[accept]),
+      choice('process that accepts', accepts, accept, acceptHookEntry(accept).consequence),
       choice(
         'connects that no route leads to',
         [ipv4Errors],

@@ -18,9 +18,9 @@ import {
   setGlobal,
 } from '@weir/ebpf';
 import { possibleCpus } from '@weir/ebpf/sys';
-import { AcceptMode } from '../generated/tcp.js';
 import { readObject } from '../objects.js';
-import type { AcceptHook, TracerOptions } from '../options.js';
+import type { TracerOptions } from '../options.js';
+import { acceptHookEntry } from './accept-hooks.js';
 import { FdWatch } from './fd-watch.js';
 import { compileFilter } from './filter.js';
 import type { HookPlan } from './plan.js';
@@ -31,22 +31,6 @@ const PAGE = 4096;
 const MAX_SLEEPING_ACCEPTS = 4096;
 const DEFAULT_RING_BYTES = 8 << 20;
 const DEFAULT_MAX_CONNECTIONS = 65_536;
-
-const acceptPrograms: Readonly<Record<AcceptHook, string | undefined>> = {
-  'fentry:security_sock_graft': 'graft_fentry',
-  'kprobe:security_sock_graft': 'graft_kprobe',
-  'fexit:inet_csk_accept': 'accept_fexit',
-  'kretprobe:inet_csk_accept': 'accept_kretprobe',
-  listener: undefined,
-};
-
-const acceptModes: Readonly<Record<AcceptHook, number>> = {
-  'fentry:security_sock_graft': AcceptMode.ACCEPT_AT_GRAFT,
-  'kprobe:security_sock_graft': AcceptMode.ACCEPT_AT_GRAFT,
-  'fexit:inet_csk_accept': AcceptMode.ACCEPT_AT_RETURN,
-  'kretprobe:inet_csk_accept': AcceptMode.ACCEPT_AT_RETURN,
-  listener: AcceptMode.ACCEPT_BY_LISTENER,
-};
 
 /** The second does what the first is prevented from doing; see bpf/nesting.h. */
 export const standInProgram = 'state_change_nested';
@@ -83,7 +67,7 @@ export class TracerPrograms implements Disposable {
     if (!Number.isInteger(maxConnections) || maxConnections < 1 || maxConnections > 2 ** 24) {
       throw new OptionError(`${maxConnections} is no number of connections: expected 1 to 16777216`);
     }
-    setGlobal(spec, 'accept_mode', acceptModes[plan.accept]);
+    setGlobal(spec, 'accept_mode', acceptHookEntry(plan.accept).mode);
     setGlobal(spec, 'wanted_events', filter.wantedEvents);
     setGlobal(spec, 'wanted_direction', filter.wantedDirection);
     setGlobal(spec, 'process_filters', filter.processFilters);
@@ -136,7 +120,7 @@ export class TracerPrograms implements Disposable {
    */
   attach(plan: HookPlan): void {
     const { collection } = this;
-    const acceptProgram = acceptPrograms[plan.accept];
+    const { program: acceptProgram } = acceptHookEntry(plan.accept);
     // In this order they run.
     this.#links.push(
       plan.lifeCycle === 'tracepoint'
@@ -190,7 +174,7 @@ export class TracerPrograms implements Disposable {
 
 /** Programs of the object that a plan needs. */
 export function programNames(plan: HookPlan): string[] {
-  const accept = acceptPrograms[plan.accept];
+  const { program: accept } = acceptHookEntry(plan.accept);
   return [
     plan.lifeCycle === 'tracepoint' ? 'state_change_event' : 'state_change',
     ...(plan.standIn ? [standInProgram] : []),

@@ -1,14 +1,7 @@
 /** The ways to see accepts that the running kernel has, so that each is tested where it can be. */
 import { kernelAtLeast } from '@weir/ebpf';
+import { acceptHooks } from '../../src/hooks/accept-hooks.js';
 import { type AcceptHook, inspectHost } from '../../src/index.js';
-
-export const acceptHooks: readonly AcceptHook[] = [
-  'kprobe:security_sock_graft',
-  'fentry:security_sock_graft',
-  'fexit:inet_csk_accept',
-  'kretprobe:inet_csk_accept',
-  'listener',
-];
 
 /**
  * Those that can be used here, and promise to miss nothing: trampolines do not where processes can be preempted in their
@@ -20,7 +13,7 @@ export function availableAcceptHooks(): readonly AcceptHook[] {
     choice?.candidates.filter((candidate) => candidate.available).map((candidate) => candidate.name),
   );
   const promised = kernelAtLeast('6.13') ? (hook: AcceptHook) => !/^f(entry|exit):/.test(hook) : () => true;
-  return acceptHooks.filter((hook) => available.has(hook) && promised(hook));
+  return acceptHooks.map(({ name }) => name).filter((hook) => available.has(hook) && promised(hook));
 }
 
 /** What records say of an accept under a hook. */

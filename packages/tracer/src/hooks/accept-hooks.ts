@@ -1,0 +1,66 @@
+/** Ways to see which process accepts a connection. */
+import { AcceptMode } from '../generated/tcp.js';
+
+/** One way: a program of bpf/tcp.bpf.c on a function of the kernel. */
+interface AcceptHookDefinition {
+  /** Mechanism and function, as `weir doctor` prints it. `listener` has neither. */
+  readonly name: `${'kprobe' | 'kretprobe' | 'fentry' | 'fexit'}:${string}` | 'listener';
+  /** The program that is attached. */
+  readonly program?: string;
+  /** How the other programs of the object treat connections that were not seen to be accepted. */
+  readonly mode: AcceptMode;
+  /** What is lost with this hook, in one sentence for the user. */
+  readonly consequence?: string;
+}
+
+/** Best first. The last one needs no hook, so it is always available. */
+const definitions = [
+  // A trampoline's program is skipped while a preempted process is in the middle of it; a kprobe's cannot be preempted.
+  {
+    name: 'kprobe:security_sock_graft',
+    program: 'graft_kprobe',
+    mode: AcceptMode.ACCEPT_AT_GRAFT,
+  },
+  {
+    name: 'fentry:security_sock_graft',
+    program: 'graft_fentry',
+    mode: AcceptMode.ACCEPT_AT_GRAFT,
+    consequence:
+      'under load, an accept can be missed while another process is preempted in the program; such accepts are counted',
+  },
+  {
+    name: 'fexit:inet_csk_accept',
+    program: 'accept_fexit',
+    mode: AcceptMode.ACCEPT_AT_RETURN,
+    consequence:
+      'the accept of a process that slept in accept() before the start is reported when its connection closes',
+  },
+  {
+    name: 'kretprobe:inet_csk_accept',
+    program: 'accept_kretprobe',
+    mode: AcceptMode.ACCEPT_AT_RETURN,
+    consequence:
+      'the accept of a process that slept in accept() before the start, or beyond 4,096 that sleep at a time, is reported when its connection closes; the probe of a tracer that was killed stays in tracefs until the next one starts',
+  },
+  {
+    name: 'listener',
+    mode: AcceptMode.ACCEPT_BY_LISTENER,
+    consequence:
+      'accepts are reported when the handshake is over, with the process that opened the listening socket',
+  },
+] as const satisfies readonly AcceptHookDefinition[];
+
+/** How the accepting process is found. See `docs/architecture.md`. */
+export type AcceptHook = (typeof definitions)[number]['name'];
+
+export interface AcceptHookEntry extends AcceptHookDefinition {
+  readonly name: AcceptHook;
+}
+
+/** All ways, best first. */
+export const acceptHooks: readonly AcceptHookEntry[] = definitions;
+
+/** The table's entry of a hook. */
+export function acceptHookEntry(name: AcceptHook): AcceptHookEntry {
+  return acceptHooks.find((hook) => hook.name === name)!;
+}
