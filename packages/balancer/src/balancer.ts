@@ -1,4 +1,4 @@
-/** A layer-4 load balancer: its programs, and what they are told. */
+/** A layer-4 load balancer: its programs, and the changes to their tables. */
 
 import type { BpfMap, DescriptorMap, Program } from '@weir/ebpf';
 import { OptionError } from '@weir/ebpf';
@@ -37,11 +37,11 @@ import type {
 export type * from './status.js';
 
 /**
- * Forwards from {@link Balancer.open} on until it is disposed of; with a `pin`, on and on until {@link detach}. Needs Linux
- * 5.10 and root. Each change of a service is one step for packets: they are forwarded as before or as after.
+ * Forwards packets from {@link Balancer.open} until it is disposed of; with a `pin`, until {@link detach}. Needs Linux 5.10
+ * and root. A change of a service is one step for packets: each is forwarded as before or as after.
  */
 export class Balancer implements Disposable {
-  /** Whether this goes on where an earlier process stopped: with its services, reals, flows and counters. */
+  /** Whether this balancer resumed an earlier process's: with its services, reals, flows and counters. */
   readonly resumed: boolean;
   readonly #lifecycle: Lifecycle;
   readonly #programs: BalancerPrograms;
@@ -52,14 +52,14 @@ export class Balancer implements Disposable {
   readonly #neighbours: NatNeighbours | undefined;
 
   /**
-   * With a `pin` that an earlier process used, this goes on where that one stopped, whether it ended or was killed. Its
-   * program forwards until the new one takes its place, in one step for each device. Options may be others than then. What
-   * they change is the program, and the sizes of tables, whose entries move. What cannot be kept is refused: flow tables
-   * for other numbers of flows (unless `forgetFlows`), another XDP mode, fewer `maxReals` than are in use.
+   * Opens a balancer. With a `pin` that an earlier process used, it goes on where that one stopped, whether it ended or was
+   * killed: the old program forwards until the new one replaces it, in one step for each device. Options may differ from the
+   * earlier ones; they change the program and the sizes of tables, whose entries move. A change that would lose state is
+   * refused: another number of flows (unless `forgetFlows`), another XDP mode, fewer `maxReals` than are in use.
    *
    * @throws OptionError for options that make no sense; EbpfError if another process runs the balancer of that name, if
    * there is no BPF file system to pin to, or if the router's MAC address cannot be learned; VerifierError,
-   * UnsupportedError, SyscallError. What an earlier process left is as it was then.
+   * UnsupportedError, SyscallError. An earlier process's balancer is unchanged then.
    */
   static open(options: BalancerOptions): Balancer {
     devicesOf(options);
@@ -72,7 +72,7 @@ export class Balancer implements Disposable {
     }
   }
 
-  /** Takes a pinned balancer off that no process runs; returns whether there was one. @throws EbpfError if one runs it. */
+  /** Detaches a pinned balancer that no process runs; returns whether there was one. @throws EbpfError if one runs it. */
   static detach(pin: string, pinRoot?: string): boolean {
     return detachPinned(pin, pinRoot);
   }
@@ -100,7 +100,7 @@ export class Balancer implements Disposable {
         this.#programs.setRouterMac(macBytes(mac), device);
         this.#save();
       });
-      this.#neighbours = this.#meetNeighbours(devicesOf(options).length > 0);
+      this.#neighbours = this.#openNeighbours(devicesOf(options).length > 0);
       lifecycle.attach(this.#programs);
       lifecycle.commit(this.#programs, this.#knowledge());
     } catch (error) {
@@ -111,7 +111,7 @@ export class Balancer implements Disposable {
     }
   }
 
-  /** The XDP program of the first device, for another one to call from its program array. */
+  /** The XDP program of the first device, for another program to call from its program array. */
   get program(): Program {
     return this.#programs.program(0);
   }
@@ -150,7 +150,7 @@ export class Balancer implements Disposable {
     }));
   }
 
-  /** Every real that a service, a server id or a source route refers to. */
+  /** Reals to which a service, a server id or a source route refers. */
   reals(): RealStatus[] {
     return this.#tables.reals.all().map(({ address, port, number }) => ({
       address,
@@ -164,15 +164,15 @@ export class Balancer implements Disposable {
     return this.#tables.nat?.status();
   }
 
-  /** All counters but those of services and reals, since the start. */
+  /** All counters except those of services and reals, since the start. */
   counters(): Counters {
     return this.#tables.counters.totals();
   }
 
   /**
-   * Which real an id in QUIC, TCP or stable UDP packets means; without an address, none.
+   * Sets the real that an id in QUIC, TCP or stable UDP packets means; without an address, removes the id.
    *
-   * @param port of a real that has one of its own.
+   * @param port The real's port, where it is not the service's.
    * @throws OptionError
    */
   setServerId(id: number, address: string | undefined, port = 0): void {
@@ -184,7 +184,7 @@ export class Balancer implements Disposable {
     return this.#tables.serverIds();
   }
 
-  /** Where new flows from a prefix go, in services with the flag `sourceRouting`. @throws OptionError */
+  /** Sets the real for new flows from a prefix, in services with the flag `sourceRouting`. @throws OptionError */
   setSourceRoute(prefix: string, address: string | undefined, port = 0): void {
     this.#tables.setSourceRoute(prefix, address, port);
   }
@@ -195,26 +195,27 @@ export class Balancer implements Disposable {
   }
 
   /**
-   * Where a flow goes that a CPU's table does not know, in services with the flag `globalFlows`. Lasts while the real
-   * belongs to the service.
+   * Sets the real of a flow that a CPU's table does not know, in services with the flag `globalFlows`. The entry counts
+   * while the real belongs to the service.
    *
-   * @throws OptionError if nobody knows that real.
+   * @throws OptionError if no service has that real.
    */
   setGlobalFlow(flow: Flow, address: string | undefined, port = 0): void {
     setGlobalFlow(this.#map('global_flows'), this.#tables.reals, flow, address, port);
   }
 
-  /** Whether tunnels to an address end here; see {@link BalancerOptions.inlineDecapsulation}. */
+  /** Sets whether tunnels to an address end here; see {@link BalancerOptions.inlineDecapsulation}. */
   setTunnelEnd(address: string, ends: boolean): void {
     setTunnelEnd(this.#map('tunnel_ends'), address, ends);
   }
 
+  /** Addresses at which tunnels end. */
   tunnelEnds(): string[] {
     return tunnelEnds(this.#map('tunnel_ends'));
   }
 
   /**
-   * The next hop's MAC address, from the next packet on. It is no longer learned then.
+   * Sets the next hop's MAC address, from the next packet on. It is no longer learned then.
    *
    * @param device Default: all.
    * @throws OptionError
@@ -224,26 +225,27 @@ export class Balancer implements Disposable {
   }
 
   /**
-   * Whom packets go to that the balancer leaves to the host: an XDP program that is pinned; without a path, the host.
-   * Needs `callsNext`.
+   * Sets the pinned XDP program to which packets go that the balancer leaves to the host; without a path, they go to the
+   * host. Needs `callsNext`.
    *
    * @throws OptionError, EbpfError, SyscallError
    */
   setNext(path: string | undefined): void {
-    if (this.#options.callsNext !== true) throw new OptionError('setNext needs callsNext');
+    if (this.#options.callsNext !== true)
+      throw new OptionError('setNext needs a balancer that was opened with callsNext: true');
     putNext(this.#map('next_program') as DescriptorMap, path);
   }
 
-  /** Has the program handle a frame of at least 14 bytes, as if it had come from the device. @throws SyscallError */
+  /** Runs the program on a frame of at least 14 bytes, as if it had come from the device. @throws SyscallError */
   process(frame: Uint8Array): Processed {
     const { returnValue, data } = this.program.testRun({ data: frame });
     return { verdict: verdictName(returnValue), frame: data };
   }
 
   /**
-   * Asks the program what it would do with a frame. Nothing is counted, remembered or changed.
+   * Returns what the program would do with a frame. Nothing is counted, remembered or changed.
    *
-   * @param cpu whose flow table is meant. Default: the first that forwards.
+   * @param cpu The CPU whose flow table is used. Default: the first that forwards.
    * @throws SyscallError
    */
   explain(frame: Uint8Array, cpu?: number): Explanation {
@@ -251,16 +253,16 @@ export class Balancer implements Disposable {
   }
 
   /**
-   * Which real a flow's next packet goes to and why, by the program itself. A CPU whose table knows the flow is asked
-   * first.
+   * Returns the real to which a flow's next packet goes, and the reason, from the program itself. The table of a CPU that
+   * knows the flow decides, if there is one.
    *
-   * @throws SyscallError; EbpfError for addresses that are none.
+   * @throws SyscallError; EbpfError for an invalid address.
    */
   lookup(flow: Flow): Explanation {
     return this.#explainer.lookup(flow);
   }
 
-  /** Takes samples of packets until it is disposed of; one capture at a time. @throws OptionError, SyscallError */
+  /** Captures samples of packets until it is disposed of; one capture at a time. @throws OptionError, SyscallError */
   capture(options: CaptureOptions = {}): Capture {
     const { collection, globals } = this.#programs;
     return new Capture(
@@ -271,18 +273,18 @@ export class Balancer implements Disposable {
     );
   }
 
-  /** Takes a CPU's flow table away, so that its flows share the fallback. */
+  /** Removes a CPU's flow table, so that its flows share the fallback table. */
   dropFlowTable(cpu: number): boolean {
     return (this.#programs.collection.map('flow_tables') as DescriptorMap).clear(cpu);
   }
 
-  /** Takes the programs off, whatever holds them, and removes all that is pinned. */
+  /** Detaches the programs, whatever holds them, and removes all pins. */
   detach(): void {
     this.#lifecycle.detach();
     this[Symbol.dispose]();
   }
 
-  /** Lets go of everything: without a `pin`, that ends it; with one, it forwards on. */
+  /** Closes everything: without a `pin`, forwarding ends; with one, it goes on. */
   [Symbol.dispose](): void {
     this.#routers[Symbol.dispose]();
     this.#neighbours?.[Symbol.dispose]();
@@ -290,8 +292,8 @@ export class Balancer implements Disposable {
     this.#programs[Symbol.dispose]();
   }
 
-  /** Where addresses are translated and next hops are the host's. */
-  #meetNeighbours(hasDevices: boolean): NatNeighbours | undefined {
+  /** Starts to resolve neighbours where addresses are translated and the host's routes decide. */
+  #openNeighbours(hasDevices: boolean): NatNeighbours | undefined {
     const { nat } = this.#options;
     if (nat === undefined || !asksForRoutes(nat, hasDevices)) return undefined;
     return new NatNeighbours(() =>

@@ -1,4 +1,4 @@
-/** For reals: outer headers are taken off what the balancer sends. */
+/** Removes outer headers on reals. */
 import { existsSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { addressBytes, type BpfMap, Collection, type MapSpec, openPinnedMap, setGlobal } from '@weir/ebpf';
@@ -12,15 +12,15 @@ import { PinFolder } from './lifecycle/pin-folder.js';
 import { DEFAULT_GUE_PORT, type XdpMode } from './options.js';
 
 export interface DecapsulatorOptions {
-  /** Devices on which tunnelled packets arrive. */
+  /** Devices on which packets arrive in tunnels. */
   readonly interfaces: readonly string[];
   /** `native`: in the driver. `generic`: in the network stack. Default: native where the driver can. */
   readonly mode?: XdpMode;
-  /** Addresses of this host to which tunnels lead. */
+  /** Addresses of this host at which tunnels end. */
   readonly addresses: readonly string[];
   /** UDP port of GUE. Default 6080. */
   readonly guePort?: number;
-  /** Goes on when this process ends, under this name, until {@link Decapsulator.detach}. One process at a time. */
+  /** A name under which the program stays when this process ends, until {@link Decapsulator.detach}. One process at a time. */
   readonly pin?: string;
   /** Folder in a BPF file system. Default /sys/fs/bpf/weir-decapsulator. */
   readonly pinRoot?: string;
@@ -30,8 +30,8 @@ const DEFAULT_ROOT = '/sys/fs/bpf/weir-decapsulator';
 const KEPT_MAPS = ['tunnel_ends', 'decapsulated'];
 
 /**
- * Takes IP in IP and GUE (variant 1) off, until it is disposed of or its process ends; with a `pin` on and on, and the next
- * process that opens it puts its own program in the place of the last one's, in one step. Needs Linux 5.10.
+ * Removes the outer headers of IP in IP and GUE (variant 1) until it is disposed of or its process ends. With a `pin` it
+ * stays, and the next process that opens it replaces the program by its own, in one step. Needs Linux 5.10.
  */
 export class Decapsulator implements Disposable {
   readonly #collection: Collection;
@@ -51,7 +51,7 @@ export class Decapsulator implements Disposable {
     }
   }
 
-  /** Takes a pinned one off that no process runs; returns whether there was one. @throws EbpfError if one runs it. */
+  /** Detaches a pinned one that no process runs; returns whether there was one. @throws EbpfError if one runs it. */
   static detach(pin: string, pinRoot: string = DEFAULT_ROOT): boolean {
     if (!existsSync(join(pinRoot, pin))) return false;
     using folder = PinFolder.claim(pinRoot, pin);
@@ -88,30 +88,31 @@ export class Decapsulator implements Disposable {
     }
   }
 
-  /** Whether tunnels to an address end here. @throws EbpfError if it is no address */
+  /** Sets whether tunnels to an address end here. @throws EbpfError for an invalid address. */
   setTunnelEnd(address: string, ends: boolean): void {
     setTunnelEnd(this.#collection.map('tunnel_ends'), address, ends);
   }
 
+  /** Addresses at which tunnels end. */
   tunnelEnds(): string[] {
     return tunnelEnds(this.#collection.map('tunnel_ends'));
   }
 
-  /** Packets that came out of a tunnel, since the start. */
+  /** Packets whose outer headers were removed, since the start. */
   get packets(): bigint {
     const values = this.#collection.map('decapsulated').lookup(encodeNumber(0))!;
     const perCpu = new BigUint64Array(values.buffer, values.byteOffset, values.byteLength / 8);
     return perCpu.reduce((sum, count) => sum + count, 0n);
   }
 
-  /** Takes the program off, and removes all that is pinned. */
+  /** Detaches the program and removes all pins. */
   detach(): void {
     this.#attachments.release();
     if (this.#folder !== undefined) takeDown(this.#folder, undefined);
     this.#close();
   }
 
-  /** Lets go of everything: without a `pin`, that ends it. */
+  /** Closes everything: without a `pin`, the program is detached. */
   [Symbol.dispose](): void {
     this.#close();
   }
@@ -124,7 +125,7 @@ export class Decapsulator implements Disposable {
   }
 }
 
-/** The pinned map of that shape. One of another shape is unpinned: the program that is attached keeps it. */
+/** Opens the pinned map of a spec. A map of another shape is unpinned; the attached program keeps it. */
 function openOrRemove(folder: PinFolder, spec: MapSpec): BpfMap[] {
   const path = join(folder.path, spec.name);
   if (!existsSync(path)) return [];

@@ -1,4 +1,4 @@
-/** Virtual services: what clients connect to. */
+/** Virtual services, to which clients connect. */
 import { type Prefix, parsePrefix, wirePort } from './address.js';
 import { encode } from './datapath/encode.js';
 import type { RingVersion } from './datapath/ring.js';
@@ -8,7 +8,7 @@ export type Protocol = 'tcp' | 'udp';
 
 export const protocolNumbers: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17 };
 
-/** What clients connect to. */
+/** A virtual service, to which clients connect. */
 export interface Service {
   /** An address, or a prefix such as `192.0.2.0/24`. */
   readonly address: string;
@@ -32,7 +32,7 @@ const flagBits = {
   local: VipFlag.VIP_LOCAL,
   /** Flows that this host's table does not know are looked up in the global one. */
   globalFlows: VipFlag.VIP_GLOBAL_FLOWS,
-  /** For all ports: the destination port is hashed, and tells flows apart. */
+  /** For services of all ports: the destination port is hashed, and distinguishes flows. */
   hashBothPorts: VipFlag.VIP_HASH_BOTH_PORTS,
   /** Server ids in stable UDP headers are looked at. */
   stableUdp: VipFlag.VIP_STABLE_UDP,
@@ -46,13 +46,13 @@ export const serviceFlags = Object.keys(flagBits) as readonly ServiceFlag[];
 /** A server behind a service. */
 export interface ServiceReal {
   readonly address: string;
-  /** With `forwarding: 'nat'`: the server's own port. Default: the service's. */
+  /** With `forwarding: 'nat'`: the port on which the server listens. Default: the service's. */
   readonly port?: number;
-  /** A whole number; 0 drains: known flows stay, no new ones come. Default 1. */
+  /** A whole number. With 0 the real is drained: it keeps its flows and gets no new ones. Default 1. */
   readonly weight?: number;
   /** The real is this host: packets are delivered as they came. */
   readonly local?: boolean;
-  /** With the flag `udpMigration`: its UDP flows go elsewhere. */
+  /** With the flag `udpMigration`: UDP flows leave this real. */
   readonly down?: boolean;
 }
 
@@ -61,7 +61,7 @@ export interface ServiceSpec {
   readonly reals: readonly ServiceReal[];
   /**
    * `tunnel`: reals answer clients directly. `nat`: both directions go through the balancer, which translates addresses and
-   * ports; takes the balancer's option `nat`. Default `tunnel`.
+   * ports; needs the balancer's option `nat`. Default `tunnel`.
    */
   readonly forwarding?: 'tunnel' | 'nat';
   readonly flags?: readonly ServiceFlag[];
@@ -69,7 +69,7 @@ export interface ServiceSpec {
   readonly ringVersion?: RingVersion;
 }
 
-/** Translated flows are known by their slots: the flow table has nothing to add. */
+/** The slots of translated flows replace the flow table. */
 const NAT_BITS = VipFlag.VIP_NAT | VipFlag.VIP_NO_FLOW_TABLE;
 
 export function flagsOf(spec: ServiceSpec): number {
@@ -77,19 +77,19 @@ export function flagsOf(spec: ServiceSpec): number {
   return (spec.flags ?? []).reduce((bits, flag) => bits | flagBits[flag], start);
 }
 
-/** `tcp 192.0.2.1:80`, the same for each way to write it. */
+/** A text that is the same for every way to write the service. */
 export function serviceName({ address, port, protocol }: Service): string {
   const { words, ipv6, bits } = parsePrefix(address);
   wirePort(port);
   return `${protocol} ${ipv6 ? 6 : 4} ${[...words].map((word) => word.toString(16)).join(':')}/${bits} ${port}`;
 }
 
-/** Port, protocol and family, as the program's table has them. */
+/** Port, protocol and family in one word, as in the program's table. */
 export function serviceWord({ port, protocol }: Service, { ipv6 }: Prefix): number {
   return wirePort(port) + protocolNumbers[protocol] * 2 ** 16 + Number(ipv6) * 2 ** 24;
 }
 
-/** Its key in `vip_prefixes`. */
+/** The service's key in `vip_prefixes`. */
 export function servicePrefixKey({ port, protocol }: Service, { words, ipv6, bits }: Prefix): Uint8Array {
   return encode(sizeofVipPrefix, writeVipPrefix, {
     prefixBits: 32 + bits,

@@ -1,59 +1,60 @@
-/** What a balancer tells. */
+/** Status of a balancer, and results of its program. */
 import type { Traffic } from './datapath/counters.js';
 import type { ReasonName, Verdict } from './datapath/outcome.js';
 import type { XdpMode } from './options.js';
 import type { Service, ServiceSpec } from './service.js';
 
-/** What the program did with a packet. */
+/** The result of the program's run on a packet. */
 export interface Processed {
   readonly verdict: Verdict;
-  /** The frame afterwards. */
+  /** The frame after the run. */
   readonly frame: Uint8Array;
 }
 
-/** What the program would do with a packet. */
+/** The result that a packet would have, and the reason. */
 export interface Explanation {
   readonly verdict: Verdict;
   readonly reason: ReasonName;
-  /** The service that the packet is for. */
+  /** The service to which the packet belongs. */
   readonly service: Service | undefined;
-  /** The address of its real. */
+  /** The address of the packet's real. */
   readonly real: string | undefined;
   /** The real's port, where it is not the service's. */
   readonly realPort?: number;
 }
 
-/** Traffic of a service, and what it consists of now. */
+/** A service with its present specification and its traffic. */
 export interface ServiceStatus extends Traffic {
   readonly service: Service;
   readonly spec: ServiceSpec;
 }
 
+/** A real with its traffic in all services. */
 export interface RealStatus extends Traffic {
   readonly address: string;
-  /** Where it is not the service's. */
+  /** The real's port, where it is not the service's. */
   readonly port?: number;
 }
 
-/** What the programs are attached to. */
+/** A device, and how the program is attached to it. */
 export interface InterfaceStatus {
   readonly interface: string;
-  /** Undefined if the device is gone, or somebody took the program off. */
+  /** Undefined if the device is gone, or the program was detached by somebody else. */
   readonly mode: XdpMode | undefined;
 }
 
-/** Which real an id means. */
+/** A server id with its real. */
 export interface ServerId {
   readonly id: number;
   readonly address: string;
-  /** Of a real that has one of its own. */
+  /** The real's port, where it is not the service's. */
   readonly port?: number;
 }
 
-/** Where new flows from a prefix go. */
+/** A prefix with the real for new flows from it. */
 export interface SourceRoute {
   readonly prefix: string;
   readonly address: string;
-  /** Of a real that has one of its own. */
+  /** The real's port, where it is not the service's. */
   readonly port?: number;
 }

@@ -196,9 +196,9 @@ describe('routers', () => {
   it('that are not known are told', () => {
     assert.throws(
       () => open({ interface: BALANCER_DEVICE, router: '10.1.0.77' }),
-      /the MAC address of router 10\.1\.0\.77 on b0 is not known, and it does not answer/,
+      /router 10\.1\.0\.77 on b0 does not answer, and its MAC address is not known/,
     );
-    assert.throws(() => open({ interface: 'lo' }), /lo has no default gateway: give/);
+    assert.throws(() => open({ interface: 'lo' }), /lo has no default gateway: name/);
     assert.throws(() => open({ interface: 'none' }), /ENODEV/);
   });
 });

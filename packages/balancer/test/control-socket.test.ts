@@ -62,7 +62,7 @@ describe('the control socket', () => {
     assert.equal(statSync(shared.path).gid, gid);
     await assert.rejects(
       started({}, 'no-such-group'),
-      new RequestError('no group no-such-group in /etc/group'),
+      new RequestError('control.group: there is no group no-such-group in /etc/group'),
     );
     assert.equal(groupId('root'), 0);
   });
@@ -124,7 +124,9 @@ describe('the control socket', () => {
     await using control = await started({ stop: async () => ({}) });
     await assert.rejects(
       ControlServer.listen(control.path, undefined, nothing),
-      new RequestError(`somebody listens on ${control.path} already`),
+      new RequestError(
+        `a process listens on ${control.path} already: stop it, or name another socket (control.socket)`,
+      ),
     );
     assert.deepEqual(await control.client.call('stop', { detach: false }), {});
   });

@@ -125,7 +125,7 @@ test('what cannot change is refused before anything is', () => {
   assert.throws(
     () => controller.apply(to),
     new RequestError(
-      'cannot change while it runs: mode, options.flows; stop it with --keep-forwarding and run it anew',
+      'mode, options.flows cannot change while the balancer runs: stop it with --keep-forwarding, then run it again',
     ),
   );
   assert.deepEqual(balancer.news(), []);
@@ -166,9 +166,12 @@ test('a drain that is refused is none', () => {
 
 test('names that are none', () => {
   const { controller } = opened();
-  assert.throws(() => controller.drain('v7', 'r0', true), new RequestError('no VIP v7: there are v0, v1'));
+  assert.throws(
+    () => controller.drain('v7', 'r0', true),
+    new RequestError('there is no VIP v7: there are v0, v1'),
+  );
   assert.throws(
     () => controller.drain('198.51.100.2', 'r7', true),
-    new RequestError('no real r7 of v1: there is r0'),
+    new RequestError('v1 has no real r7: there is r0'),
   );
 });

@@ -212,7 +212,7 @@ describe('a pinned balancer', () => {
     await assert.rejects(fourth.open({ ...options, maxReals: 3 }), /maxReals 3: real number \d is in use/);
     await assert.rejects(
       fourth.open({ ...options, pin: 'rival' }),
-      /b0 has an XDP program already: take it off, or have it call/,
+      /b0 has an XDP program already: detach it, or have it call/,
     );
     assert.deepEqual(readdirSync('/sys/fs/bpf/weir'), ['test'], 'what failed to begin leaves nothing');
     await all(talks);

@@ -105,7 +105,7 @@ test('files that are none, or damaged at any byte, are refused in words', () => 
     pcapngHeader('eth0', 'weir'),
     pcapngPacket({ timeNs: 0n, bytes: new Uint8Array(8), length: 8, comment: 'x' }),
   ]);
-  assert.throws(() => readPackets(Buffer.alloc(30)), /neither pcap nor pcapng/);
+  assert.throws(() => readPackets(Buffer.alloc(30)), /expected pcap or pcapng/);
   for (let size = 0; size < file.length; size++) {
     try {
       readPackets(file.subarray(0, size));

@@ -192,7 +192,7 @@ describe('a balancer', () => {
       assert.equal(told, 'tx: by the ring, VIP dns, real a (10.9.0.1)\n');
     }
     const { stderr } = await balance('drain', 'dns', 'c');
-    assert.equal(stderr, 'weir: no real c of dns: there are a, b\n');
+    assert.equal(stderr, 'weir: dns has no real c: there are a, b\n');
   });
 
   it('writes packets to a file, with the reason of each', async () => {
@@ -222,7 +222,7 @@ describe('a balancer', () => {
     const gone = once(weir.child, 'exit');
     weir.child.kill('SIGKILL');
     await gone;
-    assert.match((await balance('status')).stderr, /nobody answers on/);
+    assert.match((await balance('status')).stderr, /no process answers on/);
     await send(5);
     weir = await start();
     assert.equal(await packets(before + 5), before + 5);

@@ -1,4 +1,4 @@
-/** Tells the outside which VIPs can be served: by routes, by a command, or both. */
+/** Announces the VIPs that can be served: by routes, by a command, or both. */
 
 import type { ServiceHealth } from '../health/checked-services.js';
 import type { Service } from '../service.js';
@@ -12,8 +12,8 @@ export interface AnnouncerOptions {
 }
 
 /**
- * A VIP has a route while one of its services is up. One that is not known yet is left as an earlier process has left
- * it.
+ * A VIP has a route while one of its services is up. While the state of its services is unknown, its route stays as an
+ * earlier process left it.
  */
 export class Announcer {
   readonly #routes: VipRoutes | undefined;
@@ -25,9 +25,9 @@ export class Announcer {
   }
 
   /**
-   * Follows a service's change.
+   * Follows a change of a service's state.
    *
-   * @param all the health of all services, with this one's.
+   * @param all The health of all services, including this one's.
    * @throws SyscallError
    */
   follow(changed: ServiceHealth, all: readonly ServiceHealth[]): void {
@@ -36,13 +36,13 @@ export class Announcer {
     this.#hookOf(changed.service)?.report(changed);
   }
 
-  /** After services were added or removed: routes to VIPs that are none any more go. @throws SyscallError */
+  /** Sets the routes anew after services were added or removed. @throws SyscallError */
   reconcile(all: readonly ServiceHealth[]): void {
     this.#routes?.keepOnly(all.map(({ service }) => service.address));
     for (const address of new Set(all.map(({ service }) => service.address))) this.#route(address, all);
   }
 
-  /** Removes the routes, tells the command that the services which are up go down, and waits for it. @throws SyscallError */
+  /** Removes the routes, reports the services that are up as down, and waits for the commands. @throws SyscallError */
   async withdraw(all: readonly ServiceHealth[]): Promise<void> {
     this.#routes?.keepOnly([]);
     const up = all.filter(({ state }) => state === 'up');

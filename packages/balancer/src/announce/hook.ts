@@ -7,13 +7,13 @@ import { serviceName } from '../service.js';
 export interface HookOptions {
   /** Program and arguments; no shell reads them. */
   readonly command: readonly [string, ...string[]];
-  /** After which it is killed, seconds. Default 30. */
+  /** Time after which the command is killed, seconds. Default 30. */
   readonly timeout?: number;
-  /** The command could not be run, failed or was killed. */
+  /** Called when the command could not be run, failed or was killed. */
   readonly onFailure: (message: string) => void;
 }
 
-/** What the command is told, besides this process's own environment. */
+/** Variables of the command's environment, besides this process's own. */
 export function hookEnvironment({ service, state, up, reals }: ServiceHealth): Record<string, string> {
   return {
     WEIR_VIP: service.address,
@@ -27,13 +27,13 @@ export function hookEnvironment({ service, state, up, reals }: ServiceHealth): R
 
 interface Running {
   readonly reported: ServiceState;
-  /** What has come since. */
+  /** The newest health since the run began. */
   next: ServiceHealth | undefined;
 }
 
 /**
- * Runs the command, one at a time for a service. What changes while it runs is told by one further run, with the newest
- * state, if that is another one than was told last.
+ * Runs the command, one at a time for a service. Changes during a run lead to one further run, with the newest state, if
+ * that differs from the one reported last.
  */
 export class Hook {
   readonly #options: HookOptions;
@@ -44,6 +44,7 @@ export class Hook {
     this.#options = options;
   }
 
+  /** Runs the command with a service's health, now or after the run in progress. */
   report(health: ServiceHealth): void {
     const name = serviceName(health.service);
     const running = this.#running.get(name);
@@ -51,7 +52,7 @@ export class Hook {
     else void this.#run(name, health);
   }
 
-  /** Waits for the commands that run. */
+  /** Waits for the commands that are running. */
   async idle(): Promise<void> {
     if (this.#running.size > 0) await new Promise<void>((resolve) => this.#waiting.add(resolve));
   }
@@ -71,7 +72,7 @@ export class Hook {
   }
 }
 
-/** @returns what went wrong. */
+/** @returns The reason for a failure. */
 function runCommand(
   { command: [program, ...args], timeout = 30 }: HookOptions,
   environment: Record<string, string>,

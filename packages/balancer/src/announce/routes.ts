@@ -1,4 +1,4 @@
-/** Routes of VIPs in a table of their own, which a BGP daemon announces. Layout: include/uapi/linux/rtnetlink.h. */
+/** Routes of VIPs in a separate table, which a BGP daemon announces. Layout: include/uapi/linux/rtnetlink.h. */
 import { constants } from 'node:os';
 import { OptionError, SyscallError } from '@weir/ebpf';
 import {
@@ -11,17 +11,17 @@ import {
 import { type Prefix, parsePrefix } from '../address.js';
 import { within } from '../limits.js';
 
-/** Types of routes: RTN_*. */
+/** Route types: RTN_*. */
 const types = { unicast: 1, local: 2, blackhole: 6 } as const;
 
 export interface VipRoutesOptions {
-  /** A routing table that nothing else writes to; 1 to 4294967295, without 253 to 255. */
+  /** A routing table to which nothing else writes: 1 to 4294967295, without 253 to 255. */
   readonly table: number;
   /** Default `blackhole`. `unicast` and `local` are routes to the loopback device. */
   readonly type?: keyof typeof types;
 }
 
-/** Who made a route, for `ip route` and BGP daemons: none of the numbers in iproute2's rt_protos. */
+/** The protocol number of the routes, by which `ip route` and BGP daemons know them; iproute2's rt_protos lacks it. */
 export const ROUTE_PROTOCOL = 119;
 
 const Message = { newRoute: 24, delRoute: 25, getRoute: 26 } as const;
@@ -34,12 +34,12 @@ const SCOPE_UNIVERSE = 0;
 const SCOPE_HOST = 254;
 const RTMSG_SIZE = 12;
 const LOOPBACK_INDEX = 1;
-/** RTM_F_CLONED: an entry of the route cache. */
+/** RTM_F_CLONED marks an entry of the route cache. */
 const CLONED = 0x200;
 
 /**
- * One route a VIP, in the network namespace of the caller. They outlive the process: the next one with the same table
- * finds them, and removes what it does not want with {@link keepOnly}.
+ * One route for each VIP, in the caller's network namespace. Routes outlive the process: the next process with the same
+ * table finds them, and removes the unwanted ones with {@link keepOnly}.
  */
 export class VipRoutes implements Disposable {
   readonly #socket: NetlinkSocket;
@@ -48,26 +48,27 @@ export class VipRoutes implements Disposable {
 
   /** @throws OptionError, SyscallError */
   constructor({ table, type = 'blackhole' }: VipRoutesOptions) {
-    if (table >= 253 && table <= 255) throw new OptionError(`table ${table} is the kernel's own`);
+    if (table >= 253 && table <= 255)
+      throw new OptionError(`table ${table}: 253 to 255 belong to the kernel, use another one`);
     this.#table = within('table', table, 1, 2 ** 32 - 1);
     this.#type = type;
     this.#socket = new NetlinkSocket(NetlinkProtocol.route);
   }
 
-  /** Adds a VIP's route, which may be there, or removes it. @throws OptionError, SyscallError */
+  /** Adds a VIP's route, which may exist, or removes it. @throws OptionError, SyscallError */
   set(vip: string, isThere: boolean): void {
     const prefix = parsePrefix(vip);
     if (isThere) this.#change(Message.newRoute, prefix, `add route ${vip}`);
     else this.#remove(prefix);
   }
 
-  /** Removes the routes of this and earlier processes to other VIPs than these. @throws SyscallError */
+  /** Removes routes of this and earlier processes, except those of these VIPs. @throws SyscallError */
   keepOnly(vips: Iterable<string>): void {
     const kept = new Set(Array.from(vips, (vip) => prefixName(parsePrefix(vip))));
     for (const prefix of this.#existing()) if (!kept.has(prefixName(prefix))) this.#remove(prefix);
   }
 
-  /** Leaves the routes there. */
+  /** Closes the socket; routes stay. */
   [Symbol.dispose](): void {
     this.#socket[Symbol.dispose]();
   }
@@ -97,7 +98,7 @@ export class VipRoutes implements Disposable {
     return Uint8Array.of(family, bits, 0, 0, RT_TABLE_UNSPEC, ROUTE_PROTOCOL, scope, type, 0, 0, 0, 0);
   }
 
-  /** Our routes in the table. */
+  /** The balancer's routes in the table. */
   #existing(): Prefix[] {
     return [AF_INET, AF_INET6].flatMap((family) => {
       const payload = new Uint8Array(RTMSG_SIZE);

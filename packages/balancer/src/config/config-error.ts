@@ -1,13 +1,13 @@
 import type { Problem } from './source.js';
 
-/** A configuration that cannot be used: all that is wrong with it. */
+/** A configuration that cannot be used, with all its problems. */
 export class ConfigError extends Error {
   override name = 'ConfigError';
   readonly problems: readonly Problem[];
-  /** `FILE:LINE:COLUMN: …` for each. */
+  /** The problems as `FILE:LINE:COLUMN: …`. */
   readonly lines: readonly string[];
 
-  /** @param file what the text is called in messages. */
+  /** @param file The text's name in messages. */
   constructor(file: string, problems: readonly Problem[]) {
     const lines = problems.map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`);
     super(lines.join('\n'));

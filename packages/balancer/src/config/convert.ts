@@ -1,11 +1,11 @@
-/** What a configuration means to a balancer. */
+/** Conversion of a configuration to a balancer's options and services. */
 import { isIP } from 'node:net';
 import { canonicalAddress } from '../address.js';
 import type { BalancerOptions } from '../options.js';
 import { type Service, type ServiceReal, type ServiceSpec, serviceName } from '../service.js';
 import type { Config, DeviceConfig, RealConfig, VipConfig } from './schema.js';
 
-/** What of a configuration is in the program itself, whatever it is attached to. */
+/** Options of the program itself, without its attachments. */
 export function programOptions({ encapsulation, nat, options }: Config): BalancerOptions {
   return {
     ...options,
@@ -14,7 +14,7 @@ export function programOptions({ encapsulation, nat, options }: Config): Balance
   };
 }
 
-/** What a balancer is opened with, to forward on after its process and be found again by the file's name for it. */
+/** Options of a balancer that outlives its process, pinned under the name in the configuration. */
 export function openOptions(config: Config): BalancerOptions {
   const { name, mode, chain, router } = config;
   const interfaces = devicesOf(config).map((device) => ({ name: device.name, ...nextHop(device.router) }));
@@ -28,24 +28,25 @@ export function openOptions(config: Config): BalancerOptions {
   };
 }
 
-/** The devices that packets come from; none if another program calls the balancer. */
+/** The devices from which packets come; none if another program calls the balancer. */
 export function devicesOf({ interface: one, interfaces = [] }: Config): readonly DeviceConfig[] {
   return one === undefined ? interfaces : [{ name: one }];
 }
 
-/** What a next hop is called in a balancer's options. */
+/** The option for a next hop. */
 export function nextHop(router: string | undefined): { routerMac?: string; router?: string } {
   if (router === undefined || router === 'auto') return {};
   return isIP(router) === 0 ? { routerMac: router } : { router };
 }
 
+/** The service of a VIP. */
 export function serviceOf({ address, port, protocol }: VipConfig): Service {
   return { address, port, protocol };
 }
 
 const indexes = new WeakMap<Config['vips'], ReadonlyMap<string, VipConfig>>();
 
-/** The VIP that is a service, however that is written. */
+/** The VIP of a service, however its address is written. */
 export function vipOf({ vips }: Pick<Config, 'vips'>, service: Service): VipConfig | undefined {
   let index = indexes.get(vips);
   if (index === undefined) {
@@ -55,7 +56,7 @@ export function vipOf({ vips }: Pick<Config, 'vips'>, service: Service): VipConf
   return index.get(serviceName(service));
 }
 
-/** A real of a VIP as the program tells of it: its port only where that is not the VIP's. */
+/** A real of a VIP, by address and by a port that is not the VIP's. */
 export function realAt({ reals }: VipConfig, address: string, port?: number): RealConfig | undefined {
   return (
     reals.find((real) => real.address === address && real.port === port) ??
@@ -67,7 +68,7 @@ function sameAddress(a: string, b: string): boolean {
   return canonicalAddress(a) === canonicalAddress(b);
 }
 
-/** @param weight what a real gets; default: what the file says. */
+/** The specification of a VIP. @param weight Returns a real's weight. Default: the configured one. */
 export function specOf(vip: VipConfig, weight = (real: RealConfig) => real.weight): ServiceSpec {
   return {
     reals: vip.reals.map((real) => realOf(real, weight(real))),

@@ -1,17 +1,17 @@
-/** From one configuration to another, change by change. */
+/** The changes from one configuration to another. */
 import { isDeepStrictEqual } from 'node:util';
 import { canonicalAddress, canonicalPrefix } from '../address.js';
 import { serviceName } from '../service.js';
 import { nextHop } from './convert.js';
 import type { Config, VipConfig } from './schema.js';
 
-/** Two forms of one thing; one that is not there is undefined. */
+/** A thing before and after a change; undefined where it does not exist. */
 interface FromTo<T> {
   readonly before: T | undefined;
   readonly after: T | undefined;
 }
 
-/** One step of a change. With `before` and `after` exchanged it is the step back. */
+/** One change. With `before` and `after` exchanged it is its inverse. */
 export type Change =
   | ({ readonly kind: 'router' } & FromTo<string>)
   | ({ readonly kind: 'vip' } & FromTo<VipConfig>)
@@ -22,14 +22,15 @@ export type Change =
   | ({ readonly kind: 'onChange' } & FromTo<NonNullable<Config['onChange']>>)
   | ({ readonly kind: 'metrics' } & FromTo<NonNullable<Config['metrics']>>);
 
+/** The difference between two configurations. */
 export interface Difference {
-  /** What cannot change while the balancer runs, by its place in the file. */
+  /** Differences that a running balancer cannot apply, by their keys. */
   readonly fixed: readonly string[];
-  /** In the order in which they can be made. */
+  /** Changes, in the order in which they must be made. */
   readonly changes: readonly Change[];
 }
 
-/** What is decided when a balancer is opened. */
+/** Keys that are fixed when a balancer is opened. */
 const fixedKeys = [
   'name',
   'interface',
@@ -42,6 +43,7 @@ const fixedKeys = [
   'control',
 ] as const;
 
+/** Compares two configurations. */
 export function diff(before: Config, after: Config): Difference {
   const options = new Set([...Object.keys(before.options), ...Object.keys(after.options)]);
   const vips = entries(before.vips, after.vips, serviceName).map((step) => ({
@@ -75,13 +77,13 @@ export function diff(before: Config, after: Config): Difference {
           before: step.before === undefined ? undefined : (true as const),
           after: step.after === undefined ? undefined : (true as const),
         })),
-      // These name reals of VIPs, which are there by now.
+      // These name reals of VIPs, which exist now.
       ...entries(before.globalFlows, after.globalFlows, flowKey).map((step) => ({
         kind: 'globalFlow' as const,
         flow: either(step),
         ...reals(step),
       })),
-      // Last, so that a change which is refused has done no harm to them.
+      // Removals come last, so that a refused change does not affect them.
       ...vips.filter(({ after: wanted }) => wanted === undefined),
       ...changed(before.onChange, after.onChange).map((step) => ({ kind: 'onChange' as const, ...step })),
       ...changed(before.metrics, after.metrics).map((step) => ({ kind: 'metrics' as const, ...step })),
@@ -89,12 +91,12 @@ export function diff(before: Config, after: Config): Difference {
   };
 }
 
-/** Whether the next hop is given; otherwise it is learned, which goes on as it began. */
+/** Whether the next hop is a MAC address; otherwise it is learned. */
 function isMac({ router }: Config): boolean {
   return nextHop(router).routerMac !== undefined;
 }
 
-/** The step back. */
+/** The change that undoes another. */
 export function inverse(change: Change): Change {
   return { ...change, before: change.after, after: change.before } as Change;
 }
@@ -123,7 +125,7 @@ function changed<T>(before: T | undefined, after: T | undefined): FromTo<T>[] {
   return isDeepStrictEqual(before, after) ? [] : [{ before, after }];
 }
 
-/** What is removed, then what is added or other than before. */
+/** Removed items, then added and changed ones. */
 function entries<T>(before: readonly T[], after: readonly T[], key: (item: T) => string): FromTo<T>[] {
   const old = new Map(before.map((item) => [key(item), item]));
   const kept = new Set(after.map(key));

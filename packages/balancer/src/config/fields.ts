@@ -1,4 +1,4 @@
-/** The kinds of values that a configuration has, each with its check and its words for editors. */
+/** The kinds of values in a configuration, each with its check and message. */
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { macBytes, parsePrefix } from '../address.js';
@@ -32,7 +32,7 @@ export const prefix = z.string().refine(accepts(parsePrefix), {
 });
 
 export const port = z.int().min(1).max(65_535);
-/** 0 stands for all ports. */
+/** A service's port; 0 means all ports. */
 export const servicePort = z.int().min(0).max(65_535);
 
 export const router = z
@@ -41,14 +41,14 @@ export const router = z
     error: 'expected a MAC address, an IP address, or auto',
   });
 
-/** What names VIPs, reals and balancers on the command line, in metrics and in file names. */
+/** Names of VIPs and reals, as on the command line and in logs. */
 export const name = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,62}$/)
-  .meta({ description: 'Letters, digits, and any of _ . : @ - behind the first.' });
+  .meta({ description: 'Letters and digits; after the first also _ . : @ -' });
 
 const milliseconds: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-/** The longest time that a timer of Node.js takes. */
+/** The longest time of a timer in Node.js. */
 const LONGEST_MS = 2 ** 31 - 1;
 
 function durationMs(text: string | number): number {
@@ -56,7 +56,7 @@ function durationMs(text: string | number): number {
   return match === null ? Number.NaN : Math.round(Number(match[1]) * milliseconds[match[2] ?? 's']!);
 }
 
-/** `500ms`, `5s`, `1.5m`, `1h`, or a number of seconds; read as milliseconds. */
+/** A time: `500ms`, `5s`, `1.5m`, `1h`, or a number of seconds; converted to milliseconds. */
 export const duration = z
   .union([z.number(), z.string()])
   .refine((text) => durationMs(text) >= 1 && durationMs(text) <= LONGEST_MS, {
@@ -64,7 +64,7 @@ export const duration = z
   })
   .transform(durationMs);
 
-/** From and to, both included. */
+/** A range of HTTP statuses, both ends included. */
 export interface StatusRange {
   readonly from: number;
   readonly to: number;
@@ -85,10 +85,10 @@ const statusItem = z
   })
   .transform((text) => statusRange(text)!);
 
-/** One or several HTTP statuses and ranges of them. */
+/** One or several HTTP statuses or ranges. */
 export const statuses = z.union([statusItem.transform((one) => [one]), z.array(statusItem).min(1)]);
 
-/** Where a server listens. */
+/** The address and port on which a server listens. */
 export interface Listen {
   readonly host: string;
   readonly port: number;
@@ -108,7 +108,7 @@ export const listen = z
   })
   .transform((text) => listenParts(text)!);
 
-/** sun_path has 108 bytes, the last of them 0 (unix(7)). */
+/** The path of a Unix socket: sun_path has 108 bytes, the last of them 0 (unix(7)). */
 export const socketPath = z
   .string()
   .refine((text) => text.startsWith('/') && Buffer.byteLength(text) <= 107 && !text.includes('\0'), {

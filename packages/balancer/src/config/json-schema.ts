@@ -1,4 +1,4 @@
-/** The JSON Schema that editors complete and check configurations with. */
+/** The JSON Schema by which editors complete and check configurations. */
 import { z } from 'zod';
 import { configSchema } from './schema.js';
 

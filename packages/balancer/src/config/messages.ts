@@ -1,18 +1,18 @@
-/** What the schema says of a value, in words for the file's author. */
+/** Messages for the author of a configuration, from the schema's issues. */
 import type { z } from 'zod';
 import type { Path } from './source.js';
 
 type Issue = z.core.$ZodIssue;
 
-/** A problem at a place of the file. */
+/** A problem at a place in the file. */
 export interface Finding {
   readonly path: Path;
   readonly message: string;
-  /** The key that is meant, of the map at `path`. */
+  /** A key in the map at `path`, if the problem is the key. */
   readonly key?: string;
 }
 
-/** What the schema's issues come to: a union's is that of the form which was meant. */
+/** Translates the schema's issues. A union's problem is that of the form which the author meant. */
 export function findings(issues: readonly Issue[], above: Path = []): Finding[] {
   return issues.flatMap((issue) => {
     const path = [...above, ...issue.path];
@@ -50,7 +50,7 @@ function unknownKey(key: string): string {
   return `${key} is not known here${replacement === undefined ? '' : `: its name is ${replacement}`}`;
 }
 
-/** The name of the value at fault; list items go by their list's. */
+/** The name of the value at fault; items of a list have the list's name. */
 function where(path: Path): string {
   const name = path.findLast((step) => typeof step === 'string');
   return name === undefined ? '' : `${String(name)}: `;

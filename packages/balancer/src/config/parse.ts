@@ -1,4 +1,4 @@
-/** From a file's text to a configuration, or to all that is wrong with it. */
+/** Parses a configuration file, and reports all its problems. */
 import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { type PlacedVip, restFindings, vipFindings } from './checks.js';
@@ -8,9 +8,9 @@ import { type Config, configSchema, type VipConfig, vipSchema } from './schema.j
 import { type Problem, YamlSource } from './source.js';
 
 /**
- * Reads a configuration.
+ * Parses a configuration.
  *
- * @param file what the text is called in messages.
+ * @param file The text's name in messages.
  * @throws ConfigError
  */
 export function parseConfig(text: string, file = 'config'): Config {
@@ -21,12 +21,12 @@ export function parseConfig(text: string, file = 'config'): Config {
   throw new ConfigError(file, inOrder(found.map((finding) => place(source, finding))));
 }
 
-/** @throws ConfigError; the errors of reading the file. */
+/** Reads and parses a configuration file. @throws ConfigError; errors of reading the file. */
 export function readConfig(file: string): Config {
   return parseConfig(readFileSync(file, 'utf8'), file);
 }
 
-/** VIPs that the schema accepts are judged even if something else is not well-formed. */
+/** Validates a text. VIPs that the schema accepts are checked even if other parts are not well-formed. */
 function read(source: YamlSource): { config: Config | undefined; found: Finding[] } {
   let value: unknown;
   try {
@@ -53,7 +53,7 @@ function placedVips(value: unknown): PlacedVip[] {
   });
 }
 
-/** A VIP without what the schema refuses, if it can be one then. */
+/** A VIP without the keys that the schema refuses, if the rest is a VIP. */
 function wellFormed(item: unknown): VipConfig | undefined {
   const { data, error } = vipSchema.safeParse(item);
   if (error === undefined || typeof item !== 'object' || item === null) return data;
@@ -69,7 +69,7 @@ function place(source: YamlSource, { path, key, message }: Finding): Problem {
   return { ...position, message };
 }
 
-/** By place, and each once: what an alias repeats is wrong in one place. */
+/** Sorts problems by place and removes repetitions, which aliases cause. */
 function inOrder(problems: readonly Problem[]): Problem[] {
   const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
   return sorted.filter((problem, index) => !isDeepStrictEqual(problem, sorted[index - 1]));

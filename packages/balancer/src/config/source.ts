@@ -1,4 +1,4 @@
-/** A YAML text whose values know their lines. */
+/** A YAML text with the positions of its values. */
 import {
   type Document,
   isAlias,
@@ -15,13 +15,13 @@ import {
 
 export type Path = readonly PropertyKey[];
 
-/** Line and column, from 1. */
+/** Line and column, counted from 1. */
 export interface Position {
   readonly line: number;
   readonly column: number;
 }
 
-/** What is wrong with a file, and where. */
+/** A problem of a file, with its position. */
 export interface Problem extends Position {
   readonly message: string;
 }
@@ -34,7 +34,7 @@ export class YamlSource {
     this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, merge: true });
   }
 
-  /** What is no YAML. */
+  /** Violations of YAML's syntax. */
   get problems(): Problem[] {
     return [...this.#document.errors, ...this.#document.warnings].map(({ message, pos }) => ({
       ...this.#at(pos[0]),
@@ -42,12 +42,12 @@ export class YamlSource {
     }));
   }
 
-  /** @throws ReferenceError for aliases that multiply without end. */
+  /** The value of the text. @throws ReferenceError for aliases that expand without end. */
   value(): unknown {
     return this.#document.toJS();
   }
 
-  /** Where a value is; of one that is not there, what it should be in. */
+  /** The position of a value; of a missing one, the position of the value that should contain it. */
   position(path: Path): Position {
     let node: Node | null = this.#document.contents;
     for (const step of path) {
@@ -58,7 +58,7 @@ export class YamlSource {
     return this.#at(node?.range?.[0] ?? 0);
   }
 
-  /** Where a map's key is. */
+  /** The position of a map's key. */
   keyPosition(path: Path, key: string): Position {
     const node = path.reduce<Node | null>((parent, step) => {
       const value = this.#child(parent, step)?.value;
@@ -68,7 +68,7 @@ export class YamlSource {
     return place === undefined ? this.position(path) : this.#at(place.range?.[0] ?? 0);
   }
 
-  /** What a step leads to: the value, and the node to point at if that is empty. */
+  /** The child of a node: its value, and the node to point at if the value is empty. */
   #child(parent: Node | null, step: PropertyKey): { key: Node; value: unknown } | undefined {
     const node = this.#resolved(parent);
     if (isSeq(node)) {
@@ -86,7 +86,7 @@ export class YamlSource {
       .find((found) => found !== undefined);
   }
 
-  /** The maps that a merge key names. */
+  /** The maps of a merge key. */
   #merged(value: unknown): Node[] {
     const node = isNode(value) ? this.#resolved(value) : null;
     return isSeq(node) ? node.items.filter(isNode) : node === null ? [] : [node];

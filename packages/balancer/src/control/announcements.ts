@@ -1,4 +1,4 @@
-/** Routes and commands that follow the health of VIPs, as a configuration has them. */
+/** Routes and commands of a configuration, which follow the health of VIPs. */
 
 import { Announcer } from '../announce/announcer.js';
 import { Hook } from '../announce/hook.js';
@@ -18,9 +18,9 @@ export class Announcements implements Disposable {
   readonly #host: AnnouncementsHost;
   readonly #routes: VipRoutes | undefined;
   readonly #announcer: Announcer;
-  /** By command, each of which runs for its VIPs. */
+  /** Hooks by command. */
   readonly #hooks = new Map<string, Hook>();
-  /** By VIP: one that is removed is told by the command that it had. */
+  /** Commands by VIP, so that the removal of a VIP runs the command that it had. */
   readonly #commands = new Map<string, Config['onChange']>();
 
   /** @throws OptionError, SyscallError */
@@ -33,17 +33,17 @@ export class Announcements implements Disposable {
     });
   }
 
-  /** Follows a VIP's change. */
+  /** Follows a change of a VIP's state. */
   follow(changed: ServiceHealth): void {
-    this.#tried(() => this.#announcer.follow(changed, this.#host.health()));
+    this.#logErrors(() => this.#announcer.follow(changed, this.#host.health()));
   }
 
-  /** After VIPs came or went. */
+  /** Sets routes anew after VIPs were added or removed. */
   reconcile(): void {
-    this.#tried(() => this.#announcer.reconcile(this.#host.health()));
+    this.#logErrors(() => this.#announcer.reconcile(this.#host.health()));
   }
 
-  /** Nothing is served any more. */
+  /** Announces that no VIP is served any more. */
   async withdraw(): Promise<void> {
     try {
       await this.#announcer.withdraw(this.#host.health());
@@ -52,13 +52,13 @@ export class Announcements implements Disposable {
     }
   }
 
-  /** Leaves routes as they are. */
+  /** Closes the socket; routes stay. */
   [Symbol.dispose](): void {
     this.#routes?.[Symbol.dispose]();
   }
 
-  /** What cannot be announced is no reason to stop balancing. */
-  #tried(action: () => void): void {
+  /** Logs errors of announcements, since balancing goes on without them. */
+  #logErrors(action: () => void): void {
     try {
       action();
     } catch (error) {

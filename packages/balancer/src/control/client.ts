@@ -1,16 +1,16 @@
-/** The other end of the control socket. */
+/** The client of the control socket. */
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { text as readAll } from 'node:stream/consumers';
 import { RequestError } from './names.js';
 import type { CaptureEnd } from './pcap-stream.js';
 import { type CallName, type Calls, type CaptureBody, LOST, PACKETS, type Refusal } from './protocol.js';
 
-/** Nobody answers on a control socket. */
+/** No process answers on a control socket. */
 export class NotRunningError extends Error {
   override name = 'NotRunningError';
 }
 
-/** Asks a running balancer. */
+/** Sends requests to a running balancer. */
 export class ControlClient {
   readonly #socket: string;
 
@@ -18,17 +18,17 @@ export class ControlClient {
     this.#socket = socket;
   }
 
-  /** @throws RequestError if the request is at fault; Error if nobody answers, or if it could not be done. */
+  /** Sends a request. @throws RequestError if the request is at fault; NotRunningError; Error if it failed. */
   async call<Name extends CallName>(name: Name, body: Calls[Name]['body']): Promise<Calls[Name]['answer']> {
     const { response } = this.#send(`/${name}`, JSON.stringify(body));
     return JSON.parse(await readAll(await response)) as Calls[Name]['answer'];
   }
 
   /**
-   * Captures until the signal aborts; what there is then still comes.
+   * Captures until the signal aborts; packets captured before still arrive.
    *
-   * @param onBytes is given pieces of a pcapng file, and the next one once it is done with this.
-   * @throws like {@link call}
+   * @param onBytes Receives the pieces of a pcapng file, one after another.
+   * @throws As {@link call}.
    */
   async capture(
     body: CaptureBody,
@@ -42,11 +42,11 @@ export class ControlClient {
     for await (const bytes of answer) await onBytes(bytes as Uint8Array);
     request.end();
     const { [PACKETS]: packets, [LOST]: lost } = answer.trailers;
-    if (packets === undefined) throw new Error('the balancer went away during the capture');
+    if (packets === undefined) throw new Error('the balancer ended during the capture');
     return { packets: Number(packets), lost: Number(lost) };
   }
 
-  /** @param body what the request consists of; without it, the request stays open. */
+  /** @param body The request's body; without it, the request stays open. */
   #send(path: string, body?: string): { request: ClientRequest; response: Promise<IncomingMessage> } {
     const sent = request({ socketPath: this.#socket, path, method: 'POST' });
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
@@ -63,18 +63,20 @@ export class ControlClient {
       case 'ENOENT':
         return new NotRunningError(`no balancer runs here: there is no socket ${socket}`, { cause: error });
       case 'ECONNREFUSED':
-        return new NotRunningError(`no balancer runs here any more: nobody answers on ${socket}`, {
+        return new NotRunningError(`no balancer runs here any more: no process answers on ${socket}`, {
           cause: error,
         });
       case 'EACCES':
-        return new Error(`${socket}: permission denied; root may use it, and the group that its file names`);
+        return new Error(
+          `${socket}: permission denied; only root may use it, and the group in the configuration (control.group)`,
+        );
       default:
         return error;
     }
   }
 }
 
-/** @throws RequestError, Error for any answer but a good one. */
+/** @throws RequestError, Error for any answer without status 200. */
 async function accepted(response: IncomingMessage): Promise<IncomingMessage> {
   if (response.statusCode === 200) return response;
   const { kind, message } = JSON.parse(await readAll(response)) as Refusal;

@@ -8,34 +8,34 @@ import type { CheckConfig, Config, RealConfig, VipConfig } from '../config/schem
 import { type Service, type ServiceSpec, serviceName } from '../service.js';
 import { findReal, findVip, RequestError } from './names.js';
 
-/** A service with what its health is known by. */
+/** A service with its health check. */
 export interface WantedService {
   readonly service: Service;
   readonly spec: ServiceSpec;
   readonly check?: CheckConfig | undefined;
 }
 
-/** What is controlled. */
+/** The parts of a balancer that a controller changes. */
 export interface Controlled {
   readonly services: {
-    /** Sets all of them or, if one is refused, none. */
+    /** Sets all services, or none if one is refused. */
     set(services: readonly WantedService[]): void;
     remove(service: Service): boolean;
   };
   readonly tables: Pick<Balancer, 'setServerId' | 'setSourceRoute' | 'setGlobalFlow' | 'setTunnelEnd'>;
-  /** The next hop is another one; both are MAC addresses. */
+  /** Replaces the next hop by another one; both are MAC addresses. */
   setRouter(mac: string): void;
 }
 
-/** A real that gets no new flows of a VIP until it is told otherwise. */
+/** A real that was drained by hand: it gets no new flows of a VIP until it is undrained. */
 export interface Drain {
   readonly service: Service;
   readonly real: string;
-  /** Where it is not the service's. */
+  /** The real's port, where it is not the service's. */
   readonly port?: number;
 }
 
-/** The same balancer without anything in its tables. */
+/** The configuration without entries of tables. */
 function empty(config: Config): Config {
   return {
     ...config,
@@ -47,17 +47,18 @@ function empty(config: Config): Config {
   };
 }
 
+/** Makes a balancer follow a configuration. It starts no process and reads no file. */
 export class Controller {
   readonly #controlled: Controlled;
   #config: Config;
   readonly #drains = new Map<string, Drain>();
 
   /**
-   * Makes a balancer do what a configuration says. What was done before something is refused stays: the balancer is one
-   * that nobody uses yet, or its owner puts it back.
+   * Applies a configuration. If a change is refused, earlier ones stay: nobody uses the balancer yet, or its owner restores
+   * it.
    *
-   * @param before what it does already, but for its VIPs. Default: nothing.
-   * @param drains those of reals that are not there any more are forgotten.
+   * @param before The balancer's present configuration; its VIPs do not count. Default: empty tables.
+   * @param drains Reals that were drained by hand. Reals that are no longer configured are forgotten.
    * @throws OptionError, EbpfError
    */
   constructor(
@@ -86,16 +87,16 @@ export class Controller {
   }
 
   /**
-   * Goes over to another configuration by what is different. If a change is refused, those before it are undone.
+   * Applies the differences to another configuration. If a change is refused, the earlier ones are undone.
    *
-   * @throws RequestError for what cannot change while the balancer runs; OptionError, EbpfError
+   * @throws RequestError for a change that a running balancer cannot make; OptionError, EbpfError
    */
   apply(config: Config): Difference {
     const difference = diff(this.#config, config);
     const { fixed, changes } = difference;
     if (fixed.length > 0) {
       throw new RequestError(
-        `cannot change while it runs: ${fixed.join(', ')}; stop it with --keep-forwarding and run it anew`,
+        `${fixed.join(', ')} cannot change while the balancer runs: stop it with --keep-forwarding, then run it again`,
       );
     }
     this.#makeAll(changes);
@@ -104,7 +105,7 @@ export class Controller {
     return difference;
   }
 
-  /** Lets a real get no new flows of a VIP, or again. @returns what was named. @throws RequestError */
+  /** Drains a real of a VIP, or undrains it. @returns The VIP and the real. @throws RequestError */
   drain(vipText: string, realText: string, drained: boolean): { vip: VipConfig; real: RealConfig } {
     const vip = findVip(this.#config, vipText);
     const real = findReal(vip, realText);
@@ -137,7 +138,7 @@ export class Controller {
     }
   }
 
-  /** One change, or several VIPs that are set. */
+  /** Makes one change, or sets several VIPs. */
   #make(step: readonly Change[]): void {
     const { services, tables } = this.#controlled;
     const wanted = step.flatMap((change) =>
@@ -166,7 +167,7 @@ export class Controller {
           break;
         case 'onChange':
         case 'metrics':
-          // Not the balancer's own.
+          // These do not concern the balancer itself.
           break;
       }
     }
@@ -177,7 +178,7 @@ export class Controller {
     return { service: serviceOf(vip), spec: specOf(vip, weight), check: vip.check };
   }
 
-  /** A real that comes back some day comes back with its own weight. */
+  /** Forgets drained reals that are no longer configured: if they return, they have their own weights. */
   #forgetDrains(): void {
     const there = new Set(
       this.#config.vips.flatMap((vip) => vip.reals.map(({ address, port }) => drainKey(vip, address, port))),
@@ -190,7 +191,7 @@ function drainKey(service: Service, real: string, port = 0): string {
   return `${serviceName(service)} ${canonicalAddress(real)} ${port}`;
 }
 
-/** VIPs that are set are set together, so that all of them are judged before the first is changed. */
+/** Groups consecutive changes that set VIPs, so that all are checked before the first is made. */
 function steps(changes: readonly Change[]): Change[][] {
   const result: Change[][] = [];
   for (const change of changes) {

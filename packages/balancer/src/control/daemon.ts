@@ -1,4 +1,4 @@
-/** A balancer with all that belongs to it, as a configuration says: health checks, announcements, metrics. */
+/** A balancer with the health checks, announcements and metrics of a configuration. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Balancer } from '../balancer.js';
 import { devicesOf, openOptions, vipOf } from '../config/convert.js';
@@ -23,18 +23,19 @@ import { counterRates, elapsed, type Status, takeSample, vipStatuses } from './s
 
 export interface DaemonOptions {
   readonly version: string;
-  /** Something happened that people want to know: one line without its line break. */
+  /** Receives messages for the operator: one line without its line break. */
   log(line: string): void;
-  /** Known flows may be forgotten, if options say otherwise than those of an earlier process. */
+  /** Whether known flows may be forgotten if options differ from those of the earlier process. */
   readonly forgetFlows?: boolean | undefined;
 }
 
-/** What another configuration has changed. */
+/** The changes of another configuration. */
 export interface Applied {
-  /** One line each. */
+  /** One line for each change. */
   readonly changes: readonly string[];
 }
 
+/** Runs a balancer by a configuration. */
 export class Daemon {
   readonly #options: DaemonOptions;
   readonly #started = new Date();
@@ -46,13 +47,13 @@ export class Daemon {
   readonly #controller: Controller;
   #config: Config;
   #metrics: MetricsServer | undefined;
-  /** Changes are made one after another. */
+  /** The last change in progress: changes are made one after another. */
   #changing: Promise<unknown> = Promise.resolve();
 
   /**
-   * Takes up what an earlier process has left, or begins anew; forwards from then on.
+   * Resumes an earlier process's balancer, or starts a new one.
    *
-   * @throws OptionError, EbpfError; what an earlier process left is as it was, and nothing else is left.
+   * @throws OptionError, EbpfError; an earlier process's balancer is unchanged then, and a new one is removed.
    */
   static async start(config: Config, options: DaemonOptions): Promise<Daemon> {
     const daemon = new Daemon(config, options);
@@ -98,7 +99,7 @@ export class Daemon {
       this.#announcements.reconcile();
       this.#saveState();
     } catch (error) {
-      if (this.resumed) this.#putBack(found);
+      if (this.resumed) this.#restore(found);
       this.#rollback();
       throw error;
     }
@@ -108,17 +109,17 @@ export class Daemon {
     return this.#config;
   }
 
-  /** Whether it goes on where an earlier process stopped. */
+  /** Whether it resumed an earlier process's balancer. */
   get resumed(): boolean {
     return this.#balancer.resumed;
   }
 
-  /** `eth0 (native)`, for each device. */
+  /** The devices with their modes, as `eth0 (native)`. */
   get attachments(): string[] {
     return this.#balancer.interfaces().map(({ interface: device, mode }) => `${device} (${mode ?? 'gone'})`);
   }
 
-  /** Where metrics are served; undefined if nowhere. */
+  /** The URL of the metrics; undefined if they are not served. */
   get metricsUrl(): string | undefined {
     if (this.#metrics === undefined) return undefined;
     const { address, port, family } = this.#metrics.address;
@@ -126,9 +127,9 @@ export class Daemon {
   }
 
   /**
-   * Goes over to another configuration, as a whole or not at all.
+   * Applies another configuration, completely or not at all.
    *
-   * @throws RequestError for what cannot change while it runs; OptionError, EbpfError; the errors of listening
+   * @throws RequestError for a change that a running balancer cannot make; OptionError, EbpfError; errors of listening
    */
   apply(config: Config): Promise<Applied> {
     return this.#alone(async () => {
@@ -154,28 +155,28 @@ export class Daemon {
     });
   }
 
-  /** @returns the names of what was meant. @throws RequestError */
+  /** Drains a real of a VIP, or undrains it. @returns Their names. @throws RequestError */
   drain(vipText: string, realText: string, drained: boolean): Promise<{ vip: string; real: string }> {
     return this.#alone(async () => {
       const { vip, real } = this.#controller.drain(vipText, realText, drained);
       this.#saveState();
-      this.#options.log(`${vip.name}: real ${real.name} is ${drained ? 'drained' : 'drained no more'}`);
+      this.#options.log(`${vip.name}: real ${real.name} is ${drained ? 'drained' : 'no longer drained'}`);
       return { vip: vip.name, real: real.name };
     });
   }
 
-  /** @throws OptionError, EbpfError for a flow that is none */
+  /** Returns the real of a flow's next packet. @throws OptionError, EbpfError for an invalid flow. */
   lookup(flow: Flow): Explanation {
     return this.#balancer.lookup(flow);
   }
 
-  /** The bytes of a pcapng file. @throws OptionError, SyscallError */
+  /** Captures packets as the bytes of a pcapng file. @throws OptionError, SyscallError */
   capture(options: StreamOptions, signal: AbortSignal): PcapStream {
     const { version } = this.#options;
     return pcapStream({ balancer: this.#balancer, config: () => this.#config, version }, options, signal);
   }
 
-  /** @param overMs how long to count for rates; 0 for none. */
+  /** The status. @param overMs Time over which rates are measured; 0 for no rates. */
   async status(overMs: number): Promise<Status> {
     const before = takeSample(this.#balancer);
     if (overMs > 0) await sleep(overMs);
@@ -199,7 +200,7 @@ export class Daemon {
     };
   }
 
-  /** Ends, after changes that are under way. @param detach whether forwarding ends, too: all that is pinned goes. */
+  /** Ends, after changes in progress. @param detach Whether forwarding ends, too, and all pins are removed. */
   async end(detach: boolean): Promise<void> {
     await this.#alone(async () => {
       if (detach) await this.#announcements.withdraw();
@@ -224,7 +225,7 @@ export class Daemon {
     return listenForMetrics(config, this.#balancer, this.#services, this.#options.version);
   }
 
-  /** A start that failed leaves what was there before, or nothing. */
+  /** After a failed start: keeps an earlier process's balancer, and removes a new one. */
   #rollback(): void {
     this.#release();
     if (this.#balancer.resumed) this.#balancer[Symbol.dispose]();
@@ -237,7 +238,7 @@ export class Daemon {
     this.#announcements?.[Symbol.dispose]();
   }
 
-  /** What an earlier process has left in the tables. */
+  /** The configuration that an earlier process left in the tables. */
   #found(globalFlows: Config['globalFlows']): Config {
     const balancer = this.#balancer;
     return {
@@ -250,7 +251,7 @@ export class Daemon {
     };
   }
 
-  /** Services of an earlier process that are in the file no more go. */
+  /** Removes the services that are not among these. */
   #removeAllBut(kept: readonly Service[]): void {
     const names = new Set(kept.map(serviceName));
     for (const { service } of this.#balancer.services()) {
@@ -258,13 +259,13 @@ export class Daemon {
     }
   }
 
-  /** Services are as they were before the start. */
-  #putBack(found: readonly ServiceStatus[]): void {
+  /** Restores the services from before the start. */
+  #restore(found: readonly ServiceStatus[]): void {
     this.#balancer.setServices(found.map(({ service, spec }) => [service, spec]));
     this.#removeAllBut(found.map(({ service }) => service));
   }
 
-  /** Devices with a next hop of their own keep that. */
+  /** Sets the next hop of the devices that have none of their own. */
   #setRouter(mac: string): void {
     const devices = devicesOf(this.#config).filter(({ router }) => router === undefined);
     for (const { name } of devices) this.#balancer.setRouterMac(mac, name);

@@ -1,4 +1,4 @@
-/** What happens to a balancer, in words. Pure. */
+/** Log lines for changes of a balancer. Pure functions. */
 import type { Change } from '../config/diff.js';
 import type { VipConfig } from '../config/schema.js';
 import type { ServiceHealth } from '../health/checked-services.js';
@@ -34,9 +34,9 @@ export function describeReal(vip: VipConfig, { real, condition, reason }: Health
   return `${vip.name}: real ${name} is ${condition}: ${reason}`;
 }
 
-/** `web is up: 2 of 3 reals are well` */
+/** `web is up: 2 of 3 reals are up` */
 export function describeVip(vip: VipConfig, { state, up, reals }: ServiceHealth): string {
   const what =
-    state === 'down' ? 'no real is well, and the last ring stays' : `${up} of ${reals.length} reals are well`;
+    state === 'down' ? 'no real is up, and the last ring stays' : `${up} of ${reals.length} reals are up`;
   return `${vip.name} is ${state}: ${what}`;
 }

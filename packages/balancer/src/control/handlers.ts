@@ -1,11 +1,11 @@
-/** What requests on the control socket do. */
+/** The actions of requests on the control socket. */
 import { realAt, vipOf } from '../config/convert.js';
 import { parseConfig } from '../config/parse.js';
 import type { Daemon } from './daemon.js';
 import { RequestError } from './names.js';
 import type { Handlers } from './server.js';
 
-/** @param stop ends the balancer; the process ends after the answer. */
+/** @param stop Ends the balancer; the process ends after the answer. */
 export function handlersFor(daemon: Daemon, stop: (detach: boolean) => Promise<void>): Handlers {
   let capturing = false;
   return {
@@ -24,7 +24,10 @@ export function handlersFor(daemon: Daemon, stop: (detach: boolean) => Promise<v
       return {};
     },
     async *capture(body, signal) {
-      if (capturing) throw new RequestError('somebody captures already, and one can at a time');
+      if (capturing)
+        throw new RequestError(
+          'another capture is running, and there can be one at a time: wait for its end',
+        );
       capturing = true;
       try {
         return yield* daemon.capture(body, signal);

@@ -1,10 +1,10 @@
-/** Metrics over HTTP as a configuration has them. */
+/** The metrics server of a configuration. */
 import type { Balancer } from '../balancer.js';
 import type { Config } from '../config/schema.js';
 import type { CheckedServices } from '../health/checked-services.js';
 import type { MetricsServer } from '../metrics/metrics-server.js';
 
-/** @returns undefined if there is nothing to listen on. @throws Error of the system if that address cannot be listened on */
+/** Starts the server; returns undefined without `metrics`. @throws Error of the system if it cannot listen on the address. */
 export async function listenForMetrics(
   { metrics }: Config,
   balancer: Balancer,

@@ -1,21 +1,22 @@
-/** VIPs and reals as people name them. */
+/** Lookup of VIPs and reals by the names that people use. */
 import { isIP } from 'node:net';
 import { canonicalAddress } from '../address.js';
 import { type Config, type RealConfig, type VipConfig, vipName } from '../config/schema.js';
 
-/** A request that cannot be met as it is: what it names is not there, or what it asks for is refused. */
+/** A request that is at fault: it names something that does not exist, or asks for something that is refused. */
 export class RequestError extends Error {
   override name = 'RequestError';
 }
 
-/** A VIP by its name, `ADDRESS:PORT/PROTOCOL`, or its address if no other one has that. @throws RequestError */
+/** A VIP by its name, `ADDRESS:PORT/PROTOCOL`, or its address if only one VIP has that. @throws RequestError */
 export function findVip({ vips }: Config, text: string): VipConfig {
   const named = vips.find((vip) => vip.name === text || vipName(vip) === text);
   if (named !== undefined) return named;
   const [vip, ...more] = vips.filter(({ address }) => address === text);
-  if (more.length > 0) throw new RequestError(`${text} has several VIPs: name one by ${vipName(vip!)}`);
+  if (more.length > 0)
+    throw new RequestError(`${text} is the address of several VIPs: name one as ${vipName(vip!)}`);
   if (vip !== undefined) return vip;
-  throw new RequestError(`no VIP ${text}: there ${listed(vips.map(({ name }) => name))}`);
+  throw new RequestError(`there is no VIP ${text}: there ${listed(vips.map(({ name }) => name))}`);
 }
 
 /** A real of a VIP by its name or address. @throws RequestError */
@@ -25,9 +26,9 @@ export function findReal({ name: vip, reals }: VipConfig, text: string): RealCon
   const key = isIP(text) === 0 ? undefined : canonicalAddress(text);
   const [real, ...more] = reals.filter(({ address }) => canonicalAddress(address) === key);
   if (more.length > 0)
-    throw new RequestError(`${text} has several ports in ${vip}: name one by ${real!.name}`);
+    throw new RequestError(`${text} is the address of several reals of ${vip}: name one as ${real!.name}`);
   if (real !== undefined) return real;
-  throw new RequestError(`no real ${text} of ${vip}: there ${listed(reals.map(({ name }) => name))}`);
+  throw new RequestError(`${vip} has no real ${text}: there ${listed(reals.map(({ name }) => name))}`);
 }
 
 const LISTED = 10;

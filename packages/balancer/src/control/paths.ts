@@ -1,4 +1,4 @@
-/** Where control sockets are. */
+/** Paths of control sockets. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -6,6 +6,7 @@ const FOLDER = '/run/weir';
 const PREFIX = 'balance-';
 const SUFFIX = '.sock';
 
+/** The path of a balancer's control socket, unless the configuration names another. */
 export function defaultSocket(name: string): string {
   return join(FOLDER, `${PREFIX}${name}${SUFFIX}`);
 }
@@ -15,7 +16,7 @@ export function statePath(socket: string): string {
   return `${socket.endsWith(SUFFIX) ? socket.slice(0, -SUFFIX.length) : socket}.json`;
 }
 
-/** Names of the balancers that have a socket in the usual place. */
+/** Names of the balancers that have a socket in the default folder. */
 export function socketNames(folder = FOLDER): string[] {
   try {
     return readdirSync(folder)

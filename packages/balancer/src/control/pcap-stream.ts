@@ -7,28 +7,30 @@ import type { CapturedPacket, CaptureOptions } from '../datapath/capture.js';
 import { pcapngHeader, pcapngPacket, pcapngStatistics } from '../packets/pcapng.js';
 
 export interface StreamOptions extends CaptureOptions {
-  /** Ends after so many packets. */
+  /** Ends after this many packets. */
   readonly count?: number | undefined;
 }
 
 export interface StreamSource {
   readonly balancer: Pick<Balancer, 'capture'>;
-  /** What VIPs and reals are called at the moment. */
+  /** Returns the present configuration, which names VIPs and reals. */
   config(): Config;
   readonly version: string;
 }
 
-/** Pieces of a pcapng file, and at the end what it came to. */
+/** Pieces of a pcapng file, and at the end its totals. */
 export type PcapStream = AsyncGenerator<Uint8Array, CaptureEnd>;
 
+/** Totals of a capture. */
 export interface CaptureEnd {
   readonly packets: number;
-  /** Packets that the kernel's buffers had no room for. */
+  /** Packets for which the kernel's buffers had no room. */
   readonly lost: number;
 }
 
 /**
- * Captures until the signal aborts, or so many packets are there. What was lost stands at the end of the file.
+ * Captures until the signal aborts, or until `count` packets were captured. The number of lost packets is at the end of the
+ * file.
  *
  * @throws OptionError, SyscallError
  */
@@ -43,9 +45,9 @@ export async function* pcapStream(
   let packets = 0;
   while (packets < count && !signal.aborted) {
     await capture.wait({ signal });
-    const taken = capture.read().slice(0, count - packets);
-    packets += taken.length;
-    const blocks = taken.map((packet) =>
+    const captured = capture.read().slice(0, count - packets);
+    packets += captured.length;
+    const blocks = captured.map((packet) =>
       pcapngPacket({
         timeNs: BigInt(packet.timeNs) + offset,
         bytes: packet.head,
@@ -60,7 +62,7 @@ export async function* pcapStream(
   return { packets, lost };
 }
 
-/** `tx: ring, VIP web, real a (10.0.0.1)`. */
+/** A packet's comment, as `tx: ring, VIP web, real a (10.0.0.1)`. */
 export function commentOf(
   packet: Pick<CapturedPacket, 'verdict' | 'reason' | 'service' | 'real' | 'realPort'>,
   config: Pick<Config, 'vips'>,

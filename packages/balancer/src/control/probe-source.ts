@@ -1,4 +1,4 @@
-/** The tunnel of health checks, opened when the first check needs it. */
+/** The tunnel of health checks, which is opened when a check needs it. */
 import { networkInterfaces } from 'node:os';
 import { devicesOf } from '../config/convert.js';
 import type { Config } from '../config/schema.js';
@@ -13,7 +13,7 @@ export class LazyProbeTunnel implements MarkedTunnel, Disposable {
     this.#options = () => probeOptions(config);
   }
 
-  /** @throws OptionError for a real of a family without a source; the errors of {@link ProbeTunnel.open} */
+  /** @throws OptionError for a real of a family without a source; errors of {@link ProbeTunnel.open}. */
   set(mark: number, address: string | undefined): void {
     if (this.#tunnel === undefined && address === undefined) return;
     this.#tunnel ??= ProbeTunnel.open(this.#options());
@@ -27,7 +27,7 @@ export class LazyProbeTunnel implements MarkedTunnel, Disposable {
 
 type Addresses = ReturnType<typeof networkInterfaces>;
 
-/** @param all this host's addresses */
+/** The tunnel's options in a configuration. @param all This host's addresses. */
 export function probeOptions(config: Config, all: Addresses = networkInterfaces()): ProbeTunnelOptions {
   const { probes, encapsulation } = config;
   const interfaces = probes.interfaces ?? devicesOf(config).map(({ name }) => name);

@@ -1,11 +1,11 @@
-/** What goes over the control socket: HTTP with JSON, on a Unix socket that nobody else may open. */
+/** The protocol of the control socket: HTTP with JSON, on a Unix socket that only root and a group may open. */
 import type { Explanation } from '../balancer.js';
 import type { Flow } from '../datapath/frame.js';
 import type { ReasonName } from '../datapath/outcome.js';
 import type { Applied } from './daemon.js';
 import type { Status } from './status-report.js';
 
-/** Requests by path: what is sent, and what comes back. */
+/** Requests by path, with their bodies and answers. */
 export interface Calls {
   status: { readonly body: { readonly overMs: number }; readonly answer: Status };
   apply: { readonly body: { readonly file: string; readonly text: string }; readonly answer: Applied };
@@ -22,13 +22,12 @@ export interface Calls {
 
 export type CallName = keyof Calls;
 
-/** Trailers of a capture: what it came to. */
+/** Trailers of a capture, with its totals. */
 export const PACKETS = 'weir-packets';
 export const LOST = 'weir-lost';
 
 /**
- * What `/capture` is asked for, as its query: it answers with the bytes of a pcapng file until the request's body, which is
- * empty, ends.
+ * The query of `/capture`, which answers with the bytes of a pcapng file until the request's body ends; that is empty.
  */
 export interface CaptureBody {
   readonly every?: number;
@@ -37,9 +36,9 @@ export interface CaptureBody {
   readonly count?: number;
 }
 
-/** An answer with another status than 200. */
+/** The answer with a status other than 200. */
 export interface Refusal {
-  /** `request`: the request is at fault. `failed`: it could not be done. */
+  /** `request`: the request is at fault. `failed`: the action failed. */
   readonly kind: 'request' | 'failed';
   readonly message: string;
 }

@@ -12,30 +12,32 @@ import { RequestError } from './names.js';
 import type { PcapStream } from './pcap-stream.js';
 import { type CallName, type Calls, type CaptureBody, LOST, PACKETS, type Refusal } from './protocol.js';
 
+/** Actions of the requests. */
 export type Handlers = {
   readonly [Name in CallName]: (body: Calls[Name]['body']) => Promise<Calls[Name]['answer']>;
 } & {
-  /** Ends when the signal aborts. */
+  /** Captures until the signal aborts. */
   capture(body: CaptureBody, signal: AbortSignal): PcapStream;
 };
 
+/** Answers requests on a control socket. */
 export class ControlServer {
-  /** After {@link close}: all answers are out. */
+  /** Resolves after {@link close}, once all answers are sent. */
   readonly closed: Promise<void>;
   readonly #server: Server;
 
   /**
-   * Listens on a Unix socket that only root, and a group's members, may open. One that nobody listens on any more is
-   * replaced.
+   * Listens on a Unix socket that only root and a group's members may open. A socket on which no process listens any more
+   * is replaced.
    *
-   * @throws RequestError for a group that is none, or if somebody listens there already; Error of the system
+   * @throws RequestError for an unknown group, or if a process listens there already; Error of the system
    */
   static async listen(path: string, group: string | undefined, handlers: Handlers): Promise<ControlServer> {
     const gid = group === undefined ? undefined : groupId(group);
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
     await removeStale(path);
     const server = createServer((request, response) => void answer(handlers, request, response));
-    // Whoever connects before the permissions are set must not be able to.
+    // The socket must never exist with wider permissions, not even before they are set.
     const umask = process.umask(gid === undefined ? 0o177 : 0o117);
     const listening = new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -52,7 +54,7 @@ export class ControlServer {
     this.closed = new Promise((resolve) => server.on('close', resolve));
   }
 
-  /** Takes the socket away; answers that are under way go out. */
+  /** Removes the socket; answers in progress are completed. */
   close(): void {
     if (!this.#server.listening) return;
     this.#server.close();
@@ -60,7 +62,7 @@ export class ControlServer {
   }
 }
 
-/** The socket of a process that was killed stays, and refuses. */
+/** Removes the socket of a killed process, which refuses connections. */
 async function removeStale(path: string): Promise<void> {
   if (!existsSync(path)) return;
   const isAlive = await new Promise<boolean>((resolve) => {
@@ -70,7 +72,10 @@ async function removeStale(path: string): Promise<void> {
     });
     socket.on('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'ECONNREFUSED'));
   });
-  if (isAlive) throw new RequestError(`somebody listens on ${path} already`);
+  if (isAlive)
+    throw new RequestError(
+      `a process listens on ${path} already: stop it, or name another socket (control.socket)`,
+    );
   unlinkSync(path);
 }
 
@@ -83,7 +88,7 @@ async function answer(handlers: Handlers, request: IncomingMessage, response: Se
     }
     const body: unknown = JSON.parse(await readAll(request));
     if (!Object.hasOwn(handlers, name))
-      throw new RequestError(`no request /${name}: is this another version?`);
+      throw new RequestError(`unknown request /${name}: the balancer may be of another version`);
     const handle = handlers[name as CallName] as (body: unknown) => Promise<unknown>;
     send(response, 200, await handle(body));
   } catch (error) {
@@ -92,7 +97,7 @@ async function answer(handlers: Handlers, request: IncomingMessage, response: Se
   }
 }
 
-/** A capture ends when its request does, or when nobody reads it any more. */
+/** Sends a capture, until its request ends or nobody reads the answer any more. */
 async function stream(
   capture: Handlers['capture'],
   body: CaptureBody,
@@ -123,7 +128,7 @@ function send(response: ServerResponse, status: number, value: unknown): void {
   response.end(JSON.stringify(value));
 }
 
-/** The request is at fault also where it asks the balancer for what makes no sense. */
+/** Whether the request is at fault, also by options that the balancer refuses. */
 function isRequestsFault(error: unknown): boolean {
   return [RequestError, ConfigError, OptionError, SyntaxError].some((kind) => error instanceof kind);
 }

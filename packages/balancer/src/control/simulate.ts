@@ -1,23 +1,23 @@
-/** What a configuration would do with packets, by the balancer's own program, with no device. */
+/** Simulation of a configuration on packets, by the balancer's own program, without a device. */
 import { onlineCpus } from '@weir/ebpf/sys';
 import { Balancer, type Explanation, type Processed } from '../balancer.js';
 import { nextHop, programOptions } from '../config/convert.js';
 import type { Config } from '../config/schema.js';
 import { type Controlled, Controller } from './controller.js';
 
-/** What becomes of a packet. */
+/** The result of a packet. */
 export interface Simulated extends Explanation, Processed {
-  /** As the program was given it: what the capture had left out is zeros. */
+  /** The frame before the run; bytes that a capture left out are zeros. */
   readonly given: Uint8Array;
 }
 
-/** Stands for a router whose MAC address nobody has learned. */
+/** Stands for a router whose MAC address is unknown. */
 export const UNKNOWN_ROUTER_MAC = '00:00:00:00:00:00';
 
 /** Flows that a simulation remembers. */
 const FLOWS = 65_536;
 
-/** A balancer that nothing is attached to, in which all reals are well. Needs Linux 5.10 and root. */
+/** A balancer without a device, all of whose reals are up. Needs Linux 5.10 and root. */
 export class Simulator implements Disposable {
   readonly #balancer: Balancer;
 
@@ -28,7 +28,7 @@ export class Simulator implements Disposable {
     const balancer = Balancer.open({ ...options, flows: 1, fallbackFlows: FLOWS, routerMac });
     this.#balancer = balancer;
     try {
-      // Without tables of their own, CPUs share one: a flow is known on whichever the next packet runs.
+      // CPUs without a flow table share one, so that a flow is known wherever the next packet runs.
       for (const cpu of onlineCpus()) balancer.dropFlowTable(cpu);
       const services: Controlled['services'] = {
         set: (wanted) => balancer.setServices(wanted.map(({ service, spec }) => [service, spec])),
@@ -41,7 +41,7 @@ export class Simulator implements Disposable {
     }
   }
 
-  /** Has the program handle a packet; the next one finds what this one left in the flow table. @throws SyscallError */
+  /** Runs the program on a packet. Later packets find its flow in the flow table. @throws SyscallError */
   run(bytes: Uint8Array, length = bytes.length): Simulated {
     const given = new Uint8Array(Math.max(length, MINIMUM));
     given.set(bytes);
@@ -54,5 +54,5 @@ export class Simulator implements Disposable {
   }
 }
 
-/** The kernel runs programs on nothing shorter: an Ethernet header. */
+/** The shortest frame on which the kernel runs programs: an Ethernet header. */
 const MINIMUM = 14;

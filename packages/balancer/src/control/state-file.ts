@@ -1,28 +1,30 @@
-/** What a control plane hands on to the next one besides what is pinned: a small file, gone with the next boot. */
+/** State for the next control plane that is not pinned: a small file, which the next boot removes. */
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Config } from '../config/schema.js';
 import type { Drain } from './controller.js';
 
+/** The state of a control plane. */
 export interface ControlState {
   readonly drains: readonly Drain[];
-  /** Of the program's tables only this one cannot be listed. */
+  /** Entries of the only table of the program that cannot be listed. */
   readonly globalFlows: readonly Config['globalFlows'][number][];
 }
 
 const VERSION = 1;
 
+/** The file of a control plane's state. */
 export class StateFile {
   readonly #path: string;
   readonly #onError: (error: Error) => void;
 
-  /** @param onError is told what goes wrong: nothing that is forwarded depends on the file. */
+  /** @param onError Receives errors of reading and writing, which do not affect forwarding. */
   constructor(path: string, onError: (error: Error) => void) {
     this.#path = path;
     this.#onError = onError;
   }
 
-  /** What is there; undefined if that is nothing, or no use. */
+  /** Reads the state; returns undefined if there is none, or if it is unusable. */
   read(): ControlState | undefined {
     try {
       const { version, ...state } = JSON.parse(readFileSync(this.#path, 'utf8')) as ControlState & {
@@ -42,7 +44,7 @@ export class StateFile {
     }
   }
 
-  /** Replaces what is there, in one step. */
+  /** Replaces the state, in one step. */
   write(state: ControlState): void {
     try {
       mkdirSync(dirname(this.#path), { recursive: true });
@@ -54,7 +56,7 @@ export class StateFile {
     }
   }
 
-  /** Nobody goes on. */
+  /** Removes the file, if there is one. */
   remove(): void {
     rmSync(this.#path, { force: true });
   }

@@ -1,4 +1,4 @@
-/** What a running balancer is asked for most: its VIPs, their reals, their traffic, their health. */
+/** Status of a running balancer: its VIPs, their reals, traffic and health. */
 import { monotonicNs } from '@weir/ebpf/sys';
 import { canonicalAddress } from '../address.js';
 import type { Balancer, InterfaceStatus, RealStatus, ServiceStatus } from '../balancer.js';
@@ -10,12 +10,13 @@ import type { ServiceState } from '../health/members.js';
 import type { RouterStatus } from '../next-hop/router.js';
 import { serviceName } from '../service.js';
 
-/** Traffic since the start, and over the time that the status was taken over. */
+/** Traffic since the start, and its rates. */
 export interface TrafficStatus extends Traffic {
   readonly packetsPerSecond: number;
   readonly bytesPerSecond: number;
 }
 
+/** A VIP with its state, traffic and reals. */
 export interface VipStatus extends TrafficStatus {
   readonly name: string;
   readonly address: string;
@@ -33,23 +34,24 @@ export interface VipRealStatus {
   readonly name: string;
   readonly address: string;
   readonly port?: number;
-  /** As the file says. */
+  /** The weight in the configuration. */
   readonly weight: number;
-  /** In the ring. */
+  /** The weight in the ring. */
   readonly ringWeight: number;
-  /** Of the ring, 0 to 1. */
+  /** Share of the ring, 0 to 1. */
   readonly share: number;
   readonly drained: boolean;
   /** Absent without a check. */
   readonly condition?: Condition;
-  /** What the last check found. */
+  /** The last check's finding. */
   readonly reason?: string;
   /** When the condition last changed, RFC 3339. */
   readonly since?: string;
-  /** Of the real in all its VIPs. */
+  /** Traffic of the real in all its VIPs. */
   readonly traffic: TrafficStatus;
 }
 
+/** Status of a balancer. */
 export interface Status {
   readonly name: string;
   readonly version: string;
@@ -58,14 +60,14 @@ export interface Status {
   readonly started: string;
   readonly interfaces: readonly InterfaceStatus[];
   readonly routers: readonly RouterStatus[];
-  /** Seconds that rates are taken over; 0 if there are none. */
+  /** Time over which rates were measured, seconds; 0 without rates. */
   readonly over: number;
   readonly vips: readonly VipStatus[];
   readonly counters: Counters;
   readonly rates: Counters;
 }
 
-/** What the balancer counts at one moment. */
+/** A balancer's counters at one moment. */
 export interface Sample {
   readonly timeNs: bigint;
   readonly services: readonly ServiceStatus[];
@@ -88,7 +90,7 @@ export interface StatusSource {
   isDrained(vip: VipConfig, real: RealConfig): boolean;
 }
 
-/** @param before an earlier sample, for rates. */
+/** Status of all VIPs. @param before An earlier sample, for rates. */
 export function vipStatuses(source: StatusSource, before: Sample, after: Sample): VipStatus[] {
   const seconds = elapsed(before, after);
   const services = trafficBy(before.services, after.services, ({ service }) => serviceName(service), seconds);
@@ -96,7 +98,7 @@ export function vipStatuses(source: StatusSource, before: Sample, after: Sample)
   const health = new Map(source.health.map((each) => [serviceName(each.service), each]));
   return source.config.vips.map((vip) => {
     const { name, address, port, protocol, forwarding, flags, check } = vip;
-    // Its reals are in the file's order.
+    // Reals are in the configuration's order.
     const known = health.get(serviceName(vip));
     const weights = vip.reals.map((_, index) => known?.reals[index]?.ringWeight ?? 0);
     const sum = weights.reduce((total, weight) => total + weight, 0);
@@ -114,7 +116,7 @@ export function vipStatuses(source: StatusSource, before: Sample, after: Sample)
   });
 }
 
-/** How much each counter went up a second. */
+/** Increase of each counter per second. */
 export function counterRates(before: Sample, after: Sample): Counters {
   const seconds = elapsed(before, after);
   const entries = Object.entries(after.counters).map(([name, value]) => [
@@ -124,7 +126,7 @@ export function counterRates(before: Sample, after: Sample): Counters {
   return Object.fromEntries(entries) as Counters;
 }
 
-/** Seconds. */
+/** Time between two samples, seconds. */
 export function elapsed(before: Sample, after: Sample): number {
   return Number(after.timeNs - before.timeNs) / 1e9;
 }
@@ -147,7 +149,7 @@ function realStatus({ name, address, port, weight }: RealConfig, known: ServiceR
   };
 }
 
-/** A counter that went down belongs to something that was removed and added again. */
+/** A rate. A counter that decreased belongs to something that was removed and added again. */
 function rate(difference: number, seconds: number): number {
   return seconds <= 0 || difference < 0 ? 0 : difference / seconds;
 }

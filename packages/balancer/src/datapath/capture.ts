@@ -1,4 +1,4 @@
-/** Samples of packets, with the reason why each went where it went. */
+/** Samples of packets, each with the reason for its verdict. */
 import { type BpfMap, OptionError, PerfBufferReader, type WaitOptions } from '@weir/ebpf';
 import { readCaptured, sizeofCaptured } from '../generated/balancer.js';
 import type { Service } from '../service.js';
@@ -6,11 +6,11 @@ import { type ReasonName, reasonName, reasonNumber, type Verdict, verdictName } 
 import type { SharedGlobals } from './programs.js';
 
 export interface CaptureOptions {
-  /** One packet in so many on each CPU. Default 1. */
+  /** Captures one packet in this many, on each CPU. Default 1. */
   readonly every?: number;
-  /** Default: all. */
+  /** Captures only packets with these reasons. Default: all. */
   readonly reasons?: readonly ReasonName[];
-  /** Of each packet, at most 256. Default 128. */
+  /** Bytes of each packet, at most 256. Default 128. */
   readonly bytes?: number;
 }
 
@@ -20,19 +20,19 @@ export interface CapturedPacket {
   readonly timeNs: number;
   readonly verdict: Verdict;
   readonly reason: ReasonName;
-  /** The service that it is for, unless that was removed meanwhile. */
+  /** The packet's service, unless that was removed meanwhile. */
   readonly service: Service | undefined;
-  /** The address of its real, unless that was removed meanwhile. */
+  /** The address of the packet's real, unless that was removed meanwhile. */
   readonly real: string | undefined;
   /** The real's port, where it is not the service's. */
   readonly realPort?: number;
   /** Bytes of the whole frame. */
   readonly length: number;
-  /** Its first bytes. */
+  /** The first bytes of the frame. */
   readonly head: Uint8Array;
 }
 
-/** What the program's numbers for a packet's service and real mean. */
+/** Translates the program's numbers of service and real to their names. */
 export type Named = (outcome: { readonly vip: number; readonly real: number }) => {
   readonly service: Service | undefined;
   readonly real: string | undefined;
@@ -41,7 +41,7 @@ export type Named = (outcome: { readonly vip: number; readonly real: number }) =
 
 const ALL_REASONS = 2n ** 64n - 1n;
 
-/** A capture that is on until it is disposed of. */
+/** A capture that runs until it is disposed of. */
 export class Capture implements Disposable {
   readonly #globals: SharedGlobals;
   readonly #reader: PerfBufferReader;
@@ -54,9 +54,10 @@ export class Capture implements Disposable {
     named: Named,
     { every = 1, reasons, bytes = 128 }: CaptureOptions,
   ) {
-    if (!Number.isInteger(every) || every < 1) throw new OptionError(`one packet in ${every}`);
+    if (!Number.isInteger(every) || every < 1)
+      throw new OptionError(`every ${every}: expected a whole number from 1`);
     if (!Number.isInteger(bytes) || bytes < 0 || bytes > 256)
-      throw new OptionError(`${bytes} bytes of a packet`);
+      throw new OptionError(`bytes ${bytes}: expected 0 to 256`);
     this.#globals = globals;
     this.#named = named;
     this.#reader = new PerfBufferReader(buffers);
@@ -66,12 +67,12 @@ export class Capture implements Disposable {
     globals.write('capture_every', every);
   }
 
-  /** Packets that the kernel's buffers had no room for. */
+  /** Packets for which the kernel's buffers had no room. */
   get lost(): number {
     return this.#reader.statistics.lost;
   }
 
-  /** Takes what is there. */
+  /** Takes the captured packets out of the buffers. */
   read(): CapturedPacket[] {
     const packets: CapturedPacket[] = [];
     this.#reader.drain((view, offset) => {
@@ -89,7 +90,7 @@ export class Capture implements Disposable {
     return packets;
   }
 
-  /** Waits until there are packets; false if the time was over before. */
+  /** Waits for packets; returns false if the time ends first. */
   wait(options: WaitOptions): Promise<boolean> {
     return this.#reader.wait(options);
   }

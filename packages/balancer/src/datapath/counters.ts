@@ -1,4 +1,4 @@
-/** What the program counts, summed over CPUs. */
+/** Counters of the program, summed over CPUs. */
 import type { ArrayMap } from '@weir/ebpf';
 import {
   type Counters,
@@ -9,7 +9,7 @@ import {
   sizeofTraffic,
 } from '../generated/balancer.js';
 
-/** Where in a CPU's element each counter lies, in bytes, for whoever reads it with another version. */
+/** Offsets of the counters in a CPU's element, in bytes, for another version that reads it. */
 export interface CounterLayout {
   readonly size: number;
   readonly totals: Readonly<Record<string, number>>;
@@ -28,13 +28,14 @@ export const counterLayout: CounterLayout = {
 
 export type { Counters } from '../generated/balancer.js';
 
+/** Forwarded packets and bytes. */
 export interface Traffic {
   readonly packets: number;
-  /** Of the packets that were forwarded, without Ethernet and outer headers. */
+  /** Bytes of the packets, without Ethernet and outer headers. */
   readonly bytes: number;
 }
 
-/** Counters up to 2^53 in the elements of `cpus`, which the program writes to meanwhile. */
+/** Counters in the elements of `cpus`, to which the program writes at the same time; exact up to 2^53. */
 export class CpuCounters {
   readonly #cpus: readonly DataView[];
 
@@ -66,7 +67,7 @@ export class CpuCounters {
     this.#clear(offsetsCpu.reals + number * sizeofTraffic);
   }
 
-  /** Goes on from counters that another version of the program has counted. */
+  /** Copies the counters of another version of the program. */
   copyFrom(cpus: readonly DataView[], layout: CounterLayout): void {
     for (const [i, from] of cpus.entries()) {
       const to = this.#cpus[i];
@@ -100,7 +101,7 @@ export class CpuCounters {
   }
 }
 
-/** Copies what lies between two offsets, as much as there is room for. */
+/** Copies the bytes between two offsets, as far as there is room. */
 function copyBytes(
   from: DataView,
   start: number,
@@ -114,7 +115,7 @@ function copyBytes(
   new Uint8Array(to.buffer, to.byteOffset + toStart, length).set(source);
 }
 
-/** The memory of `cpus`, one view an element. */
+/** Maps the memory of `cpus`, with one view for each element. */
 export function cpuViews(map: ArrayMap, count: number, size: number): DataView[] {
   const memory = map.memory(true);
   return Array.from(

@@ -1,7 +1,7 @@
-/** Bytes of the generated structs. */
+/** Encoding of generated structs. */
 import { indexKey } from '@weir/ebpf';
 
-/** A struct, as a map's key or value. */
+/** Encodes a struct, as a map's key or value. */
 export function encode<T>(
   size: number,
   write: (view: DataView, offset: number, value: T) => void,
@@ -12,5 +12,5 @@ export function encode<T>(
   return bytes;
 }
 
-/** A 32-bit number, as a map's key or value. */
+/** Encodes a 32-bit number, as a map's key or value. */
 export const encodeNumber = indexKey;

@@ -1,4 +1,4 @@
-/** What the program would do with packets, by a run of it that changes nothing. */
+/** Explains what the program would do with a packet, by a run that changes nothing. */
 
 import { readOutcome } from '../generated/balancer.js';
 import type { Explanation } from '../status.js';
@@ -12,7 +12,7 @@ export class Explainer {
   readonly #tables: Tables;
   readonly #cpus: readonly number[];
 
-  /** @param cpus those that forward */
+  /** @param cpus The CPUs that forward. */
   constructor(programs: BalancerPrograms, tables: Tables, cpus: readonly number[]) {
     this.#programs = programs;
     this.#tables = tables;
@@ -29,14 +29,14 @@ export class Explainer {
     return { verdict: verdictName(returnValue), reason: reasonName(outcome.reason), ...this.named(outcome) };
   }
 
-  /** A CPU whose table knows the flow is asked first. @throws SyscallError, EbpfError */
+  /** Explains a flow's next packet. A CPU whose table knows the flow decides. @throws SyscallError, EbpfError */
   lookup(flow: Flow): Explanation {
     const frame = flowFrame(flow);
     const answers = this.#cpus.map((cpu) => this.explain(frame, cpu));
     return answers.find(({ reason }) => reason === 'flow-table') ?? answers[0]!;
   }
 
-  /** What the program's numbers mean. */
+  /** Translates the program's numbers of service and real. */
   named({ vip, real }: { readonly vip: number; readonly real: number }) {
     const { address, port = 0 } = this.#tables.reals.byNumber(real) ?? {};
     return {

@@ -1,11 +1,11 @@
-/** Frames that stand for a flow. */
+/** Flows, and frames that stand for them. */
 import { OptionError } from '@weir/ebpf';
 import { keyAddress, wirePort } from '../address.js';
 import { type Protocol, protocolNumbers } from '../service.js';
 
-/** What tells one connection from another, as its packets have it. */
+/** Addresses, ports and protocol of a flow, as in the client's packets. */
 export interface Flow {
-  /** The client. */
+  /** The client's address. */
   readonly source: string;
   readonly sourcePort: number;
   readonly destination: string;
@@ -17,12 +17,12 @@ const ETHERNET = 14;
 const TCP = 20;
 const UDP = 8;
 
-/** A frame without payload of a flow that began earlier. Checksums are left out. @throws EbpfError */
+/** A frame without payload and checksums, of a flow that began earlier. @throws OptionError, EbpfError */
 export function flowFrame(flow: Flow): Uint8Array {
   const source = keyAddress(flow.source);
   const destination = keyAddress(flow.destination);
   if (source.ipv6 !== destination.ipv6) {
-    throw new OptionError(`${flow.source} and ${flow.destination} are of different families`);
+    throw new OptionError(`${flow.source} and ${flow.destination}: expected two addresses of one family`);
   }
   const transport = flow.protocol === 'tcp' ? TCP : UDP;
   const header = source.ipv6 ? 40 : 20;

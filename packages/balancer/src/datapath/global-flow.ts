@@ -1,4 +1,4 @@
-/** Flows whose reals user space decides on, for all CPUs. */
+/** Flows whose reals user space chooses, for all CPUs. */
 
 import type { BpfMap } from '@weir/ebpf';
 import { OptionError } from '@weir/ebpf';
@@ -9,7 +9,7 @@ import { encode, encodeNumber } from './encode.js';
 import type { Flow } from './frame.js';
 import type { RealRegistry } from './real-registry.js';
 
-/** Enters a flow into the program's table, or takes it out. @throws OptionError if nobody knows that real. */
+/** Adds a flow to the program's table, or removes it. @throws OptionError if no service has that real. */
 export function setGlobalFlow(
   map: BpfMap,
   reals: RealRegistry,
@@ -32,6 +32,6 @@ export function setGlobalFlow(
     return;
   }
   const real = reals.find(address, port);
-  if (real === undefined) throw new OptionError(`${address} is no real of any service`);
+  if (real === undefined) throw new OptionError(`${address} is not a real of any service`);
   map.update(key, encodeNumber(real.handle));
 }

@@ -1,4 +1,4 @@
-/** The program's hash table of server ids, in memory that both share. */
+/** The program's hash table of server ids, in shared memory. */
 
 import type { ArrayMap } from '@weir/ebpf';
 import { OptionError } from '@weir/ebpf';
@@ -6,14 +6,14 @@ import { encodeNumber } from './encode.js';
 import type { HandleTable } from './handle-table.js';
 import { u64 } from './hash/words.js';
 
-/** How far from its own slot the program looks for an id. */
+/** Number of slots that the program searches for an id. */
 const PROBES = 32;
-/** Slots for each id that there may be. */
+/** Slots for each possible id. */
 const SLOTS_PER_ID = 4;
-/** Bits that the multiplied id is shifted by. */
+/** Bits by which the multiplied id is shifted. */
 const SHIFT = 40n;
 
-/** How many slots there are for so many ids: a power of two. */
+/** Number of slots for a number of ids: a power of two. */
 export function idSlotCount(ids: number): number {
   return 2 ** Math.ceil(Math.log2(Math.max(ids, 1) * SLOTS_PER_ID));
 }
@@ -27,14 +27,17 @@ export class IdSlots implements HandleTable {
     this.#slots = new BigUint64Array(memory.buffer, memory.byteOffset, map.maxEntries);
   }
 
-  /** @throws OptionError if all slots near the id's own are taken. */
+  /** @throws OptionError if all slots for the id are in use. */
   update(key: Uint8Array, value: Uint8Array): void {
     const id = word(key);
     const probes = this.#probes(id);
     const slot =
       probes.find((index) => BigInt.asUintN(32, this.#slots[index]!) === id) ??
       probes.find((index) => this.#slots[index]! >> 32n === 0n);
-    if (slot === undefined) throw new OptionError(`server id ${id}: too many ids share its hash`);
+    if (slot === undefined)
+      throw new OptionError(
+        `server id ${id}: no slot is free, since too many ids share its hash; use another id`,
+      );
     this.#slots[slot] = id | (word(value) << 32n);
   }
 
@@ -46,7 +49,7 @@ export class IdSlots implements HandleTable {
     return true;
   }
 
-  /** Ids that are there, with the handles of their reals. */
+  /** The ids in the table, with the handles of their reals. */
   *entries(): Generator<[Uint8Array, Uint8Array], void, undefined> {
     const words = new Uint32Array(this.#slots.buffer, this.#slots.byteOffset, 2 * this.#slots.length);
     for (let i = 0; i < words.length; i += 2) {
@@ -54,7 +57,7 @@ export class IdSlots implements HandleTable {
     }
   }
 
-  /** Indices of the slots in which an id may be, as the program goes through them. */
+  /** Indices of the slots in which an id may be, in the program's order. */
   #probes(id: bigint): number[] {
     const first = Number(u64(id * 0x9e3779b97f4a7c15n) >> SHIFT);
     return Array.from({ length: PROBES }, (_, i) => (first + i) % this.#slots.length);

@@ -4,9 +4,9 @@ import { fileURLToPath } from 'node:url';
 import { type CollectionSpec, parseObject } from '@weir/ebpf';
 
 /**
- * Reads one. Found by the package's name, which holds for code that was bundled into a file elsewhere, too.
+ * Reads a compiled program. The package's name leads to it, also from code that was bundled into another file.
  *
- * @param name In the package's folder `bpf`, such as `balancer.bpf.o`.
+ * @param name File in the package's folder `bpf`, such as `balancer.bpf.o`.
  */
 export function readObject(name: string): CollectionSpec {
   return parseObject(readFileSync(fileURLToPath(import.meta.resolve(`@weir/balancer/bpf/${name}`))));

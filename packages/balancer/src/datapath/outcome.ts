@@ -1,8 +1,8 @@
-/** What becomes of a packet, and why. */
+/** Verdicts on packets, and the reasons for them. */
 import { OptionError } from '@weir/ebpf';
 import { Reason } from '../generated/balancer.js';
 
-/** By XDP's own numbers. */
+/** In the order of XDP's numbers. */
 const verdicts = ['aborted', 'drop', 'pass', 'tx', 'redirect'] as const;
 
 /** `tx`: sent back out of the device. `pass`: left to the host. */
@@ -11,7 +11,7 @@ export type Verdict = (typeof verdicts)[number];
 /** @throws OptionError for a number that XDP does not have. */
 export function verdictName(number: number): Verdict {
   const name = verdicts[number];
-  if (name === undefined) throw new OptionError(`${number} is no verdict of XDP`);
+  if (name === undefined) throw new OptionError(`verdict ${number}: expected 0 to ${verdicts.length - 1}`);
   return name;
 }
 
@@ -39,20 +39,21 @@ const reasonNames = {
   [Reason.REASON_NAT_LAST_HOP]: 'nat-last-hop',
 } as const;
 
-/** Why a packet went where it went. The names from `quic-id` to `ring-flood` say what chose its real. */
+/** The reason for a packet's verdict. The reasons from `quic-id` to `ring-flood` name what chose its real. */
 export type ReasonName = (typeof reasonNames)[keyof typeof reasonNames];
 
 export function reasonName(reason: number): ReasonName {
   const name = (reasonNames as Readonly<Record<number, ReasonName>>)[reason];
-  if (name === undefined) throw new OptionError(`${reason} is no reason of the program`);
+  if (name === undefined) throw new OptionError(`reason ${reason}: the program has no such reason`);
   return name;
 }
 
 const reasonNumbers = new Map(Object.entries(reasonNames).map(([number, name]) => [name, Number(number)]));
 
-/** @throws OptionError for a name that is none. */
+/** @throws OptionError for an unknown name. */
 export function reasonNumber(name: ReasonName): number {
   const number = reasonNumbers.get(name);
-  if (number === undefined) throw new OptionError(`${name} is no reason`);
+  if (number === undefined)
+    throw new OptionError(`reason ${name}: expected one of ${[...reasonNumbers.keys()].join(', ')}`);
   return number;
 }

@@ -1,4 +1,4 @@
-/** The balancer's kernel object: loaded for a set of options, with a flow table for each CPU. */
+/** The balancer's kernel object, loaded for a set of options, with a flow table for each CPU. */
 import { randomFillSync } from 'node:crypto';
 import { join } from 'node:path';
 import {
@@ -34,16 +34,16 @@ import { readObject } from './objects.js';
 /** What fits the bits that a flow table has for a real's number. */
 const MAX_REALS = 16_384;
 
-/** Programs and maps. Disposing unloads all that nothing else holds. */
+/** Programs and maps. Disposing of it unloads those that nothing else holds. */
 export class BalancerPrograms implements Disposable {
-  /** The first device's programs, and all maps. */
+  /** The first device's programs and all maps. */
   readonly collection: Collection;
   readonly globals: SharedGlobals;
-  /** Elements of `cpus`, without the one for runs that are not counted. */
+  /** Elements of `cpus`, without the element for runs that are not counted. */
   readonly cpuCount: number;
   readonly buckets: number;
   readonly secrets: Uint8Array;
-  /** Names of the maps that are the previous instance's. */
+  /** Names of the maps that the previous instance had, too. */
   readonly reused: ReadonlySet<string>;
   readonly #collections: Collection[] = [];
   #explain: Collection | undefined;
@@ -53,9 +53,9 @@ export class BalancerPrograms implements Disposable {
   readonly #owned: BpfMap[] = [];
 
   /**
-   * @param devices How many devices there are: each has settings of its own.
-   * @param previous An earlier process's maps to go on with.
-   * @throws OptionError for options that make no sense or would lose flows; the errors of {@link Collection.load}.
+   * @param devices Number of devices. Each has settings of its own.
+   * @param previous The earlier process's balancer, whose maps are reused.
+   * @throws OptionError for options that make no sense or would lose flows; errors of {@link Collection.load}.
    */
   constructor(options: BalancerOptions, devices: number, previous: PreviousInstance | undefined) {
     const spec = readObject('balancer.bpf.o');
@@ -90,12 +90,12 @@ export class BalancerPrograms implements Disposable {
     }
   }
 
-  /** The program for a device, by the device's place among all. */
+  /** The program for a device, by the device's index. */
   program(device: number): Program {
     return this.#collections[device]!.program(this.#entry);
   }
 
-  /** The program that only says what it would do. Loaded when it is first asked for. */
+  /** The program that only explains. It is loaded at the first use. */
   get explain(): Program {
     this.#explain ??= Collection.load(this.#spec, {
       programs: ['explain'],
@@ -104,7 +104,7 @@ export class BalancerPrograms implements Disposable {
     return this.#explain.program('explain');
   }
 
-  /** What another process needs to know to load programs for the same maps. */
+  /** The state that the next process needs to load programs for the same maps. */
   saved({ flows, nat }: BalancerOptions): Omit<SavedKnowledge, 'routerMacs' | keyof SavedTables> {
     const outer = [...this.#spec.maps.values()].filter(({ innerMap }) => innerMap !== undefined);
     return {
@@ -117,18 +117,18 @@ export class BalancerPrograms implements Disposable {
     };
   }
 
-  /** The next hop of a device, by the device's place among all. */
+  /** Sets the next hop of a device, by the device's index. */
   setRouterMac(mac: Uint8Array, device: number): void {
     this.globals.write('router_mac_front', mac.subarray(0, 4), device);
     this.globals.write('router_mac_back', mac.subarray(4), device);
   }
 
-  /** Each CPU's counters, in memory that the program writes to: one view an element of `cpus`. */
+  /** Each CPU's counters, in memory to which the program writes. */
   cpuViews(): DataView[] {
     return cpuViews(this.collection.map('cpus') as ArrayMap, this.cpuCount, sizeofCpu);
   }
 
-  /** Puts a record in a VIP's place: packets see the old one or the new one. */
+  /** Replaces a VIP's record: packets see the old one or the new one. */
   replaceVip(number: number, record: Uint8Array): void {
     using fresh = createMap(this.#vip) as ArrayMap;
     fresh.set(0, record);
@@ -139,7 +139,7 @@ export class BalancerPrograms implements Disposable {
     (this.collection.map('vips') as DescriptorMap).clear(number);
   }
 
-  /** Pins all maps that outlive this process, and the programs, in an empty folder. */
+  /** Pins the programs, and all maps that outlive this process, in an empty folder. */
   pin(folder: string): void {
     for (const spec of this.#spec.maps.values()) {
       if (isKept(spec)) this.collection.map(spec.name).pin(join(folder, spec.name));
@@ -204,7 +204,7 @@ export class BalancerPrograms implements Disposable {
     }
   }
 
-  /** Gives each CPU that forwards a table, unless it has one. Others lose theirs. */
+  /** Gives each forwarding CPU a table, unless it has one of the same size. Others lose theirs. */
   #fillFlowTables(cpus: readonly number[], table: MapSpec): void {
     const tables = this.collection.map('flow_tables') as DescriptorMap;
     for (let cpu = 0; cpu < this.cpuCount; cpu++) {
@@ -223,24 +223,25 @@ export class BalancerPrograms implements Disposable {
   }
 }
 
-/** What would lose flows is refused. @throws OptionError */
+/** Refuses options that would lose flows. @throws OptionError */
 function checkKept(old: SavedState, buckets: number, maxReals: number, options: BalancerOptions): void {
   if (old.buckets !== buckets && options.forgetFlows !== true) {
     throw new OptionError(
-      `flows ${options.flows ?? 'by default'}: the flow tables that are in use are for ` +
-        `${old.flows ?? 'the default'}; others would forget all known flows (forgetFlows allows it)`,
+      `flows ${options.flows ?? 'by default'}: the flow tables in use are for ${old.flows ?? 'the default'}; ` +
+        'new tables would forget all known flows (forgetFlows allows it)',
     );
   }
   if (old.nat !== undefined && old.nat !== natLayoutName(options.nat) && options.forgetFlows !== true) {
     throw new OptionError(
-      `nat: the translated flows that are in use are of ${old.nat}; others would end them all (forgetFlows allows it)`,
+      `nat: the translated flows in use have the sources and ports ${old.nat}; others would end them ` +
+        '(forgetFlows allows it)',
     );
   }
   const highest = Math.max(0, ...old.reals.held.map(({ number }) => number));
   if (highest >= maxReals) throw new OptionError(`maxReals ${maxReals}: real number ${highest} is in use`);
 }
 
-/** The settings of all devices' programs. */
+/** Global variables of all devices' programs. */
 export class SharedGlobals {
   readonly #collections: readonly Collection[];
 
@@ -254,7 +255,7 @@ export class SharedGlobals {
     for (const { globals } of meant) globals.write(name, value);
   }
 
-  /** What the first device's programs have. */
+  /** Reads a variable of the first device's programs. */
   read(name: string): Uint8Array {
     return this.#collections[0]!.globals.read(name);
   }

@@ -1,9 +1,9 @@
-/** A table of the program whose values are reals, each of which it holds. */
+/** A table of the program with handles of reals, each of which it holds in the registry. */
 import { encodeNumber } from './encode.js';
 import type { HandleTable } from './handle-table.js';
 import type { KnownReal, RealRegistry } from './real-registry.js';
 
-/** Bits of a handle that are the real's number. */
+/** The bits of a handle that are the real's number. */
 const NUMBER_MASK = 2 ** 14 - 1;
 
 export class RealTable {
@@ -12,14 +12,14 @@ export class RealTable {
   readonly #entries = new Map<string, { readonly key: Uint8Array; readonly real: KnownReal }>();
   readonly #onHeld: () => void;
 
-  /** @param onHeld is called when a real is held and no packet can be sent to it yet. */
+  /** @param onHeld Called when a real is held, before packets can be sent to it. */
   constructor(map: HandleTable, reals: RealRegistry, onHeld: () => void) {
     this.#map = map;
     this.#reals = reals;
     this.#onHeld = onHeld;
   }
 
-  /** Keys, and the addresses of their reals with their ports where they have one. */
+  /** Keys with the addresses of their reals, and the reals' ports where these are not the service's. */
   all(): { key: Uint8Array; address: string; port?: number }[] {
     return [...this.#entries.values()].map(({ key, real: { address, port } }) => ({
       key,
@@ -28,7 +28,7 @@ export class RealTable {
     }));
   }
 
-  /** Holds the reals of a table that another process has filled: of this one, or of one whose entries it takes over. */
+  /** Holds the reals of a table that an earlier process filled, and copies its entries if it is another table. */
   restore(table: HandleTable): void {
     for (const [key, handle] of [...table.entries()]) {
       const word = new DataView(handle.buffer, handle.byteOffset).getUint32(0, true);
@@ -40,7 +40,7 @@ export class RealTable {
     }
   }
 
-  /** Sets an entry, or removes it without an address. @throws OptionError, EbpfError */
+  /** Sets an entry; without an address, removes it. @throws OptionError, EbpfError */
   set(key: Uint8Array, address: string | undefined, port = 0): void {
     const text = key.join(' ');
     const before = this.#entries.get(text);

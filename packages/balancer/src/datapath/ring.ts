@@ -1,28 +1,28 @@
-/** Maglev rings: which real each of 65537 slots belongs to. The same reals give the same ring on every balancer. */
+/** Maglev rings, which assign a real to each of 65537 slots. The same reals give the same ring on every balancer. */
 import { OptionError } from '@weir/ebpf';
 import { RING_SIZE } from './hash/flow.js';
 import { murmur3Pair } from './hash/murmur3.js';
 
-/** A real as rings see it. */
+/** A real in a ring. */
 export interface RingMember {
-  /** What the slots hold: 1 to 65535. */
+  /** The number in the real's slots: 1 to 65535. */
   readonly number: number;
-  /** See `addressSeed`. */
+  /** Decides the real's order of slots; see `addressSeed`. */
   readonly seed: bigint;
-  /** A whole number; of twice the weight, twice the slots. With 0 a real gets none. */
+  /** A whole number. Twice the weight gives twice the slots; 0 gives none. */
   readonly weight: number;
 }
 
 /**
- * In whose turn slots are taken. 2: every turn in proportion to the weights. 1: in the first round each real takes as
- * many slots as its weight says, afterwards one a round, so that weights hardly matter.
+ * How weights count. 2: reals take slots in proportion to their weights in every round. 1: in the first round each real
+ * takes as many slots as its weight, afterwards one a round, so that weights hardly matter.
  */
 export type RingVersion = 1 | 2;
 
-/** What an empty ring's slots hold. */
+/** The number in an empty ring's slots. */
 export const NO_REAL = 0;
 
-/** A real's own order of all slots: a start and a step, since the ring's size is prime. */
+/** A real's own order of all slots: a start and a step, which reach every slot since the ring's size is prime. */
 class Preference {
   readonly #skip: number;
   #position: number;
@@ -32,7 +32,7 @@ class Preference {
     this.#skip = Number(murmur3Pair(seed, 2718281828n, 2307n) % BigInt(RING_SIZE - 1)) + 1;
   }
 
-  /** The next slot that is not taken. The position wraps at 32 bits, as it does on the balancers next to this one. */
+  /** The next free slot. The position wraps at 32 bits, as on the balancers that this one stands beside. */
   next(taken: Uint8Array): number {
     for (;;) {
       const slot = this.#position % RING_SIZE;
@@ -42,7 +42,7 @@ class Preference {
   }
 }
 
-/** Says how many slots each member takes when its turn comes, round by round. */
+/** Returns the number of slots that a member takes in its turn of a round. */
 type Turns = (member: number, round: number) => number;
 
 function turns(members: readonly RingMember[], version: RingVersion): Turns {
@@ -61,7 +61,7 @@ function turns(members: readonly RingMember[], version: RingVersion): Turns {
 /**
  * Builds a ring of real numbers.
  *
- * @throws OptionError for a weight that is no whole number from 0 to 2^31.
+ * @throws OptionError for a weight that is not a whole number from 0 to 2^31.
  */
 export function buildRing(reals: readonly RingMember[], version: RingVersion = 2): Uint16Array {
   for (const { weight } of reals) {

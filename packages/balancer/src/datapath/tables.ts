@@ -1,4 +1,4 @@
-/** All that the program is told of services and reals, and how another process takes it over. */
+/** The program's tables of services and reals, and their restoration by the next process. */
 
 import type { ArrayMap, BpfMap } from '@weir/ebpf';
 import { OptionError } from '@weir/ebpf';
@@ -22,7 +22,7 @@ export class Tables {
   readonly counters: CpuCounters;
   readonly reals: RealRegistry;
   readonly services: ServiceTable;
-  /** There if addresses can be translated. */
+  /** Undefined without translation of addresses. */
   readonly nat: NatTable | undefined;
   readonly #serverIds: RealTable;
   readonly #sourceRoutes: RealTable;
@@ -30,7 +30,7 @@ export class Tables {
   readonly #routes: BpfMap;
   readonly #save: () => void;
 
-  /** @param save keeps what {@link saved} says. It is called before the program can act upon a change, and after. */
+  /** @param save Saves the result of {@link saved}. Called before the program can act upon a change, and after it. */
   constructor(programs: BalancerPrograms, save: () => void, nat?: NatOptions) {
     const { collection } = programs;
     this.#save = save;
@@ -47,14 +47,15 @@ export class Tables {
     this.#sourceRoutes = new RealTable(this.#routes, this.reals, onHeld);
   }
 
+  /** The state for the next process. */
   saved(): SavedTables {
     return { reals: this.reals.save(), services: this.services.save() };
   }
 
   /**
-   * Goes on where another process stopped, and makes those changes of which it may not have made all.
+   * Restores an earlier process's tables, and completes the changes that it may have left incomplete.
    *
-   * @param reused Names of the maps that are the same as that process's.
+   * @param reused Names of the maps that are that process's own.
    */
   restore(previous: PreviousInstance, reused: ReadonlySet<string>): void {
     const { state } = previous;
@@ -99,7 +100,7 @@ export class Tables {
     return this.#sourceRoutes.all().map(({ key, ...real }) => ({ prefix: prefixOfKey(key), ...real }));
   }
 
-  /** Saves if reals got numbers or lost them. */
+  /** Saves if numbers of reals were assigned or released. */
   #saveReals(): void {
     if (this.reals.takeChanged()) this.#save();
   }

@@ -4,7 +4,7 @@ import { addressText, keyAddress } from '../address.js';
 import { readTunnelEnd, sizeofTunnelEnd, writeTunnelEnd } from '../generated/decapsulate.js';
 import { encode, encodeNumber } from './encode.js';
 
-/** The addresses in a program's table of tunnel ends. */
+/** Addresses in a program's table of tunnel ends. */
 export function tunnelEnds(map: BpfMap): string[] {
   return [...map.keys()].map((key) => {
     const { address, ipv6 } = readTunnelEnd(new DataView(key.buffer, key.byteOffset), 0);
@@ -12,7 +12,7 @@ export function tunnelEnds(map: BpfMap): string[] {
   });
 }
 
-/** Enters an address into a program's table of tunnel ends, or takes it out. */
+/** Adds an address to a program's table of tunnel ends, or removes it. */
 export function setTunnelEnd(map: BpfMap, address: string, ends: boolean): void {
   const { words, ipv6 } = keyAddress(address);
   const key = encode(sizeofTunnelEnd, writeTunnelEnd, { address: words, ipv6: Number(ipv6) });

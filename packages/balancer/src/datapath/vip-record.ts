@@ -1,17 +1,17 @@
-/** All that the program knows of a service, as bytes. */
+/** The program's record of a service: flags, members and ring. */
 import { offsetsVip, sizeofVip } from '../generated/balancer.js';
 import { flagsOf, type ServiceSpec } from '../service.js';
 import type { KnownReal } from './real-registry.js';
 import { buildRing } from './ring.js';
 
-/** A real in a service, with its number. */
+/** A real in a service. */
 export interface Member {
   readonly real: KnownReal;
   readonly weight: number;
   readonly down: boolean;
 }
 
-/** @throws OptionError for weights that are none. */
+/** Encodes the record. @throws OptionError for an invalid weight. */
 export function vipRecord(spec: ServiceSpec, members: readonly Member[]): Uint8Array {
   const record = new Uint8Array(sizeofVip);
   const view = new DataView(record.buffer);
@@ -28,7 +28,7 @@ export function vipRecord(spec: ServiceSpec, members: readonly Member[]): Uint8A
   return record;
 }
 
-/** Bits of little-endian words lie in the order of their bytes. */
+/** Sets a bit of little-endian words, whose bits lie in the order of their bytes. */
 function setBit(record: Uint8Array, offset: number, number: number): void {
   record[offset + (number >> 3)]! |= 1 << (number & 7);
 }

@@ -1,4 +1,4 @@
-/** How a service's reals are checked: options, their defaults, and what makes no sense. */
+/** Options of a service's health checks: defaults and validation. */
 import { OptionError } from '@weir/ebpf';
 import { parsePrefix } from '../address.js';
 import { within } from '../limits.js';
@@ -6,34 +6,35 @@ import type { Service } from '../service.js';
 
 /** A health check of a service's reals. */
 export interface HealthCheck {
-  /** `tcp`: the connection is accepted. `http`, `https`: and a GET is answered with a status that is expected. */
+  /** `tcp`: the real accepts a connection. `http`, `https`: it also answers a GET with an expected status. */
   readonly type: 'tcp' | 'http' | 'https';
-  /** Default: the real's, which is the service's. */
+  /** Default: the real's port, else the service's. */
   readonly port?: number;
   /** Default `/`. */
   readonly path?: string;
-  /** Host header, and the name that a TLS server is asked for. Default: the service's address and port. */
+  /** Host header and TLS server name. Default: the service's address and port. */
   readonly host?: string;
-  /** Statuses that are well. Default 200 to 399. */
+  /** Statuses that count as good. Default 200 to 399. */
   readonly status?: readonly StatusRange[];
-  /** From the start of one check to the next, milliseconds. Default 5000. */
+  /** Time from the start of a check to the start of the next, milliseconds. Default 5000. */
   readonly interval?: number;
-  /** Milliseconds until an answer must be there; at most the interval. Default 2000. */
+  /** Time within which the real must answer, milliseconds; at most the interval. Default 2000. */
   readonly timeout?: number;
-  /** Good results in a row after which a real that was down is up. Default 2. */
+  /** Good results in a row after which a real is up that was down. Default 2. */
   readonly rise?: number;
-  /** Bad results in a row after which a real that was up is down. Default 3. */
+  /** Bad results in a row after which a real is down that was up. Default 3. */
   readonly fall?: number;
-  /** Whether checks go to the service's address, through the tunnel, as clients' packets do. Default false. */
+  /** Whether checks go through the tunnel to the service's address, as clients' packets do. Default false. */
   readonly tunnel?: boolean;
 }
 
+/** A range of HTTP statuses, both ends included. */
 export interface StatusRange {
   readonly from: number;
   readonly to: number;
 }
 
-/** What is checked of a real, with all that was left out. */
+/** A real's check with all defaults filled in. */
 export interface CompleteCheck {
   readonly type: HealthCheck['type'];
   readonly port: number;
@@ -46,19 +47,19 @@ export interface CompleteCheck {
   readonly timeout: number;
   readonly rise: number;
   readonly fall: number;
-  /** The address that checks through the tunnel are sent to. */
+  /** The address to which checks through the tunnel are sent. */
   readonly vip: string | undefined;
 }
 
 const usualPorts: Readonly<Partial<Record<HealthCheck['type'], number>>> = { http: 80, https: 443 };
 
-/** Fills in a check's defaults for a real. @throws OptionError for what makes no sense. */
+/** Fills in a check's defaults for a real. @throws OptionError */
 export function completeCheck(service: Service, realPort: number, check: HealthCheck): CompleteCheck {
   const { type, path = '/', tunnel = false, status = [{ from: 200, to: 399 }] } = check;
   const interval = within('interval', check.interval ?? 5000, 10, 2 ** 31 - 1);
   const timeout = within('timeout', check.timeout ?? Math.min(2000, interval), 1, interval);
   if (check.port === undefined && realPort === 0) {
-    throw new OptionError('port: a service of all ports needs one for its checks');
+    throw new OptionError('port: checks of a service of all ports need one');
   }
   const port = within('port', check.port ?? realPort, 1, 65_535);
   const [address = ''] = service.address.split('/');
@@ -66,7 +67,9 @@ export function completeCheck(service: Service, realPort: number, check: HealthC
   if (!/^\/[!-~]*$/.test(path)) throw new OptionError('path: expected printable ASCII that begins with /');
   if (!/^[!-~]+$/.test(host)) throw new OptionError('host: expected printable ASCII');
   if (tunnel && !parsePrefix(service.address).whole) {
-    throw new OptionError(`${service.address}: checks through the tunnel need a single address`);
+    throw new OptionError(
+      `tunnel: checks through the tunnel need a service with a single address, and ${service.address} is a prefix`,
+    );
   }
   for (const { from, to } of status) within('status', to, within('status', from, 100, 599), 599);
   return {
@@ -88,7 +91,7 @@ function hostHeader(address: string, port: number | undefined): string {
   return port === undefined ? host : `${host}:${port}`;
 }
 
-/** `200-299,304`. */
+/** Formats ranges of statuses, as `200-299,304`. */
 export function statusText(ranges: readonly StatusRange[]): string {
   return ranges.map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`)).join(',');
 }

@@ -10,39 +10,40 @@ import type { Condition } from './health-state.js';
 import { failedReals, type Membership, membership, type ServiceState, specFor } from './members.js';
 import type { RealHealth } from './monitor.js';
 
-/** A service as it is meant to be. */
+/** A service with the check of its reals. */
 export interface CheckedService {
   readonly service: Service;
   readonly spec: ServiceSpec;
-  /** Without one, all reals count as well. */
+  /** Without a check, all reals count as up. */
   readonly check?: HealthCheck | undefined;
 }
 
-/** A service's health, and what follows from it. */
+/** A service's health and the state of its ring. */
 export interface ServiceHealth {
   readonly service: Service;
   readonly state: ServiceState;
-  /** Reals that are well and have a weight. */
+  /** Number of reals that are up and have a weight. */
   readonly up: number;
   readonly reals: readonly ServiceRealHealth[];
 }
 
+/** A real's health and weight in a service. */
 export interface ServiceRealHealth {
   readonly address: string;
-  /** As it was set. */
+  /** The configured weight. */
   readonly weight: number;
-  /** The weight in the ring: 0 if it is not in it. */
+  /** The weight in the ring; 0 if the real is not in the ring. */
   readonly ringWeight: number;
-  /** Undefined if it is not checked. */
+  /** Undefined if the real is not checked. */
   readonly health: RealHealth | undefined;
 }
 
 export interface CheckedServicesOptions extends Omit<HealthCheckerOptions, 'onChange' | 'initial'> {
-  /** A real's condition has changed; the ring follows at once, after this. */
+  /** Called when a real's condition has changed. The ring follows after the call. */
   readonly onRealChange?: (change: HealthChange) => void;
-  /** A service's state is another one, or has one for the first time; also for those without checks. */
+  /** Called when a service gets its first state or another one, also without a check. */
   readonly onServiceChange?: (health: ServiceHealth) => void;
-  /** The balancer refused a change that follows from health: the ring is as it was. */
+  /** Called when the balancer refuses a change that follows from health. The ring is unchanged then. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -52,23 +53,23 @@ interface Served extends CheckedService {
   readonly applied: ServiceSpec;
 }
 
-const nothing: Membership = { state: 'unknown', ring: new Set(), up: 0 };
+const noMembership: Membership = { state: 'unknown', ring: new Set(), up: 0 };
 
-/** What is set. */
+/** The balancer's part that is used here. */
 type CheckedBalancer = Pick<Balancer, 'services' | 'setServices' | 'removeService'>;
 
 /**
- * Sets services of a balancer. Whoever uses it does not set the same services otherwise. Reals that failed under an earlier
- * process, whose balancer this one goes on with, are down until their checks say otherwise.
+ * Sets services of a balancer, and changes their rings as reals fail and recover. Nothing else may set the same services.
+ * In a resumed balancer, reals that failed under the earlier process are down until their checks succeed.
  */
 export class CheckedServices implements Disposable {
   readonly #balancer: CheckedBalancer;
   readonly #options: CheckedServicesOptions;
   readonly #checker: HealthChecker;
-  /** Reals that had failed before this began, by their services. */
+  /** Reals that failed under an earlier process, by service. */
   readonly #failed: ReadonlyMap<string, ReadonlySet<string>>;
   readonly #served = new Map<string, Served>();
-  /** Services whose rings are to be made anew. */
+  /** Services whose rings must be built anew. */
   readonly #stale = new Set<string>();
   #refresh: NodeJS.Immediate | undefined;
 
@@ -85,13 +86,13 @@ export class CheckedServices implements Disposable {
     });
   }
 
-  /** Adds services, or puts others in their places. If one makes no sense, none is changed. @throws OptionError */
+  /** Adds or replaces services. If one is refused, none is changed. @throws OptionError */
   set(services: readonly CheckedService[]): void {
     // A check is refused before anything is changed in the balancer.
     for (const { service, spec, check } of services) {
       if (check === undefined) continue;
       if (check.tunnel === true && spec.forwarding === 'nat') {
-        throw new OptionError('checks through the tunnel: with NAT there is none');
+        throw new OptionError('tunnel: a service with forwarding: nat has no tunnel for its checks');
       }
       this.#checker.targets(service, spec.reals, check);
     }
@@ -103,7 +104,7 @@ export class CheckedServices implements Disposable {
     for (const served of prepared) this.#put(served);
   }
 
-  /** Removes a service, which is down then; returns whether there was one. */
+  /** Removes a service, which is reported as down; returns whether there was one. */
   remove(service: Service): boolean {
     const name = serviceName(service);
     const served = this.#served.get(name);
@@ -111,27 +112,28 @@ export class CheckedServices implements Disposable {
     this.#served.delete(name);
     const isRemoved = this.#balancer.removeService(service);
     if (served?.member.state === 'up') {
-      this.#report('up', { ...served, member: { ...nothing, state: 'down' } });
+      this.#report('up', { ...served, member: { ...noMembership, state: 'down' } });
     }
     return isRemoved;
   }
 
+  /** The health of all services. */
   health(): ServiceHealth[] {
     return [...this.#served.values()].map((served) => this.#healthOf(served));
   }
 
-  /** Checks that are due and wait for others to end. */
+  /** Number of checks that are due and wait for others to end. */
   get waiting(): number {
     return this.#checker.waiting;
   }
 
-  /** Ends the checks. The services stay as they are. */
+  /** Ends the checks. The services stay unchanged. */
   [Symbol.dispose](): void {
     clearImmediate(this.#refresh);
     this.#checker[Symbol.dispose]();
   }
 
-  /** What is known of reals whose checks begin only now, besides what is known already. */
+  /** Conditions of a service's reals, also of reals whose checks have not begun. */
   #expected({ service, check }: CheckedService): (address: string) => Condition | undefined {
     if (check === undefined) return () => undefined;
     const health = this.#checker.health(service);
@@ -154,7 +156,7 @@ export class CheckedServices implements Disposable {
     this.#served.set(name, served);
     if (served.check === undefined) this.#checker.remove(served.service);
     else this.#checker.set(served.service, served.spec.reals, served.check);
-    this.#report(before?.member.state ?? nothing.state, served);
+    this.#report(before?.member.state ?? noMembership.state, served);
   }
 
   #onChange(change: HealthChange): void {
@@ -163,7 +165,7 @@ export class CheckedServices implements Disposable {
     this.#refresh ??= setImmediate(() => this.#refreshOne());
   }
 
-  /** One service at a time, since a ring takes milliseconds: a real may belong to thousands. */
+  /** Refreshes one service at a time: a ring takes milliseconds, and a real may belong to thousands of services. */
   #refreshOne(): void {
     this.#refresh = undefined;
     const [name] = this.#stale;

@@ -1,4 +1,4 @@
-/** Checks the reals of services. */
+/** The checks of services' reals. */
 import { OptionError } from '@weir/ebpf';
 import { type Service, serviceName } from '../service.js';
 import { completeCheck, type HealthCheck } from './check.js';
@@ -15,48 +15,48 @@ export interface HealthChange {
   readonly real: string;
   readonly before: Condition;
   readonly condition: Condition;
-  /** What the check found, in a few words of plain ASCII. */
+  /** The check's finding, in a few words of plain ASCII. */
   readonly reason: string;
   readonly time: Date;
 }
 
 export interface HealthCheckerOptions {
   readonly onChange: (change: HealthChange) => void;
-  /** For checks with `tunnel`. */
+  /** Socket marks for checks with `tunnel`. */
   readonly marks?: ProbeMarks;
-  /** What an earlier control plane knew of a real. Default: nothing. */
+  /** Returns the condition that an earlier control plane knew of a real. Default: unknown. */
   readonly initial?: (service: Service, real: string) => Condition;
-  /** Checks that run at a time; others wait. Default 1000. */
+  /** The most checks that run at a time; others wait. Default 1000. */
   readonly maxRunning?: number;
   readonly probe?: Probe;
   readonly clock?: Clock;
-  /** From 0 to 1. */
+  /** Returns random numbers from 0 to 1. */
   readonly random?: () => number;
 }
 
-/** What is to be checked. */
+/** A real to be checked. */
 export interface CheckedReal {
   readonly address: string;
-  /** Where it listens. Default: the service's port. */
+  /** The port on which it listens. Default: the service's port. */
   readonly port?: number;
-  /** It is this host: no tunnel leads to it. */
+  /** Whether it is this host, to which no tunnel leads. */
   readonly local?: boolean;
 }
 
 interface Checked {
   readonly service: Service;
-  /** By the reals' addresses. */
+  /** Monitors by the reals' addresses. */
   readonly monitors: ReadonlyMap<string, Shared>;
 }
 
-/** A monitor, which services with the same real and the same check share. */
+/** A monitor that services with the same real and the same check share. */
 interface Shared {
   readonly key: string;
   readonly monitor: Monitor;
   readonly users: Set<string>;
 }
 
-/** Checks until it is disposed of. Services that check the same thing in the same way share the checks. */
+/** Checks reals until it is disposed of. Services with the same real and the same check share the checks. */
 export class HealthChecker implements Disposable {
   readonly #options: HealthCheckerOptions;
   readonly #schedule: Schedule;
@@ -69,7 +69,7 @@ export class HealthChecker implements Disposable {
   }
 
   /**
-   * Checks these reals of a service from now on, instead of those before. Reals that were checked before keep their
+   * Checks these reals of a service from now on, instead of earlier ones. Reals that were checked before keep their
    * conditions.
    *
    * @throws OptionError for a check that makes no sense; nothing is changed then.
@@ -95,13 +95,13 @@ export class HealthChecker implements Disposable {
     for (const shared of checked.monitors.values()) this.#leave(shared, name);
   }
 
-  /** What is known of a service's reals, by their addresses; of those that are not checked, undefined. */
+  /** Returns a function from a real's address to its health, which is undefined for reals that are not checked. */
   health(service: Service): (real: string) => RealHealth | undefined {
     const monitors = this.#services.get(serviceName(service))?.monitors;
     return (real) => monitors?.get(real)?.monitor.health;
   }
 
-  /** Checks that are due and wait for others to end. */
+  /** Number of checks that are due and wait for others to end. */
   get waiting(): number {
     return this.#schedule.waiting;
   }
@@ -111,7 +111,7 @@ export class HealthChecker implements Disposable {
     this.#schedule[Symbol.dispose]();
   }
 
-  /** What {@link set} would check. @throws OptionError for a check that makes no sense. */
+  /** The checks that {@link set} would make. @throws OptionError for a check that makes no sense. */
   targets(service: Service, reals: readonly CheckedReal[], check: HealthCheck): ProbeTarget[] {
     return reals.map((real) => this.#target(service, real, check));
   }
@@ -125,7 +125,7 @@ export class HealthChecker implements Disposable {
     if (complete.vip === undefined) return { address, check: complete, mark: undefined };
     if (local) return { address, check: { ...complete, vip: undefined }, mark: undefined };
     const { marks } = this.#options;
-    if (marks === undefined) throw new OptionError('checks through the tunnel: no tunnel is set up for them');
+    if (marks === undefined) throw new OptionError('tunnel: checks through the tunnel need the option marks');
     return { address, check: complete, mark: marks.of(address) };
   }
 

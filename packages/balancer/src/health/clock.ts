@@ -1,9 +1,10 @@
-/** Time, which tests make up. */
+/** A source of time, which tests replace. */
 
+/** A monotonic clock with timers. */
 export interface Clock {
-  /** Milliseconds since some moment; never goes back. */
+  /** Milliseconds since a fixed moment; never decreases. */
   now(): number;
-  /** Calls after some milliseconds, unless the returned function was called before. */
+  /** Calls a function after some milliseconds, unless the returned function cancels it. */
   after(ms: number, call: () => void): () => void;
 }
 

@@ -1,20 +1,20 @@
-/** What a real's checks have said so far. Pure: time comes in, a new state comes out. */
+/** A real's state, from the results of its checks. Pure functions, which receive the time. */
 import { type Damping, decayed, penalized, undamped } from './damping.js';
 
 /**
- * `unknown`: no result yet; the real counts as well. `held`: its checks succeed, but it failed too often lately.
+ * `unknown`: there is no result, and the real counts as up. `held`: its checks succeed, but it failed too often lately.
  */
 export type Condition = 'unknown' | 'up' | 'held' | 'down';
 
 export interface CheckState {
-  /** What the last results agree on. */
+  /** The state on which the last results agree. */
   readonly agreed: 'unknown' | 'up' | 'down';
-  /** Results in a row that say otherwise. */
+  /** Number of results in a row that contradict it. */
   readonly against: number;
   readonly damping: Damping;
 }
 
-/** Results in a row that it takes to change. */
+/** Numbers of results in a row that change the state. */
 export interface Thresholds {
   readonly rise: number;
   readonly fall: number;
@@ -22,7 +22,7 @@ export interface Thresholds {
 
 export const unchecked: CheckState = { agreed: 'unknown', against: 0, damping: undamped };
 
-/** The state of a real that an earlier control plane has left. */
+/** The state of a real whose condition an earlier control plane left. */
 export function stateFrom(condition: Condition): CheckState {
   return { ...unchecked, agreed: condition === 'held' ? 'up' : condition };
 }
@@ -32,9 +32,9 @@ export function conditionOf({ agreed, damping }: CheckState): Condition {
 }
 
 /**
- * After a result. The first one decides alone, since nothing speaks against it, and is no flap.
+ * The state after a result. The first result decides alone, and is no flap.
  *
- * @param time milliseconds, not before earlier ones.
+ * @param time Milliseconds, not before earlier results.
  */
 export function afterResult(
   state: CheckState,

@@ -1,4 +1,4 @@
-/** Connections whose packets carry a socket mark from the first one on. */
+/** Connections whose packets carry a socket mark, the first one included. */
 import { Socket } from 'node:net';
 import { type Arena, createArena, Fd, syscall } from '@weir/ebpf/sys';
 
@@ -12,9 +12,9 @@ const SO_MARK = 36;
 let arena: Arena | undefined;
 
 /**
- * A TCP socket that is not connected yet. Needs CAP_NET_ADMIN.
+ * Creates an unconnected TCP socket with a mark. Needs CAP_NET_ADMIN.
  *
- * @param mark not 0, which is none.
+ * @param mark Not 0, which means no mark.
  * @throws SyscallError
  */
 export function markedSocket(ipv6: boolean, mark: number): Socket {

@@ -1,28 +1,28 @@
 /** Socket marks of reals that are checked through the tunnel. */
 
-/** What sends packets with a mark to a real. */
+/** The tunnel that sends packets with a mark to a real. */
 export interface MarkedTunnel {
-  /** @throws OptionError for a real that it cannot reach. */
+  /** Sets a mark's real; without an address, removes the mark. @throws OptionError for a real that it cannot reach. */
   set(mark: number, address: string | undefined): void;
 }
 
-/** Where marks begin that are not asked to begin elsewhere: others use small ones, or single bits. */
+/** The default first mark. Other software uses small marks, or single bits. */
 const FIRST_MARK = 0x57e1_0000;
 
-/** Gives each real a mark while its checks need one. */
+/** Assigns a mark to each real while its checks need one. */
 export class ProbeMarks {
   readonly #tunnel: MarkedTunnel;
   readonly #marks = new Map<string, number>();
   readonly #free: number[] = [];
   #unused: number;
 
-  /** @param first marks from here on are taken, one a real. */
+  /** @param first Marks are assigned from this one on, one for each real. */
   constructor(tunnel: MarkedTunnel, first: number = FIRST_MARK) {
     this.#tunnel = tunnel;
     this.#unused = first;
   }
 
-  /** @throws OptionError for a real that the tunnel cannot reach; SyscallError */
+  /** The mark of a real, assigned at the first call. @throws OptionError for a real that the tunnel cannot reach; SyscallError */
   of(address: string): number {
     const known = this.#marks.get(address);
     if (known !== undefined) return known;
@@ -33,7 +33,7 @@ export class ProbeMarks {
     return mark;
   }
 
-  /** Nothing is sent to the real any more. */
+  /** Releases a real's mark. */
   release(address: string): void {
     const mark = this.#marks.get(address);
     if (mark === undefined) return;

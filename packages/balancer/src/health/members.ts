@@ -1,10 +1,10 @@
-/** Which reals of a service are in its ring. Pure. */
+/** The choice of the reals in a service's ring. Pure functions. */
 import type { ServiceReal, ServiceSpec } from '../service.js';
 import type { Condition } from './health-state.js';
 
 /**
- * `up`: some real is well. `down`: none is, and the last ring stays. `unknown`: no check has said yet; all reals are in
- * the ring.
+ * `up`: a real is up. `down`: none is, and the last ring stays. `unknown`: there is no result of a check, and all reals are
+ * in the ring.
  */
 export type ServiceState = 'unknown' | 'up' | 'down';
 
@@ -12,13 +12,15 @@ export interface Membership {
   readonly state: ServiceState;
   /** Addresses of the reals in the ring. */
   readonly ring: ReadonlySet<string>;
-  /** Reals that are well: their checks succeed, or they have none. */
+  /** Number of reals in the ring that are up: their checks succeed, or they have none. */
   readonly up: number;
 }
 
 /**
- * @param condition undefined for reals that are not checked.
- * @param before the ring so far.
+ * Chooses the reals of the ring.
+ *
+ * @param condition Returns undefined for reals that are not checked.
+ * @param before The addresses in the present ring.
  */
 export function membership(
   reals: readonly ServiceReal[],
@@ -32,7 +34,7 @@ export function membership(
   const hopeful = having('up', 'unknown');
   if (up.size > 0) return { state: 'up', ring: hopeful, up: up.size };
   if (hopeful.size > 0) return { state: 'unknown', ring: hopeful, up: 0 };
-  // Better a real that fails often than one that does not answer at all.
+  // A real that fails often is better than one that does not answer at all.
   const held = having('held');
   if (held.size > 0) return { state: 'up', ring: held, up: held.size };
   const kept = new Set(weighted.filter((address) => before.has(address)));
@@ -40,8 +42,8 @@ export function membership(
 }
 
 /**
- * What the balancer is to be told: reals outside the ring have weight 0, so that they keep the connections that they
- * may still have, and are `down`.
+ * The specification for the balancer: reals outside the ring have weight 0, so that they keep connections that still
+ * exist; those whose checks fail are `down`.
  */
 export function specFor(
   spec: ServiceSpec,
@@ -56,7 +58,7 @@ export function specFor(
   return { ...spec, reals };
 }
 
-/** The reals that {@link specFor} has taken out of the ring because they were down. */
+/** The reals that {@link specFor} left out of the ring because they were down. */
 export function failedReals({ reals }: ServiceSpec): Set<string> {
   const failed = reals.filter(({ weight, down }) => weight === 0 && down === true);
   return new Set(failed.map(({ address }) => address));

@@ -1,23 +1,24 @@
-/** One thing that is checked, for all services that ask for it. */
+/** The repeated check of one real, for all services that share it. */
 import type { Clock } from './clock.js';
 import { afterResult, type CheckState, type Condition, conditionOf, stateFrom } from './health-state.js';
 import type { Probe, ProbeTarget } from './probe-real.js';
 import type { Schedule } from './schedule.js';
 
-/** What is known of a real from its checks. */
+/** A real's health, from its checks. */
 export interface RealHealth {
   readonly address: string;
   readonly condition: Condition;
-  /** What the last check found, in a few words of plain ASCII; undefined before it. */
+  /** The last check's finding, in a few words of plain ASCII; undefined before the first. */
   readonly reason: string | undefined;
-  /** When the condition last changed; undefined while there is no result. */
+  /** When the condition last changed; undefined without a result. */
   readonly since: Date | undefined;
-  /** When the last check ended. */
+  /** When the last check ended; undefined before the first. */
   readonly checked: Date | undefined;
   /** How long the last check took, milliseconds. */
   readonly tookMs: number | undefined;
-  /** Checks so far that found it well. */
+  /** Number of checks that succeeded. */
   readonly passed: number;
+  /** Number of checks that failed. */
   readonly failed: number;
 }
 
@@ -26,9 +27,9 @@ export interface MonitorOptions {
   readonly probe: Probe;
   readonly schedule: Schedule;
   readonly clock: Clock;
-  /** What an earlier control plane knew. */
+  /** The condition that an earlier control plane knew. */
   readonly initial: Condition;
-  /** The condition was another one before. */
+  /** Called when the condition has changed. */
   readonly onChange: (before: Condition) => void;
 }
 
@@ -59,7 +60,7 @@ export class Monitor implements Disposable {
     return this.#health;
   }
 
-  /** Whether it checks this real with a socket mark. */
+  /** Whether this real is checked with a socket mark. */
   isMarked(address: string): boolean {
     const { target } = this.#options;
     return target.mark !== undefined && target.address === address;

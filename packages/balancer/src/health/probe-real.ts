@@ -1,29 +1,30 @@
-/** One check of one real. */
+/** A single check of a real. */
 import { get, type IncomingMessage } from 'node:http';
 import { isIP, isIPv6, Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { type CompleteCheck, statusText } from './check.js';
 import { markedSocket } from './marked-socket.js';
 
-/** What is checked, and how. */
+/** A real and its check. */
 export interface ProbeTarget {
-  /** The real's. */
+  /** The real's address. */
   readonly address: string;
   readonly check: CompleteCheck;
   /** The socket mark that leads through the tunnel to the real. */
   readonly mark: number | undefined;
 }
 
+/** Result of a check. */
 export interface ProbeResult {
   readonly ok: boolean;
-  /** A few words of plain ASCII. */
+  /** The finding, in a few words of plain ASCII. */
   readonly reason: string;
 }
 
-/** Never rejects. */
+/** Checks a real once. The promise never rejects. */
 export type Probe = (target: ProbeTarget) => Promise<ProbeResult>;
 
-/** Connects, and for HTTP asks; the connection is closed again. */
+/** Connects, sends a request if the check is one of HTTP, and closes the connection. */
 export const probe: Probe = (target) => {
   const { check } = target;
   return new Promise((resolve) => {
@@ -49,8 +50,8 @@ export const probe: Probe = (target) => {
 };
 
 /**
- * Calls after some milliseconds, in which this process was there to see an answer: a deadline that comes much too late says
- * that it was busy, and not that nobody answered.
+ * Calls a function after some milliseconds. If the timer comes much too late, this process was busy and may have missed
+ * the answer, so it waits once more.
  */
 function deadline(ms: number, call: () => void): () => void {
   let timer: NodeJS.Timeout;
@@ -88,7 +89,7 @@ function ask(
   request.once('response', (response) => end(judged(response, check)));
 }
 
-/** The certificate is not verified: it belongs to the service's name, and the check is about the real. */
+/** Wraps a socket in TLS. The certificate is not verified: it belongs to the service's name, not to the real. */
 function overTls(socket: Socket, host: string): Socket {
   const name = host.replace(/:\d+$/, '');
   const named = isIP(name.replace(/^\[|\]$/g, '')) === 0 ? { servername: name } : {};
@@ -109,7 +110,7 @@ const texts: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'connection timed out',
 };
 
-/** An error's own message may hold what the other side wrote. */
+/** Describes an error by its code, since its message may contain text from the other side. */
 function failureText(error: Error & { readonly code?: string }): string {
   const { code = 'no valid answer' } = error;
   return texts[code] ?? (code.startsWith('HPE_') ? 'not HTTP' : code);

@@ -1,4 +1,4 @@
-/** Health checks through the tunnel: what this host sends with a socket mark reaches the mark's real. */
+/** The tunnel of health checks: packets that this host sends with a socket mark reach the mark's real. */
 import { attachTc, type BpfMap, Collection, type Link, OptionError, setGlobal } from '@weir/ebpf';
 import { keyAddress, wirePort } from '../address.js';
 import { encode, encodeNumber } from '../datapath/encode.js';
@@ -7,23 +7,23 @@ import { sizeofProbe, writeProbe } from '../generated/probe.js';
 import { addressWords, DEFAULT_GUE_PORT } from '../options.js';
 
 export interface ProbeTunnelOptions {
-  /** Devices through which probes leave: those that the routes to the services' addresses lead to. */
+  /** Devices through which probes leave: the devices of the routes to the services' addresses. */
   readonly interfaces: readonly string[];
   /** This host's address in outer headers to reals with IPv4. */
   readonly source4?: string;
-  /** The same for IPv6. */
+  /** This host's address in outer headers to reals with IPv6. */
   readonly source6?: string;
-  /** UDP to this port (default 6080) instead of IP in IP. */
+  /** UDP encapsulation to this port (default 6080) instead of IP in IP. */
   readonly gue?: { readonly port?: number };
 }
 
 /**
- * A program on what devices send: packets of sockets with a mark (SO_MARK) go through the tunnel to the mark's real,
- * whatever their destination; a real takes them for a client's. Packets without a mark, or with one that has no real, are
- * left alone.
+ * A program on outgoing packets: those of sockets with a mark (SO_MARK) go through the tunnel to the mark's real, whatever
+ * their destination, and look to the real like a client's. Packets without a mark, or with a mark that has no real, stay
+ * unchanged.
  *
- * It ends with its process, also when that is killed: on Linux 6.6 and later a link that the process holds is gone with
- * it. Before, a filter in clsact stays, which goes on sending marked packets into tunnels until the next one is attached
+ * The program ends with its process, even a killed one, on Linux 6.6 and later, since a link holds it there. On older
+ * kernels a killed process leaves a filter in clsact, which sends marked packets into tunnels until the next one is attached
  * to the device.
  */
 export class ProbeTunnel implements Disposable {
@@ -56,10 +56,10 @@ export class ProbeTunnel implements Disposable {
   }
 
   /**
-   * Which real a mark means, from the next packet on; without an address, none.
+   * Sets a mark's real, from the next packet on; without an address, removes the mark.
    *
-   * @param mark 1 to 4294967295. Other users of marks on this host, such as routing rules, see it, too.
-   * @throws OptionError for a mark that is none, or a real of a family without a source; EbpfError for no address.
+   * @param mark 1 to 4294967295. Other users of marks on this host, such as routing rules, see it as well.
+   * @throws OptionError for an invalid mark, or a real of a family without a source; EbpfError for an invalid address.
    */
   set(mark: number, address: string | undefined): void {
     if (!Number.isInteger(mark) || mark < 1 || mark > 0xffff_ffff) {
@@ -73,7 +73,9 @@ export class ProbeTunnel implements Disposable {
     const { words, ipv6 } = keyAddress(address);
     const family = ipv6 ? 6 : 4;
     if (!this.#hasSource[family]) {
-      throw new OptionError(`${address}: probes to reals with IPv${family} need source${family}`);
+      throw new OptionError(
+        `real ${address}: probes to reals with IPv${family} need the option source${family}`,
+      );
     }
     this.#probes.update(key, encode(sizeofProbe, writeProbe, { address: words, ipv6: Number(ipv6) }));
   }

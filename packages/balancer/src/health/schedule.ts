@@ -1,17 +1,17 @@
-/** When checks are made: each at its interval, all of them spread evenly. */
+/** The times of checks: each repeats at its interval, and all are spread evenly. */
 import { type Clock, realClock } from './clock.js';
 
 export interface ScheduleOptions {
   readonly clock?: Clock;
-  /** From 0 to 1. */
+  /** Returns random numbers from 0 to 1. */
   readonly random?: () => number;
-  /** Checks that run at a time; further ones wait for their turn. Default 1000. */
+  /** The most checks that run at a time; others wait. Default 1000. */
   readonly maxRunning?: number;
 }
 
-/** The first checks are made within this time. */
+/** Time within which every check runs for the first time. */
 const FIRST_MS = 1000;
-/** How far an interval may be off, so that checks that have met part again. */
+/** Random part of an interval, which separates checks that coincide. */
 const JITTER = 0.1;
 
 interface Entry {
@@ -23,9 +23,9 @@ interface Entry {
 }
 
 /**
- * Runs things again and again. The first time is soon, the second at a random moment of the interval, further ones an
- * interval apart: so many that were added together do not stay together. What was kept from running for longer than an
- * interval (the machine slept, or the process was stopped) begins at a random moment again.
+ * Runs functions repeatedly: first soon after they are added, then at a random moment of the interval, then at every
+ * interval, so that functions which are added together do not stay together. A run that is late by more than an interval
+ * (the machine slept, or the process was stopped) moves to a random moment again.
  */
 export class Schedule implements Disposable {
   readonly #clock: Clock;
@@ -41,12 +41,12 @@ export class Schedule implements Disposable {
     this.#maxRunning = maxRunning;
   }
 
-  /** What is due and waits for others to end. */
+  /** Number of runs that are due and wait for others to end. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
-  /** @returns ends it; a run that is under way goes on. */
+  /** Adds a function. @returns A function that removes it; a run in progress goes on. */
   add(intervalMs: number, run: () => Promise<void>): () => void {
     const entry: Entry = { intervalMs, run, started: false, removed: false, cancelTimer: () => {} };
     this.#entries.add(entry);

@@ -1,4 +1,4 @@
-/** Where the programs get their packets from: devices, or a slot in another program's chain. */
+/** Attachments of the programs: to devices, or to a slot in another program's chain. */
 import { unlinkSync } from 'node:fs';
 import {
   attachXdp,
@@ -17,28 +17,28 @@ import { NetlinkProtocol, NetlinkSocket, xdpMode } from '@weir/ebpf/sys';
 import type { ChainPlace, XdpMode } from '../options.js';
 import type { PinFolder } from './pin-folder.js';
 
-/** A device that is to be attached to. */
+/** A device to which a program is attached. */
 interface Place {
   readonly device: string;
   readonly ifindex: number;
-  /** Whether its link was pinned before, and still has the program of then. */
+  /** Whether its link was pinned by an earlier process, and has that process's program until the commit. */
   readonly resumed: boolean;
   link: Link | undefined;
   program: Program | undefined;
 }
 
 /**
- * Links to devices, made in steps: checks; new links where there is none; then the change from old programs to new ones.
+ * Links to devices, made in steps: checks, new links where there is none, then the replacement of old programs.
  */
 export class DeviceAttachments {
   readonly #places: Place[] = [];
   readonly #mode: XdpMode | undefined;
   readonly #folder: PinFolder | undefined;
   readonly #others: Map<number, UpdatableLink>;
-  /** Of the network namespace that the devices are in, whatever thread asks later. */
+  /** In the devices' network namespace, whichever thread asks later. */
   readonly #socket = new NetlinkSocket(NetlinkProtocol.route);
 
-  /** @throws OptionError if a device is attached in another mode; EbpfError if others are; SyscallError if there is none. */
+  /** @throws OptionError if a device is attached in another mode; EbpfError if it has another program; SyscallError. */
   constructor(devices: readonly string[], mode: XdpMode | undefined, folder: PinFolder | undefined) {
     this.#mode = mode;
     this.#folder = folder;
@@ -52,9 +52,9 @@ export class DeviceAttachments {
   }
 
   /**
-   * Attaches to devices on which nothing is yet. Others go on with their old programs until {@link commit}.
+   * Attaches to devices without a program. Others keep their old programs until {@link commit}.
    *
-   * @param programOf The program for a device, by the device's place among all.
+   * @param programOf Returns the program for a device, by the device's index.
    * @throws SyscallError
    */
   attach(programOf: (device: number) => Program): void {
@@ -65,7 +65,7 @@ export class DeviceAttachments {
     }
   }
 
-  /** Puts the new programs in the place of the old ones, each in one step, and detaches from devices not wanted. */
+  /** Replaces old programs by the new ones, each in one step, and detaches from devices that are no longer wanted. */
   commit(): void {
     for (const { link, program, ifindex, resumed } of this.#places) {
       if (resumed) link?.update?.(program!);
@@ -79,12 +79,12 @@ export class DeviceAttachments {
     this.#others.clear();
   }
 
-  /** Each device and how it is attached. */
+  /** The mode of each device. */
   modes(): { interface: string; mode: XdpMode | undefined }[] {
     return this.#places.map(({ device, ifindex }) => ({ interface: device, mode: this.#modeOf(ifindex) }));
   }
 
-  /** Closes the links: those that are not pinned end. */
+  /** Closes the links; links that are not pinned end. */
   release(): void {
     for (const { link } of this.#places.splice(0)) link?.[Symbol.dispose]();
     for (const link of this.#others.values()) link[Symbol.dispose]();
@@ -99,7 +99,7 @@ export class DeviceAttachments {
     const mode = this.#mode;
     if (link === undefined && current !== undefined) {
       throw new EbpfError(
-        `${device} has an XDP program already: take it off, or have it call the balancer (chain)`,
+        `${device} has an XDP program already: detach it, or have it call the balancer (chain)`,
       );
     }
     if (link !== undefined && mode !== undefined && current !== mode) {
@@ -127,7 +127,7 @@ export class ChainSlot {
   readonly #array: DescriptorMap;
   readonly #place: ChainPlace;
 
-  /** @throws SyscallError; EbpfError if it is no program array. */
+  /** @throws SyscallError; EbpfError if the map is no program array. */
   constructor(place: ChainPlace) {
     const map = openPinnedMap(place.map);
     if (!(map instanceof DescriptorMap) || map.type !== MapType.progArray) {
@@ -138,21 +138,19 @@ export class ChainSlot {
     this.#place = place;
   }
 
-  /** Checks that the slot is empty or has one of our own programs. @throws OptionError, EbpfError */
+  /** Checks that the slot is empty or holds one of the balancer's own programs. @throws OptionError, EbpfError */
   check(own: ReadonlySet<number>): void {
     const { map, index } = this.#place;
     if (!(index >= 0 && index < this.#array.maxEntries)) {
-      throw new OptionError(`chain slot ${index}: ${map} has ${this.#array.maxEntries}`);
+      throw new OptionError(`chain slot ${index}: ${map} has ${this.#array.maxEntries} slots, from 0 on`);
     }
     const id = this.#array.lookupId(index);
     if (id !== undefined && !own.has(id)) {
-      throw new EbpfError(
-        `chain slot ${index} of ${map} holds another program (id ${id}): take it out first`,
-      );
+      throw new EbpfError(`chain slot ${index} of ${map} holds another program (id ${id}): remove it first`);
     }
   }
 
-  /** Puts a program in, in one step. @throws SyscallError */
+  /** Puts a program into the slot, in one step. @throws SyscallError */
   put(program: Program): void {
     try {
       this.#array.setFd(this.#place.index, program.fd);
@@ -164,7 +162,7 @@ export class ChainSlot {
     }
   }
 
-  /** Takes a program of ours out; leaves others alone. */
+  /** Removes one of the balancer's own programs from the slot; leaves others alone. */
   clear(own: ReadonlySet<number>): void {
     const id = this.#array.lookupId(this.#place.index);
     if (id !== undefined && own.has(id)) this.#array.clear(this.#place.index);
@@ -175,7 +173,7 @@ export class ChainSlot {
   }
 }
 
-/** Puts a pinned program into the first slot of an array, or empties that. @throws SyscallError, EbpfError */
+/** Puts a pinned program into the first slot of an array, or empties the slot. @throws SyscallError, EbpfError */
 export function putNext(array: DescriptorMap, path: string | undefined): void {
   if (path === undefined) {
     array.clear(0);

@@ -1,4 +1,4 @@
-/** How a balancer begins, goes on in another process, and ends. */
+/** How a balancer starts, is resumed by another process, and ends. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Program } from '@weir/ebpf';
@@ -10,16 +10,16 @@ import { PreviousInstance } from './previous-instance.js';
 import { decodeState, encodeState, type SavedKnowledge, savedChain } from './state.js';
 
 /**
- * The pins of a balancer and what its programs are attached to. A change is safe whenever this process dies: new maps and
- * programs are pinned beside the old ones, then the state says that they count, then programs take the places of those
- * before, then the old pins go. The next process goes on from whichever state it finds.
+ * The pins and attachments of a balancer. This process may die at any point of a change: new maps and programs are pinned
+ * beside the old ones, then the saved state names the new ones, then the new programs replace the old ones, then the old pins
+ * are removed. The next process resumes from whichever state it finds.
  */
 export class Lifecycle implements Disposable {
-  /** What an earlier process left. */
+  /** The balancer that an earlier process left. */
   readonly previous: PreviousInstance | undefined;
   readonly #options: BalancerOptions;
   readonly #folder: PinFolder | undefined;
-  /** Programs that this balancer has pinned, by the kernel's numbers. */
+  /** Ids of the programs that this balancer has pinned. */
   readonly #ownIds: Set<number> = new Set();
   readonly #generation: number = 1;
   #devices: DeviceAttachments | undefined;
@@ -46,7 +46,7 @@ export class Lifecycle implements Disposable {
     }
   }
 
-  /** Looks whether programs can be attached, before they are loaded. @throws OptionError, EbpfError, SyscallError */
+  /** Checks whether programs can be attached, before they are loaded. @throws OptionError, EbpfError, SyscallError */
   check(): void {
     const { chain, mode } = this.#options;
     if (chain !== undefined) {
@@ -57,12 +57,12 @@ export class Lifecycle implements Disposable {
     this.#devices = new DeviceAttachments(devices, mode, this.#folder);
   }
 
-  /** Attaches where nothing is attached yet. @throws SyscallError */
+  /** Attaches to devices without a program. @throws SyscallError */
   attach(programs: BalancerPrograms): void {
     this.#devices?.attach((device) => programs.program(device));
   }
 
-  /** Pins the programs and has them take over from those before. */
+  /** Pins the programs and replaces the earlier ones by them. */
   commit(programs: BalancerPrograms, knowledge: SavedKnowledge): void {
     const folder = this.#folder;
     if (folder !== undefined) {
@@ -82,7 +82,7 @@ export class Lifecycle implements Disposable {
     folder?.removeGenerationsBut(this.#generation);
   }
 
-  /** Keeps what user space knows. */
+  /** Saves the knowledge of user space. */
   save(knowledge: SavedKnowledge): void {
     if (!this.#committed) return;
     const { chain = null } = this.#options;
@@ -94,7 +94,7 @@ export class Lifecycle implements Disposable {
     return this.#devices?.modes() ?? [];
   }
 
-  /** Takes the programs off, and removes all that is pinned. */
+  /** Detaches the programs and removes all pins. */
   detach(): void {
     this.#committed = false;
     this.#devices?.release();
@@ -102,13 +102,13 @@ export class Lifecycle implements Disposable {
     this[Symbol.dispose]();
   }
 
-  /** After a failure to begin: removes what was pinned meanwhile, and leaves alone what an earlier process left. */
+  /** After a failed start: removes new pins, and leaves an earlier process's balancer unchanged. */
   rollback(): void {
     if (!this.#committed && this.previous === undefined) this.#folder?.remove();
     this[Symbol.dispose]();
   }
 
-  /** Lets go. What is pinned forwards on. */
+  /** Closes everything. A pinned balancer goes on forwarding. */
   [Symbol.dispose](): void {
     this.#committed = false;
     this.#devices?.release();
@@ -125,7 +125,7 @@ export function detachPinned(name: string, root: string = DEFAULT_PIN_ROOT): boo
   return true;
 }
 
-/** Detaches what is pinned in a folder, and removes it. */
+/** Detaches everything that is pinned in a folder, and removes the folder. */
 export function takeDown(folder: PinFolder, chain: ChainPlace | undefined): void {
   for (const link of folder.openLinks().values()) {
     link.detach();
@@ -136,7 +136,7 @@ export function takeDown(folder: PinFolder, chain: ChainPlace | undefined): void
 }
 
 function clearSlot(place: ChainPlace, own: ReadonlySet<number>): void {
-  // With its array the chain is gone.
+  // Without its array there is no chain.
   if (!existsSync(place.map)) return;
   using slot = new ChainSlot(place);
   slot.clear(own);

@@ -1,4 +1,4 @@
-/** The folder in a BPF file system where a balancer's objects are pinned, and the lock that says whose they are. */
+/** The folder in a BPF file system where a balancer's objects are pinned, and its lock. */
 import {
   closeSync,
   existsSync,
@@ -33,7 +33,7 @@ import {
 } from '@weir/ebpf';
 import { syscallRaw } from '@weir/ebpf/sys';
 
-/** Where balancers are pinned unless told otherwise. */
+/** The default folder of pinned balancers. */
 export const DEFAULT_PIN_ROOT = '/sys/fs/bpf/weir';
 
 const BPF_FS_MAGIC = 0xcafe4a11;
@@ -44,12 +44,12 @@ const { EWOULDBLOCK } = constants.errno;
 const CHUNK = 4096;
 
 /**
- * A balancer's folder, claimed by this process: nobody else has it until it is disposed of or the process ends.
+ * A balancer's folder, locked by this process until it is disposed of or the process ends.
  *
- *     NAME/state      what user space knows: a map with JSON in it, replaced in one step
- *     NAME/link_N     the attachment to the device of that number
+ *     NAME/state      the saved state: a map with JSON in it, replaced in one step
+ *     NAME/link_N     the attachment to the device with index N
  *     NAME/next_program  the array of BalancerOptions.callsNext
- *     NAME/gN/        maps and programs; the state says which N counts
+ *     NAME/gN/        maps and programs of generation N; the state names the one in use
  */
 export class PinFolder implements Disposable {
   readonly path: string;
@@ -61,9 +61,9 @@ export class PinFolder implements Disposable {
   }
 
   /**
-   * Claims a folder, and makes it where it is missing.
+   * Locks a folder, and creates it if it is missing.
    *
-   * @throws OptionError for a name that is none; EbpfError if another process has it, or without a BPF file system.
+   * @throws OptionError for an invalid name; EbpfError if another process has the lock, or without a BPF file system.
    */
   static claim(root: string, name: string): PinFolder {
     if (!/^[\w-]{1,64}$/.test(name)) {
@@ -79,9 +79,11 @@ export class PinFolder implements Disposable {
       if (result >= 0 && inodeOf(path) === stats.ino) return new PinFolder(path, lock);
       closeSync(lock);
       if (result === -EWOULDBLOCK)
-        throw new EbpfError(`${name} is run by ${holder(stats)} already (${path})`);
+        throw new EbpfError(
+          `${name} is run by ${holder(stats)} already: one process at a time can have ${path}`,
+        );
       if (result < 0) throw new SyscallError('flock', -result, path);
-      // Its last owner took it away while this process waited for nothing: a new one has to be made.
+      // The last owner removed the folder meanwhile: create a new one.
     }
   }
 
@@ -91,7 +93,7 @@ export class PinFolder implements Disposable {
     return readdirSync(root).filter((name) => existsSync(join(root, name, 'state')));
   }
 
-  /** What {@link writeState} wrote last; undefined if it never did. */
+  /** The text that {@link writeState} wrote last; undefined if there is none. */
   readState(): string | undefined {
     const path = join(this.path, 'state');
     if (!existsSync(path)) return undefined;
@@ -101,7 +103,7 @@ export class PinFolder implements Disposable {
     return Buffer.from(memory.subarray(4, 4 + length)).toString('utf8');
   }
 
-  /** Replaces the state: whoever reads, at whatever time this process dies, finds the old one or the new one. */
+  /** Replaces the state. If this process dies at any moment, a reader finds the old text or the new one. */
   writeState(text: string): void {
     const bytes = Buffer.from(text, 'utf8');
     using map = createMap({
@@ -129,7 +131,7 @@ export class PinFolder implements Disposable {
     return readdirSync(this.path).flatMap((name) => /^g(\d+)$/.exec(name)?.slice(1).map(Number) ?? []);
   }
 
-  /** Makes an empty folder for a generation. */
+  /** Creates an empty folder for a generation. */
   makeGeneration(generation: number): string {
     const path = this.generationPath(generation);
     rmSync(path, { recursive: true, force: true });
@@ -143,13 +145,13 @@ export class PinFolder implements Disposable {
     }
   }
 
-  /** Pins a map that stays the same whatever generation counts, for others to find by its name. */
+  /** Pins a map under its name for all generations, unless it is pinned already. */
   pinOnce(map: BpfMap): void {
     const path = join(this.path, map.name);
     if (!existsSync(path)) map.pin(path);
   }
 
-  /** The pinned links by their devices' numbers. Those of devices that are gone are removed. */
+  /** Opens the pinned links, by device index. Links of devices that are gone are removed. */
   openLinks(): Map<number, UpdatableLink> {
     const links = new Map<number, UpdatableLink>();
     for (const name of readdirSync(this.path).filter((entry) => entry.startsWith('link_'))) {
@@ -169,30 +171,30 @@ export class PinFolder implements Disposable {
     return join(this.path, `link_${ifindex}`);
   }
 
-  /** Removes all that is pinned here, and the folder. */
+  /** Removes all pins and the folder. */
   remove(): void {
     rmSync(this.path, { recursive: true, force: true });
     try {
       rmdirSync(dirname(this.path));
     } catch {
-      // Others are pinned there, too.
+      // Other balancers are pinned there.
     }
   }
 
-  /** Lets go of the folder; what is pinned stays. */
+  /** Unlocks the folder; pins stay. */
   [Symbol.dispose](): void {
     if (this.#lock !== undefined) closeSync(this.#lock);
     this.#lock = undefined;
   }
 }
 
-/** @throws EbpfError that says how to mount one. */
+/** @throws EbpfError if the folder is on no BPF file system. */
 function requireBpffs(root: string): void {
   let folder = root;
   while (!existsSync(folder)) folder = dirname(folder);
   if (statfsSync(folder).type === BPF_FS_MAGIC) return;
   throw new EbpfError(
-    `${root} is on no BPF file system, which is needed to pin: mount one with "mount -t bpf bpf /sys/fs/bpf"`,
+    `${root} is on no BPF file system, which pins need: mount one with "mount -t bpf bpf /sys/fs/bpf"`,
   );
 }
 
@@ -200,7 +202,7 @@ function inodeOf(path: string): number | undefined {
   return statSync(path, { throwIfNoEntry: false })?.ino;
 }
 
-/** Who has locked a file, in words, by /proc/locks. Processes of other pid namespaces have no number there. */
+/** Names the process that has locked a file, from /proc/locks, which lists no pid of other pid namespaces. */
 function holder({ dev, ino }: Stats): string {
   const minor = (dev & 0xff) | ((dev >>> 12) & 0xfff00);
   const file = `00:${minor.toString(16).padStart(2, '0')}:${ino}`;

@@ -1,11 +1,11 @@
-/** What an earlier process left pinned, for this one to go on with. */
+/** The balancer that an earlier process left pinned. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BpfMap, type MapSpec, MapType, openPinnedMap } from '@weir/ebpf';
 import type { HandleTable } from '../datapath/handle-table.js';
 import type { SavedState } from './state.js';
 
-/** An earlier process's maps and what it knew. */
+/** Maps and saved state of an earlier process. */
 export class PreviousInstance {
   readonly state: SavedState;
   readonly #folder: string;
@@ -15,13 +15,13 @@ export class PreviousInstance {
     this.#folder = folder;
   }
 
-  /** The map of that name, whatever its shape. */
+  /** Opens the map of a name, whatever its shape. */
   openMap(name: string): BpfMap | undefined {
     const path = join(this.#folder, name);
     return existsSync(path) ? openPinnedMap(path) : undefined;
   }
 
-  /** Reads a table as it was: the one that was taken over, else the earlier process's. */
+  /** Reads a table of the earlier process: this process's own if the map is reused, else the pinned one. */
   withTable(
     name: string,
     reused: ReadonlySet<string>,
@@ -37,7 +37,7 @@ export class PreviousInstance {
     if (old !== undefined) read(open(old));
   }
 
-  /** The map that a spec asks for, if it has the spec's shape. */
+  /** Opens the map of a spec's name if it has the spec's shape. */
   openFitting(spec: MapSpec, maxEntries: number): BpfMap | undefined {
     const map = this.openMap(spec.name);
     if (map === undefined) return undefined;
@@ -54,12 +54,12 @@ export class PreviousInstance {
   }
 }
 
-/** Whether programs of several loads share a map: not settings and constants, nor what holds the load's own programs. */
+/** Whether several loads of the programs share a map: all except global variables and arrays of a load's own programs. */
 export function isShared(spec: MapSpec): boolean {
   return spec.contents === undefined && (spec.initialSlots === undefined || spec.type !== MapType.progArray);
 }
 
-/** Whether a map outlives its process. Buffers of a reader do not. */
+/** Whether a map outlives its process. A reader's buffers do not. */
 export function isKept(spec: MapSpec): boolean {
   return isShared(spec) && spec.name !== 'captures';
 }

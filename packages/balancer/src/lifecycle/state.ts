@@ -1,14 +1,14 @@
-/** What user space knows and the program does not: saved with the pinned maps, so that a new process goes on from there. */
+/** State that is not in the program's tables, saved beside the pinned maps for the next process. */
 import { EbpfError } from '@weir/ebpf';
 import type { CounterLayout } from '../datapath/counters.js';
 import type { ChainPlace } from '../options.js';
 import type { Service, ServiceSpec } from '../service.js';
 
-/** The registry of reals, kept for another process. */
+/** The registry of reals, saved for the next process. */
 export interface SavedReals {
-  /** The least number that was never given away. */
+  /** The lowest number that was never assigned. */
   readonly unused: number;
-  /** Numbers that came free, in the order in which they get their turn. */
+  /** Released numbers, in the order in which they are assigned again. */
   readonly free: readonly number[];
   /** The generation of each number below `unused`. */
   readonly generations: readonly number[];
@@ -21,26 +21,26 @@ export interface SavedReals {
   }[];
 }
 
-/** A change that the program's tables may not have yet, or not all of. */
+/** A change that the program's tables may lack, or have in part. */
 export interface Pending {
   readonly service: Service;
   readonly number: number;
-  /** Whether its number was not in use before. */
+  /** Whether its number was unused before the change. */
   readonly isNew: boolean;
 }
 
-/** The table of services, kept for another process. */
+/** The table of services, saved for the next process. */
 export interface SavedServices {
   readonly served: readonly {
     readonly service: Service;
     readonly spec: ServiceSpec;
     readonly number: number;
   }[];
-  /** Changes that may be incomplete; services that are not served are removals. */
+  /** Changes that may be incomplete. A service that is not in `served` is being removed. */
   readonly pending: readonly Pending[];
 }
 
-/** Everything about services and reals that is not in the program's own tables. */
+/** Services and reals, as far as the program's own tables lack them. */
 export interface SavedTables {
   readonly reals: SavedReals;
   readonly services: SavedServices;
@@ -48,29 +48,29 @@ export interface SavedTables {
 
 export interface SavedState extends SavedTables {
   readonly version: typeof VERSION;
-  /** Which folder of pins counts. */
+  /** The folder of pins that is in use. */
   readonly generation: number;
-  /** `flows` as it was asked for; null for the default. */
+  /** The option `flows`; null for the default. */
   readonly flows: number | null;
   /** Buckets of each CPU's flow table. */
   readonly buckets: number;
-  /** Sources and ports of translated flows, by which slots are found; `undefined` if there are none. */
+  /** Sources and ports of translated flows, which decide their slots; `undefined` without translation. */
   readonly nat?: string | undefined;
-  /** Random numbers by which flows are found in the flow tables, hexadecimal. */
+  /** Random numbers of the flow tables' hash, hexadecimal. */
   readonly secrets: string;
-  /** Bytes of an element of the maps inside maps, which the kernel does not tell. */
+  /** Bytes of an element of the maps inside maps, which the kernel does not show. */
   readonly innerSizes: Readonly<Record<string, number>>;
-  /** Where in a CPU's element each counter lies. */
+  /** Offsets of the counters in a CPU's element. */
   readonly counters: CounterLayout;
   readonly chain: ChainPlace | null;
-  /** Routers' MAC addresses as last known, by device. */
+  /** Last known MAC addresses of the routers, by device. */
   readonly routerMacs: Readonly<Record<string, string>>;
 }
 
-/** Everything that is saved, except for what the lifecycle itself knows. */
+/** The saved state without the lifecycle's own part. */
 export type SavedKnowledge = Omit<SavedState, 'version' | 'generation' | 'chain'>;
 
-/** Changes with what is saved or its meaning. */
+/** Incremented when the saved state changes its shape or meaning. */
 const VERSION = 1;
 
 export function encodeState(state: Omit<SavedState, 'version'>): string {
@@ -87,7 +87,7 @@ export function decodeState(text: string, name: string): SavedState {
   );
 }
 
-/** The place in a chain that a state names, of whatever version. */
+/** The place in a chain that a saved state of any version names. */
 export function savedChain(text: string | undefined): ChainPlace | undefined {
   const { chain } = JSON.parse(text ?? '{}') as Partial<SavedState>;
   return chain ?? undefined;

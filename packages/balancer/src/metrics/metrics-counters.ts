@@ -1,35 +1,35 @@
-/** What each of the program's counters is called in metrics. */
+/** Names and help texts of the program's counters as metrics. */
 import type { Counters } from '../datapath/counters.js';
 
 interface CounterMetric {
   readonly name: string;
   readonly help: string;
-  /** Which of several counters with the same name it is: the label's name, and its value. */
+  /** Label and value that distinguish counters of the same name. */
   readonly label?: readonly [string, string];
 }
 
-const verdicts = { name: 'verdicts_total', help: 'Packets by what became of them.' };
+const verdicts = { name: 'verdicts_total', help: 'Packets by verdict.' };
 const flowMisses = {
   name: 'flow_table_misses_total',
   help: 'Packets whose flow was not in the flow table; SYNs are not looked up.',
 };
-const quic = { name: 'quic_packets_total', help: 'QUIC packets by what their connection id says.' };
-const serverId = { name: 'tcp_server_id_packets_total', help: 'TCP packets by what their server id says.' };
+const quic = { name: 'quic_packets_total', help: 'QUIC packets by the server id in their connection id.' };
+const serverId = { name: 'tcp_server_id_packets_total', help: 'TCP packets by their server id.' };
 const stableUdp = {
   name: 'stable_udp_packets_total',
-  help: 'UDP packets by what their stable header says.',
+  help: 'UDP packets by the server id in their stable header.',
 };
 
-const translated = { name: 'nat_flows_total', help: 'Translated flows by what became of them.' };
+const translated = { name: 'nat_flows_total', help: 'Translated flows by event.' };
 
 const counterMetrics: Readonly<Record<keyof Counters, CounterMetric>> = {
-  packets: { name: 'packets_total', help: 'Packets that the program has seen.' },
+  packets: { name: 'packets_total', help: 'Packets that the program received.' },
   transmitted: { ...verdicts, label: ['verdict', 'tx'] },
   dropped: { ...verdicts, label: ['verdict', 'drop'] },
   passed: { ...verdicts, label: ['verdict', 'pass'] },
   malformed: { name: 'malformed_packets_total', help: 'Packets to a VIP that were malformed or fragments.' },
   echo: { name: 'echo_replies_total', help: 'Echo requests to a VIP that were answered.' },
-  tooBig: { name: 'too_big_packets_total', help: 'Packets to a VIP that were longer than a frame may be.' },
+  tooBig: { name: 'too_big_packets_total', help: 'Packets to a VIP that were longer than maxFrame.' },
   flowHit: { name: 'flow_table_hits_total', help: 'Packets whose flow was in the flow table.' },
   flowMissSyn: { ...flowMisses, label: ['packet', 'syn'] },
   flowMissOther: { ...flowMisses, label: ['packet', 'other'] },
@@ -43,21 +43,24 @@ const counterMetrics: Readonly<Record<keyof Counters, CounterMetric>> = {
   },
   flowFlood: {
     name: 'flow_table_flood_total',
-    help: 'New flows that were not remembered, since there were too many in a second.',
+    help: 'New flows that were not remembered, because there were too many in a second.',
   },
   globalHit: { name: 'global_flow_hits_total', help: 'Packets whose flow was in the global flow table.' },
   udpMigrated: {
     name: 'udp_migrated_packets_total',
     help: 'UDP packets whose flow left a real that is down.',
   },
-  sourceRouted: { name: 'source_routed_packets_total', help: 'Packets whose source chose their real.' },
+  sourceRouted: { name: 'source_routed_packets_total', help: 'Packets whose real a source route chose.' },
   emptySlot: { name: 'empty_slot_packets_total', help: 'Packets to a service without reals, dropped.' },
   encapsulationFailed: {
     name: 'encapsulation_failures_total',
     help: 'Packets that could not be put into a tunnel, dropped.',
   },
-  local: { name: 'local_packets_total', help: 'Packets for this host as service or real.' },
-  decapsulated: { name: 'decapsulated_packets_total', help: 'Packets taken out of a tunnel that ends here.' },
+  local: { name: 'local_packets_total', help: 'Packets that were left to this host, as service or real.' },
+  decapsulated: {
+    name: 'decapsulated_packets_total',
+    help: 'Packets whose outer headers were removed here.',
+  },
   quicId: { ...quic, label: ['id', 'known'] },
   quicInitial: { ...quic, label: ['id', 'initial'] },
   quicWithoutId: { ...quic, label: ['id', 'absent'] },
@@ -81,7 +84,7 @@ const counterMetrics: Readonly<Record<keyof Counters, CounterMetric>> = {
   },
   natUnknown: {
     name: 'nat_unknown_packets_total',
-    help: 'Packets to a translated service that belong to no known flow and begin none, reset or dropped.',
+    help: 'Packets to a translated service that belong to no known flow and begin none; reset or dropped.',
   },
   natLastHop: {
     name: 'nat_last_hop_packets_total',
@@ -89,13 +92,16 @@ const counterMetrics: Readonly<Record<keyof Counters, CounterMetric>> = {
   },
   natNoNextHop: {
     name: 'nat_no_next_hop_packets_total',
-    help: 'Packets of translated flows sent to the router, since the host has no route or no neighbour.',
+    help: 'Packets of translated flows sent to the router, because the host has no route or no neighbour.',
   },
-  natReplies: { name: 'nat_replies_total', help: 'Packets of reals to clients of translated services.' },
-  natReplyBytes: { name: 'nat_reply_bytes_total', help: 'Their bytes, without Ethernet headers.' },
+  natReplies: { name: 'nat_replies_total', help: 'Packets from reals to clients of translated services.' },
+  natReplyBytes: {
+    name: 'nat_reply_bytes_total',
+    help: 'Bytes from reals to clients of translated services, without Ethernet headers.',
+  },
 };
 
-/** A metric, and the counters that are its values. */
+/** A metric, and the counters that give its values. */
 export interface CounterFamily {
   readonly name: string;
   readonly help: string;

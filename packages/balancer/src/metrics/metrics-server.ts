@@ -1,4 +1,4 @@
-/** Metrics over HTTP. */
+/** The HTTP server of metrics. */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { CONTENT_TYPE } from './metrics-text.js';
@@ -8,9 +8,9 @@ export class MetricsServer implements AsyncDisposable {
   readonly #server: Server;
 
   /**
-   * @param read the metrics, in Prometheus' text format.
-   * @param port 0: any that is free.
-   * @throws Error of the system if the address cannot be listened on.
+   * @param read Returns the metrics in Prometheus' text format.
+   * @param port 0 for any free port.
+   * @throws Error of the system if the server cannot listen on the address.
    */
   static async listen(read: () => string, port: number, host = '127.0.0.1'): Promise<MetricsServer> {
     const server = createServer((request, response) => {

@@ -1,6 +1,6 @@
 /** Prometheus' text format, version 0.0.4. */
 
-/** Label names and values as the format has them: `a="b",c="d"`. */
+/** Labels in the format's notation: `a="b",c="d"`. */
 export type Labels = string & { readonly formatted: unique symbol };
 
 export interface Metric {
@@ -20,12 +20,12 @@ export function labels(values: Readonly<Record<string, string | number>>): Label
   return parts.join(',') as Labels;
 }
 
-/** With one more. */
+/** Adds a label. */
 export function withLabel(some: Labels, name: string, value: string): Labels {
   return `${some},${name}="${escapeValue(value)}"` as Labels;
 }
 
-/** @param prefix begins all names. */
+/** Writes metrics. @param prefix The beginning of all names. */
 export function renderMetrics(prefix: string, metrics: Iterable<Metric>): string {
   const parts: string[] = [];
   for (const { name, help, type, samples } of metrics) {

@@ -1,4 +1,4 @@
-/** What a balancer counts and knows, as Prometheus reads it. */
+/** Metrics of a balancer: counters, traffic and health. */
 
 import type { Counters, Traffic } from '../datapath/counters.js';
 import type { ServiceHealth } from '../health/checked-services.js';
@@ -8,7 +8,7 @@ import type { RealStatus, ServiceStatus } from '../status.js';
 import { counterFamilies } from './metrics-counters.js';
 import { type Labels, labels, type Metric, noLabels, renderMetrics, withLabel } from './metrics-text.js';
 
-/** Where values come from. A {@link Balancer} has the first three. */
+/** Source of the values. A {@link Balancer} has the first three methods. */
 export interface MetricsSource {
   counters(): Counters;
   services(): readonly ServiceStatus[];
@@ -21,7 +21,7 @@ const PREFIX = 'weir_balancer_';
 const conditions = ['unknown', 'up', 'held', 'down'] as const;
 const states = ['unknown', 'up', 'down'] as const;
 
-/** All metrics of a balancer, as they are now, in Prometheus' text format. */
+/** The present metrics of a balancer, in Prometheus' text format. */
 export function metricsText(source: MetricsSource): string {
   const services = source.services();
   return renderMetrics(PREFIX, [
@@ -44,7 +44,7 @@ export function metricsText(source: MetricsSource): string {
     ),
     {
       name: 'real_weight',
-      help: 'Weight of a real in the ring of a service; 0 if it gets no new flows.',
+      help: 'Weight of a real in the ring of a service; 0 if the real gets no new flows.',
       type: 'gauge',
       samples: services.flatMap(({ service, spec }) => {
         const text = serviceLabels(service);
@@ -100,7 +100,7 @@ function health(services: readonly ServiceHealth[]): Metric[] {
   return [
     {
       name: 'service_state',
-      help: 'Health of a service: 1 for its state, 0 for the others.',
+      help: 'State of a service: 1 for the present one, 0 for the others.',
       type: 'gauge',
       samples: named.flatMap(([text, service]) =>
         states.map((state) => [withLabel(text, 'state', state), Number(state === service.state)] as const),
@@ -108,13 +108,13 @@ function health(services: readonly ServiceHealth[]): Metric[] {
     },
     {
       name: 'service_reals_up',
-      help: 'Reals of a service that have a weight and are well.',
+      help: 'Reals of a service that are up and have a weight.',
       type: 'gauge',
       samples: named.map(([text, { up }]) => [text, up]),
     },
     {
       name: 'real_condition',
-      help: 'What health checks say of a real: 1 for its condition, 0 for the others.',
+      help: 'Condition of a real: 1 for the present one, 0 for the others.',
       type: 'gauge',
       samples: checked.flatMap(([text, real]) =>
         conditions.map(
@@ -134,7 +134,7 @@ function health(services: readonly ServiceHealth[]): Metric[] {
     },
     {
       name: 'health_check_duration_seconds',
-      help: 'How long the last health check of a real took.',
+      help: 'Duration of the last health check of a real.',
       type: 'gauge',
       samples: checked.flatMap(([text, { tookMs }]) =>
         tookMs === undefined ? [] : [[text, tookMs / 1000] as const],

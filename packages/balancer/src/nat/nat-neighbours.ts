@@ -1,18 +1,18 @@
-/** Has the host find out the next hops towards reals: programs can only use what the host's neighbour table has. */
+/** Makes the host resolve the next hops towards reals: programs can only use the host's neighbour table. */
 import { createSocket, type Socket } from 'node:dgram';
 
-/** The discard service: what comes to it is thrown away. */
+/** The discard service, which throws datagrams away. */
 const DISCARD = 9;
-/** Entries that are in use by programs alone look idle to the kernel, which may drop them in time. */
+/** The kernel drops entries that only programs use, since they look idle. */
 const INTERVAL_MS = 30_000;
 
-/** Sends each real an empty datagram now and then, until it is disposed of. What comes of it does not matter. */
+/** Sends each real an empty datagram at intervals, until it is disposed of. Answers and errors do not matter. */
 export class NatNeighbours implements Disposable {
   readonly #sockets: { readonly 4: Socket; readonly 6: Socket };
   readonly #timer: NodeJS.Timeout;
   readonly #addresses: () => readonly string[];
 
-  /** @param addresses says which reals there are now. */
+  /** @param addresses Returns the addresses of the present reals. */
   constructor(addresses: () => readonly string[]) {
     this.#addresses = addresses;
     this.#sockets = { 4: silent('udp4'), 6: silent('udp6') };
@@ -20,6 +20,7 @@ export class NatNeighbours implements Disposable {
     this.#timer.unref();
   }
 
+  /** Sends the datagrams now. */
   ask(): void {
     for (const address of this.#addresses()) {
       this.#sockets[address.includes(':') ? 6 : 4].send('', DISCARD, address, () => undefined);

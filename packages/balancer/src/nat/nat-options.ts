@@ -1,4 +1,4 @@
-/** What the translation of addresses is told before it is loaded. */
+/** Options of the translation of addresses, and the constants that follow from them. */
 import { type CollectionSpec, OptionError, setGlobal } from '@weir/ebpf';
 import { addressText, type KeyAddress, keyAddress } from '../address.js';
 import { ticksOf, within } from '../limits.js';
@@ -6,46 +6,47 @@ import { ticksOf, within } from '../limits.js';
 /** For services whose `forwarding` is `nat`. */
 export interface NatOptions {
   /**
-   * Addresses of the balancer's own, from which reals are talked to: they must lead to the device, and nobody else may use
-   * their ports. Each has a port for each flow, TCP and UDP apart.
+   * Addresses of the balancer itself, from which it sends to reals. They must lead to the device, and nobody else may use
+   * these ports on them. Each TCP flow, and each UDP flow, takes a port of one address.
    */
   readonly sources: readonly string[];
-  /** The first and the last port of each. Default 10000 to 32767, below those that Linux gives to the host's own flows. */
+  /** First and last port on each source. Default 10000 to 32767, below those that Linux gives to the host's own flows. */
   readonly ports?: readonly [number, number];
   /**
-   * `route`: reals are reached by the host's routes and neighbours, which takes forwarding on the device
+   * `route`: the host's routes and neighbours lead to the reals, which needs forwarding on the device
    * (net.ipv4.conf.DEVICE.forwarding, net.ipv6.…). `router`: all are behind the router. Default: `route` with a device.
    */
   readonly nextHop?: 'route' | 'router';
-  /** A TCP flow that was idle for longer is over, seconds. Default 900. */
+  /** Idle time after which a TCP flow ends, seconds. Default 900. */
   readonly tcpIdleSeconds?: number;
-  /** The same while the real has not answered. Default 30. */
+  /** Idle time of a TCP flow that the real has not answered, seconds. Default 30. */
   readonly tcpOpeningSeconds?: number;
-  /** The same when one side is done. Default 120. */
+  /** Idle time of a TCP flow after one side's FIN, seconds. Default 120. */
   readonly tcpHalfClosedSeconds?: number;
-  /** The same when both are, or one has aborted. Default 60, for as long as Linux keeps TIME_WAIT. */
+  /** Idle time after both sides' FIN, or a reset, seconds. Default 60, as long as Linux keeps TIME_WAIT. */
   readonly tcpClosedSeconds?: number;
-  /** Default 30. */
+  /** Idle time after which a UDP flow ends, seconds. Default 30. */
   readonly udpIdleSeconds?: number;
 }
 
 const DEFAULT_PORTS = [10_000, 32_767] as const;
 const MAX_SOURCES = 1024;
-/** After so long ports come free before their time if they are scarce. */
+/** When ports are scarce, flows that are closed or unanswered lose theirs after this time. */
 const YIELD_SECONDS = 2;
-/** A flow's last use is noted with this fraction of the shortest of these times, or each second. */
+/** A flow's last use is noted with this fraction of the shortest idle time, at least every second. */
 const TOUCHES = 16;
 
-/** How slots lie in the program's table: those of TCP and UDP over IPv4, then over IPv6; by source, then by port. */
+/** The order of slots in the program's table: TCP and UDP over IPv4, then over IPv6; by source, then by port. */
 export interface NatLayout {
-  /** Those of IPv4 first. */
+  /** IPv4 first. */
   readonly sources: readonly KeyAddress[];
   readonly firstPort: number;
   readonly ports: number;
-  /** By kind of flow: TCP over IPv4, UDP over IPv4, TCP over IPv6, UDP over IPv6. */
+  /** First slot of each kind of flow: TCP over IPv4, UDP over IPv4, TCP over IPv6, UDP over IPv6. */
   readonly first: readonly number[];
+  /** Slots of each kind. */
   readonly count: readonly number[];
-  /** Of all kinds. */
+  /** Slots of all kinds. */
   readonly slots: number;
 }
 
@@ -56,7 +57,7 @@ export function natLayout({ sources, ports: [firstPort, lastPort] = DEFAULT_PORT
   within('last of nat.ports', lastPort, firstPort, 65_535);
   const keys = sources.map(keyAddress);
   if (new Set(keys.map(({ words, ipv6 }) => `${ipv6} ${words.join(' ')}`)).size < keys.length) {
-    throw new OptionError('a nat source is there twice');
+    throw new OptionError('nat.sources: an address is there twice');
   }
   const ports = lastPort - firstPort + 1;
   const own4 = keys.filter(({ ipv6 }) => !ipv6);
@@ -66,7 +67,7 @@ export function natLayout({ sources, ports: [firstPort, lastPort] = DEFAULT_PORT
   return { sources: [...own4, ...own6], firstPort, ports, first, count, slots: first[3]! + count[3]! };
 }
 
-/** What decides which flow a slot is of, in a word: slots of another layout are of no use. */
+/** A text that identifies the layout: slots of another layout cannot be reused. */
 export function natLayoutName(options: NatOptions | undefined): string | undefined {
   if (options === undefined) return undefined;
   const { sources, firstPort, ports } = natLayout(options);
@@ -78,7 +79,7 @@ function keyBytes(words: Uint32Array, ipv6: boolean): Uint8Array {
   return new Uint8Array(words.buffer, words.byteOffset, ipv6 ? 16 : 4);
 }
 
-/** After how many ticks without a packet a flow is over, by the program's names. @throws OptionError */
+/** Idle times in ticks, by the names of the program's constants. @throws OptionError */
 export function natLimits(options: NatOptions): Record<string, number> {
   return {
     nat_udp_ticks: ticksOf('nat.udpIdleSeconds', options.udpIdleSeconds ?? 30),
@@ -90,7 +91,7 @@ export function natLimits(options: NatOptions): Record<string, number> {
   };
 }
 
-/** Whether next hops are the host's. */
+/** Whether the host's routes decide the next hops. */
 export function asksForRoutes({ nextHop }: NatOptions, hasDevices: boolean): boolean {
   return (nextHop ?? (hasDevices ? 'route' : 'router')) === 'route';
 }

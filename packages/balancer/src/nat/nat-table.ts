@@ -1,4 +1,4 @@
-/** Translated flows, in the program's tables. */
+/** The program's tables of translated flows. */
 import type { ArrayMap, Collection } from '@weir/ebpf';
 import { encode, encodeNumber } from '../datapath/encode.js';
 import {
@@ -11,18 +11,18 @@ import {
 import { TICK_NS } from '../limits.js';
 import { type NatLayout, type NatOptions, natLayout, natLimits } from './nat-options.js';
 
-/** How the translation of addresses stands. */
+/** Use of the translation's ports. */
 export interface NatStatus {
-  /** Flows that are not over. */
+  /** Flows that have not ended. */
   readonly active: number;
-  /** Flows that there can be: ports of all sources, TCP and UDP apart. */
+  /** The most flows that there can be: ports of all sources, for TCP and for UDP. */
   readonly ports: number;
 }
 
-/** Claims that each CPU makes at a time are one; what the kernel keeps back for each CPU comes on top. */
+/** A CPU makes one claim at a time; the kernel holds back further elements for each CPU. */
 const CLAIMS_PER_CPU = 8;
 
-/** How large the program's tables have to be. */
+/** Sizes of the program's tables. */
 export function natMaxEntries(options: NatOptions, reals: number, cpus: number): Record<string, number> {
   const { slots, sources } = natLayout(options);
   return {
@@ -36,7 +36,7 @@ export function natMaxEntries(options: NatOptions, reals: number, cpus: number):
   };
 }
 
-/** Whether a table holds translated flows, or what they are found by. */
+/** Whether a table belongs to the translation of addresses. */
 export function isNatTable(name: string): boolean {
   return name.startsWith('nat_');
 }
@@ -46,7 +46,7 @@ export class NatTable {
   readonly #limits: Readonly<Record<string, number>>;
   readonly #slots: DataView;
 
-  /** Tells the program its addresses. */
+  /** Writes the balancer's own addresses into the program's tables. */
   constructor(collection: Collection, options: NatOptions) {
     this.#layout = natLayout(options);
     this.#limits = natLimits(options);
@@ -62,11 +62,12 @@ export class NatTable {
     }
   }
 
-  /** Whether a family's flows can be translated. */
+  /** Whether flows of a family can be translated. */
   hasFamily(ipv6: boolean): boolean {
     return this.#layout.sources.some((source) => source.ipv6 === ipv6);
   }
 
+  /** Counts the flows, by going through all slots. */
   status(): NatStatus {
     const { slots, first } = this.#layout;
     const now = Number(process.hrtime.bigint() / BigInt(TICK_NS));
@@ -84,7 +85,7 @@ export class NatTable {
     return idle <= this.#limits[this.#limitName(slot, kind)]!;
   }
 
-  /** As nat_limit() in bpf/nat-slot.h. */
+  /** The same rule as nat_limit() in bpf/nat-slot.h. */
   #limitName(slot: number, kind: number): string {
     if ((kind & 1) === 1) return 'nat_udp_ticks';
     const client = this.#slots.getUint8(slot + offsetsNatSlot.fromClient);

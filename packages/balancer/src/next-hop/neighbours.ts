@@ -1,4 +1,4 @@
-/** Next hops and their MAC addresses, as rtnetlink tells them. Layout: include/uapi/linux/rtnetlink.h, neighbour.h. */
+/** Next hops and their MAC addresses, from rtnetlink. Layout: include/uapi/linux/rtnetlink.h, neighbour.h. */
 import { addressBytes } from '@weir/ebpf';
 import { decodeAttributes, NetlinkFlag, NetlinkPayload, type NetlinkSocket } from '@weir/ebpf/sys';
 
@@ -7,7 +7,7 @@ const Route = { destination: 1, device: 4, gateway: 5, priority: 6, multipath: 9
 const Neighbour = { destination: 1, linkAddress: 2 } as const;
 const TABLE_MAIN = 254;
 const RTN_UNICAST = 1;
-/** RTNH_F_DEAD, RTNH_F_LINKDOWN: such hops take no packets. */
+/** RTNH_F_DEAD and RTNH_F_LINKDOWN mark hops that take no packets. */
 const UNUSABLE = 1 | 16;
 /** NTF_USE: the kernel resolves the neighbour as if it had a packet for it. */
 const NTF_USE = 1;
@@ -23,7 +23,7 @@ export interface NextHop {
 export interface KnownNeighbour {
   /** `02:00:5e:10:00:01` */
   readonly mac: string;
-  /** The kernel would ask for it before it used it. */
+  /** The kernel would confirm the entry before it used it. */
   readonly stale: boolean;
 }
 
@@ -39,7 +39,7 @@ function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {
   return a !== undefined && Buffer.compare(a, b) === 0;
 }
 
-/** The default gateway: of a device, or of any; of several the one with the least metric, IPv4 before IPv6. */
+/** The default gateway of a device, or of any: IPv4 before IPv6, then the least metric. */
 export function defaultGateway(socket: NetlinkSocket, ifindex: number | undefined): NextHop | undefined {
   for (const version of [2, 10]) {
     const routes: { metric: number; hop: NextHop }[] = [];
@@ -83,7 +83,7 @@ function hopsOf(attributes: Map<number, Uint8Array>): NextHop[] {
   return hops;
 }
 
-/** The device that leads to an address of a network that this host is in. @throws SyscallError if there is no route. */
+/** The device that leads to an address of a connected network. @throws SyscallError if there is no route. */
 export function deviceTowards(socket: NetlinkSocket, address: string): number | undefined {
   const bytes = addressBytes(address);
   const route = new Uint8Array(12);
@@ -95,7 +95,7 @@ export function deviceTowards(socket: NetlinkSocket, address: string): number | 
   return device === undefined ? undefined : view(device).getInt32(0, true);
 }
 
-/** A neighbour's MAC address; undefined if the kernel does not know it. */
+/** Looks up a neighbour's MAC address; undefined if the kernel does not know it. */
 export function findNeighbour(
   socket: NetlinkSocket,
   { ifindex, address }: NextHop,
@@ -120,7 +120,7 @@ export function findNeighbour(
   return undefined;
 }
 
-/** Has the kernel ask for a neighbour's MAC address (ARP, neighbour discovery). @throws SyscallError */
+/** Makes the kernel ask for a neighbour's MAC address (ARP, neighbour discovery). @throws SyscallError */
 export function askForNeighbour(socket: NetlinkSocket, { ifindex, address }: NextHop): void {
   socket.request({
     type: Message.newNeighbour,

@@ -1,4 +1,4 @@
-/** The next hop of a device: its MAC address, given or learned and kept up to date. */
+/** The MAC address of a device's next hop: given by an option, or learned and kept up to date. */
 import { addressBytes, deviceIndex, EbpfError } from '@weir/ebpf';
 import { NetlinkProtocol, NetlinkSocket } from '@weir/ebpf/sys';
 import { addressText, macBytes } from '../address.js';
@@ -6,27 +6,27 @@ import type { InterfaceOptions } from '../options.js';
 import { askForNeighbour, defaultGateway, deviceTowards, findNeighbour, type NextHop } from './neighbours.js';
 
 export interface RouterStatus {
-  /** Undefined where there is none: packets come from `process` or a chain. */
+  /** Undefined without a device: packets come from `process` or a chain. */
   readonly interface: string | undefined;
-  /** Undefined where the MAC address was given. */
+  /** The router's IP address; undefined if its MAC address was given. */
   readonly address: string | undefined;
-  /** What packets are sent to. */
+  /** The MAC address to which packets are sent. */
   readonly mac: string;
   /**
-   * `given`: by an option. `known`: the kernel knows it. `lost`: the router does not answer; packets go where it answered
-   * last.
+   * `given`: an option names it. `known`: the kernel knows it. `lost`: the router does not answer; packets go to its last
+   * known address.
    */
   readonly state: 'given' | 'known' | 'lost';
 }
 
 const POLL_MS = 1000;
-/** How long the router may take to answer at first. */
-const PATIENCE_MS = 2000;
+/** How long the start waits for the router's answer. */
+const FIRST_ANSWER_MS = 2000;
 const PAUSE_MS = 10;
 
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
-/** Knows the MAC address from the start, and once it is followed looks every second whether it has changed. */
+/** Knows the MAC address from the start; {@link follow} then checks it every second. */
 export class Router implements Disposable {
   readonly #device: string | undefined;
   #onChange: (mac: string) => void = () => {};
@@ -39,9 +39,9 @@ export class Router implements Disposable {
   /**
    * Waits for the router's answer for up to two seconds.
    *
-   * @param device Without a name, any.
-   * @param remembered What an earlier process knew, in case that the router does not answer.
-   * @throws OptionError for a MAC address that is none; EbpfError if there is no way to learn it; SyscallError
+   * @param device Without a name, any device.
+   * @param remembered The MAC address that an earlier process knew, used if the router does not answer.
+   * @throws OptionError for an invalid MAC address; EbpfError if it cannot be learned; SyscallError
    */
   constructor(device: Partial<InterfaceOptions>, remembered: string | undefined) {
     this.#device = device.name;
@@ -65,7 +65,7 @@ export class Router implements Disposable {
     }
   }
 
-  /** @param onChange is called with each MAC address, with the present one at once. */
+  /** @param onChange Receives each new MAC address, and the present one at once. */
   follow(onChange: (mac: string) => void): void {
     this.#onChange = onChange;
     onChange(this.#mac);
@@ -79,7 +79,7 @@ export class Router implements Disposable {
     return { interface: this.#device, address, mac: this.#mac, state: this.#state };
   }
 
-  /** Another MAC address, from the next packet on; it is no longer learned. @throws OptionError */
+  /** Sets another MAC address, from the next packet on; it is no longer learned. @throws OptionError */
   give(mac: string): void {
     macBytes(mac);
     this[Symbol.dispose]();
@@ -88,7 +88,7 @@ export class Router implements Disposable {
     this.#onChange(mac);
   }
 
-  /** Looks now. What the kernel is not sure of it asks for, since packets that XDP sends never make it do so. */
+  /** Checks now. The kernel is asked to confirm stale entries, since packets that XDP sends do not make it do so. */
   poll(): void {
     if (this.#socket === undefined || this.#hop === undefined) return;
     try {
@@ -104,7 +104,7 @@ export class Router implements Disposable {
     }
   }
 
-  /** Looks no more. */
+  /** Stops following. */
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
     this.#socket?.[Symbol.dispose]();
@@ -113,7 +113,7 @@ export class Router implements Disposable {
   }
 
   #learn(): string | undefined {
-    const deadline = Date.now() + PATIENCE_MS;
+    const deadline = Date.now() + FIRST_ANSWER_MS;
     for (let asked = false; ; asked = true) {
       const found = findNeighbour(this.#socket!, this.#hop!);
       if (found !== undefined) return found.mac;
@@ -124,7 +124,7 @@ export class Router implements Disposable {
   }
 }
 
-/** @throws EbpfError if there is none. */
+/** @throws EbpfError if there is no next hop. */
 function findHop(socket: NetlinkSocket, { name, router }: Partial<InterfaceOptions>): NextHop {
   const ifindex = name === undefined ? undefined : deviceIndex(name);
   if (router !== undefined) {
@@ -133,16 +133,16 @@ function findHop(socket: NetlinkSocket, { name, router }: Partial<InterfaceOptio
   }
   const hop = defaultGateway(socket, ifindex);
   if (hop !== undefined) return hop;
-  const where = name === undefined ? 'this host has' : `${name} has`;
+  const subject = name === undefined ? 'this host has' : `${name} has`;
   throw new EbpfError(
-    `${where} no default gateway: give the next hop's address (router) or its MAC address (routerMac)`,
+    `${subject} no default gateway: name the next hop by its address (router) or its MAC address (routerMac)`,
   );
 }
 
 function unknown({ name }: Partial<InterfaceOptions>, hop: NextHop): string {
   const where = name === undefined ? '' : ` on ${name}`;
   return (
-    `the MAC address of router ${addressText(hop.address)}${where} is not known, and it does not answer: ` +
-    'is it the right one, and the device up? Else give its MAC address (routerMac)'
+    `router ${addressText(hop.address)}${where} does not answer, and its MAC address is not known: check the address, ` +
+    'and whether the device is up, or give its MAC address (routerMac)'
   );
 }

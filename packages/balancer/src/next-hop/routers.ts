@@ -7,7 +7,7 @@ export class Routers implements Disposable {
   readonly #routers: Router[] = [];
 
   /**
-   * @param remembered What {@link macs} said in an earlier process.
+   * @param remembered The MAC addresses of {@link macs} in an earlier process.
    * @throws OptionError, EbpfError, SyscallError
    */
   constructor(options: BalancerOptions, remembered: Readonly<Record<string, string>>) {
@@ -27,7 +27,7 @@ export class Routers implements Disposable {
     }
   }
 
-  /** @param onChange is called with each MAC address and its device's place among all, with the present ones at once. */
+  /** @param onChange Receives each new MAC address with its device's index, and the present ones at once. */
   follow(onChange: (mac: string, device: number) => void): void {
     for (const [i, router] of this.#routers.entries()) router.follow((mac) => onChange(mac, i));
   }
@@ -36,7 +36,7 @@ export class Routers implements Disposable {
     return this.#routers.map(({ status }) => status);
   }
 
-  /** MAC addresses by device, for another process. */
+  /** MAC addresses by device, to be saved for the next process. */
   macs(): Record<string, string> {
     return Object.fromEntries(this.status().map(({ interface: name = '', mac }) => [name, mac]));
   }
@@ -44,7 +44,7 @@ export class Routers implements Disposable {
   /** Sets the MAC address for a device, or for all. @throws OptionError */
   give(mac: string, device: string | undefined): void {
     const meant = this.#routers.filter(({ status }) => device === undefined || status.interface === device);
-    if (meant.length === 0) throw new OptionError(`${device} is no device of this balancer`);
+    if (meant.length === 0) throw new OptionError(`${device} is not a device of this balancer`);
     for (const router of meant) router.give(mac);
   }
 

@@ -1,7 +1,7 @@
-/** The headers of a frame, one inside the other, for people. */
+/** Decodes the headers of a frame, one inside the other. */
 import ipaddr from 'ipaddr.js';
 
-/** One header. What cannot be told apart any further, or is cut off, is `data`. */
+/** A header. Bytes that are cut off, or that no decoder knows, are `data`. */
 export type Layer =
   | {
       readonly layer: 'ethernet';
@@ -16,7 +16,7 @@ export type Layer =
       readonly protocol: number;
       readonly ttl: number;
       readonly tos: number;
-      /** What the header says, bytes. */
+      /** The length in the header, bytes. */
       readonly length: number;
     }
   | {
@@ -26,7 +26,7 @@ export type Layer =
       readonly protocol: number;
       readonly hopLimit: number;
       readonly trafficClass: number;
-      /** What the header says of what follows it, bytes. */
+      /** The payload length in the header, bytes. */
       readonly length: number;
     }
   | {
@@ -43,11 +43,11 @@ const EtherType = { ipv4: 0x0800, ipv6: 0x86dd } as const;
 export const Protocol = { icmp: 1, ipip: 4, tcp: 6, udp: 17, ipv6: 41, icmpv6: 58 } as const;
 const tcpFlags = ['fin', 'syn', 'rst', 'psh', 'ack', 'urg', 'ece', 'cwr'] as const;
 
-/** Types of ICMP messages that hold the packet which they are about: RFC 792, RFC 4443. */
+/** Types of ICMP messages that quote the packet which caused them: RFC 792, RFC 4443. */
 const icmpErrors = new Set([3, 4, 5, 11, 12]);
 const icmpv6Errors = new Set([1, 2, 3, 4]);
 
-/** @param guePort UDP to this port is taken for GUE, variant 1, if an IP header follows. */
+/** Decodes a frame. @param guePort UDP to this port counts as GUE, variant 1, if an IP header follows. */
 export function decodeFrame(frame: Uint8Array, guePort = 6080): Layer[] {
   const layers: Layer[] = [];
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
@@ -65,7 +65,7 @@ export function decodeFrame(frame: Uint8Array, guePort = 6080): Layer[] {
   return layers;
 }
 
-/** Reads a header; undefined if it is not there as a whole. */
+/** Reads a header; returns undefined if it is incomplete. */
 type Step = (view: DataView, at: number, guePort: number) => Decoded | undefined;
 
 interface Decoded {

@@ -1,12 +1,12 @@
 /**
- * Packets from capture files: pcap (draft-ietf-opsawg-pcap) and pcapng (draft-ietf-opsawg-pcapng), both byte orders, with
- * Ethernet frames.
+ * Reads packets from capture files with Ethernet frames: pcap (draft-ietf-opsawg-pcap) and pcapng
+ * (draft-ietf-opsawg-pcapng), in both byte orders.
  */
 import { FormatError } from '@weir/ebpf';
 
-/** A packet of a file. */
+/** A packet in a file. */
 export interface FilePacket {
-  /** What was captured of it. */
+  /** The captured bytes. */
   readonly bytes: Uint8Array;
   /** Bytes of the whole frame. */
   readonly length: number;
@@ -19,15 +19,15 @@ const SECTION = 0x0a0d0d0a;
 const BYTE_ORDER = 0x1a2b3c4d;
 const Block = { interface: 1, simplePacket: 3, enhancedPacket: 6 } as const;
 
-/** @throws FormatError */
+/** Reads all packets of a file. @throws FormatError */
 export function readPackets(file: Uint8Array): FilePacket[] {
-  if (file.length < 24) throw new FormatError('no capture file: it is shorter than a header');
+  if (file.length < 24) throw new FormatError('not a capture file: it is shorter than a header');
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const magic = view.getUint32(0);
   if (magic === SECTION) return [...pcapngPackets(view)];
   const little = (pcapMagic.little as readonly number[]).includes(magic);
   if (!little && !(pcapMagic.big as readonly number[]).includes(magic)) {
-    throw new FormatError('neither pcap nor pcapng');
+    throw new FormatError('not a capture file: expected pcap or pcapng');
   }
   return [...pcapPackets(view, little)];
 }
@@ -54,7 +54,10 @@ function* pcapngPackets(view: DataView): Generator<FilePacket> {
       linkTypes = [];
     }
     const size = start.getUint32(4, little);
-    if (size < 12 || size % 4 !== 0) throw new FormatError(`a block of ${size} bytes at byte ${at}`);
+    if (size < 12 || size % 4 !== 0)
+      throw new FormatError(
+        `the block at byte ${at} has a length of ${size}: expected a multiple of 4 from 12 on`,
+      );
     const type = isSection ? SECTION : start.getUint32(0, little);
     const body = slice(view, at + 8, size - 12);
     if (type === Block.interface) {
@@ -74,7 +77,8 @@ function* pcapngPackets(view: DataView): Generator<FilePacket> {
 }
 
 function requireEthernet(linkType: number): void {
-  if (linkType !== ETHERNET) throw new FormatError(`packets of link type ${linkType}: expected Ethernet (1)`);
+  if (linkType !== ETHERNET)
+    throw new FormatError(`packets have link type ${linkType}: expected Ethernet (1)`);
 }
 
 function packet(view: DataView, at: number, captured: number, length: number): FilePacket {

@@ -1,10 +1,10 @@
-/** Writes pcapng files (draft-ietf-opsawg-pcapng) of Ethernet frames, each with a comment, which Wireshark shows. */
+/** Writes pcapng files (draft-ietf-opsawg-pcapng) of Ethernet frames with comments, which Wireshark shows. */
 
-/** A packet for a file. */
+/** A packet with a comment. */
 export interface CommentedPacket {
-  /** Since 1970, nanoseconds. */
+  /** Time since 1970, nanoseconds. */
   readonly timeNs: bigint;
-  /** What was captured of it. */
+  /** The captured bytes. */
   readonly bytes: Uint8Array;
   /** Bytes of the whole frame. */
   readonly length: number;
@@ -22,9 +22,9 @@ const Option = {
   timeResolution: 9,
 } as const;
 
-/** What a file begins with: one section with one interface. */
+/** The beginning of a file: one section with one interface. */
 export function pcapngHeader(device: string, application: string): Uint8Array {
-  // Byte order, version 1.0, and a length of the section that is not known yet.
+  // Byte order, version 1.0, and an unknown length of the section.
   const section = [u32(0x1a2b3c4d), u16(1), u16(0), u32(0xffffffff), u32(0xffffffff)];
   return Buffer.concat([
     block(Block.section, [...section, ...options([Option.userApplication, text(application)])]),
@@ -45,7 +45,7 @@ export function pcapngPacket({ timeNs, bytes, length, comment }: CommentedPacket
   ]);
 }
 
-/** What a file ends with: how many packets were not captured for want of room. */
+/** The end of a file: how many packets were lost for want of room. */
 export function pcapngStatistics(timeNs: bigint, dropped: number): Uint8Array {
   return block(Block.statistics, [
     u32(0),
@@ -63,7 +63,7 @@ function options(...list: readonly (readonly [number, Uint8Array])[]): Uint8Arra
   return [...list.flatMap(([code, value]) => [u16(code), u16(value.length), padded(value)]), u32(0)];
 }
 
-/** The high half comes first, whatever the byte order. */
+/** A time, whose high half comes first in either byte order. */
 function time(ns: bigint): Uint8Array[] {
   return [u32(Number(ns >> 32n)), u32(Number(ns & 0xffffffffn))];
 }
@@ -72,7 +72,7 @@ function padded(bytes: Uint8Array): Uint8Array {
   return bytes.length % 4 === 0 ? bytes : Buffer.concat([bytes, new Uint8Array(4 - (bytes.length % 4))]);
 }
 
-/** At most what an option's length can say. */
+/** A text, cut to the largest length of an option. */
 function text(value: string): Uint8Array {
   return new TextEncoder().encode(value).subarray(0, 0xffff);
 }

@@ -1,4 +1,4 @@
-/** Which slot of a ring a flow falls into. */
+/** The hash that decides a flow's slot in a ring. */
 import { addressBytes } from '@weir/ebpf';
 import { jhash, jhash2Words } from './jhash.js';
 
@@ -8,7 +8,7 @@ export const RING_SIZE = 65537;
 const ADDRESS_START = 512;
 const FLOW_START = 512 * RING_SIZE;
 
-/** What decides the slot. Neither destination address nor protocol do. */
+/** The parts of a flow that decide its slot; destination address and protocol do not. */
 export interface HashedFlow {
   /** The client's address. */
   readonly source: string;
@@ -21,7 +21,7 @@ function swapped(port: number): number {
   return ((port & 0xff) << 8) | (port >>> 8);
 }
 
-/** 32 bits. @throws EbpfError if the source is no IP address. */
+/** Hash of a flow, 32 bits. @throws EbpfError if the source is no IP address. */
 export function flowHash({ source, sourcePort, destinationPort }: HashedFlow): number {
   const bytes = addressBytes(source);
   const word =

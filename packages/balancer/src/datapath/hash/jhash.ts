@@ -1,16 +1,16 @@
 /**
- * Bob Jenkins' lookup3 hash in the form that Linux has in `include/linux/jhash.h`: what the kernel program computes
- * for a packet's flow.
+ * Bob Jenkins' lookup3 hash in the form of Linux's `include/linux/jhash.h`, which the kernel program computes for a
+ * packet's flow.
  */
 
-/** Where the three words of the state start, before length and initial value are added. */
+/** Start of the state's three words, before length and initial value are added. */
 const START = 0xdeadbeef;
 
 function rotate(word: number, bits: number): number {
   return (word << bits) | (word >>> (32 - bits));
 }
 
-/** The last stage: the state's third word, in which every bit of the input has had a say. */
+/** The last stage. Returns the state's third word, on which every bit of the input has an influence. */
 function finish(a: number, b: number, c: number): number {
   c = (c ^ b) - rotate(b, 14);
   a = (a ^ c) - rotate(c, 11);
@@ -27,7 +27,7 @@ export function jhash2Words(a: number, b: number, initial: number): number {
   return finish((a + start) | 0, (b + start) | 0, start);
 }
 
-/** Hash of bytes; words are read as a little-endian machine does. */
+/** Hash of bytes, which are read as little-endian words. */
 export function jhash(bytes: Uint8Array, initial: number): number {
   let a = (START + bytes.length + initial) | 0;
   let b = a;

@@ -1,11 +1,11 @@
-/** Austin Appleby's MurmurHash3_x64_128, for the one length that rings need: a block of two 64-bit words. */
+/** Austin Appleby's MurmurHash3_x64_128 for a single block of two 64-bit words, the only length that rings need. */
 import { rotate64, u64 } from './words.js';
 
 const C1 = 0x87c37b91114253d5n;
 const C2 = 0x4cf5ad432745937fn;
 const LENGTH = 16n;
 
-/** Spreads every bit of a word over all of it. */
+/** Spreads every bit of a word over the whole word. */
 function avalanche(word: bigint): bigint {
   word = u64((word ^ (word >> 33n)) * 0xff51afd7ed558ccdn);
   word = u64((word ^ (word >> 33n)) * 0xc4ceb9fe1a85ec53n);

@@ -13,7 +13,7 @@ export function fnv32(bytes: Uint8Array): number {
   return hash >>> 0;
 }
 
-/** Two words into one, as CityHash's Hash128to64 does with its upper and lower word. */
+/** Mixes two words into one, as CityHash's Hash128to64 does with its upper and lower word. */
 export function mixWords(upper: bigint, lower: bigint): bigint {
   const multiplier = 0x9ddfea08eb382d69n;
   let a = u64((lower ^ upper) * multiplier);
@@ -24,8 +24,10 @@ export function mixWords(upper: bigint, lower: bigint): bigint {
 }
 
 /**
- * @param port of a real that has another one than its service; 0 for the others.
- * @throws EbpfError if it is no IP address.
+ * The seed of a real's order of slots.
+ *
+ * @param port The real's port, where it is not the service's; else 0.
+ * @throws EbpfError for an invalid address.
  */
 export function addressSeed(address: string, port = 0): bigint {
   const bytes = addressBytes(address);

@@ -1,12 +1,12 @@
-/** Bob Jenkins' SpookyHash V2 of messages below 192 bytes (its "short" form), reduced to whole blocks of 16 bytes. */
+/** Bob Jenkins' SpookyHash V2 for messages below 192 bytes (its "short" form), reduced to whole blocks of 16 bytes. */
 import { OptionError } from '@weir/ebpf';
 import { rotate64, u64, word64 } from './words.js';
 
 const FILLER = 0xdeadbeefdeadbeefn;
 
-/** Rotations of each step; words are taken in turn from the third. */
+/** Rotations of the steps of mixing, whose words begin with the third. */
 const MIXING = [50, 52, 30, 41, 54, 48, 38, 37, 62, 34, 5, 36];
-/** The same for the end, where words are taken in turn from the fourth. */
+/** Rotations of the last steps, whose words begin with the fourth. */
 const ENDING = [15, 52, 26, 51, 28, 9, 47, 54, 32, 25, 63];
 
 type State = [bigint, bigint, bigint, bigint];

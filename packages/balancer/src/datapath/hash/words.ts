@@ -1,4 +1,4 @@
-/** Arithmetic on 64-bit words, as bigints that stay below 2^64. */
+/** Arithmetic on 64-bit words, as bigints below 2^64. */
 
 export function u64(value: bigint): bigint {
   return BigInt.asUintN(64, value);
