@@ -52,6 +52,23 @@ export class UnsupportedError extends EbpfError {
   }
 }
 
+/** Whether the running kernel has something that the call depends on cannot be found out. */
+export class UnknownFeatureError extends EbpfError {
+  override name = 'UnknownFeatureError';
+  /** What could not be asked about, in the kernel's own terms. */
+  readonly feature: string;
+  /** What stands in the way: `needs CAP_BPF`. */
+  readonly reason: string;
+
+  constructor(feature: string, { reason, advice }: { readonly reason: string; readonly advice?: string }) {
+    super(
+      `whether this kernel has ${feature} cannot be found out: ${reason}${advice === undefined ? '' : `; ${advice}`}`,
+    );
+    this.feature = feature;
+    this.reason = reason;
+  }
+}
+
 /** A system call failed. */
 export class SyscallError extends EbpfError {
   override name = 'SyscallError';

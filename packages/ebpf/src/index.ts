@@ -21,10 +21,12 @@ export {
   FormatError,
   OptionError,
   SyscallError,
+  UnknownFeatureError,
   UnsupportedError,
   VerifierError,
 } from './errors.js';
 export type { Feature, FeatureName } from './features/definitions.js';
+export type { FeatureState, ProbeResult, UnknownFeature } from './features/state.js';
 export { type KernelSymbolEntry, KernelSymbols, kernelSymbols } from './features/symbols.js';
 export { FeatureTable, features } from './features/table.js';
 export { attachCgroup, type CgroupOptions } from './link/cgroup.js';

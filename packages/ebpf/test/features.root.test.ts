@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { kernelConfig } from '../src/features/config.js';
-import { FeatureTable, features, kernelAtLeast, kernelSymbols, ProgramType } from '../src/index.js';
+import { FeatureTable, features, kernelAtLeast, kernelSymbols, MapType, ProgramType } from '../src/index.js';
+import { createArena } from '../src/sys/arena.js';
+import { syscall } from '../src/sys/syscalls.js';
 import { assertRoot, openDescriptors } from './support/root.js';
 
 assertRoot();
@@ -22,6 +24,21 @@ const optional: ReadonlySet<string> = new Set([
   'kprobe_multi',
 ]);
 
+/** Lowers RLIMIT_NOFILE of this process; returns what puts it back. */
+function limitDescriptors(limit: bigint): () => void {
+  const resource = 7;
+  const arena = createArena(32);
+  syscall('prlimit64', 0, resource, 0, arena.address);
+  const [soft, hard] = [arena.view.getBigUint64(0, true), arena.view.getBigUint64(8, true)];
+  const set = (value: bigint) => {
+    arena.view.setBigUint64(16, value, true);
+    arena.view.setBigUint64(24, hard, true);
+    syscall('prlimit64', 0, resource, arena.address + 16, 0);
+  };
+  set(limit);
+  return () => set(soft);
+}
+
 describe('features of the running kernel', () => {
   it('has all that its version brought', () => {
     for (const name of features.names()) {
@@ -35,8 +52,32 @@ describe('features of the running kernel', () => {
     // Distributions that backport are no kernels of this lab.
     for (const name of features.names()) {
       const { since } = features.describe(name);
-      if (!kernelAtLeast(since)) assert.ok(!features.has(name), `${name}, since ${since}`);
+      if (!kernelAtLeast(since))
+        assert.equal(features.probe(name).state, 'absent', `${name}, since ${since}`);
     }
+  });
+
+  it('leaves nothing unknown to root but what a policy denies', () => {
+    for (const name of features.names()) {
+      const answer = features.probe(name);
+      if (answer.state !== 'unknown') continue;
+      assert.match(answer.reason, /^(tracefs|securityfs) is not mounted$|policy forbids it$/, name);
+      assert.ok(optional.has(name), name);
+    }
+  });
+
+  it('asks again for what a passing failure kept unknown', () => {
+    const type = MapType.percpuHash;
+    const restore = limitDescriptors(0n);
+    try {
+      const answer = features.probeMapType(type);
+      assert.ok(answer.state === 'unknown' && answer.transient);
+      assert.match(answer.reason, /^EMFILE/);
+      assert.equal(features.hasMapType(type), false);
+    } finally {
+      restore();
+    }
+    assert.equal(features.probeMapType(type).state, 'present');
   });
 
   it('agrees with the build options', () => {

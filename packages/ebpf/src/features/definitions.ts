@@ -6,28 +6,33 @@
  * iovisor/bcc's docs/kernel-versions.md.
  */
 
-import { existsSync, readFileSync } from 'node:fs';
-import { constants } from 'node:os';
 import { Kind } from '../btf/types.js';
 import { Attr, bpfRaw } from '../sys/bpf.js';
 import { AttachType, Command, MapType, ProgramType } from '../sys/constants.js';
+import { mapNeeds, programNeeds } from './judge.js';
+import { judgeFile, readText, sysfsFile, tracefsFile } from './kernel-files.js';
 import {
   attachesTracing,
-  hasHelper,
-  hasMapType,
-  hasProgramType,
   instruction,
-  kernelTypeId,
+  kernelBtfFile,
+  knowsCommand,
   knowsLink,
   loads,
+  opened,
   opensRawTracepoints,
+  outcome,
+  probeHelper,
+  probeMapType,
+  probeProgramType,
   returnZero,
-  succeeds,
   takesBtf,
-  tryMap,
+  takesMap,
+  withKernelType,
   withMap,
   withProgram,
 } from './probe.js';
+import { lastCapability } from './situation.js';
+import { allOf, anyOf, known, type ProbeResult, unknown } from './state.js';
 import { kernelSymbols } from './symbols.js';
 
 /** One thing that kernels have or lack. */
@@ -36,14 +41,13 @@ export interface Feature {
   readonly since: string;
   /** What it is, in the kernel's own terms. */
   readonly description: string;
-  /** Tries it on the running kernel. A probe that cannot be made, for want of privileges, counts as absent. */
-  probe(): boolean;
+  /** Tries it on the running kernel. */
+  probe(): ProbeResult;
 }
 
-const { EBADF } = constants.errno;
 const filter = ProgramType.socketFilter;
 
-function feature(since: string, description: string, probe: () => boolean): Feature {
+function feature(since: string, description: string, probe: () => ProbeResult): Feature {
   return { since, description, probe };
 }
 
@@ -65,7 +69,7 @@ const helper = {
 export const featureDefinitions = {
   // ---- names and BTF ----
   prog_name: feature('4.15', 'program names', () => loads({ type: filter, name: 'probe' })),
-  map_name: feature('4.15', 'map names', () => succeeds(tryMap({ type: MapType.array, name: 'probe' }))),
+  map_name: feature('4.15', 'map names', () => takesMap({ type: MapType.array, name: 'probe' })),
   btf: feature('4.18', 'BPF_BTF_LOAD', () => takesBtf((btf) => btf.addInt('int', 4))),
   btf_func: feature('5.0', 'BTF_KIND_FUNC, with func_info and line_info', () =>
     takesBtf((btf) => {
@@ -111,9 +115,7 @@ export const featureDefinitions = {
   btf_enum64: feature('6.0', 'BTF_KIND_ENUM64', () =>
     takesBtf((btf) => btf.addEnum64('e', [{ name: 'E', value: 1n }])),
   ),
-  kernel_btf: feature('5.4', '/sys/kernel/btf/vmlinux (CONFIG_DEBUG_INFO_BTF)', () =>
-    existsSync('/sys/kernel/btf/vmlinux'),
-  ),
+  kernel_btf: feature('5.4', '/sys/kernel/btf/vmlinux (CONFIG_DEBUG_INFO_BTF)', kernelBtfFile),
 
   // ---- the verifier ----
   bpf_calls: feature('4.16', 'calls between BPF functions', () =>
@@ -141,7 +143,8 @@ export const featureDefinitions = {
   ),
   known_constants: feature('5.5', 'constants of frozen maps known to the verifier', () =>
     withMap({ type: MapType.array, valueSize: 8, flags: 1 << 7 }, (fd) => {
-      if (bpfRaw(Command.mapFreeze, new Attr(8).u32(0, fd)) !== 0) return false;
+      const frozen = outcome(bpfRaw(Command.mapFreeze, new Attr(8).u32(0, fd)), mapNeeds);
+      if (frozen.state !== 'present') return frozen;
       return loads({
         type: filter,
         code: Buffer.concat([
@@ -187,113 +190,113 @@ export const featureDefinitions = {
 
   // ---- helpers ----
   get_current_cgroup_id: feature('4.18', 'bpf_get_current_cgroup_id', () =>
-    hasHelper(ProgramType.kprobe, helper.getCurrentCgroupId),
+    probeHelper(ProgramType.kprobe, helper.getCurrentCgroupId),
   ),
-  sk_storage: feature('5.2', 'BPF_MAP_TYPE_SK_STORAGE', () => hasMapType(MapType.skStorage)),
+  sk_storage: feature('5.2', 'BPF_MAP_TYPE_SK_STORAGE', () => probeMapType(MapType.skStorage)),
   probe_read_kernel: feature('5.5', 'bpf_probe_read_kernel', () =>
-    hasHelper(ProgramType.kprobe, helper.probeReadKernel),
+    probeHelper(ProgramType.kprobe, helper.probeReadKernel),
   ),
   ktime_get_boot_ns: feature('5.8', 'bpf_ktime_get_boot_ns', () =>
-    hasHelper(ProgramType.kprobe, helper.ktimeGetBootNs),
+    probeHelper(ProgramType.kprobe, helper.ktimeGetBootNs),
   ),
-  skc_to_tcp_sock: feature('5.9', 'bpf_skc_to_tcp_sock', () => hasHelper(filter, helper.skcToTcpSock)),
+  skc_to_tcp_sock: feature('5.9', 'bpf_skc_to_tcp_sock', () => probeHelper(filter, helper.skcToTcpSock)),
   get_current_task_btf: feature('5.11', 'bpf_get_current_task_btf', () =>
-    hasHelper(ProgramType.kprobe, helper.getCurrentTaskBtf),
+    probeHelper(ProgramType.kprobe, helper.getCurrentTaskBtf),
   ),
-  for_each_map_elem: feature('5.13', 'bpf_for_each_map_elem', () => hasHelper(filter, helper.forEachMapElem)),
+  for_each_map_elem: feature('5.13', 'bpf_for_each_map_elem', () =>
+    probeHelper(filter, helper.forEachMapElem),
+  ),
   attach_cookie: feature('5.15', 'bpf_get_attach_cookie', () =>
-    hasHelper(ProgramType.kprobe, helper.getAttachCookie),
+    probeHelper(ProgramType.kprobe, helper.getAttachCookie),
   ),
-  bpf_loop: feature('5.17', 'bpf_loop', () => hasHelper(filter, helper.loop)),
+  bpf_loop: feature('5.17', 'bpf_loop', () => probeHelper(filter, helper.loop)),
 
   // ---- maps ----
   map_freeze: feature('5.2', 'BPF_MAP_FREEZE', () =>
-    withMap({ type: MapType.array }, (fd) => bpfRaw(Command.mapFreeze, new Attr(8).u32(0, fd)) === 0),
+    withMap({ type: MapType.array }, (fd) =>
+      outcome(bpfRaw(Command.mapFreeze, new Attr(8).u32(0, fd)), mapNeeds),
+    ),
   ),
   // BPF_F_RDONLY_PROG is bit 7, BPF_F_MMAPABLE bit 10, BPF_F_INNER_MAP bit 12.
-  rdonly_prog: feature('5.2', 'BPF_F_RDONLY_PROG', () =>
-    succeeds(tryMap({ type: MapType.array, flags: 1 << 7 })),
-  ),
+  rdonly_prog: feature('5.2', 'BPF_F_RDONLY_PROG', () => takesMap({ type: MapType.array, flags: 1 << 7 })),
   array_mmap: feature('5.5', 'BPF_F_MMAPABLE arrays', () =>
-    succeeds(tryMap({ type: MapType.array, flags: 1 << 10 })),
+    takesMap({ type: MapType.array, flags: 1 << 10 }),
   ),
   batch_ops: feature('5.6', 'batched map operations', () =>
     // Nothing is asked for, so a kernel that knows the command has nothing to complain about.
-    withMap({ type: MapType.array }, (fd) => bpfRaw(Command.mapLookupBatch, new Attr(56).u32(36, fd)) === 0),
+    withMap({ type: MapType.array }, (fd) =>
+      outcome(bpfRaw(Command.mapLookupBatch, new Attr(56).u32(36, fd)), mapNeeds),
+    ),
   ),
-  ringbuf: feature('5.8', 'BPF_MAP_TYPE_RINGBUF', () => hasMapType(MapType.ringbuf)),
+  ringbuf: feature('5.8', 'BPF_MAP_TYPE_RINGBUF', () => probeMapType(MapType.ringbuf)),
   inner_array_sizes: feature('5.10', 'inner arrays of differing sizes (BPF_F_INNER_MAP)', () =>
-    succeeds(tryMap({ type: MapType.array, flags: 1 << 12 })),
+    takesMap({ type: MapType.array, flags: 1 << 12 }),
   ),
   memcg_accounting: feature('5.11', 'BPF memory charged to cgroups rather than RLIMIT_MEMLOCK', () =>
     // The helper has no other link with the accounting than having come in the same version.
-    hasHelper(filter, helper.ktimeGetCoarseNs),
+    probeHelper(filter, helper.ktimeGetCoarseNs),
   ),
 
   // ---- program kinds and ways to attach ----
-  kprobes: feature(
-    '4.1',
-    'kprobes (CONFIG_KPROBES)',
-    // The symbol table takes long to read, and is asked last.
-    () => existsSync(pmuPath('kprobe')) || kernelSymbols().hasFunction('register_kprobe'),
+  kprobes: feature('4.1', 'kprobes (CONFIG_KPROBES)', () =>
+    anyOf(
+      () => pmuFile('kprobe'),
+      // The symbol table takes long to read, and is asked last.
+      () => kernelSymbols().functionState('register_kprobe'),
+    ),
   ),
-  kprobe_pmu: feature('4.17', 'kprobes through perf_event_open', () => existsSync(pmuPath('kprobe'))),
-  kprobe_events: feature('4.1', 'kprobes through tracefs', () =>
-    ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'].some((path) => existsSync(`${path}/kprobe_events`)),
-  ),
-  uprobe_pmu: feature('4.17', 'uprobes through perf_event_open', () => existsSync(pmuPath('uprobe'))),
+  kprobe_pmu: feature('4.17', 'kprobes through perf_event_open', () => pmuFile('kprobe')),
+  kprobe_events: feature('4.1', 'kprobes through tracefs', () => tracefsFile('kprobe_events')),
+  uprobe_pmu: feature('4.17', 'uprobes through perf_event_open', () => pmuFile('uprobe')),
   raw_tracepoint: feature('4.17', 'BPF_PROG_TYPE_RAW_TRACEPOINT', () =>
     withProgram({ type: ProgramType.rawTracepoint }, opensRawTracepoints),
   ),
   cgroup_sock_addr: feature('4.17', 'BPF_PROG_TYPE_CGROUP_SOCK_ADDR', () =>
-    hasProgramType(ProgramType.cgroupSockAddr),
+    probeProgramType(ProgramType.cgroupSockAddr),
   ),
-  tp_btf: feature('5.5', 'BTF-typed raw tracepoints (BPF_TRACE_RAW_TP)', () => {
-    const attachBtfId = kernelTypeId('btf_trace_sched_switch', Kind.typedef);
-    return (
-      attachBtfId !== undefined &&
-      loads({ type: ProgramType.tracing, attachType: AttachType.traceRawTp, attachBtfId })
-    );
-  }),
+  tp_btf: feature('5.5', 'BTF-typed raw tracepoints (BPF_TRACE_RAW_TP)', () =>
+    withKernelType('btf_trace_sched_switch', Kind.typedef, (attachBtfId) =>
+      loads({ type: ProgramType.tracing, attachType: AttachType.traceRawTp, attachBtfId }),
+    ),
+  ),
   fentry: feature('5.5', 'BPF_TRACE_FENTRY', () => attachesTracing(AttachType.traceFentry)),
   fexit: feature('5.5', 'BPF_TRACE_FEXIT', () => attachesTracing(AttachType.traceFexit)),
   cgroup_link: feature('5.7', 'bpf_link for cgroup programs', () =>
     knowsLink({ type: ProgramType.cgroupSkb }, AttachType.cgroupInetIngress),
   ),
-  lsm: feature('5.7', 'BPF_PROG_TYPE_LSM, with bpf among the active security modules', () => {
-    const attachBtfId = kernelTypeId('bpf_lsm_file_open', Kind.func);
-    return (
-      attachBtfId !== undefined &&
-      activeSecurityModules().includes('bpf') &&
-      loads({ type: ProgramType.lsm, attachType: AttachType.lsmMac, attachBtfId })
-    );
-  }),
-  iterators: feature('5.8', 'BPF iterators (BPF_TRACE_ITER)', () => {
-    const attachBtfId = kernelTypeId('bpf_iter_task', Kind.func);
-    if (attachBtfId === undefined) return false;
-    const program = { type: ProgramType.tracing, attachType: AttachType.traceIter, attachBtfId };
-    return withProgram(program, (fd) =>
-      succeeds(bpfRaw(Command.linkCreate, new Attr(48).u32(0, fd).u32(8, AttachType.traceIter))),
-    );
-  }),
+  lsm: feature('5.7', 'BPF_PROG_TYPE_LSM, with bpf among the active security modules', () =>
+    withKernelType('bpf_lsm_file_open', Kind.func, (attachBtfId) =>
+      allOf(
+        () => activeSecurityModule('bpf'),
+        () => loads({ type: ProgramType.lsm, attachType: AttachType.lsmMac, attachBtfId }),
+      ),
+    ),
+  ),
+  iterators: feature('5.8', 'BPF iterators (BPF_TRACE_ITER)', () =>
+    withKernelType('bpf_iter_task', Kind.func, (attachBtfId) => {
+      const program = { type: ProgramType.tracing, attachType: AttachType.traceIter, attachBtfId };
+      return withProgram(program, (fd) =>
+        opened(
+          bpfRaw(Command.linkCreate, new Attr(48).u32(0, fd).u32(8, AttachType.traceIter)),
+          programNeeds,
+        ),
+      );
+    }),
+  ),
   netns_link: feature('5.8', 'bpf_link for network namespaces', () =>
     knowsLink({ type: ProgramType.flowDissector }, AttachType.flowDissector),
   ),
-  sk_lookup: feature('5.9', 'BPF_PROG_TYPE_SK_LOOKUP', () => hasProgramType(ProgramType.skLookup)),
-  xdp_link: feature(
-    '5.9',
-    'bpf_link for XDP',
-    () =>
-      // A missing device and an unknown attach type get the same errno, so the command of the same version is tried.
-      bpfRaw(Command.linkDetach, new Attr(8).u32(0, -1)) === -EBADF,
+  sk_lookup: feature('5.9', 'BPF_PROG_TYPE_SK_LOOKUP', () => probeProgramType(ProgramType.skLookup)),
+  xdp_link: feature('5.9', 'bpf_link for XDP', () =>
+    // A missing device and an unknown attach type get the same errno, so the command of the same version is tried.
+    knowsCommand(bpfRaw(Command.linkDetach, new Attr(8).u32(0, -1)), mapNeeds),
   ),
   test_run_raw_tp: feature('5.10', 'BPF_PROG_TEST_RUN for raw tracepoints', () =>
-    withProgram(
-      { type: ProgramType.rawTracepoint },
-      (fd) => bpfRaw(Command.progTestRun, new Attr(80).u32(0, fd)) === 0,
+    withProgram({ type: ProgramType.rawTracepoint }, (fd) =>
+      outcome(bpfRaw(Command.progTestRun, new Attr(80).u32(0, fd)), programNeeds),
     ),
   ),
-  syscall_program: feature('5.14', 'BPF_PROG_TYPE_SYSCALL', () => hasProgramType(ProgramType.syscall)),
+  syscall_program: feature('5.14', 'BPF_PROG_TYPE_SYSCALL', () => probeProgramType(ProgramType.syscall)),
   perf_link: feature('5.15', 'bpf_link for perf events', () =>
     knowsLink({ type: ProgramType.tracepoint }, AttachType.perfEvent),
   ),
@@ -301,7 +304,7 @@ export const featureDefinitions = {
     withProgram({ type: ProgramType.kprobe, attachType: AttachType.traceKprobeMulti }, (fd) => {
       const names = new Attr(8).string(0, 'bpf_fentry_test1');
       const attr = new Attr(48).u32(0, fd).u32(8, AttachType.traceKprobeMulti).u32(20, 1);
-      return succeeds(bpfRaw(Command.linkCreate, attr.pointer(24, names.bytes)));
+      return opened(bpfRaw(Command.linkCreate, attr.pointer(24, names.bytes)), programNeeds);
     }),
   ),
   tcx: feature('6.6', 'bpf_link for traffic control (tcx)', () =>
@@ -309,8 +312,13 @@ export const featureDefinitions = {
   ),
 
   // ---- the rest ----
-  cap_bpf: feature('5.8', 'CAP_BPF and CAP_PERFMON', () => readNumber('/proc/sys/kernel/cap_last_cap') >= 39),
-  enable_stats: feature('5.8', 'BPF_ENABLE_STATS', () => succeeds(bpfRaw(Command.enableStats, new Attr(8)))),
+  cap_bpf: feature('5.8', 'CAP_BPF and CAP_PERFMON', () => {
+    const last = lastCapability();
+    return last === undefined ? unknown('/proc/sys/kernel/cap_last_cap cannot be read') : known(last >= 39);
+  }),
+  enable_stats: feature('5.8', 'BPF_ENABLE_STATS', () =>
+    opened(bpfRaw(Command.enableStats, new Attr(8)), [...mapNeeds, 'CAP_SYS_ADMIN']),
+  ),
 } as const satisfies Record<string, Feature>;
 
 /** The names of all features. */
@@ -321,19 +329,14 @@ export function pmuPath(kind: 'kprobe' | 'uprobe'): string {
   return `/sys/bus/event_source/devices/${kind}/type`;
 }
 
-function readNumber(path: string): number {
-  try {
-    return Number.parseInt(readFileSync(path, 'latin1'), 10);
-  } catch {
-    return 0;
-  }
+function pmuFile(kind: 'kprobe' | 'uprobe'): ProbeResult {
+  return sysfsFile(pmuPath(kind), '/sys/bus/event_source');
 }
 
-/** Names of the active security modules; `bpf` is assumed where the kernel does not say. */
-function activeSecurityModules(): readonly string[] {
-  try {
-    return readFileSync('/sys/kernel/security/lsm', 'latin1').trim().split(',');
-  } catch {
-    return ['bpf'];
-  }
+/** Whether a security module is active. */
+function activeSecurityModule(name: string): ProbeResult {
+  const path = '/sys/kernel/security/lsm';
+  const file = readText(path);
+  if ('text' in file) return known(file.text.trim().split(',').includes(name));
+  return judgeFile(file.errno, path, 'securityfs is not mounted');
 }

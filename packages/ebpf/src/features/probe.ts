@@ -4,14 +4,21 @@
  */
 import { constants } from 'node:os';
 import { BtfBuilder } from '../btf/builder.js';
-import { kernelBtf } from '../btf/kernel.js';
+import { kernelBtf, kernelBtfPath } from '../btf/kernel.js';
 import { Kind } from '../btf/types.js';
 import { Attr, bpfRaw } from '../sys/bpf.js';
+import type { CapabilityName } from '../sys/capabilities.js';
 import { AttachType, Command, MapType, ProgramType } from '../sys/constants.js';
 import { Fd } from '../sys/fd.js';
 import { kernelVersion } from '../sys/kernel-version.js';
+import { incapable, judge, lockedDown, mapNeeds, networkNeeds, programNeeds } from './judge.js';
+import { errnoOf, judgeFile, sysfsFile } from './kernel-files.js';
+import { type Situation, situation } from './situation.js';
+import { absent, known, type ProbeResult, present } from './state.js';
 
-const { ENOENT, EINVAL } = constants.errno;
+const { E2BIG, EACCES, EBADF, EINVAL, ENOENT, ENOSYS, EOPNOTSUPP } = constants.errno;
+/** The kernel's own errno for what it does not support, which user space has no name for. */
+const ENOTSUPP = 524;
 
 /** One instruction: opcode, registers, offset, immediate. */
 export function instruction(
@@ -65,23 +72,52 @@ export function tryProgram(program: ProbeProgram): number {
 }
 
 /** Whether the verifier accepts it. */
-export function loads(program: ProbeProgram): boolean {
-  return succeeds(tryProgram(program));
+export function loads(program: ProbeProgram): ProbeResult {
+  return withProgram(program, () => present);
 }
 
-/** Loads a program and asks something of it; false where it does not load. */
-export function withProgram(program: ProbeProgram, ask: (fd: number) => boolean): boolean {
+/** Loads a program and asks something of it. Where it does not load, that is the answer. */
+export function withProgram(program: ProbeProgram, ask: (fd: number) => ProbeResult): ProbeResult {
   const result = tryProgram(program);
-  if (result < 0) return false;
+  if (result < 0) return refusedProgram(program, -result);
   using fd = new Fd(result);
   return ask(fd.fd);
 }
 
-/** Whether a call that returns a descriptor worked; closes it. */
-export function succeeds(result: number): boolean {
-  if (result < 0) return false;
-  new Fd(result)[Symbol.dispose]();
-  return true;
+/** EACCES is either a lack of privileges or the verifier's word for what a program must not read: its log tells. */
+function refusedProgram(program: ProbeProgram, errno: number): ProbeResult {
+  const needs = needsOf(program.type);
+  if (errno !== EACCES || !verifierSpeaks(program)) return judge(errno, needs);
+  return incapable(needs) ?? absent;
+}
+
+/** The answer in the result of a call that returns a descriptor, or 0, or the negative errno. */
+export function outcome(result: number, needs: readonly CapabilityName[]): ProbeResult {
+  return result < 0 ? judge(-result, needs) : present;
+}
+
+/** The same for a descriptor, which is closed. */
+export function opened(result: number, needs: readonly CapabilityName[]): ProbeResult {
+  if (result >= 0) new Fd(result)[Symbol.dispose]();
+  return outcome(result, needs);
+}
+
+/** Types that anybody with CAP_BPF and CAP_PERFMON may load; all others take CAP_NET_ADMIN in some version. */
+const localTypes: ReadonlySet<number> = new Set([
+  ProgramType.socketFilter,
+  ProgramType.kprobe,
+  ProgramType.tracepoint,
+  ProgramType.perfEvent,
+  ProgramType.rawTracepoint,
+  ProgramType.rawTracepointWritable,
+  ProgramType.tracing,
+  ProgramType.lsm,
+  ProgramType.syscall,
+]);
+
+/** The capabilities without which a refusal of such a program says nothing. */
+function needsOf(type: number): readonly CapabilityName[] {
+  return localTypes.has(type) ? programNeeds : networkNeeds;
 }
 
 /** The types whose programs the kernel ties to something at load, so that a bare one never loads. */
@@ -104,9 +140,14 @@ const attachTypes: ReadonlyMap<number, number> = new Map([
  * Whether a program type exists. A type that must name a target is one the kernel knows when it complains about the
  * missing target in the log (an unknown type fails before a log is written).
  */
-export function hasProgramType(type: number): boolean {
+export function probeProgramType(type: number): ProbeResult {
   const bound = boundTypes.get(type);
-  if (bound !== undefined) return verifierSpeaks({ type, attachType: bound, attachBtfId: 1 });
+  if (bound !== undefined) {
+    const program = { type, attachType: bound, attachBtfId: 1 };
+    const result = tryProgram(program);
+    if (result >= 0) return opened(result, []);
+    return verifierSpeaks(program) ? present : judge(-result, needsOf(type));
+  }
   const attachType = attachTypes.get(type);
   const code = returnOne.has(type)
     ? Buffer.concat([instruction(0xb7, 0, 0, 0, 1), instruction(0x95)])
@@ -123,29 +164,51 @@ const returnOne: ReadonlySet<number> = new Set([
   ProgramType.skLookup,
 ]);
 
+/** Whether the verifier writes anything, which it does once it knows the type and lets this process load one. */
 function verifierSpeaks(program: ProbeProgram): boolean {
   const log = new Uint8Array(4096);
-  const result = bpfRaw(Command.progLoad, loadAttr(program, log));
-  return succeeds(result) || log[0] !== 0;
+  opened(bpfRaw(Command.progLoad, loadAttr(program, log)), []);
+  return log[0] !== 0;
 }
+
+/** Numbers of BPF_FUNC_* that read kernel memory, which a lockdown for confidentiality hides. */
+const lockdownHelpers: ReadonlySet<number> = new Set([4, 45, 113, 115]);
 
 /**
  * Whether programs of a type may call a helper. The verifier's own words tell an unknown helper from one that was only
  * called with wrong arguments, as the probe does.
  * @param helper The number of BPF_FUNC_*.
  */
-export function hasHelper(type: number, helper: number): boolean {
+export function probeHelper(type: number, helper: number): ProbeResult {
   const code = Buffer.concat([instruction(0x85, 0, 0, 0, helper), ...[instruction(0xb7), instruction(0x95)]]);
   const attachType = attachTypes.get(type);
   const log = new Uint8Array(4096);
   const bound = boundTypes.get(type) !== undefined ? tracingTarget() : undefined;
   const attr = loadAttr({ type, code, ...(attachType === undefined ? {} : { attachType }), ...bound }, log);
-  if (succeeds(bpfRaw(Command.progLoad, attr))) return true;
+  const result = bpfRaw(Command.progLoad, attr);
+  if (result >= 0) return opened(result, []);
   const text = Buffer.from(log).toString('latin1');
-  return (
-    text.includes('call') &&
-    !/invalid func |unknown func |cannot use helper|program of this type cannot/.test(text)
-  );
+  return judgeHelper({ errno: -result, log: text, helper, needs: needsOf(type) });
+}
+
+/** The answer in the verifier's words about a call. */
+export function judgeHelper(
+  refused: {
+    readonly errno: number;
+    readonly log: string;
+    readonly helper: number;
+    readonly needs: readonly CapabilityName[];
+  },
+  here?: Situation,
+): ProbeResult {
+  const { errno, log, helper, needs } = refused;
+  if (!log.includes('call')) return judge(errno, needs, here);
+  // A number beyond all that the kernel knows.
+  if (/invalid func /.test(log)) return incapable(needs, here) ?? absent;
+  if (!/unknown func |cannot use helper|program of this type cannot/.test(log)) return present;
+  const lockdown = lockdownHelpers.has(helper) ? (here ?? situation).lockdown() : 'none';
+  if (lockdown === 'confidentiality') return lockedDown;
+  return incapable(needs, here) ?? absent;
 }
 
 function tracingTarget(): { attachType: number; attachBtfId: number } | undefined {
@@ -153,9 +216,38 @@ function tracingTarget(): { attachType: number; attachBtfId: number } | undefine
   return id === undefined ? undefined : { attachType: AttachType.traceFentry, attachBtfId: id };
 }
 
-/** The kernel's own id of a type; undefined where it has no BTF. */
+/** The kernel's own id of a type; undefined where it has no BTF, or does not show it. */
 export function kernelTypeId(name: string, kind: number): number | undefined {
-  return kernelBtf()?.find(name, kind);
+  try {
+    return kernelBtf()?.find(name, kind);
+  } catch (error) {
+    errnoOf(error);
+    return undefined;
+  }
+}
+
+/** Asks something that takes a type of the kernel's own BTF. */
+export function withKernelType(name: string, kind: number, ask: (id: number) => ProbeResult): ProbeResult {
+  const id = kernelTypeId(name, kind);
+  if (id !== undefined) return ask(id);
+  const btf = readableBtf();
+  return btf.state === 'present' ? absent : btf;
+}
+
+/** Whether the kernel has BTF that this process can read. */
+function readableBtf(): ProbeResult {
+  const file = kernelBtfFile();
+  if (file.state !== 'present') return file;
+  try {
+    return known(kernelBtf() !== undefined);
+  } catch (error) {
+    return judgeFile(errnoOf(error), kernelBtfPath);
+  }
+}
+
+/** Whether the kernel shows its types. */
+export function kernelBtfFile(): ProbeResult {
+  return sysfsFile(kernelBtfPath, '/sys/kernel');
 }
 
 export interface ProbeMap {
@@ -183,12 +275,31 @@ export function tryMap(map: ProbeMap): number {
   return bpfRaw(Command.mapCreate, attr);
 }
 
-/** Creates a map and asks something of it; false where it cannot be created. */
-export function withMap(map: ProbeMap, ask: (fd: number) => boolean): boolean {
+/** Whether a map can be created. */
+export function takesMap(map: ProbeMap): ProbeResult {
+  return opened(tryMap(map), mapNeedsOf(map.type));
+}
+
+/** Creates a map and asks something of it. Where it cannot be created, that is the answer. */
+export function withMap(map: ProbeMap, ask: (fd: number) => ProbeResult): ProbeResult {
   const result = tryMap(map);
-  if (result < 0) return false;
+  if (result < 0) return judge(-result, mapNeedsOf(map.type));
   using fd = new Fd(result);
   return ask(fd.fd);
+}
+
+/** Map types that take CAP_NET_ADMIN as well. */
+const networkMaps: ReadonlySet<number> = new Set([
+  MapType.devmap,
+  MapType.devmapHash,
+  MapType.sockmap,
+  MapType.sockhash,
+  MapType.cpumap,
+  MapType.xskmap,
+]);
+
+function mapNeedsOf(type: number): readonly CapabilityName[] {
+  return networkMaps.has(type) ? [...mapNeeds, 'CAP_NET_ADMIN'] : mapNeeds;
 }
 
 /** Key size, value size, entries and flags that suit a map type; types not listed take 4, 4, 1, 0. */
@@ -214,20 +325,18 @@ const storageTypes: ReadonlySet<number> = new Set([
 ]);
 
 /** Whether a map type exists. */
-export function hasMapType(type: number): boolean {
+export function probeMapType(type: number): ProbeResult {
   if (storageTypes.has(type)) {
     const btf = loadBtf(intBtf());
-    if (btf < 0) return false;
+    if (btf < 0) return judge(-btf, mapNeeds);
     using fd = new Fd(btf);
     // BPF_F_NO_PREALLOC is demanded, and no entry count.
-    return succeeds(
-      tryMap({ type, maxEntries: 0, flags: 1, btf: { fd: fd.fd, keyTypeId: 1, valueTypeId: 1 } }),
-    );
+    return takesMap({ type, maxEntries: 0, flags: 1, btf: { fd: fd.fd, keyTypeId: 1, valueTypeId: 1 } });
   }
   if (type === MapType.arrayOfMaps || type === MapType.hashOfMaps) {
-    return withMap({ type: MapType.array }, (innerMapFd) => succeeds(tryMap({ type, innerMapFd })));
+    return withMap({ type: MapType.array }, (innerMapFd) => takesMap({ type, innerMapFd }));
   }
-  return succeeds(tryMap({ type, ...mapShapes.get(type) }));
+  return takesMap({ type, ...mapShapes.get(type) });
 }
 
 /** BTF with the type `int` as id 1. */
@@ -243,25 +352,25 @@ export function loadBtf(blob: Uint8Array): number {
 }
 
 /** Whether the kernel accepts BTF made by `build`. */
-export function takesBtf(build: (builder: BtfBuilder) => void): boolean {
+export function takesBtf(build: (builder: BtfBuilder) => void): ProbeResult {
   const builder = new BtfBuilder();
   build(builder);
-  return succeeds(loadBtf(builder.build().encode()));
+  return opened(loadBtf(builder.build().encode()), mapNeeds);
 }
 
 /** Whether opening a raw tracepoint of an impossible name fails for its name rather than for the command. */
-export function opensRawTracepoints(programFd: number): boolean {
+export function opensRawTracepoints(programFd: number): ProbeResult {
   const attr = new Attr(16).string(0, 'no_such_tracepoint').u32(8, programFd);
   const result = bpfRaw(Command.rawTracepointOpen, attr);
-  return result >= 0 ? succeeds(result) : result === -ENOENT;
+  return result === -ENOENT ? present : opened(result, programNeeds);
 }
 
 /** Attaches a tracing program to a kernel function that only BPF's own self-tests call, and detaches it again. */
-export function attachesTracing(attachType: number): boolean {
-  const attachBtfId = kernelTypeId('bpf_fentry_test1', Kind.func);
-  if (attachBtfId === undefined) return false;
-  return withProgram({ type: ProgramType.tracing, attachType, attachBtfId }, (fd) =>
-    succeeds(bpfRaw(Command.rawTracepointOpen, new Attr(16).u32(8, fd))),
+export function attachesTracing(attachType: number): ProbeResult {
+  return withKernelType('bpf_fentry_test1', Kind.func, (attachBtfId) =>
+    withProgram({ type: ProgramType.tracing, attachType, attachBtfId }, (fd) =>
+      opened(bpfRaw(Command.rawTracepointOpen, new Attr(16).u32(8, fd)), programNeeds),
+    ),
   );
 }
 
@@ -269,10 +378,26 @@ export function attachesTracing(attachType: number): boolean {
  * Whether BPF_LINK_CREATE knows an attach type: with a target that cannot exist, a kernel that does complains about the
  * target (EBADF, ENODEV …), one that does not about the argument.
  */
-export function knowsLink(program: ProbeProgram, attachType: number, target = -1): boolean {
+export function knowsLink(program: ProbeProgram, attachType: number, target = -1): ProbeResult {
   return withProgram(program, (fd) => {
     const attr = new Attr(48).u32(0, fd).u32(4, target).u32(8, attachType);
     const result = bpfRaw(Command.linkCreate, attr);
-    return result >= 0 ? succeeds(result) : result !== -EINVAL;
+    return result >= 0 ? opened(result, []) : judgeLink(-result, needsOf(program.type));
   });
+}
+
+/** What kernels say to a command, an argument or a kind of attachment that they do not have. */
+const unsupported: ReadonlySet<number> = new Set([E2BIG, EINVAL, ENOSYS, EOPNOTSUPP, ENOTSUPP]);
+
+/** The answer in a refusal of a link to a target that does not exist. */
+export function judgeLink(errno: number, needs: readonly CapabilityName[], here?: Situation): ProbeResult {
+  if (unsupported.has(errno)) return judge(errno, needs, here);
+  // Only a lack of privileges or a passing failure is neither about the argument nor about the target.
+  const answer = judge(errno, [], here);
+  return answer.state === 'unknown' ? judge(errno, needs, here) : present;
+}
+
+/** Whether a command that complains about a descriptor is known to the kernel. */
+export function knowsCommand(result: number, needs: readonly CapabilityName[]): ProbeResult {
+  return result === -EBADF ? present : outcome(result, needs);
 }

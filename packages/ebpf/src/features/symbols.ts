@@ -2,7 +2,8 @@
  * The running kernel's symbol table, /proc/kallsyms: which functions exist (and can be probed), and at which
  * address a variable lies. Addresses read as zero for those without CAP_SYSLOG or with kernel.kptr_restrict.
  */
-import { readFileSync } from 'node:fs';
+import { judgeFile, readText, statErrno } from './kernel-files.js';
+import { known, type ProbeResult, type UnknownFeature, unknown } from './state.js';
 
 export interface KernelSymbolEntry {
   readonly name: string;
@@ -16,10 +17,16 @@ export interface KernelSymbolEntry {
 
 /** Symbols by name, parsed on demand: the table has more than 100,000 lines, most callers ask for a handful. */
 export class KernelSymbols {
+  /** Why the table cannot be read; it is empty then, which says nothing. */
+  readonly hidden: UnknownFeature | undefined;
   readonly #text: string;
 
-  /** @param text What /proc/kallsyms holds: lines of address, type, name and optionally `[module]`. */
-  constructor(text: string) {
+  /**
+   * @param text What /proc/kallsyms holds: lines of address, type, name and optionally `[module]`.
+   * @param hidden Why there is no text.
+   */
+  constructor(text: string, hidden?: UnknownFeature) {
+    this.hidden = hidden;
     this.#text = text.startsWith('\n') ? text : `\n${text}`;
   }
 
@@ -36,6 +43,11 @@ export class KernelSymbols {
   hasFunction(name: string): boolean {
     const symbol = this.get(name);
     return symbol !== undefined && /^[tTwW]$/.test(symbol.type);
+  }
+
+  /** The same, where the table may be hidden from this process. */
+  functionState(name: string): ProbeResult {
+    return this.hidden ?? known(this.hasFunction(name));
   }
 
   /**
@@ -77,16 +89,25 @@ function escapeRegExp(text: string): string {
 
 let cached: KernelSymbols | undefined;
 
-/** The running kernel's symbols, read once. Empty where /proc/kallsyms is missing (CONFIG_KALLSYMS off). */
+/**
+ * The running kernel's symbols, read once. Empty where there is no /proc/kallsyms (CONFIG_KALLSYMS off); empty and
+ * {@link KernelSymbols.hidden} where this process may not read it, which is tried again the next time.
+ */
 export function kernelSymbols(): KernelSymbols {
-  if (cached === undefined) {
-    let text = '';
-    try {
-      text = readFileSync('/proc/kallsyms', 'latin1');
-    } catch {
-      // Without the table every symbol counts as absent; what needs one names it in its error.
-    }
-    cached = new KernelSymbols(text);
-  }
-  return cached;
+  if (cached !== undefined) return cached;
+  const symbols = readSymbols();
+  if (symbols.hidden === undefined) cached = symbols;
+  return symbols;
+}
+
+const path = '/proc/kallsyms';
+
+function readSymbols(): KernelSymbols {
+  const file = readText(path);
+  if ('text' in file && file.text !== '') return new KernelSymbols(file.text);
+  if ('text' in file) return new KernelSymbols('', unknown(`${path} shows nothing`));
+  // A procfs that is mounted for processes only has no such file either.
+  const mounted = statErrno('/proc/version') === 0;
+  const state = judgeFile(file.errno, path, mounted ? undefined : 'procfs is not mounted');
+  return new KernelSymbols('', state.state === 'unknown' ? state : undefined);
 }

@@ -2,56 +2,92 @@
  * What the running kernel offers. Every entry is found by trying, once, when first asked for; a table can also be
  * told that features are missing, which makes everything built on it behave as on a kernel without them.
  */
-import { UnsupportedError } from '../errors.js';
+import { UnknownFeatureError, UnsupportedError } from '../errors.js';
 import { type Feature, type FeatureName, featureDefinitions } from './definitions.js';
-import { hasHelper, hasMapType, hasProgramType } from './probe.js';
+import { probeHelper, probeMapType, probeProgramType } from './probe.js';
+import { known, type ProbeResult } from './state.js';
 
-/** Answers found so far, shared by all tables: the kernel does not change under a running process. */
-const answers = new Map<string, boolean>();
+/** Certain answers found so far, shared by all tables: the kernel does not change under a running process. */
+const answers = new Map<string, ProbeResult>();
 
-function remember(key: string, probe: () => boolean): boolean {
-  let answer = answers.get(key);
-  if (answer === undefined) {
-    answer = probe();
-    answers.set(key, answer);
-  }
+/** Asks once. What could not be found out is asked again the next time, for privileges and resources change. */
+function remember(key: string, probe: () => ProbeResult): ProbeResult {
+  const answer = answers.get(key) ?? probe();
+  if (answer.state !== 'unknown') answers.set(key, answer);
   return answer;
 }
 
 /** A lazily probed table of kernel features. */
 export class FeatureTable {
-  readonly #forced: ReadonlyMap<FeatureName, boolean>;
+  readonly #forced: ReadonlyMap<FeatureName, ProbeResult>;
 
   /** @param forced Features whose answers are given rather than probed. */
-  constructor(forced: Iterable<readonly [FeatureName, boolean]> = []) {
-    this.#forced = new Map(forced);
+  constructor(forced: Iterable<readonly [FeatureName, boolean | ProbeResult]> = []) {
+    this.#forced = new Map(
+      [...forced].map(([name, answer]) => [name, typeof answer === 'boolean' ? known(answer) : answer]),
+    );
   }
 
-  /** Whether the running kernel (or the one imitated) has it. */
-  has(name: FeatureName): boolean {
+  /** Whether the running kernel (or the one imitated) has it; `unknown`, and why, if this process cannot find out. */
+  probe(name: FeatureName): ProbeResult {
     return this.#forced.get(name) ?? remember(name, featureDefinitions[name].probe);
   }
 
-  /** @throws UnsupportedError when it is missing, naming the version that brought it. */
+  /** Whether the kernel is known to have it. False does not say that the kernel lacks it: see {@link probe}. */
+  has(name: FeatureName): boolean {
+    return this.probe(name).state === 'present';
+  }
+
+  /**
+   * Whether the kernel has it, for code that goes another way where it does not.
+   * @throws UnknownFeatureError where that cannot be found out.
+   */
+  decide(name: FeatureName): boolean {
+    const answer = this.probe(name);
+    if (answer.state !== 'unknown') return answer.state === 'present';
+    throw new UnknownFeatureError(featureDefinitions[name].description, answer);
+  }
+
+  /**
+   * @throws UnsupportedError when it is missing, naming the version that brought it; UnknownFeatureError when that cannot
+   * be found out, naming what is in the way.
+   */
   require(name: FeatureName, advice?: string): void {
-    if (this.has(name)) return;
+    if (this.decide(name)) return;
     const { description, since } = featureDefinitions[name];
     throw new UnsupportedError(description, since, advice);
   }
 
   /** Whether maps of a BPF_MAP_TYPE_* number can be created. Not affected by forced answers. */
-  hasMapType(type: number): boolean {
-    return remember(`map type ${type}`, () => hasMapType(type));
+  probeMapType(type: number): ProbeResult {
+    return remember(`map type ${type}`, () => probeMapType(type));
   }
 
   /** Whether programs of a BPF_PROG_TYPE_* number can be loaded. Not affected by forced answers. */
-  hasProgramType(type: number): boolean {
-    return remember(`program type ${type}`, () => hasProgramType(type));
+  probeProgramType(type: number): ProbeResult {
+    return remember(`program type ${type}`, () => probeProgramType(type));
   }
 
   /** Whether programs of a type may call the helper with a BPF_FUNC_* number. Not affected by forced answers. */
+  probeHelper(programType: number, helper: number): ProbeResult {
+    return remember(`helper ${helper} in program type ${programType}`, () =>
+      probeHelper(programType, helper),
+    );
+  }
+
+  /** Whether {@link probeMapType} is `present`. */
+  hasMapType(type: number): boolean {
+    return this.probeMapType(type).state === 'present';
+  }
+
+  /** Whether {@link probeProgramType} is `present`. */
+  hasProgramType(type: number): boolean {
+    return this.probeProgramType(type).state === 'present';
+  }
+
+  /** Whether {@link probeHelper} is `present`. */
   hasHelper(programType: number, helper: number): boolean {
-    return remember(`helper ${helper} in program type ${programType}`, () => hasHelper(programType, helper));
+    return this.probeHelper(programType, helper).state === 'present';
   }
 
   /** Version, description and probe of one entry. */

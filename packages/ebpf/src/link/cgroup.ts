@@ -18,7 +18,7 @@ export interface CgroupOptions {
  * Attaches to a cgroup and those below it: by a bpf_link (5.7), else by BPF_PROG_ATTACH, which the kernel keeps when
  * this process dies.
  * @param cgroup The folder of a cgroup v2, or an open descriptor of it.
- * @throws SyscallError
+ * @throws SyscallError; UnknownFeatureError where it cannot be found out whether the kernel has links
  */
 export function attachCgroup(program: Program, cgroup: string | number, options: CgroupOptions = {}): Link {
   const attachType =
@@ -27,7 +27,7 @@ export function attachCgroup(program: Program, cgroup: string | number, options:
     typeof cgroup === 'number' ? undefined : openSync(cgroup, constants.O_RDONLY | constants.O_DIRECTORY);
   const target = folder ?? (cgroup as number);
   try {
-    if ((options.features ?? kernelFeatures).has('cgroup_link')) {
+    if ((options.features ?? kernelFeatures).decide('cgroup_link')) {
       return new UpdatableLink('cgroup', createLink(program, target, attachType));
     }
     return new AttachedToCgroup(program, target, attachType, options.flags ?? AttachFlag.allowMulti);

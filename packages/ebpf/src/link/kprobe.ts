@@ -128,7 +128,9 @@ export function attachKprobeMulti(
     (errno) => {
       if (errno === constants.errno.EOPNOTSUPP) return 'this kernel was built without CONFIG_FPROBE';
       if (errno !== constants.errno.ESRCH) return undefined;
-      const missing = symbols.filter((symbol) => !kernelSymbols().hasFunction(symbol));
+      const table = kernelSymbols();
+      if (table.hidden !== undefined) return table.hidden.reason;
+      const missing = symbols.filter((symbol) => !table.hasFunction(symbol));
       return missing.map(missingSymbol).join('; ');
     },
   );
@@ -152,11 +154,13 @@ function explained(error: unknown, symbol: string): unknown {
   const { ENOENT, EINVAL, EILSEQ } = constants.errno;
   if (error.errno !== ENOENT && error.errno !== EINVAL && error.errno !== EILSEQ) return error;
   const name = symbol.split(/[:+]/).at(symbol.includes(':') ? 1 : 0) ?? symbol;
-  if (!kernelSymbols().hasFunction(name)) {
+  const symbols = kernelSymbols();
+  // Without the table nothing can be said about the function.
+  if (symbols.hidden !== undefined) return error;
+  if (!symbols.hasFunction(name)) {
     return new SyscallError(error.syscall, error.errno, missingSymbol(name));
   }
-  if (!kernelSymbols().hasFunction('register_kprobe'))
-    return new UnsupportedError('kprobes (CONFIG_KPROBES)');
+  if (!symbols.hasFunction('register_kprobe')) return new UnsupportedError('kprobes (CONFIG_KPROBES)');
   if (error.errno === EILSEQ) {
     return new SyscallError(error.syscall, error.errno, 'the offset is not at the start of an instruction');
   }

@@ -22,13 +22,13 @@ export interface TcOptions {
  * clsact queueing discipline (4.5), which is added where it is missing. The kernel keeps a filter when this process dies,
  * until the next is attached to the device: those of processes that are gone are removed then.
  * @param device Its name or number.
- * @throws SyscallError
+ * @throws SyscallError; UnknownFeatureError where it cannot be found out whether the kernel has tcx
  */
 export function attachTc(program: Program, device: string | number, options: TcOptions): Link {
   const socket = new NetlinkSocket(NetlinkProtocol.route);
   try {
     const ifindex = interfaceIndex(socket, device);
-    if (!(options.features ?? kernelFeatures).has('tcx'))
+    if (!(options.features ?? kernelFeatures).decide('tcx'))
       return new ClsactFilter(socket, program, ifindex, options);
     const attachType = options.direction === 'ingress' ? AttachType.tcxIngress : AttachType.tcxEgress;
     const fd = createLink(program, ifindex, attachType);

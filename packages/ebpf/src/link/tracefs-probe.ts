@@ -3,17 +3,11 @@
  * than the default number of simultaneous calls (maxactive), which only tracefs can ask for. They outlive the process
  * that made them.
  */
-import {
-  closeSync,
-  existsSync,
-  constants as fileConstants,
-  openSync,
-  readFileSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, constants as fileConstants, openSync, readFileSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { SyscallError, UnsupportedError } from '../errors.js';
+import { SyscallError, UnknownFeatureError, UnsupportedError } from '../errors.js';
+import { judgeTracefs, statErrno } from '../features/kernel-files.js';
 import { makerMark, ownIdentity, type ProcessIdentity, pidNamespace, startTime } from './maker.js';
 import { tracefs } from './tracefs.js';
 
@@ -63,10 +57,11 @@ export function createTracefsProbe(
 
 /** Opening for writing alone would clear all probes of the machine: only appending is safe. */
 function append(path: string, line: string): void {
-  if (!existsSync(path)) {
-    throw new UnsupportedError(
-      path.endsWith('kprobe_events') ? 'kprobes (CONFIG_KPROBES)' : 'uprobes (CONFIG_UPROBES)',
-    );
+  const errno = statErrno(path);
+  if (errno === constants.errno.ENOENT) {
+    const feature = path.endsWith('kprobe_events') ? 'kprobes (CONFIG_KPROBES)' : 'uprobes (CONFIG_UPROBES)';
+    const file = judgeTracefs(errno, path);
+    throw file.state === 'unknown' ? new UnknownFeatureError(feature, file) : new UnsupportedError(feature);
   }
   try {
     const fd = openSync(path, O_WRONLY | O_APPEND);

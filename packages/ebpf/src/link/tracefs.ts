@@ -1,7 +1,9 @@
 /** Where tracefs is mounted, and the ids of tracepoints in it. */
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
-import { UnsupportedError } from '../errors.js';
+import { UnknownFeatureError, UnsupportedError } from '../errors.js';
+import { errnoOf, judgeTracefs } from '../features/kernel-files.js';
 
 /**
  * The folder of the kernel's tracing files: /sys/kernel/tracing (4.1+), or below debugfs, or wherever
@@ -41,6 +43,7 @@ function unescapeMount(path: string): string {
 /**
  * The number perf_event_open knows a tracepoint by.
  * @param event `group/name`, such as `sched/sched_process_exec`.
+ * @throws UnsupportedError where there is no such tracepoint; UnknownFeatureError where tracefs is not readable.
  */
 export function tracepointId(event: string): number {
   const folder = tracefs();
@@ -48,8 +51,10 @@ export function tracepointId(event: string): number {
   try {
     text = readFileSync(join(folder, 'events', event, 'id'), 'utf8');
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT') {
+    const errno = errnoOf(error);
+    const state = judgeTracefs(errno, folder);
+    if (state.state === 'unknown') throw new UnknownFeatureError(`tracepoint ${event}`, state);
+    if (errno === constants.errno.ENOENT) {
       throw new UnsupportedError(
         `tracepoint ${event}`,
         undefined,

@@ -21,7 +21,7 @@ export interface XdpOptions {
  * Attaches to a device of the calling thread's network namespace: by a bpf_link (5.9), else by netlink, which the kernel
  * keeps when this process dies.
  * @param device Its name or number.
- * @throws SyscallError
+ * @throws SyscallError; UnknownFeatureError where it cannot be found out whether the kernel has links
  */
 export function attachXdp(program: Program, device: string | number, options: XdpOptions = {}): Link {
   const socket = new NetlinkSocket(NetlinkProtocol.route);
@@ -29,7 +29,7 @@ export function attachXdp(program: Program, device: string | number, options: Xd
     const ifindex = interfaceIndex(socket, device);
     const mode =
       options.mode === undefined ? 0 : options.mode === 'native' ? XdpFlag.drvMode : XdpFlag.skbMode;
-    const linked = options.replace !== true && (options.features ?? kernelFeatures).has('xdp_link');
+    const linked = options.replace !== true && (options.features ?? kernelFeatures).decide('xdp_link');
     if (!linked) return new NetlinkXdp(socket, program, ifindex, mode, options.replace === true);
     const fd = createLink(program, ifindex, AttachType.xdp, (attr) => attr.u32(12, mode), advice);
     socket[Symbol.dispose]();

@@ -3,7 +3,7 @@ import { Candidates } from '../btf/core/candidates.js';
 import type { CoreResult } from '../btf/core/relocate.js';
 import { kernelBtf } from '../btf/kernel.js';
 import type { Btf } from '../btf/parse.js';
-import { EbpfError, FormatError } from '../errors.js';
+import { EbpfError, FormatError, UnsupportedError } from '../errors.js';
 import { type FeatureTable, features as kernelFeatures } from '../features/table.js';
 import type { BpfMap } from '../map/map.js';
 import type { CollectionSpec, MapSpec, ProgramSpec } from '../object/spec.js';
@@ -176,7 +176,14 @@ class Loader {
   /** Kernels that can't read constants from a map, or don't know them for constants, get them as instructions. */
   #withConstants(programs: readonly ProgramSpec[]): readonly ProgramSpec[] {
     if (this.#features.has('global_data') && this.#features.has('known_constants')) return programs;
-    return programs.map((program) => inlineConstants(program, this.#spec.maps));
+    try {
+      return programs.map((program) => inlineConstants(program, this.#spec.maps));
+    } catch (error) {
+      // What instructions cannot hold is only this kernel's fault where it is known to lack the better way.
+      if (error instanceof UnsupportedError && this.#features.decide('global_data'))
+        this.#features.require('known_constants', error.message);
+      throw error;
+    }
   }
 
   /** The maps to create, inner ones before those that hold them. */

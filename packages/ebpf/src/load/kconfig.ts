@@ -2,7 +2,7 @@
  * Values of variables declared with `__kconfig`: the kernel's build options, and a few facts about the running kernel
  * under names of the same kind, which libbpf introduced.
  */
-import { EbpfError } from '../errors.js';
+import { EbpfError, UnknownFeatureError } from '../errors.js';
 import { type KernelConfig, kernelConfig } from '../features/config.js';
 import { kernelSymbols } from '../features/symbols.js';
 import type { FeatureTable } from '../features/table.js';
@@ -23,10 +23,13 @@ export function runningKernel(features: FeatureTable): KconfigSource {
   return {
     config: kernelConfig,
     version: () => kernelVersion().code,
-    hasCookie: () => features.has('attach_cookie'),
+    hasCookie: () => features.decide('attach_cookie'),
     // System calls take a pointer to the registers on machines whose entry points carry such a prefix (4.17).
-    hasSyscallWrapper: () =>
-      ['__x64_sys_bpf', '__arm64_sys_bpf'].some((name) => kernelSymbols().hasFunction(name)),
+    hasSyscallWrapper: () => {
+      const symbols = kernelSymbols();
+      if (symbols.hidden !== undefined) throw new UnknownFeatureError('system call wrappers', symbols.hidden);
+      return ['__x64_sys_bpf', '__arm64_sys_bpf'].some((name) => symbols.hasFunction(name));
+    },
   };
 }
 
@@ -62,7 +65,7 @@ function valueFor({ name }: KconfigVariable, source: KconfigSource): string | un
 function missing({ name }: KconfigVariable, source: KconfigSource): string {
   if (!name.startsWith('CONFIG_')) return `extern ${name}: no such value is known; declare it __weak`;
   if (source.config() === undefined) {
-    return `extern ${name}: the kernel's configuration is neither in /boot nor in /proc/config.gz (CONFIG_IKCONFIG_PROC)`;
+    return `extern ${name}: the kernel's configuration can be read neither in /boot nor in /proc/config.gz (CONFIG_IKCONFIG_PROC)`;
   }
   return `extern ${name}: the kernel's configuration does not set it; declare it __weak`;
 }

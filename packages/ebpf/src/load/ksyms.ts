@@ -1,7 +1,7 @@
 /** Kernel variables and functions that programs declare with `__ksym`. */
 import { kernelBtf } from '../btf/kernel.js';
 import { Kind } from '../btf/types.js';
-import { EbpfError } from '../errors.js';
+import { EbpfError, UnknownFeatureError } from '../errors.js';
 import { kernelSymbols } from '../features/symbols.js';
 import type { KernelSymbol } from '../object/spec.js';
 
@@ -33,8 +33,10 @@ function resolve({ name, kind, weak, typeId }: KernelSymbol): ResolvedSymbol {
       `extern ${name}: the kernel's BTF has no ${kind === 'kfunc' ? 'function' : 'variable'} of that name`,
     );
   }
-  const symbol = kernelSymbols().get(name);
+  const symbols = kernelSymbols();
+  const symbol = symbols.get(name);
   if (symbol !== undefined) return { kind: 'address', address: symbol.address };
+  if (symbols.hidden !== undefined) throw new UnknownFeatureError(`the symbol ${name}`, symbols.hidden);
   if (weak) return { kind: 'address', address: 0n };
   throw new EbpfError(`extern ${name}: /proc/kallsyms has no such symbol`);
 }

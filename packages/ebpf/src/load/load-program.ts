@@ -145,7 +145,7 @@ function failure(
   errno: number,
   features: FeatureTable,
 ): SyscallError | UnsupportedError {
-  if (errno === EINVAL && !features.hasProgramType(program.type)) {
+  if (errno === EINVAL && features.probeProgramType(program.type).state === 'absent') {
     return new UnsupportedError(
       programTypeName(program.type),
       programTypeSince(program.type),

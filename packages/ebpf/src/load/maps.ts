@@ -1,7 +1,7 @@
 /** Creation of an object's maps: in an order that serves references between them, filled and frozen. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { EbpfError, FormatError, UnsupportedError } from '../errors.js';
+import { EbpfError, FormatError } from '../errors.js';
 import type { FeatureTable } from '../features/table.js';
 import { indexKey } from '../map/array.js';
 import { DescriptorMap } from '../map/descriptor-map.js';
@@ -24,7 +24,7 @@ export const defaultPinPath = '/sys/fs/bpf';
 
 /**
  * Creates one map, or opens it where it is pinned by name already.
- * @throws SyscallError; UnsupportedError for global data before 5.2; EbpfError for a pinned map of another shape.
+ * @throws SyscallError; UnsupportedError for global data before 5.2; UnknownFeatureError; EbpfError for a pinned map of another shape.
  */
 export function createObjectMap(spec: MapSpec, options: MapOptions): BpfMap {
   const effective = effectiveSpec(spec, options);
@@ -45,8 +45,7 @@ export function createObjectMap(spec: MapSpec, options: MapOptions): BpfMap {
 function effectiveSpec(spec: MapSpec, { features, maxEntries }: MapOptions): MapSpec {
   const effective = { ...spec, maxEntries: maxEntries[spec.name] ?? spec.maxEntries };
   if (spec.contents === undefined) return effective;
-  if (!features.has('global_data'))
-    throw new UnsupportedError('global data', '5.2', `needed for ${spec.name}`);
+  features.require('global_data', `needed for ${spec.name}`);
   if (features.has('array_mmap')) effective.flags |= MapFlag.mmapable;
   if (spec.readOnly === true) effective.flags |= MapFlag.rdonlyProg;
   return effective;

@@ -1,0 +1,56 @@
+/** What may keep this process from finding out what the kernel has. Nothing is cached: privileges can change. */
+import { readlinkSync } from 'node:fs';
+import { type CapabilityName, effectiveCapabilities } from '../sys/capabilities.js';
+import { lockdownMode } from '../sys/explain.js';
+import { readSmallFile } from '../sys/files.js';
+import { kernelAtLeast } from '../sys/kernel-version.js';
+import { memlockLimit } from '../sys/memlock.js';
+
+/** Each is asked only when an answer depends on it. */
+export interface Situation {
+  effective(): ReadonlySet<CapabilityName>;
+  /** Whether this kernel knows CAP_BPF and CAP_PERFMON (5.8, and earlier ones with backports). */
+  hasCapBpf(): boolean;
+  /** Whether the capabilities count only inside a user namespace. */
+  userNamespace(): boolean;
+  /** kernel.unprivileged_bpf_disabled. */
+  unprivilegedBpfDisabled(): string | undefined;
+  /** `none`, `integrity`, `confidentiality`; undefined where it cannot be read. */
+  lockdown(): string | undefined;
+  /** Whether a seccomp filter watches this process's system calls. */
+  seccomp(): boolean;
+  /** The limit on locked memory in bytes, on kernels that count BPF objects against it. */
+  memlock(): bigint | undefined;
+}
+
+/** PROC_USER_INIT_INO (include/linux/proc_ns.h): the initial user namespace. */
+const INITIAL_USER_NAMESPACE = 'user:[4026531837]';
+
+/** CAP_PERFMON is 38, CAP_BPF 39. */
+const CAP_BPF = 39;
+
+/** The situation of the calling thread. */
+export const situation: Situation = {
+  effective: effectiveCapabilities,
+  hasCapBpf: () => {
+    const last = lastCapability();
+    return last === undefined ? kernelAtLeast('5.8') : last >= CAP_BPF;
+  },
+  userNamespace: () => {
+    try {
+      return readlinkSync('/proc/thread-self/ns/user') !== INITIAL_USER_NAMESPACE;
+    } catch {
+      return false; // A kernel without user namespaces, or no procfs: then no capability is seen either.
+    }
+  },
+  unprivilegedBpfDisabled: () => readSmallFile('/proc/sys/kernel/unprivileged_bpf_disabled')?.trim(),
+  lockdown: lockdownMode,
+  seccomp: () => /^Seccomp:\s*[12]$/m.test(readSmallFile('/proc/thread-self/status') ?? ''),
+  memlock: () => (kernelAtLeast('5.11') ? undefined : memlockLimit()),
+};
+
+/** The highest capability that the kernel knows; undefined where it cannot be read. */
+export function lastCapability(): number | undefined {
+  const text = readSmallFile('/proc/sys/kernel/cap_last_cap');
+  return text === undefined ? undefined : Number.parseInt(text, 10);
+}
