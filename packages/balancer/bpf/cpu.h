@@ -107,7 +107,6 @@ static __always_inline void count_traffic(struct traffic *traffic, __u32 bytes)
 	traffic->bytes += bytes;
 }
 
-#define CLOCK_SHIFT 24
 #define SECOND_NS 1000000000ULL
 
 /* Reads the clock once a jiffy: asking for jiffies is a load, asking for the time is not. */

@@ -14,6 +14,8 @@ enum flow_kind {
 	FLOW_IPV6 = 1 << 1,
 };
 
+SHARE_ENUM(flow_kind);
+
 /*
  * What tells flows apart. `id` is both addresses of IPv4; of IPv6 it is a hash of both with random multipliers, by which
  * two given flows are the same with probability 2^-64.

@@ -3,14 +3,13 @@
 #pragma once
 
 #include "config.h"
+#include "limits.h"
 #include "packet.h"
-
-/* In one word, so that both change at once: the id below, the real's handle above, 0 for an id that is gone. */
-#define ID_PROBES 32
 
 /*
  * The handles of reals by the id that they put into packets: a hash table in an array, as vip_slots. Filled by user space in
- * mapped memory; its size is a power of two. A slot of 0 ends a search.
+ * mapped memory; its size is a power of two. A slot is one word, so that both halves change at once: the id below, the
+ * real's handle above, 0 for an id that is gone. A slot of 0 ends a search.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -43,7 +42,7 @@ __noinline __u32 find_id(__u32 id, __u32 index)
 /* The handle of the real that has an id; 0 for none, and for id 0. */
 static __always_inline __u32 real_by_id(__u32 id)
 {
-	__u32 index = (__u64)id * 0x9e3779b97f4a7c15 >> 40;
+	__u32 index = (__u64)id * 0x9e3779b97f4a7c15 >> ID_HASH_SHIFT;
 	__u64 slot;
 
 	if (!id)

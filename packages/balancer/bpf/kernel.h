@@ -49,6 +49,9 @@ enum icmp_type {
 /* Asks weir-bpf2ts for a type that neither a map nor a global leads to. */
 #define SHARED __attribute__((btf_decl_tag("export")))
 
+/* The same for an enumeration, which bears no tags. The compiler keeps what a global variable leads to. */
+#define SHARE_ENUM(name) const enum name *const unused_##name __attribute__((unused)) = NULL
+
 /* Tells the compiler nothing of a value, so that a check stays which the verifier needs. */
 #define hide(value) asm volatile("" : "+r"(value))
 

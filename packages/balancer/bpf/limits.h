@@ -1,17 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* Sizes that both sides know. */
+/* Numbers that both sides know. User space gets them from this object's types (src/generated). */
 #pragma once
+
+#include "kernel.h"
 
 enum limit {
 	RING_SIZE = 65537,
-	/* Numbers from 1: 0 means none. They take 14 bits of a flow table's entry. */
-	MAX_REALS = 16384,
+	/* With what the hash of a client's address begins, for its place in rings. */
+	ADDRESS_HASH_START = 512,
+	REAL_NUMBER_BITS = 14,
+	REAL_GENERATION_BITS = 16,
+	/* Numbers from 1: 0 means none. */
+	MAX_REALS = 1 << REAL_NUMBER_BITS,
 	MAX_VIPS = 4096,
-	/* A power of two, several times MAX_VIPS. */
-	VIP_SLOTS = 16384,
+	/* Several slots for each of MAX_VIPS. */
+	VIP_SLOT_BITS = 14,
+	VIP_SLOTS = 1 << VIP_SLOT_BITS,
 	/* How far from its own slot a VIP may lie. */
 	VIP_PROBES = 16,
+	/* The same for a server id. */
+	ID_PROBES = 32,
+	/* Bits of a server id's product that do not count for its slot. */
+	ID_HASH_SHIFT = 40,
 	FLOW_WAYS = 6,
+	/* Nanoseconds are shifted by so much for ticks of the clock in cpu.h. */
+	CLOCK_SHIFT = 24,
 	/* Longest head of a packet that is captured. */
 	CAPTURE_BYTES = 256,
 };
+
+SHARE_ENUM(limit);

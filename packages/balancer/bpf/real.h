@@ -28,11 +28,10 @@ struct {
 } reals SEC(".maps");
 
 /*
- * A real's handle, by which tables refer to it: its number in bits 0 to 13, its generation in bits 14 to 29. Flow tables have the kind of
- * flow in the last two.
+ * A real's handle, by which tables refer to it: its number in the low bits, its generation above. Flow tables have the kind
+ * of flow in the last two.
  */
-#define REAL_NUMBER_BITS 14
-#define REAL_HANDLE_BITS 30
+#define REAL_HANDLE_BITS (REAL_NUMBER_BITS + REAL_GENERATION_BITS)
 
 static __always_inline __u32 real_number(__u32 handle)
 {

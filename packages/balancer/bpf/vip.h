@@ -59,7 +59,7 @@ struct {
 struct vip_slot {
 	__u64 address[2]; /* network order; IPv4 takes the first half's first word */
 	__u32 service;	  /* port | protocol << 16 | ipv6 << 24 */
-	__u32 number;	  /* the VIP's and 1 more; 0 for a slot that was never used, which ends a search */
+	__u32 number;	  /* the VIP's and 1 more, or enum no_vip */
 };
 
 /* prefix_bits counts the 32 bits before the address, too. */
@@ -77,8 +77,15 @@ struct address_prefix {
 	__u32 address[4];
 };
 
-/* What `number` is in a slot whose VIP is gone. */
-#define VIP_GONE 0xffffffff
+/* What `number` is in a slot without a VIP. */
+enum no_vip {
+	/* The slot was never used: a search ends. */
+	VIP_NONE = 0,
+	/* Its VIP is gone: a search goes on. */
+	VIP_GONE = 0xffffffff,
+};
+
+SHARE_ENUM(no_vip);
 
 /*
  * The VIPs that have a single address: a hash table in an array, since a lookup there is a few instructions where those
@@ -124,7 +131,7 @@ static __always_inline __u32 first_slot(const struct vip_key *key)
 	__u64 hash = (key->address[0] ^ key->address[1] * 0x9e3779b97f4a7c15) + key->service;
 
 	hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93;
-	return hash >> 50;
+	return hash >> (64 - VIP_SLOT_BITS);
 }
 
 /* The number in a slot: of the VIP, 0 if the search is over, VIP_GONE if it goes on. */

@@ -1,8 +1,9 @@
 /** Checks of numbers in options, and the unit of the program's times. */
 import { OptionError } from '@weir/ebpf';
+import { Limit } from './generated/balancer.js';
 
 /** Nanoseconds in a tick of the program's clock. */
-export const TICK_NS = 2 ** 24;
+export const TICK_NS = 2 ** Limit.CLOCK_SHIFT;
 
 /** Checks that a number lies in a range. @throws OptionError */
 export function within(what: string, value: number, least: number, most: number): number {

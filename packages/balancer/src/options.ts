@@ -3,6 +3,7 @@ import { type CollectionSpec, OptionError, setGlobal } from '@weir/ebpf';
 import { onlineCpus } from '@weir/ebpf/sys';
 import { keyAddress, macBytes, wirePort } from './address.js';
 import { idSlotCount } from './datapath/id-slots.js';
+import { Limit } from './generated/balancer.js';
 import { ticksOf, within } from './limits.js';
 import { type NatOptions, setNatConstants } from './nat/nat-options.js';
 
@@ -96,7 +97,6 @@ export interface GueOptions {
 
 export const DEFAULT_GUE_PORT = 6080;
 const DEFAULT_FLOWS = 8_000_000;
-const WAYS = 6;
 /** Places for each flow: so that few of them fall into a bucket that is full. */
 const PLACES_PER_FLOW = 2;
 /** A flow's last use is noted with this fraction of the time after which it would be idle. */
@@ -104,7 +104,7 @@ const TOUCHES_WHILE_IDLE = 32;
 /** Buckets of one CPU's flow table. */
 export function bucketsPerCpu(options: BalancerOptions): number {
   const flows = within('flows', options.flows ?? DEFAULT_FLOWS, 1, 2 ** 31);
-  return Math.ceil((flows * PLACES_PER_FLOW) / WAYS / forwardingCpus(options).length);
+  return Math.ceil((flows * PLACES_PER_FLOW) / Limit.FLOW_WAYS / forwardingCpus(options).length);
 }
 
 /** Slots of the table of server ids. */
@@ -154,9 +154,6 @@ export interface LoadConstants {
   readonly secrets: Uint8Array;
   readonly uncountedCpu: number;
 }
-
-/** Bytes of the random numbers by which flows are found. */
-export const SECRET_BYTES = 160;
 
 /** Sets the program's constants. @throws OptionError, EbpfError for options that make no sense. */
 export function setConstants(

@@ -1,5 +1,6 @@
 /** What the schema cannot say: how the values of a configuration fit together. */
 import { canonicalAddress, canonicalPrefix, parsePrefix } from '../address.js';
+import { Limit } from '../generated/balancer.js';
 import { serviceName } from '../service.js';
 import type { Finding } from './messages.js';
 import { type Config, type VipConfig, vipName } from './schema.js';
@@ -244,7 +245,7 @@ function ofGlobalFlows({ vips, globalFlows }: Config): Finding[] {
 /** Whether what is there fits the tables. */
 function ofRoom({ options, vips, serverIds, sourceRoutes, globalFlows }: Config): Finding[] {
   const {
-    maxReals = 16_384,
+    maxReals = Limit.MAX_REALS,
     maxServerIds = 65_536,
     maxSourceRoutes = 65_536,
     maxGlobalFlows = 65_536,

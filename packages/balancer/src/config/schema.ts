@@ -1,5 +1,6 @@
 /** What a configuration file may say: the one source of its types, its checks, and the schema for editors. */
 import { z } from 'zod';
+import { Limit } from '../generated/balancer.js';
 import type { NatOptions } from '../nat/nat-options.js';
 import type { BalancerOptions } from '../options.js';
 import { type Service, serviceFlags } from '../service.js';
@@ -152,7 +153,7 @@ const optionsSchema = z.strictObject({
     .max(2 ** 24)
     .exactOptional()
     .describe('A UDP flow that was idle for longer is a new one. Default 30.'),
-  maxReals: count(2, 16_384).describe('One more than there can be reals at a time. Default 16384.'),
+  maxReals: count(2, Limit.MAX_REALS).describe('One more than there can be reals at a time. Default 16384.'),
   maxServerIds: count(1, 2 ** 24).describe('Server ids that there is room for. Default 65536.'),
   maxSourceRoutes: count(1, 2 ** 24).describe('Default 65536.'),
   maxGlobalFlows: count(1, 2 ** 24).describe('Default 65536.'),
@@ -254,7 +255,7 @@ export const configSchema = z
       .describe('ipip: IP in IP. gue: generic UDP encapsulation, variant 1. Default ipip.'),
     nat: natSchema.exactOptional().describe('For VIPs with forwarding: nat.'),
     options: optionsSchema.default({}).describe('Fixed from the start of the balancer on.'),
-    vips: z.array(vipSchema).max(4096).describe('What clients connect to.'),
+    vips: z.array(vipSchema).max(Limit.MAX_VIPS).describe('What clients connect to.'),
     serverIds: z
       .array(z.strictObject({ id: z.int().min(1).max(0xffff_ffff), real: address }))
       .default([])

@@ -1,6 +1,6 @@
 /** Samples of packets, each with the reason for its verdict. */
 import { type BpfMap, OptionError, PerfBufferReader, type WaitOptions } from '@weir/ebpf';
-import { readCaptured, sizeofCaptured } from '../generated/balancer.js';
+import { Limit, readCaptured, sizeofCaptured } from '../generated/balancer.js';
 import type { Service } from '../service.js';
 import { type ReasonName, reasonName, reasonNumber, type Verdict, verdictName } from './outcome.js';
 import type { SharedGlobals } from './programs.js';
@@ -56,8 +56,8 @@ export class Capture implements Disposable {
   ) {
     if (!Number.isInteger(every) || every < 1)
       throw new OptionError(`every ${every}: expected a whole number from 1`);
-    if (!Number.isInteger(bytes) || bytes < 0 || bytes > 256)
-      throw new OptionError(`bytes ${bytes}: expected 0 to 256`);
+    if (!Number.isInteger(bytes) || bytes < 0 || bytes > Limit.CAPTURE_BYTES)
+      throw new OptionError(`bytes ${bytes}: expected 0 to ${Limit.CAPTURE_BYTES}`);
     this.#globals = globals;
     this.#named = named;
     this.#reader = new PerfBufferReader(buffers);

@@ -2,16 +2,14 @@
 
 import type { ArrayMap } from '@weir/ebpf';
 import { OptionError } from '@weir/ebpf';
+import { Limit } from '../generated/balancer.js';
 import { encodeNumber } from './encode.js';
 import type { HandleTable } from './handle-table.js';
 import { u64 } from './hash/words.js';
 
-/** Number of slots that the program searches for an id. */
-const PROBES = 32;
+const { ID_PROBES, ID_HASH_SHIFT } = Limit;
 /** Slots for each possible id. */
 const SLOTS_PER_ID = 4;
-/** Bits by which the multiplied id is shifted. */
-const SHIFT = 40n;
 
 /** Number of slots for a number of ids: a power of two. */
 export function idSlotCount(ids: number): number {
@@ -59,8 +57,8 @@ export class IdSlots implements HandleTable {
 
   /** Indices of the slots in which an id may be, in the program's order. */
   #probes(id: bigint): number[] {
-    const first = Number(u64(id * 0x9e3779b97f4a7c15n) >> SHIFT);
-    return Array.from({ length: PROBES }, (_, i) => (first + i) % this.#slots.length);
+    const first = Number(u64(id * 0x9e3779b97f4a7c15n) >> BigInt(ID_HASH_SHIFT));
+    return Array.from({ length: ID_PROBES }, (_, i) => (first + i) % this.#slots.length);
   }
 }
 

@@ -14,7 +14,7 @@ import {
   type Program,
 } from '@weir/ebpf';
 import { possibleCpus } from '@weir/ebpf/sys';
-import { sizeofCpu } from '../generated/balancer.js';
+import { globals, Limit, sizeofCpu } from '../generated/balancer.js';
 import { isKept, isShared, type PreviousInstance } from '../lifecycle/previous-instance.js';
 import type { SavedKnowledge, SavedState, SavedTables } from '../lifecycle/state.js';
 import { within } from '../limits.js';
@@ -24,15 +24,11 @@ import {
   type BalancerOptions,
   bucketsPerCpu,
   forwardingCpus,
-  SECRET_BYTES,
   serverIdSlots,
   setConstants,
 } from '../options.js';
 import { counterLayout, cpuViews } from './counters.js';
 import { readObject } from './objects.js';
-
-/** What fits the bits that a flow table has for a real's number. */
-const MAX_REALS = 16_384;
 
 /** Programs and maps. Disposing of it unloads those that nothing else holds. */
 export class BalancerPrograms implements Disposable {
@@ -69,7 +65,9 @@ export class BalancerPrograms implements Disposable {
     const maxEntries = this.#maxEntries(options);
     if (old !== undefined) checkKept(old, this.buckets, maxEntries.reals!, options);
     this.secrets =
-      old === undefined ? randomFillSync(new Uint8Array(SECRET_BYTES)) : Buffer.from(old.secrets, 'hex');
+      old === undefined
+        ? randomFillSync(new Uint8Array(globals.flowSecrets.size))
+        : Buffer.from(old.secrets, 'hex');
     const table = { ...spec.maps.get('flow_tables')!.innerMap!, name: 'flows', maxEntries: this.buckets };
     spec.maps.get('flow_tables')!.innerMap = table;
     setConstants(spec, options, {
@@ -156,7 +154,7 @@ export class BalancerPrograms implements Disposable {
   }
 
   #maxEntries(options: BalancerOptions): Record<string, number> {
-    const reals = within('maxReals', options.maxReals ?? MAX_REALS, 2, MAX_REALS);
+    const reals = within('maxReals', options.maxReals ?? Limit.MAX_REALS, 2, Limit.MAX_REALS);
     return {
       ...(options.nat && natMaxEntries(options.nat, reals, this.cpuCount)),
       cpus: this.cpuCount + 1,

@@ -3,7 +3,7 @@
 import type { ArrayMap } from '@weir/ebpf';
 import { OptionError } from '@weir/ebpf';
 import { canonicalAddress, keyAddress, wirePort } from '../address.js';
-import { RealFlag, sizeofReal, writeReal } from '../generated/balancer.js';
+import { Limit, RealFlag, sizeofReal, writeReal } from '../generated/balancer.js';
 import type { SavedReals } from '../lifecycle/state.js';
 import { encode } from './encode.js';
 import { addressSeed } from './hash/seed.js';
@@ -21,8 +21,7 @@ export interface KnownReal {
   readonly local: boolean;
 }
 
-const GENERATIONS = 2 ** 16;
-const NUMBER_BITS = 14;
+const GENERATIONS = 2 ** Limit.REAL_GENERATION_BITS;
 
 /**
  * Gives numbers away and takes them back. A number that comes free waits until all others were used, and then gets
@@ -133,7 +132,7 @@ export class RealRegistry {
 
   #describe(number: number, address: string, port: number, local: boolean): KnownReal {
     const { ipv6 } = keyAddress(address);
-    const handle = number + (this.#generations[number]! % GENERATIONS) * 2 ** NUMBER_BITS;
+    const handle = number + (this.#generations[number]! % GENERATIONS) * 2 ** Limit.REAL_NUMBER_BITS;
     return { address, port, number, handle, seed: addressSeed(address, port), ipv6, local };
   }
 

@@ -1,10 +1,11 @@
 /** A table of the program with handles of reals, each of which it holds in the registry. */
+import { Limit } from '../generated/balancer.js';
 import { encodeNumber } from './encode.js';
 import type { HandleTable } from './handle-table.js';
 import type { KnownReal, RealRegistry } from './real-registry.js';
 
 /** The bits of a handle that are the real's number. */
-const NUMBER_MASK = 2 ** 14 - 1;
+const NUMBER_MASK = 2 ** Limit.REAL_NUMBER_BITS - 1;
 
 export class RealTable {
   readonly #map: HandleTable;

@@ -3,15 +3,11 @@
 import type { ArrayMap } from '@weir/ebpf';
 import { OptionError } from '@weir/ebpf';
 import type { Prefix } from '../address.js';
-import { offsetsVipSlot, sizeofVipSlot } from '../generated/balancer.js';
+import { Limit, NoVip, offsetsVipSlot, sizeofVipSlot } from '../generated/balancer.js';
 import { u64 } from './hash/words.js';
 
-/** How far from its own slot the program looks for a service. */
-const PROBES = 16;
-const UNUSED = 0;
-const GONE = 0xffff_ffff;
-/** Bits of a slot's index. */
-const INDEX_BITS = 14n;
+const { VIP_PROBES, VIP_SLOT_BITS } = Limit;
+const { VIP_NONE, VIP_GONE } = NoVip;
 
 /** A program that reads meanwhile sees a slot as it was, or as it is: its number is changed first and written last. */
 export class VipSlots {
@@ -46,7 +42,7 @@ export class VipSlots {
     const [low, high] = halves(prefix);
     for (const slot of this.#probes(low, high, service)) {
       if (!this.#isAt(slot, low, high, service)) continue;
-      this.#slots.setUint32(slot + offsetsVipSlot.number, GONE, true);
+      this.#slots.setUint32(slot + offsetsVipSlot.number, VIP_GONE, true);
       // Nothing must be found in a slot that is gone.
       this.#slots.setUint32(slot + offsetsVipSlot.service, 0, true);
     }
@@ -55,8 +51,8 @@ export class VipSlots {
   #isAt(slot: number, low: bigint, high: bigint, service: number): boolean {
     const number = this.#number(slot);
     return (
-      number !== UNUSED &&
-      number !== GONE &&
+      number !== VIP_NONE &&
+      number !== VIP_GONE &&
       this.#slots.getBigUint64(slot + offsetsVipSlot.address, true) === low &&
       this.#slots.getBigUint64(slot + offsetsVipSlot.address + 8, true) === high &&
       this.#slots.getUint32(slot + offsetsVipSlot.service, true) === service
@@ -66,7 +62,7 @@ export class VipSlots {
   #freeSlot(low: bigint, high: bigint, service: number): number | undefined {
     return this.#probes(low, high, service).find((offset) => {
       const found = this.#number(offset);
-      return found === UNUSED || found === GONE;
+      return found === VIP_NONE || found === VIP_GONE;
     });
   }
 
@@ -78,8 +74,8 @@ export class VipSlots {
   #probes(low: bigint, high: bigint, service: number): number[] {
     let hash = u64((low ^ u64(high * 0x9e3779b97f4a7c15n)) + BigInt(service));
     hash = u64((hash ^ (hash >> 32n)) * 0xd6e8feb86659fd93n);
-    const first = Number(hash >> (64n - INDEX_BITS));
-    return Array.from({ length: PROBES }, (_, i) => ((first + i) % this.#count) * sizeofVipSlot);
+    const first = Number(hash >> (64n - BigInt(VIP_SLOT_BITS)));
+    return Array.from({ length: VIP_PROBES }, (_, i) => ((first + i) % this.#count) * sizeofVipSlot);
   }
 }
 

@@ -57,6 +57,42 @@ export const NatSeen = {
 /** A value of `enum nat_seen`; a kernel side that is newer may send others. */
 export type NatSeen = (typeof NatSeen)[keyof typeof NatSeen];
 
+/** `enum limit` */
+export const Limit = {
+  RING_SIZE: 65537,
+  ADDRESS_HASH_START: 512,
+  REAL_NUMBER_BITS: 14,
+  REAL_GENERATION_BITS: 16,
+  MAX_REALS: 16384,
+  MAX_VIPS: 4096,
+  VIP_SLOT_BITS: 14,
+  VIP_SLOTS: 16384,
+  VIP_PROBES: 16,
+  ID_PROBES: 32,
+  ID_HASH_SHIFT: 40,
+  FLOW_WAYS: 6,
+  CLOCK_SHIFT: 24,
+  CAPTURE_BYTES: 256,
+} as const;
+/** A value of `enum limit`; a kernel side that is newer may send others. */
+export type Limit = (typeof Limit)[keyof typeof Limit];
+
+/** `enum no_vip` */
+export const NoVip = {
+  VIP_NONE: 0,
+  VIP_GONE: 4294967295,
+} as const;
+/** A value of `enum no_vip`; a kernel side that is newer may send others. */
+export type NoVip = (typeof NoVip)[keyof typeof NoVip];
+
+/** `enum flow_kind` */
+export const FlowKind = {
+  FLOW_UDP: 1,
+  FLOW_IPV6: 2,
+} as const;
+/** A value of `enum flow_kind`; a kernel side that is newer may send others. */
+export type FlowKind = (typeof FlowKind)[keyof typeof FlowKind];
+
 /** `enum vip_flag` */
 export const VipFlag = {
   VIP_NO_SOURCE_PORT: 1,
@@ -2311,6 +2347,11 @@ export const globals = {
     section: '.bss',
     ...makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
   },
+  captureBytes: {
+    name: 'capture_bytes',
+    section: '.bss',
+    ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+  },
   explanation: {
     name: 'explanation',
     section: '.bss',
@@ -2319,11 +2360,6 @@ export const globals = {
   explainedCpu: {
     name: 'explained_cpu',
     section: '.bss',
-    ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-  },
-  captureBytes: {
-    name: 'capture_bytes',
-    section: '.data',
     ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
   },
   useGue: {

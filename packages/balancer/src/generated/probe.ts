@@ -12,6 +12,26 @@ export const VipKind = {
 /** A value of `enum vip_kind`; a kernel side that is newer may send others. */
 export type VipKind = (typeof VipKind)[keyof typeof VipKind];
 
+/** `enum limit` */
+export const Limit = {
+  RING_SIZE: 65537,
+  ADDRESS_HASH_START: 512,
+  REAL_NUMBER_BITS: 14,
+  REAL_GENERATION_BITS: 16,
+  MAX_REALS: 16384,
+  MAX_VIPS: 4096,
+  VIP_SLOT_BITS: 14,
+  VIP_SLOTS: 16384,
+  VIP_PROBES: 16,
+  ID_PROBES: 32,
+  ID_HASH_SHIFT: 40,
+  FLOW_WAYS: 6,
+  CLOCK_SHIFT: 24,
+  CAPTURE_BYTES: 256,
+} as const;
+/** A value of `enum limit`; a kernel side that is newer may send others. */
+export type Limit = (typeof Limit)[keyof typeof Limit];
+
 /** `struct probe` */
 export interface Probe {
   address: Uint32Array;
@@ -111,7 +131,7 @@ export const globals = {
   },
   captureBytes: {
     name: 'capture_bytes',
-    section: '.data',
+    section: '.bss',
     ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
   },
   useGue: {

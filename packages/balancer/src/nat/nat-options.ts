@@ -1,6 +1,7 @@
 /** Options of the translation of addresses, and the constants that follow from them. */
 import { type CollectionSpec, OptionError, setGlobal } from '@weir/ebpf';
 import { addressText, type KeyAddress, keyAddress } from '../address.js';
+import { FlowKind } from '../generated/balancer.js';
 import { ticksOf, within } from '../limits.js';
 
 /** For services whose `forwarding` is `nat`. */
@@ -31,6 +32,8 @@ export interface NatOptions {
 
 const DEFAULT_PORTS = [10_000, 32_767] as const;
 const MAX_SOURCES = 1024;
+/** All combinations of {@link FlowKind}, in the order of their slots. */
+const FLOW_KINDS = Array.from({ length: (FlowKind.FLOW_UDP | FlowKind.FLOW_IPV6) + 1 }, (_, kind) => kind);
 /** When ports are scarce, flows that are closed or unanswered lose theirs after this time. */
 const YIELD_SECONDS = 2;
 /** A flow's last use is noted with this fraction of the shortest idle time, at least every second. */
@@ -62,7 +65,7 @@ export function natLayout({ sources, ports: [firstPort, lastPort] = DEFAULT_PORT
   const ports = lastPort - firstPort + 1;
   const own4 = keys.filter(({ ipv6 }) => !ipv6);
   const own6 = keys.filter(({ ipv6 }) => ipv6);
-  const count = [own4, own4, own6, own6].map(({ length }) => length * ports);
+  const count = FLOW_KINDS.map((kind) => (kind & FlowKind.FLOW_IPV6 ? own6 : own4).length * ports);
   const first = count.map((_, kind) => count.slice(0, kind).reduce((sum, slots) => sum + slots, 0));
   return { sources: [...own4, ...own6], firstPort, ports, first, count, slots: first[3]! + count[3]! };
 }

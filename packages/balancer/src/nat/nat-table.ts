@@ -2,6 +2,7 @@
 import type { ArrayMap, Collection } from '@weir/ebpf';
 import { encode, encodeNumber } from '../datapath/encode.js';
 import {
+  FlowKind,
   NatSeen,
   offsetsNatSlot,
   sizeofNatAddress,
@@ -87,7 +88,7 @@ export class NatTable {
 
   /** The same rule as nat_limit() in bpf/nat-slot.h. */
   #limitName(slot: number, kind: number): string {
-    if ((kind & 1) === 1) return 'nat_udp_ticks';
+    if ((kind & FlowKind.FLOW_UDP) !== 0) return 'nat_udp_ticks';
     const client = this.#slots.getUint8(slot + offsetsNatSlot.fromClient);
     const real = this.#slots.getUint8(slot + offsetsNatSlot.fromReal);
     if (((client | real) & NatSeen.NAT_RST) !== 0 || (client & real & NatSeen.NAT_FIN) !== 0)

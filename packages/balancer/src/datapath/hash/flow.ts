@@ -1,12 +1,13 @@
 /** The hash that decides a flow's slot in a ring. */
 import { addressBytes } from '@weir/ebpf';
+import { Limit } from '../../generated/balancer.js';
 import { jhash, jhash2Words } from './jhash.js';
 
 /** Slots of a ring, a prime. */
-export const RING_SIZE = 65537;
+export const { RING_SIZE } = Limit;
 
-const ADDRESS_START = 512;
-const FLOW_START = 512 * RING_SIZE;
+const { ADDRESS_HASH_START } = Limit;
+const FLOW_HASH_START = ADDRESS_HASH_START * RING_SIZE;
 
 /** The parts of a flow that decide its slot; destination address and protocol do not. */
 export interface HashedFlow {
@@ -27,8 +28,8 @@ export function flowHash({ source, sourcePort, destinationPort }: HashedFlow): n
   const word =
     bytes.length === 4
       ? new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true)
-      : jhash(bytes, ADDRESS_START);
-  return jhash2Words(word, swapped(sourcePort) | (swapped(destinationPort) << 16), FLOW_START);
+      : jhash(bytes, ADDRESS_HASH_START);
+  return jhash2Words(word, swapped(sourcePort) | (swapped(destinationPort) << 16), FLOW_HASH_START);
 }
 
 export function flowSlot(flow: HashedFlow): number {
