@@ -1,10 +1,16 @@
 /** Records as JSON lines, with the fields in one fixed order. */
+import { closeFields, type EventName } from '@weir/tracer';
 import type { EnrichedRecord } from '@weir/tracer/enrich';
 import { escapeJson, jsonString } from './text/escape.js';
 
-type AnyRecord<R = EnrichedRecord> = R extends unknown ? keyof R : never;
-type FieldName = AnyRecord;
-type Fields = { readonly [Name in FieldName]?: unknown };
+type KeysOf<R> = R extends unknown ? keyof R : never;
+type FieldName = KeysOf<EnrichedRecord>;
+type Fields<T> = { readonly [Name in FieldName]?: T };
+type OwnField<E extends EventName> = Exclude<
+  KeysOf<Extract<EnrichedRecord, { event: E }>>,
+  keyof typeof commonFields
+>;
+type Writer = (value: unknown) => string;
 
 const write = (value: unknown): string => escapeJson(JSON.stringify(value));
 const writeNumber = (value: unknown): string => String(value);
@@ -41,8 +47,8 @@ const writeNetwork = (value: unknown): string => {
   return `{"transport":"${transport}","type":"${type}"}`;
 };
 
-/** Every field there is, in the order in which they are written. */
-const writers = {
+/** Fields that several kinds of records have, in the order in which they are written. */
+const commonFields = {
   event: writeWord,
   time: writeWord,
   monotonic_ns: writeNumber,
@@ -56,40 +62,58 @@ const writers = {
   service: write,
   direction: writeWord,
   flow_id: write,
-  handshake_us: writeNumber,
-  error: write,
-  duration_us: writeNumber,
-  bytes_sent: writeNumber,
-  bytes_received: writeNumber,
-  datagrams_sent: writeNumber,
-  datagrams_received: writeNumber,
-  segments_sent: writeNumber,
-  segments_received: writeNumber,
-  retransmits: writeNumber,
-  srtt_us: writeNumber,
-  closed_by: writeWord,
-  closing_us: writeNumber,
-  idle_us: writeNumber,
-  fd: writeNumber,
-  accounted: writeWord,
-  count: writeNumber,
-  where: writeWord,
-} satisfies Readonly<Record<FieldName, (value: unknown) => string>>;
+} satisfies Fields<Writer>;
 
-const inOrder = Object.entries(writers).map(([name, writer], index) => ({
-  name: name as FieldName,
-  key: `${index === 0 ? '{' : ','}"${name}":`,
-  writer,
-}));
+const writeCloseFields = Object.fromEntries(
+  Object.entries(closeFields).map(([name, { unit }]) => [name, unit === 'name' ? writeWord : writeNumber]),
+) as Record<keyof typeof closeFields, Writer>;
 
-/** The order of the fields in every line. */
-export const fieldOrder: readonly string[] = Object.keys(writers);
+interface FieldWriter {
+  readonly name: FieldName;
+  readonly key: string;
+  readonly writer: Writer;
+}
+
+function inOrder<E extends EventName>(own: Readonly<Record<OwnField<E>, Writer>>): readonly FieldWriter[] {
+  return Object.entries({ ...commonFields, ...own }).map(([name, writer], index) => ({
+    name: name as FieldName,
+    key: `${index === 0 ? '{' : ','}"${name}":`,
+    writer,
+  }));
+}
+
+/** By kind of record: the common fields, then its own. */
+const writers: Readonly<Record<EventName, readonly FieldWriter[]>> = {
+  connect: inOrder<'connect'>({ handshake_us: writeNumber }),
+  accept: inOrder<'accept'>({ accounted: writeWord }),
+  fail: inOrder<'fail'>({ error: write, duration_us: writeNumber }),
+  close: inOrder<'close'>(writeCloseFields),
+  udp_flow: inOrder<'udp_flow'>({
+    duration_us: writeNumber,
+    bytes_sent: writeNumber,
+    bytes_received: writeNumber,
+    datagrams_sent: writeNumber,
+    datagrams_received: writeNumber,
+    closed_by: writeWord,
+    idle_us: writeNumber,
+  }),
+  fd_install: inOrder<'fd_install'>({ fd: writeNumber }),
+  lost: inOrder<'lost'>({ count: writeNumber, where: writeWord }),
+};
+
+/** Every kind of record. */
+export const eventNames = Object.keys(writers) as EventName[];
+
+/** The order of the fields in the lines of a kind of record. */
+export function fieldOrder(event: EventName): readonly string[] {
+  return writers[event].map(({ name }) => name);
+}
 
 /** One record as one line with its line break. */
 export function jsonLine(record: EnrichedRecord): string {
-  const fields: Fields = record;
+  const fields: Fields<unknown> = record;
   let line = '';
-  for (const { name, key, writer } of inOrder) {
+  for (const { name, key, writer } of writers[record.event]) {
     const value = fields[name];
     if (value !== undefined) line += key + writer(value);
   }

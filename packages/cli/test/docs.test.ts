@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { jsonSchemaText } from '@weir/balancer/config';
-import { fieldOrder } from '../src/json.js';
+import { closeFields } from '@weir/tracer';
+import { eventNames, fieldOrder } from '../src/json.js';
 import { createProgram } from '../src/program.js';
 
 const nothing = async () => undefined;
@@ -134,9 +135,37 @@ function keys(schema: unknown): string[] {
 }
 
 describe('the record format in docs/trace.md', () => {
-  it('has every field, in the order in which they are written', () => {
-    const rows = section(section(page('trace'), '## OUTPUT'), '### JSON').matchAll(/^\| (`[^|]+`) \|/gm);
-    const documented = [...rows].flatMap((row) => [...row[1]!.matchAll(/`(\w+)`/g)].map((match) => match[1]));
-    assert.deepEqual(documented, fieldOrder);
+  const rows = [
+    ...section(section(page('trace'), '## OUTPUT'), '### JSON').matchAll(
+      /^\| (`[^|]+`) \| ([^|]*) \| (.*) \|$/gm,
+    ),
+  ].flatMap(([, fields, on, meaning]) =>
+    [...fields!.matchAll(/`(\w+)`/g)].map(([, name]) => ({ name: name!, on: on!, meaning: meaning! })),
+  );
+  const documented = rows.map(({ name }) => name);
+
+  it('has every field once, in the order in which each kind of record has them', () => {
+    assert.equal(new Set(documented).size, documented.length);
+    assert.deepEqual([...documented].sort(), [...new Set(eventNames.flatMap(fieldOrder))].sort());
+    for (const event of eventNames) {
+      const names = fieldOrder(event);
+      assert.deepEqual(
+        documented.filter((name) => names.includes(name)),
+        names,
+        event,
+      );
+    }
+  });
+
+  it('says of each field of close that close has it, and its unit', () => {
+    for (const [name, { unit }] of Object.entries(closeFields)) {
+      const { on, meaning } = rows.find((row) => row.name === name)!;
+      assert.match(on, /\bclose\b/, name);
+      if (unit !== 'name') assert.match(meaning, new RegExp(`\\b${unit}\\b`), name);
+    }
+    const common = new Set(fieldOrder('connect'));
+    for (const { name, on } of rows) {
+      if (/\bclose\b/.test(on) && !common.has(name)) assert.ok(name in closeFields, name);
+    }
   });
 });

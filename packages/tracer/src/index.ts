@@ -19,6 +19,12 @@ export type {
   TracerStats,
   UdpOptions,
 } from './options.js';
+export {
+  type CloseField,
+  type CloseFields,
+  type CloseFieldText,
+  closeFields,
+} from './records/close-fields.js';
 export type * from './records/record.js';
 export type { FieldOffset, HookCandidate, HookChoice, HostReport, Problem } from './report.js';
 export type { TcpStateName } from './sockets/index.js';

@@ -1,15 +1,16 @@
 /** The last column of `weir trace`'s text: what a record tells beyond who and whom. */
-import type { CloseRecord, FailRecord, LostRecord, TraceRecord, UdpFlowRecord } from '@weir/tracer';
+import {
+  type CloseFieldText,
+  type CloseRecord,
+  closeFields,
+  type FailRecord,
+  type LostRecord,
+  type TraceRecord,
+  type UdpFlowRecord,
+} from '@weir/tracer';
 import type { EnrichedRecord } from '@weir/tracer/enrich';
 import { escapeText } from './escape.js';
 import { formatBytes, formatCount, formatDuration, formatMilliseconds } from './units.js';
-
-const endings: Readonly<Record<CloseRecord['closed_by'], string>> = {
-  local: 'closed by local',
-  peer: 'closed by peer',
-  reset: 'reset by peer',
-  timeout: 'timed out',
-};
 
 const losses: Readonly<Record<LostRecord['where'], string>> = {
   ring: 'the ring buffer was full',
@@ -17,6 +18,10 @@ const losses: Readonly<Record<LostRecord['where'], string>> = {
   probe: 'the kernel skipped a probe',
   udp: 'the table of UDP flows was full',
 };
+
+const shownCloseFields = Object.entries(closeFields).flatMap(([name, { text }]) =>
+  text === undefined ? [] : [{ name: name as keyof typeof closeFields, text }],
+);
 
 /** The parts, in the order in which they are shown. */
 export function details(record: EnrichedRecord): string[] {
@@ -73,13 +78,26 @@ function failure({ error, duration_us }: FailRecord): string {
 
 function closeDetails(record: CloseRecord): string[] {
   const parts: string[] = [];
-  if (record.duration_us !== undefined) parts.push(formatDuration(record.duration_us));
-  if (record.bytes_sent !== undefined) parts.push(`sent ${formatBytes(record.bytes_sent)}`);
-  if (record.bytes_received !== undefined) parts.push(`received ${formatBytes(record.bytes_received)}`);
-  if (record.retransmits) parts.push(formatCount(record.retransmits, 'retransmit'));
-  if (record.srtt_us !== undefined) parts.push(`srtt ${formatMilliseconds(record.srtt_us)}`);
-  parts.push(endings[record.closed_by]);
+  for (const { name, text } of shownCloseFields) {
+    const value = record[name];
+    if (value !== undefined) parts.push(...showField(value, text));
+  }
   return parts;
+}
+
+function showField(value: number | string, text: CloseFieldText): string[] {
+  switch (text.form) {
+    case 'duration':
+      return [formatDuration(value as number)];
+    case 'bytes':
+      return [`${text.label} ${formatBytes(value as number)}`];
+    case 'milliseconds':
+      return [`${text.label} ${formatMilliseconds(value as number)}`];
+    case 'count':
+      return value === 0 ? [] : [formatCount(value as number, text.noun)];
+    case 'words':
+      return [text.words[value]!];
+  }
 }
 
 function flowDetails(record: UdpFlowRecord): string[] {

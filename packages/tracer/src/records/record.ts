@@ -2,6 +2,7 @@
  * The records a tracer delivers: one plain object an event, ready for JSON, with the field names that
  * `weir trace --json` prints. A field whose value is unknown is absent.
  */
+import type { CloseFields } from './close-fields.js';
 
 /** What is told of TCP connections. */
 export type TcpEventName = 'connect' | 'accept' | 'close' | 'fail';
@@ -87,24 +88,8 @@ export interface FailRecord extends SocketRecord {
 }
 
 /** The kernel is done with a connection. */
-export interface CloseRecord extends SocketRecord {
+export interface CloseRecord extends SocketRecord, CloseFields {
   readonly event: 'close';
-  /** Since the SYN was sent or the connection was accepted, microseconds; absent where that was not seen. */
-  readonly duration_us?: number;
-  /** Payload bytes that the peer acknowledged. */
-  readonly bytes_sent?: number;
-  /** Payload bytes that arrived in order. */
-  readonly bytes_received?: number;
-  readonly segments_sent?: number;
-  readonly segments_received?: number;
-  /** Retransmitted segments. */
-  readonly retransmits?: number;
-  /** Smoothed round-trip time, microseconds. */
-  readonly srtt_us?: number;
-  /** Who ended it: `reset` by the peer's RST, `timeout` when the peer stopped answering. */
-  readonly closed_by: 'local' | 'peer' | 'reset' | 'timeout';
-  /** From the application's close to the end, microseconds; absent where the application had not closed. */
-  readonly closing_us?: number;
 }
 
 /** A watched process gets a file descriptor: by open(), socket(), accept(), dup() …, or sent by another process. */

@@ -1,7 +1,6 @@
 /** From the kernel's binary event to the record that users see. Pure. */
 import { errnoName } from '@weir/ebpf';
 import {
-  ClosedBy,
   Direction,
   EventFlag,
   offsetsTcpEvent,
@@ -11,6 +10,7 @@ import {
   TcpEventKind,
 } from '../generated/tcp.js';
 import { AddressFormatter } from '../records/address.js';
+import { microseconds, readCloseFields } from '../records/close-fields.js';
 import type {
   AcceptRecord,
   CloseRecord,
@@ -34,15 +34,6 @@ export const eventNames: readonly KernelEventName[] = (() => {
   names[TcpEventKind.EVENT_CLOSE] = 'close';
   names[TcpEventKind.EVENT_FAIL] = 'fail';
   names[TcpEventKind.EVENT_FD_INSTALL] = 'fd_install';
-  return names;
-})();
-
-const closers: readonly CloseRecord['closed_by'][] = (() => {
-  const names: CloseRecord['closed_by'][] = [];
-  names[ClosedBy.CLOSED_BY_LOCAL] = 'local';
-  names[ClosedBy.CLOSED_BY_PEER] = 'peer';
-  names[ClosedBy.CLOSED_BY_RESET] = 'reset';
-  names[ClosedBy.CLOSED_BY_TIMEOUT] = 'timeout';
   return names;
 })();
 
@@ -86,8 +77,11 @@ export class EventDecoder {
         if (event.flags & EventFlag.EVENT_HAS_DURATION) record.duration_us = microseconds(event.durationNs);
         return record;
       }
-      default:
-        return addEnd(common as Writable<CloseRecord>, event);
+      default: {
+        const record = common as Writable<CloseRecord>;
+        readCloseFields(record, event);
+        return record;
+      }
     }
   }
 
@@ -129,23 +123,6 @@ export class EventDecoder {
   }
 }
 
-function addEnd(record: Writable<CloseRecord>, event: TcpEvent): CloseRecord {
-  if (event.flags & EventFlag.EVENT_HAS_DURATION) record.duration_us = microseconds(event.durationNs);
-  if (event.flags & EventFlag.EVENT_HAS_BYTES) {
-    record.bytes_sent = event.bytesSent;
-    record.bytes_received = event.bytesReceived;
-  }
-  if (event.flags & EventFlag.EVENT_HAS_SEGMENTS) {
-    record.segments_sent = event.segmentsSent;
-    record.segments_received = event.segmentsReceived;
-  }
-  if (event.flags & EventFlag.EVENT_HAS_RETRANSMITS) record.retransmits = event.retransmits;
-  if (event.srttUs !== 0) record.srtt_us = event.srttUs;
-  record.closed_by = closers[event.closedBy]!;
-  if (event.flags & EventFlag.EVENT_HAS_CLOSING) record.closing_us = microseconds(event.closingNs);
-  return record;
-}
-
 /** 000 to fff: an identity is put together of these, which is several times faster than formatting a number. */
 const threeHexDigits: readonly string[] = Array.from({ length: 4096 }, (_, n) =>
   n.toString(16).padStart(3, '0'),
@@ -159,8 +136,4 @@ function flowId(view: DataView, offset: number, cpu: number): string {
   const second = threeHexDigits[(high >>> 4) & 0xfff]!;
   const third = threeHexDigits[((high & 0xf) << 8) | (low >>> 24)]!;
   return `${first}${second}${third}${threeHexDigits[(low >>> 12) & 0xfff]}${threeHexDigits[low & 0xfff]}.${cpu}`;
-}
-
-function microseconds(ns: number): number {
-  return Math.round(ns / 1000);
 }
