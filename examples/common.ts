@@ -1,4 +1,4 @@
-/** What all examples need. */
+/** Arguments, filter, output and end of all examples. */
 import { parseArgs } from 'node:util';
 import type { TraceFilter } from '@weir/tracer';
 

@@ -1,4 +1,4 @@
-/** Tells each second how much each container, or else each systemd unit, has sent and received. */
+/** Prints each second how much each container, or else each systemd unit, has sent and received. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Connection, Tracer } from '@weir/tracer';
 import { Processes } from '@weir/tracer/enrich';
@@ -20,7 +20,7 @@ while (!ending.signal.aborted) {
   await sleep(1000, undefined, { signal: ending.signal }).catch(() => {});
   await live.refresh();
   const moved = new Map<string, [number, number]>();
-  // Those that have ended, too: however short they were, all they moved counts.
+  // Ended connections too: however short one was, all that it moved counts.
   for (const connection of [...live, ...live.takeEnded().ended.map((end) => end.connection)]) {
     const { process: owner, bytes_sent, bytes_received } = connection;
     const details = owner && processes.details(owner.pid, owner.comm);

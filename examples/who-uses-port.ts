@@ -1,9 +1,9 @@
-/** Tells which processes listen on a port, and which are connected from or to it. */
+/** Prints which processes listen on a port, and which are connected from or to it. */
 import { Tracer } from '@weir/tracer';
 import { args, filter, printable } from './common.js';
 
 const port = Number(args[0]);
-if (!Number.isInteger(port)) throw new Error('which port?');
+if (!Number.isInteger(port)) throw new Error('no port given: who-uses-port.js PORT');
 
 await using tracer = Tracer.start({ filter });
 using live = tracer.connections();

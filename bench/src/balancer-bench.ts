@@ -1,5 +1,5 @@
 /**
- * What the balancer's program costs a packet, in nanoseconds, on this machine's own kernel:
+ * Measures the nanoseconds that the balancer's program takes for a packet, on this machine's own kernel:
  *
  *     node bench/dist/src/balancer-bench.js [--rounds N] [--json]
  *
@@ -92,7 +92,7 @@ function frameOf({ kind, syn = false, port = 80 }: Row): Uint8Array {
   return frame;
 }
 
-/** The prologue, which calls what is to be measured. */
+/** The prologue, which tail-calls the measured program. */
 class Measure implements Disposable {
   readonly #collection = Collection.load(parseObject(readFileSync(OBJECT)));
 
@@ -106,7 +106,7 @@ class Measure implements Disposable {
     return this.run(this.#collection.program('nothing'), repeat);
   }
 
-  /** Which packets come from now on. */
+  /** Sets the packets of the next runs. */
   set(row: Row, order = ORDER): void {
     const bytes = new Uint8Array(24 + FRAME);
     const view = new DataView(bytes.buffer);
@@ -148,7 +148,7 @@ function openBalancer(options: Partial<BalancerOptions> = {}): Balancer {
   return balancer;
 }
 
-/** Nanoseconds of single measurements, the prologue's own taken off. */
+/** Nanoseconds of single measurements, without the prologue's own. */
 function measure(row: Row, rounds: number): number[] {
   using balancer = openBalancer(row.options);
   using harness = new Measure();

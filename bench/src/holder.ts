@@ -1,4 +1,4 @@
-/** Connections that `weir-load hold` opens, and closes when it is told to. */
+/** Connections that `weir-load hold` opens, and closes on demand. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface, type Interface } from 'node:readline';

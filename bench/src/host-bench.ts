@@ -1,4 +1,4 @@
-/** What needs no peer and no guest: Weir on this machine's own kernel, at this machine's speed. */
+/** Figures of Weir alone, on this machine's own kernel, at this machine's speed. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { release as kernelRelease } from 'node:os';
@@ -12,9 +12,9 @@ export interface HostResult {
   readonly release: string;
   /** Events a second out of a full ring: from the first batch to the last, one thread. */
   readonly decodeRates: readonly number[];
-  /** Events of each of these. */
+  /** Events that each of these rates was measured on. */
   readonly decodeEvents: readonly number[];
-  /** Seconds from the start of `weir trace` until it traces, as `--ready-fd` tells. */
+  /** Seconds from the start of `weir trace` until it traces, as `--ready-fd` reports. */
   readonly startSeconds: readonly number[];
 }
 
@@ -47,9 +47,11 @@ async function decode(load: string): Promise<{ events: number; rate: number }> {
     if (events > enough) void tracer.stop();
   }
   const { lost, produced } = tracer.stats();
-  const told = Object.values(produced).reduce((sum, count) => sum + count, 0);
-  if (lost.ring > 0 || events !== told) {
-    throw new Error(`${told} events were produced, ${events} read, ${lost.ring} lost: the ring is too small`);
+  const emitted = Object.values(produced).reduce((sum, count) => sum + count, 0);
+  if (lost.ring > 0 || events !== emitted) {
+    throw new Error(
+      `${emitted} events were produced, ${events} read, ${lost.ring} lost: the ring is too small`,
+    );
   }
   return { events, rate: events / ((ended - started) / 1000) };
 }

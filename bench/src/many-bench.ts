@@ -1,5 +1,5 @@
 /**
- * What many live connections cost: the first refresh, further ones, and memory, on this machine's own kernel:
+ * Measures the cost of many live connections (the first refresh, further ones, memory) on this machine's own kernel:
  *
  *     node --expose-gc bench/dist/src/many-bench.js [--connections N] [--rounds N] [--json]
  *
@@ -16,7 +16,7 @@ import { type LiveConnections, Tracer } from '@weir/tracer';
 import { Holder } from './holder.js';
 import { median, range } from './statistics.js';
 
-/** Of one load, whose two processes have a descriptor for each. */
+/** Connections of one load, whose two processes have a descriptor for each. */
 const perLoad = 16_000;
 const [sent, replied] = [77, 1234];
 
@@ -93,9 +93,9 @@ async function measure(netns: string, loads: readonly Holder[]): Promise<Result>
   all.length = 0;
   const during = memory();
   for (const load of loads) await load.close();
-  // Whatever record of an end is missing then is counted as vanished ten seconds later.
+  // A connection whose end has no record is counted as vanished ten seconds later.
   for (const deadline = Date.now() + 15_000; live.totals.ended < sockets; await sleep(100)) {
-    expect(Date.now() < deadline, `${live.totals.ended} ends were told of ${sockets}`);
+    expect(Date.now() < deadline, `${live.totals.ended} of ${sockets} ends were reported`);
     await refresh(live);
   }
   // Ends are remembered until the second refresh after them.
@@ -119,7 +119,7 @@ async function measure(netns: string, loads: readonly Holder[]): Promise<Result>
   };
 }
 
-/** The same, where they are there before the tracer. */
+/** The first refresh where the connections are older than the tracer. */
 async function firstOfOlder(netns: string, loads: readonly Holder[]): Promise<Refresh> {
   for (const load of loads) await load.open();
   const filter = { netns: [statSync(`/run/netns/${netns}`).ino] };

@@ -8,7 +8,7 @@ import { boot, buildLoad, guestRepository } from '@weir/lab';
 import { type Plan, planVariable, type Sample, SampleReader } from './plan.js';
 import { makeTools, type Tool } from './tools.js';
 
-/** What is measured, but for the paths, which depend on where. */
+/** A plan without paths, which depend on the place where it runs. */
 export interface Request extends Omit<Plan, 'load' | 'tools'> {
   /** Only tools whose name contains one of these. */
   readonly names: readonly string[];
@@ -51,7 +51,7 @@ export async function benchInGuest(request: Request, kernel: string, smp: number
     packages: ['libbpf-tools', 'bpftrace', 'bsdutils'],
     files: { '/load': dirname(load) },
     env: { [planVariable]: JSON.stringify(plan) },
-    command: `node ${guestRepository}/bench/dist/src/driver/main.js`,
+    command: `node ${guestRepository}/bench/dist/src/driver/peers.js`,
     timeoutMs: 3_600_000,
     onOutput: (text) => reader.append(text),
   });
@@ -71,7 +71,7 @@ const nativeShell = [
 export async function benchNatively(request: Request): Promise<Result> {
   const repository = fileURLToPath(new URL('../../../', import.meta.url));
   const plan = planOf(request, join(repository, weirScript), await loadProgram());
-  const driver = fileURLToPath(new URL('driver/main.js', import.meta.url));
+  const driver = fileURLToPath(new URL('driver/peers.js', import.meta.url));
   const reader = new SampleReader(request.onSample);
   const command = ['--net', '--mount', 'sh', '-c', nativeShell, 'sh', process.execPath, driver];
   const child = spawn('unshare', command, {

@@ -1,4 +1,4 @@
-/** What the driver is asked to measure, and what it answers: JSON both ways. */
+/** The plan that the driver gets, and the samples that come back: JSON both ways. */
 import type { Tool } from './tools.js';
 
 export interface Plan {
@@ -70,7 +70,7 @@ export interface Failure {
 
 export type Sample = CostSample | StartSample | RateSample | Failure;
 
-/** What the driver's lines with results start with. */
+/** The start of the driver's lines with results. */
 export const samplePrefix = 'bench-sample ';
 /** The environment variable that carries the plan. */
 export const planVariable = 'WEIR_BENCH_PLAN';

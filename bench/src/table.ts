@@ -5,7 +5,7 @@ import type { Tool } from './tools.js';
 
 interface Row {
   readonly tool: string;
-  readonly tells: string;
+  readonly prints: string;
   readonly kernelNs: number;
   readonly kernelRuns: number;
   /** Load with the tool over load alone. */
@@ -50,7 +50,7 @@ function row(tool: Tool, samples: readonly Sample[], aloneSeconds: number): Row 
   );
   return {
     tool: tool.name,
-    tells: tool.tells,
+    prints: tool.prints,
     kernelNs: middle((sample) => sample.kernelNs),
     kernelRuns: middle((sample) => sample.kernelRuns),
     slowdown: middle((sample) => sample.loadSeconds) / aloneSeconds,
@@ -100,7 +100,7 @@ export function table(tools: readonly Tool[], samples: readonly Sample[]): strin
   ];
   const lines = rows.map((entry) => [
     entry.tool,
-    entry.tells,
+    entry.prints,
     withRatio(entry.kernelNs, first.kernelNs, 0),
     number(entry.kernelRuns, 1),
     number(entry.slowdown, 3),

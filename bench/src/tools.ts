@@ -1,12 +1,12 @@
-/** The tools that are compared, each with what a connection makes it print. */
+/** The tools that are compared, and the lines that a connection makes each print. */
 
 /** How a tool is started and read. Plain data: it is handed to the guest as JSON. */
 export interface Tool {
   readonly name: string;
-  /** What it tells of a connection, for the table. */
-  readonly tells: string;
+  /** The events and fields that it prints of a connection, for the table. */
+  readonly prints: string;
   readonly command: readonly string[];
-  /** A regular expression that matches each line that tells an event, and no other line. */
+  /** A regular expression that matches each line about an event, and no other line. */
   readonly eventLine: string;
   /** Such lines for one connection whose both ends are on this host. */
   readonly linesPerConnection: number;
@@ -14,8 +14,8 @@ export interface Tool {
   readonly readyFd?: boolean;
 }
 
-/** Prints with bpftrace what `weir trace` tells apart, without what it adds. */
-const lifeCycle = [
+/** Prints with bpftrace the events that `weir trace` distinguishes, without the fields that it adds. */
+const lifecycle = [
   'kprobe:tcp_connect { printf("connect %d %s\\n", pid, comm); }',
   'kretprobe:inet_csk_accept { printf("accept %d %s\\n", pid, comm); }',
   // 10 is TCP_LISTEN: the end of a listener is no event.
@@ -31,7 +31,7 @@ export function makeTools(weir: string): readonly Tool[] {
   return [
     {
       name: 'weir trace --json',
-      tells: 'connect, accept, both closes with counters',
+      prints: 'connect, accept, both closes with counters',
       command: [...trace, '--json'],
       eventLine: '"event":"(connect|accept|close)"',
       linesPerConnection: 4,
@@ -39,7 +39,7 @@ export function makeTools(weir: string): readonly Tool[] {
     },
     {
       name: 'weir trace',
-      tells: 'the same as text',
+      prints: 'the same as text',
       command: trace,
       eventLine: ' (connect|accept|close) ',
       linesPerConnection: 4,
@@ -47,35 +47,35 @@ export function makeTools(weir: string): readonly Tool[] {
     },
     {
       name: 'tcptracer',
-      tells: 'connect, accept, both closes',
+      prints: 'connect, accept, both closes',
       command: ['tcptracer'],
       eventLine: '^[CAX] +[0-9]+ ',
       linesPerConnection: 4,
     },
     {
       name: 'tcplife',
-      tells: 'both closes with bytes and duration',
+      prints: 'both closes with bytes and duration',
       command: ['tcplife'],
       eventLine: '^[0-9]+ +.* [0-9.]+ +[0-9.]+ +[0-9.]+',
       linesPerConnection: 2,
     },
     {
       name: 'tcpconnect',
-      tells: 'connect',
+      prints: 'connect',
       command: ['tcpconnect'],
       eventLine: '^[0-9]+ +.* [46] ',
       linesPerConnection: 1,
     },
     {
-      name: 'bpftrace life cycle',
-      tells: 'connect, accept, both closes: pid and name only',
-      command: ['bpftrace', '-e', lifeCycle],
+      name: 'bpftrace lifecycle',
+      prints: 'connect, accept, both closes: pid and name only',
+      command: ['bpftrace', '-e', lifecycle],
       eventLine: '^(connect|accept|close) [0-9]+ ',
       linesPerConnection: 4,
     },
     {
       name: 'bpftrace state changes',
-      tells: 'every TCP state change: pid, name, port',
+      prints: 'every TCP state change: pid, name, port',
       command: ['bpftrace', '-e', stateChanges],
       eventLine: '^state [0-9]+ ',
       // Client and server: to SYN_SENT or SYN_RECV, to ESTABLISHED, and three changes each to CLOSE.

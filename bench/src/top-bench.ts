@@ -136,12 +136,12 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 const load = (await buildLoad()).paths['weir-load']!;
 const output = await (values.native ? natively(load) : inGuest(load));
-const told = output
+const results = output
   .split('\n')
   .filter((text) => text.startsWith(topPrefix))
   .map((text) => JSON.parse(text.slice(topPrefix.length)) as TopSample | TopFailure);
-const samples = told.filter((one): one is TopSample => !('failure' in one));
-if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(told, null, 1));
+const samples = results.filter((one): one is TopSample => !('failure' in one));
+if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(results, null, 1));
 process.stdout.write(`\n${table(samples)}`);
-for (const one of told)
+for (const one of results)
   if ('failure' in one) process.stdout.write(`\nNot measured: ${one.tool}: ${one.failure}\n`);

@@ -1,4 +1,4 @@
-/** What the driver of top-bench is asked to measure, and what it answers: JSON both ways. */
+/** The plan that top-bench gives its driver, and the samples that come back: JSON both ways. */
 
 /** A tool that shows traffic while it flows. Plain data: it is handed to the guest. */
 export interface Watcher {
@@ -13,13 +13,13 @@ export interface TopPlan {
   readonly rounds: number;
   /** How often a load is run for one figure: the least of them counts. */
   readonly repeats: number;
-  /** Round trips of one byte each way, of one run. */
+  /** Round trips of one run, one byte each way. */
   readonly roundTrips: number;
-  /** Of one run of the bulk transfer. */
+  /** Bytes of one run of the bulk transfer. */
   readonly bytes: number;
 }
 
-/** Of one load, run several times: the least seconds, and the least CPU seconds of its processes. */
+/** The least seconds, and the least CPU seconds of the processes, of several runs of one load. */
 export interface LoadTimes {
   readonly seconds: number;
   readonly cpuSeconds: number;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
  * Offsets of the fields that Weir finds by itself on a kernel without BTF, as that kernel's own compiler lays them out:
- * what discovery is judged by. Compiled to assembly with the kernel's flags, never linked (lab/src/kernel-offsets.ts).
+ * what discovery is judged by. Compiled to assembly with the kernel's flags, never linked (lab/src/kernels/kernel-offsets.ts).
  */
 #include <linux/fs.h>
 #include <linux/net.h>

@@ -2,14 +2,14 @@
 
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type BootOptions, boot, LabError, quote, shell } from './boot.js';
-import { cachedKernel, isBuilt, kernel, kernels, series } from './kernels.js';
+import { type BootOptions, boot, LabError, quote, shell } from './guest/boot.js';
+import { qemu } from './guest/qemu.js';
+import { baseArchive } from './guest/userland.js';
+import { cachedKernel, isBuilt, kernel, kernels, series } from './kernels/kernels.js';
 import { buildLoad } from './load.js';
 import { cache } from './paths.js';
-import { qemu } from './qemu.js';
 import { installRequirements, kernelBuildPackages } from './requirements.js';
 import { exitOnSignals } from './temporary.js';
-import { baseArchive } from './userland.js';
 
 const usage = `npm run lab -- COMMAND
 

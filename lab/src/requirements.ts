@@ -1,4 +1,4 @@
-/** What the tests and building kernels need from Debian besides Node.js, and installing it. */
+/** Debian packages that the tests and kernel builds need besides Node.js, and their installation. */
 
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { attempt, run } from './command.js';
@@ -42,7 +42,7 @@ export const kernelBuildPackages: readonly string[] = [
   'xz-utils',
 ];
 
-/** Those of the packages that are not installed. */
+/** Returns the packages that are not installed. */
 export async function missingPackages(packages: readonly string[]): Promise<string[]> {
   const status = (await attempt('dpkg', ['-s', ...packages])).stdout.toString();
   const listed = status

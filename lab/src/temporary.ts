@@ -1,4 +1,4 @@
-/** Temporary folders that go when they are disposed of, and also when this process is told to end. */
+/** Temporary folders, removed when they are disposed of and when a signal ends this process. */
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';

@@ -11,21 +11,21 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildBpf } from './build-bpf.js';
-import { CannotBuildError } from './built-kernel.js';
-import { type Bundles, bundleTests, originalPlaces } from './bundle.js';
 import { attempt } from './command.js';
-import { isBuilt, kernel, series } from './kernels.js';
+import { guestRepository } from './guest/project.js';
+import { qemu } from './guest/qemu.js';
+import { baseArchive } from './guest/userland.js';
+import { CannotBuildError } from './kernels/built-kernel.js';
+import { isBuilt, kernel, series } from './kernels/kernels.js';
 import { buildLoad } from './load.js';
 import { repository } from './paths.js';
-import { findTestFiles, type GuestJob, guestJobs, type TestFiles } from './plan.js';
-import { guestRepository } from './project.js';
-import { qemu } from './qemu.js';
 import { installRequirements, isRoot, testPackages } from './requirements.js';
-import { type HostRun, runInGuest, runOnHost } from './run-files.js';
-import { schedule, type Task } from './schedule.js';
-import { Account, formatSummary, type SuiteResult } from './suite.js';
+import { type Bundles, bundleTests, originalPlaces } from './suite/bundle.js';
+import { findTestFiles, type GuestJob, guestJobs, type TestFiles } from './suite/plan.js';
+import { type HostRun, runInGuest, runOnHost } from './suite/run-files.js';
+import { schedule, type Task } from './suite/schedule.js';
+import { Account, formatSummary, type SuiteResult } from './suite/suite.js';
 import { exitOnSignals, temporaryFolder } from './temporary.js';
-import { baseArchive } from './userland.js';
 
 const unitTimeoutMs = 180_000;
 const rootTimeoutMs = 300_000;
@@ -145,14 +145,14 @@ function announce(selection: Selection, files: TestFiles, jobs: readonly GuestJo
   for (const job of jobs) say(`  guest ${job.name}: ${job.files.length} files, ${job.smp} CPUs`);
 }
 
-/** Gets the kernels, while other things run. A failure is told by the guest that wanted the kernel. */
+/** Fetches or builds the kernels while other things run. The guest that needs a kernel reports its failure. */
 function prepareKernels(jobs: readonly GuestJob[], build: boolean): Map<string, Promise<unknown>> {
   const names = new Set(jobs.map((job) => job.kernel));
   const onProgress = (line: string) => say(`     ${line}`);
   return new Map([...names].map((name) => [name, Promise.allSettled([kernel(name, { build, onProgress })])]));
 }
 
-/** What test processes are given: folders, of which the second is absent if it could not be made. */
+/** Folders that test processes are given; `load` is absent if the helpers do not compile. */
 interface Given {
   readonly objects: string;
   readonly load: string | undefined;

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { mirror, parseRecords } from '../src/apt.js';
-import { newestComplete } from '../src/packaged-kernel.js';
+import { newestComplete } from '../src/kernels/packaged-kernel.js';
 
-describe('mirror', () => {
+describe('the Debian mirror', () => {
   test('is read from both forms of sources', () => {
     assert.equal(
       mirror(['Types: deb\nURIs: http://mirror.example/debian\nSuites: bookworm\n']),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { contradictions } from '../src/kernel-config.js';
-import { parseOffsets } from '../src/kernel-offsets.js';
+import { contradictions } from '../src/kernels/kernel-config.js';
+import { parseOffsets } from '../src/kernels/kernel-offsets.js';
 
 test('contradictions are options that were dropped, changed or set against the wish', () => {
   const wanted =

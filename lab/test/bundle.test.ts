@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { type Bundles, bundleTests, canBeBundled, originalPlaces } from '../src/bundle.js';
+import { type Bundles, bundleTests, canBeBundled, originalPlaces } from '../src/suite/bundle.js';
 import { type TemporaryFolder, temporaryFolder } from '../src/temporary.js';
 
 describe('a bundled test', () => {
@@ -24,12 +24,12 @@ describe('a bundled test', () => {
     assert.doesNotMatch(text, /from "\./);
   });
 
-  test('has modules know the places that they had', () => {
+  test('lets modules keep the places that they had', () => {
     assert.match(text, /"file:\/\/\/weir\/lab\/dist\/src\/paths\.js"/);
     assert.doesNotMatch(text, /new URL\([^)]*import\.meta\.url/);
   });
 
-  test('has stacks that tell the places in its sources', () => {
+  test('has stacks that name the places in its sources', () => {
     const lines = text.split('\n');
     const line = lines.findIndex((words) => words.includes('function temporaryFolder('));
     const column = lines[line]!.indexOf('temporaryFolder');
@@ -47,7 +47,7 @@ describe('a bundled test', () => {
     assert.ok(!canBeBundled(importing('path')));
   });
 
-  test('that cannot be made leaves no half of it, and says why', async () => {
+  test('that cannot be made leaves nothing behind, and the error names the file', async () => {
     const none = { folder: join(folder.path, 'none'), maps: join(folder.path, 'none-maps') };
     await assert.rejects(bundleTests(['lab/dist/test/none.js'], none), /none\.js/);
     assert.ok(!existsSync(none.folder));

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { CpioWriter } from '../src/cpio.js';
+import { CpioWriter } from '../src/guest/cpio.js';
 
 interface Entry {
   readonly name: string;

@@ -1,4 +1,4 @@
-/** What root tests find, in guests and on this machine: the file systems, tools and helpers they rely on. */
+/** The file systems, tools and helpers that root tests rely on, in guests and on this machine. */
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -17,7 +17,7 @@ describe('the place root tests run in', () => {
     assert.equal(types.get('/sys/kernel/tracing'), 'tracefs');
   });
 
-  test('tells the kernel’s types, or where its fields are', () => {
+  test('has the kernel’s types, or the offsets of its fields', () => {
     const { WEIR_OFFSETS: offsets } = process.env;
     assert.equal(existsSync('/sys/kernel/btf/vmlinux'), offsets === undefined);
     if (offsets === undefined) return;

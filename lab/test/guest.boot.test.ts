@@ -1,11 +1,11 @@
-/** What every guest offers, whatever kernel it runs. */
+/** Guests, whatever kernel they run. */
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { boot, LabError } from '../src/boot.js';
+import { boot, LabError } from '../src/guest/boot.js';
 
 const kernel = '6.1';
 
@@ -31,7 +31,7 @@ test('a guest runs a command with the environment and files given, and returns o
   }
 });
 
-test('a guest that panics is told apart from a command that fails', async () => {
+test('a guest that panics is distinguished from a command that fails', async () => {
   await assert.rejects(
     boot({ kernel, command: 'echo before; echo c > /proc/sysrq-trigger; sleep 60' }),
     (error) => {

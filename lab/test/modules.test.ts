@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { loadOrder, moduleDependencies } from '../src/modules.js';
+import { loadOrder, moduleDependencies } from '../src/kernels/modules.js';
 
 /** The smallest ELF file with a `.modinfo` section that names dependencies. */
 function module(depends: string): Buffer {

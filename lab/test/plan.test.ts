@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { classify, type GuestChoice, guestJobs } from '../src/plan.js';
+import { classify, type GuestChoice, guestJobs } from '../src/suite/plan.js';
 
-describe('the plan', () => {
+describe('the test plan', () => {
   const files = classify([
     'packages/a/dist/test/one.test.js',
     'packages/a/dist/test/two.root.test.js',
@@ -35,7 +35,7 @@ describe('the plan', () => {
     assert.deepEqual(guestJobs(classify([]), { kernels: ['6.1'] }), []);
   });
 
-  test('runs what needs a locked-down kernel last in the guest, which it locks down', () => {
+  test('runs files that need a locked-down kernel last in the guest, which they lock down', () => {
     const some = classify([
       'packages/a/dist/test/one.lockdown.root.test.js',
       'packages/a/dist/test/two.root.test.js',
@@ -51,7 +51,7 @@ describe('the plan', () => {
     });
   });
 
-  test('runs what does not depend on the version on the newest kernel, and all where it is asked for', () => {
+  test('runs version-independent files on the newest kernel only, unless a kernel is named or the matrix is asked for', () => {
     const some = classify([
       'packages/a/dist/test/one.newest.root.test.js',
       'packages/a/dist/test/two.root.test.js',
@@ -63,14 +63,14 @@ describe('the plan', () => {
     assert.ok(counts({ matrix: true }).every((line) => line.endsWith(': 2')));
   });
 
-  test('boots nothing for what needs programs of this machine', () => {
+  test('boots no guest for files that need programs of this machine', () => {
     const some = classify(['packages/a/dist/test/one.host.root.test.js']);
     assert.equal(some.root.length, 1);
     for (const choice of [{}, { matrix: true }, { kernels: ['7'] }])
       assert.deepEqual(guestJobs(some, choice), []);
   });
 
-  test('runs the tracer and the lab on a kernel that is built, and all else where it is asked for', () => {
+  test("runs only the tracer's and the lab's files on a kernel that is built, unless that kernel is asked for", () => {
     const some = classify([
       'lab/dist/test/environment.root.test.js',
       'packages/cli/dist/test/doctor.lockdown.root.test.js',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Transcript } from '../src/boot.js';
-import { encodeRecord, RecordParser, type TestRecord } from '../src/records.js';
+import { Transcript } from '../src/guest/boot.js';
+import { encodeRecord, RecordParser, type TestRecord } from '../src/suite/records.js';
 
 const sample: TestRecord[] = [
   { type: 'start', file: 'a.test.js' },

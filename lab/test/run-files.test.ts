@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { runOnHost } from '../src/run-files.js';
-import { formatSummary } from '../src/suite.js';
+import { runOnHost } from '../src/suite/run-files.js';
+import { formatSummary } from '../src/suite/suite.js';
 
 describe('runOnHost', () => {
   let folder: string;

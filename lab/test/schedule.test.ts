@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { schedule, type Task } from '../src/schedule.js';
+import { schedule, type Task } from '../src/suite/schedule.js';
 
-/** Something that ends when it is told to. */
+/** A promise that a call resolves. */
 function gate(): { promise: Promise<void>; open: () => void } {
   let open = () => {};
   const promise = new Promise<void>((resolve) => {

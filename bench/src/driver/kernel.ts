@@ -1,4 +1,4 @@
-/** What the kernel knows about BPF programs and processes. */
+/** Times and memory of BPF programs and processes, as the kernel counts them. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 

@@ -41,7 +41,7 @@ export class Load {
     return this.#run(this.#program, args);
   }
 
-  /** Makes connections until it is killed. Those do not count. */
+  /** Makes connections that do not count, until it is killed. */
   background(connectionsPerSecond: number): ChildProcess {
     const rate = ['--connections-per-second', String(connectionsPerSecond)];
     return spawn(this.#program, ['churn', '--no-wait', '--seconds', '60', ...rate], { stdio: 'ignore' });

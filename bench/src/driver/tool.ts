@@ -1,4 +1,4 @@
-/** A tool while it runs: started until it traces, stopped until all it had to say is in its file. */
+/** A tool while it runs. Its start takes until it traces, its stop until its last line is in the output file. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ const errorPath = '/tmp/bench-errors';
 const startLimitMs = 60_000;
 const idleStepMs = 500;
 
-/** Why a tool's output is worth reading: the end of what it wrote to standard error. */
+/** The end of what the tool wrote to standard error. */
 function complaint(): string {
   return readFileSync(errorPath, 'utf8').trim().slice(-500);
 }
@@ -43,12 +43,12 @@ export class RunningTool {
     const late = sleep(startLimitMs, undefined, { ref: false }).then(() => {
       throw new Error(`${tool.name} did not trace within ${startLimitMs / 1000} s: ${complaint()}`);
     });
-    const abandoned = { yes: false };
+    const stopped = { yes: false };
     try {
-      const ready = tool.readyFd ? running.#told() : running.#observed(load, abandoned);
+      const ready = tool.readyFd ? running.#saysReady() : running.#runsSteadily(load, stopped);
       await Promise.race([ready, failed, late]);
     } catch (error) {
-      abandoned.yes = true;
+      stopped.yes = true;
       running.#child.kill('SIGKILL');
       throw error;
     }
@@ -64,15 +64,15 @@ export class RunningTool {
     return programTimes(this.pid);
   }
 
-  async #told(): Promise<void> {
+  async #saysReady(): Promise<void> {
     await once(this.#child.stdio[3] as Readable, 'data');
   }
 
-  /** Until all programs are attached, connections cause fewer and fewer surprises: two equal bursts in a row end it. */
-  async #observed(load: Load, abandoned: { yes: boolean }): Promise<void> {
+  /** Waits until two bursts of connections in a row cause equally many runs: then all programs are attached. */
+  async #runsSteadily(load: Load, stopped: { yes: boolean }): Promise<void> {
     let before = 0;
     let previous = -1;
-    while (!abandoned.yes) {
+    while (!stopped.yes) {
       load.warmUp(20);
       const { runs } = this.times();
       if (runs > before && runs - before === previous) return;

@@ -21,11 +21,11 @@ const startLimitMs = 90_000;
 
 const plan = JSON.parse(process.env[topPlanVariable]!) as TopPlan;
 
-function tell(sample: TopSample | TopFailure): void {
+function emit(sample: TopSample | TopFailure): void {
   process.stdout.write(`${topPrefix}${JSON.stringify(sample)}\n`);
 }
 
-/** Whatever else the machine does only adds to a time, so the least of several tells most of the load itself. */
+/** Whatever else the machine does only adds to a time, so the least of several is nearest to the load itself. */
 function run(...args: string[]): LoadTimes {
   const command = [loadCpu, plan.load, ...args, '--no-wait'];
   const times = Array.from({ length: plan.repeats }, () => {
@@ -91,9 +91,9 @@ async function measure(round: number, { name, command }: Watcher): Promise<void>
     tool.kill('SIGSTOP');
     const stopped = both();
     tool.kill('SIGCONT');
-    tell({ round, tool: name, alone, running, stopped, toolShare });
+    emit({ round, tool: name, alone, running, stopped, toolShare });
   } catch (error) {
-    tell({ tool: name, failure: error instanceof Error ? error.message : String(error) });
+    emit({ tool: name, failure: error instanceof Error ? error.message : String(error) });
   } finally {
     tool.kill('SIGTERM');
     const killing = setTimeout(() => tool.kill('SIGKILL'), 5_000);

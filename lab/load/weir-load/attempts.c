@@ -11,14 +11,14 @@
 #include "commands.h"
 #include "net.h"
 #include "run.h"
-#include "truth.h"
+#include "report.h"
 
 struct attempt {
   struct endpoint client;
   uint64_t connecting_ns, ended_ns;
   int fd; /* -1 once ended */
   int error;
-  bool abandoned, connected;
+  bool given_up, connected;
 };
 
 struct plan {
@@ -47,7 +47,7 @@ static void prepare(const struct plan *plan, struct attempt *attempt, int flags)
 static void end_attempt(struct attempt *attempt, int error) {
   attempt->ended_ns = now_ns();
   attempt->error = error;
-  attempt->connected = error == 0 && !attempt->abandoned;
+  attempt->connected = error == 0 && !attempt->given_up;
   close(attempt->fd);
   attempt->fd = -1;
 }
@@ -100,11 +100,11 @@ static void run_concurrent(struct plan *plan) {
   need_files(options->count);
   for (uint32_t i = 0; i < options->count; i++) open += start(plan, &plan->attempts[i], epoll);
 
-  uint64_t abandon = options->abandon_ms == 0 ? UINT64_MAX : now_ns() + options->abandon_ms * 1000000ull;
+  uint64_t give_up = options->give_up_ms == 0 ? UINT64_MAX : now_ns() + options->give_up_ms * 1000000ull;
   while (open > 0) {
     uint64_t now = now_ns();
-    if (now >= abandon) break;
-    int timeout = abandon == UINT64_MAX ? -1 : (int)((abandon - now) / 1000000 + 1);
+    if (now >= give_up) break;
+    int timeout = give_up == UINT64_MAX ? -1 : (int)((give_up - now) / 1000000 + 1);
     int count = epoll_wait(epoll, events, 256, timeout);
     if (count < 0 && errno != EINTR) die("epoll_wait: %s", strerror(errno));
     for (int i = 0; i < count; i++, open--) {
@@ -114,7 +114,7 @@ static void run_concurrent(struct plan *plan) {
   }
   for (uint32_t i = 0; open > 0 && i < options->count; i++) {
     if (plan->attempts[i].fd < 0) continue;
-    plan->attempts[i].abandoned = true;
+    plan->attempts[i].given_up = true;
     end_attempt(&plan->attempts[i], 0);
     open--;
   }
@@ -129,7 +129,7 @@ static void print_attempt(const struct plan *plan, uint32_t index) {
   putchar(',');
   print_endpoint("peer", &peer);
   print_error("error", attempt->error);
-  if (attempt->abandoned) printf(",\"abandoned\":true");
+  if (attempt->given_up) printf(",\"given_up\":true");
   if (attempt->connected) printf(",\"connected\":true");
   print_time("connecting_ns", attempt->connecting_ns);
   print_time("ended_ns", attempt->ended_ns);
@@ -139,7 +139,7 @@ static void print_attempt(const struct plan *plan, uint32_t index) {
 static void run_attempts(const struct options *options, union address peer, bool blocking) {
   struct plan plan = {.options = options, .peer = peer};
   char details[96];
-  uint32_t failed = 0, abandoned = 0, connected = 0;
+  uint32_t failed = 0, given_up = 0, connected = 0;
   plan.attempts = shared_memory(options->count * sizeof *plan.attempts);
   plan.threads = options->concurrency < options->count ? options->concurrency : options->count;
   snprintf(details, sizeof details, "\"client\":{\"pid\":%d},\"ports\":[%u]", getpid(), address_port(&peer));
@@ -151,11 +151,11 @@ static void run_attempts(const struct options *options, union address peer, bool
   for (uint32_t i = 0; i < options->count; i++) {
     print_attempt(&plan, i);
     failed += plan.attempts[i].error != 0;
-    abandoned += plan.attempts[i].abandoned;
+    given_up += plan.attempts[i].given_up;
     connected += plan.attempts[i].connected;
   }
-  printf("{\"kind\":\"totals\",\"attempts\":%u,\"failed\":%u,\"abandoned\":%u,\"connected\":%u,\"seconds\":%.6f}\n",
-         options->count, failed, abandoned, connected, (double)(ended - started) / 1e9);
+  printf("{\"kind\":\"totals\",\"attempts\":%u,\"failed\":%u,\"given_up\":%u,\"connected\":%u,\"seconds\":%.6f}\n",
+         options->count, failed, given_up, connected, (double)(ended - started) / 1e9);
 }
 
 void run_refused(const struct options *options) {

@@ -14,7 +14,7 @@
 #include "commands.h"
 #include "net.h"
 #include "run.h"
-#include "truth.h"
+#include "report.h"
 
 struct accepted {
   struct endpoint server;
@@ -102,7 +102,7 @@ static long first_number(const char *path) {
   return strtol(text, NULL, 10);
 }
 
-/** Whether the thread sleeps inside accept4(), as /proc tells: `syscall` reads "running" until it sleeps. */
+/** Whether the thread sleeps inside accept4(), as /proc shows: `syscall` reads "running" until it sleeps. */
 static bool blocked(struct worker *worker) {
   char path[64];
   if (!atomic_load(&worker->entering)) return false;
@@ -146,7 +146,7 @@ static void request(void *opaque, unsigned index) {
   }
 }
 
-/** Who made a connection, and when. */
+/** The thread that made a connection, and when. */
 static const struct endpoint *client_of(const struct plan *plan, const struct accepted *accepted,
                                         uint64_t *connecting_ns) {
   for (uint32_t i = 0; i < plan->connections; i++) {
@@ -204,8 +204,8 @@ void run_blocked_accept(const struct options *options) {
   await_child(server);
 
   uint16_t port = address_port(&plan.workers[0].address);
-  bool settled = await_settled(&port, 1, 10000);
+  bool all_closed = await_all_closed(&port, 1, 10000);
   for (uint32_t i = 0; i < plan.connections; i++) print_accepted(&plan, i);
-  printf("{\"kind\":\"totals\",\"connections\":%u,\"seconds\":%.6f,\"settled\":%s}\n", plan.connections,
-         (double)(ended - started) / 1e9, settled ? "true" : "false");
+  printf("{\"kind\":\"totals\",\"connections\":%u,\"seconds\":%.6f,\"all_closed\":%s}\n", plan.connections,
+         (double)(ended - started) / 1e9, all_closed ? "true" : "false");
 }

@@ -145,12 +145,12 @@ void run_churn(const struct options *options) {
   struct rusage own, children;
   getrusage(RUSAGE_SELF, &own);
   getrusage(RUSAGE_CHILDREN, &children);
-  bool settled = await_settled(ports, plan.lanes, 10000);
+  bool all_closed = await_all_closed(ports, plan.lanes, 10000);
   free(ports);
   double seconds = (double)(ended - plan.started) / 1e9;
   printf("{\"kind\":\"totals\",\"connections\":%llu,\"seconds\":%.6f,\"connections_per_second\":%.1f,"
-         "\"user_seconds\":%.6f,\"system_seconds\":%.6f,\"settled\":%s}\n",
+         "\"user_seconds\":%.6f,\"system_seconds\":%.6f,\"all_closed\":%s}\n",
          (unsigned long long)connections, seconds, (double)connections / seconds,
          cpu_seconds(own.ru_utime) + cpu_seconds(children.ru_utime),
-         cpu_seconds(own.ru_stime) + cpu_seconds(children.ru_stime), settled ? "true" : "false");
+         cpu_seconds(own.ru_stime) + cpu_seconds(children.ru_stime), all_closed ? "true" : "false");
 }

@@ -9,7 +9,7 @@
 #include "commands.h"
 #include "net.h"
 #include "run.h"
-#include "truth.h"
+#include "report.h"
 
 /** Datagrams that a peer sends before it waits for the answers. */
 enum { BATCH = 8, LARGEST = 2048 };
@@ -27,7 +27,7 @@ struct shared {
   sem_t listening;
 };
 
-/** Of every length up to 1,000, 0 among them. */
+/** Spreads over every length up to 1,000, 0 among them. */
 static size_t size_of(uint32_t peer, unsigned turn, bool reply) {
   return (peer * 7 + turn * (reply ? 131 : 59)) % 1001;
 }

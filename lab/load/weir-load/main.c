@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* weir-load: makes TCP connections and UDP flows, and tells exactly what it did. See README.md. */
+/* weir-load: makes TCP connections and UDP flows, and reports exactly what it did. See README.md. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

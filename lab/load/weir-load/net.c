@@ -172,7 +172,7 @@ void await_unread(int fd, int bytes) {
 }
 
 struct census {
-  unsigned unsettled; /* sockets that await_settled() waits for */
+  unsigned open; /* sockets that await_all_closed() waits for */
   unsigned total;
 };
 
@@ -187,12 +187,12 @@ static void take_census(const char *path, const uint8_t *wanted, struct census *
     if (sscanf(line, " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%x %x", &local, &peer, &state) != 3) continue;
     if (!wanted[local & 0xffff] && !wanted[peer & 0xffff]) continue;
     census->total++;
-    if (state != LISTEN && state != TIME_WAIT) census->unsettled++;
+    if (state != LISTEN && state != TIME_WAIT) census->open++;
   }
   fclose(file);
 }
 
-bool await_settled(const uint16_t *ports, size_t count, int timeout_ms) {
+bool await_all_closed(const uint16_t *ports, size_t count, int timeout_ms) {
   static uint8_t wanted[65536];
   memset(wanted, 0, sizeof wanted);
   for (size_t i = 0; i < count; i++) wanted[ports[i]] = 1;
@@ -204,7 +204,7 @@ bool await_settled(const uint16_t *ports, size_t count, int timeout_ms) {
     take_census("/proc/net/tcp6", wanted, &census);
     /* The kernel may leave sockets out of these files while others come and go: only a second look that finds the
      * same number is trusted. */
-    if (census.unsettled == 0 && last.unsettled == 0 && census.total == last.total) return true;
+    if (census.open == 0 && last.open == 0 && census.total == last.total) return true;
     if (now_ns() > end) return false;
     last = census;
     nap(5000000);

@@ -62,7 +62,7 @@ void await_unread(int fd, int bytes);
  * Waits up to `timeout_ms` until no socket of this network namespace with one of these ports on either end is left
  * in any TCP state but LISTEN and TIME_WAIT. Returns whether that was reached.
  */
-bool await_settled(const uint16_t *ports, size_t count, int timeout_ms);
+bool await_all_closed(const uint16_t *ports, size_t count, int timeout_ms);
 
 /** Raises the soft limit of open files; dies if so many descriptors cannot be had. */
 void need_files(uint64_t count);

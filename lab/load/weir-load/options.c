@@ -13,7 +13,7 @@ static const char help[] =
     "Usage: weir-load SUBCOMMAND [OPTION]...\n"
     "Makes TCP connections and prints, as JSON lines, exactly what it did.\n"
     "\n"
-    "  pairs           connections between a client and a server process, closed as told\n"
+    "  pairs           connections between a client and a server process, closed as --closer says\n"
     "  hold            the same, all opened first, closed when a second line arrives on standard input\n"
     "  refused         connects to a port that is bound but not listening\n"
     "  blackhole       concurrent connects to an address that never answers\n"
@@ -32,7 +32,7 @@ static const char help[] =
     "pairs, hold: --closer client|server|reset-client|reset-server|client-unread|server-unread|\n"
     "  half-client|half-server|simultaneous (hold: not the last three)\n"
     "refused, blackhole, unreachable: --blocking, --bind (so that the local port of a failed attempt is known),\n"
-    "  --syn-count N, --user-timeout MILLISECONDS, --abandon MILLISECONDS (close attempts that are still open)\n"
+    "  --syn-count N, --user-timeout MILLISECONDS, --give-up MILLISECONDS (close attempts that are still open)\n"
     "blocked-accept: --workers threads|processes, --listener-each, --accepts N (a worker, 1)\n"
     "churn: --seconds S (instead of --count), --connections-per-second N,\n"
     "  --closer server|client|reset-client (server), --sources N (rotate over so many addresses of 127.0.0.0/8)\n"
@@ -44,7 +44,7 @@ static const char help[] =
 enum {
   OPT_COUNT = 256, OPT_FAMILY, OPT_ADDRESS, OPT_SOURCE, OPT_PORT, OPT_CONCURRENCY, OPT_NO_WAIT, OPT_TIMEOUT, OPT_COMM,
   OPT_SERVER_COMM, OPT_SEND, OPT_REPLY, OPT_CLOSER, OPT_BLOCKING, OPT_BIND, OPT_SYN_COUNT, OPT_USER_TIMEOUT,
-  OPT_ABANDON, OPT_WORKERS, OPT_LISTENER_EACH, OPT_ACCEPTS, OPT_SECONDS, OPT_RATE, OPT_SOURCES, OPT_HOW, OPT_SIDE,
+  OPT_GIVE_UP, OPT_WORKERS, OPT_LISTENER_EACH, OPT_ACCEPTS, OPT_SECONDS, OPT_RATE, OPT_SOURCES, OPT_HOW, OPT_SIDE,
   OPT_WAY, OPT_STALL, OPT_SERVER_NETNS, OPT_CALL, OPT_UNCONNECTED, OPT_HELP,
 };
 
@@ -66,7 +66,7 @@ static const struct option long_options[] = {
     {"bind", no_argument, NULL, OPT_BIND},
     {"syn-count", required_argument, NULL, OPT_SYN_COUNT},
     {"user-timeout", required_argument, NULL, OPT_USER_TIMEOUT},
-    {"abandon", required_argument, NULL, OPT_ABANDON},
+    {"give-up", required_argument, NULL, OPT_GIVE_UP},
     {"workers", required_argument, NULL, OPT_WORKERS},
     {"listener-each", no_argument, NULL, OPT_LISTENER_EACH},
     {"accepts", required_argument, NULL, OPT_ACCEPTS},
@@ -159,7 +159,7 @@ void parse_options(int argc, char **argv, struct options *options) {
       case OPT_BIND: options->bind = true; break;
       case OPT_SYN_COUNT: options->syn_count = number(name, optarg, 1, 127); break;
       case OPT_USER_TIMEOUT: options->user_timeout_ms = number(name, optarg, 1, 3600000); break;
-      case OPT_ABANDON: options->abandon_ms = number(name, optarg, 1, 3600000); break;
+      case OPT_GIVE_UP: options->give_up_ms = number(name, optarg, 1, 3600000); break;
       case OPT_WORKERS: options->workers = (enum workers)choice(name, optarg, worker_kinds); break;
       case OPT_LISTENER_EACH: options->listener_each = true; break;
       case OPT_ACCEPTS: options->accepts = number(name, optarg, 1, 100000); break;

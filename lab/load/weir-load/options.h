@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** Who ends a connection, and how. */
+/** The end that closes a connection, and the way it does. */
 enum closer {
   CLOSER_CLIENT,
   CLOSER_SERVER,
@@ -44,7 +44,7 @@ struct options {
   const char *closer_name;
   /* refused, unreachable, blackhole */
   bool blocking, bind;
-  uint32_t syn_count, user_timeout_ms, abandon_ms;
+  uint32_t syn_count, user_timeout_ms, give_up_ms;
   /* blocked-accept */
   enum workers workers;
   bool listener_each;

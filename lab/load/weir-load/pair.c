@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "run.h"
-#include "truth.h"
+#include "report.h"
 
 /* More may not fit into an unread receive queue, and then would never be acknowledged. */
 enum { LARGEST_UNREAD = 32 * 1024 };

@@ -7,7 +7,7 @@
 
 #include "net.h"
 
-/** What happened to one connection; in shared memory, each end writes its own members. Times are CLOCK_MONOTONIC. */
+/** The history of one connection, in shared memory; each end writes its own members. Times are CLOCK_MONOTONIC. */
 struct pair {
   struct endpoint client, server;
   uint64_t connecting_ns, connected_ns, accepted_ns;

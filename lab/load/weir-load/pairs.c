@@ -7,7 +7,7 @@
 #include "commands.h"
 #include "pair.h"
 #include "run.h"
-#include "truth.h"
+#include "report.h"
 
 /** One client thread with its server thread and its listener, so that it is known who accepts what. */
 struct lane {
@@ -80,24 +80,24 @@ static void announce(const struct plan *plan, pid_t server) {
   free(details);
 }
 
-static bool settle(const struct plan *plan) {
+static bool await_lanes_closed(const struct plan *plan) {
   uint16_t *ports = calloc(plan->lanes, sizeof *ports);
   if (ports == NULL) die("out of memory");
   for (uint32_t k = 0; k < plan->lanes; k++) ports[k] = address_port(&plan->lane[k].address);
-  bool settled = await_settled(ports, plan->lanes, 10000);
+  bool all_closed = await_all_closed(ports, plan->lanes, 10000);
   free(ports);
-  return settled;
+  return all_closed;
 }
 
 static void finish(const struct plan *plan, const char *kind, uint64_t started, uint64_t ended) {
   const struct options *options = plan->options;
-  bool settled = settle(plan);
+  bool all_closed = await_lanes_closed(plan);
   for (uint32_t i = 0; i < options->count; i++) print_pair(kind, options, i, &plan->pairs[i]);
   printf("{\"kind\":\"totals\",\"connections\":%u,\"bytes_client_to_server\":%llu,\"bytes_server_to_client\":%llu,"
-         "\"seconds\":%.6f,\"settled\":%s}\n",
+         "\"seconds\":%.6f,\"all_closed\":%s}\n",
          options->count, (unsigned long long)options->count * options->send,
          (unsigned long long)options->count * options->reply, (double)(ended - started) / 1e9,
-         settled ? "true" : "false");
+         all_closed ? "true" : "false");
 }
 
 void run_pairs(const struct options *options) {

@@ -9,9 +9,9 @@
 #include "commands.h"
 #include "net.h"
 #include "run.h"
-#include "truth.h"
+#include "report.h"
 
-/** What happened to one connection, in shared memory. */
+/** The history of one connection, in shared memory. */
 struct passed {
   struct endpoint client, server;
   pid_t closer_pid, closer_tid;
@@ -175,7 +175,7 @@ void run_pass(const struct options *options) {
   request(&plan);
   await_child(server);
   uint16_t port = address_port(plan.address);
-  bool settled = await_settled(&port, 1, 10000);
+  bool all_closed = await_all_closed(&port, 1, 10000);
   for (uint32_t i = 0; i < options->count; i++) print_passed(&plan, i);
-  printf("{\"kind\":\"totals\",\"connections\":%u,\"settled\":%s}\n", options->count, settled ? "true" : "false");
+  printf("{\"kind\":\"totals\",\"connections\":%u,\"all_closed\":%s}\n", options->count, all_closed ? "true" : "false");
 }

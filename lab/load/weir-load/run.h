@@ -42,7 +42,7 @@ void set_comm(const char *comm);
 
 /**
  * Prints the `ready` line. `details` is what the subcommand adds: JSON members without the braces. Then waits for a
- * line on standard input, unless told not to; end of file there ends the load with status 1.
+ * line on standard input, unless --no-wait is given; end of file there ends the load with status 1.
  */
 void ready(const struct options *options, const char *details);
 

@@ -12,10 +12,10 @@
 #include "commands.h"
 #include "net.h"
 #include "run.h"
-#include "truth.h"
+#include "report.h"
 #include "ways.h"
 
-/** What the kernel says of one end. */
+/** Counters of one end, as the kernel has them. */
 struct figures {
   uint64_t acked, received; /* SYN and FIN count as a byte each */
   uint32_t retransmits, segments_sent, segments_received;
@@ -26,7 +26,7 @@ struct end {
   struct figures moved; /* when all had arrived, before anything was closed */
   struct figures last;  /* just before close(), or when a reset had come */
   int error;            /* how receiving ended */
-  bool settled;
+  bool all_closed;
   sem_t turn;
 };
 
@@ -63,7 +63,7 @@ static void meet(struct end *mine, struct end *other) {
   wait_for(&mine->turn);
 }
 
-/** All that was sent has arrived: what does the kernel say? */
+/** Reads the counters once all that was sent has arrived. */
 static void take_stock(int fd, bool stalled, struct end *mine, struct end *other) {
   if (!stalled) await_acknowledged(fd);
   meet(mine, other);
@@ -84,7 +84,7 @@ static void finish_end(int fd, bool first, bool reset, struct end *mine, uint16_
   if (!first) mine->error = receive_end(fd);
   mine->last = figures_of(fd);
   close(fd);
-  mine->settled = await_settled(&port, 1, 10000);
+  mine->all_closed = await_all_closed(&port, 1, 10000);
 }
 
 static bool is_reset(const struct options *options) {
@@ -179,7 +179,7 @@ void run_transfer(const struct options *options) {
   finish_end(fd, first, is_reset(options), &transfer->client, port);
   await_child(server);
   print_transfer("pair", transfer, true);
-  printf("{\"kind\":\"totals\",\"connections\":1,\"seconds\":%.6f,\"cpu_seconds\":%.6f,\"settled\":%s}\n",
+  printf("{\"kind\":\"totals\",\"connections\":1,\"seconds\":%.6f,\"cpu_seconds\":%.6f,\"all_closed\":%s}\n",
          (double)(ended - started) / 1e9, total_cpu_seconds(),
-         transfer->client.settled && transfer->server.settled ? "true" : "false");
+         transfer->client.all_closed && transfer->server.all_closed ? "true" : "false");
 }

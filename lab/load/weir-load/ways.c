@@ -59,7 +59,7 @@ static void send_by_splice(int fd, uint64_t bytes) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) < 0) die("pipe: %s", strerror(errno));
   for (unsigned turn = 0; bytes > 0; turn++) {
-    /* A pipe holds 64 KiB, unless it is told otherwise. */
+    /* A pipe holds 64 KiB by default. */
     size_t size = piece(turn, bytes < 65536 ? bytes : 65536);
     uint64_t filled = moved(write(ends[1], zeros, size), "write to a pipe");
     splice_all(ends[0], fd, filled);
@@ -83,7 +83,7 @@ static void receive_by_splice(int fd, uint64_t bytes) {
   close(nowhere);
 }
 
-/** Takes the kernel's word that it is through with buffers; returns of how many sends. */
+/** Reads a notice that the kernel has released buffers; returns how many sends they belonged to. */
 static uint32_t completed(int fd) {
   char control[256];
   struct msghdr message = {.msg_control = control, .msg_controllen = sizeof control};
@@ -95,9 +95,9 @@ static uint32_t completed(int fd) {
   }
   struct cmsghdr *header = CMSG_FIRSTHDR(&message);
   if (header == NULL) return 0;
-  const struct sock_extended_err *told = (const void *)CMSG_DATA(header);
-  if (told->ee_errno != 0 || told->ee_origin != SO_EE_ORIGIN_ZEROCOPY) die("MSG_ERRQUEUE told something else");
-  return told->ee_data - told->ee_info + 1;
+  const struct sock_extended_err *notice = (const void *)CMSG_DATA(header);
+  if (notice->ee_errno != 0 || notice->ee_origin != SO_EE_ORIGIN_ZEROCOPY) die("MSG_ERRQUEUE held another notice");
+  return notice->ee_data - notice->ee_info + 1;
 }
 
 static void send_by_zerocopy(int fd, uint64_t bytes) {

@@ -46,7 +46,7 @@ describe(`${COUNT} failed connects give one record each`, () => {
     using netns = new TestNetns();
     addBlackhole(netns);
     const collected = await collect({ filter: { netns: [netns.inode] } }, () =>
-      runLoad(netns, 'blackhole', '--count', String(COUNT), '--address', '10.9.9.2', '--abandon', '100'),
+      runLoad(netns, 'blackhole', '--count', String(COUNT), '--address', '10.9.9.2', '--give-up', '100'),
     );
     assertFailures(collected.records, collected.result, { netns: netns.inode, type: 'ipv4' });
     assertComplete(collected);

@@ -54,8 +54,8 @@ export class TestNetns implements Disposable {
     const lines = output
       .trimEnd()
       .split('\n')
-      .map((line) => JSON.parse(line) as Truth & { settled?: boolean });
-    assert.notEqual(lines.at(-1)?.settled, false, 'the kernel was not done with all connections');
+      .map((line) => JSON.parse(line) as Truth & { all_closed?: boolean });
+    assert.notEqual(lines.at(-1)?.all_closed, false, 'the kernel was not done with all connections');
     return lines.filter(({ kind }) => kind === 'pair' || kind === 'attempt');
   }
 

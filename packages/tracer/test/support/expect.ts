@@ -141,8 +141,8 @@ export function assertFailures(
   // An attempt's own port is not known afterwards, so they are told apart by thread and time.
   const fails = [...records].sort((a, b) => a.monotonic_ns - b.monotonic_ns);
   const wanted = new Map<string, number>();
-  for (const { client, peer, error, abandoned } of attempts) {
-    const place = `${client.pid} ${client.tid} ${peer?.address} ${peer?.port} ${abandoned ? 'ECANCELED' : error}`;
+  for (const { client, peer, error, given_up } of attempts) {
+    const place = `${client.pid} ${client.tid} ${peer?.address} ${peer?.port} ${given_up ? 'ECANCELED' : error}`;
     wanted.set(place, (wanted.get(place) ?? 0) + 1);
   }
   for (const record of fails) {

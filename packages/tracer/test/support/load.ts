@@ -36,8 +36,8 @@ export interface Truth {
   readonly closer?: string;
   readonly closed_by?: Thread;
   readonly error?: string;
-  readonly abandoned?: boolean;
-  readonly settled?: boolean;
+  readonly given_up?: boolean;
+  readonly all_closed?: boolean;
   readonly connecting_ns: number;
   readonly connected_ns?: number;
   readonly accepted_ns?: number;
@@ -118,7 +118,7 @@ export class Load implements Disposable {
       const line = (await this.#next()) as Truth;
       if (line.kind === 'totals') {
         // Otherwise connections may still be ending, whose records can't have come.
-        assert.notEqual(line.settled, false, 'the kernel was not done with all connections');
+        assert.notEqual(line.all_closed, false, 'the kernel was not done with all connections');
         return truths;
       }
       truths.push(line);

@@ -2,8 +2,8 @@
 
 import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { repository } from '../paths.js';
 import { CpioWriter } from './cpio.js';
-import { repository } from './paths.js';
 
 /** The checkout's place in guests. */
 export const guestRepository = '/weir';

@@ -1,16 +1,16 @@
 /**
- * Kernels that Debian packages. The packages carry the kernel's version in their name and move on: the newest complete
- * one of a series is taken.
+ * Kernels that Debian packages. The packages carry the kernel's version in their name and move on: the lab uses the
+ * newest complete one of a series.
  */
 
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Apt, PackageRecord } from './apt.js';
-import { CpioWriter } from './cpio.js';
+import type { Apt, PackageRecord } from '../apt.js';
+import { CpioWriter } from '../guest/cpio.js';
+import { cacheFolder } from '../paths.js';
 import { type Kernel, makeCurrent, readCurrent } from './kernel-cache.js';
 import { guestModules, loadOrder, readModule } from './modules.js';
-import { cacheFolder } from './paths.js';
 
 /** A series of kernels as Debian builds them. */
 export interface PackagedSeries {
@@ -35,7 +35,7 @@ interface Candidate {
  * The newest kernel of a series, fetched if it is not in the cache. Without an answer from the mirror, the one fetched
  * last is used, and that is said on standard error. The caller holds the series' lock.
  *
- * @throws Error if there is none to be had.
+ * @throws Error if none can be fetched and none is in the cache.
  */
 export async function packagedKernel(wanted: PackagedSeries): Promise<Kernel> {
   const folder = cacheFolder('kernels', wanted.name);

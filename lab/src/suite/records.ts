@@ -1,6 +1,7 @@
 /**
- * What test processes tell the one that started them: a JSON record a line, each after the ASCII record separator, in
- * the same stream as the tests' own output. A guest has one line to the outside, so the host's processes do the same.
+ * Records by which test processes report to the one that started them: JSON, a line each, after the ASCII record
+ * separator, in the same stream as the tests' own output. A guest has one line to the outside, so the host's processes do
+ * the same.
  */
 
 export type TestRecord =

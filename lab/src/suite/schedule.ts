@@ -3,7 +3,7 @@
 export interface Task<R> {
   /** How long it takes, compared with the others. */
   readonly weight: number;
-  /** What has to be over before it can start: preparation that keeps the machine busy. Whether it fails does not matter. */
+  /** Preparation that keeps the machine busy and must be over before this starts, whether or not it fails. */
   readonly ready?: Promise<unknown> | undefined;
   readonly run: () => Promise<R>;
 }

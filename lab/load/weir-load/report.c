@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "truth.h"
+#include "report.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>

@@ -3,14 +3,14 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { type BootOptions, boot, LabError, quote } from './boot.js';
-import { killGroup } from './command.js';
-import { repository } from './paths.js';
-import { guestRepository } from './project.js';
+import { killGroup } from '../command.js';
+import { type BootOptions, boot, LabError, quote } from '../guest/boot.js';
+import { guestRepository } from '../guest/project.js';
+import { repository } from '../paths.js';
 import { encodeRecord } from './records.js';
 import { Account, type SuiteResult } from './suite.js';
 
-const reporter = 'lab/dist/src/reporter.js';
+const reporter = 'lab/dist/src/suite/reporter.js';
 /** A guest may run this long in all, whatever its files may take each. */
 const guestTimeoutMs = 30 * 60_000;
 

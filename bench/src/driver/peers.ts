@@ -15,7 +15,7 @@ const idleSeconds = 2;
 const plan = JSON.parse(process.env[planVariable]!) as Plan;
 const broken = new Set<string>();
 
-function tell(sample: Sample): void {
+function emit(sample: Sample): void {
   process.stdout.write(`${samplePrefix}${JSON.stringify(sample)}\n`);
 }
 
@@ -26,7 +26,7 @@ async function attempt(tool: Tool, measure: () => Promise<void>): Promise<void> 
     await measure();
   } catch (error) {
     broken.add(tool.name);
-    tell({
+    emit({
       kind: 'failure',
       tool: tool.name,
       message: error instanceof Error ? error.message : String(error),
@@ -36,7 +36,7 @@ async function attempt(tool: Tool, measure: () => Promise<void>): Promise<void> 
 
 function alone(round: number): void {
   const { seconds } = new Load(plan.load).cycles(plan.connections);
-  tell({ kind: 'cost', round, loadSeconds: seconds });
+  emit({ kind: 'cost', round, loadSeconds: seconds });
 }
 
 /** Share of one CPU that the tool uses while nothing happens. */
@@ -64,7 +64,7 @@ async function cost(tool: Tool, round: number): Promise<void> {
   const idleShare = await idleCpu(running);
   const printed = await running.stop();
   const events = plan.connections * tool.linesPerConnection;
-  tell({
+  emit({
     kind: 'cost',
     round,
     tool: tool.name,
@@ -82,7 +82,7 @@ async function cost(tool: Tool, round: number): Promise<void> {
 }
 
 async function start(tool: Tool, round: number): Promise<void> {
-  tell({
+  emit({
     kind: 'start',
     round,
     tool: tool.name,
@@ -103,7 +103,7 @@ async function highestRate(tool: Tool, round: number, most: number): Promise<voi
     const printed = await running.stop();
     const expected = load.connections * tool.linesPerConnection;
     const made = result.connections_per_second;
-    tell({ kind: 'rate', round, tool: tool.name, ...(asked && { asked }), made, expected, printed });
+    emit({ kind: 'rate', round, tool: tool.name, ...(asked && { asked }), made, expected, printed });
     if (printed >= expected) return;
   }
 }

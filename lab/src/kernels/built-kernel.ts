@@ -1,4 +1,4 @@
-/** Kernels that nobody packages: built from Debian's sources with a configuration of ours, once for each of both. */
+/** Kernels that nobody packages: built from Debian's sources with our configuration, once for each version of either. */
 
 import { createHash } from 'node:crypto';
 import {
@@ -14,14 +14,14 @@ import {
 } from 'node:fs';
 import { cpus } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import type { Apt } from './apt.js';
-import { follow, run } from './command.js';
-import { CpioWriter } from './cpio.js';
+import type { Apt } from '../apt.js';
+import { follow, run } from '../command.js';
+import { CpioWriter } from '../guest/cpio.js';
+import { cacheFolder, repository } from '../paths.js';
+import { kernelBuildPackages, missingPackages } from '../requirements.js';
 import { type Kernel, makeCurrent, readCurrent } from './kernel-cache.js';
 import { contradictions } from './kernel-config.js';
 import { parseOffsets } from './kernel-offsets.js';
-import { cacheFolder, repository } from './paths.js';
-import { kernelBuildPackages, missingPackages } from './requirements.js';
 
 /** A kernel that is built. */
 export interface BuiltSeries {
@@ -109,7 +109,7 @@ async function sourceVersion(wanted: BuiltSeries): Promise<string | undefined> {
   }
 }
 
-/** What a kernel depends on besides its sources. */
+/** A hash of everything besides its sources that a built kernel depends on. */
 async function recipeHash(wanted: BuiltSeries): Promise<string> {
   const hash = createHash('sha256');
   for (const file of [wanted.config, offsetsSource]) hash.update(readFileSync(join(repository, file)));

@@ -13,8 +13,8 @@ function parseConfig(text: string): Map<string, string> {
 }
 
 /**
- * What a complete configuration has otherwise than asked for: an option without what it depends on is dropped silently,
- * one that others select is set silently.
+ * Options that a complete configuration sets otherwise than asked: make drops an option whose dependencies are missing, and
+ * sets one that others select, both without a message.
  *
  * @returns `CONFIG_NAME=value (wanted other)` for each.
  */

@@ -1,9 +1,9 @@
-/** Which test files run where. */
+/** Assigns test files to the places where they run. */
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { isBuilt, kernels, series } from './kernels.js';
-import { repository } from './paths.js';
+import { isBuilt, kernels, series } from '../kernels/kernels.js';
+import { repository } from '../paths.js';
 
 /** A state of the kernel that some tests are about. */
 interface Variant {
@@ -87,10 +87,10 @@ const forNewest = /\.newest\.root\.test\.js$/;
 /** `NAME.host.root.test.ts` needs programs that guests do not have: it runs on this machine alone. */
 const forHost = /\.host\.root\.test\.js$/;
 
-/** What runs on a kernel that is built here, unless it is asked for by name: the tracer, and that guests are in order. */
+/** Files that run on a kernel that is built here unless it is asked for by name: the tracer's and the lab's own. */
 const essential = /^(packages\/tracer|lab)\//;
 
-/** Which guests are wanted. */
+/** The choice of guests. */
 export interface GuestChoice {
   /** Kernels by name. Default: all. */
   readonly kernels?: readonly string[] | undefined;

@@ -1,16 +1,16 @@
 /**
- * What a guest has besides its kernel and the project: Node.js as this machine runs it, and a small Debian 12 around
- * it. Debian's part is the same on every machine, whatever distribution that runs.
+ * The programs of a guest: Node.js as this machine runs it, and a small Debian 12 around it. Debian's part is the same on
+ * every machine, whatever distribution that runs.
  */
 
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { suites } from './apt.js';
-import { run } from './command.js';
+import { suites } from '../apt.js';
+import { run } from '../command.js';
+import { withLock } from '../lock.js';
+import { cacheFolder } from '../paths.js';
 import { CpioWriter } from './cpio.js';
-import { withLock } from './lock.js';
-import { cacheFolder } from './paths.js';
 
 /** dash is the shell, as busybox's own prefers its applets to the real `ip`. */
 const basePackages = [
@@ -23,7 +23,7 @@ const basePackages = [
   'util-linux',
 ];
 
-/** What the dependencies pull in that no guest uses: package management, and Perl for configuration questions. */
+/** Dependencies that no guest uses: package management, and Perl for configuration questions. */
 const omitted = new Set([
   'debconf',
   'dpkg',

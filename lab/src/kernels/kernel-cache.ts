@@ -2,7 +2,7 @@
 
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cacheFolder } from './paths.js';
+import { cacheFolder } from '../paths.js';
 
 /** A kernel on disk, ready to boot. */
 export interface Kernel {
@@ -15,11 +15,11 @@ export interface Kernel {
   readonly image: string;
   /** Path of a cpio archive with the modules guests use, decompressed, and `lib/weir/modules`, their load order. */
   readonly modules: string;
-  /** Path of the true offsets of its fields, where its build has told them: JSON, `{"struct.field": offset}`. */
+  /** Path of the true offsets of its fields, for a kernel that was built here: JSON, `{"struct.field": offset}`. */
   readonly offsets?: string;
 }
 
-/** What is current in a series. */
+/** The current kernel of a series. */
 export interface Current {
   readonly release: string;
   readonly version: string;
@@ -31,7 +31,7 @@ function notePath(series: string): string {
   return join(cacheFolder('kernels', series), 'current.json');
 }
 
-/** What is in the cache for a series, without asking anybody. */
+/** The cached kernel of a series; the mirror is not asked. */
 export function readCurrent(series: string): Current | undefined {
   const path = notePath(series);
   return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Current) : undefined;

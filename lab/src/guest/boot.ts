@@ -14,11 +14,11 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
+import { type Kernel, kernel } from '../kernels/kernels.js';
+import { temporaryFolder } from '../temporary.js';
 import { CpioWriter } from './cpio.js';
-import { type Kernel, kernel } from './kernels.js';
 import { packProject } from './project.js';
 import { machineArguments, qemu } from './qemu.js';
-import { temporaryFolder } from './temporary.js';
 import { baseArchive, packageArchive } from './userland.js';
 
 export interface BootOptions {
@@ -47,7 +47,7 @@ export interface BootOptions {
 export interface BootResult {
   /** The command's exit status. */
   readonly status: number;
-  /** What the command wrote, standard output and error together. */
+  /** Standard output and error of the command, together. */
   readonly output: string;
   /** As `uname -r` says it in the guest. */
   readonly release: string;
@@ -57,7 +57,7 @@ export interface BootResult {
   readonly runMs: number;
 }
 
-/** The guest did not boot, or did not live until its command ended. `output` and `console` are what there is of them. */
+/** The guest did not boot, or died before its command ended. `output` and `console` are as far as they came. */
 export class LabError extends Error {
   override readonly name = 'LabError';
   readonly output: string;
@@ -246,9 +246,9 @@ const lastLine = new RegExp(`${lastLineStart}(\\d+)\n`);
 
 /** Takes a guest's second serial line apart: its first line, the command's output, its last line. */
 export class Transcript {
-  /** What the guest's first line says; undefined until then. */
+  /** The kernel's release, from the guest's first line; undefined until that comes. */
   release: string | undefined;
-  /** What its last line says; undefined until then. */
+  /** The command's status, from the guest's last line; undefined until that comes. */
   status: number | undefined;
   output = '';
   readonly #onOutput: ((text: string) => void) | undefined;
@@ -273,7 +273,7 @@ export class Transcript {
       this.#held = '';
       return;
     }
-    // What may yet turn out to be the last line is held back.
+    // Text that may yet turn out to be the last line is held back.
     const start = this.#held.lastIndexOf(mark);
     const tail = start < 0 ? '' : this.#held.slice(start);
     const undecided = lastLineStart.startsWith(tail) || tail.startsWith(lastLineStart);

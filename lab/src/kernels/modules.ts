@@ -1,10 +1,10 @@
-/** Kernel modules: which ones guests load, reading them from Debian's packages, and the order their needs dictate. */
+/** Kernel modules that guests load: their list, reading them from Debian's packages, and the order of loading. */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { run } from './command.js';
+import { run } from '../command.js';
 
-/** What the tests use and Debian builds as modules. A kernel that has one built in, or not at all, just lacks the file. */
+/** Modules that the tests use. A kernel that has one built in, or not at all, just lacks the file. */
 export const guestModules: readonly string[] = [
   'veth',
   'dummy',

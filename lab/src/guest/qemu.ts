@@ -7,10 +7,10 @@
 
 import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { suites } from './apt.js';
-import { run } from './command.js';
-import { withLock } from './lock.js';
-import { cacheFolder } from './paths.js';
+import { suites } from '../apt.js';
+import { run } from '../command.js';
+import { withLock } from '../lock.js';
+import { cacheFolder } from '../paths.js';
 
 export interface Qemu {
   readonly program: string;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Members of the JSON lines that tell what was done. */
-#ifndef WEIR_LOAD_TRUTH_H
-#define WEIR_LOAD_TRUTH_H
+/* Members of the JSON lines that report what was done. */
+#ifndef WEIR_LOAD_REPORT_H
+#define WEIR_LOAD_REPORT_H
 
 #include <stdint.h>
 

@@ -8,8 +8,8 @@ import { readFile } from 'node:fs/promises';
 import { SourceMap } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { build, type Plugin } from 'esbuild';
-import { repository } from './paths.js';
-import { guestRepository } from './project.js';
+import { guestRepository } from '../guest/project.js';
+import { repository } from '../paths.js';
 
 /** Stands for `import.meta.url`. */
 const placeName = 'placeOfThisModule';
@@ -78,7 +78,7 @@ export async function bundleTests(files: readonly string[], { folder, maps }: Bu
   }
 }
 
-/** Has stacks of bundled tests tell the places in their sources. */
+/** Replaces the places in stacks of bundled tests by those in their sources. */
 export function originalPlaces(text: string, { maps }: Bundles): string {
   const place = new RegExp(`file://${guestRepository}/([^\\s:]+):(\\d+):(\\d+)`, 'g');
   return text.replaceAll(place, (whole, file: string, line: string, column: string) => {

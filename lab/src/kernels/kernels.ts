@@ -1,12 +1,12 @@
 /** The kernels of the lab. Each is named by its series; they are kept unpacked and ready to boot, one folder a version. */
 
 import { join } from 'node:path';
-import { suites } from './apt.js';
+import { suites } from '../apt.js';
+import { withLock } from '../lock.js';
+import { cacheFolder } from '../paths.js';
 import { type BuildOptions, type BuiltSeries, builtKernel } from './built-kernel.js';
 import { type Kernel, readCurrent } from './kernel-cache.js';
-import { withLock } from './lock.js';
 import { type PackagedSeries, packagedKernel } from './packaged-kernel.js';
-import { cacheFolder } from './paths.js';
 
 export type { Kernel } from './kernel-cache.js';
 
@@ -60,9 +60,9 @@ const pending = new Map<string, Promise<Kernel>>();
 /**
  * The newest kernel of a series, fetched or built if it is not in the cache: once in this process, whoever asks.
  *
- * @param options Of a kernel that is built.
+ * @param options Apply to kernels that are built here.
  * @throws CannotBuildError if it would have to be built, and that is not possible or not wanted.
- * @throws Error if it is not to be had otherwise.
+ * @throws Error if it cannot be fetched and is not in the cache.
  */
 export function kernel(name: string, options: BuildOptions = {}): Promise<Kernel> {
   const wanted = series(name);
@@ -76,7 +76,7 @@ export function kernel(name: string, options: BuildOptions = {}): Promise<Kernel
   return found;
 }
 
-/** What is in the cache for a series, without asking anybody. */
+/** The cached kernel of a series; the mirror is not asked. */
 export function cachedKernel(name: string): { release: string; version: string } | undefined {
   return readCurrent(name);
 }
