@@ -8,9 +8,9 @@
 #include "nat.h"
 #include "parse.h"
 
-/* What the last run of `explain` found; read by user space. */
+/* Outcome of the last run of `explain`; user space reads it. */
 volatile struct outcome explanation = {};
-/* Whose flow table `explain` looks into. */
+/* The CPU whose flow table `explain` reads; user space sets it. */
 volatile __u32 explained_cpu = 0;
 
 static __always_inline int refuse_malformed(struct cpu *cpu, const struct packet *packet)
@@ -21,7 +21,7 @@ static __always_inline int refuse_malformed(struct cpu *cpu, const struct packet
 	return XDP_DROP;
 }
 
-/* Chooses a packet's real, by what of its ports counts for its VIP. */
+/* Chooses a packet's real, by the ports that count for its VIP. */
 static __always_inline struct real *choose_for(struct xdp_md *ctx, struct cpu *cpu, __u32 table, struct packet *packet,
 					       const struct vip *vip, bool any_port, bool dry, struct choice *choice)
 {
@@ -32,7 +32,7 @@ static __always_inline struct real *choose_for(struct xdp_md *ctx, struct cpu *c
 	return choose_real(ctx, cpu, table, vip, packet, dry, choice);
 }
 
-/* A packet leaves for its real, whose choice is made. */
+/* Sends a packet to its real. */
 static __always_inline int forward(struct xdp_md *ctx, struct cpu *cpu, const struct packet *packet,
 				   const struct vip *vip, const struct real *real, struct outcome *outcome)
 {
@@ -50,7 +50,7 @@ static __always_inline int forward(struct xdp_md *ctx, struct cpu *cpu, const st
 	return XDP_DROP;
 }
 
-/* A flow's packet once its VIP is known. */
+/* Balances a packet of a flow whose VIP is known. */
 static __always_inline int balance_vip(struct xdp_md *ctx, struct cpu *cpu, __u32 table, struct packet *packet,
 				       const struct vip *vip, bool any_port, bool dry, struct outcome *outcome)
 {
@@ -90,7 +90,7 @@ static __always_inline int balance_vip(struct xdp_md *ctx, struct cpu *cpu, __u3
 	return is_translated ? forward_translated(ctx, id) : forward(ctx, cpu, packet, vip, real, outcome);
 }
 
-/* What is for no VIP may be a real's reply to one of the balancer's own addresses. */
+/* A packet to no VIP may be a real's reply to one of the balancer's own addresses. */
 static __always_inline int balance_reply(struct xdp_md *ctx, __u32 id, const struct packet *packet, bool dry)
 {
 	return use_nat && begin_nat_work(id, packet) ? translate_reply(ctx, id, dry) : XDP_PASS;
@@ -165,7 +165,7 @@ int balance(struct xdp_md *ctx)
 	return balance_counted(ctx);
 }
 
-/* Who gets what is left to the host, in slot 0. Filled by user space. */
+/* Slot 0: the program that receives packets left to the host. User space inserts and deletes. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, 1);
@@ -173,7 +173,7 @@ struct {
 	__type(value, __u32);
 } next_program SEC(".maps");
 
-/* A program of its own, since every call of a program that makes tail calls costs more. */
+/* A separate program, since every call of a program with tail calls costs more. */
 SEC("?xdp")
 int balance_then_next(struct xdp_md *ctx)
 {
@@ -184,7 +184,7 @@ int balance_then_next(struct xdp_md *ctx)
 	return verdict;
 }
 
-/* Says what `balance` would do with a packet: counts nothing, remembers nothing, leaves the packet as it is. */
+/* Explains what `balance` would do with a packet: counts nothing, remembers nothing, leaves the packet unchanged. */
 SEC("xdp")
 int explain(struct xdp_md *ctx)
 {

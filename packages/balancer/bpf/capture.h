@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* Samples of packets, with the reason why they went where they went. */
+/* Samples of packets, with the reasons for their verdicts. */
 #pragma once
 
 #include "cpu.h"
@@ -10,12 +10,12 @@ struct captured {
 	struct outcome outcome;
 	__u32 verdict; /* enum xdp_action */
 	__u32 frame;   /* the whole frame as it leaves, bytes */
-	__u32 bytes;   /* what follows of it */
+	__u32 bytes;   /* of the frame that follow this struct */
 } SHARED;
 
 /*
- * A buffer for each CPU, put in by user space, which also sets max_entries. Perf buffers take a packet's bytes straight
- * from the frame; a record is struct captured and then those.
+ * A buffer for each CPU. User space inserts them and sets max_entries; programs write. Perf buffers copy a packet's
+ * bytes directly from the frame; a record is struct captured, then these bytes.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* The Internet checksum: sums of 16-bit words as a little-endian machine loads them, which only swaps the result. */
+/* The Internet checksum: sums of 16-bit words as a little-endian machine loads them, which swaps the result. */
 #pragma once
 
 #include "config.h"
 
-/* Of any number of words, or of pairs of them. */
+/* Folds a sum of words, or of pairs of words, to 16 bits. */
 static __always_inline __u16 fold_sum(__u64 sum)
 {
 	sum = (sum & 0xffffffff) + (sum >> 32);
@@ -14,7 +14,7 @@ static __always_inline __u16 fold_sum(__u64 sum)
 	return sum;
 }
 
-/* The sum of an IPv4 header without options, or of an IPv6 address. */
+/* Sums a small number of words, such as an IPv4 header without options or an IPv6 address. */
 static __always_inline __u64 sum_words(const void *start, __u32 words)
 {
 	const __u16 *word = start;
@@ -32,11 +32,11 @@ static __always_inline void set_ip_checksum(struct iphdr *ip)
 	ip->check = ~fold_sum(sum_words(ip, sizeof(*ip) / 2));
 }
 
-/* Bytes that sum_packet() sums in a round of its loop, and of all its rounds. */
+/* Bytes that sum_packet() sums in a round of its loop, and in all rounds. */
 #define SUM_ROUND 32
 #define MAX_SUMMED 9216
 
-/* Sums pairs of words, which fold_sum() takes apart. */
+/* Sums pairs of words, which fold_sum() adds up. */
 static __always_inline __u64 sum_round(const __u64 *at)
 {
 	__u64 sum = 0;
@@ -47,10 +47,10 @@ static __always_inline __u64 sum_round(const __u64 *at)
 	return sum;
 }
 
-/* Largest offset of what is summed. */
+/* Largest offset at which a sum begins. */
 #define LAST_SUMMED 256
 
-/* The last bytes of a sum, fewer than a round. */
+/* Sums the last bytes, fewer than a round. */
 __noinline __u32 sum_rest(struct xdp_md *ctx, __u64 offset, __u32 length)
 {
 	const void *end = packet_end(ctx);
@@ -73,8 +73,8 @@ __noinline __u32 sum_rest(struct xdp_md *ctx, __u64 offset, __u32 length)
 }
 
 /*
- * The sum of a packet's bytes, of which `length` must be there; no frame is longer than max_frame. Not static, so that
- * the verifier follows the loop once and not for every call.
+ * Sums `length` bytes of a packet, which must exist; no frame is longer than max_frame. Not static, so that the
+ * verifier follows the loop once, not at every call.
  */
 __noinline __u32 sum_packet(struct xdp_md *ctx, __u32 offset, __u32 length)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* Which real a packet goes to: the first of several ways that knows one. */
+/* The choice of a packet's real: the first of several ways that knows one. */
 #pragma once
 
 #include "flow-table.h"
@@ -19,7 +19,7 @@ struct global_flow {
 	__u16 reserved;
 };
 
-/* Handles of reals that user space has given to flows, on all CPUs. */
+/* Handles of the reals that user space assigns to flows, for all CPUs. User space inserts and deletes. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 65536);
@@ -27,7 +27,7 @@ struct {
 	__type(value, __u32);
 } global_flows SEC(".maps");
 
-/* Handles of reals by the source's prefix. Filled by user space. */
+/* Handles of reals by the source's prefix. User space inserts and deletes. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(max_entries, 65536);
@@ -42,7 +42,7 @@ struct choice {
 	__u32 handle;
 };
 
-/* By an id in the packet. Choices of an id count, whether or not the real belongs to the VIP. */
+/* Chooses by an id in the packet. Such a choice counts even if the real does not belong to the VIP. */
 static __noinline int choose_by_quic(struct xdp_md *ctx, struct cpu *cpu, const struct packet *packet,
 				     struct choice *choice)
 {
@@ -107,8 +107,9 @@ static __always_inline void choose_by_id(struct xdp_md *ctx, struct cpu *cpu, co
 	}
 }
 
-/* Whether UDP flows are to leave that real. */
-static __always_inline bool is_left(struct cpu *cpu, const struct vip *vip, const struct packet *packet, __u32 handle)
+/* Whether a UDP flow must leave its real. */
+static __always_inline bool leaves_real(struct cpu *cpu, const struct vip *vip, const struct packet *packet,
+					__u32 handle)
 {
 	if (!(vip->flags & VIP_UDP_MIGRATION) || packet->protocol != IPPROTO_UDP ||
 	    !has_bit(vip->down, real_number(handle)))
@@ -143,7 +144,7 @@ static __noinline __u32 find_source_route(const struct packet *packet)
 	return handle ? *handle : 0;
 }
 
-/* Where the flow is known to go, by its CPU's table or by the global one. */
+/* Chooses the real of a known flow, from its CPU's table or from the global one. */
 static __always_inline struct real *choose_by_tables(struct cpu *cpu, const struct place *place, const struct vip *vip,
 						     const struct packet *packet, bool dry, struct choice *choice)
 {
@@ -156,7 +157,7 @@ static __always_inline struct real *choose_by_tables(struct cpu *cpu, const stru
 			real = real_by_handle(choice->handle);
 			if (!real || !is_member(vip, choice->handle)) {
 				count(&cpu->counters.flow_stale);
-			} else if (!is_left(cpu, vip, packet, choice->handle)) {
+			} else if (!leaves_real(cpu, vip, packet, choice->handle)) {
 				count(&cpu->counters.flow_hit);
 				return real;
 			}
@@ -166,7 +167,7 @@ static __always_inline struct real *choose_by_tables(struct cpu *cpu, const stru
 		choice->handle = find_global_flow(packet);
 		choice->reason = REASON_GLOBAL_FLOW;
 		real = real_by_handle(choice->handle);
-		if (real && is_member(vip, choice->handle) && !is_left(cpu, vip, packet, choice->handle)) {
+		if (real && is_member(vip, choice->handle) && !leaves_real(cpu, vip, packet, choice->handle)) {
 			count(&cpu->counters.global_hit);
 			return real;
 		}
@@ -174,7 +175,7 @@ static __always_inline struct real *choose_by_tables(struct cpu *cpu, const stru
 	return NULL;
 }
 
-/* Where a flow begins that nobody knows. */
+/* Chooses the real of an unknown flow. */
 static __always_inline struct real *choose_new(struct cpu *cpu, const struct vip *vip, const struct packet *packet,
 					       struct choice *choice)
 {
@@ -200,7 +201,7 @@ static __always_inline struct real *choose_new(struct cpu *cpu, const struct vip
 	return real;
 }
 
-/* Whether so many flows are new that they are no longer remembered. */
+/* Whether there are so many new flows that they are no longer remembered. */
 static __always_inline bool is_flood(struct cpu *cpu)
 {
 	if (cpu->new_flows >= new_flow_limit) {
@@ -212,7 +213,8 @@ static __always_inline bool is_flood(struct cpu *cpu)
 }
 
 /*
- * The packet's real, NULL where the ring has none. `table` says whose flow table is meant; a `dry` run changes none.
+ * Chooses the packet's real; NULL if the ring has none. `table` is the CPU whose flow table is used; a `dry` run
+ * changes no table.
  */
 static __always_inline struct real *choose_real(struct xdp_md *ctx, struct cpu *cpu, __u32 table,
 						const struct vip *vip, const struct packet *packet, bool dry,
@@ -241,7 +243,8 @@ static __always_inline struct real *choose_real(struct xdp_md *ctx, struct cpu *
 	}
 	if (!real) {
 		if (remembers)
-			count(packet->flags & PACKET_SYN ? &cpu->counters.flow_miss_syn : &cpu->counters.flow_miss_other);
+			count(packet->flags & PACKET_SYN ? &cpu->counters.flow_miss_syn :
+							   &cpu->counters.flow_miss_other);
 		real = choose_new(cpu, vip, packet, choice);
 		if (!real)
 			return NULL;

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* What user space decides. */
+/* Constants and variables that user space sets. */
 #pragma once
 
 #include "kernel.h"
 
 /*
- * Set before load, by user space, which has the defaults. The verifier knows these values, so that code which a configuration
- * does not need is not loaded.
+ * User space sets these before load. The verifier knows the values and removes code that a configuration does not need.
  */
 
-/* Outer headers: UDP in front of the inner packet instead of IP in IP. */
+/* UDP encapsulation (GUE, variant 1) instead of IP in IP. */
 const volatile bool use_gue = false;
 /* Network order. */
 const volatile __u16 gue_port = 0;
@@ -20,25 +19,25 @@ const volatile __u32 max_frame = 0;
 const volatile __u32 icmp_mtu = 0;
 /* Longer frames are answered with "too big"; otherwise they are only dropped. */
 const volatile bool send_too_big = false;
-/* Look for server ids in TCP options. */
+/* Server ids in TCP options count. */
 const volatile bool tcp_server_ids = false;
-/* Unpack what comes to an address of `tunnel_ends` before it is looked at. */
+/* Outer headers of packets to an address of `tunnel_ends` are removed first. */
 const volatile bool inline_decapsulation = false;
-/* Services may have their packets' addresses translated. */
+/* Services may translate addresses. */
 const volatile bool use_nat = false;
-/* New flows that are remembered, a CPU and second. */
+/* New flows that a CPU remembers in a second. */
 const volatile __u32 new_flow_limit = 0;
-/* A UDP flow that was idle longer is a new one; ticks of the clock in cpu.h. */
+/* A UDP flow that was idle for longer is a new one; ticks of the clock in cpu.h. */
 const volatile __u32 udp_idle_ticks = 0;
-/* How much later than noted a flow may have been used last; the same ticks. */
+/* A flow's last use may be this much later than noted; the same ticks. */
 const volatile __u32 touch_ticks = 0;
 /* Number of buckets in each CPU's flow table. */
 const volatile __u32 flow_buckets = 0;
-/* Number of slots for server ids, a power of two, less one. */
+/* Number of slots for server ids, a power of two, minus one. */
 const volatile __u32 id_mask = 0;
-/* Random: nobody outside can tell which flows share a bucket. */
+/* Random numbers, so that nobody outside can find flows that share a bucket. */
 const volatile __u64 flow_secrets[20] = {};
-/* Element of `cpus` for runs that must not be counted: the one behind the last CPU's. */
+/* Element of `cpus` for runs that must not be counted, after the last CPU's. */
 const volatile __u32 uncounted_cpu = 0;
 
 /* Set at any time. */
@@ -48,14 +47,14 @@ enum vip_kind {
 	VIPS_WITH_ANY_PORT = 1 << 1,
 };
 
-/* Which kinds of VIPs exist, so that tables without entries are not asked. */
+/* The kinds of VIPs that exist, so that tables without entries are not searched. */
 volatile enum vip_kind vip_kinds = 0;
-/* MAC address of the next hop, as the halves of an Ethernet header's first six bytes. */
+/* MAC address of the next hop: bytes 0 to 3, and bytes 4 and 5. */
 volatile __u32 router_mac_front = 0;
 volatile __u16 router_mac_back = 0;
-/* Capture one packet in so many, on each CPU; 0 captures none. */
+/* One packet in this many is captured, on each CPU; 0 captures none. */
 volatile __u32 capture_every = 0;
-/* Bits of 1 << enum reason: which packets are captured. */
+/* Bits 1 << enum reason of the packets that are captured. */
 volatile __u64 capture_reasons = 0;
 /* Bytes of each captured packet. */
 volatile __u32 capture_bytes = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* What each CPU keeps for itself: the packet at hand, a clock, and counters. */
+/* Data of each CPU: the present packet, a clock, and counters. */
 #pragma once
 
 #include "config.h"
@@ -7,7 +7,7 @@
 #include "outcome.h"
 #include "packet.h"
 
-/* Packets. */
+/* Numbers of packets. */
 struct counters {
 	__u64 packets;
 	__u64 transmitted;
@@ -20,8 +20,8 @@ struct counters {
 	__u64 flow_miss_syn;
 	__u64 flow_miss_other;
 	__u64 flow_stale;    /* the flow was known, but its real has left the VIP */
-	__u64 flow_fallback; /* on CPUs without a flow table of their own */
-	__u64 flow_flood;    /* not remembered, since too many were new */
+	__u64 flow_fallback; /* on CPUs without a flow table */
+	__u64 flow_flood;    /* not remembered: too many were new */
 	__u64 global_hit;
 	__u64 udp_migrated;
 	__u64 source_routed;
@@ -30,7 +30,7 @@ struct counters {
 	__u64 local;
 	__u64 decapsulated;
 	__u64 quic_id;
-	__u64 quic_initial; /* Initial and 0-RTT, whose id is of the client's choice */
+	__u64 quic_initial; /* Initial and 0-RTT, whose id the client chose */
 	__u64 quic_without_id;
 	__u64 quic_unknown_id;
 	__u64 server_id;
@@ -42,11 +42,12 @@ struct counters {
 	__u64 icmp_small_mtu; /* too-big messages for an MTU below 1280 bytes */
 	/* Translated flows. */
 	__u64 nat_created;
-	__u64 nat_expired;     /* their ports went to others after their time was over */
-	__u64 nat_yielded;     /* before it was, since ports were scarce */
+	__u64 nat_expired;     /* their ports were reused after their idle time */
+	__u64 nat_yielded;     /* their ports were reused earlier, since ports were scarce */
+	/* Packets of translated flows. */
 	__u64 nat_exhausted;   /* dropped: no port was free */
-	__u64 nat_unknown;     /* refused: of no flow that is known, and none that begins */
-	__u64 nat_last_hop;    /* dropped: no hop was left to them */
+	__u64 nat_unknown;     /* refused: of no known flow, and not the first of one */
+	__u64 nat_last_hop;    /* dropped: TTL or hop limit was used up */
 	__u64 nat_no_next_hop; /* sent to the router, since the host has no route or no neighbour */
 	__u64 nat_replies;
 	__u64 nat_reply_bytes; /* without Ethernet header and padding */
@@ -57,7 +58,7 @@ struct traffic {
 	__u64 bytes; /* of the inner packets, without Ethernet header and padding */
 };
 
-/* Whom a packet is for. */
+/* Destination of a packet: the key of its VIP. */
 struct vip_key {
 	__u64 address[2];
 	__u32 service; /* port | protocol << 16 | ipv6 << 24 */
@@ -66,13 +67,13 @@ struct vip_key {
 
 struct cpu {
 	__u64 jiffies;	 /* when `now` was taken */
-	__u64 window_ns; /* when counting of new flows began */
+	__u64 window_ns; /* when the count of new flows began */
 	__u32 now;	 /* nanoseconds since boot >> 24: 16.8 ms */
 	__u32 new_flows;
 	__u32 capture_turn;
 	/*
-	 * What is known of the packet at hand, and what becomes of it. Not on the stack, since the verifier would go through
-	 * all that follows once for each kind of packet.
+	 * The present packet and its outcome. If they were on the stack, the verifier would follow the rest of the
+	 * program once for each kind of packet.
 	 */
 	struct outcome outcome;
 	struct packet packet;
@@ -83,9 +84,9 @@ struct cpu {
 };
 
 /*
- * By CPU number; user space sets max_entries, sums, and sets a VIP's or real's traffic to zero when its number is given
- * away. A plain array whose elements lie pages apart: a lookup is a few instructions, which those of per-CPU arrays are
- * only since 6.10, and user space maps it.
+ * By CPU number. User space sets max_entries, sums the counters, and clears the traffic of a VIP or real when its
+ * number is assigned. A plain array whose elements lie pages apart: a lookup takes a few instructions (in per-CPU
+ * arrays only since 6.10), and user space can map it.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -95,7 +96,7 @@ struct {
 	__type(value, struct cpu);
 } cpus SEC(".maps");
 
-/* Nobody else writes to a CPU's counters: packets are handled to the end, one after the other. */
+/* Only its own CPU writes to a counter, one packet after the other, so that no atomic operation is needed. */
 static __always_inline void count(__u64 *counter)
 {
 	(*counter)++;
@@ -109,7 +110,7 @@ static __always_inline void count_traffic(struct traffic *traffic, __u32 bytes)
 
 #define SECOND_NS 1000000000ULL
 
-/* Reads the clock once a jiffy: asking for jiffies is a load, asking for the time is not. */
+/* Reads the clock once in a jiffy: reading jiffies is a load, reading the clock is a call. */
 static __always_inline __u32 cpu_now(struct cpu *cpu)
 {
 	__u64 jiffies = bpf_jiffies64();

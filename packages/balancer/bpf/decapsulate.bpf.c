@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
-/* For reals: takes the balancer's outer headers off what comes to one of this host's addresses. */
+/* For reals: removes the balancer's outer headers from packets to this host's addresses. */
 #include "decapsulate.h"
 
 /* Network order. */

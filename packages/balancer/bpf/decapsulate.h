@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* Taking outer headers off: IP in IP, or GUE variant 1. */
+/* Removal of outer headers: IP in IP, or GUE variant 1. */
 #pragma once
 
 #include "kernel.h"
@@ -9,7 +9,7 @@ struct tunnel_end {
 	__u32 ipv6;
 };
 
-/* Addresses to which tunnels lead that end here. Filled by user space. */
+/* Addresses at which tunnels end. User space inserts and deletes. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
@@ -17,14 +17,14 @@ struct {
 	__type(value, __u32);
 } tunnel_ends SEC(".maps");
 
-/* What is to come off. */
+/* The outer headers to be removed. */
 struct tunnel {
 	__u32 outer;  /* bytes of outer headers; 0 if there is no tunnel */
-	__u16 length; /* what the outer header says of the whole, bytes */
-	bool ipv6;    /* the inner packet */
+	__u16 length; /* total length in the outer header, bytes */
+	bool ipv6;    /* whether the inner packet is IPv6 */
 };
 
-/* Says how many bytes a tunnel's header takes behind the IP header, which says `protocol`; -1 if it is no tunnel. */
+/* Returns the bytes of a tunnel's header after the IP header, whose protocol is `protocol`; -1 without a tunnel. */
 static __always_inline int tunnel_header(const void *transport, const void *end, __u8 protocol, __u16 port, bool *ipv6)
 {
 	const struct udphdr *udp = transport;
@@ -76,7 +76,7 @@ static __always_inline void find_tunnel6(const struct ipv6hdr *ip, const void *e
 	tunnel->outer = sizeof(*ip) + header;
 }
 
-/* Whether there was a tunnel; then the frame now begins with the inner packet's Ethernet header. */
+/* Returns whether there was a tunnel. The frame then begins with the inner packet's Ethernet header. */
 static __noinline bool decapsulate(struct xdp_md *ctx, __u16 port)
 {
 	struct ethhdr *eth = packet_start(ctx), *inner;

@@ -6,20 +6,19 @@
 #include "packet.h"
 #include "real.h"
 
-/* 172.16.0.0/16 and 0100::/96, from which outer sources are taken, as loaded. */
+/* The prefixes of outer sources, as loaded: 172.16.0.0/16 and 0100::/96. */
 #define SOURCE_PREFIX4 bpf_htonl(0xac100000)
 #define SOURCE_PREFIX6 bpf_htonl(0x01000000)
 
-/* A port's bytes turned round. */
+/* Swaps a port's bytes. */
 static __always_inline __u32 swap16(__u16 port)
 {
 	return __builtin_bswap16(port);
 }
 
 /*
- * What the outer UDP checksum has to cover of the inner packet. A valid header of IPv4 sums to zero, and so does a
- * transport header's packet with its pseudo header: what is left is the pseudo header, to be subtracted. A UDP packet
- * without a checksum has to be summed.
+ * The inner packet's part of the outer UDP checksum. A valid IPv4 header sums to zero, and so does a transport packet
+ * with its pseudo header: what remains is the negative pseudo header. A UDP packet without a checksum has to be summed.
  */
 static __always_inline bool sum_inner4(struct xdp_md *ctx, __u32 offset, const struct iphdr *inner, __u64 *sum)
 {
@@ -41,7 +40,7 @@ static __always_inline bool sum_inner4(struct xdp_md *ctx, __u32 offset, const s
 	return true;
 }
 
-/* The same for IPv6, whose header has no checksum: what is not in the pseudo header, too, is summed. */
+/* The same for IPv6, whose header has no checksum: the parts that the pseudo header lacks are summed. */
 static __always_inline __u64 sum_inner6(const struct ipv6hdr *inner)
 {
 	return sum_words(inner, 2) + *(__u16 *)&inner->nexthdr + (__u16)~bpf_htons(inner->nexthdr);
@@ -62,7 +61,7 @@ static __always_inline bool sum_inner(struct xdp_md *ctx, const struct packet *p
 	return sum_inner4(ctx, offset, inner, sum);
 }
 
-/* The UDP header of GUE; `sum` is that of the inner packet and of the outer addresses. */
+/* Writes the UDP header of GUE; `sum` is the sum of the inner packet and of the outer addresses. */
 static __always_inline void write_gue(struct udphdr *udp, const struct packet *packet, __u16 source, __u64 sum)
 {
 	__u16 length = bpf_htons(packet->length + sizeof(*udp));
@@ -76,7 +75,7 @@ static __always_inline void write_gue(struct udphdr *udp, const struct packet *p
 	udp->check = checksum ?: 0xffff;
 }
 
-/* Bytes 2 and 3 of an IPv4 source, or 12 and 13 of an IPv6 one. */
+/* Bytes 2 and 3 of an IPv4 source, or bytes 12 and 13 of an IPv6 source. */
 static __always_inline __u16 flow_entropy(const struct packet *packet)
 {
 	return packet->ipv6 ? packet->source[3] & 0xffff : packet->source[0] >> 16;
@@ -94,7 +93,7 @@ static __always_inline void write_outer4(struct iphdr *ip, const struct packet *
 	ip->tot_len = length;
 	*(__u32 *)&ip->id = 0;
 	*(__u16 *)&ip->ttl = ttl;
-	/* Summed from what is at hand: reading what was just written would wait for it. */
+	/* Summed from registers: reading the bytes that were just written would stall. */
 	ip->check = ~fold_sum((__u64)first + length + ttl + source + destination);
 	ip->saddr = source;
 	ip->daddr = destination;
@@ -110,7 +109,7 @@ static __always_inline void write_outer6(struct ipv6hdr *ip, const struct packet
 	__builtin_memcpy(&ip->daddr, real->address, sizeof(ip->daddr));
 }
 
-/* Makes room for outer headers and writes the Ethernet header. Returns what follows it; NULL if there is no room. */
+/* Makes room for outer headers and writes the Ethernet header. Returns the place after it; NULL if there is no room. */
 static __always_inline void *make_room(struct xdp_md *ctx, __u32 bytes, __u16 ethertype)
 {
 	__u32 mac_front;
@@ -184,7 +183,7 @@ static __always_inline bool encapsulate6(struct xdp_md *ctx, const struct packet
 	return true;
 }
 
-/* IPv6 does not go through IPv4. */
+/* Encapsulates a packet; false for IPv6 to a real with IPv4. */
 static __always_inline bool encapsulate(struct xdp_md *ctx, const struct packet *packet, const struct real *real)
 {
 	if (real->flags & REAL_IPV6)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * Which real each flow has gone to. Each CPU has a table of its own: an array of buckets of 128 bytes, that is two
- * neighbouring cache lines, with room for six flows. The least recently used of the six makes room for a new one. So a
- * lookup waits for memory once, and there are no lists to keep.
+ * The reals of known flows. Each CPU has its own table: an array of buckets of 128 bytes, two neighbouring cache lines,
+ * with room for six flows. A new flow replaces the least recently used of the six. So a lookup waits for memory once,
+ * and there are no lists to maintain.
  */
 #pragma once
 
@@ -17,8 +17,8 @@ enum flow_kind {
 SHARE_ENUM(flow_kind);
 
 /*
- * What tells flows apart. `id` is both addresses of IPv4; of IPv6 it is a hash of both with random multipliers, by which
- * two given flows are the same with probability 2^-64.
+ * A flow's identity. `id` is both IPv4 addresses, or a hash of both IPv6 addresses with random multipliers, by which
+ * two given flows are equal with probability 2^-64.
  */
 struct flow {
 	__u64 id;
@@ -36,8 +36,8 @@ struct flow_bucket {
 } SHARED;
 
 /*
- * By CPU number. User space sets the number of buckets and puts the tables in; programs fill their own CPU's. Mapped
- * arrays begin at a page, so that buckets do at a cache line.
+ * Flow tables by CPU number. User space sets the number of buckets and inserts the tables; a program fills its own
+ * CPU's. Memory of mappable arrays begins at a page, so that buckets begin at a cache line.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
@@ -58,7 +58,7 @@ struct fallback_flow {
 	__u32 used;
 };
 
-/* For CPUs without a table. Programs insert, the kernel deletes the least recently used. */
+/* Flows of CPUs without a table. Programs insert; the kernel deletes the least recently used. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
@@ -66,7 +66,7 @@ struct {
 	__type(value, struct fallback_flow);
 } fallback_flows SEC(".maps");
 
-/* 32 bits of a sum whose every term has a random multiplier. */
+/* Upper 32 bits of a sum whose terms have random multipliers. */
 static __always_inline __u64 hash_addresses(const struct packet *packet, const volatile __u64 *secrets)
 {
 	__u64 sum = secrets[8];
@@ -119,7 +119,7 @@ static __always_inline bool is_at(const struct flow_bucket *bucket, int way, con
 	       (bucket->real[way] & ~0U << REAL_HANDLE_BITS) == flow->kind;
 }
 
-/* The handle of the flow's real, 0 if it is not there. `touch` marks it as used. */
+/* Returns the handle of the flow's real; 0 if the flow is unknown. `touch` marks the flow as used. */
 static __noinline __u32 bucket_get(struct flow_bucket *bucket, const struct flow *flow, __u32 now, bool touch)
 {
 #pragma unroll
@@ -128,7 +128,7 @@ static __noinline __u32 bucket_get(struct flow_bucket *bucket, const struct flow
 			continue;
 		if (is_idle(flow, now, bucket->used[way]))
 			return 0;
-		/* Seldom, since a cache line that was written to has to be written back. */
+		/* Seldom, since a modified cache line must be written back. */
 		if (touch && now - bucket->used[way] > touch_ticks)
 			bucket->used[way] = now;
 		return bucket->real[way] & ((1U << REAL_HANDLE_BITS) - 1);
@@ -136,13 +136,13 @@ static __noinline __u32 bucket_get(struct flow_bucket *bucket, const struct flow
 	return 0;
 }
 
-/* 1 for 0, else 0; without a branch, after which the verifier would go on twice. */
+/* Returns 1 for 0, else 0, without a branch, which would double the verifier's paths. */
 static __always_inline __u64 is_zero(__u32 word)
 {
 	return ((__u64)word - 1) >> 63;
 }
 
-/* 0 where a flow is. */
+/* Returns 0 if a way holds the flow. */
 static __always_inline __u32 difference(const struct flow_bucket *bucket, int way, const struct flow *flow)
 {
 	__u64 id = bucket->id[way] ^ flow->id;
@@ -151,7 +151,7 @@ static __always_inline __u32 difference(const struct flow_bucket *bucket, int wa
 	       ((bucket->real[way] & ~0U << REAL_HANDLE_BITS) ^ flow->kind);
 }
 
-/* Writes over what is known of the flow, else into a free place, else over the least recently used. */
+/* Writes to the flow's own way, else to a free one, else to the least recently used. */
 static __noinline int bucket_put(struct flow_bucket *bucket, const struct flow *flow, __u32 handle, __u32 now)
 {
 	__u64 best = 0;
@@ -194,7 +194,7 @@ static __noinline int fallback_put(const struct flow *flow, __u32 handle, __u32 
 	return bpf_map_update_elem(&fallback_flows, flow, &known, BPF_ANY);
 }
 
-/* Where a flow is remembered. */
+/* The place where a flow is remembered. */
 struct place {
 	struct flow flow;
 	struct flow_bucket *bucket; /* NULL for the fallback */

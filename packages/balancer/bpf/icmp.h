@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* Answers of the balancer itself: to echo requests, and to packets that are too long to be encapsulated. */
+/* ICMP messages of the balancer itself: echo replies, and answers to packets too long to be encapsulated. */
 #pragma once
 
 #include "checksum.h"
@@ -15,7 +15,7 @@ static __always_inline void swap_macs(struct ethhdr *eth)
 	__builtin_memcpy(eth->h_dest, mac, ETH_ALEN);
 }
 
-/* The checksum after a 16-bit word of what it covers changed (RFC 1624). */
+/* The checksum after a change of one 16-bit word that it covers (RFC 1624). */
 static __always_inline __u16 changed_checksum(__u16 checksum, __u16 before, __u16 after)
 {
 	return ~fold_sum((__u64)(__u16)~checksum + (__u16)~before + after);
@@ -66,11 +66,11 @@ static __always_inline int answer_echo(struct xdp_md *ctx, const struct packet *
 	return packet->ipv6 ? answer_echo6(eth, end) : answer_echo4(eth, end);
 }
 
-/* Bytes of the packet that a too-big message quotes, from its IP header on: the frame's first 98, or 262 bytes. */
+/* Bytes of the packet that a too-big message quotes, from its IP header on: the frame's first 98 or 262 bytes. */
 #define QUOTED_BYTES4 84
 #define QUOTED_BYTES6 248
 
-/* Cuts the frame and makes room for headers of ICMP before its IP header. The Ethernet header moves to the front. */
+/* Cuts the frame and makes room for IP and ICMP headers before its IP header. The Ethernet header moves along. */
 static __always_inline bool make_icmp_room(struct xdp_md *ctx, __u32 quoted, __u32 headers)
 {
 	int frame = packet_end(ctx) - packet_start(ctx);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* Numbers in packets that name the real: of QUIC connection ids, TCP options and stable UDP headers. */
+/* Server ids, which name the real: in QUIC connection ids, TCP options and stable UDP headers. */
 #pragma once
 
 #include "config.h"
@@ -7,9 +7,9 @@
 #include "packet.h"
 
 /*
- * The handles of reals by the id that they put into packets: a hash table in an array, as vip_slots. Filled by user space in
- * mapped memory; its size is a power of two. A slot is one word, so that both halves change at once: the id below, the
- * real's handle above, 0 for an id that is gone. A slot of 0 ends a search.
+ * Handles of reals by server id: a hash table in an array, as vip_slots, whose size is a power of two. User space fills
+ * it in mapped memory. A slot is one word, so that it changes at once: the id in the lower half, the real's handle in
+ * the upper one, which is 0 for a removed id. A slot of 0 ends a search.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -39,7 +39,7 @@ __noinline __u32 find_id(__u32 id, __u32 index)
 	return 0;
 }
 
-/* The handle of the real that has an id; 0 for none, and for id 0. */
+/* The handle of the real with an id; 0 if there is none, and for id 0. */
 static __always_inline __u32 real_by_id(__u32 id)
 {
 	__u32 index = (__u64)id * 0x9e3779b97f4a7c15 >> ID_HASH_SHIFT;
@@ -54,7 +54,7 @@ static __always_inline __u32 real_by_id(__u32 id)
 /* Largest offset of a transport header. */
 #define LAST_TRANSPORT (ETH_HLEN + sizeof(struct ipv6hdr))
 
-/* A packet's UDP payload, of which `bytes` bytes are there, or NULL. */
+/* A packet's UDP payload if it has at least `bytes` bytes, else NULL. */
 static __always_inline const __u8 *udp_payload(const struct xdp_md *ctx, const struct packet *packet, __u32 bytes)
 {
 	__u64 offset = packet->transport;

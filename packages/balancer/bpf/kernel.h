@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* Packet headers, and what all files here share. */
+/* Packet headers, and helpers that all files here share. */
 #pragma once
 
 #include <linux/bpf.h>
@@ -16,7 +16,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-/* <linux/icmp.h> and <linux/icmpv6.h> take half of libc's headers with them. */
+/* <linux/icmp.h> and <linux/icmpv6.h> include many headers of libc. */
 struct icmp_header {
 	__u8 type;
 	__u8 code;
@@ -46,14 +46,11 @@ enum icmp_type {
 
 #define ICMP4_CODE_TOO_BIG 4
 
-/* Asks weir-bpf2ts for a type that neither a map nor a global leads to. */
+/* Makes weir-bpf2ts generate a type to which neither a map nor a global variable leads. */
 #define SHARED __attribute__((btf_decl_tag("export")))
 
-/* The same for an enumeration, which bears no tags. The compiler keeps what a global variable leads to. */
+/* The same for an enumeration, which cannot have a tag: a global variable leads to it. */
 #define SHARE_ENUM(name) const enum name *const unused_##name __attribute__((unused)) = NULL
-
-/* Tells the compiler nothing of a value, so that a check stays which the verifier needs. */
-#define hide(value) asm volatile("" : "+r"(value))
 
 #define IP_FRAGMENT_BITS 0x3fff /* more fragments, and the offset */
 #define IP_OFFSET_BITS 0x1fff

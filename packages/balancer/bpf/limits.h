@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* Numbers that both sides know. User space gets them from this object's types (src/generated). */
+/* Numbers that both sides know. User space reads them from the object's types (src/generated). */
 #pragma once
 
 #include "kernel.h"
 
 enum limit {
 	RING_SIZE = 65537,
-	/* With what the hash of a client's address begins, for its place in rings. */
+	/* Start of the hash of a client's address, which decides its place in rings. */
 	ADDRESS_HASH_START = 512,
 	REAL_NUMBER_BITS = 14,
 	REAL_GENERATION_BITS = 16,
@@ -16,14 +16,14 @@ enum limit {
 	/* Several slots for each of MAX_VIPS. */
 	VIP_SLOT_BITS = 14,
 	VIP_SLOTS = 1 << VIP_SLOT_BITS,
-	/* How far from its own slot a VIP may lie. */
+	/* Slots that are searched for a VIP. */
 	VIP_PROBES = 16,
-	/* The same for a server id. */
+	/* Slots that are searched for a server id. */
 	ID_PROBES = 32,
-	/* Bits of a server id's product that do not count for its slot. */
+	/* The low bits of a server id's product that do not count for its slot. */
 	ID_HASH_SHIFT = 40,
 	FLOW_WAYS = 6,
-	/* Nanoseconds are shifted by so much for ticks of the clock in cpu.h. */
+	/* Bits by which nanoseconds are shifted for ticks of the clock in cpu.h. */
 	CLOCK_SHIFT = 24,
 	/* Longest head of a packet that is captured. */
 	CAPTURE_BYTES = 256,

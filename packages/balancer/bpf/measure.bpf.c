@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
- * For measurements by BPF_PROG_TEST_RUN with `repeat`, which hands a program what it made of the packet in the round
- * before: puts the packet back, with another flow's source, and then calls the program that is measured.
+ * For measurements by BPF_PROG_TEST_RUN with `repeat`, where each round starts with the packet that the round before
+ * left: restores the packet, with another flow's source, and then calls the measured program.
  */
 #include "kernel.h"
 
@@ -9,14 +9,14 @@
 
 struct sample {
 	__u64 round;
-	__u32 multiplier;    /* odd: the order in which flows come */
-	__u32 mask;	     /* number of flows less one; a power of two less one */
-	__u32 source_offset; /* where in the frame the flow's number is added, 32 bits in network order */
-	__u32 first;	     /* is added to the flow's number */
+	__u32 multiplier;    /* odd; decides the order of flows */
+	__u32 mask;	     /* number of flows, a power of two, minus one */
+	__u32 source_offset; /* in the frame, of the 32 bits in network order to which the flow's number is added */
+	__u32 first;	     /* number of the first flow */
 	__u64 frame[FRAME_WORDS];
 };
 
-/* Filled by user space; programs count rounds. */
+/* User space fills it; the program counts rounds. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -24,7 +24,7 @@ struct {
 	__type(value, struct sample);
 } samples SEC(".maps");
 
-/* The program that is measured. */
+/* Slot 0: the measured program. User space inserts it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, 1);
@@ -61,7 +61,7 @@ int prologue(struct xdp_md *ctx)
 	return XDP_ABORTED;
 }
 
-/* What a measurement costs by itself. */
+/* The cost of a measurement itself. */
 SEC("xdp")
 int nothing(struct xdp_md *ctx)
 {

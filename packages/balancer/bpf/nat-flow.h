@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* Beginning, finding and ending of translated flows. */
+/* Creation, lookup and removal of translated flows. */
 #pragma once
 
 #include "nat-work.h"
 
-/* A new flow looks at so many slots, in groups that begin at random: neighbours share pages and prefetches. */
+/* A new flow examines this many slots, in groups at random places: neighbours share pages and prefetches. */
 #define NAT_PROBES 64
 #define NAT_PROBE_GROUP 4
 
-/* Index of the slot of a client's flow, which is copied; NAT_NONE if there is none. */
+/* Finds the slot of a client's flow and copies it. Returns its index; NAT_NONE if there is none. */
 static __noinline __u32 find_nat_client(const struct packet *packet, struct nat_slot *copy, __u32 now)
 {
 	struct nat_slot *slot;
@@ -29,7 +29,7 @@ static __noinline __u32 find_nat_client(const struct packet *packet, struct nat_
 	return *index;
 }
 
-/* Index of the slot that a packet to the balancer's own address is for; NAT_NONE if it can't be a translated flow's. */
+/* Finds the slot of a packet to the balancer's own address. Returns its index; NAT_NONE if there is none. */
 static __noinline __u32 find_nat_reply(const struct packet *packet, struct nat_slot *copy, __u32 now)
 {
 	struct nat_address address = {.ipv6 = packet->ipv6};
@@ -52,7 +52,7 @@ static __noinline __u32 find_nat_reply(const struct packet *packet, struct nat_s
 	return copy->real_port == packet->source_port ? index : NAT_NONE;
 }
 
-/* What the balancer's side of a slot's flow is called: number of its address in nat_addresses, and port. */
+/* Address and port of the balancer's side of a slot's flow. */
 static __always_inline const struct nat_address *nat_source(__u32 index, __u32 kind, __u16 *port)
 {
 	__u32 own = index - nat_first_slot[kind & 3];
@@ -64,7 +64,7 @@ static __always_inline const struct nat_address *nat_source(__u32 index, __u32 k
 	return bpf_map_lookup_elem(&nat_addresses, &number);
 }
 
-/* Clients' packets no longer find a slot by what its last flow was called. */
+/* Removes the entry by which the last flow's packets found a slot. */
 __noinline int forget_nat_client(__u32 id, __u32 index, __u32 kind)
 {
 	const struct nat_slot *slot = nat_slot_at(index);
@@ -94,7 +94,7 @@ enum nat_readiness {
 	NAT_FREE,
 };
 
-/* Whether a new flow can have a slot. */
+/* Whether a new flow can take a slot. */
 static __always_inline __u32 nat_readiness(__u32 index, __u32 kind, __u32 now)
 {
 	const struct nat_slot *slot = nat_slot_at(index);
@@ -109,7 +109,7 @@ static __always_inline __u32 nat_readiness(__u32 index, __u32 kind, __u32 now)
 	return NAT_TAKEN;
 }
 
-/* What a group of slots has for a new flow: its best one's index, with its readiness above. */
+/* The best slot of a group for a new flow: its index, with its readiness in the upper half. */
 __noinline __u64 look_at_nat_group(__u32 at, __u32 kind, __u32 now)
 {
 	__u32 first = nat_first_slot[kind & 3], count = nat_slot_count[kind & 3];
@@ -126,7 +126,7 @@ __noinline __u64 look_at_nat_group(__u32 at, __u32 kind, __u32 now)
 	return best;
 }
 
-/* A slot for a new flow, else one that can be had before its time, else NAT_NONE. */
+/* Finds a free slot for a new flow, else one that yields, else NAT_NONE. */
 static __always_inline __u32 look_for_nat_slot(__u32 kind, __u32 now)
 {
 	__u32 count = nat_slot_count[kind & 3];
@@ -149,8 +149,8 @@ static __always_inline __u32 look_for_nat_slot(__u32 kind, __u32 now)
 #define NAT_TRIES 2
 
 /*
- * Makes a slot this CPU's alone: odd version, and an entry in nat_claims, which release_nat_slot() deletes. Returns its
- * index, or NAT_NONE.
+ * Claims a slot for this CPU alone: by an odd version, and an entry in nat_claims, which release_nat_slot() deletes.
+ * Returns its index, or NAT_NONE.
  */
 __noinline __u32 claim_nat_slot(__u32 id, __u32 kind, __u32 now)
 {
@@ -164,7 +164,7 @@ __noinline __u32 claim_nat_slot(__u32 id, __u32 kind, __u32 now)
 			return NAT_NONE;
 		if (bpf_map_update_elem(&nat_claims, &index, &one, BPF_NOEXIST))
 			continue;
-		/* Another CPU may have been faster, and be done. */
+		/* Another CPU may have taken the slot and released its claim before. */
 		if (nat_readiness(index, kind, now) != NAT_TAKEN) {
 			slot->version++;
 			if (slot->real) {
@@ -187,8 +187,9 @@ static __always_inline void release_nat_slot(struct nat_slot *slot, const __u32 
 }
 
 /*
- * Has clients' packets find a slot. Returns its index, or that of the slot which another CPU has just given to the same flow
- * and which is copied then, or NAT_NONE. `stale` is the slot that the flow had and must not have any more.
+ * Inserts the entry by which the client's packets find a slot. Returns the slot's index, or that of the slot which
+ * another CPU has just assigned to the same flow and which is copied then, or NAT_NONE. work->stale is the flow's
+ * former slot, which does not count.
  */
 static __always_inline __u32 enter_nat_client(const struct packet *packet, struct nat_work *work, __u32 index, __u32 now)
 {
@@ -205,7 +206,7 @@ static __always_inline __u32 enter_nat_client(const struct packet *packet, struc
 	return bpf_map_update_elem(&nat_clients, &work->flow, &index, BPF_ANY) ? NAT_NONE : index;
 }
 
-/* Gives the new flow of a packet a slot, which work->slot is to go into. False if no port is to be had. */
+/* Assigns a slot to a new flow and copies work->slot into it. False if no port is free. */
 static __always_inline bool begin_nat_flow(struct cpu *cpu, __u32 id, struct nat_work *work)
 {
 	__u32 index = claim_nat_slot(id, nat_kind(&cpu->packet), cpu->now);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* Other addresses and ports in a packet, with checksums changed by what changed (RFC 1624). */
+/* Replacement of addresses and ports in a packet, with an incremental update of checksums (RFC 1624). */
 #pragma once
 
 #include "checksum.h"
 #include "nat-work.h"
 
-/* Adds to a difference of sums that `after` is now where `before` was. Both are pairs of 16-bit words. */
+/* Adds the replacement of `before` by `after`, both pairs of 16-bit words, to a difference of sums. */
 static __always_inline void add_change(__u64 *change, __u32 before, __u32 after)
 {
 	*change += (__u32)~before;
@@ -24,7 +24,7 @@ static __always_inline __u16 change_checksum(__u16 checksum, __u64 change)
 	return ~fold_sum((__u16)~checksum + change);
 }
 
-/* UDP says 0 for no checksum, which stays none, and 0xffff for a checksum of 0. */
+/* In UDP, 0 means no checksum, which stays absent, and 0xffff stands for a checksum of 0. */
 static __always_inline __u16 change_udp_checksum(__u16 checksum, __u64 change)
 {
 	if (!checksum)
@@ -43,7 +43,7 @@ static __always_inline void replace_address6(__u32 *address, const __u64 *by, __
 	}
 }
 
-/* Both addresses of an IP header, and an IPv4 header's checksum. Returns what changed for the transport's checksum. */
+/* Replaces an IP header's addresses and updates IPv4's checksum. Returns the change for the transport's checksum. */
 static __always_inline __u64 replace_addresses(void *header, bool ipv6, const __u64 *source, const __u64 *destination)
 {
 	struct ipv6hdr *ip6 = header;
@@ -63,8 +63,8 @@ static __always_inline __u64 replace_addresses(void *header, bool ipv6, const __
 	return change;
 }
 
-/* False if the packet may not go on. */
-static __always_inline bool take_a_hop(void *header, bool ipv6)
+/* Decrements TTL or hop limit. False if it would become 0. */
+static __always_inline bool decrement_ttl(void *header, bool ipv6)
 {
 	struct ipv6hdr *ip6 = header;
 	struct iphdr *ip = header;
@@ -85,7 +85,7 @@ static __always_inline bool take_a_hop(void *header, bool ipv6)
 	return true;
 }
 
-/* Both ports, source first in the word that they are. */
+/* Replaces both ports, which are one word with the source first. */
 static __always_inline void replace_ports(__u32 *ports, __u16 source, __u16 destination, __u64 *change)
 {
 	__u32 after = source | (__u32)destination << 16;
@@ -95,8 +95,9 @@ static __always_inline void replace_ports(__u32 *ports, __u16 source, __u16 dest
 }
 
 /*
- * The packet in an ICMP error, which goes the other way, and the error's checksum. `change` is what changed before it that
- * the checksum covers. Of the transport header there are 8 bytes, and perhaps TCP's checksum. False if there is less.
+ * Rewrites the packet that an ICMP error quotes, which goes in the other direction, and the error's checksum. `change`
+ * is the earlier change that the checksum covers. At least 8 bytes of the transport header must be quoted, else false;
+ * TCP's checksum may be missing.
  */
 static __always_inline bool rewrite_quoted(struct icmp_header *icmp, const struct packet *packet, bool ipv6,
 					   const struct nat_tuple *to, const void *end, __u64 change)
@@ -131,7 +132,7 @@ static __always_inline bool rewrite_quoted(struct icmp_header *icmp, const struc
 	return true;
 }
 
-/* One family's packets; `header` is their IP header. */
+/* Rewrites a packet of one family; `header` is its IP header. */
 static __always_inline bool rewrite_family(void *header, const void *end, const struct packet *packet, bool ipv6,
 					   const struct nat_tuple *to)
 {
@@ -140,11 +141,11 @@ static __always_inline bool rewrite_family(void *header, const void *end, const 
 	struct tcphdr *tcp = transport;
 	__u64 change;
 
-	if ((void *)(udp + 1) > end || !take_a_hop(header, ipv6))
+	if ((void *)(udp + 1) > end || !decrement_ttl(header, ipv6))
 		return false;
 	change = replace_addresses(header, ipv6, to->source, to->destination);
 	if (packet->flags & PACKET_ICMP)
-		/* ICMP of IPv4 does not cover addresses. */
+		/* The checksum of ICMP for IPv4 does not cover addresses. */
 		return rewrite_quoted(transport, packet, ipv6, to, end, ipv6 ? change : 0);
 	replace_ports(transport, to->source_port, to->destination_port, &change);
 	if (packet->protocol == IPPROTO_UDP) {
@@ -158,8 +159,8 @@ static __always_inline bool rewrite_family(void *header, const void *end, const 
 }
 
 /*
- * Gives a packet the addresses and ports of nat_work.to. An ICMP error seems to come from where the flow's own packets
- * would. False if its last hop was here.
+ * Sets a packet's addresses and ports to nat_work.to. An ICMP error gets the source of the flow's own packets. False if
+ * the packet must not be forwarded any further.
  */
 __noinline int rewrite_packet(struct xdp_md *ctx, __u32 id)
 {

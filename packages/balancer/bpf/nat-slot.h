@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * Where a translated flow is known: in the slot of the port that it has on an address of the balancer's. A reply finds its
- * slot by address and port alone, so that a flow's two directions can't be told apart from each other: what clients' packets
- * are found by, nat_clients, only says which slot, and counts only if the slot says the same.
+ * Slots of translated flows: a flow's only record is the slot of its port on an address of the balancer. A reply finds
+ * the slot by address and port alone. Clients' packets find it through nat_clients, whose entry counts only if the slot
+ * has the same client and VIP. So neither direction of a flow can be known without the other.
  */
 #pragma once
 
@@ -11,23 +11,23 @@
 /* The index of no slot. */
 #define NAT_NONE 0xffffffff
 
-/* Slots of each kind of flow begin here; there are `nat_ports` for each source address. */
+/* First slot and number of slots of each kind of flow; each source address has `nat_ports` slots. */
 const volatile __u32 nat_first_slot[4] = {};
 const volatile __u32 nat_slot_count[4] = {};
 const volatile __u32 nat_first_port = 0;
 const volatile __u32 nat_ports = 0;
-/* After so long without a packet a flow is over; ticks of the clock in cpu.h. */
+/* Idle times after which a flow ends; ticks of the clock in cpu.h. */
 const volatile __s32 nat_udp_ticks = 0;
-const volatile __s32 nat_opening_ticks = 0; /* the real has not answered yet */
+const volatile __s32 nat_opening_ticks = 0; /* the real has not answered */
 const volatile __s32 nat_open_ticks = 0;
-const volatile __s32 nat_half_ticks = 0;   /* one side has said that it is done */
-const volatile __s32 nat_closed_ticks = 0; /* both have, or one has aborted */
-/* When ports are scarce, flows that are closed or not yet answered give theirs away after so long. */
+const volatile __s32 nat_half_ticks = 0;   /* one side has sent a FIN */
+const volatile __s32 nat_closed_ticks = 0; /* both sides have, or one has sent a RST */
+/* When ports are scarce, flows that are closed or not answered lose theirs after this time. */
 const volatile __s32 nat_yield_ticks = 0;
-/* How much later than noted a flow may have been used last. */
+/* A flow's last use may be this much later than noted. */
 const volatile __u32 nat_touch_ticks = 0;
 
-/* What one side of a flow has sent so far. Each side's byte is written by that side's packets only. */
+/* Packets that one side of a flow has sent. Only that side's packets write its byte. */
 enum nat_seen {
 	NAT_SEEN = 1 << 0,
 	NAT_FIN = 1 << 1,
@@ -36,7 +36,7 @@ enum nat_seen {
 
 /* One cache line. */
 struct nat_slot {
-	__u16 version; /* odd while the slot changes hands */
+	__u16 version; /* odd while the slot changes its flow */
 	enum nat_seen from_client;
 	enum nat_seen from_real;
 	__u32 used; /* a time of cpu_now() */
@@ -47,15 +47,15 @@ struct nat_slot {
 	__u16 vip_port;
 	__u16 real_port;
 	__u16 vip_number;
-	/* Where the client's last packet came from, which is where replies go. */
+	/* Device and MAC address from which the client's last packet came, and to which replies go. */
 	__u32 client_interface;
 	__u32 client_mac_front;
 	__u16 client_mac_back;
-	__u8 outsider; /* the real was chosen by an id or a route, and need not belong to the VIP */
+	__u8 outsider; /* an id or a route chose the real, which need not belong to the VIP */
 	__u8 reserved;
 };
 
-/* Programs fill slots and give them away again, user space reads them. User space sets max_entries. */
+/* Programs fill and reuse slots, user space reads them and sets max_entries. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -65,8 +65,8 @@ struct {
 } nat_slots SEC(".maps");
 
 /*
- * Slots by the client's side of the flow. Programs insert when a flow begins, and delete when its slot goes to another one:
- * there are never more entries than slots, and nothing is pushed out.
+ * Indices of slots by the client's side of the flow. Programs insert when a flow begins, and delete when its slot is
+ * reused: there are never more entries than slots, and no entry is evicted.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -75,7 +75,7 @@ struct {
 	__type(value, __u32);
 } nat_clients SEC(".maps");
 
-/* Slots that a CPU is just filling: what is in here nobody else takes. Programs insert and delete. */
+/* Slots that a CPU is filling, which no other CPU may take. Programs insert and delete. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
@@ -88,7 +88,7 @@ struct nat_address {
 	__u32 ipv6;
 };
 
-/* The balancer's own addresses: those of IPv4 from 0, those of IPv6 behind them. Filled by user space. */
+/* The balancer's own addresses, IPv4 before IPv6. User space fills it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -96,7 +96,7 @@ struct {
 	__type(value, struct nat_address);
 } nat_addresses SEC(".maps");
 
-/* How many of its family come before an address of nat_addresses. Filled by user space. */
+/* The index of an address of nat_addresses among those of its family. User space fills it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
@@ -104,7 +104,7 @@ struct {
 	__type(value, __u32);
 } nat_address_numbers SEC(".maps");
 
-/* enum flow_kind */
+/* The kind of a packet's flow: enum flow_kind. */
 static __always_inline __u32 nat_kind(const struct packet *packet)
 {
 	return (packet->protocol == IPPROTO_UDP ? FLOW_UDP : 0) | (packet->ipv6 ? FLOW_IPV6 : 0);
@@ -115,7 +115,7 @@ static __always_inline struct nat_slot *nat_slot_at(__u32 index)
 	return bpf_map_lookup_elem(&nat_slots, &index);
 }
 
-/* Copies a slot; false if it is free or changes hands meanwhile. */
+/* Copies a slot; false if it is free or changes its flow meanwhile. */
 static __always_inline bool read_nat_slot(const struct nat_slot *slot, struct nat_slot *copy)
 {
 	const volatile __u64 *from = (const volatile __u64 *)slot;
@@ -143,7 +143,7 @@ static __always_inline __s32 nat_limit(const struct nat_slot *slot, __u32 kind)
 	return slot->from_real ? nat_open_ticks : nat_opening_ticks;
 }
 
-/* Clocks of CPUs differ by a tick. */
+/* Signed, since clocks of CPUs differ by a tick. */
 static __always_inline __s32 nat_idle_ticks(const struct nat_slot *slot, __u32 now)
 {
 	return now - slot->used;
@@ -154,7 +154,7 @@ static __always_inline bool nat_is_over(const struct nat_slot *slot, __u32 kind,
 	return nat_idle_ticks(slot, now) > nat_limit(slot, kind);
 }
 
-/* Notes that a side has sent something. Seldom writes, since the other side's CPU has the slot in its cache, too. */
+/* Notes a packet of one side. Writes seldom, since the other side's CPU has the slot in its cache, too. */
 static __always_inline void touch_nat_slot(struct nat_slot *slot, enum nat_seen *seen, __u8 packet_flags, __u32 now)
 {
 	enum nat_seen more = NAT_SEEN;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* What the steps of a translation hand on. */
+/* Data that the steps of a translation pass on. */
 #pragma once
 
 #include "nat-slot.h"
 
-/* What a packet's source and destination are to be; of an ICMP error, what those of its flow's next packet would be. */
+/* New source and destination of a packet; for an ICMP error, those of its flow's next packet. */
 struct nat_tuple {
 	__u64 source[2];
 	__u64 destination[2];
@@ -14,20 +14,20 @@ struct nat_tuple {
 };
 
 struct nat_work {
-	struct nat_slot slot; /* a copy of the flow's */
+	struct nat_slot slot; /* copy of the flow's slot */
 	struct nat_slot other;
-	struct packet old; /* one of the flow that a slot had before */
+	struct packet old; /* a packet of the slot's former flow */
 	struct flow flow;
 	struct nat_tuple to;
-	__u32 index; /* of the slot; NAT_NONE if there is none */
-	__u32 stale; /* of a slot that was the flow's and is so no more, or NAT_NONE */
-	/* As they are in the packet, where the choice of a real may take them for 0. */
+	__u32 index; /* the slot's; NAT_NONE if there is none */
+	__u32 stale; /* index of the flow's former slot, or NAT_NONE */
+	/* The ports in the packet, which the choice of a real may set to 0. */
 	__u16 source_port;
 	__u16 destination_port;
 	__u32 reserved;
 };
 
-/* The packet that a CPU is at, by CPU number, as `cpus`. User space sets max_entries. */
+/* Translation of each CPU's present packet, by CPU number, as `cpus`. User space sets max_entries. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -40,7 +40,7 @@ static __always_inline struct nat_work *nat_work_of(__u32 id)
 	return use_nat ? bpf_map_lookup_elem(&nat_works, &id) : NULL;
 }
 
-/* Begins with a packet. False never, but for the verifier. */
+/* Begins with a packet. Returns false only to satisfy the verifier. */
 static __always_inline bool begin_nat_work(__u32 id, const struct packet *packet)
 {
 	struct nat_work *work = nat_work_of(id);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * Full address translation, for reals that can't take outer headers off: clients' packets go to a real from an address and
- * port of the balancer's, and what it answers goes back to the client from the VIP.
+ * Full address translation, for reals that cannot remove outer headers: clients' packets go to a real from an address
+ * and port of the balancer, and the real's answers go back to the client from the VIP.
  *
- * Its steps are functions that the verifier looks at one by one (not static, with numbers as arguments); what they hand on
- * lies in `cpus` and nat_works.
+ * Its steps are functions that the verifier checks one by one (not static, with numbers as arguments); they pass data
+ * on in `cpus` and nat_works.
  */
 #pragma once
 
@@ -20,7 +20,7 @@ static __always_inline bool is_served(const struct vip *vip, const struct nat_sl
 	return slot->outsider || is_member(vip, slot->real);
 }
 
-/* The handle of the real to which a client's flow goes; 0 if it has none yet, or none any more. */
+/* The handle of the real of a client's flow; 0 if the flow has none, or has lost it. */
 __noinline __u32 recall_translated(__u32 id)
 {
 	struct nat_work *work = nat_work_of(id);
@@ -41,21 +41,22 @@ __noinline __u32 recall_translated(__u32 id)
 		count(&cpu->counters.flow_stale);
 		return 0;
 	}
-	if (is_left(cpu, vip, packet, work->slot.real) || ((packet->flags & PACKET_SYN) && nat_is_closed(&work->slot)))
+	if (leaves_real(cpu, vip, packet, work->slot.real) ||
+	    ((packet->flags & PACKET_SYN) && nat_is_closed(&work->slot)))
 		return 0;
 	work->index = index;
 	count(&cpu->counters.flow_hit);
 	return work->slot.real;
 }
 
-/* Whether a packet can be its flow's first. */
+/* Whether a packet can be the first of its flow. */
 static __always_inline bool may_begin(const struct packet *packet)
 {
 	return !(packet->flags & (PACKET_ICMP | PACKET_RST)) &&
 	       (packet->protocol == IPPROTO_UDP || (packet->flags & PACKET_SYN));
 }
 
-/* A flow that has lost its slot gives it away soon. */
+/* Marks the flow's former slot as closed, so that it is soon reused. */
 static __always_inline void close_stale(const struct nat_work *work)
 {
 	struct nat_slot *slot = work->stale == NAT_NONE ? NULL : nat_slot_at(work->stale);
@@ -64,7 +65,7 @@ static __always_inline void close_stale(const struct nat_work *work)
 		slot->from_client |= NAT_RST;
 }
 
-/* A packet of a flow that is not known and can't begin with it: its sender learns that the connection is gone. */
+/* Refuses a packet of an unknown flow that cannot begin with it: a reset informs its sender. */
 __noinline int refuse_unknown(struct xdp_md *ctx, __u32 id)
 {
 	struct nat_work *work = nat_work_of(id);
@@ -77,7 +78,7 @@ __noinline int refuse_unknown(struct xdp_md *ctx, __u32 id)
 	return cpu->packet.flags & (PACKET_ICMP | PACKET_RST) ? XDP_DROP : answer_reset(ctx, id);
 }
 
-/* Replies go to where the client's packets come from. */
+/* Notes where the client's packets come from, since replies go there. */
 static __always_inline void note_client(const struct xdp_md *ctx, const struct ethhdr *eth, struct nat_slot *slot)
 {
 	__u32 front = *(const __u32 *)eth->h_source, interface = ctx->ingress_ifindex;
@@ -90,7 +91,7 @@ static __always_inline void note_client(const struct xdp_md *ctx, const struct e
 	slot->client_interface = interface;
 }
 
-/* Gives a flow its slot. False if there is none. */
+/* Creates a flow and assigns a slot to it. False if there is none. */
 static __always_inline bool begin_translated(struct cpu *cpu, __u32 id, struct nat_work *work)
 {
 	const struct packet *packet = &cpu->packet;
@@ -117,7 +118,7 @@ static __always_inline bool begin_translated(struct cpu *cpu, __u32 id, struct n
 	return begin_nat_flow(cpu, id, work);
 }
 
-/* A client's packet goes to its flow's real. */
+/* Sends a client's packet to its flow's real. */
 static __always_inline int send_translated(struct xdp_md *ctx, struct cpu *cpu, __u32 id, struct nat_work *work)
 {
 	__u32 number = real_number(work->slot.real);
@@ -147,7 +148,7 @@ static __always_inline int send_translated(struct xdp_md *ctx, struct cpu *cpu, 
 	return send_to_real(ctx, id, number);
 }
 
-/* A client's packet whose real is known, or was just chosen and is in the outcome if the flow has no slot yet. */
+/* Forwards a client's packet. If its flow has no slot yet, the outcome holds the real that was chosen. */
 __noinline int forward_translated(struct xdp_md *ctx, __u32 id)
 {
 	struct nat_work *work = nat_work_of(id);
@@ -164,7 +165,7 @@ __noinline int forward_translated(struct xdp_md *ctx, __u32 id)
 	return send_translated(ctx, cpu, id, work);
 }
 
-/* Sends a reply to where its client's packets come from, from the address that it came to. */
+/* Sends a reply to the device and MAC address of the client's packets, from the MAC address to which it came. */
 static __always_inline int send_to_client(struct xdp_md *ctx, const struct nat_slot *slot)
 {
 	struct ethhdr *eth = packet_start(ctx);
@@ -182,7 +183,7 @@ static __always_inline int send_to_client(struct xdp_md *ctx, const struct nat_s
 	return send_by(ctx, hop.interface);
 }
 
-/* Finds the flow that a packet to one of the balancer's own addresses answers. False if there is none. */
+/* Finds the flow of a reply to one of the balancer's own addresses. False if there is none. */
 static __always_inline bool recall_reply(struct cpu *cpu, struct nat_work *work)
 {
 	const struct real *real;
@@ -223,7 +224,7 @@ static __always_inline int send_reply(struct xdp_md *ctx, struct cpu *cpu, __u32
 	return send_to_client(ctx, &work->slot);
 }
 
-/* What comes to one of the balancer's own addresses goes to a client if it belongs to a flow, else it is the host's. */
+/* Handles a packet to one of the balancer's own addresses: a flow's reply goes to the client, others to the host. */
 __noinline int translate_reply(struct xdp_md *ctx, __u32 id, __u32 dry)
 {
 	struct nat_work *work = nat_work_of(id);

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* The next hop towards reals whose packets stay as they are but for addresses: by the host's routes and neighbours. */
+/* The next hop towards reals of translated flows, from the host's routes and neighbours. */
 #pragma once
 
 #include "nat-work.h"
 
-/* Ask the host for next hops; otherwise all reals are behind the router. */
+/* The host's routes decide next hops; otherwise all reals are behind the router. */
 const volatile bool use_routes = false;
-/* How long an answer counts; ticks of the clock in cpu.h. */
+/* Time for which an answer of the host counts; ticks of the clock in cpu.h. */
 const volatile __u32 next_hop_ticks = 60;
 
 #define FAMILY_IPV4 2
 #define FAMILY_IPV6 10
 
-/* MAC addresses as an Ethernet header has them, by halves. */
+/* MAC addresses in the order of an Ethernet header, in parts. */
 struct next_hop {
 	__u32 since; /* a time of cpu_now() */
 	__u32 interface; /* 0 if nothing is known */
@@ -23,7 +23,7 @@ struct next_hop {
 	__u32 reserved;
 };
 
-/* By number of the real. Programs write what the host answered, any CPU for all; user space sets max_entries. */
+/* By number of the real. Programs write the host's answers, one CPU for all; user space sets max_entries. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -39,13 +39,13 @@ static __always_inline void write_macs(struct ethhdr *eth, const struct next_hop
 	*(__u32 *)(eth->h_source + 2) = hop->source_back;
 }
 
-/* Out of the device that the packet came in by, or of another. */
+/* Sends a packet out of the device by which it came in, or of another. */
 static __always_inline int send_by(const struct xdp_md *ctx, __u32 interface)
 {
 	return interface == ctx->ingress_ifindex ? XDP_TX : bpf_redirect(interface, 0);
 }
 
-/* Asks the host. False if it has no route, or a neighbour that is not known yet. */
+/* Asks the host. False if it has no route, or does not know the neighbour. */
 static __always_inline bool ask_for_hop(struct xdp_md *ctx, const struct packet *packet, const struct nat_tuple *to,
 				   struct next_hop *hop)
 {
@@ -72,7 +72,7 @@ static __always_inline bool ask_for_hop(struct xdp_md *ctx, const struct packet 
 	return true;
 }
 
-/* Behind the router, from the address that the packet came to. */
+/* The router as next hop, from the MAC address to which the packet came. */
 static __always_inline void hop_by_router(const struct xdp_md *ctx, const struct ethhdr *eth, struct next_hop *hop)
 {
 	hop->interface = ctx->ingress_ifindex;
@@ -82,7 +82,7 @@ static __always_inline void hop_by_router(const struct xdp_md *ctx, const struct
 	__builtin_memcpy(&hop->source_back, eth->h_dest + 2, 4);
 }
 
-/* Sends a packet on to a real, whose address is nat_work.to.destination. */
+/* Sends a packet to a real, whose address is nat_work.to.destination. */
 __noinline int send_to_real(struct xdp_md *ctx, __u32 id, __u32 number)
 {
 	struct next_hop *known = bpf_map_lookup_elem(&next_hops, &number);

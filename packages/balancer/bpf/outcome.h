@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* Why a packet went where it went. */
+/* Outcome of a packet: the reason for its verdict, its VIP and its real. */
 #pragma once
 
 #include "kernel.h"
@@ -13,7 +13,7 @@ enum reason {
 	REASON_MALFORMED,
 	REASON_TOO_BIG,
 	REASON_ECHO,
-	/* What chose the real. */
+	/* Ways in which the real was chosen. */
 	REASON_QUIC_ID,
 	REASON_STABLE_UDP,
 	REASON_SERVER_ID,
@@ -21,15 +21,15 @@ enum reason {
 	REASON_GLOBAL_FLOW,
 	REASON_SOURCE_ROUTE,
 	REASON_RING,
-	/* By the ring, and not remembered, since too many flows are new. */
+	/* By the ring, without remembering the flow, since too many are new. */
 	REASON_RING_FLOOD,
 	/* Dropped. */
 	REASON_EMPTY_SLOT,
 	REASON_ENCAPSULATION,
-	/* Translated: the flow was known, or it is what a real answered. */
+	/* Translated: the flow was known, or the packet is a real's reply. */
 	REASON_NAT_FLOW,
 	REASON_NAT_REPLY,
-	/* Of a translated service, but of no flow that is known and none that begins: reset, or dropped. */
+	/* To a translated service, but of no known flow, and not the first of one: reset or dropped. */
 	REASON_NAT_UNKNOWN,
 	/* Dropped. */
 	REASON_NAT_EXHAUSTED,
@@ -39,6 +39,6 @@ enum reason {
 
 struct outcome {
 	enum reason reason;
-	__u32 vip;  /* its number and 1 more; 0 if there is none */
+	__u32 vip;  /* its number plus 1; 0 if there is none */
 	__u32 real; /* its number; 0 if there is none */
 };

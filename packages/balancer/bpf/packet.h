@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* A packet's flow, as far as its headers show it. */
 #pragma once
 
 #include "kernel.h"
@@ -8,15 +9,15 @@ enum packet_flag {
 	PACKET_FIN = 1 << 0,
 	PACKET_SYN = 1 << 1,
 	PACKET_RST = 1 << 2,
-	/* An ICMP error: addresses, ports and protocol are those of the packet that it is about, turned round. */
+	/* An ICMP error: addresses, ports and protocol are those of the quoted packet, in the other direction. */
 	PACKET_ICMP = 1 << 3,
-	/* An ICMP error that only translated flows get. */
+	/* An ICMP error that only concerns translated flows. */
 	PACKET_ICMP_TRANSLATED = 1 << 4,
 };
 
 /*
- * What is known of a packet. Addresses and ports are in network order, as loaded; IPv4 ones take the first word. Addresses
- * are written and copied by halves: a processor waits when it reads at once what was written in two steps.
+ * Parsed headers of a packet. Addresses and ports are in network order, as loaded; IPv4 takes the first word. Addresses
+ * are written and copied by halves: a processor stalls when one load reads what two stores wrote.
  */
 struct packet {
 	union {
@@ -30,7 +31,7 @@ struct packet {
 	__u16 source_port;
 	__u16 destination_port;
 	__u16 length;	 /* from the IP header on, bytes */
-	__u16 transport; /* where its own transport header begins in the frame */
+	__u16 transport; /* offset of its own transport header in the frame */
 	__u8 protocol;
 	bool ipv6;
 	__u8 tos; /* or traffic class */

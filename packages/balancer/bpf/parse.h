@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* Reading headers: which flow a packet belongs to. */
+/* Parsing of headers, which give a packet's flow. */
 #pragma once
 
 #include "cpu.h"
@@ -8,7 +8,7 @@
 enum parsed {
 	PARSED_NOT_IP,
 	PARSED_OTHER_PROTOCOL,
-	/* Its destination is known, its flow can't be. */
+	/* Its destination is known; its flow cannot be. */
 	PARSED_MALFORMED,
 	PARSED_ECHO_REQUEST,
 	PARSED_FLOW,
@@ -16,16 +16,16 @@ enum parsed {
 
 /* Smallest MTU that IPv6 allows. */
 #define SMALL_MTU 1280
-/* What every ICMP error carries of the transport header, and all that is needed. */
+/* Bytes of the transport header that every ICMP error quotes. */
 #define ICMP_TRANSPORT_BYTES 8
 
-/* The first bytes of any transport header. */
+/* The first bytes of every transport header. */
 struct ports {
 	__u16 source;
 	__u16 destination;
 };
 
-/* The byte of the header that has them. */
+/* Offset of the flags in the header. */
 #define TCP_FLAGS 13
 
 static __always_inline __u8 tcp_flags(const struct tcphdr *tcp)
@@ -52,7 +52,7 @@ static __always_inline enum parsed parse_udp(struct packet *packet, const struct
 	return PARSED_FLOW;
 }
 
-/* The ports of the packet that an ICMP error is about, turned round. */
+/* Reads the ports of the packet that an ICMP error quotes, in the other direction. */
 static __always_inline enum parsed parse_inner_ports(struct packet *packet, const struct ports *inner, const void *end)
 {
 	if ((void *)inner + ICMP_TRANSPORT_BYTES > end)
@@ -90,7 +90,7 @@ static __always_inline enum parsed parse_icmp4(struct cpu *cpu, struct packet *p
 	return parse_inner_ports(packet, (const void *)(inner + 1), end);
 }
 
-/* Packets do not lie at multiples of eight. */
+/* An address in a packet, which need not be aligned. */
 struct halves {
 	__u64 half[2];
 } __attribute__((packed, may_alias));
@@ -130,7 +130,7 @@ static __always_inline enum parsed parse_icmp6(struct cpu *cpu, struct packet *p
 	return parse_inner_ports(packet, (const void *)(inner + 1), end);
 }
 
-/* The length that the header claims must lie within the frame; what follows it is padding. */
+/* The length in the header must lie within the frame; bytes after it are padding. */
 static __always_inline bool length_fits(__u32 length, const void *header, const void *end)
 {
 	return length <= (__u32)(end - header);
@@ -194,7 +194,7 @@ static __always_inline enum parsed parse_ipv6(struct cpu *cpu, struct packet *pa
 	return PARSED_OTHER_PROTOCOL;
 }
 
-/* Ports are those of a flow only. */
+/* Parses a packet. Ports are set only for PARSED_FLOW. */
 static __always_inline enum parsed parse_packet(struct cpu *cpu, struct packet *packet, const struct xdp_md *ctx)
 {
 	const struct ethhdr *eth = packet_start(ctx);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
- * Health checks through the tunnel: what this host sends with a socket mark goes to the mark's real, in the same outer
- * headers as clients' packets, whatever its destination. For tc, egress; the destination's route decides the device and
- * the next hop.
+ * Health checks through the tunnel: packets that this host sends with a socket mark go to the mark's real, in the same
+ * outer headers as clients' packets, whatever their destination. For tc egress; the destination's route decides the
+ * device and the next hop.
  */
 #include "checksum.h"
 #include "limits.h"
@@ -10,11 +10,11 @@
 #include <linux/pkt_cls.h>
 
 struct probe {
-	__u32 address[4]; /* of the real, network order; IPv4 takes the first word */
+	__u32 address[4]; /* the real's, network order; IPv4 takes the first word */
 	__u32 ipv6;
 };
 
-/* Reals by socket mark. Filled by user space. */
+/* Reals by socket mark. User space inserts and deletes. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MAX_REALS);
@@ -29,7 +29,7 @@ const volatile __u32 probe_source6[4] = {};
 
 #define GUE_SOURCE_PORT bpf_htons(49152)
 
-/* What the kernel is to know of the new headers. */
+/* Flags that describe the new headers to the kernel. */
 static __always_inline __u64 room_flags(bool ipv6)
 {
 	__u64 flags = ipv6 ? BPF_F_ADJ_ROOM_ENCAP_L3_IPV6 : BPF_F_ADJ_ROOM_ENCAP_L3_IPV4;
@@ -65,15 +65,15 @@ static __always_inline int probe4(struct __sk_buff *skb, const struct probe *pro
 	ip->saddr = probe_source4;
 	ip->daddr = probe->address[0];
 	set_ip_checksum(ip);
-	/* Without a checksum, which IPv4 allows. */
+	/* UDP over IPv4 may omit the checksum. */
 	if (use_gue)
 		write_udp(udp, inner);
 	return TC_ACT_OK;
 }
 
 /*
- * The sum of a packet whose own checksums are right once the device or the stack has put them in: its pseudo header
- * taken off, as in encapsulate.h.
+ * The sum of a packet whose own checksums will be right once the device or the stack has filled them in: the negative
+ * pseudo header, as in encapsulate.h.
  */
 static __always_inline __u64 sum_probe(const void *inner, const void *end, bool ipv6)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* QUIC: ids that servers put into the connection ids which they choose. */
+/* QUIC: server ids in the connection ids that servers choose. */
 #pragma once
 
 #include "id.h"
@@ -8,7 +8,7 @@
 #define QUIC_TYPE_BITS 0x30
 #define QUIC_HANDSHAKE 0x20 /* Handshake and Retry; lower ones are Initial and 0-RTT */
 #define QUIC_ID_BYTES 8	    /* shorter connection ids carry nothing */
-#define QUIC_LONG_ID 6	    /* where the destination connection id begins: after flags, version, length */
+#define QUIC_LONG_ID 6	    /* offset of the destination connection id: after flags, version, length */
 
 enum quic_id {
 	QUIC_WITHOUT_ID,
@@ -17,7 +17,7 @@ enum quic_id {
 	QUIC_WITH_ID,
 };
 
-/* The upper two bits of a connection id say how many bytes the server's id takes. */
+/* Reads the server id, whose size the upper two bits of the connection id give. */
 static __always_inline __u32 read_connection_id(const __u8 *id)
 {
 	switch (id[0] >> 6) {

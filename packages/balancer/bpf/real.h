@@ -12,14 +12,14 @@ enum real_flag {
 
 struct real {
 	__u32 address[4]; /* network order; IPv4 takes the first word */
-	/* Each use of a number has another generation: what was remembered of the last use does not count. */
+	/* Each use of a number has another generation, so that handles of its last use are invalid. */
 	__u16 generation;
-	/* Network order; where addresses are translated, 0 for the VIP's. */
+	/* Of a real behind translation, network order; 0 for the VIP's port. */
 	__u16 port;
 	enum real_flag flags;
 };
 
-/* By number. User space fills an element before it gives its number to anybody. */
+/* By number. User space fills an element before it assigns the number. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, MAX_REALS);
@@ -28,8 +28,8 @@ struct {
 } reals SEC(".maps");
 
 /*
- * A real's handle, by which tables refer to it: its number in the low bits, its generation above. Flow tables have the kind
- * of flow in the last two.
+ * A real's handle, by which tables refer to it: its number in the low bits, its generation above. Flow tables have the
+ * kind of flow in the last two bits.
  */
 #define REAL_HANDLE_BITS (REAL_NUMBER_BITS + REAL_GENERATION_BITS)
 
@@ -43,13 +43,13 @@ static __always_inline __u32 real_handle(__u32 number, const struct real *real)
 	return number | (__u32)real->generation << REAL_NUMBER_BITS;
 }
 
-/* The real of that number; never NULL but for the verifier. */
+/* The real with a number; NULL only to satisfy the verifier. */
 static __always_inline struct real *real_by_number(__u32 number)
 {
 	return bpf_map_lookup_elem(&reals, &number);
 }
 
-/* The real that a table means, or NULL if there is none any more. */
+/* The real with a handle; NULL if it no longer exists. */
 static __always_inline struct real *real_by_handle(__u32 handle)
 {
 	__u32 number = real_number(handle);
@@ -65,7 +65,7 @@ static __always_inline bool has_bit(const __u64 *bits, __u32 number)
 	return bits[(number & (MAX_REALS - 1)) / 64] >> (number % 64) & 1;
 }
 
-/* Whether a number that a table has is that of a real of the VIP. */
+/* Whether a handle is that of a real of the VIP. */
 static __always_inline bool is_member(const struct vip *vip, __u32 handle)
 {
 	return has_bit(vip->members, real_number(handle));

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* Answers of the balancer itself to TCP packets of flows that it no longer knows (RFC 9293, 3.5.2). */
+/* Resets that the balancer sends as answers to TCP packets of unknown flows (RFC 9293, 3.5.2). */
 #pragma once
 
 #include "checksum.h"
 #include "cpu.h"
 #include "icmp.h"
 
-/* What of a TCP header follows the ports; flags as the bytes 12 and 13. */
+/* The TCP header after the ports; flags are bytes 12 and 13. */
 struct reset {
 	__u32 sequence;
 	__u32 acknowledgement;
@@ -17,7 +17,7 @@ struct reset {
 #define TCP_RST_FLAG 0x04
 #define TCP_ACK_FLAG 0x10
 
-/* A reset that the sender takes for its connection's. */
+/* A reset that the packet's sender accepts for its connection. */
 static __always_inline struct reset reset_for(const struct tcphdr *tcp, const struct packet *packet)
 {
 	__u32 payload = packet->length - (packet->transport - ETH_HLEN) - tcp->doff * 4;
@@ -104,7 +104,7 @@ static __always_inline int answer_reset6(struct xdp_md *ctx, const struct packet
 	return XDP_TX;
 }
 
-/* Resets the connection that a packet belongs to; the packet's addresses and ports must be its own. */
+/* Resets a packet's connection; the addresses and ports must be the packet's own. */
 __noinline int answer_reset(struct xdp_md *ctx, __u32 id)
 {
 	const struct cpu *cpu = bpf_map_lookup_elem(&cpus, &id);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* A flow's place in its VIP's ring. */
+/* The choice of a flow's real by its VIP's ring. */
 #pragma once
 
 #include "vip.h"
@@ -12,7 +12,7 @@ static __always_inline __u32 rotate(__u32 word, __u32 bits)
 	return word << bits | word >> (32 - bits);
 }
 
-/* lookup3's mixing of three words for more to come. */
+/* lookup3's mixing of three words when more follow. */
 #define HASH_MIX(a, b, c)                                                                                              \
 	do {                                                                                                           \
 		a = (a - c) ^ rotate(c, 4);                                                                            \
@@ -29,7 +29,7 @@ static __always_inline __u32 rotate(__u32 word, __u32 bits)
 		b += a;                                                                                                \
 	} while (0)
 
-/* Its last mixing, after which c is the hash. */
+/* lookup3's last mixing, which returns the hash. */
 static __always_inline __u32 hash_end(__u32 a, __u32 b, __u32 c)
 {
 	c = (c ^ b) - rotate(b, 14);
@@ -59,7 +59,7 @@ static __always_inline __u32 hash_words(__u32 a, __u32 b)
 	return hash_end(a + start, b + start, start);
 }
 
-/* Modulo 65537, where 65536 is as good as -1. */
+/* Modulo 65537, where 65536 equals -1. */
 static __always_inline __u32 ring_modulo(__u32 hash)
 {
 	__s64 slot = (__s64)(hash & 0xffff) - (hash >> 16);
@@ -67,7 +67,7 @@ static __always_inline __u32 ring_modulo(__u32 hash)
 	return slot < 0 ? slot + RING_SIZE : slot;
 }
 
-/* The number of the real that the ring has for a packet, 0 for none. */
+/* The number of the real in a packet's slot of the ring; 0 for none. */
 static __noinline __u32 choose_by_ring(const struct vip *vip, const struct packet *packet)
 {
 	__u32 none[4] = {};
@@ -84,6 +84,7 @@ static __noinline __u32 choose_by_ring(const struct vip *vip, const struct packe
 		hash = hash_words(address, packet->source_port | (__u32)packet->destination_port << 16);
 	}
 	slot = ring_modulo(hash);
-	hide(slot);
+	/* Else the compiler would remove a check that the verifier needs. */
+	barrier_var(slot);
 	return slot < RING_SIZE ? vip->ring[slot] : 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* TCP: an option with the server's id, which clients return in each segment. */
+/* TCP: an option with the server id, which clients return in each segment. */
 #pragma once
 
 #include "id.h"
@@ -11,7 +11,7 @@
 #define OPTIONS_LOOKED_AT 15
 #define OPTIONS_BYTES 40 /* at most */
 
-/* 0 if there is none. Not static, so that the verifier follows the loop once and not for every call. */
+/* Returns the server id, or 0. Not static, so that the verifier follows the loop once, not at every call. */
 __noinline __u32 find_server_id(struct xdp_md *ctx, __u32 transport)
 {
 	const void *end = packet_end(ctx);

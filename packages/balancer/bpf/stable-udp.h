@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* Stable UDP: a header of eight bytes before the payload, with the server's id in it. */
+/* Stable UDP: a header of eight bytes before the payload, with the server id. */
 #pragma once
 
 #include "id.h"
@@ -7,7 +7,7 @@
 #define STABLE_UDP_MARK 0x52
 #define STABLE_UDP_BYTES 8
 
-/* 0 if there is none. */
+/* Returns the server id; 0 if there is none. */
 static __always_inline __u32 find_stable_id(const struct xdp_md *ctx, const struct packet *packet)
 {
 	const __u8 *header = udp_payload(ctx, packet, STABLE_UDP_BYTES);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* Virtual services, and which of them a packet is for. */
+/* Virtual services, and the lookup of a packet's service. */
 #pragma once
 
 #include "cpu.h"
@@ -10,13 +10,13 @@ enum vip_flag {
 	/* Flows are not remembered. */
 	VIP_NO_FLOW_TABLE = 1 << 1,
 	VIP_QUIC = 1 << 2,
-	/* Only the destination port decides. */
+	/* The hash covers only the destination port. */
 	VIP_HASH_DESTINATION_PORT = 1 << 3,
 	VIP_SOURCE_ROUTING = 1 << 4,
 	/* Delivered to this host. */
 	VIP_LOCAL = 1 << 5,
 	VIP_GLOBAL_FLOWS = 1 << 6,
-	/* The destination port counts, too, where the VIP is for all ports. */
+	/* In a VIP for all ports, the destination port counts, too. */
 	VIP_HASH_BOTH_PORTS = 1 << 7,
 	VIP_STABLE_UDP = 1 << 8,
 	/* UDP flows leave a real that is down. */
@@ -25,7 +25,7 @@ enum vip_flag {
 	VIP_NAT = 1 << 10,
 };
 
-/* All that a packet needs to know of its VIP. */
+/* A VIP's record. */
 struct vip {
 	enum vip_flag flags;
 	__u32 reserved;
@@ -33,14 +33,14 @@ struct vip {
 	__u64 members[MAX_REALS / 64];
 	/* A bit for each real that UDP flows leave. */
 	__u64 down[MAX_REALS / 64];
-	/* Numbers of reals; 0 is nobody. */
+	/* Numbers of reals; 0 means none. */
 	__u16 ring[RING_SIZE];
 	__u16 padding[3];
 } SHARED;
 
 /*
- * By the VIP's number. User space never changes a VIP in use: it fills a new one and puts it in the old one's place, so
- * that a packet sees the one or the other.
+ * Records by the VIP's number. User space inserts and deletes. It never changes a record in use, but replaces it by a
+ * new one, so that a packet sees the old or the new one.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
@@ -59,10 +59,10 @@ struct {
 struct vip_slot {
 	__u64 address[2]; /* network order; IPv4 takes the first half's first word */
 	__u32 service;	  /* port | protocol << 16 | ipv6 << 24 */
-	__u32 number;	  /* the VIP's and 1 more, or enum no_vip */
+	__u32 number;	  /* the VIP's plus 1, or enum no_vip */
 };
 
-/* prefix_bits counts the 32 bits before the address, too. */
+/* prefix_bits includes the 32 bits before the address. */
 struct vip_prefix {
 	__u32 prefix_bits;
 	__u16 port;
@@ -77,19 +77,19 @@ struct address_prefix {
 	__u32 address[4];
 };
 
-/* What `number` is in a slot without a VIP. */
+/* `number` in a slot without a VIP. */
 enum no_vip {
 	/* The slot was never used: a search ends. */
 	VIP_NONE = 0,
-	/* Its VIP is gone: a search goes on. */
+	/* Its VIP was removed: a search goes on. */
 	VIP_GONE = 0xffffffff,
 };
 
 SHARE_ENUM(no_vip);
 
 /*
- * The VIPs that have a single address: a hash table in an array, since a lookup there is a few instructions where those
- * of hash maps are calls. Filled by user space in mapped memory, a slot's number last and changed first.
+ * VIPs with a single address: a hash table in an array, whose lookup takes a few instructions where a hash map's is a
+ * call. User space fills it in mapped memory: it writes a slot's number last, and changes it first.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -99,7 +99,7 @@ struct {
 	__type(value, struct vip_slot);
 } vip_slots SEC(".maps");
 
-/* Numbers of the VIPs that have a prefix. */
+/* Numbers of the VIPs with a prefix. User space inserts and deletes. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(max_entries, MAX_VIPS);
@@ -108,7 +108,7 @@ struct {
 	__type(value, __u32);
 } vip_prefixes SEC(".maps");
 
-/* Addresses of all VIPs, whatever their ports: for packets that have none. */
+/* Addresses of all VIPs, for packets without ports. User space inserts and deletes. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(max_entries, MAX_VIPS);
@@ -134,7 +134,7 @@ static __always_inline __u32 first_slot(const struct vip_key *key)
 	return hash >> (64 - VIP_SLOT_BITS);
 }
 
-/* The number in a slot: of the VIP, 0 if the search is over, VIP_GONE if it goes on. */
+/* The number in a slot: the VIP's plus 1, 0 if the search ends, VIP_GONE if it goes on. */
 static __always_inline __u32 look_at_slot(const struct vip_key *key, __u32 index)
 {
 	struct vip_slot *slot;
@@ -148,8 +148,8 @@ static __always_inline __u32 look_at_slot(const struct vip_key *key, __u32 index
 	return VIP_GONE;
 }
 
-/* Here and elsewhere: not static, so that the verifier looks at a function once, and not for each way to come to it. */
-__noinline __u32 look_further(__u32 id, __u32 index)
+/* Searches further slots. Here and elsewhere: not static, so that the verifier checks it once, not at every call. */
+__noinline __u32 search_further(__u32 id, __u32 index)
 {
 	const struct cpu *cpu = bpf_map_lookup_elem(&cpus, &id);
 
@@ -169,7 +169,7 @@ static __always_inline __u32 vip_by_address(const struct vip_key *key, __u32 id)
 	__u32 index = first_slot(key);
 	__u32 number = look_at_slot(key, index);
 
-	return number == VIP_GONE ? look_further(id, index) : number;
+	return number == VIP_GONE ? search_further(id, index) : number;
 }
 
 __noinline __u32 vip_by_prefix(__u32 id)
@@ -191,7 +191,7 @@ __noinline __u32 vip_by_prefix(__u32 id)
 	return number ? *number + 1 : 0;
 }
 
-/* The number of a packet's VIP and 1 more; 0 if it is for none. `any_port` says whether its port did not count. */
+/* The number of a packet's VIP plus 1; 0 if it is for none. `any_port` becomes true if the port did not count. */
 static __always_inline __u32 find_vip(struct cpu *cpu, __u32 id, bool *any_port)
 {
 	const struct packet *packet = &cpu->packet;
