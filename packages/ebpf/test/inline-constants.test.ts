@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { UnsupportedError } from '../src/index.js';
+import { assemble, type Instruction, insn } from '../src/insn/assembler.js';
 import { inlineConstants } from '../src/load/inline-constants.js';
 import type { MapSpec, ProgramSpec } from '../src/object/spec.js';
-import { type Instruction, insn } from './support/assemble.js';
 
 const contents = Uint8Array.of(7, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x34, 0x12, 1, 0, 0, 0, 0, 0x80);
 const maps = new Map<string, MapSpec>([
@@ -24,19 +24,7 @@ const maps = new Map<string, MapSpec>([
   ['.data', { name: '.data', type: 2, keySize: 4, valueSize: 16, maxEntries: 1, flags: 0, contents }],
 ]);
 
-const load32 = (dst: number, src: number, offset: number): Instruction => raw(0x61, dst, src, offset);
-const load16 = (dst: number, src: number, offset: number): Instruction => raw(0x69, dst, src, offset);
-const load8 = (dst: number, src: number, offset: number): Instruction => raw(0x71, dst, src, offset);
-const nothing = raw(0x05, 0, 0, 0);
-
-function raw(opcode: number, dst: number, src: number, offset: number, immediate = 0): Instruction {
-  const bytes = Buffer.alloc(8);
-  bytes.writeUInt8(opcode, 0);
-  bytes.writeUInt8(dst | (src << 4), 1);
-  bytes.writeInt16LE(offset, 2);
-  bytes.writeInt32LE(immediate, 4);
-  return [...bytes];
-}
+const nothing = insn.jump(0);
 
 /** @param references Instruction indexes of the addresses, with map and offset. */
 function inline(
@@ -46,7 +34,7 @@ function inline(
   return inlineConstants(
     {
       name: 'p',
-      instructions: Uint8Array.from(instructions.flat()),
+      instructions: assemble(...instructions),
       mapReferences: references.map(([index, map, offset]) => ({ index, map, kind: 'value', offset })),
     } as unknown as ProgramSpec,
     maps,
@@ -62,11 +50,11 @@ describe('constants written into instructions', () => {
     const program = inline(
       [
         insn.loadMapValue(1, 0, 0),
-        load32(2, 1, 0),
-        load32(3, 1, 4),
-        load16(4, 1, 8),
-        load8(5, 1, 15),
-        load8(1, 1, 10),
+        insn.load(4, 2, 1, 0),
+        insn.load(4, 3, 1, 4),
+        insn.load(2, 4, 1, 8),
+        insn.load(1, 5, 1, 15),
+        insn.load(1, 1, 1, 10),
         insn.exit(),
       ],
       [[0, '.rodata', 0]],
@@ -86,7 +74,13 @@ describe('constants written into instructions', () => {
 
   it('through copies of the address, and through sums', () => {
     const program = inline(
-      [insn.loadMapValue(6, 0, 0), insn.mov(7, 6), insn.addImmediate(7, 8), load16(0, 7, 0), insn.exit()],
+      [
+        insn.loadMapValue(6, 0, 0),
+        insn.mov(7, 6),
+        insn.addImmediate(7, 8),
+        insn.load(2, 0, 7, 0),
+        insn.exit(),
+      ],
       [[0, '.rodata', 0]],
     );
     assertCode(program, [
@@ -105,24 +99,24 @@ describe('constants written into instructions', () => {
       insn.loadMapValue(1, 0, 0),
       insn.jumpIfZero(2, 2),
       insn.loadMapValue(1, 0, 4),
-      load32(0, 1, 0),
+      insn.load(4, 0, 1, 0),
       insn.exit(),
     ];
     const program = inline(code, [
       [0, '.rodata', 0],
       [3, '.rodata', 4],
     ]);
-    assert.deepEqual([...program.instructions].slice(5 * 8, 6 * 8), load32(0, 1, 0));
+    assert.deepEqual([...program.instructions].slice(5 * 8, 6 * 8), insn.load(4, 0, 1, 0));
   });
 
   it('not from a register that a call has overwritten', () => {
-    const code = [insn.loadMapValue(1, 0, 0), insn.call(5), load32(0, 1, 0), insn.exit()];
+    const code = [insn.loadMapValue(1, 0, 0), insn.call(5), insn.load(4, 0, 1, 0), insn.exit()];
     const program = inline(code, [[0, '.rodata', 0]]);
-    assert.deepEqual([...program.instructions].slice(3 * 8, 4 * 8), load32(0, 1, 0));
+    assert.deepEqual([...program.instructions].slice(3 * 8, 4 * 8), insn.load(4, 0, 1, 0));
   });
 
   it('leaves data that programs can write', () => {
-    const code = [insn.loadMapValue(1, 0, 0), load32(0, 1, 0), insn.exit()];
+    const code = [insn.loadMapValue(1, 0, 0), insn.load(4, 0, 1, 0), insn.exit()];
     const program = inline(code, [[0, '.data', 0]]);
     assertCode(program, code);
     assert.equal(program.mapReferences.length, 1);
@@ -134,7 +128,7 @@ describe('constants written into instructions', () => {
       (error) => error instanceof UnsupportedError && error.since === '5.2',
     );
     assert.throws(
-      () => inline([insn.loadMapValue(1, 0, 14), load32(0, 1, 0), insn.exit()], [[0, '.rodata', 14]]),
+      () => inline([insn.loadMapValue(1, 0, 14), insn.load(4, 0, 1, 0), insn.exit()], [[0, '.rodata', 14]]),
       UnsupportedError,
     );
   });

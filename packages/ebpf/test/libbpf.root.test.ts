@@ -10,7 +10,9 @@ import { basename, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { kernelConfig } from '../src/features/config.js';
 import { Collection, mapFromId, mapTypeName, Program } from '../src/index.js';
+import { Instructions } from '../src/insn/insn.js';
 import { parseObject } from '../src/object/parse-object.js';
+import { Pseudo } from '../src/sys/constants.js';
 import { filesBelow, testObject, testPrograms, tracerFolder } from './support/objects.js';
 import { assertRoot, pinFolder, privateBpffs } from './support/root.js';
 
@@ -60,8 +62,6 @@ function loadWithLibbpf(path: string, pins: string): { readonly loaded: boolean;
   return { loaded: status === 0, log: stdout + stderr };
 }
 
-const [loadImmediate64, mapFd, mapValue] = [0x18, 1, 2];
-
 /**
  * Verified instructions as lines. Loads of maps, which the kernel gives by id, are shown by the map's shape and by its
  * place among the maps of the program, since each loader made its own.
@@ -81,9 +81,10 @@ function canonical(program: Program): string[] {
     return text;
   };
   const lines: string[] = [];
+  const instructions = new Instructions(code, true);
   for (let at = 0; at < code.length; at += 8) {
-    const source = code[at + 1]! >> 4;
-    const isMap = code[at] === loadImmediate64 && (source === mapFd || source === mapValue);
+    const source = instructions.source(at / 8);
+    const isMap = instructions.isLoadImm64(at / 8) && (source === Pseudo.mapFd || source === Pseudo.mapValue);
     const map = isMap ? ` ${describeMap(code.readUInt32LE(at + 4))}` : '';
     if (isMap) code.writeUInt32LE(0, at + 4);
     lines.push(`${at / 8}: ${code.toString('hex', at, at + 8)}${map}`);

@@ -3,24 +3,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseKernelConfig } from '../src/features/config.js';
 import { Btf, BtfBuilder, KernelSymbols, Kind } from '../src/index.js';
+import { assemble, insn } from '../src/insn/assembler.js';
 import { fillKconfig, type KconfigSource } from '../src/load/kconfig.js';
 import { prepareInstructions } from '../src/load/prepare.js';
 import { sanitizeBtf } from '../src/load/sanitize.js';
 import type { KconfigVariable, ProgramSpec } from '../src/object/spec.js';
-import { type Instruction, insn } from './support/assemble.js';
-
-function assemble(...instructions: readonly Instruction[]): Uint8Array {
-  return Uint8Array.from(instructions.flat());
-}
-
-function loadImmediate64(register: number, value: bigint): Instruction {
-  const bytes = Buffer.alloc(16);
-  bytes.writeUInt8(0x18, 0);
-  bytes.writeUInt8(register, 1);
-  bytes.writeInt32LE(Number(BigInt.asIntN(32, value)), 4);
-  bytes.writeInt32LE(Number(BigInt.asIntN(32, value >> 32n)), 12);
-  return [...bytes];
-}
 
 const everything = {
   func: true,
@@ -154,7 +141,7 @@ const context = {
 
 describe('prepareInstructions', () => {
   it('patches descriptors in and leaves the spec alone', () => {
-    const original = assemble(loadImmediate64(1, 0n), loadImmediate64(2, 0n), insn.exit());
+    const original = assemble(insn.loadImmediate64(1, 0n), insn.loadImmediate64(2, 0n), insn.exit());
     const before = Uint8Array.from(original);
     const { instructions } = prepareInstructions(
       program(original, {
@@ -173,7 +160,7 @@ describe('prepareInstructions', () => {
   it('puts the old helpers in the place of those that came in 5.5', () => {
     const code = [112, 113, 114, 115, 5].map((helper) => insn.call(helper));
     // A constant that looks like a call in its second half stays.
-    const constant = loadImmediate64(1, (113n << 32n) | 0x85n);
+    const constant = insn.loadImmediate64(1, (113n << 32n) | 0x85n);
     const { instructions } = prepareInstructions(program(assemble(...code, constant, insn.exit())), {
       ...context,
       probeReadKernel: false,
@@ -184,8 +171,8 @@ describe('prepareInstructions', () => {
 
   it('resolves kernel symbols by type, by address, and weak ones to nothing', () => {
     const code = assemble(
-      loadImmediate64(1, 0n),
-      loadImmediate64(2, 0n),
+      insn.loadImmediate64(1, 0n),
+      insn.loadImmediate64(2, 0n),
       insn.call(-1),
       insn.call(-1),
       insn.exit(),

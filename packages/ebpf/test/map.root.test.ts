@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, unlinkSync } from 'node:fs';
 import { before, test } from 'node:test';
 import { OptionError, SyscallError } from '../src/errors.js';
+import { insn } from '../src/insn/assembler.js';
 import { ArrayMap, indexKey } from '../src/map/array.js';
 import { DescriptorMap } from '../src/map/descriptor-map.js';
 import { LpmTrieMap } from '../src/map/lpm.js';
@@ -13,7 +14,7 @@ import { MapFlag, MapType, mapTypeName, ProgramType, UpdateFlag } from '../src/s
 import { possibleCpus } from '../src/sys/cpus.js';
 import { kernelAtLeast } from '../src/sys/kernel-version.js';
 import { raiseMemlock } from '../src/sys/memlock.js';
-import { insn, loadProgram } from './support/assemble.js';
+import { loadProgram } from './support/assemble.js';
 import { requireKernel } from './support/require.js';
 import { assertMapsGone, assertRoot, openDescriptors, pinFolder } from './support/root.js';
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseObject } from '../src/index.js';
-import { disassemble } from '../src/object/disassemble.js';
-import { helperName } from '../src/object/helpers.js';
-import { Instructions } from '../src/object/insn.js';
+import { disassemble } from '../src/insn/disassemble.js';
+import { helperName } from '../src/insn/helpers.js';
+import { Instructions } from '../src/insn/insn.js';
 import { testObject } from './support/objects.js';
 
 /** One slot, little-endian. */

@@ -4,9 +4,10 @@ import { closeSync, openSync, readlinkSync } from 'node:fs';
 import { before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { SyscallError } from '../src/errors.js';
-import { Attr, bpf } from '../src/sys/bpf.js';
+import { mapCreateAttr } from '../src/sys/attr.js';
+import { bpf } from '../src/sys/bpf.js';
 import { effectiveCapabilities } from '../src/sys/capabilities.js';
-import { Command } from '../src/sys/constants.js';
+import { Command, MapFlag, MapType } from '../src/sys/constants.js';
 import { Fd } from '../src/sys/fd.js';
 import { readSmallFile } from '../src/sys/files.js';
 import { memlockLimit, raiseMemlock } from '../src/sys/memlock.js';
@@ -87,12 +88,8 @@ test('a perf event opens, is controlled and closes', () => {
 });
 
 test('a disposed mapping reads zeros and takes writes', () => {
-  const attr = new Attr(72)
-    .u32(0, 2)
-    .u32(4, 4)
-    .u32(8, pageSize())
-    .u32(12, 1)
-    .u32(16, 1 << 10);
+  const array = { type: MapType.array, keySize: 4, valueSize: pageSize(), maxEntries: 1 };
+  const attr = mapCreateAttr({ ...array, flags: MapFlag.mmapable });
   using map = new Fd(bpf(Command.mapCreate, attr));
   const mapping = new Mapping(map.fd, { length: pageSize(), writable: true, what: 'an array' });
   const bytes = new Uint8Array(mapping.buffer);

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { EbpfError, FormatError, OptionError, type SyscallError } from '../src/errors.js';
-import { Attr, objectName } from '../src/sys/bpf.js';
+import { attr, kernelStruct, mapCreateAttr, objectName, progLoadAttr } from '../src/sys/attr.js';
 import { missingCapabilities, parseCapabilityMask } from '../src/sys/capabilities.js';
 import { Clock, clockNs, monotonicNs, realtimeOffsetNs } from '../src/sys/clock.js';
 import {
   attachTypeName,
   commandName,
   linkTypeName,
+  MapType,
   mapTypeName,
   programTypeName,
 } from '../src/sys/constants.js';
@@ -128,20 +129,41 @@ test('names are the kernel’s', () => {
   assert.equal(objectName('.rodata.str1.1-and-more'), '.rodata.str1.1_');
 });
 
-test('Attr stores numbers and pointers, and keeps what it points to', () => {
-  const attr = new Attr(48)
-    .u32(0, 0xffff_ffff)
-    .u64(8, 2n ** 63n)
-    .pointer(16, new Uint8Array(4))
-    .string(24, 'x');
-  assert.equal(attr.getU32(0), 0xffff_ffff);
-  assert.equal(attr.getU64(8), 2n ** 63n);
-  assert.notEqual(attr.getU64(16), 0n);
-  assert.equal(attr.references, 2);
-  attr.pointer(16, undefined).pointer(24, new Uint8Array(0));
-  assert.equal(attr.getU64(16), 0n);
-  assert.equal(attr.references, 0);
-  assert.throws(() => new Attr(4096), OptionError);
+test('a kernel struct stores numbers, text and pointers, and keeps what it points to', () => {
+  const load = attr('progLoad', { progType: 0xffff_ffff, insns: new Uint8Array(4), license: 'x' });
+  load.set({ progName: 'name', progTokenFd: -1, kernVersion: undefined });
+  assert.equal(load.get('progType'), 0xffff_ffff);
+  assert.equal(load.get('progTokenFd'), -1);
+  assert.equal(load.text('progName'), 'name');
+  assert.notEqual(load.get('insns'), 0n);
+  assert.equal(load.references, 2);
+  load.set({ insns: null, license: new Uint8Array(0) });
+  assert.equal(load.get('insns'), 0n);
+  assert.equal(load.references, 0);
+  assert.throws(() => load.set({ progName: 'longer than the kernel takes' }), OptionError);
+});
+
+test('a kernel struct takes members of members, 64 bits and single bits', () => {
+  const link = attr('linkCreate', { progFd: 3, kprobeMulti: { cnt: 2, flags: 1 } });
+  assert.deepEqual([...link.bytes.subarray(0, 24)], [3, ...Array(15).fill(0), 1, 0, 0, 0, 2, 0, 0, 0]);
+  assert.equal(link.get('kprobeMulti').cnt, 2);
+  assert.equal(attr('mapElem', { flags: 2n ** 63n }).get('flags'), 2n ** 63n);
+  const event = kernelStruct('perfEventAttr', { disabled: 1, freq: 1, watermark: 1, preciseIp: 3 });
+  assert.equal(new DataView(event.bytes.buffer).getUint32(40, true), 1 | (1 << 10) | (1 << 14) | (3 << 15));
+  assert.equal(event.set({ freq: 0 }).get('freq'), 0);
+  assert.equal(event.get('preciseIp'), 3);
+});
+
+test('the kernel gets a struct as far as the last member that was set', () => {
+  assert.equal(attr('mapElem', { mapFd: 1, key: new Uint8Array(4) }).used, 16);
+  assert.equal(attr('mapElem', { mapFd: 1, value: null }).used, 24);
+  assert.equal(attr('obj', { pathname: '/', bpfFd: undefined }).used, 8);
+  assert.equal(attr('linkDetach', { linkFd: 1 }).used, 8);
+  const array = { type: MapType.array, keySize: 4, valueSize: 8, maxEntries: 1 };
+  // Linux 4.18 knows 60 bytes of it, and takes no other than zeros behind them.
+  assert.equal(mapCreateAttr({ ...array, name: 'name' }).used, 48);
+  assert.equal(mapCreateAttr({ ...array, mapExtra: 1n }).used, 72);
+  assert.equal(progLoadAttr({ progType: 1, instructions: new Uint8Array(8) }).used, 48);
 });
 
 test('a descriptor closes once', () => {

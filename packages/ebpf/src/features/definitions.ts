@@ -7,13 +7,15 @@
  */
 
 import { Kind } from '../btf/types.js';
-import { Attr, bpfRaw } from '../sys/bpf.js';
-import { AttachType, Command, MapType, ProgramType } from '../sys/constants.js';
+import { assemble, insn } from '../insn/assembler.js';
+import { JmpOp } from '../insn/insn.js';
+import { attr, stringTable } from '../sys/attr.js';
+import { bpfRaw } from '../sys/bpf.js';
+import { AttachType, Command, MapFlag, MapType, ProgramType } from '../sys/constants.js';
 import { mapNeeds, programNeeds } from './judge.js';
 import { judgeFile, readText, sysfsFile, tracefsFile } from './kernel-files.js';
 import {
   attachesTracing,
-  instruction,
   kernelBtfFile,
   knowsCommand,
   knowsLink,
@@ -24,7 +26,6 @@ import {
   probeHelper,
   probeMapType,
   probeProgramType,
-  returnZero,
   takesBtf,
   takesMap,
   withKernelType,
@@ -50,6 +51,8 @@ const filter = ProgramType.socketFilter;
 function feature(since: string, description: string, probe: () => ProbeResult): Feature {
   return { since, description, probe };
 }
+
+const returnZero = [insn.movImmediate(0, 0), insn.exit()];
 
 /** Numbers of BPF_FUNC_* that features are defined by. */
 const helper = {
@@ -121,7 +124,7 @@ export const featureDefinitions = {
   bpf_calls: feature('4.16', 'calls between BPF functions', () =>
     loads({
       type: filter,
-      code: Buffer.concat([instruction(0x85, 0, 1, 0, 1), instruction(0x95), returnZero]),
+      code: assemble(insn.callFunction(1), insn.exit(), ...returnZero),
     }),
   ),
   expected_attach_type: feature('4.17', 'expected_attach_type at program load', () =>
@@ -132,59 +135,48 @@ export const featureDefinitions = {
     withMap({ type: MapType.array, valueSize: 32 }, (fd) =>
       loads({
         type: filter,
-        code: Buffer.concat([
-          instruction(0x18, 1, 2, 0, fd),
-          instruction(0, 0, 0, 0, 16),
-          instruction(0x7a, 1, 0, 0, 42),
-          returnZero,
-        ]),
+        code: assemble(insn.loadMapValue(1, fd, 16), insn.storeImmediate(8, 1, 0, 42), ...returnZero),
       }),
     ),
   ),
   known_constants: feature('5.5', 'constants of frozen maps known to the verifier', () =>
-    withMap({ type: MapType.array, valueSize: 8, flags: 1 << 7 }, (fd) => {
-      const frozen = outcome(bpfRaw(Command.mapFreeze, new Attr(8).u32(0, fd)), mapNeeds);
+    withMap({ type: MapType.array, valueSize: 8, flags: MapFlag.rdonlyProg }, (fd) => {
+      const frozen = outcome(bpfRaw(Command.mapFreeze, attr('mapElem', { mapFd: fd })), mapNeeds);
       if (frozen.state !== 'present') return frozen;
       return loads({
         type: filter,
-        code: Buffer.concat([
-          instruction(0x18, 1, 2, 0, fd),
-          instruction(0),
-          instruction(0x79, 1, 1),
-          // The value is 0: only who knows that does not come to the register which was never written.
-          instruction(0x15, 1, 0, 1),
-          instruction(0xbf, 0, 9),
-          returnZero,
-        ]),
+        code: assemble(
+          insn.loadMapValue(1, fd, 0),
+          insn.load64(1, 1, 0),
+          // The value is 0: a verifier that knows so does not reach the register which was never written.
+          insn.jumpIfZero(1, 1),
+          insn.mov(0, 9),
+          ...returnZero,
+        ),
       });
     }),
   ),
   large_programs: feature('5.2', 'programs of up to a million instructions', () =>
     loads({
       type: filter,
-      code: Buffer.concat([...Array.from({ length: 5000 }, () => instruction(0xb7)), returnZero]),
+      code: assemble(...Array.from({ length: 5000 }, () => insn.movImmediate(0, 0)), ...returnZero),
     }),
   ),
   bounded_loops: feature('5.3', 'bounded loops', () =>
     loads({
       type: filter,
-      code: Buffer.concat([
-        instruction(0xb7, 0, 0, 0, 10),
-        instruction(0x07, 0, 0, 0, -1),
-        instruction(0x55, 0, 0, -2, 0),
-        instruction(0x95),
-      ]),
+      code: assemble(
+        insn.movImmediate(0, 10),
+        insn.addImmediate(0, -1),
+        insn.jumpIf(0, JmpOp.jne, 0, -2),
+        insn.exit(),
+      ),
     }),
   ),
   jmp32: feature('5.1', '32-bit jumps (clang -mcpu=v3)', () =>
     loads({
       type: filter,
-      code: Buffer.concat([
-        instruction(0xb7),
-        instruction(0xa6, 0, 0, 1, 1),
-        instruction(0xb7),
-        instruction(0x95),
-      ]),
+      code: assemble(insn.movImmediate(0, 0), insn.jumpIf32(0, JmpOp.jlt, 1, 1), ...returnZero),
     }),
   ),
 
@@ -214,23 +206,24 @@ export const featureDefinitions = {
   // ---- maps ----
   map_freeze: feature('5.2', 'BPF_MAP_FREEZE', () =>
     withMap({ type: MapType.array }, (fd) =>
-      outcome(bpfRaw(Command.mapFreeze, new Attr(8).u32(0, fd)), mapNeeds),
+      outcome(bpfRaw(Command.mapFreeze, attr('mapElem', { mapFd: fd })), mapNeeds),
     ),
   ),
-  // BPF_F_RDONLY_PROG is bit 7, BPF_F_MMAPABLE bit 10, BPF_F_INNER_MAP bit 12.
-  rdonly_prog: feature('5.2', 'BPF_F_RDONLY_PROG', () => takesMap({ type: MapType.array, flags: 1 << 7 })),
+  rdonly_prog: feature('5.2', 'BPF_F_RDONLY_PROG', () =>
+    takesMap({ type: MapType.array, flags: MapFlag.rdonlyProg }),
+  ),
   array_mmap: feature('5.5', 'BPF_F_MMAPABLE arrays', () =>
-    takesMap({ type: MapType.array, flags: 1 << 10 }),
+    takesMap({ type: MapType.array, flags: MapFlag.mmapable }),
   ),
   batch_ops: feature('5.6', 'batched map operations', () =>
     // Nothing is asked for, so a kernel that knows the command has nothing to complain about.
     withMap({ type: MapType.array }, (fd) =>
-      outcome(bpfRaw(Command.mapLookupBatch, new Attr(56).u32(36, fd)), mapNeeds),
+      outcome(bpfRaw(Command.mapLookupBatch, attr('batch', { mapFd: fd })), mapNeeds),
     ),
   ),
   ringbuf: feature('5.8', 'BPF_MAP_TYPE_RINGBUF', () => probeMapType(MapType.ringbuf)),
   inner_array_sizes: feature('5.10', 'inner arrays of differing sizes (BPF_F_INNER_MAP)', () =>
-    takesMap({ type: MapType.array, flags: 1 << 12 }),
+    takesMap({ type: MapType.array, flags: MapFlag.innerMap }),
   ),
   memcg_accounting: feature('5.11', 'BPF memory charged to cgroups rather than RLIMIT_MEMLOCK', () =>
     // The helper has no other link with the accounting than having come in the same version.
@@ -277,7 +270,7 @@ export const featureDefinitions = {
       const program = { type: ProgramType.tracing, attachType: AttachType.traceIter, attachBtfId };
       return withProgram(program, (fd) =>
         opened(
-          bpfRaw(Command.linkCreate, new Attr(48).u32(0, fd).u32(8, AttachType.traceIter)),
+          bpfRaw(Command.linkCreate, attr('linkCreate', { progFd: fd, attachType: AttachType.traceIter })),
           programNeeds,
         ),
       );
@@ -289,11 +282,11 @@ export const featureDefinitions = {
   sk_lookup: feature('5.9', 'BPF_PROG_TYPE_SK_LOOKUP', () => probeProgramType(ProgramType.skLookup)),
   xdp_link: feature('5.9', 'bpf_link for XDP', () =>
     // A missing device and an unknown attach type get the same errno, so the command of the same version is tried.
-    knowsCommand(bpfRaw(Command.linkDetach, new Attr(8).u32(0, -1)), mapNeeds),
+    knowsCommand(bpfRaw(Command.linkDetach, attr('linkDetach', { linkFd: -1 })), mapNeeds),
   ),
   test_run_raw_tp: feature('5.10', 'BPF_PROG_TEST_RUN for raw tracepoints', () =>
     withProgram({ type: ProgramType.rawTracepoint }, (fd) =>
-      outcome(bpfRaw(Command.progTestRun, new Attr(80).u32(0, fd)), programNeeds),
+      outcome(bpfRaw(Command.progTestRun, attr('progTestRun', { progFd: fd })), programNeeds),
     ),
   ),
   syscall_program: feature('5.14', 'BPF_PROG_TYPE_SYSCALL', () => probeProgramType(ProgramType.syscall)),
@@ -302,9 +295,9 @@ export const featureDefinitions = {
   ),
   kprobe_multi: feature('5.18', 'BPF_TRACE_KPROBE_MULTI', () =>
     withProgram({ type: ProgramType.kprobe, attachType: AttachType.traceKprobeMulti }, (fd) => {
-      const names = new Attr(8).string(0, 'bpf_fentry_test1');
-      const attr = new Attr(48).u32(0, fd).u32(8, AttachType.traceKprobeMulti).u32(20, 1);
-      return opened(bpfRaw(Command.linkCreate, attr.pointer(24, names.bytes)), programNeeds);
+      const kprobeMulti = { cnt: 1, syms: stringTable(['bpf_fentry_test1']) };
+      const values = { progFd: fd, attachType: AttachType.traceKprobeMulti, kprobeMulti };
+      return opened(bpfRaw(Command.linkCreate, attr('linkCreate', values)), programNeeds);
     }),
   ),
   tcx: feature('6.6', 'bpf_link for traffic control (tcx)', () =>
@@ -317,7 +310,7 @@ export const featureDefinitions = {
     return last === undefined ? unknown('/proc/sys/kernel/cap_last_cap cannot be read') : known(last >= 39);
   }),
   enable_stats: feature('5.8', 'BPF_ENABLE_STATS', () =>
-    opened(bpfRaw(Command.enableStats, new Attr(8)), [...mapNeeds, 'CAP_SYS_ADMIN']),
+    opened(bpfRaw(Command.enableStats, attr('enableStats', { type: 0 })), [...mapNeeds, 'CAP_SYS_ADMIN']),
   ),
 } as const satisfies Record<string, Feature>;
 

@@ -6,11 +6,12 @@ import { constants } from 'node:os';
 import { BtfBuilder } from '../btf/builder.js';
 import { kernelBtf, kernelBtfPath } from '../btf/kernel.js';
 import { Kind } from '../btf/types.js';
-import { Attr, bpfRaw } from '../sys/bpf.js';
+import { assemble, insn, returning } from '../insn/assembler.js';
+import { type Attr, attr, btfLoadAttr, mapCreateAttr, progLoadAttr } from '../sys/attr.js';
+import { bpfRaw } from '../sys/bpf.js';
 import type { CapabilityName } from '../sys/capabilities.js';
-import { AttachType, Command, MapType, ProgramType } from '../sys/constants.js';
+import { AttachType, Command, MapFlag, MapType, ProgramFlag, ProgramType } from '../sys/constants.js';
 import { Fd } from '../sys/fd.js';
-import { kernelVersion } from '../sys/kernel-version.js';
 import { incapable, judge, lockedDown, mapNeeds, networkNeeds, programNeeds } from './judge.js';
 import { errnoOf, judgeFile, sysfsFile } from './kernel-files.js';
 import { type Situation, situation } from './situation.js';
@@ -19,26 +20,6 @@ import { absent, known, type ProbeResult, present } from './state.js';
 const { E2BIG, EACCES, EBADF, EINVAL, ENOENT, ENOSYS, EOPNOTSUPP } = constants.errno;
 /** The kernel's own errno for what it does not support, which user space has no name for. */
 const ENOTSUPP = 524;
-
-/** One instruction: opcode, registers, offset, immediate. */
-export function instruction(
-  opcode: number,
-  destination = 0,
-  source = 0,
-  offset = 0,
-  immediate = 0,
-): Uint8Array {
-  const bytes = new Uint8Array(8);
-  const view = new DataView(bytes.buffer);
-  view.setUint8(0, opcode);
-  view.setUint8(1, destination | (source << 4));
-  view.setInt16(2, offset, true);
-  view.setInt32(4, immediate, true);
-  return bytes;
-}
-
-/** `r0 = 0; exit`, the shortest program every type accepts. */
-export const returnZero: Uint8Array = Buffer.concat([instruction(0xb7), instruction(0x95)]);
 
 /** What BPF_PROG_LOAD needs beyond the code. Numbers as in <linux/bpf.h>. */
 export interface ProbeProgram {
@@ -50,20 +31,16 @@ export interface ProbeProgram {
   readonly flags?: number;
 }
 
-function loadAttr(program: ProbeProgram, log?: Uint8Array): Attr {
-  const code = program.code ?? returnZero;
-  const attr = new Attr(128)
-    .u32(0, program.type)
-    .u32(4, code.length / 8)
-    .pointer(8, code)
-    .string(16, 'GPL')
-    .u32(40, kernelVersion().code)
-    .u32(44, program.flags ?? 0)
-    .u32(68, program.attachType ?? 0)
-    .u32(108, program.attachBtfId ?? 0);
-  if (program.name !== undefined) attr.objectName(48, program.name);
-  if (log !== undefined) attr.u32(24, 1).u32(28, log.length).pointer(32, log);
-  return attr;
+function loadAttr(program: ProbeProgram, log?: Uint8Array): Attr<'progLoad'> {
+  return progLoadAttr({
+    progType: program.type,
+    instructions: program.code ?? returning(0),
+    progFlags: program.flags,
+    name: program.name,
+    expectedAttachType: program.attachType,
+    attachBtfId: program.attachBtfId,
+    log,
+  });
 }
 
 /** Loads a program; the descriptor, or the negative errno. */
@@ -149,11 +126,8 @@ export function probeProgramType(type: number): ProbeResult {
     return verifierSpeaks(program) ? present : judge(-result, needsOf(type));
   }
   const attachType = attachTypes.get(type);
-  const code = returnOne.has(type)
-    ? Buffer.concat([instruction(0xb7, 0, 0, 0, 1), instruction(0x95)])
-    : returnZero;
-  // Sleepable only: BPF_F_SLEEPABLE.
-  const flags = type === ProgramType.syscall ? 1 << 4 : 0;
+  const code = returning(returnOne.has(type) ? 1 : 0);
+  const flags = type === ProgramType.syscall ? ProgramFlag.sleepable : 0;
   return loads({ type, code, flags, ...(attachType === undefined ? {} : { attachType }) });
 }
 
@@ -180,7 +154,7 @@ const lockdownHelpers: ReadonlySet<number> = new Set([4, 45, 113, 115]);
  * @param helper The number of BPF_FUNC_*.
  */
 export function probeHelper(type: number, helper: number): ProbeResult {
-  const code = Buffer.concat([instruction(0x85, 0, 0, 0, helper), ...[instruction(0xb7), instruction(0x95)]]);
+  const code = assemble(insn.call(helper), insn.movImmediate(0, 0), insn.exit());
   const attachType = attachTypes.get(type);
   const log = new Uint8Array(4096);
   const bound = boundTypes.get(type) !== undefined ? tracingTarget() : undefined;
@@ -263,16 +237,9 @@ export interface ProbeMap {
 
 /** Creates a map; the descriptor, or the negative errno. */
 export function tryMap(map: ProbeMap): number {
-  const attr = new Attr(72)
-    .u32(0, map.type)
-    .u32(4, map.keySize ?? 4)
-    .u32(8, map.valueSize ?? 4)
-    .u32(12, map.maxEntries ?? 1)
-    .u32(16, map.flags ?? 0)
-    .u32(20, map.innerMapFd ?? 0);
-  if (map.name !== undefined) attr.objectName(28, map.name);
-  if (map.btf !== undefined) attr.u32(48, map.btf.fd).u32(52, map.btf.keyTypeId).u32(56, map.btf.valueTypeId);
-  return bpfRaw(Command.mapCreate, attr);
+  const { keySize = 4, valueSize = 4, maxEntries = 1, btf, ...rest } = map;
+  const types = btf && { btfFd: btf.fd, btfKeyTypeId: btf.keyTypeId, btfValueTypeId: btf.valueTypeId };
+  return bpfRaw(Command.mapCreate, mapCreateAttr({ keySize, valueSize, maxEntries, ...rest, ...types }));
 }
 
 /** Whether a map can be created. */
@@ -305,8 +272,8 @@ function mapNeedsOf(type: number): readonly CapabilityName[] {
 /** Key size, value size, entries and flags that suit a map type; types not listed take 4, 4, 1, 0. */
 const mapShapes: ReadonlyMap<number, Omit<ProbeMap, 'type'>> = new Map([
   [MapType.stackTrace, { valueSize: 8 }],
-  // struct bpf_lpm_trie_key with an IPv4 address; BPF_F_NO_PREALLOC is demanded.
-  [MapType.lpmTrie, { keySize: 8, valueSize: 8, flags: 1 }],
+  // The key is a struct bpf_lpm_trie_key with an IPv4 address.
+  [MapType.lpmTrie, { keySize: 8, valueSize: 8, flags: MapFlag.noPrealloc }],
   [MapType.cgroupStorage, { keySize: 16, valueSize: 8, maxEntries: 0 }],
   [MapType.percpuCgroupStorage, { keySize: 16, valueSize: 8, maxEntries: 0 }],
   [MapType.queue, { keySize: 0 }],
@@ -330,8 +297,9 @@ export function probeMapType(type: number): ProbeResult {
     const btf = loadBtf(intBtf());
     if (btf < 0) return judge(-btf, mapNeeds);
     using fd = new Fd(btf);
-    // BPF_F_NO_PREALLOC is demanded, and no entry count.
-    return takesMap({ type, maxEntries: 0, flags: 1, btf: { fd: fd.fd, keyTypeId: 1, valueTypeId: 1 } });
+    // The kernel demands this flag, and that no number of entries is given.
+    const flags = MapFlag.noPrealloc;
+    return takesMap({ type, maxEntries: 0, flags, btf: { fd: fd.fd, keyTypeId: 1, valueTypeId: 1 } });
   }
   if (type === MapType.arrayOfMaps || type === MapType.hashOfMaps) {
     return withMap({ type: MapType.array }, (innerMapFd) => takesMap({ type, innerMapFd }));
@@ -348,7 +316,7 @@ export function intBtf(): Uint8Array {
 
 /** Loads a BTF blob; the descriptor, or the negative errno. */
 export function loadBtf(blob: Uint8Array): number {
-  return bpfRaw(Command.btfLoad, new Attr(32).pointer(0, blob).u32(16, blob.length));
+  return bpfRaw(Command.btfLoad, btfLoadAttr(blob));
 }
 
 /** Whether the kernel accepts BTF made by `build`. */
@@ -360,8 +328,8 @@ export function takesBtf(build: (builder: BtfBuilder) => void): ProbeResult {
 
 /** Whether opening a raw tracepoint of an impossible name fails for its name rather than for the command. */
 export function opensRawTracepoints(programFd: number): ProbeResult {
-  const attr = new Attr(16).string(0, 'no_such_tracepoint').u32(8, programFd);
-  const result = bpfRaw(Command.rawTracepointOpen, attr);
+  const values = { name: 'no_such_tracepoint', progFd: programFd };
+  const result = bpfRaw(Command.rawTracepointOpen, attr('rawTracepoint', values));
   return result === -ENOENT ? present : opened(result, programNeeds);
 }
 
@@ -369,7 +337,7 @@ export function opensRawTracepoints(programFd: number): ProbeResult {
 export function attachesTracing(attachType: number): ProbeResult {
   return withKernelType('bpf_fentry_test1', Kind.func, (attachBtfId) =>
     withProgram({ type: ProgramType.tracing, attachType, attachBtfId }, (fd) =>
-      opened(bpfRaw(Command.rawTracepointOpen, new Attr(16).u32(8, fd)), programNeeds),
+      opened(bpfRaw(Command.rawTracepointOpen, attr('rawTracepoint', { progFd: fd })), programNeeds),
     ),
   );
 }
@@ -380,8 +348,8 @@ export function attachesTracing(attachType: number): ProbeResult {
  */
 export function knowsLink(program: ProbeProgram, attachType: number, target = -1): ProbeResult {
   return withProgram(program, (fd) => {
-    const attr = new Attr(48).u32(0, fd).u32(4, target).u32(8, attachType);
-    const result = bpfRaw(Command.linkCreate, attr);
+    const values = { progFd: fd, targetFd: target, attachType };
+    const result = bpfRaw(Command.linkCreate, attr('linkCreate', values));
     return result >= 0 ? opened(result, []) : judgeLink(-result, needsOf(program.type));
   });
 }

@@ -2,7 +2,8 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { type FeatureTable, features as kernelFeatures } from '../features/table.js';
 import type { Program } from '../program/program.js';
-import { Attr, bpf } from '../sys/bpf.js';
+import { attr } from '../sys/attr.js';
+import { bpf } from '../sys/bpf.js';
 import { AttachFlag, AttachType, Command, ProgramType } from '../sys/constants.js';
 import { createLink, type Link, UpdatableLink } from './link.js';
 
@@ -52,8 +53,8 @@ class AttachedToCgroup implements Link {
 
   constructor(program: Program, cgroup: number, attachType: number, flags: number) {
     this.#attachType = attachType;
-    const attr = new Attr(32).u32(0, cgroup).u32(4, program.fd).u32(8, attachType).u32(12, flags);
-    bpf(Command.progAttach, attr);
+    const values = { targetFd: cgroup, attachBpfFd: program.fd, attachType, attachFlags: flags };
+    bpf(Command.progAttach, attr('progAttach', values));
     this.#held = { cgroup: reopen(cgroup), program: program.hold() };
   }
 
@@ -63,7 +64,8 @@ class AttachedToCgroup implements Link {
     this.#held = undefined;
     using program = held.program;
     try {
-      bpf(Command.progDetach, new Attr(32).u32(0, held.cgroup).u32(4, program.fd).u32(8, this.#attachType));
+      const values = { targetFd: held.cgroup, attachBpfFd: program.fd, attachType: this.#attachType };
+      bpf(Command.progDetach, attr('progAttach', values));
     } finally {
       closeSync(held.cgroup);
     }

@@ -1,7 +1,8 @@
 /** BPF iterators (5.8): a program that runs for each of the kernel's objects of a kind and writes what is then read. */
 import { closeSync, readSync } from 'node:fs';
 import type { Program } from '../program/program.js';
-import { Attr, bpf } from '../sys/bpf.js';
+import { attr, kernelStruct } from '../sys/attr.js';
+import { bpf } from '../sys/bpf.js';
 import { AttachType, Command } from '../sys/constants.js';
 import type { Fd } from '../sys/fd.js';
 import { createLink, UpdatableLink } from './link.js';
@@ -32,7 +33,7 @@ export class IteratorLink extends UpdatableLink {
    * @throws SyscallError
    */
   read(chunkSize = 65_536): Uint8Array {
-    const fd = bpf(Command.iterCreate, new Attr(8).u32(0, this.fd));
+    const fd = bpf(Command.iterCreate, attr('iterCreate', { linkFd: this.fd }));
     try {
       const chunks: Uint8Array[] = [];
       const buffer = Buffer.allocUnsafe(chunkSize);
@@ -65,22 +66,18 @@ function readRetrying(fd: number, buffer: Buffer): number {
  */
 export function attachIterator(program: Program, options: IteratorOptions = {}): IteratorLink {
   const info = linkInfo(options);
-  const fd = createLink(program, 0, AttachType.traceIter, (attr) => {
-    if (info !== undefined) attr.pointer(16, info).u32(24, info.length);
-  });
+  const more = info === undefined ? {} : { iterInfo: info, iterInfoLen: info.length };
+  const fd = createLink(program, 0, AttachType.traceIter, more);
   return new IteratorLink(fd);
 }
 
 function linkInfo(options: IteratorOptions): Uint8Array | undefined {
   const { mapFd, tid, pid, pidFd, cgroupFd, order } = options;
-  const info = new Attr(16);
-  if (mapFd !== undefined) info.u32(0, mapFd);
-  else if (cgroupFd !== undefined) info.u32(0, order ?? 1).u32(4, cgroupFd);
-  else if (tid !== undefined || pid !== undefined || pidFd !== undefined) {
-    info
-      .u32(0, tid ?? 0)
-      .u32(4, pid ?? 0)
-      .u32(8, pidFd ?? 0);
-  } else return undefined;
+  const info = kernelStruct('iterLinkInfo');
+  if (mapFd !== undefined) info.set({ map: { mapFd } });
+  else if (cgroupFd !== undefined) info.set({ cgroup: { order: order ?? 1, cgroupFd } });
+  else if (tid !== undefined || pid !== undefined || pidFd !== undefined)
+    info.set({ task: { tid, pid, pidFd } });
+  else return undefined;
   return info.bytes;
 }

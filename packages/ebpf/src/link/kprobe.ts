@@ -6,8 +6,8 @@ import { pmuPath } from '../features/definitions.js';
 import { kernelSymbols } from '../features/symbols.js';
 import { features as kernelFeatures } from '../features/table.js';
 import type { Program } from '../program/program.js';
+import { stringTable } from '../sys/attr.js';
 import { AttachType } from '../sys/constants.js';
-import { ffi } from '../sys/ffi.js';
 import type { PerfEventOptions } from '../sys/perf-event-open.js';
 import { createLink, FdLink, type Link } from './link.js';
 import { attachToEvent, openEvent, type PerfAttachOptions } from './perf-event.js';
@@ -100,6 +100,9 @@ export function pmuEvent(
   };
 }
 
+/** BPF_F_KPROBE_MULTI_RETURN. */
+const multiReturn = 1;
+
 export interface KprobeMultiOptions {
   readonly retprobe?: boolean;
   /** What bpf_get_attach_cookie() returns, one for each symbol. */
@@ -120,10 +123,13 @@ export function attachKprobeMulti(
     program,
     0,
     AttachType.traceKprobeMulti,
-    (attr) => {
-      attr.u32(16, options.retprobe === true ? 1 : 0).u32(20, symbols.length);
-      attr.pointer(24, stringTable(symbols));
-      if (cookies !== undefined) attr.pointer(40, new Uint8Array(new BigUint64Array(cookies).buffer));
+    {
+      kprobeMulti: {
+        flags: options.retprobe === true ? multiReturn : 0,
+        cnt: symbols.length,
+        syms: stringTable(symbols),
+        cookies: cookies && new Uint8Array(new BigUint64Array(cookies).buffer),
+      },
     },
     (errno) => {
       if (errno === constants.errno.EOPNOTSUPP) return 'this kernel was built without CONFIG_FPROBE';
@@ -135,18 +141,6 @@ export function attachKprobeMulti(
     },
   );
   return new FdLink('kprobe_multi', fd);
-}
-
-/** An array of addresses of C strings, followed by the strings themselves, so that one buffer keeps all alive. */
-function stringTable(strings: readonly string[]): Uint8Array {
-  const text = Buffer.from(strings.map((string) => `${string}\0`).join(''));
-  const table = Buffer.concat([Buffer.alloc(8 * strings.length), text]);
-  let address = ffi().address(table) + 8 * strings.length;
-  for (const [i, string] of strings.entries()) {
-    table.writeBigUInt64LE(BigInt(address), 8 * i);
-    address += Buffer.byteLength(string) + 1;
-  }
-  return table;
 }
 
 function explained(error: unknown, symbol: string): unknown {

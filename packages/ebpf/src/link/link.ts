@@ -2,7 +2,8 @@
 import { readlinkSync } from 'node:fs';
 import { EbpfError } from '../errors.js';
 import type { Program } from '../program/program.js';
-import { Attr, bpf } from '../sys/bpf.js';
+import { type AttrValues, attr, infoAttr, kernelStruct } from '../sys/attr.js';
+import { bpf } from '../sys/bpf.js';
 import { Command } from '../sys/constants.js';
 import { Fd } from '../sys/fd.js';
 
@@ -16,17 +17,21 @@ export interface Link extends Disposable {
   update?(program: Program): void;
 }
 
-/** Creates a bpf_link (5.7). @throws SyscallError */
+/**
+ * Creates a bpf_link (5.7).
+ * @param target What the program is attached to: a descriptor, or for network devices the number.
+ * @param more What links of this kind take besides.
+ * @throws SyscallError
+ */
 export function createLink(
   program: Program,
   target: number,
   attachType: number,
-  fill: (attr: Attr) => void = () => {},
+  more: AttrValues<'linkCreate'> = {},
   advice?: (errno: number) => string | undefined,
 ): Fd {
-  const attr = new Attr(64).u32(0, program.fd).u32(4, target).u32(8, attachType);
-  fill(attr);
-  return new Fd(bpf(Command.linkCreate, attr, advice));
+  const values = { progFd: program.fd, targetFd: target, attachType, ...more };
+  return new Fd(bpf(Command.linkCreate, attr('linkCreate', values), advice));
 }
 
 /** struct bpf_link_info of include/uapi/linux/bpf.h. */
@@ -36,8 +41,6 @@ export interface LinkInfo {
   /** For XDP: the device, 0 once that is gone. */
   readonly ifindex: number;
 }
-
-const infoSize = 64;
 
 /** An attachment that ends when its descriptor is closed, and can be pinned. */
 export class FdLink implements Link {
@@ -54,19 +57,19 @@ export class FdLink implements Link {
   }
 
   pin(path: string): void {
-    bpf(Command.objPin, new Attr(16).string(0, path).u32(8, this.fd), () => path);
+    bpf(Command.objPin, attr('obj', { pathname: path, bpfFd: this.fd }), () => path);
   }
 
   /** What the kernel tells about the link (5.8). */
   info(): LinkInfo {
-    const info = new Attr(infoSize);
-    bpf(Command.objGetInfoByFd, new Attr(16).u32(0, this.fd).u32(4, infoSize).pointer(8, info.bytes));
-    return { id: info.getU32(4), programId: info.getU32(8), ifindex: info.getU32(16) };
+    const info = kernelStruct('linkInfo');
+    bpf(Command.objGetInfoByFd, infoAttr(this.fd, info));
+    return { id: info.get('id'), programId: info.get('progId'), ifindex: info.get('xdp').ifindex };
   }
 
   /** Detaches the program now, even if pins or other processes hold the link (5.9). */
   detach(): void {
-    bpf(Command.linkDetach, new Attr(8).u32(0, this.fd));
+    bpf(Command.linkDetach, attr('linkDetach', { linkFd: this.fd }));
   }
 
   [Symbol.dispose](): void {
@@ -77,7 +80,7 @@ export class FdLink implements Link {
 /** A bpf_link whose program can be replaced: cgroup, XDP, network namespace, tcx, iterator. */
 export class UpdatableLink extends FdLink {
   update(program: Program): void {
-    bpf(Command.linkUpdate, new Attr(16).u32(0, this.fd).u32(4, program.fd));
+    bpf(Command.linkUpdate, attr('linkUpdate', { linkFd: this.fd, newProgFd: program.fd }));
   }
 }
 
@@ -86,7 +89,7 @@ export class UpdatableLink extends FdLink {
  * @throws SyscallError; EbpfError if something else is pinned there.
  */
 export function openPinnedLink(path: string): UpdatableLink {
-  const fd = new Fd(bpf(Command.objGet, new Attr(16).string(0, path), () => path));
+  const fd = new Fd(bpf(Command.objGet, attr('obj', { pathname: path }), () => path));
   const kind = readlinkSync(`/proc/self/fd/${fd.fd}`);
   if (kind === 'anon_inode:bpf_link' || kind === 'anon_inode:bpf-link')
     return new UpdatableLink('pinned', fd);

@@ -58,7 +58,7 @@ export function attachToEvent(
     if (options.cookie !== undefined) features.require('perf_link', 'cookies need it');
     if (features.has('perf_link')) {
       const { cookie = 0n } = options;
-      link = createLink(program, event.fd, AttachType.perfEvent, (attr) => attr.u64(16, cookie));
+      link = createLink(program, event.fd, AttachType.perfEvent, { perfEvent: { bpfCookie: cookie } });
     } else {
       perfEventIoctl(event.fd, PerfIoctl.setBpf, program.fd, 'PERF_EVENT_IOC_SET_BPF');
     }

@@ -1,7 +1,8 @@
 /** Raw tracepoints (4.17): the tracepoint's own arguments, not formatted by the kernel. */
 import { constants } from 'node:os';
 import type { Program } from '../program/program.js';
-import { Attr, bpf } from '../sys/bpf.js';
+import { attr } from '../sys/attr.js';
+import { bpf } from '../sys/bpf.js';
 import { Command } from '../sys/constants.js';
 import { Fd } from '../sys/fd.js';
 import { FdLink } from './link.js';
@@ -14,8 +15,8 @@ import { FdLink } from './link.js';
 export function attachRawTracepoint(program: Program, name: string = program.attachTo ?? ''): FdLink {
   // Sections name raw tracepoints alone; one with a group is meant all the same.
   const tracepoint = name.slice(name.lastIndexOf('/') + 1);
-  const attr = new Attr(16).string(0, tracepoint).u32(8, program.fd);
-  const fd = bpf(Command.rawTracepointOpen, attr, (errno) =>
+  const values = { name: tracepoint, progFd: program.fd };
+  const fd = bpf(Command.rawTracepointOpen, attr('rawTracepoint', values), (errno) =>
     errno === constants.errno.ENOENT ? `this kernel has no tracepoint ${tracepoint}` : undefined,
   );
   return new FdLink('raw_tracepoint', new Fd(fd));

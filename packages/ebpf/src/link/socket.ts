@@ -1,14 +1,15 @@
 /** Programs that filter the packets a socket receives. */
 import { SyscallError } from '../errors.js';
 import type { Program } from '../program/program.js';
-import { Attr } from '../sys/bpf.js';
-import { ffi } from '../sys/ffi.js';
+import { type Arena, createArena } from '../sys/arena.js';
 import { syscallRaw } from '../sys/syscalls.js';
 import type { Link } from './link.js';
 
 const solSocket = 1;
 const soDetachFilter = 27;
 const soAttachBpf = 50;
+
+let arena: Arena | undefined;
 
 /**
  * Attaches to an open socket (SO_ATTACH_BPF, 3.19), in the place of any filter it has. The socket must still be open
@@ -29,7 +30,8 @@ export function attachSocketFilter(program: Program, socketFd: number): Link {
 }
 
 function setOption(socketFd: number, option: number, value: number, name: string, tolerant = false): void {
-  const { bytes } = new Attr(4).u32(0, value);
-  const result = syscallRaw('setsockopt', socketFd, solSocket, option, ffi().address(bytes), bytes.length);
+  arena ??= createArena(4);
+  arena.view.setUint32(0, value, true);
+  const result = syscallRaw('setsockopt', socketFd, solSocket, option, arena.address, 4);
   if (result < 0 && !tolerant) throw new SyscallError(`setsockopt(${name})`, -result);
 }

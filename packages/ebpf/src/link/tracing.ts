@@ -1,7 +1,8 @@
 /** Programs whose target is chosen when they are loaded: fentry, fexit, BTF-typed raw tracepoints, LSM hooks. */
 import { constants } from 'node:os';
 import type { Program } from '../program/program.js';
-import { Attr, bpf } from '../sys/bpf.js';
+import { attr } from '../sys/attr.js';
+import { bpf } from '../sys/bpf.js';
 import { AttachType, Command } from '../sys/constants.js';
 import { Fd } from '../sys/fd.js';
 import { FdLink } from './link.js';
@@ -20,7 +21,7 @@ const kinds: ReadonlyMap<number, string> = new Map([
  */
 export function attachTracing(program: Program): FdLink {
   const kind = kinds.get(program.expectedAttachType ?? -1) ?? 'tracing';
-  const fd = bpf(Command.rawTracepointOpen, new Attr(16).u32(8, program.fd), (errno) => {
+  const fd = bpf(Command.rawTracepointOpen, attr('rawTracepoint', { progFd: program.fd }), (errno) => {
     const { EBUSY, ENOENT, EPERM } = constants.errno;
     const target = program.attachTo ?? program.name;
     if (errno === EBUSY) return `another ftrace user, such as a live patch, holds ${target}`;

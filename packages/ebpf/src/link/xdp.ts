@@ -31,7 +31,7 @@ export function attachXdp(program: Program, device: string | number, options: Xd
       options.mode === undefined ? 0 : options.mode === 'native' ? XdpFlag.drvMode : XdpFlag.skbMode;
     const linked = options.replace !== true && (options.features ?? kernelFeatures).decide('xdp_link');
     if (!linked) return new NetlinkXdp(socket, program, ifindex, mode, options.replace === true);
-    const fd = createLink(program, ifindex, AttachType.xdp, (attr) => attr.u32(12, mode), advice);
+    const fd = createLink(program, ifindex, AttachType.xdp, { flags: mode }, advice);
     socket[Symbol.dispose]();
     return new UpdatableLink('xdp', fd);
   } catch (error) {

@@ -4,7 +4,20 @@
  * the settings exclude. Pure.
  */
 import { UnsupportedError } from '../errors.js';
-import { AluOp, Instructions, JmpOp, MemMode, MemSize, OpClass, Opcode } from '../object/insn.js';
+import {
+  AluOp,
+  Instructions,
+  JmpOp,
+  MemMode,
+  memMode,
+  memSize,
+  OpClass,
+  Opcode,
+  opClass,
+  operation,
+  sizeBits,
+  sourceRegisterBit,
+} from '../insn/insn.js';
 import type { MapSpec, ProgramSpec } from '../object/spec.js';
 
 /** A register that points into a map's contents: map and offset as one string, or undefined. */
@@ -93,22 +106,26 @@ function step(
   starts: ReadonlyMap<number, Pointer>,
 ): Registers {
   const opcode = code.opcode(index);
-  const opClass = opcode & 7;
+  const kind = opClass(opcode);
   const destination = code.destination(index);
   if (code.isLoadImm64(index)) return assign(before, destination, starts.get(index));
-  if (opClass === OpClass.ldx) return assign(before, destination, undefined);
-  if (opClass === OpClass.alu64 && opcode === (OpClass.alu64 | AluOp.mov | 0x08) && code.offset(index) === 0)
+  if (kind === OpClass.ldx) return assign(before, destination, undefined);
+  if (
+    kind === OpClass.alu64 &&
+    opcode === (OpClass.alu64 | AluOp.mov | sourceRegisterBit) &&
+    code.offset(index) === 0
+  )
     return assign(before, destination, before[code.source(index)]);
-  if (opClass === OpClass.alu64 && opcode === (OpClass.alu64 | AluOp.add)) {
+  if (kind === OpClass.alu64 && opcode === (OpClass.alu64 | AluOp.add)) {
     const pointer = before[destination];
     const moved = pointer && { map: pointer.map, offset: pointer.offset + code.immediate(index) };
     return assign(before, destination, moved);
   }
-  if (opClass === OpClass.alu || opClass === OpClass.alu64) return assign(before, destination, undefined);
+  if (kind === OpClass.alu || kind === OpClass.alu64) return assign(before, destination, undefined);
   // A call leaves nothing in r0 to r5.
   if (code.isCall(index)) return before.map((pointer, i) => (i <= 5 ? undefined : pointer));
   // Atomic operations that fetch write a register; the constants' addresses are not expected near them.
-  if (opClass === OpClass.stx && (opcode & 0xe0) === MemMode.atomic)
+  if (kind === OpClass.stx && memMode(opcode) === MemMode.atomic)
     return assign(assign(before, code.source(index), undefined), 0, undefined);
   return before;
 }
@@ -120,15 +137,15 @@ function assign(registers: Registers, register: number, pointer: Pointer | undef
 function successors(code: Instructions, index: number): readonly number[] {
   if (code.isLoadImm64(index)) return [index + 2];
   const opcode = code.opcode(index);
-  const opClass = opcode & 7;
-  if (opClass !== OpClass.jmp && opClass !== OpClass.jmp32) return [index + 1];
-  switch (opcode & 0xf0) {
+  const kind = opClass(opcode);
+  if (kind !== OpClass.jmp && kind !== OpClass.jmp32) return [index + 1];
+  switch (operation(opcode)) {
     case JmpOp.exit:
       return [];
     case JmpOp.call:
       return [index + 1];
     case JmpOp.ja:
-      return [index + 1 + (opClass === OpClass.jmp32 ? code.immediate(index) : code.offset(index))];
+      return [index + 1 + (kind === OpClass.jmp32 ? code.immediate(index) : code.offset(index))];
     default:
       return [index + 1, index + 1 + code.offset(index)];
   }
@@ -136,15 +153,11 @@ function successors(code: Instructions, index: number): readonly number[] {
 
 function isLoad(code: Instructions, index: number): boolean {
   const opcode = code.opcode(index);
-  return (opcode & 7) === OpClass.ldx && (opcode & 0xe0) === MemMode.mem;
+  return opClass(opcode) === OpClass.ldx && memMode(opcode) === MemMode.mem;
 }
 
-const sizes: ReadonlyMap<number, number> = new Map([
-  [MemSize.b, 1],
-  [MemSize.h, 2],
-  [MemSize.w, 4],
-  [MemSize.dw, 8],
-]);
+/** Bytes moved, by the opcode's bits. */
+const sizes: ReadonlyMap<number, number> = new Map(Array.from(sizeBits, ([size, bits]) => [bits, size]));
 
 function replaceLoad(
   program: ProgramSpec,
@@ -153,7 +166,7 @@ function replaceLoad(
   pointer: Pointer,
   contents: Uint8Array,
 ): void {
-  const size = sizes.get(code.opcode(index) & 0x18)!;
+  const size = sizes.get(memSize(code.opcode(index)))!;
   const offset = pointer.offset + code.offset(index);
   let value = 0n;
   for (let i = size - 1; i >= 0; i--) value = (value << 8n) | BigInt(contents[offset + i] ?? 0);

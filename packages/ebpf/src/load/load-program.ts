@@ -3,12 +3,15 @@ import { constants } from 'node:os';
 import { EbpfError, type SyscallError, UnsupportedError, VerifierError } from '../errors.js';
 import type { FeatureTable } from '../features/table.js';
 import { programTypeSince } from '../features/versions.js';
+import { structLayouts } from '../generated/kernel-structs.js';
+import { returning } from '../insn/assembler.js';
+import { instructionSize } from '../insn/insn.js';
 import type { ProgramSpec } from '../object/spec.js';
-import { Attr, bpfError, bpfRaw } from '../sys/bpf.js';
+import { type Attr, logInto, progLoadAttr } from '../sys/attr.js';
+import { bpfError, bpfRaw } from '../sys/bpf.js';
 import { missingCapabilities } from '../sys/capabilities.js';
 import { Command, ProgramType, programTypeName } from '../sys/constants.js';
 import { Fd } from '../sys/fd.js';
-import { kernelVersion } from '../sys/kernel-version.js';
 import { attachTarget } from './target.js';
 
 export interface LoadProgramOptions {
@@ -47,7 +50,7 @@ export function loadProgram(
   }
   using target = attachTarget(program);
   const attr = loadAttr(program, instructions, options);
-  if (target !== undefined) attr.u32(108, target.typeId).u32(112, target.btfFd);
+  if (target !== undefined) attr.set({ attachBtfId: target.typeId, attachBtfObjFd: target.btfFd });
   const wanted = options.logLevel;
   const first = wanted === 0 ? { result: attempt(attr), log: undefined } : attemptLogged(attr, wanted);
   if (first.result >= 0) return { fd: new Fd(first.result), log: first.log };
@@ -61,55 +64,63 @@ export function loadProgram(
   throw failure(program, instructions, errno, options.features);
 }
 
-/** Offsets: the anonymous struct of BPF_PROG_LOAD in union bpf_attr. */
-function loadAttr(program: ProgramSpec, instructions: Uint8Array, options: LoadProgramOptions): Attr {
-  const { features, btfFd } = options;
-  const attr = new Attr(144)
-    .u32(0, program.type)
-    .u32(4, instructions.length / 8)
-    .pointer(8, instructions)
-    .string(16, program.license)
-    // Kernels before 5.0 compare it for kprobes; later ones ignore it.
-    .u32(40, kernelVersion().code)
-    .u32(44, program.flags);
-  if (features.has('prog_name')) attr.objectName(48, program.name);
-  if (program.expectedAttachType !== undefined && features.has('expected_attach_type')) {
-    attr.u32(68, program.expectedAttachType);
-  }
-  if (btfFd !== undefined && features.has('btf_func')) addDebugInfo(attr, program, btfFd);
-  return attr;
+function loadAttr(
+  program: ProgramSpec,
+  instructions: Uint8Array,
+  { features, btfFd }: LoadProgramOptions,
+): Attr<'progLoad'> {
+  return progLoadAttr({
+    progType: program.type,
+    instructions,
+    license: program.license,
+    progFlags: program.flags,
+    name: features.has('prog_name') ? program.name : undefined,
+    expectedAttachType: features.has('expected_attach_type') ? program.expectedAttachType : undefined,
+    ...(btfFd !== undefined && features.has('btf_func') ? debugInfo(program, btfFd) : {}),
+  });
 }
 
-function addDebugInfo(attr: Attr, { funcInfo, lineInfo }: ProgramSpec, btfFd: number): void {
-  if (funcInfo.length === 0) return;
-  // struct bpf_func_info and struct bpf_line_info; their offsets count instructions.
-  const functions = Uint32Array.from(funcInfo.flatMap(({ offset, typeId }) => [offset / 8, typeId]));
-  attr.u32(72, btfFd).u32(76, 8).pointer(80, new Uint8Array(functions.buffer)).u32(88, funcInfo.length);
-  if (lineInfo.length === 0) return;
-  const lines = Uint32Array.from(
-    lineInfo.flatMap(({ offset, fileNameOffset, lineOffset, lineColumn }) => [
-      offset / 8,
-      fileNameOffset,
-      lineOffset,
-      lineColumn,
-    ]),
-  );
-  attr.u32(92, 16).pointer(96, new Uint8Array(lines.buffer)).u32(104, lineInfo.length);
+/** Arrays of struct bpf_func_info and struct bpf_line_info, whose offsets count instructions. */
+function debugInfo({ funcInfo, lineInfo }: ProgramSpec, progBtfFd: number) {
+  if (funcInfo.length === 0) return {};
+  const functions = funcInfo.map(({ offset, typeId }) => [offset / instructionSize, typeId]);
+  const withFunctions = {
+    progBtfFd,
+    funcInfoRecSize: structLayouts.funcInfo.size,
+    funcInfo: words(functions),
+    funcInfoCnt: functions.length,
+  };
+  if (lineInfo.length === 0) return withFunctions;
+  const lines = lineInfo.map(({ offset, fileNameOffset, lineOffset, lineColumn }) => [
+    ...[offset / instructionSize, fileNameOffset, lineOffset, lineColumn],
+  ]);
+  return {
+    ...withFunctions,
+    lineInfoRecSize: structLayouts.lineInfo.size,
+    lineInfo: words(lines),
+    lineInfoCnt: lines.length,
+  };
+}
+
+function words(records: readonly (readonly number[])[]): Uint8Array {
+  return new Uint8Array(Uint32Array.from(records.flat()).buffer);
 }
 
 /** The verifier gives up with EAGAIN when a signal is pending. */
-function attempt(attr: Attr): number {
+function attempt(attr: Attr<'progLoad'>): number {
   for (let tries = 0; ; tries++) {
     const result = bpfRaw(Command.progLoad, attr);
     if (result !== -EAGAIN || tries === 5) return result;
   }
 }
 
-function attemptLogged(attr: Attr, level: number): { readonly result: number; readonly log: string } {
+function attemptLogged(
+  attr: Attr<'progLoad'>,
+  level: number,
+): { readonly result: number; readonly log: string } {
   for (const [i, size] of logSizes.entries()) {
     const log = new Uint8Array(size);
-    attr.u32(24, level).u32(28, size).pointer(32, log);
-    const result = attempt(attr);
+    const result = attempt(logInto(attr, log, level));
     // A log that does not fit fails the load of an otherwise good program.
     if (result === -ENOSPC && i < logSizes.length - 1) continue;
     const end = log.indexOf(0);
@@ -120,12 +131,10 @@ function attemptLogged(attr: Attr, level: number): { readonly result: number; re
 
 /** Whether a bare program of the simplest kind loads: if not, the privilege for all of them is missing. */
 function mayLoad(): boolean {
-  return bpfRaw(Command.progLoad, bareAttr()) !== -EPERM;
-}
-
-function bareAttr(): Attr {
-  const code = Uint8Array.of(0xb7, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0);
-  return new Attr(72).u32(0, ProgramType.socketFilter).u32(4, 2).pointer(8, code).string(16, 'GPL');
+  const bare = progLoadAttr({ progType: ProgramType.socketFilter, instructions: returning(0) });
+  const result = bpfRaw(Command.progLoad, bare);
+  if (result >= 0) new Fd(result)[Symbol.dispose]();
+  return result !== -EPERM;
 }
 
 /** Program types that exist only with CONFIG_BPF_EVENTS, which needs CONFIG_KPROBE_EVENTS or CONFIG_UPROBE_EVENTS. */

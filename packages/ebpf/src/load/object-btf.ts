@@ -1,7 +1,8 @@
 /** An object's own types in the kernel: for typed maps, line numbers in verifier logs, and global functions. */
 import type { Btf } from '../btf/parse.js';
 import type { FeatureTable } from '../features/table.js';
-import { Attr, bpfRaw } from '../sys/bpf.js';
+import { btfLoadAttr } from '../sys/attr.js';
+import { bpfRaw } from '../sys/bpf.js';
 import { Command } from '../sys/constants.js';
 import { Fd } from '../sys/fd.js';
 import { sanitizeBtf } from './sanitize.js';
@@ -21,6 +22,6 @@ export function loadObjectBtf(btf: Btf, features: FeatureTable): Fd | undefined 
     typeTag: features.has('btf_type_tag'),
     enum64: features.has('btf_enum64'),
   });
-  const result = bpfRaw(Command.btfLoad, new Attr(32).pointer(0, blob).u32(16, blob.length));
+  const result = bpfRaw(Command.btfLoad, btfLoadAttr(blob));
   return result < 0 ? undefined : new Fd(result);
 }

@@ -3,7 +3,7 @@ import type { Candidates } from '../btf/core/candidates.js';
 import { type CoreResult, relocate } from '../btf/core/relocate.js';
 import type { Btf } from '../btf/parse.js';
 import { FormatError, UnsupportedError } from '../errors.js';
-import { Instructions } from '../object/insn.js';
+import { Instructions } from '../insn/insn.js';
 import type { ProgramSpec } from '../object/spec.js';
 import { Pseudo } from '../sys/constants.js';
 import type { ResolvedSymbol } from './ksyms.js';

@@ -7,7 +7,8 @@ import { Kind } from '../btf/types.js';
 import { EbpfError, UnsupportedError } from '../errors.js';
 import { kernelSymbols } from '../features/symbols.js';
 import type { ProgramSpec } from '../object/spec.js';
-import { Attr, bpf, bpfRaw } from '../sys/bpf.js';
+import { attr, infoAttr, kernelStruct } from '../sys/attr.js';
+import { bpf, bpfRaw } from '../sys/bpf.js';
 import { AttachType, Command, ProgramType } from '../sys/constants.js';
 import { Fd } from '../sys/fd.js';
 
@@ -78,10 +79,10 @@ function findInModule(base: Btf, name: string, kind: number): AttachTarget | und
 /** Opens the BTF that the kernel keeps under a module's name. */
 function moduleBtf(module: string): Fd | undefined {
   for (let id = 0; ; ) {
-    const next = new Attr(16).u32(0, id);
+    const next = attr('getId', { startId: id });
     if (bpfRaw(Command.btfGetNextId, next) < 0) return undefined;
-    id = next.getU32(4);
-    const result = bpfRaw(Command.btfGetFdById, new Attr(16).u32(0, id));
+    id = next.get('nextId');
+    const result = bpfRaw(Command.btfGetFdById, attr('getId', { btfId: id }));
     if (result === -constants.errno.ENOENT) continue; // It went away in between.
     if (result < 0) return undefined;
     const fd = new Fd(result);
@@ -90,11 +91,11 @@ function moduleBtf(module: string): Fd | undefined {
   }
 }
 
-/** struct bpf_btf_info: name at 16, its room at 24, whether it is the kernel's at 28. */
+/** The name of the kernel's own BTF or of a module's; undefined for the BTF of a program. */
 function kernelBtfName(fd: number): string | undefined {
   const name = new Uint8Array(64);
-  const info = new Attr(32).pointer(16, name).u32(24, name.length);
-  bpf(Command.objGetInfoByFd, new Attr(16).u32(0, fd).u32(4, 32).pointer(8, info.bytes));
-  if (info.getU32(28) === 0) return undefined;
+  const info = kernelStruct('btfInfo', { name, nameLen: name.length });
+  bpf(Command.objGetInfoByFd, infoAttr(fd, info));
+  if (info.get('kernelBtf') === 0) return undefined;
   return Buffer.from(name.subarray(0, name.indexOf(0))).toString('latin1');
 }

@@ -4,7 +4,8 @@
  */
 import { constants } from 'node:os';
 import { EbpfError, OptionError } from '../errors.js';
-import { Attr, bpfError, bpfRaw } from '../sys/bpf.js';
+import { attr } from '../sys/attr.js';
+import { bpfError, bpfRaw } from '../sys/bpf.js';
 import { Command } from '../sys/constants.js';
 import type { BpfMap } from './map.js';
 
@@ -37,10 +38,6 @@ function markUnsupported(map: BpfMap, command: number): void {
   unsupported.set(map, commands.add(command));
 }
 
-function batchAttr(map: BpfMap, keys: Uint8Array, values: Uint8Array | undefined): Attr {
-  return new Attr(56).pointer(16, keys).pointer(24, values).u32(36, map.fd);
-}
-
 export function* lookupBatch(map: BpfMap, size = defaultSize): Generator<Batch, void, undefined> {
   if (!(yield* walkBatches(map, Command.mapLookupBatch, size))) yield* walkElements(map, size, false);
 }
@@ -61,11 +58,11 @@ function* walkBatches(map: BpfMap, command: number, size: number): Generator<Bat
   let started = false;
   let left = 8 * map.maxEntries + 1024;
   for (;;) {
-    const attr = batchAttr(map, keys, values)
-      .pointer(0, started ? position : undefined)
-      .pointer(8, next)
-      .u32(32, capacity);
-    const errno = -bpfRaw(command, attr);
+    const batch = attr('batch', {
+      ...{ mapFd: map.fd, keys, values, count: capacity },
+      ...{ inBatch: started ? position : null, outBatch: next },
+    });
+    const errno = -bpfRaw(command, batch);
     if (errno === EINTR) continue;
     if (errno === ENOSPC) {
       // A bucket holds more elements than there is room for; the position is unchanged.
@@ -80,7 +77,7 @@ function* walkBatches(map: BpfMap, command: number, size: number): Generator<Bat
     }
     // ENOENT says that the end was reached; the count is valid nevertheless.
     if (errno > 0 && errno !== ENOENT) throw bpfError(command, errno, `map ${map.name}`);
-    const count = attr.getU32(32);
+    const count = batch.get('count');
     if (count > 0) yield { count, keys, values };
     if (errno === ENOENT) return true;
     left -= count + 1;
@@ -124,11 +121,11 @@ export function updateBatch(map: BpfMap, keys: Uint8Array, values: Uint8Array, f
   }
   if (count === 0) return;
   if (!isKnownUnsupported(map, command)) {
-    const attr = batchAttr(map, keys, values).u32(32, count).u64(40, flags);
-    const errno = -bpfRaw(command, attr);
+    const batch = attr('batch', { mapFd: map.fd, keys, values, count, elemFlags: flags });
+    const errno = -bpfRaw(command, batch);
     if (errno <= 0) return;
     if (!isUnsupported(errno)) {
-      throw bpfError(command, errno, `map ${map.name}: ${attr.getU32(32)} of ${count} elements were set`);
+      throw bpfError(command, errno, `map ${map.name}: ${batch.get('count')} of ${count} elements were set`);
     }
     markUnsupported(map, command);
   }
@@ -147,15 +144,16 @@ export function deleteBatch(map: BpfMap, keys: Uint8Array): number {
   let deleted = 0;
   let index = 0;
   while (index < count && !isKnownUnsupported(map, command)) {
-    const attr = batchAttr(map, keys.subarray(index * map.keySize), undefined).u32(32, count - index);
-    const errno = -bpfRaw(command, attr);
+    const rest = { keys: keys.subarray(index * map.keySize), count: count - index };
+    const batch = attr('batch', { mapFd: map.fd, ...rest });
+    const errno = -bpfRaw(command, batch);
     if (isUnsupported(errno)) {
       markUnsupported(map, command);
       break;
     }
     if (errno > 0 && errno !== ENOENT) throw bpfError(command, errno, `map ${map.name}`);
     // The batch stops at a key that is not there: go on behind it.
-    const done = attr.getU32(32);
+    const done = batch.get('count');
     deleted += done;
     index += errno === ENOENT ? done + 1 : done;
     if (errno <= 0) break;

@@ -2,7 +2,8 @@
 import { constants } from 'node:os';
 import { EbpfError } from '../errors.js';
 import type { MapSpec } from '../object/spec.js';
-import { Attr, bpfError, bpfRaw, objectName } from '../sys/bpf.js';
+import { type Attr, mapCreateAttr, objectName } from '../sys/attr.js';
+import { bpfError, bpfRaw } from '../sys/bpf.js';
 import { Command, MapFlag, MapType, mapTypeName } from '../sys/constants.js';
 import { possibleCpus } from '../sys/cpus.js';
 import { Fd } from '../sys/fd.js';
@@ -95,25 +96,21 @@ export function createMapFd(spec: MapSpec, options: CreateMapOptions = {}): Fd {
   throw bpfError(Command.mapCreate, firstErrno!, explain(spec, firstErrno!));
 }
 
-/** Offsets: the anonymous struct of BPF_MAP_CREATE in union bpf_attr. */
-function createAttr(spec: MapSpec, options: CreateMapOptions, attempt: Attempt): Attr {
-  const attr = new Attr(72)
-    .u32(0, spec.type)
-    .u32(4, spec.keySize)
-    .u32(8, spec.valueSize)
-    .u32(12, effectiveMaxEntries(spec.type, spec.maxEntries))
-    .u32(16, spec.numaNode === undefined ? spec.flags : spec.flags | MapFlag.numaNode)
-    .u32(20, options.innerMapFd ?? 0)
-    .u32(24, spec.numaNode ?? 0)
-    .objectName(28, attempt.name)
-    .u64(64, spec.mapExtra ?? 0);
-  if (attempt.btf) {
-    attr
-      .u32(48, options.btfFd!)
-      .u32(52, spec.keyTypeId ?? 0)
-      .u32(56, spec.valueTypeId ?? 0);
-  }
-  return attr;
+function createAttr(spec: MapSpec, options: CreateMapOptions, attempt: Attempt): Attr<'mapCreate'> {
+  return mapCreateAttr({
+    type: spec.type,
+    keySize: spec.keySize,
+    valueSize: spec.valueSize,
+    maxEntries: effectiveMaxEntries(spec.type, spec.maxEntries),
+    flags: spec.numaNode === undefined ? spec.flags : spec.flags | MapFlag.numaNode,
+    name: attempt.name,
+    innerMapFd: options.innerMapFd,
+    numaNode: spec.numaNode,
+    mapExtra: spec.mapExtra,
+    ...(attempt.btf
+      ? { btfFd: options.btfFd, btfKeyTypeId: spec.keyTypeId, btfValueTypeId: spec.valueTypeId }
+      : {}),
+  });
 }
 
 /** First versions of the kinds newer than 4.18. */

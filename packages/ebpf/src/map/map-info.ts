@@ -1,5 +1,6 @@
-/** What the kernel tells about a map. Layout: struct bpf_map_info of include/uapi/linux/bpf.h. */
-import { Attr, bpf } from '../sys/bpf.js';
+/** The kernel's account of a map, struct bpf_map_info. */
+import { infoAttr, kernelStruct } from '../sys/attr.js';
+import { bpf } from '../sys/bpf.js';
 import { Command } from '../sys/constants.js';
 
 export interface MapInfo {
@@ -26,30 +27,26 @@ export interface MapInfo {
   readonly mapExtra: bigint;
 }
 
-const infoSize = 88;
-
 /**
  * Asks the kernel about an open map (4.13).
  *
  * @throws SyscallError
  */
 export function readMapInfo(fd: number): MapInfo {
-  const bytes = new Uint8Array(infoSize);
-  bpf(Command.objGetInfoByFd, new Attr(16).u32(0, fd).u32(4, infoSize).pointer(8, bytes));
-  const view = new DataView(bytes.buffer);
-  const u32 = (offset: number): number => view.getUint32(offset, true);
+  const info = kernelStruct('mapInfo');
+  bpf(Command.objGetInfoByFd, infoAttr(fd, info));
   return {
-    type: u32(0),
-    id: u32(4),
-    keySize: u32(8),
-    valueSize: u32(12),
-    maxEntries: u32(16),
-    flags: u32(20),
-    name: Buffer.from(bytes.subarray(24, 40)).toString('latin1').replace(/\0.*$/s, ''),
-    ifindex: u32(40),
-    btfId: u32(64),
-    keyTypeId: u32(68),
-    valueTypeId: u32(72),
-    mapExtra: view.getBigUint64(80, true),
+    type: info.get('type'),
+    id: info.get('id'),
+    keySize: info.get('keySize'),
+    valueSize: info.get('valueSize'),
+    maxEntries: info.get('maxEntries'),
+    flags: info.get('mapFlags'),
+    name: info.text('name'),
+    ifindex: info.get('ifindex'),
+    btfId: info.get('btfId'),
+    keyTypeId: info.get('btfKeyTypeId'),
+    valueTypeId: info.get('btfValueTypeId'),
+    mapExtra: info.get('mapExtra'),
   };
 }

@@ -2,7 +2,8 @@
 
 import { constants } from 'node:os';
 import { OptionError } from '../errors.js';
-import { Attr, bpf, bpfError, bpfRaw } from '../sys/bpf.js';
+import { type Attr, attr } from '../sys/attr.js';
+import { bpf, bpfError, bpfRaw } from '../sys/bpf.js';
 import { Command, MapType, mapTypeName, UpdateFlag } from '../sys/constants.js';
 import type { Fd } from '../sys/fd.js';
 import { type Batch, deleteBatch, lookupBatch, takeBatch, updateBatch } from './batch.js';
@@ -44,10 +45,12 @@ export class BpfMap implements Disposable, MapShape {
   readonly #fd: Fd;
   readonly #key: Uint8Array;
   readonly #value: Uint8Array;
-  /** union bpf_attr for BPF_MAP_*_ELEM: map_fd, key, value or next_key, flags. */
-  readonly #attr: Attr;
-  /** The same for BPF_MAP_DELETE_ELEM, which refuses anything behind the key. */
-  readonly #deleteAttr: Attr;
+  /** The arguments of all commands on elements, which differ in the flags at most. */
+  readonly #attr: Attr<'mapElem'>;
+  /** The flags in {@link #attr}. */
+  #flags = 0;
+  /** The arguments of BPF_MAP_DELETE_ELEM, which refuses anything behind the key. */
+  readonly #deleteAttr: Attr<'mapElem'>;
 
   /** Takes ownership of an open map's descriptor. */
   constructor(fd: Fd, shape: MapShape, valueBytes = shape.valueSize) {
@@ -61,8 +64,8 @@ export class BpfMap implements Disposable, MapShape {
     this.valueBytes = valueBytes;
     this.#key = new Uint8Array(shape.keySize);
     this.#value = new Uint8Array(valueBytes);
-    this.#attr = new Attr(32).pointer(8, this.#key).pointer(16, this.#value);
-    this.#deleteAttr = new Attr(16).pointer(8, this.#key);
+    this.#deleteAttr = attr('mapElem', { mapFd: fd.fd, key: this.#key });
+    this.#attr = attr('mapElem', { mapFd: fd.fd, key: this.#key, value: this.#value, flags: 0 });
   }
 
   /** The map's file descriptor. @throws EbpfError after disposal. */
@@ -98,8 +101,9 @@ export class BpfMap implements Disposable, MapShape {
 
   /** Removes a key; returns whether it was there. Elements of arrays cannot be removed. */
   delete(key: Uint8Array): boolean {
+    this.#checkOpen();
     this.#setKey(key);
-    const errno = -bpfRaw(Command.mapDeleteElem, this.#deleteAttr.u32(0, this.fd));
+    const errno = -bpfRaw(Command.mapDeleteElem, this.#deleteAttr);
     if (errno > 0 && errno !== ENOENT) throw this.#error(Command.mapDeleteElem, errno);
     return errno <= 0;
   }
@@ -108,11 +112,8 @@ export class BpfMap implements Disposable, MapShape {
   nextKey(key: Uint8Array | undefined): Uint8Array | undefined {
     const next = new Uint8Array(this.keySize);
     if (key !== undefined) this.#setKey(key);
-    const attr = new Attr(32)
-      .u32(0, this.fd)
-      .pointer(8, key === undefined ? undefined : this.#key)
-      .pointer(16, next);
-    const errno = -bpfRaw(Command.mapGetNextKey, attr);
+    const values = { mapFd: this.fd, key: key && this.#key, nextKey: next };
+    const errno = -bpfRaw(Command.mapGetNextKey, attr('mapElem', values));
     if (errno === ENOENT) return undefined;
     if (errno > 0) throw this.#error(Command.mapGetNextKey, errno);
     return next;
@@ -175,7 +176,7 @@ export class BpfMap implements Disposable, MapShape {
 
   /** Pins the map at a path on a bpf file system: it outlives this process until the path is unlinked. */
   pin(path: string): void {
-    bpf(Command.objPin, new Attr(16).string(0, path).u32(8, this.fd), (errno) => {
+    bpf(Command.objPin, attr('obj', { pathname: path, bpfFd: this.fd }), (errno) => {
       if (errno === EEXIST) return `${path} exists already`;
       if (errno === EPERM || errno === EINVAL)
         return `${path} must lie on a bpf file system, such as /sys/fs/bpf`;
@@ -185,7 +186,7 @@ export class BpfMap implements Disposable, MapShape {
 
   /** Makes the map read-only for user space, for good (5.2). Programs may still write unless it is BPF_F_RDONLY_PROG. */
   freeze(): void {
-    bpf(Command.mapFreeze, new Attr(8).u32(0, this.fd), () => `map ${this.name}`);
+    bpf(Command.mapFreeze, attr('mapElem', { mapFd: this.fd }), () => `map ${this.name}`);
   }
 
   /** Closes the descriptor. Doing so again has no effect. */
@@ -202,7 +203,17 @@ export class BpfMap implements Disposable, MapShape {
   }
 
   #call(command: number, flags: number): number {
-    return bpfRaw(command, this.#attr.u32(0, this.fd).u64(24, flags));
+    this.#checkOpen();
+    if (flags !== this.#flags) {
+      this.#attr.set({ flags });
+      this.#flags = flags;
+    }
+    return bpfRaw(command, this.#attr);
+  }
+
+  /** The number of a closed descriptor may be another map's by then. @throws EbpfError after disposal. */
+  #checkOpen(): void {
+    void this.#fd.fd;
   }
 
   #setKey(key: Uint8Array): void {

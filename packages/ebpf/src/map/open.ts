@@ -1,7 +1,8 @@
 /** Getting hold of maps: creating them, opening pinned ones, finding others by id. */
 import { constants } from 'node:os';
 import type { MapSpec } from '../object/spec.js';
-import { Attr, bpf, bpfError, bpfRaw } from '../sys/bpf.js';
+import { attr } from '../sys/attr.js';
+import { bpf, bpfError, bpfRaw } from '../sys/bpf.js';
 import { Command, MapType } from '../sys/constants.js';
 import { Fd } from '../sys/fd.js';
 import { ArrayMap } from './array.js';
@@ -59,7 +60,7 @@ export function mapFromFd(fd: Fd): BpfMap {
  * @throws SyscallError
  */
 export function openPinnedMap(path: string): BpfMap {
-  return mapFromFd(new Fd(bpf(Command.objGet, new Attr(16).string(0, path), () => path)));
+  return mapFromFd(new Fd(bpf(Command.objGet, attr('obj', { pathname: path }), () => path)));
 }
 
 /**
@@ -68,7 +69,7 @@ export function openPinnedMap(path: string): BpfMap {
  * @throws SyscallError
  */
 export function mapFromId(id: number): BpfMap | undefined {
-  const result = bpfRaw(Command.mapGetFdById, new Attr(16).u32(0, id));
+  const result = bpfRaw(Command.mapGetFdById, attr('getId', { mapId: id }));
   if (result === -ENOENT) return undefined;
   if (result < 0) throw bpfError(Command.mapGetFdById, -result, `map ${id}`);
   return mapFromFd(new Fd(result));
@@ -77,11 +78,11 @@ export function mapFromId(id: number): BpfMap | undefined {
 /** The ids of all maps of this machine, ascending (4.13). Needs CAP_SYS_ADMIN. */
 export function* mapIds(): Generator<number, void, undefined> {
   for (let id = 0; ; ) {
-    const attr = new Attr(16).u32(0, id);
-    const result = bpfRaw(Command.mapGetNextId, attr);
+    const next = attr('getId', { startId: id });
+    const result = bpfRaw(Command.mapGetNextId, next);
     if (result === -ENOENT) return;
     if (result < 0) throw bpfError(Command.mapGetNextId, -result);
-    id = attr.getU32(4);
+    id = next.get('nextId');
     yield id;
   }
 }

@@ -2,7 +2,7 @@
 import { SectionFlag, SectionType, SymbolBind, SymbolType } from '../elf/elf-constants.js';
 import type { ElfFile, Relocation, Section } from '../elf/file.js';
 import { FormatError } from '../errors.js';
-import { Instructions, instructionSize } from './insn.js';
+import { Instructions, instructionSize } from '../insn/insn.js';
 
 /** A function as the compiler made it, before linking. */
 export interface ObjectFunction {

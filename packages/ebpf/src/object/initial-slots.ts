@@ -2,9 +2,9 @@
 import { SectionType, SymbolType } from '../elf/elf-constants.js';
 import type { ElfFile, ElfSymbol, Section } from '../elf/file.js';
 import { FormatError } from '../errors.js';
+import { instructionSize } from '../insn/insn.js';
 import { MapType } from '../sys/constants.js';
 import type { CodeSection } from './functions.js';
-import { instructionSize } from './insn.js';
 import { type MapDefinition, mapsSection } from './map-definitions.js';
 
 /** Bytes of a pointer in the object. */

@@ -5,10 +5,10 @@
 import { SymbolType } from '../elf/elf-constants.js';
 import type { ElfSymbol, Relocation } from '../elf/file.js';
 import { FormatError } from '../errors.js';
+import { type Instructions, instructionSize } from '../insn/insn.js';
 import { isDataSection } from './data-maps.js';
 import { kconfigSection } from './externs.js';
 import type { CodeSection, ObjectFunction } from './functions.js';
-import { type Instructions, instructionSize } from './insn.js';
 import { type MapDefinition, mapsSection } from './map-definitions.js';
 import type { KconfigVariable, KernelSymbol, MapSpec } from './spec.js';
 

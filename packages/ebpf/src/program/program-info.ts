@@ -1,5 +1,6 @@
-/** What the kernel tells about a loaded program: struct bpf_prog_info of include/uapi/linux/bpf.h. */
-import { Attr, bpf } from '../sys/bpf.js';
+/** The kernel's account of a loaded program, struct bpf_prog_info. */
+import { infoAttr, kernelStruct, type StructValues } from '../sys/attr.js';
+import { bpf } from '../sys/bpf.js';
 import { Command } from '../sys/constants.js';
 
 export interface ProgramInfo {
@@ -26,40 +27,36 @@ export interface ProgramInfo {
   readonly verifiedInstructions: number;
 }
 
-const infoSize = 232;
-
-function query(fd: number, info: Attr): void {
-  // The kernel fills as much as it knows and leaves the rest zero.
-  bpf(Command.objGetInfoByFd, new Attr(16).u32(0, fd).u32(4, infoSize).pointer(8, info.bytes));
+/** struct bpf_prog_info. The kernel fills as much as it knows and leaves the rest zero. */
+function query(fd: number, values: StructValues<'progInfo'> = {}) {
+  const info = kernelStruct('progInfo', values);
+  bpf(Command.objGetInfoByFd, infoAttr(fd, info));
+  return info;
 }
 
 /** Asks the kernel about a program. @throws SyscallError */
 export function programInfo(fd: number): ProgramInfo {
-  const info = new Attr(infoSize);
-  query(fd, info);
-  const bytes = Buffer.from(info.bytes.buffer);
-  const name = bytes.toString('latin1', 64, 80);
+  const info = query(fd);
   return {
-    type: info.getU32(0),
-    id: info.getU32(4),
-    tag: bytes.toString('hex', 8, 16),
-    name: name.slice(0, Math.max(name.indexOf('\0'), 0)),
-    xlatedLength: info.getU32(20),
-    jitedLength: info.getU32(16),
-    mapIds: mapIds(fd, info.getU32(52)),
-    btfId: info.getU32(128),
-    runTimeNs: info.getU64(192),
-    runCount: info.getU64(200),
-    recursionMisses: info.getU64(208),
-    verifiedInstructions: info.getU32(216),
+    type: info.get('type'),
+    id: info.get('id'),
+    tag: Buffer.from(info.get('tag')).toString('hex'),
+    name: info.text('name'),
+    xlatedLength: info.get('xlatedProgLen'),
+    jitedLength: info.get('jitedProgLen'),
+    mapIds: mapIds(fd, info.get('nrMapIds')),
+    btfId: info.get('btfId'),
+    runTimeNs: info.get('runTimeNs'),
+    runCount: info.get('runCnt'),
+    recursionMisses: info.get('recursionMisses'),
+    verifiedInstructions: info.get('verifiedInsns'),
   };
 }
 
 function mapIds(fd: number, count: number): number[] {
   if (count === 0) return [];
   const ids = new Uint32Array(count);
-  const info = new Attr(infoSize).u32(52, count).pointer(56, new Uint8Array(ids.buffer));
-  query(fd, info);
+  query(fd, { nrMapIds: count, mapIds: new Uint8Array(ids.buffer) });
   return [...ids];
 }
 
@@ -70,8 +67,7 @@ function mapIds(fd: number, count: number): number[] {
 export function translatedInstructions(fd: number): Uint8Array {
   const { xlatedLength } = programInfo(fd);
   const code = new Uint8Array(xlatedLength);
-  const info = new Attr(infoSize).u32(20, xlatedLength).pointer(32, code);
-  query(fd, info);
+  const info = query(fd, { xlatedProgLen: xlatedLength, xlatedProgInsns: code });
   // A kernel that hides the code sets the pointer to zero.
-  return info.getU64(32) === 0n ? new Uint8Array() : code;
+  return info.get('xlatedProgInsns') === 0n ? new Uint8Array() : code;
 }

@@ -1,7 +1,8 @@
 /** A program in the kernel. */
 import { readlinkSync } from 'node:fs';
 import { EbpfError } from '../errors.js';
-import { Attr, bpf } from '../sys/bpf.js';
+import { attr } from '../sys/attr.js';
+import { bpf } from '../sys/bpf.js';
 import { Command } from '../sys/constants.js';
 import { Fd } from '../sys/fd.js';
 import { type ProgramInfo, programInfo, translatedInstructions } from './program-info.js';
@@ -44,7 +45,7 @@ export class Program implements Disposable {
    * @throws SyscallError; EbpfError if something else is pinned there.
    */
   static openPinned(path: string): Program {
-    const fd = new Fd(bpf(Command.objGet, new Attr(16).string(0, path)));
+    const fd = new Fd(bpf(Command.objGet, attr('obj', { pathname: path })));
     try {
       const kind = readlinkSync(`/proc/self/fd/${fd.fd}`);
       if (kind !== 'anon_inode:bpf-prog') throw new EbpfError(`${path} holds no program but ${kind}`);
@@ -84,7 +85,7 @@ export class Program implements Disposable {
 
   /** Makes it reachable by a path in a BPF file system, until the path is removed. */
   pin(path: string): void {
-    bpf(Command.objPin, new Attr(16).string(0, path).u32(8, this.fd));
+    bpf(Command.objPin, attr('obj', { pathname: path, bpfFd: this.fd }));
   }
 
   /**

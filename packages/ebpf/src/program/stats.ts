@@ -1,10 +1,13 @@
 /** Run-time statistics of programs: {@link ProgramInfo.runTimeNs} and `runCount` move only while these are on. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type FeatureTable, features as kernelFeatures } from '../features/table.js';
-import { Attr, bpf } from '../sys/bpf.js';
+import { attr } from '../sys/attr.js';
+import { bpf } from '../sys/bpf.js';
 import { Command } from '../sys/constants.js';
 import { Fd } from '../sys/fd.js';
 
+/** BPF_STATS_RUN_TIME. */
+const statsRunTime = 0;
 const sysctl = '/proc/sys/kernel/bpf_stats_enabled';
 
 /**
@@ -12,8 +15,8 @@ const sysctl = '/proc/sys/kernel/bpf_stats_enabled';
  * the process (BPF_ENABLE_STATS, 5.8), else by the sysctl kernel.bpf_stats_enabled (5.1), which is put back.
  */
 export function enableStats(features: FeatureTable = kernelFeatures): Disposable {
-  // The type BPF_STATS_RUN_TIME is 0.
-  if (features.has('enable_stats')) return new Fd(bpf(Command.enableStats, new Attr(8)));
+  if (features.has('enable_stats'))
+    return new Fd(bpf(Command.enableStats, attr('enableStats', { type: statsRunTime })));
   const before = readFileSync(sysctl, 'latin1');
   writeFileSync(sysctl, '1');
   let on = true;

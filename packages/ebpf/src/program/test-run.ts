@@ -1,7 +1,8 @@
 /** Running a program on given input: BPF_PROG_TEST_RUN (4.12). */
 import { constants } from 'node:os';
 import type { SyscallError } from '../errors.js';
-import { Attr, bpfError, bpfRaw } from '../sys/bpf.js';
+import { attr } from '../sys/attr.js';
+import { bpfError, bpfRaw } from '../sys/bpf.js';
 import { Command } from '../sys/constants.js';
 
 /** Which inputs a program type takes: packets have `data`, most others only `ctx`. */
@@ -42,32 +43,25 @@ export function testRun(programFd: number, input: TestRunInput): TestRunResult {
   const ctx = input.ctx === undefined ? undefined : Uint8Array.from(input.ctx);
   const dataOut = new Uint8Array(data === undefined ? 0 : (input.dataOutSize ?? data.length + 256));
   let ctxOut = new Uint8Array(ctx?.length ?? 0);
-  const attr = new Attr(80)
-    .u32(0, programFd)
-    .u32(8, data?.length ?? 0)
-    .u32(12, dataOut.length)
-    .pointer(16, data)
-    .pointer(24, dataOut)
-    .u32(32, input.repeat ?? 0)
-    .u32(40, ctx?.length ?? 0)
-    .pointer(48, ctx)
-    .u32(64, input.flags ?? 0)
-    .u32(68, input.cpu ?? 0);
-  if (ctx !== undefined) attr.u32(44, ctxOut.length).pointer(56, ctxOut);
-  let result = bpfRaw(Command.progTestRun, attr);
+  const run = attr('progTestRun', {
+    ...{ progFd: programFd, repeat: input.repeat, flags: input.flags, cpu: input.cpu },
+    ...{ dataIn: data, dataSizeIn: data?.length, dataOut, dataSizeOut: dataOut.length },
+    ...{ ctxIn: ctx, ctxSizeIn: ctx?.length, ctxOut, ctxSizeOut: ctxOut.length },
+  });
+  let result = bpfRaw(Command.progTestRun, run);
   if (result === -EINVAL && ctx !== undefined) {
     // Raw tracepoints and syscall programs take a context and refuse to be asked for one.
-    attr.u32(44, 0).pointer(56, undefined);
-    result = bpfRaw(Command.progTestRun, attr);
+    run.set({ ctxOut: null, ctxSizeOut: 0 });
+    result = bpfRaw(Command.progTestRun, run);
     ctxOut = ctx;
-    attr.u32(44, ctx.length);
+    run.set({ ctxSizeOut: ctx.length });
   }
-  if (result < 0) throw explained(-result, attr.getU32(12));
+  if (result < 0) throw explained(-result, run.get('dataSizeOut'));
   return {
-    returnValue: attr.getU32(4),
-    data: dataOut.subarray(0, Math.min(attr.getU32(12), dataOut.length)),
-    ctx: ctxOut.subarray(0, Math.min(attr.getU32(44), ctxOut.length)),
-    durationNs: attr.getU32(36),
+    returnValue: run.get('retval'),
+    data: dataOut.subarray(0, Math.min(run.get('dataSizeOut'), dataOut.length)),
+    ctx: ctxOut.subarray(0, Math.min(run.get('ctxSizeOut'), ctxOut.length)),
+    durationNs: run.get('duration'),
   };
 }
 

@@ -2,9 +2,12 @@
  * `@weir/ebpf/sys`: system interfaces around eBPF, for the packages beside this one and their tests. Raw system calls,
  * netlink, namespaces, clocks, capabilities.
  */
+export { assemble, type Instruction, insn } from '../insn/assembler.js';
+export { JmpOp } from '../insn/insn.js';
 export { xdpMode } from '../link/xdp.js';
 export { type Arena, createArena } from './arena.js';
-export { Attr, bpf } from './bpf.js';
+export { type Attr, type AttrName, type AttrValues, attr, progLoadAttr } from './attr.js';
+export { bpf } from './bpf.js';
 export { type CapabilityName, effectiveCapabilities, missingCapabilities } from './capabilities.js';
 export { monotonicNs, realtimeOffsetNs } from './clock.js';
 export { Command, XdpFlag } from './constants.js';

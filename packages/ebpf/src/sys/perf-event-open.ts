@@ -1,6 +1,7 @@
 /** perf_event_open(2) and its descriptors. Layout: struct perf_event_attr of include/uapi/linux/perf_event.h. */
 import { OptionError, SyscallError } from '../errors.js';
 import { type Arena, createArena } from './arena.js';
+import { kernelStruct, type StructValues } from './attr.js';
 import { Fd } from './fd.js';
 import type { SyscallArgument } from './ffi.js';
 import { syscallRaw } from './syscalls.js';
@@ -53,15 +54,16 @@ export interface PerfEventOptions {
   readonly what?: string;
 }
 
-const attrSize = 112; // PERF_ATTR_SIZE_VER5 (4.1)
+/** PERF_ATTR_SIZE_VER5: all that Linux 4.1 knows. */
+const attrSize = 112;
 /** A path is the longest text: PATH_MAX. */
-const maxText = 4096;
-const flagDisabled = 1;
-const flagFrequency = 1 << 10;
-const flagWatermark = 1 << 14;
+const MAX_TEXT = 4096;
+/** PERF_FLAG_FD_CLOEXEC. */
 const openCloexec = 8;
 
 let arena: Arena | undefined;
+/** Keeps the text that the call under way points to alive. */
+const underWay: { event?: object } = {};
 
 /**
  * Opens a perf event.
@@ -77,37 +79,34 @@ export function perfEventOpen(options: PerfEventOptions): Fd {
   return new Fd(result);
 }
 
-/** Stores the text behind the attributes, where its address is known. */
-function putText(target: Arena, text: string): void {
-  const encoded = new TextEncoder().encode(`${text}\0`);
-  if (encoded.length > maxText)
-    throw new OptionError(`a perf event's name of ${encoded.length} bytes: at most ${maxText}`);
-  target.bytes.set(encoded, attrSize);
+/** A pointer to a text, or a number. */
+function config1(value: number | bigint | string): StructValues<'perfEventAttr'> {
+  if (typeof value !== 'string') return { config1: value };
+  const { byteLength } = Buffer.from(value);
+  if (byteLength >= MAX_TEXT)
+    throw new OptionError(`a perf event's name of ${byteLength} bytes: at most ${MAX_TEXT - 1}`);
+  return { uprobePath: value };
 }
 
 /** Opens a perf event; returns its descriptor, or the negative errno. */
 export function perfEventOpenRaw(options: PerfEventOptions): number {
-  arena ??= createArena(attrSize + maxText);
-  const { bytes, view } = arena;
-  bytes.fill(0, 0, attrSize);
-  let config1 = options.config1 ?? 0;
-  if (typeof config1 === 'string') {
-    config1 = arena.address + attrSize;
-    putText(arena, options.config1 as string);
-  }
-  let flags = 0;
-  if (options.disabled === true) flags |= flagDisabled;
-  if (options.sampleFrequency !== undefined) flags |= flagFrequency;
-  if (options.wakeupWatermark !== undefined) flags |= flagWatermark;
-  view.setUint32(0, options.type, true);
-  view.setUint32(4, attrSize, true);
-  view.setBigUint64(8, BigInt(options.config ?? 0), true);
-  view.setBigUint64(16, BigInt(options.sampleFrequency ?? options.samplePeriod ?? 0), true);
-  view.setBigUint64(24, BigInt(options.sampleType ?? 0), true);
-  view.setBigUint64(40, BigInt(flags), true);
-  view.setUint32(48, options.wakeupWatermark ?? options.wakeupEvents ?? 0, true);
-  view.setBigUint64(56, BigInt(config1), true);
-  view.setBigUint64(64, BigInt(options.config2 ?? 0), true);
+  arena ??= createArena(attrSize);
+  const event = kernelStruct('perfEventAttr', {
+    type: options.type,
+    size: attrSize,
+    config: options.config,
+    samplePeriod: options.samplePeriod,
+    sampleType: options.sampleType,
+    disabled: options.disabled === true ? 1 : 0,
+    wakeupEvents: options.wakeupEvents,
+    ...config1(options.config1 ?? 0),
+    config2: options.config2,
+  });
+  if (options.sampleFrequency !== undefined) event.set({ freq: 1, sampleFreq: options.sampleFrequency });
+  if (options.wakeupWatermark !== undefined)
+    event.set({ watermark: 1, wakeupWatermark: options.wakeupWatermark });
+  underWay.event = event;
+  arena.bytes.set(event.bytes.subarray(0, attrSize));
   const [pid, cpu] = [options.pid ?? -1, options.cpu ?? -1];
   return syscallRaw('perf_event_open', arena.address, pid, cpu, -1, openCloexec);
 }

@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { poisonHelper } from '../../src/btf/core/patch.js';
+import { MemSize, Opcode, sizeBits } from '../../src/insn/insn.js';
 
 /** One change to an instruction, as logged. */
 type Change =
@@ -76,10 +77,10 @@ export function applyChanges(instructions: Uint8Array, changes: readonly LoggedC
         view.setInt32(at + 12, Number(BigInt.asIntN(32, change.to >> 32n)), true);
         break;
       case 'width':
-        view.setUint8(at, (view.getUint8(at) & ~0x18) | { 1: 0x10, 2: 0x08, 4: 0x00, 8: 0x18 }[change.to]!);
+        view.setUint8(at, (view.getUint8(at) & ~MemSize.dw) | sizeBits.get(change.to)!);
         break;
       case 'poison':
-        view.setUint32(at, 0x85, true);
+        view.setUint32(at, Opcode.call, true);
         view.setInt32(at + 4, poisonHelper, true);
     }
   }

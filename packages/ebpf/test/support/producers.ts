@@ -1,10 +1,12 @@
 /** Programs that fill a ring buffer or perf event array with numbered, time-stamped records. */
+
+import { type Instruction, insn } from '../../src/insn/assembler.js';
 import type { ArrayMap } from '../../src/map/array.js';
 import type { BpfMap } from '../../src/map/map.js';
 import { createMap } from '../../src/map/open.js';
 import { MapType, ProgramType } from '../../src/sys/constants.js';
 import type { Fd } from '../../src/sys/fd.js';
-import { Helper, type Instruction, insn, loadProgram, runOnCpu, runSocketFilter } from './assemble.js';
+import { Helper, loadProgram, runOnCpu, runSocketFilter } from './assemble.js';
 
 const counterMap = {
   name: 'counters',

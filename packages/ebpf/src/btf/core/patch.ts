@@ -1,5 +1,15 @@
 /** Writes relocated values into instructions. */
 import { FormatError } from '../../errors.js';
+import {
+  hasSourceRegister,
+  instructionSize,
+  MemSize,
+  memSize,
+  OpClass,
+  Opcode,
+  opClass,
+  sizeBits,
+} from '../../insn/insn.js';
 
 /** What is to be written into an instruction. Values are 64 bits, unsigned. */
 export interface Patch {
@@ -21,24 +31,13 @@ export interface Patch {
  */
 export const poisonHelper = 0xbad2310;
 
-const instructionSize = 8;
-const opCall = 0x85;
-const opLoadImmediate64 = 0x18;
 const maxOffset = 0x7fff;
-
-/** BPF_SIZE bits of an opcode by width in bytes. */
-const widthBits = new Map([
-  [4, 0x00],
-  [2, 0x08],
-  [1, 0x10],
-  [8, 0x18],
-]);
 
 /** Replaces the instruction at a byte offset, both halves of it if it is a wide one, by the invalid call. */
 export function poison(view: DataView, offset: number, littleEndian: boolean): void {
-  const wide = view.getUint8(offset) === opLoadImmediate64 && offset + 2 * instructionSize <= view.byteLength;
+  const wide = view.getUint8(offset) === Opcode.loadImm64 && offset + 2 * instructionSize <= view.byteLength;
   for (let half = offset; half <= offset + (wide ? instructionSize : 0); half += instructionSize) {
-    view.setUint8(half, opCall);
+    view.setUint8(half, Opcode.call);
     view.setUint8(half + 1, 0);
     view.setInt16(half + 2, 0, littleEndian);
     view.setInt32(half + 4, poisonHelper, littleEndian);
@@ -58,16 +57,16 @@ export function patchInstruction(
   littleEndian: boolean,
 ): boolean {
   const code = view.getUint8(offset);
-  switch (code & 0x07) {
-    case 4: // BPF_ALU
-    case 7: // BPF_ALU64
+  switch (opClass(code)) {
+    case OpClass.alu:
+    case OpClass.alu64:
       patchImmediate(view, offset, code, patch, littleEndian);
       return true;
-    case 1: // BPF_LDX
-    case 2: // BPF_ST
-    case 3: // BPF_STX
+    case OpClass.ldx:
+    case OpClass.st:
+    case OpClass.stx:
       return patchMemory(view, offset, code, patch, littleEndian);
-    case 0: // BPF_LD
+    case OpClass.ld:
       patchWide(view, offset, code, patch, littleEndian);
       return true;
     default:
@@ -91,7 +90,7 @@ function patchImmediate(
   patch: Patch,
   littleEndian: boolean,
 ): void {
-  if ((code & 0x08) !== 0) throw fault(offset, 'has no immediate operand to relocate');
+  if (hasSourceRegister(code)) throw fault(offset, 'has no immediate operand to relocate');
   check(offset, BigInt.asUintN(64, BigInt(view.getInt32(offset + 4, littleEndian))), patch);
   view.setInt32(offset + 4, Number(BigInt.asIntN(32, patch.targetValue)), littleEndian);
 }
@@ -114,20 +113,20 @@ function patchMemory(
   }
   view.setInt16(offset + 2, Number(patch.targetValue), littleEndian);
   if (!resized) return true;
-  const width = widthBits.get(patch.targetSize);
-  if (widthBits.get(patch.localSize) !== (code & 0x18)) {
+  const width = sizeBits.get(patch.targetSize);
+  if (sizeBits.get(patch.localSize) !== memSize(code)) {
     throw fault(offset, `does not access ${patch.localSize} bytes, the size of the field`);
   }
   if (width === undefined)
     throw fault(offset, `no access is ${patch.targetSize} bytes wide, as the target's field is`);
-  view.setUint8(offset, (code & ~0x18) | width);
+  view.setUint8(offset, (code & ~MemSize.dw) | width);
   return true;
 }
 
 function patchWide(view: DataView, offset: number, code: number, patch: Patch, littleEndian: boolean): void {
   const second = offset + instructionSize;
   if (
-    code !== opLoadImmediate64 ||
+    code !== Opcode.loadImm64 ||
     second + instructionSize > view.byteLength ||
     // No pseudo source register (the upper four bits on little-endian machines), no offset, nothing in the second half.
     (view.getUint8(offset + 1) & (littleEndian ? 0xf0 : 0x0f)) !== 0 ||

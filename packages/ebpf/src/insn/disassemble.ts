@@ -1,7 +1,20 @@
 /** Instructions as text, in the style of the kernel's verifier log: for messages and for people. */
 import { Pseudo } from '../sys/constants.js';
 import { helperName } from './helpers.js';
-import { AluOp, Instructions, JmpOp, MemMode, MemSize, OpClass, Opcode, sourceRegisterBit } from './insn.js';
+import {
+  AluOp,
+  hasSourceRegister,
+  Instructions,
+  JmpOp,
+  MemMode,
+  MemSize,
+  memMode,
+  memSize,
+  OpClass,
+  Opcode,
+  opClass,
+  operation,
+} from './insn.js';
 
 export interface DisassembleOptions {
   /** Byte order of the instructions; little-endian by default. */
@@ -73,7 +86,7 @@ export function disassemble(instructions: Uint8Array, options: DisassembleOption
 }
 
 function describe(code: Instructions, index: number, name: string | undefined): string {
-  switch (code.opcode(index) & 0x07) {
+  switch (opClass(code.opcode(index))) {
     case OpClass.alu:
     case OpClass.alu64:
       return arithmetic(code, index);
@@ -95,24 +108,23 @@ function unknown(code: Instructions, index: number): string {
 
 function arithmetic(code: Instructions, index: number): string {
   const opcode = code.opcode(index);
-  const wide = (opcode & 0x07) === OpClass.alu64;
+  const wide = opClass(opcode) === OpClass.alu64;
   const letter = wide ? 'r' : 'w';
   const destination = `${letter}${code.destination(index)}`;
-  const operation = opcode & 0xf0;
-  const fromRegister = (opcode & sourceRegisterBit) !== 0;
-  if (operation === AluOp.end) {
+  const op = operation(opcode);
+  const fromRegister = hasSourceRegister(opcode);
+  if (op === AluOp.end) {
     const conversion = wide ? 'bswap' : fromRegister ? 'be' : 'le';
     return `r${code.destination(index)} = ${conversion}${code.immediate(index)} r${code.destination(index)}`;
   }
-  if (operation === AluOp.neg) return `${destination} = -${destination}`;
-  const symbol = aluSymbols[operation];
+  if (op === AluOp.neg) return `${destination} = -${destination}`;
+  const symbol = aluSymbols[op];
   if (symbol === undefined) return unknown(code, index);
   const offset = code.offset(index);
   const source = fromRegister ? `${letter}${code.source(index)}` : `${code.immediate(index)}`;
   // The offset makes a division signed, and a move sign-extending. Since Linux 6.6.
-  const signedDivision = offset === 1 && (operation === AluOp.div || operation === AluOp.mod);
-  if (operation === AluOp.mov && fromRegister && offset !== 0)
-    return `${destination} = (s${offset})${source}`;
+  const signedDivision = offset === 1 && (op === AluOp.div || op === AluOp.mod);
+  if (op === AluOp.mov && fromRegister && offset !== 0) return `${destination} = (s${offset})${source}`;
   return `${destination} ${signedDivision ? 's' : ''}${symbol} ${source}`;
 }
 
@@ -120,9 +132,9 @@ const signed = (value: number) => (value < 0 ? `${value}` : `+${value}`);
 
 function jump(code: Instructions, index: number, name: string | undefined): string {
   const opcode = code.opcode(index);
-  const narrow = (opcode & 0x07) === OpClass.jmp32;
-  const operation = opcode & 0xf0;
-  switch (operation) {
+  const narrow = opClass(opcode) === OpClass.jmp32;
+  const op = operation(opcode);
+  switch (op) {
     case JmpOp.call:
       return call(code, index, name);
     case JmpOp.exit:
@@ -132,20 +144,19 @@ function jump(code: Instructions, index: number, name: string | undefined): stri
     case JmpOp.jcond:
       return `may_goto pc${signed(code.offset(index))}`;
   }
-  const symbol = jumpSymbols[operation];
+  const symbol = jumpSymbols[op];
   if (symbol === undefined) return unknown(code, index);
   const letter = narrow ? 'w' : 'r';
-  const operand =
-    (opcode & sourceRegisterBit) !== 0
-      ? `${letter}${code.source(index)}`
-      : `0x${(code.immediate(index) >>> 0).toString(16)}`;
+  const operand = hasSourceRegister(opcode)
+    ? `${letter}${code.source(index)}`
+    : `0x${(code.immediate(index) >>> 0).toString(16)}`;
   return `if ${letter}${code.destination(index)} ${symbol} ${operand} goto pc${signed(code.offset(index))}`;
 }
 
 function call(code: Instructions, index: number, name: string | undefined): string {
   const immediate = code.immediate(index);
   const target = name === undefined ? '' : ` ${name}`;
-  if ((code.opcode(index) & sourceRegisterBit) !== 0) return `callx r${code.destination(index)}`;
+  if (hasSourceRegister(code.opcode(index))) return `callx r${code.destination(index)}`;
   if (code.source(index) === Pseudo.call) return `call pc${signed(immediate)}${target}`;
   if (code.source(index) === Pseudo.kfuncCall) return `call kernel-function${target}#${immediate}`;
   return `call ${helperName(immediate)}#${immediate}`;
@@ -153,8 +164,8 @@ function call(code: Instructions, index: number, name: string | undefined): stri
 
 function load(code: Instructions, index: number, name: string | undefined): string {
   const opcode = code.opcode(index);
-  const width = sizeNames[opcode & 0x18];
-  switch (opcode & 0xe0) {
+  const width = sizeNames[memSize(opcode)];
+  switch (memMode(opcode)) {
     case MemMode.abs:
       return `r0 = *(u${width} *)skb[${code.immediate(index)}]`;
     case MemMode.ind:
@@ -191,19 +202,19 @@ function memory(sign: 'u' | 's', width: string | undefined, base: number, offset
 
 function loadMemory(code: Instructions, index: number): string {
   const opcode = code.opcode(index);
-  const mode = opcode & 0xe0;
+  const mode = memMode(opcode);
   if (mode !== MemMode.mem && mode !== MemMode.memsx) return unknown(code, index);
   const sign = mode === MemMode.memsx ? 's' : 'u';
-  const source = memory(sign, sizeNames[opcode & 0x18], code.source(index), code.offset(index));
+  const source = memory(sign, sizeNames[memSize(opcode)], code.source(index), code.offset(index));
   return `r${code.destination(index)} = ${source}`;
 }
 
 function store(code: Instructions, index: number): string {
   const opcode = code.opcode(index);
-  const mode = opcode & 0xe0;
-  const width = sizeNames[opcode & 0x18];
+  const mode = memMode(opcode);
+  const width = sizeNames[memSize(opcode)];
   const place = memory('u', width, code.destination(index), code.offset(index));
-  const fromRegister = (opcode & 0x07) === OpClass.stx;
+  const fromRegister = opClass(opcode) === OpClass.stx;
   if (mode === MemMode.mem)
     return `${place} = ${fromRegister ? `r${code.source(index)}` : code.immediate(index)}`;
   if (mode !== MemMode.atomic || !fromRegister) return unknown(code, index);

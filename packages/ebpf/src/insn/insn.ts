@@ -55,6 +55,14 @@ export const JmpOp = {
 /** Bits 3–4 of load and store opcodes: bytes moved. */
 export const MemSize = { w: 0x00, h: 0x08, b: 0x10, dw: 0x18 } as const;
 
+/** {@link MemSize} by bytes moved. */
+export const sizeBits: ReadonlyMap<number, number> = new Map([
+  [1, MemSize.b],
+  [2, MemSize.h],
+  [4, MemSize.w],
+  [8, MemSize.dw],
+]);
+
 /** Bits 5–7 of load and store opcodes. */
 export const MemMode = {
   imm: 0x00,
@@ -68,6 +76,17 @@ export const MemMode = {
 
 /** Whole opcodes that linking and loading look for. */
 export const Opcode = { loadImm64: 0x18, call: 0x85, exit: 0x95, ja: 0x05 } as const;
+
+/** An opcode's {@link OpClass}. */
+export const opClass = (opcode: number): number => opcode & 0x07;
+/** An opcode's {@link AluOp} or {@link JmpOp}. */
+export const operation = (opcode: number): number => opcode & 0xf0;
+/** An opcode's {@link MemSize}. */
+export const memSize = (opcode: number): number => opcode & MemSize.dw;
+/** An opcode's {@link MemMode}. */
+export const memMode = (opcode: number): number => opcode & 0xe0;
+/** Whether an arithmetic or jump opcode has a register for its operand. */
+export const hasSourceRegister = (opcode: number): boolean => (opcode & sourceRegisterBit) !== 0;
 
 /** Reads and changes instructions in place. Indexes count 8-byte slots. */
 export class Instructions {
