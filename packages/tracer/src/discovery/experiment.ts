@@ -1,19 +1,10 @@
 /** What the experiments of one discovery share: the program, the sockets, and what was seen. */
 import { randomInt } from 'node:crypto';
+import { TcpState } from '../sockets/tcp-state.js';
 import type { Image } from './image.js';
 import type { Evidence, Observation, PointerObservation } from './observations.js';
 import type { Change, Snapshot, Snapshots } from './snapshot.js';
 import { AddressFamily, type Endpoint, mapped, type SocketPool, type TestSocket } from './sockets.js';
-
-/** TCP_* of include/net/tcp_states.h. */
-export const State = {
-  established: 1,
-  synSent: 2,
-  finWait1: 4,
-  close: 7,
-  closeWait: 8,
-  listen: 10,
-} as const;
 
 /** What is known of a socket besides its state. */
 export type Known = Omit<Observation, 'image' | 'state' | 'family'>;
@@ -89,7 +80,7 @@ export class Bench implements Evidence {
     sk: bigint | undefined,
     targets: readonly bigint[] = [],
   ): Snapshot | undefined {
-    const snapshot = this.before({ sk, from: State.close, to: State.listen }, () => socket.listen(), {
+    const snapshot = this.before({ sk, from: TcpState.close, to: TcpState.listen }, () => socket.listen(), {
       targets,
     });
     socket.disconnect();

@@ -1,5 +1,6 @@
 /** Experiments with single sockets: addresses, ports, states, flags and errors. */
 import { constants } from 'node:os';
+import { TcpState } from '../sockets/tcp-state.js';
 import {
   type Bench,
   type BoundSpecimen,
@@ -7,12 +8,11 @@ import {
   pairKnown,
   randomEndpoint,
   type Specimen,
-  State,
   waitUntil,
 } from './experiment.js';
 import { flagMask } from './observations.js';
+import { tcpInfo } from './socket-info.js';
 import { AddressFamily, type Endpoint, SocketOption, type TestSocket } from './sockets.js';
-import { tcpInfo } from './tcp-info-oracle.js';
 
 const { ECONNREFUSED, ECONNRESET } = constants.errno;
 const REFUSED_WITHIN_MS = 500;
@@ -76,7 +76,7 @@ export function plantFlags(bench: Bench, { socket, sk, local }: Specimen, patter
     setFlags(socket, flags);
     const known = { ...(local === undefined ? {} : localKnown(socket.family, local)), flags };
     bench.observe(bench.listenOnce(socket, sk), socket.family, known);
-    const listening = { sk, from: State.listen, to: State.close };
+    const listening = { sk, from: TcpState.listen, to: TcpState.close };
     socket.listen();
     bench.observe(
       bench.before(listening, () => socket.disconnect()),
@@ -106,9 +106,11 @@ export function flagPatterns(half: 0 | 1): bigint[] {
 /** Connects to nobody: what is planted is seen when the connect begins. */
 export function plantConnect(bench: Bench, { socket, sk, local }: BoundSpecimen): void {
   const peer = randomEndpoint();
-  const snapshot = bench.before({ sk, from: State.close, to: State.synSent }, () => socket.connect(peer));
+  const snapshot = bench.before({ sk, from: TcpState.close, to: TcpState.syn_sent }, () =>
+    socket.connect(peer),
+  );
   bench.observe(snapshot, socket.family, pairKnown(socket.family, local, peer));
-  const refused = waitUntil(() => tcpInfo(socket).state === State.close, REFUSED_WITHIN_MS);
+  const refused = waitUntil(() => tcpInfo(socket).state === TcpState.close, REFUSED_WITHIN_MS);
   socket.disconnect();
   observeError(bench, { socket, sk, local }, refused ? ECONNREFUSED : ECONNRESET);
 }
@@ -117,9 +119,9 @@ export function plantConnect(bench: Bench, { socket, sk, local }: BoundSpecimen)
 export function plantAbandoned(bench: Bench, { socket, sk, local }: BoundSpecimen, peer: Endpoint): void {
   const { family } = socket;
   const known = pairKnown(family, local, peer);
-  const begun = bench.before({ sk, from: State.close, to: State.synSent }, () => socket.connect(peer));
+  const begun = bench.before({ sk, from: TcpState.close, to: TcpState.syn_sent }, () => socket.connect(peer));
   bench.observe(begun, family, known);
-  const waiting = { sk, from: State.synSent, to: State.close };
+  const waiting = { sk, from: TcpState.syn_sent, to: TcpState.close };
   bench.observe(
     bench.before(waiting, () => socket.disconnect()),
     family,

@@ -1,10 +1,11 @@
 /** Experiments with TCP_REPAIR, which sets sequence numbers and sends nothing: they need CAP_NET_ADMIN. */
 import { randomInt } from 'node:crypto';
 import { constants } from 'node:os';
-import { type Bench, type BoundSpecimen, pairKnown, randomEndpoint, State } from './experiment.js';
+import { TcpState } from '../sockets/tcp-state.js';
+import { type Bench, type BoundSpecimen, pairKnown, randomEndpoint } from './experiment.js';
 import { icmpError, UnreachableCode } from './icmp.js';
+import { tcpInfo } from './socket-info.js';
 import { MessageFlag, SocketOption, type TestSocket } from './sockets.js';
-import { tcpInfo } from './tcp-info-oracle.js';
 
 const sendQueue = 2;
 
@@ -45,13 +46,15 @@ function plantSequence(
     bench.observe(seen, socket.family, { ...known, writeSeq: start });
 
   // The urgent byte and the small segment stand where the first part ends, what was sent where the second does.
-  const { segmentSize } = tcpInfo(socket);
-  const small = randomInt(1, segmentSize);
+  const { maxSegmentSize } = tcpInfo(socket);
+  const small = randomInt(1, maxSegmentSize);
   socket.send(small, MessageFlag.outOfBand);
-  socket.send(2 * segmentSize);
-  const end = (start + small + 2 * segmentSize) >>> 0;
+  socket.send(2 * maxSegmentSize);
+  const end = (start + small + 2 * maxSegmentSize) >>> 0;
   icmp?.sendTo({ ...local, port: 0 }, icmpError(code, local, peer, start));
-  const seen = bench.before({ sk, from: State.established, to: State.close }, () => socket.disconnect());
+  const seen = bench.before({ sk, from: TcpState.established, to: TcpState.close }, () =>
+    socket.disconnect(),
+  );
   bench.observe(seen, socket.family, {
     ...known,
     ...{ writeSeq: end, sndUna: start, sndNxt: end, error: 0 },

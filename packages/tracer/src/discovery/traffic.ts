@@ -1,10 +1,12 @@
 /** Experiments with connections: traffic that makes every counter another number, and TCP_INFO to tell them. */
 import { randomInt } from 'node:crypto';
-import { type Bench, type BoundSpecimen, pairKnown, State, waitUntil } from './experiment.js';
+import type { TcpInfo } from '../sockets/tcp-info.js';
+import { TcpState } from '../sockets/tcp-state.js';
+import { type Bench, type BoundSpecimen, pairKnown, waitUntil } from './experiment.js';
 import type { Image } from './image.js';
 import type { Observation } from './observations.js';
+import { countersOf, sameInfo, tcpInfo } from './socket-info.js';
 import { type Endpoint, SocketOption, type TestSocket } from './sockets.js';
-import { sameInfo, type TcpInfo, tcpInfo } from './tcp-info-oracle.js';
 
 interface Connection {
   readonly client: BoundSpecimen;
@@ -39,7 +41,7 @@ function open(bench: Bench, client: BoundSpecimen, listener: BoundSpecimen): Con
   let server: TestSocket | undefined;
   const accepted = () => {
     server ??= bench.sockets.accept(listener.socket);
-    return server !== undefined && tcpInfo(client.socket).state === State.established;
+    return server !== undefined && tcpInfo(client.socket).state === TcpState.established;
   };
   if (!waitUntil(accepted, CONNECTED_WITHIN_MS))
     throw new Error('a connection over loopback did not come about');
@@ -66,10 +68,10 @@ function exchange({ client, server }: Connection, messages: readonly [number, nu
 function lose({ client, server }: Connection, segments: number): void {
   client.socket.set(SocketOption.quickAck, 0);
   server.send(randomInt(1, SEGMENT));
-  const { segmentSize } = tcpInfo(client.socket);
+  const { maxSegmentSize } = tcpInfo(client.socket);
   server.playDeaf();
   try {
-    for (let segment = 0; segment < segments; segment++) client.socket.send(segmentSize);
+    for (let segment = 0; segment < segments; segment++) client.socket.send(maxSegmentSize);
   } finally {
     server.hearAgain();
   }
@@ -82,8 +84,8 @@ function settle({ client, server }: Connection): void {
     ends.every((end) => {
       end.drain();
       end.set(SocketOption.quickAck, 1);
-      const { unacked, unsent } = tcpInfo(end);
-      return unacked === 0 && unsent === 0;
+      const { unackedSegments, unsentBytes } = tcpInfo(end);
+      return unackedSegments === 0 && unsentBytes === 0;
     });
   if (!waitUntil(quiet, QUIET_WITHIN_MS)) throw new Error('a connection over loopback did not get quiet');
   for (const end of ends) {
@@ -97,16 +99,16 @@ function settle({ client, server }: Connection): void {
 function observeBoth(bench: Bench, { client, server, peer }: Connection): void {
   const { socket, sk, local } = client;
   const clientInfo = quietInfo(socket);
-  const clientSeen = bench.before({ sk, from: State.established, to: State.finWait1 }, () =>
+  const clientSeen = bench.before({ sk, from: TcpState.established, to: TcpState.fin_wait1 }, () =>
     socket.endSending(),
   );
   bench.observe(clientSeen, socket.family, {
     ...pairKnown(socket.family, local, peer),
     ...counters(clientInfo),
   });
-  if (!waitUntil(() => tcpInfo(server).state === State.closeWait, CONNECTED_WITHIN_MS)) return;
+  if (!waitUntil(() => tcpInfo(server).state === TcpState.close_wait, CONNECTED_WITHIN_MS)) return;
   const serverInfo = quietInfo(server);
-  const closing = { from: State.closeWait, to: State.close };
+  const closing = { from: TcpState.close_wait, to: TcpState.close };
   const serverSeen = bench.before(closing, () => server.disconnect(), {
     isIt: (image) => holdsAddress(image, local.address),
   });
@@ -133,13 +135,14 @@ function quietInfo(socket: TestSocket): TcpInfo | undefined {
   const rests = () => {
     const before = info;
     info = tcpInfo(socket);
-    return sameInfo(before, info) && info.unacked === 0;
+    return sameInfo(before, info) && info.unackedSegments === 0;
   };
   return waitUntil(rests, QUIET_WITHIN_MS) ? info : undefined;
 }
 
 function counters(info: TcpInfo | undefined): Pick<Observation, 'counters' | 'unsent' | 'unacked'> {
-  return info === undefined ? {} : { counters: info, unsent: info.unsent, unacked: info.unsent };
+  if (info === undefined) return {};
+  return { counters: countersOf(info), unsent: info.unsentBytes, unacked: info.unsentBytes };
 }
 
 /**
@@ -158,8 +161,10 @@ export function plantFlight(bench: Bench, client: BoundSpecimen, listener: Bound
   // Carries the acknowledgement of the first.
   server.send(size());
   socket.send(size());
-  const known = { unsent: tcpInfo(socket).unsent, unacked: socket.unacked() };
-  const snapshot = bench.before({ sk, from: State.established, to: State.close }, () => socket.disconnect());
+  const known = { unsent: tcpInfo(socket).unsentBytes, unacked: socket.unacked() };
+  const snapshot = bench.before({ sk, from: TcpState.established, to: TcpState.close }, () =>
+    socket.disconnect(),
+  );
   bench.observe(snapshot, socket.family, { ...pairKnown(socket.family, local, listener.local), ...known });
   // It has not heard of the end, and would be in the way of another connection between the two.
   server.disconnect();

@@ -2,8 +2,8 @@ export { type DiagSocket, InetFamily, InetProtocol } from './inet-diag.js';
 export { findNamespaces, type NetNamespace, ownNamespace } from './namespaces.js';
 export { type DescriptorReader, SocketOwners, type SocketOwnersOptions } from './owners.js';
 export { SocketReader, type SocketReaderOptions, type SocketSnapshot } from './reader.js';
-export { liveStates, stateMask, stateName, TcpState, type TcpStateName } from './states.js';
 export { openedHere, payloadReceived, payloadSent, type TcpInfo } from './tcp-info.js';
+export { liveStates, stateMask, stateName, TcpState, type TcpStateName } from './tcp-state.js';
 export {
   type FindSocket,
   type UdpCollection,

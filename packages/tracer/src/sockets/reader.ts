@@ -20,7 +20,7 @@ import {
   readSocketCounts,
   type SocketCounts,
 } from './namespaces.js';
-import { liveStates, stateMask } from './states.js';
+import { liveStates, stateMask } from './tcp-state.js';
 
 export interface SocketReaderOptions {
   /** TCP connections; default true. */

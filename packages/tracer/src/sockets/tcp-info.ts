@@ -2,10 +2,14 @@
  * struct tcp_info (include/uapi/linux/tcp.h), which has grown at its end over the years: a kernel gives as much of it as
  * it knows. Pure.
  */
-import { TcpState } from './states.js';
+import { TcpState } from './tcp-state.js';
 
 /** The counters of a connection, as the kernel keeps them. Times are in microseconds, sizes in bytes. */
 export interface TcpInfo {
+  /** A value of {@link TcpState}. */
+  state: number;
+  /** Segments sent and not acknowledged yet. */
+  unackedSegments: number;
   /** Follows sequence numbers: SYN and FIN count as a byte; see {@link payloadBytes}. */
   bytesAcked: number;
   /** Follows sequence numbers: the peer's FIN counts as a byte. */
@@ -33,11 +37,15 @@ export interface TcpInfo {
   sinceReceivedMs: number;
 }
 
-/** Through segs_in (4.2): what every kernel that has eBPF worth speaking of gives. */
-const neededLength = 144;
+/** Up to segs_in (4.2), which every kernel that Weir runs on has. */
+const NEEDED_LENGTH = 144;
+/** Up to the last field that is read here, and beyond: a kernel fills in as much as it knows. */
+export const TCP_INFO_LENGTH = 248;
 
 export function emptyTcpInfo(): TcpInfo {
   return {
+    state: 0,
+    unackedSegments: 0,
     bytesAcked: 0,
     bytesReceived: 0,
     bytesSent: undefined,
@@ -67,7 +75,9 @@ function readU64(view: DataView, offset: number): number {
  * @returns false where they are too few to tell anything.
  */
 export function readTcpInfo(view: DataView, offset: number, length: number, info: TcpInfo): boolean {
-  if (length < neededLength) return false;
+  if (length < NEEDED_LENGTH) return false;
+  info.state = view.getUint8(offset);
+  info.unackedSegments = view.getUint32(offset + 24, true);
   info.maxSegmentSize = view.getUint32(offset + 16, true);
   info.sinceSentMs = view.getUint32(offset + 44, true);
   info.sinceReceivedMs = view.getUint32(offset + 52, true);

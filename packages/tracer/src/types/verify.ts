@@ -6,11 +6,12 @@ import { randomInt } from 'node:crypto';
 import { type Btf, EbpfError, type FeatureTable } from '@weir/ebpf';
 import { realtimeOffsetNs } from '@weir/ebpf/sys';
 import { inFreshNamespace, namespaceInode } from '../discovery/namespace.js';
+import { tcpInfo } from '../discovery/socket-info.js';
 import { AddressFamily, type Endpoint, SocketPool, type TestSocket } from '../discovery/sockets.js';
-import { type TcpInfo, tcpInfo } from '../discovery/tcp-info-oracle.js';
 import type { HookPlan } from '../hooks/plan.js';
 import { TracerPrograms } from '../hooks/programs.js';
 import type { CloseRecord, SocketRecord } from '../records/record.js';
+import type { TcpInfo } from '../sockets/tcp-info.js';
 import { WallClock } from '../stream/clock.js';
 import { EventDecoder } from '../stream/decode.js';
 import { openEventRing } from '../stream/event-ring.js';
@@ -184,9 +185,9 @@ function wrongCounter(
   const ranges = [
     ['bytes_sent', sent, sent],
     ['bytes_received', received, received],
-    ['segments_sent', info.segsOut, most(info.segsOut)],
-    ['segments_received', info.segsIn, most(info.segsIn)],
-    ['retransmits', info.totalRetrans, most(info.totalRetrans)],
+    ['segments_sent', info.segmentsSent, most(info.segmentsSent)],
+    ['segments_received', info.segmentsReceived, most(info.segmentsReceived)],
+    ['retransmits', info.retransmits, most(info.retransmits)],
     ['srtt_us', 0, MAX_SRTT_US],
   ] as const;
   for (const [name, least, greatest] of ranges) {
