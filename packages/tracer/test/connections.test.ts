@@ -194,7 +194,7 @@ describe('a connection', () => {
       simulation.refresh();
       assert.equal(simulation.table.size, 0);
     }
-    simulation.removeLingering();
+    simulation.removeClosedSockets();
     simulation.refresh();
     simulation.refresh();
     assert.equal(simulation.table.remembered, 0);

@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { Kind } from '@weir/ebpf';
 import { type FieldName, knownFields } from '../src/discovery/fields.js';
 import { Image } from '../src/discovery/image.js';
-import type { Evidence } from '../src/discovery/observations.js';
+import type { Observations } from '../src/discovery/observations.js';
 import { type Solution, solve } from '../src/discovery/solve.js';
 import { isPointer, pointersIn } from '../src/discovery/solve-pointers.js';
 import { toBtf } from '../src/discovery/types.js';
@@ -25,7 +25,7 @@ function synthetic(seed: number): SyntheticKernel {
 
 /** Asserts that a change makes these fields unknown, and no field wrong. */
 function assertMissing(kernel: SyntheticKernel, ...names: FieldName[]): void {
-  const { found, missing } = solve(kernel.evidence);
+  const { found, missing } = solve(kernel.observations);
   for (const name of names) assert.ok(missing.has(name), `${name} was found`);
   for (const { field, offset } of found) assert.equal(offset, kernel.layout[field], field);
 }
@@ -37,9 +37,9 @@ describe('the solver on recorded kernels', () => {
     it(name, () => {
       const recording = readRecording(join(fixtures, name));
       assert.deepEqual(
-        offsets(solve(recording.evidence)),
+        offsets(solve(recording.observations)),
         recording.offsets,
-        `${recording.kernel}: ${JSON.stringify([...solve(recording.evidence).missing])}`,
+        `${recording.kernel}: ${JSON.stringify([...solve(recording.observations).missing])}`,
       );
     });
   }
@@ -49,7 +49,7 @@ describe('the solver on made-up kernels', () => {
   it('finds fields anywhere', () => {
     for (let seed = 1; seed <= 20; seed++) {
       const kernel = synthetic(seed);
-      const solution = solve(kernel.evidence);
+      const solution = solve(kernel.observations);
       const why = `seed ${seed}: ${JSON.stringify([...solution.missing])}`;
       assert.deepEqual(offsets(solution), expectedFields(kernel.layout), why);
     }
@@ -84,7 +84,7 @@ describe('the solver on made-up kernels', () => {
       view.setUint16(3008, view.getUint16(skc_dport));
       view.setUint16(3012, view.getUint16(skc_num));
     });
-    assert.deepEqual(offsets(solve(kernel.evidence)), expectedFields(kernel.layout));
+    assert.deepEqual(offsets(solve(kernel.observations)), expectedFields(kernel.layout));
   });
 
   it('takes a whole copy of a pair for no pair', () => {
@@ -113,19 +113,19 @@ describe('the solver on made-up kernels', () => {
 
   it('takes few different values for no proof', () => {
     const kernel = synthetic(104);
-    const same = { ...kernel.observations[0]!.counters!, totalRetrans: 0, segsIn: 7, rttUs: 40 };
-    const evidence: Evidence = {
+    const same = { ...kernel.images[0]!.counters!, totalRetrans: 0, segsIn: 7, rttUs: 40 };
+    const observations: Observations = {
       pointers: [],
-      observations: kernel.observations.map((seen) => ({ ...seen, counters: same, error: 0 })),
+      images: kernel.images.map((seen) => ({ ...seen, counters: same, error: 0 })),
     };
-    const { missing } = solve(evidence);
+    const { missing } = solve(observations);
     for (const name of ['total_retrans', 'segs_in', 'srtt_us', 'sk_err'] as const)
-      assert.match(missing.get(name)!, /different values were planted/);
+      assert.match(missing.get(name)!, /different values were set/);
     for (const name of ['skc_net', 'sk_socket'] as const) assert.ok(missing.has(name));
   });
 
   it('finds nothing where nothing was seen', () => {
-    const { found, missing } = solve({ observations: [], pointers: [] });
+    const { found, missing } = solve({ images: [], pointers: [] });
     assert.deepEqual(found, []);
     assert.equal(missing.size, knownFields.length);
   });
@@ -136,14 +136,14 @@ describe('the solver on made-up kernels', () => {
     kernel.spoil((view) => {
       for (let offset = 0; offset < view.byteLength; offset++) view.setUint8(offset, random.below(256));
     });
-    const { found } = solve({ ...kernel.evidence, observations: kernel.observations, pointers: [] });
+    const { found } = solve({ ...kernel.observations, images: kernel.images, pointers: [] });
     assert.deepEqual(found, []);
   });
 
   it('does without IPv6', () => {
     const kernel = synthetic(106);
-    const observations = kernel.observations.filter(({ family }) => family === 2);
-    const solution = solve({ observations, pointers: kernel.pointers });
+    const images = kernel.images.filter(({ family }) => family === 2);
+    const solution = solve({ images, pointers: kernel.pointers });
     const { skc_v6_daddr, skc_v6_rcv_saddr, ...others } = expectedFields(kernel.layout);
     assert.deepEqual(offsets(solution), others);
     assert.equal(solution.found.find(({ field }) => field === 'skc_family')?.how, 'structure');
@@ -152,12 +152,12 @@ describe('the solver on made-up kernels', () => {
   it('does without what could not be read', () => {
     const kernel = synthetic(107);
     const { bytes_acked } = kernel.layout;
-    const observations = kernel.observations.map((seen) => {
+    const images = kernel.images.map((seen) => {
       const { address, bytes } = seen.image;
       const readable = Array.from({ length: 16 }, (_, chunk) => chunk !== Math.floor(bytes_acked / 256));
       return { ...seen, image: new Image(address, bytes, readable) };
     });
-    const { missing } = solve({ observations, pointers: [] });
+    const { missing } = solve({ images, pointers: [] });
     assert.ok(missing.has('bytes_acked'));
   });
 
@@ -166,9 +166,9 @@ describe('the solver on made-up kernels', () => {
     const [first, second] = kernel.pointers;
     const net = first!.image.u64(kernel.layout.skc_net);
     new DataView(first!.copies.get(net)!.bytes.buffer).setUint32(500, first!.netns!, true);
-    const alone = solve({ observations: kernel.observations, pointers: [first!] });
-    assert.equal(alone.missing.get('skc_net'), '2 offsets fit what was planted');
-    const both = solve({ observations: kernel.observations, pointers: [first!, second!] });
+    const alone = solve({ images: kernel.images, pointers: [first!] });
+    assert.equal(alone.missing.get('skc_net'), '2 offsets fit what was known');
+    const both = solve({ images: kernel.images, pointers: [first!, second!] });
     assert.equal(offsets(both).inum, kernel.layout.inum);
   });
 });
@@ -184,7 +184,7 @@ describe('the protocol', () => {
         view.setUint8(at + index, byte);
       });
     });
-    const found = solve(kernel.evidence).found.find(({ field }) => field === 'sk_protocol');
+    const found = solve(kernel.observations).found.find(({ field }) => field === 'sk_protocol');
     return found && { offset: found.offset - at, size: found.size };
   }
 
@@ -223,7 +223,7 @@ describe('pointers', () => {
 describe('types of what was found', () => {
   it('have every field at its offset', () => {
     const kernel = synthetic(110);
-    const { found } = solve(kernel.evidence);
+    const { found } = solve(kernel.observations);
     const btf = toBtf(found, 'x64');
     for (const field of knownFields) {
       assert.deepEqual(

@@ -1,7 +1,7 @@
 /** The book of entries: who enters, who leaves, and what they add up to. */
 import type { Endpoint } from '../records/record.js';
 import { type EndedConnection, type Entry, newEntry } from './connection.js';
-import { Departures, Ends } from './ended-queue.js';
+import { AwaitingClose, EndedQueue } from './ended-queue.js';
 import { Entries } from './entries.js';
 import { newTotals } from './totals.js';
 
@@ -16,25 +16,25 @@ export interface Place {
   readonly sinceNs: number;
 }
 
-export interface LedgerOptions {
+export interface ConnectionStoreOptions {
   readonly limit: number;
   readonly endedLimit: number;
   readonly now: () => number;
 }
 
-export class Ledger {
+export class ConnectionStore {
   readonly entries = new Entries();
-  readonly departures = new Departures();
-  readonly ends: Ends;
+  readonly awaitingClose = new AwaitingClose();
+  readonly endedQueue: EndedQueue;
   readonly totals = newTotals();
   readonly now: () => number;
   readonly #limit: number;
   #nextId = 1;
 
-  constructor(options: LedgerOptions) {
+  constructor(options: ConnectionStoreOptions) {
     this.now = options.now;
     this.#limit = options.limit;
-    this.ends = new Ends(options.endedLimit);
+    this.endedQueue = new EndedQueue(options.endedLimit);
   }
 
   get isFull(): boolean {
@@ -56,10 +56,10 @@ export class Ledger {
   }
 
   /** Its socket is gone, or another's. A record of its end may still come. */
-  depart(entry: Entry): void {
-    this.settle();
+  awaitClose(entry: Entry): void {
+    this.expireAwaiting();
     this.entries.remove(entry);
-    this.departures.add(entry, this.now());
+    this.awaitingClose.add(entry, this.now());
   }
 
   /** Tells of an end. The entry has left the indices before. */
@@ -67,12 +67,12 @@ export class Ledger {
     this.totals.ended++;
     connection.send_rate = 0;
     connection.receive_rate = 0;
-    this.ends.add({ connection, ended_ns: endedNs, closed_by: closedBy });
+    this.endedQueue.add({ connection, ended_ns: endedNs, closed_by: closedBy });
   }
 
   /** Those that vanished, and of whose end no record will come any more. */
-  settle(): void {
-    for (const entry of this.departures.expire(this.now())) {
+  expireAwaiting(): void {
+    for (const entry of this.awaitingClose.expire(this.now())) {
       this.totals.vanished++;
       this.end(entry, 'vanished', entry.seenToNs);
     }

@@ -40,7 +40,7 @@ export interface Connection {
   readonly send_rate: number;
   readonly receive_rate: number;
   readonly retransmits: number;
-  /** Smoothed round-trip time; undefined where there is none yet. */
+  /** Smoothed generation-trip time; undefined where there is none yet. */
   readonly srtt_us: number | undefined;
 }
 
@@ -71,16 +71,16 @@ export interface Entry extends Mutable<Connection> {
   /** Time of the event that brought `flow_id`. */
   flowNs: number;
   /** Refresh in which its socket was last there, when that ended, and how many did not find it since. */
-  round: number;
+  generation: number;
   seenToNs: number;
   misses: number;
   /** Of {@link FindProcess}, when `process` was last asked for. */
   processVersion: number | undefined;
   createdNs: number;
   /** What lay behind it when it was first seen, and is not part of the totals. */
-  baseSent: number;
-  baseReceived: number;
-  baseRetransmits: number;
+  baselineSent: number;
+  baselineReceived: number;
+  baselineRetransmits: number;
   /** When the bytes for the rates were taken. */
   sampledNs: number;
 }
@@ -126,14 +126,14 @@ export function newEntry(init: EntryInit): Entry {
     key: init.key,
     cookie: undefined,
     flowNs: 0,
-    round: 0,
+    generation: 0,
     seenToNs: 0,
     misses: 0,
     processVersion: undefined,
     createdNs: init.nowNs,
-    baseSent: 0,
-    baseReceived: 0,
-    baseRetransmits: 0,
+    baselineSent: 0,
+    baselineReceived: 0,
+    baselineRetransmits: 0,
     sampledNs: init.nowNs,
   };
 }

@@ -4,33 +4,33 @@ import type { EndedConnection, Entry } from './connection.js';
 /** A close event can be late: until then, the last that was seen of a vanished connection is not told. Nanoseconds. */
 const LATE_NS = 10_000_000_000;
 
-interface Departed {
+interface Awaiting {
   readonly entry: Entry;
   readonly sinceNs: number;
 }
 
 /** Sockets that vanished, for the close event that may still come. */
-export class Departures {
+export class AwaitingClose {
   /** In the order in which they vanished. */
-  readonly #waiting = new Set<Departed>();
-  readonly #byFlow = new Map<string, Departed>();
+  readonly #waiting = new Set<Awaiting>();
+  readonly #byFlow = new Map<string, Awaiting>();
   /** Those whose flow id is not known. */
-  readonly #byKey = new Map<string, Departed>();
-  readonly #byCookie = new Map<string, Departed>();
+  readonly #byKey = new Map<string, Awaiting>();
+  readonly #byCookie = new Map<string, Awaiting>();
   /** Those whose cookie is not known, by key. */
-  readonly #unseen = new Map<string, Departed>();
+  readonly #unseen = new Map<string, Awaiting>();
 
   get size(): number {
     return this.#waiting.size;
   }
 
   add(entry: Entry, nowNs: number): void {
-    const departed = { entry, sinceNs: nowNs };
-    this.#waiting.add(departed);
-    if (entry.flow_id !== undefined) this.#byFlow.set(entry.flow_id, departed);
-    else this.#byKey.set(entry.key, departed);
-    if (entry.cookie === undefined) this.#unseen.set(entry.key, departed);
-    else this.#byCookie.set(cookieKey(entry.netns, entry.cookie), departed);
+    const awaiting = { entry, sinceNs: nowNs };
+    this.#waiting.add(awaiting);
+    if (entry.flow_id !== undefined) this.#byFlow.set(entry.flow_id, awaiting);
+    else this.#byKey.set(entry.key, awaiting);
+    if (entry.cookie === undefined) this.#unseen.set(entry.key, awaiting);
+    else this.#byCookie.set(cookieKey(entry.netns, entry.cookie), awaiting);
   }
 
   has(flowId: string): boolean {
@@ -43,10 +43,10 @@ export class Departures {
    * @param ns of its beginning: one that was last seen before is another one.
    */
   takeNameless(key: string, ns: number): Entry | undefined {
-    const departed = this.#byKey.get(key);
-    if (departed === undefined || departed.entry.seenToNs < ns) return undefined;
-    this.#remove(departed);
-    return departed.entry;
+    const awaiting = this.#byKey.get(key);
+    if (awaiting === undefined || awaiting.entry.seenToNs < ns) return undefined;
+    this.#remove(awaiting);
+    return awaiting.entry;
   }
 
   /**
@@ -55,46 +55,46 @@ export class Departures {
    * @param ns of the event: a connection that was first seen after it is another one.
    */
   take(flowId: string, key: string, ns: number): Entry | undefined {
-    let departed = this.#byFlow.get(flowId);
-    if (departed === undefined) {
+    let awaiting = this.#byFlow.get(flowId);
+    if (awaiting === undefined) {
       const place = this.#byKey.get(key);
-      if (place !== undefined && place.entry.createdNs <= ns) departed = place;
+      if (place !== undefined && place.entry.createdNs <= ns) awaiting = place;
     }
-    if (departed !== undefined) this.#remove(departed);
-    return departed?.entry;
+    if (awaiting !== undefined) this.#remove(awaiting);
+    return awaiting?.entry;
   }
 
   /** Takes out the connection of a socket, which is there after all. */
   takeSocket(netns: number, cookie: number): Entry | undefined {
-    const departed = this.#byCookie.get(cookieKey(netns, cookie));
-    if (departed !== undefined) this.#remove(departed);
-    return departed?.entry;
+    const awaiting = this.#byCookie.get(cookieKey(netns, cookie));
+    if (awaiting !== undefined) this.#remove(awaiting);
+    return awaiting?.entry;
   }
 
   /** Takes out the connection of a place, of which only an event told. */
   takeUnseen(key: string): Entry | undefined {
-    const departed = this.#unseen.get(key);
-    if (departed !== undefined) this.#remove(departed);
-    return departed?.entry;
+    const awaiting = this.#unseen.get(key);
+    if (awaiting !== undefined) this.#remove(awaiting);
+    return awaiting?.entry;
   }
 
   /** Takes out those for which no event will come any more. */
   *expire(nowNs: number): Generator<Entry, void, undefined> {
-    for (const departed of this.#waiting) {
-      if (nowNs - departed.sinceNs < LATE_NS) return;
-      this.#remove(departed);
-      yield departed.entry;
+    for (const awaiting of this.#waiting) {
+      if (nowNs - awaiting.sinceNs < LATE_NS) return;
+      this.#remove(awaiting);
+      yield awaiting.entry;
     }
   }
 
-  #remove(departed: Departed): void {
-    const { flow_id, key, netns, cookie } = departed.entry;
-    this.#waiting.delete(departed);
+  #remove(awaiting: Awaiting): void {
+    const { flow_id, key, netns, cookie } = awaiting.entry;
+    this.#waiting.delete(awaiting);
     if (flow_id !== undefined) this.#byFlow.delete(flow_id);
     // A later connection of the same place may have vanished, too.
-    else if (this.#byKey.get(key) === departed) this.#byKey.delete(key);
+    else if (this.#byKey.get(key) === awaiting) this.#byKey.delete(key);
     if (cookie !== undefined) this.#byCookie.delete(cookieKey(netns, cookie));
-    else if (this.#unseen.get(key) === departed) this.#unseen.delete(key);
+    else if (this.#unseen.get(key) === awaiting) this.#unseen.delete(key);
   }
 }
 
@@ -105,17 +105,17 @@ function cookieKey(netns: number, cookie: number): string {
 interface Closed {
   readonly flowId: string | undefined;
   readonly cookie: number | undefined;
-  round: number;
+  generation: number;
 }
 
 /** If no refresh ever comes to forget them. */
-const LINGERING_LIMIT = 65_536;
+const RECENTLY_CLOSED_LIMIT = 65_536;
 
 /**
  * Connections whose close was told a short while ago. With prompt closes, the kernel still has the socket, which is no
  * connection any more. Each is forgotten by the second refresh that does not find it.
  */
-export class Lingering {
+export class RecentlyClosed {
   /** In the order in which they were closed. */
   readonly #byKey = new Map<string, Closed>();
   readonly #flows = new Set<string>();
@@ -124,11 +124,11 @@ export class Lingering {
     return this.#byKey.size;
   }
 
-  add({ key, flow_id, cookie }: Entry, round: number): void {
+  add({ key, flow_id, cookie }: Entry, generation: number): void {
     this.#forget(key);
-    this.#byKey.set(key, { flowId: flow_id, cookie, round });
+    this.#byKey.set(key, { flowId: flow_id, cookie, generation });
     if (flow_id !== undefined) this.#flows.add(flow_id);
-    if (this.#byKey.size > LINGERING_LIMIT) this.#forget(this.#byKey.keys().next().value!);
+    if (this.#byKey.size > RECENTLY_CLOSED_LIMIT) this.#forget(this.#byKey.keys().next().value!);
   }
 
   hasFlow(flowId: string): boolean {
@@ -136,16 +136,16 @@ export class Lingering {
   }
 
   /** Whether a socket is one of these. @param isOrphan that the application has closed it. */
-  isOne(key: string, cookie: number, isOrphan: boolean, round: number): boolean {
+  isOne(key: string, cookie: number, isOrphan: boolean, generation: number): boolean {
     const closed = this.#byKey.get(key);
     // Of a connection that no refresh has seen, the cookie is not known; whoever comes next in its place is no orphan.
     if (closed === undefined || !isOrphan || (closed.cookie ?? cookie) !== cookie) return false;
-    closed.round = round;
+    closed.generation = generation;
     return true;
   }
 
-  forgetBefore(round: number): void {
-    for (const [key, closed] of this.#byKey) if (closed.round < round) this.#forget(key);
+  forgetBefore(generation: number): void {
+    for (const [key, closed] of this.#byKey) if (closed.generation < generation) this.#forget(key);
   }
 
   #forget(key: string): void {
@@ -156,7 +156,7 @@ export class Lingering {
 }
 
 /** What ended since it was last asked for; the oldest are dropped, and counted, if nobody asks. */
-export class Ends {
+export class EndedQueue {
   readonly #limit: number;
   #ended: EndedConnection[] = [];
   #dropped = 0;

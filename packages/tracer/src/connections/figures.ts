@@ -102,32 +102,32 @@ export function setDirection(entry: Entry, totals: MutableTotals, direction: 'ou
   entry.direction = direction;
   if (!countsSyn) return;
   entry.bytes_sent--;
-  if (entry.baseSent > 0) entry.baseSent--;
+  if (entry.baselineSent > 0) entry.baselineSent--;
   else totals.bytes_sent--;
 }
 
 /** They were another connection's. */
 export function clearFigures(entry: Entry, totals: MutableTotals): void {
-  dropBase(entry, totals);
+  dropBaseline(entry, totals);
   setFigures(entry, totals, { sent: 0, received: 0, retransmits: 0 });
 }
 
 /** What has moved so far does not count: it was before the table's time. */
-export function setBase(entry: Entry, totals: MutableTotals): void {
-  totals.bytes_sent -= entry.bytes_sent - entry.baseSent;
-  totals.bytes_received -= entry.bytes_received - entry.baseReceived;
-  totals.retransmits -= entry.retransmits - entry.baseRetransmits;
-  entry.baseSent = entry.bytes_sent;
-  entry.baseReceived = entry.bytes_received;
-  entry.baseRetransmits = entry.retransmits;
+export function setBaseline(entry: Entry, totals: MutableTotals): void {
+  totals.bytes_sent -= entry.bytes_sent - entry.baselineSent;
+  totals.bytes_received -= entry.bytes_received - entry.baselineReceived;
+  totals.retransmits -= entry.retransmits - entry.baselineRetransmits;
+  entry.baselineSent = entry.bytes_sent;
+  entry.baselineReceived = entry.bytes_received;
+  entry.baselineRetransmits = entry.retransmits;
 }
 
 /** All of it counts after all. */
-export function dropBase(entry: Entry, totals: MutableTotals): void {
-  totals.bytes_sent += entry.baseSent;
-  totals.bytes_received += entry.baseReceived;
-  totals.retransmits += entry.baseRetransmits;
-  entry.baseSent = 0;
-  entry.baseReceived = 0;
-  entry.baseRetransmits = 0;
+export function dropBaseline(entry: Entry, totals: MutableTotals): void {
+  totals.bytes_sent += entry.baselineSent;
+  totals.bytes_received += entry.baselineReceived;
+  totals.retransmits += entry.baselineRetransmits;
+  entry.baselineSent = 0;
+  entry.baselineReceived = 0;
+  entry.baselineRetransmits = 0;
 }

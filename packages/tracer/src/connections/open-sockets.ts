@@ -83,7 +83,7 @@ export class OpenSockets {
   }
 
   /**
-   * Ends a refresh: what it did not find is gone.
+   * EndedQueue a refresh: what it did not find is gone.
    *
    * @param failed Network namespaces that it could not read.
    */

@@ -12,7 +12,7 @@ import { AddressFormatter } from '../records/address.js';
 import type { ConnectionRecord } from '../records/record.js';
 import type { DiagSocket, SocketSnapshot, UdpFlow } from '../sockets/index.js';
 import type { Connection, EndedConnection, FindProcess } from './connection.js';
-import { Ledger } from './connection-store.js';
+import { ConnectionStore } from './connection-store.js';
 import { OpenSockets } from './open-sockets.js';
 import { TcpConnections } from './tcp-connections.js';
 import { RateMeter, type Totals } from './totals.js';
@@ -37,7 +37,7 @@ export interface SocketSource {
 export class ConnectionTable {
   /** Sockets that listen, and UDP sockets, as of the last refresh. */
   readonly openSockets: OpenSockets;
-  readonly #ledger: Ledger;
+  readonly #store: ConnectionStore;
   readonly #tcp: TcpConnections;
   readonly #udp: UdpFlows;
   readonly #tcpIdleNs: number;
@@ -46,13 +46,13 @@ export class ConnectionTable {
   constructor(options: ConnectionTableOptions = {}) {
     const now = options.now ?? (() => Number(monotonicNs()));
     const addresses = new AddressFormatter();
-    this.#ledger = new Ledger({
+    this.#store = new ConnectionStore({
       limit: options.limit ?? 262_144,
       endedLimit: options.endedLimit ?? 16_384,
       now,
     });
-    this.#tcp = new TcpConnections(this.#ledger, addresses);
-    this.#udp = new UdpFlows(this.#ledger);
+    this.#tcp = new TcpConnections(this.#store, addresses);
+    this.#udp = new UdpFlows(this.#store);
     this.#tcpIdleNs = (options.tcpIdleMs ?? Number.POSITIVE_INFINITY) * 1e6;
     this.#rates = new RateMeter(now());
     this.openSockets = new OpenSockets(addresses);
@@ -60,31 +60,31 @@ export class ConnectionTable {
 
   /** Connections and flows in the table, idle ones among them. */
   get size(): number {
-    return this.#ledger.entries.size;
+    return this.#store.entries.size;
   }
 
   /** What is remembered of connections that are not live any more: it is bounded by time. */
   get remembered(): number {
-    return this.#ledger.departures.size + this.#tcp.lingering;
+    return this.#store.awaitingClose.size + this.#tcp.recentlyClosed;
   }
 
   get totals(): Totals {
-    const { totals } = this.#ledger;
+    const { totals } = this.#store;
     totals.untracked = this.#tcp.untracked + this.#udp.untracked;
     return totals;
   }
 
   /** Live connections and flows, in the order in which they became known. */
   *connections(): Generator<Connection, void, undefined> {
-    const idleSince = this.#ledger.now() - this.#tcpIdleNs;
-    for (const entry of this.#ledger.entries) {
+    const idleSince = this.#store.now() - this.#tcpIdleNs;
+    for (const entry of this.#store.entries) {
       if (entry.transport === 'udp' || entry.active_ns >= idleSince) yield entry;
     }
   }
 
   /** What has ended since the last call, and how many more had ended that nobody asked for in time. */
   takeEnded(): { readonly ended: readonly EndedConnection[]; readonly dropped: number } {
-    return this.#ledger.ends.take();
+    return this.#store.endedQueue.take();
   }
 
   /** Takes a record of the tracer. */
@@ -100,17 +100,17 @@ export class ConnectionTable {
    * @throws what the source throws.
    */
   refresh(source: SocketSource, findProcess?: FindProcess, readFlows?: () => void): SocketSnapshot {
-    const nowNs = this.#ledger.now();
-    this.#tcp.beginRound();
+    const nowNs = this.#store.now();
+    this.#tcp.beginRefresh();
     const snapshot = source.read((socket) => {
       if (OpenSockets.isOne(socket)) this.openSockets.add(socket, findProcess);
       else this.#tcp.see(socket, nowNs, findProcess);
     });
-    this.#tcp.endRound(snapshot);
+    this.#tcp.endRefresh(snapshot);
     this.openSockets.finish(new Set(snapshot.failed.map(({ netns }) => netns)));
     readFlows?.();
-    this.#ledger.settle();
-    this.#rates.update(this.#ledger.totals, nowNs);
+    this.#store.expireAwaiting();
+    this.#rates.update(this.#store.totals, nowNs);
     return snapshot;
   }
 

@@ -17,9 +17,9 @@ import type {
 } from '../records/record.js';
 import { type DiagSocket, type SocketSnapshot, TcpState } from '../sockets/index.js';
 import { connectionKey, type Entry, type FindProcess } from './connection.js';
-import type { Ledger, Place } from './connection-store.js';
-import { Lingering } from './ended-queue.js';
-import { applyClose, applySocket, clearFigures, dropBase, setBase, setDirection } from './figures.js';
+import type { ConnectionStore, Place } from './connection-store.js';
+import { RecentlyClosed } from './ended-queue.js';
+import { applyClose, applySocket, clearFigures, dropBaseline, setBaseline, setDirection } from './figures.js';
 
 /** Refreshes that must not find a socket before it counts as gone: sock_diag may pass one over (see SocketReader). */
 const MISSES = 2;
@@ -27,23 +27,23 @@ const MISSES = 2;
 const UNREACHABLE_MISSES = 10;
 
 export class TcpConnections {
-  readonly #ledger: Ledger;
+  readonly #store: ConnectionStore;
   readonly #addresses: AddressFormatter;
-  readonly #lingering = new Lingering();
+  readonly #recentlyClosed = new RecentlyClosed();
   /** Network namespaces that a refresh has read already: a socket that appears there now is new. */
   #covered: ReadonlySet<number> = new Set();
-  #round = 0;
+  #generation = 0;
   /** Sockets that the last refresh had no room for. */
   untracked = 0;
 
-  constructor(ledger: Ledger, addresses: AddressFormatter) {
-    this.#ledger = ledger;
+  constructor(store: ConnectionStore, addresses: AddressFormatter) {
+    this.#store = store;
     this.#addresses = addresses;
   }
 
   /** Closed connections whose sockets the kernel may still have. */
-  get lingering(): number {
-    return this.#lingering.size;
+  get recentlyClosed(): number {
+    return this.#recentlyClosed.size;
   }
 
   record(record: ConnectionRecord): void {
@@ -62,27 +62,27 @@ export class TcpConnections {
   }
 
   #open(record: ConnectRecord | AcceptRecord): void {
-    const { entries, departures, totals } = this.#ledger;
+    const { entries, awaitingClose, totals } = this.#store;
     const { flow_id, monotonic_ns } = record;
-    const isKnown = entries.ofFlow(flow_id) !== undefined || departures.has(flow_id);
-    if (isKnown || this.#lingering.hasFlow(flow_id)) return;
+    const isKnown = entries.ofFlow(flow_id) !== undefined || awaitingClose.has(flow_id);
+    if (isKnown || this.#recentlyClosed.hasFlow(flow_id)) return;
     if (record.event === 'connect') totals.connected++;
     else totals.accepted++;
     const startNs = monotonic_ns - (record.event === 'connect' ? (record.handshake_us ?? 0) * 1000 : 0);
     const place = placeOf(record, startNs);
-    const late = departures.takeNameless(place.key, startNs);
+    const late = awaitingClose.takeNameless(place.key, startNs);
     if (late !== undefined) {
       // Its socket is gone already, and only the record of its end is still missing.
       this.#begin(late, record, startNs);
-      departures.add(late, this.#ledger.now());
+      awaitingClose.add(late, this.#store.now());
       return;
     }
     let entry = entries.ofKey(place.key);
     if (entry !== undefined && !couldBe(entry, record, startNs)) {
-      this.#ledger.depart(entry);
+      this.#store.awaitClose(entry);
       entry = undefined;
     }
-    entry ??= this.#ledger.add(place);
+    entry ??= this.#store.add(place);
     if (entry === undefined) {
       totals.overflow++;
       return;
@@ -92,7 +92,7 @@ export class TcpConnections {
   }
 
   #begin(entry: Entry, record: ConnectRecord | AcceptRecord, startNs: number): void {
-    const { totals } = this.#ledger;
+    const { totals } = this.#store;
     entry.flow_id = record.flow_id;
     entry.flowNs = startNs;
     entry.started_ns = startNs;
@@ -100,11 +100,11 @@ export class TcpConnections {
     if (record.process !== undefined) entry.process = identity(record.process);
     entry.cgroup_id = record.cgroup_id;
     setDirection(entry, totals, record.event === 'connect' ? 'outbound' : 'inbound');
-    dropBase(entry, totals);
+    dropBaseline(entry, totals);
   }
 
   #close(record: CloseRecord): void {
-    const { entries, departures, totals } = this.#ledger;
+    const { entries, awaitingClose, totals } = this.#store;
     const { flow_id, netns, monotonic_ns } = record;
     const place = placeOf(record, monotonic_ns);
     let entry = entries.ofFlow(flow_id);
@@ -115,44 +115,44 @@ export class TcpConnections {
         entry = there;
     }
     if (entry !== undefined) entries.remove(entry);
-    else entry = departures.take(flow_id, place.key, monotonic_ns);
+    else entry = awaitingClose.take(flow_id, place.key, monotonic_ns);
     const isNew = entry === undefined;
-    entry ??= this.#ledger.create(place);
+    entry ??= this.#store.create(place);
     entry.flow_id = flow_id;
     if (entry.process === undefined && record.process !== undefined) entry.process = identity(record.process);
     applyClose(entry, totals, record);
     // Older than the tracer, and never seen: how much of it is new can't be known.
-    if (isNew && record.duration_us === undefined && !this.#covered.has(netns)) setBase(entry, totals);
+    if (isNew && record.duration_us === undefined && !this.#covered.has(netns)) setBaseline(entry, totals);
     entry.state = 'close';
-    this.#lingering.add(entry, this.#round);
-    this.#ledger.end(entry, record.closed_by, monotonic_ns);
+    this.#recentlyClosed.add(entry, this.#generation);
+    this.#store.end(entry, record.closed_by, monotonic_ns);
   }
 
   #fail(record: FailRecord): void {
-    const { entries, totals } = this.#ledger;
+    const { entries, totals } = this.#store;
     totals.failed++;
     const entry = entries.ofKey(placeOf(record, 0).key);
     if (entry === undefined || entry.state !== 'syn_sent' || entry.createdNs > record.monotonic_ns) return;
     entries.remove(entry);
-    this.#lingering.add(entry, this.#round);
+    this.#recentlyClosed.add(entry, this.#generation);
   }
 
-  /** Begins a refresh, in which {@link see} is called for every socket, then {@link endRound}. */
-  beginRound(): void {
-    this.#round++;
+  /** Begins a refresh, in which {@link see} is called for every socket, then {@link endRefresh}. */
+  beginRefresh(): void {
+    this.#generation++;
     this.untracked = 0;
   }
 
   see(socket: DiagSocket, nowNs: number, findProcess: FindProcess | undefined): void {
-    const { entries, totals } = this.#ledger;
+    const { entries, totals } = this.#store;
     let entry = entries.ofCookie(socket.netns, socket.cookie);
     const isNew = entry === undefined;
-    entry ??= this.#adopt(socket, nowNs);
+    entry ??= this.#entryOf(socket, nowNs);
     if (entry === undefined) return;
     applySocket(entry, totals, socket, nowNs);
-    if (isNew && entry.flow_id === undefined && !this.#covered.has(socket.netns)) setBase(entry, totals);
+    if (isNew && entry.flow_id === undefined && !this.#covered.has(socket.netns)) setBaseline(entry, totals);
     if (socket.inode !== 0 && findProcess !== undefined) this.#ask(entry, socket.inode, findProcess);
-    entry.round = this.#round;
+    entry.generation = this.#generation;
   }
 
   #ask(entry: Entry, inode: number, findProcess: FindProcess): void {
@@ -163,54 +163,54 @@ export class TcpConnections {
   }
 
   /** The entry of a socket whose cookie is new. undefined: no connection, or there is no room. */
-  #adopt(socket: DiagSocket, nowNs: number): Entry | undefined {
-    const { entries, departures, totals } = this.#ledger;
+  #entryOf(socket: DiagSocket, nowNs: number): Entry | undefined {
+    const { entries, awaitingClose, totals } = this.#store;
     const { netns, cookie } = socket;
     const local = { address: this.#addresses.format(socket.addresses, 0), port: socket.localPort };
     const peer = { address: this.#addresses.format(socket.addresses, 16), port: socket.peerPort };
     const key = connectionKey('tcp', netns, local, peer);
     const isOrphan = socket.inode === 0 && socket.state !== TcpState.established;
-    if (this.#lingering.isOne(key, cookie, isOrphan, this.#round)) return undefined;
+    if (this.#recentlyClosed.isOne(key, cookie, isOrphan, this.#generation)) return undefined;
     let entry = entries.ofKey(key);
     // Another socket is there now. What an event told since the older was last seen is meant for the newer one.
     if (entry?.cookie !== undefined && entry.flowNs <= entry.seenToNs) {
-      this.#ledger.depart(entry);
+      this.#store.awaitClose(entry);
       entry = undefined;
     }
-    const departed = departures.takeSocket(netns, cookie);
+    const awaiting = awaitingClose.takeSocket(netns, cookie);
     if (entry === undefined) {
       // Dumps have passed it over.
-      entry = departed ?? departures.takeUnseen(key);
+      entry = awaiting ?? awaitingClose.takeUnseen(key);
       if (entry !== undefined) entries.add(entry);
-    } else if (departed !== undefined) {
+    } else if (awaiting !== undefined) {
       // Its figures were taken for those of the connection that was in its place before, whose end is not told yet.
-      clearFigures(departed, totals);
-      departed.cookie = undefined;
-      departures.add(departed, nowNs);
+      clearFigures(awaiting, totals);
+      awaiting.cookie = undefined;
+      awaitingClose.add(awaiting, nowNs);
     }
-    entry ??= this.#ledger.add({ transport: 'tcp', key, netns, local, peer, sinceNs: nowNs });
+    entry ??= this.#store.add({ transport: 'tcp', key, netns, local, peer, sinceNs: nowNs });
     if (entry === undefined) this.untracked++;
     else entries.setCookie(entry, cookie);
     return entry;
   }
 
-  /** Ends a refresh: what it did not find is gone, unless its network namespace could not be read. */
-  endRound(snapshot: SocketSnapshot): void {
+  /** EndedQueue a refresh: what it did not find is gone, unless its network namespace could not be read. */
+  endRefresh(snapshot: SocketSnapshot): void {
     const { startedNs, endedNs, netns } = snapshot;
     const failed = new Set(snapshot.failed.map((failure) => failure.netns));
-    for (const entry of this.#ledger.entries) {
+    for (const entry of this.#store.entries) {
       if (entry.transport === 'udp') continue;
-      if (entry.round === this.#round) {
+      if (entry.generation === this.#generation) {
         entry.seenToNs = endedNs;
         entry.misses = 0;
       } else if (entry.createdNs < startedNs && !failed.has(entry.netns)) {
         entry.misses++;
         const enough = netns.has(entry.netns) ? MISSES : UNREACHABLE_MISSES;
-        if (entry.misses >= enough) this.#ledger.depart(entry);
+        if (entry.misses >= enough) this.#store.awaitClose(entry);
       }
     }
     this.#covered = new Set(netns);
-    this.#lingering.forgetBefore(this.#round - 1);
+    this.#recentlyClosed.forgetBefore(this.#generation - 1);
   }
 }
 

@@ -1,23 +1,23 @@
 /** UDP flows in the table. They come with their counts, and with an identity, so there is nothing to guess. */
 import type { UdpFlow } from '../sockets/index.js';
 import { connectionKey, type Entry } from './connection.js';
-import type { Ledger, Place } from './connection-store.js';
+import type { ConnectionStore, Place } from './connection-store.js';
 import { applyUdp } from './figures.js';
 
 export class UdpFlows {
-  readonly #ledger: Ledger;
-  #round = 0;
-  /** Flows that the last round had no room for. */
+  readonly #store: ConnectionStore;
+  #generation = 0;
+  /** Flows that the last generation had no room for. */
   untracked = 0;
 
-  constructor(ledger: Ledger) {
-    this.#ledger = ledger;
+  constructor(store: ConnectionStore) {
+    this.#store = store;
   }
 
   /** All that are live now. */
   update(flows: Iterable<UdpFlow>): void {
-    const { entries, totals, now } = this.#ledger;
-    this.#round++;
+    const { entries, totals, now } = this.#store;
+    this.#generation++;
     this.untracked = 0;
     const nowNs = now();
     for (const flow of flows) {
@@ -26,35 +26,35 @@ export class UdpFlows {
         this.untracked++;
         continue;
       }
-      entry.round = this.#round;
+      entry.generation = this.#generation;
       entry.seenToNs = nowNs;
       applyUdp(entry, totals, flow, nowNs);
     }
     for (const entry of entries) {
-      if (entry.transport === 'udp' && entry.round !== this.#round) this.#ledger.depart(entry);
+      if (entry.transport === 'udp' && entry.generation !== this.#generation) this.#store.awaitClose(entry);
     }
   }
 
   ended(flow: UdpFlow, closedBy: 'local' | 'idle', endedNs: number): void {
-    const { entries, departures, totals } = this.#ledger;
+    const { entries, awaitingClose, totals } = this.#store;
     let entry = entries.ofFlow(flow.flow_id);
     if (entry !== undefined) entries.remove(entry);
-    else entry = departures.take(flow.flow_id, keyOf(flow), endedNs) ?? this.#create(flow);
+    else entry = awaitingClose.take(flow.flow_id, keyOf(flow), endedNs) ?? this.#create(flow);
     applyUdp(entry, totals, flow, endedNs);
-    this.#ledger.end(entry, closedBy, endedNs);
+    this.#store.end(entry, closedBy, endedNs);
   }
 
   #add(flow: UdpFlow): Entry | undefined {
-    const { entries, departures, isFull, now } = this.#ledger;
+    const { entries, awaitingClose, isFull, now } = this.#store;
     if (isFull) return undefined;
     // Thought to be gone, and back: its counts went on, and so do the totals.
-    const entry = departures.take(flow.flow_id, keyOf(flow), now()) ?? this.#create(flow);
+    const entry = awaitingClose.take(flow.flow_id, keyOf(flow), now()) ?? this.#create(flow);
     entries.add(entry);
     return entry;
   }
 
   #create(flow: UdpFlow): Entry {
-    const entry = this.#ledger.create(placeOf(flow));
+    const entry = this.#store.create(placeOf(flow));
     entry.flow_id = flow.flow_id;
     entry.direction = flow.direction;
     entry.process = flow.process;

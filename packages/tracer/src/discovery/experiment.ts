@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 import { TcpState } from '../sockets/tcp-state.js';
 import type { Image } from './image.js';
-import type { Evidence, Observation, PointerObservation } from './observations.js';
+import type { Observation, Observations, PointerObservation } from './observations.js';
 import type { Change, Snapshot, Snapshots } from './snapshot.js';
 import { AddressFamily, type Endpoint, mapped, type SocketPool, type TestSocket } from './sockets.js';
 
@@ -10,14 +10,14 @@ import { AddressFamily, type Endpoint, mapped, type SocketPool, type TestSocket 
 export type Known = Omit<Observation, 'image' | 'state' | 'family'>;
 
 /** A socket with an end of its own, whose address in the kernel is known. */
-export interface Specimen {
+export interface ProbeSocket {
   readonly socket: TestSocket;
   readonly sk: bigint;
   readonly local?: Endpoint;
 }
 
 /** One that is bound. */
-export interface BoundSpecimen extends Specimen {
+export interface BoundProbeSocket extends ProbeSocket {
   readonly local: Endpoint;
 }
 
@@ -27,8 +27,8 @@ interface BeforeOptions {
   readonly isIt?: (image: Image) => boolean;
 }
 
-export class Bench implements Evidence {
-  readonly observations: Observation[] = [];
+export class Experiment implements Observations {
+  readonly images: Observation[] = [];
   readonly pointers: PointerObservation[] = [];
   readonly snapshots: Snapshots;
   readonly sockets: SocketPool;
@@ -71,7 +71,7 @@ export class Bench implements Evidence {
   /** Notes what is known of a socket in a snapshot. */
   observe(snapshot: Snapshot | undefined, family: number, known: Known): void {
     if (snapshot === undefined) return;
-    this.observations.push({ image: snapshot.image, state: snapshot.from, family, ...known });
+    this.images.push({ image: snapshot.image, state: snapshot.from, family, ...known });
   }
 
   /** Listens and stops again, which changes the state twice and needs no network. */
@@ -120,10 +120,10 @@ const pause = new Int32Array(new SharedArrayBuffer(4));
 /** Waits until something holds, looking at it again and again; returns whether it did in time. */
 export function waitUntil(holds: () => boolean, milliseconds: number): boolean {
   const end = performance.now() + milliseconds;
-  for (let round = 0; ; round++) {
+  for (let attempt = 0; ; attempt++) {
     if (holds()) return true;
     if (performance.now() > end) return false;
     // Over loopback most is done when a system call returns.
-    if (round > 3) Atomics.wait(pause, 0, 0, 1);
+    if (attempt > 3) Atomics.wait(pause, 0, 0, 1);
   }
 }

@@ -1,5 +1,5 @@
 /** Copies what a socket's pointers lead to. */
-import type { Bench, Specimen } from './experiment.js';
+import type { Experiment, ProbeSocket } from './experiment.js';
 import type { Image } from './image.js';
 import { maxTargets } from './snapshot.js';
 import { pointersIn } from './solve-pointers.js';
@@ -10,8 +10,12 @@ const sockEnd = 2048;
 const socketEnd = 128;
 
 /** @param netns The inode of the namespace in which the socket was made. */
-export function chasePointers(bench: Bench, { socket, sk }: Specimen, netns: number | undefined): void {
-  const first = bench.listenOnce(socket, sk);
+export function followPointers(
+  experiment: Experiment,
+  { socket, sk }: ProbeSocket,
+  netns: number | undefined,
+): void {
+  const first = experiment.listenOnce(socket, sk);
   if (first === undefined) throw new Error('listen() was not seen by the program');
   const { image } = first;
   const copies = new Map<bigint, Image>();
@@ -19,7 +23,7 @@ export function chasePointers(bench: Bench, { socket, sk }: Specimen, netns: num
     const wanted = [...new Set(addresses)].filter((address) => !copies.has(address));
     for (let start = 0; start < wanted.length; start += maxTargets) {
       const batch = wanted.slice(start, start + maxTargets);
-      for (const [address, content] of bench.listenOnce(socket, sk, batch)?.copies ?? [])
+      for (const [address, content] of experiment.listenOnce(socket, sk, batch)?.copies ?? [])
         copies.set(address, content);
     }
   };
@@ -29,5 +33,5 @@ export function chasePointers(bench: Bench, { socket, sk }: Specimen, netns: num
     [...pointersIn(content, sk).values()].includes(sk),
   );
   copy(sockets.flatMap((content) => [...pointersIn(content, sk, socketEnd).values()]));
-  bench.pointers.push({ image, copies, ...(netns === undefined ? {} : { netns }) });
+  experiment.pointers.push({ image, copies, ...(netns === undefined ? {} : { netns }) });
 }

@@ -3,24 +3,24 @@
  * are copied out of it whole, and the contents searched for. docs/discovery.md tells how.
  */
 import type { Btf, FeatureTable } from '@weir/ebpf';
-import { Bench, type BoundSpecimen } from './experiment.js';
+import { type BoundProbeSocket, Experiment } from './experiment.js';
 import { type DiscoveredField, knownFields, type MissingField } from './fields.js';
-import { chasePointers } from './follow-pointers.js';
+import { followPointers } from './follow-pointers.js';
 import {
+  abandonConnect,
+  connectToKnownPeer,
   flagPatterns,
-  plantAbandoned,
-  plantConnect,
-  plantFlags,
-  plantSocket,
-  plantUnbound,
+  makeProbeSocket,
+  makeUnboundProbeSocket,
+  setKnownFlags,
 } from './known-values.js';
 import { inFreshNamespace, namespaceInode } from './namespace.js';
-import type { Evidence } from './observations.js';
-import { plantSequences } from './repair.js';
+import type { Observations } from './observations.js';
+import { setKnownSequences } from './repair.js';
 import { Snapshots } from './snapshot.js';
 import { AddressFamily, SocketOption, SocketPool } from './sockets.js';
 import { type Solution, solve } from './solve.js';
-import { plantFlight, plantTraffic, SEGMENT } from './traffic.js';
+import { makeKnownFlight, makeKnownTraffic, SEGMENT } from './traffic.js';
 import { toBtf } from './types.js';
 
 export type { DiscoveredField, Field, FieldName, Method, MissingField } from './fields.js';
@@ -39,7 +39,7 @@ export interface DiscoveryOptions {
   /** What the kernel is taken to offer. Default: what it does. */
   readonly features?: FeatureTable;
   /** Is shown all that was seen, for instance to keep it. */
-  readonly onEvidence?: (evidence: Evidence) => void;
+  readonly onObservations?: (observations: Observations) => void;
 }
 
 /**
@@ -56,16 +56,16 @@ export function discover(options: DiscoveryOptions = {}): Discovery {
   const start = performance.now();
   using sockets = new SocketPool();
   using snapshots = new Snapshots(options.features);
-  const bench = new Bench(snapshots, sockets);
-  experiment(bench);
-  options.onEvidence?.(bench);
-  const solution = solve(bench);
+  const experiment = new Experiment(snapshots, sockets);
+  runExperiments(experiment);
+  options.onObservations?.(experiment);
+  const solution = solve(experiment);
   const fields = inOrder(solution);
   return {
     fields,
     missing: [...solution.missing].map(([field, why]) => ({
       field,
-      why: bench.failures.length > 0 ? `${why} (${bench.failures.join('; ')})` : why,
+      why: experiment.failures.length > 0 ? `${why} (${experiment.failures.join('; ')})` : why,
     })),
     sockets: sockets.count,
     durationMs: performance.now() - start,
@@ -78,58 +78,60 @@ function inOrder({ found }: Solution): DiscoveredField[] {
 }
 
 /** All experiments. What one of them cannot do here only takes away what it would have shown. */
-function experiment(bench: Bench): void {
-  bench.attempt('a socket in the present network namespace', () => {
-    chasePointers(bench, plantUnbound(bench), namespaceInode());
+function runExperiments(experiment: Experiment): void {
+  experiment.attempt('a socket in the present network namespace', () => {
+    followPointers(experiment, makeUnboundProbeSocket(experiment), namespaceInode());
   });
-  inFreshNamespace(bench.sockets, (fresh) => {
+  inFreshNamespace(experiment.sockets, (fresh) => {
     let connected: Connected | undefined;
-    bench.attempt('IPv4', () => {
-      connected = experimentIpv4(bench, fresh);
+    experiment.attempt('IPv4', () => {
+      connected = runIpv4Experiments(experiment, fresh);
     });
-    bench.attempt('IPv6', () => {
-      const specimen = plantSocket(bench, AddressFamily.ipv6);
-      for (let count = 0; count < 3; count++) plantConnect(bench, specimen);
+    experiment.attempt('IPv6', () => {
+      const probe = makeProbeSocket(experiment, AddressFamily.ipv6);
+      for (let count = 0; count < 3; count++) connectToKnownPeer(experiment, probe);
     });
-    bench.attempt('sequence numbers', () => plantSequences(bench, plantSocket(bench, AddressFamily.ipv4)));
-    bench.attempt('more traffic', () => {
-      if (connected !== undefined && lacksCounters(bench)) plantMoreTraffic(bench, connected);
+    experiment.attempt('sequence numbers', () =>
+      setKnownSequences(experiment, makeProbeSocket(experiment, AddressFamily.ipv4)),
+    );
+    experiment.attempt('more traffic', () => {
+      if (connected !== undefined && lacksCounters(experiment)) makeMoreTraffic(experiment, connected);
     });
   });
 }
 
 /** Sockets that had connections, and could have more. */
 interface Connected {
-  readonly clients: readonly BoundSpecimen[];
-  readonly listener: BoundSpecimen;
+  readonly clients: readonly BoundProbeSocket[];
+  readonly listener: BoundProbeSocket;
 }
 
-function experimentIpv4(bench: Bench, fresh: boolean): Connected {
-  const clients = [0, 1, 2].map(() => plantSocket(bench, AddressFamily.ipv4));
+function runIpv4Experiments(experiment: Experiment, fresh: boolean): Connected {
+  const clients = [0, 1, 2].map(() => makeProbeSocket(experiment, AddressFamily.ipv4));
   const [first, second] = clients;
-  if (fresh) chasePointers(bench, first!, namespaceInode());
-  plantFlags(bench, first!, flagPatterns(0));
-  plantFlags(bench, second!, flagPatterns(1));
-  for (const client of clients) plantConnect(bench, client);
-  const listener = plantSocket(bench, AddressFamily.ipv4);
+  if (fresh) followPointers(experiment, first!, namespaceInode());
+  setKnownFlags(experiment, first!, flagPatterns(0));
+  setKnownFlags(experiment, second!, flagPatterns(1));
+  for (const client of clients) connectToKnownPeer(experiment, client);
+  const listener = makeProbeSocket(experiment, AddressFamily.ipv4);
   listener.socket.set(SocketOption.maxSegment, SEGMENT);
   listener.socket.listen();
   listener.socket.playDeaf();
-  plantAbandoned(bench, first!, listener.local);
+  abandonConnect(experiment, first!, listener.local);
   listener.socket.hearAgain();
-  plantTraffic(bench, clients, listener);
-  plantFlight(bench, first!, listener);
+  makeKnownTraffic(experiment, clients, listener);
+  makeKnownFlight(experiment, first!, listener);
   return { clients, listener };
 }
 
 /** Whether it is worth while to look at more connections. */
-function lacksCounters(bench: Bench): boolean {
-  const { missing } = solve(bench);
+function lacksCounters(experiment: Experiment): boolean {
+  const { missing } = solve(experiment);
   return knownFields.some(({ struct, field }) => struct === 'tcp_sock' && missing.has(field));
 }
 
 /** By chance, two counters can have had the same values all the time. There is room for three more sockets. */
-function plantMoreTraffic(bench: Bench, { clients, listener }: Connected): void {
-  plantTraffic(bench, clients.slice(0, 2), listener);
-  plantFlight(bench, clients[0]!, listener);
+function makeMoreTraffic(experiment: Experiment, { clients, listener }: Connected): void {
+  makeKnownTraffic(experiment, clients.slice(0, 2), listener);
+  makeKnownFlight(experiment, clients[0]!, listener);
 }

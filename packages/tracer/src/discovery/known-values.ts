@@ -2,12 +2,12 @@
 import { constants } from 'node:os';
 import { TcpState } from '../sockets/tcp-state.js';
 import {
-  type Bench,
-  type BoundSpecimen,
+  type BoundProbeSocket,
+  type Experiment,
   localKnown,
+  type ProbeSocket,
   pairKnown,
   randomEndpoint,
-  type Specimen,
   waitUntil,
 } from './experiment.js';
 import { flagMask } from './observations.js';
@@ -31,27 +31,27 @@ const lingerBit = 4n;
  *
  * @throws SyscallError; Error if that was not seen.
  */
-export function plantSocket(bench: Bench, family: number): BoundSpecimen {
-  const socket = bench.sockets.tcp(family);
+export function makeProbeSocket(experiment: Experiment, family: number): BoundProbeSocket {
+  const socket = experiment.sockets.tcp(family);
   if (family === AddressFamily.ipv6) socket.set(SocketOption.ipv6Only, 0);
   const local = bindSomewhere(socket);
   const known = { ...localKnown(family, local), error: 0, softError: 0 };
-  const snapshot = listenUntilSeen(bench, socket);
-  bench.observe(snapshot, family, { ...known, fresh: true });
+  const snapshot = listenUntilSeen(experiment, socket);
+  experiment.observe(snapshot, family, { ...known, fresh: true });
   return { socket, sk: snapshot.image.address, local };
 }
 
-/** A socket that need not be bound to anything: for namespaces without a network. @throws as {@link plantSocket} */
-export function plantUnbound(bench: Bench): Specimen {
-  const socket = bench.sockets.tcp(AddressFamily.ipv4);
-  const snapshot = listenUntilSeen(bench, socket);
-  bench.observe(snapshot, AddressFamily.ipv4, { error: 0 });
+/** A socket that need not be bound to anything: for namespaces without a network. @throws as {@link makeProbeSocket} */
+export function makeUnboundProbeSocket(experiment: Experiment): ProbeSocket {
+  const socket = experiment.sockets.tcp(AddressFamily.ipv4);
+  const snapshot = listenUntilSeen(experiment, socket);
+  experiment.observe(snapshot, AddressFamily.ipv4, { error: 0 });
   return { socket, sk: snapshot.image.address };
 }
 
-function listenUntilSeen(bench: Bench, socket: TestSocket) {
+function listenUntilSeen(experiment: Experiment, socket: TestSocket) {
   for (let attempt = 0; attempt < TRIES; attempt++) {
-    const snapshot = bench.listenOnce(socket, undefined);
+    const snapshot = experiment.listenOnce(socket, undefined);
     if (snapshot !== undefined) return snapshot;
   }
   throw new Error('listen() was not seen by the program');
@@ -71,15 +71,19 @@ function bindSomewhere(socket: TestSocket): Endpoint {
 }
 
 /** Listens under several combinations of flags, and stops. @param patterns Bits within {@link flagMask}. */
-export function plantFlags(bench: Bench, { socket, sk, local }: Specimen, patterns: readonly bigint[]): void {
+export function setKnownFlags(
+  experiment: Experiment,
+  { socket, sk, local }: ProbeSocket,
+  patterns: readonly bigint[],
+): void {
   for (const flags of patterns) {
     setFlags(socket, flags);
     const known = { ...(local === undefined ? {} : localKnown(socket.family, local)), flags };
-    bench.observe(bench.listenOnce(socket, sk), socket.family, known);
+    experiment.observe(experiment.listenOnce(socket, sk), socket.family, known);
     const listening = { sk, from: TcpState.listen, to: TcpState.close };
     socket.listen();
-    bench.observe(
-      bench.before(listening, () => socket.disconnect()),
+    experiment.observe(
+      experiment.before(listening, () => socket.disconnect()),
       socket.family,
       known,
     );
@@ -103,37 +107,43 @@ export function flagPatterns(half: 0 | 1): bigint[] {
     .map((flags) => flags & flagMask);
 }
 
-/** Connects to nobody: what is planted is seen when the connect begins. */
-export function plantConnect(bench: Bench, { socket, sk, local }: BoundSpecimen): void {
+/** Connects to nobody: what is known is seen when the connect begins. */
+export function connectToKnownPeer(experiment: Experiment, { socket, sk, local }: BoundProbeSocket): void {
   const peer = randomEndpoint();
-  const snapshot = bench.before({ sk, from: TcpState.close, to: TcpState.syn_sent }, () =>
+  const snapshot = experiment.before({ sk, from: TcpState.close, to: TcpState.syn_sent }, () =>
     socket.connect(peer),
   );
-  bench.observe(snapshot, socket.family, pairKnown(socket.family, local, peer));
+  experiment.observe(snapshot, socket.family, pairKnown(socket.family, local, peer));
   const refused = waitUntil(() => tcpInfo(socket).state === TcpState.close, REFUSED_WITHIN_MS);
   socket.disconnect();
-  observeError(bench, { socket, sk, local }, refused ? ECONNREFUSED : ECONNRESET);
+  observeError(experiment, { socket, sk, local }, refused ? ECONNREFUSED : ECONNRESET);
 }
 
 /** Connects to a listener that does not answer, and gives up, which leaves another error than a refusal. */
-export function plantAbandoned(bench: Bench, { socket, sk, local }: BoundSpecimen, peer: Endpoint): void {
+export function abandonConnect(
+  experiment: Experiment,
+  { socket, sk, local }: BoundProbeSocket,
+  peer: Endpoint,
+): void {
   const { family } = socket;
   const known = pairKnown(family, local, peer);
-  const begun = bench.before({ sk, from: TcpState.close, to: TcpState.syn_sent }, () => socket.connect(peer));
-  bench.observe(begun, family, known);
+  const begun = experiment.before({ sk, from: TcpState.close, to: TcpState.syn_sent }, () =>
+    socket.connect(peer),
+  );
+  experiment.observe(begun, family, known);
   const waiting = { sk, from: TcpState.syn_sent, to: TcpState.close };
-  bench.observe(
-    bench.before(waiting, () => socket.disconnect()),
+  experiment.observe(
+    experiment.before(waiting, () => socket.disconnect()),
     family,
     { ...known, error: 0 },
   );
-  observeError(bench, { socket, sk, local }, ECONNRESET);
+  observeError(experiment, { socket, sk, local }, ECONNRESET);
 }
 
 /** The error that waits is still there when the socket listens, until it is asked for. */
-function observeError(bench: Bench, { socket, sk, local }: BoundSpecimen, error: number): void {
+function observeError(experiment: Experiment, { socket, sk, local }: BoundProbeSocket, error: number): void {
   const known = localKnown(socket.family, local);
-  bench.observe(bench.listenOnce(socket, sk), socket.family, { ...known, error });
+  experiment.observe(experiment.listenOnce(socket, sk), socket.family, { ...known, error });
   if (socket.takeError() !== error) throw new Error(`another error than ${error} waited on the socket`);
-  bench.observe(bench.listenOnce(socket, sk), socket.family, { ...known, error: 0 });
+  experiment.observe(experiment.listenOnce(socket, sk), socket.family, { ...known, error: 0 });
 }

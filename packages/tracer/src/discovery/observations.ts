@@ -61,7 +61,7 @@ export interface PointerObservation {
   readonly netns?: number;
 }
 
-export interface Evidence {
-  readonly observations: readonly Observation[];
+export interface Observations {
+  readonly images: readonly Observation[];
   readonly pointers: readonly PointerObservation[];
 }

@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 import { constants } from 'node:os';
 import { TcpState } from '../sockets/tcp-state.js';
-import { type Bench, type BoundSpecimen, pairKnown, randomEndpoint } from './experiment.js';
+import { type BoundProbeSocket, type Experiment, pairKnown, randomEndpoint } from './experiment.js';
 import { icmpError, UnreachableCode } from './icmp.js';
 import { tcpInfo } from './socket-info.js';
 import { MessageFlag, SocketOption, type TestSocket } from './sockets.js';
@@ -22,19 +22,19 @@ const reasons = [
  *
  * @throws SyscallError
  */
-export function plantSequences(bench: Bench, specimen: BoundSpecimen): void {
-  specimen.socket.set(SocketOption.repair, 1);
-  specimen.socket.set(SocketOption.repairQueue, sendQueue);
+export function setKnownSequences(experiment: Experiment, probe: BoundProbeSocket): void {
+  probe.socket.set(SocketOption.repair, 1);
+  probe.socket.set(SocketOption.repairQueue, sendQueue);
   let icmp: TestSocket | undefined;
-  bench.attempt('ICMP', () => {
-    icmp = bench.sockets.icmp();
+  experiment.attempt('ICMP', () => {
+    icmp = experiment.sockets.icmp();
   });
-  for (const reason of reasons) plantSequence(bench, specimen, icmp, reason);
+  for (const reason of reasons) setKnownSequence(experiment, probe, icmp, reason);
 }
 
-function plantSequence(
-  bench: Bench,
-  { socket, sk, local }: BoundSpecimen,
+function setKnownSequence(
+  experiment: Experiment,
+  { socket, sk, local }: BoundProbeSocket,
   icmp: TestSocket | undefined,
   { code, error }: (typeof reasons)[number],
 ): void {
@@ -42,8 +42,8 @@ function plantSequence(
   const peer = randomEndpoint();
   const known = pairKnown(socket.family, local, peer);
   socket.set(SocketOption.queueSequence, start);
-  for (const seen of bench.snapshots.take({ sk }, () => socket.connect(peer)))
-    bench.observe(seen, socket.family, { ...known, writeSeq: start });
+  for (const seen of experiment.snapshots.take({ sk }, () => socket.connect(peer)))
+    experiment.observe(seen, socket.family, { ...known, writeSeq: start });
 
   // The urgent byte and the small segment stand where the first part ends, what was sent where the second does.
   const { maxSegmentSize } = tcpInfo(socket);
@@ -52,10 +52,10 @@ function plantSequence(
   socket.send(2 * maxSegmentSize);
   const end = (start + small + 2 * maxSegmentSize) >>> 0;
   icmp?.sendTo({ ...local, port: 0 }, icmpError(code, local, peer, start));
-  const seen = bench.before({ sk, from: TcpState.established, to: TcpState.close }, () =>
+  const seen = experiment.before({ sk, from: TcpState.established, to: TcpState.close }, () =>
     socket.disconnect(),
   );
-  bench.observe(seen, socket.family, {
+  experiment.observe(seen, socket.family, {
     ...known,
     ...{ writeSeq: end, sndUna: start, sndNxt: end, error: 0 },
     ...(icmp === undefined ? {} : { softError: error }),

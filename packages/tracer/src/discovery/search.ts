@@ -2,16 +2,16 @@
 
 import { type DiscoveredField, type FieldName, knownField, type Method } from './fields.js';
 import type { Image } from './image.js';
-import type { Evidence, Observation } from './observations.js';
+import type { Observation, Observations } from './observations.js';
 
 /** Collects what a solver finds and what it does not. */
 export class Findings {
-  readonly evidence: Evidence;
+  readonly observations: Observations;
   readonly #found = new Map<FieldName, DiscoveredField>();
   readonly #missing = new Map<FieldName, string>();
 
-  constructor(evidence: Evidence) {
-    this.evidence = evidence;
+  constructor(observations: Observations) {
+    this.observations = observations;
   }
 
   get found(): readonly DiscoveredField[] {
@@ -45,8 +45,8 @@ export class Findings {
 
 /** Why so many candidates are no result. */
 export function howMany(count: number): string {
-  if (count === 0) return 'at no offset does what was planted stand';
-  return `${count} offsets fit what was planted`;
+  if (count === 0) return 'at no offset does what was known stand';
+  return `${count} offsets fit what was known`;
 }
 
 /** What to look for. */
@@ -78,7 +78,7 @@ export function offsetsWhere<T extends { readonly image: Image }>(
 }
 
 /** A value that is known in some of the observations. */
-export interface Planted {
+export interface KnownValue {
   readonly search: Search;
   /** Different values that must have been seen: fewer prove nothing. */
   readonly distinct: number;
@@ -87,22 +87,22 @@ export interface Planted {
   fits(image: Image, offset: number, value: bigint | number): boolean;
 }
 
-/** The offsets of a planted value, or why there can be none. */
-export function findPlanted(observations: readonly Observation[], planted: Planted): number[] | string {
-  const known = observations.filter((seen) => planted.value(seen) !== undefined);
-  const values = new Set(known.map(planted.value));
-  if (known.length === 0) return 'it could not be planted';
-  if (values.size < planted.distinct) {
-    return `${values.size} different values were planted, and ${planted.distinct} are needed`;
+/** The offsets of a known value, or why there can be none. */
+export function findKnown(images: readonly Observation[], known: KnownValue): number[] | string {
+  const seenWith = images.filter((seen) => known.value(seen) !== undefined);
+  const values = new Set(seenWith.map(known.value));
+  if (seenWith.length === 0) return 'no known value could be set';
+  if (values.size < known.distinct) {
+    return `${values.size} different values were set, and ${known.distinct} are needed`;
   }
-  return offsetsWhere(known, planted.search, (seen, offset) =>
-    planted.fits(seen.image, offset, planted.value(seen)!),
+  return offsetsWhere(seenWith, known.search, (seen, offset) =>
+    known.fits(seen.image, offset, known.value(seen)!),
   );
 }
 
-/** Looks for a planted value and settles the field. */
-export function solvePlanted(findings: Findings, name: FieldName, planted: Planted): void {
-  const offsets = findPlanted(findings.evidence.observations, planted);
+/** Looks for a known value and settles the field. */
+export function solveKnown(findings: Findings, name: FieldName, known: KnownValue): void {
+  const offsets = findKnown(findings.observations.images, known);
   if (typeof offsets === 'string') findings.miss(name, offsets);
   else findings.settle(name, offsets);
 }

@@ -1,6 +1,6 @@
 /** Solves struct sock_common: who is connected with whom. Pure. */
 import { flagMask, type Observation } from './observations.js';
-import { type Findings, howMany, offsetsWhere, solvePlanted } from './search.js';
+import { type Findings, howMany, offsetsWhere, solveKnown } from './search.js';
 
 const IPV4 = 2;
 
@@ -11,20 +11,20 @@ export function solveCommon(findings: Findings): void {
   solveAddresses(findings);
   solvePorts(findings);
   solveFamily(findings);
-  solvePlanted(findings, 'skc_state', {
+  solveKnown(findings, 'skc_state', {
     search: { size: 1 },
     distinct: 4,
     value: ({ state }) => state,
     fits: (image, offset, state) => image.u8(offset) === state,
   });
   solveAddresses6(findings);
-  solvePlanted(findings, 'skc_flags', {
+  solveKnown(findings, 'skc_flags', {
     search: { size: 8 },
     distinct: 5,
     value: ({ flags }) => flags,
     fits: (image, offset, flags) => (image.u64(offset) & flagMask) === flags,
   });
-  solvePlanted(findings, 'inet_sport', {
+  solveKnown(findings, 'inet_sport', {
     search: { size: 2 },
     distinct: ENOUGH,
     // A socket that has been connected keeps its port in the description of its route, too.
@@ -49,8 +49,8 @@ function settlePair(
   if (distinct < ENOUGH) {
     const why =
       distinct === 0
-        ? 'it could not be planted'
-        : `${distinct} different values were planted, and ${ENOUGH} are needed`;
+        ? 'no known value could be set'
+        : `${distinct} different values were set, and ${ENOUGH} are needed`;
     findings.miss(first, why);
     findings.miss(second, why);
     return;
@@ -64,7 +64,7 @@ function settlePair(
 }
 
 function solveAddresses(findings: Findings): void {
-  const known = findings.evidence.observations.filter(
+  const known = findings.observations.images.filter(
     (seen) => seen.peerAddress !== undefined && seen.localAddress !== undefined,
   );
   const distinct = new Set(known.map(({ peerAddress }) => peerAddress)).size;
@@ -75,7 +75,7 @@ function solveAddresses(findings: Findings): void {
 }
 
 function solvePorts(findings: Findings): void {
-  const known = findings.evidence.observations.filter(
+  const known = findings.observations.images.filter(
     (seen) => seen.peerPort !== undefined && seen.localPort !== undefined,
   );
   const distinct = new Set(known.map(({ peerPort }) => peerPort)).size;
@@ -86,7 +86,7 @@ function solvePorts(findings: Findings): void {
 }
 
 function solveAddresses6(findings: Findings): void {
-  const known = findings.evidence.observations.filter(
+  const known = findings.observations.images.filter(
     (seen) => seen.peerAddress6 !== undefined && seen.localAddress6 !== undefined,
   );
   const distinct = new Set(known.map(({ peerAddress6 }) => Buffer.from(peerAddress6!).toString('hex'))).size;
@@ -98,10 +98,10 @@ function solveAddresses6(findings: Findings): void {
 
 /** Two values at most: where more than one place follows them, and where only IPv4 exists, the neighbour decides. */
 function solveFamily(findings: Findings): void {
-  const { observations } = findings.evidence;
+  const { images } = findings.observations;
   const fits = (seen: Observation, offset: number) => seen.image.u16(offset) === seen.family;
-  const offsets = offsetsWhere(observations, { size: 2 }, fits);
-  const twoFamilies = observations.some(({ family }) => family !== IPV4);
+  const offsets = offsetsWhere(images, { size: 2 }, fits);
+  const twoFamilies = images.some(({ family }) => family !== IPV4);
   const num = findings.offset('skc_num');
   if (num !== undefined && offsets.includes(num + 2)) {
     const alone = twoFamilies && offsets.length === 1;

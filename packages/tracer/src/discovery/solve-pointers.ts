@@ -56,7 +56,7 @@ function offsetsOf(image: Image, size: number, fits: (offset: number) => boolean
 }
 
 export function solvePointers(findings: Findings): void {
-  const { pointers } = findings.evidence;
+  const { pointers } = findings.observations;
   // A neighbour in memory is likely to be a socket as well, whose pointers are like its own.
   const end = findings.offset('inet_sport') ?? OWN;
   solveNamespace(findings, pointers, end);

@@ -1,6 +1,6 @@
 /** Solves struct sock: errors and the protocol. Pure. */
 import type { Image } from './image.js';
-import { type Findings, howMany, offsetsWhere, solvePlanted } from './search.js';
+import { type Findings, howMany, offsetsWhere, solveKnown } from './search.js';
 
 const STREAM = 1;
 const TCP = 6;
@@ -12,7 +12,7 @@ export function solveSock(findings: Findings): void {
     ['sk_err', 'error'],
     ['sk_err_soft', 'softError'],
   ] as const) {
-    solvePlanted(findings, name, {
+    solveKnown(findings, name, {
       search: { size: 4, limit },
       distinct: 3,
       value: (seen) => seen[value],
@@ -31,9 +31,9 @@ function solveProtocol(findings: Findings, limit: number | undefined): void {
     findings.miss('sk_protocol', 'without inet_sport it is unknown where struct sock ends');
     return;
   }
-  const { observations } = findings.evidence;
+  const { images } = findings.observations;
   const search = (size: number, fits: (image: Image, offset: number) => boolean) =>
-    offsetsWhere(observations, { size, limit }, (seen, offset) => fits(seen.image, offset));
+    offsetsWhere(images, { size, limit }, (seen, offset) => fits(seen.image, offset));
   const found = [
     ...search(4, (image, offset) => image.u8(offset + 1) === TCP && image.u16(offset + 2) === STREAM).map(
       (offset) => ({ offset: offset + 1, size: 1 }),

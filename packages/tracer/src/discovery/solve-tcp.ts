@@ -3,7 +3,7 @@
 import type { FieldName } from './fields.js';
 import type { Image } from './image.js';
 import type { Counters, Observation } from './observations.js';
-import { type Findings, findPlanted, solvePlanted } from './search.js';
+import { type Findings, findKnown, solveKnown } from './search.js';
 
 /** A socket's state in TCP_INFO's words, and the field behind it. */
 const counterFields: readonly {
@@ -24,14 +24,14 @@ const counterFields: readonly {
 
 export function solveTcp(findings: Findings): void {
   for (const { name, size, distinct, value } of counterFields) {
-    solvePlanted(findings, name, {
+    solveKnown(findings, name, {
       search: { size },
       distinct,
       value: ({ counters }) => (counters === undefined ? undefined : value(counters)),
       fits: size === 8 ? isU64 : isU32,
     });
   }
-  solvePlanted(findings, 'srtt_us', {
+  solveKnown(findings, 'srtt_us', {
     search: { size: 4 },
     distinct: 4,
     value: ({ counters }) => counters?.rttUs,
@@ -46,34 +46,32 @@ const isU64 = (image: Image, offset: number, value: number | bigint) => image.u6
 
 /** Where sequence numbers are in relation to write_seq tells apart what TCP_REPAIR sets together. */
 function solveSequences(findings: Findings): void {
-  const planted = (value: (seen: Observation) => number | undefined) => ({
+  const known = (value: (seen: Observation) => number | undefined) => ({
     search: { size: 4 },
     distinct: 3,
     value,
     fits: isU32,
   });
-  solvePlanted(
+  solveKnown(
     findings,
     'write_seq',
-    planted(({ writeSeq }) => writeSeq),
+    known(({ writeSeq }) => writeSeq),
   );
   const writeSeq = findings.offset('write_seq');
-  const { observations } = findings.evidence;
+  const { images } = findings.observations;
   for (const [name, value, behind] of [
     ['snd_una', 'sndUna', 'unacked'],
     ['snd_nxt', 'sndNxt', 'unsent'],
   ] as const) {
-    const offsets = findPlanted(
-      observations,
-      planted((seen) => seen[value]),
+    const offsets = findKnown(
+      images,
+      known((seen) => seen[value]),
     );
     if (typeof offsets === 'string') findings.miss(name, offsets);
     else {
       findings.settle(
         name,
-        offsets.filter((offset) =>
-          observations.every((seen) => isBehind(seen, offset, writeSeq, seen[behind])),
-        ),
+        offsets.filter((offset) => images.every((seen) => isBehind(seen, offset, writeSeq, seen[behind]))),
       );
     }
   }

@@ -1,7 +1,7 @@
 /** From what the experiments saw to the offsets of fields. Pure: rather than guess, it says that a field is not found. */
 
 import type { DiscoveredField, FieldName } from './fields.js';
-import type { Evidence } from './observations.js';
+import type { Observations } from './observations.js';
 import { Findings } from './search.js';
 import { solveCommon } from './solve-common.js';
 import { solvePointers } from './solve-pointers.js';
@@ -15,8 +15,8 @@ export interface Solution {
 }
 
 /** Solves every field; in an order in which later ones can use earlier ones. */
-export function solve(evidence: Evidence): Solution {
-  const findings = new Findings(evidence);
+export function solve(observations: Observations): Solution {
+  const findings = new Findings(observations);
   solveCommon(findings);
   solveSock(findings);
   solveTcp(findings);

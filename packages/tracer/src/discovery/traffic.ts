@@ -2,14 +2,14 @@
 import { randomInt } from 'node:crypto';
 import type { TcpInfo } from '../sockets/tcp-info.js';
 import { TcpState } from '../sockets/tcp-state.js';
-import { type Bench, type BoundSpecimen, pairKnown, waitUntil } from './experiment.js';
+import { type BoundProbeSocket, type Experiment, pairKnown, waitUntil } from './experiment.js';
 import type { Image } from './image.js';
 import type { Observation } from './observations.js';
 import { countersOf, sameInfo, tcpInfo } from './socket-info.js';
 import { type Endpoint, SocketOption, type TestSocket } from './sockets.js';
 
 interface Connection {
-  readonly client: BoundSpecimen;
+  readonly client: BoundProbeSocket;
   readonly server: TestSocket;
   readonly peer: Endpoint;
 }
@@ -21,8 +21,12 @@ const QUIET_WITHIN_MS = 1500;
 export const SEGMENT = 536;
 
 /** Traffic between each client and the listener, all at the same time; every end is seen once. */
-export function plantTraffic(bench: Bench, clients: readonly BoundSpecimen[], listener: BoundSpecimen): void {
-  const connections = clients.map((client) => open(bench, client, listener));
+export function makeKnownTraffic(
+  experiment: Experiment,
+  clients: readonly BoundProbeSocket[],
+  listener: BoundProbeSocket,
+): void {
+  const connections = clients.map((client) => open(experiment, client, listener));
   const messages = shuffled(connections.flatMap((_, index) => [4 + 8 * index, 8 + 8 * index])).map(
     (count) => count + randomInt(4),
   );
@@ -32,15 +36,15 @@ export function plantTraffic(bench: Bench, clients: readonly BoundSpecimen[], li
     lose(connection, losses[index]!);
   });
   for (const connection of connections) settle(connection);
-  for (const connection of connections) observeBoth(bench, connection);
+  for (const connection of connections) observeBoth(experiment, connection);
 }
 
-function open(bench: Bench, client: BoundSpecimen, listener: BoundSpecimen): Connection {
+function open(experiment: Experiment, client: BoundProbeSocket, listener: BoundProbeSocket): Connection {
   client.socket.set(SocketOption.maxSegment, SEGMENT);
   client.socket.connect(listener.local);
   let server: TestSocket | undefined;
   const accepted = () => {
-    server ??= bench.sockets.accept(listener.socket);
+    server ??= experiment.sockets.accept(listener.socket);
     return server !== undefined && tcpInfo(client.socket).state === TcpState.established;
   };
   if (!waitUntil(accepted, CONNECTED_WITHIN_MS))
@@ -96,25 +100,25 @@ function settle({ client, server }: Connection): void {
 }
 
 /** The client's end when it ends its sending side, then the server's when it aborts: no end stays in TIME_WAIT. */
-function observeBoth(bench: Bench, { client, server, peer }: Connection): void {
+function observeBoth(experiment: Experiment, { client, server, peer }: Connection): void {
   const { socket, sk, local } = client;
   const clientInfo = quietInfo(socket);
-  const clientSeen = bench.before({ sk, from: TcpState.established, to: TcpState.fin_wait1 }, () =>
+  const clientSeen = experiment.before({ sk, from: TcpState.established, to: TcpState.fin_wait1 }, () =>
     socket.endSending(),
   );
-  bench.observe(clientSeen, socket.family, {
+  experiment.observe(clientSeen, socket.family, {
     ...pairKnown(socket.family, local, peer),
     ...counters(clientInfo),
   });
   if (!waitUntil(() => tcpInfo(server).state === TcpState.close_wait, CONNECTED_WITHIN_MS)) return;
   const serverInfo = quietInfo(server);
   const closing = { from: TcpState.close_wait, to: TcpState.close };
-  const serverSeen = bench.before(closing, () => server.disconnect(), {
+  const serverSeen = experiment.before(closing, () => server.disconnect(), {
     isIt: (image) => holdsAddress(image, local.address),
   });
   // The kernel has already taken the local port away, which such a socket only shares with its listener.
   const { localPort, ...known } = pairKnown(server.family, peer, local);
-  bench.observe(serverSeen, server.family, { ...known, ...counters(serverInfo) });
+  experiment.observe(serverSeen, server.family, { ...known, ...counters(serverInfo) });
   socket.disconnect();
 }
 
@@ -150,8 +154,12 @@ function counters(info: TcpInfo | undefined): Pick<Observation, 'counters' | 'un
  * both was acknowledged. Only so do the ends of what was sent and of what was acknowledged differ from where
  * congestion control last took note of them.
  */
-export function plantFlight(bench: Bench, client: BoundSpecimen, listener: BoundSpecimen): void {
-  const { server } = open(bench, client, listener);
+export function makeKnownFlight(
+  experiment: Experiment,
+  client: BoundProbeSocket,
+  listener: BoundProbeSocket,
+): void {
+  const { server } = open(experiment, client, listener);
   const { socket, sk, local } = client;
   const size = () => randomInt(1, SEGMENT / 2);
   server.set(SocketOption.quickAck, 0);
@@ -162,10 +170,13 @@ export function plantFlight(bench: Bench, client: BoundSpecimen, listener: Bound
   server.send(size());
   socket.send(size());
   const known = { unsent: tcpInfo(socket).unsentBytes, unacked: socket.unacked() };
-  const snapshot = bench.before({ sk, from: TcpState.established, to: TcpState.close }, () =>
+  const snapshot = experiment.before({ sk, from: TcpState.established, to: TcpState.close }, () =>
     socket.disconnect(),
   );
-  bench.observe(snapshot, socket.family, { ...pairKnown(socket.family, local, listener.local), ...known });
+  experiment.observe(snapshot, socket.family, {
+    ...pairKnown(socket.family, local, listener.local),
+    ...known,
+  });
   // It has not heard of the end, and would be in the way of another connection between the two.
   server.disconnect();
 }

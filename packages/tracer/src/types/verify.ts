@@ -95,11 +95,11 @@ function makeConnections(sockets: SocketPool): Expected[] {
     expected.push(...exchange(sockets, listener, client, server, netns));
     listener[Symbol.dispose]();
     const refused = sockets.tcp(family);
-    const stranger = randomEnd();
-    refused.bind(stranger);
+    const refusedEnd = randomEnd();
+    refused.bind(refusedEnd);
     refused.connect(server);
     refused[Symbol.dispose]();
-    expected.push({ event: 'fail', local: stranger, peer: server, netns, error: 'ECONNREFUSED' });
+    expected.push({ event: 'fail', local: refusedEnd, peer: server, netns, error: 'ECONNREFUSED' });
   }
   return expected;
 }

@@ -1,15 +1,15 @@
-/** Evidence in a file: what discovery saw on a kernel, and where that kernel really keeps its fields. */
+/** Observations in a file: what discovery saw on a kernel, and where that kernel really keeps its fields. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { Image } from '../../src/discovery/image.js';
-import type { Evidence, Observation, PointerObservation } from '../../src/discovery/observations.js';
+import type { Observation, Observations, PointerObservation } from '../../src/discovery/observations.js';
 
 /** What a file holds. */
 export interface Recording {
   /** uname -r */
   readonly kernel: string;
-  readonly evidence: Evidence;
+  readonly observations: Observations;
   /** By the fields' names. */
   readonly offsets: Readonly<Record<string, number>>;
 }
@@ -48,11 +48,9 @@ function shortened({ address, bytes, readable }: Image, chunks: number): Image {
 
 /** Writes what is needed of a recording. @param chunks Chunks of 256 bytes to keep of every socket. */
 export function writeRecording(path: string, recording: Recording, chunks = 10): void {
-  const { observations, pointers } = recording.evidence;
-  const evidence: Evidence = {
-    observations: observations.map(
-      (seen): Observation => ({ ...seen, image: shortened(seen.image, chunks) }),
-    ),
+  const { images, pointers } = recording.observations;
+  const observations: Observations = {
+    images: images.map((seen): Observation => ({ ...seen, image: shortened(seen.image, chunks) })),
     pointers: pointers.map(
       (seen): PointerObservation => ({
         ...seen,
@@ -61,7 +59,7 @@ export function writeRecording(path: string, recording: Recording, chunks = 10):
       }),
     ),
   };
-  writeFileSync(path, gzipSync(JSON.stringify({ ...recording, evidence }, toJson), { level: 9 }));
+  writeFileSync(path, gzipSync(JSON.stringify({ ...recording, observations }, toJson), { level: 9 }));
 }
 
 export function readRecording(path: string): Recording {

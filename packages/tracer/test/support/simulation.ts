@@ -131,7 +131,7 @@ export class Simulation {
     this.live.delete(flow);
   }
 
-  removeLingering(): void {
+  removeClosedSockets(): void {
     for (const flow of this.live) if (flow.state === 'fin_wait1') this.live.delete(flow);
   }
 

@@ -1,11 +1,11 @@
-/** Evidence from a kernel that does not exist, with every field wherever a test wants it. */
+/** Observations from a kernel that does not exist, with every field wherever a test wants it. */
 
 import { type FieldName, knownField, knownFields } from '../../src/discovery/fields.js';
 import { Image } from '../../src/discovery/image.js';
 import type {
   Counters,
-  Evidence,
   Observation,
+  Observations,
   PointerObservation,
 } from '../../src/discovery/observations.js';
 import { flagMask } from '../../src/discovery/observations.js';
@@ -85,7 +85,7 @@ const base = 0xffff_8881_0000_0000n;
 /** A kernel of a given layout. */
 export class SyntheticKernel {
   readonly layout: Layout;
-  readonly observations: Observation[] = [];
+  readonly images: Observation[] = [];
   readonly pointers: PointerObservation[] = [];
   readonly #random: Random;
 
@@ -96,13 +96,13 @@ export class SyntheticKernel {
     for (const inode of [4_026_531_840, 4_026_532_300]) this.#addPointers(inode);
   }
 
-  get evidence(): Evidence {
+  get observations(): Observations {
     return this;
   }
 
   /** Changes bytes of every image, for twins and hostile near-misses. */
   spoil(change: (view: DataView, seen: Observation, index: number) => void): void {
-    this.observations.forEach((seen, index) => {
+    this.images.forEach((seen, index) => {
       change(new DataView(seen.image.bytes.buffer), seen, index);
     });
   }
@@ -132,7 +132,7 @@ export class SyntheticKernel {
       const counters = quiet ? { counters: this.#counters(index) } : {};
       const seen: Observation = { image, ...common, ...errors, ...sequences, ...addresses, ...counters };
       this.#write(seen);
-      this.observations.push(seen);
+      this.images.push(seen);
     }
   }
 

@@ -1,21 +1,21 @@
 /**
  * Records what discovery sees on the running kernel, for packages/tracer/test/fixtures:
  *
- *     node packages/tracer/dist/test/support/record-evidence.js FILE
+ *     node packages/tracer/dist/test/support/record-observations.js FILE
  */
 import { release } from 'node:os';
 import { knownFields } from '../../src/discovery/fields.js';
 import { discover } from '../../src/discovery/index.js';
-import type { Evidence } from '../../src/discovery/observations.js';
+import type { Observations } from '../../src/discovery/observations.js';
 import { placeOf, truth } from './layout.js';
 import { writeRecording } from './recorded.js';
 
 const [path] = process.argv.slice(2);
 if (path === undefined) throw new Error('which file?');
-let evidence: Evidence | undefined;
+let observations: Observations | undefined;
 discover({
-  onEvidence: (seen) => {
-    evidence = seen;
+  onObservations: (seen) => {
+    observations = seen;
   },
 });
 const btf = truth();
@@ -25,4 +25,4 @@ const offsets = Object.fromEntries(
     return place === undefined ? [] : [[field.field, place.offset]];
   }),
 );
-writeRecording(path, { kernel: release(), evidence: evidence!, offsets });
+writeRecording(path, { kernel: release(), observations: observations!, offsets });
