@@ -18,12 +18,12 @@ import { DEFAULT_PIN_ROOT, PinFolder } from './lifecycle/pin-folder.js';
 import { resume } from './lifecycle/resume.js';
 import type { SavedKnowledge } from './lifecycle/state.js';
 import { NatNeighbours } from './nat/nat-neighbours.js';
-import { asksForRoutes } from './nat/nat-options.js';
 import type { NatStatus } from './nat/nat-table.js';
 import type { RouterStatus } from './next-hop/router.js';
 import { Routers } from './next-hop/routers.js';
-import { type BalancerOptions, devicesOf, forwardingCpus } from './options.js';
+import type { BalancerOptions } from './options.js';
 import type { Service, ServiceSpec } from './service.js';
+import { type BalancerSettings, parseOptions } from './settings.js';
 import type {
   Explanation,
   InterfaceStatus,
@@ -47,7 +47,7 @@ export class Balancer implements Disposable {
   readonly #programs: BalancerPrograms;
   readonly #tables: Tables;
   readonly #explainer: Explainer;
-  readonly #options: BalancerOptions;
+  readonly #settings: BalancerSettings;
   readonly #routers: Routers;
   readonly #neighbours: NatNeighbours | undefined;
 
@@ -62,10 +62,10 @@ export class Balancer implements Disposable {
    * UnsupportedError, SyscallError. An earlier process's balancer is unchanged then.
    */
   static open(options: BalancerOptions): Balancer {
-    devicesOf(options);
-    const lifecycle = new Lifecycle(options);
+    const settings = parseOptions(options);
+    const lifecycle = new Lifecycle(settings);
     try {
-      return new Balancer(options, lifecycle);
+      return new Balancer(settings, lifecycle);
     } catch (error) {
       lifecycle.rollback();
       throw error;
@@ -82,25 +82,25 @@ export class Balancer implements Disposable {
     return PinFolder.names(pinRoot);
   }
 
-  private constructor(options: BalancerOptions, lifecycle: Lifecycle) {
+  private constructor(settings: BalancerSettings, lifecycle: Lifecycle) {
     const { previous } = lifecycle;
-    this.#options = options;
+    this.#settings = settings;
     this.#lifecycle = lifecycle;
     this.resumed = previous !== undefined;
     lifecycle.check();
-    this.#routers = new Routers(options, previous?.state.routerMacs ?? {});
+    this.#routers = new Routers(settings, previous?.state.routerMacs ?? {});
     let programs: BalancerPrograms | undefined;
     try {
-      programs = new BalancerPrograms(options, devicesOf(options).length, previous);
+      programs = new BalancerPrograms(settings, previous);
       this.#programs = programs;
-      this.#tables = new Tables(this.#programs, () => this.#save(), options.nat);
-      this.#explainer = new Explainer(this.#programs, this.#tables, forwardingCpus(options));
+      this.#tables = new Tables(this.#programs, () => this.#save(), settings.nat);
+      this.#explainer = new Explainer(this.#programs, this.#tables, settings.cpus);
       if (previous !== undefined) resume(previous, this.#programs, this.#tables);
       this.#routers.follow((mac, device) => {
         this.#programs.setRouterMac(macBytes(mac), device);
         this.#save();
       });
-      this.#neighbours = this.#openNeighbours(devicesOf(options).length > 0);
+      this.#neighbours = this.#openNeighbours();
       lifecycle.attach(this.#programs);
       lifecycle.commit(this.#programs, this.#knowledge());
     } catch (error) {
@@ -231,7 +231,7 @@ export class Balancer implements Disposable {
    * @throws OptionError, EbpfError, SyscallError
    */
   setNext(path: string | undefined): void {
-    if (this.#options.callsNext !== true)
+    if (!this.#settings.callsNext)
       throw new OptionError('setNext needs a balancer that was opened with callsNext: true');
     putNext(this.#map('next_program') as DescriptorMap, path);
   }
@@ -293,9 +293,8 @@ export class Balancer implements Disposable {
   }
 
   /** Starts to resolve neighbours where addresses are translated and the host's routes decide. */
-  #openNeighbours(hasDevices: boolean): NatNeighbours | undefined {
-    const { nat } = this.#options;
-    if (nat === undefined || !asksForRoutes(nat, hasDevices)) return undefined;
+  #openNeighbours(): NatNeighbours | undefined {
+    if (this.#settings.nat?.usesRoutes !== true) return undefined;
     return new NatNeighbours(() =>
       this.#tables.services
         .all()
@@ -314,7 +313,7 @@ export class Balancer implements Disposable {
 
   #knowledge(): SavedKnowledge {
     return {
-      ...this.#programs.saved(this.#options),
+      ...this.#programs.saved(this.#settings),
       routerMacs: this.#routers.macs(),
       ...this.#tables.saved(),
     };

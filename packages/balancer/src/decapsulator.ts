@@ -9,7 +9,8 @@ import { setTunnelEnd, tunnelEnds } from './datapath/tunnel-ends.js';
 import { DeviceAttachments } from './lifecycle/attachments.js';
 import { takeDown } from './lifecycle/lifecycle.js';
 import { PinFolder } from './lifecycle/pin-folder.js';
-import { DEFAULT_GUE_PORT, type XdpMode } from './options.js';
+import { DEFAULT_GUE_PORT } from './limits.js';
+import type { XdpMode } from './options.js';
 
 export interface DecapsulatorOptions {
   /** Devices on which packets arrive in tunnels. */

@@ -15,6 +15,7 @@ import type { Service, ServiceSpec } from '../src/index.js';
 import { PinFolder } from '../src/lifecycle/pin-folder.js';
 import { PreviousInstance } from '../src/lifecycle/previous-instance.js';
 import { decodeState, encodeState } from '../src/lifecycle/state.js';
+import { parseOptions } from '../src/settings.js';
 import { frameOf, type Packet } from './support/packet.js';
 
 if (process.getuid?.() !== 0) throw new Error('this test loads programs: it needs root');
@@ -50,8 +51,7 @@ function dieAfter(calls: number, body: () => void): boolean {
 }
 
 const programs = new BalancerPrograms(
-  { flows: 300, maxReals: 16, maxServerIds: 16, maxSourceRoutes: 16 },
-  1,
+  parseOptions({ flows: 300, maxReals: 16, maxServerIds: 16, maxSourceRoutes: 16 }),
   undefined,
 );
 const reused = new Set([...programs.collection.maps.keys()]);

@@ -1,6 +1,6 @@
 /** What the schema cannot say: how the values of a configuration fit together. */
 import { canonicalAddress, canonicalPrefix, parsePrefix } from '../address.js';
-import { Limit } from '../generated/balancer.js';
+import { ranges } from '../limits.js';
 import { serviceName } from '../service.js';
 import type { Finding } from './messages.js';
 import { type Config, type VipConfig, vipName } from './schema.js';
@@ -244,37 +244,32 @@ function ofGlobalFlows({ vips, globalFlows }: Config): Finding[] {
 
 /** Whether what is there fits the tables. */
 function ofRoom({ options, vips, serverIds, sourceRoutes, globalFlows }: Config): Finding[] {
-  const {
-    maxReals = Limit.MAX_REALS,
-    maxServerIds = 65_536,
-    maxSourceRoutes = 65_536,
-    maxGlobalFlows = 65_536,
-  } = options;
+  const room = (name: keyof typeof ranges & keyof Config['options']) => options[name] ?? ranges[name].default;
   const reals = new Set([
     ...vips.flatMap((vip) => vip.reals.map(({ address }) => canonicalAddress(address))),
     ...[...serverIds, ...sourceRoutes].map(({ real }) => canonicalAddress(real)),
   ]);
   const rooms = [
-    { path: ['vips'], what: 'reals', count: reals.size, room: maxReals - 1, option: 'maxReals' },
+    { path: ['vips'], what: 'reals', count: reals.size, room: room('maxReals') - 1, option: 'maxReals' },
     {
       path: ['serverIds'],
       what: 'server ids',
       count: serverIds.length,
-      room: maxServerIds,
+      room: room('maxServerIds'),
       option: 'maxServerIds',
     },
     {
       path: ['sourceRoutes'],
       what: 'source routes',
       count: sourceRoutes.length,
-      room: maxSourceRoutes,
+      room: room('maxSourceRoutes'),
       option: 'maxSourceRoutes',
     },
     {
       path: ['globalFlows'],
       what: 'global flows',
       count: globalFlows.length,
-      room: maxGlobalFlows,
+      room: room('maxGlobalFlows'),
       option: 'maxGlobalFlows',
     },
   ];

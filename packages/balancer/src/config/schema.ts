@@ -1,6 +1,17 @@
 /** What a configuration file may say: the one source of its types, its checks, and the schema for editors. */
 import { z } from 'zod';
 import { Limit } from '../generated/balancer.js';
+import {
+  DEFAULT_GUE_PORT,
+  DEFAULT_NAT_PORTS,
+  DEFAULT_UDP_IDLE_SECONDS,
+  MAX_CPU,
+  MAX_NAT_SOURCES,
+  MAX_SERVER_ID,
+  MAX_WEIGHT,
+  natSeconds,
+  ranges,
+} from '../limits.js';
 import type { NatOptions } from '../nat/nat-options.js';
 import type { BalancerOptions } from '../options.js';
 import { type Service, serviceFlags } from '../service.js';
@@ -77,7 +88,7 @@ const realSchema = z
     weight: z
       .int()
       .min(0)
-      .max(2 ** 31)
+      .max(MAX_WEIGHT)
       .default(1)
       .describe('Share of new flows; 0 drains: known flows stay, no new ones come. Default 1.'),
     port: port.exactOptional().describe("With `forwarding: nat`: the server's port. Default: the VIP's."),
@@ -120,7 +131,10 @@ export function vipName({ address, port, protocol }: Service): string {
   return `${address.includes(':') ? `[${address}]` : address}:${port}/${protocol}`;
 }
 
-const count = (least: number, most: number) => z.int().min(least).max(most).exactOptional();
+function count(name: keyof typeof ranges, description: string) {
+  const { least, most, default: usual } = ranges[name];
+  return z.int().min(least).max(most).exactOptional().describe(`${description} Default ${usual}.`);
+}
 
 /** Options of a balancer that have another place: in the file, or on the command line. */
 type PlacedOption =
@@ -128,71 +142,70 @@ type PlacedOption =
   | ('pin' | 'pinRoot' | 'forgetFlows' | 'callsNext');
 
 const optionsSchema = z.strictObject({
-  maxFrame: count(1294, 9014).describe('Longest frame that is forwarded, bytes. Default 1514.'),
-  icmpMtu: count(0, 65_535).describe(
-    'MTU that ICMP answers to longer ones name; 0: no answers. Default 1500.',
-  ),
+  maxFrame: count('maxFrame', 'Longest frame that is forwarded, bytes.'),
+  icmpMtu: count('icmpMtu', 'MTU that ICMP answers to longer ones name; 0: no answers.'),
   tcpServerIds: z.boolean().exactOptional().describe('Server ids in TCP options are looked at.'),
   inlineDecapsulation: z
     .boolean()
     .exactOptional()
     .describe('What comes through a tunnel to one of tunnelEnds is unpacked first.'),
-  flows: count(1, 2 ** 31).describe(
-    'Flows that are remembered, of all CPUs; 43 bytes each. Default 8 million.',
-  ),
-  fallbackFlows: count(1, 2 ** 24).describe('The same for CPUs without a table of their own. Default 1024.'),
+  flows: count('flows', 'Flows that are remembered, of all CPUs; 43 bytes each.'),
+  fallbackFlows: count('fallbackFlows', 'The same for CPUs without a table of their own.'),
   cpus: z
-    .array(z.int().min(0).max(4095))
+    .array(z.int().min(0).max(MAX_CPU))
     .min(1)
     .exactOptional()
     .describe('CPUs that forward. Default: all that are online.'),
-  newFlowLimit: count(0, 2 ** 32 - 1).describe('New flows a CPU remembers in a second. Default 125000.'),
+  newFlowLimit: count('newFlowLimit', 'New flows a CPU remembers in a second.'),
   udpIdleSeconds: z
     .number()
     .min(0.02)
     .max(2 ** 24)
     .exactOptional()
-    .describe('A UDP flow that was idle for longer is a new one. Default 30.'),
-  maxReals: count(2, Limit.MAX_REALS).describe('One more than there can be reals at a time. Default 16384.'),
-  maxServerIds: count(1, 2 ** 24).describe('Server ids that there is room for. Default 65536.'),
-  maxSourceRoutes: count(1, 2 ** 24).describe('Default 65536.'),
-  maxGlobalFlows: count(1, 2 ** 24).describe('Default 65536.'),
+    .describe(`A UDP flow that was idle for longer is a new one. Default ${DEFAULT_UDP_IDLE_SECONDS}.`),
+  maxReals: count('maxReals', 'One more than there can be reals at a time.'),
+  maxServerIds: count('maxServerIds', 'Server ids that there is room for.'),
+  maxSourceRoutes: count('maxSourceRoutes', 'Source routes that there is room for.'),
+  maxGlobalFlows: count('maxGlobalFlows', 'Global flows that there is room for.'),
 } satisfies Record<Exclude<keyof BalancerOptions, PlacedOption>, z.ZodType>);
 
 const gueSchema = z.strictObject({
   source4: address4.exactOptional().describe('Outer source towards reals with IPv4.'),
   source6: address6.exactOptional().describe('Outer source towards reals with IPv6.'),
-  port: port.exactOptional().describe('Destination port. Default 6080.'),
+  port: port.exactOptional().describe(`Destination port. Default ${DEFAULT_GUE_PORT}.`),
 });
 
-const seconds = z
-  .number()
-  .min(0.1)
-  .max(2 ** 23)
-  .exactOptional();
+function seconds(name: keyof typeof natSeconds, description: string) {
+  const time = z
+    .number()
+    .min(0.1)
+    .max(2 ** 23)
+    .exactOptional();
+  return time.describe(`${description} Default ${natSeconds[name]}.`);
+}
 
 const natSchema = z
   .strictObject({
     sources: z
       .array(address)
       .min(1)
-      .max(1024)
+      .max(MAX_NAT_SOURCES)
       .describe("Addresses of the balancer's own, from which reals are talked to."),
     ports: z
       .tuple([port, port])
       .exactOptional()
-      .describe('First and last port of each. Default [10000, 32767].'),
+      .describe(`First and last port of each. Default [${DEFAULT_NAT_PORTS.join(', ')}].`),
     nextHop: z
       .enum(['route', 'router'])
       .exactOptional()
       .describe(
         "route: by the host's routes and neighbours. router: all reals are behind the router. Default route.",
       ),
-    tcpIdleSeconds: seconds.describe('A TCP flow that was idle for longer is over. Default 900.'),
-    tcpOpeningSeconds: seconds.describe('The same while the real has not answered. Default 30.'),
-    tcpHalfClosedSeconds: seconds.describe('The same when one side is done. Default 120.'),
-    tcpClosedSeconds: seconds.describe('The same when both are, or one has aborted. Default 60.'),
-    udpIdleSeconds: seconds.describe('Default 30.'),
+    tcpIdleSeconds: seconds('tcpIdleSeconds', 'A TCP flow that was idle for longer is over.'),
+    tcpOpeningSeconds: seconds('tcpOpeningSeconds', 'The same while the real has not answered.'),
+    tcpHalfClosedSeconds: seconds('tcpHalfClosedSeconds', 'The same when one side is done.'),
+    tcpClosedSeconds: seconds('tcpClosedSeconds', 'The same when both are, or one has aborted.'),
+    udpIdleSeconds: seconds('udpIdleSeconds', 'The same for a UDP flow.'),
   } satisfies Record<keyof NatOptions, z.ZodType>)
   .refine(({ ports: [first, last] = [1, 1] }) => first <= last, {
     error: 'ports: the last is below the first',
@@ -257,7 +270,7 @@ export const configSchema = z
     options: optionsSchema.default({}).describe('Fixed from the start of the balancer on.'),
     vips: z.array(vipSchema).max(Limit.MAX_VIPS).describe('What clients connect to.'),
     serverIds: z
-      .array(z.strictObject({ id: z.int().min(1).max(0xffff_ffff), real: address }))
+      .array(z.strictObject({ id: z.int().min(1).max(MAX_SERVER_ID), real: address }))
       .default([])
       .describe('Which real an id in QUIC, TCP or stable UDP packets means.'),
     sourceRoutes: z

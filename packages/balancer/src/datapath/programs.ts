@@ -14,19 +14,12 @@ import {
   type Program,
 } from '@weir/ebpf';
 import { possibleCpus } from '@weir/ebpf/sys';
-import { globals, Limit, sizeofCpu } from '../generated/balancer.js';
+import { globals, sizeofCpu } from '../generated/balancer.js';
 import { isKept, isShared, type PreviousInstance } from '../lifecycle/previous-instance.js';
 import type { SavedKnowledge, SavedState, SavedTables } from '../lifecycle/state.js';
-import { within } from '../limits.js';
-import { natLayoutName } from '../nat/nat-options.js';
 import { isNatTable, natMaxEntries } from '../nat/nat-table.js';
-import {
-  type BalancerOptions,
-  bucketsPerCpu,
-  forwardingCpus,
-  serverIdSlots,
-  setConstants,
-} from '../options.js';
+import type { BalancerSettings } from '../settings.js';
+import { setConstants } from './constants.js';
 import { counterLayout, cpuViews } from './counters.js';
 import { readObject } from './objects.js';
 
@@ -49,39 +42,38 @@ export class BalancerPrograms implements Disposable {
   readonly #owned: BpfMap[] = [];
 
   /**
-   * @param devices Number of devices. Each has settings of its own.
    * @param previous The earlier process's balancer, whose maps are reused.
-   * @throws OptionError for options that make no sense or would lose flows; errors of {@link Collection.load}.
+   * @throws OptionError for settings that would lose flows; errors of {@link Collection.load}.
    */
-  constructor(options: BalancerOptions, devices: number, previous: PreviousInstance | undefined) {
+  constructor(settings: BalancerSettings, previous: PreviousInstance | undefined) {
     const spec = readObject('balancer.bpf.o');
     this.#spec = spec;
-    this.#entry = options.callsNext === true ? 'balance_then_next' : 'balance';
+    this.#entry = settings.callsNext ? 'balance_then_next' : 'balance';
     this.cpuCount = Math.max(...possibleCpus()) + 1;
     this.#vip = { ...spec.maps.get('vips')!.innerMap!, name: 'vip' };
     const old = previous?.state;
-    const asBefore = old !== undefined && old.flows === (options.flows ?? null);
-    this.buckets = asBefore ? old.buckets : bucketsPerCpu(options);
-    const maxEntries = this.#maxEntries(options);
-    if (old !== undefined) checkKept(old, this.buckets, maxEntries.reals!, options);
+    const asBefore = old !== undefined && old.flows === settings.flows;
+    this.buckets = asBefore ? old.buckets : settings.bucketsPerCpu;
+    const maxEntries = this.#maxEntries(settings);
+    if (old !== undefined) checkKept(old, this.buckets, settings);
     this.secrets =
       old === undefined
         ? randomFillSync(new Uint8Array(globals.flowSecrets.size))
         : Buffer.from(old.secrets, 'hex');
     const table = { ...spec.maps.get('flow_tables')!.innerMap!, name: 'flows', maxEntries: this.buckets };
     spec.maps.get('flow_tables')!.innerMap = table;
-    setConstants(spec, options, {
+    setConstants(spec, settings, {
       buckets: this.buckets,
       secrets: this.secrets,
       uncountedCpu: this.cpuCount,
     });
     try {
-      const replaceMaps = previous === undefined ? {} : this.#reuseMaps(previous, options, maxEntries);
+      const replaceMaps = previous === undefined ? {} : this.#reuseMaps(previous, settings, maxEntries);
       this.reused = new Set(Object.keys(replaceMaps));
-      this.#load(devices, maxEntries, replaceMaps);
+      this.#load(settings.devices.length, maxEntries, replaceMaps);
       this.collection = this.#collections[0]!;
       this.globals = new SharedGlobals(this.#collections);
-      this.#fillFlowTables(forwardingCpus(options), table);
+      this.#fillFlowTables(settings.cpus, table);
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
@@ -103,11 +95,11 @@ export class BalancerPrograms implements Disposable {
   }
 
   /** The state that the next process needs to load programs for the same maps. */
-  saved({ flows, nat }: BalancerOptions): Omit<SavedKnowledge, 'routerMacs' | keyof SavedTables> {
+  saved({ flows, nat }: BalancerSettings): Omit<SavedKnowledge, 'routerMacs' | keyof SavedTables> {
     const outer = [...this.#spec.maps.values()].filter(({ innerMap }) => innerMap !== undefined);
     return {
-      flows: flows ?? null,
-      nat: natLayoutName(nat),
+      flows,
+      nat: nat?.name,
       buckets: this.buckets,
       counters: counterLayout,
       secrets: Buffer.from(this.secrets).toString('hex'),
@@ -153,31 +145,31 @@ export class BalancerPrograms implements Disposable {
     for (const map of this.#owned.splice(0)) map[Symbol.dispose]();
   }
 
-  #maxEntries(options: BalancerOptions): Record<string, number> {
-    const reals = within('maxReals', options.maxReals ?? Limit.MAX_REALS, 2, Limit.MAX_REALS);
+  #maxEntries(settings: BalancerSettings): Record<string, number> {
+    const { nat, maxReals } = settings;
     return {
-      ...(options.nat && natMaxEntries(options.nat, reals, this.cpuCount)),
+      ...(nat && natMaxEntries(nat, maxReals, this.cpuCount)),
       cpus: this.cpuCount + 1,
       captures: this.cpuCount,
       flow_tables: this.cpuCount,
-      fallback_flows: options.fallbackFlows ?? 1024,
-      reals,
-      id_slots: serverIdSlots(options),
-      source_routes: options.maxSourceRoutes ?? 65_536,
-      global_flows: options.maxGlobalFlows ?? 65_536,
+      fallback_flows: settings.fallbackFlows,
+      reals: maxReals,
+      id_slots: settings.serverIdSlots,
+      source_routes: settings.maxSourceRoutes,
+      global_flows: settings.maxGlobalFlows,
     };
   }
 
   #reuseMaps(
     previous: PreviousInstance,
-    options: BalancerOptions,
+    { nat }: BalancerSettings,
     maxEntries: Record<string, number>,
   ): Record<string, BpfMap> {
     const reused: Record<string, BpfMap> = {};
     for (const spec of this.#spec.maps.values()) {
       if (!isKept(spec)) continue;
       const isOfOtherFlows = spec.name === 'flow_tables' && previous.state.buckets !== this.buckets;
-      const isOfOtherNat = isNatTable(spec.name) && previous.state.nat !== natLayoutName(options.nat);
+      const isOfOtherNat = isNatTable(spec.name) && previous.state.nat !== nat?.name;
       const map =
         isOfOtherFlows || isOfOtherNat
           ? undefined
@@ -221,15 +213,16 @@ export class BalancerPrograms implements Disposable {
   }
 }
 
-/** Refuses options that would lose flows. @throws OptionError */
-function checkKept(old: SavedState, buckets: number, maxReals: number, options: BalancerOptions): void {
-  if (old.buckets !== buckets && options.forgetFlows !== true) {
+/** Refuses settings that would lose flows. @throws OptionError */
+function checkKept(old: SavedState, buckets: number, settings: BalancerSettings): void {
+  const { forgetFlows, flows, nat, maxReals } = settings;
+  if (old.buckets !== buckets && !forgetFlows) {
     throw new OptionError(
-      `flows ${options.flows ?? 'by default'}: the flow tables in use are for ${old.flows ?? 'the default'}; ` +
+      `flows ${flows ?? 'by default'}: the flow tables in use are for ${old.flows ?? 'the default'}; ` +
         'new tables would forget all known flows (forgetFlows allows it)',
     );
   }
-  if (old.nat !== undefined && old.nat !== natLayoutName(options.nat) && options.forgetFlows !== true) {
+  if (old.nat !== undefined && old.nat !== nat?.name && !forgetFlows) {
     throw new OptionError(
       `nat: the translated flows in use have the sources and ports ${old.nat}; others would end them ` +
         '(forgetFlows allows it)',

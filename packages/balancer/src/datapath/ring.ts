@@ -1,5 +1,6 @@
 /** Maglev rings, which assign a real to each of 65537 slots. The same reals give the same ring on every balancer. */
 import { OptionError } from '@weir/ebpf';
+import { MAX_WEIGHT } from '../limits.js';
 import { RING_SIZE } from './hash/flow.js';
 import { murmur3Pair } from './hash/murmur3.js';
 
@@ -65,8 +66,8 @@ function turns(members: readonly RingMember[], version: RingVersion): Turns {
  */
 export function buildRing(reals: readonly RingMember[], version: RingVersion = 2): Uint16Array {
   for (const { weight } of reals) {
-    if (!Number.isInteger(weight) || weight < 0 || weight > 2 ** 31) {
-      throw new OptionError(`weight ${weight}: expected a whole number from 0 to 2147483648`);
+    if (!Number.isInteger(weight) || weight < 0 || weight > MAX_WEIGHT) {
+      throw new OptionError(`weight ${weight}: expected a whole number from 0 to ${MAX_WEIGHT}`);
     }
   }
   const members = reals.filter(({ weight }) => weight > 0).sort((a, b) => (a.seed < b.seed ? -1 : 1));

@@ -1,12 +1,12 @@
 /** The program's tables of services and reals, and their restoration by the next process. */
 
 import type { ArrayMap, BpfMap } from '@weir/ebpf';
-import { OptionError } from '@weir/ebpf';
 import { parsePrefix } from '../address.js';
 import { addressPrefixKey, prefixOfKey } from '../address-prefix.js';
 import type { PreviousInstance } from '../lifecycle/previous-instance.js';
 import type { SavedTables } from '../lifecycle/state.js';
-import type { NatOptions } from '../nat/nat-options.js';
+import { MAX_SERVER_ID, within } from '../limits.js';
+import type { NatSettings } from '../nat/nat-options.js';
 import { NatTable } from '../nat/nat-table.js';
 import type { ServerId, SourceRoute } from '../status.js';
 import { CpuCounters } from './counters.js';
@@ -31,7 +31,7 @@ export class Tables {
   readonly #save: () => void;
 
   /** @param save Saves the result of {@link saved}. Called before the program can act upon a change, and after it. */
-  constructor(programs: BalancerPrograms, save: () => void, nat?: NatOptions) {
+  constructor(programs: BalancerPrograms, save: () => void, nat?: NatSettings) {
     const { collection } = programs;
     this.#save = save;
     this.counters = new CpuCounters(programs.cpuViews());
@@ -78,9 +78,7 @@ export class Tables {
 
   /** @throws OptionError */
   setServerId(id: number, address: string | undefined, port = 0): void {
-    if (!Number.isInteger(id) || id < 1 || id > 0xffff_ffff) {
-      throw new OptionError(`server id ${id}: expected 1 to 4294967295`);
-    }
+    within('server id', id, 1, MAX_SERVER_ID);
     this.#serverIds.set(encodeNumber(id), address, port);
     this.#saveReals();
   }

@@ -1,10 +1,10 @@
 /** The tunnel of health checks: packets that this host sends with a socket mark reach the mark's real. */
 import { attachTc, type BpfMap, Collection, type Link, OptionError, setGlobal } from '@weir/ebpf';
-import { keyAddress, wirePort } from '../address.js';
+import { keyAddress } from '../address.js';
 import { encode, encodeNumber } from '../datapath/encode.js';
 import { readObject } from '../datapath/objects.js';
 import { sizeofProbe, writeProbe } from '../generated/probe.js';
-import { addressWords, DEFAULT_GUE_PORT } from '../options.js';
+import { parseGue } from '../settings.js';
 
 export interface ProbeTunnelOptions {
   /** Devices through which probes leave: the devices of the routes to the services' addresses. */
@@ -39,11 +39,16 @@ export class ProbeTunnel implements Disposable {
 
   private constructor({ interfaces, source4, source6, gue }: ProbeTunnelOptions) {
     this.#hasSource = { 4: source4 !== undefined, 6: source6 !== undefined };
+    const outer = parseGue({
+      ...gue,
+      ...(source4 !== undefined && { source4 }),
+      ...(source6 !== undefined && { source6 }),
+    });
     const spec = readObject('probe.bpf.o');
     setGlobal(spec, 'use_gue', gue !== undefined);
-    setGlobal(spec, 'gue_port', wirePort(gue?.port ?? DEFAULT_GUE_PORT));
-    if (source4 !== undefined) setGlobal(spec, 'probe_source4', addressWords(source4, false)[0]!);
-    if (source6 !== undefined) setGlobal(spec, 'probe_source6', addressWords(source6, true));
+    setGlobal(spec, 'gue_port', outer.port);
+    if (outer.source4 !== undefined) setGlobal(spec, 'probe_source4', outer.source4[0]!);
+    if (outer.source6 !== undefined) setGlobal(spec, 'probe_source6', outer.source6);
     this.#collection = Collection.load(spec);
     this.#probes = this.#collection.map('probes');
     try {

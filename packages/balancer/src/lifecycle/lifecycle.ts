@@ -3,7 +3,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Program } from '@weir/ebpf';
 import type { BalancerPrograms } from '../datapath/programs.js';
-import { type BalancerOptions, type ChainPlace, devicesOf, type XdpMode } from '../options.js';
+import type { ChainPlace, XdpMode } from '../options.js';
+import type { BalancerSettings } from '../settings.js';
 import { ChainSlot, DeviceAttachments } from './attachments.js';
 import { DEFAULT_PIN_ROOT, PinFolder } from './pin-folder.js';
 import { PreviousInstance } from './previous-instance.js';
@@ -17,7 +18,7 @@ import { decodeState, encodeState, type SavedKnowledge, savedChain } from './sta
 export class Lifecycle implements Disposable {
   /** The balancer that an earlier process left. */
   readonly previous: PreviousInstance | undefined;
-  readonly #options: BalancerOptions;
+  readonly #settings: BalancerSettings;
   readonly #folder: PinFolder | undefined;
   /** Ids of the programs that this balancer has pinned. */
   readonly #ownIds: Set<number> = new Set();
@@ -27,15 +28,15 @@ export class Lifecycle implements Disposable {
   #committed = false;
 
   /** @throws OptionError, EbpfError if another process runs the balancer of that name. */
-  constructor(options: BalancerOptions) {
-    this.#options = options;
-    const { pin, pinRoot = DEFAULT_PIN_ROOT } = options;
+  constructor(settings: BalancerSettings) {
+    this.#settings = settings;
+    const { pin } = settings;
     if (pin === undefined) return;
-    this.#folder = PinFolder.claim(pinRoot, pin);
+    this.#folder = PinFolder.claim(pin.root, pin.name);
     try {
       const text = this.#folder.readState();
       if (text !== undefined) {
-        const state = decodeState(text, pin);
+        const state = decodeState(text, pin.name);
         this.previous = new PreviousInstance(state, this.#folder.generationPath(state.generation));
       }
       this.#ownIds = pinnedProgramIds(this.#folder);
@@ -48,12 +49,12 @@ export class Lifecycle implements Disposable {
 
   /** Checks whether programs can be attached, before they are loaded. @throws OptionError, EbpfError, SyscallError */
   check(): void {
-    const { chain, mode } = this.#options;
+    const { chain, mode } = this.#settings;
     if (chain !== undefined) {
       this.#slot = new ChainSlot(chain);
       this.#slot.check(this.#ownIds);
     }
-    const devices = devicesOf(this.#options).map(({ name }) => name);
+    const devices = this.#settings.devices.map(({ name }) => name);
     this.#devices = new DeviceAttachments(devices, mode, this.#folder);
   }
 
@@ -75,7 +76,7 @@ export class Lifecycle implements Disposable {
     this.#devices?.commit();
     this.#slot?.put(programs.program(0));
     const before = this.previous?.state.chain ?? undefined;
-    const { chain } = this.#options;
+    const { chain } = this.#settings;
     if (before !== undefined && (before.map !== chain?.map || before.index !== chain.index)) {
       clearSlot(before, this.#ownIds);
     }
@@ -85,7 +86,7 @@ export class Lifecycle implements Disposable {
   /** Saves the knowledge of user space. */
   save(knowledge: SavedKnowledge): void {
     if (!this.#committed) return;
-    const { chain = null } = this.#options;
+    const { chain = null } = this.#settings;
     this.#folder?.writeState(encodeState({ generation: this.#generation, chain, ...knowledge }));
   }
 
@@ -98,7 +99,7 @@ export class Lifecycle implements Disposable {
   detach(): void {
     this.#committed = false;
     this.#devices?.release();
-    if (this.#folder !== undefined) takeDown(this.#folder, this.#options.chain);
+    if (this.#folder !== undefined) takeDown(this.#folder, this.#settings.chain);
     this[Symbol.dispose]();
   }
 

@@ -1,8 +1,8 @@
-/** Options of the translation of addresses, and the constants that follow from them. */
-import { type CollectionSpec, OptionError, setGlobal } from '@weir/ebpf';
+/** Options of the translation of addresses, and the settings that follow from them. */
+import { OptionError } from '@weir/ebpf';
 import { addressText, type KeyAddress, keyAddress } from '../address.js';
 import { FlowKind } from '../generated/balancer.js';
-import { ticksOf, within } from '../limits.js';
+import { DEFAULT_NAT_PORTS, MAX_NAT_SOURCES, natSeconds, ticksOf, within } from '../limits.js';
 
 /** For services whose `forwarding` is `nat`. */
 export interface NatOptions {
@@ -30,14 +30,10 @@ export interface NatOptions {
   readonly udpIdleSeconds?: number;
 }
 
-const DEFAULT_PORTS = [10_000, 32_767] as const;
-const MAX_SOURCES = 1024;
 /** All combinations of {@link FlowKind}, in the order of their slots. */
 const FLOW_KINDS = Array.from({ length: (FlowKind.FLOW_UDP | FlowKind.FLOW_IPV6) + 1 }, (_, kind) => kind);
 /** When ports are scarce, flows that are closed or unanswered lose theirs after this time. */
 const YIELD_SECONDS = 2;
-/** A flow's last use is noted with this fraction of the shortest idle time, at least every second. */
-const TOUCHES = 16;
 
 /** The order of slots in the program's table: TCP and UDP over IPv4, then over IPv6; by source, then by port. */
 export interface NatLayout {
@@ -51,11 +47,47 @@ export interface NatLayout {
   readonly count: readonly number[];
   /** Slots of all kinds. */
   readonly slots: number;
+  /** A text that identifies the layout: slots of another layout cannot be reused. */
+  readonly name: string;
 }
 
-/** @throws OptionError, EbpfError for options that make no sense. */
-export function natLayout({ sources, ports: [firstPort, lastPort] = DEFAULT_PORTS }: NatOptions): NatLayout {
-  within('number of nat.sources', sources.length, 1, MAX_SOURCES);
+/** Idle times in ticks, by the names of the program's constants. */
+export type NatIdleTicks = Readonly<
+  Record<`nat_${'udp' | 'opening' | 'open' | 'half' | 'closed' | 'yield'}_ticks`, number>
+>;
+
+/** The option `nat`, checked, with defaults in place. */
+export interface NatSettings extends NatLayout {
+  readonly idleTicks: NatIdleTicks;
+  /** Whether the host's routes decide the next hops. */
+  readonly usesRoutes: boolean;
+}
+
+/**
+ * Checks the option `nat` and applies defaults.
+ *
+ * @param hasDevices Whether packets come from a device, or from the program of one.
+ * @throws OptionError; EbpfError for addresses that are none.
+ */
+export function parseNatOptions(options: NatOptions, hasDevices: boolean): NatSettings {
+  const { nextHop = hasDevices ? 'route' : 'router' } = options;
+  const ticks = (name: keyof typeof natSeconds) => ticksOf(`nat.${name}`, options[name] ?? natSeconds[name]);
+  return {
+    ...natLayout(options),
+    idleTicks: {
+      nat_udp_ticks: ticks('udpIdleSeconds'),
+      nat_opening_ticks: ticks('tcpOpeningSeconds'),
+      nat_open_ticks: ticks('tcpIdleSeconds'),
+      nat_half_ticks: ticks('tcpHalfClosedSeconds'),
+      nat_closed_ticks: ticks('tcpClosedSeconds'),
+      nat_yield_ticks: ticksOf('the time after which ports yield', YIELD_SECONDS),
+    },
+    usesRoutes: nextHop === 'route',
+  };
+}
+
+function natLayout({ sources, ports: [firstPort, lastPort] = DEFAULT_NAT_PORTS }: NatOptions): NatLayout {
+  within('number of nat.sources', sources.length, 1, MAX_NAT_SOURCES);
   within('first of nat.ports', firstPort, 1, 65_535);
   within('last of nat.ports', lastPort, firstPort, 65_535);
   const keys = sources.map(keyAddress);
@@ -67,49 +99,12 @@ export function natLayout({ sources, ports: [firstPort, lastPort] = DEFAULT_PORT
   const own6 = keys.filter(({ ipv6 }) => ipv6);
   const count = FLOW_KINDS.map((kind) => (kind & FlowKind.FLOW_IPV6 ? own6 : own4).length * ports);
   const first = count.map((_, kind) => count.slice(0, kind).reduce((sum, slots) => sum + slots, 0));
-  return { sources: [...own4, ...own6], firstPort, ports, first, count, slots: first[3]! + count[3]! };
-}
-
-/** A text that identifies the layout: slots of another layout cannot be reused. */
-export function natLayoutName(options: NatOptions | undefined): string | undefined {
-  if (options === undefined) return undefined;
-  const { sources, firstPort, ports } = natLayout(options);
-  const names = sources.map(({ words, ipv6 }) => addressText(keyBytes(words, ipv6)));
-  return `${names.join(' ')} ${firstPort}+${ports}`;
+  const all = [...own4, ...own6];
+  const names = all.map(({ words, ipv6 }) => addressText(keyBytes(words, ipv6)));
+  const name = `${names.join(' ')} ${firstPort}+${ports}`;
+  return { sources: all, firstPort, ports, first, count, slots: first.at(-1)! + count.at(-1)!, name };
 }
 
 function keyBytes(words: Uint32Array, ipv6: boolean): Uint8Array {
   return new Uint8Array(words.buffer, words.byteOffset, ipv6 ? 16 : 4);
-}
-
-/** Idle times in ticks, by the names of the program's constants. @throws OptionError */
-export function natLimits(options: NatOptions): Record<string, number> {
-  return {
-    nat_udp_ticks: ticksOf('nat.udpIdleSeconds', options.udpIdleSeconds ?? 30),
-    nat_opening_ticks: ticksOf('nat.tcpOpeningSeconds', options.tcpOpeningSeconds ?? 30),
-    nat_open_ticks: ticksOf('nat.tcpIdleSeconds', options.tcpIdleSeconds ?? 900),
-    nat_half_ticks: ticksOf('nat.tcpHalfClosedSeconds', options.tcpHalfClosedSeconds ?? 120),
-    nat_closed_ticks: ticksOf('nat.tcpClosedSeconds', options.tcpClosedSeconds ?? 60),
-    nat_yield_ticks: ticksOf('the time after which ports yield', YIELD_SECONDS),
-  };
-}
-
-/** Whether the host's routes decide the next hops. */
-export function asksForRoutes({ nextHop }: NatOptions, hasDevices: boolean): boolean {
-  return (nextHop ?? (hasDevices ? 'route' : 'router')) === 'route';
-}
-
-/** Sets the program's constants. @throws OptionError */
-export function setNatConstants(spec: CollectionSpec, options: NatOptions, hasDevices: boolean): void {
-  const { firstPort, ports, first, count } = natLayout(options);
-  const limits = natLimits(options);
-  for (const [name, ticks] of Object.entries(limits)) setGlobal(spec, name, ticks);
-  const shortest = Math.min(...Object.values(limits), ticksOf('a second', TOUCHES));
-  setGlobal(spec, 'nat_touch_ticks', Math.floor(shortest / TOUCHES));
-  setGlobal(spec, 'use_nat', true);
-  setGlobal(spec, 'nat_first_port', firstPort);
-  setGlobal(spec, 'nat_ports', ports);
-  setGlobal(spec, 'nat_first_slot', Uint32Array.from(first));
-  setGlobal(spec, 'nat_slot_count', Uint32Array.from(count));
-  setGlobal(spec, 'use_routes', asksForRoutes(options, hasDevices));
 }

@@ -10,7 +10,7 @@ import {
   writeNatAddress,
 } from '../generated/balancer.js';
 import { TICK_NS } from '../limits.js';
-import { type NatLayout, type NatOptions, natLayout, natLimits } from './nat-options.js';
+import type { NatIdleTicks, NatSettings } from './nat-options.js';
 
 /** Use of the translation's ports. */
 export interface NatStatus {
@@ -24,8 +24,11 @@ export interface NatStatus {
 const CLAIMS_PER_CPU = 8;
 
 /** Sizes of the program's tables. */
-export function natMaxEntries(options: NatOptions, reals: number, cpus: number): Record<string, number> {
-  const { slots, sources } = natLayout(options);
+export function natMaxEntries(
+  { slots, sources }: NatSettings,
+  reals: number,
+  cpus: number,
+): Record<string, number> {
   return {
     nat_slots: slots,
     nat_clients: slots,
@@ -43,19 +46,17 @@ export function isNatTable(name: string): boolean {
 }
 
 export class NatTable {
-  readonly #layout: NatLayout;
-  readonly #limits: Readonly<Record<string, number>>;
+  readonly #settings: NatSettings;
   readonly #slots: DataView;
 
   /** Writes the balancer's own addresses into the program's tables. */
-  constructor(collection: Collection, options: NatOptions) {
-    this.#layout = natLayout(options);
-    this.#limits = natLimits(options);
+  constructor(collection: Collection, settings: NatSettings) {
+    this.#settings = settings;
     const memory = (collection.map('nat_slots') as ArrayMap).memory(false);
     this.#slots = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
     const addresses = collection.map('nat_addresses') as ArrayMap;
     const numbers = collection.map('nat_address_numbers');
-    const { sources, count, ports } = this.#layout;
+    const { sources, count, ports } = this.#settings;
     for (const [i, { words, ipv6 }] of sources.entries()) {
       const key = encode(sizeofNatAddress, writeNatAddress, { address: words, ipv6: Number(ipv6) });
       addresses.set(i, key);
@@ -65,12 +66,12 @@ export class NatTable {
 
   /** Whether flows of a family can be translated. */
   hasFamily(ipv6: boolean): boolean {
-    return this.#layout.sources.some((source) => source.ipv6 === ipv6);
+    return this.#settings.sources.some((source) => source.ipv6 === ipv6);
   }
 
   /** Counts the flows, by going through all slots. */
   status(): NatStatus {
-    const { slots, first } = this.#layout;
+    const { slots, first } = this.#settings;
     const now = Number(process.hrtime.bigint() / BigInt(TICK_NS));
     const kindOf = (index: number) => first.findLastIndex((start) => index >= start);
     let active = 0;
@@ -83,11 +84,11 @@ export class NatTable {
   #isActive(slot: number, kind: number, now: number): boolean {
     if (this.#slots.getUint32(slot + offsetsNatSlot.real, true) === 0) return false;
     const idle = (now - this.#slots.getUint32(slot + offsetsNatSlot.used, true)) | 0;
-    return idle <= this.#limits[this.#limitName(slot, kind)]!;
+    return idle <= this.#settings.idleTicks[this.#limitName(slot, kind)];
   }
 
   /** The same rule as nat_limit() in bpf/nat-slot.h. */
-  #limitName(slot: number, kind: number): string {
+  #limitName(slot: number, kind: number): keyof NatIdleTicks {
     if ((kind & FlowKind.FLOW_UDP) !== 0) return 'nat_udp_ticks';
     const client = this.#slots.getUint8(slot + offsetsNatSlot.fromClient);
     const real = this.#slots.getUint8(slot + offsetsNatSlot.fromReal);

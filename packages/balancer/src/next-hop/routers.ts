@@ -1,6 +1,7 @@
 /** The next hops of all devices. */
 import { OptionError } from '@weir/ebpf';
-import { type BalancerOptions, devicesOf, type InterfaceOptions } from '../options.js';
+import type { InterfaceOptions } from '../options.js';
+import type { BalancerSettings } from '../settings.js';
 import { Router, type RouterStatus } from './router.js';
 
 export class Routers implements Disposable {
@@ -10,15 +11,13 @@ export class Routers implements Disposable {
    * @param remembered The MAC addresses of {@link macs} in an earlier process.
    * @throws OptionError, EbpfError, SyscallError
    */
-  constructor(options: BalancerOptions, remembered: Readonly<Record<string, string>>) {
-    const { routerMac, router } = options;
-    const devices: readonly Partial<InterfaceOptions>[] = devicesOf(options);
-    const any: Partial<InterfaceOptions> = {
-      ...(routerMac !== undefined && { routerMac }),
-      ...(router !== undefined && { router }),
-    };
+  constructor(
+    { devices, nextHop }: Pick<BalancerSettings, 'devices' | 'nextHop'>,
+    remembered: Readonly<Record<string, string>>,
+  ) {
+    const places: readonly Partial<InterfaceOptions>[] = devices.length > 0 ? devices : [nextHop];
     try {
-      for (const device of devices.length > 0 ? devices : [any]) {
+      for (const device of places) {
         this.#routers.push(new Router(device, remembered[device.name ?? '']));
       }
     } catch (error) {

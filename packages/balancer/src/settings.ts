@@ -1,0 +1,164 @@
+/** Settings of a balancer: its options, checked once, with defaults in place. */
+import { OptionError } from '@weir/ebpf';
+import { onlineCpus } from '@weir/ebpf/sys';
+import { keyAddress, macBytes, wirePort } from './address.js';
+import { idSlotCount } from './datapath/id-slots.js';
+import { Limit } from './generated/balancer.js';
+import { DEFAULT_PIN_ROOT } from './lifecycle/pin-folder.js';
+import { DEFAULT_GUE_PORT, DEFAULT_UDP_IDLE_SECONDS, inRange, MAX_CPU, ticksOf, within } from './limits.js';
+import { type NatSettings, parseNatOptions } from './nat/nat-options.js';
+import type { BalancerOptions, ChainPlace, GueOptions, InterfaceOptions, XdpMode } from './options.js';
+
+export interface BalancerSettings {
+  readonly devices: readonly InterfaceOptions[];
+  /** The next hop of a balancer without devices. */
+  readonly nextHop: Omit<InterfaceOptions, 'name'>;
+  /** Undefined: native where the driver can. */
+  readonly mode: XdpMode | undefined;
+  readonly chain: ChainPlace | undefined;
+  readonly callsNext: boolean;
+  readonly pin: PinSettings | undefined;
+  readonly forgetFlows: boolean;
+  readonly gue: GueSettings;
+  readonly maxFrame: number;
+  /** 0: longer frames are not answered. */
+  readonly icmpMtu: number;
+  readonly tcpServerIds: boolean;
+  readonly inlineDecapsulation: boolean;
+  readonly nat: NatSettings | undefined;
+  /** The option `flows`; null for the default. */
+  readonly flows: number | null;
+  /** Buckets of one CPU's flow table. */
+  readonly bucketsPerCpu: number;
+  readonly fallbackFlows: number;
+  /** CPUs that forward. */
+  readonly cpus: readonly number[];
+  readonly newFlowLimit: number;
+  readonly udpIdleTicks: number;
+  readonly maxReals: number;
+  /** Slots of the table of server ids, a power of two. */
+  readonly serverIdSlots: number;
+  readonly maxSourceRoutes: number;
+  readonly maxGlobalFlows: number;
+}
+
+/** The place where a balancer is pinned. */
+export interface PinSettings {
+  readonly name: string;
+  readonly root: string;
+}
+
+/** Generic UDP encapsulation. */
+export interface GueSettings {
+  /** Whether tunnels use it. The port counts for decapsulation in any case. */
+  readonly used: boolean;
+  /** In network order. */
+  readonly port: number;
+  readonly source4: Uint32Array | undefined;
+  readonly source6: Uint32Array | undefined;
+}
+
+/** Places for each flow, so that few flows fall into a full bucket. */
+const PLACES_PER_FLOW = 2;
+
+/**
+ * Checks options and applies defaults.
+ *
+ * @param online The CPUs that are online, which forward by default.
+ * @throws OptionError for options that make no sense; EbpfError for addresses that are none.
+ */
+export function parseOptions(
+  options: BalancerOptions,
+  online: () => readonly number[] = onlineCpus,
+): BalancerSettings {
+  const { mode, chain, pin, pinRoot = DEFAULT_PIN_ROOT, routerMac, router } = options;
+  const devices = parseDevices(options);
+  checkAttachment(options, devices);
+  const cpus = parseCpus(options.cpus ?? online());
+  const flows = inRange('flows', options.flows);
+  return {
+    devices,
+    nextHop: { ...(routerMac !== undefined && { routerMac }), ...(router !== undefined && { router }) },
+    mode,
+    chain,
+    callsNext: options.callsNext ?? false,
+    pin: pin === undefined ? undefined : { name: pin, root: pinRoot },
+    forgetFlows: options.forgetFlows ?? false,
+    gue: parseGue(options.gue),
+    maxFrame: inRange('maxFrame', options.maxFrame),
+    icmpMtu: inRange('icmpMtu', options.icmpMtu),
+    tcpServerIds: options.tcpServerIds ?? false,
+    inlineDecapsulation: options.inlineDecapsulation ?? false,
+    nat: options.nat && parseNatOptions(options.nat, chain !== undefined || devices.length > 0),
+    flows: options.flows ?? null,
+    bucketsPerCpu: Math.ceil((flows * PLACES_PER_FLOW) / Limit.FLOW_WAYS / cpus.length),
+    fallbackFlows: inRange('fallbackFlows', options.fallbackFlows),
+    cpus,
+    newFlowLimit: inRange('newFlowLimit', options.newFlowLimit),
+    udpIdleTicks: ticksOf('udpIdleSeconds', options.udpIdleSeconds ?? DEFAULT_UDP_IDLE_SECONDS),
+    maxReals: inRange('maxReals', options.maxReals),
+    serverIdSlots: idSlotCount(inRange('maxServerIds', options.maxServerIds)),
+    maxSourceRoutes: inRange('maxSourceRoutes', options.maxSourceRoutes),
+    maxGlobalFlows: inRange('maxGlobalFlows', options.maxGlobalFlows),
+  };
+}
+
+/** The devices, each with its next hop as far as that is given. */
+function parseDevices(options: BalancerOptions): InterfaceOptions[] {
+  const { interface: single, interfaces = [] } = options;
+  const named = [...(single === undefined ? [] : [single]), ...interfaces];
+  return named.map((device) => {
+    const given = typeof device === 'string' ? { name: device } : device;
+    const routerMac = given.routerMac ?? (given.router === undefined ? options.routerMac : undefined);
+    const router = given.router ?? options.router;
+    return {
+      name: given.name,
+      ...(routerMac !== undefined && { routerMac }),
+      ...(router !== undefined && { router }),
+    };
+  });
+}
+
+/** Checks the source of packets, and the next hops. @throws OptionError */
+function checkAttachment(options: BalancerOptions, devices: readonly InterfaceOptions[]): void {
+  const { chain, mode, pin } = options;
+  if (chain !== undefined && devices.length > 0)
+    throw new OptionError('chain and interfaces exclude each other');
+  if (chain !== undefined && pin === undefined) {
+    throw new OptionError('chain needs pin: what is in the slot stays when this process ends');
+  }
+  if (mode !== undefined && mode !== 'native' && mode !== 'generic') {
+    throw new OptionError(`mode ${String(mode)}: expected native or generic`);
+  }
+  for (const { routerMac, router } of [options, ...devices]) {
+    if (routerMac !== undefined) macBytes(routerMac);
+    if (router !== undefined) keyAddress(router);
+  }
+  const names = devices.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (twice !== undefined) throw new OptionError(`interface ${twice} is there twice`);
+}
+
+function parseCpus(cpus: readonly number[]): readonly number[] {
+  for (const cpu of cpus) within('cpus', cpu, 0, MAX_CPU);
+  if (cpus.length === 0) throw new OptionError('cpus: expected at least one');
+  return [...new Set(cpus)];
+}
+
+/** Checks the options of GUE. @throws OptionError, EbpfError */
+export function parseGue(gue: GueOptions | undefined): GueSettings {
+  const { source4, source6, port = DEFAULT_GUE_PORT } = gue ?? {};
+  return {
+    used: gue !== undefined,
+    port: wirePort(port),
+    source4: source4 === undefined ? undefined : addressWords(source4, false),
+    source6: source6 === undefined ? undefined : addressWords(source6, true),
+  };
+}
+
+/** An address of the family that its place asks for. @throws OptionError, EbpfError */
+function addressWords(address: string, ipv6: boolean): Uint32Array {
+  const key = keyAddress(address);
+  if (key.ipv6 !== ipv6) throw new OptionError(`${address}: expected an IPv${ipv6 ? 6 : 4} address`);
+  return key.words;
+}
