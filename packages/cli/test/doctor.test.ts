@@ -34,6 +34,8 @@ Problems
   ✗ CAP_PERFMON is missing
     Run as root.
 
+✓ there   ✗ not there   ? not known
+
 weir trace does not work here.
 `,
     );
@@ -50,7 +52,10 @@ weir trace does not work here.
     };
     const text = formatReport(well, noColour);
     assert.match(text, /✗ none\n/);
-    assert.match(text, /Problems\n {2}none\n\nweir trace works here\.\n$/);
+    assert.match(
+      text,
+      /Problems\n {2}none\n\n✓ there {3}✗ not there {3}\? not known\n\nweir trace works here\.\n$/,
+    );
     assert.doesNotMatch(text, /Hooks|Features/);
   });
 
@@ -58,6 +63,59 @@ weir trace does not work here.
     const problems = [{ what: 'rejected', advice: 'R1 invalid\nR2 invalid\x1b' }];
     const text = formatReport({ ...report, problems }, noColour);
     assert.ok(text.includes('  ✗ rejected\n    R1 invalid\n    R2 invalid\\x1b\n'));
+  });
+
+  it('says once what keeps features and hooks from being known, and where that is something else', () => {
+    const unknown = { state: 'unknown', reason: 'needs CAP_BPF', advice: 'run it as root' } as const;
+    const text = formatReport(
+      {
+        ...report,
+        btf: { source: 'none', undecided: 'this process lacks CAP_BPF' },
+        features: [
+          { name: 'ringbuf', since: '5.8', ...unknown },
+          { name: 'btf', since: '4.18', ...unknown },
+          { name: 'kprobe_events', since: '4.1', state: 'unknown', reason: 'tracefs is not mounted' },
+          { name: 'tcx', since: '6.6', state: 'absent' },
+        ],
+        hooks: [
+          {
+            purpose: 'accept',
+            candidates: [
+              { name: 'kprobe:f', ...unknown },
+              { name: 'fentry:f', ...unknown },
+              { name: 'listener', state: 'present', reason: 'needs nothing' },
+            ],
+            undecided: 'needs CAP_BPF',
+          },
+          { purpose: 'UDP', candidates: [], undecided: 'EMFILE: too many open files' },
+        ],
+      },
+      noColour,
+    );
+    assert.ok(
+      text.includes(`
+Types
+  ? not known: this process lacks CAP_BPF
+`),
+    );
+    assert.ok(
+      text.includes(`
+Hooks
+  ? needs CAP_BPF: run it as root
+  accept: not known
+    ? kprobe:f
+    ? fentry:f
+    ✓ listener  needs nothing
+  UDP: not known: EMFILE: too many open files
+
+Features
+  ? needs CAP_BPF: run it as root
+  ? ringbuf        since 5.8
+  ? btf            since 4.18
+  ? kprobe_events  since 4.1; tracefs is not mounted
+  ✗ tcx            since 6.6
+`),
+    );
   });
 
   it('is the same in colours', () => {

@@ -45,7 +45,7 @@ export { attachPerfEvent, type PerfAttachOptions } from './link/perf-event.js';
 export { attachRawTracepoint } from './link/raw-tracepoint.js';
 export { attachSocketFilter } from './link/socket.js';
 export { attachTc, type TcOptions } from './link/tc.js';
-export { tracepointId } from './link/tracefs.js';
+export { probeTracepoint, tracepointId } from './link/tracefs.js';
 export { attachTracepoint } from './link/tracepoint.js';
 export { attachTracing } from './link/tracing.js';
 export { attachUprobe, type UprobeOptions } from './link/uprobe.js';

@@ -26,7 +26,7 @@ export {
   closeFields,
 } from './records/close-fields.js';
 export type * from './records/record.js';
-export type { FieldOffset, HookCandidate, HookChoice, HostReport, Problem } from './report.js';
+export type { FeatureReport, FieldOffset, HookCandidate, HookChoice, HostReport, Problem } from './report.js';
 export type { TcpStateName } from './sockets/index.js';
 export { Tracer } from './tracer.js';
 export type { TypeChoice, TypeSource } from './types/target.js';

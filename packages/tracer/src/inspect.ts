@@ -1,10 +1,11 @@
 /** What this host offers to the tracer: the facts behind `weir doctor`. */
 import { arch, release, version } from 'node:os';
-import { type Btf, EbpfError, features, kernelBtf } from '@weir/ebpf';
+import { type Btf, EbpfError, type FeatureName, features, kernelBtf } from '@weir/ebpf';
+import { describeUnknown } from './hooks/choose-hook.js';
 import { kernelFacts } from './hooks/kernel-features.js';
 import { planHooks } from './hooks/plan.js';
 import { capabilityNeeds, privilegeProblems } from './privileges.js';
-import type { HookChoice, HostReport, Problem } from './report.js';
+import type { FeatureReport, HookChoice, HostReport, Problem } from './report.js';
 import { planUdp, udpFacts } from './sockets/index.js';
 import { Tracer } from './tracer.js';
 import { describeOffsets } from './types/field-report.js';
@@ -31,13 +32,9 @@ export function inspectHost(options: InspectOptions = {}): HostReport {
   if (problems.length === 0 && types !== undefined) problems.push(...findProblems(types.btf, hooks));
   return {
     kernel: { release: release(), version: version(), machine: arch() },
-    btf: describeTypes(types, options),
+    btf: describeTypes(types, options, problems[0]?.what),
     capabilities,
-    features: features.names().map((name) => ({
-      name,
-      since: features.describe(name).since,
-      present: features.has(name),
-    })),
+    features: features.names().map(describeFeature),
     hooks,
     ...(options.offsets &&
       types !== undefined &&
@@ -47,14 +44,31 @@ export function inspectHost(options: InspectOptions = {}): HostReport {
   };
 }
 
+function describeFeature(name: FeatureName): FeatureReport {
+  const { since } = features.describe(name);
+  const answer = features.probe(name);
+  if (answer.state !== 'unknown') return { name, since, state: answer.state };
+  return { since, ...describeUnknown(name, answer) };
+}
+
 /** UDP's is used on demand. */
 function findHooks(btf: Btf): readonly HookChoice[] {
   return [...planHooks(kernelFacts(btf)).choices, planUdp(udpFacts(btf)).choice];
 }
 
 function ownTypes(): TargetTypes | undefined {
-  const btf = kernelBtf();
+  // A process that may not read them is told what it lacks anyway.
+  const btf = features.has('kernel_btf') ? readableKernelBtf() : undefined;
   return btf && { btf, source: 'kernel' };
+}
+
+function readableKernelBtf(): Btf | undefined {
+  try {
+    return kernelBtf();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    return undefined;
+  }
 }
 
 function findTypes({ btf }: InspectOptions, problems: Problem[]): TargetTypes | undefined {
@@ -66,8 +80,12 @@ function findTypes({ btf }: InspectOptions, problems: Problem[]): TargetTypes | 
   }
 }
 
-function describeTypes(types: TargetTypes | undefined, { btfPath }: InspectOptions): HostReport['btf'] {
-  if (types === undefined) return { source: 'none' };
+function describeTypes(
+  types: TargetTypes | undefined,
+  { btfPath }: InspectOptions,
+  obstacle: string | undefined,
+): HostReport['btf'] {
+  if (types === undefined) return { source: 'none', ...(obstacle !== undefined && { undecided: obstacle }) };
   const { source, btf, rejected } = types;
   const path = source === 'kernel' ? KERNEL_BTF : source === 'file' ? btfPath : undefined;
   return {
@@ -80,7 +98,8 @@ function describeTypes(types: TargetTypes | undefined, { btfPath }: InspectOptio
 
 function findProblems(btf: Btf, hooks: readonly HookChoice[]): Problem[] {
   const unchosen = hooks.find(
-    (hook) => hook.candidates.length === 1 && hook.consequence === undefined && !hook.chosen,
+    ({ candidates: { length }, consequence, chosen, undecided }) =>
+      length === 1 && consequence === undefined && !chosen && undecided === undefined,
   );
   if (unchosen !== undefined) {
     return [

@@ -1,12 +1,24 @@
 /** What `weir doctor` prints: what this kernel offers, what the tracer would use, and why. */
+import type { FeatureState } from '@weir/ebpf';
+import type { CapabilityName } from '@weir/ebpf/sys';
 
 /** One way to place one hook. */
 export interface HookCandidate {
   /** Such as `fentry:security_sock_graft`. */
   readonly name: string;
-  readonly available: boolean;
-  /** Why it is or is not available: the kernel's own answer, with the version or option that brings it. */
+  /**
+   * Whether the kernel has it and this process may use it; `unknown` where the kernel may have it and this process may not,
+   * or could not find out.
+   */
+  readonly state: FeatureState;
+  /** Why: the kernel's own answer, with the version or option that brings it, or what keeps it from being known. */
   readonly reason: string;
+  /** Capabilities that this process lacks to find out, or to use it. */
+  readonly missing?: readonly CapabilityName[];
+  /** What to do about what is unknown. */
+  readonly advice?: string;
+  /** Present where asking again may bring an answer. */
+  readonly transient?: true;
 }
 
 export interface HookChoice {
@@ -14,10 +26,26 @@ export interface HookChoice {
   readonly purpose: string;
   /** Best first. */
   readonly candidates: readonly HookCandidate[];
-  /** Name of the candidate that is used; absent where there is none. */
+  /** Name of the candidate that is used; absent where there is none, or where that is not known. */
   readonly chosen?: string;
+  /** Why it is not known which candidate would be used. */
+  readonly undecided?: string;
   /** What is lost without the better candidates, in one sentence. */
   readonly consequence?: string;
+}
+
+/** One of the kernel's facilities. */
+export interface FeatureReport {
+  readonly name: string;
+  /** The mainline version that brought it. */
+  readonly since: string;
+  readonly state: FeatureState;
+  /** What keeps it from being known. */
+  readonly reason?: string;
+  /** Capabilities that this process lacks to find out. */
+  readonly missing?: readonly CapabilityName[];
+  /** What to do about that. */
+  readonly advice?: string;
 }
 
 export interface Problem {
@@ -55,6 +83,8 @@ export interface HostReport {
     readonly types?: number;
     /** What was wrong with types that were to be used, and are not. */
     readonly rejected?: string;
+    /** Why it is not known which types there are. */
+    readonly undecided?: string;
   };
   readonly capabilities: readonly {
     readonly name: string;
@@ -62,8 +92,7 @@ export interface HostReport {
     /** What Weir needs it for. */
     readonly for: string;
   }[];
-  /** Kernel facilities with the version that brought each. */
-  readonly features: readonly { readonly name: string; readonly since: string; readonly present: boolean }[];
+  readonly features: readonly FeatureReport[];
   readonly hooks: readonly HookChoice[];
   /** Every field, where they were asked for. */
   readonly offsets?: readonly FieldOffset[];

@@ -1,6 +1,6 @@
 /** A running tracer: its start, its readers, its end. */
 import { EventEmitter } from 'node:events';
-import { type Btf, EbpfError, UnsupportedError } from '@weir/ebpf';
+import { type Btf, EbpfError, UnknownFeatureError, UnsupportedError } from '@weir/ebpf';
 import { monotonicNs, realtimeOffsetNs } from '@weir/ebpf/sys';
 import type { TracerApi, TracerListener } from './api.js';
 import type { ConnectionsOptions, LiveConnections } from './connections/live.js';
@@ -75,8 +75,10 @@ export class Tracer implements TracerApi {
       const candidate = choices
         .flatMap((choice) => choice.candidates)
         .find(({ name }) => name === options.acceptHook);
+      if (candidate?.state === 'unknown') throw new UnknownFeatureError(options.acceptHook, candidate);
       throw new UnsupportedError(options.acceptHook, undefined, candidate?.reason);
     }
+    if (plan.undecided !== undefined) throw new UnknownFeatureError(plan.undecided.name, plan.undecided);
     const filter = options.ipv6 === false ? ipv4Only(options.filter) : (options.filter ?? {});
     const wants = wantedProtocols(options);
     this.#hasTcp = wants.tcp;

@@ -1,20 +1,23 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { absent, known, present, unknown } from '@weir/ebpf/sys';
 import { acceptHooks } from '../src/hooks/accept-hooks.js';
 import { type KernelFacts, planHooks } from '../src/hooks/plan.js';
 import { programNames } from '../src/hooks/programs.js';
 import { readObject } from '../src/objects.js';
 
+const denied = unknown('needs CAP_SYS_ADMIN', { missing: ['CAP_SYS_ADMIN'] });
+
 const everything: KernelFacts = {
-  rawTracepoint: true,
+  rawTracepoint: present,
   skipsNested: true,
   preemptible: false,
-  tracepointEvent: true,
-  fentry: true,
-  kprobe: true,
-  iterators: true,
+  tracepointEvent: present,
+  fentry: present,
+  kprobe: present,
+  iterators: present,
   hasTypedFunction: () => true,
-  hasFunction: () => true,
+  probeFunction: () => present,
 };
 
 function acceptHook(facts: Partial<KernelFacts>): string {
@@ -37,15 +40,21 @@ describe('the choice of hooks', () => {
   });
 
   it('goes down the list as things are missing', () => {
-    assert.equal(acceptHook({ kprobe: false }), 'fentry:security_sock_graft');
+    assert.equal(acceptHook({ kprobe: absent }), 'fentry:security_sock_graft');
     const noGraft = (name: string) => name !== 'security_sock_graft';
-    assert.equal(acceptHook({ hasTypedFunction: noGraft, hasFunction: noGraft }), 'fexit:inet_csk_accept');
-    assert.equal(acceptHook({ fentry: false, hasFunction: noGraft }), 'kretprobe:inet_csk_accept');
-    assert.equal(acceptHook({ fentry: false, kprobe: false }), 'listener');
+    assert.equal(
+      acceptHook({ hasTypedFunction: noGraft, probeFunction: (name) => known(noGraft(name)) }),
+      'fexit:inet_csk_accept',
+    );
+    assert.equal(
+      acceptHook({ fentry: absent, probeFunction: (name) => known(noGraft(name)) }),
+      'kretprobe:inet_csk_accept',
+    );
+    assert.equal(acceptHook({ fentry: absent, kprobe: absent }), 'listener');
   });
 
   it('says what a lesser hook costs', () => {
-    const { choices } = planHooks({ ...everything, fentry: false, kprobe: false, iterators: false });
+    const { choices } = planHooks({ ...everything, fentry: absent, kprobe: absent, iterators: absent });
     for (const choice of choices.slice(1)) assert.match(choice.consequence ?? '', /\w/, choice.purpose);
   });
 
@@ -57,7 +66,7 @@ describe('the choice of hooks', () => {
       'graft_kprobe',
       'seed',
     ]);
-    const { choices } = planHooks({ ...everything, preemptible: true, tracepointEvent: false });
+    const { choices } = planHooks({ ...everything, preemptible: true, tracepointEvent: absent });
     assert.equal(choices[0]!.chosen, 'raw_tracepoint:inet_sock_set_state');
     assert.match(choices[0]!.consequence ?? '', /missed/);
   });
@@ -66,9 +75,9 @@ describe('the choice of hooks', () => {
     const hooks = (facts: Partial<KernelFacts>) =>
       planHooks({ ...everything, ...facts }).choices.find(({ purpose }) => purpose.includes('descriptors'));
     assert.equal(hooks({})?.chosen, 'fentry:fd_install');
-    assert.equal(hooks({ fentry: false })?.chosen, 'kprobe:fd_install');
+    assert.equal(hooks({ fentry: absent })?.chosen, 'kprobe:fd_install');
     assert.equal(hooks({ preemptible: true })?.chosen, 'kprobe:fd_install');
-    const none = hooks({ fentry: false, kprobe: false });
+    const none = hooks({ fentry: absent, kprobe: absent });
     assert.equal(none?.chosen, undefined);
     assert.match(none?.candidates.map(({ reason }) => reason).join() ?? '', /CONFIG_KPROBES/);
   });
@@ -89,5 +98,47 @@ describe('the choice of hooks', () => {
   it('does without IPv6', () => {
     const { plan } = planHooks({ ...everything, hasTypedFunction: (name) => name !== 'tcp_v6_connect' });
     assert.deepEqual(plan.connectErrors, ['connect_v4_fexit']);
+  });
+
+  it('steps over what this process may not use, and says that it is not known to be missing', () => {
+    const { plan, choices } = planHooks({ ...everything, kprobe: denied });
+    assert.equal(plan.accept, 'fentry:security_sock_graft');
+    const accepts = choices.find(({ purpose }) => purpose === 'process that accepts');
+    assert.equal(accepts?.chosen, 'fentry:security_sock_graft');
+    assert.deepEqual(accepts?.candidates[0], {
+      name: 'kprobe:security_sock_graft',
+      state: 'unknown',
+      reason: 'needs CAP_SYS_ADMIN',
+      missing: ['CAP_SYS_ADMIN'],
+    });
+    const blind = planHooks({ ...everything, fentry: absent, probeFunction: () => denied });
+    assert.equal(blind.plan.accept, 'listener');
+    assert.equal(blind.plan.undecided, undefined);
+  });
+
+  it('chooses nothing for a process that may not trace', () => {
+    const nothing = { rawTracepoint: denied, fentry: denied, kprobe: denied, iterators: denied };
+    const { choices } = planHooks({ ...everything, ...nothing });
+    for (const { purpose, chosen, undecided, consequence } of choices) {
+      assert.deepEqual(
+        [chosen, undecided, consequence],
+        [undefined, 'needs CAP_SYS_ADMIN', undefined],
+        purpose,
+      );
+    }
+  });
+
+  it('is not made while something may turn out to be there at the next try', () => {
+    const passing = unknown('EMFILE: too many open files', { transient: true });
+    const { plan, choices } = planHooks({ ...everything, kprobe: absent, fentry: passing });
+    assert.equal(plan.undecided?.name, 'fentry:security_sock_graft');
+    const accepts = choices.find(({ purpose }) => purpose === 'process that accepts');
+    assert.deepEqual([accepts?.chosen, accepts?.undecided], [undefined, 'EMFILE: too many open files']);
+    // What does not matter to the choice does not keep it open.
+    assert.equal(planHooks({ ...everything, tracepointEvent: passing }).plan.undecided, undefined);
+    assert.equal(
+      planHooks({ ...everything, kprobe: passing }, 'fentry:security_sock_graft').plan.undecided,
+      undefined,
+    );
   });
 });

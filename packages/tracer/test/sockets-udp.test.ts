@@ -1,29 +1,33 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { absent, known, present, unknown } from '@weir/ebpf/sys';
 import { findCgroupRoot, planUdp, type UdpFacts } from '../src/sockets/index.js';
 import { WallClock } from '../src/stream/clock.js';
 import { udpFlowRecord } from '../src/stream/udp-record.js';
 
+const denied = unknown('needs CAP_SYS_ADMIN', { missing: ['CAP_SYS_ADMIN'] });
+
 const all: UdpFacts = {
-  fentry: true,
-  kprobe: true,
-  kprobeDenied: false,
+  rawTracepoint: present,
+  fentry: present,
+  kprobe: present,
   preemptible: false,
   packetTypes: true,
-  hasFunction: () => true,
+  probeFunction: () => present,
   hasTypedFunction: () => true,
   cgroupRoot: '/sys/fs/cgroup',
   sockRelease: true,
+  cgroupPrograms: present,
 };
 
 describe('how UDP is counted', () => {
   it('best first', () => {
     assert.equal(planUdp(all).mechanism, 'fentry');
     assert.equal(planUdp({ ...all, preemptible: true }).mechanism, 'kprobe');
-    assert.equal(planUdp({ ...all, fentry: false }).mechanism, 'kprobe');
-    assert.equal(planUdp({ ...all, fentry: false, kprobe: false }).mechanism, 'cgroup');
-    assert.equal(planUdp({ ...all, fentry: false, kprobeDenied: true }).mechanism, 'cgroup');
-    assert.equal(planUdp({ ...all, fentry: false, packetTypes: false }).mechanism, 'cgroup');
+    assert.equal(planUdp({ ...all, fentry: absent }).mechanism, 'kprobe');
+    assert.equal(planUdp({ ...all, fentry: absent, kprobe: absent }).mechanism, 'cgroup');
+    assert.equal(planUdp({ ...all, fentry: absent, kprobe: denied }).mechanism, 'cgroup');
+    assert.equal(planUdp({ ...all, fentry: absent, packetTypes: false }).mechanism, 'cgroup');
     assert.equal(planUdp(all).choice.consequence, undefined);
   });
 
@@ -32,7 +36,7 @@ describe('how UDP is counted', () => {
     const inlined = planUdp({
       ...all,
       hasTypedFunction: without('skb_consume_udp'),
-      hasFunction: without('skb_consume_udp'),
+      probeFunction: (name) => known(name !== 'skb_consume_udp'),
     });
     assert.equal(inlined.mechanism, 'cgroup');
     assert.deepEqual(
@@ -46,11 +50,28 @@ describe('how UDP is counted', () => {
     assert.match(inlined.choice.consequence ?? '', /whether it is read or not/);
     // A kernel without IPv6 has nothing to miss.
     assert.equal(planUdp({ ...all, hasTypedFunction: without('udpv6_sendmsg') }).mechanism, 'fentry');
-    const none = planUdp({ ...all, fentry: false, kprobe: false, cgroupRoot: undefined });
+    const none = planUdp({ ...all, fentry: absent, kprobe: absent, cgroupRoot: undefined });
     assert.equal(none.mechanism, undefined);
     assert.equal(none.choice.chosen, undefined);
     assert.equal(none.choice.consequence, 'UDP can’t be counted');
-    assert.equal(planUdp({ ...all, fentry: false, kprobe: false, sockRelease: false }).mechanism, undefined);
+    assert.equal(
+      planUdp({ ...all, fentry: absent, kprobe: absent, sockRelease: false }).mechanism,
+      undefined,
+    );
+  });
+
+  it('a way that this process may not use is not called missing', () => {
+    const limited = planUdp({ ...all, fentry: denied });
+    assert.equal(limited.mechanism, 'kprobe');
+    assert.equal(limited.choice.candidates[0]?.state, 'unknown');
+    const nothing = { rawTracepoint: denied, fentry: denied, kprobe: denied };
+    for (const cgroupPrograms of [present, denied]) {
+      const { mechanism, choice } = planUdp({ ...all, ...nothing, cgroupPrograms });
+      assert.deepEqual(
+        [mechanism, choice.chosen, choice.undecided, choice.consequence],
+        [undefined, undefined, 'needs CAP_SYS_ADMIN', undefined],
+      );
+    }
   });
 
   it('the root of cgroup v2 is found, alone or beside v1', () => {

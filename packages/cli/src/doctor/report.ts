@@ -1,10 +1,18 @@
 /** The report of `weir doctor` as text. */
-import type { FieldOffset, HookChoice, HostReport } from '@weir/tracer';
+import type { FeatureReport, FieldOffset, HookCandidate, HookChoice, HostReport } from '@weir/tracer';
 import type { Paint } from '../text/colour.js';
 import { escapeText } from '../text/escape.js';
 import { padEnd } from '../text/width.js';
 
-type Row = readonly [present: boolean, name: string, remark: string];
+type State = HookCandidate['state'];
+
+type Row = readonly [state: State, name: string, remark: string];
+
+/** Something of which it may not be known whether the kernel has it. */
+type Item = Pick<FeatureReport, 'name' | 'state' | 'reason' | 'missing' | 'advice'>;
+
+/** What keeps most unknown items of a section from being known. It is said once, above them. */
+type Hint = Pick<HookCandidate, 'reason' | 'missing' | 'advice'>;
 
 /** The whole report with line breaks. */
 export function formatReport(report: HostReport, paint: Paint): string {
@@ -14,18 +22,12 @@ export function formatReport(report: HostReport, paint: Paint): string {
     [
       'Capabilities',
       table(
-        report.capabilities.map((item) => [item.present, item.name, item.for] as const),
+        report.capabilities.map((item) => [known(item.present), item.name, item.for] as const),
         paint,
       ),
     ],
-    ['Hooks', report.hooks.flatMap((hook) => hookLines(hook, paint))],
-    [
-      'Features',
-      table(
-        report.features.map((item) => [item.present, item.name, `since ${item.since}`] as const),
-        paint,
-      ),
-    ],
+    ['Hooks', hooksLines(report, paint)],
+    ['Features', featureLines(report, paint)],
     ['Offsets', offsetLines(report, paint)],
     ['Problems', problemLines(report, paint)],
   ];
@@ -36,7 +38,7 @@ export function formatReport(report: HostReport, paint: Paint): string {
   const verdict = report.ok
     ? paint('green', 'weir trace works here.')
     : paint('red', 'weir trace does not work here.');
-  return `${text}\n${verdict}\n`;
+  return `${text}\n${legend(paint)}\n\n${verdict}\n`;
 }
 
 function kernelLines({ kernel }: HostReport): string[] {
@@ -55,8 +57,10 @@ function typesLines({ btf }: HostReport, paint: Paint): string[] {
   const facts = [sources[btf.source]];
   const where = btf.path === undefined ? '' : `: ${escapeText(btf.path)}`;
   const count = btf.types === undefined ? '' : `, ${btf.types.toLocaleString('en-US')} types`;
-  const used = `${mark(btf.source !== 'none', paint)} ${facts.join('')}${where}${count}`;
-  return btf.rejected === undefined ? [used] : [`${mark(false, paint)} ${escapeText(btf.rejected)}`, used];
+  if (btf.undecided !== undefined)
+    return [`${mark('unknown', paint)} not known: ${escapeText(btf.undecided)}`];
+  const used = `${mark(known(btf.source !== 'none'), paint)} ${facts.join('')}${where}${count}`;
+  return btf.rejected === undefined ? [used] : [`${mark('absent', paint)} ${escapeText(btf.rejected)}`, used];
 }
 
 /** A line a field: in use, the kernel's own, discovered, and how. A difference between the last two is an error. */
@@ -71,7 +75,7 @@ function offsetLines({ offsets = [] }: HostReport, paint: Paint): string[] {
       const differs =
         row.kernel !== undefined && row.discovered !== undefined && row.kernel !== row.discovered;
       const cells = [row.used, row.kernel, row.discovered].map(cell).join('');
-      return `${mark(!differs && row.used !== undefined, paint)} ${padEnd(`${row.struct}.${row.field}`, width)}${cells}  ${paint('dim', escapeText(offsetRemark(row)))}`.trimEnd();
+      return `${mark(known(!differs && row.used !== undefined), paint)} ${padEnd(`${row.struct}.${row.field}`, width)}${cells}  ${paint('dim', escapeText(offsetRemark(row)))}`.trimEnd();
     }),
   ];
 }
@@ -82,21 +86,67 @@ function offsetRemark({ how, candidates = 1, why }: FieldOffset): string {
   return candidates > 1 ? `${means}, among ${candidates}` : means;
 }
 
-function hookLines(hook: HookChoice, paint: Paint): string[] {
-  const chosen = hook.chosen === undefined ? paint('red', 'none') : paint('bold', escapeText(hook.chosen));
-  const rows = hook.candidates.map((item) => [item.available, item.name, item.reason] as const);
+function hooksLines({ hooks, btf }: HostReport, paint: Paint): string[] {
+  if (hooks.length === 0 && btf.undecided !== undefined)
+    return [`${mark('unknown', paint)} not known without the kernel's types`];
+  const hint = findHint(hooks.flatMap(({ candidates }) => candidates));
+  return [...hintLines(hint, paint), ...hooks.flatMap((hook) => hookLines(hook, hint, paint))];
+}
+
+function hookLines(hook: HookChoice, hint: Hint | undefined, paint: Paint): string[] {
+  const rows = hook.candidates.map(
+    (item) => [item.state, item.name, isSaid(item, hint) ? '' : item.reason] as const,
+  );
   const consequence = hook.consequence === undefined ? [] : [`  ${escapeText(hook.consequence)}`];
   return [
-    `${escapeText(hook.purpose)}: ${chosen}`,
+    `${escapeText(hook.purpose)}: ${chosenHook(hook, hint, paint)}`,
     ...table(rows, paint).map((line) => `  ${line}`),
     ...consequence,
   ];
 }
 
+function chosenHook({ chosen, undecided }: HookChoice, hint: Hint | undefined, paint: Paint): string {
+  if (chosen !== undefined) return paint('bold', escapeText(chosen));
+  if (undecided === undefined) return paint('red', 'none');
+  return paint('yellow', undecided === hint?.reason ? 'not known' : `not known: ${escapeText(undecided)}`);
+}
+
+function featureLines({ features }: HostReport, paint: Paint): string[] {
+  const hint = findHint(features);
+  const rows = features.map((item) => {
+    const remark = item.reason === undefined || isSaid(item, hint) ? '' : `; ${item.reason}`;
+    return [item.state, item.name, `since ${item.since}${remark}`] as const;
+  });
+  return [...hintLines(hint, paint), ...table(rows, paint)];
+}
+
+function findHint(items: readonly Item[]): Hint | undefined {
+  const counts = new Map<string, number>();
+  for (const { state, reason } of items) {
+    if (state === 'unknown' && reason !== undefined) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  }
+  const [most] = [...counts].sort(([, left], [, right]) => right - left);
+  if (most === undefined || most[1] < 2) return undefined;
+  const [reason] = most;
+  return { ...items.find((item) => item.reason === reason), reason };
+}
+
+/** Whether the hint says what keeps an item from being known. Fewer capabilities than it names go without saying. */
+function isSaid({ state, reason, missing }: Item, hint: Hint | undefined): boolean {
+  if (state !== 'unknown' || hint === undefined) return false;
+  return reason === hint.reason || missing?.every((name) => hint.missing?.includes(name)) === true;
+}
+
+function hintLines(hint: Hint | undefined, paint: Paint): string[] {
+  if (hint === undefined) return [];
+  const advice = hint.advice === undefined ? '' : `: ${hint.advice}`;
+  return [`${mark('unknown', paint)} ${escapeText(hint.reason + advice)}`];
+}
+
 function problemLines({ problems }: HostReport, paint: Paint): string[] {
   if (problems.length === 0) return ['none'];
   return problems.flatMap(({ what, advice }) => [
-    `${mark(false, paint)} ${escapeText(what)}`,
+    `${mark('absent', paint)} ${escapeText(what)}`,
     ...advice.split('\n').map((line) => `  ${escapeText(line)}`),
   ]);
 }
@@ -104,11 +154,28 @@ function problemLines({ problems }: HostReport, paint: Paint): string[] {
 /** A line an item, the remarks below each other. */
 function table(rows: readonly Row[], paint: Paint): string[] {
   const width = Math.max(0, ...rows.map(([, name]) => escapeText(name).length));
-  return rows.map(([present, name, remark]) =>
-    `${mark(present, paint)} ${padEnd(escapeText(name), width)}  ${paint('dim', escapeText(remark))}`.trimEnd(),
+  return rows.map(([state, name, remark]) =>
+    `${mark(state, paint)} ${padEnd(escapeText(name), width)}  ${paint('dim', escapeText(remark))}`.trimEnd(),
   );
 }
 
-function mark(present: boolean, paint: Paint): string {
-  return present ? paint('green', '✓') : paint('red', '✗');
+const marks = {
+  present: ['green', '✓'],
+  absent: ['red', '✗'],
+  unknown: ['yellow', '?'],
+} as const satisfies Record<State, readonly [Parameters<Paint>[0], string]>;
+
+function mark(state: State, paint: Paint): string {
+  const [colour, sign] = marks[state];
+  return paint(colour, sign);
+}
+
+function known(isPresent: boolean): State {
+  return isPresent ? 'present' : 'absent';
+}
+
+function legend(paint: Paint): string {
+  const words = { present: 'there', absent: 'not there', unknown: 'not known' } as const;
+  const states = Object.keys(words) as State[];
+  return states.map((state) => `${mark(state, paint)} ${paint('dim', words[state])}`).join('   ');
 }

@@ -124,13 +124,13 @@ export const report: HostReport = {
     { name: 'CAP_BPF', present: true, for: 'to load programs' },
     { name: 'CAP_PERFMON', present: false, for: 'to attach them' },
   ],
-  features: [{ name: 'ring buffer', since: '5.8', present: true }],
+  features: [{ name: 'ring buffer', since: '5.8', state: 'present' }],
   hooks: [
     {
       purpose: 'accept',
       candidates: [
-        { name: 'fentry:security_sock_graft', available: false, reason: 'no BPF trampolines' },
-        { name: 'listener', available: true, reason: 'needs nothing' },
+        { name: 'fentry:security_sock_graft', state: 'absent', reason: 'no BPF trampolines' },
+        { name: 'listener', state: 'present', reason: 'needs nothing' },
       ],
       chosen: 'listener',
       consequence: 'Accepts are put down to the listener.',

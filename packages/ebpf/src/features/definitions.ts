@@ -12,6 +12,7 @@ import { JmpOp } from '../insn/insn.js';
 import { attr, stringTable } from '../sys/attr.js';
 import { bpfRaw } from '../sys/bpf.js';
 import { AttachType, Command, MapFlag, MapType, ProgramType } from '../sys/constants.js';
+import { kernelAtLeast } from '../sys/kernel-version.js';
 import { mapNeeds, programNeeds } from './judge.js';
 import { judgeFile, readText, sysfsFile, tracefsFile } from './kernel-files.js';
 import {
@@ -239,7 +240,7 @@ export const featureDefinitions = {
     ),
   ),
   kprobe_pmu: feature('4.17', 'kprobes through perf_event_open', () => pmuFile('kprobe')),
-  kprobe_events: feature('4.1', 'kprobes through tracefs', () => tracefsFile('kprobe_events')),
+  kprobe_events: feature('4.1', 'kprobes through tracefs', kprobeEvents),
   uprobe_pmu: feature('4.17', 'uprobes through perf_event_open', () => pmuFile('uprobe')),
   raw_tracepoint: feature('4.17', 'BPF_PROG_TYPE_RAW_TRACEPOINT', () =>
     withProgram({ type: ProgramType.rawTracepoint }, opensRawTracepoints),
@@ -322,8 +323,16 @@ export function pmuPath(kind: 'kprobe' | 'uprobe'): string {
   return `/sys/bus/event_source/devices/${kind}/type`;
 }
 
+/** The kernel's option for these files also brings, since 4.17, the PMU, which is seen without tracefs. */
+function kprobeEvents(): ProbeResult {
+  const file = tracefsFile('kprobe_events');
+  if (file.state !== 'unknown' || !kernelAtLeast('4.17')) return file;
+  const pmu = pmuFile('kprobe');
+  return pmu.state === 'absent' ? pmu : file;
+}
+
 function pmuFile(kind: 'kprobe' | 'uprobe'): ProbeResult {
-  return sysfsFile(pmuPath(kind), '/sys/bus/event_source');
+  return sysfsFile(pmuPath(kind), '/sys/bus');
 }
 
 /** Whether a security module is active. */

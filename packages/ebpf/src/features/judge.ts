@@ -51,11 +51,9 @@ export function incapable(
   const missing = missingNeeds(needs, here);
   if (missing.length > 0) {
     const sysctl = missing.includes('CAP_BPF') ? here.unprivilegedBpfDisabled() : undefined;
-    const off = sysctl === '1' || sysctl === '2';
-    return unknown(`needs ${list(missing)}${off ? ` (kernel.unprivileged_bpf_disabled is ${sysctl})` : ''}`, {
-      missing,
-      advice: adviceFor(missing),
-    });
+    const closed = sysctl === '1' || sysctl === '2';
+    const why = closed ? ` (kernel.unprivileged_bpf_disabled is ${sysctl})` : '';
+    return unknown(`needs ${list(missing)}`, { missing, advice: adviceFor(missing) + why });
   }
   if (needs.length > 0 && here.userNamespace()) {
     return unknown('capabilities of a user namespace do not count', {

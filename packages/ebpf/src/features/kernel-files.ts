@@ -63,10 +63,13 @@ export function tracefsFile(name: string): ProbeResult {
   }
   if (answer !== undefined) return answer;
   if (statErrno('/sys/kernel') === 0 && statErrno(tracefsFolders[0]) === ENOENT) return absent;
-  return unknown('tracefs is not mounted', {
-    advice: 'mount it: mount -t tracefs tracefs /sys/kernel/tracing',
-  });
+  return tracefsUnmounted;
 }
+
+/** The answer where nobody can look into tracefs. */
+export const tracefsUnmounted: ProbeResult = unknown('tracefs is not mounted', {
+  advice: 'mount -t tracefs tracefs /sys/kernel/tracing',
+});
 
 /** The answer in an errno about a file of a mounted tracefs, which is empty on a kernel that was booted locked down. */
 export function judgeTracefs(errno: number, path: string, here: Situation = situation): ProbeResult {

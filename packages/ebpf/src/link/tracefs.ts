@@ -1,9 +1,10 @@
 /** Where tracefs is mounted, and the ids of tracepoints in it. */
 import { readFileSync } from 'node:fs';
-import { constants } from 'node:os';
 import { join } from 'node:path';
 import { UnknownFeatureError, UnsupportedError } from '../errors.js';
-import { errnoOf, judgeTracefs } from '../features/kernel-files.js';
+import { judgeTracefs, readText, tracefsUnmounted } from '../features/kernel-files.js';
+import { type ProbeResult, present } from '../features/state.js';
+import { readSmallFile } from '../sys/files.js';
 
 /**
  * The folder of the kernel's tracing files: /sys/kernel/tracing (4.1+), or below debugfs, or wherever
@@ -47,21 +48,20 @@ function unescapeMount(path: string): string {
  */
 export function tracepointId(event: string): number {
   const folder = tracefs();
-  let text: string;
-  try {
-    text = readFileSync(join(folder, 'events', event, 'id'), 'utf8');
-  } catch (error) {
-    const errno = errnoOf(error);
-    const state = judgeTracefs(errno, folder);
-    if (state.state === 'unknown') throw new UnknownFeatureError(`tracepoint ${event}`, state);
-    if (errno === constants.errno.ENOENT) {
-      throw new UnsupportedError(
-        `tracepoint ${event}`,
-        undefined,
-        `${folder}/events has no folder of that name`,
-      );
-    }
-    throw error;
-  }
-  return Number.parseInt(text, 10);
+  const file = readText(join(folder, 'events', event, 'id'));
+  if ('text' in file) return Number.parseInt(file.text, 10);
+  const answer = judgeTracefs(file.errno, folder);
+  if (answer.state === 'unknown') throw new UnknownFeatureError(`tracepoint ${event}`, answer);
+  throw new UnsupportedError(`tracepoint ${event}`, undefined, `${folder}/events has no folder of that name`);
+}
+
+/**
+ * Whether the kernel has a tracepoint that this process can open.
+ * @param event As for {@link tracepointId}.
+ */
+export function probeTracepoint(event: string): ProbeResult {
+  const folder = findTracefs(readSmallFile('/proc/self/mounts') ?? '');
+  if (folder === undefined) return tracefsUnmounted;
+  const file = readText(join(folder, 'events', event, 'id'));
+  return 'text' in file ? present : judgeTracefs(file.errno, folder);
 }

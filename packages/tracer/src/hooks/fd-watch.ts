@@ -10,10 +10,12 @@ import {
   OptionError,
   type Program,
   setGlobal,
+  UnknownFeatureError,
   UnsupportedError,
 } from '@weir/ebpf';
 import { readObject } from '../objects.js';
 import type { HookCandidate } from '../report.js';
+import { chooseHook } from './choose-hook.js';
 
 const OBJECT = 'fd.bpf.o';
 
@@ -56,7 +58,8 @@ export class FdWatch {
   /**
    * Watches a process, from the moment this returns. The first one loads and attaches the program.
    *
-   * @throws OptionError for what is no process id; UnsupportedError where the kernel has no hook; VerifierError,
+   * @throws OptionError for what is no process id; UnsupportedError where the kernel has no hook; UnknownFeatureError where
+   * that is not known; VerifierError,
    * SyscallError (E2BIG beyond 4,096 processes).
    */
   watch(pid: number): void {
@@ -95,7 +98,9 @@ export class FdWatch {
 
   #start(): Running {
     const { candidates, btf, features, globals, map } = this.#options;
-    const hook = candidates.find(({ available }) => available);
+    const { chosen: hook, undecided } = chooseHook(candidates);
+    const hidden = undecided ?? candidates.find(({ state }) => state === 'unknown');
+    if (hook === undefined && hidden !== undefined) throw new UnknownFeatureError(hidden.name, hidden);
     if (hook === undefined) {
       const reasons = candidates.map(({ name, reason }) => `${name}: ${reason}`).join('; ');
       throw new UnsupportedError(

@@ -1,5 +1,4 @@
 /** The facts about the running kernel that the choice of hooks depends on. */
-import { readFileSync } from 'node:fs';
 import {
   type Btf,
   type FeatureTable,
@@ -7,50 +6,70 @@ import {
   Kind,
   kernelAtLeast,
   kernelSymbols,
-  tracepointId,
+  type ProbeResult,
+  probeTracepoint,
 } from '@weir/ebpf';
-import { missingCapabilities } from '@weir/ebpf/sys';
+import {
+  allOf,
+  anyOf,
+  known,
+  missingCapabilities,
+  present,
+  privilegeGap,
+  readSmallFile,
+  unknown,
+} from '@weir/ebpf/sys';
 import type { KernelFacts } from './plan.js';
 
 /** @param btf Types of the running kernel. */
 export function kernelFacts(btf: Btf, table: FeatureTable = features): KernelFacts {
+  const perfEvents = () => perfEventsAllowed();
   return {
-    rawTracepoint: table.has('raw_tracepoint'),
+    rawTracepoint: table.probe('raw_tracepoint'),
     skipsNested: kernelAtLeast('6.1'),
     // Where CONFIG_PREEMPT_LAZY is in force, which only debugfs tells.
     preemptible: kernelAtLeast('6.13'),
-    tracepointEvent: !perfEventsDenied() && hasTracepoint('sock/inet_sock_set_state'),
+    tracepointEvent: allOf(perfEvents, () => probeTracepoint('sock/inet_sock_set_state')),
     // fexit stands and falls with it; trying an attachment costs a grace period.
-    fentry: table.has('fentry'),
-    kprobe: table.has('kprobe_pmu') || table.has('kprobe_events'),
-    kprobeDenied: perfEventsDenied(),
-    // Discovered types tell nothing of what a walk over tasks and files needs.
-    iterators: table.has('iterators') && btf.find('bpf_iter__task_file', Kind.struct) !== undefined,
+    fentry: table.probe('fentry'),
+    kprobe: allOf(
+      () =>
+        anyOf(
+          () => table.probe('kprobe_pmu'),
+          () => table.probe('kprobe_events'),
+        ),
+      perfEvents,
+    ),
+    iterators: allOf(
+      // Discovered types say nothing of what a walk over tasks and files needs.
+      () => known(btf.find('bpf_iter__task_file', Kind.struct) !== undefined),
+      () => table.probe('iterators'),
+    ),
     hasTypedFunction: (name) => btf.find(name, Kind.func) !== undefined,
-    // Functions in BTF are functions that can be traced; /proc/kallsyms takes tens of milliseconds.
-    hasFunction: (name) => btf.find(name, Kind.func) !== undefined || kernelSymbols().hasFunction(name),
+    probeFunction: (name) =>
+      anyOf(
+        // Functions in BTF are functions that can be traced; /proc/kallsyms takes tens of milliseconds.
+        () => known(btf.find(name, Kind.func) !== undefined),
+        () => kernelSymbols().functionState(name),
+      ),
   };
 }
 
-/** Whether tracefs tells this process of a tracepoint. */
-function hasTracepoint(event: string): boolean {
-  try {
-    return tracepointId(event) > 0;
-  } catch {
-    // Not mounted, not readable, or no such tracepoint: all the same here, another way is taken.
-    return false;
-  }
-}
-
 /**
- * Whether perf_event_open() is refused whatever it is to open: Debian and others have a level 3 of
+ * Whether perf_event_open() is open to this process, whatever it is to open: Debian and others have a level 3 of
  * kernel.perf_event_paranoid, at which not CAP_PERFMON counts but only CAP_SYS_ADMIN. fentry and fexit do without it.
  */
-function perfEventsDenied(): boolean {
-  if (missingCapabilities(['CAP_SYS_ADMIN']).length === 0) return false;
-  try {
-    return Number(readFileSync('/proc/sys/kernel/perf_event_paranoid', 'latin1')) > 2;
-  } catch {
-    return false;
-  }
+function perfEventsAllowed(): ProbeResult {
+  const gap = privilegeGap(['CAP_BPF', 'CAP_PERFMON']);
+  if (gap !== undefined) return gap;
+  const missing = missingCapabilities(['CAP_SYS_ADMIN']);
+  const level = missing.length === 0 ? 0 : Number(readSmallFile('/proc/sys/kernel/perf_event_paranoid'));
+  if (!(level > 2)) return present;
+  return unknown(
+    'needs CAP_SYS_ADMIN, for kernel.perf_event_paranoid is above 2 (a patch of some distributions)',
+    {
+      missing,
+      advice: 'run it as root, or give it the capability',
+    },
+  );
 }

@@ -78,14 +78,15 @@ export class TracerPrograms implements Disposable {
     setGlobal(spec, 'wakeup_bytes', wakeupBytes);
     const features = options.features ?? kernelFeatures;
     this.#features = features;
-    if (!features.has('ringbuf')) usePerfBuffer(spec);
+    const hasRing = features.decide('ringbuf');
+    if (!hasRing) usePerfBuffer(spec);
 
     this.collection = Collection.load(spec, {
       btf,
       features,
       programs: programNames(plan),
       maxEntries: {
-        ...(features.has('ringbuf') && { events: ring }),
+        ...(hasRing && { events: ring }),
         flows: maxConnections,
         ...Object.fromEntries(
           filter.maps
@@ -98,7 +99,7 @@ export class TracerPrograms implements Disposable {
       candidates: plan.fds,
       btf,
       features,
-      globals: { perf_buffer: !features.has('ringbuf'), wakeup_bytes: wakeupBytes },
+      globals: { perf_buffer: !hasRing, wakeup_bytes: wakeupBytes },
       map: (name) => this.collection.map(name),
     });
     try {

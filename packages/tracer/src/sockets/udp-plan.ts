@@ -1,4 +1,7 @@
 /** Which hooks count UDP on a kernel, best first, and why. Pure: decided from facts that are handed in. */
+import type { ProbeResult } from '@weir/ebpf';
+import { allOf, known } from '@weir/ebpf/sys';
+import { chooseHook, hookCandidate, hookChoice } from '../hooks/choose-hook.js';
 import type { KernelFacts } from '../hooks/plan.js';
 import type { HookCandidate, HookChoice } from '../report.js';
 
@@ -8,7 +11,7 @@ export type UdpMechanism = 'fentry' | 'kprobe' | 'cgroup';
 export interface UdpFacts
   extends Pick<
     KernelFacts,
-    'fentry' | 'kprobe' | 'kprobeDenied' | 'preemptible' | 'hasFunction' | 'hasTypedFunction'
+    'rawTracepoint' | 'fentry' | 'kprobe' | 'preemptible' | 'probeFunction' | 'hasTypedFunction'
   > {
   /** The types in use tell where a packet's headers are; those that were discovered do not. */
   readonly packetTypes: boolean;
@@ -16,6 +19,8 @@ export interface UdpFacts
   readonly cgroupRoot: string | undefined;
   /** BPF_CGROUP_INET_SOCK_RELEASE (5.9): the end of a socket is seen. */
   readonly sockRelease: boolean;
+  /** Whether this process may attach to a cgroup. */
+  readonly cgroupPrograms: ProbeResult;
 }
 
 /** Functions without which a set is of no use; those of IPv6 may be missing. */
@@ -36,62 +41,60 @@ export function planUdp(facts: UdpFacts): {
   const fentry = calls(
     'fentry',
     facts.fentry,
-    (name) => facts.hasTypedFunction(name),
+    (name) => known(facts.hasTypedFunction(name)),
     'BPF trampolines can not be attached (Linux 5.5 and later, with CONFIG_FUNCTION_TRACER)',
   );
   const kprobe = calls(
     'kprobe',
-    facts.kprobe && facts.kprobeDenied !== true && facts.packetTypes,
-    (name) => facts.hasFunction(name),
-    !facts.kprobe
-      ? 'there are no kprobes (CONFIG_KPROBES, Linux 4.17 and later for its perf event)'
-      : facts.kprobeDenied === true
-        ? 'a kprobe takes CAP_SYS_ADMIN here, for kernel.perf_event_paranoid is above 2'
-        : 'the types in use do not have struct sk_buff: it takes the kernel’s own, or a BTF file',
+    allOf(
+      () => facts.kprobe,
+      () => known(facts.packetTypes),
+    ),
+    (name) => facts.probeFunction(name),
+    facts.kprobe.state === 'present'
+      ? 'the types in use do not have struct sk_buff: it takes the kernel’s own, or a BTF file'
+      : 'there are no kprobes (CONFIG_KPROBES, Linux 4.17 and later for its perf event)',
   );
-  const cgroup: HookCandidate = {
-    name: 'cgroup_skb',
-    available: facts.cgroupRoot !== undefined && facts.sockRelease,
-    reason:
-      facts.cgroupRoot === undefined
-        ? 'no cgroup v2 is mounted'
-        : facts.sockRelease
-          ? `packets can be seen at ${facts.cgroupRoot}`
+  const cgroup = hookCandidate(
+    'cgroup_skb',
+    allOf(
+      () => known(facts.cgroupRoot !== undefined && facts.sockRelease),
+      () => facts.cgroupPrograms,
+    ),
+    {
+      present: `packets can be seen at ${facts.cgroupRoot}`,
+      absent:
+        facts.cgroupRoot === undefined
+          ? 'no cgroup v2 is mounted'
           : 'the end of a socket can not be seen (Linux 5.9 and later)',
-  };
+    },
+  );
   // A kprobe costs more, but no other process can come in the middle of its program.
   const candidates = facts.preemptible ? [kprobe, fentry, cgroup] : [fentry, kprobe, cgroup];
-  const chosen = candidates.find(({ available }) => available);
+  const choice = chooseHook(candidates, facts.rawTracepoint);
+  const { chosen } = choice;
   const mechanism =
     chosen === undefined ? undefined : chosen === cgroup ? 'cgroup' : chosen === fentry ? 'fentry' : 'kprobe';
   const consequence = mechanism === undefined ? 'UDP can’t be counted' : consequences[mechanism];
-  return {
-    choice: {
-      purpose: 'UDP',
-      candidates,
-      ...(chosen !== undefined && { chosen: chosen.name }),
-      ...(consequence !== undefined && { consequence }),
-    },
-    mechanism,
-  };
+  return { choice: hookChoice('UDP', candidates, choice, consequence), mechanism };
 }
 
 function calls(
   mechanism: 'fentry' | 'kprobe',
-  works: boolean,
-  has: (name: string) => boolean,
+  works: ProbeResult,
+  probe: (name: string) => ProbeResult,
   without: string,
 ): HookCandidate {
-  const missing = works ? needed.find((name) => !has(name)) : undefined;
-  return {
-    name: `${mechanism}:skb_consume_udp`,
-    available: works && missing === undefined,
-    reason: !works
-      ? without
-      : missing === undefined
-        ? `the kernel has the functions and ${mechanism === 'fentry' ? 'trampolines' : 'kprobes'}`
-        : `this kernel has no function ${missing}`,
-  };
+  let missing = '';
+  const functions = needed.map((name) => () => {
+    missing = name;
+    return probe(name);
+  });
+  const answer = allOf(() => works, ...functions);
+  return hookCandidate(`${mechanism}:skb_consume_udp`, answer, {
+    present: `the kernel has the functions and ${mechanism === 'fentry' ? 'trampolines' : 'kprobes'}`,
+    absent: works.state === 'present' ? `this kernel has no function ${missing}` : without,
+  });
 }
 
 /** The root of cgroup v2 in /proc/PID/mountinfo. Pure. */

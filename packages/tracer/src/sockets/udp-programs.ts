@@ -12,7 +12,7 @@ import {
   type Link,
   setGlobal,
 } from '@weir/ebpf';
-import { readSmallFile } from '@weir/ebpf/sys';
+import { present, privilegeGap, readSmallFile } from '@weir/ebpf/sys';
 import { kernelFacts } from '../hooks/kernel-features.js';
 import { readObject } from '../objects.js';
 import { findCgroupRoot, type UdpFacts, type UdpMechanism } from './udp-plan.js';
@@ -31,15 +31,16 @@ export interface UdpProgramsOptions {
 export function udpFacts(btf: Btf, features: FeatureTable = kernelFeatures): UdpFacts {
   const facts = kernelFacts(btf, features);
   return {
+    rawTracepoint: facts.rawTracepoint,
     fentry: facts.fentry,
     kprobe: facts.kprobe,
-    ...(facts.kprobeDenied !== undefined && { kprobeDenied: facts.kprobeDenied }),
     preemptible: facts.preemptible,
-    hasFunction: (name) => facts.hasFunction(name),
+    probeFunction: (name) => facts.probeFunction(name),
     hasTypedFunction: (name) => facts.hasTypedFunction(name),
     packetTypes: btf.find('sk_buff', Kind.struct) !== undefined,
     cgroupRoot: cgroupRoot(),
     sockRelease: kernelAtLeast('5.9'),
+    cgroupPrograms: privilegeGap(['CAP_BPF', 'CAP_NET_ADMIN']) ?? present,
   };
 }
 
@@ -87,7 +88,7 @@ export class UdpPrograms implements Disposable {
         ? []
         : calls.filter(
             ([program, name]) =>
-              (typed ? facts.hasTypedFunction(name) : facts.hasFunction(name)) &&
+              (typed ? facts.hasTypedFunction(name) : facts.probeFunction(name).state === 'present') &&
               (flags !== undefined || !program.startsWith('receiving')),
           );
     const nameOf = (program: string, isReturn: boolean) =>

@@ -10,7 +10,9 @@ import { type AcceptHook, inspectHost } from '../../src/index.js';
 export function availableAcceptHooks(): readonly AcceptHook[] {
   const choice = inspectHost().hooks.find(({ purpose }) => purpose === 'process that accepts');
   const available = new Set(
-    choice?.candidates.filter((candidate) => candidate.available).map((candidate) => candidate.name),
+    choice?.candidates
+      .filter((candidate) => candidate.state === 'present')
+      .map((candidate) => candidate.name),
   );
   const promised = kernelAtLeast('6.13') ? (hook: AcceptHook) => !/^f(entry|exit):/.test(hook) : () => true;
   return acceptHooks.map(({ name }) => name).filter((hook) => available.has(hook) && promised(hook));

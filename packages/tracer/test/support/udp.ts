@@ -1,6 +1,6 @@
 /** Counting UDP in a network namespace of its own, by each set of hooks that the running kernel offers. */
 import assert from 'node:assert/strict';
-import { withNetns } from '@weir/ebpf/sys';
+import { absent, withNetns } from '@weir/ebpf/sys';
 import { planUdp, UdpCounter, type UdpFlow, type UdpMechanism, udpFacts } from '../../src/sockets/index.js';
 import { targetTypes } from '../../src/types/target.js';
 import { TestNetns } from './netns.js';
@@ -12,8 +12,8 @@ export const mechanisms: readonly UdpMechanism[] = (['fentry', 'kprobe', 'cgroup
   (mechanism) => {
     const only = {
       ...facts,
-      fentry: facts.fentry && mechanism === 'fentry',
-      kprobe: facts.kprobe && mechanism === 'kprobe',
+      fentry: mechanism === 'fentry' ? facts.fentry : absent,
+      kprobe: mechanism === 'kprobe' ? facts.kprobe : absent,
     };
     const { mechanism: found } = planUdp(only);
     return found === mechanism;
