@@ -1,7 +1,8 @@
 /** `weir top` on the command line: its options, their groups, its help. */
 import { Command, Option } from 'commander';
 import { parseNetns } from '../args/host.js';
-import { parseDuration, parseInteger, parseSize, repeatable } from '../args/values.js';
+import { addSharedTracerFlags } from '../args/tracer-flags.js';
+import { parseDuration, parseInteger, repeatable } from '../args/values.js';
 import { colourModes } from '../text/colour.js';
 import type { TopFlags } from './top-flags.js';
 
@@ -26,13 +27,7 @@ export function topCommand(action: (flags: TopFlags) => Promise<void>): Command 
   addTable(command);
   addContents(command);
   addOutput(command);
-  return command
-    .optionsGroup('Tracer:')
-    .option('--ring-size <size>', 'size of the ring buffer: 512K, 8M (default: 8M)', parseSize)
-    .option(
-      '--btf <file>',
-      'the kernel’s types: raw BTF, or a .btf.tar.xz of BTFHub; "discover" finds them out',
-    )
+  return addSharedTracerFlags(command)
     .optionsGroup('General:')
     .option('--debug', 'on errors, show the stack and the verifier log')
     .helpOption('-h, --help', 'show this help')

@@ -1,6 +1,7 @@
 /** What the flags of `weir top` mean. */
 import type { Btf } from '@weir/ebpf';
 import type { ConnectionsOptions, TracerOptions } from '@weir/tracer';
+import { type SharedTracerFlags, tracerFlagOptions } from '../args/tracer-flags.js';
 import { UsageError } from '../failure.js';
 import type { ColourMode, Paint } from '../text/colour.js';
 import { parseFilter } from './filter/parse.js';
@@ -8,7 +9,7 @@ import { columnsOf, defaultSort, type Sort, type ViewName } from './table/views.
 import type { TopRequest } from './top-session.js';
 
 /** Parsed flags, by commander's names. */
-export interface TopFlags {
+export interface TopFlags extends SharedTracerFlags {
   readonly view: ViewName;
   readonly filter?: string;
   readonly sort?: string;
@@ -29,8 +30,6 @@ export interface TopFlags {
   readonly json?: boolean;
   readonly color: ColourMode;
   readonly wide?: boolean;
-  readonly ringSize?: number;
-  readonly btf?: string;
   readonly debug?: boolean;
 }
 
@@ -74,9 +73,8 @@ export function topRequest(
 function tracerOptions(flags: TopFlags, btf?: Btf | 'discover'): TracerOptions {
   return {
     ...(flags.netns !== undefined && { filter: { netns: flags.netns } }),
-    ...(flags.ringSize !== undefined && { ringBytes: flags.ringSize }),
+    ...tracerFlagOptions(flags, btf),
     maxConnections: flags.limit ?? LIMIT,
-    ...(btf !== undefined && { btf }),
   };
 }
 

@@ -1,6 +1,7 @@
 /** `weir trace` on the command line: its options, their groups, its help. */
 import { Command, Option } from 'commander';
 import { parseCgroups, parseNetns, parseUsers } from '../args/host.js';
+import { addTracerFlags } from '../args/tracer-flags.js';
 import {
   parseComms,
   parseDuration,
@@ -8,7 +9,6 @@ import {
   parsePids,
   parsePorts,
   parsePrefixes,
-  parseSize,
   parseSparsePids,
   repeatable,
   wordsParser,
@@ -47,7 +47,7 @@ export function traceCommand(action: (flags: TraceFlags) => Promise<void>): Comm
   addEnrichment(command);
   addOutput(command);
   addEnding(command);
-  addTracer(command);
+  addTracerFlags(command);
   return command
     .optionsGroup('General:')
     .option('--debug', 'on errors, show the stack and the verifier log')
@@ -156,19 +156,5 @@ function addEnding(command: Command): void {
     .option('--duration <time>', 'end after this time: 500ms, 10s, 2m, 1h', parseDuration)
     .option('--count <number>', 'end after this many events', (text) =>
       parseInteger(text, 'a number', 1, Number.MAX_SAFE_INTEGER),
-    );
-}
-
-function addTracer(command: Command): void {
-  command
-    .optionsGroup('Tracer:')
-    .option('--prompt-close', 'report a close when the process closes, with the counters so far')
-    .option('--ring-size <size>', 'size of the ring buffer: 512K, 8M (default: 8M)', parseSize)
-    .option('--max-connections <number>', 'connections followed at a time (default: 65536)', (text) =>
-      parseInteger(text, 'a number', 1, 2 ** 24),
-    )
-    .option(
-      '--btf <file>',
-      'the kernel’s types: raw BTF, or a .btf.tar.xz of BTFHub; "discover" finds them out',
     );
 }

@@ -1,12 +1,14 @@
 /** What the flags of `weir trace` mean to the tracer. */
 import type { Btf } from '@weir/ebpf';
 import type { PortRange, SocketEventName, TraceFilter, TracerOptions } from '@weir/tracer';
+import { definedOnly } from '../args/defined-only.js';
+import { type TracerFlags, tracerFlagOptions } from '../args/tracer-flags.js';
 import { UsageError } from '../failure.js';
 import type { ColourMode } from '../text/colour.js';
 import type { TraceFormat } from './formats.js';
 
 /** Parsed flags, by commander's names. */
-export interface TraceFlags {
+export interface TraceFlags extends TracerFlags {
   readonly pid?: readonly number[];
   readonly comm?: readonly string[];
   readonly uid?: readonly number[];
@@ -28,10 +30,6 @@ export interface TraceFlags {
   readonly monitorFdinstallPids?: readonly number[];
   readonly enrich?: boolean;
   readonly resolve?: boolean;
-  readonly promptClose?: boolean;
-  readonly ringSize?: number;
-  readonly maxConnections?: number;
-  readonly btf?: string;
   readonly duration?: number;
   readonly count?: number;
   readonly json?: boolean;
@@ -74,15 +72,14 @@ export function tracerOptions(flags: TraceFlags, btf?: Btf | 'discover'): Tracer
     direction: flags.direction,
     events: flags.event ?? (asTcptracer ? tcptracerEvents : undefined),
   });
-  return definedOnly<TracerOptions>({
-    filter: Object.keys(filter).length === 0 ? undefined : filter,
-    ...protocols(flags),
-    ringBytes: flags.ringSize,
-    maxConnections: flags.maxConnections,
-    immediate: flags.enrich,
-    promptClose: flags.promptClose ?? (asTcptracer || undefined),
-    btf,
-  });
+  return {
+    ...definedOnly<TracerOptions>({
+      filter: Object.keys(filter).length === 0 ? undefined : filter,
+      ...protocols(flags),
+      immediate: flags.enrich,
+    }),
+    ...tracerFlagOptions(asTcptracer ? { promptClose: true, ...flags } : flags, btf),
+  };
 }
 
 /** What was switched on or off; without a word, TCP over both families. */
@@ -100,8 +97,4 @@ function protocols(flags: TraceFlags): {
     udp: udp ? (udpIdle === undefined ? true : { idleMs: udpIdle }) : undefined,
     ipv6: flags.ipv6 === false ? false : undefined,
   };
-}
-
-function definedOnly<T extends object>(fields: { readonly [Name in keyof T]: T[Name] | undefined }): T {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
 }
