@@ -37,8 +37,8 @@ import type {
 export type * from './status.js';
 
 /**
- * Forwards packets from {@link Balancer.open} until it is disposed of; with a `pin`, until {@link detach}. Needs Linux 5.10
- * and root. A change of a service is one step for packets: each is forwarded as before or as after.
+ * Forwards packets from {@link Balancer.open} until it is disposed of; with a `pin`, until {@link detach}. Needs Linux
+ * 5.10 and root. A change of a service is one step for packets: each is forwarded as before or as after.
  */
 export class Balancer implements Disposable {
   /** Whether this balancer resumed an earlier process's: with its services, reals, flows and counters. */
@@ -52,10 +52,10 @@ export class Balancer implements Disposable {
   readonly #neighbours: NatNeighbours | undefined;
 
   /**
-   * Opens a balancer. With a `pin` that an earlier process used, it goes on where that one stopped, whether it ended or was
-   * killed: the old program forwards until the new one replaces it, in one step for each device. Options may differ from the
-   * earlier ones; they change the program and the sizes of tables, whose entries move. A change that would lose state is
-   * refused: another number of flows (unless `forgetFlows`), another XDP mode, fewer `maxReals` than are in use.
+   * Opens a balancer. With a `pin` that an earlier process used, it goes on where that one stopped, whether it ended or
+   * was killed: the old program forwards until the new one replaces it, in one step for each device. Options may differ
+   * from the earlier ones; they change the program and the sizes of tables, whose entries move. A change that would lose
+   * state is refused: another number of flows (unless `forgetFlows`), another XDP mode, fewer `maxReals` than are in use.
    *
    * @throws OptionError for options that make no sense; EbpfError if another process runs the balancer of that name, if
    * there is no BPF file system to pin to, or if the router's MAC address cannot be learned; VerifierError,

@@ -21,7 +21,10 @@ export interface DecapsulatorOptions {
   readonly addresses: readonly string[];
   /** UDP port of GUE. Default 6080. */
   readonly guePort?: number;
-  /** A name under which the program stays when this process ends, until {@link Decapsulator.detach}. One process at a time. */
+  /**
+   * A name under which the program stays when this process ends, until {@link Decapsulator.detach}. One process at a
+   * time.
+   */
   readonly pin?: string;
   /** Folder in a BPF file system. Default /sys/fs/bpf/weir-decapsulator. */
   readonly pinRoot?: string;

@@ -60,8 +60,8 @@ export interface ServiceReal {
 export interface ServiceSpec {
   readonly reals: readonly ServiceReal[];
   /**
-   * `tunnel`: reals answer clients directly. `nat`: both directions go through the balancer, which translates addresses and
-   * ports; needs the balancer's option `nat`. Default `tunnel`.
+   * `tunnel`: reals answer clients directly. `nat`: both directions go through the balancer, which translates addresses
+   * and ports; needs the balancer's option `nat`. Default `tunnel`.
    */
   readonly forwarding?: 'tunnel' | 'nat';
   readonly flags?: readonly ServiceFlag[];

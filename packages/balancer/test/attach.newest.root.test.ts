@@ -1,4 +1,4 @@
-/** Where a balancer gets its packets from, and to whom it sends them: modes, several devices, chains, routers. */
+/** Attachments and next hops of a balancer: modes, several devices, chains, routers. */
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { existsSync } from 'node:fs';
@@ -31,7 +31,7 @@ function arrived(): number {
   return Number(real!.decapsulator.packets);
 }
 
-/** Datagrams from the client to the VIP, until one has come to the real, or for so many milliseconds. */
+/** Sends datagrams from the client to the VIP until one reaches the real, or for some milliseconds. */
 async function reaches(patience = 10_000): Promise<boolean> {
   const socket = createSocket('udp4');
   try {
@@ -48,7 +48,7 @@ async function reaches(patience = 10_000): Promise<boolean> {
   }
 }
 
-/** Polls until it is so. */
+/** Polls until a condition holds. */
 async function until(condition: () => boolean): Promise<void> {
   const deadline = Date.now() + 10_000;
   while (!condition()) {
@@ -58,13 +58,13 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 describe('devices', () => {
-  it('in generic mode', async () => {
+  it('a device is attached in generic mode', async () => {
     using balancer = served({ interface: BALANCER_DEVICE, mode: 'generic' });
     assert.deepEqual(balancer.interfaces(), [{ interface: BALANCER_DEVICE, mode: 'generic' }]);
     assert.ok(await reaches());
   });
 
-  it('two, each with its own router', async () => {
+  it('two devices each have their own router', async () => {
     connect('c9', '10.9.9.1', namespace, 'b9', '10.9.9.2');
     ip('link set c9 address 02:00:00:00:00:09');
     using _peer = Decapsulator.open({ interfaces: ['c9'], addresses: [] });
@@ -98,7 +98,7 @@ describe('devices', () => {
     ip(`route replace ${VIP} via 10.1.0.2`);
   });
 
-  it('go, with all that is attached to them', () => {
+  it('a device that goes away takes its attachment with it', () => {
     connect('c8', '10.8.8.1', namespace, 'b8', '10.8.8.2');
     const balancer = open({ interface: 'b8', router: '10.8.8.1', pin: 'gone' });
     ip('link delete c8');
@@ -109,7 +109,7 @@ describe('devices', () => {
 });
 
 describe('decapsulation', () => {
-  it('goes on without its process, and with another one', () => {
+  it('a pinned decapsulator goes on without its process, and in another one', () => {
     connect('c7', '10.7.7.1', namespace, 'b7', '10.7.7.2');
     const options = { interfaces: ['c7'], pin: 'real' };
     const first = Decapsulator.open({ ...options, addresses: ['10.7.7.1', 'fd00::1'] });
@@ -126,8 +126,8 @@ describe('decapsulation', () => {
 });
 
 describe('chains', () => {
-  it('run behind another program, and before one', async () => {
-    // The program in front passes all on, since it has no services.
+  it('the balancer runs after another program, and before one', async () => {
+    // The program in front passes all packets on, since it has no services.
     using front = open({ interface: BALANCER_DEVICE, callsNext: true, pin: 'front' });
     const chain = { map: '/sys/fs/bpf/weir/front/next_program', index: 0 };
     const first = served({ chain, pin: 'behind', router: ROUTER });
@@ -146,7 +146,7 @@ describe('chains', () => {
       /chain slot 1/,
     );
 
-    // Decapsulation as the one after: it counts what the balancer leaves to the host.
+    // Decapsulation runs after it: it counts packets that the balancer leaves to the host.
     using after = Collection.load(readObject('decapsulate.bpf.o'));
     const program = after.program('decapsulate_packet');
     program.pin('/sys/fs/bpf/after');
@@ -160,7 +160,7 @@ describe('chains', () => {
     front.detach();
   });
 
-  it('need a pin, and exclude devices', () => {
+  it('a chain needs a pin, and excludes devices', () => {
     const chain = { map: '/sys/fs/bpf/none', index: 0 };
     assert.throws(() => open({ chain, router: ROUTER }), /chain needs pin/);
     assert.throws(() => open({ chain, pin: 'x', interface: BALANCER_DEVICE }), /exclude each other/);
@@ -178,7 +178,7 @@ describe('routers', () => {
     protocol: 'udp',
   });
 
-  it('are followed when their MAC address changes', async () => {
+  it("a router's new MAC address is followed", async () => {
     using balancer = served({ interface: BALANCER_DEVICE });
     const sentTo = () => Buffer.from(balancer.process(frame).frame.subarray(0, 6)).toString('hex');
     assert.equal(sentTo(), ROUTER_MAC.replaceAll(':', ''));
@@ -193,7 +193,7 @@ describe('routers', () => {
     withNetns(namespace, () => ip(`neighbour delete ${ROUTER} dev ${BALANCER_DEVICE}`));
   });
 
-  it('that are not known are told', () => {
+  it('an unknown router is reported', () => {
     assert.throws(
       () => open({ interface: BALANCER_DEVICE, router: '10.1.0.77' }),
       /router 10\.1\.0\.77 on b0 does not answer, and its MAC address is not known/,

@@ -1,4 +1,4 @@
-/** Configuration files: what they come to, and what is said of those that cannot be used. */
+/** Configuration files: their values, and the problems of those that cannot be used. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -13,7 +13,7 @@ import {
 } from '../src/config/index.js';
 import { serviceFlags } from '../src/service.js';
 
-/** The problems of a text, `LINE:COLUMN: message` each. */
+/** The problems of a text, each as `LINE:COLUMN: message`. */
 function problems(text: string): string[] {
   try {
     parseConfig(text, 'f');
@@ -72,7 +72,7 @@ test('a small file has every default', () => {
   });
 });
 
-test('a file that says everything', () => {
+test('a file with every key is read', () => {
   const config = parseConfig(`
 name: edge-1
 interface: eth0
@@ -148,7 +148,7 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
   ['missing keys', 'mode: native', '1:1: vips is missing'],
   ['no device', 'vips: []', '1:1: interface is missing (or interfaces, or chain)'],
   [
-    'two kinds of devices, and one twice',
+    'two kinds of devices, and a duplicate device',
     `${noVips}interfaces: [eth0, {name: eth0}]`,
     '3:13: interfaces: there is interface already',
     '3:20: interface eth0 is there twice',
@@ -161,12 +161,8 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
   ],
   ['a wrong word', `${noVips}mode: natve`, '3:7: mode: expected native or generic'],
   ['a wrong type', `${head}vips: 3`, '2:7: vips: expected a list'],
-  [
-    'a router that is none',
-    `${noVips}router: gw`,
-    '3:9: router: expected a MAC address, an IP address, or auto',
-  ],
-  ['a tunnel that is none', `${noVips}encapsulation: vxlan`, '3:16: encapsulation: expected ipip or a map'],
+  ['an invalid router', `${noVips}router: gw`, '3:9: router: expected a MAC address, an IP address, or auto'],
+  ['an unknown tunnel', `${noVips}encapsulation: vxlan`, '3:16: encapsulation: expected ipip or a map'],
   [
     'an option of the tunnel',
     `${noVips}encapsulation: {gue: {source4: '::1'}}`,
@@ -183,43 +179,43 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
     '2:7: mode: the program that calls this one has it, as there is a chain',
   ],
   [
-    'a VIP that is no address',
+    'a VIP without a valid address',
     vip('address: 198.51.100', 'port: 80', 'protocol: tcp', real),
     '3:12: address: expected an address, or a prefix such as 192.0.2.0/24 or 2001:db8::/32 with no bits set behind it',
   ],
   [
-    'bits behind a prefix',
+    'bits set behind a prefix',
     vip('address: 198.51.100.1/24', 'port: 80', 'protocol: tcp', real),
     '3:12: address: expected an address, or a prefix such as 192.0.2.0/24 or 2001:db8::/32 with no bits set behind it',
   ],
   [
-    'a port',
+    'a port out of its range',
     vip('address: 198.51.100.1', 'port: 65536', 'protocol: tcp', real),
     '4:9: port: expected 65535 or less',
   ],
   [
-    'a VIP twice',
+    'a duplicate VIP',
     `${vip(...tcp, real, 'name: a')}- {address: 198.51.100.1, port: 80, protocol: tcp, ${real}}`,
     '8:3: VIP 198.51.100.1:80/tcp is there twice',
   ],
   [
-    'a name twice',
+    'a duplicate name of a VIP',
     `${vip(...tcp, real, 'name: a')}- {address: 198.51.100.1, port: 81, protocol: tcp, name: a, ${real}}`,
     '8:58: a VIP of the name a is there already',
   ],
   ['no reals', vip(...tcp, 'reals: []'), '6:10: reals: expected at least 1'],
   [
-    'a real twice',
+    'a duplicate real',
     vip(...tcp, 'reals: [{address: 10.0.0.1}, {address: 10.0.0.1}]'),
     '6:42: real 10.0.0.1 is there twice',
   ],
   [
-    "a real's name twice",
+    'a duplicate name of a real',
     vip(...tcp, 'reals: [{address: 10.0.0.1}, {address: 10.0.0.2, name: 10.0.0.1}]'),
     '6:58: a real of the name 10.0.0.1 is there already',
   ],
   [
-    'weights',
+    'invalid weights',
     vip(...tcp, 'reals: [{address: 10.0.0.1, weight: 1.5}, {address: 10.0.0.2, weight: -1}]'),
     '6:39: weight: expected a whole number',
     '6:73: weight: expected 0 or more',
@@ -230,7 +226,7 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
     "6:37: a port of its own needs forwarding: nat; through a tunnel the VIP's port stays",
   ],
   [
-    'IPv6 in IPv4',
+    'IPv6 to a real with IPv4',
     vip('address: 2001:db8::1', 'port: 80', 'protocol: tcp', real),
     '6:21: real 10.0.0.1: IPv6 does not go through an IPv4 tunnel',
   ],
@@ -239,13 +235,9 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
     `${vip(...tcp, 'forwarding: nat', 'reals: [{address: fd00::1}]')}nat: {sources: [192.0.2.77]}`,
     '7:21: real fd00::1: NAT does not change between IPv4 and IPv6',
   ],
+  ['NAT without sources', vip(...tcp, 'forwarding: nat', real), '6:15: forwarding: nat needs nat: sources'],
   [
-    'NAT without an address of its own',
-    vip(...tcp, 'forwarding: nat', real),
-    '6:15: forwarding: nat needs nat: sources',
-  ],
-  [
-    'NAT without an address of its own in that family',
+    'NAT without a source in the family of the VIP',
     `${vip(...tcp, 'forwarding: nat', real)}nat: {sources: [fd00::77]}`,
     '6:15: forwarding: nat needs an IPv4 address in nat: sources',
   ],
@@ -265,13 +257,13 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
     '6:37: down matters to a VIP with the flag udpMigration only; weight: 0 drains',
   ],
   [
-    'flags',
+    'flags that do not fit the VIP',
     vip(...tcp, 'flags: [quic, hashBothPorts]', real),
     '6:11: quic is for udp VIPs',
     '6:17: hashBothPorts is for VIPs of all ports (port: 0)',
   ],
   [
-    'a check of no kind',
+    'an unknown type of check',
     vip(...tcp, real, 'check: {type: icmp}'),
     '7:17: type: expected tcp or http or https',
   ],
@@ -281,7 +273,7 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
     '7:22: path is not known here',
   ],
   [
-    'a time',
+    'an invalid time',
     vip(...tcp, real, 'check: {type: tcp, interval: 5 seconds}'),
     '7:32: interval: expected a time such as 500ms, 5s, 2m, or a number of seconds',
   ],
@@ -291,7 +283,7 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
     '7:10: timeout: expected no more than the interval',
   ],
   [
-    'a status',
+    'an invalid status',
     vip(...tcp, real, 'check: {type: http, status: 299-200}'),
     '7:31: status: expected an HTTP status such as 200, or a range such as 200-399',
   ],
@@ -301,17 +293,17 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
     '7:10: port is missing: the VIP has all ports',
   ],
   [
-    'a probe through a tunnel that is not there',
+    'a check through the tunnel with NAT',
     `${vip(...tcp, 'forwarding: nat', real, 'check: {type: tcp, tunnel: true}')}nat: {sources: [192.0.2.77]}`,
     '8:30: tunnel: with forwarding: nat there is none',
   ],
   [
-    'a probe of a prefix',
+    'a check through the tunnel of a prefix',
     vip('address: 198.51.100.0/24', 'port: 80', 'protocol: tcp', real, 'check: {type: tcp, tunnel: true}'),
     '7:30: tunnel: probes need one address, and the VIP is a prefix',
   ],
   [
-    'local and not',
+    'a real that is local in one VIP only',
     `${vip(...tcp, real)}- {address: 198.51.100.1, port: 81, protocol: tcp, reals: [{address: 10.0.0.1, local: true}]}`,
     '7:70: real 10.0.0.1 is not local in another VIP',
   ],
@@ -322,19 +314,19 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
     '1:22: source6 is missing: there are reals with IPv6',
   ],
   [
-    'tunnel ends that nothing unpacks',
+    'tunnel ends without decapsulation',
     `${noVips}tunnelEnds: [192.0.2.1]`,
     '3:13: tunnelEnds need options: inlineDecapsulation: true',
   ],
   [
-    'what is there twice',
+    'duplicate entries of tables',
     `${noVips}options: {inlineDecapsulation: true}\nserverIds:\n- {id: 1, real: fd00::1}\n- {id: 1, real: fd00::2}\nsourceRoutes:\n- {prefix: fd00::/8, real: fd00::1}\n- {prefix: 'fd00:0::/8', real: fd00::1}\ntunnelEnds: ['::1', '0::1']`,
     '6:8: server id 1 is there twice',
     '9:12: prefix fd00:0::/8 is there twice',
     '10:21: tunnel end 0::1 is there twice',
   ],
   [
-    'a global flow',
+    'an invalid global flow',
     `${noVips}globalFlows:\n- {source: 192.0.2.1, sourcePort: 1, destination: '::1', destinationPort: 1, protocol: tcp, real: 10.0.0.1}`,
     '4:12: 192.0.2.1 and ::1 are of different families',
     '4:99: 10.0.0.1 is no real of any VIP',
@@ -345,26 +337,26 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
     '4:1: 2 reals, and maxReals leaves room for 1',
   ],
   [
-    "a table of the kernel's",
+    'a routing table of the kernel',
     `${noVips}routes: {table: 254}`,
     "3:17: table: 253 to 255 are the kernel's own",
   ],
   ['a command', `${noVips}onChange: []`, '3:11: onChange: expected at least 1'],
   ['a command line', `${noVips}onChange: a b`, '3:11: onChange: expected a list'],
   [
-    'a server without a port',
+    'a metrics address without a port',
     `${noVips}metrics: {listen: 127.0.0.1}`,
     '3:19: listen: expected an address with a port, such as 127.0.0.1:9435 or [::1]:9435',
   ],
   [
-    'a relative socket',
+    'a relative path of a socket',
     `${noVips}control: {socket: weir.sock}`,
     '3:19: socket: expected an absolute path of at most 107 bytes',
   ],
 ];
 
 for (const [what, text, ...expected] of cases) {
-  test(`what is wrong, and where: ${what}`, () => assert.deepEqual(problems(text), expected));
+  test(`a problem is reported with its place: ${what}`, () => assert.deepEqual(problems(text), expected));
 }
 
 test('all problems are reported at once, also those of a VIP whose check is not well-formed', () => {
@@ -375,14 +367,14 @@ test('all problems are reported at once, also those of a VIP whose check is not 
   );
 });
 
-test('what an anchor says is placed where it is written, once', () => {
+test('a problem inside an anchor is reported once, where it is written', () => {
   const text = `${vip(...tcp, 'reals: &reals [{address: 10.0.0.1, weight: x}]')}- address: 198.51.100.1\n  port: 81\n  protocol: tcp\n  reals: *reals\n`;
   assert.deepEqual(problems(text), ['6:46: weight: expected a number']);
   const merged = `${head}vips:\n- &web {address: 198.51.100.1, port: 70000, protocol: tcp, ${real}}\n- <<: *web\n  name: b\n`;
   assert.deepEqual(problems(merged), ['3:38: port: expected 65535 or less']);
 });
 
-test('several devices, some with a next hop of their own', () => {
+test('devices may have next hops of their own', () => {
   const { name, interfaces } = parseConfig('interfaces: [eth0.7, {name: eth1, router: 192.0.2.1}]\nvips: []');
   assert.deepEqual(
     [name, interfaces],
@@ -396,7 +388,7 @@ test('several devices, some with a next hop of their own', () => {
   ]);
 });
 
-test('aliases that multiply without end are refused', () => {
+test('aliases that expand without end are refused', () => {
   const lines = ['a: &a [1,1,1,1,1,1,1,1,1,1]'];
   for (let i = 1; i < 9; i++) {
     const [from, to] = [String.fromCharCode(96 + i), String.fromCharCode(97 + i)];
@@ -405,7 +397,7 @@ test('aliases that multiply without end are refused', () => {
   assert.match(problems(lines.join('\n')).join(), /alias/i);
 });
 
-test('the schema for editors is the one that files are checked by', () => {
+test('the published schema is the one by which files are checked', () => {
   const file = readFileSync(new URL('../../weir-balance.schema.json', import.meta.url), 'utf8');
   assert.equal(file, jsonSchemaText(), 'run npm run build:schema');
 });

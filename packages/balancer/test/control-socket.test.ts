@@ -36,7 +36,7 @@ const nothing: Handlers = {
 
 let number = 0;
 
-/** A server with some handlers, and a client of it. */
+/** Starts a server with some handlers, and a client. */
 async function started(handlers: Partial<Handlers>, group?: string) {
   const path = join(folder, 'of', 'several', `${number++}.sock`);
   const server = await ControlServer.listen(path, group, { ...nothing, ...handlers });
@@ -53,7 +53,7 @@ async function started(handlers: Partial<Handlers>, group?: string) {
 }
 
 describe('the control socket', () => {
-  it('is for root alone, or for a group as well', async () => {
+  it('the socket is open to root alone, or to a group as well', async () => {
     await using alone = await started({});
     assert.equal(statSync(alone.path).mode & 0o777, 0o600);
     const gid = process.getgid!();
@@ -67,7 +67,7 @@ describe('the control socket', () => {
     assert.equal(groupId('root'), 0);
   });
 
-  it('carries requests and answers, and goes away with its server', async () => {
+  it('requests are answered, and the socket is removed with its server', async () => {
     const asked: unknown[] = [];
     const { path, server, client } = await started({
       drain: async (body) => {
@@ -83,7 +83,7 @@ describe('the control socket', () => {
     await assert.rejects(client.call('drain', { vip: 'w', real: 'a', drained: true }), NotRunningError);
   });
 
-  it('an answer under way goes out though the server closes', async () => {
+  it('an answer in progress is completed when the server closes', async () => {
     let finish: () => void = refused;
     const waiting = new Promise<void>((resolve) => {
       finish = resolve;
@@ -107,7 +107,7 @@ describe('the control socket', () => {
     [new ConfigError('f', [{ line: 1, column: 2, message: 'm' }]), RequestError],
     [new Error('bpf: EPERM'), Error],
   ] as const) {
-    it(`answers ${error.name} as ${kind.name}`, async () => {
+    it(`${error.name} (${error.message}) reaches the client as ${kind.name}`, async () => {
       await using control = await started({
         apply: async () => {
           throw error;
@@ -120,7 +120,7 @@ describe('the control socket', () => {
     });
   }
 
-  it('is not taken from one that listens, but from one that died', async () => {
+  it('a socket in use is refused, the socket of a dead process is replaced', async () => {
     await using control = await started({ stop: async () => ({}) });
     await assert.rejects(
       ControlServer.listen(control.path, undefined, nothing),
@@ -131,7 +131,7 @@ describe('the control socket', () => {
     assert.deepEqual(await control.client.call('stop', { detach: false }), {});
   });
 
-  it('says that nobody is there, whether there is a socket or not', async () => {
+  it('a client reports that no balancer runs, with and without a socket', async () => {
     const path = join(folder, 'none.sock');
     await assert.rejects(new ControlClient(path).call('stop', { detach: true }), (error: Error) => {
       assert.equal(error.message, `no balancer runs here: there is no socket ${path}`);
@@ -139,7 +139,7 @@ describe('the control socket', () => {
     });
   });
 
-  it('streams a capture until its request ends, with what it came to', async () => {
+  it('a capture is streamed until its request ends, with its totals', async () => {
     let aborted = false;
     await using control = await started({
       async *capture({ count }, signal) {
@@ -161,7 +161,7 @@ describe('the control socket', () => {
     assert.deepEqual([came, aborted], [{ packets: 3, lost: 2 }, true]);
   });
 
-  it('ends a capture that nobody reads any more', async () => {
+  it('a capture ends when nobody reads it any more', async () => {
     let ended: () => void = refused;
     const over = new Promise<void>((resolve) => {
       ended = resolve;
@@ -186,7 +186,7 @@ describe('the control socket', () => {
 
   it('a capture that cannot begin is refused', async () => {
     await using control = await started({
-      // biome-ignore lint/correctness/useYield: it does not come to that
+      // biome-ignore lint/correctness/useYield: it throws before a yield
       async *capture() {
         throw new RequestError('somebody captures already');
       },

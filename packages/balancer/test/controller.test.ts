@@ -8,9 +8,9 @@ import { type Controlled, Controller } from '../src/control/controller.js';
 import { RequestError } from '../src/control/names.js';
 
 class FakeBalancer implements Controlled {
-  /** One line a call. */
+  /** A line for each call. */
   calls: string[] = [];
-  /** Calls that begin so are refused. */
+  /** Calls whose line begins with this text are refused. */
   refuses: string | undefined;
 
   #note(line: string): void {
@@ -64,12 +64,12 @@ function opened(...rest: [before?: ReturnType<typeof file>, drains?: Controller[
   return { balancer, controller };
 }
 
-test('at the start everything is set, all VIPs at once', () => {
+test('the start sets all VIPs at once, then the other tables', () => {
   const { balancer } = opened();
   assert.deepEqual(balancer.news(), ['set 198.51.100.1 1,2; 198.51.100.2 1', 'server id 1 10.0.0.1']);
 });
 
-test('what an earlier process has left is changed by difference, but for VIPs', () => {
+test('a start after an earlier process changes only the differences, and sets all VIPs', () => {
   const { balancer } = opened(file(['198.51.100.1 1'], 'serverIds: [{id: 2, real: 10.0.0.1}]'));
   assert.deepEqual(balancer.news(), [
     'set 198.51.100.1 1,2; 198.51.100.2 1',
@@ -78,7 +78,7 @@ test('what an earlier process has left is changed by difference, but for VIPs', 
   ]);
 });
 
-test('apply changes what is different', () => {
+test('apply makes only the changes that differ', () => {
   const { balancer, controller } = opened();
   balancer.news();
   const to = file(['198.51.100.3 1', '198.51.100.1 1 3'], 'router: 02:00:00:00:00:09');
@@ -118,7 +118,7 @@ for (const refuses of ['router', 'set', 'server id 2', 'server id 1 undefined', 
   });
 }
 
-test('what cannot change is refused before anything is', () => {
+test('a change that a running balancer cannot make is refused before any other is made', () => {
   const { balancer, controller } = opened();
   balancer.news();
   const to = file(['198.51.100.1 5'], 'options: {flows: 5}\nmode: generic');
@@ -131,7 +131,7 @@ test('what cannot change is refused before anything is', () => {
   assert.deepEqual(balancer.news(), []);
 });
 
-test('a drained real has weight 0, and stays so when files are applied, while it is there', () => {
+test('a drained real keeps weight 0 across files, until one lacks it', () => {
   const { balancer, controller } = opened();
   balancer.news();
   controller.drain('v0', '10.0.0.2', true);
@@ -149,7 +149,7 @@ test('a drained real has weight 0, and stays so when files are applied, while it
   assert.deepEqual(controller.drains, []);
 });
 
-test('drains of an earlier process are kept, as far as their reals are there', () => {
+test('drained reals of an earlier process stay drained if they are configured', () => {
   const service = { address: '198.51.100.1', port: 80, protocol: 'tcp' } as const;
   const drains = ['10.0.0.1', '10.0.0.9'].map((real) => ({ service, real }));
   const { balancer, controller } = opened(undefined, drains);
@@ -157,14 +157,14 @@ test('drains of an earlier process are kept, as far as their reals are there', (
   assert.deepEqual(controller.drains, drains.slice(0, 1));
 });
 
-test('a drain that is refused is none', () => {
+test('a refused drain leaves the real undrained', () => {
   const { balancer, controller } = opened();
   balancer.refuses = 'set';
   assert.throws(() => controller.drain('v0', 'r0', true), /refused/);
   assert.deepEqual(controller.drains, []);
 });
 
-test('names that are none', () => {
+test('unknown names of VIPs and reals are refused', () => {
   const { controller } = opened();
   assert.throws(
     () => controller.drain('v7', 'r0', true),

@@ -1,4 +1,4 @@
-/** What leads from one configuration to another. */
+/** Differences between two configurations. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Change, diff, inverse, parseConfig } from '../src/config/index.js';
@@ -18,11 +18,11 @@ function kinds(changes: readonly Change[]): string[] {
   );
 }
 
-test('nothing', () => {
+test('equal configurations have no difference', () => {
   assert.deepEqual(diff(from, parseConfig(`# other words\n${base}`)), { fixed: [], changes: [] });
 });
 
-test('VIPs are known by address, port and protocol; those that go, go last', () => {
+test('VIPs are known by address, port and protocol, and removed last', () => {
   const to = parseConfig(`
 interface: eth0
 vips:
@@ -34,7 +34,7 @@ vips:
   assert.deepEqual(kinds(changes), ['vip added', 'vip changed', 'vip removed']);
 });
 
-test('each kind of change, and the way back', () => {
+test('each kind of change has an inverse', () => {
   const to = parseConfig(`${base}
 options: {}
 serverIds: [{id: 7, real: 10.0.0.1}]
@@ -53,7 +53,7 @@ metrics: {listen: 127.0.0.1:9435}
   );
 });
 
-test('tunnel ends come and go', () => {
+test('tunnel ends are added and removed', () => {
   const decapsulates = `${base}options: {inlineDecapsulation: true}\n`;
   const ends = (list: string) => parseConfig(`${decapsulates}tunnelEnds: [${list}]`);
   assert.deepEqual(diff(ends("192.0.2.1, '::1'"), ends("'0::1', 192.0.2.2")).changes, [
@@ -62,7 +62,7 @@ test('tunnel ends come and go', () => {
   ]);
 });
 
-test('a next hop that is given can be another one; one that is learned stays so', () => {
+test('a given next hop can change, a learned one is fixed', () => {
   const [mac, other, learned] = ['02:00:00:00:00:01', '02:00:00:00:00:02', '192.0.2.1'].map((router) =>
     parseConfig(`${base}router: ${router}`),
   );
@@ -74,7 +74,7 @@ test('a next hop that is given can be another one; one that is learned stays so'
   assert.deepEqual(diff(from, learned!).fixed, ['router']);
 });
 
-test('what is decided at the start cannot change', () => {
+test('settings of the start are fixed', () => {
   const to = parseConfig(`${base.replace('eth0', 'eth1')}
 mode: generic
 encapsulation: {gue: {source4: 192.0.2.1, source6: '2001:db8::2'}}

@@ -1,4 +1,4 @@
-/** The hashes, against published vectors and those of the balancers that this one stands beside. */
+/** The hashes, against published vectors and those of the balancers that this one can stand beside. */
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -10,13 +10,13 @@ import { addressSeed, fnv32 } from '../src/datapath/hash/seed.js';
 import { spooky128 } from '../src/datapath/hash/spooky.js';
 
 describe('flow hash', () => {
-  it('gives the known hash and slot', () => {
+  it('the flow hash gives the known hash and slot', () => {
     const flow = { source: '192.168.1.1', sourcePort: 31337, destinationPort: 80 };
     assert.equal(flowHash(flow), 3353773618);
     assert.equal(flowSlot(flow), 48717);
   });
 
-  it('tells families, sources and ports apart', () => {
+  it('the flow hash distinguishes families, sources and ports', () => {
     const base = { source: 'fc00::1', sourcePort: 31337, destinationPort: 80 };
     const flows = [
       base,
@@ -28,43 +28,43 @@ describe('flow hash', () => {
     assert.equal(new Set(flows.map(flowHash)).size, flows.length);
   });
 
-  it('hashes words as bytes', () => {
+  it('jhash of two words equals jhash of their bytes', () => {
     const bytes = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
     assert.equal(jhash(bytes, 77), jhash2Words(0x04030201, 0x08070605, 77));
   });
 
-  it('takes any length', () => {
+  it('jhash accepts any length', () => {
     const hashes = Array.from({ length: 64 }, (_, length) => jhash(new Uint8Array(length), 0));
     assert.equal(new Set(hashes).size, 64);
   });
 });
 
 describe('seeds', () => {
-  it('of IPv4 addresses are the known ones', () => {
+  it('seeds of IPv4 addresses are the known ones', () => {
     assert.equal(addressSeed('10.0.0.1'), 15452190748042156372n);
     assert.equal(addressSeed('10.0.0.2'), 3230249507672883833n);
     assert.equal(addressSeed('10.0.0.3'), 7977179616151763037n);
   });
 
-  it('place reals where they are known to be', () => {
+  it('seeds give reals their known places', () => {
     const seed = 15452190748042156372n;
     assert.equal(murmur3Pair(seed, 42n, 0n) % 65537n, 4577n);
     assert.equal((murmur3Pair(seed, 2718281828n, 2307n) % 65536n) + 1n, 18292n);
   });
 
-  it('sign-extend bytes above 127', () => {
+  it('FNV sign-extends bytes above 127', () => {
     assert.equal(fnv32(Uint8Array.of(0x61)), 0x050c5d7e);
     assert.equal(fnv32(Uint8Array.of(0x80)), (0x050c5d1f ^ 0xffffff80) >>> 0);
   });
 
-  it('of IPv6 addresses differ', () => {
+  it('seeds of IPv6 addresses differ', () => {
     const seeds = Array.from({ length: 256 }, (_, i) => addressSeed(`fc00::${i.toString(16)}`));
     assert.equal(new Set(seeds).size, 256);
   });
 });
 
 describe('SpookyHash', () => {
-  it('gives the published 32 bits for 128, 129, 130 …', () => {
+  it('SpookyHash gives the published 32 bits for 128, 129, 130 …', () => {
     const message = Uint8Array.from({ length: 48 }, (_, i) => 128 + i);
     const published = [
       [16, 0xf274736c],
@@ -77,7 +77,7 @@ describe('SpookyHash', () => {
     }
   });
 
-  it('takes multiples of 16 bytes only', () => {
+  it('SpookyHash accepts only multiples of 16 bytes', () => {
     for (const length of [0, 8, 17, 192]) assert.throws(() => spooky128(new Uint8Array(length)), OptionError);
     assert.notDeepEqual(spooky128(new Uint8Array(16)), spooky128(new Uint8Array(32)));
   });

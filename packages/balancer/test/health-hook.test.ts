@@ -1,4 +1,4 @@
-/** The command that is run on changes. */
+/** The command that is run when a VIP's state changes. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,7 +24,7 @@ function hook(script: string, failures: string[] = [], timeout?: number): Hook {
 }
 
 describe('the command', () => {
-  it('is told the VIP and its state, and its arguments are left alone', async () => {
+  it('the command receives VIP and state in its environment, and its arguments unchanged', async () => {
     const reporting = hook(
       `echo "$WEIR_VIP $WEIR_PORT $WEIR_PROTOCOL $WEIR_STATE $WEIR_REALS_UP $1" > ${log}`,
     );
@@ -33,7 +33,7 @@ describe('the command', () => {
     assert.equal(readFileSync(log, 'utf8'), '2001:db8::1 443 tcp up 2 $HOME `id`\n');
   });
 
-  it('runs one at a time, and the last time with the newest state', async () => {
+  it('one command runs at a time, the last with the newest state', async () => {
     rmSync(log, { force: true });
     const slow = hook(`echo begin $WEIR_STATE >> ${log}; sleep 0.1; echo end >> ${log}`);
     for (const state of ['up', 'down', 'up', 'down'] as const) slow.report(health(state, 0));
@@ -41,7 +41,7 @@ describe('the command', () => {
     assert.equal(readFileSync(log, 'utf8'), 'begin up\nend\nbegin down\nend\n');
   });
 
-  it('is not run for a change that was taken back meanwhile', async () => {
+  it('the command is not run for a change that was reverted during a run', async () => {
     rmSync(log, { force: true });
     const slow = hook(`echo $WEIR_STATE >> ${log}; sleep 0.1`);
     for (const state of ['up', 'down', 'up'] as const) slow.report(health(state, 0));
@@ -49,7 +49,7 @@ describe('the command', () => {
     assert.equal(readFileSync(log, 'utf8'), 'up\n');
   });
 
-  it('says how it failed', async () => {
+  it('a failure of the command is reported with its reason', async () => {
     const failures: string[] = [];
     const failing = hook('exit 3', failures);
     failing.report(health('up', 1));

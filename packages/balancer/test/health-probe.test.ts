@@ -50,12 +50,12 @@ describe('a check', () => {
     }
   });
 
-  it('of TCP is about the connection alone', async () => {
+  it('a TCP check tests only the connection', async () => {
     assert.deepEqual(await result(silent, { type: 'tcp' }), { ok: true, reason: 'connected' });
     assert.deepEqual(await result(closed, { type: 'tcp' }), { ok: false, reason: 'connection refused' });
   });
 
-  it('of HTTP is about the status', async () => {
+  it('an HTTP check tests the status', async () => {
     assert.deepEqual(await result(http, { type: 'http', path: '/moved' }), { ok: true, reason: 'HTTP 302' });
     assert.deepEqual(await result(http, { type: 'http' }), {
       ok: false,
@@ -68,16 +68,16 @@ describe('a check', () => {
     assert.equal((await result(http, { type: 'http', status })).ok, true);
   });
 
-  it('of HTTP names the host that it is given, or the VIP', async () => {
+  it('an HTTP check sends the given Host header, or the VIP', async () => {
     assert.equal((await result(http, { type: 'http', path: '/host', host: 'www.example' })).ok, true);
     assert.equal((await result(http, { type: 'http', path: '/vip' })).ok, true);
   });
 
-  it('of HTTP does not wait for what comes after the header', async () => {
+  it('an HTTP check does not wait for the body', async () => {
     assert.equal((await result(http, { type: 'http', path: '/long' })).ok, true);
   });
 
-  it('fails when no answer comes in time, or one that is none', async () => {
+  it('a check fails without an answer in time, or with an invalid one', async () => {
     assert.deepEqual(await result(silent, { type: 'http' }), {
       ok: false,
       reason: 'no answer within 300 ms',
@@ -87,7 +87,7 @@ describe('a check', () => {
     assert.equal((await result(http, { type: 'https' })).ok, false);
   });
 
-  it('of HTTPS asks for the host by name, and takes any certificate', async () => {
+  it('an HTTPS check sends the server name, and accepts any certificate', async () => {
     const names: unknown[] = [];
     const server = createHttpsServer({ key, cert: certificate }, (_, response) => response.end('yes'));
     server.on('secureConnection', ({ servername }) => names.push(servername));
@@ -103,7 +103,7 @@ describe('a check', () => {
     assert.equal((await result(port, { type: 'http', timeout })).ok, false);
   });
 
-  it('is not failed by a busy process', async () => {
+  it('a busy process does not fail a check', async () => {
     const checked = result(http, { type: 'http', path: '/moved', timeout: 50 });
     const end = performance.now() + 200;
     while (performance.now() < end);

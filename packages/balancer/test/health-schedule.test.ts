@@ -1,4 +1,4 @@
-/** When checks are made, by a clock of the test's own. */
+/** The times of checks, by a fake clock. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Schedule } from '../src/health/schedule.js';
@@ -7,7 +7,7 @@ import { randomNumbers } from './support/random.js';
 
 const INTERVAL = 2000;
 
-/** Starts of things that were all added at once; each takes some milliseconds. */
+/** Start times of functions that were added at once; each takes some milliseconds. */
 function started(clock: FakeClock, count: number, tookMs: number, maxRunning?: number) {
   const starts: number[] = [];
   const running = { now: 0, most: 0 };
@@ -27,7 +27,7 @@ function started(clock: FakeClock, count: number, tookMs: number, maxRunning?: n
   return { schedule, starts, running };
 }
 
-/** The most starts that fall into one of the windows of some milliseconds. */
+/** The most starts in a window of some milliseconds. */
 function busiest(starts: readonly number[], from: number, windowMs: number): number {
   const windows = new Map<number, number>();
   for (const time of starts.filter((time) => time >= from)) {
@@ -38,11 +38,11 @@ function busiest(starts: readonly number[], from: number, windowMs: number): num
 }
 
 describe('the schedule', () => {
-  it('spreads thousands that were added at once, and keeps them apart', async () => {
+  it('the schedule spreads thousands of checks that are added at once, and keeps them apart', async () => {
     const clock = new FakeClock();
     const { starts, schedule } = started(clock, 3000, 5);
     await clock.pass(1000);
-    // 3000 in 1000 ms, and some for the second time, are 38 in 10 ms.
+    // 3000 first starts and some second ones in 1000 ms are 38 in 10 ms.
     assert.ok(busiest(starts, 0, 10) < 80, `${busiest(starts, 0, 10)}`);
     assert.ok(starts.length >= 3000, 'each was run within a second');
     await clock.pass(9000);
@@ -51,7 +51,7 @@ describe('the schedule', () => {
     schedule[Symbol.dispose]();
   });
 
-  it('runs each at its interval, within a tenth', async () => {
+  it('the schedule runs each check at its interval, within a tenth', async () => {
     const clock = new FakeClock();
     const { starts, schedule } = started(clock, 1, 100);
     await clock.pass(60_000);
@@ -64,7 +64,7 @@ describe('the schedule', () => {
     schedule[Symbol.dispose]();
   });
 
-  it('runs no more at a time than allowed; the others wait, and none is forgotten', async () => {
+  it('the schedule limits running checks; others wait, and none is forgotten', async () => {
     const clock = new FakeClock();
     const { starts, running, schedule } = started(clock, 200, 1000, 20);
     await clock.pass(10_000);
@@ -75,7 +75,7 @@ describe('the schedule', () => {
     assert.equal(schedule.waiting, 0);
   });
 
-  it('spreads again what a sleeping machine has kept waiting', async () => {
+  it('the schedule spreads checks again after the machine slept', async () => {
     const clock = new FakeClock();
     const { starts, schedule } = started(clock, 500, 5);
     await clock.pass(5000);
@@ -85,7 +85,7 @@ describe('the schedule', () => {
     schedule[Symbol.dispose]();
   });
 
-  it('runs nothing any more that was removed', async () => {
+  it('the schedule never runs a removed check', async () => {
     const clock = new FakeClock();
     let runs = 0;
     using schedule = new Schedule({ clock });

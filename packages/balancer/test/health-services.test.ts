@@ -1,4 +1,4 @@
-/** What health means for a service's ring, with checks and a balancer of the test's own. */
+/** The effect of health on a service's ring, with fake checks and a fake balancer. */
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -52,7 +52,7 @@ function setUp(left: ServiceSpec[] = []) {
     onServiceChange: (health) => states.push(health),
     onError: (error) => assert.fail(String(error)),
   });
-  /** Lets time pass, and rings follow. */
+  /** Lets time pass, and lets rings follow. */
   const pass = async (ms: number) => {
     await clock.pass(ms);
     for (let i = 0; i < 4; i++) await new Promise((resolve) => setImmediate(resolve));
@@ -66,7 +66,7 @@ function setUp(left: ServiceSpec[] = []) {
 }
 
 describe('a checked service', () => {
-  it('has all its reals in the ring before the first results, and is then up', async () => {
+  it('a service has all reals in its ring before the first results, and is then up', async () => {
     const { services, pass, ring, states, rings } = setUp();
     using _ = services;
     services.set([{ service: web, spec: reals('10.0.0.1', '10.0.0.2'), check }]);
@@ -81,7 +81,7 @@ describe('a checked service', () => {
     assert.equal(rings(), 1, 'the ring was made once');
   });
 
-  it('loses a real that fails, gets it back, and tells of both', async () => {
+  it('a real that fails leaves the ring and returns, and both are reported', async () => {
     const { services, dead, pass, ring, changes, specs } = setUp();
     using _ = services;
     const spec = { reals: [{ address: '10.0.0.1', weight: 3 }, { address: '10.0.0.2' }] };
@@ -104,7 +104,7 @@ describe('a checked service', () => {
     );
   });
 
-  it('keeps the last ring when all reals are down, and says so', async () => {
+  it('the last ring stays when all reals are down, which is reported', async () => {
     const { services, dead, pass, ring, states } = setUp();
     using _ = services;
     services.set([{ service: web, spec: reals('10.0.0.1', '10.0.0.2', '10.0.0.3'), check }]);
@@ -125,7 +125,7 @@ describe('a checked service', () => {
     );
   });
 
-  it('keeps all reals if none ever answered', async () => {
+  it('all reals stay in the ring if none ever answered', async () => {
     const { services, dead, pass, ring } = setUp();
     using _ = services;
     dead.add('10.0.0.1').add('10.0.0.2');
@@ -135,7 +135,7 @@ describe('a checked service', () => {
     assert.equal(services.health()[0]!.state, 'down');
   });
 
-  it('begins with what an earlier process knew', async () => {
+  it('conditions of an earlier process count from the start', async () => {
     const failed = { address: '10.0.0.1', weight: 0, down: true };
     const { services, dead, pass, ring } = setUp([{ reals: [failed, { address: '10.0.0.2' }] }]);
     using _ = services;
@@ -147,7 +147,7 @@ describe('a checked service', () => {
     assert.equal(ring(), '10.0.0.1*1 10.0.0.2*1');
   });
 
-  it('is down once it is removed', async () => {
+  it('a removed service is reported as down', async () => {
     const { services, pass, states, specs } = setUp();
     using _ = services;
     services.set([{ service: web, spec: reals('10.0.0.1') }]);
@@ -163,7 +163,7 @@ describe('a checked service', () => {
     assert.equal(services.remove(web), false);
   });
 
-  it('does not count drained reals as well', async () => {
+  it('drained reals do not count as up', async () => {
     const { services, pass, ring } = setUp();
     using _ = services;
     const spec = { reals: [{ address: '10.0.0.1', weight: 0 }, { address: '10.0.0.2' }] };
@@ -173,7 +173,7 @@ describe('a checked service', () => {
     assert.equal(services.health()[0]!.up, 1);
   });
 
-  it('holds a real out that flaps, unless there is no other', async () => {
+  it('a flapping real is held out of the ring, unless there is no other', async () => {
     const { services, dead, pass, ring } = setUp();
     using _ = services;
     services.set([{ service: web, spec: reals('10.0.0.1', '10.0.0.2'), check }]);
@@ -194,7 +194,7 @@ describe('a checked service', () => {
     assert.equal(ring(), '10.0.0.1*1 10.0.0.2*1');
   });
 
-  it('shares checks with services that ask the same', async () => {
+  it('services with the same check of a real share it', async () => {
     const { services, pass, probed, dead, ring } = setUp();
     using _ = services;
     services.set([
@@ -208,7 +208,7 @@ describe('a checked service', () => {
     assert.deepEqual([ring(web), ring(secure)], ['10.0.0.1*0 10.0.0.2*1', '10.0.0.1*0 10.0.0.2*1']);
   });
 
-  it('keeps conditions when its reals or its check change', async () => {
+  it('conditions stay when reals or the check change', async () => {
     const { services, dead, pass, ring } = setUp();
     using _ = services;
     dead.add('10.0.0.1');
@@ -222,7 +222,7 @@ describe('a checked service', () => {
     assert.equal(ring(), '10.0.0.1*1 10.0.0.2*1', 'without a check all are well');
   });
 
-  it('gives marks to reals while they are checked through the tunnel', async () => {
+  it('reals have marks while they are checked through the tunnel', async () => {
     const { services, marked, probed, pass } = setUp();
     using _ = services;
     const through = { ...check, tunnel: true };
@@ -241,7 +241,7 @@ describe('a checked service', () => {
     assert.equal(marked.size, 0);
   });
 
-  it('refuses what makes no sense, and changes nothing', () => {
+  it('services that make no sense are refused, and nothing changes', () => {
     const { services, specs } = setUp();
     using _ = services;
     const wrong: [Service, HealthCheck][] = [
@@ -272,7 +272,7 @@ describe('a checked service', () => {
     assert.equal(specs.size, 0);
   });
 
-  it('checks reals on their own ports, and those that are this host without the tunnel', async () => {
+  it('reals are checked on their own ports, and local ones without the tunnel', async () => {
     const { services, probed, pass } = setUp();
     using _ = services;
     const spec: ServiceSpec = { reals: [{ address: '10.0.0.1', port: 8080 }], forwarding: 'nat' };

@@ -13,7 +13,7 @@ import { randomNumbers } from './support/random.js';
 
 const thresholds = { rise: 2, fall: 3 };
 
-/** The states after each of some results, a character each: `+` or `-`. */
+/** The states after each result of a text of `+` and `-`. */
 function play(results: string, start: CheckState = unchecked, gap = 1000): string[] {
   let state = start;
   return [...results].map((result, i) => {
@@ -23,22 +23,22 @@ function play(results: string, start: CheckState = unchecked, gap = 1000): strin
 }
 
 describe('a real under checks', () => {
-  it('is what its first result says', () => {
+  it('the first result decides the condition', () => {
     assert.deepEqual(play('+'), ['up']);
     assert.deepEqual(play('-'), ['down']);
   });
 
-  it('changes after as many results in a row as asked for', () => {
+  it('the condition changes after rise or fall results in a row', () => {
     assert.deepEqual(play('+--+---'), ['up', 'up', 'up', 'up', 'up', 'up', 'down']);
     assert.deepEqual(play('-+-++'), ['down', 'down', 'down', 'down', 'up']);
   });
 
-  it('keeps what an earlier control plane knew until results say otherwise', () => {
+  it('the condition of an earlier control plane stays until results contradict it', () => {
     assert.deepEqual(play('-', stateFrom('up')), ['up']);
     assert.deepEqual(play('+', stateFrom('down')), ['down']);
   });
 
-  it('follows the rule of rise and fall over random results', () => {
+  it('rise and fall hold for random results', () => {
     for (let seed = 1; seed <= 200; seed++) {
       const random = randomNumbers(seed);
       const rule = { rise: 1 + Math.floor(random() * 4), fall: 1 + Math.floor(random() * 4) };
@@ -62,12 +62,12 @@ describe('a real under checks', () => {
 });
 
 describe('flap damping', () => {
-  it('leaves two failures in a short time alone, and holds a third', () => {
+  it('damping ignores two failures in a short time, and holds after a third', () => {
     assert.equal(play('+---++---++').at(-1), 'up');
     assert.equal(play('+---++---++---++').at(-1), 'held');
   });
 
-  it('lets a real go once it has been well for long enough', () => {
+  it('damping releases a real that has been up for long enough', () => {
     const held = penalized(penalized(penalized(undamped, 0), 1000), 2000);
     assert.ok(held.held);
     const hold = holdMs(held);
@@ -76,7 +76,7 @@ describe('flap damping', () => {
     assert.ok(!decayed(held, 2000 + hold + 10).held);
   });
 
-  it('holds longer the more often a real fails, and ten minutes at most', () => {
+  it('damping holds longer after more failures, for ten minutes at most', () => {
     let damping = undamped;
     let before = 0;
     for (let i = 0; i < 100; i++) {
@@ -88,7 +88,7 @@ describe('flap damping', () => {
     assert.ok(before > 590_000);
   });
 
-  it('never holds a real that fails once in ten minutes', () => {
+  it('damping never holds a real that fails once in ten minutes', () => {
     let damping = undamped;
     for (let i = 0; i < 1000; i++) {
       damping = penalized(damping, i * 600_000);
@@ -96,7 +96,7 @@ describe('flap damping', () => {
     }
   });
 
-  it('does not depend on how often it is looked at', () => {
+  it('damping does not depend on the number of results', () => {
     const start = penalized(undamped, 0);
     let often = start;
     for (let time = 1; time <= 60_000; time += 97) often = decayed(often, time);

@@ -6,11 +6,11 @@ import { encodeNumber } from '../src/datapath/encode.js';
 import { IdSlots, idSlotCount } from '../src/datapath/id-slots.js';
 
 describe('slots', () => {
-  it('are a power of two, several times the ids', () => {
+  it('the number of slots is a power of two, several times the number of ids', () => {
     assert.deepEqual([1, 2, 3, 65_536].map(idSlotCount), [4, 8, 16, 262_144]);
   });
 
-  it('have room for as many ids as they are for, random or not', () => {
+  it('slots have room for their number of ids, random or not', () => {
     const count = 8192;
     const memory = new Uint8Array(idSlotCount(count) * 8);
     const map = { maxEntries: idSlotCount(count), memory: () => memory } as unknown as ArrayMap;
@@ -24,7 +24,7 @@ describe('slots', () => {
     assert.ok(names.every((slot) => slot >> 32n === 0n));
   });
 
-  it('hold an id once', () => {
+  it('an id has one slot', () => {
     const memory = new Uint8Array(idSlotCount(4) * 8);
     const table = new IdSlots({ maxEntries: 16, memory: () => memory } as unknown as ArrayMap);
     for (let name = 1; name < 9; name++) table.update(encodeNumber(7), encodeNumber(name));

@@ -1,6 +1,6 @@
 /**
- * A process that dies in the middle of a change: at each of its system calls in turn. What comes next finds the change made
- * or not begun, and numbers of reals that are each in one place.
+ * A process that dies during a change, at each of its system calls in turn. The next process finds the change complete or
+ * not begun, and each number of a real in one place.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -33,7 +33,7 @@ const path = new URL('../../../ebpf/dist/src/sys/ffi.js', import.meta.url).href;
 const { ffi } = (await import(path)) as { ffi: () => Ffi };
 const real = ffi().syscall;
 
-/** Runs `body`, and lets none of its system calls succeed after so many. Returns whether it died. */
+/** Runs `body`, whose system calls all fail after a number of them. Returns whether it died. */
 function dieAfter(calls: number, body: () => void): boolean {
   let made = 0;
   ffi().syscall = (...args) => {
@@ -63,7 +63,7 @@ after(() => {
   programs[Symbol.dispose]();
 });
 
-/** A process that goes on where the last one stopped. */
+/** A process that resumes where the last one stopped. */
 function nextProcess(): Tables {
   const tables: Tables = new Tables(programs, () => save(tables));
   const text = folder.readState();
@@ -86,7 +86,7 @@ const of = (...addresses: string[]): ServiceSpec => ({ reals: addresses.map((add
 
 type Change = (tables: Tables) => void;
 
-/** Changes, and what undoes them. */
+/** Changes, each with the change that undoes it. */
 const changes: readonly (readonly [string, Change, Change])[] = [
   [
     'of several services',
@@ -142,7 +142,7 @@ function describeTables(tables: Tables): string {
   });
 }
 
-/** No number is in two places or in none, and no change is left half made. */
+/** Asserts that each number is in one place, and that no change is incomplete. */
 function checkNumbers(tables: Tables): void {
   const { reals, services } = tables.saved();
   const numbers = [...reals.free, ...reals.held.map(({ number }) => number)].sort((a, b) => a - b);
@@ -171,7 +171,7 @@ const packets: { readonly packet: Packet; readonly service: Service }[] = [
   },
 ];
 
-/** The VIP and the real of a packet, by the program itself. */
+/** Returns the VIP and the real of a packet, from the program itself. */
 function explain(packet: Packet): { vip: number; number: number; chosenBy: string } {
   const { globals } = programs;
   programs.explain.testRun({ data: frameOf(packet) });
@@ -180,7 +180,7 @@ function explain(packet: Packet): { vip: number; number: number; chosenBy: strin
   return { vip, number, chosenBy: reasonName(reason) };
 }
 
-/** The program itself sends each packet where user space says, and flows of reals that are gone are none. */
+/** Asserts that the program sends each packet to the real of user space, and that flows of removed reals are unknown. */
 function checkProgram(tables: Tables): void {
   for (const { packet, service } of packets) {
     const { vip, number, chosenBy } = explain(packet);
@@ -190,16 +190,16 @@ function checkProgram(tables: Tables): void {
       continue;
     }
     assert.equal(vip, served.number + 1);
-    // Rings of several reals take long to build: here each has one.
+    // Rings of several reals take long to build, so each ring has one.
     assert.equal(number, served.members[0]!.real.number);
     assert.equal(chosenBy, served.members[0]!.real.handle === flows.get(packet) ? 'flow-table' : 'ring');
   }
 }
 
-/** Names of the reals to which packets' flows went last. */
+/** Handles of the reals to which packets' flows went last. */
 const flows = new Map<Packet, number>();
 
-/** Has the flow tables know all flows. */
+/** Makes all flows known to the flow tables. */
 function run(tables: Tables): void {
   for (const { packet, service } of packets) {
     if (tables.services.get(service) === undefined) continue;
@@ -220,7 +220,7 @@ describe('a change that is interrupted', () => {
   const initial = describeTables(tables);
 
   for (const [what, change, undo] of changes) {
-    it(`${what} is made, or not begun`, () => {
+    it(`an interrupted change ${what} is completed, or not begun`, () => {
       change(tables);
       const changed = describeTables(tables);
       undo(tables);

@@ -1,4 +1,4 @@
-/** A balancer's life with real connections: killed, restarted, upgraded, detached. */
+/** The lifecycle of a balancer with real connections: killed, restarted, upgraded, detached. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -27,7 +27,7 @@ const options: BalancerOptions = {
 };
 const servers: Server[] = [];
 
-/** Each real echoes what it gets, with its number in front. */
+/** Each real echoes its input, with its number in front. */
 for (const [i, { namespace }] of reals.entries()) {
   const server = createServer((socket) => {
     socket.on('error', () => {});
@@ -43,7 +43,7 @@ function start(): BalancerProcess {
   return BalancerProcess.start(balancer);
 }
 
-/** A connection through the balancer that says something and waits for the echo, over and over. */
+/** A connection through the balancer that repeatedly sends a message and waits for the echo. */
 class Talk {
   readonly #socket: Socket;
   #rounds = 0;
@@ -71,7 +71,7 @@ class Talk {
     return this.#real;
   }
 
-  /** Waits until so many more rounds were talked. */
+  /** Waits for a number of further rounds. */
   async more(rounds: number): Promise<void> {
     const enough = this.#rounds + rounds;
     const deadline = Date.now() + 15_000;
@@ -89,7 +89,7 @@ class Talk {
   }
 }
 
-/** Connections to all reals, two at least to each. */
+/** Opens connections to all reals, at least two to each. */
 async function talkToAll(): Promise<Talk[]> {
   const talks: Talk[] = [];
   for (let i = 0; i < 50; i++) {
@@ -105,7 +105,7 @@ async function all(talks: readonly Talk[]): Promise<void> {
   await Promise.all(talks.map((each) => each.more(3)));
 }
 
-/** TCP segments that the client has sent. Nobody else is in its namespace. */
+/** Number of TCP segments that the client has sent. It is alone in its namespace. */
 function sent(): number {
   const [names, values] = readFileSync('/proc/thread-self/net/snmp', 'utf8')
     .split('\n')
@@ -115,7 +115,7 @@ function sent(): number {
   return value('OutSegs') + value('RetransSegs');
 }
 
-/** Every segment came out of the tunnel at a real: none was lost, or left to the host for want of a program. */
+/** Asserts that every segment left the tunnel at a real: none was lost, or left to the host for want of a program. */
 async function nothingLost(): Promise<void> {
   const deadline = Date.now() + 10_000;
   let counts: number[];
@@ -143,7 +143,7 @@ describe('a pinned balancer', () => {
     for (const { decapsulator } of reals) decapsulator[Symbol.dispose]();
   });
 
-  it('goes on in another process: no connection and no packet is lost, nothing is left at the end', async () => {
+  it('a pinned balancer resumes in another process, loses no connection or packet, and leaves nothing', async () => {
     const ids: string[] = [];
     const first = start();
     assert.equal(await first.open(options), false);
@@ -162,7 +162,7 @@ describe('a pinned balancer', () => {
     ids.push(...pinnedIds());
     const talks = await talkToAll();
 
-    // Drained: only what the flow tables know keeps the connections with real 1.
+    // Real 1 is drained, so that only the flow tables keep its connections.
     await first.call('setService', service, { reals: [both[0]!, { ...both[1]!, weight: 0 }] });
     await all(talks);
     const counted = await first.call('counters');
@@ -188,7 +188,7 @@ describe('a pinned balancer', () => {
       [...addresses, '10.2.9.8', '10.2.9.9'].sort(),
     );
 
-    // The second one changes, too, and its successor has other sizes of everything.
+    // The second process makes changes, too, and its successor has other sizes of all tables.
     await second.call('setService', service, { reals: [...both, { address: '10.2.3.2', weight: 0 }] });
     await second.kill();
     const third = start();
@@ -230,7 +230,7 @@ describe('a pinned balancer', () => {
   });
 });
 
-/** Whatever of the balancer's maps and programs is pinned, by the kernel's numbers. */
+/** Ids of the balancer's pinned maps and programs. */
 function pinnedIds(): string[] {
   const folder = '/sys/fs/bpf/weir/test';
   const paths = readdirSync(folder).flatMap((name) =>

@@ -12,7 +12,7 @@ import { readMetrics } from './support/prometheus.js';
 
 const service = { address: '2001:db8::1', port: 443, protocol: 'tcp' } as const;
 const labels = { address: '2001:db8::1', port: '443', protocol: 'tcp' };
-/** Each counter has a value of its own. */
+/** Counters with distinct values. */
 const counters = Object.fromEntries(
   Object.keys(offsetsCounters).map((name, i) => [name, 2 ** 40 + i]),
 ) as unknown as Counters;
@@ -63,7 +63,7 @@ function source(changed: Partial<MetricsSource> = {}): MetricsSource {
   };
 }
 
-/** Status, type and text of an answer. */
+/** Requests a path; returns status, type and text of the answer. */
 function ask({ address: { address, port } }: MetricsServer, path: string, method = 'GET') {
   return new Promise<[number, string, string]>((resolve, reject) => {
     get({ host: address, port, path, method, agent: false }, async (response) => {
@@ -75,7 +75,7 @@ function ask({ address: { address, port } }: MetricsServer, path: string, method
 }
 
 describe('metrics', () => {
-  it('have every counter of the program, once', () => {
+  it('metrics have every counter of the program once', () => {
     const metrics = readMetrics(metricsText(source()));
     for (const { name, label, counters: rows } of counterFamilies()) {
       const { samples, type } = metrics.get(`weir_balancer_${name}`)!;
@@ -88,7 +88,7 @@ describe('metrics', () => {
     }
   });
 
-  it('have traffic, weights and health by service and real', () => {
+  it('metrics have traffic, weights and health by service and real', () => {
     const metrics = readMetrics(metricsText(source()));
     const samples = (name: string) => metrics.get(`weir_balancer_${name}`)!.samples;
     assert.deepEqual(samples('build_info'), [{ labels: { version: '1.2.3' }, value: 1 }]);
@@ -113,13 +113,13 @@ describe('metrics', () => {
     assert.deepEqual(samples('service_reals_up'), [{ labels, value: 1 }]);
   });
 
-  it('escape labels', () => {
+  it('labels of metrics are escaped', () => {
     const version = 'a"b\\n\\c\nd';
     const metrics = readMetrics(metricsText(source({ version })));
     assert.equal(metrics.get('weir_balancer_build_info')!.samples[0]!.labels.version, version);
   });
 
-  it('are served on loopback, and nothing else is', async () => {
+  it('metrics are served on loopback, at one path', async () => {
     await using server = await MetricsServer.listen(() => metricsText(source()), 0);
     assert.equal(server.address.address, '127.0.0.1');
     const [status, type, text] = await ask(server, '/metrics');
@@ -129,7 +129,7 @@ describe('metrics', () => {
     assert.equal((await ask(server, '/metrics', 'POST'))[0], 405);
   });
 
-  it('say so if they cannot be read', async () => {
+  it('metrics that cannot be read are answered with an error', async () => {
     const failing = () => {
       throw new Error('the map is gone');
     };

@@ -1,6 +1,6 @@
 /**
- * Translated traffic in namespaces: a client and two plain HTTP servers on a port of their own, which know nothing of
- * tunnels; both directions go through the balancer, which asks its host for routes and neighbours.
+ * Translated traffic in namespaces: a client and two HTTP servers on another port, which know nothing of tunnels. Both
+ * directions go through the balancer, which asks its host for routes and neighbours.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -20,7 +20,7 @@ after(() => {
   for (const child of children) child.kill('SIGKILL');
 });
 
-/** Node in a namespace; its first line says that it is ready. */
+/** Runs Node.js in a namespace, and waits for its first line. */
 async function start(namespace: number, script: string): Promise<ChildProcess> {
   const child = withNetns(namespace, () =>
     spawn(process.execPath, ['-e', script], { stdio: ['pipe', 'pipe', 'inherit'] }),
@@ -30,7 +30,7 @@ async function start(namespace: number, script: string): Promise<ChildProcess> {
   return child;
 }
 
-/** Answers with who asked, or with many bytes of a known pattern. */
+/** A server that answers with the client's address, or with many bytes of a known pattern. */
 function server(name: string): string {
   return `require('http').createServer((request, response) => {
     if (request.url === '/large') return response.end(Buffer.alloc(${DOWNLOAD}, 'weir'));
@@ -38,7 +38,7 @@ function server(name: string): string {
   }).listen({ port: ${PORT}, host: '::' }, () => console.log('ready'));`;
 }
 
-/** Asks many times, a connection each; then once for many bytes. Prints what came. */
+/** A client that sends many requests, each on a new connection, then one for many bytes. It prints the answers. */
 function asking(host: string, count: number): string {
   return `console.log('ready');
   const http = require('http');
@@ -73,14 +73,14 @@ async function ask(host: string, count: number): Promise<{ seen: Record<string, 
 }
 
 describe('translated traffic', () => {
-  it('reaches plain servers on ports of their own, and comes back whole', async () => {
+  it('translated traffic reaches servers on other ports, and its replies arrive complete', async () => {
     for (const [i, { namespace }] of reals.entries()) await start(namespace, server(`real${i + 1}`));
     for (const family of ['ipv4', 'ipv6']) {
       writeFileSync(`/proc/sys/net/${family}/conf/${BALANCER_DEVICE}/forwarding`, '1');
     }
     using balancer = Balancer.open({
       interface: BALANCER_DEVICE,
-      // Leads nowhere: the way to reals is the host's.
+      // No such router exists: the host's routes lead to the reals.
       routerMac: '02:00:00:00:00:ee',
       flows: 1000,
       maxGlobalFlows: 64,

@@ -1,4 +1,4 @@
-/** The kernel takes the program with each combination of options. */
+/** The kernel accepts the program with each combination of options. */
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -16,7 +16,7 @@ const base = {
   maxSourceRoutes: 100,
 };
 
-/** What changes the program: each with each. */
+/** Options that change the program, each combined with each. */
 const switches: readonly (readonly [string, Partial<BalancerOptions>])[] = [
   ['GUE', { gue: { source4: GUE_SOURCE4, source6: GUE_SOURCE6 } }],
   ['server ids', { tcpServerIds: true }],
@@ -25,13 +25,13 @@ const switches: readonly (readonly [string, Partial<BalancerOptions>])[] = [
   ['NAT', { nat: { sources: ['192.0.2.77', 'fd00::77'], ports: [20_000, 20_099], nextHop: 'route' } }],
 ];
 
-/** What hardly meets the others: long frames and another program behind this one are in every third and every second. */
+/** Options that hardly affect others: long frames and a next program are in every third and every second combination. */
 function also(index: number): Partial<BalancerOptions> {
   return { ...(index % 3 === 0 && { maxFrame: 9014 }), ...(index % 2 === 1 && { callsNext: true }) };
 }
 
 describe('the verifier', () => {
-  it('takes every combination of options', () => {
+  it('the verifier accepts every combination of options', () => {
     for (let bits = 0; bits < 2 ** switches.length; bits++) {
       const on = switches.filter((_, i) => (bits >> i) & 1);
       const options = Object.assign(
@@ -50,7 +50,7 @@ describe('the verifier', () => {
 });
 
 describe('options that make no sense', () => {
-  it('are refused before anything is loaded', () => {
+  it('options that make no sense are refused before anything is loaded', () => {
     const wrong: Partial<BalancerOptions>[] = [
       { routerMac: '02:00:00:00:00' },
       { maxFrame: 100 },

@@ -1,6 +1,6 @@
 /**
- * What becomes of packets, by the program itself: every row of docs/balancer.md. One process for all, since the program is
- * then loaded once for each set of options, which takes seconds in a guest.
+ * How the program handles packets: every row of docs/balancer.md. One process runs all tests, so that the program is
+ * loaded once for each set of options, which takes seconds in a guest.
  */
 import './packets/flows.js';
 import './packets/forward.js';

@@ -1,4 +1,4 @@
-/** Capture files and frames, by bytes put together here. */
+/** Capture files and frames, from bytes that are built here. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
@@ -34,7 +34,7 @@ function le32(value: number): number[] {
   return u32(value).toReversed();
 }
 
-test('pcap of both byte orders and resolutions; a packet that was cut off', () => {
+test('pcap files of both byte orders and resolutions are read, with packets that are cut off', () => {
   const frames = [
     [1, 2, 3],
     [4, 5, 6, 7],
@@ -55,7 +55,7 @@ test('pcap of both byte orders and resolutions; a packet that was cut off', () =
   }
 });
 
-test('what is written as pcapng is read again, with blocks that hold something else', () => {
+test('written pcapng files are read again, also with other blocks', () => {
   const other = Uint8Array.from([...le32(0xbad), ...le32(16), 1, 2, 3, 4, ...le32(16)]);
   const bytes = Uint8Array.of(1, 2, 3, 4, 5);
   const file = Buffer.concat([
@@ -70,7 +70,7 @@ test('what is written as pcapng is read again, with blocks that hold something e
   );
 });
 
-test('a pcapng packet, byte by byte', () => {
+test('a pcapng packet has the expected bytes', () => {
   const timeNs = (0x01020304n << 32n) + 5n;
   const written = pcapngPacket({ timeNs, bytes: Uint8Array.of(1, 2, 3), length: 9, comment: 'hello' });
   const body = [...le32(0), ...le32(0x01020304), ...le32(5), ...le32(3), ...le32(9), 1, 2, 3, 0];
@@ -79,7 +79,7 @@ test('a pcapng packet, byte by byte', () => {
   assert.deepEqual([...written], [...le32(6), ...size, ...body, ...comment, ...size]);
 });
 
-test('a simple packet block, in a big-endian section', () => {
+test('a simple packet block in a big-endian section is read', () => {
   const block = (type: number, body: number[]) => [
     ...u32(type),
     ...u32(12 + body.length),
@@ -100,7 +100,7 @@ test('a simple packet block, in a big-endian section', () => {
   );
 });
 
-test('files that are none, or damaged at any byte, are refused in words', () => {
+test('other files, and files damaged at any byte, are refused with FormatError', () => {
   const file = Buffer.concat([
     pcapngHeader('eth0', 'weir'),
     pcapngPacket({ timeNs: 0n, bytes: new Uint8Array(8), length: 8, comment: 'x' }),
@@ -122,7 +122,7 @@ function layers(type: number, payload: readonly number[]): string[] {
   return decodeFrame(frame).map(({ layer }) => layer);
 }
 
-test('a segment', () => {
+test('a TCP segment is decoded', () => {
   const frame = Uint8Array.from(
     ethernet(BALANCER_MAC, CLIENT_MAC, 0x0800, ipPacket({ ...packet, tos: 8, payload: [1, 2] })),
   );
@@ -142,7 +142,7 @@ test('a segment', () => {
   ]);
 });
 
-test('tunnels', () => {
+test('packets in tunnels are decoded', () => {
   const inner4 = ipPacket(packet);
   const inner6 = ipPacket({ ...packet, source: '2001:db8::1', destination: '2001:db8::2', protocol: 'udp' });
   assert.deepEqual(layers(0x0800, ipv4('172.16.0.1', '10.0.0.1', 4, inner4)), [
@@ -174,7 +174,7 @@ test('tunnels', () => {
   ]);
 });
 
-test('errors hold the packet that they are about; what is cut off is data', () => {
+test('ICMP errors are decoded with the packet that they quote; cut off bytes are data', () => {
   const unreachable = ipv4('192.0.2.9', '198.51.100.1', 1, [
     3,
     3,

@@ -10,7 +10,7 @@ import { BALANCER_DEVICE, makeNetwork, VIP } from './support/network.js';
 const { balancer, reals } = makeNetwork(2);
 const arena = createArena(32);
 
-/** A datagram from the balancer to the VIP, by a socket with a mark. */
+/** Sends a datagram from the balancer to the VIP, by a socket with a mark. */
 function sendMarked(mark: number): void {
   withNetns(balancer, () => {
     const socket = syscall('socket', 2, 2, 0);
@@ -29,7 +29,7 @@ function arrived(): number[] {
   return reals.map(({ decapsulator }) => Number(decapsulator.packets));
 }
 
-/** Sends until the real of that index has got one more, and nobody else has. */
+/** Sends until the real with this index has received one more datagram; no other real may. */
 async function reaches(mark: number, index: number): Promise<void> {
   const before = arrived();
   const deadline = Date.now() + 10_000;
@@ -47,7 +47,7 @@ async function reaches(mark: number, index: number): Promise<void> {
 
 describe('probes', () => {
   for (const gue of [undefined, {}]) {
-    it(`reach their mark's real, ${gue === undefined ? 'by IP in IP' : 'by GUE'}`, async () => {
+    it(`probes reach their mark's real ${gue === undefined ? 'by IP in IP' : 'by GUE'}`, async () => {
       const options = { interfaces: [BALANCER_DEVICE], source4: '10.1.0.2' };
       using tunnel = withNetns(balancer, () =>
         ProbeTunnel.open(gue === undefined ? options : { ...options, gue }),
@@ -66,7 +66,7 @@ describe('probes', () => {
     });
   }
 
-  it("need a source of their real's family, and a mark", () => {
+  it("probes need a mark, and a source of their real's family", () => {
     using tunnel = ProbeTunnel.open({ interfaces: [], source4: '10.1.0.2' });
     assert.throws(() => tunnel.set(1, 'fd00::1'), /fd00::1: probes to reals with IPv6 need source6/);
     assert.throws(() => tunnel.set(0, '10.0.0.1'), /mark 0: expected 1 to 4294967295/);

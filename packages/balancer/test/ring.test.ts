@@ -15,7 +15,7 @@ function members(count: number, weight: (i: number) => number = () => 1): RingMe
   }));
 }
 
-/** Slots by real number. */
+/** Numbers of slots, by number of the real. */
 function shares(ring: Uint16Array, count: number): number[] {
   const slots = new Array<number>(count + 1).fill(0);
   for (const real of ring) slots[real]!++;
@@ -23,7 +23,7 @@ function shares(ring: Uint16Array, count: number): number[] {
 }
 
 describe('known rings', () => {
-  it('three equal reals, version 1', () => {
+  it('three equal reals have the known ring of version 1', () => {
     const ring = buildRing(members(3), 1);
     assert.deepEqual([...ring.subarray(0, 16)], [2, 1, 3, 2, 1, 3, 3, 1, 1, 2, 1, 2, 2, 1, 2, 3]);
     assert.deepEqual(
@@ -39,14 +39,14 @@ describe('known rings', () => {
     assert.deepEqual(buildRing([...reals].reverse(), 2), buildRing(reals, 2));
   });
 
-  it('one real, or none', () => {
+  it('one real has the whole ring, and no real an empty one', () => {
     const [one] = members(1);
     assert.deepEqual(shares(buildRing([one!]), 1), [0, RING_SIZE]);
     assert.deepEqual(shares(buildRing([]), 0), [RING_SIZE]);
     assert.deepEqual(shares(buildRing([{ ...one!, weight: 0 }]), 0), [RING_SIZE]);
   });
 
-  it('weights that are none are refused', () => {
+  it('invalid weights are refused', () => {
     for (const weight of [-1, 0.5, Number.NaN]) {
       assert.throws(() => buildRing(members(2, () => weight)), OptionError);
     }
@@ -54,7 +54,7 @@ describe('known rings', () => {
 });
 
 describe('weights', () => {
-  it('are honoured within 1 %', () => {
+  it('shares of the ring follow weights within 1 %', () => {
     for (const weight of [(i: number) => i + 1, (i: number) => (i === 0 ? 100 : 50), () => 3]) {
       const reals = members(10, weight);
       const total = reals.reduce((sum, real) => sum + real.weight, 0);
@@ -69,12 +69,12 @@ describe('weights', () => {
     }
   });
 
-  it('0 gets nothing', () => {
+  it('a real of weight 0 gets no slot', () => {
     assert.equal(shares(buildRing(members(5, (i) => (i === 2 ? 0 : 10))), 5)[3], 0);
   });
 });
 
-/** Slots that belonged to a real that stays, and went to another. */
+/** Number of slots that moved from a remaining real to another. */
 function moved(count: number, version: RingVersion): number {
   const reals = members(count);
   const gone = reals[Math.floor(count / 2)]!;
@@ -96,7 +96,7 @@ describe('removal of a real', () => {
     [10, 0.1],
     [100, 0.05],
   ] as const) {
-    it(`of ${count} moves few slots of the others`, (t) => {
+    it(`removal of one of ${count} reals moves few slots of the others`, (t) => {
       const share = moved(count, 2);
       t.diagnostic(`${(100 * share).toFixed(2)} % of the slots move from one surviving real to another`);
       assert.ok(share < limit, `${share}`);

@@ -1,4 +1,4 @@
-/** Routes of VIPs, in a network namespace of the test's own; iproute2 is the judge. */
+/** Routes of VIPs, in a network namespace of the test, as iproute2 shows them. */
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { OptionError } from '@weir/ebpf';
@@ -16,7 +16,7 @@ function open(options: Partial<VipRoutesOptions> = {}): VipRoutes {
   return new VipRoutes({ table: TABLE, ...options });
 }
 
-/** What `ip -j` says of a route. */
+/** A route in the output of `ip -j`. */
 interface Route {
   readonly type?: string;
   readonly dst: string;
@@ -24,7 +24,7 @@ interface Route {
   readonly table?: string;
 }
 
-/** `TYPE DESTINATION`, of both families. */
+/** The routes of both families, as `TYPE DESTINATION`. */
 function routes(table = TABLE): string[] {
   return ['-4', '-6'].flatMap((family) => {
     const text = ip(`-j ${family} route show table all`);
@@ -45,7 +45,7 @@ describe('routes of VIPs', () => {
     all.keepOnly([]);
   });
 
-  it('come and go, again and again', () => {
+  it('routes are added and removed repeatedly', () => {
     using vips = open();
     for (const isThere of [true, true]) vips.set('192.0.2.1', isThere);
     vips.set('198.51.100.0/24', true);
@@ -56,7 +56,7 @@ describe('routes of VIPs', () => {
     assert.deepEqual(routes(), ['blackhole 198.51.100.0/24']);
   });
 
-  it('are of the type that is asked for', () => {
+  it('routes have the requested type', () => {
     for (const type of ['unicast', 'local', 'blackhole'] as const) {
       using vips = open({ type });
       vips.set('192.0.2.1', true);
@@ -65,7 +65,7 @@ describe('routes of VIPs', () => {
     }
   });
 
-  it('stay behind, and the next process removes those that it does not want', () => {
+  it('routes outlive their process, and the next one removes unwanted ones', () => {
     open().set('192.0.2.1', true);
     open().set('2001:db8::1', true);
     open({ table: TABLE + 1 }).set('192.0.2.3', true);
@@ -78,7 +78,7 @@ describe('routes of VIPs', () => {
     assert.deepEqual(routes(TABLE + 1), ['blackhole 192.0.2.3']);
   });
 
-  it('follow the health of services: one of a VIP is enough', async () => {
+  it('a VIP has a route while one of its services is up', async () => {
     using vips = open();
     const announcer = new Announcer({ routes: vips });
     const web = health('192.0.2.1', 'unknown');
@@ -98,7 +98,7 @@ describe('routes of VIPs', () => {
     assert.deepEqual(routes(), []);
   });
 
-  it('refuse the tables of the kernel', () => {
+  it('tables of the kernel are refused', () => {
     assert.throws(() => open({ table: 254 }), OptionError);
     assert.throws(() => open({ table: 0 }), OptionError);
   });

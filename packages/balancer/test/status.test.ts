@@ -61,7 +61,7 @@ const health: ServiceHealth[] = [
   },
 ];
 
-test('VIPs and reals with traffic, rates, shares, health and drains', () => {
+test('the status has traffic, rates, shares, health and drains of VIPs and reals', () => {
   const isDrained = (_: unknown, { name }: { name: string }) => name === 'a';
   const before = sample(0n, 100, [['10.0.0.2', 50]]);
   const after = sample(2_000_000_000n, 300, [['10.0.0.2', 60]]);
@@ -95,12 +95,12 @@ test('VIPs and reals with traffic, rates, shares, health and drains', () => {
     },
   ]);
   assert.deepEqual(counterRates(before, after), { packets: 100, dropped: 0 });
-  // What was removed and added again began anew; one sample has no rates.
+  // Counters of a service that was removed and added again restart from 0; a single sample has no rates.
   assert.deepEqual(counterRates(after, { ...before, timeNs: 3_000_000_000n }).packets, 0);
   assert.deepEqual(counterRates(after, after).packets, 0);
 });
 
-test('the comment of a captured packet', () => {
+test('a captured packet has a comment with verdict, VIP and real', () => {
   const of = (more: object) =>
     commentOf({ verdict: 'tx', reason: 'ring', service: undefined, real: undefined, ...more }, config);
   assert.equal(of({ verdict: 'pass', reason: 'not-a-vip' }), 'pass: not-a-vip');
@@ -109,7 +109,7 @@ test('the comment of a captured packet', () => {
   assert.equal(of({ service: web, real: '10.0.0.9' }), 'tx: ring, VIP web, real 10.0.0.9');
 });
 
-test('where probes go out, and as whom', () => {
+test('probes leave by the configured devices and sources', () => {
   const own = (address: string, family: 'IPv4' | 'IPv6') => ({ address, family }) as never;
   const all = { eth0: [own('192.0.2.9', 'IPv4'), own('fe80::1', 'IPv6'), own('2001:db8::9', 'IPv6')] };
   assert.deepEqual(probeOptions(config, all), {

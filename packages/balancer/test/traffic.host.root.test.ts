@@ -1,7 +1,7 @@
 /**
- * Real traffic: clients, a router, the balancer and reals that answer clients directly, through each tunnel, with IPv4 and
- * IPv6. Under load reals are added, drained and killed, and the balancer is stopped, upgraded and begins again. No connection to a real that lives breaks, and each request that
- * fails is one to a real that was killed.
+ * Real traffic: clients, a router, the balancer and reals that answer clients directly, through each tunnel, with IPv4
+ * and IPv6. Under load, reals are added, drained and killed, and the balancer is stopped, restarted and upgraded. No
+ * connection to a living real breaks, and every failed request is one to a killed real.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -34,7 +34,7 @@ const { client, router, reals } = makeTopology(3);
 const service4: Service = { address: VIP4, port: 80, protocol: 'tcp' };
 const service6: Service = { address: VIP6, port: 80, protocol: 'tcp' };
 const PIN = 'traffic';
-/** Loops of new connections to each VIP. */
+/** Number of loops of new connections to each VIP. */
 const FRESH = 4;
 const check: HealthCheck = {
   type: 'http',
@@ -60,7 +60,7 @@ after(async () => {
 /** Reals by their numbers, with weights. */
 type Weights = Readonly<Record<number, number>>;
 
-/** A balancer that is pinned, and its checks. Disposing of it leaves the pins, and what they forward. */
+/** A pinned balancer with its checks. Disposing of it leaves the pins, which go on forwarding. */
 class Balanced implements Disposable {
   readonly #balancer: Balancer;
   readonly #tunnel: ProbeTunnel;
@@ -111,7 +111,7 @@ class Balanced implements Disposable {
     ]);
   }
 
-  /** Waits until checks of both families say that just these reals are well. */
+  /** Waits until, by checks of both families, exactly these reals are up. */
   async well(...numbers: number[]): Promise<void> {
     const deadline = Date.now() + 10_000;
     const wanted = numbers
@@ -146,11 +146,11 @@ function tally(texts: readonly string[]): string {
   return [...counts].map(([text, count]) => `${count} ${text}`).join(', ');
 }
 
-/** A balancer, which another one may take the place of, and load through it. */
+/** A balancer that another one may replace, and load through it. */
 class Trial implements Disposable {
   balanced: Balanced;
   readonly #load: Load;
-  /** Requests that were answered. */
+  /** Number of answered requests. */
   requests = 0;
 
   private constructor(balanced: Balanced) {
@@ -166,7 +166,7 @@ class Trial implements Disposable {
     return new Trial(balanced);
   }
 
-  /** What happens once all is as it has just become. */
+  /** The load's results from the present state on. */
   async next(reports = 3): Promise<LoadCount> {
     await this.#load.reports(reports);
     const count = this.#load.take();
@@ -174,7 +174,7 @@ class Trial implements Disposable {
     return count;
   }
 
-  /** Nothing fails, and these reals answer. */
+  /** Asserts that no request fails, and that these reals answer. */
   async answeredBy(...numbers: number[]): Promise<void> {
     const { answers, failures } = await this.next();
     assert.deepEqual(failures, []);
@@ -188,14 +188,14 @@ class Trial implements Disposable {
   }
 }
 
-/** Whether a real is to blame: one that has answered the connection before, or else the one that it was to get. */
+/** Whether a failure may be a real's: it answered the kept connection before, or no real has answered. */
 function blames(number: number, { kind, real }: LoadFailure): boolean {
   return real === undefined || (kind === 'kept' && real === String(number));
 }
 
 for (const [name, options] of Object.entries(tunnels)) {
   describe(`through ${name}`, () => {
-    it('nothing breaks that need not', async (context) => {
+    it(`only connections to a killed real fail while reals and processes come and go: ${name}`, async (context) => {
       using trial = await Trial.start(options, { 1: 1, 2: 1 });
       await trial.answeredBy(1, 2);
 
@@ -203,7 +203,7 @@ for (const [name, options] of Object.entries(tunnels)) {
       await trial.balanced.well(1, 2, 3);
       await trial.answeredBy(1, 2, 3);
 
-      // Connections to a drained real go on.
+      // Connections to a drained real continue.
       trial.balanced.set({ 1: 1, 2: 0, 3: 1 });
       await trial.answeredBy(1, 2, 3);
 
@@ -219,7 +219,7 @@ for (const [name, options] of Object.entries(tunnels)) {
 
       trial.balanced[Symbol.dispose]();
       assert.deepEqual((await trial.next(5)).failures, []);
-      // Another program, with what the one before knows: also that a real is down.
+      // Another program resumes with the state of the one before, also that a real is down.
       trial.balanced = new Balanced({ ...options, newFlowLimit: 100_000, maxFrame: 1400 });
       assert.ok(trial.balanced.resumed);
       trial.balanced.set({ 1: 1, 2: 0, 3: 1 });
@@ -236,7 +236,7 @@ for (const [name, options] of Object.entries(tunnels)) {
 }
 
 describe('reals that vanish', () => {
-  it('without a word: new connections go elsewhere when they try again, kept ones time out', async (context) => {
+  it('a real vanishes silently: new connections go elsewhere with a repeated SYN, kept ones time out', async (context) => {
     using trial = await Trial.start({}, { 1: 1, 2: 1, 3: 1 });
     await trial.answeredBy(1, 2, 3);
     const lose = (verb: 'add' | 'del') =>
@@ -246,12 +246,12 @@ describe('reals that vanish', () => {
       });
     lose('add');
     await trial.balanced.well(1, 2);
-    // Until the load generator has lost patience, too.
+    // Until requests of the load generator have timed out, too.
     const { failures } = await trial.next(25);
     for (const failure of failures) {
       assert.ok(blames(3, failure) && failure.error === 'no answer', JSON.stringify(failure));
     }
-    // Each loop of new connections waits for one at most: then the ring is another one.
+    // Each loop of new connections waits for one at most; by then the ring has changed.
     const fresh = failures.filter(({ kind }) => kind === 'new');
     assert.ok(fresh.length <= FRESH * 2, `${fresh.length}`);
     await trial.answeredBy(1, 2);
@@ -263,7 +263,7 @@ describe('reals that vanish', () => {
     );
   });
 
-  it('all of them: the last ring stays, and they come back', async () => {
+  it('all reals vanish: the last ring stays, and they return', async () => {
     using trial = await Trial.start({}, { 1: 1, 2: 1, 3: 1 });
     await trial.answeredBy(1, 2, 3);
     await Promise.all(servers.map((server) => server.kill()));

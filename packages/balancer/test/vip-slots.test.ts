@@ -8,7 +8,7 @@ import { sizeofVipSlot } from '../src/generated/balancer.js';
 
 const COUNT = 16_384;
 
-/** Slots over memory of this process. */
+/** Slots in memory of this process. */
 function slots(): { table: VipSlots; numbers: () => number[] } {
   const memory = new Uint8Array(COUNT * sizeofVipSlot);
   const view = new DataView(memory.buffer);
@@ -19,7 +19,7 @@ function slots(): { table: VipSlots; numbers: () => number[] } {
 }
 
 describe('slots', () => {
-  it('have room for all services, again and again', () => {
+  it('slots have room for all services after many changes', () => {
     const { table, numbers } = slots();
     for (let round = 0; round < 3; round++) {
       const prefixes = Array.from({ length: 4096 }, (_, i) =>

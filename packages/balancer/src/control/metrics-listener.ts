@@ -4,7 +4,9 @@ import type { Config } from '../config/schema.js';
 import type { CheckedServices } from '../health/checked-services.js';
 import type { MetricsServer } from '../metrics/metrics-server.js';
 
-/** Starts the server; returns undefined without `metrics`. @throws Error of the system if it cannot listen on the address. */
+/**
+ * Starts the server; returns undefined without `metrics`. @throws Error of the system if it cannot listen on the address.
+ */
 export async function listenForMetrics(
   { metrics }: Config,
   balancer: Balancer,

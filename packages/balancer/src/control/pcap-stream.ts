@@ -29,8 +29,8 @@ export interface CaptureEnd {
 }
 
 /**
- * Captures until the signal aborts, or until `count` packets were captured. The number of lost packets is at the end of the
- * file.
+ * Captures until the signal aborts, or until `count` packets were captured. The number of lost packets is at the end of
+ * the file.
  *
  * @throws OptionError, SyscallError
  */

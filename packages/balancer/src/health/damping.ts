@@ -1,6 +1,6 @@
 /**
- * Flap damping after RFC 2439: each failure adds a penalty, which halves with time. A real whose penalty exceeds a limit is
- * held out of the ring, even while its checks succeed, until the penalty falls below another limit.
+ * Flap damping after RFC 2439: each failure adds a penalty, which halves with time. A real whose penalty exceeds a limit
+ * is held out of the ring, even while its checks succeed, until the penalty falls below another limit.
  */
 export interface Damping {
   /** The penalty at `time`. */

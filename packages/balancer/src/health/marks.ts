@@ -22,7 +22,10 @@ export class ProbeMarks {
     this.#unused = first;
   }
 
-  /** The mark of a real, assigned at the first call. @throws OptionError for a real that the tunnel cannot reach; SyscallError */
+  /**
+   * The mark of a real, assigned at the first call. @throws OptionError for a real that the tunnel cannot reach;
+   * SyscallError
+   */
   of(address: string): number {
     const known = this.#marks.get(address);
     if (known !== undefined) return known;

@@ -3,8 +3,8 @@ import type { ServiceReal, ServiceSpec } from '../service.js';
 import type { Condition } from './health-state.js';
 
 /**
- * `up`: a real is up. `down`: none is, and the last ring stays. `unknown`: there is no result of a check, and all reals are
- * in the ring.
+ * `up`: a real is up. `down`: none is, and the last ring stays. `unknown`: there is no result of a check, and all reals
+ * are in the ring.
  */
 export type ServiceState = 'unknown' | 'up' | 'down';
 

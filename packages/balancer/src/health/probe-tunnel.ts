@@ -18,13 +18,13 @@ export interface ProbeTunnelOptions {
 }
 
 /**
- * A program on outgoing packets: those of sockets with a mark (SO_MARK) go through the tunnel to the mark's real, whatever
- * their destination, and look to the real like a client's. Packets without a mark, or with a mark that has no real, stay
- * unchanged.
+ * A program on outgoing packets: those of sockets with a mark (SO_MARK) go through the tunnel to the mark's real,
+ * whatever their destination, and look to the real like a client's. Packets without a mark, or with a mark that has no
+ * real, stay unchanged.
  *
  * The program ends with its process, even a killed one, on Linux 6.6 and later, since a link holds it there. On older
- * kernels a killed process leaves a filter in clsact, which sends marked packets into tunnels until the next one is attached
- * to the device.
+ * kernels a killed process leaves a filter in clsact, which sends marked packets into tunnels until the next one is
+ * attached to the device.
  */
 export class ProbeTunnel implements Disposable {
   readonly #collection: Collection;

@@ -12,8 +12,8 @@ import { decodeState, encodeState, type SavedKnowledge, savedChain } from './sta
 
 /**
  * The pins and attachments of a balancer. This process may die at any point of a change: new maps and programs are pinned
- * beside the old ones, then the saved state names the new ones, then the new programs replace the old ones, then the old pins
- * are removed. The next process resumes from whichever state it finds.
+ * beside the old ones, then the saved state names the new ones, then the new programs replace the old ones, then the old
+ * pins are removed. The next process resumes from whichever state it finds.
  */
 export class Lifecycle implements Disposable {
   /** The balancer that an earlier process left. */

@@ -1,4 +1,4 @@
-/** What is remembered of flows, for how long, and what makes it void. */
+/** Known flows: how long they are remembered, and what makes them invalid. */
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -41,7 +41,7 @@ describe('a known flow', () => {
   for (const packet of [tcp4, udp4, { ...tcp6 }, { ...udp6 }]) {
     const v6 = packet.source.includes(':');
     const [old, fresh] = v6 ? ['fd00:0:0:0:0:0:0:1', 'fd00:0:0:0:0:0:0:2'] : [OLD, NEW];
-    it(`stays at its real while that is drained: ${packet.protocol} ${v6 ? 6 : 4}`, () => {
+    it(`a known flow stays at a drained real: ${packet.protocol} over IPv${v6 ? 6 : 4}`, () => {
       const balancer = open();
       const what = { address: v6 ? VIP6 : VIP4, port: 80, protocol: packet.protocol };
       balancer.setService(what, { reals: [{ address: old }] });
@@ -62,11 +62,11 @@ describe('a known flow', () => {
     });
   }
 
-  it('is not the stranger who has its number', () => {
+  it("a known flow of a removed real does not reach the next owner of the real's number", () => {
     const balancer = open({ maxReals: 4 });
     set(balancer, [{ address: OLD }]);
     send(balancer, tcp4);
-    // Numbers are given away in turn: after the three that there are comes the first again.
+    // Numbers are assigned in turn: after the third, the first one follows again.
     set(balancer, [{ address: '10.0.0.11' }]);
     set(balancer, [{ address: '10.0.0.12' }]);
     assert.equal(choice(balancer, tcp4), 'ring 10.0.0.12');
@@ -75,7 +75,7 @@ describe('a known flow', () => {
     goesTo(balancer, tcp4, NEW);
   });
 
-  it('is told apart by address, port, protocol and family', () => {
+  it('flows are distinguished by address, port, protocol and family', () => {
     const balancer = open();
     const others: Packet[] = [
       { ...tcp4, sourcePort: 31338 },
@@ -91,7 +91,7 @@ describe('a known flow', () => {
     assert.equal(choice(balancer, tcp4), `flow-table ${OLD}`);
   });
 
-  it('begins anew with a SYN', () => {
+  it('a SYN begins a new flow', () => {
     const balancer = open();
     set(balancer, [{ address: OLD }]);
     send(balancer, tcp4);
@@ -105,7 +105,7 @@ describe('a known flow', () => {
     assert.equal(choice(balancer, tcp4), `flow-table ${NEW}`);
   });
 
-  it('does not begin with RST', () => {
+  it('a RST begins no flow', () => {
     const balancer = open();
     set(balancer, [{ address: OLD }]);
     goesTo(balancer, { ...tcp4, flags: ['rst'] }, OLD);
@@ -114,21 +114,21 @@ describe('a known flow', () => {
     assert.equal(choice(balancer, { ...tcp4, flags: ['rst'] }), `flow-table ${OLD}`);
   });
 
-  it('of UDP ends when it is idle, of TCP it does not', async () => {
+  it('an idle UDP flow ends, an idle TCP flow does not', async () => {
     const balancer = open({ udpIdleSeconds: 0.2 });
     for (const protocol of ['tcp', 'udp'] as const) set(balancer, [{ address: OLD }], [], protocol);
-    // Loading what answers may take longer than the flow lives.
+    // Loading the program that explains may take longer than the flow lasts.
     assert.equal(choice(balancer, udp4), `ring ${OLD}`);
     send(balancer, tcp4);
     send(balancer, udp4);
     assert.equal(choice(balancer, udp4), `flow-table ${OLD}`);
     await sleep(400);
-    // The clock of runs that are not counted stands until one asks for it.
+    // The clock of uncounted runs only advances when one of them reads it.
     assert.equal(choice(balancer, udp4), `ring ${OLD}`);
     assert.equal(choice(balancer, tcp4), `flow-table ${OLD}`);
   });
 
-  it('is not remembered where the service says so', () => {
+  it('flows of a service with noFlowTable are not remembered', () => {
     const balancer = open();
     set(balancer, [{ address: OLD }], ['noFlowTable']);
     const counts = counted(balancer, () => send(balancer, tcp4));
@@ -136,7 +136,7 @@ describe('a known flow', () => {
     assert.equal(choice(balancer, tcp4), `ring ${OLD}`);
   });
 
-  it('is found by lookup', () => {
+  it('lookup finds a known flow', () => {
     const balancer = open();
     set(balancer, [{ address: OLD }]);
     assert.equal(balancer.lookup(tcp4).reason, 'ring');
@@ -148,7 +148,7 @@ describe('a known flow', () => {
 });
 
 describe('a full bucket', () => {
-  it('forgets the flow that was used longest ago', async () => {
+  it('a full bucket forgets the least recently used flow', async () => {
     const balancer = open({ flows: 1, cpus: [CPU], udpIdleSeconds: 0.2 });
     set(balancer, [{ address: OLD }]);
     const flow = (i: number): Packet => ({ ...tcp4, sourcePort: 1000 + i });
@@ -165,7 +165,7 @@ describe('a full bucket', () => {
 });
 
 describe('a CPU without a table', () => {
-  it('shares the fallback, which is counted', () => {
+  it('a CPU without a table uses the fallback table, which is counted', () => {
     const balancer = open({ fallbackFlows: 100 });
     set(balancer, [{ address: OLD }]);
     set(balancer, [{ address: OLD }], [], 'udp');
@@ -181,20 +181,20 @@ describe('a CPU without a table', () => {
 });
 
 describe('a flood of new flows', () => {
-  it('is forwarded, not remembered', () => {
+  it('a flood of new flows is forwarded but not remembered', () => {
     const balancer = open({ newFlowLimit: 10 });
     set(balancer, [{ address: OLD }]);
     const counts = counted(balancer, () => {
       for (let i = 0; i < 25; i++) goesTo(balancer, { ...tcp4, sourcePort: 1000 + i }, OLD);
     });
     assert.equal(counts.transmitted, 25);
-    // A second may have gone by meanwhile.
+    // A second may have passed meanwhile.
     assert.ok(counts.flowFlood === 15 || counts.flowFlood === 5, `${counts.flowFlood}`);
   });
 });
 
 describe('a global flow', () => {
-  it('is asked for when the table knows nothing, and only where the service says so', () => {
+  it('a global flow counts if the flow table lacks the flow and the service has globalFlows', () => {
     const balancer = open();
     for (const protocol of ['tcp', 'udp'] as const) {
       set(balancer, [{ address: OLD }, { address: NEW, weight: 0 }], [], protocol);
@@ -216,7 +216,7 @@ describe('a global flow', () => {
 });
 
 describe('a real that is down', () => {
-  it('loses its UDP flows where the service says so', () => {
+  it('a real that is down loses its UDP flows if the service has udpMigration', () => {
     const balancer = open();
     const both = (down: boolean) => [{ address: OLD, weight: 0, down }, { address: NEW }];
     for (const protocol of ['tcp', 'udp'] as const) {
@@ -235,7 +235,7 @@ describe('a real that is down', () => {
 });
 
 describe('a source route', () => {
-  it('decides for new flows from its prefix, the longest first', () => {
+  it('the source route of the longest prefix decides for new flows', () => {
     const balancer = open();
     const flags: ServiceFlag[] = ['sourceRouting'];
     set(balancer, [{ address: OLD }]);

@@ -1,4 +1,4 @@
-/** From a client's packet to the frame in the tunnel: every byte of it, for each way to wrap it. */
+/** A client's packet in each kind of tunnel, with every byte. */
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -28,7 +28,7 @@ import { frameOf, ipPacket, type Packet, toBalancer } from '../support/packet.js
 import { GUE_SOURCE4, GUE_SOURCE6, inGue, inTunnel, tunnelled } from '../support/tunnel.js';
 
 describe('IP in IP', () => {
-  it('takes the flow to the real that the ring has, in both families', () => {
+  it('IP in IP takes a flow to the real in its slot of the ring, in both families', () => {
     const balancer = open();
     services(balancer, 80);
     for (let port = 1024; port < 1049; port++) {
@@ -39,20 +39,20 @@ describe('IP in IP', () => {
     }
   });
 
-  it('takes the known flow to the known slot', () => {
+  it('a published flow has its published slot', () => {
     const balancer = open();
     services(balancer, 80);
     assert.equal(flowSlot(tcp4), 48717);
     assert.equal(choice(balancer, tcp4), `ring ${byRing(tcp4, REALS4)}`);
   });
 
-  it('takes IPv4 to reals with IPv6', () => {
+  it('IP in IP takes IPv4 to reals with IPv6', () => {
     const balancer = open();
     service(balancer, { address: VIP4, port: 80, protocol: 'tcp' }, REALS6.slice(0, 1));
     goesTo(balancer, { ...tcp4, tos: 0x2e }, REALS6[0]!);
   });
 
-  it('does not take IPv6 to reals with IPv4', () => {
+  it('IP in IP does not take IPv6 to reals with IPv4', () => {
     const balancer = open();
     assert.throws(
       () => service(balancer, { address: VIP6, port: 80, protocol: 'tcp' }, REALS4),
@@ -69,13 +69,13 @@ describe('IP in IP', () => {
     assert.equal(counts.encapsulationFailed, 1);
   });
 
-  it('keeps padding behind the packet', () => {
+  it('padding stays after the packet', () => {
     const balancer = open();
     service(balancer, { address: VIP4, port: 80, protocol: 'udp' }, REALS4.slice(0, 1));
     goesTo(balancer, { ...udp4, payload: [], padding: 18 }, REALS4[0]!);
   });
 
-  it('counts packets and bytes of the inner packet', () => {
+  it('traffic counts packets and bytes of the inner packet', () => {
     const balancer = open();
     service(balancer, { address: VIP4, port: 80, protocol: 'udp' }, REALS4.slice(0, 1));
     for (let i = 0; i < 5; i++) balancer.process(frameOf({ ...udp4, padding: 15 }));
@@ -88,7 +88,7 @@ describe('IP in IP', () => {
 describe('GUE', () => {
   const gue = { source4: GUE_SOURCE4, source6: GUE_SOURCE6 };
 
-  it('wraps each family in each', () => {
+  it('GUE wraps each family in each', () => {
     const balancer = open({ gue });
     const cases = [
       [tcp4, REALS4[0]!],
@@ -113,7 +113,7 @@ describe('GUE', () => {
     }
   });
 
-  it('sums UDP packets that have no checksum', () => {
+  it('GUE sums UDP packets that have no checksum', () => {
     const balancer = open({ gue });
     for (const real of [REALS4[0]!, REALS6[0]!]) {
       service(balancer, { address: VIP4, port: 80, protocol: 'udp' }, [real]);
@@ -126,7 +126,7 @@ describe('GUE', () => {
 });
 
 describe('services', () => {
-  it('are found by port, then prefix, then without port', () => {
+  it('services are found by port, then by prefix, then without port', () => {
     const balancer = open();
     const other = '203.0.113.9';
     const one = (address: string, port: number, real: string) =>
@@ -155,7 +155,7 @@ describe('services', () => {
     assert.deepEqual([balancer.services(), balancer.reals()], [[], []]);
   });
 
-  it('for all ports count the destination port as 0', () => {
+  it('in services for all ports the destination port counts as 0', () => {
     const balancer = open();
     const all = { address: VIP6, port: 0, protocol: 'tcp' } as const;
     service(balancer, all, REALS6);
@@ -168,7 +168,7 @@ describe('services', () => {
     }
   });
 
-  it('without source port send all of a client to one real, with an outer source that says so', () => {
+  it('with noSourcePort all flows of a client go to one real, with one outer source', () => {
     const balancer = open();
     services(balancer, 80, ['noSourcePort']);
     for (const [packet, reals] of [
@@ -181,7 +181,7 @@ describe('services', () => {
     }
   });
 
-  it('that hash the destination port send all its packets to one real', () => {
+  it('with hashDestinationPort all packets to a port go to one real', () => {
     const balancer = open();
     services(balancer, 80, ['hashDestinationPort']);
     const wanted = byRing({ source: '0.0.0.0', sourcePort: 80, destinationPort: 80 } as Packet, REALS4);
@@ -192,7 +192,7 @@ describe('services', () => {
     goesTo(balancer, tcp6, wanted6);
   });
 
-  it('that are local, and local reals, leave packets as they came', () => {
+  it('local services and local reals leave packets unchanged', () => {
     const balancer = open();
     services(balancer, 80, ['local']);
     const counts = counted(balancer, () => passes(balancer, frameOf(tcp4)));
@@ -203,14 +203,14 @@ describe('services', () => {
     assert.equal(balancer.services().find(({ service: { port } }) => port === 81)?.packets, 1);
   });
 
-  it('without reals drop', () => {
+  it('services without reals drop packets', () => {
     const balancer = open();
     service(balancer, { address: VIP4, port: 80, protocol: 'tcp' }, []);
     const counts = counted(balancer, () => drops(balancer, frameOf({ ...tcp4, sourcePort: 999 })));
     assert.deepEqual(counts, { packets: 1, dropped: 1, flowMissOther: 1, emptySlot: 1 });
   });
 
-  it('are refused as a whole', () => {
+  it('services are refused as a whole', () => {
     const balancer = open();
     services(balancer, 80);
     const before = balancer.services();
@@ -239,13 +239,13 @@ describe('frames that are too long', () => {
   const long = { ...udp4, payload: new Array<number>(1473).fill(7) };
   const long6 = { ...udp6, payload: new Array<number>(1453).fill(7) };
 
-  it('are forwarded up to 1514 bytes', () => {
+  it('frames are forwarded up to 1514 bytes', () => {
     const balancer = open();
     service(balancer, { address: VIP4, port: 80, protocol: 'udp' }, REALS4.slice(0, 1));
     goesTo(balancer, { ...long, payload: long.payload.slice(1) }, REALS4[0]!);
   });
 
-  it('are dropped if nobody is to be told', () => {
+  it('too long frames are only dropped with icmpMtu 0', () => {
     const balancer = open({ icmpMtu: 0 });
     services(balancer, 80);
     const counts = counted(balancer, () => {
@@ -255,7 +255,7 @@ describe('frames that are too long', () => {
     assert.deepEqual(counts, { packets: 2, dropped: 2, tooBig: 2 });
   });
 
-  it('are forwarded where that is said', () => {
+  it('longer frames are forwarded with a larger maxFrame', () => {
     const balancer = open({ maxFrame: 3000 });
     service(balancer, { address: VIP4, port: 80, protocol: 'udp' }, REALS4.slice(0, 1));
     goesTo(balancer, { ...long, payload: new Array<number>(2000).fill(9) }, REALS4[0]!);

@@ -1,4 +1,4 @@
-/** ICMP: echo requests and long packets are answered, errors go where their flow goes. */
+/** ICMP: echo requests and long packets are answered, errors follow their flow. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Balancer } from '../../src/index.js';
@@ -47,7 +47,7 @@ function toClient(ip: readonly number[]): string {
 describe('echo requests', () => {
   const body = Array.from({ length: 57 }, (_, i) => i * 3);
 
-  it('to a VIP are answered in place', () => {
+  it('echo requests to a VIP are answered by the balancer', () => {
     const balancer = open();
     services(balancer, 80);
     const request4 = ipv4('192.0.2.9', VIP4, 1, icmp4(8, 0, [1, 2, 3, 4], body), { ttl: 7, tos: 4 });
@@ -68,7 +68,7 @@ describe('echo requests', () => {
     }
   });
 
-  it('to others are left to the host', () => {
+  it('echo requests to other addresses are left to the host', () => {
     const balancer = open();
     services(balancer, 80);
     passes(balancer, toBalancer(ipv4('192.0.2.9', '192.0.2.1', 1, icmp4(8, 0, [1, 2, 3, 4], body))));
@@ -90,7 +90,7 @@ describe('echo requests', () => {
 });
 
 describe('frames that are too long', () => {
-  it('are answered with the MTU', () => {
+  it('too long frames are answered with the MTU', () => {
     const balancer = open({ icmpMtu: 1400 });
     services(balancer, 80);
     const long = { ...udp4, payload: new Array<number>(1473).fill(7) };
@@ -112,7 +112,7 @@ describe('frames that are too long', () => {
   });
 });
 
-/** The error that a router sends to the VIP about a packet of the VIP's to the flow's client. */
+/** The error that a router sends to the VIP about a packet from the VIP to the flow's client. */
 function errorAbout(
   packet: Packet,
   type: number,
@@ -138,7 +138,7 @@ describe('errors', () => {
     ['IP in IP', {}, inTunnel],
     ['GUE', { gue: { source4: GUE_SOURCE4, source6: GUE_SOURCE6 } }, inGue],
   ] as const) {
-    it(`go to the real of the flow that they are about: ${name}`, () => {
+    it(`ICMP errors go to the real of the flow that they quote: ${name}`, () => {
       const balancer = open(options);
       services(balancer, 80);
       for (const flow of [tcp4, udp4, tcp6, udp6]) {
@@ -153,14 +153,14 @@ describe('errors', () => {
     });
   }
 
-  it('make no flow known', () => {
+  it('ICMP errors make no flow known', () => {
     const balancer = open();
     services(balancer, 80);
     balancer.process(toBalancer(errorAbout(tcp4, 3, 1, [0, 0, 0, 0])));
     assert.match(choice(balancer, tcp4), /^ring/);
   });
 
-  it('with a small MTU are counted', () => {
+  it('ICMP errors with a small MTU are counted', () => {
     const balancer = open();
     services(balancer, 80);
     const count = (error: number[]) =>
@@ -173,7 +173,7 @@ describe('errors', () => {
     assert.equal(count(errorAbout(tcp6, 1, 0, u32(1279))), 0);
   });
 
-  it('need only the first bytes of the transport header', () => {
+  it('ICMP errors need only the first bytes of the transport header', () => {
     const balancer = open();
     services(balancer, 80);
     assert.equal(balancer.process(toBalancer(errorAbout(tcp4, 3, 1, [0, 0, 0, 0], 28))).verdict, 'tx');
@@ -182,12 +182,12 @@ describe('errors', () => {
     drops(balancer, toBalancer(errorAbout(tcp6, 1, 0, [0, 0, 0, 0], 47)));
   });
 
-  it('about packets of others are left to the host', () => {
+  it('ICMP errors that quote packets of other hosts are left to the host', () => {
     const balancer = open();
     services(balancer, 80);
     passes(balancer, toBalancer(errorAbout({ ...tcp4, destinationPort: 81 }, 3, 1, [0, 0, 0, 0])));
     passes(balancer, toBalancer(errorAbout({ ...tcp4, destination: '192.0.2.200' }, 3, 1, [0, 0, 0, 0])));
-    // Sent to another than the packet's source: an attempt to have it forwarded.
+    // The error goes to an address other than the quoted packet's source, as an attacker might send it.
     const body = ipPacket({
       ...tcp4,
       source: VIP4,

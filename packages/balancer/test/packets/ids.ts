@@ -1,4 +1,4 @@
-/** Ids of servers, in QUIC connection ids, TCP options and stable UDP headers. */
+/** Server ids in QUIC connection ids, TCP options and stable UDP headers. */
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -36,7 +36,7 @@ describe('QUIC', () => {
     ...[0xc0 | type, 0, 0, 0, 1, length],
     ...[...id, ...filler].slice(0, 8),
   ];
-  /** Connection ids for the id 0xabcd, 0xabcdef, 0xfedcba98. */
+  /** Connection ids with the server ids 0xabcd, 0xabcdef, 0xfedcba98. */
   const v1 = [0x40 | (0xabcd >> 10), (0xabcd >> 2) & 0xff, (0xabcd & 3) << 6];
   const v2 = [0x80, 0xab, 0xcd, 0xef];
   const v3 = [0xc0, 0xfe, 0xdc, 0xba, 0x98];
@@ -45,7 +45,7 @@ describe('QUIC', () => {
     [udp4, byId],
     [udp6, byId6],
   ] as const) {
-    it(`ids of each version name their real, IPv${real === byId ? 4 : 6}`, () => {
+    it(`QUIC ids of each version name their real over IPv${real === byId ? 4 : 6}`, () => {
       const balancer = open();
       services(balancer, 80, ['quic']);
       for (const id of [0xabcd, 0xabcdef, 0xfedcba98]) balancer.setServerId(id, real);
@@ -66,7 +66,7 @@ describe('QUIC', () => {
     });
   }
 
-  it('unknown ids, id 0 and version 0 go by the ring', () => {
+  it('the ring decides for unknown QUIC ids, id 0 and version 0', () => {
     const balancer = open();
     services(balancer, 80, ['quic']);
     balancer.setServerId(1, byId);
@@ -78,7 +78,7 @@ describe('QUIC', () => {
     for (const id of [0, -1, 2 ** 32, 1.5]) assert.throws(() => balancer.setServerId(id, byId), OptionError);
   });
 
-  it('outcomes are counted', () => {
+  it('outcomes of QUIC ids are counted', () => {
     const balancer = open();
     services(balancer, 80, ['quic']);
     balancer.setServerId(0xabcdef, byId);
@@ -93,7 +93,7 @@ describe('QUIC', () => {
     assert.equal(count(long(0, v2)), 'quicInitial');
   });
 
-  it('a known id moves the flow, which then needs none', () => {
+  it('a known QUIC id moves the flow, which then needs no id', () => {
     const balancer = open();
     services(balancer, 80, ['quic']);
     goesTo(balancer, { ...udp4, payload: long(0, v2) }, choice(balancer, udp4).split(' ')[1]!);
@@ -104,7 +104,7 @@ describe('QUIC', () => {
     }
   });
 
-  it('is looked at only where the service says so', () => {
+  it('QUIC ids count only in services with the flag quic', () => {
     const balancer = open();
     services(balancer, 80);
     balancer.setServerId(0xabcdef, byId);
@@ -119,7 +119,7 @@ describe('TCP server ids', () => {
     ...new Array<number>((4 - (bytes.length % 4)) % 4).fill(0),
   ];
 
-  it('name their real wherever the option stands, up to the fifteenth', () => {
+  it('TCP server ids name their real in any of the first fifteen options', () => {
     const balancer = open({ tcpServerIds: true });
     services(balancer, 80);
     balancer.setServerId(0xfedcba98, byId);
@@ -146,14 +146,14 @@ describe('TCP server ids', () => {
     expectId(balancer, { ...tcp4, tcpOptions: padded(option), flags: ['syn'] }, undefined, '');
   });
 
-  it('are looked at only where that was asked for', () => {
+  it('TCP server ids count only with the option tcpServerIds', () => {
     const balancer = open();
     services(balancer, 80);
     balancer.setServerId(0xfedcba98, byId);
     expectId(balancer, { ...tcp4, tcpOptions: padded(option) }, undefined, '');
   });
 
-  it('move the flow, and are counted', () => {
+  it('TCP server ids move the flow, and are counted', () => {
     const balancer = open({ tcpServerIds: true });
     services(balancer, 80);
     for (const real of REALS6) {
@@ -174,7 +174,7 @@ describe('TCP server ids', () => {
 describe('stable UDP', () => {
   const header = [0x52, 0xab, 0xcd, 0xef, 0, 0, 0, 0];
 
-  it('headers name their real', () => {
+  it('stable UDP headers name their real', () => {
     const balancer = open();
     services(balancer, 80, ['stableUdp']);
     balancer.setServerId(0xabcdef, byId);
@@ -192,7 +192,7 @@ describe('stable UDP', () => {
 });
 
 describe('a real that nobody refers to', () => {
-  it('is forgotten with the last id that names it', () => {
+  it('a real is forgotten with the last id that names it', () => {
     const balancer = open();
     balancer.setServerId(5, byId);
     balancer.setServerId(6, byId);

@@ -1,4 +1,4 @@
-/** What is no packet of a flow: cut off at every byte, in pieces, with options, or noise. */
+/** Packets of no flow: cut off at every byte, fragments, with options, or noise. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Balancer } from '../../src/index.js';
@@ -34,7 +34,7 @@ import {
 const elsewhere4 = '192.0.2.200';
 const elsewhere6 = '2001:db8:0:0:0:0:0:ff';
 
-/** Dropped if it is for a VIP, else left to the host. */
+/** Asserts that a packet is dropped if it is for a VIP, else left to the host. */
 function refused(
   balancer: Balancer,
   make: (destination: string) => readonly number[],
@@ -48,7 +48,7 @@ function refused(
 describe('a packet cut off', () => {
   for (const packet of [tcp4, udp4, tcp6, udp6]) {
     const v6 = packet.source.includes(':');
-    it(`at any byte is dropped for a VIP and passed for others: ${packet.protocol} ${v6 ? 6 : 4}`, () => {
+    it(`a packet cut off at any byte is dropped for a VIP, else passed: ${packet.protocol} over IPv${v6 ? 6 : 4}`, () => {
       const balancer = open();
       services(balancer, 80);
       const network = 14 + (v6 ? 40 : 20);
@@ -63,7 +63,7 @@ describe('a packet cut off', () => {
     });
   }
 
-  it('whose header says less than the transport header needs', () => {
+  it('a packet whose IP length is too small for its transport header is dropped', () => {
     const balancer = open();
     services(balancer, 80);
     for (let length = 0; length < 40; length++) {
@@ -82,7 +82,7 @@ describe('a packet cut off', () => {
 });
 
 describe('IPv4', () => {
-  it('with options is refused', () => {
+  it('IPv4 with options is refused', () => {
     const balancer = open();
     services(balancer, 80);
     for (const options of [[1, 1, 1, 1], new Array<number>(40).fill(1)]) {
@@ -90,7 +90,7 @@ describe('IPv4', () => {
     }
   });
 
-  it('in pieces is refused, what must not be cut is not', () => {
+  it('IPv4 fragments are refused, packets with DF are not', () => {
     const balancer = open();
     services(balancer, 80);
     for (const fragment of [0x2000, 0x0001, 0x1fff, 0x2001]) {
@@ -102,7 +102,7 @@ describe('IPv4', () => {
     assert.equal(balancer.process(toBalancer(whole)).verdict, 'tx');
   });
 
-  it('that says another version is refused', () => {
+  it('IPv4 with another version in its header is refused', () => {
     const balancer = open();
     services(balancer, 80);
     for (const first of [0x05, 0x44, 0x46, 0x55, 0x65]) {
@@ -123,7 +123,7 @@ describe('IPv4', () => {
 });
 
 describe('IPv6', () => {
-  it('in pieces is refused, with other headers passed', () => {
+  it('IPv6 fragments are refused, other extension headers are passed', () => {
     const balancer = open();
     services(balancer, 80);
     refused(balancer, (to) => ipv6(tcp6.source, to, 44, [6, 0, 0, 0, 0, 0, 0, 1, ...segment(tcp6)]), true);
@@ -134,7 +134,7 @@ describe('IPv6', () => {
 });
 
 describe('other packets', () => {
-  it('are left to the host', () => {
+  it('packets of other protocols are left to the host', () => {
     const balancer = open();
     services(balancer, 80);
     for (const protocol of [2, 4, 41, 47, 132]) {
@@ -150,7 +150,7 @@ describe('other packets', () => {
   });
 });
 
-/** A small generator of the same numbers each time. */
+/** A small generator of reproducible random numbers. */
 function random(seed: number): () => number {
   let state = seed;
   return () => {
@@ -159,7 +159,7 @@ function random(seed: number): () => number {
   };
 }
 
-/** Changes a frame here and there, and cuts some off. */
+/** Changes random bytes of a frame, and may cut it off. */
 function spoilt(sample: Uint8Array, next: () => number): Uint8Array {
   const frame = Uint8Array.from(sample);
   const changes = 1 + Math.floor(next() * 4);
@@ -173,7 +173,10 @@ function destinationOf(frame: Uint8Array): string {
   return hex(frame.subarray(v6 ? 38 : 30, v6 ? 54 : 34));
 }
 
-/** Has the balancer handle noise made of samples; whatever is sent was for one of these addresses. Returns how much was. */
+/**
+ * Runs the balancer on noise made of samples; asserts that sent frames were for one of these addresses. Returns their
+ * number.
+ */
 function noise(
   balancer: Balancer,
   samples: readonly Uint8Array[],
@@ -198,7 +201,7 @@ const NOISES = 2000;
 const payload = new Array<number>(24).fill(0x52);
 
 describe('noise', () => {
-  it('is never sent unless it is for a VIP', () => {
+  it('noise is sent only if it is for a VIP', () => {
     const balancer = open({ tcpServerIds: true });
     services(balancer, 80, ['quic', 'stableUdp', 'sourceRouting', 'globalFlows', 'udpMigration']);
     const samples = [tcp4, udp4, tcp6, udp6].map((packet) => frameOf({ ...packet, payload }));
@@ -206,7 +209,7 @@ describe('noise', () => {
     assert.ok(sent > 0.1 * NOISES && sent < 0.95 * NOISES, `${sent}`);
   });
 
-  it('is never sent unless it is for a VIP or a translated flow', () => {
+  it('noise is sent only if it is for a VIP or a translated flow', () => {
     const balancer = openNat();
     const flows = [{ ...tcp4, flags: ['syn'] }, udp4, { ...tcp6, flags: ['syn'] }, udp6] as const;
     const samples = flows.flatMap((flow) => {
@@ -221,7 +224,7 @@ describe('noise', () => {
   });
 });
 
-/** An ICMP error to the packet's source: unreachable. */
+/** The ICMP error "unreachable" to a packet's source. */
 function icmpAbout(packet: Packet): number[] {
   const body = ipPacket(packet);
   const { source } = packet;
@@ -231,7 +234,7 @@ function icmpAbout(packet: Packet): number[] {
 }
 
 describe('a translated packet cut off', () => {
-  it('at any byte is not sent on', () => {
+  it('a translated packet cut off at any byte is not sent on', () => {
     const balancer = openNat();
     for (const flow of [{ ...tcp4, flags: ['syn'] }, udp4, { ...tcp6, flags: ['syn'] }, udp6] as const) {
       const port = goesOut(balancer, flow);

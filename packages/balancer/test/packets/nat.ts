@@ -1,4 +1,4 @@
-/** Translation of addresses: both directions, every byte, and what makes a flow end. */
+/** Translation of addresses: both directions with every byte, and the end of flows. */
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -55,7 +55,7 @@ const syn4: Packet = { ...tcp4, flags: ['syn'] };
 const syn6: Packet = { ...tcp6, flags: ['syn'] };
 const firsts = [syn4, udp4, syn6, udp6];
 
-/** Waits for something that comes with time alone. */
+/** Waits for a condition that time alone brings about. */
 async function until(isSo: () => boolean): Promise<void> {
   for (const deadline = Date.now() + 60_000; !isSo(); await sleep(50)) {
     assert.ok(Date.now() < deadline, 'not within a minute');
@@ -66,7 +66,7 @@ function name(packet: Packet): string {
   return `${packet.protocol} ${isV6(packet) ? 6 : 4}`;
 }
 
-/** Sends a connection's three first packets; returns its port. */
+/** Sends a connection's first three packets; returns its port. */
 function connect(balancer: Balancer, packet: Packet): number {
   const port = goesOut(balancer, { ...packet, flags: ['syn'] });
   comesBack(balancer, packet, replyTo(packet, port, { flags: ['syn', 'ack'] }));
@@ -76,7 +76,7 @@ function connect(balancer: Balancer, packet: Packet): number {
 
 describe('a translated flow', () => {
   for (const usual of firsts) {
-    it(`goes out and comes back: ${name(usual)}`, () => {
+    it(`a translated flow goes to its real and back: ${name(usual)}`, () => {
       const first = { ...usual, sourcePort: 777 };
       const balancer = openNat();
       const counts = counted(balancer, () => {
@@ -95,7 +95,7 @@ describe('a translated flow', () => {
     });
   }
 
-  it('has a port of its own, whose sums come right for many of them', () => {
+  it('each translated flow has its own port and valid checksums', () => {
     const balancer = openNat();
     for (const first of firsts) {
       const ports = new Set<number>();
@@ -109,13 +109,13 @@ describe('a translated flow', () => {
     }
   });
 
-  it('without a UDP checksum stays without one', () => {
+  it('translated UDP without a checksum stays without one', () => {
     const balancer = openNat();
     const flow = { ...udp4, withoutChecksum: true };
     comesBack(balancer, flow, replyTo(flow, goesOut(balancer, flow), { withoutChecksum: true }));
   });
 
-  it("whose real has no port goes to the service's, also where that is for all ports", () => {
+  it("a real without a port gets translated flows on the service's port, also of services for all ports", () => {
     const balancer = openNat(nat, []);
     setReals(balancer, VIP4, 'tcp', [{ address: REAL4 }]);
     goesOut(balancer, syn4, REAL4, 80);
@@ -125,7 +125,7 @@ describe('a translated flow', () => {
       goesOut(balancer, { ...syn4, destinationPort }, REAL4, destinationPort);
   });
 
-  it('goes to reals that share an address by their ports', () => {
+  it('reals that share an address are distinguished by their ports', () => {
     const balancer = openNat(nat, []);
     setReals(balancer, VIP4, 'tcp', [
       { address: REAL4, port: 8081 },
@@ -146,7 +146,7 @@ describe('a translated flow', () => {
     );
   });
 
-  it('is explained', () => {
+  it('explain shows a translated flow', () => {
     const balancer = openNat();
     assert.equal(choice(balancer, syn4), `ring ${REAL4}`);
     assert.equal(choice(balancer, tcp4), 'nat-unknown undefined');
@@ -160,7 +160,7 @@ describe('a translated flow', () => {
     assert.equal(balancer.lookup(tcp4).realPort, REAL_PORT);
   });
 
-  it('is counted as its service and its real', () => {
+  it('a translated flow counts for its service and its real', () => {
     const balancer = openNat();
     goesOut(balancer, udp4);
     goesOut(balancer, udp4);
@@ -171,7 +171,7 @@ describe('a translated flow', () => {
     assert.equal(balancer.reals().find(({ address }) => address === REAL4)?.packets, 2);
   });
 
-  it('gets its replies where its last packet came from', () => {
+  it('replies go to the device and MAC address of the last packet', () => {
     const balancer = openNat();
     const port = connect(balancer, tcp4);
     const other = frameOf(tcp4);
@@ -181,7 +181,7 @@ describe('a translated flow', () => {
     assert.equal(hex(frame.subarray(0, 12)), '020000000099020000000001');
   });
 
-  it('takes a hop, and is dropped where none is left', () => {
+  it('translation decrements the TTL, and drops a packet on its last hop', () => {
     const balancer = openNat();
     for (const first of firsts) {
       const port = goesOut(balancer, { ...first, ttl: 2 });
@@ -197,7 +197,7 @@ describe('a translated flow', () => {
 });
 
 describe('replies that belong to no flow', () => {
-  it('are left to the host', () => {
+  it('replies that belong to no flow are left to the host', () => {
     const balancer = openNat();
     const port = goesOut(balancer, syn4);
     const reply = replyTo(syn4, port);
@@ -217,7 +217,7 @@ describe('replies that belong to no flow', () => {
 });
 
 describe('packets that begin no flow', () => {
-  it('of TCP are reset, whatever they acknowledge', () => {
+  it('TCP packets that begin no flow are reset, whatever they acknowledge', () => {
     const balancer = openNat();
     for (const known of [tcp4, tcp6]) {
       const packet = { ...known, sourcePort: 4444 };
@@ -268,7 +268,7 @@ function errorAbout(
     : ipv4(from ?? '203.0.113.1', packet.source, 1, icmp4(type, 0, rest, body));
 }
 
-/** What becomes of an error once translated: about `packet`, apparently from its destination. */
+/** The translated error about `packet`, with the packet's destination as its source. */
 function translatedError(
   packet: Packet,
   from: string,
@@ -284,7 +284,7 @@ function translatedError(
 
 describe('ICMP errors about a translated flow', () => {
   for (const first of firsts) {
-    it(`go to the side whose packet they are about: ${name(first)}`, () => {
+    it(`ICMP errors about a translated flow go to the side whose packet they quote: ${name(first)}`, () => {
       const balancer = openNat();
       const port = goesOut(balancer, first);
       const header = isV6(first) ? 40 : 20;
@@ -292,7 +292,7 @@ describe('ICMP errors about a translated flow', () => {
         for (const quoted of [header + 8, header + 16, header + 18, header + 20, 200]) {
           const rest = u32(1400);
           const payload = new Array<number>(40).fill(9);
-          // About what went to the real.
+          // An error about a packet to the real.
           const out: Packet = { ...translated({ ...first, payload }, port), ttl: 9 };
           const toBack = balancer.process(toBalancer(errorAbout(out, type, rest, quoted)));
           const asked: Packet = { ...first, payload, ttl: 9 };
@@ -301,7 +301,7 @@ describe('ICMP errors about a translated flow', () => {
             hex(toBack.frame),
             toClient(translatedError(asked, first.destination, type, rest, quoted)),
           );
-          // About what went to the client.
+          // An error about a packet to the client.
           const back: Packet = { ...reversed(first), payload, ttl: 7 };
           const toReal = balancer.process(toBalancer(errorAbout(back, type, rest, quoted)));
           const answered: Packet = { ...reversed(translated(first, port)), payload, ttl: 7 };
@@ -313,7 +313,7 @@ describe('ICMP errors about a translated flow', () => {
     });
   }
 
-  it('about others are refused or left to the host', () => {
+  it('ICMP errors about other flows are refused or left to the host', () => {
     const balancer = openNat();
     const port = goesOut(balancer, udp4);
     const unknownFlow = { ...udp4, sourcePort: 9 };
@@ -321,7 +321,7 @@ describe('ICMP errors about a translated flow', () => {
     assert.equal(counted(balancer, () => drops(balancer, toBalancer(about))).natUnknown, 1);
     const other = { ...translated(udp4, port), destinationPort: 9 };
     passes(balancer, toBalancer(errorAbout(other, 3, u32(0), 60)));
-    // A tunnel's services get those that they always got.
+    // Services with tunnels get only unreachable and too big.
     balancer.setService({ address: VIP4, port: 81, protocol: 'udp' }, { reals: [{ address: REAL4 }] });
     const tunnelled = { ...udp4, destinationPort: 81 };
     passes(balancer, toBalancer(errorAbout(reversed(tunnelled), 11, u32(0), 60)));
@@ -340,7 +340,7 @@ describe('the end of a translated flow', () => {
   };
   const flow = (i: number): Packet => ({ ...tcp4, sourcePort: 3000 + i });
 
-  it('comes when it is idle, sooner when it is opening, closing, or UDP', async () => {
+  it('a translated flow ends when it is idle, sooner if it is opening, closing, or UDP', async () => {
     const balancer = openNat(brief);
     const open = flow(9);
     connect(balancer, open);
@@ -369,10 +369,10 @@ describe('the end of a translated flow', () => {
     assert.equal(balancer.natStatus()!.active, 0);
   });
 
-  it('frees its port, and a SYN begins anew', () => {
+  it('a closed translated flow frees its port, and a SYN begins a new one', () => {
     const balancer = openNat();
     const port = connect(balancer, tcp4);
-    // Again and again the same: a SYN that was sent twice.
+    // A SYN that is sent again belongs to the same flow.
     assert.equal(goesOut(balancer, syn4), port);
     comesBack(balancer, tcp4, replyTo(tcp4, port, { flags: ['rst'] }));
     const next = goesOut(balancer, syn4);
@@ -381,7 +381,7 @@ describe('the end of a translated flow', () => {
     comesBack(balancer, tcp4, replyTo(tcp4, next));
   });
 
-  it('comes with the removal of its real, not when that is drained', () => {
+  it('a translated flow ends when its real is removed, not when it is drained', () => {
     const balancer = openNat();
     const fresh = { address: '10.0.0.2', port: 9090 };
     for (const [packet, first] of [
@@ -409,7 +409,7 @@ describe('the end of a translated flow', () => {
 describe('ports', () => {
   const few = { ...nat, ports: [30_000, 30_003] as const, udpIdleSeconds: 3 };
 
-  it('that are all taken let no flow begin, and come back', async () => {
+  it('no translated flow begins while all ports are in use', async () => {
     const balancer = openNat(few);
     const flow = (i: number): Packet => ({ ...udp4, sourcePort: 100 + i });
     const ports = [0, 1, 2, 3].map((i) => goesOut(balancer, flow(i)));
@@ -424,7 +424,7 @@ describe('ports', () => {
     assert.equal(choice(balancer, flow(1)), `ring ${REAL4}`);
   });
 
-  it('are of all sources', () => {
+  it('ports of all sources are used', () => {
     const balancer = openNat({ ...few, sources: [OWN4, '192.0.2.88', OWN6] });
     const sources = new Set<string>();
     for (let i = 0; i < 8; i++) {
@@ -436,7 +436,7 @@ describe('ports', () => {
     assert.deepEqual(balancer.natStatus(), { active: 8, ports: 24 });
   });
 
-  it('are not given away twice by two CPUs, and flows are known on both', () => {
+  it('two CPUs never assign the same port, and both know all flows', () => {
     const balancer = openNat();
     const ports = new Map<number, number>();
     const on = (cpu: number) =>
@@ -461,7 +461,7 @@ describe('ports', () => {
 });
 
 describe('translation', () => {
-  it('is refused where it makes no sense', () => {
+  it('translation that makes no sense is refused', () => {
     const tunnels = open();
     const service = { address: VIP4, port: 80, protocol: 'tcp' } as const;
     const spec = { reals: [{ address: REAL4 }], forwarding: 'nat' } as const;

@@ -1,4 +1,4 @@
-/** Outer headers that are taken off: in front of the balancer, and on a real. */
+/** Removal of outer headers: before balancing, and on a real. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
@@ -52,14 +52,14 @@ function wrapped(packet: Packet, end4: string, end6: string): number[][] {
   ];
 }
 
-/** The frame as it was before it went into the tunnel. */
+/** The frame before it went into the tunnel. */
 function bare(packet: Packet): string {
   const inner = ipPacket(packet);
   return hex(Uint8Array.from(ethernet(BALANCER_MAC, CLIENT_MAC, etherType(inner), inner)));
 }
 
 describe('inline decapsulation', () => {
-  it('unpacks what comes to a tunnel end, and then balances it', () => {
+  it('packets to a tunnel end lose their outer headers and are then balanced', () => {
     const balancer = open({ inlineDecapsulation: true });
     services(balancer, 80);
     balancer.setTunnelEnd(END4, true);
@@ -79,7 +79,7 @@ describe('inline decapsulation', () => {
     }
   });
 
-  it('leaves other tunnels, and packets cut off, as they are', () => {
+  it('packets in other tunnels, and packets cut off, stay unchanged', () => {
     const balancer = open({ inlineDecapsulation: true });
     balancer.setTunnelEnd(END4, true);
     balancer.setTunnelEnd(END6, false);
@@ -98,7 +98,7 @@ describe('inline decapsulation', () => {
     );
   });
 
-  it('is off unless it is asked for', () => {
+  it('inline decapsulation is off by default', () => {
     const balancer = open();
     services(balancer, 80);
     balancer.setTunnelEnd(END4, true);
@@ -107,7 +107,7 @@ describe('inline decapsulation', () => {
 });
 
 describe("a real's program", () => {
-  it('takes outer headers off', () => {
+  it("a real's program removes outer headers", () => {
     const spec = parseObject(readFileSync(new URL('../../../bpf/decapsulate.bpf.o', import.meta.url)));
     setGlobal(spec, 'gue_port', ((6080 & 0xff) << 8) | (6080 >> 8));
     using collection = Collection.load(spec);
@@ -150,7 +150,7 @@ describe('a health check', () => {
     return hex(data);
   }
 
-  /** What has to come out: the frame's own Ethernet header, and the outer one's type. */
+  /** The expected frame: the frame's own Ethernet header, with the outer one's type. */
   function expected(packet: Packet, real: string, gue: boolean): string {
     const inner = ipPacket(packet);
     const toV6 = real.includes(':');
@@ -167,7 +167,7 @@ describe('a health check', () => {
   }
 
   for (const gue of [false, true]) {
-    it(`goes to its mark's real: ${gue ? 'GUE' : 'IP in IP'}`, () => {
+    it(`a health check goes to its mark's real: ${gue ? 'GUE' : 'IP in IP'}`, () => {
       using collection = load(gue);
       for (const [packet, real] of [
         [tcp4, REALS4[0]!],
@@ -190,7 +190,7 @@ describe('a health check', () => {
 });
 
 describe('a capture', () => {
-  it('has the first bytes of packets as they leave, with the reason', () => {
+  it('a capture has the first bytes of packets as they leave, with the reason', () => {
     const balancer = open();
     services(balancer, 80);
     const flow = { ...tcp4, sourcePort: 60_001 };
@@ -211,7 +211,7 @@ describe('a capture', () => {
     assert.equal(capture.lost, 0);
   });
 
-  it('takes one packet in so many', () => {
+  it('a capture takes one packet in `every`', () => {
     const balancer = open();
     services(balancer, 80);
     using capture = balancer.capture({ every: 4 });

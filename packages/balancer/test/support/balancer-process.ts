@@ -1,4 +1,4 @@
-/** A balancer in a process of its own, which can be killed: `Balancer` by messages, each answered when it is done. */
+/** A balancer in a separate process, which can be killed: its methods are called by messages, each with an answer. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,7 @@ import { Balancer, type BalancerOptions } from '../../src/index.js';
 type Method = Exclude<keyof Balancer, 'process' | 'program' | 'capture' | 'resumed' | typeof Symbol.dispose>;
 type Call = { open: BalancerOptions } | { method: Method; args: unknown[] };
 
-/** As itself, this file is the balancer's process. */
+/** When it is run as a program, this file is the balancer's process. */
 if (process.send !== undefined && process.argv[1] === fileURLToPath(import.meta.url)) serve();
 
 function serve(): void {
@@ -30,7 +30,7 @@ function serve(): void {
 
 const running = new Set<ChildProcess>();
 
-/** For `after`: processes that a test which failed left running. */
+/** Ends the processes that a failed test left running, for use in `after`. */
 export function endProcesses(): void {
   for (const child of running) child.kill('SIGKILL');
 }
@@ -42,7 +42,7 @@ export class BalancerProcess {
     this.#child = child;
   }
 
-  /** @param namespace where it runs */
+  /** @param namespace The namespace in which it runs. */
   static start(namespace: number): BalancerProcess {
     const child = withNetns(namespace, () => fork(fileURLToPath(import.meta.url)));
     running.add(child);
@@ -54,7 +54,9 @@ export class BalancerProcess {
     return this.#child.pid!;
   }
 
-  /** Returns whether it was resumed. @throws Error with the message of the balancer's error */
+  /**
+   * Opens the balancer; returns whether it resumed an earlier one. @throws Error with the message of the balancer's error
+   */
   async open(options: BalancerOptions): Promise<boolean> {
     return (await this.#ask({ open: options })) as boolean;
   }

@@ -1,4 +1,4 @@
-/** Time that passes when a test says so. */
+/** A clock whose time a test advances. */
 import type { Clock } from '../../src/health/clock.js';
 
 interface Call {
@@ -9,7 +9,7 @@ interface Call {
 
 export class FakeClock implements Clock {
   #now = 0;
-  /** Calls by the whole millisecond that they are due in. */
+  /** Calls by the whole millisecond in which they are due. */
   readonly #calls = new Map<number, Call[]>();
 
   now(): number {
@@ -27,7 +27,7 @@ export class FakeClock implements Clock {
     };
   }
 
-  /** Lets a whole number of milliseconds pass, with all that is due meanwhile, and all that follows from it. */
+  /** Lets a whole number of milliseconds pass, and runs all calls that become due. */
   async pass(ms: number): Promise<void> {
     const end = this.#now + ms;
     const late = [...this.#calls.keys()].filter((slot) => slot < this.#now).sort((a, b) => a - b);
@@ -48,7 +48,7 @@ export class FakeClock implements Clock {
         if (cancelled) continue;
         this.#now = Math.max(this.#now, time);
         call();
-        // Promises that are settled go on before the next moment.
+        // Continuations of promises run before the next moment.
         for (let i = 0; i < 4; i++) await undefined;
       }
     }

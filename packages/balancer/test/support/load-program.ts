@@ -1,19 +1,20 @@
 /**
- * A load generator, as a process: HTTP requests to some addresses, over connections that are kept and over new ones.
- * Arguments: port, kept connections an address, loops of new connections an address, addresses. Prints a line of JSON for
- * each failure, and each tenth of a second how many requests each real has answered since the last one.
+ * A load generator, as a process: it sends HTTP requests to some addresses, over kept and over new connections.
+ * Arguments: port, kept connections to each address, loops of new connections to each address, addresses. It prints a
+ * line of JSON for each failure, and every tenth of a second the number of requests that each real has answered since the
+ * last line.
  */
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoadLine } from './load.js';
 
 const [port, kept, fresh, ...addresses] = process.argv.slice(2);
-/** Between requests of a connection, milliseconds. */
+/** Time between requests of a connection, milliseconds. */
 const PAUSE = 5;
-/** After which a request counts as unanswered, milliseconds. */
-const PATIENCE = 2000;
+/** Time after which a request counts as unanswered, milliseconds. */
+const TIMEOUT = 2000;
 const HEADER = 'GET / HTTP/1.1\r\nHost: test\r\n';
-/** What a real's answer ends with. */
+/** The end of a real's answer. */
 const ANSWER = /real (\d+)\n$/;
 
 let answers: Record<string, number> = {};
@@ -47,7 +48,7 @@ class Connection {
   }
 
   async request(last: boolean): Promise<void> {
-    const deadline = setTimeout(() => this.#fail(new Error('no answer')), PATIENCE);
+    const deadline = setTimeout(() => this.#fail(new Error('no answer')), TIMEOUT);
     try {
       await new Promise<void>((resolve, reject) => {
         this.#pending = { resolve, reject };

@@ -6,37 +6,37 @@ import { withNetns } from '@weir/ebpf/sys';
 
 /** A request that was not answered. */
 export interface LoadFailure {
-  /** Over a connection that had been there, or one of its own. */
+  /** Whether it was sent over a kept connection or a new one. */
   readonly kind: 'kept' | 'new';
   readonly address: string;
-  /** What has answered earlier requests of the connection. */
+  /** The real that answered earlier requests of the connection. */
   readonly real?: string | undefined;
   readonly error: string;
 }
 
-/** What the load generator prints. */
+/** A line of the load generator. */
 export type LoadLine = { readonly answers: Record<string, number> } | { readonly failure: LoadFailure };
 
 export interface LoadOptions {
   readonly namespace: number;
   readonly addresses: readonly string[];
   readonly port: number;
-  /** Connections that are kept, for each address. */
+  /** Number of kept connections to each address. */
   readonly kept: number;
-  /** Loops of connections for one request, for each address. */
+  /** Number of loops of new connections to each address. */
   readonly fresh: number;
 }
 
-/** What has happened in some time. */
+/** Results of some time. */
 export interface LoadCount {
-  /** Requests by the real that answered. */
+  /** Numbers of answered requests, by real. */
   readonly answers: Readonly<Record<string, number>>;
   readonly failures: readonly LoadFailure[];
 }
 
 const PROGRAM = fileURLToPath(new URL('load-program.js', import.meta.url));
 
-/** Runs until it is disposed of. */
+/** A load generator that runs until it is disposed of. */
 export class Load implements Disposable {
   readonly #child: ChildProcess;
   #answers: Record<string, number> = {};
@@ -52,7 +52,7 @@ export class Load implements Disposable {
     createInterface({ input: this.#child.stdout! }).on('line', (line) => this.#take(JSON.parse(line)));
   }
 
-  /** What has happened since the last call. */
+  /** Results since the last call. */
   take(): LoadCount {
     const count = { answers: this.#answers, failures: this.#failures };
     this.#answers = {};
@@ -60,7 +60,7 @@ export class Load implements Disposable {
     return count;
   }
 
-  /** Waits until some reports have come whose requests were all made from now on. */
+  /** Waits for some reports whose requests were all sent after this call. */
   async reports(count: number): Promise<void> {
     const wanted = this.#reports + count + 1;
     while (this.#reports < wanted) {

@@ -1,4 +1,4 @@
-/** Services whose addresses are translated, and what their packets have to look like, by the RFCs alone. */
+/** Services with translated addresses, and their expected packets, from the RFCs alone. */
 import assert from 'node:assert/strict';
 import { isIPv6 } from 'node:net';
 import type { Balancer, NatOptions, ServiceReal } from '../../src/index.js';
@@ -31,12 +31,12 @@ export function isV6({ source }: Packet): boolean {
   return isIPv6(source);
 }
 
-/** The first real for a packet's family. */
+/** The first real of a packet's family. */
 export function realOf(packet: Packet): string {
   return isV6(packet) ? REAL6 : REAL4;
 }
 
-/** A balancer with translated services on port 80, of one real each. */
+/** A balancer with translated services on port 80, each with one real. */
 export function openNat(options: NatOptions = nat, reals?: readonly ServiceReal[]): Balancer {
   const balancer = open({ nat: options });
   for (const protocol of ['tcp', 'udp'] as const) {
@@ -84,7 +84,7 @@ export function toClient(ip: Bytes, padding = 0): string {
   return frame(CLIENT_MAC, ip, padding);
 }
 
-/** The port that a packet has on the balancer's address once it is on its way: every other byte is as it must be. */
+/** Returns a sent packet's port on the balancer's address, and asserts every other byte. */
 export function goesOut(balancer: Balancer, packet: Packet, real?: string, realPort?: number): number {
   const { verdict, frame: sent } = balancer.process(frameOf(packet));
   assert.equal(verdict, 'tx');
@@ -93,12 +93,12 @@ export function goesOut(balancer: Balancer, packet: Packet, real?: string, realP
   return port;
 }
 
-/** What the real answers to a packet that came from that port. */
+/** The real's answer to a packet that came from this port. */
 export function replyTo(packet: Packet, port: number, more: Partial<Packet> = {}): Packet {
   return { ...reversed(translated(packet, port)), ttl: 64, ...more };
 }
 
-/** A reply comes back from the VIP. */
+/** Asserts that a reply goes back from the VIP. */
 export function comesBack(balancer: Balancer, packet: Packet, reply: Packet): void {
   const { verdict, frame: sent } = balancer.process(frameOf(reply));
   assert.equal(verdict, 'tx');

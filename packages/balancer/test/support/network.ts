@@ -1,6 +1,6 @@
 /**
- * A client, a balancer and reals in network namespaces: this thread is the client's, which also is everybody's router.
- * File systems are private, too, with a bpffs of their own. All goes when the process ends.
+ * A client, a balancer and reals in network namespaces. This thread is in the client's, which is also the router of all.
+ * Mounts are private, with a separate bpffs. Everything ends with the process.
  *
  *     client 10.1.0.1 - 10.1.0.2 balancer        client 10.2.N.1 - 10.2.N.2 real N, with the VIP on its lo
  */
@@ -11,7 +11,7 @@ import { Decapsulator } from '../../src/index.js';
 
 if (process.getuid?.() !== 0) throw new Error('this test makes network namespaces: it needs root');
 
-/** Each CPU has a flow table of its own: all that a test sends is handled on this one. */
+/** The CPU on which all packets of a test are handled, since each CPU has its own flow table. */
 execFileSync('taskset', ['-cp', '0', String(process.pid)], { stdio: 'ignore' });
 
 export const VIP = '198.51.100.1';
@@ -47,7 +47,7 @@ export function makeNetwork(reals: number): Network {
   connect('c0', '10.1.0.1', balancer, BALANCER_DEVICE, '10.1.0.2');
   ip(`link set c0 address ${ROUTER_MAC}`);
   ip(`route add ${VIP} via 10.1.0.2`);
-  // On veth, packets can be sent out of XDP only to a device that has a program itself.
+  // On veth, XDP can send packets only to a device that has a program itself.
   Decapsulator.open({ interfaces: ['c0'], addresses: [] });
   return { balancer, reals: Array.from({ length: reals }, (_, i) => makeReal(i + 1)) };
 }
@@ -63,7 +63,7 @@ function makeReal(number: number): Real {
   return { namespace, address, decapsulator };
 }
 
-/** A veth pair from here to another namespace, with a default route back if there is none. */
+/** Makes a veth pair from here to another namespace, with a default route back if that has none. */
 export function connect(
   near: string,
   nearAddress: string,
@@ -107,7 +107,10 @@ function prepare(): void {
 
 const arena = createArena(64);
 
-/** What XDP sends on leaves without the checksum that the device was to put in: ETHTOOL_STXCSUM by SIOCETHTOOL. */
+/**
+ * Turns checksum offload off (ETHTOOL_STXCSUM by SIOCETHTOOL): packets that XDP sends would leave without their
+ * checksums.
+ */
 export function withoutChecksumOffload(device: string): void {
   arena.bytes.fill(0);
   new TextEncoder().encodeInto(device, arena.bytes);

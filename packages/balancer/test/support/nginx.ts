@@ -13,7 +13,7 @@ process.on('exit', () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** One process, without files of its own, on port 80 of all addresses. */
+/** Configuration of one process without files, on port 80 of all addresses. */
 function configuration(number: number): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (name) => `${name}_temp_path ${folder};`,

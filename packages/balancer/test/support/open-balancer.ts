@@ -1,4 +1,4 @@
-/** Balancers for tests, and what tests say of their answers. */
+/** Balancers for tests, and assertions about their results. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -17,11 +17,11 @@ import {
 import { frameOf, type Packet } from './packet.js';
 import { tunnelled } from './tunnel.js';
 
-/** Each CPU has a flow table of its own: packets of a test all run on this one. */
+/** The CPU on which all packets of a test run, since each CPU has its own flow table. */
 export const CPU = 0;
 execFileSync('taskset', ['-cp', String(CPU), String(process.pid)], { stdio: 'ignore' });
 
-// Each change of a service waits until no packet is under way any more: in a guest of our own, not for long.
+// Each change of a service waits until no packet is in progress; in the lab's guests, this shortens the wait.
 if (process.env.WEIR_LAB_KERNEL !== undefined) writeFileSync('/sys/kernel/rcu_expedited', '1');
 
 if (process.getuid?.() !== 0) throw new Error('this test loads programs: it needs root');
@@ -33,13 +33,13 @@ export const REALS6 = ['fd00:0:0:0:0:0:0:1', 'fd00:0:0:0:0:0:0:2', 'fd00:0:0:0:0
 
 const opened = new Map<string, Balancer>();
 
-/** What tests leave behind besides services, which would hold reals. */
+/** Entries besides services that tests leave behind, and that would hold reals. */
 const serverIds = [1, 5, 6, 0xabcd, 0xabcdef, 0xfedcba98];
 const sourceRoutes = ['192.168.0.0/16', '192.168.1.0/24', '2001:db8::/32'];
 
 /**
- * A balancer without services. Those with the same options are one and the same, since loading takes long in guests:
- * flows of an earlier test mean reals that nobody holds any more.
+ * A balancer without services. Balancers with the same options are the same object, since loading takes long in guests;
+ * flows of an earlier test refer to reals that no longer exist.
  */
 export function open(options: Partial<BalancerOptions> = {}): Balancer {
   const name = JSON.stringify(options);
@@ -63,6 +63,7 @@ after(() => {
   for (const balancer of opened.values()) balancer[Symbol.dispose]();
 });
 
+/** Sets a service. */
 export function service(
   balancer: Balancer,
   what: Service,
@@ -72,7 +73,7 @@ export function service(
   balancer.setService(what, { reals: reals.map((address) => ({ address })), flags });
 }
 
-/** Both families' usual services on a port. */
+/** Sets TCP and UDP services of both families on a port. */
 export function services(balancer: Balancer, port: number, flags: ServiceFlag[] = []): void {
   for (const protocol of ['tcp', 'udp'] as const) {
     service(balancer, { address: VIP4, port, protocol }, REALS4, flags);
@@ -95,7 +96,7 @@ export function hex(frame: Uint8Array): string {
   return Buffer.from(frame).toString('hex');
 }
 
-/** The packet is sent to that real, as every byte of it has to be. */
+/** Asserts that the packet is sent to a real, with every byte. */
 export function goesTo(
   balancer: Balancer,
   packet: Packet,
@@ -107,23 +108,24 @@ export function goesTo(
   assert.equal(hex(frame), hex(tunnelled(packet, real, wrap)));
 }
 
-/** The frame is left to the host, as it came. */
+/** Asserts that the frame is left to the host unchanged. */
 export function passes(balancer: Balancer, frame: Uint8Array): void {
   const processed = balancer.process(frame);
   assert.deepEqual([processed.verdict, hex(processed.frame)], ['pass', hex(frame)]);
 }
 
+/** Asserts that the frame is dropped. */
 export function drops(balancer: Balancer, frame: Uint8Array): void {
   assert.equal(balancer.process(frame).verdict, 'drop');
 }
 
-/** The real of a packet's flow, and what chooses it. */
+/** The real of a packet's flow, and the reason of the choice. */
 export function choice(balancer: Balancer, packet: Packet): string {
   const { reason, real } = balancer.explain(frameOf(packet), CPU);
   return `${reason} ${real}`;
 }
 
-/** How many times each counter that changes goes up while something happens. */
+/** The increase of each counter that changes during an action. */
 export function counted(balancer: Balancer, action: () => void): Partial<Counters> {
   const before = balancer.counters();
   action();
@@ -136,7 +138,7 @@ export function counted(balancer: Balancer, action: () => void): Partial<Counter
 
 const rings = new Map<string, Uint16Array>();
 
-/** The real that the ring has, as user space computes it. */
+/** The real in a packet's slot of the ring, as user space computes it. */
 export function byRing(packet: HashedFlow, reals: readonly string[]): string {
   const name = reals.join(' ');
   let ring = rings.get(name);

@@ -1,4 +1,4 @@
-/** Frames put together byte by byte, and checksums, by the RFCs alone: nothing here comes from the balancer. */
+/** Frames and checksums, built byte by byte from the RFCs alone: nothing here uses the balancer's code. */
 import { isIPv6 } from 'node:net';
 
 export const BALANCER_MAC = [2, 0, 0, 0, 0, 1];
@@ -15,7 +15,7 @@ export function u32(value: number): number[] {
   return [...u16(value >>> 16), ...u16(value & 0xffff)];
 }
 
-/** An address's bytes. IPv6 ones are written with `::` or all words, without dots. */
+/** The bytes of an address. IPv6 is written with `::` or all words, without dots. */
 export function address(text: string): number[] {
   if (!isIPv6(text)) return text.split('.').map(Number);
   const [head = '', tail] = text.split('::');
@@ -26,7 +26,7 @@ export function address(text: string): number[] {
   return [...front, ...new Array<number>(16 - front.length - back.length).fill(0), ...back];
 }
 
-/** RFC 1071. */
+/** The Internet checksum (RFC 1071). */
 export function checksum(bytes: Bytes): number {
   let sum = 0;
   for (let i = 0; i < bytes.length; i += 2) sum += (bytes[i]! << 8) | (bytes[i + 1] ?? 0);
@@ -50,7 +50,7 @@ export interface Ipv4Options {
   readonly fragment?: number;
   readonly ttl?: number;
   readonly options?: Bytes;
-  /** What the header says; by default what is there. */
+  /** Length in the header. Default: the real one. */
   readonly length?: number;
 }
 
@@ -96,7 +96,7 @@ export function ipv6(
 
 const TCP_FLAGS = { fin: 1, syn: 2, rst: 4, ack: 16 } as const;
 
-/** What a client sends, and to whom. */
+/** A client's packet. */
 export interface Packet {
   readonly source: string;
   readonly sourcePort: number;
@@ -105,15 +105,15 @@ export interface Packet {
   readonly protocol: 'tcp' | 'udp';
   readonly payload?: Bytes;
   readonly flags?: readonly (keyof typeof TCP_FLAGS)[];
-  /** Default 1000, 2000 and 65535. */
+  /** Default 1000; acknowledgement 2000, window 65535. */
   readonly sequence?: number;
   readonly acknowledgement?: number;
   readonly window?: number;
   readonly tcpOptions?: Bytes;
-  /** UDP of IPv4 only. */
+  /** For UDP over IPv4. */
   readonly withoutChecksum?: boolean;
   readonly tos?: number;
-  /** Or hop limit. Default 64. */
+  /** TTL or hop limit. Default 64. */
   readonly ttl?: number;
   readonly padding?: number;
 }
@@ -144,7 +144,7 @@ export function segment(packet: Packet): number[] {
   return bytes;
 }
 
-/** From the IP header on. */
+/** A packet from the IP header on. */
 export function ipPacket(packet: Packet): number[] {
   const { source, destination, tos = 0, ttl = 64 } = packet;
   const protocol = packet.protocol === 'tcp' ? 6 : 17;
@@ -165,7 +165,7 @@ export function toBalancer(ip: Bytes, padding = 0): Uint8Array {
   ]);
 }
 
-/** What answers a packet. */
+/** The answer to a packet. */
 export function reversed(packet: Packet): Packet {
   return {
     ...packet,

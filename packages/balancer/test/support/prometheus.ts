@@ -14,7 +14,7 @@ export interface Family {
 
 const unescaped: Readonly<Record<string, string>> = { '\\\\': '\\', '\\n': '\n', '\\"': '"' };
 
-/** Metrics by name. @throws AssertionError for what the format, or the convention for names, does not allow. */
+/** Reads metrics by name. @throws AssertionError for violations of the format or of the convention for names. */
 export function readMetrics(text: string): Map<string, Family> {
   assert.ok(text.endsWith('\n'), 'the last line ends');
   const families = new Map<string, Family>();

@@ -1,6 +1,6 @@
-/** Random numbers that a seed decides. */
+/** Random numbers from a seed. */
 
-/** From 0 to 1 (mulberry32). */
+/** Returns a generator of numbers from 0 to 1 (mulberry32). */
 export function randomNumbers(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

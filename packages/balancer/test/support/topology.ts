@@ -1,6 +1,6 @@
 /**
- * A client, a router, a balancer and reals in network namespaces, with IPv4 and IPv6. This thread is the balancer's: what
- * it connects to, and opens, it does from there. All goes when the process ends.
+ * A client, a router, a balancer and reals in network namespaces, with IPv4 and IPv6. This thread is in the balancer's,
+ * from which it connects and opens. Everything ends with the process.
  *
  *     client 10.0.0.2 ─ 10.0.0.1 router 10.1.0.1 ─ 10.1.0.2 balancer
  *                                router 10.2.N.1 ─ 10.2.N.2 real N, with the VIPs on its lo
@@ -18,11 +18,11 @@ export const VIP6 = '2001:db8::1';
 export const BALANCER_DEVICE = 'b0';
 export const BALANCER4 = '10.1.0.2';
 export const BALANCER6 = 'fd00:1:0::2';
-/** Of the router, towards the balancer. */
+/** MAC address of the router, towards the balancer. */
 export const ROUTER_MAC = '02:00:00:00:00:0c';
 
 export interface Topology {
-  /** Descriptors of namespaces. */
+  /** Descriptors of the namespaces. */
   readonly client: number;
   readonly router: number;
   readonly reals: readonly TopologyReal[];
@@ -35,8 +35,8 @@ export interface TopologyReal {
 }
 
 /**
- * Makes the namespaces and moves this thread into the balancer's. All runs on one CPU from then on: flow tables are each
- * CPU's own, and veth leaves packets on the CPU of whoever caused them, where devices would keep a flow's together.
+ * Makes the namespaces and moves this thread into the balancer's. Everything then runs on one CPU: each CPU has its own
+ * flow table, and veth handles packets on the sender's CPU, where hardware would keep a flow's packets together.
  */
 export function makeTopology(reals: number): Topology {
   execFileSync('taskset', ['-cp', '0', String(process.pid)], { stdio: 'ignore' });
@@ -57,7 +57,7 @@ export function makeTopology(reals: number): Topology {
     ip(`link set balancer address ${ROUTER_MAC}`);
     ip(`route add ${VIP4} via ${BALANCER4}`);
     ip(`route add ${VIP6} via ${BALANCER6}`);
-    // On veth, packets can be sent out of XDP only to a device that has a program itself.
+    // On veth, XDP can send packets only to a device that has a program itself.
     Decapsulator.open({ interfaces: ['balancer'], addresses: [] });
   });
   return { client, router, reals: made };
@@ -76,7 +76,7 @@ function makeReal(router: number, number: number): TopologyReal {
   return { namespace, address4, address6 };
 }
 
-/** A veth pair from the namespace that this thread is in now to the router, which is its way to everybody. */
+/** Makes a veth pair from this thread's namespace to the router, which becomes its default gateway. */
 function connect(router: number, device: string, network: string, routerDevice: string): void {
   const [high, low] = network.split(':');
   const [net4, net6] = [`10.${high}.${low}`, `fd00:${high}:${low}:`];

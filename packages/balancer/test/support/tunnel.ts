@@ -1,4 +1,4 @@
-/** What a packet has to look like once it is on its way to a real. */
+/** Expected frames of packets in the tunnel to a real. */
 import { isIPv6 } from 'node:net';
 import {
   address,
@@ -15,7 +15,7 @@ import {
   u16,
 } from './packet.js';
 
-/** The flow that decides the outer source: for an ICMP error, the client's side of the packet it is about. */
+/** The flow that decides the outer source; for an ICMP error, the client's side of the quoted packet. */
 export interface OuterFlow {
   readonly source: string;
   readonly sourcePort: number;
@@ -35,7 +35,7 @@ function frame(outer: readonly number[], padding: number): Uint8Array {
   ]);
 }
 
-/** IP in IP. */
+/** The frame of IP in IP. */
 export function inTunnel(
   inner: readonly number[],
   flow: OuterFlow,
@@ -58,7 +58,7 @@ export function inTunnel(
 export const GUE_SOURCE4 = '192.0.2.77';
 export const GUE_SOURCE6 = 'fd00:77:0:0:0:0:0:1';
 
-/** GUE, variant 1. */
+/** The frame of GUE, variant 1. */
 export function inGue(
   inner: readonly number[],
   flow: OuterFlow,
