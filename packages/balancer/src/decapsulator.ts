@@ -1,8 +1,9 @@
 /** Removes outer headers on reals. */
 import { existsSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { addressBytes, type BpfMap, Collection, type MapSpec, openPinnedMap, setGlobal } from '@weir/ebpf';
-import { addressText, wirePort } from './address.js';
+import { type BpfMap, Collection, type MapSpec, openPinnedMap, setGlobal } from '@weir/ebpf';
+import { canonicalAddress } from '@weir/ebpf/address';
+import { wirePort } from './address.js';
 import { encodeNumber } from './datapath/encode.js';
 import { readObject } from './datapath/objects.js';
 import { setTunnelEnd, tunnelEnds } from './datapath/tunnel-ends.js';
@@ -84,7 +85,7 @@ export class Decapsulator implements Disposable {
       for (const address of addresses) this.setTunnelEnd(address, true);
       for (const name of KEPT_MAPS) folder?.pinOnce(this.#collection.map(name));
       this.#attachments.commit();
-      const kept = new Set(addresses.map((address) => addressText(addressBytes(address))));
+      const kept = new Set(addresses.map(canonicalAddress));
       for (const end of this.tunnelEnds()) if (!kept.has(end)) this.setTunnelEnd(end, false);
     } catch (error) {
       this.#close();
@@ -92,7 +93,7 @@ export class Decapsulator implements Disposable {
     }
   }
 
-  /** Sets whether tunnels to an address end here. @throws EbpfError for an invalid address. */
+  /** Sets whether tunnels to an address end here. @throws OptionError for an invalid address. */
   setTunnelEnd(address: string, ends: boolean): void {
     setTunnelEnd(this.#collection.map('tunnel_ends'), address, ends);
   }

@@ -1,5 +1,5 @@
 /** Virtual services, to which clients connect. */
-import { type Prefix, parsePrefix, wirePort } from './address.js';
+import { type KeyPrefix, keyPrefix, wirePort } from './address.js';
 import { encode } from './datapath/encode.js';
 import type { RingVersion } from './datapath/ring.js';
 import { sizeofVipPrefix, VipFlag, writeVipPrefix } from './generated/balancer.js';
@@ -79,18 +79,18 @@ export function flagsOf(spec: ServiceSpec): number {
 
 /** A text that is the same for every way to write the service. */
 export function serviceName({ address, port, protocol }: Service): string {
-  const { words, ipv6, bits } = parsePrefix(address);
+  const { words, ipv6, bits } = keyPrefix(address);
   wirePort(port);
   return `${protocol} ${ipv6 ? 6 : 4} ${[...words].map((word) => word.toString(16)).join(':')}/${bits} ${port}`;
 }
 
 /** Port, protocol and family in one word, as in the program's table. */
-export function serviceWord({ port, protocol }: Service, { ipv6 }: Prefix): number {
+export function serviceWord({ port, protocol }: Service, { ipv6 }: KeyPrefix): number {
   return wirePort(port) + protocolNumbers[protocol] * 2 ** 16 + Number(ipv6) * 2 ** 24;
 }
 
 /** The service's key in `vip_prefixes`. */
-export function servicePrefixKey({ port, protocol }: Service, { words, ipv6, bits }: Prefix): Uint8Array {
+export function servicePrefixKey({ port, protocol }: Service, { words, ipv6, bits }: KeyPrefix): Uint8Array {
   return encode(sizeofVipPrefix, writeVipPrefix, {
     prefixBits: 32 + bits,
     port: wirePort(port),

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ArrayMap } from '@weir/ebpf';
-import { parsePrefix } from '../src/address.js';
+import { keyPrefix } from '../src/address.js';
 import { VipSlots } from '../src/datapath/vip-slots.js';
 import { sizeofVipSlot } from '../src/generated/balancer.js';
 
@@ -22,9 +22,7 @@ describe('slots', () => {
   it('slots have room for all services after many changes', () => {
     const { table, numbers } = slots();
     for (let round = 0; round < 3; round++) {
-      const prefixes = Array.from({ length: 4096 }, (_, i) =>
-        parsePrefix(`10.${round}.${i >> 8}.${i & 255}`),
-      );
+      const prefixes = Array.from({ length: 4096 }, (_, i) => keyPrefix(`10.${round}.${i >> 8}.${i & 255}`));
       for (const [i, prefix] of prefixes.entries()) {
         assert.ok(table.hasRoom(prefix, 80));
         table.add(prefix, 80, i);

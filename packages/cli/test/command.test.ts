@@ -93,7 +93,7 @@ describe('weir', () => {
     [['trace', '-p'], /'-p, --pid <pid>' argument missing/],
     [['trace', '-p', '12x'], /'12x' is invalid. Expected a process id from 1 to 4194304/],
     [['trace', '--port', '99999'], /Expected a port from 0 to 65535/],
-    [['trace', '--peer', 'example.org'], /Expected an address or prefix/],
+    [['trace', '--peer', 'example.org'], /expected an address or prefix/],
     [['trace', '-e', 'conect'], /Allowed are connect, accept, close, fail/],
     [['trace', '--direction', 'up'], /Allowed choices are inbound, outbound/],
     [['trace', '--color', 'blue'], /Allowed choices are auto, always, never/],

@@ -48,7 +48,17 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('tarballs', () => {
   for (const [name, needed] of [
-    ['ebpf', ['dist/src/index.js', 'dist/src/index.d.ts', 'dist/src/sys/index.js', 'README.md', 'LICENSE']],
+    [
+      'ebpf',
+      [
+        'dist/src/index.js',
+        'dist/src/index.d.ts',
+        'dist/src/sys/index.js',
+        'dist/src/address/index.js',
+        'README.md',
+        'LICENSE',
+      ],
+    ],
     ['tracer', ['dist/src/index.js', 'dist/src/index.d.ts', 'bpf/tcp.bpf.o', 'README.md', 'LICENSE']],
     ['balancer', ['dist/src/index.js', 'bpf/balancer.bpf.o', 'weir-balance.schema.json', 'README.md']],
     ['cli', ['dist/bundle/entry-point.js', 'bin/weir.js', 'README.md', 'LICENSE']],

@@ -96,7 +96,9 @@ describe('option values', () => {
       '/8',
       '10.0.0.0/-1',
       '010.0.0.1',
+      '10.1.0.0/8',
     ]);
+    assert.throws(() => parsePrefixes('::1,10.1.0.0/8'), /10\.0\.0\.0\/8 would be right/);
   });
 
   it('reads process ids and command names', () => {

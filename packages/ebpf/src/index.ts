@@ -56,7 +56,7 @@ export { ArrayMap, indexKey } from './map/array.js';
 export type { Batch } from './map/batch.js';
 export type { CreateMapOptions } from './map/create.js';
 export { DescriptorMap } from './map/descriptor-map.js';
-export { addressBytes, cidrKey, LpmTrieMap } from './map/lpm.js';
+export { cidrKey, LpmTrieMap } from './map/lpm.js';
 export { BpfMap, type MapShape } from './map/map.js';
 export type { MapInfo } from './map/map-info.js';
 export { createMap, mapFromFd, mapFromId, mapIds, openPinnedMap } from './map/open.js';

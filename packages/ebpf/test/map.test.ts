@@ -1,25 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { EbpfError } from '../src/errors.js';
+import { OptionError } from '../src/errors.js';
 import { indexKey } from '../src/map/array.js';
-import { addressBytes, cidrKey } from '../src/map/lpm.js';
+import { cidrKey } from '../src/map/lpm.js';
 import { percpuStride } from '../src/map/percpu.js';
 import { walkKeys } from '../src/map/walk.js';
 import { randomSource } from './support/random.js';
-
-test('addresses', () => {
-  const hex = (address: string) => Buffer.from(addressBytes(address)).toString('hex');
-  assert.equal(hex('192.0.2.255'), 'c00002ff');
-  assert.equal(hex('::'), '0'.repeat(32));
-  assert.equal(hex('::1'), `${'0'.repeat(31)}1`);
-  assert.equal(hex('2001:db8::8:0:1'), '20010db8000000000000000800000001');
-  assert.equal(hex('1:2:3:4:5:6:7:8'), '00010002000300040005000600070008');
-  assert.equal(hex('::ffff:192.0.2.1'), '00000000000000000000ffffc0000201');
-  assert.equal(hex('fe80::'), `fe80${'0'.repeat(28)}`);
-  for (const wrong of ['', '1.2.3', '1.2.3.256', ':::', 'fe80::1%lo', 'localhost']) {
-    assert.throws(() => addressBytes(wrong), EbpfError);
-  }
-});
 
 test('keys of networks have the bits behind the prefix cleared', () => {
   const hex = (cidr: string, size?: number) => Buffer.from(cidrKey(cidr, size)).toString('hex');
@@ -30,9 +16,9 @@ test('keys of networks have the bits behind the prefix cleared', () => {
   assert.equal(hex('fd00::ffff/8'), `08000000fd${'0'.repeat(30)}`);
   assert.equal(hex('10.0.0.0/8', 16), `080000000a${'0'.repeat(30)}`);
   for (const wrong of ['10.0.0.0/33', '10.0.0.0/', '10.0.0.0/8/8', '10.0.0.0/-1', 'x/8', '::/129']) {
-    assert.throws(() => cidrKey(wrong), EbpfError);
+    assert.throws(() => cidrKey(wrong), OptionError);
   }
-  assert.throws(() => cidrKey('::/0', 4), EbpfError);
+  assert.throws(() => cidrKey('::/0', 4), OptionError);
 });
 
 test('per-CPU values lie at strides of 8', () => {

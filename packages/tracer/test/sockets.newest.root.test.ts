@@ -4,8 +4,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { AddressFormatter } from '@weir/ebpf/address';
 import { withNetns } from '@weir/ebpf/sys';
-import { AddressFormatter } from '../src/records/address.js';
 import {
   type DiagSocket,
   openedHere,

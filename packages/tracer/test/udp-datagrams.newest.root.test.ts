@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { kernelAtLeast } from '@weir/ebpf';
+import { parseMappedPrefix } from '@weir/ebpf/address';
 import { withNetns } from '@weir/ebpf/sys';
-import { parsePrefix } from '../src/records/address.js';
 import type { UdpCounter } from '../src/sockets/index.js';
 import { runLoad } from './support/load.js';
 import { TestNetns } from './support/netns.js';
@@ -191,7 +191,7 @@ for (const mechanism of mechanisms) {
           RawSocket.udp(true)
             .setOption(1, 2, 1)
             .bind('::', 5353)
-            .setOption(ipv6Level, joinGroup, [...parsePrefix(group).address, ...index]),
+            .setOption(ipv6Level, joinGroup, [...parseMappedPrefix(group).address, ...index]),
         );
         using sender = RawSocket.udp(true)
           .bind('2001:db8::1')

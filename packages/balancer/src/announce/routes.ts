@@ -1,6 +1,7 @@
 /** Routes of VIPs in a separate table, which a BGP daemon announces. Layout: include/uapi/linux/rtnetlink.h. */
 import { constants } from 'node:os';
 import { OptionError, SyscallError } from '@weir/ebpf';
+import { formatPrefix, type Prefix, parsePrefix } from '@weir/ebpf/address';
 import {
   decodeAttributes,
   NetlinkFlag,
@@ -8,7 +9,6 @@ import {
   NetlinkProtocol,
   NetlinkSocket,
 } from '@weir/ebpf/sys';
-import { type Prefix, parsePrefix } from '../address.js';
 import { within } from '../limits.js';
 
 /** Route types: RTN_*. */
@@ -64,8 +64,8 @@ export class VipRoutes implements Disposable {
 
   /** Removes routes of this and earlier processes, except those of these VIPs. @throws SyscallError */
   keepOnly(vips: Iterable<string>): void {
-    const kept = new Set(Array.from(vips, (vip) => prefixName(parsePrefix(vip))));
-    for (const prefix of this.#existing()) if (!kept.has(prefixName(prefix))) this.#remove(prefix);
+    const kept = new Set(Array.from(vips, (vip) => formatPrefix(parsePrefix(vip))));
+    for (const prefix of this.#existing()) if (!kept.has(formatPrefix(prefix))) this.#remove(prefix);
   }
 
   /** Closes the socket; routes stay. */
@@ -84,7 +84,7 @@ export class VipRoutes implements Disposable {
   #change(type: number, prefix: Prefix, what: string): void {
     const isNew = type === Message.newRoute;
     const payload = new NetlinkPayload(this.#message(prefix, isNew ? types[this.#type] : 0))
-      .attribute(attribute.destination, addressBytes(prefix))
+      .attribute(attribute.destination, prefix.address)
       .u32(attribute.table, this.#table);
     if (isNew && this.#type !== 'blackhole') payload.u32(attribute.outputDevice, LOOPBACK_INDEX);
     const flags = isNew ? NetlinkFlag.create | NetlinkFlag.replace : 0;
@@ -92,7 +92,8 @@ export class VipRoutes implements Disposable {
   }
 
   /** struct rtmsg */
-  #message({ ipv6, bits }: Prefix, type: number): Uint8Array {
+  #message({ address, bits }: Prefix, type: number): Uint8Array {
+    const ipv6 = address.length === 16;
     const scope = type === types.local && !ipv6 ? SCOPE_HOST : SCOPE_UNIVERSE;
     const family = ipv6 ? AF_INET6 : AF_INET;
     return Uint8Array.of(family, bits, 0, 0, RT_TABLE_UNSPEC, ROUTE_PROTOCOL, scope, type, 0, 0, 0, 0);
@@ -116,18 +117,7 @@ export class VipRoutes implements Disposable {
     if (view.getUint8(5) !== ROUTE_PROTOCOL || (view.getUint32(8, true) & CLONED) !== 0) return undefined;
     if (destination === undefined || table === undefined) return undefined;
     if (new DataView(table.buffer, table.byteOffset).getUint32(0, true) !== this.#table) return undefined;
-    const ipv6 = view.getUint8(0) === AF_INET6;
-    const bytes = new Uint8Array(16);
-    bytes.set(destination);
-    const bits = view.getUint8(1);
-    return { words: new Uint32Array(bytes.buffer), ipv6, bits, whole: bits === (ipv6 ? 128 : 32) };
+    const length = view.getUint8(0) === AF_INET6 ? 16 : 4;
+    return { address: Uint8Array.from(destination.subarray(0, length)), bits: view.getUint8(1) };
   }
-}
-
-function addressBytes({ words, ipv6 }: Prefix): Uint8Array {
-  return new Uint8Array(words.buffer, 0, ipv6 ? 16 : 4);
-}
-
-function prefixName({ words, ipv6, bits }: Prefix): string {
-  return `${ipv6 ? 6 : 4} ${words.join(' ')}/${bits}`;
 }

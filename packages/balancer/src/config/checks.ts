@@ -1,5 +1,7 @@
 /** What the schema cannot say: how the values of a configuration fit together. */
-import { canonicalAddress, canonicalPrefix, parsePrefix } from '../address.js';
+
+import { canonicalAddress, canonicalPrefix } from '@weir/ebpf/address';
+import { keyPrefix } from '../address.js';
 import { ranges } from '../limits.js';
 import { serviceName } from '../service.js';
 import type { Finding } from './messages.js';
@@ -126,7 +128,7 @@ function ofCheck({ check, port, address, reals, forwarding }: VipConfig, above: 
   if (check.tunnel && forwarding === 'nat') {
     found.push({ path: [...path, 'tunnel'], message: 'tunnel: with forwarding: nat there is none' });
   }
-  if (check.tunnel && !parsePrefix(address).whole) {
+  if (check.tunnel && !keyPrefix(address).whole) {
     found.push({
       path: [...path, 'tunnel'],
       message: 'tunnel: probes need one address, and the VIP is a prefix',

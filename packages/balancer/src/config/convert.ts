@@ -1,6 +1,5 @@
 /** Conversion of a configuration to a balancer's options and services. */
-import { isIP } from 'node:net';
-import { canonicalAddress } from '../address.js';
+import { canonicalAddress, isAddress } from '@weir/ebpf/address';
 import type { BalancerOptions } from '../options.js';
 import { type Service, type ServiceReal, type ServiceSpec, serviceName } from '../service.js';
 import type { Config, DeviceConfig, RealConfig, VipConfig } from './schema.js';
@@ -36,7 +35,7 @@ export function devicesOf({ interface: one, interfaces = [] }: Config): readonly
 /** The option for a next hop. */
 export function nextHop(router: string | undefined): { routerMac?: string; router?: string } {
   if (router === undefined || router === 'auto') return {};
-  return isIP(router) === 0 ? { routerMac: router } : { router };
+  return isAddress(router) ? { router } : { routerMac: router };
 }
 
 /** The service of a VIP. */

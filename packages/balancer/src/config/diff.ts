@@ -1,6 +1,6 @@
 /** The changes from one configuration to another. */
 import { isDeepStrictEqual } from 'node:util';
-import { canonicalAddress, canonicalPrefix } from '../address.js';
+import { canonicalAddress, canonicalPrefix } from '@weir/ebpf/address';
 import { serviceName } from '../service.js';
 import { nextHop } from './convert.js';
 import type { Config, VipConfig } from './schema.js';

@@ -1,11 +1,8 @@
 /** The kinds of values in a configuration, each with its check and message. */
-import { isIP } from 'node:net';
+import { isIPv4 } from 'node:net';
+import { isAddress, parsePrefix } from '@weir/ebpf/address';
 import { z } from 'zod';
-import { macBytes, parsePrefix } from '../address.js';
-
-function isAddress(text: string): boolean {
-  return isIP(text) !== 0 && !text.includes('%');
-}
+import { macBytes } from '../address.js';
 
 function accepts(parse: (text: string) => unknown): (text: string) => boolean {
   return (text) => {
@@ -21,10 +18,8 @@ function accepts(parse: (text: string) => unknown): (text: string) => boolean {
 export const address = z
   .string()
   .refine(isAddress, { error: 'expected an address such as 192.0.2.1 or 2001:db8::1' });
-export const address4 = z
-  .string()
-  .refine((text) => isIP(text) === 4, { error: 'expected an IPv4 address such as 192.0.2.1' });
-export const address6 = z.string().refine((text) => isAddress(text) && isIP(text) === 6, {
+export const address4 = z.string().refine(isIPv4, { error: 'expected an IPv4 address such as 192.0.2.1' });
+export const address6 = z.string().refine((text) => isAddress(text) && !isIPv4(text), {
   error: 'expected an IPv6 address such as 2001:db8::1',
 });
 export const prefix = z.string().refine(accepts(parsePrefix), {

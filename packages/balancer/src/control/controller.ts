@@ -1,6 +1,6 @@
 /** What a balancer is to do, and how it comes to do it: a configuration, and reals that were drained by hand. */
 
-import { canonicalAddress } from '../address.js';
+import { canonicalAddress } from '@weir/ebpf/address';
 import type { Balancer } from '../balancer.js';
 import { serviceOf, specOf } from '../config/convert.js';
 import { type Change, type Difference, diff, inverse } from '../config/diff.js';

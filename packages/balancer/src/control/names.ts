@@ -1,6 +1,5 @@
 /** Lookup of VIPs and reals by the names that people use. */
-import { isIP } from 'node:net';
-import { canonicalAddress } from '../address.js';
+import { canonicalAddress, isAddress } from '@weir/ebpf/address';
 import { type Config, type RealConfig, type VipConfig, vipName } from '../config/schema.js';
 
 /** A request that is at fault: it names something that does not exist, or asks for something that is refused. */
@@ -23,7 +22,7 @@ export function findVip({ vips }: Config, text: string): VipConfig {
 export function findReal({ name: vip, reals }: VipConfig, text: string): RealConfig {
   const named = reals.find(({ name }) => name === text);
   if (named !== undefined) return named;
-  const key = isIP(text) === 0 ? undefined : canonicalAddress(text);
+  const key = isAddress(text) ? canonicalAddress(text) : undefined;
   const [real, ...more] = reals.filter(({ address }) => canonicalAddress(address) === key);
   if (more.length > 0)
     throw new RequestError(`${text} is the address of several reals of ${vip}: name one as ${real!.name}`);

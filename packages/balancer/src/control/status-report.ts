@@ -1,6 +1,6 @@
 /** Status of a running balancer: its VIPs, their reals, traffic and health. */
+import { canonicalAddress } from '@weir/ebpf/address';
 import { monotonicNs } from '@weir/ebpf/sys';
-import { canonicalAddress } from '../address.js';
 import type { Balancer, InterfaceStatus, RealStatus, ServiceStatus } from '../balancer.js';
 import type { Config, RealConfig, VipConfig } from '../config/schema.js';
 import type { Counters, Traffic } from '../datapath/counters.js';

@@ -2,7 +2,8 @@
 
 import type { ArrayMap } from '@weir/ebpf';
 import { OptionError } from '@weir/ebpf';
-import { canonicalAddress, keyAddress, wirePort } from '../address.js';
+import { canonicalAddress } from '@weir/ebpf/address';
+import { keyAddress, wirePort } from '../address.js';
 import { Limit, RealFlag, sizeofReal, writeReal } from '../generated/balancer.js';
 import type { SavedReals } from '../lifecycle/state.js';
 import { encode } from './encode.js';

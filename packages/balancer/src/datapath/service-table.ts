@@ -2,7 +2,7 @@
 
 import type { ArrayMap, BpfMap } from '@weir/ebpf';
 import { OptionError } from '@weir/ebpf';
-import { type Prefix, parsePrefix } from '../address.js';
+import { type KeyPrefix, keyPrefix } from '../address.js';
 import { addressPrefixKey } from '../address-prefix.js';
 import { VipKind } from '../generated/balancer.js';
 import type { Pending, SavedServices } from '../lifecycle/state.js';
@@ -144,7 +144,7 @@ export class ServiceTable {
   /** Goes on from what another table knew, and makes those changes that it may not have made. */
   restore(saved: SavedServices, fresh: FreshTables): void {
     for (const { service, spec, number } of saved.served) {
-      this.#checkForwarding(spec, parsePrefix(service.address));
+      this.#checkForwarding(spec, keyPrefix(service.address));
       const members = spec.reals.map(({ address, port, weight = 1, local = false, down = false }) => ({
         real: this.#reals.hold(address, local, port),
         weight,
@@ -168,16 +168,14 @@ export class ServiceTable {
     this.#setKinds();
   }
 
-  #hasAddress(prefix: Prefix): boolean {
+  #hasAddress(prefix: KeyPrefix): boolean {
     const name = addressPrefixKey(prefix).join(' ');
-    return this.all().some(
-      ({ service }) => addressPrefixKey(parsePrefix(service.address)).join(' ') === name,
-    );
+    return this.all().some(({ service }) => addressPrefixKey(keyPrefix(service.address)).join(' ') === name);
   }
 
   #prepare(service: Service, spec: ServiceSpec): Prepared {
     const before = this.get(service);
-    const prefix = parsePrefix(service.address);
+    const prefix = keyPrefix(service.address);
     const members: Member[] = [];
     try {
       this.#checkForwarding(spec, prefix);
@@ -206,7 +204,7 @@ export class ServiceTable {
   }
 
   /** @throws OptionError if the balancer cannot translate where the service asks for it. */
-  #checkForwarding({ forwarding, flags = [] }: ServiceSpec, { ipv6 }: Prefix): void {
+  #checkForwarding({ forwarding, flags = [] }: ServiceSpec, { ipv6 }: KeyPrefix): void {
     if (forwarding !== 'nat') return;
     if (this.#nat === undefined)
       throw new OptionError('forwarding: nat takes a balancer with the option nat');
@@ -220,7 +218,7 @@ export class ServiceTable {
     const name = serviceName(service);
     this.#programs.replaceVip(number, record);
     if (this.#pending.get(name)?.isNew === true) this.#counters.clearVip(number);
-    const prefix = parsePrefix(service.address);
+    const prefix = keyPrefix(service.address);
     this.#addresses.update(addressPrefixKey(prefix), encodeNumber(1));
     if (prefix.whole) this.#slots.add(prefix, serviceWord(service, prefix), number);
     else this.#prefixes.update(servicePrefixKey(service, prefix), encodeNumber(number));
@@ -230,7 +228,7 @@ export class ServiceTable {
 
   /** Takes a service that is no longer served out of the program's tables, whatever of it they have. */
   #unmake({ service, number }: { readonly service: Service; readonly number: number }): void {
-    const prefix = parsePrefix(service.address);
+    const prefix = keyPrefix(service.address);
     if (prefix.whole) this.#slots.remove(prefix, serviceWord(service, prefix));
     else this.#prefixes.delete(servicePrefixKey(service, prefix));
     if (!this.#hasAddress(prefix)) this.#addresses.delete(addressPrefixKey(prefix));
@@ -247,7 +245,7 @@ export class ServiceTable {
   /** Tells the program which tables hold anything. */
   #setKinds(): void {
     const services = this.all().map(({ service }) => service);
-    const hasPrefix = services.some(({ address }) => !parsePrefix(address).whole);
+    const hasPrefix = services.some(({ address }) => !keyPrefix(address).whole);
     const hasAnyPort = services.some(({ port }) => port === 0);
     const kinds = (hasPrefix ? VipKind.VIPS_WITH_PREFIX : 0) | (hasAnyPort ? VipKind.VIPS_WITH_ANY_PORT : 0);
     this.#globals.write('vip_kinds', kinds);
@@ -262,14 +260,14 @@ export class ServiceTable {
   }
 }
 
-function checkTranslatedReal(real: KnownReal, { ipv6 }: Prefix): void {
+function checkTranslatedReal(real: KnownReal, { ipv6 }: KeyPrefix): void {
   if (real.local)
     throw new OptionError(`real ${real.address}: forwarding: nat goes to other hosts, not to this one`);
   if (real.ipv6 !== ipv6)
     throw new OptionError(`real ${real.address}: addresses of another family take a tunnel`);
 }
 
-function checkReal(real: KnownReal, prefix: Prefix, members: readonly Member[]): void {
+function checkReal(real: KnownReal, prefix: KeyPrefix, members: readonly Member[]): void {
   if (prefix.ipv6 && !real.ipv6 && !real.local) {
     throw new OptionError(`real ${real.address}: IPv6 does not go through an IPv4 tunnel`);
   }

@@ -1,7 +1,7 @@
 /** The program's tables of services and reals, and their restoration by the next process. */
 
 import type { ArrayMap, BpfMap } from '@weir/ebpf';
-import { parsePrefix } from '../address.js';
+import { keyPrefix } from '../address.js';
 import { addressPrefixKey, prefixOfKey } from '../address-prefix.js';
 import type { PreviousInstance } from '../lifecycle/previous-instance.js';
 import type { SavedTables } from '../lifecycle/state.js';
@@ -90,7 +90,7 @@ export class Tables {
 
   /** @throws OptionError */
   setSourceRoute(prefix: string, address: string | undefined, port = 0): void {
-    this.#sourceRoutes.set(addressPrefixKey(parsePrefix(prefix)), address, port);
+    this.#sourceRoutes.set(addressPrefixKey(keyPrefix(prefix)), address, port);
     this.#saveReals();
   }
 

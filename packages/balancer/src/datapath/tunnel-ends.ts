@@ -1,6 +1,8 @@
 /** The program's table of addresses at which tunnels end. */
+
 import type { BpfMap } from '@weir/ebpf';
-import { addressText, keyAddress } from '../address.js';
+import { formatAddress } from '@weir/ebpf/address';
+import { keyAddress, keyBytes } from '../address.js';
 import { readTunnelEnd, sizeofTunnelEnd, writeTunnelEnd } from '../generated/decapsulate.js';
 import { encode, encodeNumber } from './encode.js';
 
@@ -8,7 +10,7 @@ import { encode, encodeNumber } from './encode.js';
 export function tunnelEnds(map: BpfMap): string[] {
   return [...map.keys()].map((key) => {
     const { address, ipv6 } = readTunnelEnd(new DataView(key.buffer, key.byteOffset), 0);
-    return addressText(new Uint8Array(address.buffer, address.byteOffset, ipv6 === 0 ? 4 : 16));
+    return formatAddress(keyBytes({ words: address, ipv6: ipv6 !== 0 }));
   });
 }
 

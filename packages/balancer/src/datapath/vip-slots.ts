@@ -2,7 +2,7 @@
 
 import type { ArrayMap } from '@weir/ebpf';
 import { OptionError } from '@weir/ebpf';
-import type { Prefix } from '../address.js';
+import type { KeyPrefix } from '../address.js';
 import { Limit, NoVip, offsetsVipSlot, sizeofVipSlot } from '../generated/balancer.js';
 import { u64 } from './hash/words.js';
 
@@ -21,12 +21,12 @@ export class VipSlots {
   }
 
   /** Whether there is a slot for one service more. */
-  hasRoom(prefix: Prefix, service: number): boolean {
+  hasRoom(prefix: KeyPrefix, service: number): boolean {
     return this.#freeSlot(...halves(prefix), service) !== undefined;
   }
 
   /** Enters a service, or another number of one that is there. @throws OptionError if there is no slot. */
-  add(prefix: Prefix, service: number, number: number): void {
+  add(prefix: KeyPrefix, service: number, number: number): void {
     const [low, high] = halves(prefix);
     const slot =
       this.#probes(low, high, service).find((offset) => this.#isAt(offset, low, high, service)) ??
@@ -38,7 +38,7 @@ export class VipSlots {
     this.#slots.setUint32(slot + offsetsVipSlot.number, number + 1, true);
   }
 
-  remove(prefix: Prefix, service: number): void {
+  remove(prefix: KeyPrefix, service: number): void {
     const [low, high] = halves(prefix);
     for (const slot of this.#probes(low, high, service)) {
       if (!this.#isAt(slot, low, high, service)) continue;
@@ -79,7 +79,7 @@ export class VipSlots {
   }
 }
 
-function halves({ words }: Prefix): [bigint, bigint] {
+function halves({ words }: KeyPrefix): [bigint, bigint] {
   const [a, b, c, d] = Array.from(words, BigInt) as [bigint, bigint, bigint, bigint];
   return [a | (b << 32n), c | (d << 32n)];
 }

@@ -1,6 +1,6 @@
 /** Options of a service's health checks: defaults and validation. */
 import { OptionError } from '@weir/ebpf';
-import { parsePrefix } from '../address.js';
+import { keyPrefix } from '../address.js';
 import { within } from '../limits.js';
 import type { Service } from '../service.js';
 
@@ -66,7 +66,7 @@ export function completeCheck(service: Service, realPort: number, check: HealthC
   const host = check.host ?? hostHeader(address, port === usualPorts[type] ? undefined : port);
   if (!/^\/[!-~]*$/.test(path)) throw new OptionError('path: expected printable ASCII that begins with /');
   if (!/^[!-~]+$/.test(host)) throw new OptionError('host: expected printable ASCII');
-  if (tunnel && !parsePrefix(service.address).whole) {
+  if (tunnel && !keyPrefix(service.address).whole) {
     throw new OptionError(
       `tunnel: checks through the tunnel need a service with a single address, and ${service.address} is a prefix`,
     );

@@ -1,6 +1,8 @@
 /** Options of the translation of addresses, and the settings that follow from them. */
+
 import { OptionError } from '@weir/ebpf';
-import { addressText, type KeyAddress, keyAddress } from '../address.js';
+import { formatAddress } from '@weir/ebpf/address';
+import { type KeyAddress, keyAddress, keyBytes } from '../address.js';
 import { FlowKind } from '../generated/balancer.js';
 import { DEFAULT_NAT_PORTS, MAX_NAT_SOURCES, natSeconds, ticksOf, within } from '../limits.js';
 
@@ -100,11 +102,7 @@ function natLayout({ sources, ports: [firstPort, lastPort] = DEFAULT_NAT_PORTS }
   const count = FLOW_KINDS.map((kind) => (kind & FlowKind.FLOW_IPV6 ? own6 : own4).length * ports);
   const first = count.map((_, kind) => count.slice(0, kind).reduce((sum, slots) => sum + slots, 0));
   const all = [...own4, ...own6];
-  const names = all.map(({ words, ipv6 }) => addressText(keyBytes(words, ipv6)));
+  const names = all.map((source) => formatAddress(keyBytes(source)));
   const name = `${names.join(' ')} ${firstPort}+${ports}`;
   return { sources: all, firstPort, ports, first, count, slots: first.at(-1)! + count.at(-1)!, name };
-}
-
-function keyBytes(words: Uint32Array, ipv6: boolean): Uint8Array {
-  return new Uint8Array(words.buffer, words.byteOffset, ipv6 ? 16 : 4);
 }

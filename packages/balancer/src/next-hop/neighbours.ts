@@ -1,5 +1,5 @@
 /** Next hops and their MAC addresses, from rtnetlink. Layout: include/uapi/linux/rtnetlink.h, neighbour.h. */
-import { addressBytes } from '@weir/ebpf';
+import { addressBytes } from '@weir/ebpf/address';
 import { decodeAttributes, NetlinkFlag, NetlinkPayload, type NetlinkSocket } from '@weir/ebpf/sys';
 
 const Message = { newNeighbour: 28, getNeighbour: 30, getRoute: 26 } as const;

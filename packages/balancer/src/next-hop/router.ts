@@ -1,7 +1,9 @@
 /** The MAC address of a device's next hop: given by an option, or learned and kept up to date. */
-import { addressBytes, deviceIndex, EbpfError } from '@weir/ebpf';
+
+import { deviceIndex, EbpfError } from '@weir/ebpf';
+import { addressBytes, formatAddress } from '@weir/ebpf/address';
 import { NetlinkProtocol, NetlinkSocket } from '@weir/ebpf/sys';
-import { addressText, macBytes } from '../address.js';
+import { macBytes } from '../address.js';
 import type { InterfaceOptions } from '../options.js';
 import { askForNeighbour, defaultGateway, deviceTowards, findNeighbour, type NextHop } from './neighbours.js';
 
@@ -75,7 +77,7 @@ export class Router implements Disposable {
   }
 
   get status(): RouterStatus {
-    const address = this.#hop && addressText(this.#hop.address);
+    const address = this.#hop && formatAddress(this.#hop.address);
     return { interface: this.#device, address, mac: this.#mac, state: this.#state };
   }
 
@@ -142,7 +144,7 @@ function findHop(socket: NetlinkSocket, { name, router }: Partial<InterfaceOptio
 function unknown({ name }: Partial<InterfaceOptions>, hop: NextHop): string {
   const where = name === undefined ? '' : ` on ${name}`;
   return (
-    `router ${addressText(hop.address)}${where} does not answer, and its MAC address is not known: check the address, ` +
+    `router ${formatAddress(hop.address)}${where} does not answer, and its MAC address is not known: check the address, ` +
     'and whether the device is up, or give its MAC address (routerMac)'
   );
 }

@@ -1,5 +1,5 @@
 /** Decodes the headers of a frame, one inside the other. */
-import ipaddr from 'ipaddr.js';
+import { formatAddress } from '@weir/ebpf/address';
 
 /** A header. Bytes that are cut off, or that no decoder knows, are `data`. */
 export type Layer =
@@ -162,8 +162,7 @@ function bytesAt(view: DataView, at: number, size: number): Uint8Array {
 }
 
 function address(view: DataView, at: number, size: 4 | 16): string {
-  const bytes = [...bytesAt(view, at, size)];
-  return size === 4 ? bytes.join('.') : new ipaddr.IPv6(bytes).toRFC5952String();
+  return formatAddress(bytesAt(view, at, size));
 }
 
 function mac(view: DataView, at: number): string {

@@ -2,7 +2,8 @@
  * Parsers of single option values. All are pure and throw commander's InvalidArgumentError, whose message follows
  * "option '--x <y>' argument 'z' is invalid." and says what would be valid.
  */
-import { isIP } from 'node:net';
+import { parsePrefix } from '@weir/ebpf/address';
+import { OptionError } from '@weir/ebpf/errors';
 import type { PortRange } from '@weir/tracer';
 import { InvalidArgumentError } from 'commander';
 
@@ -78,14 +79,12 @@ export function parsePorts(text: string): PortRange[] {
 /** Addresses and CIDR prefixes of either family, such as `10.0.0.0/8,2001:db8::/32,192.0.2.1`. */
 export function parsePrefixes(text: string): string[] {
   return splitList(text).map((item) => {
-    const [address = '', length, ...rest] = item.split('/');
-    const family = address.includes('%') ? 0 : isIP(address);
-    if (family === 0 || rest.length > 0) {
-      throw new InvalidArgumentError(
-        'Expected an address or prefix such as 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32.',
-      );
+    try {
+      parsePrefix(item);
+    } catch (error) {
+      if (error instanceof OptionError) throw new InvalidArgumentError(`${error.message}.`);
+      throw error;
     }
-    if (length !== undefined) parseInteger(length, 'a prefix length', 0, family === 4 ? 32 : 128);
     return item;
   });
 }

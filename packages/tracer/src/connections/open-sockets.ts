@@ -1,5 +1,5 @@
 /** Sockets that wait for peers: TCP sockets that listen, UDP sockets whether connected or not. */
-import type { AddressFormatter } from '../records/address.js';
+import type { AddressFormatter } from '@weir/ebpf/address';
 import type { ConnectionProcess, Endpoint } from '../records/record.js';
 import { type DiagSocket, TcpState } from '../sockets/index.js';
 import type { FindProcess } from './connection.js';

@@ -7,8 +7,8 @@
  * Where records were lost, a connection is found to be gone by the refreshes that do not find its socket, and what it moved
  * after the last one that did is not counted.
  */
+import { AddressFormatter } from '@weir/ebpf/address';
 import { monotonicNs } from '@weir/ebpf/sys';
-import { AddressFormatter } from '../records/address.js';
 import type { ConnectionRecord } from '../records/record.js';
 import type { DiagSocket, SocketSnapshot, UdpFlow } from '../sockets/index.js';
 import type { Connection, EndedConnection, FindProcess } from './connection.js';

@@ -5,7 +5,7 @@
  * ends, which at any moment at most one connection of a network namespace has. A connection that takes the place of an
  * earlier one is told from it by cookie, flow id and time, whichever of the two sources comes first, or late, or never.
  */
-import type { AddressFormatter } from '../records/address.js';
+import type { AddressFormatter } from '@weir/ebpf/address';
 import type {
   AcceptRecord,
   CloseRecord,

@@ -4,6 +4,7 @@
  */
 
 import { OptionError } from '@weir/ebpf';
+import { covers, type MappedPrefix, parseMappedPrefix } from '@weir/ebpf/address';
 import {
   Direction,
   FilterSide,
@@ -14,7 +15,6 @@ import {
   writeAddressKey,
 } from '../generated/tcp.js';
 import type { PortRange, TraceFilter, TracerOptions } from '../options.js';
-import { covers, type Prefix, parsePrefix } from '../records/address.js';
 import type { SocketEventName, TcpEventName } from '../records/record.js';
 
 /** A filter map with the entries it is to hold. */
@@ -62,7 +62,7 @@ export function wantedProtocols({ tcp = true, udp = false, filter }: TracerOptio
 export function ipv4Only(filter: TraceFilter = {}): TraceFilter {
   const { peerAddresses = [] } = filter;
   const peers = peerAddresses.length === 0 ? ['0.0.0.0/0'] : peerAddresses;
-  const remaining = peers.filter((text) => parsePrefix(text).ipv4);
+  const remaining = peers.filter((text) => parseMappedPrefix(text).ipv4);
   if (remaining.length === 0) {
     throw new OptionError(`nothing can have the peer ${peers.join(', ')} while IPv6 is off`);
   }
@@ -185,10 +185,10 @@ function portWords(side: FilterSide, ranges: readonly PortRange[] = []): [Uint8A
   return entries;
 }
 
-const ipv4Space: Prefix = parsePrefix('::ffff:0:0/96');
+const ipv4Space: MappedPrefix = parseMappedPrefix('::ffff:0:0/96');
 
 function addressEntries(side: FilterSide, texts: readonly string[] = []): [Uint8Array, Uint8Array][] {
-  const prefixes = texts.map(parsePrefix);
+  const prefixes = texts.map(parseMappedPrefix);
   const entries = prefixes.map((prefix): [Uint8Array, Uint8Array] => [addressKey(side, prefix), YES]);
   // `::/0` means all of IPv6, not the IPv4 addresses that lie mapped within.
   const coversIpv4 = prefixes.some((prefix) => prefix.bits < 96 && covers(prefix, ipv4Space));
@@ -197,7 +197,7 @@ function addressEntries(side: FilterSide, texts: readonly string[] = []): [Uint8
   return entries;
 }
 
-function addressKey(side: FilterSide, prefix: Prefix): Uint8Array {
+function addressKey(side: FilterSide, prefix: MappedPrefix): Uint8Array {
   const key = new Uint8Array(sizeofAddressKey);
   // The trie compares from the start of the data, so that the side belongs to the prefix.
   const prefixBits = prefix.bits + 32;

@@ -1,4 +1,5 @@
 /** UDP flows of this host: counted in the kernel, collected here from time to time. */
+
 import {
   type BpfMap,
   type Btf,
@@ -8,6 +9,7 @@ import {
   OptionError,
   type PerCpuMap,
 } from '@weir/ebpf';
+import { AddressFormatter } from '@weir/ebpf/address';
 import { monotonicNs } from '@weir/ebpf/sys';
 import { Direction } from '../generated/tcp.js';
 import {
@@ -22,7 +24,6 @@ import {
   sizeofUdpStatistics,
   type UdpSocketId,
 } from '../generated/udp.js';
-import { AddressFormatter } from '../records/address.js';
 import type { UdpFlow } from './udp-flow.js';
 import type { UdpMechanism } from './udp-plan.js';
 import { UdpPrograms } from './udp-programs.js';

@@ -1,5 +1,7 @@
 /** From the kernel's binary event to the record that users see. Pure. */
+
 import { errnoName } from '@weir/ebpf';
+import { AddressFormatter } from '@weir/ebpf/address';
 import {
   Direction,
   EventFlag,
@@ -9,7 +11,6 @@ import {
   type TcpEvent,
   TcpEventKind,
 } from '../generated/tcp.js';
-import { AddressFormatter } from '../records/address.js';
 import { microseconds, readCloseFields } from '../records/close-fields.js';
 import type {
   AcceptRecord,

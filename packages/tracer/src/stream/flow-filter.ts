@@ -1,7 +1,7 @@
 /** The tracer's filter in user space, for UDP flows: the kernel counts all of them. Pure. */
 
+import { isWithin, parseMappedPrefix } from '@weir/ebpf/address';
 import type { PortRange, TraceFilter } from '../options.js';
-import { covers, type Prefix, parsePrefix } from '../records/address.js';
 import type { Endpoint } from '../records/record.js';
 import type { UdpFlow } from '../sockets/index.js';
 
@@ -73,14 +73,9 @@ function ofPorts(ranges: readonly PortRange[] = []): EndTest | undefined {
 
 function ofAddresses(texts: readonly string[] = []): EndTest | undefined {
   if (texts.length === 0) return undefined;
-  const prefixes = texts.map(parsePrefix);
+  const prefixes = texts.map(parseMappedPrefix);
   return ({ address }) => {
-    const one = parsePrefix(address);
+    const one = parseMappedPrefix(address);
     return prefixes.some((prefix) => isWithin(one, prefix));
   };
-}
-
-/** `::/0` means all of IPv6, not the IPv4 addresses that lie mapped within. */
-function isWithin(address: Prefix, prefix: Prefix): boolean {
-  return (!address.ipv4 || prefix.bits >= 96) && covers(prefix, address);
 }

@@ -1,7 +1,8 @@
 /** Sockets that work at once, in the network namespace that the calling thread is in: see withNetns(). */
+
 import { closeSync } from 'node:fs';
+import { parseMappedPrefix } from '@weir/ebpf/address';
 import { createArena, syscall, syscallRaw } from '@weir/ebpf/sys';
-import { parsePrefix } from '../../src/records/address.js';
 
 const SIZE = 1 << 17;
 const arena = createArena(SIZE);
@@ -21,12 +22,12 @@ function putAddress(address: string, port: number): number {
   view.setUint16(2, port);
   if (!address.includes(':')) {
     view.setUint16(0, AF_INET, true);
-    bytes.set(parsePrefix(address).address.subarray(12), 4);
+    bytes.set(parseMappedPrefix(address).address.subarray(12), 4);
     return 16;
   }
   view.setUint16(0, AF_INET6, true);
   view.setUint32(4, 0);
-  bytes.set(parsePrefix(address).address, 8);
+  bytes.set(parseMappedPrefix(address).address, 8);
   view.setUint32(24, 0);
   return 28;
 }

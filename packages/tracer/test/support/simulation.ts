@@ -1,7 +1,7 @@
 /** A host with connections, of which a table learns by records and by sock_diag, in whatever order. */
 import assert from 'node:assert/strict';
+import { parseMappedPrefix } from '@weir/ebpf/address';
 import { ConnectionTable, type ConnectionTableOptions } from '../../src/connections/index.js';
-import { parsePrefix } from '../../src/records/address.js';
 import type { ConnectionRecord, Endpoint } from '../../src/records/record.js';
 import { type DiagSocket, TcpState, type TcpStateName } from '../../src/sockets/index.js';
 import { emptyDiagSocket } from '../../src/sockets/inet-diag.js';
@@ -305,7 +305,7 @@ export class Simulation {
 /** As the kernel would tell it: SYN and FIN count as bytes. */
 function fill(socket: DiagSocket, flow: Flow, nowNs: number): DiagSocket {
   const put = (address: string, at: number) => {
-    for (const [index, byte] of parsePrefix(address).address.entries())
+    for (const [index, byte] of parseMappedPrefix(address).address.entries())
       socket.addresses.setUint8(at + index, byte);
   };
   put(flow.local.address, 0);

@@ -1,5 +1,5 @@
 /** The hash that decides a flow's slot in a ring. */
-import { addressBytes } from '@weir/ebpf';
+import { addressBytes } from '@weir/ebpf/address';
 import { Limit } from '../../generated/balancer.js';
 import { jhash, jhash2Words } from './jhash.js';
 
@@ -22,7 +22,7 @@ function swapped(port: number): number {
   return ((port & 0xff) << 8) | (port >>> 8);
 }
 
-/** Hash of a flow, 32 bits. @throws EbpfError if the source is no IP address. */
+/** Hash of a flow, 32 bits. @throws OptionError if the source is no IP address. */
 export function flowHash({ source, sourcePort, destinationPort }: HashedFlow): number {
   const bytes = addressBytes(source);
   const word =

@@ -1,5 +1,5 @@
 /** The number that places a real in rings: a hash of its address, the same on every balancer. */
-import { addressBytes } from '@weir/ebpf';
+import { addressBytes } from '@weir/ebpf/address';
 import { spooky128 } from './spooky.js';
 import { u64 } from './words.js';
 
@@ -27,7 +27,7 @@ export function mixWords(upper: bigint, lower: bigint): bigint {
  * The seed of a real's order of slots.
  *
  * @param port The real's port, where it is not the service's; else 0.
- * @throws EbpfError for an invalid address.
+ * @throws OptionError for an invalid address.
  */
 export function addressSeed(address: string, port = 0): bigint {
   const bytes = addressBytes(address);

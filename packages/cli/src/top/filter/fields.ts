@@ -1,5 +1,6 @@
 /** The fields that a filter can name, and what a bare word is looked for in. */
-import { BlockList, isIP } from 'node:net';
+import { isWithin, type MappedPrefix, mapPrefix, parseMappedPrefix, parseNetwork } from '@weir/ebpf/address';
+import { OptionError } from '@weir/ebpf/errors';
 import type { Endpoint } from '@weir/tracer';
 import { formatEndpoint } from '../../text/endpoint.js';
 import type { Facts } from '../model/enrichment.js';
@@ -128,7 +129,8 @@ function addressField(example: string, summary: string, ends: Ends): Field {
     example,
     summary,
     test(value, name) {
-      if (!isPrefix(value)) {
+      const network = networkOf(value);
+      if (network === undefined) {
         if (value.includes('/')) throw new FilterError(`${name}: ${value} is no prefix, such as 10.0.0.0/8`);
         const part = value.toLowerCase();
         return (subject, facts) =>
@@ -139,34 +141,35 @@ function addressField(example: string, summary: string, ends: Ends): Field {
                 facts.peerName(end.address)?.toLowerCase().includes(part) === true),
           );
       }
-      const isWithin = prefixTest(value);
-      return (subject) => ends(subject).some((end) => end !== undefined && isWithin(end.address));
+      const includes = networkTest(network);
+      return (subject) => ends(subject).some((end) => end !== undefined && includes(end.address));
     },
   };
 }
 
-const familyOf = (address: string): 'ipv4' | 'ipv6' => (address.includes(':') ? 'ipv6' : 'ipv4');
-
 /** Whether it is a whole address, or one with a prefix length. */
 export function isPrefix(value: string): boolean {
-  const [address = '', length, ...rest] = value.split('/');
-  const family = address.includes('%') ? 0 : isIP(address);
-  if (family === 0 || rest.length > 0) return false;
-  return length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= (family === 4 ? 32 : 128));
+  return networkOf(value) !== undefined;
+}
+
+/** While `10.1.0.0/1` is being typed, it is not wrong yet: bits behind the prefix do not count. */
+function networkOf(value: string): MappedPrefix | undefined {
+  try {
+    return mapPrefix(parseNetwork(value));
+  } catch (error) {
+    if (error instanceof OptionError) return undefined;
+    throw error;
+  }
 }
 
 /** Whether an address is within. Answers are remembered: the same few addresses are asked for at each refresh. */
-function prefixTest(value: string): (address: string) => boolean {
-  const [prefix = '', length] = value.split('/');
-  const list = new BlockList();
-  if (length === undefined) list.addAddress(prefix, familyOf(prefix));
-  else list.addSubnet(prefix, Number(length), familyOf(prefix));
+function networkTest(network: MappedPrefix): (address: string) => boolean {
   const known = new Map<string, boolean>();
   return (address) => {
     let within = known.get(address);
     if (within === undefined) {
       if (known.size >= 65_536) known.clear();
-      within = list.check(address, familyOf(address));
+      within = isWithin(parseMappedPrefix(address), network);
       known.set(address, within);
     }
     return within;

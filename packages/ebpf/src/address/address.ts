@@ -1,0 +1,92 @@
+/** IP addresses: text to bytes in network order, and back. */
+import { isIPv4, isIPv6 } from 'node:net';
+import ipaddr from 'ipaddr.js';
+import { OptionError } from '../errors.js';
+
+/**
+ * Whether a text is an IPv4 or IPv6 address. IPv4 has four decimal parts without leading zeros; a zone, as in
+ * `fe80::1%eth0`, makes it none.
+ */
+export function isAddress(text: string): boolean {
+  return isIPv4(text) || (isIPv6(text) && !text.includes('%'));
+}
+
+/**
+ * The bytes of an IPv4 (4) or IPv6 (16) address, in network order.
+ *
+ * @throws OptionError if the text is neither.
+ */
+export function addressBytes(text: string): Uint8Array {
+  if (isIPv4(text)) return Uint8Array.from(text.split('.'), Number);
+  if (!isAddress(text)) {
+    throw new OptionError(`${JSON.stringify(text)}: expected an IP address such as 192.0.2.1 or 2001:db8::1`);
+  }
+  return Uint8Array.from(ipaddr.IPv6.parse(withoutDots(text)).toByteArray());
+}
+
+/** Rewrites a trailing dotted quad as two words: ipaddr.js reads `::192.0.2.1` as `::ffff:192.0.2.1`. */
+function withoutDots(text: string): string {
+  const quad = text.slice(text.lastIndexOf(':') + 1);
+  if (!quad.includes('.')) return text;
+  const [a, b, c, d] = quad.split('.').map(Number) as [number, number, number, number];
+  const words = [(a << 8) | b, (c << 8) | d].map((word) => word.toString(16));
+  return text.slice(0, -quad.length) + words.join(':');
+}
+
+/** The text of an address of 4 or 16 bytes; IPv6 as RFC 5952 recommends. */
+export function formatAddress(bytes: Uint8Array): string {
+  return bytes.length === 4 ? bytes.join('.') : new ipaddr.IPv6([...bytes]).toRFC5952String();
+}
+
+/** One text for all spellings of an address. @throws OptionError if it is none. */
+export function canonicalAddress(text: string): string {
+  // An IPv4 address has only one spelling.
+  return isIPv4(text) ? text : formatAddress(addressBytes(text));
+}
+
+/** Addresses repeat; formatting an IPv6 one costs about a microsecond. */
+const CACHE_LIMIT = 8192;
+
+/**
+ * Formats addresses as kernel programs report them: 16 bytes in network order, IPv4 mapped into IPv6
+ * (`::ffff:a.b.c.d`) and shown as IPv4. The latest texts are kept.
+ */
+export class AddressFormatter {
+  readonly #ipv4 = new Map<number, string>();
+  readonly #ipv6 = new Map<string, string>();
+
+  /**
+   * The text of an address in a record.
+   *
+   * @param offset Position of the 16 bytes in `view`.
+   */
+  format(view: DataView, offset: number): string {
+    const mapped =
+      view.getUint32(offset) === 0 &&
+      view.getUint32(offset + 4) === 0 &&
+      view.getUint32(offset + 8) === 0xffff;
+    return mapped ? this.#formatIpv4(view.getUint32(offset + 12)) : this.#formatIpv6(view, offset);
+  }
+
+  #formatIpv4(address: number): string {
+    let text = this.#ipv4.get(address);
+    if (text === undefined) {
+      text = `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
+      if (this.#ipv4.size >= CACHE_LIMIT) this.#ipv4.clear();
+      this.#ipv4.set(address, text);
+    }
+    return text;
+  }
+
+  #formatIpv6(view: DataView, offset: number): string {
+    const bytes = new Uint8Array(view.buffer, view.byteOffset + offset, 16);
+    const key = String.fromCharCode(...bytes);
+    let text = this.#ipv6.get(key);
+    if (text === undefined) {
+      text = formatAddress(bytes);
+      if (this.#ipv6.size >= CACHE_LIMIT) this.#ipv6.clear();
+      this.#ipv6.set(key, text);
+    }
+    return text;
+  }
+}
