@@ -2,10 +2,9 @@
  * Puts the command and the workspace packages it uses into a few files, dist/bundle: Node.js resolves and reads more than a
  * hundred modules otherwise, which takes a third of the time until `weir trace` traces.
  */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { notices } from './notices.js';
 
 const root = new URL('..', import.meta.url);
 const outdir = fileURLToPath(new URL('dist/bundle', root));
@@ -30,19 +29,12 @@ const { metafile } = await build({
   format: 'esm',
   platform: 'node',
   target: 'node20',
-  // Packages of others stay packages: their files, licences and updates are theirs. But Ink, the terminal UI of `weir top`,
-  // is forty packages that take half a second to load; in one file that is loaded only then, they take a tenth.
-  external: [...dependencies.filter((name) => !isOurs(name)), 'react-devtools-core'],
-  // React's checks for developers would double the work.
-  define: { 'process.env.NODE_ENV': '"production"' },
-  // Some of those packages are CommonJS.
-  banner: {
-    js: "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);",
-  },
+  // Packages of others stay packages: their files, licences and updates are theirs.
+  external: dependencies.filter((name) => !isOurs(name)),
   metafile: true,
   logLevel: 'warning',
 });
-writeFileSync(
-  new URL('dist/bundle/LICENSES.txt', root),
-  notices(Object.keys(metafile.inputs), process.cwd()),
-);
+const foreign = Object.keys(metafile.inputs).filter((path) => path.includes('node_modules/'));
+if (foreign.length > 0) {
+  throw new Error(`the bundle would hold code of others, without their licences: ${foreign.join(', ')}`);
+}

@@ -8,6 +8,7 @@ import { displayWidth } from '../src/text/width.js';
 import { Watch } from '../src/top/model/frame.js';
 import { initialState } from '../src/top/screen/state.js';
 import { Store } from '../src/top/screen/store.js';
+import { ESCAPE_DELAY_MS } from '../src/top/ui/keyboard.js';
 import { terminalSize, Ui } from '../src/top/ui/ui.js';
 import {
   connection,
@@ -112,6 +113,8 @@ async function bench(columns: number, rows: number, paint: Paint = noColour, liv
     async type(...keys) {
       for (const key of keys) {
         stdin.write(key);
+        // Until then it may be the beginning of a sequence.
+        if (key === esc) await new Promise((resolve) => setTimeout(resolve, 2 * ESCAPE_DELAY_MS));
         await turn();
       }
     },
@@ -306,11 +309,21 @@ describe('the terminal', () => {
     assert.equal(wide, fresh.screen.text);
   });
 
+  it('gets what keys that arrive together have changed in one write', async () => {
+    const { screen, type } = await bench(80, 12);
+    const before = screen.writes;
+    await type(`${down}${down}2`);
+    assert.equal(screen.writes, before + 1);
+    assert.match(screen.text, /\[2 Processes\]/m);
+  });
+
   it('is given back', async () => {
     const { screen, stdin } = await bench(80, 12);
     assert.deepEqual([screen.isAlternate, screen.isCursorShown, stdin.isRaw], [true, false, true]);
     open?.[Symbol.dispose]();
     assert.deepEqual([screen.isAlternate, screen.isCursorShown, stdin.isRaw], [false, true, false]);
-    assert.deepEqual([process.listenerCount('SIGTSTP'), process.listenerCount('SIGCONT')], [0, 0]);
+    for (const event of ['SIGTSTP', 'SIGCONT', 'SIGQUIT', 'uncaughtExceptionMonitor']) {
+      assert.equal(process.listenerCount(event), 0, event);
+    }
   });
 });

@@ -1,4 +1,4 @@
-/** A terminal of a test's own: what Ink asks of standard input, and what a screen shows after all that was written. */
+/** A terminal for tests: what Weir uses of standard input, and what a screen shows after all that was written. */
 import { PassThrough, Writable } from 'node:stream';
 
 /** A control sequence with its parameters and final byte, or text. */
@@ -14,14 +14,6 @@ export class FakeStdin extends PassThrough {
     return this;
   }
 
-  ref(): this {
-    return this;
-  }
-
-  unref(): this {
-    return this;
-  }
-
   get asStream(): NodeJS.ReadStream {
     return this as unknown as NodeJS.ReadStream;
   }
@@ -34,6 +26,7 @@ export class FakeScreen extends Writable {
   rows: number;
   /** All that was written. */
   written = '';
+  writes = 0;
   isAlternate = false;
   isCursorShown = true;
   #lines: string[] = [];
@@ -64,6 +57,7 @@ export class FakeScreen extends Writable {
 
   override _write(chunk: string, _: BufferEncoding, callback: () => void): void {
     this.written += chunk;
+    this.writes++;
     for (const [piece, sequence, parameters, action] of chunk.matchAll(pieces)) {
       if (sequence === undefined) this.#lines[this.#row] = (this.#lines[this.#row] ?? '') + piece;
       else this.#act(parameters!, action!);

@@ -2,42 +2,35 @@
 import { writeSync } from 'node:fs';
 
 /** DECSET 1049: save the cursor, switch, clear. DECTCEM: hide the cursor, show it. DECAWM: cut long lines, break them. */
-const enter = '\x1b[?1049h\x1b[?25l\x1b[?7l';
-const leave = '\x1b[?7h\x1b[?25h\x1b[?1049l';
+const enterSequence = '\x1b[?1049h\x1b[?25l\x1b[?7l';
+const leaveSequence = '\x1b[?7h\x1b[?25h\x1b[?1049l';
 
-export class AlternateScreen implements Disposable {
-  readonly #stream: NodeJS.WritableStream;
-  readonly #atExit = () => this.#leaveNow();
+export class AlternateScreen {
+  readonly #stream: NodeJS.WriteStream;
   #entered = false;
 
-  constructor(stream: NodeJS.WritableStream) {
+  constructor(stream: NodeJS.WriteStream) {
     this.#stream = stream;
-    // Whatever ends the process, an error in Weir too, the terminal gets its screen back.
-    process.on('exit', this.#atExit);
   }
 
   enter(): void {
     if (this.#entered) return;
     this.#entered = true;
-    this.#stream.write(enter);
+    this.#stream.write(enterSequence);
   }
 
   leave(): void {
     if (!this.#entered) return;
     this.#entered = false;
-    this.#stream.write(leave);
+    this.#stream.write(leaveSequence);
   }
 
-  [Symbol.dispose](): void {
-    this.leave();
-    process.off('exit', this.#atExit);
-  }
-
-  #leaveNow(): void {
+  /** Leaves it while the process ends, past the stream and what it may still hold. */
+  leaveNow(): void {
     if (!this.#entered) return;
     this.#entered = false;
     try {
-      writeSync(1, leave);
+      writeSync(1, leaveSequence);
     } catch {
       // The terminal is gone.
     }

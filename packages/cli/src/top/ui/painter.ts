@@ -2,7 +2,6 @@
  * Puts frames on a terminal's screen: of each, only the lines that differ from what is there. That is what makes a screen
  * cheap over ssh, and free of flicker.
  */
-import { Writable } from 'node:stream';
 
 /**
  * CUP: to the first column of a row, from 1. SGR 0: no style. EL: clear to the end of the line, which behind a line as wide as
@@ -15,15 +14,11 @@ const clearAll = '\x1b[H\x1b[2J';
 const begin = '\x1b[?2026h';
 const end = '\x1b[?2026l';
 
-/** Stands in for standard output: Ink writes every frame as a whole, its lines separated by line breaks. */
-export class Painter extends Writable {
-  /** As wide as the text that Ink lays out, and that lines take the place of (ui/app.tsx). Ink fills this width with cells. */
-  readonly columns = 1;
+export class Painter {
   readonly #target: NodeJS.WritableStream;
   #shown: readonly string[] | undefined;
 
   constructor(target: NodeJS.WritableStream) {
-    super({ decodeStrings: false });
     this.#target = target;
   }
 
@@ -32,12 +27,11 @@ export class Painter extends Writable {
     this.#shown = undefined;
   }
 
-  override _write(frame: string, _: BufferEncoding, callback: (error?: Error | null) => void): void {
-    const update = changes(this.#shown, frame.split('\n'));
-    this.#shown = frame.split('\n');
-    // A terminal that takes nothing any more is told by a signal, or by the end of what is typed.
+  /** Shows these lines, in one write. A terminal that is gone is reported by a signal, or by the end of its input. */
+  paint(lines: readonly string[]): void {
+    const update = changes(this.#shown, lines);
+    this.#shown = lines;
     if (update !== '') this.#target.write(update);
-    callback();
   }
 }
 

@@ -1,35 +1,49 @@
 /** The terminal UI: takes the terminal, and gives it back. */
 import type { Size } from '../screen/screen.js';
 import type { Store } from '../screen/store.js';
+import { AbruptEnd } from './abrupt-end.js';
 import { AlternateScreen } from './alternate-screen.js';
-import { mount } from './app.js';
+import { Keyboard } from './keyboard.js';
 import { Painter } from './painter.js';
 import type { Terminal } from './terminal.js';
 
-/** What is on the terminal now; disposing gives it back. */
+/** A screen on the terminal, from its construction on; disposing gives the terminal back. */
 export class Ui implements Disposable {
   readonly #store: Store;
   readonly #terminal: Terminal;
+  readonly #keyboard: Keyboard;
   readonly #screen: AlternateScreen;
   readonly #painter: Painter;
-  #instance: ReturnType<typeof mount> | undefined;
-  readonly #onResize = () => this.#redraw();
+  readonly #abruptEnd: AbruptEnd;
+  readonly #unsubscribe: () => void;
+  #isShown = false;
+  #isPaintDue = false;
+  readonly #onResize = () => this.#repaint();
   readonly #onStop = () => this.suspend();
   readonly #onContinue = () => {
-    // The shell has set the terminal to its own liking.
-    if (this.#instance !== undefined) this.#terminal.stdin.setRawMode(true);
-    this.#redraw();
+    if (!this.#isShown) return;
+    // The shell has set the terminal to its own liking. Raw mode is set only if it was not set before.
+    this.#keyboard.stop();
+    this.#keyboard.start();
+    this.#repaint();
   };
 
   constructor(store: Store, terminal: Terminal) {
     this.#store = store;
     this.#terminal = terminal;
+    this.#keyboard = new Keyboard(terminal.stdin, (key) => store.press(key));
     this.#screen = new AlternateScreen(terminal.stdout);
     this.#painter = new Painter(terminal.stdout);
-    this.#show();
+    this.#abruptEnd = new AbruptEnd(() => {
+      this.#screen.leaveNow();
+      if (this.#isShown) this.#keyboard.stop();
+      this.#isShown = false;
+    });
+    this.#unsubscribe = store.subscribe(() => this.#paintSoon());
     terminal.stdout.on('resize', this.#onResize);
     process.on('SIGTSTP', this.#onStop);
     process.on('SIGCONT', this.#onContinue);
+    this.#show();
   }
 
   /** Gives the terminal back to the shell until it continues this job. */
@@ -46,28 +60,40 @@ export class Ui implements Disposable {
     process.off('SIGTSTP', this.#onStop);
     process.off('SIGCONT', this.#onContinue);
     this.#terminal.stdout.off('resize', this.#onResize);
+    this.#unsubscribe();
     this.#hide();
-    this.#screen[Symbol.dispose]();
+    this.#abruptEnd[Symbol.dispose]();
   }
 
   #show(): void {
+    this.#isShown = true;
+    this.#keyboard.start();
     this.#screen.enter();
-    this.#store.setSize(terminalSize(this.#terminal.stdout));
-    this.#painter.forget();
-    this.#instance = mount(this.#store, { stdin: this.#terminal.stdin, stdout: this.#painter });
+    this.#repaint();
   }
 
   #hide(): void {
-    this.#instance?.unmount();
-    this.#instance = undefined;
+    this.#isShown = false;
+    this.#keyboard.stop();
     this.#screen.leave();
   }
 
-  /** Whatever the terminal has done to the lines. */
-  #redraw(): void {
-    if (this.#instance === undefined) return;
-    this.#instance.unmount();
-    this.#show();
+  /** Paints all lines, whatever the terminal has done to them, at its present size. */
+  #repaint(): void {
+    if (!this.#isShown) return;
+    this.#store.setSize(terminalSize(this.#terminal.stdout));
+    this.#painter.forget();
+    this.#painter.paint(this.#store.lines());
+  }
+
+  /** Paints once for all the keys that arrived together. */
+  #paintSoon(): void {
+    if (this.#isPaintDue) return;
+    this.#isPaintDue = true;
+    queueMicrotask(() => {
+      this.#isPaintDue = false;
+      if (this.#isShown) this.#painter.paint(this.#store.lines());
+    });
   }
 }
 
