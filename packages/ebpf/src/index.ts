@@ -73,19 +73,10 @@ export { type PerfBufferOptions, PerfBufferReader, type PerfStatistics } from '.
 export type { OnSample } from './reader/perf-ring.js';
 export type { OnRecord, RingStatistics } from './reader/ring.js';
 export { RingBufferReader } from './reader/ringbuf.js';
-export {
-  AttachFlag,
-  AttachType,
-  attachTypeName,
-  LinkType,
-  linkTypeName,
-  MapFlag,
-  MapType,
-  mapTypeName,
-  ProgramFlag,
-  ProgramType,
-  programTypeName,
-  UpdateFlag,
-} from './sys/constants.js';
 export type { WaitOptions } from './sys/epoll.js';
 export { type KernelVersion, kernelAtLeast, kernelVersion } from './sys/kernel-version.js';
+export { AttachType, attachTypeName } from './uapi/attach-types.js';
+export { AttachFlag, MapFlag, ProgramFlag, UpdateFlag } from './uapi/flags.js';
+export { LinkType, linkTypeName } from './uapi/link-types.js';
+export { MapType, mapTypeName } from './uapi/map-types.js';
+export { ProgramType, programTypeName } from './uapi/program-types.js';

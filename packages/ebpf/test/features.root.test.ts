@@ -5,6 +5,7 @@ import { kernelConfig } from '../src/features/config.js';
 import { FeatureTable, features, kernelAtLeast, kernelSymbols, MapType, ProgramType } from '../src/index.js';
 import { createArena } from '../src/sys/arena.js';
 import { syscall } from '../src/sys/syscalls.js';
+import { Helper } from '../src/uapi/helper-functions.js';
 import { assertRoot, openDescriptors } from './support/root.js';
 
 assertRoot();
@@ -98,11 +99,10 @@ describe('features of the running kernel', () => {
     assert.deepEqual(openDescriptors(), before);
   });
 
-  it('tells helpers by program type', () => {
-    const [ktimeGetNs, redirectMap] = [5, 51];
-    assert.ok(features.hasHelper(ProgramType.kprobe, ktimeGetNs));
-    assert.ok(features.hasHelper(ProgramType.xdp, redirectMap));
-    assert.ok(!features.hasHelper(ProgramType.kprobe, redirectMap));
+  it('has helpers for the program types that may call them', () => {
+    assert.ok(features.hasHelper(ProgramType.kprobe, Helper.ktimeGetNs));
+    assert.ok(features.hasHelper(ProgramType.xdp, Helper.redirectMap));
+    assert.ok(!features.hasHelper(ProgramType.kprobe, Helper.redirectMap));
     assert.ok(!features.hasHelper(ProgramType.kprobe, 9999));
   });
 

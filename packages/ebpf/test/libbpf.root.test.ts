@@ -12,7 +12,7 @@ import { kernelConfig } from '../src/features/config.js';
 import { Collection, mapFromId, mapTypeName, Program } from '../src/index.js';
 import { Instructions } from '../src/insn/insn.js';
 import { parseObject } from '../src/object/parse-object.js';
-import { Pseudo } from '../src/sys/constants.js';
+import { Pseudo } from '../src/uapi/flags.js';
 import { filesBelow, testObject, testPrograms, tracerFolder } from './support/objects.js';
 import { assertRoot, pinFolder, privateBpffs } from './support/root.js';
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseObject } from '../src/index.js';
 import { disassemble } from '../src/insn/disassemble.js';
-import { helperName } from '../src/insn/helpers.js';
 import { Instructions } from '../src/insn/insn.js';
+import { helperName } from '../src/uapi/helper-functions.js';
 import { testObject } from './support/objects.js';
 
 /** One slot, little-endian. */

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { sectionKinds, sectionMeaning } from '../src/object/sections.js';
-import { AttachType, ProgramFlag, ProgramType } from '../src/sys/constants.js';
+import { AttachType } from '../src/uapi/attach-types.js';
+import { ProgramFlag } from '../src/uapi/flags.js';
+import { ProgramType } from '../src/uapi/program-types.js';
 
 describe('sectionMeaning', () => {
   const cases: [string, number, number | undefined, string | undefined, number?][] = [

@@ -5,7 +5,10 @@ import { EbpfError, FormatError, OptionError } from '../src/errors.js';
 import { type CollectionSpec, type ProgramSpec, parseObject, setGlobal } from '../src/index.js';
 import { Instructions } from '../src/insn/insn.js';
 import { dataMapKernelName } from '../src/object/data-maps.js';
-import { AttachType, MapType, ProgramFlag, ProgramType } from '../src/sys/constants.js';
+import { AttachType } from '../src/uapi/attach-types.js';
+import { ProgramFlag } from '../src/uapi/flags.js';
+import { MapType } from '../src/uapi/map-types.js';
+import { ProgramType } from '../src/uapi/program-types.js';
 import { compileBpf } from './support/compile-bpf.js';
 import { testObject } from './support/objects.js';
 

@@ -7,7 +7,6 @@ import type { SyscallError } from '../src/errors.js';
 import { mapCreateAttr } from '../src/sys/attr.js';
 import { bpf } from '../src/sys/bpf.js';
 import { effectiveCapabilities } from '../src/sys/capabilities.js';
-import { Command, MapFlag, MapType } from '../src/sys/constants.js';
 import { Fd } from '../src/sys/fd.js';
 import { readSmallFile } from '../src/sys/files.js';
 import { memlockLimit, raiseMemlock } from '../src/sys/memlock.js';
@@ -23,6 +22,9 @@ import {
   perfEventOpen,
 } from '../src/sys/perf-event-open.js';
 import { syscall } from '../src/sys/syscalls.js';
+import { Command } from '../src/uapi/commands.js';
+import { MapFlag } from '../src/uapi/flags.js';
+import { MapType } from '../src/uapi/map-types.js';
 import { assertRoot, openDescriptors } from './support/root.js';
 
 before(assertRoot);

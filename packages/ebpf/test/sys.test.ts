@@ -5,14 +5,6 @@ import { EbpfError, FormatError, OptionError, type SyscallError } from '../src/e
 import { attr, kernelStruct, mapCreateAttr, objectName, progLoadAttr } from '../src/sys/attr.js';
 import { missingCapabilities, parseCapabilityMask } from '../src/sys/capabilities.js';
 import { Clock, clockNs, monotonicNs, realtimeOffsetNs } from '../src/sys/clock.js';
-import {
-  attachTypeName,
-  commandName,
-  linkTypeName,
-  MapType,
-  mapTypeName,
-  programTypeName,
-} from '../src/sys/constants.js';
 import { onlineCpus, parseCpuList, possibleCpus } from '../src/sys/cpus.js';
 import { Fd } from '../src/sys/fd.js';
 import { readSmallFile } from '../src/sys/files.js';
@@ -31,6 +23,11 @@ import {
   NetlinkFlag,
   NetlinkPayload,
 } from '../src/sys/netlink-message.js';
+import { attachTypeName } from '../src/uapi/attach-types.js';
+import { commandName } from '../src/uapi/commands.js';
+import { linkTypeName } from '../src/uapi/link-types.js';
+import { MapType, mapTypeName } from '../src/uapi/map-types.js';
+import { programTypeName } from '../src/uapi/program-types.js';
 import { randomSource } from './support/random.js';
 
 test('CPU lists', () => {

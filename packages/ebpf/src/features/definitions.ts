@@ -11,8 +11,13 @@ import { assemble, insn } from '../insn/assembler.js';
 import { JmpOp } from '../insn/insn.js';
 import { attr, stringTable } from '../sys/attr.js';
 import { bpfRaw } from '../sys/bpf.js';
-import { AttachType, Command, MapFlag, MapType, ProgramType } from '../sys/constants.js';
 import { kernelAtLeast } from '../sys/kernel-version.js';
+import { AttachType } from '../uapi/attach-types.js';
+import { Command } from '../uapi/commands.js';
+import { MapFlag } from '../uapi/flags.js';
+import { Helper, helperName, helperSince } from '../uapi/helper-functions.js';
+import { MapType, mapTypeName, mapTypeSince } from '../uapi/map-types.js';
+import { ProgramType, programTypeName, programTypeSince } from '../uapi/program-types.js';
 import { mapNeeds, programNeeds } from './judge.js';
 import { judgeFile, readText, sysfsFile, tracefsFile } from './kernel-files.js';
 import {
@@ -53,22 +58,20 @@ function feature(since: string, description: string, probe: () => ProbeResult): 
   return { since, description, probe };
 }
 
-const returnZero = [insn.movImmediate(0, 0), insn.exit()];
+function mapTypeFeature(type: number): Feature {
+  return feature(mapTypeSince(type)!, mapTypeName(type), () => probeMapType(type));
+}
 
-/** Numbers of BPF_FUNC_* that features are defined by. */
-const helper = {
-  getCurrentCgroupId: 80,
-  skStorageGet: 107,
-  probeReadKernel: 113,
-  ktimeGetBootNs: 125,
-  ringbufOutput: 130,
-  skcToTcpSock: 137,
-  getCurrentTaskBtf: 158,
-  ktimeGetCoarseNs: 160,
-  forEachMapElem: 164,
-  getAttachCookie: 174,
-  loop: 181,
-} as const;
+function programTypeFeature(type: number): Feature {
+  return feature(programTypeSince(type)!, programTypeName(type), () => probeProgramType(type));
+}
+
+/** A helper that programs of a type may call. */
+function helperFeature(helper: number, type: number): Feature {
+  return feature(helperSince(helper)!, helperName(helper), () => probeHelper(type, helper));
+}
+
+const returnZero = [insn.movImmediate(0, 0), insn.exit()];
 
 export const featureDefinitions = {
   // ---- names and BTF ----
@@ -182,27 +185,15 @@ export const featureDefinitions = {
   ),
 
   // ---- helpers ----
-  get_current_cgroup_id: feature('4.18', 'bpf_get_current_cgroup_id', () =>
-    probeHelper(ProgramType.kprobe, helper.getCurrentCgroupId),
-  ),
-  sk_storage: feature('5.2', 'BPF_MAP_TYPE_SK_STORAGE', () => probeMapType(MapType.skStorage)),
-  probe_read_kernel: feature('5.5', 'bpf_probe_read_kernel', () =>
-    probeHelper(ProgramType.kprobe, helper.probeReadKernel),
-  ),
-  ktime_get_boot_ns: feature('5.8', 'bpf_ktime_get_boot_ns', () =>
-    probeHelper(ProgramType.kprobe, helper.ktimeGetBootNs),
-  ),
-  skc_to_tcp_sock: feature('5.9', 'bpf_skc_to_tcp_sock', () => probeHelper(filter, helper.skcToTcpSock)),
-  get_current_task_btf: feature('5.11', 'bpf_get_current_task_btf', () =>
-    probeHelper(ProgramType.kprobe, helper.getCurrentTaskBtf),
-  ),
-  for_each_map_elem: feature('5.13', 'bpf_for_each_map_elem', () =>
-    probeHelper(filter, helper.forEachMapElem),
-  ),
-  attach_cookie: feature('5.15', 'bpf_get_attach_cookie', () =>
-    probeHelper(ProgramType.kprobe, helper.getAttachCookie),
-  ),
-  bpf_loop: feature('5.17', 'bpf_loop', () => probeHelper(filter, helper.loop)),
+  get_current_cgroup_id: helperFeature(Helper.getCurrentCgroupId, ProgramType.kprobe),
+  sk_storage: mapTypeFeature(MapType.skStorage),
+  probe_read_kernel: helperFeature(Helper.probeReadKernel, ProgramType.kprobe),
+  ktime_get_boot_ns: helperFeature(Helper.ktimeGetBootNs, ProgramType.kprobe),
+  skc_to_tcp_sock: helperFeature(Helper.skcToTcpSock, filter),
+  get_current_task_btf: helperFeature(Helper.getCurrentTaskBtf, ProgramType.kprobe),
+  for_each_map_elem: helperFeature(Helper.forEachMapElem, filter),
+  attach_cookie: helperFeature(Helper.getAttachCookie, ProgramType.kprobe),
+  bpf_loop: helperFeature(Helper.loop, filter),
 
   // ---- maps ----
   map_freeze: feature('5.2', 'BPF_MAP_FREEZE', () =>
@@ -222,13 +213,13 @@ export const featureDefinitions = {
       outcome(bpfRaw(Command.mapLookupBatch, attr('batch', { mapFd: fd })), mapNeeds),
     ),
   ),
-  ringbuf: feature('5.8', 'BPF_MAP_TYPE_RINGBUF', () => probeMapType(MapType.ringbuf)),
+  ringbuf: mapTypeFeature(MapType.ringbuf),
   inner_array_sizes: feature('5.10', 'inner arrays of differing sizes (BPF_F_INNER_MAP)', () =>
     takesMap({ type: MapType.array, flags: MapFlag.innerMap }),
   ),
   memcg_accounting: feature('5.11', 'BPF memory charged to cgroups rather than RLIMIT_MEMLOCK', () =>
     // The helper has no other link with the accounting than having come in the same version.
-    probeHelper(filter, helper.ktimeGetCoarseNs),
+    probeHelper(filter, Helper.ktimeGetCoarseNs),
   ),
 
   // ---- program kinds and ways to attach ----
@@ -245,9 +236,7 @@ export const featureDefinitions = {
   raw_tracepoint: feature('4.17', 'BPF_PROG_TYPE_RAW_TRACEPOINT', () =>
     withProgram({ type: ProgramType.rawTracepoint }, opensRawTracepoints),
   ),
-  cgroup_sock_addr: feature('4.17', 'BPF_PROG_TYPE_CGROUP_SOCK_ADDR', () =>
-    probeProgramType(ProgramType.cgroupSockAddr),
-  ),
+  cgroup_sock_addr: programTypeFeature(ProgramType.cgroupSockAddr),
   tp_btf: feature('5.5', 'BTF-typed raw tracepoints (BPF_TRACE_RAW_TP)', () =>
     withKernelType('btf_trace_sched_switch', Kind.typedef, (attachBtfId) =>
       loads({ type: ProgramType.tracing, attachType: AttachType.traceRawTp, attachBtfId }),
@@ -280,7 +269,7 @@ export const featureDefinitions = {
   netns_link: feature('5.8', 'bpf_link for network namespaces', () =>
     knowsLink({ type: ProgramType.flowDissector }, AttachType.flowDissector),
   ),
-  sk_lookup: feature('5.9', 'BPF_PROG_TYPE_SK_LOOKUP', () => probeProgramType(ProgramType.skLookup)),
+  sk_lookup: programTypeFeature(ProgramType.skLookup),
   xdp_link: feature('5.9', 'bpf_link for XDP', () =>
     // A missing device and an unknown attach type get the same errno, so the command of the same version is tried.
     knowsCommand(bpfRaw(Command.linkDetach, attr('linkDetach', { linkFd: -1 })), mapNeeds),
@@ -290,7 +279,7 @@ export const featureDefinitions = {
       outcome(bpfRaw(Command.progTestRun, attr('progTestRun', { progFd: fd })), programNeeds),
     ),
   ),
-  syscall_program: feature('5.14', 'BPF_PROG_TYPE_SYSCALL', () => probeProgramType(ProgramType.syscall)),
+  syscall_program: programTypeFeature(ProgramType.syscall),
   perf_link: feature('5.15', 'bpf_link for perf events', () =>
     knowsLink({ type: ProgramType.tracepoint }, AttachType.perfEvent),
   ),

@@ -10,8 +10,13 @@ import { assemble, insn, returning } from '../insn/assembler.js';
 import { type Attr, attr, btfLoadAttr, mapCreateAttr, progLoadAttr } from '../sys/attr.js';
 import { bpfRaw } from '../sys/bpf.js';
 import type { CapabilityName } from '../sys/capabilities.js';
-import { AttachType, Command, MapFlag, MapType, ProgramFlag, ProgramType } from '../sys/constants.js';
 import { Fd } from '../sys/fd.js';
+import { AttachType } from '../uapi/attach-types.js';
+import { Command } from '../uapi/commands.js';
+import { MapFlag, ProgramFlag } from '../uapi/flags.js';
+import { Helper } from '../uapi/helper-functions.js';
+import { MapType } from '../uapi/map-types.js';
+import { ProgramType } from '../uapi/program-types.js';
 import { incapable, judge, lockedDown, mapNeeds, networkNeeds, programNeeds } from './judge.js';
 import { errnoOf, judgeFile, sysfsFile } from './kernel-files.js';
 import { type Situation, situation } from './situation.js';
@@ -145,8 +150,13 @@ function verifierSpeaks(program: ProbeProgram): boolean {
   return log[0] !== 0;
 }
 
-/** Numbers of BPF_FUNC_* that read kernel memory, which a lockdown for confidentiality hides. */
-const lockdownHelpers: ReadonlySet<number> = new Set([4, 45, 113, 115]);
+/** Helpers that read kernel memory, which a lockdown for confidentiality hides. */
+const lockdownHelpers: ReadonlySet<number> = new Set([
+  Helper.probeRead,
+  Helper.probeReadStr,
+  Helper.probeReadKernel,
+  Helper.probeReadKernelStr,
+]);
 
 /**
  * Whether programs of a type may call a helper. The verifier's own words tell an unknown helper from one that was only

@@ -1,5 +1,5 @@
 /** Small programs written instruction by instruction, for probes of the kernel and for tests. */
-import { Pseudo } from '../sys/constants.js';
+import { Pseudo } from '../uapi/flags.js';
 import {
   AluOp,
   instructionSize,

@@ -1,6 +1,6 @@
 /** Instructions as text, in the style of the kernel's verifier log: for messages and for people. */
-import { Pseudo } from '../sys/constants.js';
-import { helperName } from './helpers.js';
+import { Pseudo } from '../uapi/flags.js';
+import { helperName } from '../uapi/helper-functions.js';
 import {
   AluOp,
   hasSourceRegister,

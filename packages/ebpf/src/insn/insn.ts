@@ -4,7 +4,7 @@
  * An instruction takes 8 bytes: opcode, two register nibbles, a signed 16-bit offset, a signed 32-bit immediate.
  * `ld_imm64` takes two such slots. Source: Documentation/bpf/standardization/instruction-set.rst.
  */
-import { Pseudo } from '../sys/constants.js';
+import { Pseudo } from '../uapi/flags.js';
 
 export const instructionSize = 8;
 

@@ -4,7 +4,10 @@ import { type FeatureTable, features as kernelFeatures } from '../features/table
 import type { Program } from '../program/program.js';
 import { attr } from '../sys/attr.js';
 import { bpf } from '../sys/bpf.js';
-import { AttachFlag, AttachType, Command, ProgramType } from '../sys/constants.js';
+import { AttachType } from '../uapi/attach-types.js';
+import { Command } from '../uapi/commands.js';
+import { AttachFlag } from '../uapi/flags.js';
+import { ProgramType } from '../uapi/program-types.js';
 import { createLink, type Link, UpdatableLink } from './link.js';
 
 export interface CgroupOptions {

@@ -3,8 +3,9 @@ import { closeSync, readSync } from 'node:fs';
 import type { Program } from '../program/program.js';
 import { attr, kernelStruct } from '../sys/attr.js';
 import { bpf } from '../sys/bpf.js';
-import { AttachType, Command } from '../sys/constants.js';
 import type { Fd } from '../sys/fd.js';
+import { AttachType } from '../uapi/attach-types.js';
+import { Command } from '../uapi/commands.js';
 import { createLink, UpdatableLink } from './link.js';
 
 /** What to iterate over, where the kind of iterator has a choice (union bpf_iter_link_info). */

@@ -4,8 +4,8 @@ import { EbpfError } from '../errors.js';
 import type { Program } from '../program/program.js';
 import { type AttrValues, attr, infoAttr, kernelStruct } from '../sys/attr.js';
 import { bpf } from '../sys/bpf.js';
-import { Command } from '../sys/constants.js';
 import { Fd } from '../sys/fd.js';
+import { Command } from '../uapi/commands.js';
 
 /** An attachment of a program. Disposing of it detaches the program; doing so again has no effect. */
 export interface Link extends Disposable {

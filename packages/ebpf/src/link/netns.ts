@@ -1,7 +1,7 @@
 /** Programs on a network namespace: socket lookup (5.9) and flow dissection (5.8). */
 import { closeSync, openSync } from 'node:fs';
 import type { Program } from '../program/program.js';
-import { AttachType } from '../sys/constants.js';
+import { AttachType } from '../uapi/attach-types.js';
 import { createLink, UpdatableLink } from './link.js';
 
 /**

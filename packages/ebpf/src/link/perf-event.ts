@@ -4,12 +4,12 @@ import { SyscallError } from '../errors.js';
 import { type FeatureTable, features as kernelFeatures } from '../features/table.js';
 import type { Program } from '../program/program.js';
 import { missingCapabilities } from '../sys/capabilities.js';
-import { AttachType } from '../sys/constants.js';
 import { lockdownMode } from '../sys/explain.js';
 import type { Fd } from '../sys/fd.js';
 import { readSmallFile } from '../sys/files.js';
 import { kernelAtLeast } from '../sys/kernel-version.js';
 import { type PerfEventOptions, PerfIoctl, perfEventIoctl, perfEventOpen } from '../sys/perf-event-open.js';
+import { AttachType } from '../uapi/attach-types.js';
 import { createLink, FdLink, type Link } from './link.js';
 
 export interface PerfAttachOptions {

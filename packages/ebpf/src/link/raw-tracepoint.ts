@@ -3,8 +3,8 @@ import { constants } from 'node:os';
 import type { Program } from '../program/program.js';
 import { attr } from '../sys/attr.js';
 import { bpf } from '../sys/bpf.js';
-import { Command } from '../sys/constants.js';
 import { Fd } from '../sys/fd.js';
+import { Command } from '../uapi/commands.js';
 import { FdLink } from './link.js';
 
 /**

@@ -3,8 +3,9 @@ import { constants } from 'node:os';
 import type { Program } from '../program/program.js';
 import { attr } from '../sys/attr.js';
 import { bpf } from '../sys/bpf.js';
-import { AttachType, Command } from '../sys/constants.js';
 import { Fd } from '../sys/fd.js';
+import { AttachType } from '../uapi/attach-types.js';
+import { Command } from '../uapi/commands.js';
 import { FdLink } from './link.js';
 
 const kinds: ReadonlyMap<number, string> = new Map([

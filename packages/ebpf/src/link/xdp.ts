@@ -3,9 +3,10 @@ import { constants } from 'node:os';
 import { SyscallError } from '../errors.js';
 import { type FeatureTable, features as kernelFeatures } from '../features/table.js';
 import type { Program } from '../program/program.js';
-import { AttachType, XdpFlag } from '../sys/constants.js';
 import { NetlinkProtocol, NetlinkSocket } from '../sys/netlink.js';
 import { decodeAttributes, NetlinkPayload } from '../sys/netlink-message.js';
+import { AttachType } from '../uapi/attach-types.js';
+import { XdpFlag } from '../uapi/flags.js';
 import { interfaceAttributes, interfaceIndex, interfaceMessage, u32 } from './device.js';
 import { createLink, type Link, UpdatableLink } from './link.js';
 

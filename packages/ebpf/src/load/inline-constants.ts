@@ -4,6 +4,7 @@
  * the settings exclude. Pure.
  */
 import { UnsupportedError } from '../errors.js';
+import { featureDefinitions } from '../features/definitions.js';
 import {
   AluOp,
   Instructions,
@@ -174,7 +175,7 @@ function replaceLoad(
   if (offset < 0 || offset + size > contents.length || !fits) {
     throw new UnsupportedError(
       'global data',
-      '5.2',
+      featureDefinitions.global_data.since,
       `program ${program.name} loads a constant of ${size} bytes that no instruction can hold`,
     );
   }

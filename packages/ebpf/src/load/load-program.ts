@@ -2,7 +2,6 @@
 import { constants } from 'node:os';
 import { EbpfError, type SyscallError, UnsupportedError, VerifierError } from '../errors.js';
 import type { FeatureTable } from '../features/table.js';
-import { programTypeSince } from '../features/versions.js';
 import { structLayouts } from '../generated/kernel-structs.js';
 import { returning } from '../insn/assembler.js';
 import { instructionSize } from '../insn/insn.js';
@@ -10,8 +9,9 @@ import type { ProgramSpec } from '../object/spec.js';
 import { type Attr, logInto, progLoadAttr } from '../sys/attr.js';
 import { bpfError, bpfRaw } from '../sys/bpf.js';
 import { missingCapabilities } from '../sys/capabilities.js';
-import { Command, ProgramType, programTypeName } from '../sys/constants.js';
 import { Fd } from '../sys/fd.js';
+import { Command } from '../uapi/commands.js';
+import { ProgramType, programTypeName, programTypeSince } from '../uapi/program-types.js';
 import { attachTarget } from './target.js';
 
 export interface LoadProgramOptions {

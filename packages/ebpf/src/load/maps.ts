@@ -8,7 +8,8 @@ import { DescriptorMap } from '../map/descriptor-map.js';
 import type { BpfMap } from '../map/map.js';
 import { createMap, openPinnedMap } from '../map/open.js';
 import type { MapSpec } from '../object/spec.js';
-import { MapFlag, MapType, mapTypeName } from '../sys/constants.js';
+import { MapFlag } from '../uapi/flags.js';
+import { MapType, mapTypeName } from '../uapi/map-types.js';
 
 export interface MapOptions {
   readonly features: FeatureTable;

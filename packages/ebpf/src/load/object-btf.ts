@@ -3,8 +3,8 @@ import type { Btf } from '../btf/parse.js';
 import type { FeatureTable } from '../features/table.js';
 import { btfLoadAttr } from '../sys/attr.js';
 import { bpfRaw } from '../sys/bpf.js';
-import { Command } from '../sys/constants.js';
 import { Fd } from '../sys/fd.js';
+import { Command } from '../uapi/commands.js';
 import { sanitizeBtf } from './sanitize.js';
 
 /**

@@ -3,9 +3,11 @@ import type { Candidates } from '../btf/core/candidates.js';
 import { type CoreResult, relocate } from '../btf/core/relocate.js';
 import type { Btf } from '../btf/parse.js';
 import { FormatError, UnsupportedError } from '../errors.js';
+import { featureDefinitions } from '../features/definitions.js';
 import { Instructions } from '../insn/insn.js';
 import type { ProgramSpec } from '../object/spec.js';
-import { Pseudo } from '../sys/constants.js';
+import { Pseudo } from '../uapi/flags.js';
+import { Helper } from '../uapi/helper-functions.js';
 import type { ResolvedSymbol } from './ksyms.js';
 
 /** Everything from outside the object that ends up in the instructions. */
@@ -53,7 +55,7 @@ function applyCore(
   if (targets.length === 0) {
     throw new UnsupportedError(
       '/sys/kernel/btf/vmlinux',
-      '5.4',
+      featureDefinitions.kernel_btf.since,
       `program ${program.name} needs the kernel's types (CONFIG_DEBUG_INFO_BTF): give them as a BTF file`,
     );
   }
@@ -108,12 +110,12 @@ function patchCall(code: Instructions, index: number, symbol: ResolvedSymbol): v
   code.setImmediate(index, found ? symbol.btfId : missingFunction);
 }
 
-/** BPF_FUNC_probe_read_{user,kernel} and their _str forms, and what they were before 5.5. */
+/** Helpers that came with 5.5, and those that did both their jobs before. */
 const probeRead: ReadonlyMap<number, number> = new Map([
-  [112, 4],
-  [113, 4],
-  [114, 45],
-  [115, 45],
+  [Helper.probeReadUser, Helper.probeRead],
+  [Helper.probeReadKernel, Helper.probeRead],
+  [Helper.probeReadUserStr, Helper.probeReadStr],
+  [Helper.probeReadKernelStr, Helper.probeReadStr],
 ]);
 
 function substituteProbeReads(code: Instructions): void {

@@ -5,12 +5,15 @@ import { kernelBtf } from '../btf/kernel.js';
 import { Btf } from '../btf/parse.js';
 import { Kind } from '../btf/types.js';
 import { EbpfError, UnsupportedError } from '../errors.js';
+import { featureDefinitions } from '../features/definitions.js';
 import { kernelSymbols } from '../features/symbols.js';
 import type { ProgramSpec } from '../object/spec.js';
 import { attr, infoAttr, kernelStruct } from '../sys/attr.js';
 import { bpf, bpfRaw } from '../sys/bpf.js';
-import { AttachType, Command, ProgramType } from '../sys/constants.js';
 import { Fd } from '../sys/fd.js';
+import { AttachType } from '../uapi/attach-types.js';
+import { Command } from '../uapi/commands.js';
+import { ProgramType } from '../uapi/program-types.js';
 
 /** Names and kinds by which the kernel's BTF knows targets. */
 const conventions: ReadonlyMap<number, { readonly prefix: string; readonly kind: number }> = new Map([
@@ -46,7 +49,7 @@ export function attachTarget(program: ProgramSpec): AttachTarget | undefined {
   if (btf === undefined) {
     throw new UnsupportedError(
       '/sys/kernel/btf/vmlinux',
-      '5.4',
+      featureDefinitions.kernel_btf.since,
       `program ${program.name} attaches to ${attachTo} by its BTF type (CONFIG_DEBUG_INFO_BTF)`,
     );
   }

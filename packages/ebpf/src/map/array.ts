@@ -1,7 +1,7 @@
 /** Arrays, and the memory of those that can be mapped. */
 import { EbpfError, OptionError } from '../errors.js';
-import { MapFlag } from '../sys/constants.js';
 import { Mapping, pageSize } from '../sys/memory.js';
+import { MapFlag } from '../uapi/flags.js';
 import { BpfMap } from './map.js';
 
 /** A key of an array: the index, 4 bytes in host byte order. */

@@ -6,7 +6,7 @@ import { constants } from 'node:os';
 import { EbpfError, OptionError } from '../errors.js';
 import { attr } from '../sys/attr.js';
 import { bpfError, bpfRaw } from '../sys/bpf.js';
-import { Command } from '../sys/constants.js';
+import { Command } from '../uapi/commands.js';
 import type { BpfMap } from './map.js';
 
 const { EINTR, EINVAL, ENOENT, ENOSPC, EOPNOTSUPP } = constants.errno;

@@ -4,11 +4,13 @@ import { EbpfError } from '../errors.js';
 import type { MapSpec } from '../object/spec.js';
 import { type Attr, mapCreateAttr, objectName } from '../sys/attr.js';
 import { bpfError, bpfRaw } from '../sys/bpf.js';
-import { Command, MapFlag, MapType, mapTypeName } from '../sys/constants.js';
 import { possibleCpus } from '../sys/cpus.js';
 import { Fd } from '../sys/fd.js';
 import { kernelAtLeast } from '../sys/kernel-version.js';
 import { pageSize } from '../sys/memory.js';
+import { Command } from '../uapi/commands.js';
+import { MapFlag } from '../uapi/flags.js';
+import { MapType, mapTypeName, mapTypeSince } from '../uapi/map-types.js';
 
 export interface CreateMapOptions {
   /** The loaded BTF that the spec's type ids refer to. Without it, the map gets no types. */
@@ -113,30 +115,12 @@ function createAttr(spec: MapSpec, options: CreateMapOptions, attempt: Attempt):
   });
 }
 
-/** First versions of the kinds newer than 4.18. */
-const typeSince = new Map<number, string>([
-  [MapType.reuseportSockarray, '4.19'],
-  [MapType.percpuCgroupStorage, '4.20'],
-  [MapType.queue, '4.20'],
-  [MapType.stack, '4.20'],
-  [MapType.skStorage, '5.2'],
-  [MapType.devmapHash, '5.4'],
-  [MapType.structOps, '5.6'],
-  [MapType.ringbuf, '5.8'],
-  [MapType.inodeStorage, '5.10'],
-  [MapType.taskStorage, '5.11'],
-  [MapType.bloomFilter, '5.16'],
-  [MapType.userRingbuf, '6.1'],
-  [MapType.cgrpStorage, '6.2'],
-  [MapType.arena, '6.9'],
-]);
-
 function explain(spec: MapSpec, errno: number): string {
   const what =
     `map ${spec.name} of kind ${mapTypeName(spec.type)}, key_size ${spec.keySize}, ` +
     `value_size ${spec.valueSize}, max_entries ${spec.maxEntries}, map_flags 0x${spec.flags.toString(16)}`;
   if (errno !== EINVAL) return what;
-  const since = typeSince.get(spec.type);
+  const since = mapTypeSince(spec.type);
   if (since !== undefined && !kernelAtLeast(since)) return `${what}; this kind exists since Linux ${since}`;
   if (spec.maxEntries === 0) return `${what}; max_entries must not be 0`;
   if (spec.type === MapType.lpmTrie && (spec.flags & MapFlag.noPrealloc) === 0) {

@@ -1,7 +1,7 @@
 /** The kernel's account of a map, struct bpf_map_info. */
 import { infoAttr, kernelStruct } from '../sys/attr.js';
 import { bpf } from '../sys/bpf.js';
-import { Command } from '../sys/constants.js';
+import { Command } from '../uapi/commands.js';
 
 export interface MapInfo {
   /** BPF_MAP_TYPE_*. */

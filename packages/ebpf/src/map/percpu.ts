@@ -1,8 +1,8 @@
 /** Maps with a value for every CPU. */
 import { OptionError } from '../errors.js';
-import { UpdateFlag } from '../sys/constants.js';
 import { possibleCpus } from '../sys/cpus.js';
 import type { Fd } from '../sys/fd.js';
+import { UpdateFlag } from '../uapi/flags.js';
 import { BpfMap, type MapShape } from './map.js';
 
 /** Bytes from one CPU's value to the next: the value's size rounded up to 8. */

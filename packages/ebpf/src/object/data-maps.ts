@@ -4,7 +4,8 @@ import { Kind } from '../btf/types.js';
 import { SectionType, SymbolType } from '../elf/elf-constants.js';
 import type { ElfFile, ElfSymbol, Section } from '../elf/file.js';
 import { FormatError } from '../errors.js';
-import { MapFlag, MapType, objectNameLength } from '../sys/constants.js';
+import { MapFlag, objectNameLength } from '../uapi/flags.js';
+import { MapType } from '../uapi/map-types.js';
 import { type Externs, kconfigSection } from './externs.js';
 import type { GlobalVariable, MapSpec } from './spec.js';
 

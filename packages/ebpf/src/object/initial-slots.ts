@@ -3,7 +3,7 @@ import { SectionType, SymbolType } from '../elf/elf-constants.js';
 import type { ElfFile, ElfSymbol, Section } from '../elf/file.js';
 import { FormatError } from '../errors.js';
 import { instructionSize } from '../insn/insn.js';
-import { MapType } from '../sys/constants.js';
+import { MapType } from '../uapi/map-types.js';
 import type { CodeSection } from './functions.js';
 import { type MapDefinition, mapsSection } from './map-definitions.js';
 

@@ -5,7 +5,7 @@
 import type { BtfExt, CoreRelocation, FuncInfo, LineInfo } from '../btf/ext.js';
 import { FormatError } from '../errors.js';
 import { Instructions, instructionSize } from '../insn/insn.js';
-import { Pseudo } from '../sys/constants.js';
+import { Pseudo } from '../uapi/flags.js';
 import type { ObjectFunction } from './functions.js';
 import { functionReferences, type Reference, type ReferenceContext } from './references.js';
 import type {

@@ -8,7 +8,7 @@ import { Kind, Linkage, type Member, type StructType } from '../btf/types.js';
 import { SymbolType } from '../elf/elf-constants.js';
 import type { ElfFile } from '../elf/file.js';
 import { FormatError } from '../errors.js';
-import { MapType } from '../sys/constants.js';
+import { MapType } from '../uapi/map-types.js';
 import type { MapSpec } from './spec.js';
 
 export const mapsSection = '.maps';

@@ -1,8 +1,10 @@
 /**
- * What a program is for, told by the name of its ELF section: libbpf's conventions, which all BPF compilers' users
- * follow. Each row names the first mainline version that knows the program type and its attach type.
+ * The names of ELF sections, which say what their programs are for: libbpf's conventions, which all BPF compilers' users
+ * follow.
  */
-import { AttachType, ProgramFlag, ProgramType } from '../sys/constants.js';
+import { AttachType, attachTypeSince } from '../uapi/attach-types.js';
+import { ProgramFlag } from '../uapi/flags.js';
+import { ProgramType, programTypeSince } from '../uapi/program-types.js';
 
 /** One kind of section name. */
 export interface SectionKind {
@@ -25,139 +27,143 @@ const A = AttachType;
 const sleepable = ProgramFlag.sleepable;
 const frags = ProgramFlag.xdpHasFrags;
 
+interface KindOptions {
+  readonly attachType?: number;
+  readonly flags?: number;
+  /** Where that differs from the first version with the attach type, or if there is none, with the program type. */
+  readonly since?: string;
+}
+
 /** A kind whose name stands alone. */
-function exact(name: string, type: number, since: string, attachType?: number, flags = 0): SectionKind {
-  return {
-    name,
-    type,
-    since,
-    flags,
-    takesTarget: false,
-    ...(attachType === undefined ? {} : { attachType }),
-  };
+function exact(name: string, type: number, options: KindOptions = {}): SectionKind {
+  const { attachType, flags = 0 } = options;
+  const since =
+    options.since ?? (attachType === undefined ? programTypeSince(type) : attachTypeSince(attachType));
+  const attach = attachType === undefined ? {} : { attachType };
+  return { name, type, since: since!, flags, takesTarget: false, ...attach };
 }
 
 /** A kind whose name may be followed by '/' and a target. */
-function target(name: string, type: number, since: string, attachType?: number, flags = 0): SectionKind {
-  return { ...exact(name, type, since, attachType, flags), takesTarget: true };
+function target(name: string, type: number, options?: KindOptions): SectionKind {
+  return { ...exact(name, type, options), takesTarget: true };
 }
 
 /** All known kinds. Names are distinct. */
 export const sectionKinds: readonly SectionKind[] = [
   // Sockets
-  exact('socket', P.socketFilter, '3.19'),
-  exact('sk_reuseport', P.skReuseport, '4.19', A.skReuseportSelect),
-  exact('sk_reuseport/migrate', P.skReuseport, '5.14', A.skReuseportSelectOrMigrate),
-  exact('sk_skb', P.skSkb, '4.14'),
-  exact('sk_skb/stream_parser', P.skSkb, '4.14', A.skSkbStreamParser),
-  exact('sk_skb/stream_verdict', P.skSkb, '4.14', A.skSkbStreamVerdict),
-  exact('sk_skb/verdict', P.skSkb, '5.13', A.skSkbVerdict),
-  exact('sk_msg', P.skMsg, '4.17', A.skMsgVerdict),
-  exact('sk_lookup', P.skLookup, '5.9', A.skLookup),
-  exact('sockops', P.sockOps, '4.13', A.cgroupSockOps),
-  exact('flow_dissector', P.flowDissector, '4.20', A.flowDissector),
+  exact('socket', P.socketFilter),
+  exact('sk_reuseport', P.skReuseport, { attachType: A.skReuseportSelect, since: '4.19' }),
+  exact('sk_reuseport/migrate', P.skReuseport, { attachType: A.skReuseportSelectOrMigrate }),
+  exact('sk_skb', P.skSkb),
+  exact('sk_skb/stream_parser', P.skSkb, { attachType: A.skSkbStreamParser }),
+  exact('sk_skb/stream_verdict', P.skSkb, { attachType: A.skSkbStreamVerdict }),
+  exact('sk_skb/verdict', P.skSkb, { attachType: A.skSkbVerdict }),
+  exact('sk_msg', P.skMsg, { attachType: A.skMsgVerdict }),
+  exact('sk_lookup', P.skLookup, { attachType: A.skLookup }),
+  exact('sockops', P.sockOps, { attachType: A.cgroupSockOps }),
+  exact('flow_dissector', P.flowDissector, { attachType: A.flowDissector }),
 
   // Kernel and user functions
-  target('kprobe', P.kprobe, '4.1'),
-  target('kretprobe', P.kprobe, '4.1'),
-  target('ksyscall', P.kprobe, '4.1'),
-  target('kretsyscall', P.kprobe, '4.1'),
-  target('kprobe.multi', P.kprobe, '5.18', A.traceKprobeMulti),
-  target('kretprobe.multi', P.kprobe, '5.18', A.traceKprobeMulti),
-  target('kprobe.session', P.kprobe, '6.10', A.traceKprobeSession),
-  target('uprobe', P.kprobe, '4.1'),
-  target('uretprobe', P.kprobe, '4.1'),
-  target('uprobe.s', P.kprobe, '6.0', undefined, sleepable),
-  target('uretprobe.s', P.kprobe, '6.0', undefined, sleepable),
-  target('uprobe.multi', P.kprobe, '6.6', A.traceUprobeMulti),
-  target('uretprobe.multi', P.kprobe, '6.6', A.traceUprobeMulti),
-  target('uprobe.multi.s', P.kprobe, '6.6', A.traceUprobeMulti, sleepable),
-  target('uretprobe.multi.s', P.kprobe, '6.6', A.traceUprobeMulti, sleepable),
-  target('uprobe.session', P.kprobe, '6.13', A.traceUprobeSession),
-  target('uprobe.session.s', P.kprobe, '6.13', A.traceUprobeSession, sleepable),
-  target('usdt', P.kprobe, '4.1'),
-  target('usdt.s', P.kprobe, '6.0', undefined, sleepable),
-  exact('perf_event', P.perfEvent, '4.9'),
+  target('kprobe', P.kprobe),
+  target('kretprobe', P.kprobe),
+  target('ksyscall', P.kprobe),
+  target('kretsyscall', P.kprobe),
+  target('kprobe.multi', P.kprobe, { attachType: A.traceKprobeMulti }),
+  target('kretprobe.multi', P.kprobe, { attachType: A.traceKprobeMulti }),
+  target('kprobe.session', P.kprobe, { attachType: A.traceKprobeSession }),
+  target('uprobe', P.kprobe),
+  target('uretprobe', P.kprobe),
+  target('uprobe.s', P.kprobe, { flags: sleepable, since: '6.0' }),
+  target('uretprobe.s', P.kprobe, { flags: sleepable, since: '6.0' }),
+  target('uprobe.multi', P.kprobe, { attachType: A.traceUprobeMulti }),
+  target('uretprobe.multi', P.kprobe, { attachType: A.traceUprobeMulti }),
+  target('uprobe.multi.s', P.kprobe, { attachType: A.traceUprobeMulti, flags: sleepable }),
+  target('uretprobe.multi.s', P.kprobe, { attachType: A.traceUprobeMulti, flags: sleepable }),
+  target('uprobe.session', P.kprobe, { attachType: A.traceUprobeSession }),
+  target('uprobe.session.s', P.kprobe, { attachType: A.traceUprobeSession, flags: sleepable }),
+  target('usdt', P.kprobe),
+  target('usdt.s', P.kprobe, { flags: sleepable, since: '6.0' }),
+  exact('perf_event', P.perfEvent),
 
   // Tracepoints
-  target('tracepoint', P.tracepoint, '4.7'),
-  target('tp', P.tracepoint, '4.7'),
-  target('raw_tracepoint', P.rawTracepoint, '4.17'),
-  target('raw_tp', P.rawTracepoint, '4.17'),
-  target('raw_tracepoint.w', P.rawTracepointWritable, '5.2'),
-  target('raw_tp.w', P.rawTracepointWritable, '5.2'),
+  target('tracepoint', P.tracepoint),
+  target('tp', P.tracepoint),
+  target('raw_tracepoint', P.rawTracepoint),
+  target('raw_tp', P.rawTracepoint),
+  target('raw_tracepoint.w', P.rawTracepointWritable),
+  target('raw_tp.w', P.rawTracepointWritable),
 
   // Programs that name a BTF function or type
-  target('tp_btf', P.tracing, '5.5', A.traceRawTp),
-  target('fentry', P.tracing, '5.5', A.traceFentry),
-  target('fexit', P.tracing, '5.5', A.traceFexit),
-  target('fmod_ret', P.tracing, '5.7', A.modifyReturn),
-  target('fentry.s', P.tracing, '5.10', A.traceFentry, sleepable),
-  target('fexit.s', P.tracing, '5.10', A.traceFexit, sleepable),
-  target('fmod_ret.s', P.tracing, '5.10', A.modifyReturn, sleepable),
-  target('iter', P.tracing, '5.8', A.traceIter),
-  target('iter.s', P.tracing, '5.18', A.traceIter, sleepable),
-  target('lsm', P.lsm, '5.7', A.lsmMac),
-  target('lsm.s', P.lsm, '5.10', A.lsmMac, sleepable),
-  target('lsm_cgroup', P.lsm, '6.0', A.lsmCgroup),
-  target('freplace', P.ext, '5.6'),
-  target('struct_ops', P.structOps, '5.6'),
-  target('struct_ops.s', P.structOps, '5.6', undefined, sleepable),
-  exact('syscall', P.syscall, '5.14', undefined, sleepable),
+  target('tp_btf', P.tracing, { attachType: A.traceRawTp }),
+  target('fentry', P.tracing, { attachType: A.traceFentry }),
+  target('fexit', P.tracing, { attachType: A.traceFexit }),
+  target('fmod_ret', P.tracing, { attachType: A.modifyReturn }),
+  target('fentry.s', P.tracing, { attachType: A.traceFentry, flags: sleepable, since: '5.10' }),
+  target('fexit.s', P.tracing, { attachType: A.traceFexit, flags: sleepable, since: '5.10' }),
+  target('fmod_ret.s', P.tracing, { attachType: A.modifyReturn, flags: sleepable, since: '5.10' }),
+  target('iter', P.tracing, { attachType: A.traceIter }),
+  target('iter.s', P.tracing, { attachType: A.traceIter, flags: sleepable, since: '5.18' }),
+  target('lsm', P.lsm, { attachType: A.lsmMac }),
+  target('lsm.s', P.lsm, { attachType: A.lsmMac, flags: sleepable, since: '5.10' }),
+  target('lsm_cgroup', P.lsm, { attachType: A.lsmCgroup }),
+  target('freplace', P.ext),
+  target('struct_ops', P.structOps),
+  target('struct_ops.s', P.structOps, { flags: sleepable }),
+  exact('syscall', P.syscall, { flags: sleepable }),
 
   // Network devices
-  exact('xdp', P.xdp, '4.8', A.xdp),
-  exact('xdp.frags', P.xdp, '5.18', A.xdp, frags),
-  exact('xdp/devmap', P.xdp, '5.8', A.xdpDevmap),
-  exact('xdp.frags/devmap', P.xdp, '5.18', A.xdpDevmap, frags),
-  exact('xdp/cpumap', P.xdp, '5.9', A.xdpCpumap),
-  exact('xdp.frags/cpumap', P.xdp, '5.18', A.xdpCpumap, frags),
-  exact('tc', P.schedCls, '4.1'),
-  exact('classifier', P.schedCls, '4.1'),
-  exact('action', P.schedAct, '4.1'),
-  exact('tc/ingress', P.schedCls, '6.6', A.tcxIngress),
-  exact('tc/egress', P.schedCls, '6.6', A.tcxEgress),
-  exact('tcx/ingress', P.schedCls, '6.6', A.tcxIngress),
-  exact('tcx/egress', P.schedCls, '6.6', A.tcxEgress),
-  exact('netkit/primary', P.schedCls, '6.7', A.netkitPrimary),
-  exact('netkit/peer', P.schedCls, '6.7', A.netkitPeer),
-  exact('netfilter', P.netfilter, '6.4', A.netfilter),
-  exact('lwt_in', P.lwtIn, '4.10'),
-  exact('lwt_out', P.lwtOut, '4.10'),
-  exact('lwt_xmit', P.lwtXmit, '4.10'),
-  exact('lwt_seg6local', P.lwtSeg6local, '4.18'),
-  exact('lirc_mode2', P.lircMode2, '4.18', A.lircMode2),
+  exact('xdp', P.xdp, { attachType: A.xdp, since: '4.8' }),
+  exact('xdp.frags', P.xdp, { attachType: A.xdp, flags: frags, since: '5.18' }),
+  exact('xdp/devmap', P.xdp, { attachType: A.xdpDevmap }),
+  exact('xdp.frags/devmap', P.xdp, { attachType: A.xdpDevmap, flags: frags, since: '5.18' }),
+  exact('xdp/cpumap', P.xdp, { attachType: A.xdpCpumap }),
+  exact('xdp.frags/cpumap', P.xdp, { attachType: A.xdpCpumap, flags: frags, since: '5.18' }),
+  exact('tc', P.schedCls),
+  exact('classifier', P.schedCls),
+  exact('action', P.schedAct),
+  exact('tc/ingress', P.schedCls, { attachType: A.tcxIngress }),
+  exact('tc/egress', P.schedCls, { attachType: A.tcxEgress }),
+  exact('tcx/ingress', P.schedCls, { attachType: A.tcxIngress }),
+  exact('tcx/egress', P.schedCls, { attachType: A.tcxEgress }),
+  exact('netkit/primary', P.schedCls, { attachType: A.netkitPrimary }),
+  exact('netkit/peer', P.schedCls, { attachType: A.netkitPeer }),
+  exact('netfilter', P.netfilter, { attachType: A.netfilter }),
+  exact('lwt_in', P.lwtIn),
+  exact('lwt_out', P.lwtOut),
+  exact('lwt_xmit', P.lwtXmit),
+  exact('lwt_seg6local', P.lwtSeg6local),
+  exact('lirc_mode2', P.lircMode2, { attachType: A.lircMode2 }),
 
   // Control groups
-  exact('cgroup_skb/ingress', P.cgroupSkb, '4.10', A.cgroupInetIngress),
-  exact('cgroup_skb/egress', P.cgroupSkb, '4.10', A.cgroupInetEgress),
-  exact('cgroup/skb', P.cgroupSkb, '4.10'),
-  exact('cgroup/sock', P.cgroupSock, '4.10', A.cgroupInetSockCreate),
-  exact('cgroup/sock_create', P.cgroupSock, '4.10', A.cgroupInetSockCreate),
-  exact('cgroup/sock_release', P.cgroupSock, '5.9', A.cgroupInetSockRelease),
-  exact('cgroup/post_bind4', P.cgroupSock, '4.17', A.cgroupInet4PostBind),
-  exact('cgroup/post_bind6', P.cgroupSock, '4.17', A.cgroupInet6PostBind),
-  exact('cgroup/bind4', P.cgroupSockAddr, '4.17', A.cgroupInet4Bind),
-  exact('cgroup/bind6', P.cgroupSockAddr, '4.17', A.cgroupInet6Bind),
-  exact('cgroup/connect4', P.cgroupSockAddr, '4.17', A.cgroupInet4Connect),
-  exact('cgroup/connect6', P.cgroupSockAddr, '4.17', A.cgroupInet6Connect),
-  exact('cgroup/connect_unix', P.cgroupSockAddr, '6.7', A.cgroupUnixConnect),
-  exact('cgroup/sendmsg4', P.cgroupSockAddr, '4.18', A.cgroupUdp4Sendmsg),
-  exact('cgroup/sendmsg6', P.cgroupSockAddr, '4.18', A.cgroupUdp6Sendmsg),
-  exact('cgroup/sendmsg_unix', P.cgroupSockAddr, '6.7', A.cgroupUnixSendmsg),
-  exact('cgroup/recvmsg4', P.cgroupSockAddr, '5.2', A.cgroupUdp4Recvmsg),
-  exact('cgroup/recvmsg6', P.cgroupSockAddr, '5.2', A.cgroupUdp6Recvmsg),
-  exact('cgroup/recvmsg_unix', P.cgroupSockAddr, '6.7', A.cgroupUnixRecvmsg),
-  exact('cgroup/getpeername4', P.cgroupSockAddr, '5.8', A.cgroupInet4Getpeername),
-  exact('cgroup/getpeername6', P.cgroupSockAddr, '5.8', A.cgroupInet6Getpeername),
-  exact('cgroup/getpeername_unix', P.cgroupSockAddr, '6.7', A.cgroupUnixGetpeername),
-  exact('cgroup/getsockname4', P.cgroupSockAddr, '5.8', A.cgroupInet4Getsockname),
-  exact('cgroup/getsockname6', P.cgroupSockAddr, '5.8', A.cgroupInet6Getsockname),
-  exact('cgroup/getsockname_unix', P.cgroupSockAddr, '6.7', A.cgroupUnixGetsockname),
-  exact('cgroup/getsockopt', P.cgroupSockopt, '5.3', A.cgroupGetsockopt),
-  exact('cgroup/setsockopt', P.cgroupSockopt, '5.3', A.cgroupSetsockopt),
-  exact('cgroup/sysctl', P.cgroupSysctl, '5.2', A.cgroupSysctl),
-  exact('cgroup/dev', P.cgroupDevice, '4.15', A.cgroupDevice),
+  exact('cgroup_skb/ingress', P.cgroupSkb, { attachType: A.cgroupInetIngress }),
+  exact('cgroup_skb/egress', P.cgroupSkb, { attachType: A.cgroupInetEgress }),
+  exact('cgroup/skb', P.cgroupSkb),
+  exact('cgroup/sock', P.cgroupSock, { attachType: A.cgroupInetSockCreate }),
+  exact('cgroup/sock_create', P.cgroupSock, { attachType: A.cgroupInetSockCreate }),
+  exact('cgroup/sock_release', P.cgroupSock, { attachType: A.cgroupInetSockRelease }),
+  exact('cgroup/post_bind4', P.cgroupSock, { attachType: A.cgroupInet4PostBind }),
+  exact('cgroup/post_bind6', P.cgroupSock, { attachType: A.cgroupInet6PostBind }),
+  exact('cgroup/bind4', P.cgroupSockAddr, { attachType: A.cgroupInet4Bind }),
+  exact('cgroup/bind6', P.cgroupSockAddr, { attachType: A.cgroupInet6Bind }),
+  exact('cgroup/connect4', P.cgroupSockAddr, { attachType: A.cgroupInet4Connect }),
+  exact('cgroup/connect6', P.cgroupSockAddr, { attachType: A.cgroupInet6Connect }),
+  exact('cgroup/connect_unix', P.cgroupSockAddr, { attachType: A.cgroupUnixConnect }),
+  exact('cgroup/sendmsg4', P.cgroupSockAddr, { attachType: A.cgroupUdp4Sendmsg }),
+  exact('cgroup/sendmsg6', P.cgroupSockAddr, { attachType: A.cgroupUdp6Sendmsg }),
+  exact('cgroup/sendmsg_unix', P.cgroupSockAddr, { attachType: A.cgroupUnixSendmsg }),
+  exact('cgroup/recvmsg4', P.cgroupSockAddr, { attachType: A.cgroupUdp4Recvmsg }),
+  exact('cgroup/recvmsg6', P.cgroupSockAddr, { attachType: A.cgroupUdp6Recvmsg }),
+  exact('cgroup/recvmsg_unix', P.cgroupSockAddr, { attachType: A.cgroupUnixRecvmsg }),
+  exact('cgroup/getpeername4', P.cgroupSockAddr, { attachType: A.cgroupInet4Getpeername }),
+  exact('cgroup/getpeername6', P.cgroupSockAddr, { attachType: A.cgroupInet6Getpeername }),
+  exact('cgroup/getpeername_unix', P.cgroupSockAddr, { attachType: A.cgroupUnixGetpeername }),
+  exact('cgroup/getsockname4', P.cgroupSockAddr, { attachType: A.cgroupInet4Getsockname }),
+  exact('cgroup/getsockname6', P.cgroupSockAddr, { attachType: A.cgroupInet6Getsockname }),
+  exact('cgroup/getsockname_unix', P.cgroupSockAddr, { attachType: A.cgroupUnixGetsockname }),
+  exact('cgroup/getsockopt', P.cgroupSockopt, { attachType: A.cgroupGetsockopt }),
+  exact('cgroup/setsockopt', P.cgroupSockopt, { attachType: A.cgroupSetsockopt }),
+  exact('cgroup/sysctl', P.cgroupSysctl, { attachType: A.cgroupSysctl }),
+  exact('cgroup/dev', P.cgroupDevice, { attachType: A.cgroupDevice }),
 ];
 
 const kindsByName = new Map(sectionKinds.map((kind) => [kind.name, kind]));

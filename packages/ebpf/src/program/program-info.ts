@@ -1,7 +1,7 @@
 /** The kernel's account of a loaded program, struct bpf_prog_info. */
 import { infoAttr, kernelStruct, type StructValues } from '../sys/attr.js';
 import { bpf } from '../sys/bpf.js';
-import { Command } from '../sys/constants.js';
+import { Command } from '../uapi/commands.js';
 
 export interface ProgramInfo {
   /** BPF_PROG_TYPE_*. */

@@ -3,8 +3,8 @@ import { readlinkSync } from 'node:fs';
 import { EbpfError } from '../errors.js';
 import { attr } from '../sys/attr.js';
 import { bpf } from '../sys/bpf.js';
-import { Command } from '../sys/constants.js';
 import { Fd } from '../sys/fd.js';
+import { Command } from '../uapi/commands.js';
 import { type ProgramInfo, programInfo, translatedInstructions } from './program-info.js';
 import { type TestRunInput, type TestRunResult, testRun } from './test-run.js';
 

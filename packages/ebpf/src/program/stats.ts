@@ -3,8 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { type FeatureTable, features as kernelFeatures } from '../features/table.js';
 import { attr } from '../sys/attr.js';
 import { bpf } from '../sys/bpf.js';
-import { Command } from '../sys/constants.js';
 import { Fd } from '../sys/fd.js';
+import { Command } from '../uapi/commands.js';
 
 /** BPF_STATS_RUN_TIME. */
 const statsRunTime = 0;

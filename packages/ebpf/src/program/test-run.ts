@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import type { SyscallError } from '../errors.js';
 import { attr } from '../sys/attr.js';
 import { bpfError, bpfRaw } from '../sys/bpf.js';
-import { Command } from '../sys/constants.js';
+import { Command } from '../uapi/commands.js';
 
 /** Which inputs a program type takes: packets have `data`, most others only `ctx`. */
 export interface TestRunInput {

@@ -3,12 +3,12 @@ import { constants } from 'node:os';
 import { EbpfError, SyscallError } from '../errors.js';
 import { DescriptorMap } from '../map/descriptor-map.js';
 import type { BpfMap } from '../map/map.js';
-import { MapType, mapTypeName } from '../sys/constants.js';
 import { onlineCpus } from '../sys/cpus.js';
 import { Readiness, type WaitOptions } from '../sys/epoll.js';
 import { Fd } from '../sys/fd.js';
 import { Mapping, pageSize } from '../sys/memory.js';
 import { PerfSample, PerfSoftware, PerfType, perfEventOpenRaw } from '../sys/perf-event-open.js';
+import { MapType, mapTypeName } from '../uapi/map-types.js';
 import { type OnSample, PerfRingWalker } from './perf-ring.js';
 
 const { ENODEV } = constants.errno;

@@ -2,9 +2,9 @@
 import { EbpfError } from '../errors.js';
 import type { BpfMap } from '../map/map.js';
 import { Cleanup } from '../sys/cleanup.js';
-import { MapType, mapTypeName } from '../sys/constants.js';
 import { Readiness, type WaitOptions } from '../sys/epoll.js';
 import { Mapping, pageSize } from '../sys/memory.js';
+import { MapType, mapTypeName } from '../uapi/map-types.js';
 import { type OnRecord, type RingStatistics, RingWalker } from './ring.js';
 
 /** How many records {@link RingBufferReader.drain} hands out at most if not told. */

@@ -1,7 +1,7 @@
 /** The bpf system call. */
 import { SyscallError } from '../errors.js';
+import { commandName } from '../uapi/commands.js';
 import { type Arena, createArena } from './arena.js';
-import { commandName } from './constants.js';
 import { explainBpfFailure } from './explain.js';
 import { syscallRaw } from './syscalls.js';
 

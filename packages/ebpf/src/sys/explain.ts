@@ -1,7 +1,7 @@
 /** What lies behind an errno of bpf(2), as far as this process can find out. */
 import { constants } from 'node:os';
+import { Command, commandSince } from '../uapi/commands.js';
 import { missingCapabilities } from './capabilities.js';
-import { Command } from './constants.js';
 import { readSmallFile } from './files.js';
 import { kernelAtLeast } from './kernel-version.js';
 
@@ -20,7 +20,7 @@ export function explainBpfFailure(command: number, errno: number): string | unde
     case ENOSYS:
       return 'this kernel was built without CONFIG_BPF_SYSCALL, or a seccomp filter blocks bpf(2)';
     case EINVAL:
-      // An unknown command is refused before its arguments are looked at; which versions know which is listed here.
+      // An unknown command is refused before its arguments are looked at; the table of commands says which versions know which.
       return explainUnknownCommand(command);
     default:
       return undefined;
@@ -68,29 +68,8 @@ export function lockdownMode(): string | undefined {
   return /\[(\w+)\]/.exec(readSmallFile('/sys/kernel/security/lockdown') ?? '')?.[1];
 }
 
-/** First versions of the commands newer than 4.18. */
-const commandSince = new Map<number, string>([
-  [Command.mapLookupAndDeleteElem, '4.20'],
-  [Command.mapFreeze, '5.2'],
-  [Command.btfGetNextId, '5.4'],
-  [Command.mapLookupBatch, '5.6'],
-  [Command.mapLookupAndDeleteBatch, '5.6'],
-  [Command.mapUpdateBatch, '5.6'],
-  [Command.mapDeleteBatch, '5.6'],
-  [Command.linkCreate, '5.7'],
-  [Command.linkUpdate, '5.7'],
-  [Command.linkGetFdById, '5.8'],
-  [Command.linkGetNextId, '5.8'],
-  [Command.enableStats, '5.8'],
-  [Command.iterCreate, '5.8'],
-  [Command.linkDetach, '5.9'],
-  [Command.progBindMap, '5.10'],
-  [Command.tokenCreate, '6.9'],
-  [Command.progStreamReadByFd, '6.17'],
-]);
-
 function explainUnknownCommand(command: number): string | undefined {
-  const since = commandSince.get(command);
+  const since = commandSince(command);
   if (since === undefined || kernelAtLeast(since)) return undefined;
   return `this command exists since Linux ${since}`;
 }

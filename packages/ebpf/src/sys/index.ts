@@ -7,12 +7,13 @@ export { absent, allOf, anyOf, known, present, unknown } from '../features/state
 export { assemble, type Instruction, insn } from '../insn/assembler.js';
 export { JmpOp } from '../insn/insn.js';
 export { xdpMode } from '../link/xdp.js';
+export { Command } from '../uapi/commands.js';
+export { XdpFlag } from '../uapi/flags.js';
 export { type Arena, createArena } from './arena.js';
 export { type Attr, type AttrName, type AttrValues, attr, progLoadAttr } from './attr.js';
 export { bpf } from './bpf.js';
 export { type CapabilityName, effectiveCapabilities, missingCapabilities } from './capabilities.js';
 export { monotonicNs, realtimeOffsetNs } from './clock.js';
-export { Command, XdpFlag } from './constants.js';
 export { onlineCpus, possibleCpus } from './cpus.js';
 export { lockdownMode } from './explain.js';
 export { Fd } from './fd.js';

@@ -3,17 +3,8 @@ import { SyscallError } from '../../src/errors.js';
 import { assemble, type Instruction } from '../../src/insn/assembler.js';
 import { attr, progLoadAttr } from '../../src/sys/attr.js';
 import { bpf, bpfRaw } from '../../src/sys/bpf.js';
-import { Command } from '../../src/sys/constants.js';
 import { Fd } from '../../src/sys/fd.js';
-
-/** Helper functions by number (include/uapi/linux/bpf.h). */
-export const Helper = {
-  ktimeGetNs: 5,
-  perfEventOutput: 25,
-  ringbufReserve: 131,
-  ringbufSubmit: 132,
-  ringbufDiscard: 133,
-} as const;
+import { Command } from '../../src/uapi/commands.js';
 
 /** Loads a program. @throws SyscallError with the verifier's log. */
 export function loadProgram(type: number, instructions: readonly Instruction[]): Fd {

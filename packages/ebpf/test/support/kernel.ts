@@ -6,7 +6,8 @@ import type { FeatureName } from '../../src/features/definitions.js';
 import { kernelTypeId, opened, tryProgram } from '../../src/features/probe.js';
 import { kernelSymbols } from '../../src/features/symbols.js';
 import { features } from '../../src/features/table.js';
-import { AttachType, ProgramType } from '../../src/sys/constants.js';
+import { AttachType } from '../../src/uapi/attach-types.js';
+import { ProgramType } from '../../src/uapi/program-types.js';
 import { requireFeature } from './require.js';
 
 /** What a kernel of any version may be built without, or deny, and how that shows apart from the feature's probe. */

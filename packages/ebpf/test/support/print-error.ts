@@ -1,6 +1,6 @@
 /** Creates a map and prints why that failed: for running as somebody else. */
 import { createMap } from '../../src/map/open.js';
-import { MapType } from '../../src/sys/constants.js';
+import { MapType } from '../../src/uapi/map-types.js';
 
 try {
   createMap({ name: 'mine', type: MapType.hash, keySize: 4, valueSize: 8, maxEntries: 1, flags: 0 });

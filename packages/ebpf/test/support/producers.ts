@@ -4,9 +4,11 @@ import { type Instruction, insn } from '../../src/insn/assembler.js';
 import type { ArrayMap } from '../../src/map/array.js';
 import type { BpfMap } from '../../src/map/map.js';
 import { createMap } from '../../src/map/open.js';
-import { MapType, ProgramType } from '../../src/sys/constants.js';
 import type { Fd } from '../../src/sys/fd.js';
-import { Helper, loadProgram, runOnCpu, runSocketFilter } from './assemble.js';
+import { Helper } from '../../src/uapi/helper-functions.js';
+import { MapType } from '../../src/uapi/map-types.js';
+import { ProgramType } from '../../src/uapi/program-types.js';
+import { loadProgram, runOnCpu, runSocketFilter } from './assemble.js';
 
 const counterMap = {
   name: 'counters',
