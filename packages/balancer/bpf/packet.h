@@ -5,7 +5,7 @@
 #include "kernel.h"
 
 enum packet_flag {
-	/* As in TCP's header. */
+	/* The bits of TCP's header. */
 	PACKET_FIN = 1 << 0,
 	PACKET_SYN = 1 << 1,
 	PACKET_RST = 1 << 2,

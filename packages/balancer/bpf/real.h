@@ -14,7 +14,7 @@ struct real {
 	__u32 address[4]; /* network order; IPv4 takes the first word */
 	/* Each use of a number has another generation, so that handles of its last use are invalid. */
 	__u16 generation;
-	/* Of a real behind translation, network order; 0 for the VIP's port. */
+	/* Port of a real behind translation, network order; 0 for the VIP's port. */
 	__u16 port;
 	enum real_flag flags;
 };

@@ -2,7 +2,7 @@
 import { OptionError } from '@weir/ebpf';
 import { Limit } from './generated/balancer.js';
 
-/** The values that an option may have, and the value that it has if it is not given. */
+/** Range and default of an option. */
 export interface Range {
   readonly least: number;
   readonly most: number;

@@ -1,71 +1,72 @@
-/** Options of a balancer, as its users give them. */
+/** Options of a balancer. */
 import type { NatOptions } from './nat/nat-options.js';
 
+/** Options of {@link Balancer.open}. */
 export interface BalancerOptions {
   /** The device whose packets are balanced. Without one, packets come from {@link Balancer.process} only. */
   readonly interface?: string;
-  /** Several devices; they share all tables. A packet leaves through the device that it came from. */
+  /** Several devices, which share all tables. A packet leaves through the device by which it came in. */
   readonly interfaces?: readonly (string | InterfaceOptions)[];
-  /** `native`: in the driver. `generic`: in the network stack. Default: native where the driver can. */
+  /** Where XDP runs. Default: `native` if the driver can, else `generic`. */
   readonly mode?: XdpMode;
-  /** Instead of devices: a slot in the program array of another XDP program, which calls what is in it. Needs `pin`. */
+  /** Instead of devices: a slot in the program array of another XDP program, which calls the balancer. Needs `pin`. */
   readonly chain?: ChainPlace;
   /**
-   * Packets that the balancer leaves to the host go to the program in the array `next_program` first, if there is one; see
+   * Whether packets that the balancer leaves to the host go first to the program in the array `next_program`; see
    * {@link Balancer.setNext}. Default false.
    */
   readonly callsNext?: boolean;
-  /** MAC address of the next hop towards the reals. Default: learned and kept up to date; see `router`. */
+  /** MAC address of the next hop towards the reals. Default: it is learned and kept up to date; see `router`. */
   readonly routerMac?: string;
-  /** Address of the next hop, whose MAC address is learned from the neighbour table. Default: the default gateway. */
+  /** IP address of the next hop, whose MAC address is learned from the neighbour table. Default: the default gateway. */
   readonly router?: string;
   /**
-   * Forwards on when this process ends, under this name: letters, digits, `_`, `-`. The next process that opens it goes on
-   * where this one stopped: with its flows, counters, services and reals. One process at a time.
+   * A name under which the balancer goes on forwarding when this process ends: letters, digits, `_`, `-`. The next
+   * process that opens the name resumes it, with its flows, counters, services and reals. One process at a time.
    */
   readonly pin?: string;
-  /** Folder in a BPF file system. Default /sys/fs/bpf/weir. */
+  /** Folder of the pins, in a BPF file system. Default /sys/fs/bpf/weir. */
   readonly pinRoot?: string;
-  /** Known flows may be forgotten, where options say otherwise than those that the flow tables were made for. */
+  /** Whether known flows may be forgotten if options differ from those for which the flow tables were made. */
   readonly forgetFlows?: boolean;
-  /** Default: IP in IP. */
+  /** UDP encapsulation. Default: IP in IP. */
   readonly gue?: GueOptions;
   /** Longest frame that is forwarded, bytes. Default 1514. */
   readonly maxFrame?: number;
-  /** The MTU that ICMP answers to longer ones name, bytes. Default 1500; with 0 nothing is answered. */
+  /** The MTU that ICMP answers to longer frames name, bytes. Default 1500; with 0 there are no answers. */
   readonly icmpMtu?: number;
-  /** Server ids in TCP options are looked at. Default false. */
+  /** Whether server ids in TCP options count. Default false. */
   readonly tcpServerIds?: boolean;
-  /** What comes through a tunnel to a tunnel end of this host is unpacked first. Default false. */
+  /** Whether outer headers of packets to a tunnel end of this host are removed first. Default false. */
   readonly inlineDecapsulation?: boolean;
-  /** Services may have `forwarding: 'nat'`. Default: only tunnels. */
+  /** Allows services with `forwarding: 'nat'`. Default: only tunnels. */
   readonly nat?: NatOptions;
-  /** Flows that are remembered, of all CPUs. Default 8 million, which takes 43 bytes each. */
+  /** Number of flows that all CPUs together remember, 43 bytes each. Default 8 million. */
   readonly flows?: number;
-  /** Flows that are remembered for CPUs without a table of their own. Default 1024. */
+  /** Number of flows that CPUs without their own table remember. Default 1024. */
   readonly fallbackFlows?: number;
   /** CPUs that forward. Default: all that are online. */
   readonly cpus?: readonly number[];
-  /** New flows a CPU remembers in a second. Default 125000. */
+  /** Number of new flows that a CPU remembers in a second. Default 125000. */
   readonly newFlowLimit?: number;
-  /** A UDP flow that was idle for longer (and at the latest, by a thirty-second more) is a new one, seconds. Default 30. */
+  /** Idle time after which a UDP flow ends, at the latest a thirty-second of it later; seconds. Default 30. */
   readonly udpIdleSeconds?: number;
-  /** One more than there can be reals at a time. Default and most: 16384. */
+  /** One more than the largest number of reals. Default and maximum 16384. */
   readonly maxReals?: number;
-  /** Server ids that there is room for. Default 65536. */
+  /** The largest number of server ids. Default 65536. */
   readonly maxServerIds?: number;
-  /** Default 65536. */
+  /** The largest number of source routes. Default 65536. */
   readonly maxSourceRoutes?: number;
-  /** Default 65536; beyond, the least recently used is forgotten. */
+  /** The largest number of global flows; a new one replaces the least recently used. Default 65536. */
   readonly maxGlobalFlows?: number;
 }
 
 /** A device with a next hop of its own. */
 export interface InterfaceOptions {
   readonly name: string;
-  /** Default: {@link BalancerOptions.routerMac}. */
+  /** MAC address of its next hop. Default: {@link BalancerOptions.routerMac}. */
   readonly routerMac?: string;
-  /** Default: {@link BalancerOptions.router}. */
+  /** IP address of its next hop. Default: {@link BalancerOptions.router}. */
   readonly router?: string;
 }
 
@@ -81,10 +82,10 @@ export interface ChainPlace {
 
 /** Generic UDP encapsulation, variant 1. */
 export interface GueOptions {
-  /** Outer source for reals with IPv4. */
+  /** Source address in outer headers to reals with IPv4. */
   readonly source4?: string;
-  /** Outer source for reals with IPv6. */
+  /** Source address in outer headers to reals with IPv6. */
   readonly source6?: string;
-  /** Default 6080. */
+  /** Destination port. Default 6080. */
   readonly port?: number;
 }

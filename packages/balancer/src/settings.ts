@@ -9,11 +9,12 @@ import { DEFAULT_GUE_PORT, DEFAULT_UDP_IDLE_SECONDS, inRange, MAX_CPU, ticksOf, 
 import { type NatSettings, parseNatOptions } from './nat/nat-options.js';
 import type { BalancerOptions, ChainPlace, GueOptions, InterfaceOptions, XdpMode } from './options.js';
 
+/** Checked options of a balancer. */
 export interface BalancerSettings {
   readonly devices: readonly InterfaceOptions[];
   /** The next hop of a balancer without devices. */
   readonly nextHop: Omit<InterfaceOptions, 'name'>;
-  /** Undefined: native where the driver can. */
+  /** Undefined: native if the driver can, else generic. */
   readonly mode: XdpMode | undefined;
   readonly chain: ChainPlace | undefined;
   readonly callsNext: boolean;
@@ -50,9 +51,9 @@ export interface PinSettings {
 
 /** Generic UDP encapsulation. */
 export interface GueSettings {
-  /** Whether tunnels use it. The port counts for decapsulation in any case. */
+  /** Whether tunnels use GUE. Decapsulation uses the port in any case. */
   readonly used: boolean;
-  /** In network order. */
+  /** Destination port in network order. */
   readonly port: number;
   readonly source4: Uint32Array | undefined;
   readonly source6: Uint32Array | undefined;
@@ -65,7 +66,7 @@ const PLACES_PER_FLOW = 2;
  * Checks options and applies defaults.
  *
  * @param online The CPUs that are online, which forward by default.
- * @throws OptionError for options that make no sense; EbpfError for addresses that are none.
+ * @throws OptionError for options that make no sense; EbpfError for invalid addresses.
  */
 export function parseOptions(
   options: BalancerOptions,
@@ -103,7 +104,7 @@ export function parseOptions(
   };
 }
 
-/** The devices, each with its next hop as far as that is given. */
+/** The devices, each with its next hop if the options name one. */
 function parseDevices(options: BalancerOptions): InterfaceOptions[] {
   const { interface: single, interfaces = [] } = options;
   const named = [...(single === undefined ? [] : [single]), ...interfaces];
@@ -125,7 +126,7 @@ function checkAttachment(options: BalancerOptions, devices: readonly InterfaceOp
   if (chain !== undefined && devices.length > 0)
     throw new OptionError('chain and interfaces exclude each other');
   if (chain !== undefined && pin === undefined) {
-    throw new OptionError('chain needs pin: what is in the slot stays when this process ends');
+    throw new OptionError('chain needs pin, since the program stays in the slot when this process ends');
   }
   if (mode !== undefined && mode !== 'native' && mode !== 'generic') {
     throw new OptionError(`mode ${String(mode)}: expected native or generic`);
@@ -156,7 +157,7 @@ export function parseGue(gue: GueOptions | undefined): GueSettings {
   };
 }
 
-/** An address of the family that its place asks for. @throws OptionError, EbpfError */
+/** The words of an address of a given family. @throws OptionError, EbpfError */
 function addressWords(address: string, ipv6: boolean): Uint32Array {
   const key = keyAddress(address);
   if (key.ipv6 !== ipv6) throw new OptionError(`${address}: expected an IPv${ipv6 ? 6 : 4} address`);

@@ -68,7 +68,10 @@ describe('probes', () => {
 
   it("probes need a mark, and a source of their real's family", () => {
     using tunnel = ProbeTunnel.open({ interfaces: [], source4: '10.1.0.2' });
-    assert.throws(() => tunnel.set(1, 'fd00::1'), /fd00::1: probes to reals with IPv6 need source6/);
+    assert.throws(
+      () => tunnel.set(1, 'fd00::1'),
+      /fd00::1: probes to reals with IPv6 need the option source6/,
+    );
     assert.throws(() => tunnel.set(0, '10.0.0.1'), /mark 0: expected 1 to 4294967295/);
   });
 });

@@ -4,11 +4,11 @@ import { TICK_NS } from '../limits.js';
 import type { NatSettings } from '../nat/nat-options.js';
 import type { BalancerSettings, GueSettings } from '../settings.js';
 
-/** Constants that are no settings. */
+/** Constants that do not follow from settings. */
 export interface LoadConstants {
   /** Buckets of each flow table. */
   readonly buckets: number;
-  /** Random numbers by which flows are found. */
+  /** Random numbers of the flow tables' hash. */
   readonly secrets: Uint8Array;
   readonly uncountedCpu: number;
 }

@@ -1,4 +1,4 @@
-/** The program's hash table of services with a single address, in memory that both share. */
+/** The program's hash table of services with a single address, in shared memory. */
 
 import type { ArrayMap } from '@weir/ebpf';
 import { OptionError } from '@weir/ebpf';
@@ -9,7 +9,9 @@ import { u64 } from './hash/words.js';
 const { VIP_PROBES, VIP_SLOT_BITS } = Limit;
 const { VIP_NONE, VIP_GONE } = NoVip;
 
-/** A program that reads meanwhile sees a slot as it was, or as it is: its number is changed first and written last. */
+/**
+ * A program that reads at the same time sees a slot's old or new content: its number is changed first and written last.
+ */
 export class VipSlots {
   readonly #slots: DataView;
   readonly #count: number;
@@ -20,12 +22,12 @@ export class VipSlots {
     this.#count = map.maxEntries;
   }
 
-  /** Whether there is a slot for one service more. */
+  /** Whether there is a slot for a further service. */
   hasRoom(prefix: KeyPrefix, service: number): boolean {
     return this.#freeSlot(...halves(prefix), service) !== undefined;
   }
 
-  /** Enters a service, or another number of one that is there. @throws OptionError if there is no slot. */
+  /** Adds a service, or changes its number. @throws OptionError if there is no slot. */
   add(prefix: KeyPrefix, service: number, number: number): void {
     const [low, high] = halves(prefix);
     const slot =
@@ -43,7 +45,7 @@ export class VipSlots {
     for (const slot of this.#probes(low, high, service)) {
       if (!this.#isAt(slot, low, high, service)) continue;
       this.#slots.setUint32(slot + offsetsVipSlot.number, VIP_GONE, true);
-      // Nothing must be found in a slot that is gone.
+      // No search may find a slot whose service was removed.
       this.#slots.setUint32(slot + offsetsVipSlot.service, 0, true);
     }
   }
@@ -70,7 +72,7 @@ export class VipSlots {
     return this.#slots.getUint32(slot + offsetsVipSlot.number, true);
   }
 
-  /** Offsets of the slots in which a service may be, as the program goes through them. */
+  /** Offsets of the slots in which a service may be, in the program's order. */
   #probes(low: bigint, high: bigint, service: number): number[] {
     let hash = u64((low ^ u64(high * 0x9e3779b97f4a7c15n)) + BigInt(service));
     hash = u64((hash ^ (hash >> 32n)) * 0xd6e8feb86659fd93n);
