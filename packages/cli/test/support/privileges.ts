@@ -1,5 +1,6 @@
 /** What the real `weir` does with the privileges that a prefix of its command line leaves it. */
 import assert from 'node:assert/strict';
+import type { HostReport } from '@weir/tracer';
 import { onlyLine, runWeir, traceWhile } from './command.js';
 import { TestNetns } from './load.js';
 import { parseLines } from './record-shape.js';
@@ -25,11 +26,7 @@ export async function assertRefused(prefix: readonly string[], line: RegExp): Pr
   assert.match(onlyLine(trace.stderr), line);
 }
 
-interface DoctorReport {
-  readonly ok: boolean;
-  readonly capabilities: readonly { readonly name: string; readonly present: boolean }[];
-  readonly problems: readonly { readonly what: string }[];
-}
+type DoctorReport = Pick<HostReport, 'ok' | 'capabilities' | 'features' | 'hooks' | 'problems'>;
 
 export async function doctor(
   prefix: readonly string[],
