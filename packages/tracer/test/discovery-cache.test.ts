@@ -22,19 +22,27 @@ const fields: DiscoveredField[] = knownFields.map((field, index) => ({
   candidates: 1,
 }));
 
+const findings = { fields, lacked: [] };
+
 describe("a cache file's content", () => {
   it('is what was found', () => {
-    assert.deepEqual(decodeCache(encodeCache(fields, kernel), kernel), fields);
+    assert.deepEqual(decodeCache(encodeCache(findings, kernel), kernel), fields);
+  });
+
+  it('is nothing for a process that would find more', () => {
+    const text = encodeCache({ fields, lacked: ['CAP_NET_ADMIN'] }, kernel);
+    assert.deepEqual(decodeCache(text, kernel, new Set(['CAP_BPF'])), fields);
+    assert.equal(decodeCache(text, kernel, new Set(['CAP_BPF', 'CAP_NET_ADMIN'])), undefined);
   });
 
   it('is nothing for another kernel', () => {
-    const text = encodeCache(fields, kernel);
+    const text = encodeCache(findings, kernel);
     for (const key of ['release', 'version', 'notes', 'architecture'] as const)
       assert.equal(decodeCache(text, { ...kernel, [key]: 'other' }), undefined);
   });
 
   it('is nothing if damaged anywhere', () => {
-    const text = encodeCache(fields, kernel);
+    const text = encodeCache(findings, kernel);
     for (let length = 0; length < text.length - 1; length += 13)
       assert.equal(decodeCache(text.slice(0, length), kernel), undefined);
     const change = (edit: (content: { format: number; fields: Record<string, unknown>[] }) => void) => {
@@ -71,7 +79,7 @@ describe("a cache file's content", () => {
       }),
       undefined,
     );
-    for (const other of ['null', '[]', '"x"', '{"format":1,"fields":[null]}'])
+    for (const other of ['null', '[]', '"x"', '{"format":2,"lacked":[],"fields":[null]}'])
       assert.equal(decodeCache(other, kernel), undefined);
   });
 });
@@ -82,8 +90,8 @@ describe('the cache', () => {
     try {
       const folder = join(parent, 'a/weir');
       assert.equal(loadCachedFields(folder, kernel), undefined);
-      assert.equal(storeFields(fields, folder, kernel), true);
-      assert.equal(storeFields(fields, folder, kernel), true);
+      assert.equal(storeFields(findings, folder, kernel), true);
+      assert.equal(storeFields(findings, folder, kernel), true);
       assert.deepEqual(loadCachedFields(folder, kernel), fields);
       assert.equal(loadCachedFields(folder, { ...kernel, release: '4.19.0' }), undefined);
       const [file, ...others] = readdirSync(folder);
@@ -99,7 +107,7 @@ describe('the cache', () => {
   });
 
   it('is not needed', () => {
-    assert.equal(storeFields(fields, '/dev/null/weir', kernel), false);
+    assert.equal(storeFields(findings, '/dev/null/weir', kernel), false);
   });
 
   it('lies where caches do', () => {

@@ -17,6 +17,16 @@ const transientErrnos: ReadonlySet<number> = new Set([
   ...[EAGAIN, EBUSY, EINTR, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC],
 ]);
 
+/** Whether an errno is one of a moment: too little memory, too many open files, a signal. */
+export function isTransient(errno: number): boolean {
+  return transientErrnos.has(errno);
+}
+
+/** Whether an errno is about this process or this moment, and says nothing about the kernel or what was handed to it. */
+export function isInconclusive(errno: number): boolean {
+  return isTransient(errno) || errno === EPERM || errno === EACCES;
+}
+
 /** Capabilities without which a refusal says nothing. Maps and BTF take the first list, programs the second. */
 export const mapNeeds: readonly CapabilityName[] = ['CAP_BPF'];
 export const programNeeds: readonly CapabilityName[] = ['CAP_BPF', 'CAP_PERFMON'];
@@ -33,7 +43,7 @@ export function judge(
   here: Situation = situation,
 ): ProbeResult {
   if (errno === EPERM || errno === EACCES) return refusal(errno, needs, here);
-  if (transientErrnos.has(errno)) {
+  if (isTransient(errno)) {
     return unknown(`${errnoName(errno)}: ${getSystemErrorMap().get(-errno)?.[1] ?? 'a passing failure'}`, {
       advice: 'try again',
       transient: true,

@@ -2,7 +2,7 @@
  * `@weir/ebpf/sys`: system interfaces around eBPF, for the packages beside this one and their tests. Raw system calls,
  * netlink, namespaces, clocks, capabilities.
  */
-export { incapable as privilegeGap } from '../features/judge.js';
+export { incapable as privilegeGap, isInconclusive, isTransient } from '../features/judge.js';
 export { absent, allOf, anyOf, known, present, unknown } from '../features/state.js';
 export { assemble, type Instruction, insn } from '../insn/assembler.js';
 export { JmpOp } from '../insn/insn.js';

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, release, version } from 'node:os';
 import { join } from 'node:path';
+import { type CapabilityName, effectiveCapabilities } from '@weir/ebpf/sys';
 import { type DiscoveredField, knownFields, type Method } from './fields.js';
 
 /** What tells one build of the kernel from all others. */
@@ -18,7 +19,7 @@ export interface KernelIdentity {
 }
 
 /** Changes with what a file contains and what is discovered. */
-const FORMAT = 1;
+const FORMAT = 2;
 /** Where nothing in the kernel ends: no offset is larger. */
 const MAX_OFFSET = 4096;
 const methods: readonly string[] = ['values', 'structure', 'pointer'] satisfies Method[];
@@ -34,16 +35,30 @@ export function kernelIdentity(): KernelIdentity {
   return { release: release(), version: version(), notes, architecture: process.arch };
 }
 
+/** What is kept of a discovery. */
+export interface Findings {
+  readonly fields: readonly DiscoveredField[];
+  /** Capabilities that it lacked to find more: a process that has one of them makes a discovery of its own. */
+  readonly lacked: readonly CapabilityName[];
+}
+
 /** A file's content. */
-export function encodeCache(fields: readonly DiscoveredField[], kernel: KernelIdentity): string {
+export function encodeCache({ fields, lacked }: Findings, kernel: KernelIdentity): string {
   const entries = fields.map(({ struct, field, offset, size, how, candidates }) => ({
     ...{ struct, field, offset, size, how, candidates },
   }));
-  return `${JSON.stringify({ format: FORMAT, kernel, fields: entries }, undefined, 1)}\n`;
+  return `${JSON.stringify({ format: FORMAT, kernel, lacked, fields: entries }, undefined, 1)}\n`;
 }
 
-/** What a file holds for a kernel; undefined if it is another's, of another format, or damaged. */
-export function decodeCache(text: string, kernel: KernelIdentity): DiscoveredField[] | undefined {
+/**
+ * What a file holds for a kernel; undefined if it is another's, of another format, damaged, or less than a process with
+ * these capabilities would find.
+ */
+export function decodeCache(
+  text: string,
+  kernel: KernelIdentity,
+  held: ReadonlySet<string> = effectiveCapabilities(),
+): DiscoveredField[] | undefined {
   let content: unknown;
   try {
     content = JSON.parse(text);
@@ -51,8 +66,9 @@ export function decodeCache(text: string, kernel: KernelIdentity): DiscoveredFie
     return undefined;
   }
   if (!isRecord(content) || content.format !== FORMAT || !Array.isArray(content.fields)) return undefined;
-  const { kernel: owner } = content;
-  if (!isRecord(owner)) return undefined;
+  const { kernel: owner, lacked } = content;
+  if (!isRecord(owner) || !Array.isArray(lacked)) return undefined;
+  if (lacked.some((name) => held.has(name))) return undefined;
   for (const key of ['release', 'version', 'notes', 'architecture'] as const) {
     if (owner[key] !== kernel[key]) return undefined;
   }
@@ -114,7 +130,7 @@ export function loadCachedFields(
  * could: without, the next time takes a discovery longer.
  */
 export function storeFields(
-  fields: readonly DiscoveredField[],
+  findings: Findings,
   folder: string = cacheFolder(),
   kernel: KernelIdentity = kernelIdentity(),
 ): boolean {
@@ -122,7 +138,7 @@ export function storeFields(
   const temporary = `${file}.${randomBytes(6).toString('hex')}`;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    writeFileSync(temporary, encodeCache(fields, kernel), { mode: 0o600, flag: 'wx' });
+    writeFileSync(temporary, encodeCache(findings, kernel), { mode: 0o600, flag: 'wx' });
     renameSync(temporary, file);
     return true;
   } catch {

@@ -1,5 +1,7 @@
 /** What the experiments of one discovery share: the program, the sockets, and what was seen. */
 import { randomInt } from 'node:crypto';
+import { SyscallError } from '@weir/ebpf';
+import { isTransient } from '@weir/ebpf/sys';
 import { TcpState } from '../sockets/tcp-state.js';
 import type { Image } from './image.js';
 import type { Observation, Observations, PointerObservation } from './observations.js';
@@ -34,6 +36,8 @@ export class Experiment implements Observations {
   readonly sockets: SocketPool;
   /** Why an experiment could not be made. */
   readonly failures: string[] = [];
+  /** Whether one failed for reasons of the moment, such as too many open files. */
+  disturbed = false;
 
   constructor(snapshots: Snapshots, sockets: SocketPool) {
     this.snapshots = snapshots;
@@ -45,6 +49,7 @@ export class Experiment implements Observations {
     try {
       experiment();
     } catch (error) {
+      this.disturbed ||= error instanceof SyscallError && isTransient(error.errno);
       this.failures.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }

@@ -3,6 +3,7 @@
  * are copied out of it whole, and the contents searched for. docs/discovery.md tells how.
  */
 import type { Btf, FeatureTable } from '@weir/ebpf';
+import { type CapabilityName, missingCapabilities } from '@weir/ebpf/sys';
 import { type BoundProbeSocket, Experiment } from './experiment.js';
 import { type DiscoveredField, knownFields, type MissingField } from './fields.js';
 import { followPointers } from './follow-pointers.js';
@@ -28,6 +29,10 @@ export type { DiscoveredField, Field, FieldName, Method, MissingField } from './
 export interface Discovery {
   readonly fields: readonly DiscoveredField[];
   readonly missing: readonly MissingField[];
+  /** Capabilities that this process lacks and with which more might be found; empty if nothing is missing. */
+  readonly lacked: readonly CapabilityName[];
+  /** Whether an experiment failed for reasons of the moment, so that more might be found the next time. */
+  readonly disturbed: boolean;
   /** How many sockets were made: at most 16. */
   readonly sockets: number;
   readonly durationMs: number;
@@ -41,6 +46,9 @@ export interface DiscoveryOptions {
   /** Is shown all that was seen, for instance to keep it. */
   readonly onObservations?: (observations: Observations) => void;
 }
+
+/** Capabilities that some experiments take. */
+const usefulCapabilities: readonly CapabilityName[] = ['CAP_SYS_ADMIN', 'CAP_NET_ADMIN', 'CAP_NET_RAW'];
 
 /**
  * Discovers the kernel's layout. Synchronous, for it belongs to one thread; takes about 100 ms and leaves nothing behind.
@@ -67,6 +75,8 @@ export function discover(options: DiscoveryOptions = {}): Discovery {
       field,
       why: experiment.failures.length > 0 ? `${why} (${experiment.failures.join('; ')})` : why,
     })),
+    lacked: solution.missing.size > 0 ? missingCapabilities(usefulCapabilities) : [],
+    disturbed: solution.missing.size > 0 && experiment.disturbed,
     sockets: sockets.count,
     durationMs: performance.now() - start,
     toBtf: () => toBtf(fields),

@@ -52,7 +52,7 @@ export function targetTypes(wanted: Btf | 'discover' | undefined, features?: Fea
 }
 
 function bestTypes(features: FeatureTable | undefined): TargetTypes {
-  const own = features?.has('kernel_btf') === false ? undefined : kernelBtf();
+  const own = features?.probe('kernel_btf').state === 'absent' ? undefined : kernelBtf();
   if (own !== undefined) return { btf: own, source: 'kernel' };
   const fields = loadCachedFields();
   if (fields === undefined) return discoverTypes(features);
@@ -74,7 +74,8 @@ function discoverTypes(features: FeatureTable | undefined): TargetTypes {
       `the offsets found without it do not hold (${mismatch}); name a BTF file with --btf`,
     );
   }
-  storeFields(discovery.fields);
+  // What only this moment kept from being found is looked for again the next time.
+  if (!discovery.disturbed) storeFields(discovery);
   return { btf, source: 'discovery', fields: discovery.fields, missing: discovery.missing };
 }
 

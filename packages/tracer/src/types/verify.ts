@@ -3,8 +3,15 @@
  * everything is known, and every value has to be right.
  */
 import { randomInt } from 'node:crypto';
-import { type Btf, EbpfError, type FeatureTable } from '@weir/ebpf';
-import { realtimeOffsetNs } from '@weir/ebpf/sys';
+import {
+  type Btf,
+  EbpfError,
+  type FeatureTable,
+  SyscallError,
+  UnknownFeatureError,
+  VerifierError,
+} from '@weir/ebpf';
+import { isInconclusive, realtimeOffsetNs } from '@weir/ebpf/sys';
 import { inFreshNamespace, namespaceInode } from '../discovery/namespace.js';
 import { tcpInfo } from '../discovery/socket-info.js';
 import { AddressFamily, type Endpoint, SocketPool, type TestSocket } from '../discovery/sockets.js';
@@ -45,6 +52,12 @@ const plan: HookPlan = {
   fds: [],
 };
 
+/** Whether programs were refused for the privileges or the luck of this process, whatever the types are. */
+function saysNothing(error: EbpfError): boolean {
+  if (error instanceof UnknownFeatureError) return true;
+  return error instanceof SyscallError && !(error instanceof VerifierError) && isInconclusive(error.errno);
+}
+
 /**
  * Makes connections over loopback, watches them, compares.
  *
@@ -58,7 +71,7 @@ export function findMismatch(btf: Btf, features?: FeatureTable): string | undefi
   try {
     programs = new TracerPrograms(plan, btf, { ...options, ...(features && { features }) });
   } catch (error) {
-    if (!(error instanceof EbpfError)) throw error;
+    if (!(error instanceof EbpfError) || saysNothing(error)) throw error;
     return `the programs can not be loaded with them: ${error.message.split('\n')[0]}`;
   }
   using _programs = programs;
