@@ -1,6 +1,7 @@
 /** The kinds of values in a configuration, each with its check and message. */
 import { isIPv4 } from 'node:net';
 import { isAddress, parsePrefix } from '@weir/ebpf/address';
+import { parseDuration } from '@weir/ebpf/duration';
 import { z } from 'zod';
 import { macBytes } from '../address.js';
 
@@ -42,22 +43,13 @@ export const name = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,62}$/)
   .meta({ description: 'Letters and digits; after the first also _ . : @ -' });
 
-const milliseconds: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-/** The longest time of a timer in Node.js. */
-const LONGEST_MS = 2 ** 31 - 1;
-
-function durationMs(text: string | number): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(String(text));
-  return match === null ? Number.NaN : Math.round(Number(match[1]) * milliseconds[match[2] ?? 's']!);
-}
-
 /** A time: `500ms`, `5s`, `1.5m`, `1h`, or a number of seconds; converted to milliseconds. */
 export const duration = z
   .union([z.number(), z.string()])
-  .refine((text) => durationMs(text) >= 1 && durationMs(text) <= LONGEST_MS, {
+  .refine((text) => accepts(parseDuration)(String(text)), {
     error: 'expected a time such as 500ms, 5s, 2m, or a number of seconds',
   })
-  .transform(durationMs);
+  .transform((text) => parseDuration(String(text)));
 
 /** A range of HTTP statuses, both ends included. */
 export interface StatusRange {

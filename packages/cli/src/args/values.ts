@@ -3,6 +3,7 @@
  * "option '--x <y>' argument 'z' is invalid." and says what would be valid.
  */
 import { parsePrefix } from '@weir/ebpf/address';
+import { parseDuration as readDuration } from '@weir/ebpf/duration';
 import { OptionError } from '@weir/ebpf/errors';
 import type { PortRange } from '@weir/tracer';
 import { InvalidArgumentError } from 'commander';
@@ -35,19 +36,19 @@ export function parseInteger(text: string, what: string, min: number, max: numbe
   return value;
 }
 
-const milliseconds: Readonly<Record<string, number>> = { ms: 1, s: 1e3, m: 6e4, h: 3.6e6 };
-/** The longest time that one timer of Node.js takes. */
-const longestTimer = 2 ** 31 - 1;
+/** Calls a parser of another package; what that refuses is a fault of the option's argument. */
+function asArgument<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (!(error instanceof OptionError)) throw error;
+    throw new InvalidArgumentError(`${error.message[0]?.toUpperCase()}${error.message.slice(1)}.`);
+  }
+}
 
 /** `500ms`, `10s`, `1.5m`, `2h` in milliseconds. A number alone is seconds, as for sleep(1). */
 export function parseDuration(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
-  if (match === null) throw new InvalidArgumentError('Expected a time such as 500ms, 10s, 2m or 1h.');
-  const duration = Math.round(Number(match[1]) * milliseconds[match[2] ?? 's']!);
-  if (duration < 1 || duration > longestTimer) {
-    throw new InvalidArgumentError('Expected a time from 1ms to 596h.');
-  }
-  return duration;
+  return asArgument(() => readDuration(text));
 }
 
 const multiples: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
@@ -79,12 +80,7 @@ export function parsePorts(text: string): PortRange[] {
 /** Addresses and CIDR prefixes of either family, such as `10.0.0.0/8,2001:db8::/32,192.0.2.1`. */
 export function parsePrefixes(text: string): string[] {
   return splitList(text).map((item) => {
-    try {
-      parsePrefix(item);
-    } catch (error) {
-      if (error instanceof OptionError) throw new InvalidArgumentError(`${error.message}.`);
-      throw error;
-    }
+    asArgument(() => parsePrefix(item));
     return item;
   });
 }

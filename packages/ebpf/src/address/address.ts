@@ -1,6 +1,8 @@
 /** IP addresses: text to bytes in network order, and back. */
+
 import { isIPv4, isIPv6 } from 'node:net';
 import ipaddr from 'ipaddr.js';
+import { BoundedMap } from '../bounded-map.js';
 import { OptionError } from '../errors.js';
 
 /**
@@ -52,8 +54,8 @@ const CACHE_LIMIT = 8192;
  * (`::ffff:a.b.c.d`) and shown as IPv4. The latest texts are kept.
  */
 export class AddressFormatter {
-  readonly #ipv4 = new Map<number, string>();
-  readonly #ipv6 = new Map<string, string>();
+  readonly #ipv4 = new BoundedMap<number, string>(CACHE_LIMIT);
+  readonly #ipv6 = new BoundedMap<string, string>(CACHE_LIMIT);
 
   /**
    * The text of an address in a record.
@@ -72,7 +74,6 @@ export class AddressFormatter {
     let text = this.#ipv4.get(address);
     if (text === undefined) {
       text = `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
-      if (this.#ipv4.size >= CACHE_LIMIT) this.#ipv4.clear();
       this.#ipv4.set(address, text);
     }
     return text;
@@ -84,7 +85,6 @@ export class AddressFormatter {
     let text = this.#ipv6.get(key);
     if (text === undefined) {
       text = formatAddress(bytes);
-      if (this.#ipv6.size >= CACHE_LIMIT) this.#ipv6.clear();
       this.#ipv6.set(key, text);
     }
     return text;

@@ -1,4 +1,5 @@
 /** Connections that are not live any more: told once, with their final figures. */
+import { BoundedMap } from '@weir/ebpf/bounded-map';
 import type { EndedConnection, Entry } from './connection.js';
 
 /** A close event can be late: until then, the last that was seen of a vanished connection is not told. Nanoseconds. */
@@ -117,7 +118,9 @@ const RECENTLY_CLOSED_LIMIT = 65_536;
  */
 export class RecentlyClosed {
   /** In the order in which they were closed. */
-  readonly #byKey = new Map<string, Closed>();
+  readonly #byKey = new BoundedMap<string, Closed>(RECENTLY_CLOSED_LIMIT, (_, closed) =>
+    this.#forgetFlow(closed),
+  );
   readonly #flows = new Set<string>();
 
   get size(): number {
@@ -128,7 +131,6 @@ export class RecentlyClosed {
     this.#forget(key);
     this.#byKey.set(key, { flowId: flow_id, cookie, generation });
     if (flow_id !== undefined) this.#flows.add(flow_id);
-    if (this.#byKey.size > RECENTLY_CLOSED_LIMIT) this.#forget(this.#byKey.keys().next().value!);
   }
 
   hasFlow(flowId: string): boolean {
@@ -149,9 +151,14 @@ export class RecentlyClosed {
   }
 
   #forget(key: string): void {
-    const flowId = this.#byKey.get(key)?.flowId;
-    if (flowId !== undefined) this.#flows.delete(flowId);
+    const closed = this.#byKey.get(key);
+    if (closed === undefined) return;
     this.#byKey.delete(key);
+    this.#forgetFlow(closed);
+  }
+
+  #forgetFlow({ flowId }: Closed): void {
+    if (flowId !== undefined) this.#flows.delete(flowId);
   }
 }
 

@@ -1,5 +1,7 @@
 /** Names of peers by reverse DNS. Asking never waits: a name is there once its answer came. */
+
 import { Resolver } from 'node:dns/promises';
+import { BoundedMap } from '@weir/ebpf/bounded-map';
 
 export interface PeerNamesOptions {
   /** Resolves an address to its names; rejects where it has none. Default: DNS PTR, through the system's name servers. */
@@ -37,9 +39,8 @@ export class PeerNames implements Disposable {
   readonly #resolve: (address: string) => Promise<readonly string[]>;
   readonly #resolver: Resolver | undefined;
   readonly #now: () => number;
-  readonly #limit: number;
-  /** In the order in which they were last asked for. */
-  readonly #entries = new Map<string, Entry>();
+  /** In the order in which they were last asked for or answered. */
+  readonly #entries: BoundedMap<string, Entry>;
   readonly #queue: string[] = [];
   #running = 0;
   #disposed = false;
@@ -47,7 +48,7 @@ export class PeerNames implements Disposable {
   constructor(options: PeerNamesOptions = {}) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
-    this.#limit = options.limit ?? 16_384;
+    this.#entries = new BoundedMap(options.limit ?? 16_384);
     if (options.resolve === undefined) {
       const resolver = new Resolver({ timeout: this.#timeoutMs, tries: 1 });
       this.#resolver = resolver;
@@ -66,7 +67,6 @@ export class PeerNames implements Disposable {
   name(address: string): string | undefined {
     const entry = this.#entries.get(address);
     if (entry !== undefined) {
-      this.#entries.delete(address);
       this.#entries.set(address, entry);
       if (entry.until > this.#now()) return entry.name;
     }
@@ -86,7 +86,7 @@ export class PeerNames implements Disposable {
 
   #enqueue(address: string, previous: Entry | undefined): void {
     if (this.#disposed || this.#queue.length >= (this.#options.queueLimit ?? 1_024)) return;
-    this.#remember(address, { ...PENDING, name: previous?.name });
+    this.#entries.set(address, { ...PENDING, name: previous?.name });
     this.#queue.push(address);
     this.#startNext();
   }
@@ -116,12 +116,7 @@ export class PeerNames implements Disposable {
     const name = names.find((candidate) => hostName.test(candidate))?.replace(/\.$/, '');
     const keepMs =
       name === undefined ? (this.#options.keepNoneMs ?? 300_000) : (this.#options.keepMs ?? 3_600_000);
-    this.#remember(address, { name, until: this.#now() + keepMs });
+    this.#entries.set(address, { name, until: this.#now() + keepMs });
     if (name !== undefined) this.#options.onName?.(address, name);
-  }
-
-  #remember(address: string, entry: Entry): void {
-    this.#entries.set(address, entry);
-    if (this.#entries.size > this.#limit) this.#entries.delete(this.#entries.keys().next().value!);
   }
 }

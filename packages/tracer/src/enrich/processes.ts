@@ -1,4 +1,5 @@
 /** Details of processes, remembered: reading them takes some fifty microseconds, and a process that ended has none. */
+import { BoundedMap } from '@weir/ebpf/bounded-map';
 import { type ProcessDetails, readDetails, readState } from './procfs.js';
 
 /** How a process is looked at; replaced in tests. */
@@ -37,14 +38,13 @@ const procReader: ProcessReader = { state: (pid) => readState(pid), details: (pi
  */
 export class Processes {
   /** In the order in which they were last asked for. */
-  readonly #entries = new Map<number, Entry>();
-  readonly #limit: number;
+  readonly #entries: BoundedMap<number, Entry>;
   readonly #freshMs: number;
   readonly #reader: ProcessReader;
   readonly #now: () => number;
 
   constructor(options: ProcessesOptions = {}) {
-    this.#limit = options.limit ?? 16_384;
+    this.#entries = new BoundedMap(options.limit ?? 16_384);
     this.#freshMs = options.freshMs ?? 5_000;
     this.#reader = options.reader ?? procReader;
     this.#now = options.now ?? (() => performance.now());
@@ -71,7 +71,7 @@ export class Processes {
       checkedAt: Number.NEGATIVE_INFINITY,
       isPreliminary: false,
     };
-    this.#keep(pid, entry);
+    this.#entries.set(pid, entry);
     const isFresh = now - entry.checkedAt < this.#freshMs;
     const isOfOther = comm !== undefined && !entry.comms.has(comm);
     if (!isFresh) entry.comms.clear();
@@ -96,13 +96,7 @@ export class Processes {
       checkedAt: 0,
       isPreliminary: true,
     };
-    if (this.#check(pid, entry, this.#now())) this.#keep(pid, entry);
-  }
-
-  #keep(pid: number, entry: Entry): void {
-    this.#entries.delete(pid);
-    this.#entries.set(pid, entry);
-    if (this.#entries.size > this.#limit) this.#entries.delete(this.#entries.keys().next().value!);
+    if (this.#check(pid, entry, this.#now())) this.#entries.set(pid, entry);
   }
 
   /** False if it has ended. */

@@ -1,5 +1,7 @@
 /** The fields that a filter can name, and what a bare word is looked for in. */
+
 import { isWithin, type MappedPrefix, mapPrefix, parseMappedPrefix, parseNetwork } from '@weir/ebpf/address';
+import { BoundedMap } from '@weir/ebpf/bounded-map';
 import { OptionError } from '@weir/ebpf/errors';
 import type { Endpoint } from '@weir/tracer';
 import { formatEndpoint } from '../../text/endpoint.js';
@@ -164,11 +166,10 @@ function networkOf(value: string): MappedPrefix | undefined {
 
 /** Whether an address is within. Answers are remembered: the same few addresses are asked for at each refresh. */
 function networkTest(network: MappedPrefix): (address: string) => boolean {
-  const known = new Map<string, boolean>();
+  const known = new BoundedMap<string, boolean>(65_536);
   return (address) => {
     let within = known.get(address);
     if (within === undefined) {
-      if (known.size >= 65_536) known.clear();
       within = isWithin(parseMappedPrefix(address), network);
       known.set(address, within);
     }

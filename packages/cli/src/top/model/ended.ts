@@ -2,6 +2,7 @@
  * Sums over connections that have ended, so that a process that opens and closes a connection a second is seen as what
  * it is. Connections that differ only in the port that their client picked are one sum.
  */
+import { BoundedMap } from '@weir/ebpf/bounded-map';
 import type { Connection, EndedConnection } from '@weir/tracer';
 
 /** What connections of one kind moved. Its ends are those of the last of them. */
@@ -34,7 +35,7 @@ const KEEP_NS = 300e9;
 
 export class EndedSums implements Iterable<EndedSum> {
   /** In the order in which they last grew. */
-  readonly #sums = new Map<string, MutableSum>();
+  readonly #sums = new BoundedMap<string, MutableSum>(LIMIT);
   readonly #seen = new Map<number, Seen>();
   #refreshedNs: number | undefined;
   #round = 0;
@@ -78,9 +79,7 @@ export class EndedSums implements Iterable<EndedSum> {
     const service = direction === 'inbound' ? local.port : peer.port;
     const key = `${process?.pid} ${transport} ${netns} ${peer.address} ${service} ${direction}`;
     const sum = this.#sums.get(key) ?? newSum(connection);
-    this.#sums.delete(key);
     this.#sums.set(key, sum);
-    if (this.#sums.size > LIMIT) this.#sums.delete(this.#sums.keys().next().value!);
     // One from before the start that was never seen alive: nobody knows when its bytes moved.
     const whole = { sent: connection.bytes_sent, received: connection.bytes_received };
     const before =

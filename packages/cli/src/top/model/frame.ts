@@ -1,4 +1,5 @@
 /** What there is to show as of one refresh. */
+import { BoundedMap } from '@weir/ebpf/bounded-map';
 import type {
   Connection,
   EndedConnection,
@@ -44,7 +45,7 @@ export class Watch {
   readonly #problems: readonly string[];
   readonly #sums = new EndedSums();
   /** How connections ended that somebody may look at: the last ones. */
-  readonly #endings = new Map<number, EndedConnection>();
+  readonly #endings = new BoundedMap<number, EndedConnection>(1_024);
 
   /**
    * @param now CLOCK_MONOTONIC, nanoseconds.
@@ -83,9 +84,6 @@ export class Watch {
   }
 
   #keepEndings(ended: readonly EndedConnection[]): void {
-    for (const ending of ended) {
-      this.#endings.set(ending.connection.id, ending);
-      if (this.#endings.size > 1_024) this.#endings.delete(this.#endings.keys().next().value!);
-    }
+    for (const ending of ended) this.#endings.set(ending.connection.id, ending);
   }
 }

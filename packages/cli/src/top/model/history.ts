@@ -1,4 +1,5 @@
 /** What connections moved in the last while, for the curves of one that is looked at. */
+import { BoundedMap } from '@weir/ebpf/bounded-map';
 import type { Connection } from '@weir/tracer';
 
 /** Refreshes that are remembered. */
@@ -24,19 +25,17 @@ interface Ring {
 /** Only connections that move something take memory: a kilobyte each. */
 export class Histories {
   /** By the connection's id, in the order in which they last moved something. */
-  readonly #rings = new Map<number, Ring>();
+  readonly #rings = new BoundedMap<number, Ring>(LIMIT);
 
   /** After each refresh. */
   record(live: Iterable<Connection>): void {
     for (const connection of live) {
       if (connection.send_rate === 0 && connection.receive_rate === 0) continue;
       const ring = this.#rings.get(connection.id);
-      this.#rings.delete(connection.id);
       this.#rings.set(
         connection.id,
         ring ?? { connection, rates: new Float32Array(2 * HISTORY_LENGTH), count: 0 },
       );
-      if (this.#rings.size > LIMIT) this.#rings.delete(this.#rings.keys().next().value!);
     }
     for (const ring of this.#rings.values()) {
       const place = 2 * (ring.count++ % HISTORY_LENGTH);
