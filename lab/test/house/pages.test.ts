@@ -1,0 +1,49 @@
+/** Pages point to files that are there. */
+
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, test } from 'node:test';
+import { repository } from '../../src/paths.js';
+import { listReadings, packageFolders, readSource } from './tree.js';
+
+const link = /\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)/g;
+/** A path from the checkout's root. Compiled files and patterns are left out. */
+const rootPath = /(?<![\w./:-])(?:packages|lab|bench|docs|examples)\/[\w./-]*\.[a-z0-9]+\b(?![*/])/g;
+
+describe('pages', () => {
+  const pages = listReadings().filter(({ path }) => path.endsWith('.md'));
+
+  test('link to files that are there', () => {
+    const broken = pages.flatMap(({ path, lines }) =>
+      [...lines.join('\n').matchAll(link)]
+        .map(([, target]) => target!)
+        .filter((target) => !existsSync(join(repository, dirname(path), target)))
+        .map((target) => `${path}: ${target}`),
+    );
+    assert.deepEqual(broken, []);
+  });
+
+  test('name files by paths that are there', () => {
+    const missing = pages.flatMap(({ path, lines }) =>
+      [...lines.join('\n').matchAll(rootPath)]
+        .map(([target]) => target)
+        .filter((target) => !/\/dist\/|[A-Z]{3,}/.test(target) && !existsSync(join(repository, target)))
+        .map((target) => `${path}: ${target}`),
+    );
+    assert.deepEqual(missing, []);
+  });
+
+  for (const folder of packageFolders.filter((name) => name === 'packages/balancer')) {
+    test(`${folder}/README.md names every folder of src`, () => {
+      const text = readSource(`${folder}/README.md`).lines.join('\n');
+      const folders = readdirSync(join(repository, folder, 'src'), { withFileTypes: true })
+        .filter((entry) => entry.isDirectory())
+        .map(({ name }) => name);
+      assert.deepEqual(
+        folders.filter((name) => !text.includes(`src/${name}/`)),
+        [],
+      );
+    });
+  }
+});
