@@ -34,6 +34,16 @@ describe('pages', () => {
     assert.deepEqual(missing, []);
   });
 
+  test('answer the ten questions of docs/architecture.md with files that are there', () => {
+    const { lines } = readSource('docs/architecture.md');
+    const rows = lines.filter((line) => /^\| .*\? \|/.test(line));
+    assert.equal(rows.length, 10);
+    for (const row of rows) {
+      const [file] = row.match(rootPath) ?? [];
+      assert.ok(file !== undefined && existsSync(join(repository, file)), row);
+    }
+  });
+
   for (const folder of packageFolders.filter((name) => name === 'packages/balancer')) {
     test(`${folder}/README.md names every folder of src`, () => {
       const text = readSource(`${folder}/README.md`).lines.join('\n');
