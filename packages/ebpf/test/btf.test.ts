@@ -101,7 +101,7 @@ test('sizes follow typedefs, modifiers, arrays and variables', () => {
   assert.throws(() => btf.size(0), FormatError);
 });
 
-test("a program's long tells the size of its pointers", () => {
+test("the size of pointers follows from a program's long", () => {
   const builder = new BtfBuilder();
   builder.addInt('unsigned long', 4);
   const pointer = builder.addPtr(0);
@@ -183,7 +183,7 @@ test('split BTF continues the ids and strings of its base', () => {
   assert.deepEqual(merged.type(int), base.type(int));
 });
 
-test('kinds that are not known yet are skipped where the blob says how long they are', () => {
+test('unknown kinds are skipped where the blob says how long they are', () => {
   const plain = encodeTypes([
     { kind: Kind.fwd, name: 'newer', union: false },
     { kind: Kind.float, name: 'after', size: 4 },

@@ -21,7 +21,7 @@ const packageFolder = fileURLToPath(new URL('../../', import.meta.url));
 const sampleFile = join(packageFolder, 'test/generated/sample.ts');
 const runtime = '../../src/codegen/runtime.js';
 
-test('generated code is what the object gives', () => {
+test('the committed code is what the object generates', () => {
   using object = compileBpf('codegen/sample.bpf.c', '-mcpu=v2');
   assert.equal(generate(object.bytes, 'sample.bpf.o', runtime), readFileSync(sampleFile, 'utf8'));
 });
@@ -105,7 +105,7 @@ function dirtyView(size: number): DataView {
   return new DataView(bytes.buffer, 8, size + 8);
 }
 
-test('what is written is read again, anew and into an object', () => {
+test('written structs are read again, as new objects and into existing ones', () => {
   const view = dirtyView(sample.sizeofEvent);
   sample.writeEvent(view, 4, event);
   assert.deepEqual(sample.readEvent(view, 4), event);

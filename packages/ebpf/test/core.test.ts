@@ -219,7 +219,7 @@ test("loads and stores get the target's offset, and its width where values survi
   assert.throws(() => run(loadWord(8), struct(4, false, 4), struct(4, false, 4)), /holds 8/);
 });
 
-test('what the target lacks is 0 where a program may ask, and poison where it would read', () => {
+test('a field that the target lacks is 0 where a program asks for it, and poison where it would be read', () => {
   const [local, target] = [types(localSock), types((builder) => builder.addStruct('other', 4, []))];
   assert.equal(ask(local, target, '0:0', CoreKind.fieldExists, 1).value, 0n);
   assert.equal(ask(local, target, '0', CoreKind.typeExists, 1).value, 0n);
@@ -314,7 +314,7 @@ test('candidates that disagree are an error, those that agree are not', () => {
   assert.throws(() => ask(local, target, '0', CoreKind.typeSize, 8), /ambiguous/);
 });
 
-test('what fitted before narrows down what fits later', () => {
+test('earlier relocations narrow down the candidates of later ones', () => {
   const [local, target] = [types(localSock), types(ambiguous)];
   const candidates = new Candidates(local, [target]);
   const run = (access: string, expected: number) =>

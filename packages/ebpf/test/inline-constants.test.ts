@@ -45,8 +45,8 @@ function assertCode(program: ProgramSpec, expected: readonly Instruction[]): voi
   assert.deepEqual([...program.instructions], expected.flat());
 }
 
-describe('constants written into instructions', () => {
-  it('of every size, without a sign where it has none', () => {
+describe('inlineConstants', () => {
+  it('replaces loads of every size, without extending a sign', () => {
     const program = inline(
       [
         insn.loadMapValue(1, 0, 0),
@@ -72,7 +72,7 @@ describe('constants written into instructions', () => {
     assert.deepEqual(program.mapReferences, []);
   });
 
-  it('through copies of the address, and through sums', () => {
+  it('follows copies of an address, and sums', () => {
     const program = inline(
       [
         insn.loadMapValue(6, 0, 0),
@@ -93,7 +93,7 @@ describe('constants written into instructions', () => {
     ]);
   });
 
-  it('only where every path brings the same address', () => {
+  it('keeps a load that paths reach with different addresses', () => {
     // r1 is the address of one constant or of another when it is loaded from.
     const code = [
       insn.loadMapValue(1, 0, 0),
@@ -109,20 +109,20 @@ describe('constants written into instructions', () => {
     assert.deepEqual([...program.instructions].slice(5 * 8, 6 * 8), insn.load(4, 0, 1, 0));
   });
 
-  it('not from a register that a call has overwritten', () => {
+  it('keeps a load from a register that a call has overwritten', () => {
     const code = [insn.loadMapValue(1, 0, 0), insn.call(5), insn.load(4, 0, 1, 0), insn.exit()];
     const program = inline(code, [[0, '.rodata', 0]]);
     assert.deepEqual([...program.instructions].slice(3 * 8, 4 * 8), insn.load(4, 0, 1, 0));
   });
 
-  it('leaves data that programs can write', () => {
+  it('keeps loads of data that programs can write', () => {
     const code = [insn.loadMapValue(1, 0, 0), insn.load(4, 0, 1, 0), insn.exit()];
     const program = inline(code, [[0, '.data', 0]]);
     assertCode(program, code);
     assert.equal(program.mapReferences.length, 1);
   });
 
-  it('says so where a constant does not fit', () => {
+  it('throws where a constant does not fit the instruction', () => {
     assert.throws(
       () => inline([insn.loadMapValue(1, 0, 0), insn.load64(0, 1, 8), insn.exit()], [[0, '.rodata', 0]]),
       (error) => error instanceof UnsupportedError && error.since === '5.2',

@@ -96,7 +96,7 @@ describe('libbpf and this library', () => {
   const compared: string[] = [];
 
   for (const { name, path } of testCases()) {
-    it(`make the same of ${name}`, () => {
+    it(`load ${name} as the same instructions`, () => {
       const pins = join(pinFolder(basename(path).replaceAll('.', '_') + compared.length), 'programs');
       const { loaded, log } = loadWithLibbpf(path, pins);
       const spec = parseObject(readFileSync(path));
@@ -122,7 +122,7 @@ describe('libbpf and this library', () => {
     });
   }
 
-  it('were compared on a fair number of programs', () => {
+  it('are compared on a fair number of programs', () => {
     assert.ok(compared.length >= 20, `only ${compared.length}: ${compared.join(', ')}`);
   });
 });

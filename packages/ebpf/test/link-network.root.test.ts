@@ -107,7 +107,7 @@ describe('XDP', () => {
     ['netlink', features.without('xdp_link')],
   ] as const;
   for (const [how, table] of ways) {
-    it(`generic, by ${how}`, async (t) => {
+    it(`attaches in generic mode by ${how}`, async (t) => {
       if (how === 'bpf_link' && !hasFeatures(t, 'xdp_link')) return;
       using collection = load();
       const program = collection.program('on_xdp');
@@ -119,7 +119,7 @@ describe('XDP', () => {
       );
     });
 
-    it(`native, by ${how}, and replaced`, async () => {
+    it(`attaches in native mode by ${how}, and replaces its program`, async () => {
       using collection = load();
       const { globals } = collection;
       const broadcast = () => send('10.99.0.255');
@@ -137,7 +137,7 @@ describe('XDP', () => {
     });
   }
 
-  it('by netlink leaves the program of somebody else alone', () => {
+  it("leaves somebody else's program alone when it detaches by netlink", () => {
     using collection = load();
     const options = { mode: 'generic', features: features.without('xdp_link') } as const;
     const ours = attachXdp(collection.program('on_xdp'), 'lo', options);
@@ -148,7 +148,7 @@ describe('XDP', () => {
     assert.doesNotMatch(ip('link', 'show', 'lo'), /xdp/);
   });
 
-  it('outlives the device', () => {
+  it('detaches after its device is gone', () => {
     using collection = load();
     for (const table of [features, features.without('xdp_link')]) {
       ip('link', 'add', 'gone', 'type', 'veth', 'peer', 'name', 'gone2');
@@ -161,7 +161,7 @@ describe('XDP', () => {
 
 describe('traffic control', () => {
   for (const direction of ['ingress', 'egress'] as const) {
-    it(`${direction}, by clsact, which goes with the last filter`, async () => {
+    it(`attaches to ${direction} by clsact, which goes with the last filter`, async () => {
       using collection = load();
       const table = features.without('tcx');
       const attach = () =>
@@ -170,7 +170,7 @@ describe('traffic control', () => {
       assert.doesNotMatch(tc('qdisc', 'show', 'dev', 'lo'), /clsact/);
     });
 
-    it(`${direction}, by tcx`, async (t) => {
+    it(`attaches to ${direction} by tcx`, async (t) => {
       if (!hasFeatures(t, 'tcx')) return;
       using collection = load();
       const attach = () => attachTc(collection.program(`on_${direction}`), 'lo', { direction });
@@ -178,7 +178,7 @@ describe('traffic control', () => {
     });
   }
 
-  it('leaves a clsact that others use', () => {
+  it('leaves a clsact that others use in place', () => {
     using collection = load();
     const options = { features: features.without('tcx') };
     const first = attachTc(collection.program('on_ingress'), 'lo', { direction: 'ingress', ...options });
@@ -225,7 +225,7 @@ describe('cgroups', () => {
       ['on_create', 'created'],
       ['on_sockops', 'established'],
     ] as const) {
-      it(`${program} by ${how}`, async (t) => {
+      it(`run ${program} by ${how}`, async (t) => {
         if (how === 'bpf_link' && !hasFeatures(t, 'cgroup_link')) return;
         using collection = load();
         await inCgroup(async (folder) => {
@@ -236,7 +236,7 @@ describe('cgroups', () => {
     }
   }
 
-  it('detach after their program was disposed of', async () => {
+  it('are detached after their program was disposed of', async () => {
     await inCgroup(async (folder) => {
       const collection = load();
       const table = features.without('cgroup_link');
@@ -251,12 +251,12 @@ describe('cgroups', () => {
 });
 
 describe('sockets', () => {
-  it('are filtered', async () => {
+  it('receive only what a filter passes', async () => {
     using collection = load();
     const server = createServer();
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    // Node tells the descriptor of no socket in its API.
+    // Node's API shows no socket's descriptor.
     const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
     const { port } = server.address() as AddressInfo;
     const act = async (): Promise<void> => {
@@ -271,7 +271,7 @@ describe('sockets', () => {
     server.close();
   });
 
-  it('are looked up', async (t) => {
+  it('are chosen by a lookup program', async (t) => {
     if (!hasFeatures(t, 'sk_lookup')) return;
     using collection = load('link/lookup');
     await fires(collection, 'lookups', () => attachNetns(collection.program('on_lookup')), connectOnce);

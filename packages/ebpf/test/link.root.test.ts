@@ -72,7 +72,7 @@ before(() => {
 });
 
 describe('tracepoints', () => {
-  it('raw', (t) => {
+  it('run raw programs', (t) => {
     if (!hasFeatures(t, 'raw_tracepoint')) return;
     using collection = load('link/tracing', 'on_raw');
     const program = collection.program('on_raw');
@@ -80,7 +80,7 @@ describe('tracepoints', () => {
     assert.throws(() => attachRawTracepoint(program, 'no_such'), /this kernel has no tracepoint no_such/);
   });
 
-  it('typed by BTF', (t) => {
+  it('run BTF-typed programs', (t) => {
     if (!hasFeatures(t, 'kernel_btf', 'tp_btf')) return;
     using collection = load('link/tracing', 'on_btf');
     fires(collection, 'btf', () => attachTracing(collection.program('on_btf')), systemCalls);
@@ -88,7 +88,7 @@ describe('tracepoints', () => {
 
   const sleep = () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
   for (const table of [features, features.without('perf_link')]) {
-    it(`classic, by ${table.has('perf_link') ? 'bpf_link' : 'ioctl'}`, () => {
+    it(`run classic programs by ${table.has('perf_link') ? 'bpf_link' : 'ioctl'}`, () => {
       using collection = load('link/tracing', 'on_classic');
       const program = collection.program('on_classic');
       fires(
@@ -103,7 +103,7 @@ describe('tracepoints', () => {
 });
 
 describe('perf events', () => {
-  it('sample', () => {
+  it('run a program at each sample', () => {
     using collection = load('link/tracing', 'on_sample');
     const program = collection.program('on_sample');
     const spin = () => {
@@ -129,7 +129,7 @@ describe('kprobes', () => {
   for (const { how, without, maxactive } of attachments) {
     for (const retprobe of [false, true]) {
       if (maxactive !== undefined && !retprobe) continue;
-      it(`${retprobe ? 'return' : 'entry'} through ${how}`, (t) => {
+      it(`run at the ${retprobe ? 'return' : 'entry'} of a function through ${how}`, (t) => {
         if (!hasFeatures(t, 'kprobes')) return;
         const name = retprobe ? 'on_return' : 'on_entry';
         using collection = load('link/probes', name);
@@ -141,7 +141,7 @@ describe('kprobes', () => {
     }
   }
 
-  it('name functions that come close', (t) => {
+  it('name functions that come close to a missing one', (t) => {
     if (!hasFeatures(t, 'kprobes')) return;
     using collection = load('link/probes', 'on_entry');
     for (const table of [features, features.without('kprobe_pmu')]) {
@@ -153,7 +153,7 @@ describe('kprobes', () => {
     }
   });
 
-  it('are removed once their maker was killed', (t) => {
+  it('are removed once their owner was killed', (t) => {
     if (!hasFeatures(t, 'kprobes')) return;
     const script = `
       import { createTracefsProbe } from ${JSON.stringify(new URL('../src/link/tracefs-probe.js', import.meta.url).href)};
@@ -176,7 +176,7 @@ describe('kprobes', () => {
     );
   });
 
-  it('on many functions at once', (t) => {
+  it('attach to many functions at once', (t) => {
     if (!hasFeatures(t, 'kprobe_multi')) return;
     using collection = load('link/multi', 'on_any');
     const program = collection.program('on_any');
@@ -207,7 +207,7 @@ describe('uprobes', () => {
     });
   }
 
-  it('of one process', () => {
+  it('fire in the chosen process only', () => {
     using collection = load('link/probes', 'on_call');
     const program = collection.program('on_call');
     const map = collection.map('.bss');
@@ -231,7 +231,7 @@ describe('trampolines', () => {
     ['on_entry', 'argument', 1n],
     ['on_exit', 'result', 2n],
   ] as const) {
-    it(program === 'on_entry' ? 'fentry' : 'fexit', (t) => {
+    it(`run at ${program === 'on_entry' ? 'fentry' : 'fexit'}`, (t) => {
       if (!hasFeatures(t, 'kernel_btf', program === 'on_entry' ? 'fentry' : 'fexit')) return;
       using collection = load('link/trampolines', program);
       const loaded: Program = collection.program(program);
@@ -245,7 +245,7 @@ describe('trampolines', () => {
 });
 
 describe('iterators', () => {
-  it('over tasks', (t) => {
+  it('list all tasks', (t) => {
     if (!hasFeatures(t, 'kernel_btf', 'iterators')) return;
     using collection = load('link/iterators', 'on_task');
     const descriptors = openDescriptors();
@@ -260,7 +260,7 @@ describe('iterators', () => {
     assert.deepEqual(openDescriptors(), descriptors);
   });
 
-  it("over a map's elements, more than a buffer holds", (t) => {
+  it("list a map's elements, more than a buffer holds", (t) => {
     if (!hasFeatures(t, 'kernel_btf', 'iterators')) return;
     using collection = load('link/iterators');
     const map = collection.map('elements');

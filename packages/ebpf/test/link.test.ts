@@ -1,4 +1,4 @@
-/** What attaching needs to read from text. */
+/** The texts of the kernel that attaching reads. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { findTracefs } from '../src/link/tracefs.js';

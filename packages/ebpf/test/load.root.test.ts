@@ -136,7 +136,7 @@ describe('kernel memory', () => {
     assert.deepEqual(run({ features: features.without('probe_read_kernel') }), expected);
   });
 
-  it('needs types from somewhere', () => {
+  it('is not read without its types', () => {
     const builder = new BtfBuilder();
     builder.addInt('int', 4);
     // No task_struct: everything but the existence check is poisoned, and the verifier finds that.
@@ -177,7 +177,7 @@ describe('kernel symbols', () => {
 });
 
 describe('a failure', () => {
-  it('tells the verifier log and leaves nothing', async () => {
+  it('throws the verifier log of a rejected program and leaves nothing', async () => {
     const before = openDescriptors();
     for (let i = 0; i < 3; i++) {
       assert.throws(
@@ -201,14 +201,14 @@ describe('a failure', () => {
     await assertMapsGone(ids);
   });
 
-  it('names what is not there', () => {
+  it('names the program or program type that is missing', () => {
     assert.throws(
       () => Collection.load(testSpec('load/data'), { programs: ['cont'] }),
       /no program cont; it has count/,
     );
     const spec = testSpec('load/data');
     spec.programs.get('count')!.type = 0;
-    assert.throws(() => Collection.load(spec), /does not tell its type/);
+    assert.throws(() => Collection.load(spec), /does not say its type/);
     spec.programs.get('count')!.type = 77;
     assert.throws(() => Collection.load(spec), UnsupportedError);
   });
@@ -224,7 +224,7 @@ describe('logs', () => {
 });
 
 describe('older kernels, imitated', () => {
-  /** What each feature's absence must leave working. */
+  /** Objects that must still work, by the feature that is absent. */
   const dispensable: readonly FeatureName[] = [
     'prog_name',
     'map_name',

@@ -110,7 +110,7 @@ test('a full hash says so, an LRU hash makes room', () => {
   assert.ok(count > 0 && count <= 16, `${count} keys`);
 });
 
-test('a hash without preallocation, and names that a kernel refuses', () => {
+test('a hash without preallocation takes a name in the form that the kernel accepts', () => {
   const long = '.rodata/with "odd" characters and more than fifteen';
   using map = createMap({ ...spec(MapType.hash, 16, 24, 10, MapFlag.noPrealloc), name: long });
   assert.equal(map.name, long);
@@ -161,7 +161,7 @@ test('array: all elements exist, none can be deleted', () => {
   assert.deepEqual(map.get(49), value);
 });
 
-test('array in mapped memory', (t) => {
+test('an array is read and written in mapped memory', (t) => {
   if (!requireKernel(t, 'BPF_F_MMAPABLE', '5.5')) return;
   const map = createMap(spec(MapType.array, 4, 20, 300, MapFlag.mmapable)) as ArrayMap;
   const memory = map.memory(true);
@@ -275,7 +275,7 @@ for (const type of [MapType.arrayOfMaps, MapType.hashOfMaps]) {
   });
 }
 
-test('queue and stack', (t) => {
+test('a queue gives the oldest element first, a stack the newest', (t) => {
   if (!requireKernel(t, 'BPF_MAP_TYPE_QUEUE', '4.20')) return;
   const none = new Uint8Array(0);
   for (const [type, order] of [
@@ -294,7 +294,7 @@ test('queue and stack', (t) => {
   }
 });
 
-test('lookupAndDelete on a hash', (t) => {
+test('lookupAndDelete removes an element of a hash', (t) => {
   if (!requireKernel(t, 'BPF_MAP_LOOKUP_AND_DELETE_ELEM for hashes', '5.14')) return;
   using map = createMap(spec(MapType.hash, 4, 8, 10));
   map.update(indexKey(1), u64(5));
@@ -333,7 +333,7 @@ test('ring buffers and perf event arrays get the size that the kernel takes', (t
   assert.equal(ring.maxEntries, 131_072);
 });
 
-test('a map pinned is found again, and outlives its descriptor', () => {
+test('a pinned map is found again, and outlives its descriptor', () => {
   const path = `${pinFolder('maps')}/counters`;
   const map = createMap(spec(MapType.percpuHash, 4, 8, 10)) as PerCpuMap;
   const values = possibleCpus().map(u64);

@@ -38,7 +38,7 @@ describe('sectionMeaning', () => {
     });
   }
 
-  it('does not guess', () => {
+  it('leaves unknown names without a kind', () => {
     for (const section of ['kprobes/x', 'xdp_prog', 'xdp/other', 'cgroup/connect5', 'socket/filter', '']) {
       assert.equal(sectionMeaning(section).kind, undefined, section);
     }

@@ -277,7 +277,7 @@ describe('parseObject', () => {
     assert.equal(coreRelocations.length, 1);
   });
 
-  it('tells from its section what a program is for', () => {
+  it('derives the type of a program from its section', () => {
     const sleeps = program(declarations, 'sleeps');
     assert.equal(sleeps.type, ProgramType.lsm);
     assert.equal(sleeps.expectedAttachType, AttachType.lsmMac);

@@ -1,4 +1,4 @@
-/** Loaded programs: what the kernel tells about them, test runs, pins, statistics. */
+/** Loaded programs: the kernel's account of them, test runs, pins, statistics. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -15,8 +15,8 @@ function load(name: string, ...programs: string[]): Collection {
   return Collection.load(parseObject(testObject(name)), programs.length === 0 ? {} : { programs });
 }
 
-describe('information', () => {
-  it('is what the kernel says', () => {
+describe('information about a program', () => {
+  it('agrees with its maps, its types and its instructions', () => {
     using collection = load('load/data');
     const program = collection.program('count');
     const info = program.info();
@@ -30,7 +30,7 @@ describe('information', () => {
     assert.equal(program.translatedInstructions().length, info.xlatedLength);
   });
 
-  it('ends with the program', () => {
+  it('is refused once the program is disposed of', () => {
     const collection = load('load/data');
     const program = collection.program('count');
     collection[Symbol.dispose]();
@@ -105,7 +105,7 @@ describe('pins', () => {
     assert.deepEqual(openDescriptors(), before);
   });
 
-  it('are told from pinned maps', () => {
+  it('are distinguished from pinned maps', () => {
     const path = join(pinFolder('map'), 'seen');
     using collection = load('load/maps');
     collection.map('seen').pin(path);

@@ -1,4 +1,4 @@
-/** What a killed process leaves in traffic control, where there are no links. */
+/** Filters that a killed process leaves in traffic control, where there are no links. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { before, it } from 'node:test';

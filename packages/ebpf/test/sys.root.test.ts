@@ -104,7 +104,7 @@ test('a disposed mapping reads zeros and takes writes', () => {
   assert.throws(() => new Mapping(map.fd, wrong), /mmap of an array: EINVAL/);
 });
 
-test('RLIMIT_MEMLOCK is lifted, or it is said what to do', () => {
+test('RLIMIT_MEMLOCK is lifted, or the result says what to do', () => {
   const result = raiseMemlock(true);
   assert.equal(result.bytes, memlockLimit());
   if (effectiveCapabilities().has('CAP_SYS_RESOURCE')) {
@@ -114,7 +114,7 @@ test('RLIMIT_MEMLOCK is lifted, or it is said what to do', () => {
   }
 });
 
-test('without the right, the error names the capability', () => {
+test('the error of a process without privileges names the capability', () => {
   const script = fileURLToPath(new URL('./support/print-error.js', import.meta.url));
   const disabled = readSmallFile('/proc/sys/kernel/unprivileged_bpf_disabled')?.trim();
   const { stdout, stderr } = spawnSync(process.execPath, [script], {
@@ -131,7 +131,7 @@ test('without the right, the error names the capability', () => {
     assert.match(stdout, new RegExp(`kernel.unprivileged_bpf_disabled is ${disabled}`));
 });
 
-test('in a user namespace, the error says that its capabilities do not count', (t) => {
+test('the error in a user namespace says that its capabilities do not count', (t) => {
   const script = fileURLToPath(new URL('./support/print-error.js', import.meta.url));
   const disabled = readSmallFile('/proc/sys/kernel/unprivileged_bpf_disabled')?.trim();
   const limit = readSmallFile('/proc/sys/user/max_user_namespaces')?.trim();

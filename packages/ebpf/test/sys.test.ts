@@ -30,7 +30,7 @@ import { MapType, mapTypeName } from '../src/uapi/map-types.js';
 import { programTypeName } from '../src/uapi/program-types.js';
 import { randomSource } from './support/random.js';
 
-test('CPU lists', () => {
+test('CPU lists are read, and damaged ones are refused', () => {
   assert.deepEqual(parseCpuList('0-3,8,10-11\n'), [0, 1, 2, 3, 8, 10, 11]);
   assert.deepEqual(parseCpuList('\n'), []);
   for (const text of ['a', '3-1', '1,', '-1', '0-99999999'])
@@ -54,7 +54,7 @@ test('kernel versions are those the kernel means', () => {
   assert.equal(code({ release: '4.18.0-553.el8.x86_64', version: '#1 SMP' }), '4.18.0');
   assert.equal(code({ release: '7.3-rc1', version: '#1 SMP' }), '7.3.0');
   assert.equal(code({ ...debian, noteCode: (5 << 16) | (10 << 8) | 234 }), '5.10.234');
-  // The patch level has one byte: 4.19.325 is 4.19.255 to the kernel, and the name tells the rest.
+  // The patch level has one byte: 4.19.325 is 4.19.255 to the kernel, and the name has the rest.
   const late = {
     release: '4.19.0-27',
     version: '#1 SMP Debian 4.19.316-1',
@@ -102,7 +102,7 @@ test('the version note is found, and a damaged image ends in a RangeError', () =
   }
 });
 
-test('capabilities by name', () => {
+test('capability masks are read, and missing capabilities are named', () => {
   assert.deepEqual(
     [...parseCapabilityMask('000001c000001000')],
     ['CAP_NET_ADMIN', 'CAP_PERFMON', 'CAP_BPF', 'CAP_CHECKPOINT_RESTORE'],
@@ -115,7 +115,7 @@ test('capabilities by name', () => {
   assert.deepEqual(missingCapabilities(['CAP_BPF'], new Set()), ['CAP_BPF']);
 });
 
-test('names are the kernel’s', () => {
+test('numbers have the names of the kernel', () => {
   assert.equal(commandName(24), 'BPF_MAP_LOOKUP_BATCH');
   assert.equal(mapTypeName(5), 'BPF_MAP_TYPE_PERCPU_HASH');
   assert.equal(mapTypeName(12), 'BPF_MAP_TYPE_ARRAY_OF_MAPS');
@@ -179,7 +179,7 @@ test('clocks agree with Node’s', () => {
   assert.ok(Math.abs(now - Date.now()) < 1000);
 });
 
-test('small files', () => {
+test('small files are read, and absent ones are undefined', () => {
   assert.match(readSmallFile('/proc/self/status')!, /^Name:/);
   assert.equal(readSmallFile('/proc/self/absent'), undefined);
   assert.ok([4096, 16384, 65536].includes(pageSize()));

@@ -3,7 +3,7 @@ import { FormatError } from '../errors.js';
 import { kindMask, kindShift, typeHeaderSize, vlenMask } from './layout.js';
 import { type BtfType, Kind } from './types.js';
 
-/** What a type is decoded from. */
+/** The blob that a type is decoded from. */
 export interface TypeSource {
   readonly view: DataView;
   readonly littleEndian: boolean;

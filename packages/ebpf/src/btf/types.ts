@@ -1,5 +1,5 @@
 /**
- * The types a BTF blob is made of, as plain objects told apart by `kind`. References between types are ids: indexes
+ * The types a BTF blob is made of, as plain objects that differ by `kind`. References between types are ids: indexes
  * into the blob, where id 0 stands for `void`. Anonymous things have the name ''.
  *
  * Source: include/uapi/linux/btf.h, Documentation/bpf/btf.rst.

@@ -22,7 +22,7 @@ export class KernelSymbols {
   readonly #text: string;
 
   /**
-   * @param text What /proc/kallsyms holds: lines of address, type, name and optionally `[module]`.
+   * @param text The contents of /proc/kallsyms: lines of address, type, name and optionally `[module]`.
    * @param hidden Why there is no text.
    */
   constructor(text: string, hidden?: UnknownFeature) {

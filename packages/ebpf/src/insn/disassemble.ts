@@ -19,7 +19,7 @@ import {
 export interface DisassembleOptions {
   /** Byte order of the instructions; little-endian by default. */
   readonly littleEndian?: boolean;
-  /** What to call an instruction's target or operand, such as a map's or a subprogram's name. By instruction index. */
+  /** Names of targets and operands, such as a map's or a subprogram's, by instruction index. */
   readonly names?: ReadonlyMap<number, string>;
 }
 

@@ -18,7 +18,7 @@ export function interfaceIndex(socket: NetlinkSocket, device: string | number): 
   if (typeof device === 'number') return device;
   const payload = new NetlinkPayload(interfaceMessage(0)).string(attributeName, device).bytes;
   const [reply] = socket.request({ type: getLink, payload, what: `look up network device ${device}` });
-  if (reply === undefined) throw new EbpfError(`the kernel did not tell about network device ${device}`);
+  if (reply === undefined) throw new EbpfError(`the kernel did not answer about network device ${device}`);
   return new DataView(reply.payload.buffer, reply.payload.byteOffset).getInt32(4, true);
 }
 

@@ -8,7 +8,7 @@ import { AttachType } from '../uapi/attach-types.js';
 import { Command } from '../uapi/commands.js';
 import { createLink, UpdatableLink } from './link.js';
 
-/** What to iterate over, where the kind of iterator has a choice (union bpf_iter_link_info). */
+/** The objects to iterate over, where the kind of iterator has a choice (union bpf_iter_link_info). */
 export interface IteratorOptions {
   /** Elements of this map. */
   readonly mapFd?: number;

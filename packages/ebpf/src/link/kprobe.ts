@@ -76,7 +76,7 @@ export function attachToProbe(
   return attachToEvent(program, kind, event, options, probe.remove);
 }
 
-/** What perf_event_open needs for a probe. `config1` names the function or file, `config2` is the offset in it. */
+/** Arguments of perf_event_open for a probe: `config1` names the function or file, `config2` is the offset in it. */
 export function pmuEvent(
   kind: 'kprobe' | 'uprobe',
   retprobe: boolean,
@@ -105,7 +105,7 @@ const multiReturn = 1;
 
 export interface KprobeMultiOptions {
   readonly retprobe?: boolean;
-  /** What bpf_get_attach_cookie() returns, one for each symbol. */
+  /** The values that bpf_get_attach_cookie() returns, one for each symbol. */
   readonly cookies?: readonly bigint[];
 }
 

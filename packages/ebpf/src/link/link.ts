@@ -1,4 +1,4 @@
-/** What all attachments have in common, and those that the kernel keeps as a bpf_link. */
+/** Attachments of programs, and those that the kernel keeps as a bpf_link. */
 import { readlinkSync } from 'node:fs';
 import { EbpfError } from '../errors.js';
 import type { Program } from '../program/program.js';
@@ -9,7 +9,7 @@ import { Command } from '../uapi/commands.js';
 
 /** An attachment of a program. Disposing of it detaches the program; doing so again has no effect. */
 export interface Link extends Disposable {
-  /** What it is attached to, in words: `raw_tracepoint`, `kprobe`, `xdp` … */
+  /** The kind of thing it is attached to: `raw_tracepoint`, `kprobe`, `xdp` … */
   readonly kind: string;
   /** Keeps the attachment beyond this process, by a path in a BPF file system (bpf_link only). */
   pin?(path: string): void;
@@ -19,8 +19,8 @@ export interface Link extends Disposable {
 
 /**
  * Creates a bpf_link (5.7).
- * @param target What the program is attached to: a descriptor, or for network devices the number.
- * @param more What links of this kind take besides.
+ * @param target The place to attach to: a descriptor, or a network device's number.
+ * @param more Further arguments that links of this kind take.
  * @throws SyscallError
  */
 export function createLink(
@@ -60,7 +60,7 @@ export class FdLink implements Link {
     bpf(Command.objPin, attr('obj', { pathname: path, bpfFd: this.fd }), () => path);
   }
 
-  /** What the kernel tells about the link (5.8). */
+  /** The kernel's account of the link (5.8). */
   info(): LinkInfo {
     const info = kernelStruct('linkInfo');
     bpf(Command.objGetInfoByFd, infoAttr(this.fd, info));

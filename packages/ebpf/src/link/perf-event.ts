@@ -13,7 +13,7 @@ import { AttachType } from '../uapi/attach-types.js';
 import { createLink, FdLink, type Link } from './link.js';
 
 export interface PerfAttachOptions {
-  /** What bpf_get_attach_cookie() returns in the program (5.15). */
+  /** The value that bpf_get_attach_cookie() returns in the program (5.15). */
   readonly cookie?: bigint;
   readonly features?: FeatureTable;
 }

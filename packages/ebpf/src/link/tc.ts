@@ -8,7 +8,7 @@ import { decodeAttributes, NetlinkFlag, NetlinkPayload } from '../sys/netlink-me
 import { AttachType } from '../uapi/attach-types.js';
 import { interfaceIndex, u32 } from './device.js';
 import { createLink, type Link, UpdatableLink } from './link.js';
-import { isMakerGone, makerMark, ownIdentity } from './maker.js';
+import { isOwnerGone, ownerMark, ownIdentity } from './owner.js';
 
 export interface TcOptions {
   readonly direction: 'ingress' | 'egress';
@@ -74,8 +74,8 @@ function trafficMessage({ ifindex, parent, handle, priority }: FilterPlace, prot
   return bytes;
 }
 
-/** What is behind the maker in the name of a filter whose maker brought clsact. */
-const broughtQdisc = '+clsact';
+/** Follows the owner in the name of a filter whose owner added clsact. */
+const ownsQdisc = '+clsact';
 
 class ClsactFilter implements Link {
   readonly kind = 'tc';
@@ -133,7 +133,7 @@ class ClsactFilter implements Link {
   }
 
   #name(program: Program): string {
-    return `${program.name}@${makerMark(ownIdentity())}${this.#madeQdisc ? broughtQdisc : ''}`;
+    return `${program.name}@${ownerMark(ownIdentity())}${this.#madeQdisc ? ownsQdisc : ''}`;
   }
 
   /** Removes what processes left behind that were killed. Returns whether one of them had brought clsact. */
@@ -144,8 +144,8 @@ class ClsactFilter implements Link {
         const options = decodeAttributes(payload.subarray(20)).get(attribute.options);
         const name = options && decodeAttributes(options).get(bpfAttribute.name);
         const [, mark, more] = /@(\w+)(\+clsact)?\0?$/.exec(Buffer.from(name ?? []).toString('latin1')) ?? [];
-        if (mark === undefined || !isMakerGone(mark)) continue;
-        brought ||= more === broughtQdisc;
+        if (mark === undefined || !isOwnerGone(mark)) continue;
+        brought ||= more === ownsQdisc;
         const view = new DataView(payload.buffer, payload.byteOffset);
         const priority = view.getUint32(16, true) >>> 16;
         const place = { ...this.#place, parent, handle: view.getUint32(8, true), priority };

@@ -8,7 +8,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { SyscallError, UnknownFeatureError, UnsupportedError } from '../errors.js';
 import { judgeTracefs, statErrno } from '../features/kernel-files.js';
-import { makerMark, ownIdentity, type ProcessIdentity, pidNamespace, startTime } from './maker.js';
+import { ownerMark, ownIdentity, type ProcessIdentity, pidNamespace, startTime } from './owner.js';
 import { tracefs } from './tracefs.js';
 
 const { O_APPEND, O_WRONLY } = fileConstants;
@@ -78,12 +78,12 @@ function append(path: string, line: string): void {
 }
 
 /** The name of a process's n-th probe. */
-export function probeName(maker: ProcessIdentity, n: number): string {
-  return `p${makerMark(maker)}_${n}`;
+export function probeName(owner: ProcessIdentity, n: number): string {
+  return `p${ownerMark(owner)}_${n}`;
 }
 
 /**
- * The names of our probes in a probe file's text whose makers are gone.
+ * The names of our probes in a probe file's text whose owners are gone.
  * @param namespace The reader's own pid namespace: pids of others mean nothing here, so those are left alone.
  * @param startTimeOf When the process of that pid started; undefined if there is none.
  */

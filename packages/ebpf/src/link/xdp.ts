@@ -50,7 +50,7 @@ function advice(errno: number): string | undefined {
 
 /**
  * How a device's XDP program is attached; undefined if it has none.
- * @param socket Of the device's network namespace.
+ * @param socket A socket in the device's network namespace.
  * @throws SyscallError ENODEV
  */
 export function xdpMode(socket: NetlinkSocket, device: string | number): 'native' | 'generic' | undefined {

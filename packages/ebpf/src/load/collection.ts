@@ -34,7 +34,7 @@ export interface LoadOptions {
   readonly pinPath?: string;
   /** BPF_LOG_*: 1 or 2 for a log of every program (2 is more verbose), 4 for statistics. Default: only of refusals. */
   readonly logLevel?: 0 | 1 | 2 | 4;
-  /** What the kernel is taken to offer. Default: what it does. */
+  /** The features that the kernel is taken to have. Default: those it has. */
   readonly features?: FeatureTable;
 }
 
@@ -43,7 +43,7 @@ export class Collection implements Disposable {
   readonly maps: ReadonlyMap<string, BpfMap>;
   readonly programs: ReadonlyMap<string, Program>;
   readonly globals: Globals;
-  /** What became of each program's CO-RE relocations. */
+  /** The outcomes of each program's CO-RE relocations. */
   readonly coreResults: ReadonlyMap<string, readonly CoreResult[]>;
   /** The verifier's logs by program, where {@link LoadOptions.logLevel} asked for them. */
   readonly logs: ReadonlyMap<string, string>;
@@ -179,7 +179,7 @@ class Loader {
     try {
       return programs.map((program) => inlineConstants(program, this.#spec.maps));
     } catch (error) {
-      // What instructions cannot hold is only this kernel's fault where it is known to lack the better way.
+      // A constant that fits no instruction is this kernel's fault only where it is known to lack the better way.
       if (error instanceof UnsupportedError && this.#features.decide('global_data'))
         this.#features.require('known_constants', error.message);
       throw error;

@@ -35,7 +35,7 @@ export class Globals {
     return this.#section(map).slice(offset, offset + size);
   }
 
-  /** An integer variable's value, unsigned unless told otherwise. @throws EbpfError */
+  /** An integer variable's value, unsigned by default. @throws EbpfError */
   readInteger(name: string, signed = false): bigint {
     const bytes = this.read(name);
     if (bytes.length > 8) throw new EbpfError(`global ${name} has ${bytes.length} bytes: it is no integer`);

@@ -27,7 +27,7 @@ interface Pointer {
   readonly offset: number;
 }
 
-/** What each of the eleven registers points to before an instruction. */
+/** The target of each of the eleven registers before an instruction. */
 type Registers = readonly (Pointer | undefined)[];
 
 const registerCount = 11;
@@ -67,7 +67,7 @@ export function inlineConstants(program: ProgramSpec, maps: ReadonlyMap<string, 
   };
 }
 
-/** Follows all paths through the program: what is known before each instruction that can be reached. */
+/** Follows all paths through the program; the pointers known before each instruction that can be reached. */
 function flow(code: Instructions, starts: ReadonlyMap<number, Pointer>): ReadonlyMap<number, Registers> {
   const known = new Map<number, Registers>();
   const pending: number[] = [];
@@ -92,7 +92,7 @@ function flow(code: Instructions, starts: ReadonlyMap<number, Pointer>): Readonl
   return known;
 }
 
-/** What holds whichever way it came. */
+/** The pointers that hold whichever way an instruction was reached. */
 function meet(a: Registers, b: Registers): Registers {
   return a.map((pointer, i) => {
     const other = b[i];

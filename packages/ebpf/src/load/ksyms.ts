@@ -5,7 +5,7 @@ import { EbpfError, UnknownFeatureError } from '../errors.js';
 import { kernelSymbols } from '../features/symbols.js';
 import type { KernelSymbol } from '../object/spec.js';
 
-/** What a kernel symbol turned out to be. */
+/** A kernel symbol, as it was found. */
 export type ResolvedSymbol =
   /** A variable or function known by its id in the kernel's BTF. */
   | { readonly kind: 'typed'; readonly btfId: number }

@@ -1,4 +1,4 @@
-/** BPF_PROG_LOAD: the arguments that this kernel takes, and what to make of its refusal. */
+/** BPF_PROG_LOAD: the arguments that this kernel takes, and the reasons of a refusal. */
 import { constants } from 'node:os';
 import { EbpfError, type SyscallError, UnsupportedError, VerifierError } from '../errors.js';
 import type { FeatureTable } from '../features/table.js';
@@ -45,7 +45,7 @@ export function loadProgram(
 ): LoadedProgram {
   if (program.type === ProgramType.unspec) {
     throw new EbpfError(
-      `program ${program.name}: section ${program.section} does not tell its type; set \`type\` before loading`,
+      `program ${program.name}: section ${program.section} does not say its type; set \`type\` before loading`,
     );
   }
   using target = attachTarget(program);
@@ -57,7 +57,7 @@ export function loadProgram(
   if (first.result === -EPERM && !mayLoad())
     throw failure(program, instructions, -first.result, options.features);
   const second = wanted === 0 ? attemptLogged(attr, 1) : first;
-  // What failed for want of memory, or was interrupted, may pass the second time.
+  // A load that failed for want of memory, or was interrupted, may pass the second time.
   if (second.result >= 0) return { fd: new Fd(second.result), log: undefined };
   const errno = -second.result;
   if (second.log !== '' && second.log !== undefined) throw new VerifierError(program.name, errno, second.log);

@@ -20,7 +20,7 @@ export interface MapOptions {
   readonly pinPath: string;
 }
 
-/** Where maps with `LIBBPF_PIN_BY_NAME` are pinned unless told otherwise. */
+/** Where maps with `LIBBPF_PIN_BY_NAME` are pinned by default. */
 export const defaultPinPath = '/sys/fs/bpf';
 
 /**

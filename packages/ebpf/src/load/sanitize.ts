@@ -183,7 +183,7 @@ class Sanitizer {
     return this.#placeholder;
   }
 
-  /** What .ksyms lists has neither place nor size here: a struct of placeholders takes the list's place. */
+  /** The symbols in .ksyms have neither place nor size here: a struct of placeholders takes the section's place. */
   #forgetKernelSymbols(at: number): void {
     const placeholder = this.#usePlaceholder();
     const count = this.#count(at);

@@ -1,4 +1,4 @@
-/** What tracing programs are tied to when they are loaded: a type id of the kernel's BTF, or of a module's. */
+/** Targets that tracing programs are tied to when they are loaded: type ids of the kernel's BTF, or of a module's. */
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { kernelBtf } from '../btf/kernel.js';

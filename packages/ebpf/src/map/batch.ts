@@ -1,13 +1,9 @@
-/**
- * Batch operations on maps (5.6), with the same done element by element where the kernel or the kind of map has none.
- * Layout: the struct `batch` of union bpf_attr.
- */
+/** Batch operations on maps (5.6), done element by element where the kernel or the kind of map has none. */
 import { constants } from 'node:os';
 import { EbpfError, OptionError } from '../errors.js';
 import { attr } from '../sys/attr.js';
 import { bpfError, bpfRaw } from '../sys/bpf.js';
 import { Command } from '../uapi/commands.js';
-import type { BpfMap } from './map.js';
 
 const { EINTR, EINVAL, ENOENT, ENOSPC, EOPNOTSUPP } = constants.errno;
 const ENOTSUPP = 524;
@@ -19,35 +15,50 @@ export interface Batch {
   readonly values: Uint8Array;
 }
 
+/** The part of a map that batches need. */
+export interface BatchMap {
+  readonly fd: number;
+  readonly name: string;
+  readonly keySize: number;
+  /** Bytes of a value as it crosses the system call. */
+  readonly valueBytes: number;
+  readonly maxEntries: number;
+  keys(): Iterable<Uint8Array>;
+  lookup(key: Uint8Array): Uint8Array | undefined;
+  update(key: Uint8Array, value: Uint8Array, flags: number): void;
+  delete(key: Uint8Array): boolean;
+}
+
+/** Elements asked for at a time. */
 const defaultSize = 512;
 
-/** What the kernel answers for a command it does not know, and for a kind that has no batches. */
+/** Whether an errno says that the kernel does not know the command, or that the kind of map has no batches. */
 function isUnsupported(errno: number): boolean {
   return errno === EINVAL || errno === ENOTSUPP || errno === EOPNOTSUPP;
 }
 
-/** Maps that turned out to have no batches, by command. */
-const unsupported = new WeakMap<BpfMap, Set<number>>();
+/** Commands that turned out not to work, by map. */
+const unsupported = new WeakMap<BatchMap, Set<number>>();
 
-function isKnownUnsupported(map: BpfMap, command: number): boolean {
+function isKnownUnsupported(map: BatchMap, command: number): boolean {
   return unsupported.get(map)?.has(command) === true;
 }
 
-function markUnsupported(map: BpfMap, command: number): void {
+function markUnsupported(map: BatchMap, command: number): void {
   const commands = unsupported.get(map) ?? new Set();
   unsupported.set(map, commands.add(command));
 }
 
-export function* lookupBatch(map: BpfMap, size = defaultSize): Generator<Batch, void, undefined> {
+export function* lookupBatch(map: BatchMap, size = defaultSize): Generator<Batch, void, undefined> {
   if (!(yield* walkBatches(map, Command.mapLookupBatch, size))) yield* walkElements(map, size, false);
 }
 
-export function* takeBatch(map: BpfMap, size = defaultSize): Generator<Batch, void, undefined> {
+export function* takeBatch(map: BatchMap, size = defaultSize): Generator<Batch, void, undefined> {
   if (!(yield* walkBatches(map, Command.mapLookupAndDeleteBatch, size))) yield* walkElements(map, size, true);
 }
 
 /** Walks by a batch command; returns false, having yielded nothing, if there are no batches for this map. */
-function* walkBatches(map: BpfMap, command: number, size: number): Generator<Batch, boolean, undefined> {
+function* walkBatches(map: BatchMap, command: number, size: number): Generator<Batch, boolean, undefined> {
   if (isKnownUnsupported(map, command)) return false;
   let capacity = Math.max(1, Math.min(size, map.maxEntries));
   let keys = new Uint8Array(capacity * map.keySize);
@@ -87,7 +98,7 @@ function* walkBatches(map: BpfMap, command: number, size: number): Generator<Bat
   }
 }
 
-function* walkElements(map: BpfMap, size: number, remove: boolean): Generator<Batch, void, undefined> {
+function* walkElements(map: BatchMap, size: number, remove: boolean): Generator<Batch, void, undefined> {
   const capacity = Math.max(1, Math.min(size, map.maxEntries));
   const keys = new Uint8Array(capacity * map.keySize);
   const values = new Uint8Array(capacity * map.valueBytes);
@@ -107,13 +118,13 @@ function* walkElements(map: BpfMap, size: number, remove: boolean): Generator<Ba
 }
 
 /** How many elements the packed bytes hold. */
-function packedCount(map: BpfMap, what: string, bytes: Uint8Array, size: number): number {
+function packedCount(map: BatchMap, what: string, bytes: Uint8Array, size: number): number {
   const count = size === 0 ? 0 : bytes.length / size;
   if (Number.isInteger(count)) return count;
   throw new OptionError(`map ${map.name}: ${bytes.length} bytes of packed ${what}s, where one has ${size}`);
 }
 
-export function updateBatch(map: BpfMap, keys: Uint8Array, values: Uint8Array, flags: number): void {
+export function updateBatch(map: BatchMap, keys: Uint8Array, values: Uint8Array, flags: number): void {
   const command = Command.mapUpdateBatch;
   const count = packedCount(map, 'key', keys, map.keySize);
   if (packedCount(map, 'value', values, map.valueBytes) !== count) {
@@ -138,7 +149,7 @@ export function updateBatch(map: BpfMap, keys: Uint8Array, values: Uint8Array, f
   }
 }
 
-export function deleteBatch(map: BpfMap, keys: Uint8Array): number {
+export function deleteBatch(map: BatchMap, keys: Uint8Array): number {
   const command = Command.mapDeleteBatch;
   const count = packedCount(map, 'key', keys, map.keySize);
   let deleted = 0;

@@ -1,4 +1,4 @@
-/** Creation of maps: BPF_MAP_CREATE with what this kernel and the kind of map take. */
+/** Creation of maps: BPF_MAP_CREATE with the arguments that this kernel and the kind of map take. */
 import { constants } from 'node:os';
 import { EbpfError } from '../errors.js';
 import type { MapSpec } from '../object/spec.js';
@@ -57,7 +57,7 @@ export function effectiveMaxEntries(type: number, maxEntries: number): number {
   return maxEntries;
 }
 
-/** What is left away, one try after the other, if the kernel refuses the whole. */
+/** A way to create a map. Each try leaves out more of what the kernel may refuse. */
 interface Attempt {
   readonly name: string;
   readonly btf: boolean;
@@ -75,9 +75,9 @@ function attempts(spec: MapSpec, btf: boolean): Attempt[] {
 }
 
 /**
- * Creates a map. Its name and types are left away on kernels that do not take them.
+ * Creates a map. Its name and types are left out on kernels that do not take them.
  *
- * @throws SyscallError with what may have been wrong.
+ * @throws SyscallError with the arguments, and with a likely cause.
  */
 export function createMapFd(spec: MapSpec, options: CreateMapOptions = {}): Fd {
   const isMapInMap = spec.type === MapType.arrayOfMaps || spec.type === MapType.hashOfMaps;

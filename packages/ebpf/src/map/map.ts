@@ -14,7 +14,7 @@ import { walkKeys } from './walk.js';
 
 const { E2BIG, EEXIST, EINVAL, ENOENT, EPERM } = constants.errno;
 
-/** What a map was created as. */
+/** The arguments that a map was created with. */
 export interface MapShape {
   /** The name in the object file, which may be longer than the kernel's 15 bytes. */
   readonly name: string;
@@ -171,7 +171,7 @@ export class BpfMap implements Disposable, MapShape {
     return deleteBatch(this, keys);
   }
 
-  /** What the kernel tells about the map. */
+  /** The kernel's account of the map. */
   info(): MapInfo {
     return readMapInfo(this.fd);
   }
@@ -232,7 +232,7 @@ export class BpfMap implements Disposable, MapShape {
     return bpfError(command, errno, this.explain(command, errno));
   }
 
-  /** What an errno means for this map. */
+  /** The meaning of an errno for this map. */
   protected explain(command: number, errno: number): string {
     const what = `map ${this.name} (${mapTypeName(this.type)})`;
     if (errno === E2BIG && command === Command.mapUpdateElem) {

@@ -10,7 +10,7 @@ export const ksymsSection = '.ksyms';
 /** More than any kernel's configuration has. */
 const maxKconfigSize = 64 * 1024;
 
-/** What an object's BTF declares as extern, by name. */
+/** The externs that an object's BTF declares, by name. */
 export interface Externs {
   readonly kernelSymbols: Map<string, KernelSymbol>;
   readonly kconfig: Map<string, KconfigVariable>;

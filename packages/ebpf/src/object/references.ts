@@ -1,5 +1,5 @@
 /**
- * What a function's instructions refer to: relocations looked up in the symbol table and given a meaning, and calls
+ * The references of a function's instructions: relocations looked up in the symbol table and given a meaning, and calls
  * within a section, for which compilers leave no relocation.
  */
 import { SymbolType } from '../elf/elf-constants.js';
@@ -19,7 +19,7 @@ export type Reference = { readonly index: number } & (
   | { readonly kind: 'ksym' | 'kfunc'; readonly name: string }
 );
 
-/** What symbols can stand for. */
+/** The things that symbols stand for. */
 export interface ReferenceContext {
   readonly sectionName: (index: number) => string | undefined;
   readonly code: ReadonlyMap<number, CodeSection>;

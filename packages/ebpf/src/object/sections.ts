@@ -172,7 +172,7 @@ const kindsByName = new Map(sectionKinds.map((kind) => [kind.name, kind]));
 export interface SectionMeaning {
   /** Absent if the name follows no convention. */
   readonly kind: SectionKind | undefined;
-  /** What follows the kind's name and a '/'. */
+  /** The part behind the kind's name and a '/'. */
   readonly attachTo: string | undefined;
   /** False if the name starts with '?'. */
   readonly autoload: boolean;

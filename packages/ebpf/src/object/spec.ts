@@ -1,5 +1,5 @@
 /**
- * What an object file asks for, before any kernel is involved: its programs, maps, global variables and externs.
+ * The contents of an object file, before any kernel is involved: its programs, maps, global variables and externs.
  * Specs are plain data. They may be changed freely between {@link parseObject} and loading.
  */
 import type { CoreRelocation, FuncInfo, LineInfo } from '../btf/ext.js';
@@ -77,7 +77,7 @@ export interface ProgramSpec {
   /** ELF section as it is spelled in the object. */
   section: string;
   /**
-   * The section name's fixed part, such as `kretprobe` or `cgroup/connect4`, if it follows a convention: it tells apart
+   * The section name's fixed part, such as `kretprobe` or `cgroup/connect4`, if it follows a convention: it distinguishes
    * what the program type does not, like kprobe and uprobe. See `sectionKinds`.
    */
   kind?: string;
@@ -85,7 +85,7 @@ export interface ProgramSpec {
   type: number;
   /** BPF_* attach type, where the section's name implies one. */
   expectedAttachType?: number;
-  /** What follows the section's first '/': kernel function, tracepoint, LSM hook, iterator's target … */
+  /** The part behind the section's first '/': kernel function, tracepoint, LSM hook, iterator's target … */
   attachTo?: string;
   /** BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS: the program load flags that the section's name implies. */
   flags: number;

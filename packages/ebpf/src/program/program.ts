@@ -8,14 +8,14 @@ import { Command } from '../uapi/commands.js';
 import { type ProgramInfo, programInfo, translatedInstructions } from './program-info.js';
 import { type TestRunInput, type TestRunResult, testRun } from './test-run.js';
 
-/** What is known of a program beyond its descriptor. */
+/** The facts about a program that its descriptor does not show. */
 export interface ProgramDetails {
   readonly name: string;
   /** BPF_PROG_TYPE_*. */
   readonly type: number;
   /** BPF_* attach type it was loaded for, if any. */
   readonly expectedAttachType?: number | undefined;
-  /** What its section names as the target: kernel function, tracepoint, iterator. */
+  /** The target that its section names: kernel function, tracepoint, iterator. */
   readonly attachTo?: string | undefined;
 }
 
@@ -40,7 +40,7 @@ export class Program implements Disposable {
   }
 
   /**
-   * Opens a program that was pinned to a path in a BPF file system. The kernel tells neither its attach type nor its
+   * Opens a program that was pinned to a path in a BPF file system. The kernel shows neither its attach type nor its
    * target.
    * @throws SyscallError; EbpfError if something else is pinned there.
    */

@@ -5,7 +5,7 @@ import { attr } from '../sys/attr.js';
 import { bpfError, bpfRaw } from '../sys/bpf.js';
 import { Command } from '../uapi/commands.js';
 
-/** Which inputs a program type takes: packets have `data`, most others only `ctx`. */
+/** Inputs of a test run: packets have `data`, most others only `ctx`. */
 export interface TestRunInput {
   /** The packet, for XDP and socket buffer programs: at least 14 bytes, an Ethernet header. */
   readonly data?: Uint8Array;
@@ -22,7 +22,7 @@ export interface TestRunInput {
 }
 
 export interface TestRunResult {
-  /** What the program returned, as an unsigned 32-bit number. */
+  /** The program's return value, as an unsigned 32-bit number. */
   readonly returnValue: number;
   /** The packet afterwards. */
   readonly data: Uint8Array;

@@ -52,7 +52,7 @@ export class TimeOrderer<T, Time extends bigint | number = bigint> {
   #emit(count: number, onRecord: (record: T, time: Time) => void): number {
     const times = this.#times;
     const records = this.#records;
-    // What is pushed meanwhile belongs behind what is held back.
+    // Records that are pushed meanwhile belong behind those held back.
     this.#times = times.slice(count);
     this.#records = records.slice(count);
     for (let index = 0; index < count; index++) {

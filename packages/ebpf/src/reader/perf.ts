@@ -224,7 +224,7 @@ export class PerfBufferReader implements Disposable {
     if (this.#disposed) throw new EbpfError('the perf buffer reader was already disposed of');
   }
 
-  /** Empties the map's slots, ends a wait under way and closes the rings. What was not drained is dropped. */
+  /** Empties the map's slots, ends a wait under way and closes the rings. Records that were not drained are dropped. */
   [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.#disposed = true;

@@ -7,7 +7,7 @@ import { Mapping, pageSize } from '../sys/memory.js';
 import { MapType, mapTypeName } from '../uapi/map-types.js';
 import { type OnRecord, type RingStatistics, RingWalker } from './ring.js';
 
-/** How many records {@link RingBufferReader.drain} hands out at most if not told. */
+/** How many records {@link RingBufferReader.drain} hands out at most by default. */
 const defaultLimit = 65_536;
 
 /**

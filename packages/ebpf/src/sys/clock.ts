@@ -16,14 +16,14 @@ export function clockNs(clock: ClockId): bigint {
   return arena.view.getBigInt64(0, true) * 1_000_000_000n + arena.view.getBigInt64(8, true);
 }
 
-/** CLOCK_MONOTONIC in nanoseconds: what the bpf_ktime_get_ns helper returns to a program. */
+/** CLOCK_MONOTONIC in nanoseconds, the clock that the helper bpf_ktime_get_ns reads. */
 export function monotonicNs(): bigint {
   return process.hrtime.bigint();
 }
 
 /**
- * What to add to a monotonic time to get wall-clock time since 1970, in nanoseconds. Of a few readings the one between
- * the two closest monotonic times counts, so that a preemption in the middle does not spoil it.
+ * The difference that makes wall-clock time since 1970 of a monotonic time, in nanoseconds. The reading between the
+ * two closest monotonic times counts, out of a few, so that a preemption in the middle does not spoil it.
  */
 export function realtimeOffsetNs(): bigint {
   let best: { width: bigint; offset: bigint } | undefined;

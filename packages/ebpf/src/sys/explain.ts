@@ -1,4 +1,4 @@
-/** What lies behind an errno of bpf(2), as far as this process can find out. */
+/** The causes behind an errno of bpf(2), as far as this process can find out. */
 import { constants } from 'node:os';
 import { Command, commandSince } from '../uapi/commands.js';
 import { missingCapabilities } from './capabilities.js';

@@ -38,7 +38,7 @@ export interface Ffi {
 
 type KoffiFunction = (...args: SyscallArgument[]) => number | bigint;
 
-/** What this library uses of koffi 3. */
+/** The part of koffi 3 that this library uses. */
 interface Koffi {
   load(path: null): { func(name: string, result: string, parameters: string[]): KoffiFunction };
   errno(): number;

@@ -33,7 +33,7 @@ export type FieldInput<F extends Field> = F extends { readonly kind: 'pointer' }
         ? FieldInputs<G>
         : number;
 
-/** Values by name. Those that are undefined are left as they are. */
+/** Values by name. A member whose value is undefined stays as it is. */
 export type FieldInputs<F extends Fields> = { readonly [K in keyof F]?: FieldInput<F[K]> | undefined };
 
 /** The value that is read from a member: a bigint for 64 bits and addresses, a view for bytes. */

@@ -12,7 +12,7 @@ export interface KernelVersion {
   readonly code: number;
 }
 
-/** What is needed to tell the version; separate, so that other machines' values can be tried. */
+/** A machine's own statements about its kernel; separate, so that other machines' can be tried. */
 export interface VersionSources {
   /** LINUX_VERSION_CODE from the vDSO's ELF note. */
   readonly noteCode?: number | undefined;
@@ -36,7 +36,7 @@ function fromText(text: string | undefined): KernelVersion | undefined {
 }
 
 /**
- * Tells the version from what a machine says about itself. uname -r alone misleads on distributions that keep its
+ * The version that a machine's statements about itself add up to. uname -r alone misleads on distributions that keep its
  * patch level at 0: Debian's has the true one in uname -v, Ubuntu's in /proc/version_signature. The vDSO's note holds
  * the very number the kernel was built with.
  *

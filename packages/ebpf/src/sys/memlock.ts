@@ -14,7 +14,7 @@ export interface MemlockLimit {
   readonly counted: boolean;
   /** The limit now in force, in bytes; `undefined` if there is none. */
   readonly bytes: bigint | undefined;
-  /** What to do about a limit that could not be lifted; absent where nothing needs doing. */
+  /** Advice about a limit that could not be lifted; absent where nothing needs doing. */
   readonly advice?: string;
 }
 

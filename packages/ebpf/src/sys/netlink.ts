@@ -41,7 +41,7 @@ export interface NetlinkRequest {
   /** NLM_F_*, besides REQUEST (always) and ACK (unless it is a dump). */
   readonly flags?: number;
   readonly payload: Uint8Array;
-  /** What is tried, for the error. */
+  /** The action, as the error names it. */
   readonly what: string;
 }
 
@@ -93,7 +93,7 @@ export class NetlinkSocket implements Disposable {
     let consistent = true;
     for (;;) {
       for (const reply of decodeNetlinkMessages(this.#receive(request.what))) {
-        // What an earlier request left behind, having failed half-way, is not ours.
+        // A reply that an earlier request left behind, having failed half-way, is not ours.
         if (reply.sequence !== sequence) continue;
         if ((reply.flags & NetlinkFlag.dumpInterrupted) !== 0) consistent = false;
         if (reply.type === NetlinkControl.done || reply.type === NetlinkControl.error) {

@@ -50,7 +50,7 @@ export interface PerfEventOptions {
   readonly pid?: number;
   /** Measures on one CPU; -1 is any. Either this or `pid` must be given. */
   readonly cpu?: number;
-  /** What is being opened, for the error. */
+  /** The thing that is opened, as the error names it. */
   readonly what?: string;
 }
 

@@ -60,7 +60,7 @@ export function sample(source: string): Sample {
   };
 }
 
-/** What is done with a damaged input. */
+/** The code that gets a damaged input. */
 interface Target {
   readonly name: string;
   readonly mutate: (random: Random, sample: Sample) => Uint8Array;
@@ -91,7 +91,7 @@ function expectFormatError(run: () => void): void {
   }
 }
 
-/** Types of a target may contradict each other, which relocate() tells by a plain EbpfError. */
+/** Types of a target may contradict each other, which relocate() reports by a plain EbpfError. */
 function expectEbpfError(run: () => void): void {
   try {
     run();

@@ -10,7 +10,7 @@ import { AttachType } from '../../src/uapi/attach-types.js';
 import { ProgramType } from '../../src/uapi/program-types.js';
 import { requireFeature } from './require.js';
 
-/** What a kernel of any version may be built without, or deny, and how that shows apart from the feature's probe. */
+/** Features that a kernel of any version may be built without, or deny, and how that shows apart from their probes. */
 const withheld: ReadonlyMap<FeatureName, { readonly reason: string; isWithheld(): boolean }> = new Map([
   ['kernel_btf', { reason: 'built without CONFIG_DEBUG_INFO_BTF', isWithheld: () => true }],
   ['kprobes', { reason: 'built without CONFIG_KPROBES', isWithheld: () => lacks('register_kprobe') }],

@@ -1,5 +1,5 @@
 /**
- * What libbpf makes of an object's CO-RE relocations, from the debugging log of bpftool. libbpf logs all of them before
+ * Libbpf's results for an object's CO-RE relocations, from the debugging log of bpftool. libbpf logs all of them before
  * it loads the first program, so the programs need not be acceptable to the verifier. Needs root and bpftool.
  */
 import { spawnSync } from 'node:child_process';

@@ -1,4 +1,4 @@
-/** What tests on the running kernel share. Such tests lie in files named `*.root.test.ts` and need root. */
+/** Helpers of tests on the running kernel. Such tests lie in files named `*.root.test.ts` and need root. */
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
@@ -54,7 +54,7 @@ function mount(source: string, target: string, type: string, flags: number): voi
   syscall('mount', arena.address, arena.address + 256, arena.address + 512, flags, 0);
 }
 
-/** What this process's descriptors refer to, for comparing before and after. */
+/** The targets of this process's descriptors, for comparing before and after. */
 export function openDescriptors(): string[] {
   const targets: string[] = [];
   for (const fd of readdirSync('/proc/self/fd')) {

@@ -1,7 +1,7 @@
 /**
- * What a CO-RE relocation points at, as a path through types. The compiler gives it as an access string such as
+ * The target of a CO-RE relocation, as a path through types. The compiler gives it as an access string such as
  * `0:3:1`; the first number indexes the pointer the access starts from, the others are members of structs and elements
- * of arrays. What identifies a field across kernels are only the named members and the array indexes: anonymous structs
+ * of arrays. Only the named members and the array indexes identify a field across kernels: anonymous structs
  * and unions may come and go between versions.
  */
 import { FormatError } from '../../errors.js';

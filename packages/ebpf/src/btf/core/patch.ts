@@ -11,7 +11,7 @@ import {
   sizeBits,
 } from '../../insn/insn.js';
 
-/** What is to be written into an instruction. Values are 64 bits, unsigned. */
+/** A change to an instruction. Values are 64 bits, unsigned. */
 export interface Patch {
   readonly localValue: bigint;
   readonly targetValue: bigint;

@@ -13,10 +13,10 @@ import { matchPath } from './match.js';
 import { patchInstruction, poison } from './patch.js';
 import { relocationValue, type Value, widthMayChange } from './value.js';
 
-/** What became of one relocation. */
+/** The outcome of one relocation. */
 export interface CoreResult {
   readonly relocation: CoreRelocation;
-  /** What it asked about, in C's words: `struct tcp_sock.srtt_us`. */
+  /** The type, field or enumerator it asked about, in C's words: `struct tcp_sock.srtt_us`. */
   readonly description: string;
   /**
    * `resolved`: the instruction holds `value`. `poisoned`: the target has nothing that fits, and the instruction was

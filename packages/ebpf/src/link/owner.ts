@@ -1,10 +1,10 @@
 /**
- * Who made a thing in the kernel that outlives its maker. Such things carry their maker in their names, so that those of
- * the dead can be told from those of the living and be removed.
+ * The process that owns a probe or filter which the kernel keeps when that process dies. Their names hold the owner, so
+ * that what dead owners left can be removed.
  */
 import { readFileSync, readlinkSync } from 'node:fs';
 
-/** A process, told from a later one with the same pid by when it started, and from one of another pid namespace. */
+/** A process, distinct from a later one with the same pid and from those of other pid namespaces. */
 export interface ProcessIdentity {
   /** Inode of the pid namespace in which `pid` counts. */
   readonly namespace: string;
@@ -32,13 +32,13 @@ export function startTime(pid: number): string | undefined {
   }
 }
 
-/** A maker as part of a name: letters that every kernel interface takes. */
-export function makerMark({ namespace, pid, startTime }: ProcessIdentity): string {
+/** An owner as part of a name, in characters that every kernel interface takes. */
+export function ownerMark({ namespace, pid, startTime }: ProcessIdentity): string {
   return `${namespace}_${pid}_${startTime ?? 0}`;
 }
 
-/** Whether a mark is that of a process that is gone. Pids of other namespaces mean nothing here: those count as alive. */
-export function isMakerGone(mark: string): boolean {
+/** Whether a mark's process is gone. Pids of other namespaces mean nothing here: their processes count as alive. */
+export function isOwnerGone(mark: string): boolean {
   const [, namespace, pid, started] = /^(\d+)_(\d+)_(\d+)$/.exec(mark) ?? [];
   return pid !== undefined && namespace === pidNamespace() && startTime(Number(pid)) !== started;
 }
