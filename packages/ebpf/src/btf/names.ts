@@ -10,7 +10,7 @@ const underscore = 0x5f;
  * Longest string read, in bytes. The kernel takes identifiers of up to 512; without a limit, a small hostile blob whose
  * names all share one long string would unfold into gigabytes.
  */
-const maxString = 1024;
+const MAX_STRING = 1024;
 
 /**
  * Where the string ends that begins at `start` of bytes that end with a NUL.
@@ -18,10 +18,10 @@ const maxString = 1024;
  */
 export function stringEnd(bytes: Uint8Array, start: number): number {
   let end = start;
-  const limit = start + maxString;
+  const limit = start + MAX_STRING;
   while (bytes[end] !== 0) {
     if (++end > limit)
-      throw new FormatError(`BTF: a string of more than ${maxString} bytes; names are shorter`);
+      throw new FormatError(`BTF: a string of more than ${MAX_STRING} bytes; names are shorter`);
   }
   return end;
 }

@@ -20,9 +20,9 @@ import { essentialName, NameIndex, stringEnd } from './names.js';
 import { type BtfType, isModifier, Kind, kindName } from './types.js';
 
 /** How many typedefs, modifiers and arrays may stand between a name and its type; the kernel's own limit. */
-const maxDepth = 32;
+const MAX_DEPTH = 32;
 /** No type may be larger: the kernel keeps sizes in 32 bits. */
-const maxSize = 0xffffffff;
+const MAX_SIZE = 0xffffffff;
 const voidType: BtfType = { kind: Kind.void, name: '' };
 
 /** A parsed BTF blob. Immutable. */
@@ -146,7 +146,7 @@ export class Btf {
    */
   size(id: number): number {
     let count = 1;
-    for (let depth = 0, current = id; depth < maxDepth; depth++) {
+    for (let depth = 0, current = id; depth < MAX_DEPTH; depth++) {
       const type = this.type(current);
       let size: number;
       switch (type.kind) {
@@ -161,8 +161,8 @@ export class Btf {
           continue;
         case Kind.array:
           count *= type.count;
-          if (count > maxSize)
-            throw new FormatError(`BTF: type ${id} is an array of more than ${maxSize} elements`);
+          if (count > MAX_SIZE)
+            throw new FormatError(`BTF: type ${id} is an array of more than ${MAX_SIZE} elements`);
           current = type.elementTypeId;
           continue;
         case Kind.int:
@@ -180,10 +180,10 @@ export class Btf {
         default:
           throw new FormatError(`BTF: type ${id} has no size: ${kindName(type.kind)} ${type.name}`);
       }
-      if (size * count > maxSize) throw new FormatError(`BTF: type ${id} is larger than ${maxSize} bytes`);
+      if (size * count > MAX_SIZE) throw new FormatError(`BTF: type ${id} is larger than ${MAX_SIZE} bytes`);
       return size * count;
     }
-    throw new FormatError(`BTF: type ${id} is nested deeper than ${maxDepth} or refers to itself`);
+    throw new FormatError(`BTF: type ${id} is nested deeper than ${MAX_DEPTH} or refers to itself`);
   }
 
   /**
@@ -192,12 +192,12 @@ export class Btf {
    */
   skipModifiers(id: number, skipTypedefs = true): number {
     let current = id;
-    for (let depth = 0; depth < maxDepth; depth++) {
+    for (let depth = 0; depth < MAX_DEPTH; depth++) {
       const type = this.type(current);
       if (!isModifier(type) && !(skipTypedefs && type.kind === Kind.typedef)) return current;
       current = type.typeId;
     }
-    throw new FormatError(`BTF: type ${id} has more than ${maxDepth} modifiers or refers to itself`);
+    throw new FormatError(`BTF: type ${id} has more than ${MAX_DEPTH} modifiers or refers to itself`);
   }
 
   /** The type itself behind modifiers and typedefs. */

@@ -1,4 +1,4 @@
-/** Layouts of the kernel's own structs, from its BTF: union bpf_attr and those that bpf(2) and perf_event_open(2) pass. */
+/** Layouts of the kernel's own structs, from its BTF: union bpf_attr and others that system calls pass. */
 import type { Btf } from '../btf/parse.js';
 import {
   type BtfType,
@@ -34,6 +34,8 @@ const otherStructs = {
   lineInfo: ['bpf_line_info', Kind.struct],
   iterLinkInfo: ['bpf_iter_link_info', Kind.union],
   perfEventAttr: ['perf_event_attr', Kind.struct],
+  ifinfomsg: ['ifinfomsg', Kind.struct],
+  tcmsg: ['tcmsg', Kind.struct],
 } as const;
 
 /** Members of 64 bits that are numbers. BTF does not distinguish them from addresses, which all others are. */
@@ -111,6 +113,7 @@ function fieldOf(btf: Btf, member: Member, type: BtfType, bit: number): Field {
   if (size === 8) return { kind: numbers.has(member.name) ? 'u64' : 'pointer', offset };
   if (size === 4) return { kind: type.kind === Kind.int && type.signed ? 's32' : 'u32', offset };
   if (size === 2) return { kind: 'u16', offset };
+  if (size === 1) return { kind: 'u8', offset };
   throw new FormatError(`member ${member.name} has ${size} bytes`);
 }
 

@@ -55,7 +55,7 @@ export interface Relocation {
 }
 
 /** Longest name accepted. The kernel's own limit for a symbol is 512. */
-const maxNameLength = 1024;
+const MAX_NAME_LENGTH = 1024;
 const fileHeaderSize = 64;
 const sectionHeaderSize = 64;
 const symbolSize = 24;
@@ -259,10 +259,12 @@ export class ElfFile {
         `string at ${offset} of a string table of ${bytes.length} bytes at offset ${table.offset}`,
       );
     }
-    const end = bytes.subarray(offset, offset + maxNameLength + 1).indexOf(0);
+    const end = bytes.subarray(offset, offset + MAX_NAME_LENGTH + 1).indexOf(0);
     if (end === -1) {
       const at = table.offset + offset;
-      throw new FormatError(`string at offset ${at} has no end within its table and ${maxNameLength} bytes`);
+      throw new FormatError(
+        `string at offset ${at} has no end within its table and ${MAX_NAME_LENGTH} bytes`,
+      );
     }
     return end === 0 ? '' : decoder.decode(bytes.subarray(offset, offset + end));
   }

@@ -2,6 +2,7 @@
  * The smallest objects that answer whether the kernel takes something: programs of a few instructions, maps of one
  * entry, BTF of a type or two. Whatever a probe creates is closed before it returns.
  */
+
 import { constants } from 'node:os';
 import { BtfBuilder } from '../btf/builder.js';
 import { kernelBtf, kernelBtfPath } from '../btf/kernel.js';
@@ -10,6 +11,7 @@ import { assemble, insn, returning } from '../insn/assembler.js';
 import { type Attr, attr, btfLoadAttr, mapCreateAttr, progLoadAttr } from '../sys/attr.js';
 import { bpfRaw } from '../sys/bpf.js';
 import type { CapabilityName } from '../sys/capabilities.js';
+import { ENOTSUPP } from '../sys/errno.js';
 import { Fd } from '../sys/fd.js';
 import { AttachType } from '../uapi/attach-types.js';
 import { Command } from '../uapi/commands.js';
@@ -23,8 +25,6 @@ import { type Situation, situation } from './situation.js';
 import { absent, known, type ProbeResult, present } from './state.js';
 
 const { E2BIG, EACCES, EBADF, EINVAL, ENOENT, ENOSYS, EOPNOTSUPP } = constants.errno;
-/** The kernel's own errno for what it does not support, which user space has no name for. */
-const ENOTSUPP = 524;
 
 /** What BPF_PROG_LOAD needs beyond the code. Numbers as in <linux/bpf.h>. */
 export interface ProbeProgram {

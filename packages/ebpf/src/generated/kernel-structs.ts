@@ -740,4 +740,26 @@ export const structLayouts = {
       config4: { kind: 'u64', offset: 136 },
     },
   },
+  ifinfomsg: {
+    size: 16,
+    fields: {
+      ifiFamily: { kind: 'u8', offset: 0 },
+      ifiType: { kind: 'u16', offset: 2 },
+      ifiIndex: { kind: 's32', offset: 4 },
+      ifiFlags: { kind: 'u32', offset: 8 },
+      ifiChange: { kind: 'u32', offset: 12 },
+    },
+  },
+  tcmsg: {
+    size: 20,
+    fields: {
+      tcmFamily: { kind: 'u8', offset: 0 },
+      tcmPad1: { kind: 'u8', offset: 1 },
+      tcmPad2: { kind: 'u16', offset: 2 },
+      tcmIfindex: { kind: 's32', offset: 4 },
+      tcmHandle: { kind: 'u32', offset: 8 },
+      tcmParent: { kind: 'u32', offset: 12 },
+      tcmInfo: { kind: 'u32', offset: 16 },
+    },
+  },
 } as const;

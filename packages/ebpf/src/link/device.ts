@@ -1,25 +1,25 @@
 /** Network devices as rtnetlink sees them. Layout: include/uapi/linux/rtnetlink.h, if_link.h. */
 import { EbpfError } from '../errors.js';
+import { structLayouts } from '../generated/kernel-structs.js';
+import { kernelStruct } from '../sys/attr.js';
 import { NetlinkProtocol, NetlinkSocket } from '../sys/netlink.js';
 import { decodeAttributes, NetlinkPayload } from '../sys/netlink-message.js';
 
-const getLink = 18; // RTM_GETLINK
-const attributeName = 3; // IFLA_IFNAME
+const RTM_GETLINK = 18;
+const IFLA_IFNAME = 3;
 
-/** struct ifinfomsg, 16 bytes. */
+/** The start of a request about a device, struct ifinfomsg. */
 export function interfaceMessage(ifindex: number): Uint8Array {
-  const bytes = new Uint8Array(16);
-  new DataView(bytes.buffer).setInt32(4, ifindex, true);
-  return bytes;
+  return kernelStruct('ifinfomsg', { ifiIndex: ifindex }).packed();
 }
 
 /** A device's number, by its name in the socket's network namespace. @throws SyscallError ENODEV */
 export function interfaceIndex(socket: NetlinkSocket, device: string | number): number {
   if (typeof device === 'number') return device;
-  const payload = new NetlinkPayload(interfaceMessage(0)).string(attributeName, device).bytes;
-  const [reply] = socket.request({ type: getLink, payload, what: `look up network device ${device}` });
+  const payload = new NetlinkPayload(interfaceMessage(0)).string(IFLA_IFNAME, device).bytes;
+  const [reply] = socket.request({ type: RTM_GETLINK, payload, what: `look up network device ${device}` });
   if (reply === undefined) throw new EbpfError(`the kernel did not answer about network device ${device}`);
-  return new DataView(reply.payload.buffer, reply.payload.byteOffset).getInt32(4, true);
+  return kernelStruct('ifinfomsg').load(reply.payload).get('ifiIndex');
 }
 
 /** The number of a device of the calling thread's network namespace. @throws SyscallError ENODEV */
@@ -31,8 +31,10 @@ export function deviceIndex(device: string): number {
 /** The attributes of a device. @throws SyscallError */
 export function interfaceAttributes(socket: NetlinkSocket, ifindex: number): Map<number, Uint8Array> {
   const payload = interfaceMessage(ifindex);
-  const [reply] = socket.request({ type: getLink, payload, what: `look up network device ${ifindex}` });
-  return reply === undefined ? new Map() : decodeAttributes(reply.payload.subarray(16));
+  const [reply] = socket.request({ type: RTM_GETLINK, payload, what: `look up network device ${ifindex}` });
+  return reply === undefined
+    ? new Map()
+    : decodeAttributes(reply.payload.subarray(structLayouts.ifinfomsg.size));
 }
 
 /** A 32-bit attribute's value. */

@@ -100,8 +100,7 @@ export function pmuEvent(
   };
 }
 
-/** BPF_F_KPROBE_MULTI_RETURN. */
-const multiReturn = 1;
+const BPF_F_KPROBE_MULTI_RETURN = 1;
 
 export interface KprobeMultiOptions {
   readonly retprobe?: boolean;
@@ -125,7 +124,7 @@ export function attachKprobeMulti(
     AttachType.traceKprobeMulti,
     {
       kprobeMulti: {
-        flags: options.retprobe === true ? multiReturn : 0,
+        flags: options.retprobe === true ? BPF_F_KPROBE_MULTI_RETURN : 0,
         cnt: symbols.length,
         syms: stringTable(symbols),
         cookies: cookies && new Uint8Array(new BigUint64Array(cookies).buffer),

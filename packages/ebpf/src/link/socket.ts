@@ -5,9 +5,9 @@ import { type Arena, createArena } from '../sys/arena.js';
 import { syscallRaw } from '../sys/syscalls.js';
 import type { Link } from './link.js';
 
-const solSocket = 1;
-const soDetachFilter = 27;
-const soAttachBpf = 50;
+const SOL_SOCKET = 1;
+const SO_DETACH_FILTER = 27;
+const SO_ATTACH_BPF = 50;
 
 let arena: Arena | undefined;
 
@@ -17,13 +17,13 @@ let arena: Arena | undefined;
  * @throws SyscallError
  */
 export function attachSocketFilter(program: Program, socketFd: number): Link {
-  setOption(socketFd, soAttachBpf, program.fd, 'SO_ATTACH_BPF');
+  setOption(socketFd, SO_ATTACH_BPF, program.fd, 'SO_ATTACH_BPF');
   let attached = true;
   return {
     kind: 'socket_filter',
-    update: (replacement) => setOption(socketFd, soAttachBpf, replacement.fd, 'SO_ATTACH_BPF'),
+    update: (replacement) => setOption(socketFd, SO_ATTACH_BPF, replacement.fd, 'SO_ATTACH_BPF'),
     [Symbol.dispose]() {
-      if (attached) setOption(socketFd, soDetachFilter, 0, 'SO_DETACH_FILTER', true);
+      if (attached) setOption(socketFd, SO_DETACH_FILTER, 0, 'SO_DETACH_FILTER', true);
       attached = false;
     },
   };
@@ -32,6 +32,6 @@ export function attachSocketFilter(program: Program, socketFd: number): Link {
 function setOption(socketFd: number, option: number, value: number, name: string, tolerant = false): void {
   arena ??= createArena(4);
   arena.view.setUint32(0, value, true);
-  const result = syscallRaw('setsockopt', socketFd, solSocket, option, arena.address, 4);
+  const result = syscallRaw('setsockopt', socketFd, SOL_SOCKET, option, arena.address, 4);
   if (result < 0 && !tolerant) throw new SyscallError(`setsockopt(${name})`, -result);
 }

@@ -2,7 +2,9 @@
 import { constants } from 'node:os';
 import { EbpfError, SyscallError } from '../errors.js';
 import { type FeatureTable, features as kernelFeatures } from '../features/table.js';
+import { structLayouts } from '../generated/kernel-structs.js';
 import type { Program } from '../program/program.js';
+import { kernelStruct } from '../sys/attr.js';
 import { NetlinkProtocol, NetlinkSocket } from '../sys/netlink.js';
 import { decodeAttributes, NetlinkFlag, NetlinkPayload } from '../sys/netlink-message.js';
 import { AttachType } from '../uapi/attach-types.js';
@@ -45,16 +47,16 @@ const Message = { newQdisc: 36, delQdisc: 37, newFilter: 44, delFilter: 45, getF
 /** TCA_* and TCA_BPF_*. */
 const attribute = { kind: 1, options: 2 } as const;
 const bpfAttribute = { fd: 6, name: 7, flags: 8, id: 11 } as const;
-/** NLM_F_ECHO: the kernel answers with what it made, with handle and priority. */
-const echo = 8;
-/** TC_H_CLSACT, and the parents of filters in it. */
-const clsact = 0xffff_fff1;
+/** The kernel answers with what it made, with handle and priority. */
+const NLM_F_ECHO = 8;
+/** The discipline's place, its handle, and the parents of filters in it. */
+const TC_H_CLSACT = 0xffff_fff1;
 const clsactHandle = 0xffff_0000;
 const parents = { ingress: 0xffff_fff2, egress: 0xffff_fff3 } as const;
 /** ETH_P_ALL in network byte order. */
-const allProtocols = 0x0300;
-/** TCA_BPF_FLAG_ACT_DIRECT: the program's return value is the verdict. */
-const actDirect = 1;
+const ALL_PROTOCOLS = 0x0300;
+/** The program's return value is the verdict. */
+const TCA_BPF_FLAG_ACT_DIRECT = 1;
 
 interface FilterPlace {
   readonly ifindex: number;
@@ -63,15 +65,24 @@ interface FilterPlace {
   readonly priority: number;
 }
 
-/** struct tcmsg, 20 bytes. */
+/** The start of a request about a filter or discipline, struct tcmsg. */
 function trafficMessage({ ifindex, parent, handle, priority }: FilterPlace, protocol: number): Uint8Array {
-  const bytes = new Uint8Array(20);
-  const view = new DataView(bytes.buffer);
-  view.setInt32(4, ifindex, true);
-  view.setUint32(8, handle, true);
-  view.setUint32(12, parent, true);
-  view.setUint32(16, ((priority << 16) | protocol) >>> 0, true);
-  return bytes;
+  return kernelStruct('tcmsg', {
+    ...{ tcmIfindex: ifindex, tcmHandle: handle, tcmParent: parent },
+    tcmInfo: ((priority << 16) | protocol) >>> 0,
+  }).packed();
+}
+
+/** Handle and priority in the kernel's message about a filter. */
+function filterNumbers(message: Uint8Array): { readonly handle: number; readonly priority: number } {
+  const filter = kernelStruct('tcmsg').load(message);
+  return { handle: filter.get('tcmHandle'), priority: filter.get('tcmInfo') >>> 16 };
+}
+
+/** The options of a filter, by attribute, in the kernel's message about it. */
+function filterOptions(message: Uint8Array): ReadonlyMap<number, Uint8Array> {
+  const options = decodeAttributes(message.subarray(structLayouts.tcmsg.size)).get(attribute.options);
+  return options === undefined ? new Map() : decodeAttributes(options);
 }
 
 /** Follows the owner in the name of a filter whose owner added clsact. */
@@ -120,7 +131,7 @@ class ClsactFilter implements Link {
 
   /** Returns whether it was not there before. */
   #addQdisc(): boolean {
-    const place = { ...this.#place, parent: clsact, handle: clsactHandle, priority: 0 };
+    const place = { ...this.#place, parent: TC_H_CLSACT, handle: clsactHandle, priority: 0 };
     const payload = new NetlinkPayload(trafficMessage(place, 0)).string(attribute.kind, 'clsact').bytes;
     const flags = NetlinkFlag.create | NetlinkFlag.exclusive;
     try {
@@ -141,14 +152,11 @@ class ClsactFilter implements Link {
     let brought = false;
     for (const parent of Object.values(parents)) {
       for (const { payload } of this.#filters(parent)) {
-        const options = decodeAttributes(payload.subarray(20)).get(attribute.options);
-        const name = options && decodeAttributes(options).get(bpfAttribute.name);
+        const name = filterOptions(payload).get(bpfAttribute.name);
         const [, mark, more] = /@(\w+)(\+clsact)?\0?$/.exec(Buffer.from(name ?? []).toString('latin1')) ?? [];
         if (mark === undefined || !isOwnerGone(mark)) continue;
         brought ||= more === ownsQdisc;
-        const view = new DataView(payload.buffer, payload.byteOffset);
-        const priority = view.getUint32(16, true) >>> 16;
-        const place = { ...this.#place, parent, handle: view.getUint32(8, true), priority };
+        const place = { ...this.#place, parent, ...filterNumbers(payload) };
         try {
           this.#request(Message.delFilter, 0, 'remove a filter from', place);
         } catch (error) {
@@ -161,26 +169,31 @@ class ClsactFilter implements Link {
   }
 
   #putFilter(program: Program, flags: number): FilterPlace {
-    const payload = new NetlinkPayload(trafficMessage(this.#place, allProtocols))
+    const payload = new NetlinkPayload(trafficMessage(this.#place, ALL_PROTOCOLS))
       .string(attribute.kind, 'bpf')
       .nest(attribute.options, (bpf) =>
         bpf
           .u32(bpfAttribute.fd, program.fd)
           .string(bpfAttribute.name, this.#name(program))
-          .u32(bpfAttribute.flags, actDirect),
+          .u32(bpfAttribute.flags, TCA_BPF_FLAG_ACT_DIRECT),
       ).bytes;
     const what = this.#what('add a filter to');
-    const [made] = this.#socket.request({ type: Message.newFilter, flags: flags | echo, payload, what });
+    const [made] = this.#socket.request({
+      type: Message.newFilter,
+      flags: flags | NLM_F_ECHO,
+      payload,
+      what,
+    });
     if (made === undefined) throw new EbpfError(`${what}: the kernel did not say what it made`);
-    const view = new DataView(made.payload.buffer, made.payload.byteOffset);
-    return { ...this.#place, handle: view.getUint32(8, true), priority: view.getUint32(16, true) >>> 16 };
+    return { ...this.#place, ...filterNumbers(made.payload) };
   }
 
   #isOurs(): boolean {
     try {
       const [filter] = this.#request(Message.getFilter, 0, 'look up a filter on');
-      const options = filter && decodeAttributes(filter.payload.subarray(20)).get(attribute.options);
-      return options !== undefined && u32(decodeAttributes(options).get(bpfAttribute.id)) === this.#programId;
+      return (
+        filter !== undefined && u32(filterOptions(filter.payload).get(bpfAttribute.id)) === this.#programId
+      );
     } catch (error) {
       // Filter or discipline were removed.
       if (isErrno(error, constants.errno.ENOENT) || isErrno(error, constants.errno.EINVAL)) return false;
@@ -191,7 +204,7 @@ class ClsactFilter implements Link {
   /** Removes clsact if this link brought it and nobody else uses it by now. */
   #removeQdisc(): void {
     if (!this.#madeQdisc || Object.values(parents).some((parent) => this.#filters(parent).length > 0)) return;
-    const place = { ...this.#place, parent: clsact, handle: clsactHandle, priority: 0 };
+    const place = { ...this.#place, parent: TC_H_CLSACT, handle: clsactHandle, priority: 0 };
     const payload = trafficMessage(place, 0);
     try {
       this.#socket.request({ type: Message.delQdisc, payload, what: this.#what('remove clsact from') });
@@ -207,7 +220,7 @@ class ClsactFilter implements Link {
   }
 
   #request(type: number, flags: number, verb: string, place = this.#place) {
-    const payload = new NetlinkPayload(trafficMessage(place, allProtocols)).string(
+    const payload = new NetlinkPayload(trafficMessage(place, ALL_PROTOCOLS)).string(
       attribute.kind,
       'bpf',
     ).bytes;

@@ -54,14 +54,14 @@ function advice(errno: number): string | undefined {
  * @throws SyscallError ENODEV
  */
 export function xdpMode(socket: NetlinkSocket, device: string | number): 'native' | 'generic' | undefined {
-  const nested = interfaceAttributes(socket, interfaceIndex(socket, device)).get(attributeXdp);
+  const nested = interfaceAttributes(socket, interfaceIndex(socket, device)).get(IFLA_XDP);
   const attached = nested === undefined ? 0 : (decodeAttributes(nested).get(Xdp.attached)?.[0] ?? 0);
   // XDP_ATTACHED_*: none, in the driver, in the network stack, in the device, in several.
   return attached === 0 ? undefined : attached === 2 ? 'generic' : 'native';
 }
 
-const setLink = 19; // RTM_SETLINK
-const attributeXdp = 43; // IFLA_XDP
+const RTM_SETLINK = 19;
+const IFLA_XDP = 43;
 /** IFLA_XDP_*. */
 const Xdp = { fd: 1, attached: 2, flags: 3, programId: 4, expectedFd: 8 } as const;
 
@@ -111,7 +111,7 @@ class NetlinkXdp implements Link {
   /** Somebody else may have put another program here, or taken the device away. */
   #isOurs(): boolean {
     try {
-      const nested = interfaceAttributes(this.#socket, this.#ifindex).get(attributeXdp);
+      const nested = interfaceAttributes(this.#socket, this.#ifindex).get(IFLA_XDP);
       return nested !== undefined && u32(decodeAttributes(nested).get(Xdp.programId)) === this.#programId;
     } catch (error) {
       if (error instanceof SyscallError && error.errno === constants.errno.ENODEV) return false;
@@ -130,11 +130,11 @@ class NetlinkXdp implements Link {
   }
 
   #set(fd: number, flags: number, expected?: number): void {
-    const payload = new NetlinkPayload(interfaceMessage(this.#ifindex)).nest(attributeXdp, (xdp) => {
+    const payload = new NetlinkPayload(interfaceMessage(this.#ifindex)).nest(IFLA_XDP, (xdp) => {
       xdp.u32(Xdp.fd, fd >>> 0).u32(Xdp.flags, flags);
       if (expected !== undefined) xdp.u32(Xdp.expectedFd, expected);
     }).bytes;
     const what = `${fd < 0 ? 'detach from' : 'attach XDP to'} network device ${this.#ifindex}`;
-    this.#socket.request({ type: setLink, payload, what });
+    this.#socket.request({ type: RTM_SETLINK, payload, what });
   }
 }

@@ -1,12 +1,13 @@
 /** Batch operations on maps (5.6), done element by element where the kernel or the kind of map has none. */
+
 import { constants } from 'node:os';
 import { EbpfError, OptionError } from '../errors.js';
 import { attr } from '../sys/attr.js';
 import { bpfError, bpfRaw } from '../sys/bpf.js';
+import { ENOTSUPP } from '../sys/errno.js';
 import { Command } from '../uapi/commands.js';
 
 const { EINTR, EINVAL, ENOENT, ENOSPC, EOPNOTSUPP } = constants.errno;
-const ENOTSUPP = 524;
 
 /** Elements of a map, packed one after the other: key i lies at i × key size, value i at i × value bytes. */
 export interface Batch {

@@ -1,10 +1,12 @@
 /** Creation of maps: BPF_MAP_CREATE with the arguments that this kernel and the kind of map take. */
+
 import { constants } from 'node:os';
 import { EbpfError } from '../errors.js';
 import type { MapSpec } from '../object/spec.js';
 import { type Attr, mapCreateAttr, objectName } from '../sys/attr.js';
 import { bpfError, bpfRaw } from '../sys/bpf.js';
 import { possibleCpus } from '../sys/cpus.js';
+import { ENOTSUPP } from '../sys/errno.js';
 import { Fd } from '../sys/fd.js';
 import { kernelAtLeast } from '../sys/kernel-version.js';
 import { pageSize } from '../sys/memory.js';
@@ -20,8 +22,6 @@ export interface CreateMapOptions {
 }
 
 const { E2BIG, EINVAL } = constants.errno;
-/** The kernel's own "operation is not supported", which has no name in user space. */
-const ENOTSUPP = 524;
 
 /** Kinds that refuse type ids (their map_check_btf is map_check_no_btf on some or all versions). */
 const withoutBtf: ReadonlySet<number> = new Set([

@@ -10,7 +10,7 @@ import { type Externs, kconfigSection } from './externs.js';
 import type { GlobalVariable, MapSpec } from './spec.js';
 
 /** Zero-filled sections take no room in the file, so nothing but this bounds them. In bytes, all together. */
-const maxBssSize = 64 * 1024 * 1024;
+const MAX_BSS_SIZE = 64 * 1024 * 1024;
 
 /** Whether a section of that name holds variables: `.data` and `.data.name`, `.rodata`, `.bss` likewise. */
 export function isDataSection(name: string): boolean {
@@ -26,9 +26,9 @@ export function dataMaps(elf: ElfFile, btf: Btf | undefined, externs: Externs): 
     const zeros = section.type === SectionType.nobits;
     if (!zeros && section.type !== SectionType.progbits) continue;
     if (zeros) bss += section.size;
-    if (bss > maxBssSize) {
+    if (bss > MAX_BSS_SIZE) {
       throw new FormatError(
-        `section ${section.name}: more than ${maxBssSize} bytes of zero-filled variables`,
+        `section ${section.name}: more than ${MAX_BSS_SIZE} bytes of zero-filled variables`,
       );
     }
     const contents = zeros ? new Uint8Array(section.size) : elf.data(section).slice();

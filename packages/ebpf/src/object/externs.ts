@@ -8,7 +8,7 @@ export const kconfigSection = '.kconfig';
 export const ksymsSection = '.ksyms';
 
 /** More than any kernel's configuration has. */
-const maxKconfigSize = 64 * 1024;
+const MAX_KCONFIG_SIZE = 64 * 1024;
 
 /** The externs that an object's BTF declares, by name. */
 export interface Externs {
@@ -37,8 +37,8 @@ export function collectExterns(btf: Btf | undefined, isWeak: (name: string) => b
   for (const { alignment, ...variable } of variables) {
     const offset = Math.ceil(end / alignment) * alignment;
     end = offset + variable.size;
-    if (end > maxKconfigSize) {
-      throw new FormatError(`the __kconfig variables take more than ${maxKconfigSize} bytes`);
+    if (end > MAX_KCONFIG_SIZE) {
+      throw new FormatError(`the __kconfig variables take more than ${MAX_KCONFIG_SIZE} bytes`);
     }
     kconfig.set(variable.name, { ...variable, offset });
   }

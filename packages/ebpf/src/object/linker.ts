@@ -17,9 +17,9 @@ import type {
 } from './spec.js';
 
 /** BPF_COMPLEXITY_LIMIT_INSNS: no kernel loads a longer program. */
-const maxProgramLength = 1_000_000;
+const MAX_PROGRAM_LENGTH = 1_000_000;
 /** All programs of an object together; subprograms that many programs share could otherwise unfold without bound. */
-const maxTotalLength = 4_000_000;
+const MAX_TOTAL_LENGTH = 4_000_000;
 
 /** The part of a program that linking makes. */
 export type LinkedProgram = Pick<
@@ -120,14 +120,14 @@ export class Linker {
       placed.set(fn, { fn, index: length });
       length += fn.count;
       this.#total += fn.count;
-      if (length > maxProgramLength) {
+      if (length > MAX_PROGRAM_LENGTH) {
         throw new FormatError(
-          `program ${main.name} has more than ${maxProgramLength} instructions once linked`,
+          `program ${main.name} has more than ${MAX_PROGRAM_LENGTH} instructions once linked`,
         );
       }
-      if (this.#total > maxTotalLength) {
+      if (this.#total > MAX_TOTAL_LENGTH) {
         throw new FormatError(
-          `the programs have more than ${maxTotalLength} instructions in all once linked`,
+          `the programs have more than ${MAX_TOTAL_LENGTH} instructions in all once linked`,
         );
       }
       stack.push({ references: this.#referencesOf(fn), next: 0 });

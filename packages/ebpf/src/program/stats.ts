@@ -6,8 +6,7 @@ import { bpf } from '../sys/bpf.js';
 import { Fd } from '../sys/fd.js';
 import { Command } from '../uapi/commands.js';
 
-/** BPF_STATS_RUN_TIME. */
-const statsRunTime = 0;
+const BPF_STATS_RUN_TIME = 0;
 const sysctl = '/proc/sys/kernel/bpf_stats_enabled';
 
 /**
@@ -16,7 +15,7 @@ const sysctl = '/proc/sys/kernel/bpf_stats_enabled';
  */
 export function enableStats(features: FeatureTable = kernelFeatures): Disposable {
   if (features.has('enable_stats'))
-    return new Fd(bpf(Command.enableStats, attr('enableStats', { type: statsRunTime })));
+    return new Fd(bpf(Command.enableStats, attr('enableStats', { type: BPF_STATS_RUN_TIME })));
   const before = readFileSync(sysctl, 'latin1');
   writeFileSync(sysctl, '1');
   let on = true;

@@ -1,8 +1,10 @@
 /** Running a program on given input: BPF_PROG_TEST_RUN (4.12). */
+
 import { constants } from 'node:os';
 import type { SyscallError } from '../errors.js';
 import { attr } from '../sys/attr.js';
 import { bpfError, bpfRaw } from '../sys/bpf.js';
+import { ENOTSUPP } from '../sys/errno.js';
 import { Command } from '../uapi/commands.js';
 
 /** Inputs of a test run: packets have `data`, most others only `ctx`. */
@@ -33,8 +35,6 @@ export interface TestRunResult {
 }
 
 const { ENOSPC, EINVAL } = constants.errno;
-/** The kernel's internal ENOTSUPP, which reaches user space here. */
-const ENOTSUPP = 524;
 
 /** @throws SyscallError */
 export function testRun(programFd: number, input: TestRunInput): TestRunResult {

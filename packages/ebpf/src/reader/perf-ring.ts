@@ -4,8 +4,8 @@
  */
 
 /** PERF_RECORD_* types that a BPF output event produces. */
-const recordLost = 2;
-const recordSample = 9;
+const PERF_RECORD_LOST = 2;
+const PERF_RECORD_SAMPLE = 9;
 const headerSize = 8;
 /** Byte offsets in the first page, both of 64-bit positions. */
 const headOffset = 1024;
@@ -94,10 +94,10 @@ export class PerfRingWalker {
         const length = this.#data.getUint16(offset + 6, true);
         if (length < headerSize) break; // not a record: the memory is gone
         consumed += length;
-        if (type === recordSample) {
+        if (type === PERF_RECORD_SAMPLE) {
           delivered++;
           this.#deliver(onSample, offset, length);
-        } else if (type === recordLost) {
+        } else if (type === PERF_RECORD_LOST) {
           // u64 id, u64 lost
           this.#lost += Number(this.#data.getBigUint64((offset + headerSize + 8) & mask, true));
         }

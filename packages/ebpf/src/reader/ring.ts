@@ -29,7 +29,7 @@ export interface RingMemory {
 
 const headerSize = 8;
 /** Bits of a record's length word, besides the sign, which is set while a program still writes the record. */
-const discardBit = 0x4000_0000;
+const BPF_RINGBUF_DISCARD_BIT = 0x4000_0000;
 const lengthMask = 0x3fff_ffff;
 /** Space is given back each time so large a part of the ring is consumed, that a full ring has room again soon. */
 const releaseFraction = 4;
@@ -105,7 +105,7 @@ export class RingWalker {
         if (header < 0) break; // the busy bit is the sign
         const length = header & lengthMask;
         consumed += (length + headerSize + 7) & ~7;
-        if ((header & discardBit) !== 0) {
+        if ((header & BPF_RINGBUF_DISCARD_BIT) !== 0) {
           this.#discarded++;
         } else {
           delivered++;

@@ -6,7 +6,7 @@ import { explainBpfFailure } from './explain.js';
 import { syscallRaw } from './syscalls.js';
 
 /** Room for every command's arguments. */
-const maxAttrSize = 256;
+const MAX_ATTR_SIZE = 256;
 
 /** The memory of a command's arguments, such as {@link attr} makes. */
 export interface AttrBlock {
@@ -21,7 +21,7 @@ const underWay: { attr?: AttrBlock } = {};
 
 /** Makes a bpf system call; returns its result, or the negative errno. */
 export function bpfRaw(command: number, attr: AttrBlock): number {
-  arena ??= createArena(maxAttrSize);
+  arena ??= createArena(MAX_ATTR_SIZE);
   underWay.attr = attr;
   const { bytes } = attr;
   arena.bytes.set(bytes);

@@ -6,15 +6,15 @@ import { Fd } from './fd.js';
 import { ffi, type PollHandle } from './ffi.js';
 import { syscall, syscallRaw } from './syscalls.js';
 
-const epollCloexec = 0x80000;
-const ctlAdd = 1;
-const ctlDel = 2;
-const epollIn = 1;
-const epollEdgeTriggered = 0x8000_0000;
+const EPOLL_CLOEXEC = 0x80000;
+const EPOLL_CTL_ADD = 1;
+const EPOLL_CTL_DEL = 2;
+const EPOLLIN = 1;
+const EPOLLET = 0x8000_0000;
 
 // struct epoll_event is packed on x86-64 only.
 const eventSize = process.arch === 'x64' ? 12 : 16;
-const maxEvents = 64;
+const MAX_EVENTS = 64;
 
 let arena: Arena | undefined;
 
@@ -37,7 +37,7 @@ export class Readiness implements Disposable {
   #endWait: (() => void) | undefined;
 
   constructor() {
-    this.#epoll = new Fd(syscall('epoll_create1', epollCloexec));
+    this.#epoll = new Fd(syscall('epoll_create1', EPOLL_CLOEXEC));
     this.#handle = ffi().poll(this.#epoll.fd);
   }
 
@@ -47,28 +47,28 @@ export class Readiness implements Disposable {
   }
 
   add(fd: number): void {
-    this.#control(ctlAdd, fd, 'EPOLL_CTL_ADD');
+    this.#control(EPOLL_CTL_ADD, fd, 'EPOLL_CTL_ADD');
   }
 
   remove(fd: number): void {
-    this.#control(ctlDel, fd, 'EPOLL_CTL_DEL');
+    this.#control(EPOLL_CTL_DEL, fd, 'EPOLL_CTL_DEL');
   }
 
   #control(operation: number, fd: number, name: string): void {
-    arena ??= createArena(eventSize * maxEvents);
-    arena.view.setUint32(0, epollIn | epollEdgeTriggered, true);
+    arena ??= createArena(eventSize * MAX_EVENTS);
+    arena.view.setUint32(0, EPOLLIN | EPOLLET, true);
     const result = syscallRaw('epoll_ctl', this.#epoll.fd, operation, fd, arena.address);
     if (result < 0) throw new SyscallError(`epoll_ctl(${name})`, -result);
   }
 
   /** Takes the pending events, so that the epoll descriptor is no longer readable. */
   #consume(): void {
-    arena ??= createArena(eventSize * maxEvents);
+    arena ??= createArena(eventSize * MAX_EVENTS);
     for (;;) {
-      const count = syscallRaw('epoll_pwait', this.#epoll.fd, arena.address, maxEvents, 0, 0, 0);
+      const count = syscallRaw('epoll_pwait', this.#epoll.fd, arena.address, MAX_EVENTS, 0, 0, 0);
       if (count === -constants.errno.EINTR) continue;
       if (count < 0) throw new SyscallError('epoll_pwait', -count);
-      if (count < maxEvents) return;
+      if (count < MAX_EVENTS) return;
     }
   }
 

@@ -4,7 +4,7 @@ import { ffi } from './ffi.js';
 
 /** A member's place in its outermost struct, in bytes from that struct's start, and how its bytes are to be taken. */
 export type Field =
-  | { readonly kind: 'u16' | 'u32' | 's32' | 'u64' | 'pointer'; readonly offset: number }
+  | { readonly kind: 'u8' | 'u16' | 'u32' | 's32' | 'u64' | 'pointer'; readonly offset: number }
   | { readonly kind: 'bytes'; readonly offset: number; readonly size: number }
   /** Bits of a 32-bit word; `shift` counts from its lowest. */
   | { readonly kind: 'bits'; readonly offset: number; readonly shift: number; readonly width: number }
@@ -57,6 +57,7 @@ const align = (size: number): number => (size + 7) & ~7;
 export class KernelStruct<L extends StructLayout = StructLayout> {
   /** The whole struct, and zeros up to a multiple of 8 bytes. */
   readonly bytes: Uint8Array;
+  readonly #size: number;
   readonly #fields: Fields;
   readonly #view: DataView;
   readonly #referenced = new Map<number, Uint8Array>();
@@ -64,14 +65,26 @@ export class KernelStruct<L extends StructLayout = StructLayout> {
 
   constructor(layout: L, values: FieldInputs<L['fields']> = {}) {
     this.bytes = new Uint8Array(align(layout.size));
+    this.#size = layout.size;
     this.#fields = layout.fields;
     this.#view = new DataView(this.bytes.buffer);
     this.set(values);
   }
 
+  /** A copy of the struct's bytes. */
+  packed(): Uint8Array {
+    return this.bytes.slice(0, this.#size);
+  }
+
   /** Bytes up to the last member that was set, rounded up to 8: a kernel need not know what lies behind. */
   get used(): number {
     return align(this.#used);
+  }
+
+  /** Takes the bytes of such a struct, as far as they go. */
+  load(bytes: Uint8Array): this {
+    this.bytes.set(bytes.subarray(0, this.#size));
+    return this;
   }
 
   set(values: FieldInputs<L['fields']>): this {
@@ -109,6 +122,9 @@ export class KernelStruct<L extends StructLayout = StructLayout> {
     }
     this.#used = Math.max(this.#used, field.offset + fieldSize(field));
     switch (field.kind) {
+      case 'u8':
+        this.#view.setUint8(field.offset, value as number);
+        break;
       case 'u16':
         this.#view.setUint16(field.offset, value as number, true);
         break;
@@ -153,6 +169,8 @@ export class KernelStruct<L extends StructLayout = StructLayout> {
 
   #read(field: Field): number | bigint | Uint8Array | object {
     switch (field.kind) {
+      case 'u8':
+        return this.#view.getUint8(field.offset);
       case 'u16':
         return this.#view.getUint16(field.offset, true);
       case 'u32':
@@ -179,6 +197,8 @@ type Inputs = { readonly [name: string]: Input | undefined };
 
 function fieldSize(field: Exclude<Field, { readonly kind: 'struct' }>): number {
   switch (field.kind) {
+    case 'u8':
+      return 1;
     case 'u16':
       return 2;
     case 'u64':

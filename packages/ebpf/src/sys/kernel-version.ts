@@ -108,7 +108,7 @@ function auxiliaryValue(auxv: Buffer, type: bigint): bigint | undefined {
 /**
  * The descriptor of the note of owner `Linux` and type 0 in a 64-bit little-endian ELF image's PT_NOTE segments.
  *
- * @throws OptionError if the image is damaged.
+ * A damaged image makes the runtime throw a RangeError.
  */
 export function linuxNote(image: Buffer): number | undefined {
   const programHeaders = Number(image.readBigUInt64LE(32));

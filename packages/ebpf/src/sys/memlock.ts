@@ -6,8 +6,8 @@ import { missingCapabilities } from './capabilities.js';
 import { kernelAtLeast } from './kernel-version.js';
 import { syscallRaw } from './syscalls.js';
 
-const resourceMemlock = 8;
-const infinity = 0xffff_ffff_ffff_ffffn;
+const RLIMIT_MEMLOCK = 8;
+const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn;
 
 export interface MemlockLimit {
   /** Whether this kernel counts BPF objects against the limit: those before 5.11, unless they have a backport. */
@@ -28,7 +28,7 @@ function prlimit(limits?: { soft: bigint; hard: bigint }): { soft: bigint; hard:
     arena.view.setBigUint64(8, limits.hard, true);
   }
   const next = limits === undefined ? 0 : arena.address;
-  const result = syscallRaw('prlimit64', 0, resourceMemlock, next, arena.address + 16);
+  const result = syscallRaw('prlimit64', 0, RLIMIT_MEMLOCK, next, arena.address + 16);
   if (result < 0) return -result;
   return { soft: arena.view.getBigUint64(16, true), hard: arena.view.getBigUint64(24, true) };
 }
@@ -37,7 +37,7 @@ function prlimit(limits?: { soft: bigint; hard: bigint }): { soft: bigint; hard:
 export function memlockLimit(): bigint | undefined {
   const limits = prlimit();
   if (typeof limits === 'number') throw new SyscallError('prlimit64(RLIMIT_MEMLOCK)', limits);
-  return limits.soft === infinity ? undefined : limits.soft;
+  return limits.soft === RLIM_INFINITY ? undefined : limits.soft;
 }
 
 /**
@@ -51,8 +51,8 @@ export function raiseMemlock(force = false): MemlockLimit {
   if (!counted && !force) return { counted, bytes: memlockLimit() };
   const before = prlimit();
   if (typeof before === 'number') throw new SyscallError('prlimit64(RLIMIT_MEMLOCK)', before);
-  if (before.soft === infinity) return { counted, bytes: undefined };
-  const lifted = prlimit({ soft: infinity, hard: infinity });
+  if (before.soft === RLIM_INFINITY) return { counted, bytes: undefined };
+  const lifted = prlimit({ soft: RLIM_INFINITY, hard: RLIM_INFINITY });
   if (typeof lifted === 'object') return { counted, bytes: undefined };
   if (lifted !== constants.errno.EPERM) throw new SyscallError('prlimit64(RLIMIT_MEMLOCK)', lifted);
   prlimit({ soft: before.hard, hard: before.hard });

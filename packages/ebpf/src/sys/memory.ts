@@ -3,13 +3,13 @@ import { SyscallError } from '../errors.js';
 import { ffi } from './ffi.js';
 import { syscall, syscallRaw } from './syscalls.js';
 
-const protRead = 1;
-const protWrite = 2;
-const mapShared = 1;
-const mapPrivate = 2;
-const mapFixed = 0x10;
-const mapAnonymous = 0x20;
-const mapNoreserve = 0x4000;
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const MAP_SHARED = 1;
+const MAP_PRIVATE = 2;
+const MAP_FIXED = 0x10;
+const MAP_ANONYMOUS = 0x20;
+const MAP_NORESERVE = 0x4000;
 
 let knownPageSize: number | undefined;
 
@@ -25,7 +25,7 @@ export function pageSize(): number {
 function findPageSize(): number {
   const largest = 65_536;
   const length = 2 * largest;
-  const range = syscall('mmap', 0, length, protRead, mapPrivate | mapAnonymous | mapNoreserve, -1, 0);
+  const range = syscall('mmap', 0, length, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   try {
     for (let size = 4096; size < largest; size *= 2) {
       if (syscallRaw('munmap', range + size, size) === 0) return size;
@@ -55,8 +55,8 @@ export class Mapping implements Disposable {
    * @throws SyscallError
    */
   constructor(fd: number, options: { length: number; offset?: number; writable: boolean; what: string }) {
-    const protection = options.writable ? protRead | protWrite : protRead;
-    const result = syscallRaw('mmap', 0, options.length, protection, mapShared, fd, options.offset ?? 0);
+    const protection = options.writable ? PROT_READ | PROT_WRITE : PROT_READ;
+    const result = syscallRaw('mmap', 0, options.length, protection, MAP_SHARED, fd, options.offset ?? 0);
     if (result < 0) throw new SyscallError(`mmap of ${options.what}`, -result);
     this.address = result;
     this.length = options.length;
@@ -70,8 +70,8 @@ export class Mapping implements Disposable {
   [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    const flags = mapPrivate | mapAnonymous | mapFixed | mapNoreserve;
-    const result = syscallRaw('mmap', this.address, this.length, protRead | protWrite, flags, -1, 0);
+    const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
+    const result = syscallRaw('mmap', this.address, this.length, PROT_READ | PROT_WRITE, flags, -1, 0);
     if (result < 0) throw new SyscallError('mmap of the cover of a disposed mapping', -result);
   }
 }

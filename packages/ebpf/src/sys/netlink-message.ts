@@ -20,8 +20,8 @@ export const NetlinkFlag = {
 export const NetlinkControl = { noop: 1, error: 2, done: 3 } as const;
 
 /** Set in the type of an attribute that holds attributes: NLA_F_NESTED. */
-const nested = 0x8000;
-const typeMask = 0x3fff;
+const NLA_F_NESTED = 0x8000;
+const NLA_TYPE_MASK = 0x3fff;
 const headerSize = 16;
 const attributeHeaderSize = 4;
 
@@ -67,7 +67,7 @@ export class NetlinkPayload {
     const start = this.#length;
     this.#reserve(attributeHeaderSize);
     fill(this);
-    this.#setHeader(start, type | nested, this.#length - start);
+    this.#setHeader(start, type | NLA_F_NESTED, this.#length - start);
     return this;
   }
 
@@ -144,7 +144,7 @@ export function decodeAttributes(bytes: Uint8Array): Map<number, Uint8Array> {
     if (length < attributeHeaderSize || offset + length > bytes.length) {
       throw new FormatError(`netlink: an attribute of ${length} bytes in ${bytes.length - offset}`);
     }
-    const type = view.getUint16(offset + 2, true) & typeMask;
+    const type = view.getUint16(offset + 2, true) & NLA_TYPE_MASK;
     attributes.set(type, bytes.subarray(offset + attributeHeaderSize, offset + length));
     offset += align(length);
   }

@@ -16,16 +16,16 @@ import { syscall, syscallRaw } from './syscalls.js';
 /** NETLINK_*: families of requests. */
 export const NetlinkProtocol = { route: 0, sockDiag: 4 } as const;
 
-const addressFamily = 16;
-const socketRaw = 3;
-const socketCloexec = 0x80000;
-const levelSocket = 1;
-const optionReceiveTimeout = 20;
-const levelNetlink = 270;
-const optionExtendedAck = 11;
-/** Attributes of an acknowledgement: NLMSGERR_ATTR_MSG. */
-const attributeMessage = 1;
-const truncated = 0x20;
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
+const SOCK_CLOEXEC = 0x80000;
+const SOL_SOCKET = 1;
+const SO_RCVTIMEO = 20;
+const SOL_NETLINK = 270;
+const NETLINK_EXT_ACK = 11;
+/** The attribute of an acknowledgement that explains it. */
+const NLMSGERR_ATTR_MSG = 1;
+const MSG_TRUNC = 0x20;
 /** The kernel fills at most 32 KiB at a time into a dump; an acknowledgement repeats the request. */
 const bufferSize = 256 * 1024;
 const errorHeaderSize = 4;
@@ -53,14 +53,14 @@ export class NetlinkSocket implements Disposable {
   /** @throws SyscallError */
   constructor(protocol: number) {
     arena ??= createArena(bufferSize);
-    const fd = new Fd(syscall('socket', addressFamily, socketRaw | socketCloexec, protocol));
+    const fd = new Fd(syscall('socket', AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
     try {
       arena.view.setBigInt64(0, receiveTimeoutSeconds, true);
       arena.view.setBigInt64(8, 0n, true);
-      syscall('setsockopt', fd.fd, levelSocket, optionReceiveTimeout, arena.address, 16);
+      syscall('setsockopt', fd.fd, SOL_SOCKET, SO_RCVTIMEO, arena.address, 16);
       arena.view.setUint32(0, 1, true);
       // Best effort: kernels before 4.12 do not explain their errors.
-      syscallRaw('setsockopt', fd.fd, levelNetlink, optionExtendedAck, arena.address, 4);
+      syscallRaw('setsockopt', fd.fd, SOL_NETLINK, NETLINK_EXT_ACK, arena.address, 4);
     } catch (error) {
       fd[Symbol.dispose]();
       throw error;
@@ -116,7 +116,7 @@ export class NetlinkSocket implements Disposable {
   /** One datagram, copied: `onReply` may use another socket, which shares the arena. */
   #receive(what: string): Uint8Array {
     for (;;) {
-      const result = syscallRaw('recvfrom', this.#fd.fd, arena!.address, bufferSize, truncated, 0, 0);
+      const result = syscallRaw('recvfrom', this.#fd.fd, arena!.address, bufferSize, MSG_TRUNC, 0, 0);
       if (result === -EINTR) continue;
       if (result === -EAGAIN)
         throw new SyscallError(`netlink receive: ${what}`, EAGAIN, 'the kernel did not answer');
@@ -149,6 +149,6 @@ function explanation(reply: NetlinkMessage, view: DataView): string | undefined 
     const isCapped = (reply.flags & NetlinkFlag.capped) !== 0;
     start += isCapped ? messageHeaderSize : (view.getUint32(errorHeaderSize, true) + 3) & ~3;
   }
-  const text = decodeAttributes(reply.payload.subarray(start)).get(attributeMessage);
+  const text = decodeAttributes(reply.payload.subarray(start)).get(NLMSGERR_ATTR_MSG);
   return text === undefined ? undefined : new TextDecoder().decode(text).replace(/\0+$/, '');
 }

@@ -54,12 +54,11 @@ export interface PerfEventOptions {
   readonly what?: string;
 }
 
-/** PERF_ATTR_SIZE_VER5: all that Linux 4.1 knows. */
-const attrSize = 112;
+/** All that Linux 4.1 knows. */
+const PERF_ATTR_SIZE_VER5 = 112;
 /** A path is the longest text: PATH_MAX. */
 const MAX_TEXT = 4096;
-/** PERF_FLAG_FD_CLOEXEC. */
-const openCloexec = 8;
+const PERF_FLAG_FD_CLOEXEC = 8;
 
 let arena: Arena | undefined;
 /** Keeps the text that the call under way points to alive. */
@@ -90,10 +89,10 @@ function config1(value: number | bigint | string): StructValues<'perfEventAttr'>
 
 /** Opens a perf event; returns its descriptor, or the negative errno. */
 export function perfEventOpenRaw(options: PerfEventOptions): number {
-  arena ??= createArena(attrSize);
+  arena ??= createArena(PERF_ATTR_SIZE_VER5);
   const event = kernelStruct('perfEventAttr', {
     type: options.type,
-    size: attrSize,
+    size: PERF_ATTR_SIZE_VER5,
     config: options.config,
     samplePeriod: options.samplePeriod,
     sampleType: options.sampleType,
@@ -106,9 +105,9 @@ export function perfEventOpenRaw(options: PerfEventOptions): number {
   if (options.wakeupWatermark !== undefined)
     event.set({ watermark: 1, wakeupWatermark: options.wakeupWatermark });
   underWay.event = event;
-  arena.bytes.set(event.bytes.subarray(0, attrSize));
+  arena.bytes.set(event.bytes.subarray(0, PERF_ATTR_SIZE_VER5));
   const [pid, cpu] = [options.pid ?? -1, options.cpu ?? -1];
-  return syscallRaw('perf_event_open', arena.address, pid, cpu, -1, openCloexec);
+  return syscallRaw('perf_event_open', arena.address, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
 /**

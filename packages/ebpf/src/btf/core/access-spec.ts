@@ -27,9 +27,9 @@ export interface AccessPath {
 }
 
 /** Steps in one path, anonymous members included; the same limit as in libbpf and the kernel. */
-export const maxSteps = 64;
+export const MAX_STEPS = 64;
 /** A path leads at most this far, in bits: the kernel counts them in 32 bits. */
-const maxBits = 0xffffffff;
+const MAX_BITS = 0xffffffff;
 
 export function isFieldKind(kind: number): boolean {
   return kind >= CoreKind.fieldByteOffset && kind <= CoreKind.fieldRightShift;
@@ -58,7 +58,7 @@ export function parseAccess({ typeId, accessString, kind }: CoreRelocation, btf:
   }
   if (!/^\d{1,10}(:\d{1,10})*$/.test(accessString)) throw fail('is malformed');
   const steps = accessString.split(':').map(Number);
-  if (steps.length > maxSteps) throw fail(`has more than ${maxSteps} steps`);
+  if (steps.length > MAX_STEPS) throw fail(`has more than ${MAX_STEPS} steps`);
   const [first = 0, ...rest] = steps;
   let id = btf.skipModifiers(typeId);
   const root = btf.type(id);
@@ -94,7 +94,7 @@ export function parseAccess({ typeId, accessString, kind }: CoreRelocation, btf:
     } else {
       throw fail(`leads into ${typeLabel(btf, id)}, which has no members`);
     }
-    if (bitOffset > maxBits) throw fail('leads too far');
+    if (bitOffset > MAX_BITS) throw fail('leads too far');
   }
   return { btf, rootTypeId: typeId, accessors, bitOffset };
 }

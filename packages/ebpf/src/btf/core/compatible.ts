@@ -8,7 +8,7 @@ import type { Btf } from '../parse.js';
 import { type BtfType, isComposite, isEnum, Kind } from '../types.js';
 import type { Budget } from './budget.js';
 
-const maxDepth = 32;
+const MAX_DEPTH = 32;
 
 /** The same kind, where enumerations of 32 and 64 bits count as one. */
 export function kindsAreCompatible(local: BtfType, target: BtfType): boolean {
@@ -21,7 +21,7 @@ export function kindsAreCompatible(local: BtfType, target: BtfType): boolean {
  */
 export function fieldsAreCompatible(local: Btf, localId: number, target: Btf, targetId: number): boolean {
   let [localNow, targetNow] = [localId, targetId];
-  for (let depth = 0; depth < maxDepth; depth++) {
+  for (let depth = 0; depth < MAX_DEPTH; depth++) {
     const a = local.resolve(localNow);
     const b = target.resolve(targetNow);
     if (isComposite(a) && isComposite(b)) return true;
@@ -45,7 +45,7 @@ export function fieldsAreCompatible(local: Btf, localId: number, target: Btf, ta
         return false;
     }
   }
-  throw new FormatError(`CO-RE: type ${localId} is an array nested deeper than ${maxDepth}`);
+  throw new FormatError(`CO-RE: type ${localId} is an array nested deeper than ${MAX_DEPTH}`);
 }
 
 /**
@@ -58,11 +58,11 @@ export function typesAreCompatible(
   target: Btf,
   targetId: number,
   budget: Budget,
-  level = maxDepth,
+  level = MAX_DEPTH,
 ): boolean {
   if (!kindsAreCompatible(local.type(localId), target.type(targetId))) return false;
   let [localNow, targetNow] = [localId, targetId];
-  for (let depth = 0; depth < maxDepth; depth++) {
+  for (let depth = 0; depth < MAX_DEPTH; depth++) {
     budget.spend();
     const a = local.resolve(localNow);
     const b = target.resolve(targetNow);
@@ -90,5 +90,5 @@ export function typesAreCompatible(
       return a.kind === Kind.void || isComposite(a) || isEnum(a) || a.kind === Kind.fwd;
     }
   }
-  throw new FormatError(`CO-RE: type ${localId} is nested deeper than ${maxDepth}`);
+  throw new FormatError(`CO-RE: type ${localId} is nested deeper than ${MAX_DEPTH}`);
 }

@@ -10,7 +10,7 @@ import {
   isEnumKind,
   isFlexible,
   isTypeKind,
-  maxSteps,
+  MAX_STEPS,
   memberOf,
   typeLabel,
 } from './access-spec.js';
@@ -91,7 +91,7 @@ function matchField(
       if (wanted.index >= array.count && !isFlexible(target, accessors.at(-1), array)) return undefined;
       id = target.skipModifiers(array.elementTypeId);
     }
-    if (++steps > maxSteps) throw tooDeep(target, targetId);
+    if (++steps > MAX_STEPS) throw tooDeep(target, targetId);
     accessors.push({ typeId: id, index: wanted.index, name: undefined });
     bitOffset += wanted.index * target.size(id) * 8;
   }
@@ -129,7 +129,7 @@ function findMember(
     const type = target.type(id);
     if (!isComposite(type)) return undefined;
     const steps = place.steps + 1;
-    if (stepsBefore + steps > maxSteps) throw tooDeep(target, targetId);
+    if (stepsBefore + steps > MAX_STEPS) throw tooDeep(target, targetId);
     for (const [index, member] of type.members.entries()) {
       budget.spend();
       const bitOffset = place.bitOffset + member.bitOffset;
@@ -152,5 +152,5 @@ function findMember(
 }
 
 function tooDeep(target: Btf, id: number): FormatError {
-  return new FormatError(`CO-RE: ${typeLabel(target, id)} is nested deeper than ${maxSteps}`);
+  return new FormatError(`CO-RE: ${typeLabel(target, id)} is nested deeper than ${MAX_STEPS}`);
 }

@@ -20,7 +20,7 @@ import {
 } from '../types.js';
 import type { Budget } from './budget.js';
 
-const maxDepth = 32;
+const MAX_DEPTH = 32;
 
 /** Whether the types match. The caller has compared the names of the roots. */
 export function typesMatch(
@@ -30,7 +30,7 @@ export function typesMatch(
   targetId: number,
   budget: Budget,
 ): boolean {
-  return new Matcher(local, target, budget).types(localId, targetId, false, maxDepth);
+  return new Matcher(local, target, budget).types(localId, targetId, false, MAX_DEPTH);
 }
 
 class Matcher {
@@ -47,7 +47,7 @@ class Matcher {
   types(localId: number, targetId: number, behindPointer: boolean, level: number): boolean {
     if (level <= 0) throw new FormatError('CO-RE: types are nested too deeply to be matched');
     let [localNow, targetNow, behind] = [localId, targetId, behindPointer];
-    for (let depth = 0; depth < maxDepth; depth++) {
+    for (let depth = 0; depth < MAX_DEPTH; depth++) {
       this.#budget.spend();
       const a = this.#local.resolve(localNow);
       const b = this.#target.resolve(targetNow);
@@ -88,7 +88,7 @@ class Matcher {
           return false;
       }
     }
-    throw new FormatError(`CO-RE: type ${localId} is nested deeper than ${maxDepth}`);
+    throw new FormatError(`CO-RE: type ${localId} is nested deeper than ${MAX_DEPTH}`);
   }
 
   #parameters(a: BtfType, b: BtfType, behind: boolean, level: number): boolean {

@@ -31,7 +31,7 @@ export interface Patch {
  */
 export const poisonHelper = 0xbad2310;
 
-const maxOffset = 0x7fff;
+const MAX_OFFSET = 0x7fff;
 
 /** Replaces the instruction at a byte offset, both halves of it if it is a wide one, by the invalid call. */
 export function poison(view: DataView, offset: number, littleEndian: boolean): void {
@@ -103,7 +103,7 @@ function patchMemory(
   littleEndian: boolean,
 ): boolean {
   check(offset, BigInt.asUintN(64, BigInt(view.getInt16(offset + 2, littleEndian))), patch);
-  if (patch.targetValue > BigInt(maxOffset)) {
+  if (patch.targetValue > BigInt(MAX_OFFSET)) {
     throw fault(offset, `the target's offset ${patch.targetValue} does not fit a load or store`);
   }
   const resized = patch.localSize !== patch.targetSize;
