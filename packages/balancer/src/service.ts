@@ -1,4 +1,5 @@
 /** Virtual services, to which clients connect. */
+import { canonicalAddress } from '@weir/ebpf/address';
 import { type KeyPrefix, keyPrefix, wirePort } from './address.js';
 import { encode } from './datapath/encode.js';
 import type { RingVersion } from './datapath/ring.js';
@@ -82,6 +83,16 @@ export function serviceName({ address, port, protocol }: Service): string {
   const { words, ipv6, bits } = keyPrefix(address);
   wirePort(port);
   return `${protocol} ${ipv6 ? 6 : 4} ${[...words].map((word) => word.toString(16)).join(':')}/${bits} ${port}`;
+}
+
+/** The name of a service that has no other: `198.51.100.1:443/tcp`, `[2001:db8::1]:443/tcp`. */
+export function vipName({ address, port, protocol }: Service): string {
+  return `${address.includes(':') ? `[${address}]` : address}:${port}/${protocol}`;
+}
+
+/** A text that is the same for every way to write a real's address. A real with a port of its own is another real. */
+export function realKey({ address, port = 0 }: Pick<ServiceReal, 'address' | 'port'>): string {
+  return `${canonicalAddress(address)} ${port}`;
 }
 
 /** Port, protocol and family in one word, as in the program's table. */

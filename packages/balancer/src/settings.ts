@@ -66,7 +66,7 @@ const PLACES_PER_FLOW = 2;
  * Checks options and applies defaults.
  *
  * @param online The CPUs that are online, which forward by default.
- * @throws OptionError for options that make no sense; EbpfError for invalid addresses.
+ * @throws OptionError for options that make no sense.
  */
 export function parseOptions(
   options: BalancerOptions,
@@ -146,7 +146,7 @@ function parseCpus(cpus: readonly number[]): readonly number[] {
   return [...new Set(cpus)];
 }
 
-/** Checks the options of GUE. @throws OptionError, EbpfError */
+/** Checks the options of GUE. @throws OptionError */
 export function parseGue(gue: GueOptions | undefined): GueSettings {
   const { source4, source6, port = DEFAULT_GUE_PORT } = gue ?? {};
   return {
@@ -157,7 +157,7 @@ export function parseGue(gue: GueOptions | undefined): GueSettings {
   };
 }
 
-/** The words of an address of a given family. @throws OptionError, EbpfError */
+/** The words of an address of a given family. @throws OptionError */
 function addressWords(address: string, ipv6: boolean): Uint32Array {
   const key = keyAddress(address);
   if (key.ipv6 !== ipv6) throw new OptionError(`${address}: expected an IPv${ipv6 ? 6 : 4} address`);

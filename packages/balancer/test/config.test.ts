@@ -235,16 +235,25 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
     `${vip(...tcp, 'forwarding: nat', 'reals: [{address: fd00::1}]')}nat: {sources: [192.0.2.77]}`,
     '7:21: real fd00::1: NAT does not change between IPv4 and IPv6',
   ],
-  ['NAT without sources', vip(...tcp, 'forwarding: nat', real), '6:15: forwarding: nat needs nat: sources'],
+  [
+    'NAT without sources',
+    vip(...tcp, 'forwarding: nat', real),
+    "6:15: forwarding: nat needs nat.sources, addresses of the balancer's own",
+  ],
   [
     'NAT without a source in the family of the VIP',
     `${vip(...tcp, 'forwarding: nat', real)}nat: {sources: [fd00::77]}`,
-    '6:15: forwarding: nat needs an IPv4 address in nat: sources',
+    '6:15: forwarding: nat needs an IPv4 address in nat.sources',
   ],
   [
     'NAT with ports in the wrong order',
     `${noVips}nat: {sources: [fd00::77], ports: [2, 1]}`,
     '3:6: nat: ports: the last is below the first',
+  ],
+  [
+    'NAT to this host',
+    `${vip(...tcp, 'forwarding: nat', 'flags: [local]', real)}nat: {sources: [192.0.2.77]}`,
+    '7:11: the flag local delivers packets to this host, and forwarding: nat to others',
   ],
   [
     'a local real with NAT',

@@ -1,11 +1,12 @@
 /** What the schema cannot say: how the values of a configuration fit together. */
-
 import { canonicalAddress, canonicalPrefix } from '@weir/ebpf/address';
-import { keyPrefix } from '../address.js';
+import { keyAddress, keyPrefix } from '../address.js';
+import { familyProblem } from '../datapath/frame.js';
 import { ranges } from '../limits.js';
-import { serviceName } from '../service.js';
+import { realKey, serviceName } from '../service.js';
+import { repeated, serviceProblems, translationProblems } from '../service-rules.js';
 import type { Finding } from './messages.js';
-import { type Config, type VipConfig, vipName } from './schema.js';
+import type { Config, VipConfig } from './schema.js';
 import type { Path } from './source.js';
 
 /** A VIP that the schema accepts, and its place in the list. */
@@ -15,90 +16,55 @@ export interface PlacedVip {
 }
 
 const isIpv6 = (address: string): boolean => address.includes(':');
-/** Where items are whose key an earlier one has. */
-function repeated<T>(items: readonly T[], key: (item: T) => string): number[] {
-  const seen = new Set<string>();
-  return items.flatMap((item, index) => {
-    const text = key(item);
-    const again = seen.has(text);
-    seen.add(text);
-    return again ? [index] : [];
-  });
-}
 
 /** What is wrong with VIPs, each for itself and with each other. */
 export function vipFindings(placed: readonly PlacedVip[]): Finding[] {
-  const twice = repeated(placed, ({ vip }) => serviceName(vip));
-  const names = repeated(placed, ({ vip }) => vip.name).filter((at) => !twice.includes(at));
+  const vips = placed.map(({ vip }) => vip);
+  const twice = repeated(vips, serviceName);
+  const names = repeated(vips, ({ name }) => name).filter((at) => !twice.includes(at));
   return [
-    ...twice.map((at) => {
-      const { index, vip } = placed[at]!;
-      return { path: ['vips', index], message: `VIP ${vipName(vip)} is there twice` };
-    }),
+    ...serviceProblems(vips).map(({ index, path, message }) => ({
+      path: ['vips', placed[index]!.index, ...path],
+      message,
+    })),
     ...names.map((at) => {
       const { index, vip } = placed[at]!;
       return { path: ['vips', index, 'name'], message: `a VIP of the name ${vip.name} is there already` };
     }),
     ...placed.flatMap(({ vip, index }) => ofVip(vip, ['vips', index])),
-    ...localities(placed),
   ];
 }
 
 function ofVip(vip: VipConfig, path: Path): Finding[] {
   const { reals } = vip;
-  const twice = repeated(reals, ({ address, port = 0 }) => `${canonicalAddress(address)} ${port}`);
+  const twice = repeated(reals, realKey);
   const names = repeated(reals, ({ name }) => name).filter((index) => !twice.includes(index));
   return [
-    ...twice.map((index) => ({
-      path: [...path, 'reals', index, 'address'],
-      message: `real ${reals[index]!.address} is there twice`,
-    })),
     ...names.map((index) => ({
       path: [...path, 'reals', index, 'name'],
       message: `a real of the name ${reals[index]!.name} is there already`,
     })),
-    ...reals.flatMap((_, index) => ofReal(vip, index, path)),
+    ...ofDown(vip, path),
     ...ofFlags(vip, path),
     ...ofCheck(vip, path),
   ];
 }
 
-function ofReal(vip: VipConfig, index: number, above: Path): Finding[] {
-  const { address, port, local, down } = vip.reals[index]!;
-  const path = [...above, 'reals', index];
-  const found: Finding[] = [];
-  const nat = vip.forwarding === 'nat';
-  if (port !== undefined && !nat) {
-    found.push({
-      path: [...path, 'port'],
-      message: "a port of its own needs forwarding: nat; through a tunnel the VIP's port stays",
-    });
-  }
-  if (nat && isIpv6(vip.address) !== isIpv6(address)) {
-    found.push({
-      path: [...path, 'address'],
-      message: `real ${address}: NAT does not change between IPv4 and IPv6`,
-    });
-  }
-  if (!nat && !local && isIpv6(vip.address) && !isIpv6(address)) {
-    found.push({
-      path: [...path, 'address'],
-      message: `real ${address}: IPv6 does not go through an IPv4 tunnel`,
-    });
-  }
-  if (nat && local) {
-    found.push({ path: [...path, 'local'], message: 'a local real takes packets as they came, without NAT' });
-  }
-  if (down && !vip.flags.includes('udpMigration')) {
-    found.push({
-      path: [...path, 'down'],
-      message: 'down matters to a VIP with the flag udpMigration only; weight: 0 drains',
-    });
-  }
-  return found;
+function ofDown({ reals, flags }: VipConfig, path: Path): Finding[] {
+  if (flags.includes('udpMigration')) return [];
+  return reals.flatMap(({ down }, index) =>
+    down
+      ? [
+          {
+            path: [...path, 'reals', index, 'down'],
+            message: 'down matters to a VIP with the flag udpMigration only; weight: 0 drains',
+          },
+        ]
+      : [],
+  );
 }
 
-/** Flags that look at what only these packets have. */
+/** Flags that look at what only these packets have. To a balancer they are harmless, in a file they are a mistake. */
 const flagProtocols = { quic: 'udp', stableUdp: 'udp', udpMigration: 'udp' } as const;
 
 function ofFlags({ flags, protocol, port }: VipConfig, path: Path): Finding[] {
@@ -135,21 +101,6 @@ function ofCheck({ check, port, address, reals, forwarding }: VipConfig, above: 
     });
   }
   return found;
-}
-
-/** A real is either this host or not, in all VIPs. */
-function localities(placed: readonly PlacedVip[]): Finding[] {
-  const known = new Map<string, boolean>();
-  return placed.flatMap(({ vip, index }) =>
-    vip.reals.flatMap(({ address, local }, real): Finding[] => {
-      const key = canonicalAddress(address);
-      const before = known.get(key) ?? local;
-      known.set(key, before);
-      if (before === local) return [];
-      const message = `real ${address} is ${local ? 'not local' : 'local'} in another VIP`;
-      return [{ path: ['vips', index, 'reals', real, 'address'], message }];
-    }),
-  );
 }
 
 /** What is wrong with the rest of a configuration whose parts are all well-formed. */
@@ -220,23 +171,19 @@ function ofTunnels({ encapsulation, vips, serverIds, sourceRoutes }: Config): Fi
 
 /** What is translated needs addresses of the balancer's own, in the VIP's family. */
 function ofNat({ nat, vips }: Config): Finding[] {
-  return vips.flatMap(({ forwarding, address }, index): Finding[] => {
-    if (forwarding !== 'nat') return [];
-    const path = ['vips', index, 'forwarding'];
-    if (nat === undefined) return [{ path, message: 'forwarding: nat needs nat: sources' }];
-    const v6 = isIpv6(address);
-    if (nat.sources.some((source) => isIpv6(source) === v6)) return [];
-    return [{ path, message: `forwarding: nat needs an IPv${v6 ? 6 : 4} address in nat: sources` }];
-  });
+  return translationProblems(vips, nat?.sources.map(keyAddress)).map(({ index, path, message }) => ({
+    path: ['vips', index, ...path],
+    message,
+  }));
 }
 
 function ofGlobalFlows({ vips, globalFlows }: Config): Finding[] {
   const known = new Set(vips.flatMap(({ reals }) => reals.map(({ address }) => canonicalAddress(address))));
   return globalFlows.flatMap(({ source, destination, real }, index) => {
     const path = ['globalFlows', index];
-    const families = `${source} and ${destination} are of different families`;
+    const families = familyProblem({ source, destination });
     return [
-      ...(isIpv6(source) === isIpv6(destination) ? [] : [{ path: [...path, 'source'], message: families }]),
+      ...(families === undefined ? [] : [{ path: [...path, 'source'], message: families }]),
       ...(known.has(canonicalAddress(real))
         ? []
         : [{ path: [...path, 'real'], message: `${real} is no real of any VIP` }]),
@@ -248,8 +195,8 @@ function ofGlobalFlows({ vips, globalFlows }: Config): Finding[] {
 function ofRoom({ options, vips, serverIds, sourceRoutes, globalFlows }: Config): Finding[] {
   const room = (name: keyof typeof ranges & keyof Config['options']) => options[name] ?? ranges[name].default;
   const reals = new Set([
-    ...vips.flatMap((vip) => vip.reals.map(({ address }) => canonicalAddress(address))),
-    ...[...serverIds, ...sourceRoutes].map(({ real }) => canonicalAddress(real)),
+    ...vips.flatMap((vip) => vip.reals.map(realKey)),
+    ...[...serverIds, ...sourceRoutes].map(({ real }) => realKey({ address: real })),
   ]);
   const rooms = [
     { path: ['vips'], what: 'reals', count: reals.size, room: room('maxReals') - 1, option: 'maxReals' },

@@ -1,3 +1,4 @@
+export { vipName } from '../service.js';
 export { ConfigError } from './config-error.js';
 export {
   devicesOf,
@@ -13,12 +14,11 @@ export { type Change, type Difference, diff, inverse } from './diff.js';
 export type { Listen, StatusRange } from './fields.js';
 export { jsonSchemaText } from './json-schema.js';
 export { parseConfig, readConfig } from './parse.js';
-export {
-  type CheckConfig,
-  type Config,
-  type DeviceConfig,
-  type RealConfig,
-  type VipConfig,
-  vipName,
+export type {
+  CheckConfig,
+  Config,
+  DeviceConfig,
+  RealConfig,
+  VipConfig,
 } from './schema.js';
 export type { Position, Problem } from './source.js';

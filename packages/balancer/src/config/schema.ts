@@ -14,7 +14,7 @@ import {
 } from '../limits.js';
 import type { NatOptions } from '../nat/nat-options.js';
 import type { BalancerOptions } from '../options.js';
-import { type Service, serviceFlags } from '../service.js';
+import { serviceFlags, vipName } from '../service.js';
 import {
   absolutePath,
   address,
@@ -125,11 +125,6 @@ export const vipSchema = z
     onChange: command.exactOptional().describe('The same as outside VIPs, for this one instead.'),
   })
   .transform((vip) => ({ ...vip, name: vip.name ?? vipName(vip) }));
-
-/** `198.51.100.1:443/tcp`, `[2001:db8::1]:443/tcp`: what a VIP is called that has no name. */
-export function vipName({ address, port, protocol }: Service): string {
-  return `${address.includes(':') ? `[${address}]` : address}:${port}/${protocol}`;
-}
 
 function count(name: keyof typeof ranges, description: string) {
   const { least, most, default: usual } = ranges[name];

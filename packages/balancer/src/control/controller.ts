@@ -1,11 +1,10 @@
 /** What a balancer is to do, and how it comes to do it: a configuration, and reals that were drained by hand. */
 
-import { canonicalAddress } from '@weir/ebpf/address';
 import type { Balancer } from '../balancer.js';
 import { serviceOf, specOf } from '../config/convert.js';
 import { type Change, type Difference, diff, inverse } from '../config/diff.js';
 import type { CheckConfig, Config, RealConfig, VipConfig } from '../config/schema.js';
-import { type Service, type ServiceSpec, serviceName } from '../service.js';
+import { realKey, type Service, type ServiceSpec, serviceName } from '../service.js';
 import { findReal, findVip, RequestError } from './names.js';
 
 /** A service with its health check. */
@@ -187,8 +186,8 @@ export class Controller {
   }
 }
 
-function drainKey(service: Service, real: string, port = 0): string {
-  return `${serviceName(service)} ${canonicalAddress(real)} ${port}`;
+function drainKey(service: Service, address: string, port = 0): string {
+  return `${serviceName(service)} ${realKey({ address, port })}`;
 }
 
 /** Groups consecutive changes that set VIPs, so that all are checked before the first is made. */

@@ -1,6 +1,7 @@
 /** Lookup of VIPs and reals by the names that people use. */
 import { canonicalAddress, isAddress } from '@weir/ebpf/address';
-import { type Config, type RealConfig, type VipConfig, vipName } from '../config/schema.js';
+import type { Config, RealConfig, VipConfig } from '../config/schema.js';
+import { vipName } from '../service.js';
 
 /** A request that is at fault: it names something that does not exist, or asks for something that is refused. */
 export class RequestError extends Error {

@@ -2,9 +2,10 @@
 import { monotonicNs, realtimeOffsetNs } from '@weir/ebpf/sys';
 import type { Balancer } from '../balancer.js';
 import { realAt, vipOf } from '../config/convert.js';
-import { type Config, vipName } from '../config/schema.js';
+import type { Config } from '../config/schema.js';
 import type { CapturedPacket, CaptureOptions } from '../datapath/capture.js';
 import { pcapngHeader, pcapngPacket, pcapngStatistics } from '../packets/pcapng.js';
+import { vipName } from '../service.js';
 
 export interface StreamOptions extends CaptureOptions {
   /** Ends after this many packets. */

@@ -1,5 +1,4 @@
 /** Status of a running balancer: its VIPs, their reals, traffic and health. */
-import { canonicalAddress } from '@weir/ebpf/address';
 import { monotonicNs } from '@weir/ebpf/sys';
 import type { Balancer, InterfaceStatus, RealStatus, ServiceStatus } from '../balancer.js';
 import type { Config, RealConfig, VipConfig } from '../config/schema.js';
@@ -8,7 +7,7 @@ import type { ServiceHealth, ServiceRealHealth } from '../health/checked-service
 import type { Condition } from '../health/health-state.js';
 import type { ServiceState } from '../health/members.js';
 import type { RouterStatus } from '../next-hop/router.js';
-import { serviceName } from '../service.js';
+import { realKey, serviceName } from '../service.js';
 
 /** Traffic since the start, and its rates. */
 export interface TrafficStatus extends Traffic {
@@ -129,10 +128,6 @@ export function counterRates(before: Sample, after: Sample): Counters {
 /** Time between two samples, seconds. */
 export function elapsed(before: Sample, after: Sample): number {
   return Number(after.timeNs - before.timeNs) / 1e9;
-}
-
-function realKey({ address, port = 0 }: { readonly address: string; readonly port?: number }): string {
-  return `${canonicalAddress(address)} ${port}`;
 }
 
 const none: TrafficStatus = { packets: 0, bytes: 0, packetsPerSecond: 0, bytesPerSecond: 0 };

@@ -13,6 +13,15 @@ export interface Flow {
   readonly protocol: Protocol;
 }
 
+/** A message if the two ends of a flow are of different families. */
+export function familyProblem({
+  source,
+  destination,
+}: Pick<Flow, 'source' | 'destination'>): string | undefined {
+  if (keyAddress(source).ipv6 === keyAddress(destination).ipv6) return undefined;
+  return `${source} and ${destination} are of different families`;
+}
+
 const ETHERNET = 14;
 const TCP = 20;
 const UDP = 8;
@@ -21,9 +30,8 @@ const UDP = 8;
 export function flowFrame(flow: Flow): Uint8Array {
   const source = keyAddress(flow.source);
   const destination = keyAddress(flow.destination);
-  if (source.ipv6 !== destination.ipv6) {
-    throw new OptionError(`${flow.source} and ${flow.destination}: expected two addresses of one family`);
-  }
+  const problem = familyProblem(flow);
+  if (problem !== undefined) throw new OptionError(problem);
   const transport = flow.protocol === 'tcp' ? TCP : UDP;
   const header = source.ipv6 ? 40 : 20;
   const frame = new Uint8Array(ETHERNET + header + transport);

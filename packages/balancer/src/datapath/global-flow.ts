@@ -6,7 +6,7 @@ import { keyAddress, wirePort } from '../address.js';
 import { sizeofGlobalFlow, writeGlobalFlow } from '../generated/balancer.js';
 import { protocolNumbers } from '../service.js';
 import { encode, encodeNumber } from './encode.js';
-import type { Flow } from './frame.js';
+import { type Flow, familyProblem } from './frame.js';
 import type { RealRegistry } from './real-registry.js';
 
 /** Adds a flow to the program's table, or removes it. @throws OptionError if no service has that real. */
@@ -17,6 +17,8 @@ export function setGlobalFlow(
   address: string | undefined,
   port: number,
 ): void {
+  const problem = familyProblem(flow);
+  if (problem !== undefined) throw new OptionError(problem);
   const source = keyAddress(flow.source);
   const key = encode(sizeofGlobalFlow, writeGlobalFlow, {
     source: source.words,

@@ -2,10 +2,10 @@
 
 import type { ArrayMap } from '@weir/ebpf';
 import { OptionError } from '@weir/ebpf';
-import { canonicalAddress } from '@weir/ebpf/address';
 import { keyAddress, wirePort } from '../address.js';
 import { Limit, RealFlag, sizeofReal, writeReal } from '../generated/balancer.js';
 import type { SavedReals } from '../lifecycle/state.js';
+import { realKey } from '../service.js';
 import { encode } from './encode.js';
 import { addressSeed } from './hash/seed.js';
 
@@ -51,7 +51,7 @@ export class RealRegistry {
    * @throws OptionError if all numbers are taken, or if it is held as local and asked for as remote, or the reverse.
    */
   hold(address: string, local?: boolean, port = 0): KnownReal {
-    const key = realKey(address, port);
+    const key = realKey({ address, port });
     let entry = this.#known.get(key);
     if (entry === undefined) {
       entry = { real: this.#create(address, port, local ?? false), holders: 0 };
@@ -66,11 +66,11 @@ export class RealRegistry {
 
   /** The real of an address; `undefined` if nobody holds it. */
   find(address: string, port = 0): KnownReal | undefined {
-    return this.#known.get(realKey(address, port))?.real;
+    return this.#known.get(realKey({ address, port }))?.real;
   }
 
   release(real: KnownReal): void {
-    const key = realKey(real.address, real.port);
+    const key = realKey(real);
     const entry = this.#known.get(key)!;
     if (--entry.holders <= 0) this.#forget(key, real);
   }
@@ -112,7 +112,7 @@ export class RealRegistry {
     this.#generations.set(saved.generations.slice(0, maxEntries));
     for (const { number, address, port = 0, local } of saved.held) {
       const real = this.#describe(number, address, port, local);
-      this.#enter(realKey(address, port), { real, holders: 0 });
+      this.#enter(realKey({ address, port }), { real, holders: 0 });
       if (fill) this.#write(real, this.#generations[number]!);
     }
   }
@@ -173,8 +173,4 @@ export class RealRegistry {
       }),
     );
   }
-}
-
-function realKey(address: string, port: number): string {
-  return `${canonicalAddress(address)} ${port}`;
 }

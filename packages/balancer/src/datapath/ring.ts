@@ -59,6 +59,11 @@ function turns(members: readonly RingMember[], version: RingVersion): Turns {
   };
 }
 
+/** Whether a ring can have a real of that weight. */
+export function isWeight(weight: number): boolean {
+  return Number.isInteger(weight) && weight >= 0 && weight <= MAX_WEIGHT;
+}
+
 /**
  * Builds a ring of real numbers.
  *
@@ -66,7 +71,7 @@ function turns(members: readonly RingMember[], version: RingVersion): Turns {
  */
 export function buildRing(reals: readonly RingMember[], version: RingVersion = 2): Uint16Array {
   for (const { weight } of reals) {
-    if (!Number.isInteger(weight) || weight < 0 || weight > MAX_WEIGHT) {
+    if (!isWeight(weight)) {
       throw new OptionError(`weight ${weight}: expected a whole number from 0 to ${MAX_WEIGHT}`);
     }
   }

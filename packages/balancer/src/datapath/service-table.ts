@@ -8,10 +8,11 @@ import { VipKind } from '../generated/balancer.js';
 import type { Pending, SavedServices } from '../lifecycle/state.js';
 import type { NatTable } from '../nat/nat-table.js';
 import { type Service, type ServiceSpec, serviceName, servicePrefixKey, serviceWord } from '../service.js';
+import { type ServiceProblem, serviceProblems, translationProblems } from '../service-rules.js';
 import type { CpuCounters, Traffic } from './counters.js';
 import { encodeNumber } from './encode.js';
 import type { BalancerPrograms, SharedGlobals } from './programs.js';
-import type { KnownReal, RealRegistry } from './real-registry.js';
+import type { RealRegistry } from './real-registry.js';
 import { type Member, vipRecord } from './vip-record.js';
 import { VipSlots } from './vip-slots.js';
 
@@ -97,8 +98,8 @@ export class ServiceTable {
    */
   set(changes: readonly (readonly [Service, ServiceSpec])[]): void {
     const prepared: Prepared[] = [];
-    const names = changes.map(([service]) => serviceName(service));
-    if (new Set(names).size < names.length) throw new OptionError('a service is there twice');
+    const services = changes.map(([service, spec]) => ({ ...service, ...spec }));
+    refuse(serviceProblems(services), translationProblems(services, this.#nat?.sources));
     try {
       for (const [service, spec] of changes) prepared.push(this.#prepare(service, spec));
     } catch (error) {
@@ -144,7 +145,7 @@ export class ServiceTable {
   /** Goes on from what another table knew, and makes those changes that it may not have made. */
   restore(saved: SavedServices, fresh: FreshTables): void {
     for (const { service, spec, number } of saved.served) {
-      this.#checkForwarding(spec, keyPrefix(service.address));
+      refuse(translationProblems([{ ...service, ...spec }], this.#nat?.sources));
       const members = spec.reals.map(({ address, port, weight = 1, local = false, down = false }) => ({
         real: this.#reals.hold(address, local, port),
         weight,
@@ -178,14 +179,8 @@ export class ServiceTable {
     const prefix = keyPrefix(service.address);
     const members: Member[] = [];
     try {
-      this.#checkForwarding(spec, prefix);
-      for (const { address, port = 0, weight = 1, local = false, down = false } of spec.reals) {
-        const real = this.#reals.hold(address, local, port);
-        members.push({ real, weight, down });
-        checkReal(real, prefix, members);
-        if (spec.forwarding === 'nat') checkTranslatedReal(real, prefix);
-        else if (port !== 0)
-          throw new OptionError(`real ${address}: a port of its own takes forwarding: nat`);
+      for (const { address, port, weight = 1, local = false, down = false } of spec.reals) {
+        members.push({ real: this.#reals.hold(address, local, port), weight, down });
       }
       if (
         before === undefined &&
@@ -201,16 +196,6 @@ export class ServiceTable {
       for (const { real } of members) this.#reals.release(real);
       throw error;
     }
-  }
-
-  /** @throws OptionError if the balancer cannot translate where the service asks for it. */
-  #checkForwarding({ forwarding, flags = [] }: ServiceSpec, { ipv6 }: KeyPrefix): void {
-    if (forwarding !== 'nat') return;
-    if (this.#nat === undefined)
-      throw new OptionError('forwarding: nat takes a balancer with the option nat');
-    if (!this.#nat.hasFamily(ipv6)) throw new OptionError(`nat.sources has no IPv${ipv6 ? 6 : 4} address`);
-    if (flags.includes('local'))
-      throw new OptionError('forwarding: nat goes to other hosts, not with the flag local');
   }
 
   /** Enters a service into the program's tables, whatever of it they have already. */
@@ -260,20 +245,8 @@ export class ServiceTable {
   }
 }
 
-function checkTranslatedReal(real: KnownReal, { ipv6 }: KeyPrefix): void {
-  if (real.local)
-    throw new OptionError(`real ${real.address}: forwarding: nat goes to other hosts, not to this one`);
-  if (real.ipv6 !== ipv6)
-    throw new OptionError(`real ${real.address}: addresses of another family take a tunnel`);
-}
-
-function checkReal(real: KnownReal, prefix: KeyPrefix, members: readonly Member[]): void {
-  if (prefix.ipv6 && !real.ipv6 && !real.local) {
-    throw new OptionError(`real ${real.address}: IPv6 does not go through an IPv4 tunnel`);
-  }
-  if (members.filter((member) => member.real === real).length > 1) {
-    throw new OptionError(
-      `real ${real.address}${real.port === 0 ? '' : ` port ${real.port}`} is there twice`,
-    );
-  }
+/** @throws OptionError with the first problem. */
+function refuse(...problems: readonly (readonly ServiceProblem[])[]): void {
+  const [first] = problems.flat();
+  if (first !== undefined) throw new OptionError(first.message);
 }

@@ -69,7 +69,7 @@ export interface NatSettings extends NatLayout {
  * Checks the option `nat` and applies defaults.
  *
  * @param hasDevices Whether packets come from a device, or from the program of one.
- * @throws OptionError; EbpfError for invalid addresses.
+ * @throws OptionError
  */
 export function parseNatOptions(options: NatOptions, hasDevices: boolean): NatSettings {
   const { nextHop = hasDevices ? 'route' : 'router' } = options;

@@ -1,5 +1,6 @@
 /** The program's tables of translated flows. */
 import type { ArrayMap, Collection } from '@weir/ebpf';
+import type { KeyAddress } from '../address.js';
 import { encode, encodeNumber } from '../datapath/encode.js';
 import {
   FlowKind,
@@ -64,9 +65,9 @@ export class NatTable {
     }
   }
 
-  /** Whether flows of a family can be translated. */
-  hasFamily(ipv6: boolean): boolean {
-    return this.#settings.sources.some((source) => source.ipv6 === ipv6);
+  /** The balancer's own addresses. */
+  get sources(): readonly KeyAddress[] {
+    return this.#settings.sources;
   }
 
   /** Counts the flows, by going through all slots. */

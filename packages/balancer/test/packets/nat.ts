@@ -465,7 +465,7 @@ describe('translation', () => {
     const tunnels = open();
     const service = { address: VIP4, port: 80, protocol: 'tcp' } as const;
     const spec = { reals: [{ address: REAL4 }], forwarding: 'nat' } as const;
-    assert.throws(() => tunnels.setService(service, spec), /option nat/);
+    assert.throws(() => tunnels.setService(service, spec), /needs nat\.sources/);
     assert.throws(
       () => tunnels.setService(service, { reals: [{ address: REAL4, port: 1 }] }),
       /forwarding: nat/,
@@ -487,7 +487,7 @@ describe('translation', () => {
     const six = { address: '2001:db8::1', port: 80, protocol: 'tcp' } as const;
     assert.throws(
       () => balancer.setService(six, { ...spec, reals: [{ address: 'fd00::1' }] }),
-      /no IPv6 address/,
+      /needs an IPv6 address in nat\.sources/,
     );
     assert.deepEqual([balancer.services(), balancer.reals()], [[], []]);
     for (const wrong of [

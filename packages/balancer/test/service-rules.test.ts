@@ -1,0 +1,93 @@
+/** The rules that services must meet, without a kernel. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { serviceProblems, translationProblems, type WholeService } from '../src/service-rules.js';
+
+const tcp4: WholeService = {
+  address: '198.51.100.1',
+  port: 80,
+  protocol: 'tcp',
+  reals: [{ address: '10.0.0.1' }],
+};
+const tcp6: WholeService = { ...tcp4, address: '2001:db8::1', reals: [{ address: 'fd00::1' }] };
+
+/** `INDEX PATH: MESSAGE` of each problem. */
+const found = (...services: WholeService[]): string[] =>
+  serviceProblems(services).map(({ index, path, message }) => `${index} ${path.join('.')}: ${message}`);
+
+describe('rules of services', () => {
+  it('allow services that differ in address, port or protocol', () => {
+    assert.deepEqual(found(tcp4, tcp6, { ...tcp4, port: 81 }, { ...tcp4, protocol: 'udp' }), []);
+  });
+
+  it('refuse a service twice, however its address is written', () => {
+    assert.deepEqual(found(tcp6, { ...tcp6, address: '2001:db8:0::1' }), [
+      '1 : VIP [2001:db8:0::1]:80/tcp is there twice',
+    ]);
+  });
+
+  it('refuse a real twice, but with NAT not on different ports', () => {
+    const [real] = tcp4.reals;
+    assert.deepEqual(found({ ...tcp4, reals: [real!, real!] }), [
+      '0 reals.1.address: real 10.0.0.1 is there twice',
+    ]);
+    const reals = [1, 2, 2].map((port) => ({ ...real!, port }));
+    assert.deepEqual(found({ ...tcp4, forwarding: 'nat', reals }), [
+      '0 reals.2.address: real 10.0.0.1 port 2 is there twice',
+    ]);
+  });
+
+  it('refuse what a tunnel cannot do', () => {
+    assert.deepEqual(found({ ...tcp6, reals: [{ address: '10.0.0.1', port: 8080 }] }), [
+      "0 reals.0.port: a port of its own needs forwarding: nat; through a tunnel the VIP's port stays",
+      '0 reals.0.address: real 10.0.0.1: IPv6 does not go through an IPv4 tunnel',
+    ]);
+    assert.deepEqual(found({ ...tcp6, reals: [{ address: '10.0.0.1', local: true }] }), []);
+    assert.deepEqual(found({ ...tcp4, reals: tcp6.reals }), []);
+  });
+
+  it('refuse what NAT cannot do', () => {
+    assert.deepEqual(found({ ...tcp4, forwarding: 'nat', reals: [{ address: 'fd00::1', local: true }] }), [
+      '0 reals.0.address: real fd00::1: NAT does not change between IPv4 and IPv6',
+      '0 reals.0.local: a local real takes packets as they came, without NAT',
+    ]);
+  });
+
+  it('refuse weights that are no whole numbers of 32 bits', () => {
+    const weights = [0, 1, 2 ** 31, -1, 1.5, Number.NaN, 2 ** 31 + 1];
+    const reals = weights.map((weight, i) => ({ address: `10.0.0.${i}`, weight }));
+    assert.deepEqual(
+      serviceProblems([{ ...tcp4, reals }]).map(({ path }) => path.join('.')),
+      [3, 4, 5, 6].map((index) => `reals.${index}.weight`),
+    );
+  });
+
+  it('refuse a real that is this host in one service and another host in the next', () => {
+    const local = { ...tcp4, port: 81, reals: [{ address: '10.0.0.1', local: true }] };
+    assert.deepEqual(found(tcp4, local), ['1 reals.0.address: real 10.0.0.1 is not local in another VIP']);
+    assert.deepEqual(found(local, tcp4), ['1 reals.0.address: real 10.0.0.1 is local in another VIP']);
+  });
+});
+
+describe('rules of translated services', () => {
+  const nat4: WholeService = { ...tcp4, forwarding: 'nat' };
+  const problems = (service: WholeService, sources?: readonly { ipv6: boolean }[]): string[] =>
+    translationProblems([service], sources).map(({ path, message }) => `${path.join('.')}: ${message}`);
+
+  it('ask for a source of the same family', () => {
+    assert.deepEqual(problems(nat4), [
+      "forwarding: forwarding: nat needs nat.sources, addresses of the balancer's own",
+    ]);
+    assert.deepEqual(problems(nat4, [{ ipv6: true }]), [
+      'forwarding: forwarding: nat needs an IPv4 address in nat.sources',
+    ]);
+    assert.deepEqual(problems(nat4, [{ ipv6: true }, { ipv6: false }]), []);
+    assert.deepEqual(problems(tcp4), []);
+  });
+
+  it('refuse the flag local', () => {
+    assert.deepEqual(problems({ ...nat4, flags: ['quic', 'local'] }, [{ ipv6: false }]), [
+      'flags.1: the flag local delivers packets to this host, and forwarding: nat to others',
+    ]);
+  });
+});
