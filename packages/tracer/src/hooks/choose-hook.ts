@@ -1,5 +1,11 @@
 /** One hook of several: the best that the kernel is known to have and this process may use. */
-import type { ProbeResult, UnknownFeature } from '@weir/ebpf';
+import {
+  type EbpfError,
+  type ProbeResult,
+  type UnknownFeature,
+  UnknownFeatureError,
+  UnsupportedError,
+} from '@weir/ebpf';
 import { present } from '@weir/ebpf/sys';
 import type { HookCandidate, HookChoice } from '../report.js';
 
@@ -46,6 +52,15 @@ export function chooseHook(candidates: readonly HookCandidate[], tracing: ProbeR
     if (candidate.transient === true) return { undecided: candidate };
   }
   return {};
+}
+
+/** The error where none is chosen, with all reasons: the kernel has none, or that is not known. */
+export function noHook(purpose: string, candidates: readonly HookCandidate[]): EbpfError {
+  const reason = candidates.map((candidate) => `${candidate.name}: ${candidate.reason}`).join('; ');
+  const hidden = candidates.find(({ state }) => state === 'unknown');
+  if (hidden === undefined) return new UnsupportedError(purpose, undefined, reason);
+  const { advice } = hidden;
+  return new UnknownFeatureError(`a ${purpose}`, { reason, ...(advice !== undefined && { advice }) });
 }
 
 /**

@@ -10,12 +10,10 @@ import {
   OptionError,
   type Program,
   setGlobal,
-  UnknownFeatureError,
-  UnsupportedError,
 } from '@weir/ebpf';
 import { readObject } from '../objects.js';
 import type { HookCandidate } from '../report.js';
-import { chooseHook } from './choose-hook.js';
+import { chooseHook, noHook } from './choose-hook.js';
 
 const OBJECT = 'fd.bpf.o';
 
@@ -98,17 +96,8 @@ export class FdWatch {
 
   #start(): Running {
     const { candidates, btf, features, globals, map } = this.#options;
-    const { chosen: hook, undecided } = chooseHook(candidates);
-    const hidden = undecided ?? candidates.find(({ state }) => state === 'unknown');
-    if (hook === undefined && hidden !== undefined) throw new UnknownFeatureError(hidden.name, hidden);
-    if (hook === undefined) {
-      const reasons = candidates.map(({ name, reason }) => `${name}: ${reason}`).join('; ');
-      throw new UnsupportedError(
-        'hook for fd_install',
-        undefined,
-        `file descriptors can't be watched here (${reasons})`,
-      );
-    }
+    const { chosen: hook } = chooseHook(candidates);
+    if (hook === undefined) throw noHook('hook for fd_install', candidates);
     const [mechanism, symbol] = hook.name.split(':') as [string, string];
     const spec = readObject(OBJECT);
     for (const [name, value] of Object.entries(globals)) setGlobal(spec, name, value);

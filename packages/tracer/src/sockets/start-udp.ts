@@ -1,5 +1,6 @@
 /** Starts counting UDP in the best way that the running kernel offers. */
-import { type Btf, type FeatureTable, UnknownFeatureError, UnsupportedError } from '@weir/ebpf';
+import type { Btf, FeatureTable } from '@weir/ebpf';
+import { noHook } from '../hooks/choose-hook.js';
 import type { HookChoice } from '../report.js';
 import { UdpCounter } from './udp-counter.js';
 import { planUdp } from './udp-plan.js';
@@ -18,11 +19,6 @@ export function startUdp(
   options: UdpStartOptions = {},
 ): { readonly counter: UdpCounter; readonly choice: HookChoice } {
   const { choice, mechanism } = planUdp(udpFacts(btf, options.features));
-  const hidden = choice.candidates.find(({ state }) => state === 'unknown');
-  if (mechanism === undefined && hidden !== undefined) throw new UnknownFeatureError(hidden.name, hidden);
-  if (mechanism === undefined) {
-    const reasons = choice.candidates.map(({ name, reason }) => `${name}: ${reason}`).join('; ');
-    throw new UnsupportedError('hook for UDP', undefined, reasons);
-  }
+  if (mechanism === undefined) throw noHook('hook for UDP', choice.candidates);
   return { counter: new UdpCounter({ mechanism, btf, ...options }), choice };
 }
