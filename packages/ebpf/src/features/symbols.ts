@@ -45,6 +45,12 @@ export class KernelSymbols {
     return symbol !== undefined && /^[tTwW]$/.test(symbol.type);
   }
 
+  /** Whether all addresses read as zero: they are shown to those with CAP_SYSLOG, by kernel.kptr_restrict. */
+  get hidesAddresses(): boolean {
+    const text = this.get('_stext') ?? this.get('_text');
+    return text?.address === 0n;
+  }
+
   /** The same, where the table may be hidden from this process. */
   functionState(name: string): ProbeResult {
     return this.hidden ?? known(this.hasFunction(name));

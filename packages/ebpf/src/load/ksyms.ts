@@ -24,6 +24,11 @@ export function resolveKernelSymbols(symbols: Iterable<KernelSymbol>): Map<strin
   return resolved;
 }
 
+const zeros = {
+  reason: '/proc/kallsyms shows no addresses to this process',
+  advice: 'run it as root, or give it CAP_SYSLOG; kernel.kptr_restrict must be below 2',
+};
+
 function resolve({ name, kind, weak, typeId }: KernelSymbol): ResolvedSymbol {
   if (typeId !== undefined || kind === 'kfunc') {
     const btfId = kernelBtf()?.find(name, kind === 'kfunc' ? Kind.func : Kind.var);
@@ -35,7 +40,12 @@ function resolve({ name, kind, weak, typeId }: KernelSymbol): ResolvedSymbol {
   }
   const symbols = kernelSymbols();
   const symbol = symbols.get(name);
-  if (symbol !== undefined) return { kind: 'address', address: symbol.address };
+  if (symbol !== undefined) {
+    // An address of zero stands for a weak symbol that the kernel lacks.
+    if (symbol.address === 0n && symbols.hidesAddresses)
+      throw new UnknownFeatureError(`${name} at a known address`, zeros);
+    return { kind: 'address', address: symbol.address };
+  }
   if (symbols.hidden !== undefined) throw new UnknownFeatureError(`the symbol ${name}`, symbols.hidden);
   if (weak) return { kind: 'address', address: 0n };
   throw new EbpfError(`extern ${name}: /proc/kallsyms has no such symbol`);

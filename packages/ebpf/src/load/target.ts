@@ -4,16 +4,18 @@ import { constants } from 'node:os';
 import { kernelBtf } from '../btf/kernel.js';
 import { Btf } from '../btf/parse.js';
 import { Kind } from '../btf/types.js';
-import { EbpfError, UnsupportedError } from '../errors.js';
+import { EbpfError, UnknownFeatureError, UnsupportedError } from '../errors.js';
 import { featureDefinitions } from '../features/definitions.js';
 import { kernelSymbols } from '../features/symbols.js';
 import type { ProgramSpec } from '../object/spec.js';
 import { attr, infoAttr, kernelStruct } from '../sys/attr.js';
-import { bpf, bpfRaw } from '../sys/bpf.js';
+import { bpf, bpfError, bpfRaw } from '../sys/bpf.js';
 import { Fd } from '../sys/fd.js';
 import { AttachType } from '../uapi/attach-types.js';
 import { Command } from '../uapi/commands.js';
 import { ProgramType } from '../uapi/program-types.js';
+
+const { ENOENT } = constants.errno;
 
 /** Names and kinds by which the kernel's BTF knows targets. */
 const conventions: ReadonlyMap<number, { readonly prefix: string; readonly kind: number }> = new Map([
@@ -66,7 +68,9 @@ export function attachTarget(program: ProgramSpec): AttachTarget | undefined {
 /** Kernel symbols say which module has a function; tracepoints of modules go by the function that registers them. */
 function findInModule(base: Btf, name: string, kind: number): AttachTarget | undefined {
   const symbol = name.replace(/^btf_trace_/, '__traceiter_');
-  const module = kernelSymbols().get(symbol)?.module;
+  const symbols = kernelSymbols();
+  if (symbols.hidden !== undefined) throw new UnknownFeatureError(`${symbol} in a module`, symbols.hidden);
+  const module = symbols.get(symbol)?.module;
   if (module === undefined) return undefined;
   let typeId: number | undefined;
   try {
@@ -79,15 +83,21 @@ function findInModule(base: Btf, name: string, kind: number): AttachTarget | und
   return { typeId, btfFd: fd.fd, [Symbol.dispose]: () => fd[Symbol.dispose]() };
 }
 
+function moduleAdvice(module: string): string {
+  return `the types of module ${module} are found by their id, which needs CAP_SYS_ADMIN`;
+}
+
 /** Opens the BTF that the kernel keeps under a module's name. */
 function moduleBtf(module: string): Fd | undefined {
   for (let id = 0; ; ) {
     const next = attr('getId', { startId: id });
-    if (bpfRaw(Command.btfGetNextId, next) < 0) return undefined;
+    const found = bpfRaw(Command.btfGetNextId, next);
+    if (found === -ENOENT) return undefined;
+    if (found < 0) throw bpfError(Command.btfGetNextId, -found, moduleAdvice(module));
     id = next.get('nextId');
     const result = bpfRaw(Command.btfGetFdById, attr('getId', { btfId: id }));
-    if (result === -constants.errno.ENOENT) continue; // It went away in between.
-    if (result < 0) return undefined;
+    if (result === -ENOENT) continue; // It went away in between.
+    if (result < 0) throw bpfError(Command.btfGetFdById, -result, moduleAdvice(module));
     const fd = new Fd(result);
     if (kernelBtfName(fd.fd) === module) return fd;
     fd[Symbol.dispose]();
