@@ -78,9 +78,9 @@ export interface GlobalModel {
 export interface ObjectModel {
   readonly littleEndian: boolean;
   readonly enums: readonly EnumModel[];
-  /** Those that others contain come first. */
+  /** Structs; one that others contain comes before them. */
   readonly structs: readonly StructModel[];
-  /** Those that come in numbers, as map values or through ring buffers: they get a columns decoder. */
+  /** Structs that come in numbers, as map values or through ring buffers: they get a columns decoder. */
   readonly records: ReadonlySet<StructModel>;
   readonly maps: readonly MapModel[];
   readonly globals: readonly GlobalModel[];

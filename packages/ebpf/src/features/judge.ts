@@ -53,7 +53,7 @@ export function judge(
   return incapable(needs, here) ?? absent;
 }
 
-/** Why this process can not tell what the kernel has; undefined if it can. */
+/** The reason why this process cannot find out what the kernel has; undefined if it can. */
 export function incapable(
   needs: readonly CapabilityName[],
   here: Situation = situation,

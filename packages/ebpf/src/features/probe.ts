@@ -66,7 +66,7 @@ export function withProgram(program: ProbeProgram, ask: (fd: number) => ProbeRes
   return ask(fd.fd);
 }
 
-/** EACCES is either a lack of privileges or the verifier's word for what a program must not read: its log tells. */
+/** EACCES is either a lack of privileges or the verifier's word for what a program must not read: its log shows which. */
 function refusedProgram(program: ProbeProgram, errno: number): ProbeResult {
   const needs = needsOf(program.type);
   if (errno !== EACCES || !verifierSpeaks(program)) return judge(errno, needs);
@@ -159,7 +159,7 @@ const lockdownHelpers: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Whether programs of a type may call a helper. The verifier's own words tell an unknown helper from one that was only
+ * Whether programs of a type may call a helper. The verifier's own words distinguish an unknown helper from one that was only
  * called with wrong arguments, as the probe does.
  * @param helper The number of BPF_FUNC_*.
  */

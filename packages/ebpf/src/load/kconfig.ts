@@ -1,5 +1,5 @@
 /**
- * Values of variables declared with `__kconfig`: the kernel's build options, and a few facts about the running kernel
+ * Values of variables declared with `__kconfig`: the kernel's build options, and a few properties of the running kernel
  * under names of the same kind, which libbpf introduced.
  */
 import { EbpfError, UnknownFeatureError } from '../errors.js';

@@ -1,6 +1,6 @@
 /**
  * Fills in what a compiler leaves open in an object's BTF. Clang writes 0 for the size of a DATASEC and for the offsets
- * of its global variables: the truth stands in ELF sections and symbols. Hidden symbols become static ones: the
+ * of its global variables: ELF sections and symbols have the right ones. Hidden symbols become static ones: the
  * verifier then checks a hidden function together with its callers rather than for any arguments.
  *
  * Only numbers are overwritten, so that type ids and string offsets, to which BTF.ext refers, stay as they are.

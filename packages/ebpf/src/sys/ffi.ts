@@ -115,7 +115,7 @@ function createPollHandle(koffi: Koffi, epollFd: number): PollHandle {
   let handle: KoffiPollHandle | undefined;
   return {
     start(onReadable) {
-      // Node 26 does not run microtasks after koffi's callback: what settles promises must come from a phase of
+      // Node 26 does not run microtasks after koffi's callback: whatever resolves promises must come from a phase of
       // Node's own.
       const callback = () => void setImmediate(onReadable);
       if (handle === undefined) {
