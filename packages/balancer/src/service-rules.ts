@@ -1,4 +1,4 @@
-/** Rules that services must meet, each for itself and with each other. */
+/** Rules for services, each alone and with the others. */
 import { canonicalAddress } from '@weir/ebpf/address';
 import { keyPrefix } from './address.js';
 import { isWeight } from './datapath/ring.js';
@@ -12,7 +12,7 @@ import {
   vipName,
 } from './service.js';
 
-/** A service, and how it is served. */
+/** A service with its specification. */
 export type WholeService = Service & ServiceSpec;
 
 /** A rule that a service breaks. */
@@ -40,23 +40,23 @@ export function repeated<T>(items: readonly T[], key: (item: T) => string): numb
 }
 
 /**
- * The rules that services break, whatever balancer serves them.
+ * Rules that services break, independent of a balancer's options.
  *
- * @throws OptionError for addresses and ports that are none.
+ * @throws OptionError for invalid addresses and ports.
  */
 export function serviceProblems(services: readonly WholeService[]): ServiceProblem[] {
   return [
     ...repeated(services, serviceName).map((index) => ({
       index,
       path: [],
-      message: `VIP ${vipName(services[index]!)} is there twice`,
+      message: `VIP ${vipName(services[index]!)} is listed twice`,
     })),
     ...services.flatMap((service, index) => ofReals(service).map((problem) => ({ index, ...problem }))),
     ...localities(services),
   ];
 }
 
-/** The rules that services with `forwarding: 'nat'` break. @param sources The balancer's own addresses, if there are any. */
+/** Rules that services with `forwarding: 'nat'` break. @param sources The balancer's own addresses, if there are any. */
 export function translationProblems(
   services: readonly WholeService[],
   sources: readonly { readonly ipv6: boolean }[] | undefined,
@@ -72,7 +72,7 @@ function ofReals(service: WholeService): Problem[] {
     ...repeated(reals, realKey).map((index) => {
       const { address, port = 0 } = reals[index]!;
       const which = port === 0 ? address : `${address} port ${port}`;
-      return { path: ['reals', index, 'address'], message: `real ${which} is there twice` };
+      return { path: ['reals', index, 'address'], message: `real ${which} is listed twice` };
     }),
     ...reals.flatMap((real, index) =>
       ofReal(service, real).map(({ path, message }) => ({ path: ['reals', index, ...path], message })),
@@ -94,7 +94,10 @@ function ofTranslatedReal(vip: string, { address, local }: ServiceReal): Problem
     found.push({ path: ['address'], message: `real ${address}: NAT does not change between IPv4 and IPv6` });
   }
   if (local === true) {
-    found.push({ path: ['local'], message: 'a local real takes packets as they came, without NAT' });
+    found.push({
+      path: ['local'],
+      message: 'a local real gets packets unchanged, so it cannot have forwarding: nat',
+    });
   }
   return found;
 }
@@ -102,7 +105,7 @@ function ofTranslatedReal(vip: string, { address, local }: ServiceReal): Problem
 function ofTunnelledReal(vip: string, { address, port = 0, local }: ServiceReal): Problem[] {
   const found: Problem[] = [];
   if (port !== 0) {
-    const message = "a port of its own needs forwarding: nat; through a tunnel the VIP's port stays";
+    const message = "port: a real's own port needs forwarding: nat, since a tunnel keeps the VIP's port";
     found.push({ path: ['port'], message });
   }
   if (local !== true && isIpv6(vip) && !isIpv6(address)) {
@@ -111,7 +114,7 @@ function ofTunnelledReal(vip: string, { address, port = 0, local }: ServiceReal)
   return found;
 }
 
-/** A real is either this host or not, in all services. */
+/** A real must be local in all services or in none. */
 function localities(services: readonly WholeService[]): ServiceProblem[] {
   const known = new Map<string, boolean>();
   return services.flatMap(({ reals }, index) =>
@@ -136,7 +139,7 @@ function ofTranslation(
   if (sources === undefined) {
     found.push({
       path: ['forwarding'],
-      message: "forwarding: nat needs nat.sources, addresses of the balancer's own",
+      message: 'forwarding: nat needs addresses of the balancer itself, in nat.sources',
     });
   } else if (!sources.some((source) => source.ipv6 === ipv6)) {
     const message = `forwarding: nat needs an IPv${ipv6 ? 6 : 4} address in nat.sources`;
@@ -144,7 +147,7 @@ function ofTranslation(
   }
   const local = flags.indexOf('local');
   if (local !== -1) {
-    const message = 'the flag local delivers packets to this host, and forwarding: nat to others';
+    const message = 'the flag local delivers packets to this host, so it excludes forwarding: nat';
     found.push({ path: ['flags', local], message });
   }
   return found;

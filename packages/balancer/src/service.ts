@@ -23,19 +23,19 @@ const flagBits = {
   noSourcePort: VipFlag.VIP_NO_SOURCE_PORT,
   /** Flows are not remembered: the ring decides for each packet. */
   noFlowTable: VipFlag.VIP_NO_FLOW_TABLE,
-  /** Server ids in QUIC connection ids are looked at. */
+  /** Server ids in QUIC connection ids count. */
   quic: VipFlag.VIP_QUIC,
   /** Only the destination port is hashed. */
   hashDestinationPort: VipFlag.VIP_HASH_DESTINATION_PORT,
   /** Source routes apply. */
   sourceRouting: VipFlag.VIP_SOURCE_ROUTING,
-  /** Packets are delivered to this host, as they came. */
+  /** Packets are delivered to this host unchanged. */
   local: VipFlag.VIP_LOCAL,
-  /** Flows that this host's table does not know are looked up in the global one. */
+  /** The global table is searched for flows that a CPU's table does not know. */
   globalFlows: VipFlag.VIP_GLOBAL_FLOWS,
   /** For services of all ports: the destination port is hashed, and distinguishes flows. */
   hashBothPorts: VipFlag.VIP_HASH_BOTH_PORTS,
-  /** Server ids in stable UDP headers are looked at. */
+  /** Server ids in stable UDP headers count. */
   stableUdp: VipFlag.VIP_STABLE_UDP,
   /** UDP flows leave reals that are down. */
   udpMigration: VipFlag.VIP_UDP_MIGRATION,
@@ -51,13 +51,13 @@ export interface ServiceReal {
   readonly port?: number;
   /** A whole number. With 0 the real is drained: it keeps its flows and gets no new ones. Default 1. */
   readonly weight?: number;
-  /** The real is this host: packets are delivered as they came. */
+  /** Whether the real is this host, which gets packets unchanged. */
   readonly local?: boolean;
   /** With the flag `udpMigration`: UDP flows leave this real. */
   readonly down?: boolean;
 }
 
-/** How a service is served. */
+/** The specification of a service. */
 export interface ServiceSpec {
   readonly reals: readonly ServiceReal[];
   /**
@@ -66,7 +66,7 @@ export interface ServiceSpec {
    */
   readonly forwarding?: 'tunnel' | 'nat';
   readonly flags?: readonly ServiceFlag[];
-  /** Default 2. */
+  /** The way in which weights count. Default 2. */
   readonly ringVersion?: RingVersion;
 }
 
@@ -90,7 +90,7 @@ export function vipName({ address, port, protocol }: Service): string {
   return `${address.includes(':') ? `[${address}]` : address}:${port}/${protocol}`;
 }
 
-/** A text that is the same for every way to write a real's address. A real with a port of its own is another real. */
+/** A text that is the same for every way to write a real's address. Another port means another real. */
 export function realKey({ address, port = 0 }: Pick<ServiceReal, 'address' | 'port'>): string {
   return `${canonicalAddress(address)} ${port}`;
 }

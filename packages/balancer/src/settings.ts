@@ -124,7 +124,7 @@ function parseDevices(options: BalancerOptions): InterfaceOptions[] {
 function checkAttachment(options: BalancerOptions, devices: readonly InterfaceOptions[]): void {
   const { chain, mode, pin } = options;
   if (chain !== undefined && devices.length > 0)
-    throw new OptionError('chain and interfaces exclude each other');
+    throw new OptionError('chain and interfaces exclude each other: name one of them');
   if (chain !== undefined && pin === undefined) {
     throw new OptionError('chain needs pin, since the program stays in the slot when this process ends');
   }
@@ -137,7 +137,7 @@ function checkAttachment(options: BalancerOptions, devices: readonly InterfaceOp
   }
   const names = devices.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) < index);
-  if (twice !== undefined) throw new OptionError(`interface ${twice} is there twice`);
+  if (twice !== undefined) throw new OptionError(`interfaces: ${twice} is listed twice`);
 }
 
 function parseCpus(cpus: readonly number[]): readonly number[] {

@@ -150,8 +150,8 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
   [
     'two kinds of devices, and a duplicate device',
     `${noVips}interfaces: [eth0, {name: eth0}]`,
-    '3:13: interfaces: there is interface already',
-    '3:20: interface eth0 is there twice',
+    '3:13: interfaces: there is already interface, and only one of them can be used',
+    '3:20: interface eth0 is listed twice',
   ],
   ['an unknown key', `${noVips}vipps: 1`, '3:1: vipps is not known here'],
   [
@@ -176,7 +176,7 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
   [
     'a chain with a mode',
     `vips: []\nmode: native\nchain: {map: /sys/fs/bpf/x, index: 1}`,
-    '2:7: mode: the program that calls this one has it, as there is a chain',
+    '2:7: mode: in a chain, the program that calls the balancer decides it',
   ],
   [
     'a VIP without a valid address',
@@ -196,23 +196,23 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
   [
     'a duplicate VIP',
     `${vip(...tcp, real, 'name: a')}- {address: 198.51.100.1, port: 80, protocol: tcp, ${real}}`,
-    '8:3: VIP 198.51.100.1:80/tcp is there twice',
+    '8:3: VIP 198.51.100.1:80/tcp is listed twice',
   ],
   [
     'a duplicate name of a VIP',
     `${vip(...tcp, real, 'name: a')}- {address: 198.51.100.1, port: 81, protocol: tcp, name: a, ${real}}`,
-    '8:58: a VIP of the name a is there already',
+    '8:58: another VIP has the name a',
   ],
   ['no reals', vip(...tcp, 'reals: []'), '6:10: reals: expected at least 1'],
   [
     'a duplicate real',
     vip(...tcp, 'reals: [{address: 10.0.0.1}, {address: 10.0.0.1}]'),
-    '6:42: real 10.0.0.1 is there twice',
+    '6:42: real 10.0.0.1 is listed twice',
   ],
   [
     'a duplicate name of a real',
     vip(...tcp, 'reals: [{address: 10.0.0.1}, {address: 10.0.0.2, name: 10.0.0.1}]'),
-    '6:58: a real of the name 10.0.0.1 is there already',
+    '6:58: another real has the name 10.0.0.1',
   ],
   [
     'invalid weights',
@@ -223,7 +223,7 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
   [
     'a port through a tunnel',
     vip(...tcp, 'reals: [{address: 10.0.0.1, port: 8080}]'),
-    "6:37: a port of its own needs forwarding: nat; through a tunnel the VIP's port stays",
+    "6:37: port: a real's own port needs forwarding: nat, since a tunnel keeps the VIP's port",
   ],
   [
     'IPv6 to a real with IPv4',
@@ -238,7 +238,7 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
   [
     'NAT without sources',
     vip(...tcp, 'forwarding: nat', real),
-    "6:15: forwarding: nat needs nat.sources, addresses of the balancer's own",
+    '6:15: forwarding: nat needs addresses of the balancer itself, in nat.sources',
   ],
   [
     'NAT without a source in the family of the VIP',
@@ -248,28 +248,28 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
   [
     'NAT with ports in the wrong order',
     `${noVips}nat: {sources: [fd00::77], ports: [2, 1]}`,
-    '3:6: nat: ports: the last is below the first',
+    '3:6: nat: ports: the last port is below the first',
   ],
   [
     'NAT to this host',
     `${vip(...tcp, 'forwarding: nat', 'flags: [local]', real)}nat: {sources: [192.0.2.77]}`,
-    '7:11: the flag local delivers packets to this host, and forwarding: nat to others',
+    '7:11: the flag local delivers packets to this host, so it excludes forwarding: nat',
   ],
   [
     'a local real with NAT',
     `${vip(...tcp, 'forwarding: nat', 'reals: [{address: 10.0.0.1, local: true}]')}nat: {sources: [192.0.2.77]}`,
-    '7:38: a local real takes packets as they came, without NAT',
+    '7:38: a local real gets packets unchanged, so it cannot have forwarding: nat',
   ],
   [
     'a real that is down without effect',
     vip(...tcp, 'reals: [{address: 10.0.0.1, down: true}]'),
-    '6:37: down matters to a VIP with the flag udpMigration only; weight: 0 drains',
+    '6:37: down has an effect only in a VIP with the flag udpMigration; use weight: 0 to drain',
   ],
   [
     'flags that do not fit the VIP',
     vip(...tcp, 'flags: [quic, hashBothPorts]', real),
-    '6:11: quic is for udp VIPs',
-    '6:17: hashBothPorts is for VIPs of all ports (port: 0)',
+    '6:11: quic is only for udp VIPs',
+    '6:17: hashBothPorts is only for VIPs of all ports (port: 0)',
   ],
   [
     'an unknown type of check',
@@ -299,12 +299,12 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
   [
     'a check without a port',
     vip('address: 198.51.100.1', 'port: 0', 'protocol: tcp', real, 'check: {type: tcp}'),
-    '7:10: port is missing: the VIP has all ports',
+    '7:10: port is missing: checks of a VIP of all ports need one',
   ],
   [
     'a check through the tunnel with NAT',
     `${vip(...tcp, 'forwarding: nat', real, 'check: {type: tcp, tunnel: true}')}nat: {sources: [192.0.2.77]}`,
-    '8:30: tunnel: with forwarding: nat there is none',
+    '8:30: tunnel: VIPs with forwarding: nat have no tunnel',
   ],
   [
     'a check through the tunnel of a prefix',
@@ -325,30 +325,30 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
   [
     'tunnel ends without decapsulation',
     `${noVips}tunnelEnds: [192.0.2.1]`,
-    '3:13: tunnelEnds need options: inlineDecapsulation: true',
+    '3:13: tunnelEnds need options: {inlineDecapsulation: true}',
   ],
   [
     'duplicate entries of tables',
     `${noVips}options: {inlineDecapsulation: true}\nserverIds:\n- {id: 1, real: fd00::1}\n- {id: 1, real: fd00::2}\nsourceRoutes:\n- {prefix: fd00::/8, real: fd00::1}\n- {prefix: 'fd00:0::/8', real: fd00::1}\ntunnelEnds: ['::1', '0::1']`,
-    '6:8: server id 1 is there twice',
-    '9:12: prefix fd00:0::/8 is there twice',
-    '10:21: tunnel end 0::1 is there twice',
+    '6:8: server id 1 is listed twice',
+    '9:12: prefix fd00:0::/8 is listed twice',
+    '10:21: tunnel end 0::1 is listed twice',
   ],
   [
     'an invalid global flow',
     `${noVips}globalFlows:\n- {source: 192.0.2.1, sourcePort: 1, destination: '::1', destinationPort: 1, protocol: tcp, real: 10.0.0.1}`,
     '4:12: 192.0.2.1 and ::1 are of different families',
-    '4:99: 10.0.0.1 is no real of any VIP',
+    '4:99: 10.0.0.1 is not a real of any VIP',
   ],
   [
     'too many reals',
     `options: {maxReals: 2}\n${vip(...tcp, 'reals: [{address: 10.0.0.1}, {address: 10.0.0.2}]')}`,
-    '4:1: 2 reals, and maxReals leaves room for 1',
+    '4:1: 2 reals, but maxReals leaves room for 1 only',
   ],
   [
     'a routing table of the kernel',
     `${noVips}routes: {table: 254}`,
-    "3:17: table: 253 to 255 are the kernel's own",
+    '3:17: table: 253 to 255 belong to the kernel',
   ],
   ['a command', `${noVips}onChange: []`, '3:11: onChange: expected at least 1'],
   ['a command line', `${noVips}onChange: a b`, '3:11: onChange: expected a list'],

@@ -22,24 +22,24 @@ describe('rules of services', () => {
 
   it('refuse a service twice, however its address is written', () => {
     assert.deepEqual(found(tcp6, { ...tcp6, address: '2001:db8:0::1' }), [
-      '1 : VIP [2001:db8:0::1]:80/tcp is there twice',
+      '1 : VIP [2001:db8:0::1]:80/tcp is listed twice',
     ]);
   });
 
   it('refuse a real twice, but with NAT not on different ports', () => {
     const [real] = tcp4.reals;
     assert.deepEqual(found({ ...tcp4, reals: [real!, real!] }), [
-      '0 reals.1.address: real 10.0.0.1 is there twice',
+      '0 reals.1.address: real 10.0.0.1 is listed twice',
     ]);
     const reals = [1, 2, 2].map((port) => ({ ...real!, port }));
     assert.deepEqual(found({ ...tcp4, forwarding: 'nat', reals }), [
-      '0 reals.2.address: real 10.0.0.1 port 2 is there twice',
+      '0 reals.2.address: real 10.0.0.1 port 2 is listed twice',
     ]);
   });
 
   it('refuse what a tunnel cannot do', () => {
     assert.deepEqual(found({ ...tcp6, reals: [{ address: '10.0.0.1', port: 8080 }] }), [
-      "0 reals.0.port: a port of its own needs forwarding: nat; through a tunnel the VIP's port stays",
+      "0 reals.0.port: port: a real's own port needs forwarding: nat, since a tunnel keeps the VIP's port",
       '0 reals.0.address: real 10.0.0.1: IPv6 does not go through an IPv4 tunnel',
     ]);
     assert.deepEqual(found({ ...tcp6, reals: [{ address: '10.0.0.1', local: true }] }), []);
@@ -49,7 +49,7 @@ describe('rules of services', () => {
   it('refuse what NAT cannot do', () => {
     assert.deepEqual(found({ ...tcp4, forwarding: 'nat', reals: [{ address: 'fd00::1', local: true }] }), [
       '0 reals.0.address: real fd00::1: NAT does not change between IPv4 and IPv6',
-      '0 reals.0.local: a local real takes packets as they came, without NAT',
+      '0 reals.0.local: a local real gets packets unchanged, so it cannot have forwarding: nat',
     ]);
   });
 
@@ -76,7 +76,7 @@ describe('rules of translated services', () => {
 
   it('ask for a source of the same family', () => {
     assert.deepEqual(problems(nat4), [
-      "forwarding: forwarding: nat needs nat.sources, addresses of the balancer's own",
+      'forwarding: forwarding: nat needs addresses of the balancer itself, in nat.sources',
     ]);
     assert.deepEqual(problems(nat4, [{ ipv6: true }]), [
       'forwarding: forwarding: nat needs an IPv4 address in nat.sources',
@@ -87,7 +87,7 @@ describe('rules of translated services', () => {
 
   it('refuse the flag local', () => {
     assert.deepEqual(problems({ ...nat4, flags: ['quic', 'local'] }, [{ ipv6: false }]), [
-      'flags.1: the flag local delivers packets to this host, and forwarding: nat to others',
+      'flags.1: the flag local delivers packets to this host, so it excludes forwarding: nat',
     ]);
   });
 });

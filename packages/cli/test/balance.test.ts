@@ -35,7 +35,7 @@ describe('weir balance check', () => {
   it('says all that is wrong, where editors find it', async () => {
     const lines = [
       `${bad}:2:7: mode: expected native or generic`,
-      `${bad}:4:2: VIP 198.51.100.1:80/tcp is there twice`,
+      `${bad}:4:2: VIP 198.51.100.1:80/tcp is listed twice`,
     ];
     assert.deepEqual(await balance('check', bad), { code: 2, stdout: '', stderr: `${lines.join('\n')}\n` });
     const { code, stdout, stderr } = await balance('check', '--json', bad);

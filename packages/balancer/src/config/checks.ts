@@ -1,4 +1,4 @@
-/** What the schema cannot say: how the values of a configuration fit together. */
+/** Checks that the schema cannot express: whether the values of a configuration fit together. */
 import { canonicalAddress, canonicalPrefix } from '@weir/ebpf/address';
 import { keyAddress, keyPrefix } from '../address.js';
 import { familyProblem } from '../datapath/frame.js';
@@ -9,7 +9,7 @@ import type { Finding } from './messages.js';
 import type { Config, VipConfig } from './schema.js';
 import type { Path } from './source.js';
 
-/** A VIP that the schema accepts, and its place in the list. */
+/** A VIP that the schema accepts, with its index in the file. */
 export interface PlacedVip {
   readonly index: number;
   readonly vip: VipConfig;
@@ -17,7 +17,7 @@ export interface PlacedVip {
 
 const isIpv6 = (address: string): boolean => address.includes(':');
 
-/** What is wrong with VIPs, each for itself and with each other. */
+/** Problems of VIPs, each alone and with the others. */
 export function vipFindings(placed: readonly PlacedVip[]): Finding[] {
   const vips = placed.map(({ vip }) => vip);
   const twice = repeated(vips, serviceName);
@@ -29,7 +29,7 @@ export function vipFindings(placed: readonly PlacedVip[]): Finding[] {
     })),
     ...names.map((at) => {
       const { index, vip } = placed[at]!;
-      return { path: ['vips', index, 'name'], message: `a VIP of the name ${vip.name} is there already` };
+      return { path: ['vips', index, 'name'], message: `another VIP has the name ${vip.name}` };
     }),
     ...placed.flatMap(({ vip, index }) => ofVip(vip, ['vips', index])),
   ];
@@ -42,7 +42,7 @@ function ofVip(vip: VipConfig, path: Path): Finding[] {
   return [
     ...names.map((index) => ({
       path: [...path, 'reals', index, 'name'],
-      message: `a real of the name ${reals[index]!.name} is there already`,
+      message: `another real has the name ${reals[index]!.name}`,
     })),
     ...ofDown(vip, path),
     ...ofFlags(vip, path),
@@ -57,14 +57,14 @@ function ofDown({ reals, flags }: VipConfig, path: Path): Finding[] {
       ? [
           {
             path: [...path, 'reals', index, 'down'],
-            message: 'down matters to a VIP with the flag udpMigration only; weight: 0 drains',
+            message: 'down has an effect only in a VIP with the flag udpMigration; use weight: 0 to drain',
           },
         ]
       : [],
   );
 }
 
-/** Flags that look at what only these packets have. To a balancer they are harmless, in a file they are a mistake. */
+/** Flags that concern packets of one protocol. A balancer ignores others, but in a file they are a mistake. */
 const flagProtocols = { quic: 'udp', stableUdp: 'udp', udpMigration: 'udp' } as const;
 
 function ofFlags({ flags, protocol, port }: VipConfig, path: Path): Finding[] {
@@ -72,10 +72,10 @@ function ofFlags({ flags, protocol, port }: VipConfig, path: Path): Finding[] {
     const here = [...path, 'flags', index];
     const needed = (flagProtocols as Readonly<Partial<Record<string, string>>>)[flag];
     if (needed !== undefined && needed !== protocol) {
-      return [{ path: here, message: `${flag} is for ${needed} VIPs` }];
+      return [{ path: here, message: `${flag} is only for ${needed} VIPs` }];
     }
     if (flag === 'hashBothPorts' && port !== 0) {
-      return [{ path: here, message: 'hashBothPorts is for VIPs of all ports (port: 0)' }];
+      return [{ path: here, message: 'hashBothPorts is only for VIPs of all ports (port: 0)' }];
     }
     return [];
   });
@@ -89,10 +89,10 @@ function ofCheck({ check, port, address, reals, forwarding }: VipConfig, above: 
     found.push({ path: [...path, 'timeout'], message: 'timeout: expected no more than the interval' });
   }
   if (check.port === undefined && port === 0 && reals.some((real) => real.port === undefined)) {
-    found.push({ path, message: 'port is missing: the VIP has all ports' });
+    found.push({ path, message: 'port is missing: checks of a VIP of all ports need one' });
   }
   if (check.tunnel && forwarding === 'nat') {
-    found.push({ path: [...path, 'tunnel'], message: 'tunnel: with forwarding: nat there is none' });
+    found.push({ path: [...path, 'tunnel'], message: 'tunnel: VIPs with forwarding: nat have no tunnel' });
   }
   if (check.tunnel && !keyPrefix(address).whole) {
     found.push({
@@ -103,37 +103,37 @@ function ofCheck({ check, port, address, reals, forwarding }: VipConfig, above: 
   return found;
 }
 
-/** What is wrong with the rest of a configuration whose parts are all well-formed. */
+/** Problems of the other parts of a configuration that is well-formed. */
 export function restFindings(config: Config): Finding[] {
   const { mode, chain, options, serverIds, sourceRoutes, tunnelEnds } = config;
   return [
     ...ofDevices(config),
     ...(chain !== undefined && mode !== undefined
-      ? [{ path: ['mode'], message: 'mode: the program that calls this one has it, as there is a chain' }]
+      ? [{ path: ['mode'], message: 'mode: in a chain, the program that calls the balancer decides it' }]
       : []),
     ...ofTunnels(config),
     ...ofNat(config),
     ...repeated(serverIds, ({ id }) => String(id)).map((index) => ({
       path: ['serverIds', index, 'id'],
-      message: `server id ${serverIds[index]!.id} is there twice`,
+      message: `server id ${serverIds[index]!.id} is listed twice`,
     })),
     ...repeated(sourceRoutes, ({ prefix }) => canonicalPrefix(prefix)).map((index) => ({
       path: ['sourceRoutes', index, 'prefix'],
-      message: `prefix ${sourceRoutes[index]!.prefix} is there twice`,
+      message: `prefix ${sourceRoutes[index]!.prefix} is listed twice`,
     })),
     ...repeated(tunnelEnds, canonicalAddress).map((index) => ({
       path: ['tunnelEnds', index],
-      message: `tunnel end ${tunnelEnds[index]} is there twice`,
+      message: `tunnel end ${tunnelEnds[index]} is listed twice`,
     })),
     ...(tunnelEnds.length > 0 && options.inlineDecapsulation !== true
-      ? [{ path: ['tunnelEnds'], message: 'tunnelEnds need options: inlineDecapsulation: true' }]
+      ? [{ path: ['tunnelEnds'], message: 'tunnelEnds need options: {inlineDecapsulation: true}' }]
       : []),
     ...ofGlobalFlows(config),
     ...ofRoom(config),
   ];
 }
 
-/** Packets come from one place. */
+/** Exactly one of the keys must name the source of packets. */
 function ofDevices({ interface: one, interfaces, chain }: Config): Finding[] {
   const given = Object.entries({ interface: one, interfaces, chain }).filter(
     ([, value]) => value !== undefined,
@@ -141,10 +141,15 @@ function ofDevices({ interface: one, interfaces, chain }: Config): Finding[] {
   const names = (interfaces ?? []).map(({ name }) => name);
   return [
     ...(given.length === 0 ? [{ path: [], message: 'interface is missing (or interfaces, or chain)' }] : []),
-    ...given.slice(1).map(([key]) => ({ path: [key], message: `${key}: there is ${given[0]![0]} already` })),
+    ...given
+      .slice(1)
+      .map(([key]) => ({
+        path: [key],
+        message: `${key}: there is already ${given[0]![0]}, and only one of them can be used`,
+      })),
     ...repeated(names, (name) => name).map((index) => ({
       path: ['interfaces', index],
-      message: `interface ${names[index]} is there twice`,
+      message: `interface ${names[index]} is listed twice`,
     })),
   ];
 }
@@ -169,7 +174,7 @@ function ofTunnels({ encapsulation, vips, serverIds, sourceRoutes }: Config): Fi
   ];
 }
 
-/** What is translated needs addresses of the balancer's own, in the VIP's family. */
+/** VIPs with translation need sources in their family. */
 function ofNat({ nat, vips }: Config): Finding[] {
   return translationProblems(vips, nat?.sources.map(keyAddress)).map(({ index, path, message }) => ({
     path: ['vips', index, ...path],
@@ -186,12 +191,12 @@ function ofGlobalFlows({ vips, globalFlows }: Config): Finding[] {
       ...(families === undefined ? [] : [{ path: [...path, 'source'], message: families }]),
       ...(known.has(canonicalAddress(real))
         ? []
-        : [{ path: [...path, 'real'], message: `${real} is no real of any VIP` }]),
+        : [{ path: [...path, 'real'], message: `${real} is not a real of any VIP` }]),
     ];
   });
 }
 
-/** Whether what is there fits the tables. */
+/** Entries must fit the tables. */
 function ofRoom({ options, vips, serverIds, sourceRoutes, globalFlows }: Config): Finding[] {
   const room = (name: keyof typeof ranges & keyof Config['options']) => options[name] ?? ranges[name].default;
   const reals = new Set([
@@ -226,6 +231,6 @@ function ofRoom({ options, vips, serverIds, sourceRoutes, globalFlows }: Config)
     .filter(({ count, room }) => count > room)
     .map(({ path, what, count, room, option }) => ({
       path,
-      message: `${count} ${what}, and ${option} leaves room for ${room}`,
+      message: `${count} ${what}, but ${option} leaves room for ${room} only`,
     }));
 }

@@ -1,4 +1,4 @@
-/** What a configuration file may say: the one source of its types, its checks, and the schema for editors. */
+/** The schema of a configuration file: the one source of its types, its checks, and the schema for editors. */
 import { z } from 'zod';
 import { Limit } from '../generated/balancer.js';
 import {
@@ -39,20 +39,27 @@ const command = z
   .transform((words) => words as [string, ...string[]]);
 
 const check = {
-  port: port.exactOptional().describe("The port that is asked. Default: the real's, which is the VIP's."),
-  interval: duration.default(5000).describe('From one probe to the next: 500ms, 5s, 1m. Default 5s.'),
-  timeout: duration.default(2000).describe('How long an answer may take; at most the interval. Default 2s.'),
+  port: port.exactOptional().describe("The port that is checked. Default: the real's, else the VIP's."),
+  interval: duration.default(5000).describe('Time from one check to the next: 500ms, 5s, 1m. Default 5s.'),
+  timeout: duration
+    .default(2000)
+    .describe('Time within which the real must answer; at most the interval. Default 2s.'),
   rise: z
     .int()
     .min(1)
     .max(100)
     .default(2)
-    .describe('Good answers in a row that make a real well. Default 2.'),
-  fall: z.int().min(1).max(100).default(3).describe('Bad answers in a row that make a real fail. Default 3.'),
+    .describe('Good results in a row after which a real is up. Default 2.'),
+  fall: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(3)
+    .describe('Bad results in a row after which a real is down. Default 3.'),
   tunnel: z
     .boolean()
     .default(false)
-    .describe("Probes go to the VIP's address through the real's tunnel, as clients' packets do."),
+    .describe("Whether checks go through the real's tunnel to the VIP's address, as clients' packets do."),
 };
 
 const http = {
@@ -61,39 +68,41 @@ const http = {
     .string()
     .regex(/^\/[!-~]*$/)
     .default('/')
-    .describe('What is asked for. Default /.'),
+    .describe('The path that is requested. Default /.'),
   host: z
     .string()
     .regex(/^[!-~]+$/)
     .exactOptional()
-    .describe("The Host header, and the name for TLS. Default: the VIP's address and port."),
+    .describe("The Host header and TLS server name. Default: the VIP's address and port."),
   status: statuses
     .default([{ from: 200, to: 399 }])
-    .describe('Statuses that are good: 200, 200-399, or a list. Default 200-399.'),
+    .describe('Good statuses: 200, 200-399, or a list. Default 200-399.'),
 };
 
 const checkSchema = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('tcp').describe('A connection is made.'), ...check }),
-  z.strictObject({ type: z.literal('http').describe('A page is asked for.'), ...http }),
+  z.strictObject({ type: z.literal('tcp').describe('The real must accept a connection.'), ...check }),
+  z.strictObject({ type: z.literal('http').describe('The real must answer a GET.'), ...http }),
   z.strictObject({
-    type: z.literal('https').describe('The same over TLS; certificates are not judged.'),
+    type: z.literal('https').describe('The same over TLS; certificates are not verified.'),
     ...http,
   }),
 ]);
 
 const realSchema = z
   .strictObject({
-    name: name.exactOptional().describe('Default: its address, and its port if it has one.'),
-    address: address.describe('Where the tunnel ends; with NAT, where the server listens.'),
+    name: name
+      .exactOptional()
+      .describe('The name of the real. Default: its address, and its port if it has one.'),
+    address: address.describe('The address of the tunnel end; with NAT, that of the server.'),
     weight: z
       .int()
       .min(0)
       .max(MAX_WEIGHT)
       .default(1)
-      .describe('Share of new flows; 0 drains: known flows stay, no new ones come. Default 1.'),
+      .describe('Share of new flows; with 0 the real keeps its flows and gets no new ones. Default 1.'),
     port: port.exactOptional().describe("With `forwarding: nat`: the server's port. Default: the VIP's."),
-    local: z.boolean().default(false).describe('The real is this host.'),
-    down: z.boolean().default(false).describe('With the flag udpMigration: its UDP flows go elsewhere.'),
+    local: z.boolean().default(false).describe('Whether the real is this host.'),
+    down: z.boolean().default(false).describe('With the flag udpMigration: UDP flows leave this real.'),
   })
   .transform((real) => ({ ...real, name: real.name ?? realName(real) }));
 
@@ -104,25 +113,27 @@ function realName({ address, port }: { readonly address: string; readonly port?:
 
 export const vipSchema = z
   .strictObject({
-    name: name.exactOptional().describe('Default: ADDRESS:PORT/PROTOCOL.'),
+    name: name.exactOptional().describe('The name of the VIP. Default: ADDRESS:PORT/PROTOCOL.'),
     address: prefix.describe('An address, or a prefix such as 192.0.2.0/24.'),
-    port: servicePort.describe('0: all ports that no other VIP has.'),
+    port: servicePort.describe('A port; 0 for all ports that no other VIP has.'),
     protocol,
     flags: z
       .array(z.enum(serviceFlags))
       .default([])
-      .describe('How flows are told apart and reals are chosen.'),
+      .describe('How flows are distinguished and reals are chosen.'),
     ringVersion: z
       .literal([1, 2])
       .exactOptional()
-      .describe('1 only beside balancers whose rings hardly follow weights. Default 2.'),
+      .describe('1 only in ECMP groups with balancers that use it. Default 2.'),
     forwarding: z
       .enum(['tunnel', 'nat'])
       .default('tunnel')
       .describe('tunnel: reals answer clients directly. nat: both directions go through the balancer.'),
     reals: z.array(realSchema).min(1),
-    check: checkSchema.exactOptional().describe('How reals are watched. Without it, all count as well.'),
-    onChange: command.exactOptional().describe('The same as outside VIPs, for this one instead.'),
+    check: checkSchema
+      .exactOptional()
+      .describe('The health check of the reals. Without it, all count as up.'),
+    onChange: command.exactOptional().describe('As outside of VIPs, for this VIP.'),
   })
   .transform((vip) => ({ ...vip, name: vip.name ?? vipName(vip) }));
 
@@ -131,7 +142,7 @@ function count(name: keyof typeof ranges, description: string) {
   return z.int().min(least).max(most).exactOptional().describe(`${description} Default ${usual}.`);
 }
 
-/** Options of a balancer that have another place: in the file, or on the command line. */
+/** Options of a balancer that are elsewhere in the file, or on the command line. */
 type PlacedOption =
   | ('interface' | 'interfaces' | 'mode' | 'chain' | 'routerMac' | 'router' | 'gue' | 'nat')
   | ('pin' | 'pinRoot' | 'forgetFlows' | 'callsNext');
@@ -139,11 +150,11 @@ type PlacedOption =
 const optionsSchema = z.strictObject({
   maxFrame: count('maxFrame', 'Longest frame that is forwarded, bytes.'),
   icmpMtu: count('icmpMtu', 'MTU that ICMP answers to longer ones name; 0: no answers.'),
-  tcpServerIds: z.boolean().exactOptional().describe('Server ids in TCP options are looked at.'),
+  tcpServerIds: z.boolean().exactOptional().describe('Whether server ids in TCP options count.'),
   inlineDecapsulation: z
     .boolean()
     .exactOptional()
-    .describe('What comes through a tunnel to one of tunnelEnds is unpacked first.'),
+    .describe('Whether outer headers of packets to tunnelEnds are removed first.'),
   flows: count('flows', 'Flows that are remembered, of all CPUs; 43 bytes each.'),
   fallbackFlows: count('fallbackFlows', 'The same for CPUs without a table of their own.'),
   cpus: z
@@ -157,7 +168,7 @@ const optionsSchema = z.strictObject({
     .min(0.02)
     .max(2 ** 24)
     .exactOptional()
-    .describe(`A UDP flow that was idle for longer is a new one. Default ${DEFAULT_UDP_IDLE_SECONDS}.`),
+    .describe(`Idle time after which a UDP flow ends. Default ${DEFAULT_UDP_IDLE_SECONDS}.`),
   maxReals: count('maxReals', 'One more than there can be reals at a time.'),
   maxServerIds: count('maxServerIds', 'Server ids that there is room for.'),
   maxSourceRoutes: count('maxSourceRoutes', 'Source routes that there is room for.'),
@@ -165,8 +176,8 @@ const optionsSchema = z.strictObject({
 } satisfies Record<Exclude<keyof BalancerOptions, PlacedOption>, z.ZodType>);
 
 const gueSchema = z.strictObject({
-  source4: address4.exactOptional().describe('Outer source towards reals with IPv4.'),
-  source6: address6.exactOptional().describe('Outer source towards reals with IPv6.'),
+  source4: address4.exactOptional().describe('Source address in outer headers to reals with IPv4.'),
+  source6: address6.exactOptional().describe('Source address in outer headers to reals with IPv6.'),
   port: port.exactOptional().describe(`Destination port. Default ${DEFAULT_GUE_PORT}.`),
 });
 
@@ -185,11 +196,11 @@ const natSchema = z
       .array(address)
       .min(1)
       .max(MAX_NAT_SOURCES)
-      .describe("Addresses of the balancer's own, from which reals are talked to."),
+      .describe('Addresses of the balancer itself, from which it sends to reals.'),
     ports: z
       .tuple([port, port])
       .exactOptional()
-      .describe(`First and last port of each. Default [${DEFAULT_NAT_PORTS.join(', ')}].`),
+      .describe(`First and last port on each source. Default [${DEFAULT_NAT_PORTS.join(', ')}].`),
     nextHop: z
       .enum(['route', 'router'])
       .exactOptional()
@@ -203,7 +214,7 @@ const natSchema = z
     udpIdleSeconds: seconds('udpIdleSeconds', 'The same for a UDP flow.'),
   } satisfies Record<keyof NatOptions, z.ZodType>)
   .refine(({ ports: [first, last] = [1, 1] }) => first <= last, {
-    error: 'ports: the last is below the first',
+    error: 'ports: the last port is below the first',
   });
 
 /** A device, with a next hop of its own. */
@@ -212,7 +223,7 @@ export interface DeviceConfig {
   readonly router?: string;
 }
 
-/** Where packets come from. */
+/** The source of packets. */
 interface DeviceChoice {
   readonly interface?: string;
   readonly interfaces?: readonly DeviceConfig[];
@@ -226,7 +237,7 @@ export const configSchema = z
       .string()
       .regex(/^[\w-]{1,64}$/)
       .exactOptional()
-      .describe('What this balancer is called: letters, digits, _ and -. Default: its first interface.'),
+      .describe('The name of the balancer: letters, digits, _ and -. Default: its first interface.'),
     interface: device.exactOptional().describe('The device whose packets are balanced.'),
     interfaces: z
       .array(
@@ -234,21 +245,23 @@ export const configSchema = z
           device.transform((name): DeviceConfig => ({ name })),
           z.strictObject({
             name: device,
-            router: router.exactOptional().describe('Its next hop. Default: that of all.'),
+            router: router.exactOptional().describe('Its next hop. Default: the key router outside.'),
           }),
         ]),
       )
       .min(1)
       .exactOptional()
-      .describe('Several devices that share all tables; a packet leaves through the one that it came from.'),
+      .describe(
+        'Several devices, which share all tables; a packet leaves by the device through which it came in.',
+      ),
     mode: z
       .enum(['native', 'generic'])
       .exactOptional()
       .describe('XDP in the driver, or in the network stack. Default: native where the driver can.'),
     chain: z
       .strictObject({
-        map: absolutePath.describe('Where its program array is pinned.'),
-        index: z.int().min(0).max(65_535).describe('Which of its elements becomes this balancer.'),
+        map: absolutePath.describe('The path of its pinned program array.'),
+        index: z.int().min(0).max(65_535).describe('The element in which the balancer is put.'),
       })
       .exactOptional()
       .describe('Instead of interfaces: another XDP program, which calls this balancer.'),
@@ -262,24 +275,24 @@ export const configSchema = z
       .default('ipip')
       .describe('ipip: IP in IP. gue: generic UDP encapsulation, variant 1. Default ipip.'),
     nat: natSchema.exactOptional().describe('For VIPs with forwarding: nat.'),
-    options: optionsSchema.default({}).describe('Fixed from the start of the balancer on.'),
-    vips: z.array(vipSchema).max(Limit.MAX_VIPS).describe('What clients connect to.'),
+    options: optionsSchema.default({}).describe('Options that are fixed when the balancer starts.'),
+    vips: z.array(vipSchema).max(Limit.MAX_VIPS).describe('Virtual services, to which clients connect.'),
     serverIds: z
       .array(z.strictObject({ id: z.int().min(1).max(MAX_SERVER_ID), real: address }))
       .default([])
-      .describe('Which real an id in QUIC, TCP or stable UDP packets means.'),
+      .describe('Reals by the id in QUIC, TCP or stable UDP packets.'),
     sourceRoutes: z
       .array(z.strictObject({ prefix, real: address }))
       .default([])
-      .describe('Where new flows from a prefix go, for VIPs with the flag sourceRouting.'),
+      .describe('Reals for new flows from a prefix, for VIPs with the flag sourceRouting.'),
     tunnelEnds: z
       .array(address)
       .default([])
-      .describe('Addresses of this host where tunnels end; needs the option inlineDecapsulation.'),
+      .describe('Addresses of this host at which tunnels end; needs the option inlineDecapsulation.'),
     globalFlows: z
       .array(
         z.strictObject({
-          source: address.describe('The client.'),
+          source: address.describe('The address of the client.'),
           sourcePort: servicePort,
           destination: address.describe('An address of a VIP.'),
           destinationPort: servicePort,
@@ -288,42 +301,51 @@ export const configSchema = z
         }),
       )
       .default([])
-      .describe("Flows that no CPU's table knows, for VIPs with the flag globalFlows."),
+      .describe("Reals of flows that a CPU's table does not know, for VIPs with the flag globalFlows."),
     probes: z
       .strictObject({
-        interfaces: z.array(device).min(1).exactOptional().describe('Default: those of the balancer.'),
-        source4: address4.exactOptional().describe("Default: of GUE, else the interface's address."),
-        source6: address6.exactOptional().describe("Default: of GUE, else the interface's address."),
+        interfaces: z
+          .array(device)
+          .min(1)
+          .exactOptional()
+          .describe('Devices of the checks. Default: those of the balancer.'),
+        source4: address4
+          .exactOptional()
+          .describe("IPv4 source. Default: GUE's, else the interface's address."),
+        source6: address6
+          .exactOptional()
+          .describe("IPv6 source. Default: GUE's, else the interface's address."),
       })
       .default({})
-      .describe('Through which devices, and from which address, checks go into tunnels.'),
+      .describe('Devices and source addresses of checks through the tunnel.'),
     routes: z
       .strictObject({
         table: z
           .int()
           .min(1)
           .max(2 ** 32 - 1)
-          .refine((table) => table < 253 || table > 255, { error: "253 to 255 are the kernel's own" })
-          .describe('A routing table that nothing else writes to.'),
-        type: z.enum(['blackhole', 'unicast', 'local']).exactOptional().describe('Default blackhole.'),
+          .refine((table) => table < 253 || table > 255, { error: '253 to 255 belong to the kernel' })
+          .describe('A routing table to which nothing else writes.'),
+        type: z
+          .enum(['blackhole', 'unicast', 'local'])
+          .exactOptional()
+          .describe('The type of the routes. Default blackhole.'),
       })
       .exactOptional()
-      .describe('A route a VIP while it can be served, for a BGP daemon to announce.'),
+      .describe('A route for each VIP that can be served, which a BGP daemon announces.'),
     onChange: command
       .exactOptional()
-      .describe('A program and its arguments, run when a VIP can be served, and when no more.'),
+      .describe('A program and its arguments, run when a VIP can be served, and when it no longer can.'),
     metrics: z
-      .strictObject({ listen: listen.describe('ADDRESS:PORT, such as 127.0.0.1:9435.') })
+      .strictObject({ listen: listen.describe('The address of the server, such as 127.0.0.1:9435.') })
       .exactOptional()
-      .describe('Prometheus text over HTTP.'),
+      .describe('Metrics for Prometheus over HTTP.'),
     control: z
       .strictObject({
-        socket: socketPath.exactOptional().describe('Default /run/weir/balance-NAME.sock.'),
-        group: z
-          .string()
-          .min(1)
+        socket: socketPath
           .exactOptional()
-          .describe('A group that may use it, too. Default: root alone.'),
+          .describe('The path of the socket. Default /run/weir/balance-NAME.sock.'),
+        group: z.string().min(1).exactOptional().describe('A group that may use it besides root.'),
       })
       .default({})
       .describe('The socket for apply, status, drain, lookup, capture and stop.'),
@@ -334,7 +356,7 @@ function defaultName({ interface: one, interfaces }: DeviceChoice): string {
   return (one ?? interfaces?.[0]?.name ?? 'balancer').replace(/[^\w-]/g, '-');
 }
 
-/** What a file says: defaults are in place, times are milliseconds. */
+/** A configuration: defaults are filled in, times are in milliseconds. */
 export type Config = z.output<typeof configSchema>;
 export type VipConfig = Config['vips'][number];
 export type RealConfig = VipConfig['reals'][number];

@@ -1,4 +1,4 @@
-/** Numbers of reals: who has which, and which are free. */
+/** The registry of reals and their numbers. */
 
 import type { ArrayMap } from '@weir/ebpf';
 import { OptionError } from '@weir/ebpf';
@@ -9,13 +9,13 @@ import { realKey } from '../service.js';
 import { encode } from './encode.js';
 import { addressSeed } from './hash/seed.js';
 
-/** A real that somebody refers to. */
+/** A real that is in use. */
 export interface KnownReal {
   readonly address: string;
-  /** Where addresses are translated; 0 for the service's. */
+  /** The port of a real behind translation; 0 for the service's. */
   readonly port: number;
   readonly number: number;
-  /** By which tables of the program refer to it: its number with its generation. */
+  /** The number with its generation, by which tables of the program refer to the real. */
   readonly handle: number;
   readonly seed: bigint;
   readonly ipv6: boolean;
@@ -25,8 +25,8 @@ export interface KnownReal {
 const GENERATIONS = 2 ** Limit.REAL_GENERATION_BITS;
 
 /**
- * Gives numbers away and takes them back. A number that comes free waits until all others were used, and then gets
- * another generation, so that a table's old entry never means its new owner.
+ * Assigns numbers and releases them. A released number waits until all others were used, and then gets another
+ * generation, so that an old entry of a table never refers to its new owner.
  */
 export class RealRegistry {
   readonly #map: ArrayMap;
@@ -38,7 +38,7 @@ export class RealRegistry {
   readonly #generations: Uint16Array;
   #changed = false;
 
-  /** @param onNumber is called before a number is given away. */
+  /** @param onNumber Called before a number is assigned. */
   constructor(map: ArrayMap, onNumber: (number: number) => void) {
     this.#map = map;
     this.#onNumber = onNumber;
@@ -46,9 +46,10 @@ export class RealRegistry {
   }
 
   /**
-   * The real of an address, and of a port other than the service's, for one more holder.
+   * Holds a real for one more user, and assigns a number at the first use.
    *
-   * @throws OptionError if all numbers are taken, or if it is held as local and asked for as remote, or the reverse.
+   * @param port The real's port, where it is not the service's.
+   * @throws OptionError if all numbers are in use, or if the real is local for one user and remote for another.
    */
   hold(address: string, local?: boolean, port = 0): KnownReal {
     const key = realKey({ address, port });
@@ -58,13 +59,13 @@ export class RealRegistry {
       this.#enter(key, entry);
     }
     if (local !== undefined && entry.real.local !== local) {
-      throw new OptionError(`real ${address} is ${local ? 'not local' : 'local'} elsewhere`);
+      throw new OptionError(`real ${address} is ${local ? 'not local' : 'local'} in another service`);
     }
     entry.holders++;
     return entry.real;
   }
 
-  /** The real of an address; `undefined` if nobody holds it. */
+  /** The real with an address; undefined if it is not in use. */
   find(address: string, port = 0): KnownReal | undefined {
     return this.#known.get(realKey({ address, port }))?.real;
   }
@@ -83,7 +84,7 @@ export class RealRegistry {
     return this.#byNumber[number];
   }
 
-  /** Whether numbers were given away or taken back since this was asked last. */
+  /** Whether numbers were assigned or released since the last call. */
   takeChanged(): boolean {
     const changed = this.#changed;
     this.#changed = false;
@@ -100,10 +101,10 @@ export class RealRegistry {
   }
 
   /**
-   * Goes on from what another registry knew. Nobody holds any of the reals yet: once their holders have done so again,
-   * {@link releaseUnheld} follows.
+   * Restores an earlier process's registry. The reals have no users at first: once these hold them again,
+   * {@link releaseUnheld} must be called.
    *
-   * @param fill whether the map is new and has to be filled.
+   * @param fill Whether the map is new and must be filled.
    */
   restore(saved: SavedReals, fill: boolean): void {
     const { maxEntries } = this.#map;
@@ -117,7 +118,7 @@ export class RealRegistry {
     }
   }
 
-  /** Takes back the numbers of reals that nobody holds. */
+  /** Releases the numbers of reals without users. */
   releaseUnheld(): void {
     for (const [key, { real, holders }] of [...this.#known]) {
       if (holders === 0) this.#forget(key, real);
@@ -146,7 +147,7 @@ export class RealRegistry {
   #forget(key: string, real: KnownReal): void {
     this.#known.delete(key);
     this.#byNumber[real.number] = undefined;
-    // What tables still say of this number is void from now on.
+    // Entries of tables that still have this number become invalid.
     this.#generations[real.number]!++;
     this.#write(real, this.#generations[real.number]!);
     this.#free.push(real.number);
@@ -157,7 +158,7 @@ export class RealRegistry {
     if (this.#unused < this.#map.maxEntries) return this.#unused++;
     const number = this.#free.shift();
     if (number !== undefined) return number;
-    throw new OptionError(`more than ${this.#map.maxEntries - 1} reals`);
+    throw new OptionError(`there are more than ${this.#map.maxEntries - 1} reals: increase maxReals`);
   }
 
   #write(real: KnownReal, generation: number): void {

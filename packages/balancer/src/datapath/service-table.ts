@@ -1,4 +1,4 @@
-/** The services, in the program's tables. */
+/** The program's tables of services. */
 
 import type { ArrayMap, BpfMap } from '@weir/ebpf';
 import { OptionError } from '@weir/ebpf';
@@ -16,7 +16,7 @@ import type { RealRegistry } from './real-registry.js';
 import { type Member, vipRecord } from './vip-record.js';
 import { VipSlots } from './vip-slots.js';
 
-/** A service as it is served now. */
+/** A service with its number and reals. */
 export interface ServedService {
   readonly service: Service;
   readonly spec: ServiceSpec;
@@ -24,14 +24,14 @@ export interface ServedService {
   readonly members: readonly Member[];
 }
 
-/** A change of a service, ready to be made: nothing of it can be refused any more. */
+/** A checked change of a service, which can no longer be refused. */
 interface Prepared {
   readonly served: ServedService;
   readonly before: ServedService | undefined;
   readonly record: Uint8Array;
 }
 
-/** Which of the program's tables are new, and have to be filled. */
+/** Which of the program's tables are new and must be filled. */
 export interface FreshTables {
   readonly vips: boolean;
   readonly lookup: boolean;
@@ -53,8 +53,8 @@ export class ServiceTable {
   #unused = 0;
 
   /**
-   * @param nat is there if services may have `forwarding: 'nat'`.
-   * @param save keeps {@link save} for another process. Called before each change of the program's tables, and after.
+   * @param nat Undefined if services cannot have `forwarding: 'nat'`.
+   * @param save Saves the result of {@link save}. Called before each change of the program's tables, and after it.
    */
   constructor(
     programs: BalancerPrograms,
@@ -92,7 +92,7 @@ export class ServiceTable {
   }
 
   /**
-   * Adds services, or puts others in their places. If one of them makes no sense, none is changed.
+   * Adds or replaces services. If one is refused, none is changed.
    *
    * @throws OptionError
    */
@@ -142,7 +142,7 @@ export class ServiceTable {
     };
   }
 
-  /** Goes on from what another table knew, and makes those changes that it may not have made. */
+  /** Restores an earlier process's table, and completes changes that it may have left incomplete. */
   restore(saved: SavedServices, fresh: FreshTables): void {
     for (const { service, spec, number } of saved.served) {
       refuse(translationProblems([{ ...service, ...spec }], this.#nat?.sources));
@@ -198,7 +198,7 @@ export class ServiceTable {
     }
   }
 
-  /** Enters a service into the program's tables, whatever of it they have already. */
+  /** Writes a service to the program's tables, which may have parts of it. */
   #make({ service, number }: ServedService, record: Uint8Array): void {
     const name = serviceName(service);
     this.#programs.replaceVip(number, record);
@@ -211,7 +211,7 @@ export class ServiceTable {
     this.#pending.delete(name);
   }
 
-  /** Takes a service that is no longer served out of the program's tables, whatever of it they have. */
+  /** Removes a service from the program's tables, which may lack parts of it. */
   #unmake({ service, number }: { readonly service: Service; readonly number: number }): void {
     const prefix = keyPrefix(service.address);
     if (prefix.whole) this.#slots.remove(prefix, serviceWord(service, prefix));
@@ -227,7 +227,7 @@ export class ServiceTable {
     for (const { real } of served?.members ?? []) this.#reals.release(real);
   }
 
-  /** Tells the program which tables hold anything. */
+  /** Sets the kinds of VIPs, so that the program does not search empty tables. */
   #setKinds(): void {
     const services = this.all().map(({ service }) => service);
     const hasPrefix = services.some(({ address }) => !keyPrefix(address).whole);

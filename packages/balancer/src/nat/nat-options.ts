@@ -94,7 +94,7 @@ function natLayout({ sources, ports: [firstPort, lastPort] = DEFAULT_NAT_PORTS }
   within('last of nat.ports', lastPort, firstPort, 65_535);
   const keys = sources.map(keyAddress);
   if (new Set(keys.map(({ words, ipv6 }) => `${ipv6} ${words.join(' ')}`)).size < keys.length) {
-    throw new OptionError('nat.sources: an address is there twice');
+    throw new OptionError('nat.sources: an address is listed twice');
   }
   const ports = lastPort - firstPort + 1;
   const own4 = keys.filter(({ ipv6 }) => !ipv6);
