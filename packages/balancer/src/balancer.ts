@@ -14,7 +14,7 @@ import { Tables } from './datapath/tables.js';
 import { setTunnelEnd, tunnelEnds } from './datapath/tunnel-ends.js';
 import { putNext } from './lifecycle/attachments.js';
 import { detachPinned, Lifecycle } from './lifecycle/lifecycle.js';
-import { DEFAULT_PIN_ROOT, PinFolder } from './lifecycle/pin-folder.js';
+import { defaultPinRoot, PinFolder } from './lifecycle/pin-folder.js';
 import { resume } from './lifecycle/resume.js';
 import type { SavedKnowledge } from './lifecycle/state.js';
 import { NatNeighbours } from './nat/nat-neighbours.js';
@@ -78,7 +78,7 @@ export class Balancer implements Disposable {
   }
 
   /** Names of the balancers that are pinned, whether a process runs them or not. */
-  static pinned(pinRoot: string = DEFAULT_PIN_ROOT): string[] {
+  static pinned(pinRoot: string = defaultPinRoot): string[] {
     return PinFolder.names(pinRoot);
   }
 
@@ -256,7 +256,7 @@ export class Balancer implements Disposable {
    * Returns the real to which a flow's next packet goes, and the reason, from the program itself. The table of a CPU that
    * knows the flow decides, if there is one.
    *
-   * @throws SyscallError; EbpfError for an invalid address.
+   * @throws SyscallError; OptionError for an invalid address.
    */
   lookup(flow: Flow): Explanation {
     return this.#explainer.lookup(flow);

@@ -31,8 +31,8 @@ export interface DecapsulatorOptions {
   readonly pinRoot?: string;
 }
 
-const DEFAULT_ROOT = '/sys/fs/bpf/weir-decapsulator';
-const KEPT_MAPS = ['tunnel_ends', 'decapsulated'];
+const defaultRoot = '/sys/fs/bpf/weir-decapsulator';
+const keptMaps = ['tunnel_ends', 'decapsulated'];
 
 /**
  * Removes the outer headers of IP in IP and GUE (variant 1) until it is disposed of or its process ends. With a `pin` it
@@ -44,9 +44,12 @@ export class Decapsulator implements Disposable {
   readonly #folder: PinFolder | undefined;
   readonly #reused: readonly BpfMap[];
 
-  /** @throws OptionError, EbpfError for options that make no sense, or if another process runs it; SyscallError */
+  /**
+   * Attaches to the devices. @throws OptionError for options that make no sense; EbpfError if another process runs it;
+   * SyscallError
+   */
   static open(options: DecapsulatorOptions): Decapsulator {
-    const { pin, pinRoot = DEFAULT_ROOT } = options;
+    const { pin, pinRoot = defaultRoot } = options;
     const folder = pin === undefined ? undefined : PinFolder.claim(pinRoot, pin);
     try {
       return new Decapsulator(options, folder);
@@ -57,7 +60,7 @@ export class Decapsulator implements Disposable {
   }
 
   /** Detaches a pinned one that no process runs; returns whether there was one. @throws EbpfError if one runs it. */
-  static detach(pin: string, pinRoot: string = DEFAULT_ROOT): boolean {
+  static detach(pin: string, pinRoot: string = defaultRoot): boolean {
     if (!existsSync(join(pinRoot, pin))) return false;
     using folder = PinFolder.claim(pinRoot, pin);
     takeDown(folder, undefined);
@@ -69,7 +72,7 @@ export class Decapsulator implements Disposable {
     this.#folder = folder;
     const spec = readObject('decapsulate.bpf.o');
     setGlobal(spec, 'gue_port', wirePort(guePort));
-    const specs = KEPT_MAPS.map((name) => spec.maps.get(name)!);
+    const specs = keptMaps.map((name) => spec.maps.get(name)!);
     this.#reused = folder === undefined ? [] : specs.flatMap((map) => openOrRemove(folder, map));
     try {
       const replaceMaps = Object.fromEntries(this.#reused.map((map) => [map.name, map]));
@@ -83,7 +86,7 @@ export class Decapsulator implements Disposable {
       this.#attachments = new DeviceAttachments(interfaces, mode, folder);
       this.#attachments.attach(() => program);
       for (const address of addresses) this.setTunnelEnd(address, true);
-      for (const name of KEPT_MAPS) folder?.pinOnce(this.#collection.map(name));
+      for (const name of keptMaps) folder?.pinOnce(this.#collection.map(name));
       this.#attachments.commit();
       const kept = new Set(addresses.map(canonicalAddress));
       for (const end of this.tunnelEnds()) if (!kept.has(end)) this.setTunnelEnd(end, false);

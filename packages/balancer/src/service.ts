@@ -71,10 +71,10 @@ export interface ServiceSpec {
 }
 
 /** The slots of translated flows replace the flow table. */
-const NAT_BITS = VipFlag.VIP_NAT | VipFlag.VIP_NO_FLOW_TABLE;
+const natBits = VipFlag.VIP_NAT | VipFlag.VIP_NO_FLOW_TABLE;
 
 export function flagsOf(spec: ServiceSpec): number {
-  const start = spec.forwarding === 'nat' ? NAT_BITS : 0;
+  const start = spec.forwarding === 'nat' ? natBits : 0;
   return (spec.flags ?? []).reduce((bits, flag) => bits | flagBits[flag], start);
 }
 

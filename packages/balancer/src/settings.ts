@@ -4,7 +4,7 @@ import { onlineCpus } from '@weir/ebpf/sys';
 import { keyAddress, macBytes, wirePort } from './address.js';
 import { idSlotCount } from './datapath/id-slots.js';
 import { Limit } from './generated/balancer.js';
-import { DEFAULT_PIN_ROOT } from './lifecycle/pin-folder.js';
+import { defaultPinRoot } from './lifecycle/pin-folder.js';
 import { DEFAULT_GUE_PORT, DEFAULT_UDP_IDLE_SECONDS, inRange, MAX_CPU, ticksOf, within } from './limits.js';
 import { type NatSettings, parseNatOptions } from './nat/nat-options.js';
 import type { BalancerOptions, ChainPlace, GueOptions, InterfaceOptions, XdpMode } from './options.js';
@@ -60,7 +60,7 @@ export interface GueSettings {
 }
 
 /** Places for each flow, so that few flows fall into a full bucket. */
-const PLACES_PER_FLOW = 2;
+const placesPerFlow = 2;
 
 /**
  * Checks options and applies defaults.
@@ -72,7 +72,7 @@ export function parseOptions(
   options: BalancerOptions,
   online: () => readonly number[] = onlineCpus,
 ): BalancerSettings {
-  const { mode, chain, pin, pinRoot = DEFAULT_PIN_ROOT, routerMac, router } = options;
+  const { mode, chain, pin, pinRoot = defaultPinRoot, routerMac, router } = options;
   const devices = parseDevices(options);
   checkAttachment(options, devices);
   const cpus = parseCpus(options.cpus ?? online());
@@ -92,7 +92,7 @@ export function parseOptions(
     inlineDecapsulation: options.inlineDecapsulation ?? false,
     nat: options.nat && parseNatOptions(options.nat, chain !== undefined || devices.length > 0),
     flows: options.flows ?? null,
-    bucketsPerCpu: Math.ceil((flows * PLACES_PER_FLOW) / Limit.FLOW_WAYS / cpus.length),
+    bucketsPerCpu: Math.ceil((flows * placesPerFlow) / Limit.FLOW_WAYS / cpus.length),
     fallbackFlows: inRange('fallbackFlows', options.fallbackFlows),
     cpus,
     newFlowLimit: inRange('newFlowLimit', options.newFlowLimit),

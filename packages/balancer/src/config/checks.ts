@@ -141,12 +141,10 @@ function ofDevices({ interface: one, interfaces, chain }: Config): Finding[] {
   const names = (interfaces ?? []).map(({ name }) => name);
   return [
     ...(given.length === 0 ? [{ path: [], message: 'interface is missing (or interfaces, or chain)' }] : []),
-    ...given
-      .slice(1)
-      .map(([key]) => ({
-        path: [key],
-        message: `${key}: there is already ${given[0]![0]}, and only one of them can be used`,
-      })),
+    ...given.slice(1).map(([key]) => ({
+      path: [key],
+      message: `${key}: there is already ${given[0]![0]}, and only one of them can be used`,
+    })),
     ...repeated(names, (name) => name).map((index) => ({
       path: ['interfaces', index],
       message: `interface ${names[index]} is listed twice`,

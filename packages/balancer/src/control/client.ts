@@ -3,7 +3,14 @@ import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { text as readAll } from 'node:stream/consumers';
 import { RequestError } from './names.js';
 import type { CaptureEnd } from './pcap-stream.js';
-import { type CallName, type Calls, type CaptureBody, LOST, PACKETS, type Refusal } from './protocol.js';
+import {
+  type CallName,
+  type Calls,
+  type CaptureBody,
+  lostTrailer,
+  packetsTrailer,
+  type Refusal,
+} from './protocol.js';
 
 /** No process answers on a control socket. */
 export class NotRunningError extends Error {
@@ -41,7 +48,7 @@ export class ControlClient {
     const answer = await response;
     for await (const bytes of answer) await onBytes(bytes as Uint8Array);
     request.end();
-    const { [PACKETS]: packets, [LOST]: lost } = answer.trailers;
+    const { [packetsTrailer]: packets, [lostTrailer]: lost } = answer.trailers;
     if (packets === undefined) throw new Error('the balancer ended during the capture');
     return { packets: Number(packets), lost: Number(lost) };
   }

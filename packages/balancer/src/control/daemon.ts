@@ -165,7 +165,7 @@ export class Daemon {
     });
   }
 
-  /** Returns the real of a flow's next packet. @throws OptionError, EbpfError for an invalid flow. */
+  /** Returns the real of a flow's next packet. @throws OptionError for an invalid flow. */
   lookup(flow: Flow): Explanation {
     return this.#balancer.lookup(flow);
   }

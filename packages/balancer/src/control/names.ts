@@ -31,10 +31,10 @@ export function findReal({ name: vip, reals }: VipConfig, text: string): RealCon
   throw new RequestError(`${vip} has no real ${text}: there ${listed(reals.map(({ name }) => name))}`);
 }
 
-const LISTED = 10;
+const MAX_LISTED = 10;
 
 function listed(names: readonly string[]): string {
   if (names.length === 0) return 'are none';
-  const more = names.length > LISTED ? `, and ${names.length - LISTED} more` : '';
-  return `${names.length === 1 ? 'is' : 'are'} ${names.slice(0, LISTED).join(', ')}${more}`;
+  const more = names.length > MAX_LISTED ? `, and ${names.length - MAX_LISTED} more` : '';
+  return `${names.length === 1 ? 'is' : 'are'} ${names.slice(0, MAX_LISTED).join(', ')}${more}`;
 }

@@ -23,8 +23,8 @@ export interface Calls {
 export type CallName = keyof Calls;
 
 /** Trailers of a capture, with its totals. */
-export const PACKETS = 'weir-packets';
-export const LOST = 'weir-lost';
+export const packetsTrailer = 'weir-packets';
+export const lostTrailer = 'weir-lost';
 
 /**
  * The query of `/capture`, which answers with the bytes of a pcapng file until the request's body ends; that is empty.

@@ -10,7 +10,14 @@ import { ConfigError } from '../config/config-error.js';
 import { groupId } from './groups.js';
 import { RequestError } from './names.js';
 import type { PcapStream } from './pcap-stream.js';
-import { type CallName, type Calls, type CaptureBody, LOST, PACKETS, type Refusal } from './protocol.js';
+import {
+  type CallName,
+  type Calls,
+  type CaptureBody,
+  lostTrailer,
+  packetsTrailer,
+  type Refusal,
+} from './protocol.js';
 
 /** Actions of the requests. */
 export type Handlers = {
@@ -111,11 +118,14 @@ async function stream(
   for (;;) {
     const { done, value } = await pieces.next();
     if (done) {
-      response.addTrailers({ [PACKETS]: String(value.packets), [LOST]: String(value.lost) });
+      response.addTrailers({ [packetsTrailer]: String(value.packets), [lostTrailer]: String(value.lost) });
       break;
     }
     if (!response.headersSent) {
-      response.writeHead(200, { 'content-type': 'application/octet-stream', trailer: `${PACKETS}, ${LOST}` });
+      response.writeHead(200, {
+        'content-type': 'application/octet-stream',
+        trailer: `${packetsTrailer}, ${lostTrailer}`,
+      });
     }
     if (response.write(value) || response.destroyed) continue;
     await new Promise((resolve) => response.once('drain', resolve).once('close', resolve));

@@ -12,10 +12,10 @@ export interface Simulated extends Explanation, Processed {
 }
 
 /** Stands for a router whose MAC address is unknown. */
-export const UNKNOWN_ROUTER_MAC = '00:00:00:00:00:00';
+export const unknownRouterMac = '00:00:00:00:00:00';
 
 /** Flows that a simulation remembers. */
-const FLOWS = 65_536;
+const rememberedFlows = 65_536;
 
 /** A balancer without a device, all of whose reals are up. Needs Linux 5.10 and root. */
 export class Simulator implements Disposable {
@@ -23,9 +23,9 @@ export class Simulator implements Disposable {
 
   /** @throws OptionError, EbpfError */
   constructor(config: Config) {
-    const { routerMac = UNKNOWN_ROUTER_MAC } = nextHop(config.router);
+    const { routerMac = unknownRouterMac } = nextHop(config.router);
     const { cpus: _, ...options } = programOptions(config);
-    const balancer = Balancer.open({ ...options, flows: 1, fallbackFlows: FLOWS, routerMac });
+    const balancer = Balancer.open({ ...options, flows: 1, fallbackFlows: rememberedFlows, routerMac });
     this.#balancer = balancer;
     try {
       // CPUs without a flow table share one, so that a flow is known wherever the next packet runs.
@@ -43,7 +43,7 @@ export class Simulator implements Disposable {
 
   /** Runs the program on a packet. Later packets find its flow in the flow table. @throws SyscallError */
   run(bytes: Uint8Array, length = bytes.length): Simulated {
-    const given = new Uint8Array(Math.max(length, MINIMUM));
+    const given = new Uint8Array(Math.max(length, MIN_FRAME_BYTES));
     given.set(bytes);
     const explanation = this.#balancer.explain(given);
     return { given, ...explanation, ...this.#balancer.process(given) };
@@ -55,4 +55,4 @@ export class Simulator implements Disposable {
 }
 
 /** The shortest frame on which the kernel runs programs: an Ethernet header. */
-const MINIMUM = 14;
+const MIN_FRAME_BYTES = 14;

@@ -11,7 +11,7 @@ export interface ControlState {
   readonly globalFlows: readonly Config['globalFlows'][number][];
 }
 
-const VERSION = 1;
+const formatVersion = 1;
 
 /** The file of a control plane's state. */
 export class StateFile {
@@ -30,7 +30,7 @@ export class StateFile {
       const { version, ...state } = JSON.parse(readFileSync(this.#path, 'utf8')) as ControlState & {
         version: number;
       };
-      return version === VERSION ? state : undefined;
+      return version === formatVersion ? state : undefined;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
         const why = `${this.#path}: ${(error as Error).message}`;
@@ -49,7 +49,7 @@ export class StateFile {
     try {
       mkdirSync(dirname(this.#path), { recursive: true });
       const next = `${this.#path}.new`;
-      writeFileSync(next, JSON.stringify({ version: VERSION, ...state }), { mode: 0o600 });
+      writeFileSync(next, JSON.stringify({ version: formatVersion, ...state }), { mode: 0o600 });
       renameSync(next, this.#path);
     } catch (error) {
       this.#onError(error as Error);

@@ -39,7 +39,7 @@ export type Named = (outcome: { readonly vip: number; readonly real: number }) =
   readonly realPort?: number;
 };
 
-const ALL_REASONS = 2n ** 64n - 1n;
+const allReasons = 2n ** 64n - 1n;
 
 /** A capture that runs until it is disposed of. */
 export class Capture implements Disposable {
@@ -62,7 +62,7 @@ export class Capture implements Disposable {
     this.#named = named;
     this.#reader = new PerfBufferReader(buffers);
     const bits = reasons?.reduce((sum, name) => sum | (1n << BigInt(reasonNumber(name))), 0n);
-    globals.write('capture_reasons', bits ?? ALL_REASONS);
+    globals.write('capture_reasons', bits ?? allReasons);
     globals.write('capture_bytes', bytes);
     globals.write('capture_every', every);
   }

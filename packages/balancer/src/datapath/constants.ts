@@ -14,9 +14,9 @@ export interface LoadConstants {
 }
 
 /** A UDP flow's last use is noted with this fraction of its idle time. */
-const TOUCHES_WHILE_IDLE = 32;
+const touchesWhileIdle = 32;
 /** A translated flow's last use is noted with this fraction of the shortest idle time, at least every second. */
-const NAT_TOUCHES = 16;
+const natTouches = 16;
 
 /** Sets the program's constants. */
 export function setConstants(
@@ -33,7 +33,7 @@ export function setConstants(
   setGlobal(spec, 'inline_decapsulation', settings.inlineDecapsulation);
   setGlobal(spec, 'new_flow_limit', settings.newFlowLimit);
   setGlobal(spec, 'udp_idle_ticks', udpIdleTicks);
-  setGlobal(spec, 'touch_ticks', Math.floor(udpIdleTicks / TOUCHES_WHILE_IDLE));
+  setGlobal(spec, 'touch_ticks', Math.floor(udpIdleTicks / touchesWhileIdle));
   setGlobal(spec, 'flow_buckets', buckets);
   setGlobal(spec, 'id_mask', settings.serverIdSlots - 1);
   setGlobal(spec, 'flow_secrets', secrets);
@@ -51,8 +51,8 @@ function setGueConstants(spec: CollectionSpec, { used, port, source4, source6 }:
 function setNatConstants(spec: CollectionSpec, nat: NatSettings): void {
   const { firstPort, ports, first, count, idleTicks } = nat;
   for (const [name, ticks] of Object.entries(idleTicks)) setGlobal(spec, name, ticks);
-  const shortest = Math.min(...Object.values(idleTicks), Math.round((NAT_TOUCHES * 1e9) / TICK_NS));
-  setGlobal(spec, 'nat_touch_ticks', Math.floor(shortest / NAT_TOUCHES));
+  const shortest = Math.min(...Object.values(idleTicks), Math.round((natTouches * 1e9) / TICK_NS));
+  setGlobal(spec, 'nat_touch_ticks', Math.floor(shortest / natTouches));
   setGlobal(spec, 'use_nat', true);
   setGlobal(spec, 'nat_first_port', firstPort);
   setGlobal(spec, 'nat_ports', ports);

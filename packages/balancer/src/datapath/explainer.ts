@@ -29,7 +29,7 @@ export class Explainer {
     return { verdict: verdictName(returnValue), reason: reasonName(outcome.reason), ...this.named(outcome) };
   }
 
-  /** Explains a flow's next packet. A CPU whose table knows the flow decides. @throws SyscallError, EbpfError */
+  /** Explains a flow's next packet. A CPU whose table knows the flow decides. @throws SyscallError, OptionError */
   lookup(flow: Flow): Explanation {
     const frame = flowFrame(flow);
     const answers = this.#cpus.map((cpu) => this.explain(frame, cpu));

@@ -26,7 +26,7 @@ const ETHERNET = 14;
 const TCP = 20;
 const UDP = 8;
 
-/** A frame without payload and checksums, of a flow that began earlier. @throws OptionError, EbpfError */
+/** A frame without payload and checksums, of a flow that began earlier. @throws OptionError */
 export function flowFrame(flow: Flow): Uint8Array {
   const source = keyAddress(flow.source);
   const destination = keyAddress(flow.destination);

@@ -9,11 +9,11 @@ import { u64 } from './hash/words.js';
 
 const { ID_PROBES, ID_HASH_SHIFT } = Limit;
 /** Slots for each possible id. */
-const SLOTS_PER_ID = 4;
+const slotsPerId = 4;
 
 /** Number of slots for a number of ids: a power of two. */
 export function idSlotCount(ids: number): number {
-  return 2 ** Math.ceil(Math.log2(Math.max(ids, 1) * SLOTS_PER_ID));
+  return 2 ** Math.ceil(Math.log2(Math.max(ids, 1) * slotsPerId));
 }
 
 /** Each slot is written in one step: the id in its lower half, the real's handle in the upper one. */

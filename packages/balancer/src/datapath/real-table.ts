@@ -5,7 +5,7 @@ import type { HandleTable } from './handle-table.js';
 import type { KnownReal, RealRegistry } from './real-registry.js';
 
 /** The bits of a handle that are the real's number. */
-const NUMBER_MASK = 2 ** Limit.REAL_NUMBER_BITS - 1;
+const numberMask = 2 ** Limit.REAL_NUMBER_BITS - 1;
 
 export class RealTable {
   readonly #map: HandleTable;
@@ -33,7 +33,7 @@ export class RealTable {
   restore(table: HandleTable): void {
     for (const [key, handle] of [...table.entries()]) {
       const word = new DataView(handle.buffer, handle.byteOffset).getUint32(0, true);
-      const known = this.#reals.byNumber(word & NUMBER_MASK);
+      const known = this.#reals.byNumber(word & numberMask);
       if (known === undefined || known.handle !== word) continue;
       const real = this.#reals.hold(known.address, undefined, known.port);
       this.#entries.set(key.join(' '), { key, real });
@@ -41,7 +41,7 @@ export class RealTable {
     }
   }
 
-  /** Sets an entry; without an address, removes it. @throws OptionError, EbpfError */
+  /** Sets an entry; without an address, removes it. @throws OptionError */
   set(key: Uint8Array, address: string | undefined, port = 0): void {
     const text = key.join(' ');
     const before = this.#entries.get(text);

@@ -7,7 +7,7 @@ export interface MarkedTunnel {
 }
 
 /** The default first mark. Other software uses small marks, or single bits. */
-const FIRST_MARK = 0x57e1_0000;
+const firstMark = 0x57e1_0000;
 
 /** Assigns a mark to each real while its checks need one. */
 export class ProbeMarks {
@@ -17,7 +17,7 @@ export class ProbeMarks {
   #unused: number;
 
   /** @param first Marks are assigned from this one on, one for each real. */
-  constructor(tunnel: MarkedTunnel, first: number = FIRST_MARK) {
+  constructor(tunnel: MarkedTunnel, first: number = firstMark) {
     this.#tunnel = tunnel;
     this.#unused = first;
   }

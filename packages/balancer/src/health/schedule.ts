@@ -10,9 +10,9 @@ export interface ScheduleOptions {
 }
 
 /** Time within which every check runs for the first time. */
-const FIRST_MS = 1000;
+const firstWithinMs = 1000;
 /** Random part of an interval, which separates checks that coincide. */
-const JITTER = 0.1;
+const jitter = 0.1;
 
 interface Entry {
   readonly intervalMs: number;
@@ -50,7 +50,7 @@ export class Schedule implements Disposable {
   add(intervalMs: number, run: () => Promise<void>): () => void {
     const entry: Entry = { intervalMs, run, started: false, removed: false, cancelTimer: () => {} };
     this.#entries.add(entry);
-    this.#plan(entry, this.#random() * Math.min(FIRST_MS, intervalMs));
+    this.#plan(entry, this.#random() * Math.min(firstWithinMs, intervalMs));
     return () => this.#remove(entry);
   }
 
@@ -91,7 +91,7 @@ export class Schedule implements Disposable {
 
   #gap({ started, intervalMs }: Entry): number {
     const random = this.#random();
-    return started ? intervalMs * (1 + JITTER * (2 * random - 1)) : intervalMs * random;
+    return started ? intervalMs * (1 + jitter * (2 * random - 1)) : intervalMs * random;
   }
 
   #runWaiting(): void {

@@ -6,7 +6,7 @@ import type { BalancerPrograms } from '../datapath/programs.js';
 import type { ChainPlace, XdpMode } from '../options.js';
 import type { BalancerSettings } from '../settings.js';
 import { ChainSlot, DeviceAttachments } from './attachments.js';
-import { DEFAULT_PIN_ROOT, PinFolder } from './pin-folder.js';
+import { defaultPinRoot, PinFolder } from './pin-folder.js';
 import { PreviousInstance } from './previous-instance.js';
 import { decodeState, encodeState, type SavedKnowledge, savedChain } from './state.js';
 
@@ -119,7 +119,7 @@ export class Lifecycle implements Disposable {
 }
 
 /** Detaches a balancer that no process runs; returns whether there was one. @throws EbpfError if one runs it. */
-export function detachPinned(name: string, root: string = DEFAULT_PIN_ROOT): boolean {
+export function detachPinned(name: string, root: string = defaultPinRoot): boolean {
   if (!existsSync(join(root, name))) return false;
   using folder = PinFolder.claim(root, name);
   takeDown(folder, savedChain(folder.readState()));

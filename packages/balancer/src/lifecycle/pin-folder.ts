@@ -34,14 +34,14 @@ import {
 import { syscallRaw } from '@weir/ebpf/sys';
 
 /** The default folder of pinned balancers. */
-export const DEFAULT_PIN_ROOT = '/sys/fs/bpf/weir';
+export const defaultPinRoot = '/sys/fs/bpf/weir';
 
 const BPF_FS_MAGIC = 0xcafe4a11;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const { EWOULDBLOCK } = constants.errno;
 /** Bytes of an element of the map that holds the state. */
-const CHUNK = 4096;
+const chunkBytes = 4096;
 
 /**
  * A balancer's folder, locked by this process until it is disposed of or the process ends.
@@ -110,8 +110,8 @@ export class PinFolder implements Disposable {
       name: 'weir_state',
       type: MapType.array,
       keySize: 4,
-      valueSize: CHUNK,
-      maxEntries: Math.ceil((4 + bytes.length) / CHUNK),
+      valueSize: chunkBytes,
+      maxEntries: Math.ceil((4 + bytes.length) / chunkBytes),
       flags: MapFlag.mmapable,
     }) as ArrayMap;
     const memory = map.memory(true);

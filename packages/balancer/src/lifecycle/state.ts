@@ -47,7 +47,7 @@ export interface SavedTables {
 }
 
 export interface SavedState extends SavedTables {
-  readonly version: typeof VERSION;
+  readonly version: typeof formatVersion;
   /** The folder of pins that is in use. */
   readonly generation: number;
   /** The option `flows`; null for the default. */
@@ -71,19 +71,19 @@ export interface SavedState extends SavedTables {
 export type SavedKnowledge = Omit<SavedState, 'version' | 'generation' | 'chain'>;
 
 /** Incremented when the saved state changes its shape or meaning. */
-const VERSION = 1;
+const formatVersion = 1;
 
 export function encodeState(state: Omit<SavedState, 'version'>): string {
-  return JSON.stringify({ version: VERSION, ...state });
+  return JSON.stringify({ version: formatVersion, ...state });
 }
 
 /** @throws EbpfError for the state of another version. */
 export function decodeState(text: string, name: string): SavedState {
   const state = JSON.parse(text) as SavedState;
-  if (state.version === VERSION) return state;
+  if (state.version === formatVersion) return state;
   throw new EbpfError(
-    `balancer ${name} was pinned by another version of Weir (state ${String(state.version)}, expected ${VERSION}): ` +
-      'detach it with that version, or detach it and start anew',
+    `balancer ${name} was pinned by another version of Weir (state ${String(state.version)}, ` +
+      `expected ${formatVersion}): run that version, or detach the balancer and start it again`,
   );
 }
 

@@ -1,7 +1,7 @@
 /** The HTTP server of metrics. */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { CONTENT_TYPE } from './metrics-text.js';
+import { contentType } from './metrics-text.js';
 
 /** Serves metrics over HTTP until it is closed. */
 export class MetricsServer implements AsyncDisposable {
@@ -48,7 +48,7 @@ export class MetricsServer implements AsyncDisposable {
 function answer(read: () => string, response: ServerResponse): void {
   try {
     const text = read();
-    response.writeHead(200, { 'content-type': CONTENT_TYPE }).end(text);
+    response.writeHead(200, { 'content-type': contentType }).end(text);
   } catch (error) {
     response.writeHead(500, { 'content-type': 'text/plain' }).end(`${(error as Error).message}\n`);
   }

@@ -11,7 +11,7 @@ export interface Metric {
   readonly samples: Iterable<readonly [Labels, number]>;
 }
 
-export const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+export const contentType = 'text/plain; version=0.0.4; charset=utf-8';
 
 export const noLabels = '' as Labels;
 

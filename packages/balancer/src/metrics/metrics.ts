@@ -17,14 +17,14 @@ export interface MetricsSource {
   readonly version: string;
 }
 
-const PREFIX = 'weir_balancer_';
+const namePrefix = 'weir_balancer_';
 const conditions = ['unknown', 'up', 'held', 'down'] as const;
 const states = ['unknown', 'up', 'down'] as const;
 
 /** The present metrics of a balancer, in Prometheus' text format. */
 export function metricsText(source: MetricsSource): string {
   const services = source.services();
-  return renderMetrics(PREFIX, [
+  return renderMetrics(namePrefix, [
     {
       name: 'build_info',
       help: 'The version of the control plane; always 1.',

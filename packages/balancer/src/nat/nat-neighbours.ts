@@ -2,9 +2,9 @@
 import { createSocket, type Socket } from 'node:dgram';
 
 /** The discard service, which throws datagrams away. */
-const DISCARD = 9;
+const DISCARD_PORT = 9;
 /** The kernel drops entries that only programs use, since they look idle. */
-const INTERVAL_MS = 30_000;
+const intervalMs = 30_000;
 
 /** Sends each real an empty datagram at intervals, until it is disposed of. Answers and errors do not matter. */
 export class NatNeighbours implements Disposable {
@@ -16,14 +16,14 @@ export class NatNeighbours implements Disposable {
   constructor(addresses: () => readonly string[]) {
     this.#addresses = addresses;
     this.#sockets = { 4: silent('udp4'), 6: silent('udp6') };
-    this.#timer = setInterval(() => this.ask(), INTERVAL_MS);
+    this.#timer = setInterval(() => this.ask(), intervalMs);
     this.#timer.unref();
   }
 
   /** Sends the datagrams now. */
   ask(): void {
     for (const address of this.#addresses()) {
-      this.#sockets[address.includes(':') ? 6 : 4].send('', DISCARD, address, () => undefined);
+      this.#sockets[address.includes(':') ? 6 : 4].send('', DISCARD_PORT, address, () => undefined);
     }
   }
 

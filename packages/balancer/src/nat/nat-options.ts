@@ -33,9 +33,9 @@ export interface NatOptions {
 }
 
 /** All combinations of {@link FlowKind}, in the order of their slots. */
-const FLOW_KINDS = Array.from({ length: (FlowKind.FLOW_UDP | FlowKind.FLOW_IPV6) + 1 }, (_, kind) => kind);
+const flowKinds = Array.from({ length: (FlowKind.FLOW_UDP | FlowKind.FLOW_IPV6) + 1 }, (_, kind) => kind);
 /** When ports are scarce, flows that are closed or unanswered lose theirs after this time. */
-const YIELD_SECONDS = 2;
+const yieldSeconds = 2;
 
 /** The order of slots in the program's table: TCP and UDP over IPv4, then over IPv6; by source, then by port. */
 export interface NatLayout {
@@ -82,7 +82,7 @@ export function parseNatOptions(options: NatOptions, hasDevices: boolean): NatSe
       nat_open_ticks: ticks('tcpIdleSeconds'),
       nat_half_ticks: ticks('tcpHalfClosedSeconds'),
       nat_closed_ticks: ticks('tcpClosedSeconds'),
-      nat_yield_ticks: ticksOf('the time after which ports yield', YIELD_SECONDS),
+      nat_yield_ticks: ticksOf('the time after which ports yield', yieldSeconds),
     },
     usesRoutes: nextHop === 'route',
   };
@@ -99,7 +99,7 @@ function natLayout({ sources, ports: [firstPort, lastPort] = DEFAULT_NAT_PORTS }
   const ports = lastPort - firstPort + 1;
   const own4 = keys.filter(({ ipv6 }) => !ipv6);
   const own6 = keys.filter(({ ipv6 }) => ipv6);
-  const count = FLOW_KINDS.map((kind) => (kind & FlowKind.FLOW_IPV6 ? own6 : own4).length * ports);
+  const count = flowKinds.map((kind) => (kind & FlowKind.FLOW_IPV6 ? own6 : own4).length * ports);
   const first = count.map((_, kind) => count.slice(0, kind).reduce((sum, slots) => sum + slots, 0));
   const all = [...own4, ...own6];
   const names = all.map((source) => formatAddress(keyBytes(source)));

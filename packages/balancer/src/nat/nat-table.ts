@@ -22,7 +22,7 @@ export interface NatStatus {
 }
 
 /** A CPU makes one claim at a time; the kernel holds back further elements for each CPU. */
-const CLAIMS_PER_CPU = 8;
+const claimsPerCpu = 8;
 
 /** Sizes of the program's tables. */
 export function natMaxEntries(
@@ -33,7 +33,7 @@ export function natMaxEntries(
   return {
     nat_slots: slots,
     nat_clients: slots,
-    nat_claims: Math.max(64, cpus * CLAIMS_PER_CPU),
+    nat_claims: Math.max(64, cpus * claimsPerCpu),
     nat_addresses: sources.length,
     nat_address_numbers: sources.length,
     next_hops: reals,

@@ -21,10 +21,10 @@ export interface RouterStatus {
   readonly state: 'given' | 'known' | 'lost';
 }
 
-const POLL_MS = 1000;
+const pollMs = 1000;
 /** How long the start waits for the router's answer. */
-const FIRST_ANSWER_MS = 2000;
-const PAUSE_MS = 10;
+const firstAnswerMs = 2000;
+const pauseMs = 10;
 
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
@@ -72,7 +72,7 @@ export class Router implements Disposable {
     this.#onChange = onChange;
     onChange(this.#mac);
     if (this.#socket === undefined) return;
-    this.#timer = setInterval(() => this.poll(), POLL_MS);
+    this.#timer = setInterval(() => this.poll(), pollMs);
     this.#timer.unref();
   }
 
@@ -115,13 +115,13 @@ export class Router implements Disposable {
   }
 
   #learn(): string | undefined {
-    const deadline = Date.now() + FIRST_ANSWER_MS;
+    const deadline = Date.now() + firstAnswerMs;
     for (let asked = false; ; asked = true) {
       const found = findNeighbour(this.#socket!, this.#hop!);
       if (found !== undefined) return found.mac;
       if (!asked) askForNeighbour(this.#socket!, this.#hop!);
       if (Date.now() > deadline) return undefined;
-      Atomics.wait(pause, 0, 0, PAUSE_MS);
+      Atomics.wait(pause, 0, 0, pauseMs);
     }
   }
 }
@@ -144,7 +144,7 @@ function findHop(socket: NetlinkSocket, { name, router }: Partial<InterfaceOptio
 function unknown({ name }: Partial<InterfaceOptions>, hop: NextHop): string {
   const where = name === undefined ? '' : ` on ${name}`;
   return (
-    `router ${formatAddress(hop.address)}${where} does not answer, and its MAC address is not known: check the address, ` +
-    'and whether the device is up, or give its MAC address (routerMac)'
+    `router ${formatAddress(hop.address)}${where} does not answer, and its MAC address is not known: ` +
+    'check the address, and whether the device is up, or give its MAC address (routerMac)'
   );
 }

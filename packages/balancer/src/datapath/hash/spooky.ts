@@ -5,14 +5,14 @@ import { rotate64, u64, word64 } from './words.js';
 const FILLER = 0xdeadbeefdeadbeefn;
 
 /** Rotations of the steps of mixing, whose words begin with the third. */
-const MIXING = [50, 52, 30, 41, 54, 48, 38, 37, 62, 34, 5, 36];
+const mixingRotations = [50, 52, 30, 41, 54, 48, 38, 37, 62, 34, 5, 36];
 /** Rotations of the last steps, whose words begin with the fourth. */
-const ENDING = [15, 52, 26, 51, 28, 9, 47, 54, 32, 25, 63];
+const endingRotations = [15, 52, 26, 51, 28, 9, 47, 54, 32, 25, 63];
 
 type State = [bigint, bigint, bigint, bigint];
 
 function mix(state: State): void {
-  for (const [step, bits] of MIXING.entries()) {
+  for (const [step, bits] of mixingRotations.entries()) {
     const at = (step + 2) % 4;
     state[at] = u64(rotate64(state[at]!, bits) + state[(at + 1) % 4]!);
     state[(at + 2) % 4]! ^= state[at]!;
@@ -20,7 +20,7 @@ function mix(state: State): void {
 }
 
 function end(state: State): void {
-  for (const [step, bits] of ENDING.entries()) {
+  for (const [step, bits] of endingRotations.entries()) {
     const at = (step + 3) % 4;
     const before = (at + 3) % 4;
     state[at]! ^= state[before]!;
