@@ -139,7 +139,7 @@ function ofTranslation(
   if (sources === undefined) {
     found.push({
       path: ['forwarding'],
-      message: 'forwarding: nat needs addresses of the balancer itself, in nat.sources',
+      message: 'forwarding: nat needs nat.sources, addresses of the balancer itself',
     });
   } else if (!sources.some((source) => source.ipv6 === ipv6)) {
     const message = `forwarding: nat needs an IPv${ipv6 ? 6 : 4} address in nat.sources`;

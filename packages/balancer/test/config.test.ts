@@ -238,7 +238,7 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
   [
     'NAT without sources',
     vip(...tcp, 'forwarding: nat', real),
-    '6:15: forwarding: nat needs addresses of the balancer itself, in nat.sources',
+    '6:15: forwarding: nat needs nat.sources, addresses of the balancer itself',
   ],
   [
     'NAT without a source in the family of the VIP',

@@ -76,7 +76,7 @@ describe('rules of translated services', () => {
 
   it('ask for a source of the same family', () => {
     assert.deepEqual(problems(nat4), [
-      'forwarding: forwarding: nat needs addresses of the balancer itself, in nat.sources',
+      'forwarding: forwarding: nat needs nat.sources, addresses of the balancer itself',
     ]);
     assert.deepEqual(problems(nat4, [{ ipv6: true }]), [
       'forwarding: forwarding: nat needs an IPv4 address in nat.sources',
