@@ -48,24 +48,34 @@ static __always_inline void write_reset(struct tcphdr *tcp, const struct packet 
 			       bpf_htons(IPPROTO_TCP));
 }
 
-static __always_inline int answer_reset4(struct xdp_md *ctx, const struct packet *packet)
+/*
+ * Cuts the packet behind the TCP header that follows an IP header of a given size, and computes its reset. Returns the TCP
+ * header; NULL if the packet is too short.
+ */
+static __always_inline struct tcphdr *cut_to_reset(struct xdp_md *ctx, const struct packet *packet, int ip_bytes,
+						   struct reset *reset)
 {
-	struct ethhdr *eth = packet_start(ctx);
-	struct iphdr *ip = (void *)(eth + 1);
-	struct tcphdr *tcp = (void *)(ip + 1);
-	struct reset reset;
+	struct tcphdr *tcp = packet_start(ctx) + ETH_HLEN + ip_bytes;
 
 	if ((void *)(tcp + 1) > packet_end(ctx))
-		return XDP_DROP;
-	reset = reset_for(tcp, packet);
-	if (bpf_xdp_adjust_tail(ctx, ETH_HLEN + (int)sizeof(*ip) + (int)sizeof(*tcp) -
+		return NULL;
+	*reset = reset_for(tcp, packet);
+	if (bpf_xdp_adjust_tail(ctx, ETH_HLEN + ip_bytes + (int)sizeof(*tcp) -
 					     (int)(packet_end(ctx) - packet_start(ctx))))
+		return NULL;
+	tcp = packet_start(ctx) + ETH_HLEN + ip_bytes;
+	return (void *)(tcp + 1) > packet_end(ctx) ? NULL : tcp;
+}
+
+static __always_inline int answer_reset4(struct xdp_md *ctx, const struct packet *packet)
+{
+	struct reset reset;
+	struct iphdr *ip;
+	struct tcphdr *tcp = cut_to_reset(ctx, packet, sizeof(*ip), &reset);
+
+	if (!tcp)
 		return XDP_DROP;
-	eth = packet_start(ctx);
-	ip = (void *)(eth + 1);
-	tcp = (void *)(ip + 1);
-	if ((void *)(tcp + 1) > packet_end(ctx))
-		return XDP_DROP;
+	ip = (void *)tcp - sizeof(*ip);
 	ip->tot_len = bpf_htons(sizeof(*ip) + sizeof(*tcp));
 	*(__u32 *)&ip->id = 0;
 	ip->ttl = OUTER_TTL;
@@ -73,34 +83,25 @@ static __always_inline int answer_reset4(struct xdp_md *ctx, const struct packet
 	ip->daddr = packet->source[0];
 	set_ip_checksum(ip);
 	write_reset(tcp, packet, &reset, sum_words(&ip->saddr, 4));
-	swap_macs(eth);
+	swap_macs((void *)ip - ETH_HLEN);
 	return XDP_TX;
 }
 
 static __always_inline int answer_reset6(struct xdp_md *ctx, const struct packet *packet)
 {
-	struct ethhdr *eth = packet_start(ctx);
-	struct ipv6hdr *ip = (void *)(eth + 1);
-	struct tcphdr *tcp = (void *)(ip + 1);
 	struct reset reset;
+	struct ipv6hdr *ip;
+	struct tcphdr *tcp = cut_to_reset(ctx, packet, sizeof(*ip), &reset);
 
-	if ((void *)(tcp + 1) > packet_end(ctx))
+	if (!tcp)
 		return XDP_DROP;
-	reset = reset_for(tcp, packet);
-	if (bpf_xdp_adjust_tail(ctx, ETH_HLEN + (int)sizeof(*ip) + (int)sizeof(*tcp) -
-					     (int)(packet_end(ctx) - packet_start(ctx))))
-		return XDP_DROP;
-	eth = packet_start(ctx);
-	ip = (void *)(eth + 1);
-	tcp = (void *)(ip + 1);
-	if ((void *)(tcp + 1) > packet_end(ctx))
-		return XDP_DROP;
+	ip = (void *)tcp - sizeof(*ip);
 	ip->payload_len = bpf_htons(sizeof(*tcp));
 	ip->hop_limit = OUTER_TTL;
 	__builtin_memcpy(&ip->saddr, packet->destination, sizeof(ip->saddr));
 	__builtin_memcpy(&ip->daddr, packet->source, sizeof(ip->daddr));
 	write_reset(tcp, packet, &reset, sum_words(&ip->saddr, 16));
-	swap_macs(eth);
+	swap_macs((void *)ip - ETH_HLEN);
 	return XDP_TX;
 }
 
