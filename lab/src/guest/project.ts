@@ -51,6 +51,5 @@ export function packProject(path: string): void {
     writer.tree(`${inside}/node_modules/${name}`, join(repository, 'node_modules', name), kept);
   }
   writer.tree(`${inside}/node_modules/@weir`, join(repository, 'node_modules/@weir'));
-  writer.symlink(`${inside}/node_modules/weir`, '../packages/cli');
   writer.finish();
 }
