@@ -28,7 +28,7 @@ export interface Failure {
   readonly text: string;
 }
 
-/** How an error is told. With `debug`, the stack and the kernel's log follow. */
+/** Describes an error to the user. With `debug`, the stack and the kernel's log follow. */
 export function describeFailure(error: unknown, command: string, debug: boolean): Failure {
   if (error instanceof CommanderError) return describeUsage(error, command);
   if (error instanceof FileProblems)
@@ -36,10 +36,21 @@ export function describeFailure(error: unknown, command: string, debug: boolean)
   if (error instanceof UsageError)
     return { exitCode: ExitCode.usage, text: `weir: ${escapeText(error.message)}\n` };
   const { message, stack, log } = parts(error);
+  if (isBug(error)) {
+    const text = `weir: this is a bug in weir: ${escapeText(`${error.name}: ${message}`.split('\n', 1)[0]!)}`;
+    const request = debug ? 'please report it with what follows' : 'please report it with what --debug shows';
+    return { exitCode: ExitCode.failed, text: `${text}; ${request}\n${debug ? block(stack) : ''}` };
+  }
   const [first = '', ...rest] = message.split('\n');
   const more = rest.length === 0 || debug ? '' : ' (--debug shows more)';
   const text = `weir: ${escapeText(first.replace(/:$/, ''))}${more}${advice(error, message)}\n`;
   return { exitCode: ExitCode.failed, text: debug ? text + block(stack) + block(log) : text };
+}
+
+/** Whether the runtime has thrown it: errors that Weir foresees have classes of their own. */
+function isBug(error: unknown): error is Error {
+  // biome-ignore lint/style/noRestrictedGlobals: it is recognised here, not thrown
+  return error instanceof RangeError || error instanceof TypeError || error instanceof ReferenceError;
 }
 
 /** Commander's errors start with `error: ` and may end with a suggestion on a line of its own. */
@@ -65,7 +76,7 @@ function parts(error: unknown): { message: string; stack: string; log: string } 
 function advice(error: unknown, message: string): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   const refused = code === 'EPERM' || code === 'EACCES';
-  return refused && !message.includes('weir doctor') ? '; weir doctor tells what is missing' : '';
+  return refused && !message.includes('weir doctor') ? '; weir doctor shows what is missing' : '';
 }
 
 /** Text of more than one line, safe for a terminal. */

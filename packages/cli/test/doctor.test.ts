@@ -141,16 +141,34 @@ describe('failures', () => {
     assert.ok(debug.endsWith('0: r1 = 0\nR1 invalid\\x1b\n'));
   });
 
-  it('send who was refused to weir doctor', () => {
+  it('that are a refusal by the kernel name weir doctor', () => {
     const error = Object.assign(new Error('bpf(BPF_MAP_CREATE): EPERM'), { code: 'EPERM' });
     const { text } = describeFailure(error, 'weir trace', false);
-    assert.equal(text, 'weir: bpf(BPF_MAP_CREATE): EPERM; weir doctor tells what is missing\n');
-    const told = Object.assign(new Error('needs CAP_BPF: see weir doctor'), { code: 'EPERM' });
-    assert.equal(describeFailure(told, 'weir trace', false).text, 'weir: needs CAP_BPF: see weir doctor\n');
+    assert.equal(text, 'weir: bpf(BPF_MAP_CREATE): EPERM; weir doctor shows what is missing\n');
+    const explained = Object.assign(new Error('needs CAP_BPF: see weir doctor'), { code: 'EPERM' });
+    assert.equal(
+      describeFailure(explained, 'weir trace', false).text,
+      'weir: needs CAP_BPF: see weir doctor\n',
+    );
   });
 
-  it('that are no errors are told all the same', () => {
+  it('that are no errors, or say nothing, are one line too', () => {
     assert.deepEqual(describeFailure('odd', 'weir', false), { exitCode: 1, text: 'weir: odd\n' });
-    assert.equal(describeFailure(new RangeError(), 'weir', false).text, 'weir: RangeError\n');
+    assert.equal(describeFailure(new Error(), 'weir', false).text, 'weir: Error\n');
+  });
+
+  it('that the runtime throws are bugs in weir, which ask to be reported, and are no wrong command line', () => {
+    for (const kind of [RangeError, TypeError, ReferenceError]) {
+      const error = new kind('offset is out of bounds');
+      const { exitCode, text } = describeFailure(error, 'weir trace', false);
+      assert.equal(exitCode, 1);
+      assert.equal(
+        text,
+        `weir: this is a bug in weir: ${kind.name}: offset is out of bounds; please report it with what --debug shows\n`,
+      );
+      const debug = describeFailure(error, 'weir trace', true).text;
+      assert.match(debug, /^weir: this is a bug in weir: [^\n]+; please report it with what follows\n/);
+      assert.match(debug, /doctor\.test/);
+    }
   });
 });

@@ -1,4 +1,5 @@
 /** A tracer without a kernel: plays given batches, then waits to be stopped. */
+import { FormatError } from '@weir/ebpf';
 import type {
   ConnectionsOptions,
   HostReport,
@@ -162,6 +163,6 @@ export class FakeFactory implements TracerFactory {
   }
 
   parseBtf(): never {
-    throw new Error('no BTF magic');
+    throw new FormatError('no BTF magic');
   }
 }
