@@ -10,7 +10,7 @@ import type { TracerFactory } from './tracing.js';
 
 /** BTF of the largest kernels has 10 MiB. A small file that unpacks to more than this was made to do harm. */
 const MAX_BYTES = 64 << 20;
-/** Where a tar header says that it is one (POSIX.1-2001 pax, "ustar"). */
+/** Offset of the magic bytes "ustar" in a tar header (POSIX.1-2001 pax). */
 const TAR_MAGIC = 257;
 
 /** @throws UsageError that says what is wrong with the file. */

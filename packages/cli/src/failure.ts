@@ -2,7 +2,7 @@
 import { CommanderError } from 'commander';
 import { escapeText } from './text/escape.js';
 
-/** 1: what was asked for does not work here, or broke off; 2: the command line, or a file that it names, is wrong. */
+/** `failed`: the command does not work here, or broke off. `usage`: the command line, or a file that it names, is wrong. */
 export const ExitCode = { ok: 0, failed: 1, usage: 2 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
@@ -11,7 +11,7 @@ export class UsageError extends Error {
   override name = 'UsageError';
 }
 
-/** What is wrong with a file, in as many places as it is: `FILE:LINE:COLUMN: …` each, as editors read it. */
+/** All mistakes in a file: a line `FILE:LINE:COLUMN: …` each, as editors read it. */
 export class FileProblems extends UsageError {
   override name = 'FileProblems';
   readonly lines: readonly string[];
@@ -24,7 +24,7 @@ export class FileProblems extends UsageError {
 
 export interface Failure {
   readonly exitCode: ExitCode;
-  /** What to write to standard error, with line breaks; empty where everything has been said. */
+  /** Text for standard error, with line breaks; empty where everything has been said. */
   readonly text: string;
 }
 

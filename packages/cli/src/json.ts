@@ -14,7 +14,7 @@ type Writer = (value: unknown) => string;
 
 const write = (value: unknown): string => escapeJson(JSON.stringify(value));
 const writeNumber = (value: unknown): string => String(value);
-/** For strings of Weir's own making, which hold nothing to escape. */
+/** Writes a string of Weir's own making, which holds nothing to escape. */
 const writeWord = (value: unknown): string => `"${value as string}"`;
 
 /** In the order in which they are written. */

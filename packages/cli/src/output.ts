@@ -1,7 +1,7 @@
 /** Standard output that never holds more than one piece of text, and that knows when nobody reads it any more. */
 import type { Writable } from 'node:stream';
 
-/** What Weir uses of standard output and standard error. */
+/** The part of standard output and standard error that Weir uses. */
 export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
 
 const readerGone = new Set(['EPIPE', 'ERR_STREAM_DESTROYED']);
@@ -33,7 +33,7 @@ export class Output {
   /**
    * Resolves when the text has been taken by the kernel, so that a slow reader slows down the writer; or at once
    * when the reader has gone away.
-   * @throws what the stream says otherwise, such as ENOSPC.
+   * @throws any other error of the stream, such as ENOSPC.
    */
   async write(text: string | Uint8Array): Promise<void> {
     if (this.#broken || text.length === 0) return;

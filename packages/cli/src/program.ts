@@ -10,7 +10,7 @@ import { traceCommand } from './trace/trace-command.js';
 import type { TraceFlags } from './trace/trace-flags.js';
 import { packageVersion } from './version.js';
 
-/** What the commands do; the tree alone is enough for help and completion. */
+/** Actions of the commands. The tree alone is enough for help and completion. */
 export interface Actions {
   trace(flags: TraceFlags): Promise<void>;
   top(flags: TopFlags): Promise<void>;
@@ -31,7 +31,7 @@ Examples:
 /** Builds the tree. It throws CommanderError instead of exiting and prints no errors of its own. */
 export function createProgram(actions: Actions, write: (text: string) => void, writeError = write): Command {
   const program = new Command('weir')
-    .description('Tells which process talks to which peer, and how it went, and balances load, with eBPF.')
+    .description('Shows which process talks to which peer, and how it went, and balances load, with eBPF.')
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this help')
     .helpCommand('help [command]', 'show the help of a command')

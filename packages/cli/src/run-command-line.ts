@@ -1,4 +1,4 @@
-/** From the command line to the exit status. Whatever is not needed by the command at hand is not loaded. */
+/** Parses the command line, runs the command, and returns its exit status. Each command loads only what it needs. */
 import type { Command } from 'commander';
 import type { DoctorFlags } from './doctor/doctor-command.js';
 import { describeFailure, ExitCode } from './failure.js';
@@ -14,7 +14,7 @@ import type { TracerFactory } from './tracing.js';
 /** Runs `weir` with these arguments (without `node` and the script) and returns the exit status. */
 export async function runCommandLine(args: readonly string[], host: RunHost): Promise<number> {
   const stdout = new Output(host.stdout);
-  // What goes to standard error has nowhere else to go if that is gone.
+  // If standard error is gone, there is nowhere left to report that.
   host.stderr.on('error', () => undefined);
   let exitCode: number = ExitCode.ok;
   let help = '';
@@ -54,7 +54,7 @@ export async function runCommandLine(args: readonly string[], host: RunHost): Pr
   return exitCode;
 }
 
-/** The command that was meant, by all its names: `weir balance check`. */
+/** The full name of the command that the arguments mean: `weir balance check`. */
 function commandName(command: Command, args: readonly string[]): string {
   const child = command.commands.find((candidate) => args.includes(candidate.name()));
   return child === undefined ? command.name() : `${command.name()} ${commandName(child, args)}`;
@@ -78,7 +78,7 @@ async function trace(flags: TraceFlags, host: RunHost, stdout: Output): Promise<
     watchFds: watchedPids(flags),
     paint: paintFor(flags.color, host.stdout.isTTY === true, host.env),
     wide: flags.wide,
-    // Scripts that read that form know of no summary.
+    // Scripts that read the form `tcptracer` expect no summary.
     summary: flags.summary ?? (format === 'tcptracer' ? false : undefined),
     verbose: flags.verbose,
     durationMs: flags.duration,
@@ -93,7 +93,7 @@ async function trace(flags: TraceFlags, host: RunHost, stdout: Output): Promise<
   });
 }
 
-/** Whether it is to be printed where it could be shown, too. */
+/** Whether flags ask for printed output even on a terminal. */
 const isPrinted = ({ once, count, json }: TopFlags) => once || json || count !== undefined;
 
 async function top(flags: TopFlags, host: RunHost, stdout: Output): Promise<ExitCode> {
@@ -129,7 +129,7 @@ async function doctor(flags: DoctorFlags, host: RunHost, stdout: Output): Promis
   return report.ok ? ExitCode.ok : ExitCode.failed;
 }
 
-/** What `--btf` asks for; undefined: whatever is best here. */
+/** The kernel's types that `--btf` asks for; undefined: the best that this host has. */
 async function types(flags: { readonly btf?: string }, tracing: TracerFactory) {
   if (flags.btf === undefined || flags.btf === 'discover') return flags.btf;
   const { readBtf } = await import('./btf-file.js');

@@ -1,11 +1,11 @@
-/** The one door to @weir/tracer, so that commands which do not trace need not load it, and tests can stand in. */
+/** The only access to @weir/tracer, so that commands which do not trace do not load it, and tests can replace it. */
 import type { Btf } from '@weir/ebpf';
 import type { HostReport, InspectOptions, TracerApi, TracerOptions } from '@weir/tracer';
 
 export interface TracerFactory {
   /** Starts to trace. @throws when this host does not allow it. */
   start(options: TracerOptions): TracerApi;
-  /** What this host offers. */
+  /** Reports what this host offers to the tracer. */
   inspect(options: InspectOptions): HostReport;
   /** @throws FormatError */
   parseBtf(bytes: Uint8Array): Btf;

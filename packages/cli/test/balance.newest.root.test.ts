@@ -165,7 +165,7 @@ describe('a balancer', () => {
     );
   });
 
-  it('is the only one of its name', async () => {
+  it('refuses to start beside another one of its name', async () => {
     const { code, stderr } = await balance('run', file);
     assert.equal(code, 1);
     assert.match(stderr, new RegExp(`^weir: .* is run by process ${weir.pid} already.*\\n$`));
@@ -188,8 +188,8 @@ describe('a balancer', () => {
   it('drains a real: new flows go elsewhere', async () => {
     assert.equal(await ok('drain', 'dns', 'b'), 'dns: real b is drained\n');
     for (const port of [1, 2, 3, 4, 5, 6, 7, 8]) {
-      const told = await ok('lookup', `192.0.2.1:${port}`, `${VIP}:53`, '--protocol', 'udp');
-      assert.equal(told, 'tx: by the ring, VIP dns, real a (10.9.0.1)\n');
+      const answer = await ok('lookup', `192.0.2.1:${port}`, `${VIP}:53`, '--protocol', 'udp');
+      assert.equal(answer, 'tx: by the ring, VIP dns, real a (10.9.0.1)\n');
     }
     const { stderr } = await balance('drain', 'dns', 'c');
     assert.equal(stderr, 'weir: dns has no real c: there are a, b\n');
@@ -237,7 +237,7 @@ describe('a balancer', () => {
     assert.equal(await ok('undrain', 'dns', 'b'), 'dns: real b is drained no more\n');
   });
 
-  it('stops, and leaves nothing', async () => {
+  it('leaves nothing behind after stop', async () => {
     assert.equal(await ok('stop'), 'stopped\n');
     assert.equal((await weir.ended).status, 0);
     nothingIsLeft();
@@ -245,7 +245,7 @@ describe('a balancer', () => {
   });
 });
 
-describe('a signal', () => {
+describe('a signal to weir balance run', () => {
   /** Runs it in this process, on the client's device, until a signal comes as soon as it balances. */
   async function runUntil(signal: NodeJS.Signals, ...flags: string[]) {
     writeFileSync(
@@ -273,15 +273,15 @@ describe('a signal', () => {
     nothingIsLeft();
   });
 
-  it('ends forwarding, too, with --detach', async () => {
+  it('also ends forwarding with --detach', async () => {
     const { code, stderr } = await runUntil('SIGINT', '--detach');
     assert.deepEqual([code, stderr.includes('forwarded on')], [0, false]);
     nothingIsLeft();
   });
 });
 
-describe('packets that are simulated', () => {
-  it('are handled in order, with nothing attached', async () => {
+describe('weir balance simulate', () => {
+  it('handles packets in order, with nothing attached', async () => {
     const frame = `${'02'.repeat(12)}0800${'45000021000000004011'}0000${'c0000201'}${'c6336401'}${'04d20035000d0000'}${'78'.repeat(5)}`;
     const lines = (await ok('simulate', file, '--packet', frame, '--packet', frame)).split('\n');
     assert.match(
@@ -292,7 +292,7 @@ describe('packets that are simulated', () => {
     assert.ok(lines.some((line) => /^packet 2: tx, known flow: /.test(line)));
     assert.ok(lines.some((line) => /^ {7}IPv4 172\.16\..* > 10\.9\.0\.[12], IPv4, TTL 64/.test(line)));
     const json = (await ok('simulate', file, '--json', '--packet', 'ffffffffffff0200000000020806')).trim();
-    const told = JSON.parse(json);
-    assert.deepEqual([told.verdict, told.reason, told.out], ['pass', 'not-ip', undefined]);
+    const line = JSON.parse(json);
+    assert.deepEqual([line.verdict, line.reason, line.out], ['pass', 'not-ip', undefined]);
   });
 });

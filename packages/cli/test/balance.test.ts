@@ -25,14 +25,14 @@ const good = file('good.yaml', `name: edge\ninterface: eth0\nvips: [${vip}]\n`);
 const bad = file('bad.yaml', `interface: eth0\nmode: x\nvips: [${vip},\n ${vip}]\n`);
 
 describe('weir balance check', () => {
-  it('says that a file is good', async () => {
+  it('accepts a good file', async () => {
     assert.deepEqual(await balance('check', good), {
       ...{ code: 0, stdout: `${good}: good: 1 VIP, 1 real\n`, stderr: '' },
     });
     assert.deepEqual(JSON.parse((await balance('check', '--json', good)).stdout), { ok: true, problems: [] });
   });
 
-  it('says all that is wrong, where editors find it', async () => {
+  it('reports every mistake of a file with its line and column', async () => {
     const lines = [
       `${bad}:2:7: mode: expected native or generic`,
       `${bad}:4:2: VIP 198.51.100.1:80/tcp is listed twice`,
@@ -45,13 +45,13 @@ describe('weir balance check', () => {
     assert.deepEqual(problems[0], { line: 2, column: 7, message: 'mode: expected native or generic' });
   });
 
-  it('shows what is in a file safely', async () => {
+  it('escapes what it shows of a file', async () => {
     const hostile = file('hostile.yaml', 'interface: eth0\nvips: []\n"\\e[2J\\nx": 1\n');
     const { stderr } = await balance('check', hostile);
     assert.equal(stderr, `${hostile}:3:1: \\x1b[2J\\nx is not known here\n`);
   });
 
-  it('without a file, or with one that cannot be read', async () => {
+  it('refuses a missing file, and one that cannot be read', async () => {
     const missing = join(folder, 'missing.yaml');
     for (const command of ['check', 'run', 'apply']) {
       assert.deepEqual(await balance(command, missing), {
@@ -70,7 +70,7 @@ describe('weir balance check', () => {
 describe('packets on the command line', () => {
   const frame = '020000000001020000000002080045';
 
-  it('are hex or base64', () => {
+  it('may be hex or base64', () => {
     const bytes = Buffer.from(frame, 'hex');
     for (const text of [
       frame,
@@ -86,7 +86,7 @@ describe('packets on the command line', () => {
     }
   });
 
-  it('or a file', () => {
+  it('may be a capture file', () => {
     const path = file('x.pcap', 'content');
     const packet = { bytes: new Uint8Array(20), length: 60 };
     assert.deepEqual(
@@ -102,7 +102,7 @@ describe('packets on the command line', () => {
     );
   });
 
-  it('and of a length that can be', () => {
+  it('are refused if they are too short or too long', () => {
     assert.throws(() => packetsOf('0102', () => []), /a frame of 2 bytes: expected 14 to 3500/);
     assert.throws(
       () => packetsOf('no such file!', () => []),
@@ -133,13 +133,13 @@ async function asked(handlers: Partial<Handlers>, ...args: string[]) {
 }
 
 describe('weir balance with a running balancer', () => {
-  it('drains', async () => {
+  it('drains a real', async () => {
     const drain: Handlers['drain'] = async ({ vip: name, real }) => ({ vip: name, real });
     assert.equal((await asked({ drain }, 'drain', 'web', 'a')).stdout, 'web: real a is drained\n');
     assert.equal((await asked({ drain }, 'undrain', 'web', 'a')).stdout, 'web: real a is drained no more\n');
   });
 
-  it('tells what is wrong with a request as with a command line', async () => {
+  it('answers a wrong request like a wrong command line, with status 2', async () => {
     const drain: Handlers['drain'] = async () => {
       throw new RequestError('no VIP web: there are none');
     };
@@ -148,7 +148,7 @@ describe('weir balance with a running balancer', () => {
     });
   });
 
-  it('tells what does not work', async () => {
+  it('reports what does not work, with status 1', async () => {
     const stop: Handlers['stop'] = async () => {
       throw new Error('unlink: EBUSY');
     };
@@ -158,7 +158,7 @@ describe('weir balance with a running balancer', () => {
     assert.deepEqual(await balance('status', '--socket', path), { code: 1, stdout: '', stderr });
   });
 
-  it('applies a file that is good', async () => {
+  it('applies a good file', async () => {
     const got: unknown[] = [];
     const apply: Handlers['apply'] = async (body) => {
       got.push(body);
@@ -195,7 +195,7 @@ describe('weir balance with a running balancer', () => {
     assert.match(stderr, /^weir: '192\.0\.2\.1': expected ADDRESS:PORT, such as /);
   });
 
-  it('captures into a file, and says what came', async () => {
+  it('captures into a file, and reports how many packets came', async () => {
     const options: unknown[] = [];
     const capture: Handlers['capture'] = async function* (body) {
       options.push(body);
@@ -278,7 +278,7 @@ const status = {
 } as unknown as Status;
 
 describe('the text of weir balance status', () => {
-  it('has a table for each VIP, and what ought not to happen', () => {
+  it('has a table for each VIP, and the counters of what ought not to happen', () => {
     assert.equal(
       statusText(status, noColour, new Date('2026-01-01T00:02:00.000Z')),
       `edge  eth0 (native)  router 192.0.2.1 at 02:00:00:00:00:01  control plane up 2m00s

@@ -44,7 +44,7 @@ describe('a BTF file', () => {
     ['an archive of other files', Buffer.concat([tarHeader('a.txt', 512), Buffer.alloc(2048)]), /no file/],
   ];
   for (const [what, bytes, reason] of damaged) {
-    it(`of ${what} is refused as bad input`, async () => {
+    it(`with ${what} is refused as bad input`, async () => {
       const path = join(folder, 'given');
       writeFileSync(path, bytes);
       await assert.rejects(readBtf(path, { parseBtf: refuse }), (error: unknown) => {

@@ -52,7 +52,7 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 describe('weir', () => {
-  it('helps on everything', async () => {
+  it('prints help on every command', async () => {
     for (const args of [
       ['--help'],
       ['-h'],
@@ -72,12 +72,12 @@ describe('weir', () => {
     }
   });
 
-  it('tells its version', async () => {
+  it('prints its version', async () => {
     const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
     assert.deepEqual(await weir('--version'), { code: 0, stdout: `${version}\n`, stderr: '' });
   });
 
-  it('without a command shows the help as an error', async () => {
+  it('shows the help as an error without a command', async () => {
     const { code, stdout, stderr } = await weir();
     assert.deepEqual([code, stdout], [2, '']);
     assert.match(stderr, /^Usage: weir /);
@@ -117,7 +117,7 @@ describe('weir', () => {
     });
   }
 
-  it('refuses a BTF file that is none', async () => {
+  it('refuses a file that holds no BTF', async () => {
     const file = join(folder, 'no.btf');
     writeFileSync(file, 'not BTF');
     for (const path of [file, join(folder, 'missing')]) {
@@ -171,7 +171,7 @@ describe('weir trace as a process', () => {
   });
 
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    it(`tells by --ready-fd that it began, and ends on ${signal}`, async () => {
+    it(`announces by --ready-fd that it began, and ends on ${signal}`, async () => {
       const ready = join(folder, `ready-${signal}`);
       const { child, result } = start('bash', [
         '-c',
@@ -186,7 +186,7 @@ describe('weir trace as a process', () => {
     });
   }
 
-  it('tells by --ready-fd through a pipe, and closes it', async () => {
+  it('announces by --ready-fd through a pipe, and closes it', async () => {
     const { code, stdout } = await shell(
       'exec 5>&1; $FAKE trace --count 1 --ready-fd 7 7>&1 >/dev/null 2>/dev/null | cat >&5',
     );
@@ -213,11 +213,11 @@ describe('weir trace as a process', () => {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const ended = new Promise<number | null>((resolve) => child.on('exit', resolve));
-    let told = '';
+    let written = '';
     child.stderr.setEncoding('utf8').on('data', (text) => {
-      told += text;
+      written += text;
     });
-    await until(() => told.includes('tracing'));
+    await until(() => written.includes('tracing'));
     await new Promise((resolve) => setTimeout(resolve, 200));
     child.kill('SIGINT');
     await new Promise((resolve) => setTimeout(resolve, 200));
@@ -228,7 +228,7 @@ describe('weir trace as a process', () => {
     child.stderr.destroy();
   });
 
-  it('says that a full disk is one', async () => {
+  it('reports a full disk', async () => {
     const { code, stderr } = await shell('$FAKE trace --json >/dev/full');
     assert.equal(code, 1);
     assert.match(stderr, /^weir: [^\n]*ENOSPC[^\n]*\ntaken \d stops 1\n$/);
@@ -243,7 +243,7 @@ describe('weir trace as a process', () => {
     assert.ok(forced.includes('\x1b[32mconnect'));
   });
 
-  it('ends doctor quietly too when nobody reads', async () => {
+  it('ends doctor quietly when nobody reads its output', async () => {
     const { stderr } = await shell('$FAKE doctor | true');
     assert.match(stderr, /^taken 0 stops 0\n$/);
   });

@@ -114,9 +114,9 @@ compadd() {
   fi
   builtin compadd "$@"
 }
-complete-and-tell() { zle list-choices; print > "$MATCHES.done" }
-zle -N complete-and-tell
-bindkey '^I' complete-and-tell
+complete-and-report() { zle list-choices; print > "$MATCHES.done" }
+zle -N complete-and-report
+bindkey '^I' complete-and-report
 PS1=
 `,
   );

@@ -56,7 +56,7 @@ for (const name of ['trace', 'top', 'doctor']) {
       );
     });
 
-    it('says something about each', () => {
+    it('describes each option', () => {
       for (const part of section(text, '## OPTIONS')
         .split(/^`-[^`]+`$/m)
         .slice(1))

@@ -7,7 +7,7 @@ import { ansiColour, noColour } from '../src/text/colour.js';
 import { report } from './support/fake-tracer.js';
 
 describe('the report of weir doctor', () => {
-  it('says what is there, what is chosen, and what to do', () => {
+  it('shows what is present, what is chosen, and what to do', () => {
     assert.equal(
       formatReport(report, noColour),
       `Kernel

@@ -8,8 +8,8 @@ import { assertEndsInOrder, assertTracing, traceArgs } from './support/ending.js
 import { assertNothingLeft, existingObjects, objectsOf } from './support/kernel-objects.js';
 import { TestNetns } from './support/load.js';
 
-describe('SIGKILL leaves nothing behind', () => {
-  it('when it traces', async () => {
+describe('SIGKILL of weir trace leaves nothing behind', () => {
+  it('while it traces', async () => {
     using netns = new TestNetns();
     const before = existingObjects();
     using weir = new WeirProcess(traceArgs(netns));
@@ -42,12 +42,12 @@ describe('SIGKILL leaves nothing behind', () => {
   });
 });
 
-describe('signals that end it in order', () => {
+describe('weir trace ends in order on', () => {
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
-    it(`${signal}: a summary, status 0, nothing left`, () => assertEndsInOrder(signal));
+    it(`${signal}, with a summary, status 0 and nothing left`, () => assertEndsInOrder(signal));
   }
 
-  it('SIGINT during the start: status 0, nothing left', async () => {
+  it('SIGINT during the start, with status 0 and nothing left', async () => {
     using netns = new TestNetns();
     const before = existingObjects();
     using weir = new WeirProcess(traceArgs(netns));

@@ -55,7 +55,7 @@ describe('weir trace --udp --enrich', () => {
     assert.equal(status, 0);
   };
 
-  it('tells connections and flows with their process, though it has ended', async () => {
+  it('reports connections and flows with the details of their process, though it has ended', async () => {
     const { stdout, stderr } = await traceWhile(
       ['--json', '--udp', '--enrich', '--netns', netns, '-e', 'accept,close,udp_flow'],
       talk,
@@ -85,7 +85,7 @@ describe('weir trace --udp --enrich', () => {
     assert.match(stderr, /2 udp_flow; none lost/);
   });
 
-  it('as text, nothing of which acts on a terminal', async () => {
+  it('prints text of which nothing acts on a terminal', async () => {
     const { stdout } = await traceWhile(['-e', 'udp_flow', '--enrich', '--netns', netns], talk);
     const lines = stdout.trim().split('\n').slice(1);
     assert.equal(lines.length, 2);

@@ -28,12 +28,12 @@ async function factoryOf(...args: string[]): Promise<FakeFactory> {
 }
 
 describe('flags of weir trace', () => {
-  it('ask for nothing by default', async () => {
+  it('set no options by default', async () => {
     assert.deepEqual(await optionsOf(), {});
     assert.deepEqual(await optionsOf('--json', '--wide', '--color=never', '--count', '5'), {});
   });
 
-  it('become filters, repeated or in lists', async () => {
+  it('become filters of the tracer, repeated or in lists', async () => {
     const options = await optionsOf(
       ...['-p', '1,2', '--pid=3', '-c', 'nginx', '-c', 'envoy', '-u', 'root', '-u', '33'],
       ...['--netns', '/proc/self/ns/net', '--cgroup', '77', '--port', '80', '--local-port', '8000-8999,22'],
@@ -94,7 +94,7 @@ describe('flags of weir trace', () => {
     assert.deepEqual(asTcptracer, { filter: { events }, promptClose: true, udp: true });
   });
 
-  it('that leave nothing to trace are refused', async () => {
+  it('are refused if they leave nothing to trace', async () => {
     const stderr = new Capture();
     const code = await runCommandLine(['trace', '--no-tcp'], {
       stdout: new Capture(),
@@ -107,7 +107,7 @@ describe('flags of weir trace', () => {
     assert.deepEqual([code, stderr.text], [2, 'weir: --no-tcp leaves nothing to trace: --udp adds UDP\n']);
   });
 
-  it('ask for what tcptracer-bpf tells', async () => {
+  it('limit --format tcptracer to the events that tcptracer-bpf prints', async () => {
     const events = ['connect', 'accept', 'close'];
     assert.deepEqual(await optionsOf('--format', 'tcptracer'), { filter: { events }, promptClose: true });
     assert.deepEqual(await optionsOf('--format', 'tcptracer', '-e', 'accept', '-p', '1'), {

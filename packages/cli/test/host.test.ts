@@ -17,7 +17,7 @@ describe('users', () => {
     assert.deepEqual(parseUsers('root'), [0], "this host's own file");
   });
 
-  it('refuses names that are not there', () => {
+  it('refuses unknown user names', () => {
     for (const text of ['nobody-here', '-1', '4294967296', 'x', ''])
       assert.throws(() => parseUsers(text, passwd), text);
   });
@@ -33,7 +33,7 @@ describe('network namespaces', () => {
     assert.deepEqual(parseNetns('blue,7', folder), [own, 7]);
   });
 
-  it('refuses what is no network namespace', () => {
+  it('refuses paths that are no network namespace', () => {
     for (const text of [
       '/proc/self/ns/mnt',
       '/proc/self/status',
@@ -51,7 +51,7 @@ describe('network namespaces', () => {
 describe('cgroups', () => {
   const mounts = cgroup2Mounts(readFileSync('/proc/self/mountinfo', 'utf8'));
 
-  it('finds the mount points', () => {
+  it('finds the mount points of cgroup2', () => {
     const text = [
       '24 1 0:22 / /proc rw - proc proc rw',
       '30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:4 master:1 - cgroup2 cgroup2 rw,nsdelegate',
@@ -67,7 +67,7 @@ describe('cgroups', () => {
     assert.deepEqual(parseCgroups(`12345,${mounts[0]},/`), [12_345, root, root]);
   });
 
-  it('refuses what is no cgroup', () => {
+  it('refuses paths that are no cgroup', () => {
     for (const text of ['/tmp', 'no-such.slice', '0', '']) assert.throws(() => parseCgroups(text), text);
     const empty = join(folder, 'mountinfo');
     writeFileSync(empty, '');

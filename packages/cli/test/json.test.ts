@@ -15,7 +15,7 @@ import {
 } from './support/records.js';
 
 describe('JSON lines', () => {
-  it('give every record back, one a line', () => {
+  it('parse to the record, one a line', () => {
     const records = [
       connect(),
       connect(longIpv6),

@@ -44,7 +44,7 @@ describe('keys from a terminal', () => {
     }
   });
 
-  it('an escape character by itself is Escape; before a sequence that arrives in pieces it is none', async () => {
+  it('an escape character alone is Escape; one at the start of a sequence in pieces is not', async () => {
     assert.deepEqual(await keysFrom('\x1b'), named('escape'));
     assert.deepEqual(await keysFrom('\x1b', '[', 'B', '\x1b[', '5~'), named('down', 'pageup'));
   });

@@ -40,7 +40,7 @@ const oneOfEach = [
 ];
 
 describe('text lines', () => {
-  it('are aligned and say what there is to say', () => {
+  it('are aligned, for every kind of event', () => {
     assert.deepEqual(format({}, ...oneOfEach), [
       'TIME         EVENT       PID COMM            LOCAL                   PEER',
       '10:36:07.123 connect    4242 curl            10.0.0.5:40000        → 192.0.2.1:443         handshake 12.3 ms',
@@ -55,7 +55,7 @@ describe('text lines', () => {
     ]);
   });
 
-  it('end with what was found out besides, nothing of which acts on a terminal', () => {
+  it('end with enrichment, of which nothing acts on a terminal', () => {
     assert.deepEqual(format({}, enriched()).slice(1), [
       '10:36:07.123 connect    4242 curl            10.0.0.5:40000        → 192.0.2.1:443         handshake 12.3 ms, ' +
         'service https, peer example.com, unit docker.service, pod 6a4eb8e0-51a8-4e7e-9a4c-3b6a2f4f9a11, ' +
@@ -82,7 +82,7 @@ describe('text lines', () => {
     }
   });
 
-  it('fit 80 columns, details below', () => {
+  it('fit 80 columns, with details below', () => {
     assert.deepEqual(format({ width: 80 }, connect(), close(), accept(), lost({ count: 1, where: 'map' })), [
       'TIME     EVENT       PID COMM      LOCAL                   PEER',
       '10:36:07 connect    4242 curl      10.0.0.5:40000        → 192.0.2.1:443',
@@ -126,7 +126,7 @@ describe('text lines', () => {
     ]);
   });
 
-  it('show a hostile name for what it is, on one line', () => {
+  it('escape a hostile name, on one line', () => {
     const hostile = connect({ process: { pid: 1, tid: 1, comm: 'x\n\x1b[31m\u202e\udcff', uid: 0 } });
     const [, line = ''] = format({}, hostile);
     assert.match(line, / {6}1 x\\n\\x1b\[31m\\u202e\\xff 10\.0\.0\.5/);
@@ -151,7 +151,7 @@ describe('text lines', () => {
     );
   });
 
-  it('are coloured without moving', () => {
+  it('keep their columns in colour', () => {
     const plain = format({ width: 100 }, ...oneOfEach);
     const coloured = format({ width: 100, paint: ansiColour }, ...oneOfEach);
     assert.ok(coloured.join('\n').includes('\x1b[31mfail   \x1b[39m'));

@@ -1,4 +1,4 @@
-/** Whether locked memory limits `weir`, which depends on the kernel. docs/trace.md tells the result. */
+/** Tests whether locked memory limits `weir`, which depends on the kernel. docs/trace.md states the result. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { kernelAtLeast } from '@weir/ebpf';
@@ -15,7 +15,7 @@ describe('64 KiB of locked memory', () => {
     return counted ? assertRefused(prefix, /RLIMIT_MEMLOCK.*CAP_SYS_RESOURCE/) : assertTraces(prefix);
   });
 
-  it('weir doctor knows', async () => {
+  it('weir doctor reports the limit', async () => {
     const { status, report } = await doctor([...littleMemlock, ...asNobody('bpf', 'perfmon')]);
     assert.equal(status, counted ? 1 : 0);
     assert.equal(report.problems.length, counted ? 1 : 0);

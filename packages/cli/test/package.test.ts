@@ -46,7 +46,7 @@ before(() => {
 
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-describe('tarballs', () => {
+describe('the packages for npm', () => {
   for (const [name, needed] of [
     [
       'ebpf',
@@ -63,7 +63,7 @@ describe('tarballs', () => {
     ['balancer', ['dist/src/index.js', 'bpf/balancer.bpf.o', 'weir-balance.schema.json', 'README.md']],
     ['cli', ['dist/bundle/entry-point.js', 'bin/weir.js', 'README.md', 'LICENSE']],
   ] as const) {
-    it(`${name}: what is needed, and no tests`, () => {
+    it(`of ${name} hold what is needed, and no tests`, () => {
       const list = execFileSync('tar', ['-tzf', tarballs.get(name)!], { encoding: 'utf8' });
       const files = list.trimEnd().split('\n');
       for (const path of needed) assert.ok(files.includes(`package/${path}`), `${path} is missing:\n${list}`);
@@ -75,13 +75,13 @@ describe('tarballs', () => {
   }
 });
 
-describe('installed elsewhere', () => {
+describe('the packages installed elsewhere', () => {
   let prefix = '';
   before(() => {
     prefix = install('app');
   });
 
-  it('brings few packages, none of them for development', () => {
+  it('bring few packages, none of them for development', () => {
     const installed = readdirSync(join(prefix, 'node_modules')).filter((name) => !name.startsWith('.'));
     const others = ['@koromix', 'commander', 'ipaddr.js', 'koffi', 'nanotar', 'xz-decompress', 'yaml', 'zod'];
     assert.deepEqual(installed.sort(), [...others, '@weir'].sort());
@@ -90,12 +90,12 @@ describe('installed elsewhere', () => {
     ]);
   });
 
-  it('weir --help and --version', () => {
+  it('run weir --help and --version', () => {
     assert.match(weir(prefix, '--help').stdout, /^Usage: weir /);
     assert.match(weir(prefix, '--version').stdout, /^\d+\.\d+\.\d+\n$/);
   });
 
-  it('weir trace works where weir doctor says so, and ends in one line where not', () => {
+  it('run weir trace where weir doctor says so, and end it in one line elsewhere', () => {
     const doctor = weir(prefix, 'doctor', '--json');
     assert.equal(doctor.stderr, '');
     const { ok } = JSON.parse(doctor.stdout) as { ok: boolean };

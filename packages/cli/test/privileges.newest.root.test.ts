@@ -1,4 +1,4 @@
-/** What `weir` needs to be allowed, one capability at a time. docs/trace.md tells the result. */
+/** The capabilities that `weir` needs, one at a time. docs/trace.md states the result. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { asNobody } from './support/command.js';
@@ -9,7 +9,7 @@ describe('capabilities', () => {
 
   it('CAP_SYS_ADMIN alone is enough', () => assertTraces(asNobody('sys_admin')));
 
-  it('weir doctor finds them to be enough', async () => {
+  it('weir doctor finds CAP_BPF and CAP_PERFMON to be enough', async () => {
     const { status, report } = await doctor(asNobody('bpf', 'perfmon'));
     assert.deepEqual(report.problems, []);
     assert.equal(status, 0);
@@ -42,6 +42,6 @@ describe('capabilities', () => {
     });
   }
 
-  it('in a user namespace, whose root is not that of the kernel', () =>
+  it('root of a user namespace is refused in one line', () =>
     assertRefused(['unshare', '--user', '--map-root-user'], /EPERM.*user namespace/));
 });

@@ -41,7 +41,7 @@ const turns = async (count = 5) => {
 };
 const lines = (text: string) => text.split('\n').filter((line) => line !== '');
 
-describe('a session', () => {
+describe('a session of weir trace', () => {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     it(`ends on ${signal} with what is still in the ring and a summary`, async () => {
       const test = bench({ batches: [[connect()], [accept()]], remaining: [connect(), lost()] });
@@ -95,7 +95,7 @@ describe('a session', () => {
     assert.match(test.stderr.text, /3 events/);
   });
 
-  it('ends when the tracer does', async () => {
+  it('ends when the tracer ends', async () => {
     const test = bench({ batches: [[connect()]], ends: true });
     assert.equal(await test.run(), 0);
     assert.equal(test.factory.tracer.stops, 1);
@@ -152,7 +152,7 @@ describe('a session', () => {
     assert.equal(test.stdout.writes, 4);
   });
 
-  it('hands on what the tracer throws, having stopped it', async () => {
+  it('throws the errors of the tracer after stopping it', async () => {
     const test = bench({ batches: [[connect()]], error: new Error('ring gone') });
     await assert.rejects(test.run(), /ring gone/);
     assert.equal(test.factory.tracer.stops, 1);
@@ -165,7 +165,7 @@ describe('a session', () => {
     await assert.rejects(running, /cannot detach/);
   });
 
-  it('puts options that make no sense down to the command line', async () => {
+  it('turns options that make no sense into a usage error', async () => {
     const test = bench({ batches: [] });
     test.factory.startError = new OptionError('too many prefixes: at most 64');
     await assert.rejects(test.run(), { name: 'UsageError', message: 'too many prefixes: at most 64' });
@@ -174,7 +174,7 @@ describe('a session', () => {
     assert.equal(test.signals.listenerCount('SIGINT'), 0);
   });
 
-  it('says how it watches on a terminal, with --verbose in full', async () => {
+  it('reports the accept hook on a terminal, and the whole plan with --verbose', async () => {
     const quiet = bench({ batches: [], ends: true });
     await quiet.run({ summary: false });
     assert.equal(quiet.stderr.text, '');
@@ -217,7 +217,7 @@ describe('a session', () => {
     assert.equal(refused.stdout.text, '');
   });
 
-  it('prints the lines of tcptracer-bpf, acknowledgements first, losses beside them', async () => {
+  it('prints the lines of tcptracer-bpf, acknowledgements first, and losses on standard error', async () => {
     const batch = [connect(), fail(), lost(), fdInstall(), accept(), accept()];
     const test = bench({ batches: [batch], ends: true });
     await test.run({ format: 'tcptracer', watchFds: [7, 8], count: 3, summary: false });

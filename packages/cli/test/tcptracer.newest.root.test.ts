@@ -44,9 +44,9 @@ function openFiles(): number[] {
 }
 
 /** Node.js may have opened something else meanwhile, but not in between. */
-function assertContains(told: readonly number[], opened: readonly number[]): void {
-  const start = told.findIndex((_, at) => opened.every((fd, offset) => told[at + offset] === fd));
-  assert.ok(start >= 0, `opened ${opened}, told ${told}`);
+function assertContains(printed: readonly number[], opened: readonly number[]): void {
+  const start = printed.findIndex((_, at) => opened.every((fd, offset) => printed[at + offset] === fd));
+  assert.ok(start >= 0, `opened ${opened}, printed ${printed}`);
 }
 
 /** The descriptors that lines say this process got. */
@@ -72,20 +72,20 @@ it('--format tcptracer: a line for each connect, accept, close and watched descr
   assert.deepEqual([status, stderr], [0, '']);
   const lines = stdout.trimEnd().split('\n');
   if (canWatchFds) assert.equal(lines.shift(), `Monitor fdinstall events for pid ${process.pid}`);
-  const told = withoutMoments(lines);
+  const printed = withoutMoments(lines);
   const isDescriptor = (line: string) => line.startsWith('fdinstall ');
   const pairs = [...result.first, ...result.second, ...result.third];
   assert.deepEqual(
-    told.filter((line) => !isDescriptor(line)).sort(),
+    printed.filter((line) => !isDescriptor(line)).sort(),
     pairs.flatMap((pair) => linesOf(pair, netns.inode)).sort(),
   );
-  const fds = descriptors(told.filter(isDescriptor));
+  const fds = descriptors(printed.filter(isDescriptor));
   if (canWatchFds) assertContains(fds, result.opened);
   else assert.deepEqual(fds, []);
 });
 
 if (canWatchFds) {
-  it('--watch-fds: a record for each descriptor', async () => {
+  it('prints with --watch-fds a record for each descriptor', async () => {
     using netns = new TestNetns();
     const args = ['--json', '--netns', netns.name, '--watch-fds', String(process.pid)];
     const { stdout, stderr, result } = await traceWhile(args, async () => openFiles());
@@ -103,7 +103,7 @@ if (canWatchFds) {
     assert.match(onlyLine(stderr), new RegExp(`^${records.length} events in .*fd_install; none lost$`));
   });
 } else {
-  it('--watch-fds: a kernel without any hook for it says so in one line', async () => {
+  it('refuses --watch-fds in one line on a kernel without a hook for it', async () => {
     const { status, stdout, stderr } = await runWeir(['trace', '--json', '--watch-fds', '1']);
     assert.deepEqual([status, stdout], [1, '']);
     assert.match(onlyLine(stderr), /no hook for fd_install: .*CONFIG_KPROBES/);

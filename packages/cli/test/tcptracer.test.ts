@@ -37,7 +37,7 @@ describe('lines as tcptracer-bpf prints them', () => {
     assert.equal(tcptracerLine(fdInstall()), '1234567890 cpu#1 fdinstall 4242 curl 12\n');
   });
 
-  it('are none for what tcptracer-bpf does not tell', () => {
+  it('are none for events that tcptracer-bpf does not print', () => {
     assert.equal(tcptracerLine(fail()), '');
     assert.equal(tcptracerLine(lost()), '');
   });

@@ -14,7 +14,7 @@ describe('escapeText', () => {
     }
   });
 
-  it('shows what could act on a terminal or hide', () => {
+  it('shows characters that could act on a terminal, or hide', () => {
     const cases: Readonly<Record<string, string>> = {
       'a\nb\rc\td': 'a\\nb\\rc\\td',
       '\x1b[31mred\x07': '\\x1b[31mred\\x07',
@@ -62,7 +62,7 @@ describe('JSON strings', () => {
   });
 });
 
-describe('units', () => {
+describe('the text of quantities', () => {
   it('gives bytes three significant digits', () => {
     const cases: [number, string][] = [
       [0, '0 B'],
@@ -100,7 +100,7 @@ describe('units', () => {
     for (const [microseconds, expected] of cases) assert.equal(formatDuration(microseconds), expected);
   });
 
-  it('gives milliseconds for comparison', () => {
+  it('gives milliseconds that can be compared', () => {
     const cases: [number, string][] = [
       [0, '0.000 ms'],
       [85, '0.085 ms'],
@@ -113,7 +113,7 @@ describe('units', () => {
   });
 });
 
-describe('widths', () => {
+describe('the width of text', () => {
   it('counts wide and combining characters', () => {
     assert.equal(displayWidth('abc'), 3);
     assert.equal(displayWidth('進程'), 4);
@@ -140,7 +140,7 @@ describe('widths', () => {
 });
 
 describe('colours', () => {
-  it('are for terminals, unless the user says otherwise', () => {
+  it('are for terminals, unless a flag or the environment decides', () => {
     assert.equal(wantsColour('auto', true, {}), true);
     assert.equal(wantsColour('auto', false, {}), false);
     assert.equal(wantsColour('auto', true, { TERM: 'dumb' }), false);

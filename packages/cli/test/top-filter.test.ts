@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { fields } from '../src/top/filter/fields.js';
 import { parseFilter } from '../src/top/filter/parse.js';
 import { socketSubject } from '../src/top/filter/subject.js';
-import { connection, fakeFacts, openSocket } from './support/fake-live.js';
+import { connection, fakeEnrichment, openSocket } from './support/fake-live.js';
 
 const https = connection('10.0.0.5:40000', '198.51.100.7:443', { send_rate: 20_000, bytes_sent: 3_000_000 });
 const served = connection('[2001:db8::5]:80', '[2001:db8:1::9]:51000', {
@@ -25,10 +25,10 @@ const all = { https, served, dns, unknown };
 function chosen(text: string): string[] {
   const { matches, problems } = parseFilter(text);
   assert.deepEqual(problems, []);
-  return Object.entries(all).flatMap(([name, item]) => (matches(item, fakeFacts) ? [name] : []));
+  return Object.entries(all).flatMap(([name, item]) => (matches(item, fakeEnrichment) ? [name] : []));
 }
 
-describe('filter', () => {
+describe('a filter of weir top', () => {
   for (const [text, expected] of [
     ['port:443', ['https']],
     ['port:443,53', ['https', 'dns']],
@@ -78,26 +78,27 @@ describe('filter', () => {
     ['', ['https', 'served', 'dns', 'unknown']],
     ['-', []],
   ] as const) {
-    it(text === '' ? 'nothing' : text, () => assert.deepEqual(chosen(text), expected));
+    it(`chooses the right connections: ${text === '' ? 'nothing' : text}`, () =>
+      assert.deepEqual(chosen(text), expected));
   }
 
-  it('looks at sockets that listen', () => {
+  it('chooses sockets that listen', () => {
     const socket = socketSubject(openSocket('0.0.0.0:443'));
-    const matches = (text: string) => parseFilter(text).matches(socket, fakeFacts);
+    const matches = (text: string) => parseFilter(text).matches(socket, fakeEnrichment);
     assert.ok(matches('port:443 proc:nginx state:listen local:0.0.0.0'));
     assert.ok(!matches('peer:10.0.0.0/8'));
     assert.ok(!matches('dir:in'));
     assert.ok(matches('-dir:in'));
   });
 
-  it('every example is right', () => {
+  it('accepts the example of every field', () => {
     for (const [name, { example }] of Object.entries(fields)) {
       assert.deepEqual(parseFilter(`${name}:${example}`).problems, [], name);
     }
   });
 });
 
-describe('a wrong term', () => {
+describe('a wrong term of a filter', () => {
   for (const [text, problem] of [
     ['foo:bar', /no field foo.*"foo:bar"/],
     ['constructor:x', /no field constructor/],
@@ -112,16 +113,16 @@ describe('a wrong term', () => {
     ['dir:toString', /dir: takes/],
     ['rate:10', /rate: takes < or >/],
   ] as const) {
-    it(text, () => {
+    it(`is reported, and does not count: ${text}`, () => {
       const { problems, matches } = parseFilter(`${text} proc:nginx`);
       assert.equal(problems.length, 1);
       assert.match(problems[0]!, problem);
-      assert.ok(matches(served, fakeFacts), 'and the other term counts');
-      assert.ok(!matches(https, fakeFacts));
+      assert.ok(matches(served, fakeEnrichment), 'and the other term counts');
+      assert.ok(!matches(https, fakeEnrichment));
     });
   }
 
-  it('nothing that can be typed is thrown', () => {
+  it('throws nothing, whatever is typed', () => {
     const pieces = ['"', 'port', ':', '-', '!', ',', '/', '0', ' ', '::', '>', '\\', '(', '🦊', '['];
     let seed = 1;
     for (let round = 0; round < 2_000; round++) {
@@ -130,7 +131,7 @@ describe('a wrong term', () => {
         seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
         text += pieces[seed % pieces.length];
       }
-      parseFilter(text).matches(https, fakeFacts);
+      parseFilter(text).matches(https, fakeEnrichment);
     }
   });
 });

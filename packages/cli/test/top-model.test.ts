@@ -8,7 +8,7 @@ import { byPeer, byProcess } from '../src/top/model/groups.js';
 import { HISTORY_LENGTH, Histories } from '../src/top/model/history.js';
 import { sparkline } from '../src/top/table/sparkline.js';
 import { columnsOf, defaultSort, type Sort, sheetOf, viewNames } from '../src/top/table/views.js';
-import { connection, FakeLive, fakeFacts, noLosses, noTotals, second } from './support/fake-live.js';
+import { connection, FakeLive, fakeEnrichment, noLosses, noTotals, second } from './support/fake-live.js';
 
 const ending = (item: ReturnType<typeof connection>) => ({
   connection: item,
@@ -17,7 +17,7 @@ const ending = (item: ReturnType<typeof connection>) => ({
 });
 
 describe('connections that have ended', () => {
-  it('are summed up by process and service, whatever port the client picked', () => {
+  it('are summed up by process and service, whatever the port of the client', () => {
     const sums = new EndedSums();
     sums.refresh([], [], 0);
     const ended = [40_001, 40_002, 40_003].map((port) =>
@@ -45,7 +45,7 @@ describe('connections that have ended', () => {
     assert.deepEqual([sum!.bytes_sent, sum!.send_rate], [6_000, 100]);
   });
 
-  it('are forgotten in the end', () => {
+  it('are forgotten after a while', () => {
     const sums = new EndedSums();
     sums.refresh([], [ending(connection('10.0.0.5:1', '192.0.2.1:443'))], second);
     sums.refresh([], [], 400 * second);
@@ -58,7 +58,7 @@ describe('connections that have ended', () => {
   });
 });
 
-describe('groups', () => {
+describe('groups of connections', () => {
   const nginx = { pid: 7, comm: 'nginx', uid: 0 };
   const live = [
     connection('10.0.0.5:80', '198.51.100.7:1', {
@@ -71,7 +71,7 @@ describe('groups', () => {
     connection('10.0.0.5:9', '192.0.2.1:443', { process: undefined }),
   ];
 
-  it('by process', () => {
+  it('sum up connections by process', () => {
     const groups = byProcess(live, []);
     assert.deepEqual(
       groups.map(({ process, connections, send_rate, bytes_sent, peers }) => [
@@ -85,7 +85,7 @@ describe('groups', () => {
     );
   });
 
-  it('by peer, with the shortest round trip and all services', () => {
+  it('sum up connections by peer, with the shortest round trip and all services', () => {
     const [first] = byPeer(live, []);
     assert.deepEqual(
       [first!.address, first!.connections, first!.pids.size, first!.srtt_us, [...first!.ports.keys()]],
@@ -93,7 +93,7 @@ describe('groups', () => {
     );
   });
 
-  it('with connections that have ended', () => {
+  it('count connections that have ended', () => {
     const sums = new EndedSums();
     sums.refresh([], [ending(live[0]!), ending(live[1]!)], second);
     const [group] = byProcess([], [...sums]);
@@ -110,11 +110,11 @@ function frameOf(...connections: Frame['connections'][number][]): Frame {
 
 /** Local ports in the order of rows. */
 function order(frame: Frame, sort: Sort): number[] {
-  const sheet = sheetOf('connections', frame, { filter: everything, sort }, fakeFacts);
+  const sheet = sheetOf('connections', frame, { filter: everything, sort }, fakeEnrichment);
   return Array.from({ length: sheet.size }, (_, index) => sheet.connection(index)!.local.port);
 }
 
-describe('order', () => {
+describe('the order of rows', () => {
   const frame = frameOf(
     connection('10.0.0.10:1', '192.0.2.1:443', { send_rate: 5, receive_rate: 5, srtt_us: undefined }),
     connection('10.0.0.9:2', '192.0.2.1:443', { send_rate: 100, srtt_us: 10, process: undefined }),
@@ -122,24 +122,24 @@ describe('order', () => {
     connection('10.0.0.9:4', '192.0.2.1:443', { bytes_received: 10, srtt_us: 20 }),
   );
 
-  it('by both rates, then by what has moved', () => {
+  it('is by both rates, then by the bytes that have moved', () => {
     assert.deepEqual(order(frame, defaultSort('connections')), [2, 1, 4, 3]);
   });
 
-  it('unknown values come last, whichever way round', () => {
+  it('has unknown values last, in either direction', () => {
     assert.deepEqual(order(frame, { column: 'rtt', descending: true }), [3, 4, 2, 1]);
     assert.deepEqual(order(frame, { column: 'rtt', descending: false }), [2, 4, 3, 1]);
   });
 
-  it('addresses by number', () => {
+  it('has addresses by number', () => {
     assert.deepEqual(order(frame, { column: 'local', descending: false }), [2, 4, 1, 3]);
   });
 
-  it('every column of every view can be sorted by and shown', () => {
+  it('can be that of every column of every view', () => {
     for (const view of viewNames) {
       for (const { id } of columnsOf(view)) {
         const sort = { column: id, descending: false };
-        const sheet = sheetOf(view, frame, { filter: everything, sort }, fakeFacts);
+        const sheet = sheetOf(view, frame, { filter: everything, sort }, fakeEnrichment);
         for (let index = 0; index < sheet.size; index++) {
           for (const column of sheet.columns) assert.equal(typeof sheet.text(index, column), 'string');
         }
@@ -149,7 +149,7 @@ describe('order', () => {
 });
 
 describe('a frozen frame', () => {
-  it('stays as it is', () => {
+  it('stays as it is when the next refresh comes', () => {
     const item = connection('10.0.0.5:1', '192.0.2.1:443', { bytes_sent: 1 });
     const still = frozen(frameOf(item));
     item.bytes_sent = 2;
@@ -157,8 +157,8 @@ describe('a frozen frame', () => {
   });
 });
 
-describe('history', () => {
-  it('begins when a connection first moves something, and is as long as it may be', () => {
+describe('the history of a connection', () => {
+  it('begins when the connection first moves something, and has a limited length', () => {
     const histories = new Histories();
     const item = connection('10.0.0.5:1', '192.0.2.1:443');
     histories.record([item]);
@@ -174,7 +174,7 @@ describe('history', () => {
     assert.deepEqual(new Set(received), new Set([0]));
   });
 
-  it('of a watched tracer ends with the connection', async () => {
+  it('ends with the connection', async () => {
     const live = new FakeLive();
     const item = connection('10.0.0.5:1', '192.0.2.1:443', { send_rate: 5 });
     live.connections = [item];
@@ -188,8 +188,8 @@ describe('history', () => {
   });
 });
 
-describe('sparkline', () => {
-  it('tells nothing from little, and stands at the right', () => {
+describe('a sparkline', () => {
+  it('distinguishes nothing from little, and stands at the right', () => {
     assert.equal(sparkline([0, 1, 50, 100], 6), '  ▁▂▅█');
     assert.equal(sparkline([5, 1, 1], 2), '▃▃', 'the scale is that of all values');
     assert.equal(sparkline([], 3), '   ');

@@ -13,7 +13,7 @@ import { terminalSize, Ui } from '../src/top/ui/ui.js';
 import {
   connection,
   FakeLive,
-  fakeFacts,
+  fakeEnrichment,
   noLosses,
   noTotals,
   openSocket,
@@ -101,7 +101,13 @@ async function bench(columns: number, rows: number, paint: Paint = noColour, liv
   const stdin = new FakeStdin();
   const effects: string[] = [];
   const store = new Store({
-    ...{ facts: fakeFacts, paint, watch, frame: await watch.refresh(), size: terminalSize(screen.asStream) },
+    ...{
+      enrichment: fakeEnrichment,
+      paint,
+      watch,
+      frame: await watch.refresh(),
+      size: terminalSize(screen.asStream),
+    },
     state: initialState({ view: 'connections', sort: undefined, filterText: '', intervalMs: 2_000 }),
     onEffect: (effect) => void effects.push(effect),
     onInterval: () => void effects.push(`every ${store.state.intervalMs}`),
@@ -125,7 +131,7 @@ async function bench(columns: number, rows: number, paint: Paint = noColour, liv
   };
 }
 
-/** What was written has been read, and what followed from that been shown. */
+/** Resolves once the input has been read and its effects are on the screen. */
 const turn = async () => {
   for (let round = 0; round < 5; round++) await new Promise(setImmediate);
 };
@@ -135,7 +141,7 @@ const down = '\x1b[B';
 const right = '\x1b[C';
 const esc = '\x1b';
 
-describe('the views', () => {
+describe('the views of weir top', () => {
   for (const [columns, rows] of [
     [40, 12],
     [60, 15],
@@ -143,7 +149,7 @@ describe('the views', () => {
     [120, 24],
     [200, 30],
   ] as const) {
-    it(`on ${columns} columns`, async () => {
+    it(`fit ${columns} columns`, async () => {
       const { screen, type } = await bench(columns, rows);
       let shown = '';
       for (const key of ['1', '2', '3', '4']) {
@@ -155,7 +161,7 @@ describe('the views', () => {
     });
   }
 
-  it('on hardly anything: nothing is thrown', async () => {
+  it('throw nothing on the smallest terminals', async () => {
     for (const [columns, rows] of [
       [1, 1],
       [5, 3],
@@ -167,20 +173,20 @@ describe('the views', () => {
     }
   });
 
-  it('with nothing to show', async () => {
+  it('may have nothing to show', async () => {
     const { screen, type } = await bench(80, 6, noColour, new FakeLive());
     await type(down, '\r', 'G');
     assertSnapshot('top-empty', screen.text);
   });
 
-  it('nothing that a process is called reaches the terminal as it is', async () => {
+  it('escape hostile names of processes', async () => {
     const { screen, type } = await bench(200, 30);
     await type('2', '1');
     assert.doesNotMatch(screen.written.replace(/\x1b\[[\d;?]*[A-Za-z]/g, ''), /[\x00-\x1f\x7f\u200b\u202e]/);
     assert.doesNotMatch(screen.written, /\x1b\[31m/);
   });
 
-  it('in colour are the same but for styles; without, there are none', async () => {
+  it('are the same in colour but for styles, and have no styles without', async () => {
     const plain = await bench(120, 24);
     const text = plain.screen.text;
     assert.doesNotMatch(plain.screen.written, /\x1b\[[\d;]*m(?<!\x1b\[0m)/);
@@ -191,8 +197,8 @@ describe('the views', () => {
   });
 });
 
-describe('keys', () => {
-  it('filter as you type, tell what is wrong, and take it back', async () => {
+describe('keys of weir top', () => {
+  it('filter as you type, show mistakes, and take the filter back', async () => {
     const { screen, type } = await bench(100, 14);
     const before = screen.text;
     await type('/', 'p', 'o', 'r', 't', ':');
@@ -212,7 +218,7 @@ describe('keys', () => {
     assert.equal(screen.text, before);
   });
 
-  it('sort', async () => {
+  it('sort by any column, in either order', async () => {
     const { screen, type } = await bench(120, 16);
     const rows = () => screen.text.split('\n').slice(3, 13);
     await type(right, right);
@@ -223,7 +229,7 @@ describe('keys', () => {
     assert.equal(new Set(rows()).size, rows().length);
   });
 
-  it('pause: nothing changes, and yet rows can be looked at', async () => {
+  it('pause the screen, on which rows can still be chosen', async () => {
     const { screen, type, live, refresh, effects } = await bench(100, 16);
     await type(' ');
     const paused = screen.text;
@@ -239,7 +245,7 @@ describe('keys', () => {
     assert.deepEqual(effects, []);
   });
 
-  it('show all about one connection, with what it moved lately', async () => {
+  it('open the details of a connection, with its recent rates', async () => {
     const { screen, type, live, refresh } = await bench(80, 28);
     for (const rate of [1_000, 0, 500_000, 2_000_000, 5_600_000]) {
       Object.assign(live.connections[0]!, { receive_rate: rate });
@@ -264,14 +270,14 @@ describe('keys', () => {
     assert.match(screen.text, /filter: peer:198\.51\.100\.7\n/);
   });
 
-  it('change the interval, and end', async () => {
+  it('change the interval, quit and suspend', async () => {
     const { type, effects, screen } = await bench(100, 16);
     await type('+', '-', '-', 'q', '\x03', '\x1a');
     assert.deepEqual(effects, ['every 5000', 'every 2000', 'every 1000', 'quit', 'quit', 'suspend']);
     assert.match(screen.text, /^weir top {2}1 s/);
   });
 
-  it('are explained', async () => {
+  it('are explained by the help page', async () => {
     const { screen, type } = await bench(110, 40);
     await type('?');
     assertSnapshot('top-help', screen.text);
@@ -280,8 +286,8 @@ describe('keys', () => {
   });
 });
 
-describe('the terminal', () => {
-  it('shows what was lost, and what can not be told', async () => {
+describe('the terminal of weir top', () => {
+  it('shows what was lost, and what cannot be shown', async () => {
     const live = host();
     live.lost = { ...noLosses, ring: 1_234, datagrams: 1 };
     live.totals = { ...live.totals, overflow: 2, untracked: 3 };
@@ -293,7 +299,7 @@ describe('the terminal', () => {
     );
   });
 
-  it('is painted anew after it was resized, and else only where something changed', async () => {
+  it('is painted whole after a resize, and else only where something changed', async () => {
     const { screen, refresh, live } = await bench(80, 12);
     const before = screen.written.length;
     await refresh();
@@ -309,7 +315,7 @@ describe('the terminal', () => {
     assert.equal(wide, fresh.screen.text);
   });
 
-  it('gets what keys that arrive together have changed in one write', async () => {
+  it('gets one write for all keys that arrive together', async () => {
     const { screen, type } = await bench(80, 12);
     const before = screen.writes;
     await type(`${down}${down}2`);
@@ -317,7 +323,7 @@ describe('the terminal', () => {
     assert.match(screen.text, /\[2 Processes\]/m);
   });
 
-  it('is given back', async () => {
+  it('is given back as it was', async () => {
     const { screen, stdin } = await bench(80, 12);
     assert.deepEqual([screen.isAlternate, screen.isCursorShown, stdin.isRaw], [true, false, true]);
     open?.[Symbol.dispose]();

@@ -1,4 +1,4 @@
-/** The life of `weir top`, with a tracer that needs no kernel. */
+/** `weir top` from start to end, with a tracer that needs no kernel. */
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { describe, it } from 'node:test';
@@ -140,7 +140,7 @@ describe('weir top where there is no terminal', () => {
     assert.equal(stdout.text.trimEnd().split('\n').length, 3);
   });
 
-  it('ends in one line where sockets can not be read', async () => {
+  it('ends in one line where sockets cannot be read', async () => {
     const { live, stderr, factory, run: top } = bench();
     live.error = new Error('no socket diagnosis');
     assert.equal(await top(), 1);
@@ -149,14 +149,14 @@ describe('weir top where there is no terminal', () => {
   });
 });
 
-describe('the command line', () => {
+describe('the command line of weir top', () => {
   for (const [args, message] of [
     [['--filter', 'foo:bar'], /--filter: there is no field foo/],
     [['--sort', 'foo'], /--sort: the view of connections has no column foo, but proto, pid/],
     [['--view', 'foo'], /--view/],
     [['--interval', '0'], /time/],
   ] as const) {
-    it(args.join(' '), async () => {
+    it(`is refused with ${args.join(' ')}`, async () => {
       const { stderr, factory, run: top } = bench();
       assert.equal(await top(...args), 2);
       assert.match(stderr.text, /^weir: .*\n$/);
@@ -165,7 +165,7 @@ describe('the command line', () => {
     });
   }
 
-  it('tells the tracer what is wanted', async () => {
+  it('sets the options of the tracer', async () => {
     const { factory, run: top } = bench();
     const flags = [
       '--no-udp',
@@ -212,7 +212,7 @@ describe('weir top on a terminal', () => {
     assert.deepEqual([screen.isAlternate, stdin.isRaw, live.disposed], [false, false, true]);
   });
 
-  it('gives it back on a signal, at the end of what is typed, and on errors', async () => {
+  it('gives the terminal back on a signal, at the end of its input, and on errors', async () => {
     for (const [cause, status] of [
       ['SIGTERM', 0],
       ['end', 0],
@@ -234,7 +234,7 @@ describe('weir top on a terminal', () => {
     }
   });
 
-  it('prints instead where that was asked for', async () => {
+  it('prints instead with --once', async () => {
     const { screen, terminal: given } = terminal();
     const { stdout, run: top } = bench(given);
     assert.equal(await top('--once', '--interval', '1ms'), 0);

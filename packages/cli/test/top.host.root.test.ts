@@ -64,7 +64,7 @@ describe('weir top in a terminal', () => {
     assert.match(text, new RegExp(`→ 127\\.0\\.0\\.1:${port} `));
   });
 
-  it('filters as one types', async () => {
+  it('filters while somebody types', async () => {
     type('/');
     await shows(/^\/pid:\d+_$/m);
     type(' dir:in');
@@ -92,7 +92,7 @@ describe('weir top in a terminal', () => {
     await shows(/^ +PROTO/m);
   });
 
-  it('fits the terminal when that is resized', async () => {
+  it('fits the terminal after a resize', async () => {
     tmux('resize-window', '-t', 'top', '-x', '60', '-y', '12');
     const text = await shows(/^ +PID PROCESS +PEER/m);
     assert.match(text.trimEnd(), /\nq quit {3}\/ filter {3}Enter details {3}← → sort {3}r reverse$/);
@@ -108,7 +108,7 @@ describe('weir top in a terminal', () => {
     await shows(/^ +PID PROCESS +LIVE/m);
   });
 
-  it('leaves nothing behind: neither on the terminal nor in the kernel', async () => {
+  it('leaves nothing behind, neither on the terminal nor in the kernel', async () => {
     type('q');
     const text = await shows(/ready>$/m);
     assert.doesNotMatch(text, /PROCESS/);

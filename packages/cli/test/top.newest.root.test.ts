@@ -66,7 +66,7 @@ async function* frames(weir: WeirProcess): AsyncGenerator<JsonFrame> {
 }
 
 describe('weir top', () => {
-  it('--once --json: connections from before the start, with their process, to the byte', async () => {
+  it('shows with --once --json connections from before the start, with their process, to the byte', async () => {
     const before = existingObjects();
     const { status, stdout, stderr } = await runWeir([
       'top',
@@ -100,7 +100,7 @@ describe('weir top', () => {
     await assertNothingLeft(before);
   });
 
-  it('--json: UDP flows and rates as they come, and connections that are over before it looks', async () => {
+  it('shows with --json UDP flows, rates, and connections that end between two refreshes', async () => {
     using weir = new WeirProcess(['top', '--json', '--interval', '100ms', ...mine]);
     const { port } = udpServer.address();
     let lines = 0;

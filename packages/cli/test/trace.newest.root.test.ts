@@ -45,8 +45,8 @@ function assertPair(records: ReturnType<typeof parseLines>, { client, server }: 
   assert.deepEqual([clientClose.closed_by, serverClose.closed_by], ['local', 'peer'], what);
 }
 
-describe('--json', () => {
-  it('lines are as documented, for every kind of event', async () => {
+describe('weir trace --json', () => {
+  it('prints lines as documented, for every kind of event', async () => {
     using netns = new TestNetns();
     const args = ['--json', '--netns', netns.name];
     const { status, stdout, stderr, result } = await traceWhile(args, async () => ({
@@ -72,7 +72,7 @@ describe('--json', () => {
     assert.match(onlyLine(stderr), /^27 events in .*: 6 connect, 6 accept, 12 close, 3 fail; none lost$/);
   });
 
-  it('a command name of hostile bytes is escaped', async () => {
+  it('escapes a command name of hostile bytes', async () => {
     using netns = new TestNetns();
     const { stdout } = await traceWhile(['--json', '--netns', netns.name], () =>
       netns.load('pairs', '--comm', hostileComm),
@@ -84,7 +84,7 @@ describe('--json', () => {
   });
 });
 
-describe('text', () => {
+describe('the text of weir trace', () => {
   it('is aligned, without colours in a pipe', async () => {
     using netns = new TestNetns();
     const { stdout, stderr } = await traceWhile(['--netns', netns.name], async () => {
@@ -110,7 +110,7 @@ describe('text', () => {
     assert.match(onlyLine(stderr), /^9 events/);
   });
 
-  it('a command name of hostile bytes is escaped', async () => {
+  it('escapes a command name of hostile bytes', async () => {
     using netns = new TestNetns();
     const { stdout } = await traceWhile(['--netns', netns.name], () =>
       netns.load('pairs', '--comm', hostileComm),
@@ -122,8 +122,8 @@ describe('text', () => {
   });
 });
 
-describe('filters', () => {
-  it('--pid: only what these processes do', async () => {
+describe('filters of weir trace', () => {
+  it('keep by --pid only the events of these processes', async () => {
     using netns = new TestNetns();
     // This test's own process is none that connects.
     const none = await traceWhile(['--json', '--netns', netns.name, '--pid', String(process.pid)], () =>
@@ -133,7 +133,7 @@ describe('filters', () => {
     assert.match(onlyLine(none.stderr), /^0 events/);
   });
 
-  it('--port, --peer-port, --local-port and --event', async () => {
+  it('keep by --port, --peer-port, --local-port and --event only matching events', async () => {
     using netns = new TestNetns();
     const counts: Record<string, number> = {};
     for (const filter of [
@@ -158,8 +158,8 @@ describe('filters', () => {
   });
 });
 
-describe('its end', () => {
-  it('--count: after exactly so many events, and nothing is left', async () => {
+describe('the end of weir trace', () => {
+  it('comes with --count after exactly so many events, and leaves nothing', async () => {
     using netns = new TestNetns();
     const before = existingObjects();
     using weir = new WeirProcess([
@@ -181,7 +181,7 @@ describe('its end', () => {
     await assertNothingLeft(before);
   });
 
-  it('--duration: after that time, and nothing is left', async () => {
+  it('comes with --duration after that time, and leaves nothing', async () => {
     using netns = new TestNetns();
     const before = existingObjects();
     using weir = new WeirProcess(['trace', '--duration', '700ms', '--netns', netns.name, '--ready-fd', '3']);
@@ -195,7 +195,7 @@ describe('its end', () => {
     await assertNothingLeft(before);
   });
 
-  it('the reader of its output goes away: status 0, no message, nothing left', async () => {
+  it('comes when the reader of its output goes away, with status 0, no message, and nothing left', async () => {
     using netns = new TestNetns();
     const before = existingObjects();
     const script = '{ "$0" "$@" 4>&-; echo "status $?" >&4; } 4>&2 | head -n 1 3>&-';

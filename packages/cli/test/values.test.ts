@@ -13,7 +13,7 @@ import {
   wordsParser,
 } from '../src/args/values.js';
 
-/** All of these are refused with an explanation. */
+/** Asserts that all of these are refused with an explanation. */
 function refuses(parse: (text: string) => unknown, texts: readonly string[]): void {
   for (const text of texts) {
     assert.throws(

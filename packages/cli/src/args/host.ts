@@ -49,7 +49,7 @@ export function parseNetns(text: string, names = '/run/netns'): number[] {
   });
 }
 
-/** A link in /proc/PID/ns reads as `net:[4026531840]`. A bind mount does not tell its kind: its user is trusted. */
+/** A link in /proc/PID/ns reads as `net:[4026531840]`. A bind mount does not show its kind: its user is trusted. */
 function isNetworkNamespace(path: string): boolean {
   try {
     return !/^(?!net:)\w+:\[\d+\]$/.test(readlinkSync(path));
@@ -94,7 +94,7 @@ function unescapeOctal(text: string): string {
   );
 }
 
-/** The inode of what lies at `path`, if that is on a file system of the given type. */
+/** The inode of the file at `path`, if that is on a file system of the given type. */
 function inodeOn(path: string, fileSystem: number): number | undefined {
   try {
     return statfsSync(path).type === fileSystem ? statSync(path).ino : undefined;

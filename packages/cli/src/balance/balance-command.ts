@@ -20,7 +20,7 @@ Examples:
 
 type Act = (request: BalanceRequest) => Promise<void>;
 
-/** Builds the command; \`action\` runs with what was asked for. */
+/** Builds the command; \`action\` runs with the request. */
 export function balanceCommand(action: Act): Command {
   const command = new Command('balance')
     .summary('balance load over servers, in XDP')

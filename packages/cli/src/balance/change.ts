@@ -14,22 +14,22 @@ export async function apply(file: string, flags: Which, stdout: Output): Promise
   const which = { ...whichOf(flags, name, control.socket), ...flags };
   const text = readInput(file).toString();
   const { changes } = await ask(which, (client) => client.call('apply', { file: resolve(file), text }));
-  const told = changes.length === 0 ? ['nothing is different'] : changes;
-  await stdout.write(told.map((line) => `${escapeText(line)}\n`).join(''));
+  const report = changes.length === 0 ? ['nothing is different'] : changes;
+  await stdout.write(report.map((line) => `${escapeText(line)}\n`).join(''));
   return ExitCode.ok;
 }
 
-/** Ends a running balancer, or takes off what one that died has left. */
+/** Ends a running balancer, or takes off what a dead one has left. */
 export async function stop(flags: StopFlags, stdout: Output): Promise<ExitCode> {
   const detach = flags.keepForwarding !== true;
-  let told = detach ? 'stopped' : 'stopped; packets are forwarded on';
+  let outcome = detach ? 'stopped' : 'stopped; packets are forwarded on';
   try {
     await ask(flags, (client) => client.call('stop', { detach }));
   } catch (error) {
     if (!detach || !(error instanceof NotRunningError) || !takeOff(flags)) throw error;
-    told = 'no process ran it; taken off';
+    outcome = 'no process ran it; taken off';
   }
-  await stdout.write(`${told}\n`);
+  await stdout.write(`${outcome}\n`);
   return ExitCode.ok;
 }
 

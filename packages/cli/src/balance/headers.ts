@@ -1,7 +1,7 @@
 /** The headers of a frame as text, a line each. */
 import type { Layer } from '@weir/balancer/packets';
 
-/** IANA's names of the protocols that are met here. */
+/** IANA's names of the protocols that such frames hold. */
 const protocols: Readonly<Partial<Record<number, string>>> = {
   1: 'ICMP',
   4: 'IPv4',

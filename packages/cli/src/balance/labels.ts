@@ -1,4 +1,4 @@
-/** VIPs, reals and reasons in words. */
+/** Labels of VIPs, reals and reasons. */
 import type { Explanation, Service } from '@weir/balancer';
 import { type Config, realAt, vipName, vipOf } from '@weir/balancer/config';
 import { formatEndpoint } from '../text/endpoint.js';

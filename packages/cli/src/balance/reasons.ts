@@ -1,4 +1,4 @@
-/** Reasons of packets, as `capture --reason` and scripts have them. Here, so that help needs no balancer. */
+/** Reasons of packets, as `capture --reason` and scripts have them. They stand here so that help does not load the balancer. */
 import type { ReasonName } from '@weir/balancer';
 
 const texts = {

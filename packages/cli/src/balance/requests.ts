@@ -1,4 +1,4 @@
-/** What `weir balance` can be asked for on the command line. */
+/** Requests that the command line of `weir balance` can make. */
 import type { ColourMode } from '../text/colour.js';
 import type { CapturedReason } from './reasons.js';
 
@@ -6,7 +6,7 @@ interface General {
   readonly debug?: boolean;
 }
 
-/** Which running balancer is meant. */
+/** Flags that choose one of the running balancers. */
 export interface Which extends General {
   readonly socket?: string;
   readonly name?: string;

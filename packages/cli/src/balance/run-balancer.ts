@@ -15,7 +15,7 @@ import type { RunFlags } from './requests.js';
 /**
  * Balances until a signal or a request ends it.
  *
- * @throws UsageError for what makes no sense; EbpfError for what does not work here
+ * @throws UsageError for options that make no sense; EbpfError for anything that does not work on this host
  */
 export async function run(file: string, flags: RunFlags, host: RunHost): Promise<ExitCode> {
   const config = readConfigFile(file);
@@ -59,7 +59,7 @@ function started({ config, resumed, attachments }: Daemon): string {
   return `${config.name} ${how} on ${where}: ${formatCount(config.vips.length, 'VIP')}`;
 }
 
-/** What the balancer refuses was asked for in the file. */
+/** Options that the balancer refuses come from the file, so they are wrong input. */
 async function explained<T>(promise: Promise<T>): Promise<T> {
   try {
     return await promise;

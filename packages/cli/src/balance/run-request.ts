@@ -1,4 +1,4 @@
-/** From a request to its answer. What only some commands need is loaded by them alone. */
+/** Runs a request of `weir balance`. Each command loads only the modules that it needs. */
 import type { ExitCode } from '../failure.js';
 import type { Output } from '../output.js';
 import type { RunHost } from '../run-host.js';

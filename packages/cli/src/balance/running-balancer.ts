@@ -1,4 +1,4 @@
-/** The running balancer that is meant. */
+/** Chooses the running balancer that the flags mean, and asks it or takes off what it left. */
 
 import { rmSync } from 'node:fs';
 import { Balancer } from '@weir/balancer';
@@ -14,10 +14,10 @@ import { UsageError } from '../failure.js';
 import type { Which } from './requests.js';
 
 /**
- * Asks it.
+ * Asks the running balancer that the flags choose.
  *
- * @throws UsageError if it is not clear which one is meant, or for what it says is wrong with the request; NotRunningError if
- * none answers; Error for what it could not do
+ * @throws UsageError if several balancers run and none is chosen, or if the balancer refuses the request; NotRunningError
+ * if none answers; Error if the balancer could not do it
  */
 export async function ask<T>(which: Which, question: (client: ControlClient) => Promise<T>): Promise<T> {
   const client = new ControlClient(socketOf(which));
@@ -34,12 +34,13 @@ function socketOf({ socket, name }: Which): string {
 
 /** @throws UsageError, NotRunningError */
 function onlyOne(names: readonly string[]): string {
-  if (names.length > 1) throw new UsageError(`several balancers run here: say --name ${names.join(' or ')}`);
+  if (names.length > 1)
+    throw new UsageError(`several balancers run here: choose one with --name ${names.join(' or ')}`);
   if (names.length === 0) throw new NotRunningError('no balancer runs here');
   return names[0]!;
 }
 
-/** Takes off what a balancer has left that no process runs; returns whether there was anything. @throws EbpfError */
+/** Takes off what a balancer without a process has left; returns whether there was anything. @throws EbpfError */
 export function takeOff({ name: given, socket }: Which): boolean {
   const name = given ?? onlyPinned();
   if (name === undefined) return false;

@@ -18,9 +18,9 @@ export async function simulate(file: string, flags: SimulateFlags, stdout: Outpu
   using simulator = new Simulator(config);
   for (const [index, { bytes, length }] of packets.entries()) {
     const outcome = simulator.run(bytes, length);
-    const told =
+    const report =
       flags.json === true ? jsonLine(index + 1, outcome, config) : text(index + 1, outcome, config);
-    await stdout.write(told);
+    await stdout.write(report);
     if (stdout.broken) break;
   }
   return ExitCode.ok;

@@ -95,7 +95,7 @@ function paintCondition(condition: NonNullable<VipRealStatus['condition']>, pain
   return paint(condition === 'down' ? 'red' : 'yellow', condition);
 }
 
-/** What ought not to happen, since the start. */
+/** Counters, since the start, of events that ought not to happen. */
 const notes = {
   malformed: 'malformed packets, dropped',
   emptySlot: 'packets without a real, dropped',
@@ -127,7 +127,7 @@ function ago(time: string, now: Date): string {
   return formatDuration(Math.max(0, now.getTime() - Date.parse(time)) * 1000);
 }
 
-/** Numbers to the right, but for names, addresses and remarks. */
+/** Columns of names, addresses and remarks, which start at the left; the others hold numbers. */
 const leftColumns: ReadonlySet<number> = new Set([0, 1, 6]);
 
 function table(rows: readonly (readonly string[])[], paint: Paint): string[] {

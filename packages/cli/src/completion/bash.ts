@@ -40,7 +40,7 @@ complete -F _${name} ${name}
 `;
 }
 
-/** What may stand in the place of a word: commands or operands; options after a dash, or if there is nothing else. */
+/** The candidates for a word: commands or operands; options after a dash, or if there is nothing else. */
 function wordCase(pattern: string, command: CompletionCommand): string {
   const options = command.options.flatMap((option) => option.flags);
   const other = operandReply(command);

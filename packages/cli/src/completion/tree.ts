@@ -1,7 +1,7 @@
-/** What the completion scripts are made from: commander's command tree, reduced to what shells need. */
+/** Commander's command tree, reduced to what the completion scripts of shells need. */
 import type { Command, Option } from 'commander';
 
-/** What an option's value is, so far as a shell can offer candidates. */
+/** Kinds of values for which a shell can offer candidates, or not (`other`). */
 export type ValueKind = 'words' | 'file' | 'directory' | 'pid' | 'user' | 'netns' | 'other';
 
 export interface CompletionValue {
@@ -74,7 +74,7 @@ function words(list: readonly string[]): CompletionValue {
   return { kind: 'words', words: list, list: false };
 }
 
-/** What the first operand that can be completed may be. */
+/** The values of the first operand that can be completed. */
 function operandOf(command: Command): CompletionValue | undefined {
   for (const argument of command.registeredArguments) {
     if (argument.argChoices !== undefined) return words(argument.argChoices);

@@ -15,7 +15,7 @@ const examples = `
 Examples:
   weir doctor            what this kernel offers, in words
   weir doctor --json     the same for programs
-  weir doctor --offsets  also where each field of the kernel is; beside the truth, where the kernel tells it
+  weir doctor --offsets  also where each field of the kernel is; beside the kernel's own, where there are types
 
 The exit status is 0 if "weir trace" would work here and now, else 1.`;
 

@@ -54,12 +54,11 @@ const sources = {
 } as const;
 
 function typesLines({ btf }: HostReport, paint: Paint): string[] {
-  const facts = [sources[btf.source]];
   const where = btf.path === undefined ? '' : `: ${escapeText(btf.path)}`;
   const count = btf.types === undefined ? '' : `, ${btf.types.toLocaleString('en-US')} types`;
   if (btf.undecided !== undefined)
     return [`${mark('unknown', paint)} not known: ${escapeText(btf.undecided)}`];
-  const used = `${mark(known(btf.source !== 'none'), paint)} ${facts.join('')}${where}${count}`;
+  const used = `${mark(known(btf.source !== 'none'), paint)} ${sources[btf.source]}${where}${count}`;
   return btf.rejected === undefined ? [used] : [`${mark('absent', paint)} ${escapeText(btf.rejected)}`, used];
 }
 

@@ -1,4 +1,4 @@
-/** Terminal colours: whether to use them, and the few that Weir uses. */
+/** The few colours that Weir uses on a terminal, and the choice whether to use them. */
 
 export const colourModes = ['auto', 'always', 'never'] as const;
 export type ColourMode = (typeof colourModes)[number];
@@ -24,8 +24,8 @@ export const noColour: Paint = (_, text) => text;
 export const ansiColour: Paint = (style, text) => `\x1b[${codes[style][0]}m${text}\x1b[${codes[style][1]}m`;
 
 /**
- * Whether to colour. `auto` means: on a terminal that can, unless NO_COLOR is set; FORCE_COLOR overrides both, as
- * in Node.js itself.
+ * Returns the paint for a stream. `auto` colours on a terminal that can, unless NO_COLOR is set; FORCE_COLOR overrides
+ * both, as in Node.js itself.
  */
 export function wantsColour(mode: ColourMode, isTerminal: boolean, env: NodeJS.ProcessEnv): boolean {
   if (mode !== 'auto') return mode === 'always';

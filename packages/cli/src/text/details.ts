@@ -1,4 +1,4 @@
-/** The last column of `weir trace`'s text: what a record tells beyond who and whom. */
+/** The last column of `weir trace`'s text: details of a record besides its process and both ends. */
 import {
   type CloseFieldText,
   type CloseRecord,
@@ -28,7 +28,7 @@ export function details(record: EnrichedRecord): string[] {
   return [...own(record), ...enrichment(record)];
 }
 
-/** What the record tells by itself. */
+/** Details from the record itself. */
 function own(record: TraceRecord): string[] {
   switch (record.event) {
     case 'connect':

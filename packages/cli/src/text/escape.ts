@@ -4,7 +4,7 @@
  */
 
 /**
- * What is escaped: the backslash (so that an escape cannot be imitated), everything of category C (controls,
+ * Characters that are escaped: the backslash (so that an escape cannot be imitated), everything of category C (controls,
  * formats, surrogates, private use, unassigned), separators and spaces other than U+0020, and characters that
  * are drawn as nothing.
  */

@@ -7,7 +7,7 @@ export interface Layout {
   readonly pid: number;
   readonly comm: number;
   readonly endpointMax: number;
-  /** Where LOCAL starts: what does not fit on a line goes on from here on the next. */
+  /** The column at which LOCAL starts, and at which the rest of a long record goes on, on the next line. */
   readonly indent: number;
   /** Columns of the terminal; Infinity where lines are never broken or cut. */
   readonly total: number;

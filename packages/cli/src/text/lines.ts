@@ -25,7 +25,7 @@ const eventStyles: Readonly<Record<EventName, Style>> = {
   lost: 'yellow',
 };
 
-/** What stands in the column EVENT, where that is not the event's own name. */
+/** Labels in the column EVENT, where they differ from the event's own name. */
 const labels: Readonly<Partial<Record<EventName, string>>> = { udp_flow: 'udp', fd_install: 'fd' };
 
 const arrows = { outbound: ' → ', inbound: ' ← ' } as const;

@@ -10,7 +10,7 @@
 import type { ConnectionRecord, FdInstallRecord, TraceRecord } from '@weir/tracer';
 import { escapeText } from './escape.js';
 
-/** The record's line with its line break; empty for what the sample does not tell: `fail`, `udp_flow` and `lost`. */
+/** The record's line with its line break; empty for events that the sample does not print: `fail`, `udp_flow` and `lost`. */
 export function tcptracerLine(record: TraceRecord): string {
   switch (record.event) {
     case 'connect':

@@ -1,4 +1,4 @@
-/** How many columns of a terminal a string takes. */
+/** Measures, pads and cuts strings by the columns that they take on a terminal. */
 
 const ascii = /^[ -~]*$/;
 const zeroWidth = /^[\p{Mn}\p{Me}]$/u;

@@ -9,7 +9,7 @@ import {
 import type { ProcessDetails } from '@weir/tracer/enrich';
 import { escapeJson } from '../text/escape.js';
 import { socketSubject } from './filter/subject.js';
-import type { Facts } from './model/enrichment.js';
+import type { Enrichment } from './model/enrichment.js';
 import type { Frame } from './model/frame.js';
 import { serviceName } from './model/groups.js';
 import { type Query, sheetOf } from './table/views.js';
@@ -39,31 +39,37 @@ export interface JsonFrame {
   readonly time: string;
   readonly totals: Frame['totals'];
   readonly lost: Frame['lost'];
-  /** What is not shown, and why. */
+  /** Reasons why something is not shown. */
   readonly problems?: readonly string[];
   readonly connections: readonly JsonConnection[];
   readonly listeners: readonly JsonListener[];
 }
 
 /** @param rows At most so many of each. */
-export function jsonFrame(frame: Frame, query: Query, facts: Facts, time: Date, rows: number): JsonFrame {
-  const sheet = sheetOf('connections', frame, query, facts);
+export function jsonFrame(
+  frame: Frame,
+  query: Query,
+  enrichment: Enrichment,
+  time: Date,
+  rows: number,
+): JsonFrame {
+  const sheet = sheetOf('connections', frame, query, enrichment);
   const connections: JsonConnection[] = [];
   for (let index = 0; index < Math.min(rows, sheet.size); index++) {
-    connections.push(jsonConnection(sheet.connection(index)!, frame.nowNs, facts));
+    connections.push(jsonConnection(sheet.connection(index)!, frame.nowNs, enrichment));
   }
   const problems = [
     ...frame.problems,
     ...frame.unread.map(({ netns, reason }) => `network namespace ${netns}: ${reason}`),
   ];
-  const listeners = frame.sockets.filter((socket) => query.filter.matches(socketSubject(socket), facts));
+  const listeners = frame.sockets.filter((socket) => query.filter.matches(socketSubject(socket), enrichment));
   return {
     time: time.toISOString(),
     totals: rounded(frame.totals),
     lost: frame.lost,
     ...(problems.length > 0 && { problems }),
     connections,
-    listeners: listeners.slice(0, rows).map((socket) => jsonListener(socket, facts)),
+    listeners: listeners.slice(0, rows).map((socket) => jsonListener(socket, enrichment)),
   };
 }
 
@@ -80,27 +86,27 @@ function rounded(totals: Frame['totals']): Frame['totals'] {
   };
 }
 
-function jsonConnection(connection: Connection, nowNs: number, facts: Facts): JsonConnection {
+function jsonConnection(connection: Connection, nowNs: number, enrichment: Enrichment): JsonConnection {
   const plain = plainConnection(connection, nowNs);
-  const service = serviceName(connection, facts);
-  const name = facts.peerName(connection.peer.address);
+  const service = serviceName(connection, enrichment);
+  const name = enrichment.peerName(connection.peer.address);
   return {
     ...plain,
-    ...(plain.process !== undefined && { process: jsonProcess(plain.process, facts) }),
+    ...(plain.process !== undefined && { process: jsonProcess(plain.process, enrichment) }),
     ...(name !== undefined && { peer: { ...plain.peer, name } }),
     ...(service !== undefined && { service }),
   };
 }
 
-function jsonListener(socket: OpenSocket, facts: Facts): JsonListener {
+function jsonListener(socket: OpenSocket, enrichment: Enrichment): JsonListener {
   const { transport, type, netns, local, peer, process, uid, waiting, backlog } = socket;
-  const service = facts.service(local.port, transport);
+  const service = enrichment.service(local.port, transport);
   return {
     network: { transport, type },
     netns,
     local,
     ...(peer !== undefined && { peer }),
-    ...(process !== undefined && { process: jsonProcess(process, facts) }),
+    ...(process !== undefined && { process: jsonProcess(process, enrichment) }),
     uid,
     waiting,
     ...(backlog !== undefined && { backlog }),
@@ -108,6 +114,6 @@ function jsonListener(socket: OpenSocket, facts: Facts): JsonListener {
   };
 }
 
-function jsonProcess(process: ConnectionProcess, facts: Facts): PlainProcess {
-  return { ...process, ...facts.process(process.pid, process.comm) };
+function jsonProcess(process: ConnectionProcess, enrichment: Enrichment): PlainProcess {
+  return { ...process, ...enrichment.process(process.pid, process.comm) };
 }

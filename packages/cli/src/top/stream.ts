@@ -2,7 +2,7 @@
 import type { Output } from '../output.js';
 import type { Paint } from '../text/colour.js';
 import { jsonFrame, jsonLine } from './frame-json.js';
-import type { Facts } from './model/enrichment.js';
+import type { Enrichment } from './model/enrichment.js';
 import type { Frame } from './model/frame.js';
 import { tableLines } from './screen/body.js';
 import { complaints } from './screen/header.js';
@@ -33,21 +33,21 @@ export class StreamPrinter {
     return this.#printed;
   }
 
-  /** @returns whether anybody still reads. */
-  async print(frame: Frame, facts: Facts, time: Date): Promise<boolean> {
+  /** Prints one frame. @returns whether anybody still reads. */
+  async print(frame: Frame, enrichment: Enrichment, time: Date): Promise<boolean> {
     const { json, rows } = this.#options;
     const text = json
-      ? jsonLine(jsonFrame(frame, this.#options, facts, time, rows))
-      : (this.#printed > 0 ? '\n' : '') + this.#table(frame, facts, time);
+      ? jsonLine(jsonFrame(frame, this.#options, enrichment, time, rows))
+      : (this.#printed > 0 ? '\n' : '') + this.#table(frame, enrichment, time);
     this.#printed++;
     await this.#output.write(text);
     return !this.#output.broken;
   }
 
-  #table(frame: Frame, facts: Facts, time: Date): string {
+  #table(frame: Frame, enrichment: Enrichment, time: Date): string {
     const { view, sort, rows, width, paint } = this.#options;
     const { totals } = frame;
-    const sheet = sheetOf(view, frame, this.#options, facts);
+    const sheet = sheetOf(view, frame, this.#options, enrichment);
     const clock = [time.getHours(), time.getMinutes(), time.getSeconds()]
       .map((part) => String(part).padStart(2, '0'))
       .join(':');

@@ -14,7 +14,7 @@ Examples:
   weir top --once --json                           everything once, for other programs
   weir top --view peers --rows 10 > peers.txt      the ten busiest peers, every two seconds`;
 
-/** Kept apart from top/table, which is not loaded for other commands. */
+/** Names of the views. They are repeated here because other commands do not load top/table. */
 const views = ['connections', 'processes', 'peers', 'listening'];
 
 /** Builds the command; `action` runs with its parsed flags. */

@@ -1,4 +1,4 @@
-/** What the flags of `weir top` mean. */
+/** Turns the flags of `weir top` into a request. */
 import type { Btf } from '@weir/ebpf';
 import type { ConnectionsOptions, TracerOptions } from '@weir/tracer';
 import { type SharedTracerFlags, tracerFlagOptions } from '../args/tracer-flags.js';
@@ -39,7 +39,7 @@ const LIMIT = 131_072;
 const INTERVAL = { shown: 2_000, once: 1_000 };
 
 /**
- * All that a session has to know.
+ * Builds the request of a session.
  *
  * @param width Columns of the terminal that it prints to; undefined: lines are not fitted.
  * @throws UsageError for a filter or a column that makes no sense.
@@ -69,7 +69,7 @@ export function topRequest(
   };
 }
 
-/** The tracer's options; what was not asked for is absent. */
+/** The tracer's options; those without a flag are absent. */
 function tracerOptions(flags: TopFlags, btf?: Btf | 'discover'): TracerOptions {
   return {
     ...(flags.netns !== undefined && { filter: { netns: flags.netns } }),
@@ -101,7 +101,7 @@ function sortOf({ view, sort, reverse = false }: TopFlags): Sort {
   return { column: column.id, descending: column.descending !== reverse };
 }
 
-/** @throws UsageError for a filter of which a term is wrong. */
+/** @throws UsageError for a filter with a wrong term. */
 function filterText({ filter = '' }: TopFlags): string {
   const [problem] = parseFilter(filter).problems;
   if (problem !== undefined) throw new UsageError(`--filter: ${problem}`);

@@ -5,7 +5,7 @@ import { ExitCode, UsageError } from '../failure.js';
 import type { Output } from '../output.js';
 import { Interruption, type SignalSource } from '../trace/interruption.js';
 import type { TracerFactory } from '../tracing.js';
-import { HostFacts } from './model/enrichment.js';
+import { HostEnrichment } from './model/enrichment.js';
 import { Watch } from './model/frame.js';
 import { Pacer } from './pacer.js';
 import { initialState } from './screen/state.js';
@@ -26,7 +26,7 @@ export interface TopRequest extends StreamOptions {
 
 export interface TopHost {
   readonly stdout: Output;
-  /** Where the terminal UI is to be shown; undefined: it is not. */
+  /** The terminal on which to show the UI; undefined: print instead. */
   readonly terminal: Terminal | undefined;
   readonly signals: SignalSource;
   exit(code: number): void;
@@ -38,8 +38,8 @@ const FIRST_INTERVAL_MS = 500;
 const NAMES_MS = 2_500;
 
 /**
- * Shows, or prints, until it is told to end.
- * @throws what the tracer throws; it is stopped then, and the terminal is as it was.
+ * Shows, or prints, until a key, a signal, the count or the reader of the output ends it.
+ * @throws the errors of the tracer; it is stopped then, and the terminal is as it was.
  */
 export async function runTop(request: TopRequest, tracing: TracerFactory, host: TopHost): Promise<ExitCode> {
   const pacer = new Pacer();
@@ -50,15 +50,15 @@ export async function runTop(request: TopRequest, tracing: TracerFactory, host: 
   };
   using _interruption = new Interruption(host.signals, end, (code) => host.exit(code));
   host.stdout.onBroken(end);
-  using facts = new HostFacts(request.enrich, request.resolve);
+  using enrichment = new HostEnrichment(request.enrich, request.resolve);
   await using tracer = start(tracing, request.options);
   using live = connect(() => tracer.connections(request.connections));
   const watch = new Watch(
     live,
     () => Number(process.hrtime.bigint()),
-    facts.problem === undefined ? [] : [facts.problem],
+    enrichment.problem === undefined ? [] : [enrichment.problem],
   );
-  // Before the terminal is taken: what fails here is told on the screen that people see.
+  // This is before the terminal is taken, so that errors appear on the screen that stays.
   const first = await watch.refresh();
   if (ended) return ExitCode.ok;
 
@@ -66,7 +66,7 @@ export async function runTop(request: TopRequest, tracing: TracerFactory, host: 
     const { Ui, terminalSize } = await import('./ui/ui.js');
     const { view, sort, filterText, intervalMs, paint } = request;
     const store = new Store({
-      ...{ facts, paint, watch },
+      ...{ enrichment, paint, watch },
       state: initialState({ view, sort, filterText, intervalMs }),
       frame: first,
       size: terminalSize(host.terminal.stdout),
@@ -90,10 +90,10 @@ export async function runTop(request: TopRequest, tracing: TracerFactory, host: 
     if (ended) break;
     const frame = await watch.refresh();
     if (request.resolve && request.count === 1) {
-      for (const { peer } of frame.connections) facts.peerName(peer.address);
-      await facts.settled(NAMES_MS);
+      for (const { peer } of frame.connections) enrichment.peerName(peer.address);
+      await enrichment.settled(NAMES_MS);
     }
-    if (!(await printer.print(frame, facts, new Date()))) break;
+    if (!(await printer.print(frame, enrichment, new Date()))) break;
   }
   return ExitCode.ok;
 }

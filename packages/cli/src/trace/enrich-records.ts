@@ -1,4 +1,4 @@
-/** What `--enrich` and `--resolve` add to records. */
+/** Adds to records what `--enrich` and `--resolve` ask for. */
 import {
   Enricher,
   inInitialPidNamespace,
@@ -13,17 +13,17 @@ export interface EnrichmentFlags {
   readonly resolve?: boolean;
 }
 
-export interface Enrichment extends Disposable {
+export interface RecordEnrichment extends Disposable {
   readonly enricher: Enricher;
-  /** What can't be told here, in one line. */
+  /** Details that are not available on this host, in one line. */
   readonly problem: string | undefined;
 }
 
-/** undefined: nothing was asked for. */
+/** Starts the lookups that the flags ask for; returns undefined if they ask for none. */
 export function startEnrichment({
   enrich = false,
   resolve = false,
-}: EnrichmentFlags): Enrichment | undefined {
+}: EnrichmentFlags): RecordEnrichment | undefined {
   if (!enrich && !resolve) return undefined;
   const hasProcesses = enrich && inInitialPidNamespace();
   const processes = hasProcesses ? new Processes() : undefined;

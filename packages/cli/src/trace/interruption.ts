@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 const signalNames = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 export type EndSignal = (typeof signalNames)[number];
 
-/** What is used of `process`. */
+/** The part of `process` that is used. */
 export interface SignalSource {
   on(signal: EndSignal, listener: (signal: EndSignal) => void): unknown;
   off(signal: EndSignal, listener: (signal: EndSignal) => void): unknown;

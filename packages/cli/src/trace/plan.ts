@@ -6,16 +6,16 @@ const sources: Readonly<Record<TypeChoice['source'], string>> = {
   kernel: "the kernel's own",
   file: 'those of the file',
   cache: 'those of an earlier discovery',
-  discovery: 'discovered now',
+  discovery: 'discovered at this start',
 };
 
-/** Where the kernel's types come from. */
+/** The line that says where the kernel's types come from. */
 export function typesLine({ source, rejected }: TypeChoice): string {
   const reason = rejected === undefined ? '' : `${rejected}; `;
   return escapeText(`${reason}types in use: ${sources[source]}`);
 }
 
-/** What `--verbose` prints: a line a hook, and what is lost where a better one is missing. */
+/** The lines of `--verbose`: a line a hook, and what is lost where a better one is missing. */
 export function planLines(plan: readonly HookChoice[]): string[] {
   return plan.flatMap(({ purpose, chosen, consequence }) => {
     const choice = escapeText(`${purpose}: ${chosen ?? 'none'}`);

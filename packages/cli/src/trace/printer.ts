@@ -8,7 +8,7 @@ import { TextFormatter } from '../text/lines.js';
 import { tcptracerAcknowledgement, tcptracerLine } from '../text/tcptracer.js';
 import type { TraceFormat } from './formats.js';
 
-/** Records formatted and written at a time: some 100 kB, so that a slow reader is felt early. */
+/** Records formatted and written at a time: some 100 kB, so that a slow reader soon slows down the writer. */
 const recordsPerWrite = 512;
 
 export interface PrinterOptions {
@@ -86,7 +86,7 @@ export class Printer {
       if (this.#left === 0) break;
       const line = this.#line(record);
       text += line;
-      // What a form has no line for does not count.
+      // Records for which the form has no line do not count.
       if (record.event === 'lost' || line === '') continue;
       this.printed[record.event]++;
       this.#left--;

@@ -1,11 +1,11 @@
-/** Telling another program that tracing began: `--ready-fd`, in the manner of s6's and systemd's notifications. */
+/** Reports to another program that tracing began: `--ready-fd`, in the manner of s6's and systemd's notifications. */
 import { closeSync, readdirSync, readFileSync, readlinkSync, writeSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
 import { parseInteger } from '../args/values.js';
 
 /**
- * A descriptor that was inherited and can be written to. Node.js has pipes and event descriptors of its own, and
- * closing one of those would break it, so they are told apart: its pipes have both their ends in this process.
+ * Parses a descriptor that was inherited and can be written to. Node.js has pipes and event descriptors of its own, and
+ * closing one of those would break it. They are refused: pipes of Node.js have both their ends in this process.
  */
 export function parseReadyFd(text: string): number {
   const fd = parseInteger(text, 'a descriptor number', 3, 2 ** 31 - 1);
@@ -18,7 +18,7 @@ export function parseReadyFd(text: string): number {
   return fd;
 }
 
-/** Writes the line `ready` and closes the descriptor. That nobody reads it any more is no error. */
+/** Writes the line `ready` and closes the descriptor. A reader that has gone away is no error. */
 export function announceReady(fd: number): void {
   try {
     writeSync(fd, 'ready\n');

@@ -1,4 +1,4 @@
-/** What `weir trace` says when it ends. */
+/** The summary that `weir trace` prints when it ends. */
 import type { KernelEventName, SocketEventName, TracerStats } from '@weir/tracer';
 import { formatCount, formatDuration } from '../text/units.js';
 

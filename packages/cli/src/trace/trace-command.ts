@@ -58,7 +58,7 @@ export function traceCommand(action: (flags: TraceFlags) => Promise<void>): Comm
 function addProtocols(command: Command): void {
   command
     .optionsGroup('Protocols:')
-    .option('--udp', 'also count UDP, and tell of each flow when it is over')
+    .option('--udp', 'also count UDP, and report each flow when it is over')
     .option(
       '--udp-idle <time>',
       'a UDP flow is over after this time without datagrams (default: 30s)',
@@ -112,7 +112,7 @@ function addDescriptors(command: Command): void {
     .optionsGroup('File descriptors:')
     .option(
       '--watch-fds <pid>',
-      'also tell of each file descriptor that these processes get',
+      'also report each file descriptor that these processes get',
       repeatable(parsePids),
     )
     .option(
@@ -125,8 +125,8 @@ function addDescriptors(command: Command): void {
 function addEnrichment(command: Command): void {
   command
     .optionsGroup('Enrichment:')
-    .option('--enrich', 'also tell executable, command line, container, pod, unit and service')
-    .option('--resolve', "also tell peers' names, by reverse DNS");
+    .option('--enrich', 'also show executable, command line, container, pod, unit and service')
+    .option('--resolve', "also show peers' names, by reverse DNS");
 }
 
 function addOutput(command: Command): void {

@@ -1,4 +1,4 @@
-/** What the flags of `weir trace` mean to the tracer. */
+/** Turns the flags of `weir trace` into options of the tracer. */
 import type { Btf } from '@weir/ebpf';
 import type { PortRange, SocketEventName, TraceFilter, TracerOptions } from '@weir/tracer';
 import { definedOnly } from '../args/defined-only.js';
@@ -42,7 +42,7 @@ export interface TraceFlags extends TracerFlags {
   readonly debug?: boolean;
 }
 
-/** What tcptracer-bpf has a line for. */
+/** Events for which tcptracer-bpf prints a line. */
 const tcptracerEvents: readonly SocketEventName[] = ['connect', 'accept', 'close'];
 
 export function traceFormat(flags: TraceFlags): TraceFormat {
@@ -54,7 +54,7 @@ export function watchedPids({ watchFds = [], monitorFdinstallPids = [] }: TraceF
   return [...new Set([...watchFds, ...monitorFdinstallPids])];
 }
 
-/** The tracer's options; what was not asked for is absent. */
+/** The tracer's options; those without a flag are absent. */
 export function tracerOptions(flags: TraceFlags, btf?: Btf | 'discover'): TracerOptions {
   const asTcptracer = traceFormat(flags) === 'tcptracer';
   const filter = definedOnly<TraceFilter>({
@@ -82,7 +82,7 @@ export function tracerOptions(flags: TraceFlags, btf?: Btf | 'discover'): Tracer
   };
 }
 
-/** What was switched on or off; without a word, TCP over both families. */
+/** The protocols that flags switched on or off; without flags, TCP over both families. */
 function protocols(flags: TraceFlags): {
   readonly [Name in 'tcp' | 'udp' | 'ipv6']: TracerOptions[Name] | undefined;
 } {

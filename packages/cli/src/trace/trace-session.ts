@@ -14,16 +14,16 @@ import { summaryLines } from './summary.js';
 
 export interface SessionRequest extends PrinterOptions {
   readonly options: TracerOptions;
-  /** Adds to records. */
+  /** Adds details to records. */
   readonly enricher?: Pick<Enricher, 'enrich'> | undefined;
-  /** Default: unless the reader of the output went away. */
+  /** Whether to print a summary at the end. By default, unless the reader of the output went away. */
   readonly summary?: boolean | undefined;
   readonly verbose?: boolean | undefined;
   readonly durationMs?: number | undefined;
   readonly readyFd?: number | undefined;
 }
 
-/** What a session needs of the process it runs in. */
+/** Parts of the process that a session uses. */
 export interface SessionHost {
   readonly stdout: Output;
   readonly stderr: OutputStream;
@@ -34,7 +34,7 @@ export interface SessionHost {
 
 /**
  * Traces until a signal, the duration, the count, or the reader of the output ends it.
- * @throws what the tracer throws; it is stopped then.
+ * @throws the errors of the tracer; it is stopped then.
  */
 export async function runSession(
   request: SessionRequest,
@@ -46,7 +46,7 @@ export async function runSession(
   const stop = once(() => tracer.stop());
   // A failure to stop is thrown below, where stop() is awaited.
   const end = () => void stop().catch(() => undefined);
-  // Listens before the start, so that a signal during it ends the session in order; it is told only afterwards.
+  // Listens before the start, so that a signal during it ends the session in order; the signal takes effect after the start.
   using interruption = new Interruption(host.signals, end, (code) => host.exit(code));
   const tracer = start(tracing, request.options);
   const started = performance.now();
@@ -66,7 +66,7 @@ export async function runSession(
     if (request.readyFd !== undefined) announceReady(request.readyFd);
     for await (const batch of tracer.batches()) {
       if (request.format === 'tcptracer') say(lossLines(batch));
-      // All at once, before anything waits for the reader of the output: processes end meanwhile.
+      // The whole batch is enriched before anything waits for the reader of the output: processes end meanwhile.
       const records = enricher === undefined ? batch : batch.map((record) => enricher.enrich(record));
       if (!(await printer.print(records))) break;
     }
@@ -92,7 +92,7 @@ function start(tracing: TracerFactory, options: TracerOptions): TracerApi {
   }
 }
 
-/** That form has no line for losses, so they are told beside it. */
+/** The form `tcptracer` has no line for losses, so standard error reports them. */
 function lossLines(batch: readonly TraceRecord[]): string[] {
   const losses = batch.filter((record): record is LostRecord => record.event === 'lost');
   return losses.map((record) => `lost ${details(record).join(', ')}`);

@@ -18,7 +18,7 @@ export function balance(...args: string[]): Promise<Outcome> {
   return startBalance(...args).outcome;
 }
 
-/** One that goes on until it gets a signal. */
+/** A command that goes on until it gets a signal. */
 export function startBalance(...args: string[]) {
   const [stdout, stderr] = [new Capture(), new Capture()];
   const signals = new EventEmitter();

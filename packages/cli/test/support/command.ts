@@ -71,7 +71,7 @@ export async function runWeir(args: readonly string[], prefix: readonly string[]
   return await weir.ended;
 }
 
-/** What it traces while something happens; then it is told to end. */
+/** Runs it while something happens, ends it, and returns what it printed. */
 export async function traceWhile<T>(
   args: readonly string[],
   action: () => Promise<T>,

@@ -7,7 +7,7 @@ import type {
   OpenSocket,
   Totals,
 } from '@weir/tracer';
-import type { Facts } from '../../src/top/model/enrichment.js';
+import type { Enrichment } from '../../src/top/model/enrichment.js';
 
 export const second = 1_000_000_000;
 
@@ -92,7 +92,7 @@ export class FakeLive implements LiveConnections {
   }
 }
 
-const details = new Map<number, ReturnType<Facts['process']>>([
+const details = new Map<number, ReturnType<Enrichment['process']>>([
   [
     7,
     {
@@ -119,7 +119,7 @@ const services: Readonly<Record<string, string>> = {
   '53/udp': 'domain',
 };
 
-export const fakeFacts: Facts = {
+export const fakeEnrichment: Enrichment = {
   process: (pid) => details.get(pid),
   service: (port, transport) => services[`${port}/${transport}`],
   peerName: (address) => (address === '198.51.100.7' ? 'seven.example.com' : undefined),

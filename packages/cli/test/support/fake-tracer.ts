@@ -12,9 +12,9 @@ import type {
 import type { TracerFactory } from '../../src/tracing.js';
 
 export interface Script {
-  /** What it delivers, each as soon as the one before was taken. */
+  /** Batches to deliver, each as soon as the one before was taken. */
   readonly batches: Iterable<readonly TraceRecord[]>;
-  /** What is still in the ring when it is stopped. */
+  /** Records that are still in the ring when it is stopped. */
   readonly remaining?: readonly TraceRecord[];
   readonly stats?: Partial<TracerStats>;
   /** Ends by itself after the batches, as with an aborted signal. */

@@ -1,4 +1,4 @@
-/** What BPF objects, probes and pins exist: bpftool's word and tracefs's, to find what a dead process left behind. */
+/** Lists BPF objects, probes and pins, from bpftool and tracefs, to find what a dead process left behind. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';

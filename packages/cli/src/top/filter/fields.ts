@@ -1,11 +1,10 @@
-/** The fields that a filter can name, and what a bare word is looked for in. */
-
+/** The fields that a filter can name, and the test of a bare word. */
 import { isWithin, type MappedPrefix, mapPrefix, parseMappedPrefix, parseNetwork } from '@weir/ebpf/address';
 import { BoundedMap } from '@weir/ebpf/bounded-map';
 import { OptionError } from '@weir/ebpf/errors';
 import type { Endpoint } from '@weir/tracer';
 import { formatEndpoint } from '../../text/endpoint.js';
-import type { Facts } from '../model/enrichment.js';
+import type { Enrichment } from '../model/enrichment.js';
 import type { Subject, Test } from './subject.js';
 
 /** A term that can't be understood. */
@@ -20,7 +19,7 @@ export interface Field {
   test(value: string, name: string): Test;
 }
 
-/** In the order in which help shows them. Other names of a field have no summary. */
+/** The fields, in the order in which help shows them. */
 export const fields: Readonly<Record<string, Field>> = {
   port: portField('443', 'port of either end, range, or service', ({ local, peer }) => [local, peer]),
   lport: portField('8000-8999', 'local port', ({ local }) => [local]),
@@ -28,23 +27,25 @@ export const fields: Readonly<Record<string, Field>> = {
   addr: addressField('10.0.0.0/8', 'address or prefix of either end', ({ local, peer }) => [local, peer]),
   local: addressField('127.0.0.1', 'local address or prefix', ({ local }) => [local]),
   peer: addressField('2001:db8::/32', "peer's address, prefix, or part of its name", ({ peer }) => [peer]),
-  proc: textField('nginx', 'part of the name or path of the program', ({ process }, facts) => [
+  proc: textField('nginx', 'part of the name or path of the program', ({ process }, enrichment) => [
     process?.comm,
-    details(process, facts)?.executable,
+    details(process, enrichment)?.executable,
   ]),
-  cmd: textField('--config', 'part of the command line', ({ process }, facts) => [
-    details(process, facts)?.command_line,
+  cmd: textField('--config', 'part of the command line', ({ process }, enrichment) => [
+    details(process, enrichment)?.command_line,
   ]),
   pid: numberField('4242', 'process id', ({ process }) => process?.pid),
   uid: numberField('1000', 'user id of the process', ({ process }) => process?.uid),
-  container: textField('3f2a', 'part of the container id or runtime', ({ process }, facts) => {
-    const found = details(process, facts);
+  container: textField('3f2a', 'part of the container id or runtime', ({ process }, enrichment) => {
+    const found = details(process, enrichment);
     return [found?.container_id, found?.container_runtime];
   }),
-  unit: textField('nginx.service', 'part of the systemd unit', ({ process }, facts) => [
-    details(process, facts)?.unit,
+  unit: textField('nginx.service', 'part of the systemd unit', ({ process }, enrichment) => [
+    details(process, enrichment)?.unit,
   ]),
-  pod: textField('0b1c', "part of the pod's uid", ({ process }, facts) => [details(process, facts)?.pod_uid]),
+  pod: textField('0b1c', "part of the pod's uid", ({ process }, enrichment) => [
+    details(process, enrichment)?.pod_uid,
+  ]),
   netns: numberField('4026531840', 'inode of the network namespace', ({ netns }) => netns),
   proto: wordField('udp', 'tcp or udp, with 4 or 6 of that address family', {
     tcp: ({ transport }) => transport === 'tcp',
@@ -81,22 +82,22 @@ export function anywhere(word: string): Test {
   if (word.includes('/') && isPrefix(word)) return fields.addr!.test(word, 'addr');
   const wanted = word.toLowerCase();
   const has = (text: string | undefined) => text?.toLowerCase().includes(wanted) === true;
-  return (subject, facts) => {
+  return (subject, enrichment) => {
     const { process, local, peer, transport } = subject;
     if (has(process?.comm) || String(process?.pid) === wanted) return true;
-    if (has(formatEndpoint(local)) || has(facts.service(local.port, transport))) return true;
+    if (has(formatEndpoint(local)) || has(enrichment.service(local.port, transport))) return true;
     if (transport === wanted || has(subject.state)) return true;
     if (peer !== undefined) {
-      if (has(formatEndpoint(peer)) || has(facts.service(peer.port, transport))) return true;
-      if (has(facts.peerName(peer.address))) return true;
+      if (has(formatEndpoint(peer)) || has(enrichment.service(peer.port, transport))) return true;
+      if (has(enrichment.peerName(peer.address))) return true;
     }
-    const found = details(process, facts);
+    const found = details(process, enrichment);
     return has(found?.command_line) || has(found?.executable) || has(found?.container_id) || has(found?.unit);
   };
 }
 
-function details(process: Subject['process'], facts: Facts) {
-  return process === undefined ? undefined : facts.process(process.pid, process.comm);
+function details(process: Subject['process'], enrichment: Enrichment) {
+  return process === undefined ? undefined : enrichment.process(process.pid, process.comm);
 }
 
 type Ends = (subject: Subject) => readonly (Endpoint | undefined)[];
@@ -111,9 +112,9 @@ function portField(example: string, summary: string, ends: Ends): Field {
         if (!/[a-z]/i.test(value))
           throw new FilterError(`${name}: takes a port, a range or a service's name`);
         const service = value.toLowerCase();
-        return (subject, facts) =>
+        return (subject, enrichment) =>
           ends(subject).some(
-            (end) => end !== undefined && facts.service(end.port, subject.transport) === service,
+            (end) => end !== undefined && enrichment.service(end.port, subject.transport) === service,
           );
       }
       const from = Number(match[1]);
@@ -135,12 +136,12 @@ function addressField(example: string, summary: string, ends: Ends): Field {
       if (network === undefined) {
         if (value.includes('/')) throw new FilterError(`${name}: ${value} is no prefix, such as 10.0.0.0/8`);
         const part = value.toLowerCase();
-        return (subject, facts) =>
+        return (subject, enrichment) =>
           ends(subject).some(
             (end) =>
               end !== undefined &&
               (end.address.includes(part) ||
-                facts.peerName(end.address)?.toLowerCase().includes(part) === true),
+                enrichment.peerName(end.address)?.toLowerCase().includes(part) === true),
           );
       }
       const includes = networkTest(network);
@@ -180,15 +181,15 @@ function networkTest(network: MappedPrefix): (address: string) => boolean {
 function textField(
   example: string,
   summary: string,
-  texts: (subject: Subject, facts: Facts) => readonly (string | undefined)[],
+  texts: (subject: Subject, enrichment: Enrichment) => readonly (string | undefined)[],
 ): Field {
   return {
     example,
     summary,
     test(value) {
       const part = value.toLowerCase();
-      return (subject, facts) =>
-        texts(subject, facts).some((text) => text?.toLowerCase().includes(part) === true);
+      return (subject, enrichment) =>
+        texts(subject, enrichment).some((text) => text?.toLowerCase().includes(part) === true);
     },
   };
 }
@@ -222,7 +223,7 @@ function wordField(example: string, summary: string, words: Readonly<Record<stri
       if (meant.length === 0) {
         throw new FilterError(`${name}: takes ${Object.keys(words).join(', ')}`);
       }
-      return (subject, facts) => meant.some((word) => words[word]!(subject, facts));
+      return (subject, enrichment) => meant.some((word) => words[word]!(subject, enrichment));
     },
   };
 }

@@ -11,13 +11,13 @@ export interface Filter {
   readonly matches: Test;
   /** Whether there is anything to meet. */
   readonly isEmpty: boolean;
-  /** What is wrong with the others, a sentence each; these do not count. */
+  /** Mistakes in the other terms, a sentence each; these terms do not count. */
   readonly problems: readonly string[];
 }
 
 export const everything: Filter = { matches: () => true, isEmpty: true, problems: [] };
 
-/** Never throws: what can't be understood is a problem of the filter's. */
+/** Parses a filter. It never throws: a term that makes no sense is among the filter's problems. */
 export function parseFilter(text: string): Filter {
   const tests: Test[] = [];
   const problems: string[] = [];
@@ -33,11 +33,11 @@ export function parseFilter(text: string): Filter {
   const matches: Test =
     only !== undefined && tests.length === 1
       ? only
-      : (subject, facts) => tests.every((test) => test(subject, facts));
+      : (subject, enrichment) => tests.every((test) => test(subject, enrichment));
   return { matches, isEmpty: tests.length === 0, problems };
 }
 
-/** At spaces outside quotes. A quote that is not closed yet reaches to the end. */
+/** Splits at spaces outside quotes. A quote that is not closed yet reaches to the end. */
 function splitWords(text: string): string[] {
   return text.match(/(?:"[^"]*"?|[^\s"])+/g) ?? [];
 }
@@ -46,7 +46,7 @@ function parseTerm(word: string): Test {
   const negated = /^[-!](?=.)/.test(word);
   const term = negated ? word.slice(1) : word;
   const test = parsePlain(term);
-  return negated ? (subject, facts) => !test(subject, facts) : test;
+  return negated ? (subject, enrichment) => !test(subject, enrichment) : test;
 }
 
 function parsePlain(term: string): Test {
@@ -64,10 +64,12 @@ function parsePlain(term: string): Test {
   const items = splitItems(value).map(unquote);
   if (items.includes('')) throw new FilterError(`${name}: needs a value, such as ${name}:${field.example}`);
   const tests = items.map((item) => field.test(item, name));
-  return tests.length === 1 ? tests[0]! : (subject, facts) => tests.some((test) => test(subject, facts));
+  return tests.length === 1
+    ? tests[0]!
+    : (subject, enrichment) => tests.some((test) => test(subject, enrichment));
 }
 
-/** At commas outside quotes. */
+/** Splits at commas outside quotes. */
 function splitItems(value: string): string[] {
   const items = [''];
   let quoted = false;

@@ -1,6 +1,6 @@
-/** What a filter looks at: a live connection, a socket that waits for peers, or a sum of connections that have ended. */
+/** Items that a filter tests: live connections, sockets that wait for peers, and sums of ended connections. */
 import type { Connection, Endpoint, OpenSocket } from '@weir/tracer';
-import type { Facts } from '../model/enrichment.js';
+import type { Enrichment } from '../model/enrichment.js';
 
 export type Subject = Pick<
   Connection,
@@ -16,14 +16,14 @@ export type Subject = Pick<
   | 'receive_rate'
   | 'retransmits'
 > & {
-  /** undefined: a socket that has none. */
+  /** undefined for a socket without a peer. */
   readonly peer: Endpoint | undefined;
-  /** Of a socket that waits for peers: `listen`, or of UDP `open`. */
+  /** The TCP state; `listen` or, for UDP, `open` for a socket that waits for peers. */
   readonly state: string | undefined;
 };
 
 /** Whether a filter's term holds for a subject. */
-export type Test = (subject: Subject, facts: Facts) => boolean;
+export type Test = (subject: Subject, enrichment: Enrichment) => boolean;
 
 /** A socket that waits for peers, as a filter sees it. */
 export function socketSubject(socket: OpenSocket): Subject {

@@ -5,7 +5,7 @@
 import { BoundedMap } from '@weir/ebpf/bounded-map';
 import type { Connection, EndedConnection } from '@weir/tracer';
 
-/** What connections of one kind moved. Its ends are those of the last of them. */
+/** Sums over ended connections of one kind. Both ends are those of the last connection. */
 export interface EndedSum
   extends Pick<Connection, 'transport' | 'type' | 'netns' | 'local' | 'peer' | 'direction' | 'process'> {
   readonly state: undefined;
@@ -13,24 +13,24 @@ export interface EndedSum
   readonly bytes_sent: number;
   readonly bytes_received: number;
   readonly retransmits: number;
-  /** Bytes a second that those moved which ended since the refresh before. */
+  /** Rates, in bytes a second, of the connections that ended since the refresh before. */
   readonly send_rate: number;
   readonly receive_rate: number;
 }
 
 type MutableSum = { -readonly [K in keyof EndedSum]: EndedSum[K] } & { lastNs: number };
 
-/** What a connection had moved when it was last seen alive. */
+/** Counters of a connection when it was last seen alive. */
 interface Seen {
   sent: number;
   received: number;
-  /** Refresh in which that was. */
+  /** The refresh that saw it. */
   round: number;
 }
 
-/** Kinds that are remembered; beyond that, those that were quiet for the longest time are forgotten. */
+/** Kinds that are remembered at most; beyond that, the kinds that were quiet for the longest time are forgotten. */
 const LIMIT = 16_384;
-/** A kind of which none has ended for so long is forgotten, nanoseconds. */
+/** Nanoseconds after its last ended connection at which a kind is forgotten. */
 const KEEP_NS = 300e9;
 
 export class EndedSums implements Iterable<EndedSum> {
@@ -70,7 +70,7 @@ export class EndedSums implements Iterable<EndedSum> {
       }
     }
     if (this.#seen.size === count) return;
-    // Some ended without being told of: there was no room for that.
+    // Some ended without being reported: there was no room for them.
     for (const [id, seen] of this.#seen) if (seen.round !== round) this.#seen.delete(id);
   }
 
@@ -80,7 +80,7 @@ export class EndedSums implements Iterable<EndedSum> {
     const key = `${process?.pid} ${transport} ${netns} ${peer.address} ${service} ${direction}`;
     const sum = this.#sums.get(key) ?? newSum(connection);
     this.#sums.set(key, sum);
-    // One from before the start that was never seen alive: nobody knows when its bytes moved.
+    // It is from before the start and was never seen alive: nobody knows when its bytes moved.
     const whole = { sent: connection.bytes_sent, received: connection.bytes_received };
     const before =
       this.#seen.get(connection.id) ??

@@ -1,4 +1,4 @@
-/** What is known besides the kernel's figures: of processes, of ports, of peers. */
+/** Details of processes, ports and peers that the kernel's records do not hold. */
 import {
   inInitialPidNamespace,
   PeerNames,
@@ -7,26 +7,26 @@ import {
   Services,
 } from '@weir/tracer/enrich';
 
-export interface Facts {
+export interface Enrichment {
   process(pid: number, comm: string | undefined): ProcessDetails | undefined;
   service(port: number, transport: 'tcp' | 'udp'): string | undefined;
   /** The name that reverse DNS gave; undefined where there is none, or not yet. */
   peerName(address: string): string | undefined;
 }
 
-export const noFacts: Facts = {
+export const noEnrichment: Enrichment = {
   process: () => undefined,
   service: () => undefined,
   peerName: () => undefined,
 };
 
-/** What this host says. Disposing ends lookups of names. */
-export class HostFacts implements Facts, Disposable {
+/** Details that this host gives: /proc, /etc/services, DNS. Disposing ends lookups of names. */
+export class HostEnrichment implements Enrichment, Disposable {
   readonly #processes: Processes | undefined;
   readonly #services: Services | undefined;
   readonly #names: PeerNames | undefined;
 
-  /** What can't be told here. */
+  /** Details that are not available on this host. */
   readonly problem: string | undefined;
 
   /** @param enrich Whether to look at processes, and to name ports. @param resolve Whether to ask for peers' names. */

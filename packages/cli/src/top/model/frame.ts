@@ -1,4 +1,4 @@
-/** What there is to show as of one refresh. */
+/** The data of one refresh, and how live connections become it. */
 import { BoundedMap } from '@weir/ebpf/bounded-map';
 import type {
   Connection,
@@ -22,11 +22,11 @@ export interface Frame {
   readonly lost: LiveLosses;
   /** Network namespaces that could not be read. */
   readonly unread: readonly { readonly netns: number; readonly reason: string }[];
-  /** What is not shown from the start, and why. */
+  /** Reasons why something is never shown, from the start on. */
   readonly problems: readonly string[];
 }
 
-/** A frame that later refreshes leave as it is. */
+/** Returns a copy of a frame that later refreshes leave as it is. */
 export function frozen(frame: Frame): Frame {
   return {
     ...frame,
@@ -44,12 +44,12 @@ export class Watch {
   readonly #now: () => number;
   readonly #problems: readonly string[];
   readonly #sums = new EndedSums();
-  /** How connections ended that somebody may look at: the last ones. */
+  /** The ends of the last connections, for whoever looks at their details. */
   readonly #endings = new BoundedMap<number, EndedConnection>(1_024);
 
   /**
    * @param now CLOCK_MONOTONIC, nanoseconds.
-   * @param problems What else is not shown from the start.
+   * @param problems Further reasons why something is never shown.
    */
   constructor(live: LiveConnections, now: () => number, problems: readonly string[] = []) {
     this.#live = live;
@@ -78,7 +78,7 @@ export class Watch {
     };
   }
 
-  /** How a connection ended, if it did so lately. */
+  /** Returns how a connection ended, if it did so lately. */
   ending(id: number): EndedConnection | undefined {
     return this.#endings.get(id);
   }

@@ -1,12 +1,12 @@
 /** Connections summed up by process or by peer. */
 import type { Connection, ConnectionProcess, Endpoint } from '@weir/tracer';
 import type { EndedSum } from './ended.js';
-import type { Facts } from './enrichment.js';
+import type { Enrichment } from './enrichment.js';
 
 export interface Group {
   /** Live connections and flows. */
   connections: number;
-  /** Those that have ended, as far as they are remembered. */
+  /** Ended connections, as far as they are remembered. */
   ended: number;
   bytes_sent: number;
   bytes_received: number;
@@ -16,7 +16,7 @@ export interface Group {
 }
 
 export interface ProcessGroup extends Group {
-  /** undefined: of connections whose process is not known. */
+  /** undefined for connections whose process is not known. */
   readonly process: ConnectionProcess | undefined;
   readonly peers: Set<string>;
 }
@@ -76,7 +76,7 @@ export function byPeer(live: readonly Connection[], ended: readonly EndedSum[]):
   return [...groups.values()];
 }
 
-/** The port that the service waits at, as far as the direction tells; else the lower one. */
+/** The port that the service waits at, if the direction shows which; else the lower one. */
 export function servicePort({
   direction,
   local,
@@ -86,12 +86,12 @@ export function servicePort({
   return direction === 'outbound' ? peer.port : Math.min(local.port, peer.port);
 }
 
-/** Name of that port; where the direction does not tell which end serves, of the one that has a name. */
+/** Name of the service's port; where the direction does not show which end serves, of the port that has a name. */
 export function serviceName(
   { direction, local, peer, transport }: Pick<Connection, 'direction' | 'local' | 'peer' | 'transport'>,
-  facts: Facts,
+  enrichment: Enrichment,
 ): string | undefined {
-  const nameOf = ({ port }: Endpoint) => facts.service(port, transport);
+  const nameOf = ({ port }: Endpoint) => enrichment.service(port, transport);
   if (direction === 'outbound') return nameOf(peer);
   return direction === 'inbound' ? nameOf(local) : (nameOf(local) ?? nameOf(peer));
 }

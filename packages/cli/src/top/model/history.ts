@@ -1,4 +1,4 @@
-/** What connections moved in the last while, for the curves of one that is looked at. */
+/** Recent rates of connections, for the curves in a connection's details. */
 import { BoundedMap } from '@weir/ebpf/bounded-map';
 import type { Connection } from '@weir/tracer';
 

@@ -1,4 +1,4 @@
-/** Everything about one connection, and what it moved in the last while. */
+/** The details of one connection, and curves of its recent rates. */
 import type { Connection, EndedConnection } from '@weir/tracer';
 import type { ProcessDetails } from '@weir/tracer/enrich';
 import type { Paint } from '../../text/colour.js';
@@ -6,7 +6,7 @@ import { formatEndpoint } from '../../text/endpoint.js';
 import { escapeText } from '../../text/escape.js';
 import { formatBytes, formatDuration, formatMilliseconds } from '../../text/units.js';
 import { padEnd, truncate } from '../../text/width.js';
-import type { Facts } from '../model/enrichment.js';
+import type { Enrichment } from '../model/enrichment.js';
 import { serviceName } from '../model/groups.js';
 import type { History } from '../model/history.js';
 import { protocol } from '../table/connections.js';
@@ -15,11 +15,11 @@ import { age, rate } from '../table/figures.js';
 import { sparkline } from '../table/sparkline.js';
 
 export interface DetailsInput {
-  /** undefined: it has ended, and nothing is known of it any more. */
+  /** undefined if it has ended and is forgotten. */
   readonly connection: Connection | undefined;
   readonly ending: EndedConnection | undefined;
   readonly history: History;
-  readonly facts: Facts;
+  readonly enrichment: Enrichment;
   readonly nowNs: number;
   readonly paint: Paint;
 }
@@ -39,12 +39,12 @@ export function detailsLines(input: DetailsInput, width: number): string[] {
   const { connection, history, paint } = input;
   if (connection === undefined) return ['', ' The connection has ended.'];
   const title = `${protocol(connection)}  ${formatEndpoint(connection.local)} ${arrow(connection)} ${formatEndpoint(connection.peer)}`;
-  const facts = [...place(input, connection), ...figures(connection)];
+  const rows = [...place(input, connection), ...figures(connection)];
   const room = Math.max(1, width - labelWidth - 3);
   return [
     paint('bold', truncate(` ${title}`, width)),
     '',
-    ...facts.map(([label, text]) => ` ${padEnd(label, labelWidth)}  ${truncate(text, room)}`),
+    ...rows.map(([label, text]) => ` ${padEnd(label, labelWidth)}  ${truncate(text, room)}`),
     '',
     ...curve('Sent', history.sent, width, paint),
     ...curve('Received', history.received, width, paint),
@@ -58,22 +58,25 @@ function arrow({ direction }: Connection): string {
   return direction === 'outbound' ? '→' : '←';
 }
 
-function place({ facts, nowNs, ending }: DetailsInput, connection: Connection): Line[] {
+function place({ enrichment, nowNs, ending }: DetailsInput, connection: Connection): Line[] {
   const { process, peer, state, started_ns, active_ns, netns, flow_id } = connection;
-  const details = process === undefined ? undefined : facts.process(process.pid, process.comm);
+  const details = process === undefined ? undefined : enrichment.process(process.pid, process.comm);
   const lines: Line[] = [];
   const add = (label: string, text: string | undefined) => {
     if (text !== undefined && text !== '') lines.push([label, text]);
   };
   const user = process?.uid === undefined ? '' : `, user ${process.uid}`;
-  add('Process', process ? `${processName(process, { facts, nowNs })} (${process.pid}${user})` : 'not known');
+  add(
+    'Process',
+    process ? `${processName(process, { enrichment, nowNs })} (${process.pid}${user})` : 'not known',
+  );
   add('Executable', details?.executable && escapeText(details.executable));
   add('Command line', details?.command_line && escapeText(details.command_line));
   add('Container', containerText(details));
   add('Pod', details?.pod_uid && escapeText(details.pod_uid));
   add('Unit', details?.unit && escapeText(details.unit));
-  add('Service', serviceName(connection, facts));
-  add('Peer', facts.peerName(peer.address));
+  add('Service', serviceName(connection, enrichment));
+  add('Peer', enrichment.peerName(peer.address));
   add('Namespace', String(netns));
   add('Flow', flow_id);
   if (ending !== undefined) {

@@ -1,4 +1,4 @@
-/** The last line: what is being typed, or which keys there are. */
+/** The last line: the filter while it is typed, else the most important keys. */
 import type { Paint } from '../../text/colour.js';
 import { escapeText } from '../../text/escape.js';
 import { displayWidth, truncate } from '../../text/width.js';

@@ -1,4 +1,4 @@
-/** The lines above the table: what goes on in sum, what was lost, which view this is. */
+/** The lines above the table: the sums, the losses, the tabs of the views. */
 import type { LiveLosses } from '@weir/tracer';
 import type { Paint } from '../../text/colour.js';
 import { escapeText } from '../../text/escape.js';
@@ -48,9 +48,11 @@ const causes: readonly (readonly [keyof LiveLosses, (count: number) => string])[
   ['datagrams', (count) => `${formatCount(count, 'datagram')} (a table was full)`],
 ];
 
-/** What is missing from the table, and why; empty if nothing is. */
+/** Says what is missing from the table, and why; empty if nothing is. */
 export function complaints({ lost, totals, unread, problems }: Frame): string {
-  const losses = causes.filter(([cause]) => lost[cause] > 0).map(([cause, tell]) => tell(lost[cause]));
+  const losses = causes
+    .filter(([cause]) => lost[cause] > 0)
+    .map(([cause, describe]) => describe(lost[cause]));
   const left = totals.overflow + totals.untracked;
   const parts = [
     ...(losses.length > 0 ? [`lost: ${losses.join(', ')}`] : []),

@@ -1,4 +1,4 @@
-/** What keys do. Pure. */
+/** The effect of each key on the state of the screen. Pure. */
 import { parseFilter } from '../filter/parse.js';
 import { columnsOf, type Sheet, viewNames } from '../table/views.js';
 import { type State, withFilter } from './state.js';
@@ -22,7 +22,7 @@ export interface Key {
   readonly ctrl?: boolean;
 }
 
-/** What the program has to do. */
+/** An effect of a key beyond the screen. */
 export type Effect = 'quit' | 'suspend' | undefined;
 
 export interface Outcome {
@@ -30,14 +30,14 @@ export interface Outcome {
   readonly effect?: Effect;
 }
 
-/** What is on the screen, which keys move about in. */
+/** The rows in which keys move. */
 export interface Scene {
   readonly sheet: Sheet;
   /** Rows that the table has room for. */
   readonly page: number;
 }
 
-/** Seconds between refreshes, in milliseconds, that `+` and `-` step through. */
+/** Intervals between refreshes, in milliseconds, through which `+` and `-` step. */
 export const intervals = [250, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
 
 export function press(state: State, key: Key, scene: Scene): Outcome {
@@ -120,7 +120,7 @@ function typeFilter(state: State, key: Key): State {
   if (key.ctrl && key.text === 'u') return edit(state, '');
   if (key.ctrl && key.text === 'w') return edit(state, state.filterText.replace(/\S*\s*$/, ''));
   if (key.ctrl || key.name !== undefined) return state;
-  // What was pasted may hold anything.
+  // Pasted text may hold control characters.
   const typed = key.text.replace(/\p{Cc}+/gu, ' ');
   return edit(state, (state.filterText + typed).slice(0, 1_000));
 }
@@ -129,7 +129,7 @@ function edit(state: State, text: string): State {
   return { ...withFilter(state, text), selected: undefined, cursor: 0 };
 }
 
-/** Where the row stands that the keys act on. */
+/** The place of the row that keys act on. */
 export function cursorOf(state: State, sheet: Sheet): number {
   const index = state.selected === undefined ? -1 : sheet.indexOf(state.selected);
   return Math.max(0, Math.min(index < 0 ? state.cursor : index, sheet.size - 1));
@@ -155,7 +155,7 @@ function reverse(state: State): State {
   return { ...state, sorts: { ...sorts, [view]: { column, descending: !descending } } };
 }
 
-/** The details of a connection, or the connections of what else the row stands for. */
+/** Opens the details of a connection, or the connections of a process, a peer or a socket. */
 function enter(state: State, { sheet }: Scene): State {
   if (sheet.size === 0) return state;
   const cursor = cursorOf(state, sheet);

@@ -1,7 +1,7 @@
 /** Puts the whole screen together as lines. Pure: the same state and frame give the same lines. */
 import type { EndedConnection } from '@weir/tracer';
 import type { Paint } from '../../text/colour.js';
-import type { Facts } from '../model/enrichment.js';
+import type { Enrichment } from '../model/enrichment.js';
 import type { Frame } from '../model/frame.js';
 import type { History } from '../model/history.js';
 import type { Sheet } from '../table/views.js';
@@ -22,9 +22,9 @@ export interface ScreenInput {
   readonly state: State;
   readonly frame: Frame;
   readonly sheet: Sheet;
-  readonly facts: Facts;
+  readonly enrichment: Enrichment;
   readonly paint: Paint;
-  /** Of the connection that is looked at. */
+  /** Recent rates of the connection whose details are shown. */
   readonly history: History;
   readonly ending: EndedConnection | undefined;
 }
@@ -34,7 +34,7 @@ export function screenLines(input: ScreenInput, size: Size): string[] {
   const { state, frame, sheet, paint } = input;
   const header = headerLines(state, frame, sheet.size, size.columns, paint);
   const room = size.rows - header.length - 1;
-  // Too low for anything but the table.
+  // The terminal is too low for anything but the table.
   if (room < 2) return body(input, size.columns, size.rows);
   const lines = [...header, ...body(input, size.columns, room)];
   while (lines.length < size.rows - 1) lines.push('');
@@ -59,14 +59,14 @@ function body(input: ScreenInput, width: number, rows: number): string[] {
   return tableLines(sheet, { width, first, rows: count, sort, paint, cursor }).slice(0, rows);
 }
 
-function details({ state, frame, facts, history, ending, paint }: ScreenInput, width: number): string[] {
+function details({ state, frame, enrichment, history, ending, paint }: ScreenInput, width: number): string[] {
   const live = frame.connections.find(({ id }) => id === state.connectionId);
   return detailsLines(
     {
       connection: live ?? ending?.connection,
       ending: live === undefined ? ending : undefined,
       history,
-      facts,
+      enrichment,
       nowNs: frame.nowNs,
       paint,
     },

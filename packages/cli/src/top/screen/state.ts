@@ -1,4 +1,4 @@
-/** What the person at the keyboard has chosen. */
+/** The choices of the person at the keyboard. */
 import { everything, type Filter, parseFilter } from '../filter/parse.js';
 import { defaultSort, type RowKey, type Sort, type ViewName, viewNames } from '../table/views.js';
 
@@ -10,13 +10,13 @@ export interface State {
   readonly filterText: string;
   readonly filter: Filter;
   readonly mode: Mode;
-  /** What `filterText` was before it was being typed. */
+  /** The value of `filterText` before the person began to type. */
   readonly filterBefore: string;
   /** The row that the keys act on; undefined: the first. */
   readonly selected: RowKey | undefined;
-  /** Where it stood last, for when it is gone. */
+  /** The place of that row when it was last shown, in case it goes away. */
   readonly cursor: number;
-  /** The connection that is looked at. */
+  /** The connection whose details are shown. */
   readonly connectionId: number | undefined;
   readonly paused: boolean;
   readonly intervalMs: number;

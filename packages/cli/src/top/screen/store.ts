@@ -1,6 +1,6 @@
-/** Holds what is on the screen together: the frame, what was chosen, and the lines that follow from both. */
+/** Holds the frame, the choices of the person at the keyboard, and the lines of the screen that follow from both. */
 import type { Paint } from '../../text/colour.js';
-import type { Facts } from '../model/enrichment.js';
+import type { Enrichment } from '../model/enrichment.js';
 import { type Frame, frozen, type Watch } from '../model/frame.js';
 import { type Sheet, sheetOf } from '../table/views.js';
 import { type Effect, type Key, press } from './keys.js';
@@ -11,7 +11,7 @@ export interface StoreOptions {
   readonly state: State;
   readonly frame: Frame;
   readonly size: Size;
-  readonly facts: Facts;
+  readonly enrichment: Enrichment;
   readonly paint: Paint;
   readonly watch: Pick<Watch, 'histories' | 'ending'>;
   readonly onEffect: (effect: NonNullable<Effect>) => void;
@@ -48,7 +48,7 @@ export class Store {
     return () => this.#listeners.delete(listener);
   };
 
-  /** While it is paused, what is shown stays. */
+  /** Shows a new frame, unless the screen is paused. */
   setFrame(frame: Frame): void {
     if (this.#state.paused) return;
     this.#frame = frame;
@@ -78,10 +78,10 @@ export class Store {
   }
 
   get #input(): ScreenInput {
-    const { facts, paint, watch } = this.#options;
+    const { enrichment, paint, watch } = this.#options;
     const id = this.#state.mode === 'details' ? this.#state.connectionId : undefined;
     return {
-      ...{ state: this.#state, frame: this.#frame, sheet: this.#sheet, facts, paint },
+      ...{ state: this.#state, frame: this.#frame, sheet: this.#sheet, enrichment, paint },
       history: id === undefined ? { sent: [], received: [] } : watch.histories.of(id),
       ending: id === undefined ? undefined : watch.ending(id),
     };
@@ -89,7 +89,7 @@ export class Store {
 
   #newSheet(): Sheet {
     const { view, filter, sorts } = this.#state;
-    return sheetOf(view, this.#frame, { filter, sort: sorts[view] }, this.#options.facts);
+    return sheetOf(view, this.#frame, { filter, sort: sorts[view] }, this.#options.enrichment);
   }
 
   #newLines(): string[] {

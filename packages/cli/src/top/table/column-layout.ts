@@ -1,4 +1,4 @@
-/** Which columns a terminal has room for, and how wide they are. Pure. */
+/** Chooses the columns for which a terminal has room, and their widths. Pure. */
 import { fitEndpoint } from '../../text/endpoint.js';
 import { displayWidth, padEnd, truncate } from '../../text/width.js';
 import type { ColumnShape } from './column.js';
@@ -27,7 +27,7 @@ export function placeColumns<C extends ColumnShape>(
   for (const rank of ranks) {
     const group = shown.filter((column) => column.rank === rank);
     const cost = group.reduce((sum, { least }) => sum + 1 + least, 0);
-    // However narrow: what stands for the row has to be there.
+    // The columns that name the row stay, however narrow the terminal is.
     if (used + cost > width && rank !== ranks[0]) continue;
     used += cost;
     for (const column of group) chosen.add(column);

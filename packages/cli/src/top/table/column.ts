@@ -1,7 +1,7 @@
 /** A table's columns: what they hold, how they are sorted, and how much room they want. */
 
 export interface ColumnShape {
-  /** As `--sort` names it. */
+  /** The name that `--sort` takes. */
   readonly id: string;
   readonly title: string;
   readonly align: 'left' | 'right';
@@ -19,15 +19,15 @@ export interface ColumnShape {
 export type Value = number | string | undefined;
 
 export interface Column<Row> extends ColumnShape {
-  /** What rows are sorted by; undefined comes last, whichever way round. */
+  /** The value by which rows are sorted; undefined comes last, in either order. */
   value(row: Row): Value;
-  /** Safe to show; empty where there is nothing to tell. */
+  /** A text that is safe to show; empty where there is nothing to show. */
   text(row: Row): string;
 }
 
 /**
- * Rows in the order of a column; those of equal values in the order of another one, else as they were. Each value is looked
- * up once: there may be a hundred thousand rows.
+ * Sorts rows by a column, rows of equal values by another column, and leaves the rest as it was. Each value is looked up
+ * once: there may be a hundred thousand rows.
  */
 export function sortRows<Row>(
   rows: readonly Row[],
@@ -63,7 +63,7 @@ export function numbers<Row>(title: string, width: number, parts: Parts<Row>): C
   return { title, least: width, most: width, align: 'right', descending: true, ...parts };
 }
 
-/** One that rows can be sorted by and that is never shown. */
+/** A column that is never shown, by which rows can be sorted. */
 export function unseen<Row>(id: string, value: (row: Row) => Value): Column<Row> {
   return numbers('', 0, { id, rank: Number.POSITIVE_INFINITY, value, text: () => '' });
 }

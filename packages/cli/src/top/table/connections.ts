@@ -9,8 +9,8 @@ import { age, amount, BYTES_WIDTH, count, rate, roundTrip } from './figures.js';
 const arrows = { outbound: '→', inbound: '←' } as const;
 
 export function connectionColumns(context: Context): Column<Connection>[] {
-  const { facts, nowNs } = context;
-  const service = (connection: Connection) => serviceName(connection, facts) ?? '';
+  const { enrichment, nowNs } = context;
+  const service = (connection: Connection) => serviceName(connection, enrichment) ?? '';
   const peer = ({ peer: { address, port } }: Connection) =>
     formatEndpoint({ address: hostName(address, context), port });
   return [
@@ -71,7 +71,7 @@ type Traffic = Pick<
   'bytes_sent' | 'bytes_received' | 'send_rate' | 'receive_rate' | 'retransmits'
 >;
 
-/** Of single connections and of sums alike. `rate` is both ways, which is what tables are sorted by at first. */
+/** Columns that single connections and sums share. `rate` is both ways, and tables are sorted by it at first. */
 export function trafficColumns<Row extends Traffic>(): Column<Row>[] {
   return [
     numbers('SEND/s', BYTES_WIDTH, {

@@ -1,32 +1,32 @@
-/** What the columns of a view are made of besides their rows. */
+/** Everything that the columns of a view use besides their rows. */
 import type { ConnectionProcess } from '@weir/tracer';
 import { escapeText } from '../../text/escape.js';
-import type { Facts } from '../model/enrichment.js';
+import type { Enrichment } from '../model/enrichment.js';
 
 export interface Context {
-  readonly facts: Facts;
+  readonly enrichment: Enrichment;
   /** CLOCK_MONOTONIC, nanoseconds. */
   readonly nowNs: number;
 }
 
-/** What a process is called: as the kernel does; of one found through /proc whose name is not known, by its program. */
-export function processName(process: ConnectionProcess | undefined, { facts }: Context): string {
+/** The kernel's name of a process, or its program's if it was found through /proc without a name. */
+export function processName(process: ConnectionProcess | undefined, { enrichment }: Context): string {
   if (process === undefined) return '-';
   if (process.comm !== undefined) return escapeText(process.comm);
-  const executable = facts.process(process.pid, undefined)?.executable;
+  const executable = enrichment.process(process.pid, undefined)?.executable;
   return executable === undefined ? '?' : escapeText(executable.slice(executable.lastIndexOf('/') + 1));
 }
 
-/** Container ids are told apart by their first twelve digits, as by `docker ps`; else the systemd unit. */
-export function containerName(process: ConnectionProcess | undefined, { facts }: Context): string {
+/** The first twelve digits of a container's id, as `docker ps` shows them; else the systemd unit. */
+export function containerName(process: ConnectionProcess | undefined, { enrichment }: Context): string {
   if (process === undefined) return '';
-  const details = facts.process(process.pid, process.comm);
+  const details = enrichment.process(process.pid, process.comm);
   const { container_id, unit } = details ?? {};
   if (container_id !== undefined) return escapeText(container_id.slice(0, 12));
   return unit === undefined ? '' : escapeText(unit);
 }
 
 /** `192.0.2.1`, or the name that was found for it. Names of hosts hold nothing to escape. */
-export function hostName(address: string, { facts }: Context): string {
-  return facts.peerName(address) ?? address;
+export function hostName(address: string, { enrichment }: Context): string {
+  return enrichment.peerName(address) ?? address;
 }

@@ -8,7 +8,7 @@ export function amount(bytes: number): string {
   return bytes === 0 ? '0' : formatBytes(bytes);
 }
 
-/** Bytes a second, without saying so each time. */
+/** Formats bytes a second, without the "/s". */
 export function rate(bytesPerSecond: number): string {
   return amount(Math.round(bytesPerSecond));
 }

@@ -8,9 +8,9 @@ import { type Context, containerName, hostName, processName } from './context.js
 import { count, roundTrip } from './figures.js';
 
 export function processColumns(context: Context): Column<ProcessGroup>[] {
-  const { facts } = context;
+  const { enrichment } = context;
   const command = ({ process }: ProcessGroup) =>
-    escapeText((process && facts.process(process.pid, process.comm)?.command_line) ?? '');
+    escapeText((process && enrichment.process(process.pid, process.comm)?.command_line) ?? '');
   return [
     numbers('PID', 7, {
       ...{ id: 'pid', rank: 1, descending: false },
@@ -44,11 +44,11 @@ export function processColumns(context: Context): Column<ProcessGroup>[] {
 }
 
 export function peerColumns(context: Context): Column<PeerGroup>[] {
-  const { facts } = context;
+  const { enrichment } = context;
   const services = ({ ports }: PeerGroup) =>
     [...ports]
       .sort(([a], [b]) => a - b)
-      .map(([port, transport]) => facts.service(port, transport) ?? String(port))
+      .map(([port, transport]) => enrichment.service(port, transport) ?? String(port))
       .join(' ');
   return [
     words('PEER', 21, 47, {

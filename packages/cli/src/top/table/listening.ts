@@ -8,10 +8,10 @@ import { type Context, containerName, processName } from './context.js';
 import { count } from './figures.js';
 
 export function listeningColumns(context: Context): Column<OpenSocket>[] {
-  const { facts } = context;
-  const service = ({ local, transport }: OpenSocket) => facts.service(local.port, transport) ?? '';
+  const { enrichment } = context;
+  const service = ({ local, transport }: OpenSocket) => enrichment.service(local.port, transport) ?? '';
   const command = ({ process }: OpenSocket) =>
-    escapeText((process && facts.process(process.pid, process.comm)?.command_line) ?? '');
+    escapeText((process && enrichment.process(process.pid, process.comm)?.command_line) ?? '');
   return [
     words('PROTO', 5, 5, { id: 'proto', rank: 3, value: protocol, text: protocol }),
     words('LOCAL', 21, 47, {

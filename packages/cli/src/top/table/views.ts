@@ -2,7 +2,7 @@
 import type { Connection, OpenSocket } from '@weir/tracer';
 import type { Filter } from '../filter/parse.js';
 import { socketSubject } from '../filter/subject.js';
-import { type Facts, noFacts } from '../model/enrichment.js';
+import { type Enrichment, noEnrichment } from '../model/enrichment.js';
 import type { Frame } from '../model/frame.js';
 import { byPeer, byProcess } from '../model/groups.js';
 import { type Column, type ColumnShape, sortRows } from './column.js';
@@ -25,7 +25,7 @@ export interface Query {
   readonly sort: Sort;
 }
 
-/** What a row is known by from refresh to refresh. */
+/** Identifies a row from refresh to refresh. */
 export type RowKey = number | string;
 
 /** The rows of a view, in order. */
@@ -33,10 +33,10 @@ export interface Sheet {
   readonly columns: readonly ColumnShape[];
   readonly size: number;
   key(index: number): RowKey;
-  /** Its place; -1 if it is not there (any more). */
+  /** The place of a row; -1 if there is no such row (any more). */
   indexOf(key: RowKey): number;
   text(index: number, column: ColumnShape): string;
-  /** In the view of connections: the one of that row. */
+  /** The connection of a row, in the view of connections. */
   connection(index: number): Connection | undefined;
   /** A filter for the connections that belong to the row. */
   drillDown(index: number): string | undefined;
@@ -52,10 +52,15 @@ interface Parts<Row> {
 }
 
 /** The sheet of a view. */
-export function sheetOf(view: ViewName, frame: Frame, { filter, sort }: Query, facts: Facts): Sheet {
-  const context: Context = { facts, nowNs: frame.nowNs };
+export function sheetOf(
+  view: ViewName,
+  frame: Frame,
+  { filter, sort }: Query,
+  enrichment: Enrichment,
+): Sheet {
+  const context: Context = { enrichment, nowNs: frame.nowNs };
   if (view === 'listening') {
-    const matches = (socket: OpenSocket) => filter.matches(socketSubject(socket), facts);
+    const matches = (socket: OpenSocket) => filter.matches(socketSubject(socket), enrichment);
     return sheet({
       columns: listeningColumns(context),
       rows: filter.isEmpty ? frame.sockets : frame.sockets.filter(matches),
@@ -67,7 +72,7 @@ export function sheetOf(view: ViewName, frame: Frame, { filter, sort }: Query, f
   }
   const live = filter.isEmpty
     ? frame.connections
-    : frame.connections.filter((connection) => filter.matches(connection, facts));
+    : frame.connections.filter((connection) => filter.matches(connection, enrichment));
   if (view === 'connections') {
     return sheet({
       columns: connectionColumns(context),
@@ -77,7 +82,7 @@ export function sheetOf(view: ViewName, frame: Frame, { filter, sort }: Query, f
       connection: (row) => row,
     });
   }
-  const ended = filter.isEmpty ? frame.ended : frame.ended.filter((sum) => filter.matches(sum, facts));
+  const ended = filter.isEmpty ? frame.ended : frame.ended.filter((sum) => filter.matches(sum, enrichment));
   if (view === 'processes') {
     return sheet({
       columns: processColumns(context),
@@ -96,9 +101,9 @@ export function sheetOf(view: ViewName, frame: Frame, { filter, sort }: Query, f
   });
 }
 
-/** What a view's columns are, for help, for `--sort` and for choosing one by key. */
+/** The columns of a view, for help, for `--sort` and for choosing one by key. */
 export function columnsOf(view: ViewName): readonly ColumnShape[] {
-  const context: Context = { facts: noFacts, nowNs: 0 };
+  const context: Context = { enrichment: noEnrichment, nowNs: 0 };
   switch (view) {
     case 'connections':
       return connectionColumns(context);
@@ -118,7 +123,7 @@ export function defaultSort(view: ViewName): Sort {
 function sheet<Row>(parts: Parts<Row>): Sheet {
   const { columns, sort, key, connection, drillDown } = parts;
   const column = columns.find(({ id }) => id === sort.column);
-  // What moves as much, or nothing, is in the order of what it has moved.
+  // Rows of the same rate, or of none, are sorted by the bytes that they have moved.
   const bytes = sort.column === 'rate' ? columns.find(({ id }) => id === 'bytes') : undefined;
   const rows = column === undefined ? parts.rows : sortRows(parts.rows, column, sort.descending, bytes);
   const byId = new Map(columns.map((item) => [item.id, item]));

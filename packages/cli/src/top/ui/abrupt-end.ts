@@ -17,7 +17,7 @@ export class AbruptEnd implements Disposable {
       process.kill(process.pid, signal);
     };
     process.on('exit', restore);
-    // Before Node.js prints the error: it would be on the screen that is left.
+    // Node.js prints the error after this, on the screen that stays.
     process.on('uncaughtExceptionMonitor', restore);
     for (const signal of fatalSignals) process.on(signal, this.#onSignal);
   }

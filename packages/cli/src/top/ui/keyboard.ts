@@ -18,7 +18,7 @@ export class Keyboard {
       const pressed = keyOf(text, key);
       if (pressed !== undefined) press(pressed);
     };
-    // Of a whole Interface, which would edit lines and prompt for them, only this option is read.
+    // A real Interface would edit lines and show a prompt; emitKeypressEvents reads only this option.
     emitKeypressEvents(stdin, { escapeCodeTimeout: ESCAPE_DELAY_MS } as unknown as Interface);
   }
 
@@ -54,7 +54,7 @@ const names: Readonly<Record<string, NonNullable<Key['name']>>> = {
 };
 
 /**
- * Turns what node:readline says of a key into a key; undefined for one that has no meaning here. Alt is ignored.
+ * Turns a key of node:readline into one of Weir; undefined for a key without a meaning in it. Alt is ignored.
  *
  * @param text The character that was typed; undefined for a sequence.
  */

@@ -1,6 +1,6 @@
 /**
- * Puts frames on a terminal's screen: of each, only the lines that differ from what is there. That is what makes a screen
- * cheap over ssh, and free of flicker.
+ * Puts frames on a terminal's screen, and writes only the lines that differ from what is there. That makes a screen cheap
+ * over ssh, and free of flicker.
  */
 
 /**
@@ -35,7 +35,7 @@ export class Painter {
   }
 }
 
-/** What turns the lines that are shown into others; empty if they are the same. Exported for the tests. */
+/** Returns the sequences that turn the lines that are shown into others; empty if they are the same. */
 export function changes(shown: readonly string[] | undefined, lines: readonly string[]): string {
   const count = Math.max(lines.length, shown?.length ?? 0);
   let update = '';

@@ -1,4 +1,4 @@
-/** Terminals that a UI can be shown on. */
+/** A terminal on which the UI can be shown. */
 export interface Terminal {
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;

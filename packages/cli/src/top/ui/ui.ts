@@ -22,7 +22,7 @@ export class Ui implements Disposable {
   readonly #onStop = () => this.suspend();
   readonly #onContinue = () => {
     if (!this.#isShown) return;
-    // The shell has set the terminal to its own liking. Raw mode is set only if it was not set before.
+    // The shell has changed the terminal's modes, and libuv sets raw mode only after a stop.
     this.#keyboard.stop();
     this.#keyboard.start();
     this.#repaint();
@@ -50,7 +50,7 @@ export class Ui implements Disposable {
   suspend(): void {
     this.#hide();
     process.off('SIGTSTP', this.#onStop);
-    // To the whole job, as the terminal does with Ctrl-Z: sudo and npx wait in it, too.
+    // The whole job gets the signal, as with the terminal's own Ctrl-Z: sudo and npx wait in it, too.
     process.kill(0, 'SIGTSTP');
     process.on('SIGTSTP', this.#onStop);
     this.#show();
