@@ -11,7 +11,7 @@ import type { TracerFactory } from './tracing.js';
 /** BTF of the largest kernels has 10 MiB. A small file that unpacks to more than this was made to do harm. */
 const MAX_BYTES = 64 << 20;
 /** Offset of the magic bytes "ustar" in a tar header (POSIX.1-2001 pax). */
-const TAR_MAGIC = 257;
+const tarMagicOffset = 257;
 
 /** @throws UsageError that says what is wrong with the file. */
 export async function readBtf(path: string, tracing: Pick<TracerFactory, 'parseBtf'>): Promise<Btf> {
@@ -38,7 +38,8 @@ async function unpack(bytes: Uint8Array): Promise<Uint8Array> {
   if (startsWith(bytes, [0x1f, 0x8b])) {
     return unpack(await unGzip(bytes));
   }
-  if (Buffer.from(bytes.subarray(TAR_MAGIC, TAR_MAGIC + 5)).equals(Buffer.from('ustar'))) return unTar(bytes);
+  if (Buffer.from(bytes.subarray(tarMagicOffset, tarMagicOffset + 5)).equals(Buffer.from('ustar')))
+    return unTar(bytes);
   return bytes;
 }
 

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Key } from '../src/top/screen/keys.js';
-import { ESCAPE_DELAY_MS, Keyboard } from '../src/top/ui/keyboard.js';
+import { escapeDelayMs, Keyboard } from '../src/top/ui/keyboard.js';
 import { FakeStdin } from './support/fake-terminal.js';
 
 /** The keys that these pieces of input are, each of which arrives by itself. */
@@ -17,7 +17,7 @@ async function keysFrom(...pieces: readonly (string | Uint8Array)[]): Promise<Ke
     stdin.write(piece);
     await new Promise(setImmediate);
   }
-  await new Promise((resolve) => setTimeout(resolve, 2 * ESCAPE_DELAY_MS));
+  await new Promise((resolve) => setTimeout(resolve, 2 * escapeDelayMs));
   keyboard.stop();
   return keys;
 }

@@ -8,7 +8,7 @@ import { displayWidth } from '../src/text/width.js';
 import { Watch } from '../src/top/model/frame.js';
 import { initialState } from '../src/top/screen/state.js';
 import { Store } from '../src/top/screen/store.js';
-import { ESCAPE_DELAY_MS } from '../src/top/ui/keyboard.js';
+import { escapeDelayMs } from '../src/top/ui/keyboard.js';
 import { terminalSize, Ui } from '../src/top/ui/ui.js';
 import {
   connection,
@@ -120,7 +120,7 @@ async function bench(columns: number, rows: number, paint: Paint = noColour, liv
       for (const key of keys) {
         stdin.write(key);
         // Until then it may be the beginning of a sequence.
-        if (key === esc) await new Promise((resolve) => setTimeout(resolve, 2 * ESCAPE_DELAY_MS));
+        if (key === esc) await new Promise((resolve) => setTimeout(resolve, 2 * escapeDelayMs));
         await turn();
       }
     },

@@ -117,14 +117,18 @@ describe('weir top in a terminal', () => {
     await assertNothingLeft(existing);
   });
 
-  it('gives the terminal back when it is ended by a signal', async () => {
-    type('clear', 'Enter');
-    type(`${process.execPath} ${bin} top`, 'Enter');
-    await shows(/^\[1 Connections\]/m);
-    const shell = tmux('list-panes', '-t', 'top', '-F', '#{pane_pid}').trim();
-    const pid = readFileSync(`/proc/${shell}/task/${shell}/children`, 'utf8').trim();
-    process.kill(Number(pid), 'SIGTERM');
-    const text = await shows(/ready>$/m);
-    assert.doesNotMatch(text, /PROCESS/);
-  });
+  for (const signal of ['SIGTERM', 'SIGQUIT'] as const) {
+    it(`gives the terminal back when ${signal} ends it`, async () => {
+      type('clear', 'Enter');
+      type(`${process.execPath} ${bin} top`, 'Enter');
+      await shows(/^\[1 Connections\]/m);
+      const shell = tmux('list-panes', '-t', 'top', '-F', '#{pane_pid}').trim();
+      const pid = readFileSync(`/proc/${shell}/task/${shell}/children`, 'utf8').trim();
+      process.kill(Number(pid), signal);
+      const text = await shows(/ready>$/m);
+      assert.doesNotMatch(text, /PROCESS/);
+      type('echo "typed $((20 + 4))"; stty -a | grep -o " icanon"', 'Enter');
+      await shows(/^typed 24\n icanon$/m);
+    });
+  }
 });

@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { parseInteger, splitList } from './values.js';
 
-/** NSFS_MAGIC and CGROUP2_SUPER_MAGIC (include/uapi/linux/magic.h), as statfs(2) reports them. */
-const namespaceFileSystem = 0x6e736673;
-const cgroup2FileSystem = 0x63677270;
+/** Types of file systems (include/uapi/linux/magic.h), as statfs(2) reports them. */
+const NSFS_MAGIC = 0x6e736673;
+const CGROUP2_SUPER_MAGIC = 0x63677270;
 
 const isNumber = (text: string): boolean => /^\d+$/.test(text);
 
@@ -39,7 +39,7 @@ export function parseNetns(text: string, names = '/run/netns'): number[] {
   return splitList(text).map((item) => {
     if (isNumber(item)) return parseInteger(item, "a network namespace's inode", 1, 2 ** 32 - 1);
     const path = item.includes('/') ? item : join(names, item);
-    const inode = inodeOn(path, namespaceFileSystem);
+    const inode = inodeOn(path, NSFS_MAGIC);
     if (inode === undefined || !isNetworkNamespace(path)) {
       throw new InvalidArgumentError(
         `${path} is no network namespace: give its inode, a path such as /proc/PID/ns/net, or a name that "ip netns" lists.`,
@@ -67,7 +67,7 @@ export function parseCgroups(text: string, mountInfo = '/proc/self/mountinfo'): 
     if (isNumber(item)) return parseInteger(item, 'a cgroup id', 1, Number.MAX_SAFE_INTEGER);
     const mounts = cgroup2Mounts(readFileSync(mountInfo, 'utf8'));
     for (const path of [item, ...mounts.map((mount) => join(mount, item))]) {
-      const id = inodeOn(path, cgroup2FileSystem);
+      const id = inodeOn(path, CGROUP2_SUPER_MAGIC);
       if (id !== undefined) return id;
     }
     throw new InvalidArgumentError(

@@ -53,14 +53,14 @@ export function parseDuration(text: string): number {
 
 const multiples: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 /** A BPF map's max_entries is an unsigned 32-bit number, and a ring's has to be a power of two. */
-const largestRing = 2 ** 31;
+const MAX_RING_BYTES = 2 ** 31;
 
 /** A ring buffer's size in bytes: `65536`, `512K`, `8M`, `1G`, with factors of 1024. */
 export function parseSize(text: string): number {
   const match = /^(\d+)([KMG]?)(?:i?B)?$/i.exec(text);
   if (match === null) throw new InvalidArgumentError('Expected a size such as 512K, 8M or 1G.');
   const size = Number(match[1]) * multiples[match[2]!.toUpperCase()]!;
-  if (size < 4096 || size > largestRing) throw new InvalidArgumentError('Expected a size from 4K to 2G.');
+  if (size < 4096 || size > MAX_RING_BYTES) throw new InvalidArgumentError('Expected a size from 4K to 2G.');
   return size;
 }
 
@@ -85,11 +85,11 @@ export function parsePrefixes(text: string): string[] {
   });
 }
 
-/** PID_MAX_LIMIT of 64-bit kernels (include/linux/threads.h). */
-const highestPid = 2 ** 22;
+/** The highest process id of 64-bit kernels (include/linux/threads.h). */
+const PID_MAX_LIMIT = 2 ** 22;
 
 export function parsePids(text: string): number[] {
-  return splitList(text).map((item) => parseInteger(item, 'a process id', 1, highestPid));
+  return splitList(text).map((item) => parseInteger(item, 'a process id', 1, PID_MAX_LIMIT));
 }
 
 /** The same where items may be missing, as tcptracer-bpf's sample takes it: ``, `1,,2`. */
@@ -99,15 +99,15 @@ export function parseSparsePids(text: string): number[] {
 }
 
 /** TASK_COMM_LEN without the final NUL (include/linux/sched.h). */
-const longestComm = 15;
+const MAX_COMM_BYTES = 15;
 
 export function parseComms(text: string): string[] {
   return splitList(text).map((item) => {
     const bytes = Buffer.from(item);
-    if (bytes.length <= longestComm) return item;
-    const kept = bytes.subarray(0, longestComm).toString();
+    if (bytes.length <= MAX_COMM_BYTES) return item;
+    const kept = bytes.subarray(0, MAX_COMM_BYTES).toString();
     throw new InvalidArgumentError(
-      `The kernel keeps ${longestComm} bytes of a command's name: try '${kept}'.`,
+      `The kernel keeps ${MAX_COMM_BYTES} bytes of a command's name: try '${kept}'.`,
     );
   });
 }

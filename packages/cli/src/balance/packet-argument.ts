@@ -5,9 +5,9 @@ import { UsageError } from '../failure.js';
 import { readInput } from './config-file.js';
 
 /** An Ethernet header. */
-const SHORTEST = 14;
+const MIN_FRAME_BYTES = 14;
 /** The kernel's test run takes no longer frames, as they have to fit a page. */
-const LONGEST = 3500;
+const MAX_FRAME_BYTES = 3500;
 
 type ReadPackets = (file: Uint8Array) => FilePacket[];
 
@@ -15,8 +15,10 @@ type ReadPackets = (file: Uint8Array) => FilePacket[];
 export function packetsOf(text: string, readPackets: ReadPackets): FilePacket[] {
   const packets = existsSync(text) ? fromFile(text, readPackets) : [fromText(text)];
   for (const { length } of packets) {
-    if (length < SHORTEST || length > LONGEST) {
-      throw new UsageError(`--packet: a frame of ${length} bytes: expected ${SHORTEST} to ${LONGEST}`);
+    if (length < MIN_FRAME_BYTES || length > MAX_FRAME_BYTES) {
+      throw new UsageError(
+        `--packet: a frame of ${length} bytes: expected ${MIN_FRAME_BYTES} to ${MAX_FRAME_BYTES}`,
+      );
     }
   }
   return packets;

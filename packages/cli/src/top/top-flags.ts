@@ -34,9 +34,9 @@ export interface TopFlags extends SharedTracerFlags {
 }
 
 /** Connections held at a time, in the kernel's table, which has its memory from the start, and in the one that is shown. */
-const LIMIT = 131_072;
+const defaultLimit = 131_072;
 /** Milliseconds. */
-const INTERVAL = { shown: 2_000, once: 1_000 };
+const defaultIntervalMs = { shown: 2_000, once: 1_000 };
 
 /**
  * Builds the request of a session.
@@ -64,7 +64,7 @@ export function topRequest(
     json: flags.json === true,
     enrich: flags.enrich,
     resolve: flags.resolve === true,
-    intervalMs: flags.interval ?? (flags.once ? INTERVAL.once : INTERVAL.shown),
+    intervalMs: flags.interval ?? (flags.once ? defaultIntervalMs.once : defaultIntervalMs.shown),
     count: flags.once ? 1 : (flags.count ?? Number.POSITIVE_INFINITY),
   };
 }
@@ -74,7 +74,7 @@ function tracerOptions(flags: TopFlags, btf?: Btf | 'discover'): TracerOptions {
   return {
     ...(flags.netns !== undefined && { filter: { netns: flags.netns } }),
     ...tracerFlagOptions(flags, btf),
-    maxConnections: flags.limit ?? LIMIT,
+    maxConnections: flags.limit ?? defaultLimit,
   };
 }
 
@@ -82,7 +82,7 @@ function connectionsOptions(flags: TopFlags): ConnectionsOptions {
   const { tcp, udp, ipv6, limit, tcpIdle, udpIdle } = flags;
   return {
     ...{ tcp, udp, ipv6 },
-    limit: limit ?? LIMIT,
+    limit: limit ?? defaultLimit,
     ...(tcpIdle !== undefined && { tcpIdleMs: tcpIdle }),
     ...(udpIdle !== undefined && { udpIdleMs: udpIdle }),
   };

@@ -33,9 +33,9 @@ export interface TopHost {
 }
 
 /** The first rates come soon, however long the interval. */
-const FIRST_INTERVAL_MS = 500;
+const firstIntervalMs = 500;
 /** How long `--once` waits for names of peers. */
-const NAMES_MS = 2_500;
+const MAX_NAMES_WAIT_MS = 2_500;
 
 /**
  * Shows, or prints, until a key, a signal, the count or the reader of the output ends it.
@@ -75,7 +75,7 @@ export async function runTop(request: TopRequest, tracing: TracerFactory, host: 
     });
     host.terminal.stdin.once('end', end).once('error', end);
     using ui = new Ui(store, host.terminal);
-    let next = Math.min(FIRST_INTERVAL_MS, intervalMs);
+    let next = Math.min(firstIntervalMs, intervalMs);
     while (!ended) {
       await pacer.wait(next);
       if (!ended) store.setFrame(await watch.refresh());
@@ -91,7 +91,7 @@ export async function runTop(request: TopRequest, tracing: TracerFactory, host: 
     const frame = await watch.refresh();
     if (request.resolve && request.count === 1) {
       for (const { peer } of frame.connections) enrichment.peerName(peer.address);
-      await enrichment.settled(NAMES_MS);
+      await enrichment.settled(MAX_NAMES_WAIT_MS);
     }
     if (!(await printer.print(frame, enrichment, new Date()))) break;
   }

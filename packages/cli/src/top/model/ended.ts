@@ -29,13 +29,13 @@ interface Seen {
 }
 
 /** Kinds that are remembered at most; beyond that, the kinds that were quiet for the longest time are forgotten. */
-const LIMIT = 16_384;
+const MAX_KINDS = 16_384;
 /** Nanoseconds after its last ended connection at which a kind is forgotten. */
 const KEEP_NS = 300e9;
 
 export class EndedSums implements Iterable<EndedSum> {
   /** In the order in which they last grew. */
-  readonly #sums = new BoundedMap<string, MutableSum>(LIMIT);
+  readonly #sums = new BoundedMap<string, MutableSum>(MAX_KINDS);
   readonly #seen = new Map<number, Seen>();
   #refreshedNs: number | undefined;
   #round = 0;

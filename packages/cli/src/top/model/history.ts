@@ -5,7 +5,7 @@ import type { Connection } from '@weir/tracer';
 /** Refreshes that are remembered. */
 export const HISTORY_LENGTH = 120;
 /** Connections whose past is remembered: those that moved something last. */
-const LIMIT = 4_096;
+const MAX_CONNECTIONS = 4_096;
 
 export interface History {
   /** Bytes a second, the oldest first. */
@@ -25,7 +25,7 @@ interface Ring {
 /** Only connections that move something take memory: a kilobyte each. */
 export class Histories {
   /** By the connection's id, in the order in which they last moved something. */
-  readonly #rings = new BoundedMap<number, Ring>(LIMIT);
+  readonly #rings = new BoundedMap<number, Ring>(MAX_CONNECTIONS);
 
   /** After each refresh. */
   record(live: Iterable<Connection>): void {

@@ -4,7 +4,7 @@ import { formatEndpoint } from '../../text/endpoint.js';
 import { serviceName } from '../model/groups.js';
 import { type Column, numbers, unseen, words } from './column.js';
 import { type Context, containerName, hostName, processName } from './context.js';
-import { age, amount, BYTES_WIDTH, count, rate, roundTrip } from './figures.js';
+import { age, amount, bytesWidth, count, rate, roundTrip } from './figures.js';
 
 const arrows = { outbound: '→', inbound: '←' } as const;
 
@@ -74,22 +74,22 @@ type Traffic = Pick<
 /** Columns that single connections and sums share. `rate` is both ways, and tables are sorted by it at first. */
 export function trafficColumns<Row extends Traffic>(): Column<Row>[] {
   return [
-    numbers('SEND/s', BYTES_WIDTH, {
+    numbers('SEND/s', bytesWidth, {
       ...{ id: 'send-rate', rank: 2 },
       value: ({ send_rate }) => send_rate,
       text: ({ send_rate }) => rate(send_rate),
     }),
-    numbers('RECV/s', BYTES_WIDTH, {
+    numbers('RECV/s', bytesWidth, {
       ...{ id: 'recv-rate', rank: 2 },
       value: ({ receive_rate }) => receive_rate,
       text: ({ receive_rate }) => rate(receive_rate),
     }),
-    numbers('SENT', BYTES_WIDTH, {
+    numbers('SENT', bytesWidth, {
       ...{ id: 'sent', rank: 7 },
       value: ({ bytes_sent }) => bytes_sent,
       text: ({ bytes_sent }) => amount(bytes_sent),
     }),
-    numbers('RECV', BYTES_WIDTH, {
+    numbers('RECV', bytesWidth, {
       ...{ id: 'recv', rank: 7 },
       value: ({ bytes_received }) => bytes_received,
       text: ({ bytes_received }) => amount(bytes_received),

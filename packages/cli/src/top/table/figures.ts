@@ -2,7 +2,7 @@
 import { formatBytes, formatDuration, formatMilliseconds } from '../../text/units.js';
 
 /** Columns that any amount of bytes takes. */
-export const BYTES_WIDTH = '99.9 MB'.length;
+export const bytesWidth = '99.9 MB'.length;
 
 export function amount(bytes: number): string {
   return bytes === 0 ? '0' : formatBytes(bytes);

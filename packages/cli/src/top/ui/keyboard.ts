@@ -6,7 +6,7 @@ import type { Key } from '../screen/keys.js';
  * Milliseconds until an escape character stands for the Escape key, if nothing follows: long enough for a sequence that
  * a network splits, short enough not to be noticed.
  */
-export const ESCAPE_DELAY_MS = 50;
+export const escapeDelayMs = 50;
 
 export class Keyboard {
   readonly #stdin: NodeJS.ReadStream;
@@ -19,7 +19,7 @@ export class Keyboard {
       if (pressed !== undefined) press(pressed);
     };
     // A real Interface would edit lines and show a prompt; emitKeypressEvents reads only this option.
-    emitKeypressEvents(stdin, { escapeCodeTimeout: ESCAPE_DELAY_MS } as unknown as Interface);
+    emitKeypressEvents(stdin, { escapeCodeTimeout: escapeDelayMs } as unknown as Interface);
   }
 
   /** Takes the terminal's input: every key at once, none of them echoed or turned into a signal. */
