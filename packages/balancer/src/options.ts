@@ -7,7 +7,7 @@ export interface BalancerOptions {
   readonly interface?: string;
   /** Several devices, which share all tables. A packet leaves through the device by which it came in. */
   readonly interfaces?: readonly (string | InterfaceOptions)[];
-  /** Where XDP runs. Default: `native` if the driver can, else `generic`. */
+  /** The place in which XDP runs. Default: `native` if the driver can, else `generic`. */
   readonly mode?: XdpMode;
   /** Instead of devices: a slot in the program array of another XDP program, which calls the balancer. Needs `pin`. */
   readonly chain?: ChainPlace;
@@ -61,7 +61,7 @@ export interface BalancerOptions {
   readonly maxGlobalFlows?: number;
 }
 
-/** A device with a next hop of its own. */
+/** A device with its own next hop. */
 export interface InterfaceOptions {
   readonly name: string;
   /** MAC address of its next hop. Default: {@link BalancerOptions.routerMac}. */

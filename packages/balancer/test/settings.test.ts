@@ -1,4 +1,4 @@
-/** Options become settings: checks and defaults, without a kernel. */
+/** Settings from options: checks and defaults, without a kernel. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { OptionError } from '@weir/ebpf';
@@ -9,7 +9,7 @@ import { type BalancerSettings, parseOptions } from '../src/settings.js';
 const parse = (options: BalancerOptions): BalancerSettings => parseOptions(options, () => [0, 1, 2, 3]);
 
 describe('settings', () => {
-  it('have the default of each number that is not given', () => {
+  it('settings have defaults for numbers that are not given', () => {
     const { maxFrame, icmpMtu, fallbackFlows, newFlowLimit, maxReals, maxSourceRoutes, maxGlobalFlows } =
       parse({});
     assert.deepEqual(
@@ -26,7 +26,7 @@ describe('settings', () => {
     );
   });
 
-  it('have switches that are off unless they are given', () => {
+  it('settings have switches that are off by default', () => {
     const { callsNext, forgetFlows, tcpServerIds, inlineDecapsulation, gue, nat, pin } = parse({});
     assert.deepEqual(
       [callsNext, forgetFlows, tcpServerIds, inlineDecapsulation],
@@ -36,7 +36,7 @@ describe('settings', () => {
     assert.deepEqual([nat, pin], [undefined, undefined]);
   });
 
-  it('give each forwarding CPU its part of the flows, by default each that is online', () => {
+  it('each forwarding CPU gets its part of the flows, by default every online CPU', () => {
     assert.deepEqual(parse({}).cpus, [0, 1, 2, 3]);
     assert.equal(parse({}).flows, null);
     assert.equal(parse({}).bucketsPerCpu, Math.ceil((8_000_000 * 2) / 6 / 4));
@@ -45,21 +45,21 @@ describe('settings', () => {
     assert.equal(parse({ flows: 300, cpus: [1, 1] }).bucketsPerCpu, 100);
   });
 
-  it('ask for the online CPUs only where none are given', () => {
+  it('the online CPUs are read only if the option cpus is absent', () => {
     parseOptions({ cpus: [0] }, () => assert.fail('asked'));
   });
 
-  it('have slots for server ids in a power of two', () => {
+  it('the number of slots for server ids is a power of two', () => {
     assert.equal(parse({ maxServerIds: 100 }).serverIdSlots, 512);
     assert.equal(parse({}).serverIdSlots, 262_144);
   });
 
-  it("have times in ticks of the program's clock", () => {
+  it("settings have times in ticks of the program's clock", () => {
     assert.equal(parse({}).udpIdleTicks, 1788);
     assert.equal(parse({ udpIdleSeconds: 0.02 }).udpIdleTicks, 1);
   });
 
-  it('give a device the next hop of all unless it has one of its own', () => {
+  it('a device without its own next hop has the common one', () => {
     const { devices, nextHop } = parse({
       interface: 'a',
       interfaces: ['b', { name: 'c', router: '192.0.2.1' }, { name: 'd', routerMac: '02:00:00:00:00:04' }],
@@ -74,7 +74,7 @@ describe('settings', () => {
     assert.deepEqual(nextHop, { routerMac: '02:00:00:00:00:01' });
   });
 
-  it("let the host's routes lead translated packets where packets come from a device", () => {
+  it("the host's routes lead translated packets if packets come from a device", () => {
     const nat = { sources: ['192.0.2.77'] };
     const chain = { map: '/sys/fs/bpf/chain', index: 0 };
     const usesRoutes = (options: BalancerOptions) => parse({ ...options, nat }).nat?.usesRoutes;
@@ -84,7 +84,7 @@ describe('settings', () => {
     assert.equal(parse({ interface: 'a', nat: { ...nat, nextHop: 'router' } }).nat?.usesRoutes, false);
   });
 
-  it('have translation slots for TCP and UDP of each source, IPv4 first', () => {
+  it('each source has translation slots for TCP and UDP, IPv4 first', () => {
     const { nat } = parse({ nat: { sources: ['fd00::7', '192.0.2.7', '192.0.2.8'], ports: [100, 109] } });
     const { firstPort, ports, first, count, slots, name } = nat!;
     assert.deepEqual([firstPort, ports, slots], [100, 10, 60]);
@@ -125,7 +125,7 @@ describe('options that make no sense', () => {
     { nat: { ...nat, tcpClosedSeconds: 0 } },
   ];
   for (const options of wrong) {
-    it(`are refused: ${JSON.stringify(options)}`, () => {
+    it(`options that make no sense are refused: ${JSON.stringify(options)}`, () => {
       assert.throws(() => parse(options), OptionError);
     });
   }

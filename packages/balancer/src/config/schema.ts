@@ -155,24 +155,24 @@ const optionsSchema = z.strictObject({
     .boolean()
     .exactOptional()
     .describe('Whether outer headers of packets to tunnelEnds are removed first.'),
-  flows: count('flows', 'Flows that are remembered, of all CPUs; 43 bytes each.'),
-  fallbackFlows: count('fallbackFlows', 'The same for CPUs without a table of their own.'),
+  flows: count('flows', 'Number of flows that all CPUs together remember, 43 bytes each.'),
+  fallbackFlows: count('fallbackFlows', 'Number of flows that CPUs without their own table remember.'),
   cpus: z
     .array(z.int().min(0).max(MAX_CPU))
     .min(1)
     .exactOptional()
     .describe('CPUs that forward. Default: all that are online.'),
-  newFlowLimit: count('newFlowLimit', 'New flows a CPU remembers in a second.'),
+  newFlowLimit: count('newFlowLimit', 'Number of new flows that a CPU remembers in a second.'),
   udpIdleSeconds: z
     .number()
     .min(0.02)
     .max(2 ** 24)
     .exactOptional()
     .describe(`Idle time after which a UDP flow ends. Default ${DEFAULT_UDP_IDLE_SECONDS}.`),
-  maxReals: count('maxReals', 'One more than there can be reals at a time.'),
-  maxServerIds: count('maxServerIds', 'Server ids that there is room for.'),
-  maxSourceRoutes: count('maxSourceRoutes', 'Source routes that there is room for.'),
-  maxGlobalFlows: count('maxGlobalFlows', 'Global flows that there is room for.'),
+  maxReals: count('maxReals', 'One more than the largest number of reals.'),
+  maxServerIds: count('maxServerIds', 'The largest number of server ids.'),
+  maxSourceRoutes: count('maxSourceRoutes', 'The largest number of source routes.'),
+  maxGlobalFlows: count('maxGlobalFlows', 'The largest number of global flows.'),
 } satisfies Record<Exclude<keyof BalancerOptions, PlacedOption>, z.ZodType>);
 
 const gueSchema = z.strictObject({
@@ -207,17 +207,20 @@ const natSchema = z
       .describe(
         "route: by the host's routes and neighbours. router: all reals are behind the router. Default route.",
       ),
-    tcpIdleSeconds: seconds('tcpIdleSeconds', 'A TCP flow that was idle for longer is over.'),
-    tcpOpeningSeconds: seconds('tcpOpeningSeconds', 'The same while the real has not answered.'),
-    tcpHalfClosedSeconds: seconds('tcpHalfClosedSeconds', 'The same when one side is done.'),
-    tcpClosedSeconds: seconds('tcpClosedSeconds', 'The same when both are, or one has aborted.'),
-    udpIdleSeconds: seconds('udpIdleSeconds', 'The same for a UDP flow.'),
+    tcpIdleSeconds: seconds('tcpIdleSeconds', 'Idle time after which a TCP flow ends.'),
+    tcpOpeningSeconds: seconds(
+      'tcpOpeningSeconds',
+      'Idle time of a TCP flow that the real has not answered.',
+    ),
+    tcpHalfClosedSeconds: seconds('tcpHalfClosedSeconds', "Idle time of a TCP flow after one side's FIN."),
+    tcpClosedSeconds: seconds('tcpClosedSeconds', "Idle time after both sides' FIN, or a reset."),
+    udpIdleSeconds: seconds('udpIdleSeconds', 'Idle time after which a UDP flow ends.'),
   } satisfies Record<keyof NatOptions, z.ZodType>)
   .refine(({ ports: [first, last] = [1, 1] }) => first <= last, {
     error: 'ports: the last port is below the first',
   });
 
-/** A device, with a next hop of its own. */
+/** A device with its own next hop. */
 export interface DeviceConfig {
   readonly name: string;
   readonly router?: string;

@@ -1,4 +1,4 @@
-/** What a balancer is to do, and how it comes to do it: a configuration, and reals that were drained by hand. */
+/** Keeps a balancer in the state that a configuration and reals drained by hand describe. */
 
 import type { Balancer } from '../balancer.js';
 import { serviceOf, specOf } from '../config/convert.js';

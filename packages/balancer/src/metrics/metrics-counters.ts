@@ -39,7 +39,7 @@ const counterMetrics: Readonly<Record<keyof Counters, CounterMetric>> = {
   },
   flowFallback: {
     name: 'flow_table_fallback_total',
-    help: 'Packets on CPUs without a flow table of their own.',
+    help: 'Packets on CPUs without their own flow table.',
   },
   flowFlood: {
     name: 'flow_table_flood_total',
