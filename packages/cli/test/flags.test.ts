@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { TracerOptions } from '@weir/tracer';
 import { runCommandLine } from '../src/run-command-line.js';
-import { Capture } from './support/capture.js';
+import { Capture } from './support/captured-output.js';
 import { FakeFactory } from './support/fake-tracer.js';
 
 /** The options that `weir trace` with these arguments starts its tracer with. */

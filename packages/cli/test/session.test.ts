@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { OptionError } from '@weir/ebpf';
 import { Output } from '../src/output.js';
 import { runSession, type SessionRequest } from '../src/trace/trace-session.js';
-import { Capture } from './support/capture.js';
+import { Capture } from './support/captured-output.js';
 import { FakeFactory, type Script } from './support/fake-tracer.js';
 import { accept, connect, fail, fdInstall, lost } from './support/records.js';
 

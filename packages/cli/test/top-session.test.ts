@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events';
 import { describe, it } from 'node:test';
 import { runCommandLine } from '../src/run-command-line.js';
 import type { Terminal } from '../src/top/ui/terminal.js';
-import { Capture } from './support/capture.js';
+import { Capture } from './support/captured-output.js';
 import { connection, FakeLive, noTotals, openSocket } from './support/fake-live.js';
 import { FakeScreen, FakeStdin } from './support/fake-terminal.js';
 import { FakeFactory } from './support/fake-tracer.js';

@@ -4,7 +4,7 @@ import { runBalanceRequest } from '../../src/balance/run-request.js';
 import { describeFailure, ExitCode } from '../../src/failure.js';
 import { Output } from '../../src/output.js';
 import { createProgram } from '../../src/program.js';
-import { Capture } from './capture.js';
+import { Capture } from './captured-output.js';
 
 export interface Outcome {
   readonly code: number;
