@@ -39,7 +39,7 @@ interface Selection {
   readonly unit: boolean;
   readonly host: boolean;
   readonly guests: boolean;
-  /** Everything, with nothing filtered out: then lint and generated files are checked as well. */
+  /** Everything, with nothing filtered out: then lint, API pages and generated files are checked as well. */
   readonly checks: boolean;
   readonly kernels: readonly string[] | undefined;
   readonly pattern: string;
@@ -108,6 +108,21 @@ async function generated(missing: readonly string[]): Promise<SuiteResult> {
   return account.finish();
 }
 
+/** Public exports that lack a docstring or are not exported where a signature names them, and links that lead nowhere. */
+async function docs(): Promise<SuiteResult> {
+  const account = new Account('docs', []);
+  const { status, stdout, stderr } = await attempt(
+    'npm',
+    ['run', '--silent', 'check', '-w', '@weir/apidocs'],
+    {
+      cwd: repository,
+    },
+  );
+  if (status === 0) account.pass();
+  else account.fail('apidocs', 'npm run docs gives no warning', `${stdout}${stderr}`);
+  return account.finish();
+}
+
 interface Helpers {
   readonly result: SuiteResult;
   /** Folder of the C helpers; undefined if they do not compile. */
@@ -136,7 +151,7 @@ async function buildHelpers(objects: string): Promise<Helpers> {
 
 function announce(selection: Selection, files: TestFiles, jobs: readonly GuestJob[]): void {
   say('plan:');
-  if (selection.checks) say('  lint, and committed objects and decoders against their sources');
+  if (selection.checks) say('  lint, API pages, and committed objects and decoders against their sources');
   if (selection.unit) say(`  unit: ${files.unit.length} files`);
   if (selection.host && isRoot()) say(`  host: ${files.root.length} files on this machine's kernel`);
   if (selection.host && !isRoot()) say('  host: left out, as it needs root');
@@ -243,7 +258,11 @@ async function main(): Promise<void> {
   const objects = temporary.path;
   const results: SuiteResult[] = [];
   if (selection.checks)
-    results.push(await lint(), await generated(missing.filter((name) => testPackages.includes(name))));
+    results.push(
+      await lint(),
+      await docs(),
+      await generated(missing.filter((name) => testPackages.includes(name))),
+    );
   const { result, load } = await buildHelpers(objects);
   results.push(result);
   const given = { objects, load };

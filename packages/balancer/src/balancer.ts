@@ -142,6 +142,7 @@ export class Balancer implements Disposable {
     return this.#tables.services.remove(service);
   }
 
+  /** The services with their settings and traffic. @throws SyscallError */
   services(): ServiceStatus[] {
     return this.#tables.services.all().map((served) => ({
       service: served.service,

@@ -13,6 +13,7 @@ import { PinFolder } from './lifecycle/pin-folder.js';
 import { DEFAULT_GUE_PORT } from './limits.js';
 import type { XdpMode } from './options.js';
 
+/** Options of {@link Decapsulator}. */
 export interface DecapsulatorOptions {
   /** Devices on which packets arrive in tunnels. */
   readonly interfaces: readonly string[];

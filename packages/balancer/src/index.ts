@@ -1,3 +1,9 @@
+/**
+ * A layer-4 load balancer in XDP.
+ *
+ * @module @weir/balancer
+ */
+
 export { Announcer, type AnnouncerOptions } from './announce/announcer.js';
 export { Hook, type HookOptions } from './announce/hook.js';
 export { ROUTE_PROTOCOL, VipRoutes, type VipRoutesOptions } from './announce/routes.js';
@@ -10,8 +16,9 @@ export { addressSeed } from './datapath/hash/seed.js';
 export type { ReasonName, Verdict } from './datapath/outcome.js';
 export { buildRing, NO_REAL, type RingMember, type RingVersion } from './datapath/ring.js';
 export { Decapsulator, type DecapsulatorOptions } from './decapsulator.js';
-export type { HealthCheck, StatusRange } from './health/check.js';
+export type { CompleteCheck, HealthCheck, StatusRange } from './health/check.js';
 export {
+  type CheckedBalancer,
   type CheckedService,
   CheckedServices,
   type CheckedServicesOptions,
@@ -19,17 +26,19 @@ export {
   type ServiceRealHealth,
 } from './health/checked-services.js';
 export type { HealthChange } from './health/checker.js';
+export type { Clock } from './health/clock.js';
 export type { Condition } from './health/health-state.js';
 export { type MarkedTunnel, ProbeMarks } from './health/marks.js';
 export type { ServiceState } from './health/members.js';
 export type { RealHealth } from './health/monitor.js';
+export type { Probe, ProbeResult, ProbeTarget } from './health/probe-real.js';
 export { ProbeTunnel, type ProbeTunnelOptions } from './health/probe-tunnel.js';
 export { type MetricsSource, metricsText } from './metrics/metrics.js';
 export { MetricsServer } from './metrics/metrics-server.js';
 export type { NatOptions } from './nat/nat-options.js';
 export type { NatStatus } from './nat/nat-table.js';
 export type { RouterStatus } from './next-hop/router.js';
-export type { BalancerOptions, ChainPlace, GueOptions, InterfaceOptions } from './options.js';
+export type { BalancerOptions, ChainPlace, GueOptions, InterfaceOptions, XdpMode } from './options.js';
 export type { Protocol, Service, ServiceFlag, ServiceReal, ServiceSpec } from './service.js';
 export type {
   Explanation,

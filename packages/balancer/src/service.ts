@@ -5,6 +5,7 @@ import { encode } from './datapath/encode.js';
 import type { RingVersion } from './datapath/ring.js';
 import { sizeofVipPrefix, VipFlag, writeVipPrefix } from './generated/balancer.js';
 
+/** A transport protocol. */
 export type Protocol = 'tcp' | 'udp';
 
 export const protocolNumbers: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17 };
@@ -41,6 +42,7 @@ const flagBits = {
   udpMigration: VipFlag.VIP_UDP_MIGRATION,
 } as const;
 
+/** Name of a flag that changes how a service chooses reals. */
 export type ServiceFlag = keyof typeof flagBits;
 export const serviceFlags = Object.keys(flagBits) as readonly ServiceFlag[];
 

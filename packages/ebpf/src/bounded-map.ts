@@ -1,4 +1,8 @@
-/** `@weir/ebpf/bounded-map`: a map that forgets its oldest entries. */
+/**
+ * A map that forgets its oldest entries.
+ *
+ * @module @weir/ebpf/bounded-map
+ */
 
 /**
  * A map of at most so many entries. Its order is that in which keys were last set, the longest ago first; setting a key

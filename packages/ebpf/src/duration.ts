@@ -1,4 +1,9 @@
-/** `@weir/ebpf/duration`: times as people write them. */
+/**
+ * Times as people write them.
+ *
+ * @module @weir/ebpf/duration
+ */
+
 import { OptionError } from './errors.js';
 
 const milliseconds: Readonly<Record<string, number>> = { ms: 1, s: 1e3, m: 6e4, h: 3.6e6 };

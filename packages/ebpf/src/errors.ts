@@ -1,7 +1,10 @@
 /**
  * The errors this library throws. Each says what was tried, what the kernel (or the parser) said, and where it
  * is known, what to do about it.
+ *
+ * @module @weir/ebpf/errors
  */
+
 import { constants } from 'node:os';
 
 /** Second names, of which Linux's own sources and manuals prefer the first. */
@@ -44,6 +47,7 @@ export class UnsupportedError extends EbpfError {
   /** The first mainline version that has it, such as `5.8`; absent where it is a build option. */
   readonly since: string | undefined;
 
+  /** Makes an error about a feature that the kernel lacks, in the kernel's own terms. */
   constructor(feature: string, since?: string, advice?: string) {
     const version = since === undefined ? '' : ` (Linux ${since} and later have it)`;
     super(`this kernel has no ${feature}${version}${advice === undefined ? '' : `: ${advice}`}`);
@@ -60,6 +64,7 @@ export class UnknownFeatureError extends EbpfError {
   /** What stands in the way: `needs CAP_BPF`. */
   readonly reason: string;
 
+  /** Makes an error about a feature whose presence is unknown, with what stands in the way. */
   constructor(feature: string, { reason, advice }: { readonly reason: string; readonly advice?: string }) {
     super(
       `whether this kernel has ${feature} cannot be found out: ${reason}${advice === undefined ? '' : `; ${advice}`}`,
@@ -79,6 +84,7 @@ export class SyscallError extends EbpfError {
   /** The errno's name, such as `EPERM`. */
   readonly code: string;
 
+  /** Makes an error from what was tried, the errno as a positive number, and what more is known. */
   constructor(syscall: string, errno: number, detail?: string) {
     super(`${syscall}: ${errnoName(errno)}${detail === undefined ? '' : `: ${detail}`}`);
     this.syscall = syscall;
@@ -93,6 +99,7 @@ export class VerifierError extends SyscallError {
   /** The verifier's whole log. */
   readonly log: string;
 
+  /** Makes an error from the program's name, the errno and the verifier's log. */
   constructor(program: string, errno: number, log: string) {
     super('bpf(BPF_PROG_LOAD)', errno, `program ${program} was rejected\n${tellingLines(log)}`);
     this.log = log;

@@ -1,5 +1,12 @@
-/** What a user of the library needs. System interfaces that are not eBPF's own are behind `@weir/ebpf/sys`. */
+/**
+ * What a user of the library needs. System interfaces that are not eBPF's own are behind `@weir/ebpf/sys`.
+ *
+ * @module @weir/ebpf
+ */
+
 export { BtfBuilder, type IntOptions, type MemberInit } from './btf/builder.js';
+export type { Candidate } from './btf/core/candidates.js';
+export type { CoreResult } from './btf/core/relocate.js';
 export type { CoreKind, CoreRelocation, FuncInfo, LineInfo } from './btf/ext.js';
 export { kernelBtf } from './btf/kernel.js';
 export { Btf } from './btf/parse.js';
@@ -75,6 +82,7 @@ export type { OnRecord, RingStatistics } from './reader/ring.js';
 export { RingBufferReader } from './reader/ringbuf.js';
 export type { WaitOptions } from './sys/epoll.js';
 export { type KernelVersion, kernelAtLeast, kernelVersion } from './sys/kernel-version.js';
+export type { PerfEventOptions } from './sys/perf-event-open.js';
 export { AttachType, attachTypeName } from './uapi/attach-types.js';
 export { AttachFlag, MapFlag, ProgramFlag, UpdateFlag } from './uapi/flags.js';
 export { LinkType, linkTypeName } from './uapi/link-types.js';

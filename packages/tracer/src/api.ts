@@ -15,6 +15,7 @@ export type TracerListener<E extends EventName | 'record' | 'end' | 'error'> = E
       ? (error: Error) => void
       : (record: Extract<TraceRecord, { event: E }>) => void;
 
+/** A running tracer: its records, its counts, its live connections. */
 export interface TracerApi extends AsyncIterable<TraceRecord>, Disposable, AsyncDisposable {
   /** The hooks in use, and why. */
   readonly plan: readonly HookChoice[];
@@ -24,8 +25,11 @@ export interface TracerApi extends AsyncIterable<TraceRecord>, Disposable, Async
   [Symbol.asyncIterator](): AsyncIterator<TraceRecord>;
   /** The same records as arrays: one array each time the ring was read. */
   batches(): AsyncIterable<readonly TraceRecord[]>;
+  /** Calls a listener for each record of an event, for each `record`, at the `end`, or upon an `error`. */
   on<E extends EventName | 'record' | 'end' | 'error'>(event: E, listener: TracerListener<E>): this;
+  /** Removes a listener that `on` added. */
   off<E extends EventName | 'record' | 'end' | 'error'>(event: E, listener: TracerListener<E>): this;
+  /** Counts since the start; final ones once the tracer was stopped. */
   stats(): TracerStats;
   /**
    * Tells of every file descriptor that a process gets from now on, as records `fd_install`. The tracer's filters do not

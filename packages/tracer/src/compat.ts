@@ -6,6 +6,8 @@
  *
  * The differences: connections of IPv6 sockets over IPv4 are told when they are made, too; timestamps never go back, over
  * both families together; the end of a connection that a reset or a timeout ended is told at once, with its owner.
+ *
+ * @module @weir/tracer/compat
  */
 
 import type { TracerOptions } from './options.js';
@@ -17,6 +19,7 @@ export type { TcpEventCallbacks, TcpTracerEvent, TcpV4, TcpV6 } from './records/
 /** What a tracer can be told beyond what tcptracer-bpf's can. */
 export type CompatOptions = Pick<TracerOptions, 'btf' | 'ringBytes' | 'maxConnections' | 'filter'>;
 
+/** A running tracer in tcptracer-bpf's shape. */
 export interface CompatTracer {
   /** Begins to call back, with what happened since {@link newTracer}. */
   start(): void;

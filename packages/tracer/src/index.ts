@@ -1,3 +1,9 @@
+/**
+ * Events and live connections of this host: who talks to whom.
+ *
+ * @module @weir/tracer
+ */
+
 export type { TracerApi, TracerListener } from './api.js';
 export {
   type Connection,
@@ -24,6 +30,7 @@ export {
   type CloseFields,
   type CloseFieldText,
   closeFields,
+  type WritableCloseFields,
 } from './records/close-fields.js';
 export type * from './records/record.js';
 export type { FeatureReport, FieldOffset, HookCandidate, HookChoice, HostReport, Problem } from './report.js';

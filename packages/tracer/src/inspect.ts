@@ -11,6 +11,7 @@ import { Tracer } from './tracer.js';
 import { describeOffsets } from './types/field-report.js';
 import { type TargetTypes, targetTypes } from './types/target.js';
 
+/** Options of {@link inspectHost}. */
 export interface InspectOptions {
   /** Types to use in place of the kernel's own; `discover` finds them out. */
   readonly btf?: Btf | 'discover';

@@ -12,6 +12,7 @@ export interface PortRange {
   readonly to: number;
 }
 
+/** Which records are wanted. Fields that are absent or empty let everything pass. */
 export interface TraceFilter {
   /** Process ids (tgid). */
   readonly pids?: readonly number[];
@@ -34,11 +35,13 @@ export interface TraceFilter {
   readonly events?: readonly SocketEventName[];
 }
 
+/** Options of UDP flows. */
 export interface UdpOptions {
   /** A flow without datagrams for so long has ended. Milliseconds; default 30,000. */
   readonly idleMs?: number;
 }
 
+/** Options of {@link Tracer.start}. */
 export interface TracerOptions {
   readonly filter?: TraceFilter;
   /** Hook TCP connections. Default true. */

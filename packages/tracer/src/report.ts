@@ -21,6 +21,7 @@ export interface HookCandidate {
   readonly transient?: true;
 }
 
+/** A hook that was chosen for a purpose, and why. */
 export interface HookChoice {
   /** What the hook is for: `life cycle`, `accept`, `sockets from before the start`. */
   readonly purpose: string;
@@ -48,6 +49,7 @@ export interface FeatureReport {
   readonly advice?: string;
 }
 
+/** Something that keeps the tracer from working, or from seeing all. */
 export interface Problem {
   /** What stands in the way, in one line. */
   readonly what: string;
@@ -75,6 +77,7 @@ export interface FieldOffset {
   readonly why?: string;
 }
 
+/** What a host offers to the tracer, as `weir doctor` prints it. */
 export interface HostReport {
   readonly kernel: { readonly release: string; readonly version: string; readonly machine: string };
   readonly btf: {

@@ -134,6 +134,7 @@ export class Tracer implements TracerApi {
     }
   }
 
+  /** Calls a listener for each record of an event, for each `record`, at the `end`, or upon an `error`. */
   on<E extends EventName | 'record' | 'end' | 'error'>(event: E, listener: TracerListener<E>): this {
     this.#emitter.on(event, listener);
     if (!this.#stream.hasReader) {
@@ -143,11 +144,13 @@ export class Tracer implements TracerApi {
     return this;
   }
 
+  /** Removes a listener that `on` added. */
   off<E extends EventName | 'record' | 'end' | 'error'>(event: E, listener: TracerListener<E>): this {
     this.#emitter.off(event, listener);
     return this;
   }
 
+  /** Counts since the start; final ones once the tracer was stopped. */
   stats(): TracerStats {
     return this.#finalStats ?? this.#currentStats();
   }
@@ -211,6 +214,7 @@ export class Tracer implements TracerApi {
     this.#ended.resolve();
   }
 
+  /** Stops the tracer as its disposal does. */
   async [Symbol.asyncDispose](): Promise<void> {
     this[Symbol.dispose]();
   }

@@ -5,6 +5,7 @@ import type { Service } from '../service.js';
 import type { Hook } from './hook.js';
 import type { VipRoutes } from './routes.js';
 
+/** Options of {@link Announcer}. */
 export interface AnnouncerOptions {
   readonly routes?: VipRoutes;
   /** The command of a service, if it has one. */
@@ -19,6 +20,7 @@ export class Announcer {
   readonly #routes: VipRoutes | undefined;
   readonly #hookOf: (service: Service) => Hook | undefined;
 
+  /** Makes an announcer that announces nothing yet. */
   constructor({ routes, hookOf = () => undefined }: AnnouncerOptions) {
     this.#routes = routes;
     this.#hookOf = hookOf;

@@ -4,6 +4,7 @@ import type { ServiceHealth } from '../health/checked-services.js';
 import type { ServiceState } from '../health/members.js';
 import { serviceName } from '../service.js';
 
+/** Options of {@link Hook}. */
 export interface HookOptions {
   /** Program and arguments; no shell reads them. */
   readonly command: readonly [string, ...string[]];
@@ -40,6 +41,7 @@ export class Hook {
   readonly #running = new Map<string, Running>();
   readonly #waiting = new Set<() => void>();
 
+  /** Makes a hook; nothing runs yet. */
   constructor(options: HookOptions) {
     this.#options = options;
   }

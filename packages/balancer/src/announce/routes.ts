@@ -14,6 +14,7 @@ import { within } from '../limits.js';
 /** Route types: RTN_*. */
 const types = { unicast: 1, local: 2, blackhole: 6 } as const;
 
+/** Options of {@link VipRoutes}. */
 export interface VipRoutesOptions {
   /** A routing table to which nothing else writes: 1 to 4294967295, without 253 to 255. */
   readonly table: number;

@@ -7,7 +7,11 @@ export class ConfigError extends Error {
   /** The problems as `FILE:LINE:COLUMN: …`. */
   readonly lines: readonly string[];
 
-  /** @param file The text's name in messages. */
+  /**
+   * Makes an error from all problems of a file.
+   *
+   * @param file The text's name in messages.
+   */
   constructor(file: string, problems: readonly Problem[]) {
     const lines = problems.map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`);
     super(lines.join('\n'));

@@ -6,7 +6,7 @@ import { nextHop } from './convert.js';
 import type { Config, VipConfig } from './schema.js';
 
 /** A thing before and after a change; undefined where it does not exist. */
-interface FromTo<T> {
+export interface FromTo<T> {
   readonly before: T | undefined;
   readonly after: T | undefined;
 }

@@ -1,3 +1,9 @@
+/**
+ * Configuration files of a balancer.
+ *
+ * @module @weir/balancer/config
+ */
+
 export { vipName } from '../service.js';
 export { ConfigError } from './config-error.js';
 export {
@@ -10,7 +16,7 @@ export {
   specOf,
   vipOf,
 } from './convert.js';
-export { type Change, type Difference, diff, inverse } from './diff.js';
+export { type Change, type Difference, diff, type FromTo, inverse } from './diff.js';
 export type { Listen, StatusRange } from './fields.js';
 export { jsonSchemaText } from './json-schema.js';
 export { parseConfig, readConfig } from './parse.js';

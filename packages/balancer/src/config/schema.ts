@@ -361,6 +361,9 @@ function defaultName({ interface: one, interfaces }: DeviceChoice): string {
 
 /** A configuration: defaults are filled in, times are in milliseconds. */
 export type Config = z.output<typeof configSchema>;
+/** A VIP of a configuration. */
 export type VipConfig = Config['vips'][number];
+/** A real of a VIP. */
 export type RealConfig = VipConfig['reals'][number];
+/** A VIP's health check; times are milliseconds. */
 export type CheckConfig = NonNullable<VipConfig['check']>;

@@ -21,6 +21,7 @@ export class NotRunningError extends Error {
 export class ControlClient {
   readonly #socket: string;
 
+  /** Makes a client of the control socket at a path; nothing connects yet. */
   constructor(socket: string) {
     this.#socket = socket;
   }

@@ -19,6 +19,7 @@ export interface Controlled {
   readonly services: {
     /** Sets all services, or none if one is refused. */
     set(services: readonly WantedService[]): void;
+    /** Removes a service. Returns whether there was one. */
     remove(service: Service): boolean;
   };
   readonly tables: Pick<Balancer, 'setServerId' | 'setSourceRoute' | 'setGlobalFlow' | 'setTunnelEnd'>;
@@ -73,14 +74,17 @@ export class Controller {
     for (const step of steps(diff({ ...before, vips: [] }, config).changes)) this.#make(step);
   }
 
+  /** The configuration in force. */
   get config(): Config {
     return this.#config;
   }
 
+  /** The reals that are drained by hand. */
   get drains(): readonly Drain[] {
     return [...this.#drains.values()];
   }
 
+  /** Whether a real of a VIP is drained by hand. */
   isDrained(vip: VipConfig, real: RealConfig): boolean {
     return this.#drains.has(drainKey(vip, real.address, real.port));
   }

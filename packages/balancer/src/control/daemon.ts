@@ -21,6 +21,7 @@ import { LazyProbeTunnel } from './probe-source.js';
 import { StateFile } from './state-file.js';
 import { counterRates, elapsed, type Status, takeSample, vipStatuses } from './status-report.js';
 
+/** Options of {@link Daemon}. */
 export interface DaemonOptions {
   readonly version: string;
   /** Receives messages for the operator: one line without its line break. */
@@ -105,6 +106,7 @@ export class Daemon {
     }
   }
 
+  /** The configuration in force. */
   get config(): Config {
     return this.#config;
   }

@@ -5,7 +5,11 @@ import type { Daemon } from './daemon.js';
 import { RequestError } from './names.js';
 import type { Handlers } from './server.js';
 
-/** @param stop Ends the balancer; the process ends after the answer. */
+/**
+ * The answers of a daemon to the calls of the control socket.
+ *
+ * @param stop Ends the balancer; the process ends after the answer.
+ */
 export function handlersFor(daemon: Daemon, stop: (detach: boolean) => Promise<void>): Handlers {
   let capturing = false;
   return {

@@ -7,6 +7,7 @@ import type { CapturedPacket, CaptureOptions } from '../datapath/capture.js';
 import { pcapngHeader, pcapngPacket, pcapngStatistics } from '../packets/pcapng.js';
 import { vipName } from '../service.js';
 
+/** Options of a capture, and when it ends. */
 export interface StreamOptions extends CaptureOptions {
   /** Ends after this many packets. */
   readonly count?: number | undefined;

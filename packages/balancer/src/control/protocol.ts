@@ -20,6 +20,7 @@ export interface Calls {
   stop: { readonly body: { readonly detach: boolean }; readonly answer: Record<string, never> };
 }
 
+/** Name of a call over the control socket. */
 export type CallName = keyof Calls;
 
 /** Trailers of a capture, with its totals. */

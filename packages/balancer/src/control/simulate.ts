@@ -49,6 +49,7 @@ export class Simulator implements Disposable {
     return { given, ...explanation, ...this.#balancer.process(given) };
   }
 
+  /** Unloads the programs. */
   [Symbol.dispose](): void {
     this.#balancer[Symbol.dispose]();
   }

@@ -5,6 +5,7 @@ import type { Service } from '../service.js';
 import { type ReasonName, reasonName, reasonNumber, type Verdict, verdictName } from './outcome.js';
 import type { SharedGlobals } from './programs.js';
 
+/** Options of {@link Balancer.capture}. */
 export interface CaptureOptions {
   /** Captures one packet in this many, on each CPU. Default 1. */
   readonly every?: number;
@@ -95,6 +96,7 @@ export class Capture implements Disposable {
     return this.#reader.wait(options);
   }
 
+  /** Ends the capture. */
   [Symbol.dispose](): void {
     this.#globals.write('capture_every', 0);
     this.#reader[Symbol.dispose]();

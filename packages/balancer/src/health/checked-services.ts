@@ -38,6 +38,7 @@ export interface ServiceRealHealth {
   readonly health: RealHealth | undefined;
 }
 
+/** Options of {@link CheckedServices}. */
 export interface CheckedServicesOptions extends Omit<HealthCheckerOptions, 'onChange' | 'initial'> {
   /** Called when a real's condition has changed. The ring follows after the call. */
   readonly onRealChange?: (change: HealthChange) => void;
@@ -56,7 +57,7 @@ interface Served extends CheckedService {
 const noMembership: Membership = { state: 'unknown', ring: new Set(), up: 0 };
 
 /** The balancer's part that is used here. */
-type CheckedBalancer = Pick<Balancer, 'services' | 'setServices' | 'removeService'>;
+export type CheckedBalancer = Pick<Balancer, 'services' | 'setServices' | 'removeService'>;
 
 /**
  * Sets services of a balancer, and changes their rings as reals fail and recover. Nothing else may set the same services.
@@ -73,6 +74,7 @@ export class CheckedServices implements Disposable {
   readonly #stale = new Set<string>();
   #refresh: NodeJS.Immediate | undefined;
 
+  /** Makes services of a balancer; no check runs yet. */
   constructor(balancer: CheckedBalancer, options: CheckedServicesOptions) {
     this.#balancer = balancer;
     this.#options = options;

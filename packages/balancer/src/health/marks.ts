@@ -16,7 +16,11 @@ export class ProbeMarks {
   readonly #free: number[] = [];
   #unused: number;
 
-  /** @param first Marks are assigned from this one on, one for each real. */
+  /**
+   * Makes marks for a tunnel; none is assigned yet.
+   *
+   * @param first Marks are assigned from this one on, one for each real.
+   */
   constructor(tunnel: MarkedTunnel, first: number = firstMark) {
     this.#tunnel = tunnel;
     this.#unused = first;

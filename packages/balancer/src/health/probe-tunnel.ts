@@ -6,6 +6,7 @@ import { readObject } from '../datapath/objects.js';
 import { sizeofProbe, writeProbe } from '../generated/probe.js';
 import { parseGue } from '../settings.js';
 
+/** Options of {@link ProbeTunnel}. */
 export interface ProbeTunnelOptions {
   /** Devices through which probes leave: the devices of the routes to the services' addresses. */
   readonly interfaces: readonly string[];

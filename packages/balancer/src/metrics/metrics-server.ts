@@ -34,10 +34,12 @@ export class MetricsServer implements AsyncDisposable {
     this.#server = server;
   }
 
+  /** Where the server listens. */
   get address(): AddressInfo {
     return this.#server.address() as AddressInfo;
   }
 
+  /** Closes the server and its connections. */
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeAllConnections();

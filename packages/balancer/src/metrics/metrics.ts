@@ -10,9 +10,13 @@ import { type Labels, labels, type Metric, noLabels, renderMetrics, withLabel } 
 
 /** Source of the values. A {@link Balancer} has the first three methods. */
 export interface MetricsSource {
+  /** Counts of the whole balancer. */
   counters(): Counters;
+  /** The services with their traffic. */
   services(): readonly ServiceStatus[];
+  /** The reals with their traffic. */
   reals(): readonly RealStatus[];
+  /** The health of the services' reals, where it is checked. */
   health?(): readonly ServiceHealth[];
   readonly version: string;
 }

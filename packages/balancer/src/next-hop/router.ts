@@ -7,6 +7,7 @@ import { macBytes } from '../address.js';
 import type { InterfaceOptions } from '../options.js';
 import { askForNeighbour, defaultGateway, deviceTowards, findNeighbour, type NextHop } from './neighbours.js';
 
+/** A router that packets go to, and what is known about it. */
 export interface RouterStatus {
   /** Undefined without a device: packets come from `process` or a chain. */
   readonly interface: string | undefined;

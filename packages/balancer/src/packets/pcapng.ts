@@ -36,6 +36,7 @@ export function pcapngHeader(device: string, application: string): Uint8Array {
   ]);
 }
 
+/** A packet as a block of a pcapng file. */
 export function pcapngPacket({ timeNs, bytes, length, comment }: CommentedPacket): Uint8Array {
   return block(Block.enhancedPacket, [
     u32(0),

@@ -1,4 +1,9 @@
-/** `@weir/ebpf/address`: IP addresses and prefixes as text and as bytes. Needs no kernel. */
+/**
+ * IP addresses and prefixes as text and as bytes. Needs no kernel.
+ *
+ * @module @weir/ebpf/address
+ */
+
 export { AddressFormatter, addressBytes, canonicalAddress, formatAddress, isAddress } from './address.js';
 export {
   canonicalPrefix,

@@ -36,6 +36,7 @@ export class BtfBuilder {
     return this.#types.length + 1;
   }
 
+  /** Adds a type of any kind. Returns its id. */
   add(type: BtfType): number {
     return this.#types.push(type);
   }
@@ -46,27 +47,44 @@ export class BtfBuilder {
     this.#types[id - 1] = type;
   }
 
-  /** @param size in bytes. */
+  /**
+   * Adds an integer. Returns its id.
+   *
+   * @param size in bytes.
+   */
   addInt(name: string, size: number, options: IntOptions = {}): number {
     const { signed = false, char = false, bool = false } = options;
     return this.add({ kind: Kind.int, name, size, signed, char, bool, bits: size * 8, bitOffset: 0 });
   }
 
+  /** Adds a pointer to a type. Returns its id. */
   addPtr(typeId: number): number {
     return this.add({ kind: Kind.ptr, name: '', typeId });
   }
 
-  /** @param count number of elements, 0 for a flexible array member. */
+  /**
+   * Adds an array. Returns its id.
+   *
+   * @param count number of elements, 0 for a flexible array member.
+   */
   addArray(elementTypeId: number, count: number, indexTypeId = elementTypeId): number {
     return this.add({ kind: Kind.array, name: '', elementTypeId, indexTypeId, count });
   }
 
-  /** @param size in bytes. */
+  /**
+   * Adds a struct. Returns its id.
+   *
+   * @param size in bytes.
+   */
   addStruct(name: string, size: number, members: readonly MemberInit[]): number {
     return this.add({ kind: Kind.struct, name, size, members: members.map(completeMember) });
   }
 
-  /** @param size in bytes. */
+  /**
+   * Adds a union. Returns its id.
+   *
+   * @param size in bytes.
+   */
   addUnion(name: string, size: number, members: readonly MemberInit[]): number {
     return this.add({ kind: Kind.union, name, size, members: members.map(completeMember) });
   }
@@ -87,19 +105,26 @@ export class BtfBuilder {
     });
   }
 
+  /** Adds another name for a type. Returns its id. */
   addTypedef(name: string, typeId: number): number {
     return this.add({ kind: Kind.typedef, name, typeId });
   }
 
+  /** Adds the `const` variant of a type. Returns its id. */
   addConst(typeId: number): number {
     return this.add({ kind: Kind.const, name: '', typeId });
   }
 
+  /** Adds a forward declaration of a struct or union. Returns its id. */
   addFwd(name: string, union = false): number {
     return this.add({ kind: Kind.fwd, name, union });
   }
 
-  /** @throws FormatError if a type cannot be written. References to ids that were never added fail when followed. */
+  /**
+   * Encodes and parses the types that were added.
+   *
+   * @throws FormatError if a type cannot be written. References to ids that were never added fail when followed.
+   */
   build(littleEndian = true): Btf {
     return Btf.parse(encodeTypes(this.#types, littleEndian));
   }

@@ -33,11 +33,13 @@ export const Kind = {
 /** Linkage of functions and variables: BTF_FUNC_* and BTF_VAR_*, which share their numbers. */
 export const Linkage = { static: 0, global: 1, extern: 2 } as const;
 
+/** The type of id 0, `void`. */
 export interface VoidType {
   readonly kind: typeof Kind.void;
   readonly name: '';
 }
 
+/** An integer, character or boolean. */
 export interface IntType {
   readonly kind: typeof Kind.int;
   readonly name: string;
@@ -52,12 +54,14 @@ export interface IntType {
   readonly bitOffset: number;
 }
 
+/** A pointer. */
 export interface PtrType {
   readonly kind: typeof Kind.ptr;
   readonly name: '';
   readonly typeId: number;
 }
 
+/** An array. */
 export interface ArrayType {
   readonly kind: typeof Kind.array;
   readonly name: '';
@@ -67,6 +71,7 @@ export interface ArrayType {
   readonly count: number;
 }
 
+/** A member of a struct or union. */
 export interface Member {
   readonly name: string;
   readonly typeId: number;
@@ -76,6 +81,7 @@ export interface Member {
   readonly bitSize: number;
 }
 
+/** A struct. Its size is in bytes. */
 export interface StructType {
   readonly kind: typeof Kind.struct;
   readonly name: string;
@@ -83,6 +89,7 @@ export interface StructType {
   readonly members: readonly Member[];
 }
 
+/** A union. Its size is in bytes. */
 export interface UnionType {
   readonly kind: typeof Kind.union;
   readonly name: string;
@@ -90,11 +97,13 @@ export interface UnionType {
   readonly members: readonly Member[];
 }
 
+/** A named value of an enumeration of up to 32 bits. */
 export interface Enumerator {
   readonly name: string;
   readonly value: number;
 }
 
+/** An enumeration of up to 32 bits. Its size is in bytes. */
 export interface EnumType {
   readonly kind: typeof Kind.enum;
   readonly name: string;
@@ -103,6 +112,7 @@ export interface EnumType {
   readonly values: readonly Enumerator[];
 }
 
+/** A named value of an enumeration of 64 bits. */
 export interface Enumerator64 {
   readonly name: string;
   readonly value: bigint;
@@ -124,30 +134,35 @@ export interface FwdType {
   readonly union: boolean;
 }
 
+/** A typedef. */
 export interface TypedefType {
   readonly kind: typeof Kind.typedef;
   readonly name: string;
   readonly typeId: number;
 }
 
+/** A `volatile` type. */
 export interface VolatileType {
   readonly kind: typeof Kind.volatile;
   readonly name: '';
   readonly typeId: number;
 }
 
+/** A `const` type. */
 export interface ConstType {
   readonly kind: typeof Kind.const;
   readonly name: '';
   readonly typeId: number;
 }
 
+/** A `restrict` pointer. */
 export interface RestrictType {
   readonly kind: typeof Kind.restrict;
   readonly name: '';
   readonly typeId: number;
 }
 
+/** A function with its name. Since Linux 5.0. */
 export interface FuncType {
   readonly kind: typeof Kind.func;
   readonly name: string;
@@ -156,12 +171,14 @@ export interface FuncType {
   readonly linkage: number;
 }
 
+/** A parameter of a function prototype. */
 export interface Parameter {
   /** '' with `typeId` 0 in the last place stands for `...`. */
   readonly name: string;
   readonly typeId: number;
 }
 
+/** A function prototype. */
 export interface FuncProtoType {
   readonly kind: typeof Kind.funcProto;
   readonly name: '';
@@ -169,6 +186,7 @@ export interface FuncProtoType {
   readonly parameters: readonly Parameter[];
 }
 
+/** A global variable. Since Linux 5.2. */
 export interface VarType {
   readonly kind: typeof Kind.var;
   readonly name: string;
@@ -176,6 +194,7 @@ export interface VarType {
   readonly linkage: number;
 }
 
+/** A variable's place in a section. Its size is in bytes. */
 export interface SectionVariable {
   readonly typeId: number;
   /** Bytes from the start of the section. Compilers leave 0 here; the ELF symbol has the truth. */
@@ -183,6 +202,7 @@ export interface SectionVariable {
   readonly size: number;
 }
 
+/** A data section with its variables. Since Linux 5.2. */
 export interface DatasecType {
   readonly kind: typeof Kind.datasec;
   readonly name: string;
@@ -191,6 +211,7 @@ export interface DatasecType {
   readonly variables: readonly SectionVariable[];
 }
 
+/** A floating-point number. Its size is in bytes. Since Linux 5.13. */
 export interface FloatType {
   readonly kind: typeof Kind.float;
   readonly name: string;
@@ -224,6 +245,7 @@ export interface OpaqueType {
   readonly rawKind: number;
 }
 
+/** A type of any kind; `kind` says which. */
 export type BtfType =
   | VoidType
   | IntType
@@ -262,10 +284,12 @@ export function kindName(kind: number): string {
   return kindNames.get(kind) ?? `kind ${kind}`;
 }
 
+/** Whether a type is a struct or union. */
 export function isComposite(type: BtfType): type is StructType | UnionType {
   return type.kind === Kind.struct || type.kind === Kind.union;
 }
 
+/** Whether a type is an enumeration. */
 export function isEnum(type: BtfType): type is EnumType | Enum64Type {
   return type.kind === Kind.enum || type.kind === Kind.enum64;
 }

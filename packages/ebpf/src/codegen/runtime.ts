@@ -7,7 +7,9 @@ export { OptionError };
 export interface Codec<T> {
   /** Bytes. */
   readonly size: number;
+  /** Decodes the value at an offset in bytes. */
   read(view: DataView, offset: number): T;
+  /** Encodes a value at an offset in bytes. */
   write(view: DataView, offset: number, value: T): void;
 }
 

@@ -8,6 +8,7 @@ import { memlockLimit } from '../sys/memlock.js';
 
 /** Each is asked only when an answer depends on it. */
 export interface Situation {
+  /** The effective capabilities. */
   effective(): ReadonlySet<CapabilityName>;
   /** Whether this kernel knows CAP_BPF and CAP_PERFMON (5.8, and earlier ones with backports). */
   hasCapBpf(): boolean;

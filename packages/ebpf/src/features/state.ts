@@ -1,6 +1,7 @@
 /** The answer of a probe: the kernel has a feature, lacks it, or does not let this process find out. */
 import type { CapabilityName } from '../sys/capabilities.js';
 
+/** A probe's answer in one word; `unknown` means that this process could not find out. */
 export type FeatureState = 'present' | 'absent' | 'unknown';
 
 /** A feature that could not be asked about. The kernel may have it. */
@@ -16,9 +17,12 @@ export interface UnknownFeature {
   readonly transient: boolean;
 }
 
+/** A probe's answer, with the reason where it is unknown. */
 export type ProbeResult = { readonly state: 'present' } | { readonly state: 'absent' } | UnknownFeature;
 
+/** The answer that the kernel has a feature. */
 export const present: ProbeResult = { state: 'present' };
+/** The answer that the kernel lacks a feature. */
 export const absent: ProbeResult = { state: 'absent' };
 
 /** A certain answer. */

@@ -5,6 +5,7 @@
 import { judgeFile, readText, statErrno } from './kernel-files.js';
 import { known, type ProbeResult, type UnknownFeature, unknown } from './state.js';
 
+/** A line of /proc/kallsyms. */
 export interface KernelSymbolEntry {
   readonly name: string;
   /** 0n where the kernel hides addresses from this process. */
@@ -22,6 +23,8 @@ export class KernelSymbols {
   readonly #text: string;
 
   /**
+   * Parses the text of /proc/kallsyms.
+   *
    * @param text The contents of /proc/kallsyms: lines of address, type, name and optionally `[module]`.
    * @param hidden Why there is no text.
    */

@@ -21,7 +21,11 @@ function remember(key: string, probe: () => ProbeResult): ProbeResult {
 export class FeatureTable {
   readonly #forced: ReadonlyMap<FeatureName, ProbeResult>;
 
-  /** @param forced Features whose answers are given rather than probed. */
+  /**
+   * Makes a table that probes each feature when first asked about it.
+   *
+   * @param forced Features whose answers are given rather than probed.
+   */
   constructor(forced: Iterable<readonly [FeatureName, boolean | ProbeResult]> = []) {
     this.#forced = new Map(
       [...forced].map(([name, answer]) => [name, typeof answer === 'boolean' ? known(answer) : answer]),

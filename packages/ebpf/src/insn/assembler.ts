@@ -44,14 +44,18 @@ function loadWide(dst: number, pseudo: number, low: number, high: number): Instr
 
 /** Instructions by what they do. Registers go by their number; 10 is the frame pointer. Jumps count instructions. */
 export const insn = {
+  /** dst = src */
   mov: (dst: number, src: number) => encode(alu64(AluOp.mov) | sourceRegisterBit, dst, src, 0, 0),
+  /** dst = value, sign-extended from 32 bits. */
   movImmediate: (dst: number, value: number) => encode(alu64(AluOp.mov), dst, 0, 0, value),
   /** Clears the upper half. */
   mov32Immediate: (dst: number, value: number) => encode(OpClass.alu | AluOp.mov, dst, 0, 0, value),
+  /** dst += value, sign-extended from 32 bits. */
   addImmediate: (dst: number, value: number) => encode(alu64(AluOp.add), dst, 0, 0, value),
   /** dst = *(src + offset), with zeros above the loaded bytes. */
   load: (width: Width, dst: number, src: number, offset: number) =>
     encode(fromMemory(OpClass.ldx, width), dst, src, offset, 0),
+  /** dst = *(u64 *)(src + offset) */
   load64: (dst: number, src: number, offset: number) => insn.load(8, dst, src, offset),
   /** *(u64 *)(dst + offset) = src */
   store64: (dst: number, offset: number, src: number) =>
@@ -70,9 +74,12 @@ export const insn = {
   /** The same for the lower half of dst (5.1). */
   jumpIf32: (dst: number, operation: number, value: number, count: number) =>
     encode(OpClass.jmp32 | operation, dst, 0, count, value),
+  /** The same if dst is 0. */
   jumpIfZero: (dst: number, count: number) => insn.jumpIf(dst, JmpOp.jeq, 0, count),
+  /** dst = value, 64 bits. */
   loadImmediate64: (dst: number, value: bigint) =>
     loadWide(dst, 0, Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n))),
+  /** dst = the map of a descriptor. */
   loadMapFd: (dst: number, fd: number) => loadWide(dst, Pseudo.mapFd, fd, 0),
   /** The address of a byte in an array's first element (5.2). */
   loadMapValue: (dst: number, fd: number, offset: number) => loadWide(dst, Pseudo.mapValue, fd, offset),
@@ -80,9 +87,11 @@ export const insn = {
   call: (helper: number) => encode(Opcode.call, 0, 0, 0, helper),
   /** Calls the function that starts `count` instructions further on (4.16). */
   callFunction: (count: number) => encode(Opcode.call, 0, Pseudo.call, 0, count),
+  /** Ends the function with the value of register 0. */
   exit: () => encode(Opcode.exit, 0, 0, 0, 0),
 } as const;
 
+/** The bytes of instructions, one after the other. */
 export function assemble(...instructions: readonly Instruction[]): Uint8Array {
   return Uint8Array.from(instructions.flat());
 }

@@ -16,6 +16,7 @@ import {
   operation,
 } from './insn.js';
 
+/** Options of {@link disassemble}. */
 export interface DisassembleOptions {
   /** Byte order of the instructions; little-endian by default. */
   readonly littleEndian?: boolean;

@@ -10,6 +10,7 @@ import { AttachFlag } from '../uapi/flags.js';
 import { ProgramType } from '../uapi/program-types.js';
 import { createLink, type Link, UpdatableLink } from './link.js';
 
+/** Options of {@link attachCgroup}. */
 export interface CgroupOptions {
   /** BPF_CGROUP_* attach type. Default: the one the program was loaded for. */
   readonly attachType?: number;

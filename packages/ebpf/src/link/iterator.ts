@@ -24,6 +24,7 @@ export interface IteratorOptions {
 
 /** An attached iterator. Every read walks the objects anew. */
 export class IteratorLink extends UpdatableLink {
+  /** Takes over the descriptor of an iterator's link. */
   constructor(fd: Fd) {
     super('iter', fd);
   }

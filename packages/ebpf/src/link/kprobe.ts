@@ -14,6 +14,7 @@ import { attachToEvent, openEvent, type PerfAttachOptions } from './perf-event.j
 import { createTracefsProbe, type TracefsProbe } from './tracefs-probe.js';
 import { openTracepoint } from './tracepoint.js';
 
+/** Options of {@link attachKprobe}. */
 export interface KprobeOptions extends PerfAttachOptions {
   /** Runs when the function returns. */
   readonly retprobe?: boolean;
@@ -102,6 +103,7 @@ export function pmuEvent(
 
 const BPF_F_KPROBE_MULTI_RETURN = 1;
 
+/** Options of {@link attachKprobeMulti}. */
 export interface KprobeMultiOptions {
   readonly retprobe?: boolean;
   /** The values that bpf_get_attach_cookie() returns, one for each symbol. */

@@ -47,11 +47,13 @@ export class FdLink implements Link {
   readonly kind: string;
   readonly #fd: Fd;
 
+  /** Takes over the descriptor of a link of the given kind. */
   constructor(kind: string, fd: Fd) {
     this.kind = kind;
     this.#fd = fd;
   }
 
+  /** The descriptor's number; it stays this link's. */
   get fd(): number {
     return this.#fd.fd;
   }
@@ -72,6 +74,7 @@ export class FdLink implements Link {
     bpf(Command.linkDetach, attr('linkDetach', { linkFd: this.fd }));
   }
 
+  /** Closes the descriptor; the program is detached unless the link is pinned. */
   [Symbol.dispose](): void {
     this.#fd[Symbol.dispose]();
   }
@@ -79,6 +82,10 @@ export class FdLink implements Link {
 
 /** A bpf_link whose program can be replaced: cgroup, XDP, network namespace, tcx, iterator. */
 export class UpdatableLink extends FdLink {
+  /**
+   * Replaces the attached program by another of the same type, with no moment without one. Since Linux 5.7.
+   * @throws SyscallError
+   */
   update(program: Program): void {
     bpf(Command.linkUpdate, attr('linkUpdate', { linkFd: this.fd, newProgFd: program.fd }));
   }

@@ -12,6 +12,7 @@ import { type PerfEventOptions, PerfIoctl, perfEventIoctl, perfEventOpen } from 
 import { AttachType } from '../uapi/attach-types.js';
 import { createLink, FdLink, type Link } from './link.js';
 
+/** Options of attachments by a perf event: kprobes, uprobes, tracepoints. */
 export interface PerfAttachOptions {
   /** The value that bpf_get_attach_cookie() returns in the program (5.15). */
   readonly cookie?: bigint;

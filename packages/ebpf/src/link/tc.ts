@@ -12,6 +12,7 @@ import { interfaceIndex, u32 } from './device.js';
 import { createLink, type Link, UpdatableLink } from './link.js';
 import { isOwnerGone, ownerMark, ownIdentity } from './owner.js';
 
+/** Options of {@link attachTc}. */
 export interface TcOptions {
   readonly direction: 'ingress' | 'egress';
   /** Lower ones run first (clsact only). Default: the kernel chooses one before all others. */

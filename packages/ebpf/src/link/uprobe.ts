@@ -6,6 +6,7 @@ import type { Link } from './link.js';
 import { attachToEvent, openEvent, type PerfAttachOptions } from './perf-event.js';
 import { createTracefsProbe } from './tracefs-probe.js';
 
+/** Options of {@link attachUprobe}. */
 export interface UprobeOptions extends PerfAttachOptions {
   /** Bytes from the start of the file (not an address) to the instruction. */
   readonly offset: number;

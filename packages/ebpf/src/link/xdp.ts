@@ -10,6 +10,7 @@ import { XdpFlag } from '../uapi/flags.js';
 import { interfaceAttributes, interfaceIndex, interfaceMessage, u32 } from './device.js';
 import { createLink, type Link, UpdatableLink } from './link.js';
 
+/** Options of {@link attachXdp}. */
 export interface XdpOptions {
   /** `native`: in the driver. `generic`: in the network stack, on any device. Default: native where the driver can. */
   readonly mode?: 'native' | 'generic';

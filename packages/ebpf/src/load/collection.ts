@@ -18,6 +18,7 @@ import { createObjectMap, defaultPinPath, fillSlots } from './maps.js';
 import { loadObjectBtf } from './object-btf.js';
 import { type PrepareContext, prepareInstructions } from './prepare.js';
 
+/** Options of {@link Collection.load}. */
 export interface LoadOptions {
   /** The types against which CO-RE relocations are resolved. Default: the running kernel's. */
   readonly btf?: Btf;
@@ -85,6 +86,7 @@ export class Collection implements Disposable {
     return known(this.programs, name, 'program');
   }
 
+  /** Closes the descriptors of all programs and maps. What is pinned or attached stays in the kernel. */
   [Symbol.dispose](): void {
     disposeAll(this.#owned);
   }

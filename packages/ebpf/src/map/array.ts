@@ -23,6 +23,7 @@ export class ArrayMap extends BpfMap {
     return value;
   }
 
+  /** Sets the element at an index. @throws SyscallError E2BIG for an index beyond the last. */
   set(index: number, value: Uint8Array): void {
     this.update(indexKey(index), value);
   }

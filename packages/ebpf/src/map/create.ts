@@ -14,6 +14,7 @@ import { Command } from '../uapi/commands.js';
 import { MapFlag } from '../uapi/flags.js';
 import { MapType, mapTypeName, mapTypeSince } from '../uapi/map-types.js';
 
+/** Options of {@link createMap}. */
 export interface CreateMapOptions {
   /** The loaded BTF that the spec's type ids refer to. Without it, the map gets no types. */
   readonly btfFd?: number | undefined;

@@ -3,6 +3,7 @@ import { infoAttr, kernelStruct } from '../sys/attr.js';
 import { bpf } from '../sys/bpf.js';
 import { Command } from '../uapi/commands.js';
 
+/** What the kernel says about a map: struct bpf_map_info of include/uapi/linux/bpf.h. */
 export interface MapInfo {
   /** BPF_MAP_TYPE_*. */
   readonly type: number;

@@ -19,6 +19,7 @@ export class PerCpuMap extends BpfMap {
   readonly #stride: number;
   readonly #cpuCount: number;
 
+  /** Takes over the descriptor of a per-CPU map of the given shape. */
   constructor(fd: Fd, shape: MapShape) {
     const stride = percpuStride(shape.valueSize);
     const cpuCount = possibleCpus().length;

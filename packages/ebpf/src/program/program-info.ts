@@ -3,6 +3,7 @@ import { infoAttr, kernelStruct, type StructValues } from '../sys/attr.js';
 import { bpf } from '../sys/bpf.js';
 import { Command } from '../uapi/commands.js';
 
+/** What the kernel says about a program: struct bpf_prog_info of include/uapi/linux/bpf.h. */
 export interface ProgramInfo {
   /** BPF_PROG_TYPE_*. */
   readonly type: number;

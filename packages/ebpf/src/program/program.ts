@@ -69,6 +69,7 @@ export class Program implements Disposable {
     return this.#id;
   }
 
+  /** What the kernel says about the program. @throws SyscallError */
   info(): ProgramInfo {
     return programInfo(this.fd);
   }

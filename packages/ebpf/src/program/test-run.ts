@@ -23,6 +23,7 @@ export interface TestRunInput {
   readonly cpu?: number;
 }
 
+/** Result of {@link Program.testRun}. */
 export interface TestRunResult {
   /** The program's return value, as an unsigned 32-bit number. */
   readonly returnValue: number;

@@ -26,6 +26,7 @@ export class TimeOrderer<T, Time extends bigint | number = bigint> {
     return this.#inversions;
   }
 
+  /** Takes in a record with its time. */
   push(time: Time, record: T): void {
     if (this.#released !== undefined && time < this.#released) this.#inversions++;
     const { length } = this.#times;

@@ -14,6 +14,7 @@ import { type OnSample, PerfRingWalker } from './perf-ring.js';
 const { ENODEV } = constants.errno;
 const defaultLimit = 65_536;
 
+/** Options of {@link PerfBufferReader}. */
 export interface PerfBufferOptions {
   /** Bytes of each CPU's ring, rounded up to a power of two of pages; 64 KiB by default. */
   readonly bytesPerCpu?: number;
@@ -23,6 +24,7 @@ export interface PerfBufferOptions {
   readonly wakeupBytes?: number;
 }
 
+/** Counts of a {@link PerfBufferReader}. */
 export interface PerfStatistics {
   /** Samples delivered. */
   readonly records: number;
@@ -144,6 +146,7 @@ export class PerfBufferReader implements Disposable {
     return this.statistics.lost;
   }
 
+  /** Counts since the reader was made. */
   get statistics(): PerfStatistics {
     let [records, bytes, lost] = [0, 0, 0];
     for (const { walker } of this.#rings.values()) {

@@ -6,6 +6,7 @@
 /** Called for every record; the record's bytes are valid only during the call. */
 export type OnRecord = (view: DataView, offset: number, length: number) => void;
 
+/** Counts of a {@link RingBufferReader}. */
 export interface RingStatistics {
   /** Records delivered. */
   readonly records: number;

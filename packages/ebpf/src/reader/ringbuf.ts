@@ -82,6 +82,7 @@ export class RingBufferReader implements Disposable {
     return this.#walker.producerPosition() - this.#walker.position;
   }
 
+  /** Counts since the reader was made. */
   get statistics(): RingStatistics {
     return this.#walker.statistics;
   }

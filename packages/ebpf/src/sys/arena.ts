@@ -4,6 +4,7 @@
  */
 import { ffi } from './ffi.js';
 
+/** Memory outside the heap, at an address that system calls can be given. */
 export interface Arena {
   readonly address: number;
   readonly bytes: Uint8Array;

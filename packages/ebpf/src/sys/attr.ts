@@ -7,8 +7,10 @@ import { kernelVersion } from './kernel-version.js';
 /** An alternative of the union, named after the command that takes it, or after what several commands have in common. */
 export type AttrName = keyof typeof attrLayouts;
 
+/** Members of a command's arguments by name. */
 export type AttrValues<N extends AttrName> = FieldInputs<(typeof attrLayouts)[N]['fields']>;
 
+/** A command's arguments, encoded. */
 export type Attr<N extends AttrName> = KernelStruct<(typeof attrLayouts)[N]>;
 
 /** The arguments of a command. Members that are not named are 0. */
@@ -39,12 +41,13 @@ export function objectName(name: string): string {
 /** Members of BPF_PROG_LOAD that follow from others. */
 type DerivedOfProgram = 'insns' | 'insnCnt' | 'progName' | 'logBuf' | 'logSize';
 
+/** Members of BPF_PROG_LOAD by name, without those that follow from others. */
 export interface ProgLoadValues extends Omit<AttrValues<'progLoad'>, DerivedOfProgram> {
   readonly progType: number;
   readonly instructions: Uint8Array;
   /** Absent where the kernel takes no names (before 4.15). */
   readonly name?: string | undefined;
-  /** Memory for the verifier's log; see {@link logInto}. */
+  /** Memory for the verifier's log, whose first level is asked for. */
   readonly log?: Uint8Array | undefined;
 }
 

@@ -46,6 +46,7 @@ const names = [
   'CAP_CHECKPOINT_RESTORE',
 ] as const;
 
+/** Name of a capability, as capabilities(7) has it. */
 export type CapabilityName = (typeof names)[number];
 
 /** The capabilities in a mask as /proc/PID/status prints it, 16 hexadecimal digits. Unknown bits are ignored. */

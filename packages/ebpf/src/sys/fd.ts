@@ -20,6 +20,7 @@ export class Fd implements Disposable {
     return this.#fd;
   }
 
+  /** Whether the descriptor was closed. */
   get closed(): boolean {
     return this.#fd < 0;
   }

@@ -1,24 +1,36 @@
 /**
- * `@weir/ebpf/sys`: system interfaces around eBPF, for the packages beside this one and their tests. Raw system calls,
+ * System interfaces around eBPF, for the packages beside this one and their tests. Raw system calls,
  * netlink, namespaces, clocks, capabilities.
+ *
+ * @module @weir/ebpf/sys
  */
+
 export { incapable as privilegeGap, isInconclusive, isTransient } from '../features/judge.js';
+export type { Situation } from '../features/situation.js';
 export { absent, allOf, anyOf, known, present, unknown } from '../features/state.js';
-export { assemble, type Instruction, insn } from '../insn/assembler.js';
+export { assemble, type Instruction, insn, type Width } from '../insn/assembler.js';
 export { JmpOp } from '../insn/insn.js';
 export { xdpMode } from '../link/xdp.js';
 export { Command } from '../uapi/commands.js';
 export { XdpFlag } from '../uapi/flags.js';
 export { type Arena, createArena } from './arena.js';
-export { type Attr, type AttrName, type AttrValues, attr, progLoadAttr } from './attr.js';
-export { bpf } from './bpf.js';
+export {
+  type Attr,
+  type AttrName,
+  type AttrValues,
+  attr,
+  type ProgLoadValues,
+  progLoadAttr,
+} from './attr.js';
+export { type AttrBlock, bpf } from './bpf.js';
 export { type CapabilityName, effectiveCapabilities, missingCapabilities } from './capabilities.js';
 export { monotonicNs, realtimeOffsetNs } from './clock.js';
 export { onlineCpus, possibleCpus } from './cpus.js';
 export { lockdownMode } from './explain.js';
 export { Fd } from './fd.js';
+export type { SyscallArgument } from './ffi.js';
 export { readSmallFile } from './files.js';
-export { raiseMemlock } from './memlock.js';
+export { type MemlockLimit, raiseMemlock } from './memlock.js';
 export { Namespace, unshare, withNetns } from './namespace.js';
 export { NetlinkProtocol, type NetlinkRequest, NetlinkSocket } from './netlink.js';
 export { decodeAttributes, NetlinkFlag, type NetlinkMessage, NetlinkPayload } from './netlink-message.js';

@@ -4,6 +4,7 @@ import { release, version } from 'node:os';
 import { FormatError } from '../errors.js';
 import { readSmallFile } from './files.js';
 
+/** A kernel's version. */
 export interface KernelVersion {
   readonly major: number;
   readonly minor: number;

@@ -9,6 +9,7 @@ import { syscallRaw } from './syscalls.js';
 const RLIMIT_MEMLOCK = 8;
 const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn;
 
+/** RLIMIT_MEMLOCK of this process. */
 export interface MemlockLimit {
   /** Whether this kernel counts BPF objects against the limit: those before 5.11, unless they have a backport. */
   readonly counted: boolean;

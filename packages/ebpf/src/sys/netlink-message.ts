@@ -34,7 +34,11 @@ export class NetlinkPayload {
   #bytes = new Uint8Array(256);
   #length = 0;
 
-  /** @param fixed the struct at the start, such as a struct ifinfomsg. */
+  /**
+   * Begins a payload.
+   *
+   * @param fixed the struct at the start, such as a struct ifinfomsg.
+   */
   constructor(fixed: Uint8Array = new Uint8Array(0)) {
     this.#reserve(align(fixed.length)).set(fixed);
   }
@@ -44,6 +48,7 @@ export class NetlinkPayload {
     return this.#bytes.subarray(0, this.#length);
   }
 
+  /** Appends an attribute. */
   attribute(type: number, value: Uint8Array): this {
     const start = this.#length;
     this.#reserve(attributeHeaderSize + align(value.length)).set(value, attributeHeaderSize);
@@ -51,6 +56,7 @@ export class NetlinkPayload {
     return this;
   }
 
+  /** Appends an attribute of four bytes in host byte order. */
   u32(type: number, value: number): this {
     const bytes = new Uint8Array(4);
     new DataView(bytes.buffer).setUint32(0, value, true);

@@ -36,6 +36,7 @@ const { EAGAIN, EINTR } = constants.errno;
 
 let arena: Arena | undefined;
 
+/** A request for {@link NetlinkSocket.request}. */
 export interface NetlinkRequest {
   readonly type: number;
   /** NLM_F_*, besides REQUEST (always) and ACK (unless it is a dump). */
@@ -126,6 +127,7 @@ export class NetlinkSocket implements Disposable {
     }
   }
 
+  /** Closes the socket. */
   [Symbol.dispose](): void {
     this.#fd[Symbol.dispose]();
   }

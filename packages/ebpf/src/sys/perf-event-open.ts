@@ -31,6 +31,7 @@ export const PerfIoctl = {
   queryBpf: 0xc008_240a,
 } as const;
 
+/** A perf event: struct perf_event_attr of include/uapi/linux/perf_event.h, and where it counts. */
 export interface PerfEventOptions {
   readonly type: number;
   readonly config?: number | bigint;

@@ -174,7 +174,11 @@ export interface PlainConnection {
   readonly srtt_us?: number;
 }
 
-/** @param nowNs CLOCK_MONOTONIC, nanoseconds. */
+/**
+ * A copy of a connection as it is at a moment, with plain values only.
+ *
+ * @param nowNs CLOCK_MONOTONIC, nanoseconds.
+ */
 export function plainConnection(connection: Connection, nowNs: number): PlainConnection {
   const { flow_id, direction, state, process, cgroup_id, started_ns, srtt_us } = connection;
   return {

@@ -4,6 +4,7 @@ import type { Connection, EndedConnection } from './connection.js';
 import type { OpenSocket } from './open-sockets.js';
 import type { Totals } from './totals.js';
 
+/** Options of {@link Tracer.connections}. */
 export interface ConnectionsOptions {
   /** TCP connections and TCP sockets that listen. Default: if the tracer has TCP. */
   readonly tcp?: boolean;

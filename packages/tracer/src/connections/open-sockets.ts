@@ -4,6 +4,7 @@ import type { ConnectionProcess, Endpoint } from '../records/record.js';
 import { type DiagSocket, TcpState } from '../sockets/index.js';
 import type { FindProcess } from './connection.js';
 
+/** A socket without a peer: a TCP listener, or a UDP socket that is not connected. */
 export interface OpenSocket {
   readonly transport: 'tcp' | 'udp';
   readonly type: 'ipv4' | 'ipv6';

@@ -29,10 +29,12 @@ export interface EnricherOptions {
 export class Enricher {
   readonly #options: EnricherOptions;
 
+  /** Makes an enricher of the given sources. */
   constructor(options: EnricherOptions) {
     this.#options = options;
   }
 
+  /** The record with what the sources know about its process and peer. */
   enrich(record: TraceRecord): EnrichedRecord {
     if (record.event === 'lost') return record;
     const { processes, services, peerNames } = this.#options;

@@ -1,3 +1,9 @@
+/**
+ * Names of processes, containers, services and peers for records.
+ *
+ * @module @weir/tracer/enrich
+ */
+
 export { type CgroupFacts, parseCgroups } from './cgroup.js';
 export { type EnrichedRecord, Enricher, type EnricherOptions } from './enricher.js';
 export { NewProcesses, type NewProcessReader } from './new-processes.js';

@@ -7,6 +7,7 @@ const INTERVAL_MS = 50;
 /** Looked at in one interval, the newest: each takes some fifty microseconds. */
 const LIMIT = 32;
 
+/** Access to /proc; tests replace it. */
 export interface NewProcessReader {
   /** The pid that was given last, to a process or a thread. */
   lastPid(): number | undefined;
@@ -31,6 +32,7 @@ export class NewProcesses implements Disposable {
   /** Seen in the last interval: by now, they may have called exec(). */
   #recent: readonly number[] = [];
 
+  /** Begins to look for new processes. */
   constructor(processes: Pick<Processes, 'anticipate'>, reader: NewProcessReader = procReader) {
     this.#processes = processes;
     this.#reader = reader;
@@ -53,6 +55,7 @@ export class NewProcesses implements Disposable {
     for (const pid of this.#recent) this.#processes.anticipate(pid);
   }
 
+  /** Ends the search. */
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
   }

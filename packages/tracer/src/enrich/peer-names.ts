@@ -3,6 +3,7 @@
 import { Resolver } from 'node:dns/promises';
 import { BoundedMap } from '@weir/ebpf/bounded-map';
 
+/** Options of {@link PeerNames}. */
 export interface PeerNamesOptions {
   /** Resolves an address to its names; rejects where it has none. Default: DNS PTR, through the system's name servers. */
   readonly resolve?: (address: string) => Promise<readonly string[]>;
@@ -45,6 +46,7 @@ export class PeerNames implements Disposable {
   #running = 0;
   #disposed = false;
 
+  /** Makes an empty cache of names. */
   constructor(options: PeerNamesOptions = {}) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
@@ -74,6 +76,7 @@ export class PeerNames implements Disposable {
     return entry?.name;
   }
 
+  /** Cancels all lookups. */
   [Symbol.dispose](): void {
     this.#disposed = true;
     this.#queue.length = 0;

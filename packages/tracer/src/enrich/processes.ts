@@ -4,10 +4,13 @@ import { type ProcessDetails, readDetails, readState } from './procfs.js';
 
 /** How a process is looked at; replaced in tests. */
 export interface ProcessReader {
+  /** Start time and command name of a process; undefined if it does not run. */
   state(pid: number): { readonly startTicks: number; readonly comm: string } | undefined;
+  /** What /proc says about a process. */
   details(pid: number): ProcessDetails;
 }
 
+/** Options of {@link Processes}. */
 export interface ProcessesOptions {
   /** How many processes are remembered; beyond that, those asked for longest ago are forgotten. Default 16,384. */
   readonly limit?: number;
@@ -43,6 +46,7 @@ export class Processes {
   readonly #reader: ProcessReader;
   readonly #now: () => number;
 
+  /** Makes an empty cache of processes. */
   constructor(options: ProcessesOptions = {}) {
     this.#entries = new BoundedMap(options.limit ?? 16_384);
     this.#freshMs = options.freshMs ?? 5_000;
@@ -50,6 +54,7 @@ export class Processes {
     this.#now = options.now ?? (() => performance.now());
   }
 
+  /** Number of processes that are remembered. */
   get size(): number {
     return this.#entries.size;
   }

@@ -1,6 +1,7 @@
 /** Names of ports: from /etc/services, with the most common ones built in for hosts that have no such file. */
 import { readSmallFile } from '@weir/ebpf/sys';
 
+/** A transport protocol. */
 export type Transport = 'tcp' | 'udp';
 
 /** IANA's names, and of unregistered ports those by which the service is commonly known. */
@@ -36,7 +37,11 @@ export function parseServices(text: string): Map<string, string> {
 export class Services {
   readonly #names: ReadonlyMap<string, string>;
 
-  /** @param text Of a services(5) file; the built-in names stand in for those that it does not have. */
+  /**
+   * Takes service names from a text and from the built-in list.
+   *
+   * @param text Of a services(5) file; the built-in names stand in for those that it does not have.
+   */
   constructor(text = '') {
     this.#names = new Map([...parseServices(builtIn), ...parseServices(text)]);
   }
@@ -46,6 +51,7 @@ export class Services {
     return new Services(readSmallFile(path));
   }
 
+  /** The name of the service that usually has a port. */
   name(port: number, transport: Transport): string | undefined {
     return this.#names.get(`${port}/${transport}`);
   }

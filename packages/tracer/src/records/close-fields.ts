@@ -35,6 +35,7 @@ export type CloseFieldText =
   /** The words for each value. */
   | { readonly form: 'words'; readonly words: Readonly<Record<string, string>> };
 
+/** A field of a `close` record. */
 export interface CloseField {
   readonly unit: 'microseconds' | 'bytes' | 'segments' | 'name';
   /** Sets the field of a record where the kernel knows it. */
@@ -43,7 +44,8 @@ export interface CloseField {
   readonly text?: CloseFieldText;
 }
 
-type WritableCloseFields = { -readonly [Name in keyof CloseFields]: CloseFields[Name] };
+/** The fields of a `close` record while it is made. */
+export type WritableCloseFields = { -readonly [Name in keyof CloseFields]: CloseFields[Name] };
 
 const closers: readonly CloseFields['closed_by'][] = (() => {
   const names: CloseFields['closed_by'][] = [];

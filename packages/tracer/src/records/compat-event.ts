@@ -33,7 +33,9 @@ export type TcpV6 = TcpTracerEvent & { readonly type: 'connect' | 'accept' | 'cl
 
 /** What receives events. */
 export interface TcpEventCallbacks {
+  /** Called for each event of a connection over IPv4, and for each fdinstall. */
   tcpEventV4(event: TcpV4): void;
+  /** Called for each event of a connection over IPv6. */
   tcpEventV6(event: TcpV6): void;
   /** That many events could not be told, of whatever family: all losses come here. */
   lostV4(count: number): void;

@@ -150,4 +150,5 @@ export interface LostRecord extends RecordBase {
 export type ConnectionRecord = ConnectRecord | AcceptRecord | FailRecord | CloseRecord;
 /** A record that a kernel program told. */
 export type KernelRecord = ConnectionRecord | FdInstallRecord;
+/** A record of the event stream; `event` says which. */
 export type TraceRecord = KernelRecord | UdpFlowRecord | LostRecord;

@@ -15,6 +15,7 @@ export const TcpState = {
   new_syn_recv: 12,
 } as const;
 
+/** Name of a TCP state, as records and connections have it. */
 export type TcpStateName = keyof typeof TcpState;
 
 const names: readonly (TcpStateName | undefined)[] = (() => {

@@ -8,6 +8,7 @@ import { findMismatch } from './verify.js';
 /** Where types come from: the kernel itself, a file, an earlier discovery, or one made now. */
 export type TypeSource = 'kernel' | 'file' | 'cache' | 'discovery';
 
+/** Where the kernel's types come from, and why. */
 export interface TypeChoice {
   readonly source: TypeSource;
   /** What was wrong with types that were to be used, and were not. */

@@ -4,7 +4,7 @@ import { Limit } from '../../generated/balancer.js';
 import { jhash, jhash2Words } from './jhash.js';
 
 /** Slots of a ring, a prime. */
-export const { RING_SIZE } = Limit;
+export const RING_SIZE = Limit.RING_SIZE;
 
 const { ADDRESS_HASH_START } = Limit;
 const FLOW_HASH_START = ADDRESS_HASH_START * RING_SIZE;
@@ -32,6 +32,7 @@ export function flowHash({ source, sourcePort, destinationPort }: HashedFlow): n
   return jhash2Words(word, swapped(sourcePort) | (swapped(destinationPort) << 16), FLOW_HASH_START);
 }
 
+/** The slot of a ring that a flow falls into, from 0. @throws OptionError if the source is no IP address. */
 export function flowSlot(flow: HashedFlow): number {
   return flowHash(flow) % RING_SIZE;
 }

@@ -4,6 +4,7 @@ import type { Btf } from '../parse.js';
 import { typeLabel } from './access-spec.js';
 import { kindsAreCompatible } from './compatible.js';
 
+/** A type that may be what a CO-RE relocation asks for. */
 export interface Candidate {
   readonly btf: Btf;
   readonly typeId: number;
