@@ -44,7 +44,7 @@ describe('pages', () => {
     }
   });
 
-  for (const folder of packageFolders.filter((name) => name === 'packages/balancer')) {
+  for (const folder of packageFolders) {
     test(`${folder}/README.md names every folder of src`, () => {
       const text = readSource(`${folder}/README.md`).lines.join('\n');
       const folders = readdirSync(join(repository, folder, 'src'), { withFileTypes: true })

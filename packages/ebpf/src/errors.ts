@@ -93,7 +93,7 @@ export class SyscallError extends EbpfError {
   }
 }
 
-/** The kernel's verifier rejected a program. The message ends with the log's last telling lines. */
+/** The kernel's verifier rejected a program. The message ends with the log's last lines. */
 export class VerifierError extends SyscallError {
   override name = 'VerifierError';
   /** The verifier's whole log. */
@@ -101,13 +101,13 @@ export class VerifierError extends SyscallError {
 
   /** Makes an error from the program's name, the errno and the verifier's log. */
   constructor(program: string, errno: number, log: string) {
-    super('bpf(BPF_PROG_LOAD)', errno, `program ${program} was rejected\n${tellingLines(log)}`);
+    super('bpf(BPF_PROG_LOAD)', errno, `program ${program} was rejected\n${lastLines(log)}`);
     this.log = log;
   }
 }
 
 /** The last lines of a verifier log that say something about the rejection, without the closing statistics. */
-function tellingLines(log: string): string {
+function lastLines(log: string): string {
   const lines = log
     .trimEnd()
     .split('\n')

@@ -103,7 +103,7 @@ function showField(value: number | string, text: CloseFieldText): string[] {
 function flowDetails(record: UdpFlowRecord): string[] {
   const { duration_us, bytes_sent, bytes_received, datagrams_sent, datagrams_received } = record;
   const parts: string[] = [];
-  // Of a single datagram, it is nothing.
+  // A flow of a single datagram has none.
   if (duration_us > 0) parts.push(formatDuration(duration_us));
   if (datagrams_sent > 0) parts.push(`sent ${datagrams(bytes_sent, datagrams_sent)}`);
   if (datagrams_received > 0) parts.push(`received ${datagrams(bytes_received, datagrams_received)}`);

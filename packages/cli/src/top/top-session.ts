@@ -91,7 +91,7 @@ export async function runTop(request: TopRequest, tracing: TracerFactory, host: 
     const frame = await watch.refresh();
     if (request.resolve && request.count === 1) {
       for (const { peer } of frame.connections) enrichment.peerName(peer.address);
-      await enrichment.settled(MAX_NAMES_WAIT_MS);
+      await enrichment.lookupsDone(MAX_NAMES_WAIT_MS);
     }
     if (!(await printer.print(frame, enrichment, new Date()))) break;
   }

@@ -2,7 +2,7 @@
 import type { KernelEventName, SocketEventName, TracerStats } from '@weir/tracer';
 import { formatCount, formatDuration } from '../text/units.js';
 
-/** In the order of a connection's life. */
+/** Events of sockets, in the order of a connection's lifecycle. */
 export const socketEvents = [
   'connect',
   'accept',

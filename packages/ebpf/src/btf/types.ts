@@ -197,7 +197,7 @@ export interface VarType {
 /** A variable's place in a section. Its size is in bytes. */
 export interface SectionVariable {
   readonly typeId: number;
-  /** Bytes from the start of the section. Compilers leave 0 here; the ELF symbol has the truth. */
+  /** Bytes from the start of the section. Compilers leave 0 here; the ELF symbol has the right number. */
   readonly offset: number;
   readonly size: number;
 }
@@ -206,7 +206,7 @@ export interface SectionVariable {
 export interface DatasecType {
   readonly kind: typeof Kind.datasec;
   readonly name: string;
-  /** Bytes. Compilers leave 0 here; the ELF section has the truth. */
+  /** Bytes. Compilers leave 0 here; the ELF section has the right number. */
   readonly size: number;
   readonly variables: readonly SectionVariable[];
 }

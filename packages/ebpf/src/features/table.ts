@@ -1,6 +1,6 @@
 /**
  * What the running kernel offers. Every entry is found by trying, once, when first asked for; a table can also be
- * told that features are missing, which makes everything built on it behave as on a kernel without them.
+ * made without some features, which makes everything built on it behave as on a kernel without them.
  */
 import { UnknownFeatureError, UnsupportedError } from '../errors.js';
 import { type Feature, type FeatureName, featureDefinitions } from './definitions.js';

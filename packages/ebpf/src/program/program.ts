@@ -8,7 +8,7 @@ import { Command } from '../uapi/commands.js';
 import { type ProgramInfo, programInfo, translatedInstructions } from './program-info.js';
 import { type TestRunInput, type TestRunResult, testRun } from './test-run.js';
 
-/** The facts about a program that its descriptor does not show. */
+/** Properties of a program that its descriptor does not show. */
 export interface ProgramDetails {
   readonly name: string;
   /** BPF_PROG_TYPE_*. */

@@ -13,7 +13,7 @@ export interface Arena {
 
 const arenas: Arena[] = [];
 
-/** Allocates an arena for the life of the process: for module-level scratch space, never for an object's. */
+/** Allocates an arena for as long as the process runs: for module-level scratch space, never for an object's. */
 export function createArena(size: number): Arena {
   const bytes = new Uint8Array(size);
   const arena = { address: ffi().address(bytes), bytes, view: new DataView(bytes.buffer) };

@@ -100,9 +100,9 @@ function details(process: Subject['process'], enrichment: Enrichment) {
   return process === undefined ? undefined : enrichment.process(process.pid, process.comm);
 }
 
-type Ends = (subject: Subject) => readonly (Endpoint | undefined)[];
+type EndpointsOf = (subject: Subject) => readonly (Endpoint | undefined)[];
 
-function portField(example: string, summary: string, ends: Ends): Field {
+function portField(example: string, summary: string, ends: EndpointsOf): Field {
   return {
     example,
     summary,
@@ -127,7 +127,7 @@ function portField(example: string, summary: string, ends: Ends): Field {
   };
 }
 
-function addressField(example: string, summary: string, ends: Ends): Field {
+function addressField(example: string, summary: string, ends: EndpointsOf): Field {
   return {
     example,
     summary,

@@ -54,7 +54,7 @@ export class HostEnrichment implements Enrichment, Disposable {
   }
 
   /** Resolves once no lookup is under way, or `limitMs` milliseconds have passed. */
-  async settled(limitMs: number): Promise<void> {
+  async lookupsDone(limitMs: number): Promise<void> {
     const deadline = performance.now() + limitMs;
     while ((this.#names?.pending ?? 0) > 0 && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 20));

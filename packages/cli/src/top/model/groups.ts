@@ -24,7 +24,7 @@ export interface ProcessGroup extends Group {
 export interface PeerGroup extends Group {
   readonly address: string;
   readonly pids: Set<number>;
-  /** Of one of its connections. */
+  /** The process of one of its connections. */
   process: ConnectionProcess | undefined;
   /** The least of its connections: that of the way, without what queues on it. Microseconds. */
   srtt_us: number | undefined;
