@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* Incoming connections until a process has taken them. */
+/* Incoming connections until a process has accepted them. */
 #pragma once
 
 #include "close.h"
 #include "listener.h"
 
-static __always_inline void tell_accept(void *ctx, const struct flow *flow, const struct tuple *tuple,
+static __always_inline void emit_accept(void *ctx, const struct flow *flow, const struct tuple *tuple,
 					bool by_listener)
 {
 	struct tcp_event *event;
@@ -37,16 +37,16 @@ static __always_inline int accept_returns(void *ctx, struct sock *sk)
 	}
 	identify_flow(&flow);
 	flow.start_ns = flow.id_ns;
-	/* Before it can be found: its close, on another CPU, is to be told after its accept. */
-	tell_accept(ctx, &flow, &tuple, false);
+	/* Emitted before the flow can be found: its close, on another CPU, must follow its accept. */
+	emit_accept(ctx, &flow, &tuple, false);
 	follow_flow(sk, &flow, BPF_ANY);
-	/* It was reset while it waited to be accepted, so that its change to TCP_CLOSE is over. */
+	/* It was reset while it waited to be accepted, so its change to TCP_CLOSE is already over. */
 	if (socket_state(sk) == TCP_CLOSE && forget_flow(sk))
-		tell_close(ctx, sk, &flow, TCP_ESTABLISHED);
+		emit_close(ctx, sk, &flow, TCP_ESTABLISHED);
 	return 0;
 }
 
-/* TCP_SYN_RECV to TCP_ESTABLISHED: the handshake is over, no process knows of it yet. */
+/* TCP_SYN_RECV to TCP_ESTABLISHED: the handshake is over, and no process has accepted the connection yet. */
 static __always_inline int passive_side_established(void *ctx, struct sock *sk)
 {
 	struct flow flow = {.direction = DIRECTION_INBOUND, .flags = FLOW_ESTABLISHED};
@@ -69,15 +69,16 @@ static __always_inline int passive_side_established(void *ctx, struct sock *sk)
 	identify_flow(&flow);
 	flow.start_ns = flow.id_ns;
 	if (accept_mode == ACCEPT_BY_LISTENER)
-		tell_accept(ctx, &flow, &tuple, true);
+		emit_accept(ctx, &flow, &tuple, true);
 	follow_flow(sk, &flow, BPF_ANY);
 	return 0;
 }
 
 /*
- * A connection that ends, or that its process closes, though its accept was not seen: the process slept in accept()
- * already when the hook came. `current` is the process if it is known to run now, else the listener stands for it.
- * False if the connection is not to be followed: nobody accepted it, or its process is filtered out.
+ * Emits the accept of a connection that ends, or that its process closes, although its accept was not seen: the process
+ * already slept in accept() when the hook was attached. `current` is the process if it is known to run at this moment; else
+ * the listener's owner stands for it. Returns false if the connection is not to be followed: nobody accepted it, or its
+ * process is filtered out.
  */
 static __noinline bool accept_was_missed(void *ctx, struct sock *sk, struct flow *flow, const struct process *current)
 {
@@ -98,6 +99,6 @@ static __noinline bool accept_was_missed(void *ctx, struct sock *sk, struct flow
 	}
 	if (!process_passes(&flow->owner))
 		return false;
-	tell_accept(ctx, flow, &tuple, !current);
+	emit_accept(ctx, flow, &tuple, !current);
 	return true;
 }

@@ -2,9 +2,9 @@
 /* The end of connections. */
 #pragma once
 
-#include "tell.h"
+#include "emit-event.h"
 
-/* Payload is known only where SYN and FIN can be told from it. */
+/* Payload is known only where SYN and FIN can be subtracted from the counters. */
 static __always_inline bool counts_payload(const struct sock *sk)
 {
 	const struct tcp_sock *tp = (const void *)sk;
@@ -86,7 +86,7 @@ static __always_inline enum closed_by find_cause(const struct sock *sk, const st
 	case EPIPE: /* a reset after the peer's FIN */
 		return CLOSED_BY_RESET;
 	case ETIMEDOUT:
-	case EHOSTUNREACH: /* what routers last said before retransmission gave up */
+	case EHOSTUNREACH: /* the last error from routers before retransmission gave up */
 	case ENETUNREACH:
 		return CLOSED_BY_TIMEOUT;
 	default:
@@ -94,8 +94,8 @@ static __always_inline enum closed_by find_cause(const struct sock *sk, const st
 	}
 }
 
-/* The process is the one that closed it, else the owner. */
-static __noinline void tell_close(void *ctx, const struct sock *sk, const struct flow *flow, int state)
+/* The event names the process that closed the connection, else its owner. */
+static __noinline void emit_close(void *ctx, const struct sock *sk, const struct flow *flow, int state)
 {
 	const struct process *process = flow->flags & FLOW_CLOSING ? &flow->closer : &flow->owner;
 	struct tcp_event *event;

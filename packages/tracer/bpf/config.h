@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * Set by user space before load. The verifier knows these values, so that code which a configuration does not need
- * is not even loaded.
+ * User space sets these before load. The verifier knows the values, so code that a configuration does not need is not
+ * loaded.
  */
 #pragma once
 
@@ -9,11 +9,11 @@
 
 /* How accepts are seen. */
 enum accept_mode {
-	/* At security_sock_graft, in the accepting process, after it has slept: misses nobody. */
+	/* At security_sock_graft, in the accepting process, after it has slept: no accept is missed. */
 	ACCEPT_AT_GRAFT,
-	/* At the return of inet_csk_accept: a process that slept in it already when the hook came is not seen. */
+	/* At the return of inet_csk_accept: a process that slept in it before the hook was attached is not seen. */
 	ACCEPT_AT_RETURN,
-	/* Not at all: the connection is told when it is established, with the listening socket's owner. */
+	/* Not seen: the accept is emitted when the connection is established, with the listening socket's owner. */
 	ACCEPT_BY_LISTENER,
 };
 
@@ -40,13 +40,13 @@ const volatile bool perf_buffer = false;
 const volatile enum accept_mode accept_mode = ACCEPT_AT_GRAFT;
 /* Bits of 1 << enum tcp_event_kind. */
 const volatile __u32 wanted_events = (1 << EVENT_KINDS) - 1;
-/* Unknown means both. */
+/* DIRECTION_UNKNOWN means both. */
 const volatile enum direction wanted_direction = DIRECTION_UNKNOWN;
 const volatile enum process_filter process_filters = 0;
 const volatile enum tuple_filter tuple_filters = 0;
-/* Make close records at the application's close instead of at the end. */
+/* Emit `close` at the application's close instead of at the connection's end. */
 const volatile bool prompt_close = false;
-/* All sockets from before the start are in the flow table, so one that is not there is one that was filtered out. */
-const volatile bool seeded = false;
-/* Wake the reader early when this many bytes wait in the ring; below that it comes by itself, by its timer. */
+/* All sockets from before the start are in the flow table, so a socket that is not there was filtered out. */
+const volatile bool existing_sockets_known = false;
+/* Wake the reader when this many bytes wait in the ring; below that, its own timer wakes it. */
 const volatile __u32 wakeup_bytes = 1 << 20;

@@ -2,7 +2,7 @@
 /* Outgoing connections until they are established or have failed. */
 #pragma once
 
-#include "tell.h"
+#include "emit-event.h"
 
 /* TCP_CLOSE to TCP_SYN_SENT, in the context of the process that connects. */
 static __always_inline int connect_begins(struct sock *sk)
@@ -53,8 +53,8 @@ static __always_inline int connect_succeeds(void *ctx, struct sock *sk)
 
 /*
  * The errno of a connection attempt that is over. The kernel sets sk_err before the state where the network is the
- * cause. Without it the attempt was ended from above: by connect() itself, which only finds no free port once it is
- * in TCP_SYN_SENT, or by close().
+ * cause. Without sk_err the process ended the attempt: connect() finds no free port only once it is in TCP_SYN_SENT, or
+ * close() was called.
  */
 static __always_inline __u16 connect_error(const struct sock *sk, const struct tuple *tuple)
 {
@@ -90,8 +90,8 @@ static __always_inline int connect_fails(void *ctx, struct sock *sk, struct flow
 }
 
 /*
- * At the return of tcp_v4_connect and tcp_v6_connect: an error for which the socket never left TCP_CLOSE, because
- * no route leads there or the administrator forbids it. Everything later is seen by the state changes.
+ * Errors at the return of tcp_v4_connect and tcp_v6_connect for which the socket never left TCP_CLOSE: no route leads to
+ * the peer, or the administrator forbids it. Changes of state show every later error.
  */
 static __always_inline bool is_routing_error(int error)
 {
@@ -114,7 +114,7 @@ static __always_inline int connect_refused_locally(void *ctx, struct sock *sk, c
 		return 0;
 	if (BPF_CORE_READ(address, sa_family) == AF_INET6) {
 		BPF_CORE_READ_INTO(&tuple.peer_address, in6, sin6_addr.in6_u.u6_addr8);
-		/* tcp_v6_connect hands these to tcp_v4_connect, where they are told. */
+		/* tcp_v6_connect hands these to tcp_v4_connect, which emits them. */
 		if (is_mapped(tuple.peer_address))
 			return 0;
 		tuple.peer_port = bpf_ntohs(BPF_CORE_READ(in6, sin6_port));

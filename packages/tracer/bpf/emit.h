@@ -20,7 +20,7 @@ static __always_inline bool is_wanted(enum tcp_event_kind kind)
 	return wanted_events & (1 << kind);
 }
 
-/* Room for one event, or NULL, which is counted. It has to go to end_event(). */
+/* Returns room for one event, or NULL, which is counted as lost. The caller must pass the event to end_event(). */
 static __always_inline struct tcp_event *reserve_event(enum tcp_event_kind kind)
 {
 	struct statistics *own = own_statistics();
@@ -36,8 +36,8 @@ static __always_inline struct tcp_event *reserve_event(enum tcp_event_kind kind)
 }
 
 /*
- * What all events share. The clock is read after the room was reserved: a reader that looks at its own clock and then
- * at the end of the ring knows that all records beyond that end will be younger.
+ * Fills what all events share. The clock is read after the room was reserved: a reader that reads its own clock and then
+ * the end of the ring knows that all records beyond that end will be younger.
  */
 static __always_inline void begin_event(struct tcp_event *event, enum tcp_event_kind kind,
 					const struct process *process)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* What the programs tell user space. These declarations are the only ones: the TypeScript side is generated. */
+/* Events for user space. They are declared here only: the TypeScript side is generated. */
 #pragma once
 
 #include "kernel.h"
@@ -36,7 +36,7 @@ enum event_flag {
 	/* An accept whose process is only the listening socket's owner. */
 	EVENT_BY_LISTENER = 1 << 3,
 	EVENT_IPV6 = 1 << 4,
-	/* Which counters the kernel's types led to. */
+	/* Which counters the kernel's types contain. */
 	EVENT_HAS_BYTES = 1 << 5,
 	EVENT_HAS_SEGMENTS = 1 << 6,
 	EVENT_HAS_RETRANSMITS = 1 << 7,
@@ -87,9 +87,9 @@ struct tcp_event {
 
 /* One of these a CPU; only that CPU writes it. */
 struct statistics {
-	__u64 produced[EVENT_KINDS]; /* events the programs had to tell */
-	__u64 lost_ring;	     /* of those, events for which the ring had no room */
+	__u64 produced[EVENT_KINDS]; /* events that the programs had to emit */
+	__u64 lost_ring;	     /* events among them for which the ring had no room */
 	__u64 lost_map;		     /* connections for which the flow table had no room */
-	__u64 stood_in;		     /* runs of the second program in place of the first; see nesting.h */
+	__u64 fallback_runs;		     /* runs of the second program in place of the first (nesting.h) */
 	__u64 last_flow_ns;	     /* the newest flow identity given out on this CPU */
 };

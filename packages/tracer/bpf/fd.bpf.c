@@ -3,8 +3,8 @@
  * File descriptors that watched processes get: by open(), socket(), accept(), pipe(), dup(), or sent by another process.
  * (dup2() installs none in this sense, nor does exec.)
  *
- * User space loads one of these programs with the first watched process, in the place of `events`, `statistics` and
- * `scratch` with the maps of tcp.bpf.o, and detaches it with the last.
+ * User space loads one of these programs for the first watched process, with the maps `events`, `statistics` and `scratch`
+ * of tcp.bpf.o in place of its own, and detaches it after the last.
  */
 #include "current.h"
 #include "emit.h"
@@ -12,7 +12,7 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* Key: process id (tgid). Inserted and deleted by user space; the value means nothing. */
+/* Key: process id (tgid). Inserted and deleted by user space; the value is not used. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
@@ -20,7 +20,7 @@ struct {
 	__type(value, __u8);
 } watched_pids SEC(".maps");
 
-/* What discovered types do not contain. */
+/* Discovered types do not contain these. */
 struct nsproxy {
 	struct net *net_ns;
 } __attribute__((preserve_access_index));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * Which connections are followed. Filters are about the process that opened or accepted a connection and about its
- * two ends; what passes is followed to its end, whoever closes it.
+ * Filters: which connections are followed. They apply to the process that opened or accepted a connection and to its two
+ * ends; a connection that passes is followed to its end, whichever process closes it.
  *
- * The maps here are filled by user space before the programs are attached, and only read after.
+ * User space fills the maps before the programs are attached; programs only read them.
  */
 #pragma once
 
@@ -27,7 +27,7 @@ FILTER_SET(filter_uids, __u32);
 FILTER_SET(filter_cgroups, __u64);
 FILTER_SET(filter_netns, __u32);
 
-/* Which end of a connection a port or address filter is about. */
+/* The end of a connection to which a port or address filter applies. */
 enum filter_side {
 	SIDE_EITHER,
 	SIDE_LOCAL,
@@ -37,7 +37,7 @@ enum filter_side {
 
 #define PORT_WORDS (65536 / 64)
 
-/* A bit a port, for each of enum filter_side. */
+/* One bit for each port, for each of enum filter_side. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SIDES *PORT_WORDS);
@@ -52,7 +52,7 @@ struct address_key {
 	__u8 address[16];
 };
 
-/* Value 0: not wanted, though a shorter prefix says otherwise. */
+/* Value 0: not wanted, although a shorter prefix is. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(max_entries, 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* The connections that are followed. */
+/* The table of connections that are followed. */
 #pragma once
 
 #include "current.h"
@@ -16,8 +16,8 @@ enum flow_flag {
 	FLOW_CLOSING = 1 << 2,
 	/* The peer's FIN came before the application's close. */
 	FLOW_PEER_FIRST = 1 << 3,
-	/* Its close record was made already. */
-	FLOW_TOLD = 1 << 4,
+	/* Its `close` has been emitted. */
+	FLOW_CLOSE_EMITTED = 1 << 4,
 };
 
 struct flow {
@@ -34,8 +34,8 @@ struct flow {
 
 /*
  * Key: address of the struct sock. A socket enters when its SYN is about to be sent, when it is accepted (or
- * established, where accepts can't be seen), or by the walk over sockets from before the start; it leaves on its
- * change to TCP_CLOSE, which every socket that was in another state passes. User space sets max_entries.
+ * established, where accepts cannot be seen), or by the walk over existing sockets; it leaves on its change to TCP_CLOSE,
+ * which every socket that was in another state passes. User space sets max_entries.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

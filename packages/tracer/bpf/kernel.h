@@ -116,7 +116,7 @@ struct pt_regs___arm64 {
 	__u64 regs[31];
 };
 
-/* What a walk over the open files of all processes needs. */
+/* Types for the walk over the open files of all processes. */
 typedef struct {
 	unsigned int val;
 } kuid_t;

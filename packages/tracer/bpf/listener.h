@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* Who listens where: for connections whose accept is not seen. */
+/* Listening sockets and their owners, for connections whose accept is not seen. */
 #pragma once
 
 #include "flow.h"
@@ -19,7 +19,7 @@ struct listener {
 /*
  * Inserted on the change to TCP_LISTEN, in the context of the process that listens, or by the walk over sockets from
  * before the start; deleted on the change back to TCP_CLOSE. Of several listeners on one port (SO_REUSEPORT) the
- * newest is kept. When it is full, the oldest listener's connections lose their process.
+ * newest is kept. When the map is full, the connections of the oldest listener lose their process.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -80,7 +80,7 @@ static __always_inline int listening_ends(struct sock *sk)
 	return 0;
 }
 
-/* The listener that a connection to this local end came through: on its address, else on a wildcard. */
+/* The listener of a connection to this local end: on its address, else on a wildcard. */
 static __always_inline struct listener *find_listener(const struct tuple *tuple)
 {
 	struct listener *listener;

@@ -1,38 +1,40 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * The kernel skips a program on a CPU where it runs already: raw tracepoint programs since 6.1 (__bpf_trace_run),
- * those of perf events (trace_call_bpf) always. That happens: a process closes one socket, and before the program is
- * done an interrupt comes in whose softirq handles a packet that ends another connection. Two programs are therefore
- * attached to the same tracepoint, the second of which does what the first was prevented from doing. Softirqs do not
- * nest, so of the two at least one is free, and runs.
+ * The nested-run fallback: two programs on one tracepoint.
  *
- * Since 6.13 (CONFIG_PREEMPT_LAZY) a process can also be preempted in the middle of a raw tracepoint program, which keeps the CPU's other
- * processes from that program for a while; not so a program on the perf event of the tracepoint, which takes the place
- * of the first one there.
+ * The kernel skips a program on a CPU where it runs already: raw tracepoint programs since 6.1 (__bpf_trace_run), those
+ * of perf events (trace_call_bpf) always. This happens when a process closes one socket, and before the program is done an
+ * interrupt comes whose softirq handles a packet that ends another connection. Two programs are therefore attached to the
+ * same tracepoint, and the second handles what the first was prevented from handling. Softirqs do not nest, so at least one
+ * of the two is free, and runs.
  *
- * Runs that both missed all the same are known by their number: what the kernel kept from the first, less what the
- * second did in its place.
+ * Since 6.13 (CONFIG_PREEMPT_LAZY) a process can also be preempted in the middle of a raw tracepoint program, which keeps
+ * the CPU's other processes from that program for a while. A program on the perf event of the tracepoint cannot be preempted,
+ * so there it takes the place of the first one.
+ *
+ * Runs that both missed are still counted: the runs that the kernel kept from the first, less those in which the second
+ * stepped in.
  */
 #pragma once
 
 #include "statistics.h"
 
-#define TAKEN_CHANGES 4
-/* A word that is older than so many changes on its CPU was left by a run whose second program never came. */
-#define TAKEN_LIFETIME 1024
+#define CLAIMED_CHANGES 4
+/* A claim that is older than this many changes on its CPU is left over from a run whose second program never ran. */
+#define CLAIM_LIFETIME 1024
 
-/* A change of state that the first program has taken on, and the second has not come to yet; `change` 0 is none. */
-struct taken_change {
+/* A change of state that the first program handles and the second has not reached yet; `change` 0 is none. */
+struct claimed_change {
 	__u64 change;
 	__u32 tid; /* the thread that runs, or that was interrupted */
 	__u32 number;
 };
 
-struct taken {
-	struct taken_change changes[TAKEN_CHANGES];
-	__u32 number; /* of the newest word */
-	/* The second program stands in: in an interrupt of it, the first finds no second. */
-	__u32 second_runs;
+struct nested_runs {
+	struct claimed_change changes[CLAIMED_CHANGES];
+	__u32 number; /* of the newest claim */
+	/* The second program runs as the fallback: in an interrupt of it, no second program follows the first. */
+	__u32 fallback_runs;
 };
 
 /* Inserted by the kernel with the map, never deleted. Written by both programs, each on its own CPU's value. */
@@ -40,96 +42,96 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct taken);
-} taken SEC(".maps");
+	__type(value, struct nested_runs);
+} nested_runs SEC(".maps");
 
-static __always_inline volatile struct taken *own_taken(void)
+static __always_inline volatile struct nested_runs *own_nested_runs(void)
 {
 	__u32 zero = 0;
 
-	return bpf_map_lookup_elem(&taken, &zero);
+	return bpf_map_lookup_elem(&nested_runs, &zero);
 }
 
-/* One word, so that no interrupt sees half of it. The first byte of a kernel address tells nothing. */
+/* One word, so that no interrupt sees half of it. The first byte of a kernel address is always the same. */
 static __always_inline __u64 change_of(const struct sock *sk, int from, int to)
 {
 	return (__u64)sk << 8 | from << 4 | to;
 }
 
-static __always_inline bool is_valid(const volatile struct taken *own, int i)
+static __always_inline bool is_valid(const volatile struct nested_runs *own, int i)
 {
-	return own->changes[i].change && own->number - own->changes[i].number < TAKEN_LIFETIME;
+	return own->changes[i].change && own->number - own->changes[i].number < CLAIM_LIFETIME;
 }
 
-/* For the first program: leaves word for the second. */
-static __always_inline void take(const struct sock *sk, int from, int to)
+/* For the first program: claims a change, so that the second leaves it alone. */
+static __always_inline void claim_change(const struct sock *sk, int from, int to)
 {
-	volatile struct taken *own = own_taken();
+	volatile struct nested_runs *own = own_nested_runs();
 	__u32 place;
 
-	if (!own || own->second_runs)
+	if (!own || own->fallback_runs)
 		return;
 	own->number++;
 	place = own->number;
 #pragma unroll
-	for (int i = 0; i < TAKEN_CHANGES; i++) {
+	for (int i = 0; i < CLAIMED_CHANGES; i++) {
 		if (!is_valid(own, i))
 			place = i;
 	}
-	place &= TAKEN_CHANGES - 1;
+	place &= CLAIMED_CHANGES - 1;
 	own->changes[place].tid = bpf_get_current_pid_tgid();
 	own->changes[place].number = own->number;
 	own->changes[place].change = change_of(sk, from, to);
 }
 
 /*
- * Whether the first program has left word of a change. Words that this thread left after that one are of interrupts
- * which came since the second program was entered, and kept theirs from coming: nobody else will take them away.
+ * Whether the first program has claimed a change. Later claims of this thread are from interrupts that came after the second
+ * program was entered, which kept their own second program from running: nobody else will remove them.
  */
-static __always_inline bool was_taken(volatile struct taken *own, __u64 change)
+static __always_inline bool was_claimed(volatile struct nested_runs *own, __u64 change)
 {
-	__u32 tid = bpf_get_current_pid_tgid(), age = TAKEN_LIFETIME;
+	__u32 tid = bpf_get_current_pid_tgid(), age = CLAIM_LIFETIME;
 
 #pragma unroll
-	for (int i = 0; i < TAKEN_CHANGES; i++) {
+	for (int i = 0; i < CLAIMED_CHANGES; i++) {
 		if (own->changes[i].change == change && own->changes[i].tid == tid && is_valid(own, i))
 			age = own->number - own->changes[i].number;
 	}
-	if (age == TAKEN_LIFETIME)
+	if (age == CLAIM_LIFETIME)
 		return false;
 #pragma unroll
-	for (int i = 0; i < TAKEN_CHANGES; i++) {
+	for (int i = 0; i < CLAIMED_CHANGES; i++) {
 		if (own->changes[i].tid == tid && own->number - own->changes[i].number <= age)
 			own->changes[i].change = 0;
 	}
 	return true;
 }
 
-static __always_inline void stand_in(void)
+static __always_inline void count_fallback(void)
 {
 	struct statistics *own = own_statistics();
 
 	if (own)
-		count(&own->stood_in);
+		count(&own->fallback_runs);
 }
 
-/* For the second program: whether it stands in for the first. If so, leave() has to follow. */
-static __always_inline bool enter(const struct sock *sk, int from, int to)
+/* For the second program: whether it has to handle a change for the first. If so, end_fallback() must follow. */
+static __always_inline bool begin_fallback(const struct sock *sk, int from, int to)
 {
-	volatile struct taken *own = own_taken();
+	volatile struct nested_runs *own = own_nested_runs();
 
-	/* Nested in itself, on a kernel that skips no program: then the first was not skipped either. */
-	if (!own || own->second_runs || was_taken(own, change_of(sk, from, to)))
+	/* Nested in itself, on a kernel that skips no program: the first was not skipped either. */
+	if (!own || own->fallback_runs || was_claimed(own, change_of(sk, from, to)))
 		return false;
-	own->second_runs = 1;
-	stand_in();
+	own->fallback_runs = 1;
+	count_fallback();
 	return true;
 }
 
-static __always_inline void leave(void)
+static __always_inline void end_fallback(void)
 {
-	volatile struct taken *own = own_taken();
+	volatile struct nested_runs *own = own_nested_runs();
 
 	if (own)
-		own->second_runs = 0;
+		own->fallback_runs = 0;
 }

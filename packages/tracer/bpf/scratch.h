@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* Where an event is put together that a perf buffer is to copy: too large for the stack beside all else. */
+/* Memory in which an event for a perf buffer is filled: it is too large for the stack. */
 #pragma once
 
 #include "event.h"
 
-/* A program in process context, one in a softirq on top of it, one in an interrupt, one to spare. */
+/* One for a program in process context, one for a softirq on top of it, one for an interrupt, one to spare. */
 #define SCRATCH_EVENTS 4
 
 struct scratch {
-	__u64 taken;
+	__u64 in_use;
 	struct tcp_event events[SCRATCH_EVENTS];
 };
 
 /*
- * Inserted by the kernel with the map, never deleted. Programs nest on a CPU and end in the opposite order, so that it
- * is a stack: each takes the next event of its own CPU's value and gives it back.
+ * Inserted by the kernel with the map, never deleted. Programs nest on a CPU and end in the opposite order, so the events
+ * are a stack: each program uses the next event of its own CPU's value and gives it back.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -37,10 +37,10 @@ static __always_inline struct tcp_event *take_scratch(void)
 
 	if (!own)
 		return NULL;
-	place = own->taken;
+	place = own->in_use;
 	if (place >= SCRATCH_EVENTS)
 		return NULL;
-	own->taken = place + 1;
+	own->in_use = place + 1;
 	return &own->events[place];
 }
 
@@ -49,5 +49,5 @@ static __always_inline void give_scratch_back(void)
 	struct scratch *own = own_scratch();
 
 	if (own)
-		own->taken--;
+		own->in_use--;
 }

@@ -105,7 +105,7 @@ int snapshot(struct bpf_raw_tracepoint_args *ctx)
 	image->from = from;
 	image->to = to;
 	copy_socket(image, sk);
-	if (wish->chase)
+	if (wish->follow_pointers)
 		copy_targets();
 	return 0;
 }

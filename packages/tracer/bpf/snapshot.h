@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* What user space asks of the snapshot program, and what it gets. */
+/* Requests of user space to the snapshot program, and the results. */
 #pragma once
 
 #include <linux/types.h>
@@ -13,9 +13,9 @@
 /* Addresses that are copied at a time, each in two chunks. */
 #define SNAPSHOT_TARGETS 32
 
-/* User space writes it before an action; the program counts in it what it saw. */
+/* Written by user space before an action; the program counts in it the changes it saw. */
 struct snapshot_request {
-	/* The only thread that is looked at, by its name. */
+	/* The name of the only thread whose changes count. */
 	__u64 comm[2];
 	/* Only this socket; 0: any. */
 	__u64 sk;
@@ -24,11 +24,11 @@ struct snapshot_request {
 	__u32 to;
 	/* Slots filled. */
 	__u32 count;
-	/* Whether to copy what the targets point to as well. */
-	__u32 chase;
+	/* Whether to also copy the memory at the target addresses. */
+	__u32 follow_pointers;
 };
 
-/* Of a socket, just before its state changes. */
+/* A socket just before its state changes. */
 struct snapshot_image {
 	__u64 sk;
 	__u32 from;
@@ -43,7 +43,7 @@ struct snapshot_targets {
 	__u64 addresses[SNAPSHOT_TARGETS];
 };
 
-/* What was there. */
+/* The memory at these addresses. */
 struct snapshot_copies {
 	__s32 status[SNAPSHOT_TARGETS * 2];
 	__u8 bytes[SNAPSHOT_TARGETS * 2 * SNAPSHOT_CHUNK];

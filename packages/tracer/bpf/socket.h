@@ -6,7 +6,7 @@
 
 #include "event.h"
 
-/* Where the protocol is not known, everything that has TCP's states is taken for TCP. */
+/* Where the protocol is not known, every socket with TCP's states counts as TCP. */
 static __always_inline bool is_tcp(const struct sock *sk)
 {
 	if (!bpf_core_field_exists(sk->sk_protocol))
@@ -50,7 +50,7 @@ static __noinline bool read_tuple(const struct sock *sk, struct tuple *tuple)
 	} else {
 		return false;
 	}
-	/* skc_num is given back before the change to TCP_CLOSE is told; inet_sport stays. */
+	/* The kernel clears skc_num before it reports the change to TCP_CLOSE; inet_sport stays. */
 	tuple->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
 	if (!tuple->local_port)
 		tuple->local_port = bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));

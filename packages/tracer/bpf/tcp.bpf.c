@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
- * The life of every TCP connection of this host. User space attaches state_change or state_change_event, then
- * state_change_nested, one of the accept programs, and where the kernel has them the connect programs; it runs seed
- * once.
+ * The lifecycle of every TCP connection of this host. User space attaches state_change or state_change_event, then
+ * state_change_nested, one of the accept programs, and where the kernel has them the connect programs; it runs
+ * existing_sockets once.
  *
- *   state_change*  tracepoint inet_sock_set_state (4.16)
- *   graft_*        security_sock_graft: entered in accept() once there is a connection
- *   accept_*       return of inet_csk_accept
- *   connect_*      return of tcp_v4_connect and tcp_v6_connect
- *   seed           iterator over the open files of all processes (5.8)
+ *   state_change*     tracepoint inet_sock_set_state (4.16)
+ *   graft_*           security_sock_graft: entered in accept() once there is a connection
+ *   accept_*          return of inet_csk_accept
+ *   connect_*         return of tcp_v4_connect and tcp_v6_connect
+ *   existing_sockets  iterator over the open files of all processes (5.8)
  */
-#include "life.h"
+#include "tcp-lifecycle.h"
 #include "nesting.h"
 #include "registers.h"
-#include "seed.h"
+#include "existing-sockets.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -23,7 +23,7 @@ int state_change(struct bpf_raw_tracepoint_args *ctx)
 	struct sock *sk = (struct sock *)ctx->args[0];
 	int from = ctx->args[1], to = ctx->args[2];
 
-	take(sk, from, to);
+	claim_change(sk, from, to);
 	return state_changes(ctx, sk, from, to);
 }
 
@@ -41,7 +41,7 @@ int state_change_event(struct set_state_event *ctx)
 	struct sock *sk = (struct sock *)ctx->skaddr;
 	int from = ctx->oldstate, to = ctx->newstate;
 
-	take(sk, from, to);
+	claim_change(sk, from, to);
 	return state_changes(ctx, sk, from, to);
 }
 
@@ -51,9 +51,9 @@ int state_change_nested(struct bpf_raw_tracepoint_args *ctx)
 	struct sock *sk = (struct sock *)ctx->args[0];
 	int from = ctx->args[1], to = ctx->args[2];
 
-	if (enter(sk, from, to)) {
+	if (begin_fallback(sk, from, to)) {
 		state_changes(ctx, sk, from, to);
-		leave();
+		end_fallback();
 	}
 	return 0;
 }
@@ -98,12 +98,12 @@ int connect_v6_fexit(__u64 *ctx)
 }
 
 SEC("iter/task_file")
-int seed(struct bpf_iter__task_file *ctx)
+int existing_sockets(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
 
 	if (!task || !file)
 		return 0;
-	return seed_socket(task, file);
+	return add_existing_socket(task, file);
 }

@@ -4,11 +4,11 @@
  *
  * Sending: ip_send_skb and ip6_send_skb get the finished datagram, with its headers; whether it got away is known when
  * they return, and the datagram itself may be gone by then. Several calls that make one datagram (MSG_MORE, UDP_CORK) and
- * one call that makes several (UDP_SEGMENT) are therefore counted as what they are.
+ * one call that makes several (UDP_SEGMENT) are therefore counted as the datagrams that they are.
  *
  * Receiving: skb_consume_udp is called with each datagram that recvmsg() has copied, and the number of bytes that it
- * returns: what was delivered, or, to a caller that passes MSG_TRUNC, the datagram's own length. That number is
- * negative where the datagram was only peeked at, unless it is 0. What the caller passed is seen at udp_recvmsg.
+ * returns: the bytes delivered, or, to a caller that passes MSG_TRUNC, the datagram's own length. That number is
+ * negative where the datagram was only peeked at, unless it is 0. udp_recvmsg shows the flags that the caller passed.
  */
 #pragma once
 
@@ -21,7 +21,7 @@ struct udp_pending {
 	__u64 bytes;
 };
 
-/* Key: thread (pid_tgid). Inserted when a datagram is on its way down, deleted when that returns. */
+/* Key: thread (pid_tgid). Inserted when the function that sends a datagram is entered, deleted when it returns. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);
@@ -38,7 +38,7 @@ struct udp_request {
 
 /*
  * Calls with MSG_PEEK or MSG_TRUNC. Key: thread (pid_tgid). Inserted by such a call, deleted by the thread's next one that
- * is none; those of threads that ended are the least recently used.
+ * is none; entries of threads that have ended are the least recently used.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -47,7 +47,7 @@ struct {
 	__type(value, struct udp_request);
 } udp_requests SEC(".maps");
 
-/* Whether there ever was such a call: mostly there is none, and nobody need look. Never deleted. */
+/* Whether there ever was such a call: mostly there is none, and no look-up is needed. Never deleted. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -80,7 +80,7 @@ static __always_inline struct headers read_headers(const struct sk_buff *skb)
 	return headers;
 }
 
-/* The two addresses of an IP header, in the order in which it has them. */
+/* The two addresses of an IP header, in its order. */
 static __always_inline void read_addresses(const unsigned char *header, __u8 source[16], __u8 destination[16])
 {
 	__be32 address = 0;
@@ -106,7 +106,7 @@ static __always_inline __u16 read_port(const unsigned char *at)
 	return bpf_ntohs(port);
 }
 
-/* Datagrams that lie in one buffer: more than one with UDP_SEGMENT, or where the receiver takes them so (UDP_GRO). */
+/* Datagrams in one buffer: more than one with UDP_SEGMENT, or where the receiver asks for it (UDP_GRO). */
 static __always_inline __u32 count_datagrams(const struct sk_buff *skb)
 {
 	const struct skb_shared_info *shared =
@@ -215,7 +215,7 @@ static __always_inline int receiving(__u64 length, __u32 flags)
 	return 0;
 }
 
-/* How much of a datagram came to the process; negative: the datagram is still there. */
+/* Bytes of a datagram that the process received; negative: the datagram was only peeked at. */
 static __always_inline int delivered(int length)
 {
 	__u64 thread = bpf_get_current_pid_tgid();

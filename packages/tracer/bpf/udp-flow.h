@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * UDP flows and their counts. A flow is a socket and two ends; the socket's owner is who first sent or received on it.
- * User space reads and empties the maps from time to time, so no event is made for anything.
+ * UDP flows and their counts. A flow is a socket and two ends; the socket's owner is the process that first sent or
+ * received on it. User space reads and empties the maps from time to time, so no events are emitted.
  */
 #pragma once
 
@@ -37,13 +37,13 @@ struct udp_flow {
 	__u64 datagrams_received;
 	__u64 bytes_sent; /* payload, without any header */
 	__u64 bytes_received;
-	struct process process; /* whoever made the first one; pid 0: unknown */
-	__u32 cpu;		/* of the first one */
-	__u8 direction;		/* enum direction: outbound, if the first one was sent */
+	struct process process; /* sent or received the first datagram; pid 0: unknown */
+	__u32 cpu;		/* of the first datagram */
+	__u8 direction;		/* enum direction: outbound, if the first datagram was sent */
 	__u8 reserved[3];
 };
 
-/* What a datagram, or several of the same size sent at once, add. */
+/* The traffic of one datagram, or of several of the same size that are sent at once. */
 struct udp_traffic {
 	__u64 bytes;
 	__u32 datagrams;
@@ -63,7 +63,7 @@ struct {
 
 /*
  * Key: address of the struct sock, or the socket's cookie where only that is known. Inserted with the socket's first
- * datagram (by cookie: when it is made), deleted when it is closed.
+ * datagram (by cookie: when it is created), deleted when it is closed.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -73,8 +73,8 @@ struct {
 } udp_sockets SEC(".maps");
 
 /*
- * Sockets that were closed, with the moment. Inserted when that happens, deleted by user space, along with their flows.
- * Of a socket that finds no room here, the flows end when they are idle.
+ * Closed sockets, with the moment of the close. Inserted at the close, deleted by user space together with their flows.
+ * Where there is no room for a socket, its flows end when they are idle.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -141,7 +141,7 @@ static __always_inline void add_traffic(struct udp_flow *flow, const struct udp_
 	add(traffic->is_sent ? &flow->bytes_sent : &flow->bytes_received, traffic->bytes);
 }
 
-/* The first datagram of a flow. Two CPUs may be here at once: who comes second adds to what the first has made. */
+/* The first datagram of a flow. Two CPUs may be here at once: the second adds to the entry that the first has made. */
 static __always_inline void begin_flow(const struct udp_key *key, const struct process *process, __u64 cookie,
 				       const struct udp_traffic *traffic)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * Datagrams at the root cgroup's packet hooks, for kernels whose functions can't be hooked. No type of the kernel is
- * needed but those of a task's namespaces.
+ * Datagrams at the root cgroup's packet hooks, for kernels whose functions cannot be hooked. Of the kernel's types, only
+ * those of a task's namespaces are needed.
  *
- * Sent is what passes the host's filters on its way out; received is what arrives at a socket, whether it is read or not.
- * Packets are seen in whoever's context, so the process is the one that made the socket, if that was seen.
- * The copy that the kernel makes for this host itself of what is sent to many has no socket, and is not shown.
+ * A datagram counts as sent when it passes the host's filters on its way out, as received when it arrives at a socket,
+ * read or not. Packets are seen in the context of any process, so the owner is the process that created the socket, if that
+ * was seen. The copy that the kernel makes of a multicast datagram for this host has no socket, and is not counted.
  */
 #pragma once
 
@@ -14,7 +14,7 @@
 #define ETH_P_IP 0x0800
 #define ETH_P_IPV6 0x86DD
 
-/* The process and the network namespace that a socket is made in. */
+/* The process and the network namespace in which a socket is created. */
 static __always_inline int made(struct bpf_sock *ctx)
 {
 	struct task_struct___namespaces *task = (void *)bpf_get_current_task();
@@ -35,7 +35,7 @@ static __always_inline int made(struct bpf_sock *ctx)
 	return 1;
 }
 
-/* Both addresses and the protocol; returns the length of the IP header, 0 for what is no UDP datagram's beginning. */
+/* Reads both addresses. Returns the length of the IP header, or 0 where no UDP datagram begins. */
 static __always_inline __u32 read_packet(struct __sk_buff *ctx, __u8 source[16], __u8 destination[16])
 {
 	__u8 header[40];
@@ -43,7 +43,7 @@ static __always_inline __u32 read_packet(struct __sk_buff *ctx, __u8 source[16],
 	if (ctx->protocol == bpf_htons(ETH_P_IP)) {
 		if (bpf_skb_load_bytes(ctx, 0, header, 20) < 0 || header[9] != IPPROTO_UDP)
 			return 0;
-		/* A later fragment. The socket's own are not cut yet here, and those of peers are joined already. */
+		/* A later fragment. Datagrams of the socket are not cut into fragments yet, and those of peers are already joined. */
 		if ((header[6] & 0x1f) | header[7])
 			return 0;
 		write_ipv4(source, *(__be32 *)(header + 12));
@@ -52,7 +52,7 @@ static __always_inline __u32 read_packet(struct __sk_buff *ctx, __u8 source[16],
 	}
 	if (ctx->protocol != bpf_htons(ETH_P_IPV6) || bpf_skb_load_bytes(ctx, 0, header, 40) < 0)
 		return 0;
-	/* Options between the headers are as rare as they are unbounded. */
+	/* Options between the headers are rare and unbounded, so such packets are not counted. */
 	if (header[6] != IPPROTO_UDP)
 		return 0;
 	__builtin_memcpy(source, header + 8, 16);

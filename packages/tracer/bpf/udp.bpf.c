@@ -61,7 +61,7 @@ int sent6_fexit(__u64 *ctx)
 	return sent((int)ctx[1]);
 }
 
-/* The verifier takes no arguments at an address that is computed, as the compiler otherwise would. */
+/* The verifier accepts no argument at a computed address, which the compiler would otherwise use. */
 static __always_inline int receiving_typed(__u64 *ctx)
 {
 	__u64 flags;

@@ -44,6 +44,6 @@ describe(`${COUNT} accepts that were under way before the start`, () => {
 });
 
 /** A hook at the return of accept tells of these when they are closed. */
-function withoutTimes<T extends { accepted_ns?: number }>(truths: readonly T[]): T[] {
-  return truths.map(({ accepted_ns, ...rest }) => rest as T);
+function withoutTimes<T extends { accepted_ns?: number }>(reports: readonly T[]): T[] {
+  return reports.map(({ accepted_ns, ...rest }) => rest as T);
 }

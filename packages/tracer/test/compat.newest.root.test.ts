@@ -4,14 +4,14 @@ import { it } from 'node:test';
 import { features, UnknownFeatureError, UnsupportedError } from '@weir/ebpf';
 import { newTracer, type TcpTracerEvent } from '@weir/tracer/compat';
 import { canWatchFds, DescriptorProcess } from './support/descriptors.js';
-import { runLoad, type Truth } from './support/load.js';
+import { type LoadReport, runLoad } from './support/load.js';
 import { TestNetns } from './support/netns.js';
 
 const COUNT = 50;
 
 /** What an end of a connection is told as, without the moment and the CPU. */
-function eventsOf({ client, server }: Truth, netns: number): string[] {
-  const line = (type: string, pid: number, own: Truth['client'], other: Truth['client']) =>
+function eventsOf({ client, server }: LoadReport, netns: number): string[] {
+  const line = (type: string, pid: number, own: LoadReport['client'], other: LoadReport['client']) =>
     JSON.stringify([type, pid, 'weir-load', own.address, own.port, other.address, other.port, netns, 0]);
   return [
     line('connect', client.pid, client, server),
@@ -47,7 +47,8 @@ it('tells each connect, accept and close to the callback of its family', async (
   const over6 = await runLoad(netns, 'pairs', '--count', count, '--family', '6', '--closer', 'reset-client');
   await runLoad(netns, 'refused', '--count', '5');
   await tracer.stop();
-  const expected = (pairs: readonly Truth[]) => pairs.flatMap((pair) => eventsOf(pair, netns.inode)).sort();
+  const expected = (pairs: readonly LoadReport[]) =>
+    pairs.flatMap((pair) => eventsOf(pair, netns.inode)).sort();
   assert.deepEqual(v4.map(inShort).sort(), expected([...before, ...mapped]));
   assert.deepEqual(v6.map(inShort).sort(), expected(over6));
   for (const events of [v4, v6]) {

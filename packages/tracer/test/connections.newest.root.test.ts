@@ -5,7 +5,7 @@ import { type Connection, ConnectionTable, processFinder } from '../src/connecti
 import { Tracer } from '../src/index.js';
 import { SocketOwners, SocketReader } from '../src/sockets/index.js';
 import { isConnection } from './support/expect.js';
-import { Load, type Truth } from './support/load.js';
+import { Load, type LoadReport } from './support/load.js';
 import { TestNetns } from './support/netns.js';
 
 const SENT = 77;
@@ -38,7 +38,7 @@ async function withTable(
   return table;
 }
 
-function assertLive(live: readonly Connection[], pairs: readonly Truth[]): void {
+function assertLive(live: readonly Connection[], pairs: readonly LoadReport[]): void {
   const byEnds = new Map(
     live.map((connection) => [`${connection.local.port} ${connection.peer.port}`, connection]),
   );

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { assertComplete, collect } from './support/collect.js';
 import { assertFailures } from './support/expect.js';
-import { runLoad, type Truth } from './support/load.js';
+import { type LoadReport, runLoad } from './support/load.js';
 import { TestNetns } from './support/netns.js';
 import { atScale } from './support/scale.js';
 
@@ -21,7 +21,7 @@ function addBlackhole(netns: TestNetns): void {
 }
 
 /** Which errors there were, as the load saw them. */
-function errorsOf(attempts: readonly Truth[]): (string | undefined)[] {
+function errorsOf(attempts: readonly LoadReport[]): (string | undefined)[] {
   return [...new Set(attempts.map(({ error }) => error))];
 }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { SocketRecord, TraceFilter, TraceRecord } from '../src/index.js';
 import { assertComplete, type Collected, collect } from './support/collect.js';
-import { Load, type Truth } from './support/load.js';
+import { Load, type LoadReport } from './support/load.js';
 import { TestNetns } from './support/netns.js';
 
 const COUNT = 20;
@@ -12,7 +12,7 @@ const COUNT = 20;
 async function traceWith(
   makeFilter: (load: Load) => TraceFilter,
   ...args: string[]
-): Promise<Collected<Truth[]> & { netns: number }> {
+): Promise<Collected<LoadReport[]> & { netns: number }> {
   using netns = new TestNetns();
   using load = await Load.prepare(netns, 'pairs', '--count', String(COUNT), ...args);
   const filter = { netns: [netns.inode], ...makeFilter(load) };

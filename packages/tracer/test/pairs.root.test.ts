@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { assertComplete, collect } from './support/collect.js';
 import { assertPairs } from './support/expect.js';
 import { accountedBy, availableAcceptHooks } from './support/hooks.js';
-import { runLoad, type Truth } from './support/load.js';
+import { type LoadReport, runLoad } from './support/load.js';
 import { TestNetns } from './support/netns.js';
 import { atScale } from './support/scale.js';
 
@@ -34,14 +34,14 @@ interface Pairs {
 async function trace(hook: ReturnType<typeof availableAcceptHooks>[number], kinds: readonly Pairs[]) {
   using netns = new TestNetns();
   const collected = await collect({ acceptHook: hook, filter: { netns: [netns.inode] } }, async () => {
-    const truths: Truth[] = [];
+    const reports: LoadReport[] = [];
     for (const { family, closer, count } of kinds) {
       const load = ['pairs', '--count', String(count), '--family', family, '--closer', closer];
-      truths.push(
+      reports.push(
         ...(await runLoad(netns, ...load, '--send', '1000', '--reply', '313', '--concurrency', '4')),
       );
     }
-    return truths;
+    return reports;
   });
   // A hook at the return of accept may tell of an accept only when its connection ends (docs/architecture.md).
   const late = /^(fexit|kretprobe):/.test(hook);

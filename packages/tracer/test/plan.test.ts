@@ -34,7 +34,7 @@ describe('the choice of hooks', () => {
       'graft_kprobe',
       'connect_v4_fexit',
       'connect_v6_fexit',
-      'seed',
+      'existing_sockets',
     ]);
     assert.ok(choices.every(({ chosen, consequence }) => chosen !== undefined && consequence === undefined));
   });
@@ -64,7 +64,7 @@ describe('the choice of hooks', () => {
       'state_change_event',
       'state_change_nested',
       'graft_kprobe',
-      'seed',
+      'existing_sockets',
     ]);
     const { choices } = planHooks({ ...everything, preemptible: true, tracepointEvent: absent });
     assert.equal(choices[0]!.chosen, 'raw_tracepoint:inet_sock_set_state');

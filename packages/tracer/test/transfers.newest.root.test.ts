@@ -1,7 +1,7 @@
 /** Known bytes, moved in every way there is: what the table shows and what close records tell is exact. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { Load, type Truth } from './support/load.js';
+import { Load, type LoadReport } from './support/load.js';
 import { loseFrames } from './support/loss.js';
 import { ip, TestNetns } from './support/netns.js';
 import { Watch } from './support/watch.js';
@@ -36,7 +36,12 @@ after(async () => {
 });
 
 /** What a transfer should have moved; of a stalled one, what the kernel says that it moved. */
-function payload({ bytes_client_to_server, bytes_server_to_client, client_kernel, server_kernel }: Truth) {
+function payload({
+  bytes_client_to_server,
+  bytes_server_to_client,
+  client_kernel,
+  server_kernel,
+}: LoadReport) {
   // The client's SYN counts as a byte that was acknowledged.
   const acked = client_kernel!.acked - 1;
   if (bytes_client_to_server === undefined) assert.equal(server_kernel!.received, acked);
@@ -55,7 +60,7 @@ const figures = ({ bytes_sent, bytes_received, retransmits }: Figures) => ({
   retransmits,
 });
 
-function expected(truth: Truth) {
+function expected(truth: LoadReport) {
   const { there, back } = payload(truth);
   const { client_kernel, server_kernel } = truth;
   return {
@@ -65,7 +70,7 @@ function expected(truth: Truth) {
 }
 
 /** Makes a transfer, and compares the live ends, their records, and the table's totals with it. */
-async function check(args: readonly string[], moved = async (_: Truth) => {}): Promise<Truth> {
+async function check(args: readonly string[], moved = async (_: LoadReport) => {}): Promise<LoadReport> {
   const before = { ...watch.live.totals };
   using load = await Load.prepare(near, 'transfer', ...args);
   load.signal();

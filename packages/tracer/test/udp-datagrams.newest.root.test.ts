@@ -217,7 +217,7 @@ for (const mechanism of mechanisms) {
       it(`${call}, IPv${family}: a server with ${peers} peers, each with its own counts`, async () => {
         using netns = new TestNetns();
         const args = ['--call', call, '--family', family, '--count', `${peers}`, ...more];
-        const truths = await runLoad(netns, 'datagrams', ...args);
+        const reports = await runLoad(netns, 'datagrams', ...args);
         const { live, ended, lost } = shared.collect();
         const flows = new Map(
           [...live, ...ended.map(({ flow }) => flow)].map((flow) => [
@@ -226,15 +226,15 @@ for (const mechanism of mechanisms) {
           ]),
         );
         assert.equal(shared.missedRuns, 0);
-        assert.equal(truths.length, peers);
-        for (const truth of truths) {
+        assert.equal(reports.length, peers);
+        for (const report of reports) {
           const {
             client,
             server,
             datagrams,
             bytes_client_to_server: there,
             bytes_server_to_client: back,
-          } = truth;
+          } = report;
           const [here, far] = [client, server].map(({ address, port }) => `${address}:${port}`);
           assert.equal(
             flows.get(`${client.pid} outbound ${here} ${far}`),

@@ -89,14 +89,14 @@ export class Snapshots implements Disposable {
     return Array.from({ length: count }, (_, slot) => ({ ...this.#readImage(slot), copies }));
   }
 
-  #encodeRequest(change: Change, chase: boolean): Uint8Array {
+  #encodeRequest(change: Change, followPointers: boolean): Uint8Array {
     const bytes = new Uint8Array(sizeofSnapshotRequest);
     const view = new DataView(bytes.buffer);
     bytes.set(Buffer.from(this.#name.name), offsetsSnapshotRequest.comm);
     view.setBigUint64(offsetsSnapshotRequest.sk, change.sk ?? 0n, true);
     view.setUint32(offsetsSnapshotRequest.from, change.from ?? 0, true);
     view.setUint32(offsetsSnapshotRequest.to, change.to ?? 0, true);
-    view.setUint32(offsetsSnapshotRequest.chase, chase ? 1 : 0, true);
+    view.setUint32(offsetsSnapshotRequest.followPointers, followPointers ? 1 : 0, true);
     return bytes;
   }
 

@@ -425,7 +425,7 @@ export class TcpEventColumns {
 
 /** `struct scratch` */
 export interface Scratch {
-  taken: number;
+  inUse: number;
   events: TcpEvent[];
 }
 
@@ -434,7 +434,7 @@ export const sizeofScratch = 712;
 
 /** Where the fields of `struct scratch` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsScratch = {
-  taken: 0,
+  inUse: 0,
   events: 8,
 } as const;
 
@@ -442,11 +442,11 @@ export const offsetsScratch = {
 export function readScratch(view: DataView, offset: number, into?: Scratch): Scratch {
   if (into === undefined) {
     return {
-      taken: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
+      inUse: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
       events: readElements(new Array<TcpEvent>(4), (i) => readTcpEvent(view, offset + 8 + i * 176)),
     };
   }
-  into.taken = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+  into.inUse = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
   readElements(into.events, (i) => readTcpEvent(view, offset + 8 + i * 176));
   return into;
 }
@@ -454,8 +454,8 @@ export function readScratch(view: DataView, offset: number, into?: Scratch): Scr
 /** Encodes `struct scratch`; bytes between the fields become zero. */
 export function writeScratch(view: DataView, offset: number, value: Scratch): void {
   zeroBytes(view, offset, 712);
-  view.setUint32(offset, value.taken, true);
-  view.setUint32(offset + 4, Math.floor(value.taken / 4294967296), true);
+  view.setUint32(offset, value.inUse, true);
+  view.setUint32(offset + 4, Math.floor(value.inUse / 4294967296), true);
   writeElements(value.events, 4, (i, item) => writeTcpEvent(view, offset + 8 + i * 176, item));
 }
 
@@ -463,12 +463,12 @@ export function writeScratch(view: DataView, offset: number, value: Scratch): vo
 export class ScratchColumns {
   readonly capacity: number;
   length = 0;
-  readonly taken: Float64Array;
+  readonly inUse: Float64Array;
   readonly events: Array<TcpEvent[]>;
 
   constructor(capacity: number) {
     this.capacity = capacity;
-    this.taken = new Float64Array(capacity);
+    this.inUse = new Float64Array(capacity);
     this.events = [];
   }
 
@@ -476,7 +476,7 @@ export class ScratchColumns {
   push(view: DataView, offset: number): void {
     const i = this.length;
     if (i >= this.capacity) throw new OptionError('ScratchColumns: all ' + this.capacity + ' rows are taken');
-    this.taken[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+    this.inUse[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
     this.events[i] = readElements(new Array<TcpEvent>(4), (i) => readTcpEvent(view, offset + 8 + i * 176));
     this.length = i + 1;
   }
@@ -491,7 +491,7 @@ export interface Statistics {
   produced: Float64Array;
   lostRing: number;
   lostMap: number;
-  stoodIn: number;
+  fallbackRuns: number;
   lastFlowNs: number;
 }
 
@@ -503,7 +503,7 @@ export const offsetsStatistics = {
   produced: 0,
   lostRing: 40,
   lostMap: 48,
-  stoodIn: 56,
+  fallbackRuns: 56,
   lastFlowNs: 64,
 } as const;
 
@@ -514,14 +514,14 @@ export function readStatistics(view: DataView, offset: number, into?: Statistics
       produced: readElements(new Float64Array(5), (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296),
       lostRing: view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296,
       lostMap: view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296,
-      stoodIn: view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296,
+      fallbackRuns: view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296,
       lastFlowNs: view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296,
     };
   }
   readElements(into.produced, (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296);
   into.lostRing = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
   into.lostMap = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
-  into.stoodIn = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
+  into.fallbackRuns = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
   into.lastFlowNs = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
   return into;
 }
@@ -533,8 +533,8 @@ export function writeStatistics(view: DataView, offset: number, value: Statistic
   view.setUint32(offset + 44, Math.floor(value.lostRing / 4294967296), true);
   view.setUint32(offset + 48, value.lostMap, true);
   view.setUint32(offset + 52, Math.floor(value.lostMap / 4294967296), true);
-  view.setUint32(offset + 56, value.stoodIn, true);
-  view.setUint32(offset + 60, Math.floor(value.stoodIn / 4294967296), true);
+  view.setUint32(offset + 56, value.fallbackRuns, true);
+  view.setUint32(offset + 60, Math.floor(value.fallbackRuns / 4294967296), true);
   view.setUint32(offset + 64, value.lastFlowNs, true);
   view.setUint32(offset + 68, Math.floor(value.lastFlowNs / 4294967296), true);
 }
@@ -546,7 +546,7 @@ export class StatisticsColumns {
   readonly produced: Float64Array;
   readonly lostRing: Float64Array;
   readonly lostMap: Float64Array;
-  readonly stoodIn: Float64Array;
+  readonly fallbackRuns: Float64Array;
   readonly lastFlowNs: Float64Array;
 
   constructor(capacity: number) {
@@ -554,7 +554,7 @@ export class StatisticsColumns {
     this.produced = new Float64Array(capacity * 5);
     this.lostRing = new Float64Array(capacity);
     this.lostMap = new Float64Array(capacity);
-    this.stoodIn = new Float64Array(capacity);
+    this.fallbackRuns = new Float64Array(capacity);
     this.lastFlowNs = new Float64Array(capacity);
   }
 
@@ -565,7 +565,7 @@ export class StatisticsColumns {
     for (let j = 0; j < 5; j++) this.produced[i * 5 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
     this.lostRing[i] = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
     this.lostMap[i] = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
-    this.stoodIn[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
+    this.fallbackRuns[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
     this.lastFlowNs[i] = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
     this.length = i + 1;
   }
@@ -636,8 +636,8 @@ export const globals = {
     section: '.rodata',
     ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
   },
-  seeded: {
-    name: 'seeded',
+  existingSocketsKnown: {
+    name: 'existing_sockets_known',
     section: '.rodata',
     ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
   },

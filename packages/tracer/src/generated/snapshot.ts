@@ -11,7 +11,7 @@ export interface SnapshotRequest {
   from: number;
   to: number;
   count: number;
-  chase: number;
+  followPointers: number;
 }
 
 /** Bytes of `struct snapshot_request`. */
@@ -24,7 +24,7 @@ export const offsetsSnapshotRequest = {
   from: 24,
   to: 28,
   count: 32,
-  chase: 36,
+  followPointers: 36,
 } as const;
 
 /** Decodes `struct snapshot_request` into a new object, or into one that is given, with all it contains. */
@@ -36,7 +36,7 @@ export function readSnapshotRequest(view: DataView, offset: number, into?: Snaps
       from: view.getUint32(offset + 24, true),
       to: view.getUint32(offset + 28, true),
       count: view.getUint32(offset + 32, true),
-      chase: view.getUint32(offset + 36, true),
+      followPointers: view.getUint32(offset + 36, true),
     };
   }
   readElements(into.comm, (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296);
@@ -44,7 +44,7 @@ export function readSnapshotRequest(view: DataView, offset: number, into?: Snaps
   into.from = view.getUint32(offset + 24, true);
   into.to = view.getUint32(offset + 28, true);
   into.count = view.getUint32(offset + 32, true);
-  into.chase = view.getUint32(offset + 36, true);
+  into.followPointers = view.getUint32(offset + 36, true);
   return into;
 }
 
@@ -56,7 +56,7 @@ export function writeSnapshotRequest(view: DataView, offset: number, value: Snap
   view.setUint32(offset + 24, value.from, true);
   view.setUint32(offset + 28, value.to, true);
   view.setUint32(offset + 32, value.count, true);
-  view.setUint32(offset + 36, value.chase, true);
+  view.setUint32(offset + 36, value.followPointers, true);
 }
 
 /** Many of `struct snapshot_request`, one array a field. Elements from `length` on mean nothing. */
@@ -68,7 +68,7 @@ export class SnapshotRequestColumns {
   readonly from: Uint32Array;
   readonly to: Uint32Array;
   readonly count: Uint32Array;
-  readonly chase: Uint32Array;
+  readonly followPointers: Uint32Array;
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -77,7 +77,7 @@ export class SnapshotRequestColumns {
     this.from = new Uint32Array(capacity);
     this.to = new Uint32Array(capacity);
     this.count = new Uint32Array(capacity);
-    this.chase = new Uint32Array(capacity);
+    this.followPointers = new Uint32Array(capacity);
   }
 
   /** @throws OptionError when full. */
@@ -89,7 +89,7 @@ export class SnapshotRequestColumns {
     this.from[i] = view.getUint32(offset + 24, true);
     this.to[i] = view.getUint32(offset + 28, true);
     this.count[i] = view.getUint32(offset + 32, true);
-    this.chase[i] = view.getUint32(offset + 36, true);
+    this.followPointers[i] = view.getUint32(offset + 36, true);
     this.length = i + 1;
   }
 

@@ -435,7 +435,7 @@ export class TcpEventColumns {
 
 /** `struct scratch` */
 export interface Scratch {
-  taken: number;
+  inUse: number;
   events: TcpEvent[];
 }
 
@@ -444,7 +444,7 @@ export const sizeofScratch = 712;
 
 /** Where the fields of `struct scratch` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsScratch = {
-  taken: 0,
+  inUse: 0,
   events: 8,
 } as const;
 
@@ -452,11 +452,11 @@ export const offsetsScratch = {
 export function readScratch(view: DataView, offset: number, into?: Scratch): Scratch {
   if (into === undefined) {
     return {
-      taken: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
+      inUse: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
       events: readElements(new Array<TcpEvent>(4), (i) => readTcpEvent(view, offset + 8 + i * 176)),
     };
   }
-  into.taken = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+  into.inUse = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
   readElements(into.events, (i) => readTcpEvent(view, offset + 8 + i * 176));
   return into;
 }
@@ -464,8 +464,8 @@ export function readScratch(view: DataView, offset: number, into?: Scratch): Scr
 /** Encodes `struct scratch`; bytes between the fields become zero. */
 export function writeScratch(view: DataView, offset: number, value: Scratch): void {
   zeroBytes(view, offset, 712);
-  view.setUint32(offset, value.taken, true);
-  view.setUint32(offset + 4, Math.floor(value.taken / 4294967296), true);
+  view.setUint32(offset, value.inUse, true);
+  view.setUint32(offset + 4, Math.floor(value.inUse / 4294967296), true);
   writeElements(value.events, 4, (i, item) => writeTcpEvent(view, offset + 8 + i * 176, item));
 }
 
@@ -473,12 +473,12 @@ export function writeScratch(view: DataView, offset: number, value: Scratch): vo
 export class ScratchColumns {
   readonly capacity: number;
   length = 0;
-  readonly taken: Float64Array;
+  readonly inUse: Float64Array;
   readonly events: Array<TcpEvent[]>;
 
   constructor(capacity: number) {
     this.capacity = capacity;
-    this.taken = new Float64Array(capacity);
+    this.inUse = new Float64Array(capacity);
     this.events = [];
   }
 
@@ -486,7 +486,7 @@ export class ScratchColumns {
   push(view: DataView, offset: number): void {
     const i = this.length;
     if (i >= this.capacity) throw new OptionError('ScratchColumns: all ' + this.capacity + ' rows are taken');
-    this.taken[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+    this.inUse[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
     this.events[i] = readElements(new Array<TcpEvent>(4), (i) => readTcpEvent(view, offset + 8 + i * 176));
     this.length = i + 1;
   }
@@ -501,7 +501,7 @@ export interface Statistics {
   produced: Float64Array;
   lostRing: number;
   lostMap: number;
-  stoodIn: number;
+  fallbackRuns: number;
   lastFlowNs: number;
 }
 
@@ -513,7 +513,7 @@ export const offsetsStatistics = {
   produced: 0,
   lostRing: 40,
   lostMap: 48,
-  stoodIn: 56,
+  fallbackRuns: 56,
   lastFlowNs: 64,
 } as const;
 
@@ -524,14 +524,14 @@ export function readStatistics(view: DataView, offset: number, into?: Statistics
       produced: readElements(new Float64Array(5), (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296),
       lostRing: view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296,
       lostMap: view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296,
-      stoodIn: view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296,
+      fallbackRuns: view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296,
       lastFlowNs: view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296,
     };
   }
   readElements(into.produced, (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296);
   into.lostRing = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
   into.lostMap = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
-  into.stoodIn = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
+  into.fallbackRuns = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
   into.lastFlowNs = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
   return into;
 }
@@ -543,8 +543,8 @@ export function writeStatistics(view: DataView, offset: number, value: Statistic
   view.setUint32(offset + 44, Math.floor(value.lostRing / 4294967296), true);
   view.setUint32(offset + 48, value.lostMap, true);
   view.setUint32(offset + 52, Math.floor(value.lostMap / 4294967296), true);
-  view.setUint32(offset + 56, value.stoodIn, true);
-  view.setUint32(offset + 60, Math.floor(value.stoodIn / 4294967296), true);
+  view.setUint32(offset + 56, value.fallbackRuns, true);
+  view.setUint32(offset + 60, Math.floor(value.fallbackRuns / 4294967296), true);
   view.setUint32(offset + 64, value.lastFlowNs, true);
   view.setUint32(offset + 68, Math.floor(value.lastFlowNs / 4294967296), true);
 }
@@ -556,7 +556,7 @@ export class StatisticsColumns {
   readonly produced: Float64Array;
   readonly lostRing: Float64Array;
   readonly lostMap: Float64Array;
-  readonly stoodIn: Float64Array;
+  readonly fallbackRuns: Float64Array;
   readonly lastFlowNs: Float64Array;
 
   constructor(capacity: number) {
@@ -564,7 +564,7 @@ export class StatisticsColumns {
     this.produced = new Float64Array(capacity * 5);
     this.lostRing = new Float64Array(capacity);
     this.lostMap = new Float64Array(capacity);
-    this.stoodIn = new Float64Array(capacity);
+    this.fallbackRuns = new Float64Array(capacity);
     this.lastFlowNs = new Float64Array(capacity);
   }
 
@@ -575,7 +575,7 @@ export class StatisticsColumns {
     for (let j = 0; j < 5; j++) this.produced[i * 5 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
     this.lostRing[i] = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
     this.lostMap[i] = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
-    this.stoodIn[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
+    this.fallbackRuns[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
     this.lastFlowNs[i] = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
     this.length = i + 1;
   }
@@ -924,25 +924,25 @@ export class ListenerColumns {
   }
 }
 
-/** `struct taken_change` */
-export interface TakenChange {
+/** `struct claimed_change` */
+export interface ClaimedChange {
   change: number;
   tid: number;
   number: number;
 }
 
-/** Bytes of `struct taken_change`. */
-export const sizeofTakenChange = 16;
+/** Bytes of `struct claimed_change`. */
+export const sizeofClaimedChange = 16;
 
-/** Where the fields of `struct taken_change` begin, in bytes; for a bit-field, where the integer begins that holds it. */
-export const offsetsTakenChange = {
+/** Where the fields of `struct claimed_change` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsClaimedChange = {
   change: 0,
   tid: 8,
   number: 12,
 } as const;
 
-/** Decodes `struct taken_change` into a new object, or into one that is given, with all it contains. */
-export function readTakenChange(view: DataView, offset: number, into?: TakenChange): TakenChange {
+/** Decodes `struct claimed_change` into a new object, or into one that is given, with all it contains. */
+export function readClaimedChange(view: DataView, offset: number, into?: ClaimedChange): ClaimedChange {
   if (into === undefined) {
     return {
       change: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
@@ -956,76 +956,76 @@ export function readTakenChange(view: DataView, offset: number, into?: TakenChan
   return into;
 }
 
-/** Encodes `struct taken_change`; bytes between the fields become zero. */
-export function writeTakenChange(view: DataView, offset: number, value: TakenChange): void {
+/** Encodes `struct claimed_change`; bytes between the fields become zero. */
+export function writeClaimedChange(view: DataView, offset: number, value: ClaimedChange): void {
   view.setUint32(offset, value.change, true);
   view.setUint32(offset + 4, Math.floor(value.change / 4294967296), true);
   view.setUint32(offset + 8, value.tid, true);
   view.setUint32(offset + 12, value.number, true);
 }
 
-/** `struct taken` */
-export interface Taken {
-  changes: TakenChange[];
+/** `struct nested_runs` */
+export interface NestedRuns {
+  changes: ClaimedChange[];
   number: number;
-  secondRuns: number;
+  fallbackRuns: number;
 }
 
-/** Bytes of `struct taken`. */
-export const sizeofTaken = 72;
+/** Bytes of `struct nested_runs`. */
+export const sizeofNestedRuns = 72;
 
-/** Where the fields of `struct taken` begin, in bytes; for a bit-field, where the integer begins that holds it. */
-export const offsetsTaken = {
+/** Where the fields of `struct nested_runs` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsNestedRuns = {
   changes: 0,
   number: 64,
-  secondRuns: 68,
+  fallbackRuns: 68,
 } as const;
 
-/** Decodes `struct taken` into a new object, or into one that is given, with all it contains. */
-export function readTaken(view: DataView, offset: number, into?: Taken): Taken {
+/** Decodes `struct nested_runs` into a new object, or into one that is given, with all it contains. */
+export function readNestedRuns(view: DataView, offset: number, into?: NestedRuns): NestedRuns {
   if (into === undefined) {
     return {
-      changes: readElements(new Array<TakenChange>(4), (i) => readTakenChange(view, offset + i * 16)),
+      changes: readElements(new Array<ClaimedChange>(4), (i) => readClaimedChange(view, offset + i * 16)),
       number: view.getUint32(offset + 64, true),
-      secondRuns: view.getUint32(offset + 68, true),
+      fallbackRuns: view.getUint32(offset + 68, true),
     };
   }
-  readElements(into.changes, (i) => readTakenChange(view, offset + i * 16));
+  readElements(into.changes, (i) => readClaimedChange(view, offset + i * 16));
   into.number = view.getUint32(offset + 64, true);
-  into.secondRuns = view.getUint32(offset + 68, true);
+  into.fallbackRuns = view.getUint32(offset + 68, true);
   return into;
 }
 
-/** Encodes `struct taken`; bytes between the fields become zero. */
-export function writeTaken(view: DataView, offset: number, value: Taken): void {
+/** Encodes `struct nested_runs`; bytes between the fields become zero. */
+export function writeNestedRuns(view: DataView, offset: number, value: NestedRuns): void {
   zeroBytes(view, offset, 72);
-  writeElements(value.changes, 4, (i, item) => writeTakenChange(view, offset + i * 16, item));
+  writeElements(value.changes, 4, (i, item) => writeClaimedChange(view, offset + i * 16, item));
   view.setUint32(offset + 64, value.number, true);
-  view.setUint32(offset + 68, value.secondRuns, true);
+  view.setUint32(offset + 68, value.fallbackRuns, true);
 }
 
-/** Many of `struct taken`, one array a field. Elements from `length` on mean nothing. */
-export class TakenColumns {
+/** Many of `struct nested_runs`, one array a field. Elements from `length` on mean nothing. */
+export class NestedRunsColumns {
   readonly capacity: number;
   length = 0;
-  readonly changes: Array<TakenChange[]>;
+  readonly changes: Array<ClaimedChange[]>;
   readonly number: Uint32Array;
-  readonly secondRuns: Uint32Array;
+  readonly fallbackRuns: Uint32Array;
 
   constructor(capacity: number) {
     this.capacity = capacity;
     this.changes = [];
     this.number = new Uint32Array(capacity);
-    this.secondRuns = new Uint32Array(capacity);
+    this.fallbackRuns = new Uint32Array(capacity);
   }
 
   /** @throws OptionError when full. */
   push(view: DataView, offset: number): void {
     const i = this.length;
-    if (i >= this.capacity) throw new OptionError('TakenColumns: all ' + this.capacity + ' rows are taken');
-    this.changes[i] = readElements(new Array<TakenChange>(4), (i) => readTakenChange(view, offset + i * 16));
+    if (i >= this.capacity) throw new OptionError('NestedRunsColumns: all ' + this.capacity + ' rows are taken');
+    this.changes[i] = readElements(new Array<ClaimedChange>(4), (i) => readClaimedChange(view, offset + i * 16));
     this.number[i] = view.getUint32(offset + 64, true);
-    this.secondRuns[i] = view.getUint32(offset + 68, true);
+    this.fallbackRuns[i] = view.getUint32(offset + 68, true);
     this.length = i + 1;
   }
 
@@ -1096,10 +1096,10 @@ export const maps = {
     key: makeCodec<ListenerKey>(sizeofListenerKey, (view, offset) => readListenerKey(view, offset), writeListenerKey),
     value: makeCodec<Listener>(sizeofListener, (view, offset) => readListener(view, offset), writeListener),
   },
-  taken: {
-    name: 'taken',
+  nestedRuns: {
+    name: 'nested_runs',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<Taken>(sizeofTaken, (view, offset) => readTaken(view, offset), writeTaken),
+    value: makeCodec<NestedRuns>(sizeofNestedRuns, (view, offset) => readNestedRuns(view, offset), writeNestedRuns),
   },
 } as const;
 
@@ -1140,8 +1140,8 @@ export const globals = {
     section: '.rodata',
     ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
   },
-  seeded: {
-    name: 'seeded',
+  existingSocketsKnown: {
+    name: 'existing_sockets_known',
     section: '.rodata',
     ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
   },

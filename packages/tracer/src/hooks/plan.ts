@@ -35,12 +35,12 @@ export interface HookPlan {
    * Whether the second one is attached. Where nothing is skipped it would have nothing to do; without the walk over
    * earlier sockets it could take a connection that has just ended for one of those.
    */
-  readonly standIn: boolean;
+  readonly nestedFallback: boolean;
   readonly accept: AcceptHook;
   /** Programs at the return of tcp_v4_connect and tcp_v6_connect: failures for which no packet was ever to be sent. */
   readonly connectErrors: readonly ('connect_v4_fexit' | 'connect_v6_fexit')[];
   /** The walk over sockets from before the start. */
-  readonly seed: boolean;
+  readonly existingSockets: boolean;
   /** Ways to see file descriptors of watched processes, best first: the first available one is used. */
   readonly fds: readonly HookCandidate[];
   /** Something that may turn out to be there at the next try: then the plan is not to be followed. */
@@ -146,14 +146,14 @@ export function planHooks(
   if (ipv4Errors.state === 'present') connectErrors.push('connect_v4_fexit');
   if (ipv6Errors.state === 'present') connectErrors.push('connect_v6_fexit');
   const undecided = Object.values(made).find((choice) => choice.undecided)?.undecided;
-  const seed = walk.state === 'present';
+  const existingSockets = walk.state === 'present';
   return {
     plan: {
       lifeCycle: made.lifeCycle.chosen?.name === EVENT_HOOK ? 'tracepoint' : 'raw_tracepoint',
-      standIn: facts.skipsNested || seed,
+      nestedFallback: facts.skipsNested || existingSockets,
       accept,
       connectErrors,
-      seed,
+      existingSockets,
       fds,
       ...(undecided !== undefined && { undecided }),
     },

@@ -33,7 +33,7 @@ const DEFAULT_RING_BYTES = 8 << 20;
 const DEFAULT_MAX_CONNECTIONS = 65_536;
 
 /** The second does what the first is prevented from doing; see bpf/nesting.h. */
-export const standInProgram = 'state_change_nested';
+export const nestedProgram = 'state_change_nested';
 
 /** The ring's size in bytes: the wish rounded up to what the kernel takes, a power of two of at least a page. */
 export function ringSize(bytes: number = DEFAULT_RING_BYTES): number {
@@ -73,7 +73,7 @@ export class TracerPrograms implements Disposable {
     setGlobal(spec, 'process_filters', filter.processFilters);
     setGlobal(spec, 'tuple_filters', filter.tupleFilters);
     setGlobal(spec, 'prompt_close', options.promptClose ?? false);
-    setGlobal(spec, 'seeded', plan.seed);
+    setGlobal(spec, 'existing_sockets_known', plan.existingSockets);
     const wakeupBytes = options.immediate ? 1 : ring / 8;
     setGlobal(spec, 'wakeup_bytes', wakeupBytes);
     const features = options.features ?? kernelFeatures;
@@ -128,8 +128,8 @@ export class TracerPrograms implements Disposable {
         ? attachTracepoint(collection.program('state_change_event'), 'sock/inet_sock_set_state')
         : attachRawTracepoint(collection.program('state_change'), 'inet_sock_set_state'),
     );
-    if (plan.standIn) {
-      this.#links.push(attachRawTracepoint(collection.program(standInProgram), 'inet_sock_set_state'));
+    if (plan.nestedFallback) {
+      this.#links.push(attachRawTracepoint(collection.program(nestedProgram), 'inet_sock_set_state'));
     }
     if (acceptProgram !== undefined) {
       const [mechanism, symbol] = plan.accept.split(':') as [string, string];
@@ -141,8 +141,8 @@ export class TracerPrograms implements Disposable {
       );
     }
     for (const name of plan.connectErrors) this.#links.push(attachTracing(collection.program(name)));
-    if (plan.seed) {
-      using walk = attachIterator(collection.program('seed'));
+    if (plan.existingSockets) {
+      using walk = attachIterator(collection.program('existing_sockets'));
       walk.read();
     }
   }
@@ -178,9 +178,9 @@ export function programNames(plan: HookPlan): string[] {
   const { program: accept } = acceptHookEntry(plan.accept);
   return [
     plan.lifeCycle === 'tracepoint' ? 'state_change_event' : 'state_change',
-    ...(plan.standIn ? [standInProgram] : []),
+    ...(plan.nestedFallback ? [nestedProgram] : []),
     ...(accept === undefined ? [] : [accept]),
     ...plan.connectErrors,
-    ...(plan.seed ? ['seed'] : []),
+    ...(plan.existingSockets ? ['existing_sockets'] : []),
   ];
 }

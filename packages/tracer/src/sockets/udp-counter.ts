@@ -188,10 +188,10 @@ export class UdpCounter implements Disposable {
   #decode(keys: DataView, keyAt: number, values: DataView, valueAt: number, findSocket: FindSocket): UdpFlow {
     const { tuple } = readUdpKey(keys, keyAt);
     const value = readUdpFlow(values, valueAt);
-    const { process: maker } = value;
-    const isKnown = tuple.netns !== 0 && maker.pid !== 0;
+    const { process: owner } = value;
+    const isKnown = tuple.netns !== 0 && owner.pid !== 0;
     const socket = isKnown || value.cookie === 0 ? undefined : findSocket(value.cookie);
-    const process = maker.pid === 0 ? socket?.process : { pid: maker.pid, comm: maker.comm, uid: maker.uid };
+    const process = owner.pid === 0 ? socket?.process : { pid: owner.pid, comm: owner.comm, uid: owner.uid };
     return {
       flow_id: `${value.firstNs.toString(16).padStart(15, '0')}.${value.cpu}`,
       netns: tuple.netns === 0 ? (socket?.netns ?? 0) : tuple.netns,
@@ -199,7 +199,7 @@ export class UdpCounter implements Disposable {
       peer: { address: this.#addresses.format(keys, keyAt + PEER_ADDRESS), port: tuple.peerPort },
       direction: value.direction === Direction.DIRECTION_OUTBOUND ? 'outbound' : 'inbound',
       ...(process !== undefined && { process }),
-      ...(maker.cgroupId !== 0 && { cgroup_id: maker.cgroupId }),
+      ...(owner.cgroupId !== 0 && { cgroup_id: owner.cgroupId }),
       started_ns: value.firstNs,
       active_ns: value.lastNs,
       bytes_sent: value.bytesSent,

@@ -1,6 +1,6 @@
 /** What the kernel programs had to tell and could not: counted, and told as records of its own from time to time. */
 import { EbpfError, PerCpuMap } from '@weir/ebpf';
-import { standInProgram, type TracerPrograms } from '../hooks/programs.js';
+import { nestedProgram, type TracerPrograms } from '../hooks/programs.js';
 import type { TracerStats } from '../options.js';
 import type { LostRecord } from '../records/record.js';
 import type { WallClock } from './clock.js';
@@ -83,8 +83,8 @@ export class Losses implements RecordSource {
   #missedRuns(): number {
     let missed = 0;
     for (const program of this.#programs.collection.programs.values()) {
-      if (program.name !== standInProgram) missed += Number(program.info().recursionMisses);
+      if (program.name !== nestedProgram) missed += Number(program.info().recursionMisses);
     }
-    return Math.max(0, missed - this.kernelCounts().stoodIn) + this.#programs.fds.missedRuns;
+    return Math.max(0, missed - this.kernelCounts().fallbackRuns) + this.#programs.fds.missedRuns;
   }
 }

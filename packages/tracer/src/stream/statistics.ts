@@ -10,7 +10,7 @@ export interface KernelCounts {
   readonly lostRing: number;
   readonly lostMap: number;
   /** Runs of the second program of the life cycle in place of the first. */
-  readonly stoodIn: number;
+  readonly fallbackRuns: number;
 }
 
 export function emptyCounts(): Record<KernelEventName, number> {
@@ -22,13 +22,13 @@ export function sumStatistics(perCpu: readonly Uint8Array[]): KernelCounts {
   const produced = emptyCounts();
   let lostRing = 0;
   let lostMap = 0;
-  let stoodIn = 0;
+  let fallbackRuns = 0;
   for (const bytes of perCpu) {
     const own = readStatistics(new DataView(bytes.buffer, bytes.byteOffset, sizeofStatistics), 0);
     for (const [kind, name] of eventNames.entries()) produced[name] += own.produced[kind] ?? 0;
     lostRing += own.lostRing;
     lostMap += own.lostMap;
-    stoodIn += own.stoodIn;
+    fallbackRuns += own.fallbackRuns;
   }
-  return { produced, lostRing, lostMap, stoodIn };
+  return { produced, lostRing, lostMap, fallbackRuns };
 }

@@ -45,10 +45,10 @@ const MAX_SRTT_US = 10_000_000;
 /** The smallest plan that runs on every kernel and uses every field. */
 const plan: HookPlan = {
   lifeCycle: 'raw_tracepoint',
-  standIn: true,
+  nestedFallback: true,
   accept: 'listener',
   connectErrors: [],
-  seed: false,
+  existingSockets: false,
   fds: [],
 };
 

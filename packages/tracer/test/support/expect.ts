@@ -1,7 +1,7 @@
 /** Compares records with what the load generator says it did: all of it, and nothing else. */
 import assert from 'node:assert/strict';
 import type { CloseRecord, ConnectionRecord, TraceRecord } from '../../src/index.js';
-import type { End, Truth } from './load.js';
+import type { End, LoadReport } from './load.js';
 
 type Socket = ConnectionRecord;
 type Cause = CloseRecord['closed_by'];
@@ -56,7 +56,7 @@ export function isConnection(record: TraceRecord): record is ConnectionRecord {
 /** Each pair gives connect and close on one side, accept and close on the other. */
 export function assertPairs(
   records: readonly TraceRecord[],
-  pairs: readonly Truth[],
+  pairs: readonly LoadReport[],
   expected: Expectation,
 ): void {
   const ends = byEnd(records);
@@ -75,7 +75,7 @@ export function assertPairs(
 }
 
 function assertPair(
-  pair: Truth,
+  pair: LoadReport,
   clientFlow: readonly Socket[],
   serverFlow: readonly Socket[],
   expected: Expectation,
@@ -134,7 +134,7 @@ function assertNetwork({ network, peer }: Socket, { type }: Expectation): void {
 /** Each attempt gives one `fail`, with the errno that the process got. */
 export function assertFailures(
   records: readonly TraceRecord[],
-  attempts: readonly Truth[],
+  attempts: readonly LoadReport[],
   expected: Expectation,
 ): void {
   assert.equal(records.length, attempts.length, 'number of records');

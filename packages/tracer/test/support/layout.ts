@@ -11,7 +11,7 @@ export interface Place {
 }
 
 /** The kernel's BTF. */
-export function truth(): Btf {
+export function kernelTypes(): Btf {
   const btf = kernelBtf();
   assert.ok(btf !== undefined, 'this kernel has no BTF');
   return btf;
@@ -21,7 +21,7 @@ export function truth(): Btf {
 export function judge(): (field: Field) => Place | undefined {
   const path = process.env.WEIR_OFFSETS;
   if (path === undefined) {
-    const btf = truth();
+    const btf = kernelTypes();
     return (field) => placeOf(btf, field);
   }
   const offsets = JSON.parse(readFileSync(path, 'utf8')) as Readonly<Record<string, number>>;

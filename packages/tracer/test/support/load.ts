@@ -25,7 +25,7 @@ export interface KernelFigures {
 }
 
 /** One connection, or attempt, as the generator made it. */
-export interface Truth {
+export interface LoadReport {
   readonly kind: string;
   readonly index: number;
   readonly client: End;
@@ -87,7 +87,7 @@ export class Load implements Disposable {
   }
 
   /** Lets it run to its end; everything it did. */
-  async run(): Promise<Truth[]> {
+  async run(): Promise<LoadReport[]> {
     this.signal();
     return await this.finish();
   }
@@ -105,23 +105,23 @@ export class Load implements Disposable {
   }
 
   /** Waits for a line of the given kind. */
-  async awaitKind(kind: string): Promise<Truth> {
+  async awaitKind(kind: string): Promise<LoadReport> {
     for (;;) {
-      const line = (await this.#next()) as Truth;
+      const line = (await this.#next()) as LoadReport;
       if (line.kind === kind) return line;
     }
   }
 
-  async finish(): Promise<Truth[]> {
-    const truths: Truth[] = [];
+  async finish(): Promise<LoadReport[]> {
+    const reports: LoadReport[] = [];
     for (;;) {
-      const line = (await this.#next()) as Truth;
+      const line = (await this.#next()) as LoadReport;
       if (line.kind === 'totals') {
         // Otherwise connections may still be ending, whose records can't have come.
         assert.notEqual(line.all_closed, false, 'the kernel was not done with all connections');
-        return truths;
+        return reports;
       }
-      truths.push(line);
+      reports.push(line);
     }
   }
 
@@ -132,7 +132,7 @@ export class Load implements Disposable {
 }
 
 /** Prepares a load and runs it. */
-export async function runLoad(netns: TestNetns | undefined, ...args: string[]): Promise<Truth[]> {
+export async function runLoad(netns: TestNetns | undefined, ...args: string[]): Promise<LoadReport[]> {
   using load = await Load.prepare(netns, ...args);
   return await load.run();
 }

@@ -7,7 +7,7 @@ import { release } from 'node:os';
 import { knownFields } from '../../src/discovery/fields.js';
 import { discover } from '../../src/discovery/index.js';
 import type { Observations } from '../../src/discovery/observations.js';
-import { placeOf, truth } from './layout.js';
+import { kernelTypes, placeOf } from './layout.js';
 import { writeRecording } from './recorded.js';
 
 const [path] = process.argv.slice(2);
@@ -18,7 +18,7 @@ discover({
     observations = seen;
   },
 });
-const btf = truth();
+const btf = kernelTypes();
 const offsets = Object.fromEntries(
   knownFields.flatMap((field) => {
     const place = placeOf(btf, field);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* A socket's changes of state, and what each of them means for the connection. */
+/* The lifecycle of a TCP connection: what each change of a socket's state means for it. */
 #pragma once
 
 #include "accept.h"
 #include "connect.h"
 
-/* Whether a connection that is older than the tracer passes the filters. */
-static __always_inline bool stranger_passes(const struct sock *sk, const struct process *process)
+/* Whether an untracked connection, one that is older than the tracer, passes the filters. */
+static __always_inline bool untracked_passes(const struct sock *sk, const struct process *process)
 {
 	struct tuple tuple;
 
-	if (seeded || !direction_passes(DIRECTION_UNKNOWN) || !is_tcp(sk))
+	if (existing_sockets_known || !direction_passes(DIRECTION_UNKNOWN) || !is_tcp(sk))
 		return false;
 	if (!process_passes(process))
 		return false;
@@ -25,16 +25,16 @@ static __always_inline int application_closes(void *ctx, struct sock *sk, bool p
 
 	if (flow && (flow->flags & FLOW_CLOSING))
 		return 0;
-	if (!flow && seeded)
+	if (!flow && existing_sockets_known)
 		return 0;
 	read_current(&current);
 	if (!flow) {
-		struct flow stranger = {.flags = FLOW_ESTABLISHED, .owner = current};
+		struct flow untracked = {.flags = FLOW_ESTABLISHED, .owner = current};
 
-		if (!stranger_passes(sk, &current))
+		if (!untracked_passes(sk, &current))
 			return 0;
-		identify_flow(&stranger);
-		follow_flow(sk, &stranger, BPF_ANY);
+		identify_flow(&untracked);
+		follow_flow(sk, &untracked, BPF_ANY);
 		flow = find_flow(sk);
 		if (!flow)
 			return 0;
@@ -49,8 +49,8 @@ static __always_inline int application_closes(void *ctx, struct sock *sk, bool p
 	if (peer_first)
 		flow->flags |= FLOW_PEER_FIRST;
 	if (prompt_close) {
-		flow->flags |= FLOW_TOLD;
-		tell_close(ctx, sk, flow, TCP_ESTABLISHED);
+		flow->flags |= FLOW_CLOSE_EMITTED;
+		emit_close(ctx, sk, flow, TCP_ESTABLISHED);
 	}
 	return 0;
 }
@@ -63,20 +63,22 @@ static __always_inline int connection_ends(void *ctx, struct sock *sk, int state
 	bool aborted;
 
 	if (!flow) {
-		struct flow stranger = {.flags = FLOW_ESTABLISHED};
+		struct flow untracked = {.flags = FLOW_ESTABLISHED};
 
-		if (!stranger_passes(sk, &stranger.owner))
+		if (!untracked_passes(sk, &untracked.owner))
 			return 0;
 		if (peer_first)
-			stranger.flags |= FLOW_PEER_FIRST;
-		identify_flow(&stranger);
-		tell_close(ctx, sk, &stranger, state);
+			untracked.flags |= FLOW_PEER_FIRST;
+		identify_flow(&untracked);
+		emit_close(ctx, sk, &untracked, state);
 		return 0;
 	}
-	if (flow->flags & FLOW_TOLD)
+	if (flow->flags & FLOW_CLOSE_EMITTED)
 		goto forget;
-	/* Without an error and without a FIN it is the process itself that ends it, by close() with unread data or
-	 * with SO_LINGER 0. */
+	/*
+	 * Without an error and without a FIN the process itself ends the connection, by close() with unread data or with
+	 * SO_LINGER 0.
+	 */
 	aborted = !(flow->flags & FLOW_CLOSING) && BPF_CORE_READ(sk, sk_err) == 0;
 	if (aborted) {
 		read_current(&flow->closer);
@@ -88,7 +90,7 @@ static __always_inline int connection_ends(void *ctx, struct sock *sk, int state
 		flow->flags |= FLOW_CLOSING;
 	if (peer_first)
 		flow->flags |= FLOW_PEER_FIRST;
-	tell_close(ctx, sk, flow, state);
+	emit_close(ctx, sk, flow, state);
 forget:
 	forget_flow(sk);
 	return 0;

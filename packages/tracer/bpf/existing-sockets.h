@@ -2,7 +2,7 @@
 /* Sockets from before the start, with their owners: a walk over all open files of all processes. */
 #pragma once
 
-#include "life.h"
+#include "tcp-lifecycle.h"
 
 static __always_inline void read_task(struct task_struct *task, struct process *process)
 {
@@ -27,9 +27,9 @@ static __always_inline struct sock *socket_of(struct file *file)
 }
 
 /*
- * Which side opened a connection that is older than the tracer. Acknowledged payload is what was sent once less what
- * is in flight; bytes_acked is one more than that where our SYN was counted, on the side that connected. Only while
- * no FIN of ours has gone out, and only if the counters hold still while they are read.
+ * Finds which side opened a connection that is older than the tracer. Acknowledged payload is the payload sent once less
+ * the payload in flight; on the side that connected, bytes_acked is one more, for its SYN. The answer is known only while
+ * no FIN of this side has gone out, and only if the counters do not change while they are read.
  */
 static __always_inline enum direction infer_direction(const struct sock *sk, int state)
 {
@@ -52,7 +52,7 @@ static __always_inline enum direction infer_direction(const struct sock *sk, int
 	return DIRECTION_UNKNOWN;
 }
 
-static __always_inline int seed_socket(struct task_struct *task, struct file *file)
+static __always_inline int add_existing_socket(struct task_struct *task, struct file *file)
 {
 	struct flow flow = {};
 	struct tuple tuple;
@@ -76,7 +76,7 @@ static __always_inline int seed_socket(struct task_struct *task, struct file *fi
 	if (state != TCP_SYN_SENT && state != TCP_SYN_RECV)
 		flow.flags |= FLOW_ESTABLISHED;
 	identify_flow(&flow);
-	/* Its end may have passed between the look at its state and this. */
+	/* The connection may have ended since its state was read. */
 	if (follow_flow(sk, &flow, BPF_NOEXIST) && socket_state(sk) == TCP_CLOSE)
 		forget_flow(sk);
 	return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* What all events of connections share. */
+/* Emits events about connections: the part that all of them share. */
 #pragma once
 
 #include "emit.h"
