@@ -185,7 +185,7 @@ describe('a session of weir trace', () => {
     await verbose.run({ verbose: true, summary: false });
     assert.deepEqual(lines(verbose.stderr.text), [
       "weir: types in use: the kernel's own",
-      'weir: life cycle of connections: raw_tracepoint:inet_sock_set_state',
+      'weir: lifecycle of connections: raw_tracepoint:inet_sock_set_state',
       'weir: process that accepts: listener',
       'weir:   Accepts are put down to the listener.',
       'weir: tracing (accept seen by listener); Ctrl-C ends',

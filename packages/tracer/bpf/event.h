@@ -62,7 +62,7 @@ struct tuple {
 };
 
 struct tcp_event {
-	__u64 time_ns; /* CLOCK_MONOTONIC, taken after the record's place in the ring was reserved */
+	__u64 time_ns; /* CLOCK_MONOTONIC, read after the place in the ring was reserved */
 	/* Moment and CPU at which the connection was first seen: together its identity. */
 	__u64 flow_ns;
 	__u32 flow_cpu;

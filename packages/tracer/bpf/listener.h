@@ -18,7 +18,7 @@ struct listener {
 
 /*
  * Inserted on the change to TCP_LISTEN, in the context of the process that listens, or by the walk over sockets from
- * before the start; deleted on the change back to TCP_CLOSE. Of several listeners on one port (SO_REUSEPORT) the
+ * before the start; deleted on the change back to TCP_CLOSE. If several listen on one port (SO_REUSEPORT), the
  * newest is kept. When the map is full, the connections of the oldest listener lose their process.
  */
 struct {

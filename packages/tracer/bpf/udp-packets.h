@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * Datagrams at the root cgroup's packet hooks, for kernels whose functions cannot be hooked. Of the kernel's types, only
- * those of a task's namespaces are needed.
+ * Datagrams at the root cgroup's packet hooks, for kernels whose functions cannot be hooked. They need only the
+ * kernel's types of a task's namespaces.
  *
  * A datagram counts as sent when it passes the host's filters on its way out, as received when it arrives at a socket,
  * read or not. Packets are seen in the context of any process, so the owner is the process that created the socket, if that

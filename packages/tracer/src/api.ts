@@ -19,7 +19,7 @@ export type TracerListener<E extends EventName | 'record' | 'end' | 'error'> = E
 export interface TracerApi extends AsyncIterable<TraceRecord>, Disposable, AsyncDisposable {
   /** The hooks in use, and why. */
   readonly plan: readonly HookChoice[];
-  /** Where the kernel's types come from, and what was wrong with those that were to be used instead. */
+  /** The source of the kernel's types, and why others that were given are not used. */
   readonly types: TypeChoice;
   /** Single records, in order of the kernel's clock. Ends when the tracer stops, after the last record. */
   [Symbol.asyncIterator](): AsyncIterator<TraceRecord>;
@@ -32,23 +32,23 @@ export interface TracerApi extends AsyncIterable<TraceRecord>, Disposable, Async
   /** Counts since the start; final ones once the tracer was stopped. */
   stats(): TracerStats;
   /**
-   * Tells of every file descriptor that a process gets from now on, as records `fd_install`. The tracer's filters do not
-   * apply to them. The kernel's fd_install has a hook only while some process is watched; where it has none, `plan` says so
-   * beforehand.
+   * Reports every file descriptor that a process gets from now on, as records `fd_install`. The tracer's filters do not
+   * apply to them. The kernel's fd_install is hooked only while a process is watched; `plan` shows beforehand whether it can
+   * be hooked.
    *
    * @param pid Process id (tgid) in the initial pid namespace. It stays watched until {@link unwatchFds}.
-   * @throws UnsupportedError where the kernel has neither BPF trampolines nor kprobes; OptionError for what is no process
-   * id; SyscallError (E2BIG beyond 4,096 processes); EbpfError once the tracer was stopped.
+   * @throws UnsupportedError where the kernel has neither BPF trampolines nor kprobes; OptionError for a number that is no
+   * process id; SyscallError (E2BIG beyond 4,096 processes); EbpfError once the tracer was stopped.
    */
   watchFds(pid: number): void;
   /** Ends {@link watchFds} for a process. Records that were made before are still delivered. */
   unwatchFds(pid: number): void;
   /**
-   * The live connections of this host, those from before the start among them. They take in all events, whether the
-   * tracer has a reader or not; of what was told before a reader came, it gets to know nothing. Of the tracer's filters, that
-   * of network namespaces applies; with others, connections that have ended are found out by their sockets' absence.
+   * The live connections of this host, including those from before the start. They consume all events, whether the tracer
+   * has a reader or not; a reader that comes later does not get the events from before. Only the tracer's filter of
+   * network namespaces applies; with other filters, the end of a connection is detected by the absence of its socket.
    *
-   * Without CAP_SYS_ADMIN or CAP_SYS_PTRACE, less is seen: `problems` says what.
+   * Without CAP_SYS_ADMIN or CAP_SYS_PTRACE, less is seen: `problems` names what is missing.
    *
    * @throws OptionError for options that make no sense; EbpfError once the tracer was stopped.
    */

@@ -4,8 +4,8 @@
  *     const tracer = newTracer({ tcpEventV4, tcpEventV6, lostV4, lostV6 });
  *     tracer.start();
  *
- * The differences: connections of IPv6 sockets over IPv4 are told when they are made, too; timestamps never go back, over
- * both families together; the end of a connection that a reset or a timeout ended is told at once, with its owner.
+ * The differences: connections of IPv6 sockets over IPv4 are also reported when they are made; timestamps never go back, over
+ * both families together; the end of a connection by a reset or a timeout is reported at once, with its owner.
  *
  * @module @weir/tracer/compat
  */
@@ -16,18 +16,18 @@ import { Tracer } from './tracer.js';
 
 export type { TcpEventCallbacks, TcpTracerEvent, TcpV4, TcpV6 } from './records/compat-event.js';
 
-/** What a tracer can be told beyond what tcptracer-bpf's can. */
+/** Options that tcptracer-bpf does not have. */
 export type CompatOptions = Pick<TracerOptions, 'btf' | 'ringBytes' | 'maxConnections' | 'filter'>;
 
 /** A running tracer in tcptracer-bpf's shape. */
 export interface CompatTracer {
-  /** Begins to call back, with what happened since {@link newTracer}. */
+  /** Begins to call back, with all events since {@link newTracer}. */
   start(): void;
   /**
-   * Tells of every file descriptor that a process gets from now on, as events `fdinstall`.
+   * Reports every file descriptor that a process gets from now on, as events `fdinstall`.
    *
    * @param pid Process id (tgid) in the initial pid namespace.
-   * @throws UnsupportedError where the kernel has neither BPF trampolines nor kprobes; OptionError for what is no process id.
+   * @throws UnsupportedError where the kernel has neither BPF trampolines nor kprobes; OptionError for a number that is no process id.
    */
   addFdInstallWatcher(pid: number): void;
   /** No error for a process that is not watched. */
@@ -37,13 +37,13 @@ export interface CompatTracer {
 }
 
 /**
- * Loads and attaches the programs. Like tcptracer-bpf it tells a close at the application's close, and no failed connects.
+ * Loads and attaches the programs. Like tcptracer-bpf it reports a close at the application's close, and no failed connects.
  *
  * Events come in order of their timestamps, over both families. Lost ones are counted for all families together, when they
  * are found (every ten seconds, and at the end): all go to `lostV4`, none to `lostV6`, so that the sum of both is right.
- * Whatever a callback throws ends the tracer, as an unhandled rejection.
+ * An error that a callback throws ends the tracer, as an unhandled rejection.
  *
- * @throws what {@link Tracer.start} throws.
+ * @throws the errors of {@link Tracer.start}.
  */
 export function newTracer(callbacks: TcpEventCallbacks, options: CompatOptions = {}): CompatTracer {
   const tracer = Tracer.start({

@@ -1,12 +1,12 @@
-/** What this host offers to the tracer: the facts behind `weir doctor`. */
+/** Inspects what this host offers to the tracer, for `weir doctor`. */
 import { arch, release, version } from 'node:os';
 import { type Btf, EbpfError, type FeatureName, features, kernelBtf } from '@weir/ebpf';
 import { describeUnknown } from './hooks/choose-hook.js';
-import { kernelFacts } from './hooks/kernel-features.js';
+import { readKernelFeatures } from './hooks/kernel-features.js';
 import { planHooks } from './hooks/plan.js';
 import { capabilityNeeds, privilegeProblems } from './privileges.js';
 import type { FeatureReport, HookChoice, HostReport, Problem } from './report.js';
-import { planUdp, udpFacts } from './sockets/index.js';
+import { planUdp, readUdpFeatures } from './sockets/index.js';
 import { Tracer } from './tracer.js';
 import { describeOffsets } from './types/field-report.js';
 import { type TargetTypes, targetTypes } from './types/target.js';
@@ -27,7 +27,7 @@ const KERNEL_BTF = '/sys/kernel/btf/vmlinux';
 export function inspectHost(options: InspectOptions = {}): HostReport {
   const capabilities = capabilityNeeds();
   const problems = privilegeProblems();
-  // Without privileges nothing can be found out about types that the kernel does not show.
+  // Without privileges, types that the kernel does not show cannot be discovered.
   const types = problems.length > 0 ? ownTypes() : findTypes(options, problems);
   const hooks = types === undefined ? [] : findHooks(types.btf);
   if (problems.length === 0 && types !== undefined) problems.push(...findProblems(types.btf, hooks));
@@ -52,13 +52,13 @@ function describeFeature(name: FeatureName): FeatureReport {
   return { since, ...describeUnknown(name, answer) };
 }
 
-/** UDP's is used on demand. */
+/** Includes the hook of UDP, which is used on demand. */
 function findHooks(btf: Btf): readonly HookChoice[] {
-  return [...planHooks(kernelFacts(btf)).choices, planUdp(udpFacts(btf)).choice];
+  return [...planHooks(readKernelFeatures(btf)).choices, planUdp(readUdpFeatures(btf)).choice];
 }
 
 function ownTypes(): TargetTypes | undefined {
-  // A process that may not read them is told what it lacks anyway.
+  // A process that may not read them gets a report of what it lacks anyway.
   const btf = features.has('kernel_btf') ? readableKernelBtf() : undefined;
   return btf && { btf, source: 'kernel' };
 }
@@ -114,7 +114,7 @@ function findProblems(btf: Btf, hooks: readonly HookChoice[]): Problem[] {
   return failure === undefined ? [] : [failure];
 }
 
-/** Starts a tracer of the default size that nothing passes, and ends it. */
+/** Starts a tracer of the default size whose filter nothing passes, and ends it. */
 function tryToTrace(btf: Btf): Problem | undefined {
   try {
     using _tracer = Tracer.start({ btf, filter: { pids: [process.pid] } });
@@ -127,5 +127,5 @@ function tryToTrace(btf: Btf): Problem | undefined {
 function asProblem(error: unknown): Problem {
   if (!(error instanceof EbpfError)) throw error;
   const [what = '', ...rest] = error.message.split('\n');
-  return { what, advice: rest.length > 0 ? rest.join('\n') : 'the message names what the kernel refused' };
+  return { what, advice: rest.length > 0 ? rest.join('\n') : 'see the message for what the kernel refused' };
 }

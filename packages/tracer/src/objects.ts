@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { type CollectionSpec, parseObject } from '@weir/ebpf';
 
 /**
- * Reads one. Found by the package's name, which holds for code that was bundled into a file elsewhere, too.
+ * Reads an object. The package's name locates it, which also works for code that was bundled into another file.
  *
  * @param name In the package's folder `bpf`, such as `tcp.bpf.o`.
  */

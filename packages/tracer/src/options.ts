@@ -1,12 +1,12 @@
 /**
- * What a tracer can be told. Every filter runs in the kernel, but those of UDP flows, which are counted first; values of
- * one filter are alternatives, filters add up.
+ * Options of a tracer. Filters run in the kernel, except for UDP flows, which are counted first. The values of one filter
+ * are alternatives; different filters must all pass.
  */
 import type { Btf, FeatureTable } from '@weir/ebpf';
 import type { AcceptHook } from './hooks/accept-hooks.js';
 import type { KernelEventName, SocketEventName } from './records/record.js';
 
-/** Inclusive on both ends. */
+/** A range of ports that includes both ends. */
 export interface PortRange {
   readonly from: number;
   readonly to: number;
@@ -37,7 +37,7 @@ export interface TraceFilter {
 
 /** Options of UDP flows. */
 export interface UdpOptions {
-  /** A flow without datagrams for so long has ended. Milliseconds; default 30,000. */
+  /** A flow ends after this time without datagrams. Milliseconds; default 30,000. */
   readonly idleMs?: number;
 }
 
@@ -47,31 +47,31 @@ export interface TracerOptions {
   /** Hook TCP connections. Default true. */
   readonly tcp?: boolean;
   /**
-   * Count UDP, by hooks on sending and receiving, and tell of each flow when it is over. Default false. They are on only if
-   * the filter lets pass `udp_flow`. Live connections have hooks and counts of their own.
+   * Count UDP, by hooks on sending and receiving, and report each flow when it is over. Default false. The hooks are attached
+   * only if the filter passes `udp_flow`. Live connections have hooks and counts of their own.
    */
   readonly udp?: boolean | UdpOptions;
-  /** Tell of what runs over IPv6. Default true. IPv4 through IPv6 sockets is IPv4. */
+  /** Report connections over IPv6. Default true. IPv4 through IPv6 sockets counts as IPv4. */
   readonly ipv6?: boolean;
   /** Ring buffer size in bytes, rounded up to a power of two and a page. Default 8 MiB. */
   readonly ringBytes?: number;
-  /** How many connections, and UDP flows, can be followed at the same time. Default 65,536. */
+  /** The number of connections, and of UDP flows, that can be followed at the same time. Default 65,536. */
   readonly maxConnections?: number;
   /** Make `close` records at the application's close(), with the counters so far. Default false. */
   readonly promptClose?: boolean;
   /**
-   * Wake up for each event, so that its record comes at once: while little happens it comes up to 200 ms later otherwise.
+   * Wake up for each event, so that its record comes at once. Otherwise it comes up to 200 ms later while little happens.
    * Costs CPU time under load. Default false.
    */
   readonly immediate?: boolean;
   /**
-   * Types of the running kernel. Default: /sys/kernel/btf/vmlinux, and where the kernel has none, those that were
-   * discovered. `discover` insists on a discovery.
+   * Types of the running kernel. Default: /sys/kernel/btf/vmlinux, and where the kernel has none, discovered types.
+   * `discover` requires a discovery.
    */
   readonly btf?: Btf | 'discover';
-  /** What the kernel is taken to offer. Default: what it does. */
+  /** Features of the kernel. Default: those that are probed. */
   readonly features?: FeatureTable;
-  /** Insist on one way of seeing accepts; default: the best that this kernel offers. */
+  /** Require one way to see accepts; default: the best that this kernel offers. */
   readonly acceptHook?: AcceptHook;
   /** Stops the tracer when aborted. */
   readonly signal?: AbortSignal;
@@ -79,7 +79,7 @@ export interface TracerOptions {
 
 /** Counts since the start. `produced` = delivered + lost in the ring, to the event, once the tracer has stopped. */
 export interface TracerStats {
-  /** Events there were to tell, by kind. */
+  /** Events that the kernel programs produced, by kind. */
   readonly produced: Readonly<Record<KernelEventName, number>>;
   /** Records handed to the consumer, by kind. */
   readonly delivered: Readonly<Record<KernelEventName, number>>;
@@ -93,8 +93,8 @@ export interface TracerStats {
     /** Datagrams that the table of UDP flows had no room for. */
     readonly udp: number;
   };
-  /** Records that were delivered older than one already delivered. */
+  /** Records that were older than one that had already been delivered. */
   readonly inversions: number;
-  /** Connections followed now. */
+  /** Connections that are followed at this moment. */
   readonly connections: number;
 }

@@ -1,4 +1,4 @@
-/** What this process must be allowed to do, and whether it is. */
+/** The privileges that this process needs, and whether it has them. */
 import { createMap, EbpfError, kernelAtLeast, MapType } from '@weir/ebpf';
 import { type CapabilityName, lockdownMode, missingCapabilities, raiseMemlock } from '@weir/ebpf/sys';
 import type { Problem } from './report.js';
@@ -9,7 +9,7 @@ export interface CapabilityNeed {
   readonly for: string;
 }
 
-/** The capabilities that tracing needs. Before 5.8 CAP_SYS_ADMIN stood for both of today's. */
+/** The capabilities that tracing needs. Before 5.8, CAP_SYS_ADMIN covers both. */
 export function capabilityNeeds(): readonly CapabilityNeed[] {
   const needs: readonly (readonly [CapabilityName, string])[] = kernelAtLeast('5.8')
     ? [
@@ -25,8 +25,8 @@ export function capabilityNeeds(): readonly CapabilityNeed[] {
 }
 
 /**
- * What keeps this process from tracing, whatever the kernel offers. It is looked at before all else: to a process that
- * may not try anything, a kernel seems to have nothing.
+ * The missing privileges that keep this process from tracing, whatever the kernel offers. They are checked first: for a
+ * process that may not try anything, a kernel seems to have nothing.
  */
 export function privilegeProblems(): Problem[] {
   const problems: Problem[] = [];
@@ -48,7 +48,7 @@ export function privilegeProblems(): Problem[] {
   return problems.length > 0 ? problems : denials();
 }
 
-/** What denies bpf(2) to a process with all capabilities: a user namespace, a seccomp filter, a security module. */
+/** Problems where bpf(2) is denied despite all capabilities: by a user namespace, a seccomp filter or a security module. */
 function denials(): Problem[] {
   raiseMemlock();
   try {

@@ -1,4 +1,4 @@
-/** What `weir doctor` prints: what this kernel offers, what the tracer would use, and why. */
+/** The report of `weir doctor`: what this kernel offers, what the tracer would use, and why. */
 import type { FeatureState } from '@weir/ebpf';
 import type { CapabilityName } from '@weir/ebpf/sys';
 
@@ -15,7 +15,7 @@ export interface HookCandidate {
   readonly reason: string;
   /** Capabilities that this process lacks to find out, or to use it. */
   readonly missing?: readonly CapabilityName[];
-  /** What to do about what is unknown. */
+  /** The action that makes it known. */
   readonly advice?: string;
   /** Present where asking again may bring an answer. */
   readonly transient?: true;
@@ -23,7 +23,7 @@ export interface HookCandidate {
 
 /** A hook that was chosen for a purpose, and why. */
 export interface HookChoice {
-  /** What the hook is for: `life cycle`, `accept`, `sockets from before the start`. */
+  /** The purpose of the hook, such as `process that accepts`. */
   readonly purpose: string;
   /** Best first. */
   readonly candidates: readonly HookCandidate[];
@@ -31,7 +31,7 @@ export interface HookChoice {
   readonly chosen?: string;
   /** Why it is not known which candidate would be used. */
   readonly undecided?: string;
-  /** What is lost without the better candidates, in one sentence. */
+  /** The consequence of missing the better candidates, in one sentence. */
   readonly consequence?: string;
 }
 
@@ -41,19 +41,19 @@ export interface FeatureReport {
   /** The mainline version that brought it. */
   readonly since: string;
   readonly state: FeatureState;
-  /** What keeps it from being known. */
+  /** The reason why it is unknown. */
   readonly reason?: string;
   /** Capabilities that this process lacks to find out. */
   readonly missing?: readonly CapabilityName[];
-  /** What to do about that. */
+  /** The action that makes it known. */
   readonly advice?: string;
 }
 
 /** Something that keeps the tracer from working, or from seeing all. */
 export interface Problem {
-  /** What stands in the way, in one line. */
+  /** The obstacle, in one line. */
   readonly what: string;
-  /** What to do about it. */
+  /** The action that removes it. */
   readonly advice: string;
 }
 
@@ -61,17 +61,17 @@ export interface Problem {
 export interface FieldOffset {
   readonly struct: string;
   readonly field: string;
-  /** Where the types in use came from. */
+  /** The source of the types in use. */
   readonly source: 'kernel' | 'file' | 'cache' | 'discovery';
-  /** By the types in use; absent where they lack the field, which is then not reported. */
+  /** The offset in the types in use; absent where they lack the field, which records then do not have. */
   readonly used?: number;
-  /** By the kernel's own types, where it has such. */
+  /** The offset in the kernel's own types, where it has them. */
   readonly kernel?: number;
-  /** By discovery. */
+  /** The offset that discovery found. */
   readonly discovered?: number;
   /** How it was discovered: by its `values`, by the `structure` around it, or through a `pointer`. */
   readonly how?: string;
-  /** How many offsets fitted what was seen before the structure decided. */
+  /** The number of offsets that fitted before the structure decided. */
   readonly candidates?: number;
   /** Why it was not discovered. */
   readonly why?: string;
@@ -84,7 +84,7 @@ export interface HostReport {
     readonly source: 'kernel' | 'file' | 'cache' | 'discovery' | 'none';
     readonly path?: string;
     readonly types?: number;
-    /** What was wrong with types that were to be used, and are not. */
+    /** The reason why types that were given are not used. */
     readonly rejected?: string;
     /** Why it is not known which types there are. */
     readonly undecided?: string;
@@ -92,14 +92,14 @@ export interface HostReport {
   readonly capabilities: readonly {
     readonly name: string;
     readonly present: boolean;
-    /** What Weir needs it for. */
+    /** The purpose for which Weir needs it. */
     readonly for: string;
   }[];
   readonly features: readonly FeatureReport[];
   readonly hooks: readonly HookChoice[];
-  /** Every field, where they were asked for. */
+  /** Every field, if requested. */
   readonly offsets?: readonly FieldOffset[];
-  /** What keeps tracing from working; empty if it would work. */
+  /** Obstacles to tracing; empty if it would work. */
   readonly problems: readonly Problem[];
   /** Whether `weir trace` would work here and now. */
   readonly ok: boolean;

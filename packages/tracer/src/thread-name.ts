@@ -7,7 +7,7 @@ const size = 16;
 const PR_SET_NAME = 15;
 const PR_GET_NAME = 16;
 
-/** A random name for the calling thread; disposing gives it its former name back. */
+/** Gives the calling thread a random name; disposing restores its former name. */
 export class BorrowedName implements Disposable {
   readonly name = randomBytes(8)
     .toString('hex')

@@ -7,7 +7,7 @@ import type { ConnectionsOptions, LiveConnections } from './connections/live.js'
 import { TracedConnections } from './connections/traced.js';
 import { Deferred } from './deferred.js';
 import { ipv4Only, wantedProtocols } from './hooks/filter.js';
-import { kernelFacts } from './hooks/kernel-features.js';
+import { readKernelFeatures } from './hooks/kernel-features.js';
 import { planHooks } from './hooks/plan.js';
 import { ringSize, TracerPrograms } from './hooks/programs.js';
 import type { TracerOptions, TracerStats } from './options.js';
@@ -27,7 +27,7 @@ type State = 'running' | 'stopping' | 'ended';
  * Follows every TCP connection of this host. Needs CAP_BPF and CAP_PERFMON (CAP_SYS_ADMIN before Linux 5.8), and Linux
  * 4.17. Where the kernel has no types of its own (5.4, CONFIG_DEBUG_INFO_BTF), see `options.btf`.
  *
- * It has one reader: a loop over records or batches, or listeners. Besides, it has live connections, as many as are wanted.
+ * It has one reader: a loop over records or batches, or listeners. It can also serve any number of live connections.
  */
 export class Tracer implements TracerApi {
   readonly plan: readonly HookChoice[];
@@ -48,7 +48,7 @@ export class Tracer implements TracerApi {
   #pumping = false;
   /** Whether the reader waits for records, and takes them out of the ring itself. */
   #awaited = false;
-  /** What ended it before its time. */
+  /** The error that ended the tracer early. */
   #failure: unknown;
   #finalStats: TracerStats | undefined;
   #detachSignal = (): void => {};
@@ -57,7 +57,7 @@ export class Tracer implements TracerApi {
    * Loads and attaches the programs. Events are collected from the moment this returns.
    *
    * @throws OptionError for options that make no sense; UnsupportedError, SyscallError (missing privileges, above all)
-   * or VerifierError when the kernel does not let it.
+   * or VerifierError when the kernel refuses the programs.
    */
   static start(options: TracerOptions = {}): Tracer {
     return new Tracer(options);
@@ -70,7 +70,7 @@ export class Tracer implements TracerApi {
     this.#options = options;
     this.#btf = btf;
     this.types = types;
-    const { plan, choices } = planHooks(kernelFacts(btf, options.features), options.acceptHook);
+    const { plan, choices } = planHooks(readKernelFeatures(btf, options.features), options.acceptHook);
     if (options.acceptHook !== undefined && plan.accept !== options.acceptHook) {
       const candidate = choices
         .flatMap((choice) => choice.candidates)
@@ -129,7 +129,7 @@ export class Tracer implements TracerApi {
         yield batch;
       }
     } finally {
-      // A loop that was left early is no reader any more, and nothing else will drain the ring.
+      // After a loop that was left early nothing drains the ring.
       this[Symbol.dispose]();
     }
   }
@@ -226,7 +226,9 @@ export class Tracer implements TracerApi {
 
   #takeReader(): void {
     if (this.#stream.hasReader)
-      throw new EbpfError('this tracer has a reader already: a loop or listeners, and one of them');
+      throw new EbpfError(
+        'this tracer already has a reader: it delivers its records to one loop, or to listeners',
+      );
     this.#stream.hasReader = true;
   }
 
@@ -294,7 +296,7 @@ export class Tracer implements TracerApi {
   #currentStats(): TracerStats {
     const kernel = this.#losses.kernelCounts();
     return {
-      produced: { ...kernel.produced, udp_flow: this.#udp?.told ?? 0 },
+      produced: { ...kernel.produced, udp_flow: this.#udp?.emitted ?? 0 },
       delivered: { ...this.#stream.delivered },
       lost: this.#losses.counts(kernel),
       inversions: this.#stream.inversions,

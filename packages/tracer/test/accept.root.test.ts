@@ -15,7 +15,7 @@ describe(`${COUNT} accepts that were under way before the start`, () => {
   for (const [index, hook] of availableAcceptHooks().entries()) {
     // Processes take long to start in a guest: they are tried with the hook that is chosen here.
     for (const workers of index === 0 ? ['threads', 'processes'] : ['threads']) {
-      it(`${hook}: none of ${workers} is missed`, async () => {
+      it(`by ${workers} are all seen with ${hook}`, async () => {
         using netns = new TestNetns();
         const args = ['blocked-accept', '--count', String(COUNT), '--workers', workers, '--closer', 'server'];
         using load = await Load.prepare(netns, ...args);

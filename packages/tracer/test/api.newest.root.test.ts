@@ -24,7 +24,7 @@ function bpfDescriptors(): number {
 }
 
 describe('reading a tracer', () => {
-  it('record by record', async () => {
+  it('gives record by record in order', async () => {
     using netns = new TestNetns();
     await using tracer = Tracer.start({ filter: { netns: [netns.inode] } });
     const records: TraceRecord[] = [];
@@ -37,7 +37,7 @@ describe('reading a tracer', () => {
     assert.equal(records.length, 4 * COUNT);
   });
 
-  it('by listeners, of one kind and of all', async () => {
+  it('by listeners gives records of one kind and of all kinds', async () => {
     using netns = new TestNetns();
     await using tracer = Tracer.start({ filter: { netns: [netns.inode] } });
     const seen = { connect: 0, close: 0, record: 0 };
@@ -55,17 +55,17 @@ describe('reading a tracer', () => {
     tracer.off('close', countClose);
   });
 
-  it('has one reader', async () => {
+  it('refuses a second reader', async () => {
     await using tracer = Tracer.start({ filter: { pids: [process.pid] } });
     tracer.on('record', () => {});
     await assert.rejects(async () => {
       for await (const _ of tracer);
-    }, /has a reader already/);
+    }, /already has a reader/);
   });
 });
 
 describe('ending a tracer', () => {
-  it('by an abort signal', async () => {
+  it('by an abort signal delivers the last records', async () => {
     const abort = new AbortController();
     await using tracer = Tracer.start({ filter: { pids: [process.pid] }, signal: abort.signal });
     const reading = (async () => {
@@ -76,12 +76,12 @@ describe('ending a tracer', () => {
     assert.equal(await reading, 'ended');
   });
 
-  it('by a signal that was aborted before', async () => {
+  it('by a signal that was already aborted is immediate', async () => {
     await using tracer = Tracer.start({ filter: { pids: [process.pid] }, signal: AbortSignal.abort() });
     for await (const _ of tracer) assert.fail('a record of nothing');
   });
 
-  it('by leaving the loop', async () => {
+  it('by leaving the loop detaches the programs', async () => {
     const before = bpfDescriptors();
     using netns = new TestNetns();
     const tracer = Tracer.start({ filter: { netns: [netns.inode] } });
@@ -94,7 +94,7 @@ describe('ending a tracer', () => {
     await loading;
   });
 
-  it('by disposal, more than once, with its last figures kept', async () => {
+  it('by disposal works more than once, and keeps the last figures', async () => {
     const before = bpfDescriptors();
     using netns = new TestNetns();
     const tracer = Tracer.start({ filter: { netns: [netns.inode] } });
@@ -108,7 +108,7 @@ describe('ending a tracer', () => {
     assert.equal(tracer.stats().delivered.connect, 0);
   });
 
-  it('with prompt closes: told at close(), before the connection is over', async () => {
+  it('reports prompt closes at close(), before the connection is over', async () => {
     using netns = new TestNetns();
     await using tracer = Tracer.start({ filter: { netns: [netns.inode] }, promptClose: true });
     const closes: TraceRecord[] = [];
@@ -140,7 +140,7 @@ describe('ending a tracer', () => {
     }
   });
 
-  it('refuses options that make no sense, and leaves nothing', () => {
+  it('leaves nothing where options that make no sense are refused', () => {
     const before = bpfDescriptors();
     assert.throws(() => Tracer.start({ ringBytes: 0 }), OptionError);
     assert.throws(() => Tracer.start({ maxConnections: 1.5 }), OptionError);

@@ -25,7 +25,7 @@ function inShort({ type, pid, comm, saddr, sport, daddr, dport, netns, fd }: Tcp
   return JSON.stringify([type, pid, comm, saddr, sport, daddr, dport, netns, fd]);
 }
 
-it('tells each connect, accept and close to the callback of its family', async () => {
+it('the compat tracer reports each connect, accept and close to the callback of its family', async () => {
   using netns = new TestNetns();
   const v4: TcpTracerEvent[] = [];
   const v6: TcpTracerEvent[] = [];
@@ -65,7 +65,7 @@ it('tells each connect, accept and close to the callback of its family', async (
 const isDenied = features.probe('fentry').state === 'unknown';
 const noHookError = isDenied ? UnknownFeatureError : UnsupportedError;
 
-it('watches the descriptors of a process, where the kernel has a hook', async () => {
+it('the compat tracer watches the descriptors of a process, where the kernel has a hook', async () => {
   const events: TcpTracerEvent[] = [];
   const nothing = () => {};
   const tracer = newTracer(
@@ -94,7 +94,7 @@ it('watches the descriptors of a process, where the kernel has a hook', async ()
   }
 });
 
-it('can be stopped before it was started', async () => {
+it('the compat tracer can be stopped before it was started', async () => {
   const nothing = () => assert.fail('an event');
   const tracer = newTracer({ tcpEventV4: nothing, tcpEventV6: nothing, lostV4: nothing, lostV6: nothing });
   await tracer.stop();

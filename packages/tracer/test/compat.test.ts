@@ -45,7 +45,7 @@ function calls(...records: TraceRecord[]): unknown[] {
 }
 
 describe("tcptracer-bpf's events", () => {
-  it('go by family, with the local end first', () => {
+  it('go to the callback of their family, with the local end first', () => {
     const accept = { event: 'accept', accounted: 'accept', ...ipv6 } as const;
     const close = { event: 'close', closed_by: 'peer', ...ipv4 } as const;
     assert.deepEqual(calls({ event: 'connect', ...ipv4 }, accept, close), [
@@ -55,13 +55,13 @@ describe("tcptracer-bpf's events", () => {
     ]);
   });
 
-  it('have a process of 0 where none is known', () => {
+  it('have the process id 0 where no process is known', () => {
     const { process: _, ...rest } = ipv4;
     const close: ConnectionRecord = { event: 'close', closed_by: 'peer', ...rest };
     assert.deepEqual(calls(close), [['tcpEventV4', { ...common, type: 'close', pid: 0, comm: '' }]]);
   });
 
-  it('tell descriptors by tcpEventV4, without ends', () => {
+  it('report descriptors by tcpEventV4, without ends', () => {
     const { time, monotonic_ns, cpu, process, netns } = connection;
     const noEnds = { saddr: '0.0.0.0', daddr: '0.0.0.0', sport: 0, dport: 0 };
     assert.deepEqual(
@@ -76,7 +76,7 @@ describe("tcptracer-bpf's events", () => {
     );
   });
 
-  it('leave out failures, and tell all losses by lostV4', () => {
+  it('leave out failures, and report all losses by lostV4', () => {
     const { time, monotonic_ns } = connection;
     assert.deepEqual(
       calls(

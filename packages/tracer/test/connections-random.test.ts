@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { MINUTE, SECOND, Simulation } from './support/simulation.js';
 
-describe('random histories', () => {
+describe('the table of connections under random histories', () => {
   const SEEDS = 60;
 
   function run(seed: number, how: { late: boolean; loss: number; slips: number }) {
@@ -49,18 +49,18 @@ describe('random histories', () => {
     assert.equal(totals.ended, simulation.opened);
   };
 
-  it('records in time: the table is exactly what is live, at every refresh', () => {
+  it('is exactly the live connections at every refresh, if records are in time', () => {
     for (let seed = 1; seed <= SEEDS; seed++) assertSums(run(seed, { late: false, loss: 0, slips: 0 }));
   });
 
-  it('late records, sockets passed over: sums are exact, nothing stays', () => {
+  it('has exact sums and keeps nothing, if records are late and dumps skip sockets', () => {
     for (let seed = 1; seed <= SEEDS; seed++) {
       assertSums(run(seed, { late: true, loss: 0, slips: 0 }));
       assertSums(run(seed, { late: false, loss: 0, slips: 10 }));
     }
   });
 
-  it('lost records: nothing stays, nothing counts twice', () => {
+  it('keeps nothing and counts nothing twice, if records are lost', () => {
     for (let seed = 1; seed <= SEEDS; seed++) {
       const { simulation, base } = run(seed, { late: false, loss: 30, slips: 0 });
       const { totals } = simulation.table;
@@ -69,7 +69,7 @@ describe('random histories', () => {
     }
   });
 
-  it('late and lost records, sockets passed over: nothing stays', () => {
+  it('keeps nothing, if records are late or lost and dumps skip sockets', () => {
     for (let seed = 1; seed <= SEEDS; seed++) run(seed, { late: true, loss: 30, slips: 10 });
   });
 });

@@ -61,7 +61,7 @@ const hold = (netns: TestNetns, count: number) =>
   Load.prepare(netns, 'hold', '--count', `${count}`, '--send', `${SENT}`, '--reply', `${REPLIED}`);
 
 describe('the connection table', () => {
-  it('has what was opened before the start, with its process, and counts only what came after', async () => {
+  it('has connections from before the start with their process, and counts only later payload', async () => {
     using netns = new TestNetns();
     const count = 200;
     using load = await hold(netns, count);
@@ -90,7 +90,7 @@ describe('the connection table', () => {
     assert.deepEqual([...new Set(bytes)], [SENT, REPLIED]);
   });
 
-  it('has what is opened while it runs, to the byte, and nothing in the end', async () => {
+  it('has connections that are opened while it runs, to the byte, and is empty in the end', async () => {
     using netns = new TestNetns();
     const count = 200;
     const table = await withTable(netns, async (running, refresh) => {
@@ -119,7 +119,7 @@ describe('the connection table', () => {
     );
   });
 
-  it('counts in full what no refresh sees', async () => {
+  it('counts connections that no refresh sees in full', async () => {
     using netns = new TestNetns();
     const count = 500;
     const table = await withTable(netns, async (_, refresh) => {

@@ -9,8 +9,8 @@ const one = (simulation: Simulation): Connection => {
   return all[0]!;
 };
 
-describe('a connection', () => {
-  it('from its beginning to its end', () => {
+describe('the table of connections: a connection', () => {
+  it('is followed from its beginning to its end', () => {
     const simulation = new Simulation();
     const flow = simulation.connect({ port: 4000, pid: 7 });
     simulation.deliver();
@@ -76,7 +76,7 @@ describe('a connection', () => {
     );
   });
 
-  it('from before the start has its process by the socket’s inode, and counts from then on', () => {
+  it('from before the start has its process by the socket’s inode, and counts since it was first seen', () => {
     const simulation = new Simulation();
     const flow = simulation.connect({ port: 4000, pid: 7, prior: true });
     simulation.move(flow, 1_000_000, 5);
@@ -95,7 +95,7 @@ describe('a connection', () => {
     assert.deepEqual([totals.connected, totals.ended], [0, 1]);
   });
 
-  it('from before the start whose direction becomes known later: the SYN is no payload', () => {
+  it('from before the start does not count the SYN as payload once its direction becomes known', () => {
     const simulation = new Simulation();
     const flow = simulation.connect({ port: 4000, pid: 7, prior: true });
     simulation.move(flow, 100, 0);
@@ -109,7 +109,7 @@ describe('a connection', () => {
     assert.equal(simulation.table.totals.bytes_sent, 10);
   });
 
-  it('whose socket is passed to another process has that one', () => {
+  it('whose socket is passed to another process has that process', () => {
     const simulation = new Simulation();
     const flow = simulation.connect({ port: 4000, pid: 7 });
     simulation.deliver();
@@ -119,7 +119,7 @@ describe('a connection', () => {
     assert.equal(one(simulation).process?.pid, 8);
   });
 
-  it('whose port is used again is another one', () => {
+  it('whose port is reused is another connection', () => {
     const simulation = new Simulation();
     const first = simulation.connect({ port: 4000, pid: 7 });
     simulation.move(first, 100, 0);
@@ -137,7 +137,7 @@ describe('a connection', () => {
     assert.equal(simulation.table.totals.bytes_sent, 107);
   });
 
-  it('whose port is used again while records are late', () => {
+  it('whose port is reused while records are late is another connection', () => {
     const simulation = new Simulation();
     const first = simulation.connect({ port: 4000, pid: 7 });
     simulation.move(first, 100, 0);
@@ -159,7 +159,7 @@ describe('a connection', () => {
     assert.equal(simulation.table.totals.bytes_sent, 107);
   });
 
-  it('whose close is lost vanishes, and is told after a while', () => {
+  it('whose close is lost vanishes, and is reported after a while', () => {
     const simulation = new Simulation();
     const flow = simulation.connect({ port: 4000, pid: 7 });
     simulation.deliver();
@@ -182,7 +182,7 @@ describe('a connection', () => {
     assert.equal(simulation.table.remembered, 0);
   });
 
-  it('with prompt closes is gone at once, though its socket lingers', () => {
+  it('with prompt closes is gone at once, although the kernel still has its socket', () => {
     const simulation = new Simulation();
     const flow = simulation.connect({ port: 4000, pid: 7 });
     simulation.deliver();
@@ -201,7 +201,7 @@ describe('a connection', () => {
     assert.equal(simulation.table.totals.bytes_sent, 100);
   });
 
-  it('that fails was seen on its way, and is no more', () => {
+  it('that fails is shown while it connects, and removed at its failure', () => {
     const simulation = new Simulation();
     const flow = simulation.connect({ port: 4000, pid: 7, handshake: false });
     simulation.refresh();
@@ -212,7 +212,7 @@ describe('a connection', () => {
     assert.deepEqual([simulation.table.totals.failed, simulation.table.totals.ended], [1, 0]);
   });
 
-  it('that is idle is not shown, if asked so, until it moves', () => {
+  it('that is idle is hidden until payload moves, if the option says so', () => {
     const simulation = new Simulation({ tcpIdleMs: 60_000 });
     const flow = simulation.connect({ port: 4000, pid: 7 });
     simulation.deliver();
@@ -226,7 +226,7 @@ describe('a connection', () => {
     one(simulation);
   });
 
-  it('beyond the limit is counted, and its bytes when it closes', () => {
+  it('beyond the limit is counted as overflow, and its bytes when it closes', () => {
     const simulation = new Simulation({ limit: 2 });
     const flows = [4000, 4001, 4002, 4003].map((port) => simulation.connect({ port, pid: 7 }));
     simulation.deliver();
@@ -242,7 +242,7 @@ describe('a connection', () => {
     assert.equal(simulation.table.totals.untracked, 0);
   });
 
-  it('in a network namespace that could not be read stays', () => {
+  it('in a network namespace that could not be read stays in the table', () => {
     const simulation = new Simulation();
     simulation.connect({ port: 4000, pid: 7 });
     simulation.deliver();
@@ -256,8 +256,8 @@ describe('a connection', () => {
   });
 });
 
-describe('ended connections', () => {
-  it('that nobody asks for are dropped, the oldest first, and counted', () => {
+describe('the queue of ended connections', () => {
+  it('drops the oldest beyond its limit, and counts them', () => {
     const simulation = new Simulation({ endedLimit: 10 });
     for (let i = 0; i < 25; i++) simulation.close(simulation.connect({ port: 4000 + i, pid: 1 }));
     simulation.deliver();
@@ -268,8 +268,8 @@ describe('ended connections', () => {
   });
 });
 
-describe('sockets that wait for peers', () => {
-  it('are those of the last refresh', () => {
+describe('open sockets', () => {
+  it('are those of the last refresh, listening or UDP', () => {
     const simulation = new Simulation();
     const listener = simulation.listen({ port: 80, pid: 5 });
     simulation.refresh();
@@ -296,7 +296,7 @@ describe('sockets that wait for peers', () => {
   });
 });
 
-describe('UDP flows', () => {
+describe('UDP flows in the table', () => {
   const flow = (id: string, bytes: number, nowNs: number) => ({
     flow_id: id,
     netns: 1,
@@ -312,7 +312,7 @@ describe('UDP flows', () => {
     datagrams_received: 2,
   });
 
-  it('come, grow, end, and may even have the same ends', () => {
+  it('are added, updated and ended, and two of them may have the same ends', () => {
     const simulation = new Simulation();
     const { table } = simulation;
     table.udpFlows([flow('a', 10, 1), flow('b', 100, 1)]);
@@ -342,7 +342,7 @@ describe('UDP flows', () => {
     assert.equal(table.remembered, 0);
   });
 
-  it('beyond the limit are counted', () => {
+  it('beyond the limit are counted as overflow', () => {
     const { table } = new Simulation({ limit: 1 });
     table.udpFlows([flow('a', 1, 1), flow('b', 1, 1), flow('c', 1, 1)]);
     assert.deepEqual([table.size, table.totals.untracked], [1, 2]);

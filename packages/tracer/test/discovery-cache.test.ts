@@ -25,23 +25,23 @@ const fields: DiscoveredField[] = knownFields.map((field, index) => ({
 const findings = { fields, lacked: [] };
 
 describe("a cache file's content", () => {
-  it('is what was found', () => {
+  it('is the fields that were found', () => {
     assert.deepEqual(decodeCache(encodeCache(findings, kernel), kernel), fields);
   });
 
-  it('is nothing for a process that would find more', () => {
+  it('is rejected for a process that would find more', () => {
     const text = encodeCache({ fields, lacked: ['CAP_NET_ADMIN'] }, kernel);
     assert.deepEqual(decodeCache(text, kernel, new Set(['CAP_BPF'])), fields);
     assert.equal(decodeCache(text, kernel, new Set(['CAP_BPF', 'CAP_NET_ADMIN'])), undefined);
   });
 
-  it('is nothing for another kernel', () => {
+  it('is rejected for another kernel', () => {
     const text = encodeCache(findings, kernel);
     for (const key of ['release', 'version', 'notes', 'architecture'] as const)
       assert.equal(decodeCache(text, { ...kernel, [key]: 'other' }), undefined);
   });
 
-  it('is nothing if damaged anywhere', () => {
+  it('is rejected if damaged anywhere', () => {
     const text = encodeCache(findings, kernel);
     for (let length = 0; length < text.length - 1; length += 13)
       assert.equal(decodeCache(text.slice(0, length), kernel), undefined);
@@ -84,8 +84,8 @@ describe("a cache file's content", () => {
   });
 });
 
-describe('the cache', () => {
-  it("is a file of this user's only", () => {
+describe('the cache of discovered fields', () => {
+  it('is a file that only this user can read', () => {
     const parent = mkdtempSync(join(tmpdir(), 'weir-cache-'));
     try {
       const folder = join(parent, 'a/weir');
@@ -106,11 +106,11 @@ describe('the cache', () => {
     }
   });
 
-  it('is not needed', () => {
+  it('may be absent', () => {
     assert.equal(storeFields(findings, '/dev/null/weir', kernel), false);
   });
 
-  it('lies where caches do', () => {
+  it('is in the folder for caches', () => {
     assert.equal(cacheFolder({}, 0), '/var/cache/weir');
     assert.match(cacheFolder({}, 1000), /\/\.cache\/weir$/);
     assert.equal(cacheFolder({ XDG_CACHE_HOME: '/x' }, 0), '/x/weir');

@@ -35,7 +35,7 @@ function report(discoveries: readonly Discovery[]): string {
   return `${times.length} runs, ${discoveries[0]!.sockets} sockets, ${middle.toFixed(0)} ms each (median)`;
 }
 
-describe('discovery finds every field where the kernel says that it is', () => {
+describe('discovery finds every field at its offset in the kernel', () => {
   it('on a quiet machine', (context) => {
     const discoveries = repeatedly(() => discover(), WANTED_RUNS);
     context.diagnostic(report(discoveries));
@@ -75,7 +75,7 @@ describe('discovery', () => {
     assert.deepEqual(traces(), before);
   });
 
-  it('gives types against which the tracer loads', () => {
+  it('gives types with which the tracer loads', () => {
     const spec = parseObject(readFileSync(new URL('../../bpf/tcp.bpf.o', import.meta.url)));
     const programs = ['state_change', 'state_change_nested', 'graft_kprobe', 'accept_kretprobe'];
     using collection = Collection.load(spec, { btf: discover().toBtf(), programs });

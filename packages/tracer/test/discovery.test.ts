@@ -45,7 +45,7 @@ describe('the solver on recorded kernels', () => {
   }
 });
 
-describe('the solver on made-up kernels', () => {
+describe('the solver on synthetic kernels', () => {
   it('finds fields anywhere', () => {
     for (let seed = 1; seed <= 20; seed++) {
       const kernel = synthetic(seed);
@@ -55,7 +55,7 @@ describe('the solver on made-up kernels', () => {
     }
   });
 
-  it('takes a value that stands in two places for neither', () => {
+  it('rejects a value that is in two places', () => {
     const twins: [FieldName, number][] = [
       ['segs_in', 4],
       ['total_retrans', 4],
@@ -75,7 +75,7 @@ describe('the solver on made-up kernels', () => {
     }
   });
 
-  it('knows a pair from copies of its halves elsewhere', () => {
+  it('distinguishes a pair from copies of its halves', () => {
     const kernel = synthetic(101);
     const { skc_daddr, skc_rcv_saddr, skc_dport, skc_num } = kernel.layout;
     kernel.spoil((view) => {
@@ -87,7 +87,7 @@ describe('the solver on made-up kernels', () => {
     assert.deepEqual(offsets(solve(kernel.observations)), expectedFields(kernel.layout));
   });
 
-  it('takes a whole copy of a pair for no pair', () => {
+  it('rejects a pair that has a whole copy', () => {
     const kernel = synthetic(102);
     const { skc_daddr } = kernel.layout;
     kernel.spoil((view) => {
@@ -97,7 +97,7 @@ describe('the solver on made-up kernels', () => {
     assertMissing(kernel, 'skc_daddr', 'skc_rcv_saddr');
   });
 
-  it('takes a value that is wrong once for not found', () => {
+  it('rejects a value that is wrong once', () => {
     for (const { field, struct } of knownFields) {
       if (struct === 'net' || struct === 'socket' || struct === 'file') continue;
       if (field === 'skc_net' || field === 'sk_socket' || field.startsWith('skc_v6')) continue;
@@ -111,7 +111,7 @@ describe('the solver on made-up kernels', () => {
     }
   });
 
-  it('takes few different values for no proof', () => {
+  it('needs enough different values', () => {
     const kernel = synthetic(104);
     const same = { ...kernel.images[0]!.counters!, totalRetrans: 0, segsIn: 7, rttUs: 40 };
     const observations: Observations = {
@@ -124,7 +124,7 @@ describe('the solver on made-up kernels', () => {
     for (const name of ['skc_net', 'sk_socket'] as const) assert.ok(missing.has(name));
   });
 
-  it('finds nothing where nothing was seen', () => {
+  it('finds nothing without observations', () => {
     const { found, missing } = solve({ images: [], pointers: [] });
     assert.deepEqual(found, []);
     assert.equal(missing.size, knownFields.length);
@@ -140,7 +140,7 @@ describe('the solver on made-up kernels', () => {
     assert.deepEqual(found, []);
   });
 
-  it('does without IPv6', () => {
+  it('finds the other fields without IPv6', () => {
     const kernel = synthetic(106);
     const images = kernel.images.filter(({ family }) => family === 2);
     const solution = solve({ images, pointers: kernel.pointers });
@@ -149,7 +149,7 @@ describe('the solver on made-up kernels', () => {
     assert.equal(solution.found.find(({ field }) => field === 'skc_family')?.how, 'structure');
   });
 
-  it('does without what could not be read', () => {
+  it('finds fields although parts could not be read', () => {
     const kernel = synthetic(107);
     const { bytes_acked } = kernel.layout;
     const images = kernel.images.map((seen) => {
@@ -161,7 +161,7 @@ describe('the solver on made-up kernels', () => {
     assert.ok(missing.has('bytes_acked'));
   });
 
-  it('wants a namespace seen from two sides unless only one pointer fits', () => {
+  it('needs observations from two namespaces unless only one pointer fits', () => {
     const kernel = synthetic(108);
     const [first, second] = kernel.pointers;
     const net = first!.image.u64(kernel.layout.skc_net);
@@ -173,7 +173,7 @@ describe('the solver on made-up kernels', () => {
   });
 });
 
-describe('the protocol', () => {
+describe('the field of the protocol', () => {
   /** A kernel with these bytes where the protocol was. */
   function withBytes(...bytes: number[]): { offset: number; size: number } | undefined {
     const kernel = synthetic(109);
@@ -196,8 +196,8 @@ describe('the protocol', () => {
   });
 });
 
-describe('pointers', () => {
-  it('are aligned addresses of the kernel that are no errors', () => {
+describe('pointers in images', () => {
+  it('are aligned addresses of the kernel that are no error numbers', () => {
     const known = 0xffff_8881_0000_0000n;
     assert.ok(isPointer(0xffff_ffff_83c4_9f00n, known));
     for (const word of [
@@ -220,7 +220,7 @@ describe('pointers', () => {
   });
 });
 
-describe('types of what was found', () => {
+describe('types of discovered fields', () => {
   it('have every field at its offset', () => {
     const kernel = synthetic(110);
     const { found } = solve(kernel.observations);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type CgroupFacts, parseCgroups } from '../src/enrich/index.js';
+import { type CgroupEnrichment, parseCgroups } from '../src/enrich/index.js';
 
 const id = '4f1c5d7be2a3904c6bd8a1f0e3275c9d8b6a4f10c2e3d5b7a9081726354453ab';
 const outer = '00ff5d7be2a3904c6bd8a1f0e3275c9d8b6a4f10c2e3d5b7a90817263544abcd';
@@ -9,7 +9,7 @@ const underscored = uid.replaceAll('-', '_');
 const staticUid = '9b0a3f6e1d2c4b5a8f7e6d5c4b3a2918';
 
 /** Of cgroup v2, as /proc/PID/cgroup shows it. */
-const paths: readonly (readonly [string, CgroupFacts])[] = [
+const paths: readonly (readonly [string, CgroupEnrichment])[] = [
   ['/', {}],
   ['/init.scope', { unit: 'init.scope' }],
   ['/system.slice/nginx.service', { unit: 'nginx.service' }],
@@ -155,7 +155,7 @@ describe('the path of a control group', () => {
     });
   }
 
-  it('of cgroup v1 is the first hierarchy that names a container', () => {
+  it('of cgroup v1 is that of the first hierarchy that names a container', () => {
     const text = [
       '12:perf_event:/',
       `11:cpu,cpuacct:/kubepods/burstable/pod${uid}/${id}`,
@@ -166,12 +166,12 @@ describe('the path of a control group', () => {
     assert.deepEqual(parseCgroups(text), { container_id: id, pod_uid: uid, unit: 'kubelet.service' });
   });
 
-  it('of v1 and v2 at once: the unit is systemd’s', () => {
+  it('of v1 and v2 at once gives the unit of systemd’s hierarchy', () => {
     const text = '5:memory:/user.slice\n1:name=systemd:/system.slice/cron.service\n0::/\n';
     assert.deepEqual(parseCgroups(text), { unit: 'cron.service' });
   });
 
-  it('may be anything', () => {
+  it('may be any text, and then gives nothing', () => {
     for (const text of [
       '',
       '\n',

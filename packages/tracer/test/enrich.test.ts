@@ -24,15 +24,15 @@ import type { ConnectRecord, LostRecord, UdpFlowRecord } from '../src/index.js';
 const stat = (comm: string, ticks: number | string) =>
   `17 (${comm}) S ${Array.from({ length: 18 }, () => '0').join(' ')} ${ticks} 0 0\n`;
 
-describe('/proc', () => {
-  it('stat: commands with parentheses, spaces and newlines', () => {
+describe('reading /proc', () => {
+  it('parses commands with parentheses, spaces and newlines in stat', () => {
     for (const comm of ['node', 'a) R 1 2', '((', '))', 'x\ny', '', ' ']) {
       assert.deepEqual(parseStat(stat(comm, 4711)), { startTicks: 4711, comm });
     }
     for (const text of ['', 'x', ')(', '1 (x)', stat('x', 'y')]) assert.equal(parseStat(text), undefined);
   });
 
-  it('command lines: joined, padded, empty, cut', () => {
+  it('parses command lines that are padded, empty or cut', () => {
     const parse = (text: string) => parseCommandLine(Buffer.from(text));
     assert.equal(parse('nginx\0-g\0daemon off;\0'), 'nginx -g daemon off;');
     assert.equal(parse('nginx: worker process\0\0\0\0\0\0'), 'nginx: worker process');
@@ -53,12 +53,12 @@ describe('/proc', () => {
     }
   });
 
-  it('executables that were replaced', () => {
+  it('recognises executables that were replaced', () => {
     assert.equal(parseExecutable('/usr/sbin/nginx (deleted)'), '/usr/sbin/nginx');
     assert.equal(parseExecutable('/tmp/a (deleted) b'), '/tmp/a (deleted) b');
   });
 
-  it('this process, and a child with a huge command line', async () => {
+  it('reads this process, and a child with a huge command line', async () => {
     const own = readDetails(process.pid);
     assert.ok(own.executable?.startsWith('/'));
     assert.ok(own.command_line?.includes('test'), own.command_line);
@@ -75,7 +75,7 @@ describe('/proc', () => {
   });
 });
 
-describe('processes', () => {
+describe('remembered processes', () => {
   function world() {
     const running = new Map<number, { startTicks: number; comm: string; details: ProcessDetails }>();
     let reads = 0;
@@ -95,7 +95,7 @@ describe('processes', () => {
     return { running, processes, reads: () => reads, pass: (ms: number) => (time += ms) };
   }
 
-  it('are read once, and keep what they had after their end', () => {
+  it('are read once, and keep their details after their end', () => {
     const { running, processes, reads, pass } = world();
     const details = { executable: '/bin/a', command_line: 'a' };
     running.set(1, { startTicks: 5, comm: 'a', details });
@@ -110,7 +110,7 @@ describe('processes', () => {
     assert.equal(processes.details(1, 'a'), details);
   });
 
-  it('a pid that was taken over, and exec(), are told by comm at once, else after a while', () => {
+  it('are read anew after exec() and for a reused pid: at once by comm, else after a while', () => {
     const { running, processes, pass } = world();
     running.set(1, { startTicks: 5, comm: 'sh', details: { executable: '/bin/sh' } });
     processes.details(1, 'sh');
@@ -123,14 +123,14 @@ describe('processes', () => {
     assert.deepEqual(processes.details(1, 'cat'), {}, 'a kernel thread has its pid now');
   });
 
-  it('with threads of many names are not read again and again', () => {
+  it('with threads of many names are not read repeatedly', () => {
     const { running, processes, reads } = world();
     running.set(1, { startTicks: 5, comm: 'java', details: { executable: '/bin/java' } });
     for (let i = 0; i < 100; i++) for (const comm of ['java', 'gc', 'worker']) processes.details(1, comm);
     assert.equal(reads(), 3);
   });
 
-  it('that were gone at once are unknown; the table is bounded', () => {
+  it('are bounded in number, and unknown if they ended at once', () => {
     const { running, processes } = world();
     assert.equal(processes.details(7), undefined);
     for (let pid = 1; pid <= 9; pid++)
@@ -141,7 +141,7 @@ describe('processes', () => {
 });
 
 describe('names of ports', () => {
-  it('come from the file, else are built in', () => {
+  it('come from the file, else from the built-in list', () => {
     const services = new Services(
       '# x\nssh-alt 22/tcp ssh # y\nfoo\t9999/udp\nbad 70000/tcp\nalso 22/tcp\nx 1/sctp\n',
     );
@@ -159,7 +159,7 @@ describe('names of ports', () => {
 describe('names of peers', () => {
   const settle = () => new Promise((resolve) => setTimeout(resolve, 20));
 
-  it('are there once the answer came; asking does not wait', async () => {
+  it('are known once the answer has come, and a query does not wait', async () => {
     const told: string[] = [];
     let lookups = 0;
     using names = new PeerNames({
@@ -177,7 +177,7 @@ describe('names of peers', () => {
     assert.deepEqual(told, ['192.0.2.1 host-192-0-2-1.example']);
   });
 
-  it('at most so many lookups at a time, and so many waiting', async () => {
+  it('limit the lookups under way, and those that wait', async () => {
     let running = 0;
     let most = 0;
     using names = new PeerNames({
@@ -200,7 +200,7 @@ describe('names of peers', () => {
     assert.equal(names.name('192.0.2.8'), undefined, 'was turned away');
   });
 
-  it('failures, time-outs and hostile answers are no names, and are remembered for a while', async () => {
+  it('are absent after failures, timeouts and hostile answers, which are remembered for a while', async () => {
     let time = 0;
     let answer: () => Promise<string[]> = () => Promise.reject(new Error('ENOTFOUND'));
     let lookups = 0;
@@ -243,7 +243,7 @@ describe('names of peers', () => {
     assert.equal(lookups, before);
   });
 
-  it('are forgotten beyond the limit; nothing happens after disposal', async () => {
+  it('are forgotten beyond the limit, and not looked up after disposal', async () => {
     let lookups = 0;
     const names = new PeerNames({
       limit: 2,
@@ -261,7 +261,7 @@ describe('names of peers', () => {
   });
 });
 
-describe('records', () => {
+describe('enriched records', () => {
   const connect: ConnectRecord = {
     event: 'connect',
     time: '',
@@ -287,7 +287,7 @@ describe('records', () => {
     });
   const services = new Services('kept 40000/tcp\n');
 
-  it('get details of their process, which it keeps when it has ended', () => {
+  it('have details of their process, also after its end', () => {
     alive = true;
     const enricher = new Enricher({ processes: processes() });
     const process = { ...connect.process, ...details };
@@ -302,7 +302,7 @@ describe('records', () => {
     assert.equal(enricher.enrich(nobody), nobody);
   });
 
-  it('get the service of the side that serves', () => {
+  it('have the service of the side that serves', () => {
     const enricher = new Enricher({ services });
     const { direction: _, ...older } = connect;
     assert.equal(enricher.enrich(connect).service, 'https');
@@ -317,7 +317,7 @@ describe('records', () => {
     assert.equal(enricher.enrich(udp as unknown as UdpFlowRecord).service, undefined);
   });
 
-  it('get the name of the peer once it is known, and lose nothing', async () => {
+  it('have the name of the peer once it is known, and all other fields', async () => {
     let resolve = (_: readonly string[]): void => {};
     const answer = new Promise<readonly string[]>((set) => {
       resolve = set;
@@ -334,13 +334,13 @@ describe('records', () => {
   });
 });
 
-it('tells whether /proc is the one of the host', () => {
+it('the check of /proc shows whether it is that of the host', () => {
   assert.equal(typeof inInitialPidNamespace(), 'boolean');
   assert.equal(inInitialPidNamespace('/nowhere'), false);
 });
 
 describe('new processes', () => {
-  it('are looked at once they are there, and again after exec()', () => {
+  it('are read soon after they begin, and again after exec()', () => {
     const looked: number[] = [];
     let last: number | undefined = 100;
     using scout = new NewProcesses(
@@ -366,7 +366,7 @@ describe('new processes', () => {
     assert.deepEqual(looked, [2]);
   });
 
-  it('keep what was seen before they were asked for, unless it was before exec()', () => {
+  it('keep details from before their first event, unless they are from before exec()', () => {
     let state: { startTicks: number; comm: string } | undefined = { startTicks: 1, comm: 'sh' };
     let details: ProcessDetails = { executable: '/bin/sh' };
     const processes = new Processes({ reader: { state: () => state, details: () => details } });
@@ -384,7 +384,7 @@ describe('new processes', () => {
     assert.equal(processes.details(9), undefined);
   });
 
-  it('of this host', async () => {
+  it('on this host are found', async () => {
     const processes = new Processes();
     using _scout = new NewProcesses(processes);
     const child = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 100_000)']);

@@ -51,7 +51,7 @@ class Example implements Disposable {
 }
 
 describe('the example', () => {
-  it('connection-logger tells of each connection that has ended', async () => {
+  it('connection-logger prints each connection that has ended', async () => {
     using netns = new TestNetns();
     using example = new Example('connection-logger', netns);
     await example.begun();
@@ -70,7 +70,7 @@ describe('the example', () => {
     await example.end();
   });
 
-  it('who-uses-port tells of who listens and who is connected', async () => {
+  it('who-uses-port prints the processes that listen and that are connected', async () => {
     using netns = new TestNetns();
     using load = await Load.prepare(netns, 'hold', '--count', `${COUNT}`, ...sizes);
     load.signal();
@@ -90,7 +90,7 @@ describe('the example', () => {
     assert.deepEqual(lines.slice(1).sort(), expected.sort());
   });
 
-  it('container-bandwidth tells what was moved, by short connections too', async () => {
+  it('container-bandwidth prints the bytes of all connections, short ones included', async () => {
     using netns = new TestNetns();
     using example = new Example('container-bandwidth', netns);
     await example.begun();

@@ -31,7 +31,7 @@ describe(`${COUNT} failed connects give one record each`, () => {
     ['6', 'ipv6'],
     ['mapped', 'ipv4'],
   ] as const) {
-    it(`refused, IPv${family}`, async () => {
+    it(`where the connect is refused, over IPv${family}`, async () => {
       using netns = new TestNetns();
       const collected = await collect({ filter: { netns: [netns.inode] } }, () =>
         runLoad(netns, 'refused', '--count', String(COUNT), '--family', family, '--concurrency', '4'),
@@ -42,7 +42,7 @@ describe(`${COUNT} failed connects give one record each`, () => {
     });
   }
 
-  it('given up by the process', async () => {
+  it('where the process gives up', async () => {
     using netns = new TestNetns();
     addBlackhole(netns);
     const collected = await collect({ filter: { netns: [netns.inode] } }, () =>
@@ -60,7 +60,7 @@ describe('connects that nobody answers', { concurrency: true }, () => {
     ['6', 'ipv6', 'fd00:9::2'],
     ['mapped', 'ipv4', '10.9.9.2'],
   ] as const) {
-    it(`${COUNT} time out, IPv${family}`, async () => {
+    it(`over IPv${family} give ${COUNT} records of timeouts`, async () => {
       using netns = new TestNetns();
       addBlackhole(netns);
       const collected = await collect({ filter: { netns: [netns.inode] } }, () =>
@@ -76,7 +76,7 @@ describe('connects that nobody answers', { concurrency: true }, () => {
     });
   }
 
-  it('no neighbour answers', async () => {
+  it('give EHOSTUNREACH where no neighbour answers', async () => {
     using netns = new TestNetns();
     addBlackhole(netns);
     // Fewer than the kernel sends ICMP errors for at a time (net.ipv4.icmp_msgs_burst, 50).
@@ -95,7 +95,7 @@ describe('connects that the routing table refuses', () => {
     ['unreachable', '10.7.7.7', 'EHOSTUNREACH'],
     ['prohibit', '10.6.6.6', 'EACCES'],
   ] as const) {
-    it(`${name} gives ${error}, where the return of connect can be seen`, async () => {
+    it(`(${name}) give ${error}, where the return of connect can be seen`, async () => {
       using netns = new TestNetns();
       netns.ip('route', 'add', 'unreachable', '10.7.7.7');
       netns.ip('route', 'add', 'prohibit', '10.6.6.6');

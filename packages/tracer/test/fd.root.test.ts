@@ -50,7 +50,7 @@ if (canWatchFds()) {
   const watched = await DescriptorProcess.start();
   after(() => watched[Symbol.dispose]());
 
-  describe('every descriptor that a watched process gets is told', () => {
+  describe('every descriptor that a watched process gets is reported', () => {
     for (const [name, table] of tables) {
       it(name, async () => {
         const collected = await collect({ ...nobody, features: table }, async (tracer) => {
@@ -80,8 +80,8 @@ if (canWatchFds()) {
     }
   });
 
-  describe('watching', () => {
-    it('begins and ends for each process by itself, and the program is there only meanwhile', async () => {
+  describe('watching descriptors', () => {
+    it('begins and ends for each process separately, and keeps the program attached only meanwhile', async () => {
       using other = await DescriptorProcess.start();
       const collected = await collect(nobody, async (tracer) => {
         const before = programs();
@@ -109,7 +109,7 @@ if (canWatchFds()) {
       assertComplete(collected);
     });
 
-    it('takes nothing from the connections that are made meanwhile', async () => {
+    it('loses no events of connections that are made meanwhile', async () => {
       using netns = new TestNetns();
       const collected = await collect({ filter: { netns: [netns.inode] } }, async (tracer) => {
         tracer.watchFds(watched.pid);
@@ -126,7 +126,7 @@ if (canWatchFds()) {
       assertComplete(collected);
     });
 
-    it('comes in order with the events of connections, and to listeners', async () => {
+    it('is in order with the events of connections, and reaches listeners', async () => {
       await using tracer = Tracer.start({ filter: { pids: [watched.pid], events: ['connect', 'accept'] } });
       const seen: string[] = [];
       tracer.on('record', ({ event }) => seen.push(event));
@@ -148,7 +148,7 @@ if (canWatchFds()) {
     });
   });
 } else {
-  it('a kernel without any hook for it says so, and goes on tracing', async () => {
+  it('watching descriptors on a kernel without a hook throws, and tracing goes on', async () => {
     const collected = await collect(nobody, async (tracer) => {
       const before = programs();
       assert.throws(
@@ -167,7 +167,7 @@ if (canWatchFds()) {
   });
 }
 
-it('what is no process id is refused', () => {
+it('watching a number that is no process id is refused', () => {
   using tracer = Tracer.start(nobody);
   for (const pid of [0, -1, 1.5, 2 ** 22 + 1, Number.NaN]) {
     assert.throws(() => tracer.watchFds(pid), { name: 'OptionError', message: /process id/ });

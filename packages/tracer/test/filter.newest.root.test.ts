@@ -32,32 +32,32 @@ const inboundOnly = { accept: COUNT, close: COUNT };
 const both = { connect: COUNT, accept: COUNT, close: 2 * COUNT };
 
 describe('filters in the kernel', () => {
-  it('by pid', async () => {
+  it("by pid keep only that process's events", async () => {
     const { records, result } = await traceWith((load) => ({ pids: [load.ready.pid] }));
     assert.deepEqual(counts(records), outboundOnly);
     assert.ok(records.every((record) => (record as SocketRecord).process?.pid === result[0]!.client.pid));
   });
 
-  it('by command name', async () => {
+  it('by command name keep only events of processes with that name', async () => {
     const hex = Buffer.from('weird\u001b[31m').toString('hex');
     const { records } = await traceWith(() => ({ comms: ['weird\u001b[31m'] }), '--server-comm', hex);
     assert.deepEqual(counts(records), inboundOnly);
     assert.equal((records[0] as SocketRecord).process?.comm, 'weird\u001b[31m');
   });
 
-  it('by user', async () => {
+  it("by user keep only that user's events", async () => {
     const own = await traceWith(() => ({ uids: [0] }));
     assert.deepEqual(counts(own.records), both);
     const other = await traceWith(() => ({ uids: [12345] }));
     assert.deepEqual(counts(other.records), {});
   });
 
-  it('by network namespace', async () => {
+  it('by network namespace keep only its connections', async () => {
     const { records } = await traceWith(() => ({ netns: [1] }));
     assert.deepEqual(counts(records), {});
   });
 
-  it('by ports of either end, of the local and of the peer', async () => {
+  it('by port keep only connections with it at either end, the local end or the peer', async () => {
     const server = (load: Load) => load.ready.ports![0]!;
     const range = (port: number) => ({ from: port, to: port });
     assert.deepEqual(counts((await traceWith((load) => ({ ports: [range(server(load))] }))).records), both);
@@ -79,7 +79,7 @@ describe('filters in the kernel', () => {
     );
   });
 
-  it('by addresses', async () => {
+  it('by address keep only connections within the prefixes', async () => {
     const all = await traceWith(() => ({ addresses: ['127.0.0.0/8'] }));
     assert.deepEqual(counts(all.records), both);
     const none = await traceWith(() => ({ addresses: ['127.0.0.2', '10.0.0.0/8', '::/0'] }));
@@ -90,14 +90,14 @@ describe('filters in the kernel', () => {
     assert.deepEqual(counts(mapped.records), both);
   });
 
-  it('by direction', async () => {
+  it('by direction keep only outbound or inbound connections', async () => {
     const outbound = await traceWith(() => ({ direction: 'outbound' }));
     assert.deepEqual(counts(outbound.records), outboundOnly);
     const inbound = await traceWith(() => ({ direction: 'inbound' }));
     assert.deepEqual(counts(inbound.records), inboundOnly);
   });
 
-  it('by kind of event', async () => {
+  it('by kind of event keep only records of that kind', async () => {
     const { records, stats } = await traceWith(() => ({ events: ['accept', 'fail'] }));
     assert.deepEqual(counts(records), { accept: COUNT });
     assert.deepEqual(stats.produced, {
@@ -110,7 +110,7 @@ describe('filters in the kernel', () => {
     });
   });
 
-  it('by cgroup', async () => {
+  it('by cgroup keep only events of its processes', async () => {
     const everything = await traceWith(() => ({}));
     const cgroup = (everything.records[0] as SocketRecord).cgroup_id;
     assert.ok(cgroup !== undefined);
@@ -118,7 +118,7 @@ describe('filters in the kernel', () => {
     assert.deepEqual(counts((await traceWith(() => ({ cgroupIds: [cgroup + 1_000_000] }))).records), {});
   });
 
-  it('all at once: each has to pass', async () => {
+  it('of several kinds must all pass', async () => {
     const { records } = await traceWith((load) => ({
       pids: [load.ready.pid],
       uids: [0],

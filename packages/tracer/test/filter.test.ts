@@ -13,7 +13,7 @@ function map(filter: TraceFilter, name: string): Map<string, string> {
 }
 
 describe('filters for the kernel', () => {
-  it('none: everything passes', () => {
+  it('pass everything if none is set', () => {
     const compiled = compileFilter();
     assert.deepEqual(compiled, {
       wantedEvents: 15,
@@ -25,7 +25,7 @@ describe('filters for the kernel', () => {
     assert.deepEqual(compileFilter({ pids: [], ports: [], events: [] }), compiled);
   });
 
-  it('each has a bit of its own', () => {
+  it('each have a bit of their own', () => {
     const bits = (filter: TraceFilter) => {
       const { processFilters, tupleFilters } = compileFilter(filter);
       return [processFilters, tupleFilters];
@@ -41,7 +41,7 @@ describe('filters for the kernel', () => {
     assert.deepEqual(bits({ addresses: ['::1'], localAddresses: ['::1'], peerAddresses: ['::1'] }), [0, 112]);
   });
 
-  it('sets are keyed as the kernel has them', () => {
+  it('that are sets have the keys of the kernel', () => {
     assert.deepEqual(map({ pids: [258] }, 'filter_pids'), new Map([['02010000', '01']]));
     assert.deepEqual(
       map({ comms: ['nginx'] }, 'filter_comms')
@@ -52,7 +52,7 @@ describe('filters for the kernel', () => {
     assert.deepEqual([...map({ cgroupIds: [2 ** 40 + 1] }, 'filter_cgroups').keys()], ['0100000000010000']);
   });
 
-  it('ports are bits of a word for each side', () => {
+  it('by port are bits of a word for each side', () => {
     const words = map({ localPorts: [{ from: 63, to: 64 }] }, 'filter_ports');
     assert.deepEqual(
       [...words],
@@ -64,7 +64,7 @@ describe('filters for the kernel', () => {
     assert.equal(map({ ports: [{ from: 0, to: 65535 }] }, 'filter_ports').size, 1024);
   });
 
-  it('all of IPv6 does not mean IPv4', () => {
+  it('by all of IPv6 do not pass IPv4', () => {
     const withoutIpv4 = map({ addresses: ['::/0'] }, 'filter_addresses');
     assert.equal(withoutIpv4.get('80000000000000000000000000000000' + '0000ffff00000000'), '00');
     const withIpv4 = map({ addresses: ['::/0', '0.0.0.0/0'] }, 'filter_addresses');
@@ -72,7 +72,7 @@ describe('filters for the kernel', () => {
     assert.equal(map({ addresses: ['2001:db8::/32'] }, 'filter_addresses').size, 1);
   });
 
-  it('bad values are named', () => {
+  it('with wrong values are refused, and the message names the value', () => {
     const bad: TraceFilter[] = [
       { pids: [-1] },
       { pids: [1.5] },
@@ -87,7 +87,7 @@ describe('filters for the kernel', () => {
   });
 });
 
-it('only what can pass is hooked', () => {
+it('only protocols that can pass the filter are hooked', () => {
   const wanted = (...args: Parameters<typeof wantedProtocols>) => Object.values(wantedProtocols(...args));
   assert.deepEqual(wanted({}), [true, false]);
   assert.deepEqual(wanted({ udp: true }), [true, true]);
@@ -97,8 +97,8 @@ it('only what can pass is hooked', () => {
   assert.deepEqual(wanted({ udp: true, filter: { events: [] } }), [true, true]);
 });
 
-describe('IPv6 off', () => {
-  it('lets only peers of IPv4 pass', () => {
+describe('the option ipv6: false', () => {
+  it('passes only peers over IPv4', () => {
     assert.deepEqual(ipv4Only(), { peerAddresses: ['0.0.0.0/0'] });
     assert.deepEqual(ipv4Only({ pids: [1], peerAddresses: ['10.0.0.0/8', '2001:db8::/32', '::/0'] }), {
       pids: [1],
@@ -106,7 +106,7 @@ describe('IPv6 off', () => {
     });
     assert.throws(
       () => ipv4Only({ peerAddresses: ['::1'] }),
-      /nothing can have the peer ::1 while IPv6 is off/,
+      /no connection can have the peer ::1 while IPv6 is off/,
     );
   });
 });
@@ -156,7 +156,7 @@ describe('filters for UDP flows', () => {
     it(`${JSON.stringify(filter)}: ${expected}`, () => assert.equal(flowFilter(filter)(flow), expected));
   }
 
-  it('IPv6, and what is unknown', () => {
+  it('compare IPv6 addresses, and do not pass unknown values', () => {
     const ipv6 = { ...flow, local: { address: '::1', port: 1 }, peer: { address: '2001:db8::1', port: 2 } };
     assert.equal(flowFilter({ peerAddresses: ['2001:db8::/32'] })(ipv6), true);
     assert.equal(flowFilter({ peerAddresses: ['::/0'] })(ipv6), true);

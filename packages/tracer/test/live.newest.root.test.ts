@@ -89,7 +89,7 @@ describe('live connections', () => {
     assert.deepEqual(lost, { ring: 0, map: 0, probe: 0, udp: 0 });
   });
 
-  it('has what was there before the start at the first refresh, with its processes, and to the byte', async () => {
+  it('have at the first refresh what existed before the start, with processes, to the byte', async () => {
     using netns = new TestNetns();
     using load = await hold(netns);
     load.signal();
@@ -116,7 +116,7 @@ describe('live connections', () => {
     assert.deepEqual(live.failures, []);
   });
 
-  it('loses nothing where nobody iterates', async () => {
+  it('lose nothing where no reader iterates', async () => {
     using live = tracer.connections({ udp: false });
     const options = ['--send', '9', '--reply', '1000', '--concurrency', '1'];
     const [count, rounds] = [60, 12];
@@ -132,7 +132,7 @@ describe('live connections', () => {
     );
   });
 
-  it('shares the stream with a loop that reads it, which misses nothing, though it is slow', async () => {
+  it('share the stream with a slow loop that reads it, which misses nothing', async () => {
     using netns = new TestNetns();
     await using tracer = Tracer.start(inside(netns));
     using live = tracer.connections({ udp: false });
@@ -189,14 +189,14 @@ describe('live connections', () => {
     );
   }
 
-  it('sees each event that came before a refresh, at once', () => reusePorts(tracer, 20));
+  it('contain each event from before a refresh at once', () => reusePorts(tracer, 20));
 
-  it('the same where there is no ring buffer, and events come late', async () => {
+  it('contain each event from before a refresh without a ring buffer, where events come late', async () => {
     await using older = Tracer.start(inside(netns, { features: features.without('ringbuf') }));
     await reusePorts(older, 5);
   });
 
-  it('ends what another process closes than the one that opened it', async () => {
+  it('end a connection that another process closes than the one that opened it', async () => {
     using live = tracer.connections({ udp: false });
     await live.refresh();
     for (const how of ['fork', 'scm']) {
@@ -215,7 +215,7 @@ describe('live connections', () => {
     }
   });
 
-  it('UDP: flows to the byte, their end by idleness and by closing, the sockets', async () => {
+  it('have UDP flows to the byte, their end by idleness and by close, and their sockets', async () => {
     using live = tracer.connections({ tcp: false, udpIdleMs: 1000 });
     await live.refresh();
     const [server, client] = withNetns(`/run/netns/${netns.name}`, () => {
@@ -253,7 +253,7 @@ describe('live connections', () => {
     assert.equal([...live.openSockets].length, 0);
   });
 
-  it('keeps to the network namespaces of the tracer, and to the families that are wanted', async () => {
+  it('keep to the network namespaces of the tracer, and to the wanted families', async () => {
     using other = new TestNetns();
     using all = tracer.connections();
     using ipv4 = tracer.connections({ ipv6: false, udp: false });
@@ -274,7 +274,7 @@ describe('live connections', () => {
     assert.throws(() => tracer.connections({ udpIdleMs: 0 }), OptionError);
   });
 
-  it('counts what the table has no room for', async () => {
+  it('count connections for which the table has no room', async () => {
     using live = tracer.connections({ udp: false, limit: 3 });
     await live.refresh();
     const pairs = Array.from({ length: 4 }, () => pair(netns));
@@ -288,7 +288,7 @@ describe('live connections', () => {
     assert.equal(live.totals.bytes_received, 40);
   });
 
-  it('leaves nothing when it is disposed of, and the tracer goes on', async () => {
+  it('leave nothing when they are disposed of, and the tracer goes on', async () => {
     const descriptors = bpfDescriptors();
     const live = tracer.connections();
     await live.refresh();
@@ -304,7 +304,7 @@ describe('live connections', () => {
     assert.equal(next.totals.ended, 10);
   });
 
-  it('prints as plain objects', async () => {
+  it('convert to plain objects', async () => {
     using live = tracer.connections({ udp: false });
     const sockets = pair(netns);
     await live.refresh();

@@ -47,7 +47,7 @@ async function hold(netns: TestNetns): Promise<Load> {
   return load;
 }
 
-it(`${2 * COUNT} ends are there, older and newer than the tracer, and go`, async () => {
+it(`${2 * COUNT} ends, older and newer than the tracer, are shown until they close`, async () => {
   using netns = new TestNetns();
   using older = await hold(netns);
   await using tracer = Tracer.start({ filter: { netns: [netns.inode] } });

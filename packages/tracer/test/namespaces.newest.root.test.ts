@@ -56,7 +56,7 @@ function filter(...namespaces: readonly TestNetns[]): { filter: TraceFilter } {
 
 describe('connections between namespaces', () => {
   for (const kind of Object.keys(linkKinds) as LinkKindName[]) {
-    it(`joined by ${kind}`, async (t) => {
+    it(`joined by ${kind} are reported at both ends`, async (t) => {
       using pair = requirePair(t, kind);
       if (pair === undefined) return;
       using talk = new Talk(pair.right, pair.left);
@@ -69,7 +69,7 @@ describe('connections between namespaces', () => {
     });
   }
 
-  it('are told apart where two pairs of namespaces use the same addresses and ports', async () => {
+  it('are distinguished where two pairs of namespaces use the same addresses and ports', async () => {
     using one = new NetnsPair('veth');
     using two = new NetnsPair('veth');
     using talkOne = new Talk(one.right, one.left);
@@ -83,7 +83,7 @@ describe('connections between namespaces', () => {
     assertTold(collected);
   });
 
-  it('are told of one end where only its namespace is asked for', async () => {
+  it('are reported at one end where the filter names only its namespace', async () => {
     using pair = new NetnsPair('veth');
     using talk = new Talk(pair.right, pair.left);
     await talk.listen('::', PORT);

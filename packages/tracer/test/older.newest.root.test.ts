@@ -21,7 +21,7 @@ const tables = [
   ['Linux 4.18', features.asOf('4.18')],
 ] as const;
 
-describe('with the limits of older kernels', () => {
+describe('tracing with the limits of older kernels', () => {
   for (const [name, table] of tables) {
     it(name, async () => {
       await assertTracesPairs({ features: table }, COUNT);

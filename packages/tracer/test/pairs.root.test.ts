@@ -54,7 +54,7 @@ const [best, ...others] = availableAcceptHooks();
 
 describe('connections give exactly their records', () => {
   for (const family of families) {
-    it(`by ${best}, IPv${family}, ended in every way, up to ${COUNT} in each`, () => {
+    it(`by ${best} over IPv${family}, ended in every way, up to ${COUNT} each`, () => {
       const count = (closer: string) => (principal.includes(closer) ? COUNT : LESSER_COUNT);
       return trace(
         best!,

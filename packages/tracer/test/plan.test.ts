@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { absent, known, present, unknown } from '@weir/ebpf/sys';
 import { acceptHooks } from '../src/hooks/accept-hooks.js';
-import { type KernelFacts, planHooks } from '../src/hooks/plan.js';
+import { type KernelFeatures, planHooks } from '../src/hooks/plan.js';
 import { programNames } from '../src/hooks/programs.js';
 import { readObject } from '../src/objects.js';
 
 const denied = unknown('needs CAP_SYS_ADMIN', { missing: ['CAP_SYS_ADMIN'] });
 
-const everything: KernelFacts = {
+const everything: KernelFeatures = {
   rawTracepoint: present,
   skipsNested: true,
   preemptible: false,
@@ -20,8 +20,8 @@ const everything: KernelFacts = {
   probeFunction: () => present,
 };
 
-function acceptHook(facts: Partial<KernelFacts>): string {
-  return planHooks({ ...everything, ...facts }).plan.accept;
+function acceptHook(kernel: Partial<KernelFeatures>): string {
+  return planHooks({ ...everything, ...kernel }).plan.accept;
 }
 
 describe('the choice of hooks', () => {
@@ -39,7 +39,7 @@ describe('the choice of hooks', () => {
     assert.ok(choices.every(({ chosen, consequence }) => chosen !== undefined && consequence === undefined));
   });
 
-  it('goes down the list as things are missing', () => {
+  it('goes down the list of accept hooks as features are missing', () => {
     assert.equal(acceptHook({ kprobe: absent }), 'fentry:security_sock_graft');
     const noGraft = (name: string) => name !== 'security_sock_graft';
     assert.equal(
@@ -53,12 +53,12 @@ describe('the choice of hooks', () => {
     assert.equal(acceptHook({ fentry: absent, kprobe: absent }), 'listener');
   });
 
-  it('says what a lesser hook costs', () => {
+  it('names the consequence of each lesser hook', () => {
     const { choices } = planHooks({ ...everything, fentry: absent, kprobe: absent, iterators: absent });
     for (const choice of choices.slice(1)) assert.match(choice.consequence ?? '', /\w/, choice.purpose);
   });
 
-  it('avoids programs that can be preempted', () => {
+  it('avoids hooks whose programs can be preempted', () => {
     const { plan } = planHooks({ ...everything, preemptible: true });
     assert.deepEqual(programNames(plan), [
       'state_change_event',
@@ -72,8 +72,8 @@ describe('the choice of hooks', () => {
   });
 
   it('sees descriptors by a trampoline, or by a kprobe where that is lacking or can be preempted', () => {
-    const hooks = (facts: Partial<KernelFacts>) =>
-      planHooks({ ...everything, ...facts }).choices.find(({ purpose }) => purpose.includes('descriptors'));
+    const hooks = (kernel: Partial<KernelFeatures>) =>
+      planHooks({ ...everything, ...kernel }).choices.find(({ purpose }) => purpose.includes('descriptors'));
     assert.equal(hooks({})?.chosen, 'fentry:fd_install');
     assert.equal(hooks({ fentry: absent })?.chosen, 'kprobe:fd_install');
     assert.equal(hooks({ preemptible: true })?.chosen, 'kprobe:fd_install');
@@ -82,7 +82,7 @@ describe('the choice of hooks', () => {
     assert.match(none?.candidates.map(({ reason }) => reason).join() ?? '', /CONFIG_KPROBES/);
   });
 
-  it('takes the one that is asked for', () => {
+  it('takes the accept hook that is required', () => {
     const { plan } = planHooks(everything, 'kretprobe:inet_csk_accept');
     assert.equal(plan.accept, 'kretprobe:inet_csk_accept');
   });
@@ -95,7 +95,7 @@ describe('the choice of hooks', () => {
     }
   });
 
-  it('does without IPv6', () => {
+  it('leaves out the hook of IPv6 connects on a kernel without IPv6', () => {
     const { plan } = planHooks({ ...everything, hasTypedFunction: (name) => name !== 'tcp_v6_connect' });
     assert.deepEqual(plan.connectErrors, ['connect_v4_fexit']);
   });

@@ -10,7 +10,7 @@ const COUNT = 200;
 
 describe('connections from before the start', () => {
   for (const closer of ['client', 'reset-client', 'client-unread']) {
-    it(`closed by ${closer}: told once, with owner, bytes and, where it can be known, direction`, async () => {
+    it(`closed by ${closer} are reported once, with owner, bytes and, where it can be known, direction`, async () => {
       using netns = new TestNetns();
       const args = ['hold', '--count', String(COUNT), '--send', '77', '--reply', '1234', '--closer', closer];
       using load = await Load.prepare(netns, ...args);
@@ -46,9 +46,9 @@ describe('connections from before the start', () => {
   }
 });
 
-describe('sockets that change hands', () => {
+describe('connections whose socket another process has', () => {
   for (const how of ['fork', 'scm']) {
-    it(`are closed by the process that closes them (${how})`, async () => {
+    it(`are reported with the process that closes them (${how})`, async () => {
       using netns = new TestNetns();
       const collected = await collect({ filter: { netns: [netns.inode] } }, () =>
         runLoad(netns, 'pass', '--count', '50', '--how', how),

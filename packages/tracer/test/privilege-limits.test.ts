@@ -3,7 +3,7 @@ import { it } from 'node:test';
 import type { CapabilityName } from '@weir/ebpf/sys';
 import { privilegeLimits } from '../src/connections/privilege-limits.js';
 
-it('what live connections lack is named', () => {
+it('missing privileges are named as limits of live connections', () => {
   const lacking = (effective: readonly CapabilityName[], isHost = true) =>
     privilegeLimits(new Set(effective), isHost).map(({ what }) => what.split(':')[0]);
   assert.deepEqual(lacking(['CAP_SYS_ADMIN', 'CAP_SYS_PTRACE']), []);

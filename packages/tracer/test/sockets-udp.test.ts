@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { absent, known, present, unknown } from '@weir/ebpf/sys';
-import { findCgroupRoot, planUdp, type UdpFacts } from '../src/sockets/index.js';
+import { findCgroupRoot, planUdp, type UdpFeatures } from '../src/sockets/index.js';
 import { WallClock } from '../src/stream/clock.js';
 import { udpFlowRecord } from '../src/stream/udp-record.js';
 
 const denied = unknown('needs CAP_SYS_ADMIN', { missing: ['CAP_SYS_ADMIN'] });
 
-const all: UdpFacts = {
+const all: UdpFeatures = {
   rawTracepoint: present,
   fentry: present,
   kprobe: present,
@@ -20,8 +20,8 @@ const all: UdpFacts = {
   cgroupPrograms: present,
 };
 
-describe('how UDP is counted', () => {
-  it('best first', () => {
+describe('the choice of hooks for UDP', () => {
+  it('takes the best mechanism that the kernel has', () => {
     assert.equal(planUdp(all).mechanism, 'fentry');
     assert.equal(planUdp({ ...all, preemptible: true }).mechanism, 'kprobe');
     assert.equal(planUdp({ ...all, fentry: absent }).mechanism, 'kprobe');
@@ -31,7 +31,7 @@ describe('how UDP is counted', () => {
     assert.equal(planUdp(all).choice.consequence, undefined);
   });
 
-  it('says what is missing, and what that means', () => {
+  it('names what is missing, and the consequence', () => {
     const without = (name: string) => (candidate: string) => candidate !== name;
     const inlined = planUdp({
       ...all,
@@ -53,7 +53,7 @@ describe('how UDP is counted', () => {
     const none = planUdp({ ...all, fentry: absent, kprobe: absent, cgroupRoot: undefined });
     assert.equal(none.mechanism, undefined);
     assert.equal(none.choice.chosen, undefined);
-    assert.equal(none.choice.consequence, 'UDP can’t be counted');
+    assert.equal(none.choice.consequence, 'UDP cannot be counted');
     assert.equal(
       planUdp({ ...all, fentry: absent, kprobe: absent, sockRelease: false }).mechanism,
       undefined,
@@ -74,7 +74,7 @@ describe('how UDP is counted', () => {
     }
   });
 
-  it('the root of cgroup v2 is found, alone or beside v1', () => {
+  it('finds the root of cgroup v2, alone or beside v1', () => {
     const v1 = '30 25 0:26 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n';
     const unified = '31 25 0:27 / /sys/fs/cgroup/unified rw shared:9 - cgroup2 cgroup2 rw\n';
     assert.equal(findCgroupRoot(v1 + unified), '/sys/fs/cgroup/unified');
@@ -118,7 +118,7 @@ describe('the record of a UDP flow', () => {
     });
   });
 
-  it('has what is known', () => {
+  it('has all known values', () => {
     const known = {
       ...flow,
       netns: 7,

@@ -96,9 +96,9 @@ const only = (sockets: readonly Seen[], local: number): Seen => {
   return found[0]!;
 };
 
-describe('sockets of a network namespace', () => {
+describe('reading the sockets of a network namespace', () => {
   for (const family of ['4', '6', 'mapped']) {
-    it(`IPv${family}: ends, owners and, to the byte, payload of connections that are open`, async () => {
+    it(`shows ends, owners and exact payload of open connections over IPv${family}`, async () => {
       using netns = new TestNetns();
       const count = 300;
       const args = ['hold', '--count', String(count), '--family', family, '--send', '77', '--reply', '1234'];
@@ -135,7 +135,7 @@ describe('sockets of a network namespace', () => {
     });
   }
 
-  it('half-closed connections, orphans, and connects under way', () => {
+  it('shows half-closed connections, orphans, and connects under way', () => {
     using netns = new TestNetns();
     inside(netns, () => {
       using listener = RawSocket.tcp().bind('127.0.0.1').listen();
@@ -179,7 +179,7 @@ describe('sockets of a network namespace', () => {
     });
   });
 
-  it('UDP sockets, connected and not; each kind may be left out', () => {
+  it('shows UDP sockets, connected and not, and can leave out each kind', () => {
     using netns = new TestNetns();
     inside(netns, () => {
       using server = RawSocket.udp(true).bind('::');
@@ -199,7 +199,7 @@ describe('sockets of a network namespace', () => {
     });
   });
 
-  it('as many retransmits as the kernel has counted, of a peer that is gone for a while', () => {
+  it('shows as many retransmits as the kernel has counted, for a peer that is away for a while', () => {
     using near = new TestNetns();
     using far = new TestNetns();
     near.ip('link', 'add', 'wire', 'type', 'veth', 'peer', 'name', 'wire', 'netns', far.name);
@@ -249,7 +249,7 @@ describe('sockets of a network namespace', () => {
 });
 
 describe('network namespaces', () => {
-  it('are all read, also one that only a mount holds; nothing stays open', () => {
+  it('are all read, also one that only a mount holds, and nothing stays open', () => {
     using blue = new TestNetns();
     using red = new TestNetns();
     using inBlue = inside(blue, () => RawSocket.udp().bind('127.0.0.1', 4001));
@@ -271,7 +271,7 @@ describe('network namespaces', () => {
     assert.equal(readdirSync('/proc/self/fd').length, before);
   });
 
-  it('are read though the process is gone by which they were known', async () => {
+  it('are read although the process by which they were known is gone', async () => {
     using netns = new TestNetns();
     using listener = inside(netns, () => RawSocket.tcp().bind('127.0.0.1').listen());
     const reader = new SocketReader({ netns: [netns.inode], namespacesMs: 1e9 });
@@ -291,7 +291,7 @@ describe('network namespaces', () => {
     assert.deepEqual(ports(), [listener.port]);
   });
 
-  it('that are gone are no error', () => {
+  it('that are gone cause no error', () => {
     const reader = new SocketReader();
     let inode = 0;
     {

@@ -24,7 +24,7 @@ function infoBytes(length: number): DataView {
 }
 
 describe('struct tcp_info', () => {
-  it('is read as far as the kernel gives it', () => {
+  it('is read as far as the kernel fills it in', () => {
     const u32 = (offset: number) => infoBytes(256).getUint32(offset, true);
     for (const [length, expected] of [
       [143, undefined],
@@ -44,7 +44,7 @@ describe('struct tcp_info', () => {
     }
   });
 
-  it('counts SYN and FIN, which are no payload', () => {
+  it('counts SYN and FIN, which are subtracted from payload', () => {
     const info = { ...emptyTcpInfo(), bytesAcked: 102, bytesReceived: 51 };
     const cases: readonly [TcpStateName, number, number, number, number][] = [
       // state, bytes in the send queue; payload sent if this side connected, if it accepted; payload received
@@ -67,7 +67,7 @@ describe('struct tcp_info', () => {
     assert.equal(payloadReceived(emptyTcpInfo(), TcpState.close_wait), 0);
   });
 
-  it('tells which side connected, where it can', () => {
+  it('shows which side connected, where the counters suffice', () => {
     const opened = (state: TcpStateName, queue: number, values: Partial<TcpInfo>) =>
       openedHere({ ...emptyTcpInfo(), ...values }, TcpState[state], queue);
     const sent = { bytesSent: 100, bytesRetransmitted: 0 };
@@ -85,19 +85,19 @@ describe('struct tcp_info', () => {
 });
 
 describe('sock_diag', () => {
-  it('states by name and by bit', () => {
+  it('names states and encodes them as bits', () => {
     assert.equal(stateMask('established', 'listen'), (1 << 1) | (1 << 10));
     assert.equal(stateName(8), 'close_wait');
     assert.equal(stateName(99), undefined);
   });
 
-  it('a request', () => {
+  it('encodes a request', () => {
     const bytes = encodeRequest({ family: 10, protocol: 6, states: 0x8fe, info: true });
     assert.equal(bytes.length, 56);
     assert.equal(Buffer.from(bytes.subarray(0, 8)).toString('hex'), '0a060200fe080000');
   });
 
-  it('a reply, and what is cut short', () => {
+  it('decodes a reply, and rejects one that is too short', () => {
     const header = Buffer.from(
       `0a010000 1f90 ffff ${'20010db8000000000000000000000001'} ${'00000000000000000000ffff0a000001'}
        00000000 2a000000 01000000 00000000 05000000 07000000 e8030000 39300000`.replace(/\s/g, ''),
@@ -142,7 +142,7 @@ describe('sock_diag', () => {
 });
 
 describe('network namespaces that are mounted', () => {
-  it('are found in mountinfo', () => {
+  it('are listed in mountinfo', () => {
     const text = [
       '22 28 0:4 net:[4026532207] /run/netns/blue rw shared:12 - nsfs nsfs rw',
       '23 28 0:4 net:[4026532300] /run/netns/a\\040b rw - nsfs nsfs rw',
@@ -174,14 +174,14 @@ describe('owners of sockets', () => {
     return { owners, looked: () => looked, pass: (ms: number) => (time += ms) };
   }
 
-  it('links', () => {
+  it('are recognised by links such as socket:[1]', () => {
     assert.equal(socketInode('socket:[123]'), 123);
     for (const link of ['pipe:[123]', '/tmp/socket:[1]', 'socket:[x]', 'anon_inode:[eventpoll]']) {
       assert.equal(socketInode(link), undefined);
     }
   });
 
-  it('of sockets that several processes have', () => {
+  it('are all processes that have the socket', () => {
     const { owners } = world({ 30: [7, 8], 2: [7], 4: [7, 9, 7] });
     assert.ok(owners.step());
     assert.deepEqual(owners.pids(7), [2, 4, 30]);
@@ -190,7 +190,7 @@ describe('owners of sockets', () => {
     assert.equal(owners.pids(99), undefined);
   });
 
-  it('are looked for in steps of bounded time', () => {
+  it('are searched for in steps of bounded time', () => {
     const many = Array.from({ length: 10_000 }, (_, index) => index + 1);
     const { owners, looked } = world({ 1: many, 2: many.map((inode) => inode + 10_000) }, { stepMs: 10 });
     let steps = 0;
@@ -209,7 +209,7 @@ describe('owners of sockets', () => {
     assert.deepEqual(owners.pids(20_000), [2]);
   });
 
-  it('are looked for again only when one is unknown, or after a long time', () => {
+  it('are searched for again only when one is unknown, or after a long time', () => {
     const processes: Record<number, number[]> = { 1: [5] };
     const { owners, looked, pass } = world(processes, { repeatMs: 1000, retryMs: 100 });
     owners.step();

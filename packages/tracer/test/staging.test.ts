@@ -5,7 +5,7 @@ import { Staging } from '../src/stream/staging.js';
 
 const { flowNs } = offsetsTcpEvent;
 
-it('events keep their bytes while others come and go, and while the pool grows', () => {
+it('staged events keep their bytes while others come and go, and while the pool grows', () => {
   const source = new DataView(new ArrayBuffer(8 + sizeofTcpEvent));
   const staging = new Staging();
   const places = new Map<number, number>();

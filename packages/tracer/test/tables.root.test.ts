@@ -1,7 +1,7 @@
 /** What the kernel-side tables do under pressure, and that nothing stays in them. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { kernelFacts } from '../src/hooks/kernel-features.js';
+import { readKernelFeatures } from '../src/hooks/kernel-features.js';
 import type { LostRecord, TraceRecord } from '../src/index.js';
 import { targetTypes } from '../src/types/target.js';
 import { assertComplete, collect } from './support/collect.js';
@@ -17,7 +17,7 @@ function sumLost(records: readonly TraceRecord[], where: LostRecord['where']): n
     .reduce((sum, { count }) => sum + count, 0);
 }
 
-const { preemptible } = kernelFacts(targetTypes(undefined).btf);
+const { preemptible } = readKernelFeatures(targetTypes(undefined).btf);
 const accounted = accountedBy(availableAcceptHooks()[0]!);
 
 describe('the connection table', () => {
@@ -40,7 +40,7 @@ describe('the connection table', () => {
     assertComplete(collected);
   });
 
-  it('counts the connections that it has no room for', async () => {
+  it('counts the connections for which it has no room', async () => {
     using netns = new TestNetns();
     const held = 300;
     const collected = await collect({ maxConnections: 256, filter: { netns: [netns.inode] } }, () =>
@@ -54,7 +54,7 @@ describe('the connection table', () => {
 });
 
 describe('the ring', () => {
-  it('that is too small loses exactly what is missing', async () => {
+  it('that is too small counts exactly the events that are missing', async () => {
     using netns = new TestNetns();
     const count = atScale(5000);
     const collected = await collect({ ringBytes: 4096, filter: { netns: [netns.inode] } }, () =>

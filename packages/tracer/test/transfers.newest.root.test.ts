@@ -102,7 +102,7 @@ async function check(args: readonly string[], moved = async (_: LoadReport) => {
   return pair;
 }
 
-describe('bytes are exact', () => {
+describe('payload bytes are exact', () => {
   const amounts = ['--send', `${1024 * KIB + 13}`, '--reply', '77777'];
   const cases: readonly (readonly [string, ...(readonly string[])])[] = [
     ['nothing'],
@@ -123,7 +123,7 @@ describe('bytes are exact', () => {
   ];
   for (const [name, ...args] of cases) it(name, async () => void (await check(args)));
 
-  it('1 GiB in odd pieces', async () => void (await check(['--send', `${isGuest ? GIB / 64 : GIB}`])));
+  it('for 1 GiB in odd pieces', async () => void (await check(['--send', `${isGuest ? GIB / 64 : GIB}`])));
 });
 
 /** The kernel's own count for a network namespace: TcpRetransSegs. */
@@ -136,8 +136,8 @@ function retransmitted(netns: TestNetns): number {
   return Number(values![names!.indexOf('RetransSegs')]);
 }
 
-describe('on a lossy link', () => {
-  it('retransmits are those that the kernel counts, at each end', async () => {
+describe('records of a lossy link', () => {
+  it('have the retransmits that the kernel counts, at each end', async () => {
     const server = ['--server-netns', `/run/netns/${far.name}`, '--address', '192.0.2.2'];
     const before = [retransmitted(near), retransmitted(far)];
     const loss = loseFrames([near, far], 'wire', 5);

@@ -49,8 +49,8 @@ const misleading: readonly (readonly [one: string, other: string])[] = [
   ['sk_err', 'segs_out'],
 ];
 
-describe('types that were discovered', () => {
-  it('serve the tracer, and are kept for the next time', async () => {
+describe('discovered types', () => {
+  it('serve the tracer, and are kept for the next start', async () => {
     assert.equal((await assertTracesPairs({ btf: 'discover' }, COUNT)).source, 'discovery');
     assert.deepEqual(await assertTracesPairs({ features: typeless }, COUNT), {
       ...(await chosen()),
@@ -58,7 +58,7 @@ describe('types that were discovered', () => {
     });
   });
 
-  it('are discovered anew where what was kept is wrong', async () => {
+  it('are discovered anew where the cache is wrong', async () => {
     using _first = Tracer.start({ btf: 'discover' });
     const [name] = readdirSync(join(folder, 'weir'));
     const path = join(folder, 'weir', name!);
@@ -73,7 +73,7 @@ describe('types that were discovered', () => {
     assert.deepEqual(offsets(loadCachedFields()), offsets(discovered), 'and kept in its place');
   });
 
-  it('are discovered where what was kept is damaged, or of another kernel', async () => {
+  it('are discovered anew where the cache is damaged, or is of another kernel', async () => {
     for (const damage of [
       (text: string) => text.slice(0, 200),
       (text: string) => text.replace(/"release": "/, '$&9'),
@@ -88,9 +88,9 @@ describe('types that were discovered', () => {
   });
 });
 
-describe('wrong types that are given', () => {
+describe('types from a file', () => {
   for (const [one, other] of misleading) {
-    it(`with ${one} for ${other} are noticed`, (context) => {
+    it(`with ${one} in place of ${other} are detected`, (context) => {
       const ipv6 = discovered.some(({ field }) => field === 'skc_v6_daddr');
       if (one.startsWith('skc_v6') && !ipv6) {
         context.diagnostic('this kernel has no IPv6');
@@ -103,14 +103,14 @@ describe('wrong types that are given', () => {
     });
   }
 
-  it('are not used', async () => {
+  it('are not used if they are wrong', async () => {
     const btf: Btf = toBtf(swapped('skc_daddr', 'skc_rcv_saddr'));
     const { source, rejected } = await assertTracesPairs({ btf }, COUNT);
     assert.notEqual(source, 'file');
     assert.match(rejected ?? '', /^the types given are not this kernel's: /);
   });
 
-  it('and right ones are', async () => {
+  it('are used if they are right', async () => {
     const types = await assertTracesPairs({ btf: toBtf(discovered) }, COUNT);
     assert.equal(types.source, 'file');
     assert.equal(types.rejected, undefined);

@@ -45,13 +45,13 @@ for (const mechanism of mechanisms) {
   let shared: UdpCounter;
   const count = (body: (netns: TestNetns) => void) => countFlows(mechanism, shared, body);
 
-  describe(`datagrams by ${mechanism}`, () => {
+  describe(`datagrams counted by ${mechanism}`, () => {
     before(() => {
       shared = makeCounter(mechanism);
     });
     after(() => shared[Symbol.dispose]());
 
-    it('peeks, errors, empty and cut datagrams', () => {
+    it('are exact with peeks, errors, and empty and truncated datagrams', () => {
       let port = 0;
       const { ended } = count(() => {
         using server = RawSocket.udp().bind('127.0.0.1');
@@ -94,7 +94,7 @@ for (const mechanism of mechanisms) {
       ['IPv4', '127.0.0.1'],
       ['IPv6', '::1'],
     ] as const) {
-      it(`${family}: several calls that make one datagram, one call that makes several`, (t) => {
+      it(`over ${family} are exact where several calls make one datagram, or one call makes several`, (t) => {
         const ipv6 = family === 'IPv6';
         if (refused.has(address)) {
           const reason = `needs UDP_SEGMENT over ${family}, which this build of Linux 5.10 refuses (EINVAL)`;
@@ -138,7 +138,7 @@ for (const mechanism of mechanisms) {
       });
     }
 
-    it('groups and everyone', () => {
+    it('are exact for multicast and broadcast', () => {
       const [socketLevel, reuseAddress, broadcast] = [1, 2, 6];
       const [ipLevel, multicastInterface, addMembership] = [0, 32, 35];
       for (const [device, address, send] of [
@@ -178,7 +178,7 @@ for (const mechanism of mechanisms) {
       }
     });
 
-    it('groups of IPv6', () => {
+    it('are exact for multicast over IPv6', () => {
       const [ipv6Level, multicastInterface, joinGroup] = [41, 17, 20];
       const group = 'ff0e::1234';
       let port = 0;
@@ -214,7 +214,7 @@ for (const mechanism of mechanisms) {
       ['sendmmsg', 'mapped', 100, '--unconnected'],
     ] as const) {
       if (mayMiss(mechanism)) continue;
-      it(`${call}, IPv${family}: a server with ${peers} peers, each with its own counts`, async () => {
+      it(`by ${call} over IPv${family} are exact for each of the ${peers} peers of a server`, async () => {
         using netns = new TestNetns();
         const args = ['--call', call, '--family', family, '--count', `${peers}`, ...more];
         const reports = await runLoad(netns, 'datagrams', ...args);

@@ -75,7 +75,7 @@ const show = ({ network, direction, bytes_sent, bytes_received, closed_by, ...fl
 ];
 
 describe('UDP flows in the stream', () => {
-  it('are told when they are idle or closed, among connections, in order, and at the end', async () => {
+  it('are emitted when they are idle or closed, in order among connections, and at the end', async () => {
     using netns = new TestNetns();
     const options = { udp: { idleMs: 1000 }, filter: only(netns) };
     const records = await traced(options, async (flows) => {
@@ -99,7 +99,7 @@ describe('UDP flows in the stream', () => {
     }
   });
 
-  it('pass the filters, and IPv6 off, as connections do', async () => {
+  it('pass filters, and the option ipv6: false, as connections do', async () => {
     using netns = new TestNetns();
     const filter = { ...only(netns), direction: 'outbound' as const, addresses: ['127.0.0.0/8'] };
     const records = await traced({ udp: true, ipv6: false, filter }, async () => {
@@ -118,7 +118,7 @@ describe('UDP flows in the stream', () => {
     }
   });
 
-  it('that the table has no room for are counted by datagrams, and told; alone, they leave TCP alone', async () => {
+  it('beyond the room of the table are counted by datagrams and reported, and TCP is not hooked for UDP alone', async () => {
     using netns = new TestNetns();
     const filter = { ...only(netns), events: ['udp_flow'] as const };
     await using tracer = Tracer.start({ udp: true, maxConnections: 1, filter });

@@ -14,21 +14,21 @@ const families = [
   { name: 'IPv4 through IPv6 sockets', ipv6: true, local: '::', shown: '127.0.0.1', to: '::ffff:127.0.0.1' },
 ];
 
-it('there is a way to count UDP', () => assert.ok(mechanisms.length > 0));
+it('this kernel has a way to count UDP', () => assert.ok(mechanisms.length > 0));
 
 for (const mechanism of mechanisms) {
   /** Loading and attaching takes long in a guest: one counter serves nearly all tests. */
   let shared: UdpCounter;
   const count = (body: (netns: TestNetns) => void, counter = shared) => countFlows(mechanism, counter, body);
 
-  describe(`UDP by ${mechanism}`, () => {
+  describe(`UDP counted by ${mechanism}`, () => {
     before(() => {
       shared = makeCounter(mechanism);
     });
     after(() => shared[Symbol.dispose]());
 
     for (const { name, ipv6, local, shown, to } of families) {
-      it(`${name}: a request and its reply, connected and not`, () => {
+      it(`has exact figures of a request and its reply over ${name}, connected and not`, () => {
         let ports: number[] = [];
         const { live, ended } = count(() => {
           using server = RawSocket.udp(ipv6).bind(local);
@@ -61,7 +61,7 @@ for (const mechanism of mechanisms) {
       });
     }
 
-    it('a flood of one byte, and a server with 1,000 peers', () => {
+    it('has exact figures of a flood of single bytes, and of a server with 1,000 peers', () => {
       const flood = 2000;
       const { ended, lost } = count(() => {
         using server = RawSocket.udp().bind('127.0.0.1');
@@ -88,7 +88,7 @@ for (const mechanism of mechanisms) {
       assert.deepEqual(lost, { datagrams: 0, bytes: 0 });
     });
 
-    it('a socket from before the start, of which a refresh tells where the kernel does not', () => {
+    it('finds the owner of a socket from before the start by a refresh, where the kernel programs do not know it', () => {
       using netns = new TestNetns();
       const table = new ConnectionTable();
       const reader = new SocketReader({ netns: [netns.inode] });
@@ -112,7 +112,7 @@ for (const mechanism of mechanisms) {
       });
     });
 
-    it('an idle flow ends, and the next datagram begins another', () => {
+    it('ends an idle flow, and begins another with the next datagram', () => {
       using netns = new TestNetns();
       using counter = new UdpCounter({ mechanism, btf, idleMs: 200 });
       withNetns(`/run/netns/${netns.name}`, () => {
@@ -134,7 +134,7 @@ for (const mechanism of mechanisms) {
       });
     });
 
-    it('a full table loses nothing without a word', () => {
+    it('counts every datagram for which a table has no room', () => {
       using counter = new UdpCounter({ mechanism, btf, maxFlows: 64 });
       const { live, ended, lost } = count(() => {
         using server = RawSocket.udp().bind('127.0.0.1');

@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { withNetns } from '@weir/ebpf/sys';
-import { planUdp, SocketReader, UdpCounter, udpFacts } from '../src/sockets/index.js';
+import { planUdp, readUdpFeatures, SocketReader, UdpCounter } from '../src/sockets/index.js';
 import { targetTypes } from '../src/types/target.js';
 import { TestNetns } from './support/netns.js';
 import { RawSocket } from './support/raw-sockets.js';
 
 it('sockets are read and UDP is counted without IPv6', () => {
   const { btf } = targetTypes(undefined);
-  const { mechanism } = planUdp(udpFacts(btf));
+  const { mechanism } = planUdp(readUdpFeatures(btf));
   assert.ok(mechanism !== undefined);
   using netns = new TestNetns();
   using counter = new UdpCounter({ mechanism, btf });

@@ -32,7 +32,7 @@ const none = { connect: 0, accept: 0, close: 0, fail: 0, udp_flow: 0, fd_install
 export class FakeTracer implements TracerApi {
   readonly types = { source: 'kernel' } as const;
   readonly plan = [
-    { purpose: 'life cycle of connections', candidates: [], chosen: 'raw_tracepoint:inet_sock_set_state' },
+    { purpose: 'lifecycle of connections', candidates: [], chosen: 'raw_tracepoint:inet_sock_set_state' },
     {
       purpose: 'process that accepts',
       candidates: [],

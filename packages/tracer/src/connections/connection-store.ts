@@ -1,18 +1,18 @@
-/** The book of entries: who enters, who leaves, and what they add up to. */
+/** The store of live connections: it adds and removes entries, and sums their totals. */
 import type { Endpoint } from '../records/record.js';
 import { type EndedConnection, type Entry, newEntry } from './connection.js';
 import { AwaitingClose, EndedQueue } from './ended-queue.js';
 import { Entries } from './entries.js';
 import { newTotals } from './totals.js';
 
-/** What an entry is made from. */
+/** The initial values of an entry. */
 export interface Place {
   readonly transport: 'tcp' | 'udp';
   readonly key: string;
   readonly netns: number;
   readonly local: Endpoint;
   readonly peer: Endpoint;
-  /** From which moment on it is known. CLOCK_MONOTONIC, nanoseconds. */
+  /** The moment since which it is known: CLOCK_MONOTONIC, nanoseconds. */
   readonly sinceNs: number;
 }
 
@@ -47,7 +47,7 @@ export class ConnectionStore {
     return newEntry({ id: this.#nextId++, key, transport, type, netns, local, peer, nowNs: sinceNs });
   }
 
-  /** undefined: there is no room. */
+  /** undefined where there is no room. */
   add(place: Place): Entry | undefined {
     if (this.isFull) return undefined;
     const entry = this.create(place);
@@ -55,14 +55,14 @@ export class ConnectionStore {
     return entry;
   }
 
-  /** Its socket is gone, or another's. A record of its end may still come. */
+  /** Moves an entry whose socket is gone to those that await their close: a record of its end may still come. */
   awaitClose(entry: Entry): void {
     this.expireAwaiting();
     this.entries.remove(entry);
     this.awaitingClose.add(entry, this.now());
   }
 
-  /** Tells of an end. The entry has left the indices before. */
+  /** Reports an end. The entry has left the indices before. */
   end(connection: Entry, closedBy: EndedConnection['closed_by'], endedNs: number): void {
     this.totals.ended++;
     connection.send_rate = 0;
@@ -70,7 +70,7 @@ export class ConnectionStore {
     this.endedQueue.add({ connection, ended_ns: endedNs, closed_by: closedBy });
   }
 
-  /** Those that vanished, and of whose end no record will come any more. */
+  /** Ends connections that vanished and whose record of the end will not come any more. */
   expireAwaiting(): void {
     for (const entry of this.awaitingClose.expire(this.now())) {
       this.totals.vanished++;

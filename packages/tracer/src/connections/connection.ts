@@ -3,13 +3,13 @@ import type { ConnectionProcess, Endpoint } from '../records/record.js';
 import type { TcpStateName } from '../sockets/index.js';
 
 /**
- * A TCP connection or a UDP flow that is live. The object stays the same while the connection lives, and its values
- * follow it: copy what is to be kept, or see {@link plainConnection}.
+ * A TCP connection or a UDP flow that is live. The object stays the same while the connection lives, and its values change
+ * with each refresh: copy values that you keep, or see {@link plainConnection}.
  */
 export interface Connection {
   /** A number of its own, never given again. */
   readonly id: number;
-  /** As in records; undefined while no event told of it. */
+  /** As in records; undefined while no event has named it. */
   readonly flow_id: string | undefined;
   readonly transport: 'tcp' | 'udp';
   readonly type: 'ipv4' | 'ipv6';
@@ -20,17 +20,17 @@ export interface Connection {
   readonly direction: 'outbound' | 'inbound' | undefined;
   /** undefined: UDP, which has none. */
   readonly state: TcpStateName | undefined;
-  /** The process that has it: connected or accepted it, or has it now. */
+  /** The process that connected or accepted it, or that has its socket. */
   readonly process: ConnectionProcess | undefined;
-  /** cgroup v2 id of `process`, where an event told it. */
+  /** cgroup v2 id of `process`, where an event contained it. */
   readonly cgroup_id: number | undefined;
-  /** Of the socket, where /proc/PID/fd shows it; 0: not known, or no process has it any more. */
+  /** Inode of the socket, as /proc/PID/fd shows it; 0: not known, or no process has the socket any more. */
   readonly inode: number;
   /** CLOCK_MONOTONIC, nanoseconds: SYN sent, accepted, or first datagram; undefined if that was before the start. */
   readonly started_ns: number | undefined;
   /** CLOCK_MONOTONIC, nanoseconds: when payload was last seen to have moved, or it was first seen. */
   readonly active_ns: number;
-  /** Payload. Of TCP: acknowledged by the peer, and arrived in order. Exact as of the last refresh. */
+  /** Payload; for TCP, bytes that the peer acknowledged and bytes that arrived in order. Exact as of the last refresh. */
   readonly bytes_sent: number;
   readonly bytes_received: number;
   /** Segments, or datagrams. */
@@ -47,15 +47,15 @@ export interface Connection {
 /** Finds the process of a socket. */
 export interface FindProcess {
   /**
-   * @param known Who had it so far; to be returned if it still does.
+   * @param known The process that had it so far; it is returned if it still has it.
    * @returns undefined where it is not known, or not yet.
    */
   (inode: number, known: ConnectionProcess | undefined): ConnectionProcess | undefined;
-  /** As long as it stays the same, what is known needs no second look. Default: it never does. */
+  /** While the version stays the same, known processes need no second look. Default: the version is never the same. */
   readonly version?: number;
 }
 
-/** A connection's end. `vanished`: its socket is gone, and no event told how. */
+/** A connection's end. `vanished`: its socket is gone, and no event reported the reason. */
 export interface EndedConnection {
   /** With its final figures. */
   readonly connection: Connection;
@@ -63,21 +63,21 @@ export interface EndedConnection {
   readonly closed_by: 'local' | 'peer' | 'reset' | 'timeout' | 'idle' | 'vanished';
 }
 
-/** What the table itself knows of a connection besides. */
+/** A connection with the fields that only the table needs. */
 export interface Entry extends Mutable<Connection> {
   readonly key: string;
-  /** The socket's, once sock_diag told of it; of UDP flows, the table does not need it. */
+  /** Cookie of the socket, once sock_diag has reported it; UDP flows do not need it. */
   cookie: number | undefined;
   /** Time of the event that brought `flow_id`. */
   flowNs: number;
-  /** Refresh in which its socket was last there, when that ended, and how many did not find it since. */
+  /** The refresh that last found its socket, the end of that refresh, and the number of refreshes since that did not. */
   generation: number;
   seenToNs: number;
   misses: number;
-  /** Of {@link FindProcess}, when `process` was last asked for. */
+  /** Version of {@link FindProcess} when `process` was last looked up. */
   processVersion: number | undefined;
   createdNs: number;
-  /** What lay behind it when it was first seen, and is not part of the totals. */
+  /** Its figures when it was first seen, which are not part of the totals. */
   baselineSent: number;
   baselineReceived: number;
   baselineRetransmits: number;
@@ -98,7 +98,7 @@ export interface EntryInit {
   readonly nowNs: number;
 }
 
-/** An entry of which nothing but its place is known yet. */
+/** An entry of which only the ends are known. */
 export function newEntry(init: EntryInit): Entry {
   return {
     id: init.id,
@@ -139,8 +139,7 @@ export function newEntry(init: EntryInit): Entry {
 }
 
 /**
- * One live connection at most has these at a time, in whatever state. A socket of IPv6 that serves IPv4 shares the
- * space of IPv4's.
+ * Key that at most one live connection has at a time, in any state. A socket of IPv6 that serves IPv4 has a key of IPv4.
  */
 export function connectionKey(
   transport: 'tcp' | 'udp',
@@ -151,7 +150,7 @@ export function connectionKey(
   return `${transport} ${netns} ${local.address} ${local.port} ${peer.address} ${peer.port}`;
 }
 
-/** What `weir top --json` prints of a connection: names and units as in records; what is unknown is absent. */
+/** A connection as `weir top --json` prints it: names and units as in records; unknown values are absent. */
 export interface PlainConnection {
   readonly flow_id?: string;
   readonly network: { readonly transport: 'tcp' | 'udp'; readonly type: 'ipv4' | 'ipv6' };
@@ -204,7 +203,7 @@ export function plainConnection(connection: Connection, nowNs: number): PlainCon
   };
 }
 
-/** Clocks are read one after the other, so an event can be a little younger than now. */
+/** Clocks are read one after the other, so an event can be a little later than `nowNs`. */
 function microseconds(ns: number): number {
   return Math.max(0, Math.round(ns / 1000));
 }

@@ -1,8 +1,8 @@
-/** Connections that are not live any more: told once, with their final figures. */
+/** Connections that are not live any more: each is reported once, with its final figures. */
 import { BoundedMap } from '@weir/ebpf/bounded-map';
 import type { EndedConnection, Entry } from './connection.js';
 
-/** A close event can be late: until then, the last that was seen of a vanished connection is not told. Nanoseconds. */
+/** Maximum wait for a late close event, before the last figures of a vanished connection are reported. Nanoseconds. */
 const LATE_NS = 10_000_000_000;
 
 interface Awaiting {
@@ -10,15 +10,15 @@ interface Awaiting {
   readonly sinceNs: number;
 }
 
-/** Sockets that vanished, for the close event that may still come. */
+/** Connections whose socket vanished and whose close event may still come. */
 export class AwaitingClose {
   /** In the order in which they vanished. */
   readonly #waiting = new Set<Awaiting>();
   readonly #byFlow = new Map<string, Awaiting>();
-  /** Those whose flow id is not known. */
+  /** Connections without a known flow id. */
   readonly #byKey = new Map<string, Awaiting>();
   readonly #byCookie = new Map<string, Awaiting>();
-  /** Those whose cookie is not known, by key. */
+  /** Connections without a known cookie, by key. */
   readonly #unseen = new Map<string, Awaiting>();
 
   get size(): number {
@@ -39,9 +39,9 @@ export class AwaitingClose {
   }
 
   /**
-   * Takes out the connection of a place, of whose beginning no event has told.
+   * Removes and returns the connection with these ends for which no event of its beginning has come.
    *
-   * @param ns of its beginning: one that was last seen before is another one.
+   * @param ns Time of its beginning: a connection that was last seen before is another one.
    */
   takeNameless(key: string, ns: number): Entry | undefined {
     const awaiting = this.#byKey.get(key);
@@ -51,9 +51,9 @@ export class AwaitingClose {
   }
 
   /**
-   * Takes out the connection that an event of the end tells of.
+   * Removes and returns the connection that a close event names.
    *
-   * @param ns of the event: a connection that was first seen after it is another one.
+   * @param ns Time of the event: a connection that was first seen after it is another one.
    */
   take(flowId: string, key: string, ns: number): Entry | undefined {
     let awaiting = this.#byFlow.get(flowId);
@@ -65,21 +65,21 @@ export class AwaitingClose {
     return awaiting?.entry;
   }
 
-  /** Takes out the connection of a socket, which is there after all. */
+  /** Removes and returns the connection of a socket that was found after all. */
   takeSocket(netns: number, cookie: number): Entry | undefined {
     const awaiting = this.#byCookie.get(cookieKey(netns, cookie));
     if (awaiting !== undefined) this.#remove(awaiting);
     return awaiting?.entry;
   }
 
-  /** Takes out the connection of a place, of which only an event told. */
+  /** Removes and returns the connection with these ends that is known only from an event. */
   takeUnseen(key: string): Entry | undefined {
     const awaiting = this.#unseen.get(key);
     if (awaiting !== undefined) this.#remove(awaiting);
     return awaiting?.entry;
   }
 
-  /** Takes out those for which no event will come any more. */
+  /** Removes and returns the connections for which no event will come any more. */
   *expire(nowNs: number): Generator<Entry, void, undefined> {
     for (const awaiting of this.#waiting) {
       if (nowNs - awaiting.sinceNs < LATE_NS) return;
@@ -92,7 +92,7 @@ export class AwaitingClose {
     const { flow_id, key, netns, cookie } = awaiting.entry;
     this.#waiting.delete(awaiting);
     if (flow_id !== undefined) this.#byFlow.delete(flow_id);
-    // A later connection of the same place may have vanished, too.
+    // A later connection with the same ends may have vanished, too.
     else if (this.#byKey.get(key) === awaiting) this.#byKey.delete(key);
     if (cookie !== undefined) this.#byCookie.delete(cookieKey(netns, cookie));
     else if (this.#unseen.get(key) === awaiting) this.#unseen.delete(key);
@@ -109,12 +109,12 @@ interface Closed {
   generation: number;
 }
 
-/** If no refresh ever comes to forget them. */
+/** Limit for the case that no refresh ever forgets them. */
 const RECENTLY_CLOSED_LIMIT = 65_536;
 
 /**
- * Connections whose close was told a short while ago. With prompt closes, the kernel still has the socket, which is no
- * connection any more. Each is forgotten by the second refresh that does not find it.
+ * Connections whose close was reported a short while ago. With prompt closes, the kernel still has the socket, which is no
+ * connection any more. The second refresh that does not find it forgets it.
  */
 export class RecentlyClosed {
   /** In the order in which they were closed. */
@@ -137,10 +137,10 @@ export class RecentlyClosed {
     return this.#flows.has(flowId);
   }
 
-  /** Whether a socket is one of these. @param isOrphan that the application has closed it. */
+  /** Whether a socket belongs to one of these. @param isOrphan Whether the application has closed the socket. */
   isOne(key: string, cookie: number, isOrphan: boolean, generation: number): boolean {
     const closed = this.#byKey.get(key);
-    // Of a connection that no refresh has seen, the cookie is not known; whoever comes next in its place is no orphan.
+    // The cookie of a connection that no refresh has seen is not known; the next connection with its ends is no orphan.
     if (closed === undefined || !isOrphan || (closed.cookie ?? cookie) !== cookie) return false;
     closed.generation = generation;
     return true;
@@ -162,7 +162,7 @@ export class RecentlyClosed {
   }
 }
 
-/** What ended since it was last asked for; the oldest are dropped, and counted, if nobody asks. */
+/** Ended connections since the last call of `take`; beyond a limit the oldest are dropped, and counted. */
 export class EndedQueue {
   readonly #limit: number;
   #ended: EndedConnection[] = [];

@@ -1,4 +1,4 @@
-/** Live entries, by each of the names that the sources have for them. */
+/** Live entries, indexed by each identifier that the sources have for them. */
 import type { Entry } from './connection.js';
 
 export class Entries {
@@ -6,14 +6,14 @@ export class Entries {
   readonly #byFlow = new Map<string, Entry>();
   /** TCP only: several UDP sockets may have the same ends. */
   readonly #byKey = new Map<string, Entry>();
-  /** In each network namespace: before Linux 5.9, a cookie is a socket's own only there. */
+  /** By network namespace: before Linux 5.9, a cookie is unique only within one. */
   readonly #byCookie = new Map<number, Map<number, Entry>>();
 
   get size(): number {
     return this.#all.size;
   }
 
-  /** In the order in which they were added. Removing the one at hand is safe. */
+  /** In the order in which they were added. Removing the current entry is safe. */
   [Symbol.iterator](): IterableIterator<Entry> {
     return this.#all.values();
   }

@@ -1,6 +1,6 @@
 /**
- * The figures of a connection, and how they add up. What an entry contributes to the totals is always its figures less
- * its base, so every change of either goes through here. Pure.
+ * The figures of connections, and their sums. An entry contributes its figures less its baseline to the totals, so every
+ * change of either is made here. Pure.
  */
 import type { CloseRecord } from '../records/record.js';
 import {
@@ -14,7 +14,7 @@ import {
 import type { Entry } from './connection.js';
 import type { MutableTotals } from './totals.js';
 
-/** Below this, a rate would tell more of the clock than of the connection. */
+/** Shortest time over which a rate is computed: over less, the clock distorts it. */
 const SHORTEST_SAMPLE_NS = 10_000_000;
 
 interface Figures {
@@ -40,7 +40,7 @@ function setRates(entry: Entry, sentBefore: number, receivedBefore: number, nowN
   entry.sampledNs = nowNs;
 }
 
-/** What sock_diag tells of a connection now. */
+/** Applies the figures that sock_diag reports. */
 export function applySocket(entry: Entry, totals: MutableTotals, socket: DiagSocket, nowNs: number): void {
   const { info, state, sendQueue } = socket;
   entry.state = stateName(state);
@@ -66,9 +66,9 @@ export function applySocket(entry: Entry, totals: MutableTotals, socket: DiagSoc
   );
 }
 
-/** What the kernel told at the end. */
+/** Applies the final figures of a close record. */
 export function applyClose(entry: Entry, totals: MutableTotals, record: CloseRecord): void {
-  // Where the tracer does not know who sent the SYN, its figure has that as a byte.
+  // Where the tracer does not know which side sent the SYN, its figure counts the SYN as a byte.
   const countsSyn = record.direction === undefined && entry.direction === 'outbound';
   setFigures(entry, totals, {
     sent:
@@ -95,7 +95,7 @@ export function applyUdp(entry: Entry, totals: MutableTotals, flow: UdpFigures, 
 }
 
 /**
- * Which side sent the SYN. While that is not known, the SYN, which the kernel counts as a byte, is taken for payload.
+ * Sets which side sent the SYN. While that is not known, the SYN, which the kernel counts as a byte, counts as payload.
  */
 export function setDirection(entry: Entry, totals: MutableTotals, direction: 'outbound' | 'inbound'): void {
   const countsSyn = entry.direction === undefined && direction === 'outbound' && entry.bytes_sent > 0;
@@ -106,13 +106,13 @@ export function setDirection(entry: Entry, totals: MutableTotals, direction: 'ou
   else totals.bytes_sent--;
 }
 
-/** They were another connection's. */
+/** Removes figures that belong to another connection. */
 export function clearFigures(entry: Entry, totals: MutableTotals): void {
   dropBaseline(entry, totals);
   setFigures(entry, totals, { sent: 0, received: 0, retransmits: 0 });
 }
 
-/** What has moved so far does not count: it was before the table's time. */
+/** Excludes the figures so far from the totals: the traffic was before the table existed. */
 export function setBaseline(entry: Entry, totals: MutableTotals): void {
   totals.bytes_sent -= entry.bytes_sent - entry.baselineSent;
   totals.bytes_received -= entry.bytes_received - entry.baselineReceived;
@@ -122,7 +122,7 @@ export function setBaseline(entry: Entry, totals: MutableTotals): void {
   entry.baselineRetransmits = entry.retransmits;
 }
 
-/** All of it counts after all. */
+/** Counts all figures, including those before the baseline. */
 export function dropBaseline(entry: Entry, totals: MutableTotals): void {
   totals.bytes_sent += entry.baselineSent;
   totals.bytes_received += entry.baselineReceived;

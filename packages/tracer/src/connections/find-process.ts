@@ -1,18 +1,18 @@
-/** Processes of sockets, for connections of which no event told who has them. */
+/** Finds the processes of sockets, for connections whose process no event has named. */
 import { readState } from '../enrich/procfs.js';
 import type { ConnectionProcess } from '../records/record.js';
 import type { SocketOwners } from '../sockets/index.js';
 import type { FindProcess } from './connection.js';
 
-/** For how long a process is taken to have the name it had, milliseconds: many sockets are of the same one. */
+/** The time for which a process is assumed to keep its name, milliseconds: many sockets belong to the same process. */
 const FRESH_MS = 2_000;
 
 /**
- * Finds processes by who has the socket's descriptor. Of several, the one that an event told of, else the one with the
- * lowest pid, is taken: mostly a server's parent rather than one of its workers.
+ * Finds processes by the descriptors of sockets. If several processes have the socket, the one that an event named is chosen,
+ * else the one with the lowest pid: mostly a server's parent rather than one of its workers.
  *
- * A socket whose process is known is not looked for; but if the descriptors of all processes are looked at for another's
- * sake, a socket that was passed on is noticed.
+ * A known process starts no search; but a pass over the descriptors of all processes that another socket needs also shows
+ * that a socket was passed on.
  */
 export function processFinder(owners: SocketOwners, read: typeof readState = readState): FindProcess {
   const described = new Map<number, ConnectionProcess>();

@@ -11,18 +11,18 @@ export interface OpenSocket {
   readonly netns: number;
   readonly cookie: number;
   readonly local: Endpoint;
-  /** Of a connected UDP socket. */
+  /** The peer of a connected UDP socket. */
   readonly peer: Endpoint | undefined;
   readonly inode: number;
   readonly uid: number;
   readonly process: ConnectionProcess | undefined;
   /** TCP: connections that wait to be accepted; UDP: bytes that wait to be read. */
   readonly waiting: number;
-  /** TCP: how many connections may wait. */
+  /** TCP: the number of connections that may wait. */
   readonly backlog: number | undefined;
 }
 
-/** Those of the last refresh. */
+/** The open sockets of the last refresh. */
 export class OpenSockets {
   readonly #addresses: AddressFormatter;
   /** Addresses and ports never change while a socket listens, so objects are kept from refresh to refresh. */
@@ -51,7 +51,7 @@ export class OpenSockets {
     return this.#byCookie.get(cookie);
   }
 
-  /** Whether a socket is one of these. */
+  /** Whether a socket is an open socket in this sense. */
   static isOne({ transport, state }: DiagSocket): boolean {
     return transport === 'udp' || state === TcpState.listen;
   }

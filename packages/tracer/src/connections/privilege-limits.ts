@@ -1,4 +1,4 @@
-/** What live connections can not show, for this process may not look at it. */
+/** Limits of live connections for lack of privileges. */
 import { type CapabilityName, effectiveCapabilities, missingCapabilities } from '@weir/ebpf/sys';
 import { inInitialPidNamespace } from '../enrich/index.js';
 import type { Problem } from '../report.js';
@@ -21,7 +21,7 @@ export function privilegeLimits(
     }));
   if (isHost) return limits;
   const outside = {
-    what: 'this process is not in the initial pid namespace: /proc does not tell the owners of sockets',
+    what: 'this process is not in the initial pid namespace: /proc does not show the owners of sockets',
     advice: 'run it in the pid namespace of the host, as docker run --pid=host does',
   };
   return [...limits, outside];

@@ -1,11 +1,11 @@
 /**
- * The live connections of this host, from three sources: the tracer's records, which tell of beginnings and ends;
- * sock_diag, which tells of what is there and how much has moved; and the counts of UDP flows. Touches nothing outside.
+ * The live connections of this host, from three sources: the tracer's records of beginnings and ends; sock_diag, which lists
+ * sockets with their counters; and the counts of UDP flows. The table itself reads nothing from the host.
  *
  * Records should be delivered up to the moment at which a refresh begins: then no figure is ever shown with another
  * connection. Otherwise one may be, for one refresh, where a port was reused in between; sums come right all the same.
- * Where records were lost, a connection is found to be gone by the refreshes that do not find its socket, and what it moved
- * after the last one that did is not counted.
+ * Where records were lost, a connection counts as gone after the refreshes that do not find its socket, and its traffic after
+ * the last refresh that did is not counted.
  */
 import { AddressFormatter } from '@weir/ebpf/address';
 import { monotonicNs } from '@weir/ebpf/sys';
@@ -19,17 +19,17 @@ import { RateMeter, type Totals } from './totals.js';
 import { UdpFlows } from './udp-connections.js';
 
 export interface ConnectionTableOptions {
-  /** How many connections and flows the table holds. Default 262,144. */
+  /** The number of connections and flows that the table holds. Default 262,144. */
   readonly limit?: number;
-  /** TCP connections without payload for so long are not shown, until some moves. Milliseconds; default: shown. */
+  /** Hide TCP connections without payload for this time, until some moves. Milliseconds; default: they are shown. */
   readonly tcpIdleMs?: number;
-  /** How many ended connections are kept for {@link ConnectionTable.takeEnded}. Default 16,384. */
+  /** The number of ended connections that are kept for {@link ConnectionTable.takeEnded}. Default 16,384. */
   readonly endedLimit?: number;
   /** CLOCK_MONOTONIC, nanoseconds. */
   readonly now?: () => number;
 }
 
-/** Tells all sockets; a SocketReader does. */
+/** Lists all sockets, as a SocketReader does. */
 export interface SocketSource {
   read(onSocket: (socket: DiagSocket) => void): SocketSnapshot;
 }
@@ -63,7 +63,7 @@ export class ConnectionTable {
     return this.#store.entries.size;
   }
 
-  /** What is remembered of connections that are not live any more: it is bounded by time. */
+  /** The number of remembered connections that are not live any more; they are forgotten after a time. */
   get remembered(): number {
     return this.#store.awaitingClose.size + this.#tcp.recentlyClosed;
   }
@@ -82,22 +82,22 @@ export class ConnectionTable {
     }
   }
 
-  /** What has ended since the last call, and how many more had ended that nobody asked for in time. */
+  /** Connections that have ended since the last call, and the number of those that were dropped. */
   takeEnded(): { readonly ended: readonly EndedConnection[]; readonly dropped: number } {
     return this.#store.endedQueue.take();
   }
 
-  /** Takes a record of the tracer. */
+  /** Applies a record of the tracer. */
   record(record: ConnectionRecord): void {
     this.#tcp.record(record);
   }
 
   /**
-   * Reads all sockets, and drops what is gone.
+   * Reads all sockets, and removes connections that are gone.
    *
    * @param readFlows Called when the sockets were read: to call {@link udpFlows} and {@link udpEnded}.
-   * @returns what was read.
-   * @throws what the source throws.
+   * @returns the coverage of the reading.
+   * @throws the errors of the source.
    */
   refresh(source: SocketSource, findProcess?: FindProcess, readFlows?: () => void): SocketSnapshot {
     const nowNs = this.#store.now();
@@ -115,14 +115,14 @@ export class ConnectionTable {
   }
 
   /**
-   * Takes the counts of all UDP flows that are live now. One that was here and is not among them is gone, of which
-   * {@link udpEnded} should have told.
+   * Applies the counts of all UDP flows that are live. A flow of the table that is not among them is gone, and
+   * {@link udpEnded} should have been called for it.
    */
   udpFlows(flows: Iterable<UdpFlow>): void {
     this.#udp.update(flows);
   }
 
-  /** Takes the final counts of a UDP flow. */
+  /** Applies the final counts of a UDP flow. */
   udpEnded(flow: UdpFlow, closedBy: 'local' | 'idle', endedNs: number): void {
     this.#udp.ended(flow, closedBy, endedNs);
   }

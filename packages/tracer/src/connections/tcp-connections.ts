@@ -1,9 +1,9 @@
 /**
- * TCP connections in the table: what records and sock_diag tell, put together.
+ * TCP connections in the table, from records and sock_diag together.
  *
- * A record knows a connection by its flow id, sock_diag knows a socket by its cookie; what they have in common is the
- * ends, which at any moment at most one connection of a network namespace has. A connection that takes the place of an
- * earlier one is told from it by cookie, flow id and time, whichever of the two sources comes first, or late, or never.
+ * A record knows a connection by its flow id, sock_diag knows a socket by its cookie; both know the two ends, which at any
+ * moment at most one connection of a network namespace has. A connection with the ends of an earlier one is distinguished
+ * from it by cookie, flow id and time, whichever of the two sources comes first, or late, or never.
  */
 import type { AddressFormatter } from '@weir/ebpf/address';
 import type {
@@ -23,7 +23,7 @@ import { applyClose, applySocket, clearFigures, dropBaseline, setBaseline, setDi
 
 /** Refreshes that must not find a socket before it counts as gone: sock_diag may pass one over (see SocketReader). */
 const MISSES = 2;
-/** The same for a socket in a network namespace that can't be read: no process is in it any more. */
+/** The same for a socket in a network namespace that cannot be read: no process is in it any more. */
 const UNREACHABLE_MISSES = 10;
 
 export class TcpConnections {
@@ -72,7 +72,7 @@ export class TcpConnections {
     const place = placeOf(record, startNs);
     const late = awaitingClose.takeNameless(place.key, startNs);
     if (late !== undefined) {
-      // Its socket is gone already, and only the record of its end is still missing.
+      // Its socket is already gone, and only the record of its end is still missing.
       this.#begin(late, record, startNs);
       awaitingClose.add(late, this.#store.now());
       return;
@@ -110,7 +110,7 @@ export class TcpConnections {
     let entry = entries.ofFlow(flow_id);
     if (entry === undefined) {
       const there = entries.ofKey(place.key);
-      // Older than the tracer, or its record is lost. One that was first seen after this end is its successor.
+      // Older than the tracer, or its record is lost. A connection that was first seen after this end is its successor.
       if (there !== undefined && there.flow_id === undefined && there.createdNs <= monotonic_ns)
         entry = there;
     }
@@ -121,7 +121,7 @@ export class TcpConnections {
     entry.flow_id = flow_id;
     if (entry.process === undefined && record.process !== undefined) entry.process = identity(record.process);
     applyClose(entry, totals, record);
-    // Older than the tracer, and never seen: how much of it is new can't be known.
+    // Older than the tracer, and never seen: its traffic since the start cannot be known.
     if (isNew && record.duration_us === undefined && !this.#covered.has(netns)) setBaseline(entry, totals);
     entry.state = 'close';
     this.#recentlyClosed.add(entry, this.#generation);
@@ -162,7 +162,7 @@ export class TcpConnections {
     entry.processVersion = version;
   }
 
-  /** The entry of a socket whose cookie is new. undefined: no connection, or there is no room. */
+  /** The entry of a socket whose cookie is new; undefined where it is no connection, or there is no room. */
   #entryOf(socket: DiagSocket, nowNs: number): Entry | undefined {
     const { entries, awaitingClose, totals } = this.#store;
     const { netns, cookie } = socket;
@@ -172,18 +172,18 @@ export class TcpConnections {
     const isOrphan = socket.inode === 0 && socket.state !== TcpState.established;
     if (this.#recentlyClosed.isOne(key, cookie, isOrphan, this.#generation)) return undefined;
     let entry = entries.ofKey(key);
-    // Another socket is there now. What an event told since the older was last seen is meant for the newer one.
+    // Another socket has these ends. Events since the older one was last seen belong to the newer one.
     if (entry?.cookie !== undefined && entry.flowNs <= entry.seenToNs) {
       this.#store.awaitClose(entry);
       entry = undefined;
     }
     const awaiting = awaitingClose.takeSocket(netns, cookie);
     if (entry === undefined) {
-      // Dumps have passed it over.
+      // Earlier dumps have skipped it.
       entry = awaiting ?? awaitingClose.takeUnseen(key);
       if (entry !== undefined) entries.add(entry);
     } else if (awaiting !== undefined) {
-      // Its figures were taken for those of the connection that was in its place before, whose end is not told yet.
+      // Its figures were counted for the earlier connection with these ends, whose end has not been reported yet.
       clearFigures(awaiting, totals);
       awaiting.cookie = undefined;
       awaitingClose.add(awaiting, nowNs);
@@ -219,11 +219,11 @@ function placeOf(record: ConnectionRecord, sinceNs: number): Place {
   return { transport: 'tcp', key: connectionKey('tcp', netns, local, peer), netns, local, peer, sinceNs };
 }
 
-/** Whether a connection that only sock_diag told of so far is the one that an event tells of. */
+/** Whether a connection that only sock_diag has reported so far is the one of an event. */
 function couldBe(entry: Entry, record: ConnectRecord | AcceptRecord, startNs: number): boolean {
   if (entry.flow_id !== undefined) return false;
   if (entry.seenToNs >= startNs) return true;
-  // It waited to be accepted, and no process had it yet.
+  // The connection waited to be accepted, and no process had it yet.
   return record.event === 'accept' && entry.inode === 0 && entry.direction !== 'outbound';
 }
 

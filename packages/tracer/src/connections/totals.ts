@@ -5,12 +5,12 @@ export interface Totals {
   readonly connected: number;
   readonly accepted: number;
   readonly failed: number;
-  /** TCP connections and UDP flows that have ended, and of these, sockets whose end no event told. */
+  /** TCP connections and UDP flows that have ended; among them, those whose end no event reported. */
   readonly ended: number;
   readonly vanished: number;
   /**
-   * Payload that has moved since the table was made; of a connection from before that, what came after it was first
-   * seen. A connection between two processes of this host has two ends, and counts at each.
+   * Payload since the table was made; for an earlier connection, payload since it was first seen. A connection between two
+   * processes of this host has two ends, and counts at each.
    */
   readonly bytes_sent: number;
   readonly bytes_received: number;
@@ -18,9 +18,9 @@ export interface Totals {
   /** Bytes a second between the last two refreshes. */
   readonly send_rate: number;
   readonly receive_rate: number;
-  /** Connections and flows that the table had no room for when an event told of them. Their bytes count when they close. */
+  /** Connections and flows for which the table had no room at their event. Their bytes count when they close. */
   readonly overflow: number;
-  /** Sockets that the last refresh found and the table had no room for. */
+  /** Sockets that the last refresh found and for which the table had no room. */
   readonly untracked: number;
 }
 

@@ -19,24 +19,24 @@ import { privilegeLimits } from './privilege-limits.js';
 import { ConnectionTable } from './table.js';
 import type { Totals } from './totals.js';
 
-/** What is needed of the tracer. */
+/** The services that live connections need from the tracer. */
 export interface RecordFeed {
   readonly btf: Btf;
   readonly features?: FeatureTable;
-  /** Whether it tells of TCP, and of IPv6. */
+  /** Whether it reports TCP, and IPv6. */
   readonly tcp: boolean;
   readonly ipv6: boolean;
   /** Inodes of the network namespaces that it is confined to. */
   readonly netns?: readonly number[];
-  /** Shows every record from now on. @returns what ends it. */
+  /** Shows every later record. @returns a function that ends the watch. */
   watch(watcher: (record: TraceRecord) => void): () => void;
-  /** Shows all records of what has happened until this call. @throws EbpfError once the tracer has ended. */
+  /** Shows all records of events until this call. @throws EbpfError once the tracer has ended. */
   catchUp(): Promise<void>;
   lost(): Pick<LiveLosses, 'ring' | 'map' | 'probe'>;
   onDispose(): void;
 }
 
-/** UDP flows that are followed at a time: more would cost the kernel much memory, whether there are so many or not. */
+/** Limit of UDP flows: a larger table would cost the kernel much memory even while it is empty. */
 const MAX_UDP_FLOWS = 65_536;
 
 export class TracedConnections implements LiveConnections {
@@ -85,7 +85,7 @@ export class TracedConnections implements LiveConnections {
         }).counter;
       } catch (error) {
         if (!(error instanceof EbpfError)) throw error;
-        problems.push({ what: `UDP is not counted: ${error.message}`, advice: 'weir doctor tells more' });
+        problems.push({ what: `UDP is not counted: ${error.message}`, advice: 'weir doctor shows why' });
       }
     }
     this.problems = problems;
@@ -135,7 +135,7 @@ export class TracedConnections implements LiveConnections {
   }
 
   async #refresh(): Promise<void> {
-    // Before events are taken in, so that nothing stands between these and the reading of sockets.
+    // Before events are consumed, so that the sockets are read right after these.
     this.#owners.step(this.#refreshed ? undefined : Number.POSITIVE_INFINITY);
     await this.#feed.catchUp();
     if (this.#disposed) throw new EbpfError('these connections were disposed of');
@@ -149,7 +149,7 @@ export class TracedConnections implements LiveConnections {
     this.#refreshed = true;
   }
 
-  /** After the sockets were read, which tell of flows what the kernel's counts do not. */
+  /** Runs after the sockets were read: they show the owners of flows, which the kernel's counts lack. */
   #countUdp(): void {
     const udp = this.#udp?.collect((cookie) => this.#table.openSockets.ofCookie(cookie));
     const isWanted = (flow: UdpFlow) => this.#isInside(flow.netns) && this.#hasFamily(flow.local.address);
@@ -191,7 +191,8 @@ function check({
   tcpIdleMs = 1,
   udpIdleMs = 1,
 }: ConnectionsOptions): void {
-  if (!tcp && !udp) throw new OptionError('neither TCP nor UDP: there would be no connections');
+  if (!tcp && !udp)
+    throw new OptionError('tcp and udp are both off: there would be no connections; leave one of them on');
   if (!Number.isInteger(limit) || limit < 1) throw new OptionError(`${limit} is no number of connections`);
   for (const [name, value] of Object.entries({ tcpIdleMs, udpIdleMs })) {
     if (!(value > 0)) throw new OptionError(`${name} is ${value}: expected milliseconds above 0`);

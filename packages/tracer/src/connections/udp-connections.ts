@@ -1,4 +1,4 @@
-/** UDP flows in the table. They come with their counts, and with an identity, so there is nothing to guess. */
+/** UDP flows in the table. They come with counts and a flow id, so nothing has to be inferred. */
 import type { UdpFlow } from '../sockets/index.js';
 import { connectionKey, type Entry } from './connection.js';
 import type { ConnectionStore, Place } from './connection-store.js';
@@ -7,14 +7,14 @@ import { applyUdp } from './figures.js';
 export class UdpFlows {
   readonly #store: ConnectionStore;
   #generation = 0;
-  /** Flows that the last generation had no room for. */
+  /** Flows for which the last update had no room. */
   untracked = 0;
 
   constructor(store: ConnectionStore) {
     this.#store = store;
   }
 
-  /** All that are live now. */
+  /** Applies the counts of all live flows. */
   update(flows: Iterable<UdpFlow>): void {
     const { entries, totals, now } = this.#store;
     this.#generation++;
@@ -47,7 +47,7 @@ export class UdpFlows {
   #add(flow: UdpFlow): Entry | undefined {
     const { entries, awaitingClose, isFull, now } = this.#store;
     if (isFull) return undefined;
-    // Thought to be gone, and back: its counts went on, and so do the totals.
+    // A flow that was thought to be gone is back: its counts went on, and so do the totals.
     const entry = awaitingClose.take(flow.flow_id, keyOf(flow), now()) ?? this.#create(flow);
     entries.add(entry);
     return entry;

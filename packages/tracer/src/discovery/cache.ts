@@ -1,4 +1,4 @@
-/** Keeps what was discovered, for the same kernel's next time. */
+/** Keeps discovered offsets in a file, for the next start on the same kernel. */
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, release, version } from 'node:os';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type CapabilityName, effectiveCapabilities } from '@weir/ebpf/sys';
 import { type DiscoveredField, knownFields, type Method } from './fields.js';
 
-/** What tells one build of the kernel from all others. */
+/** The identity of one build of the kernel. */
 export interface KernelIdentity {
   /** uname -r */
   readonly release: string;
@@ -18,13 +18,13 @@ export interface KernelIdentity {
   readonly architecture: string;
 }
 
-/** Changes with what a file contains and what is discovered. */
+/** Changes with the content of the file and with the discovered fields. */
 const FORMAT = 2;
-/** Where nothing in the kernel ends: no offset is larger. */
+/** Upper bound of all offsets. */
 const MAX_OFFSET = 4096;
 const methods: readonly string[] = ['values', 'structure', 'pointer'] satisfies Method[];
 
-/** The running kernel's. */
+/** The identity of the running kernel. */
 export function kernelIdentity(): KernelIdentity {
   let notes = '';
   try {
@@ -35,14 +35,14 @@ export function kernelIdentity(): KernelIdentity {
   return { release: release(), version: version(), notes, architecture: process.arch };
 }
 
-/** What is kept of a discovery. */
+/** The findings of a discovery that are kept. */
 export interface Findings {
   readonly fields: readonly DiscoveredField[];
   /** Capabilities that it lacked to find more: a process that has one of them makes a discovery of its own. */
   readonly lacked: readonly CapabilityName[];
 }
 
-/** A file's content. */
+/** The content of a file. */
 export function encodeCache({ fields, lacked }: Findings, kernel: KernelIdentity): string {
   const entries = fields.map(({ struct, field, offset, size, how, candidates }) => ({
     ...{ struct, field, offset, size, how, candidates },
@@ -51,8 +51,8 @@ export function encodeCache({ fields, lacked }: Findings, kernel: KernelIdentity
 }
 
 /**
- * What a file holds for a kernel; undefined if it is another's, of another format, damaged, or less than a process with
- * these capabilities would find.
+ * Reads the fields of a kernel from a file; undefined if the file is another kernel's, has another format, is damaged, or has
+ * less than a process with these capabilities would find.
  */
 export function decodeCache(
   text: string,
@@ -98,7 +98,7 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-/** The folder for this user: of root, /var/cache/weir; else weir in $XDG_CACHE_HOME or ~/.cache. */
+/** The folder for this user: /var/cache/weir for root, else weir in $XDG_CACHE_HOME or ~/.cache. */
 export function cacheFolder(environment: NodeJS.ProcessEnv = process.env, uid = process.geteuid?.()): string {
   const { XDG_CACHE_HOME: given } = environment;
   if (given?.startsWith('/')) return join(given, 'weir');
@@ -111,8 +111,8 @@ function cacheFile(folder: string, kernel: KernelIdentity): string {
 }
 
 /**
- * What an earlier discovery found on this kernel; undefined if there is nothing that can be trusted to be that. It may
- * still be wrong, if somebody wrote into the file: try it on known connections before use.
+ * Reads the fields that an earlier discovery found on this kernel; undefined if there is no valid file. They may still be wrong
+ * if somebody wrote into the file: verify them with known connections before use.
  */
 export function loadCachedFields(
   folder: string = cacheFolder(),
@@ -126,8 +126,8 @@ export function loadCachedFields(
 }
 
 /**
- * Keeps what was found, in a file that only this user can read and that is whole at every moment. Returns whether it
- * could: without, the next time takes a discovery longer.
+ * Stores fields in a file that only this user can read and that is complete at every moment. Returns whether it could; if
+ * not, the next start takes longer by a discovery.
  */
 export function storeFields(
   findings: Findings,
@@ -151,6 +151,6 @@ function removeIfThere(path: string): void {
   try {
     rmSync(path, { force: true });
   } catch {
-    // Then there is no folder that it could be in.
+    // Then the folder does not exist.
   }
 }

@@ -1,4 +1,4 @@
-/** What the experiments of one discovery share: the program, the sockets, and what was seen. */
+/** The state that the experiments of one discovery share: the program, the sockets, and the observations. */
 import { randomInt } from 'node:crypto';
 import { SyscallError } from '@weir/ebpf';
 import { isTransient } from '@weir/ebpf/sys';
@@ -8,23 +8,23 @@ import type { Observation, Observations, PointerObservation } from './observatio
 import type { Change, Snapshot, Snapshots } from './snapshot.js';
 import { AddressFamily, type Endpoint, mapped, type SocketPool, type TestSocket } from './sockets.js';
 
-/** What is known of a socket besides its state. */
+/** The known values of a socket besides its state. */
 export type Known = Omit<Observation, 'image' | 'state' | 'family'>;
 
-/** A socket with an end of its own, whose address in the kernel is known. */
+/** A socket of the experiments, whose address in the kernel is known. */
 export interface ProbeSocket {
   readonly socket: TestSocket;
   readonly sk: bigint;
   readonly local?: Endpoint;
 }
 
-/** One that is bound. */
+/** A probe socket that is bound. */
 export interface BoundProbeSocket extends ProbeSocket {
   readonly local: Endpoint;
 }
 
 interface BeforeOptions {
-  /** Addresses whose memory to copy too. */
+  /** Addresses whose memory is copied, too. */
   readonly targets?: readonly bigint[];
   readonly isIt?: (image: Image) => boolean;
 }
@@ -34,7 +34,7 @@ export class Experiment implements Observations {
   readonly pointers: PointerObservation[] = [];
   readonly snapshots: Snapshots;
   readonly sockets: SocketPool;
-  /** Why an experiment could not be made. */
+  /** Reasons why experiments failed. */
   readonly failures: string[] = [];
   /** Whether one failed for reasons of the moment, such as too many open files. */
   disturbed = false;
@@ -44,7 +44,7 @@ export class Experiment implements Observations {
     this.sockets = sockets;
   }
 
-  /** Runs an experiment. What it needs may be missing or forbidden here; then what it had seen before counts. */
+  /** Runs an experiment. If it fails, because something is missing or forbidden here, its observations so far still count. */
   attempt(what: string, experiment: () => void): void {
     try {
       experiment();
@@ -55,10 +55,10 @@ export class Experiment implements Observations {
   }
 
   /**
-   * The socket as it was just before `action` made a certain change; undefined if that was not seen, or if it cannot be
-   * told from another socket's change at the same time.
+   * Returns the socket as it was just before `action` made a certain change; undefined if that was not seen, or if it cannot be
+   * distinguished from another socket's change at the same time.
    *
-   * @param isIt Tells the socket by its contents, where its address is not known.
+   * @param isIt Recognises the socket by its contents, where its address is not known.
    */
   before(
     change: Change,
@@ -73,7 +73,7 @@ export class Experiment implements Observations {
     return undefined;
   }
 
-  /** Notes what is known of a socket in a snapshot. */
+  /** Records the known values of a socket in a snapshot. */
   observe(snapshot: Snapshot | undefined, family: number, known: Known): void {
     if (snapshot === undefined) return;
     this.images.push({ image: snapshot.image, state: snapshot.from, family, ...known });
@@ -103,14 +103,14 @@ export function randomEndpoint(): Endpoint {
   }
 }
 
-/** What is known of a socket that is bound. */
+/** The known values of a bound socket. */
 export function localKnown(family: number, { address, port }: Endpoint): Known {
   return family === AddressFamily.ipv4
     ? { localAddress: address, localPort: port }
     : { localAddress6: mapped(address), localPort: port };
 }
 
-/** What is known of a socket that is bound and has a peer. */
+/** The known values of a bound socket with a peer. */
 export function pairKnown(family: number, local: Endpoint, peer: Endpoint): Known {
   const { port } = peer;
   const peerKnown: Known =
@@ -122,13 +122,13 @@ export function pairKnown(family: number, local: Endpoint, peer: Endpoint): Know
 
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
-/** Waits until something holds, looking at it again and again; returns whether it did in time. */
+/** Waits until a condition holds, and checks it repeatedly; returns whether it held in time. */
 export function waitUntil(holds: () => boolean, milliseconds: number): boolean {
   const end = performance.now() + milliseconds;
   for (let attempt = 0; ; attempt++) {
     if (holds()) return true;
     if (performance.now() > end) return false;
-    // Over loopback most is done when a system call returns.
+    // Over loopback, most actions are complete when the system call returns.
     if (attempt > 3) Atomics.wait(pause, 0, 0, 1);
   }
 }

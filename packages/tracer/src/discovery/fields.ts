@@ -1,7 +1,7 @@
 /** The fields of kernel structs that discovery looks for. */
 import { OptionError } from '@weir/ebpf';
 
-/** What a field is: `net` is the kernel's possible_net_t, a pointer in a struct. */
+/** The type of a field: `net` is the kernel's possible_net_t, a pointer in a struct. */
 export interface FieldType {
   /** Bytes. */
   readonly size: number;
@@ -50,7 +50,7 @@ function fields(struct: Field['struct'], kind: Field['kind'], size: number, ...n
   return names.map((field) => ({ struct, field, kind, size }));
 }
 
-/** All that is looked for. `net.inum` is `ns.inum` from the start of struct net. */
+/** All fields of the search. `net.inum` is `ns.inum` from the start of struct net. */
 export const knownFields: readonly Field[] = [
   ...fields('sock_common', 'unsigned', 4, 'skc_daddr', 'skc_rcv_saddr'),
   ...fields('sock_common', 'unsigned', 2, 'skc_dport'),
@@ -77,14 +77,14 @@ export type Method =
   | 'values'
   /** Its place beside another field, whose values were found. */
   | 'structure'
-  /** What it points to, or what points to it, holds known values. */
+  /** The object to which it points, or that points to it, holds known values. */
   | 'pointer';
 
 export interface DiscoveredField extends Field {
   /** Bytes from the start of the struct. */
   readonly offset: number;
   readonly how: Method;
-  /** Offsets that fitted what was seen; more than 1 only where the structure chose among them. */
+  /** The number of offsets that fitted all observations; more than 1 only where the structure decided among them. */
   readonly candidates: number;
 }
 
@@ -93,9 +93,9 @@ export interface MissingField {
   readonly why: string;
 }
 
-/** @throws OptionError for a name that is none. */
+/** @throws OptionError for an unknown name. */
 export function knownField(name: string): Field {
   const found = knownFields.find(({ field }) => field === name);
-  if (found === undefined) throw new OptionError(`discovery knows no field ${name}`);
+  if (found === undefined) throw new OptionError(`${name} is no field that discovery looks for`);
   return found;
 }

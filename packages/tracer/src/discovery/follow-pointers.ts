@@ -1,4 +1,4 @@
-/** Copies what a socket's pointers lead to. */
+/** Copies the objects to which a socket's pointers lead. */
 import type { Experiment, ProbeSocket } from './experiment.js';
 import type { Image } from './image.js';
 import { maxTargets } from './snapshot.js';
@@ -28,7 +28,7 @@ export function followPointers(
     }
   };
   copy(pointersIn(image, sk, sockEnd).values());
-  // What points back to the sock may be its struct socket, which leads to its file.
+  // An object that points back to the sock may be its struct socket, which leads to its file.
   const sockets = [...copies.values()].filter((content) =>
     [...pointersIn(content, sk).values()].includes(sk),
   );

@@ -1,6 +1,6 @@
 /**
- * Finds out where the running kernel keeps what the tracer reads, without the kernel's help: sockets with known contents
- * are copied out of it whole, and the contents searched for. docs/discovery.md tells how.
+ * Finds the offsets of the fields that the tracer reads, without the kernel's types: sockets with known contents are copied
+ * out of the kernel as a whole, and searched for these contents. docs/discovery.md explains how.
  */
 import type { Btf, FeatureTable } from '@weir/ebpf';
 import { type CapabilityName, missingCapabilities } from '@weir/ebpf/sys';
@@ -8,9 +8,9 @@ import { type BoundProbeSocket, Experiment } from './experiment.js';
 import { type DiscoveredField, knownFields, type MissingField } from './fields.js';
 import { followPointers } from './follow-pointers.js';
 import {
-  abandonConnect,
   connectToKnownPeer,
   flagPatterns,
+  giveUpConnect,
   makeProbeSocket,
   makeUnboundProbeSocket,
   setKnownFlags,
@@ -33,17 +33,17 @@ export interface Discovery {
   readonly lacked: readonly CapabilityName[];
   /** Whether an experiment failed for reasons of the moment, so that more might be found the next time. */
   readonly disturbed: boolean;
-  /** How many sockets were made: at most 16. */
+  /** The number of sockets that were created: at most 16. */
   readonly sockets: number;
   readonly durationMs: number;
-  /** What was found as types, for CO-RE relocations. */
+  /** The fields that were found as types, for CO-RE relocations. */
   toBtf(): Btf;
 }
 
 export interface DiscoveryOptions {
-  /** What the kernel is taken to offer. Default: what it does. */
+  /** Features of the kernel. Default: those that are probed. */
   readonly features?: FeatureTable;
-  /** Is shown all that was seen, for instance to keep it. */
+  /** Receives all observations, for instance to record them. */
   readonly onObservations?: (observations: Observations) => void;
 }
 
@@ -51,8 +51,8 @@ export interface DiscoveryOptions {
 const usefulCapabilities: readonly CapabilityName[] = ['CAP_SYS_ADMIN', 'CAP_NET_ADMIN', 'CAP_NET_RAW'];
 
 /**
- * Discovers the kernel's layout. Synchronous, for it belongs to one thread; takes about 100 ms and leaves nothing behind.
- * What is not found, or cannot be told from something else, is reported as missing.
+ * Discovers the kernel's layout. It is synchronous, because it belongs to one thread; it takes about 100 ms and leaves nothing
+ * behind. A field that is not found, or cannot be distinguished from another place, is reported as missing.
  *
  * Needs the tracepoint inet_sock_set_state (4.16) and raw tracepoints (4.17); CAP_SYS_ADMIN, or CAP_BPF and
  * CAP_PERFMON. Sequence numbers need CAP_NET_ADMIN as well, `sk_err_soft` CAP_NET_RAW. Without CAP_SYS_ADMIN it works in
@@ -87,7 +87,7 @@ function inOrder({ found }: Solution): DiscoveredField[] {
   return knownFields.flatMap(({ field }) => found.filter((candidate) => candidate.field === field));
 }
 
-/** All experiments. What one of them cannot do here only takes away what it would have shown. */
+/** Runs all experiments. One that fails only lacks its own observations. */
 function runExperiments(experiment: Experiment): void {
   experiment.attempt('a socket in the present network namespace', () => {
     followPointers(experiment, makeUnboundProbeSocket(experiment), namespaceInode());
@@ -127,14 +127,14 @@ function runIpv4Experiments(experiment: Experiment, fresh: boolean): Connected {
   listener.socket.set(SocketOption.maxSegment, SEGMENT);
   listener.socket.listen();
   listener.socket.playDeaf();
-  abandonConnect(experiment, first!, listener.local);
+  giveUpConnect(experiment, first!, listener.local);
   listener.socket.hearAgain();
   makeKnownTraffic(experiment, clients, listener);
   makeKnownFlight(experiment, first!, listener);
   return { clients, listener };
 }
 
-/** Whether it is worth while to look at more connections. */
+/** Whether more connections could find missing counters. */
 function lacksCounters(experiment: Experiment): boolean {
   const { missing } = solve(experiment);
   return knownFields.some(({ struct, field }) => struct === 'tcp_sock' && missing.has(field));

@@ -1,4 +1,4 @@
-/** Experiments with single sockets: addresses, ports, states, flags and errors. */
+/** Experiments that set known values in single sockets: addresses, ports, states, flags and errors. */
 import { constants } from 'node:os';
 import { TcpState } from '../sockets/tcp-state.js';
 import {
@@ -27,9 +27,9 @@ const flagOptions = [
 const lingerBit = 4n;
 
 /**
- * A socket at a random end, of which the kernel's address is known from its first listen().
+ * Creates a socket that is bound to a random end. Its first listen() shows its address in the kernel.
  *
- * @throws SyscallError; Error if that was not seen.
+ * @throws SyscallError; Error if the program did not see the listen().
  */
 export function makeProbeSocket(experiment: Experiment, family: number): BoundProbeSocket {
   const socket = experiment.sockets.tcp(family);
@@ -41,7 +41,7 @@ export function makeProbeSocket(experiment: Experiment, family: number): BoundPr
   return { socket, sk: snapshot.image.address, local };
 }
 
-/** A socket that need not be bound to anything: for namespaces without a network. @throws as {@link makeProbeSocket} */
+/** Creates a socket that is not bound, for namespaces without a network. @throws as {@link makeProbeSocket} */
 export function makeUnboundProbeSocket(experiment: Experiment): ProbeSocket {
   const socket = experiment.sockets.tcp(AddressFamily.ipv4);
   const snapshot = listenUntilSeen(experiment, socket);
@@ -64,7 +64,7 @@ function bindSomewhere(socket: TestSocket): Endpoint {
       socket.bind(local);
       return local;
     } catch (error) {
-      // Another socket may be there.
+      // Another socket may have this end.
       if (attempt === TRIES) throw error;
     }
   }
@@ -107,7 +107,7 @@ export function flagPatterns(half: 0 | 1): bigint[] {
     .map((flags) => flags & flagMask);
 }
 
-/** Connects to nobody: what is known is seen when the connect begins. */
+/** Connects to a random peer: the known values are seen when the connect begins. */
 export function connectToKnownPeer(experiment: Experiment, { socket, sk, local }: BoundProbeSocket): void {
   const peer = randomEndpoint();
   const snapshot = experiment.before({ sk, from: TcpState.close, to: TcpState.syn_sent }, () =>
@@ -120,7 +120,7 @@ export function connectToKnownPeer(experiment: Experiment, { socket, sk, local }
 }
 
 /** Connects to a listener that does not answer, and gives up, which leaves another error than a refusal. */
-export function abandonConnect(
+export function giveUpConnect(
   experiment: Experiment,
   { socket, sk, local }: BoundProbeSocket,
   peer: Endpoint,
@@ -140,10 +140,10 @@ export function abandonConnect(
   observeError(experiment, { socket, sk, local }, ECONNRESET);
 }
 
-/** The error that waits is still there when the socket listens, until it is asked for. */
+/** A pending error stays on the socket while it listens, until getsockopt() fetches it. */
 function observeError(experiment: Experiment, { socket, sk, local }: BoundProbeSocket, error: number): void {
   const known = localKnown(socket.family, local);
   experiment.observe(experiment.listenOnce(socket, sk), socket.family, { ...known, error });
-  if (socket.takeError() !== error) throw new Error(`another error than ${error} waited on the socket`);
+  if (socket.takeError() !== error) throw new Error(`the socket's pending error is not ${error}`);
   experiment.observe(experiment.listenOnce(socket, sk), socket.family, { ...known, error: 0 });
 }

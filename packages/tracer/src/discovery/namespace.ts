@@ -15,18 +15,18 @@ export function namespaceInode(): number | undefined {
 }
 
 /**
- * Runs `body` with the calling thread in a new network namespace, whose loopback device is up, and moves back; where
- * that is refused (it needs CAP_SYS_ADMIN), in the one where the thread is. The namespace goes with its last socket.
+ * Runs `body` with the calling thread in a new network namespace, whose loopback device is up, and moves back. Where that is
+ * refused (it needs CAP_SYS_ADMIN), `body` runs in the present namespace. The namespace ends with its last socket.
  *
  * @param sockets Where the socket that raises the device is counted.
- * @returns what `body` returns.
+ * @returns the result of `body`.
  */
 export function inFreshNamespace<T>(sockets: SocketPool, body: (fresh: boolean) => T): T {
   let own: number | undefined;
   try {
     own = freshNamespace(sockets);
   } catch {
-    // Whatever it was, the experiments may well work here.
+    // Whatever the reason, the experiments may work in this namespace.
   }
   if (own === undefined) return body(false);
   try {

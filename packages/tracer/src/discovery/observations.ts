@@ -1,7 +1,7 @@
-/** What the experiments saw, for the solver: images, and what is known to stand in each. Pure. */
+/** The observations of the experiments, for the solver: images of sockets with the values known to be in each. Pure. */
 import type { Image } from './image.js';
 
-/** What TCP_INFO said of a connection on which nothing was under way. */
+/** TCP_INFO of a connection on which nothing was in flight. */
 export interface Counters {
   /** Microseconds, rounded down. */
   readonly rttUs: number;
@@ -15,7 +15,7 @@ export interface Counters {
   readonly bytesRetrans?: bigint;
 }
 
-/** A socket at one moment. What is absent is not known. */
+/** A socket at one moment. Absent values are not known. */
 export interface Observation {
   readonly image: Image;
   /** TCP_*: the state which the socket was still in. */
@@ -30,13 +30,13 @@ export interface Observation {
   readonly localAddress6?: Uint8Array;
   readonly peerPort?: number;
   readonly localPort?: number;
-  /** That nothing but bind() has yet been told this local port. */
+  /** Whether so far only bind() has set this local port. */
   readonly fresh?: boolean;
-  /** Those of {@link flagMask} that are set, by their numbers in enum sock_flags. */
+  /** The flags of {@link flagMask} that are set, by their numbers in enum sock_flags. */
   readonly flags?: bigint;
   /** The error that waits for the process: errno, or 0. */
   readonly error?: number;
-  /** The error of which the socket has only heard: errno, or 0. */
+  /** The soft error: errno, or 0. */
   readonly softError?: number;
   readonly writeSeq?: number;
   readonly sndUna?: number;
@@ -52,7 +52,7 @@ export interface Observation {
 /** Flags that setsockopt() sets one by one: SOCK_URGINLINE 2, SOCK_KEEPOPEN 3, SOCK_LINGER 4, SOCK_BROADCAST 6. */
 export const flagMask = 0b101_1100n;
 
-/** A socket and what its pointers lead to. */
+/** A socket and the objects to which its pointers lead. */
 export interface PointerObservation {
   readonly image: Image;
   /** By address. */

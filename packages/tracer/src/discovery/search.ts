@@ -4,7 +4,7 @@ import { type DiscoveredField, type FieldName, knownField, type Method } from '.
 import type { Image } from './image.js';
 import type { Observation, Observations } from './observations.js';
 
-/** Collects what a solver finds and what it does not. */
+/** Collects the fields that the solver finds, and those that it does not. */
 export class Findings {
   readonly observations: Observations;
   readonly #found = new Map<FieldName, DiscoveredField>();
@@ -27,7 +27,7 @@ export class Findings {
     return this.#found.get(name)?.offset;
   }
 
-  /** @param overrides What is special about this kernel's field, such as its size. */
+  /** @param overrides Properties of the field in this kernel, such as its size. */
   add(name: FieldName, offset: number, how: Method, candidates = 1, overrides: { size?: number } = {}): void {
     this.#found.set(name, { ...knownField(name), ...overrides, offset, how, candidates });
   }
@@ -36,20 +36,20 @@ export class Findings {
     this.#missing.set(name, why);
   }
 
-  /** Adds a field if exactly one offset was left, and otherwise says why not. */
-  settle(name: FieldName, offsets: readonly number[], how: Method = 'values'): void {
+  /** Adds a field if exactly one offset was left, and otherwise records why not. */
+  decide(name: FieldName, offsets: readonly number[], how: Method = 'values'): void {
     if (offsets.length === 1) this.add(name, offsets[0]!, how);
     else this.miss(name, howMany(offsets.length));
   }
 }
 
-/** Why so many candidates are no result. */
+/** Explains why this number of candidates is no result. */
 export function howMany(count: number): string {
   if (count === 0) return 'at no offset does what was known stand';
   return `${count} offsets fit what was known`;
 }
 
-/** What to look for. */
+/** A search for a field. */
 export interface Search {
   /** Bytes of the field. */
   readonly size: number;
@@ -100,9 +100,9 @@ export function findKnown(images: readonly Observation[], known: KnownValue): nu
   );
 }
 
-/** Looks for a known value and settles the field. */
+/** Looks for a known value and decides on the field. */
 export function solveKnown(findings: Findings, name: FieldName, known: KnownValue): void {
   const offsets = findKnown(findings.observations.images, known);
   if (typeof offsets === 'string') findings.miss(name, offsets);
-  else findings.settle(name, offsets);
+  else findings.decide(name, offsets);
 }

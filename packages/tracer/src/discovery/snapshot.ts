@@ -20,10 +20,10 @@ import { chunkSize, Image } from './image.js';
 
 const OBJECT = 'snapshot.bpf.o';
 
-/** How many addresses can be looked at with one image. */
+/** The number of addresses that can be copied with one image. */
 export const maxTargets = sizeofSnapshotTargets / 8;
 
-/** Which changes of state are meant; what is absent may be anything. */
+/** A change of state; absent values match anything. */
 export interface Change {
   /** The socket's address in the kernel. */
   readonly sk?: bigint | undefined;
@@ -37,13 +37,13 @@ export interface Snapshot {
   readonly image: Image;
   readonly from: number;
   readonly to: number;
-  /** What was at the addresses asked for. */
+  /** The memory at the requested addresses. */
   readonly copies: ReadonlyMap<bigint, Image>;
 }
 
 /**
- * The program, attached. It recognises the calling thread by its name, which is random meanwhile: that works in every
- * pid namespace. Disposing detaches it and gives the thread its name back.
+ * The attached program. It recognises the calling thread by its name, which is random meanwhile: that works in every pid
+ * namespace. Disposing detaches it and restores the name of the thread.
  *
  * Needs raw tracepoints (4.17), and CAP_SYS_ADMIN, or CAP_BPF with CAP_PERFMON.
  */
@@ -67,10 +67,10 @@ export class Snapshots implements Disposable {
   }
 
   /**
-   * The snapshots of what `action` changes, at most four, in order.
+   * Returns snapshots of the changes that `action` makes, at most four, in order.
    *
-   * @param targets At most {@link maxTargets} addresses whose memory to copy too. Only readable kernel memory is read.
-   * @throws SyscallError; what `action` throws.
+   * @param targets At most {@link maxTargets} addresses whose memory is copied, too. Only readable kernel memory is read.
+   * @throws SyscallError; the errors of `action`.
    */
   take(change: Change, action: () => void, targets: readonly bigint[] = []): Snapshot[] {
     const request = this.#array('request');
@@ -82,7 +82,7 @@ export class Snapshots implements Disposable {
     } finally {
       const state = request.get(0);
       count = new DataView(state.buffer).getUint32(offsetsSnapshotRequest.count, true);
-      // Whatever happens until the next request is not of interest.
+      // Changes until the next request do not count.
       request.set(0, new Uint8Array(sizeofSnapshotRequest));
     }
     const copies = targets.length > 0 && count > 0 ? this.#readCopies(targets) : new Map<bigint, Image>();
@@ -142,7 +142,8 @@ function readStatus(view: DataView, offset: number, count: number): boolean[] {
 }
 
 function encodeTargets(targets: readonly bigint[]): Uint8Array {
-  if (targets.length > maxTargets) throw new OptionError(`${targets.length} targets: at most ${maxTargets}`);
+  if (targets.length > maxTargets)
+    throw new OptionError(`${targets.length} addresses cannot be copied at once: at most ${maxTargets} can`);
   const bytes = new Uint8Array(sizeofSnapshotTargets);
   const view = new DataView(bytes.buffer);
   targets.forEach((address, index) => {

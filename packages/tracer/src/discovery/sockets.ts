@@ -1,4 +1,4 @@
-/** TCP sockets by system calls of their own, for experiments: synchronous, never waiting, and counted. */
+/** TCP sockets for experiments, by direct system calls: synchronous, non-blocking, and counted. */
 import { constants } from 'node:os';
 import { SyscallError } from '@weir/ebpf';
 import { type Arena, createArena, Fd, syscall, syscallRaw } from '@weir/ebpf/sys';
@@ -48,7 +48,7 @@ const streamType = 1;
 const rawType = 3;
 const nonBlocking = 0x800;
 const closeOnExec = 0x80000;
-/** The second half holds what is sent and received. */
+/** The offset of payload that is sent and received. */
 const payloadOffset = 4096;
 const arenaSize = 65_536;
 
@@ -63,7 +63,7 @@ function arena(): Arena {
 export class SocketPool implements Disposable {
   readonly #sockets: TestSocket[] = [];
 
-  /** How many there were so far. */
+  /** The number of sockets so far. */
   get count(): number {
     return this.#sockets.length;
   }
@@ -155,11 +155,11 @@ export class TestSocket implements Disposable {
     syscall('sendto', this.fd, address + payloadOffset, bytes.length, 0, address, size);
   }
 
-  /** Throws away what has arrived. */
+  /** Discards received data. */
   drain(): void {
     const { address } = arena();
     while (syscallRaw('recvfrom', this.fd, address + payloadOffset, arenaSize - payloadOffset, 0, 0, 0) > 0) {
-      // Until there is nothing, or the end of the stream.
+      // Until nothing is left, or the stream has ended.
     }
   }
 
@@ -187,7 +187,7 @@ export class TestSocket implements Disposable {
     return bytes.slice(0, view.getInt32(lengthAt, true));
   }
 
-  /** The error that waits for the process, which is then told and gone. @throws SyscallError */
+  /** Fetches the pending error and clears it. @throws SyscallError */
   takeError(): number {
     return new DataView(this.get(SocketOption.error, 4).buffer).getInt32(0, true);
   }
@@ -200,7 +200,7 @@ export class TestSocket implements Disposable {
     return view.getInt32(0, true);
   }
 
-  /** Drops whatever arrives from now on, until {@link TestSocket.hearAgain}. @throws SyscallError */
+  /** Drops all segments that arrive, until {@link TestSocket.hearAgain}. @throws SyscallError */
   playDeaf(): void {
     const { view, address } = arena();
     const programAt = 512;

@@ -1,4 +1,4 @@
-/** Solves struct sock_common: who is connected with whom. Pure. */
+/** Solves struct sock_common: the ends of connections. Pure. */
 import { flagMask, type Observation } from './observations.js';
 import { type Findings, howMany, offsetsWhere, solveKnown } from './search.js';
 
@@ -34,7 +34,7 @@ export function solveCommon(findings: Findings): void {
 }
 
 /** Adds two neighbours of which copies stand elsewhere, but not side by side. */
-function settlePair(
+function decidePair(
   findings: Findings,
   names: readonly [
     'skc_daddr' | 'skc_dport' | 'skc_v6_daddr',
@@ -56,8 +56,8 @@ function settlePair(
     return;
   }
   const offsets = offsetsWhere(observations, { size: 2 * size, align: Math.min(size, 4) }, fits);
-  findings.settle(first, offsets);
-  findings.settle(
+  findings.decide(first, offsets);
+  findings.decide(
     second,
     offsets.map((offset) => offset + size),
   );
@@ -68,7 +68,7 @@ function solveAddresses(findings: Findings): void {
     (seen) => seen.peerAddress !== undefined && seen.localAddress !== undefined,
   );
   const distinct = new Set(known.map(({ peerAddress }) => peerAddress)).size;
-  settlePair(findings, ['skc_daddr', 'skc_rcv_saddr'], known, 4, distinct, (seen, offset) => {
+  decidePair(findings, ['skc_daddr', 'skc_rcv_saddr'], known, 4, distinct, (seen, offset) => {
     const { image, peerAddress, localAddress } = seen;
     return image.be32(offset) === peerAddress && image.be32(offset + 4) === localAddress;
   });
@@ -79,7 +79,7 @@ function solvePorts(findings: Findings): void {
     (seen) => seen.peerPort !== undefined && seen.localPort !== undefined,
   );
   const distinct = new Set(known.map(({ peerPort }) => peerPort)).size;
-  settlePair(findings, ['skc_dport', 'skc_num'], known, 2, distinct, (seen, offset) => {
+  decidePair(findings, ['skc_dport', 'skc_num'], known, 2, distinct, (seen, offset) => {
     const { image, peerPort, localPort } = seen;
     return image.be16(offset) === peerPort && image.u16(offset + 2) === localPort;
   });
@@ -90,7 +90,7 @@ function solveAddresses6(findings: Findings): void {
     (seen) => seen.peerAddress6 !== undefined && seen.localAddress6 !== undefined,
   );
   const distinct = new Set(known.map(({ peerAddress6 }) => Buffer.from(peerAddress6!).toString('hex'))).size;
-  settlePair(findings, ['skc_v6_daddr', 'skc_v6_rcv_saddr'], known, 16, distinct, (seen, offset) => {
+  decidePair(findings, ['skc_v6_daddr', 'skc_v6_rcv_saddr'], known, 16, distinct, (seen, offset) => {
     const { image, peerAddress6, localAddress6 } = seen;
     return image.holds(offset, peerAddress6!) && image.holds(offset + 16, localAddress6!);
   });
@@ -106,6 +106,6 @@ function solveFamily(findings: Findings): void {
   if (num !== undefined && offsets.includes(num + 2)) {
     const alone = twoFamilies && offsets.length === 1;
     findings.add('skc_family', num + 2, alone ? 'values' : 'structure', offsets.length);
-  } else if (twoFamilies) findings.settle('skc_family', offsets);
+  } else if (twoFamilies) findings.decide('skc_family', offsets);
   else findings.miss('skc_family', howMany(offsets.length));
 }

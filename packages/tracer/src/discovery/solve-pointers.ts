@@ -1,4 +1,4 @@
-/** Solves what a socket's pointers lead to: its namespace, its struct socket, its file. Pure. */
+/** Solves the pointers of a socket: to its namespace, its struct socket, its file. Pure. */
 
 import type { Image } from './image.js';
 import type { PointerObservation } from './observations.js';
@@ -17,7 +17,7 @@ export function isPointer(word: bigint, known: bigint): boolean {
   return word >= lowest && word < ERROR_POINTERS && word % 8n === 0n;
 }
 
-/** The pointers in an image, by offset. Those into the object itself are left out. @param end Look no further. */
+/** The pointers in an image, by offset, without those into the object itself. @param end Where the search ends. */
 export function pointersIn(
   image: Image,
   known = image.address,

@@ -5,7 +5,7 @@ import type { Image } from './image.js';
 import type { Counters, Observation } from './observations.js';
 import { type Findings, findKnown, solveKnown } from './search.js';
 
-/** A socket's state in TCP_INFO's words, and the field behind it. */
+/** A counter of TCP_INFO, and the field from which the kernel fills it. */
 const counterFields: readonly {
   readonly name: FieldName;
   readonly size: 4 | 8;
@@ -35,7 +35,7 @@ export function solveTcp(findings: Findings): void {
     search: { size: 4 },
     distinct: 4,
     value: ({ counters }) => counters?.rttUs,
-    // The kernel keeps eighths of microseconds, and tells whole ones.
+    // The kernel keeps eighths of microseconds, and TCP_INFO shows whole ones.
     fits: (image, offset, rtt) => image.u32(offset) >>> 3 === rtt,
   });
   solveSequences(findings);
@@ -44,7 +44,7 @@ export function solveTcp(findings: Findings): void {
 const isU32 = (image: Image, offset: number, value: number | bigint) => image.u32(offset) === value;
 const isU64 = (image: Image, offset: number, value: number | bigint) => image.u64(offset) === value;
 
-/** Where sequence numbers are in relation to write_seq tells apart what TCP_REPAIR sets together. */
+/** The distance to write_seq distinguishes sequence numbers that TCP_REPAIR sets together. */
 function solveSequences(findings: Findings): void {
   const known = (value: (seen: Observation) => number | undefined) => ({
     search: { size: 4 },
@@ -69,7 +69,7 @@ function solveSequences(findings: Findings): void {
     );
     if (typeof offsets === 'string') findings.miss(name, offsets);
     else {
-      findings.settle(
+      findings.decide(
         name,
         offsets.filter((offset) => images.every((seen) => isBehind(seen, offset, writeSeq, seen[behind]))),
       );

@@ -1,4 +1,4 @@
-/** Experiments with connections: traffic that makes every counter another number, and TCP_INFO to tell them. */
+/** Experiments with connections: traffic that gives every counter another value, and TCP_INFO to read them. */
 import { randomInt } from 'node:crypto';
 import type { TcpInfo } from '../sockets/tcp-info.js';
 import { TcpState } from '../sockets/tcp-state.js';
@@ -35,7 +35,7 @@ export function makeKnownTraffic(
     exchange(connection, [messages[2 * index]!, messages[2 * index + 1]!]);
     lose(connection, losses[index]!);
   });
-  for (const connection of connections) settle(connection);
+  for (const connection of connections) waitUntilQuiet(connection);
   for (const connection of connections) observeBoth(experiment, connection);
 }
 
@@ -48,7 +48,7 @@ function open(experiment: Experiment, client: BoundProbeSocket, listener: BoundP
     return server !== undefined && tcpInfo(client.socket).state === TcpState.established;
   };
   if (!waitUntil(accepted, CONNECTED_WITHIN_MS))
-    throw new Error('a connection over loopback did not come about');
+    throw new Error('a connection over loopback was not established');
   for (const socket of [client.socket, server!]) {
     socket.set(SocketOption.cork, 0);
     socket.set(SocketOption.noDelay, 1);
@@ -66,7 +66,7 @@ function exchange({ client, server }: Connection, messages: readonly [number, nu
 }
 
 /**
- * The server's end drops some segments of the client, which is told by nobody and sends them again. Meanwhile the
+ * The server's end drops some segments of the client, which gets no acknowledgement and sends them again. Meanwhile the
  * client acknowledges nothing, so that the server measures a long round trip.
  */
 function lose({ client, server }: Connection, segments: number): void {
@@ -82,7 +82,7 @@ function lose({ client, server }: Connection, segments: number): void {
 }
 
 /** Waits until all is acknowledged; then each end keeps back some bytes that it could send. */
-function settle({ client, server }: Connection): void {
+function waitUntilQuiet({ client, server }: Connection): void {
   const ends = [client.socket, server];
   const quiet = () =>
     ends.every((end) => {
@@ -130,7 +130,7 @@ function holdsAddress(image: Image, address: number): boolean {
   return false;
 }
 
-/** What TCP_INFO says twice; undefined if it does not come to rest. */
+/** TCP_INFO once it is the same twice; undefined if it keeps changing. */
 function quietInfo(socket: TestSocket): TcpInfo | undefined {
   socket.drain();
   // An acknowledgement that is due later would count as a segment between this look and the snapshot.
@@ -177,7 +177,7 @@ export function makeKnownFlight(
     ...pairKnown(socket.family, local, listener.local),
     ...known,
   });
-  // It has not heard of the end, and would be in the way of another connection between the two.
+  // The server has not seen the end, and would block another connection between the two.
   server.disconnect();
 }
 

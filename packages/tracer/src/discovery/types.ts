@@ -2,7 +2,7 @@
 import { type Btf, BtfBuilder, type MemberInit } from '@weir/ebpf';
 import type { DiscoveredField, Field } from './fields.js';
 
-/** Larger than any of the structs: their real sizes are neither known nor needed. */
+/** Larger than any of the structs, whose real sizes are neither known nor needed. */
 const ROOMY = 8192;
 const VOID = 0;
 
@@ -78,7 +78,7 @@ class BasicTypes {
     return this.#once(`u${size}`, () => this.#builder.addInt(`__u${size * 8}`, size));
   }
 
-  /** What a pointer points to is found out by name, where it is followed. */
+  /** CO-RE finds the target of a pointer by its name, where it is followed. */
   #pointer(): number {
     return this.#once('pointer', () => this.#builder.addPtr(VOID));
   }

@@ -1,12 +1,12 @@
 /**
- * What the path of a process's control group tells about its container, pod and systemd unit. Pure.
+ * Finds a process's container, pod and systemd unit in the path of its control group. Pure.
  *
- * Container runtimes do not write down anywhere else, in a form that all share, which processes are in a container: the
- * path is what every tool goes by. Who may make cgroups may also choose their names, so a path is a hint, not a proof.
+ * No other record of the processes in a container is common to all runtimes, so every tool relies on this path. A process
+ * that may create cgroups may also choose their names, so a path is a hint, not a proof.
  */
 
-/** What was found. What a path does not tell is absent. */
-export interface CgroupFacts {
+/** Details from the path of a cgroup. Details that the path does not contain are absent. */
+export interface CgroupEnrichment {
   /** As the runtime names it: 64 hexadecimal digits for most; a name for LXC and systemd-nspawn. */
   readonly container_id?: string;
   /** `docker`, `containerd`, `cri-o`, `podman`, `buildkit`, `lxc`, `systemd-nspawn`. */
@@ -26,7 +26,7 @@ const fargateSegment = /^[0-9a-f]{32}-\d{1,20}$/;
 const podSegment =
   /(?:^|-)pod([0-9a-f]{32}|[0-9a-f]{8}([-_])[0-9a-f]{4}\2[0-9a-f]{4}\2[0-9a-f]{4}\2[0-9a-f]{12})(?:\.slice)?(?::|$)/;
 
-/** What runtimes put before the id. */
+/** Prefixes that runtimes put before the id. */
 const runtimeOfPrefix: ReadonlyMap<string, string> = new Map([
   ['docker', 'docker'],
   ['cri-dockerd', 'docker'],
@@ -57,8 +57,8 @@ const runtimeOfParent: ReadonlyMap<string, string> = new Map([
  * The hierarchies of v1 need not agree: a container runtime may use only some of them, so each path is looked at and the
  * first that names a container counts; units are systemd's, which keeps to `name=systemd` or v2.
  */
-export function parseCgroups(text: string): CgroupFacts {
-  const facts: Writable<CgroupFacts> = {};
+export function parseCgroups(text: string): CgroupEnrichment {
+  const enrichment: Writable<CgroupEnrichment> = {};
   let unitPath: string | undefined;
   let unitRank = 0;
   let podUid: string | undefined;
@@ -78,19 +78,19 @@ export function parseCgroups(text: string): CgroupFacts {
     if (seen.has(path)) continue;
     seen.add(path);
     const segments = path.split('/').filter((segment) => segment !== '');
-    if (facts.container_id === undefined) Object.assign(facts, findContainer(segments));
+    if (enrichment.container_id === undefined) Object.assign(enrichment, findContainer(segments));
     podUid ??= findPod(segments);
   }
   const unit = unitPath === undefined ? undefined : findUnit(unitPath.split('/'));
-  if (podUid !== undefined) facts.pod_uid = podUid;
-  if (unit !== undefined) facts.unit = unit;
-  return facts;
+  if (podUid !== undefined) enrichment.pod_uid = podUid;
+  if (unit !== undefined) enrichment.unit = unit;
+  return enrichment;
 }
 
 /** The innermost container: a path has several where containers run in containers. */
 function findContainer(
   segments: readonly string[],
-): Pick<CgroupFacts, 'container_id' | 'container_runtime'> | undefined {
+): Pick<CgroupEnrichment, 'container_id' | 'container_runtime'> | undefined {
   for (let index = segments.length - 1; index >= 0; index--) {
     const segment = segments[index]!;
     const parent = segments[index - 1];
@@ -110,11 +110,11 @@ function isMonitor(segment: string): boolean {
 function containerOfSegment(
   segment: string,
   parent: string | undefined,
-): Pick<CgroupFacts, 'container_id' | 'container_runtime'> | undefined {
+): Pick<CgroupEnrichment, 'container_id' | 'container_runtime'> | undefined {
   const match = containerSegment.exec(segment);
   if (match === null || isMonitor(segment)) return undefined;
   const [, before, id] = match;
-  // `kubepods-besteffort-podUID.slice:cri-containerd:ID`: containerd where it was told the wrong cgroup driver.
+  // `kubepods-besteffort-podUID.slice:cri-containerd:ID`: containerd with the wrong cgroup driver configured.
   const prefix = before?.slice(before.lastIndexOf(':') + 1);
   const runtime =
     prefix === undefined
@@ -130,7 +130,7 @@ function namedContainer(
   segment: string,
   parent: string | undefined,
   grandparent: string | undefined,
-): Pick<CgroupFacts, 'container_id' | 'container_runtime'> | undefined {
+): Pick<CgroupEnrichment, 'container_id' | 'container_runtime'> | undefined {
   if (parent === 'buildkit' && /^[0-9a-z]{25}$/.test(segment)) {
     return { container_id: segment, container_runtime: 'buildkit' };
   }

@@ -1,21 +1,21 @@
-/** Records with what the kernel does not tell: details of processes, names of services and of peers. */
+/** Adds details to records that the kernel does not know: of processes, names of services and of peers. */
 import type { Endpoint, TraceRecord } from '../records/record.js';
 import type { PeerNames } from './peer-names.js';
 import type { Processes } from './processes.js';
 import type { ProcessDetails } from './procfs.js';
 import type { Services } from './services.js';
 
-/** A record, and what could be found out besides. What is unknown is absent. */
+/** A record with details that were found on the host. Unknown details are absent. */
 export type EnrichedRecord = TraceRecord & {
   /** Any byte may occur in it: escape before showing it. */
   readonly process?: ProcessDetails & { readonly pid?: number };
   /** Name of the port that serves: the peer's of what this host opened, else the local one's. */
   readonly service?: string;
-  /** `name`: by reverse DNS, which is the peer's owner's word. */
+  /** `name`: by reverse DNS, whose answer the owner of the address chooses. */
   readonly peer?: Partial<Endpoint> & { readonly name?: string };
 };
 
-/** Each is left out where that is not wanted. */
+/** Sources of details; an absent one is not used. */
 export interface EnricherOptions {
   readonly processes?: Processes;
   readonly services?: Services;
@@ -23,8 +23,8 @@ export interface EnricherOptions {
 }
 
 /**
- * Adds to records. Nothing here waits: a peer's name is there from the first record after its lookup on. Records should be
- * handed in as soon as they come, for a process can be asked about while it lives; one that has ended keeps what was known.
+ * Adds details to records without waiting: records have a peer's name after its lookup has finished. Pass records in as soon as
+ * they come, because only a live process can be inspected; one that has ended keeps the details that were read before.
  */
 export class Enricher {
   readonly #options: EnricherOptions;

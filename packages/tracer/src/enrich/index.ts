@@ -4,7 +4,7 @@
  * @module @weir/tracer/enrich
  */
 
-export { type CgroupFacts, parseCgroups } from './cgroup.js';
+export { type CgroupEnrichment, parseCgroups } from './cgroup.js';
 export { type EnrichedRecord, Enricher, type EnricherOptions } from './enricher.js';
 export { NewProcesses, type NewProcessReader } from './new-processes.js';
 export { PeerNames, type PeerNamesOptions } from './peer-names.js';

@@ -1,10 +1,10 @@
-/** Looks at processes soon after they began, so that something is known of those that end before they are asked for. */
+/** Reads processes soon after they began, so that details of short-lived ones are known. */
 import { readSmallFile } from '@weir/ebpf/sys';
 import type { Processes } from './processes.js';
 
 /** A process that lives for less than this may be missed. */
 const INTERVAL_MS = 50;
-/** Looked at in one interval, the newest: each takes some fifty microseconds. */
+/** The number of processes, the newest, that are read in one interval: each takes some fifty microseconds. */
 const LIMIT = 32;
 
 /** Access to /proc; tests replace it. */
@@ -23,13 +23,13 @@ const procReader: NewProcessReader = {
   isProcess: (pid) => new RegExp(`^Tgid:\\s${pid}$`, 'm').test(readSmallFile(`/proc/${pid}/status`) ?? ''),
 };
 
-/** Follows the last pid that was given (proc_loadavg(5)). It keeps no process running; dispose of it to end it. */
+/** Follows the last pid that the kernel gave (proc_loadavg(5)). Its timer keeps no process running; dispose of it to end it. */
 export class NewProcesses implements Disposable {
   readonly #processes: Pick<Processes, 'anticipate'>;
   readonly #reader: NewProcessReader;
   readonly #timer: NodeJS.Timeout;
   #last: number | undefined;
-  /** Seen in the last interval: by now, they may have called exec(). */
+  /** Processes of the last interval, which may have called exec() since. */
   #recent: readonly number[] = [];
 
   /** Begins to look for new processes. */
@@ -40,7 +40,7 @@ export class NewProcesses implements Disposable {
     this.#timer = setInterval(() => this.look(), INTERVAL_MS).unref();
   }
 
-  /** Looks at those that are new since the last time, and once more at those of then. */
+  /** Reads the processes that are new since the last call, and once more those of the last call. */
   look(): void {
     const last = this.#reader.lastPid();
     const before = this.#last;

@@ -1,4 +1,4 @@
-/** Names of peers by reverse DNS. Asking never waits: a name is there once its answer came. */
+/** Names of peers by reverse DNS. A query never waits: the name is known once its answer has come. */
 
 import { Resolver } from 'node:dns/promises';
 import { BoundedMap } from '@weir/ebpf/bounded-map';
@@ -11,11 +11,11 @@ export interface PeerNamesOptions {
   readonly timeoutMs?: number;
   /** Lookups under way at the same time. Default 8. */
   readonly concurrency?: number;
-  /** Addresses that wait for their lookup; beyond that, new ones are turned away until asked for again. Default 1,024. */
+  /** Limit of addresses that wait for their lookup; beyond it, new ones are refused until the next request. Default 1,024. */
   readonly queueLimit?: number;
   /** Addresses that are remembered. Default 16,384. */
   readonly limit?: number;
-  /** For how long a name, and the lack of one, are remembered, milliseconds. Default an hour and 5 minutes. */
+  /** The times for which a name, and the lack of one, are remembered, milliseconds. Default an hour and 5 minutes. */
   readonly keepMs?: number;
   readonly keepNoneMs?: number;
   /** Called when a lookup has brought a name. */
@@ -31,7 +31,7 @@ interface Entry {
 }
 
 const PENDING: Entry = { name: undefined, until: Number.POSITIVE_INFINITY };
-/** Whoever owns an address chooses what its PTR record says: only what can be a host's name is believed. */
+/** The owner of an address chooses its PTR record, so only text that can be a host name is accepted. */
 const hostName = /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?$/;
 
 /** Reverse DNS, cached. Disposing cancels what is under way. */
@@ -65,7 +65,7 @@ export class PeerNames implements Disposable {
     return this.#queue.length + this.#running;
   }
 
-  /** The name of an address, if it is known now; else it is looked up. A name out of date is given until a new one is there. */
+  /** The name of an address, if it is known; else a lookup starts. An outdated name is returned until the new one is known. */
   name(address: string): string | undefined {
     const entry = this.#entries.get(address);
     if (entry !== undefined) {

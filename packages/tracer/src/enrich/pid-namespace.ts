@@ -1,4 +1,4 @@
-/** Whether /proc speaks of the processes that the kernel's events name. */
+/** Checks whether /proc shows the processes that the kernel's events name. */
 import { statSync } from 'node:fs';
 
 /** PROC_PID_INIT_INO (include/linux/proc_ns.h). */

@@ -1,8 +1,8 @@
-/** Details of processes, remembered: reading them takes some fifty microseconds, and a process that ended has none. */
+/** Details of processes, cached: reading them takes some fifty microseconds, and a process that has ended has none. */
 import { BoundedMap } from '@weir/ebpf/bounded-map';
 import { type ProcessDetails, readDetails, readState } from './procfs.js';
 
-/** How a process is looked at; replaced in tests. */
+/** Reads processes; replaced in tests. */
 export interface ProcessReader {
   /** Start time and command name of a process; undefined if it does not run. */
   state(pid: number): { readonly startTicks: number; readonly comm: string } | undefined;
@@ -12,9 +12,9 @@ export interface ProcessReader {
 
 /** Options of {@link Processes}. */
 export interface ProcessesOptions {
-  /** How many processes are remembered; beyond that, those asked for longest ago are forgotten. Default 16,384. */
+  /** The number of processes that are remembered; beyond it, the least recently used are forgotten. Default 16,384. */
   readonly limit?: number;
-  /** For how long what was read is taken to be still true, milliseconds. Default 5,000. */
+  /** The time for which details count as fresh, milliseconds. Default 5,000. */
   readonly freshMs?: number;
   readonly reader?: ProcessReader;
   /** Milliseconds of a clock that never goes back. */
@@ -27,17 +27,17 @@ interface Entry {
   /** Command names for which the process was looked at since `checkedAt`; those of threads may all differ. */
   readonly comms: Set<string>;
   checkedAt: number;
-  /** Nobody asked for it while it was alive: it may have called exec() since it was looked at. */
+  /** It was read before any event named it, and may have called exec() since. */
   isPreliminary: boolean;
 }
 
-/** Beyond it, threads of so many names are looked at each time. */
+/** Beyond this number of thread names, a process is read each time. */
 const MAX_COMMS = 256;
 
 const procReader: ProcessReader = { state: (pid) => readState(pid), details: (pid) => readDetails(pid) };
 
 /**
- * What is known of processes. One that has ended keeps what it had, until its pid is seen to be another process's.
+ * Remembers details of processes. A process that has ended keeps its details until another process has its pid.
  */
 export class Processes {
   /** In the order in which they were last asked for. */
@@ -64,8 +64,8 @@ export class Processes {
    * has changed.
    *
    * @param pid in the initial pid namespace, which has to be that of this process, too.
-   * @param comm Command name that an event told. One that differs from what was read says that the process has called
-   * exec(), or is another one (or only that its threads have names): it is looked at anew, once for each name.
+   * @param comm Command name in an event. If it differs from the one that was read, the process has called exec(), or is another
+   * one, or its threads have names of their own: it is read anew, once for each name.
    */
   details(pid: number, comm?: string): ProcessDetails | undefined {
     const now = this.#now();
@@ -82,7 +82,7 @@ export class Processes {
     if (!isFresh) entry.comms.clear();
     if (entry.isPreliminary || !isFresh || isOfOther) {
       const isAlive = this.#check(pid, entry, now);
-      // What it was before exec() is not what it did this as.
+      // The details from before exec() do not describe the process that caused this event.
       if (entry.isPreliminary && !isAlive && isOfOther) return undefined;
       entry.isPreliminary &&= !isAlive;
     }
@@ -90,7 +90,7 @@ export class Processes {
     return entry.details;
   }
 
-  /** Looks at a process before it is asked for: it may have ended by then. */
+  /** Reads a process before an event names it: it may have ended by then. */
   anticipate(pid: number): void {
     const known = this.#entries.get(pid);
     if (known !== undefined && !known.isPreliminary) return;
@@ -104,7 +104,7 @@ export class Processes {
     if (this.#check(pid, entry, this.#now())) this.#entries.set(pid, entry);
   }
 
-  /** False if it has ended. */
+  /** False if the process has ended. */
   #check(pid: number, entry: Entry, now: number): boolean {
     entry.checkedAt = now;
     const state = this.#reader.state(pid);

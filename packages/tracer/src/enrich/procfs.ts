@@ -1,13 +1,13 @@
-/** What /proc tells about a process. The parsers are pure. */
+/** Reads details of a process from /proc. The parsers are pure. */
 import { closeSync, openSync, readlinkSync, readSync } from 'node:fs';
 import { readSmallFile } from '@weir/ebpf/sys';
-import { type CgroupFacts, parseCgroups } from './cgroup.js';
+import { type CgroupEnrichment, parseCgroups } from './cgroup.js';
 
 /** Command lines can be megabytes long; this much of one is read, and shown. */
 export const COMMAND_LINE_BYTES = 4096;
 
-/** A process, beyond what the kernel's events say of it. What is unknown or may not be read is absent. */
-export interface ProcessDetails extends CgroupFacts {
+/** Details of a process that the kernel's events lack. Details that are unknown, or that may not be read, are absent. */
+export interface ProcessDetails extends CgroupEnrichment {
   /** Path of its program, in its own mount namespace. */
   readonly executable?: string;
   /**
@@ -17,7 +17,7 @@ export interface ProcessDetails extends CgroupFacts {
   readonly command_line?: string;
 }
 
-/** What tells a process from a later one with the same pid, and from itself before exec(). */
+/** Distinguishes a process from a later one with the same pid, and from itself before exec(). */
 export interface ProcessState {
   /** Clock ticks after boot. */
   readonly startTicks: number;
@@ -73,7 +73,7 @@ export function readState(pid: number, root = '/proc'): ProcessState | undefined
   return text === undefined ? undefined : parseStat(text);
 }
 
-/** Reads what may be read; a kernel thread has neither executable nor command line. */
+/** Reads all details that this process may read; a kernel thread has neither executable nor command line. */
 export function readDetails(pid: number, root = '/proc'): ProcessDetails {
   const folder = `${root}/${pid}`;
   const executable = readLink(`${folder}/exe`);

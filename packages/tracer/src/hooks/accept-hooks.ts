@@ -9,7 +9,7 @@ interface AcceptHookDefinition {
   readonly program?: string;
   /** How the other programs of the object treat connections that were not seen to be accepted. */
   readonly mode: AcceptMode;
-  /** What is lost with this hook, in one sentence for the user. */
+  /** The loss that comes with this hook, in one sentence for the user. */
   readonly consequence?: string;
 }
 

@@ -20,7 +20,7 @@ export function hookCandidate(name: string, answer: ProbeResult, reasons: Reason
   return { ...describeUnknown(name, answer), ...(answer.transient && { transient: true }) };
 }
 
-/** What is reported of something that is not known. */
+/** The report of something unknown. */
 export function describeUnknown(name: string, { state, reason, missing, advice }: UnknownFeature) {
   return {
     name,

@@ -1,4 +1,4 @@
-/** Which file descriptors watched processes get. The program that tells of them is there only while one is watched. */
+/** File descriptors of watched processes. The program that reports them is attached only while a process is watched. */
 import {
   attachKprobe,
   attachTracing,
@@ -17,7 +17,7 @@ import { chooseHook, noHook } from './choose-hook.js';
 
 const OBJECT = 'fd.bpf.o';
 
-/** Maps of the TCP programs that this one uses, too: its events come in order with theirs, and are counted there. */
+/** Maps that this program shares with the TCP programs: its events are ordered and counted together with theirs. */
 const sharedMaps = ['events', 'statistics', 'scratch'] as const;
 
 /** PID_MAX_LIMIT of 64-bit kernels (include/linux/threads.h). */
@@ -29,7 +29,7 @@ export interface FdWatchOptions {
   readonly candidates: readonly HookCandidate[];
   readonly btf: Btf;
   readonly features: FeatureTable;
-  /** What the TCP programs were told about the ring. */
+  /** The settings of the ring, as the TCP programs have them. */
   readonly globals: Readonly<Record<string, number | boolean>>;
   /** Finds a map of the TCP programs. */
   map(name: string): BpfMap;
@@ -56,7 +56,7 @@ export class FdWatch {
   /**
    * Watches a process, from the moment this returns. The first one loads and attaches the program.
    *
-   * @throws OptionError for what is no process id; UnsupportedError where the kernel has no hook; UnknownFeatureError where
+   * @throws OptionError for a number that is no process id; UnsupportedError where the kernel has no hook; UnknownFeatureError where
    * that is not known; VerifierError,
    * SyscallError (E2BIG beyond 4,096 processes).
    */
@@ -73,19 +73,19 @@ export class FdWatch {
     this.#pids.add(pid);
   }
 
-  /** Watches a process no more; the last one takes the program along. No error for one that is not watched. */
+  /** Stops watching a process, and detaches the program after the last. No error for a process that is not watched. */
   unwatch(pid: number): void {
     if (!this.#pids.delete(pid)) return;
     if (this.#pids.size === 0) this.detach();
     else this.#running?.collection.map('watched_pids').delete(pidKey(pid));
   }
 
-  /** Runs of the program that the kernel skipped, for whatever process. */
+  /** Runs of the program that the kernel skipped, for any process. */
   get missedRuns(): number {
     return this.#missedBefore + missedRuns(this.#running);
   }
 
-  /** Watches nobody any more, and unloads the program. */
+  /** Stops watching all processes, and unloads the program. */
   detach(): void {
     this.#missedBefore = this.missedRuns;
     this.#pids.clear();

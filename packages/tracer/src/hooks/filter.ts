@@ -1,6 +1,6 @@
 /**
- * Filters as the kernel programs want them: constants that are set before load, and the contents of the filter maps.
- * Pure: what is to be written where, not the writing.
+ * Filters in the form that the kernel programs need: constants that are set before load, and the contents of the filter maps.
+ * Pure: it writes nothing.
  */
 
 import { OptionError } from '@weir/ebpf';
@@ -43,7 +43,7 @@ const eventBits: Record<TcpEventName, number> = {
   fail: 1 << TcpEventKind.EVENT_FAIL,
 };
 
-/** What is hooked: only what can pass the filter. */
+/** The protocols to hook: only those that can pass the filter. */
 export function wantedProtocols({ tcp = true, udp = false, filter }: TracerOptions): {
   readonly tcp: boolean;
   readonly udp: boolean;
@@ -55,21 +55,21 @@ export function wantedProtocols({ tcp = true, udp = false, filter }: TracerOptio
 }
 
 /**
- * The filter that lets pass what runs over IPv4 only.
+ * The filter that passes connections over IPv4 only.
  *
- * @throws OptionError where it asks for peers of IPv6 alone.
+ * @throws OptionError where the filter names only IPv6 peers.
  */
 export function ipv4Only(filter: TraceFilter = {}): TraceFilter {
   const { peerAddresses = [] } = filter;
   const peers = peerAddresses.length === 0 ? ['0.0.0.0/0'] : peerAddresses;
   const remaining = peers.filter((text) => parseMappedPrefix(text).ipv4);
   if (remaining.length === 0) {
-    throw new OptionError(`nothing can have the peer ${peers.join(', ')} while IPv6 is off`);
+    throw new OptionError(`no connection can have the peer ${peers.join(', ')} while IPv6 is off`);
   }
   return { ...filter, peerAddresses: remaining };
 }
 
-/** @throws OptionError that names the value that is wrong. */
+/** @throws OptionError that names the wrong value. */
 export function compileFilter(filter: TraceFilter = {}): CompiledFilter {
   const sets = [
     set('filter_pids', filter.pids, (pid) => u32(pid, 'a process id')),
@@ -112,7 +112,7 @@ export function compileFilter(filter: TraceFilter = {}): CompiledFilter {
   };
 }
 
-/** A filter that is given but empty would let nothing pass; it counts as not given. */
+/** An empty filter counts as not given: it would pass nothing. */
 function flag(bit: number, values: readonly unknown[] | undefined): number {
   return values === undefined || values.length === 0 ? 0 : bit;
 }

@@ -1,4 +1,4 @@
-/** The facts about the running kernel that the choice of hooks depends on. */
+/** Probes the features of the running kernel on which the choice of hooks depends. */
 import {
   type Btf,
   type FeatureTable,
@@ -19,15 +19,15 @@ import {
   readSmallFile,
   unknown,
 } from '@weir/ebpf/sys';
-import type { KernelFacts } from './plan.js';
+import type { KernelFeatures } from './plan.js';
 
 /** @param btf Types of the running kernel. */
-export function kernelFacts(btf: Btf, table: FeatureTable = features): KernelFacts {
+export function readKernelFeatures(btf: Btf, table: FeatureTable = features): KernelFeatures {
   const perfEvents = () => perfEventsAllowed();
   return {
     rawTracepoint: table.probe('raw_tracepoint'),
     skipsNested: kernelAtLeast('6.1'),
-    // Where CONFIG_PREEMPT_LAZY is in force, which only debugfs tells.
+    // Where CONFIG_PREEMPT_LAZY is in force, which only debugfs shows.
     preemptible: kernelAtLeast('6.13'),
     tracepointEvent: allOf(perfEvents, () => probeTracepoint('sock/inet_sock_set_state')),
     // fexit stands and falls with it; trying an attachment costs a grace period.

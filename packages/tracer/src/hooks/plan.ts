@@ -1,12 +1,12 @@
-/** Which hooks are used on a kernel, best first, and why. Pure: decided from facts that are handed in. */
+/** Chooses the hooks for a kernel, and says why. Pure: it decides by the kernel's features, which are handed in. */
 import type { ProbeResult } from '@weir/ebpf';
 import { allOf, known } from '@weir/ebpf/sys';
 import type { HookCandidate, HookChoice } from '../report.js';
 import { type AcceptHook, acceptHookEntry, acceptHooks } from './accept-hooks.js';
 import { chooseHook, hookCandidate, hookChoice, type Undecided } from './choose-hook.js';
 
-/** What the choice depends on. */
-export interface KernelFacts {
+/** Features of the kernel on which the choice depends. */
+export interface KernelFeatures {
   /** Raw tracepoints (4.17). */
   readonly rawTracepoint: ProbeResult;
   /** Programs that would run on a CPU where they run already are skipped (6.1 for those of raw tracepoints). */
@@ -29,36 +29,36 @@ export interface KernelFacts {
 
 /** The hooks to attach. */
 export interface HookPlan {
-  /** The first of the two programs of the life cycle; see bpf/nesting.h. */
+  /** The first of the two programs of the lifecycle; see bpf/nesting.h. */
   readonly lifeCycle: 'raw_tracepoint' | 'tracepoint';
   /**
-   * Whether the second one is attached. Where nothing is skipped it would have nothing to do; without the walk over
-   * earlier sockets it could take a connection that has just ended for one of those.
+   * Whether the second program is attached. Where no program is skipped it has nothing to do; without the walk over
+   * existing sockets it could mistake a connection that has just ended for one from before the start.
    */
   readonly nestedFallback: boolean;
   readonly accept: AcceptHook;
-  /** Programs at the return of tcp_v4_connect and tcp_v6_connect: failures for which no packet was ever to be sent. */
+  /** Programs at the return of tcp_v4_connect and tcp_v6_connect: connects that fail before a packet is sent. */
   readonly connectErrors: readonly ('connect_v4_fexit' | 'connect_v6_fexit')[];
   /** The walk over sockets from before the start. */
   readonly existingSockets: boolean;
   /** Ways to see file descriptors of watched processes, best first: the first available one is used. */
   readonly fds: readonly HookCandidate[];
-  /** Something that may turn out to be there at the next try: then the plan is not to be followed. */
+  /** A feature that may turn out to be present at the next try; the plan must not be used then. */
   readonly undecided?: Undecided;
 }
 
 const MISSING_FENTRY =
-  'BPF trampolines can not be attached (Linux 5.5 and later, with CONFIG_FUNCTION_TRACER)';
+  'BPF trampolines cannot be attached (Linux 5.5 and later, with CONFIG_FUNCTION_TRACER)';
 const MISSING_KPROBE = 'there are no kprobes (CONFIG_KPROBES with CONFIG_KPROBE_EVENTS)';
 
 type Mechanism = 'fentry' | 'fexit' | 'kprobe' | 'kretprobe';
 
-function functionHook(facts: KernelFacts, mechanism: Mechanism, name: string): HookCandidate {
+function functionHook(kernel: KernelFeatures, mechanism: Mechanism, name: string): HookCandidate {
   const typed = mechanism === 'fentry' || mechanism === 'fexit';
-  const means = typed ? facts.fentry : facts.kprobe;
+  const means = typed ? kernel.fentry : kernel.kprobe;
   const answer = allOf(
     () => means,
-    () => (typed ? known(facts.hasTypedFunction(name)) : facts.probeFunction(name)),
+    () => (typed ? known(kernel.hasTypedFunction(name)) : kernel.probeFunction(name)),
   );
   const lacksFunction = typed
     ? `the types in use name no function ${name}`
@@ -69,10 +69,10 @@ function functionHook(facts: KernelFacts, mechanism: Mechanism, name: string): H
   });
 }
 
-/** A hook on every connect() that would be skipped now and then would count losses where there are none. */
-function connectHook(facts: KernelFacts, name: string): HookCandidate {
-  const hook = functionHook(facts, 'fexit', name);
-  if (hook.state !== 'present' || !facts.preemptible) return hook;
+/** Does not use a hook on every connect() that would be skipped now and then: it would count losses where there are none. */
+function connectHook(kernel: KernelFeatures, name: string): HookCandidate {
+  const hook = functionHook(kernel, 'fexit', name);
+  if (hook.state !== 'present' || !kernel.preemptible) return hook;
   return {
     ...hook,
     state: 'absent',
@@ -81,11 +81,11 @@ function connectHook(facts: KernelFacts, name: string): HookCandidate {
 }
 
 /** All ways to see accepts, best first. The last one is always there. */
-function acceptCandidates(facts: KernelFacts): readonly HookCandidate[] {
+function acceptCandidates(kernel: KernelFeatures): readonly HookCandidate[] {
   return acceptHooks.map(({ name }) => {
     if (name === 'listener') return { name, state: 'present', reason: 'needs no hook of its own' };
     const [mechanism, symbol] = name.split(':') as [Mechanism, string];
-    return functionHook(facts, mechanism, symbol);
+    return functionHook(kernel, mechanism, symbol);
   });
 }
 
@@ -93,45 +93,45 @@ const RAW_HOOK = 'raw_tracepoint:inet_sock_set_state';
 const EVENT_HOOK = 'tracepoint:sock/inet_sock_set_state';
 
 /** Ways to see changes of state, best first. */
-function lifeCycleCandidates(facts: KernelFacts): readonly HookCandidate[] {
-  const raw = hookCandidate(RAW_HOOK, facts.rawTracepoint, {
+function lifeCycleCandidates(kernel: KernelFeatures): readonly HookCandidate[] {
+  const raw = hookCandidate(RAW_HOOK, kernel.rawTracepoint, {
     present: 'the kernel has raw tracepoints',
     absent: 'there are no raw tracepoints (Linux 4.17 and later)',
   });
-  if (!facts.preemptible) return [raw];
+  if (!kernel.preemptible) return [raw];
   const eventState = allOf(
-    () => facts.rawTracepoint,
-    () => facts.tracepointEvent,
+    () => kernel.rawTracepoint,
+    () => kernel.tracepointEvent,
   );
   const event = hookCandidate(EVENT_HOOK, eventState, {
     present:
-      'programs of raw tracepoints can be preempted since Linux 6.13, those of their perf events can not',
+      'programs of raw tracepoints can be preempted since Linux 6.13, those of their perf events cannot',
     absent: 'there is no tracepoint sock/inet_sock_set_state (Linux 4.16 and later)',
   });
   return [event, raw];
 }
 
 /** Ways to see the descriptors that a process gets, best first. Only attached while a process is watched. */
-function fdCandidates(facts: KernelFacts): readonly HookCandidate[] {
-  const fentry = functionHook(facts, 'fentry', 'fd_install');
-  const kprobe = functionHook(facts, 'kprobe', 'fd_install');
-  // A kprobe costs more, but no other process can come in the middle of its program.
-  return facts.preemptible ? [kprobe, fentry] : [fentry, kprobe];
+function fdCandidates(kernel: KernelFeatures): readonly HookCandidate[] {
+  const fentry = functionHook(kernel, 'fentry', 'fd_install');
+  const kprobe = functionHook(kernel, 'kprobe', 'fd_install');
+  // A kprobe costs more, but its program cannot be preempted.
+  return kernel.preemptible ? [kprobe, fentry] : [fentry, kprobe];
 }
 
-/** @param wanted Insists on one way to see accepts. */
+/** @param wanted Requires one way to see accepts. */
 export function planHooks(
-  facts: KernelFacts,
+  kernel: KernelFeatures,
   wanted?: AcceptHook,
 ): { readonly plan: HookPlan; readonly choices: readonly HookChoice[] } {
-  const choose = (candidates: readonly HookCandidate[]) => chooseHook(candidates, facts.rawTracepoint);
-  const lifeCycles = lifeCycleCandidates(facts);
-  const accepts = acceptCandidates(facts);
-  const fds = fdCandidates(facts);
-  const ipv4Errors = connectHook(facts, 'tcp_v4_connect');
+  const choose = (candidates: readonly HookCandidate[]) => chooseHook(candidates, kernel.rawTracepoint);
+  const lifeCycles = lifeCycleCandidates(kernel);
+  const accepts = acceptCandidates(kernel);
+  const fds = fdCandidates(kernel);
+  const ipv4Errors = connectHook(kernel, 'tcp_v4_connect');
   // A kernel built without IPv6 has no tcp_v6_connect, and nothing to miss.
-  const ipv6Errors = connectHook(facts, 'tcp_v6_connect');
-  const walk = hookCandidate('iterator:task_file', facts.iterators, {
+  const ipv6Errors = connectHook(kernel, 'tcp_v6_connect');
+  const walk = hookCandidate('iterator:task_file', kernel.iterators, {
     present: 'the kernel has BPF iterators',
     absent: 'there are no BPF iterators (Linux 5.8 and later)',
   });
@@ -150,7 +150,7 @@ export function planHooks(
   return {
     plan: {
       lifeCycle: made.lifeCycle.chosen?.name === EVENT_HOOK ? 'tracepoint' : 'raw_tracepoint',
-      nestedFallback: facts.skipsNested || existingSockets,
+      nestedFallback: kernel.skipsNested || existingSockets,
       accept,
       connectErrors,
       existingSockets,
@@ -159,17 +159,17 @@ export function planHooks(
     },
     choices: [
       hookChoice(
-        'life cycle of connections',
+        'lifecycle of connections',
         lifeCycles,
         made.lifeCycle,
-        'under load, a change of state can be missed while another process is preempted in the program; such are counted',
+        'under load, a change of state can be missed while another process is preempted in the program; such changes are counted',
       ),
       hookChoice('process that accepts', accepts, made.accept, acceptHookEntry(accept).consequence),
       hookChoice(
         'connects that no route leads to',
         [ipv4Errors],
         made.connectErrors,
-        'a connect() that fails at once, because no route leads to its peer, is not told',
+        'a connect() that fails at once, because no route leads to its peer, is not reported',
       ),
       hookChoice(
         'sockets from before the start',
@@ -183,7 +183,7 @@ export function planHooks(
         choose(fds),
         fds.some(({ state }) => state === 'present')
           ? undefined
-          : 'the descriptors that a process gets can’t be told',
+          : 'the descriptors that a process gets cannot be reported',
       ),
     ],
   };

@@ -32,10 +32,10 @@ const MAX_SLEEPING_ACCEPTS = 4096;
 const DEFAULT_RING_BYTES = 8 << 20;
 const DEFAULT_MAX_CONNECTIONS = 65_536;
 
-/** The second does what the first is prevented from doing; see bpf/nesting.h. */
+/** The second program handles what the first is prevented from handling; see bpf/nesting.h. */
 export const nestedProgram = 'state_change_nested';
 
-/** The ring's size in bytes: the wish rounded up to what the kernel takes, a power of two of at least a page. */
+/** The ring's size in bytes, rounded up to a power of two of at least a page, as the kernel requires. */
 export function ringSize(bytes: number = DEFAULT_RING_BYTES): number {
   if (!Number.isInteger(bytes) || bytes < 1 || bytes > 2 ** 30) {
     throw new OptionError(`${bytes} is no ring size: expected 1 to 1073741824 bytes`);
@@ -122,7 +122,7 @@ export class TracerPrograms implements Disposable {
   attach(plan: HookPlan): void {
     const { collection } = this;
     const { program: acceptProgram } = acceptHookEntry(plan.accept);
-    // In this order they run.
+    // Programs run in the order in which they are attached.
     this.#links.push(
       plan.lifeCycle === 'tracepoint'
         ? attachTracepoint(collection.program('state_change_event'), 'sock/inet_sock_set_state')
@@ -161,7 +161,7 @@ export class TracerPrograms implements Disposable {
     return attachKprobe(program, symbol, { retprobe, features });
   }
 
-  /** Ends the flow of events. What is in the ring stays readable. */
+  /** Ends the flow of events. The events in the ring stay readable. */
   detach(): void {
     for (const link of this.#links.splice(0)) link[Symbol.dispose]();
     this.fds.detach();

@@ -18,7 +18,7 @@ export interface CloseFields {
   readonly retransmits?: number;
   /** Smoothed round-trip time, microseconds. */
   readonly srtt_us?: number;
-  /** Who ended it: `reset` by the peer's RST, `timeout` when the peer stopped answering. */
+  /** The side that ended the connection: `reset` by the peer's RST, `timeout` when the peer stopped answering. */
   readonly closed_by: 'local' | 'peer' | 'reset' | 'timeout';
   /** From the application's close to the end, microseconds; absent where the application had not closed. */
   readonly closing_us?: number;

@@ -15,7 +15,7 @@ export interface TcpTracerEvent {
   readonly pid: number;
   /** The kernel's 15-byte command name; any byte but NUL may occur in it. */
   readonly comm: string;
-  /** The local end, whoever opened the connection. Of an fdinstall, `0.0.0.0` and port 0. */
+  /** The local end, whichever side opened the connection. An fdinstall has `0.0.0.0` and port 0. */
   readonly saddr: string;
   readonly daddr: string;
   readonly sport: number;
@@ -31,19 +31,19 @@ export type TcpV4 = TcpTracerEvent;
 /** A connection over IPv6. */
 export type TcpV6 = TcpTracerEvent & { readonly type: 'connect' | 'accept' | 'close' };
 
-/** What receives events. */
+/** The receiver of events. */
 export interface TcpEventCallbacks {
   /** Called for each event of a connection over IPv4, and for each fdinstall. */
   tcpEventV4(event: TcpV4): void;
   /** Called for each event of a connection over IPv6. */
   tcpEventV6(event: TcpV6): void;
-  /** That many events could not be told, of whatever family: all losses come here. */
+  /** That many events of either family were lost: all losses are reported here. */
   lostV4(count: number): void;
-  /** Never called: that events were lost is known, not which. It is there so that programs need not change. */
+  /** Never called: the family of lost events is not known. It exists so that programs need not change. */
   lostV6(count: number): void;
 }
 
-/** Hands a record to the callback that it is for; `fail`, which tcptracer-bpf does not tell, to none. */
+/** Hands a record to its callback; a `fail`, which tcptracer-bpf does not report, to none. */
 export function deliver(record: TraceRecord, callbacks: TcpEventCallbacks): void {
   switch (record.event) {
     case 'connect':

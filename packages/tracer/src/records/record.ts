@@ -4,11 +4,11 @@
  */
 import type { CloseFields } from './close-fields.js';
 
-/** What is told of TCP connections. */
+/** Events of TCP connections. */
 export type TcpEventName = 'connect' | 'accept' | 'close' | 'fail';
-/** What is told of sockets. */
+/** Events of sockets. */
 export type SocketEventName = TcpEventName | 'udp_flow';
-/** What is traced. */
+/** Events that the kernel programs see. */
 export type KernelEventName = SocketEventName | 'fd_install';
 /** Every kind of record. */
 export type EventName = KernelEventName | 'lost';
@@ -45,11 +45,11 @@ interface RecordBase {
   readonly monotonic_ns: number;
 }
 
-/** What all records about a socket share. */
+/** Fields that all records about a TCP socket have. */
 export interface SocketRecord extends RecordBase {
   /** CPU on which the kernel saw the event. */
   readonly cpu: number;
-  /** Absent only where a connection older than the tracer is ended by its peer and no owner was found. */
+  /** Absent only where the peer ends a connection that is older than the tracer and no owner was found. */
   readonly process?: ProcessIdentity;
   /** Inode of the network namespace, as /proc/PID/ns/net shows it. */
   readonly netns: number;
@@ -67,7 +67,7 @@ export interface SocketRecord extends RecordBase {
 /** A connection this host opened is established. */
 export interface ConnectRecord extends SocketRecord {
   readonly event: 'connect';
-  /** SYN sent to established, microseconds; absent where the SYN was sent before the tracer came. */
+  /** SYN sent to established, microseconds; absent where the SYN was sent before the tracer started. */
   readonly handshake_us?: number;
 }
 
@@ -83,7 +83,7 @@ export interface FailRecord extends SocketRecord {
   readonly event: 'fail';
   /** errno name. `ECANCELED`: the process closed the socket before the handshake was over. */
   readonly error: string;
-  /** Since the SYN was sent, microseconds; absent where that was before the tracer came. */
+  /** Since the SYN was sent, microseconds; absent where that was before the tracer started. */
   readonly duration_us?: number;
 }
 
@@ -106,10 +106,10 @@ export interface FdInstallRecord extends RecordBase {
   readonly fd: number;
 }
 
-/** A UDP flow has been idle for as long as was asked for, or its socket was closed. It is told up to a second later. */
+/** A UDP flow has been idle for the configured time, or its socket was closed. The record comes up to a second later. */
 export interface UdpFlowRecord extends RecordBase {
   readonly event: 'udp_flow';
-  /** Who sent or received the first datagram; where UDP is counted by packets, who made the socket. */
+  /** The process that sent or received the first datagram; where UDP is counted by packets, the creator of the socket. */
   readonly process?: ConnectionProcess;
   /** Inode of the network namespace. */
   readonly netns?: number;
@@ -134,10 +134,10 @@ export interface UdpFlowRecord extends RecordBase {
   readonly idle_us: number;
 }
 
-/** What could not be delivered. */
+/** Events that could not be delivered. */
 export interface LostRecord extends RecordBase {
   readonly event: 'lost';
-  /** How many since the last record of this kind: events, of `udp` datagrams. */
+  /** The number of events (for `udp`, of datagrams) since the last such record. */
   readonly count: number;
   /**
    * `ring`: the ring buffer was full; `map`: the connection table was full; `probe`: the kernel skipped a program; `udp`:
@@ -146,9 +146,9 @@ export interface LostRecord extends RecordBase {
   readonly where: 'ring' | 'map' | 'probe' | 'udp';
 }
 
-/** A record about a TCP connection. */
+/** A record of an event of a TCP connection. */
 export type ConnectionRecord = ConnectRecord | AcceptRecord | FailRecord | CloseRecord;
-/** A record that a kernel program told. */
+/** A record of an event from a kernel program. */
 export type KernelRecord = ConnectionRecord | FdInstallRecord;
 /** A record of the event stream; `event` says which. */
 export type TraceRecord = KernelRecord | UdpFlowRecord | LostRecord;

@@ -12,5 +12,5 @@ export {
   type UdpFlowEnd,
 } from './udp-counter.js';
 export type { UdpFigures, UdpFlow } from './udp-flow.js';
-export { findCgroupRoot, planUdp, type UdpFacts, type UdpMechanism } from './udp-plan.js';
-export { udpFacts } from './udp-programs.js';
+export { findCgroupRoot, planUdp, type UdpFeatures, type UdpMechanism } from './udp-plan.js';
+export { readUdpFeatures } from './udp-programs.js';

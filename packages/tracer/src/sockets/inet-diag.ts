@@ -22,7 +22,7 @@ export interface DiagRequest {
   readonly info: boolean;
 }
 
-/** A socket as sock_diag tells of it. Filled anew for each socket: copy what is to be kept. */
+/** A socket as sock_diag reports it. The object is filled anew for each socket: copy values that you keep. */
 export interface DiagSocket {
   /** Inode of the network namespace. */
   netns: number;
@@ -38,9 +38,9 @@ export interface DiagSocket {
   ipv6: boolean;
   /** The socket's number on this host and boot (in each network namespace, before Linux 5.9). */
   cookie: number;
-  /** Of /proc/PID/fd's `socket:[inode]`; 0 where no process has it any more, or not yet. */
+  /** The inode that /proc/PID/fd shows as `socket:[inode]`; 0 where no process has the socket any more, or not yet. */
   inode: number;
-  /** User id of who made it. */
+  /** User id of its creator. */
   uid: number;
   /** Bytes received and not read yet; of a listener, connections that wait to be accepted. */
   receiveQueue: number;
@@ -81,9 +81,9 @@ export function encodeRequest(request: DiagRequest): Uint8Array {
 }
 
 /**
- * Reads a reply: struct inet_diag_msg, then attributes. Leaves `netns` and `transport` alone, of which it says nothing.
+ * Reads a reply: struct inet_diag_msg, then attributes. Leaves `netns` and `transport` alone, which it does not contain.
  *
- * @returns false for what is too short to be one.
+ * @returns false for a payload that is too short.
  */
 export function readReply(payload: Uint8Array, socket: DiagSocket): boolean {
   if (payload.length < messageLength) return false;

@@ -3,21 +3,21 @@ import { readdirSync, statSync } from 'node:fs';
 import { readSmallFile } from '@weir/ebpf/sys';
 
 export interface NetNamespace {
-  /** What records show as `netns`. */
+  /** The number that records show as `netns`. */
   readonly inode: number;
   /** A process that was in it; absent where only a mount holds it. */
   readonly pid?: number;
-  /** To be entered by. It may lead to another namespace by the time it is opened: check the inode. */
+  /** The path by which it is entered. It may lead to another namespace by the time it is opened: check the inode. */
   readonly path: string;
 }
 
 /**
- * Those of processes, and those that are mounted somewhere, as `ip netns add` does it, in the mount namespace of this
- * process. A namespace in which there is nothing but a thread, or a socket that was passed out of it, is not found.
+ * Finds the namespaces of processes, and those that are mounted in the mount namespace of this process, as `ip netns add`
+ * does. A namespace that is held only by a thread, or by a socket that was passed out of it, is not found.
  *
  * Costs about five microseconds a process.
  *
- * @param root of procfs. Processes that end meanwhile, or may not be looked at, are passed over.
+ * @param root of procfs. Processes that end meanwhile, or that this process may not inspect, are skipped.
  */
 export function findNamespaces(root = '/proc'): Map<number, NetNamespace> {
   const found = new Map<number, NetNamespace>();
@@ -62,7 +62,7 @@ export function parseMounts(text: string): { readonly inode: number; readonly pa
   return mounts;
 }
 
-/** How many sockets a network namespace has, by /proc/PID/net/sockstat; sockets in TIME_WAIT do not count. */
+/** The number of sockets of a network namespace, by /proc/PID/net/sockstat; sockets in TIME_WAIT do not count. */
 export interface SocketCounts {
   readonly tcp4: number;
   readonly tcp6: number;
@@ -70,7 +70,7 @@ export interface SocketCounts {
   readonly udp6: number;
 }
 
-/** undefined where it can't be known: the process has ended. */
+/** undefined if the process has ended. */
 export function readSocketCounts(pid: number, root = '/proc'): SocketCounts | undefined {
   const ipv4 = readSmallFile(`${root}/${pid}/net/sockstat`);
   if (ipv4 === undefined) return undefined;

@@ -1,8 +1,8 @@
 /**
- * Which processes have a socket: by its inode, which /proc/PID/fd shows. The kernel has no way to ask for it, so the
- * descriptors of all processes have to be looked at; a host with 100,000 connections has more than as many. The work is
- * therefore done in steps of bounded time, and only when there is a socket whose owner is not known, or the last look
- * was long ago: a socket can be passed on.
+ * Finds the processes that have a socket, by its inode, which /proc/PID/fd shows. The kernel offers no query for it, so the
+ * descriptors of all processes are read; a host with 100,000 connections has even more of them. The work is therefore done in
+ * steps of bounded time, and only when the owner of a socket is not known, or the last pass was long ago: a socket can be
+ * passed on.
  */
 import { readdirSync, readlinkSync } from 'node:fs';
 
@@ -17,7 +17,7 @@ export interface DescriptorReader {
 }
 
 export interface SocketOwnersOptions {
-  /** How long one {@link SocketOwners.step} may take, milliseconds. Default 20. */
+  /** Maximum duration of one {@link SocketOwners.step}, milliseconds. Default 20. */
   readonly stepMs?: number;
   /** All descriptors are looked at again after this time, milliseconds, since sockets can be passed on. Default 60,000. */
   readonly repeatMs?: number;
@@ -97,7 +97,7 @@ export class SocketOwners {
     return this.#owners.size;
   }
 
-  /** How many times all descriptors were looked at. */
+  /** The number of passes over all descriptors. */
   get passes(): number {
     return this.#passes;
   }
@@ -118,7 +118,7 @@ export class SocketOwners {
     return found;
   }
 
-  /** The same, but what is not known is not looked for either. */
+  /** The same, but starts no search for an unknown owner. */
   peek(inode: number): readonly number[] | undefined {
     return this.#owners.get(inode) ?? this.#pass?.owners.get(inode);
   }
@@ -150,7 +150,7 @@ export class SocketOwners {
   #begin(): Pass | undefined {
     const now = this.#now();
     const isOld = now - this.#completedAt >= this.#repeatMs;
-    // What was missed before the last pass began is not found by another one so soon.
+    // An owner that the last pass did not find is not found by another pass so soon.
     const isMissed = this.#missedAt > this.#knownSince && now - this.#completedAt >= this.#pause();
     if (!isOld && !isMissed) return undefined;
     return {

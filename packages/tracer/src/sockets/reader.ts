@@ -33,16 +33,16 @@ export interface SocketReaderOptions {
   readonly listeners?: boolean;
   /** Only these network namespaces, by inode; default all. */
   readonly netns?: readonly number[];
-  /** How long a list of namespaces is taken to be true, milliseconds. Default 5,000. */
+  /** The time after which namespaces are listed anew, milliseconds. Default 5,000. */
   readonly namespacesMs?: number;
 }
 
-/** What one reading covered. Times are CLOCK_MONOTONIC, nanoseconds. */
+/** The coverage of one reading. Times are CLOCK_MONOTONIC, nanoseconds. */
 export interface SocketSnapshot {
-  /** Every socket that lived from `startedNs` to `endedNs` was told, but for rare slips (see {@link SocketReader}). */
+  /** Every socket that lived from `startedNs` to `endedNs` was reported, with rare exceptions (see {@link SocketReader}). */
   readonly startedNs: number;
   readonly endedNs: number;
-  /** Namespaces that were read to the end. Of one that has no sockets at all, nothing was told. */
+  /** Namespaces that were read to the end, including those without sockets. */
   readonly netns: ReadonlySet<number>;
   readonly sockets: number;
   /** Namespaces that could not be read, and why. */
@@ -56,7 +56,7 @@ interface Kind extends DiagRequest {
 
 /**
  * Reads the sockets of every network namespace, one after the other. The kernel hands them out in pieces, and goes on by
- * the place in a hash bucket: while sockets come and go, one may be told twice, or, rarely, not this time.
+ * the place in a hash bucket: while sockets come and go, one may be reported twice, or, rarely, be missing this time.
  *
  * Needs CAP_SYS_ADMIN for namespaces other than its own, CAP_NET_ADMIN for nothing. Modules tcp_diag and udp_diag (or
  * CONFIG_INET_TCP_DIAG, CONFIG_INET_UDP_DIAG) have to be there; the kernel loads them by itself.
@@ -75,7 +75,7 @@ export class SocketReader {
     this.#own = ownNamespace();
   }
 
-  /** Lists namespaces anew at the next reading: an event told of one that is not known. */
+  /** Lists namespaces anew at the next reading, after an event from an unknown one. */
   forgetNamespaces(): void {
     this.#namespacesAt = Number.NEGATIVE_INFINITY;
   }
@@ -208,7 +208,7 @@ function kindsOf(options: SocketReaderOptions): Kind[] {
   return kinds;
 }
 
-/** undefined if it is gone, or its pid belongs to another namespace now. */
+/** undefined if the namespace is gone, or its pid belongs to another one by then. */
 function openNamespace(namespace: NetNamespace): number | undefined {
   let fd: number;
   try {

@@ -4,7 +4,7 @@ import { noHook } from '../hooks/choose-hook.js';
 import type { HookChoice } from '../report.js';
 import { UdpCounter } from './udp-counter.js';
 import { planUdp } from './udp-plan.js';
-import { udpFacts } from './udp-programs.js';
+import { readUdpFeatures } from './udp-programs.js';
 
 export interface UdpStartOptions {
   readonly features?: FeatureTable;
@@ -18,7 +18,7 @@ export function startUdp(
   btf: Btf,
   options: UdpStartOptions = {},
 ): { readonly counter: UdpCounter; readonly choice: HookChoice } {
-  const { choice, mechanism } = planUdp(udpFacts(btf, options.features));
+  const { choice, mechanism } = planUdp(readUdpFeatures(btf, options.features));
   if (mechanism === undefined) throw noHook('hook for UDP', choice.candidates);
   return { counter: new UdpCounter({ mechanism, btf, ...options }), choice };
 }

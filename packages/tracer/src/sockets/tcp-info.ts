@@ -20,7 +20,7 @@ export interface TcpInfo {
   bytesRetransmitted: number | undefined;
   segmentsSent: number;
   segmentsReceived: number;
-  /** Segments that were transmitted again, over the whole life of the connection. */
+  /** Segments that were transmitted again since the connection began. */
   retransmits: number;
   /** Smoothed; 0 before the first sample. */
   srttUs: number;
@@ -72,7 +72,7 @@ function readU64(view: DataView, offset: number): number {
 /**
  * Reads `length` bytes of a struct tcp_info at `offset` into `info`.
  *
- * @returns false where they are too few to tell anything.
+ * @returns false where they are too few to contain the counters.
  */
 export function readTcpInfo(view: DataView, offset: number, length: number, info: TcpInfo): boolean {
   if (length < NEEDED_LENGTH) return false;
@@ -100,7 +100,7 @@ export function readTcpInfo(view: DataView, offset: number, length: number, info
  * Whether this side sent the first SYN, from the counters alone: `bytes_acked` is one more on that side than the payload
  * that was acknowledged, which is the payload sent once, less what is in flight.
  *
- * undefined where the counters can't tell: before Linux 4.19 of a side that has sent, and in the middle of a transfer.
+ * undefined where the counters do not show it: before Linux 4.19 on a side that has sent, and in the middle of a transfer.
  *
  * @param sendQueue Bytes not yet acknowledged, a FIN among them (`idiag_wqueue`).
  */
@@ -114,7 +114,7 @@ export function openedHere(info: TcpInfo, state: number, sendQueue: number): boo
   return surplus === 1 ? true : surplus === 0 ? false : undefined;
 }
 
-/** What lies in the send queue of these states is or contains the FIN. */
+/** In these states, the send queue contains the FIN until it is acknowledged. */
 function finAcknowledged(state: number, sendQueue: number): boolean {
   switch (state) {
     case TcpState.fin_wait2:
@@ -137,8 +137,8 @@ function finReceived(state: number): boolean {
 /**
  * Payload that the peer has acknowledged.
  *
- * The state is read a moment before the counters, without the socket's lock: of a connection that is being closed in this
- * very moment, the figure may be one too high, until the next time.
+ * The kernel reads the state a moment before the counters, without the socket's lock: while a connection is being closed, the
+ * figure may be one too high until the next reading.
  *
  * @param outbound Whether this side sent the first SYN.
  */

@@ -1,4 +1,4 @@
-/** States of TCP sockets. Numbers: include/net/tcp_states.h. UDP sockets are `established` (connected) or `close`. */
+/** States of TCP sockets, by their numbers in include/net/tcp_states.h. UDP sockets are `established` (connected) or `close`. */
 
 export const TcpState = {
   established: 1,

@@ -1,4 +1,4 @@
-/** UDP flows of this host: counted in the kernel, collected here from time to time. */
+/** UDP flows of this host: counted in the kernel, collected from time to time. */
 
 import {
   type BpfMap,
@@ -51,11 +51,11 @@ export interface UdpFlowEnd {
 export interface UdpCollection {
   readonly live: readonly UdpFlow[];
   readonly ended: readonly UdpFlowEnd[];
-  /** Since the start: what was not counted because a table was full. */
+  /** Traffic since the start that was not counted because a table was full. */
   readonly lost: { readonly datagrams: number; readonly bytes: number };
 }
 
-/** What the kernel does not tell of a socket that is known by its cookie alone. */
+/** Finds the network namespace and process of a socket of which the kernel programs know only the cookie. */
 export type FindSocket = (
   cookie: number,
 ) => { readonly netns: number; readonly process?: UdpFlow['process'] | undefined } | undefined;
@@ -66,8 +66,8 @@ const LOCAL_ADDRESS = offsetsUdpKey.tuple + offsetsTuple.localAddress;
 const PEER_ADDRESS = offsetsUdpKey.tuple + offsetsTuple.peerAddress;
 
 /**
- * Counts UDP from its making until it is disposed of. Datagrams of before are not known, and a flow begins with the first
- * one after. Payload bytes are counted; of a datagram that was cut, what was delivered.
+ * Counts UDP from its construction until it is disposed of. A flow begins with the first datagram after the start. Payload
+ * bytes are counted; for a truncated datagram, the bytes that were delivered.
  */
 export class UdpCounter implements Disposable {
   readonly #programs: UdpPrograms;
@@ -76,7 +76,7 @@ export class UdpCounter implements Disposable {
   readonly #statistics: PerCpuMap;
   readonly #idleNs: number;
   readonly #addresses = new AddressFormatter();
-  /** By cookie, what was found of sockets: once they are closed, nobody else knows. */
+  /** Sockets found so far, by cookie: after their close they cannot be found any more. */
   #found: SocketsByCookie = new Map();
   /** BPF_MAP_LOOKUP_AND_DELETE_ELEM on hashes. */
   readonly #takes = kernelAtLeast('5.14');
@@ -100,7 +100,7 @@ export class UdpCounter implements Disposable {
     return this.#programs.missedRuns;
   }
 
-  /** Counts no more. What was counted can still be collected. */
+  /** Stops counting. Counts so far can still be collected. */
   detach(): void {
     this.#programs.detach();
   }
@@ -108,7 +108,7 @@ export class UdpCounter implements Disposable {
   /**
    * All flows: those that live, and those that ended since the last time, which are forgotten now.
    *
-   * @param findSocket For flows whose network namespace or process the kernel does not tell.
+   * @param findSocket For flows whose network namespace or process the kernel programs do not know.
    */
   collect(findSocket?: FindSocket): UdpCollection {
     // Read before the flows: of these sockets, there will be no datagram that is not counted yet.

@@ -1,19 +1,19 @@
-/** Which hooks count UDP on a kernel, best first, and why. Pure: decided from facts that are handed in. */
+/** Chooses the hooks that count UDP, and says why. Pure: it decides by the kernel's features, which are handed in. */
 import type { ProbeResult } from '@weir/ebpf';
 import { allOf, known } from '@weir/ebpf/sys';
 import { chooseHook, hookCandidate, hookChoice } from '../hooks/choose-hook.js';
-import type { KernelFacts } from '../hooks/plan.js';
+import type { KernelFeatures } from '../hooks/plan.js';
 import type { HookCandidate, HookChoice } from '../report.js';
 
 /** Sets of programs of bpf/udp.bpf.c. */
 export type UdpMechanism = 'fentry' | 'kprobe' | 'cgroup';
 
-export interface UdpFacts
+export interface UdpFeatures
   extends Pick<
-    KernelFacts,
+    KernelFeatures,
     'rawTracepoint' | 'fentry' | 'kprobe' | 'preemptible' | 'probeFunction' | 'hasTypedFunction'
   > {
-  /** The types in use tell where a packet's headers are; those that were discovered do not. */
+  /** The types in use contain struct sk_buff; discovered types do not. */
   readonly packetTypes: boolean;
   /** Folder of the root of cgroup v2; undefined where none is mounted. */
   readonly cgroupRoot: string | undefined;
@@ -30,52 +30,52 @@ const consequences: Readonly<Record<UdpMechanism, string | undefined>> = {
   fentry: undefined,
   kprobe: undefined,
   cgroup:
-    'UDP is counted by packets: what arrives at a socket counts as received, whether it is read or not, and the process is known of sockets made after the start',
+    'UDP is counted by packets: what arrives at a socket counts as received, whether it is read or not, and the process is known only for sockets that were created after the start',
 };
 
-/** The choice, for `weir doctor`, and the set of programs; undefined where UDP can't be counted. */
-export function planUdp(facts: UdpFacts): {
+/** The choice, for `weir doctor`, and the set of programs; undefined where UDP cannot be counted. */
+export function planUdp(kernel: UdpFeatures): {
   readonly choice: HookChoice;
   readonly mechanism: UdpMechanism | undefined;
 } {
   const fentry = calls(
     'fentry',
-    facts.fentry,
-    (name) => known(facts.hasTypedFunction(name)),
-    'BPF trampolines can not be attached (Linux 5.5 and later, with CONFIG_FUNCTION_TRACER)',
+    kernel.fentry,
+    (name) => known(kernel.hasTypedFunction(name)),
+    'BPF trampolines cannot be attached (Linux 5.5 and later, with CONFIG_FUNCTION_TRACER)',
   );
   const kprobe = calls(
     'kprobe',
     allOf(
-      () => facts.kprobe,
-      () => known(facts.packetTypes),
+      () => kernel.kprobe,
+      () => known(kernel.packetTypes),
     ),
-    (name) => facts.probeFunction(name),
-    facts.kprobe.state === 'present'
+    (name) => kernel.probeFunction(name),
+    kernel.kprobe.state === 'present'
       ? 'the types in use do not have struct sk_buff: it takes the kernel’s own, or a BTF file'
       : 'there are no kprobes (CONFIG_KPROBES, Linux 4.17 and later for its perf event)',
   );
   const cgroup = hookCandidate(
     'cgroup_skb',
     allOf(
-      () => known(facts.cgroupRoot !== undefined && facts.sockRelease),
-      () => facts.cgroupPrograms,
+      () => known(kernel.cgroupRoot !== undefined && kernel.sockRelease),
+      () => kernel.cgroupPrograms,
     ),
     {
-      present: `packets can be seen at ${facts.cgroupRoot}`,
+      present: `packets can be seen at ${kernel.cgroupRoot}`,
       absent:
-        facts.cgroupRoot === undefined
+        kernel.cgroupRoot === undefined
           ? 'no cgroup v2 is mounted'
-          : 'the end of a socket can not be seen (Linux 5.9 and later)',
+          : 'the end of a socket cannot be seen (Linux 5.9 and later)',
     },
   );
-  // A kprobe costs more, but no other process can come in the middle of its program.
-  const candidates = facts.preemptible ? [kprobe, fentry, cgroup] : [fentry, kprobe, cgroup];
-  const choice = chooseHook(candidates, facts.rawTracepoint);
+  // A kprobe costs more, but its program cannot be preempted.
+  const candidates = kernel.preemptible ? [kprobe, fentry, cgroup] : [fentry, kprobe, cgroup];
+  const choice = chooseHook(candidates, kernel.rawTracepoint);
   const { chosen } = choice;
   const mechanism =
     chosen === undefined ? undefined : chosen === cgroup ? 'cgroup' : chosen === fentry ? 'fentry' : 'kprobe';
-  const consequence = mechanism === undefined ? 'UDP can’t be counted' : consequences[mechanism];
+  const consequence = mechanism === undefined ? 'UDP cannot be counted' : consequences[mechanism];
   return { choice: hookChoice('UDP', candidates, choice, consequence), mechanism };
 }
 

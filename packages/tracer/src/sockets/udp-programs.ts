@@ -13,9 +13,9 @@ import {
   setGlobal,
 } from '@weir/ebpf';
 import { present, privilegeGap, readSmallFile } from '@weir/ebpf/sys';
-import { kernelFacts } from '../hooks/kernel-features.js';
+import { readKernelFeatures } from '../hooks/kernel-features.js';
 import { readObject } from '../objects.js';
-import { findCgroupRoot, type UdpFacts, type UdpMechanism } from './udp-plan.js';
+import { findCgroupRoot, type UdpFeatures, type UdpMechanism } from './udp-plan.js';
 
 const OBJECT = 'udp.bpf.o';
 
@@ -23,20 +23,20 @@ export interface UdpProgramsOptions {
   readonly mechanism: UdpMechanism;
   readonly btf: Btf;
   readonly features?: FeatureTable;
-  /** How many flows, and as many sockets, are followed. */
+  /** The number of flows, and of sockets, that can be followed. */
   readonly maxFlows: number;
 }
 
-/** Facts about the running kernel. */
-export function udpFacts(btf: Btf, features: FeatureTable = kernelFeatures): UdpFacts {
-  const facts = kernelFacts(btf, features);
+/** Probes the features of the running kernel. */
+export function readUdpFeatures(btf: Btf, features: FeatureTable = kernelFeatures): UdpFeatures {
+  const kernel = readKernelFeatures(btf, features);
   return {
-    rawTracepoint: facts.rawTracepoint,
-    fentry: facts.fentry,
-    kprobe: facts.kprobe,
-    preemptible: facts.preemptible,
-    probeFunction: (name) => facts.probeFunction(name),
-    hasTypedFunction: (name) => facts.hasTypedFunction(name),
+    rawTracepoint: kernel.rawTracepoint,
+    fentry: kernel.fentry,
+    kprobe: kernel.kprobe,
+    preemptible: kernel.preemptible,
+    probeFunction: (name) => kernel.probeFunction(name),
+    hasTypedFunction: (name) => kernel.hasTypedFunction(name),
     packetTypes: btf.find('sk_buff', Kind.struct) !== undefined,
     cgroupRoot: cgroupRoot(),
     sockRelease: kernelAtLeast('5.9'),
@@ -63,7 +63,7 @@ const calls = [
 
 const packets = ['socket_released', 'socket_made', 'packet_egress', 'packet_ingress'] as const;
 
-/** Which argument of udp_recvmsg has the flags, from 0. undefined: the types do not tell, or of another function. */
+/** The position, from 0, of the flags among the arguments of udp_recvmsg; undefined where the types do not show it. */
 function flagsArgument(btf: Btf): number | undefined {
   const id = btf.find('udp_recvmsg', Kind.func);
   const found = id === undefined ? undefined : btf.type(id);
@@ -80,7 +80,7 @@ export class UdpPrograms implements Disposable {
   /** Loads and attaches. @throws VerifierError, SyscallError. */
   constructor(options: UdpProgramsOptions) {
     const { mechanism, btf, features = kernelFeatures, maxFlows } = options;
-    const facts = kernelFacts(btf, features);
+    const kernel = readKernelFeatures(btf, features);
     const typed = mechanism === 'fentry';
     const flags = flagsArgument(btf);
     const wanted =
@@ -88,7 +88,7 @@ export class UdpPrograms implements Disposable {
         ? []
         : calls.filter(
             ([program, name]) =>
-              (typed ? facts.hasTypedFunction(name) : facts.probeFunction(name).state === 'present') &&
+              (typed ? kernel.hasTypedFunction(name) : kernel.probeFunction(name).state === 'present') &&
               (flags !== undefined || !program.startsWith('receiving')),
           );
     const nameOf = (program: string, isReturn: boolean) =>
@@ -130,7 +130,7 @@ export class UdpPrograms implements Disposable {
     return missed;
   }
 
-  /** Counts no more; the maps stay. */
+  /** Stops counting; the maps stay. */
   detach(): void {
     for (const link of this.#links.splice(0)) link[Symbol.dispose]();
   }

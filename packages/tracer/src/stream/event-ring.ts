@@ -1,8 +1,8 @@
-/** What the kernel programs write events into: one ring buffer, or where the kernel has none, a perf ring for each CPU. */
+/** The ring into which the kernel programs write events: a ring buffer, or before Linux 5.8 a perf ring for each CPU. */
 import { type BpfMap, MapType, PerfBufferReader, RingBufferReader, type WaitOptions } from '@weir/ebpf';
 import { onlineCpus } from '@weir/ebpf/sys';
 
-/** Called with the place of each event. */
+/** Receives the place of each event. */
 export type OnEvent = (view: DataView, offset: number) => void;
 
 /** Reads up to a place that was marked, at most `limit` events. False if not all of them were there yet. */
@@ -10,8 +10,8 @@ export type ReadToMark = (onEvent: OnEvent, limit: number) => boolean;
 
 export interface EventRing extends Disposable {
   /**
-   * How long an event can have been under way into the ring when the place where the ring ends is marked: events that
-   * are older than this then have a place before the mark.
+   * The longest time for which an event can be on its way into the ring when the end of the ring is marked: events that are
+   * older than this are before the mark.
    */
   readonly delayNs: bigint;
   /** Marks where the ring ends now. */

@@ -12,23 +12,23 @@ import type { RecordSource } from './record-source.js';
 import { Staging } from './staging.js';
 import { emptyCounts } from './statistics.js';
 
-/** Records are looked for this often while there are some, unless an eighth of the ring fills sooner. */
+/** The interval at which the ring is read while there are records, unless an eighth of it fills sooner. */
 const POLL_MS = 25;
-/** And this often where there have been none for a while: each look wakes a CPU. */
+/** The interval where there have been no records for a while: each reading wakes a CPU. */
 const IDLE_POLL_MS = 200;
-/** The wall clock is followed this often. */
+/** The interval at which the wall clock is read anew. */
 const CLOCK_NS = 10_000_000_000;
-/** Records taken out of the ring before other work of this thread gets its turn. */
+/** Events read from the ring before other work of this thread gets its turn. */
 const CHUNK = 8192;
 /** Records decoded at a time. */
 const BATCH = 1024;
-/** Records that wait for a slow reader, where others take them out of the ring. */
+/** Records that wait for a slow reader while live connections drain the ring. */
 const QUEUE_LIMIT = 65_536;
 const TIME = offsetsTcpEvent.timeNs;
-/** How long programs that were already running when they were detached are waited for. */
+/** Maximum wait for programs that were running when they were detached. */
 const LAST_RECORDS_NS = 1_000_000_000n;
 
-/** Sees each record once, in order, before its reader does. */
+/** Receives each record once, in order, before the reader. */
 export type Watcher = (record: TraceRecord) => void;
 
 export class EventStream implements Disposable {
@@ -41,12 +41,12 @@ export class EventStream implements Disposable {
   /** Orders places in the staging. */
   readonly #orderer = new TimeOrderer<number, number>();
   readonly #watchers = new Set<Watcher>();
-  /** What is next to be delivered, in order, from `#delivering` on: places in the staging, and records. */
+  /** The next records to deliver, in order, from `#delivering` on: places in the staging, and decoded records. */
   #queue: (number | TraceRecord)[] = [];
   #delivering = 0;
   /** Events taken out of the ring. */
   #read = 0;
-  /** Everything older has been released. */
+  /** All older events have been released. */
   #releasedNs = 0n;
   #clockNs = Number(monotonicNs());
   #pollMs = POLL_MS;
@@ -55,7 +55,7 @@ export class EventStream implements Disposable {
   #disposed = false;
   /** Records handed out, by kind. */
   readonly delivered = emptyCounts();
-  /** Whether there is, or was, a reader: without one, nothing is kept that watchers have seen. */
+  /** Whether there is, or was, a reader: without one, records that watchers have seen are dropped. */
   hasReader = false;
 
   /** @param sources besides the losses. */
@@ -80,7 +80,7 @@ export class EventStream implements Disposable {
     return this.#queue.length === 0;
   }
 
-  /** Shows all that is still to be delivered, and what comes from now on. @returns what ends it. */
+  /** Shows all records that are still to be delivered, and all later ones. @returns a function that ends the watch. */
   watch(watcher: Watcher): () => void {
     for (let index = this.#delivering; index < this.#queue.length; index++) {
       watcher(this.#decodeInPlace(index));
@@ -103,7 +103,7 @@ export class EventStream implements Disposable {
     return batch;
   }
 
-  /** Takes what is in the ring now. @param last After the programs were detached: all they have told. */
+  /** Reads the events in the ring. @param last The programs are detached: reads all that they have emitted. */
   drain(last = false): Promise<void> {
     const drained = this.#draining.then(() => this.#drain(last));
     this.#draining = drained.catch(() => undefined);
@@ -166,7 +166,7 @@ export class EventStream implements Disposable {
     }
   }
 
-  /** What nobody reads is gone then; what a reader is too slow for is dropped, and counted. */
+  /** Drops records without a reader, and drops and counts those for which the reader is too slow. */
   #show(from: number): void {
     for (let index = from; index < this.#queue.length; index++) {
       const record = this.#decodeInPlace(index);
@@ -212,8 +212,8 @@ export class EventStream implements Disposable {
   }
 
   /**
-   * Reads all that the programs produced. They are detached, but one may still be running on another CPU: what they
-   * count tells whether everything has come.
+   * Reads all events that the programs produced. They are detached, but one may still be running on another CPU: their
+   * counts show whether all events have arrived.
    */
   async #readToTheEnd(): Promise<boolean> {
     const patience = monotonicNs() + LAST_RECORDS_NS;

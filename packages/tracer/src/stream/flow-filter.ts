@@ -1,4 +1,4 @@
-/** The tracer's filter in user space, for UDP flows: the kernel counts all of them. Pure. */
+/** The tracer's filter in user space, for UDP flows, all of which the kernel counts. Pure. */
 
 import { isWithin, parseMappedPrefix } from '@weir/ebpf/address';
 import type { PortRange, TraceFilter } from '../options.js';
@@ -8,10 +8,10 @@ import type { UdpFlow } from '../sockets/index.js';
 type EndTest = (end: Endpoint) => boolean;
 
 /**
- * Whether a flow passes, as a TCP connection with the same process and ends does in the kernel. What is unknown of a flow
- * passes no filter that asks for it.
+ * Whether a flow passes, as a TCP connection with the same process and ends does in the kernel. An unknown property passes
+ * no filter on it.
  *
- * @throws OptionError for what is no address.
+ * @throws OptionError for text that is no address.
  */
 export function flowFilter(filter: TraceFilter): (flow: UdpFlow) => boolean {
   const tests: ((flow: UdpFlow) => boolean)[] = [];

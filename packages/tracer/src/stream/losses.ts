@@ -1,4 +1,4 @@
-/** What the kernel programs had to tell and could not: counted, and told as records of its own from time to time. */
+/** Events that the kernel programs could not deliver: counted, and reported as records from time to time. */
 import { EbpfError, PerCpuMap } from '@weir/ebpf';
 import { nestedProgram, type TracerPrograms } from '../hooks/programs.js';
 import type { TracerStats } from '../options.js';
@@ -8,8 +8,8 @@ import type { RecordSource } from './record-source.js';
 import { type KernelCounts, sumStatistics } from './statistics.js';
 
 /**
- * Losses are looked for this often. Not oftener, since the kernel runs no kprobe on a CPU while a process reads a map there
- * (bpf_disable_instrumentation), which can take long where that process is preempted.
+ * The interval between two readings of the losses. It is long because the kernel runs no kprobe on a CPU while a process
+ * reads a map there (bpf_disable_instrumentation), which can take long where that process is preempted.
  */
 const INTERVAL_NS = 10_000_000_000;
 
@@ -30,7 +30,7 @@ export class Losses implements RecordSource {
   readonly #reported = { ring: 0, map: 0, probe: 0, udp: 0 };
   #missedBefore = 0;
   #lookedNs: number;
-  /** Events that the ring had room for, and the reader's queue had not. */
+  /** Events for which the ring had room, but the reader's queue had not. */
   dropped = 0;
 
   /** @param nowNs CLOCK_MONOTONIC, nanoseconds. */
@@ -53,11 +53,14 @@ export class Losses implements RecordSource {
 
   kernelCounts(): KernelCounts {
     const map = this.#programs.collection.map('statistics');
-    if (!(map instanceof PerCpuMap)) throw new EbpfError('the map of statistics is not per CPU');
+    if (!(map instanceof PerCpuMap))
+      throw new EbpfError(
+        'the map "statistics" is not a per-CPU map: the object does not belong to this version',
+      );
     return sumStatistics(map.lookupValues(new Uint8Array(4)) ?? []);
   }
 
-  /** Losses since the last time, where it is time to look for them. */
+  /** Losses since the last record, once the interval has passed. */
   records(nowNs: number, last: boolean): readonly LostRecord[] {
     if (!last && nowNs - this.#lookedNs < INTERVAL_NS) return [];
     this.#lookedNs = nowNs;
@@ -77,8 +80,8 @@ export class Losses implements RecordSource {
   }
 
   /**
-   * Runs that the kernel skipped, for which no other program stood in. The kernel's counts are read first, so that a run
-   * which is replaced at this moment does not count.
+   * Runs that the kernel skipped and no other program made up for. The kernel's counts are read first, so that a run which
+   * the fallback makes up for at this moment does not count.
    */
   #missedRuns(): number {
     let missed = 0;

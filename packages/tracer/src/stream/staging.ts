@@ -1,4 +1,4 @@
-/** Where events wait between the ring and their delivery: copies of the kernel's bytes, so that the ring is free again. */
+/** Memory in which events wait between the ring and their delivery: copies of the kernel's bytes, so that the ring is free again. */
 import { sizeofTcpEvent } from '../generated/tcp.js';
 
 const WORDS = sizeofTcpEvent / 4;
@@ -6,7 +6,7 @@ const BLOCK_BITS = 12;
 /** Events in a block. */
 const BLOCK = 1 << BLOCK_BITS;
 
-/** A pool of numbered places for events. It grows block by block, so that what it holds is never copied again. */
+/** A pool of numbered places for events. It grows block by block, so that its content is never copied again. */
 export class Staging {
   readonly #blocks: Uint32Array[] = [];
   readonly #views: DataView[] = [];

@@ -5,11 +5,11 @@ import type { KernelEventName } from '../records/record.js';
 import { eventNames } from './decode.js';
 
 export interface KernelCounts {
-  /** Of UDP, the programs tell nothing: user space reads what they have counted. */
+  /** UDP programs emit no events: user space reads their counts. */
   readonly produced: Record<KernelEventName, number>;
   readonly lostRing: number;
   readonly lostMap: number;
-  /** Runs of the second program of the life cycle in place of the first. */
+  /** Runs of the second program of the lifecycle in place of the first. */
   readonly fallbackRuns: number;
 }
 

@@ -1,4 +1,4 @@
-/** UDP flows in the tracer's stream: counted in the kernel, told when they are over. */
+/** UDP flows in the tracer's stream: counted in the kernel, emitted when they are over. */
 
 import type { Btf } from '@weir/ebpf';
 import { OptionError } from '@weir/ebpf';
@@ -12,9 +12,9 @@ import { flowFilter } from './flow-filter.js';
 import type { RecordSource } from './record-source.js';
 import { udpFlowRecord } from './udp-record.js';
 
-/** Flows are looked through this often: it takes a moment however few there are. */
+/** The longest interval between two readings of all flows: a reading takes a moment even if there are few. */
 const INTERVAL_MS = 1_000;
-/** And oftener where flows are idle sooner, but not oftener than this. */
+/** The shortest interval, where flows are idle sooner. */
 const SHORTEST_INTERVAL_MS = 50;
 const IDLE_MS = 30_000;
 
@@ -25,8 +25,8 @@ export class UdpFlowSource implements RecordSource, Disposable {
   readonly #passes: (flow: UdpFlow) => boolean;
   readonly #intervalNs: number;
   #collectedNs = 0;
-  /** Flows that were told. */
-  told = 0;
+  /** Flows that were emitted. */
+  emitted = 0;
   lostDatagrams = 0;
 
   /**
@@ -55,7 +55,7 @@ export class UdpFlowSource implements RecordSource, Disposable {
     return this.#counter.missedRuns;
   }
 
-  /** Counts no more. */
+  /** Stops counting. */
   detach(): void {
     this.#counter.detach();
   }
@@ -68,7 +68,7 @@ export class UdpFlowSource implements RecordSource, Disposable {
     const records = ended
       .filter(({ flow }) => this.#passes(flow))
       .map((end) => udpFlowRecord(end, this.#clock, nowNs));
-    this.told += records.length;
+    this.emitted += records.length;
     return records;
   }
 

@@ -4,7 +4,7 @@ import type { UdpFlowRecord } from '../records/record.js';
 import type { UdpFlowEnd } from '../sockets/udp-counter.js';
 import type { WallClock } from './clock.js';
 
-/** @param nowNs When it is told: CLOCK_MONOTONIC, nanoseconds. */
+/** @param nowNs The time of the record: CLOCK_MONOTONIC, nanoseconds. */
 export function udpFlowRecord(
   { flow, closed_by }: Pick<UdpFlowEnd, 'flow' | 'closed_by'>,
   clock: WallClock,
@@ -29,7 +29,7 @@ export function udpFlowRecord(
     datagrams_sent: flow.datagrams_sent,
     datagrams_received: flow.datagrams_received,
     closed_by,
-    // It may have been closed while the records before it were read.
+    // The flow may have ended while the records before it were read.
     idle_us: Math.max(0, Math.round((nowNs - flow.active_ns) / 1000)),
   };
 }

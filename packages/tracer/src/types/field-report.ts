@@ -1,4 +1,4 @@
-/** Where each field is, for `weir doctor --offsets`. */
+/** The offset of each field, for `weir doctor --offsets`. */
 import { type Btf, kernelBtf } from '@weir/ebpf';
 import { knownFields } from '../discovery/fields.js';
 import { type DiscoveredField, discover, type MissingField } from '../discovery/index.js';
@@ -7,8 +7,8 @@ import { fieldOffset } from './offsets.js';
 import type { TargetTypes } from './target.js';
 
 /**
- * All fields, as the types in use have them; on a kernel with types of its own, what a discovery finds stands beside
- * them. Makes a discovery unless one was made for these types.
+ * Describes all fields: their offsets in the types in use, in the kernel's own types if it has them, and by discovery. Runs a
+ * discovery unless one was made for these types.
  */
 export function describeOffsets(types: TargetTypes): readonly FieldOffset[] {
   const found = types.fields ?? [];

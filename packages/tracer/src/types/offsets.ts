@@ -1,4 +1,4 @@
-/** Where types say that the tracer's fields are. Pure. */
+/** The offsets of the tracer's fields in types. Pure. */
 import { type Btf, Kind } from '@weir/ebpf';
 import type { Field } from '../discovery/fields.js';
 

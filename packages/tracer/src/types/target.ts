@@ -1,29 +1,29 @@
-/** Which types the programs are relocated against, and where these come from. */
+/** Chooses the types against which the programs are relocated. */
 import { type Btf, type FeatureTable, kernelBtf, UnsupportedError } from '@weir/ebpf';
 import { loadCachedFields, storeFields } from '../discovery/cache.js';
 import { type DiscoveredField, type Discovery, discover, type MissingField } from '../discovery/index.js';
 import { toBtf } from '../discovery/types.js';
 import { findMismatch } from './verify.js';
 
-/** Where types come from: the kernel itself, a file, an earlier discovery, or one made now. */
+/** The source of the types: the kernel itself, a file, an earlier discovery, or a new one. */
 export type TypeSource = 'kernel' | 'file' | 'cache' | 'discovery';
 
 /** Where the kernel's types come from, and why. */
 export interface TypeChoice {
   readonly source: TypeSource;
-  /** What was wrong with types that were to be used, and were not. */
+  /** The reason why types that were given are not used. */
   readonly rejected?: string;
 }
 
 export interface TargetTypes extends TypeChoice {
   readonly btf: Btf;
-  /** What was discovered, now or earlier. */
+  /** Discovered fields, from this discovery or an earlier one. */
   readonly fields?: readonly DiscoveredField[];
-  /** What a discovery that was made now did not find. */
+  /** Fields that this discovery did not find. */
   readonly missing?: readonly MissingField[];
 }
 
-/** Without these no connection can be told from another. */
+/** Fields without which connections cannot be distinguished. */
 const essential = [
   'skc_daddr',
   'skc_rcv_saddr',
@@ -38,10 +38,10 @@ const essential = [
 ];
 
 /**
- * The kernel's own types, else those of an earlier discovery on this kernel, else discovers them. All but the kernel's
- * own are tried on connections of which everything is known before they are used.
+ * Returns the kernel's own types, else those of an earlier discovery on this kernel, else discovers them. All but the
+ * kernel's own are first verified with connections whose values are known.
  *
- * @param wanted Types to use instead, if they prove to be this kernel's; `discover` insists on a discovery.
+ * @param wanted Types to use instead, if they prove to be this kernel's; `discover` requires a discovery.
  * @throws UnsupportedError where nothing is found that describes this kernel.
  */
 export function targetTypes(wanted: Btf | 'discover' | undefined, features?: FeatureTable): TargetTypes {

@@ -1,6 +1,6 @@
 /**
- * Whether types describe the running kernel: the production programs, loaded with them, watch connections of which
- * everything is known, and every value has to be right.
+ * Verifies that types describe the running kernel: the production programs, loaded with them, watch connections whose values
+ * are known, and every value has to be right.
  */
 import { randomInt } from 'node:crypto';
 import {
@@ -24,7 +24,7 @@ import { EventDecoder } from '../stream/decode.js';
 import { openEventRing } from '../stream/event-ring.js';
 import { BorrowedName } from '../thread-name.js';
 
-/** What the programs must tell of one event. What a record leaves out is not checked. */
+/** An event that the programs must report. Fields that a record lacks are not checked. */
 interface Expected {
   readonly event: string;
   readonly local: Endpoint;
@@ -34,7 +34,7 @@ interface Expected {
   readonly end?: { readonly sent: number; readonly received: number; readonly info: TcpInfo };
 }
 
-type Told = SocketRecord & { readonly event: string; readonly error?: string };
+type Reported = SocketRecord & { readonly event: string; readonly error?: string };
 
 const RING_BYTES = 1 << 17;
 /** A connection's last segments, FIN and its acknowledgement, come after TCP_INFO was asked. */
@@ -61,7 +61,7 @@ function saysNothing(error: EbpfError): boolean {
 /**
  * Makes connections over loopback, watches them, compares.
  *
- * @returns what was told wrongly first, in words; undefined if all was right.
+ * @returns a description of the first wrong value; undefined if all are right.
  * @throws SyscallError where no programs can be loaded or no connections made.
  */
 export function findMismatch(btf: Btf, features?: FeatureTable): string | undefined {
@@ -72,7 +72,7 @@ export function findMismatch(btf: Btf, features?: FeatureTable): string | undefi
     programs = new TracerPrograms(plan, btf, { ...options, ...(features && { features }) });
   } catch (error) {
     if (!(error instanceof EbpfError) || saysNothing(error)) throw error;
-    return `the programs can not be loaded with them: ${error.message.split('\n')[0]}`;
+    return `the programs cannot be loaded with them: ${error.message.split('\n')[0]}`;
   }
   using _programs = programs;
   using ring = openEventRing(programs.collection.map('events'), RING_BYTES);
@@ -86,10 +86,10 @@ export function findMismatch(btf: Btf, features?: FeatureTable): string | undefi
     }
   });
   const decoder = new EventDecoder(new WallClock(realtimeOffsetNs()));
-  const told: Told[] = [];
-  ring.mark()((view, offset) => told.push(decoder.decode(view, offset) as Told), 1024);
+  const reported: Reported[] = [];
+  ring.mark()((view, offset) => reported.push(decoder.decode(view, offset) as Reported), 1024);
   for (const event of expected) {
-    const mismatch = compare(event, told);
+    const mismatch = compare(event, reported);
     if (mismatch !== undefined) return mismatch;
   }
   return undefined;
@@ -169,16 +169,16 @@ function formatEnd({ address, port }: Endpoint): string {
   return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}:${port}`;
 }
 
-function compare(expected: Expected, told: readonly Told[]): string | undefined {
+function compare(expected: Expected, reported: readonly Reported[]): string | undefined {
   const { event, local, peer } = expected;
   const what = `${event} of ${formatEnd(local)} and ${formatEnd(peer)}`;
-  const record = told.find(
+  const record = reported.find(
     (candidate) =>
       candidate.event === event &&
       `${candidate.local.address}:${candidate.local.port}` === formatEnd(local) &&
       `${candidate.peer.address}:${candidate.peer.port}` === formatEnd(peer),
   );
-  if (record === undefined) return `a ${what} was not told so`;
+  if (record === undefined) return `no ${what} was reported`;
   if (record.netns !== expected.netns) {
     return `${what}: network namespace ${record.netns} instead of ${expected.netns}`;
   }

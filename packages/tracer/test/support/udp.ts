@@ -1,19 +1,25 @@
 /** Counting UDP in a network namespace of its own, by each set of hooks that the running kernel offers. */
 import assert from 'node:assert/strict';
 import { absent, withNetns } from '@weir/ebpf/sys';
-import { planUdp, UdpCounter, type UdpFlow, type UdpMechanism, udpFacts } from '../../src/sockets/index.js';
+import {
+  planUdp,
+  readUdpFeatures,
+  UdpCounter,
+  type UdpFlow,
+  type UdpMechanism,
+} from '../../src/sockets/index.js';
 import { targetTypes } from '../../src/types/target.js';
 import { TestNetns } from './netns.js';
 
 export const { btf, source } = targetTypes(undefined);
-const facts = udpFacts(btf);
+const kernel = readUdpFeatures(btf);
 
 export const mechanisms: readonly UdpMechanism[] = (['fentry', 'kprobe', 'cgroup'] as const).filter(
   (mechanism) => {
     const only = {
-      ...facts,
-      fentry: mechanism === 'fentry' ? facts.fentry : absent,
-      kprobe: mechanism === 'kprobe' ? facts.kprobe : absent,
+      ...kernel,
+      fentry: mechanism === 'fentry' ? kernel.fentry : absent,
+      kprobe: mechanism === 'kprobe' ? kernel.kprobe : absent,
     };
     const { mechanism: found } = planUdp(only);
     return found === mechanism;
@@ -24,7 +30,7 @@ export const mechanisms: readonly UdpMechanism[] = (['fentry', 'kprobe', 'cgroup
  * Where a process can be preempted in the middle of a program, the kernel skips that program for others meanwhile: this set
  * is not what planUdp() would choose there, and datagrams between processes are not all counted.
  */
-export const mayMiss = (mechanism: UdpMechanism) => mechanism === 'fentry' && facts.preemptible;
+export const mayMiss = (mechanism: UdpMechanism) => mechanism === 'fentry' && kernel.preemptible;
 
 /** Discovered types do not tell a packet hook in which network namespace a socket is made. */
 export const tellsNetns = (mechanism: UdpMechanism) => mechanism !== 'cgroup' || source === 'kernel';
