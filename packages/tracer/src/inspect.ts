@@ -21,7 +21,7 @@ export interface InspectOptions {
   readonly offsets?: boolean;
 }
 
-const KERNEL_BTF = '/sys/kernel/btf/vmlinux';
+const kernelBtfPath = '/sys/kernel/btf/vmlinux';
 
 /** Looks at the kernel and tries to trace for a moment. Leaves nothing behind. */
 export function inspectHost(options: InspectOptions = {}): HostReport {
@@ -88,7 +88,7 @@ function describeTypes(
 ): HostReport['btf'] {
   if (types === undefined) return { source: 'none', ...(obstacle !== undefined && { undecided: obstacle }) };
   const { source, btf, rejected } = types;
-  const path = source === 'kernel' ? KERNEL_BTF : source === 'file' ? btfPath : undefined;
+  const path = source === 'kernel' ? kernelBtfPath : source === 'file' ? btfPath : undefined;
   return {
     source,
     types: btf.length,

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { createArena, syscall } from '@weir/ebpf/sys';
 
 /** TASK_COMM_LEN, with the NUL at the end. */
-const size = 16;
+const TASK_COMM_LEN = 16;
 const PR_SET_NAME = 15;
 const PR_GET_NAME = 16;
 
@@ -11,7 +11,7 @@ const PR_GET_NAME = 16;
 export class BorrowedName implements Disposable {
   readonly name = randomBytes(8)
     .toString('hex')
-    .slice(0, size - 1);
+    .slice(0, TASK_COMM_LEN - 1);
   readonly #former: Uint8Array;
 
   constructor() {
@@ -35,6 +35,6 @@ function set(name: Uint8Array): void {
 let shared: ReturnType<typeof createArena> | undefined;
 
 function arena(): NonNullable<typeof shared> {
-  shared ??= createArena(size);
+  shared ??= createArena(TASK_COMM_LEN);
   return shared;
 }

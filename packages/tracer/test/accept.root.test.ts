@@ -43,7 +43,7 @@ describe(`${COUNT} accepts that were under way before the start`, () => {
   }
 });
 
-/** A hook at the return of accept tells of these when they are closed. */
+/** A hook at the return of accept reports these when they are closed. */
 function withoutTimes<T extends { accepted_ns?: number }>(reports: readonly T[]): T[] {
   return reports.map(({ accepted_ns, ...rest }) => rest as T);
 }

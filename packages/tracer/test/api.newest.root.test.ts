@@ -131,7 +131,7 @@ describe('ending a tracer', () => {
     for (const close of closes) {
       assert.ok(close.event === 'close');
       const isClient = clients.has(close.local.port);
-      // What was sent counts once it is acknowledged, which may be later than the close.
+      // Payload counts once it is acknowledged, which may be later than the close.
       if (isClient)
         assert.ok(close.bytes_sent === 0 || close.bytes_sent === 100, `${close.bytes_sent} bytes`);
       else assert.equal(close.bytes_received, 100);

@@ -9,7 +9,7 @@ import { TestNetns } from './support/netns.js';
 
 const COUNT = 50;
 
-/** What an end of a connection is told as, without the moment and the CPU. */
+/** The lines of one end of a connection, without time and CPU. */
 function eventsOf({ client, server }: LoadReport, netns: number): string[] {
   const line = (type: string, pid: number, own: LoadReport['client'], other: LoadReport['client']) =>
     JSON.stringify([type, pid, 'weir-load', own.address, own.port, other.address, other.port, netns, 0]);
@@ -40,7 +40,7 @@ it('the compat tracer reports each connect, accept and close to the callback of 
     { filter: { netns: [netns.inode] } },
   );
   const count = String(COUNT);
-  // What happens before start() is told, too.
+  // Events from before start() are reported, too.
   const before = await runLoad(netns, 'pairs', '--count', count, '--closer', 'client');
   tracer.start();
   const mapped = await runLoad(netns, 'pairs', '--count', count, '--family', 'mapped');
@@ -81,13 +81,13 @@ it('the compat tracer watches the descriptors of a process, where the kernel has
     }
     using watched = await DescriptorProcess.start();
     tracer.addFdInstallWatcher(watched.pid);
-    const told = await watched.get(10);
+    const expectedFds = await watched.get(10);
     tracer.removeFdInstallWatcher(watched.pid);
     await watched.get(10);
     await tracer.stop();
     assert.deepEqual(
       events.map(({ type, pid, fd }) => [type, pid, fd]),
-      told.map((fd) => ['fdinstall', watched.pid, fd]),
+      expectedFds.map((fd) => ['fdinstall', watched.pid, fd]),
     );
   } finally {
     await tracer.stop();

@@ -1,4 +1,4 @@
-/** What was discovered is kept for the same kernel, and for no other. */
+/** Discovered fields are kept for the same kernel, and for no other. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -8,7 +8,7 @@ const uid = '2e6a1c04-9d3b-4f57-8a60-b1c2d3e4f506';
 const underscored = uid.replaceAll('-', '_');
 const staticUid = '9b0a3f6e1d2c4b5a8f7e6d5c4b3a2918';
 
-/** Of cgroup v2, as /proc/PID/cgroup shows it. */
+/** Paths of cgroup v2, as /proc/PID/cgroup shows them. */
 const paths: readonly (readonly [string, CgroupEnrichment])[] = [
   ['/', {}],
   ['/init.scope', { unit: 'init.scope' }],
@@ -30,7 +30,7 @@ const paths: readonly (readonly [string, CgroupEnrichment])[] = [
   [`/docker/${id}`, { container_id: id, container_runtime: 'docker' }],
   [`/custom.slice/docker-${id}.scope`, { container_id: id, container_runtime: 'docker' }],
   [`/actions_job/${id}`, { container_id: id, container_runtime: 'docker' }],
-  // What runs inside makes cgroups of its own.
+  // Processes inside create cgroups of their own.
   [
     `/system.slice/docker-${id}.scope/init.scope`,
     { container_id: id, container_runtime: 'docker', unit: 'init.scope' },

@@ -160,21 +160,21 @@ describe('names of peers', () => {
   const settle = () => new Promise((resolve) => setTimeout(resolve, 20));
 
   it('are known once the answer has come, and a query does not wait', async () => {
-    const told: string[] = [];
+    const named: string[] = [];
     let lookups = 0;
     using names = new PeerNames({
       resolve: async (address) => {
         lookups++;
         return [`host-${address.replaceAll('.', '-')}.example.`];
       },
-      onName: (address, name) => told.push(`${address} ${name}`),
+      onName: (address, name) => named.push(`${address} ${name}`),
     });
     assert.equal(names.name('192.0.2.1'), undefined);
     assert.equal(names.name('192.0.2.1'), undefined);
     await settle();
     assert.equal(names.name('192.0.2.1'), 'host-192-0-2-1.example');
     assert.equal(lookups, 1);
-    assert.deepEqual(told, ['192.0.2.1 host-192-0-2-1.example']);
+    assert.deepEqual(named, ['192.0.2.1 host-192-0-2-1.example']);
   });
 
   it('limit the lookups under way, and those that wait', async () => {

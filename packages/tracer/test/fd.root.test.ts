@@ -89,11 +89,11 @@ if (canWatchFds()) {
         tracer.watchFds(watched.pid);
         tracer.watchFds(watched.pid);
         assert.equal(programs(), before + 1);
-        const told = [await watched.get(5)];
+        const expected = [await watched.get(5)];
         await other.get(5);
         tracer.watchFds(other.pid);
         assert.equal(programs(), before + 1);
-        const toldOfOther = await other.get(7);
+        const expectedOfOther = await other.get(7);
         tracer.unwatchFds(watched.pid);
         tracer.unwatchFds(process.pid);
         await watched.get(5);
@@ -101,11 +101,11 @@ if (canWatchFds()) {
         assert.equal(programs(), before);
         await other.get(5);
         tracer.watchFds(watched.pid);
-        told.push(await watched.get(3));
-        return { told: told.flat(), toldOfOther };
+        expected.push(await watched.get(3));
+        return { expected: expected.flat(), expectedOfOther };
       });
-      assert.deepEqual(numbers(fdsOf(collected.records, watched.pid)), collected.result.told);
-      assert.deepEqual(numbers(fdsOf(collected.records, other.pid)), collected.result.toldOfOther);
+      assert.deepEqual(numbers(fdsOf(collected.records, watched.pid)), collected.result.expected);
+      assert.deepEqual(numbers(fdsOf(collected.records, other.pid)), collected.result.expectedOfOther);
       assertComplete(collected);
     });
 

@@ -300,7 +300,7 @@ describe('live connections', () => {
     await runLoad(netns, 'pairs', '--count', '5');
     using next = tracer.connections({ udp: false });
     await next.refresh();
-    // What came while nobody looked was kept in the ring.
+    // The ring kept the events that came while nobody read.
     assert.equal(next.totals.ended, 10);
   });
 

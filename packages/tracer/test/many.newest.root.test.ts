@@ -6,7 +6,7 @@ import { Load } from './support/load.js';
 import { TestNetns } from './support/netns.js';
 
 const [SENT, REPLIED] = [77, 1234];
-/** Of a load, whose processes have a descriptor for each. bench/src/many-bench.ts has 50,000. */
+/** Connections of a load, whose processes have a descriptor for each. bench/src/many-bench.ts has 50,000. */
 const COUNT = process.env.WEIR_LAB_KERNEL === undefined ? 3_000 : 500;
 const DEADLINE_MS = 30_000;
 
@@ -14,7 +14,7 @@ async function closeAll(load: Load, live: LiveConnections): Promise<void> {
   const before = live.totals.ended;
   await load.run();
   for (const deadline = Date.now() + DEADLINE_MS; live.totals.ended < before + 2 * COUNT; ) {
-    assert.ok(Date.now() < deadline, `${live.totals.ended - before} ends were told of ${2 * COUNT}`);
+    assert.ok(Date.now() < deadline, `${live.totals.ended - before} ends of ${2 * COUNT} were reported`);
     await live.refresh();
   }
   assert.equal(live.size, 0);

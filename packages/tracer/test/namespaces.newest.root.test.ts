@@ -1,4 +1,4 @@
-/** Connections between network namespaces: each end is told with its own namespace's inode. */
+/** Connections between network namespaces: each end is reported with its own namespace's inode. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { SocketRecord, TraceFilter, TraceRecord } from '../src/index.js';
@@ -23,7 +23,7 @@ function portsFrom(first: number): number[] {
   return Array.from({ length: COUNT }, (_, index) => first + index);
 }
 
-/** Connects from `left` to `right`. Returns what is to be told of that, in any order. */
+/** Connects from `left` to `right`. Returns the expected lines, in any order. */
 async function connectAll(pair: NetnsPair, talk: Talk, family: 4 | 6): Promise<string[]> {
   await talk.connect(rightAddresses[family], PORT, ports[family]);
   return ports[family].flatMap((port) => {
@@ -88,8 +88,8 @@ describe('connections between namespaces', () => {
     using talk = new Talk(pair.right, pair.left);
     await talk.listen('::', PORT);
     const collected = await collect(filter(pair.right), async () => {
-      const told = await connectAll(pair, talk, 6);
-      return told.filter((line) => line.split(' ')[1] === String(pair.right.inode));
+      const lines = await connectAll(pair, talk, 6);
+      return lines.filter((line) => line.split(' ')[1] === String(pair.right.inode));
     });
     assertTold(collected);
   });

@@ -1,4 +1,4 @@
-/** The limits of older kernels, imposed one by one: the same programs load, and tell the same. */
+/** The limits of older kernels, imposed one by one: the same programs load, and report the same. */
 import { describe, it } from 'node:test';
 import { features } from '@weir/ebpf';
 import { assertTracesPairs } from './support/traced-pairs.js';

@@ -43,7 +43,7 @@ async function trace(hook: ReturnType<typeof availableAcceptHooks>[number], kind
     }
     return reports;
   });
-  // A hook at the return of accept may tell of an accept only when its connection ends (docs/architecture.md).
+  // A hook at the return of accept may report an accept only when its connection ends (docs/architecture.md).
   const late = /^(fexit|kretprobe):/.test(hook);
   const pairs = late ? collected.result.map(({ accepted_ns, ...rest }) => rest) : collected.result;
   assertPairs(collected.records, pairs, { netns: netns.inode, accounted: accountedBy(hook) });

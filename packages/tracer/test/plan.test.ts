@@ -134,7 +134,7 @@ describe('the choice of hooks', () => {
     assert.equal(plan.undecided?.name, 'fentry:security_sock_graft');
     const accepts = choices.find(({ purpose }) => purpose === 'process that accepts');
     assert.deepEqual([accepts?.chosen, accepts?.undecided], [undefined, 'EMFILE: too many open files']);
-    // What does not matter to the choice does not keep it open.
+    // An unknown feature that does not matter to the choice does not keep it open.
     assert.equal(planHooks({ ...everything, tracepointEvent: passing }).plan.undecided, undefined);
     assert.equal(
       planHooks({ ...everything, kprobe: passing }, 'fentry:security_sock_graft').plan.undecided,

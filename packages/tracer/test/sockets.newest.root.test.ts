@@ -161,7 +161,7 @@ describe('reading the sockets of a network namespace', () => {
       sockets = socketsOf(netns);
       there = only(sockets, port);
       assert.deepEqual([there.state, there.sent, there.received], ['close_wait', 5000, 1000]);
-      // What the application has closed has no inode any more; the kernel may keep it as a mere TIME_WAIT entry.
+      // A socket that the application has closed has no inode any more; the kernel may keep it as a mere TIME_WAIT entry.
       here = sockets.find(({ local }) => local.endsWith(`:${clientPort}`)) ?? { ...here, inode: 0 };
       assert.equal(here.inode, 0);
     });

@@ -16,7 +16,7 @@ import { parseMounts } from '../src/sockets/namespaces.js';
 import { socketInode } from '../src/sockets/owners.js';
 import { emptyTcpInfo, readTcpInfo, type TcpInfo } from '../src/sockets/tcp-info.js';
 
-/** A struct tcp_info whose every byte tells where it is. */
+/** A struct tcp_info whose every byte encodes its offset. */
 function infoBytes(length: number): DataView {
   const view = new DataView(new ArrayBuffer(length));
   for (let i = 0; i < length; i++) view.setUint8(i, i % 8 < 4 ? i : 0);
@@ -225,7 +225,7 @@ describe('owners of sockets', () => {
     owners.pids(6);
     owners.step();
     assert.equal(looked(), 2, 'not again so soon');
-    // Passed on: the old owner is told until the descriptors are looked at again.
+    // Passed on: the old owner is returned until the next pass over the descriptors.
     processes[1] = [];
     processes[9] = [5];
     assert.deepEqual(owners.pids(5), [1]);

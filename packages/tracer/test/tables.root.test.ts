@@ -1,4 +1,4 @@
-/** What the kernel-side tables do under pressure, and that nothing stays in them. */
+/** The kernel-side tables under pressure, and that nothing stays in them. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { readKernelFeatures } from '../src/hooks/kernel-features.js';
@@ -63,7 +63,7 @@ describe('the ring', () => {
     const { stats, records } = collected;
     const produced = Object.values(stats.produced).reduce((a, b) => a + b, 0);
     const delivered = Object.values(stats.delivered).reduce((a, b) => a + b, 0);
-    // Where a process can be preempted in a program, both of the life cycle can be kept from running: that is counted.
+    // Where a process can be preempted in a program, both programs of the lifecycle can be kept from running: that is counted.
     if (!preemptible) assert.equal(stats.lost.probe, 0);
     const missing = 4 * count - produced;
     assert.ok(missing >= 0 && missing <= stats.lost.probe, JSON.stringify(stats));

@@ -1,4 +1,4 @@
-/** Known bytes, moved in every way there is: what the table shows and what close records tell is exact. */
+/** Known bytes, moved in every way there is: the figures of the table and of close records are exact. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Load, type LoadReport } from './support/load.js';
@@ -35,7 +35,7 @@ after(async () => {
   far[Symbol.dispose]();
 });
 
-/** What a transfer should have moved; of a stalled one, what the kernel says that it moved. */
+/** The payload that a transfer should have moved; for a stalled one, the payload that the kernel reports. */
 function payload({
   bytes_client_to_server,
   bytes_server_to_client,

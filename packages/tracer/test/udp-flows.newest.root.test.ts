@@ -10,7 +10,7 @@ import { RawSocket } from './support/raw-sockets.js';
 import { mechanisms, tellsNetns } from './support/udp.js';
 
 const DEADLINE_MS = 30_000;
-/** Where flows tell no network namespace, they pass no filter for one; such kernels are in guests, which have no other UDP. */
+/** Flows without a known network namespace pass no filter for one; such kernels are in guests, which have no other UDP. */
 const toldNetns = tellsNetns(mechanisms[0]!);
 const only = (netns: TestNetns) => (toldNetns ? { netns: [netns.inode] } : {});
 
@@ -85,15 +85,15 @@ describe('UDP flows in the stream', () => {
       close(idle);
       close(exchange(netns, '::1'));
     });
-    const told = flowsOf(records);
-    assert.deepEqual(told.map((flow) => show(flow).join(' ')).sort(), [
+    const reported = flowsOf(records);
+    assert.deepEqual(reported.map((flow) => show(flow).join(' ')).sort(), [
       'ipv4 inbound 7 100 1 1 idle',
       'ipv4 outbound 100 7 1 1 idle',
       'ipv6 inbound 7 100 1 1 local',
       'ipv6 outbound 100 7 1 1 local',
     ]);
-    assert.equal(records.length, 80 + told.length);
-    for (const { process: { pid } = {}, closed_by, idle_us, duration_us, netns: inode } of told) {
+    assert.equal(records.length, 80 + reported.length);
+    for (const { process: { pid } = {}, closed_by, idle_us, duration_us, netns: inode } of reported) {
       assert.deepEqual([pid, inode], [process.pid, toldNetns ? netns.inode : undefined]);
       assert.ok(duration_us > 0 && idle_us >= (closed_by === 'idle' ? 1e6 : 0));
     }
@@ -134,9 +134,9 @@ describe('UDP flows in the stream', () => {
     const { lost } = tracer.stats();
     assert.ok(lost.udp > 0);
     assert.ok(records.every(({ event }) => event === 'udp_flow' || event === 'lost'));
-    const told = records.filter((record) => record.event === 'lost' && record.where === 'udp');
+    const reported = records.filter((record) => record.event === 'lost' && record.where === 'udp');
     assert.deepEqual(
-      told.map((record) => record.event === 'lost' && record.count),
+      reported.map((record) => record.event === 'lost' && record.count),
       [lost.udp],
     );
   });

@@ -1,7 +1,7 @@
 /** A piece of kernel memory as it was copied out: bytes, and which of them could be read. Pure. */
 
 /** Bytes that are copied, and fail, together. */
-export const chunkSize = 256;
+export const CHUNK_SIZE = 256;
 
 export class Image {
   /** Where it was in the kernel. */
@@ -21,8 +21,8 @@ export class Image {
   /** Whether all of these bytes could be read. */
   has(offset: number, size: number): boolean {
     if (offset < 0 || offset + size > this.bytes.length) return false;
-    const last = Math.floor((offset + size - 1) / chunkSize);
-    for (let chunk = Math.floor(offset / chunkSize); chunk <= last; chunk++) {
+    const last = Math.floor((offset + size - 1) / CHUNK_SIZE);
+    for (let chunk = Math.floor(offset / CHUNK_SIZE); chunk <= last; chunk++) {
       if (this.readable[chunk] !== true) return false;
     }
     return true;

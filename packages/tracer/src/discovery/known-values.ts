@@ -24,7 +24,7 @@ const flagOptions = [
   { bit: 3n, option: SocketOption.keepAlive },
   { bit: 6n, option: SocketOption.broadcast },
 ] as const;
-const lingerBit = 4n;
+const SOCK_LINGER = 4n;
 
 /**
  * Creates a socket that is bound to a random end. Its first listen() shows its address in the kernel.
@@ -95,12 +95,12 @@ function setFlags(socket: TestSocket, flags: bigint): void {
   const isSet = (bit: bigint) => Number((flags >> bit) & 1n);
   for (const { bit, option } of flagOptions) socket.set(option, isSet(bit));
   // Never so that close() would wait.
-  socket.set(SocketOption.linger, isSet(lingerBit), 1);
+  socket.set(SocketOption.linger, isSet(SOCK_LINGER), 1);
 }
 
 /** Sixteen combinations of four flags, of which those of one half are not those of the other. */
 export function flagPatterns(half: 0 | 1): bigint[] {
-  const bits = [2n, 3n, lingerBit, 6n];
+  const bits = [2n, 3n, SOCK_LINGER, 6n];
   return [0, 5, 6, 9, 10, 15]
     .map((number) => (half === 0 ? number : number ^ 0b0111))
     .map((number) => bits.reduce((flags, bit, index) => flags | (BigInt((number >> index) & 1) << bit), 0n))

@@ -7,7 +7,7 @@ import { icmpError, UnreachableCode } from './icmp.js';
 import { tcpInfo } from './socket-info.js';
 import { MessageFlag, SocketOption, type TestSocket } from './sockets.js';
 
-const sendQueue = 2;
+const TCP_SEND_QUEUE = 2;
 
 /** ICMP's reasons and the errors that the kernel makes of them. */
 const reasons = [
@@ -24,7 +24,7 @@ const reasons = [
  */
 export function setKnownSequences(experiment: Experiment, probe: BoundProbeSocket): void {
   probe.socket.set(SocketOption.repair, 1);
-  probe.socket.set(SocketOption.repairQueue, sendQueue);
+  probe.socket.set(SocketOption.repairQueue, TCP_SEND_QUEUE);
   let icmp: TestSocket | undefined;
   experiment.attempt('ICMP', () => {
     icmp = experiment.sockets.icmp();

@@ -16,12 +16,12 @@ import {
 } from '../generated/snapshot.js';
 import { readObject } from '../objects.js';
 import { BorrowedName } from '../thread-name.js';
-import { chunkSize, Image } from './image.js';
+import { CHUNK_SIZE, Image } from './image.js';
 
-const OBJECT = 'snapshot.bpf.o';
+const objectName = 'snapshot.bpf.o';
 
 /** The number of addresses that can be copied with one image. */
-export const maxTargets = sizeofSnapshotTargets / 8;
+export const MAX_TARGETS = sizeofSnapshotTargets / 8;
 
 /** A change of state; absent values match anything. */
 export interface Change {
@@ -54,7 +54,7 @@ export class Snapshots implements Disposable {
 
   /** @throws the errors of {@link Collection.load}; SyscallError */
   constructor(features?: FeatureTable) {
-    this.#collection = Collection.load(readObject(OBJECT), {
+    this.#collection = Collection.load(readObject(objectName), {
       ...(features === undefined ? {} : { features }),
     });
     try {
@@ -69,7 +69,7 @@ export class Snapshots implements Disposable {
   /**
    * Returns snapshots of the changes that `action` makes, at most four, in order.
    *
-   * @param targets At most {@link maxTargets} addresses whose memory is copied, too. Only readable kernel memory is read.
+   * @param targets At most {@link MAX_TARGETS} addresses whose memory is copied, too. Only readable kernel memory is read.
    * @throws SyscallError; the errors of `action`.
    */
   take(change: Change, action: () => void, targets: readonly bigint[] = []): Snapshot[] {
@@ -116,7 +116,7 @@ export class Snapshots implements Disposable {
     const value = this.#array('copies').get(0);
     const view = new DataView(value.buffer, value.byteOffset);
     const chunks = 2;
-    const size = chunks * chunkSize;
+    const size = chunks * CHUNK_SIZE;
     return new Map(
       targets.map((address, index) => {
         const start = offsetsSnapshotCopies.bytes + index * size;
@@ -142,8 +142,8 @@ function readStatus(view: DataView, offset: number, count: number): boolean[] {
 }
 
 function encodeTargets(targets: readonly bigint[]): Uint8Array {
-  if (targets.length > maxTargets)
-    throw new OptionError(`${targets.length} addresses cannot be copied at once: at most ${maxTargets} can`);
+  if (targets.length > MAX_TARGETS)
+    throw new OptionError(`${targets.length} addresses cannot be copied at once: at most ${MAX_TARGETS} can`);
   const bytes = new Uint8Array(sizeofSnapshotTargets);
   const view = new DataView(bytes.buffer);
   targets.forEach((address, index) => {

@@ -11,26 +11,26 @@ export interface SocketOption {
   readonly name: number;
 }
 
-const socketLevel = 1;
-const tcpLevel = 6;
+const SOL_SOCKET = 1;
+const SOL_TCP = 6;
 
 export const SocketOption = {
-  reuseAddress: { level: socketLevel, name: 2 },
-  error: { level: socketLevel, name: 4 },
-  broadcast: { level: socketLevel, name: 6 },
-  keepAlive: { level: socketLevel, name: 9 },
-  urgentInline: { level: socketLevel, name: 10 },
-  linger: { level: socketLevel, name: 13 },
-  attachFilter: { level: socketLevel, name: 26 },
-  detachFilter: { level: socketLevel, name: 27 },
-  noDelay: { level: tcpLevel, name: 1 },
-  maxSegment: { level: tcpLevel, name: 2 },
-  cork: { level: tcpLevel, name: 3 },
-  info: { level: tcpLevel, name: 11 },
-  quickAck: { level: tcpLevel, name: 12 },
-  repair: { level: tcpLevel, name: 19 },
-  repairQueue: { level: tcpLevel, name: 20 },
-  queueSequence: { level: tcpLevel, name: 21 },
+  reuseAddress: { level: SOL_SOCKET, name: 2 },
+  error: { level: SOL_SOCKET, name: 4 },
+  broadcast: { level: SOL_SOCKET, name: 6 },
+  keepAlive: { level: SOL_SOCKET, name: 9 },
+  urgentInline: { level: SOL_SOCKET, name: 10 },
+  linger: { level: SOL_SOCKET, name: 13 },
+  attachFilter: { level: SOL_SOCKET, name: 26 },
+  detachFilter: { level: SOL_SOCKET, name: 27 },
+  noDelay: { level: SOL_TCP, name: 1 },
+  maxSegment: { level: SOL_TCP, name: 2 },
+  cork: { level: SOL_TCP, name: 3 },
+  info: { level: SOL_TCP, name: 11 },
+  quickAck: { level: SOL_TCP, name: 12 },
+  repair: { level: SOL_TCP, name: 19 },
+  repairQueue: { level: SOL_TCP, name: 20 },
+  queueSequence: { level: SOL_TCP, name: 21 },
   ipv6Only: { level: 41, name: 26 },
 } as const satisfies Record<string, SocketOption>;
 
@@ -44,18 +44,18 @@ export interface Endpoint {
 export const MessageFlag = { outOfBand: 1, noSignal: 0x4000 } as const;
 
 const { EAGAIN, EINPROGRESS } = constants.errno;
-const streamType = 1;
-const rawType = 3;
-const nonBlocking = 0x800;
-const closeOnExec = 0x80000;
+const SOCK_STREAM = 1;
+const SOCK_RAW = 3;
+const SOCK_NONBLOCK = 0x800;
+const SOCK_CLOEXEC = 0x80000;
 /** The offset of payload that is sent and received. */
-const payloadOffset = 4096;
-const arenaSize = 65_536;
+const payloadAt = 4096;
+const ARENA_SIZE = 65_536;
 
 let shared: Arena | undefined;
 
 function arena(): Arena {
-  shared ??= createArena(arenaSize);
+  shared ??= createArena(ARENA_SIZE);
   return shared;
 }
 
@@ -70,19 +70,19 @@ export class SocketPool implements Disposable {
 
   /** @throws SyscallError */
   tcp(family: number): TestSocket {
-    return this.#add(syscall('socket', family, streamType | nonBlocking | closeOnExec, 0), family);
+    return this.#add(syscall('socket', family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), family);
   }
 
   /** A raw socket that sends ICMP. Needs CAP_NET_RAW. @throws SyscallError */
   icmp(): TestSocket {
     const protocol = 1;
-    const fd = syscall('socket', AddressFamily.ipv4, rawType | nonBlocking | closeOnExec, protocol);
+    const fd = syscall('socket', AddressFamily.ipv4, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
     return this.#add(fd, AddressFamily.ipv4);
   }
 
   /** The next connection of a listening socket; undefined if there is none yet. @throws SyscallError */
   accept(listener: TestSocket): TestSocket | undefined {
-    const fd = syscallRaw('accept4', listener.fd, 0, 0, nonBlocking | closeOnExec);
+    const fd = syscallRaw('accept4', listener.fd, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd === -EAGAIN) return undefined;
     if (fd < 0) throw new SyscallError('accept4', -fd);
     return this.#add(fd, listener.family);
@@ -142,23 +142,23 @@ export class TestSocket implements Disposable {
   send(length: number, flags = 0): void {
     const { address } = arena();
     for (let sent = 0; sent < length; ) {
-      const size = Math.min(length - sent, arenaSize - payloadOffset);
+      const size = Math.min(length - sent, ARENA_SIZE - payloadAt);
       const all = flags | MessageFlag.noSignal;
-      sent += syscall('sendto', this.fd, address + payloadOffset, size, all, 0, 0);
+      sent += syscall('sendto', this.fd, address + payloadAt, size, all, 0, 0);
     }
   }
 
   /** Sends a datagram. @throws SyscallError */
   sendTo(peer: Endpoint, bytes: Uint8Array): void {
-    arena().bytes.set(bytes, payloadOffset);
+    arena().bytes.set(bytes, payloadAt);
     const [address, size] = this.#address(peer);
-    syscall('sendto', this.fd, address + payloadOffset, bytes.length, 0, address, size);
+    syscall('sendto', this.fd, address + payloadAt, bytes.length, 0, address, size);
   }
 
   /** Discards received data. */
   drain(): void {
     const { address } = arena();
-    while (syscallRaw('recvfrom', this.fd, address + payloadOffset, arenaSize - payloadOffset, 0, 0, 0) > 0) {
+    while (syscallRaw('recvfrom', this.fd, address + payloadAt, ARENA_SIZE - payloadAt, 0, 0, 0) > 0) {
       // Until nothing is left, or the stream has ended.
     }
   }

@@ -30,7 +30,7 @@ interface Entry {
   readonly until: number;
 }
 
-const PENDING: Entry = { name: undefined, until: Number.POSITIVE_INFINITY };
+const pendingEntry: Entry = { name: undefined, until: Number.POSITIVE_INFINITY };
 /** The owner of an address chooses its PTR record, so only text that can be a host name is accepted. */
 const hostName = /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?$/;
 
@@ -89,7 +89,7 @@ export class PeerNames implements Disposable {
 
   #enqueue(address: string, previous: Entry | undefined): void {
     if (this.#disposed || this.#queue.length >= (this.#options.queueLimit ?? 1_024)) return;
-    this.#entries.set(address, { ...PENDING, name: previous?.name });
+    this.#entries.set(address, { ...pendingEntry, name: previous?.name });
     this.#queue.push(address);
     this.#startNext();
   }

@@ -15,14 +15,14 @@ import { readObject } from '../objects.js';
 import type { HookCandidate } from '../report.js';
 import { chooseHook, noHook } from './choose-hook.js';
 
-const OBJECT = 'fd.bpf.o';
+const objectName = 'fd.bpf.o';
 
 /** Maps that this program shares with the TCP programs: its events are ordered and counted together with theirs. */
 const sharedMaps = ['events', 'statistics', 'scratch'] as const;
 
 /** PID_MAX_LIMIT of 64-bit kernels (include/linux/threads.h). */
 const HIGHEST_PID = 2 ** 22;
-const WATCHED = Uint8Array.of(1);
+const watched = Uint8Array.of(1);
 
 export interface FdWatchOptions {
   /** Ways to hook fd_install, best first. */
@@ -65,7 +65,7 @@ export class FdWatch {
     const running = this.#running ?? this.#start();
     this.#running = running;
     try {
-      running.collection.map('watched_pids').update(key, WATCHED);
+      running.collection.map('watched_pids').update(key, watched);
     } catch (error) {
       if (this.#pids.size === 0) this.detach();
       throw error;
@@ -99,7 +99,7 @@ export class FdWatch {
     const { chosen: hook } = chooseHook(candidates);
     if (hook === undefined) throw noHook('hook for fd_install', candidates);
     const [mechanism, symbol] = hook.name.split(':') as [string, string];
-    const spec = readObject(OBJECT);
+    const spec = readObject(objectName);
     for (const [name, value] of Object.entries(globals)) setGlobal(spec, name, value);
     const name = `fd_${mechanism}`;
     const collection = Collection.load(spec, {

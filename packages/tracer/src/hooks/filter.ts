@@ -33,8 +33,8 @@ export interface CompiledFilter {
 }
 
 const PORT_WORDS = 65536 / 64;
-const YES = Uint8Array.of(1);
-const NO = Uint8Array.of(0);
+const yes = Uint8Array.of(1);
+const no = Uint8Array.of(0);
 
 const eventBits: Record<TcpEventName, number> = {
   connect: 1 << TcpEventKind.EVENT_CONNECT,
@@ -134,7 +134,7 @@ function wantedDirection(direction: TraceFilter['direction']): number {
 }
 
 function set<T>(name: string, values: readonly T[] | undefined, encode: (value: T) => Uint8Array): FilterMap {
-  return { name, entries: (values ?? []).map((value) => [encode(value), YES] as const) };
+  return { name, entries: (values ?? []).map((value) => [encode(value), yes] as const) };
 }
 
 function u32(value: number, what: string): Uint8Array {
@@ -189,11 +189,11 @@ const ipv4Space: MappedPrefix = parseMappedPrefix('::ffff:0:0/96');
 
 function addressEntries(side: FilterSide, texts: readonly string[] = []): [Uint8Array, Uint8Array][] {
   const prefixes = texts.map(parseMappedPrefix);
-  const entries = prefixes.map((prefix): [Uint8Array, Uint8Array] => [addressKey(side, prefix), YES]);
+  const entries = prefixes.map((prefix): [Uint8Array, Uint8Array] => [addressKey(side, prefix), yes]);
   // `::/0` means all of IPv6, not the IPv4 addresses that lie mapped within.
   const coversIpv4 = prefixes.some((prefix) => prefix.bits < 96 && covers(prefix, ipv4Space));
   const hasIpv4 = prefixes.some((prefix) => prefix.bits === 96 && prefix.ipv4);
-  if (coversIpv4 && !hasIpv4) entries.push([addressKey(side, ipv4Space), NO]);
+  if (coversIpv4 && !hasIpv4) entries.push([addressKey(side, ipv4Space), no]);
   return entries;
 }
 

@@ -47,9 +47,8 @@ export interface HookPlan {
   readonly undecided?: Undecided;
 }
 
-const MISSING_FENTRY =
-  'BPF trampolines cannot be attached (Linux 5.5 and later, with CONFIG_FUNCTION_TRACER)';
-const MISSING_KPROBE = 'there are no kprobes (CONFIG_KPROBES with CONFIG_KPROBE_EVENTS)';
+const missingFentry = 'BPF trampolines cannot be attached (Linux 5.5 and later, with CONFIG_FUNCTION_TRACER)';
+const missingKprobe = 'there are no kprobes (CONFIG_KPROBES with CONFIG_KPROBE_EVENTS)';
 
 type Mechanism = 'fentry' | 'fexit' | 'kprobe' | 'kretprobe';
 
@@ -65,7 +64,7 @@ function functionHook(kernel: KernelFeatures, mechanism: Mechanism, name: string
     : `this kernel has no function ${name}`;
   return hookCandidate(`${mechanism}:${name}`, answer, {
     present: `the kernel has the function and ${typed ? 'trampolines' : 'kprobes'}`,
-    absent: means.state === 'present' ? lacksFunction : typed ? MISSING_FENTRY : MISSING_KPROBE,
+    absent: means.state === 'present' ? lacksFunction : typed ? missingFentry : missingKprobe,
   });
 }
 
@@ -89,12 +88,12 @@ function acceptCandidates(kernel: KernelFeatures): readonly HookCandidate[] {
   });
 }
 
-const RAW_HOOK = 'raw_tracepoint:inet_sock_set_state';
-const EVENT_HOOK = 'tracepoint:sock/inet_sock_set_state';
+const rawHook = 'raw_tracepoint:inet_sock_set_state';
+const eventHook = 'tracepoint:sock/inet_sock_set_state';
 
 /** Ways to see changes of state, best first. */
 function lifeCycleCandidates(kernel: KernelFeatures): readonly HookCandidate[] {
-  const raw = hookCandidate(RAW_HOOK, kernel.rawTracepoint, {
+  const raw = hookCandidate(rawHook, kernel.rawTracepoint, {
     present: 'the kernel has raw tracepoints',
     absent: 'there are no raw tracepoints (Linux 4.17 and later)',
   });
@@ -103,7 +102,7 @@ function lifeCycleCandidates(kernel: KernelFeatures): readonly HookCandidate[] {
     () => kernel.rawTracepoint,
     () => kernel.tracepointEvent,
   );
-  const event = hookCandidate(EVENT_HOOK, eventState, {
+  const event = hookCandidate(eventHook, eventState, {
     present:
       'programs of raw tracepoints can be preempted since Linux 6.13, those of their perf events cannot',
     absent: 'there is no tracepoint sock/inet_sock_set_state (Linux 4.16 and later)',
@@ -149,7 +148,7 @@ export function planHooks(
   const existingSockets = walk.state === 'present';
   return {
     plan: {
-      lifeCycle: made.lifeCycle.chosen?.name === EVENT_HOOK ? 'tracepoint' : 'raw_tracepoint',
+      lifeCycle: made.lifeCycle.chosen?.name === eventHook ? 'tracepoint' : 'raw_tracepoint',
       nestedFallback: kernel.skipsNested || existingSockets,
       accept,
       connectErrors,

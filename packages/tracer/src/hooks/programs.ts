@@ -25,8 +25,8 @@ import { FdWatch } from './fd-watch.js';
 import { compileFilter } from './filter.js';
 import type { HookPlan } from './plan.js';
 
-const OBJECT = 'tcp.bpf.o';
-const PAGE = 4096;
+const objectName = 'tcp.bpf.o';
+const PAGE_SIZE = 4096;
 /** KRETPROBE_MAXACTIVE_MAX of the kernel's trace_kprobe.c. */
 const MAX_SLEEPING_ACCEPTS = 4096;
 const DEFAULT_RING_BYTES = 8 << 20;
@@ -40,7 +40,7 @@ export function ringSize(bytes: number = DEFAULT_RING_BYTES): number {
   if (!Number.isInteger(bytes) || bytes < 1 || bytes > 2 ** 30) {
     throw new OptionError(`${bytes} is no ring size: expected 1 to 1073741824 bytes`);
   }
-  return 2 ** Math.ceil(Math.log2(Math.max(bytes, PAGE)));
+  return 2 ** Math.ceil(Math.log2(Math.max(bytes, PAGE_SIZE)));
 }
 
 /** The ring's map becomes a perf event array, for kernels before 5.8. */
@@ -61,7 +61,7 @@ export class TracerPrograms implements Disposable {
   /** @throws OptionError for options that make no sense; the errors of {@link Collection.load}. */
   constructor(plan: HookPlan, btf: Btf, options: TracerOptions) {
     const filter = compileFilter(options.filter);
-    const spec = readObject(OBJECT);
+    const spec = readObject(objectName);
     const ring = ringSize(options.ringBytes);
     const maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
     if (!Number.isInteger(maxConnections) || maxConnections < 1 || maxConnections > 2 ** 24) {

@@ -7,9 +7,9 @@ export const InetProtocol = { tcp: 6, udp: 17 } as const;
 /** Type of the message: SOCK_DIAG_BY_FAMILY. */
 export const SOCK_DIAG_BY_FAMILY = 20;
 
-const requestLength = 56;
-const messageLength = 72;
-const attributeInfo = 2;
+const REQUEST_LENGTH = 56;
+const MESSAGE_LENGTH = 72;
+const INET_DIAG_INFO = 2;
 
 export interface DiagRequest {
   /** A value of {@link InetFamily}. IPv4-mapped sockets are IPv6 ones. */
@@ -72,10 +72,10 @@ export function emptyDiagSocket(): DiagSocket {
 
 /** struct inet_diag_req_v2 of a dump. */
 export function encodeRequest(request: DiagRequest): Uint8Array {
-  const bytes = new Uint8Array(requestLength);
+  const bytes = new Uint8Array(REQUEST_LENGTH);
   bytes[0] = request.family;
   bytes[1] = request.protocol;
-  if (request.info) bytes[2] = 1 << (attributeInfo - 1);
+  if (request.info) bytes[2] = 1 << (INET_DIAG_INFO - 1);
   new DataView(bytes.buffer).setUint32(4, request.states, true);
   return bytes;
 }
@@ -86,7 +86,7 @@ export function encodeRequest(request: DiagRequest): Uint8Array {
  * @returns false for a payload that is too short.
  */
 export function readReply(payload: Uint8Array, socket: DiagSocket): boolean {
-  if (payload.length < messageLength) return false;
+  if (payload.length < MESSAGE_LENGTH) return false;
   const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
   socket.ipv6 = payload[0] === InetFamily.ipv6;
   socket.state = payload[1]!;
@@ -100,11 +100,11 @@ export function readReply(payload: Uint8Array, socket: DiagSocket): boolean {
   socket.uid = view.getUint32(64, true);
   socket.inode = view.getUint32(68, true);
   socket.hasInfo = false;
-  let offset = messageLength;
+  let offset = MESSAGE_LENGTH;
   while (offset + 4 <= payload.length) {
     const length = view.getUint16(offset, true);
     if (length < 4 || offset + length > payload.length) return true;
-    if (view.getUint16(offset + 2, true) === attributeInfo) {
+    if (view.getUint16(offset + 2, true) === INET_DIAG_INFO) {
       socket.hasInfo = readTcpInfo(view, offset + 4, length - 4, socket.info);
     }
     offset += (length + 3) & ~3;

@@ -188,12 +188,12 @@ export class SocketOwners {
   }
 }
 
-const SOCKET_LINK = 'socket:[';
+const socketLink = 'socket:[';
 
 /** Inode of a link such as `socket:[12345]`; undefined for other files. Pure. */
 export function socketInode(link: string): number | undefined {
-  if (!link.startsWith(SOCKET_LINK)) return undefined;
-  const inode = Number(link.slice(SOCKET_LINK.length, -1));
+  if (!link.startsWith(socketLink)) return undefined;
+  const inode = Number(link.slice(socketLink.length, -1));
   return Number.isInteger(inode) ? inode : undefined;
 }
 

@@ -62,8 +62,8 @@ export type FindSocket = (
 
 type SocketsByCookie = Map<number, NonNullable<ReturnType<FindSocket>>>;
 
-const LOCAL_ADDRESS = offsetsUdpKey.tuple + offsetsTuple.localAddress;
-const PEER_ADDRESS = offsetsUdpKey.tuple + offsetsTuple.peerAddress;
+const localAddressAt = offsetsUdpKey.tuple + offsetsTuple.localAddress;
+const peerAddressAt = offsetsUdpKey.tuple + offsetsTuple.peerAddress;
 
 /**
  * Counts UDP from its construction until it is disposed of. A flow begins with the first datagram after the start. Payload
@@ -195,8 +195,8 @@ export class UdpCounter implements Disposable {
     return {
       flow_id: `${value.firstNs.toString(16).padStart(15, '0')}.${value.cpu}`,
       netns: tuple.netns === 0 ? (socket?.netns ?? 0) : tuple.netns,
-      local: { address: this.#addresses.format(keys, keyAt + LOCAL_ADDRESS), port: tuple.localPort },
-      peer: { address: this.#addresses.format(keys, keyAt + PEER_ADDRESS), port: tuple.peerPort },
+      local: { address: this.#addresses.format(keys, keyAt + localAddressAt), port: tuple.localPort },
+      peer: { address: this.#addresses.format(keys, keyAt + peerAddressAt), port: tuple.peerPort },
       direction: value.direction === Direction.DIRECTION_OUTBOUND ? 'outbound' : 'inbound',
       ...(process !== undefined && { process }),
       ...(owner.cgroupId !== 0 && { cgroup_id: owner.cgroupId }),

@@ -17,7 +17,7 @@ import { readKernelFeatures } from '../hooks/kernel-features.js';
 import { readObject } from '../objects.js';
 import { findCgroupRoot, type UdpFeatures, type UdpMechanism } from './udp-plan.js';
 
-const OBJECT = 'udp.bpf.o';
+const objectName = 'udp.bpf.o';
 
 export interface UdpProgramsOptions {
   readonly mechanism: UdpMechanism;
@@ -93,7 +93,7 @@ export class UdpPrograms implements Disposable {
           );
     const nameOf = (program: string, isReturn: boolean) =>
       `${program}_${isReturn ? (typed ? 'fexit' : 'kretprobe') : mechanism}`;
-    const spec = readObject(OBJECT);
+    const spec = readObject(objectName);
     if (flags !== undefined) setGlobal(spec, 'flags_argument', flags);
     this.collection = Collection.load(spec, {
       btf,

@@ -38,11 +38,11 @@ export const eventNames: readonly KernelEventName[] = (() => {
   return names;
 })();
 
-const NETWORK_IPV4 = Object.freeze({ transport: 'tcp', type: 'ipv4' } as const);
-const NETWORK_IPV6 = Object.freeze({ transport: 'tcp', type: 'ipv6' } as const);
+const networkIpv4 = Object.freeze({ transport: 'tcp', type: 'ipv4' } as const);
+const networkIpv6 = Object.freeze({ transport: 'tcp', type: 'ipv6' } as const);
 
-const LOCAL_ADDRESS = offsetsTcpEvent.tuple + offsetsTuple.localAddress;
-const PEER_ADDRESS = offsetsTcpEvent.tuple + offsetsTuple.peerAddress;
+const localAddressAt = offsetsTcpEvent.tuple + offsetsTuple.localAddress;
+const peerAddressAt = offsetsTcpEvent.tuple + offsetsTuple.peerAddress;
 
 /** Decodes events; keeps caches of what repeats. */
 export class EventDecoder {
@@ -108,9 +108,9 @@ export class EventDecoder {
       monotonic_ns: event.timeNs,
       cpu: event.cpu,
       netns: tuple.netns,
-      network: flags & EventFlag.EVENT_IPV6 ? NETWORK_IPV6 : NETWORK_IPV4,
-      local: { address: this.#addresses.format(view, offset + LOCAL_ADDRESS), port: tuple.localPort },
-      peer: { address: this.#addresses.format(view, offset + PEER_ADDRESS), port: tuple.peerPort },
+      network: flags & EventFlag.EVENT_IPV6 ? networkIpv6 : networkIpv4,
+      local: { address: this.#addresses.format(view, offset + localAddressAt), port: tuple.localPort },
+      peer: { address: this.#addresses.format(view, offset + peerAddressAt), port: tuple.peerPort },
       flow_id: flowId(view, offset + offsetsTcpEvent.flowNs, event.flowCpu),
     };
     if (flags & EventFlag.EVENT_HAS_PROCESS) {

@@ -24,7 +24,7 @@ const CHUNK = 8192;
 const BATCH = 1024;
 /** Records that wait for a slow reader while live connections drain the ring. */
 const QUEUE_LIMIT = 65_536;
-const TIME = offsetsTcpEvent.timeNs;
+const timeAt = offsetsTcpEvent.timeNs;
 /** Maximum wait for programs that were running when they were detached. */
 const LAST_RECORDS_NS = 1_000_000_000n;
 
@@ -228,7 +228,7 @@ export class EventStream implements Disposable {
   }
 
   readonly #accept = (view: DataView, offset: number): void => {
-    const time = view.getUint32(offset + TIME, true) + view.getUint32(offset + TIME + 4, true) * 2 ** 32;
+    const time = view.getUint32(offset + timeAt, true) + view.getUint32(offset + timeAt + 4, true) * 2 ** 32;
     this.#read++;
     this.#orderer.push(time, this.#staging.put(view, offset));
   };

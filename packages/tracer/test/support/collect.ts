@@ -1,4 +1,4 @@
-/** Collects what a tracer tells while something happens. */
+/** Collects the records of a tracer while something happens. */
 import assert from 'node:assert/strict';
 import { type TraceRecord, Tracer, type TracerOptions, type TracerStats } from '../../src/index.js';
 

@@ -1,5 +1,5 @@
 /**
- * A process that gets file descriptors when it is told to, and says which: for each line on standard input, opened
+ * A process that gets file descriptors on command, and prints them: for each line on standard input, opened
  * files, a listening socket, both ends of a connection, all closed again. Its answer is a JSON array in that order.
  */
 import { once } from 'node:events';

@@ -1,4 +1,4 @@
-/** Processes that get file descriptors and tell which. */
+/** Processes that get file descriptors and report them. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface, type Interface } from 'node:readline';
@@ -7,7 +7,7 @@ import { features } from '@weir/ebpf';
 
 const PROGRAM = fileURLToPath(new URL('./descriptor-program.js', import.meta.url));
 
-/** A process that waits to be told to get descriptors. */
+/** A process that waits for a command to get descriptors. */
 export class DescriptorProcess implements Disposable {
   readonly pid: number;
   readonly #child: ChildProcess;

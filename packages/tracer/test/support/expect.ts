@@ -6,7 +6,7 @@ import type { End, LoadReport } from './load.js';
 type Socket = ConnectionRecord;
 type Cause = CloseRecord['closed_by'];
 
-/** Who ended the connection, as seen from each end, by the generator's `--closer`. */
+/** The side that ended the connection, as seen from each end, by the generator's `--closer`. */
 const causes: Readonly<Record<string, { client: readonly Cause[]; server: readonly Cause[] }>> = {
   client: { client: ['local'], server: ['peer'] },
   server: { client: ['peer'], server: ['local'] },
@@ -138,7 +138,7 @@ export function assertFailures(
   expected: Expectation,
 ): void {
   assert.equal(records.length, attempts.length, 'number of records');
-  // An attempt's own port is not known afterwards, so they are told apart by thread and time.
+  // An attempt's own port is not known afterwards, so they are distinguished by thread and time.
   const fails = [...records].sort((a, b) => a.monotonic_ns - b.monotonic_ns);
   const wanted = new Map<string, number>();
   for (const { client, peer, error, given_up } of attempts) {

@@ -1,10 +1,10 @@
-/** The ways to see accepts that the running kernel has, so that each is tested where it can be. */
+/** The accept hooks that the running kernel offers, so that each is tested. */
 import { kernelAtLeast } from '@weir/ebpf';
 import { acceptHooks } from '../../src/hooks/accept-hooks.js';
 import { type AcceptHook, inspectHost } from '../../src/index.js';
 
 /**
- * Those that can be used here, and promise to miss nothing: trampolines do not where processes can be preempted in their
+ * The hooks that can be used here and miss nothing: trampolines do not qualify where processes can be preempted in their
  * programs, as by CONFIG_PREEMPT_LAZY (6.13).
  */
 export function availableAcceptHooks(): readonly AcceptHook[] {
@@ -18,7 +18,7 @@ export function availableAcceptHooks(): readonly AcceptHook[] {
   return acceptHooks.map(({ name }) => name).filter((hook) => available.has(hook) && promised(hook));
 }
 
-/** What records say of an accept under a hook. */
+/** The value of `accounted` in accept records under a hook. */
 export function accountedBy(hook: AcceptHook): 'accept' | 'listener' {
   return hook === 'listener' ? 'listener' : 'accept';
 }

@@ -17,7 +17,7 @@ export function kernelTypes(): Btf {
   return btf;
 }
 
-/** Tells where fields are: the kernel's BTF, or what the build of the lab's kernel without BTF has told (docs/lab.md). */
+/** Finds the offsets of fields: in the kernel's BTF, or in the output of the build of the lab's kernel without BTF (docs/lab.md). */
 export function judge(): (field: Field) => Place | undefined {
   const path = process.env.WEIR_OFFSETS;
   if (path === undefined) {

@@ -1,4 +1,4 @@
-/** Runs the load generator, which tells exactly what it did (lab/load/README.md). */
+/** Runs the load generator, which reports exactly what it did (lab/load/README.md). */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ export interface End extends Thread {
   readonly port: number;
 }
 
-/** What TCP_INFO says of one end: in `acked` and `received`, SYN and FIN count as a byte each. */
+/** TCP_INFO of one end: in `acked` and `received`, SYN and FIN count as a byte each. */
 export interface KernelFigures {
   readonly acked: number;
   readonly received: number;
@@ -42,9 +42,9 @@ export interface LoadReport {
   readonly connected_ns?: number;
   readonly accepted_ns?: number;
   readonly ended_ns?: number;
-  /** Of a UDP flow, each way. */
+  /** Datagrams of a UDP flow, each way. */
   readonly datagrams?: number;
-  /** Of a transfer. */
+  /** Figures of a transfer. */
   readonly client_kernel?: KernelFigures;
   readonly server_kernel?: KernelFigures;
 }

@@ -21,7 +21,7 @@ export function tc(...args: string[]): string {
 /** A network namespace with its loopback device up; removed when disposed of. */
 export class TestNetns implements Disposable {
   readonly name = `weir-test-${process.pid}-${count++}`;
-  /** What records show as `netns`. */
+  /** The number that records show as `netns`. */
   readonly inode: number;
 
   constructor() {

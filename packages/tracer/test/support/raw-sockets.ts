@@ -98,7 +98,7 @@ export class RawSocket implements Disposable {
     );
   }
 
-  /** What recvfrom() returns, or the negative errno. */
+  /** The result of recvfrom(), or the negative errno. */
   receive(length: number, flags = 0): number {
     return syscallRaw('recvfrom', this.fd, arena.address + 64, length, flags, 0, 0);
   }

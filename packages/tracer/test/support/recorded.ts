@@ -5,7 +5,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { Image } from '../../src/discovery/image.js';
 import type { Observation, Observations, PointerObservation } from '../../src/discovery/observations.js';
 
-/** What a file holds. */
+/** The content of a file. */
 export interface Recording {
   /** uname -r */
   readonly kernel: string;
@@ -46,7 +46,7 @@ function shortened({ address, bytes, readable }: Image, chunks: number): Image {
   return new Image(address, bytes.slice(0, chunks * 256), readable.slice(0, chunks));
 }
 
-/** Writes what is needed of a recording. @param chunks Chunks of 256 bytes to keep of every socket. */
+/** Writes the parts of a recording that tests need. @param chunks Chunks of 256 bytes to keep of every socket. */
 export function writeRecording(path: string, recording: Recording, chunks = 10): void {
   const { images, pointers } = recording.observations;
   const observations: Observations = {

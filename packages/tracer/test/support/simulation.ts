@@ -41,7 +41,7 @@ export interface Reading {
   /** Namespaces that can't be read, and that are not listed. */
   readonly failed?: readonly number[];
   readonly unreachable?: readonly number[];
-  /** Of a hundred sockets, how many are passed over. */
+  /** Percentage of sockets that dumps skip. */
   readonly slips?: number;
 }
 
@@ -209,7 +209,7 @@ export class Simulation {
     this.pass(10);
   }
 
-  /** What really moved, over all flows. */
+  /** The true payload, over all flows. */
   moved(): { readonly sent: number; readonly received: number } {
     return {
       sent: this.flows.reduce((sum, { sent }) => sum + sent, 0),
@@ -302,7 +302,7 @@ export class Simulation {
   }
 }
 
-/** As the kernel would tell it: SYN and FIN count as bytes. */
+/** As the kernel would report it: SYN and FIN count as bytes. */
 function fill(socket: DiagSocket, flow: Flow, nowNs: number): DiagSocket {
   const put = (address: string, at: number) => {
     for (const [index, byte] of parseMappedPrefix(address).address.entries())

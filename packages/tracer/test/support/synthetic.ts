@@ -217,7 +217,7 @@ export class SyntheticKernel {
   }
 }
 
-/** What a solver should have found. */
+/** The fields that a solver should find. */
 export function expectedFields(layout: Layout): Record<string, number> {
   return Object.fromEntries(knownFields.map(({ field }) => [field, layout[knownField(field).field]]));
 }

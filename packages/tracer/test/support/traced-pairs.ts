@@ -1,4 +1,4 @@
-/** Connections of every common kind of record, traced in a namespace of their own: all is told, and rightly. */
+/** Connections of every common kind of record, traced in a namespace of their own: all are reported, with the right values. */
 import type { AcceptHook, TracerOptions, TypeChoice } from '../../src/index.js';
 import { assertComplete, collect } from './collect.js';
 import { assertPairs } from './expect.js';
@@ -19,7 +19,7 @@ export async function assertTracesPairs(options: TracerOptions, count: number): 
     hook = tracer.plan.find(({ purpose }) => purpose === 'process that accepts')!.chosen as AcceptHook;
     return runLoad(netns, 'pairs', '--count', String(count), '--send', '1000', '--reply', '313');
   });
-  // A hook at the return of accept may tell of an accept only when its connection ends (docs/architecture.md).
+  // A hook at the return of accept may report an accept only when its connection ends (docs/architecture.md).
   const late = /^(fexit|kretprobe):/.test(hook);
   const pairs = late ? collected.result.map(({ accepted_ns, ...rest }) => rest) : collected.result;
   assertPairs(collected.records, pairs, { netns: netns.inode, type: 'ipv4', accounted: accountedBy(hook) });

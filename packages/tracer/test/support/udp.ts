@@ -32,7 +32,7 @@ export const mechanisms: readonly UdpMechanism[] = (['fentry', 'kprobe', 'cgroup
  */
 export const mayMiss = (mechanism: UdpMechanism) => mechanism === 'fentry' && kernel.preemptible;
 
-/** Discovered types do not tell a packet hook in which network namespace a socket is made. */
+/** Discovered types do not show a packet hook the network namespace in which a socket is created. */
 export const tellsNetns = (mechanism: UdpMechanism) => mechanism !== 'cgroup' || source === 'kernel';
 
 export const makeCounter = (mechanism: UdpMechanism) => new UdpCounter({ mechanism, btf });
@@ -49,7 +49,7 @@ export const showCounts = (
 /** Without ends, whose ports are chance: the direction and the counts. */
 export const showWithoutEnds = (flow: UdpFlow) => show(flow).replace(/\S+:\d+ /g, '');
 
-/** What `body` made in a network namespace of its own: flows that live, and those that ended with their sockets. */
+/** The flows that `body` made in a network namespace of its own: live ones, and those that ended with their sockets. */
 export function countFlows(mechanism: UdpMechanism, counter: UdpCounter, body: (netns: TestNetns) => void) {
   using netns = new TestNetns();
   withNetns(`/run/netns/${netns.name}`, () => body(netns));

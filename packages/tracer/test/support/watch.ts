@@ -12,7 +12,7 @@ export interface Ends<T> {
   readonly server: T;
 }
 
-/** Ports alone tell connections apart: they are not used again while a test runs. */
+/** Ports alone distinguish connections: they are not reused while a test runs. */
 const key = ({ local, peer }: Pick<Connection, 'local' | 'peer'>) => `${local.port} ${peer.port}`;
 
 export class Watch implements AsyncDisposable {
@@ -45,7 +45,7 @@ export class Watch implements AsyncDisposable {
     return both({ client, server }, (place) => found.get(place));
   }
 
-  /** Waits until the end of a connection was told, of both ends. */
+  /** Waits until the end of a connection was reported, at both ends. */
   async closes({ client, server }: Ends<End>): Promise<Ends<CloseRecord>> {
     const places = [`${client.port} ${server.port}`, `${server.port} ${client.port}`];
     for (const deadline = Date.now() + LIMIT_MS; !places.every((place) => this.#closes.has(place)); ) {
