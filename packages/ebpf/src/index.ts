@@ -1,5 +1,5 @@
 /**
- * What a user of the library needs. System interfaces that are not eBPF's own are behind `@weir/ebpf/sys`.
+ * Exports that a user of the library needs. System interfaces that are not eBPF's own are behind `@weir/ebpf/sys`.
  *
  * @module @weir/ebpf
  */

@@ -21,12 +21,12 @@ const packageFolder = fileURLToPath(new URL('../../', import.meta.url));
 const sampleFile = join(packageFolder, 'test/generated/sample.ts');
 const runtime = '../../src/codegen/runtime.js';
 
-test('the committed code is what the object generates', () => {
+test('the committed decoders are those that weir-bpf2ts generates from the object', () => {
   using object = compileBpf('codegen/sample.bpf.c', '-mcpu=v2');
   assert.equal(generate(object.bytes, 'sample.bpf.o', runtime), readFileSync(sampleFile, 'utf8'));
 });
 
-test('the command writes, checks and explains itself', () => {
+test('weir-bpf2ts writes a file, checks one, and prints its usage', () => {
   using object = compileBpf('codegen/sample.bpf.c', '-mcpu=v2');
   const command = join(packageFolder, 'bin/weir-bpf2ts.js');
   const folder = mkdtempSync(join(tmpdir(), 'weir-bpf2ts-'));
@@ -105,7 +105,7 @@ function dirtyView(size: number): DataView {
   return new DataView(bytes.buffer, 8, size + 8);
 }
 
-test('written structs are read again, as new objects and into existing ones', () => {
+test('generated decoders read what they wrote, as new objects and into existing ones', () => {
   const view = dirtyView(sample.sizeofEvent);
   sample.writeEvent(view, 4, event);
   assert.deepEqual(sample.readEvent(view, 4), event);
@@ -125,7 +125,7 @@ test('written structs are read again, as new objects and into existing ones', ()
   assert.equal(view.getUint8(4 + sample.sizeofEvent), 0xa5);
 });
 
-test('a C program agrees on the layout', () => {
+test('generated decoders and a C program agree on the layout of a struct', () => {
   const folder = mkdtempSync(join(tmpdir(), 'weir-layout-'));
   try {
     const source = `
@@ -164,13 +164,13 @@ test('a C program agrees on the layout', () => {
   }
 });
 
-test('keys are written without garbage between their fields', () => {
+test('generated encoders write zeros between the fields of a key', () => {
   const view = dirtyView(sample.sizeofKey);
   sample.writeKey(view, 0, { netns: 1, port: 0x203 });
   assert.deepEqual([...new Uint8Array(view.buffer, 8, 8)], [1, 0, 0, 0, 3, 2, 0, 0]);
 });
 
-test('columns hold what objects hold', () => {
+test('generated columns hold the values that decoded objects hold', () => {
   const view = dirtyView(sample.sizeofEvent);
   sample.writeEvent(view, 0, event);
   const columns = new sample.EventColumns(2);
@@ -199,7 +199,7 @@ test('columns hold what objects hold', () => {
   assert.deepEqual(wide.matrix, everything.matrix);
 });
 
-test('maps and globals are described', () => {
+test('generated code describes the maps and globals of an object', () => {
   const { connections, dropCounts, events } = sample.maps;
   assert.equal(connections.key.size, 8);
   assert.equal(connections.value.size, sample.sizeofEvent);
@@ -216,7 +216,7 @@ test('maps and globals are described', () => {
   assert.equal('unusedEverything' in sample.globals, false);
 });
 
-test('strings end at the first NUL, are cached by all their bytes, and must fit', () => {
+test('decoded strings end at the first NUL and are cached by all their bytes; encoded ones must fit', () => {
   const view = new DataView(new ArrayBuffer(256));
   const bytes = new Uint8Array(view.buffer);
   const put = (text: string, at = 0) => {
@@ -242,7 +242,7 @@ test('strings end at the first NUL, are cached by all their bytes, and must fit'
   assert.throws(() => sample.writeAddress(view, 0, { ...event.local, v6: new Uint8Array(4) }), OptionError);
 });
 
-test('names become camelCase and stay identifiers', () => {
+test('generated names are camelCase and valid identifiers', () => {
   assert.equal(camelCase('skc_dport'), 'skcDport');
   assert.equal(camelCase('__pad'), 'pad');
   assert.equal(camelCase('PID'), 'pid');
@@ -254,7 +254,7 @@ test('names become camelCase and stay identifiers', () => {
   assert.equal(pascalCase('tcp_event'), 'TcpEvent');
 });
 
-test('hostile names and types neither break out of the text nor recurse for ever', () => {
+test('hostile names and types neither break out of generated text nor recurse for ever', () => {
   const builder = new BtfBuilder();
   const int = builder.addInt('int', 4);
   const evil = builder.addStruct('*/ alert(1) /*', 4, [

@@ -1,4 +1,4 @@
-/** What is generated for an object, before it becomes text. */
+/** The declarations that are generated for an object, before they become text. */
 
 /** How a value looks in memory and in TypeScript. */
 export type Shape =

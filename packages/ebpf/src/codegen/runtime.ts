@@ -1,4 +1,4 @@
-/** What generated decoders use at run time. */
+/** Functions that generated decoders call at run time. */
 import { OptionError } from '../errors.js';
 
 export { OptionError };

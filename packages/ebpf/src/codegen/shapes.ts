@@ -20,7 +20,7 @@ import type { Tags } from './tags.js';
 const maxNesting = 32;
 /** Members of one struct, those of anonymous members included. */
 const maxMembers = 8192;
-/** What generated code calls by these names must not be hidden by a type of the object's. */
+/** Names that generated code uses itself: no type of the object may hide them. */
 const reservedNames = [
   ...['Array', 'BigInt', 'BigInt64Array', 'BigUint64Array', 'Bytes', 'Elements', 'DataView', 'Float32Array'],
   ...['Float64Array', 'Int16Array', 'Int32Array', 'Int8Array', 'Math', 'Number'],
