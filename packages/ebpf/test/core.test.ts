@@ -8,6 +8,8 @@ import { type CoreResult, relocate } from '../src/btf/core/relocate.js';
 import { CoreKind, type CoreRelocation } from '../src/btf/ext.js';
 import type { Btf } from '../src/btf/parse.js';
 import { EbpfError, FormatError } from '../src/errors.js';
+import { assemble, insn } from '../src/insn/assembler.js';
+import { instructionSize } from '../src/insn/insn.js';
 
 type Build = (builder: BtfBuilder) => void;
 
@@ -21,25 +23,11 @@ function relocation(typeId: number, accessString: string, kind: number, offset =
   return { offset, typeId, accessString, accessStringOffset: 0, kind };
 }
 
-/** One instruction, little-endian. */
-function instruction(code: number, registers: number, offset: number, immediate: number): Uint8Array {
-  const bytes = new Uint8Array(8);
-  const view = new DataView(bytes.buffer);
-  view.setUint8(0, code);
-  view.setUint8(1, registers);
-  view.setInt16(2, offset, true);
-  view.setInt32(4, immediate, true);
-  return bytes;
-}
-
-const movImmediate = (value: number) => instruction(0xb7, 1, 0, value);
-const loadWord = (offset: number) => instruction(0x61, 0x21, offset, 0);
-const storeByte = (offset: number) => instruction(0x72, 0x01, offset, 9);
-
-function wide(value: bigint): Uint8Array {
-  const low = instruction(0x18, 1, 0, Number(BigInt.asIntN(32, value)));
-  return Buffer.concat([low, instruction(0, 0, 0, Number(BigInt.asIntN(32, value >> 32n)))]);
-}
+const movImmediate = (value: number) => assemble(insn.movImmediate(1, value));
+const loadWord = (offset: number) => assemble(insn.load(4, 1, 2, offset));
+const storeByte = (offset: number) => assemble(insn.storeImmediate(1, 1, offset, 9));
+const wide = (value: bigint) => assemble(insn.loadImmediate64(1, value));
+const poison = assemble(insn.call(poisonHelper));
 
 /** The local type with id 2 is asked about; its values stand in an ALU instruction. */
 function ask(
@@ -174,8 +162,8 @@ test('bit-fields are cut from the smallest aligned load that holds them', () => 
 
 test('big-endian shifts count from the other side', () => {
   const [local, target] = [types(bitFields(3, 32), false), types(bitFields(37, 80), false)];
-  const bytes = new Uint8Array(8);
-  bytes[0] = 0xb7;
+  // Only the opcode is set, which has no byte order.
+  const bytes = assemble(insn.movImmediate(0, 0));
   const [result] = relocate(bytes, [relocation(2, '0:0', CoreKind.fieldLeftShift)], local, [target]);
   assert.equal(result?.value, 32n + 5n);
   assert.equal(new DataView(bytes.buffer).getInt32(4, false), 37);
@@ -198,16 +186,16 @@ test("loads and stores get the target's offset, and its width where values survi
 
   const widened = loadWord(4);
   run(widened, struct(4, false, 4), struct(8, false, 32));
-  assert.deepEqual(widened, instruction(0x79, 0x21, 32, 0));
+  assert.deepEqual(widened, assemble(insn.load(8, 1, 2, 32)));
 
   const narrowed = storeByte(4);
   run(narrowed, struct(1, false, 4), struct(2, false, 6));
-  assert.deepEqual(narrowed, instruction(0x6a, 0x01, 6, 9));
+  assert.deepEqual(narrowed, assemble(insn.storeImmediate(2, 1, 6, 9)));
 
   const wrong = loadWord(4);
   const result = run(wrong, struct(4, true, 4), struct(8, true, 32));
   assert.equal(result.outcome, 'poisoned');
-  assert.deepEqual(wrong, instruction(0x85, 0, 0, poisonHelper));
+  assert.deepEqual(wrong, poison);
 
   const odd = () => run(loadWord(4), struct(4, false, 4), struct(16, false, 32));
   assert.throws(odd, /16 bytes wide/);
@@ -282,8 +270,7 @@ test('enumerators are found by name, whatever the width', () => {
   assert.equal(ask(local, target, '1', CoreKind.enumValueExists, 1).value, 0n);
   const gone = wide(6n);
   relocate(gone, [relocation(2, '1', CoreKind.enumValue)], local, [target]);
-  const call = instruction(0x85, 0, 0, poisonHelper);
-  assert.deepEqual(gone, Buffer.concat([call, call]));
+  assert.deepEqual(gone, Uint8Array.of(...poison, ...poison));
   assert.throws(() => ask(local, target, '3', CoreKind.enumValueExists, 1), FormatError);
 });
 
@@ -401,9 +388,12 @@ test('relocations that fit no instruction are refused', () => {
   assert.throws(() => apply(movImmediate(0), 2, '0:0', fieldByteOffset, 4), FormatError);
   assert.throws(() => apply(movImmediate(0), 2, '0:0', fieldByteOffset, 8), FormatError);
   assert.throws(() => apply(movImmediate(3), 2, '0:0', fieldByteOffset), /holds 3/);
-  assert.throws(() => apply(instruction(0xbf, 1, 0, 0), 2, '0:0', fieldByteOffset), /no immediate/);
-  assert.throws(() => apply(instruction(0x95, 0, 0, 0), 2, '0:0', fieldByteOffset), /opcode 0x95/);
-  assert.throws(() => apply(instruction(0x18, 1, 0, 1), 2, '0:0', fieldExists), /not a plain 64-bit load/);
+  assert.throws(() => apply(assemble(insn.mov(1, 0)), 2, '0:0', fieldByteOffset), /no immediate/);
+  assert.throws(() => apply(assemble(insn.exit()), 2, '0:0', fieldByteOffset), /opcode 0x95/);
+  assert.throws(
+    () => apply(wide(1n).subarray(0, instructionSize), 2, '0:0', fieldExists),
+    /not a plain 64-bit load/,
+  );
   for (const access of ['', ':0', '0:', '0::1', 'x', '-1', '0:9', '0:0:0', '0:1'.padEnd(300, ':0')]) {
     assert.throws(() => apply(movImmediate(1), 2, access, fieldExists), FormatError, access);
   }

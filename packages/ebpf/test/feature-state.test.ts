@@ -1,4 +1,4 @@
-/** What probes conclude from an errno, for processes with and without the privileges to ask. */
+/** The conclusions of probes from an errno, for processes with and without the privileges to ask. */
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import { describe, it } from 'node:test';

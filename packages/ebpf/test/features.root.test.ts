@@ -1,4 +1,4 @@
-/** What the running kernel offers, by its own account. */
+/** The features of the running kernel, by its own account. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { kernelConfig } from '../src/features/config.js';

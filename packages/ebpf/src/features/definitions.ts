@@ -46,7 +46,7 @@ import { kernelSymbols } from './symbols.js';
 export interface Feature {
   /** The first mainline version that has it, such as `5.8`. */
   readonly since: string;
-  /** What it is, in the kernel's own terms. */
+  /** Its name in the kernel's own terms. */
   readonly description: string;
   /** Tries it on the running kernel. */
   probe(): ProbeResult;

@@ -1,5 +1,5 @@
 /**
- * What an errno says about the kernel. A refusal is an answer only to a process that may ask: to others the kernel
+ * The meaning of an errno for what the kernel has. A refusal is an answer only to a process that may ask: to others the kernel
  * refuses what it has, with EPERM, but also with the EINVAL of a helper that it hides.
  */
 import { constants } from 'node:os';
@@ -73,7 +73,7 @@ export function incapable(
   return undefined;
 }
 
-/** What to do where capabilities are missing. */
+/** Advice where capabilities are missing. */
 export function adviceFor(missing: readonly CapabilityName[]): string {
   return `run it as root, or give it the ${missing.length === 1 ? 'capability' : 'capabilities'}`;
 }

@@ -26,7 +26,7 @@ import { absent, known, type ProbeResult, present } from './state.js';
 
 const { E2BIG, EACCES, EBADF, EINVAL, ENOENT, ENOSYS, EOPNOTSUPP } = constants.errno;
 
-/** What BPF_PROG_LOAD needs beyond the code. Numbers as in <linux/bpf.h>. */
+/** A program to try. Numbers as in <linux/bpf.h>; the default code returns 0. */
 export interface ProbeProgram {
   readonly type: number;
   readonly code?: Uint8Array;
@@ -364,7 +364,7 @@ export function knowsLink(program: ProbeProgram, attachType: number, target = -1
   });
 }
 
-/** What kernels say to a command, an argument or a kind of attachment that they do not have. */
+/** Answers of kernels to a command, an argument or a kind of attachment that they do not have. */
 const unsupported: ReadonlySet<number> = new Set([E2BIG, EINVAL, ENOSYS, EOPNOTSUPP, ENOTSUPP]);
 
 /** The answer in a refusal of a link to a target that does not exist. */

@@ -1,4 +1,4 @@
-/** What may keep this process from finding out what the kernel has. Nothing is cached: privileges can change. */
+/** Obstacles that keep this process from finding out what the kernel has. Nothing is cached: privileges can change. */
 import { readlinkSync } from 'node:fs';
 import { type CapabilityName, effectiveCapabilities } from '../sys/capabilities.js';
 import { lockdownMode } from '../sys/explain.js';

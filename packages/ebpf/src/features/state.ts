@@ -7,9 +7,9 @@ export type FeatureState = 'present' | 'absent' | 'unknown';
 /** A feature that could not be asked about. The kernel may have it. */
 export interface UnknownFeature {
   readonly state: 'unknown';
-  /** What stands in the way: `needs CAP_BPF and CAP_PERFMON`, `EMFILE: too many open files`. */
+  /** The obstacle: `needs CAP_BPF and CAP_PERFMON`, `EMFILE: too many open files`. */
   readonly reason: string;
-  /** What to do about it, where something is known. */
+  /** Advice, where there is some. */
   readonly advice?: string;
   /** The capabilities that the question takes and this process lacks. */
   readonly missing: readonly CapabilityName[];

@@ -3,6 +3,7 @@ import { Pseudo } from '../uapi/flags.js';
 import { helperName } from '../uapi/helper-functions.js';
 import {
   AluOp,
+  Atomic,
   hasSourceRegister,
   Instructions,
   JmpOp,
@@ -59,9 +60,6 @@ const sizeNames: Readonly<Record<number, string>> = {
   [MemSize.w]: '32',
   [MemSize.dw]: '64',
 };
-
-/** Immediates of atomic stores. */
-const Atomic = { fetch: 0x01, xchg: 0xe1, cmpxchg: 0xf1 } as const;
 
 const atomicNames: Readonly<Record<number, readonly [symbol: string, name: string]>> = {
   [AluOp.add]: ['+=', 'add'],

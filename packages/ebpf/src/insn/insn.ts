@@ -74,6 +74,9 @@ export const MemMode = {
   atomic: 0xc0,
 } as const;
 
+/** Immediates of atomic stores, beside those of {@link AluOp}. */
+export const Atomic = { fetch: 0x01, xchg: 0xe1, cmpxchg: 0xf1 } as const;
+
 /** Whole opcodes that linking and loading look for. */
 export const Opcode = { loadImm64: 0x18, call: 0x85, exit: 0x95, ja: 0x05 } as const;
 

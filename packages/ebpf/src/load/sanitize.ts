@@ -3,6 +3,7 @@
  * it does not know, so each such type becomes one of an older kind with the same size in the blob: type ids stay as
  * they are, and function and line information keeps pointing at the right entries.
  */
+import { btfMagic, btfVersion, headerSize } from '../btf/layout.js';
 import { Kind, Linkage } from '../btf/types.js';
 import { FormatError } from '../errors.js';
 
@@ -23,8 +24,6 @@ export interface BtfSupport {
   /** ENUM64, and the sign flag of ENUM (6.0). */
   readonly enum64: boolean;
 }
-
-const headerMinimum = 24;
 
 /** Bytes that follow the 12-byte head of a type, by kind and number of members. */
 function tailLength(kind: number, count: number): number {
@@ -72,7 +71,7 @@ class Sanitizer {
   constructor(blob: Uint8Array, support: BtfSupport) {
     this.#support = support;
     const header = new DataView(blob.buffer, blob.byteOffset, blob.byteLength);
-    if (blob.byteLength < headerMinimum || header.getUint16(0, true) !== 0xeb9f) {
+    if (blob.byteLength < headerSize || header.getUint16(0, true) !== btfMagic) {
       throw new FormatError('not a little-endian BTF blob');
     }
     const base = header.getUint32(4, true);
@@ -203,24 +202,24 @@ class Sanitizer {
   #encode(): Uint8Array {
     const extra = this.#placeholder === 0 ? 0 : 16;
     const typesLength = this.#types.length + extra;
-    const out = new Uint8Array(headerMinimum + typesLength + this.#strings.length);
+    const out = new Uint8Array(headerSize + typesLength + this.#strings.length);
     const view = new DataView(out.buffer);
-    view.setUint16(0, 0xeb9f, true);
-    view.setUint8(2, 1);
-    view.setUint32(4, headerMinimum, true);
+    view.setUint16(0, btfMagic, true);
+    view.setUint8(2, btfVersion);
+    view.setUint32(4, headerSize, true);
     view.setUint32(12, typesLength, true);
     view.setUint32(16, typesLength, true);
     view.setUint32(20, this.#strings.length, true);
-    out.set(this.#types, headerMinimum);
+    out.set(this.#types, headerSize);
     if (extra > 0) {
       // An INT without a name of its own would be refused, so it borrows the first name of the blob that has one.
-      const at = headerMinimum + this.#types.length;
+      const at = headerSize + this.#types.length;
       view.setUint32(at, this.#anyIdentifier(), true);
       view.setUint32(at + 4, info(Kind.int), true);
       view.setUint32(at + 8, 8, true);
       view.setUint32(at + 12, 64, true);
     }
-    out.set(this.#strings, headerMinimum + typesLength);
+    out.set(this.#strings, headerSize + typesLength);
     return out;
   }
 
