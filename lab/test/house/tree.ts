@@ -43,7 +43,7 @@ export function listReadings(): SourceFile[] {
     ),
   );
   const readmes = packageFolders.map((folder) => `${folder}/README.md`);
-  const others = ['lab', 'bench', 'examples', 'docs'].flatMap(listTexts);
+  const others = ['lab', 'bench', 'examples', 'apidocs', 'docs'].flatMap(listTexts);
   return [...folders, ...readmes, ...others, ...rootPages()].map(readSource);
 }
 
