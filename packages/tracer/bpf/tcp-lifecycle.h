@@ -5,6 +5,9 @@
 #include "accept.h"
 #include "connect.h"
 
+/* Emit `close` at the application's close instead of at the connection's end. */
+const volatile bool prompt_close = false;
+
 /* Whether an untracked connection, one that is older than the tracer, passes the filters. */
 static __always_inline bool untracked_passes(const struct sock *sk, const struct process *process)
 {

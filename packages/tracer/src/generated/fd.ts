@@ -631,11 +631,6 @@ export const globals = {
     section: '.rodata',
     ...makeCodec<TupleFilter>(4, (view, offset) => view.getUint32(offset, true) as TupleFilter, (view, offset, value) => view.setUint32(offset, value, true)),
   },
-  promptClose: {
-    name: 'prompt_close',
-    section: '.rodata',
-    ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
-  },
   existingSocketsKnown: {
     name: 'existing_sockets_known',
     section: '.rodata',
