@@ -67,7 +67,7 @@ describe('discovered types', () => {
     writeFileSync(path, JSON.stringify({ ...kept, fields: wrong.map(({ kind, ...field }) => field) }));
     const types = await assertTracesPairs({ features: typeless }, COUNT);
     assert.equal(types.source, 'discovery');
-    assert.match(types.rejected ?? '', /^the offsets kept are not this kernel's: a connect of 127\./);
+    assert.match(types.rejected ?? '', /^the offsets kept are not this kernel's: no connect of 127\./);
     const offsets = (fields: readonly DiscoveredField[] = []) =>
       fields.map(({ field, offset }) => [field, offset]);
     assert.deepEqual(offsets(loadCachedFields()), offsets(discovered), 'and kept in its place');
