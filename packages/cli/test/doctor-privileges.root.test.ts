@@ -59,7 +59,7 @@ describe('weir doctor', () => {
     const hidden = assertLessKnown(limited);
     assert.ok(hidden.includes('ringbuf') && hidden.includes('raw_tracepoint'), limited.stdout);
     assert.equal(limited.stdout.match(/\n {2}\? needs CAP_BPF and CAP_PERFMON: run it as root/g)?.length, 2);
-    assert.match(limited.stdout, /\n {2}life cycle of connections: not known\n/);
+    assert.match(limited.stdout, /\n {2}lifecycle of connections: not known\n/);
     assert.match(limited.stdout, /\n {2}process that accepts: not known\n/);
   });
 
@@ -70,7 +70,7 @@ describe('weir doctor', () => {
     assert.equal(ringbuf?.state, 'unknown');
     assert.equal(ringbuf.reason, 'needs CAP_BPF');
     assert.deepEqual(ringbuf.missing, ['CAP_BPF']);
-    const lifeCycle = report.hooks.find(({ purpose }) => purpose === 'life cycle of connections');
+    const lifeCycle = report.hooks.find(({ purpose }) => purpose === 'lifecycle of connections');
     assert.equal(lifeCycle?.undecided, 'needs CAP_BPF and CAP_PERFMON');
     assert.equal('chosen' in lifeCycle, false);
   });
