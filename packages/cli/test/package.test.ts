@@ -101,7 +101,7 @@ describe('the packages installed elsewhere', () => {
     const { ok } = JSON.parse(doctor.stdout) as { ok: boolean };
     assert.equal(doctor.status, ok ? 0 : 1);
     if (process.getuid?.() === 0) assert.ok(ok, doctor.stdout);
-    const trace = weir(prefix, 'trace', '--json', '--duration', '1s');
+    const trace = weir(prefix, 'trace', '--json', '--duration', '1s', '--pid', String(process.pid));
     assert.equal(trace.status, ok ? 0 : 1, trace.stderr);
     assert.match(trace.stderr, ok ? /^weir: \d+ events? in .*\n$/ : /^weir: .*\n$/);
   });
