@@ -24,6 +24,7 @@ import { type Bundles, bundleTests, originalPlaces } from './suite/bundle.js';
 import { findTestFiles, type GuestJob, guestJobs, type TestFiles } from './suite/plan.js';
 import { type HostRun, runInGuest, runOnHost } from './suite/run-files.js';
 import { schedule, type Task } from './suite/schedule.js';
+import { SoftirqWitness } from './suite/softirq-witness.js';
 import { Account, formatSummary, type SuiteResult } from './suite/suite.js';
 import { exitOnSignals, temporaryFolder } from './temporary.js';
 
@@ -272,9 +273,11 @@ async function main(): Promise<void> {
     results.push(await runOnHost({ ...unit, env }));
   }
   const onHost = { concurrency: 1, timeoutMs: rootTimeoutMs, env };
-  // Alone: exact counts are asked for, and under load this machine's other processes keep programs from running.
-  if (selection.host && isRoot())
-    results.push(await runOnHost({ ...onHost, name: 'host', files: files.root, ownMounts: true }));
+  // Alone, for exact counts are asked for.
+  if (selection.host && isRoot()) {
+    using witness = new SoftirqWitness();
+    results.push(await runOnHost({ ...onHost, name: 'host', files: files.root, ownMounts: true, witness }));
+  }
   const hostRuns: HostRun[] = [];
   if (selection.guests && !selection.kernels) hostRuns.push({ ...onHost, name: 'lab', files: files.boot });
   results.push(...(await runSideBySide(selection, jobs, hostRuns, preparing, given)));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -54,5 +54,38 @@ describe('runOnHost', () => {
       assert.deepEqual([result.passed, result.failed], [0, 1], text);
       assert.match(result.failures[0]?.detail ?? '', message);
     }
+  });
+
+  describe('with a witness', () => {
+    /** Runs a test file whose test fails until it has been run so often. */
+    async function runUntil(passesAt: number, objection: string | undefined) {
+      const [file, runs] = [join(folder, `until-${passesAt}-${objection}.test.mjs`), join(folder, 'runs')];
+      writeFileSync(runs, '');
+      writeFileSync(
+        file,
+        `import assert from 'node:assert/strict';
+        import { test } from 'node:test';
+        import { appendFileSync, readFileSync } from 'node:fs';
+        appendFileSync(${JSON.stringify(runs)}, 'x');
+        test('good', () => {});
+        test('late', () => assert.ok(readFileSync(${JSON.stringify(runs)}).length >= ${passesAt}));`,
+      );
+      const witness = { reset: () => {}, objection: () => objection };
+      const options = { name: 'inner', files: [file], concurrency: 1, env: {}, timeoutMs: 30_000 };
+      const { passed, failed } = await runOnHost({ ...options, witness });
+      return { runs: readFileSync(runs).length, passed, failed };
+    }
+
+    test('a failure to which it objects is run again, and counts only what the last run gave', async () => {
+      assert.deepEqual(await runUntil(2, 'blind'), { runs: 2, passed: 2, failed: 0 });
+    });
+
+    test('a failure to which it does not object is final', async () => {
+      assert.deepEqual(await runUntil(2, undefined), { runs: 1, passed: 1, failed: 1 });
+    });
+
+    test('the third failure is final', async () => {
+      assert.deepEqual(await runUntil(4, 'blind'), { runs: 3, passed: 1, failed: 1 });
+    });
   });
 });

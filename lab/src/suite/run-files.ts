@@ -11,6 +11,8 @@ import { encodeRecord } from './records.js';
 import { Account, type SuiteResult } from './suite.js';
 
 const reporter = 'lab/dist/src/suite/reporter.js';
+/** A file whose runs prove nothing is run so often. */
+const MAX_RUNS = 3;
 /** A guest may run this long in all, whatever its files may take each. */
 const guestTimeoutMs = 30 * 60_000;
 
@@ -25,6 +27,16 @@ export interface HostRun {
   readonly timeoutMs: number;
   /** Whether the files get a mount namespace with the file systems that guests have. Needs root. */
   readonly ownMounts?: boolean;
+  /** Judges whether a file's failure proves something. */
+  readonly witness?: Witness;
+}
+
+/** Watches the machine while a file runs. */
+export interface Witness {
+  /** Begins anew. */
+  reset(): void;
+  /** Why a failure since the last reset may be the machine's; undefined: there is no reason. */
+  objection(): string | undefined;
 }
 
 const mountScript = `
@@ -36,18 +48,21 @@ export async function runOnHost(run: HostRun): Promise<SuiteResult> {
   const account = new Account(run.name, run.files);
   const queue = [...run.files];
   const worker = async (): Promise<void> => {
-    for (let file = queue.shift(); file !== undefined; file = queue.shift())
-      await runFile(run, file, account);
+    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+      for (let runs = 1; runs <= MAX_RUNS && !account.has(file); runs++)
+        await runFile(run, file, account, runs < MAX_RUNS ? run.witness : undefined);
+    }
   };
   await Promise.all(Array.from({ length: run.concurrency }, worker));
   return account.finish();
 }
 
-function runFile(run: HostRun, file: string, account: Account): Promise<void> {
+function runFile(run: HostRun, file: string, account: Account, witness?: Witness): Promise<void> {
+  witness?.reset();
   const node = [process.execPath, `--test-reporter=${join(repository, reporter)}`, file];
   const enter = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', mountScript, 'sh'];
   const [program, ...args] = run.ownMounts ? [...enter, ...node] : node;
-  const parser = account.stream();
+  const parser = account.stream(() => witness?.objection());
   parser.write(encodeRecord({ type: 'start', file }));
   return new Promise((resolve) => {
     // A group of its own, so that the time limit also ends what the file started.

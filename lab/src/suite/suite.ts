@@ -37,35 +37,49 @@ export class Account {
     this.#unfinished = new Set(files);
   }
 
-  /** A parser for one stream in which files run one after the other. */
-  stream(): RecordParser {
+  /**
+   * A parser for one stream in which files run one after the other.
+   *
+   * @param objection Asked once a file has failed: why its run proves nothing, if so. Then the file is not accounted for.
+   */
+  stream(objection: () => string | undefined = () => undefined): RecordParser {
     let file = '';
     let output = '';
-    let tests = 0;
+    let passed = 0;
+    let skips: string[] = [];
     let failures: Failure[] = [];
     let startedAt = 0;
     const fail = (name: string, detail: string) => failures.push({ file, name, detail, output: '' });
     const take = (record: TestRecord): void => {
       if (record.type === 'start') {
         ({ file } = record);
-        [output, tests, failures, startedAt] = ['', 0, [], performance.now()];
+        [output, passed, skips, failures, startedAt] = ['', 0, [], [], performance.now()];
       } else if (record.type === 'test') {
-        tests++;
-        if (record.outcome === 'passed') this.#passed++;
-        else if (record.outcome === 'skipped') this.#skips.push(`${file}: ${record.name}: ${record.detail}`);
+        if (record.outcome === 'passed') passed++;
+        else if (record.outcome === 'skipped') skips.push(`${file}: ${record.name}: ${record.detail}`);
         else fail(record.name, record.detail ?? '');
       } else {
+        const tests = passed + skips.length + failures.length;
         if (record.status !== 0 && failures.length === 0) fail('(the file)', exitMessage(record.status));
         else if (tests === 0) fail('(the file)', 'holds no test');
+        const why = failures.length > 0 ? objection() : undefined;
+        this.#progress(file, tests, failures, performance.now() - startedAt, why);
+        if (why !== undefined) return;
         for (const failure of failures) failure.output = output;
+        this.#passed += passed;
+        this.#skips.push(...skips);
         this.#failures.push(...failures);
         this.#unfinished.delete(file);
-        this.#progress(file, tests, failures, performance.now() - startedAt);
       }
     };
     return new RecordParser(take, (text) => {
       output += text;
     });
+  }
+
+  /** Whether a file has come to its end, and counts. */
+  has(file: string): boolean {
+    return !this.#unfinished.has(file);
   }
 
   /** Adds a failure that belongs to no test. */
@@ -96,11 +110,12 @@ export class Account {
     };
   }
 
-  #progress(file: string, tests: number, failures: readonly Failure[], ms: number): void {
-    const mark = failures.length === 0 ? 'ok  ' : 'FAIL';
+  #progress(file: string, tests: number, failures: readonly Failure[], ms: number, why?: string): void {
+    const mark = failures.length === 0 ? 'ok  ' : why === undefined ? 'FAIL' : 'VOID';
     const seconds = (ms / 1000).toFixed(1);
     process.stdout.write(`${mark} ${this.#name.padEnd(12)} ${file} (${tests} tests, ${seconds} s)\n`);
     for (const failure of failures) process.stdout.write(`       ${failure.name}\n`);
+    if (why !== undefined) process.stdout.write(`       the run proves nothing: ${why}\n`);
   }
 }
 
