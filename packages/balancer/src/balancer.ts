@@ -52,14 +52,16 @@ export class Balancer implements Disposable {
   readonly #neighbours: NatNeighbours | undefined;
 
   /**
-   * Opens a balancer. With a `pin` that an earlier process used, it goes on where that one stopped, whether it ended or
-   * was killed: the old program forwards until the new one replaces it, in one step for each device. Options may differ
-   * from the earlier ones; they change the program and the sizes of tables, whose entries move. A change that would lose
-   * state is refused: another number of flows (unless `forgetFlows`), another XDP mode, fewer `maxReals` than are in use.
+   * Opens a balancer. With a `pin` that an earlier process used, it goes on where that one stopped, whether
+   * it ended or was killed: the old program forwards until the new one replaces it, in one step for each
+   * device. Options may differ from the earlier ones; they change the program and the sizes of tables, whose
+   * entries move. A change that would lose state is refused: another number of flows (unless `forgetFlows`),
+   * another XDP mode, fewer `maxReals` than are in use.
    *
-   * @throws OptionError for options that make no sense; EbpfError if another process runs the balancer of that name, if
-   * there is no BPF file system to pin to, or if the router's MAC address cannot be learned; VerifierError,
-   * UnsupportedError, SyscallError. An earlier process's balancer is unchanged then.
+   * @throws OptionError for options that make no sense, or that would lose state; EbpfError if another
+   * process runs the balancer of that name, if a device has another XDP program, if there is no BPF file
+   * system to pin to, or if the router's MAC address cannot be learned; VerifierError, UnsupportedError,
+   * SyscallError. An earlier process's balancer is unchanged then.
    */
   static open(options: BalancerOptions): Balancer {
     const settings = parseOptions(options);
@@ -72,7 +74,11 @@ export class Balancer implements Disposable {
     }
   }
 
-  /** Detaches a pinned balancer that no process runs; returns whether there was one. @throws EbpfError if one runs it. */
+  /**
+   * Detaches a pinned balancer that no process runs; returns whether there was one.
+   *
+   * @throws EbpfError if one runs it; SyscallError
+   */
   static detach(pin: string, pinRoot?: string): boolean {
     return detachPinned(pin, pinRoot);
   }
@@ -126,18 +132,30 @@ export class Balancer implements Disposable {
     return this.#routers.status();
   }
 
-  /** Adds a service or changes it, in one step for packets. @throws OptionError; nothing is changed then. */
+  /**
+   * Adds a service or changes it, in one step for packets.
+   *
+   * @throws OptionError, and nothing is changed then; SyscallError
+   */
   setService(service: Service, spec: ServiceSpec): void {
     this.setServices([[service, spec]]);
   }
 
-  /** Adds or changes several services, each in one step. If one is refused, none is changed. @throws OptionError */
+  /**
+   * Adds or changes several services, each in one step. If one is refused, none is changed.
+   *
+   * @throws OptionError, SyscallError
+   */
   setServices(changes: readonly (readonly [Service, ServiceSpec])[]): void {
     this.#tables.services.set(changes);
     if (changes.some(([, { forwarding }]) => forwarding === 'nat')) this.#neighbours?.ask();
   }
 
-  /** Removes a service; returns whether there was one. */
+  /**
+   * Removes a service; returns whether there was one.
+   *
+   * @throws OptionError for an invalid address or port; SyscallError
+   */
   removeService(service: Service): boolean {
     return this.#tables.services.remove(service);
   }
@@ -173,8 +191,9 @@ export class Balancer implements Disposable {
   /**
    * Sets the real that an id in QUIC, TCP or stable UDP packets means; without an address, removes the id.
    *
+   * @param id 1 to 4294967295.
    * @param port The real's port, where it is not the service's.
-   * @throws OptionError
+   * @throws OptionError for an invalid id, address or port, or if the tables have no room.
    */
   setServerId(id: number, address: string | undefined, port = 0): void {
     this.#tables.setServerId(id, address, port);
@@ -185,7 +204,13 @@ export class Balancer implements Disposable {
     return this.#tables.serverIds();
   }
 
-  /** Sets the real for new flows from a prefix, in services with the flag `sourceRouting`. @throws OptionError */
+  /**
+   * Sets the real for new flows from a prefix, in services with the flag `sourceRouting`; without an address,
+   * removes it.
+   *
+   * @param prefix An address, or a prefix such as `192.0.2.0/24`.
+   * @throws OptionError for an invalid prefix or address; SyscallError
+   */
   setSourceRoute(prefix: string, address: string | undefined, port = 0): void {
     this.#tables.setSourceRoute(prefix, address, port);
   }
@@ -196,16 +221,20 @@ export class Balancer implements Disposable {
   }
 
   /**
-   * Sets the real of a flow that a CPU's table does not know, in services with the flag `globalFlows`. The entry counts
-   * while the real belongs to the service.
+   * Sets the real of a flow that a CPU's table does not know, in services with the flag `globalFlows`. The
+   * entry counts while the real belongs to the service.
    *
-   * @throws OptionError if no service has that real.
+   * @throws OptionError for an invalid flow or address, or if no service has that real; SyscallError
    */
   setGlobalFlow(flow: Flow, address: string | undefined, port = 0): void {
     setGlobalFlow(this.#map('global_flows'), this.#tables.reals, flow, address, port);
   }
 
-  /** Sets whether tunnels to an address end here; see {@link BalancerOptions.inlineDecapsulation}. */
+  /**
+   * Sets whether tunnels to an address end here; see {@link BalancerOptions.inlineDecapsulation}.
+   *
+   * @throws OptionError
+   */
   setTunnelEnd(address: string, ends: boolean): void {
     setTunnelEnd(this.#map('tunnel_ends'), address, ends);
   }
@@ -219,17 +248,17 @@ export class Balancer implements Disposable {
    * Sets the next hop's MAC address, from the next packet on. It is no longer learned then.
    *
    * @param device Default: all.
-   * @throws OptionError
+   * @throws OptionError for an invalid MAC address, or another device.
    */
   setRouterMac(mac: string, device?: string): void {
     this.#routers.give(mac, device);
   }
 
   /**
-   * Sets the pinned XDP program to which packets go that the balancer leaves to the host; without a path, they go to the
-   * host. Needs `callsNext`.
+   * Sets the pinned XDP program to which packets go that the balancer leaves to the host; without a path,
+   * they go to the host. Needs `callsNext`.
    *
-   * @throws OptionError, EbpfError, SyscallError
+   * @throws OptionError without `callsNext`; EbpfError if something else is pinned there; SyscallError
    */
   setNext(path: string | undefined): void {
     if (!this.#settings.callsNext)
@@ -237,7 +266,11 @@ export class Balancer implements Disposable {
     putNext(this.#map('next_program') as DescriptorMap, path);
   }
 
-  /** Runs the program on a frame of at least 14 bytes, as if it had come from the device. @throws SyscallError */
+  /**
+   * Runs the program on a frame of 14 bytes or more, Ethernet header first, as if from the device.
+   *
+   * @throws SyscallError
+   */
   process(frame: Uint8Array): Processed {
     const { returnValue, data } = this.program.testRun({ data: frame });
     return { verdict: verdictName(returnValue), frame: data };
@@ -246,6 +279,7 @@ export class Balancer implements Disposable {
   /**
    * Returns what the program would do with a frame. Nothing is counted, remembered or changed.
    *
+   * @param frame 14 bytes or more, from the Ethernet header on.
    * @param cpu The CPU whose flow table is used. Default: the first that forwards.
    * @throws SyscallError
    */
@@ -254,10 +288,10 @@ export class Balancer implements Disposable {
   }
 
   /**
-   * Returns the real to which a flow's next packet goes, and the reason, from the program itself. The table of a CPU that
-   * knows the flow decides, if there is one.
+   * Returns the real to which a flow's next packet goes, and the reason, from the program itself. The table
+   * of a CPU that knows the flow decides, if there is one.
    *
-   * @throws SyscallError; OptionError for an invalid address.
+   * @throws OptionError for an invalid address or port, or ends of different families; SyscallError
    */
   lookup(flow: Flow): Explanation {
     return this.#explainer.lookup(flow);
@@ -274,7 +308,7 @@ export class Balancer implements Disposable {
     );
   }
 
-  /** Removes a CPU's flow table, so that its flows share the fallback table. */
+  /** Removes a CPU's flow table, so that its flows share the fallback table; returns whether it had one. */
   dropFlowTable(cpu: number): boolean {
     return (this.#programs.collection.map('flow_tables') as DescriptorMap).clear(cpu);
   }

@@ -24,8 +24,8 @@ export interface DecapsulatorOptions {
   /** UDP port of GUE. Default 6080. */
   readonly guePort?: number;
   /**
-   * A name under which the program stays when this process ends, until {@link Decapsulator.detach}. One process at a
-   * time.
+   * A name of 1 to 64 letters, digits, `_` and `-`, under which the program stays when this process ends,
+   * until {@link Decapsulator.detach}. One process at a time.
    */
   readonly pin?: string;
   /** Folder in a BPF file system. Default /sys/fs/bpf/weir-decapsulator. */
@@ -46,7 +46,10 @@ export class Decapsulator implements Disposable {
   readonly #reused: readonly BpfMap[];
 
   /**
-   * Attaches to the devices. @throws OptionError for options that make no sense; EbpfError if another process runs it;
+   * Attaches to the devices.
+   *
+   * @throws OptionError for options that make no sense; EbpfError if another process runs it, if a device has
+   * another XDP program, or if there is no BPF file system to pin to; VerifierError, UnsupportedError,
    * SyscallError
    */
   static open(options: DecapsulatorOptions): Decapsulator {
@@ -60,7 +63,11 @@ export class Decapsulator implements Disposable {
     }
   }
 
-  /** Detaches a pinned one that no process runs; returns whether there was one. @throws EbpfError if one runs it. */
+  /**
+   * Detaches a pinned one that no process runs; returns whether there was one.
+   *
+   * @throws EbpfError if one runs it; SyscallError
+   */
   static detach(pin: string, pinRoot: string = defaultRoot): boolean {
     if (!existsSync(join(pinRoot, pin))) return false;
     using folder = PinFolder.claim(pinRoot, pin);
@@ -97,7 +104,7 @@ export class Decapsulator implements Disposable {
     }
   }
 
-  /** Sets whether tunnels to an address end here. @throws OptionError for an invalid address. */
+  /** Sets whether tunnels to an address end here. @throws OptionError for an invalid address; SyscallError */
   setTunnelEnd(address: string, ends: boolean): void {
     setTunnelEnd(this.#collection.map('tunnel_ends'), address, ends);
   }

@@ -21,19 +21,26 @@ export interface BalancerOptions {
   /** IP address of the next hop, whose MAC address is learned from the neighbour table. Default: the default gateway. */
   readonly router?: string;
   /**
-   * A name under which the balancer goes on forwarding when this process ends: letters, digits, `_`, `-`. The next
-   * process that opens the name resumes it, with its flows, counters, services and reals. One process at a time.
+   * A name under which the balancer goes on forwarding when this process ends: 1 to 64 letters, digits, `_`,
+   * `-`. The next process that opens the name resumes it, with its flows, counters, services and reals. One
+   * process at a time.
    */
   readonly pin?: string;
   /** Folder of the pins, in a BPF file system. Default /sys/fs/bpf/weir. */
   readonly pinRoot?: string;
-  /** Whether known flows may be forgotten if options differ from those for which the flow tables were made. */
+  /**
+   * Whether known flows may be forgotten if options differ from those for which the flow tables were made.
+   * Default false.
+   */
   readonly forgetFlows?: boolean;
   /** UDP encapsulation. Default: IP in IP. */
   readonly gue?: GueOptions;
-  /** Longest frame that is forwarded, bytes. Default 1514. */
+  /** Longest frame that is forwarded, with its Ethernet header: 1294 to 9014 bytes. Default 1514. */
   readonly maxFrame?: number;
-  /** The MTU that ICMP answers to longer frames name, bytes. Default 1500; with 0 there are no answers. */
+  /**
+   * The MTU that ICMP answers to longer frames name, at most 65535 bytes. Default 1500; with 0 there are no
+   * answers.
+   */
   readonly icmpMtu?: number;
   /** Whether server ids in TCP options count. Default false. */
   readonly tcpServerIds?: boolean;
@@ -41,23 +48,25 @@ export interface BalancerOptions {
   readonly inlineDecapsulation?: boolean;
   /** Allows services with `forwarding: 'nat'`. Default: only tunnels. */
   readonly nat?: NatOptions;
-  /** Number of flows that all CPUs together remember, 43 bytes each. Default 8 million. */
+  /** Number of flows that all CPUs together remember, 43 bytes each: 1 to 2^31. Default 8 million. */
   readonly flows?: number;
-  /** Number of flows that CPUs without their own table remember. Default 1024. */
+  /** Number of flows that CPUs without their own table remember, 1 to 2^24. Default 1024. */
   readonly fallbackFlows?: number;
-  /** CPUs that forward. Default: all that are online. */
+  /** Numbers of the CPUs that forward, 0 to 4095. Default: all that are online. */
   readonly cpus?: readonly number[];
-  /** Number of new flows that a CPU remembers in a second. Default 125000. */
+  /** Number of new flows that a CPU remembers in a second, 0 to 2^32 - 1. Default 125000. */
   readonly newFlowLimit?: number;
   /** Idle time after which a UDP flow ends, at the latest a thirty-second of it later; seconds. Default 30. */
   readonly udpIdleSeconds?: number;
-  /** One more than the largest number of reals. Default and maximum 16384. */
+  /** One more than the largest number of reals, 2 to 16384. Default 16384. */
   readonly maxReals?: number;
-  /** The largest number of server ids. Default 65536. */
+  /** The largest number of server ids, 1 to 2^24. Default 65536. */
   readonly maxServerIds?: number;
-  /** The largest number of source routes. Default 65536. */
+  /** The largest number of source routes, 1 to 2^24. Default 65536. */
   readonly maxSourceRoutes?: number;
-  /** The largest number of global flows; a new one replaces the least recently used. Default 65536. */
+  /**
+   * The largest number of global flows, 1 to 2^24; a new one replaces the least recently used. Default 65536.
+   */
   readonly maxGlobalFlows?: number;
 }
 
@@ -77,6 +86,7 @@ export type XdpMode = 'native' | 'generic';
 export interface ChainPlace {
   /** Path of the pinned program array. */
   readonly map: string;
+  /** Slot in the array, from 0. */
   readonly index: number;
 }
 
@@ -86,6 +96,6 @@ export interface GueOptions {
   readonly source4?: string;
   /** Source address in outer headers to reals with IPv6. */
   readonly source6?: string;
-  /** Destination port. Default 6080. */
+  /** UDP destination port. Default 6080. */
   readonly port?: number;
 }

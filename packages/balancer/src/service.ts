@@ -14,7 +14,7 @@ export const protocolNumbers: Readonly<Record<Protocol, number>> = { tcp: 6, udp
 export interface Service {
   /** An address, or a prefix such as `192.0.2.0/24`. */
   readonly address: string;
-  /** 0 for all ports that no other service has. */
+  /** 0 to 65535; 0 for all ports that no other service has. */
   readonly port: number;
   readonly protocol: Protocol;
 }
@@ -51,11 +51,14 @@ export interface ServiceReal {
   readonly address: string;
   /** With `forwarding: 'nat'`: the port on which the server listens. Default: the service's. */
   readonly port?: number;
-  /** A whole number. With 0 the real is drained: it keeps its flows and gets no new ones. Default 1. */
+  /**
+   * A whole number from 0 to 2^31. With 0 the real is drained: it keeps its flows and gets no new ones.
+   * Default 1.
+   */
   readonly weight?: number;
-  /** Whether the real is this host, which gets packets unchanged. */
+  /** Whether the real is this host, which gets packets unchanged. Default false. */
   readonly local?: boolean;
-  /** With the flag `udpMigration`: UDP flows leave this real. */
+  /** With the flag `udpMigration`: UDP flows leave this real. Default false. */
   readonly down?: boolean;
 }
 

@@ -7,7 +7,7 @@ import type { Service, ServiceSpec } from './service.js';
 /** The result of the program's run on a packet. */
 export interface Processed {
   readonly verdict: Verdict;
-  /** The frame after the run. */
+  /** The frame after the run, from the Ethernet header on. */
   readonly frame: Uint8Array;
 }
 
@@ -45,6 +45,7 @@ export interface InterfaceStatus {
 
 /** A server id with its real. */
 export interface ServerId {
+  /** 1 to 4294967295. */
   readonly id: number;
   readonly address: string;
   /** The real's port, where it is not the service's. */
@@ -53,6 +54,7 @@ export interface ServerId {
 
 /** A prefix with the real for new flows from it. */
 export interface SourceRoute {
+  /** Always with its length, as `192.0.2.1/32`. */
   readonly prefix: string;
   readonly address: string;
   /** The real's port, where it is not the service's. */

@@ -42,7 +42,7 @@ export class OptionError extends Error {
 /** The running kernel lacks something that the call needs. */
 export class UnsupportedError extends EbpfError {
   override name = 'UnsupportedError';
-  /** What is missing, in the kernel's own terms: `BPF_MAP_TYPE_RINGBUF`, `CONFIG_BPF_EVENTS`. */
+  /** The missing feature, in the kernel's own terms: `BPF_MAP_TYPE_RINGBUF`, `CONFIG_BPF_EVENTS`. */
   readonly feature: string;
   /** The first mainline version that has it, such as `5.8`; absent where it is a build option. */
   readonly since: string | undefined;
@@ -59,9 +59,9 @@ export class UnsupportedError extends EbpfError {
 /** Whether the running kernel has something that the call depends on cannot be found out. */
 export class UnknownFeatureError extends EbpfError {
   override name = 'UnknownFeatureError';
-  /** What could not be asked about, in the kernel's own terms. */
+  /** The feature whose presence is unknown, in the kernel's own terms. */
   readonly feature: string;
-  /** What stands in the way: `needs CAP_BPF`. */
+  /** The obstacle: `needs CAP_BPF`. */
   readonly reason: string;
 
   /** Makes an error about a feature whose presence is unknown, with what stands in the way. */
@@ -77,7 +77,7 @@ export class UnknownFeatureError extends EbpfError {
 /** A system call failed. */
 export class SyscallError extends EbpfError {
   override name = 'SyscallError';
-  /** What was tried: `bpf(BPF_MAP_CREATE)`, `mmap`. */
+  /** The call that failed: `bpf(BPF_MAP_CREATE)`, `mmap`. */
   readonly syscall: string;
   /** The errno as a positive number. */
   readonly errno: number;

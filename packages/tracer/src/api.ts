@@ -21,9 +21,17 @@ export interface TracerApi extends AsyncIterable<TraceRecord>, Disposable, Async
   readonly plan: readonly HookChoice[];
   /** The source of the kernel's types, and why others that were given are not used. */
   readonly types: TypeChoice;
-  /** Single records, in order of the kernel's clock. Ends when the tracer stops, after the last record. */
+  /**
+   * Single records, in order of the kernel's clock. Ends when the tracer stops, after the last record.
+   *
+   * @throws EbpfError if there is a reader already.
+   */
   [Symbol.asyncIterator](): AsyncIterator<TraceRecord>;
-  /** The same records as arrays: one array each time the ring was read. */
+  /**
+   * The same records as arrays: one array each time the ring was read.
+   *
+   * @throws EbpfError if there is a reader already.
+   */
   batches(): AsyncIterable<readonly TraceRecord[]>;
   /** Calls a listener for each record of an event, for each `record`, at the `end`, or upon an `error`. */
   on<E extends EventName | 'record' | 'end' | 'error'>(event: E, listener: TracerListener<E>): this;
@@ -32,13 +40,14 @@ export interface TracerApi extends AsyncIterable<TraceRecord>, Disposable, Async
   /** Counts since the start; final ones once the tracer was stopped. */
   stats(): TracerStats;
   /**
-   * Reports every file descriptor that a process gets from now on, as records `fd_install`. The tracer's filters do not
-   * apply to them. The kernel's fd_install is hooked only while a process is watched; `plan` shows beforehand whether it can
-   * be hooked.
+   * Reports every file descriptor that a process gets from now on, as records `fd_install`. The tracer's
+   * filters do not apply to them. The kernel's fd_install is hooked only while a process is watched; `plan`
+   * shows beforehand whether it can be hooked.
    *
    * @param pid Process id (tgid) in the initial pid namespace. It stays watched until {@link unwatchFds}.
-   * @throws UnsupportedError where the kernel has neither BPF trampolines nor kprobes; OptionError for a number that is no
-   * process id; SyscallError (E2BIG beyond 4,096 processes); EbpfError once the tracer was stopped.
+   * @throws UnsupportedError where the kernel has neither BPF trampolines (5.5) nor kprobes;
+   * UnknownFeatureError where that is unknown; OptionError for a number that is no process id; VerifierError,
+   * SyscallError (E2BIG beyond 4,096 processes); EbpfError once the tracer was stopped.
    */
   watchFds(pid: number): void;
   /** Ends {@link watchFds} for a process. Records that were made before are still delivered. */

@@ -27,21 +27,24 @@ export interface CompatTracer {
    * Reports every file descriptor that a process gets from now on, as events `fdinstall`.
    *
    * @param pid Process id (tgid) in the initial pid namespace.
-   * @throws UnsupportedError where the kernel has neither BPF trampolines nor kprobes; OptionError for a number that is no process id.
+   * @throws the errors of {@link Tracer.watchFds}.
    */
   addFdInstallWatcher(pid: number): void;
-  /** No error for a process that is not watched. */
+  /** Ends {@link addFdInstallWatcher} for a process. No error for one that is not watched. */
   removeFdInstallWatcher(pid: number): void;
   /** Detaches the programs; resolves after the last callback. */
   stop(): Promise<void>;
 }
 
 /**
- * Loads and attaches the programs. Like tcptracer-bpf it reports a close at the application's close, and no failed connects.
+ * Loads and attaches the programs. Like tcptracer-bpf it reports a close at the application's close, and no
+ * failed connects.
  *
- * Events come in order of their timestamps, over both families. Lost ones are counted for all families together, when they
- * are found (every ten seconds, and at the end): all go to `lostV4`, none to `lostV6`, so that the sum of both is right.
- * An error that a callback throws ends the tracer, as an unhandled rejection.
+ * Events come in order of their timestamps, over both families. Lost ones are counted for all families
+ * together, when they are found (every ten seconds, and at the end): all go to `lostV4`, none to `lostV6`, so
+ * that the sum of both is right. An error that a callback throws ends the tracer, as an unhandled rejection.
+ *
+ * Needs Linux 4.17, as {@link Tracer} does.
  *
  * @throws the errors of {@link Tracer.start}.
  */

@@ -17,13 +17,16 @@ export interface InspectOptions {
   readonly btf?: Btf | 'discover';
   /** Where `btf` came from, for the report. */
   readonly btfPath?: string;
-  /** Report where each field is. */
+  /** Report where each field is. Default false. */
   readonly offsets?: boolean;
 }
 
 const kernelBtfPath = '/sys/kernel/btf/vmlinux';
 
-/** Looks at the kernel and tries to trace for a moment. Leaves nothing behind. */
+/**
+ * Looks at the kernel and tries to trace for a moment. Leaves nothing behind. Obstacles are in the report's
+ * `problems`.
+ */
 export function inspectHost(options: InspectOptions = {}): HostReport {
   const capabilities = capabilityNeeds();
   const problems = privilegeProblems();

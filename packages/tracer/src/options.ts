@@ -6,7 +6,7 @@ import type { Btf, FeatureTable } from '@weir/ebpf';
 import type { AcceptHook } from './hooks/accept-hooks.js';
 import type { KernelEventName, SocketEventName } from './records/record.js';
 
-/** A range of ports that includes both ends. */
+/** A range of ports, 0 to 65535, that includes both ends. */
 export interface PortRange {
   readonly from: number;
   readonly to: number;
@@ -18,18 +18,23 @@ export interface TraceFilter {
   readonly pids?: readonly number[];
   /** Command names as in /proc/PID/comm, at most 15 bytes each. */
   readonly comms?: readonly string[];
+  /** Real user ids. */
   readonly uids?: readonly number[];
   /** Inodes of network namespaces. */
   readonly netns?: readonly number[];
   /** cgroup v2 ids. Only processes directly in one of these match. */
   readonly cgroupIds?: readonly number[];
-  /** Either end's port. */
+  /** Ports of either end. */
   readonly ports?: readonly PortRange[];
+  /** Ports of this host's end. */
   readonly localPorts?: readonly PortRange[];
+  /** Ports of the other end. */
   readonly peerPorts?: readonly PortRange[];
   /** CIDR prefixes of either end: `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.1`. */
   readonly addresses?: readonly string[];
+  /** CIDR prefixes of this host's end. */
   readonly localAddresses?: readonly string[];
+  /** CIDR prefixes of the other end. */
   readonly peerAddresses?: readonly string[];
   readonly direction?: 'inbound' | 'outbound';
   readonly events?: readonly SocketEventName[];
@@ -37,7 +42,7 @@ export interface TraceFilter {
 
 /** Options of UDP flows. */
 export interface UdpOptions {
-  /** A flow ends after this time without datagrams. Milliseconds; default 30,000. */
+  /** A flow ends after this time without datagrams. Milliseconds above 0; default 30,000. */
   readonly idleMs?: number;
 }
 
@@ -47,15 +52,19 @@ export interface TracerOptions {
   /** Hook TCP connections. Default true. */
   readonly tcp?: boolean;
   /**
-   * Count UDP, by hooks on sending and receiving, and report each flow when it is over. Default false. The hooks are attached
-   * only if the filter passes `udp_flow`. Live connections have hooks and counts of their own.
+   * Count UDP, by hooks on sending and receiving, and report each flow when it is over. Default false. The
+   * hooks are attached only if the filter passes `udp_flow`. Live connections have hooks and counts of their
+   * own. Needs trampolines (5.5), kprobes, or cgroup v2 on Linux 5.9.
    */
   readonly udp?: boolean | UdpOptions;
   /** Report connections over IPv6. Default true. IPv4 through IPv6 sockets counts as IPv4. */
   readonly ipv6?: boolean;
-  /** Ring buffer size in bytes, rounded up to a power of two and a page. Default 8 MiB. */
+  /** Ring buffer size in bytes, 1 to 2^30, rounded up to a power of two and a page. Default 8 MiB. */
   readonly ringBytes?: number;
-  /** The number of connections, and of UDP flows, that can be followed at the same time. Default 65,536. */
+  /**
+   * The number of connections, and of UDP flows, that can be followed at the same time, 1 to 2^24. Default
+   * 65,536.
+   */
   readonly maxConnections?: number;
   /** Make `close` records at the application's close(), with the counters so far. Default false. */
   readonly promptClose?: boolean;

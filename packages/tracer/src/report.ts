@@ -38,7 +38,7 @@ export interface HookChoice {
 /** One of the kernel's facilities. */
 export interface FeatureReport {
   readonly name: string;
-  /** The mainline version that brought it. */
+  /** The mainline version that brought it, such as `5.8`. */
   readonly since: string;
   readonly state: FeatureState;
   /** The reason why it is unknown. */
@@ -77,12 +77,13 @@ export interface FieldOffset {
   readonly why?: string;
 }
 
-/** What a host offers to the tracer, as `weir doctor` prints it. */
+/** The facilities that a host offers to the tracer, as `weir doctor` prints them. */
 export interface HostReport {
   readonly kernel: { readonly release: string; readonly version: string; readonly machine: string };
   readonly btf: {
     readonly source: 'kernel' | 'file' | 'cache' | 'discovery' | 'none';
     readonly path?: string;
+    /** Number of types. */
     readonly types?: number;
     /** The reason why types that were given are not used. */
     readonly rejected?: string;

@@ -56,8 +56,9 @@ export class Tracer implements TracerApi {
   /**
    * Loads and attaches the programs. Events are collected from the moment this returns.
    *
-   * @throws OptionError for options that make no sense; UnsupportedError, SyscallError (missing privileges, above all)
-   * or VerifierError when the kernel refuses the programs.
+   * @throws OptionError for options that make no sense; EbpfError that names missing privileges;
+   * UnsupportedError where the kernel has no types or not the hook that was asked for; UnknownFeatureError
+   * where that is unknown; VerifierError or SyscallError when the kernel refuses the programs.
    */
   static start(options: TracerOptions = {}): Tracer {
     return new Tracer(options);

@@ -7,6 +7,7 @@ import type { VipRoutes } from './routes.js';
 
 /** Options of {@link Announcer}. */
 export interface AnnouncerOptions {
+  /** Default: no routes. */
   readonly routes?: VipRoutes;
   /** The command of a service, if it has one. */
   readonly hookOf?: (service: Service) => Hook | undefined;

@@ -47,7 +47,11 @@ export class VipRoutes implements Disposable {
   readonly #table: number;
   readonly #type: keyof typeof types;
 
-  /** @throws OptionError, SyscallError */
+  /**
+   * Opens a socket for the routes; none is set yet.
+   *
+   * @throws OptionError for an invalid table; SyscallError
+   */
   constructor({ table, type = 'blackhole' }: VipRoutesOptions) {
     if (table >= 253 && table <= 255)
       throw new OptionError(`table ${table}: 253 to 255 belong to the kernel, use another one`);
@@ -56,14 +60,22 @@ export class VipRoutes implements Disposable {
     this.#socket = new NetlinkSocket(NetlinkProtocol.route);
   }
 
-  /** Adds a VIP's route, which may exist, or removes it. @throws OptionError, SyscallError */
+  /**
+   * Adds a VIP's route, which may exist, or removes it.
+   *
+   * @throws OptionError if the VIP is no address or prefix; SyscallError
+   */
   set(vip: string, isThere: boolean): void {
     const prefix = parsePrefix(vip);
     if (isThere) this.#change(Message.newRoute, prefix, `add route ${vip}`);
     else this.#remove(prefix);
   }
 
-  /** Removes routes of this and earlier processes, except those of these VIPs. @throws SyscallError */
+  /**
+   * Removes routes of this and earlier processes, except those of these VIPs.
+   *
+   * @throws OptionError, SyscallError
+   */
   keepOnly(vips: Iterable<string>): void {
     const kept = new Set(Array.from(vips, (vip) => formatPrefix(parsePrefix(vip))));
     for (const prefix of this.#existing()) if (!kept.has(formatPrefix(prefix))) this.#remove(prefix);

@@ -32,7 +32,10 @@ export function devicesOf({ interface: one, interfaces = [] }: Config): readonly
   return one === undefined ? interfaces : [{ name: one }];
 }
 
-/** The option for a next hop. */
+/**
+ * The option for a next hop: `routerMac` for a MAC address, `router` for an IP address, none for `auto` or
+ * undefined.
+ */
 export function nextHop(router: string | undefined): { routerMac?: string; router?: string } {
   if (router === undefined || router === 'auto') return {};
   return isAddress(router) ? { router } : { routerMac: router };

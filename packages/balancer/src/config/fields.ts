@@ -78,6 +78,7 @@ export const statuses = z.union([statusItem.transform((one) => [one]), z.array(s
 /** The address and port on which a server listens. */
 export interface Listen {
   readonly host: string;
+  /** 0 to 65535; 0 for any free port. */
   readonly port: number;
 }
 

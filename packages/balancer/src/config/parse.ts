@@ -11,7 +11,7 @@ import { type Problem, YamlSource } from './source.js';
  * Parses a configuration.
  *
  * @param file The text's name in messages.
- * @throws ConfigError
+ * @throws ConfigError with all problems of the text.
  */
 export function parseConfig(text: string, file = 'config'): Config {
   const source = new YamlSource(text);

@@ -223,6 +223,7 @@ const natSchema = z
 /** A device with its own next hop. */
 export interface DeviceConfig {
   readonly name: string;
+  /** A MAC address, an IP address, or `auto`. Default: the next hop of the balancer. */
   readonly router?: string;
 }
 
@@ -359,7 +360,10 @@ function defaultName({ interface: one, interfaces }: DeviceChoice): string {
   return (one ?? interfaces?.[0]?.name ?? 'balancer').replace(/[^\w-]/g, '-');
 }
 
-/** A configuration: defaults are filled in, times are in milliseconds. */
+/**
+ * A configuration: defaults are filled in. Times are milliseconds, or seconds where the name says so
+ * (`udpIdleSeconds`).
+ */
 export type Config = z.output<typeof configSchema>;
 /** A VIP of a configuration. */
 export type VipConfig = Config['vips'][number];

@@ -54,12 +54,12 @@ export class Controller {
   readonly #drains = new Map<string, Drain>();
 
   /**
-   * Applies a configuration. If a change is refused, earlier ones stay: nobody uses the balancer yet, or its owner
-   * restores it.
+   * Applies a configuration. If a change is refused, earlier ones stay: nobody uses the balancer yet, or its
+   * owner restores it.
    *
    * @param before The balancer's present configuration; its VIPs do not count. Default: empty tables.
    * @param drains Reals that were drained by hand. Reals that are no longer configured are forgotten.
-   * @throws OptionError, EbpfError
+   * @throws OptionError for a change that the balancer refuses; EbpfError for one that the kernel refuses
    */
   constructor(
     controlled: Controlled,

@@ -26,7 +26,9 @@ export interface DaemonOptions {
   readonly version: string;
   /** Receives messages for the operator: one line without its line break. */
   log(line: string): void;
-  /** Whether known flows may be forgotten if options differ from those of the earlier process. */
+  /**
+   * Whether known flows may be forgotten if options differ from those of the earlier process. Default false.
+   */
   readonly forgetFlows?: boolean | undefined;
 }
 
@@ -54,7 +56,8 @@ export class Daemon {
   /**
    * Resumes an earlier process's balancer, or starts a new one.
    *
-   * @throws OptionError, EbpfError; an earlier process's balancer is unchanged then, and a new one is removed.
+   * @throws the errors of {@link Balancer.open}; Error of the system if the metrics' address is in use. An
+   * earlier process's balancer is unchanged then, and a new one is removed.
    */
   static async start(config: Config, options: DaemonOptions): Promise<Daemon> {
     const daemon = new Daemon(config, options);
@@ -131,7 +134,8 @@ export class Daemon {
   /**
    * Applies another configuration, completely or not at all.
    *
-   * @throws RequestError for a change that a running balancer cannot make; OptionError, EbpfError; errors of listening
+   * @throws RequestError for a change that a running balancer cannot make; OptionError, EbpfError; Error of
+   * the system if the metrics' address is in use.
    */
   apply(config: Config): Promise<Applied> {
     return this.#alone(async () => {
@@ -167,7 +171,7 @@ export class Daemon {
     });
   }
 
-  /** Returns the real of a flow's next packet. @throws OptionError for an invalid flow. */
+  /** Returns the real of a flow's next packet. @throws OptionError for an invalid flow; SyscallError */
   lookup(flow: Flow): Explanation {
     return this.#balancer.lookup(flow);
   }
@@ -178,7 +182,7 @@ export class Daemon {
     return pcapStream({ balancer: this.#balancer, config: () => this.#config, version }, options, signal);
   }
 
-  /** The status. @param overMs Time over which rates are measured; 0 for no rates. */
+  /** The status. @param overMs Time over which rates are measured, milliseconds; 0 for no rates. */
   async status(overMs: number): Promise<Status> {
     const before = takeSample(this.#balancer);
     if (overMs > 0) await sleep(overMs);

@@ -16,7 +16,7 @@ export function statePath(socket: string): string {
   return `${socket.endsWith(socketSuffix) ? socket.slice(0, -socketSuffix.length) : socket}.json`;
 }
 
-/** Names of the balancers that have a socket in the default folder. */
+/** Names of the balancers that have a socket in a folder, by default /run/weir; none if it cannot be read. */
 export function socketNames(folder = socketFolder): string[] {
   try {
     return readdirSync(folder)

@@ -9,7 +9,7 @@ import { vipName } from '../service.js';
 
 /** Options of a capture, and when it ends. */
 export interface StreamOptions extends CaptureOptions {
-  /** Ends after this many packets. */
+  /** Ends after this many packets. Default: no end. */
   readonly count?: number | undefined;
 }
 

@@ -7,7 +7,9 @@ import type { Status } from './status-report.js';
 
 /** Requests by path, with their bodies and answers. */
 export interface Calls {
+  /** `overMs`: time over which rates are measured, milliseconds; 0 for no rates. */
   status: { readonly body: { readonly overMs: number }; readonly answer: Status };
+  /** `file`: the name of the configuration `text` in messages. */
   apply: { readonly body: { readonly file: string; readonly text: string }; readonly answer: Applied };
   drain: {
     readonly body: { readonly vip: string; readonly real: string; readonly drained: boolean };
@@ -28,7 +30,8 @@ export const packetsTrailer = 'weir-packets';
 export const lostTrailer = 'weir-lost';
 
 /**
- * The query of `/capture`, which answers with the bytes of a pcapng file until the request's body ends; that is empty.
+ * The query of `/capture`, which answers with the bytes of a pcapng file until the request's body ends; that
+ * is empty. The fields are those of StreamOptions.
  */
 export interface CaptureBody {
   readonly every?: number;

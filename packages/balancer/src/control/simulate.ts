@@ -21,7 +21,7 @@ const rememberedFlows = 65_536;
 export class Simulator implements Disposable {
   readonly #balancer: Balancer;
 
-  /** @throws OptionError, EbpfError */
+  /** @throws the errors of {@link Balancer.open} and {@link Balancer.setServices}. */
   constructor(config: Config) {
     const { routerMac = unknownRouterMac } = nextHop(config.router);
     const { cpus: _, ...options } = programOptions(config);
@@ -41,7 +41,13 @@ export class Simulator implements Disposable {
     }
   }
 
-  /** Runs the program on a packet. Later packets find its flow in the flow table. @throws SyscallError */
+  /**
+   * Runs the program on a packet. Later packets find its flow in the flow table.
+   *
+   * @param bytes The frame's first bytes, from the Ethernet header on.
+   * @param length Bytes of the whole frame; missing ones are zeros.
+   * @throws SyscallError
+   */
   run(bytes: Uint8Array, length = bytes.length): Simulated {
     const given = new Uint8Array(Math.max(length, MIN_FRAME_BYTES));
     given.set(bytes);

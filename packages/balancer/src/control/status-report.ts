@@ -32,13 +32,15 @@ export interface VipStatus extends TrafficStatus {
 export interface VipRealStatus {
   readonly name: string;
   readonly address: string;
+  /** The real's port, where it is not the VIP's. */
   readonly port?: number;
   /** The weight in the configuration. */
   readonly weight: number;
-  /** The weight in the ring. */
+  /** The weight in the ring; 0 if the real is not in the ring. */
   readonly ringWeight: number;
   /** Share of the ring, 0 to 1. */
   readonly share: number;
+  /** Whether it was drained by hand. */
   readonly drained: boolean;
   /** Absent without a check. */
   readonly condition?: Condition;
@@ -62,7 +64,9 @@ export interface Status {
   /** Time over which rates were measured, seconds; 0 without rates. */
   readonly over: number;
   readonly vips: readonly VipStatus[];
+  /** Counts since the start. */
   readonly counters: Counters;
+  /** Counts a second; all 0 without rates. */
   readonly rates: Counters;
 }
 

@@ -7,11 +7,11 @@ import type { SharedGlobals } from './programs.js';
 
 /** Options of {@link Balancer.capture}. */
 export interface CaptureOptions {
-  /** Captures one packet in this many, on each CPU. Default 1. */
+  /** Captures one packet in this many, 1 or more, on each CPU. Default 1. */
   readonly every?: number;
   /** Captures only packets with these reasons. Default: all. */
   readonly reasons?: readonly ReasonName[];
-  /** Bytes of each packet, at most 256. Default 128. */
+  /** Bytes of each packet, 0 to 256. Default 128. */
   readonly bytes?: number;
 }
 
@@ -29,7 +29,7 @@ export interface CapturedPacket {
   readonly realPort?: number;
   /** Bytes of the whole frame. */
   readonly length: number;
-  /** The first bytes of the frame. */
+  /** The first bytes of the frame, from the Ethernet header on: at most {@link CaptureOptions.bytes}. */
   readonly head: Uint8Array;
 }
 
@@ -48,7 +48,7 @@ export class Capture implements Disposable {
   readonly #reader: PerfBufferReader;
   readonly #named: Named;
 
-  /** @throws OptionError, SyscallError */
+  /** @throws OptionError for an option outside its range; SyscallError */
   constructor(
     buffers: BpfMap,
     globals: SharedGlobals,

@@ -28,7 +28,7 @@ export const counterLayout: CounterLayout = {
 
 export type { Counters } from '../generated/balancer.js';
 
-/** Forwarded packets and bytes. */
+/** Packets and bytes that were forwarded since the start. */
 export interface Traffic {
   readonly packets: number;
   /** Bytes of the packets, without Ethernet and outer headers. */

@@ -5,7 +5,7 @@ import { Reason } from '../generated/balancer.js';
 /** In the order of XDP's numbers. */
 const verdicts = ['aborted', 'drop', 'pass', 'tx', 'redirect'] as const;
 
-/** `tx`: sent back out of the device. `pass`: left to the host. */
+/** Action of XDP (enum xdp_action). `tx`: sent back out of the device. `pass`: left to the host. */
 export type Verdict = (typeof verdicts)[number];
 
 /** @throws OptionError for a number that XDP does not have. */

@@ -8,9 +8,9 @@ import { murmur3Pair } from './hash/murmur3.js';
 export interface RingMember {
   /** The number in the real's slots: 1 to 65535. */
   readonly number: number;
-  /** Decides the real's order of slots; see `addressSeed`. */
+  /** Decides the real's order of slots, 64 bits; see `addressSeed`. */
   readonly seed: bigint;
-  /** A whole number. Twice the weight gives twice the slots; 0 gives none. */
+  /** A whole number from 0 to 2^31. Twice the weight gives twice the slots; 0 gives none. */
   readonly weight: number;
 }
 
@@ -65,8 +65,10 @@ export function isWeight(weight: number): boolean {
 }
 
 /**
- * Builds a ring of real numbers.
+ * Builds a ring of real numbers, after Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load
+ * Balancer" (2016).
  *
+ * @returns A number for each of the 65537 slots; all are {@link NO_REAL} if no real has a weight.
  * @throws OptionError for a weight that is not a whole number from 0 to 2^31.
  */
 export function buildRing(reals: readonly RingMember[], version: RingVersion = 2): Uint16Array {

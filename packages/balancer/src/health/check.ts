@@ -8,21 +8,24 @@ import type { Service } from '../service.js';
 export interface HealthCheck {
   /** `tcp`: the real accepts a connection. `http`, `https`: it also answers a GET with an expected status. */
   readonly type: 'tcp' | 'http' | 'https';
-  /** Default: the real's port, else the service's. */
+  /** 1 to 65535. Default: the real's port, else the service's. */
   readonly port?: number;
-  /** Default `/`. */
+  /** Printable ASCII that begins with `/`. Default `/`. */
   readonly path?: string;
   /** Host header and TLS server name. Default: the service's address and port. */
   readonly host?: string;
-  /** Statuses that count as good. Default 200 to 399. */
+  /** Statuses that count as good, 100 to 599. Default 200 to 399. */
   readonly status?: readonly StatusRange[];
-  /** Time from the start of a check to the start of the next, milliseconds. Default 5000. */
+  /** Time from the start of a check to the start of the next, milliseconds; 10 or more. Default 5000. */
   readonly interval?: number;
-  /** Time within which the real must answer, milliseconds; at most the interval. Default 2000. */
+  /**
+   * Time within which the real must answer, milliseconds; 1 to the interval. Default 2000, or the interval if
+   * less.
+   */
   readonly timeout?: number;
-  /** Good results in a row after which a real is up that was down. Default 2. */
+  /** Good results in a row after which a real is up that was down, 1 to 1000. Default 2. */
   readonly rise?: number;
-  /** Bad results in a row after which a real is down that was up. Default 3. */
+  /** Bad results in a row after which a real is down that was up, 1 to 1000. Default 3. */
   readonly fall?: number;
   /** Whether checks go through the tunnel to the service's address, as clients' packets do. Default false. */
   readonly tunnel?: boolean;

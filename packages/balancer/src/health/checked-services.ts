@@ -88,7 +88,7 @@ export class CheckedServices implements Disposable {
     });
   }
 
-  /** Adds or replaces services. If one is refused, none is changed. @throws OptionError */
+  /** Adds or replaces services. If one is refused, none is changed. @throws OptionError, SyscallError */
   set(services: readonly CheckedService[]): void {
     // A check is refused before anything is changed in the balancer.
     for (const { service, spec, check } of services) {
@@ -106,7 +106,11 @@ export class CheckedServices implements Disposable {
     for (const served of prepared) this.#put(served);
   }
 
-  /** Removes a service, which is reported as down; returns whether there was one. */
+  /**
+   * Removes a service, which is reported as down; returns whether there was one.
+   *
+   * @throws OptionError, SyscallError
+   */
   remove(service: Service): boolean {
     const name = serviceName(service);
     const served = this.#served.get(name);

@@ -22,15 +22,17 @@ export interface HealthChange {
 
 export interface HealthCheckerOptions {
   readonly onChange: (change: HealthChange) => void;
-  /** Socket marks for checks with `tunnel`. */
+  /** Socket marks for checks with `tunnel`, which are refused without. */
   readonly marks?: ProbeMarks;
   /** Returns the condition that an earlier control plane knew of a real. Default: unknown. */
   readonly initial?: (service: Service, real: string) => Condition;
   /** The most checks that run at a time; others wait. Default 1000. */
   readonly maxRunning?: number;
+  /** Checks a real. Default: over the network. */
   readonly probe?: Probe;
+  /** Default: the process's own clock. */
   readonly clock?: Clock;
-  /** Returns random numbers from 0 to 1. */
+  /** Returns random numbers from 0 to 1. Default: Math.random. */
   readonly random?: () => number;
 }
 

@@ -19,7 +19,7 @@ export class ProbeMarks {
   /**
    * Makes marks for a tunnel; none is assigned yet.
    *
-   * @param first Marks are assigned from this one on, one for each real.
+   * @param first Marks are assigned from this one on, one for each real; 1 to 4294967295. Default 0x57e10000.
    */
   constructor(tunnel: MarkedTunnel, first: number = firstMark) {
     this.#tunnel = tunnel;
@@ -27,8 +27,9 @@ export class ProbeMarks {
   }
 
   /**
-   * The mark of a real, assigned at the first call. @throws OptionError for a real that the tunnel cannot reach;
-   * SyscallError
+   * The mark of a real, assigned at the first call.
+   *
+   * @throws OptionError for a real that the tunnel cannot reach; SyscallError
    */
   of(address: string): number {
     const known = this.#marks.get(address);

@@ -33,7 +33,12 @@ export class ProbeTunnel implements Disposable {
   readonly #links: Link[] = [];
   readonly #hasSource: Readonly<Record<4 | 6, boolean>>;
 
-  /** Attaches to the devices. @throws OptionError for options that make no sense; SyscallError. Needs Linux 5.10. */
+  /**
+   * Attaches to the devices. Needs Linux 5.10.
+   *
+   * @throws OptionError for an invalid address or port; UnknownFeatureError, UnsupportedError, VerifierError,
+   * SyscallError
+   */
   static open(options: ProbeTunnelOptions): ProbeTunnel {
     return new ProbeTunnel(options);
   }
@@ -65,7 +70,7 @@ export class ProbeTunnel implements Disposable {
    * Sets a mark's real, from the next packet on; without an address, removes the mark.
    *
    * @param mark 1 to 4294967295. Other users of marks on this host, such as routing rules, see it as well.
-   * @throws OptionError for an invalid mark or address, or a real of a family without a source.
+   * @throws OptionError for an invalid mark or address, or a real of a family without a source; SyscallError
    */
   set(mark: number, address: string | undefined): void {
     if (!Number.isInteger(mark) || mark < 1 || mark > 0xffff_ffff) {

@@ -8,8 +8,11 @@ export class MetricsServer implements AsyncDisposable {
   readonly #server: Server;
 
   /**
+   * Listens on an address, and answers `GET /metrics`.
+   *
    * @param read Returns the metrics in Prometheus' text format.
-   * @param port 0 for any free port.
+   * @param port 0 to 65535; 0 for any free port.
+   * @param host An address of this host.
    * @throws Error of the system if the server cannot listen on the address.
    */
   static async listen(read: () => string, port: number, host = '127.0.0.1'): Promise<MetricsServer> {

@@ -9,8 +9,9 @@ import { DEFAULT_NAT_PORTS, MAX_NAT_SOURCES, natSeconds, ticksOf, within } from 
 /** For services whose `forwarding` is `nat`. */
 export interface NatOptions {
   /**
-   * Addresses of the balancer itself, from which it sends to reals. They must lead to the device, and nobody else may use
-   * these ports on them. Each TCP flow, and each UDP flow, takes a port of one address.
+   * Addresses of the balancer itself, 1 to 1024, from which it sends to reals. They must lead to the device,
+   * and nobody else may use these ports on them. Each TCP flow, and each UDP flow, takes a port of one
+   * address.
    */
   readonly sources: readonly string[];
   /** First and last port on each source. Default 10000 to 32767, below those that Linux gives to the host's own flows. */

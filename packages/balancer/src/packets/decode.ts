@@ -1,7 +1,7 @@
 /** Decodes the headers of a frame, one inside the other. */
 import { formatAddress } from '@weir/ebpf/address';
 
-/** A header. Bytes that are cut off, or that no decoder knows, are `data`. */
+/** A header. Bytes that are cut off, or that no decoder knows, are `data`: `bytes` is their number. */
 export type Layer =
   | {
       readonly layer: 'ethernet';
@@ -47,7 +47,12 @@ const tcpFlags = ['fin', 'syn', 'rst', 'psh', 'ack', 'urg', 'ece', 'cwr'] as con
 const icmpErrors = new Set([3, 4, 5, 11, 12]);
 const icmpv6Errors = new Set([1, 2, 3, 4]);
 
-/** Decodes a frame. @param guePort UDP to this port counts as GUE, variant 1, if an IP header follows. */
+/**
+ * Decodes a frame, outermost header first.
+ *
+ * @param frame The bytes from the Ethernet header on; it may be cut off.
+ * @param guePort UDP to this port counts as GUE, variant 1, if an IP header follows.
+ */
 export function decodeFrame(frame: Uint8Array, guePort = 6080): Layer[] {
   const layers: Layer[] = [];
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);

@@ -6,7 +6,7 @@ import { FormatError } from '@weir/ebpf';
 
 /** A packet in a file. */
 export interface FilePacket {
-  /** The captured bytes. */
+  /** The captured bytes, from the Ethernet header on. */
   readonly bytes: Uint8Array;
   /** Bytes of the whole frame. */
   readonly length: number;
@@ -19,7 +19,11 @@ const SECTION = 0x0a0d0d0a;
 const BYTE_ORDER = 0x1a2b3c4d;
 const Block = { interface: 1, simplePacket: 3, enhancedPacket: 6 } as const;
 
-/** Reads all packets of a file. @throws FormatError */
+/**
+ * Reads all packets of a pcap or pcapng file.
+ *
+ * @throws FormatError if it is neither, is cut off, or is not of Ethernet.
+ */
 export function readPackets(file: Uint8Array): FilePacket[] {
   if (file.length < 24) throw new FormatError('not a capture file: it is shorter than a header');
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);

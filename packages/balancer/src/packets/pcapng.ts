@@ -4,7 +4,7 @@
 export interface CommentedPacket {
   /** Time since 1970, nanoseconds. */
   readonly timeNs: bigint;
-  /** The captured bytes. */
+  /** The captured bytes, from the Ethernet header on. */
   readonly bytes: Uint8Array;
   /** Bytes of the whole frame. */
   readonly length: number;
@@ -46,7 +46,11 @@ export function pcapngPacket({ timeNs, bytes, length, comment }: CommentedPacket
   ]);
 }
 
-/** The end of a file: how many packets were lost for want of room. */
+/**
+ * The end of a file: how many packets were lost for want of room.
+ *
+ * @param timeNs Time since 1970, nanoseconds.
+ */
 export function pcapngStatistics(timeNs: bigint, dropped: number): Uint8Array {
   return block(Block.statistics, [
     u32(0),

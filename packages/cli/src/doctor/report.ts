@@ -11,7 +11,7 @@ type Row = readonly [state: State, name: string, remark: string];
 /** Something of which it may not be known whether the kernel has it. */
 type Item = Pick<FeatureReport, 'name' | 'state' | 'reason' | 'missing' | 'advice'>;
 
-/** What keeps most unknown items of a section from being known. It is said once, above them. */
+/** The reason why most unknown items of a section are unknown. It is shown once, above them. */
 type Hint = Pick<HookCandidate, 'reason' | 'missing' | 'advice'>;
 
 /** The whole report with line breaks. */

@@ -55,7 +55,7 @@ function own(record: TraceRecord): string[] {
 /** As many of a container's hexadecimal digits as its runtime shows. */
 const CONTAINER_DIGITS = 12;
 
-/** What was found out besides; the command line last, for it can be long and hold commas. */
+/** Details that were found besides; the command line last, for it can be long and hold commas. */
 function enrichment({ service, peer, process = {} }: EnrichedRecord): string[] {
   const { container_id: id, container_runtime: runtime } = process;
   const container = id !== undefined && /^[0-9a-f]{64}$/.test(id) ? id.slice(0, CONTAINER_DIGITS) : id;

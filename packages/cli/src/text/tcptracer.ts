@@ -24,7 +24,7 @@ export function tcptracerLine(record: TraceRecord): string {
   }
 }
 
-/** What is printed before anything else for a process whose descriptors are watched. */
+/** The first line, for a process whose descriptors are watched. */
 export function tcptracerAcknowledgement(pid: number): string {
   return `Monitor fdinstall events for pid ${pid}\n`;
 }

@@ -4,7 +4,10 @@ import { encodeTypes } from './encode.js';
 import { Btf } from './parse.js';
 import { type BtfType, type Enumerator, type Enumerator64, Kind, type Member } from './types.js';
 
-/** A member as given to a builder: a bit-field has a `bitSize`; the offset of the others may be given in bytes. */
+/**
+ * A member as given to a builder, at an offset in bits or bytes (`offset`); a bit-field has a width,
+ * `bitSize`, in bits.
+ */
 export type MemberInit = { readonly name: string; readonly typeId: number; readonly bitSize?: number } & (
   | { readonly bitOffset: number }
   | { readonly offset: number }
@@ -41,7 +44,7 @@ export class BtfBuilder {
     return this.#types.push(type);
   }
 
-  /** Puts another type in the place of one added before. */
+  /** Puts another type in the place of one added before. @throws OptionError for an id that no type has. */
   replace(id: number, type: BtfType): void {
     if (id < 1 || id > this.#types.length) throw new OptionError(`BtfBuilder: no type ${id} to replace`);
     this.#types[id - 1] = type;
@@ -89,12 +92,15 @@ export class BtfBuilder {
     return this.add({ kind: Kind.union, name, size, members: members.map(completeMember) });
   }
 
-  /** An enumeration of up to 32 bits, signed if one of its values is negative. */
+  /**
+   * Adds an enumeration of up to 32 bits, of `size` bytes (default 4). Returns its id. It is signed if one of
+   * its values is negative.
+   */
   addEnum(name: string, values: readonly Enumerator[], size = 4): number {
     return this.add({ kind: Kind.enum, name, size, signed: values.some(({ value }) => value < 0), values });
   }
 
-  /** An enumeration of 64 bits, signed if one of its values is negative. */
+  /** Adds an enumeration of 64 bits (6.0). Returns its id. It is signed if one of its values is negative. */
   addEnum64(name: string, values: readonly Enumerator64[]): number {
     return this.add({
       kind: Kind.enum64,

@@ -8,7 +8,7 @@ export const kernelBtfPath = '/sys/kernel/btf/vmlinux';
 let cached: Btf | undefined;
 
 /**
- * The running kernel's BTF, parsed once; undefined where the kernel has none.
+ * The running kernel's BTF, parsed once; undefined where the kernel has none (5.4, CONFIG_DEBUG_INFO_BTF).
  * @throws FormatError if it cannot be understood; the file system's error if it exists and cannot be read.
  */
 export function kernelBtf(): Btf | undefined {

@@ -129,7 +129,7 @@ export class Btf {
     return this.typesByName(name).find((id) => this.kind(id) === kind);
   }
 
-  /** The kind of a type, without decoding the rest of it. */
+  /** The kind of a type, without decoding the rest of it. @throws FormatError if there is no such type. */
   kind(id: number): number {
     if (id === 0) return Kind.void;
     if (id < this.firstId && this.base !== undefined) return this.base.kind(id);
@@ -200,7 +200,7 @@ export class Btf {
     throw new FormatError(`BTF: type ${id} has more than ${MAX_DEPTH} modifiers or refers to itself`);
   }
 
-  /** The type itself behind modifiers and typedefs. */
+  /** The type itself behind modifiers and typedefs. @throws FormatError for cycles. */
   resolve(id: number): BtfType {
     return this.type(this.skipModifiers(id));
   }

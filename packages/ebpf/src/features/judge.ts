@@ -17,12 +17,17 @@ const transientErrnos: ReadonlySet<number> = new Set([
   ...[EAGAIN, EBUSY, EINTR, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC],
 ]);
 
-/** Whether an errno is one of a moment: too little memory, too many open files, a signal. */
+/**
+ * Whether an errno, a positive number, is one of a moment: too little memory, too many open files, a signal.
+ */
 export function isTransient(errno: number): boolean {
   return transientErrnos.has(errno);
 }
 
-/** Whether an errno is about this process or this moment, and says nothing about the kernel or what was handed to it. */
+/**
+ * Whether an errno, a positive number, is about this process or this moment, and says nothing about the
+ * kernel or what was handed to it.
+ */
 export function isInconclusive(errno: number): boolean {
   return isTransient(errno) || errno === EPERM || errno === EACCES;
 }

@@ -22,7 +22,7 @@ export function sysfsFile(path: string, folder: string): ProbeResult {
 /**
  * The answer in an errno of stat(2) or open(2).
  * @param errno Positive; 0 for success.
- * @param unmounted What keeps the file from being seen where there is no such file.
+ * @param unmounted The obstacle to seeing the file, where there is no such file.
  */
 export function judgeFile(
   errno: number,

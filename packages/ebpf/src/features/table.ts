@@ -1,6 +1,6 @@
 /**
- * What the running kernel offers. Every entry is found by trying, once, when first asked for; a table can also be
- * made without some features, which makes everything built on it behave as on a kernel without them.
+ * The features of the running kernel. Every entry is found by trying, once, when first asked for; a table can
+ * also be made without some features, which makes everything built on it behave as on a kernel without them.
  */
 import { UnknownFeatureError, UnsupportedError } from '../errors.js';
 import { type Feature, type FeatureName, featureDefinitions } from './definitions.js';
@@ -53,8 +53,11 @@ export class FeatureTable {
   }
 
   /**
-   * @throws UnsupportedError when it is missing, naming the version that brought it; UnknownFeatureError when that cannot
-   * be found out, naming what is in the way.
+   * Requires a feature.
+   *
+   * @param advice Ends the error's message.
+   * @throws UnsupportedError when it is missing, naming the version that brought it; UnknownFeatureError when
+   * that cannot be found out, naming what is in the way.
    */
   require(name: FeatureName, advice?: string): void {
     if (this.decide(name)) return;

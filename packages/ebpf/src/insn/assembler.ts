@@ -91,7 +91,7 @@ export const insn = {
   exit: () => encode(Opcode.exit, 0, 0, 0, 0),
 } as const;
 
-/** The bytes of instructions, one after the other. */
+/** The bytes of instructions, one after the other, as BPF_PROG_LOAD takes them. */
 export function assemble(...instructions: readonly Instruction[]): Uint8Array {
   return Uint8Array.from(instructions.flat());
 }

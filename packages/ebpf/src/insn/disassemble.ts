@@ -69,8 +69,10 @@ const atomicNames: Readonly<Record<number, readonly [symbol: string, name: strin
 };
 
 /**
- * One line an instruction: `12: (85) call bpf_map_lookup_elem#1`. An `ld_imm64` takes one line and two numbers. Never
- * fails: what is no instruction is shown as such.
+ * One line an instruction: `12: (85) call bpf_map_lookup_elem#1`. An `ld_imm64` takes one line and two
+ * numbers. Never fails: what is no instruction is shown as such.
+ *
+ * @param instructions 8 bytes each, 16 for `ld_imm64`.
  */
 export function disassemble(instructions: Uint8Array, options: DisassembleOptions = {}): string[] {
   const code = new Instructions(instructions, options.littleEndian ?? true);

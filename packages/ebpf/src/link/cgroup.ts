@@ -16,14 +16,16 @@ export interface CgroupOptions {
   readonly attachType?: number;
   /** BPF_F_ALLOW_* for kernels without links. Default BPF_F_ALLOW_MULTI (4.15), which is how links behave. */
   readonly flags?: number;
+  /** The features by which the way to attach is chosen. Default: those of the running kernel. */
   readonly features?: FeatureTable;
 }
 
 /**
- * Attaches to a cgroup and those below it: by a bpf_link (5.7), else by BPF_PROG_ATTACH, which the kernel keeps when
- * this process dies.
+ * Attaches to a cgroup and those below it: by a bpf_link (5.7), else by BPF_PROG_ATTACH (4.10), which the
+ * kernel keeps when this process dies.
  * @param cgroup The folder of a cgroup v2, or an open descriptor of it.
- * @throws SyscallError; UnknownFeatureError where it cannot be found out whether the kernel has links
+ * @throws SyscallError; UnknownFeatureError where it cannot be found out whether the kernel has links; the
+ * file system's error if the folder cannot be opened.
  */
 export function attachCgroup(program: Program, cgroup: string | number, options: CgroupOptions = {}): Link {
   const attachType =

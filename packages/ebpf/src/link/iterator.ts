@@ -10,19 +10,21 @@ import { createLink, UpdatableLink } from './link.js';
 
 /** The objects to iterate over, where the kind of iterator has a choice (union bpf_iter_link_info). */
 export interface IteratorOptions {
-  /** Elements of this map. */
+  /** The descriptor of a map, whose elements are walked. */
   readonly mapFd?: number;
-  /** Only this thread or process, or the process of a pidfd (6.1). At most one of the three. */
+  /** Only this thread (6.1). At most one of `tid`, `pid` and `pidFd` is given. */
   readonly tid?: number;
+  /** Only this process (6.1). */
   readonly pid?: number;
+  /** Only the process of this pidfd (6.1). */
   readonly pidFd?: number;
-  /** Cgroups from this one on (6.1), in `order`. */
+  /** The descriptor of a cgroup, from which cgroups are walked in `order` (6.1). */
   readonly cgroupFd?: number;
   /** BPF_CGROUP_ITER_*: 1 itself only, 2 descendants before it, 3 after it, 4 its ancestors. Default 1. */
   readonly order?: number;
 }
 
-/** An attached iterator. Every read walks the objects anew. */
+/** An attached iterator (5.8). Every read walks the objects anew. */
 export class IteratorLink extends UpdatableLink {
   /** Takes over the descriptor of an iterator's link. */
   constructor(fd: Fd) {
@@ -30,9 +32,10 @@ export class IteratorLink extends UpdatableLink {
   }
 
   /**
-   * Walks all objects; everything that the program wrote.
+   * Walks all objects.
    * @param chunkSize Bytes asked for at a time; a single object's output must fit the kernel's own 8 pages.
-   * @throws SyscallError
+   * @returns All bytes that the program wrote.
+   * @throws SyscallError; the file system's error of a read.
    */
   read(chunkSize = 65_536): Uint8Array {
     const fd = bpf(Command.iterCreate, attr('iterCreate', { linkFd: this.fd }));
@@ -63,7 +66,7 @@ function readRetrying(fd: number, buffer: Buffer): number {
 }
 
 /**
- * Attaches an iterator program to the kind of objects it was loaded for.
+ * Attaches an iterator program to the kind of objects it was loaded for (5.8).
  * @throws SyscallError
  */
 export function attachIterator(program: Program, options: IteratorOptions = {}): IteratorLink {

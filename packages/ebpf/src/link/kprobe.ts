@@ -16,9 +16,9 @@ import { openTracepoint } from './tracepoint.js';
 
 /** Options of {@link attachKprobe}. */
 export interface KprobeOptions extends PerfAttachOptions {
-  /** Runs when the function returns. */
+  /** Runs when the function returns. Default: when it is called. */
   readonly retprobe?: boolean;
-  /** Bytes from the function's start, for a probe in its middle. */
+  /** Bytes from the function's start, for a probe in its middle. Default 0. */
   readonly offset?: number;
   /**
    * How many calls a return probe follows at the same time; further ones are missed. Default: the kernel's, the larger of
@@ -28,10 +28,11 @@ export interface KprobeOptions extends PerfAttachOptions {
 }
 
 /**
- * Attaches to a kernel function: through the kprobe PMU (4.17), else through tracefs.
+ * Attaches to a kernel function: through the kprobe PMU (4.17), else through tracefs (4.1).
  * @param symbol As /proc/kallsyms spells it. Default: what the program's section names.
- * @throws SyscallError, with names that come close to one that does not exist; UnsupportedError on a kernel without
- * kprobes.
+ * @throws SyscallError, with names that come close to one that does not exist; UnsupportedError on a kernel
+ * without kprobes, without tracefs where it is needed, or for a cookie before 5.15; UnknownFeatureError where
+ * that is unknown.
  */
 export function attachKprobe(
   program: Program,
@@ -105,14 +106,17 @@ const BPF_F_KPROBE_MULTI_RETURN = 1;
 
 /** Options of {@link attachKprobeMulti}. */
 export interface KprobeMultiOptions {
+  /** Runs when the functions return. Default: when they are called. */
   readonly retprobe?: boolean;
   /** The values that bpf_get_attach_cookie() returns, one for each symbol. */
   readonly cookies?: readonly bigint[];
 }
 
 /**
- * Attaches to many kernel functions at once (5.18). The program must have been loaded for BPF_TRACE_KPROBE_MULTI.
- * @throws SyscallError
+ * Attaches to many kernel functions at once (5.18). The program must have been loaded for
+ * BPF_TRACE_KPROBE_MULTI.
+ * @param symbols As /proc/kallsyms spells them.
+ * @throws SyscallError, with the symbols that do not exist.
  */
 export function attachKprobeMulti(
   program: Program,

@@ -11,9 +11,18 @@ import { Command } from '../uapi/commands.js';
 export interface Link extends Disposable {
   /** The kind of thing it is attached to: `raw_tracepoint`, `kprobe`, `xdp` … */
   readonly kind: string;
-  /** Keeps the attachment beyond this process, by a path in a BPF file system (bpf_link only). */
+  /**
+   * Keeps the attachment beyond this process, by a path in a BPF file system (bpf_link only, 5.7).
+   *
+   * @throws SyscallError
+   */
   pin?(path: string): void;
-  /** Puts another program of the same type in the place of this one without a moment of neither (where supported). */
+  /**
+   * Puts another program of the same type in the place of this one without a moment of neither, where the
+   * kind can.
+   *
+   * @throws SyscallError
+   */
   update?(program: Program): void;
 }
 
@@ -36,6 +45,7 @@ export function createLink(
 
 /** struct bpf_link_info of include/uapi/linux/bpf.h. */
 export interface LinkInfo {
+  /** Unique among the links that exist. */
   readonly id: number;
   readonly programId: number;
   /** For XDP: the device, 0 once that is gone. */
@@ -62,14 +72,14 @@ export class FdLink implements Link {
     bpf(Command.objPin, attr('obj', { pathname: path, bpfFd: this.fd }), () => path);
   }
 
-  /** The kernel's account of the link (5.8). */
+  /** The kernel's account of the link (5.8). @throws SyscallError; EbpfError once disposed of. */
   info(): LinkInfo {
     const info = kernelStruct('linkInfo');
     bpf(Command.objGetInfoByFd, infoAttr(this.fd, info));
     return { id: info.get('id'), programId: info.get('progId'), ifindex: info.get('xdp').ifindex };
   }
 
-  /** Detaches the program now, even if pins or other processes hold the link (5.9). */
+  /** Detaches the program now, even if pins or other processes hold the link (5.9). @throws SyscallError */
   detach(): void {
     bpf(Command.linkDetach, attr('linkDetach', { linkFd: this.fd }));
   }

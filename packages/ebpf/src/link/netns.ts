@@ -5,9 +5,9 @@ import { AttachType } from '../uapi/attach-types.js';
 import { createLink, UpdatableLink } from './link.js';
 
 /**
- * Attaches to a network namespace by a bpf_link.
+ * Attaches to a network namespace by a bpf_link (5.8; socket lookup 5.9).
  * @param namespace A path such as `/run/netns/blue`; default: the calling thread's own.
- * @throws SyscallError
+ * @throws SyscallError; the file system's error if the path cannot be opened.
  */
 export function attachNetns(program: Program, namespace = '/proc/thread-self/ns/net'): UpdatableLink {
   const target = openSync(namespace, 'r');

@@ -16,6 +16,7 @@ import { createLink, FdLink, type Link } from './link.js';
 export interface PerfAttachOptions {
   /** The value that bpf_get_attach_cookie() returns in the program (5.15). */
   readonly cookie?: bigint;
+  /** The features by which the way to attach is chosen. Default: those of the running kernel. */
   readonly features?: FeatureTable;
 }
 
@@ -108,9 +109,9 @@ class PerfLink extends FdLink {
 }
 
 /**
- * Runs a program at each sample of a perf event: a timer, a hardware counter.
+ * Runs a program at each sample of a perf event: a timer, a hardware counter (4.9).
  * @param event Which event, on which process or CPU, how often: `samplePeriod` or `sampleFrequency`.
- * @throws SyscallError
+ * @throws SyscallError; UnsupportedError for a cookie before 5.15; UnknownFeatureError where that is unknown.
  */
 export function attachPerfEvent(
   program: Program,

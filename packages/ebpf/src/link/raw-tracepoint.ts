@@ -8,9 +8,9 @@ import { Command } from '../uapi/commands.js';
 import { FdLink } from './link.js';
 
 /**
- * Attaches a raw tracepoint program by BPF_RAW_TRACEPOINT_OPEN.
+ * Attaches a raw tracepoint program by BPF_RAW_TRACEPOINT_OPEN (4.17).
  * @param name Without a group: `inet_sock_set_state`. Default: what the program's section names.
- * @throws SyscallError
+ * @throws SyscallError, such as ENOENT where there is no such tracepoint.
  */
 export function attachRawTracepoint(program: Program, name: string = program.attachTo ?? ''): FdLink {
   // Sections name raw tracepoints alone; one with a group is meant all the same.

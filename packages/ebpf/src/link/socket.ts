@@ -12,8 +12,9 @@ const SO_ATTACH_BPF = 50;
 let arena: Arena | undefined;
 
 /**
- * Attaches to an open socket (SO_ATTACH_BPF, 3.19), in the place of any filter it has. The socket must still be open
- * when the link is disposed of, or be closed and its number unused.
+ * Attaches to an open socket (SO_ATTACH_BPF, 3.19), in the place of any filter it has. The socket must still
+ * be open when the link is disposed of, or be closed and its number unused.
+ * @param socketFd The descriptor of the socket, which stays the caller's.
  * @throws SyscallError
  */
 export function attachSocketFilter(program: Program, socketFd: number): Link {

@@ -15,8 +15,9 @@ import { isOwnerGone, ownerMark, ownIdentity } from './owner.js';
 /** Options of {@link attachTc}. */
 export interface TcOptions {
   readonly direction: 'ingress' | 'egress';
-  /** Lower ones run first (clsact only). Default: the kernel chooses one before all others. */
+  /** 1 to 65535; lower ones run first (clsact only). Default: the kernel chooses one before all others. */
   readonly priority?: number;
+  /** The features by which the way to attach is chosen. Default: those of the running kernel. */
   readonly features?: FeatureTable;
 }
 

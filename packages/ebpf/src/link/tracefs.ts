@@ -44,7 +44,8 @@ function unescapeMount(path: string): string {
 /**
  * The number perf_event_open knows a tracepoint by.
  * @param event `group/name`, such as `sched/sched_process_exec`.
- * @throws UnsupportedError where there is no such tracepoint; UnknownFeatureError where tracefs is not readable.
+ * @throws UnsupportedError where there is no such tracepoint, or no tracefs is mounted; UnknownFeatureError
+ * where tracefs is not readable.
  */
 export function tracepointId(event: string): number {
   const folder = tracefs();

@@ -6,9 +6,10 @@ import { attachToEvent, openEvent, type PerfAttachOptions } from './perf-event.j
 import { tracepointId } from './tracefs.js';
 
 /**
- * Attaches to a tracepoint on all CPUs.
+ * Attaches to a tracepoint on all CPUs (4.7).
  * @param event `group/name`, such as `sched/sched_process_exec`. Default: what the program's section names.
- * @throws UnsupportedError if tracefs is not mounted or has no such tracepoint; SyscallError
+ * @throws UnsupportedError if tracefs is not mounted or has no such tracepoint, or for a cookie before 5.15;
+ * UnknownFeatureError where tracefs is not readable, or the kernel's links are unknown; SyscallError
  */
 export function attachTracepoint(
   program: Program,

@@ -10,15 +10,17 @@ import { createTracefsProbe } from './tracefs-probe.js';
 export interface UprobeOptions extends PerfAttachOptions {
   /** Bytes from the start of the file (not an address) to the instruction. */
   readonly offset: number;
-  /** Runs when the function returns. */
+  /** Runs when the function returns. Default: when it is called. */
   readonly retprobe?: boolean;
   /** Only this process. Default: all that map the file. Needs the uprobe PMU. */
   readonly pid?: number;
 }
 
 /**
- * Attaches to an instruction of an executable file: through the uprobe PMU (4.17), else through tracefs.
- * @throws SyscallError; UnsupportedError for a single process without the PMU.
+ * Attaches to an instruction of an executable file: through the uprobe PMU (4.17), else through tracefs
+ * (4.3).
+ * @throws SyscallError; UnsupportedError for a single process without the PMU, without tracefs where it is
+ * needed, or for a cookie before 5.15; UnknownFeatureError where that is unknown.
  */
 export function attachUprobe(program: Program, path: string, options: UprobeOptions): Link {
   const features = options.features ?? kernelFeatures;

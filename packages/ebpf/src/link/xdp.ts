@@ -14,14 +14,15 @@ import { createLink, type Link, UpdatableLink } from './link.js';
 export interface XdpOptions {
   /** `native`: in the driver. `generic`: in the network stack, on any device. Default: native where the driver can. */
   readonly mode?: 'native' | 'generic';
-  /** Takes the place of a program that is there already, unless a bpf_link holds it. */
+  /** Takes the place of a program that is there already, unless a bpf_link holds it. Default false. */
   readonly replace?: boolean;
+  /** The features by which the way to attach is chosen. Default: those of the running kernel. */
   readonly features?: FeatureTable;
 }
 
 /**
- * Attaches to a device of the calling thread's network namespace: by a bpf_link (5.9), else by netlink, which the kernel
- * keeps when this process dies.
+ * Attaches to a device of the calling thread's network namespace: by a bpf_link (5.9), else by netlink (4.8),
+ * which the kernel keeps when this process dies.
  * @param device Its name or number.
  * @throws SyscallError; UnknownFeatureError where it cannot be found out whether the kernel has links
  */

@@ -61,7 +61,11 @@ export class Collection implements Disposable {
 
   /**
    * Creates the maps and loads the programs. Whatever fails, nothing stays behind.
-   * @throws VerifierError, UnsupportedError, SyscallError, EbpfError
+   *
+   * @throws VerifierError for a program that the kernel refuses; UnsupportedError for a feature that it lacks
+   * (global data before 5.2, CO-RE without types); UnknownFeatureError; SyscallError; FormatError for a
+   * damaged spec; EbpfError for a program, symbol or kernel option that does not exist, or a pinned map of
+   * another shape.
    */
   static load(spec: CollectionSpec, options: LoadOptions = {}): Collection {
     const loader = new Loader(spec, options);

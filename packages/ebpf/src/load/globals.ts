@@ -5,8 +5,9 @@ import type { BpfMap } from '../map/map.js';
 import type { GlobalVariable } from '../object/spec.js';
 
 /**
- * Variables of `.data` and `.bss` live in memory that is shared with the programs (5.5). On older kernels reading and
- * writing go through the whole section's map element: a write may then undo what a program wrote next to it meanwhile.
+ * Global variables by name. Variables of `.data` and `.bss` live in memory that is shared with the programs
+ * (5.5). On older kernels reading and writing go through the whole section's map element: a write may then
+ * undo what a program wrote next to it meanwhile.
  */
 export class Globals {
   readonly #variables: ReadonlyMap<string, GlobalVariable>;
@@ -29,13 +30,21 @@ export class Globals {
     return [...this.#variables.keys()];
   }
 
-  /** A copy of a variable's bytes, in the machine's byte order. @throws EbpfError if there is none of that name. */
+  /**
+   * A copy of a variable's bytes, in the machine's byte order.
+   *
+   * @throws EbpfError if there is none; SyscallError
+   */
   read(name: string): Uint8Array {
     const { map, offset, size } = this.#variable(name);
     return this.#section(map).slice(offset, offset + size);
   }
 
-  /** An integer variable's value, unsigned by default. @throws EbpfError */
+  /**
+   * An integer variable's value, unsigned by default.
+   *
+   * @throws EbpfError if there is none, or it has more than 8 bytes.
+   */
   readInteger(name: string, signed = false): bigint {
     const bytes = this.read(name);
     if (bytes.length > 8) throw new EbpfError(`global ${name} has ${bytes.length} bytes: it is no integer`);
@@ -46,7 +55,8 @@ export class Globals {
 
   /**
    * Changes a variable. Numbers are stored in its size.
-   * @throws EbpfError for constants, and for values that do not fit.
+   * @throws EbpfError for constants, for values that do not fit, and if there is none of that name;
+   * RangeError for a number that is not whole; SyscallError
    */
   write(name: string, value: number | bigint | boolean | Uint8Array): void {
     const { map, offset, size } = this.#variable(name);

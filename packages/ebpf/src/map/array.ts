@@ -4,18 +4,18 @@ import { Mapping, pageSize } from '../sys/memory.js';
 import { MapFlag } from '../uapi/flags.js';
 import { BpfMap } from './map.js';
 
-/** A key of an array: the index, 4 bytes in host byte order. */
+/** A key of an array: the index, from 0, as 4 bytes in host byte order. */
 export function indexKey(index: number): Uint8Array {
   const key = new Uint8Array(4);
   new DataView(key.buffer).setUint32(0, index, true);
   return key;
 }
 
-/** An array, BPF_MAP_TYPE_ARRAY. All elements exist from the start, as zeros. */
+/** An array, BPF_MAP_TYPE_ARRAY (3.19). All elements exist from the start, as zeros. */
 export class ArrayMap extends BpfMap {
   readonly #mappings: Mapping[] = [];
 
-  /** The value at an index. @throws OptionError beyond the end. */
+  /** The value at an index, a copy of `valueSize` bytes. @throws OptionError beyond the end; SyscallError */
   get(index: number): Uint8Array {
     const value = this.lookup(indexKey(index));
     if (value === undefined)
@@ -23,7 +23,11 @@ export class ArrayMap extends BpfMap {
     return value;
   }
 
-  /** Sets the element at an index. @throws SyscallError E2BIG for an index beyond the last. */
+  /**
+   * Sets the element at an index.
+   *
+   * @throws SyscallError (E2BIG beyond the last); OptionError for another size of value.
+   */
   set(index: number, value: Uint8Array): void {
     this.update(indexKey(index), value);
   }
@@ -39,10 +43,12 @@ export class ArrayMap extends BpfMap {
   }
 
   /**
-   * The array's own memory, until the map is disposed of (then it reads as zeros). Reading and writing it costs no
-   * system call. Writing to memory that was not mapped writable kills the process.
+   * The array's own memory, until the map is disposed of (then it reads as zeros). Reading and writing it
+   * costs no system call. Writing to memory that was not mapped writable kills the process.
    *
    * @param writable a frozen map refuses (EPERM), and a map that is mapped writable cannot be frozen (EBUSY).
+   * @returns `maxEntries` elements, each `stride` bytes from the one before.
+   * @throws EbpfError for a map without BPF_F_MMAPABLE (5.5); SyscallError
    */
   memory(writable: boolean): Uint8Array {
     if (!this.mappable) throw new EbpfError(`map ${this.name} was created without BPF_F_MMAPABLE`);

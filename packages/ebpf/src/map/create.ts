@@ -16,9 +16,9 @@ import { MapType, mapTypeName, mapTypeSince } from '../uapi/map-types.js';
 
 /** Options of {@link createMap}. */
 export interface CreateMapOptions {
-  /** The loaded BTF that the spec's type ids refer to. Without it, the map gets no types. */
+  /** The loaded BTF that the spec's type ids refer to. Without it, the map gets no types (4.18). */
   readonly btfFd?: number | undefined;
-  /** For arrays and hashes of maps: a map of the shape that all inner maps have. */
+  /** For arrays and hashes of maps (4.12): the descriptor of a map of the shape that all inner maps have. */
   readonly innerMapFd?: number | undefined;
 }
 
@@ -78,7 +78,8 @@ function attempts(spec: MapSpec, btf: boolean): Attempt[] {
 /**
  * Creates a map. Its name and types are left out on kernels that do not take them.
  *
- * @throws SyscallError with the arguments, and with a likely cause.
+ * @throws SyscallError with the arguments, and with a likely cause; EbpfError for a map of maps without an
+ * inner map.
  */
 export function createMapFd(spec: MapSpec, options: CreateMapOptions = {}): Fd {
   const isMapInMap = spec.type === MapType.arrayOfMaps || spec.type === MapType.hashOfMaps;

@@ -22,7 +22,7 @@ export function cidrKey(cidr: string, dataSize?: number): Uint8Array {
   return key;
 }
 
-/** A trie, BPF_MAP_TYPE_LPM_TRIE: a lookup finds the longest stored prefix of the key's address. */
+/** A trie, BPF_MAP_TYPE_LPM_TRIE (4.11): a lookup finds the longest stored prefix of the key's address. */
 export class LpmTrieMap extends BpfMap {
   /** The key of a network, in this trie's size. @throws OptionError as {@link cidrKey} does. */
   key(cidr: string): Uint8Array {

@@ -3,7 +3,7 @@ import { infoAttr, kernelStruct } from '../sys/attr.js';
 import { bpf } from '../sys/bpf.js';
 import { Command } from '../uapi/commands.js';
 
-/** What the kernel says about a map: struct bpf_map_info of include/uapi/linux/bpf.h. */
+/** The kernel's account of a map (4.13): struct bpf_map_info of include/uapi/linux/bpf.h. */
 export interface MapInfo {
   /** BPF_MAP_TYPE_*. */
   readonly type: number;
@@ -13,6 +13,7 @@ export interface MapInfo {
   readonly keySize: number;
   /** Bytes; of one CPU's value for the per-CPU kinds. */
   readonly valueSize: number;
+  /** Elements; bytes of a ring buffer. */
   readonly maxEntries: number;
   /** BPF_F_* as at creation. */
   readonly flags: number;
@@ -22,9 +23,11 @@ export interface MapInfo {
   readonly ifindex: number;
   /** Id of the BTF that the type ids refer to, else 0 (4.18). */
   readonly btfId: number;
+  /** BTF type of the key, else 0 (4.18). */
   readonly keyTypeId: number;
+  /** BTF type of the value, else 0 (4.18). */
   readonly valueTypeId: number;
-  /** (5.16) */
+  /** Extra argument that a few kinds take, else 0 (5.16). */
   readonly mapExtra: bigint;
 }
 

@@ -24,16 +24,20 @@ export interface MapShape {
   readonly keySize: number;
   /** Bytes; of one CPU's value for the per-CPU kinds. */
   readonly valueSize: number;
+  /** Elements; bytes of a ring buffer. */
   readonly maxEntries: number;
-  /** BPF_F_*. */
+  /** BPF_F_* map creation flags, {@link MapFlag}. */
   readonly flags: number;
 }
 
 /**
- * An open BPF map of any kind; subclasses add what is particular to theirs. Keys and values are bytes of exactly the
- * map's sizes, in host byte order. All methods are synchronous, and throw SyscallError if the kernel refuses.
+ * An open BPF map of any kind; subclasses add what is particular to theirs. Keys and values are bytes of
+ * exactly the map's sizes (`keySize`, `valueBytes`), in host byte order. All methods are synchronous. They
+ * throw SyscallError if the kernel refuses, OptionError for bytes of another size, and EbpfError after
+ * disposal.
  *
- * The map lives on in the kernel after disposal if something else refers to it: a program, a pin, another map.
+ * The map lives on in the kernel after disposal if something else refers to it: a program, a pin, another
+ * map.
  */
 export class BpfMap implements Disposable, MapShape {
   readonly name: string;
@@ -75,7 +79,11 @@ export class BpfMap implements Disposable, MapShape {
     return this.#fd.fd;
   }
 
-  /** The value of a key, in memory of its own; `undefined` if there is none. */
+  /**
+   * The value of a key, in memory of its own; `undefined` if there is none.
+   *
+   * @param flags BPF_F_LOCK of {@link UpdateFlag}, or 0.
+   */
   lookup(key: Uint8Array, flags = 0): Uint8Array | undefined {
     return this.#read(Command.mapLookupElem, key, flags);
   }
@@ -161,22 +169,28 @@ export class BpfMap implements Disposable, MapShape {
     return takeBatch(this, size);
   }
 
-  /** Sets many elements, given as packed keys and packed values. */
+  /**
+   * Sets many elements, given as packed keys and packed values (5.6; else element by element).
+   *
+   * @param flags {@link UpdateFlag}, for each element.
+   */
   updateBatch(keys: Uint8Array, values: Uint8Array, flags: number = UpdateFlag.any): void {
     updateBatch(this, keys, values, flags);
   }
 
-  /** Removes many keys, given packed; returns how many of them were there. */
+  /** Removes many keys, given packed (5.6; else one by one); returns how many of them were there. */
   deleteBatch(keys: Uint8Array): number {
     return deleteBatch(this, keys);
   }
 
-  /** The kernel's account of the map. */
+  /** The kernel's account of the map (4.13). */
   info(): MapInfo {
     return readMapInfo(this.fd);
   }
 
-  /** Pins the map at a path on a bpf file system: it outlives this process until the path is unlinked. */
+  /**
+   * Pins the map at a path on a BPF file system (4.4): it outlives this process until the path is unlinked.
+   */
   pin(path: string): void {
     bpf(Command.objPin, attr('obj', { pathname: path, bpfFd: this.fd }), (errno) => {
       if (errno === EEXIST) return `${path} exists already`;

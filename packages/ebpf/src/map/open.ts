@@ -41,22 +41,23 @@ function wrap(fd: Fd, shape: MapShape): BpfMap {
 
 /**
  * Creates a map of the class for its kind: {@link ArrayMap}, {@link PerCpuMap}, {@link LpmTrieMap},
- * {@link DescriptorMap}, else {@link BpfMap}. Its contents and initial slots are not set.
+ * {@link DescriptorMap}, else {@link BpfMap}. Its contents and initial slots are not set. {@link MapType} has
+ * the first version of each kind.
  *
- * @throws SyscallError
+ * @throws SyscallError; EbpfError for a map of maps without an inner map.
  */
 export function createMap(spec: MapSpec, options: CreateMapOptions = {}): BpfMap {
   const fd = createMapFd(spec, options);
   return wrap(fd, { ...spec, maxEntries: effectiveMaxEntries(spec.type, spec.maxEntries) });
 }
 
-/** Takes ownership of an open map's descriptor. */
+/** Takes ownership of an open map's descriptor (4.13). @throws SyscallError */
 export function mapFromFd(fd: Fd): BpfMap {
   return wrap(fd, readMapInfo(fd.fd));
 }
 
 /**
- * Opens a pinned map.
+ * Opens a map that was pinned to a path in a BPF file system (4.13).
  *
  * @throws SyscallError
  */
@@ -65,7 +66,7 @@ export function openPinnedMap(path: string): BpfMap {
 }
 
 /**
- * Opens the map with an id; `undefined` if there is none. Needs CAP_SYS_ADMIN.
+ * Opens the map with an id; `undefined` if there is none (4.13). Needs CAP_SYS_ADMIN.
  *
  * @throws SyscallError
  */
@@ -76,7 +77,7 @@ export function mapFromId(id: number): BpfMap | undefined {
   return mapFromFd(new Fd(result));
 }
 
-/** The ids of all maps of this machine, ascending (4.13). Needs CAP_SYS_ADMIN. */
+/** The ids of all maps of this machine, ascending (4.13). Needs CAP_SYS_ADMIN. @throws SyscallError */
 export function* mapIds(): Generator<number, void, undefined> {
   for (let id = 0; ; ) {
     const next = attr('getId', { startId: id });

@@ -11,9 +11,9 @@ export function percpuStride(valueSize: number): number {
 }
 
 /**
- * A per-CPU hash, LRU hash or array. A program sees its own CPU's value only; user space sees those of all possible
- * CPUs, in the order of {@link possibleCpus}. The methods inherited from {@link BpfMap} handle them as one block of
- * strides, as the kernel does; those here split it.
+ * A per-CPU hash or array (4.6), or LRU hash (4.10). A program sees its own CPU's value only; user space sees
+ * those of all possible CPUs, in the order of {@link possibleCpus}. The methods inherited from {@link BpfMap}
+ * handle them as one block of strides, as the kernel does; those here split it.
  */
 export class PerCpuMap extends BpfMap {
   readonly #stride: number;
@@ -33,13 +33,20 @@ export class PerCpuMap extends BpfMap {
     return this.#cpuCount;
   }
 
-  /** The values of a key, one for every possible CPU; `undefined` if the key is not there. */
+  /**
+   * The values of a key, each of `valueSize` bytes, one for every possible CPU; `undefined` if the key is not
+   * there.
+   */
   lookupValues(key: Uint8Array): Uint8Array[] | undefined {
     const block = this.lookup(key);
     return block === undefined ? undefined : this.split(block);
   }
 
-  /** Sets the values of a key, one for every possible CPU. */
+  /**
+   * Sets the values of a key, one for every possible CPU.
+   *
+   * @throws OptionError for another number or size of values.
+   */
   updateValues(key: Uint8Array, values: readonly Uint8Array[], flags: number = UpdateFlag.any): void {
     this.update(key, this.join(values), flags);
   }
@@ -49,7 +56,11 @@ export class PerCpuMap extends BpfMap {
     for (const [key, block] of this.entries()) yield [key, this.split(block)];
   }
 
-  /** Cuts a block of strides, such as a batch's, into one view for each CPU. */
+  /**
+   * Cuts a block of strides, such as a batch's, into one view for each CPU.
+   *
+   * @throws OptionError for another size.
+   */
   split(block: Uint8Array): Uint8Array[] {
     if (block.length !== this.valueBytes) {
       throw new OptionError(
@@ -61,7 +72,11 @@ export class PerCpuMap extends BpfMap {
     );
   }
 
-  /** Packs one value for each CPU into a block of strides. */
+  /**
+   * Packs one value for each CPU into a block of strides.
+   *
+   * @throws OptionError for another number or size of values.
+   */
   join(values: readonly Uint8Array[]): Uint8Array {
     if (values.length !== this.#cpuCount || values.some((value) => value.length !== this.valueSize)) {
       throw new OptionError(`map ${this.name}: wants ${this.#cpuCount} values of ${this.valueSize} bytes`);

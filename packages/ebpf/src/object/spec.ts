@@ -12,13 +12,17 @@ export interface MapSpec {
   type: number;
   keySize: number;
   valueSize: number;
-  /** 0 where the object leaves it to the loader, as for perf event arrays. */
+  /**
+   * Elements; bytes of a ring buffer. 0 where the object leaves it to the loader, as for perf event arrays.
+   */
   maxEntries: number;
   /** BPF_F_* map creation flags. BPF_F_MMAPABLE is not set for data maps: the loader adds it where the kernel has it. */
   flags: number;
   /** Extra argument that a few map kinds take, such as a bloom filter's number of hash functions (Linux 5.16). */
   mapExtra?: bigint;
+  /** The node whose memory the map takes, with BPF_F_NUMA_NODE in `flags`. */
   numaNode?: number;
+  /** Pinned under its name in the folder of pins, and shared with whoever pinned it before. */
   pinning?: 'by-name';
   /** Type ids in the object's BTF. Many map kinds refuse them at creation; that is for the loader to know. */
   keyTypeId?: number;
@@ -119,8 +123,9 @@ export interface KernelSymbol {
 export interface KconfigVariable {
   /** `CONFIG_*`, or one of libbpf's virtual names: `LINUX_KERNEL_VERSION`, `LINUX_HAS_BPF_COOKIE` … */
   readonly name: string;
-  /** Place in the `.kconfig` map's value. */
+  /** Bytes from the start of the `.kconfig` map's value. */
   readonly offset: number;
+  /** Bytes. */
   readonly size: number;
   /** `tristate` is libbpf's enum: n is 0, y is 1, m is 2. A `string` is a NUL-terminated char array. */
   readonly kind: 'char' | 'bool' | 'int' | 'tristate' | 'string';
@@ -131,8 +136,11 @@ export interface KconfigVariable {
 
 /** A global or static variable of the object. */
 export interface GlobalVariable {
+  /** Name of its data map, such as `.bss`. */
   readonly map: string;
+  /** Bytes from the start of the map's value. */
   readonly offset: number;
+  /** Bytes. */
   readonly size: number;
   /** Type in the object's BTF. */
   readonly typeId?: number;

@@ -3,24 +3,27 @@ import { infoAttr, kernelStruct, type StructValues } from '../sys/attr.js';
 import { bpf } from '../sys/bpf.js';
 import { Command } from '../uapi/commands.js';
 
-/** What the kernel says about a program: struct bpf_prog_info of include/uapi/linux/bpf.h. */
+/** The kernel's account of a program (4.13): struct bpf_prog_info of include/uapi/linux/bpf.h. */
 export interface ProgramInfo {
   /** BPF_PROG_TYPE_*. */
   readonly type: number;
+  /** Unique among the programs that exist, from 1. */
   readonly id: number;
   /** Hash of the instructions, 16 hexadecimal digits. */
   readonly tag: string;
   /** At most 15 bytes of the name; '' before 4.15. */
   readonly name: string;
-  /** Bytes of verified instructions, and of machine code (0 if interpreted). */
+  /** Bytes of verified instructions. */
   readonly xlatedLength: number;
+  /** Bytes of machine code; 0 if interpreted. */
   readonly jitedLength: number;
   /** Ids of the maps it uses (4.15). */
   readonly mapIds: readonly number[];
   /** The BTF it was loaded with; 0 if none (5.0). */
   readonly btfId: number;
-  /** Time spent in it and how often it ran, while statistics were on (5.1). See {@link enableStats}. */
+  /** Time spent in it while statistics were on, nanoseconds (5.1). See {@link enableStats}. */
   readonly runTimeNs: bigint;
+  /** Number of runs while statistics were on (5.1). */
   readonly runCount: bigint;
   /** Runs that were skipped because it was already running on that CPU (5.12). */
   readonly recursionMisses: bigint;

@@ -40,8 +40,8 @@ export class Program implements Disposable {
   }
 
   /**
-   * Opens a program that was pinned to a path in a BPF file system. The kernel shows neither its attach type nor its
-   * target.
+   * Opens a program that was pinned to a path in a BPF file system (4.13). The kernel shows neither its
+   * attach type nor its target.
    * @throws SyscallError; EbpfError if something else is pinned there.
    */
   static openPinned(path: string): Program {
@@ -63,28 +63,42 @@ export class Program implements Disposable {
     return this.#fd.fd;
   }
 
-  /** The kernel's number for it, as bpftool shows. */
+  /** The kernel's number for it, as bpftool shows (4.13). @throws SyscallError */
   get id(): number {
     this.#id ??= this.info().id;
     return this.#id;
   }
 
-  /** What the kernel says about the program. @throws SyscallError */
+  /** The kernel's account of the program (4.13). @throws SyscallError */
   info(): ProgramInfo {
     return programInfo(this.fd);
   }
 
-  /** The instructions as the verifier left them; see {@link translatedInstructions}. */
+  /**
+   * The instructions as the verifier left them, 8 bytes each in host byte order; empty where the kernel hides
+   * them (4.13).
+   *
+   * @throws SyscallError
+   */
   translatedInstructions(): Uint8Array {
     return translatedInstructions(this.fd);
   }
 
-  /** Runs it once or repeatedly on given input: BPF_PROG_TEST_RUN. */
+  /**
+   * Runs it once or repeatedly on given input: BPF_PROG_TEST_RUN (4.12).
+   *
+   * @throws SyscallError: ENOTSUPP for a type that the kernel cannot run so, ENOSPC if the packet afterwards
+   * has no room.
+   */
   testRun(input: TestRunInput = {}): TestRunResult {
     return testRun(this.fd, input);
   }
 
-  /** Makes it reachable by a path in a BPF file system, until the path is removed. */
+  /**
+   * Makes it reachable by a path in a BPF file system (4.4), until the path is removed.
+   *
+   * @throws SyscallError
+   */
   pin(path: string): void {
     bpf(Command.objPin, attr('obj', { pathname: path, bpfFd: this.fd }));
   }

@@ -10,8 +10,11 @@ const BPF_STATS_RUN_TIME = 0;
 const sysctl = '/proc/sys/kernel/bpf_stats_enabled';
 
 /**
- * Turns statistics on for all programs of this machine until disposed of: by a descriptor, which the kernel closes with
- * the process (BPF_ENABLE_STATS, 5.8), else by the sysctl kernel.bpf_stats_enabled (5.1), which is put back.
+ * Turns statistics on for all programs of this machine until disposed of: by a descriptor, which the kernel
+ * closes with the process (BPF_ENABLE_STATS, 5.8), else by the sysctl kernel.bpf_stats_enabled (5.1), which
+ * is put back. Needs CAP_SYS_ADMIN.
+ *
+ * @throws SyscallError; the file system's error if the sysctl cannot be written.
  */
 export function enableStats(features: FeatureTable = kernelFeatures): Disposable {
   if (features.has('enable_stats'))

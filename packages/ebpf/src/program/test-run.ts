@@ -17,7 +17,7 @@ export interface TestRunInput {
   readonly dataOutSize?: number;
   /** How often to run; default once. Raw tracepoints and syscall programs run once. */
   readonly repeat?: number;
-  /** BPF_F_TEST_* flags. */
+  /** BPF_F_TEST_* flags (5.10). Default 0. */
   readonly flags?: number;
   /** The CPU to run on; needs the flag BPF_F_TEST_RUN_ON_CPU (1), raw tracepoints only (5.10). */
   readonly cpu?: number;

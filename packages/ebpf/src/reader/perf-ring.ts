@@ -13,7 +13,9 @@ const tailOffset = 1032;
 /** Space is given back each time so large a part of the ring is consumed, that a full ring has room again soon. */
 const releaseFraction = 4;
 
-/** Called for every sample; its bytes are valid only during the call. */
+/**
+ * Called for every sample: `length` bytes of `view` from `offset` on, which are valid only during the call.
+ */
 export type OnSample = (view: DataView, offset: number, length: number, cpu: number) => void;
 
 /**

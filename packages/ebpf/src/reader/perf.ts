@@ -58,10 +58,13 @@ class CpuRing implements Disposable {
 }
 
 /**
- * The consumer of a perf event array. Puts an event into the map's slot of every online CPU, and takes them out again
- * when disposed of. Samples of one CPU come in their order; across CPUs see {@link TimeOrderer}.
+ * The consumer of a perf event array (4.4). Puts an event into the map's slot of every online CPU, and takes
+ * them out again when disposed of. Samples of one CPU come in their order; across CPUs see
+ * {@link TimeOrderer}.
  *
  * A CPU that goes offline keeps its ring; for CPUs that came online since, call {@link addOnlineCpus}.
+ *
+ * `addOnlineCpus`, `drain`, `drainUntil` and `wait` throw EbpfError after disposal.
  */
 export class PerfBufferReader implements Disposable {
   readonly #map: DescriptorMap;
@@ -73,7 +76,7 @@ export class PerfBufferReader implements Disposable {
 
   /**
    * @param map must stay open until the reader is disposed of.
-   * @throws SyscallError
+   * @throws SyscallError; EbpfError for a map of another kind.
    */
   constructor(map: BpfMap, options: PerfBufferOptions = {}) {
     if (map.type !== MapType.perfEventArray || !(map instanceof DescriptorMap)) {

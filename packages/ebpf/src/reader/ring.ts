@@ -3,7 +3,9 @@
  * Documentation/bpf/ringbuf.rst, kernel/bpf/ringbuf.c.
  */
 
-/** Called for every record; the record's bytes are valid only during the call. */
+/**
+ * Called for every record: `length` bytes of `view` from `offset` on, which are valid only during the call.
+ */
 export type OnRecord = (view: DataView, offset: number, length: number) => void;
 
 /** Counts of a {@link RingBufferReader}. */

@@ -11,10 +11,12 @@ import { type OnRecord, type RingStatistics, RingWalker } from './ring.js';
 const defaultLimit = 65_536;
 
 /**
- * The consumer of a ring buffer map, of which there may be only one. Records are read from mapped memory, without a
- * copy and without a system call.
+ * The consumer of a ring buffer map (5.8), of which there may be only one. Records are read from mapped
+ * memory, without a copy and without a system call.
  *
  * A ring drops records when it is full; the program that writes must count those, for the kernel does not.
+ *
+ * `drain`, `drainUntil` and `wait` throw EbpfError after disposal.
  */
 export class RingBufferReader implements Disposable {
   readonly #consumer: Mapping;
@@ -26,7 +28,7 @@ export class RingBufferReader implements Disposable {
   /**
    * The map may be disposed of before the reader.
    *
-   * @throws SyscallError
+   * @throws SyscallError; EbpfError for a map of another kind.
    */
   constructor(map: BpfMap) {
     if (map.type !== MapType.ringbuf) {

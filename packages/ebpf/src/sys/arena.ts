@@ -7,13 +7,18 @@ import { ffi } from './ffi.js';
 /** Memory outside the heap, at an address that system calls can be given. */
 export interface Arena {
   readonly address: number;
+  /** The memory, all of it; `view` is of the same. */
   readonly bytes: Uint8Array;
   readonly view: DataView;
 }
 
 const arenas: Arena[] = [];
 
-/** Allocates an arena for as long as the process runs: for module-level scratch space, never for an object's. */
+/**
+ * Allocates an arena for as long as the process runs: for module-level scratch space, never for an object's.
+ *
+ * @param size Bytes.
+ */
 export function createArena(size: number): Arena {
   const bytes = new Uint8Array(size);
   const arena = { address: ffi().address(bytes), bytes, view: new DataView(bytes.buffer) };

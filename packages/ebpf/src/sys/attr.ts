@@ -43,7 +43,9 @@ type DerivedOfProgram = 'insns' | 'insnCnt' | 'progName' | 'logBuf' | 'logSize';
 
 /** Members of BPF_PROG_LOAD by name, without those that follow from others. */
 export interface ProgLoadValues extends Omit<AttrValues<'progLoad'>, DerivedOfProgram> {
+  /** BPF_PROG_TYPE_*. */
   readonly progType: number;
+  /** 8 bytes each, in host byte order. */
   readonly instructions: Uint8Array;
   /** Absent where the kernel takes no names (before 4.15). */
   readonly name?: string | undefined;

@@ -34,6 +34,7 @@ export function bpfRaw(command: number, attr: AttrBlock): number {
 /**
  * Makes a bpf system call that is expected to succeed. Never returns a negative number.
  *
+ * @param command BPF_*, {@link Command}.
  * @param detail what the caller knows about the failure; asked only when there is one.
  * @throws SyscallError
  */

@@ -32,15 +32,17 @@ function readCpuList(name: string): number[] {
 let possible: readonly number[] | undefined;
 
 /**
- * The CPUs that this machine may ever have, which is fixed at boot. A per-CPU map holds one value for each, in this
- * order.
+ * The CPUs that this machine may ever have, which is fixed at boot. A per-CPU map holds one value for each,
+ * in this order. Numbers from 0.
+ *
+ * @throws EbpfError if sysfs cannot be read.
  */
 export function possibleCpus(): readonly number[] {
   possible ??= readCpuList('possible');
   return possible;
 }
 
-/** The CPUs that run at this moment. */
+/** The CPUs that run at this moment, numbers from 0. @throws EbpfError if sysfs cannot be read. */
 export function onlineCpus(): number[] {
   return readCpuList('online');
 }

@@ -25,7 +25,11 @@ export class Fd implements Disposable {
     return this.#fd < 0;
   }
 
-  /** Gives up ownership: returns the open descriptor, which is then the caller's to close. */
+  /**
+   * Gives up ownership: returns the open descriptor, which is then the caller's to close.
+   *
+   * @throws EbpfError once closed.
+   */
   release(): number {
     const fd = this.fd;
     this.#fd = -1;

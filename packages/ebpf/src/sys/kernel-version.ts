@@ -62,7 +62,7 @@ export function determineKernelVersion(sources: VersionSources): KernelVersion {
 
 let current: KernelVersion | undefined;
 
-/** The version of the running kernel. */
+/** The version of the running kernel. @throws FormatError if uname -r is no version. */
 export function kernelVersion(): KernelVersion {
   current ??= determineKernelVersion({
     noteCode: vdsoVersionCode(),
@@ -73,7 +73,11 @@ export function kernelVersion(): KernelVersion {
   return current;
 }
 
-/** Whether the running kernel's version is `wanted` (`5.8`, `4.14.3`) or newer. Backports make it a hint only. */
+/**
+ * Whether the running kernel's version is `wanted` (`5.8`, `4.14.3`) or newer. Backports make it a hint only.
+ *
+ * @throws FormatError if `wanted` is no version.
+ */
 export function kernelAtLeast(wanted: string, running: KernelVersion = kernelVersion()): boolean {
   const lowest = fromText(wanted);
   if (lowest === undefined) throw new FormatError(`not a kernel version: ${JSON.stringify(wanted)}`);

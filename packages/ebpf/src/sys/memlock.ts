@@ -42,10 +42,11 @@ export function memlockLimit(): bigint | undefined {
 }
 
 /**
- * Lifts RLIMIT_MEMLOCK for this process on kernels where BPF objects count against it, as far as this process may:
- * to none with CAP_SYS_RESOURCE, else up to the hard limit. Does nothing on kernels since 5.11.
+ * Lifts RLIMIT_MEMLOCK for this process on kernels where BPF objects count against it, as far as this process
+ * may: to none with CAP_SYS_RESOURCE, else up to the hard limit. Does nothing on kernels since 5.11.
  *
  * @param force lifts it on any kernel.
+ * @throws SyscallError
  */
 export function raiseMemlock(force = false): MemlockLimit {
   const counted = !kernelAtLeast('5.11');

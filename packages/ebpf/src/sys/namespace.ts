@@ -9,9 +9,10 @@ export const Namespace = { mount: 0x20000, net: 0x4000_0000 } as const;
 /**
  * Moves the calling thread into new namespaces of the given kinds, for good.
  *
- * Only this thread moves: Node's asynchronous file and network operations run on others and stay behind. Needs
- * CAP_SYS_ADMIN.
+ * Only this thread moves: Node's asynchronous file and network operations run on others and stay behind.
+ * Needs CAP_SYS_ADMIN.
  *
+ * @param flags {@link Namespace}, combined.
  * @throws SyscallError
  */
 export function unshare(flags: number): void {

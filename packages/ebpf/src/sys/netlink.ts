@@ -38,9 +38,11 @@ let arena: Arena | undefined;
 
 /** A request for {@link NetlinkSocket.request}. */
 export interface NetlinkRequest {
+  /** The message's type, such as RTM_GETLINK. */
   readonly type: number;
   /** NLM_F_*, besides REQUEST (always) and ACK (unless it is a dump). */
   readonly flags?: number;
+  /** The bytes behind struct nlmsghdr; see {@link NetlinkPayload}. */
   readonly payload: Uint8Array;
   /** The action, as the error names it. */
   readonly what: string;
@@ -72,7 +74,8 @@ export class NetlinkSocket implements Disposable {
   /**
    * Sends a request and collects the replies, of which there are none for a mere change.
    *
-   * @throws SyscallError with the kernel's own explanation where it gives one.
+   * @throws SyscallError with the kernel's own explanation where it gives one; EbpfError for a message that
+   * is too long.
    */
   request(request: NetlinkRequest): NetlinkMessage[] {
     const replies: NetlinkMessage[] = [];

@@ -33,19 +33,27 @@ export const PerfIoctl = {
 
 /** A perf event: struct perf_event_attr of include/uapi/linux/perf_event.h, and where it counts. */
 export interface PerfEventOptions {
+  /** PERF_TYPE_*, or the number of a dynamic kind in sysfs. */
   readonly type: number;
+  /** Which event of that type: PERF_COUNT_*, a tracepoint's id. Default 0. */
   readonly config?: number | bigint;
-  /** A string stands for the address of its NUL-terminated bytes. */
+  /**
+   * More of what the type defines. A string, of at most 4,095 bytes, stands for the address of its
+   * NUL-terminated bytes.
+   */
   readonly config1?: number | bigint | string;
   readonly config2?: number | bigint;
+  /** Events from one sample to the next; for clocks, nanoseconds. Default: no samples. */
   readonly samplePeriod?: number;
   /** Samples a second, instead of a period. */
   readonly sampleFrequency?: number;
+  /** PERF_SAMPLE_*: what a sample holds. Default 0: nothing. */
   readonly sampleType?: number;
   /** Wakes the reader after so many samples. */
   readonly wakeupEvents?: number;
   /** Wakes the reader after so many bytes, instead. */
   readonly wakeupWatermark?: number;
+  /** Counts nothing until it is enabled. Default false. */
   readonly disabled?: boolean;
   /** Measures one process; -1, the default, is any. */
   readonly pid?: number;

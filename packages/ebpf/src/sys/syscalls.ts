@@ -74,7 +74,11 @@ function numbersOfThisMachine(): Readonly<Record<SyscallName, number>> {
 
 let numbers: Readonly<Record<SyscallName, number>> | undefined;
 
-/** Makes a system call; returns its result, or the negative errno. Buffers are passed as addresses. */
+/**
+ * Makes a system call; returns its result, or the negative errno. Buffers are passed as addresses.
+ *
+ * @throws UnsupportedError on a machine other than x64 and arm64.
+ */
 export function syscallRaw(
   name: SyscallName,
   a?: SyscallArgument,

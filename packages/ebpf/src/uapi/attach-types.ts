@@ -62,7 +62,10 @@ export const attachTypes = {
   traceUprobeSession: { id: 57, since: '6.13' },
 } as const;
 
-/** Places where programs attach, BPF_CGROUP_INET_INGRESS and so on, by number. */
+/**
+ * Numbers of the places where programs attach, BPF_CGROUP_INET_INGRESS and so on. `since` in the type is the
+ * first mainline version of each.
+ */
 export const AttachType = numbersOf(attachTypes);
 
 /** `BPF_TRACE_FENTRY` for 24. */

@@ -42,7 +42,10 @@ export const commands = {
   progStreamReadByFd: { id: 37, since: '6.17' },
 } as const;
 
-/** Commands of bpf(2), BPF_MAP_CREATE and so on, by number. */
+/**
+ * Numbers of the commands of bpf(2), BPF_MAP_CREATE and so on. `since` in the type is the first version of
+ * each.
+ */
 export const Command = numbersOf(commands);
 
 /** `BPF_MAP_CREATE` for 0; `BPF_` and the number for one that has no name here. */

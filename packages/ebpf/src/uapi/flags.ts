@@ -1,6 +1,6 @@
 /** Flags and other numbers of the kernel's BPF interface, include/uapi/linux/bpf.h up to Linux 6.18. */
 
-/** How an update treats an existing element: BPF_ANY, BPF_NOEXIST, BPF_EXIST, BPF_F_LOCK. */
+/** How an update treats an existing element: BPF_ANY, BPF_NOEXIST, BPF_EXIST, BPF_F_LOCK (5.1). */
 export const UpdateFlag = { any: 0, noexist: 1, exist: 2, lock: 4 } as const;
 
 /** Flags of BPF_MAP_CREATE, BPF_F_*; the first version of each that is newer than 4.18 in parentheses. */

@@ -1,7 +1,7 @@
 /** The kinds of links, enum bpf_link_type. */
 import { nameFunction } from './numbering.js';
 
-/** Kinds of links: BPF_LINK_TYPE_* (enum bpf_link_type). */
+/** Numbers of the kinds of links: BPF_LINK_TYPE_* (enum bpf_link_type of include/uapi/linux/bpf.h). */
 export const LinkType = {
   unspec: 0,
   rawTracepoint: 1,

@@ -38,7 +38,9 @@ export const mapTypes = {
   arena: { id: 33, since: '6.9' },
 } as const;
 
-/** Kinds of maps, BPF_MAP_TYPE_*, by number. */
+/**
+ * Numbers of the kinds of maps, BPF_MAP_TYPE_*. `since` in the type is the first mainline version of each.
+ */
 export const MapType = numbersOf(mapTypes);
 
 /** `BPF_MAP_TYPE_HASH` for 1. */

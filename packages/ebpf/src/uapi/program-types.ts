@@ -37,7 +37,10 @@ export const programTypes = {
   netfilter: { id: 32, since: '6.4' },
 } as const;
 
-/** Kinds of programs, BPF_PROG_TYPE_*, by number. */
+/**
+ * Numbers of the kinds of programs, BPF_PROG_TYPE_*. `since` in the type is the first mainline version of
+ * each.
+ */
 export const ProgramType = numbersOf(programTypes);
 
 /** `BPF_PROG_TYPE_XDP` for 6. */

@@ -17,6 +17,7 @@ export interface Connection {
   readonly netns: number;
   readonly local: Endpoint;
   readonly peer: Endpoint;
+  /** undefined: not known, or not yet. */
   readonly direction: 'outbound' | 'inbound' | undefined;
   /** undefined: UDP, which has none. */
   readonly state: TcpStateName | undefined;
@@ -30,17 +31,21 @@ export interface Connection {
   readonly started_ns: number | undefined;
   /** CLOCK_MONOTONIC, nanoseconds: when payload was last seen to have moved, or it was first seen. */
   readonly active_ns: number;
-  /** Payload; for TCP, bytes that the peer acknowledged and bytes that arrived in order. Exact as of the last refresh. */
+  /** Payload bytes, as of the last refresh; for TCP, those that the peer acknowledged. */
   readonly bytes_sent: number;
+  /** Payload bytes, as of the last refresh; for TCP, those that arrived in order. */
   readonly bytes_received: number;
   /** Segments, or datagrams. */
   readonly packets_sent: number;
+  /** Segments, or datagrams. */
   readonly packets_received: number;
   /** Bytes a second between the last two refreshes. */
   readonly send_rate: number;
+  /** Bytes a second between the last two refreshes. */
   readonly receive_rate: number;
+  /** Retransmitted segments; 0 for UDP. */
   readonly retransmits: number;
-  /** Smoothed generation-trip time; undefined where there is none yet. */
+  /** Smoothed RTT, microseconds; undefined where there is none yet. */
   readonly srtt_us: number | undefined;
 }
 
@@ -59,7 +64,9 @@ export interface FindProcess {
 export interface EndedConnection {
   /** With its final figures. */
   readonly connection: Connection;
+  /** CLOCK_MONOTONIC, nanoseconds. */
   readonly ended_ns: number;
+  /** `idle`: a UDP flow without datagrams for `udpIdleMs`. Otherwise as in close records, or `vanished`. */
   readonly closed_by: 'local' | 'peer' | 'reset' | 'timeout' | 'idle' | 'vanished';
 }
 
@@ -161,7 +168,9 @@ export interface PlainConnection {
   readonly state?: TcpStateName;
   readonly process?: ConnectionProcess;
   readonly cgroup_id?: number;
+  /** Microseconds since `started_ns`. */
   readonly age_us?: number;
+  /** Microseconds since `active_ns`. */
   readonly idle_us: number;
   readonly bytes_sent: number;
   readonly bytes_received: number;

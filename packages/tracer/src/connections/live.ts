@@ -12,7 +12,10 @@ export interface ConnectionsOptions {
   readonly udp?: boolean;
   /** Connections over IPv6. Default: as in the tracer. IPv4 through IPv6 sockets counts as IPv4; sockets bound to `::` may serve it. */
   readonly ipv6?: boolean;
-  /** The number of connections and flows that the table holds; others are counted as overflow. Default 262,144. */
+  /**
+   * The number of connections and flows that the table holds; others are counted as overflow. 1 or more;
+   * default 262,144.
+   */
   readonly limit?: number;
   /** Hide TCP connections without payload for this time, until some moves. Milliseconds; default: they are shown. */
   readonly tcpIdleMs?: number;
@@ -24,7 +27,9 @@ export interface ConnectionsOptions {
 export interface LiveLosses {
   /** As in {@link TracerStats.lost}. */
   readonly ring: number;
+  /** As in {@link TracerStats.lost}. */
   readonly map: number;
+  /** As in {@link TracerStats.lost}. */
   readonly probe: number;
   /** Datagrams that were not counted because a table was full. */
   readonly datagrams: number;
@@ -47,7 +52,8 @@ export interface LiveConnections extends Iterable<Connection>, Disposable {
   /**
    * Consumes all events so far, then reads every socket's counters. Rates are those between two refreshes.
    *
-   * @throws UnsupportedError where the kernel has no socket diagnosis; EbpfError once the tracer has ended.
+   * @throws UnsupportedError where the kernel has no socket diagnosis; EbpfError once the tracer has ended,
+   * or after disposal.
    */
   refresh(): Promise<void>;
 }

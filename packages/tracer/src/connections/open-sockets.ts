@@ -8,17 +8,21 @@ import type { FindProcess } from './connection.js';
 export interface OpenSocket {
   readonly transport: 'tcp' | 'udp';
   readonly type: 'ipv4' | 'ipv6';
+  /** Inode of the network namespace. */
   readonly netns: number;
+  /** Cookie of the socket, unique on a host since Linux 5.9. */
   readonly cookie: number;
   readonly local: Endpoint;
   /** The peer of a connected UDP socket. */
   readonly peer: Endpoint | undefined;
+  /** Inode of the socket, as /proc/PID/fd shows it. */
   readonly inode: number;
+  /** User id of the socket. */
   readonly uid: number;
   readonly process: ConnectionProcess | undefined;
   /** TCP: connections that wait to be accepted; UDP: bytes that wait to be read. */
   readonly waiting: number;
-  /** TCP: the number of connections that may wait. */
+  /** TCP: the number of connections that may wait; undefined for UDP. */
   readonly backlog: number | undefined;
 }
 
@@ -84,7 +88,7 @@ export class OpenSockets {
   }
 
   /**
-   * EndedQueue a refresh: what it did not find is gone.
+   * Ends a refresh: sockets that it did not find are gone.
    *
    * @param failed Network namespaces that it could not read.
    */

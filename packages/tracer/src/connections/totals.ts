@@ -1,22 +1,28 @@
 /** Sums over all connections since the table was made, the short ones between two refreshes too. */
 
 export interface Totals {
-  /** TCP connections that this host opened, accepted, and that could not be established. */
+  /** TCP connections that this host opened. */
   readonly connected: number;
+  /** TCP connections that this host accepted. */
   readonly accepted: number;
+  /** TCP connections that could not be established. */
   readonly failed: number;
-  /** TCP connections and UDP flows that have ended; among them, those whose end no event reported. */
+  /** TCP connections and UDP flows that have ended. */
   readonly ended: number;
+  /** Connections and flows among `ended` whose end no event reported. */
   readonly vanished: number;
   /**
-   * Payload since the table was made; for an earlier connection, payload since it was first seen. A connection between two
-   * processes of this host has two ends, and counts at each.
+   * Payload bytes since the table was made; for an earlier connection, payload since it was first seen. A
+   * connection between two processes of this host has two ends, and counts at each.
    */
   readonly bytes_sent: number;
+  /** Payload bytes, counted as those sent. */
   readonly bytes_received: number;
+  /** Retransmitted segments. */
   readonly retransmits: number;
   /** Bytes a second between the last two refreshes. */
   readonly send_rate: number;
+  /** Bytes a second between the last two refreshes. */
   readonly receive_rate: number;
   /** Connections and flows for which the table had no room at their event. Their bytes count when they close. */
   readonly overflow: number;

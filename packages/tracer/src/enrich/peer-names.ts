@@ -15,12 +15,13 @@ export interface PeerNamesOptions {
   readonly queueLimit?: number;
   /** Addresses that are remembered. Default 16,384. */
   readonly limit?: number;
-  /** The times for which a name, and the lack of one, are remembered, milliseconds. Default an hour and 5 minutes. */
+  /** Time for which a name is remembered, milliseconds. Default an hour. */
   readonly keepMs?: number;
+  /** Time for which the lack of a name is remembered, milliseconds. Default 5 minutes. */
   readonly keepNoneMs?: number;
   /** Called when a lookup has brought a name. */
   readonly onName?: (address: string, name: string) => void;
-  /** Milliseconds of a clock that never goes back. */
+  /** Milliseconds of a clock that never goes back. Default: performance.now(). */
   readonly now?: () => number;
 }
 

@@ -5,8 +5,9 @@ import { statSync } from 'node:fs';
 const INITIAL = 0xeffffffc;
 
 /**
- * Whether this process is in the initial pid namespace: in another one, as in most containers, the process ids of events are
- * not those of /proc.
+ * Whether this process is in the initial pid namespace: in another one, as in most containers, the process
+ * ids of events are not those of /proc. The initial one has a fixed inode, PROC_PID_INIT_INO of
+ * include/linux/proc_ns.h.
  *
  * @param root of procfs.
  */

@@ -6,7 +6,7 @@ import { type ProcessDetails, readDetails, readState } from './procfs.js';
 export interface ProcessReader {
   /** Start time and command name of a process; undefined if it does not run. */
   state(pid: number): { readonly startTicks: number; readonly comm: string } | undefined;
-  /** What /proc says about a process. */
+  /** Details of a process in /proc. */
   details(pid: number): ProcessDetails;
 }
 

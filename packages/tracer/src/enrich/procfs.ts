@@ -3,7 +3,7 @@ import { closeSync, openSync, readlinkSync, readSync } from 'node:fs';
 import { readSmallFile } from '@weir/ebpf/sys';
 import { type CgroupEnrichment, parseCgroups } from './cgroup.js';
 
-/** Command lines can be megabytes long; this much of one is read, and shown. */
+/** Bytes of a command line that are read, and shown: it can be megabytes long. */
 export const COMMAND_LINE_BYTES = 4096;
 
 /** Details of a process that the kernel's events lack. Details that are unknown, or that may not be read, are absent. */

@@ -46,7 +46,7 @@ export class Services {
     this.#names = new Map([...parseServices(builtIn), ...parseServices(text)]);
   }
 
-  /** Reads this host's. */
+  /** Reads this host's file; without one, only the built-in names count. */
   static read(path = '/etc/services'): Services {
     return new Services(readSmallFile(path));
   }

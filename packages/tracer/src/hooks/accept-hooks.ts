@@ -50,7 +50,10 @@ const definitions = [
   },
 ] as const satisfies readonly AcceptHookDefinition[];
 
-/** How the accepting process is found. See `docs/architecture.md`. */
+/**
+ * How the accepting process is found. `fentry` and `fexit` need Linux 5.5 and BPF trampolines, the others
+ * Linux 4.17. See `docs/architecture.md`.
+ */
 export type AcceptHook = (typeof definitions)[number]['name'];
 
 export interface AcceptHookEntry extends AcceptHookDefinition {

@@ -65,7 +65,7 @@ export function noHook(purpose: string, candidates: readonly HookCandidate[]): E
 
 /**
  * The choice for the report.
- * @param consequence What is lost with another than the best.
+ * @param consequence The loss that comes with another than the best.
  */
 export function hookChoice(
   purpose: string,

@@ -12,7 +12,9 @@ export interface CloseFields {
   readonly bytes_sent?: number;
   /** Payload bytes that arrived in order. */
   readonly bytes_received?: number;
+  /** TCP segments, those without payload and retransmitted ones included: tcp_sock.segs_out. */
   readonly segments_sent?: number;
+  /** TCP segments, those without payload included: tcp_sock.segs_in. */
   readonly segments_received?: number;
   /** Retransmitted segments. */
   readonly retransmits?: number;

@@ -27,8 +27,11 @@ export interface ProcessIdentity {
 
 /** The process of a connection or flow. Threads are not distinguished. */
 export interface ConnectionProcess {
+  /** Process id (the kernel's tgid) in the initial pid namespace. */
   readonly pid: number;
+  /** Command name of at most 15 bytes, any but NUL: escape before showing it. */
   readonly comm?: string;
+  /** User id. */
   readonly uid?: number;
 }
 
@@ -118,13 +121,15 @@ export interface UdpFlowRecord extends RecordBase {
   readonly network: { readonly transport: 'udp'; readonly type: 'ipv4' | 'ipv6' };
   readonly local: Endpoint;
   readonly peer: Endpoint;
-  /** `outbound`: the first datagram was sent. */
+  /** `outbound`: the first datagram was sent; `inbound`: it was received. */
   readonly direction?: 'outbound' | 'inbound';
+  /** Unique on this host and boot. */
   readonly flow_id: string;
   /** First datagram to last, microseconds. */
   readonly duration_us: number;
-  /** Payload. */
+  /** Payload bytes. */
   readonly bytes_sent: number;
+  /** Payload bytes. */
   readonly bytes_received: number;
   readonly datagrams_sent: number;
   readonly datagrams_received: number;

@@ -15,7 +15,7 @@ export class WallClock {
   #cachedSecond = Number.NaN;
   #cachedText = '';
 
-  /** @param offsetNs What to add to the monotonic clock to get the time since 1970, in nanoseconds. */
+  /** @param offsetNs The time since 1970 less that of the monotonic clock, nanoseconds. */
   constructor(offsetNs: bigint) {
     this.setOffset(offsetNs);
   }

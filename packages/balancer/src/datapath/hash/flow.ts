@@ -22,7 +22,11 @@ function swapped(port: number): number {
   return ((port & 0xff) << 8) | (port >>> 8);
 }
 
-/** Hash of a flow, 32 bits. @throws OptionError if the source is no IP address. */
+/**
+ * Hash of a flow, 32 bits, by jhash of include/linux/jhash.h.
+ *
+ * @throws OptionError if the source is no IP address.
+ */
 export function flowHash({ source, sourcePort, destinationPort }: HashedFlow): number {
   const bytes = addressBytes(source);
   const word =
@@ -32,7 +36,11 @@ export function flowHash({ source, sourcePort, destinationPort }: HashedFlow): n
   return jhash2Words(word, swapped(sourcePort) | (swapped(destinationPort) << 16), FLOW_HASH_START);
 }
 
-/** The slot of a ring that a flow falls into, from 0. @throws OptionError if the source is no IP address. */
+/**
+ * The slot of a ring that a flow falls into, 0 to 65536.
+ *
+ * @throws OptionError if the source is no IP address.
+ */
 export function flowSlot(flow: HashedFlow): number {
   return flowHash(flow) % RING_SIZE;
 }

@@ -24,7 +24,7 @@ export function mixWords(upper: bigint, lower: bigint): bigint {
 }
 
 /**
- * The seed of a real's order of slots.
+ * The seed of a real's order of slots, 64 bits: FNV-1 (IPv4) or SpookyHash V2 (IPv6), mixed as by CityHash.
  *
  * @param port The real's port, where it is not the service's; else 0.
  * @throws OptionError for an invalid address.

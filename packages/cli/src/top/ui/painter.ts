@@ -22,7 +22,7 @@ export class Painter {
     this.#target = target;
   }
 
-  /** What the terminal shows is not known any more: the next frame is painted whole. */
+  /** Forgets the content of the terminal: the next frame is painted whole. */
   forget(): void {
     this.#shown = undefined;
   }
