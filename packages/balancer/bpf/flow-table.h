@@ -108,9 +108,12 @@ static __always_inline struct flow_bucket *find_bucket(const struct flow *flow, 
 	return bpf_map_lookup_elem(table, &index);
 }
 
+/* Signed, since clocks of CPUs, and that of a dry run, differ by a tick. */
 static __always_inline bool is_idle(const struct flow *flow, __u32 now, __u32 used)
 {
-	return (flow->kind & (__u32)FLOW_UDP << REAL_HANDLE_BITS) && now - used > udp_idle_ticks + touch_ticks;
+	__s32 age = now - used;
+
+	return (flow->kind & (__u32)FLOW_UDP << REAL_HANDLE_BITS) && age > (__s32)(udp_idle_ticks + touch_ticks);
 }
 
 static __always_inline bool is_at(const struct flow_bucket *bucket, int way, const struct flow *flow)

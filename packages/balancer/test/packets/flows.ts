@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { OptionError } from '@weir/ebpf';
+import { ArrayMap, mapFromId, mapIds, OptionError } from '@weir/ebpf';
+import { readFlowBucket, sizeofFlowBucket, writeFlowBucket } from '../../src/generated/balancer.js';
 import type { Balancer, ServiceFlag, ServiceReal } from '../../src/index.js';
 import {
   CPU,
@@ -35,6 +36,22 @@ function set(
 
 function send(balancer: Balancer, packet: Packet): void {
   assert.equal(balancer.process(frameOf(packet)).verdict, 'tx');
+}
+
+/** Sets the last use of the flows in a map a tick ahead, if it is a flow table; returns how many flows it has. */
+function setAhead(mapId: number): number {
+  using map = mapFromId(mapId);
+  if (!(map instanceof ArrayMap) || map.valueSize !== sizeofFlowBucket) return 0;
+  let flows = 0;
+  for (let index = 0; index < map.maxEntries; index++) {
+    const bytes = map.get(index);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const bucket = readFlowBucket(view, 0);
+    flows += bucket.ports.filter((ports) => ports !== 0).length;
+    writeFlowBucket(view, 0, { ...bucket, used: bucket.used.map((used) => used + 1) });
+    map.set(index, bytes);
+  }
+  return flows;
 }
 
 describe('a known flow', () => {
@@ -112,6 +129,16 @@ describe('a known flow', () => {
     assert.equal(choice(balancer, tcp4), `ring ${OLD}`);
     send(balancer, tcp4);
     assert.equal(choice(balancer, { ...tcp4, flags: ['rst'] }), `flow-table ${OLD}`);
+  });
+
+  it('a UDP flow whose last use is a tick ahead of the clock is known', () => {
+    const before = new Set(mapIds());
+    const balancer = open({ flows: 12 });
+    set(balancer, [{ address: OLD }], [], 'udp');
+    send(balancer, udp4);
+    const ids = [...mapIds()].filter((id) => !before.has(id));
+    assert.ok(ids.reduce((ways, id) => ways + setAhead(id), 0) > 0);
+    assert.equal(choice(balancer, udp4), `flow-table ${OLD}`);
   });
 
   it('an idle UDP flow ends, an idle TCP flow does not', async () => {
