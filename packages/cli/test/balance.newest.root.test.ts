@@ -234,7 +234,7 @@ describe('a balancer', () => {
         [true, 0, 3],
       ],
     );
-    assert.equal(await ok('undrain', 'dns', 'b'), 'dns: real b is drained no more\n');
+    assert.equal(await ok('undrain', 'dns', 'b'), 'dns: real b is no longer drained\n');
   });
 
   it('leaves nothing behind after stop', async () => {

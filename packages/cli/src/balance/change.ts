@@ -45,7 +45,7 @@ export async function drain(
 ): Promise<ExitCode> {
   const drained = command === 'drain';
   const named = await ask(flags, (client) => client.call('drain', { vip, real, drained }));
-  const what = drained ? 'drained' : 'drained no more';
+  const what = drained ? 'drained' : 'no longer drained';
   await stdout.write(`${escapeText(named.vip)}: real ${escapeText(named.real)} is ${what}\n`);
   return ExitCode.ok;
 }

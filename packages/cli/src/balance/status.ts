@@ -53,7 +53,7 @@ function vipLines(vip: VipStatus, paint: Paint, now: Date): string[] {
     vip.state === 'up'
       ? paint('green', 'up')
       : vip.state === 'down'
-        ? paint('red', 'down: no real is well, the last ring stays')
+        ? paint('red', 'down: no real is up, the last ring stays')
         : vip.state;
   const names = [
     paint('bold', escapeText(vip.name)),
