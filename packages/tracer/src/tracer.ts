@@ -87,12 +87,12 @@ export class Tracer implements TracerApi {
     this.#programs = new TracerPrograms(plan, btf, { ...options, filter });
     try {
       this.#udp = wants.udp ? new UdpFlowSource(btf, options, filter, clock) : undefined;
-      this.#losses = new Losses(this.#programs, this.#udp, clock, Number(monotonicNs()));
       const ring = openEventRing(
         this.#programs.collection.map('events'),
         ringSize(options.ringBytes),
         options.immediate,
       );
+      this.#losses = new Losses(this.#programs, this.#udp, clock, ring, Number(monotonicNs()));
       this.#stream = new EventStream(ring, clock, this.#losses, this.#udp === undefined ? [] : [this.#udp]);
     } catch (error) {
       this.#udp?.[Symbol.dispose]();

@@ -1,6 +1,7 @@
 /** The kernel-side tables under pressure, and that nothing stays in them. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { features as kernelFeatures } from '@weir/ebpf';
 import { readKernelFeatures } from '../src/hooks/kernel-features.js';
 import type { LostRecord, TraceRecord } from '../src/index.js';
 import { targetTypes } from '../src/types/target.js';
@@ -53,11 +54,14 @@ describe('the connection table', () => {
   });
 });
 
-describe('the ring', () => {
-  it('that is too small counts exactly the events that are missing', async () => {
+for (const [name, features] of [
+  ['the ring buffer', kernelFeatures],
+  ['the perf buffer', kernelFeatures.without('ringbuf')],
+] as const) {
+  it(`${name} that is too small counts exactly the events that are missing`, async () => {
     using netns = new TestNetns();
     const count = atScale(5000);
-    const collected = await collect({ ringBytes: 4096, filter: { netns: [netns.inode] } }, () =>
+    const collected = await collect({ features, ringBytes: 4096, filter: { netns: [netns.inode] } }, () =>
       runLoad(netns, 'pairs', '--count', String(count), '--concurrency', '4'),
     );
     const { stats, records } = collected;
@@ -74,4 +78,4 @@ describe('the ring', () => {
     assert.equal(stats.inversions, 0);
     assert.ok(stats.connections <= stats.lost.probe);
   });
-});
+}

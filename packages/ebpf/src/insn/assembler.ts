@@ -57,9 +57,11 @@ export const insn = {
     encode(fromMemory(OpClass.ldx, width), dst, src, offset, 0),
   /** dst = *(u64 *)(src + offset) */
   load64: (dst: number, src: number, offset: number) => insn.load(8, dst, src, offset),
+  /** *(dst + offset) = src */
+  store: (width: Width, dst: number, offset: number, src: number) =>
+    encode(fromMemory(OpClass.stx, width), dst, src, offset, 0),
   /** *(u64 *)(dst + offset) = src */
-  store64: (dst: number, offset: number, src: number) =>
-    encode(fromMemory(OpClass.stx, 8), dst, src, offset, 0),
+  store64: (dst: number, offset: number, src: number) => insn.store(8, dst, offset, src),
   /** *(dst + offset) = value */
   storeImmediate: (width: Width, dst: number, offset: number, value: number) =>
     encode(fromMemory(OpClass.st, width), dst, 0, offset, value),

@@ -62,7 +62,8 @@ class CpuRing implements Disposable {
  * them out again when disposed of. Samples of one CPU come in their order; across CPUs see
  * {@link TimeOrderer}.
  *
- * A CPU that goes offline keeps its ring; for CPUs that came online since, call {@link addOnlineCpus}.
+ * A CPU that goes offline keeps its ring until it is read. The kernel ends the event of such a CPU, so for CPUs that came
+ * online since, call {@link addOnlineCpus}, also for those that were there before.
  *
  * `addOnlineCpus`, `drain`, `drainUntil` and `wait` throw EbpfError after disposal.
  */
@@ -70,6 +71,12 @@ export class PerfBufferReader implements Disposable {
   readonly #map: DescriptorMap;
   readonly #options: PerfBufferOptions;
   readonly #rings = new Map<number, CpuRing>();
+  /** CPUs that have a ring and were offline when last looked at. */
+  readonly #offline = new Set<number>();
+  /** Rings of CPUs that went offline and came back, until they are read to their end. */
+  readonly #retired: CpuRing[] = [];
+  /** Counts of the rings that are gone, by CPU. */
+  readonly #past = new Map<number, PerfStatistics>();
   readonly #readiness: Readiness;
   #nextRing = 0;
   #disposed = false;
@@ -104,12 +111,19 @@ export class PerfBufferReader implements Disposable {
     return [...this.#rings.keys()];
   }
 
-  /** Opens rings for CPUs that are online and have none yet; returns how many. @throws SyscallError */
+  /**
+   * Opens rings for CPUs that are online and have none, or that were offline at an earlier call; returns how many.
+   *
+   * @throws SyscallError
+   */
   addOnlineCpus(): number {
     this.#check();
     let added = 0;
-    for (const cpu of onlineCpus()) {
-      if (cpu < this.#map.maxEntries && !this.#rings.has(cpu) && this.#addCpu(cpu)) added++;
+    const online = new Set(onlineCpus());
+    for (const cpu of this.#rings.keys()) if (!online.has(cpu)) this.#offline.add(cpu);
+    for (const cpu of online) {
+      if (cpu >= this.#map.maxEntries || (this.#rings.has(cpu) && !this.#offline.has(cpu))) continue;
+      if (this.#addCpu(cpu)) added++;
     }
     return added;
   }
@@ -137,6 +151,9 @@ export class PerfBufferReader implements Disposable {
       event[Symbol.dispose]();
       throw error;
     }
+    const previous = this.#rings.get(cpu);
+    if (previous !== undefined) this.#retired.push(previous);
+    this.#offline.delete(cpu);
     this.#rings.set(cpu, ring);
     this.#readiness.add(ring.fd);
     this.#map.setFd(cpu, ring.fd);
@@ -145,25 +162,29 @@ export class PerfBufferReader implements Disposable {
 
   /** Samples that the kernel dropped because a ring was full: on one CPU or on all. */
   lost(cpu?: number): number {
-    if (cpu !== undefined) return this.#rings.get(cpu)?.walker.lost ?? 0;
-    return this.statistics.lost;
+    if (cpu === undefined) return this.statistics.lost;
+    let lost = this.#past.get(cpu)?.lost ?? 0;
+    for (const { walker } of this.#all()) if (walker.cpu === cpu) lost += walker.lost;
+    return lost;
+  }
+
+  *#all(): Iterable<CpuRing> {
+    yield* this.#retired;
+    yield* this.#rings.values();
   }
 
   /** Counts since the reader was made. */
   get statistics(): PerfStatistics {
-    let [records, bytes, lost] = [0, 0, 0];
-    for (const { walker } of this.#rings.values()) {
-      records += walker.samples;
-      bytes += walker.sampleBytes;
-      lost += walker.lost;
-    }
-    return { records, bytes, lost };
+    let sum: PerfStatistics = { records: 0, bytes: 0, lost: 0 };
+    for (const past of this.#past.values()) sum = add(sum, past);
+    for (const { walker } of this.#all()) sum = add(sum, countsOf(walker));
+    return sum;
   }
 
   /** Bytes written and not yet consumed, on all CPUs. */
   available(): number {
     let bytes = 0;
-    for (const { walker } of this.#rings.values()) bytes += walker.head() - walker.tail;
+    for (const { walker } of this.#all()) bytes += walker.head() - walker.tail;
     return bytes;
   }
 
@@ -175,13 +196,14 @@ export class PerfBufferReader implements Disposable {
    */
   drain(onSample: OnSample, limit: number = defaultLimit): number {
     this.#check();
-    const rings = [...this.#rings.values()];
+    const rings = [...this.#all()];
     const first = this.#nextRing++;
     let delivered = 0;
     for (let index = 0; index < rings.length && delivered < limit; index++) {
       const { walker } = rings[(first + index) % rings.length]!;
       delivered += walker.drain(onSample, limit - delivered, Number.POSITIVE_INFINITY);
     }
+    this.#endRetired();
     return delivered;
   }
 
@@ -203,12 +225,31 @@ export class PerfBufferReader implements Disposable {
     this.#check();
     let left = limit;
     let complete = true;
+    for (const { walker } of this.#retired) {
+      left -= walker.drain(onSample, left, Number.POSITIVE_INFINITY);
+      if (walker.ready()) complete = false;
+    }
+    this.#endRetired();
     for (const [cpu, { walker }] of this.#rings) {
       const end = positions.get(cpu) ?? 0;
       left -= walker.drain(onSample, left, end);
       if (walker.tail < end) complete = false;
     }
     return complete;
+  }
+
+  /** Closes the rings of the past that are read to their end. */
+  #endRetired(): void {
+    for (let index = this.#retired.length - 1; index >= 0; index--) {
+      const ring = this.#retired[index]!;
+      const { walker } = ring;
+      // The callback of a drain may have disposed of the reader.
+      if (this.#disposed || walker.ready()) continue;
+      this.#retired.splice(index, 1);
+      const past = this.#past.get(walker.cpu) ?? { records: 0, bytes: 0, lost: 0 };
+      this.#past.set(walker.cpu, add(past, countsOf(walker)));
+      ring[Symbol.dispose]();
+    }
   }
 
   /**
@@ -222,7 +263,7 @@ export class PerfBufferReader implements Disposable {
 
   #ready(): boolean {
     if (this.#disposed) return false;
-    for (const { walker } of this.#rings.values()) if (walker.ready()) return true;
+    for (const { walker } of this.#all()) if (walker.ready()) return true;
     return false;
   }
 
@@ -235,11 +276,17 @@ export class PerfBufferReader implements Disposable {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#readiness[Symbol.dispose]();
-    for (const [cpu, ring] of this.#rings) {
-      this.#map.clear(cpu);
-      ring[Symbol.dispose]();
-    }
+    for (const cpu of this.#rings.keys()) this.#map.clear(cpu);
+    for (const ring of this.#all()) ring[Symbol.dispose]();
   }
+}
+
+function countsOf({ samples, sampleBytes, lost }: PerfRingWalker): PerfStatistics {
+  return { records: samples, bytes: sampleBytes, lost };
+}
+
+function add(a: PerfStatistics, b: PerfStatistics): PerfStatistics {
+  return { records: a.records + b.records, bytes: a.bytes + b.bytes, lost: a.lost + b.lost };
 }
 
 /** A ring's size: a power of two of pages. */

@@ -46,7 +46,7 @@ export function ringSize(bytes: number = DEFAULT_RING_BYTES): number {
 /** The ring's map becomes a perf event array, for kernels before 5.8. */
 function usePerfBuffer(spec: CollectionSpec): void {
   const events = spec.maps.get('events')!;
-  const maxEntries = possibleCpus().length;
+  const maxEntries = Math.max(...possibleCpus()) + 1;
   spec.maps.set('events', { ...events, type: MapType.perfEventArray, keySize: 4, valueSize: 4, maxEntries });
   setGlobal(spec, 'perf_buffer', true);
 }

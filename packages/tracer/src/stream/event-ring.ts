@@ -16,6 +16,8 @@ export interface EventRing extends Disposable {
   readonly delayNs: bigint;
   /** Marks where the ring ends now. */
   mark(): ReadToMark;
+  /** Events of a CPU that the kernel reported as dropped. A ring buffer reports none: the programs know. */
+  reportedLost(cpu: number): number;
   wait(options: WaitOptions): Promise<boolean>;
 }
 
@@ -31,6 +33,10 @@ class RingBuffer implements EventRing {
   mark(): ReadToMark {
     const end = this.#reader.producerPosition();
     return (onEvent, limit) => this.#reader.drainUntil(end, onEvent, limit);
+  }
+
+  reportedLost(): number {
+    return 0;
   }
 
   wait(options: WaitOptions): Promise<boolean> {
@@ -57,6 +63,10 @@ class PerfBuffer implements EventRing {
     this.#reader.addOnlineCpus();
     const ends = this.#reader.positions();
     return (onEvent, limit) => this.#reader.drainUntil(ends, onEvent, limit);
+  }
+
+  reportedLost(cpu: number): number {
+    return this.#reader.lost(cpu);
   }
 
   wait(options: WaitOptions): Promise<boolean> {

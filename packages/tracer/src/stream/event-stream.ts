@@ -1,5 +1,5 @@
 /** From the ring to records: takes events out, puts them in order, and keeps them until they are read. */
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { TimeOrderer } from '@weir/ebpf';
 import { monotonicNs, realtimeOffsetNs } from '@weir/ebpf/sys';
 import { offsetsTcpEvent } from '../generated/tcp.js';
@@ -24,7 +24,7 @@ const CHUNK = 8192;
 const BATCH = 1024;
 /** Records that wait for a slow reader while live connections drain the ring. */
 const QUEUE_LIMIT = 65_536;
-const timeAt = offsetsTcpEvent.timeNs;
+const { timeNs: timeAt, cpu: cpuAt } = offsetsTcpEvent;
 /** Maximum wait for programs that were running when they were detached. */
 const LAST_RECORDS_NS = 1_000_000_000n;
 
@@ -116,7 +116,7 @@ export class EventStream implements Disposable {
     while (!this.#disposed) {
       await this.drain();
       if (this.#releasedNs >= now) return;
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await sleep(1);
     }
   }
 
@@ -220,16 +220,18 @@ export class EventStream implements Disposable {
     for (;;) {
       const complete = await this.#readUntil(this.#ring.mark());
       if (this.#disposed) return false;
-      const { produced, lostRing } = this.#losses.kernelCounts();
-      const awaited = Object.values(produced).reduce((sum, count) => sum + count, 0) - lostRing;
+      const { perCpu } = this.#losses.kernelCounts();
+      const produced = perCpu.reduce((sum, own) => sum + own.produced, 0);
+      const awaited = produced - this.#losses.ring.lost(perCpu);
       if ((complete && this.#read >= awaited) || monotonicNs() > patience) return complete;
-      await nextTurn();
+      await sleep(1);
     }
   }
 
   readonly #accept = (view: DataView, offset: number): void => {
     const time = view.getUint32(offset + timeAt, true) + view.getUint32(offset + timeAt + 4, true) * 2 ** 32;
     this.#read++;
+    this.#losses.ring.read[view.getUint32(offset + cpuAt, true)]!++;
     this.#orderer.push(time, this.#staging.put(view, offset));
   };
 }

@@ -1,10 +1,13 @@
 /** Events that the kernel programs could not deliver: counted, and reported as records from time to time. */
 import { EbpfError, PerCpuMap } from '@weir/ebpf';
+import { monotonicNs, possibleCpus } from '@weir/ebpf/sys';
 import { nestedProgram, type TracerPrograms } from '../hooks/programs.js';
 import type { TracerStats } from '../options.js';
 import type { LostRecord } from '../records/record.js';
 import type { WallClock } from './clock.js';
+import type { EventRing } from './event-ring.js';
 import type { RecordSource } from './record-source.js';
+import { RingLosses } from './ring-losses.js';
 import { type KernelCounts, sumStatistics } from './statistics.js';
 
 /**
@@ -23,18 +26,32 @@ export interface UdpLosses {
   readonly lostDatagrams: number;
 }
 
+/** The part of the programs that counts losses. */
+export type LossCounters = Pick<TracerPrograms, 'collection'> & {
+  readonly fds: Pick<TracerPrograms['fds'], 'missedRuns'>;
+};
+
 export class Losses implements RecordSource {
-  readonly #programs: TracerPrograms;
+  readonly #programs: LossCounters;
   readonly #clock: WallClock;
   readonly #udp: UdpLosses | undefined;
   readonly #reported = { ring: 0, map: 0, probe: 0, udp: 0 };
   #missedBefore = 0;
   #lookedNs: number;
+  /** Events that were not read from the ring. */
+  readonly ring: RingLosses;
   /** Events for which the ring had room, but the reader's queue had not. */
   dropped = 0;
 
   /** @param nowNs CLOCK_MONOTONIC, nanoseconds. */
-  constructor(programs: TracerPrograms, udp: UdpLosses | undefined, clock: WallClock, nowNs: number) {
+  constructor(
+    programs: LossCounters,
+    udp: UdpLosses | undefined,
+    clock: WallClock,
+    ring: Pick<EventRing, 'reportedLost'>,
+    nowNs: number,
+  ) {
+    this.ring = new RingLosses(Math.max(...possibleCpus()) + 1, (cpu) => ring.reportedLost(cpu));
     this.#programs = programs;
     this.#udp = udp;
     this.#clock = clock;
@@ -44,7 +61,7 @@ export class Losses implements RecordSource {
   /** Since the start. */
   counts(kernel: KernelCounts = this.kernelCounts()): LossCounts {
     return {
-      ring: kernel.lostRing + this.dropped,
+      ring: this.ring.lost(kernel.perCpu) + this.dropped,
       map: kernel.lostMap,
       probe: this.#missedRuns() + (this.#udp?.missedRuns ?? 0),
       udp: this.#udp?.lostDatagrams ?? 0,
@@ -57,13 +74,13 @@ export class Losses implements RecordSource {
       throw new EbpfError(
         'the map "statistics" is not a per-CPU map: the object does not belong to this version',
       );
-    return sumStatistics(map.lookupValues(new Uint8Array(4)) ?? []);
+    return sumStatistics(map.lookupValues(new Uint8Array(4)) ?? [], possibleCpus());
   }
 
   /** Losses since the last record, once the interval has passed. */
   records(nowNs: number, last: boolean): readonly LostRecord[] {
-    if (!last && nowNs - this.#lookedNs < INTERVAL_NS) return [];
-    this.#lookedNs = nowNs;
+    if (last) this.ring.finish(this.kernelCounts().perCpu);
+    else if (!this.#isDue(nowNs)) return [];
     const counts = this.counts();
     // A run that was skipped a moment ago may just be about to be made up for: only what stays counts.
     const probe = last ? counts.probe : Math.min(counts.probe, this.#missedBefore);
@@ -77,6 +94,16 @@ export class Losses implements RecordSource {
       this.#reported[where] = lost[where];
     }
     return records;
+  }
+
+  /** Once an interval, when what was produced at its end has had the time to be read. */
+  #isDue(nowNs: number): boolean {
+    if (nowNs - this.#lookedNs >= INTERVAL_NS) {
+      this.#lookedNs = nowNs;
+      const { perCpu } = this.kernelCounts();
+      this.ring.observe(perCpu, Number(monotonicNs()));
+    }
+    return this.ring.readUpTo(nowNs);
   }
 
   /**

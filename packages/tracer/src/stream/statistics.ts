@@ -3,11 +3,13 @@
 import { readStatistics, sizeofStatistics } from '../generated/tcp.js';
 import type { KernelEventName } from '../records/record.js';
 import { eventNames } from './decode.js';
+import type { CpuCounts } from './ring-losses.js';
 
 export interface KernelCounts {
   /** UDP programs emit no events: user space reads their counts. */
   readonly produced: Record<KernelEventName, number>;
-  readonly lostRing: number;
+  /** What the programs of each CPU emitted. */
+  readonly perCpu: readonly CpuCounts[];
   readonly lostMap: number;
   /** Runs of the second program of the lifecycle in place of the first. */
   readonly fallbackRuns: number;
@@ -17,18 +19,27 @@ export function emptyCounts(): Record<KernelEventName, number> {
   return { connect: 0, accept: 0, close: 0, fail: 0, udp_flow: 0, fd_install: 0 };
 }
 
-/** @param perCpu One struct statistics a CPU. */
-export function sumStatistics(perCpu: readonly Uint8Array[]): KernelCounts {
+/**
+ * @param values One struct statistics a CPU.
+ * @param cpus The CPU of each.
+ */
+export function sumStatistics(values: readonly Uint8Array[], cpus: readonly number[]): KernelCounts {
   const produced = emptyCounts();
-  let lostRing = 0;
+  const perCpu: CpuCounts[] = [];
   let lostMap = 0;
   let fallbackRuns = 0;
-  for (const bytes of perCpu) {
+  for (const [index, bytes] of values.entries()) {
     const own = readStatistics(new DataView(bytes.buffer, bytes.byteOffset, sizeofStatistics), 0);
     for (const [kind, name] of eventNames.entries()) produced[name] += own.produced[kind] ?? 0;
-    lostRing += own.lostRing;
+    perCpu.push({ cpu: cpus[index]!, produced: sum(own.produced), lostRing: own.lostRing });
     lostMap += own.lostMap;
     fallbackRuns += own.fallbackRuns;
   }
-  return { produced, lostRing, lostMap, fallbackRuns };
+  return { produced, perCpu, lostMap, fallbackRuns };
 }
+
+const sum = (counts: Iterable<number>): number => {
+  let total = 0;
+  for (const count of counts) total += count;
+  return total;
+};
