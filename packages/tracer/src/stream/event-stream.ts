@@ -8,6 +8,7 @@ import type { WallClock } from './clock.js';
 import { EventDecoder } from './decode.js';
 import type { EventRing, ReadToMark } from './event-ring.js';
 import type { Losses } from './losses.js';
+import { RecordQueue } from './record-queue.js';
 import type { RecordSource } from './record-source.js';
 import { Staging } from './staging.js';
 import { emptyCounts } from './statistics.js';
@@ -22,7 +23,10 @@ const CLOCK_NS = 10_000_000_000;
 const CHUNK = 8192;
 /** Records decoded at a time. */
 const BATCH = 1024;
-/** Records that wait for a slow reader while live connections drain the ring. */
+/**
+ * Records that wait for a slow reader while live connections drain the ring. Without these, the ring is read when the reader
+ * has nothing left, so that no more wait than the ring holds.
+ */
 const QUEUE_LIMIT = 65_536;
 const { timeNs: timeAt, cpu: cpuAt } = offsetsTcpEvent;
 /** Maximum wait for programs that were running when they were detached. */
@@ -41,9 +45,8 @@ export class EventStream implements Disposable {
   /** Orders places in the staging. */
   readonly #orderer = new TimeOrderer<number, number>();
   readonly #watchers = new Set<Watcher>();
-  /** The next records to deliver, in order, from `#delivering` on: places in the staging, and decoded records. */
-  #queue: (number | TraceRecord)[] = [];
-  #delivering = 0;
+  /** The next records to deliver, in order: places in the staging, and decoded records. */
+  readonly #queue = new RecordQueue<number | TraceRecord>();
   /** Events taken out of the ring. */
   #read = 0;
   /** All older events have been released. */
@@ -76,29 +79,26 @@ export class EventStream implements Disposable {
     return this.#watchers.size > 0;
   }
 
+  /** Whether nothing waits for the reader. */
   get isEmpty(): boolean {
     return this.#queue.length === 0;
   }
 
   /** Shows all records that are still to be delivered, and all later ones. @returns a function that ends the watch. */
   watch(watcher: Watcher): () => void {
-    for (let index = this.#delivering; index < this.#queue.length; index++) {
-      watcher(this.#decodeInPlace(index));
-    }
+    for (let index = 0; index < this.#queue.length; index++) watcher(this.#decodeInPlace(index));
     this.#watchers.add(watcher);
     return () => void this.#watchers.delete(watcher);
   }
 
   /** The next records; so few that a reader which keeps none leaves the garbage collector little to do. */
   take(): TraceRecord[] {
-    const end = Math.min(this.#queue.length, this.#delivering + BATCH);
     const batch: TraceRecord[] = [];
-    for (; this.#delivering < end; this.#delivering++) {
-      const record = this.#record(this.#queue[this.#delivering]!);
+    for (let left = Math.min(this.#queue.length, BATCH); left > 0; left--) {
+      const record = this.#record(this.#queue.shift());
       if (record.event !== 'lost') this.delivered[record.event]++;
       batch.push(record);
     }
-    if (this.#delivering === this.#queue.length) this.#clear();
     if (batch.length > 0) this.#pollMs = POLL_MS;
     return batch;
   }
@@ -162,6 +162,8 @@ export class EventStream implements Disposable {
       this.#clock.setOffset(realtimeOffsetNs());
     }
     for (const source of this.#sources) {
+      // What is lost meanwhile is reported once there is room.
+      if (source === this.#losses && !last && this.isWatched && this.#queue.length >= QUEUE_LIMIT) continue;
       for (const record of source.records(nowNs, last)) this.#queue.push(record);
     }
   }
@@ -173,23 +175,17 @@ export class EventStream implements Disposable {
       for (const watcher of this.#watchers) watcher(record);
       if (!this.hasReader && record.event !== 'lost') this.delivered[record.event]++;
     }
-    if (!this.hasReader) this.#clear();
-    const room = this.#delivering + QUEUE_LIMIT;
-    if (this.#queue.length <= room) return;
-    const excess = this.#queue.splice(room) as TraceRecord[];
-    const losses = excess.filter(({ event }) => event === 'lost');
-    this.#losses.dropped += excess.length - losses.length;
-    this.#queue.push(...losses);
-  }
-
-  #clear(): void {
-    this.#queue = [];
-    this.#delivering = 0;
+    if (!this.hasReader) this.#queue.truncate(0);
+    if (this.#queue.length <= QUEUE_LIMIT) return;
+    for (const record of this.#queue.truncate(QUEUE_LIMIT) as TraceRecord[]) {
+      if (record.event === 'lost') this.#queue.push(record);
+      else this.#losses.dropped++;
+    }
   }
 
   #decodeInPlace(index: number): TraceRecord {
-    const record = this.#record(this.#queue[index]!);
-    this.#queue[index] = record;
+    const record = this.#record(this.#queue.at(index));
+    this.#queue.set(index, record);
     return record;
   }
 

@@ -5,6 +5,8 @@ const WORDS = sizeofTcpEvent / 4;
 const BLOCK_BITS = 12;
 /** Events in a block. */
 const BLOCK = 1 << BLOCK_BITS;
+/** A larger pool is given up once it is empty. */
+const KEPT_BLOCKS = 16;
 
 /** A pool of numbered places for events. It grows block by block, so that its content is never copied again. */
 export class Staging {
@@ -44,6 +46,14 @@ export class Staging {
   /** Gives a place back. */
   release(place: number): void {
     this.#free.push(place);
+    if (this.#free.length === this.#used && this.#blocks.length > KEPT_BLOCKS) this.#clear();
+  }
+
+  #clear(): void {
+    this.#blocks.length = 0;
+    this.#views.length = 0;
+    this.#free.length = 0;
+    this.#used = 0;
   }
 
   #append(): number {
