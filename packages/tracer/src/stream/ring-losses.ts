@@ -16,7 +16,7 @@ export interface CpuCounts {
  * The time after which whatever a program had counted as produced is in the ring, unless it was lost. An interrupt, or the
  * host of a virtual machine, can hold a program up between the two.
  */
-const SETTLE_NS = 200_000_000;
+const ARRIVAL_NS = 200_000_000;
 
 export class RingLosses {
   /** Events read, by CPU; whoever reads the ring counts here. */
@@ -37,7 +37,7 @@ export class RingLosses {
   }
 
   /**
-   * Remembers what was produced up to now. Once the ring was read up to a mark that is {@link SETTLE_NS} younger, what is
+   * Remembers what was produced up to now. Once the ring was read up to a mark that is {@link ARRIVAL_NS} younger, what is
    * missing of that is lost: see {@link readUpTo}.
    *
    * @param nowNs A moment after the counts were read, CLOCK_MONOTONIC.
@@ -49,7 +49,7 @@ export class RingLosses {
   /** The ring was read up to a mark of this moment. @returns whether what was observed has been compared now. */
   readUpTo(markNs: number): boolean {
     const observed = this.#observed;
-    if (observed === undefined || markNs - observed.atNs < SETTLE_NS) return false;
+    if (observed === undefined || markNs - observed.atNs < ARRIVAL_NS) return false;
     this.#observed = undefined;
     for (const { cpu, produced } of observed.counts) {
       // What was produced since, and read, hides losses until the next time; it never adds any.
