@@ -1,7 +1,7 @@
 /** A running tracer: its start, its readers, its end. */
 import { EventEmitter } from 'node:events';
 import { type Btf, EbpfError, UnknownFeatureError, UnsupportedError } from '@weir/ebpf';
-import { monotonicNs, realtimeOffsetNs } from '@weir/ebpf/sys';
+import { monotonicNs } from '@weir/ebpf/sys';
 import type { TracerApi, TracerListener } from './api.js';
 import type { ConnectionsOptions, LiveConnections } from './connections/live.js';
 import { TracedConnections } from './connections/traced.js';
@@ -14,9 +14,9 @@ import type { TracerOptions, TracerStats } from './options.js';
 import { assertPrivileges } from './privileges.js';
 import type { EventName, TraceRecord } from './records/record.js';
 import type { HookChoice } from './report.js';
-import { WallClock } from './stream/clock.js';
 import { openEventRing } from './stream/event-ring.js';
 import { EventStream } from './stream/event-stream.js';
+import { FollowedClock } from './stream/followed-clock.js';
 import { Losses } from './stream/losses.js';
 import { UdpFlowSource } from './stream/udp-flow-source.js';
 import { type TypeChoice, targetTypes } from './types/target.js';
@@ -83,18 +83,20 @@ export class Tracer implements TracerApi {
     const filter = options.ipv6 === false ? ipv4Only(options.filter) : (options.filter ?? {});
     const wants = wantedProtocols(options);
     this.#hasTcp = wants.tcp;
-    const clock = new WallClock(realtimeOffsetNs());
     this.#programs = new TracerPrograms(plan, btf, { ...options, filter });
+    let clock: FollowedClock | undefined;
     try {
-      this.#udp = wants.udp ? new UdpFlowSource(btf, options, filter, clock) : undefined;
+      clock = new FollowedClock();
+      this.#udp = wants.udp ? new UdpFlowSource(btf, options, filter, clock.wall) : undefined;
       const ring = openEventRing(
         this.#programs.collection.map('events'),
         ringSize(options.ringBytes),
         options.immediate,
       );
-      this.#losses = new Losses(this.#programs, this.#udp, clock, ring, Number(monotonicNs()));
+      this.#losses = new Losses(this.#programs, this.#udp, clock.wall, ring, Number(monotonicNs()));
       this.#stream = new EventStream(ring, clock, this.#losses, this.#udp === undefined ? [] : [this.#udp]);
     } catch (error) {
+      clock?.[Symbol.dispose]();
       this.#udp?.[Symbol.dispose]();
       this.#programs[Symbol.dispose]();
       throw error;

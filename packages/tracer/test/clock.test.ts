@@ -9,9 +9,26 @@ it('the wall clock converts monotonic times to the nanosecond', () => {
   assert.equal(clock.format(59_000_000_042), '2023-11-14T22:14:20.000000041Z');
 });
 
-it('the wall clock follows the system clock when that is set', () => {
+it('the wall clock follows the system clock when that is set, and earlier moments keep their time', () => {
   const clock = new WallClock(0n);
   assert.equal(clock.format(1_500_000_000), '1970-01-01T00:00:01.500000000Z');
-  clock.setOffset(86_400_000_000_000n);
-  assert.equal(clock.format(1_500_000_000), '1970-01-02T00:00:01.500000000Z');
+  clock.setOffset(86_400_000_000_000n, 2_000_000_000);
+  clock.setOffset(3_600_000_000_000n, 3_000_000_000);
+  assert.equal(clock.format(1_500_000_000), '1970-01-01T00:00:01.500000000Z');
+  assert.equal(clock.format(1_999_999_999), '1970-01-01T00:00:01.999999999Z');
+  assert.equal(clock.format(2_000_000_000), '1970-01-02T00:00:02.000000000Z');
+  assert.equal(clock.format(3_000_000_001), '1970-01-01T01:00:03.000000001Z');
+});
+
+it('the wall clock can be set to before the start of the machine', () => {
+  assert.equal(new WallClock(-500_000_000n).format(2_000_000_000), '1970-01-01T00:00:01.500000000Z');
+});
+
+it('the wall clock remembers the last of many changes', () => {
+  const clock = new WallClock(0n);
+  for (let second = 1; second <= 1000; second++) {
+    clock.setOffset(BigInt(second) * 1_000_000_000n, second * 1e9);
+  }
+  assert.equal(clock.format(1000e9), '1970-01-01T00:33:20.000000000Z');
+  assert.equal(clock.format(990e9), '1970-01-01T00:33:00.000000000Z');
 });

@@ -25,7 +25,9 @@ export {
 export { type AttrBlock, bpf } from './bpf.js';
 export { type CapabilityName, effectiveCapabilities, missingCapabilities } from './capabilities.js';
 export { monotonicNs, realtimeOffsetNs } from './clock.js';
+export { ClockChanges } from './clock-changes.js';
 export { onlineCpus, possibleCpus } from './cpus.js';
+export type { WaitOptions } from './epoll.js';
 export { lockdownMode } from './explain.js';
 export { Fd } from './fd.js';
 export type { SyscallArgument } from './ffi.js';

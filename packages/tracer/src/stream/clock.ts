@@ -1,37 +1,49 @@
 /** Wall-clock time for moments of the kernel's monotonic clock. */
 
 const NS_PER_SECOND = 1_000_000_000;
+/** Offsets that are remembered, for events from before a change that are read after it. */
+const OFFSETS = 64;
 
 /** 000 to 999: joining three of these is several times faster than formatting nine digits. */
 const threeDigits: readonly string[] = Array.from({ length: 1000 }, (_, n) => String(n).padStart(3, '0'));
+
+/** The wall clock's distance from the monotonic one, from a moment on. Seconds and nanoseconds are kept apart. */
+interface Offset {
+  readonly fromNs: number;
+  readonly seconds: number;
+  readonly ns: number;
+}
 
 /**
  * Turns monotonic nanoseconds into RFC 3339 text in UTC with nanoseconds. Seconds and nanoseconds are kept apart, since a
  * wall-clock time in nanoseconds does not fit a JavaScript number.
  */
 export class WallClock {
-  #offsetSeconds = 0;
-  #offsetNs = 0;
+  /** The newest first. */
+  #offsets: readonly [Offset, ...Offset[]];
   #cachedSecond = Number.NaN;
   #cachedText = '';
 
   /** @param offsetNs The time since 1970 less that of the monotonic clock, nanoseconds. */
   constructor(offsetNs: bigint) {
-    this.setOffset(offsetNs);
+    this.#offsets = [asOffset(offsetNs, Number.NEGATIVE_INFINITY)];
   }
 
-  /** Follows a wall clock that was set or has drifted. */
-  setOffset(offsetNs: bigint): void {
-    const perSecond = BigInt(NS_PER_SECOND);
-    this.#offsetSeconds = Number(offsetNs / perSecond);
-    this.#offsetNs = Number(offsetNs % perSecond);
+  /**
+   * Follows a wall clock that was set or has drifted. Earlier moments keep their time.
+   *
+   * @param fromNs The moment from which the offset holds, CLOCK_MONOTONIC; not before that of the last call.
+   */
+  setOffset(offsetNs: bigint, fromNs: number): void {
+    this.#offsets = [asOffset(offsetNs, fromNs), ...this.#offsets.slice(0, OFFSETS - 1)];
   }
 
   /** @param monotonicNs CLOCK_MONOTONIC, nanoseconds. */
   format(monotonicNs: number): string {
+    const offset = this.#offsetAt(monotonicNs);
     let second = Math.floor(monotonicNs / NS_PER_SECOND);
-    let ns = monotonicNs - second * NS_PER_SECOND + this.#offsetNs;
-    second += this.#offsetSeconds;
+    let ns = monotonicNs - second * NS_PER_SECOND + offset.ns;
+    second += offset.seconds;
     if (ns >= NS_PER_SECOND) {
       ns -= NS_PER_SECOND;
       second++;
@@ -44,4 +56,17 @@ export class WallClock {
     const ms = Math.floor(us / 1000);
     return `${this.#cachedText}.${threeDigits[ms]}${threeDigits[us - ms * 1000]}${threeDigits[ns - us * 1000]}Z`;
   }
+
+  #offsetAt(monotonicNs: number): Offset {
+    const offsets = this.#offsets;
+    if (monotonicNs >= offsets[0].fromNs) return offsets[0];
+    return offsets.find(({ fromNs }) => monotonicNs >= fromNs) ?? offsets.at(-1)!;
+  }
+}
+
+/** A clock may be set to before the start of the monotonic one: the part in nanoseconds is never negative. */
+function asOffset(offsetNs: bigint, fromNs: number): Offset {
+  const perSecond = BigInt(NS_PER_SECOND);
+  const ns = ((offsetNs % perSecond) + perSecond) % perSecond;
+  return { fromNs, seconds: Number((offsetNs - ns) / perSecond), ns: Number(ns) };
 }

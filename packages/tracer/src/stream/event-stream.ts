@@ -1,12 +1,12 @@
 /** From the ring to records: takes events out, puts them in order, and keeps them until they are read. */
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { TimeOrderer } from '@weir/ebpf';
-import { monotonicNs, realtimeOffsetNs } from '@weir/ebpf/sys';
+import { monotonicNs } from '@weir/ebpf/sys';
 import { offsetsTcpEvent } from '../generated/tcp.js';
 import type { TraceRecord } from '../records/record.js';
-import type { WallClock } from './clock.js';
 import { EventDecoder } from './decode.js';
 import type { EventRing, ReadToMark } from './event-ring.js';
+import type { FollowedClock } from './followed-clock.js';
 import type { Losses } from './losses.js';
 import { RecordQueue } from './record-queue.js';
 import type { RecordSource } from './record-source.js';
@@ -17,8 +17,6 @@ import { emptyCounts } from './statistics.js';
 const POLL_MS = 25;
 /** The interval where there have been no records for a while: each reading wakes a CPU. */
 const IDLE_POLL_MS = 200;
-/** The interval at which the wall clock is read anew. */
-const CLOCK_NS = 10_000_000_000;
 /** Events read from the ring before other work of this thread gets its turn. */
 const CHUNK = 8192;
 /** Records decoded at a time. */
@@ -37,7 +35,7 @@ export type Watcher = (record: TraceRecord) => void;
 
 export class EventStream implements Disposable {
   readonly #ring: EventRing;
-  readonly #clock: WallClock;
+  readonly #clock: FollowedClock;
   readonly #losses: Losses;
   readonly #sources: readonly RecordSource[];
   readonly #decoder: EventDecoder;
@@ -51,7 +49,6 @@ export class EventStream implements Disposable {
   #read = 0;
   /** All older events have been released. */
   #releasedNs = 0n;
-  #clockNs = Number(monotonicNs());
   #pollMs = POLL_MS;
   #draining: Promise<void> = Promise.resolve();
   #waiting: Promise<boolean> | undefined;
@@ -62,12 +59,12 @@ export class EventStream implements Disposable {
   hasReader = false;
 
   /** @param sources besides the losses. */
-  constructor(ring: EventRing, clock: WallClock, losses: Losses, sources: readonly RecordSource[] = []) {
+  constructor(ring: EventRing, clock: FollowedClock, losses: Losses, sources: readonly RecordSource[] = []) {
     this.#ring = ring;
     this.#clock = clock;
     this.#losses = losses;
     this.#sources = [...sources, losses];
-    this.#decoder = new EventDecoder(clock);
+    this.#decoder = new EventDecoder(clock.wall);
   }
 
   /** Events that came older than one already released. */
@@ -122,15 +119,24 @@ export class EventStream implements Disposable {
 
   /** Until there may be something in the ring, or the signal aborts. */
   async wait(signal: AbortSignal): Promise<void> {
-    this.#waiting ??= this.#ring.wait({ timeoutMs: this.#pollMs, signal }).finally(() => {
+    this.#waiting ??= this.#waitOnce(signal);
+    await this.#waiting;
+  }
+
+  #waitOnce(signal: AbortSignal): Promise<boolean> {
+    const end = new AbortController();
+    // An error of the clock comes again when the ring is read.
+    void this.#clock.followUntil(end.signal).catch(() => undefined);
+    return this.#ring.wait({ timeoutMs: this.#pollMs, signal }).finally(() => {
+      end.abort();
       this.#waiting = undefined;
       this.#pollMs = Math.min(this.#pollMs * 1.25, IDLE_POLL_MS);
     });
-    await this.#waiting;
   }
 
   [Symbol.dispose](): void {
     this.#disposed = true;
+    this.#clock[Symbol.dispose]();
     this.#ring[Symbol.dispose]();
   }
 
@@ -143,6 +149,8 @@ export class EventStream implements Disposable {
     const now = monotonicNs();
     const complete = last ? await this.#readToTheEnd() : await this.#readUntil(this.#ring.mark());
     if (this.#disposed) return;
+    // Everything that is released now happened before this call.
+    this.#clock.follow();
     const from = this.#queue.length;
     const release = (place: number): void => void this.#queue.push(place);
     const horizon = now - this.#ring.delayNs;
@@ -157,10 +165,6 @@ export class EventStream implements Disposable {
   }
 
   #addRecords(nowNs: number, last: boolean): void {
-    if (nowNs - this.#clockNs >= CLOCK_NS) {
-      this.#clockNs = nowNs;
-      this.#clock.setOffset(realtimeOffsetNs());
-    }
     for (const source of this.#sources) {
       // What is lost meanwhile is reported once there is room.
       if (source === this.#losses && !last && this.isWatched && this.#queue.length >= QUEUE_LIMIT) continue;

@@ -11,9 +11,9 @@ import {
   sizeofTcpEvent,
   TcpEventKind,
 } from '../../src/generated/tcp.js';
-import { WallClock } from '../../src/stream/clock.js';
 import type { EventRing, ReadToMark } from '../../src/stream/event-ring.js';
 import { EventStream } from '../../src/stream/event-stream.js';
+import { FollowedClock } from '../../src/stream/followed-clock.js';
 import { type LossCounters, Losses } from '../../src/stream/losses.js';
 
 /** The bytes of one event, which pass for a close over IPv4. */
@@ -73,7 +73,7 @@ export class FakeRing implements EventRing {
 
 export function fakeStream(
   ring: FakeRing,
-  clock = new WallClock(0n),
+  clock = new FollowedClock(),
 ): { stream: EventStream; losses: Losses } {
   const statistics: PerCpuMap = Object.create(PerCpuMap.prototype, {
     lookupValues: {
@@ -88,6 +88,6 @@ export function fakeStream(
   });
   const collection = { map: () => statistics, programs: new Map() } as unknown as LossCounters['collection'];
   const programs = { collection, fds: { missedRuns: 0 } };
-  const losses = new Losses(programs, undefined, clock, ring, Number(monotonicNs()));
+  const losses = new Losses(programs, undefined, clock.wall, ring, Number(monotonicNs()));
   return { stream: new EventStream(ring, clock, losses), losses };
 }

@@ -15,9 +15,9 @@ import {
   progLoadAttr,
 } from '@weir/ebpf/sys';
 import { offsetsTcpEvent, sizeofStatistics, sizeofTcpEvent } from '../../src/generated/tcp.js';
-import { WallClock } from '../../src/stream/clock.js';
 import { openEventRing } from '../../src/stream/event-ring.js';
 import { EventStream } from '../../src/stream/event-stream.js';
+import { FollowedClock } from '../../src/stream/followed-clock.js';
 import { type LossCounters, Losses } from '../../src/stream/losses.js';
 
 const helper = { mapLookup: 1, ktimeGetNs: 5, getSmpProcessorId: 8, perfEventOutput: 25 };
@@ -88,11 +88,11 @@ export class SilentProducer implements Disposable {
       programs: new Map(),
     } as unknown as LossCounters['collection'];
     const ring = openEventRing(this.#events, bytesPerCpu * cpus);
-    const clock = new WallClock(0n);
+    const clock = new FollowedClock();
     this.losses = new Losses(
       { collection, fds: { missedRuns: 0 } },
       undefined,
-      clock,
+      clock.wall,
       ring,
       Number(monotonicNs()),
     );

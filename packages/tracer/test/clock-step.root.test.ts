@@ -1,0 +1,82 @@
+/** The wall clock is set while a tracer runs. Only a guest's clock is ours to set. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { it } from 'node:test';
+import { ClockChanges } from '@weir/ebpf/sys';
+import type { TraceRecord } from '../src/index.js';
+import { assertComplete, collect } from './support/collect.js';
+import { runLoad } from './support/load.js';
+import { TestNetns } from './support/netns.js';
+
+const HOUR_MS = 3_600_000;
+
+/** To the second: busybox knows no fractions. */
+function setClock(ms: number): void {
+  execFileSync('date', ['-s', `@${Math.round(ms / 1000)}`], { stdio: 'ignore' });
+}
+
+it('no change of the wall clock is reported while nobody sets it', async () => {
+  using changes = new ClockChanges();
+  assert.equal(changes.happened(), false);
+  assert.equal(await changes.wait({ timeoutMs: 20 }), false);
+});
+
+if (process.env.WEIR_LAB_KERNEL !== undefined) {
+  it('a change of the wall clock ends a wait and is reported once', async () => {
+    using changes = new ClockChanges();
+    const waiting = changes.wait({ timeoutMs: 10_000 });
+    setClock(Date.now() + 10_000);
+    try {
+      assert.equal(await waiting, true);
+      assert.equal(changes.happened(), true);
+      assert.equal(changes.happened(), false);
+    } finally {
+      setClock(Date.now() - 10_000);
+    }
+    assert.equal(changes.happened(), true);
+  });
+
+  for (const immediate of [false, true]) {
+    const how = immediate ? 'each event' : 'a timer';
+    it(`records have the wall time of their own moment when the clock is set, read at ${how}`, async () => {
+      using netns = new TestNetns();
+      let step = 0;
+      /** The wall time, in milliseconds as if nobody had set the clock, of each phase. */
+      const phases: { from: number; to: number; step: number }[] = [];
+      const collected = await collect({ immediate, filter: { netns: [netns.inode] } }, async () => {
+        for (const next of [HOUR_MS, -HOUR_MS, 0]) {
+          const from = Date.now();
+          await runLoad(netns, 'pairs', '--count', '20');
+          phases.push({ from, to: Date.now(), step });
+          // Nothing is read while this runs: events from before the step are read after it.
+          setClock(Date.now() + next - step);
+          step = next;
+        }
+      });
+      const offsets = collected.records.map((record) => ({
+        record,
+        phase: phases.findIndex(({ from, to }) => {
+          const time = Date.parse(record.time);
+          return from <= time + 1 && time <= to + 1;
+        }),
+      }));
+      assert.deepEqual(
+        offsets.filter(({ phase }) => phase < 0).map(({ record }) => record.time),
+        [],
+        JSON.stringify(phases),
+      );
+      assert.deepEqual(
+        phases.map((_, index) => offsets.filter(({ phase }) => phase === index).length),
+        [80, 80, 80],
+      );
+      assertOrdered(collected.records);
+      assertComplete(collected);
+    });
+  }
+}
+
+function assertOrdered(records: readonly TraceRecord[]): void {
+  for (let index = 1; index < records.length; index++) {
+    assert.ok(records[index - 1]!.monotonic_ns <= records[index]!.monotonic_ns);
+  }
+}
