@@ -5,6 +5,7 @@
  */
 #include <linux/fs.h>
 #include <linux/net.h>
+#include <linux/sched.h>
 #include <linux/socket.h>
 #include <linux/stddef.h>
 #include <linux/tcp.h>
@@ -28,6 +29,7 @@ void weir_offsets(void)
 	FIELD(sock_common, skc_family);
 	FIELD(sock_common, skc_state);
 	FIELD(sock_common, skc_flags);
+	FIELD(sock_common, skc_bound_dev_if);
 	FIELD(sock_common, skc_net);
 	FIELD(sock_common, skc_v6_daddr);
 	FIELD(sock_common, skc_v6_rcv_saddr);
@@ -59,4 +61,9 @@ void weir_offsets(void)
 	FIELD(socket, sk);
 	FIELD(socket, file);
 	FIELD(file, private_data);
+
+	FIELD(task_struct, pid);
+	FIELD(task_struct, tgid);
+	FIELD(task_struct, comm);
+	FIELD(task_struct, group_leader);
 }

@@ -39,6 +39,7 @@ struct sock_common {
 	__u16 skc_num;	  /* host order; 0 until a port is chosen */
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
+	int skc_bound_dev_if; /* the index of the device to which the socket is bound, or 0 */
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
@@ -141,6 +142,7 @@ struct task_struct {
 	int pid;
 	int tgid;
 	char comm[16];
+	struct task_struct *group_leader; /* the task of the process; of a process's first thread, itself */
 	const struct cred *cred;
 	struct css_set *cgroups;
 };

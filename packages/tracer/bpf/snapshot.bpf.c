@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 /*
- * Copies a whole socket out of the kernel at a change of its state, for the one thread that looks for the kernel's
- * layout. It must load where nothing is known of the kernel: since Linux 4.17, within 4,096 instructions, without
+ * Copies a whole socket, and the task of the thread that uses it, out of the kernel at a change of the socket's state, for
+ * the one process that looks for the kernel's layout. It must load where nothing is known of the kernel: since Linux 4.17, within 4,096 instructions, without
  * loops, global data, or types of the kernel.
  */
 #include <linux/bpf.h>
@@ -45,12 +45,20 @@ struct {
 	__type(value, struct snapshot_copies);
 } copies SEC(".maps");
 
+/* Written by the program. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct snapshot_task);
+} task SEC(".maps");
+
 static __always_inline bool wanted(const struct snapshot_request *wish, __u64 sk, __u32 from, __u32 to)
 {
 	__u64 comm[2] = {};
 
 	bpf_get_current_comm(comm, sizeof(comm));
-	if (comm[0] != wish->comm[0] || comm[1] != wish->comm[1])
+	if (!(wish->any_thread && wish->sk) && (comm[0] != wish->comm[0] || comm[1] != wish->comm[1]))
 		return false;
 	if (wish->sk && wish->sk != sk)
 		return false;
@@ -85,6 +93,26 @@ static __always_inline void copy_targets(void)
 	}
 }
 
+static __always_inline void copy_current_task(void)
+{
+	__u32 zero = 0;
+	struct snapshot_task *copy = bpf_map_lookup_elem(&task, &zero);
+	__u64 current;
+
+	if (!copy)
+		return;
+	current = bpf_get_current_task();
+	copy->address = current;
+	copy->pid_tgid = bpf_get_current_pid_tgid();
+	bpf_get_current_comm(copy->comm, sizeof(copy->comm));
+#pragma unroll
+	for (int i = 0; i < SNAPSHOT_TASK_CHUNKS; i++) {
+		const void *from = (const void *)(current + i * SNAPSHOT_CHUNK);
+
+		copy->status[i] = bpf_probe_read_kernel(copy->bytes + i * SNAPSHOT_CHUNK, SNAPSHOT_CHUNK, from);
+	}
+}
+
 SEC("raw_tp/inet_sock_set_state")
 int snapshot(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -107,5 +135,7 @@ int snapshot(struct bpf_raw_tracepoint_args *ctx)
 	copy_socket(image, sk);
 	if (wish->follow_pointers)
 		copy_targets();
+	if (wish->copy_task)
+		copy_current_task();
 	return 0;
 }

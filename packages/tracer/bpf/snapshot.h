@@ -12,6 +12,8 @@
 #define SNAPSHOT_SLOTS 4
 /* Addresses that are copied at a time, each in two chunks. */
 #define SNAPSHOT_TARGETS 32
+/* From the task on: what is looked for in it stands far behind its schedulers' parts, which may have 4 KiB. */
+#define SNAPSHOT_TASK_CHUNKS 32
 
 /* Written by user space before an action; the program counts in it the changes it saw. */
 struct snapshot_request {
@@ -26,6 +28,10 @@ struct snapshot_request {
 	__u32 count;
 	/* Whether to also copy the memory at the target addresses. */
 	__u32 follow_pointers;
+	/* Whether to also copy the task of the thread that makes the change. */
+	__u32 copy_task;
+	/* Whether changes of this socket count whichever thread makes them. */
+	__u32 any_thread;
 };
 
 /* A socket just before its state changes. */
@@ -47,4 +53,15 @@ struct snapshot_targets {
 struct snapshot_copies {
 	__s32 status[SNAPSHOT_TARGETS * 2];
 	__u8 bytes[SNAPSHOT_TARGETS * 2 * SNAPSHOT_CHUNK];
+};
+
+/* The thread that made the last change. */
+struct snapshot_task {
+	/* The address of its task. */
+	__u64 address;
+	/* The process in the upper half, the thread in the lower one, both as the first pid namespace numbers them. */
+	__u64 pid_tgid;
+	__u64 comm[2];
+	__s32 status[SNAPSHOT_TASK_CHUNKS];
+	__u8 bytes[SNAPSHOT_TASK_CHUNKS * SNAPSHOT_CHUNK];
 };

@@ -53,7 +53,7 @@ describe("a cache file's content", () => {
     const damages: Record<string, unknown>[] = [
       { offset: -4 },
       { offset: 1.5 },
-      { offset: 5000 },
+      { offset: 9000 },
       { offset: '8' },
       { size: 0 },
       { size: 64 },
@@ -79,7 +79,7 @@ describe("a cache file's content", () => {
       }),
       undefined,
     );
-    for (const other of ['null', '[]', '"x"', '{"format":2,"lacked":[],"fields":[null]}'])
+    for (const other of ['null', '[]', '"x"', '{"format":3,"lacked":[],"fields":[null]}'])
       assert.equal(decodeCache(other, kernel), undefined);
   });
 });

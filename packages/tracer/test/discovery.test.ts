@@ -14,6 +14,12 @@ import { placeOf } from './support/layout.js';
 import { fixtures, readRecording } from './support/recorded.js';
 import { expectedFields, Random, randomLayout, SyntheticKernel } from './support/synthetic.js';
 
+const nothing: Observations = { images: [], pointers: [], tasks: [], taskCopies: new Map() };
+
+function observationsOf({ images, pointers, tasks, taskCopies }: Observations): Observations {
+  return { images, pointers, tasks, taskCopies };
+}
+
 function offsets({ found }: Solution): Record<string, number> {
   return Object.fromEntries(found.map(({ field, offset }) => [field, offset]));
 }
@@ -99,7 +105,7 @@ describe('the solver on synthetic kernels', () => {
 
   it('rejects a value that is wrong once', () => {
     for (const { field, struct } of knownFields) {
-      if (struct === 'net' || struct === 'socket' || struct === 'file') continue;
+      if (['net', 'socket', 'file', 'task_struct'].includes(struct)) continue;
       if (field === 'skc_net' || field === 'sk_socket' || field.startsWith('skc_v6')) continue;
       const kernel = synthetic(103);
       kernel.spoil((view, _, index) => {
@@ -115,7 +121,7 @@ describe('the solver on synthetic kernels', () => {
     const kernel = synthetic(104);
     const same = { ...kernel.images[0]!.counters!, totalRetrans: 0, segsIn: 7, rttUs: 40 };
     const observations: Observations = {
-      pointers: [],
+      ...nothing,
       images: kernel.images.map((seen) => ({ ...seen, counters: same, error: 0 })),
     };
     const { missing } = solve(observations);
@@ -125,7 +131,7 @@ describe('the solver on synthetic kernels', () => {
   });
 
   it('finds nothing without observations', () => {
-    const { found, missing } = solve({ images: [], pointers: [] });
+    const { found, missing } = solve(nothing);
     assert.deepEqual(found, []);
     assert.equal(missing.size, knownFields.length);
   });
@@ -136,14 +142,14 @@ describe('the solver on synthetic kernels', () => {
     kernel.spoil((view) => {
       for (let offset = 0; offset < view.byteLength; offset++) view.setUint8(offset, random.below(256));
     });
-    const { found } = solve({ ...kernel.observations, images: kernel.images, pointers: [] });
+    const { found } = solve({ ...nothing, images: kernel.images });
     assert.deepEqual(found, []);
   });
 
   it('finds the other fields without IPv6', () => {
     const kernel = synthetic(106);
     const images = kernel.images.filter(({ family }) => family === 2);
-    const solution = solve({ images, pointers: kernel.pointers });
+    const solution = solve({ ...observationsOf(kernel), images });
     const { skc_v6_daddr, skc_v6_rcv_saddr, ...others } = expectedFields(kernel.layout);
     assert.deepEqual(offsets(solution), others);
     assert.equal(solution.found.find(({ field }) => field === 'skc_family')?.how, 'structure');
@@ -157,7 +163,7 @@ describe('the solver on synthetic kernels', () => {
       const readable = Array.from({ length: 16 }, (_, chunk) => chunk !== Math.floor(bytes_acked / 256));
       return { ...seen, image: new Image(address, bytes, readable) };
     });
-    const { missing } = solve({ images, pointers: [] });
+    const { missing } = solve({ ...nothing, images });
     assert.ok(missing.has('bytes_acked'));
   });
 
@@ -166,10 +172,75 @@ describe('the solver on synthetic kernels', () => {
     const [first, second] = kernel.pointers;
     const net = first!.image.u64(kernel.layout.skc_net);
     new DataView(first!.copies.get(net)!.bytes.buffer).setUint32(500, first!.netns!, true);
-    const alone = solve({ images: kernel.images, pointers: [first!] });
+    const alone = solve({ ...nothing, images: kernel.images, pointers: [first!] });
     assert.equal(alone.missing.get('skc_net'), '2 offsets fit what was known');
-    const both = solve({ images: kernel.images, pointers: [first!, second!] });
+    const both = solve({ ...nothing, images: kernel.images, pointers: [first!, second!] });
     assert.equal(offsets(both).inum, kernel.layout.inum);
+  });
+});
+
+describe('the fields of a task', () => {
+  const fieldsOfTasks = ['pid', 'tgid', 'comm', 'group_leader'] as const;
+
+  it('are missing if only the task of the process was seen', () => {
+    const kernel = synthetic(120);
+    const tasks = kernel.tasks.slice(0, 2);
+    const { found, missing } = solve({ ...observationsOf(kernel), tasks });
+    assert.ok(missing.has('pid') && missing.has('group_leader'));
+    assert.deepEqual(found.find(({ field }) => field === 'comm')?.offset, kernel.layout.comm);
+  });
+
+  it('are missing if they are wrong once', () => {
+    for (const field of fieldsOfTasks) {
+      const kernel = synthetic(121);
+      const { bytes } = kernel.tasks[2]!.image;
+      bytes[kernel.layout[field] + 2]! ^= 0xff;
+      assertMissing(kernel, field);
+    }
+  });
+
+  it('are missing if they are in two places', () => {
+    for (const field of fieldsOfTasks) {
+      const kernel = synthetic(122);
+      for (const { image } of kernel.tasks) {
+        const from = kernel.layout[field];
+        image.bytes.copyWithin(6400, from, from + 16);
+      }
+      if (field === 'group_leader') {
+        const leader = kernel.tasks[0]!.image;
+        const address = leader.address + 6400n;
+        kernel.taskCopies.set(address, new Image(address, leader.bytes.slice(6400, 6912), [true, true]));
+      }
+      // tgid alone is in no pair.
+      if (field === 'tgid') assert.ok(!solve(kernel.observations).missing.has(field));
+      else assertMissing(kernel, field);
+    }
+  });
+
+  it('do not lead to a task of another process, or to one that leads elsewhere', () => {
+    for (const field of ['pid', 'group_leader'] as const) {
+      const kernel = synthetic(123);
+      const address = kernel.tasks[0]!.image.address + BigInt(kernel.layout[field]);
+      kernel.taskCopies.get(address)!.bytes[0]! ^= 0xff;
+      assertMissing(kernel, 'group_leader');
+    }
+  });
+});
+
+describe('the field of the device', () => {
+  it('is behind the family, the state and a byte where only loopback exists and another place follows, too', () => {
+    let number = 124;
+    // A field of four bytes is aligned.
+    while (randomLayout(new Random(number)).skc_family % 4 !== 0) number++;
+    const kernel = synthetic(number);
+    const at = kernel.layout.skc_family + 4;
+    const images = kernel.images.map((seen, index) => ({ ...seen, boundDevice: index % 2 }));
+    images.forEach(({ image, boundDevice }) => {
+      const view = new DataView(image.bytes.buffer);
+      for (const offset of [at, 3000]) view.setUint32(offset, boundDevice, true);
+    });
+    const found = solve({ ...nothing, images }).found.find(({ field }) => field === 'skc_bound_dev_if');
+    assert.deepEqual([found?.offset, found?.how, found?.candidates], [at, 'structure', 2]);
   });
 });
 

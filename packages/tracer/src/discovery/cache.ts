@@ -19,9 +19,9 @@ export interface KernelIdentity {
 }
 
 /** Changes with the content of the file and with the discovered fields. */
-const FORMAT = 2;
+const FORMAT = 3;
 /** Upper bound of all offsets. */
-const MAX_OFFSET = 4096;
+const MAX_OFFSET = 8192;
 const methods: readonly string[] = ['values', 'structure', 'pointer'] satisfies Method[];
 
 /** The identity of the running kernel. */

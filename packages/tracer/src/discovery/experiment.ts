@@ -4,8 +4,8 @@ import { SyscallError } from '@weir/ebpf';
 import { isTransient } from '@weir/ebpf/sys';
 import { TcpState } from '../sockets/tcp-state.js';
 import type { Image } from './image.js';
-import type { Observation, Observations, PointerObservation } from './observations.js';
-import type { Change, Snapshot, Snapshots } from './snapshot.js';
+import type { Observation, Observations, PointerObservation, TaskObservation } from './observations.js';
+import type { Change, Snapshot, SnapshotOptions, Snapshots } from './snapshot.js';
 import { AddressFamily, type Endpoint, mapped, type SocketPool, type TestSocket } from './sockets.js';
 
 /** The known values of a socket besides its state. */
@@ -23,15 +23,15 @@ export interface BoundProbeSocket extends ProbeSocket {
   readonly local: Endpoint;
 }
 
-interface BeforeOptions {
-  /** Addresses whose memory is copied, too. */
-  readonly targets?: readonly bigint[];
+interface BeforeOptions extends SnapshotOptions {
   readonly isIt?: (image: Image) => boolean;
 }
 
 export class Experiment implements Observations {
   readonly images: Observation[] = [];
   readonly pointers: PointerObservation[] = [];
+  readonly tasks: TaskObservation[] = [];
+  readonly taskCopies = new Map<bigint, Image>();
   readonly snapshots: Snapshots;
   readonly sockets: SocketPool;
   /** Reasons why experiments failed. */
@@ -62,11 +62,11 @@ export class Experiment implements Observations {
    */
   before(
     change: Change,
-    action: () => void,
-    { targets = [], isIt = () => true }: BeforeOptions = {},
+    action: (seen: () => number) => void,
+    { isIt = () => true, ...options }: BeforeOptions = {},
   ): Snapshot | undefined {
     const [first, ...others] = this.snapshots
-      .take(change, action, targets)
+      .take(change, action, options)
       .filter(({ image }) => isIt(image));
     if (first !== undefined && others.length === 0) return first;
     this.failures.push(`${others.length === 0 ? 'no' : 'more than one'} change of state was seen`);
@@ -83,11 +83,10 @@ export class Experiment implements Observations {
   listenOnce(
     socket: TestSocket,
     sk: bigint | undefined,
-    targets: readonly bigint[] = [],
+    options: SnapshotOptions = {},
   ): Snapshot | undefined {
-    const snapshot = this.before({ sk, from: TcpState.close, to: TcpState.listen }, () => socket.listen(), {
-      targets,
-    });
+    const listening = { sk, from: TcpState.close, to: TcpState.listen };
+    const snapshot = this.before(listening, () => socket.listen(), options);
     socket.disconnect();
     return snapshot;
   }

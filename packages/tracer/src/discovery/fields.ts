@@ -1,11 +1,11 @@
 /** The fields of kernel structs that discovery looks for. */
 import { OptionError } from '@weir/ebpf';
 
-/** The type of a field: `net` is the kernel's possible_net_t, a pointer in a struct. */
+/** The type of a field: `net` is the kernel's possible_net_t, a pointer in a struct; `characters` are an array of char. */
 export interface FieldType {
   /** Bytes. */
   readonly size: number;
-  readonly kind: 'unsigned' | 'signed' | 'in6_addr' | 'net' | 'pointer';
+  readonly kind: 'unsigned' | 'signed' | 'in6_addr' | 'net' | 'pointer' | 'characters';
 }
 
 export type FieldName =
@@ -19,6 +19,7 @@ export type FieldName =
   | 'skc_v6_daddr'
   | 'skc_v6_rcv_saddr'
   | 'skc_flags'
+  | 'skc_bound_dev_if'
   | 'sk_socket'
   | 'sk_err'
   | 'sk_err_soft'
@@ -38,11 +39,23 @@ export type FieldName =
   | 'inum'
   | 'sk'
   | 'file'
-  | 'private_data';
+  | 'private_data'
+  | 'pid'
+  | 'tgid'
+  | 'comm'
+  | 'group_leader';
 
 /** A field by its struct and name as in packages/tracer/bpf/kernel.h. */
 export interface Field extends FieldType {
-  readonly struct: 'sock_common' | 'sock' | 'inet_sock' | 'tcp_sock' | 'net' | 'socket' | 'file';
+  readonly struct:
+    | 'sock_common'
+    | 'sock'
+    | 'inet_sock'
+    | 'tcp_sock'
+    | 'net'
+    | 'socket'
+    | 'file'
+    | 'task_struct';
   readonly field: FieldName;
 }
 
@@ -59,6 +72,7 @@ export const knownFields: readonly Field[] = [
   ...fields('sock_common', 'net', 8, 'skc_net'),
   ...fields('sock_common', 'in6_addr', 16, 'skc_v6_daddr', 'skc_v6_rcv_saddr'),
   ...fields('sock_common', 'unsigned', 8, 'skc_flags'),
+  ...fields('sock_common', 'signed', 4, 'skc_bound_dev_if'),
   ...fields('sock', 'pointer', 8, 'sk_socket'),
   ...fields('sock', 'signed', 4, 'sk_err', 'sk_err_soft'),
   ...fields('sock', 'unsigned', 2, 'sk_protocol'),
@@ -69,6 +83,9 @@ export const knownFields: readonly Field[] = [
   ...fields('net', 'unsigned', 4, 'inum'),
   ...fields('socket', 'pointer', 8, 'sk', 'file'),
   ...fields('file', 'pointer', 8, 'private_data'),
+  ...fields('task_struct', 'signed', 4, 'pid', 'tgid'),
+  ...fields('task_struct', 'characters', 16, 'comm'),
+  ...fields('task_struct', 'pointer', 8, 'group_leader'),
 ];
 
 /** How a field was found. */

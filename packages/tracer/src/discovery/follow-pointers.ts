@@ -23,8 +23,8 @@ export function followPointers(
     const wanted = [...new Set(addresses)].filter((address) => !copies.has(address));
     for (let start = 0; start < wanted.length; start += MAX_TARGETS) {
       const batch = wanted.slice(start, start + MAX_TARGETS);
-      for (const [address, content] of experiment.listenOnce(socket, sk, batch)?.copies ?? [])
-        copies.set(address, content);
+      const seen = experiment.listenOnce(socket, sk, { targets: batch });
+      for (const [address, content] of seen?.copies ?? []) copies.set(address, content);
     }
   };
   copy(pointersIn(image, sk, SOCK_END).values());

@@ -13,6 +13,7 @@ import {
   giveUpConnect,
   makeProbeSocket,
   makeUnboundProbeSocket,
+  setKnownDevices,
   setKnownFlags,
 } from './known-values.js';
 import { inFreshNamespace, namespaceInode } from './namespace.js';
@@ -21,6 +22,7 @@ import { setKnownSequences } from './repair.js';
 import { Snapshots } from './snapshot.js';
 import { AddressFamily, SocketOption, SocketPool } from './sockets.js';
 import { type Solution, solve } from './solve.js';
+import { followLeaders, observeThreads } from './threads.js';
 import { makeKnownFlight, makeKnownTraffic, SEGMENT } from './traffic.js';
 import { toBtf } from './types.js';
 
@@ -90,7 +92,10 @@ function inOrder({ found }: Solution): DiscoveredField[] {
 /** Runs all experiments. One that fails only lacks its own observations. */
 function runExperiments(experiment: Experiment): void {
   experiment.attempt('a socket in the present network namespace', () => {
-    followPointers(experiment, makeUnboundProbeSocket(experiment), namespaceInode());
+    const probe = makeUnboundProbeSocket(experiment);
+    followPointers(experiment, probe, namespaceInode());
+    experiment.attempt('devices', () => setKnownDevices(experiment, probe));
+    observeThreads(experiment, probe);
   });
   inFreshNamespace(experiment.sockets, (fresh) => {
     let connected: Connected | undefined;
@@ -120,6 +125,8 @@ function runIpv4Experiments(experiment: Experiment, fresh: boolean): Connected {
   const clients = [0, 1, 2].map(() => makeProbeSocket(experiment, AddressFamily.ipv4));
   const [first, second] = clients;
   if (fresh) followPointers(experiment, first!, namespaceInode());
+  experiment.attempt('threads', () => followLeaders(experiment, first!));
+  experiment.attempt('devices', () => setKnownDevices(experiment, second!));
   setKnownFlags(experiment, first!, flagPatterns(0));
   setKnownFlags(experiment, second!, flagPatterns(1));
   for (const client of clients) connectToKnownPeer(experiment, client);

@@ -107,6 +107,43 @@ export function flagPatterns(half: 0 | 1): bigint[] {
     .map((flags) => flags & flagMask);
 }
 
+/** Devices of a namespace that are looked for, and how many of them are used. */
+const HIGHEST_INDEX = 64;
+const MAX_DEVICES = 4;
+
+/** Listens while bound to devices, and while bound to none, in turn. Needs CAP_NET_RAW before 5.7. @throws SyscallError */
+export function setKnownDevices(experiment: Experiment, { socket, sk }: ProbeSocket): void {
+  const devices = devicesOf(socket);
+  // Loopback's index is 1, as many other things are: only a sequence of its own distinguishes the field.
+  const sequence = devices.length > 1 ? [...devices, none, ...devices, none] : loopbackOnly(devices[0]);
+  for (const { index, name } of sequence) {
+    socket.bindToDevice(name);
+    experiment.observe(experiment.listenOnce(socket, sk), socket.family, { boundDevice: index });
+  }
+  socket.bindToDevice(none.name);
+}
+
+const none = { index: 0, name: '' } as const;
+
+interface Device {
+  readonly index: number;
+  readonly name: string;
+}
+
+function loopbackOnly(loopback: Device | undefined): Device[] {
+  if (loopback === undefined) return [];
+  return [1, 0, 0, 1, 0, 1, 1, 0].map((bound) => (bound === 1 ? loopback : none));
+}
+
+function devicesOf(socket: TestSocket): Device[] {
+  const found: Device[] = [];
+  for (let index = 1; index <= HIGHEST_INDEX && found.length < MAX_DEVICES; index++) {
+    const name = socket.deviceName(index);
+    if (name !== undefined) found.push({ index, name });
+  }
+  return found;
+}
+
 /** Connects to a random peer: the known values are seen when the connect begins. */
 export function connectToKnownPeer(experiment: Experiment, { socket, sk, local }: BoundProbeSocket): void {
   const peer = randomEndpoint();

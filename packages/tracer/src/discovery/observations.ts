@@ -41,6 +41,8 @@ export interface Observation {
   readonly writeSeq?: number;
   readonly sndUna?: number;
   readonly sndNxt?: number;
+  /** The index of the device to which the socket is bound, or 0. */
+  readonly boundDevice?: number;
   /** Bytes that were written and not yet sent. */
   readonly unsent?: number;
   /** Bytes that were written and not yet acknowledged: these, and those in flight. */
@@ -61,7 +63,21 @@ export interface PointerObservation {
   readonly netns?: number;
 }
 
+/** A thread of this process. */
+export interface TaskObservation {
+  readonly image: Image;
+  /** The ids of the thread and of its process, in the first pid namespace. */
+  readonly pid: number;
+  readonly tgid: number;
+  /** The thread's name, without a NUL. */
+  readonly comm: Uint8Array;
+}
+
 export interface Observations {
+  /** Threads of this process: this one, under several names, and another one. */
+  readonly tasks: readonly TaskObservation[];
+  /** Memory at addresses to which pointers of the tasks lead: at the offsets at which these stand themselves, and at that of `pid`. */
+  readonly taskCopies: ReadonlyMap<bigint, Image>;
   readonly images: readonly Observation[];
   readonly pointers: readonly PointerObservation[];
 }

@@ -11,6 +11,7 @@ import {
   offsetsSnapshotCopies,
   offsetsSnapshotImage,
   offsetsSnapshotRequest,
+  offsetsSnapshotTask,
   sizeofSnapshotRequest,
   sizeofSnapshotTargets,
 } from '../generated/snapshot.js';
@@ -19,6 +20,8 @@ import { BorrowedName } from '../thread-name.js';
 import { CHUNK_SIZE, Image } from './image.js';
 
 const objectName = 'snapshot.bpf.o';
+/** TASK_COMM_LEN */
+const COMM_SIZE = 16;
 
 /** The number of addresses that can be copied with one image. */
 export const MAX_TARGETS = sizeofSnapshotTargets / 8;
@@ -32,6 +35,26 @@ export interface Change {
   readonly to?: number;
 }
 
+/** What is copied besides the socket, and of whose changes. */
+export interface SnapshotOptions {
+  /** At most {@link MAX_TARGETS} addresses whose memory is copied, too. Only readable kernel memory is read. */
+  readonly targets?: readonly bigint[];
+  /** Whether the task of the thread that makes the change is copied. */
+  readonly task?: boolean;
+  /** Whether changes count whichever thread makes them: only for a socket that is known by its address. */
+  readonly anyThread?: boolean;
+}
+
+/** The thread that changed a socket. */
+export interface TaskSnapshot {
+  readonly image: Image;
+  /** The ids of the thread and of its process, in the first pid namespace. */
+  readonly pid: number;
+  readonly tgid: number;
+  /** The thread's name: sixteen bytes, of which those from the NUL on mean nothing. */
+  readonly comm: Uint8Array;
+}
+
 /** A socket just before it changed its state. */
 export interface Snapshot {
   readonly image: Image;
@@ -39,6 +62,8 @@ export interface Snapshot {
   readonly to: number;
   /** The memory at the requested addresses. */
   readonly copies: ReadonlyMap<bigint, Image>;
+  /** If it was requested; of several snapshots only in the last. */
+  readonly task?: TaskSnapshot;
 }
 
 /**
@@ -69,34 +94,41 @@ export class Snapshots implements Disposable {
   /**
    * Returns snapshots of the changes that `action` makes, at most four, in order.
    *
-   * @param targets At most {@link MAX_TARGETS} addresses whose memory is copied, too. Only readable kernel memory is read.
+   * @param action Gets a function that counts the changes so far.
    * @throws SyscallError; the errors of `action`.
    */
-  take(change: Change, action: () => void, targets: readonly bigint[] = []): Snapshot[] {
+  take(change: Change, action: (seen: () => number) => void, options: SnapshotOptions = {}): Snapshot[] {
+    const { targets = [], task = false } = options;
     const request = this.#array('request');
+    const seen = () => new DataView(request.get(0).buffer).getUint32(offsetsSnapshotRequest.count, true);
     if (targets.length > 0) this.#array('targets').set(0, encodeTargets(targets));
-    request.set(0, this.#encodeRequest(change, targets.length > 0));
+    request.set(0, this.#encodeRequest(change, options));
     let count: number;
     try {
-      action();
+      action(seen);
     } finally {
-      const state = request.get(0);
-      count = new DataView(state.buffer).getUint32(offsetsSnapshotRequest.count, true);
+      count = seen();
       // Changes until the next request do not count.
       request.set(0, new Uint8Array(sizeofSnapshotRequest));
     }
     const copies = targets.length > 0 && count > 0 ? this.#readCopies(targets) : new Map<bigint, Image>();
-    return Array.from({ length: count }, (_, slot) => ({ ...this.#readImage(slot), copies }));
+    return Array.from({ length: count }, (_, slot) => ({
+      ...this.#readImage(slot),
+      copies,
+      ...(task && slot === count - 1 && { task: this.#readTask() }),
+    }));
   }
 
-  #encodeRequest(change: Change, followPointers: boolean): Uint8Array {
+  #encodeRequest(change: Change, { targets = [], task, anyThread }: SnapshotOptions): Uint8Array {
     const bytes = new Uint8Array(sizeofSnapshotRequest);
     const view = new DataView(bytes.buffer);
     bytes.set(Buffer.from(this.#name.name), offsetsSnapshotRequest.comm);
     view.setBigUint64(offsetsSnapshotRequest.sk, change.sk ?? 0n, true);
     view.setUint32(offsetsSnapshotRequest.from, change.from ?? 0, true);
     view.setUint32(offsetsSnapshotRequest.to, change.to ?? 0, true);
-    view.setUint32(offsetsSnapshotRequest.followPointers, followPointers ? 1 : 0, true);
+    view.setUint32(offsetsSnapshotRequest.followPointers, targets.length > 0 ? 1 : 0, true);
+    view.setUint32(offsetsSnapshotRequest.copyTask, task ? 1 : 0, true);
+    view.setUint32(offsetsSnapshotRequest.anyThread, anyThread ? 1 : 0, true);
     return bytes;
   }
 
@@ -124,6 +156,19 @@ export class Snapshots implements Disposable {
         return [address, new Image(address, value.slice(start, start + size), readable)];
       }),
     );
+  }
+
+  #readTask(): TaskSnapshot {
+    const value = this.#array('task').get(0);
+    const view = new DataView(value.buffer, value.byteOffset);
+    const at = offsetsSnapshotTask;
+    const readable = readStatus(view, at.status, (at.bytes - at.status) / 4);
+    return {
+      image: new Image(view.getBigUint64(at.address, true), value.slice(at.bytes), readable),
+      pid: view.getUint32(at.pidTgid, true),
+      tgid: view.getUint32(at.pidTgid + 4, true),
+      comm: value.slice(at.comm, at.comm + COMM_SIZE),
+    };
   }
 
   #array(name: string): ArrayMap {

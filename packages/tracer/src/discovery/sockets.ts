@@ -21,6 +21,7 @@ export const SocketOption = {
   keepAlive: { level: SOL_SOCKET, name: 9 },
   urgentInline: { level: SOL_SOCKET, name: 10 },
   linger: { level: SOL_SOCKET, name: 13 },
+  bindToDevice: { level: SOL_SOCKET, name: 25 },
   attachFilter: { level: SOL_SOCKET, name: 26 },
   detachFilter: { level: SOL_SOCKET, name: 27 },
   noDelay: { level: SOL_TCP, name: 1 },
@@ -113,6 +114,11 @@ export class TestSocket implements Disposable {
     return this.#fd.fd;
   }
 
+  /** Gives up the descriptor: the caller closes it. */
+  release(): number {
+    return this.#fd.release();
+  }
+
   /** @throws SyscallError */
   bind(local: Endpoint): void {
     syscall('bind', this.fd, ...this.#address(local));
@@ -176,6 +182,25 @@ export class TestSocket implements Disposable {
       view.setInt32(index * 4, value | 0, true);
     });
     syscall('setsockopt', this.fd, level, name, address, values.length * 4);
+  }
+
+  /** Binds to a network device, or with an empty name to none. @throws SyscallError */
+  bindToDevice(device: string): void {
+    const { bytes, address } = arena();
+    const name = Buffer.from(`${device}\0`);
+    bytes.set(name);
+    const { level, name: option } = SocketOption.bindToDevice;
+    syscall('setsockopt', this.fd, level, option, address, name.length);
+  }
+
+  /** The name of the device of an index; undefined if there is none. */
+  deviceName(index: number): string | undefined {
+    const getName = 0x8910;
+    const { view, bytes, address } = arena();
+    const nameSize = 16;
+    view.setInt32(nameSize, index, true);
+    if (syscallRaw('ioctl', this.fd, getName, address) < 0) return undefined;
+    return Buffer.from(bytes.subarray(0, bytes.indexOf(0))).toString();
   }
 
   /** As many bytes of an option as the kernel has, at most `size`. @throws SyscallError */

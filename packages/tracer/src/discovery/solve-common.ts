@@ -1,6 +1,6 @@
 /** Solves struct sock_common: the ends of connections. Pure. */
 import { flagMask, type Observation } from './observations.js';
-import { type Findings, howMany, offsetsWhere, solveKnown } from './search.js';
+import { type Findings, findKnown, howMany, offsetsWhere, solveKnown } from './search.js';
 
 const IPV4 = 2;
 
@@ -11,6 +11,7 @@ export function solveCommon(findings: Findings): void {
   solveAddresses(findings);
   solvePorts(findings);
   solveFamily(findings);
+  solveDevice(findings);
   solveKnown(findings, 'skc_state', {
     search: { size: 1 },
     distinct: 4,
@@ -108,4 +109,19 @@ function solveFamily(findings: Findings): void {
     findings.add('skc_family', num + 2, alone ? 'values' : 'structure', offsets.length);
   } else if (twoFamilies) findings.decide('skc_family', offsets);
   else findings.miss('skc_family', howMany(offsets.length));
+}
+
+/** Where loopback is the only device, few values are known: then its place behind the family, the state and a byte decides. */
+function solveDevice(findings: Findings): void {
+  const offsets = findKnown(findings.observations.images, {
+    search: { size: 4 },
+    distinct: 2,
+    value: ({ boundDevice }) => boundDevice,
+    fits: (image, offset, index) => image.u32(offset) === index,
+  });
+  const family = findings.offset('skc_family');
+  if (typeof offsets === 'string') findings.miss('skc_bound_dev_if', offsets);
+  else if (offsets.length > 1 && family !== undefined && offsets.includes(family + 4))
+    findings.add('skc_bound_dev_if', family + 4, 'structure', offsets.length);
+  else findings.decide('skc_bound_dev_if', offsets);
 }

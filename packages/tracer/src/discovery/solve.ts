@@ -6,6 +6,7 @@ import { Findings } from './search.js';
 import { solveCommon } from './solve-common.js';
 import { solvePointers } from './solve-pointers.js';
 import { solveSock } from './solve-sock.js';
+import { solveTask } from './solve-task.js';
 import { solveTcp } from './solve-tcp.js';
 
 export interface Solution {
@@ -21,5 +22,6 @@ export function solve(observations: Observations): Solution {
   solveSock(findings);
   solveTcp(findings);
   solvePointers(findings);
+  solveTask(findings);
   return findings;
 }

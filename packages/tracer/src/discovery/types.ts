@@ -2,7 +2,7 @@
 import { type Btf, BtfBuilder, type MemberInit } from '@weir/ebpf';
 import type { DiscoveredField, Field } from './fields.js';
 
-/** Larger than any of the structs, whose real sizes are neither known nor needed. */
+/** Larger than what was looked at of any of the structs, whose real sizes are neither known nor needed. */
 const ROOMY = 8192;
 const VOID = 0;
 
@@ -23,7 +23,7 @@ export function toBtf(fields: readonly DiscoveredField[], architecture: string =
   const common = builder.addStruct('sock_common', ROOMY, membersOf('sock_common'));
   const commonMember: MemberInit = { name: '__sk_common', typeId: common, offset: 0 };
   builder.addStruct('sock', 2 * ROOMY, [commonMember, ...membersOf('sock')]);
-  for (const struct of ['inet_sock', 'tcp_sock', 'socket', 'file'] as const) {
+  for (const struct of ['inet_sock', 'tcp_sock', 'socket', 'file', 'task_struct'] as const) {
     const members = membersOf(struct);
     if (members.length > 0) builder.addStruct(struct, ROOMY, members);
   }
@@ -70,12 +70,18 @@ class BasicTypes {
         });
       case 'pointer':
         return this.#pointer();
+      case 'characters':
+        return this.#once(kind, () => this.#builder.addArray(this.#character(), size, this.unsigned(4)));
     }
   }
 
   /** @param size Bytes. */
   unsigned(size: number): number {
     return this.#once(`u${size}`, () => this.#builder.addInt(`__u${size * 8}`, size));
+  }
+
+  #character(): number {
+    return this.#once('char', () => this.#builder.addInt('char', 1, { signed: true }));
   }
 
   /** CO-RE finds the target of a pointer by its name, where it is followed. */

@@ -12,10 +12,12 @@ export interface SnapshotRequest {
   to: number;
   count: number;
   followPointers: number;
+  copyTask: number;
+  anyThread: number;
 }
 
 /** Bytes of `struct snapshot_request`. */
-export const sizeofSnapshotRequest = 40;
+export const sizeofSnapshotRequest = 48;
 
 /** Where the fields of `struct snapshot_request` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsSnapshotRequest = {
@@ -25,6 +27,8 @@ export const offsetsSnapshotRequest = {
   to: 28,
   count: 32,
   followPointers: 36,
+  copyTask: 40,
+  anyThread: 44,
 } as const;
 
 /** Decodes `struct snapshot_request` into a new object, or into one that is given, with all it contains. */
@@ -37,6 +41,8 @@ export function readSnapshotRequest(view: DataView, offset: number, into?: Snaps
       to: view.getUint32(offset + 28, true),
       count: view.getUint32(offset + 32, true),
       followPointers: view.getUint32(offset + 36, true),
+      copyTask: view.getUint32(offset + 40, true),
+      anyThread: view.getUint32(offset + 44, true),
     };
   }
   readElements(into.comm, (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296);
@@ -45,6 +51,8 @@ export function readSnapshotRequest(view: DataView, offset: number, into?: Snaps
   into.to = view.getUint32(offset + 28, true);
   into.count = view.getUint32(offset + 32, true);
   into.followPointers = view.getUint32(offset + 36, true);
+  into.copyTask = view.getUint32(offset + 40, true);
+  into.anyThread = view.getUint32(offset + 44, true);
   return into;
 }
 
@@ -57,6 +65,8 @@ export function writeSnapshotRequest(view: DataView, offset: number, value: Snap
   view.setUint32(offset + 28, value.to, true);
   view.setUint32(offset + 32, value.count, true);
   view.setUint32(offset + 36, value.followPointers, true);
+  view.setUint32(offset + 40, value.copyTask, true);
+  view.setUint32(offset + 44, value.anyThread, true);
 }
 
 /** Many of `struct snapshot_request`, one array a field. Elements from `length` on mean nothing. */
@@ -69,6 +79,8 @@ export class SnapshotRequestColumns {
   readonly to: Uint32Array;
   readonly count: Uint32Array;
   readonly followPointers: Uint32Array;
+  readonly copyTask: Uint32Array;
+  readonly anyThread: Uint32Array;
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -78,6 +90,8 @@ export class SnapshotRequestColumns {
     this.to = new Uint32Array(capacity);
     this.count = new Uint32Array(capacity);
     this.followPointers = new Uint32Array(capacity);
+    this.copyTask = new Uint32Array(capacity);
+    this.anyThread = new Uint32Array(capacity);
   }
 
   /** @throws OptionError when full. */
@@ -90,6 +104,8 @@ export class SnapshotRequestColumns {
     this.to[i] = view.getUint32(offset + 28, true);
     this.count[i] = view.getUint32(offset + 32, true);
     this.followPointers[i] = view.getUint32(offset + 36, true);
+    this.copyTask[i] = view.getUint32(offset + 40, true);
+    this.anyThread[i] = view.getUint32(offset + 44, true);
     this.length = i + 1;
   }
 
@@ -298,6 +314,93 @@ export class SnapshotCopiesColumns {
   }
 }
 
+/** `struct snapshot_task` */
+export interface SnapshotTask {
+  address: number;
+  pidTgid: number;
+  comm: Float64Array;
+  status: Int32Array;
+  bytes: Uint8Array;
+}
+
+/** Bytes of `struct snapshot_task`. */
+export const sizeofSnapshotTask = 8352;
+
+/** Where the fields of `struct snapshot_task` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsSnapshotTask = {
+  address: 0,
+  pidTgid: 8,
+  comm: 16,
+  status: 32,
+  bytes: 160,
+} as const;
+
+/** Decodes `struct snapshot_task` into a new object, or into one that is given, with all it contains. */
+export function readSnapshotTask(view: DataView, offset: number, into?: SnapshotTask): SnapshotTask {
+  if (into === undefined) {
+    return {
+      address: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
+      pidTgid: view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296,
+      comm: readElements(new Float64Array(2), (i) => view.getUint32(offset + 16 + i * 8, true) + view.getUint32(offset + 16 + i * 8 + 4, true) * 4294967296),
+      status: readElements(new Int32Array(32), (i) => view.getInt32(offset + 32 + i * 4, true)),
+      bytes: readBytes(view, offset + 160, 8192),
+    };
+  }
+  into.address = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+  into.pidTgid = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
+  readElements(into.comm, (i) => view.getUint32(offset + 16 + i * 8, true) + view.getUint32(offset + 16 + i * 8 + 4, true) * 4294967296);
+  readElements(into.status, (i) => view.getInt32(offset + 32 + i * 4, true));
+  readBytes(view, offset + 160, 8192, into.bytes);
+  return into;
+}
+
+/** Encodes `struct snapshot_task`; bytes between the fields become zero. */
+export function writeSnapshotTask(view: DataView, offset: number, value: SnapshotTask): void {
+  view.setUint32(offset, value.address, true);
+  view.setUint32(offset + 4, Math.floor(value.address / 4294967296), true);
+  view.setUint32(offset + 8, value.pidTgid, true);
+  view.setUint32(offset + 12, Math.floor(value.pidTgid / 4294967296), true);
+  writeElements(value.comm, 2, (i, item) => { view.setUint32(offset + 16 + i * 8, item, true); view.setUint32(offset + 16 + i * 8 + 4, Math.floor(item / 4294967296), true); });
+  writeElements(value.status, 32, (i, item) => view.setInt32(offset + 32 + i * 4, item, true));
+  writeElements(value.bytes, 8192, (i, item) => view.setUint8(offset + 160 + i, item));
+}
+
+/** Many of `struct snapshot_task`, one array a field. Elements from `length` on mean nothing. */
+export class SnapshotTaskColumns {
+  readonly capacity: number;
+  length = 0;
+  readonly address: Float64Array;
+  readonly pidTgid: Float64Array;
+  readonly comm: Float64Array;
+  readonly status: Int32Array;
+  readonly bytes: Uint8Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.address = new Float64Array(capacity);
+    this.pidTgid = new Float64Array(capacity);
+    this.comm = new Float64Array(capacity * 2);
+    this.status = new Int32Array(capacity * 32);
+    this.bytes = new Uint8Array(capacity * 8192);
+  }
+
+  /** @throws OptionError when full. */
+  push(view: DataView, offset: number): void {
+    const i = this.length;
+    if (i >= this.capacity) throw new OptionError('SnapshotTaskColumns: all ' + this.capacity + ' rows are taken');
+    this.address[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+    this.pidTgid[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
+    for (let j = 0; j < 2; j++) this.comm[i * 2 + j] = view.getUint32(offset + 16 + j * 8, true) + view.getUint32(offset + 16 + j * 8 + 4, true) * 4294967296;
+    for (let j = 0; j < 32; j++) this.status[i * 32 + j] = view.getInt32(offset + 32 + j * 4, true);
+    for (let j = 0; j < 8192; j++) this.bytes[i * 8192 + j] = view.getUint8(offset + 160 + j);
+    this.length = i + 1;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+}
+
 /** The object's maps. Where it declares no type for keys or values, there is none here. */
 export const maps = {
   request: {
@@ -319,5 +422,10 @@ export const maps = {
     name: 'copies',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
     value: makeCodec<SnapshotCopies>(sizeofSnapshotCopies, (view, offset) => readSnapshotCopies(view, offset), writeSnapshotCopies),
+  },
+  task: {
+    name: 'task',
+    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+    value: makeCodec<SnapshotTask>(sizeofSnapshotTask, (view, offset) => readSnapshotTask(view, offset), writeSnapshotTask),
   },
 } as const;

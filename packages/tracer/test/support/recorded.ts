@@ -48,8 +48,10 @@ function shortened({ address, bytes, readable }: Image, chunks: number): Image {
 
 /** Writes the parts of a recording that tests need. @param chunks Chunks of 256 bytes to keep of every socket. */
 export function writeRecording(path: string, recording: Recording, chunks = 10): void {
-  const { images, pointers } = recording.observations;
+  const { images, pointers, tasks, taskCopies } = recording.observations;
   const observations: Observations = {
+    tasks,
+    taskCopies: new Map([...taskCopies].map(([address, image]) => [address, shortened(image, 1)])),
     images: images.map((seen): Observation => ({ ...seen, image: shortened(seen.image, chunks) })),
     pointers: pointers.map(
       (seen): PointerObservation => ({

@@ -7,6 +7,7 @@ import type {
   Observation,
   Observations,
   PointerObservation,
+  TaskObservation,
 } from '../../src/discovery/observations.js';
 import { flagMask } from '../../src/discovery/observations.js';
 
@@ -76,10 +77,14 @@ export function randomLayout(random: Random): Layout {
   }
   for (const field of ['inum', 'sk', 'file', 'private_data'] as const)
     layout[field] = field === 'file' ? 8 + 8 * random.below(4) : 64 + 8 * random.below(20);
+  layout.pid = 1000 + 4 * random.below(100);
+  layout.tgid = layout.pid + 4;
+  layout.group_leader = 2000 + 8 * random.below(100);
+  layout.comm = 4000 + random.below(1000);
   return layout as Layout;
 }
 
-const sizes = { image: 4096, copy: 512 };
+const sizes = { image: 4096, copy: 512, task: 8192 };
 const base = 0xffff_8881_0000_0000n;
 
 /** A kernel of a given layout. */
@@ -87,6 +92,8 @@ export class SyntheticKernel {
   readonly layout: Layout;
   readonly images: Observation[] = [];
   readonly pointers: PointerObservation[] = [];
+  readonly tasks: TaskObservation[] = [];
+  readonly taskCopies = new Map<bigint, Image>();
   readonly #random: Random;
 
   constructor(layout: Layout, random: Random) {
@@ -94,6 +101,7 @@ export class SyntheticKernel {
     this.#random = random;
     for (let socket = 0; socket < 6; socket++) this.#addSocket(socket);
     for (const inode of [4_026_531_840, 4_026_532_300]) this.#addPointers(inode);
+    this.#addTasks();
   }
 
   get observations(): Observations {
@@ -117,6 +125,7 @@ export class SyntheticKernel {
       const start = random.u32();
       const common = { state, family, localPort: port(), peerPort: port(), flags, fresh: true };
       const errors = { error: [0, 111, 104][random.below(3)]!, softError: [0, 113, 101][random.below(3)]! };
+      const boundDevice = random.below(5);
       const unsent = random.below(1000);
       // Only while nothing is in flight, counters are known, and both sequence numbers the same.
       const quiet = state !== 2;
@@ -130,7 +139,15 @@ export class SyntheticKernel {
           : { localAddress6: this.#bytes(16), peerAddress6: this.#bytes(16) };
       const image = new Image(base + BigInt(index * 8192), this.#bytes(sizes.image), Array(16).fill(true));
       const counters = quiet ? { counters: this.#counters(index) } : {};
-      const seen: Observation = { image, ...common, ...errors, ...sequences, ...addresses, ...counters };
+      const seen: Observation = {
+        image,
+        boundDevice,
+        ...common,
+        ...errors,
+        ...sequences,
+        ...addresses,
+        ...counters,
+      };
       this.#write(seen);
       this.images.push(seen);
     }
@@ -173,6 +190,7 @@ export class SyntheticKernel {
     view.setUint16(layout.sk_protocol, 6, true);
     view.setUint16(layout.sk_protocol + 2, 1, true);
     const words: [FieldName, number][] = [
+      ['skc_bound_dev_if', seen.boundDevice!],
       ['sk_err', seen.error!],
       ['sk_err_soft', seen.softError!],
       ['write_seq', seen.writeSeq!],
@@ -196,6 +214,39 @@ export class SyntheticKernel {
     view.setBigUint64(layout.bytes_received, counters.bytesReceived, true);
     view.setBigUint64(layout.bytes_sent, counters.bytesSent!, true);
     view.setBigUint64(layout.bytes_retrans, counters.bytesRetrans!, true);
+  }
+
+  /** A process's own task under two names, and that of another thread, which points to it. */
+  #addTasks(): void {
+    const { layout } = this;
+    const [tgid, other] = [4321, 4330];
+    const leader = base + 0x900_0000n;
+    const shared = leader + 0x9_0000n;
+    for (const [pid, name] of [
+      [tgid, 'first name'],
+      [tgid, 'second'],
+      [other, 'a thread of the'],
+    ] as const) {
+      const address = pid === tgid ? leader : leader + 0x1_0000n;
+      const image = new Image(address, this.#bytes(sizes.task), Array(32).fill(true));
+      const view = new DataView(image.bytes.buffer);
+      const comm = Buffer.from(name);
+      view.setUint32(layout.pid, pid, true);
+      view.setUint32(layout.tgid, tgid, true);
+      image.bytes.set([...comm, 0], layout.comm);
+      view.setBigUint64(layout.group_leader, leader, true);
+      // What they share besides, such as their memory, and a pointer to the leader from its own task only.
+      view.setBigUint64(layout.group_leader + 800, shared, true);
+      if (pid === tgid) view.setBigUint64(layout.group_leader + 808, leader, true);
+      this.tasks.push({ image, pid, tgid, comm });
+    }
+    const own = this.tasks[0]!.image;
+    const copy = (address: bigint, bytes: Uint8Array) =>
+      this.taskCopies.set(address, new Image(address, bytes, [true, true]));
+    for (const offset of [layout.group_leader, layout.pid])
+      copy(leader + BigInt(offset), own.bytes.slice(offset, offset + sizes.copy));
+    for (const offset of [layout.group_leader + 800, layout.pid])
+      copy(shared + BigInt(offset), this.#bytes(sizes.copy));
   }
 
   #addPointers(netns: number): void {
