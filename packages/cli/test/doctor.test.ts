@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
+import type { HostReport } from '@weir/tracer';
 import { formatReport } from '../src/doctor/report.js';
 import { describeFailure } from '../src/failure.js';
 import { ansiColour, noColour } from '../src/text/colour.js';
@@ -57,6 +58,28 @@ weir trace does not work here.
       /Problems\n {2}none\n\n✓ there {3}✗ not there {3}\? not known\n\nweir trace works here\.\n$/,
     );
     assert.doesNotMatch(text, /Hooks|Features/);
+  });
+
+  it('names the fields that a discovery did not find, and why', () => {
+    const why = 'at no offset does what was known stand';
+    const missing = [
+      { field: 'tcp_sock.segs_in', why },
+      { field: 'sock_common.skc_v6_daddr', why: 'no known value could be set' },
+      { field: 'tcp_sock.srtt_us', why },
+    ];
+    const typesOf = (btf: HostReport['btf']) =>
+      /Types\n((?: {2}.*\n)*)/.exec(formatReport({ ...report, btf }, noColour))?.[1]?.split('\n');
+    assert.deepEqual(typesOf({ source: 'discovery', types: 30, missing }), [
+      '  ✓ discovered, 30 types',
+      `  ✗ not found: ${why}: tcp_sock.segs_in, tcp_sock.srtt_us`,
+      '  ✗ not found: no known value could be set: sock_common.skc_v6_daddr',
+      '',
+    ]);
+    assert.deepEqual(typesOf({ source: 'cache', types: 30, missing: [{ field: 'net.inum' }] }), [
+      '  ✓ from an earlier discovery, 30 types',
+      '  ✗ not found, by an earlier discovery: net.inum',
+      '',
+    ]);
   });
 
   it('gives long advice its own lines', () => {

@@ -8,7 +8,7 @@ import { capabilityNeeds, privilegeProblems } from './privileges.js';
 import type { FeatureReport, HookChoice, HostReport, Problem } from './report.js';
 import { planUdp, readUdpFeatures } from './sockets/index.js';
 import { Tracer } from './tracer.js';
-import { describeOffsets } from './types/field-report.js';
+import { describeOffsets, missingFields } from './types/field-report.js';
 import { type TargetTypes, targetTypes } from './types/target.js';
 
 /** Options of {@link inspectHost}. */
@@ -97,6 +97,7 @@ function describeTypes(
     types: btf.length,
     ...(path !== undefined && { path }),
     ...(rejected !== undefined && { rejected }),
+    ...missingFields(types),
   };
 }
 

@@ -89,6 +89,8 @@ export interface HostReport {
     readonly rejected?: string;
     /** Why it is not known which types there are. */
     readonly undecided?: string;
+    /** Fields that a discovery did not find, and why; records lack what is read from them. */
+    readonly missing?: readonly { readonly field: string; readonly why?: string }[];
   };
   readonly capabilities: readonly {
     readonly name: string;

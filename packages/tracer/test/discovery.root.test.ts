@@ -4,7 +4,16 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { Collection, parseObject } from '@weir/ebpf';
 import { withNetns } from '@weir/ebpf/sys';
+import { Experiment } from '../src/discovery/experiment.js';
+import { knownFields } from '../src/discovery/fields.js';
 import { type Discovery, discover } from '../src/discovery/index.js';
+import { makeProbeSocket } from '../src/discovery/known-values.js';
+import { inFreshNamespace } from '../src/discovery/namespace.js';
+import { type Snapshot, Snapshots } from '../src/discovery/snapshot.js';
+import { AddressFamily, SocketPool } from '../src/discovery/sockets.js';
+import { solve } from '../src/discovery/solve.js';
+import { makeKnownTraffic } from '../src/discovery/traffic.js';
+import { TcpState } from '../src/sockets/tcp-state.js';
 import { assertTrue } from './support/discovered.js';
 import { Load } from './support/load.js';
 import { ip, TestNetns } from './support/netns.js';
@@ -61,7 +70,33 @@ describe('discovery finds every field at its offset in the kernel', () => {
   });
 });
 
+/** Something else runs for a while, each time just before a client ends its sending side. */
+class SlowExperiment extends Experiment {
+  override before(...[change, action, options]: Parameters<Experiment['before']>): Snapshot | undefined {
+    if (change.to === TcpState.fin_wait1) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+    return super.before(change, action, options);
+  }
+}
+
 describe('discovery', () => {
+  it('does not use counters that changed before the socket was copied', () => {
+    using snapshots = new Snapshots();
+    using sockets = new SocketPool();
+    const experiment = new SlowExperiment(snapshots, sockets);
+    inFreshNamespace(sockets, () => {
+      const [first, second, third, listener] = [0, 1, 2, 3].map(() =>
+        makeProbeSocket(experiment, AddressFamily.ipv4),
+      );
+      listener!.socket.listen();
+      makeKnownTraffic(experiment, [first!, second!, third!], listener!);
+    });
+    assert.ok(experiment.disturbed);
+    const { missing } = solve(experiment);
+    const counters = knownFields.filter(({ struct }) => struct === 'tcp_sock');
+    const nowhere = counters.filter(({ field }) => missing.get(field)?.startsWith('at no offset'));
+    assert.deepEqual(nowhere, []);
+  });
+
   it('leaves nothing behind', () => {
     const traces = () => ({
       descriptors: readdirSync('/proc/self/fd').length,

@@ -59,7 +59,18 @@ function typesLines({ btf }: HostReport, paint: Paint): string[] {
   if (btf.undecided !== undefined)
     return [`${mark('unknown', paint)} not known: ${escapeText(btf.undecided)}`];
   const used = `${mark(known(btf.source !== 'none'), paint)} ${sources[btf.source]}${where}${count}`;
-  return btf.rejected === undefined ? [used] : [`${mark('absent', paint)} ${escapeText(btf.rejected)}`, used];
+  const rejected = btf.rejected === undefined ? [] : [`${mark('absent', paint)} ${escapeText(btf.rejected)}`];
+  return [...rejected, used, ...missingLines(btf, paint)];
+}
+
+/** A line for each reason why fields are missing. */
+function missingLines({ missing = [] }: HostReport['btf'], paint: Paint): string[] {
+  const reasons = new Set(missing.map(({ why }) => why));
+  return [...reasons].map((why) => {
+    const names = missing.filter((one) => one.why === why).map(({ field }) => escapeText(field));
+    const because = why === undefined ? ', by an earlier discovery' : `: ${escapeText(why)}`;
+    return `${mark('absent', paint)} not found${because}: ${names.join(', ')}`;
+  });
 }
 
 /** A line a field: in use, the kernel's own, discovered, and how. A difference between the last two is an error. */

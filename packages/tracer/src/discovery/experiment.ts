@@ -37,6 +37,8 @@ export class Experiment implements Observations {
   /** Reasons why experiments failed. */
   readonly failures: string[] = [];
   /** Whether one failed for reasons of the moment, such as too many open files. */
+  transient = false;
+  /** Whether something happened meanwhile that kept one from showing what it should. */
   disturbed = false;
 
   constructor(snapshots: Snapshots, sockets: SocketPool) {
@@ -49,9 +51,17 @@ export class Experiment implements Observations {
     try {
       experiment();
     } catch (error) {
-      this.disturbed ||= error instanceof SyscallError && isTransient(error.errno);
+      const refused = error instanceof SyscallError;
+      this.transient ||= refused && isTransient(error.errno);
+      this.disturbed ||= !refused || isTransient(error.errno);
       this.failures.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
     }
+  }
+
+  /** Records that an observation is missing, for a reason that may not be there the next time. */
+  disturb(why: string): void {
+    this.disturbed = true;
+    this.failures.push(why);
   }
 
   /**
@@ -69,7 +79,7 @@ export class Experiment implements Observations {
       .take(change, action, options)
       .filter(({ image }) => isIt(image));
     if (first !== undefined && others.length === 0) return first;
-    this.failures.push(`${others.length === 0 ? 'no' : 'more than one'} change of state was seen`);
+    this.disturb(`${others.length === 0 ? 'no' : 'more than one'} change of state was seen`);
     return undefined;
   }
 

@@ -18,6 +18,7 @@ import {
 } from './known-values.js';
 import { inFreshNamespace, namespaceInode } from './namespace.js';
 import type { Observations } from './observations.js';
+import { combine, needsAnotherPass, type Pass } from './passes.js';
 import { setKnownSequences } from './repair.js';
 import { Snapshots } from './snapshot.js';
 import { AddressFamily, SocketOption, SocketPool } from './sockets.js';
@@ -33,9 +34,11 @@ export interface Discovery {
   readonly missing: readonly MissingField[];
   /** Capabilities that this process lacks and with which more might be found; empty if nothing is missing. */
   readonly lacked: readonly CapabilityName[];
-  /** Whether an experiment failed for reasons of the moment, so that more might be found the next time. */
+  /** Whether more might be found the next time: experiments were disturbed, or failed for reasons of the moment. */
   readonly disturbed: boolean;
-  /** The number of sockets that were created: at most 16. */
+  /** How often all experiments were made: more than once if something was missing the first time. */
+  readonly passes: number;
+  /** The number of sockets that were created: at most 16 a pass. */
   readonly sockets: number;
   readonly durationMs: number;
   /** The fields that were found as types, for CO-RE relocations. */
@@ -45,16 +48,19 @@ export interface Discovery {
 export interface DiscoveryOptions {
   /** Features of the kernel. Default: those that are probed. */
   readonly features?: FeatureTable;
-  /** Receives all observations, for instance to record them. */
+  /** Receives all observations of each pass, for instance to record them. */
   readonly onObservations?: (observations: Observations) => void;
 }
+
+/** What load or chance kept from being found once is found by the second or the third pass. */
+const MAX_PASSES = 3;
 
 /** Capabilities that some experiments take. */
 const usefulCapabilities: readonly CapabilityName[] = ['CAP_SYS_ADMIN', 'CAP_NET_ADMIN', 'CAP_NET_RAW'];
 
 /**
  * Discovers the kernel's layout. It is synchronous, because it belongs to one thread; it takes about 100 ms and leaves nothing
- * behind. A field that is not found, or cannot be distinguished from another place, is reported as missing.
+ * behind. If a field is missing, all is done again, up to twice. A field that is not found, or cannot be distinguished from another place, is reported as missing.
  *
  * Needs the tracepoint inet_sock_set_state (4.16) and raw tracepoints (4.17); CAP_SYS_ADMIN, or CAP_BPF and
  * CAP_PERFMON. Sequence numbers need CAP_NET_ADMIN as well, `sk_err_soft` CAP_NET_RAW. Without CAP_SYS_ADMIN it works in
@@ -64,29 +70,35 @@ const usefulCapabilities: readonly CapabilityName[] = ['CAP_SYS_ADMIN', 'CAP_NET
  */
 export function discover(options: DiscoveryOptions = {}): Discovery {
   const start = performance.now();
-  using sockets = new SocketPool();
   using snapshots = new Snapshots(options.features);
-  const experiment = new Experiment(snapshots, sockets);
-  runExperiments(experiment);
-  options.onObservations?.(experiment);
-  const solution = solve(experiment);
-  const fields = inOrder(solution);
+  const passes: Pass[] = [];
+  do passes.push(runPass(snapshots, options));
+  while (passes.length < MAX_PASSES && needsAnotherPass(passes));
+  const { found: fields, missing, disturbed } = combine(passes);
   return {
     fields,
-    missing: [...solution.missing].map(([field, why]) => ({
-      field,
-      why: experiment.failures.length > 0 ? `${why} (${experiment.failures.join('; ')})` : why,
-    })),
-    lacked: solution.missing.size > 0 ? missingCapabilities(usefulCapabilities) : [],
-    disturbed: solution.missing.size > 0 && experiment.disturbed,
-    sockets: sockets.count,
+    missing,
+    lacked: missing.length > 0 ? missingCapabilities(usefulCapabilities) : [],
+    disturbed,
+    passes: passes.length,
+    sockets: passes.reduce((sum, { sockets }) => sum + sockets, 0),
     durationMs: performance.now() - start,
     toBtf: () => toBtf(fields),
   };
 }
 
-function inOrder({ found }: Solution): DiscoveredField[] {
-  return knownFields.flatMap(({ field }) => found.filter((candidate) => candidate.field === field));
+/** All experiments, with sockets and values of their own. */
+function runPass(snapshots: Snapshots, { onObservations }: DiscoveryOptions): Pass {
+  using sockets = new SocketPool();
+  const experiment = new Experiment(snapshots, sockets);
+  runExperiments(experiment);
+  onObservations?.(experiment);
+  const { failures, transient, disturbed } = experiment;
+  return { ...pick(solve(experiment)), failures, transient, disturbed, sockets: sockets.count };
+}
+
+function pick({ found, missing, contradicted }: Solution): Solution {
+  return { found, missing, contradicted };
 }
 
 /** Runs all experiments. One that fails only lacks its own observations. */

@@ -9,6 +9,7 @@ export class Findings {
   readonly observations: Observations;
   readonly #found = new Map<FieldName, DiscoveredField>();
   readonly #missing = new Map<FieldName, string>();
+  readonly #contradicted = new Set<FieldName>();
 
   constructor(observations: Observations) {
     this.observations = observations;
@@ -20,6 +21,11 @@ export class Findings {
 
   get missing(): ReadonlyMap<FieldName, string> {
     return this.#missing;
+  }
+
+  /** Missing fields for which values were known, but not one offset fitted these. */
+  get contradicted(): ReadonlySet<FieldName> {
+    return this.#contradicted;
   }
 
   /** The offset of a field, if it was found. */
@@ -36,15 +42,21 @@ export class Findings {
     this.#missing.set(name, why);
   }
 
+  /** Records that a field was searched for, and that another number of offsets than one fitted. */
+  contradict(name: FieldName, count: number): void {
+    this.miss(name, howMany(count));
+    this.#contradicted.add(name);
+  }
+
   /** Adds a field if exactly one offset was left, and otherwise records why not. */
   decide(name: FieldName, offsets: readonly number[], how: Method = 'values'): void {
     if (offsets.length === 1) this.add(name, offsets[0]!, how);
-    else this.miss(name, howMany(offsets.length));
+    else this.contradict(name, offsets.length);
   }
 }
 
-/** Explains why this number of candidates is no result. */
-export function howMany(count: number): string {
+/** Why this number of candidates is no result. */
+function howMany(count: number): string {
   if (count === 0) return 'at no offset does what was known stand';
   return `${count} offsets fit what was known`;
 }

@@ -1,6 +1,6 @@
 /** Solves struct sock_common: the ends of connections. Pure. */
 import { flagMask, type Observation } from './observations.js';
-import { type Findings, findKnown, howMany, offsetsWhere, solveKnown } from './search.js';
+import { type Findings, findKnown, offsetsWhere, solveKnown } from './search.js';
 
 const IPV4 = 2;
 
@@ -108,7 +108,7 @@ function solveFamily(findings: Findings): void {
     const alone = twoFamilies && offsets.length === 1;
     findings.add('skc_family', num + 2, alone ? 'values' : 'structure', offsets.length);
   } else if (twoFamilies) findings.decide('skc_family', offsets);
-  else findings.miss('skc_family', howMany(offsets.length));
+  else findings.contradict('skc_family', offsets.length);
 }
 
 /** Where loopback is the only device, few values are known: then its place behind the family, the state and a byte decides. */

@@ -2,7 +2,7 @@
 
 import type { Image } from './image.js';
 import type { PointerObservation } from './observations.js';
-import { type Findings, howMany } from './search.js';
+import type { Findings } from './search.js';
 
 const POINTER = 8;
 /** A sock has at least so many bytes; behind them in its image may be other objects. */
@@ -79,9 +79,10 @@ function solveNamespace(findings: Findings, pointers: readonly PointerObservatio
     findings.add('inum', inum!, 'pointer');
     return;
   }
-  const why = known.length === 0 ? 'no namespace could be looked at' : howMany(paths.length);
-  findings.miss('skc_net', why);
-  findings.miss('inum', why);
+  for (const name of ['skc_net', 'inum'] as const) {
+    if (known.length === 0) findings.miss(name, 'no namespace could be looked at');
+    else findings.contradict(name, paths.length);
+  }
 }
 
 /** A struct socket points back to its sock, and its file back to it. */
@@ -94,7 +95,7 @@ function solveSocket(findings: Findings, pointers: readonly PointerObservation[]
   const names = ['sk_socket', 'sk', 'file', 'private_data'] as const;
   for (const [index, name] of names.entries()) {
     if (paths.length === 1) findings.add(name, paths[0]![index]!, 'pointer');
-    else findings.miss(name, howMany(paths.length));
+    else findings.contradict(name, paths.length);
   }
 }
 

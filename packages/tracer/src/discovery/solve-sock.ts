@@ -1,6 +1,6 @@
 /** Solves struct sock: errors and the protocol. Pure. */
 import type { Image } from './image.js';
-import { type Findings, howMany, offsetsWhere, solveKnown } from './search.js';
+import { type Findings, offsetsWhere, solveKnown } from './search.js';
 
 const STREAM = 1;
 const TCP = 6;
@@ -43,7 +43,7 @@ function solveProtocol(findings: Findings, limit: number | undefined): void {
   ];
   const [first] = found;
   if (found.length === 1) findings.add('sk_protocol', first!.offset, 'structure', 1, { size: first!.size });
-  else findings.miss('sk_protocol', howMany(found.length));
+  else findings.contradict('sk_protocol', found.length);
 }
 
 type WordSearch = (size: number, fits: (image: Image, offset: number) => boolean) => number[];

@@ -1,7 +1,7 @@
 /** Solves struct task_struct: numbers and names of threads, and the way to the task of their process. Pure. */
 import type { Image } from './image.js';
 import type { TaskObservation } from './observations.js';
-import { type Findings, howMany, offsetsWhere } from './search.js';
+import { type Findings, offsetsWhere } from './search.js';
 import { pointersIn } from './solve-pointers.js';
 
 const POINTER = 8;
@@ -24,8 +24,10 @@ export function solveTask(findings: Findings): void {
     findings.add('pid', first!, 'values');
     findings.add('tgid', first! + ID, 'values');
   } else {
-    findings.miss('pid', why(tasks, ids.length));
-    findings.miss('tgid', why(tasks, ids.length));
+    for (const name of ['pid', 'tgid'] as const) {
+      if (hasThread(tasks)) findings.contradict(name, ids.length);
+      else findings.miss(name, 'no second thread could be looked at');
+    }
   }
   solveName(findings);
   solveLeader(findings);
@@ -33,14 +35,14 @@ export function solveTask(findings: Findings): void {
 
 /** pid and tgid are neighbours; only a thread that is not the first of its process has two numbers in them. */
 function idOffsets(tasks: readonly TaskObservation[]): number[] {
-  if (!tasks.some(({ pid, tgid }) => pid !== tgid)) return [];
+  if (!hasThread(tasks)) return [];
   return offsetsWhere(tasks, { size: 2 * ID, align: ID }, ({ image, pid, tgid }, offset) => {
     return image.u32(offset) === pid && image.u32(offset + ID) === tgid;
   });
 }
 
-function why(tasks: readonly TaskObservation[], count: number): string {
-  return tasks.some(({ pid, tgid }) => pid !== tgid) ? howMany(count) : 'no known value could be set';
+function hasThread(tasks: readonly TaskObservation[]): boolean {
+  return tasks.some(({ pid, tgid }) => pid !== tgid);
 }
 
 function solveName(findings: Findings): void {
@@ -95,6 +97,6 @@ function solveLeader(findings: Findings): void {
     .filter(({ task, targets: [self] }) => holds(self, (copy) => copy.u64(0) === task))
     .filter(({ targets: [, ids] }) => holds(ids, (copy) => copy.u32(0) === tgid && copy.u32(ID) === tgid))
     .map(({ offset }) => offset);
-  if (tasks.length === 0) findings.miss('group_leader', 'no known value could be set');
-  else findings.decide('group_leader', offsets, 'pointer');
+  if (hasThread(tasks)) findings.decide('group_leader', offsets, 'pointer');
+  else findings.miss('group_leader', 'no second thread could be looked at');
 }

@@ -13,6 +13,8 @@ export interface Solution {
   readonly found: readonly DiscoveredField[];
   /** Why a field was not found. */
   readonly missing: ReadonlyMap<FieldName, string>;
+  /** Missing fields for which values were known: what was seen is not as it should be. */
+  readonly contradicted: ReadonlySet<FieldName>;
 }
 
 /** Solves every field; in an order in which later ones can use earlier ones. */

@@ -2,9 +2,10 @@
 import { randomInt } from 'node:crypto';
 import type { TcpInfo } from '../sockets/tcp-info.js';
 import { TcpState } from '../sockets/tcp-state.js';
-import { type BoundProbeSocket, type Experiment, pairKnown, waitUntil } from './experiment.js';
+import { type BoundProbeSocket, type Experiment, type Known, pairKnown, waitUntil } from './experiment.js';
 import type { Image } from './image.js';
 import type { Observation } from './observations.js';
+import type { Snapshot } from './snapshot.js';
 import { countersOf, sameInfo, tcpInfo } from './socket-info.js';
 import { type Endpoint, SocketOption, type TestSocket } from './sockets.js';
 
@@ -17,6 +18,8 @@ interface Connection {
 const CONNECTED_WITHIN_MS = 500;
 /** A tail loss probe takes two ticks of the kernel's clock, a retransmission timer 200 ms. */
 const QUIET_WITHIN_MS = 1500;
+/** Corked bytes are kept back for 200 ms (TCP_RTO_MIN), give or take a tick of the kernel's clock. */
+const CORKED_FOR_MS = 150;
 /** Bytes of payload in a segment: small, so that few bytes are many segments. */
 export const SEGMENT = 536;
 
@@ -81,7 +84,7 @@ function lose({ client, server }: Connection, segments: number): void {
   }
 }
 
-/** Waits until all is acknowledged; then each end keeps back some bytes that it could send. */
+/** Waits until all is acknowledged. */
 function waitUntilQuiet({ client, server }: Connection): void {
   const ends = [client.socket, server];
   const quiet = () =>
@@ -92,34 +95,49 @@ function waitUntilQuiet({ client, server }: Connection): void {
       return unackedSegments === 0 && unsentBytes === 0;
     });
   if (!waitUntil(quiet, QUIET_WITHIN_MS)) throw new Error('a connection over loopback did not get quiet');
-  for (const end of ends) {
-    end.set(SocketOption.noDelay, 0);
-    end.set(SocketOption.cork, 1);
-    end.send(randomInt(1, SEGMENT / 2));
-  }
 }
 
 /** The client's end when it ends its sending side, then the server's when it aborts: no end stays in TIME_WAIT. */
 function observeBoth(experiment: Experiment, { client, server, peer }: Connection): void {
   const { socket, sk, local } = client;
-  const clientInfo = quietInfo(socket);
-  const clientSeen = experiment.before({ sk, from: TcpState.established, to: TcpState.fin_wait1 }, () =>
-    socket.endSending(),
+  const clientKnown = pairKnown(socket.family, local, peer);
+  observeQuiet(experiment, socket, clientKnown, () =>
+    experiment.before({ sk, from: TcpState.established, to: TcpState.fin_wait1 }, () => socket.endSending()),
   );
-  experiment.observe(clientSeen, socket.family, {
-    ...pairKnown(socket.family, local, peer),
-    ...counters(clientInfo),
-  });
-  if (!waitUntil(() => tcpInfo(server).state === TcpState.close_wait, CONNECTED_WITHIN_MS)) return;
-  const serverInfo = quietInfo(server);
-  const closing = { from: TcpState.close_wait, to: TcpState.close };
-  const serverSeen = experiment.before(closing, () => server.disconnect(), {
-    isIt: (image) => holdsAddress(image, local.address),
-  });
-  // The kernel has already taken the local port away, which such a socket only shares with its listener.
-  const { localPort, ...known } = pairKnown(server.family, peer, local);
-  experiment.observe(serverSeen, server.family, { ...known, ...counters(serverInfo) });
+  const heard = () => tcpInfo(server).state === TcpState.close_wait;
+  if (waitUntil(heard, CONNECTED_WITHIN_MS)) {
+    const closing = { from: TcpState.close_wait, to: TcpState.close };
+    // The kernel has already taken the local port away, which such a socket only shares with its listener.
+    const { localPort, ...serverKnown } = pairKnown(server.family, peer, local);
+    observeQuiet(experiment, server, serverKnown, () =>
+      experiment.before(closing, () => server.disconnect(), {
+        isIt: (image) => holdsAddress(image, local.address),
+      }),
+    );
+  } else experiment.disturb('the end of a connection over loopback did not arrive');
   socket.disconnect();
+}
+
+/**
+ * Observes an end that keeps back some bytes which it could send. The kernel sends them by itself after 200 ms, and then TCP_INFO
+ * is not what the image holds: an observation that took too long does not count.
+ */
+function observeQuiet(
+  experiment: Experiment,
+  socket: TestSocket,
+  known: Known,
+  observe: () => Snapshot | undefined,
+): void {
+  const start = performance.now();
+  socket.set(SocketOption.noDelay, 0);
+  socket.set(SocketOption.cork, 1);
+  socket.send(randomInt(1, SEGMENT / 2));
+  const info = quietInfo(socket);
+  const seen = observe();
+  const isCurrent = performance.now() - start < CORKED_FOR_MS;
+  if (info === undefined || !isCurrent)
+    experiment.disturb('a connection over loopback changed while it was looked at');
+  experiment.observe(seen, socket.family, { ...known, ...(isCurrent && counters(info)) });
 }
 
 /** Whether an IPv4 address stands anywhere in an image. */

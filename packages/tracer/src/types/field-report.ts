@@ -2,7 +2,7 @@
 import { type Btf, kernelBtf } from '@weir/ebpf';
 import { knownFields } from '../discovery/fields.js';
 import { type DiscoveredField, discover, type MissingField } from '../discovery/index.js';
-import type { FieldOffset } from '../report.js';
+import type { FieldOffset, HostReport } from '../report.js';
 import { fieldOffset } from './offsets.js';
 import type { TargetTypes } from './target.js';
 
@@ -43,4 +43,21 @@ export function compareOffsets(
       ...(why !== undefined && { why }),
     };
   });
+}
+
+/** The fields that a discovery, this one or an earlier one, did not find; nothing if it found all, or there was none. Pure. */
+export function missingFields({
+  fields,
+  missing = [],
+}: Pick<TargetTypes, 'fields' | 'missing'>): Pick<HostReport['btf'], 'missing'> {
+  if (fields === undefined) return {};
+  const found = new Set(fields.map(({ field }) => field));
+  const rest = knownFields.filter(({ field }) => !found.has(field));
+  if (rest.length === 0) return {};
+  return {
+    missing: rest.map(({ struct, field }) => {
+      const why = missing.find((one) => one.field === field)?.why;
+      return { field: `${struct}.${field}`, ...(why !== undefined && { why }) };
+    }),
+  };
 }
