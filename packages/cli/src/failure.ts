@@ -37,14 +37,24 @@ export function describeFailure(error: unknown, command: string, debug: boolean)
     return { exitCode: ExitCode.usage, text: `weir: ${escapeText(error.message)}\n` };
   const { message, stack, log } = parts(error);
   if (isBug(error)) {
-    const text = `weir: this is a bug in weir: ${escapeText(`${error.name}: ${message}`.split('\n', 1)[0]!)}`;
-    const request = debug ? 'please report it with what follows' : 'please report it with what --debug shows';
-    return { exitCode: ExitCode.failed, text: `${text}; ${request}\n${debug ? block(stack) : ''}` };
+    return { exitCode: ExitCode.failed, text: bug(`${error.name}: ${message}`, stack, debug) };
   }
   const [first = '', ...rest] = message.split('\n');
   const more = rest.length === 0 || debug ? '' : ' (--debug shows more)';
   const text = `weir: ${escapeText(first.replace(/:$/, ''))}${more}${advice(error, message)}\n`;
   return { exitCode: ExitCode.failed, text: debug ? text + block(stack) + block(log) : text };
+}
+
+/** Describes an error that nothing has caught. */
+export function describeCrash(error: unknown, debug: boolean): string {
+  const { message, stack } = parts(error);
+  return bug(`${error instanceof Error ? error.name : 'error'}: ${message}`, stack, debug);
+}
+
+function bug(what: string, stack: string, debug: boolean): string {
+  const request = debug ? 'please report it with what follows' : 'please report it with what --debug shows';
+  const first = escapeText(what.split('\n', 1)[0]!);
+  return `weir: this is a bug in weir: ${first}; ${request}\n${debug ? block(stack) : ''}`;
 }
 
 /** Whether the runtime has thrown it: errors that Weir foresees have classes of their own. */

@@ -28,8 +28,16 @@ Examples:
   weir balance check balance.yaml   is a load balancer's configuration good?
   weir help trace                   all about one command`;
 
+/** Where help goes, and how wide it may be. */
+export interface HelpOutput {
+  writeOut(text: string): void;
+  writeErr(text: string): void;
+  getOutHelpWidth(): number;
+  getErrHelpWidth(): number;
+}
+
 /** Builds the tree. It throws CommanderError instead of exiting and prints no errors of its own. */
-export function createProgram(actions: Actions, write: (text: string) => void, writeError = write): Command {
+export function createProgram(actions: Actions, output: HelpOutput): Command {
   const program = new Command('weir')
     .description('Shows which process talks to which peer, and how it went, and balances load, with eBPF.')
     .version(packageVersion(), '-V, --version', 'print the version')
@@ -46,9 +54,13 @@ export function createProgram(actions: Actions, write: (text: string) => void, w
     program.addCommand(command);
   }
   for (const command of withCommands(program)) {
-    command
-      .exitOverride()
-      .configureOutput({ writeOut: write, writeErr: writeError, outputError: () => undefined });
+    command.exitOverride().configureOutput({
+      ...output,
+      outputError: () => undefined,
+      // By default, commander asks process.stdout and process.stderr.
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
   }
   return program;
 }

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { DoctorFlags } from './doctor/doctor-command.js';
 import { describeFailure, ExitCode } from './failure.js';
-import { Output } from './output.js';
+import { Output } from './output/output.js';
 import { createProgram } from './program.js';
 import type { RunHost } from './run-host.js';
 import { paintFor } from './text/colour.js';
@@ -11,11 +11,12 @@ import type { TopFlags } from './top/top-flags.js';
 import type { TraceFlags } from './trace/trace-flags.js';
 import type { TracerFactory } from './tracing.js';
 
+/** Columns of help that does not go to a terminal. */
+const DEFAULT_WIDTH = 80;
+
 /** Runs `weir` with these arguments (without `node` and the script) and returns the exit status. */
 export async function runCommandLine(args: readonly string[], host: RunHost): Promise<number> {
   const stdout = new Output(host.stdout);
-  // If standard error is gone, there is nowhere left to report that.
-  host.stderr.on('error', () => undefined);
   let exitCode: number = ExitCode.ok;
   let help = '';
   const program = createProgram(
@@ -38,19 +39,22 @@ export async function runCommandLine(args: readonly string[], host: RunHost): Pr
         await stdout.write(completionScript(shell, program));
       },
     },
-    (text) => {
-      help += text;
+    {
+      writeOut: (text) => {
+        help += text;
+      },
+      writeErr: (text) => host.stderr.write(text),
+      getOutHelpWidth: () => host.stdout.columns ?? DEFAULT_WIDTH,
+      getErrHelpWidth: () => host.stderr.columns ?? DEFAULT_WIDTH,
     },
-    (text) => host.stderr.write(text),
   );
-  try {
-    await program.parseAsync(args, { from: 'user' });
-  } catch (error) {
+  const fail = (error: unknown) => {
     const failure = describeFailure(error, commandName(program, args), args.includes('--debug'));
     host.stderr.write(failure.text);
     exitCode = failure.exitCode;
-  }
-  await stdout.write(help);
+  };
+  await program.parseAsync(args, { from: 'user' }).catch(fail);
+  await stdout.write(help).catch(fail);
   return exitCode;
 }
 
@@ -67,6 +71,7 @@ async function trace(flags: TraceFlags, host: RunHost, stdout: Output): Promise<
       import('./trace/trace-session.js'),
       import('./trace/trace-flags.js'),
       flags.enrich || flags.resolve ? import('./trace/enrich-records.js') : undefined,
+      host.avoidWaiting?.(),
     ]);
   using enriching = enrichment?.startEnrichment(flags);
   if (enriching?.problem !== undefined) host.stderr.write(`weir: ${enriching.problem}\n`);
@@ -101,10 +106,11 @@ async function top(flags: TopFlags, host: RunHost, stdout: Output): Promise<Exit
     host.loadTracer(),
     import('./top/top-session.js'),
     import('./top/top-flags.js'),
+    host.avoidWaiting?.(),
   ]);
   const paint = paintFor(flags.color, host.stdout.isTTY === true, host.env);
   // A terminal may not know its size.
-  const width = host.stdout.isTTY ? host.stdout.columns || undefined : undefined;
+  const width = host.stdout.isTTY ? host.stdout.columns : undefined;
   const request = topRequest(flags, paint, width, await types(flags, tracing));
   return runTop(request, tracing, {
     stdout,

@@ -7,11 +7,12 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { completionScript } from '../src/completion/script.js';
 import { createProgram } from '../src/program.js';
+import { helpOutput } from './support/help-output.js';
 
 const nothing = async () => undefined;
 const program = createProgram(
   { trace: nothing, top: nothing, balance: nothing, doctor: nothing, completion: nothing },
-  () => undefined,
+  helpOutput(() => undefined),
 );
 const folder = mkdtempSync(join(tmpdir(), 'weir-completion-'));
 after(() => rmSync(folder, { recursive: true }));

@@ -6,11 +6,12 @@ import { jsonSchemaText } from '@weir/balancer/config';
 import { closeFields } from '@weir/tracer';
 import { eventNames, fieldOrder } from '../src/json.js';
 import { createProgram } from '../src/program.js';
+import { helpOutput } from './support/help-output.js';
 
 const nothing = async () => undefined;
 const program = createProgram(
   { trace: nothing, top: nothing, balance: nothing, doctor: nothing, completion: nothing },
-  () => undefined,
+  helpOutput(() => undefined),
 );
 
 const page = (name: string) => readFileSync(new URL(`../../../../docs/${name}.md`, import.meta.url), 'utf8');

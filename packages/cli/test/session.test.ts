@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { describe, it } from 'node:test';
 import { OptionError } from '@weir/ebpf';
-import { Output } from '../src/output.js';
+import { Output } from '../src/output/output.js';
 import { runSession, type SessionRequest } from '../src/trace/trace-session.js';
 import { Capture } from './support/captured-output.js';
 import { FakeFactory, type Script } from './support/fake-tracer.js';

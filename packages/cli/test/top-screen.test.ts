@@ -106,13 +106,13 @@ async function bench(columns: number, rows: number, paint: Paint = noColour, liv
       paint,
       watch,
       frame: await watch.refresh(),
-      size: terminalSize(screen.asStream),
+      size: terminalSize(screen),
     },
     state: initialState({ view: 'connections', sort: undefined, filterText: '', intervalMs: 2_000 }),
     onEffect: (effect) => void effects.push(effect),
     onInterval: () => void effects.push(`every ${store.state.intervalMs}`),
   });
-  open = new Ui(store, { stdin: stdin.asStream, stdout: screen.asStream });
+  open = new Ui(store, { stdin: stdin.asStream, stdout: screen });
   await turn();
   return {
     ...{ live, screen, stdin, effects },

@@ -191,7 +191,7 @@ describe('weir top on a terminal', () => {
   const terminal = () => {
     const screen = new FakeScreen(80, 24);
     const stdin = new FakeStdin();
-    return { screen, stdin, terminal: { stdin: stdin.asStream, stdout: screen.asStream } };
+    return { screen, stdin, terminal: { stdin: stdin.asStream, stdout: screen } };
   };
 
   it('shows what there is, and gives the terminal back on q', async () => {

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import type { CaptureEnd } from '@weir/balancer/control';
 import { ExitCode, UsageError } from '../failure.js';
-import { Output } from '../output.js';
+import { Output } from '../output/output.js';
 import type { RunHost } from '../run-host.js';
 import { formatCount } from '../text/units.js';
 import { Interruption } from '../trace/interruption.js';
@@ -14,6 +14,7 @@ import { ask } from './running-balancer.js';
 /** Captures until a signal, the duration, the count, or the reader of the output ends it. */
 export async function capture(flags: CaptureFlags, host: RunHost, stdout: Output): Promise<ExitCode> {
   const output = await outputFor(flags.output, stdout);
+  await host.avoidWaiting?.();
   const abort = new AbortController();
   const end = () => abort.abort();
   using _ = new Interruption(host.signals, end, (code) => host.exit(code));

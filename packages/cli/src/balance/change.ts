@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { NotRunningError } from '@weir/balancer/control';
 import { ExitCode } from '../failure.js';
-import type { Output } from '../output.js';
+import type { Output } from '../output/output.js';
 import { escapeText } from '../text/escape.js';
 import { readConfigFile, readInput } from './config-file.js';
 import type { BalanceRequest, StopFlags, Which } from './requests.js';

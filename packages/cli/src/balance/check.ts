@@ -1,7 +1,7 @@
 /** `weir balance check`. */
 import { type Config, ConfigError } from '@weir/balancer/config';
 import { ExitCode, FileProblems } from '../failure.js';
-import type { Output } from '../output.js';
+import type { Output } from '../output/output.js';
 import { escapeJson, escapeText } from '../text/escape.js';
 import { formatCount } from '../text/units.js';
 import { readConfigFile } from './config-file.js';

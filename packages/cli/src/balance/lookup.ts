@@ -1,7 +1,7 @@
 /** `weir balance lookup`. */
 import { isIPv6 } from 'node:net';
 import { ExitCode, UsageError } from '../failure.js';
-import type { Output } from '../output.js';
+import type { Output } from '../output/output.js';
 import { escapeJson, escapeText } from '../text/escape.js';
 import { realLabel } from './labels.js';
 import { reasonText } from './reasons.js';

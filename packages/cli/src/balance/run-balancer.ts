@@ -19,6 +19,7 @@ import type { RunFlags } from './requests.js';
  */
 export async function run(file: string, flags: RunFlags, host: RunHost): Promise<ExitCode> {
   const config = readConfigFile(file);
+  await host.avoidWaiting?.();
   const say = (line: string) => host.stderr.write(`weir: ${escapeText(line)}\n`);
   let end: () => void = () => undefined;
   const ended = new Promise<void>((resolve) => {

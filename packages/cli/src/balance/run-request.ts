@@ -1,6 +1,6 @@
 /** Runs a request of `weir balance`. Each command loads only the modules that it needs. */
 import type { ExitCode } from '../failure.js';
-import type { Output } from '../output.js';
+import type { Output } from '../output/output.js';
 import type { RunHost } from '../run-host.js';
 import type { BalanceRequest } from './requests.js';
 

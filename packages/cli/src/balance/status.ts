@@ -3,7 +3,7 @@
 import { vipName } from '@weir/balancer/config';
 import type { Status, TrafficStatus, VipRealStatus, VipStatus } from '@weir/balancer/control';
 import { ExitCode } from '../failure.js';
-import type { Output } from '../output.js';
+import type { Output } from '../output/output.js';
 import type { RunHost } from '../run-host.js';
 import { type Paint, paintFor } from '../text/colour.js';
 import { formatEndpoint } from '../text/endpoint.js';

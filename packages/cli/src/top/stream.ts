@@ -1,5 +1,5 @@
 /** `weir top` without a terminal: a table or a JSON object each interval. */
-import type { Output } from '../output.js';
+import type { Output } from '../output/output.js';
 import type { Paint } from '../text/colour.js';
 import { jsonFrame, jsonLine } from './frame-json.js';
 import type { Enrichment } from './model/enrichment.js';

@@ -2,7 +2,7 @@
 import { OptionError } from '@weir/ebpf';
 import type { ConnectionsOptions, TracerOptions } from '@weir/tracer';
 import { ExitCode, UsageError } from '../failure.js';
-import type { Output } from '../output.js';
+import type { Output } from '../output/output.js';
 import { Interruption, type SignalSource } from '../trace/interruption.js';
 import type { TracerFactory } from '../tracing.js';
 import { HostEnrichment } from './model/enrichment.js';
@@ -73,7 +73,10 @@ export async function runTop(request: TopRequest, tracing: TracerFactory, host: 
       onEffect: (effect) => (effect === 'quit' ? end() : ui.suspend()),
       onInterval: () => pacer.wake(),
     });
-    host.terminal.stdin.once('end', end).once('error', end);
+    const { stdin } = host.terminal;
+    // A terminal that is gone refuses to leave raw mode, too.
+    stdin.once('end', end).on('error', end);
+    using _stdin = { [Symbol.dispose]: () => void stdin.destroy() };
     using ui = new Ui(store, host.terminal);
     let next = Math.min(firstIntervalMs, intervalMs);
     while (!ended) {

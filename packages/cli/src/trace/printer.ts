@@ -2,7 +2,7 @@
 import type { KernelEventName } from '@weir/tracer';
 import type { EnrichedRecord } from '@weir/tracer/enrich';
 import { jsonLine } from '../json.js';
-import type { Output } from '../output.js';
+import type { Output } from '../output/output.js';
 import { noColour, type Paint } from '../text/colour.js';
 import { TextFormatter } from '../text/lines.js';
 import { tcptracerAcknowledgement, tcptracerLine } from '../text/tcptracer.js';

@@ -3,7 +3,8 @@ import { OptionError } from '@weir/ebpf';
 import type { LostRecord, TraceRecord, TracerApi, TracerOptions } from '@weir/tracer';
 import type { Enricher } from '@weir/tracer/enrich';
 import { ExitCode, UsageError } from '../failure.js';
-import type { Output, OutputStream } from '../output.js';
+import type { ErrorOutput } from '../output/notices.js';
+import type { Output } from '../output/output.js';
 import { details } from '../text/details.js';
 import type { TracerFactory } from '../tracing.js';
 import { Interruption, type SignalSource } from './interruption.js';
@@ -26,7 +27,7 @@ export interface SessionRequest extends PrinterOptions {
 /** Parts of the process that a session uses. */
 export interface SessionHost {
   readonly stdout: Output;
-  readonly stderr: OutputStream;
+  readonly stderr: ErrorOutput;
   readonly signals: SignalSource;
   /** Ends the process at once. */
   exit(code: number): void;

@@ -2,9 +2,10 @@
 import { EventEmitter } from 'node:events';
 import { runBalanceRequest } from '../../src/balance/run-request.js';
 import { describeFailure, ExitCode } from '../../src/failure.js';
-import { Output } from '../../src/output.js';
+import { Output } from '../../src/output/output.js';
 import { createProgram } from '../../src/program.js';
 import { Capture } from './captured-output.js';
+import { helpOutput } from './help-output.js';
 
 export interface Outcome {
   readonly code: number;
@@ -41,7 +42,7 @@ async function ended(
         code = await runBalanceRequest(request, host, new Output(stdout));
       },
     },
-    (text) => stdout.write(text),
+    helpOutput((text) => stdout.write(text)),
   );
   try {
     await program.parseAsync(['balance', ...args], { from: 'user' });

@@ -1,6 +1,6 @@
 /** A stand-in for standard output that keeps what it is given. */
 import { Writable } from 'node:stream';
-import type { OutputStream } from '../../src/output.js';
+import type { OutputStream } from '../../src/output/output.js';
 
 export class Capture extends Writable implements OutputStream {
   text = '';

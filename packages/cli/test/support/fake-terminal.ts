@@ -1,5 +1,6 @@
 /** A terminal for tests: what Weir uses of standard input, and what a screen shows after all that was written. */
 import { PassThrough, Writable } from 'node:stream';
+import type { ReadStream } from 'node:tty';
 
 /** A control sequence with its parameters and final byte, or text. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for
@@ -14,8 +15,8 @@ export class FakeStdin extends PassThrough {
     return this;
   }
 
-  get asStream(): NodeJS.ReadStream {
-    return this as unknown as NodeJS.ReadStream;
+  get asStream(): ReadStream {
+    return this as unknown as ReadStream;
   }
 }
 
@@ -36,10 +37,6 @@ export class FakeScreen extends Writable {
     super({ decodeStrings: false });
     this.columns = columns;
     this.rows = rows;
-  }
-
-  get asStream(): NodeJS.WriteStream {
-    return this as unknown as NodeJS.WriteStream;
   }
 
   /** Its lines, without styles and spaces at their ends. */

@@ -3,7 +3,8 @@
  * batches of ten records it delivers before it waits.
  */
 import { setFlagsFromString } from 'node:v8';
-import { runCommandLine } from '../../src/run-command-line.js';
+import { writeLastWords } from '../../src/output/standard-streams.js';
+import { runProcess } from '../../src/standard-host.js';
 import { FakeFactory } from './fake-tracer.js';
 import { connect } from './records.js';
 
@@ -15,12 +16,5 @@ function* batches() {
 }
 
 const factory = new FakeFactory({ batches: batches(), remaining: [connect({ cpu: 999_999 })] });
-process.exitCode = await runCommandLine(process.argv.slice(2), {
-  stdout: process.stdout,
-  stderr: process.stderr,
-  env: process.env,
-  signals: process,
-  exit: (code) => process.exit(code),
-  loadTracer: async () => factory,
-});
-process.stderr.write(`taken ${factory.tracer.taken} stops ${factory.tracer.stops}\n`);
+await runProcess(async () => factory);
+writeLastWords(`taken ${factory.tracer.taken} stops ${factory.tracer.stops}\n`);

@@ -36,4 +36,5 @@ export { type MemlockLimit, raiseMemlock } from './memlock.js';
 export { Namespace, unshare, withNetns } from './namespace.js';
 export { NetlinkProtocol, type NetlinkRequest, NetlinkSocket } from './netlink.js';
 export { decodeAttributes, NetlinkFlag, type NetlinkMessage, NetlinkPayload } from './netlink-message.js';
+export { isWritable } from './poll.js';
 export { type SyscallName, syscall, syscallRaw } from './syscalls.js';

@@ -1,15 +1,15 @@
 /** The terminal's second screen, which leaves what was on the first as it was. */
-import { writeSync } from 'node:fs';
+import type { OutputStream } from '../../output/output.js';
 
 /** DECSET 1049: save the cursor, switch, clear. DECTCEM: hide the cursor, show it. DECAWM: cut long lines, break them. */
 const enterSequence = '\x1b[?1049h\x1b[?25l\x1b[?7l';
 const leaveSequence = '\x1b[?7h\x1b[?25h\x1b[?1049l';
 
 export class AlternateScreen {
-  readonly #stream: NodeJS.WriteStream;
+  readonly #stream: OutputStream;
   #entered = false;
 
-  constructor(stream: NodeJS.WriteStream) {
+  constructor(stream: OutputStream) {
     this.#stream = stream;
   }
 
@@ -29,10 +29,6 @@ export class AlternateScreen {
   leaveNow(): void {
     if (!this.#entered) return;
     this.#entered = false;
-    try {
-      writeSync(1, leaveSequence);
-    } catch {
-      // The terminal is gone.
-    }
+    this.#stream.writeNow?.(leaveSequence);
   }
 }

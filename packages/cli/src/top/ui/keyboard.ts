@@ -1,5 +1,7 @@
 /** Keys from a terminal in raw mode. node:readline puts bytes together to characters and sequences. */
+
 import { emitKeypressEvents, type Interface, type Key as ReadlineKey } from 'node:readline';
+import type { ReadStream } from 'node:tty';
 import type { Key } from '../screen/keys.js';
 
 /**
@@ -9,10 +11,10 @@ import type { Key } from '../screen/keys.js';
 export const escapeDelayMs = 50;
 
 export class Keyboard {
-  readonly #stdin: NodeJS.ReadStream;
+  readonly #stdin: ReadStream;
   readonly #onKeypress: (text: string | undefined, key: ReadlineKey) => void;
 
-  constructor(stdin: NodeJS.ReadStream, press: (key: Key) => void) {
+  constructor(stdin: ReadStream, press: (key: Key) => void) {
     this.#stdin = stdin;
     this.#onKeypress = (text, key) => {
       const pressed = keyOf(text, key);

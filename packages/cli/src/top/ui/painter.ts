@@ -2,6 +2,7 @@
  * Puts frames on a terminal's screen, and writes only the lines that differ from what is there. That makes a screen cheap
  * over ssh, and free of flicker.
  */
+import type { Writable } from 'node:stream';
 
 /**
  * CUP: to the first column of a row, from 1. SGR 0: no style. EL: clear to the end of the line, which behind a line as wide as
@@ -14,11 +15,14 @@ const clearAll = '\x1b[H\x1b[2J';
 const begin = '\x1b[?2026h';
 const end = '\x1b[?2026l';
 
+/** Bytes that may wait for a slow terminal: the whole of a large screen, and keys' worth of changes. */
+const MOST_WAITING = 64 * 1024;
+
 export class Painter {
-  readonly #target: NodeJS.WritableStream;
+  readonly #target: Writable;
   #shown: readonly string[] | undefined;
 
-  constructor(target: NodeJS.WritableStream) {
+  constructor(target: Writable) {
     this.#target = target;
   }
 
@@ -27,8 +31,9 @@ export class Painter {
     this.#shown = undefined;
   }
 
-  /** Shows these lines, in one write. A terminal that is gone is reported by a signal, or by the end of its input. */
+  /** Shows these lines, in one write, unless a slow terminal has yet to show others. A terminal that is gone ends the stream. */
   paint(lines: readonly string[]): void {
+    if (this.#target.writableLength > MOST_WAITING) return;
     const update = changes(this.#shown, lines);
     this.#shown = lines;
     if (update !== '') this.#target.write(update);

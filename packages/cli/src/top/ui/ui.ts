@@ -1,4 +1,5 @@
 /** The terminal UI: takes the terminal, and gives it back. */
+import type { OutputStream } from '../../output/output.js';
 import type { Size } from '../screen/screen.js';
 import type { Store } from '../screen/store.js';
 import { AbruptEnd } from './abrupt-end.js';
@@ -97,6 +98,6 @@ export class Ui implements Disposable {
   }
 }
 
-export function terminalSize({ columns, rows }: NodeJS.WriteStream): Size {
+export function terminalSize({ columns, rows }: OutputStream): Size {
   return { columns: columns || 80, rows: rows || 24 };
 }

@@ -1,10 +1,21 @@
 /** Standard output that never holds more than one piece of text, and that knows when nobody reads it any more. */
 import type { Writable } from 'node:stream';
+import type { IsWritable } from './descriptor-stream.js';
 
-/** The part of standard output and standard error that Weir uses. */
-export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+/** The part of standard output that Weir uses. */
+export type OutputStream = Writable & {
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
+  /** Has writes never wait in the kernel from now on; absent where they do not anyway. */
+  avoidWaiting?(isWritable: IsWritable): void;
+  /** Writes past what waits, before it returns, if it can at all. */
+  writeNow?(text: string): void;
+};
 
-const readerGone = new Set(['EPIPE', 'ERR_STREAM_DESTROYED']);
+const readerGone = new Set(['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED']);
+/** What a terminal that is gone answers. From other files, these are errors. */
+const terminalGone = new Set(['EIO', 'ENXIO']);
 
 export class Output {
   readonly stream: OutputStream;
@@ -15,11 +26,11 @@ export class Output {
     this.stream = stream;
     // Without a listener, Node.js throws stream errors; those that matter also reach write()'s callback.
     stream.on('error', (error) => {
-      if (isReaderGone(error)) this.#break();
+      if (this.#isReaderGone(error)) this.#break();
     });
   }
 
-  /** Whether the reader of a pipe has gone away. */
+  /** Whether the reader of a pipe, or the terminal, has gone away. */
   get broken(): boolean {
     return this.#broken;
   }
@@ -39,8 +50,13 @@ export class Output {
     if (this.#broken || text.length === 0) return;
     const error = await new Promise<Error | null | undefined>((resolve) => this.stream.write(text, resolve));
     if (!error) return;
-    if (!isReaderGone(error)) throw error;
+    if (!this.#isReaderGone(error)) throw error;
     this.#break();
+  }
+
+  #isReaderGone(error: Error): boolean {
+    if (!('code' in error && typeof error.code === 'string')) return false;
+    return readerGone.has(error.code) || (this.stream.isTTY === true && terminalGone.has(error.code));
   }
 
   #break(): void {
@@ -48,8 +64,4 @@ export class Output {
     this.#brokenListener?.();
     this.#brokenListener = undefined;
   }
-}
-
-function isReaderGone(error: Error): boolean {
-  return 'code' in error && typeof error.code === 'string' && readerGone.has(error.code);
 }

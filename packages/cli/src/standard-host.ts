@@ -1,0 +1,59 @@
+/** The surroundings of the command as a process. */
+import { describeCrash } from './failure.js';
+import { Notices } from './output/notices.js';
+import type { OutputStream } from './output/output.js';
+import {
+  leaveAsTheyAre,
+  openKeys,
+  openStandard,
+  replaceRuntimeStreams,
+  writeLastWords,
+} from './output/standard-streams.js';
+import { runCommandLine } from './run-command-line.js';
+import type { RunHost } from './run-host.js';
+import type { Terminal } from './top/ui/terminal.js';
+import type { TracerLoader } from './tracing.js';
+
+/** Runs the command of this process; its exit status is set. */
+export async function runProcess(loadTracer: TracerLoader): Promise<void> {
+  leaveAsTheyAre();
+  const args = process.argv.slice(2);
+  process.on('uncaughtException', (error) => {
+    writeLastWords(describeCrash(error, args.includes('--debug')));
+    process.exit(1);
+  });
+  process.exitCode = await runCommandLine(args, standardHost(loadTracer));
+}
+
+function standardHost(loadTracer: TracerLoader): RunHost {
+  const stdout = openStandard(1);
+  const stderr = openStandard(2);
+  replaceRuntimeStreams(stdout, stderr);
+  return {
+    stdout,
+    stderr: new Notices(stderr),
+    terminal: () => terminalOf(stdout),
+    avoidWaiting: () => avoidWaiting([stdout, stderr]),
+    env: process.env,
+    signals: process,
+    exit: (code) => process.exit(code),
+    loadTracer,
+  };
+}
+
+function terminalOf(stdout: OutputStream): Terminal | undefined {
+  const stdin = stdout.isTTY === true ? openKeys() : undefined;
+  return stdin && { stdin, stdout };
+}
+
+async function avoidWaiting(streams: readonly OutputStream[]): Promise<void> {
+  if (streams.every((stream) => stream.avoidWaiting === undefined)) return;
+  const { isWritable } = await import('@weir/ebpf/sys');
+  try {
+    isWritable(1);
+  } catch {
+    // The native part cannot be loaded, which the command is about to report.
+    return;
+  }
+  for (const stream of streams) stream.avoidWaiting?.(isWritable);
+}
