@@ -54,6 +54,7 @@ const commonFields = {
   monotonic_ns: writeNumber,
   cpu: writeNumber,
   process: writeProcess,
+  thread: write,
   netns: writeNumber,
   cgroup_id: writeNumber,
   network: writeNetwork,

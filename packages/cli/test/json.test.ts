@@ -53,7 +53,8 @@ describe('JSON lines', () => {
       const known = new Set(fieldOrder(record.event));
       for (const name of Object.keys(record)) assert.ok(known.has(name), `${record.event}: ${name}`);
     }
-    const all = [connect(), accept(), close(), fail(), udpFlow(), fdInstall(), enriched(), lost()].flatMap(
+    const rare = close({ thread: 'worker', subflows: 2, filter: 'undecided' });
+    const all = [connect(), accept(), rare, fail(), udpFlow(), fdInstall(), enriched(), lost()].flatMap(
       (record) => Object.keys(record),
     );
     assert.deepEqual([...new Set(all)].sort(), [...new Set(eventNames.flatMap(fieldOrder))].sort());

@@ -193,7 +193,7 @@ describe('a session of weir trace', () => {
   });
 
   it('sums up losses by cause and inversions', async () => {
-    const stats = { lost: { ring: 1234, map: 0, probe: 1, udp: 5 }, inversions: 2 };
+    const stats = { lost: { ring: 1234, map: 0, probe: 1, udp: 5, missed: 0 }, inversions: 2 };
     const test = bench({ batches: [[connect()]], ends: true, stats });
     await test.run();
     assert.deepEqual(lines(test.stderr.text).slice(1), [

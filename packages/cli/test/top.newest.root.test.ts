@@ -79,7 +79,7 @@ describe('weir top', () => {
     assert.deepEqual([status, stderr], [0, '']);
     const { connections, listeners, lost } = JSON.parse(stdout) as JsonFrame;
     const { port } = server.address() as AddressInfo;
-    assert.deepEqual(lost, { ring: 0, map: 0, probe: 0, datagrams: 0 });
+    assert.deepEqual(lost, { ring: 0, map: 0, probe: 0, missed: 0, datagrams: 0 });
     assert.equal(connections.length, 2 * sizes.size, stdout);
     for (const [client, size] of sizes) {
       const sent = connections.find(({ local }) => local.port === client)!;

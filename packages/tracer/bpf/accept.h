@@ -21,22 +21,39 @@ static __always_inline void emit_accept(void *ctx, const struct flow *flow, cons
 	end_event(ctx, event);
 }
 
-/* A socket that is handed to a process by accept(), in that process's context. */
-static __always_inline int accept_returns(void *ctx, struct sock *sk)
+/* An entry of the flow table that the accept of its socket does not explain is of an earlier socket. */
+static __always_inline void drop_unless_unaccepted(const struct sock *sk)
+{
+	struct flow *flow = find_flow(sk);
+
+	if (flow && !(flow->flags & FLOW_UNACCEPTED))
+		drop_stale_flow(sk);
+}
+
+/* A socket that is handed to a process by accept(), in that process's context. `accepted` may be an MPTCP subflow. */
+static __always_inline int accept_returns(void *ctx, struct sock *accepted)
 {
 	struct flow flow = {.direction = DIRECTION_INBOUND, .flags = FLOW_ESTABLISHED};
+	struct sock *sk = accepted;
 	struct tuple tuple;
 
-	if (!sk || !direction_passes(DIRECTION_INBOUND) || !is_tcp(sk))
+	if (sk && is_subflow(sk))
+		sk = connection_of_subflow(sk);
+	if (!sk || !is_connection(sk))
 		return 0;
+	drop_unless_unaccepted(sk);
 	read_current(&flow.owner);
-	if (!process_passes(&flow.owner) || !read_tuple(sk, &tuple) || !tuple_passes(&tuple)) {
+	if (!direction_passes(DIRECTION_INBOUND) || !process_passes(&flow.owner) || !read_tuple(accepted, &tuple) ||
+	    !tuple_passes(&tuple)) {
 		if (accept_mode == ACCEPT_AT_RETURN)
 			forget_flow(sk);
+		filter_out(sk);
 		return 0;
 	}
 	identify_flow(&flow);
 	flow.start_ns = flow.id_ns;
+	if (socket_state(sk) == TCP_SYN_RECV)
+		flow.flags |= FLOW_EARLY;
 	/* Emitted before the flow can be found: its close, on another CPU, must follow its accept. */
 	emit_accept(ctx, &flow, &tuple, false);
 	follow_flow(sk, &flow, BPF_ANY);
@@ -46,16 +63,45 @@ static __always_inline int accept_returns(void *ctx, struct sock *sk)
 	return 0;
 }
 
-/* TCP_SYN_RECV to TCP_ESTABLISHED: the handshake is over, and no process has accepted the connection yet. */
-static __always_inline int passive_side_established(void *ctx, struct sock *sk)
+/* The handshake of a connection to this host is over: an entry of the flow table for its socket is of an earlier one. */
+static __always_inline void drop_unless_early(const struct sock *sk)
 {
+	struct flow *flow = find_flow(sk);
+
+	if (flow && !(flow->flags & FLOW_EARLY))
+		drop_stale_flow(sk);
+}
+
+/*
+ * TCP_SYN_RECV to TCP_ESTABLISHED: the handshake is over, and no process has accepted the connection yet. For MPTCP this is the
+ * first subflow.
+ */
+static __noinline int passive_side_established(void *ctx, struct sock *established)
+{
+	struct sock *sk = established;
 	struct flow flow = {.direction = DIRECTION_INBOUND, .flags = FLOW_ESTABLISHED};
 	struct listener *listener;
 	struct tuple tuple;
 
-	if (accept_mode == ACCEPT_AT_GRAFT || !direction_passes(DIRECTION_INBOUND) || !is_tcp(sk))
+	if (accept_mode == ACCEPT_AT_GRAFT) {
+		drop_unless_early(sk);
 		return 0;
-	if (!read_tuple(sk, &tuple) || !tuple_passes(&tuple))
+	}
+	if (is_subflow(sk)) {
+		if (joined(sk))
+			return 0;
+		sk = connection_of_subflow(sk);
+		if (!sk)
+			return 0;
+	} else if (!is_connection(sk) || is_mptcp(sk)) {
+		return 0;
+	}
+	drop_unless_early(sk);
+	if (!direction_passes(DIRECTION_INBOUND)) {
+		filter_out(sk);
+		return 0;
+	}
+	if (!read_tuple(established, &tuple) || !tuple_passes(&tuple))
 		return 0;
 	if (accept_mode == ACCEPT_AT_RETURN) {
 		flow.flags |= FLOW_UNACCEPTED;
@@ -63,8 +109,10 @@ static __always_inline int passive_side_established(void *ctx, struct sock *sk)
 		listener = find_listener(&tuple);
 		if (listener)
 			flow.owner = listener->owner;
-		if (!process_passes(&flow.owner))
+		if (!process_passes(&flow.owner)) {
+			filter_out(sk);
 			return 0;
+		}
 	}
 	identify_flow(&flow);
 	flow.start_ns = flow.id_ns;
@@ -85,7 +133,7 @@ static __noinline bool accept_was_missed(void *ctx, struct sock *sk, struct flow
 	struct listener *listener;
 	struct tuple tuple;
 
-	if (bpf_core_field_exists(sk->sk_socket) && !BPF_CORE_READ(sk, sk_socket))
+	if (!was_accepted(sk))
 		return false;
 	if (!read_tuple(sk, &tuple))
 		return false;

@@ -44,7 +44,5 @@ const volatile __u32 wanted_events = (1 << EVENT_KINDS) - 1;
 const volatile enum direction wanted_direction = DIRECTION_UNKNOWN;
 const volatile enum process_filter process_filters = 0;
 const volatile enum tuple_filter tuple_filters = 0;
-/* All sockets from before the start are in the flow table, so a socket that is not there was filtered out. */
-const volatile bool existing_sockets_known = false;
 /* Wake the reader when this many bytes wait in the ring; below that, its own timer wakes it. */
 const volatile __u32 wakeup_bytes = 1 << 20;

@@ -3,19 +3,24 @@
 #pragma once
 
 #include "emit-event.h"
+#include "mptcp.h"
 
 /* TCP_CLOSE to TCP_SYN_SENT, in the context of the process that connects. */
-static __always_inline int connect_begins(struct sock *sk)
+static __noinline int connect_begins(struct sock *sk)
 {
 	struct flow flow = {.direction = DIRECTION_OUTBOUND};
 	struct tuple tuple;
 
-	if (!direction_passes(DIRECTION_OUTBOUND) || !is_tcp(sk))
+	if (!is_connection(sk))
 		return 0;
+	drop_stale_flow(sk);
 	read_current(&flow.owner);
-	if (!process_passes(&flow.owner))
+	if (!direction_passes(DIRECTION_OUTBOUND) || !process_passes(&flow.owner)) {
+		filter_out(sk);
 		return 0;
-	if (tuple_filters && (!read_tuple(sk, &tuple) || !peer_passes(&tuple)))
+	}
+	/* An MPTCP socket has no peer yet. */
+	if (tuple_filters && !is_mptcp(sk) && (!read_tuple(sk, &tuple) || !peer_passes(&tuple)))
 		return 0;
 	identify_flow(&flow);
 	flow.start_ns = flow.id_ns;
@@ -23,52 +28,91 @@ static __always_inline int connect_begins(struct sock *sk)
 	return 0;
 }
 
-/* To TCP_ESTABLISHED from TCP_SYN_SENT, or from TCP_SYN_RECV when both ends connected at the same time. */
-static __always_inline int connect_succeeds(void *ctx, struct sock *sk)
+/* TCP Fast Open (4.11): with TCP_FASTOPEN_CONNECT, connect() may leave the SYN to the first write. */
+static __always_inline bool may_defer_syn(const struct sock *sk)
+{
+	const struct tcp_sock *tp = (const void *)sk;
+
+	return bpf_core_field_exists(tp->fastopen_connect) && BPF_CORE_READ_BITFIELD_PROBED(tp, fastopen_connect);
+}
+
+/*
+ * Moves the start of a connection whose SYN may have been deferred to the SYN. The only sample of the round-trip time so far
+ * is that of the SYN; there is none if it was sent again, and then the start is not known.
+ */
+static __always_inline void start_at_syn(const struct sock *sk, struct flow *flow)
+{
+	const struct tcp_sock *tp = (const void *)sk;
+	__u64 now = bpf_ktime_get_ns(), handshake_ns = 0;
+
+	if (bpf_core_field_exists(tp->srtt_us))
+		handshake_ns = (__u64)(BPF_CORE_READ(tp, srtt_us) >> 3) * 1000;
+	if (!handshake_ns)
+		flow->start_ns = 0;
+	else if (now - flow->start_ns > handshake_ns)
+		flow->start_ns = now - handshake_ns;
+}
+
+/*
+ * To TCP_ESTABLISHED from TCP_SYN_SENT, or from TCP_SYN_RECV when both ends connected at the same time. Returns whether
+ * this side connected.
+ */
+static __noinline bool connect_succeeds(void *ctx, struct sock *sk)
 {
 	struct flow *flow = find_flow(sk);
 	struct tcp_event *event;
 	struct tuple tuple;
 
 	if (!flow || flow->direction != DIRECTION_OUTBOUND || (flow->flags & FLOW_ESTABLISHED))
-		return 0;
+		return false;
 	flow->flags |= FLOW_ESTABLISHED;
+	if (flow->start_ns && !is_mptcp(sk) && may_defer_syn(sk))
+		start_at_syn(sk, flow);
 	if (!read_tuple(sk, &tuple) || !tuple_passes(&tuple)) {
 		forget_flow(sk);
-		return 0;
+		return true;
 	}
 	if (!is_wanted(EVENT_CONNECT))
-		return 0;
+		return true;
 	event = reserve_event(EVENT_CONNECT);
 	if (!event)
-		return 0;
+		return true;
 	fill_event(event, EVENT_CONNECT, flow, &tuple, &flow->owner);
 	if (flow->start_ns) {
 		event->duration_ns = event->time_ns - flow->start_ns;
 		event->flags |= EVENT_HAS_DURATION;
 	}
 	end_event(ctx, event);
-	return 0;
+	return true;
 }
 
 /*
- * The errno of a connection attempt that is over. The kernel sets sk_err before the state where the network is the
- * cause. Without sk_err the process ended the attempt: connect() finds no free port only once it is in TCP_SYN_SENT, or
- * close() was called.
+ * The errno of a connection attempt that is over; 0 if it is not known. The kernel sets sk_err before the state where the
+ * network is the cause, or an administrator. Without it:
+ *
+ * - close() shuts the socket down first: the process gave up.
+ * - No SYN was sent: connect() found no port, or its own is in use with this peer (inet_hash_connect).
+ * - A SYN was sent: shutdown(), or connect() to AF_UNSPEC; the process gave up.
  */
-static __always_inline __u16 connect_error(const struct sock *sk, const struct tuple *tuple)
+static __always_inline __u16 connect_error(const struct sock *sk, const struct flow *flow)
 {
+	const struct tcp_sock *tp = (const void *)sk;
 	int error = BPF_CORE_READ(sk, sk_err);
 
-	if (!error && bpf_core_field_exists(sk->sk_err_soft))
-		error = BPF_CORE_READ(sk, sk_err_soft);
-	if (!error)
-		error = tuple->local_port ? ECANCELED : EADDRNOTAVAIL;
-	return error;
+	if (error)
+		return error;
+	if (bpf_core_field_exists(sk->sk_shutdown) &&
+	    BPF_CORE_READ_BITFIELD_PROBED(sk, sk_shutdown) == SHUTDOWN_MASK)
+		return ECANCELED;
+	if (is_mptcp(sk))
+		return flow->error;
+	if (!bpf_core_field_exists(tp->segs_out))
+		return 0;
+	return BPF_CORE_READ(tp, segs_out) || may_defer_syn(sk) ? ECANCELED : EADDRNOTAVAIL;
 }
 
 /* To TCP_CLOSE before the handshake was over. */
-static __always_inline int connect_fails(void *ctx, struct sock *sk, struct flow *flow)
+static __noinline int connect_fails(void *ctx, struct sock *sk, struct flow *flow)
 {
 	struct tcp_event *event;
 	struct tuple tuple;
@@ -77,7 +121,7 @@ static __always_inline int connect_fails(void *ctx, struct sock *sk, struct flow
 		event = reserve_event(EVENT_FAIL);
 		if (event) {
 			fill_event(event, EVENT_FAIL, flow, &tuple, &flow->owner);
-			event->error = connect_error(sk, &tuple);
+			event->error = connect_error(sk, flow);
 			if (flow->start_ns) {
 				event->duration_ns = event->time_ns - flow->start_ns;
 				event->flags |= EVENT_HAS_DURATION;
@@ -85,8 +129,22 @@ static __always_inline int connect_fails(void *ctx, struct sock *sk, struct flow
 			end_event(ctx, event);
 		}
 	}
-	forget_flow(sk);
 	return 0;
+}
+
+/* Whether an MPTCP connection has this subflow; it then takes the error over. */
+static __always_inline bool pass_error_on(const struct sock *sk, int error)
+{
+	struct sock *connection;
+	struct flow *flow;
+
+	if (!is_subflow(sk))
+		return false;
+	connection = connection_of_subflow(sk);
+	flow = connection ? find_flow(connection) : NULL;
+	if (flow)
+		flow->error = error;
+	return true;
 }
 
 /*
@@ -108,9 +166,11 @@ static __always_inline int connect_refused_locally(void *ctx, struct sock *sk, c
 	struct tuple tuple = {};
 	struct tcp_event *event;
 
+	if (result >= 0 || pass_error_on(sk, -result))
+		return 0;
 	if (!is_routing_error(-result) || !is_wanted(EVENT_FAIL) || !direction_passes(DIRECTION_OUTBOUND))
 		return 0;
-	if (!is_tcp(sk) || !read_tuple(sk, &tuple))
+	if (!is_connection(sk) || !read_tuple(sk, &tuple))
 		return 0;
 	if (BPF_CORE_READ(address, sa_family) == AF_INET6) {
 		BPF_CORE_READ_INTO(&tuple.peer_address, in6, sin6_addr.in6_u.u6_addr8);

@@ -4,6 +4,21 @@
 
 #include "event.h"
 
+/* Names of the process and of its thread; in a process with one thread, they are the same. */
+static __always_inline void read_names(struct process *process)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	__builtin_memset(process->thread, 0, sizeof(process->thread));
+	bpf_get_current_comm(process->comm, sizeof(process->comm));
+	if (process->pid == process->tid || !bpf_core_field_exists(task->group_leader))
+		return;
+	__builtin_memcpy(process->thread, process->comm, sizeof(process->thread));
+	/* The name is a key of a filter: nothing may follow its end. */
+	__builtin_memset(process->comm, 0, sizeof(process->comm));
+	BPF_CORE_READ_STR_INTO(&process->comm, task, group_leader, comm);
+}
+
 static __always_inline void read_current(struct process *process)
 {
 	__u64 id = bpf_get_current_pid_tgid();
@@ -13,5 +28,5 @@ static __always_inline void read_current(struct process *process)
 	process->uid = bpf_get_current_uid_gid();
 	process->reserved = 0;
 	process->cgroup_id = bpf_get_current_cgroup_id();
-	bpf_get_current_comm(process->comm, sizeof(process->comm));
+	read_names(process);
 }

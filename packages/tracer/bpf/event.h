@@ -27,6 +27,8 @@ enum closed_by {
 	CLOSED_BY_PEER,
 	CLOSED_BY_RESET,
 	CLOSED_BY_TIMEOUT,
+	/* Destroyed through the kernel: ss -K, or the removal of its address. */
+	CLOSED_BY_ABORT,
 };
 
 enum event_flag {
@@ -40,9 +42,11 @@ enum event_flag {
 	EVENT_HAS_BYTES = 1 << 5,
 	EVENT_HAS_SEGMENTS = 1 << 6,
 	EVENT_HAS_RETRANSMITS = 1 << 7,
+	/* Whether it passes the filter cannot be known: its process, or which side opened it, is not known. */
+	EVENT_FILTER_UNDECIDED = 1 << 8,
 };
 
-/* pid 0: unknown. */
+/* pid 0: unknown. `comm` is the name of the process, which is that of its first thread. */
 struct process {
 	__u64 cgroup_id;
 	__u32 pid;
@@ -50,6 +54,7 @@ struct process {
 	__u32 uid;
 	__u32 reserved;
 	char comm[16];
+	char thread[16]; /* the thread's own name; empty for the first thread, or where it is not known */
 };
 
 /* Addresses are 16 bytes in network order, IPv4 ones mapped (::ffff:a.b.c.d); ports are in host order. */
@@ -59,6 +64,7 @@ struct tuple {
 	__u16 local_port;
 	__u16 peer_port;
 	__u32 netns;
+	__u32 interface; /* index of the interface that the socket is bound to; 0: none */
 };
 
 struct tcp_event {
@@ -83,6 +89,7 @@ struct tcp_event {
 	enum event_flag flags;
 	__u32 error; /* errno */
 	__s32 fd;    /* fd_install; which has neither a flow nor a tuple but for its netns */
+	__u32 subflows; /* close of an MPTCP connection: TCP connections that carried it; 0: it is plain TCP, or not known */
 } SHARED;
 
 /* One of these a CPU; only that CPU writes it. */
@@ -90,6 +97,7 @@ struct statistics {
 	__u64 produced[EVENT_KINDS]; /* events that the programs had to emit */
 	__u64 lost_ring;	     /* events among them for which the ring had no room */
 	__u64 lost_map;		     /* connections for which the flow table had no room */
+	__u64 missed;		     /* changes of state for which the kernel ran no program */
 	__u64 fallback_runs;		     /* runs of the second program in place of the first (nesting.h) */
 	__u64 last_flow_ns;	     /* the newest flow identity given out on this CPU */
 };

@@ -10,10 +10,11 @@ static __always_inline void read_task(struct task_struct *task, struct process *
 	process->tid = process->pid;
 	process->uid = BPF_CORE_READ(task, cred, uid.val);
 	process->reserved = 0;
+	__builtin_memset(process->thread, 0, sizeof(process->thread));
 	process->cgroup_id = 0;
 	if (bpf_core_field_exists(struct css_set, dfl_cgrp))
 		process->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
-	BPF_CORE_READ_STR_INTO(&process->comm, task, comm);
+	BPF_CORE_READ_STR_INTO(&process->comm, task, group_leader, comm);
 }
 
 static __always_inline struct sock *socket_of(struct file *file)
@@ -26,32 +27,6 @@ static __always_inline struct sock *socket_of(struct file *file)
 	return BPF_CORE_READ(socket, sk);
 }
 
-/*
- * Finds which side opened a connection that is older than the tracer. Acknowledged payload is the payload sent once less
- * the payload in flight; on the side that connected, bytes_acked is one more, for its SYN. The answer is known only while
- * no FIN of this side has gone out, and only if the counters do not change while they are read.
- */
-static __always_inline enum direction infer_direction(const struct sock *sk, int state)
-{
-	const struct tcp_sock *tp = (const void *)sk;
-	__u64 acked, in_flight, sent;
-
-	if (state == TCP_SYN_SENT)
-		return DIRECTION_OUTBOUND;
-	if ((state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT) || !bpf_core_field_exists(tp->bytes_retrans))
-		return DIRECTION_UNKNOWN;
-	acked = BPF_CORE_READ(tp, bytes_acked);
-	in_flight = (__u32)(BPF_CORE_READ(tp, snd_nxt) - BPF_CORE_READ(tp, snd_una));
-	sent = BPF_CORE_READ(tp, bytes_sent) - BPF_CORE_READ(tp, bytes_retrans);
-	if (BPF_CORE_READ(tp, bytes_acked) != acked)
-		return DIRECTION_UNKNOWN;
-	if (acked + in_flight == sent + 1)
-		return DIRECTION_OUTBOUND;
-	if (acked + in_flight == sent)
-		return DIRECTION_INBOUND;
-	return DIRECTION_UNKNOWN;
-}
-
 static __always_inline int add_existing_socket(struct task_struct *task, struct file *file)
 {
 	struct flow flow = {};
@@ -60,7 +35,7 @@ static __always_inline int add_existing_socket(struct task_struct *task, struct 
 	int state;
 
 	sk = socket_of(file);
-	if (!sk || !read_tuple(sk, &tuple) || !is_tcp(sk))
+	if (!sk || !read_tuple(sk, &tuple) || !is_connection(sk))
 		return 0;
 	state = socket_state(sk);
 	if (state == TCP_CLOSE || (state == TCP_LISTEN && !uses_listeners()))
@@ -71,8 +46,12 @@ static __always_inline int add_existing_socket(struct task_struct *task, struct 
 		return 0;
 	}
 	flow.direction = infer_direction(sk, state);
-	if (!process_passes(&flow.owner) || !tuple_passes(&tuple) || !direction_passes(flow.direction))
+	if (!tuple_passes(&tuple))
 		return 0;
+	if (!process_passes(&flow.owner) || !direction_passes(flow.direction)) {
+		filter_out(sk);
+		return 0;
+	}
 	if (state != TCP_SYN_SENT && state != TCP_SYN_RECV)
 		flow.flags |= FLOW_ESTABLISHED;
 	identify_flow(&flow);

@@ -18,6 +18,10 @@ enum flow_flag {
 	FLOW_PEER_FIRST = 1 << 3,
 	/* Its `close` has been emitted. */
 	FLOW_CLOSE_EMITTED = 1 << 4,
+	/* Whether it passes the filters is not known. */
+	FLOW_UNDECIDED = 1 << 5,
+	/* Accepted before its handshake was over (TCP Fast Open). */
+	FLOW_EARLY = 1 << 6,
 };
 
 struct flow {
@@ -27,13 +31,15 @@ struct flow {
 	__u32 id_cpu;
 	__u8 direction; /* enum direction */
 	__u8 flags;	/* enum flow_flag */
-	__u16 reserved;
+	__u16 error;	/* of a connect() that failed, where it is known from elsewhere than the socket */
+	__u32 subflows; /* of an MPTCP connection, so far */
+	__u32 reserved;
 	struct process owner;
 	struct process closer;
 };
 
 /*
- * Key: address of the struct sock. A socket enters when its SYN is about to be sent, when it is accepted (or
+ * Key: address of the struct sock; for MPTCP, the connection's own, not a subflow's. A socket enters when its SYN is about to be sent, when it is accepted (or
  * established, where accepts cannot be seen), or by the walk over existing sockets; it leaves on its change to TCP_CLOSE,
  * which every socket that was in another state passes. User space sets max_entries.
  */
@@ -43,6 +49,49 @@ struct {
 	__type(key, __u64);
 	__type(value, struct flow);
 } flows SEC(".maps");
+
+/*
+ * Sockets of connections that a filter on the process or on the direction keeps out: at their end, neither can be found
+ * out. Key: address of the struct sock. Inserted in place of an entry of the flow table; deleted when the socket enters that
+ * table after all, or ends. User space sets max_entries where there is such a filter. A connection that falls out for lack of
+ * room is reported at its end, and that its filter is undecided.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u64);
+	__type(value, __u8);
+} filtered_sockets SEC(".maps");
+
+static __always_inline bool filters_by_origin(void)
+{
+	return process_filters || wanted_direction != DIRECTION_UNKNOWN;
+}
+
+static __noinline int filter_out(const struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+	__u8 yes = 1;
+
+	if (filters_by_origin())
+		bpf_map_update_elem(&filtered_sockets, &key, &yes, BPF_ANY);
+	return 0;
+}
+
+static __always_inline bool is_filtered_out(const struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+
+	return filters_by_origin() && bpf_map_lookup_elem(&filtered_sockets, &key);
+}
+
+static __always_inline void forget_filtered(const struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+
+	if (filters_by_origin())
+		bpf_map_delete_elem(&filtered_sockets, &key);
+}
 
 static __always_inline struct flow *find_flow(const struct sock *sk)
 {
@@ -72,12 +121,30 @@ static __always_inline void identify_flow(struct flow *flow)
 	}
 }
 
-/* An entry of an earlier socket at the same address is overwritten. */
-static __always_inline bool follow_flow(const struct sock *sk, const struct flow *flow, __u64 how)
+static __always_inline void count_missed(void)
+{
+	struct statistics *own = own_statistics();
+
+	if (own)
+		count(&own->missed);
+}
+
+/* Before a socket enters the table anew: an entry that is still there is of an earlier socket, whose end was missed. */
+static __noinline int drop_stale_flow(const struct sock *sk)
+{
+	if (forget_flow(sk))
+		count_missed();
+	return 0;
+}
+
+static __noinline bool follow_flow(const struct sock *sk, const struct flow *flow, __u64 how)
 {
 	__u64 key = (__u64)sk;
 	struct statistics *own;
 
+	if (!flow)
+		return false;
+	forget_filtered(sk);
 	if (bpf_map_update_elem(&flows, &key, flow, how) == 0)
 		return true;
 	if (how == BPF_ANY) {

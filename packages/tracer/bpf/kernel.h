@@ -57,6 +57,11 @@ struct sock {
 	int sk_err_soft;
 	/* A bit-field of eight bits until 5.6, then 16 bits. */
 	__u16 sk_protocol;
+	__u8 sk_shutdown;
+};
+
+struct list_head {
+	struct list_head *next;
 };
 
 struct inet_sock {
@@ -75,6 +80,27 @@ struct tcp_sock {
 	__u32 snd_una;
 	__u32 snd_nxt;
 	__u32 write_seq;
+	__u8 is_mptcp : 1;	   /* 5.6: a subflow of an MPTCP connection, or its listener */
+	__u8 fastopen_connect : 1; /* 4.11: the option TCP_FASTOPEN_CONNECT is set */
+};
+
+struct inet_connection_sock {
+	void *icsk_ulp_data; /* of a subflow: its struct mptcp_subflow_context */
+};
+
+/* The socket of an MPTCP connection (5.6), as the program has it; the TCP sockets of its subflows belong to it. */
+struct mptcp_sock {
+	struct sock *first; /* the subflow on which it began */
+	struct list_head conn_list;
+};
+
+struct mptcp_subflow_context {
+	struct list_head node; /* in conn_list */
+	struct sock *tcp_sock;
+	struct sock *conn; /* the connection's socket */
+	__u32 request_mptcp : 1; /* this side opened it */
+	__u32 request_join : 1;	 /* the same, to join a connection */
+	__u32 mp_join : 1;	 /* joined a connection that was there already */
 };
 
 enum sock_flags {
@@ -160,6 +186,18 @@ struct file {
 	void *private_data;
 };
 
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	void *key;
+	void *value;
+};
+
 struct bpf_iter__task_file {
 	struct task_struct *task;
 	struct file *file;
@@ -167,9 +205,11 @@ struct bpf_iter__task_file {
 
 #pragma clang attribute pop
 
+#define SHUTDOWN_MASK 3
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
+#define IPPROTO_MPTCP 262
 #define SOCKFS_MAGIC 0x534F434B
 
 /* include/net/tcp_states.h */
@@ -195,8 +235,10 @@ enum error {
 	EADDRNOTAVAIL = 99,
 	ENETDOWN = 100,
 	ENETUNREACH = 101,
+	ECONNABORTED = 103,
 	ECONNRESET = 104,
 	ETIMEDOUT = 110,
+	ECONNREFUSED = 111,
 	EHOSTUNREACH = 113,
 	ECANCELED = 125,
 };

@@ -54,18 +54,18 @@ static __always_inline void remember_listener(const struct sock *sk, const struc
 	bpf_map_update_elem(&listeners, &key, &listener, how);
 }
 
-static __always_inline int listening_begins(struct sock *sk)
+static __noinline int listening_begins(struct sock *sk)
 {
 	struct process owner;
 
-	if (!uses_listeners() || !is_tcp(sk))
+	if (!uses_listeners() || !is_connection(sk))
 		return 0;
 	read_current(&owner);
 	remember_listener(sk, &owner, BPF_ANY);
 	return 0;
 }
 
-static __always_inline int listening_ends(struct sock *sk)
+static __noinline int listening_ends(struct sock *sk)
 {
 	struct listener_key key;
 	struct listener *listener;

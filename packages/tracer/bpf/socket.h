@@ -6,12 +6,72 @@
 
 #include "event.h"
 
-/* Where the protocol is not known, every socket with TCP's states counts as TCP. */
-static __always_inline bool is_tcp(const struct sock *sk)
+static __always_inline bool knows_mptcp(void)
 {
+	return bpf_core_type_exists(struct mptcp_sock) && bpf_core_field_exists(struct tcp_sock, is_mptcp) &&
+	       bpf_core_field_exists(struct sock, sk_protocol);
+}
+
+enum socket_kind {
+	SOCKET_OTHER,
+	SOCKET_TCP,
+	/* A TCP socket that is a subflow of an MPTCP connection, or listens for some. No program has it as a descriptor. */
+	SOCKET_SUBFLOW,
+	/* An MPTCP connection, as a program has it. */
+	SOCKET_MPTCP,
+};
+
+/* Where the protocol is not known, every socket with TCP's states counts as TCP. */
+static __noinline int socket_kind(const struct sock *sk)
+{
+	const struct tcp_sock *tp = (const void *)sk;
+	__u16 protocol;
+
 	if (!bpf_core_field_exists(sk->sk_protocol))
+		return SOCKET_TCP;
+	protocol = BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol);
+	if (protocol == IPPROTO_MPTCP)
+		return knows_mptcp() ? SOCKET_MPTCP : SOCKET_OTHER;
+	if (protocol != IPPROTO_TCP)
+		return SOCKET_OTHER;
+	if (knows_mptcp() && BPF_CORE_READ_BITFIELD_PROBED(tp, is_mptcp))
+		return SOCKET_SUBFLOW;
+	return SOCKET_TCP;
+}
+
+static __always_inline bool is_mptcp(const struct sock *sk)
+{
+	return knows_mptcp() && socket_kind(sk) == SOCKET_MPTCP;
+}
+
+static __always_inline bool is_subflow(const struct sock *sk)
+{
+	return knows_mptcp() && socket_kind(sk) == SOCKET_SUBFLOW;
+}
+
+/* Whether a socket has a connection as a program sees it: TCP, or MPTCP as a whole, without its subflows. */
+static __always_inline bool is_connection(const struct sock *sk)
+{
+	int kind = socket_kind(sk);
+
+	return kind == SOCKET_TCP || kind == SOCKET_MPTCP;
+}
+
+static __always_inline bool has_socket_flag(const struct sock *sk, __u64 bit)
+{
+	return BPF_CORE_READ(sk, __sk_common.skc_flags) >> bit & 1;
+}
+
+/*
+ * False for a socket that waits, or waited until its end, to be accepted: no process has had it. A socket that its process
+ * has closed has no struct socket either, but is marked as dead.
+ */
+static __noinline bool was_accepted(const struct sock *sk)
+{
+	if (!bpf_core_field_exists(sk->sk_socket) || BPF_CORE_READ(sk, sk_socket))
 		return true;
-	return BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol) == IPPROTO_TCP;
+	return bpf_core_field_exists(sk->__sk_common.skc_flags) &&
+	       has_socket_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_DEAD));
 }
 
 static __always_inline __u8 socket_state(const struct sock *sk)
@@ -36,9 +96,21 @@ static __always_inline bool is_mapped(const __u8 address[16])
 	return word[0] == 0 && word[1] == 0 && word[2] == bpf_htonl(0xffff);
 }
 
-/* False for a socket of another family. */
-static __noinline bool read_tuple(const struct sock *sk, struct tuple *tuple)
+/* Its own addresses are filled only after it is connected or accepted; those of its first subflow are there before. */
+static __always_inline const struct sock *socket_with_addresses(const struct sock *sk)
 {
+	const struct sock *first;
+
+	if (!is_mptcp(sk) || BPF_CORE_READ(sk, __sk_common.skc_dport))
+		return sk;
+	first = BPF_CORE_READ((const struct mptcp_sock *)sk, first);
+	return first ? first : sk;
+}
+
+/* False for a socket of another family. */
+static __noinline bool read_tuple(const struct sock *socket, struct tuple *tuple)
+{
+	const struct sock *sk = socket_with_addresses(socket);
 	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
 
 	if (family == AF_INET6 && bpf_core_field_exists(sk->__sk_common.skc_v6_daddr)) {
@@ -56,5 +128,8 @@ static __noinline bool read_tuple(const struct sock *sk, struct tuple *tuple)
 		tuple->local_port = bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
 	tuple->peer_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
 	tuple->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	tuple->interface = 0;
+	if (bpf_core_field_exists(sk->__sk_common.skc_bound_dev_if))
+		tuple->interface = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
 	return true;
 }

@@ -4,52 +4,103 @@
 
 #include "accept.h"
 #include "connect.h"
+#include "direction.h"
+#include "ended.h"
 
 /* Emit `close` at the application's close instead of at the connection's end. */
 const volatile bool prompt_close = false;
 
-/* Whether an untracked connection, one that is older than the tracer, passes the filters. */
-static __always_inline bool untracked_passes(const struct sock *sk, const struct process *process)
+/*
+ * Connections that are not in the flow table when they end: they are older than the tracer, and no process had their socket
+ * as a descriptor at the start (it waited to be accepted, was under way in a message, was io_uring's or the kernel's own), or there was no
+ * walk over existing sockets, or the table was full. They are reported with what is known, unless a filter excludes them. `process`: the
+ * one that closes; NULL if it is not known.
+ */
+static __noinline bool begin_untracked(const struct sock *sk, int state, const struct process *process,
+				       struct flow *flow)
 {
 	struct tuple tuple;
 
-	if (existing_sockets_known || !direction_passes(DIRECTION_UNKNOWN) || !is_tcp(sk))
+	if (!flow || !is_connection(sk) || is_filtered_out(sk) || !was_accepted(sk))
 		return false;
-	if (!process_passes(process))
+	if (!read_tuple(sk, &tuple) || !tuple_passes(&tuple))
 		return false;
-	return read_tuple(sk, &tuple) && tuple_passes(&tuple);
+	flow->direction = infer_direction(sk, state);
+	flow->flags = FLOW_ESTABLISHED;
+	if (process) {
+		if (!process_passes(process))
+			return false;
+		flow->owner = *process;
+	} else if (process_filters) {
+		flow->flags |= FLOW_UNDECIDED;
+	}
+	if (!direction_passes(flow->direction)) {
+		if (flow->direction != DIRECTION_UNKNOWN)
+			return false;
+		flow->flags |= FLOW_UNDECIDED;
+	}
+	identify_flow(flow);
+	return true;
+}
+
+/* Enters an untracked connection that its process closes into the flow table. */
+static __noinline bool follow_untracked(const struct sock *sk, int state, const struct process *closer)
+{
+	struct flow flow = {};
+
+	return begin_untracked(sk, state, closer, &flow) && follow_flow(sk, &flow, BPF_ANY);
+}
+
+/* An untracked connection to TCP_CLOSE, by the peer or by the kernel. */
+static __noinline int untracked_ends(void *ctx, const struct sock *sk, int state)
+{
+	struct flow flow = {};
+
+	if (has_just_ended(sk) || !begin_untracked(sk, state, NULL, &flow))
+		return 0;
+	if (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK)
+		flow.flags |= FLOW_PEER_FIRST;
+	emit_close(ctx, sk, &flow, state);
+	return 0;
+}
+
+/* A connection that is about to end without having been seen to be established: the change was missed. */
+static __always_inline void count_missed_connect(struct flow *flow)
+{
+	if (flow->flags & FLOW_ESTABLISHED)
+		return;
+	flow->flags |= FLOW_ESTABLISHED;
+	count_missed();
 }
 
 /* To TCP_FIN_WAIT1 or TCP_LAST_ACK: close() or shutdown(), in the context of the process that calls it. */
-static __always_inline int application_closes(void *ctx, struct sock *sk, bool peer_first)
+static __noinline int application_closes(void *ctx, struct sock *sk, int state)
 {
 	struct flow *flow = find_flow(sk);
 	struct process current;
 
 	if (flow && (flow->flags & FLOW_CLOSING))
 		return 0;
-	if (!flow && existing_sockets_known)
+	if (!flow && is_subflow(sk))
 		return 0;
 	read_current(&current);
 	if (!flow) {
-		struct flow untracked = {.flags = FLOW_ESTABLISHED, .owner = current};
-
-		if (!untracked_passes(sk, &current))
+		if (!follow_untracked(sk, state, &current))
 			return 0;
-		identify_flow(&untracked);
-		follow_flow(sk, &untracked, BPF_ANY);
 		flow = find_flow(sk);
 		if (!flow)
 			return 0;
 	}
+	count_missed_connect(flow);
 	if ((flow->flags & FLOW_UNACCEPTED) && !accept_was_missed(ctx, sk, flow, &current)) {
 		forget_flow(sk);
+		filter_out(sk);
 		return 0;
 	}
 	flow->closing_ns = bpf_ktime_get_ns();
 	flow->closer = current;
 	flow->flags |= FLOW_CLOSING;
-	if (peer_first)
+	if (state == TCP_CLOSE_WAIT)
 		flow->flags |= FLOW_PEER_FIRST;
 	if (prompt_close) {
 		flow->flags |= FLOW_CLOSE_EMITTED;
@@ -59,43 +110,28 @@ static __always_inline int application_closes(void *ctx, struct sock *sk, bool p
 }
 
 /* To TCP_CLOSE from a state in which data could flow. */
-static __always_inline int connection_ends(void *ctx, struct sock *sk, int state)
+static __noinline int connection_ends(void *ctx, struct sock *sk, int state)
 {
 	struct flow *flow = find_flow(sk);
-	bool peer_first = state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK;
 	bool aborted;
 
-	if (!flow) {
-		struct flow untracked = {.flags = FLOW_ESTABLISHED};
-
-		if (!untracked_passes(sk, &untracked.owner))
-			return 0;
-		if (peer_first)
-			untracked.flags |= FLOW_PEER_FIRST;
-		identify_flow(&untracked);
-		emit_close(ctx, sk, &untracked, state);
-		return 0;
-	}
+	if (!flow)
+		return is_subflow(sk) ? subflow_ends(sk, state) : untracked_ends(ctx, sk, state);
 	if (flow->flags & FLOW_CLOSE_EMITTED)
-		goto forget;
-	/*
-	 * Without an error and without a FIN the process itself ends the connection, by close() with unread data or with
-	 * SO_LINGER 0.
-	 */
-	aborted = !(flow->flags & FLOW_CLOSING) && BPF_CORE_READ(sk, sk_err) == 0;
+		return 0;
+	count_missed_connect(flow);
+	aborted = process_aborts(sk, flow);
 	if (aborted) {
 		read_current(&flow->closer);
 		flow->closing_ns = bpf_ktime_get_ns();
 	}
 	if ((flow->flags & FLOW_UNACCEPTED) && !accept_was_missed(ctx, sk, flow, aborted ? &flow->closer : NULL))
-		goto forget;
+		return 0;
 	if (aborted)
 		flow->flags |= FLOW_CLOSING;
-	if (peer_first)
+	if (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK)
 		flow->flags |= FLOW_PEER_FIRST;
 	emit_close(ctx, sk, flow, state);
-forget:
-	forget_flow(sk);
 	return 0;
 }
 
@@ -111,10 +147,26 @@ static __always_inline int socket_closes(void *ctx, struct sock *sk, int state)
 	case TCP_SYN_SENT:
 	case TCP_SYN_RECV:
 		flow = find_flow(sk);
-		return flow ? connect_fails(ctx, sk, flow) : 0;
+		if (flow)
+			connect_fails(ctx, sk, flow);
+		else if (is_subflow(sk))
+			return subflow_ends(sk, state);
+		break;
 	default:
-		return connection_ends(ctx, sk, state);
+		connection_ends(ctx, sk, state);
 	}
+	note_end(sk);
+	return 0;
+}
+
+/* To TCP_ESTABLISHED. After TCP_SYN_RECV, both sides may have connected at the same time (RFC 9293, 3.5), or a socket to itself. */
+static __always_inline int established(void *ctx, struct sock *sk, int from)
+{
+	if (connect_succeeds(ctx, sk) || from != TCP_SYN_RECV)
+		return 0;
+	if (is_filtered_out(sk) && bpf_core_field_exists(sk->sk_socket) && BPF_CORE_READ(sk, sk_socket))
+		return 0;
+	return passive_side_established(ctx, sk);
 }
 
 static __noinline int state_changes(void *ctx, struct sock *sk, int from, int to)
@@ -123,12 +175,10 @@ static __noinline int state_changes(void *ctx, struct sock *sk, int from, int to
 	case TCP_SYN_SENT:
 		return connect_begins(sk);
 	case TCP_ESTABLISHED:
-		connect_succeeds(ctx, sk);
-		return from == TCP_SYN_RECV ? passive_side_established(ctx, sk) : 0;
+		return established(ctx, sk, from);
 	case TCP_FIN_WAIT1:
-		return application_closes(ctx, sk, false);
 	case TCP_LAST_ACK:
-		return application_closes(ctx, sk, true);
+		return application_closes(ctx, sk, from);
 	case TCP_LISTEN:
 		return listening_begins(sk);
 	case TCP_CLOSE:

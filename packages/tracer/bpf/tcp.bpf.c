@@ -9,11 +9,12 @@
  *   accept_*          return of inet_csk_accept
  *   connect_*         return of tcp_v4_connect and tcp_v6_connect
  *   existing_sockets  iterator over the open files of all processes (5.8)
+ *   closed_flows      iterator over the flow table (5.9)
  */
 #include "tcp-lifecycle.h"
-#include "nesting.h"
 #include "registers.h"
 #include "existing-sockets.h"
+#include "missed-ends.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -106,4 +107,10 @@ int existing_sockets(struct bpf_iter__task_file *ctx)
 	if (!task || !file)
 		return 0;
 	return add_existing_socket(task, file);
+}
+
+SEC("iter/bpf_map_elem")
+int closed_flows(struct bpf_iter__bpf_map_elem *ctx)
+{
+	return write_closed_flow(ctx);
 }

@@ -28,7 +28,7 @@ static __always_inline int made(struct bpf_sock *ctx)
 	fresh.owner.pid = thread >> 32;
 	fresh.owner.tid = thread;
 	fresh.owner.uid = bpf_get_current_uid_gid();
-	bpf_get_current_comm(fresh.owner.comm, sizeof(fresh.owner.comm));
+	read_names(&fresh.owner);
 	if (bpf_core_field_exists(task->nsproxy))
 		fresh.netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
 	bpf_map_update_elem(&udp_sockets, &cookie, &fresh, BPF_ANY);

@@ -101,6 +101,11 @@ export interface TracerStats {
     readonly probe: number;
     /** Datagrams that the table of UDP flows had no room for. */
     readonly udp: number;
+    /**
+     * Changes of a connection's state for which the kernel ran no program, and counted nothing: they are found by what they
+     * left behind. On most kernels there are none.
+     */
+    readonly missed: number;
   };
   /** Records that were older than one that had already been delivered. */
   readonly inversions: number;

@@ -189,6 +189,7 @@ export class Tracer implements TracerApi {
   async stop(): Promise<void> {
     if (this.#state === 'running') {
       this.#state = 'stopping';
+      this.#losses.lookForMissed();
       this.#detach();
       this.#stopping.abort();
       if (!this.#stream.hasReader) {

@@ -86,7 +86,7 @@ describe('live connections', () => {
     netns[Symbol.dispose]();
     const { delivered, produced, lost } = tracer.stats();
     assert.deepEqual(delivered, produced);
-    assert.deepEqual(lost, { ring: 0, map: 0, probe: 0, udp: 0 });
+    assert.deepEqual(lost, { ring: 0, map: 0, probe: 0, udp: 0, missed: 0 });
   });
 
   it('have at the first refresh what existed before the start, with processes, to the byte', async () => {
@@ -125,7 +125,7 @@ describe('live connections', () => {
     await live.refresh();
     const { totals, lost } = live;
     const moved = rounds * count * 1009;
-    assert.deepEqual(lost, { ring: 0, map: 0, probe: 0, datagrams: 0 });
+    assert.deepEqual(lost, { ring: 0, map: 0, probe: 0, missed: 0, datagrams: 0 });
     assert.deepEqual(
       [totals.connected, totals.accepted, totals.ended, totals.bytes_sent, totals.bytes_received],
       [rounds * count, rounds * count, 2 * rounds * count, moved, moved],

@@ -59,5 +59,5 @@ it(`${2 * COUNT} ends, older and newer than the tracer, are shown until they clo
   await live.refresh();
   assertAll(live);
   await closeAll(newer, live);
-  assert.deepEqual(live.lost, { ring: 0, map: 0, probe: 0, datagrams: 0 });
+  assert.deepEqual(live.lost, { ring: 0, map: 0, probe: 0, missed: 0, datagrams: 0 });
 });

@@ -15,6 +15,7 @@ const everything: KernelFeatures = {
   tracepointEvent: present,
   fentry: present,
   kprobe: present,
+  mapIterator: true,
   iterators: present,
   hasTypedFunction: () => true,
   probeFunction: () => present,
@@ -35,6 +36,7 @@ describe('the choice of hooks', () => {
       'connect_v4_fexit',
       'connect_v6_fexit',
       'existing_sockets',
+      'closed_flows',
     ]);
     assert.ok(choices.every(({ chosen, consequence }) => chosen !== undefined && consequence === undefined));
   });
@@ -65,6 +67,7 @@ describe('the choice of hooks', () => {
       'state_change_nested',
       'graft_kprobe',
       'existing_sockets',
+      'closed_flows',
     ]);
     const { choices } = planHooks({ ...everything, preemptible: true, tracepointEvent: absent });
     assert.equal(choices[0]!.chosen, 'raw_tracepoint:inet_sock_set_state');

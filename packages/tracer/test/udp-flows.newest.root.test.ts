@@ -52,7 +52,7 @@ async function traced(
   await reading;
   const { delivered, produced, lost } = tracer.stats();
   assert.deepEqual(delivered, produced);
-  assert.deepEqual(lost, { ring: 0, map: 0, probe: 0, udp: 0 });
+  assert.deepEqual(lost, { ring: 0, map: 0, probe: 0, udp: 0, missed: 0 });
   const times = records.map((record) => record.monotonic_ns);
   assert.deepEqual(
     times,

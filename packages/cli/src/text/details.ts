@@ -17,6 +17,7 @@ const losses: Readonly<Record<LostRecord['where'], string>> = {
   map: 'the connection table was full',
   probe: 'the kernel skipped a probe',
   udp: 'the table of UDP flows was full',
+  missed: 'the kernel ran no program for a change of state',
 };
 
 const shownCloseFields = Object.entries(closeFields).flatMap(([name, { text }]) =>
@@ -72,7 +73,7 @@ function enrichment({ service, peer, process = {} }: EnrichedRecord): string[] {
 }
 
 function failure({ error, duration_us }: FailRecord): string {
-  const text = escapeText(error);
+  const text = error === undefined ? 'for an unknown reason' : escapeText(error);
   return duration_us === undefined ? text : `${text} after ${formatMilliseconds(duration_us)}`;
 }
 

@@ -25,6 +25,7 @@ const lossCauses: readonly (readonly [keyof TracerStats['lost'], string])[] = [
   ['ring', 'the ring buffer was full; --ring-size or a filter helps'],
   ['map', 'the connection table was full; --max-connections or a filter helps'],
   ['probe', 'the kernel skipped a probe'],
+  ['missed', 'the kernel ran no program for a change of state'],
   ['udp', 'the table of UDP flows was full; --max-connections helps'],
 ];
 

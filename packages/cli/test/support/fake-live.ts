@@ -11,7 +11,7 @@ import type { Enrichment } from '../../src/top/model/enrichment.js';
 
 export const second = 1_000_000_000;
 
-export const noLosses: LiveLosses = { ring: 0, map: 0, probe: 0, datagrams: 0 };
+export const noLosses: LiveLosses = { ring: 0, map: 0, probe: 0, missed: 0, datagrams: 0 };
 
 export const noTotals: Totals = {
   ...{ connected: 0, accepted: 0, failed: 0, ended: 0, vanished: 0 },

@@ -83,7 +83,7 @@ export class FakeTracer implements TracerApi {
   }
 
   stats(): TracerStats {
-    const lost = { ring: 0, map: 0, probe: 0, udp: 0 };
+    const lost = { ring: 0, map: 0, probe: 0, udp: 0, missed: 0 };
     return { produced: none, delivered: none, lost, inversions: 0, connections: 0, ...this.#script.stats };
   }
 

@@ -52,7 +52,7 @@ const closeCounters = {
   segments_received: positive,
   retransmits: counter,
   srtt_us: positive,
-  closed_by: oneOf('local', 'peer', 'reset', 'timeout'),
+  closed_by: oneOf('local', 'peer', 'reset', 'timeout', 'abort'),
   closing_us: counter,
 };
 

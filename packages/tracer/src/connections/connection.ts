@@ -67,7 +67,7 @@ export interface EndedConnection {
   /** CLOCK_MONOTONIC, nanoseconds. */
   readonly ended_ns: number;
   /** `idle`: a UDP flow without datagrams for `udpIdleMs`. Otherwise as in close records, or `vanished`. */
-  readonly closed_by: 'local' | 'peer' | 'reset' | 'timeout' | 'idle' | 'vanished';
+  readonly closed_by: 'local' | 'peer' | 'reset' | 'timeout' | 'abort' | 'idle' | 'vanished';
 }
 
 /** A connection with the fields that only the table needs. */

@@ -31,6 +31,8 @@ export interface LiveLosses {
   readonly map: number;
   /** As in {@link TracerStats.lost}. */
   readonly probe: number;
+  /** As in {@link TracerStats.lost}. */
+  readonly missed: number;
   /** Datagrams that were not counted because a table was full. */
   readonly datagrams: number;
 }

@@ -32,7 +32,7 @@ export interface RecordFeed {
   watch(watcher: (record: TraceRecord) => void): () => void;
   /** Shows all records of events until this call. @throws EbpfError once the tracer has ended. */
   catchUp(): Promise<void>;
-  lost(): Pick<LiveLosses, 'ring' | 'map' | 'probe'>;
+  lost(): Pick<LiveLosses, 'ring' | 'map' | 'probe' | 'missed'>;
   onDispose(): void;
 }
 
@@ -56,7 +56,7 @@ export class TracedConnections implements LiveConnections {
   /** Network namespaces that the last refresh has read. */
   #known: ReadonlySet<number> = new Set();
   #failures: LiveConnections['failures'] = [];
-  #lost: LiveLosses = { ring: 0, map: 0, probe: 0, datagrams: 0 };
+  #lost: LiveLosses = { ring: 0, map: 0, probe: 0, missed: 0, datagrams: 0 };
 
   /** @throws OptionError for options that make no sense. */
   constructor(options: ConnectionsOptions, feed: RecordFeed) {
@@ -157,9 +157,9 @@ export class TracedConnections implements LiveConnections {
       if (isWanted(flow)) this.#table.udpEnded(flow, closed_by, ended_ns);
     }
     if (udp !== undefined) this.#table.udpFlows(udp.live.filter(isWanted));
-    const { ring, map, probe } = this.#feed.lost();
-    const missed = probe + (this.#udp?.missedRuns ?? 0);
-    this.#lost = { ring, map, probe: missed, datagrams: udp?.lost.datagrams ?? 0 };
+    const { ring, map, probe, missed } = this.#feed.lost();
+    const skipped = probe + (this.#udp?.missedRuns ?? 0);
+    this.#lost = { ring, map, probe: skipped, missed, datagrams: udp?.lost.datagrams ?? 0 };
   }
 
   #take(record: TraceRecord): void {

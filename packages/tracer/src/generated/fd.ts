@@ -31,6 +31,7 @@ export const ClosedBy = {
   CLOSED_BY_PEER: 1,
   CLOSED_BY_RESET: 2,
   CLOSED_BY_TIMEOUT: 3,
+  CLOSED_BY_ABORT: 4,
 } as const;
 /** A value of `enum closed_by`; a kernel side that is newer may send others. */
 export type ClosedBy = (typeof ClosedBy)[keyof typeof ClosedBy];
@@ -45,6 +46,7 @@ export const EventFlag = {
   EVENT_HAS_BYTES: 32,
   EVENT_HAS_SEGMENTS: 64,
   EVENT_HAS_RETRANSMITS: 128,
+  EVENT_FILTER_UNDECIDED: 256,
 } as const;
 /** A value of `enum event_flag`; a kernel side that is newer may send others. */
 export type EventFlag = (typeof EventFlag)[keyof typeof EventFlag];
@@ -88,10 +90,11 @@ export interface Tuple {
   localPort: number;
   peerPort: number;
   netns: number;
+  interface: number;
 }
 
 /** Bytes of `struct tuple`. */
-export const sizeofTuple = 40;
+export const sizeofTuple = 44;
 
 /** Where the fields of `struct tuple` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsTuple = {
@@ -100,6 +103,7 @@ export const offsetsTuple = {
   localPort: 32,
   peerPort: 34,
   netns: 36,
+  interface: 40,
 } as const;
 
 /** Decodes `struct tuple` into a new object, or into one that is given, with all it contains. */
@@ -111,6 +115,7 @@ export function readTuple(view: DataView, offset: number, into?: Tuple): Tuple {
       localPort: view.getUint16(offset + 32, true),
       peerPort: view.getUint16(offset + 34, true),
       netns: view.getUint32(offset + 36, true),
+      interface: view.getUint32(offset + 40, true),
     };
   }
   readBytes(view, offset, 16, into.localAddress);
@@ -118,6 +123,7 @@ export function readTuple(view: DataView, offset: number, into?: Tuple): Tuple {
   into.localPort = view.getUint16(offset + 32, true);
   into.peerPort = view.getUint16(offset + 34, true);
   into.netns = view.getUint32(offset + 36, true);
+  into.interface = view.getUint32(offset + 40, true);
   return into;
 }
 
@@ -128,6 +134,7 @@ export function writeTuple(view: DataView, offset: number, value: Tuple): void {
   view.setUint16(offset + 32, value.localPort, true);
   view.setUint16(offset + 34, value.peerPort, true);
   view.setUint32(offset + 36, value.netns, true);
+  view.setUint32(offset + 40, value.interface, true);
 }
 
 /** `struct process` */
@@ -138,10 +145,11 @@ export interface Process {
   uid: number;
   reserved: number;
   comm: string;
+  thread: string;
 }
 
 /** Bytes of `struct process`. */
-export const sizeofProcess = 40;
+export const sizeofProcess = 56;
 
 /** Where the fields of `struct process` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsProcess = {
@@ -151,6 +159,7 @@ export const offsetsProcess = {
   uid: 16,
   reserved: 20,
   comm: 24,
+  thread: 40,
 } as const;
 
 /** Decodes `struct process` into a new object, or into one that is given, with all it contains. */
@@ -163,6 +172,7 @@ export function readProcess(view: DataView, offset: number, into?: Process): Pro
       uid: view.getUint32(offset + 16, true),
       reserved: view.getUint32(offset + 20, true),
       comm: readString(view, offset + 24, 16),
+      thread: readString(view, offset + 40, 16),
     };
   }
   into.cgroupId = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
@@ -171,6 +181,7 @@ export function readProcess(view: DataView, offset: number, into?: Process): Pro
   into.uid = view.getUint32(offset + 16, true);
   into.reserved = view.getUint32(offset + 20, true);
   into.comm = readString(view, offset + 24, 16);
+  into.thread = readString(view, offset + 40, 16);
   return into;
 }
 
@@ -183,6 +194,7 @@ export function writeProcess(view: DataView, offset: number, value: Process): vo
   view.setUint32(offset + 16, value.uid, true);
   view.setUint32(offset + 20, value.reserved, true);
   writeString(view, offset + 24, 16, value.comm);
+  writeString(view, offset + 40, 16, value.thread);
 }
 
 /** `struct tcp_event` */
@@ -207,10 +219,11 @@ export interface TcpEvent {
   flags: EventFlag;
   error: number;
   fd: number;
+  subflows: number;
 }
 
 /** Bytes of `struct tcp_event`. */
-export const sizeofTcpEvent = 176;
+export const sizeofTcpEvent = 208;
 
 /** Where the fields of `struct tcp_event` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsTcpEvent = {
@@ -219,21 +232,22 @@ export const offsetsTcpEvent = {
   flowCpu: 16,
   cpu: 20,
   tuple: 24,
-  process: 64,
-  durationNs: 104,
-  closingNs: 112,
-  bytesSent: 120,
-  bytesReceived: 128,
-  segmentsSent: 136,
-  segmentsReceived: 140,
-  retransmits: 144,
-  srttUs: 148,
-  event: 152,
-  direction: 156,
-  closedBy: 160,
-  flags: 164,
-  error: 168,
-  fd: 172,
+  process: 72,
+  durationNs: 128,
+  closingNs: 136,
+  bytesSent: 144,
+  bytesReceived: 152,
+  segmentsSent: 160,
+  segmentsReceived: 164,
+  retransmits: 168,
+  srttUs: 172,
+  event: 176,
+  direction: 180,
+  closedBy: 184,
+  flags: 188,
+  error: 192,
+  fd: 196,
+  subflows: 200,
 } as const;
 
 /** Decodes `struct tcp_event` into a new object, or into one that is given, with all it contains. */
@@ -245,21 +259,22 @@ export function readTcpEvent(view: DataView, offset: number, into?: TcpEvent): T
       flowCpu: view.getUint32(offset + 16, true),
       cpu: view.getUint32(offset + 20, true),
       tuple: readTuple(view, offset + 24),
-      process: readProcess(view, offset + 64),
-      durationNs: view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296,
-      closingNs: view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296,
-      bytesSent: view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296,
-      bytesReceived: view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296,
-      segmentsSent: view.getUint32(offset + 136, true),
-      segmentsReceived: view.getUint32(offset + 140, true),
-      retransmits: view.getUint32(offset + 144, true),
-      srttUs: view.getUint32(offset + 148, true),
-      event: view.getUint32(offset + 152, true) as TcpEventKind,
-      direction: view.getUint32(offset + 156, true) as Direction,
-      closedBy: view.getUint32(offset + 160, true) as ClosedBy,
-      flags: view.getUint32(offset + 164, true) as EventFlag,
-      error: view.getUint32(offset + 168, true),
-      fd: view.getInt32(offset + 172, true),
+      process: readProcess(view, offset + 72),
+      durationNs: view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296,
+      closingNs: view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296,
+      bytesSent: view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296,
+      bytesReceived: view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296,
+      segmentsSent: view.getUint32(offset + 160, true),
+      segmentsReceived: view.getUint32(offset + 164, true),
+      retransmits: view.getUint32(offset + 168, true),
+      srttUs: view.getUint32(offset + 172, true),
+      event: view.getUint32(offset + 176, true) as TcpEventKind,
+      direction: view.getUint32(offset + 180, true) as Direction,
+      closedBy: view.getUint32(offset + 184, true) as ClosedBy,
+      flags: view.getUint32(offset + 188, true) as EventFlag,
+      error: view.getUint32(offset + 192, true),
+      fd: view.getInt32(offset + 196, true),
+      subflows: view.getUint32(offset + 200, true),
     };
   }
   into.timeNs = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
@@ -267,26 +282,28 @@ export function readTcpEvent(view: DataView, offset: number, into?: TcpEvent): T
   into.flowCpu = view.getUint32(offset + 16, true);
   into.cpu = view.getUint32(offset + 20, true);
   readTuple(view, offset + 24, into.tuple);
-  readProcess(view, offset + 64, into.process);
-  into.durationNs = view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296;
-  into.closingNs = view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296;
-  into.bytesSent = view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296;
-  into.bytesReceived = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
-  into.segmentsSent = view.getUint32(offset + 136, true);
-  into.segmentsReceived = view.getUint32(offset + 140, true);
-  into.retransmits = view.getUint32(offset + 144, true);
-  into.srttUs = view.getUint32(offset + 148, true);
-  into.event = view.getUint32(offset + 152, true) as TcpEventKind;
-  into.direction = view.getUint32(offset + 156, true) as Direction;
-  into.closedBy = view.getUint32(offset + 160, true) as ClosedBy;
-  into.flags = view.getUint32(offset + 164, true) as EventFlag;
-  into.error = view.getUint32(offset + 168, true);
-  into.fd = view.getInt32(offset + 172, true);
+  readProcess(view, offset + 72, into.process);
+  into.durationNs = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
+  into.closingNs = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
+  into.bytesSent = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
+  into.bytesReceived = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
+  into.segmentsSent = view.getUint32(offset + 160, true);
+  into.segmentsReceived = view.getUint32(offset + 164, true);
+  into.retransmits = view.getUint32(offset + 168, true);
+  into.srttUs = view.getUint32(offset + 172, true);
+  into.event = view.getUint32(offset + 176, true) as TcpEventKind;
+  into.direction = view.getUint32(offset + 180, true) as Direction;
+  into.closedBy = view.getUint32(offset + 184, true) as ClosedBy;
+  into.flags = view.getUint32(offset + 188, true) as EventFlag;
+  into.error = view.getUint32(offset + 192, true);
+  into.fd = view.getInt32(offset + 196, true);
+  into.subflows = view.getUint32(offset + 200, true);
   return into;
 }
 
 /** Encodes `struct tcp_event`; bytes between the fields become zero. */
 export function writeTcpEvent(view: DataView, offset: number, value: TcpEvent): void {
+  zeroBytes(view, offset, 208);
   view.setUint32(offset, value.timeNs, true);
   view.setUint32(offset + 4, Math.floor(value.timeNs / 4294967296), true);
   view.setUint32(offset + 8, value.flowNs, true);
@@ -294,25 +311,26 @@ export function writeTcpEvent(view: DataView, offset: number, value: TcpEvent): 
   view.setUint32(offset + 16, value.flowCpu, true);
   view.setUint32(offset + 20, value.cpu, true);
   writeTuple(view, offset + 24, value.tuple);
-  writeProcess(view, offset + 64, value.process);
-  view.setUint32(offset + 104, value.durationNs, true);
-  view.setUint32(offset + 108, Math.floor(value.durationNs / 4294967296), true);
-  view.setUint32(offset + 112, value.closingNs, true);
-  view.setUint32(offset + 116, Math.floor(value.closingNs / 4294967296), true);
-  view.setUint32(offset + 120, value.bytesSent, true);
-  view.setUint32(offset + 124, Math.floor(value.bytesSent / 4294967296), true);
-  view.setUint32(offset + 128, value.bytesReceived, true);
-  view.setUint32(offset + 132, Math.floor(value.bytesReceived / 4294967296), true);
-  view.setUint32(offset + 136, value.segmentsSent, true);
-  view.setUint32(offset + 140, value.segmentsReceived, true);
-  view.setUint32(offset + 144, value.retransmits, true);
-  view.setUint32(offset + 148, value.srttUs, true);
-  view.setUint32(offset + 152, value.event, true);
-  view.setUint32(offset + 156, value.direction, true);
-  view.setUint32(offset + 160, value.closedBy, true);
-  view.setUint32(offset + 164, value.flags, true);
-  view.setUint32(offset + 168, value.error, true);
-  view.setInt32(offset + 172, value.fd, true);
+  writeProcess(view, offset + 72, value.process);
+  view.setUint32(offset + 128, value.durationNs, true);
+  view.setUint32(offset + 132, Math.floor(value.durationNs / 4294967296), true);
+  view.setUint32(offset + 136, value.closingNs, true);
+  view.setUint32(offset + 140, Math.floor(value.closingNs / 4294967296), true);
+  view.setUint32(offset + 144, value.bytesSent, true);
+  view.setUint32(offset + 148, Math.floor(value.bytesSent / 4294967296), true);
+  view.setUint32(offset + 152, value.bytesReceived, true);
+  view.setUint32(offset + 156, Math.floor(value.bytesReceived / 4294967296), true);
+  view.setUint32(offset + 160, value.segmentsSent, true);
+  view.setUint32(offset + 164, value.segmentsReceived, true);
+  view.setUint32(offset + 168, value.retransmits, true);
+  view.setUint32(offset + 172, value.srttUs, true);
+  view.setUint32(offset + 176, value.event, true);
+  view.setUint32(offset + 180, value.direction, true);
+  view.setUint32(offset + 184, value.closedBy, true);
+  view.setUint32(offset + 188, value.flags, true);
+  view.setUint32(offset + 192, value.error, true);
+  view.setInt32(offset + 196, value.fd, true);
+  view.setUint32(offset + 200, value.subflows, true);
 }
 
 /** Many of `struct tcp_event`, one array a field. Elements from `length` on mean nothing. */
@@ -328,12 +346,14 @@ export class TcpEventColumns {
   readonly tupleLocalPort: Uint16Array;
   readonly tuplePeerPort: Uint16Array;
   readonly tupleNetns: Uint32Array;
+  readonly tupleInterface: Uint32Array;
   readonly processCgroupId: Float64Array;
   readonly processPid: Uint32Array;
   readonly processTid: Uint32Array;
   readonly processUid: Uint32Array;
   readonly processReserved: Uint32Array;
   readonly processComm: string[];
+  readonly processThread: string[];
   readonly durationNs: Float64Array;
   readonly closingNs: Float64Array;
   readonly bytesSent: Float64Array;
@@ -348,6 +368,7 @@ export class TcpEventColumns {
   readonly flags: Uint32Array;
   readonly error: Uint32Array;
   readonly fd: Int32Array;
+  readonly subflows: Uint32Array;
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -360,12 +381,14 @@ export class TcpEventColumns {
     this.tupleLocalPort = new Uint16Array(capacity);
     this.tuplePeerPort = new Uint16Array(capacity);
     this.tupleNetns = new Uint32Array(capacity);
+    this.tupleInterface = new Uint32Array(capacity);
     this.processCgroupId = new Float64Array(capacity);
     this.processPid = new Uint32Array(capacity);
     this.processTid = new Uint32Array(capacity);
     this.processUid = new Uint32Array(capacity);
     this.processReserved = new Uint32Array(capacity);
     this.processComm = [];
+    this.processThread = [];
     this.durationNs = new Float64Array(capacity);
     this.closingNs = new Float64Array(capacity);
     this.bytesSent = new Float64Array(capacity);
@@ -380,6 +403,7 @@ export class TcpEventColumns {
     this.flags = new Uint32Array(capacity);
     this.error = new Uint32Array(capacity);
     this.fd = new Int32Array(capacity);
+    this.subflows = new Uint32Array(capacity);
   }
 
   /** @throws OptionError when full. */
@@ -395,26 +419,29 @@ export class TcpEventColumns {
     this.tupleLocalPort[i] = view.getUint16(offset + 56, true);
     this.tuplePeerPort[i] = view.getUint16(offset + 58, true);
     this.tupleNetns[i] = view.getUint32(offset + 60, true);
-    this.processCgroupId[i] = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
-    this.processPid[i] = view.getUint32(offset + 72, true);
-    this.processTid[i] = view.getUint32(offset + 76, true);
-    this.processUid[i] = view.getUint32(offset + 80, true);
-    this.processReserved[i] = view.getUint32(offset + 84, true);
-    this.processComm[i] = readString(view, offset + 88, 16);
-    this.durationNs[i] = view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296;
-    this.closingNs[i] = view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296;
-    this.bytesSent[i] = view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296;
-    this.bytesReceived[i] = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
-    this.segmentsSent[i] = view.getUint32(offset + 136, true);
-    this.segmentsReceived[i] = view.getUint32(offset + 140, true);
-    this.retransmits[i] = view.getUint32(offset + 144, true);
-    this.srttUs[i] = view.getUint32(offset + 148, true);
-    this.event[i] = view.getUint32(offset + 152, true);
-    this.direction[i] = view.getUint32(offset + 156, true);
-    this.closedBy[i] = view.getUint32(offset + 160, true);
-    this.flags[i] = view.getUint32(offset + 164, true);
-    this.error[i] = view.getUint32(offset + 168, true);
-    this.fd[i] = view.getInt32(offset + 172, true);
+    this.tupleInterface[i] = view.getUint32(offset + 64, true);
+    this.processCgroupId[i] = view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296;
+    this.processPid[i] = view.getUint32(offset + 80, true);
+    this.processTid[i] = view.getUint32(offset + 84, true);
+    this.processUid[i] = view.getUint32(offset + 88, true);
+    this.processReserved[i] = view.getUint32(offset + 92, true);
+    this.processComm[i] = readString(view, offset + 96, 16);
+    this.processThread[i] = readString(view, offset + 112, 16);
+    this.durationNs[i] = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
+    this.closingNs[i] = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
+    this.bytesSent[i] = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
+    this.bytesReceived[i] = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
+    this.segmentsSent[i] = view.getUint32(offset + 160, true);
+    this.segmentsReceived[i] = view.getUint32(offset + 164, true);
+    this.retransmits[i] = view.getUint32(offset + 168, true);
+    this.srttUs[i] = view.getUint32(offset + 172, true);
+    this.event[i] = view.getUint32(offset + 176, true);
+    this.direction[i] = view.getUint32(offset + 180, true);
+    this.closedBy[i] = view.getUint32(offset + 184, true);
+    this.flags[i] = view.getUint32(offset + 188, true);
+    this.error[i] = view.getUint32(offset + 192, true);
+    this.fd[i] = view.getInt32(offset + 196, true);
+    this.subflows[i] = view.getUint32(offset + 200, true);
     this.length = i + 1;
   }
 
@@ -430,7 +457,7 @@ export interface Scratch {
 }
 
 /** Bytes of `struct scratch`. */
-export const sizeofScratch = 712;
+export const sizeofScratch = 840;
 
 /** Where the fields of `struct scratch` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsScratch = {
@@ -443,20 +470,20 @@ export function readScratch(view: DataView, offset: number, into?: Scratch): Scr
   if (into === undefined) {
     return {
       inUse: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
-      events: readElements(new Array<TcpEvent>(4), (i) => readTcpEvent(view, offset + 8 + i * 176)),
+      events: readElements(new Array<TcpEvent>(4), (i) => readTcpEvent(view, offset + 8 + i * 208)),
     };
   }
   into.inUse = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-  readElements(into.events, (i) => readTcpEvent(view, offset + 8 + i * 176));
+  readElements(into.events, (i) => readTcpEvent(view, offset + 8 + i * 208));
   return into;
 }
 
 /** Encodes `struct scratch`; bytes between the fields become zero. */
 export function writeScratch(view: DataView, offset: number, value: Scratch): void {
-  zeroBytes(view, offset, 712);
+  zeroBytes(view, offset, 840);
   view.setUint32(offset, value.inUse, true);
   view.setUint32(offset + 4, Math.floor(value.inUse / 4294967296), true);
-  writeElements(value.events, 4, (i, item) => writeTcpEvent(view, offset + 8 + i * 176, item));
+  writeElements(value.events, 4, (i, item) => writeTcpEvent(view, offset + 8 + i * 208, item));
 }
 
 /** Many of `struct scratch`, one array a field. Elements from `length` on mean nothing. */
@@ -477,7 +504,7 @@ export class ScratchColumns {
     const i = this.length;
     if (i >= this.capacity) throw new OptionError('ScratchColumns: all ' + this.capacity + ' rows are taken');
     this.inUse[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.events[i] = readElements(new Array<TcpEvent>(4), (i) => readTcpEvent(view, offset + 8 + i * 176));
+    this.events[i] = readElements(new Array<TcpEvent>(4), (i) => readTcpEvent(view, offset + 8 + i * 208));
     this.length = i + 1;
   }
 
@@ -491,20 +518,22 @@ export interface Statistics {
   produced: Float64Array;
   lostRing: number;
   lostMap: number;
+  missed: number;
   fallbackRuns: number;
   lastFlowNs: number;
 }
 
 /** Bytes of `struct statistics`. */
-export const sizeofStatistics = 72;
+export const sizeofStatistics = 80;
 
 /** Where the fields of `struct statistics` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsStatistics = {
   produced: 0,
   lostRing: 40,
   lostMap: 48,
-  fallbackRuns: 56,
-  lastFlowNs: 64,
+  missed: 56,
+  fallbackRuns: 64,
+  lastFlowNs: 72,
 } as const;
 
 /** Decodes `struct statistics` into a new object, or into one that is given, with all it contains. */
@@ -514,15 +543,17 @@ export function readStatistics(view: DataView, offset: number, into?: Statistics
       produced: readElements(new Float64Array(5), (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296),
       lostRing: view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296,
       lostMap: view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296,
-      fallbackRuns: view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296,
-      lastFlowNs: view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296,
+      missed: view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296,
+      fallbackRuns: view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296,
+      lastFlowNs: view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296,
     };
   }
   readElements(into.produced, (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296);
   into.lostRing = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
   into.lostMap = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
-  into.fallbackRuns = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
-  into.lastFlowNs = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
+  into.missed = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
+  into.fallbackRuns = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
+  into.lastFlowNs = view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296;
   return into;
 }
 
@@ -533,10 +564,12 @@ export function writeStatistics(view: DataView, offset: number, value: Statistic
   view.setUint32(offset + 44, Math.floor(value.lostRing / 4294967296), true);
   view.setUint32(offset + 48, value.lostMap, true);
   view.setUint32(offset + 52, Math.floor(value.lostMap / 4294967296), true);
-  view.setUint32(offset + 56, value.fallbackRuns, true);
-  view.setUint32(offset + 60, Math.floor(value.fallbackRuns / 4294967296), true);
-  view.setUint32(offset + 64, value.lastFlowNs, true);
-  view.setUint32(offset + 68, Math.floor(value.lastFlowNs / 4294967296), true);
+  view.setUint32(offset + 56, value.missed, true);
+  view.setUint32(offset + 60, Math.floor(value.missed / 4294967296), true);
+  view.setUint32(offset + 64, value.fallbackRuns, true);
+  view.setUint32(offset + 68, Math.floor(value.fallbackRuns / 4294967296), true);
+  view.setUint32(offset + 72, value.lastFlowNs, true);
+  view.setUint32(offset + 76, Math.floor(value.lastFlowNs / 4294967296), true);
 }
 
 /** Many of `struct statistics`, one array a field. Elements from `length` on mean nothing. */
@@ -546,6 +579,7 @@ export class StatisticsColumns {
   readonly produced: Float64Array;
   readonly lostRing: Float64Array;
   readonly lostMap: Float64Array;
+  readonly missed: Float64Array;
   readonly fallbackRuns: Float64Array;
   readonly lastFlowNs: Float64Array;
 
@@ -554,6 +588,7 @@ export class StatisticsColumns {
     this.produced = new Float64Array(capacity * 5);
     this.lostRing = new Float64Array(capacity);
     this.lostMap = new Float64Array(capacity);
+    this.missed = new Float64Array(capacity);
     this.fallbackRuns = new Float64Array(capacity);
     this.lastFlowNs = new Float64Array(capacity);
   }
@@ -565,8 +600,9 @@ export class StatisticsColumns {
     for (let j = 0; j < 5; j++) this.produced[i * 5 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
     this.lostRing[i] = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
     this.lostMap[i] = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
-    this.fallbackRuns[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
-    this.lastFlowNs[i] = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
+    this.missed[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
+    this.fallbackRuns[i] = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
+    this.lastFlowNs[i] = view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296;
     this.length = i + 1;
   }
 
@@ -630,11 +666,6 @@ export const globals = {
     name: 'tuple_filters',
     section: '.rodata',
     ...makeCodec<TupleFilter>(4, (view, offset) => view.getUint32(offset, true) as TupleFilter, (view, offset, value) => view.setUint32(offset, value, true)),
-  },
-  existingSocketsKnown: {
-    name: 'existing_sockets_known',
-    section: '.rodata',
-    ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
   },
   wakeupBytes: {
     name: 'wakeup_bytes',

@@ -31,6 +31,7 @@ export const ClosedBy = {
   CLOSED_BY_PEER: 1,
   CLOSED_BY_RESET: 2,
   CLOSED_BY_TIMEOUT: 3,
+  CLOSED_BY_ABORT: 4,
 } as const;
 /** A value of `enum closed_by`; a kernel side that is newer may send others. */
 export type ClosedBy = (typeof ClosedBy)[keyof typeof ClosedBy];
@@ -45,6 +46,7 @@ export const EventFlag = {
   EVENT_HAS_BYTES: 32,
   EVENT_HAS_SEGMENTS: 64,
   EVENT_HAS_RETRANSMITS: 128,
+  EVENT_FILTER_UNDECIDED: 256,
 } as const;
 /** A value of `enum event_flag`; a kernel side that is newer may send others. */
 export type EventFlag = (typeof EventFlag)[keyof typeof EventFlag];
@@ -98,10 +100,11 @@ export interface Tuple {
   localPort: number;
   peerPort: number;
   netns: number;
+  interface: number;
 }
 
 /** Bytes of `struct tuple`. */
-export const sizeofTuple = 40;
+export const sizeofTuple = 44;
 
 /** Where the fields of `struct tuple` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsTuple = {
@@ -110,6 +113,7 @@ export const offsetsTuple = {
   localPort: 32,
   peerPort: 34,
   netns: 36,
+  interface: 40,
 } as const;
 
 /** Decodes `struct tuple` into a new object, or into one that is given, with all it contains. */
@@ -121,6 +125,7 @@ export function readTuple(view: DataView, offset: number, into?: Tuple): Tuple {
       localPort: view.getUint16(offset + 32, true),
       peerPort: view.getUint16(offset + 34, true),
       netns: view.getUint32(offset + 36, true),
+      interface: view.getUint32(offset + 40, true),
     };
   }
   readBytes(view, offset, 16, into.localAddress);
@@ -128,6 +133,7 @@ export function readTuple(view: DataView, offset: number, into?: Tuple): Tuple {
   into.localPort = view.getUint16(offset + 32, true);
   into.peerPort = view.getUint16(offset + 34, true);
   into.netns = view.getUint32(offset + 36, true);
+  into.interface = view.getUint32(offset + 40, true);
   return into;
 }
 
@@ -138,6 +144,7 @@ export function writeTuple(view: DataView, offset: number, value: Tuple): void {
   view.setUint16(offset + 32, value.localPort, true);
   view.setUint16(offset + 34, value.peerPort, true);
   view.setUint32(offset + 36, value.netns, true);
+  view.setUint32(offset + 40, value.interface, true);
 }
 
 /** `struct process` */
@@ -148,10 +155,11 @@ export interface Process {
   uid: number;
   reserved: number;
   comm: string;
+  thread: string;
 }
 
 /** Bytes of `struct process`. */
-export const sizeofProcess = 40;
+export const sizeofProcess = 56;
 
 /** Where the fields of `struct process` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsProcess = {
@@ -161,6 +169,7 @@ export const offsetsProcess = {
   uid: 16,
   reserved: 20,
   comm: 24,
+  thread: 40,
 } as const;
 
 /** Decodes `struct process` into a new object, or into one that is given, with all it contains. */
@@ -173,6 +182,7 @@ export function readProcess(view: DataView, offset: number, into?: Process): Pro
       uid: view.getUint32(offset + 16, true),
       reserved: view.getUint32(offset + 20, true),
       comm: readString(view, offset + 24, 16),
+      thread: readString(view, offset + 40, 16),
     };
   }
   into.cgroupId = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
@@ -181,6 +191,7 @@ export function readProcess(view: DataView, offset: number, into?: Process): Pro
   into.uid = view.getUint32(offset + 16, true);
   into.reserved = view.getUint32(offset + 20, true);
   into.comm = readString(view, offset + 24, 16);
+  into.thread = readString(view, offset + 40, 16);
   return into;
 }
 
@@ -193,6 +204,7 @@ export function writeProcess(view: DataView, offset: number, value: Process): vo
   view.setUint32(offset + 16, value.uid, true);
   view.setUint32(offset + 20, value.reserved, true);
   writeString(view, offset + 24, 16, value.comm);
+  writeString(view, offset + 40, 16, value.thread);
 }
 
 /** `struct tcp_event` */
@@ -217,10 +229,11 @@ export interface TcpEvent {
   flags: EventFlag;
   error: number;
   fd: number;
+  subflows: number;
 }
 
 /** Bytes of `struct tcp_event`. */
-export const sizeofTcpEvent = 176;
+export const sizeofTcpEvent = 208;
 
 /** Where the fields of `struct tcp_event` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsTcpEvent = {
@@ -229,21 +242,22 @@ export const offsetsTcpEvent = {
   flowCpu: 16,
   cpu: 20,
   tuple: 24,
-  process: 64,
-  durationNs: 104,
-  closingNs: 112,
-  bytesSent: 120,
-  bytesReceived: 128,
-  segmentsSent: 136,
-  segmentsReceived: 140,
-  retransmits: 144,
-  srttUs: 148,
-  event: 152,
-  direction: 156,
-  closedBy: 160,
-  flags: 164,
-  error: 168,
-  fd: 172,
+  process: 72,
+  durationNs: 128,
+  closingNs: 136,
+  bytesSent: 144,
+  bytesReceived: 152,
+  segmentsSent: 160,
+  segmentsReceived: 164,
+  retransmits: 168,
+  srttUs: 172,
+  event: 176,
+  direction: 180,
+  closedBy: 184,
+  flags: 188,
+  error: 192,
+  fd: 196,
+  subflows: 200,
 } as const;
 
 /** Decodes `struct tcp_event` into a new object, or into one that is given, with all it contains. */
@@ -255,21 +269,22 @@ export function readTcpEvent(view: DataView, offset: number, into?: TcpEvent): T
       flowCpu: view.getUint32(offset + 16, true),
       cpu: view.getUint32(offset + 20, true),
       tuple: readTuple(view, offset + 24),
-      process: readProcess(view, offset + 64),
-      durationNs: view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296,
-      closingNs: view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296,
-      bytesSent: view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296,
-      bytesReceived: view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296,
-      segmentsSent: view.getUint32(offset + 136, true),
-      segmentsReceived: view.getUint32(offset + 140, true),
-      retransmits: view.getUint32(offset + 144, true),
-      srttUs: view.getUint32(offset + 148, true),
-      event: view.getUint32(offset + 152, true) as TcpEventKind,
-      direction: view.getUint32(offset + 156, true) as Direction,
-      closedBy: view.getUint32(offset + 160, true) as ClosedBy,
-      flags: view.getUint32(offset + 164, true) as EventFlag,
-      error: view.getUint32(offset + 168, true),
-      fd: view.getInt32(offset + 172, true),
+      process: readProcess(view, offset + 72),
+      durationNs: view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296,
+      closingNs: view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296,
+      bytesSent: view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296,
+      bytesReceived: view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296,
+      segmentsSent: view.getUint32(offset + 160, true),
+      segmentsReceived: view.getUint32(offset + 164, true),
+      retransmits: view.getUint32(offset + 168, true),
+      srttUs: view.getUint32(offset + 172, true),
+      event: view.getUint32(offset + 176, true) as TcpEventKind,
+      direction: view.getUint32(offset + 180, true) as Direction,
+      closedBy: view.getUint32(offset + 184, true) as ClosedBy,
+      flags: view.getUint32(offset + 188, true) as EventFlag,
+      error: view.getUint32(offset + 192, true),
+      fd: view.getInt32(offset + 196, true),
+      subflows: view.getUint32(offset + 200, true),
     };
   }
   into.timeNs = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
@@ -277,26 +292,28 @@ export function readTcpEvent(view: DataView, offset: number, into?: TcpEvent): T
   into.flowCpu = view.getUint32(offset + 16, true);
   into.cpu = view.getUint32(offset + 20, true);
   readTuple(view, offset + 24, into.tuple);
-  readProcess(view, offset + 64, into.process);
-  into.durationNs = view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296;
-  into.closingNs = view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296;
-  into.bytesSent = view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296;
-  into.bytesReceived = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
-  into.segmentsSent = view.getUint32(offset + 136, true);
-  into.segmentsReceived = view.getUint32(offset + 140, true);
-  into.retransmits = view.getUint32(offset + 144, true);
-  into.srttUs = view.getUint32(offset + 148, true);
-  into.event = view.getUint32(offset + 152, true) as TcpEventKind;
-  into.direction = view.getUint32(offset + 156, true) as Direction;
-  into.closedBy = view.getUint32(offset + 160, true) as ClosedBy;
-  into.flags = view.getUint32(offset + 164, true) as EventFlag;
-  into.error = view.getUint32(offset + 168, true);
-  into.fd = view.getInt32(offset + 172, true);
+  readProcess(view, offset + 72, into.process);
+  into.durationNs = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
+  into.closingNs = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
+  into.bytesSent = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
+  into.bytesReceived = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
+  into.segmentsSent = view.getUint32(offset + 160, true);
+  into.segmentsReceived = view.getUint32(offset + 164, true);
+  into.retransmits = view.getUint32(offset + 168, true);
+  into.srttUs = view.getUint32(offset + 172, true);
+  into.event = view.getUint32(offset + 176, true) as TcpEventKind;
+  into.direction = view.getUint32(offset + 180, true) as Direction;
+  into.closedBy = view.getUint32(offset + 184, true) as ClosedBy;
+  into.flags = view.getUint32(offset + 188, true) as EventFlag;
+  into.error = view.getUint32(offset + 192, true);
+  into.fd = view.getInt32(offset + 196, true);
+  into.subflows = view.getUint32(offset + 200, true);
   return into;
 }
 
 /** Encodes `struct tcp_event`; bytes between the fields become zero. */
 export function writeTcpEvent(view: DataView, offset: number, value: TcpEvent): void {
+  zeroBytes(view, offset, 208);
   view.setUint32(offset, value.timeNs, true);
   view.setUint32(offset + 4, Math.floor(value.timeNs / 4294967296), true);
   view.setUint32(offset + 8, value.flowNs, true);
@@ -304,25 +321,26 @@ export function writeTcpEvent(view: DataView, offset: number, value: TcpEvent): 
   view.setUint32(offset + 16, value.flowCpu, true);
   view.setUint32(offset + 20, value.cpu, true);
   writeTuple(view, offset + 24, value.tuple);
-  writeProcess(view, offset + 64, value.process);
-  view.setUint32(offset + 104, value.durationNs, true);
-  view.setUint32(offset + 108, Math.floor(value.durationNs / 4294967296), true);
-  view.setUint32(offset + 112, value.closingNs, true);
-  view.setUint32(offset + 116, Math.floor(value.closingNs / 4294967296), true);
-  view.setUint32(offset + 120, value.bytesSent, true);
-  view.setUint32(offset + 124, Math.floor(value.bytesSent / 4294967296), true);
-  view.setUint32(offset + 128, value.bytesReceived, true);
-  view.setUint32(offset + 132, Math.floor(value.bytesReceived / 4294967296), true);
-  view.setUint32(offset + 136, value.segmentsSent, true);
-  view.setUint32(offset + 140, value.segmentsReceived, true);
-  view.setUint32(offset + 144, value.retransmits, true);
-  view.setUint32(offset + 148, value.srttUs, true);
-  view.setUint32(offset + 152, value.event, true);
-  view.setUint32(offset + 156, value.direction, true);
-  view.setUint32(offset + 160, value.closedBy, true);
-  view.setUint32(offset + 164, value.flags, true);
-  view.setUint32(offset + 168, value.error, true);
-  view.setInt32(offset + 172, value.fd, true);
+  writeProcess(view, offset + 72, value.process);
+  view.setUint32(offset + 128, value.durationNs, true);
+  view.setUint32(offset + 132, Math.floor(value.durationNs / 4294967296), true);
+  view.setUint32(offset + 136, value.closingNs, true);
+  view.setUint32(offset + 140, Math.floor(value.closingNs / 4294967296), true);
+  view.setUint32(offset + 144, value.bytesSent, true);
+  view.setUint32(offset + 148, Math.floor(value.bytesSent / 4294967296), true);
+  view.setUint32(offset + 152, value.bytesReceived, true);
+  view.setUint32(offset + 156, Math.floor(value.bytesReceived / 4294967296), true);
+  view.setUint32(offset + 160, value.segmentsSent, true);
+  view.setUint32(offset + 164, value.segmentsReceived, true);
+  view.setUint32(offset + 168, value.retransmits, true);
+  view.setUint32(offset + 172, value.srttUs, true);
+  view.setUint32(offset + 176, value.event, true);
+  view.setUint32(offset + 180, value.direction, true);
+  view.setUint32(offset + 184, value.closedBy, true);
+  view.setUint32(offset + 188, value.flags, true);
+  view.setUint32(offset + 192, value.error, true);
+  view.setInt32(offset + 196, value.fd, true);
+  view.setUint32(offset + 200, value.subflows, true);
 }
 
 /** Many of `struct tcp_event`, one array a field. Elements from `length` on mean nothing. */
@@ -338,12 +356,14 @@ export class TcpEventColumns {
   readonly tupleLocalPort: Uint16Array;
   readonly tuplePeerPort: Uint16Array;
   readonly tupleNetns: Uint32Array;
+  readonly tupleInterface: Uint32Array;
   readonly processCgroupId: Float64Array;
   readonly processPid: Uint32Array;
   readonly processTid: Uint32Array;
   readonly processUid: Uint32Array;
   readonly processReserved: Uint32Array;
   readonly processComm: string[];
+  readonly processThread: string[];
   readonly durationNs: Float64Array;
   readonly closingNs: Float64Array;
   readonly bytesSent: Float64Array;
@@ -358,6 +378,7 @@ export class TcpEventColumns {
   readonly flags: Uint32Array;
   readonly error: Uint32Array;
   readonly fd: Int32Array;
+  readonly subflows: Uint32Array;
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -370,12 +391,14 @@ export class TcpEventColumns {
     this.tupleLocalPort = new Uint16Array(capacity);
     this.tuplePeerPort = new Uint16Array(capacity);
     this.tupleNetns = new Uint32Array(capacity);
+    this.tupleInterface = new Uint32Array(capacity);
     this.processCgroupId = new Float64Array(capacity);
     this.processPid = new Uint32Array(capacity);
     this.processTid = new Uint32Array(capacity);
     this.processUid = new Uint32Array(capacity);
     this.processReserved = new Uint32Array(capacity);
     this.processComm = [];
+    this.processThread = [];
     this.durationNs = new Float64Array(capacity);
     this.closingNs = new Float64Array(capacity);
     this.bytesSent = new Float64Array(capacity);
@@ -390,6 +413,7 @@ export class TcpEventColumns {
     this.flags = new Uint32Array(capacity);
     this.error = new Uint32Array(capacity);
     this.fd = new Int32Array(capacity);
+    this.subflows = new Uint32Array(capacity);
   }
 
   /** @throws OptionError when full. */
@@ -405,26 +429,29 @@ export class TcpEventColumns {
     this.tupleLocalPort[i] = view.getUint16(offset + 56, true);
     this.tuplePeerPort[i] = view.getUint16(offset + 58, true);
     this.tupleNetns[i] = view.getUint32(offset + 60, true);
-    this.processCgroupId[i] = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
-    this.processPid[i] = view.getUint32(offset + 72, true);
-    this.processTid[i] = view.getUint32(offset + 76, true);
-    this.processUid[i] = view.getUint32(offset + 80, true);
-    this.processReserved[i] = view.getUint32(offset + 84, true);
-    this.processComm[i] = readString(view, offset + 88, 16);
-    this.durationNs[i] = view.getUint32(offset + 104, true) + view.getUint32(offset + 108, true) * 4294967296;
-    this.closingNs[i] = view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296;
-    this.bytesSent[i] = view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296;
-    this.bytesReceived[i] = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
-    this.segmentsSent[i] = view.getUint32(offset + 136, true);
-    this.segmentsReceived[i] = view.getUint32(offset + 140, true);
-    this.retransmits[i] = view.getUint32(offset + 144, true);
-    this.srttUs[i] = view.getUint32(offset + 148, true);
-    this.event[i] = view.getUint32(offset + 152, true);
-    this.direction[i] = view.getUint32(offset + 156, true);
-    this.closedBy[i] = view.getUint32(offset + 160, true);
-    this.flags[i] = view.getUint32(offset + 164, true);
-    this.error[i] = view.getUint32(offset + 168, true);
-    this.fd[i] = view.getInt32(offset + 172, true);
+    this.tupleInterface[i] = view.getUint32(offset + 64, true);
+    this.processCgroupId[i] = view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296;
+    this.processPid[i] = view.getUint32(offset + 80, true);
+    this.processTid[i] = view.getUint32(offset + 84, true);
+    this.processUid[i] = view.getUint32(offset + 88, true);
+    this.processReserved[i] = view.getUint32(offset + 92, true);
+    this.processComm[i] = readString(view, offset + 96, 16);
+    this.processThread[i] = readString(view, offset + 112, 16);
+    this.durationNs[i] = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
+    this.closingNs[i] = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
+    this.bytesSent[i] = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
+    this.bytesReceived[i] = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
+    this.segmentsSent[i] = view.getUint32(offset + 160, true);
+    this.segmentsReceived[i] = view.getUint32(offset + 164, true);
+    this.retransmits[i] = view.getUint32(offset + 168, true);
+    this.srttUs[i] = view.getUint32(offset + 172, true);
+    this.event[i] = view.getUint32(offset + 176, true);
+    this.direction[i] = view.getUint32(offset + 180, true);
+    this.closedBy[i] = view.getUint32(offset + 184, true);
+    this.flags[i] = view.getUint32(offset + 188, true);
+    this.error[i] = view.getUint32(offset + 192, true);
+    this.fd[i] = view.getInt32(offset + 196, true);
+    this.subflows[i] = view.getUint32(offset + 200, true);
     this.length = i + 1;
   }
 
@@ -440,7 +467,7 @@ export interface Scratch {
 }
 
 /** Bytes of `struct scratch`. */
-export const sizeofScratch = 712;
+export const sizeofScratch = 840;
 
 /** Where the fields of `struct scratch` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsScratch = {
@@ -453,20 +480,20 @@ export function readScratch(view: DataView, offset: number, into?: Scratch): Scr
   if (into === undefined) {
     return {
       inUse: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
-      events: readElements(new Array<TcpEvent>(4), (i) => readTcpEvent(view, offset + 8 + i * 176)),
+      events: readElements(new Array<TcpEvent>(4), (i) => readTcpEvent(view, offset + 8 + i * 208)),
     };
   }
   into.inUse = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-  readElements(into.events, (i) => readTcpEvent(view, offset + 8 + i * 176));
+  readElements(into.events, (i) => readTcpEvent(view, offset + 8 + i * 208));
   return into;
 }
 
 /** Encodes `struct scratch`; bytes between the fields become zero. */
 export function writeScratch(view: DataView, offset: number, value: Scratch): void {
-  zeroBytes(view, offset, 712);
+  zeroBytes(view, offset, 840);
   view.setUint32(offset, value.inUse, true);
   view.setUint32(offset + 4, Math.floor(value.inUse / 4294967296), true);
-  writeElements(value.events, 4, (i, item) => writeTcpEvent(view, offset + 8 + i * 176, item));
+  writeElements(value.events, 4, (i, item) => writeTcpEvent(view, offset + 8 + i * 208, item));
 }
 
 /** Many of `struct scratch`, one array a field. Elements from `length` on mean nothing. */
@@ -487,7 +514,7 @@ export class ScratchColumns {
     const i = this.length;
     if (i >= this.capacity) throw new OptionError('ScratchColumns: all ' + this.capacity + ' rows are taken');
     this.inUse[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.events[i] = readElements(new Array<TcpEvent>(4), (i) => readTcpEvent(view, offset + 8 + i * 176));
+    this.events[i] = readElements(new Array<TcpEvent>(4), (i) => readTcpEvent(view, offset + 8 + i * 208));
     this.length = i + 1;
   }
 
@@ -501,20 +528,22 @@ export interface Statistics {
   produced: Float64Array;
   lostRing: number;
   lostMap: number;
+  missed: number;
   fallbackRuns: number;
   lastFlowNs: number;
 }
 
 /** Bytes of `struct statistics`. */
-export const sizeofStatistics = 72;
+export const sizeofStatistics = 80;
 
 /** Where the fields of `struct statistics` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsStatistics = {
   produced: 0,
   lostRing: 40,
   lostMap: 48,
-  fallbackRuns: 56,
-  lastFlowNs: 64,
+  missed: 56,
+  fallbackRuns: 64,
+  lastFlowNs: 72,
 } as const;
 
 /** Decodes `struct statistics` into a new object, or into one that is given, with all it contains. */
@@ -524,15 +553,17 @@ export function readStatistics(view: DataView, offset: number, into?: Statistics
       produced: readElements(new Float64Array(5), (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296),
       lostRing: view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296,
       lostMap: view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296,
-      fallbackRuns: view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296,
-      lastFlowNs: view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296,
+      missed: view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296,
+      fallbackRuns: view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296,
+      lastFlowNs: view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296,
     };
   }
   readElements(into.produced, (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296);
   into.lostRing = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
   into.lostMap = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
-  into.fallbackRuns = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
-  into.lastFlowNs = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
+  into.missed = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
+  into.fallbackRuns = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
+  into.lastFlowNs = view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296;
   return into;
 }
 
@@ -543,10 +574,12 @@ export function writeStatistics(view: DataView, offset: number, value: Statistic
   view.setUint32(offset + 44, Math.floor(value.lostRing / 4294967296), true);
   view.setUint32(offset + 48, value.lostMap, true);
   view.setUint32(offset + 52, Math.floor(value.lostMap / 4294967296), true);
-  view.setUint32(offset + 56, value.fallbackRuns, true);
-  view.setUint32(offset + 60, Math.floor(value.fallbackRuns / 4294967296), true);
-  view.setUint32(offset + 64, value.lastFlowNs, true);
-  view.setUint32(offset + 68, Math.floor(value.lastFlowNs / 4294967296), true);
+  view.setUint32(offset + 56, value.missed, true);
+  view.setUint32(offset + 60, Math.floor(value.missed / 4294967296), true);
+  view.setUint32(offset + 64, value.fallbackRuns, true);
+  view.setUint32(offset + 68, Math.floor(value.fallbackRuns / 4294967296), true);
+  view.setUint32(offset + 72, value.lastFlowNs, true);
+  view.setUint32(offset + 76, Math.floor(value.lastFlowNs / 4294967296), true);
 }
 
 /** Many of `struct statistics`, one array a field. Elements from `length` on mean nothing. */
@@ -556,6 +589,7 @@ export class StatisticsColumns {
   readonly produced: Float64Array;
   readonly lostRing: Float64Array;
   readonly lostMap: Float64Array;
+  readonly missed: Float64Array;
   readonly fallbackRuns: Float64Array;
   readonly lastFlowNs: Float64Array;
 
@@ -564,6 +598,7 @@ export class StatisticsColumns {
     this.produced = new Float64Array(capacity * 5);
     this.lostRing = new Float64Array(capacity);
     this.lostMap = new Float64Array(capacity);
+    this.missed = new Float64Array(capacity);
     this.fallbackRuns = new Float64Array(capacity);
     this.lastFlowNs = new Float64Array(capacity);
   }
@@ -575,8 +610,9 @@ export class StatisticsColumns {
     for (let j = 0; j < 5; j++) this.produced[i * 5 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
     this.lostRing[i] = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
     this.lostMap[i] = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
-    this.fallbackRuns[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
-    this.lastFlowNs[i] = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
+    this.missed[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
+    this.fallbackRuns[i] = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
+    this.lastFlowNs[i] = view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296;
     this.length = i + 1;
   }
 
@@ -661,13 +697,15 @@ export interface Flow {
   idCpu: number;
   direction: number;
   flags: number;
+  error: number;
+  subflows: number;
   reserved: number;
   owner: Process;
   closer: Process;
 }
 
 /** Bytes of `struct flow`. */
-export const sizeofFlow = 112;
+export const sizeofFlow = 152;
 
 /** Where the fields of `struct flow` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsFlow = {
@@ -677,9 +715,11 @@ export const offsetsFlow = {
   idCpu: 24,
   direction: 28,
   flags: 29,
-  reserved: 30,
-  owner: 32,
-  closer: 72,
+  error: 30,
+  subflows: 32,
+  reserved: 36,
+  owner: 40,
+  closer: 96,
 } as const;
 
 /** Decodes `struct flow` into a new object, or into one that is given, with all it contains. */
@@ -692,9 +732,11 @@ export function readFlow(view: DataView, offset: number, into?: Flow): Flow {
       idCpu: view.getUint32(offset + 24, true),
       direction: view.getUint8(offset + 28),
       flags: view.getUint8(offset + 29),
-      reserved: view.getUint16(offset + 30, true),
-      owner: readProcess(view, offset + 32),
-      closer: readProcess(view, offset + 72),
+      error: view.getUint16(offset + 30, true),
+      subflows: view.getUint32(offset + 32, true),
+      reserved: view.getUint32(offset + 36, true),
+      owner: readProcess(view, offset + 40),
+      closer: readProcess(view, offset + 96),
     };
   }
   into.idNs = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
@@ -703,9 +745,11 @@ export function readFlow(view: DataView, offset: number, into?: Flow): Flow {
   into.idCpu = view.getUint32(offset + 24, true);
   into.direction = view.getUint8(offset + 28);
   into.flags = view.getUint8(offset + 29);
-  into.reserved = view.getUint16(offset + 30, true);
-  readProcess(view, offset + 32, into.owner);
-  readProcess(view, offset + 72, into.closer);
+  into.error = view.getUint16(offset + 30, true);
+  into.subflows = view.getUint32(offset + 32, true);
+  into.reserved = view.getUint32(offset + 36, true);
+  readProcess(view, offset + 40, into.owner);
+  readProcess(view, offset + 96, into.closer);
   return into;
 }
 
@@ -720,9 +764,11 @@ export function writeFlow(view: DataView, offset: number, value: Flow): void {
   view.setUint32(offset + 24, value.idCpu, true);
   view.setUint8(offset + 28, value.direction);
   view.setUint8(offset + 29, value.flags);
-  view.setUint16(offset + 30, value.reserved, true);
-  writeProcess(view, offset + 32, value.owner);
-  writeProcess(view, offset + 72, value.closer);
+  view.setUint16(offset + 30, value.error, true);
+  view.setUint32(offset + 32, value.subflows, true);
+  view.setUint32(offset + 36, value.reserved, true);
+  writeProcess(view, offset + 40, value.owner);
+  writeProcess(view, offset + 96, value.closer);
 }
 
 /** Many of `struct flow`, one array a field. Elements from `length` on mean nothing. */
@@ -735,19 +781,23 @@ export class FlowColumns {
   readonly idCpu: Uint32Array;
   readonly direction: Uint8Array;
   readonly flags: Uint8Array;
-  readonly reserved: Uint16Array;
+  readonly error: Uint16Array;
+  readonly subflows: Uint32Array;
+  readonly reserved: Uint32Array;
   readonly ownerCgroupId: Float64Array;
   readonly ownerPid: Uint32Array;
   readonly ownerTid: Uint32Array;
   readonly ownerUid: Uint32Array;
   readonly ownerReserved: Uint32Array;
   readonly ownerComm: string[];
+  readonly ownerThread: string[];
   readonly closerCgroupId: Float64Array;
   readonly closerPid: Uint32Array;
   readonly closerTid: Uint32Array;
   readonly closerUid: Uint32Array;
   readonly closerReserved: Uint32Array;
   readonly closerComm: string[];
+  readonly closerThread: string[];
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -757,19 +807,23 @@ export class FlowColumns {
     this.idCpu = new Uint32Array(capacity);
     this.direction = new Uint8Array(capacity);
     this.flags = new Uint8Array(capacity);
-    this.reserved = new Uint16Array(capacity);
+    this.error = new Uint16Array(capacity);
+    this.subflows = new Uint32Array(capacity);
+    this.reserved = new Uint32Array(capacity);
     this.ownerCgroupId = new Float64Array(capacity);
     this.ownerPid = new Uint32Array(capacity);
     this.ownerTid = new Uint32Array(capacity);
     this.ownerUid = new Uint32Array(capacity);
     this.ownerReserved = new Uint32Array(capacity);
     this.ownerComm = [];
+    this.ownerThread = [];
     this.closerCgroupId = new Float64Array(capacity);
     this.closerPid = new Uint32Array(capacity);
     this.closerTid = new Uint32Array(capacity);
     this.closerUid = new Uint32Array(capacity);
     this.closerReserved = new Uint32Array(capacity);
     this.closerComm = [];
+    this.closerThread = [];
   }
 
   /** @throws OptionError when full. */
@@ -782,19 +836,163 @@ export class FlowColumns {
     this.idCpu[i] = view.getUint32(offset + 24, true);
     this.direction[i] = view.getUint8(offset + 28);
     this.flags[i] = view.getUint8(offset + 29);
-    this.reserved[i] = view.getUint16(offset + 30, true);
-    this.ownerCgroupId[i] = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
-    this.ownerPid[i] = view.getUint32(offset + 40, true);
-    this.ownerTid[i] = view.getUint32(offset + 44, true);
-    this.ownerUid[i] = view.getUint32(offset + 48, true);
-    this.ownerReserved[i] = view.getUint32(offset + 52, true);
-    this.ownerComm[i] = readString(view, offset + 56, 16);
-    this.closerCgroupId[i] = view.getUint32(offset + 72, true) + view.getUint32(offset + 76, true) * 4294967296;
-    this.closerPid[i] = view.getUint32(offset + 80, true);
-    this.closerTid[i] = view.getUint32(offset + 84, true);
-    this.closerUid[i] = view.getUint32(offset + 88, true);
-    this.closerReserved[i] = view.getUint32(offset + 92, true);
-    this.closerComm[i] = readString(view, offset + 96, 16);
+    this.error[i] = view.getUint16(offset + 30, true);
+    this.subflows[i] = view.getUint32(offset + 32, true);
+    this.reserved[i] = view.getUint32(offset + 36, true);
+    this.ownerCgroupId[i] = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
+    this.ownerPid[i] = view.getUint32(offset + 48, true);
+    this.ownerTid[i] = view.getUint32(offset + 52, true);
+    this.ownerUid[i] = view.getUint32(offset + 56, true);
+    this.ownerReserved[i] = view.getUint32(offset + 60, true);
+    this.ownerComm[i] = readString(view, offset + 64, 16);
+    this.ownerThread[i] = readString(view, offset + 80, 16);
+    this.closerCgroupId[i] = view.getUint32(offset + 96, true) + view.getUint32(offset + 100, true) * 4294967296;
+    this.closerPid[i] = view.getUint32(offset + 104, true);
+    this.closerTid[i] = view.getUint32(offset + 108, true);
+    this.closerUid[i] = view.getUint32(offset + 112, true);
+    this.closerReserved[i] = view.getUint32(offset + 116, true);
+    this.closerComm[i] = readString(view, offset + 120, 16);
+    this.closerThread[i] = readString(view, offset + 136, 16);
+    this.length = i + 1;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+}
+
+/** `struct counters` */
+export interface Counters {
+  bytesSent: number;
+  bytesReceived: number;
+  segmentsSent: number;
+  segmentsReceived: number;
+  retransmits: number;
+  srttUs: number;
+}
+
+/** Bytes of `struct counters`. */
+export const sizeofCounters = 32;
+
+/** Where the fields of `struct counters` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsCounters = {
+  bytesSent: 0,
+  bytesReceived: 8,
+  segmentsSent: 16,
+  segmentsReceived: 20,
+  retransmits: 24,
+  srttUs: 28,
+} as const;
+
+/** Decodes `struct counters` into a new object, or into one that is given, with all it contains. */
+export function readCounters(view: DataView, offset: number, into?: Counters): Counters {
+  if (into === undefined) {
+    return {
+      bytesSent: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
+      bytesReceived: view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296,
+      segmentsSent: view.getUint32(offset + 16, true),
+      segmentsReceived: view.getUint32(offset + 20, true),
+      retransmits: view.getUint32(offset + 24, true),
+      srttUs: view.getUint32(offset + 28, true),
+    };
+  }
+  into.bytesSent = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+  into.bytesReceived = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
+  into.segmentsSent = view.getUint32(offset + 16, true);
+  into.segmentsReceived = view.getUint32(offset + 20, true);
+  into.retransmits = view.getUint32(offset + 24, true);
+  into.srttUs = view.getUint32(offset + 28, true);
+  return into;
+}
+
+/** Encodes `struct counters`; bytes between the fields become zero. */
+export function writeCounters(view: DataView, offset: number, value: Counters): void {
+  view.setUint32(offset, value.bytesSent, true);
+  view.setUint32(offset + 4, Math.floor(value.bytesSent / 4294967296), true);
+  view.setUint32(offset + 8, value.bytesReceived, true);
+  view.setUint32(offset + 12, Math.floor(value.bytesReceived / 4294967296), true);
+  view.setUint32(offset + 16, value.segmentsSent, true);
+  view.setUint32(offset + 20, value.segmentsReceived, true);
+  view.setUint32(offset + 24, value.retransmits, true);
+  view.setUint32(offset + 28, value.srttUs, true);
+}
+
+/** `struct ended_subflows` */
+export interface EndedSubflows {
+  counters: Counters;
+  count: number;
+  flags: number;
+}
+
+/** Bytes of `struct ended_subflows`. */
+export const sizeofEndedSubflows = 40;
+
+/** Where the fields of `struct ended_subflows` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsEndedSubflows = {
+  counters: 0,
+  count: 32,
+  flags: 36,
+} as const;
+
+/** Decodes `struct ended_subflows` into a new object, or into one that is given, with all it contains. */
+export function readEndedSubflows(view: DataView, offset: number, into?: EndedSubflows): EndedSubflows {
+  if (into === undefined) {
+    return {
+      counters: readCounters(view, offset),
+      count: view.getUint32(offset + 32, true),
+      flags: view.getUint32(offset + 36, true),
+    };
+  }
+  readCounters(view, offset, into.counters);
+  into.count = view.getUint32(offset + 32, true);
+  into.flags = view.getUint32(offset + 36, true);
+  return into;
+}
+
+/** Encodes `struct ended_subflows`; bytes between the fields become zero. */
+export function writeEndedSubflows(view: DataView, offset: number, value: EndedSubflows): void {
+  writeCounters(view, offset, value.counters);
+  view.setUint32(offset + 32, value.count, true);
+  view.setUint32(offset + 36, value.flags, true);
+}
+
+/** Many of `struct ended_subflows`, one array a field. Elements from `length` on mean nothing. */
+export class EndedSubflowsColumns {
+  readonly capacity: number;
+  length = 0;
+  readonly countersBytesSent: Float64Array;
+  readonly countersBytesReceived: Float64Array;
+  readonly countersSegmentsSent: Uint32Array;
+  readonly countersSegmentsReceived: Uint32Array;
+  readonly countersRetransmits: Uint32Array;
+  readonly countersSrttUs: Uint32Array;
+  readonly count: Uint32Array;
+  readonly flags: Uint32Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.countersBytesSent = new Float64Array(capacity);
+    this.countersBytesReceived = new Float64Array(capacity);
+    this.countersSegmentsSent = new Uint32Array(capacity);
+    this.countersSegmentsReceived = new Uint32Array(capacity);
+    this.countersRetransmits = new Uint32Array(capacity);
+    this.countersSrttUs = new Uint32Array(capacity);
+    this.count = new Uint32Array(capacity);
+    this.flags = new Uint32Array(capacity);
+  }
+
+  /** @throws OptionError when full. */
+  push(view: DataView, offset: number): void {
+    const i = this.length;
+    if (i >= this.capacity) throw new OptionError('EndedSubflowsColumns: all ' + this.capacity + ' rows are taken');
+    this.countersBytesSent[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+    this.countersBytesReceived[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
+    this.countersSegmentsSent[i] = view.getUint32(offset + 16, true);
+    this.countersSegmentsReceived[i] = view.getUint32(offset + 20, true);
+    this.countersRetransmits[i] = view.getUint32(offset + 24, true);
+    this.countersSrttUs[i] = view.getUint32(offset + 28, true);
+    this.count[i] = view.getUint32(offset + 32, true);
+    this.flags[i] = view.getUint32(offset + 36, true);
     this.length = i + 1;
   }
 
@@ -854,7 +1052,7 @@ export interface Listener {
 }
 
 /** Bytes of `struct listener`. */
-export const sizeofListener = 48;
+export const sizeofListener = 64;
 
 /** Where the fields of `struct listener` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsListener = {
@@ -893,6 +1091,7 @@ export class ListenerColumns {
   readonly ownerUid: Uint32Array;
   readonly ownerReserved: Uint32Array;
   readonly ownerComm: string[];
+  readonly ownerThread: string[];
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -903,6 +1102,7 @@ export class ListenerColumns {
     this.ownerUid = new Uint32Array(capacity);
     this.ownerReserved = new Uint32Array(capacity);
     this.ownerComm = [];
+    this.ownerThread = [];
   }
 
   /** @throws OptionError when full. */
@@ -916,6 +1116,7 @@ export class ListenerColumns {
     this.ownerUid[i] = view.getUint32(offset + 24, true);
     this.ownerReserved[i] = view.getUint32(offset + 28, true);
     this.ownerComm[i] = readString(view, offset + 32, 16);
+    this.ownerThread[i] = readString(view, offset + 48, 16);
     this.length = i + 1;
   }
 
@@ -1034,6 +1235,147 @@ export class NestedRunsColumns {
   }
 }
 
+/** `struct last_ends` */
+export interface LastEnds {
+  sockets: Float64Array;
+  number: number;
+}
+
+/** Bytes of `struct last_ends`. */
+export const sizeofLastEnds = 72;
+
+/** Where the fields of `struct last_ends` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsLastEnds = {
+  sockets: 0,
+  number: 64,
+} as const;
+
+/** Decodes `struct last_ends` into a new object, or into one that is given, with all it contains. */
+export function readLastEnds(view: DataView, offset: number, into?: LastEnds): LastEnds {
+  if (into === undefined) {
+    return {
+      sockets: readElements(new Float64Array(8), (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296),
+      number: view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296,
+    };
+  }
+  readElements(into.sockets, (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296);
+  into.number = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
+  return into;
+}
+
+/** Encodes `struct last_ends`; bytes between the fields become zero. */
+export function writeLastEnds(view: DataView, offset: number, value: LastEnds): void {
+  writeElements(value.sockets, 8, (i, item) => { view.setUint32(offset + i * 8, item, true); view.setUint32(offset + i * 8 + 4, Math.floor(item / 4294967296), true); });
+  view.setUint32(offset + 64, value.number, true);
+  view.setUint32(offset + 68, Math.floor(value.number / 4294967296), true);
+}
+
+/** Many of `struct last_ends`, one array a field. Elements from `length` on mean nothing. */
+export class LastEndsColumns {
+  readonly capacity: number;
+  length = 0;
+  readonly sockets: Float64Array;
+  readonly number: Float64Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.sockets = new Float64Array(capacity * 8);
+    this.number = new Float64Array(capacity);
+  }
+
+  /** @throws OptionError when full. */
+  push(view: DataView, offset: number): void {
+    const i = this.length;
+    if (i >= this.capacity) throw new OptionError('LastEndsColumns: all ' + this.capacity + ' rows are taken');
+    for (let j = 0; j < 8; j++) this.sockets[i * 8 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
+    this.number[i] = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
+    this.length = i + 1;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+}
+
+/** `struct closed_flow` */
+export interface ClosedFlow {
+  sk: number;
+  idNs: number;
+  idCpu: number;
+  reserved: number;
+}
+
+/** Bytes of `struct closed_flow`. */
+export const sizeofClosedFlow = 24;
+
+/** Where the fields of `struct closed_flow` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsClosedFlow = {
+  sk: 0,
+  idNs: 8,
+  idCpu: 16,
+  reserved: 20,
+} as const;
+
+/** Decodes `struct closed_flow` into a new object, or into one that is given, with all it contains. */
+export function readClosedFlow(view: DataView, offset: number, into?: ClosedFlow): ClosedFlow {
+  if (into === undefined) {
+    return {
+      sk: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
+      idNs: view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296,
+      idCpu: view.getUint32(offset + 16, true),
+      reserved: view.getUint32(offset + 20, true),
+    };
+  }
+  into.sk = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+  into.idNs = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
+  into.idCpu = view.getUint32(offset + 16, true);
+  into.reserved = view.getUint32(offset + 20, true);
+  return into;
+}
+
+/** Encodes `struct closed_flow`; bytes between the fields become zero. */
+export function writeClosedFlow(view: DataView, offset: number, value: ClosedFlow): void {
+  view.setUint32(offset, value.sk, true);
+  view.setUint32(offset + 4, Math.floor(value.sk / 4294967296), true);
+  view.setUint32(offset + 8, value.idNs, true);
+  view.setUint32(offset + 12, Math.floor(value.idNs / 4294967296), true);
+  view.setUint32(offset + 16, value.idCpu, true);
+  view.setUint32(offset + 20, value.reserved, true);
+}
+
+/** Many of `struct closed_flow`, one array a field. Elements from `length` on mean nothing. */
+export class ClosedFlowColumns {
+  readonly capacity: number;
+  length = 0;
+  readonly sk: Float64Array;
+  readonly idNs: Float64Array;
+  readonly idCpu: Uint32Array;
+  readonly reserved: Uint32Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.sk = new Float64Array(capacity);
+    this.idNs = new Float64Array(capacity);
+    this.idCpu = new Uint32Array(capacity);
+    this.reserved = new Uint32Array(capacity);
+  }
+
+  /** @throws OptionError when full. */
+  push(view: DataView, offset: number): void {
+    const i = this.length;
+    if (i >= this.capacity) throw new OptionError('ClosedFlowColumns: all ' + this.capacity + ' rows are taken');
+    this.sk[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+    this.idNs[i] = view.getUint32(offset + 8, true) + view.getUint32(offset + 12, true) * 4294967296;
+    this.idCpu[i] = view.getUint32(offset + 16, true);
+    this.reserved[i] = view.getUint32(offset + 20, true);
+    this.length = i + 1;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+}
+
 /** The object's maps. Where it declares no type for keys or values, there is none here. */
 export const maps = {
   scratch: {
@@ -1091,6 +1433,16 @@ export const maps = {
     key: makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
     value: makeCodec<Flow>(sizeofFlow, (view, offset) => readFlow(view, offset), writeFlow),
   },
+  filteredSockets: {
+    name: 'filtered_sockets',
+    key: makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
+    value: makeCodec<number>(1, (view, offset) => view.getUint8(offset), (view, offset, value) => view.setUint8(offset, value)),
+  },
+  endedSubflows: {
+    name: 'ended_subflows',
+    key: makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
+    value: makeCodec<EndedSubflows>(sizeofEndedSubflows, (view, offset) => readEndedSubflows(view, offset), writeEndedSubflows),
+  },
   listeners: {
     name: 'listeners',
     key: makeCodec<ListenerKey>(sizeofListenerKey, (view, offset) => readListenerKey(view, offset), writeListenerKey),
@@ -1100,6 +1452,11 @@ export const maps = {
     name: 'nested_runs',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
     value: makeCodec<NestedRuns>(sizeofNestedRuns, (view, offset) => readNestedRuns(view, offset), writeNestedRuns),
+  },
+  lastEnds: {
+    name: 'last_ends',
+    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+    value: makeCodec<LastEnds>(sizeofLastEnds, (view, offset) => readLastEnds(view, offset), writeLastEnds),
   },
 } as const;
 
@@ -1134,11 +1491,6 @@ export const globals = {
     name: 'tuple_filters',
     section: '.rodata',
     ...makeCodec<TupleFilter>(4, (view, offset) => view.getUint32(offset, true) as TupleFilter, (view, offset, value) => view.setUint32(offset, value, true)),
-  },
-  existingSocketsKnown: {
-    name: 'existing_sockets_known',
-    section: '.rodata',
-    ...makeCodec<boolean>(1, (view, offset) => view.getUint8(offset) !== 0, (view, offset, value) => view.setUint8(offset, value ? 1 : 0)),
   },
   wakeupBytes: {
     name: 'wakeup_bytes',

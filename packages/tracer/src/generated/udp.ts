@@ -51,10 +51,11 @@ export interface Tuple {
   localPort: number;
   peerPort: number;
   netns: number;
+  interface: number;
 }
 
 /** Bytes of `struct tuple`. */
-export const sizeofTuple = 40;
+export const sizeofTuple = 44;
 
 /** Where the fields of `struct tuple` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsTuple = {
@@ -63,6 +64,7 @@ export const offsetsTuple = {
   localPort: 32,
   peerPort: 34,
   netns: 36,
+  interface: 40,
 } as const;
 
 /** Decodes `struct tuple` into a new object, or into one that is given, with all it contains. */
@@ -74,6 +76,7 @@ export function readTuple(view: DataView, offset: number, into?: Tuple): Tuple {
       localPort: view.getUint16(offset + 32, true),
       peerPort: view.getUint16(offset + 34, true),
       netns: view.getUint32(offset + 36, true),
+      interface: view.getUint32(offset + 40, true),
     };
   }
   readBytes(view, offset, 16, into.localAddress);
@@ -81,6 +84,7 @@ export function readTuple(view: DataView, offset: number, into?: Tuple): Tuple {
   into.localPort = view.getUint16(offset + 32, true);
   into.peerPort = view.getUint16(offset + 34, true);
   into.netns = view.getUint32(offset + 36, true);
+  into.interface = view.getUint32(offset + 40, true);
   return into;
 }
 
@@ -91,6 +95,7 @@ export function writeTuple(view: DataView, offset: number, value: Tuple): void {
   view.setUint16(offset + 32, value.localPort, true);
   view.setUint16(offset + 34, value.peerPort, true);
   view.setUint32(offset + 36, value.netns, true);
+  view.setUint32(offset + 40, value.interface, true);
 }
 
 /** `struct udp_key` */
@@ -100,7 +105,7 @@ export interface UdpKey {
 }
 
 /** Bytes of `struct udp_key`. */
-export const sizeofUdpKey = 56;
+export const sizeofUdpKey = 64;
 
 /** Where the fields of `struct udp_key` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsUdpKey = {
@@ -123,6 +128,7 @@ export function readUdpKey(view: DataView, offset: number, into?: UdpKey): UdpKe
 
 /** Encodes `struct udp_key`; bytes between the fields become zero. */
 export function writeUdpKey(view: DataView, offset: number, value: UdpKey): void {
+  zeroBytes(view, offset, 64);
   writeUdpSocketId(view, offset, value.socket);
   writeTuple(view, offset + 16, value.tuple);
 }
@@ -135,10 +141,11 @@ export interface Process {
   uid: number;
   reserved: number;
   comm: string;
+  thread: string;
 }
 
 /** Bytes of `struct process`. */
-export const sizeofProcess = 40;
+export const sizeofProcess = 56;
 
 /** Where the fields of `struct process` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsProcess = {
@@ -148,6 +155,7 @@ export const offsetsProcess = {
   uid: 16,
   reserved: 20,
   comm: 24,
+  thread: 40,
 } as const;
 
 /** Decodes `struct process` into a new object, or into one that is given, with all it contains. */
@@ -160,6 +168,7 @@ export function readProcess(view: DataView, offset: number, into?: Process): Pro
       uid: view.getUint32(offset + 16, true),
       reserved: view.getUint32(offset + 20, true),
       comm: readString(view, offset + 24, 16),
+      thread: readString(view, offset + 40, 16),
     };
   }
   into.cgroupId = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
@@ -168,6 +177,7 @@ export function readProcess(view: DataView, offset: number, into?: Process): Pro
   into.uid = view.getUint32(offset + 16, true);
   into.reserved = view.getUint32(offset + 20, true);
   into.comm = readString(view, offset + 24, 16);
+  into.thread = readString(view, offset + 40, 16);
   return into;
 }
 
@@ -180,6 +190,7 @@ export function writeProcess(view: DataView, offset: number, value: Process): vo
   view.setUint32(offset + 16, value.uid, true);
   view.setUint32(offset + 20, value.reserved, true);
   writeString(view, offset + 24, 16, value.comm);
+  writeString(view, offset + 40, 16, value.thread);
 }
 
 /** `struct udp_flow` */
@@ -198,7 +209,7 @@ export interface UdpFlow {
 }
 
 /** Bytes of `struct udp_flow`. */
-export const sizeofUdpFlow = 104;
+export const sizeofUdpFlow = 120;
 
 /** Where the fields of `struct udp_flow` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsUdpFlow = {
@@ -210,9 +221,9 @@ export const offsetsUdpFlow = {
   bytesSent: 40,
   bytesReceived: 48,
   process: 56,
-  cpu: 96,
-  direction: 100,
-  reserved: 101,
+  cpu: 112,
+  direction: 116,
+  reserved: 117,
 } as const;
 
 /** Decodes `struct udp_flow` into a new object, or into one that is given, with all it contains. */
@@ -227,9 +238,9 @@ export function readUdpFlow(view: DataView, offset: number, into?: UdpFlow): Udp
       bytesSent: view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296,
       bytesReceived: view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296,
       process: readProcess(view, offset + 56),
-      cpu: view.getUint32(offset + 96, true),
-      direction: view.getUint8(offset + 100),
-      reserved: readBytes(view, offset + 101, 3),
+      cpu: view.getUint32(offset + 112, true),
+      direction: view.getUint8(offset + 116),
+      reserved: readBytes(view, offset + 117, 3),
     };
   }
   into.cookie = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
@@ -240,9 +251,9 @@ export function readUdpFlow(view: DataView, offset: number, into?: UdpFlow): Udp
   into.bytesSent = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
   into.bytesReceived = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
   readProcess(view, offset + 56, into.process);
-  into.cpu = view.getUint32(offset + 96, true);
-  into.direction = view.getUint8(offset + 100);
-  readBytes(view, offset + 101, 3, into.reserved);
+  into.cpu = view.getUint32(offset + 112, true);
+  into.direction = view.getUint8(offset + 116);
+  readBytes(view, offset + 117, 3, into.reserved);
   return into;
 }
 
@@ -263,9 +274,9 @@ export function writeUdpFlow(view: DataView, offset: number, value: UdpFlow): vo
   view.setUint32(offset + 48, value.bytesReceived, true);
   view.setUint32(offset + 52, Math.floor(value.bytesReceived / 4294967296), true);
   writeProcess(view, offset + 56, value.process);
-  view.setUint32(offset + 96, value.cpu, true);
-  view.setUint8(offset + 100, value.direction);
-  writeElements(value.reserved, 3, (i, item) => view.setUint8(offset + 101 + i, item));
+  view.setUint32(offset + 112, value.cpu, true);
+  view.setUint8(offset + 116, value.direction);
+  writeElements(value.reserved, 3, (i, item) => view.setUint8(offset + 117 + i, item));
 }
 
 /** Many of `struct udp_flow`, one array a field. Elements from `length` on mean nothing. */
@@ -285,6 +296,7 @@ export class UdpFlowColumns {
   readonly processUid: Uint32Array;
   readonly processReserved: Uint32Array;
   readonly processComm: string[];
+  readonly processThread: string[];
   readonly cpu: Uint32Array;
   readonly direction: Uint8Array;
   readonly reserved: Uint8Array;
@@ -304,6 +316,7 @@ export class UdpFlowColumns {
     this.processUid = new Uint32Array(capacity);
     this.processReserved = new Uint32Array(capacity);
     this.processComm = [];
+    this.processThread = [];
     this.cpu = new Uint32Array(capacity);
     this.direction = new Uint8Array(capacity);
     this.reserved = new Uint8Array(capacity * 3);
@@ -326,9 +339,10 @@ export class UdpFlowColumns {
     this.processUid[i] = view.getUint32(offset + 72, true);
     this.processReserved[i] = view.getUint32(offset + 76, true);
     this.processComm[i] = readString(view, offset + 80, 16);
-    this.cpu[i] = view.getUint32(offset + 96, true);
-    this.direction[i] = view.getUint8(offset + 100);
-    for (let j = 0; j < 3; j++) this.reserved[i * 3 + j] = view.getUint8(offset + 101 + j);
+    this.processThread[i] = readString(view, offset + 96, 16);
+    this.cpu[i] = view.getUint32(offset + 112, true);
+    this.direction[i] = view.getUint8(offset + 116);
+    for (let j = 0; j < 3; j++) this.reserved[i * 3 + j] = view.getUint8(offset + 117 + j);
     this.length = i + 1;
   }
 
@@ -346,14 +360,14 @@ export interface UdpSocket {
 }
 
 /** Bytes of `struct udp_socket`. */
-export const sizeofUdpSocket = 64;
+export const sizeofUdpSocket = 80;
 
 /** Where the fields of `struct udp_socket` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsUdpSocket = {
   id: 0,
   owner: 16,
-  netns: 56,
-  reserved: 60,
+  netns: 72,
+  reserved: 76,
 } as const;
 
 /** Decodes `struct udp_socket` into a new object, or into one that is given, with all it contains. */
@@ -362,14 +376,14 @@ export function readUdpSocket(view: DataView, offset: number, into?: UdpSocket):
     return {
       id: readUdpSocketId(view, offset),
       owner: readProcess(view, offset + 16),
-      netns: view.getUint32(offset + 56, true),
-      reserved: view.getUint32(offset + 60, true),
+      netns: view.getUint32(offset + 72, true),
+      reserved: view.getUint32(offset + 76, true),
     };
   }
   readUdpSocketId(view, offset, into.id);
   readProcess(view, offset + 16, into.owner);
-  into.netns = view.getUint32(offset + 56, true);
-  into.reserved = view.getUint32(offset + 60, true);
+  into.netns = view.getUint32(offset + 72, true);
+  into.reserved = view.getUint32(offset + 76, true);
   return into;
 }
 
@@ -377,8 +391,8 @@ export function readUdpSocket(view: DataView, offset: number, into?: UdpSocket):
 export function writeUdpSocket(view: DataView, offset: number, value: UdpSocket): void {
   writeUdpSocketId(view, offset, value.id);
   writeProcess(view, offset + 16, value.owner);
-  view.setUint32(offset + 56, value.netns, true);
-  view.setUint32(offset + 60, value.reserved, true);
+  view.setUint32(offset + 72, value.netns, true);
+  view.setUint32(offset + 76, value.reserved, true);
 }
 
 /** Many of `struct udp_socket`, one array a field. Elements from `length` on mean nothing. */
@@ -394,6 +408,7 @@ export class UdpSocketColumns {
   readonly ownerUid: Uint32Array;
   readonly ownerReserved: Uint32Array;
   readonly ownerComm: string[];
+  readonly ownerThread: string[];
   readonly netns: Uint32Array;
   readonly reserved: Uint32Array;
 
@@ -408,6 +423,7 @@ export class UdpSocketColumns {
     this.ownerUid = new Uint32Array(capacity);
     this.ownerReserved = new Uint32Array(capacity);
     this.ownerComm = [];
+    this.ownerThread = [];
     this.netns = new Uint32Array(capacity);
     this.reserved = new Uint32Array(capacity);
   }
@@ -425,8 +441,9 @@ export class UdpSocketColumns {
     this.ownerUid[i] = view.getUint32(offset + 32, true);
     this.ownerReserved[i] = view.getUint32(offset + 36, true);
     this.ownerComm[i] = readString(view, offset + 40, 16);
-    this.netns[i] = view.getUint32(offset + 56, true);
-    this.reserved[i] = view.getUint32(offset + 60, true);
+    this.ownerThread[i] = readString(view, offset + 56, 16);
+    this.netns[i] = view.getUint32(offset + 72, true);
+    this.reserved[i] = view.getUint32(offset + 76, true);
     this.length = i + 1;
   }
 
@@ -513,7 +530,7 @@ export const sizeofUdpPending = 64;
 export const offsetsUdpPending = {
   sk: 0,
   tuple: 8,
-  datagrams: 48,
+  datagrams: 52,
   bytes: 56,
 } as const;
 
@@ -523,24 +540,23 @@ export function readUdpPending(view: DataView, offset: number, into?: UdpPending
     return {
       sk: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
       tuple: readTuple(view, offset + 8),
-      datagrams: view.getUint32(offset + 48, true),
+      datagrams: view.getUint32(offset + 52, true),
       bytes: view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296,
     };
   }
   into.sk = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
   readTuple(view, offset + 8, into.tuple);
-  into.datagrams = view.getUint32(offset + 48, true);
+  into.datagrams = view.getUint32(offset + 52, true);
   into.bytes = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
   return into;
 }
 
 /** Encodes `struct udp_pending`; bytes between the fields become zero. */
 export function writeUdpPending(view: DataView, offset: number, value: UdpPending): void {
-  zeroBytes(view, offset, 64);
   view.setUint32(offset, value.sk, true);
   view.setUint32(offset + 4, Math.floor(value.sk / 4294967296), true);
   writeTuple(view, offset + 8, value.tuple);
-  view.setUint32(offset + 48, value.datagrams, true);
+  view.setUint32(offset + 52, value.datagrams, true);
   view.setUint32(offset + 56, value.bytes, true);
   view.setUint32(offset + 60, Math.floor(value.bytes / 4294967296), true);
 }
@@ -555,6 +571,7 @@ export class UdpPendingColumns {
   readonly tupleLocalPort: Uint16Array;
   readonly tuplePeerPort: Uint16Array;
   readonly tupleNetns: Uint32Array;
+  readonly tupleInterface: Uint32Array;
   readonly datagrams: Uint32Array;
   readonly bytes: Float64Array;
 
@@ -566,6 +583,7 @@ export class UdpPendingColumns {
     this.tupleLocalPort = new Uint16Array(capacity);
     this.tuplePeerPort = new Uint16Array(capacity);
     this.tupleNetns = new Uint32Array(capacity);
+    this.tupleInterface = new Uint32Array(capacity);
     this.datagrams = new Uint32Array(capacity);
     this.bytes = new Float64Array(capacity);
   }
@@ -580,7 +598,8 @@ export class UdpPendingColumns {
     this.tupleLocalPort[i] = view.getUint16(offset + 40, true);
     this.tuplePeerPort[i] = view.getUint16(offset + 42, true);
     this.tupleNetns[i] = view.getUint32(offset + 44, true);
-    this.datagrams[i] = view.getUint32(offset + 48, true);
+    this.tupleInterface[i] = view.getUint32(offset + 48, true);
+    this.datagrams[i] = view.getUint32(offset + 52, true);
     this.bytes[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
     this.length = i + 1;
   }

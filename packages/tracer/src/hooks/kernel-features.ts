@@ -45,6 +45,7 @@ export function readKernelFeatures(btf: Btf, table: FeatureTable = features): Ke
       () => known(btf.find('bpf_iter__task_file', Kind.struct) !== undefined),
       () => table.probe('iterators'),
     ),
+    mapIterator: kernelAtLeast('5.9') && btf.find('bpf_iter__bpf_map_elem', Kind.struct) !== undefined,
     hasTypedFunction: (name) => btf.find(name, Kind.func) !== undefined,
     probeFunction: (name) =>
       anyOf(

@@ -21,6 +21,8 @@ export interface KernelFeatures {
   readonly kprobe: ProbeResult;
   /** BPF iterators (5.8). */
   readonly iterators: ProbeResult;
+  /** Iterators over the elements of a map (5.9). */
+  readonly mapIterator: boolean;
   /** Whether the kernel's types have a function, as fentry and fexit need. */
   hasTypedFunction(name: string): boolean;
   /** Whether the kernel has a function at all, as kprobes need. */
@@ -41,6 +43,8 @@ export interface HookPlan {
   readonly connectErrors: readonly ('connect_v4_fexit' | 'connect_v6_fexit')[];
   /** The walk over sockets from before the start. */
   readonly existingSockets: boolean;
+  /** The look for ends that no program saw. */
+  readonly closedFlows: boolean;
   /** Ways to see file descriptors of watched processes, best first: the first available one is used. */
   readonly fds: readonly HookCandidate[];
   /** A feature that may turn out to be present at the next try; the plan must not be used then. */
@@ -153,6 +157,7 @@ export function planHooks(
       accept,
       connectErrors,
       existingSockets,
+      closedFlows: existingSockets && kernel.mapIterator,
       fds,
       ...(undecided !== undefined && { undecided }),
     },

@@ -18,9 +18,11 @@ import {
   setGlobal,
 } from '@weir/ebpf';
 import { possibleCpus } from '@weir/ebpf/sys';
+import { Direction } from '../generated/tcp.js';
 import { readObject } from '../objects.js';
 import type { TracerOptions } from '../options.js';
 import { acceptHookEntry } from './accept-hooks.js';
+import { type ClosedFlows, openClosedFlows } from './closed-flows.js';
 import { FdWatch } from './fd-watch.js';
 import { compileFilter } from './filter.js';
 import type { HookPlan } from './plan.js';
@@ -55,6 +57,8 @@ function usePerfBuffer(spec: CollectionSpec): void {
 export class TracerPrograms implements Disposable {
   readonly collection: Collection;
   readonly fds: FdWatch;
+  /** Finds ends that no program saw; undefined before {@link attach}, and where the kernel has no iterators over maps. */
+  closedFlows: ClosedFlows | undefined;
   readonly #links: Link[] = [];
   readonly #features: FeatureTable;
 
@@ -73,7 +77,6 @@ export class TracerPrograms implements Disposable {
     setGlobal(spec, 'process_filters', filter.processFilters);
     setGlobal(spec, 'tuple_filters', filter.tupleFilters);
     setGlobal(spec, 'prompt_close', options.promptClose ?? false);
-    setGlobal(spec, 'existing_sockets_known', plan.existingSockets);
     const wakeupBytes = options.immediate ? 1 : ring / 8;
     setGlobal(spec, 'wakeup_bytes', wakeupBytes);
     const features = options.features ?? kernelFeatures;
@@ -88,6 +91,9 @@ export class TracerPrograms implements Disposable {
       maxEntries: {
         ...(hasRing && { events: ring }),
         flows: maxConnections,
+        ...((filter.processFilters !== 0 || filter.wantedDirection !== Direction.DIRECTION_UNKNOWN) && {
+          filtered_sockets: maxConnections,
+        }),
         ...Object.fromEntries(
           filter.maps
             .filter(({ name }) => name !== 'filter_ports')
@@ -145,6 +151,9 @@ export class TracerPrograms implements Disposable {
       using walk = attachIterator(collection.program('existing_sockets'));
       walk.read();
     }
+    if (plan.closedFlows) {
+      this.closedFlows = openClosedFlows(collection.program('closed_flows'), collection.map('flows'));
+    }
   }
 
   #attachProbe(program: Program, symbol: string, retprobe: boolean): Link {
@@ -169,6 +178,7 @@ export class TracerPrograms implements Disposable {
 
   [Symbol.dispose](): void {
     this.detach();
+    this.closedFlows?.[Symbol.dispose]();
     this.collection[Symbol.dispose]();
   }
 }
@@ -182,5 +192,6 @@ export function programNames(plan: HookPlan): string[] {
     ...(accept === undefined ? [] : [accept]),
     ...plan.connectErrors,
     ...(plan.existingSockets ? ['existing_sockets'] : []),
+    ...(plan.closedFlows ? ['closed_flows'] : []),
   ];
 }

@@ -20,10 +20,20 @@ export interface CloseFields {
   readonly retransmits?: number;
   /** Smoothed round-trip time, microseconds. */
   readonly srtt_us?: number;
-  /** The side that ended the connection: `reset` by the peer's RST, `timeout` when the peer stopped answering. */
-  readonly closed_by: 'local' | 'peer' | 'reset' | 'timeout';
+  /**
+   * The side that ended the connection: `reset` by the peer's RST, `timeout` when the peer stopped answering, `abort` when the
+   * kernel destroyed it on an administrator's behalf (`ss -K`, a removed address).
+   */
+  readonly closed_by: 'local' | 'peer' | 'reset' | 'timeout' | 'abort';
   /** From the application's close to the end, microseconds; absent where the application had not closed. */
   readonly closing_us?: number;
+  /** MPTCP: TCP connections that carried it. */
+  readonly subflows?: number;
+  /**
+   * A filter on the process or the direction could not be decided: the connection is older than the tracer, and that part of
+   * it is not known.
+   */
+  readonly filter?: 'undecided';
 }
 
 /** How a field is shown as text. */
@@ -39,7 +49,7 @@ export type CloseFieldText =
 
 /** One field of `close` records: its unit, its reader, its text. */
 export interface CloseField {
-  readonly unit: 'microseconds' | 'bytes' | 'segments' | 'name';
+  readonly unit: 'microseconds' | 'bytes' | 'segments' | 'subflows' | 'name';
   /** Sets the field of a record where the kernel knows it. */
   readonly read: (record: WritableCloseFields, event: TcpEvent) => void;
   /** Absent: text does not show it. */
@@ -55,6 +65,7 @@ const closers: readonly CloseFields['closed_by'][] = (() => {
   names[ClosedBy.CLOSED_BY_PEER] = 'peer';
   names[ClosedBy.CLOSED_BY_RESET] = 'reset';
   names[ClosedBy.CLOSED_BY_TIMEOUT] = 'timeout';
+  names[ClosedBy.CLOSED_BY_ABORT] = 'abort';
   return names;
 })();
 
@@ -123,6 +134,7 @@ export const closeFields: { readonly [Name in keyof Required<CloseFields>]: Clos
         peer: 'closed by peer',
         reset: 'reset by peer',
         timeout: 'timed out',
+        abort: 'aborted by the kernel',
       },
     },
   },
@@ -131,6 +143,20 @@ export const closeFields: { readonly [Name in keyof Required<CloseFields>]: Clos
     read: (record, event) => {
       if (event.flags & EventFlag.EVENT_HAS_CLOSING) record.closing_us = microseconds(event.closingNs);
     },
+  },
+  subflows: {
+    unit: 'subflows',
+    read: (record, event) => {
+      if (event.subflows !== 0) record.subflows = event.subflows;
+    },
+    text: { form: 'count', noun: 'subflow' },
+  },
+  filter: {
+    unit: 'name',
+    read: (record, event) => {
+      if (event.flags & EventFlag.EVENT_FILTER_UNDECIDED) record.filter = 'undecided';
+    },
+    text: { form: 'words', words: { undecided: 'filter undecided: its process is not known' } },
   },
 };
 

@@ -19,7 +19,10 @@ export interface ProcessIdentity {
   readonly pid: number;
   /** Thread id. */
   readonly tid: number;
-  /** The kernel's 15-byte command name. Any byte but NUL may occur in it: escape before showing it. */
+  /**
+   * Command name of at most 15 bytes, as in /proc/PID/comm: that of the process's first thread. Any byte but NUL may occur in
+   * it: escape before showing it.
+   */
   readonly comm: string;
   /** Real user id. */
   readonly uid: number;
@@ -54,6 +57,8 @@ export interface SocketRecord extends RecordBase {
   readonly cpu: number;
   /** Absent only where the peer ends a connection that is older than the tracer and no owner was found. */
   readonly process?: ProcessIdentity;
+  /** The thread's own name, where it differs from the process's. Escape before showing it. */
+  readonly thread?: string;
   /** Inode of the network namespace, as /proc/PID/ns/net shows it. */
   readonly netns: number;
   /** cgroup v2 id of `process`. */
@@ -84,8 +89,11 @@ export interface AcceptRecord extends SocketRecord {
 /** A connection attempt came to nothing. */
 export interface FailRecord extends SocketRecord {
   readonly event: 'fail';
-  /** errno name. `ECANCELED`: the process closed the socket before the handshake was over. */
-  readonly error: string;
+  /**
+   * errno name, as connect() returned it. `ECANCELED`: the process gave up before the handshake was over. Absent where it is
+   * not known: an attempt of MPTCP for which no SYN was sent.
+   */
+  readonly error?: string;
   /** Since the SYN was sent, microseconds; absent where that was before the tracer started. */
   readonly duration_us?: number;
 }
@@ -101,6 +109,8 @@ export interface FdInstallRecord extends RecordBase {
   /** CPU on which the kernel saw the event. */
   readonly cpu: number;
   readonly process: ProcessIdentity;
+  /** The thread's own name, where it differs from the process's. Escape before showing it. */
+  readonly thread?: string;
   /** Inode of the network namespace of `process`. */
   readonly netns?: number;
   /** cgroup v2 id of `process`. */
@@ -146,9 +156,9 @@ export interface LostRecord extends RecordBase {
   readonly count: number;
   /**
    * `ring`: the ring buffer was full; `map`: the connection table was full; `probe`: the kernel skipped a program; `udp`:
-   * the table of UDP flows was full.
+   * the table of UDP flows was full; `missed`: the kernel ran no program, and counted nothing.
    */
-  readonly where: 'ring' | 'map' | 'probe' | 'udp';
+  readonly where: 'ring' | 'map' | 'probe' | 'udp' | 'missed';
 }
 
 /** A record of an event of a TCP connection. */

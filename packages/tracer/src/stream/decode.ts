@@ -74,7 +74,7 @@ export class EventDecoder {
       }
       case TcpEventKind.EVENT_FAIL: {
         const record = common as Writable<FailRecord>;
-        record.error = errnoName(event.error);
+        if (event.error !== 0) record.error = errnoName(event.error);
         if (event.flags & EventFlag.EVENT_HAS_DURATION) record.duration_us = microseconds(event.durationNs);
         return record;
       }
@@ -95,6 +95,7 @@ export class EventDecoder {
       process: { pid: process.pid, tid: process.tid, comm: process.comm, uid: process.uid },
       fd,
     };
+    if (process.thread !== '' && process.thread !== process.comm) record.thread = process.thread;
     if (tuple.netns !== 0) record.netns = tuple.netns;
     if (process.cgroupId !== 0) record.cgroup_id = process.cgroupId;
     return record;
@@ -115,6 +116,7 @@ export class EventDecoder {
     };
     if (flags & EventFlag.EVENT_HAS_PROCESS) {
       record.process = { pid: process.pid, tid: process.tid, comm: process.comm, uid: process.uid };
+      if (process.thread !== '' && process.thread !== process.comm) record.thread = process.thread;
       if (process.cgroupId !== 0) record.cgroup_id = process.cgroupId;
     }
     if (event.direction !== Direction.DIRECTION_UNKNOWN) {

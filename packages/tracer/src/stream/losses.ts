@@ -1,6 +1,7 @@
 /** Events that the kernel programs could not deliver: counted, and reported as records from time to time. */
 import { EbpfError, PerCpuMap } from '@weir/ebpf';
 import { monotonicNs, possibleCpus } from '@weir/ebpf/sys';
+import type { ClosedFlows } from '../hooks/closed-flows.js';
 import { nestedProgram, type TracerPrograms } from '../hooks/programs.js';
 import type { TracerStats } from '../options.js';
 import type { LostRecord } from '../records/record.js';
@@ -16,6 +17,9 @@ import { type KernelCounts, sumStatistics } from './statistics.js';
  */
 const INTERVAL_NS = 10_000_000_000;
 
+/** Between the last two looks at the flow table: connect() and accept() are done with an entry long before. */
+const LAST_LOOK_MS = 10;
+
 export type LossCounts = TracerStats['lost'];
 
 /** Losses of UDP, since the start. */
@@ -28,6 +32,7 @@ export interface UdpLosses {
 
 /** The part of the programs that counts losses. */
 export type LossCounters = Pick<TracerPrograms, 'collection'> & {
+  readonly closedFlows?: Pick<ClosedFlows, 'look' | 'missed'> | undefined;
   readonly fds: Pick<TracerPrograms['fds'], 'missedRuns'>;
 };
 
@@ -35,7 +40,7 @@ export class Losses implements RecordSource {
   readonly #programs: LossCounters;
   readonly #clock: WallClock;
   readonly #udp: UdpLosses | undefined;
-  readonly #reported = { ring: 0, map: 0, probe: 0, udp: 0 };
+  readonly #reported = { ring: 0, map: 0, probe: 0, udp: 0, missed: 0 };
   #missedBefore = 0;
   #lookedNs: number;
   /** Events that were not read from the ring. */
@@ -65,7 +70,19 @@ export class Losses implements RecordSource {
       map: kernel.lostMap,
       probe: this.#missedRuns() + (this.#udp?.missedRuns ?? 0),
       udp: this.#udp?.lostDatagrams ?? 0,
+      missed: kernel.missed + (this.#programs.closedFlows?.missed ?? 0),
     };
+  }
+
+  /**
+   * Looks for ends that no program saw, for the last time: while the programs are still attached, since later ends are seen
+   * by none. Takes some milliseconds if there may be any.
+   */
+  lookForMissed(): void {
+    const { closedFlows } = this.#programs;
+    if (closedFlows === undefined || closedFlows.look() === 0) return;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LAST_LOOK_MS);
+    closedFlows.look();
   }
 
   kernelCounts(): KernelCounts {
@@ -87,7 +104,7 @@ export class Losses implements RecordSource {
     this.#missedBefore = counts.probe;
     const lost = { ...counts, probe };
     const records: LostRecord[] = [];
-    for (const where of ['ring', 'map', 'probe', 'udp'] as const) {
+    for (const where of ['ring', 'map', 'probe', 'udp', 'missed'] as const) {
       const count = lost[where] - this.#reported[where];
       if (count <= 0) continue;
       records.push({ event: 'lost', time: this.#clock.format(nowNs), monotonic_ns: nowNs, count, where });
@@ -100,6 +117,7 @@ export class Losses implements RecordSource {
   #isDue(nowNs: number): boolean {
     if (nowNs - this.#lookedNs >= INTERVAL_NS) {
       this.#lookedNs = nowNs;
+      this.#programs.closedFlows?.look();
       const { perCpu } = this.kernelCounts();
       this.ring.observe(perCpu, Number(monotonicNs()));
     }

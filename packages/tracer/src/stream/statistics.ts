@@ -11,6 +11,8 @@ export interface KernelCounts {
   /** What the programs of each CPU emitted. */
   readonly perCpu: readonly CpuCounts[];
   readonly lostMap: number;
+  /** Changes of state for which the kernel ran no program. */
+  readonly missed: number;
   /** Runs of the second program of the lifecycle in place of the first. */
   readonly fallbackRuns: number;
 }
@@ -27,15 +29,17 @@ export function sumStatistics(values: readonly Uint8Array[], cpus: readonly numb
   const produced = emptyCounts();
   const perCpu: CpuCounts[] = [];
   let lostMap = 0;
+  let missed = 0;
   let fallbackRuns = 0;
   for (const [index, bytes] of values.entries()) {
     const own = readStatistics(new DataView(bytes.buffer, bytes.byteOffset, sizeofStatistics), 0);
     for (const [kind, name] of eventNames.entries()) produced[name] += own.produced[kind] ?? 0;
     perCpu.push({ cpu: cpus[index]!, produced: sum(own.produced), lostRing: own.lostRing });
     lostMap += own.lostMap;
+    missed += own.missed;
     fallbackRuns += own.fallbackRuns;
   }
-  return { produced, perCpu, lostMap, fallbackRuns };
+  return { produced, perCpu, lostMap, missed, fallbackRuns };
 }
 
 const sum = (counts: Iterable<number>): number => {

@@ -53,6 +53,7 @@ const plan: HookPlan = {
   accept: 'listener',
   connectErrors: [],
   existingSockets: false,
+  closedFlows: false,
   fds: [],
 };
 

@@ -26,7 +26,7 @@ export async function collect<T>(
 
 /** Nothing was lost, nothing came out of order, and what was counted in the kernel is what was delivered. */
 export function assertComplete({ records, stats }: Collected<unknown>): void {
-  assert.deepEqual(stats.lost, { ring: 0, map: 0, probe: 0, udp: 0 });
+  assert.deepEqual(stats.lost, { ring: 0, map: 0, probe: 0, udp: 0, missed: 0 });
   assert.equal(stats.inversions, 0);
   assert.deepEqual(stats.delivered, stats.produced);
   for (let i = 1; i < records.length; i++) {

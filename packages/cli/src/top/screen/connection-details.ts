@@ -30,6 +30,7 @@ const endings: Readonly<Record<EndedConnection['closed_by'], string>> = {
   peer: 'closed by the peer',
   reset: 'reset',
   timeout: 'timed out',
+  abort: 'aborted by the kernel',
   idle: 'idle for too long',
   vanished: 'gone, without an event',
 };

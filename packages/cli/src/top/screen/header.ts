@@ -45,6 +45,7 @@ const causes: readonly (readonly [keyof LiveLosses, (count: number) => string])[
   ['ring', (count) => `${formatCount(count, 'event')} (the ring buffer was full)`],
   ['map', (count) => `${formatCount(count, 'event')} (the kernel's connection table was full)`],
   ['probe', (count) => `${formatCount(count, 'event')} (the kernel skipped a probe)`],
+  ['missed', (count) => `${formatCount(count, 'event')} (the kernel ran no program)`],
   ['datagrams', (count) => `${formatCount(count, 'datagram')} (a table was full)`],
 ];
 

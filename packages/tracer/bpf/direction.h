@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* Which side opened a connection that was not seen to begin. */
+#pragma once
+
+#include "mptcp.h"
+
+/* Whether a FIN of this side is among the sequence numbers that were sent. */
+static __always_inline bool fin_sent(const struct tcp_sock *tp, int state)
+{
+	return state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT &&
+	       BPF_CORE_READ(tp, snd_nxt) == BPF_CORE_READ(tp, write_seq);
+}
+
+/*
+ * Acknowledged payload is the payload sent once less the payload in flight; on the side that connected, bytes_acked is one
+ * more, for its SYN, and a FIN counts as one. The answer is known only if the counters do not change while they are read.
+ */
+static __noinline int infer_direction(const struct sock *sk, int state)
+{
+	const struct tcp_sock *tp = (const void *)sk;
+	__u64 acked, in_flight, sent;
+
+	if (state == TCP_SYN_SENT)
+		return DIRECTION_OUTBOUND;
+	if (is_mptcp(sk)) {
+		tp = (const void *)BPF_CORE_READ((const struct mptcp_sock *)sk, first);
+		return tp ? subflow_direction(subflow_context((const void *)tp)) : DIRECTION_UNKNOWN;
+	}
+	if (state == TCP_SYN_RECV || !bpf_core_field_exists(tp->bytes_retrans))
+		return DIRECTION_UNKNOWN;
+	acked = BPF_CORE_READ(tp, bytes_acked);
+	in_flight = (__u32)(BPF_CORE_READ(tp, snd_nxt) - BPF_CORE_READ(tp, snd_una));
+	sent = BPF_CORE_READ(tp, bytes_sent) - BPF_CORE_READ(tp, bytes_retrans);
+	if (BPF_CORE_READ(tp, bytes_acked) != acked)
+		return DIRECTION_UNKNOWN;
+	if (fin_sent(tp, state))
+		sent++;
+	if (acked + in_flight == sent + 1)
+		return DIRECTION_OUTBOUND;
+	if (acked + in_flight == sent)
+		return DIRECTION_INBOUND;
+	return DIRECTION_UNKNOWN;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * MPTCP (5.6): a program has one socket, of protocol IPPROTO_MPTCP, and the kernel carries its connection over one or more
+ * TCP sockets, the subflows. The connection is followed by the program's socket. Its counters are the sums over its subflows.
+ */
+#pragma once
+
+#include "counters.h"
+#include "flow.h"
+
+/* The path managers of the kernel open at most eight. */
+#define MAX_SUBFLOWS 8
+
+struct ended_subflows {
+	struct counters counters;
+	__u32 count;
+	__u32 flags; /* which counters are known, of enum event_flag */
+};
+
+/*
+ * Key: address of the connection's struct sock. Inserted when the first subflow of a followed connection ends before
+ * it, deleted with the connection's entry in the flow table.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct ended_subflows);
+} ended_subflows SEC(".maps");
+
+static __always_inline struct mptcp_subflow_context *subflow_context(const struct sock *sk)
+{
+	return BPF_CORE_READ((const struct inet_connection_sock *)sk, icsk_ulp_data);
+}
+
+/* NULL where there is none yet. */
+static __always_inline struct sock *connection_of_subflow(const struct sock *sk)
+{
+	struct mptcp_subflow_context *context = subflow_context(sk);
+
+	return context ? BPF_CORE_READ(context, conn) : NULL;
+}
+
+/* Whether a subflow joined a connection, rather than begin it. */
+static __always_inline bool joined(const struct sock *sk)
+{
+	struct mptcp_subflow_context *context = subflow_context(sk);
+
+	return context && BPF_CORE_READ_BITFIELD_PROBED(context, mp_join);
+}
+
+/* Which side opened a subflow. */
+static __always_inline enum direction subflow_direction(struct mptcp_subflow_context *context)
+{
+	if (BPF_CORE_READ_BITFIELD_PROBED(context, request_mptcp) ||
+	    BPF_CORE_READ_BITFIELD_PROBED(context, request_join))
+		return DIRECTION_OUTBOUND;
+	return DIRECTION_INBOUND;
+}
+
+static __noinline int add_live_subflow(struct mptcp_subflow_context *context, struct tcp_event *event)
+{
+	struct sock *sk = BPF_CORE_READ(context, tcp_sock);
+	int state;
+
+	if (!sk || !event)
+		return 0;
+	state = socket_state(sk);
+	if (state == TCP_CLOSE || state == TCP_SYN_SENT || state == TCP_SYN_RECV)
+		return 0;
+	event->subflows++;
+	event->flags |= add_counters(sk, subflow_direction(context), state, counters_of(event));
+	return 0;
+}
+
+/* Adds up the subflows of a connection: those that have ended, and those that are there. */
+static __noinline int add_subflows(const struct sock *sk, struct tcp_event *event)
+{
+	const struct mptcp_sock *connection = (const void *)sk;
+	struct list_head *head, *at;
+	struct ended_subflows *ended;
+	__u64 key = (__u64)sk;
+
+	if (!event)
+		return 0;
+	ended = bpf_map_lookup_elem(&ended_subflows, &key);
+	if (ended) {
+		*counters_of(event) = ended->counters;
+		event->subflows = ended->count;
+		event->flags |= ended->flags;
+	}
+	head = (void *)((const char *)connection + bpf_core_field_offset(struct mptcp_sock, conn_list));
+	at = BPF_CORE_READ(head, next);
+#pragma unroll
+	for (int i = 0; i < MAX_SUBFLOWS; i++) {
+		struct mptcp_subflow_context *context;
+
+		if (!at || at == head)
+			break;
+		context = (void *)((char *)at - bpf_core_field_offset(struct mptcp_subflow_context, node));
+		add_live_subflow(context, event);
+		at = BPF_CORE_READ(at, next);
+	}
+	return 0;
+}
+
+/* A subflow to TCP_CLOSE: what it carried stays with its connection. */
+static __noinline int subflow_ends(const struct sock *sk, int state)
+{
+	struct mptcp_subflow_context *context = subflow_context(sk);
+	struct ended_subflows fresh = {}, *sum;
+	struct sock *connection;
+	struct flow *flow;
+	__u64 key;
+
+	connection = context ? BPF_CORE_READ(context, conn) : NULL;
+	flow = connection ? find_flow(connection) : NULL;
+	if (!flow)
+		return 0;
+	/* The connection takes the error over, and reports its own change of state before it has done so. */
+	flow->error = BPF_CORE_READ(sk, sk_err);
+	if (state == TCP_SYN_SENT || state == TCP_SYN_RECV)
+		return 0;
+	key = (__u64)connection;
+	sum = bpf_map_lookup_elem(&ended_subflows, &key);
+	if (sum)
+		fresh = *sum;
+	fresh.count++;
+	fresh.flags |= add_counters(sk, subflow_direction(context), state, &fresh.counters);
+	bpf_map_update_elem(&ended_subflows, &key, &fresh, BPF_ANY);
+	return 0;
+}
+
+static __always_inline void forget_subflows(const struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+
+	if (is_mptcp(sk))
+		bpf_map_delete_elem(&ended_subflows, &key);
+}
