@@ -37,6 +37,12 @@ export type { FeatureState, ProbeResult, UnknownFeature } from './features/state
 export { type KernelSymbolEntry, KernelSymbols, kernelSymbols } from './features/symbols.js';
 export { FeatureTable, features } from './features/table.js';
 export { type DisassembleOptions, disassemble } from './insn/disassemble.js';
+export {
+  attachBreakpoint,
+  type Breakpoint,
+  BreakpointLink,
+  type BreakpointOptions,
+} from './link/breakpoint.js';
 export { attachCgroup, type CgroupOptions } from './link/cgroup.js';
 export { deviceIndex } from './link/device.js';
 export { attachIterator, IteratorLink, type IteratorOptions } from './link/iterator.js';

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { before, describe, it } from 'node:test';
-import { SyscallError, UnsupportedError } from '../src/errors.js';
+import { OptionError, SyscallError, UnsupportedError } from '../src/errors.js';
 import {
+  attachBreakpoint,
   attachIterator,
   attachKprobe,
   attachKprobeMulti,
@@ -24,7 +25,7 @@ import { findTracefs } from '../src/link/tracefs.js';
 import { removeStaleProbes } from '../src/link/tracefs-probe.js';
 import { parseObject } from '../src/object/parse-object.js';
 import { setGlobal } from '../src/object/set-global.js';
-import { Namespace, unshare } from '../src/sys/index.js';
+import { createArena, Namespace, onlineCpus, unshare } from '../src/sys/index.js';
 import { dynamicSymbolOffset, mappedLibrary } from './support/dynamic-symbol.js';
 import { hasFeatures } from './support/kernel.js';
 import { testObject } from './support/objects.js';
@@ -112,6 +113,59 @@ describe('perf events', () => {
     // PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK, each millisecond.
     const event = { type: 1, config: 0, samplePeriod: 1_000_000, pid: 0 };
     fires(collection, 'sampled', () => attachPerfEvent(program, event), spin);
+  });
+});
+
+describe('breakpoints', () => {
+  const { address, bytes } = createArena(64);
+  const watched = { address: BigInt(address), access: 'read-write' } as const;
+  const touch = (): void => {
+    bytes[3] = bytes[3]! + 1;
+  };
+
+  it('run a program at each access to memory, and count them', (t) => {
+    if (process.arch !== 'x64') return t.skip('breakpoints differ on other machines');
+    using collection = load('link/tracing', 'on_sample');
+    const program = collection.program('on_sample');
+    fires(collection, 'sampled', () => attachBreakpoint(program, watched, { thread: 0 }), touch);
+    using link = attachBreakpoint(program, { ...watched, access: 'write' }, { thread: 0 });
+    assert.deepEqual(link.cpus, [-1]);
+    bytes[0] = 1;
+    bytes[8] = 1;
+    assert.equal(link.count(), 1);
+  });
+
+  it('are on every CPU that is online', (t) => {
+    if (process.arch !== 'x64') return t.skip('breakpoints differ on other machines');
+    using collection = load('link/tracing', 'on_sample');
+    using link = attachBreakpoint(collection.program('on_sample'), watched);
+    assert.deepEqual(link.cpus, onlineCpus());
+    link.followCpus();
+    assert.deepEqual(link.cpus, onlineCpus());
+    touch();
+    assert.ok(link.count() > 0);
+  });
+
+  it('say that no debug register is free', (t) => {
+    if (process.arch !== 'x64') return t.skip('breakpoints differ on other machines');
+    using collection = load('link/tracing', 'on_sample');
+    const program = collection.program('on_sample');
+    const links: Link[] = [];
+    const attachFive = (): void => {
+      for (let i = 0; i < 5; i++) links.push(attachBreakpoint(program, watched, { thread: 0 }));
+    };
+    try {
+      assert.throws(attachFive, /ENOSPC: .* no debug register free/);
+    } finally {
+      for (const link of links) link[Symbol.dispose]();
+    }
+  });
+
+  it('are refused where processors cannot have them', () => {
+    using collection = load('link/tracing', 'on_sample');
+    const program = collection.program('on_sample');
+    const odd = { ...watched, address: watched.address + 1n };
+    assert.throws(() => attachBreakpoint(program, odd), OptionError);
   });
 });
 

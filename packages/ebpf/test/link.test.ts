@@ -1,6 +1,8 @@
 /** The texts of the kernel that attaching reads. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { EbpfError } from '../src/errors.js';
+import { BreakpointLink } from '../src/link/breakpoint.js';
 import { findTracefs } from '../src/link/tracefs.js';
 import { probeName, staleProbes } from '../src/link/tracefs-probe.js';
 
@@ -31,5 +33,41 @@ describe('probes left behind', () => {
       '',
     ].join('\n');
     assert.deepEqual(staleProbes(text, '1', alive), [name('1', 10, '400'), name('1', 11, '500')]);
+  });
+});
+
+describe('a breakpoint on all CPUs', () => {
+  function fake(cpus: readonly number[], failing: readonly number[] = []) {
+    const attached = new Set<number>();
+    const attach = (cpu: number) => {
+      if (failing.includes(cpu)) throw new EbpfError('no debug register');
+      attached.add(cpu);
+      return { count: () => 10 + cpu, [Symbol.dispose]: () => void attached.delete(cpu) };
+    };
+    return { attached, link: () => new BreakpointLink(attach, cpus) };
+  }
+
+  it('follows CPUs that come and go, and keeps their counts', () => {
+    const { attached, link: make } = fake([0, 1]);
+    const link = make();
+    assert.equal(link.count(), 21);
+    link.followCpus([0, 2]);
+    assert.deepEqual([...attached], [0, 2]);
+    assert.equal(link.count(), 10 + 11 + 12);
+    link[Symbol.dispose]();
+    assert.equal(attached.size, 0);
+    assert.throws(() => link.followCpus([0]), EbpfError);
+  });
+
+  it('of one thread needs to follow none', () => {
+    const { attached, link: make } = fake([-1]);
+    make().followCpus([0, 1]);
+    assert.deepEqual([...attached], [-1]);
+  });
+
+  it('is on none if one of them has no register free', () => {
+    const { attached, link: make } = fake([0, 1], [1]);
+    assert.throws(make, /no debug register/);
+    assert.equal(attached.size, 0);
   });
 });

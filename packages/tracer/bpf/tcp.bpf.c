@@ -6,12 +6,13 @@
  *
  *   state_change*     tracepoint inet_sock_set_state (4.16)
  *   graft_*           security_sock_graft: entered in accept() once there is a connection
- *   accept_*          return of inet_csk_accept
+ *   accept_*          return of inet_csk_accept; accept_breakpoint: shortly before
  *   connect_*         return of tcp_v4_connect and tcp_v6_connect
  *   existing_sockets  iterator over the open files of all processes (5.8)
  *   closed_flows      iterator over the flow table (5.9)
  */
 #include "tcp-lifecycle.h"
+#include "breakpoint.h"
 #include "registers.h"
 #include "existing-sockets.h"
 #include "missed-ends.h"
@@ -84,6 +85,12 @@ SEC("kretprobe/inet_csk_accept")
 int accept_kretprobe(void *ctx)
 {
 	return accept_returns(ctx, (struct sock *)return_value(ctx));
+}
+
+SEC("perf_event")
+int accept_breakpoint(struct breakpoint_context *ctx)
+{
+	return accept_returns(ctx, accepted_socket(ctx));
 }
 
 SEC("fexit/tcp_v4_connect")

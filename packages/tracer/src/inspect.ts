@@ -57,7 +57,10 @@ function describeFeature(name: FeatureName): FeatureReport {
 
 /** Includes the hook of UDP, which is used on demand. */
 function findHooks(btf: Btf): readonly HookChoice[] {
-  return [...planHooks(readKernelFeatures(btf)).choices, planUdp(readUdpFeatures(btf)).choice];
+  return [
+    ...planHooks(readKernelFeatures(btf), undefined, true).choices,
+    planUdp(readUdpFeatures(btf)).choice,
+  ];
 }
 
 function ownTypes(): TargetTypes | undefined {

@@ -8,6 +8,8 @@ import { readObject } from '../src/objects.js';
 
 const denied = unknown('needs CAP_SYS_ADMIN', { missing: ['CAP_SYS_ADMIN'] });
 
+const breakpoint = { pointers: [0xffff_ffff_8000_0000n], place: 0xffff_ffff_8100_0000n };
+
 const everything: KernelFeatures = {
   rawTracepoint: present,
   skipsNested: true,
@@ -17,9 +19,16 @@ const everything: KernelFeatures = {
   kprobe: present,
   mapIterator: true,
   iterators: present,
+  acceptBreakpoint: () => ({ answer: present, breakpoint }),
   hasTypedFunction: () => true,
   probeFunction: () => present,
 };
+
+/** All debug registers are in use. */
+const busy: KernelFeatures['acceptBreakpoint'] = () => ({
+  answer: absent,
+  reason: 'CPU 1 has no debug register free',
+});
 
 function acceptHook(kernel: Partial<KernelFeatures>): string {
   return planHooks({ ...everything, ...kernel }).plan.accept;
@@ -52,7 +61,8 @@ describe('the choice of hooks', () => {
       acceptHook({ fentry: absent, probeFunction: (name) => known(noGraft(name)) }),
       'kretprobe:inet_csk_accept',
     );
-    assert.equal(acceptHook({ fentry: absent, kprobe: absent }), 'listener');
+    assert.equal(acceptHook({ fentry: absent, kprobe: absent }), 'breakpoint:inet_csk_accept');
+    assert.equal(acceptHook({ fentry: absent, kprobe: absent, acceptBreakpoint: busy }), 'listener');
   });
 
   it('names the consequence of each lesser hook', () => {
@@ -85,6 +95,27 @@ describe('the choice of hooks', () => {
     assert.match(none?.candidates.map(({ reason }) => reason).join() ?? '', /CONFIG_KPROBES/);
   });
 
+  it('tries the breakpoint on accept() only where no better hook is there, or all are asked for', () => {
+    let tries = 0;
+    const kernel: KernelFeatures = {
+      ...everything,
+      acceptBreakpoint: () => {
+        tries++;
+        return busy();
+      },
+    };
+    const candidates = (all: boolean, wanted?: 'breakpoint:inet_csk_accept') =>
+      planHooks(kernel, wanted, all).choices.find(({ purpose }) => purpose.includes('accepts'))!.candidates;
+    assert.ok(candidates(false).every(({ name }) => !name.startsWith('breakpoint')));
+    assert.equal(tries, 0);
+    const { state, reason } = candidates(true).find(({ name }) => name.startsWith('breakpoint'))!;
+    assert.deepEqual([state, reason, tries], ['absent', 'CPU 1 has no debug register free', 1]);
+    candidates(false, 'breakpoint:inet_csk_accept');
+    assert.equal(tries, 2);
+    const { plan } = planHooks({ ...everything, fentry: absent, kprobe: absent });
+    assert.deepEqual(plan.breakpoint, breakpoint);
+  });
+
   it('takes the accept hook that is required', () => {
     const { plan } = planHooks(everything, 'kretprobe:inet_csk_accept');
     assert.equal(plan.accept, 'kretprobe:inet_csk_accept');
@@ -94,7 +125,8 @@ describe('the choice of hooks', () => {
     const { programs } = readObject('tcp.bpf.o');
     for (const { name, program } of acceptHooks) {
       if (program === undefined) continue;
-      assert.equal(programs.get(program)?.section.replace('/', ':'), name, program);
+      const section = programs.get(program)?.section.replace('/', ':');
+      assert.equal(section, name.startsWith('breakpoint:') ? 'perf_event' : name, program);
     }
   });
 
@@ -114,7 +146,12 @@ describe('the choice of hooks', () => {
       reason: 'needs CAP_SYS_ADMIN',
       missing: ['CAP_SYS_ADMIN'],
     });
-    const blind = planHooks({ ...everything, fentry: absent, probeFunction: () => denied });
+    const blind = planHooks({
+      ...everything,
+      fentry: absent,
+      acceptBreakpoint: busy,
+      probeFunction: () => denied,
+    });
     assert.equal(blind.plan.accept, 'listener');
     assert.equal(blind.plan.undecided, undefined);
   });

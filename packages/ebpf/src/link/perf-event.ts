@@ -1,4 +1,5 @@
 /** Programs that run when a perf event fires: samples, and the events that stand for tracepoints and probes. */
+import { readSync } from 'node:fs';
 import { constants } from 'node:os';
 import { SyscallError } from '../errors.js';
 import { type FeatureTable, features as kernelFeatures } from '../features/table.js';
@@ -29,6 +30,13 @@ export function openEvent(event: PerfEventOptions): Fd {
     if (!(error instanceof SyscallError) || (error.errno !== EACCES && error.errno !== EPERM)) throw error;
     throw new SyscallError(error.syscall, error.errno, privilegeAdvice());
   }
+}
+
+/** How often an open event happened: the u64 that read(2) gives. */
+export function eventCount(event: Fd): number {
+  const bytes = Buffer.alloc(8);
+  readSync(event.fd, bytes);
+  return Number(bytes.readBigUInt64LE());
 }
 
 function privilegeAdvice(): string {

@@ -43,6 +43,8 @@ export interface PerfEventOptions {
    */
   readonly config1?: number | bigint | string;
   readonly config2?: number | bigint;
+  /** HW_BREAKPOINT_*: what a breakpoint waits for; `config1` is its address, `config2` its length. */
+  readonly breakpointType?: number;
   /** Events from one sample to the next; for clocks, nanoseconds. Default: no samples. */
   readonly samplePeriod?: number;
   /** Samples a second, instead of a period. */
@@ -107,6 +109,7 @@ export function perfEventOpenRaw(options: PerfEventOptions): number {
     sampleType: options.sampleType,
     disabled: options.disabled === true ? 1 : 0,
     wakeupEvents: options.wakeupEvents,
+    bpType: options.breakpointType,
     ...config1(options.config1 ?? 0),
     config2: options.config2,
   });

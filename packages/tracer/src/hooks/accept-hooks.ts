@@ -4,7 +4,7 @@ import { AcceptMode } from '../generated/tcp.js';
 /** One way: a program of bpf/tcp.bpf.c on a function of the kernel. */
 interface AcceptHookDefinition {
   /** Mechanism and function, as `weir doctor` prints it. `listener` has neither. */
-  readonly name: `${'kprobe' | 'kretprobe' | 'fentry' | 'fexit'}:${string}` | 'listener';
+  readonly name: `${'kprobe' | 'kretprobe' | 'fentry' | 'fexit' | 'breakpoint'}:${string}` | 'listener';
   /** The program that is attached. */
   readonly program?: string;
   /** How the other programs of the object treat connections that were not seen to be accepted. */
@@ -43,6 +43,13 @@ const definitions = [
       'the accept of a process that slept in accept() before the start, or beyond 4,096 that sleep at a time, is reported when its connection closes; the probe of a tracer that was killed stays in tracefs until the next one starts',
   },
   {
+    name: 'breakpoint:inet_csk_accept',
+    program: 'accept_breakpoint',
+    mode: AcceptMode.ACCEPT_AT_RETURN,
+    consequence:
+      'two of the four debug registers of each CPU are in use meanwhile; an accept that the breakpoint does not see is reported when its connection closes',
+  },
+  {
     name: 'listener',
     mode: AcceptMode.ACCEPT_BY_LISTENER,
     consequence:
@@ -51,8 +58,8 @@ const definitions = [
 ] as const satisfies readonly AcceptHookDefinition[];
 
 /**
- * How the accepting process is found. `fentry` and `fexit` need Linux 5.5 and BPF trampolines, the others
- * Linux 4.17. See `docs/architecture.md`.
+ * How the accepting process is found. `fentry` and `fexit` need Linux 5.5 and BPF trampolines, `breakpoint` needs
+ * Linux 5.2 on x86-64, the others Linux 4.17. See `docs/architecture.md`.
  */
 export type AcceptHook = (typeof definitions)[number]['name'];
 

@@ -19,6 +19,7 @@ import {
   readSmallFile,
   unknown,
 } from '@weir/ebpf/sys';
+import { probeAcceptBreakpoint } from './accept-breakpoint.js';
 import type { KernelFeatures } from './plan.js';
 
 /** @param btf Types of the running kernel. */
@@ -46,6 +47,10 @@ export function readKernelFeatures(btf: Btf, table: FeatureTable = features): Ke
       () => table.probe('iterators'),
     ),
     mapIterator: kernelAtLeast('5.9') && btf.find('bpf_iter__bpf_map_elem', Kind.struct) !== undefined,
+    acceptBreakpoint: () => {
+      const gap = perfEvents();
+      return gap.state === 'present' ? probeAcceptBreakpoint(btf, table) : { answer: gap };
+    },
     hasTypedFunction: (name) => btf.find(name, Kind.func) !== undefined,
     probeFunction: (name) =>
       anyOf(

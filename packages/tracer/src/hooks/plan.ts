@@ -2,6 +2,7 @@
 import type { ProbeResult } from '@weir/ebpf';
 import { allOf, known } from '@weir/ebpf/sys';
 import type { HookCandidate, HookChoice } from '../report.js';
+import type { AcceptBreakpoint, BreakpointProbe } from './accept-breakpoint.js';
 import { type AcceptHook, acceptHookEntry, acceptHooks } from './accept-hooks.js';
 import { chooseHook, hookCandidate, hookChoice, type Undecided } from './choose-hook.js';
 
@@ -23,6 +24,8 @@ export interface KernelFeatures {
   readonly iterators: ProbeResult;
   /** Iterators over the elements of a map (5.9). */
   readonly mapIterator: boolean;
+  /** Whether a hardware breakpoint sees accept(). It is found out by trying, and only when asked. */
+  acceptBreakpoint(): BreakpointProbe;
   /** Whether the kernel's types have a function, as fentry and fexit need. */
   hasTypedFunction(name: string): boolean;
   /** Whether the kernel has a function at all, as kprobes need. */
@@ -39,6 +42,8 @@ export interface HookPlan {
    */
   readonly nestedFallback: boolean;
   readonly accept: AcceptHook;
+  /** Where accept() is seen by a breakpoint. */
+  readonly breakpoint?: AcceptBreakpoint;
   /** Programs at the return of tcp_v4_connect and tcp_v6_connect: connects that fail before a packet is sent. */
   readonly connectErrors: readonly ('connect_v4_fexit' | 'connect_v6_fexit')[];
   /** The walk over sockets from before the start. */
@@ -83,13 +88,35 @@ function connectHook(kernel: KernelFeatures, name: string): HookCandidate {
   };
 }
 
-/** All ways to see accepts, best first. The last one is always there. */
-function acceptCandidates(kernel: KernelFeatures): readonly HookCandidate[] {
-  return acceptHooks.map(({ name }) => {
-    if (name === 'listener') return { name, state: 'present', reason: 'needs no hook of its own' };
-    const [mechanism, symbol] = name.split(':') as [Mechanism, string];
-    return functionHook(kernel, mechanism, symbol);
+/** Trying this costs some milliseconds, so it is left out where a better hook is there, unless all are asked for. */
+function breakpointHook(name: string, { answer, reason }: BreakpointProbe): HookCandidate {
+  return hookCandidate(name, answer, {
+    present: 'an accept() that was tried was seen',
+    absent: reason ?? 'an accept() that was tried was not seen',
   });
+}
+
+/** All ways to see accepts, best first. The last one is always there. */
+function acceptCandidates(
+  kernel: KernelFeatures,
+  wanted: AcceptHook | undefined,
+  all: boolean,
+): { readonly candidates: readonly HookCandidate[]; readonly breakpoint?: AcceptBreakpoint } {
+  const candidates: HookCandidate[] = [];
+  let breakpoint: AcceptBreakpoint | undefined;
+  for (const { name } of acceptHooks) {
+    const [mechanism, symbol] = name.split(':') as [Mechanism | 'breakpoint', string];
+    if (name === 'listener') {
+      candidates.push({ name, state: 'present', reason: 'needs no hook of its own' });
+    } else if (mechanism !== 'breakpoint') {
+      candidates.push(functionHook(kernel, mechanism, symbol));
+    } else if (all || name === wanted || !candidates.some(({ state }) => state === 'present')) {
+      const probe = kernel.acceptBreakpoint();
+      ({ breakpoint } = probe);
+      candidates.push(breakpointHook(name, probe));
+    }
+  }
+  return { candidates, ...(breakpoint !== undefined && { breakpoint }) };
 }
 
 const rawHook = 'raw_tracepoint:inet_sock_set_state';
@@ -122,14 +149,18 @@ function fdCandidates(kernel: KernelFeatures): readonly HookCandidate[] {
   return kernel.preemptible ? [kprobe, fentry] : [fentry, kprobe];
 }
 
-/** @param wanted Requires one way to see accepts. */
+/**
+ * @param wanted Requires one way to see accepts.
+ * @param all Reports also on ways that take a while to try, when a better one is there.
+ */
 export function planHooks(
   kernel: KernelFeatures,
   wanted?: AcceptHook,
+  all = false,
 ): { readonly plan: HookPlan; readonly choices: readonly HookChoice[] } {
   const choose = (candidates: readonly HookCandidate[]) => chooseHook(candidates, kernel.rawTracepoint);
   const lifeCycles = lifeCycleCandidates(kernel);
-  const accepts = acceptCandidates(kernel);
+  const { candidates: accepts, breakpoint } = acceptCandidates(kernel, wanted, all);
   const fds = fdCandidates(kernel);
   const ipv4Errors = connectHook(kernel, 'tcp_v4_connect');
   // A kernel built without IPv6 has no tcp_v6_connect, and nothing to miss.
@@ -155,6 +186,7 @@ export function planHooks(
       lifeCycle: made.lifeCycle.chosen?.name === eventHook ? 'tracepoint' : 'raw_tracepoint',
       nestedFallback: kernel.skipsNested || existingSockets,
       accept,
+      ...(breakpoint !== undefined && { breakpoint }),
       connectErrors,
       existingSockets,
       closedFlows: existingSockets && kernel.mapIterator,

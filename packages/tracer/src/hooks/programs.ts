@@ -21,6 +21,7 @@ import { possibleCpus } from '@weir/ebpf/sys';
 import { Direction } from '../generated/tcp.js';
 import { readObject } from '../objects.js';
 import type { TracerOptions } from '../options.js';
+import { AcceptBreakpointLink } from './accept-breakpoint-link.js';
 import { acceptHookEntry } from './accept-hooks.js';
 import { type ClosedFlows, openClosedFlows } from './closed-flows.js';
 import { FdWatch } from './fd-watch.js';
@@ -72,6 +73,7 @@ export class TracerPrograms implements Disposable {
       throw new OptionError(`${maxConnections} is no number of connections: expected 1 to 16777216`);
     }
     setGlobal(spec, 'accept_mode', acceptHookEntry(plan.accept).mode);
+    if (plan.breakpoint !== undefined) setGlobal(spec, 'accept_place', plan.breakpoint.place);
     setGlobal(spec, 'wanted_events', filter.wantedEvents);
     setGlobal(spec, 'wanted_direction', filter.wantedDirection);
     setGlobal(spec, 'process_filters', filter.processFilters);
@@ -137,15 +139,7 @@ export class TracerPrograms implements Disposable {
     if (plan.nestedFallback) {
       this.#links.push(attachRawTracepoint(collection.program(nestedProgram), 'inet_sock_set_state'));
     }
-    if (acceptProgram !== undefined) {
-      const [mechanism, symbol] = plan.accept.split(':') as [string, string];
-      const program = collection.program(acceptProgram);
-      this.#links.push(
-        mechanism === 'fentry' || mechanism === 'fexit'
-          ? attachTracing(program)
-          : this.#attachProbe(program, symbol, mechanism === 'kretprobe'),
-      );
-    }
+    if (acceptProgram !== undefined) this.#attachAccept(collection.program(acceptProgram), plan);
     for (const name of plan.connectErrors) this.#links.push(attachTracing(collection.program(name)));
     if (plan.existingSockets) {
       using walk = attachIterator(collection.program('existing_sockets'));
@@ -153,6 +147,17 @@ export class TracerPrograms implements Disposable {
     }
     if (plan.closedFlows) {
       this.closedFlows = openClosedFlows(collection.program('closed_flows'), collection.map('flows'));
+    }
+  }
+
+  #attachAccept(program: Program, plan: HookPlan): void {
+    const [mechanism, symbol] = plan.accept.split(':') as [string, string];
+    if (mechanism === 'breakpoint') {
+      this.#links.push(new AcceptBreakpointLink(program, plan.breakpoint?.pointers ?? []));
+    } else if (mechanism === 'fentry' || mechanism === 'fexit') {
+      this.#links.push(attachTracing(program));
+    } else {
+      this.#links.push(this.#attachProbe(program, symbol, mechanism === 'kretprobe'));
     }
   }
 

@@ -1,0 +1,88 @@
+/** The breakpoint on accept() while the tracer runs: on all CPUs, and never at the cost of a flood. */
+import { attachBreakpoint, type BreakpointLink, EbpfError, type Link, type Program } from '@weir/ebpf';
+import { onlineCpus } from '@weir/ebpf/sys';
+
+const CHECK_MS = 500;
+const PAUSE_MS = 10_000;
+
+/**
+ * Where a trap is dearest, in a virtual machine, this many take a quarter of a CPU. Each rejected handshake is one as well, so
+ * that without a limit a flood of SYNs would cost much more than it does.
+ */
+const MAX_TRAPS_PER_CPU_AND_SECOND = 20_000;
+
+/** Decides by the number of traps whether the breakpoint is to be on. */
+export class TrapLimit {
+  #count = 0;
+  #pausedUntil = 0;
+
+  /**
+   * @param count Traps since the breakpoint was attached; 0 while it is not.
+   * @param passedMs The time since the last call.
+   * @returns whether the breakpoint may be attached.
+   */
+  allows(count: number, cpus: number, nowMs: number, passedMs: number): boolean {
+    if (nowMs < this.#pausedUntil) return false;
+    const traps = count - this.#count;
+    this.#count = count;
+    if (traps <= (MAX_TRAPS_PER_CPU_AND_SECOND * cpus * passedMs) / 1000) return true;
+    this.#count = 0;
+    this.#pausedUntil = nowMs + PAUSE_MS;
+    return false;
+  }
+}
+
+/** Attached to all pointers that accept() reads. What it does not see is reported when the connection closes. */
+export class AcceptBreakpointLink implements Link {
+  readonly kind = 'breakpoint';
+  readonly #program: Program;
+  readonly #pointers: readonly bigint[];
+  readonly #links: BreakpointLink[] = [];
+  readonly #limit = new TrapLimit();
+  readonly #timer: NodeJS.Timeout;
+  #checkedMs = performance.now();
+
+  /** @throws SyscallError; then nothing stays attached. */
+  constructor(program: Program, pointers: readonly bigint[]) {
+    this.#program = program;
+    this.#pointers = pointers;
+    this.#attach();
+    this.#timer = setInterval(() => this.#check(), CHECK_MS);
+    this.#timer.unref();
+  }
+
+  #attach(): void {
+    try {
+      for (const address of this.#pointers)
+        this.#links.push(attachBreakpoint(this.#program, { address, access: 'read-write' }));
+    } catch (error) {
+      this.#detach();
+      throw error;
+    }
+  }
+
+  #detach(): void {
+    for (const link of this.#links.splice(0)) link[Symbol.dispose]();
+  }
+
+  /** A register that is not to be had now may be at the next check: until then accepts are reported at the close. */
+  #check(): void {
+    const now = performance.now();
+    try {
+      const cpus = onlineCpus();
+      const count = this.#links.reduce((sum, link) => sum + link.count(), 0);
+      const allowed = this.#limit.allows(count, cpus.length, now, now - this.#checkedMs);
+      this.#checkedMs = now;
+      if (!allowed) this.#detach();
+      else if (this.#links.length === 0) this.#attach();
+      else for (const link of this.#links) link.followCpus(cpus);
+    } catch (error) {
+      if (!(error instanceof EbpfError)) throw error;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+    this.#detach();
+  }
+}
