@@ -23,7 +23,7 @@ while (!ending.signal.aborted) {
   // Ended connections too: however short one was, all that it moved counts.
   for (const connection of [...live, ...live.takeEnded().ended.map((end) => end.connection)]) {
     const { process: owner, bytes_sent, bytes_received } = connection;
-    const details = owner && processes.details(owner.pid, owner.comm);
+    const details = owner && processes.details(owner.pid, owner.comm, { startTicks: owner.start_ticks });
     const group = details?.container_id?.slice(0, 12) ?? details?.unit ?? 'host';
     const sum = moved.get(group) ?? [0, 0];
     const [sent, received] = counted.get(connection) ?? [0, 0];

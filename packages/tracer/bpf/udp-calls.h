@@ -122,6 +122,51 @@ static __always_inline __u32 socket_netns(const struct sock *sk)
 	return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 }
 
+/* The socket's cookie; 0 until somebody has asked the kernel for it, as sock_diag does. */
+static __always_inline __u64 socket_cookie(const struct sock *sk)
+{
+	const struct sock___more *with = (const void *)sk;
+
+	if (!bpf_core_field_exists(with->__sk_common.skc_cookie))
+		return 0;
+	return BPF_CORE_READ(with, __sk_common.skc_cookie.counter);
+}
+
+static __always_inline __u32 bound_interface(const struct sock *sk)
+{
+	return BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
+}
+
+/* The interface by which a datagram goes out. */
+static __always_inline __u32 route_interface(const struct sk_buff *skb)
+{
+	const struct dst_entry *route = (const void *)(BPF_CORE_READ(skb, _skb_refdst) & ~SKB_DST_NOREF);
+
+	return route ? BPF_CORE_READ(route, dev, ifindex) : 0;
+}
+
+/* The interface on which a datagram over IPv6 came in. */
+static __always_inline __u32 arrival_interface(const struct sk_buff *skb)
+{
+	__u32 interface = 0;
+
+	bpf_probe_read_kernel(&interface, sizeof(interface),
+			      (const void *)skb + bpf_core_field_offset(struct sk_buff, cb));
+	return interface;
+}
+
+/* The flow has a datagram in another process than the one before. */
+static __noinline int change_user(const struct udp_key *key)
+{
+	struct udp_user user = {};
+
+	if (!key)
+		return 0;
+	read_current(&user.process);
+	user.ns = bpf_ktime_get_ns();
+	return bpf_map_update_elem(&udp_users, key, &user, BPF_ANY);
+}
+
 /* A datagram of the given socket in this process. */
 static __noinline int count_call(const struct sock *sk, const struct tuple *tuple, const struct udp_traffic *traffic)
 {
@@ -146,12 +191,20 @@ static __noinline int count_call(const struct sock *sk, const struct tuple *tupl
 	key.tuple = *tuple;
 	flow = bpf_map_lookup_elem(&udp_flows, &key);
 	if (flow) {
+		__u32 pid = bpf_get_current_pid_tgid() >> 32;
+
+		if (flow->user != pid) {
+			flow->user = pid;
+			change_user(&key);
+		}
+		if (!flow->cookie)
+			flow->cookie = socket_cookie(sk);
 		add_traffic(flow, traffic);
 	} else {
 		struct process process;
 
 		read_current(&process);
-		begin_flow(&key, &process, 0, traffic);
+		begin_flow(&key, &process, socket_cookie(sk), traffic);
 	}
 	return 0;
 }
@@ -171,6 +224,7 @@ static __always_inline int sending(const struct sk_buff *skb)
 	pending.tuple.local_port = read_port(headers.transport);
 	pending.tuple.peer_port = read_port(headers.transport + 2);
 	pending.tuple.netns = socket_netns(sk);
+	set_interface(&pending.tuple, bound_interface(sk), route_interface(skb));
 	pending.bytes = read_port(headers.transport + 4) - UDP_HEADER_LENGTH;
 	pending.datagrams = count_datagrams(skb);
 	bpf_map_update_elem(&udp_pending, &thread, &pending, BPF_ANY);
@@ -249,5 +303,6 @@ static __always_inline int received(const struct sock *sk, const struct sk_buff 
 	tuple.netns = socket_netns(sk);
 	traffic.bytes = length;
 	traffic.datagrams = count_datagrams(skb);
+	set_interface(&tuple, bound_interface(sk), arrival_interface(skb));
 	return count_call(sk, &tuple, &traffic);
 }

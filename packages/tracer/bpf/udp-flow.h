@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * UDP flows and their counts. A flow is a socket and two ends; the socket's owner is the process that first sent or
- * received on it. User space reads and empties the maps from time to time, so no events are emitted.
+ * UDP flows and their counts. A flow is a socket and two ends; its owner is the process that sent or received on it last.
+ * User space reads and empties the maps from time to time, so no events are emitted.
  */
 #pragma once
 
@@ -39,8 +39,15 @@ struct udp_flow {
 	__u64 bytes_received;
 	struct process process; /* sent or received the first datagram; pid 0: unknown */
 	__u32 cpu;		/* of the first datagram */
+	__u32 user;		/* pid that sent or received the last one; 0: not followed */
 	__u8 direction;		/* enum direction: outbound, if the first datagram was sent */
-	__u8 reserved[3];
+	__u8 reserved[7];
+};
+
+/* A further process of a flow, and when it sent or received its first datagram since another one did. */
+struct udp_user {
+	struct process process;
+	__u64 ns;
 };
 
 /* The traffic of one datagram, or of several of the same size that are sent at once. */
@@ -60,6 +67,17 @@ struct {
 	__type(key, struct udp_key);
 	__type(value, struct udp_flow);
 } udp_flows SEC(".maps");
+
+/*
+ * The last process of flows that more than one process had: it was passed on, or they share the socket. Inserted at each such
+ * change, as a whole, so that none is mixed up with another; deleted by user space with the flow.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct udp_key);
+	__type(value, struct udp_user);
+} udp_users SEC(".maps");
 
 /*
  * Key: address of the struct sock, or the socket's cookie where only that is known. Inserted with the socket's first
@@ -105,6 +123,21 @@ static __always_inline void write_ipv4(__u8 address[16], __be32 ipv4)
 	word[1] = 0;
 	word[2] = bpf_htonl(0xffff);
 	word[3] = ipv4;
+}
+
+/* Addresses of a link, unicast (fe80::/10) and multicast (ff01::, ff02::), which another link may have as well. */
+static __always_inline bool is_of_link(const __u8 address[16])
+{
+	return (address[0] == 0xfe && (address[1] & 0xc0) == 0x80) ||
+	       (address[0] == 0xff && (address[1] & 15) <= 2);
+}
+
+/* The interface that the socket is bound to, or, where an address means something on one link only, that of the link. */
+static __always_inline void set_interface(struct tuple *tuple, __u32 bound, __u32 link)
+{
+	tuple->interface = bound;
+	if (!bound && (is_of_link(tuple->local_address) || is_of_link(tuple->peer_address)))
+		tuple->interface = link;
 }
 
 static __always_inline void add(__u64 *counter, __u64 amount)
@@ -153,6 +186,7 @@ static __always_inline void begin_flow(const struct udp_key *key, const struct p
 	fresh.cpu = bpf_get_smp_processor_id();
 	fresh.direction = traffic->is_sent ? DIRECTION_OUTBOUND : DIRECTION_INBOUND;
 	fresh.process = *process;
+	fresh.user = process->pid;
 	bpf_map_update_elem(&udp_flows, key, &fresh, BPF_NOEXIST);
 	flow = bpf_map_lookup_elem(&udp_flows, key);
 	if (flow)

@@ -6,8 +6,18 @@
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+struct net_device {
+	int ifindex;
+};
+
+struct dst_entry {
+	struct net_device *dev;
+};
+
 struct sk_buff {
 	struct sock *sk;
+	unsigned long _skb_refdst; /* address of a struct dst_entry, and a flag in the lowest bit */
+	char cb[48];		   /* begins with the number of the interface on which an IPv6 packet arrived */
 	__u16 transport_header; /* offsets from head */
 	__u16 network_header;
 	unsigned int end; /* where struct skb_shared_info lies */
@@ -22,6 +32,18 @@ struct skb_shared_info {
 /* A bit-field of 16 bits until 5.6. */
 struct sock___type {
 	__u16 sk_type;
+};
+
+struct atomic_cookie {
+	__s64 counter;
+};
+
+struct sock_common___more {
+	struct atomic_cookie skc_cookie;
+};
+
+struct sock___more {
+	struct sock_common___more __sk_common;
 };
 
 struct nsproxy {
@@ -42,6 +64,7 @@ struct pt_regs___x86_arguments {
 
 #pragma clang attribute pop
 
+#define SKB_DST_NOREF 1UL
 #define IPPROTO_UDP 17
 #define UDP_HEADER_LENGTH 8
 #define SOCK_DGRAM 2

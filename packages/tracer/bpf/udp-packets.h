@@ -64,6 +64,7 @@ static __always_inline int packet(struct __sk_buff *ctx, bool is_sent)
 {
 	__u64 cookie = bpf_get_socket_cookie(ctx);
 	struct udp_traffic traffic = {.is_sent = is_sent};
+	const struct bpf_sock *sk = ctx->sk;
 	struct udp_socket *socket;
 	struct udp_key key = {};
 	struct udp_flow *flow;
@@ -93,6 +94,7 @@ static __always_inline int packet(struct __sk_buff *ctx, bool is_sent)
 	}
 	key.socket = socket->id;
 	key.tuple.netns = socket->netns;
+	set_interface(&key.tuple, sk ? sk->bound_dev_if : 0, ctx->ifindex);
 	flow = bpf_map_lookup_elem(&udp_flows, &key);
 	if (flow)
 		add_traffic(flow, &traffic);

@@ -14,6 +14,7 @@ export {
   type OpenSocket,
   type PlainConnection,
   plainConnection,
+  plainProcess,
   type Totals,
 } from './connections/index.js';
 export type { AcceptHook } from './hooks/accept-hooks.js';

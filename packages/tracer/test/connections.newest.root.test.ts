@@ -18,7 +18,7 @@ async function withTable(
 ): Promise<ConnectionTable> {
   const table = new ConnectionTable();
   const reader = new SocketReader({ netns: [netns.inode], namespacesMs: 0 });
-  const owners = new SocketOwners({ retryMs: 0 });
+  const owners = new SocketOwners({ repeatMs: 0, rest: 0 });
   const findProcess = processFinder(owners);
   const refresh = () => {
     // The first time asks for owners, which are there the second time.

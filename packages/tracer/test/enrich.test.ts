@@ -19,6 +19,7 @@ import {
   readDetails,
   readState,
 } from '../src/enrich/procfs.js';
+import { StartTicks } from '../src/enrich/start-ticks.js';
 import type { ConnectRecord, LostRecord, UdpFlowRecord } from '../src/index.js';
 
 const stat = (comm: string, ticks: number | string) =>
@@ -75,6 +76,29 @@ describe('reading /proc', () => {
   });
 });
 
+describe('moments in clock ticks after boot', () => {
+  it('count the time for which the host was suspended before them', () => {
+    let [suspended, now] = [3e9, 0];
+    const ticks = new StartTicks(
+      () => suspended,
+      () => now,
+    );
+    assert.equal(ticks.at(50_000_000), 305);
+    now = 10e9;
+    suspended = 5e9;
+    assert.equal(ticks.at(11e9), 1600);
+    assert.equal(ticks.at(9e9), 1200, 'before the suspension');
+  });
+
+  it('are those of this process', () => {
+    const began = readState(process.pid)!.startTicks;
+    const ticks = new StartTicks();
+    const now = Number(process.hrtime.bigint());
+    assert.ok(began <= ticks.at(now));
+    assert.ok(Math.abs(began - ticks.at(now - process.uptime() * 1e9)) <= 100);
+  });
+});
+
 describe('remembered processes', () => {
   function world() {
     const running = new Map<number, { startTicks: number; comm: string; details: ProcessDetails }>();
@@ -121,6 +145,34 @@ describe('remembered processes', () => {
     assert.equal(processes.details(1, 'cat')?.executable, '/bin/cat');
     pass(1000);
     assert.deepEqual(processes.details(1, 'cat'), {}, 'a kernel thread has its pid now');
+  });
+
+  it('never describe another process that has their pid by now', () => {
+    const running = new Map<number, { startTicks: number; comm: string; details: ProcessDetails }>();
+    let time = 0;
+    const processes = new Processes({
+      now: () => time,
+      // A tick a millisecond.
+      ticks: { at: (ns) => Math.floor(ns / 1e6) },
+      reader: { state: (pid) => running.get(pid), details: (pid) => running.get(pid)?.details ?? {} },
+    });
+    const program = (comm: string, ms: number, sinceMs = ms) =>
+      processes.details(1, comm, { aliveNs: ms * 1e6, sinceNs: sinceMs * 1e6 })?.executable;
+    running.set(1, { startTicks: 100, comm: 'a', details: { executable: '/bin/a' } });
+    assert.equal(program('a', 150), '/bin/a');
+    running.set(1, { startTicks: 200, comm: 'a', details: { executable: '/bin/other' } });
+    time += 300;
+    assert.equal(program('a', 150), '/bin/a', 'an event from before the other began');
+    assert.equal(program('a', 250), '/bin/other');
+    assert.equal(program('a', 99), undefined, 'before either');
+    assert.equal(processes.details(1, 'a', { startTicks: 100 })?.executable, '/bin/a');
+    assert.equal(processes.details(1, 'a', { startTicks: 150 }), undefined);
+    assert.equal(program('x', 200), undefined, 'in the tick in which it began, under another name');
+    assert.equal(program('x', 300, 150), undefined, 'an owner of a time before it began, under another name');
+    assert.equal(program('x', 300, 250), '/bin/other');
+    running.set(1, { startTicks: 400, comm: 'a', details: { executable: '/bin/third' } });
+    processes.anticipate(1);
+    assert.equal(program('a', 450), '/bin/third', 'a pid that the kernel gave anew');
   });
 
   it('with threads of many names are not read repeatedly', () => {
@@ -265,7 +317,7 @@ describe('enriched records', () => {
   const connect: ConnectRecord = {
     event: 'connect',
     time: '',
-    monotonic_ns: 1,
+    monotonic_ns: 1_000_000_000_000,
     cpu: 0,
     process: { pid: 7, tid: 8, comm: 'curl', uid: 0 },
     netns: 1,

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { processFinder } from '../src/connections/index.js';
+import { socketInode } from '../src/sockets/descriptors.js';
 import {
   type DescriptorReader,
   openedHere,
@@ -13,7 +15,6 @@ import {
 } from '../src/sockets/index.js';
 import { emptyDiagSocket, encodeRequest, readReply } from '../src/sockets/inet-diag.js';
 import { parseMounts } from '../src/sockets/namespaces.js';
-import { socketInode } from '../src/sockets/owners.js';
 import { emptyTcpInfo, readTcpInfo, type TcpInfo } from '../src/sockets/tcp-info.js';
 
 /** A struct tcp_info whose every byte encodes its offset. */
@@ -209,9 +210,9 @@ describe('owners of sockets', () => {
     assert.deepEqual(owners.pids(20_000), [2]);
   });
 
-  it('are searched for again only when one is unknown, or after a long time', () => {
+  it('are looked for again at once where one is wanted, else after a time that grows with the work', () => {
     const processes: Record<number, number[]> = { 1: [5] };
-    const { owners, looked, pass } = world(processes, { repeatMs: 1000, retryMs: 100 });
+    const { owners, looked, pass } = world(processes, { repeatMs: 1000 });
     owners.step();
     for (let i = 0; i < 9; i++) {
       pass(50);
@@ -219,23 +220,134 @@ describe('owners of sockets', () => {
       owners.step();
     }
     assert.equal(looked(), 1);
-    owners.pids(6);
+    owners.want(6);
+    pass(1);
     owners.step();
-    assert.equal(looked(), 2, 'unknown');
-    owners.pids(6);
+    assert.equal(looked(), 2, 'wanted');
+    for (let i = 0; i < 9; i++) {
+      owners.want(6);
+      pass(50);
+      owners.step();
+    }
+    assert.equal(looked(), 2, 'not again so soon for one that was looked for in vain');
+    owners.want(7);
     owners.step();
-    assert.equal(looked(), 2, 'not again so soon');
-    // Passed on: the old owner is returned until the next pass over the descriptors.
+    assert.equal(looked(), 3, 'wanted for the first time');
     processes[1] = [];
     processes[9] = [5];
     assert.deepEqual(owners.pids(5), [1]);
     pass(1001);
     owners.step();
-    assert.deepEqual(owners.pids(5), [9]);
-    processes[9] = [];
+    assert.deepEqual(owners.pids(5), [9], 'a socket that was passed on');
+    assert.ok(owners.has(5, 9) && !owners.has(5, 1));
+    processes[9] = Array.from({ length: 10_000 }, (_, index) => index);
     pass(1001);
-    owners.step();
-    assert.equal(owners.pids(5), undefined);
-    assert.equal(owners.size, 0);
+    owners.step(Number.POSITIVE_INFINITY);
+    const before = looked();
+    pass(1900);
+    owners.step(Number.POSITIVE_INFINITY);
+    assert.equal(looked(), before, 'a pass of 100 ms is made every two seconds');
+    pass(200);
+    owners.step(Number.POSITIVE_INFINITY);
+    assert.ok(looked() > before);
+  });
+});
+
+describe('processes of sockets', () => {
+  const [before, event, after] = [100, 150, 200];
+
+  function world() {
+    const processes = new Map<number, { startTicks: number; comm: string; sockets: number[] }>();
+    let time = 0;
+    const owners = new SocketOwners({
+      repeatMs: 0,
+      rest: 0,
+      now: () => time,
+      reader: {
+        pids: () => [...processes.keys()],
+        descriptors: (pid) => (processes.get(pid)?.sockets ?? []).map(String),
+        socket: (_, descriptor) => Number(descriptor),
+      },
+    });
+    const find = processFinder(
+      owners,
+      { state: (pid) => processes.get(pid), uid: () => 1000 },
+      // A tick a millisecond.
+      { at: (ns) => Math.floor(ns / 1e6) },
+    );
+    const refresh = (ms: number) => {
+      time = ms;
+      owners.step();
+      find.beginRefresh?.();
+    };
+    const run = (pid: number, startTicks: number, comm: string, ...sockets: number[]) =>
+      processes.set(pid, { startTicks, comm, sockets });
+    return { processes, find, refresh, run, ns: (ms: number) => ms * 1e6 };
+  }
+
+  it('give way to the one that has the socket once they have passed it on', () => {
+    const { find, refresh, run, ns } = world();
+    run(10, before, 'server', 7);
+    refresh(event + 1);
+    const known = find(7, { pid: 10, comm: 'server' }, ns(event))!;
+    assert.deepEqual(known, { pid: 10, start_ticks: before, comm: 'server', uid: 1000 });
+    run(10, before, 'server');
+    run(11, after, 'worker', 7);
+    refresh(after + 1);
+    assert.equal(find(7, known, ns(event))?.pid, 11);
+  });
+
+  it('are kept where the event that named them is younger than the last look', () => {
+    const { find, refresh, run, ns } = world();
+    run(10, before, 'server', 7);
+    run(11, before, 'worker');
+    refresh(event - 1);
+    assert.equal(find(7, { pid: 11, comm: 'worker' }, ns(event))?.pid, 11);
+  });
+
+  it('never become another program that has their pid now', () => {
+    const { processes, find, refresh, run, ns } = world();
+    run(10, before, 'acceptor', 7);
+    refresh(event - 1);
+    const named = { pid: 10, comm: 'acceptor', uid: 0 };
+    for (const [startTicks, comm] of [
+      [after, 'acceptor'],
+      [event, 'sleep'],
+    ] as const) {
+      run(10, startTicks, comm);
+      find.beginRefresh?.();
+      assert.equal(find(7, named, ns(event)), named, `${comm} began at ${startTicks}`);
+      assert.equal(find.identify?.(named, ns(event)), named);
+      assert.equal(find.isSame?.({ ...named, start_ticks: before }), false);
+    }
+    run(12, after, 'worker', 7);
+    refresh(after + 1);
+    assert.equal(find(7, named, ns(event))?.pid, 12);
+    processes.delete(10);
+    processes.delete(12);
+    refresh(after + 2);
+    assert.equal(find(7, named, ns(event)), named, 'what is known last, where nobody has the socket');
+  });
+
+  it('are not those that began after the look at descriptors that found their pid', () => {
+    const { find, refresh, run } = world();
+    run(10, before, 'server', 7);
+    refresh(event);
+    run(10, after, 'sleep');
+    find.beginRefresh?.();
+    assert.equal(find(7, undefined), undefined);
+  });
+
+  it('have their present name after exec(), and the user of the event', () => {
+    const { find, refresh, run, ns } = world();
+    run(10, before, 'sh', 7);
+    refresh(event + 1);
+    const known = find.identify!({ pid: 10, comm: 'sh', uid: 5 }, ns(event));
+    assert.deepEqual(known, { pid: 10, start_ticks: before, comm: 'sh', uid: 5 });
+    assert.ok(find.isSame?.(known));
+    run(10, before, 'cat', 7);
+    refresh(after);
+    assert.equal(find.isSame?.(known), false);
+    assert.deepEqual(find(7, known, ns(event)), { ...known, comm: 'cat' });
   });
 });

@@ -5,6 +5,7 @@ import {
   type OpenSocket,
   type PlainConnection,
   plainConnection,
+  plainProcess,
 } from '@weir/tracer';
 import type { ProcessDetails } from '@weir/tracer/enrich';
 import { escapeJson } from '../text/escape.js';
@@ -92,7 +93,7 @@ function jsonConnection(connection: Connection, nowNs: number, enrichment: Enric
   const name = enrichment.peerName(connection.peer.address);
   return {
     ...plain,
-    ...(plain.process !== undefined && { process: jsonProcess(plain.process, enrichment) }),
+    ...(connection.process !== undefined && { process: jsonProcess(connection.process, enrichment) }),
     ...(name !== undefined && { peer: { ...plain.peer, name } }),
     ...(service !== undefined && { service }),
   };
@@ -115,5 +116,5 @@ function jsonListener(socket: OpenSocket, enrichment: Enrichment): JsonListener 
 }
 
 function jsonProcess(process: ConnectionProcess, enrichment: Enrichment): PlainProcess {
-  return { ...process, ...enrichment.process(process.pid, process.comm) };
+  return { ...plainProcess(process), ...enrichment.process(process) };
 }

@@ -120,7 +120,7 @@ const services: Readonly<Record<string, string>> = {
 };
 
 export const fakeEnrichment: Enrichment = {
-  process: (pid) => details.get(pid),
+  process: ({ pid }) => details.get(pid),
   service: (port, transport) => services[`${port}/${transport}`],
   peerName: (address) => (address === '198.51.100.7' ? 'seven.example.com' : undefined),
 };

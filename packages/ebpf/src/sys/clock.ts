@@ -26,13 +26,22 @@ export function monotonicNs(): bigint {
  * two closest monotonic times counts, out of a few, so that a preemption in the middle does not spoil it.
  */
 export function realtimeOffsetNs(): bigint {
+  return offsetNs(Clock.realtime);
+}
+
+/** The time this host was suspended since it booted, in nanoseconds, by which CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC. */
+export function suspendedNs(): bigint {
+  return offsetNs(Clock.boottime);
+}
+
+function offsetNs(clock: ClockId): bigint {
   let best: { width: bigint; offset: bigint } | undefined;
   for (let attempt = 0; attempt < 5; attempt++) {
     const before = monotonicNs();
-    const realtime = clockNs(Clock.realtime);
+    const time = clockNs(clock);
     const after = monotonicNs();
     const width = after - before;
-    if (best === undefined || width < best.width) best = { width, offset: realtime - before - width / 2n };
+    if (best === undefined || width < best.width) best = { width, offset: time - before - width / 2n };
   }
   return best!.offset;
 }

@@ -52,12 +52,19 @@ export interface Connection {
 /** Finds the process of a socket. */
 export interface FindProcess {
   /**
-   * @param known The process that had it so far; it is returned if it still has it.
-   * @returns undefined where it is not known, or not yet.
+   * @param known The process that had it so far; it is returned if it still has it, as far as that is known.
+   * @param knownNs When `known` had it: CLOCK_MONOTONIC, nanoseconds. A process that began later is another one.
+   * @returns `known` where nobody else is known to have the socket.
    */
-  (inode: number, known: ConnectionProcess | undefined): ConnectionProcess | undefined;
-  /** While the version stays the same, known processes need no second look. Default: the version is never the same. */
+  (inode: number, known: ConnectionProcess | undefined, knownNs?: number): ConnectionProcess | undefined;
+  /** While the version stays the same, and a process is the same, it needs no second look. Default: it is never the same. */
   readonly version?: number;
+  /** Whether a process runs on as it was. Default: no. */
+  isSame?(process: ConnectionProcess): boolean;
+  /** Completes a process that an event named: to be called soon after that. */
+  identify?(process: ConnectionProcess, knownNs: number): ConnectionProcess;
+  /** Forgets what was read of processes for the last refresh. */
+  beginRefresh?(): void;
 }
 
 /** A connection's end. `vanished`: its socket is gone, and no event reported the reason. */
@@ -75,7 +82,7 @@ export interface Entry extends Mutable<Connection> {
   readonly key: string;
   /** Cookie of the socket, once sock_diag has reported it; UDP flows do not need it. */
   cookie: number | undefined;
-  /** Time of the event that brought `flow_id`. */
+  /** Time of the event that brought `flow_id`; for UDP, `process`. */
   flowNs: number;
   /** The refresh that last found its socket, the end of that refresh, and the number of refreshes since that did not. */
   generation: number;
@@ -83,6 +90,8 @@ export interface Entry extends Mutable<Connection> {
   misses: number;
   /** Version of {@link FindProcess} when `process` was last looked up. */
   processVersion: number | undefined;
+  /** When the event was that named `process`; undefined where it was found by its descriptors. */
+  processNs: number | undefined;
   createdNs: number;
   /** Its figures when it was first seen, which are not part of the totals. */
   baselineSent: number;
@@ -137,12 +146,25 @@ export function newEntry(init: EntryInit): Entry {
     seenToNs: 0,
     misses: 0,
     processVersion: undefined,
+    processNs: undefined,
     createdNs: init.nowNs,
     baselineSent: 0,
     baselineReceived: 0,
     baselineRetransmits: 0,
     sampledNs: init.nowNs,
   };
+}
+
+/** Questions the process of an entry, whose socket has this inode. */
+export function askProcess(entry: Entry, inode: number, findProcess: FindProcess): void {
+  const { version } = findProcess;
+  const { process } = entry;
+  const isUnchanged = version !== undefined && entry.processVersion === version;
+  if (process !== undefined && isUnchanged && findProcess.isSame?.(process) !== false) return;
+  const found = findProcess(inode, process, entry.processNs) ?? process;
+  if (found?.pid !== process?.pid) entry.processNs = undefined;
+  entry.process = found;
+  entry.processVersion = version;
 }
 
 /**
@@ -197,7 +219,7 @@ export function plainConnection(connection: Connection, nowNs: number): PlainCon
     peer: connection.peer,
     ...(direction !== undefined && { direction }),
     ...(state !== undefined && { state }),
-    ...(process !== undefined && { process }),
+    ...(process !== undefined && { process: plainProcess(process) }),
     ...(cgroup_id !== undefined && { cgroup_id }),
     ...(started_ns !== undefined && { age_us: microseconds(nowNs - started_ns) }),
     idle_us: microseconds(nowNs - connection.active_ns),
@@ -210,6 +232,12 @@ export function plainConnection(connection: Connection, nowNs: number): PlainCon
     ...(connection.transport === 'tcp' && { retransmits: connection.retransmits }),
     ...(srtt_us !== undefined && { srtt_us }),
   };
+}
+
+/** A process as records have it. */
+export function plainProcess(process: ConnectionProcess): ConnectionProcess {
+  const { start_ticks: _, ...plain } = process;
+  return plain;
 }
 
 /** Clocks are read one after the other, so an event can be a little later than `nowNs`. */

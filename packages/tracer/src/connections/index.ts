@@ -4,6 +4,7 @@ export {
   type FindProcess,
   type PlainConnection,
   plainConnection,
+  plainProcess,
 } from './connection.js';
 export { processFinder } from './find-process.js';
 export type { ConnectionsOptions, LiveConnections, LiveLosses } from './live.js';

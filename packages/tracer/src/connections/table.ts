@@ -42,6 +42,7 @@ export class ConnectionTable {
   readonly #udp: UdpFlows;
   readonly #tcpIdleNs: number;
   readonly #rates: RateMeter;
+  #findProcess: FindProcess | undefined;
 
   constructor(options: ConnectionTableOptions = {}) {
     const now = options.now ?? (() => Number(monotonicNs()));
@@ -101,10 +102,12 @@ export class ConnectionTable {
    */
   refresh(source: SocketSource, findProcess?: FindProcess, readFlows?: () => void): SocketSnapshot {
     const nowNs = this.#store.now();
-    this.#tcp.beginRefresh();
+    this.#findProcess = findProcess;
+    findProcess?.beginRefresh?.();
+    this.#tcp.beginRefresh(findProcess);
     const snapshot = source.read((socket) => {
       if (OpenSockets.isOne(socket)) this.openSockets.add(socket, findProcess);
-      else this.#tcp.see(socket, nowNs, findProcess);
+      else this.#tcp.see(socket, nowNs);
     });
     this.#tcp.endRefresh(snapshot);
     this.openSockets.finish(new Set(snapshot.failed.map(({ netns }) => netns)));
@@ -119,7 +122,7 @@ export class ConnectionTable {
    * {@link udpEnded} should have been called for it.
    */
   udpFlows(flows: Iterable<UdpFlow>): void {
-    this.#udp.update(flows);
+    this.#udp.update(flows, this.openSockets, this.#findProcess);
   }
 
   /** Applies the final counts of a UDP flow. */

@@ -16,7 +16,7 @@ import type {
   ProcessIdentity,
 } from '../records/record.js';
 import { type DiagSocket, type SocketSnapshot, TcpState } from '../sockets/index.js';
-import { connectionKey, type Entry, type FindProcess } from './connection.js';
+import { askProcess, connectionKey, type Entry, type FindProcess } from './connection.js';
 import type { ConnectionStore, Place } from './connection-store.js';
 import { RecentlyClosed } from './ended-queue.js';
 import { applyClose, applySocket, clearFigures, dropBaseline, setBaseline, setDirection } from './figures.js';
@@ -35,6 +35,7 @@ export class TcpConnections {
   #generation = 0;
   /** Sockets that the last refresh had no room for. */
   untracked = 0;
+  #findProcess: FindProcess | undefined;
 
   constructor(store: ConnectionStore, addresses: AddressFormatter) {
     this.#store = store;
@@ -97,7 +98,7 @@ export class TcpConnections {
     entry.flowNs = startNs;
     entry.started_ns = startNs;
     if (entry.state === undefined || entry.state === 'syn_sent') entry.state = 'established';
-    if (record.process !== undefined) entry.process = identity(record.process);
+    if (record.process !== undefined) this.#setProcess(entry, record.process, startNs);
     entry.cgroup_id = record.cgroup_id;
     setDirection(entry, totals, record.event === 'connect' ? 'outbound' : 'inbound');
     dropBaseline(entry, totals);
@@ -119,7 +120,8 @@ export class TcpConnections {
     const isNew = entry === undefined;
     entry ??= this.#store.create(place);
     entry.flow_id = flow_id;
-    if (entry.process === undefined && record.process !== undefined) entry.process = identity(record.process);
+    if (entry.process === undefined && record.process !== undefined)
+      this.#setProcess(entry, record.process, monotonic_ns);
     applyClose(entry, totals, record);
     // Older than the tracer, and never seen: its traffic since the start cannot be known.
     if (isNew && record.duration_us === undefined && !this.#covered.has(netns)) setBaseline(entry, totals);
@@ -137,13 +139,21 @@ export class TcpConnections {
     this.#recentlyClosed.add(entry, this.#generation);
   }
 
+  #setProcess(entry: Entry, { pid, comm, uid }: ProcessIdentity, ns: number): void {
+    const process: ConnectionProcess = { pid, comm, uid };
+    entry.process = this.#findProcess?.identify?.(process, ns) ?? process;
+    entry.processNs = ns;
+    entry.processVersion = undefined;
+  }
+
   /** Begins a refresh, in which {@link see} is called for every socket, then {@link endRefresh}. */
-  beginRefresh(): void {
+  beginRefresh(findProcess: FindProcess | undefined): void {
+    this.#findProcess = findProcess;
     this.#generation++;
     this.untracked = 0;
   }
 
-  see(socket: DiagSocket, nowNs: number, findProcess: FindProcess | undefined): void {
+  see(socket: DiagSocket, nowNs: number): void {
     const { entries, totals } = this.#store;
     let entry = entries.ofCookie(socket.netns, socket.cookie);
     const isNew = entry === undefined;
@@ -151,15 +161,9 @@ export class TcpConnections {
     if (entry === undefined) return;
     applySocket(entry, totals, socket, nowNs);
     if (isNew && entry.flow_id === undefined && !this.#covered.has(socket.netns)) setBaseline(entry, totals);
-    if (socket.inode !== 0 && findProcess !== undefined) this.#ask(entry, socket.inode, findProcess);
+    if (socket.inode !== 0 && this.#findProcess !== undefined)
+      askProcess(entry, socket.inode, this.#findProcess);
     entry.generation = this.#generation;
-  }
-
-  #ask(entry: Entry, inode: number, findProcess: FindProcess): void {
-    const { version } = findProcess;
-    if (entry.process !== undefined && version !== undefined && entry.processVersion === version) return;
-    entry.process = findProcess(inode, entry.process) ?? entry.process;
-    entry.processVersion = version;
   }
 
   /** The entry of a socket whose cookie is new; undefined where it is no connection, or there is no room. */
@@ -225,8 +229,4 @@ function couldBe(entry: Entry, record: ConnectRecord | AcceptRecord, startNs: nu
   if (entry.seenToNs >= startNs) return true;
   // The connection waited to be accepted, and no process had it yet.
   return record.event === 'accept' && entry.inode === 0 && entry.direction !== 'outbound';
-}
-
-function identity({ pid, comm, uid }: ProcessIdentity): ConnectionProcess {
-  return { pid, comm, uid };
 }

@@ -1,8 +1,9 @@
 /** UDP flows in the table. They come with counts and a flow id, so nothing has to be inferred. */
 import type { UdpFlow } from '../sockets/index.js';
-import { connectionKey, type Entry } from './connection.js';
+import { askProcess, connectionKey, type Entry, type FindProcess } from './connection.js';
 import type { ConnectionStore, Place } from './connection-store.js';
 import { applyUdp } from './figures.js';
+import type { OpenSockets } from './open-sockets.js';
 
 export class UdpFlows {
   readonly #store: ConnectionStore;
@@ -14,8 +15,8 @@ export class UdpFlows {
     this.#store = store;
   }
 
-  /** Applies the counts of all live flows. */
-  update(flows: Iterable<UdpFlow>): void {
+  /** Applies the counts of all live flows, whose sockets were read a moment ago. */
+  update(flows: Iterable<UdpFlow>, sockets: OpenSockets, findProcess: FindProcess | undefined): void {
     const { entries, totals, now } = this.#store;
     this.#generation++;
     this.untracked = 0;
@@ -29,6 +30,11 @@ export class UdpFlows {
       entry.generation = this.#generation;
       entry.seenToNs = nowNs;
       applyUdp(entry, totals, flow, nowNs);
+      setOwner(entry, flow);
+      const socket = flow.cookie === undefined ? undefined : sockets.ofCookie(flow.cookie);
+      if (socket === undefined || socket.inode === 0 || findProcess === undefined) continue;
+      entry.inode = socket.inode;
+      askProcess(entry, socket.inode, findProcess);
     }
     for (const entry of entries) {
       if (entry.transport === 'udp' && entry.generation !== this.#generation) this.#store.awaitClose(entry);
@@ -57,11 +63,20 @@ export class UdpFlows {
     const entry = this.#store.create(placeOf(flow));
     entry.flow_id = flow.flow_id;
     entry.direction = flow.direction;
-    entry.process = flow.process;
-    entry.cgroup_id = flow.cgroup_id;
+    setOwner(entry, flow);
     entry.started_ns = flow.started_ns;
     return entry;
   }
+}
+
+/** The kernel's programs name another process once another one sends or receives. */
+function setOwner(entry: Entry, { process, started_ns, process_ns = started_ns, cgroup_id }: UdpFlow): void {
+  if (process === undefined || entry.flowNs === process_ns) return;
+  entry.process = process;
+  entry.flowNs = process_ns;
+  entry.processNs = process_ns;
+  entry.processVersion = undefined;
+  entry.cgroup_id = cgroup_id;
 }
 
 function keyOf({ netns, local, peer }: UdpFlow): string {

@@ -1,7 +1,7 @@
 /** Adds details to records that the kernel does not know: of processes, names of services and of peers. */
-import type { Endpoint, TraceRecord } from '../records/record.js';
+import type { Endpoint, LostRecord, TraceRecord } from '../records/record.js';
 import type { PeerNames } from './peer-names.js';
-import type { Processes } from './processes.js';
+import type { Processes, ProcessMoment } from './processes.js';
 import type { ProcessDetails } from './procfs.js';
 import type { Services } from './services.js';
 
@@ -39,7 +39,7 @@ export class Enricher {
     if (record.event === 'lost') return record;
     const { processes, services, peerNames } = this.#options;
     const { process } = record;
-    const details = process && processes?.details(process.pid, process.comm);
+    const details = process && processes?.details(process.pid, process.comm, momentOf(record));
     const known = details === undefined ? record : { ...record, process: { ...process, ...details } };
     if (record.event === 'fd_install') return known as EnrichedRecord;
     const service = services === undefined ? undefined : serviceOf(record, services);
@@ -50,6 +50,26 @@ export class Enricher {
       ...(service !== undefined && { service }),
       ...(name !== undefined && { peer: { ...record.peer, name } }),
     } as EnrichedRecord;
+  }
+}
+
+/** When the process of a record lived for sure: its pid may be another one's by now. */
+function momentOf(record: Exclude<TraceRecord, LostRecord>): ProcessMoment {
+  const before = (microseconds = 0) => record.monotonic_ns - microseconds * 1000;
+  switch (record.event) {
+    case 'connect':
+      return { aliveNs: before(record.handshake_us) };
+    case 'fail':
+      return { aliveNs: before(record.duration_us) };
+    case 'close':
+      // Where no process closed it, the record names the owner, who may have ended long ago.
+      return record.closing_us === undefined
+        ? { aliveNs: before(), sinceNs: before(record.duration_us ?? Number.POSITIVE_INFINITY) }
+        : { aliveNs: before(record.closing_us) };
+    case 'udp_flow':
+      return { aliveNs: before(record.idle_us), sinceNs: before(record.idle_us + record.duration_us) };
+    default:
+      return { aliveNs: before() };
   }
 }
 

@@ -9,6 +9,6 @@ export { type EnrichedRecord, Enricher, type EnricherOptions } from './enricher.
 export { NewProcesses, type NewProcessReader } from './new-processes.js';
 export { PeerNames, type PeerNamesOptions } from './peer-names.js';
 export { inInitialPidNamespace } from './pid-namespace.js';
-export { Processes, type ProcessesOptions, type ProcessReader } from './processes.js';
-export { COMMAND_LINE_BYTES, type ProcessDetails } from './procfs.js';
+export { Processes, type ProcessesOptions, type ProcessMoment, type ProcessReader } from './processes.js';
+export { COMMAND_LINE_BYTES, type ProcessDetails, type ProcessState } from './procfs.js';
 export { Services, type Transport } from './services.js';

@@ -1,5 +1,5 @@
 /** Reads details of a process from /proc. The parsers are pure. */
-import { closeSync, openSync, readlinkSync, readSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readlinkSync, readSync, statSync } from 'node:fs';
 import { readSmallFile } from '@weir/ebpf/sys';
 import { type CgroupEnrichment, parseCgroups } from './cgroup.js';
 
@@ -73,9 +73,44 @@ export function readState(pid: number, root = '/proc'): ProcessState | undefined
   return text === undefined ? undefined : parseStat(text);
 }
 
+/** The real user id in /proc/PID/status. Pure. */
+export function parseUid(status: string): number | undefined {
+  const match = /^Uid:\t(\d+)/m.exec(status);
+  return match === null ? undefined : Number(match[1]);
+}
+
+/** undefined: no such process. @param root of procfs. */
+export function readUid(pid: number, root = '/proc'): number | undefined {
+  return parseUid(readSmallFile(`${root}/${pid}/status`) ?? '');
+}
+
+/**
+ * The threads of a process whose main thread has ended, while others go on: /proc/PID is nearly empty then, and what it showed
+ * is in /proc/PID/task/TID. None for any other process.
+ *
+ * @param root of procfs.
+ */
+export function otherThreads(pid: number, root = '/proc'): readonly string[] {
+  const folder = `${root}/${pid}/task`;
+  try {
+    // A link for each thread besides the two of a folder: a process with one thread, as a kernel thread, is not read.
+    if (statSync(folder).nlink === 3) return [];
+    return readdirSync(folder).filter((tid) => tid !== String(pid));
+  } catch {
+    return [];
+  }
+}
+
 /** Reads all details that this process may read; a kernel thread has neither executable nor command line. */
 export function readDetails(pid: number, root = '/proc'): ProcessDetails {
   const folder = `${root}/${pid}`;
+  const own = readFolder(folder);
+  if (own.executable !== undefined || own.command_line !== undefined) return own;
+  const [thread] = otherThreads(pid, root);
+  return thread === undefined ? own : readFolder(`${folder}/task/${thread}`);
+}
+
+function readFolder(folder: string): ProcessDetails {
   const executable = readLink(`${folder}/exe`);
   const commandLine = readCommandLine(`${folder}/cmdline`);
   const cgroups = readSmallFile(`${folder}/cgroup`);

@@ -204,12 +204,13 @@ export interface UdpFlow {
   bytesReceived: number;
   process: Process;
   cpu: number;
+  user: number;
   direction: number;
   reserved: Uint8Array;
 }
 
 /** Bytes of `struct udp_flow`. */
-export const sizeofUdpFlow = 120;
+export const sizeofUdpFlow = 128;
 
 /** Where the fields of `struct udp_flow` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsUdpFlow = {
@@ -222,8 +223,9 @@ export const offsetsUdpFlow = {
   bytesReceived: 48,
   process: 56,
   cpu: 112,
-  direction: 116,
-  reserved: 117,
+  user: 116,
+  direction: 120,
+  reserved: 121,
 } as const;
 
 /** Decodes `struct udp_flow` into a new object, or into one that is given, with all it contains. */
@@ -239,8 +241,9 @@ export function readUdpFlow(view: DataView, offset: number, into?: UdpFlow): Udp
       bytesReceived: view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296,
       process: readProcess(view, offset + 56),
       cpu: view.getUint32(offset + 112, true),
-      direction: view.getUint8(offset + 116),
-      reserved: readBytes(view, offset + 117, 3),
+      user: view.getUint32(offset + 116, true),
+      direction: view.getUint8(offset + 120),
+      reserved: readBytes(view, offset + 121, 7),
     };
   }
   into.cookie = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
@@ -252,8 +255,9 @@ export function readUdpFlow(view: DataView, offset: number, into?: UdpFlow): Udp
   into.bytesReceived = view.getUint32(offset + 48, true) + view.getUint32(offset + 52, true) * 4294967296;
   readProcess(view, offset + 56, into.process);
   into.cpu = view.getUint32(offset + 112, true);
-  into.direction = view.getUint8(offset + 116);
-  readBytes(view, offset + 117, 3, into.reserved);
+  into.user = view.getUint32(offset + 116, true);
+  into.direction = view.getUint8(offset + 120);
+  readBytes(view, offset + 121, 7, into.reserved);
   return into;
 }
 
@@ -275,8 +279,9 @@ export function writeUdpFlow(view: DataView, offset: number, value: UdpFlow): vo
   view.setUint32(offset + 52, Math.floor(value.bytesReceived / 4294967296), true);
   writeProcess(view, offset + 56, value.process);
   view.setUint32(offset + 112, value.cpu, true);
-  view.setUint8(offset + 116, value.direction);
-  writeElements(value.reserved, 3, (i, item) => view.setUint8(offset + 117 + i, item));
+  view.setUint32(offset + 116, value.user, true);
+  view.setUint8(offset + 120, value.direction);
+  writeElements(value.reserved, 7, (i, item) => view.setUint8(offset + 121 + i, item));
 }
 
 /** Many of `struct udp_flow`, one array a field. Elements from `length` on mean nothing. */
@@ -298,6 +303,7 @@ export class UdpFlowColumns {
   readonly processComm: string[];
   readonly processThread: string[];
   readonly cpu: Uint32Array;
+  readonly user: Uint32Array;
   readonly direction: Uint8Array;
   readonly reserved: Uint8Array;
 
@@ -318,8 +324,9 @@ export class UdpFlowColumns {
     this.processComm = [];
     this.processThread = [];
     this.cpu = new Uint32Array(capacity);
+    this.user = new Uint32Array(capacity);
     this.direction = new Uint8Array(capacity);
-    this.reserved = new Uint8Array(capacity * 3);
+    this.reserved = new Uint8Array(capacity * 7);
   }
 
   /** @throws OptionError when full. */
@@ -341,8 +348,89 @@ export class UdpFlowColumns {
     this.processComm[i] = readString(view, offset + 80, 16);
     this.processThread[i] = readString(view, offset + 96, 16);
     this.cpu[i] = view.getUint32(offset + 112, true);
-    this.direction[i] = view.getUint8(offset + 116);
-    for (let j = 0; j < 3; j++) this.reserved[i * 3 + j] = view.getUint8(offset + 117 + j);
+    this.user[i] = view.getUint32(offset + 116, true);
+    this.direction[i] = view.getUint8(offset + 120);
+    for (let j = 0; j < 7; j++) this.reserved[i * 7 + j] = view.getUint8(offset + 121 + j);
+    this.length = i + 1;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+}
+
+/** `struct udp_user` */
+export interface UdpUser {
+  process: Process;
+  ns: number;
+}
+
+/** Bytes of `struct udp_user`. */
+export const sizeofUdpUser = 64;
+
+/** Where the fields of `struct udp_user` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsUdpUser = {
+  process: 0,
+  ns: 56,
+} as const;
+
+/** Decodes `struct udp_user` into a new object, or into one that is given, with all it contains. */
+export function readUdpUser(view: DataView, offset: number, into?: UdpUser): UdpUser {
+  if (into === undefined) {
+    return {
+      process: readProcess(view, offset),
+      ns: view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296,
+    };
+  }
+  readProcess(view, offset, into.process);
+  into.ns = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
+  return into;
+}
+
+/** Encodes `struct udp_user`; bytes between the fields become zero. */
+export function writeUdpUser(view: DataView, offset: number, value: UdpUser): void {
+  writeProcess(view, offset, value.process);
+  view.setUint32(offset + 56, value.ns, true);
+  view.setUint32(offset + 60, Math.floor(value.ns / 4294967296), true);
+}
+
+/** Many of `struct udp_user`, one array a field. Elements from `length` on mean nothing. */
+export class UdpUserColumns {
+  readonly capacity: number;
+  length = 0;
+  readonly processCgroupId: Float64Array;
+  readonly processPid: Uint32Array;
+  readonly processTid: Uint32Array;
+  readonly processUid: Uint32Array;
+  readonly processReserved: Uint32Array;
+  readonly processComm: string[];
+  readonly processThread: string[];
+  readonly ns: Float64Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.processCgroupId = new Float64Array(capacity);
+    this.processPid = new Uint32Array(capacity);
+    this.processTid = new Uint32Array(capacity);
+    this.processUid = new Uint32Array(capacity);
+    this.processReserved = new Uint32Array(capacity);
+    this.processComm = [];
+    this.processThread = [];
+    this.ns = new Float64Array(capacity);
+  }
+
+  /** @throws OptionError when full. */
+  push(view: DataView, offset: number): void {
+    const i = this.length;
+    if (i >= this.capacity) throw new OptionError('UdpUserColumns: all ' + this.capacity + ' rows are taken');
+    this.processCgroupId[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+    this.processPid[i] = view.getUint32(offset + 8, true);
+    this.processTid[i] = view.getUint32(offset + 12, true);
+    this.processUid[i] = view.getUint32(offset + 16, true);
+    this.processReserved[i] = view.getUint32(offset + 20, true);
+    this.processComm[i] = readString(view, offset + 24, 16);
+    this.processThread[i] = readString(view, offset + 40, 16);
+    this.ns[i] = view.getUint32(offset + 56, true) + view.getUint32(offset + 60, true) * 4294967296;
     this.length = i + 1;
   }
 
@@ -685,6 +773,11 @@ export const maps = {
     name: 'udp_flows',
     key: makeCodec<UdpKey>(sizeofUdpKey, (view, offset) => readUdpKey(view, offset), writeUdpKey),
     value: makeCodec<UdpFlow>(sizeofUdpFlow, (view, offset) => readUdpFlow(view, offset), writeUdpFlow),
+  },
+  udpUsers: {
+    name: 'udp_users',
+    key: makeCodec<UdpKey>(sizeofUdpKey, (view, offset) => readUdpKey(view, offset), writeUdpKey),
+    value: makeCodec<UdpUser>(sizeofUdpUser, (view, offset) => readUdpUser(view, offset), writeUdpUser),
   },
   udpSockets: {
     name: 'udp_sockets',

@@ -32,6 +32,11 @@ export interface ProcessIdentity {
 export interface ConnectionProcess {
   /** Process id (the kernel's tgid) in the initial pid namespace. */
   readonly pid: number;
+  /**
+   * When it began, in clock ticks after boot, as field 22 of /proc/PID/stat: with `pid`, that names a process for good. Absent where
+   * the process had ended before it was looked at.
+   */
+  readonly start_ticks?: number;
   /** Command name of at most 15 bytes, any but NUL: escape before showing it. */
   readonly comm?: string;
   /** User id. */
@@ -122,7 +127,7 @@ export interface FdInstallRecord extends RecordBase {
 /** A UDP flow has been idle for the configured time, or its socket was closed. The record comes up to a second later. */
 export interface UdpFlowRecord extends RecordBase {
   readonly event: 'udp_flow';
-  /** The process that sent or received the first datagram; where UDP is counted by packets, the creator of the socket. */
+  /** The process that last sent or received; where UDP is counted by packets, the creator of the socket. */
   readonly process?: ConnectionProcess;
   /** Inode of the network namespace. */
   readonly netns?: number;

@@ -1,16 +1,16 @@
 /**
  * Finds the processes that have a socket, by its inode, which /proc/PID/fd shows. The kernel offers no query for it, so the
- * descriptors of all processes are read; a host with 100,000 connections has even more of them. The work is therefore done in
- * steps of bounded time, and only when the owner of a socket is not known, or the last pass was long ago: a socket can be
- * passed on.
+ * descriptors of all processes are read, again and again, since sockets are passed on; a host with 100,000 connections has even
+ * more of them. The work is therefore done in steps of bounded time, and takes a bounded share of it.
  */
-import { readdirSync, readlinkSync } from 'node:fs';
+import { monotonicNs } from '@weir/ebpf/sys';
+import { procReader } from './descriptors.js';
 
 /** Looks at descriptors; replaced in tests. */
 export interface DescriptorReader {
   /** Process ids. */
   pids(): readonly number[];
-  /** Numbers of a process's descriptors; none if it has ended or may not be looked at. */
+  /** A process's descriptors, by names that {@link DescriptorReader.socket} takes; none if it has ended or may not be looked at. */
   descriptors(pid: number): readonly string[];
   /** Inode of the socket behind a descriptor; undefined if it is none. */
   socket(pid: number, descriptor: string): number | undefined;
@@ -19,12 +19,12 @@ export interface DescriptorReader {
 export interface SocketOwnersOptions {
   /** Maximum duration of one {@link SocketOwners.step}, milliseconds. Default 20. */
   readonly stepMs?: number;
-  /** All descriptors are looked at again after this time, milliseconds, since sockets can be passed on. Default 60,000. */
+  /** Shortest time from one pass over all descriptors to the next, milliseconds; passes that take long are rarer. Default 1,000. */
   readonly repeatMs?: number;
-  /** A socket whose owner was not found is looked for again no sooner than this, milliseconds. Default 5,000. */
-  readonly retryMs?: number;
+  /** The time between two passes, as a multiple of what the last one took. Default 20, and a tenth of it while an owner is wanted. */
+  readonly rest?: number;
   readonly reader?: DescriptorReader;
-  /** Milliseconds of a clock that never goes back. */
+  /** Milliseconds of CLOCK_MONOTONIC. */
   readonly now?: () => number;
 }
 
@@ -35,10 +35,13 @@ interface Pass {
   readonly startedAt: number;
   readonly pids: readonly number[];
   readonly owners: Owners;
+  /** Sockets whose owner was wanted before it began. */
+  readonly sought: ReadonlySet<number>;
   nextPid: number;
   pid: number;
   descriptors: readonly string[];
   nextDescriptor: number;
+  tookMs: number;
 }
 
 /** Owners by inode. Nearly every socket has one, so further ones are kept apart. */
@@ -63,6 +66,10 @@ class Owners {
     return first === undefined ? undefined : [first];
   }
 
+  has(inode: number, pid: number): boolean {
+    return this.#first.get(inode) === pid || this.#all.get(inode)?.includes(pid) === true;
+  }
+
   get size(): number {
     return this.#first.size;
   }
@@ -72,24 +79,29 @@ class Owners {
 export class SocketOwners {
   readonly #stepMs: number;
   readonly #repeatMs: number;
-  readonly #retryMs: number;
+  readonly #rest: number;
   readonly #reader: DescriptorReader;
   readonly #now: () => number;
   #owners = new Owners();
   #passes = 0;
   #completedAt = Number.NEGATIVE_INFINITY;
+  /** What the last pass took. */
+  #tookMs = 0;
   /** When the pass began that gave `#owners`. */
   #knownSince = Number.NEGATIVE_INFINITY;
-  /** When an owner was last asked for that is not known. */
-  #missedAt = Number.NEGATIVE_INFINITY;
   #pass: Pass | undefined;
+  /** Sockets whose owner is wanted, and that no pass has looked for yet. */
+  #wanted = new Set<number>();
+  /** Sockets that passes have looked for in vain, and those of them that were asked for since the last pass. */
+  #vain: ReadonlySet<number> = new Set();
+  #vainWanted = new Set<number>();
 
   constructor(options: SocketOwnersOptions = {}) {
     this.#stepMs = options.stepMs ?? 20;
-    this.#repeatMs = options.repeatMs ?? 60_000;
-    this.#retryMs = options.retryMs ?? 5_000;
+    this.#repeatMs = options.repeatMs ?? 1_000;
+    this.#rest = options.rest ?? 20;
     this.#reader = options.reader ?? procReader;
-    this.#now = options.now ?? (() => performance.now());
+    this.#now = options.now ?? (() => Number(monotonicNs()) / 1e6);
   }
 
   /** Sockets whose owner is known. */
@@ -102,25 +114,37 @@ export class SocketOwners {
     return this.#passes;
   }
 
+  /** When the last complete pass began: CLOCK_MONOTONIC, nanoseconds. Minus infinity before the first. */
+  get sinceNs(): number {
+    return this.#knownSince * 1e6;
+  }
+
   /** Whether a look at all descriptors is under way. */
   get isLooking(): boolean {
     return this.#pass !== undefined;
   }
 
-  /**
-   * The processes that have a socket, in ascending order; undefined if none is known, which is looked for in the next
-   * steps. Inode 0 has none: the application has closed it, or not accepted it yet.
-   */
+  /** The processes that had a socket at the last look, in ascending order; undefined if none is known. Inode 0 has none. */
   pids(inode: number): readonly number[] | undefined {
-    if (inode === 0) return undefined;
-    const found = this.peek(inode);
-    if (found === undefined) this.#missedAt = this.#now();
-    return found;
+    return this.#owners.get(inode) ?? this.#pass?.owners.get(inode);
   }
 
-  /** The same, but starts no search for an unknown owner. */
-  peek(inode: number): readonly number[] | undefined {
-    return this.#owners.get(inode) ?? this.#pass?.owners.get(inode);
+  /** When the look began at which `pids` had the socket: CLOCK_MONOTONIC, nanoseconds. */
+  seenNs(inode: number): number {
+    const isInPass = this.#pass !== undefined && this.#owners.get(inode) === undefined;
+    return (isInPass ? this.#pass!.startedAt : this.#knownSince) * 1e6;
+  }
+
+  /** Whether a process had a socket at the last look. */
+  has(inode: number, pid: number): boolean {
+    return this.#owners.has(inode, pid) || this.#pass?.owners.has(inode, pid) === true;
+  }
+
+  /** Has the owner of a socket looked for soon, once: what one pass does not find, others find as the rule is. */
+  want(inode: number): void {
+    if (inode === 0 || this.#pass?.sought.has(inode)) return;
+    if (this.#vain.has(inode)) this.#vainWanted.add(inode);
+    else this.#wanted.add(inode);
   }
 
   /**
@@ -130,44 +154,53 @@ export class SocketOwners {
    * @returns whether there is nothing left to do for now.
    */
   step(budgetMs = this.#stepMs): boolean {
-    const until = this.#now() + budgetMs;
-    this.#pass ??= this.#begin();
+    const from = this.#now();
+    this.#pass ??= this.#begin(from);
     const pass = this.#pass;
     if (pass === undefined) return true;
+    let now = from;
     do {
       if (!this.#advance(pass)) {
-        this.#pass = undefined;
-        this.#owners = pass.owners;
-        this.#passes++;
-        this.#knownSince = pass.startedAt;
-        this.#completedAt = this.#now();
+        pass.tookMs += this.#now() - from;
+        this.#complete(pass);
         return true;
       }
-    } while (this.#now() < until);
+      now = this.#now();
+    } while (now < from + budgetMs);
+    pass.tookMs += now - from;
     return false;
   }
 
-  #begin(): Pass | undefined {
-    const now = this.#now();
-    const isOld = now - this.#completedAt >= this.#repeatMs;
-    // An owner that the last pass did not find is not found by another pass so soon.
-    const isMissed = this.#missedAt > this.#knownSince && now - this.#completedAt >= this.#pause();
-    if (!isOld && !isMissed) return undefined;
+  #begin(now: number): Pass | undefined {
+    const rest = now - this.#completedAt;
+    const isDue = rest >= Math.max(this.#repeatMs, this.#rest * this.#tookMs);
+    const isWanted = this.#wanted.size > 0 && rest >= (this.#rest / 10) * this.#tookMs;
+    if (!isDue && !isWanted) return undefined;
+    const sought = this.#wanted;
+    this.#wanted = new Set();
     return {
       startedAt: now,
       pids: [...this.#reader.pids()].sort((a, b) => a - b),
       owners: new Owners(),
+      sought,
       nextPid: 0,
       pid: 0,
       descriptors: [],
       nextDescriptor: 0,
+      tookMs: 0,
     };
   }
 
-  /** Passes that take long are made less often. */
-  #pause(): number {
-    const took = this.#completedAt - this.#knownSince;
-    return Number.isFinite(took) ? Math.max(this.#retryMs, 2 * took) : 0;
+  #complete(pass: Pass): void {
+    this.#pass = undefined;
+    this.#owners = pass.owners;
+    this.#passes++;
+    this.#knownSince = pass.startedAt;
+    this.#completedAt = this.#now();
+    this.#tookMs = pass.tookMs;
+    const isMissing = (inode: number) => pass.owners.get(inode) === undefined;
+    this.#vain = new Set([...pass.sought, ...this.#vainWanted].filter(isMissing));
+    this.#vainWanted = new Set();
   }
 
   /** A few descriptors of one process. False at the end. */
@@ -187,33 +220,3 @@ export class SocketOwners {
     return true;
   }
 }
-
-const socketLink = 'socket:[';
-
-/** Inode of a link such as `socket:[12345]`; undefined for other files. Pure. */
-export function socketInode(link: string): number | undefined {
-  if (!link.startsWith(socketLink)) return undefined;
-  const inode = Number(link.slice(socketLink.length, -1));
-  return Number.isInteger(inode) ? inode : undefined;
-}
-
-const procReader: DescriptorReader = {
-  pids: () =>
-    readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name))
-      .map(Number),
-  descriptors: (pid) => {
-    try {
-      return readdirSync(`/proc/${pid}/fd`);
-    } catch {
-      return [];
-    }
-  },
-  socket: (pid, descriptor) => {
-    try {
-      return socketInode(readlinkSync(`/proc/${pid}/fd/${descriptor}`));
-    } catch {
-      return undefined;
-    }
-  },
-};

@@ -19,6 +19,7 @@ import {
   readUdpKey,
   readUdpSocketId,
   readUdpStatistics,
+  readUdpUser,
   sizeofUdpFlow,
   sizeofUdpKey,
   sizeofUdpStatistics,
@@ -60,6 +61,12 @@ export type FindSocket = (
   cookie: number,
 ) => { readonly netns: number; readonly process?: UdpFlow['process'] | undefined } | undefined;
 
+type DecodedFlow = ReturnType<typeof readUdpFlow>;
+type FlowProcess = Pick<DecodedFlow['process'], 'pid' | 'cgroupId'> & {
+  readonly comm: string | undefined;
+  readonly uid: number | undefined;
+};
+
 type SocketsByCookie = Map<number, NonNullable<ReturnType<FindSocket>>>;
 
 const localAddressAt = offsetsUdpKey.tuple + offsetsTuple.localAddress;
@@ -73,6 +80,8 @@ export class UdpCounter implements Disposable {
   readonly #programs: UdpPrograms;
   readonly #flows: BpfMap;
   readonly #closed: BpfMap;
+  /** The last process of flows that more than one had; undefined where packets do not show it. */
+  readonly #users: BpfMap | undefined;
   readonly #statistics: PerCpuMap;
   readonly #idleNs: number;
   readonly #addresses = new AddressFormatter();
@@ -92,6 +101,7 @@ export class UdpCounter implements Disposable {
     const { collection } = this.#programs;
     this.#flows = collection.map('udp_flows');
     this.#closed = collection.map('udp_closed');
+    this.#users = options.mechanism === 'cgroup' ? undefined : collection.map('udp_users');
     this.#statistics = collection.map('udp_statistics') as PerCpuMap;
   }
 
@@ -140,6 +150,7 @@ export class UdpCounter implements Disposable {
       const value = this.#take(key);
       if (value === undefined) continue;
       const flow = this.#decode(viewOf(key), 0, viewOf(value), 0, find);
+      this.#users?.delete(key);
       ended.push({
         flow,
         closed_by: closedNs === undefined ? 'idle' : 'local',
@@ -185,13 +196,36 @@ export class UdpCounter implements Disposable {
     return value;
   }
 
+  /** The process of the last datagram, and since when it is that one. */
+  #owner(
+    keys: DataView,
+    keyAt: number,
+    value: DecodedFlow,
+  ): { readonly process: FlowProcess; readonly ns: number } {
+    const { process, user, firstNs } = value;
+    if (user === process.pid || this.#users === undefined) return { process, ns: firstNs };
+    const found = this.#users?.lookup(keyBytes(keys, keyAt));
+    // The kernel keeps only so many; the pid is still known.
+    if (found === undefined)
+      return { process: { pid: user, uid: undefined, comm: undefined, cgroupId: 0 }, ns: value.lastNs };
+    const last = readUdpUser(viewOf(found), 0);
+    return { process: last.process, ns: last.ns };
+  }
+
   #decode(keys: DataView, keyAt: number, values: DataView, valueAt: number, findSocket: FindSocket): UdpFlow {
     const { tuple } = readUdpKey(keys, keyAt);
     const value = readUdpFlow(values, valueAt);
-    const { process: owner } = value;
+    const { process: owner, ns } = this.#owner(keys, keyAt, value);
     const isKnown = tuple.netns !== 0 && owner.pid !== 0;
     const socket = isKnown || value.cookie === 0 ? undefined : findSocket(value.cookie);
-    const process = owner.pid === 0 ? socket?.process : { pid: owner.pid, comm: owner.comm, uid: owner.uid };
+    const process =
+      owner.pid === 0
+        ? socket?.process
+        : {
+            pid: owner.pid,
+            ...(owner.comm !== undefined && { comm: owner.comm }),
+            ...(owner.uid !== undefined && { uid: owner.uid }),
+          };
     return {
       flow_id: `${value.firstNs.toString(16).padStart(15, '0')}.${value.cpu}`,
       netns: tuple.netns === 0 ? (socket?.netns ?? 0) : tuple.netns,
@@ -199,6 +233,9 @@ export class UdpCounter implements Disposable {
       peer: { address: this.#addresses.format(keys, keyAt + peerAddressAt), port: tuple.peerPort },
       direction: value.direction === Direction.DIRECTION_OUTBOUND ? 'outbound' : 'inbound',
       ...(process !== undefined && { process }),
+      process_ns: ns,
+      ...(value.cookie !== 0 && { cookie: value.cookie }),
+      ...(tuple.interface !== 0 && { interface_index: tuple.interface }),
       ...(owner.cgroupId !== 0 && { cgroup_id: owner.cgroupId }),
       started_ns: value.firstNs,
       active_ns: value.lastNs,
@@ -212,6 +249,10 @@ export class UdpCounter implements Disposable {
 
 function socketName({ ns, cpu }: UdpSocketId): string {
   return `${ns} ${cpu}`;
+}
+
+function keyBytes(keys: DataView, at: number): Uint8Array {
+  return new Uint8Array(keys.buffer, keys.byteOffset + at, sizeofUdpKey);
 }
 
 function viewOf(bytes: Uint8Array): DataView {

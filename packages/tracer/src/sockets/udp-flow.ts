@@ -15,11 +15,18 @@ export interface UdpFigures {
 export interface UdpFlow extends UdpFigures {
   readonly flow_id: string;
   readonly netns: number;
+  /** Number, in `netns`, of the interface that its socket is bound to, or of the link whose addresses it has. */
+  readonly interface_index?: number;
   readonly local: Endpoint;
   readonly peer: Endpoint;
   readonly direction?: 'outbound' | 'inbound';
+  /** The process that last sent or received; where UDP is counted by packets, the creator of the socket. */
   readonly process?: ConnectionProcess;
+  /** When it first did so since another one had: CLOCK_MONOTONIC, nanoseconds. Default: `started_ns`. */
+  readonly process_ns?: number;
   readonly cgroup_id?: number;
+  /** Cookie of the socket, where it is known. */
+  readonly cookie?: number;
   /** Time of the first datagram: CLOCK_MONOTONIC, nanoseconds. */
   readonly started_ns: number;
 }

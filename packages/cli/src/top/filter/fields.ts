@@ -97,7 +97,7 @@ export function anywhere(word: string): Test {
 }
 
 function details(process: Subject['process'], enrichment: Enrichment) {
-  return process === undefined ? undefined : enrichment.process(process.pid, process.comm);
+  return process === undefined ? undefined : enrichment.process(process);
 }
 
 type EndpointsOf = (subject: Subject) => readonly (Endpoint | undefined)[];

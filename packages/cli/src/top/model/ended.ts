@@ -4,6 +4,7 @@
  */
 import { BoundedMap } from '@weir/ebpf/bounded-map';
 import type { Connection, EndedConnection } from '@weir/tracer';
+import { processKey } from './process-key.js';
 
 /** Sums over ended connections of one kind. Both ends are those of the last connection. */
 export interface EndedSum
@@ -77,7 +78,7 @@ export class EndedSums implements Iterable<EndedSum> {
   #add(connection: Connection, seconds: number, nowNs: number): void {
     const { transport, netns, direction, local, peer, process } = connection;
     const service = direction === 'inbound' ? local.port : peer.port;
-    const key = `${process?.pid} ${transport} ${netns} ${peer.address} ${service} ${direction}`;
+    const key = `${processKey(process)} ${transport} ${netns} ${peer.address} ${service} ${direction}`;
     const sum = this.#sums.get(key) ?? newSum(connection);
     this.#sums.set(key, sum);
     // It is from before the start and was never seen alive: nobody knows when its bytes moved.

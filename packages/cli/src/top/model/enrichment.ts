@@ -1,4 +1,5 @@
 /** Details of processes, ports and peers that the kernel's records do not hold. */
+import type { ConnectionProcess } from '@weir/tracer';
 import {
   inInitialPidNamespace,
   PeerNames,
@@ -8,7 +9,7 @@ import {
 } from '@weir/tracer/enrich';
 
 export interface Enrichment {
-  process(pid: number, comm: string | undefined): ProcessDetails | undefined;
+  process(process: ConnectionProcess): ProcessDetails | undefined;
   service(port: number, transport: 'tcp' | 'udp'): string | undefined;
   /** The name that reverse DNS gave; undefined where there is none, or not yet. */
   peerName(address: string): string | undefined;
@@ -41,8 +42,10 @@ export class HostEnrichment implements Enrichment, Disposable {
     this.#names = resolve ? new PeerNames() : undefined;
   }
 
-  process(pid: number, comm: string | undefined): ProcessDetails | undefined {
-    return this.#processes?.details(pid, comm);
+  /** A process whose start is not known had ended before it was looked at: nothing more will be known of it. */
+  process({ pid, comm, start_ticks }: ConnectionProcess): ProcessDetails | undefined {
+    if (start_ticks === undefined) return undefined;
+    return this.#processes?.details(pid, comm, { startTicks: start_ticks });
   }
 
   service(port: number, transport: 'tcp' | 'udp'): string | undefined {

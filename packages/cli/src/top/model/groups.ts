@@ -2,6 +2,7 @@
 import type { Connection, ConnectionProcess, Endpoint } from '@weir/tracer';
 import type { EndedSum } from './ended.js';
 import type { Enrichment } from './enrichment.js';
+import { processKey } from './process-key.js';
 
 export interface Group {
   /** Live connections and flows. */
@@ -36,13 +37,13 @@ export interface PeerGroup extends Group {
 const MAX_PORTS = 8;
 
 export function byProcess(live: readonly Connection[], ended: readonly EndedSum[]): ProcessGroup[] {
-  const groups = new Map<number | undefined, ProcessGroup>();
+  const groups = new Map<string, ProcessGroup>();
   for (const { item, count } of both(live, ended)) {
-    const pid = item.process?.pid;
-    let group = groups.get(pid);
+    const key = processKey(item.process);
+    let group = groups.get(key);
     if (group === undefined) {
       group = { process: item.process, peers: new Set(), ...newGroup() };
-      groups.set(pid, group);
+      groups.set(key, group);
     }
     add(group, item, count);
     group.peers.add(item.peer.address);

@@ -61,7 +61,7 @@ function arrow({ direction }: Connection): string {
 
 function place({ enrichment, nowNs, ending }: DetailsInput, connection: Connection): Line[] {
   const { process, peer, state, started_ns, active_ns, netns, flow_id } = connection;
-  const details = process === undefined ? undefined : enrichment.process(process.pid, process.comm);
+  const details = process === undefined ? undefined : enrichment.process(process);
   const lines: Line[] = [];
   const add = (label: string, text: string | undefined) => {
     if (text !== undefined && text !== '') lines.push([label, text]);

@@ -13,14 +13,14 @@ export interface Context {
 export function processName(process: ConnectionProcess | undefined, { enrichment }: Context): string {
   if (process === undefined) return '-';
   if (process.comm !== undefined) return escapeText(process.comm);
-  const executable = enrichment.process(process.pid, undefined)?.executable;
+  const executable = enrichment.process(process)?.executable;
   return executable === undefined ? '?' : escapeText(executable.slice(executable.lastIndexOf('/') + 1));
 }
 
 /** The first twelve digits of a container's id, as `docker ps` shows them; else the systemd unit. */
 export function containerName(process: ConnectionProcess | undefined, { enrichment }: Context): string {
   if (process === undefined) return '';
-  const details = enrichment.process(process.pid, process.comm);
+  const details = enrichment.process(process);
   const { container_id, unit } = details ?? {};
   if (container_id !== undefined) return escapeText(container_id.slice(0, 12));
   return unit === undefined ? '' : escapeText(unit);

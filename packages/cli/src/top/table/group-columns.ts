@@ -10,7 +10,7 @@ import { count, roundTrip } from './figures.js';
 export function processColumns(context: Context): Column<ProcessGroup>[] {
   const { enrichment } = context;
   const command = ({ process }: ProcessGroup) =>
-    escapeText((process && enrichment.process(process.pid, process.comm)?.command_line) ?? '');
+    escapeText((process && enrichment.process(process)?.command_line) ?? '');
   return [
     numbers('PID', 7, {
       ...{ id: 'pid', rank: 1, descending: false },

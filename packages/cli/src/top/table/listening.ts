@@ -11,7 +11,7 @@ export function listeningColumns(context: Context): Column<OpenSocket>[] {
   const { enrichment } = context;
   const service = ({ local, transport }: OpenSocket) => enrichment.service(local.port, transport) ?? '';
   const command = ({ process }: OpenSocket) =>
-    escapeText((process && enrichment.process(process.pid, process.comm)?.command_line) ?? '');
+    escapeText((process && enrichment.process(process)?.command_line) ?? '');
   return [
     words('PROTO', 5, 5, { id: 'proto', rank: 3, value: protocol, text: protocol }),
     words('LOCAL', 21, 47, {

@@ -5,6 +5,7 @@ import { socketSubject } from '../filter/subject.js';
 import { type Enrichment, noEnrichment } from '../model/enrichment.js';
 import type { Frame } from '../model/frame.js';
 import { byPeer, byProcess } from '../model/groups.js';
+import { processKey } from '../model/process-key.js';
 import { type Column, type ColumnShape, sortRows } from './column.js';
 import { connectionColumns } from './connections.js';
 import type { Context } from './context.js';
@@ -88,7 +89,7 @@ export function sheetOf(
       columns: processColumns(context),
       rows: byProcess(live, ended),
       sort,
-      key: ({ process }) => process?.pid ?? -1,
+      key: ({ process }) => processKey(process),
       drillDown: ({ process }) => (process === undefined ? undefined : `pid:${process.pid}`),
     });
   }

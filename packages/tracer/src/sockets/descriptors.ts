@@ -1,0 +1,45 @@
+/** The descriptors of processes, as /proc shows them. */
+import { readdirSync, readlinkSync } from 'node:fs';
+import { otherThreads } from '../enrich/procfs.js';
+
+const socketLink = 'socket:[';
+
+/** Inode of a link such as `socket:[12345]`; undefined for other files. Pure. */
+export function socketInode(link: string): number | undefined {
+  if (!link.startsWith(socketLink)) return undefined;
+  const inode = Number(link.slice(socketLink.length, -1));
+  return Number.isInteger(inode) ? inode : undefined;
+}
+
+function list(pid: number, folder: string): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/${folder}`).map((name) => `${folder}/${name}`);
+  } catch {
+    return [];
+  }
+}
+
+/** Reads /proc. Names of descriptors are paths below /proc/PID. */
+export const procReader = {
+  pids: (): number[] =>
+    readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number),
+  descriptors: (pid: number): readonly string[] => {
+    const own = list(pid, 'fd');
+    if (own.length > 0) return own;
+    // Once the main thread has ended, only the others show what is open.
+    for (const thread of otherThreads(pid)) {
+      const found = list(pid, `task/${thread}/fd`);
+      if (found.length > 0) return found;
+    }
+    return own;
+  },
+  socket: (pid: number, descriptor: string): number | undefined => {
+    try {
+      return socketInode(readlinkSync(`/proc/${pid}/${descriptor}`));
+    } catch {
+      return undefined;
+    }
+  },
+};
