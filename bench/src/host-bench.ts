@@ -5,18 +5,26 @@ import { release as kernelRelease } from 'node:os';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { buildLoad } from '@weir/lab';
-import { Tracer } from '@weir/tracer';
+import { type ColumnName, columnNames, Tracer } from '@weir/tracer';
+import { jsonLine } from '@weir/tracer/json';
 import { median, range } from './statistics.js';
 
 export interface HostResult {
   readonly release: string;
-  /** Events a second out of a full ring: from the first batch to the last, one thread. */
-  readonly decodeRates: readonly number[];
+  /** Events a second out of a full ring, by form: from the first batch to the last, one thread. */
+  readonly decodeRates: Readonly<Record<Form, readonly number[]>>;
   /** Events that each of these rates was measured on. */
   readonly decodeEvents: readonly number[];
   /** Seconds from the start of `weir trace` until it traces, as `--ready-fd` reports. */
   readonly startSeconds: readonly number[];
 }
+
+/**
+ * What the events become: objects; JSON lines in UTF-8, from the objects or straight from the events; columns, all of them, or
+ * the four that a sum of bytes by process needs.
+ */
+const forms = ['objects', 'JSON lines from objects', 'JSON lines', 'all columns', 'four columns'] as const;
+type Form = (typeof forms)[number];
 
 const weir = fileURLToPath(new URL('../../../packages/cli/bin/weir.js', import.meta.url));
 const decodeRounds = 10;
@@ -26,11 +34,39 @@ const connections = 40_000;
 /** Events of these connections, four each, but for a few that the load may not have ended with. */
 const enough = connections * 4 - 16;
 
+/** Reads in a form; yields the events of each batch. */
+async function* read(tracer: Tracer, form: Form): AsyncGenerator<number> {
+  switch (form) {
+    case 'objects':
+      for await (const batch of tracer.batches()) yield batch.length;
+      return;
+    case 'JSON lines from objects':
+      for await (const batch of tracer.batches()) {
+        Buffer.from(batch.map(jsonLine).join(''));
+        yield batch.length;
+      }
+      return;
+    case 'JSON lines':
+      for await (const { counts } of tracer.jsonLines()) yield sum(Object.values(counts));
+      return;
+    default: {
+      const names: readonly ColumnName[] =
+        form === 'all columns' ? columnNames : ['event', 'pid', 'bytes_sent', 'bytes_received'];
+      for await (const batch of tracer.columns()) {
+        for (const name of names) batch.column(name);
+        yield batch.length;
+      }
+    }
+  }
+}
+
+const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
+
 /**
  * Fills the ring while this thread is kept from reading it, then reads it. Traced are the load's own connections only,
  * by its port.
  */
-async function decode(load: string): Promise<{ events: number; rate: number }> {
+async function decode(load: string, form: Form): Promise<{ events: number; rate: number }> {
   const port = 20_000 + Math.floor(Math.random() * 10_000);
   const filter = { ports: [{ from: port, to: port }] };
   const tracer = Tracer.start({ ringBytes, filter });
@@ -40,14 +76,14 @@ async function decode(load: string): Promise<{ events: number; rate: number }> {
   let events = 0;
   let ended = 0;
   const started = performance.now();
-  for await (const batch of tracer.batches()) {
-    events += batch.length;
+  for await (const count of read(tracer, form)) {
+    events += count;
     ended = performance.now();
     // Not before, since taking the programs away is no part of decoding.
     if (events > enough) void tracer.stop();
   }
   const { lost, produced } = tracer.stats();
-  const emitted = Object.values(produced).reduce((sum, count) => sum + count, 0);
+  const emitted = sum(Object.values(produced));
   if (lost.ring > 0 || events !== emitted) {
     throw new Error(
       `${emitted} events were produced, ${events} read, ${lost.ring} lost: the ring is too small`,
@@ -77,14 +113,24 @@ export async function benchOnHost(): Promise<HostResult> {
   const { paths } = await buildLoad();
   const load = paths['weir-load']!;
   execFileSync(load, ['churn', '--no-wait', '--count', '1']);
-  const decoded = [];
-  for (let round = 0; round < decodeRounds; round++) decoded.push(await decode(load));
+  const rates: Record<Form, number[]> = {
+    ...{ objects: [], 'JSON lines from objects': [], 'JSON lines': [] },
+    ...{ 'all columns': [], 'four columns': [] },
+  };
+  const decodeEvents = [];
+  for (let round = 0; round < decodeRounds; round++) {
+    for (const form of forms) {
+      const { events, rate } = await decode(load, form);
+      rates[form].push(Math.round(rate));
+      decodeEvents.push(events);
+    }
+  }
   const startSeconds = [];
   for (let round = 0; round < startRounds; round++) startSeconds.push(await secondsToTracing());
   return {
     release: kernelRelease(),
-    decodeRates: decoded.map(({ rate }) => Math.round(rate)),
-    decodeEvents: decoded.map(({ events }) => events),
+    decodeRates: rates,
+    decodeEvents,
     startSeconds,
   };
 }
@@ -98,7 +144,9 @@ function line(name: string, values: readonly number[], digits: number): string {
 export function hostTable(host: HostResult): string {
   return (
     '| figure | median | least | most |\n| --- | --- | --- | --- |\n' +
-    line('events/s that one thread decodes from a full ring', host.decodeRates, 0) +
+    forms
+      .map((form) => line(`events/s out of a full ring by one thread: ${form}`, host.decodeRates[form], 0))
+      .join('') +
     line('seconds from start to tracing', host.startSeconds, 3)
   );
 }

@@ -1,4 +1,6 @@
 /** Parses the command line, runs the command, and returns its exit status. Each command loads only what it needs. */
+
+import { escapeJson } from '@weir/tracer/escape';
 import type { Command } from 'commander';
 import type { DoctorFlags } from './doctor/doctor-command.js';
 import { describeFailure, ExitCode } from './failure.js';
@@ -6,7 +8,6 @@ import { Output } from './output/output.js';
 import { createProgram } from './program.js';
 import type { RunHost } from './run-host.js';
 import { paintFor } from './text/colour.js';
-import { escapeJson } from './text/escape.js';
 import type { TopFlags } from './top/top-flags.js';
 import type { TraceFlags } from './trace/trace-flags.js';
 import type { TracerFactory } from './tracing.js';

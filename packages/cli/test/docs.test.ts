@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { jsonSchemaText } from '@weir/balancer/config';
 import { closeFields } from '@weir/tracer';
-import { eventNames, fieldOrder } from '../src/json.js';
+import { eventNames, fieldOrder } from '@weir/tracer/json';
 import { createProgram } from '../src/program.js';
 import { helpOutput } from './support/help-output.js';
 

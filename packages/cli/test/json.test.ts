@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { EnrichedRecord } from '@weir/tracer/enrich';
-import { eventNames, fieldOrder, jsonLine } from '../src/json.js';
+import { eventNames, fieldOrder, jsonLine } from '@weir/tracer/json';
 import {
   accept,
   close,

@@ -147,7 +147,7 @@ describe('a session of weir trace', () => {
 
   it('writes a large batch in pieces', async () => {
     const test = bench({ batches: [Array.from({ length: 2000 }, () => connect())], ends: true });
-    await test.run();
+    await test.run({ enricher: { enrich: (record) => record } });
     assert.equal(lines(test.stdout.text).length, 2000);
     assert.equal(test.stdout.writes, 4);
   });

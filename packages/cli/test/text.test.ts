@@ -1,9 +1,10 @@
 /** Escapes, widths, units, colours. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { escapeJson, jsonString } from '@weir/tracer/escape';
 import { wantsColour } from '../src/text/colour.js';
 import { fitEndpoint } from '../src/text/endpoint.js';
-import { escapeJson, escapeText, jsonString } from '../src/text/escape.js';
+import { escapeText } from '../src/text/escape.js';
 import { formatBytes, formatDuration, formatMilliseconds } from '../src/text/units.js';
 import { displayWidth, truncate } from '../src/text/width.js';
 

@@ -1,6 +1,8 @@
 /** The shape of a running tracer. */
 
+import type { EventColumns } from './columns/event-columns.js';
 import type { ConnectionsOptions, LiveConnections } from './connections/live.js';
+import type { JsonLines } from './json/json-reader.js';
 import type { TracerStats } from './options.js';
 import type { EventName, TraceRecord } from './records/record.js';
 import type { HookChoice } from './report.js';
@@ -33,6 +35,20 @@ export interface TracerApi extends AsyncIterable<TraceRecord>, Disposable, Async
    * @throws EbpfError if there is a reader already.
    */
   batches(): AsyncIterable<readonly TraceRecord[]>;
+  /**
+   * Events as columns: an array for each field instead of an object for each event, for those who count and sum. A batch has to
+   * be read before the next is asked for.
+   *
+   * @throws EbpfError if there is a reader already.
+   */
+  columns(): AsyncIterable<EventColumns>;
+  /**
+   * The same records as JSON lines, as `weir trace --json` prints them, made without an object for each. The bytes of a batch
+   * are overwritten when the next is asked for.
+   *
+   * @throws EbpfError if there is a reader already.
+   */
+  jsonLines(): AsyncIterable<JsonLines>;
   /** Calls a listener for each record of an event, for each `record`, at the `end`, or upon an `error`. */
   on<E extends EventName | 'record' | 'end' | 'error'>(event: E, listener: TracerListener<E>): this;
   /** Removes a listener that `on` added. */

@@ -5,6 +5,10 @@
  */
 
 export type { TracerApi, TracerListener } from './api.js';
+export { columnNames } from './columns/column-table.js';
+export type { CloseColumns, ColumnName, ColumnTypes } from './columns/column-types.js';
+export { type ColumnWord, columnWords } from './columns/column-words.js';
+export type { EventColumns, RecordBetween } from './columns/event-columns.js';
 export {
   type Connection,
   type ConnectionsOptions,
@@ -19,6 +23,7 @@ export {
 } from './connections/index.js';
 export type { AcceptHook } from './hooks/accept-hooks.js';
 export { type InspectOptions, inspectHost } from './inspect.js';
+export type { JsonLines } from './json/json-reader.js';
 export type {
   PortRange,
   TraceFilter,
@@ -30,6 +35,8 @@ export {
   type CloseField,
   type CloseFields,
   type CloseFieldText,
+  type CloseName,
+  type CloseNumber,
   closeFields,
   type WritableCloseFields,
 } from './records/close-fields.js';

@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import { type Btf, EbpfError, UnknownFeatureError, UnsupportedError } from '@weir/ebpf';
 import { monotonicNs } from '@weir/ebpf/sys';
 import type { TracerApi, TracerListener } from './api.js';
+import { ColumnReader, type EventColumns } from './columns/event-columns.js';
 import type { ConnectionsOptions, LiveConnections } from './connections/live.js';
 import { TracedConnections } from './connections/traced.js';
 import { Deferred } from './deferred.js';
@@ -10,10 +11,12 @@ import { ipv4Only, wantedProtocols } from './hooks/filter.js';
 import { readKernelFeatures } from './hooks/kernel-features.js';
 import { planHooks } from './hooks/plan.js';
 import { ringSize, TracerPrograms } from './hooks/programs.js';
+import { type JsonLines, JsonReader } from './json/json-reader.js';
 import type { TracerOptions, TracerStats } from './options.js';
 import { assertPrivileges } from './privileges.js';
 import type { EventName, TraceRecord } from './records/record.js';
 import type { HookChoice } from './report.js';
+import type { WallClock } from './stream/clock.js';
 import { openEventRing } from './stream/event-ring.js';
 import { EventStream } from './stream/event-stream.js';
 import { FollowedClock } from './stream/followed-clock.js';
@@ -27,7 +30,7 @@ type State = 'running' | 'stopping' | 'ended';
  * Follows every TCP connection of this host. Needs CAP_BPF and CAP_PERFMON (CAP_SYS_ADMIN before Linux 5.8), and Linux
  * 4.17. Where the kernel has no types of its own (5.4, CONFIG_DEBUG_INFO_BTF), see `options.btf`.
  *
- * It has one reader: a loop over records or batches, or listeners. It can also serve any number of live connections.
+ * It has one reader: a loop over records, batches, columns or JSON lines, or listeners. It can also serve any number of live connections.
  */
 export class Tracer implements TracerApi {
   readonly plan: readonly HookChoice[];
@@ -39,6 +42,7 @@ export class Tracer implements TracerApi {
   readonly #udp: UdpFlowSource | undefined;
   readonly #losses: Losses;
   readonly #stream: EventStream;
+  readonly #clock: WallClock;
   readonly #live = new Set<TracedConnections>();
   readonly #emitter = new EventEmitter();
   readonly #stopping = new AbortController();
@@ -87,6 +91,7 @@ export class Tracer implements TracerApi {
     let clock: FollowedClock | undefined;
     try {
       clock = new FollowedClock();
+      this.#clock = clock.wall;
       this.#udp = wants.udp ? new UdpFlowSource(btf, options, filter, clock.wall) : undefined;
       const ring = openEventRing(
         this.#programs.collection.map('events'),
@@ -123,11 +128,31 @@ export class Tracer implements TracerApi {
     for await (const batch of this.batches()) yield* batch;
   }
 
-  async *batches(): AsyncIterable<readonly TraceRecord[]> {
+  batches(): AsyncIterable<readonly TraceRecord[]> {
+    return this.#read(() => this.#takeRecords());
+  }
+
+  columns(): AsyncIterable<EventColumns> {
+    const reader = new ColumnReader(this.#clock);
+    return this.#read(() => reader.next(this.#stream));
+  }
+
+  jsonLines(): AsyncIterable<JsonLines> {
+    const reader = new JsonReader(this.#clock);
+    return this.#read(() => reader.next(this.#stream));
+  }
+
+  #takeRecords(): readonly TraceRecord[] | undefined {
+    const batch = this.#stream.take();
+    return batch.length > 0 ? batch : undefined;
+  }
+
+  /** @param take Returns what waits for the reader, or undefined. */
+  async *#read<Batch>(take: () => Batch | undefined): AsyncIterable<Batch> {
     this.#takeReader();
     try {
       for (;;) {
-        const batch = await this.#nextBatch();
+        const batch = await this.#nextBatch(take);
         if (batch === undefined) return;
         yield batch;
       }
@@ -239,7 +264,7 @@ export class Tracer implements TracerApi {
   async #emitAll(): Promise<void> {
     try {
       for (;;) {
-        const batch = await this.#nextBatch();
+        const batch = await this.#nextBatch(() => this.#takeRecords());
         if (batch === undefined) break;
         for (const record of batch) {
           this.#emitter.emit(record.event, record);
@@ -253,14 +278,14 @@ export class Tracer implements TracerApi {
     }
   }
 
-  /** The next records, at least one; undefined after the last. */
-  async #nextBatch(): Promise<readonly TraceRecord[] | undefined> {
+  /** The next batch that `take` returns; undefined after the last. */
+  async #nextBatch<Batch>(take: () => Batch | undefined): Promise<Batch | undefined> {
     this.#awaited = true;
     try {
       let last = false;
       while (this.#state !== 'ended') {
-        const batch = this.#stream.take();
-        if (batch.length > 0) return batch;
+        const batch = take();
+        if (batch !== undefined) return batch;
         if (last) {
           this[Symbol.dispose]();
           return undefined;

@@ -1,8 +1,9 @@
 /** `weir balance check`. */
 import { type Config, ConfigError } from '@weir/balancer/config';
+import { escapeJson } from '@weir/tracer/escape';
 import { ExitCode, FileProblems } from '../failure.js';
 import type { Output } from '../output/output.js';
-import { escapeJson, escapeText } from '../text/escape.js';
+import { escapeText } from '../text/escape.js';
 import { formatCount } from '../text/units.js';
 import { readConfigFile } from './config-file.js';
 import type { CheckFlags } from './requests.js';

@@ -1,8 +1,9 @@
 /** `weir balance lookup`. */
 import { isIPv6 } from 'node:net';
+import { escapeJson } from '@weir/tracer/escape';
 import { ExitCode, UsageError } from '../failure.js';
 import type { Output } from '../output/output.js';
-import { escapeJson, escapeText } from '../text/escape.js';
+import { escapeText } from '../text/escape.js';
 import { realLabel } from './labels.js';
 import { reasonText } from './reasons.js';
 import type { BalanceRequest } from './requests.js';

@@ -2,9 +2,9 @@
 import { type Config, vipOf } from '@weir/balancer/config';
 import { type Simulated, Simulator } from '@weir/balancer/control';
 import { decodeFrame, readPackets } from '@weir/balancer/packets';
+import { escapeJson } from '@weir/tracer/escape';
 import { ExitCode } from '../failure.js';
 import type { Output } from '../output/output.js';
-import { escapeJson } from '../text/escape.js';
 import { readConfigFile } from './config-file.js';
 import { frameLines } from './headers.js';
 import { choiceText } from './labels.js';

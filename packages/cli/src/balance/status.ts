@@ -2,12 +2,13 @@
 
 import { vipName } from '@weir/balancer/config';
 import type { Status, TrafficStatus, VipRealStatus, VipStatus } from '@weir/balancer/control';
+import { escapeJson } from '@weir/tracer/escape';
 import { ExitCode } from '../failure.js';
 import type { Output } from '../output/output.js';
 import type { RunHost } from '../run-host.js';
 import { type Paint, paintFor } from '../text/colour.js';
 import { formatEndpoint } from '../text/endpoint.js';
-import { escapeJson, escapeText } from '../text/escape.js';
+import { escapeText } from '../text/escape.js';
 import { formatBytes, formatDuration } from '../text/units.js';
 import { padEnd } from '../text/width.js';
 import type { StatusFlags } from './requests.js';

@@ -8,7 +8,7 @@ import {
   plainProcess,
 } from '@weir/tracer';
 import type { ProcessDetails } from '@weir/tracer/enrich';
-import { escapeJson } from '../text/escape.js';
+import { escapeJson } from '@weir/tracer/escape';
 import { socketSubject } from './filter/subject.js';
 import type { Enrichment } from './model/enrichment.js';
 import type { Frame } from './model/frame.js';

@@ -1,7 +1,7 @@
 /** Writes records in the form that was asked for, counts them, and knows when it is enough. */
-import type { KernelEventName } from '@weir/tracer';
+import type { JsonLines, KernelEventName } from '@weir/tracer';
 import type { EnrichedRecord } from '@weir/tracer/enrich';
-import { jsonLine } from '../json.js';
+import { jsonLine } from '@weir/tracer/json';
 import type { Output } from '../output/output.js';
 import { noColour, type Paint } from '../text/colour.js';
 import { TextFormatter } from '../text/lines.js';
@@ -73,6 +73,13 @@ export class Printer {
       if (this.#left === 0 || this.#output.broken) return false;
     }
     return true;
+  }
+
+  /** Prints lines of JSON that are made already. Returns false when nothing more is to be printed. */
+  async printLines({ bytes, counts }: JsonLines): Promise<boolean> {
+    await this.#output.write(bytes);
+    for (const event of Object.keys(this.printed) as KernelEventName[]) this.printed[event] += counts[event];
+    return !this.#output.broken;
   }
 
   end(): void {

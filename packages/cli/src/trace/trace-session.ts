@@ -65,11 +65,15 @@ export async function runSession(
     if (request.verbose) say([typesLine(tracer.types), ...planLines(tracer.plan)]);
     if (request.verbose || host.stderr.isTTY) say([readyLine(tracer.plan)]);
     if (request.readyFd !== undefined) announceReady(request.readyFd);
-    for await (const batch of tracer.batches()) {
-      if (request.format === 'tcptracer') say(lossLines(batch));
-      // The whole batch is enriched before anything waits for the reader of the output: processes end meanwhile.
-      const records = enricher === undefined ? batch : batch.map((record) => enricher.enrich(record));
-      if (!(await printer.print(records))) break;
+    if (isPlainJson(request)) {
+      for await (const lines of tracer.jsonLines()) if (!(await printer.printLines(lines))) break;
+    } else {
+      for await (const batch of tracer.batches()) {
+        if (request.format === 'tcptracer') say(lossLines(batch));
+        // The whole batch is enriched before anything waits for the reader of the output: processes end meanwhile.
+        const records = enricher === undefined ? batch : batch.map((record) => enricher.enrich(record));
+        if (!(await printer.print(records))) break;
+      }
     }
   } finally {
     clearTimeout(timer);
@@ -82,6 +86,11 @@ export async function runSession(
     say(summarise(printer, tracer, performance.now() - started));
   }
   return ExitCode.ok;
+}
+
+/** Whether all records are printed as they are, which needs no object for each. */
+function isPlainJson({ format, enricher, count }: SessionRequest): boolean {
+  return format === 'json' && enricher === undefined && count === undefined;
 }
 
 /** Options that make no sense together, or to this kernel, came from the command line. */

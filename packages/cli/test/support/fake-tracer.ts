@@ -3,12 +3,14 @@ import { FormatError } from '@weir/ebpf';
 import type {
   ConnectionsOptions,
   HostReport,
+  JsonLines,
   LiveConnections,
   TraceRecord,
   TracerApi,
   TracerOptions,
   TracerStats,
 } from '@weir/tracer';
+import { jsonLine } from '@weir/tracer/json';
 import type { TracerFactory } from '../../src/tracing.js';
 
 export interface Script {
@@ -68,6 +70,18 @@ export class FakeTracer implements TracerApi {
     if (this.#script.error) throw this.#script.error;
     if (!this.#script.ends) await this.#stopped;
     if (this.#script.remaining) yield this.#script.remaining;
+  }
+
+  columns(): never {
+    throw new Error('this tracer has no columns');
+  }
+
+  async *jsonLines(): AsyncGenerator<JsonLines> {
+    for await (const batch of this.batches()) {
+      const counts = { ...none, lost: 0 };
+      for (const { event } of batch) counts[event]++;
+      yield { bytes: Buffer.from(batch.map(jsonLine).join('')), counts };
+    }
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<TraceRecord> {

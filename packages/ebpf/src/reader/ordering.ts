@@ -1,5 +1,8 @@
 /** Putting records of several rings into the order of their times. */
 
+/** How far a record is moved forward when it is pushed; beyond that, all are sorted later. */
+const NEAR = 32;
+
 /**
  * Merges the records of several sources by time. Records are pushed as they are read; a watermark says up to which time
  * all sources have been read, and what lies before it is released in order. A record that is pushed after a later one
@@ -29,10 +32,31 @@ export class TimeOrderer<T, Time extends bigint | number = bigint> {
   /** Takes in a record with its time. */
   push(time: Time, record: T): void {
     if (this.#released !== undefined && time < this.#released) this.#inversions++;
-    const { length } = this.#times;
-    if (length > 0 && time < this.#times[length - 1]!) this.#sorted = false;
-    this.#times.push(time);
+    const times = this.#times;
+    const { length } = times;
+    const late = length > 0 && time < times[length - 1]!;
+    times.push(time);
     this.#records.push(record);
+    if (late && this.#sorted) this.#sorted = this.#moveForward(length);
+  }
+
+  /** Moves the record at a place to where it belongs, if that is near. */
+  #moveForward(place: number): boolean {
+    const times = this.#times;
+    const records = this.#records;
+    const time = times[place]!;
+    let to = place;
+    const first = Math.max(0, place - NEAR);
+    while (to > first && times[to - 1]! > time) to--;
+    if (to > 0 && times[to - 1]! > time) return false;
+    const record = records[place]!;
+    for (let index = place; index > to; index--) {
+      times[index] = times[index - 1]!;
+      records[index] = records[index - 1]!;
+    }
+    times[to] = time;
+    records[to] = record;
+    return true;
   }
 
   /** Releases, in order, all records whose time is at most the watermark; returns how many. */
@@ -54,8 +78,8 @@ export class TimeOrderer<T, Time extends bigint | number = bigint> {
     const times = this.#times;
     const records = this.#records;
     // Records that are pushed meanwhile belong behind those held back.
-    this.#times = times.slice(count);
-    this.#records = records.slice(count);
+    this.#times = count === times.length ? [] : times.slice(count);
+    this.#records = count === records.length ? [] : records.slice(count);
     for (let index = 0; index < count; index++) {
       const time = times[index]!;
       if (this.#released === undefined || time > this.#released) this.#released = time;

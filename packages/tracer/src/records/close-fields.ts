@@ -2,7 +2,8 @@
  * The fields that only `close` records have: type, decoder, JSON and text follow from this file. `npm test` holds
  * docs/trace.md to it.
  */
-import { ClosedBy, EventFlag, type TcpEvent } from '../generated/tcp.js';
+import { ClosedBy, EventFlag } from '../generated/tcp.js';
+import type { NumberMember } from './event-members.js';
 
 /** In the order in which JSON and text show them. */
 export interface CloseFields {
@@ -47,13 +48,35 @@ export type CloseFieldText =
   /** The words for each value. */
   | { readonly form: 'words'; readonly words: Readonly<Record<string, string>> };
 
-/** One field of `close` records: its unit, its reader, its text. */
-export interface CloseField {
-  readonly unit: 'microseconds' | 'bytes' | 'segments' | 'subflows' | 'name';
-  /** Sets the field of a record where the kernel knows it. */
-  readonly read: (record: WritableCloseFields, event: TcpEvent) => void;
+/** One field of `close` records: its unit, where it comes from, its text. */
+export type CloseField = CloseNumber | CloseName;
+
+interface CloseFieldBase {
+  /** Set in the event's flags where the kernel knows the field. */
+  readonly flag?: EventFlag;
   /** Absent: text does not show it. */
   readonly text?: CloseFieldText;
+}
+
+/** A field whose value is a number. */
+export interface CloseNumber extends CloseFieldBase {
+  readonly unit: 'microseconds' | 'bytes' | 'segments' | 'subflows';
+  /** Its member of `struct tcp_event`; one that ends in `Ns` has nanoseconds. */
+  readonly member: NumberMember;
+  /** 0 means that it is not known. */
+  readonly zeroIsUnknown?: true;
+  /** Sets the field of a record. */
+  readonly set: (record: WritableCloseFields, value: number) => void;
+}
+
+/** A field whose value is one of some words. */
+export interface CloseName extends CloseFieldBase {
+  readonly unit: 'name';
+  /** Its member of `struct tcp_event`, which chooses the word; without one, it is the first. */
+  readonly member?: NumberMember;
+  readonly names: readonly string[];
+  /** Sets the field of a record. @param value One of the names. */
+  readonly set: (record: WritableCloseFields, value: string) => void;
 }
 
 /** The fields of a `close` record while it is made. */
@@ -72,60 +95,76 @@ const closers: readonly CloseFields['closed_by'][] = (() => {
 /**
  * The fields that only `close` records have, in the order in which JSON and text show them.
  *
- * Each reader sets its own property: one loop over names and values would take twice as long.
+ * Each sets its own property: one loop over names and values would take twice as long.
  */
 export const closeFields: { readonly [Name in keyof Required<CloseFields>]: CloseField } = {
   duration_us: {
     unit: 'microseconds',
-    read: (record, event) => {
-      if (event.flags & EventFlag.EVENT_HAS_DURATION) record.duration_us = microseconds(event.durationNs);
+    member: 'durationNs',
+    flag: EventFlag.EVENT_HAS_DURATION,
+    set: (record, value) => {
+      record.duration_us = value;
     },
     text: { form: 'duration' },
   },
   bytes_sent: {
     unit: 'bytes',
-    read: (record, event) => {
-      if (event.flags & EventFlag.EVENT_HAS_BYTES) record.bytes_sent = event.bytesSent;
+    member: 'bytesSent',
+    flag: EventFlag.EVENT_HAS_BYTES,
+    set: (record, value) => {
+      record.bytes_sent = value;
     },
     text: { form: 'bytes', label: 'sent' },
   },
   bytes_received: {
     unit: 'bytes',
-    read: (record, event) => {
-      if (event.flags & EventFlag.EVENT_HAS_BYTES) record.bytes_received = event.bytesReceived;
+    member: 'bytesReceived',
+    flag: EventFlag.EVENT_HAS_BYTES,
+    set: (record, value) => {
+      record.bytes_received = value;
     },
     text: { form: 'bytes', label: 'received' },
   },
   segments_sent: {
     unit: 'segments',
-    read: (record, event) => {
-      if (event.flags & EventFlag.EVENT_HAS_SEGMENTS) record.segments_sent = event.segmentsSent;
+    member: 'segmentsSent',
+    flag: EventFlag.EVENT_HAS_SEGMENTS,
+    set: (record, value) => {
+      record.segments_sent = value;
     },
   },
   segments_received: {
     unit: 'segments',
-    read: (record, event) => {
-      if (event.flags & EventFlag.EVENT_HAS_SEGMENTS) record.segments_received = event.segmentsReceived;
+    member: 'segmentsReceived',
+    flag: EventFlag.EVENT_HAS_SEGMENTS,
+    set: (record, value) => {
+      record.segments_received = value;
     },
   },
   retransmits: {
     unit: 'segments',
-    read: (record, event) => {
-      if (event.flags & EventFlag.EVENT_HAS_RETRANSMITS) record.retransmits = event.retransmits;
+    member: 'retransmits',
+    flag: EventFlag.EVENT_HAS_RETRANSMITS,
+    set: (record, value) => {
+      record.retransmits = value;
     },
     text: { form: 'count', noun: 'retransmit' },
   },
   srtt_us: {
     unit: 'microseconds',
-    read: (record, event) => {
-      if (event.srttUs !== 0) record.srtt_us = event.srttUs;
+    member: 'srttUs',
+    zeroIsUnknown: true,
+    set: (record, value) => {
+      record.srtt_us = value;
     },
     text: { form: 'milliseconds', label: 'srtt' },
   },
   closed_by: {
     unit: 'name',
-    read: (record, event) => {
-      record.closed_by = closers[event.closedBy]!;
+    member: 'closedBy',
+    names: closers,
+    set: (record, value) => {
+      record.closed_by = value as CloseFields['closed_by'];
     },
     text: {
       form: 'words',
@@ -140,34 +179,28 @@ export const closeFields: { readonly [Name in keyof Required<CloseFields>]: Clos
   },
   closing_us: {
     unit: 'microseconds',
-    read: (record, event) => {
-      if (event.flags & EventFlag.EVENT_HAS_CLOSING) record.closing_us = microseconds(event.closingNs);
+    member: 'closingNs',
+    flag: EventFlag.EVENT_HAS_CLOSING,
+    set: (record, value) => {
+      record.closing_us = value;
     },
   },
   subflows: {
     unit: 'subflows',
-    read: (record, event) => {
-      if (event.subflows !== 0) record.subflows = event.subflows;
+    member: 'subflows',
+    zeroIsUnknown: true,
+    set: (record, value) => {
+      record.subflows = value;
     },
     text: { form: 'count', noun: 'subflow' },
   },
   filter: {
     unit: 'name',
-    read: (record, event) => {
-      if (event.flags & EventFlag.EVENT_FILTER_UNDECIDED) record.filter = 'undecided';
+    flag: EventFlag.EVENT_FILTER_UNDECIDED,
+    names: ['undecided'],
+    set: (record) => {
+      record.filter = 'undecided';
     },
     text: { form: 'words', words: { undecided: 'filter undecided: its process is not known' } },
   },
 };
-
-const readers = Object.values(closeFields).map(({ read }) => read);
-
-/** Adds to a record what the event has of these fields. */
-export function readCloseFields(record: WritableCloseFields, event: TcpEvent): void {
-  for (let index = 0; index < readers.length; index++) readers[index]!(record, event);
-}
-
-/** Whole microseconds. */
-export function microseconds(ns: number): number {
-  return Math.round(ns / 1000);
-}

@@ -170,5 +170,7 @@ export interface LostRecord extends RecordBase {
 export type ConnectionRecord = ConnectRecord | AcceptRecord | FailRecord | CloseRecord;
 /** A record of an event from a kernel program. */
 export type KernelRecord = ConnectionRecord | FdInstallRecord;
+/** A record that is no event of a kernel program. */
+export type OtherRecord = UdpFlowRecord | LostRecord;
 /** A record of the event stream; `event` says which. */
-export type TraceRecord = KernelRecord | UdpFlowRecord | LostRecord;
+export type TraceRecord = KernelRecord | OtherRecord;

@@ -23,6 +23,10 @@ export class WallClock {
   #offsets: readonly [Offset, ...Offset[]];
   #cachedSecond = Number.NaN;
   #cachedText = '';
+  /** The wall-clock time that {@link locate} found: seconds since 1970. */
+  second = 0;
+  /** Nanoseconds beyond that. */
+  nanosecond = 0;
 
   /** @param offsetNs The time since 1970 less that of the monotonic clock, nanoseconds. */
   constructor(offsetNs: bigint) {
@@ -38,23 +42,32 @@ export class WallClock {
     this.#offsets = [asOffset(offsetNs, fromNs), ...this.#offsets.slice(0, OFFSETS - 1)];
   }
 
+  /** Finds the wall-clock time of a moment: see {@link second} and {@link nanosecond}. @param monotonicNs CLOCK_MONOTONIC. */
+  locate(monotonicNs: number): void {
+    const offset = this.#offsetAt(monotonicNs);
+    const second = Math.floor(monotonicNs / NS_PER_SECOND);
+    const ns = monotonicNs - second * NS_PER_SECOND + offset.ns;
+    const carry = ns >= NS_PER_SECOND ? 1 : 0;
+    this.second = second + offset.seconds + carry;
+    this.nanosecond = ns - carry * NS_PER_SECOND;
+  }
+
+  /** The second that was located, as RFC 3339 without a zone. */
+  secondText(): string {
+    if (this.second !== this.#cachedSecond) {
+      this.#cachedSecond = this.second;
+      this.#cachedText = new Date(this.second * 1000).toISOString().slice(0, 19);
+    }
+    return this.#cachedText;
+  }
+
   /** @param monotonicNs CLOCK_MONOTONIC, nanoseconds. */
   format(monotonicNs: number): string {
-    const offset = this.#offsetAt(monotonicNs);
-    let second = Math.floor(monotonicNs / NS_PER_SECOND);
-    let ns = monotonicNs - second * NS_PER_SECOND + offset.ns;
-    second += offset.seconds;
-    if (ns >= NS_PER_SECOND) {
-      ns -= NS_PER_SECOND;
-      second++;
-    }
-    if (second !== this.#cachedSecond) {
-      this.#cachedSecond = second;
-      this.#cachedText = new Date(second * 1000).toISOString().slice(0, 19);
-    }
+    this.locate(monotonicNs);
+    const ns = this.nanosecond;
     const us = Math.floor(ns / 1000);
     const ms = Math.floor(us / 1000);
-    return `${this.#cachedText}.${threeDigits[ms]}${threeDigits[us - ms * 1000]}${threeDigits[ns - us * 1000]}Z`;
+    return `${this.secondText()}.${threeDigits[ms]}${threeDigits[us - ms * 1000]}${threeDigits[ns - us * 1000]}Z`;
   }
 
   #offsetAt(monotonicNs: number): Offset {

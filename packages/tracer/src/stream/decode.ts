@@ -11,7 +11,7 @@ import {
   type TcpEvent,
   TcpEventKind,
 } from '../generated/tcp.js';
-import { microseconds, readCloseFields } from '../records/close-fields.js';
+import { microseconds, readCloseFields } from '../records/close-readers.js';
 import type {
   AcceptRecord,
   CloseRecord,
@@ -80,7 +80,7 @@ export class EventDecoder {
       }
       default: {
         const record = common as Writable<CloseRecord>;
-        readCloseFields(record, event);
+        readCloseFields(record, view, offset);
         return record;
       }
     }

@@ -3,8 +3,8 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { TimeOrderer } from '@weir/ebpf';
 import { monotonicNs } from '@weir/ebpf/sys';
 import { offsetsTcpEvent } from '../generated/tcp.js';
-import type { TraceRecord } from '../records/record.js';
-import { EventDecoder } from './decode.js';
+import type { OtherRecord, TraceRecord } from '../records/record.js';
+import { EventDecoder, eventNames } from './decode.js';
 import type { EventRing, ReadToMark } from './event-ring.js';
 import type { FollowedClock } from './followed-clock.js';
 import type { Losses } from './losses.js';
@@ -26,12 +26,20 @@ const BATCH = 1024;
  * has nothing left, so that no more wait than the ring holds.
  */
 const QUEUE_LIMIT = 65_536;
-const { timeNs: timeAt, cpu: cpuAt } = offsetsTcpEvent;
+const { timeNs: timeAt, cpu: cpuAt, event: kindAt } = offsetsTcpEvent;
 /** Maximum wait for programs that were running when they were detached. */
 const LAST_RECORDS_NS = 1_000_000_000n;
 
 /** Receives each record once, in order, before the reader. */
 export type Watcher = (record: TraceRecord) => void;
+
+/** Receives what is delivered. */
+export interface RecordSink {
+  /** @param offset Of a struct tcp_event in `view`, which is there during the call only. */
+  event(view: DataView, offset: number): void;
+  /** A record that is no event. */
+  record(record: OtherRecord): void;
+}
 
 export class EventStream implements Disposable {
   readonly #ring: EventRing;
@@ -43,8 +51,8 @@ export class EventStream implements Disposable {
   /** Orders places in the staging. */
   readonly #orderer = new TimeOrderer<number, number>();
   readonly #watchers = new Set<Watcher>();
-  /** The next records to deliver, in order: places in the staging, and decoded records. */
-  readonly #queue = new RecordQueue<number | TraceRecord>();
+  /** The next to deliver, in order: places of events in the staging, and records that are no events. */
+  readonly #queue = new RecordQueue<number | OtherRecord>();
   /** Events taken out of the ring. */
   #read = 0;
   /** All older events have been released. */
@@ -83,7 +91,7 @@ export class EventStream implements Disposable {
 
   /** Shows all records that are still to be delivered, and all later ones. @returns a function that ends the watch. */
   watch(watcher: Watcher): () => void {
-    for (let index = 0; index < this.#queue.length; index++) watcher(this.#decodeInPlace(index));
+    for (let index = 0; index < this.#queue.length; index++) watcher(this.#record(this.#queue.at(index)));
     this.#watchers.add(watcher);
     return () => void this.#watchers.delete(watcher);
   }
@@ -91,13 +99,34 @@ export class EventStream implements Disposable {
   /** The next records; so few that a reader which keeps none leaves the garbage collector little to do. */
   take(): TraceRecord[] {
     const batch: TraceRecord[] = [];
-    for (let left = Math.min(this.#queue.length, BATCH); left > 0; left--) {
-      const record = this.#record(this.#queue.shift());
-      if (record.event !== 'lost') this.delivered[record.event]++;
-      batch.push(record);
-    }
-    if (batch.length > 0) this.#pollMs = POLL_MS;
+    this.takeInto(
+      {
+        event: (view, offset) => void batch.push(this.#decoder.decode(view, offset)),
+        record: (record) => void batch.push(record),
+      },
+      BATCH,
+    );
     return batch;
+  }
+
+  /** Hands the next events and records over, in order, at most `limit`. @returns how many. */
+  takeInto(sink: RecordSink, limit: number): number {
+    const count = Math.min(this.#queue.length, limit);
+    for (let left = count; left > 0; left--) {
+      const item = this.#queue.shift();
+      if (typeof item === 'number') {
+        const view = this.#staging.view(item);
+        const offset = this.#staging.offset(item);
+        this.delivered[eventNames[view.getUint32(offset + kindAt, true)]!]++;
+        sink.event(view, offset);
+        this.#staging.release(item);
+      } else {
+        if (item.event !== 'lost') this.delivered[item.event]++;
+        sink.record(item);
+      }
+    }
+    if (count > 0) this.#pollMs = POLL_MS;
+    return count;
   }
 
   /** Reads the events in the ring. @param last The programs are detached: reads all that they have emitted. */
@@ -175,29 +204,23 @@ export class EventStream implements Disposable {
   /** Drops records without a reader, and drops and counts those for which the reader is too slow. */
   #show(from: number): void {
     for (let index = from; index < this.#queue.length; index++) {
-      const record = this.#decodeInPlace(index);
+      const record = this.#record(this.#queue.at(index));
       for (const watcher of this.#watchers) watcher(record);
       if (!this.hasReader && record.event !== 'lost') this.delivered[record.event]++;
     }
-    if (!this.hasReader) this.#queue.truncate(0);
-    if (this.#queue.length <= QUEUE_LIMIT) return;
-    for (const record of this.#queue.truncate(QUEUE_LIMIT) as TraceRecord[]) {
-      if (record.event === 'lost') this.#queue.push(record);
-      else this.#losses.dropped++;
-    }
+    for (const item of this.#queue.truncate(this.hasReader ? QUEUE_LIMIT : 0)) this.#drop(item);
   }
 
-  #decodeInPlace(index: number): TraceRecord {
-    const record = this.#record(this.#queue.at(index));
-    this.#queue.set(index, record);
-    return record;
+  #drop(item: number | OtherRecord): void {
+    if (typeof item === 'number') this.#staging.release(item);
+    if (!this.hasReader) return;
+    if (typeof item !== 'number' && item.event === 'lost') this.#queue.push(item);
+    else this.#losses.dropped++;
   }
 
-  #record(item: number | TraceRecord): TraceRecord {
+  #record(item: number | OtherRecord): TraceRecord {
     if (typeof item !== 'number') return item;
-    const record = this.#decoder.decode(this.#staging.view(item), this.#staging.offset(item));
-    this.#staging.release(item);
-    return record;
+    return this.#decoder.decode(this.#staging.view(item), this.#staging.offset(item));
   }
 
   /** Reads up to a mark. False if an event before it was still being written. */

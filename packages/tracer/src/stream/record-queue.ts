@@ -39,11 +39,6 @@ export class RecordQueue<Item> {
     return this.#items[this.#place(index)]!;
   }
 
-  /** Replaces what is at an index. */
-  set(index: number, item: Item): void {
-    this.#items[this.#place(index)] = item;
-  }
-
   /** Removes the newest, beyond a length, and returns them from the oldest on. */
   truncate(length: number): Item[] {
     const removed: Item[] = [];

@@ -1,4 +1,4 @@
-import type { TraceRecord } from '../records/record.js';
+import type { OtherRecord } from '../records/record.js';
 
 /** Makes records that do not come through the ring. */
 export interface RecordSource {
@@ -8,5 +8,5 @@ export interface RecordSource {
    * @param nowNs The time of all records it returns: CLOCK_MONOTONIC, nanoseconds. All earlier events have been released.
    * @param last The programs are detached, and this is the last call.
    */
-  records(nowNs: number, last: boolean): readonly TraceRecord[];
+  records(nowNs: number, last: boolean): readonly OtherRecord[];
 }

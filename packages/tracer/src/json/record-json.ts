@@ -1,7 +1,8 @@
 /** Records as JSON lines, with the fields in one fixed order. */
-import { closeFields, type EventName } from '@weir/tracer';
-import type { EnrichedRecord } from '@weir/tracer/enrich';
-import { escapeJson, jsonString } from './text/escape.js';
+import type { EnrichedRecord } from '../enrich/enricher.js';
+import { closeFields } from '../records/close-fields.js';
+import type { EventName } from '../records/record.js';
+import { escapeJson, jsonString } from './escape.js';
 
 type KeysOf<R> = R extends unknown ? keyof R : never;
 type FieldName = KeysOf<EnrichedRecord>;
@@ -112,11 +113,22 @@ export function fieldOrder(event: EventName): readonly string[] {
 
 /** One record as one line with its line break. */
 export function jsonLine(record: EnrichedRecord): string {
+  return `${jsonFields(record, writers[record.event])}}\n`;
+}
+
+/** The part of a record's line from one of its fields on, up to another, without that. */
+export function jsonBetween(record: EnrichedRecord, from: FieldName, to: FieldName): string {
+  const all = writers[record.event];
+  const place = (field: FieldName): number => all.findIndex(({ name }) => name === field);
+  return jsonFields(record, all.slice(place(from), place(to)));
+}
+
+function jsonFields(record: EnrichedRecord, all: readonly FieldWriter[]): string {
   const fields: Fields<unknown> = record;
-  let line = '';
-  for (const { name, key, writer } of writers[record.event]) {
+  let text = '';
+  for (const { name, key, writer } of all) {
     const value = fields[name];
-    if (value !== undefined) line += key + writer(value);
+    if (value !== undefined) text += key + writer(value);
   }
-  return `${line}}\n`;
+  return text;
 }

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ColumnReader, type EventColumns } from '../src/columns/event-columns.js';
+import { offsetsTcpEvent } from '../src/generated/tcp.js';
+import { columnNames, columnWords } from '../src/index.js';
+import { WallClock } from '../src/stream/clock.js';
+import { closeEvent, FakeRing, fakeStream } from './support/fake-ring.js';
+import { randomEvent, randomFrom } from './support/random-events.js';
+
+const clock = new WallClock(1_700_000_000_123_456_789n);
+
+async function columnsOf(events: readonly DataView[]): Promise<EventColumns[]> {
+  const ring = new FakeRing();
+  const { stream } = fakeStream(ring, undefined);
+  stream.hasReader = true;
+  for (const event of events) ring.add(event);
+  await stream.drain();
+  const reader = new ColumnReader(clock);
+  const batches: EventColumns[] = [];
+  for (let batch = reader.next(stream); batch !== undefined; batch = reader.next(stream)) {
+    for (const name of columnNames) batch.column(name);
+    check(batch);
+    batches.push(batch);
+  }
+  return batches;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Fields of records whose column has another name. */
+const elsewhere: { readonly [name: string]: (record: Fields) => unknown } = {
+  pid: ({ process }) => (process as Fields | undefined)?.pid,
+  tid: ({ process }) => (process as Fields | undefined)?.tid,
+  uid: ({ process }) => (process as Fields | undefined)?.uid,
+  local_port: ({ local }) => (local as Fields | undefined)?.port,
+  peer_port: ({ peer }) => (peer as Fields | undefined)?.port,
+};
+const ownForm = new Set([
+  'time_ns',
+  'comm',
+  'thread',
+  'local_address',
+  'peer_address',
+  'flow_ns',
+  'flow_cpu',
+  'error',
+]);
+
+/** Each row against its record. */
+function check(batch: EventColumns): void {
+  const names = columnNames.filter((name) => !ownForm.has(name));
+  for (let row = 0; row < batch.length; row++) {
+    const record = batch.record(row) as unknown as Fields;
+    for (const name of names) {
+      const value = batch.column(name)[row];
+      const words = (columnWords as Readonly<Record<string, readonly (string | undefined)[]>>)[name];
+      const shown = words === undefined ? (Number.isNaN(value) ? undefined : value) : words[Number(value)];
+      assert.equal(shown, (elsewhere[name] ?? ((fields) => fields[name]))(record), name);
+    }
+    assert.equal(wallText(batch.column('time_ns')[row]!), record.time);
+    if (record.flow_id === undefined) continue;
+    const flow = batch.column('flow_ns')[row]! & ((1n << 60n) - 1n);
+    assert.equal(`${flow.toString(16).padStart(15, '0')}.${batch.column('flow_cpu')[row]}`, record.flow_id);
+  }
+}
+
+function wallText(ns: bigint): string {
+  const text = new Date(Number(ns / 1_000_000_000n) * 1000).toISOString().slice(0, 19);
+  return `${text}.${(ns % 1_000_000_000n).toString().padStart(9, '0')}Z`;
+}
+
+describe('columns of events', () => {
+  it('have the values of the records, and NaN or no word where a record has none', async () => {
+    const random = randomFrom(815);
+    const events = Array.from({ length: 5000 }, (_, index) => {
+      const event = randomEvent(random);
+      event.setBigUint64(offsetsTcpEvent.timeNs, BigInt(index) * 1_234_567n, true);
+      return event;
+    });
+    const batches = await columnsOf(events);
+    assert.deepEqual(
+      batches.map(({ length }) => length),
+      [2048, 2048, 904],
+    );
+  });
+
+  it('stay valid after their batch, which itself is over', async () => {
+    const times = Array.from({ length: 2049 }, (_, index) => BigInt(1000 + index));
+    const [first, second] = await columnsOf(times.map((time) => closeEvent(time)));
+    assert.deepEqual([...first!.column('monotonic_ns')], times.slice(0, 2048).map(Number));
+    assert.deepEqual([...second!.column('monotonic_ns')], [3048]);
+    assert.throws(() => first!.record(0), /the next was asked for/);
+  });
+});
