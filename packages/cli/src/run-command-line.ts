@@ -7,6 +7,7 @@ import { describeFailure, ExitCode } from './failure.js';
 import { Output } from './output/output.js';
 import { createProgram } from './program.js';
 import type { RunHost } from './run-host.js';
+import { useAscii, wantsAscii } from './text/charset.js';
 import { paintFor } from './text/colour.js';
 import type { TopFlags } from './top/top-flags.js';
 import type { TraceFlags } from './trace/trace-flags.js';
@@ -17,6 +18,7 @@ const DEFAULT_WIDTH = 80;
 
 /** Runs `weir` with these arguments (without `node` and the script) and returns the exit status. */
 export async function runCommandLine(args: readonly string[], host: RunHost): Promise<number> {
+  useAscii(wantsAscii(host.env));
   const stdout = new Output(host.stdout);
   let exitCode: number = ExitCode.ok;
   let help = '';
@@ -37,7 +39,7 @@ export async function runCommandLine(args: readonly string[], host: RunHost): Pr
       },
       completion: async (shell) => {
         const { completionScript } = await import('./completion/script.js');
-        await stdout.write(completionScript(shell, program));
+        await stdout.writeData(completionScript(shell, program));
       },
     },
     {
@@ -130,9 +132,8 @@ async function doctor(flags: DoctorFlags, host: RunHost, stdout: Output): Promis
     ...(flags.offsets && { offsets: true }),
   });
   const paint = paintFor(flags.color, host.stdout.isTTY === true, host.env);
-  await stdout.write(
-    flags.json ? `${escapeJson(JSON.stringify(report, null, 2))}\n` : formatReport(report, paint),
-  );
+  if (flags.json) await stdout.writeData(`${escapeJson(JSON.stringify(report, null, 2))}\n`);
+  else await stdout.write(formatReport(report, paint));
   return report.ok ? ExitCode.ok : ExitCode.failed;
 }
 

@@ -1,5 +1,6 @@
 /** The surroundings of the command as a process. */
 import { describeCrash } from './failure.js';
+import { startedWithoutHangup, withoutHangup } from './hangup.js';
 import { Notices } from './output/notices.js';
 import type { OutputStream } from './output/output.js';
 import {
@@ -26,6 +27,7 @@ export async function runProcess(loadTracer: TracerLoader): Promise<void> {
 }
 
 function standardHost(loadTracer: TracerLoader): RunHost {
+  const isIgnored = startedWithoutHangup();
   const stdout = openStandard(1);
   const stderr = openStandard(2);
   replaceRuntimeStreams(stdout, stderr);
@@ -35,7 +37,7 @@ function standardHost(loadTracer: TracerLoader): RunHost {
     terminal: () => terminalOf(stdout),
     avoidWaiting: () => avoidWaiting([stdout, stderr]),
     env: process.env,
-    signals: process,
+    signals: isIgnored ? withoutHangup(process) : process,
     exit: (code) => process.exit(code),
     loadTracer,
   };

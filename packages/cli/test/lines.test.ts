@@ -109,6 +109,42 @@ describe('text lines', () => {
     }
   });
 
+  it('have no address that a terminal of fewer columns would break', () => {
+    const ports = {
+      local: { address: '255.255.255.254', port: 65_535 },
+      peer: { address: '10.200.100.1', port: 443 },
+    };
+    const records = [...oneOfEach, connect(ports), close(ports), connect(shortIpv6)];
+    for (let width = 29; width < 79; width++) {
+      const lines = format({ width }, ...records);
+      for (const line of lines) assert.ok(displayWidth(line) <= width, `${width}: ${line}`);
+      for (const address of [
+        '10.0.0.5:40000',
+        '255.255.255.254:65535',
+        '10.200.100.1:443',
+        '[2001:db8::a:b:c:d]:443',
+      ]) {
+        assert.ok(
+          lines.some((line) => line.includes(address)),
+          `${address} at ${width} columns`,
+        );
+      }
+    }
+    assert.deepEqual(format({ width: 60 }, close(), connect(longIpv6), lost({ count: 1, where: 'map' })), [
+      'TIME     EVENT       PID COMM',
+      '  LOCAL                   PEER',
+      '10:36:07 close      4242 curl           ',
+      '  10.0.0.5:40000        → 192.0.2.1:443',
+      '  1.52 s, sent 517 B, received 1.23 MB, srtt 0.850 ms,',
+      '  closed by local',
+      '10:36:07 connect    4242 curl           ',
+      '  [2001:0db8:85a3:1111:2222:8a2e:0370:7334]:54321',
+      '→ [fd00:aaaa:bbbb:cccc:dddd:eeee:ffff:0001]:65535',
+      '  handshake 12.3 ms',
+      '10:36:07 lost    1 event: the connection table was full',
+    ]);
+  });
+
   it('keep IPv6 addresses aligned, whole where there is room', () => {
     assert.deepEqual(format({}, connect(), connect(longIpv6), connect(shortIpv6), connect()).slice(1), [
       '10:36:07.123 connect    4242 curl            10.0.0.5:40000        → 192.0.2.1:443         handshake 12.3 ms',

@@ -1,8 +1,8 @@
 /** `weir top` in a terminal, as people use it: keys in, a screen out. tmux is the terminal. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { bin } from './support/command.js';
@@ -131,4 +131,33 @@ describe('weir top in a terminal', () => {
       await shows(/^typed 24\n icanon$/m);
     });
   }
+});
+
+describe('weir top on a terminal that goes away', () => {
+  it('ends within three seconds, and leaves nothing in the kernel', async () => {
+    const before = existingObjects();
+    const command = `exec ${process.execPath} ${bin} top --netns ${netns} --interval 250ms`;
+    const terminal = spawn('script', ['-qfc', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'ignore'] });
+    let output = '';
+    terminal.stdout.on('data', (text) => {
+      output += text;
+    });
+    const deadline = performance.now() + 30_000;
+    while (!output.includes('quit')) {
+      assert.ok(performance.now() < deadline, output);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const children = readFileSync(`/proc/${terminal.pid}/task/${terminal.pid}/children`, 'latin1');
+    const pid = Number.parseInt(children, 10);
+    terminal.kill('SIGKILL');
+    const hungUp = performance.now();
+    while (
+      existsSync(`/proc/${pid}`) &&
+      !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))
+    ) {
+      assert.ok(performance.now() - hungUp < 3000, 'still there after three seconds');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await assertNothingLeft(before);
+  });
 });

@@ -151,4 +151,17 @@ describe('ending a tracer', () => {
     assert.throws(() => Tracer.start({ filter: { peerAddresses: ['10.0.0.1/8'] } }), /10\.0\.0\.0\/8/);
     assert.equal(bpfDescriptors(), before);
   });
+
+  it('rejects a refresh of live connections during a stop and after it, and the program goes on', async () => {
+    await using tracer = Tracer.start();
+    using live = tracer.connections();
+    await live.refresh();
+    const during = live.refresh();
+    const stopped = tracer.stop();
+    await assert.rejects(during, /was stopped|disposed of/);
+    await stopped;
+    await assert.rejects(live.refresh(), /was stopped/);
+    assert.deepEqual(tracer.stats().lost.ring, 0);
+    assert.ok([...live].length >= 0);
+  });
 });

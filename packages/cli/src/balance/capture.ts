@@ -29,7 +29,7 @@ export async function capture(flags: CaptureFlags, host: RunHost, stdout: Output
   };
   try {
     const came = await ask(flags, (client) =>
-      client.capture(body, abort.signal, (piece) => output.write(piece)),
+      client.capture(body, abort.signal, (piece) => output.writeData(piece)),
     );
     host.stderr.write(`weir: ${summary(came)}\n`);
   } finally {

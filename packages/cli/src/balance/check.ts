@@ -15,7 +15,7 @@ export async function check(file: string, flags: CheckFlags, stdout: Output): Pr
     return ExitCode.ok;
   }
   const problems = problemsOf(file);
-  await stdout.write(`${escapeJson(JSON.stringify({ ok: problems.length === 0, problems }, null, 2))}\n`);
+  await stdout.writeData(`${escapeJson(JSON.stringify({ ok: problems.length === 0, problems }, null, 2))}\n`);
   return problems.length === 0 ? ExitCode.ok : ExitCode.usage;
 }
 

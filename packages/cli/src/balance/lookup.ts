@@ -24,7 +24,7 @@ export async function lookup(
   };
   const found = await ask(flags, (control) => control.call('lookup', flow));
   if (flags.json === true) {
-    await stdout.write(`${escapeJson(JSON.stringify(found, null, 2))}\n`);
+    await stdout.writeData(`${escapeJson(JSON.stringify(found, null, 2))}\n`);
     return ExitCode.ok;
   }
   const { verdict, reason, vip: vipName, real, realName, realPort } = found;

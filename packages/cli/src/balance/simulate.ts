@@ -18,9 +18,8 @@ export async function simulate(file: string, flags: SimulateFlags, stdout: Outpu
   using simulator = new Simulator(config);
   for (const [index, { bytes, length }] of packets.entries()) {
     const outcome = simulator.run(bytes, length);
-    const report =
-      flags.json === true ? jsonLine(index + 1, outcome, config) : text(index + 1, outcome, config);
-    await stdout.write(report);
+    if (flags.json === true) await stdout.writeData(jsonLine(index + 1, outcome, config));
+    else await stdout.write(text(index + 1, outcome, config));
     if (stdout.broken) break;
   }
   return ExitCode.ok;

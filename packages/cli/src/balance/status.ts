@@ -16,7 +16,7 @@ import { ask } from './running-balancer.js';
 
 export async function status(flags: StatusFlags, host: RunHost, stdout: Output): Promise<ExitCode> {
   const answer = await ask(flags, (client) => client.call('status', { overMs: flags.interval }));
-  if (flags.json === true) await stdout.write(`${escapeJson(JSON.stringify(answer, null, 2))}\n`);
+  if (flags.json === true) await stdout.writeData(`${escapeJson(JSON.stringify(answer, null, 2))}\n`);
   else {
     const paint = paintFor(flags.color, host.stdout.isTTY === true, host.env);
     await stdout.write(statusText(answer, paint, new Date()));

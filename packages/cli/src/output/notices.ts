@@ -1,4 +1,5 @@
 /** Standard error: short notices, which nobody waits for. */
+import { inCharset } from '../text/charset.js';
 import type { OutputStream } from './output.js';
 
 /** The part of standard error that Weir uses. */
@@ -35,7 +36,7 @@ export class Notices implements ErrorOutput {
   write(text: string): void {
     if (this.#stream.destroyed) return;
     if (this.#stream.writableLength > this.#mostWaiting) this.#dropped += text.split('\n').length - 1;
-    else this.#stream.write(text, () => this.#reportDropped());
+    else this.#stream.write(inCharset(text), () => this.#reportDropped());
   }
 
   #reportDropped(): void {

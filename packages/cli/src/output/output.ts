@@ -1,5 +1,6 @@
 /** Standard output that never holds more than one piece of text, and that knows when nobody reads it any more. */
 import type { Writable } from 'node:stream';
+import { inCharset } from '../text/charset.js';
 import type { IsWritable } from './descriptor-stream.js';
 
 /** The part of standard output that Weir uses. */
@@ -41,14 +42,19 @@ export class Output {
     else this.#brokenListener = listener;
   }
 
+  /** Writes text for people, in the characters that the locale has. @throws as `writeData` */
+  async write(text: string): Promise<void> {
+    await this.writeData(inCharset(text));
+  }
+
   /**
-   * Resolves when the text has been taken by the kernel, so that a slow reader slows down the writer; or at once
-   * when the reader has gone away.
+   * Writes data for programs as it is. Resolves when it has been been accepted by the kernel, so that a slow reader slows down the
+   * writer; or at once when the reader has gone away.
    * @throws any other error of the stream, such as ENOSPC.
    */
-  async write(text: string | Uint8Array): Promise<void> {
-    if (this.#broken || text.length === 0) return;
-    const error = await new Promise<Error | null | undefined>((resolve) => this.stream.write(text, resolve));
+  async writeData(data: string | Uint8Array): Promise<void> {
+    if (this.#broken || data.length === 0) return;
+    const error = await new Promise<Error | null | undefined>((resolve) => this.stream.write(data, resolve));
     if (!error) return;
     if (!this.#isReaderGone(error)) throw error;
     this.#break();

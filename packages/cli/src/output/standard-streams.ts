@@ -7,6 +7,7 @@ import { fstatSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { Readable, Writable } from 'node:stream';
 import { isatty, ReadStream } from 'node:tty';
+import { inCharset } from '../text/charset.js';
 import { DescriptorStream, InheritedStream } from './descriptor-stream.js';
 import type { OutputStream } from './output.js';
 import { closeQuietly, openToRead, openToWrite } from './own-file.js';
@@ -41,7 +42,7 @@ export function replaceRuntimeStreams(stdout: OutputStream, stderr: OutputStream
 
 /** Writes to standard error before it returns, for a process that is about to end. */
 export function writeLastWords(text: string): void {
-  const bytes = Buffer.from(text);
+  const bytes = Buffer.from(inCharset(text));
   const deadline = performance.now() + 1000;
   for (let offset = 0; offset < bytes.length && performance.now() < deadline; ) {
     try {

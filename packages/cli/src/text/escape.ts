@@ -3,6 +3,8 @@
  * escape sequences, line breaks, or characters that reorder or hide what stands around them.
  */
 
+import { isAscii } from './charset.js';
+
 /**
  * Characters that are escaped: the backslash (so that an escape cannot be imitated), everything of category C (controls,
  * formats, surrogates, private use, unassigned), separators and spaces other than U+0020, and characters that
@@ -10,14 +12,24 @@
  */
 const unsafe = /[\\\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu;
 const plain = /^[ -[\]-~]*$/;
+const notPlain = /[^ -[\]-~]/gu;
 
 const short: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
-/** Replaces every unsafe character by a visible escape: `\n`, `\x1b`, `\u202e`, `\u{e0041}`. */
+/**
+ * Replaces every unsafe character by a visible escape: `\n`, `\x1b`, `\u202e`, `\u{e0041}`; in a locale without UTF-8, all
+ * that are not ASCII, by their bytes: `\xc3\xa9`.
+ */
 export function escapeText(text: string): string {
-  return plain.test(text)
-    ? text
-    : text.replace(unsafe, (character) => (character === ' ' ? ' ' : visible(character)));
+  if (plain.test(text)) return text;
+  if (isAscii()) return text.replace(notPlain, visibleInAscii);
+  return text.replace(unsafe, (character) => (character === ' ' ? ' ' : visible(character)));
+}
+
+function visibleInAscii(character: string): string {
+  const code = character.codePointAt(0)!;
+  if (code < 0x80 || (code >= 0xd800 && code <= 0xdfff)) return visible(character);
+  return [...Buffer.from(character)].map((byte) => `\\x${byte.toString(16)}`).join('');
 }
 
 function visible(character: string): string {

@@ -1,4 +1,6 @@
 /** Records as aligned, readable lines. */
+
+import { stripVTControlCharacters } from 'node:util';
 import type { EventName } from '@weir/tracer';
 import type { EnrichedRecord } from '@weir/tracer/enrich';
 import { localClock } from './clock.js';
@@ -55,14 +57,12 @@ export class TextFormatter {
   /** The columns' names, with a line break. */
   header(): string {
     const layout = this.#layout;
-    const names = [
-      'TIME'.padEnd(layout.time),
-      'EVENT'.padEnd(layout.event),
-      'PID'.padStart(layout.pid),
-      'COMM'.padEnd(layout.comm),
-      `${'LOCAL'.padEnd(this.#localWidth + noArrow.length)}PEER`,
-    ];
-    return `${this.#paint('bold', names.join(' '))}\n`;
+    const names = ['TIME'.padEnd(layout.time), 'EVENT'.padEnd(layout.event), 'PID'.padStart(layout.pid)];
+    const ends = `${'LOCAL'.padEnd(this.#localWidth + noArrow.length)}PEER`;
+    const lines = layout.isNarrow
+      ? [[...names, 'COMM'], [' '.repeat(layout.indent) + ends]]
+      : [[...names, 'COMM'.padEnd(layout.comm), ends]];
+    return lines.map((line) => `${this.#paint('bold', line.join(' '))}\n`).join('');
   }
 
   /** One record with its line break; on a terminal that is too narrow, on more than one line. */
@@ -72,7 +72,9 @@ export class TextFormatter {
     const time = paint('dim', this.#clock(record.time).slice(0, layout.time));
     const label = labels[record.event] ?? record.event;
     const event = paint(eventStyles[record.event], label.padEnd(layout.event));
-    if (record.event === 'lost') return `${time} ${event} ${paint('yellow', details(record).join(', '))}\n`;
+    if (record.event === 'lost') {
+      return this.#besideOrBelow(`${time} ${event}`, details(record).join(', '), 'yellow');
+    }
 
     const pid = String(record.process?.pid ?? '-').padStart(layout.pid);
     const name = escapeText(record.process?.comm ?? '-');
@@ -81,13 +83,14 @@ export class TextFormatter {
       layout.comm,
     );
     const head = `${time} ${event} ${pid} ${comm}`;
-    if (record.event === 'fd_install') return `${head} ${this.#fit(details(record).join(', '))}\n`;
+    if (record.event === 'fd_install') return this.#besideOrBelow(head, details(record).join(', '));
 
     const local = formatEndpoint(record.local);
     const peer = formatEndpoint(record.peer);
+    const arrow = record.direction === undefined ? noArrow : arrows[record.direction];
+    if (layout.isNarrow) return this.#narrow(head, local, arrow, peer, record);
     this.#localWidth = grow(this.#localWidth, local.length, layout);
     this.#peerWidth = grow(this.#peerWidth, peer.length, layout);
-    const arrow = record.direction === undefined ? noArrow : arrows[record.direction];
     const ends = `${head} ${fitEndpoint(local, this.#localWidth).padEnd(this.#localWidth)}${arrow}`;
     return this.#withDetails(ends, fitEndpoint(peer, this.#peerWidth), record);
   }
@@ -101,11 +104,34 @@ export class TextFormatter {
     const text = parts.join(', ');
     const shown = record.event === 'fail' ? this.#paint('red', text) : text;
     if (start + displayWidth(text) <= total) return `${head}${peer.padEnd(this.#peerWidth)} ${shown}\n`;
-    return [
-      `${head}${peer}`,
-      ...wrap(parts, total - indent).map((line) => ' '.repeat(indent) + line),
-      '',
-    ].join('\n');
+    return `${head}${peer}\n${this.#below(parts)}`;
+  }
+
+  /** Puts the ends below the process, and the details below these. */
+  #narrow(head: string, local: string, arrow: string, peer: string, record: EnrichedRecord): string {
+    const { indent, total, endpointMax } = this.#layout;
+    const margin = ' '.repeat(indent);
+    const isPair = local.length <= endpointMax && peer.length <= endpointMax;
+    const room = total - indent;
+    const ends = isPair
+      ? `${margin}${local.padEnd(this.#localWidth)}${arrow}${peer}`
+      : `${margin}${fitEndpoint(local, room)}\n${arrow.trimStart()}${fitEndpoint(peer, room)}`;
+    return `${head}\n${ends}\n${this.#below(details(record).map((part) => this.#fit(part)))}`;
+  }
+
+  #below(parts: readonly string[]): string {
+    const { indent, total } = this.#layout;
+    return wrap(parts, total - indent)
+      .map((line) => `${' '.repeat(indent)}${line}\n`)
+      .join('');
+  }
+
+  /** A short text behind others, or on a terminal that has no room for it, below. */
+  #besideOrBelow(head: string, text: string, style?: Style): string {
+    const paint = (part: string) => (style === undefined ? part : this.#paint(style, part));
+    const isBeside =
+      displayWidth(stripVTControlCharacters(head)) + 1 + displayWidth(text) <= this.#layout.total;
+    return isBeside ? `${head} ${paint(text)}\n` : `${head}\n${paint(this.#below([this.#fit(text)]))}`;
   }
 
   /** Cuts what is longer than a line below LOCAL. */

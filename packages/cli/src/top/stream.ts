@@ -36,11 +36,9 @@ export class StreamPrinter {
   /** Prints one frame. @returns whether anybody still reads. */
   async print(frame: Frame, enrichment: Enrichment, time: Date): Promise<boolean> {
     const { json, rows } = this.#options;
-    const text = json
-      ? jsonLine(jsonFrame(frame, this.#options, enrichment, time, rows))
-      : (this.#printed > 0 ? '\n' : '') + this.#table(frame, enrichment, time);
-    this.#printed++;
-    await this.#output.write(text);
+    const isFirst = this.#printed++ === 0;
+    if (json) await this.#output.writeData(jsonLine(jsonFrame(frame, this.#options, enrichment, time, rows)));
+    else await this.#output.write((isFirst ? '' : '\n') + this.#table(frame, enrichment, time));
     return !this.#output.broken;
   }
 

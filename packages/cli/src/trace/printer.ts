@@ -63,13 +63,13 @@ export class Printer {
   async begin(): Promise<void> {
     const head = this.#head;
     this.#head = '';
-    await this.#output.write(head);
+    await this.#write(head);
   }
 
   /** Returns false when nothing more is to be printed. */
   async print(records: readonly EnrichedRecord[]): Promise<boolean> {
     for (let start = 0; start < records.length; start += recordsPerWrite) {
-      await this.#output.write(this.#format(records.slice(start, start + recordsPerWrite)));
+      await this.#write(this.#format(records.slice(start, start + recordsPerWrite)));
       if (this.#left === 0 || this.#output.broken) return false;
     }
     return true;
@@ -77,9 +77,13 @@ export class Printer {
 
   /** Prints lines of JSON that are made already. Returns false when nothing more is to be printed. */
   async printLines({ bytes, counts }: JsonLines): Promise<boolean> {
-    await this.#output.write(bytes);
+    await this.#output.writeData(bytes);
     for (const event of Object.keys(this.printed) as KernelEventName[]) this.printed[event] += counts[event];
     return !this.#output.broken;
+  }
+
+  #write(text: string): Promise<void> {
+    return this.#text === undefined ? this.#output.writeData(text) : this.#output.write(text);
   }
 
   end(): void {

@@ -3,6 +3,7 @@
  * over ssh, and free of flicker.
  */
 import type { Writable } from 'node:stream';
+import { inCharset } from '../../text/charset.js';
 
 /**
  * CUP: to the first column of a row, from 1. SGR 0: no style. EL: clear to the end of the line, which behind a line as wide as
@@ -36,7 +37,7 @@ export class Painter {
     if (this.#target.writableLength > MOST_WAITING) return;
     const update = changes(this.#shown, lines);
     this.#shown = lines;
-    if (update !== '') this.#target.write(update);
+    if (update !== '') this.#target.write(inCharset(update));
   }
 }
 
