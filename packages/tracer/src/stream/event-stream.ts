@@ -1,10 +1,10 @@
 /** From the ring to records: takes events out, puts them in order, and keeps them until they are read. */
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import { TimeOrderer } from '@weir/ebpf';
 import { monotonicNs } from '@weir/ebpf/sys';
 import { offsetsTcpEvent } from '../generated/tcp.js';
 import type { OtherRecord, TraceRecord } from '../records/record.js';
 import { EventDecoder, eventNames } from './decode.js';
+import { EventQueue } from './event-queue.js';
 import type { EventRing, ReadToMark } from './event-ring.js';
 import type { FollowedClock } from './followed-clock.js';
 import type { Losses } from './losses.js';
@@ -27,6 +27,8 @@ const BATCH = 1024;
  */
 const QUEUE_LIMIT = 65_536;
 const { timeNs: timeAt, cpu: cpuAt, event: kindAt } = offsetsTcpEvent;
+/** Stands in the queue for a record that is no event. */
+const OTHER = 0xffff_ffff;
 /** Maximum wait for programs that were running when they were detached. */
 const LAST_RECORDS_NS = 1_000_000_000n;
 
@@ -48,11 +50,10 @@ export class EventStream implements Disposable {
   readonly #sources: readonly RecordSource[];
   readonly #decoder: EventDecoder;
   readonly #staging = new Staging();
-  /** Orders places in the staging. */
-  readonly #orderer = new TimeOrderer<number, number>();
   readonly #watchers = new Set<Watcher>();
-  /** The next to deliver, in order: places of events in the staging, and records that are no events. */
-  readonly #queue = new RecordQueue<number | OtherRecord>();
+  /** The events to deliver, in order, as places in the staging; {@link OTHER} where the next of `#others` comes. */
+  readonly #queue = new EventQueue();
+  readonly #others = new RecordQueue<OtherRecord>();
   /** Events taken out of the ring. */
   #read = 0;
   /** All older events have been released. */
@@ -77,7 +78,7 @@ export class EventStream implements Disposable {
 
   /** Events that came older than one already released. */
   get inversions(): number {
-    return this.#orderer.inversions;
+    return this.#queue.inversions;
   }
 
   get isWatched(): boolean {
@@ -91,7 +92,7 @@ export class EventStream implements Disposable {
 
   /** Shows all records that are still to be delivered, and all later ones. @returns a function that ends the watch. */
   watch(watcher: Watcher): () => void {
-    for (let index = 0; index < this.#queue.length; index++) watcher(this.#record(this.#queue.at(index)));
+    this.#eachFrom(0, 0, watcher);
     this.#watchers.add(watcher);
     return () => void this.#watchers.delete(watcher);
   }
@@ -112,19 +113,22 @@ export class EventStream implements Disposable {
   /** Hands the next events and records over, in order, at most `limit`. @returns how many. */
   takeInto(sink: RecordSink, limit: number): number {
     const count = Math.min(this.#queue.length, limit);
+    const kinds = eventNames.map(() => 0);
     for (let left = count; left > 0; left--) {
-      const item = this.#queue.shift();
-      if (typeof item === 'number') {
-        const view = this.#staging.view(item);
-        const offset = this.#staging.offset(item);
-        this.delivered[eventNames[view.getUint32(offset + kindAt, true)]!]++;
+      const place = this.#queue.shift();
+      if (place !== OTHER) {
+        const view = this.#staging.view(place);
+        const offset = this.#staging.offset(place);
+        kinds[view.getUint32(offset + kindAt, true)]!++;
         sink.event(view, offset);
-        this.#staging.release(item);
+        this.#staging.release(place);
       } else {
-        if (item.event !== 'lost') this.delivered[item.event]++;
-        sink.record(item);
+        const record = this.#others.shift();
+        if (record.event !== 'lost') this.delivered[record.event]++;
+        sink.record(record);
       }
     }
+    for (const [kind, name] of eventNames.entries()) this.delivered[name] += kinds[kind]!;
     if (count > 0) this.#pollMs = POLL_MS;
     return count;
   }
@@ -181,46 +185,61 @@ export class EventStream implements Disposable {
     // Everything that is released now happened before this call.
     this.#clock.follow();
     const from = this.#queue.length;
-    const release = (place: number): void => void this.#queue.push(place);
+    const fromOther = this.#others.length;
     const horizon = now - this.#ring.delayNs;
-    if (last) this.#orderer.flush(release);
-    else if (complete) this.#orderer.release(Number(horizon), release);
+    if (last) this.#queue.release(Number.POSITIVE_INFINITY);
+    else if (complete) this.#queue.release(Number(horizon));
     if (last || complete) {
       this.#releasedNs = horizon;
       this.#addRecords(last ? Number(monotonicNs()) : Number(horizon), last);
     }
     if (this.#queue.length > from) this.#pollMs = POLL_MS;
-    if (this.isWatched) this.#show(from);
+    if (this.isWatched) this.#show(from, fromOther);
   }
 
   #addRecords(nowNs: number, last: boolean): void {
     for (const source of this.#sources) {
       // What is lost meanwhile is reported once there is room.
       if (source === this.#losses && !last && this.isWatched && this.#queue.length >= QUEUE_LIMIT) continue;
-      for (const record of source.records(nowNs, last)) this.#queue.push(record);
+      for (const record of source.records(nowNs, last)) this.#append(record);
     }
   }
 
-  /** Drops records without a reader, and drops and counts those for which the reader is too slow. */
-  #show(from: number): void {
-    for (let index = from; index < this.#queue.length; index++) {
-      const record = this.#record(this.#queue.at(index));
+  #append(record: OtherRecord): void {
+    this.#others.push(record);
+    this.#queue.append(OTHER);
+  }
+
+  /**
+   * Shows watchers what was released. Without a reader, all is dropped then; with a reader that is too slow, what exceeds the
+   * limit, which is counted.
+   */
+  #show(from: number, fromOther: number): void {
+    this.#eachFrom(from, fromOther, (record) => {
       for (const watcher of this.#watchers) watcher(record);
       if (!this.hasReader && record.event !== 'lost') this.delivered[record.event]++;
-    }
-    for (const item of this.#queue.truncate(this.hasReader ? QUEUE_LIMIT : 0)) this.#drop(item);
-  }
-
-  #drop(item: number | OtherRecord): void {
-    if (typeof item === 'number') this.#staging.release(item);
+    });
+    const dropped = this.#queue.truncate(this.hasReader ? QUEUE_LIMIT : 0);
+    const events = dropped.filter((place) => place !== OTHER);
+    for (const place of events) this.#staging.release(place);
+    const others = this.#others.truncate(this.#others.length - (dropped.length - events.length));
     if (!this.hasReader) return;
-    if (typeof item !== 'number' && item.event === 'lost') this.#queue.push(item);
-    else this.#losses.dropped++;
+    const losses = others.filter(({ event }) => event === 'lost');
+    this.#losses.dropped += dropped.length - losses.length;
+    for (const record of losses) this.#append(record);
   }
 
-  #record(item: number | OtherRecord): TraceRecord {
-    if (typeof item !== 'number') return item;
-    return this.#decoder.decode(this.#staging.view(item), this.#staging.offset(item));
+  /** @param from in the queue. @param fromOther in that of other records, the first that is there from `from` on. */
+  #eachFrom(from: number, fromOther: number, onRecord: (record: TraceRecord) => void): void {
+    let other = fromOther;
+    for (let index = from; index < this.#queue.length; index++) {
+      const place = this.#queue.at(index);
+      onRecord(
+        place === OTHER
+          ? this.#others.at(other++)
+          : this.#decoder.decode(this.#staging.view(place), this.#staging.offset(place)),
+      );
+    }
   }
 
   /** Reads up to a mark. False if an event before it was still being written. */
@@ -255,6 +274,6 @@ export class EventStream implements Disposable {
     const time = view.getUint32(offset + timeAt, true) + view.getUint32(offset + timeAt + 4, true) * 2 ** 32;
     this.#read++;
     this.#losses.ring.read[view.getUint32(offset + cpuAt, true)]!++;
-    this.#orderer.push(time, this.#staging.put(view, offset));
+    this.#queue.push(time, this.#staging.put(view, offset));
   };
 }
