@@ -53,11 +53,17 @@ describe('JSON lines', () => {
       const known = new Set(fieldOrder(record.event));
       for (const name of Object.keys(record)) assert.ok(known.has(name), `${record.event}: ${name}`);
     }
-    const rare = close({ thread: 'worker', subflows: 2, filter: 'undecided' });
+    const rare = close({ interface: 'eth0', thread: 'worker', subflows: 2, filter: 'undecided' });
     const all = [connect(), accept(), rare, fail(), udpFlow(), fdInstall(), enriched(), lost()].flatMap(
       (record) => Object.keys(record),
     );
     assert.deepEqual([...new Set(all)].sort(), [...new Set(eventNames.flatMap(fieldOrder))].sort());
+  });
+
+  it('name the interface, and leave its number out', () => {
+    const line = jsonLine(connect({ interface: 'eth\x1b0', interface_index: 3 }));
+    assert.ok(line.includes('"direction":"outbound","interface":"eth\\u001b0","flow_id"'), line);
+    assert.doesNotMatch(line, /interface_index/);
   });
 
   it('leave out what is unknown', () => {

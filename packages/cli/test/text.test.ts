@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { escapeJson, jsonString } from '@weir/tracer/escape';
 import { wantsColour } from '../src/text/colour.js';
-import { fitEndpoint } from '../src/text/endpoint.js';
+import { fitEndpoint, formatLocal, formatPeer } from '../src/text/endpoint.js';
 import { escapeText } from '../src/text/escape.js';
 import { formatBytes, formatDuration, formatMilliseconds } from '../src/text/units.js';
 import { displayWidth, truncate } from '../src/text/width.js';
@@ -137,6 +137,23 @@ describe('the width of text', () => {
       assert.equal(cut.length, width);
       assert.match(cut, /^\[2001.*…[0-9a-f:]*34\]:54321$/);
     }
+  });
+});
+
+describe('endpoints', () => {
+  it('show the interface where an address means something on one link only, or the socket is bound', () => {
+    const [link, other] = [
+      { address: 'fe80::1', port: 80 },
+      { address: '192.0.2.1', port: 80 },
+    ];
+    assert.equal(formatLocal(link, 'eth0'), '[fe80::1%eth0]:80');
+    assert.equal(formatPeer(link, 'eth0'), '[fe80::1%eth0]:80');
+    assert.equal(formatPeer({ address: 'ff02::1', port: 80 }, 'eth0'), '[ff02::1%eth0]:80');
+    assert.equal(formatLocal(link, undefined), '[fe80::1]:80');
+    assert.equal(formatLocal(other, 'vrf-blue'), '192.0.2.1%vrf-blue:80');
+    assert.equal(formatPeer(other, 'vrf-blue'), '192.0.2.1:80');
+    assert.equal(formatPeer({ address: 'fec0::1', port: 80 }, 'eth0'), '[fec0::1]:80');
+    assert.equal(formatLocal(link, '\x1b[m'), '[fe80::1%\\x1b[m]:80');
   });
 });
 

@@ -268,6 +268,66 @@ describe('the queue of ended connections', () => {
   });
 });
 
+describe('connections with the same ends on two interfaces', () => {
+  const names = new Map([
+    [3, 'la'],
+    [4, 'lb'],
+  ]);
+  const table = (byInterface: boolean) => ({
+    byInterface,
+    interfaceName: (_: number, index: number) => names.get(index),
+  });
+  const shown = (simulation: Simulation) =>
+    [...simulation.table.connections()].map((connection) => [
+      ...[connection.interface, connection.process?.pid, connection.bytes_sent],
+    ]);
+
+  it('are two, each with its process, its bytes and its end', () => {
+    const simulation = new Simulation(table(true));
+    const [a, b] = [3, 4].map((interfaceIndex) =>
+      simulation.connect({ port: 4000, pid: interfaceIndex, interfaceIndex }),
+    );
+    simulation.deliver();
+    simulation.move(a!, 1000, 0);
+    simulation.move(b!, 50_000, 0);
+    simulation.refresh();
+    assert.deepEqual(shown(simulation), [
+      ['la', 3, 1000],
+      ['lb', 4, 50_000],
+    ]);
+    names.set(4, 'renamed');
+    simulation.refresh();
+    assert.equal(shown(simulation)[1]![0], 'renamed');
+    const [first] = simulation.table.connections();
+    assert.equal(plainConnection(first!, simulation.nowNs).interface, 'la');
+    simulation.close(a!);
+    simulation.deliver();
+    simulation.refresh();
+    assert.deepEqual(shown(simulation), [['renamed', 4, 50_000]]);
+    const { totals } = simulation.table;
+    assert.deepEqual([totals.bytes_sent, totals.ended, totals.vanished], [51_000, 1, 0]);
+  });
+
+  it('from before the start are two as well', () => {
+    const simulation = new Simulation(table(true));
+    for (const interfaceIndex of [3, 4])
+      simulation.connect({ port: 4000, pid: interfaceIndex, interfaceIndex, prior: true });
+    simulation.refresh();
+    assert.deepEqual(
+      shown(simulation).map(([, pid]) => pid),
+      [3, 4],
+    );
+  });
+
+  it('do not make two rows of one where records lack the interface', () => {
+    const simulation = new Simulation(table(false));
+    simulation.connect({ port: 4000, pid: 3, interfaceIndex: 3 });
+    simulation.deliver();
+    simulation.refresh();
+    assert.deepEqual(shown(simulation), [['la', 3, 0]]);
+  });
+});
+
 describe('open sockets', () => {
   it('are those of the last refresh, listening or UDP', () => {
     const simulation = new Simulation();
@@ -281,6 +341,7 @@ describe('open sockets', () => {
       cookie: listener.cookie,
       local: { address: '0.0.0.0', port: 80 },
       peer: undefined,
+      interface: undefined,
       inode: listener.inode,
       uid: 0,
       process: { pid: 5, comm: 'p5' },

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { offsetsTcpEvent, offsetsTuple } from '../src/generated/tcp.js';
 import { ByteWriter } from '../src/json/byte-writer.js';
 import { EventJson } from '../src/json/event-json.js';
 import { JsonReader } from '../src/json/json-reader.js';
@@ -10,6 +11,7 @@ import { FakeRing, fakeStream } from './support/fake-ring.js';
 import { randomEvent, randomFrom } from './support/random-events.js';
 
 const decoder = new TextDecoder();
+const interfaceAt = offsetsTcpEvent.tuple + offsetsTuple.interface;
 
 describe('JSON lines made from events', () => {
   it('are byte for byte those of their records', () => {
@@ -25,6 +27,30 @@ describe('JSON lines made from events', () => {
       const line = decoder.decode(out.written());
       assert.equal(line, jsonLine(records.decode(event, 0)));
       JSON.parse(line);
+    }
+  });
+
+  it('name an interface as it is named now', () => {
+    const random = randomFrom(2);
+    const clock = new WallClock(0n);
+    let name: string | undefined = 'eth0';
+    const interfaces = { name: (netns: number, index: number) => name && `${name} ${netns} ${index}` };
+    const records = new EventDecoder(clock, interfaces);
+    const events = new EventJson(clock, interfaces);
+    for (name of ['eth0', 'renamed', undefined]) {
+      for (let count = 0; count < 100; count++) {
+        const event = randomEvent(random);
+        event.setUint32(interfaceAt, count % 2 === 0 ? 0 : 1 + (count % 5), true);
+        const out = new ByteWriter(4096);
+        events.write(out, event, 0);
+        const line = decoder.decode(out.written());
+        assert.equal(line, jsonLine(records.decode(event, 0)));
+        const isSocket = !line.includes('fd_install');
+        assert.equal(
+          line.includes(`"interface":"${name} `),
+          isSocket && count % 2 === 1 && name !== undefined,
+        );
+      }
     }
   });
 

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { SyscallError } from '@weir/ebpf';
 import { processFinder } from '../src/connections/index.js';
 import { socketInode } from '../src/sockets/descriptors.js';
 import {
   type DescriptorReader,
+  InterfaceNames,
   openedHere,
   payloadReceived,
   payloadSent,
@@ -101,7 +103,7 @@ describe('sock_diag', () => {
   it('decodes a reply, and rejects one that is too short', () => {
     const header = Buffer.from(
       `0a010000 1f90 ffff ${'20010db8000000000000000000000001'} ${'00000000000000000000ffff0a000001'}
-       00000000 2a000000 01000000 00000000 05000000 07000000 e8030000 39300000`.replace(/\s/g, ''),
+       03000000 2a000000 01000000 00000000 05000000 07000000 e8030000 39300000`.replace(/\s/g, ''),
       'hex',
     );
     assert.equal(header.length, 72);
@@ -118,6 +120,7 @@ describe('sock_diag', () => {
       state: 1,
       localPort: 8080,
       peerPort: 65_535,
+      interfaceIndex: 3,
       ipv6: true,
       cookie: 2 ** 32 + 42,
       inode: 12_345,
@@ -155,6 +158,50 @@ describe('network namespaces that are mounted', () => {
       { inode: 4_026_532_207, path: '/run/netns/blue' },
       { inode: 4_026_532_300, path: '/run/netns/a b' },
     ]);
+  });
+});
+
+describe('names of interfaces', () => {
+  function world() {
+    const devices = new Map([['7 3', 'eth0']]);
+    const namespaces = new Map([[7, { inode: 7, path: '/run/netns/x' }]]);
+    let [time, looked] = [0, 0];
+    const names = new InterfaceNames(
+      {
+        namespaces: () => namespaces,
+        name: ({ inode }, index) => {
+          looked++;
+          const name = devices.get(`${inode} ${index}`);
+          if (name === undefined) throw new SyscallError('sendto', 19);
+          return name;
+        },
+      },
+      () => time,
+    );
+    return { devices, namespaces, names, looked: () => looked, pass: (ms: number) => (time += ms) };
+  }
+
+  it('are those of their network namespace, and follow a renaming within a second', () => {
+    const { devices, names, looked, pass } = world();
+    for (let i = 0; i < 9; i++) assert.equal(names.name(7, 3), 'eth0');
+    assert.equal(looked(), 1);
+    assert.equal(names.name(8, 3), undefined);
+    assert.equal(names.name(7, 0), undefined);
+    devices.set('7 3', 'uplink');
+    pass(1000);
+    assert.equal(names.name(7, 3), 'uplink');
+  });
+
+  it('stay known when the interface or its namespace is gone', () => {
+    const { devices, namespaces, names, pass } = world();
+    names.name(7, 3);
+    devices.clear();
+    pass(1000);
+    assert.equal(names.name(7, 3), 'eth0');
+    namespaces.clear();
+    pass(1000);
+    assert.equal(names.name(7, 3), 'eth0');
+    assert.equal(names.name(7, 4), undefined);
   });
 });
 

@@ -6,7 +6,7 @@ import type { EnrichedRecord } from '@weir/tracer/enrich';
 import { localClock } from './clock.js';
 import { noColour, type Paint, type Style } from './colour.js';
 import { details } from './details.js';
-import { fitEndpoint, formatEndpoint } from './endpoint.js';
+import { fitEndpoint, formatLocal, formatPeer } from './endpoint.js';
 import { escapeText } from './escape.js';
 import { grow, type Layout, layoutFor } from './layout.js';
 import { displayWidth, padEnd, truncate } from './width.js';
@@ -85,8 +85,8 @@ export class TextFormatter {
     const head = `${time} ${event} ${pid} ${comm}`;
     if (record.event === 'fd_install') return this.#besideOrBelow(head, details(record).join(', '));
 
-    const local = formatEndpoint(record.local);
-    const peer = formatEndpoint(record.peer);
+    const local = formatLocal(record.local, record.interface);
+    const peer = formatPeer(record.peer, record.interface);
     const arrow = record.direction === undefined ? noArrow : arrows[record.direction];
     if (layout.isNarrow) return this.#narrow(head, local, arrow, peer, record);
     this.#localWidth = grow(this.#localWidth, local.length, layout);

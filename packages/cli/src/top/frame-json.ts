@@ -26,6 +26,7 @@ export interface JsonConnection extends PlainConnection {
 export interface JsonListener {
   readonly network: { readonly transport: 'tcp' | 'udp'; readonly type: 'ipv4' | 'ipv6' };
   readonly netns: number;
+  readonly interface?: string;
   readonly local: OpenSocket['local'];
   readonly peer?: OpenSocket['local'];
   readonly process?: PlainProcess;
@@ -105,6 +106,7 @@ function jsonListener(socket: OpenSocket, enrichment: Enrichment): JsonListener 
   return {
     network: { transport, type },
     netns,
+    ...(socket.interface !== undefined && { interface: socket.interface }),
     local,
     ...(peer !== undefined && { peer }),
     ...(process !== undefined && { process: jsonProcess(process, enrichment) }),

@@ -39,7 +39,8 @@ export function connection(
   return {
     ...{ id: ++ids, flow_id: undefined, transport: 'tcp', netns: 4026531840 },
     ...{ type: localEnd.address.includes(':') ? 'ipv6' : 'ipv4', local: localEnd, peer: peerEnd },
-    ...{ direction: 'outbound', state: parts.transport === 'udp' ? undefined : 'established' },
+    ...{ direction: 'outbound', interface_index: 0, interface: undefined },
+    ...{ state: parts.transport === 'udp' ? undefined : 'established' },
     ...{ process: { pid: 4242, comm: 'curl', uid: 1000 }, cgroup_id: undefined, inode: 1 },
     ...{ started_ns: 0, active_ns: 0, bytes_sent: 0, bytes_received: 0, packets_sent: 0 },
     ...{ packets_received: 0, send_rate: 0, receive_rate: 0, retransmits: 0, srtt_us: undefined },
@@ -51,7 +52,16 @@ export function openSocket(local: string, parts: Partial<OpenSocket> = {}): Open
   const localEnd = end(local);
   return {
     ...{ transport: 'tcp', type: localEnd.address.includes(':') ? 'ipv6' : 'ipv4', netns: 4026531840 },
-    ...{ cookie: ++ids, local: localEnd, peer: undefined, inode: 2, uid: 0, waiting: 0, backlog: 128 },
+    ...{
+      cookie: ++ids,
+      local: localEnd,
+      peer: undefined,
+      interface: undefined,
+      inode: 2,
+      uid: 0,
+      waiting: 0,
+      backlog: 128,
+    },
     process: { pid: 7, comm: 'nginx', uid: 0 },
     ...parts,
   };

@@ -28,6 +28,13 @@ export function deviceIndex(device: string): number {
   return interfaceIndex(socket, device);
 }
 
+/** The name of a device of the calling thread's network namespace. @throws SyscallError ENODEV */
+export function deviceName(ifindex: number): string | undefined {
+  using socket = new NetlinkSocket(NetlinkProtocol.route);
+  const name = interfaceAttributes(socket, ifindex).get(IFLA_IFNAME);
+  return name === undefined ? undefined : Buffer.from(name.subarray(0, -1)).toString('utf8');
+}
+
 /** The attributes of a device. @throws SyscallError */
 export function interfaceAttributes(socket: NetlinkSocket, ifindex: number): Map<number, Uint8Array> {
   const payload = interfaceMessage(ifindex);

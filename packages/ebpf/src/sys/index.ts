@@ -10,6 +10,7 @@ export type { Situation } from '../features/situation.js';
 export { absent, allOf, anyOf, known, present, unknown } from '../features/state.js';
 export { assemble, type Instruction, insn, type Width } from '../insn/assembler.js';
 export { JmpOp } from '../insn/insn.js';
+export { deviceName } from '../link/device.js';
 export { xdpMode } from '../link/xdp.js';
 export { Command } from '../uapi/commands.js';
 export { XdpFlag } from '../uapi/flags.js';

@@ -12,6 +12,8 @@ export interface Place {
   readonly netns: number;
   readonly local: Endpoint;
   readonly peer: Endpoint;
+  /** 0: none. */
+  readonly interfaceIndex: number;
   /** The moment since which it is known: CLOCK_MONOTONIC, nanoseconds. */
   readonly sinceNs: number;
 }
@@ -20,6 +22,10 @@ export interface ConnectionStoreOptions {
   readonly limit: number;
   readonly endedLimit: number;
   readonly now: () => number;
+  /** Whether records name the interface that a socket is bound to. */
+  readonly byInterface: boolean;
+  /** Names of interfaces, by network namespace and number. */
+  readonly interfaceName: (netns: number, index: number) => string | undefined;
 }
 
 export class ConnectionStore {
@@ -28,13 +34,23 @@ export class ConnectionStore {
   readonly endedQueue: EndedQueue;
   readonly totals = newTotals();
   readonly now: () => number;
+  readonly byInterface: boolean;
+  readonly #interfaceName: ConnectionStoreOptions['interfaceName'];
   readonly #limit: number;
   #nextId = 1;
 
   constructor(options: ConnectionStoreOptions) {
     this.now = options.now;
+    this.byInterface = options.byInterface;
+    this.#interfaceName = options.interfaceName;
     this.#limit = options.limit;
     this.endedQueue = new EndedQueue(options.endedLimit);
+  }
+
+  /** Interfaces can be renamed while a connection lives. */
+  nameInterface(entry: Entry): void {
+    if (entry.interface_index === 0) return;
+    entry.interface = this.#interfaceName(entry.netns, entry.interface_index) ?? entry.interface;
   }
 
   get isFull(): boolean {
@@ -42,9 +58,19 @@ export class ConnectionStore {
   }
 
   /** An entry that is in no index yet. */
-  create({ transport, key, netns, local, peer, sinceNs }: Place): Entry {
+  create({ transport, key, netns, local, peer, interfaceIndex, sinceNs }: Place): Entry {
     const type = local.address.includes(':') ? 'ipv6' : 'ipv4';
-    return newEntry({ id: this.#nextId++, key, transport, type, netns, local, peer, nowNs: sinceNs });
+    return newEntry({
+      id: this.#nextId++,
+      key,
+      transport,
+      type,
+      netns,
+      local,
+      peer,
+      interfaceIndex,
+      nowNs: sinceNs,
+    });
   }
 
   /** undefined where there is no room. */

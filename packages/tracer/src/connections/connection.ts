@@ -19,6 +19,10 @@ export interface Connection {
   readonly peer: Endpoint;
   /** undefined: not known, or not yet. */
   readonly direction: 'outbound' | 'inbound' | undefined;
+  /** Number, in `netns`, of the interface that its socket is bound to, or whose link-local addresses it has; 0: none. */
+  readonly interface_index: number;
+  /** Its name, once it is known: escape before showing it. */
+  readonly interface: string | undefined;
   /** undefined: UDP, which has none. */
   readonly state: TcpStateName | undefined;
   /** The process that connected or accepted it, or that has its socket. */
@@ -111,6 +115,7 @@ export interface EntryInit {
   readonly netns: number;
   readonly local: Endpoint;
   readonly peer: Endpoint;
+  readonly interfaceIndex: number;
   readonly nowNs: number;
 }
 
@@ -125,6 +130,8 @@ export function newEntry(init: EntryInit): Entry {
     local: init.local,
     peer: init.peer,
     direction: undefined,
+    interface_index: init.interfaceIndex,
+    interface: undefined,
     state: undefined,
     process: undefined,
     cgroup_id: undefined,
@@ -168,15 +175,16 @@ export function askProcess(entry: Entry, inode: number, findProcess: FindProcess
 }
 
 /**
- * Key that at most one live connection has at a time, in any state. A socket of IPv6 that serves IPv4 has a key of IPv4.
+ * Key that at most one live connection has at a time, in any state: two may have the same ends on two interfaces. A socket of IPv6 that serves IPv4 has a key of IPv4.
  */
 export function connectionKey(
   transport: 'tcp' | 'udp',
   netns: number,
   local: Endpoint,
   peer: Endpoint,
+  interfaceIndex: number,
 ): string {
-  return `${transport} ${netns} ${local.address} ${local.port} ${peer.address} ${peer.port}`;
+  return `${transport} ${netns} ${interfaceIndex} ${local.address} ${local.port} ${peer.address} ${peer.port}`;
 }
 
 /** A connection as `weir top --json` prints it: names and units as in records; unknown values are absent. */
@@ -187,6 +195,7 @@ export interface PlainConnection {
   readonly local: Endpoint;
   readonly peer: Endpoint;
   readonly direction?: 'outbound' | 'inbound';
+  readonly interface?: string;
   readonly state?: TcpStateName;
   readonly process?: ConnectionProcess;
   readonly cgroup_id?: number;
@@ -218,6 +227,7 @@ export function plainConnection(connection: Connection, nowNs: number): PlainCon
     local: connection.local,
     peer: connection.peer,
     ...(direction !== undefined && { direction }),
+    ...(connection.interface !== undefined && { interface: connection.interface }),
     ...(state !== undefined && { state }),
     ...(process !== undefined && { process: plainProcess(process) }),
     ...(cgroup_id !== undefined && { cgroup_id }),

@@ -15,6 +15,8 @@ export interface OpenSocket {
   readonly local: Endpoint;
   /** The peer of a connected UDP socket. */
   readonly peer: Endpoint | undefined;
+  /** Name of the interface that it is bound to: escape before showing it. */
+  readonly interface: string | undefined;
   /** Inode of the socket, as /proc/PID/fd shows it. */
   readonly inode: number;
   /** User id of the socket. */
@@ -29,14 +31,20 @@ export interface OpenSocket {
 /** The open sockets of the last refresh. */
 export class OpenSockets {
   readonly #addresses: AddressFormatter;
+  readonly #interfaceName: (netns: number, index: number) => string | undefined;
   /** Addresses and ports never change while a socket listens, so objects are kept from refresh to refresh. */
   #known = new Map<string, OpenSocket>();
   #next = new Map<string, OpenSocket>();
   /** UDP sockets of `#known`, made when first asked for. */
   #byCookie: Map<number, OpenSocket> | undefined;
 
-  constructor(addresses: AddressFormatter) {
+  /** @param interfaceName Names of interfaces, by network namespace and number. */
+  constructor(
+    addresses: AddressFormatter,
+    interfaceName: (netns: number, index: number) => string | undefined = () => undefined,
+  ) {
     this.#addresses = addresses;
+    this.#interfaceName = interfaceName;
   }
 
   [Symbol.iterator](): IterableIterator<OpenSocket> {
@@ -79,6 +87,10 @@ export class OpenSockets {
       peer: isConnected
         ? { address: this.#addresses.format(socket.addresses, 16), port: peerPort }
         : undefined,
+      interface:
+        socket.interfaceIndex === 0
+          ? undefined
+          : (this.#interfaceName(netns, socket.interfaceIndex) ?? known?.interface),
       inode,
       uid,
       process: process ?? known?.process,

@@ -27,6 +27,10 @@ export interface ConnectionTableOptions {
   readonly endedLimit?: number;
   /** CLOCK_MONOTONIC, nanoseconds. */
   readonly now?: () => number;
+  /** Whether records name the interface that a socket is bound to. Default true; else it does not distinguish connections. */
+  readonly byInterface?: boolean;
+  /** Names of interfaces, by network namespace and number. */
+  readonly interfaceName?: (netns: number, index: number) => string | undefined;
 }
 
 /** Lists all sockets, as a SocketReader does. */
@@ -51,12 +55,14 @@ export class ConnectionTable {
       limit: options.limit ?? 262_144,
       endedLimit: options.endedLimit ?? 16_384,
       now,
+      byInterface: options.byInterface ?? true,
+      interfaceName: options.interfaceName ?? (() => undefined),
     });
     this.#tcp = new TcpConnections(this.#store, addresses);
     this.#udp = new UdpFlows(this.#store);
     this.#tcpIdleNs = (options.tcpIdleMs ?? Number.POSITIVE_INFINITY) * 1e6;
     this.#rates = new RateMeter(now());
-    this.openSockets = new OpenSockets(addresses);
+    this.openSockets = new OpenSockets(addresses, options.interfaceName);
   }
 
   /** Connections and flows in the table, idle ones among them. */

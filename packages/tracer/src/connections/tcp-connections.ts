@@ -70,7 +70,7 @@ export class TcpConnections {
     if (record.event === 'connect') totals.connected++;
     else totals.accepted++;
     const startNs = monotonic_ns - (record.event === 'connect' ? (record.handshake_us ?? 0) * 1000 : 0);
-    const place = placeOf(record, startNs);
+    const place = this.#placeOf(record, startNs);
     const late = awaitingClose.takeNameless(place.key, startNs);
     if (late !== undefined) {
       // Its socket is already gone, and only the record of its end is still missing.
@@ -96,6 +96,7 @@ export class TcpConnections {
     const { totals } = this.#store;
     entry.flow_id = record.flow_id;
     entry.flowNs = startNs;
+    entry.interface ??= record.interface;
     entry.started_ns = startNs;
     if (entry.state === undefined || entry.state === 'syn_sent') entry.state = 'established';
     if (record.process !== undefined) this.#setProcess(entry, record.process, startNs);
@@ -107,7 +108,7 @@ export class TcpConnections {
   #close(record: CloseRecord): void {
     const { entries, awaitingClose, totals } = this.#store;
     const { flow_id, netns, monotonic_ns } = record;
-    const place = placeOf(record, monotonic_ns);
+    const place = this.#placeOf(record, monotonic_ns);
     let entry = entries.ofFlow(flow_id);
     if (entry === undefined) {
       const there = entries.ofKey(place.key);
@@ -120,6 +121,7 @@ export class TcpConnections {
     const isNew = entry === undefined;
     entry ??= this.#store.create(place);
     entry.flow_id = flow_id;
+    entry.interface ??= record.interface;
     if (entry.process === undefined && record.process !== undefined)
       this.#setProcess(entry, record.process, monotonic_ns);
     applyClose(entry, totals, record);
@@ -130,10 +132,17 @@ export class TcpConnections {
     this.#store.end(entry, record.closed_by, monotonic_ns);
   }
 
+  #placeOf(record: ConnectionRecord, sinceNs: number): Place {
+    const { netns, local, peer } = record;
+    const interfaceIndex = this.#store.byInterface ? (record.interface_index ?? 0) : 0;
+    const key = connectionKey('tcp', netns, local, peer, interfaceIndex);
+    return { transport: 'tcp', key, netns, local, peer, interfaceIndex, sinceNs };
+  }
+
   #fail(record: FailRecord): void {
     const { entries, totals } = this.#store;
     totals.failed++;
-    const entry = entries.ofKey(placeOf(record, 0).key);
+    const entry = entries.ofKey(this.#placeOf(record, 0).key);
     if (entry === undefined || entry.state !== 'syn_sent' || entry.createdNs > record.monotonic_ns) return;
     entries.remove(entry);
     this.#recentlyClosed.add(entry, this.#generation);
@@ -159,6 +168,8 @@ export class TcpConnections {
     const isNew = entry === undefined;
     entry ??= this.#entryOf(socket, nowNs);
     if (entry === undefined) return;
+    entry.interface_index = socket.interfaceIndex;
+    this.#store.nameInterface(entry);
     applySocket(entry, totals, socket, nowNs);
     if (isNew && entry.flow_id === undefined && !this.#covered.has(socket.netns)) setBaseline(entry, totals);
     if (socket.inode !== 0 && this.#findProcess !== undefined)
@@ -172,7 +183,8 @@ export class TcpConnections {
     const { netns, cookie } = socket;
     const local = { address: this.#addresses.format(socket.addresses, 0), port: socket.localPort };
     const peer = { address: this.#addresses.format(socket.addresses, 16), port: socket.peerPort };
-    const key = connectionKey('tcp', netns, local, peer);
+    const interfaceIndex = this.#store.byInterface ? socket.interfaceIndex : 0;
+    const key = connectionKey('tcp', netns, local, peer, interfaceIndex);
     const isOrphan = socket.inode === 0 && socket.state !== TcpState.established;
     if (this.#recentlyClosed.isOne(key, cookie, isOrphan, this.#generation)) return undefined;
     let entry = entries.ofKey(key);
@@ -192,7 +204,7 @@ export class TcpConnections {
       awaiting.cookie = undefined;
       awaitingClose.add(awaiting, nowNs);
     }
-    entry ??= this.#store.add({ transport: 'tcp', key, netns, local, peer, sinceNs: nowNs });
+    entry ??= this.#store.add({ transport: 'tcp', key, netns, local, peer, interfaceIndex, sinceNs: nowNs });
     if (entry === undefined) this.untracked++;
     else entries.setCookie(entry, cookie);
     return entry;
@@ -216,11 +228,6 @@ export class TcpConnections {
     this.#covered = new Set(netns);
     this.#recentlyClosed.forgetBefore(this.#generation - 1);
   }
-}
-
-function placeOf(record: ConnectionRecord, sinceNs: number): Place {
-  const { netns, local, peer } = record;
-  return { transport: 'tcp', key: connectionKey('tcp', netns, local, peer), netns, local, peer, sinceNs };
 }
 
 /** Whether a connection that only sock_diag has reported so far is the one of an event. */

@@ -1,10 +1,10 @@
 /** The live connections of a tracer: its records, sock_diag, /proc and the counts of UDP put together. */
-import type { Btf, FeatureTable } from '@weir/ebpf';
-import { EbpfError, OptionError } from '@weir/ebpf';
+import { type Btf, EbpfError, type FeatureTable, Kind, OptionError } from '@weir/ebpf';
 import type { TraceRecord } from '../records/record.js';
 import type { Problem } from '../report.js';
 import {
   type DiagSocket,
+  InterfaceNames,
   SocketOwners,
   SocketReader,
   type UdpCounter,
@@ -65,7 +65,10 @@ export class TracedConnections implements LiveConnections {
     this.#tcp = tcp;
     this.#ipv6 = ipv6;
     this.#feed = feed;
+    const interfaces = new InterfaceNames();
     this.#table = new ConnectionTable({
+      byInterface: showsInterfaces(feed.btf),
+      interfaceName: (netns, index) => interfaces.name(netns, index),
       ...(limit !== undefined && { limit }),
       ...(tcpIdleMs !== undefined && { tcpIdleMs }),
     });
@@ -182,6 +185,13 @@ export class TracedConnections implements LiveConnections {
     if (this.#ipv6 || addresses.getUint32(8) === 0xffff) return true;
     return [0, 4, 8, 12].every((offset) => addresses.getUint32(offset) === 0);
   }
+}
+
+/** Whether the types in use show the kernel's programs which interface a socket is bound to. */
+function showsInterfaces(btf: Btf): boolean {
+  const id = btf.find('sock_common', Kind.struct);
+  const type = id === undefined ? undefined : btf.type(id);
+  return type?.kind === Kind.struct && type.members.some(({ name }) => name === 'skc_bound_dev_if');
 }
 
 function check({

@@ -31,6 +31,7 @@ export class UdpFlows {
       entry.seenToNs = nowNs;
       applyUdp(entry, totals, flow, nowNs);
       setOwner(entry, flow);
+      entry.interface = flow.interface ?? entry.interface;
       const socket = flow.cookie === undefined ? undefined : sockets.ofCookie(flow.cookie);
       if (socket === undefined || socket.inode === 0 || findProcess === undefined) continue;
       entry.inode = socket.inode;
@@ -64,6 +65,7 @@ export class UdpFlows {
     entry.flow_id = flow.flow_id;
     entry.direction = flow.direction;
     setOwner(entry, flow);
+    entry.interface = flow.interface;
     entry.started_ns = flow.started_ns;
     return entry;
   }
@@ -79,11 +81,11 @@ function setOwner(entry: Entry, { process, started_ns, process_ns = started_ns, 
   entry.cgroup_id = cgroup_id;
 }
 
-function keyOf({ netns, local, peer }: UdpFlow): string {
-  return connectionKey('udp', netns, local, peer);
+function keyOf({ netns, local, peer, interface_index = 0 }: UdpFlow): string {
+  return connectionKey('udp', netns, local, peer, interface_index);
 }
 
 function placeOf(flow: UdpFlow): Place {
-  const { netns, local, peer, started_ns } = flow;
-  return { transport: 'udp', key: keyOf(flow), netns, local, peer, sinceNs: started_ns };
+  const { netns, local, peer, interface_index: interfaceIndex = 0, started_ns } = flow;
+  return { transport: 'udp', key: keyOf(flow), netns, local, peer, interfaceIndex, sinceNs: started_ns };
 }

@@ -13,6 +13,7 @@ import {
 import { closeReaders, microseconds, readCloseField } from '../records/close-readers.js';
 import { readWide } from '../records/event-members.js';
 import type { KernelRecord } from '../records/record.js';
+import type { InterfaceNames } from '../sockets/interface-names.js';
 import type { WallClock } from '../stream/clock.js';
 import { EventDecoder, eventNames } from '../stream/decode.js';
 import { type ByteWriter, type Fragment, fragment } from './byte-writer.js';
@@ -23,6 +24,7 @@ const at: { readonly [Member in keyof TcpEvent]: number } = offsetsTcpEvent;
 const localAt = at.tuple + offsetsTuple.localAddress;
 const peerAt = at.tuple + offsetsTuple.peerAddress;
 const netnsAt = at.tuple + offsetsTuple.netns;
+const interfaceAt = at.tuple + offsetsTuple.interface;
 
 /** What the fields between `cpu` and `local` depend on. */
 const processKey = [
@@ -67,9 +69,9 @@ export class EventJson {
   #second = Number.NaN;
   #secondText = fragment('');
 
-  constructor(clock: WallClock) {
+  constructor(clock: WallClock, interfaces?: Pick<InterfaceNames, 'name'>) {
     this.#clock = clock;
-    this.#decoder = new EventDecoder(clock);
+    this.#decoder = new EventDecoder(clock, interfaces);
   }
 
   /** Writes the line of an event. @param offset Of the struct tcp_event in `view`. */
@@ -89,13 +91,20 @@ export class EventJson {
     out.number(view.getUint16(offset + at.tuple + offsetsTuple.localPort, true));
     out.fragment(this.#cached(this.#peers, view, offset, peerText));
     out.number(view.getUint16(offset + at.tuple + offsetsTuple.peerPort, true));
-    out.fragment(this.#cached(this.#tails, view, offset, tailText));
+    out.fragment(this.#tail(view, offset));
     out.hex60(view.getUint32(offset + at.flowNs + 4, true), view.getUint32(offset + at.flowNs, true));
     out.fragment(dot);
     out.number(view.getUint32(offset + at.flowCpu, true));
     out.fragment(quote);
     this.#writeOwn(out, kind, view, offset);
     out.fragment(endOfLine);
+  }
+
+  /** An interface can be renamed, so its name is not kept here. */
+  #tail(view: DataView, offset: number): Fragment {
+    if (view.getUint32(offset + interfaceAt, true) === 0)
+      return this.#cached(this.#tails, view, offset, tailText);
+    return fragment(tailText(this.#decoder.decode(view, offset)));
   }
 
   #writeTime(out: ByteWriter, monotonicNs: number): void {

@@ -9,7 +9,8 @@ type FieldName = KeysOf<EnrichedRecord>;
 type Fields<T> = { readonly [Name in FieldName]?: T };
 type OwnField<E extends EventName> = Exclude<
   KeysOf<Extract<EnrichedRecord, { event: E }>>,
-  keyof typeof commonFields
+  // A number that only the network namespace understands; JSON has the name.
+  keyof typeof commonFields | 'interface_index'
 >;
 type Writer = (value: unknown) => string;
 
@@ -63,6 +64,7 @@ const commonFields = {
   peer: writeEndpoint,
   service: write,
   direction: writeWord,
+  interface: write,
   flow_id: write,
 } satisfies Fields<Writer>;
 

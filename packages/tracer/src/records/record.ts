@@ -73,6 +73,13 @@ export interface SocketRecord extends RecordBase {
   readonly peer: Endpoint;
   /** Absent on a connection that is older than the tracer. */
   readonly direction?: 'outbound' | 'inbound';
+  /**
+   * Number, in `netns`, of the interface that the socket is bound to, as those with link-local addresses are, or in a VRF; absent
+   * where it is not bound, or the kernel does not show it.
+   */
+  readonly interface_index?: number;
+  /** Its name. Any byte but `/`, `:`, NUL and spaces may occur in it: escape before showing it. */
+  readonly interface?: string;
   /** The same on every record of one connection; unique on this host and boot. */
   readonly flow_id: string;
 }
@@ -138,6 +145,10 @@ export interface UdpFlowRecord extends RecordBase {
   readonly peer: Endpoint;
   /** `outbound`: the first datagram was sent; `inbound`: it was received. */
   readonly direction?: 'outbound' | 'inbound';
+  /** Number, in `netns`, of the interface that the socket is bound to, or of the link whose addresses it has. */
+  readonly interface_index?: number;
+  /** Its name. Escape before showing it. */
+  readonly interface?: string;
   /** Unique on this host and boot. */
   readonly flow_id: string;
   /** First datagram to last, microseconds. */

@@ -1,4 +1,5 @@
 export { type DiagSocket, InetFamily, InetProtocol } from './inet-diag.js';
+export { InterfaceNames, type InterfaceReader } from './interface-names.js';
 export { findNamespaces, type NetNamespace, ownNamespace } from './namespaces.js';
 export { type DescriptorReader, SocketOwners, type SocketOwnersOptions } from './owners.js';
 export { SocketReader, type SocketReaderOptions, type SocketSnapshot } from './reader.js';

@@ -34,6 +34,8 @@ export interface DiagSocket {
   readonly addresses: DataView;
   localPort: number;
   peerPort: number;
+  /** Number, in `netns`, of the interface that it is bound to; 0: none. */
+  interfaceIndex: number;
   /** Bound to a wildcard or unconnected IPv6 socket, which may serve IPv4, too. */
   ipv6: boolean;
   /** The socket's number on this host and boot (in each network namespace, before Linux 5.9). */
@@ -59,6 +61,7 @@ export function emptyDiagSocket(): DiagSocket {
     addresses: new DataView(new ArrayBuffer(32)),
     localPort: 0,
     peerPort: 0,
+    interfaceIndex: 0,
     ipv6: false,
     cookie: 0,
     inode: 0,
@@ -94,6 +97,7 @@ export function readReply(payload: Uint8Array, socket: DiagSocket): boolean {
   socket.peerPort = view.getUint16(6);
   copyAddress(view, 8, socket.addresses, 0, socket.ipv6);
   copyAddress(view, 24, socket.addresses, 16, socket.ipv6);
+  socket.interfaceIndex = view.getUint32(40, true);
   socket.cookie = view.getUint32(44, true) + view.getUint32(48, true) * 4_294_967_296;
   socket.receiveQueue = view.getUint32(56, true);
   socket.sendQueue = view.getUint32(60, true);

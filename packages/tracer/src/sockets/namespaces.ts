@@ -1,5 +1,5 @@
 /** The network namespaces of this host. */
-import { readdirSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, statSync } from 'node:fs';
 import { readSmallFile } from '@weir/ebpf/sys';
 
 export interface NetNamespace {
@@ -37,6 +37,19 @@ export function findNamespaces(root = '/proc'): Map<number, NetNamespace> {
 /** The namespace of this process. @throws Error if procfs is not mounted. */
 export function ownNamespace(root = '/proc'): number {
   return statSync(`${root}/self/ns/net`).ino;
+}
+
+/** undefined if the namespace is gone, or its pid belongs to another one by then. */
+export function openNamespace(namespace: NetNamespace): number | undefined {
+  let fd: number;
+  try {
+    fd = openSync(namespace.path, 'r');
+  } catch {
+    return undefined;
+  }
+  if (fstatSync(fd).ino === namespace.inode) return fd;
+  closeSync(fd);
+  return undefined;
 }
 
 function inodeOf(path: string): number | undefined {

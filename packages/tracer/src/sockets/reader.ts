@@ -1,5 +1,5 @@
 /** All sockets of this host, with their counters, through sock_diag: nothing is hooked, nothing slows down a send. */
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { SyscallError, UnsupportedError } from '@weir/ebpf';
 import { monotonicNs, NetlinkFlag, NetlinkProtocol, NetlinkSocket, withNetns } from '@weir/ebpf/sys';
@@ -16,6 +16,7 @@ import {
 import {
   findNamespaces,
   type NetNamespace,
+  openNamespace,
   ownNamespace,
   readSocketCounts,
   type SocketCounts,
@@ -206,19 +207,6 @@ function kindsOf(options: SocketReaderOptions): Kind[] {
     }
   }
   return kinds;
-}
-
-/** undefined if the namespace is gone, or its pid belongs to another one by then. */
-function openNamespace(namespace: NetNamespace): number | undefined {
-  let fd: number;
-  try {
-    fd = openSync(namespace.path, 'r');
-  } catch {
-    return undefined;
-  }
-  if (fstatSync(fd).ino === namespace.inode) return fd;
-  closeSync(fd);
-  return undefined;
 }
 
 function explained(error: unknown, transport: 'tcp' | 'udp'): unknown {

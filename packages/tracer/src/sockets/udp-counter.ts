@@ -25,6 +25,7 @@ import {
   sizeofUdpStatistics,
   type UdpSocketId,
 } from '../generated/udp.js';
+import { InterfaceNames } from './interface-names.js';
 import type { UdpFlow } from './udp-flow.js';
 import type { UdpMechanism } from './udp-plan.js';
 import { UdpPrograms } from './udp-programs.js';
@@ -85,6 +86,7 @@ export class UdpCounter implements Disposable {
   readonly #statistics: PerCpuMap;
   readonly #idleNs: number;
   readonly #addresses = new AddressFormatter();
+  readonly #interfaces = new InterfaceNames();
   /** Sockets found so far, by cookie: after their close they cannot be found any more. */
   #found: SocketsByCookie = new Map();
   /** BPF_MAP_LOOKUP_AND_DELETE_ELEM on hashes. */
@@ -218,6 +220,8 @@ export class UdpCounter implements Disposable {
     const { process: owner, ns } = this.#owner(keys, keyAt, value);
     const isKnown = tuple.netns !== 0 && owner.pid !== 0;
     const socket = isKnown || value.cookie === 0 ? undefined : findSocket(value.cookie);
+    const netns = tuple.netns === 0 ? (socket?.netns ?? 0) : tuple.netns;
+    const link = this.#interfaces.name(netns, tuple.interface);
     const process =
       owner.pid === 0
         ? socket?.process
@@ -228,7 +232,7 @@ export class UdpCounter implements Disposable {
           };
     return {
       flow_id: `${value.firstNs.toString(16).padStart(15, '0')}.${value.cpu}`,
-      netns: tuple.netns === 0 ? (socket?.netns ?? 0) : tuple.netns,
+      netns,
       local: { address: this.#addresses.format(keys, keyAt + localAddressAt), port: tuple.localPort },
       peer: { address: this.#addresses.format(keys, keyAt + peerAddressAt), port: tuple.peerPort },
       direction: value.direction === Direction.DIRECTION_OUTBOUND ? 'outbound' : 'inbound',
@@ -236,6 +240,7 @@ export class UdpCounter implements Disposable {
       process_ns: ns,
       ...(value.cookie !== 0 && { cookie: value.cookie }),
       ...(tuple.interface !== 0 && { interface_index: tuple.interface }),
+      ...(link !== undefined && { interface: link }),
       ...(owner.cgroupId !== 0 && { cgroup_id: owner.cgroupId }),
       started_ns: value.firstNs,
       active_ns: value.lastNs,

@@ -17,6 +17,8 @@ export interface UdpFlow extends UdpFigures {
   readonly netns: number;
   /** Number, in `netns`, of the interface that its socket is bound to, or of the link whose addresses it has. */
   readonly interface_index?: number;
+  /** Its name. */
+  readonly interface?: string;
   readonly local: Endpoint;
   readonly peer: Endpoint;
   readonly direction?: 'outbound' | 'inbound';

@@ -23,6 +23,7 @@ import type {
   SocketEventName,
   SocketRecord,
 } from '../records/record.js';
+import { InterfaceNames } from '../sockets/interface-names.js';
 import type { WallClock } from './clock.js';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -48,11 +49,13 @@ const peerAddressAt = offsetsTcpEvent.tuple + offsetsTuple.peerAddress;
 export class EventDecoder {
   readonly #clock: WallClock;
   readonly #addresses = new AddressFormatter();
+  readonly #interfaces: Pick<InterfaceNames, 'name'>;
   /** Filled anew for each event, so that none is made that is thrown away at once. */
   #event: TcpEvent | undefined;
 
-  constructor(clock: WallClock) {
+  constructor(clock: WallClock, interfaces: Pick<InterfaceNames, 'name'> = new InterfaceNames()) {
     this.#clock = clock;
+    this.#interfaces = interfaces;
   }
 
   /** @param offset Of the struct tcp_event in `view`. */
@@ -101,6 +104,12 @@ export class EventDecoder {
     return record;
   }
 
+  #setInterface(record: Writable<SocketRecord>, index: number): void {
+    record.interface_index = index;
+    const name = this.#interfaces.name(record.netns, index);
+    if (name !== undefined) record.interface = name;
+  }
+
   #common(event: TcpEvent, view: DataView, offset: number): SocketRecord & { event: SocketEventName } {
     const { tuple, process, flags } = event;
     const record: Writable<SocketRecord & { event: SocketEventName }> = {
@@ -119,6 +128,7 @@ export class EventDecoder {
       if (process.thread !== '' && process.thread !== process.comm) record.thread = process.thread;
       if (process.cgroupId !== 0) record.cgroup_id = process.cgroupId;
     }
+    if (tuple.interface !== 0) this.#setInterface(record, tuple.interface);
     if (event.direction !== Direction.DIRECTION_UNKNOWN) {
       record.direction = event.direction === Direction.DIRECTION_OUTBOUND ? 'outbound' : 'inbound';
     }

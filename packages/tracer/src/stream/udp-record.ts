@@ -10,7 +10,7 @@ export function udpFlowRecord(
   clock: WallClock,
   nowNs: number,
 ): UdpFlowRecord {
-  const { process, netns, cgroup_id, direction, local } = flow;
+  const { process, netns, cgroup_id, direction, interface_index, local } = flow;
   return {
     event: 'udp_flow',
     time: clock.format(nowNs),
@@ -22,6 +22,8 @@ export function udpFlowRecord(
     local,
     peer: flow.peer,
     ...(direction !== undefined && { direction }),
+    ...(interface_index !== undefined && { interface_index }),
+    ...(flow.interface !== undefined && { interface: flow.interface }),
     flow_id: flow.flow_id,
     duration_us: Math.round((flow.active_ns - flow.started_ns) / 1000),
     bytes_sent: flow.bytes_sent,

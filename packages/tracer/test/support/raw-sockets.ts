@@ -16,8 +16,9 @@ export const MSG_PEEK = 2;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 
-/** A sockaddr in the arena; returns its length. `::ffff:a.b.c.d` is an IPv6 one. */
-function putAddress(address: string, port: number): number {
+/** A sockaddr in the arena; returns its length. `::ffff:a.b.c.d` is an IPv6 one; `fe80::1%3` is on the interface number 3. */
+function putAddress(text: string, port: number): number {
+  const [address = text, scope = '0'] = text.split('%');
   const { view, bytes } = arena;
   view.setUint16(2, port);
   if (!address.includes(':')) {
@@ -28,7 +29,7 @@ function putAddress(address: string, port: number): number {
   view.setUint16(0, AF_INET6, true);
   view.setUint32(4, 0);
   bytes.set(parseMappedPrefix(address).address, 8);
-  view.setUint32(24, 0);
+  view.setUint32(24, Number(scope), true);
   return 28;
 }
 

@@ -13,6 +13,8 @@ export const MINUTE = 60 * SECOND;
 export interface Flow {
   readonly flowId: string;
   readonly netns: number;
+  /** 0: the socket is bound to none. */
+  readonly interfaceIndex: number;
   readonly local: Endpoint;
   readonly peer: Endpoint;
   readonly direction: 'outbound' | 'inbound';
@@ -33,6 +35,7 @@ interface Opening {
   readonly pid: number;
   readonly netns?: number;
   readonly peerPort?: number;
+  readonly interfaceIndex?: number;
   readonly prior?: boolean;
   readonly handshake?: boolean;
 }
@@ -259,7 +262,7 @@ export class Simulation {
   }
 
   #create(opening: Opening, direction: Flow['direction'], state: TcpStateName): Flow {
-    const { port, pid, netns = 1, peerPort = 80, prior = false } = opening;
+    const { port, pid, netns = 1, peerPort = 80, interfaceIndex = 0, prior = false } = opening;
     const serial = this.#serial++;
     const listens = state === 'listen';
     const flow: Flow = {
@@ -268,6 +271,7 @@ export class Simulation {
       local: { address: listens ? '0.0.0.0' : '10.0.0.1', port },
       peer: { address: listens ? '0.0.0.0' : '10.0.0.2', port: listens ? 0 : peerPort },
       direction,
+      interfaceIndex,
       prior,
       cookie: serial,
       startNs: this.nowNs,
@@ -286,7 +290,7 @@ export class Simulation {
   }
 
   #common(flow: Flow, pid: number) {
-    const { flowId, netns, local, peer, direction, prior } = flow;
+    const { flowId, netns, local, peer, direction, interfaceIndex, prior } = flow;
     return {
       time: '',
       monotonic_ns: this.nowNs,
@@ -298,6 +302,7 @@ export class Simulation {
       peer,
       flow_id: flowId,
       ...(!prior && { direction }),
+      ...(interfaceIndex !== 0 && { interface_index: interfaceIndex }),
     };
   }
 }
@@ -317,6 +322,7 @@ function fill(socket: DiagSocket, flow: Flow, nowNs: number): DiagSocket {
     state: TcpState[flow.state],
     localPort: flow.local.port,
     peerPort: flow.peer.port,
+    interfaceIndex: flow.interfaceIndex,
     cookie: flow.cookie,
     inode: flow.inode,
     uid: 0,

@@ -3,7 +3,7 @@ import { isWithin, type MappedPrefix, mapPrefix, parseMappedPrefix, parseNetwork
 import { BoundedMap } from '@weir/ebpf/bounded-map';
 import { OptionError } from '@weir/ebpf/errors';
 import type { Endpoint } from '@weir/tracer';
-import { formatEndpoint } from '../../text/endpoint.js';
+import { formatLocal, formatPeer } from '../../text/endpoint.js';
 import type { Enrichment } from '../model/enrichment.js';
 import type { Subject, Test } from './subject.js';
 
@@ -47,6 +47,7 @@ export const fields: Readonly<Record<string, Field>> = {
     details(process, enrichment)?.pod_uid,
   ]),
   netns: numberField('4026531840', 'inode of the network namespace', ({ netns }) => netns),
+  interface: textField('eth0', 'part of the name of the interface', (subject) => [subject.interface]),
   proto: wordField('udp', 'tcp or udp, with 4 or 6 of that address family', {
     tcp: ({ transport }) => transport === 'tcp',
     udp: ({ transport }) => transport === 'udp',
@@ -85,10 +86,12 @@ export function anywhere(word: string): Test {
   return (subject, enrichment) => {
     const { process, local, peer, transport } = subject;
     if (has(process?.comm) || String(process?.pid) === wanted) return true;
-    if (has(formatEndpoint(local)) || has(enrichment.service(local.port, transport))) return true;
+    if (has(formatLocal(local, subject.interface)) || has(enrichment.service(local.port, transport)))
+      return true;
     if (transport === wanted || has(subject.state)) return true;
     if (peer !== undefined) {
-      if (has(formatEndpoint(peer)) || has(enrichment.service(peer.port, transport))) return true;
+      if (has(formatPeer(peer, subject.interface)) || has(enrichment.service(peer.port, transport)))
+        return true;
       if (has(enrichment.peerName(peer.address))) return true;
     }
     const found = details(process, enrichment);

@@ -9,6 +9,7 @@ export type Subject = Pick<
   | 'netns'
   | 'local'
   | 'direction'
+  | 'interface'
   | 'process'
   | 'bytes_sent'
   | 'bytes_received'
@@ -36,6 +37,7 @@ export function socketSubject(socket: OpenSocket): Subject {
     peer,
     process,
     direction: undefined,
+    interface: socket.interface,
     state: transport === 'tcp' ? 'listen' : 'open',
     bytes_sent: 0,
     bytes_received: 0,

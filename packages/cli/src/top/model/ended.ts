@@ -8,7 +8,10 @@ import { processKey } from './process-key.js';
 
 /** Sums over ended connections of one kind. Both ends are those of the last connection. */
 export interface EndedSum
-  extends Pick<Connection, 'transport' | 'type' | 'netns' | 'local' | 'peer' | 'direction' | 'process'> {
+  extends Pick<
+    Connection,
+    'transport' | 'type' | 'netns' | 'local' | 'peer' | 'direction' | 'interface' | 'process'
+  > {
   readonly state: undefined;
   readonly count: number;
   readonly bytes_sent: number;
@@ -78,7 +81,7 @@ export class EndedSums implements Iterable<EndedSum> {
   #add(connection: Connection, seconds: number, nowNs: number): void {
     const { transport, netns, direction, local, peer, process } = connection;
     const service = direction === 'inbound' ? local.port : peer.port;
-    const key = `${processKey(process)} ${transport} ${netns} ${peer.address} ${service} ${direction}`;
+    const key = `${processKey(process)} ${transport} ${netns} ${connection.interface ?? ''} ${peer.address} ${service} ${direction}`;
     const sum = this.#sums.get(key) ?? newSum(connection);
     this.#sums.set(key, sum);
     // It is from before the start and was never seen alive: nobody knows when its bytes moved.
@@ -102,9 +105,11 @@ export class EndedSums implements Iterable<EndedSum> {
   }
 }
 
-function newSum({ transport, type, netns, local, peer, direction, process }: Connection): MutableSum {
+function newSum(connection: Connection): MutableSum {
+  const { transport, type, netns, local, peer, direction, process } = connection;
   return {
     ...{ transport, type, netns, local, peer, direction, process, state: undefined },
+    interface: connection.interface,
     ...{
       count: 0,
       bytes_sent: 0,

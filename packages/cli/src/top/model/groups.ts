@@ -1,5 +1,6 @@
 /** Connections summed up by process or by peer. */
 import type { Connection, ConnectionProcess, Endpoint } from '@weir/tracer';
+import { isOfLink } from '../../text/endpoint.js';
 import type { EndedSum } from './ended.js';
 import type { Enrichment } from './enrichment.js';
 import { processKey } from './process-key.js';
@@ -24,6 +25,8 @@ export interface ProcessGroup extends Group {
 
 export interface PeerGroup extends Group {
   readonly address: string;
+  /** The interface, where the address means something on one link only. */
+  readonly interface: string | undefined;
   readonly pids: Set<number>;
   /** The process of one of its connections. */
   process: ConnectionProcess | undefined;
@@ -55,17 +58,20 @@ export function byPeer(live: readonly Connection[], ended: readonly EndedSum[]):
   const groups = new Map<string, PeerGroup>();
   for (const { item, count } of both(live, ended)) {
     const { address } = item.peer;
-    let group = groups.get(address);
+    const link = isOfLink(address) ? item.interface : undefined;
+    const key = `${address} ${link ?? ''}`;
+    let group = groups.get(key);
     if (group === undefined) {
       group = {
         address,
+        interface: link,
         process: item.process,
         pids: new Set(),
         srtt_us: undefined,
         ports: new Map(),
         ...newGroup(),
       };
-      groups.set(address, group);
+      groups.set(key, group);
     }
     add(group, item, count);
     group.process ??= item.process;

@@ -2,7 +2,7 @@
 import type { Connection, EndedConnection } from '@weir/tracer';
 import type { ProcessDetails } from '@weir/tracer/enrich';
 import type { Paint } from '../../text/colour.js';
-import { formatEndpoint } from '../../text/endpoint.js';
+import { formatLocal, formatPeer } from '../../text/endpoint.js';
 import { escapeText } from '../../text/escape.js';
 import { formatBytes, formatDuration, formatMilliseconds } from '../../text/units.js';
 import { padEnd, truncate } from '../../text/width.js';
@@ -39,7 +39,7 @@ const endings: Readonly<Record<EndedConnection['closed_by'], string>> = {
 export function detailsLines(input: DetailsInput, width: number): string[] {
   const { connection, history, paint } = input;
   if (connection === undefined) return ['', ' The connection has ended.'];
-  const title = `${protocol(connection)}  ${formatEndpoint(connection.local)} ${arrow(connection)} ${formatEndpoint(connection.peer)}`;
+  const title = `${protocol(connection)}  ${formatLocal(connection.local, connection.interface)} ${arrow(connection)} ${formatPeer(connection.peer, connection.interface)}`;
   const rows = [...place(input, connection), ...figures(connection)];
   const room = Math.max(1, width - labelWidth - 3);
   return [
@@ -79,6 +79,7 @@ function place({ enrichment, nowNs, ending }: DetailsInput, connection: Connecti
   add('Service', serviceName(connection, enrichment));
   add('Peer', enrichment.peerName(peer.address));
   add('Namespace', String(netns));
+  add('Interface', connection.interface && escapeText(connection.interface));
   add('Flow', flow_id);
   if (ending !== undefined) {
     add('Ended', `${endings[ending.closed_by]}, ${age(nowNs - ending.ended_ns)} ago`);

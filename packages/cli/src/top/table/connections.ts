@@ -1,9 +1,9 @@
 /** The first view: every live connection and flow. */
 import type { Connection } from '@weir/tracer';
-import { formatEndpoint } from '../../text/endpoint.js';
+import { formatEndpoint, formatLocal, formatPeer } from '../../text/endpoint.js';
 import { serviceName } from '../model/groups.js';
 import { type Column, numbers, unseen, words } from './column.js';
-import { type Context, containerName, hostName, processName } from './context.js';
+import { type Context, containerName, processName } from './context.js';
 import { age, amount, bytesWidth, count, rate, roundTrip } from './figures.js';
 
 const arrows = { outbound: '→', inbound: '←' } as const;
@@ -11,8 +11,11 @@ const arrows = { outbound: '→', inbound: '←' } as const;
 export function connectionColumns(context: Context): Column<Connection>[] {
   const { enrichment, nowNs } = context;
   const service = (connection: Connection) => serviceName(connection, enrichment) ?? '';
-  const peer = ({ peer: { address, port } }: Connection) =>
-    formatEndpoint({ address: hostName(address, context), port });
+  const peer = (row: Connection) => {
+    const { address, port } = row.peer;
+    const name = enrichment.peerName(address);
+    return name === undefined ? formatPeer(row.peer, row.interface) : formatEndpoint({ address: name, port });
+  };
   return [
     words('PROTO', 5, 5, { id: 'proto', rank: 8, value: protocol, text: protocol }),
     numbers('PID', 7, { id: 'pid', rank: 3, descending: false, value: (row) => row.process?.pid, text: pid }),
@@ -24,7 +27,7 @@ export function connectionColumns(context: Context): Column<Connection>[] {
     words('LOCAL', 21, 47, {
       ...{ id: 'local', rank: 5, isEndpoint: true },
       value: ({ local }) => sortableEndpoint(local),
-      text: ({ local }) => formatEndpoint(local),
+      text: (row) => formatLocal(row.local, row.interface),
     }),
     words('', 1, 1, {
       ...{ id: 'direction', rank: 4 },

@@ -25,8 +25,3 @@ export function containerName(process: ConnectionProcess | undefined, { enrichme
   if (container_id !== undefined) return escapeText(container_id.slice(0, 12));
   return unit === undefined ? '' : escapeText(unit);
 }
-
-/** `192.0.2.1`, or the name that was found for it. Names of hosts hold nothing to escape. */
-export function hostName(address: string, { enrichment }: Context): string {
-  return enrichment.peerName(address) ?? address;
-}

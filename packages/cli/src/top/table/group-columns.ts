@@ -1,10 +1,11 @@
 /** The second and third view: connections summed up by process and by peer. */
 
+import { formatAddress } from '../../text/endpoint.js';
 import { escapeText } from '../../text/escape.js';
 import type { PeerGroup, ProcessGroup } from '../model/groups.js';
 import { type Column, numbers, words } from './column.js';
 import { sortableAddress, trafficColumns } from './connections.js';
-import { type Context, containerName, hostName, processName } from './context.js';
+import { type Context, containerName, processName } from './context.js';
 import { count, roundTrip } from './figures.js';
 
 export function processColumns(context: Context): Column<ProcessGroup>[] {
@@ -54,7 +55,7 @@ export function peerColumns(context: Context): Column<PeerGroup>[] {
     words('PEER', 21, 47, {
       ...{ id: 'peer', rank: 0, isEndpoint: true },
       value: ({ address }) => sortableAddress(address),
-      text: ({ address }) => hostName(address, context),
+      text: (row) => enrichment.peerName(row.address) ?? formatAddress(row.address, row.interface),
     }),
     ...countColumns<PeerGroup>(),
     ...trafficColumns<PeerGroup>(),

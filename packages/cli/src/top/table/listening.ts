@@ -1,6 +1,6 @@
 /** The fourth view: TCP sockets that listen, and UDP sockets. */
 import type { OpenSocket } from '@weir/tracer';
-import { formatEndpoint } from '../../text/endpoint.js';
+import { formatLocal, formatPeer } from '../../text/endpoint.js';
 import { escapeText } from '../../text/escape.js';
 import { type Column, numbers, words } from './column.js';
 import { protocol, sortableEndpoint } from './connections.js';
@@ -17,13 +17,13 @@ export function listeningColumns(context: Context): Column<OpenSocket>[] {
     words('LOCAL', 21, 47, {
       ...{ id: 'local', rank: 0, isEndpoint: true },
       value: ({ local }) => sortableEndpoint(local),
-      text: ({ local }) => formatEndpoint(local),
+      text: (row) => formatLocal(row.local, row.interface),
     }),
     words('SERVICE', 8, 14, { id: 'service', rank: 4, value: service, text: service }),
     words('PEER', 21, 47, {
       ...{ id: 'peer', rank: 9, isEndpoint: true },
       value: ({ peer }) => (peer === undefined ? undefined : sortableEndpoint(peer)),
-      text: ({ peer }) => (peer === undefined ? '' : formatEndpoint(peer)),
+      text: (row) => (row.peer === undefined ? '' : formatPeer(row.peer, row.interface)),
     }),
     numbers('PID', 7, {
       ...{ id: 'pid', rank: 2, descending: false },

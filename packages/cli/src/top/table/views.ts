@@ -97,8 +97,9 @@ export function sheetOf(
     columns: peerColumns(context),
     rows: byPeer(live, ended),
     sort,
-    key: ({ address }) => address,
-    drillDown: ({ address }) => `peer:${address}`,
+    key: (row) => `${row.address} ${row.interface ?? ''}`,
+    drillDown: (row) =>
+      `peer:${row.address}${row.interface === undefined ? '' : ` interface:"${row.interface}"`}`,
   });
 }
 
