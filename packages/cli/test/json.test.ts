@@ -54,7 +54,8 @@ describe('JSON lines', () => {
       for (const name of Object.keys(record)) assert.ok(known.has(name), `${record.event}: ${name}`);
     }
     const rare = close({ interface: 'eth0', thread: 'worker', subflows: 2, filter: 'undecided' });
-    const all = [connect(), accept(), rare, fail(), udpFlow(), fdInstall(), enriched(), lost()].flatMap(
+    const shared = accept({ accounted: 'listener', candidates: 3 });
+    const all = [connect(), shared, rare, fail(), udpFlow(), fdInstall(), enriched(), lost()].flatMap(
       (record) => Object.keys(record),
     );
     assert.deepEqual([...new Set(all)].sort(), [...new Set(eventNames.flatMap(fieldOrder))].sort());

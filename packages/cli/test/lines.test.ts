@@ -40,6 +40,14 @@ const oneOfEach = [
 ];
 
 describe('text lines', () => {
+  it('say how many processes may have accepted', () => {
+    const shared = accept({ accounted: 'listener', candidates: 3 });
+    const { process: _, ...unseen } = accept({ accounted: 'listener' });
+    const [, first, second] = format({}, shared, unseen);
+    assert.match(first!, /one of 3 processes that listen$/);
+    assert.match(second!, /process not seen$/);
+  });
+
   it('are aligned, for every kind of event', () => {
     assert.deepEqual(format({}, ...oneOfEach), [
       'TIME         EVENT       PID COMM            LOCAL                   PEER',

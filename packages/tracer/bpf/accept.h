@@ -5,8 +5,7 @@
 #include "close.h"
 #include "listener.h"
 
-static __always_inline void emit_accept(void *ctx, const struct flow *flow, const struct tuple *tuple,
-					bool by_listener)
+static __always_inline void emit_accept(void *ctx, const struct flow *flow, const struct tuple *tuple)
 {
 	struct tcp_event *event;
 
@@ -16,7 +15,7 @@ static __always_inline void emit_accept(void *ctx, const struct flow *flow, cons
 	if (!event)
 		return;
 	fill_event(event, EVENT_ACCEPT, flow, tuple, &flow->owner);
-	if (by_listener)
+	if (flow->flags & FLOW_BY_LISTENER)
 		event->flags |= EVENT_BY_LISTENER;
 	end_event(ctx, event);
 }
@@ -55,7 +54,7 @@ static __always_inline int accept_returns(void *ctx, struct sock *accepted)
 	if (socket_state(sk) == TCP_SYN_RECV)
 		flow.flags |= FLOW_EARLY;
 	/* Emitted before the flow can be found: its close, on another CPU, must follow its accept. */
-	emit_accept(ctx, &flow, &tuple, false);
+	emit_accept(ctx, &flow, &tuple);
 	follow_flow(sk, &flow, BPF_ANY);
 	/* It was reset while it waited to be accepted, so its change to TCP_CLOSE is already over. */
 	if (socket_state(sk) == TCP_CLOSE && forget_flow(sk))
@@ -106,6 +105,7 @@ static __noinline int passive_side_established(void *ctx, struct sock *establish
 	if (accept_mode == ACCEPT_AT_RETURN) {
 		flow.flags |= FLOW_UNACCEPTED;
 	} else {
+		flow.flags |= FLOW_BY_LISTENER;
 		listener = find_listener(&tuple);
 		if (listener)
 			flow.owner = listener->owner;
@@ -117,7 +117,7 @@ static __noinline int passive_side_established(void *ctx, struct sock *establish
 	identify_flow(&flow);
 	flow.start_ns = flow.id_ns;
 	if (accept_mode == ACCEPT_BY_LISTENER)
-		emit_accept(ctx, &flow, &tuple, true);
+		emit_accept(ctx, &flow, &tuple);
 	follow_flow(sk, &flow, BPF_ANY);
 	return 0;
 }
@@ -141,12 +141,13 @@ static __noinline bool accept_was_missed(void *ctx, struct sock *sk, struct flow
 	if (current) {
 		flow->owner = *current;
 	} else {
+		flow->flags |= FLOW_BY_LISTENER;
 		listener = find_listener(&tuple);
 		if (listener)
 			flow->owner = listener->owner;
 	}
 	if (!process_passes(&flow->owner))
 		return false;
-	emit_accept(ctx, flow, &tuple, !current);
+	emit_accept(ctx, flow, &tuple);
 	return true;
 }

@@ -71,6 +71,8 @@ static __noinline void emit_close(void *ctx, const struct sock *sk, const struct
 		event->duration_ns = event->time_ns - flow->start_ns;
 		event->flags |= EVENT_HAS_DURATION;
 	}
+	if ((flow->flags & FLOW_BY_LISTENER) && !(flow->flags & FLOW_CLOSING))
+		event->flags |= EVENT_BY_LISTENER;
 	if (flow->flags & FLOW_UNDECIDED)
 		event->flags |= EVENT_FILTER_UNDECIDED;
 	if (flow->flags & FLOW_CLOSING) {

@@ -35,7 +35,7 @@ enum event_flag {
 	EVENT_HAS_PROCESS = 1 << 0,
 	EVENT_HAS_DURATION = 1 << 1,
 	EVENT_HAS_CLOSING = 1 << 2,
-	/* An accept whose process is only the listening socket's owner. */
+	/* The process is only the listening socket's owner: of an accept, and of a close that no process of its own made. */
 	EVENT_BY_LISTENER = 1 << 3,
 	EVENT_IPV6 = 1 << 4,
 	/* Which counters the kernel's types contain. */
@@ -88,7 +88,11 @@ struct tcp_event {
 	enum closed_by closed_by;
 	enum event_flag flags;
 	__u32 error; /* errno */
-	__s32 fd;    /* fd_install; which has neither a flow nor a tuple but for its netns */
+	/*
+	 * fd_install; which has neither a flow nor a tuple but for its netns. In an accept by the listener, user space puts the number
+	 * of processes here that hold the listening socket.
+	 */
+	__s32 fd;
 	__u32 subflows; /* close of an MPTCP connection: TCP connections that carried it; 0: it is plain TCP, or not known */
 } SHARED;
 

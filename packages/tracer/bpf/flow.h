@@ -22,6 +22,8 @@ enum flow_flag {
 	FLOW_UNDECIDED = 1 << 5,
 	/* Accepted before its handshake was over (TCP Fast Open). */
 	FLOW_EARLY = 1 << 6,
+	/* `owner` is the listening socket's: the process that accepted was not seen. */
+	FLOW_BY_LISTENER = 1 << 7,
 };
 
 struct flow {

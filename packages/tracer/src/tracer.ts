@@ -7,6 +7,7 @@ import { ColumnReader, type EventColumns } from './columns/event-columns.js';
 import type { ConnectionsOptions, LiveConnections } from './connections/live.js';
 import { TracedConnections } from './connections/traced.js';
 import { Deferred } from './deferred.js';
+import { inInitialPidNamespace } from './enrich/pid-namespace.js';
 import { ipv4Only, wantedProtocols } from './hooks/filter.js';
 import { readKernelFeatures } from './hooks/kernel-features.js';
 import { planHooks } from './hooks/plan.js';
@@ -17,6 +18,7 @@ import { assertPrivileges } from './privileges.js';
 import type { EventName, TraceRecord } from './records/record.js';
 import type { HookChoice } from './report.js';
 import type { WallClock } from './stream/clock.js';
+import { EventCorrection } from './stream/event-correction.js';
 import { openEventRing } from './stream/event-ring.js';
 import { EventStream } from './stream/event-stream.js';
 import { FollowedClock } from './stream/followed-clock.js';
@@ -99,7 +101,10 @@ export class Tracer implements TracerApi {
         options.immediate,
       );
       this.#losses = new Losses(this.#programs, this.#udp, clock.wall, ring, Number(monotonicNs()));
-      this.#stream = new EventStream(ring, clock, this.#losses, this.#udp === undefined ? [] : [this.#udp]);
+      // Elsewhere, processes have other numbers in /proc than in the kernel's events.
+      const correction = inInitialPidNamespace() ? new EventCorrection() : undefined;
+      const sources = this.#udp === undefined ? [] : [this.#udp];
+      this.#stream = new EventStream(ring, clock, this.#losses, sources, correction);
     } catch (error) {
       clock?.[Symbol.dispose]();
       this.#udp?.[Symbol.dispose]();

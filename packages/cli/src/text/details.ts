@@ -1,5 +1,6 @@
 /** The last column of `weir trace`'s text: details of a record besides its process and both ends. */
 import {
+  type AcceptRecord,
   type CloseFieldText,
   type CloseRecord,
   closeFields,
@@ -37,7 +38,7 @@ function own(record: TraceRecord): string[] {
         ? []
         : [`handshake ${formatMilliseconds(record.handshake_us)}`];
     case 'accept':
-      return record.accounted === 'listener' ? ["listener's owner"] : [];
+      return record.accounted === 'listener' ? [listenerOwner(record)] : [];
     case 'fail':
       return [failure(record)];
     case 'close':
@@ -51,6 +52,11 @@ function own(record: TraceRecord): string[] {
         `${formatCount(record.count, record.where === 'udp' ? 'datagram' : 'event')}: ${losses[record.where]}`,
       ];
   }
+}
+
+function listenerOwner({ candidates, process }: AcceptRecord): string {
+  if (candidates !== undefined) return `one of ${candidates} processes that listen`;
+  return process === undefined ? 'process not seen' : "listener's owner";
 }
 
 /** As many of a container's hexadecimal digits as its runtime shows. */

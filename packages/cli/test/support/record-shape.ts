@@ -59,7 +59,7 @@ const closeCounters = {
 /** What each kind has beyond that, in its order. */
 const special: Readonly<Record<Socket['event'], Readonly<Record<string, Check>>>> = {
   connect: { handshake_us: counter },
-  accept: { accounted: oneOf('accept', 'listener') },
+  accept: { accounted: oneOf('accept', 'listener'), candidates: counter },
   close: closeCounters,
   fail: { error: (value) => /^E[A-Z0-9]+$/.test(value as string), duration_us: counter },
 };

@@ -53,7 +53,7 @@ const definitions = [
     name: 'listener',
     mode: AcceptMode.ACCEPT_BY_LISTENER,
     consequence:
-      'accepts are reported when the handshake is over, with the process that opened the listening socket',
+      'accepts are reported when the handshake is over, with a process that holds the listening socket, which may be one of several; a filter by process goes by the one that called listen()',
   },
 ] as const satisfies readonly AcceptHookDefinition[];
 

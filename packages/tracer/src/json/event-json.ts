@@ -51,6 +51,7 @@ const endOfLine = fragment('}\n');
 const handshakeKey = fragment(',"handshake_us":');
 const durationKey = fragment(',"duration_us":');
 const byAccept = fragment(',"accounted":"accept"');
+const candidatesKey = fragment(',"candidates":');
 const byListener = fragment(',"accounted":"listener"');
 const closeKeys: readonly Fragment[] = closeReaders.map(({ name }) => fragment(`,"${name}":`));
 /** The field with its value, for fields whose value is a word. */
@@ -128,7 +129,9 @@ export class EventJson {
         if (hasDuration) this.#writeDuration(out, handshakeKey, view, offset);
         return;
       case TcpEventKind.EVENT_ACCEPT:
-        out.fragment(flags & EventFlag.EVENT_BY_LISTENER ? byListener : byAccept);
+        if (flags & EventFlag.EVENT_BY_LISTENER)
+          this.#writeListener(out, view.getInt32(offset + at.fd, true));
+        else out.fragment(byAccept);
         return;
       case TcpEventKind.EVENT_FAIL:
         out.fragment(this.#cached(this.#errors, view, offset, errorText));
@@ -137,6 +140,13 @@ export class EventJson {
       default:
         writeCloseFields(out, view, offset, flags);
     }
+  }
+
+  #writeListener(out: ByteWriter, candidates: number): void {
+    out.fragment(byListener);
+    if (candidates <= 1) return;
+    out.fragment(candidatesKey);
+    out.number(candidates);
   }
 
   #writeDuration(out: ByteWriter, key: Fragment, view: DataView, offset: number): void {

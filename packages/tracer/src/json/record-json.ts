@@ -89,7 +89,7 @@ function inOrder<E extends EventName>(own: Readonly<Record<OwnField<E>, Writer>>
 /** By kind of record: the common fields, then its own. */
 const writers: Readonly<Record<EventName, readonly FieldWriter[]>> = {
   connect: inOrder<'connect'>({ handshake_us: writeNumber }),
-  accept: inOrder<'accept'>({ accounted: writeWord }),
+  accept: inOrder<'accept'>({ accounted: writeWord, candidates: writeNumber }),
   fail: inOrder<'fail'>({ error: write, duration_us: writeNumber }),
   close: inOrder<'close'>(writeCloseFields),
   udp_flow: inOrder<'udp_flow'>({

@@ -94,8 +94,13 @@ export interface ConnectRecord extends SocketRecord {
 /** A process took a connection from a listening socket. */
 export interface AcceptRecord extends SocketRecord {
   readonly event: 'accept';
-  /** `accept` where the accepting process was seen, `listener` where only the listener's owner is known. */
+  /**
+   * `accept` where the accepting process was seen, `listener` where `process` is one that holds the listening socket, and is
+   * absent where none is known to.
+   */
   readonly accounted: 'accept' | 'listener';
+  /** The number of processes that hold the listening socket, or one of several on that port, where there are more than one. */
+  readonly candidates?: number;
 }
 
 /** A connection attempt came to nothing. */

@@ -73,6 +73,7 @@ export class EventDecoder {
       case TcpEventKind.EVENT_ACCEPT: {
         const record = common as Writable<AcceptRecord>;
         record.accounted = event.flags & EventFlag.EVENT_BY_LISTENER ? 'listener' : 'accept';
+        if (record.accounted === 'listener' && event.fd > 1) record.candidates = event.fd;
         return record;
       }
       case TcpEventKind.EVENT_FAIL: {

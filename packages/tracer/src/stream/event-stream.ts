@@ -4,6 +4,7 @@ import { monotonicNs } from '@weir/ebpf/sys';
 import { offsetsTcpEvent } from '../generated/tcp.js';
 import type { OtherRecord, TraceRecord } from '../records/record.js';
 import { EventDecoder, eventNames } from './decode.js';
+import type { EventCorrection } from './event-correction.js';
 import { EventQueue } from './event-queue.js';
 import type { EventRing, ReadToMark } from './event-ring.js';
 import type { FollowedClock } from './followed-clock.js';
@@ -49,6 +50,7 @@ export class EventStream implements Disposable {
   readonly #losses: Losses;
   readonly #sources: readonly RecordSource[];
   readonly #decoder: EventDecoder;
+  readonly #correction: EventCorrection | undefined;
   readonly #staging = new Staging();
   readonly #watchers = new Set<Watcher>();
   /** The events to deliver, in order, as places in the staging; {@link OTHER} where the next of `#others` comes. */
@@ -67,13 +69,23 @@ export class EventStream implements Disposable {
   /** Whether there is, or was, a reader: without one, records that watchers have seen are dropped. */
   hasReader = false;
 
-  /** @param sources besides the losses. */
-  constructor(ring: EventRing, clock: FollowedClock, losses: Losses, sources: readonly RecordSource[] = []) {
+  /**
+   * @param sources besides the losses.
+   * @param correction of events whose process is not known for certain.
+   */
+  constructor(
+    ring: EventRing,
+    clock: FollowedClock,
+    losses: Losses,
+    sources: readonly RecordSource[] = [],
+    correction?: EventCorrection,
+  ) {
     this.#ring = ring;
     this.#clock = clock;
     this.#losses = losses;
     this.#sources = [...sources, losses];
     this.#decoder = new EventDecoder(clock.wall);
+    this.#correction = correction;
   }
 
   /** Events that came older than one already released. */
@@ -274,6 +286,8 @@ export class EventStream implements Disposable {
     const time = view.getUint32(offset + timeAt, true) + view.getUint32(offset + timeAt + 4, true) * 2 ** 32;
     this.#read++;
     this.#losses.ring.read[view.getUint32(offset + cpuAt, true)]!++;
-    this.#queue.push(time, this.#staging.put(view, offset));
+    const place = this.#staging.put(view, offset);
+    this.#correction?.correct(this.#staging.view(place), this.#staging.offset(place));
+    this.#queue.push(time, place);
   };
 }

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import {
+  EventFlag,
+  offsetsTcpEvent,
+  readTcpEvent,
+  sizeofTcpEvent,
+  TcpEventKind,
+  writeTcpEvent,
+} from '../src/generated/tcp.js';
+import type { ProcessIdentity } from '../src/index.js';
+import { type HolderSource, ListenerHolders } from '../src/sockets/listener-holders.js';
+import { EventCorrection } from '../src/stream/event-correction.js';
+
+const NETNS = 4026531840;
+
+interface Socket {
+  readonly inode: number;
+  readonly address: string;
+  readonly port: number;
+  readonly pids: readonly number[];
+  readonly netns?: number;
+}
+
+/** A host with these sockets, on which all their holders live but `dead`. */
+function host(sockets: readonly Socket[], dead: readonly number[] = []) {
+  const state = { now: 0, reads: 0, sockets };
+  const source: HolderSource = {
+    listeners: (found) => {
+      state.reads++;
+      for (const { netns = NETNS, inode, address, port } of state.sockets) found(netns, inode, address, port);
+    },
+    pids: (inodes) =>
+      new Map(
+        state.sockets
+          .filter(({ inode }) => inodes.has(inode))
+          .map(({ inode, pids }) => [inode, pids] as const),
+      ),
+    process: (pid) => (dead.includes(pid) ? undefined : identity(pid)),
+    now: () => state.now,
+  };
+  return { state, holders: new ListenerHolders(source) };
+}
+
+function identity(pid: number): ProcessIdentity {
+  return { pid, tid: pid, comm: `p${pid}`, uid: 1000 };
+}
+
+const local = { address: '192.0.2.1', port: 80 };
+const wildcard = { inode: 1, address: '0.0.0.0', port: 80 };
+
+describe('the process of an accept that only the listening socket explains', () => {
+  it('is the one that called listen() if it still holds the socket', () => {
+    const { holders } = host([{ ...wildcard, pids: [9, 10] }]);
+    assert.deepEqual(holders.find(NETNS, local, 10), { process: identity(10), count: 2 });
+  });
+
+  it('is another holder if a daemon was started by a process that has ended', () => {
+    const { holders } = host([{ ...wildcard, pids: [12, 11] }], [10]);
+    assert.deepEqual(holders.find(NETNS, local, 10), { process: identity(11), count: 2 });
+  });
+
+  it('is one of all that listen on the port', () => {
+    const { holders } = host([
+      { ...wildcard, pids: [20] },
+      { ...wildcard, inode: 2, pids: [10] },
+    ]);
+    assert.deepEqual(holders.find(NETNS, local, 20), { process: identity(20), count: 2 });
+  });
+
+  it('is found on the very address before a wildcard, and in the same namespace only', () => {
+    const { holders } = host([
+      { ...wildcard, pids: [10] },
+      { ...wildcard, inode: 2, address: '192.0.2.1', pids: [11] },
+      { ...wildcard, inode: 3, netns: 5, pids: [12] },
+      { ...wildcard, inode: 4, address: '::', pids: [13] },
+    ]);
+    const pid = (netns: number, address: string) =>
+      holders.find(netns, { address, port: 80 }, 0).process?.pid;
+    assert.equal(pid(NETNS, '192.0.2.1'), 11);
+    assert.equal(pid(NETNS, '192.0.2.2'), 10);
+    assert.equal(pid(5, '192.0.2.1'), 12);
+    assert.equal(pid(NETNS, '2001:db8::1'), 13);
+  });
+
+  it('is none if no holder is found and the first has ended', () => {
+    assert.deepEqual(host([], [10]).holders.find(NETNS, local, 10), { process: undefined, count: 0 });
+    assert.deepEqual(host([]).holders.find(NETNS, local, 10), { process: identity(10), count: 0 });
+  });
+
+  it('follows a socket that is passed on, without looking at every accept', () => {
+    const { holders, state } = host([{ ...wildcard, pids: [10] }]);
+    for (let i = 0; i < 1000; i++) holders.find(NETNS, local, 10);
+    assert.equal(state.reads, 1);
+    state.sockets = [{ ...wildcard, pids: [11] }];
+    state.now += 1000;
+    assert.equal(holders.find(NETNS, local, 10).process?.pid, 11);
+  });
+});
+
+describe("an event whose process is only the listening socket's", () => {
+  const bytes = (pid: number, flags: number) => {
+    const view = new DataView(new ArrayBuffer(sizeofTcpEvent));
+    const event = readTcpEvent(view, 0);
+    writeTcpEvent(view, 0, {
+      ...event,
+      event: TcpEventKind.EVENT_ACCEPT,
+      tuple: { ...event.tuple, netns: NETNS, localPort: 80 },
+      process: { ...event.process, ...identity(pid), cgroupId: 7 },
+    });
+    view.setUint32(offsetsTcpEvent.flags, flags, true);
+    return view;
+  };
+  const { EVENT_BY_LISTENER, EVENT_HAS_PROCESS } = EventFlag;
+  const anywhere = { inode: 1, address: '::', port: 80 };
+
+  it('names another, and how many there are', () => {
+    const view = bytes(10, EVENT_BY_LISTENER | EVENT_HAS_PROCESS);
+    new EventCorrection(host([{ ...anywhere, pids: [11, 12] }], [10]).holders).correct(view, 0);
+    const { process, fd } = readTcpEvent(view, 0);
+    assert.deepEqual([process.pid, process.comm, process.cgroupId, fd], [11, 'p11', 0, 2]);
+  });
+
+  it('names none rather than one that has ended', () => {
+    const view = bytes(10, EVENT_BY_LISTENER | EVENT_HAS_PROCESS);
+    new EventCorrection(host([], [10]).holders).correct(view, 0);
+    assert.equal(Number(readTcpEvent(view, 0).flags), EVENT_BY_LISTENER);
+    assert.equal(readTcpEvent(view, 0).process.pid, 0);
+  });
+
+  it('is all that is changed', () => {
+    const view = bytes(10, EVENT_HAS_PROCESS);
+    new EventCorrection(host([{ ...anywhere, pids: [11] }]).holders).correct(view, 0);
+    assert.equal(readTcpEvent(view, 0).process.pid, 10);
+  });
+});
