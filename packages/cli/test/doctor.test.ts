@@ -31,6 +31,10 @@ Hooks
 Features
   ✓ ring buffer  since 5.8
 
+Names of containers
+  ? Docker        /var/lib/docker/containers: EACCES
+  ✓ Docker's API  /var/run/docker.sock
+
 Problems
   ✗ CAP_PERFMON is missing
     Run as root.
@@ -46,6 +50,7 @@ weir trace does not work here.
     const well = {
       ...report,
       btf: { source: 'none' as const },
+      containers: [{ name: 'Docker', path: '/var/lib/docker/containers', state: 'absent' as const }],
       hooks: [],
       features: [],
       problems: [],
@@ -53,6 +58,7 @@ weir trace does not work here.
     };
     const text = formatReport(well, noColour);
     assert.match(text, /✗ none\n/);
+    assert.match(text, /Names of containers\n {2}✗ no container runtime was found\n/);
     assert.match(
       text,
       /Problems\n {2}none\n\n✓ there {3}✗ not there {3}\? not known\n\nweir trace works here\.\n$/,

@@ -66,8 +66,8 @@ describe('text lines', () => {
   it('end with enrichment, of which nothing acts on a terminal', () => {
     assert.deepEqual(format({}, enriched()).slice(1), [
       '10:36:07.123 connect    4242 curl            10.0.0.5:40000        → 192.0.2.1:443         handshake 12.3 ms, ' +
-        'service https, peer example.com, unit docker.service, pod 6a4eb8e0-51a8-4e7e-9a4c-3b6a2f4f9a11, ' +
-        'docker container 0123456789ab, executable /usr/bin/curl, command curl -s https://example.com/a,b',
+        'service https, peer example.com, unit docker.service, pod shop/web-0, ' +
+        'docker container web (0123456789ab), executable /usr/bin/curl, command curl -s https://example.com/a,b',
     ]);
     const record = enriched();
     const evil = `\x1b[2J\u202e\n${'x'.repeat(300)}`;
@@ -77,6 +77,9 @@ describe('text lines', () => {
       command_line: evil,
       unit: evil,
       container_id: evil,
+      container_name: evil,
+      pod_name: evil,
+      pod_namespace: evil,
     };
     const hostile = {
       ...record,

@@ -1,6 +1,7 @@
 /** Inspects what this host offers to the tracer, for `weir doctor`. */
 import { arch, release, version } from 'node:os';
 import { type Btf, EbpfError, type FeatureName, features, kernelBtf } from '@weir/ebpf';
+import { describeContainerSources } from './enrich/containers/availability.js';
 import { describeUnknown } from './hooks/choose-hook.js';
 import { readKernelFeatures } from './hooks/kernel-features.js';
 import { planHooks } from './hooks/plan.js';
@@ -40,6 +41,7 @@ export function inspectHost(options: InspectOptions = {}): HostReport {
     capabilities,
     features: features.names().map(describeFeature),
     hooks,
+    containers: describeContainerSources(),
     ...(options.offsets &&
       types !== undefined &&
       problems.length === 0 && { offsets: describeOffsets(types) }),

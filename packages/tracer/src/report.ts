@@ -77,6 +77,18 @@ export interface FieldOffset {
   readonly why?: string;
 }
 
+/** A place at which container runtimes write names. */
+export interface ContainerSourceReport {
+  /** What writes there, such as `Docker`. */
+  readonly name: string;
+  /** A folder or a socket. */
+  readonly path?: string;
+  /** Whether it is there; `unknown` where this process may not look. */
+  readonly state: FeatureState;
+  /** The errno name of what is in the way. */
+  readonly reason?: string;
+}
+
 /** The facilities that a host offers to the tracer, as `weir doctor` prints them. */
 export interface HostReport {
   readonly kernel: { readonly release: string; readonly version: string; readonly machine: string };
@@ -100,6 +112,8 @@ export interface HostReport {
   }[];
   readonly features: readonly FeatureReport[];
   readonly hooks: readonly HookChoice[];
+  /** Where names of containers and pods are found. */
+  readonly containers: readonly ContainerSourceReport[];
   /** Every field, if requested. */
   readonly offsets?: readonly FieldOffset[];
   /** Obstacles to tracing; empty if it would work. */

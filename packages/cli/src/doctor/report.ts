@@ -28,6 +28,7 @@ export function formatReport(report: HostReport, paint: Paint): string {
     ],
     ['Hooks', hooksLines(report, paint)],
     ['Features', featureLines(report, paint)],
+    ['Names of containers', containerLines(report, paint)],
     ['Offsets', offsetLines(report, paint)],
     ['Problems', problemLines(report, paint)],
   ];
@@ -71,6 +72,18 @@ function missingLines({ missing = [] }: HostReport['btf'], paint: Paint): string
     const because = why === undefined ? ', by an earlier discovery' : `: ${escapeText(why)}`;
     return `${mark('absent', paint)} not found${because}: ${names.join(', ')}`;
   });
+}
+
+/** The sources that are there, or may be. */
+function containerLines({ containers }: HostReport, paint: Paint): string[] {
+  const shown = containers.filter(({ state }) => state !== 'absent');
+  if (shown.length === 0) return [`${mark('absent', paint)} no container runtime was found`];
+  const remark = ({ path = '', reason }: (typeof shown)[number]) =>
+    reason === undefined ? path : `${path}: ${reason}`;
+  return table(
+    shown.map((source) => [source.state, source.name, remark(source)] as const),
+    paint,
+  );
 }
 
 /** A line a field: in use, the kernel's own, discovered, and how. A difference between the last two is an error. */

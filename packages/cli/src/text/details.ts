@@ -10,6 +10,7 @@ import {
   type UdpFlowRecord,
 } from '@weir/tracer';
 import type { EnrichedRecord } from '@weir/tracer/enrich';
+import { podText } from './container.js';
 import { escapeText } from './escape.js';
 import { formatBytes, formatCount, formatDuration, formatMilliseconds } from './units.js';
 
@@ -64,14 +65,17 @@ const CONTAINER_DIGITS = 12;
 
 /** Details that were found besides; the command line last, for it can be long and hold commas. */
 function enrichment({ service, peer, process = {} }: EnrichedRecord): string[] {
-  const { container_id: id, container_runtime: runtime } = process;
+  const { container_id: id, container_runtime: runtime, container_name: name } = process;
   const container = id !== undefined && /^[0-9a-f]{64}$/.test(id) ? id.slice(0, CONTAINER_DIGITS) : id;
   const parts: readonly (readonly [label: string, value: string | undefined])[] = [
     ['service', service],
     ['peer', peer?.name],
     ['unit', process.unit],
-    ['pod', process.pod_uid],
-    [runtime === undefined ? 'container' : `${runtime} container`, container],
+    ['pod', podText(process)],
+    [
+      runtime === undefined ? 'container' : `${runtime} container`,
+      name === undefined ? container : `${name} (${container})`,
+    ],
     ['executable', process.executable],
     ['command', process.command_line],
   ];

@@ -92,8 +92,11 @@ export async function runTop(request: TopRequest, tracing: TracerFactory, host: 
     await pacer.wait(request.intervalMs);
     if (ended) break;
     const frame = await watch.refresh();
-    if (request.resolve && request.count === 1) {
-      for (const { peer } of frame.connections) enrichment.peerName(peer.address);
+    if (request.count === 1) {
+      for (const { peer, process } of frame.connections) {
+        enrichment.peerName(peer.address);
+        if (process !== undefined) enrichment.process(process);
+      }
       await enrichment.lookupsDone(MAX_NAMES_WAIT_MS);
     }
     if (!(await printer.print(frame, enrichment, new Date()))) break;

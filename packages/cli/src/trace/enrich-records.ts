@@ -1,5 +1,6 @@
 /** Adds to records what `--enrich` and `--resolve` ask for. */
 import {
+  ContainerNames,
   Enricher,
   inInitialPidNamespace,
   NewProcesses,
@@ -28,12 +29,14 @@ export function startEnrichment({
   const hasProcesses = enrich && inInitialPidNamespace();
   const processes = hasProcesses ? new Processes() : undefined;
   const newProcesses = processes && new NewProcesses(processes);
+  const containerNames = hasProcesses ? new ContainerNames() : undefined;
   const peerNames = resolve ? new PeerNames() : undefined;
   return {
     enricher: new Enricher({
       ...(processes !== undefined && { processes }),
       ...(enrich && { services: Services.read() }),
       ...(peerNames !== undefined && { peerNames }),
+      ...(containerNames !== undefined && { containerNames }),
     }),
     problem:
       enrich && !hasProcesses
@@ -41,6 +44,7 @@ export function startEnrichment({
         : undefined,
     [Symbol.dispose]: () => {
       newProcesses?.[Symbol.dispose]();
+      containerNames?.[Symbol.dispose]();
       peerNames?.[Symbol.dispose]();
     },
   };

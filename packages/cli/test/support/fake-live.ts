@@ -118,7 +118,10 @@ const details = new Map<number, ReturnType<Enrichment['process']>>([
       command_line: 'curl https://example.com/a b',
       container_id: 'c0ffee'.padEnd(64, '0'),
       container_runtime: 'docker',
+      container_name: 'shop_web_1',
       pod_uid: '12345678-1234-1234-1234-123456789abc',
+      pod_name: 'web0',
+      pod_namespace: 'shop',
     },
   ],
 ]);

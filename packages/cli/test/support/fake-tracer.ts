@@ -140,6 +140,11 @@ export const report: HostReport = {
     { name: 'CAP_PERFMON', present: false, for: 'to attach them' },
   ],
   features: [{ name: 'ring buffer', since: '5.8', state: 'present' }],
+  containers: [
+    { name: 'Docker', path: '/var/lib/docker/containers', state: 'unknown', reason: 'EACCES' },
+    { name: "Docker's API", path: '/var/run/docker.sock', state: 'present' },
+    { name: 'CRI-O', path: '/run/containers', state: 'absent' },
+  ],
   hooks: [
     {
       purpose: 'accept',

@@ -1,5 +1,6 @@
 /** Adds details to records that the kernel does not know: of processes, names of services and of peers. */
 import type { Endpoint, LostRecord, TraceRecord } from '../records/record.js';
+import type { ContainerNames } from './containers/container-names.js';
 import type { PeerNames } from './peer-names.js';
 import type { Processes, ProcessMoment } from './processes.js';
 import type { ProcessDetails } from './procfs.js';
@@ -20,10 +21,11 @@ export interface EnricherOptions {
   readonly processes?: Processes;
   readonly services?: Services;
   readonly peerNames?: PeerNames;
+  readonly containerNames?: ContainerNames;
 }
 
 /**
- * Adds details to records without waiting: records have a peer's name after its lookup has finished. Pass records in as soon as
+ * Adds details to records without waiting: records have the names of a peer and of a container after these lookups have finished. Pass records in as soon as
  * they come, because only a live process can be inspected; one that has ended keeps the details that were read before.
  */
 export class Enricher {
@@ -37,9 +39,10 @@ export class Enricher {
   /** The record with what the sources know about its process and peer. */
   enrich(record: TraceRecord): EnrichedRecord {
     if (record.event === 'lost') return record;
-    const { processes, services, peerNames } = this.#options;
+    const { processes, services, peerNames, containerNames } = this.#options;
     const { process } = record;
-    const details = process && processes?.details(process.pid, process.comm, momentOf(record));
+    const found = process && processes?.details(process.pid, process.comm, momentOf(record));
+    const details = found && (containerNames?.addTo(found) ?? found);
     const known = details === undefined ? record : { ...record, process: { ...process, ...details } };
     if (record.event === 'fd_install') return known as EnrichedRecord;
     const service = services === undefined ? undefined : serviceOf(record, services);

@@ -5,6 +5,12 @@
  */
 
 export { type CgroupEnrichment, parseCgroups } from './cgroup.js';
+export {
+  type ContainerIdentity,
+  ContainerNames,
+  type ContainerNamesOptions,
+} from './containers/container-names.js';
+export type { ContainerNameDetails } from './containers/names.js';
 export { type EnrichedRecord, Enricher, type EnricherOptions } from './enricher.js';
 export { NewProcesses, type NewProcessReader } from './new-processes.js';
 export { PeerNames, type PeerNamesOptions } from './peer-names.js';

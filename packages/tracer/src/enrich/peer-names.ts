@@ -1,7 +1,7 @@
 /** Names of peers by reverse DNS. A query never waits: the name is known once its answer has come. */
 
 import { Resolver } from 'node:dns/promises';
-import { BoundedMap } from '@weir/ebpf/bounded-map';
+import { Lookups } from './lookups.js';
 
 /** Options of {@link PeerNames}. */
 export interface PeerNamesOptions {
@@ -25,102 +25,42 @@ export interface PeerNamesOptions {
   readonly now?: () => number;
 }
 
-interface Entry {
-  readonly name: string | undefined;
-  /** Infinite while its lookup waits or is under way. */
-  readonly until: number;
-}
-
-const pendingEntry: Entry = { name: undefined, until: Number.POSITIVE_INFINITY };
 /** The owner of an address chooses its PTR record, so only text that can be a host name is accepted. */
 const hostName = /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?$/;
 
 /** Reverse DNS, cached. Disposing cancels what is under way. */
 export class PeerNames implements Disposable {
-  readonly #options: PeerNamesOptions;
-  readonly #resolve: (address: string) => Promise<readonly string[]>;
+  readonly #lookups: Lookups<string>;
   readonly #resolver: Resolver | undefined;
-  readonly #now: () => number;
-  /** In the order in which they were last asked for or answered. */
-  readonly #entries: BoundedMap<string, Entry>;
-  readonly #queue: string[] = [];
-  #running = 0;
-  #disposed = false;
 
   /** Makes an empty cache of names. */
-  constructor(options: PeerNamesOptions = {}) {
-    this.#options = options;
-    this.#now = options.now ?? (() => performance.now());
-    this.#entries = new BoundedMap(options.limit ?? 16_384);
-    if (options.resolve === undefined) {
-      const resolver = new Resolver({ timeout: this.#timeoutMs, tries: 1 });
-      this.#resolver = resolver;
-      this.#resolve = (address) => resolver.reverse(address);
-    } else {
-      this.#resolve = options.resolve;
-    }
+  constructor({ resolve, onName, ...options }: PeerNamesOptions = {}) {
+    const timeoutMs = options.timeoutMs ?? 2_000;
+    this.#resolver = resolve === undefined ? new Resolver({ timeout: timeoutMs, tries: 1 }) : undefined;
+    const ask = resolve ?? ((address: string) => this.#resolver!.reverse(address));
+    this.#lookups = new Lookups({
+      ...options,
+      timeoutMs,
+      ask: async (address) => (await ask(address)).find((name) => hostName.test(name))?.replace(/\.$/, ''),
+      keepMs: options.keepMs ?? 3_600_000,
+      keepNoneMs: options.keepNoneMs ?? 300_000,
+      onAnswer: onName,
+    });
   }
 
   /** Lookups that wait or are under way. */
   get pending(): number {
-    return this.#queue.length + this.#running;
+    return this.#lookups.pending;
   }
 
   /** The name of an address, if it is known; else a lookup starts. An outdated name is returned until the new one is known. */
   name(address: string): string | undefined {
-    const entry = this.#entries.get(address);
-    if (entry !== undefined) {
-      this.#entries.set(address, entry);
-      if (entry.until > this.#now()) return entry.name;
-    }
-    this.#enqueue(address, entry);
-    return entry?.name;
+    return this.#lookups.get(address);
   }
 
   /** Cancels all lookups. */
   [Symbol.dispose](): void {
-    this.#disposed = true;
-    this.#queue.length = 0;
+    this.#lookups[Symbol.dispose]();
     this.#resolver?.cancel();
-  }
-
-  get #timeoutMs(): number {
-    return this.#options.timeoutMs ?? 2_000;
-  }
-
-  #enqueue(address: string, previous: Entry | undefined): void {
-    if (this.#disposed || this.#queue.length >= (this.#options.queueLimit ?? 1_024)) return;
-    this.#entries.set(address, { ...pendingEntry, name: previous?.name });
-    this.#queue.push(address);
-    this.#startNext();
-  }
-
-  #startNext(): void {
-    while (this.#running < (this.#options.concurrency ?? 8)) {
-      const address = this.#queue.shift();
-      if (address === undefined) return;
-      this.#running++;
-      void this.#lookUp(address).finally(() => {
-        this.#running--;
-        this.#startNext();
-      });
-    }
-  }
-
-  async #lookUp(address: string): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<readonly string[]>((resolve) => {
-      timer = setTimeout(() => resolve([]), this.#timeoutMs);
-    });
-    // A resolver that throws at once is one more way to have no name.
-    const lookup = new Promise<readonly string[]>((resolve) => resolve(this.#resolve(address)));
-    const names = await Promise.race([lookup, timeout]).catch(() => []);
-    clearTimeout(timer);
-    if (this.#disposed) return;
-    const name = names.find((candidate) => hostName.test(candidate))?.replace(/\.$/, '');
-    const keepMs =
-      name === undefined ? (this.#options.keepNoneMs ?? 300_000) : (this.#options.keepMs ?? 3_600_000);
-    this.#entries.set(address, { name, until: this.#now() + keepMs });
-    if (name !== undefined) this.#options.onName?.(address, name);
   }
 }

@@ -2,12 +2,13 @@
 import { closeSync, openSync, readdirSync, readlinkSync, readSync, statSync } from 'node:fs';
 import { readSmallFile } from '@weir/ebpf/sys';
 import { type CgroupEnrichment, parseCgroups } from './cgroup.js';
+import type { ContainerNameDetails } from './containers/names.js';
 
 /** Bytes of a command line that are read, and shown: it can be megabytes long. */
 export const COMMAND_LINE_BYTES = 4096;
 
 /** Details of a process that the kernel's events lack. Details that are unknown, or that may not be read, are absent. */
-export interface ProcessDetails extends CgroupEnrichment {
+export interface ProcessDetails extends CgroupEnrichment, ContainerNameDetails {
   /** Path of its program, in its own mount namespace. */
   readonly executable?: string;
   /**

@@ -23,7 +23,15 @@ const writeWord = (value: unknown): string => `"${value as string}"`;
 const processFields = (
   [
     ...['pid', 'tid', 'comm', 'uid', 'executable', 'command_line'],
-    ...['container_id', 'container_runtime', 'pod_uid', 'unit'],
+    ...[
+      'container_id',
+      'container_runtime',
+      'container_name',
+      'pod_uid',
+      'pod_name',
+      'pod_namespace',
+      'unit',
+    ],
   ] as const
 ).map((name, index) => ({ name, key: `${index === 0 ? '{' : ','}"${name}":` }));
 type ProcessField = (typeof processFields)[number]['name'];

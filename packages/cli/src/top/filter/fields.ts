@@ -36,16 +36,17 @@ export const fields: Readonly<Record<string, Field>> = {
   ]),
   pid: numberField('4242', 'process id', ({ process }) => process?.pid),
   uid: numberField('1000', 'user id of the process', ({ process }) => process?.uid),
-  container: textField('3f2a', 'part of the container id or runtime', ({ process }, enrichment) => {
+  container: textField('3f2a', 'part of the container name, id or runtime', ({ process }, enrichment) => {
     const found = details(process, enrichment);
-    return [found?.container_id, found?.container_runtime];
+    return [found?.container_name, found?.container_id, found?.container_runtime];
   }),
   unit: textField('nginx.service', 'part of the systemd unit', ({ process }, enrichment) => [
     details(process, enrichment)?.unit,
   ]),
-  pod: textField('0b1c', "part of the pod's uid", ({ process }, enrichment) => [
-    details(process, enrichment)?.pod_uid,
-  ]),
+  pod: textField('web-0', "part of the pod's name, namespace or uid", ({ process }, enrichment) => {
+    const found = details(process, enrichment);
+    return [found?.pod_name, found?.pod_namespace, found?.pod_uid];
+  }),
   netns: numberField('4026531840', 'inode of the network namespace', ({ netns }) => netns),
   interface: textField('eth0', 'part of the name of the interface', (subject) => [subject.interface]),
   proto: wordField('udp', 'tcp or udp, with 4 or 6 of that address family', {
@@ -95,7 +96,8 @@ export function anywhere(word: string): Test {
       if (has(enrichment.peerName(peer.address))) return true;
     }
     const found = details(process, enrichment);
-    return has(found?.command_line) || has(found?.executable) || has(found?.container_id) || has(found?.unit);
+    if (has(found?.command_line) || has(found?.executable) || has(found?.unit)) return true;
+    return has(found?.container_id) || has(found?.container_name) || has(found?.pod_name);
   };
 }
 

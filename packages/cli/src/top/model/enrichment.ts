@@ -1,6 +1,7 @@
 /** Details of processes, ports and peers that the kernel's records do not hold. */
 import type { ConnectionProcess } from '@weir/tracer';
 import {
+  ContainerNames,
   inInitialPidNamespace,
   PeerNames,
   type ProcessDetails,
@@ -24,6 +25,7 @@ export const noEnrichment: Enrichment = {
 /** Details that this host gives: /proc, /etc/services, DNS. Disposing ends lookups of names. */
 export class HostEnrichment implements Enrichment, Disposable {
   readonly #processes: Processes | undefined;
+  readonly #containerNames: ContainerNames | undefined;
   readonly #services: Services | undefined;
   readonly #names: PeerNames | undefined;
 
@@ -34,6 +36,7 @@ export class HostEnrichment implements Enrichment, Disposable {
   constructor(enrich: boolean, resolve: boolean) {
     const hasProcesses = enrich && inInitialPidNamespace();
     this.#processes = hasProcesses ? new Processes() : undefined;
+    this.#containerNames = hasProcesses ? new ContainerNames() : undefined;
     this.problem =
       enrich && !hasProcesses
         ? 'no details of processes: they need the pid namespace of the host'
@@ -45,7 +48,8 @@ export class HostEnrichment implements Enrichment, Disposable {
   /** A process whose start is not known had ended before it was looked at: nothing more will be known of it. */
   process({ pid, comm, start_ticks }: ConnectionProcess): ProcessDetails | undefined {
     if (start_ticks === undefined) return undefined;
-    return this.#processes?.details(pid, comm, { startTicks: start_ticks });
+    const found = this.#processes?.details(pid, comm, { startTicks: start_ticks });
+    return found && (this.#containerNames?.addTo(found) ?? found);
   }
 
   service(port: number, transport: 'tcp' | 'udp'): string | undefined {
@@ -59,12 +63,14 @@ export class HostEnrichment implements Enrichment, Disposable {
   /** Resolves once no lookup is under way, or `limitMs` milliseconds have passed. */
   async lookupsDone(limitMs: number): Promise<void> {
     const deadline = performance.now() + limitMs;
-    while ((this.#names?.pending ?? 0) > 0 && performance.now() < deadline) {
+    const pending = () => (this.#names?.pending ?? 0) + (this.#containerNames?.pending ?? 0);
+    while (pending() > 0 && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
 
   [Symbol.dispose](): void {
+    this.#containerNames?.[Symbol.dispose]();
     this.#names?.[Symbol.dispose]();
   }
 }

@@ -1,7 +1,7 @@
 /** The details of one connection, and curves of its recent rates. */
 import type { Connection, EndedConnection } from '@weir/tracer';
-import type { ProcessDetails } from '@weir/tracer/enrich';
 import type { Paint } from '../../text/colour.js';
+import { containerText, podText } from '../../text/container.js';
 import { formatLocal, formatPeer } from '../../text/endpoint.js';
 import { escapeText } from '../../text/escape.js';
 import { formatBytes, formatDuration, formatMilliseconds } from '../../text/units.js';
@@ -73,8 +73,8 @@ function place({ enrichment, nowNs, ending }: DetailsInput, connection: Connecti
   );
   add('Executable', details?.executable && escapeText(details.executable));
   add('Command line', details?.command_line && escapeText(details.command_line));
-  add('Container', containerText(details));
-  add('Pod', details?.pod_uid && escapeText(details.pod_uid));
+  add('Container', details && escaped(containerText(details)));
+  add('Pod', details && escaped(podText(details)));
   add('Unit', details?.unit && escapeText(details.unit));
   add('Service', serviceName(connection, enrichment));
   add('Peer', enrichment.peerName(peer.address));
@@ -92,10 +92,8 @@ function place({ enrichment, nowNs, ending }: DetailsInput, connection: Connecti
   return lines;
 }
 
-function containerText(details: ProcessDetails | undefined): string | undefined {
-  if (details?.container_id === undefined) return undefined;
-  const { container_id, container_runtime } = details;
-  return escapeText(container_runtime === undefined ? container_id : `${container_runtime} ${container_id}`);
+function escaped(text: string | undefined): string | undefined {
+  return text && escapeText(text);
 }
 
 function figures(connection: Connection): Line[] {

@@ -17,11 +17,12 @@ export function processName(process: ConnectionProcess | undefined, { enrichment
   return executable === undefined ? '?' : escapeText(executable.slice(executable.lastIndexOf('/') + 1));
 }
 
-/** The first twelve digits of a container's id, as `docker ps` shows them; else the systemd unit. */
+/** A container's name, else the first twelve digits of its id, as `docker ps` shows them; else the systemd unit. */
 export function containerName(process: ConnectionProcess | undefined, { enrichment }: Context): string {
   if (process === undefined) return '';
   const details = enrichment.process(process);
-  const { container_id, unit } = details ?? {};
+  const { container_id, container_name, unit } = details ?? {};
+  if (container_name !== undefined) return escapeText(container_name);
   if (container_id !== undefined) return escapeText(container_id.slice(0, 12));
   return unit === undefined ? '' : escapeText(unit);
 }

@@ -1,0 +1,244 @@
+/** Where names of containers are written on a host, by runtime. */
+import { existsSync } from 'node:fs';
+import { BoundedMap } from '@weir/ebpf/bounded-map';
+import { readSmallFile } from '@weir/ebpf/sys';
+import { inspectContainer } from './docker-api.js';
+import {
+  type ContainerNameDetails,
+  containerFromLog,
+  joinNames,
+  namesFromBundle,
+  namesFromDocker,
+  namesFromStorage,
+  podFromFolder,
+} from './names.js';
+import { listFolder, readFileUpTo } from './read.js';
+
+/** A container, or a pod, of which the names are wanted. */
+export interface Wanted {
+  /** 64 hexadecimal digits. */
+  readonly id?: string | undefined;
+  readonly runtime?: string | undefined;
+  readonly podUid?: string | undefined;
+}
+
+/** One place at which names are found. */
+export interface ContainerSource {
+  /** What writes there. */
+  readonly name: string;
+  /** Folders, or a socket, of which each shows that it is in use here. */
+  places(): readonly string[];
+  /** The runtimes of which it knows containers; those of which the runtime is not known are looked for everywhere. */
+  readonly runtimes: readonly string[];
+  find(wanted: Wanted, signal: AbortSignal): Promise<ContainerNameDetails | undefined>;
+}
+
+/** Bytes of a container's own description. */
+const MAX_DESCRIPTION = 1 << 20;
+/** Bytes of a list of all containers. */
+const MAX_LIST = 4 << 20;
+const MAX_FOLDER = 16_384;
+const MAX_USERS = 64;
+const MAX_NAMESPACES = 64;
+/** The time for which a list of a folder counts as fresh. */
+const LISTED_FOR_MS = 1000;
+const storageDrivers = ['overlay', 'vfs', 'btrfs'] as const;
+const FILES_A_STORE = 2 * storageDrivers.length;
+
+/** All sources of a host. @param root Where its files are. */
+export function containerSources(root = ''): readonly ContainerSource[] {
+  return [
+    dockerFiles('Docker', () => [`${root}/var/lib/docker/containers`]),
+    dockerSocket(`${root}/var/run/docker.sock`),
+    containerd('containerd', `${root}/run/containerd`),
+    containerd('containerd of k3s', `${root}/run/k3s/containerd`),
+    bundles(`${root}/run/containers/storage/overlay-containers`),
+    storage('Podman and CRI-O', ['podman', 'cri-o'], () => [`${root}/var/lib/containers/storage`]),
+    storage('Podman of users', ['podman'], () => userFolders(root, '.local/share/containers/storage')),
+    dockerFiles('Docker of users', () => userFolders(root, '.local/share/docker/containers')),
+    containerLogs(`${root}/var/log/containers`),
+    podLogs(`${root}/var/log/pods`),
+  ];
+}
+
+const kubernetes = ['docker', 'containerd', 'cri-o'] as const;
+
+function dockerFiles(name: string, places: () => readonly string[]): ContainerSource {
+  const folders = new Fresh(async () => places());
+  return {
+    ...{ name, places, runtimes: ['docker'] },
+    find: async ({ id }) => {
+      if (id === undefined) return undefined;
+      for (const folder of await folders.get()) {
+        const file = await readFileUpTo(`${folder}/${id}/config.v2.json`, MAX_DESCRIPTION);
+        if (file !== undefined) return namesFromDocker(file.text);
+      }
+      return undefined;
+    },
+  };
+}
+
+function dockerSocket(path: string): ContainerSource {
+  return {
+    ...{ name: "Docker's API", places: () => [path], runtimes: ['docker'] },
+    find: async ({ id }, signal) => {
+      const answer = id === undefined ? undefined : await inspectContainer(path, id, signal);
+      return answer === undefined ? undefined : namesFromDocker(answer);
+    },
+  };
+}
+
+/** Bundles of all of containerd's namespaces. */
+function containerd(name: string, state: string): ContainerSource {
+  const path = `${state}/io.containerd.runtime.v2.task`;
+  const namespaces = new Fresh(() => listFolder(path, MAX_NAMESPACES));
+  return {
+    ...{ name, places: () => [path], runtimes: ['containerd'] },
+    find: async ({ id }) => {
+      if (id === undefined) return undefined;
+      for (const namespace of await namespaces.get()) {
+        const file = await readFileUpTo(`${path}/${namespace}/${id}/config.json`, MAX_DESCRIPTION);
+        const names = file && namesFromBundle(file.text);
+        if (names !== undefined) return names;
+      }
+      return undefined;
+    },
+  };
+}
+
+function bundles(path: string): ContainerSource {
+  return {
+    ...{ name: 'CRI-O', places: () => [path], runtimes: ['cri-o'] },
+    find: async ({ id }) => {
+      if (id === undefined) return undefined;
+      const file = await readFileUpTo(`${path}/${id}/userdata/config.json`, MAX_DESCRIPTION);
+      return file && namesFromBundle(file.text);
+    },
+  };
+}
+
+/** @param places Folders of containers/storage. */
+function storage(
+  name: string,
+  runtimes: readonly string[],
+  places: () => readonly string[],
+): ContainerSource {
+  const stores = new Fresh(async () => places());
+  const lists = new BoundedMap<string, StorageList>(MAX_USERS * FILES_A_STORE);
+  return {
+    ...{ name, places, runtimes },
+    find: async ({ id }) => {
+      if (id === undefined) return undefined;
+      for (const path of (await stores.get()).flatMap(listsOf)) {
+        const list = lists.get(path) ?? new StorageList(path);
+        lists.set(path, list);
+        const found = (await list.names()).get(id);
+        if (found !== undefined) return { container_name: found };
+      }
+      return undefined;
+    },
+  };
+}
+
+function listsOf(store: string): string[] {
+  // Containers that are removed when they end stand in a list of their own.
+  return storageDrivers.flatMap((driver) =>
+    ['containers', 'volatile-containers'].map((list) => `${store}/${driver}-containers/${list}.json`),
+  );
+}
+
+/** A folder in the home of each user that /etc/passwd has, where it exists. */
+function userFolders(root: string, folder: string): string[] {
+  const homes = (readSmallFile(`${root}/etc/passwd`) ?? '').split('\n').flatMap((line) => {
+    const home = line.split(':')[5];
+    return home?.startsWith('/') && home !== '/' ? [home] : [];
+  });
+  const found: string[] = [];
+  for (const home of new Set(homes)) {
+    const path = `${root}${home}/${folder}`;
+    if (existsSync(path)) found.push(path);
+    if (found.length === MAX_USERS) break;
+  }
+  return found;
+}
+
+/** A list of containers, which is parsed anew only if it has changed. */
+class StorageList {
+  readonly #path: string;
+  #names: ReadonlyMap<string, string> = new Map();
+  #identity: string | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  async names(): Promise<ReadonlyMap<string, string>> {
+    const file = await readFileUpTo(this.#path, MAX_LIST, this.#identity);
+    if (file === undefined) this.#names = new Map();
+    else if (file.identity !== this.#identity) this.#names = namesFromStorage(file.text);
+    this.#identity = file?.identity;
+    return this.#names;
+  }
+}
+
+/** Kubernetes links the logs of containers there: the links' names suffice, which everybody may read. */
+function containerLogs(path: string): ContainerSource {
+  const files = new Fresh(() => listFolder(path, MAX_FOLDER));
+  return {
+    ...{ name: 'Kubernetes, logs of containers', places: () => [path], runtimes: kubernetes },
+    find: async ({ id }) => {
+      if (id === undefined) return undefined;
+      const file = (await files.get()).find((name) => name.endsWith(`-${id}.log`));
+      return file === undefined ? undefined : containerFromLog(file)?.names;
+    },
+  };
+}
+
+function podLogs(path: string): ContainerSource {
+  const folders = new Fresh(() => listFolder(path, MAX_FOLDER));
+  return {
+    ...{ name: 'Kubernetes, logs of pods', places: () => [path], runtimes: kubernetes },
+    find: async ({ podUid }) => {
+      if (podUid === undefined) return undefined;
+      const folder = (await folders.get()).find((name) => name.endsWith(`_${podUid}`));
+      return folder === undefined ? undefined : podFromFolder(folder)?.names;
+    },
+  };
+}
+
+/** A list that is read at most once a second. */
+class Fresh {
+  readonly #read: () => Promise<readonly string[]>;
+  #names: Promise<readonly string[]> | undefined;
+  #readAt = Number.NEGATIVE_INFINITY;
+
+  constructor(read: () => Promise<readonly string[]>) {
+    this.#read = read;
+  }
+
+  get(): Promise<readonly string[]> {
+    const now = performance.now();
+    if (this.#names === undefined || now - this.#readAt >= LISTED_FOR_MS) {
+      this.#readAt = now;
+      this.#names = this.#read();
+    }
+    return this.#names;
+  }
+}
+
+/** Asks the sources that may know, until the container and, if it has one, its pod are named. */
+export async function findNames(
+  sources: readonly ContainerSource[],
+  wanted: Wanted,
+  signal: AbortSignal,
+): Promise<ContainerNameDetails | undefined> {
+  let names: ContainerNameDetails | undefined;
+  for (const source of sources) {
+    if (wanted.runtime !== undefined && !source.runtimes.includes(wanted.runtime)) continue;
+    names = joinNames(names, await source.find(wanted, signal));
+    const isComplete = wanted.id === undefined || names?.container_name !== undefined;
+    if (isComplete && (wanted.podUid === undefined || names?.pod_name !== undefined)) break;
+    if (signal.aborted) break;
+  }
+  return names;
+}
