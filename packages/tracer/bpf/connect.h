@@ -53,6 +53,17 @@ static __always_inline void start_at_syn(const struct sock *sk, struct flow *flo
 		flow->start_ns = now - handshake_ns;
 }
 
+/* Where the option cannot be seen, the round trip of a SYN that was sent once is as good a measure. */
+static __always_inline bool needs_start_of_syn(const struct sock *sk)
+{
+	const struct tcp_sock *tp = (const void *)sk;
+
+	if (bpf_core_field_exists(tp->fastopen_connect))
+		return may_defer_syn(sk);
+	return bpf_core_field_exists(tp->srtt_us) && bpf_core_field_exists(tp->total_retrans) &&
+	       BPF_CORE_READ(tp, srtt_us) && !BPF_CORE_READ(tp, total_retrans);
+}
+
 /*
  * To TCP_ESTABLISHED from TCP_SYN_SENT, or from TCP_SYN_RECV when both ends connected at the same time. Returns whether
  * this side connected.
@@ -66,13 +77,13 @@ static __noinline bool connect_succeeds(void *ctx, struct sock *sk)
 	if (!flow || flow->direction != DIRECTION_OUTBOUND || (flow->flags & FLOW_ESTABLISHED))
 		return false;
 	flow->flags |= FLOW_ESTABLISHED;
-	if (flow->start_ns && !is_mptcp(sk) && may_defer_syn(sk))
+	if (flow->start_ns && !is_mptcp(sk) && needs_start_of_syn(sk))
 		start_at_syn(sk, flow);
-	if (!read_tuple(sk, &tuple) || !tuple_passes(&tuple)) {
+	if (tuple_filters && !socket_passes(sk)) {
 		forget_flow(sk);
 		return true;
 	}
-	if (!is_wanted(EVENT_CONNECT))
+	if (!is_wanted(EVENT_CONNECT) || !read_tuple(sk, &tuple))
 		return true;
 	event = reserve_event(EVENT_CONNECT);
 	if (!event)

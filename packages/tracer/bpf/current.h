@@ -19,6 +19,17 @@ static __always_inline void read_names(struct process *process)
 	BPF_CORE_READ_STR_INTO(&process->comm, task, group_leader, comm);
 }
 
+/*
+ * Whether a thread of the kernel's own runs: it acts for a process, or for the kernel. (io_uring's are threads of the process,
+ * since 5.12.)
+ */
+static __always_inline bool is_kernel_thread(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	return bpf_core_field_exists(task->flags) && (BPF_CORE_READ(task, flags) & PF_KTHREAD);
+}
+
 static __always_inline void read_current(struct process *process)
 {
 	__u64 id = bpf_get_current_pid_tgid();

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "config.h"
+#include "socket.h"
 
 #define FILTER_SET(name, key_type)                                                                                     \
 	struct {                                                                                                       \
@@ -122,6 +123,14 @@ static __noinline bool tuple_passes(const struct tuple *tuple)
 	    !address_passes(SIDE_EITHER, tuple->peer_address))
 		return false;
 	return true;
+}
+
+/* Whether a connected socket passes the filters for its two ends. */
+static __noinline bool socket_passes(const struct sock *sk)
+{
+	struct tuple tuple;
+
+	return read_tuple(sk, &tuple) && tuple_passes(&tuple);
 }
 
 static __always_inline bool direction_passes(enum direction direction)

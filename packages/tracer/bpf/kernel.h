@@ -165,6 +165,7 @@ struct css_set {
 };
 
 struct task_struct {
+	unsigned int flags;
 	int pid;
 	int tgid;
 	char comm[16];
@@ -206,6 +207,7 @@ struct bpf_iter__task_file {
 #pragma clang attribute pop
 
 #define SHUTDOWN_MASK 3
+#define PF_KTHREAD 0x00200000
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6

@@ -19,11 +19,9 @@ const volatile bool prompt_close = false;
 static __noinline bool begin_untracked(const struct sock *sk, int state, const struct process *process,
 				       struct flow *flow)
 {
-	struct tuple tuple;
-
 	if (!flow || !is_connection(sk) || is_filtered_out(sk) || !was_accepted(sk))
 		return false;
-	if (!read_tuple(sk, &tuple) || !tuple_passes(&tuple))
+	if (!socket_passes(sk))
 		return false;
 	flow->direction = infer_direction(sk, state);
 	flow->flags = FLOW_ESTABLISHED;
@@ -78,27 +76,30 @@ static __noinline int application_closes(void *ctx, struct sock *sk, int state)
 {
 	struct flow *flow = find_flow(sk);
 	struct process current;
+	bool is_process;
 
 	if (flow && (flow->flags & FLOW_CLOSING))
 		return 0;
 	if (!flow && is_subflow(sk))
 		return 0;
 	read_current(&current);
+	is_process = !is_kernel_thread();
 	if (!flow) {
-		if (!follow_untracked(sk, state, &current))
+		if (!follow_untracked(sk, state, is_process ? &current : NULL))
 			return 0;
 		flow = find_flow(sk);
 		if (!flow)
 			return 0;
 	}
 	count_missed_connect(flow);
-	if ((flow->flags & FLOW_UNACCEPTED) && !accept_was_missed(ctx, sk, flow, &current)) {
+	if ((flow->flags & FLOW_UNACCEPTED) && !accept_was_missed(ctx, sk, flow, is_process ? &current : NULL)) {
 		forget_flow(sk);
 		filter_out(sk);
 		return 0;
 	}
 	flow->closing_ns = bpf_ktime_get_ns();
-	flow->closer = current;
+	/* A worker that closes for a process, as io_uring's when its owner has ended, is not who the user looks for. */
+	flow->closer = is_process ? current : flow->owner;
 	flow->flags |= FLOW_CLOSING;
 	if (state == TCP_CLOSE_WAIT)
 		flow->flags |= FLOW_PEER_FIRST;

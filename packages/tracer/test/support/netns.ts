@@ -35,6 +35,11 @@ export class TestNetns implements Disposable {
     return ip('-n', this.name, ...args);
   }
 
+  /** Sets a sysctl of the namespace, by its path below /proc/sys. */
+  sysctl(path: string, value: number): void {
+    ip('netns', 'exec', this.name, 'sh', '-c', `echo ${value} > /proc/sys/${path}`);
+  }
+
   [Symbol.dispose](): void {
     ip('netns', 'del', this.name);
   }

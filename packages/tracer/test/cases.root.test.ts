@@ -1,0 +1,215 @@
+/** Connections of uncommon kinds: what is said of them is what happened. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { describe, it, type TestContext } from 'node:test';
+import { kernelAtLeast } from '@weir/ebpf';
+import type { CloseRecord, ConnectionRecord, TracerOptions } from '../src/index.js';
+import { Case, recordsOf, runCase } from './support/cases.js';
+import { assertComplete, collect } from './support/collect.js';
+import { TestNetns } from './support/netns.js';
+
+const mptcp = 262;
+const tcp = 0;
+
+function events(records: readonly ConnectionRecord[]): string[] {
+  return records.map(({ event }) => event);
+}
+
+function closeOf(records: readonly ConnectionRecord[]): CloseRecord {
+  const closes = records.filter((record): record is CloseRecord => record.event === 'close');
+  assert.equal(closes.length, 1, JSON.stringify(records));
+  return closes[0]!;
+}
+
+function assertMptcp(t: TestContext): boolean {
+  if (existsSync('/proc/sys/net/mptcp/enabled')) return true;
+  const message = 'needs MPTCP (Linux 5.6 and later, with CONFIG_MPTCP, which Debian has since 6.1)';
+  const isBuiltWithout = process.env.WEIR_LAB_KERNEL?.startsWith('5.10') ?? false;
+  assert.ok(isBuiltWithout || !kernelAtLeast('5.6'), message);
+  t.skip(message);
+  return false;
+}
+
+describe('MPTCP connections', () => {
+  for (const [name, server, client] of [
+    ['of two MPTCP programs', mptcp, mptcp],
+    ['from TCP to MPTCP', mptcp, tcp],
+    ['from MPTCP to TCP', tcp, mptcp],
+  ] as const) {
+    it(`${name} are one connection at each end, of the programs`, async (t) => {
+      if (!assertMptcp(t)) return;
+      using netns = new TestNetns();
+      const collected = await collect({ filter: { netns: [netns.inode] } }, () =>
+        runCase(netns, 'mptcp', String(server), String(client)),
+      );
+      const [made] = collected.result;
+      assert.ok(made !== undefined);
+      const outbound = recordsOf(collected.records, made.client, made.server);
+      const inbound = recordsOf(collected.records, made.server, made.client);
+      assert.deepEqual(events(outbound), ['connect', 'close']);
+      assert.deepEqual(events(inbound), ['accept', 'close']);
+      assert.equal(collected.records.length, 4, JSON.stringify(collected.records));
+      for (const record of collected.records as ConnectionRecord[]) {
+        assert.equal(record.process?.pid, made.pid, JSON.stringify(record));
+      }
+      const [sent, received] = [closeOf(outbound), closeOf(inbound)];
+      assert.deepEqual([sent.bytes_sent, sent.bytes_received], [1000, 300]);
+      assert.deepEqual([received.bytes_sent, received.bytes_received], [300, 1000]);
+      assert.equal(sent.subflows, client === mptcp ? 1 : undefined);
+      assert.equal(received.subflows, server === mptcp && client === mptcp ? 1 : undefined);
+      assertComplete(collected);
+    });
+  }
+
+  it('count their subflows', async (t) => {
+    if (!assertMptcp(t)) return;
+    if (!kernelAtLeast('6.0')) {
+      t.skip('needs several subflows on one host as `ip mptcp` sets them up (Linux 6.0 and later)');
+      return;
+    }
+    using netns = new TestNetns();
+    netns.ip('addr', 'add', '10.88.0.1/32', 'dev', 'lo');
+    netns.ip('addr', 'add', '10.88.0.2/32', 'dev', 'lo');
+    netns.ip('mptcp', 'limits', 'set', 'subflows', '2', 'add_addr_accepted', '2');
+    netns.ip('mptcp', 'endpoint', 'add', '10.88.0.2', 'dev', 'lo', 'subflow');
+    const collected = await collect({ filter: { netns: [netns.inode] } }, () =>
+      runCase(netns, 'subflows', '10.88.0.1'),
+    );
+    const [made] = collected.result;
+    assert.ok(made !== undefined);
+    assert.equal(collected.records.length, 4, JSON.stringify(collected.records));
+    const sent = closeOf(recordsOf(collected.records, made.client, made.server));
+    const received = closeOf(recordsOf(collected.records, made.server, made.client));
+    assert.deepEqual([sent.subflows, received.subflows], [2, 2]);
+    assert.deepEqual([sent.bytes_received, received.bytes_sent], [300, 300]);
+    assert.deepEqual([sent.bytes_sent, received.bytes_received], [400_000, 400_000]);
+    assertComplete(collected);
+  });
+});
+
+describe('connections whose two ends are one socket', () => {
+  it('connect and close once, outbound, with exact bytes', async () => {
+    using netns = new TestNetns();
+    const collected = await collect({ filter: { netns: [netns.inode] } }, () => runCase(netns, 'self'));
+    const [made] = collected.result;
+    assert.ok(made !== undefined);
+    const records = recordsOf(collected.records, made.client, made.server);
+    assert.deepEqual(events(records), ['connect', 'close']);
+    assert.equal(new Set(records.map(({ flow_id }) => flow_id)).size, 1);
+    assert.ok(records.every(({ direction }) => direction === 'outbound'));
+    const close = closeOf(records);
+    assert.deepEqual([close.bytes_sent, close.bytes_received], [1000, 1000]);
+    assertComplete(collected);
+  });
+
+  it('are no accept to a filter for inbound connections', async () => {
+    using netns = new TestNetns();
+    const filter = { netns: [netns.inode], direction: 'inbound' } as const;
+    const collected = await collect({ filter }, () => runCase(netns, 'self'));
+    assert.deepEqual(collected.records, []);
+    assertComplete(collected);
+  });
+});
+
+describe('failed connects', () => {
+  it('have the errno that connect() returned, also with a port of their own', async () => {
+    using netns = new TestNetns();
+    const collected = await collect({ filter: { netns: [netns.inode], events: ['fail'] } }, () =>
+      runCase(netns, 'failures'),
+    );
+    const errors = { bound: 'EADDRNOTAVAIL', refused: 'ECONNREFUSED' };
+    assert.equal(collected.result.length, 2);
+    for (const made of collected.result) {
+      assert.notEqual(made.error, 0);
+      const [record, ...rest] = recordsOf(collected.records, made.client, made.server);
+      assert.deepEqual(rest, []);
+      assert.ok(record?.event === 'fail');
+      assert.equal(record.error, errors[made.kind as keyof typeof errors]);
+    }
+    assertComplete(collected);
+  });
+});
+
+describe('threads with names of their own', () => {
+  it('are named beside their process, by whose name a filter finds them', async () => {
+    using netns = new TestNetns();
+    const filter = { netns: [netns.inode], comms: ['a-program'] };
+    const collected = await collect({ filter }, () => runCase(netns, 'thread'));
+    const [made] = collected.result;
+    assert.ok(made !== undefined);
+    const records = recordsOf(collected.records, made.client, made.server);
+    assert.deepEqual(events(records), ['connect', 'close']);
+    for (const { process, thread } of records) {
+      assert.deepEqual([process?.pid, process?.comm, thread], [made.pid, 'a-program', 'a-worker']);
+      assert.notEqual(process?.tid, made.pid);
+    }
+    assertComplete(collected);
+  });
+
+  it('are not found by their own name, which is not that of the process', async () => {
+    using netns = new TestNetns();
+    const filter = { netns: [netns.inode], comms: ['a-worker'] };
+    const collected = await collect({ filter }, () => runCase(netns, 'thread'));
+    assert.deepEqual(collected.records, []);
+  });
+});
+
+/** Sockets that no process has as a descriptor at the start: see `hidden` of weir-cases. */
+async function traceHidden(netns: TestNetns, filter: TracerOptions['filter'] = {}) {
+  const hidden = new Case(netns, 'hidden');
+  await hidden.ready;
+  return await collect({ filter: { netns: [netns.inode], ...filter } }, () => hidden.finish());
+}
+
+describe('connections from before the start whose socket nobody had as a descriptor', () => {
+  it('are reported at their end, with process and bytes', async () => {
+    using netns = new TestNetns();
+    const collected = await traceHidden(netns);
+    assert.deepEqual(
+      collected.result.map(({ kind }) => kind).filter((kind) => kind !== 'ringed'),
+      ['queued', 'sent'],
+    );
+    for (const made of collected.result) {
+      for (const [local, peer] of [
+        [made.client, made.server],
+        [made.server, made.client],
+      ] as const) {
+        const close = closeOf(recordsOf(collected.records, local, peer));
+        assert.equal(close.filter, undefined);
+        if (made.kind === 'ringed') continue;
+        assert.equal(close.process?.pid, made.pid);
+        const moved = local === made.client ? [1000, 300] : [300, 1000];
+        assert.deepEqual([close.bytes_sent, close.bytes_received], moved, JSON.stringify(close));
+      }
+    }
+    assertComplete(collected);
+  });
+
+  it('are left out where a filter excludes their process', async () => {
+    using netns = new TestNetns();
+    const collected = await traceHidden(netns, { comms: ['no-such-program'] });
+    const decided = collected.records.filter(
+      (record) => !(record.event === 'close' && record.filter === 'undecided'),
+    );
+    assert.deepEqual(decided, []);
+    assertComplete(collected);
+  });
+});
+
+describe('a SYN that waits for the first write', () => {
+  it('begins the handshake', async () => {
+    using netns = new TestNetns();
+    netns.sysctl('net/ipv4/tcp_fastopen', 0x607);
+    const collected = await collect({ filter: { netns: [netns.inode] } }, () => runCase(netns, 'deferred'));
+    for (const made of collected.result) {
+      const [connect] = recordsOf(collected.records, made.client, made.server);
+      assert.ok(connect?.event === 'connect');
+      assert.ok(
+        connect.handshake_us !== undefined && connect.handshake_us < 400_000,
+        JSON.stringify(connect),
+      );
+    }
+    assert.equal(collected.result.length, 2);
+    assertComplete(collected);
+  });
+});
