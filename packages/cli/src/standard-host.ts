@@ -1,4 +1,6 @@
 /** The surroundings of the command as a process. */
+
+import { rawArguments } from './args/raw-arguments.js';
 import { describeCrash } from './failure.js';
 import { startedWithoutHangup, withoutHangup } from './hangup.js';
 import { Notices } from './output/notices.js';
@@ -18,7 +20,7 @@ import type { TracerLoader } from './tracing.js';
 /** Runs the command of this process; its exit status is set. */
 export async function runProcess(loadTracer: TracerLoader): Promise<void> {
   leaveAsTheyAre();
-  const args = process.argv.slice(2);
+  const args = rawArguments(process.argv.slice(2));
   process.on('uncaughtException', (error) => {
     writeLastWords(describeCrash(error, args.includes('--debug')));
     process.exit(1);

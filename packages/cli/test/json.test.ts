@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { EnrichedRecord } from '@weir/tracer/enrich';
 import { eventNames, fieldOrder, jsonLine } from '@weir/tracer/json';
+import { unescapeName } from '../src/text/unescape.js';
 import {
   accept,
   close,
@@ -78,12 +79,16 @@ describe('JSON lines', () => {
     const comm = '"\\\n\x1b\x9b\u202e\u2028進\udcff';
     const line = jsonLine(connect({ process: { pid: 1, tid: 1, comm, uid: 0 } }));
     assert.doesNotMatch(line.slice(0, -1), /\p{C}|\p{Zl}|\p{Zp}/u);
-    assert.equal(JSON.parse(line).process.comm, comm);
+    assert.equal(JSON.parse(line).process.comm, '"\\\\\n\x1b\x9b\u202e\u2028進\\xff');
     const more = enriched();
     const process = { ...more.process, command_line: comm, executable: comm, unit: comm, container_id: comm };
     const hostile = { ...more, process, service: comm, peer: { ...more.peer, name: comm } };
     const enrichedLine = jsonLine(hostile as EnrichedRecord);
     assert.doesNotMatch(enrichedLine.slice(0, -1), /\p{C}|\p{Zl}|\p{Zp}/u);
-    assert.deepEqual(JSON.parse(enrichedLine), hostile);
+    const parsed = JSON.parse(enrichedLine);
+    for (const name of ['command_line', 'executable', 'unit', 'container_id']) {
+      assert.equal(unescapeName(parsed.process[name]), comm);
+    }
+    assert.deepEqual({ ...parsed, process }, hostile);
   });
 });

@@ -1,12 +1,49 @@
 /** Escapes, widths, units, colours. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { escapeJson, jsonString } from '@weir/tracer/escape';
+import { escapeJson, escapeName, jsonName, jsonString } from '@weir/tracer/escape';
+import { useAscii } from '../src/text/charset.js';
 import { wantsColour } from '../src/text/colour.js';
 import { fitEndpoint, formatLocal, formatPeer } from '../src/text/endpoint.js';
 import { escapeText } from '../src/text/escape.js';
+import { unescapeName } from '../src/text/unescape.js';
 import { formatBytes, formatDuration, formatMilliseconds } from '../src/text/units.js';
 import { displayWidth, truncate } from '../src/text/width.js';
+
+describe('escapes of names', () => {
+  const names = [
+    'plain',
+    'a\udcffb',
+    'a\\xffb',
+    'a\\\\',
+    'a,b',
+    'café',
+    '\x85',
+    '\udc85',
+    '\n\x1b',
+    '漢🦊',
+    '\u202e\u{e0041}',
+    'a\\nb',
+  ];
+
+  it('make different names different, and are read back, from JSON and from text', () => {
+    for (const form of [escapeName, escapeText]) {
+      assert.equal(new Set(names.map(form)).size, names.length);
+      for (const name of names) assert.equal(unescapeName(form(name)), name);
+    }
+    useAscii(true);
+    const shown = names.map(escapeText);
+    useAscii(false);
+    assert.equal(new Set(shown).size, names.length);
+    assert.deepEqual(shown.map(unescapeName), names);
+  });
+
+  it('leave names alone that hold neither a backslash nor bytes that are not UTF-8', () => {
+    assert.equal(escapeName('a\udcff\\é\n'), 'a\\xff\\\\é\n');
+    assert.equal(jsonName('a\udcff"é'), '"a\\\\xff\\"é"');
+    assert.equal(unescapeName('back\\slash\\'), 'back\\slash\\');
+  });
+});
 
 describe('escapeText', () => {
   it('leaves readable text of any script alone', () => {
@@ -19,11 +56,11 @@ describe('escapeText', () => {
     const cases: Readonly<Record<string, string>> = {
       'a\nb\rc\td': 'a\\nb\\rc\\td',
       '\x1b[31mred\x07': '\\x1b[31mred\\x07',
-      '\x7f\x80\x9b2J': '\\x7f\\x80\\x9b2J',
+      '\x7f\x80\x9b2J': '\\x7f\\u0080\\u009b2J',
       '\u202eevil\u2066': '\\u202eevil\\u2066',
-      'a\u200bb\u200dc\ufeffd\u00ade': 'a\\u200bb\\u200dc\\ufeffd\\xade',
+      'a\u200bb\u200dc\ufeffd\u00ade': 'a\\u200bb\\u200dc\\ufeffd\\u00ade',
       '\u2028\u2029': '\\u2028\\u2029',
-      '\u00a0\u3000\u3164\u2800': '\\xa0\\u3000\\u3164\\u2800',
+      '\u00a0\u3000\u3164\u2800': '\\u00a0\\u3000\\u3164\\u2800',
       '\u{e0041}\u{f0000}': '\\u{e0041}\\u{f0000}',
       'back\\slash': 'back\\\\slash',
       '\udcff\udc80': '\\xff\\x80',

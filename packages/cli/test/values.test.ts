@@ -98,7 +98,8 @@ describe('option values', () => {
     refuses(parsePids, ['0', '4194305', '-1', 'self', '1.5', '']);
     assert.deepEqual(parseComms('nginx,Web Content,a\\,b'), ['nginx', 'Web Content', 'a,b']);
     assert.deepEqual(parseComms('ééééééé'), ['ééééééé'], '14 bytes');
-    refuses(parseComms, ['sixteen-bytes-xx', 'éééééééé', '']);
+    assert.deepEqual(parseComms('w\\xff,a\\\\xff,caf\\xc3\\xa9'), ['w\udcff', 'a\\xff', 'café']);
+    refuses(parseComms, ['sixteen-bytes-xx', 'éééééééé', '\\xff'.repeat(16), '']);
     assert.throws(() => parseComms('sixteen-bytes-xx'), /try 'sixteen-bytes-x'/);
   });
 

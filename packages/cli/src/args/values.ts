@@ -3,19 +3,27 @@
  * "option '--x <y>' argument 'z' is invalid." and says what would be valid.
  */
 import { parsePrefix } from '@weir/ebpf/address';
+import { decodeBytes, encodeText } from '@weir/ebpf/byte-text';
 import { parseDuration as readDuration } from '@weir/ebpf/duration';
 import { OptionError } from '@weir/ebpf/errors';
 import type { PortRange } from '@weir/tracer';
+import { escapeName } from '@weir/tracer/escape';
 import { InvalidArgumentError } from 'commander';
+import { unescapeName } from '../text/unescape.js';
 
 /** Splits at commas; `\,` stands for a comma and `\\` for a backslash. Empty items are errors. */
 export function splitList(text: string): string[] {
+  return splitItems(text).map((item) => item.replace(/\\([,\\])/g, '$1'));
+}
+
+/** Splits at commas that no backslash precedes, and leaves backslashes where they are. */
+function splitItems(text: string): string[] {
   const items = [''];
   for (let index = 0; index < text.length; index++) {
     const character = text[index]!;
     const next = text[index + 1];
     if (character === '\\' && (next === ',' || next === '\\')) {
-      items[items.length - 1] += next;
+      items[items.length - 1] += character + next;
       index++;
     } else if (character === ',') {
       items.push('');
@@ -102,10 +110,11 @@ export function parseSparsePids(text: string): number[] {
 const MAX_COMM_BYTES = 15;
 
 export function parseComms(text: string): string[] {
-  return splitList(text).map((item) => {
-    const bytes = Buffer.from(item);
-    if (bytes.length <= MAX_COMM_BYTES) return item;
-    const kept = bytes.subarray(0, MAX_COMM_BYTES).toString();
+  return splitItems(text).map((item) => {
+    const name = unescapeName(item);
+    const bytes = encodeText(name);
+    if (bytes.length <= MAX_COMM_BYTES) return name;
+    const kept = escapeName(decodeBytes(bytes.subarray(0, MAX_COMM_BYTES)));
     throw new InvalidArgumentError(
       `The kernel keeps ${MAX_COMM_BYTES} bytes of a command's name: try '${kept}'.`,
     );

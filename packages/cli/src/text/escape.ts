@@ -38,7 +38,7 @@ function visible(character: string): string {
   const code = character.codePointAt(0)!;
   // A byte that is not UTF-8, in the form that PEP 383 gave it.
   if (code >= 0xdc80 && code <= 0xdcff) return `\\x${(code - 0xdc00).toString(16)}`;
-  if (code <= 0xff) return `\\x${code.toString(16).padStart(2, '0')}`;
+  if (code < 0x80) return `\\x${code.toString(16).padStart(2, '0')}`;
   if (code <= 0xffff) return `\\u${code.toString(16).padStart(4, '0')}`;
   return `\\u{${code.toString(16)}}`;
 }

@@ -8,7 +8,7 @@ import {
   plainProcess,
 } from '@weir/tracer';
 import type { ProcessDetails } from '@weir/tracer/enrich';
-import { escapeJson } from '@weir/tracer/escape';
+import { escapeJson, escapeName } from '@weir/tracer/escape';
 import { socketSubject } from './filter/subject.js';
 import type { Enrichment } from './model/enrichment.js';
 import type { Frame } from './model/frame.js';
@@ -118,5 +118,8 @@ function jsonListener(socket: OpenSocket, enrichment: Enrichment): JsonListener 
 }
 
 function jsonProcess(process: ConnectionProcess, enrichment: Enrichment): PlainProcess {
-  return { ...plainProcess(process), ...enrichment.process(process) };
+  const fields = Object.entries({ ...plainProcess(process), ...enrichment.process(process) });
+  return Object.fromEntries(
+    fields.map(([name, value]) => [name, typeof value === 'string' ? escapeName(value) : value]),
+  ) as unknown as PlainProcess;
 }

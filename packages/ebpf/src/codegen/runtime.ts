@@ -1,4 +1,5 @@
 /** Functions that generated decoders call at run time. */
+import { decodeBytes, encodeText } from '../byte-text.js';
 import { OptionError } from '../errors.js';
 
 export { OptionError };
@@ -21,10 +22,9 @@ const slotCount = 1024;
 const cachedWords = new Uint32Array(slotCount * slotWords);
 const cachedStrings = new Array<string>(slotCount).fill('');
 const scratch = new Uint32Array(slotWords);
-const decoder = new TextDecoder();
 
 /**
- * The NUL-terminated string in a `char[length]`; invalid UTF-8 is replaced. Strings of up to 64 bytes are looked up by
+ * The NUL-terminated string in a `char[length]`; bytes that are not UTF-8 are kept (byte-text.ts). Strings of up to 64 bytes are looked up by
  * their bytes in a table of fixed size before they are decoded, as the same few come again and again.
  */
 export function readString(view: DataView, offset: number, length: number): string {
@@ -71,17 +71,15 @@ function readTail(view: DataView, offset: number, length: number): number {
 function decodeString(view: DataView, offset: number, length: number): string {
   const bytes = new Uint8Array(view.buffer, view.byteOffset + offset, length);
   const end = bytes.indexOf(0);
-  return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end));
+  return decodeBytes(end < 0 ? bytes : bytes.subarray(0, end));
 }
-
-const encoder = new TextEncoder();
 
 /**
  * Writes a string into a `char[length]` and fills the rest with zeros.
  * @throws OptionError if the string with its terminating NUL does not fit.
  */
 export function writeString(view: DataView, offset: number, length: number, text: string): void {
-  const bytes = encoder.encode(text);
+  const bytes = encodeText(text);
   if (bytes.length >= length) {
     throw new OptionError(`${JSON.stringify(text)} has ${bytes.length} bytes, at most ${length - 1} fit`);
   }

@@ -1,5 +1,6 @@
 /** Reads details of a process from /proc. The parsers are pure. */
 import { closeSync, openSync, readdirSync, readlinkSync, readSync, statSync } from 'node:fs';
+import { decodeBytes } from '@weir/ebpf/byte-text';
 import { readSmallFile } from '@weir/ebpf/sys';
 import { type CgroupEnrichment, parseCgroups } from './cgroup.js';
 import type { ContainerNameDetails } from './containers/names.js';
@@ -48,7 +49,7 @@ export function parseCommandLine(bytes: Uint8Array, isCut = false): string | und
   if (end === 0) return undefined;
   const kept =
     isCut && end === bytes.length ? wholeCharacters(bytes.subarray(0, end)) : bytes.subarray(0, end);
-  const text = Buffer.from(kept.buffer, kept.byteOffset, kept.length).toString('utf8').replaceAll('\0', ' ');
+  const text = decodeBytes(kept).replaceAll('\0', ' ');
   return isCut ? `${text}…` : text;
 }
 
@@ -124,7 +125,7 @@ function readFolder(folder: string): ProcessDetails {
 
 function readLink(path: string): string | undefined {
   try {
-    return readlinkSync(path);
+    return decodeBytes(readlinkSync(path, 'buffer'));
   } catch {
     return undefined;
   }

@@ -5,6 +5,7 @@
 
 import { OptionError } from '@weir/ebpf';
 import { covers, type MappedPrefix, parseMappedPrefix } from '@weir/ebpf/address';
+import { encodeText } from '@weir/ebpf/byte-text';
 import {
   Direction,
   FilterSide,
@@ -155,7 +156,7 @@ function u64(value: number, what: string): Uint8Array {
 
 /** The kernel's comm: at most 15 bytes and a NUL. */
 function comm(name: string): Uint8Array {
-  const bytes = Buffer.from(name);
+  const bytes = encodeText(name);
   if (bytes.length === 0 || bytes.length > 15 || bytes.includes(0)) {
     throw new OptionError(
       `${JSON.stringify(name)} can't be a command name: the kernel keeps 1 to 15 bytes (see /proc/PID/comm)`,

@@ -16,7 +16,25 @@ export function jsonString(text: string): string {
   return plainJson.test(json) ? json : escapeJson(json);
 }
 
-/** The same for a whole JSON document: outside strings, none of these characters but line breaks can occur. */
+/** Bytes that are not UTF-8 (@weir/ebpf/byte-text), and what would look like their form here. */
+const unsafeInName = /[\\\udc80-\udcff]/gu;
+
+/**
+ * A name as JSON and text show it, which may hold any byte: one that is not UTF-8 is `\xff`, a backslash is `\\`. All other
+ * characters are themselves.
+ */
+export function escapeName(name: string): string {
+  return name.replace(unsafeInName, (character) =>
+    character === '\\' ? '\\\\' : `\\x${(character.charCodeAt(0) - 0xdc00).toString(16)}`,
+  );
+}
+
+/** The JSON form of a name. */
+export function jsonName(name: string): string {
+  return jsonString(escapeName(name));
+}
+
+/** The same as `jsonString` for a whole JSON document: outside strings, none of these characters but line breaks can occur. */
 export function escapeJson(json: string): string {
   return json.replace(unsafeInJson, (character) => {
     if (character === '\n') return character;

@@ -2,7 +2,7 @@
 import type { EnrichedRecord } from '../enrich/enricher.js';
 import { closeFields } from '../records/close-fields.js';
 import type { EventName } from '../records/record.js';
-import { escapeJson, jsonString } from './escape.js';
+import { escapeJson, jsonName, jsonString } from './escape.js';
 
 type KeysOf<R> = R extends unknown ? keyof R : never;
 type FieldName = KeysOf<EnrichedRecord>;
@@ -15,6 +15,7 @@ type OwnField<E extends EventName> = Exclude<
 type Writer = (value: unknown) => string;
 
 const write = (value: unknown): string => escapeJson(JSON.stringify(value));
+const writeName = (value: unknown): string => jsonName(value as string);
 const writeNumber = (value: unknown): string => String(value);
 /** Writes a string of Weir's own making, which holds nothing to escape. */
 const writeWord = (value: unknown): string => `"${value as string}"`;
@@ -42,7 +43,7 @@ const writeProcess = (value: unknown): string => {
   for (const { name, key } of processFields) {
     const field = process[name];
     if (field === undefined) continue;
-    text += key + (typeof field === 'number' ? field : jsonString(field));
+    text += key + (typeof field === 'number' ? field : jsonName(field));
   }
   return `${text}}`;
 };
@@ -64,7 +65,7 @@ const commonFields = {
   monotonic_ns: writeNumber,
   cpu: writeNumber,
   process: writeProcess,
-  thread: write,
+  thread: writeName,
   netns: writeNumber,
   cgroup_id: writeNumber,
   network: writeNetwork,

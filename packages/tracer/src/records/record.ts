@@ -21,7 +21,7 @@ export interface ProcessIdentity {
   readonly tid: number;
   /**
    * Command name of at most 15 bytes, as in /proc/PID/comm: that of the process's first thread. Any byte but NUL may occur in
-   * it: escape before showing it.
+   * it: escape before showing it. One that is not UTF-8 is a lone surrogate (`@weir/ebpf/byte-text`).
    */
   readonly comm: string;
   /** Real user id. */

@@ -4,6 +4,7 @@ import { BoundedMap } from '@weir/ebpf/bounded-map';
 import { OptionError } from '@weir/ebpf/errors';
 import type { Endpoint } from '@weir/tracer';
 import { formatLocal, formatPeer } from '../../text/endpoint.js';
+import { unescapeName } from '../../text/unescape.js';
 import type { Enrichment } from '../model/enrichment.js';
 import type { Subject, Test } from './subject.js';
 
@@ -82,7 +83,7 @@ export const fields: Readonly<Record<string, Field>> = {
 /** A bare word: an address or prefix of either end, or a part of anything that is shown. */
 export function anywhere(word: string): Test {
   if (word.includes('/') && isPrefix(word)) return fields.addr!.test(word, 'addr');
-  const wanted = word.toLowerCase();
+  const wanted = unescapeName(word).toLowerCase();
   const has = (text: string | undefined) => text?.toLowerCase().includes(wanted) === true;
   return (subject, enrichment) => {
     const { process, local, peer, transport } = subject;
@@ -140,7 +141,7 @@ function addressField(example: string, summary: string, ends: EndpointsOf): Fiel
       const network = networkOf(value);
       if (network === undefined) {
         if (value.includes('/')) throw new FilterError(`${name}: ${value} is no prefix, such as 10.0.0.0/8`);
-        const part = value.toLowerCase();
+        const part = unescapeName(value).toLowerCase();
         return (subject, enrichment) =>
           ends(subject).some(
             (end) =>
