@@ -12,7 +12,7 @@ export class FragmentCache {
   readonly #size: number;
   readonly #keys: Uint32Array;
   readonly #fragments: (Fragment | undefined)[];
-  /** Where the words of the last {@link find} lead. */
+  /** The first of the two places to which the words of the last {@link find} lead. */
   #place = 0;
 
   /**
@@ -33,12 +33,13 @@ export class FragmentCache {
     let hash = 0;
     for (let index = 0; index < words.length; index++) {
       hash = Math.imul(hash ^ view.getUint32(offset + words[index]!, true), 0x9e3779b1);
-      hash ^= hash >>> 15;
+      hash = (hash << 13) | (hash >>> 19);
     }
-    const place = (hash ^ (hash >>> 10)) & (this.#size - 1);
+    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+    const place = (hash ^ (hash >>> 13)) & (this.#size - 2);
     this.#place = place;
     if (this.#holds(place, view, offset)) return this.#fragments[place];
-    return this.#holds(place ^ 1, view, offset) ? this.#fragments[place ^ 1] : undefined;
+    return this.#holds(place + 1, view, offset) ? this.#fragments[place + 1] : undefined;
   }
 
   #holds(place: number, view: DataView, offset: number): boolean {
@@ -54,8 +55,8 @@ export class FragmentCache {
   keep(view: DataView, offset: number, fragment: Fragment): Fragment {
     const count = this.#words.length;
     const from = this.#place * count;
-    this.#keys.copyWithin((this.#place ^ 1) * count, from, from + count);
-    this.#fragments[this.#place ^ 1] = this.#fragments[this.#place];
+    this.#keys.copyWithin((this.#place + 1) * count, from, from + count);
+    this.#fragments[this.#place + 1] = this.#fragments[this.#place];
     for (const [index, word] of this.#words.entries()) {
       this.#keys[from + index] = view.getUint32(offset + word, true);
     }
