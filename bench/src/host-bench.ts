@@ -27,7 +27,7 @@ const forms = ['objects', 'JSON lines from objects', 'JSON lines', 'all columns'
 type Form = (typeof forms)[number];
 
 const weir = fileURLToPath(new URL('../../../packages/cli/bin/weir.js', import.meta.url));
-const decodeRounds = 10;
+const decodeRounds = 5;
 const startRounds = 10;
 const ringBytes = 32 * 1024 * 1024;
 const connections = 40_000;

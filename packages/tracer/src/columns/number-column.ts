@@ -23,31 +23,22 @@ export interface NumberSource {
 
 /** A number for each event; NaN where the event has none. */
 export function numberColumn(rows: EventRows, source: NumberSource): Float64Array {
-  const { kinds, mask = 0, zeroIsUnknown = false, nanoseconds = false } = source;
+  const { at, bits, kinds, mask = 0, zeroIsUnknown = false, nanoseconds = false } = source;
   const { words } = rows;
-  const values = source.bits === 64 ? wide(rows, source.at) : narrow(rows, source.at, source.bits);
+  const values = new Float64Array(rows.length);
+  const low = at >>> 2;
+  const high = bits === 64 ? low + 1 : -1;
+  const shift = bits === 16 ? 8 * (at & 3) : 0;
+  const part = bits === 16 ? 0xffff : -1;
   for (let row = 0, base = 0; row < values.length; row++, base += WORDS) {
-    const has = ((kinds >>> words[base + KIND]!) & 1) !== 0 && (words[base + FLAGS]! & mask) === mask;
-    if (!has || (zeroIsUnknown && values[row] === 0)) values[row] = Number.NaN;
-    else if (nanoseconds) values[row] = Math.round(values[row]! / 1000);
-  }
-  return values;
-}
-
-function narrow({ words, length }: EventRows, at: number, bits: 16 | 32): Float64Array {
-  const values = new Float64Array(length);
-  const shift = 8 * (at & 3);
-  const mask = bits === 16 ? 0xffff : 0xffff_ffff;
-  for (let row = 0, from = at >>> 2; row < length; row++, from += WORDS) {
-    values[row] = ((words[from]! >>> shift) & mask) >>> 0;
-  }
-  return values;
-}
-
-function wide({ words, length }: EventRows, at: number): Float64Array {
-  const values = new Float64Array(length);
-  for (let row = 0, from = at >>> 2; row < length; row++, from += WORDS) {
-    values[row] = words[from]! + words[from + 1]! * 2 ** 32;
+    let value = Number.NaN;
+    if (((kinds >>> words[base + KIND]!) & 1) !== 0 && (words[base + FLAGS]! & mask) === mask) {
+      value = ((words[base + low]! >>> shift) & part) >>> 0;
+      if (high >= 0) value += words[base + high]! * 2 ** 32;
+      if (zeroIsUnknown && value === 0) value = Number.NaN;
+      else if (nanoseconds) value = Math.round(value / 1000);
+    }
+    values[row] = value;
   }
   return values;
 }
