@@ -4,7 +4,7 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchInGuest, benchNatively, type Request, type Result } from './peer-bench.js';
 import type { Sample } from './plan.js';
-import { table } from './table.js';
+import { kernelRatios, table } from './table.js';
 
 const usage = `npm run bench -w @weir/bench -- [OPTION]...
 
@@ -16,7 +16,9 @@ const usage = `npm run bench -w @weir/bench -- [OPTION]...
   --connections N         connections of one measured load (2000 in a guest, 20000 on this machine)
   --rate-rounds N         rounds of the search for the highest rate without loss; 0 leaves it out (3)
   --rate-seconds N        seconds of each of its steps (3)
-  --tools TEXT            only tools whose name contains TEXT; may be repeated
+  --no-starts             leave out the time from start to the first event
+  --bcc                   also the tools of bcc, of bpfcc-tools; in a guest, they need a kernel of Debian 12 (6.1)
+  --tools TEXT            only the tool of this name, else tools whose name contains TEXT; may be repeated
   --json FILE             save all samples
 `;
 
@@ -31,7 +33,9 @@ function progress(sample: Sample): void {
 }
 
 function show(title: string, { plan, samples }: Result): void {
-  process.stdout.write(`## ${title}\n\n${table(plan.tools, samples)}\n`);
+  process.stdout.write(
+    `## ${title}\n\n${table(plan.tools, samples)}\n${kernelRatios(plan.tools, samples)}\n`,
+  );
   for (const sample of samples) {
     if (sample.kind === 'failure') process.stdout.write(`Not measured: ${sample.message.split('\n')[0]}\n\n`);
   }
@@ -46,6 +50,8 @@ const { values } = parseArgs({
     connections: { type: 'string' },
     'rate-rounds': { type: 'string', default: '3' },
     'rate-seconds': { type: 'string', default: '3' },
+    'no-starts': { type: 'boolean', default: false },
+    bcc: { type: 'boolean', default: false },
     tools: { type: 'string', multiple: true, default: [''] },
     json: { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
@@ -60,6 +66,8 @@ const parts = values.part === 'all' ? ['guest', 'native', 'host'] : [values.part
 function request(connections: string): Request {
   return {
     names: values.tools,
+    bcc: values.bcc,
+    starts: !values['no-starts'],
     rounds: whole('rounds', values.rounds),
     connections: whole('connections', values.connections ?? connections),
     rateRounds: whole('rate-rounds', values['rate-rounds']),

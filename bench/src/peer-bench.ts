@@ -4,14 +4,16 @@ import { once } from 'node:events';
 import { release as kernelRelease } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { boot, buildLoad, guestRepository } from '@weir/lab';
+import { boot, buildLoad, guestRepository, kernel as labKernel } from '@weir/lab';
 import { type Plan, planVariable, type Sample, SampleReader } from './plan.js';
-import { makeTools, type Tool } from './tools.js';
+import { chooseTools } from './tools.js';
 
 /** A plan without paths, which depend on the place where it runs. */
 export interface Request extends Omit<Plan, 'load' | 'tools'> {
   /** Only tools whose name contains one of these. */
   readonly names: readonly string[];
+  /** Whether the tools of bcc are measured, too: in a guest, only with a kernel of Debian 12, whose headers are there. */
+  readonly bcc: boolean;
   /** Called with each sample as it comes. */
   readonly onSample: (sample: Sample) => void;
 }
@@ -24,11 +26,8 @@ export interface Result {
 }
 
 function planOf(request: Request, weir: string, load: string): Plan {
-  const { names, onSample, ...counts } = request;
-  const tools: readonly Tool[] = makeTools(weir).filter(({ name }) =>
-    names.some((part) => name.includes(part)),
-  );
-  return { ...counts, tools, load };
+  const { names, bcc, onSample, ...counts } = request;
+  return { ...counts, tools: chooseTools(weir, names, bcc), load };
 }
 
 async function loadProgram(): Promise<string> {
@@ -37,6 +36,11 @@ async function loadProgram(): Promise<string> {
 
 /** libbpf-tools and bpftrace with LLVM are 290 MB of root file system, which is memory. */
 const memoryMebibytes = 4096;
+async function bccPackages(name: string): Promise<string[]> {
+  const { release } = await labKernel(name);
+  return ['bpfcc-tools', `linux-headers-${release}`];
+}
+
 const weirScript = 'packages/cli/bin/weir.js';
 
 /** @throws Error when the driver fails; tools that fail are samples. */
@@ -48,7 +52,7 @@ export async function benchInGuest(request: Request, kernel: string, smp: number
     kernel,
     smp,
     memory: memoryMebibytes,
-    packages: ['libbpf-tools', 'bpftrace', 'bsdutils'],
+    packages: ['libbpf-tools', 'bpftrace', 'bsdutils', ...(request.bcc ? await bccPackages(kernel) : [])],
     files: { '/load': dirname(load) },
     env: { [planVariable]: JSON.stringify(plan) },
     command: `node ${guestRepository}/bench/dist/src/driver/peers.js`,

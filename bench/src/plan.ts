@@ -5,8 +5,10 @@ export interface Plan {
   /** Path of weir-load. */
   readonly load: string;
   readonly tools: readonly Tool[];
-  /** Each round measures every tool once, and the load alone once. */
+  /** Each round measures every tool once, and the load alone once; the tools in turn in this order and in the opposite one. */
   readonly rounds: number;
+  /** Whether the time from start to the first event is measured, too. */
+  readonly starts: boolean;
   /** Connections of one measured load. */
   readonly connections: number;
   /** Seconds of one step in the search for the highest rate without loss. */

@@ -115,3 +115,46 @@ export function table(tools: readonly Tool[], samples: readonly Sample[]): strin
   const text = (cells: readonly string[]) => `| ${cells.join(' | ')} |\n`;
   return text(head) + text(head.map(() => '---')) + lines.map(text).join('');
 }
+
+/**
+ * Kernel time a connection of the first tool over that of each other one in the same round: what changes with time changes for
+ * both. Rounds in which the first tool came first are apart from those in which it came last.
+ */
+export function kernelRatios(tools: readonly Tool[], samples: readonly Sample[]): string {
+  const [first, ...others] = tools;
+  if (first === undefined || others.length === 0) return '';
+  const costs = (tool: Tool) =>
+    new Map(ofKind(samples, 'cost', tool.name).map(({ round, kernelNs = Number.NaN }) => [round, kernelNs]));
+  const own = costs(first);
+  const text = (cells: readonly string[]) => `| ${cells.join(' | ')} |\n`;
+  const rows = others.map((tool) => {
+    const ratios = [...costs(tool)]
+      .filter(([round]) => own.has(round))
+      .map(([round, ns]) => ({ ratio: own.get(round)! / ns, isFirst: round % 2 === 0 }));
+    const all = ratios.map(({ ratio }) => ratio);
+    const when = (isFirst: boolean) =>
+      ratios.filter((one) => one.isFirst === isFirst).map(({ ratio }) => ratio);
+    const figures = [
+      median(all),
+      Math.min(...all),
+      Math.max(...all),
+      median(when(true)),
+      median(when(false)),
+    ];
+    return text([
+      tool.name,
+      String(all.length),
+      ...figures.map((value) => (Number.isFinite(value) ? number(value, 2) : '–')),
+    ]);
+  });
+  const head = [
+    `kernel time of ${first.name} over that of`,
+    'rounds',
+    'median',
+    'least',
+    'most',
+    'it first',
+    'it last',
+  ];
+  return text(head) + text(head.map(() => '---')) + rows.join('');
+}

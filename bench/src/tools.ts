@@ -25,8 +25,48 @@ const lifecycle = [
 const stateChanges =
   'tracepoint:sock:inet_sock_set_state { printf("state %d %s %d %d %d\\n", pid, comm, args->sport, args->oldstate, args->newstate); }';
 
-/** `weir` is the path of the command's script. */
-export function makeTools(weir: string): readonly Tool[] {
+/**
+ * The tools of bcc print the same lines as those of libbpf-tools. They compile their programs when they start, for which they
+ * need the kernel's headers.
+ */
+const bccTools: readonly Tool[] = [
+  {
+    name: 'bcc tcptracer',
+    prints: 'connect, accept, both closes',
+    command: ['tcptracer-bpfcc'],
+    eventLine: '^[CAX] +[0-9]+ ',
+    linesPerConnection: 4,
+  },
+  {
+    name: 'bcc tcplife',
+    prints: 'both closes with bytes and duration',
+    command: ['tcplife-bpfcc'],
+    eventLine: '^[0-9]+ +.* [0-9.]+ +[0-9.]+ +[0-9.]+',
+    linesPerConnection: 2,
+  },
+  {
+    name: 'bcc tcpconnect',
+    prints: 'connect',
+    command: ['tcpconnect-bpfcc'],
+    eventLine: '^[0-9]+ +.* [46] ',
+    linesPerConnection: 1,
+  },
+];
+
+/**
+ * Tools whose name contains one of these texts, or is one of them.
+ *
+ * @param weir Path of the command's script.
+ * @param bcc Whether the tools of bcc are among them.
+ */
+export function chooseTools(weir: string, names: readonly string[], bcc: boolean): readonly Tool[] {
+  const tools = [...makeTools(weir), ...(bcc ? bccTools : [])];
+  const isWanted = (name: string, text: string) =>
+    tools.some((tool) => tool.name === text) ? name === text : name.includes(text);
+  return tools.filter(({ name }) => names.some((text) => isWanted(name, text)));
+}
+
+function makeTools(weir: string): readonly Tool[] {
   const trace = ['node', weir, 'trace', '--no-summary'];
   return [
     {

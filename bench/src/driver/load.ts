@@ -44,7 +44,7 @@ export class Load {
   /** Makes connections that do not count, until it is killed. */
   background(connectionsPerSecond: number): ChildProcess {
     const rate = ['--connections-per-second', String(connectionsPerSecond)];
-    return spawn(this.#program, ['churn', '--no-wait', '--seconds', '60', ...rate], { stdio: 'ignore' });
+    return spawn(this.#program, ['churn', '--no-wait', '--seconds', '180', ...rate], { stdio: 'ignore' });
   }
 
   #run(command: string, args: readonly string[]): LoadResult {

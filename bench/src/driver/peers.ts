@@ -111,9 +111,11 @@ async function highestRate(tool: Tool, round: number, most: number): Promise<voi
 process.once('exit', () => setStatistics(false));
 for (let round = 0; round < plan.rounds; round++) {
   alone(round);
-  for (const tool of plan.tools) {
+  // In every second round the other way round: what comes later finds caches as the one before left them.
+  const tools = round % 2 === 0 ? plan.tools : [...plan.tools].reverse();
+  for (const tool of tools) {
     await attempt(tool, () => cost(tool, round));
-    await attempt(tool, () => start(tool, round));
+    if (plan.starts) await attempt(tool, () => start(tool, round));
   }
 }
 for (let round = 0; round < plan.rateRounds; round++) {

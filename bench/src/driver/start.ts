@@ -2,10 +2,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Tool } from '../tools.js';
+import { openInput } from './input.js';
 import type { Load } from './load.js';
 
 const connectionsPerSecond = 200;
-const limitMs = 60_000;
+const limitMs = 180_000;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: what a terminal is sent begins with them.
 const terminalCodes = /\r|\x1b\[[0-9;]*m/g;
 
@@ -20,7 +21,7 @@ export async function secondsToFirstEvent(tool: Tool, load: Load): Promise<numbe
   await once(background, 'spawn');
   const command = `exec ${tool.command.map(quote).join(' ')}`;
   const started = performance.now();
-  const child = spawn('script', ['-qfec', command, '/dev/null'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn('script', ['-qfec', command, '/dev/null'], { stdio: [openInput, 'pipe', 'ignore'] });
   const timer = setTimeout(() => child.kill('SIGKILL'), limitMs);
   try {
     let text = '';

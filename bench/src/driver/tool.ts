@@ -5,12 +5,14 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Tool } from '../tools.js';
+import { openInput } from './input.js';
 import { cpuTimes, programTimes } from './kernel.js';
 import { type Load, warmUpName } from './load.js';
 
 const outputPath = '/tmp/bench-output';
 const errorPath = '/tmp/bench-errors';
-const startLimitMs = 60_000;
+/** Tools that compile their programs take a minute under emulation. */
+const startLimitMs = 180_000;
 const idleStepMs = 500;
 
 /** The end of what the tool wrote to standard error. */
@@ -28,7 +30,7 @@ export class RunningTool {
     const errors = openSync(errorPath, 'w');
     const [program, ...args] = [...tool.command, ...(tool.readyFd ? ['--ready-fd', '3'] : [])];
     this.#child = spawn(program!, args, {
-      stdio: ['ignore', output, errors, tool.readyFd ? 'pipe' : 'ignore'],
+      stdio: [openInput, output, errors, tool.readyFd ? 'pipe' : 'ignore'],
     });
     closeSync(output);
     closeSync(errors);

@@ -13,6 +13,7 @@ import {
   topPrefix,
   type Watcher,
 } from '../top-plan.js';
+import { openInput } from './input.js';
 import { cpuTimes } from './kernel.js';
 
 /** The loads have a CPU to themselves, so that what a tool does beside the data's path does not count as slowdown. */
@@ -56,7 +57,7 @@ async function shows(output: Readable): Promise<void> {
 
 async function measure(round: number, { name, command }: Watcher): Promise<void> {
   const alone = both();
-  const tool = spawn('taskset', [toolCpu, ...command], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const tool = spawn('taskset', [toolCpu, ...command], { stdio: [openInput, 'pipe', 'pipe'] });
   let complaint = '';
   tool.stderr.on('data', (text: Buffer) => {
     complaint = `${complaint}${text}`.slice(-500);
