@@ -5,6 +5,7 @@ import type { HostReport } from '@weir/tracer';
 import { formatReport } from '../src/doctor/report.js';
 import { describeFailure } from '../src/failure.js';
 import { ansiColour, noColour } from '../src/text/colour.js';
+import { partialLines } from '../src/trace/plan.js';
 import { report } from './support/fake-tracer.js';
 
 describe('the report of weir doctor', () => {
@@ -44,6 +45,16 @@ Problems
 weir trace does not work here.
 `,
     );
+  });
+
+  it('says what a hook does not see from inside a container', () => {
+    const [hook] = report.hooks;
+    const partial = { what: 'UDP is counted in part', advice: 'leave the container' };
+    const text = formatReport({ ...report, hooks: [{ ...hook!, partial }] }, noColour);
+    assert.match(text, /UDP is counted in part; leave the container\n/);
+    assert.deepEqual(partialLines([hook!, { ...hook!, partial }]), [
+      'UDP is counted in part; leave the container',
+    ]);
   });
 
   it('is short where all is well', () => {

@@ -3,6 +3,7 @@ import { arch, release, version } from 'node:os';
 import { type Btf, EbpfError, type FeatureName, features, kernelBtf } from '@weir/ebpf';
 import { describeContainerSources } from './enrich/containers/availability.js';
 import { describeUnknown } from './hooks/choose-hook.js';
+import { describeView } from './hooks/host-view.js';
 import { readKernelFeatures } from './hooks/kernel-features.js';
 import { planHooks } from './hooks/plan.js';
 import { capabilityNeeds, privilegeProblems } from './privileges.js';
@@ -59,10 +60,10 @@ function describeFeature(name: FeatureName): FeatureReport {
 
 /** Includes the hook of UDP, which is used on demand. */
 function findHooks(btf: Btf): readonly HookChoice[] {
-  return [
+  return describeView([
     ...planHooks(readKernelFeatures(btf), undefined, true).choices,
     planUdp(readUdpFeatures(btf)).choice,
-  ];
+  ]);
 }
 
 function ownTypes(): TargetTypes | undefined {

@@ -33,6 +33,8 @@ export interface HookChoice {
   readonly undecided?: string;
   /** The consequence of missing the better candidates, in one sentence. */
   readonly consequence?: string;
+  /** A part of the host that is not seen from where this process runs, or is named in another way. */
+  readonly partial?: Problem;
 }
 
 /** One of the kernel's facilities. */

@@ -9,6 +9,7 @@ import { TracedConnections } from './connections/traced.js';
 import { Deferred } from './deferred.js';
 import { inInitialPidNamespace } from './enrich/pid-namespace.js';
 import { ipv4Only, wantedProtocols } from './hooks/filter.js';
+import { describeView } from './hooks/host-view.js';
 import { readKernelFeatures } from './hooks/kernel-features.js';
 import { planHooks } from './hooks/plan.js';
 import { ringSize, TracerPrograms } from './hooks/programs.js';
@@ -119,7 +120,7 @@ export class Tracer implements TracerApi {
       this.#programs[Symbol.dispose]();
       throw error;
     }
-    this.plan = this.#udp === undefined ? choices : [...choices, this.#udp.choice];
+    this.plan = describeView(this.#udp === undefined ? choices : [...choices, this.#udp.choice]);
     const { signal } = options;
     if (signal !== undefined) {
       const stop = (): void => void this.stop();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { absent, known, present, unknown } from '@weir/ebpf/sys';
-import { findCgroupRoot, planUdp, type UdpFeatures } from '../src/sockets/index.js';
+import { cgroupMounts, findCgroupRoot, planUdp, type UdpFeatures } from '../src/sockets/index.js';
 import { WallClock } from '../src/stream/clock.js';
 import { udpFlowRecord } from '../src/stream/udp-record.js';
 
@@ -74,13 +74,52 @@ describe('the choice of hooks for UDP', () => {
     }
   });
 
-  it('finds the root of cgroup v2, alone or beside v1', () => {
-    const v1 = '30 25 0:26 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n';
-    const unified = '31 25 0:27 / /sys/fs/cgroup/unified rw shared:9 - cgroup2 cgroup2 rw\n';
-    assert.equal(findCgroupRoot(v1 + unified), '/sys/fs/cgroup/unified');
-    assert.equal(findCgroupRoot('31 25 0:27 / /a\\040b rw - cgroup2 none rw'), '/a b');
-    assert.equal(findCgroupRoot('31 25 0:27 /sub /mnt rw - cgroup2 none rw'), undefined);
-    assert.equal(findCgroupRoot(v1), undefined);
+  it('says what the packets of a container’s own cgroups leave out', () => {
+    const packets = { ...all, fentry: absent, kprobe: absent };
+    assert.equal(planUdp(packets).choice.partial, undefined);
+    assert.match(
+      planUdp({ ...packets, cgroupIsPart: true }).choice.partial?.what ?? '',
+      /only for processes/,
+    );
+    assert.equal(planUdp({ ...all, cgroupIsPart: true }).choice.partial, undefined, 'functions see all');
+  });
+});
+
+describe('the root of cgroup v2', () => {
+  const v1 = '30 25 0:26 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n';
+  const unified = '31 25 0:27 / /sys/fs/cgroup/unified rw shared:9 - cgroup2 cgroup2 rw\n';
+
+  function find(mounts: Record<string, string>, inodes: Record<string, number | undefined>) {
+    return findCgroupRoot({
+      pids: () => Object.keys(mounts).filter((pid) => pid !== 'self'),
+      mounts: (pid) => mounts[pid],
+      inode: (path) => inodes[path],
+    });
+  }
+
+  it('is found in the mounts, alone or beside v1', () => {
+    const paths = (mountinfo: string) => cgroupMounts(mountinfo).map(({ root, path }) => `${root} ${path}`);
+    assert.deepEqual(paths(v1 + unified), ['/ /sys/fs/cgroup/unified']);
+    assert.deepEqual(paths('31 25 0:27 / /a\\040b rw - cgroup2 none rw'), ['/ /a b']);
+    assert.deepEqual(paths(v1), []);
+    const path = '/sys/fs/cgroup/unified';
+    assert.deepEqual(find({ self: v1 + unified }, { [path]: 1 }), { path, isPart: false });
+    assert.equal(find({ self: v1 }, {}), undefined);
+    assert.equal(find({ self: '31 25 0:27 /sub /mnt rw - cgroup2 none rw' }, { '/mnt': 9 }), undefined);
+  });
+
+  it('is the host’s, where another mount or another process shows it', () => {
+    const own = '31 25 0:27 / /sys/fs/cgroup rw - cgroup2 none rw\n';
+    const shared = '32 25 0:27 /../.. /host/cgroup rw - cgroup2 none rw\n';
+    const inodes = { '/sys/fs/cgroup': 77, '/host/cgroup': 1, '/proc/1/root/sys/fs/cgroup': 1 };
+    assert.deepEqual(find({ self: own + shared }, inodes), { path: '/host/cgroup', isPart: false });
+    assert.deepEqual(find({ self: own, 1: own }, inodes), {
+      path: '/proc/1/root/sys/fs/cgroup',
+      isPart: false,
+    });
+    const second = { ...inodes, '/proc/1/root/sys/fs/cgroup': undefined, '/proc/3/root/sys/fs/cgroup': 1 };
+    assert.equal(find({ self: own, 1: own, 3: own }, second)?.path, '/proc/3/root/sys/fs/cgroup');
+    assert.deepEqual(find({ self: own, 2: own }, inodes), { path: '/sys/fs/cgroup', isPart: true });
   });
 });
 

@@ -121,10 +121,13 @@ function hookLines(hook: HookChoice, hint: Hint | undefined, paint: Paint): stri
     (item) => [item.state, item.name, isSaid(item, hint) ? '' : item.reason] as const,
   );
   const consequence = hook.consequence === undefined ? [] : [`  ${escapeText(hook.consequence)}`];
+  const partial =
+    hook.partial && `  ${paint('yellow', escapeText(`${hook.partial.what}; ${hook.partial.advice}`))}`;
   return [
     `${escapeText(hook.purpose)}: ${chosenHook(hook, hint, paint)}`,
     ...table(rows, paint).map((line) => `  ${line}`),
     ...consequence,
+    ...(partial === undefined ? [] : [partial]),
   ];
 }
 

@@ -23,6 +23,13 @@ export function planLines(plan: readonly HookChoice[]): string[] {
   });
 }
 
+/** Lines about parts of the host that are not seen. */
+export function partialLines(plan: readonly HookChoice[]): string[] {
+  return plan.flatMap(({ partial }) =>
+    partial === undefined ? [] : [escapeText(`${partial.what}; ${partial.advice}`)],
+  );
+}
+
 /** The line that says that tracing began. */
 export function readyLine(plan: readonly HookChoice[]): string {
   const accept = plan.find(({ purpose }) => purpose.includes('accept'))?.chosen;

@@ -8,7 +8,7 @@ import type { Output } from '../output/output.js';
 import { details } from '../text/details.js';
 import type { TracerFactory } from '../tracing.js';
 import { Interruption, type SignalSource } from './interruption.js';
-import { planLines, readyLine, typesLine } from './plan.js';
+import { partialLines, planLines, readyLine, typesLine } from './plan.js';
 import { Printer, type PrinterOptions } from './printer.js';
 import { announceReady } from './ready.js';
 import { summaryLines } from './summary.js';
@@ -62,6 +62,7 @@ export async function runSession(
     for (const pid of request.watchFds ?? []) tracer.watchFds(pid);
     await printer.begin();
     if (tracer.types.rejected !== undefined) say([typesLine(tracer.types)]);
+    say(partialLines(tracer.plan));
     if (request.verbose) say([typesLine(tracer.types), ...planLines(tracer.plan)]);
     if (request.verbose || host.stderr.isTTY) say([readyLine(tracer.plan)]);
     if (request.readyFd !== undefined) announceReady(request.readyFd);

@@ -21,7 +21,7 @@ export function privilegeLimits(
     }));
   if (isHost) return limits;
   const outside = {
-    what: 'this process is not in the initial pid namespace: /proc does not show the owners of sockets',
+    what: 'this process is not in the initial pid namespace: the owners of sockets are only known from events, by their process ids on the host',
     advice: 'run it in the pid namespace of the host, as docker run --pid=host does',
   };
   return [...limits, outside];

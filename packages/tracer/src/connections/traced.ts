@@ -1,5 +1,6 @@
 /** The live connections of a tracer: its records, sock_diag, /proc and the counts of UDP put together. */
 import { type Btf, EbpfError, type FeatureTable, Kind, OptionError } from '@weir/ebpf';
+import { inInitialPidNamespace } from '../enrich/pid-namespace.js';
 import type { TraceRecord } from '../records/record.js';
 import type { Problem } from '../report.js';
 import {
@@ -47,7 +48,8 @@ export class TracedConnections implements LiveConnections {
   readonly #table: ConnectionTable;
   readonly #reader: SocketReader;
   readonly #owners = new SocketOwners();
-  readonly #findProcess = processFinder(this.#owners);
+  /** /proc of another pid namespace names processes in another way than events do. */
+  readonly #findProcess = inInitialPidNamespace() ? processFinder(this.#owners) : undefined;
   readonly #udp: UdpCounter | undefined;
   readonly #endWatch: () => void;
   #refreshing: Promise<void> = Promise.resolve();
@@ -81,11 +83,13 @@ export class TracedConnections implements LiveConnections {
     const problems = privilegeLimits();
     if (udp) {
       try {
-        this.#udp = startUdp(feed.btf, {
+        const { counter, choice } = startUdp(feed.btf, {
           ...(feed.features !== undefined && { features: feed.features }),
           ...(options.udpIdleMs !== undefined && { idleMs: options.udpIdleMs }),
           maxFlows: Math.min(limit ?? MAX_UDP_FLOWS, MAX_UDP_FLOWS),
-        }).counter;
+        });
+        this.#udp = counter;
+        if (choice.partial !== undefined) problems.push(choice.partial);
       } catch (error) {
         if (!(error instanceof EbpfError)) throw error;
         problems.push({ what: `UDP is not counted: ${error.message}`, advice: 'weir doctor shows why' });
@@ -139,7 +143,8 @@ export class TracedConnections implements LiveConnections {
 
   async #refresh(): Promise<void> {
     // Before events are consumed, so that the sockets are read right after these.
-    this.#owners.step(this.#refreshed ? undefined : Number.POSITIVE_INFINITY);
+    if (this.#findProcess !== undefined)
+      this.#owners.step(this.#refreshed ? undefined : Number.POSITIVE_INFINITY);
     await this.#feed.catchUp();
     if (this.#disposed) throw new EbpfError('these connections were disposed of');
     const { netns, failed } = this.#table.refresh(

@@ -1,3 +1,4 @@
+export { cgroupMounts, findCgroupRoot } from './cgroup-root.js';
 export { type DiagSocket, InetFamily, InetProtocol } from './inet-diag.js';
 export { InterfaceNames, type InterfaceReader } from './interface-names.js';
 export { findNamespaces, type NetNamespace, ownNamespace } from './namespaces.js';
@@ -13,5 +14,5 @@ export {
   type UdpFlowEnd,
 } from './udp-counter.js';
 export type { UdpFigures, UdpFlow } from './udp-flow.js';
-export { findCgroupRoot, planUdp, type UdpFeatures, type UdpMechanism } from './udp-plan.js';
+export { planUdp, type UdpFeatures, type UdpMechanism } from './udp-plan.js';
 export { readUdpFeatures } from './udp-programs.js';

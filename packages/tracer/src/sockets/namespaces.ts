@@ -60,6 +60,11 @@ function inodeOf(path: string): number | undefined {
   }
 }
 
+/** A path in /proc/PID/mountinfo, where blanks are octal. Pure. */
+export function unescapePath(path: string): string {
+  return path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+}
+
 /** Network namespaces in /proc/PID/mountinfo. Pure. */
 export function parseMounts(text: string): { readonly inode: number; readonly path: string }[] {
   const mounts: { inode: number; path: string }[] = [];
@@ -67,10 +72,7 @@ export function parseMounts(text: string): { readonly inode: number; readonly pa
     // id, parent, device, root, mount point, options, optional fields, a dash, type …
     const match = /^\d+ \d+ \S+ net:\[(\d+)\] (\S+) .* - nsfs /.exec(line);
     if (match === null) continue;
-    const path = match[2]!.replace(/\\([0-7]{3})/g, (_, octal: string) =>
-      String.fromCharCode(Number.parseInt(octal, 8)),
-    );
-    mounts.push({ inode: Number(match[1]), path });
+    mounts.push({ inode: Number(match[1]), path: unescapePath(match[2]!) });
   }
   return mounts;
 }

@@ -17,6 +17,8 @@ export interface UdpFeatures
   readonly packetTypes: boolean;
   /** Folder of the root of cgroup v2; undefined where none is mounted. */
   readonly cgroupRoot: string | undefined;
+  /** Whether that is only the root of a cgroup namespace, as in a container. */
+  readonly cgroupIsPart?: boolean;
   /** BPF_CGROUP_INET_SOCK_RELEASE (5.9): the end of a socket is seen. */
   readonly sockRelease: boolean;
   /** Whether this process may attach to a cgroup. */
@@ -31,6 +33,11 @@ const consequences: Readonly<Record<UdpMechanism, string | undefined>> = {
   kprobe: undefined,
   cgroup:
     'UDP is counted by packets: what arrives at a socket counts as received, whether it is read or not, and the process is known only for sockets that were created after the start',
+};
+
+const ownCgroupsOnly = {
+  what: 'UDP is counted only for processes of this cgroup namespace, as a container has one, not for those of the rest of the host',
+  advice: 'run it in the cgroup namespace of the host, as docker run --cgroupns=host does',
 };
 
 /** The choice, for `weir doctor`, and the set of programs; undefined where UDP cannot be counted. */
@@ -76,7 +83,9 @@ export function planUdp(kernel: UdpFeatures): {
   const mechanism =
     chosen === undefined ? undefined : chosen === cgroup ? 'cgroup' : chosen === fentry ? 'fentry' : 'kprobe';
   const consequence = mechanism === undefined ? 'UDP cannot be counted' : consequences[mechanism];
-  return { choice: hookChoice('UDP', candidates, choice, consequence), mechanism };
+  const described = hookChoice('UDP', candidates, choice, consequence);
+  const isPartial = mechanism === 'cgroup' && kernel.cgroupIsPart === true;
+  return { choice: isPartial ? { ...described, partial: ownCgroupsOnly } : described, mechanism };
 }
 
 function calls(
@@ -95,17 +104,4 @@ function calls(
     present: `the kernel has the functions and ${mechanism === 'fentry' ? 'trampolines' : 'kprobes'}`,
     absent: works.state === 'present' ? `this kernel has no function ${missing}` : without,
   });
-}
-
-/** The root of cgroup v2 in /proc/PID/mountinfo. Pure. */
-export function findCgroupRoot(mountinfo: string): string | undefined {
-  for (const line of mountinfo.split('\n')) {
-    const match = /^\d+ \d+ \S+ \/ (\S+) .* - cgroup2 /.exec(line);
-    if (match !== null) {
-      return match[1]!.replace(/\\([0-7]{3})/g, (_, octal: string) =>
-        String.fromCharCode(Number.parseInt(octal, 8)),
-      );
-    }
-  }
-  return undefined;
 }

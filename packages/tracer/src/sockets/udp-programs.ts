@@ -12,10 +12,11 @@ import {
   type Link,
   setGlobal,
 } from '@weir/ebpf';
-import { present, privilegeGap, readSmallFile } from '@weir/ebpf/sys';
+import { present, privilegeGap } from '@weir/ebpf/sys';
 import { readKernelFeatures } from '../hooks/kernel-features.js';
 import { readObject } from '../objects.js';
-import { findCgroupRoot, type UdpFeatures, type UdpMechanism } from './udp-plan.js';
+import { findCgroupRoot } from './cgroup-root.js';
+import type { UdpFeatures, UdpMechanism } from './udp-plan.js';
 
 const objectName = 'udp.bpf.o';
 
@@ -30,6 +31,7 @@ export interface UdpProgramsOptions {
 /** Probes the features of the running kernel. */
 export function readUdpFeatures(btf: Btf, features: FeatureTable = kernelFeatures): UdpFeatures {
   const kernel = readKernelFeatures(btf, features);
+  const root = findCgroupRoot();
   return {
     rawTracepoint: kernel.rawTracepoint,
     fentry: kernel.fentry,
@@ -38,14 +40,11 @@ export function readUdpFeatures(btf: Btf, features: FeatureTable = kernelFeature
     probeFunction: (name) => kernel.probeFunction(name),
     hasTypedFunction: (name) => kernel.hasTypedFunction(name),
     packetTypes: btf.find('sk_buff', Kind.struct) !== undefined,
-    cgroupRoot: cgroupRoot(),
+    cgroupRoot: root?.path,
+    cgroupIsPart: root?.isPart === true,
     sockRelease: kernelAtLeast('5.9'),
     cgroupPrograms: privilegeGap(['CAP_BPF', 'CAP_NET_ADMIN']) ?? present,
   };
-}
-
-function cgroupRoot(): string | undefined {
-  return findCgroupRoot(readSmallFile('/proc/self/mountinfo') ?? '');
 }
 
 /** A program of a set and the function it belongs to; in the order of attaching, those of ends come first. */
@@ -117,7 +116,7 @@ export class UdpPrograms implements Disposable {
   }
 
   #attachCgroup(features: FeatureTable): void {
-    const root = cgroupRoot() ?? '/sys/fs/cgroup';
+    const root = findCgroupRoot()?.path ?? '/sys/fs/cgroup';
     for (const name of packets) {
       this.#links.push(attachCgroup(this.collection.program(name), root, { features }));
     }
