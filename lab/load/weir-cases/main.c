@@ -269,6 +269,19 @@ static void run_deferred(void) {
   }
 }
 
+/* A connection that waits, so that somebody else can destroy the client's socket. */
+static void run_held(void) {
+  int listener = listening(0, loopback(0)), port = local_port(listener);
+  int client = connected(0, loopback(port)), server = check(accept(listener, NULL, NULL), "accept");
+  int client_port = local_port(client);
+  char byte;
+  report("held", port, client_port, 0);
+  await_line();
+  report("destroyed", port, client_port, recv(client, &byte, 1, MSG_DONTWAIT) < 0 ? errno : 0);
+  close(client);
+  close(server);
+}
+
 int main(int count, char **values) {
   const char *name = count > 1 ? values[1] : "";
   alarm(60);
@@ -279,6 +292,7 @@ int main(int count, char **values) {
   else if (strcmp(name, "thread") == 0) run_thread();
   else if (strcmp(name, "hidden") == 0) run_hidden();
   else if (strcmp(name, "deferred") == 0) run_deferred();
+  else if (strcmp(name, "held") == 0) run_held();
   else {
     fprintf(stderr, "weir-cases: '%s' is no subcommand\n", name);
     return 1;

@@ -1,13 +1,17 @@
 /** Connections of uncommon kinds: what is said of them is what happened. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { constants } from 'node:os';
 import { describe, it, type TestContext } from 'node:test';
-import { kernelAtLeast } from '@weir/ebpf';
+import { kernelAtLeast, SyscallError } from '@weir/ebpf';
+import { NetlinkFlag, NetlinkProtocol, NetlinkSocket, withNetns } from '@weir/ebpf/sys';
 import type { CloseRecord, ConnectionRecord, TracerOptions } from '../src/index.js';
 import { Case, recordsOf, runCase } from './support/cases.js';
 import { assertComplete, collect } from './support/collect.js';
 import { TestNetns } from './support/netns.js';
 
+/** include/uapi/linux/sock_diag.h */
+const SOCK_DESTROY = 21;
 const mptcp = 262;
 const tcp = 0;
 
@@ -126,6 +130,60 @@ describe('failed connects', () => {
       assert.ok(record?.event === 'fail');
       assert.equal(record.error, errors[made.kind as keyof typeof errors]);
     }
+    assertComplete(collected);
+  });
+});
+
+/** Destroys a TCP socket of 127.0.0.1, as `ss -K` does. @returns whether the kernel can (CONFIG_INET_DIAG_DESTROY). */
+function destroySocket(netns: TestNetns, localPort: number, peerPort: number): boolean {
+  // struct inet_diag_req_v2: family, protocol, two bytes, states, then struct inet_diag_sockid.
+  const payload = new Uint8Array(56);
+  payload.set([2, 6]);
+  const view = new DataView(payload.buffer);
+  view.setUint32(4, 0xffffffff, true);
+  view.setUint16(8, localPort);
+  view.setUint16(10, peerPort);
+  for (const at of [12, 28]) view.setUint32(at, 0x7f000001);
+  // No cookie: any socket with these ends.
+  payload.fill(0xff, 48, 56);
+  const file = openSync(`/run/netns/${netns.name}`, 'r');
+  try {
+    withNetns(file, () => {
+      using netlink = new NetlinkSocket(NetlinkProtocol.sockDiag);
+      netlink.request({ type: SOCK_DESTROY, flags: NetlinkFlag.ack, payload, what: 'destroy a socket' });
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof SyscallError && error.code === 'EOPNOTSUPP') return false;
+    throw error;
+  } finally {
+    closeSync(file);
+  }
+}
+
+describe('connections that an administrator destroys', () => {
+  it('are aborted, not closed by their process', async (t) => {
+    using netns = new TestNetns();
+    const held = new Case(netns, 'held');
+    let destroyed = false;
+    const collected = await collect({ filter: { netns: [netns.inode] } }, async () => {
+      await held.ready;
+      const [made] = held.reports;
+      assert.ok(made !== undefined);
+      destroyed = destroySocket(netns, made.client, made.server);
+      return await held.finish();
+    });
+    if (!destroyed) {
+      assert.ok(process.env.WEIR_LAB_KERNEL?.startsWith('5.10') ?? false, 'CONFIG_INET_DIAG_DESTROY');
+      t.skip('needs CONFIG_INET_DIAG_DESTROY (Linux 4.5 and later)');
+      return;
+    }
+    const report = collected.result.find(({ kind }) => kind === 'destroyed');
+    assert.ok(report !== undefined);
+    assert.equal(report.error, constants.errno.ECONNABORTED);
+    const close = closeOf(recordsOf(collected.records, report.client, report.server));
+    assert.equal(close.closed_by, 'abort');
+    assert.equal(close.closing_us, undefined);
     assertComplete(collected);
   });
 });
