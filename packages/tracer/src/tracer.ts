@@ -8,6 +8,7 @@ import type { ConnectionsOptions, LiveConnections } from './connections/live.js'
 import { TracedConnections } from './connections/traced.js';
 import { Deferred } from './deferred.js';
 import { inInitialPidNamespace } from './enrich/pid-namespace.js';
+import { RegistersInUseError } from './hooks/accept-breakpoint-link.js';
 import { ipv4Only, wantedProtocols } from './hooks/filter.js';
 import { describeView } from './hooks/host-view.js';
 import { readKernelFeatures } from './hooks/kernel-features.js';
@@ -68,7 +69,13 @@ export class Tracer implements TracerApi {
    * where that is unknown; VerifierError or SyscallError when the kernel refuses the programs.
    */
   static start(options: TracerOptions = {}): Tracer {
-    return new Tracer(options);
+    try {
+      return new Tracer(options);
+    } catch (error) {
+      // Another tracer, or a debugger, has come in between.
+      if (!(error instanceof RegistersInUseError) || options.acceptHook !== undefined) throw error;
+      return new Tracer({ ...options, acceptHook: 'listener' });
+    }
   }
 
   private constructor(options: TracerOptions) {

@@ -1,5 +1,12 @@
 /** The breakpoint on accept() while the tracer runs: on all CPUs, and never at the cost of a flood. */
-import { attachBreakpoint, type BreakpointLink, EbpfError, type Link, type Program } from '@weir/ebpf';
+import {
+  attachBreakpoint,
+  type BreakpointLink,
+  EbpfError,
+  type Link,
+  type Program,
+  SyscallError,
+} from '@weir/ebpf';
 import { onlineCpus } from '@weir/ebpf/sys';
 
 const CHECK_MS = 500;
@@ -32,6 +39,11 @@ export class TrapLimit {
   }
 }
 
+/** The debug registers were free when the hook was chosen, and are not any more. */
+export class RegistersInUseError extends EbpfError {
+  override name = 'RegistersInUseError';
+}
+
 /** Attached to all pointers that accept() reads. What it does not see is reported when the connection closes. */
 export class AcceptBreakpointLink implements Link {
   readonly kind = 'breakpoint';
@@ -42,11 +54,16 @@ export class AcceptBreakpointLink implements Link {
   readonly #timer: NodeJS.Timeout;
   #checkedMs = performance.now();
 
-  /** @throws SyscallError; then nothing stays attached. */
+  /** @throws RegistersInUseError, SyscallError; then nothing stays attached. */
   constructor(program: Program, pointers: readonly bigint[]) {
     this.#program = program;
     this.#pointers = pointers;
-    this.#attach();
+    try {
+      this.#attach();
+    } catch (error) {
+      if (!(error instanceof SyscallError) || error.code !== 'ENOSPC') throw error;
+      throw new RegistersInUseError(error.message, { cause: error });
+    }
     this.#timer = setInterval(() => this.#check(), CHECK_MS);
     this.#timer.unref();
   }
