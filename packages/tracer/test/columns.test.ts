@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ColumnReader, type EventColumns } from '../src/columns/event-columns.js';
 import { offsetsTcpEvent } from '../src/generated/tcp.js';
-import { columnNames, columnWords } from '../src/index.js';
+import { columnNames, columnWords, type LostRecord } from '../src/index.js';
 import { WallClock } from '../src/stream/clock.js';
 import { closeEvent, FakeRing, fakeStream } from './support/fake-ring.js';
 import { randomEvent, randomFrom } from './support/random-events.js';
@@ -82,6 +82,32 @@ describe('columns of events', () => {
       batches.map(({ length }) => length),
       [2048, 2048, 904],
     );
+  });
+
+  it('have other records at their places between the rows', async () => {
+    const ring = new FakeRing();
+    const lost: LostRecord = { event: 'lost', time: '', monotonic_ns: 0, count: 7, where: 'udp' };
+    let due = 0;
+    const { stream } = fakeStream(ring, undefined, [
+      { records: () => new Array<LostRecord>(due).fill(lost) },
+    ]);
+    stream.hasReader = true;
+    for (const [events, others] of [
+      [0, 1],
+      [5, 2],
+      [3, 0],
+    ] as const) {
+      ring.addCloses(events);
+      due = others;
+      await stream.drain();
+    }
+    const batch = new ColumnReader(clock).next(stream)!;
+    assert.equal(batch.length, 8);
+    assert.deepEqual(
+      batch.others.map(({ row }) => row),
+      [0, 5, 5],
+    );
+    assert.equal(batch.others[0]!.record, lost);
   });
 
   it('stay valid after their batch, which itself is over', async () => {

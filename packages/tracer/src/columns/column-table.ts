@@ -67,6 +67,9 @@ export const columnTable: { readonly [Name in ColumnName]: Read<Name> } = {
   comm: (rows) => rows.bytes16(inProcess('comm')),
   thread: (rows) => rows.bytes16(inProcess('thread')),
   netns: number({ at: inTuple('netns'), bits: 32, kinds: all, zeroIsUnknown: true }),
+  interface_index: number({
+    ...{ at: inTuple('interface'), bits: 32, kinds: ofSockets, zeroIsUnknown: true },
+  }),
   cgroup_id: number({
     ...{ at: inProcess('cgroupId'), bits: 64, kinds: all },
     ...{ mask: hasProcess, zeroIsUnknown: true },

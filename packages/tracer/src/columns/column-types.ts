@@ -34,6 +34,8 @@ export interface ColumnTypes extends CloseColumns {
   readonly thread: Uint8Array;
   /** Inode of the network namespace. */
   readonly netns: Float64Array;
+  /** Number of the interface that the socket is bound to. */
+  readonly interface_index: Float64Array;
   /** cgroup v2 id of the process. */
   readonly cgroup_id: Float64Array;
   /** 16 bytes a row, IPv4 mapped into IPv6 (`::ffff:a.b.c.d`); zeros where absent. */

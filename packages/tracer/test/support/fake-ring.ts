@@ -15,6 +15,7 @@ import type { EventRing, ReadToMark } from '../../src/stream/event-ring.js';
 import { EventStream } from '../../src/stream/event-stream.js';
 import { FollowedClock } from '../../src/stream/followed-clock.js';
 import { type LossCounters, Losses } from '../../src/stream/losses.js';
+import type { RecordSource } from '../../src/stream/record-source.js';
 
 /** The bytes of one event, which pass for a close over IPv4. */
 export function closeEvent(timeNs: bigint): DataView {
@@ -74,6 +75,7 @@ export class FakeRing implements EventRing {
 export function fakeStream(
   ring: FakeRing,
   clock = new FollowedClock(),
+  sources: readonly RecordSource[] = [],
 ): { stream: EventStream; losses: Losses } {
   const statistics: PerCpuMap = Object.create(PerCpuMap.prototype, {
     lookupValues: {
@@ -89,5 +91,5 @@ export function fakeStream(
   const collection = { map: () => statistics, programs: new Map() } as unknown as LossCounters['collection'];
   const programs = { collection, fds: { missedRuns: 0 } };
   const losses = new Losses(programs, undefined, clock.wall, ring, Number(monotonicNs()));
-  return { stream: new EventStream(ring, clock, losses), losses };
+  return { stream: new EventStream(ring, clock, losses, sources), losses };
 }
