@@ -256,3 +256,15 @@ test('importing the library does not load koffi', () => {
   const args = ['--input-type=module', '--eval', script];
   assert.equal(spawnSync(process.execPath, args, { encoding: 'utf8' }).stdout, 'loaded: ');
 });
+
+test('a wait for the wall clock to be set does not keep the process alive', () => {
+  const module = new URL('../src/sys/clock-changes.js', import.meta.url);
+  const script = `import { ClockChanges } from ${JSON.stringify(module.href)};
+    const changes = new ClockChanges();
+    if (changes.happened()) throw new Error('nobody set it');
+    void changes.wait();`;
+  const args = ['--input-type=module', '--eval', script];
+  const ended = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 20_000 });
+  assert.equal(ended.signal, null, 'the process did not end');
+  assert.equal(ended.status, 0, ended.stderr);
+});

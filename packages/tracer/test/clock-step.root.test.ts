@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { it } from 'node:test';
 import { ClockChanges } from '@weir/ebpf/sys';
-import type { TraceRecord } from '../src/index.js';
+import { type TraceRecord, Tracer } from '../src/index.js';
 import { assertComplete, collect } from './support/collect.js';
 import { runLoad } from './support/load.js';
 import { TestNetns } from './support/netns.js';
@@ -41,38 +41,69 @@ if (process.env.WEIR_LAB_KERNEL !== undefined) {
     it(`records have the wall time of their own moment when the clock is set, read at ${how}`, async () => {
       using netns = new TestNetns();
       let step = 0;
-      /** The wall time, in milliseconds as if nobody had set the clock, of each phase. */
-      const phases: { from: number; to: number; step: number }[] = [];
+      const phases: Phase[] = [];
       const collected = await collect({ immediate, filter: { netns: [netns.inode] } }, async () => {
         for (const next of [HOUR_MS, -HOUR_MS, 0]) {
           const from = Date.now();
           await runLoad(netns, 'pairs', '--count', '20');
-          phases.push({ from, to: Date.now(), step });
+          phases.push({ from, to: Date.now() });
           // Nothing is read while this runs: events from before the step are read after it.
           setClock(Date.now() + next - step);
           step = next;
         }
       });
-      const offsets = collected.records.map((record) => ({
-        record,
-        phase: phases.findIndex(({ from, to }) => {
-          const time = Date.parse(record.time);
-          return from <= time + 1 && time <= to + 1;
-        }),
-      }));
-      assert.deepEqual(
-        offsets.filter(({ phase }) => phase < 0).map(({ record }) => record.time),
-        [],
-        JSON.stringify(phases),
-      );
-      assert.deepEqual(
-        phases.map((_, index) => offsets.filter(({ phase }) => phase === index).length),
-        [80, 80, 80],
-      );
+      assertPhases(collected.records, phases, 80);
       assertOrdered(collected.records);
       assertComplete(collected);
     });
   }
+
+  it('records keep the wall time of their own moment while their reader does not read', async () => {
+    using netns = new TestNetns();
+    await using tracer = Tracer.start({ filter: { netns: [netns.inode] } });
+    const batches = tracer.batches()[Symbol.asyncIterator]();
+    const phases: Phase[] = [];
+    const records: TraceRecord[] = [];
+    const phase = async (): Promise<void> => {
+      const from = Date.now();
+      await runLoad(netns, 'pairs', '--count', '20');
+      phases.push({ from, to: Date.now() });
+    };
+    const next = batches.next();
+    await phase();
+    records.push(...((await next).value ?? []));
+    for (const step of [HOUR_MS, -HOUR_MS]) {
+      setClock(Date.now() + step);
+      await phase();
+    }
+    const stopped = tracer.stop();
+    for (let batch = await batches.next(); !batch.done; batch = await batches.next())
+      records.push(...batch.value);
+    await stopped;
+    assertPhases(records, phases, 80);
+    assertOrdered(records);
+  });
+}
+
+/** Wall times, milliseconds. */
+interface Phase {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Each record has a time within one of the phases, and each phase so many of them. */
+function assertPhases(records: readonly TraceRecord[], phases: readonly Phase[], count: number): void {
+  const counts = phases.map(() => 0);
+  for (const { time } of records) {
+    const ms = Date.parse(time);
+    const phase = phases.findIndex(({ from, to }) => from <= ms + 1 && ms <= to + 1);
+    assert.ok(phase >= 0, `${time} is in none of ${JSON.stringify(phases)}`);
+    counts[phase]!++;
+  }
+  assert.deepEqual(
+    counts,
+    phases.map(() => count),
+  );
 }
 
 function assertOrdered(records: readonly TraceRecord[]): void {

@@ -60,7 +60,7 @@ describe('a clock that is set', () => {
     assert.equal(clock.wall.format(5 * SECOND - 500_000), `${hour}04.999500000Z`);
   });
 
-  it('is followed while the stream waits for events', async () => {
+  it('is followed while nothing is read', async () => {
     const clocks = new FakeClocks();
     const clock = new FollowedClock(clocks);
     const end = new AbortController();

@@ -34,7 +34,7 @@ export class ClockChanges implements Disposable {
       this.#memory.view.setBigInt64(16, NEVER_S, true);
       const flags = TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET;
       syscall('timerfd_settime', this.#timer.fd, flags, this.#memory.address, 0);
-      this.#readiness = new Readiness();
+      this.#readiness = new Readiness(false);
       this.#readiness.add(this.#timer.fd);
     } catch (error) {
       this.#timer[Symbol.dispose]();
@@ -49,7 +49,10 @@ export class ClockChanges implements Disposable {
     return happened;
   }
 
-  /** Resolves to true once {@link happened} would say so, to false at the timeout, at an abort, or upon disposal. */
+  /**
+   * Resolves to true once {@link happened} would say so, to false at the timeout, at an abort, or upon disposal. Does not keep
+   * the process alive.
+   */
   wait(options: WaitOptions = {}): Promise<boolean> {
     return this.#readiness.wait(() => this.#look(), options);
   }

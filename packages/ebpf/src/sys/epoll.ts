@@ -36,9 +36,11 @@ export class Readiness implements Disposable {
   /** Ends the wait under way. */
   #endWait: (() => void) | undefined;
 
-  constructor() {
+  /** @param keepsAlive Whether a wait keeps the process alive. */
+  constructor(keepsAlive = true) {
     this.#epoll = new Fd(syscall('epoll_create1', EPOLL_CLOEXEC));
     this.#handle = ffi().poll(this.#epoll.fd);
+    if (!keepsAlive) this.#handle.unref();
   }
 
   /** The epoll descriptor, for another event loop. */

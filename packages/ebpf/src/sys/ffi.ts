@@ -11,9 +11,14 @@ export type SyscallArgument = number | bigint;
 
 /** Watches one epoll descriptor from Node's own event loop, without a thread. */
 export interface PollHandle {
-  /** Calls `onReadable` from the event loop for as long as the descriptor is readable. Keeps the process alive. */
+  /**
+   * Calls `onReadable` from the event loop for as long as the descriptor is readable. Keeps the process alive, unless
+   * {@link unref} was called.
+   */
   start(onReadable: () => void): void;
   stop(): void;
+  /** Does not keep the process alive from the next start on. */
+  unref(): void;
   close(): void;
 }
 
@@ -54,6 +59,7 @@ interface PollOptions {
 interface KoffiPollHandle {
   start(options: PollOptions, callback: () => void): void;
   stop(): void;
+  unref(): void;
   close(): void;
 }
 
@@ -113,6 +119,7 @@ const livePollHandles = new Set<KoffiPollHandle>();
 
 function createPollHandle(koffi: Koffi, epollFd: number): PollHandle {
   let handle: KoffiPollHandle | undefined;
+  let keepsAlive = true;
   return {
     start(onReadable) {
       // Node 26 does not run microtasks after koffi's callback: whatever resolves promises must come from a phase of
@@ -124,6 +131,10 @@ function createPollHandle(koffi: Koffi, epollFd: number): PollHandle {
       } else {
         handle.start({ readable: true }, callback);
       }
+      if (!keepsAlive) handle.unref();
+    },
+    unref() {
+      keepsAlive = false;
     },
     stop() {
       handle?.stop();

@@ -20,17 +20,42 @@ export function fragment(text: string): Fragment {
   return { words, length: bytes.length };
 }
 
-/** 0000 to 9999, four characters each. */
-const fourDigits = Uint32Array.from({ length: 10_000 }, (_, n) => pack(String(n).padStart(4, '0')));
-/** 0 to 9999 without leading zeros. */
-const shortDigits = Uint32Array.from({ length: 10_000 }, (_, n) => pack(String(n)));
-/** 000 to fff. */
-const threeHexDigits = Uint32Array.from({ length: 4096 }, (_, n) => pack(n.toString(16).padStart(3, '0')));
+const ZERO = 0x30;
+const LETTER_A = 0x61;
 
-function pack(text: string): number {
-  let word = 0;
-  for (let index = 0; index < text.length; index++) word |= text.charCodeAt(index) << (8 * index);
-  return word;
+/** 0000 to 9999, four characters each, the first in the lowest byte. */
+const fourDigits = new Uint32Array(10_000);
+/** 0 to 9999 without leading zeros. */
+const shortDigits = new Uint32Array(10_000);
+/** 000 to fff. */
+const threeHexDigits = new Uint32Array(4096);
+
+/** Not before a writer needs them: this takes a noticeable part of the command's start. */
+function fillTables(): void {
+  if (fourDigits[0] !== 0) return;
+  for (let high = 0; high < 100; high++) {
+    for (let low = 0; low < 100; low++) {
+      const n = 100 * high + low;
+      fourDigits[n] = twoDigits(high) | (twoDigits(low) << 16);
+      shortDigits[n] = fourDigits[n]! >>> (8 * (4 - digitsOf(n)));
+    }
+  }
+  for (let n = 0; n < threeHexDigits.length; n++) {
+    threeHexDigits[n] = hexDigit(n >>> 8) | (hexDigit((n >>> 4) & 15) << 8) | (hexDigit(n & 15) << 16);
+  }
+}
+
+function twoDigits(n: number): number {
+  return (ZERO + ((n / 10) | 0)) | ((ZERO + (n % 10)) << 8);
+}
+
+/** @param n Below 10,000. */
+function digitsOf(n: number): number {
+  return n < 10 ? 1 : n < 100 ? 2 : n < 1000 ? 3 : 4;
+}
+
+function hexDigit(n: number): number {
+  return n < 10 ? ZERO + n : LETTER_A + n - 10;
 }
 
 /** Room that {@link ByteWriter.number} and its like may write beyond what they need. */
@@ -44,6 +69,7 @@ export class ByteWriter {
   #at = 0;
 
   constructor(capacity: number) {
+    fillTables();
     this.#bytes = new Uint8Array(capacity);
     this.#view = new DataView(this.#bytes.buffer);
   }
@@ -105,7 +131,7 @@ export class ByteWriter {
       return;
     }
     this.#view.setUint32(this.#at, shortDigits[value]!, true);
-    this.#at += value < 10 ? 1 : value < 100 ? 2 : value < 1000 ? 3 : 4;
+    this.#at += digitsOf(value);
   }
 
   #four(value: number): void {

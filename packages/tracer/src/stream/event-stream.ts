@@ -63,6 +63,8 @@ export class EventStream implements Disposable {
   #pollMs = POLL_MS;
   #draining: Promise<void> = Promise.resolve();
   #waiting: Promise<boolean> | undefined;
+  #following: Promise<void> | undefined;
+  readonly #end = new AbortController();
   #disposed = false;
   /** Records handed out, by kind. */
   readonly delivered = emptyCounts();
@@ -169,11 +171,9 @@ export class EventStream implements Disposable {
   }
 
   #waitOnce(signal: AbortSignal): Promise<boolean> {
-    const end = new AbortController();
-    // An error of the clock comes again when the ring is read.
-    void this.#clock.followUntil(end.signal).catch(() => undefined);
+    // From now on also while the reader is busy elsewhere. An error of the clock comes again when the ring is read.
+    this.#following ??= this.#clock.followUntil(this.#end.signal).catch(() => undefined);
     return this.#ring.wait({ timeoutMs: this.#pollMs, signal }).finally(() => {
-      end.abort();
       this.#waiting = undefined;
       this.#pollMs = Math.min(this.#pollMs * 1.25, IDLE_POLL_MS);
     });
@@ -181,6 +181,7 @@ export class EventStream implements Disposable {
 
   [Symbol.dispose](): void {
     this.#disposed = true;
+    this.#end.abort();
     this.#clock[Symbol.dispose]();
     this.#ring[Symbol.dispose]();
   }

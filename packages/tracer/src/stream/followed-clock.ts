@@ -39,7 +39,6 @@ export class FollowedClock implements Disposable {
   /** The last moment at which the offset was known to be the one in use. */
   #checkedNs: number;
   #readNs: number;
-  #waiting = false;
 
   constructor(source: ClockSource = systemClocks()) {
     this.#source = source;
@@ -59,15 +58,9 @@ export class FollowedClock implements Disposable {
 
   /** Follows a change the moment it happens, until the signal aborts: its moment is known the better. */
   async followUntil(signal: AbortSignal): Promise<void> {
-    if (this.#waiting) return;
-    this.#waiting = true;
-    try {
-      while (!signal.aborted) {
-        await this.#source.wait({ signal });
-        if (!signal.aborted) this.follow();
-      }
-    } finally {
-      this.#waiting = false;
+    while (!signal.aborted) {
+      await this.#source.wait({ signal });
+      if (!signal.aborted) this.follow();
     }
   }
 
