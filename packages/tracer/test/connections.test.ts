@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Connection, plainConnection } from '../src/connections/index.js';
+import type { ConnectionProcess } from '../src/index.js';
 import { MINUTE, SECOND, Simulation } from './support/simulation.js';
 
 const one = (simulation: Simulation): Connection => {
@@ -265,6 +266,36 @@ describe('the queue of ended connections', () => {
     assert.equal(ended.length + dropped, 25);
     assert.ok(ended.length <= 10);
     assert.equal(ended.at(-1)?.connection.local.port, 4024);
+  });
+});
+
+describe('connections in a network namespace that no process is in', () => {
+  it('live on, with what was last seen, while a process has their sockets', () => {
+    const held = new Set<number>();
+    const simulation = new Simulation();
+    const find = Object.assign((_: number, known?: ConnectionProcess) => known, {
+      holds: (inode: number) => held.has(inode),
+    });
+    const [kept, dropped] = [4000, 4001].map((port) => simulation.connect({ port, pid: 7 }));
+    held.add(kept!.inode);
+    simulation.deliver();
+    simulation.move(kept!, 100, 0);
+    simulation.refresh({ findProcess: find });
+    for (let count = 0; count < 20; count++) {
+      simulation.pass(SECOND);
+      simulation.refresh({ unreachable: [1], findProcess: find });
+    }
+    simulation.pass(MINUTE);
+    simulation.refresh({ unreachable: [1], findProcess: find });
+    const row = one(simulation);
+    assert.deepEqual([row.local.port, row.state, row.bytes_sent, row.send_rate], [4000, undefined, 100, 0]);
+    assert.deepEqual([...simulation.table.outOfSight], [[1, 1]]);
+    assert.equal(simulation.table.totals.vanished, 1);
+    simulation.move(kept!, 50, 0);
+    simulation.remove(dropped!);
+    simulation.refresh({ findProcess: find });
+    assert.deepEqual([one(simulation).state, one(simulation).bytes_sent], ['established', 150]);
+    assert.equal(simulation.table.outOfSight.size, 0);
   });
 });
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { SyscallError } from '@weir/ebpf';
 import { processFinder } from '../src/connections/index.js';
-import { socketInode } from '../src/sockets/descriptors.js';
+import { sizeofHolder, writeHolder } from '../src/generated/holders.js';
+import { namespaceInode, socketInode } from '../src/sockets/descriptors.js';
 import {
   type DescriptorReader,
   InterfaceNames,
@@ -14,6 +15,7 @@ import {
   stateName,
   TcpState,
   type TcpStateName,
+  visitHolders,
 } from '../src/sockets/index.js';
 import { emptyDiagSocket, encodeRequest, readReply } from '../src/sockets/inet-diag.js';
 import { parseMounts } from '../src/sockets/namespaces.js';
@@ -212,10 +214,10 @@ describe('owners of sockets', () => {
     const reader: DescriptorReader = {
       pids: () => Object.keys(processes).map(Number),
       descriptors: (pid) => (processes[pid] ?? []).map((_, index) => String(index)),
-      socket: (pid, descriptor) => {
+      link: (pid, descriptor) => {
         looked++;
         time += 0.01;
-        return processes[pid]?.[Number(descriptor)];
+        return `socket:[${processes[pid]?.[Number(descriptor)]}]`;
       },
     };
     const owners = new SocketOwners({ reader, now: () => time, ...options });
@@ -224,6 +226,8 @@ describe('owners of sockets', () => {
 
   it('are recognised by links such as socket:[1]', () => {
     assert.equal(socketInode('socket:[123]'), 123);
+    assert.equal(namespaceInode('net:[4026531833]'), 4_026_531_833);
+    assert.equal(namespaceInode('mnt:[4026531833]'), undefined);
     for (const link of ['pipe:[123]', '/tmp/socket:[1]', 'socket:[x]', 'anon_inode:[eventpoll]']) {
       assert.equal(socketInode(link), undefined);
     }
@@ -300,6 +304,27 @@ describe('owners of sockets', () => {
   });
 });
 
+describe('holders that a walk in the kernel found', () => {
+  function bytes(...holders: (readonly [inode: number, pid: number, fd: number, ns: number])[]): Uint8Array {
+    const view = new DataView(new ArrayBuffer(holders.length * sizeofHolder));
+    for (const [index, [inode, pid, fd, ns]] of holders.entries())
+      writeHolder(view, index * sizeofHolder, { inode, pid, fd, ns, reserved: 0 });
+    return new Uint8Array(view.buffer);
+  }
+
+  it('are the owners of sockets, and what holds namespaces: a descriptor rather than a socket', () => {
+    const written = bytes([7, 30, 3, 100], [8, 30, 4, 101], [7, 2, 5, 100], [0, 40, 9, 101], [0, 41, 9, 102]);
+    const owners = new SocketOwners({ walk: (visitor) => visitHolders(written, visitor) });
+    assert.ok(owners.step());
+    assert.deepEqual([owners.pids(7), owners.pids(8), owners.pids(9)], [[2, 30], [30], undefined]);
+    assert.deepEqual(Object.fromEntries(owners.namespaces), {
+      100: { pid: 30, fd: 3, isSocket: true },
+      101: { pid: 40, fd: 9, isSocket: false },
+      102: { pid: 41, fd: 9, isSocket: false },
+    });
+  });
+});
+
 describe('processes of sockets', () => {
   const [before, event, after] = [100, 150, 200];
 
@@ -313,7 +338,7 @@ describe('processes of sockets', () => {
       reader: {
         pids: () => [...processes.keys()],
         descriptors: (pid) => (processes.get(pid)?.sockets ?? []).map(String),
-        socket: (_, descriptor) => Number(descriptor),
+        link: (_, descriptor) => `socket:[${descriptor}]`,
       },
     });
     const find = processFinder(

@@ -23,7 +23,7 @@ export interface Connection {
   readonly interface_index: number;
   /** Its name, once it is known: escape before showing it. */
   readonly interface: string | undefined;
-  /** undefined: UDP, which has none. */
+  /** undefined: UDP, which has none; or its network namespace is out of sight. */
   readonly state: TcpStateName | undefined;
   /** The process that connected or accepted it, or that has its socket. */
   readonly process: ConnectionProcess | undefined;
@@ -67,6 +67,8 @@ export interface FindProcess {
   isSame?(process: ConnectionProcess): boolean;
   /** Completes a process that an event named: to be called soon after that. */
   identify?(process: ConnectionProcess, knownNs: number): ConnectionProcess;
+  /** Whether a process has a socket, as far as the last look at descriptors showed. Default: not known, as if none had. */
+  holds?(inode: number): boolean;
   /** Forgets what was read of processes for the last refresh. */
   beginRefresh?(): void;
 }

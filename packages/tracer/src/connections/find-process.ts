@@ -133,6 +133,7 @@ export function processFinder(
         return update(process, last);
       },
     },
+    holds: { value: (inode: number) => owners.pids(inode) !== undefined },
     beginRefresh: { value: () => processes.forget() },
   }) as FindProcess;
 }

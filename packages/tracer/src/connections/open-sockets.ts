@@ -102,11 +102,11 @@ export class OpenSockets {
   /**
    * Ends a refresh: sockets that it did not find are gone.
    *
-   * @param failed Network namespaces that it could not read.
+   * @param remains Whether one that it did not find is still there, in a network namespace that it could not read.
    */
-  finish(failed: ReadonlySet<number>): void {
+  finish(remains: (socket: OpenSocket) => boolean): void {
     for (const [key, socket] of this.#known) {
-      if (failed.has(socket.netns) && !this.#next.has(key)) this.#next.set(key, socket);
+      if (!this.#next.has(key) && remains(socket)) this.#next.set(key, socket);
     }
     this.#known = this.#next;
     this.#byCookie = undefined;

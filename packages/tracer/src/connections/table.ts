@@ -81,6 +81,11 @@ export class ConnectionTable {
     return totals;
   }
 
+  /** Connections that live on in network namespaces that could not be entered, by namespace. */
+  get outOfSight(): ReadonlyMap<number, number> {
+    return this.#tcp.outOfSight;
+  }
+
   /** Live connections and flows, in the order in which they became known. */
   *connections(): Generator<Connection, void, undefined> {
     const idleSince = this.#store.now() - this.#tcpIdleNs;
@@ -116,7 +121,11 @@ export class ConnectionTable {
       else this.#tcp.see(socket, nowNs);
     });
     this.#tcp.endRefresh(snapshot);
-    this.openSockets.finish(new Set(snapshot.failed.map(({ netns }) => netns)));
+    const failed = new Set(snapshot.failed.map(({ netns }) => netns));
+    this.openSockets.finish(
+      ({ netns, inode }) =>
+        failed.has(netns) || (!snapshot.netns.has(netns) && findProcess?.holds?.(inode) === true),
+    );
     readFlows?.();
     this.#store.expireAwaiting();
     this.#rates.update(this.#store.totals, nowNs);

@@ -23,7 +23,7 @@ import { applyClose, applySocket, clearFigures, dropBaseline, setBaseline, setDi
 
 /** Refreshes that must not find a socket before it counts as gone: sock_diag may pass one over (see SocketReader). */
 const MISSES = 2;
-/** The same for a socket in a network namespace that cannot be read: no process is in it any more. */
+/** The same for a socket in a network namespace that cannot be read, as no process is in it, and that nobody is known to have. */
 const UNREACHABLE_MISSES = 10;
 
 export class TcpConnections {
@@ -35,6 +35,8 @@ export class TcpConnections {
   #generation = 0;
   /** Sockets that the last refresh had no room for. */
   untracked = 0;
+  /** Connections in network namespaces that the last refresh could not enter, by the namespace: they live on unseen. */
+  outOfSight: ReadonlyMap<number, number> = new Map();
   #findProcess: FindProcess | undefined;
 
   constructor(store: ConnectionStore, addresses: AddressFormatter) {
@@ -177,6 +179,13 @@ export class TcpConnections {
     entry.generation = this.#generation;
   }
 
+  /** By its inode; or, where no refresh has seen it, because its process runs on. */
+  #isHeld({ inode, process }: Entry): boolean {
+    const find = this.#findProcess;
+    if (inode !== 0) return find?.holds?.(inode) === true;
+    return process !== undefined && find?.isSame?.(process) === true;
+  }
+
   /** The entry of a socket whose cookie is new; undefined where it is no connection, or there is no room. */
   #entryOf(socket: DiagSocket, nowNs: number): Entry | undefined {
     const { entries, awaitingClose, totals } = this.#store;
@@ -214,6 +223,7 @@ export class TcpConnections {
   endRefresh(snapshot: SocketSnapshot): void {
     const { startedNs, endedNs, netns } = snapshot;
     const failed = new Set(snapshot.failed.map((failure) => failure.netns));
+    const outOfSight = new Map<number, number>();
     for (const entry of this.#store.entries) {
       if (entry.transport === 'udp') continue;
       if (entry.generation === this.#generation) {
@@ -221,13 +231,28 @@ export class TcpConnections {
         entry.misses = 0;
       } else if (entry.createdNs < startedNs && !failed.has(entry.netns)) {
         entry.misses++;
+        if (!netns.has(entry.netns) && this.#isHeld(entry)) {
+          // A process still has its socket: what does not show it is the refresh.
+          outOfSight.set(entry.netns, (outOfSight.get(entry.netns) ?? 0) + 1);
+          setUnseen(entry, endedNs);
+          continue;
+        }
         const enough = netns.has(entry.netns) ? MISSES : UNREACHABLE_MISSES;
         if (entry.misses >= enough) this.#store.awaitClose(entry);
       }
     }
+    this.outOfSight = outOfSight;
     this.#covered = new Set(netns);
     this.#recentlyClosed.forgetBefore(this.#generation - 1);
   }
+}
+
+/** Its figures stay as they were last seen, and nothing is known of what moves. */
+function setUnseen(entry: Entry, nowNs: number): void {
+  entry.state = undefined;
+  entry.send_rate = 0;
+  entry.receive_rate = 0;
+  entry.sampledNs = nowNs;
 }
 
 /** Whether a connection that only sock_diag has reported so far is the one of an event. */

@@ -5,6 +5,7 @@ import type { TraceRecord } from '../records/record.js';
 import type { Problem } from '../report.js';
 import {
   type DiagSocket,
+  Holders,
   InterfaceNames,
   SocketOwners,
   SocketReader,
@@ -12,7 +13,7 @@ import {
   type UdpFlow,
 } from '../sockets/index.js';
 import { startUdp } from '../sockets/start-udp.js';
-import type { Connection } from './connection.js';
+import type { Connection, FindProcess } from './connection.js';
 import { processFinder } from './find-process.js';
 import type { ConnectionsOptions, LiveConnections, LiveLosses } from './live.js';
 import type { OpenSocket } from './open-sockets.js';
@@ -47,9 +48,9 @@ export class TracedConnections implements LiveConnections {
   readonly #feed: RecordFeed;
   readonly #table: ConnectionTable;
   readonly #reader: SocketReader;
-  readonly #owners = new SocketOwners();
-  /** /proc of another pid namespace names processes in another way than events do. */
-  readonly #findProcess = inInitialPidNamespace() ? processFinder(this.#owners) : undefined;
+  readonly #holders: Holders | undefined;
+  readonly #owners: SocketOwners;
+  readonly #findProcess: FindProcess | undefined;
   readonly #udp: UdpCounter | undefined;
   readonly #endWatch: () => void;
   #refreshing: Promise<void> = Promise.resolve();
@@ -67,6 +68,13 @@ export class TracedConnections implements LiveConnections {
     this.#tcp = tcp;
     this.#ipv6 = ipv6;
     this.#feed = feed;
+    // /proc of another pid namespace names processes in another way than events do.
+    const seesHost = inInitialPidNamespace();
+    this.#holders = seesHost ? Holders.open(feed.btf, feed.features) : undefined;
+    this.#owners = new SocketOwners(
+      this.#holders === undefined ? {} : { walk: this.#holders.walk, repeatMs: 0 },
+    );
+    this.#findProcess = seesHost ? processFinder(this.#owners) : undefined;
     const interfaces = new InterfaceNames();
     this.#table = new ConnectionTable({
       byInterface: showsInterfaces(feed.btf),
@@ -78,6 +86,7 @@ export class TracedConnections implements LiveConnections {
       tcp,
       listeners: tcp,
       udp,
+      held: () => this.#owners.namespaces,
       ...(feed.netns !== undefined && { netns: feed.netns }),
     });
     const problems = privilegeLimits();
@@ -138,6 +147,7 @@ export class TracedConnections implements LiveConnections {
     this.#disposed = true;
     this.#endWatch();
     this.#udp?.[Symbol.dispose]();
+    this.#holders?.[Symbol.dispose]();
     this.#feed.onDispose();
   }
 
@@ -153,7 +163,7 @@ export class TracedConnections implements LiveConnections {
       () => this.#countUdp(),
     );
     this.#known = netns;
-    this.#failures = failed;
+    this.#failures = [...failed, ...this.#outOfSight()];
     this.#refreshed = true;
   }
 
@@ -168,6 +178,16 @@ export class TracedConnections implements LiveConnections {
     const { ring, map, probe, missed } = this.#feed.lost();
     const skipped = probe + (this.#udp?.missedRuns ?? 0);
     this.#lost = { ring, map, probe: skipped, missed, datagrams: udp?.lost.datagrams ?? 0 };
+  }
+
+  /** Namespaces whose connections live on, and that could not be entered. */
+  #outOfSight(): LiveConnections['failures'] {
+    return [...this.#table.outOfSight].map(([netns, count]) => ({
+      netns,
+      error: new EbpfError(
+        `no process is in it, and there is no way into it: ${count} connections of it are shown as they were last seen`,
+      ),
+    }));
   }
 
   #take(record: TraceRecord): void {

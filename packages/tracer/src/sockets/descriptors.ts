@@ -2,12 +2,19 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { otherThreads } from '../enrich/procfs.js';
 
-const socketLink = 'socket:[';
-
 /** Inode of a link such as `socket:[12345]`; undefined for other files. Pure. */
 export function socketInode(link: string): number | undefined {
-  if (!link.startsWith(socketLink)) return undefined;
-  const inode = Number(link.slice(socketLink.length, -1));
+  return inodeAfter(link, 'socket:[');
+}
+
+/** Inode of a link such as `net:[12345]`; undefined for other files. Pure. */
+export function namespaceInode(link: string): number | undefined {
+  return inodeAfter(link, 'net:[');
+}
+
+function inodeAfter(link: string, start: string): number | undefined {
+  if (!link.startsWith(start)) return undefined;
+  const inode = Number(link.slice(start.length, -1));
   return Number.isInteger(inode) ? inode : undefined;
 }
 
@@ -35,9 +42,9 @@ export const procReader = {
     }
     return own;
   },
-  socket: (pid: number, descriptor: string): number | undefined => {
+  link: (pid: number, descriptor: string): string | undefined => {
     try {
-      return socketInode(readlinkSync(`/proc/${pid}/${descriptor}`));
+      return readlinkSync(`/proc/${pid}/${descriptor}`);
     } catch {
       return undefined;
     }

@@ -1,4 +1,5 @@
 export { cgroupMounts, findCgroupRoot } from './cgroup-root.js';
+export { Holders, type HolderWalk, type NamespaceHolder, visitHolders } from './holders.js';
 export { type DiagSocket, InetFamily, InetProtocol } from './inet-diag.js';
 export { InterfaceNames, type InterfaceReader } from './interface-names.js';
 export { findNamespaces, type NetNamespace, ownNamespace } from './namespaces.js';

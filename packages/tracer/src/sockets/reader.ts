@@ -3,6 +3,7 @@ import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { SyscallError, UnsupportedError } from '@weir/ebpf';
 import { monotonicNs, NetlinkFlag, NetlinkProtocol, NetlinkSocket, withNetns } from '@weir/ebpf/sys';
+import type { NamespaceHolder } from './holders.js';
 import {
   type DiagRequest,
   type DiagSocket,
@@ -15,6 +16,7 @@ import {
 } from './inet-diag.js';
 import {
   findNamespaces,
+  heldNamespace,
   type NetNamespace,
   openNamespace,
   ownNamespace,
@@ -34,6 +36,8 @@ export interface SocketReaderOptions {
   readonly listeners?: boolean;
   /** Only these network namespaces, by inode; default all. */
   readonly netns?: readonly number[];
+  /** What holds namespaces besides processes in them and mounts, by inode; others may be among them. */
+  readonly held?: () => ReadonlyMap<number, NamespaceHolder>;
   /** The time after which namespaces are listed anew, milliseconds. Default 5,000. */
   readonly namespacesMs?: number;
 }
@@ -123,6 +127,9 @@ export class SocketReader {
     if (now - this.#namespacesAt >= (this.#options.namespacesMs ?? 5_000)) {
       const wanted = this.#options.netns;
       const found = findNamespaces();
+      for (const [inode, holder] of this.#options.held?.() ?? []) {
+        if (!found.has(inode)) found.set(inode, heldNamespace(inode, holder));
+      }
       this.#namespaces =
         wanted === undefined ? found : new Map([...found].filter(([inode]) => wanted.includes(inode)));
       this.#namespacesAt = now;

@@ -1,7 +1,11 @@
 /** A host with connections, of which a table learns by records and by sock_diag, in whatever order. */
 import assert from 'node:assert/strict';
 import { parseMappedPrefix } from '@weir/ebpf/address';
-import { ConnectionTable, type ConnectionTableOptions } from '../../src/connections/index.js';
+import {
+  ConnectionTable,
+  type ConnectionTableOptions,
+  type FindProcess,
+} from '../../src/connections/index.js';
 import type { ConnectionRecord, Endpoint } from '../../src/records/record.js';
 import { type DiagSocket, TcpState, type TcpStateName } from '../../src/sockets/index.js';
 import { emptyDiagSocket } from '../../src/sockets/inet-diag.js';
@@ -44,6 +48,8 @@ export interface Reading {
   /** Namespaces that can't be read, and that are not listed. */
   readonly failed?: readonly number[];
   readonly unreachable?: readonly number[];
+  /** Default: by the flows' own processes. */
+  readonly findProcess?: FindProcess;
   /** Percentage of sockets that dumps skip. */
   readonly slips?: number;
 }
@@ -204,10 +210,11 @@ export class Simulation {
           };
         },
       },
-      (inode, known) => {
-        const owner = this.flows.find((flow) => flow.inode === inode)!;
-        return known?.pid === owner.pid ? known : { pid: owner.pid, comm: `p${owner.pid}` };
-      },
+      reading.findProcess ??
+        ((inode, known) => {
+          const owner = this.flows.find((flow) => flow.inode === inode)!;
+          return known?.pid === owner.pid ? known : { pid: owner.pid, comm: `p${owner.pid}` };
+        }),
     );
     this.pass(10);
   }
