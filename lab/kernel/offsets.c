@@ -40,6 +40,7 @@ void weir_offsets(void)
 	FIELD(sock, sk_err_soft);
 	FIELD(sock, sk_protocol);
 	FIELD(sock, sk_type);
+	FIELD(sock, sk_shutdown);
 
 	FIELD(inet_sock, inet_saddr);
 	FIELD(inet_sock, inet_sport);
@@ -62,6 +63,7 @@ void weir_offsets(void)
 	FIELD(socket, file);
 	FIELD(file, private_data);
 
+	FIELD(task_struct, flags);
 	FIELD(task_struct, pid);
 	FIELD(task_struct, tgid);
 	FIELD(task_struct, comm);

@@ -79,7 +79,7 @@ describe("a cache file's content", () => {
       }),
       undefined,
     );
-    for (const other of ['null', '[]', '"x"', '{"format":3,"lacked":[],"fields":[null]}'])
+    for (const other of ['null', '[]', '"x"', '{"format":4,"lacked":[],"fields":[null]}'])
       assert.equal(decodeCache(other, kernel), undefined);
   });
 });

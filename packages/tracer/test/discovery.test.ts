@@ -180,7 +180,7 @@ describe('the solver on synthetic kernels', () => {
 });
 
 describe('the fields of a task', () => {
-  const fieldsOfTasks = ['pid', 'tgid', 'comm', 'group_leader'] as const;
+  const fieldsOfTasks = ['flags', 'pid', 'tgid', 'comm', 'group_leader'] as const;
 
   it('are missing if only the task of the process was seen', () => {
     const kernel = synthetic(120);

@@ -19,7 +19,7 @@ export interface KernelIdentity {
 }
 
 /** Changes with the content of the file and with the discovered fields. */
-const FORMAT = 3;
+const FORMAT = 4;
 /** Upper bound of all offsets. */
 const MAX_OFFSET = 8192;
 const methods: readonly string[] = ['values', 'structure', 'pointer'] satisfies Method[];

@@ -24,6 +24,7 @@ export type FieldName =
   | 'sk_err'
   | 'sk_err_soft'
   | 'sk_protocol'
+  | 'sk_shutdown'
   | 'inet_sport'
   | 'bytes_received'
   | 'bytes_acked'
@@ -40,6 +41,7 @@ export type FieldName =
   | 'sk'
   | 'file'
   | 'private_data'
+  | 'flags'
   | 'pid'
   | 'tgid'
   | 'comm'
@@ -76,6 +78,7 @@ export const knownFields: readonly Field[] = [
   ...fields('sock', 'pointer', 8, 'sk_socket'),
   ...fields('sock', 'signed', 4, 'sk_err', 'sk_err_soft'),
   ...fields('sock', 'unsigned', 2, 'sk_protocol'),
+  ...fields('sock', 'unsigned', 1, 'sk_shutdown'),
   ...fields('inet_sock', 'unsigned', 2, 'inet_sport'),
   ...fields('tcp_sock', 'unsigned', 8, 'bytes_received', 'bytes_acked', 'bytes_sent', 'bytes_retrans'),
   ...fields('tcp_sock', 'unsigned', 4, 'segs_in', 'segs_out', 'total_retrans', 'srtt_us'),
@@ -83,6 +86,7 @@ export const knownFields: readonly Field[] = [
   ...fields('net', 'unsigned', 4, 'inum'),
   ...fields('socket', 'pointer', 8, 'sk', 'file'),
   ...fields('file', 'pointer', 8, 'private_data'),
+  ...fields('task_struct', 'unsigned', 4, 'flags'),
   ...fields('task_struct', 'signed', 4, 'pid', 'tgid'),
   ...fields('task_struct', 'characters', 16, 'comm'),
   ...fields('task_struct', 'pointer', 8, 'group_leader'),

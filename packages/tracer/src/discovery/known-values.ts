@@ -35,7 +35,7 @@ export function makeProbeSocket(experiment: Experiment, family: number): BoundPr
   const socket = experiment.sockets.tcp(family);
   if (family === AddressFamily.ipv6) socket.set(SocketOption.ipv6Only, 0);
   const local = bindSomewhere(socket);
-  const known = { ...localKnown(family, local), error: 0, softError: 0 };
+  const known = { ...localKnown(family, local), error: 0, softError: 0, shutdown: 0 };
   const snapshot = listenUntilSeen(experiment, socket);
   experiment.observe(snapshot, family, { ...known, fresh: true });
   return { socket, sk: snapshot.image.address, local };

@@ -41,6 +41,8 @@ export interface Observation {
   readonly writeSeq?: number;
   readonly sndUna?: number;
   readonly sndNxt?: number;
+  /** Directions that are shut down: 1 for receiving, 2 for sending. */
+  readonly shutdown?: number;
   /** The index of the device to which the socket is bound, or 0. */
   readonly boundDevice?: number;
   /** Bytes that were written and not yet sent. */
@@ -71,6 +73,8 @@ export interface TaskObservation {
   readonly tgid: number;
   /** The thread's name, without a NUL. */
   readonly comm: Uint8Array;
+  /** PF_*, as /proc shows them. */
+  readonly flags?: number;
 }
 
 export interface Observations {

@@ -19,6 +19,12 @@ export function solveSock(findings: Findings): void {
       fits: (image, offset, error) => image.u32(offset) === error,
     });
   }
+  solveKnown(findings, 'sk_shutdown', {
+    search: { size: 1, limit },
+    distinct: 3,
+    value: ({ shutdown }) => shutdown,
+    fits: (image, offset, shutdown) => image.u8(offset) === shutdown,
+  });
   solveProtocol(findings, limit);
 }
 

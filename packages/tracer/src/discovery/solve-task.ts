@@ -29,6 +29,7 @@ export function solveTask(findings: Findings): void {
       else findings.miss(name, 'no second thread could be looked at');
     }
   }
+  solveFlags(findings);
   solveName(findings);
   solveLeader(findings);
 }
@@ -43,6 +44,17 @@ function idOffsets(tasks: readonly TaskObservation[]): number[] {
 
 function hasThread(tasks: readonly TaskObservation[]): boolean {
   return tasks.some(({ pid, tgid }) => pid !== tgid);
+}
+
+function solveFlags(findings: Findings): void {
+  const known = findings.observations.tasks.filter(({ flags }) => flags !== undefined);
+  const different = new Set(known.map(({ flags }) => flags)).size;
+  if (different < 3) findings.miss('flags', `${different} different values were set, and 3 are needed`);
+  else
+    findings.decide(
+      'flags',
+      offsetsWhere(known, { size: 4 }, ({ image, flags }, offset) => image.u32(offset) === flags),
+    );
 }
 
 function solveName(findings: Findings): void {

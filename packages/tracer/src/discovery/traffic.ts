@@ -20,6 +20,8 @@ const CONNECTED_WITHIN_MS = 500;
 const QUIET_WITHIN_MS = 1500;
 /** Corked bytes are kept back for 200 ms (TCP_RTO_MIN), give or take a tick of the kernel's clock. */
 const CORKED_FOR_MS = 150;
+/** Bits of sk_shutdown. */
+const Shutdown = { receiving: 1, sending: 2 } as const;
 /** Bytes of payload in a segment: small, so that few bytes are many segments. */
 export const SEGMENT = 536;
 
@@ -100,7 +102,7 @@ function waitUntilQuiet({ client, server }: Connection): void {
 /** The client's end when it ends its sending side, then the server's when it aborts: no end stays in TIME_WAIT. */
 function observeBoth(experiment: Experiment, { client, server, peer }: Connection): void {
   const { socket, sk, local } = client;
-  const clientKnown = pairKnown(socket.family, local, peer);
+  const clientKnown = { ...pairKnown(socket.family, local, peer), shutdown: Shutdown.sending };
   observeQuiet(experiment, socket, clientKnown, () =>
     experiment.before({ sk, from: TcpState.established, to: TcpState.fin_wait1 }, () => socket.endSending()),
   );
@@ -109,7 +111,8 @@ function observeBoth(experiment: Experiment, { client, server, peer }: Connectio
     const closing = { from: TcpState.close_wait, to: TcpState.close };
     // The kernel has already taken the local port away, which such a socket only shares with its listener.
     const { localPort, ...serverKnown } = pairKnown(server.family, peer, local);
-    observeQuiet(experiment, server, serverKnown, () =>
+    const known = { ...serverKnown, shutdown: Shutdown.receiving };
+    observeQuiet(experiment, server, known, () =>
       experiment.before(closing, () => server.disconnect(), {
         isIt: (image) => holdsAddress(image, local.address),
       }),

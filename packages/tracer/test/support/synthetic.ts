@@ -77,6 +77,7 @@ export function randomLayout(random: Random): Layout {
   }
   for (const field of ['inum', 'sk', 'file', 'private_data'] as const)
     layout[field] = field === 'file' ? 8 + 8 * random.below(4) : 64 + 8 * random.below(20);
+  layout.flags = 500 + 4 * random.below(100);
   layout.pid = 1000 + 4 * random.below(100);
   layout.tgid = layout.pid + 4;
   layout.group_leader = 2000 + 8 * random.below(100);
@@ -126,6 +127,7 @@ export class SyntheticKernel {
       const common = { state, family, localPort: port(), peerPort: port(), flags, fresh: true };
       const errors = { error: [0, 111, 104][random.below(3)]!, softError: [0, 113, 101][random.below(3)]! };
       const boundDevice = random.below(5);
+      const shutdown = random.below(3);
       const unsent = random.below(1000);
       // Only while nothing is in flight, counters are known, and both sequence numbers the same.
       const quiet = state !== 2;
@@ -142,6 +144,7 @@ export class SyntheticKernel {
       const seen: Observation = {
         image,
         boundDevice,
+        shutdown,
         ...common,
         ...errors,
         ...sequences,
@@ -186,6 +189,7 @@ export class SyntheticKernel {
     view.setUint16(layout.inet_sport, seen.localPort!);
     view.setUint16(layout.skc_family, seen.family, true);
     view.setUint8(layout.skc_state, seen.state);
+    view.setUint8(layout.sk_shutdown, seen.shutdown!);
     view.setBigUint64(layout.skc_flags, seen.flags! | (1n << 9n), true);
     view.setUint16(layout.sk_protocol, 6, true);
     view.setUint16(layout.sk_protocol + 2, 1, true);
@@ -231,6 +235,8 @@ export class SyntheticKernel {
       const image = new Image(address, this.#bytes(sizes.task), Array(32).fill(true));
       const view = new DataView(image.bytes.buffer);
       const comm = Buffer.from(name);
+      const flags = 0x40_0000 + this.tasks.length;
+      view.setUint32(layout.flags, flags, true);
       view.setUint32(layout.pid, pid, true);
       view.setUint32(layout.tgid, tgid, true);
       image.bytes.set([...comm, 0], layout.comm);
@@ -238,7 +244,7 @@ export class SyntheticKernel {
       // What they share besides, such as their memory, and a pointer to the leader from its own task only.
       view.setBigUint64(layout.group_leader + 800, shared, true);
       if (pid === tgid) view.setBigUint64(layout.group_leader + 808, leader, true);
-      this.tasks.push({ image, pid, tgid, comm });
+      this.tasks.push({ image, pid, tgid, comm, flags });
     }
     const own = this.tasks[0]!.image;
     const copy = (address: bigint, bytes: Uint8Array) =>
