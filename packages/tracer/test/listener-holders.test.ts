@@ -25,7 +25,7 @@ interface Socket {
 /** A host with these sockets, on which all their holders live but `dead`. */
 function host(sockets: readonly Socket[], dead: readonly number[] = []) {
   const state = { now: 0, reads: 0, sockets };
-  const source: HolderSource = {
+  const source: { -readonly [Name in keyof HolderSource]: HolderSource[Name] } = {
     listeners: (found) => {
       state.reads++;
       for (const { netns = NETNS, inode, address, port } of state.sockets) found(netns, inode, address, port);
@@ -39,7 +39,7 @@ function host(sockets: readonly Socket[], dead: readonly number[] = []) {
     process: (pid) => (dead.includes(pid) ? undefined : identity(pid)),
     now: () => state.now,
   };
-  return { state, holders: new ListenerHolders(source) };
+  return { state, source, holders: new ListenerHolders(source) };
 }
 
 function identity(pid: number): ProcessIdentity {
@@ -76,16 +76,36 @@ describe('the process of an accept that only the listening socket explains', () 
       { ...wildcard, inode: 4, address: '::', pids: [13] },
     ]);
     const pid = (netns: number, address: string) =>
-      holders.find(netns, { address, port: 80 }, 0).process?.pid;
+      holders.find(netns, { address, port: 80 }, 0)?.process?.pid;
     assert.equal(pid(NETNS, '192.0.2.1'), 11);
     assert.equal(pid(NETNS, '192.0.2.2'), 10);
     assert.equal(pid(5, '192.0.2.1'), 12);
     assert.equal(pid(NETNS, '2001:db8::1'), 13);
   });
 
-  it('is none if no holder is found and the first has ended', () => {
-    assert.deepEqual(host([], [10]).holders.find(NETNS, local, 10), { process: undefined, count: 0 });
-    assert.deepEqual(host([]).holders.find(NETNS, local, 10), { process: identity(10), count: 0 });
+  it('is none if its holders are not to be seen and the first has ended', () => {
+    const hidden = [{ ...wildcard, pids: [] }];
+    assert.deepEqual(host(hidden, [10]).holders.find(NETNS, local, 10), { process: undefined, count: 0 });
+    assert.equal(host(hidden).holders.find(NETNS, local, 10), undefined);
+  });
+
+  it('is the first if the socket is closed while its holders are looked for', () => {
+    const { holders, state, source } = host([{ ...wildcard, pids: [] }], [10]);
+    const { pids } = source;
+    source.pids = (inodes) => {
+      state.sockets = [];
+      return pids(inodes);
+    };
+    assert.equal(holders.find(NETNS, local, 10), undefined);
+  });
+
+  it('is what was known last if the socket is gone when it is asked about', () => {
+    assert.equal(host([], [10]).holders.find(NETNS, local, 10), undefined);
+    const { holders, state } = host([{ ...wildcard, pids: [11] }]);
+    holders.find(NETNS, local, 10);
+    state.sockets = [];
+    state.now += 1000;
+    assert.deepEqual(holders.find(NETNS, local, 10), { process: identity(11), count: 1 });
   });
 
   it('follows a socket that is passed on, without looking at every accept', () => {
@@ -94,7 +114,7 @@ describe('the process of an accept that only the listening socket explains', () 
     assert.equal(state.reads, 1);
     state.sockets = [{ ...wildcard, pids: [11] }];
     state.now += 1000;
-    assert.equal(holders.find(NETNS, local, 10).process?.pid, 11);
+    assert.equal(holders.find(NETNS, local, 10)?.process?.pid, 11);
   });
 });
 
@@ -123,7 +143,7 @@ describe("an event whose process is only the listening socket's", () => {
 
   it('names none rather than one that has ended', () => {
     const view = bytes(10, EVENT_BY_LISTENER | EVENT_HAS_PROCESS);
-    new EventCorrection(host([], [10]).holders).correct(view, 0);
+    new EventCorrection(host([{ ...anywhere, pids: [] }], [10]).holders).correct(view, 0);
     assert.equal(Number(readTcpEvent(view, 0).flags), EVENT_BY_LISTENER);
     assert.equal(readTcpEvent(view, 0).process.pid, 0);
   });

@@ -28,14 +28,18 @@ const FRESH_TIMES = 20;
 export interface Holder {
   /** undefined: none is known. */
   readonly process: ProcessIdentity | undefined;
-  /** The number of processes that hold the socket, 0 where that is not known. */
+  /** The number of processes that hold the socket. */
   readonly count: number;
 }
 
-/** Finds a living holder of a listening socket. */
+/** Ports that are remembered. */
+const MAX_KNOWN = 4096;
+
+/** Finds who holds a listening socket. */
 export class ListenerHolders {
   readonly #source: HolderSource;
-  readonly #holders = new Map<string, Set<number>>();
+  /** By namespace, address and port. Those of a socket that is gone stay: a short-lived server is asked about once it has ended. */
+  readonly #holders = new Map<string, ReadonlyMap<number, ProcessIdentity>>();
   #freshUntil = Number.NEGATIVE_INFINITY;
 
   constructor(source: HolderSource = hostSource()) {
@@ -43,44 +47,66 @@ export class ListenerHolders {
   }
 
   /**
-   * Finds who holds the listening socket of a connection to `local`.
+   * Finds who stands for the process that accepted a connection to `local`.
    *
-   * @param pid The process that called listen(), 0 if that is not known: it is preferred if it holds the socket, or if it
-   * lives and no holder is found.
+   * @param pid The process that called listen(), 0 if that is not known. It is preferred if it holds the socket.
+   * @returns undefined if nothing better is known than that process.
    */
-  find(netns: number, local: Endpoint, pid: number): Holder {
+  find(netns: number, local: Endpoint, pid: number): Holder | undefined {
     if (this.#source.now() >= this.#freshUntil) this.#refresh();
-    const pids = this.#pids(netns, local);
-    const isPossible = pid !== 0 && (pids.length === 0 || pids.includes(pid));
-    for (const candidate of isPossible ? [pid, ...pids] : pids) {
-      const process = this.#source.process(candidate);
-      if (process !== undefined) return { process, count: pids.length };
+    const holders = this.#lookUp(netns, local);
+    if (holders === undefined) return undefined;
+    if (holders.size === 0) {
+      // Not to be seen for this process: at least one that has ended is not named.
+      return pid === 0 || this.#source.process(pid) !== undefined
+        ? undefined
+        : { process: undefined, count: 0 };
     }
-    return { process: undefined, count: 0 };
+    const [first] = holders.values();
+    return { process: holders.get(pid) ?? first, count: holders.size };
   }
 
   /** In the kernel's order: sockets on the very address, else on a wildcard. */
-  #pids(netns: number, { address, port }: Endpoint): readonly number[] {
+  #lookUp(netns: number, { address, port }: Endpoint): ReadonlyMap<number, ProcessIdentity> | undefined {
     for (const key of [address, ...(address.includes(':') ? [] : ['0.0.0.0']), '::']) {
       const holders = this.#holders.get(`${netns} ${key} ${port}`);
-      if (holders !== undefined) return [...holders].sort((a, b) => a - b);
+      if (holders !== undefined) return holders;
     }
-    return [];
+    return undefined;
+  }
+
+  /** Namespace, address and port of listening sockets, by inode. */
+  #listening(): Map<number, string> {
+    const keys = new Map<number, string>();
+    this.#source.listeners((netns, inode, address, port) => keys.set(inode, `${netns} ${address} ${port}`));
+    return keys;
   }
 
   #refresh(): void {
     const started = this.#source.now();
-    const keys = new Map<number, string>();
-    this.#source.listeners((netns, inode, address, port) => keys.set(inode, `${netns} ${address} ${port}`));
-    this.#holders.clear();
-    for (const [inode, pids] of this.#source.pids(new Set(keys.keys()))) {
-      const key = keys.get(inode)!;
-      const holders = this.#holders.get(key) ?? new Set();
-      for (const pid of pids) holders.add(pid);
-      this.#holders.set(key, holders);
-    }
+    const keys = this.#listening();
+    if (this.#holders.size > MAX_KNOWN) this.#holders.clear();
+    const pids = this.#source.pids(new Set(keys.keys()));
+    // A socket without holders may have been closed since it was listed.
+    const isHeld = (inode: number) => (pids.get(inode)?.length ?? 0) > 0;
+    const still = [...keys.keys()].every(isHeld) ? keys : this.#listening();
+    const found = new Map<string, number[]>();
+    for (const [inode, key] of keys)
+      if (isHeld(inode) || still.has(inode))
+        found.set(key, [...(found.get(key) ?? []), ...(pids.get(inode) ?? [])]);
+    for (const [key, all] of found) this.#holders.set(key, this.#describe(all));
     const ended = this.#source.now();
     this.#freshUntil = ended + Math.max(FRESH_MS, FRESH_TIMES * (ended - started));
+  }
+
+  /** In ascending order: mostly a server's parent before its workers. */
+  #describe(pids: readonly number[]): ReadonlyMap<number, ProcessIdentity> {
+    const holders = new Map<number, ProcessIdentity>();
+    for (const pid of [...new Set(pids)].sort((a, b) => a - b)) {
+      const process = this.#source.process(pid);
+      if (process !== undefined) holders.set(pid, process);
+    }
+    return holders;
   }
 }
 

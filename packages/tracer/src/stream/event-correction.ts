@@ -32,11 +32,9 @@ export class EventCorrection {
       port: view.getUint16(tuple + offsetsTuple.localPort, true),
     };
     const first = view.getUint32(offset + at.process + offsetsProcess.pid, true);
-    const { process, count } = this.#holders.find(
-      view.getUint32(tuple + offsetsTuple.netns, true),
-      local,
-      first,
-    );
+    const found = this.#holders.find(view.getUint32(tuple + offsetsTuple.netns, true), local, first);
+    if (found === undefined) return;
+    const { process, count } = found;
     if (view.getUint32(offset + at.event, true) === TcpEventKind.EVENT_ACCEPT)
       view.setInt32(offset + at.fd, count, true);
     if (process !== undefined && process.pid === first) return;
