@@ -2,6 +2,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { CapabilityName } from '../sys/capabilities.js';
+import { privateTracefs } from '../sys/private-tracefs.js';
 import { adviceFor, incapable, judge, lockedDown } from './judge.js';
 import { type Situation, situation } from './situation.js';
 import { absent, type ProbeResult, present, unknown } from './state.js';
@@ -50,7 +51,7 @@ export function judgeFile(
 /** The places of tracefs, which a process without privileges may not look into. */
 const tracefsFolders = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'] as const;
 
-/** Whether tracefs has a file; unknown where it is not mounted. */
+/** Whether tracefs has a file; unknown where it is not mounted and this process cannot mount it. */
 export function tracefsFile(name: string): ProbeResult {
   let answer: ProbeResult | undefined;
   for (const folder of tracefsFolders) {
@@ -62,6 +63,8 @@ export function tracefsFile(name: string): ProbeResult {
     if (errno !== ENOENT) answer ??= judgeFile(errno, folder);
   }
   if (answer !== undefined) return answer;
+  const own = privateTracefs();
+  if (own !== undefined) return judgeTracefs(statErrno(`${own}/${name}`), own);
   if (statErrno('/sys/kernel') === 0 && statErrno(tracefsFolders[0]) === ENOENT) return absent;
   return tracefsUnmounted;
 }

@@ -1,18 +1,18 @@
 /** Where tracefs is mounted, and the ids of tracepoints in it. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UnknownFeatureError, UnsupportedError } from '../errors.js';
 import { judgeTracefs, readText, tracefsUnmounted } from '../features/kernel-files.js';
 import { type ProbeResult, present } from '../features/state.js';
 import { readSmallFile } from '../sys/files.js';
+import { privateTracefs } from '../sys/private-tracefs.js';
 
 /**
  * The folder of the kernel's tracing files: /sys/kernel/tracing (4.1+), or below debugfs, or wherever
- * /proc/self/mounts says.
- * @throws UnsupportedError where none is mounted.
+ * /proc/self/mounts says; where none is mounted, one that only this process sees (5.2).
+ * @throws UnsupportedError where there is none.
  */
 export function tracefs(): string {
-  const folder = findTracefs(readFileSync('/proc/self/mounts', 'utf8'));
+  const folder = presentTracefs();
   if (folder === undefined) {
     throw new UnsupportedError(
       'tracefs mounted',
@@ -23,7 +23,11 @@ export function tracefs(): string {
   return folder;
 }
 
-/** The same from the text of a mounts table: a tracefs mount, else `tracing` in a debugfs mount. */
+function presentTracefs(): string | undefined {
+  return findTracefs(readSmallFile('/proc/self/mounts') ?? '') ?? privateTracefs();
+}
+
+/** The mounted one from the text of a mounts table: a tracefs mount, else `tracing` in a debugfs mount. */
 export function findTracefs(mounts: string): string | undefined {
   const entries = mounts.split('\n').map((line) => line.split(' '));
   const folders = entries
@@ -61,7 +65,7 @@ export function tracepointId(event: string): number {
  * @param event As for {@link tracepointId}.
  */
 export function probeTracepoint(event: string): ProbeResult {
-  const folder = findTracefs(readSmallFile('/proc/self/mounts') ?? '');
+  const folder = presentTracefs();
   if (folder === undefined) return tracefsUnmounted;
   const file = readText(join(folder, 'events', event, 'id'));
   return 'text' in file ? present : judgeTracefs(file.errno, folder);
