@@ -22,6 +22,7 @@ import type { NatStatus } from './nat/nat-table.js';
 import type { RouterStatus } from './next-hop/router.js';
 import { Routers } from './next-hop/routers.js';
 import type { BalancerOptions } from './options.js';
+import { requireBalancerKernel } from './requirement.js';
 import type { Service, ServiceSpec } from './service.js';
 import { type BalancerSettings, parseOptions } from './settings.js';
 import type {
@@ -64,6 +65,7 @@ export class Balancer implements Disposable {
    * SyscallError. An earlier process's balancer is unchanged then.
    */
   static open(options: BalancerOptions): Balancer {
+    requireBalancerKernel();
     const settings = parseOptions(options);
     const lifecycle = new Lifecycle(settings);
     try {

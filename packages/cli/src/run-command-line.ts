@@ -124,7 +124,11 @@ async function top(flags: TopFlags, host: RunHost, stdout: Output): Promise<Exit
 }
 
 async function doctor(flags: DoctorFlags, host: RunHost, stdout: Output): Promise<ExitCode> {
-  const [tracing, { formatReport }] = await Promise.all([host.loadTracer(), import('./doctor/report.js')]);
+  const [tracing, { formatReport }, { BALANCER_KERNEL, supportsBalancer }] = await Promise.all([
+    host.loadTracer(),
+    import('./doctor/report.js'),
+    import('@weir/balancer'),
+  ]);
   const btf = await types(flags, tracing);
   const report = tracing.inspect({
     ...(btf !== undefined && { btf }),
@@ -132,8 +136,9 @@ async function doctor(flags: DoctorFlags, host: RunHost, stdout: Output): Promis
     ...(flags.offsets && { offsets: true }),
   });
   const paint = paintFor(flags.color, host.stdout.isTTY === true, host.env);
-  if (flags.json) await stdout.writeData(`${escapeJson(JSON.stringify(report, null, 2))}\n`);
-  else await stdout.write(formatReport(report, paint));
+  const balancer = { since: BALANCER_KERNEL, ok: supportsBalancer() };
+  if (flags.json) await stdout.writeData(`${escapeJson(JSON.stringify({ ...report, balancer }, null, 2))}\n`);
+  else await stdout.write(formatReport(report, paint, balancer));
   return report.ok ? ExitCode.ok : ExitCode.failed;
 }
 

@@ -47,6 +47,12 @@ weir trace does not work here.
     );
   });
 
+  it('says that the kernel is too old for the balancer, whatever its features', () => {
+    const old = formatReport(report, noColour, { since: '5.10', ok: false });
+    assert.match(old, /here\.\nweir balance does not work here: it needs Linux 5\.10 or later\.\n$/);
+    assert.doesNotMatch(formatReport(report, noColour, { since: '5.10', ok: true }), /weir balance/);
+  });
+
   it('says what a hook does not see from inside a container', () => {
     const [hook] = report.hooks;
     const partial = { what: 'UDP is counted in part', advice: 'leave the container' };

@@ -14,8 +14,15 @@ type Item = Pick<FeatureReport, 'name' | 'state' | 'reason' | 'missing' | 'advic
 /** The reason why most unknown items of a section are unknown. It is shown once, above them. */
 type Hint = Pick<HookCandidate, 'reason' | 'missing' | 'advice'>;
 
+/** Whether this kernel is one for `weir balance`. */
+export interface BalancerReport {
+  /** The oldest version that is. */
+  readonly since: string;
+  readonly ok: boolean;
+}
+
 /** The whole report with line breaks. */
-export function formatReport(report: HostReport, paint: Paint): string {
+export function formatReport(report: HostReport, paint: Paint, balancer?: BalancerReport): string {
   const sections: [title: string, lines: string[]][] = [
     ['Kernel', kernelLines(report)],
     ['Types', typesLines(report, paint)],
@@ -39,7 +46,11 @@ export function formatReport(report: HostReport, paint: Paint): string {
   const verdict = report.ok
     ? paint('green', 'weir trace works here.')
     : paint('red', 'weir trace does not work here.');
-  return `${text}\n${legend(paint)}\n\n${verdict}\n`;
+  const tooOld =
+    balancer === undefined || balancer.ok
+      ? ''
+      : `${paint('red', 'weir balance does not work here:')} it needs Linux ${balancer.since} or later.\n`;
+  return `${text}\n${legend(paint)}\n\n${verdict}\n${tooOld}`;
 }
 
 function kernelLines({ kernel }: HostReport): string[] {

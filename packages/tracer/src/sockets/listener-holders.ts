@@ -38,7 +38,7 @@ const MAX_KNOWN = 4096;
 /** Finds who holds a listening socket. */
 export class ListenerHolders {
   readonly #source: HolderSource;
-  /** By namespace, address and port. Those of a socket that is gone stay: a short-lived server is asked about once it has ended. */
+  /** By namespace, address and port. They stay when the socket is gone: a server may end before its accepts are read. */
   readonly #holders = new Map<string, ReadonlyMap<number, ProcessIdentity>>();
   #freshUntil = Number.NEGATIVE_INFINITY;
 
