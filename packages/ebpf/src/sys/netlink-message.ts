@@ -124,20 +124,29 @@ export interface NetlinkMessage {
 /** The messages in one datagram. @throws FormatError */
 export function* decodeNetlinkMessages(datagram: Uint8Array): Generator<NetlinkMessage, void, undefined> {
   const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.length);
-  let offset = 0;
-  while (offset + headerSize <= datagram.length) {
-    const length = view.getUint32(offset, true);
-    if (length < headerSize || offset + length > datagram.length) {
-      throw new FormatError(`netlink: a message of ${length} bytes in ${datagram.length - offset}`);
-    }
-    yield {
-      type: view.getUint16(offset + 4, true),
-      flags: view.getUint16(offset + 6, true),
-      sequence: view.getUint32(offset + 8, true),
-      payload: datagram.subarray(offset + headerSize, offset + length),
-    };
-    offset += align(length);
+  for (let start = 0, end = 0; start + headerSize <= datagram.length; start = align(end)) {
+    end = messageEnd(view, start);
+    yield messageAt(view, start, end);
   }
+}
+
+/** Where the message ends that begins at `start`. @throws FormatError */
+export function messageEnd(view: DataView, start: number): number {
+  const length = view.getUint32(start, true);
+  if (length < headerSize || start + length > view.byteLength) {
+    throw new FormatError(`netlink: a message of ${length} bytes in ${view.byteLength - start}`);
+  }
+  return start + length;
+}
+
+/** The message between two offsets. Its payload is a view of the datagram's memory. */
+export function messageAt(view: DataView, start: number, end: number): NetlinkMessage {
+  return {
+    type: view.getUint16(start + 4, true),
+    flags: view.getUint16(start + 6, true),
+    sequence: view.getUint32(start + 8, true),
+    payload: new Uint8Array(view.buffer, view.byteOffset + start + headerSize, end - start - headerSize),
+  };
 }
 
 /** Attributes by type, without their nesting flag; of repeated ones the last. @throws FormatError */

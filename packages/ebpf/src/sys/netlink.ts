@@ -5,8 +5,9 @@ import { type Arena, createArena } from './arena.js';
 import { Fd } from './fd.js';
 import {
   decodeAttributes,
-  decodeNetlinkMessages,
   encodeNetlinkMessage,
+  messageAt,
+  messageEnd,
   NetlinkControl,
   NetlinkFlag,
   type NetlinkMessage,
@@ -90,21 +91,36 @@ export class NetlinkSocket implements Disposable {
    * @throws SyscallError
    */
   dump(request: NetlinkRequest, onReply: (reply: NetlinkMessage) => void): boolean {
+    return this.walk(request, (view, start, end) => onReply(messageAt(view, start, end)));
+  }
+
+  /**
+   * The same without an object for each reply, for dumps of very many.
+   *
+   * @param onReply Gets the datagram, and where in it the reply begins with its struct nlmsghdr, and ends. It is valid only
+   * during the call.
+   * @throws SyscallError
+   */
+  walk(request: NetlinkRequest, onReply: (view: DataView, start: number, end: number) => void): boolean {
     const isDump = ((request.flags ?? 0) & NetlinkFlag.dump) === NetlinkFlag.dump;
     const sequence = ++this.#sequence;
     const flags = (request.flags ?? 0) | NetlinkFlag.request | (isDump ? 0 : NetlinkFlag.ack);
     this.#send(encodeNetlinkMessage(request.type, flags, sequence, request.payload), request.what);
     let consistent = true;
     for (;;) {
-      for (const reply of decodeNetlinkMessages(this.#receive(request.what))) {
+      const datagram = this.#receive(request.what);
+      const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.length);
+      for (let start = 0, end = 0; start + messageHeaderSize <= datagram.length; start = (end + 3) & ~3) {
+        end = messageEnd(view, start);
         // A reply that an earlier request left behind, having failed half-way, is not ours.
-        if (reply.sequence !== sequence) continue;
-        if ((reply.flags & NetlinkFlag.dumpInterrupted) !== 0) consistent = false;
-        if (reply.type === NetlinkControl.done || reply.type === NetlinkControl.error) {
-          checkResult(reply, request.what);
+        if (view.getUint32(start + 8, true) !== sequence) continue;
+        if ((view.getUint16(start + 6, true) & NetlinkFlag.dumpInterrupted) !== 0) consistent = false;
+        const type = view.getUint16(start + 4, true);
+        if (type === NetlinkControl.done || type === NetlinkControl.error) {
+          checkResult(messageAt(view, start, end), request.what);
           return consistent;
         }
-        if (reply.type !== NetlinkControl.noop) onReply(reply);
+        if (type !== NetlinkControl.noop) onReply(view, start, end);
       }
     }
   }

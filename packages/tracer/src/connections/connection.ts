@@ -86,6 +86,10 @@ export interface EndedConnection {
 /** A connection with the fields that only the table needs. */
 export interface Entry extends Mutable<Connection> {
   readonly key: string;
+  /** Whether it is one of the live entries. */
+  isLive: boolean;
+  /** The entry whose socket the last refresh found after this one's: the kernel lists them in the same order again, mostly. */
+  successor: Entry | undefined;
   /** Cookie of the socket, once sock_diag has reported it; UDP flows do not need it. */
   cookie: number | undefined;
   /** Time of the event that brought `flow_id`; for UDP, `process`. */
@@ -149,6 +153,8 @@ export function newEntry(init: EntryInit): Entry {
     retransmits: 0,
     srtt_us: undefined,
     key: init.key,
+    isLive: false,
+    successor: undefined,
     cookie: undefined,
     flowNs: 0,
     generation: 0,

@@ -32,6 +32,7 @@ export class Entries {
 
   add(entry: Entry): void {
     this.#all.add(entry);
+    entry.isLive = true;
     if (entry.transport === 'tcp') this.#byKey.set(entry.key, entry);
     if (entry.flow_id !== undefined) this.#byFlow.set(entry.flow_id, entry);
   }
@@ -54,6 +55,8 @@ export class Entries {
 
   remove(entry: Entry): void {
     this.#all.delete(entry);
+    entry.isLive = false;
+    entry.successor = undefined;
     if (entry.flow_id !== undefined) this.#byFlow.delete(entry.flow_id);
     if (this.#byKey.get(entry.key) === entry) this.#byKey.delete(entry.key);
     this.#forgetCookie(entry);

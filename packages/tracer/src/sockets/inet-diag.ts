@@ -89,25 +89,30 @@ export function encodeRequest(request: DiagRequest): Uint8Array {
  * @returns false for a payload that is too short.
  */
 export function readReply(payload: Uint8Array, socket: DiagSocket): boolean {
-  if (payload.length < MESSAGE_LENGTH) return false;
   const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
-  socket.ipv6 = payload[0] === InetFamily.ipv6;
-  socket.state = payload[1]!;
-  socket.localPort = view.getUint16(4);
-  socket.peerPort = view.getUint16(6);
-  copyAddress(view, 8, socket.addresses, 0, socket.ipv6);
-  copyAddress(view, 24, socket.addresses, 16, socket.ipv6);
-  socket.interfaceIndex = view.getUint32(40, true);
-  socket.cookie = view.getUint32(44, true) + view.getUint32(48, true) * 4_294_967_296;
-  socket.receiveQueue = view.getUint32(56, true);
-  socket.sendQueue = view.getUint32(60, true);
-  socket.uid = view.getUint32(64, true);
-  socket.inode = view.getUint32(68, true);
+  return readReplyAt(view, 0, payload.length, socket);
+}
+
+/** The same from memory that holds more. @param end Where the reply ends. */
+export function readReplyAt(view: DataView, at: number, end: number, socket: DiagSocket): boolean {
+  if (end - at < MESSAGE_LENGTH) return false;
+  socket.ipv6 = view.getUint8(at) === InetFamily.ipv6;
+  socket.state = view.getUint8(at + 1);
+  socket.localPort = view.getUint16(at + 4);
+  socket.peerPort = view.getUint16(at + 6);
+  copyAddress(view, at + 8, socket.addresses, 0, socket.ipv6);
+  copyAddress(view, at + 24, socket.addresses, 16, socket.ipv6);
+  socket.interfaceIndex = view.getUint32(at + 40, true);
+  socket.cookie = view.getUint32(at + 44, true) + view.getUint32(at + 48, true) * 4_294_967_296;
+  socket.receiveQueue = view.getUint32(at + 56, true);
+  socket.sendQueue = view.getUint32(at + 60, true);
+  socket.uid = view.getUint32(at + 64, true);
+  socket.inode = view.getUint32(at + 68, true);
   socket.hasInfo = false;
-  let offset = MESSAGE_LENGTH;
-  while (offset + 4 <= payload.length) {
+  let offset = at + MESSAGE_LENGTH;
+  while (offset + 4 <= end) {
     const length = view.getUint16(offset, true);
-    if (length < 4 || offset + length > payload.length) return true;
+    if (length < 4 || offset + length > end) return true;
     if (view.getUint16(offset + 2, true) === INET_DIAG_INFO) {
       socket.hasInfo = readTcpInfo(view, offset + 4, length - 4, socket.info);
     }

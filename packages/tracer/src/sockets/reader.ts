@@ -11,7 +11,7 @@ import {
   encodeRequest,
   InetFamily,
   InetProtocol,
-  readReply,
+  readReplyAt,
   SOCK_DIAG_BY_FAMILY,
 } from './inet-diag.js';
 import {
@@ -53,6 +53,9 @@ export interface SocketSnapshot {
   /** Namespaces that could not be read, and why. */
   readonly failed: readonly { readonly netns: number; readonly error: Error }[];
 }
+
+/** Bytes of struct nlmsghdr. */
+const NLMSG_HEADER_LENGTH = 16;
 
 interface Kind extends DiagRequest {
   readonly transport: 'tcp' | 'udp';
@@ -173,8 +176,8 @@ export class SocketReader {
       };
       socket.transport = kind.transport;
       try {
-        netlink.dump(request, ({ payload }) => {
-          if (readReply(payload, socket)) onSocket(socket);
+        netlink.walk(request, (view, start, end) => {
+          if (readReplyAt(view, start + NLMSG_HEADER_LENGTH, end, socket)) onSocket(socket);
         });
       } catch (error) {
         throw explained(error, kind.transport);
