@@ -1,5 +1,5 @@
 /** How errors end the command: one line on standard error and an exit status. */
-import { CommanderError } from 'commander';
+import { CommanderError } from './commander.js';
 import { escapeText } from './text/escape.js';
 
 /** `failed`: the command does not work here, or broke off. `usage`: the command line, or a file that it names, is wrong. */

@@ -1,7 +1,8 @@
 /** The tree of `weir`'s commands. */
-import { Command } from 'commander';
+
 import { balanceCommand } from './balance/balance-command.js';
 import type { BalanceRequest } from './balance/requests.js';
+import { Command } from './commander.js';
 import { completionCommand, type Shell } from './completion/completion-command.js';
 import { type DoctorFlags, doctorCommand } from './doctor/doctor-command.js';
 import { topCommand } from './top/top-command.js';

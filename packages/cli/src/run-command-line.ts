@@ -1,7 +1,7 @@
 /** Parses the command line, runs the command, and returns its exit status. Each command loads only what it needs. */
 
 import { escapeJson } from '@weir/tracer/escape';
-import type { Command } from 'commander';
+import type { Command } from './commander.js';
 import type { DoctorFlags } from './doctor/doctor-command.js';
 import { describeFailure, ExitCode } from './failure.js';
 import { Output } from './output/output.js';

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { OptionError } from '../src/errors.js';
 import { DescriptorMap } from '../src/map/descriptor-map.js';
 import { createMap } from '../src/map/open.js';
 import type { MapSpec } from '../src/object/spec.js';
@@ -10,6 +12,7 @@ import { RingBufferReader } from '../src/reader/ringbuf.js';
 import { monotonicNs } from '../src/sys/clock.js';
 import { onlineCpus } from '../src/sys/cpus.js';
 import { raiseMemlock } from '../src/sys/memlock.js';
+import { pageSize } from '../src/sys/memory.js';
 import { MapType } from '../src/uapi/map-types.js';
 import { PerfProducer, RingProducer } from './support/producers.js';
 import { requireKernel } from './support/require.js';
@@ -54,27 +57,48 @@ function numberedFrom(first: number): {
   return state;
 }
 
-test('ring buffer: records of the kernel, over many wraps, none lost', (t) => {
+/** Bytes of maps that this process has mapped. */
+function mappedBytes(): number {
+  const maps = readFileSync('/proc/self/maps', 'latin1').split('\n');
+  const sizes = maps.flatMap((line) => {
+    const match = /^([0-9a-f]+)-([0-9a-f]+) .*bpf-map$/.exec(line);
+    return match === null ? [] : [Number.parseInt(match[2]!, 16) - Number.parseInt(match[1]!, 16)];
+  });
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+test('ring buffer: only so much is mapped twice as the longest record takes', (t) => {
   if (!requireKernel(t, 'BPF_MAP_TYPE_RINGBUF', '5.8')) return;
-  using map = createMap(ringSpec(65_536));
-  using reader = new RingBufferReader(map);
-  assert.equal(reader.size, 65_536);
-  using producer = new RingProducer(map, 40);
-  const expected = numberedFrom(1);
-  for (let round = 0; round < 100; round++) {
-    producer.produce(1000);
-    const position = reader.producerPosition();
-    assert.equal(reader.available(), 1000 * 48);
-    assert.equal(reader.drain(expected.onRecord, 300), 300);
-    assert.equal(reader.drainUntil(position, expected.onRecord, 300), false);
-    assert.equal(reader.drainUntil(position, expected.onRecord), true);
-    assert.equal(reader.position, position);
-    assert.equal(reader.drain(expected.onRecord), 0);
-  }
-  assert.deepEqual(reader.statistics, { records: 100_000, bytes: 4_000_000, discarded: 0 });
-  assert.equal(producer.produced, 100_000);
-  assert.equal(producer.dropped, 0);
+  using map = createMap(ringSpec(1 << 20));
+  const before = mappedBytes();
+  using _short = new RingBufferReader(map, { longestRecord: 40 });
+  assert.equal(mappedBytes() - before, 2 * pageSize() + (1 << 20) + pageSize());
+  assert.throws(() => new RingBufferReader(map, { longestRecord: 0 }), OptionError);
 });
+
+for (const options of [{}, { longestRecord: 40 }]) {
+  test(`ring buffer: records of the kernel, over many wraps, none lost, with ${JSON.stringify(options)}`, (t) => {
+    if (!requireKernel(t, 'BPF_MAP_TYPE_RINGBUF', '5.8')) return;
+    using map = createMap(ringSpec(65_536));
+    using reader = new RingBufferReader(map, options);
+    assert.equal(reader.size, 65_536);
+    using producer = new RingProducer(map, 40);
+    const expected = numberedFrom(1);
+    for (let round = 0; round < 100; round++) {
+      producer.produce(1000);
+      const position = reader.producerPosition();
+      assert.equal(reader.available(), 1000 * 48);
+      assert.equal(reader.drain(expected.onRecord, 300), 300);
+      assert.equal(reader.drainUntil(position, expected.onRecord, 300), false);
+      assert.equal(reader.drainUntil(position, expected.onRecord), true);
+      assert.equal(reader.position, position);
+      assert.equal(reader.drain(expected.onRecord), 0);
+    }
+    assert.deepEqual(reader.statistics, { records: 100_000, bytes: 4_000_000, discarded: 0 });
+    assert.equal(producer.produced, 100_000);
+    assert.equal(producer.dropped, 0);
+  });
+}
 
 test('ring buffer: read while another thread writes, every wake-up arrives', {
   timeout: 120_000,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { EbpfError, FormatError, OptionError, type SyscallError } from '../src/errors.js';
 import { attr, kernelStruct, mapCreateAttr, objectName, progLoadAttr } from '../src/sys/attr.js';
@@ -14,6 +15,7 @@ import {
   kernelVersion,
   linuxNote,
 } from '../src/sys/kernel-version.js';
+import { mapFile } from '../src/sys/map-file.js';
 import { pageSize } from '../src/sys/memory.js';
 import { NetlinkProtocol, NetlinkSocket } from '../src/sys/netlink.js';
 import {
@@ -267,4 +269,15 @@ test('a wait for the wall clock to be set does not keep the process alive', () =
   const ended = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 20_000 });
   assert.equal(ended.signal, null, 'the process did not end');
   assert.equal(ended.status, 0, ended.stderr);
+});
+
+test('a file of sysfs that can be mapped reads as by read(2)', () => {
+  const path = '/sys/kernel/btf/vmlinux';
+  if (existsSync(path)) {
+    const mapped = mapFile(path);
+    if (mapped !== undefined) assert.ok(Buffer.from(readFileSync(path)).equals(mapped));
+    if (kernelAtLeast('6.16')) assert.ok(mapped !== undefined, 'can be mapped since Linux 6.16');
+  }
+  assert.equal(mapFile('/proc/self/status'), undefined);
+  assert.throws(() => mapFile('/no/such/file'), /ENOENT/);
 });

@@ -4,7 +4,7 @@
  */
 import { readFileSync, readlinkSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError } from '../commander.js';
 import { parseInteger, splitList } from './values.js';
 
 /** Types of file systems (include/uapi/linux/magic.h), as statfs(2) reports them. */

@@ -1,7 +1,7 @@
 /** Flags of the group "Tracer", of `weir trace` and `weir top`, and the options of the tracer that they set. */
 import type { Btf } from '@weir/ebpf';
 import type { TracerOptions } from '@weir/tracer';
-import type { Command } from 'commander';
+import type { Command } from '../commander.js';
 import { definedOnly } from './defined-only.js';
 import { parseInteger, parseSize } from './values.js';
 

@@ -1,6 +1,7 @@
 /** `weir balance` on the command line: its commands, their options, their help. */
-import { Command, Option } from 'commander';
+
 import { parseDuration, parseInteger, repeatable, wordsParser } from '../args/values.js';
+import { Command, Option } from '../commander.js';
 import { colourModes } from '../text/colour.js';
 import { parseReadyFd } from '../trace/ready.js';
 import { reasons } from './reasons.js';

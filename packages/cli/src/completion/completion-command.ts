@@ -1,5 +1,5 @@
 /** `weir completion` on the command line. */
-import { Argument, Command } from 'commander';
+import { Argument, Command } from '../commander.js';
 
 export const shells = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof shells)[number];

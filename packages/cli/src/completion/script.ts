@@ -1,5 +1,5 @@
 /** The completion script of a shell for a command tree. */
-import type { Command } from 'commander';
+import type { Command } from '../commander.js';
 import { socketEvents } from '../trace/summary.js';
 import { bashScript } from './bash.js';
 import type { Shell } from './completion-command.js';

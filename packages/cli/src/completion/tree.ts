@@ -1,5 +1,5 @@
 /** Commander's command tree, reduced to what the completion scripts of shells need. */
-import type { Command, Option } from 'commander';
+import type { Command, Option } from '../commander.js';
 
 /** Kinds of values for which a shell can offer candidates, or not (`other`). */
 export type ValueKind = 'words' | 'file' | 'directory' | 'pid' | 'user' | 'netns' | 'other';

@@ -1,5 +1,5 @@
 /** `weir doctor` on the command line. */
-import { Command, Option } from 'commander';
+import { Command, Option } from '../commander.js';
 import { type ColourMode, colourModes } from '../text/colour.js';
 
 /** Parsed flags, by commander's names. */

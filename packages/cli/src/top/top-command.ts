@@ -1,8 +1,9 @@
 /** `weir top` on the command line: its options, their groups, its help. */
-import { Command, Option } from 'commander';
+
 import { parseNetns } from '../args/host.js';
 import { addSharedTracerFlags } from '../args/tracer-flags.js';
 import { parseDuration, parseInteger, repeatable } from '../args/values.js';
+import { Command, Option } from '../commander.js';
 import { colourModes } from '../text/colour.js';
 import type { TopFlags } from './top-flags.js';
 

@@ -1,7 +1,7 @@
 /** Reports to another program that tracing began: `--ready-fd`, in the manner of s6's and systemd's notifications. */
 import { closeSync, readdirSync, readFileSync, readlinkSync, writeSync } from 'node:fs';
-import { InvalidArgumentError } from 'commander';
 import { parseInteger } from '../args/values.js';
+import { InvalidArgumentError } from '../commander.js';
 
 /**
  * Parses a descriptor that was inherited and can be written to. Node.js has pipes and event descriptors of its own, and

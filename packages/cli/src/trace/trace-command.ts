@@ -1,5 +1,5 @@
 /** `weir trace` on the command line: its options, their groups, its help. */
-import { Command, Option } from 'commander';
+
 import { parseCgroups, parseNetns, parseUsers } from '../args/host.js';
 import { addTracerFlags } from '../args/tracer-flags.js';
 import {
@@ -13,6 +13,7 @@ import {
   repeatable,
   wordsParser,
 } from '../args/values.js';
+import { Command, Option } from '../commander.js';
 import { colourModes } from '../text/colour.js';
 import { traceFormats } from './formats.js';
 import { parseReadyFd } from './ready.js';

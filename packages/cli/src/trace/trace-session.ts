@@ -7,6 +7,7 @@ import type { ErrorOutput } from '../output/notices.js';
 import type { Output } from '../output/output.js';
 import { details } from '../text/details.js';
 import type { TracerFactory } from '../tracing.js';
+import { giveBackSoon, keepYoungSpaceSmall } from './give-back.js';
 import { Interruption, type SignalSource } from './interruption.js';
 import { partialLines, planLines, readyLine, typesLine } from './plan.js';
 import { Printer, type PrinterOptions } from './printer.js';
@@ -49,6 +50,7 @@ export async function runSession(
   const end = () => void stop().catch(() => undefined);
   // Listens before the start, so that a signal during it ends the session in order; the signal takes effect after the start.
   using interruption = new Interruption(host.signals, end, (code) => host.exit(code));
+  keepYoungSpaceSmall();
   const tracer = start(tracing, request.options);
   const started = performance.now();
   host.stdout.onBroken(end);
@@ -66,6 +68,7 @@ export async function runSession(
     if (request.verbose) say([typesLine(tracer.types), ...planLines(tracer.plan)]);
     if (request.verbose || host.stderr.isTTY) say([readyLine(tracer.plan)]);
     if (request.readyFd !== undefined) announceReady(request.readyFd);
+    giveBackSoon();
     if (isPlainJson(request)) {
       for await (const lines of tracer.jsonLines()) if (!(await printer.printLines(lines))) break;
     } else {

@@ -1,5 +1,6 @@
 /** The running kernel's own types. */
 import { readFileSync } from 'node:fs';
+import { mapFile } from '../sys/map-file.js';
 import { Btf } from './parse.js';
 
 /** Where the kernel shows its BTF. Since Linux 5.4, with CONFIG_DEBUG_INFO_BTF. */
@@ -15,7 +16,7 @@ export function kernelBtf(): Btf | undefined {
   if (cached !== undefined) return cached;
   let bytes: Uint8Array;
   try {
-    bytes = readFileSync(kernelBtfPath);
+    bytes = mapFile(kernelBtfPath) ?? readFileSync(kernelBtfPath);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

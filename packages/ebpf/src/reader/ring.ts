@@ -24,9 +24,9 @@ export interface RingMemory {
   readonly consumer: ArrayBufferLike;
   /** Starts with the producer's position. */
   readonly producer: ArrayBufferLike;
-  /** The ring's bytes, mapped twice in a row so that no record is split. */
+  /** The ring's bytes, then those of its start again, so that no record is split. */
   readonly data: DataView;
-  /** Bytes of the ring, a power of two: half the length of `data`. */
+  /** Bytes of the ring, a power of two. */
   readonly size: number;
 }
 

@@ -1,11 +1,20 @@
 /** Reading BPF ring buffers (5.8). */
-import { EbpfError } from '../errors.js';
+import { EbpfError, OptionError } from '../errors.js';
 import type { BpfMap } from '../map/map.js';
 import { Cleanup } from '../sys/cleanup.js';
 import { Readiness, type WaitOptions } from '../sys/epoll.js';
 import { Mapping, pageSize } from '../sys/memory.js';
 import { MapType, mapTypeName } from '../uapi/map-types.js';
 import { type OnRecord, type RingStatistics, RingWalker } from './ring.js';
+
+/** Options of a {@link RingBufferReader}. */
+export interface RingBufferOptions {
+  /**
+   * The longest record that programs write, in bytes. Then only so much of the ring is mapped a second time, which the process's
+   * resident memory counts. Default: any record that the ring can hold.
+   */
+  readonly longestRecord?: number;
+}
 
 /** How many records {@link RingBufferReader.drain} hands out at most by default. */
 const defaultLimit = 65_536;
@@ -28,9 +37,9 @@ export class RingBufferReader implements Disposable {
   /**
    * The map may be disposed of before the reader.
    *
-   * @throws SyscallError; EbpfError for a map of another kind.
+   * @throws SyscallError; EbpfError for a map of another kind; OptionError for options that make no sense.
    */
-  constructor(map: BpfMap) {
+  constructor(map: BpfMap, { longestRecord = map.maxEntries }: RingBufferOptions = {}) {
     if (map.type !== MapType.ringbuf) {
       throw new EbpfError(
         `map ${map.name} is a ${mapTypeName(map.type)}, not a ${mapTypeName(MapType.ringbuf)}`,
@@ -38,18 +47,22 @@ export class RingBufferReader implements Disposable {
     }
     const page = pageSize();
     const size = map.maxEntries;
+    if (!(longestRecord > 0))
+      throw new OptionError(`longestRecord is ${longestRecord}: expected bytes above 0`);
+    // What follows the ring's end is its start: a record that begins before it is whole there.
+    const again = Math.min(size, Math.ceil(longestRecord / page) * page);
     const what = `ring buffer ${map.name}`;
     using cleanup = new Cleanup();
     this.#consumer = cleanup.use(new Mapping(map.fd, { length: page, writable: true, what }));
-    // One page with the producer's position, then the data twice.
-    const producer = { length: page + 2 * size, offset: page, writable: false, what };
+    // One page with the producer's position, then the data, then its start again.
+    const producer = { length: page + size + again, offset: page, writable: false, what };
     this.#producer = cleanup.use(new Mapping(map.fd, producer));
     this.#readiness = cleanup.use(new Readiness());
     this.#readiness.add(map.fd);
     this.#walker = new RingWalker({
       consumer: this.#consumer.buffer,
       producer: this.#producer.buffer,
-      data: new DataView(this.#producer.buffer, page, 2 * size),
+      data: new DataView(this.#producer.buffer, page, size + again),
       size,
     });
     cleanup.keep();

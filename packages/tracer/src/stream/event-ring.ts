@@ -1,6 +1,7 @@
 /** The ring into which the kernel programs write events: a ring buffer, or before Linux 5.8 a perf ring for each CPU. */
 import { type BpfMap, MapType, PerfBufferReader, RingBufferReader, type WaitOptions } from '@weir/ebpf';
 import { onlineCpus } from '@weir/ebpf/sys';
+import { sizeofTcpEvent } from '../generated/tcp.js';
 
 /** Receives the place of each event. */
 export type OnEvent = (view: DataView, offset: number) => void;
@@ -27,7 +28,7 @@ class RingBuffer implements EventRing {
   readonly #reader: RingBufferReader;
 
   constructor(map: BpfMap) {
-    this.#reader = new RingBufferReader(map);
+    this.#reader = new RingBufferReader(map, { longestRecord: sizeofTcpEvent });
   }
 
   mark(): ReadToMark {

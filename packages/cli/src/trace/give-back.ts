@@ -1,0 +1,42 @@
+/**
+ * Memory that only the start needs. Reading the kernel's types and compiling make many short-lived objects, for which V8 would
+ * reserve some 8 MB for good; and most of Node.js' own code runs once.
+ */
+import { readFileSync, readlinkSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { syscallRaw } from '@weir/ebpf/sys';
+
+const MADV_DONTNEED = 4;
+/** Milliseconds after the start: by then, what follows it has run, too. */
+const DELAY_MS = 500;
+
+/** Keeps the space for new objects as small as it is, until {@link giveBackSoon}. */
+export function keepYoungSpaceSmall(): void {
+  setFlagsFromString('--semi-space-growth-factor=1');
+}
+
+/** Lets that space grow as events need it, and soon gives back the code that ran once. The timer keeps no process alive. */
+export function giveBackSoon(): void {
+  setFlagsFromString('--semi-space-growth-factor=2');
+  setTimeout(giveBackCode, DELAY_MS).unref();
+}
+
+function giveBackCode(): void {
+  const program = readlinkSync('/proc/self/exe');
+  for (const { start, length } of cleanMappings(readFileSync('/proc/self/smaps', 'latin1'), program)) {
+    // These pages are the file's: what is used again comes from the page cache.
+    syscallRaw('madvise', start, length, MADV_DONTNEED);
+  }
+}
+
+/** Where a program is mapped and nothing was written to. Pure. @param smaps Text of /proc/PID/smaps. */
+export function cleanMappings(smaps: string, program: string): { start: number; length: number }[] {
+  const mappings = smaps.split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
+  return mappings.flatMap((mapping) => {
+    const match = /^([0-9a-f]+)-([0-9a-f]+) r-[x-]p \S+ \S+ \d+ +(.*)$/m.exec(mapping);
+    const isClean = /^Private_Dirty: +0 kB$/m.test(mapping) && /^Shared_Dirty: +0 kB$/m.test(mapping);
+    if (match === null || match[3] !== program || !isClean) return [];
+    const start = Number.parseInt(match[1]!, 16);
+    return [{ start, length: Number.parseInt(match[2]!, 16) - start }];
+  });
+}
