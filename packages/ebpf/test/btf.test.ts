@@ -244,6 +244,30 @@ test('references and names outside the blob are refused when they are followed',
   assert.throws(() => btf.string(99), FormatError);
 });
 
+test('names are found with and without flavours, whatever underscores they have', () => {
+  const names = [
+    'sock',
+    'sock___old',
+    'sock___',
+    '___sock',
+
+    'a___b',
+    '_____x',
+    'x__y',
+    'x____y',
+    'x',
+  ];
+  const btf = Btf.parse(encodeTypes(names.map((name) => ({ kind: Kind.fwd, name, union: false }) as const)));
+  for (const wanted of [...names, 'a', 'y', 'b']) {
+    const same = names.flatMap((name, index) => (name === wanted ? [index + 1] : []));
+    assert.deepEqual(btf.typesByName(wanted), same, wanted);
+    const essential = names.flatMap((name, index) =>
+      essentialName(name) === essentialName(wanted) ? [index + 1] : [],
+    );
+    assert.deepEqual(btf.typesByEssentialName(wanted), essential, wanted);
+  }
+});
+
 test('names longer than any compiler makes are refused', () => {
   const builder = new BtfBuilder();
   builder.addStruct('x'.repeat(100_000), 0, []);

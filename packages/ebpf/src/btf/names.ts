@@ -57,6 +57,10 @@ export function essentialName(name: string): string {
   return length === bytes.length ? name : bytes.toString('utf8', 0, length);
 }
 
+/** FNV-1a. */
+const hashStart = 0x811c9dc5;
+const hashPrime = 0x01000193;
+
 /** Chained hash table from essential names to the ids that bear them, in ascending order of id. */
 export class NameIndex {
   readonly #bytes: Uint8Array;
@@ -79,8 +83,7 @@ export class NameIndex {
     for (let i = starts.length - 1; i >= 0; i--) {
       const start = starts[i]!;
       if (start === 0) continue;
-      const end = stringEnd(bytes, start);
-      const slot = this.#slot(bytes, start, start + essentialLength(bytes, start, end));
+      const slot = this.#slotOfName(bytes, start);
       this.#next[i] = this.#heads[slot]!;
       this.#heads[slot] = i;
     }
@@ -108,8 +111,33 @@ export class NameIndex {
 
   /** FNV-1a over the bytes, cut to the table's size. */
   #slot(bytes: Uint8Array, start: number, end: number): number {
-    let hash = 0x811c9dc5;
-    for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+    let hash = hashStart;
+    for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, hashPrime);
+    return this.#cut(hash);
+  }
+
+  /**
+   * The same for the name that begins at `start`, without its flavour. Its end is found on the way: only a name with three
+   * underscores in a row, which few have, is looked through again.
+   */
+  #slotOfName(bytes: Uint8Array, start: number): number {
+    const limit = start + MAX_STRING;
+    let hash = hashStart;
+    let underscores = 0;
+    let mayHaveFlavour = false;
+    let end = start;
+    for (let byte = bytes[end]!; byte !== 0; byte = bytes[end]!) {
+      hash = Math.imul(hash ^ byte, hashPrime);
+      underscores = byte === underscore ? underscores + 1 : 0;
+      if (underscores === 3) mayHaveFlavour = true;
+      if (++end > limit) stringEnd(bytes, start);
+    }
+    return mayHaveFlavour
+      ? this.#slot(bytes, start, start + essentialLength(bytes, start, end))
+      : this.#cut(hash);
+  }
+
+  #cut(hash: number): number {
     return (hash ^ (hash >>> 15)) & (this.#heads.length - 1);
   }
 }

@@ -38,13 +38,20 @@ export class Btf {
   readonly #source: TypeSource;
   readonly #bytes: Buffer;
   readonly #strings: Extent;
-  /** Position in the blob of each type of its own. */
+  /** Position in the blob of each type of its own, and where in the string section its name begins. */
   readonly #positions: Uint32Array;
+  readonly #nameOffsets: Uint32Array;
   readonly #cache: (BtfType | undefined)[] = [];
   #names: NameIndex | undefined;
   #pointerSize: number | undefined;
 
-  private constructor(bytes: Buffer, sections: Sections, positions: Uint32Array, base: Btf | undefined) {
+  private constructor(
+    bytes: Buffer,
+    sections: Sections,
+    { positions, nameOffsets }: TypeTable,
+    base: Btf | undefined,
+  ) {
+    this.#nameOffsets = nameOffsets;
     this.#bytes = bytes;
     this.#strings = sections.strings;
     this.#positions = positions;
@@ -224,14 +231,11 @@ export class Btf {
 
   #indexNames(): NameIndex {
     const strings = this.#allStrings();
-    const offsets = new Uint32Array(this.#positions.length);
+    const offsets = this.#nameOffsets;
     for (let i = 0; i < offsets.length; i++) {
-      const offset = this.#source.view.getUint32(this.#positions[i]!, this.littleEndian);
-      if (offset === 0) continue;
-      if (offset >= strings.length) {
+      if (offsets[i]! >= strings.length && offsets[i] !== 0) {
         throw new FormatError(`BTF: type ${i + this.firstId} has its name outside the blob`);
       }
-      offsets[i] = offset;
     }
     return new NameIndex(strings, offsets);
   }
@@ -296,11 +300,17 @@ function parseHeader(bytes: Uint8Array): Sections {
   return { littleEndian, types, strings, layout };
 }
 
-/** Walks all types once and notes where each begins. */
-function indexTypes(bytes: Uint8Array, { littleEndian, types, layout }: Sections): Uint32Array {
+interface TypeTable {
+  readonly positions: Uint32Array;
+  readonly nameOffsets: Uint32Array;
+}
+
+/** Walks all types once and notes where each begins, and its name. */
+function indexTypes(bytes: Uint8Array, { littleEndian, types, layout }: Sections): TypeTable {
   const view = viewOf(bytes);
   const end = types.start + types.length;
   const positions = new Uint32Array(Math.floor(types.length / typeHeaderSize));
+  const nameOffsets = new Uint32Array(positions.length);
   let count = 0;
   for (let position = types.start; position < end; ) {
     if (position + typeHeaderSize > end) throw new FormatError('BTF: the type section ends within a type');
@@ -308,11 +318,12 @@ function indexTypes(bytes: Uint8Array, { littleEndian, types, layout }: Sections
     const kind = (info >>> kindShift) & kindMask;
     const known = kindLayouts[kind] ?? declaredLayout(bytes, layout, kind);
     if (known === undefined) throw new FormatError(`BTF: type ${count + 1} is of unknown kind ${kind}`);
+    nameOffsets[count] = view.getUint32(position, littleEndian);
     positions[count++] = position;
     position += typeHeaderSize + known.fixed + known.element * (info & vlenMask);
     if (position > end) throw new FormatError(`BTF: type ${count} ends outside the type section`);
   }
-  return positions.slice(0, count);
+  return { positions: positions.slice(0, count), nameOffsets: nameOffsets.slice(0, count) };
 }
 
 /** The layout the blob itself declares for a kind, as kernels from 7.1 on may do: u8 fixed, u8 element, u16 flags. */
