@@ -153,7 +153,7 @@ export class TracedConnections implements LiveConnections {
 
   async #refresh(): Promise<void> {
     // Before events are consumed, so that the sockets are read right after these.
-    if (this.#findProcess !== undefined)
+    if (this.#findProcess !== undefined && !this.#disposed)
       this.#owners.step(this.#refreshed ? undefined : Number.POSITIVE_INFINITY);
     await this.#feed.catchUp();
     if (this.#disposed) throw new EbpfError('these connections were disposed of');
