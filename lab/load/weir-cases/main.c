@@ -127,6 +127,7 @@ static void talk(const char *kind, int server_protocol, int client_protocol, con
   }
   move(server, client, REPLY);
   int client_port = local_port(client);
+  if (address != NULL) await_line();
   close_both(client, server);
   report(kind, local_port(listener), client_port, 0);
 }

@@ -4,8 +4,14 @@ import { closeSync, existsSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { describe, it, type TestContext } from 'node:test';
 import { kernelAtLeast, SyscallError } from '@weir/ebpf';
-import { NetlinkFlag, NetlinkProtocol, NetlinkSocket, withNetns } from '@weir/ebpf/sys';
-import type { CloseRecord, ConnectionRecord, TracerOptions } from '../src/index.js';
+import { monotonicNs, NetlinkFlag, NetlinkProtocol, NetlinkSocket, withNetns } from '@weir/ebpf/sys';
+import {
+  type CloseRecord,
+  type ConnectionRecord,
+  type PlainConnection,
+  plainConnection,
+  type TracerOptions,
+} from '../src/index.js';
 import { Case, recordsOf, runCase } from './support/cases.js';
 import { assertComplete, collect } from './support/collect.js';
 import { TestNetns } from './support/netns.js';
@@ -76,10 +82,25 @@ describe('MPTCP connections', () => {
     netns.ip('addr', 'add', '10.88.0.2/32', 'dev', 'lo');
     netns.ip('mptcp', 'limits', 'set', 'subflows', '2', 'add_addr_accepted', '2');
     netns.ip('mptcp', 'endpoint', 'add', '10.88.0.2', 'dev', 'lo', 'subflow');
-    const collected = await collect({ filter: { netns: [netns.inode] } }, () =>
-      runCase(netns, 'subflows', '10.88.0.1'),
-    );
+    let rows: PlainConnection[] = [];
+    const collected = await collect({ filter: { netns: [netns.inode] } }, async (tracer) => {
+      using live = tracer.connections({ udp: false });
+      const running = new Case(netns, 'subflows', '10.88.0.1');
+      await running.ready;
+      await live.refresh();
+      rows = [...live].map((connection) => plainConnection(connection, Number(monotonicNs())));
+      return await running.finish();
+    });
     const [made] = collected.result;
+    const figures = rows.map((row) => [row.process?.pid, row.bytes_sent, row.bytes_received]);
+    assert.deepEqual(
+      figures.sort((a, b) => b[1]! - a[1]!),
+      [
+        [made?.pid, 400_000, 300],
+        [made?.pid, 300, 400_000],
+      ],
+      JSON.stringify(rows),
+    );
     assert.ok(made !== undefined);
     assert.equal(collected.records.length, 4, JSON.stringify(collected.records));
     const sent = closeOf(recordsOf(collected.records, made.client, made.server));

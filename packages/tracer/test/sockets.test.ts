@@ -123,6 +123,8 @@ describe('sock_diag', () => {
       localPort: 8080,
       peerPort: 65_535,
       interfaceIndex: 3,
+      mptcpToken: 0,
+      joined: false,
       ipv6: true,
       cookie: 2 ** 32 + 42,
       inode: 12_345,

@@ -10,6 +10,14 @@ export const SOCK_DIAG_BY_FAMILY = 20;
 const REQUEST_LENGTH = 56;
 const MESSAGE_LENGTH = 72;
 const INET_DIAG_INFO = 2;
+const INET_DIAG_ULP_INFO = 19;
+const INET_ULP_INFO_MPTCP = 3;
+const NLA_TYPE_MASK = 0x3fff;
+/** include/uapi/linux/mptcp.h */
+const MPTCP_SUBFLOW_ATTR_TOKEN_LOC = 2;
+const MPTCP_SUBFLOW_ATTR_FLAGS = 8;
+const JOIN_REM = 1 << 2;
+const JOIN_LOC = 1 << 3;
 
 export interface DiagRequest {
   /** A value of {@link InetFamily}. IPv4-mapped sockets are IPv6 ones. */
@@ -51,6 +59,10 @@ export interface DiagSocket {
   /** Valid only where `hasInfo`. */
   readonly info: TcpInfo;
   hasInfo: boolean;
+  /** A subflow of MPTCP: the number of its connection, in `netns`; else 0. The kernel shows it to those with CAP_NET_ADMIN. */
+  mptcpToken: number;
+  /** A subflow that joined its connection, rather than begin it. */
+  joined: boolean;
 }
 
 export function emptyDiagSocket(): DiagSocket {
@@ -70,6 +82,8 @@ export function emptyDiagSocket(): DiagSocket {
     sendQueue: 0,
     info: emptyTcpInfo(),
     hasInfo: false,
+    mptcpToken: 0,
+    joined: false,
   };
 }
 
@@ -109,16 +123,48 @@ export function readReplyAt(view: DataView, at: number, end: number, socket: Dia
   socket.uid = view.getUint32(at + 64, true);
   socket.inode = view.getUint32(at + 68, true);
   socket.hasInfo = false;
+  socket.mptcpToken = 0;
+  socket.joined = false;
   let offset = at + MESSAGE_LENGTH;
   while (offset + 4 <= end) {
     const length = view.getUint16(offset, true);
     if (length < 4 || offset + length > end) return true;
-    if (view.getUint16(offset + 2, true) === INET_DIAG_INFO) {
-      socket.hasInfo = readTcpInfo(view, offset + 4, length - 4, socket.info);
-    }
+    const type = view.getUint16(offset + 2, true) & NLA_TYPE_MASK;
+    if (type === INET_DIAG_INFO) socket.hasInfo = readTcpInfo(view, offset + 4, length - 4, socket.info);
+    else if (type === INET_DIAG_ULP_INFO) readUlpInfo(view, offset + 4, length - 4, socket);
     offset += (length + 3) & ~3;
   }
   return true;
+}
+
+/** Calls back for each attribute of a list: its type, and where its value is. */
+function forEachAttribute(
+  view: DataView,
+  start: number,
+  end: number,
+  onAttribute: (type: number, offset: number, length: number) => void,
+): void {
+  let offset = start;
+  while (offset + 4 <= end) {
+    const length = view.getUint16(offset, true);
+    if (length < 4 || offset + length > end) return;
+    onAttribute(view.getUint16(offset + 2, true) & NLA_TYPE_MASK, offset + 4, length - 4);
+    offset += (length + 3) & ~3;
+  }
+}
+
+/** INET_DIAG_ULP_INFO (5.6): what a protocol on top of TCP says of a socket. Only MPTCP is read. */
+function readUlpInfo(view: DataView, start: number, size: number, socket: DiagSocket): void {
+  forEachAttribute(view, start, start + size, (type, offset, length) => {
+    if (type !== INET_ULP_INFO_MPTCP) return;
+    forEachAttribute(view, offset, offset + length, (name, at, bytes) => {
+      if (bytes < 4) return;
+      if (name === MPTCP_SUBFLOW_ATTR_TOKEN_LOC) socket.mptcpToken = view.getUint32(at, true);
+      else if (name === MPTCP_SUBFLOW_ATTR_FLAGS) {
+        socket.joined = (view.getUint32(at, true) & (JOIN_REM | JOIN_LOC)) !== 0;
+      }
+    });
+  });
 }
 
 function copyAddress(from: DataView, offset: number, to: DataView, at: number, ipv6: boolean): void {

@@ -14,6 +14,7 @@ import {
   readReplyAt,
   SOCK_DIAG_BY_FAMILY,
 } from './inet-diag.js';
+import { SubflowMerger } from './mptcp-subflows.js';
 import {
   findNamespaces,
   heldNamespace,
@@ -167,6 +168,7 @@ export class SocketReader {
     using netlink = new NetlinkSocket(NetlinkProtocol.sockDiag);
     const socket = this.#socket;
     socket.netns = netns;
+    const merger = new SubflowMerger(onSocket);
     for (const kind of kinds) {
       const request = {
         type: SOCK_DIAG_BY_FAMILY,
@@ -177,12 +179,13 @@ export class SocketReader {
       socket.transport = kind.transport;
       try {
         netlink.walk(request, (view, start, end) => {
-          if (readReplyAt(view, start + NLMSG_HEADER_LENGTH, end, socket)) onSocket(socket);
+          if (readReplyAt(view, start + NLMSG_HEADER_LENGTH, end, socket)) merger.add(socket);
         });
       } catch (error) {
         throw explained(error, kind.transport);
       }
     }
+    merger.flush();
   }
 }
 
