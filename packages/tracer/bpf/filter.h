@@ -96,7 +96,7 @@ static __always_inline bool address_passes(enum filter_side side, const __u8 add
 	return wanted && *wanted;
 }
 
-static __noinline bool peer_passes(const struct tuple *tuple)
+static __always_inline bool peer_passes(const struct tuple *tuple)
 {
 	if ((tuple_filters & FILTER_NETNS) && !bpf_map_lookup_elem(&filter_netns, &tuple->netns))
 		return false;
