@@ -286,7 +286,8 @@ static void run_held(void) {
 int main(int count, char **values) {
   const char *name = count > 1 ? values[1] : "";
   alarm(60);
-  if (strcmp(name, "mptcp") == 0 && count > 3) talk("mptcp", atoi(values[2]), atoi(values[3]), NULL, REQUEST);
+  if (strcmp(name, "--help") == 0) puts("weir-cases SUBCOMMAND: see lab/load/README.md");
+  else if (strcmp(name, "mptcp") == 0 && count > 3) talk("mptcp", atoi(values[2]), atoi(values[3]), NULL, REQUEST);
   else if (strcmp(name, "subflows") == 0) talk("subflows", IPPROTO_MPTCP, IPPROTO_MPTCP, values[2], 400000);
   else if (strcmp(name, "self") == 0) run_self();
   else if (strcmp(name, "failures") == 0) run_failures();

@@ -5,6 +5,8 @@ import type { HostReport, InspectOptions, TracerApi, TracerOptions } from '@weir
 export interface TracerFactory {
   /** Starts to trace. @throws when this host does not allow it. */
   start(options: TracerOptions): TracerApi;
+  /** Gives up the capabilities that a running tracer does not need. @returns why that failed, or undefined. */
+  dropPrivileges(): string | undefined;
   /** Reports what this host offers to the tracer. */
   inspect(options: InspectOptions): HostReport;
   /** @throws FormatError */
@@ -15,12 +17,21 @@ export type TracerLoader = () => Promise<TracerFactory>;
 
 /** Loads the tracer proper. */
 export async function loadTracer(): Promise<TracerFactory> {
-  const [{ Btf }, { inspectHost, Tracer }] = await Promise.all([
+  const [{ Btf, EbpfError }, { dropPrivileges, inspectHost, Tracer }] = await Promise.all([
     import('@weir/ebpf'),
     import('@weir/tracer'),
   ]);
   return {
     start: (options) => Tracer.start(options),
+    dropPrivileges: () => {
+      try {
+        dropPrivileges();
+        return undefined;
+      } catch (error) {
+        if (!(error instanceof EbpfError)) throw error;
+        return `privileges were not dropped: ${error.message}`;
+      }
+    },
     inspect: (options) => inspectHost(options),
     parseBtf: (bytes) => Btf.parse(bytes),
   };

@@ -1,6 +1,12 @@
 /** The privileges that this process needs, and whether it has them. */
 import { createMap, EbpfError, kernelAtLeast, MapType } from '@weir/ebpf';
-import { type CapabilityName, lockdownMode, missingCapabilities, raiseMemlock } from '@weir/ebpf/sys';
+import {
+  type CapabilityName,
+  limitCapabilities,
+  lockdownMode,
+  missingCapabilities,
+  raiseMemlock,
+} from '@weir/ebpf/sys';
 import type { Problem } from './report.js';
 
 export interface CapabilityNeed {
@@ -65,6 +71,29 @@ function denials(): Problem[] {
     if (!(error instanceof EbpfError)) throw error;
     return [{ what: error.message, advice: 'run it outside of containers, with the privileges of root' }];
   }
+}
+
+/** What a running tracer still needs, and for what. */
+const runningNeeds: Readonly<Partial<Record<CapabilityName, string>>> = {
+  CAP_BPF: 'reading maps',
+  CAP_PERFMON: 'rings and breakpoints of CPUs that come online',
+  CAP_SYS_ADMIN: 'sockets and interfaces of other network namespaces; everything before 5.8',
+  CAP_SYS_PTRACE: "owners of sockets among other users' processes",
+  CAP_NET_ADMIN: 'what socket diagnosis shows of MPTCP',
+  CAP_DAC_READ_SEARCH: "container runtimes' files",
+  CAP_IPC_LOCK: 'memory of rings of CPUs that come online',
+};
+
+/**
+ * Gives up, for good, all capabilities of the calling thread that a running tracer does not need: to load modules, to change
+ * files or users, to reboot, and so on. For a program that only traces, once its tracer and its live connections have started. Threads that
+ * Node.js has started before keep theirs; threads that come later do not have them.
+ *
+ * @returns the capabilities that are left.
+ * @throws SyscallError
+ */
+export function dropPrivileges(): ReadonlySet<CapabilityName> {
+  return limitCapabilities(Object.keys(runningNeeds) as CapabilityName[]);
 }
 
 /** @throws EbpfError with the first of {@link privilegeProblems}, where there is one. */

@@ -53,11 +53,8 @@ export async function runTop(request: TopRequest, tracing: TracerFactory, host: 
   using enrichment = new HostEnrichment(request.enrich, request.resolve);
   await using tracer = start(tracing, request.options);
   using live = connect(() => tracer.connections(request.connections));
-  const watch = new Watch(
-    live,
-    () => Number(process.hrtime.bigint()),
-    enrichment.problem === undefined ? [] : [enrichment.problem],
-  );
+  const problems = [enrichment.problem, tracing.dropPrivileges()].filter((problem) => problem !== undefined);
+  const watch = new Watch(live, () => Number(process.hrtime.bigint()), problems);
   // This is before the terminal is taken, so that errors appear on the screen that stays.
   const first = await watch.refresh();
   if (ended) return ExitCode.ok;

@@ -62,6 +62,8 @@ export async function runSession(
   try {
     if (request.durationMs !== undefined) timer = setTimeout(end, request.durationMs);
     for (const pid of request.watchFds ?? []) tracer.watchFds(pid);
+    const kept = tracing.dropPrivileges();
+    if (kept !== undefined) say([kept]);
     await printer.begin();
     if (tracer.types.rejected !== undefined) say([typesLine(tracer.types)]);
     say(partialLines(tracer.plan));

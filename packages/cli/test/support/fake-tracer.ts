@@ -181,6 +181,10 @@ export class FakeFactory implements TracerFactory {
     return report;
   }
 
+  dropPrivileges(): undefined {
+    return undefined;
+  }
+
   parseBtf(): never {
     throw new FormatError('no BTF magic');
   }

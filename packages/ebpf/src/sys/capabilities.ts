@@ -55,6 +55,11 @@ export function parseCapabilityMask(hex: string): Set<CapabilityName> {
   return new Set(names.filter((_, bit) => ((mask >> BigInt(bit)) & 1n) === 1n));
 }
 
+/** The mask of capabilities, a bit for each. */
+export function capabilityMask(wanted: readonly CapabilityName[]): bigint {
+  return wanted.reduce((mask, name) => mask | (1n << BigInt(names.indexOf(name))), 0n);
+}
+
 /** The capabilities in force for the calling thread; none if procfs cannot be read. */
 export function effectiveCapabilities(): Set<CapabilityName> {
   const status = readSmallFile('/proc/thread-self/status');
