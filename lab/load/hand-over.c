@@ -92,6 +92,10 @@ int main(int count, char **arguments)
 	int channel[2], stream, fd;
 	pthread_t thread;
 
+	if (count == 2 && strcmp(arguments[1], "--help") == 0) {
+		puts("hand-over fork|descriptor|leader tcp|udp PORT");
+		return 0;
+	}
 	check(count == 4, "hand-over fork|descriptor|leader tcp|udp PORT");
 	to.sin_port = htons(atoi(arguments[3]));
 	stream = strcmp(arguments[2], "tcp") == 0;

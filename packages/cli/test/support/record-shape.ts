@@ -65,7 +65,7 @@ const special: Readonly<Record<Socket['event'], Readonly<Record<string, Check>>>
 };
 
 /** Fields that the kernel does not always know. */
-const optional: ReadonlySet<string> = new Set(['cgroup_id', 'srtt_us', 'closing_us']);
+const optional: ReadonlySet<string> = new Set(['cgroup_id', 'srtt_us', 'closing_us', 'candidates']);
 
 /** Checks each line field by field, and their order. @returns the records. */
 export function parseLines(stdout: string): Socket[] {
