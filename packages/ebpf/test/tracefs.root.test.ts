@@ -27,9 +27,9 @@ before(() => {
   for (let left = 16; left > 0; left--) {
     const folder = findTracefs(mounts());
     if (folder === undefined) return;
-    // In debugfs it is a mount of its own once somebody has looked.
-    if (spawnSync('umount', [folder]).status !== 0)
-      spawnSync('umount', ['-R', folder.replace(/\/tracing$/, '')]);
+    // In debugfs it is mounted by itself whenever somebody looks, umount among them: so debugfs goes with all that is on it.
+    const debugfs = /^(.*\/debug)\/tracing$/.exec(folder)?.[1];
+    spawnSync('umount', ['-l', debugfs ?? folder]);
   }
 });
 
