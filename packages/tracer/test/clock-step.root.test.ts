@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ClockChanges } from '@weir/ebpf/sys';
 import { type TraceRecord, Tracer } from '../src/index.js';
 import { assertComplete, collect } from './support/collect.js';
@@ -74,6 +75,8 @@ if (process.env.WEIR_LAB_KERNEL !== undefined) {
     records.push(...((await next).value ?? []));
     for (const step of [HOUR_MS, -HOUR_MS]) {
       setClock(Date.now() + step);
+      // The command has kept this thread busy, which notices the change when it is idle again.
+      await sleep(100);
       await phase();
     }
     const stopped = tracer.stop();

@@ -48,7 +48,8 @@ describe('discovery finds every field at its offset in the kernel', () => {
   it('on a quiet machine', (context) => {
     const discoveries = repeatedly(() => discover(), WANTED_RUNS);
     context.diagnostic(report(discoveries));
-    for (const { sockets } of discoveries) assert.ok(sockets <= 16, `${sockets} sockets`);
+    for (const { sockets, passes } of discoveries)
+      assert.ok(sockets <= 16 * passes, `${sockets} sockets in ${passes} passes`);
   });
 
   it('under load from other connections', async (context) => {
