@@ -34,6 +34,7 @@ static __always_inline int accept_returns(void *ctx, struct sock *accepted)
 {
 	struct flow flow = {.direction = DIRECTION_INBOUND, .flags = FLOW_ESTABLISHED};
 	struct sock *sk = accepted;
+	struct flow *waiting;
 	struct tuple tuple;
 
 	if (sk && is_subflow(sk))
@@ -47,6 +48,15 @@ static __always_inline int accept_returns(void *ctx, struct sock *accepted)
 		if (accept_mode == ACCEPT_AT_RETURN)
 			forget_flow(sk);
 		filter_out(sk);
+		return 0;
+	}
+	waiting = find_flow(sk);
+	if (waiting) {
+		/* In place: where a breakpoint interrupts the kernel in the middle of another update, the map takes none. */
+		waiting->owner = flow.owner;
+		waiting->start_ns = bpf_ktime_get_ns();
+		emit_accept(ctx, waiting, &tuple);
+		waiting->flags &= ~FLOW_UNACCEPTED;
 		return 0;
 	}
 	identify_flow(&flow);
