@@ -4,6 +4,7 @@
 
 #include "current.h"
 #include "filter.h"
+#include "nesting.h"
 #include "socket.h"
 #include "statistics.h"
 
@@ -134,7 +135,10 @@ static __always_inline void count_missed(void)
 /* Before a socket enters the table anew: an entry that is still there is of an earlier socket, whose end was missed. */
 static __noinline int drop_stale_flow(const struct sock *sk)
 {
-	if (forget_flow(sk))
+	/* The fallback may repeat what the first program has just entered. */
+	volatile struct nested_runs *runs = own_nested_runs();
+
+	if (forget_flow(sk) && runs && !runs->fallback_runs)
 		count_missed();
 	return 0;
 }

@@ -689,6 +689,116 @@ export function writeAddressKey(view: DataView, offset: number, value: AddressKe
   writeElements(value.address, 16, (i, item) => view.setUint8(offset + 8 + i, item));
 }
 
+/** `struct claimed_change` */
+export interface ClaimedChange {
+  change: number;
+  tid: number;
+  number: number;
+}
+
+/** Bytes of `struct claimed_change`. */
+export const sizeofClaimedChange = 16;
+
+/** Where the fields of `struct claimed_change` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsClaimedChange = {
+  change: 0,
+  tid: 8,
+  number: 12,
+} as const;
+
+/** Decodes `struct claimed_change` into a new object, or into one that is given, with all it contains. */
+export function readClaimedChange(view: DataView, offset: number, into?: ClaimedChange): ClaimedChange {
+  if (into === undefined) {
+    return {
+      change: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
+      tid: view.getUint32(offset + 8, true),
+      number: view.getUint32(offset + 12, true),
+    };
+  }
+  into.change = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
+  into.tid = view.getUint32(offset + 8, true);
+  into.number = view.getUint32(offset + 12, true);
+  return into;
+}
+
+/** Encodes `struct claimed_change`; bytes between the fields become zero. */
+export function writeClaimedChange(view: DataView, offset: number, value: ClaimedChange): void {
+  view.setUint32(offset, value.change, true);
+  view.setUint32(offset + 4, Math.floor(value.change / 4294967296), true);
+  view.setUint32(offset + 8, value.tid, true);
+  view.setUint32(offset + 12, value.number, true);
+}
+
+/** `struct nested_runs` */
+export interface NestedRuns {
+  changes: ClaimedChange[];
+  number: number;
+  fallbackRuns: number;
+}
+
+/** Bytes of `struct nested_runs`. */
+export const sizeofNestedRuns = 72;
+
+/** Where the fields of `struct nested_runs` begin, in bytes; for a bit-field, where the integer begins that holds it. */
+export const offsetsNestedRuns = {
+  changes: 0,
+  number: 64,
+  fallbackRuns: 68,
+} as const;
+
+/** Decodes `struct nested_runs` into a new object, or into one that is given, with all it contains. */
+export function readNestedRuns(view: DataView, offset: number, into?: NestedRuns): NestedRuns {
+  if (into === undefined) {
+    return {
+      changes: readElements(new Array<ClaimedChange>(4), (i) => readClaimedChange(view, offset + i * 16)),
+      number: view.getUint32(offset + 64, true),
+      fallbackRuns: view.getUint32(offset + 68, true),
+    };
+  }
+  readElements(into.changes, (i) => readClaimedChange(view, offset + i * 16));
+  into.number = view.getUint32(offset + 64, true);
+  into.fallbackRuns = view.getUint32(offset + 68, true);
+  return into;
+}
+
+/** Encodes `struct nested_runs`; bytes between the fields become zero. */
+export function writeNestedRuns(view: DataView, offset: number, value: NestedRuns): void {
+  zeroBytes(view, offset, 72);
+  writeElements(value.changes, 4, (i, item) => writeClaimedChange(view, offset + i * 16, item));
+  view.setUint32(offset + 64, value.number, true);
+  view.setUint32(offset + 68, value.fallbackRuns, true);
+}
+
+/** Many of `struct nested_runs`, one array a field. Elements from `length` on mean nothing. */
+export class NestedRunsColumns {
+  readonly capacity: number;
+  length = 0;
+  readonly changes: Array<ClaimedChange[]>;
+  readonly number: Uint32Array;
+  readonly fallbackRuns: Uint32Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.changes = [];
+    this.number = new Uint32Array(capacity);
+    this.fallbackRuns = new Uint32Array(capacity);
+  }
+
+  /** @throws OptionError when full. */
+  push(view: DataView, offset: number): void {
+    const i = this.length;
+    if (i >= this.capacity) throw new OptionError('NestedRunsColumns: all ' + this.capacity + ' rows are taken');
+    this.changes[i] = readElements(new Array<ClaimedChange>(4), (i) => readClaimedChange(view, offset + i * 16));
+    this.number[i] = view.getUint32(offset + 64, true);
+    this.fallbackRuns[i] = view.getUint32(offset + 68, true);
+    this.length = i + 1;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+}
+
 /** `struct flow` */
 export interface Flow {
   idNs: number;
@@ -1125,116 +1235,6 @@ export class ListenerColumns {
   }
 }
 
-/** `struct claimed_change` */
-export interface ClaimedChange {
-  change: number;
-  tid: number;
-  number: number;
-}
-
-/** Bytes of `struct claimed_change`. */
-export const sizeofClaimedChange = 16;
-
-/** Where the fields of `struct claimed_change` begin, in bytes; for a bit-field, where the integer begins that holds it. */
-export const offsetsClaimedChange = {
-  change: 0,
-  tid: 8,
-  number: 12,
-} as const;
-
-/** Decodes `struct claimed_change` into a new object, or into one that is given, with all it contains. */
-export function readClaimedChange(view: DataView, offset: number, into?: ClaimedChange): ClaimedChange {
-  if (into === undefined) {
-    return {
-      change: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
-      tid: view.getUint32(offset + 8, true),
-      number: view.getUint32(offset + 12, true),
-    };
-  }
-  into.change = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-  into.tid = view.getUint32(offset + 8, true);
-  into.number = view.getUint32(offset + 12, true);
-  return into;
-}
-
-/** Encodes `struct claimed_change`; bytes between the fields become zero. */
-export function writeClaimedChange(view: DataView, offset: number, value: ClaimedChange): void {
-  view.setUint32(offset, value.change, true);
-  view.setUint32(offset + 4, Math.floor(value.change / 4294967296), true);
-  view.setUint32(offset + 8, value.tid, true);
-  view.setUint32(offset + 12, value.number, true);
-}
-
-/** `struct nested_runs` */
-export interface NestedRuns {
-  changes: ClaimedChange[];
-  number: number;
-  fallbackRuns: number;
-}
-
-/** Bytes of `struct nested_runs`. */
-export const sizeofNestedRuns = 72;
-
-/** Where the fields of `struct nested_runs` begin, in bytes; for a bit-field, where the integer begins that holds it. */
-export const offsetsNestedRuns = {
-  changes: 0,
-  number: 64,
-  fallbackRuns: 68,
-} as const;
-
-/** Decodes `struct nested_runs` into a new object, or into one that is given, with all it contains. */
-export function readNestedRuns(view: DataView, offset: number, into?: NestedRuns): NestedRuns {
-  if (into === undefined) {
-    return {
-      changes: readElements(new Array<ClaimedChange>(4), (i) => readClaimedChange(view, offset + i * 16)),
-      number: view.getUint32(offset + 64, true),
-      fallbackRuns: view.getUint32(offset + 68, true),
-    };
-  }
-  readElements(into.changes, (i) => readClaimedChange(view, offset + i * 16));
-  into.number = view.getUint32(offset + 64, true);
-  into.fallbackRuns = view.getUint32(offset + 68, true);
-  return into;
-}
-
-/** Encodes `struct nested_runs`; bytes between the fields become zero. */
-export function writeNestedRuns(view: DataView, offset: number, value: NestedRuns): void {
-  zeroBytes(view, offset, 72);
-  writeElements(value.changes, 4, (i, item) => writeClaimedChange(view, offset + i * 16, item));
-  view.setUint32(offset + 64, value.number, true);
-  view.setUint32(offset + 68, value.fallbackRuns, true);
-}
-
-/** Many of `struct nested_runs`, one array a field. Elements from `length` on mean nothing. */
-export class NestedRunsColumns {
-  readonly capacity: number;
-  length = 0;
-  readonly changes: Array<ClaimedChange[]>;
-  readonly number: Uint32Array;
-  readonly fallbackRuns: Uint32Array;
-
-  constructor(capacity: number) {
-    this.capacity = capacity;
-    this.changes = [];
-    this.number = new Uint32Array(capacity);
-    this.fallbackRuns = new Uint32Array(capacity);
-  }
-
-  /** @throws OptionError when full. */
-  push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('NestedRunsColumns: all ' + this.capacity + ' rows are taken');
-    this.changes[i] = readElements(new Array<ClaimedChange>(4), (i) => readClaimedChange(view, offset + i * 16));
-    this.number[i] = view.getUint32(offset + 64, true);
-    this.fallbackRuns[i] = view.getUint32(offset + 68, true);
-    this.length = i + 1;
-  }
-
-  clear(): void {
-    this.length = 0;
-  }
-}
-
 /** `struct last_ends` */
 export interface LastEnds {
   sockets: Float64Array;
@@ -1428,6 +1428,11 @@ export const maps = {
     key: makeCodec<AddressKey>(sizeofAddressKey, (view, offset) => readAddressKey(view, offset), writeAddressKey),
     value: makeCodec<number>(1, (view, offset) => view.getUint8(offset), (view, offset, value) => view.setUint8(offset, value)),
   },
+  nestedRuns: {
+    name: 'nested_runs',
+    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+    value: makeCodec<NestedRuns>(sizeofNestedRuns, (view, offset) => readNestedRuns(view, offset), writeNestedRuns),
+  },
   flows: {
     name: 'flows',
     key: makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
@@ -1447,11 +1452,6 @@ export const maps = {
     name: 'listeners',
     key: makeCodec<ListenerKey>(sizeofListenerKey, (view, offset) => readListenerKey(view, offset), writeListenerKey),
     value: makeCodec<Listener>(sizeofListener, (view, offset) => readListener(view, offset), writeListener),
-  },
-  nestedRuns: {
-    name: 'nested_runs',
-    key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<NestedRuns>(sizeofNestedRuns, (view, offset) => readNestedRuns(view, offset), writeNestedRuns),
   },
   lastEnds: {
     name: 'last_ends',
