@@ -128,7 +128,11 @@ static __noinline int passive_side_established(void *ctx, struct sock *establish
 	flow.start_ns = flow.id_ns;
 	if (accept_mode == ACCEPT_BY_LISTENER)
 		emit_accept(ctx, &flow, &tuple);
-	follow_flow(sk, &flow, BPF_ANY);
+	if (accept_mode == ACCEPT_BY_LISTENER)
+		follow_flow(sk, &flow, BPF_ANY);
+	/* A process that does not sleep may have accepted it already: it was in the queue before this change. */
+	else if (!follow_flow(sk, &flow, BPF_NOEXIST) && !find_flow(sk))
+		count_lost_flow();
 	return 0;
 }
 

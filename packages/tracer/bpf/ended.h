@@ -1,56 +1,50 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
-/* The last ends on each CPU. */
+/* The last ends. */
 #pragma once
 
 #include "nesting.h"
 
-#define LAST_ENDS 8
-
-struct last_ends {
-	__u64 sockets[LAST_ENDS];
-	__u64 number;
-};
+#define LAST_ENDS 4096
 
 /*
- * Inserted by the kernel with the map, never deleted. Each program notes the end that it has handled, on its own CPU: where
- * the fallback follows an end by mistake, because the claim on it was lost among many nested runs, it must not take the
- * connection for one from before the start.
+ * Addresses of sockets, each at the place that follows from it. Inserted by the kernel with the map, never deleted. Each program
+ * notes the end that it has handled: the claim on it is lost among many nested runs, or where the process is moved to another CPU
+ * between the two programs (which kernel 7 allows), and then the fallback must not take the connection for one from before the
+ * start.
  */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LAST_ENDS);
 	__type(key, __u32);
-	__type(value, struct last_ends);
+	__type(value, __u64);
 } last_ends SEC(".maps");
+
+static __always_inline __u64 *last_end_at(const struct sock *sk)
+{
+	/* Fibonacci hashing: the upper bits of the product are spread evenly. */
+	__u32 place = ((__u64)sk * 0x9E3779B97F4A7C15) >> 32 & (LAST_ENDS - 1);
+
+	return bpf_map_lookup_elem(&last_ends, &place);
+}
 
 /* To TCP_CLOSE: whatever was known of the socket is forgotten. */
 static __always_inline void note_end(const struct sock *sk)
 {
-	struct last_ends *own;
-	__u32 zero = 0;
+	__u64 *end;
 
 	forget_flow(sk);
 	forget_filtered(sk);
 	forget_subflows(sk);
-	own = bpf_map_lookup_elem(&last_ends, &zero);
-	if (own)
-		own->sockets[own->number++ % LAST_ENDS] = (__u64)sk;
+	end = last_end_at(sk);
+	if (end)
+		*end = (__u64)sk;
 }
 
 /* For the fallback: whether the first program has handled the end of this socket. */
 static __always_inline bool has_just_ended(const struct sock *sk)
 {
 	volatile struct nested_runs *runs = own_nested_runs();
-	struct last_ends *own;
-	__u32 zero = 0;
+	__u64 *end = last_end_at(sk);
 
-	own = bpf_map_lookup_elem(&last_ends, &zero);
-	if (!own || !runs || !runs->fallback_runs)
-		return false;
-#pragma unroll
-	for (int i = 0; i < LAST_ENDS; i++) {
-		if (own->sockets[i] == (__u64)sk)
-			return true;
-	}
-	return false;
+	return runs && runs->fallback_runs && end && *end == (__u64)sk;
 }

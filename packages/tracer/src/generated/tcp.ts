@@ -1235,68 +1235,6 @@ export class ListenerColumns {
   }
 }
 
-/** `struct last_ends` */
-export interface LastEnds {
-  sockets: Float64Array;
-  number: number;
-}
-
-/** Bytes of `struct last_ends`. */
-export const sizeofLastEnds = 72;
-
-/** Where the fields of `struct last_ends` begin, in bytes; for a bit-field, where the integer begins that holds it. */
-export const offsetsLastEnds = {
-  sockets: 0,
-  number: 64,
-} as const;
-
-/** Decodes `struct last_ends` into a new object, or into one that is given, with all it contains. */
-export function readLastEnds(view: DataView, offset: number, into?: LastEnds): LastEnds {
-  if (into === undefined) {
-    return {
-      sockets: readElements(new Float64Array(8), (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296),
-      number: view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296,
-    };
-  }
-  readElements(into.sockets, (i) => view.getUint32(offset + i * 8, true) + view.getUint32(offset + i * 8 + 4, true) * 4294967296);
-  into.number = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
-  return into;
-}
-
-/** Encodes `struct last_ends`; bytes between the fields become zero. */
-export function writeLastEnds(view: DataView, offset: number, value: LastEnds): void {
-  writeElements(value.sockets, 8, (i, item) => { view.setUint32(offset + i * 8, item, true); view.setUint32(offset + i * 8 + 4, Math.floor(item / 4294967296), true); });
-  view.setUint32(offset + 64, value.number, true);
-  view.setUint32(offset + 68, Math.floor(value.number / 4294967296), true);
-}
-
-/** Many of `struct last_ends`, one array a field. Elements from `length` on mean nothing. */
-export class LastEndsColumns {
-  readonly capacity: number;
-  length = 0;
-  readonly sockets: Float64Array;
-  readonly number: Float64Array;
-
-  constructor(capacity: number) {
-    this.capacity = capacity;
-    this.sockets = new Float64Array(capacity * 8);
-    this.number = new Float64Array(capacity);
-  }
-
-  /** @throws OptionError when full. */
-  push(view: DataView, offset: number): void {
-    const i = this.length;
-    if (i >= this.capacity) throw new OptionError('LastEndsColumns: all ' + this.capacity + ' rows are taken');
-    for (let j = 0; j < 8; j++) this.sockets[i * 8 + j] = view.getUint32(offset + j * 8, true) + view.getUint32(offset + j * 8 + 4, true) * 4294967296;
-    this.number[i] = view.getUint32(offset + 64, true) + view.getUint32(offset + 68, true) * 4294967296;
-    this.length = i + 1;
-  }
-
-  clear(): void {
-    this.length = 0;
-  }
-}
-
 /** `struct closed_flow` */
 export interface ClosedFlow {
   sk: number;
@@ -1456,7 +1394,7 @@ export const maps = {
   lastEnds: {
     name: 'last_ends',
     key: makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
-    value: makeCodec<LastEnds>(sizeofLastEnds, (view, offset) => readLastEnds(view, offset), writeLastEnds),
+    value: makeCodec<number>(8, (view, offset) => view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296, (view, offset, value) => { view.setUint32(offset, value, true); view.setUint32(offset + 4, Math.floor(value / 4294967296), true); }),
   },
 } as const;
 
