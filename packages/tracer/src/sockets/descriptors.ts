@@ -1,5 +1,5 @@
 /** The descriptors of processes, as /proc shows them. */
-import { readdirSync, readlinkSync } from 'node:fs';
+import { readdirSync, readlinkSync, statSync } from 'node:fs';
 import { otherThreads } from '../enrich/procfs.js';
 
 /** Inode of a link such as `socket:[12345]`; undefined for other files. Pure. */
@@ -16,6 +16,20 @@ function inodeAfter(link: string, start: string): number | undefined {
   if (!link.startsWith(start)) return undefined;
   const inode = Number(link.slice(start.length, -1));
   return Number.isInteger(inode) ? inode : undefined;
+}
+
+/**
+ * Inode of the network namespace that a descriptor holds. One that was opened by a mount, as `ip netns add` makes it, shows the
+ * mount's path; once that is gone, only `/`, and then the file itself is asked.
+ */
+function heldNamespace(path: string, link: string): number | undefined {
+  if (link !== '/') return namespaceInode(link);
+  try {
+    const { dev, ino } = statSync(path);
+    return dev === statSync('/proc/self/ns/net').dev ? ino : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function list(pid: number, folder: string): string[] {
@@ -49,4 +63,6 @@ export const procReader = {
       return undefined;
     }
   },
+  namespace: (pid: number, descriptor: string, link: string): number | undefined =>
+    heldNamespace(`/proc/${pid}/${descriptor}`, link),
 };

@@ -6,6 +6,7 @@ import {
   EbpfError,
   type FeatureTable,
   type IteratorLink,
+  features as kernelFeatures,
 } from '@weir/ebpf';
 import { offsetsHolder, sizeofHolder } from '../generated/holders.js';
 import { readObject } from '../objects.js';
@@ -52,7 +53,8 @@ export class Holders implements Disposable {
   readonly #link: IteratorLink;
 
   /** undefined where the kernel has no iterators, or its types are not known. */
-  static open(btf: Btf, features?: FeatureTable): Holders | undefined {
+  static open(btf: Btf, features: FeatureTable = kernelFeatures): Holders | undefined {
+    if (features.probe('iterators').state !== 'present') return undefined;
     try {
       return new Holders(btf, features);
     } catch (error) {
@@ -61,11 +63,8 @@ export class Holders implements Disposable {
     }
   }
 
-  private constructor(btf: Btf, features?: FeatureTable) {
-    this.#collection = Collection.load(readObject('holders.bpf.o'), {
-      btf,
-      ...(features !== undefined && { features }),
-    });
+  private constructor(btf: Btf, features: FeatureTable) {
+    this.#collection = Collection.load(readObject('holders.bpf.o'), { btf, features });
     try {
       this.#link = attachIterator(this.#collection.program('holders'));
     } catch (error) {

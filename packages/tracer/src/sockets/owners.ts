@@ -4,7 +4,7 @@
  * more of them. The work is therefore done in steps of bounded time, and takes a bounded share of it.
  */
 import { monotonicNs } from '@weir/ebpf/sys';
-import { namespaceInode, procReader, socketInode } from './descriptors.js';
+import { procReader, socketInode } from './descriptors.js';
 import type { HolderWalk, NamespaceHolder } from './holders.js';
 
 /** Looks at descriptors; replaced in tests. */
@@ -15,6 +15,8 @@ export interface DescriptorReader {
   descriptors(pid: number): readonly string[];
   /** Where a descriptor leads, such as `socket:[1]`; undefined if it is gone. */
   link(pid: number, descriptor: string): string | undefined;
+  /** Inode of the network namespace that a descriptor with this link holds; undefined for other files. */
+  namespace?(pid: number, descriptor: string, link: string): number | undefined;
 }
 
 export interface SocketOwnersOptions {
@@ -246,7 +248,8 @@ export class SocketOwners {
       if (link === undefined) continue;
       const inode = socketInode(link);
       if (inode !== undefined) pass.owners.add(inode, pass.pid);
-      const namespace = inode === undefined ? namespaceInode(link) : undefined;
+      const namespace =
+        inode === undefined ? this.#reader.namespace?.(pass.pid, descriptor, link) : undefined;
       if (namespace !== undefined) {
         const fd = Number(descriptor.slice(descriptor.lastIndexOf('/') + 1));
         pass.namespaces.set(namespace, { pid: pass.pid, fd, isSocket: false });
