@@ -15,8 +15,9 @@ const packages = {
     'attrLayouts',
     'KernelStruct',
     'FieldInputs',
+    'Attachment',
   ],
-  '@weir/tracer': ['definitions', 'TcpState', 'TcpEvent'],
+  '@weir/tracer': ['definitions', 'TcpState', 'WordColumn', 'EventFlag', 'NumberMember'],
   '@weir/balancer': ['reasonNames', 'flagBits', 'verdicts', 'configSchema'],
 };
 

@@ -42,7 +42,15 @@ export {
   type WritableCloseFields,
 } from './records/close-fields.js';
 export type * from './records/record.js';
-export type { FeatureReport, FieldOffset, HookCandidate, HookChoice, HostReport, Problem } from './report.js';
+export type {
+  ContainerSourceReport,
+  FeatureReport,
+  FieldOffset,
+  HookCandidate,
+  HookChoice,
+  HostReport,
+  Problem,
+} from './report.js';
 export type { TcpStateName } from './sockets/index.js';
 export { Tracer } from './tracer.js';
 export type { TypeChoice, TypeSource } from './types/target.js';

@@ -43,7 +43,11 @@ export class BreakpointLink implements Link {
   #before = 0;
   #disposed = false;
 
-  /** @param attach Attaches on one CPU; -1 is any, for one thread. */
+  /**
+   * Use {@link attachBreakpoint}.
+   *
+   * @param attach Attaches on one CPU; -1 is any, for one thread.
+   */
   constructor(attach: (cpu: number) => Attachment, cpus: readonly number[]) {
     this.#attach = attach;
     try {
@@ -84,6 +88,7 @@ export class BreakpointLink implements Link {
     for (const cpu of online) if (!this.#links.has(cpu)) this.#links.set(cpu, this.#attach(cpu));
   }
 
+  /** Detaches on all CPUs. */
   [Symbol.dispose](): void {
     this.#disposed = true;
     for (const link of this.#links.values()) link[Symbol.dispose]();

@@ -68,6 +68,7 @@ export class ClockChanges implements Disposable {
     return true;
   }
 
+  /** Ends the watch. */
   [Symbol.dispose](): void {
     this.#readiness[Symbol.dispose]();
     this.#timer[Symbol.dispose]();

@@ -61,4 +61,5 @@ export interface ColumnTypes extends CloseColumns {
   readonly fd: Float64Array;
 }
 
+/** The name of a column. */
 export type ColumnName = keyof ColumnTypes;

@@ -57,7 +57,7 @@ export class EventColumns {
     return this.#decoder.decode(rows.view, rows.offset(row));
   }
 
-  /** @internal */
+  /** Ends the batch: its rows can no longer be read. @internal */
   end(): void {
     this.#rows = undefined;
   }

@@ -18,3 +18,4 @@ export { inInitialPidNamespace } from './pid-namespace.js';
 export { Processes, type ProcessesOptions, type ProcessMoment, type ProcessReader } from './processes.js';
 export { COMMAND_LINE_BYTES, type ProcessDetails, type ProcessState } from './procfs.js';
 export { Services, type Transport } from './services.js';
+export { StartTicks } from './start-ticks.js';

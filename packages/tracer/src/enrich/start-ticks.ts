@@ -23,6 +23,8 @@ export class StartTicks {
   #lookedAt: number;
 
   /**
+   * Reads both clocks now.
+   *
    * @param suspended Nanoseconds for which the host was suspended so far.
    * @param now CLOCK_MONOTONIC, nanoseconds.
    */
