@@ -1,0 +1,38 @@
+/**
+ * Tables, columns and row types of the history. Needs no database.
+ *
+ * @module @weir/history/schema
+ */
+
+export type { Batch } from './batch.js';
+export {
+  addressOf,
+  type Column,
+  type ColumnKind,
+  type Columns,
+  columnTypes,
+  type KindValues,
+  optional,
+  type RowOf,
+  required,
+} from './column.js';
+export { columnDefinition, columnsOf, createTable, quoteName, quoteText } from './ddl.js';
+export {
+  type BatchRow,
+  batchColumns,
+  type EndRow,
+  endColumns,
+  type HostRow,
+  hostColumns,
+  type IntervalRow,
+  intervalColumns,
+  type LossRow,
+  lossColumns,
+  type OpenRow,
+  openColumns,
+  SCHEMA_VERSION,
+  type SegmentTable,
+  segmentTables,
+  type TableName,
+  tables,
+} from './tables.js';
