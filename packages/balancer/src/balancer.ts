@@ -22,7 +22,7 @@ import type { NatStatus } from './nat/nat-table.js';
 import type { RouterStatus } from './next-hop/router.js';
 import { Routers } from './next-hop/routers.js';
 import type { BalancerOptions } from './options.js';
-import { requireBalancerKernel } from './requirement.js';
+import { balancerFeatures, loadOnOlder, requireFeatures } from './requirement/requirement.js';
 import type { Service, ServiceSpec } from './service.js';
 import { type BalancerSettings, parseOptions } from './settings.js';
 import type {
@@ -39,7 +39,7 @@ export type * from './status.js';
 
 /**
  * Forwards packets from {@link Balancer.open} until it is disposed of; with a `pin`, until {@link detach}. Needs Linux
- * 5.10 and root. A change of a service is one step for packets: each is forwarded as before or as after.
+ * 5.10, or an older one with its features, and root. A change of a service is one step for packets: each is forwarded as before or as after.
  */
 export class Balancer implements Disposable {
   /** Whether this balancer resumed an earlier process's: with its services, reals, flows and counters. */
@@ -65,7 +65,7 @@ export class Balancer implements Disposable {
    * SyscallError. An earlier process's balancer is unchanged then.
    */
   static open(options: BalancerOptions): Balancer {
-    requireBalancerKernel();
+    requireFeatures(balancerFeatures);
     const settings = parseOptions(options);
     const lifecycle = new Lifecycle(settings);
     try {
@@ -99,7 +99,7 @@ export class Balancer implements Disposable {
     this.#routers = new Routers(settings, previous?.state.routerMacs ?? {});
     let programs: BalancerPrograms | undefined;
     try {
-      programs = new BalancerPrograms(settings, previous);
+      programs = loadOnOlder(() => new BalancerPrograms(settings, previous));
       this.#programs = programs;
       this.#tables = new Tables(this.#programs, () => this.#save(), settings.nat);
       this.#explainer = new Explainer(this.#programs, this.#tables, settings.cpus);

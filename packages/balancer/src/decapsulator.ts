@@ -12,7 +12,7 @@ import { takeDown } from './lifecycle/lifecycle.js';
 import { PinFolder } from './lifecycle/pin-folder.js';
 import { DEFAULT_GUE_PORT } from './limits.js';
 import type { XdpMode } from './options.js';
-import { requireBalancerKernel } from './requirement.js';
+import { decapsulatorFeatures, requireFeatures } from './requirement/requirement.js';
 
 /** Options of {@link Decapsulator}. */
 export interface DecapsulatorOptions {
@@ -77,7 +77,7 @@ export class Decapsulator implements Disposable {
   }
 
   private constructor(options: DecapsulatorOptions, folder: PinFolder | undefined) {
-    requireBalancerKernel();
+    requireFeatures(decapsulatorFeatures);
     const { interfaces, mode, addresses, guePort = DEFAULT_GUE_PORT } = options;
     this.#folder = folder;
     const spec = readObject('decapsulate.bpf.o');

@@ -39,7 +39,8 @@ export type { NatOptions } from './nat/nat-options.js';
 export type { NatStatus } from './nat/nat-table.js';
 export type { RouterStatus } from './next-hop/router.js';
 export type { BalancerOptions, ChainPlace, GueOptions, InterfaceOptions, XdpMode } from './options.js';
-export { BALANCER_KERNEL, supportsBalancer } from './requirement.js';
+export { BALANCER_KERNEL, type BalancerHost } from './requirement/requirement.js';
+export { type BalancerSupport, balancerSupport } from './requirement/support.js';
 export type { Protocol, Service, ServiceFlag, ServiceReal, ServiceSpec } from './service.js';
 export type {
   Explanation,

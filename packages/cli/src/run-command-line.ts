@@ -124,7 +124,7 @@ async function top(flags: TopFlags, host: RunHost, stdout: Output): Promise<Exit
 }
 
 async function doctor(flags: DoctorFlags, host: RunHost, stdout: Output): Promise<ExitCode> {
-  const [tracing, { formatReport }, { BALANCER_KERNEL, supportsBalancer }] = await Promise.all([
+  const [tracing, { formatReport }, { balancerSupport }] = await Promise.all([
     host.loadTracer(),
     import('./doctor/report.js'),
     import('@weir/balancer'),
@@ -136,7 +136,7 @@ async function doctor(flags: DoctorFlags, host: RunHost, stdout: Output): Promis
     ...(flags.offsets && { offsets: true }),
   });
   const paint = paintFor(flags.color, host.stdout.isTTY === true, host.env);
-  const balancer = { since: BALANCER_KERNEL, ok: supportsBalancer() };
+  const balancer = balancerSupport();
   if (flags.json) await stdout.writeData(`${escapeJson(JSON.stringify({ ...report, balancer }, null, 2))}\n`);
   else await stdout.write(formatReport(report, paint, balancer));
   return report.ok ? ExitCode.ok : ExitCode.failed;

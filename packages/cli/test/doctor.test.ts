@@ -53,6 +53,19 @@ weir trace does not work here.
     assert.doesNotMatch(formatReport(report, noColour, { since: '5.10', ok: true }), /weir balance/);
   });
 
+  it('says why the balancer does not work here, or that this is not known', () => {
+    const balancer = { since: '5.10', ok: false, reason: 'this process lacks CAP_NET_ADMIN: run it as root' };
+    const lines = (text: string) => text.split('\n').slice(-2);
+    assert.deepEqual(lines(formatReport(report, noColour, balancer)), [
+      'weir balance does not work here: this process lacks CAP_NET_ADMIN: run it as root',
+      '',
+    ]);
+    assert.match(
+      formatReport(report, noColour, { ...balancer, unknown: true }),
+      /\nIt is not known whether weir balance works here: this process lacks CAP_NET_ADMIN/,
+    );
+  });
+
   it('says what a hook does not see from inside a container', () => {
     const [hook] = report.hooks;
     const partial = { what: 'UDP is counted in part', advice: 'leave the container' };

@@ -99,9 +99,10 @@ export class VerifierError extends SyscallError {
   /** The verifier's whole log. */
   readonly log: string;
 
-  /** Makes an error from the program's name, the errno and the verifier's log. */
-  constructor(program: string, errno: number, log: string) {
-    super('bpf(BPF_PROG_LOAD)', errno, `program ${program} was rejected\n${lastLines(log)}`);
+  /** Makes an error from the program's name, the errno, the verifier's log, and what may be to blame besides the program. */
+  constructor(program: string, errno: number, log: string, obstacle?: string) {
+    const blame = obstacle === undefined ? '' : `; this process ${obstacle}`;
+    super('bpf(BPF_PROG_LOAD)', errno, `program ${program} was rejected${blame}\n${lastLines(log)}`);
     this.log = log;
   }
 }

@@ -5,10 +5,10 @@ import { describe, it } from 'node:test';
 import { judge, mapNeeds, networkNeeds, programNeeds } from '../src/features/judge.js';
 import { judgeFile, judgeTracefs } from '../src/features/kernel-files.js';
 import { judgeHelper, judgeLink } from '../src/features/probe.js';
-import type { Situation } from '../src/features/situation.js';
 import { absent, allOf, anyOf, type ProbeResult, present, unknown } from '../src/features/state.js';
 import { FeatureTable, UnknownFeatureError, UnsupportedError } from '../src/index.js';
 import type { CapabilityName } from '../src/sys/capabilities.js';
+import type { Situation } from '../src/sys/situation.js';
 
 const { E2BIG, EACCES, EAGAIN, EBADF, EBUSY, EINTR, EINVAL, EIO, EMFILE, ENFILE, ENODEV, ENOENT, ENOMEM } =
   constants.errno;

@@ -1,11 +1,12 @@
 /** The privileges that this process needs, and whether it has them. */
-import { createMap, EbpfError, kernelAtLeast, MapType } from '@weir/ebpf';
+import { EbpfError } from '@weir/ebpf';
 import {
+  bpfDenial,
   type CapabilityName,
   limitCapabilities,
   lockdownMode,
   missingCapabilities,
-  raiseMemlock,
+  situation,
 } from '@weir/ebpf/sys';
 import type { Problem } from './report.js';
 
@@ -15,9 +16,9 @@ export interface CapabilityNeed {
   readonly for: string;
 }
 
-/** The capabilities that tracing needs. Before 5.8, CAP_SYS_ADMIN covers both. */
+/** The capabilities that tracing needs. On kernels without them (before 5.8), CAP_SYS_ADMIN covers both. */
 export function capabilityNeeds(): readonly CapabilityNeed[] {
-  const needs: readonly (readonly [CapabilityName, string])[] = kernelAtLeast('5.8')
+  const needs: readonly (readonly [CapabilityName, string])[] = situation.hasCapBpf()
     ? [
         ['CAP_BPF', 'creating maps and loading programs'],
         ['CAP_PERFMON', 'programs that read kernel memory'],
@@ -56,21 +57,14 @@ export function privilegeProblems(): Problem[] {
 
 /** Problems where bpf(2) is denied despite all capabilities: by a user namespace, a seccomp filter or a security module. */
 function denials(): Problem[] {
-  raiseMemlock();
-  try {
-    createMap({
-      name: 'attempt',
-      type: MapType.hash,
-      keySize: 4,
-      valueSize: 4,
-      maxEntries: 1,
-      flags: 0,
-    })[Symbol.dispose]();
-    return [];
-  } catch (error) {
-    if (!(error instanceof EbpfError)) throw error;
-    return [{ what: error.message, advice: 'run it outside of containers, with the privileges of root' }];
-  }
+  const denial = bpfDenial();
+  if (denial === undefined) return [];
+  return [
+    {
+      what: denial.reason,
+      advice: denial.advice ?? 'run it outside of containers, with the privileges of root',
+    },
+  ];
 }
 
 /** What a running tracer still needs, and for what. */

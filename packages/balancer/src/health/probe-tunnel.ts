@@ -4,7 +4,7 @@ import { keyAddress } from '../address.js';
 import { encode, encodeNumber } from '../datapath/encode.js';
 import { readObject } from '../datapath/objects.js';
 import { sizeofProbe, writeProbe } from '../generated/probe.js';
-import { requireBalancerKernel } from '../requirement.js';
+import { requireFeatures, tunnelFeatures } from '../requirement/requirement.js';
 import { parseGue } from '../settings.js';
 
 /** Options of {@link ProbeTunnel}. */
@@ -45,7 +45,7 @@ export class ProbeTunnel implements Disposable {
   }
 
   private constructor({ interfaces, source4, source6, gue }: ProbeTunnelOptions) {
-    requireBalancerKernel();
+    requireFeatures(tunnelFeatures);
     this.#hasSource = { 4: source4 !== undefined, 6: source6 !== undefined };
     const outer = parseGue({
       ...gue,

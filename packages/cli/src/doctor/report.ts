@@ -1,4 +1,5 @@
 /** The report of `weir doctor` as text. */
+import type { BalancerSupport } from '@weir/balancer';
 import type { FeatureReport, FieldOffset, HookCandidate, HookChoice, HostReport } from '@weir/tracer';
 import type { Paint } from '../text/colour.js';
 import { escapeText } from '../text/escape.js';
@@ -14,15 +15,8 @@ type Item = Pick<FeatureReport, 'name' | 'state' | 'reason' | 'missing' | 'advic
 /** The reason why most unknown items of a section are unknown. It is shown once, above them. */
 type Hint = Pick<HookCandidate, 'reason' | 'missing' | 'advice'>;
 
-/** Whether this kernel is one for `weir balance`. */
-export interface BalancerReport {
-  /** The oldest version that is. */
-  readonly since: string;
-  readonly ok: boolean;
-}
-
 /** The whole report with line breaks. */
-export function formatReport(report: HostReport, paint: Paint, balancer?: BalancerReport): string {
+export function formatReport(report: HostReport, paint: Paint, balancer?: BalancerSupport): string {
   const sections: [title: string, lines: string[]][] = [
     ['Kernel', kernelLines(report)],
     ['Types', typesLines(report, paint)],
@@ -46,11 +40,17 @@ export function formatReport(report: HostReport, paint: Paint, balancer?: Balanc
   const verdict = report.ok
     ? paint('green', 'weir trace works here.')
     : paint('red', 'weir trace does not work here.');
-  const tooOld =
-    balancer === undefined || balancer.ok
-      ? ''
-      : `${paint('red', 'weir balance does not work here:')} it needs Linux ${balancer.since} or later.\n`;
-  return `${text}\n${legend(paint)}\n\n${verdict}\n${tooOld}`;
+  return `${text}\n${legend(paint)}\n\n${verdict}\n${balancerVerdict(balancer, paint)}`;
+}
+
+/** Says nothing where it works. */
+function balancerVerdict(balancer: BalancerSupport | undefined, paint: Paint): string {
+  if (balancer === undefined || balancer.ok) return '';
+  const { since, unknown, reason = `it needs Linux ${since} or later.` } = balancer;
+  const what = unknown
+    ? 'It is not known whether weir balance works here:'
+    : 'weir balance does not work here:';
+  return `${paint(unknown ? 'yellow' : 'red', what)} ${escapeText(reason)}\n`;
 }
 
 function kernelLines({ kernel }: HostReport): string[] {

@@ -1,5 +1,8 @@
 /** The running kernel's own types. */
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { SyscallError } from '../errors.js';
+import { errnoOf, judgeFile } from '../features/kernel-files.js';
 import { mapFile } from '../sys/map-file.js';
 import { Btf } from './parse.js';
 
@@ -10,7 +13,7 @@ let cached: Btf | undefined;
 
 /**
  * The running kernel's BTF, parsed once; undefined where the kernel has none (5.4, CONFIG_DEBUG_INFO_BTF).
- * @throws FormatError if it cannot be understood; the file system's error if it exists and cannot be read.
+ * @throws FormatError if it cannot be understood; SyscallError if it exists and cannot be read, with the reason.
  */
 export function kernelBtf(): Btf | undefined {
   if (cached !== undefined) return cached;
@@ -18,8 +21,10 @@ export function kernelBtf(): Btf | undefined {
   try {
     bytes = mapFile(kernelBtfPath) ?? readFileSync(kernelBtfPath);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+    const errno = errnoOf(error);
+    if (errno === constants.errno.ENOENT) return undefined;
+    const answer = judgeFile(errno, kernelBtfPath);
+    throw new SyscallError('open', errno, answer.state === 'unknown' ? answer.reason : kernelBtfPath);
   }
   cached = Btf.parse(bytes);
   return cached;

@@ -12,6 +12,8 @@ import { JmpOp } from '../insn/insn.js';
 import { attr, stringTable } from '../sys/attr.js';
 import { bpfRaw } from '../sys/bpf.js';
 import { kernelAtLeast } from '../sys/kernel-version.js';
+import { PerfSoftware, PerfType, perfEventOpenRaw } from '../sys/perf-event-open.js';
+import { lastCapability } from '../sys/situation.js';
 import { AttachType } from '../uapi/attach-types.js';
 import { Command } from '../uapi/commands.js';
 import { MapFlag } from '../uapi/flags.js';
@@ -38,7 +40,6 @@ import {
   withMap,
   withProgram,
 } from './probe.js';
-import { lastCapability } from './situation.js';
 import { allOf, anyOf, known, type ProbeResult, unknown } from './state.js';
 import { kernelSymbols } from './symbols.js';
 
@@ -193,6 +194,7 @@ export const featureDefinitions = {
   get_current_task_btf: helperFeature(Helper.getCurrentTaskBtf, ProgramType.kprobe),
   for_each_map_elem: helperFeature(Helper.forEachMapElem, filter),
   attach_cookie: helperFeature(Helper.getAttachCookie, ProgramType.kprobe),
+  jiffies64: helperFeature(Helper.jiffies64, filter),
   bpf_loop: helperFeature(Helper.loop, filter),
 
   // ---- maps ----
@@ -306,6 +308,12 @@ export const featureDefinitions = {
 
 /** The names of all features. */
 export type FeatureName = keyof typeof featureDefinitions;
+
+/** Whether this process may open a perf event that measures all processes, as hooks are: one that counts nothing. */
+export function probePerfEvents(): ProbeResult {
+  const event = { type: PerfType.software, config: PerfSoftware.dummy, cpu: 0 };
+  return opened(perfEventOpenRaw(event), ['CAP_PERFMON']);
+}
 
 /** The file that says which perf PMU type the kernel gave to kprobes or uprobes. */
 export function pmuPath(kind: 'kprobe' | 'uprobe'): string {

@@ -2,9 +2,10 @@
 import { readFileSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { CapabilityName } from '../sys/capabilities.js';
+import { adviceFor } from '../sys/obstacle.js';
 import { privateTracefs } from '../sys/private-tracefs.js';
-import { adviceFor, incapable, judge, lockedDown } from './judge.js';
-import { type Situation, situation } from './situation.js';
+import { type Situation, situation } from '../sys/situation.js';
+import { incapable, judge, lockedDown } from './judge.js';
 import { absent, type ProbeResult, present, unknown } from './state.js';
 
 const { EACCES, ENOENT, ENOTDIR, EPERM } = constants.errno;

@@ -13,6 +13,7 @@ import { bpfRaw } from '../sys/bpf.js';
 import type { CapabilityName } from '../sys/capabilities.js';
 import { ENOTSUPP } from '../sys/errno.js';
 import { Fd } from '../sys/fd.js';
+import { type Situation, situation } from '../sys/situation.js';
 import { AttachType } from '../uapi/attach-types.js';
 import { Command } from '../uapi/commands.js';
 import { MapFlag, ProgramFlag } from '../uapi/flags.js';
@@ -21,7 +22,6 @@ import { MapType } from '../uapi/map-types.js';
 import { ProgramType } from '../uapi/program-types.js';
 import { incapable, judge, lockedDown, mapNeeds, networkNeeds, programNeeds } from './judge.js';
 import { errnoOf, judgeFile, sysfsFile } from './kernel-files.js';
-import { type Situation, situation } from './situation.js';
 import { absent, known, type ProbeResult, present } from './state.js';
 
 const { E2BIG, EACCES, EBADF, EINVAL, ENOENT, ENOSYS, EOPNOTSUPP } = constants.errno;
@@ -68,7 +68,7 @@ export function withProgram(program: ProbeProgram, ask: (fd: number) => ProbeRes
 
 /** EACCES is either a lack of privileges or the verifier's word for what a program must not read: its log shows which. */
 function refusedProgram(program: ProbeProgram, errno: number): ProbeResult {
-  const needs = needsOf(program.type);
+  const needs = programNeedsOf(program.type);
   if (errno !== EACCES || !verifierSpeaks(program)) return judge(errno, needs);
   return incapable(needs) ?? absent;
 }
@@ -98,7 +98,7 @@ const localTypes: ReadonlySet<number> = new Set([
 ]);
 
 /** The capabilities without which a refusal of such a program says nothing. */
-function needsOf(type: number): readonly CapabilityName[] {
+export function programNeedsOf(type: number): readonly CapabilityName[] {
   return localTypes.has(type) ? programNeeds : networkNeeds;
 }
 
@@ -128,7 +128,7 @@ export function probeProgramType(type: number): ProbeResult {
     const program = { type, attachType: bound, attachBtfId: 1 };
     const result = tryProgram(program);
     if (result >= 0) return opened(result, []);
-    return verifierSpeaks(program) ? present : judge(-result, needsOf(type));
+    return verifierSpeaks(program) ? present : judge(-result, programNeedsOf(type));
   }
   const attachType = attachTypes.get(type);
   const code = returning(returnOne.has(type) ? 1 : 0);
@@ -172,7 +172,7 @@ export function probeHelper(type: number, helper: number): ProbeResult {
   const result = bpfRaw(Command.progLoad, attr);
   if (result >= 0) return opened(result, []);
   const text = Buffer.from(log).toString('latin1');
-  return judgeHelper({ errno: -result, log: text, helper, needs: needsOf(type) });
+  return judgeHelper({ errno: -result, log: text, helper, needs: programNeedsOf(type) });
 }
 
 /** The answer in the verifier's words about a call. */
@@ -360,7 +360,7 @@ export function knowsLink(program: ProbeProgram, attachType: number, target = -1
   return withProgram(program, (fd) => {
     const values = { progFd: fd, targetFd: target, attachType };
     const result = bpfRaw(Command.linkCreate, attr('linkCreate', values));
-    return result >= 0 ? opened(result, []) : judgeLink(-result, needsOf(program.type));
+    return result >= 0 ? opened(result, []) : judgeLink(-result, programNeedsOf(program.type));
   });
 }
 

@@ -5,6 +5,7 @@
 import { UnknownFeatureError, UnsupportedError } from '../errors.js';
 import { type Feature, type FeatureName, featureDefinitions } from './definitions.js';
 import { probeHelper, probeMapType, probeProgramType } from './probe.js';
+import { unsupported } from './since.js';
 import { known, type ProbeResult } from './state.js';
 
 /** Certain answers found so far, shared by all tables: the kernel does not change under a running process. */
@@ -62,7 +63,10 @@ export class FeatureTable {
   require(name: FeatureName, advice?: string): void {
     if (this.decide(name)) return;
     const { description, since } = featureDefinitions[name];
-    throw new UnsupportedError(description, since, advice);
+    // An answer that was given, as of an older version, is about no build option.
+    throw this.#forced.has(name)
+      ? new UnsupportedError(description, since, advice)
+      : unsupported(description, since, advice);
   }
 
   /** Whether maps of a BPF_MAP_TYPE_* number can be created. Not affected by forced answers. */

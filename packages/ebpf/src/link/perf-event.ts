@@ -4,12 +4,11 @@ import { constants } from 'node:os';
 import { SyscallError } from '../errors.js';
 import { type FeatureTable, features as kernelFeatures } from '../features/table.js';
 import type { Program } from '../program/program.js';
-import { missingCapabilities } from '../sys/capabilities.js';
-import { lockdownMode } from '../sys/explain.js';
 import type { Fd } from '../sys/fd.js';
 import { readSmallFile } from '../sys/files.js';
-import { kernelAtLeast } from '../sys/kernel-version.js';
+import { describeObstacle, refusal } from '../sys/obstacle.js';
 import { type PerfEventOptions, PerfIoctl, perfEventIoctl, perfEventOpen } from '../sys/perf-event-open.js';
+import { type Situation, situation } from '../sys/situation.js';
 import { AttachType } from '../uapi/attach-types.js';
 import { createLink, FdLink, type Link } from './link.js';
 
@@ -26,9 +25,10 @@ export function openEvent(event: PerfEventOptions): Fd {
   try {
     return perfEventOpen(event);
   } catch (error) {
-    const { EACCES, EPERM } = constants.errno;
-    if (!(error instanceof SyscallError) || (error.errno !== EACCES && error.errno !== EPERM)) throw error;
-    throw new SyscallError(error.syscall, error.errno, privilegeAdvice());
+    const advice = error instanceof SyscallError ? explainPerfFailure(error.errno) : undefined;
+    if (advice === undefined) throw error;
+    const { syscall, errno } = error as SyscallError;
+    throw new SyscallError(syscall, errno, advice);
   }
 }
 
@@ -39,14 +39,18 @@ export function eventCount(event: Fd): number {
   return Number(bytes.readBigUInt64LE());
 }
 
-function privilegeAdvice(): string {
-  const needed = kernelAtLeast('5.8') ? 'CAP_PERFMON' : 'CAP_SYS_ADMIN';
-  const lacking = missingCapabilities([needed]).length > 0;
+/** The cause of a failed perf_event_open(2), as far as this process can find out. */
+export function explainPerfFailure(errno: number, here: Situation = situation): string | undefined {
+  const { EACCES, ENOSYS, EPERM } = constants.errno;
+  if (errno === ENOSYS)
+    return here.seccomp()
+      ? 'a seccomp filter blocks perf_event_open(2): run it outside of the container'
+      : 'this kernel was built without CONFIG_PERF_EVENTS';
+  if (errno !== EACCES && errno !== EPERM) return undefined;
+  // Perf events do not count against the limit that BPF objects count against.
+  const obstacle = describeObstacle(refusal(errno, ['CAP_PERFMON'], { ...here, memlock: () => undefined }));
   const paranoid = readSmallFile('/proc/sys/kernel/perf_event_paranoid')?.trim() ?? 'unknown';
-  const mode = lockdownMode();
-  const reason = lacking ? `this process lacks ${needed}` : 'a security policy forbids it';
-  const lockdown = mode === undefined || mode === 'none' ? '' : `, lockdown is ${mode}`;
-  return `${reason} (kernel.perf_event_paranoid is ${paranoid}${lockdown})`;
+  return `${obstacle} (kernel.perf_event_paranoid is ${paranoid})`;
 }
 
 /**

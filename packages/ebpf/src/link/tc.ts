@@ -1,6 +1,6 @@
 /** Programs on packets that enter or leave a network device, after XDP: traffic control. */
 import { constants } from 'node:os';
-import { EbpfError, SyscallError } from '../errors.js';
+import { EbpfError, SyscallError, UnsupportedError } from '../errors.js';
 import { type FeatureTable, features as kernelFeatures } from '../features/table.js';
 import { structLayouts } from '../generated/kernel-structs.js';
 import type { Program } from '../program/program.js';
@@ -26,7 +26,8 @@ export interface TcOptions {
  * clsact queueing discipline (4.5), which is added where it is missing. The kernel keeps a filter when this process dies,
  * until the next is attached to the device: those of processes that are gone are removed then.
  * @param device Its name or number.
- * @throws SyscallError; UnknownFeatureError where it cannot be found out whether the kernel has tcx
+ * @throws SyscallError; UnsupportedError where the kernel lacks clsact or its filters; UnknownFeatureError where it cannot be
+ * found out whether it has tcx
  */
 export function attachTc(program: Program, device: string | number, options: TcOptions): Link {
   const socket = new NetlinkSocket(NetlinkProtocol.route);
@@ -141,7 +142,7 @@ class ClsactFilter implements Link {
       return true;
     } catch (error) {
       if (isErrno(error, constants.errno.EEXIST)) return false;
-      throw error;
+      throw explained(error, 'clsact', 'CONFIG_NET_SCH_INGRESS', 'sch_ingress');
     }
   }
 
@@ -170,6 +171,15 @@ class ClsactFilter implements Link {
     return brought;
   }
 
+  #requestFilter(flags: number, payload: Uint8Array, what: string) {
+    try {
+      const request = { type: Message.newFilter, flags: flags | NLM_F_ECHO, payload, what };
+      return this.#socket.request(request);
+    } catch (error) {
+      throw explained(error, 'filters of BPF programs', 'CONFIG_NET_CLS_BPF', 'cls_bpf');
+    }
+  }
+
   #putFilter(program: Program, flags: number): FilterPlace {
     const payload = new NetlinkPayload(trafficMessage(this.#place, ALL_PROTOCOLS))
       .string(attribute.kind, 'bpf')
@@ -180,12 +190,7 @@ class ClsactFilter implements Link {
           .u32(bpfAttribute.flags, TCA_BPF_FLAG_ACT_DIRECT),
       ).bytes;
     const what = this.#what('add a filter to');
-    const [made] = this.#socket.request({
-      type: Message.newFilter,
-      flags: flags | NLM_F_ECHO,
-      payload,
-      what,
-    });
+    const [made] = this.#requestFilter(flags, payload, what);
     if (made === undefined) throw new EbpfError(`${what}: the kernel did not say what it made`);
     return { ...this.#place, ...filterNumbers(made.payload) };
   }
@@ -236,4 +241,10 @@ class ClsactFilter implements Link {
 
 function isErrno(error: unknown, errno: number): boolean {
   return error instanceof SyscallError && error.errno === errno;
+}
+
+/** The kernel loads such modules by itself; without one, ENOENT says that it knows no such kind. */
+function explained(error: unknown, what: string, option: string, module: string): unknown {
+  if (!isErrno(error, constants.errno.ENOENT)) return error;
+  return new UnsupportedError(what, undefined, `it takes ${option}, or its module: modprobe ${module}`);
 }

@@ -8,6 +8,8 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { SyscallError, UnknownFeatureError, UnsupportedError } from '../errors.js';
 import { judgeTracefs, statErrno } from '../features/kernel-files.js';
+import { describeObstacle, refusal } from '../sys/obstacle.js';
+import { situation } from '../sys/situation.js';
 import { ownerMark, ownIdentity, type ProcessIdentity, pidNamespace, startTime } from './owner.js';
 import { tracefs } from './tracefs.js';
 
@@ -73,8 +75,16 @@ function append(path: string, line: string): void {
   } catch (error) {
     const { errno } = error as NodeJS.ErrnoException;
     if (errno === undefined) throw error;
-    throw new SyscallError(`write to ${path}`, Math.abs(errno), line);
+    throw new SyscallError(`write to ${path}`, Math.abs(errno), explainWrite(Math.abs(errno), line));
   }
+}
+
+/** What was written, and why it was refused, as far as this process can find out. */
+function explainWrite(errno: number, line: string): string {
+  const { EACCES, EPERM } = constants.errno;
+  if (errno !== EACCES && errno !== EPERM) return line;
+  const obstacle = refusal(errno, ['CAP_DAC_OVERRIDE'], { ...situation, memlock: () => undefined });
+  return `${line}; ${describeObstacle(obstacle)}`;
 }
 
 /** The name of a process's n-th probe. */

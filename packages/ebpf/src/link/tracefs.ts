@@ -1,7 +1,7 @@
 /** Where tracefs is mounted, and the ids of tracepoints in it. */
 import { join } from 'node:path';
 import { UnknownFeatureError, UnsupportedError } from '../errors.js';
-import { judgeTracefs, readText, tracefsUnmounted } from '../features/kernel-files.js';
+import { judgeTracefs, readText, tracefsFile, tracefsUnmounted } from '../features/kernel-files.js';
 import { type ProbeResult, present } from '../features/state.js';
 import { readSmallFile } from '../sys/files.js';
 import { privateTracefs } from '../sys/private-tracefs.js';
@@ -9,18 +9,15 @@ import { privateTracefs } from '../sys/private-tracefs.js';
 /**
  * The folder of the kernel's tracing files: /sys/kernel/tracing (4.1+), or below debugfs, or wherever
  * /proc/self/mounts says; where none is mounted, one that only this process sees (5.2).
- * @throws UnsupportedError where there is none.
+ * @throws UnsupportedError where the kernel has none; UnknownFeatureError where it is not mounted.
  */
 export function tracefs(): string {
   const folder = presentTracefs();
-  if (folder === undefined) {
-    throw new UnsupportedError(
-      'tracefs mounted',
-      undefined,
-      'mount it with `mount -t tracefs tracefs /sys/kernel/tracing` (the kernel needs CONFIG_TRACING)',
-    );
-  }
-  return folder;
+  if (folder !== undefined) return folder;
+  // A kernel with CONFIG_TRACING makes the folder for it.
+  const answer = tracefsFile('events');
+  if (answer.state === 'unknown') throw new UnknownFeatureError('what tracefs shows', answer);
+  throw new UnsupportedError('tracefs (CONFIG_TRACING)');
 }
 
 function presentTracefs(): string | undefined {

@@ -1,6 +1,8 @@
 /** BPF_PROG_LOAD: the arguments that this kernel takes, and the reasons of a refusal. */
 import { constants } from 'node:os';
-import { EbpfError, type SyscallError, UnsupportedError, VerifierError } from '../errors.js';
+import { EbpfError, SyscallError, type UnsupportedError, VerifierError } from '../errors.js';
+import { programNeedsOf } from '../features/probe.js';
+import { unsupported } from '../features/since.js';
 import type { FeatureTable } from '../features/table.js';
 import { structLayouts } from '../generated/kernel-structs.js';
 import { returning } from '../insn/assembler.js';
@@ -8,9 +10,9 @@ import { instructionSize } from '../insn/insn.js';
 import type { ProgramSpec } from '../object/spec.js';
 import { type Attr, logInto, progLoadAttr } from '../sys/attr.js';
 import { bpfError, bpfRaw } from '../sys/bpf.js';
-import { missingCapabilities } from '../sys/capabilities.js';
 import { Fd } from '../sys/fd.js';
-import { Command } from '../uapi/commands.js';
+import { describeObstacle, privilegeObstacle } from '../sys/obstacle.js';
+import { Command, commandName } from '../uapi/commands.js';
 import { ProgramType, programTypeName, programTypeSince } from '../uapi/program-types.js';
 import { attachTarget } from './target.js';
 
@@ -60,7 +62,11 @@ export function loadProgram(
   // A load that failed for want of memory, or was interrupted, may pass the second time.
   if (second.result >= 0) return { fd: new Fd(second.result), log: undefined };
   const errno = -second.result;
-  if (second.log !== '' && second.log !== undefined) throw new VerifierError(program.name, errno, second.log);
+  if (second.log !== '' && second.log !== undefined) {
+    // Without CAP_PERFMON, for example, the verifier is stricter.
+    const gap = privilegeObstacle(programNeedsOf(program.type));
+    throw new VerifierError(program.name, errno, second.log, gap && describeObstacle(gap));
+  }
   throw failure(program, instructions, errno, options.features);
 }
 
@@ -155,7 +161,7 @@ function failure(
   features: FeatureTable,
 ): SyscallError | UnsupportedError {
   if (errno === EINVAL && features.probeProgramType(program.type).state === 'absent') {
-    return new UnsupportedError(
+    return unsupported(
       programTypeName(program.type),
       programTypeSince(program.type),
       `program ${program.name} needs it${eventTypes.has(program.type) ? ' (CONFIG_BPF_EVENTS)' : ''}`,
@@ -163,12 +169,12 @@ function failure(
   }
   const count = instructions.length / 8;
   const size = errno === E2BIG ? `: of ${count} instructions, where kernels before 5.2 take 4096` : '';
-  return bpfError(Command.progLoad, errno, `program ${program.name}${size}${policyAdvice(program, errno)}`);
-}
-
-/** Where no capability is missing, something else denies programs of a kind, such as lockdown or a hardened kernel. */
-function policyAdvice(program: ProgramSpec, errno: number): string {
-  if (errno !== EPERM || !mayLoad() || missingCapabilities(['CAP_PERFMON', 'CAP_NET_ADMIN']).length > 0)
-    return '';
-  return `: this kernel loads other programs, but a policy denies those of section ${program.section}`;
+  const needs = programNeedsOf(program.type);
+  if (errno === EPERM && privilegeObstacle(needs) === undefined && mayLoad())
+    return new SyscallError(
+      `bpf(${commandName(Command.progLoad)})`,
+      errno,
+      `program ${program.name}: this kernel loads other programs, but a policy denies those of section ${program.section}`,
+    );
+  return bpfError(Command.progLoad, errno, `program ${program.name}${size}`, needs);
 }

@@ -1,11 +1,13 @@
 /** Targets that tracing programs are tied to when they are loaded: type ids of the kernel's BTF, or of a module's. */
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { kernelBtf } from '../btf/kernel.js';
+import { kernelBtf, kernelBtfPath } from '../btf/kernel.js';
 import { Btf } from '../btf/parse.js';
 import { Kind } from '../btf/types.js';
-import { EbpfError, UnknownFeatureError, UnsupportedError } from '../errors.js';
+import { EbpfError, UnknownFeatureError } from '../errors.js';
 import { featureDefinitions } from '../features/definitions.js';
+import { kernelBtfFile } from '../features/probe.js';
+import { unsupported } from '../features/since.js';
 import { kernelSymbols } from '../features/symbols.js';
 import type { ProgramSpec } from '../object/spec.js';
 import { attr, infoAttr, kernelStruct } from '../sys/attr.js';
@@ -49,11 +51,10 @@ export function attachTarget(program: ProgramSpec): AttachTarget | undefined {
   }
   const btf = kernelBtf();
   if (btf === undefined) {
-    throw new UnsupportedError(
-      '/sys/kernel/btf/vmlinux',
-      featureDefinitions.kernel_btf.since,
-      `program ${program.name} attaches to ${attachTo} by its BTF type (CONFIG_DEBUG_INFO_BTF)`,
-    );
+    const file = kernelBtfFile();
+    const why = `program ${program.name} attaches to ${attachTo} by its BTF type`;
+    if (file.state === 'unknown') throw new UnknownFeatureError(kernelBtfPath, file);
+    throw unsupported(featureDefinitions.kernel_btf.description, featureDefinitions.kernel_btf.since, why);
   }
   const name = convention.prefix + attachTo;
   const typeId = btf.find(name, convention.kind);

@@ -2,6 +2,7 @@
 import { SyscallError } from '../errors.js';
 import { commandName } from '../uapi/commands.js';
 import { type Arena, createArena } from './arena.js';
+import type { CapabilityName } from './capabilities.js';
 import { explainBpfFailure } from './explain.js';
 import { syscallRaw } from './syscalls.js';
 
@@ -48,9 +49,18 @@ export function bpf(
   return result;
 }
 
-/** The error for a failed bpf command, with advice where the errno and this process's situation allow some. */
-export function bpfError(command: number, errno: number, detail?: string): SyscallError {
-  const parts = [detail, explainBpfFailure(command, errno)].filter((part) => part !== undefined);
+/**
+ * The error for a failed bpf command, with advice where the errno and this process's situation allow some.
+ *
+ * @param needs The capabilities that the command takes; default CAP_BPF.
+ */
+export function bpfError(
+  command: number,
+  errno: number,
+  detail?: string,
+  needs?: readonly CapabilityName[],
+): SyscallError {
+  const parts = [detail, explainBpfFailure(command, errno, needs)].filter((part) => part !== undefined);
   return new SyscallError(
     `bpf(${commandName(command)})`,
     errno,

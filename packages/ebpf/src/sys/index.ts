@@ -5,8 +5,9 @@
  * @module @weir/ebpf/sys
  */
 
+export { probePerfEvents } from '../features/definitions.js';
 export { incapable as privilegeGap, isInconclusive, isTransient } from '../features/judge.js';
-export type { Situation } from '../features/situation.js';
+export { unsupported } from '../features/since.js';
 export { absent, allOf, anyOf, known, present, unknown } from '../features/state.js';
 export { assemble, type Instruction, insn, type Width } from '../insn/assembler.js';
 export { JmpOp } from '../insn/insn.js';
@@ -28,8 +29,8 @@ export { type CapabilityName, effectiveCapabilities, missingCapabilities } from 
 export { monotonicNs, realtimeOffsetNs, suspendedNs } from './clock.js';
 export { ClockChanges } from './clock-changes.js';
 export { onlineCpus, possibleCpus } from './cpus.js';
+export { bpfDenial } from './denial.js';
 export type { WaitOptions } from './epoll.js';
-export { lockdownMode } from './explain.js';
 export { Fd } from './fd.js';
 export type { SyscallArgument } from './ffi.js';
 export { readSmallFile } from './files.js';
@@ -38,5 +39,7 @@ export { type MemlockLimit, raiseMemlock } from './memlock.js';
 export { Namespace, unshare, withNetns } from './namespace.js';
 export { NetlinkProtocol, type NetlinkRequest, NetlinkSocket } from './netlink.js';
 export { decodeAttributes, NetlinkFlag, type NetlinkMessage, NetlinkPayload } from './netlink-message.js';
+export { describeObstacle, type Obstacle, privilegeObstacle } from './obstacle.js';
 export { isWritable } from './poll.js';
+export { lockdownMode, type Situation, situation } from './situation.js';
 export { type SyscallName, syscall, syscallRaw } from './syscalls.js';

@@ -1,6 +1,9 @@
 /** Network namespaces of the calling thread. */
 import { closeSync, openSync } from 'node:fs';
+import { constants } from 'node:os';
 import { SyscallError } from '../errors.js';
+import { describeObstacle, filtered, privilegeObstacle } from './obstacle.js';
+import { situation } from './situation.js';
 import { syscallRaw } from './syscalls.js';
 
 /** CLONE_NEW* flags of namespaces. */
@@ -17,7 +20,7 @@ export const Namespace = { mount: 0x20000, net: 0x4000_0000 } as const;
  */
 export function unshare(flags: number): void {
   const result = syscallRaw('unshare', flags);
-  if (result < 0) throw new SyscallError('unshare', -result);
+  if (result < 0) throw new SyscallError('unshare', -result, namespaceAdvice(-result));
 }
 
 /**
@@ -51,5 +54,17 @@ export function withNetns<T>(
 
 function enter(fd: number, name: string): void {
   const result = syscallRaw('setns', fd, Namespace.net);
-  if (result < 0) throw new SyscallError('setns', -result, `network namespace ${name}`);
+  if (result >= 0) return;
+  const advice = namespaceAdvice(-result);
+  const what = `network namespace ${name}`;
+  throw new SyscallError('setns', -result, advice === undefined ? what : `${what}; ${advice}`);
+}
+
+/** Why this process may not change its namespace, as far as it can find out. */
+function namespaceAdvice(errno: number): string | undefined {
+  const { EPERM, ENOSYS } = constants.errno;
+  if (errno !== EPERM && errno !== ENOSYS) return undefined;
+  const gap = errno === EPERM ? privilegeObstacle(['CAP_SYS_ADMIN']) : undefined;
+  const obstacle = gap ?? (situation.seccomp() ? filtered(errno) : undefined);
+  return obstacle && describeObstacle(obstacle);
 }

@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 import { EbpfError, SyscallError } from '../errors.js';
 import { type Arena, createArena } from './arena.js';
+import { missingCapabilities } from './capabilities.js';
 import { Fd } from './fd.js';
 import {
   decodeAttributes,
@@ -12,6 +13,7 @@ import {
   NetlinkFlag,
   type NetlinkMessage,
 } from './netlink-message.js';
+import { adviceFor } from './obstacle.js';
 import { syscall, syscallRaw } from './syscalls.js';
 
 /** NETLINK_*: families of requests. */
@@ -159,7 +161,13 @@ function checkResult(reply: NetlinkMessage, what: string): void {
   const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
   const errno = -view.getInt32(0, true);
   if (errno <= 0) return;
-  throw new SyscallError(`netlink: ${what}`, errno, explanation(reply, view));
+  throw new SyscallError(`netlink: ${what}`, errno, explanation(reply, view) ?? privilegeAdvice(errno));
+}
+
+/** Capabilities of a user namespace count for the network namespaces that belong to it. */
+function privilegeAdvice(errno: number): string | undefined {
+  const isLacking = errno === constants.errno.EPERM && missingCapabilities(['CAP_NET_ADMIN']).length > 0;
+  return isLacking ? `needs CAP_NET_ADMIN: ${adviceFor(['CAP_NET_ADMIN'])}` : undefined;
 }
 
 /** The kernel's text about an error (extended acknowledgement, 4.12). */

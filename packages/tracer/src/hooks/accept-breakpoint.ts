@@ -19,7 +19,7 @@ import {
   UnsupportedError,
   VerifierError,
 } from '@weir/ebpf';
-import { absent, present, unknown } from '@weir/ebpf/sys';
+import { absent, isTransient, present, unknown } from '@weir/ebpf/sys';
 import { inFreshNamespace } from '../discovery/namespace.js';
 import { AddressFamily, type Endpoint, SocketPool } from '../discovery/sockets.js';
 import { readObject } from '../objects.js';
@@ -65,7 +65,11 @@ function failure(error: EbpfError): BreakpointProbe {
   const reason = error.message.split('\n')[0]!;
   if (error instanceof VerifierError) return { answer: absent, reason };
   if (error instanceof UnknownFeatureError) return { answer: unknown(reason) };
-  if (error instanceof SyscallError && /^E(PERM|ACCES)$/.test(error.code)) return { answer: unknown(reason) };
+  if (!(error instanceof SyscallError)) return { answer: absent, reason };
+  if (/^E(PERM|ACCES)$/.test(error.code)) return { answer: unknown(reason) };
+  // ENOSPC and EBUSY are the words for registers that others use.
+  const isPassing = isTransient(error.errno) && !/^E(NOSPC|BUSY)$/.test(error.code);
+  if (isPassing) return { answer: unknown(reason, { transient: true, advice: 'try again' }) };
   return { answer: absent, reason };
 }
 

@@ -14,8 +14,8 @@ import {
   anyOf,
   known,
   missingCapabilities,
-  present,
   privilegeGap,
+  probePerfEvents,
   readSmallFile,
   unknown,
 } from '@weir/ebpf/sys';
@@ -70,7 +70,7 @@ function perfEventsAllowed(): ProbeResult {
   if (gap !== undefined) return gap;
   const missing = missingCapabilities(['CAP_SYS_ADMIN']);
   const level = missing.length === 0 ? 0 : Number(readSmallFile('/proc/sys/kernel/perf_event_paranoid'));
-  if (!(level > 2)) return present;
+  if (!(level > 2)) return probePerfEvents();
   return unknown(
     'needs CAP_SYS_ADMIN, for kernel.perf_event_paranoid is above 2 (a patch of some distributions)',
     {

@@ -56,7 +56,8 @@ export interface HookPlan {
   readonly undecided?: Undecided;
 }
 
-const missingFentry = 'BPF trampolines cannot be attached (Linux 5.5 and later, with CONFIG_FUNCTION_TRACER)';
+const missingFentry =
+  'BPF trampolines cannot be attached (Linux 5.5 and later, with CONFIG_FUNCTION_TRACER and CONFIG_DEBUG_INFO_BTF)';
 const missingKprobe = 'there are no kprobes (CONFIG_KPROBES with CONFIG_KPROBE_EVENTS)';
 
 type Mechanism = 'fentry' | 'fexit' | 'kprobe' | 'kretprobe';

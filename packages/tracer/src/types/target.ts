@@ -1,5 +1,13 @@
 /** Chooses the types against which the programs are relocated. */
-import { type Btf, type FeatureTable, kernelBtf, UnsupportedError } from '@weir/ebpf';
+import {
+  type Btf,
+  EbpfError,
+  type FeatureTable,
+  kernelBtf,
+  features as kernelFeatures,
+  UnknownFeatureError,
+} from '@weir/ebpf';
+import { unsupported } from '@weir/ebpf/sys';
 import { loadCachedFields, storeFields } from '../discovery/cache.js';
 import { type DiscoveredField, type Discovery, discover, type MissingField } from '../discovery/index.js';
 import { toBtf } from '../discovery/types.js';
@@ -65,14 +73,13 @@ function bestTypes(features: FeatureTable | undefined): TargetTypes {
 
 function discoverTypes(features: FeatureTable | undefined): TargetTypes {
   const discovery = discover(features && { features });
-  assertEssential(discovery);
+  assertEssential(discovery, features);
   const btf = discovery.toBtf();
   const mismatch = findMismatch(btf, features);
   if (mismatch !== undefined) {
-    throw new UnsupportedError(
-      '/sys/kernel/btf/vmlinux',
-      '5.4',
+    throw withoutTypes(
       `the offsets found without it do not hold (${mismatch}); name a BTF file with --btf`,
+      features,
     );
   }
   // What only this moment kept from being found is looked for again the next time.
@@ -80,12 +87,19 @@ function discoverTypes(features: FeatureTable | undefined): TargetTypes {
   return { btf, source: 'discovery', fields: discovery.fields, missing: discovery.missing };
 }
 
-function assertEssential({ missing }: Discovery): void {
+function assertEssential({ missing }: Discovery, features: FeatureTable | undefined): void {
   const lacking = missing.filter(({ field }) => essential.includes(field));
   if (lacking.length === 0) return;
-  throw new UnsupportedError(
-    '/sys/kernel/btf/vmlinux',
-    '5.4',
-    `and without it these fields were not found: ${lacking.map(({ field, why }) => `${field} (${why})`).join(', ')}`,
-  );
+  const fields = lacking.map(({ field, why }) => `${field} (${why})`).join(', ');
+  throw withoutTypes(`and without it these fields were not found: ${fields}`, features);
+}
+
+/** The error where neither the kernel's own types nor a discovery serve. */
+function withoutTypes(why: string, features = kernelFeatures): EbpfError {
+  const { description, since } = features.describe('kernel_btf');
+  const own = features.probe('kernel_btf');
+  if (own.state === 'unknown') return new UnknownFeatureError(description, { ...own, advice: why });
+  // A discovery may have been asked for.
+  if (own.state === 'present') return new EbpfError(`${description} is not used, ${why}`);
+  return unsupported(description, since, why);
 }

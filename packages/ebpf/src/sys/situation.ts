@@ -1,10 +1,9 @@
-/** Obstacles that keep this process from finding out what the kernel has. Nothing is cached: privileges can change. */
+/** What may keep this process from what the kernel has. Nothing is cached: privileges can change. */
 import { readlinkSync } from 'node:fs';
-import { type CapabilityName, effectiveCapabilities } from '../sys/capabilities.js';
-import { lockdownMode } from '../sys/explain.js';
-import { readSmallFile } from '../sys/files.js';
-import { kernelAtLeast } from '../sys/kernel-version.js';
-import { memlockLimit } from '../sys/memlock.js';
+import { type CapabilityName, effectiveCapabilities } from './capabilities.js';
+import { readSmallFile } from './files.js';
+import { kernelAtLeast } from './kernel-version.js';
+import { memlockLimit } from './memlock.js';
 
 /** Each is asked only when an answer depends on it. */
 export interface Situation {
@@ -54,4 +53,9 @@ export const situation: Situation = {
 export function lastCapability(): number | undefined {
   const text = readSmallFile('/proc/sys/kernel/cap_last_cap');
   return text === undefined ? undefined : Number.parseInt(text, 10);
+}
+
+/** The kernel's lockdown mode (5.4), `none`, `integrity` or `confidentiality`; undefined where it cannot be read. */
+export function lockdownMode(): string | undefined {
+  return /\[(\w+)\]/.exec(readSmallFile('/sys/kernel/security/lockdown') ?? '')?.[1];
 }
