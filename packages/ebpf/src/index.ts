@@ -84,7 +84,7 @@ export type { TestRunInput, TestRunResult } from './program/test-run.js';
 export { TimeOrderer } from './reader/ordering.js';
 export { type PerfBufferOptions, PerfBufferReader, type PerfStatistics } from './reader/perf.js';
 export type { OnSample } from './reader/perf-ring.js';
-export type { OnRecord, RingStatistics } from './reader/ring.js';
+export type { OnRecord, OnRun, RingStatistics } from './reader/ring.js';
 export { type RingBufferOptions, RingBufferReader } from './reader/ringbuf.js';
 export type { WaitOptions } from './sys/epoll.js';
 export { type KernelVersion, kernelAtLeast, kernelVersion } from './sys/kernel-version.js';

@@ -176,6 +176,89 @@ test('ring buffer: random traffic comes out as it went in, over every wrap and b
   }
 });
 
+test('ring buffer: random runs of records stay as they are until their space is given back', () => {
+  for (let run = 1; run <= 60; run++) {
+    const random = randomSource(run);
+    const start = [0n, 2n ** 31n - 64n, 2n ** 32n - 64n, 2n ** 45n - 8n][run % 4]!;
+    const ring = new FakeRing(512, start);
+    const walker = new RingWalker(ring);
+    const expected: Buffer[] = [];
+    const found: Buffer[] = [];
+    const pending: { position: bigint; bytes: Buffer }[] = [];
+    const held: { bytes: Buffer; offset: number }[] = [];
+    const onRun = (view: DataView, first: number, count: number, stride: number): void => {
+      const { length } = expected[found.length]!;
+      for (let index = 0; index < count; index++) {
+        const offset = first + index * stride;
+        const bytes = Buffer.from(new Uint8Array(view.buffer, view.byteOffset + offset, length));
+        found.push(bytes);
+        held.push({ bytes, offset });
+      }
+    };
+    for (let step = 0; step < 2000; step++) {
+      if (random() < 0.5) {
+        const length = random() < 0.8 ? 24 : Math.floor(random() * 90);
+        const bytes = Buffer.from(Array.from({ length }, () => random() * 256));
+        const position = ring.reserve(bytes);
+        if (position !== undefined) pending.push({ position, bytes });
+      }
+      while (pending.length > 0 && random() < 0.6) {
+        const { position, bytes } = pending.shift()!;
+        if (random() < 0.1) {
+          ring.discard(position, bytes.length);
+        } else {
+          ring.submit(position, bytes.length);
+          expected.push(bytes);
+        }
+      }
+      if (random() < 0.3) {
+        const limit = 1 + Math.floor(random() * 8);
+        assert.ok(walker.peek(onRun, limit, everything) <= limit);
+      }
+      for (const { bytes, offset } of held)
+        assert.deepEqual(Buffer.from(new Uint8Array(ring.data.buffer, offset, bytes.length)), bytes);
+      if (random() < 0.1 && held.length > 0) {
+        const { bytes, offset } = held.splice(0, 1 + Math.floor(random() * held.length)).at(-1)!;
+        walker.release((offset + bytes.length + 7) & ~7);
+      } else if (random() < 0.05) {
+        held.length = 0;
+        walker.release();
+        assert.equal(walker.occupied, walker.producerPosition() - walker.position);
+      }
+    }
+    walker.peek(onRun, 1000, everything);
+    assert.deepEqual(found, expected, `run ${run}`);
+    walker.release();
+    assert.equal(ring.consumed, BigInt(walker.position));
+    assert.ok(expected.length > 100);
+  }
+});
+
+test('ring buffer: runs are bounded by the limit, by a position, and by records of another length', () => {
+  const ring = new FakeRing(1024);
+  const walker = new RingWalker(ring);
+  const add = (length: number) => ring.submit(ring.reserve(new Uint8Array(length))!, length);
+  for (const length of [8, 8, 8, 16, 8]) add(length);
+  const runs: number[][] = [];
+  const onRun = (_view: DataView, ...run: number[]) => void runs.push(run);
+  assert.equal(walker.peek(onRun, 2, everything), 2);
+  const end = walker.producerPosition();
+  add(8);
+  assert.equal(walker.peek(onRun, 100, end), 3);
+  assert.equal(walker.position, end);
+  assert.deepEqual(runs, [
+    [8, 2, 16],
+    [40, 1, 16],
+    [56, 1, 24],
+    [80, 1, 16],
+  ]);
+  assert.equal(ring.consumed, 0n);
+  assert.equal(walker.occupied, end + 16);
+  walker.release(64 + 8);
+  assert.equal(ring.consumed, 72n);
+  assert.equal(walker.ready(), true);
+});
+
 /** The memory of a perf ring, written to as the kernel does. */
 class FakePerfRing {
   static readonly page = 4096;

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ColumnReader, type EventColumns } from '../src/columns/event-columns.js';
 import { offsetsTcpEvent } from '../src/generated/tcp.js';
-import { columnNames, columnWords, type LostRecord } from '../src/index.js';
+import { columnNames, type LostRecord } from '../src/index.js';
 import { WallClock } from '../src/stream/clock.js';
+import { assertColumns } from './support/assert-columns.js';
 import { closeEvent, FakeRing, fakeStream } from './support/fake-ring.js';
 import { randomEvent, randomFrom } from './support/random-events.js';
 
@@ -19,54 +20,10 @@ async function columnsOf(events: readonly DataView[]): Promise<EventColumns[]> {
   const batches: EventColumns[] = [];
   for (let batch = reader.next(stream); batch !== undefined; batch = reader.next(stream)) {
     for (const name of columnNames) batch.column(name);
-    check(batch);
+    assertColumns(batch);
     batches.push(batch);
   }
   return batches;
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-/** Fields of records whose column has another name. */
-const elsewhere: { readonly [name: string]: (record: Fields) => unknown } = {
-  pid: ({ process }) => (process as Fields | undefined)?.pid,
-  tid: ({ process }) => (process as Fields | undefined)?.tid,
-  uid: ({ process }) => (process as Fields | undefined)?.uid,
-  local_port: ({ local }) => (local as Fields | undefined)?.port,
-  peer_port: ({ peer }) => (peer as Fields | undefined)?.port,
-};
-const ownForm = new Set([
-  'time_ns',
-  'comm',
-  'thread',
-  'local_address',
-  'peer_address',
-  'flow_ns',
-  'flow_cpu',
-  'error',
-]);
-
-/** Each row against its record. */
-function check(batch: EventColumns): void {
-  const names = columnNames.filter((name) => !ownForm.has(name));
-  for (let row = 0; row < batch.length; row++) {
-    const record = batch.record(row) as unknown as Fields;
-    for (const name of names) {
-      const value = batch.column(name)[row];
-      const words = (columnWords as Readonly<Record<string, readonly (string | undefined)[]>>)[name];
-      const shown = words === undefined ? (Number.isNaN(value) ? undefined : value) : words[Number(value)];
-      assert.equal(shown, (elsewhere[name] ?? ((fields) => fields[name]))(record), name);
-    }
-    assert.equal(wallText(batch.column('time_ns')[row]!), record.time);
-    if (record.flow_id === undefined) continue;
-    const flow = batch.column('flow_ns')[row]! & ((1n << 60n) - 1n);
-    assert.equal(`${flow.toString(16).padStart(15, '0')}.${batch.column('flow_cpu')[row]}`, record.flow_id);
-  }
-}
-
-function wallText(ns: bigint): string {
-  const text = new Date(Number(ns / 1_000_000_000n) * 1000).toISOString().slice(0, 19);
-  return `${text}.${(ns % 1_000_000_000n).toString().padStart(9, '0')}Z`;
 }
 
 describe('columns of events', () => {

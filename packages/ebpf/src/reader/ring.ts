@@ -8,6 +8,12 @@
  */
 export type OnRecord = (view: DataView, offset: number, length: number) => void;
 
+/**
+ * Called for every run of records of one length that lie one after the other: `count` of them, each `stride` bytes after the
+ * one before. The first one's bytes start at `offset` of `view`.
+ */
+export type OnRun = (view: DataView, offset: number, count: number, stride: number) => void;
+
 /** Counts of a {@link RingBufferReader}. */
 export interface RingStatistics {
   /** Records delivered. */
@@ -36,6 +42,8 @@ const BPF_RINGBUF_DISCARD_BIT = 0x4000_0000;
 const lengthMask = 0x3fff_ffff;
 /** Space is given back each time so large a part of the ring is consumed, that a full ring has room again soon. */
 const releaseFraction = 4;
+/** Records of a run at most: what was looked at is still in the CPU's cache when its consumer reads it. */
+const longestRun = 256;
 
 /**
  * Walks records. Positions are bytes since the ring's creation; a number holds them exactly up to 2^53, which at a
@@ -48,7 +56,10 @@ export class RingWalker {
   /** The data as words: a record's header starts at a multiple of 8. */
   readonly #words: Int32Array;
   readonly #size: number;
+  /** All before was handed out. */
   #position: number;
+  /** All before was given back. */
+  #released: number;
   #stopped = false;
   #records = 0;
   #bytes = 0;
@@ -61,13 +72,14 @@ export class RingWalker {
     this.#words = new Int32Array(memory.data.buffer, memory.data.byteOffset, memory.data.byteLength / 4);
     this.#size = memory.size;
     this.#position = Number(Atomics.load(this.#consumerPosition, 0));
+    this.#released = this.#position;
   }
 
   get statistics(): RingStatistics {
     return { records: this.#records, bytes: this.#bytes, discarded: this.#discarded };
   }
 
-  /** Where the consumer stands: all before is consumed. */
+  /** Where the consumer stands: all before was handed out. */
   get position(): number {
     return this.#position;
   }
@@ -128,6 +140,64 @@ export class RingWalker {
     return delivered;
   }
 
+  /**
+   * Hands out runs of records, as {@link drain} hands out records, but gives no space back: they stay until {@link release}.
+   *
+   * @returns the number of records handed out, without discarded ones.
+   */
+  peek(onRun: OnRun, limit: number, end: number): number {
+    const mask = this.#size - 1;
+    const words = this.#words;
+    const stop = Math.min(end, this.producerPosition());
+    let found = 0;
+    while (this.#position < stop && found < limit && !this.#stopped) {
+      const start = this.#position;
+      const offset = start & mask;
+      const header = Atomics.load(words, offset >>> 2);
+      if (header < 0) break; // the busy bit is the sign
+      const length = header & lengthMask;
+      const stride = (length + headerSize + 7) & ~7;
+      if ((header & BPF_RINGBUF_DISCARD_BIT) !== 0) {
+        this.#discarded++;
+        this.#position += stride;
+        continue;
+      }
+      // A record that begins before the ring's end is whole there; the next one begins at its start.
+      const upTo = Math.min(stop - start, this.#size - offset);
+      const most = Math.min(Math.ceil(upTo / stride), limit - found, longestRun);
+      let count = 1;
+      while (count < most && Atomics.load(words, (offset + count * stride) >>> 2) === header) count++;
+      found += count;
+      this.#records += count;
+      this.#bytes += count * length;
+      this.#position += count * stride;
+      onRun(this.#data, offset + headerSize, count, stride);
+    }
+    return found;
+  }
+
+  /**
+   * Gives back the space of records that {@link peek} handed out.
+   *
+   * @param end Where the last of them ends in the data, at a multiple of eight bytes; without it, that of all.
+   */
+  release(end?: number): void {
+    if (end === undefined) {
+      if (this.#released !== this.#position) this.#release(this.#position);
+      return;
+    }
+    const from = this.#released & (this.#size - 1);
+    const bytes = end > from ? end - from : end - from + this.#size;
+    const position = this.#position;
+    this.#release(this.#released + bytes);
+    this.#position = position;
+  }
+
+  /** Bytes that producers cannot use: reserved, and not given back. */
+  get occupied(): number {
+    return this.producerPosition() - this.#released;
+  }
+
   /** Ends a walk under way after the current record: the memory is about to go. */
   stop(): void {
     this.#stopped = true;
@@ -143,6 +213,7 @@ export class RingWalker {
    */
   #release(position: number): void {
     this.#position = position;
+    this.#released = position;
     Atomics.store(this.#consumerPosition, 0, BigInt(position));
   }
 }

@@ -5,7 +5,7 @@ import { Cleanup } from '../sys/cleanup.js';
 import { Readiness, type WaitOptions } from '../sys/epoll.js';
 import { Mapping, pageSize } from '../sys/memory.js';
 import { MapType, mapTypeName } from '../uapi/map-types.js';
-import { type OnRecord, type RingStatistics, RingWalker } from './ring.js';
+import { type OnRecord, type OnRun, type RingStatistics, RingWalker } from './ring.js';
 
 /** Options of a {@link RingBufferReader}. */
 export interface RingBufferOptions {
@@ -25,11 +25,12 @@ const defaultLimit = 65_536;
  *
  * A ring drops records when it is full; the program that writes must count those, for the kernel does not.
  *
- * `drain`, `drainUntil` and `wait` throw EbpfError after disposal.
+ * `drain`, `drainUntil`, `peekUntil` and `wait` throw EbpfError after disposal.
  */
 export class RingBufferReader implements Disposable {
   readonly #consumer: Mapping;
   readonly #producer: Mapping;
+  readonly #data: DataView;
   readonly #walker: RingWalker;
   readonly #readiness: Readiness;
   #disposed = false;
@@ -59,10 +60,11 @@ export class RingBufferReader implements Disposable {
     this.#producer = cleanup.use(new Mapping(map.fd, producer));
     this.#readiness = cleanup.use(new Readiness());
     this.#readiness.add(map.fd);
+    this.#data = new DataView(this.#producer.buffer, page, size + again);
     this.#walker = new RingWalker({
       consumer: this.#consumer.buffer,
       producer: this.#producer.buffer,
-      data: new DataView(this.#producer.buffer, page, size + again),
+      data: this.#data,
       size,
     });
     cleanup.keep();
@@ -78,7 +80,7 @@ export class RingBufferReader implements Disposable {
     return this.#readiness.fd;
   }
 
-  /** Where the consumer stands, in bytes since the ring's creation. */
+  /** Where the consumer stands, in bytes since the ring's creation: all before was handed out. */
   get position(): number {
     return this.#walker.position;
   }
@@ -92,7 +94,7 @@ export class RingBufferReader implements Disposable {
     return this.#walker.producerPosition();
   }
 
-  /** Bytes reserved and not yet consumed, headers included. */
+  /** Bytes reserved and not yet handed out, headers included. */
   available(): number {
     return this.#walker.producerPosition() - this.#walker.position;
   }
@@ -123,6 +125,37 @@ export class RingBufferReader implements Disposable {
     this.#check();
     this.#walker.drain(onRecord, limit, position);
     return this.#walker.position >= position;
+  }
+
+  /**
+   * Hands out the records before a position as runs, at most `limit` of them. Unlike those of {@link drainUntil}, they stay in
+   * the ring, and valid, until {@link release} gives their space back.
+   *
+   * @returns whether the position was reached.
+   */
+  peekUntil(position: number, onRun: OnRun, limit: number = defaultLimit): boolean {
+    this.#check();
+    this.#walker.peek(onRun, limit, position);
+    return this.#walker.position >= position;
+  }
+
+  /**
+   * Gives back the space of records that {@link peekUntil} handed out, from the oldest on.
+   *
+   * @param end Where the last of them ends in the view, rounded up to a multiple of eight bytes. Default: all of them.
+   */
+  release(end?: number): void {
+    if (!this.#disposed) this.#walker.release(end);
+  }
+
+  /** Bytes that programs cannot reserve: in use, headers included. */
+  get occupied(): number {
+    return this.#walker.occupied;
+  }
+
+  /** The memory in which records are: what callbacks get as `view`. */
+  get data(): DataView {
+    return this.#data;
   }
 
   /**

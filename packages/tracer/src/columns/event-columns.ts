@@ -3,7 +3,8 @@ import { EbpfError } from '@weir/ebpf';
 import type { KernelRecord, OtherRecord } from '../records/record.js';
 import type { WallClock } from '../stream/clock.js';
 import { EventDecoder } from '../stream/decode.js';
-import type { RecordSink } from '../stream/event-stream.js';
+import type { EventBlock } from '../stream/staging.js';
+import type { RecordSink } from '../stream/waiting-records.js';
 import { columnTable } from './column-table.js';
 import type { ColumnName, ColumnTypes } from './column-types.js';
 import { EventRows } from './event-rows.js';
@@ -82,8 +83,8 @@ export class ColumnReader implements RecordSink {
     this.#decoder = new EventDecoder(clock);
   }
 
-  event(view: DataView, offset: number): void {
-    this.#rows.push(view, offset);
+  events(block: EventBlock, offset: number, count: number): void {
+    this.#rows.push(block.words, offset, count);
   }
 
   record(record: OtherRecord): void {

@@ -1,8 +1,9 @@
 /** Numbers that not every event has. */
-import { offsetsTcpEvent, sizeofTcpEvent } from '../generated/tcp.js';
+import { offsetsTcpEvent } from '../generated/tcp.js';
+import { EVENT_STRIDE_WORDS } from '../stream/staging.js';
 import type { EventRows } from './event-rows.js';
 
-const WORDS = sizeofTcpEvent / 4;
+const WORDS = EVENT_STRIDE_WORDS;
 const KIND = offsetsTcpEvent.event / 4;
 const FLAGS = offsetsTcpEvent.flags / 4;
 

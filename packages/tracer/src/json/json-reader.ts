@@ -3,7 +3,8 @@ import { offsetsTcpEvent } from '../generated/tcp.js';
 import type { EventName, OtherRecord } from '../records/record.js';
 import type { WallClock } from '../stream/clock.js';
 import { eventNames } from '../stream/decode.js';
-import type { RecordSink } from '../stream/event-stream.js';
+import { EVENT_STRIDE, type EventBlock } from '../stream/staging.js';
+import type { RecordSink } from '../stream/waiting-records.js';
 import { ByteWriter } from './byte-writer.js';
 import { EventJson } from './event-json.js';
 import { jsonLine } from './record-json.js';
@@ -30,9 +31,12 @@ export class JsonReader implements RecordSink {
     this.#events = new EventJson(clock);
   }
 
-  event(view: DataView, offset: number): void {
-    this.#counts[eventNames[view.getUint32(offset + offsetsTcpEvent.event, true)]!]++;
-    this.#events.write(this.#out, view, offset);
+  events({ view }: EventBlock, offset: number, count: number): void {
+    const end = offset + count * EVENT_STRIDE;
+    for (let at = offset; at < end; at += EVENT_STRIDE) {
+      this.#counts[eventNames[view.getUint32(at + offsetsTcpEvent.event, true)]!]++;
+      this.#events.write(this.#out, view, at);
+    }
   }
 
   record(record: OtherRecord): void {

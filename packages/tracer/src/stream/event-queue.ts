@@ -26,6 +26,11 @@ export class EventQueue {
     return this.#released - this.#first;
   }
 
+  /** All events, released or not. */
+  get size(): number {
+    return this.#end - this.#first;
+  }
+
   /** Places of the ring, a power of two. */
   get capacity(): number {
     return this.#times.length;
@@ -50,13 +55,42 @@ export class EventQueue {
     places[to & mask] = place;
   }
 
+  /**
+   * Adds events in places that follow each other, as far as they are in order: no older than any other, and than the one before.
+   *
+   * @param times The first `count` are theirs.
+   * @param step From one place to the next.
+   * @returns how many were added: the first ones.
+   */
+  pushRun(times: Float64Array, count: number, place: number, step: number): number {
+    if (!this.#sorted) return 0;
+    while (this.#end - this.#first + count > this.#times.length) this.#resize(2 * this.#times.length);
+    const ownTimes = this.#times;
+    const places = this.#places;
+    const mask = ownTimes.length - 1;
+    const end = this.#end;
+    let newest = this.#newestReleased;
+    if (end > this.#released) newest = Math.max(newest, ownTimes[(end - 1) & mask]!);
+    let index = 0;
+    for (; index < count; index++) {
+      const time = times[index]!;
+      if (time < newest) break;
+      newest = time;
+      ownTimes[(end + index) & mask] = time;
+      places[(end + index) & mask] = place + index * step;
+    }
+    this.#end = end + index;
+    return index;
+  }
+
   /** Releases all up to a time. @returns how many. */
   release(time: number): number {
     if (!this.#sorted) this.#sort();
     const times = this.#times;
     const mask = times.length - 1;
     const from = this.#released;
-    let to = from;
+    const all = this.#end > from && times[(this.#end - 1) & mask]! <= time;
+    let to = all ? this.#end : from;
     while (to < this.#end && times[to & mask]! <= time) to++;
     this.#released = to;
     if (to > from) this.#newestReleased = Math.max(this.#newestReleased, times[(to - 1) & mask]!);
@@ -79,15 +113,43 @@ export class EventQueue {
 
   /** Removes the oldest released event, of which there must be one. @returns its place. */
   shift(): number {
-    const place = this.#places[this.#first & (this.#places.length - 1)]!;
-    this.#first++;
-    if (this.#first === this.#end && this.#places.length > KEPT_CAPACITY) this.#resize(FIRST_CAPACITY);
+    const place = this.at(0);
+    this.remove(1);
     return place;
   }
 
-  /** The place of a released event. @param index 0 for the oldest, below the length. */
+  /** Removes the oldest released events. @param count At most {@link length}. */
+  remove(count: number): void {
+    this.#first += count;
+    if (this.#first === this.#end && this.#places.length > KEPT_CAPACITY) this.#resize(FIRST_CAPACITY);
+  }
+
+  /** The place of an event. @param index 0 for the oldest, below {@link size}. */
   at(index: number): number {
     return this.#places[(this.#first + index) & (this.#places.length - 1)]!;
+  }
+
+  /**
+   * The number of events from one on whose places follow each other.
+   *
+   * @param index 0 for the oldest, below {@link size}.
+   * @param step From one place to the next.
+   */
+  runLength(index: number, limit: number, step: number): number {
+    const places = this.#places;
+    const mask = places.length - 1;
+    const from = this.#first + index;
+    const place = places[from & mask]!;
+    const most = Math.min(limit, this.#end - from);
+    let count = 1;
+    while (count < most && places[(from + count) & mask]! === place + count * step) count++;
+    return count;
+  }
+
+  /** Gives events other places, which follow each other. @param index Of the first; 0 for the oldest. */
+  moveRun(index: number, count: number, place: number): void {
+    const mask = this.#places.length - 1;
+    for (let done = 0; done < count; done++) this.#places[(this.#first + index + done) & mask] = place + done;
   }
 
   /** Removes the newest released events, beyond so many. @returns their places, from the oldest on. */

@@ -2,12 +2,19 @@
 import { type BpfMap, MapType, PerfBufferReader, RingBufferReader, type WaitOptions } from '@weir/ebpf';
 import { onlineCpus } from '@weir/ebpf/sys';
 import { sizeofTcpEvent } from '../generated/tcp.js';
+import type { EventBlock } from './staging.js';
 
-/** Receives the place of each event. */
-export type OnEvent = (view: DataView, offset: number) => void;
+/** The part of the ring in use from which on it is crowded. */
+const CROWDED = 0.75;
+
+/**
+ * Receives the place of events: `count` of them, each `stride` bytes after the one before. They are there during the call only,
+ * unless the view is that of {@link EventRing.memory}.
+ */
+export type OnEvents = (view: DataView, offset: number, count: number, stride: number) => void;
 
 /** Reads up to a place that was marked, at most `limit` events. False if not all of them were there yet. */
-export type ReadToMark = (onEvent: OnEvent, limit: number) => boolean;
+export type ReadToMark = (onEvents: OnEvents, limit: number) => boolean;
 
 export interface EventRing extends Disposable {
   /**
@@ -15,6 +22,16 @@ export interface EventRing extends Disposable {
    * older than this are before the mark.
    */
   readonly delayNs: bigint;
+  /** Where events stay until {@link release}; undefined for a ring whose events are there during the call only. */
+  readonly memory: EventBlock | undefined;
+  /**
+   * Lets programs write anew where the oldest events are.
+   *
+   * @param end Where the last of these events ends in {@link memory}, bytes. Default: that of all that were read.
+   */
+  release(end?: number): void;
+  /** Whether the ring will soon be full: because of events that were read and not released, and of others since then. */
+  isCrowded(): boolean;
   /** Marks where the ring ends now. */
   mark(): ReadToMark;
   /** Events of a CPU that the kernel reported as dropped. A ring buffer reports none: the programs know. */
@@ -25,15 +42,26 @@ export interface EventRing extends Disposable {
 /** Programs stamp an event after they have reserved its place: whatever lies beyond the end is younger. */
 class RingBuffer implements EventRing {
   readonly delayNs = 0n;
+  readonly memory: EventBlock;
   readonly #reader: RingBufferReader;
 
   constructor(map: BpfMap) {
     this.#reader = new RingBufferReader(map, { longestRecord: sizeofTcpEvent });
+    const { data } = this.#reader;
+    this.memory = { view: data, words: new Uint32Array(data.buffer, data.byteOffset, data.byteLength / 4) };
+  }
+
+  release(end?: number): void {
+    this.#reader.release(end);
+  }
+
+  isCrowded(): boolean {
+    return this.#reader.occupied > CROWDED * this.#reader.size && this.#reader.available() > 0;
   }
 
   mark(): ReadToMark {
     const end = this.#reader.producerPosition();
-    return (onEvent, limit) => this.#reader.drainUntil(end, onEvent, limit);
+    return (onEvents, limit) => this.#reader.peekUntil(end, onEvents, limit);
   }
 
   reportedLost(): number {
@@ -52,6 +80,7 @@ class RingBuffer implements EventRing {
 /** Programs stamp an event before it is copied into their CPU's ring; only interrupts come in between. */
 class PerfBuffer implements EventRing {
   readonly delayNs = 50_000_000n;
+  readonly memory = undefined;
   readonly #reader: PerfBufferReader;
 
   constructor(map: BpfMap, bytes: number, immediate: boolean) {
@@ -60,10 +89,17 @@ class PerfBuffer implements EventRing {
     this.#reader = new PerfBufferReader(map, { bytesPerCpu, wakeupBytes });
   }
 
+  release(): void {}
+
+  isCrowded(): boolean {
+    return false;
+  }
+
   mark(): ReadToMark {
     this.#reader.addOnlineCpus();
     const ends = this.#reader.positions();
-    return (onEvent, limit) => this.#reader.drainUntil(ends, onEvent, limit);
+    return (onEvents, limit) =>
+      this.#reader.drainUntil(ends, (view, offset) => onEvents(view, offset, 1, sizeofTcpEvent), limit);
   }
 
   reportedLost(cpu: number): number {

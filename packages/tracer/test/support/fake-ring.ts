@@ -37,6 +37,7 @@ export function closeEvent(timeNs: bigint): DataView {
 /** A ring that tests fill, and the stream that reads it. */
 export class FakeRing implements EventRing {
   readonly delayNs = 0n;
+  readonly memory = undefined;
   #events: DataView[] = [];
   produced = 0;
 
@@ -55,10 +56,17 @@ export class FakeRing implements EventRing {
     const events = this.#events;
     let read = 0;
     this.#events = [];
-    return (onEvent, limit) => {
-      for (const end = Math.min(events.length, read + limit); read < end; read++) onEvent(events[read]!, 0);
+    return (onEvents, limit) => {
+      for (const end = Math.min(events.length, read + limit); read < end; read++)
+        onEvents(events[read]!, 0, 1, sizeofTcpEvent);
       return read === events.length;
     };
+  }
+
+  release(): void {}
+
+  isCrowded(): boolean {
+    return false;
   }
 
   reportedLost(): number {
@@ -73,7 +81,7 @@ export class FakeRing implements EventRing {
 }
 
 export function fakeStream(
-  ring: FakeRing,
+  ring: EventRing & { readonly produced: number },
   clock = new FollowedClock(),
   sources: readonly RecordSource[] = [],
 ): { stream: EventStream; losses: Losses } {
