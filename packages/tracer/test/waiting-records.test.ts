@@ -150,6 +150,25 @@ describe('events that wait in the ring', () => {
   });
 });
 
+describe('events far out of order', () => {
+  it('are delivered in order and with their bytes, though others of the ring are given back before them', async () => {
+    const ring = new MemoryRing(216 * 1000 + 8);
+    const { stream } = fakeStream(ring);
+    stream.hasReader = true;
+    const times = Array.from({ length: 300 }, (_, index) => 1000 + index);
+    times.push(1010, 1050, 1060, 1060, 1320, 1310, 1330, 1020, 1340);
+    for (const time of times) ring.add(closeEvent(BigInt(time)));
+    await stream.drain();
+    const found = stream.take();
+    times.sort((a, b) => a - b);
+    assert.deepEqual(
+      found.map((record) => [record.event, record.monotonic_ns]),
+      times.map((time) => ['close', time]),
+    );
+    stream[Symbol.dispose]();
+  });
+});
+
 describe('the room of a ring in which events wait', () => {
   const filled = (events: number): { ring: MemoryRing; stream: EventStream } => {
     const ring = new MemoryRing(216 * 1000);

@@ -63,13 +63,13 @@ export class EventQueue {
    * @returns how many were added: the first ones.
    */
   pushRun(times: Float64Array, count: number, place: number, step: number): number {
-    if (!this.#sorted) return 0;
     while (this.#end - this.#first + count > this.#times.length) this.#resize(2 * this.#times.length);
     const ownTimes = this.#times;
     const places = this.#places;
     const mask = ownTimes.length - 1;
     const end = this.#end;
     let newest = this.#newestReleased;
+    // The last one is the newest also where the second part is not sorted: whatever is older was put before it.
     if (end > this.#released) newest = Math.max(newest, ownTimes[(end - 1) & mask]!);
     let index = 0;
     for (; index < count; index++) {
