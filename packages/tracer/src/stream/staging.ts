@@ -29,7 +29,7 @@ class Block implements EventBlock {
   readonly view = new DataView(this.words.buffer);
   /** Places given out since the block was last empty: the first ones. */
   used = 0;
-  /** Those of them that were not released. */
+  /** Places among them that were not released. */
   live = 0;
 }
 

@@ -65,7 +65,7 @@ export class WaitingRecords {
     return this.#queue.length;
   }
 
-  /** Those among them that are no events. */
+  /** Records among them that are no events. */
   get others(): number {
     return this.#others.length;
   }
