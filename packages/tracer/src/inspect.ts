@@ -8,7 +8,7 @@ import { readKernelFeatures } from './hooks/kernel-features.js';
 import { planHooks } from './hooks/plan.js';
 import { capabilityNeeds, privilegeProblems } from './privileges.js';
 import type { FeatureReport, HookChoice, HostReport, Problem } from './report.js';
-import { planUdp, readUdpFeatures } from './sockets/index.js';
+import { describeTcpWalk, planUdp, readUdpFeatures } from './sockets/index.js';
 import { Tracer } from './tracer.js';
 import { describeOffsets, missingFields } from './types/field-report.js';
 import { type TargetTypes, targetTypes } from './types/target.js';
@@ -58,11 +58,12 @@ function describeFeature(name: FeatureName): FeatureReport {
   return { since, ...describeUnknown(name, answer) };
 }
 
-/** Includes the hook of UDP, which is used on demand. */
+/** Includes what is used on demand: the hook of UDP, and the walk over live connections. */
 function findHooks(btf: Btf): readonly HookChoice[] {
   return describeView([
     ...planHooks(readKernelFeatures(btf), undefined, true).choices,
     planUdp(readUdpFeatures(btf)).choice,
+    describeTcpWalk(btf),
   ]);
 }
 

@@ -1,9 +1,10 @@
-/** Sockets through the running kernel's sock_diag. */
+/** Sockets through the running kernel's sock_diag, and through its iterator over TCP sockets. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
+import { kernelBtf } from '@weir/ebpf';
 import { AddressFormatter } from '@weir/ebpf/address';
 import { withNetns } from '@weir/ebpf/sys';
 import {
@@ -15,12 +16,15 @@ import {
   SocketReader,
   type SocketReaderOptions,
   stateName,
+  TcpIterator,
 } from '../src/sockets/index.js';
 import { Load } from './support/load.js';
 import { TestNetns } from './support/netns.js';
 import { MSG_DONTWAIT, RawSocket } from './support/raw-sockets.js';
 
 const addresses = new AddressFormatter();
+/** What lists connections, where it is not sock_diag. */
+let tcpWalk: TcpIterator | undefined;
 
 interface Seen {
   readonly transport: string;
@@ -58,7 +62,7 @@ function copy(socket: DiagSocket): Seen {
 
 function socketsOf(netns: TestNetns, options: SocketReaderOptions = {}): Seen[] {
   const found: Seen[] = [];
-  const snapshot = new SocketReader({ ...options, netns: [netns.inode] }).read((socket) => {
+  const snapshot = new SocketReader({ tcpWalk, ...options, netns: [netns.inode] }).read((socket) => {
     assert.equal(socket.netns, netns.inode);
     found.push(copy(socket));
   });
@@ -96,157 +100,186 @@ const only = (sockets: readonly Seen[], local: number): Seen => {
   return found[0]!;
 };
 
-describe('reading the sockets of a network namespace', () => {
-  for (const family of ['4', '6', 'mapped']) {
-    it(`shows ends, owners and exact payload of open connections over IPv${family}`, async () => {
-      using netns = new TestNetns();
-      const count = 300;
-      const args = ['hold', '--count', String(count), '--family', family, '--send', '77', '--reply', '1234'];
-      using load = await Load.prepare(netns, ...args);
-      load.signal();
-      await load.awaitKind('holding');
-      const sockets = socketsOf(netns, { listeners: false });
-      const owners = new SocketOwners();
-      owners.step(Number.POSITIVE_INFINITY);
-      const pids = new Map(sockets.map(({ local, peer, inode }) => [`${local} ${peer}`, owners.pids(inode)]));
-      const pairs = (await load.run()).filter(({ kind }) => kind === 'pair');
-      assert.equal(sockets.length, 2 * count);
-      assert.equal(new Set(sockets.map(({ cookie }) => cookie)).size, 2 * count);
-      const byEnds = new Map(sockets.map((socket) => [`${socket.local} ${socket.peer}`, socket]));
-      for (const { client, server } of pairs) {
-        const [a, b] = [`${client.address}:${client.port}`, `${server.address}:${server.port}`];
-        for (const [place, pid, opened, sent, received] of [
-          [`${a} ${b}`, client.pid, true, 77, 1234],
-          [`${b} ${a}`, server.pid, false, 1234, 77],
-        ] as const) {
-          const socket = byEnds.get(place);
-          assert.ok(socket !== undefined, place);
-          assert.equal(socket.state, 'established');
-          assert.deepEqual(
-            [socket.opened, socket.sent, socket.received, socket.retransmits, socket.uid],
-            [opened, sent, received, 0, 0],
-            place,
-          );
-          assert.deepEqual(pids.get(place), [pid]);
+for (const way of ['sock_diag', 'iterator:tcp']) {
+  describe(`reading the sockets of a network namespace by ${way}`, () => {
+    before(() => {
+      if (way === 'sock_diag') return;
+      tcpWalk = TcpIterator.open(kernelBtf()!);
+      assert.ok(tcpWalk !== undefined, 'this kernel has iterators over TCP sockets');
+    });
+    after(() => {
+      tcpWalk?.[Symbol.dispose]();
+      tcpWalk = undefined;
+    });
+
+    for (const family of ['4', '6', 'mapped']) {
+      it(`shows ends, owners and exact payload of open connections over IPv${family}`, async () => {
+        using netns = new TestNetns();
+        const count = 300;
+        const args = [
+          'hold',
+          '--count',
+          String(count),
+          '--family',
+          family,
+          '--send',
+          '77',
+          '--reply',
+          '1234',
+        ];
+        using load = await Load.prepare(netns, ...args);
+        load.signal();
+        await load.awaitKind('holding');
+        const sockets = socketsOf(netns, { listeners: false });
+        const owners = new SocketOwners();
+        owners.step(Number.POSITIVE_INFINITY);
+        const pids = new Map(
+          sockets.map(({ local, peer, inode }) => [`${local} ${peer}`, owners.pids(inode)]),
+        );
+        const pairs = (await load.run()).filter(({ kind }) => kind === 'pair');
+        assert.equal(sockets.length, 2 * count);
+        assert.equal(new Set(sockets.map(({ cookie }) => cookie)).size, 2 * count);
+        const byEnds = new Map(sockets.map((socket) => [`${socket.local} ${socket.peer}`, socket]));
+        for (const { client, server } of pairs) {
+          const [a, b] = [`${client.address}:${client.port}`, `${server.address}:${server.port}`];
+          for (const [place, pid, opened, sent, received] of [
+            [`${a} ${b}`, client.pid, true, 77, 1234],
+            [`${b} ${a}`, server.pid, false, 1234, 77],
+          ] as const) {
+            const socket = byEnds.get(place);
+            assert.ok(socket !== undefined, place);
+            assert.equal(socket.state, 'established');
+            assert.deepEqual(
+              [socket.opened, socket.sent, socket.received, socket.retransmits, socket.uid],
+              [opened, sent, received, 0, 0],
+              place,
+            );
+            assert.deepEqual(pids.get(place), [pid]);
+          }
         }
+        // Nothing but TIME_WAIT may be left of them.
+        assert.deepEqual(socketsOf(netns), []);
+      });
+    }
+
+    it('shows half-closed connections, orphans, and connects under way', () => {
+      using netns = new TestNetns();
+      inside(netns, () => {
+        using listener = RawSocket.tcp().bind('127.0.0.1').listen();
+        const { port } = listener;
+        using client = RawSocket.tcp().bind('127.0.0.1').connect('127.0.0.1', port);
+        const clientPort = client.port;
+        using server = listener.accept();
+        client.send(1000);
+        client.shutdown(1);
+        assert.equal(server.receive(2000), 1000);
+        server.send(5000);
+        let sockets = socketsOf(netns);
+        assert.deepEqual(sockets.map(({ state }) => state).sort(), ['close_wait', 'fin_wait2', 'listen']);
+        let here = only(sockets, clientPort);
+        assert.deepEqual(
+          [here.state, here.opened, here.sent, here.received],
+          ['fin_wait2', true, 1000, 5000],
+        );
+        let there = only(sockets, port);
+        assert.deepEqual(
+          [there.state, there.opened, there.sent, there.received],
+          ['close_wait', false, 5000, 1000],
+        );
+        client.receive(5000);
+        client[Symbol.dispose]();
+        sockets = socketsOf(netns);
+        there = only(sockets, port);
+        assert.deepEqual([there.state, there.sent, there.received], ['close_wait', 5000, 1000]);
+        // A socket that the application has closed has no inode any more; the kernel may keep it as a mere TIME_WAIT entry.
+        here = sockets.find(({ local }) => local.endsWith(`:${clientPort}`)) ?? { ...here, inode: 0 };
+        assert.equal(here.inode, 0);
+      });
+      netns.ip('link', 'add', 'hole', 'type', 'veth', 'peer', 'name', 'hole-end');
+      netns.ip('link', 'set', 'hole', 'up');
+      netns.ip('link', 'set', 'hole-end', 'up');
+      netns.ip('addr', 'add', '192.0.2.1/24', 'dev', 'hole');
+      netns.ip('neigh', 'add', '192.0.2.2', 'lladdr', '02:00:00:00:00:01', 'dev', 'hole');
+      inside(netns, () => {
+        const nonblocking = 0o4000;
+        using client = RawSocket.tcp(false, nonblocking);
+        assert.throws(() => client.connect('192.0.2.2', 9), /EINPROGRESS/);
+        const [socket] = socketsOf(netns);
+        assert.deepEqual([socket?.state, socket?.opened, socket?.sent], ['syn_sent', true, 0]);
+      });
+    });
+
+    it('shows UDP sockets, connected and not, and can leave out each kind', () => {
+      using netns = new TestNetns();
+      inside(netns, () => {
+        using server = RawSocket.udp(true).bind('::');
+        using client = RawSocket.udp().connect('127.0.0.1', server.port);
+        using listener = RawSocket.tcp().bind('127.0.0.1').listen();
+        const ends = (options: SocketReaderOptions) =>
+          socketsOf(netns, options)
+            .map(({ transport, state, local, peer }) => `${transport} ${state} ${local} ${peer}`)
+            .sort();
+        const listening = `tcp listen 127.0.0.1:${listener.port} 0.0.0.0:0`;
+        const connected = `udp established 127.0.0.1:${client.port} 127.0.0.1:${server.port}`;
+        const open = `udp close :::${server.port} :::0`;
+        assert.deepEqual(ends({}), [listening, open, connected]);
+        assert.deepEqual(ends({ udp: false }), [listening]);
+        assert.deepEqual(ends({ listeners: false, ipv6: false }), [connected]);
+        assert.deepEqual(ends({ tcp: false, listeners: false, udp: false }), []);
+      });
+    });
+
+    it('shows as many retransmits as the kernel has counted, for a peer that is away for a while', () => {
+      using near = new TestNetns();
+      using far = new TestNetns();
+      near.ip('link', 'add', 'wire', 'type', 'veth', 'peer', 'name', 'wire', 'netns', far.name);
+      for (const [netns, address] of [
+        [near, '192.0.2.1/24'],
+        [far, '192.0.2.2/24'],
+      ] as const) {
+        netns.ip('addr', 'add', address, 'dev', 'wire');
+        netns.ip('link', 'set', 'wire', 'up');
       }
-      // Nothing but TIME_WAIT may be left of them.
-      assert.deepEqual(socketsOf(netns), []);
-    });
-  }
-
-  it('shows half-closed connections, orphans, and connects under way', () => {
-    using netns = new TestNetns();
-    inside(netns, () => {
-      using listener = RawSocket.tcp().bind('127.0.0.1').listen();
-      const { port } = listener;
-      using client = RawSocket.tcp().bind('127.0.0.1').connect('127.0.0.1', port);
-      const clientPort = client.port;
-      using server = listener.accept();
-      client.send(1000);
-      client.shutdown(1);
-      assert.equal(server.receive(2000), 1000);
-      server.send(5000);
-      let sockets = socketsOf(netns);
-      assert.deepEqual(sockets.map(({ state }) => state).sort(), ['close_wait', 'fin_wait2', 'listen']);
-      let here = only(sockets, clientPort);
-      assert.deepEqual([here.state, here.opened, here.sent, here.received], ['fin_wait2', true, 1000, 5000]);
-      let there = only(sockets, port);
-      assert.deepEqual(
-        [there.state, there.opened, there.sent, there.received],
-        ['close_wait', false, 5000, 1000],
+      using listener = inside(far, () => RawSocket.tcp().bind('192.0.2.2').listen());
+      using client = inside(near, () =>
+        RawSocket.tcp().bind('192.0.2.1').connect('192.0.2.2', listener.port),
       );
-      client.receive(5000);
-      client[Symbol.dispose]();
-      sockets = socketsOf(netns);
-      there = only(sockets, port);
-      assert.deepEqual([there.state, there.sent, there.received], ['close_wait', 5000, 1000]);
-      // A socket that the application has closed has no inode any more; the kernel may keep it as a mere TIME_WAIT entry.
-      here = sockets.find(({ local }) => local.endsWith(`:${clientPort}`)) ?? { ...here, inode: 0 };
-      assert.equal(here.inode, 0);
-    });
-    netns.ip('link', 'add', 'hole', 'type', 'veth', 'peer', 'name', 'hole-end');
-    netns.ip('link', 'set', 'hole', 'up');
-    netns.ip('link', 'set', 'hole-end', 'up');
-    netns.ip('addr', 'add', '192.0.2.1/24', 'dev', 'hole');
-    netns.ip('neigh', 'add', '192.0.2.2', 'lladdr', '02:00:00:00:00:01', 'dev', 'hole');
-    inside(netns, () => {
-      const nonblocking = 0o4000;
-      using client = RawSocket.tcp(false, nonblocking);
-      assert.throws(() => client.connect('192.0.2.2', 9), /EINPROGRESS/);
-      const [socket] = socketsOf(netns);
-      assert.deepEqual([socket?.state, socket?.opened, socket?.sent], ['syn_sent', true, 0]);
-    });
-  });
-
-  it('shows UDP sockets, connected and not, and can leave out each kind', () => {
-    using netns = new TestNetns();
-    inside(netns, () => {
-      using server = RawSocket.udp(true).bind('::');
-      using client = RawSocket.udp().connect('127.0.0.1', server.port);
-      using listener = RawSocket.tcp().bind('127.0.0.1').listen();
-      const ends = (options: SocketReaderOptions) =>
-        socketsOf(netns, options)
-          .map(({ transport, state, local, peer }) => `${transport} ${state} ${local} ${peer}`)
-          .sort();
-      const listening = `tcp listen 127.0.0.1:${listener.port} 0.0.0.0:0`;
-      const connected = `udp established 127.0.0.1:${client.port} 127.0.0.1:${server.port}`;
-      const open = `udp close :::${server.port} :::0`;
-      assert.deepEqual(ends({}), [listening, open, connected]);
-      assert.deepEqual(ends({ udp: false }), [listening]);
-      assert.deepEqual(ends({ listeners: false, ipv6: false }), [connected]);
-      assert.deepEqual(ends({ tcp: false, listeners: false, udp: false }), []);
+      using server = listener.accept();
+      const size = 100_000;
+      client.send(size / 2);
+      // Frames for another machine's address.
+      near.ip(
+        'neigh',
+        'replace',
+        '192.0.2.2',
+        'lladdr',
+        '02:00:00:00:00:01',
+        'dev',
+        'wire',
+        'nud',
+        'permanent',
+      );
+      client.send(size / 2, MSG_DONTWAIT);
+      sleep(800);
+      near.ip('neigh', 'replace', '192.0.2.2', 'lladdr', linkAddress(far), 'dev', 'wire', 'nud', 'permanent');
+      const deadline = Date.now() + 20_000;
+      for (let received = 0; received < size; ) {
+        assert.ok(Date.now() < deadline, 'the transfer takes too long');
+        const came = server.receive(size, MSG_DONTWAIT);
+        if (came > 0) received += came;
+        else sleep(20);
+      }
+      sleep(100);
+      const end = only(socketsOf(near), client.port);
+      const counted = inside(near, retransmitted);
+      assert.ok(counted > 0);
+      assert.equal(end.retransmits, counted);
+      assert.deepEqual([end.opened, end.sent, end.received], [true, size, 0]);
+      assert.ok(end.srttUs > 0);
+      assert.equal(only(socketsOf(far), listener.port).received, size);
     });
   });
-
-  it('shows as many retransmits as the kernel has counted, for a peer that is away for a while', () => {
-    using near = new TestNetns();
-    using far = new TestNetns();
-    near.ip('link', 'add', 'wire', 'type', 'veth', 'peer', 'name', 'wire', 'netns', far.name);
-    for (const [netns, address] of [
-      [near, '192.0.2.1/24'],
-      [far, '192.0.2.2/24'],
-    ] as const) {
-      netns.ip('addr', 'add', address, 'dev', 'wire');
-      netns.ip('link', 'set', 'wire', 'up');
-    }
-    using listener = inside(far, () => RawSocket.tcp().bind('192.0.2.2').listen());
-    using client = inside(near, () => RawSocket.tcp().bind('192.0.2.1').connect('192.0.2.2', listener.port));
-    using server = listener.accept();
-    const size = 100_000;
-    client.send(size / 2);
-    // Frames for another machine's address.
-    near.ip(
-      'neigh',
-      'replace',
-      '192.0.2.2',
-      'lladdr',
-      '02:00:00:00:00:01',
-      'dev',
-      'wire',
-      'nud',
-      'permanent',
-    );
-    client.send(size / 2, MSG_DONTWAIT);
-    sleep(800);
-    near.ip('neigh', 'replace', '192.0.2.2', 'lladdr', linkAddress(far), 'dev', 'wire', 'nud', 'permanent');
-    const deadline = Date.now() + 20_000;
-    for (let received = 0; received < size; ) {
-      assert.ok(Date.now() < deadline, 'the transfer takes too long');
-      const came = server.receive(size, MSG_DONTWAIT);
-      if (came > 0) received += came;
-      else sleep(20);
-    }
-    sleep(100);
-    const end = only(socketsOf(near), client.port);
-    const counted = inside(near, retransmitted);
-    assert.ok(counted > 0);
-    assert.equal(end.retransmits, counted);
-    assert.deepEqual([end.opened, end.sent, end.received], [true, size, 0]);
-    assert.ok(end.srttUs > 0);
-    assert.equal(only(socketsOf(far), listener.port).received, size);
-  });
-});
+}
 
 describe('network namespaces', () => {
   it('are all read, also one that only a mount holds, and nothing stays open', () => {

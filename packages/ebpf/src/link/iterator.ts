@@ -1,5 +1,6 @@
 /** BPF iterators (5.8): a program that runs for each of the kernel's objects of a kind and writes what is then read. */
 import { closeSync, readSync } from 'node:fs';
+import { SyscallError } from '../errors.js';
 import type { Program } from '../program/program.js';
 import { attr, kernelStruct } from '../sys/attr.js';
 import { bpf } from '../sys/bpf.js';
@@ -35,7 +36,7 @@ export class IteratorLink extends UpdatableLink {
    * Walks all objects.
    * @param chunkSize Bytes asked for at a time; a single object's output must fit the kernel's own 8 pages.
    * @returns All bytes that the program wrote.
-   * @throws SyscallError; the file system's error of a read.
+   * @throws SyscallError
    */
   read(chunkSize = 65_536): Uint8Array {
     const fd = bpf(Command.iterCreate, attr('iterCreate', { linkFd: this.fd }));
@@ -43,9 +44,35 @@ export class IteratorLink extends UpdatableLink {
       const chunks: Uint8Array[] = [];
       const buffer = Buffer.allocUnsafe(chunkSize);
       for (;;) {
-        const count = readRetrying(fd, buffer);
+        const count = readRetrying(fd, buffer, 0);
         if (count === 0) return Buffer.concat(chunks);
         chunks.push(Uint8Array.prototype.slice.call(buffer, 0, count));
+      }
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /**
+   * Walks all objects without holding all that is written for them.
+   * @param size Bytes that the program writes for an object, always as many.
+   * @param onRecord Gets memory that is valid during the call, and where in it the object's bytes begin.
+   * @throws SyscallError
+   */
+  forEachRecord(size: number, onRecord: (view: DataView, offset: number) => void): void {
+    const fd = bpf(Command.iterCreate, attr('iterCreate', { linkFd: this.fd }));
+    try {
+      const buffer = Buffer.allocUnsafeSlow(Math.max(65_536, size));
+      const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
+      let kept = 0;
+      for (;;) {
+        const count = readRetrying(fd, buffer, kept);
+        if (count === 0) return;
+        const end = kept + count;
+        let at = 0;
+        for (; at + size <= end; at += size) onRecord(view, at);
+        buffer.copyWithin(0, at, end);
+        kept = end - at;
       }
     } finally {
       closeSync(fd);
@@ -54,13 +81,14 @@ export class IteratorLink extends UpdatableLink {
 }
 
 /** The kernel says EAGAIN after a million objects for which nothing was written, to let the reader breathe. */
-function readRetrying(fd: number, buffer: Buffer): number {
+function readRetrying(fd: number, buffer: Buffer, offset: number): number {
   for (;;) {
     try {
-      return readSync(fd, buffer);
+      return readSync(fd, buffer, offset, buffer.length - offset, null);
     } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code;
-      if (code !== 'EAGAIN' && code !== 'EINTR') throw error;
+      const { code, errno } = error as NodeJS.ErrnoException;
+      if (code === 'EAGAIN' || code === 'EINTR') continue;
+      throw errno === undefined ? error : new SyscallError('read of an iterator', Math.abs(errno));
     }
   }
 }

@@ -3,7 +3,7 @@ import { type Arena, createArena } from './arena.js';
 import { syscall } from './syscalls.js';
 
 /** Clock ids of include/uapi/linux/time.h. */
-export const Clock = { realtime: 0, monotonic: 1, boottime: 7 } as const;
+export const Clock = { realtime: 0, monotonic: 1, monotonicCoarse: 6, boottime: 7 } as const;
 
 export type ClockId = (typeof Clock)[keyof typeof Clock];
 
@@ -14,6 +14,13 @@ export function clockNs(clock: ClockId): bigint {
   arena ??= createArena(16);
   syscall('clock_gettime', clock, arena.address);
   return arena.view.getBigInt64(0, true) * 1_000_000_000n + arena.view.getBigInt64(8, true);
+}
+
+/** Nanoseconds of a jiffy, the kernel's own tick, by which the coarse clock goes. */
+export function jiffyNs(): number {
+  arena ??= createArena(16);
+  syscall('clock_getres', Clock.monotonicCoarse, arena.address);
+  return Number(arena.view.getBigInt64(8, true));
 }
 
 /** CLOCK_MONOTONIC in nanoseconds, the clock that the helper bpf_ktime_get_ns reads. */

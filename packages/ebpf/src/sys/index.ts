@@ -26,7 +26,7 @@ export {
 } from './attr.js';
 export { type AttrBlock, bpf } from './bpf.js';
 export { type CapabilityName, effectiveCapabilities, missingCapabilities } from './capabilities.js';
-export { monotonicNs, realtimeOffsetNs, suspendedNs } from './clock.js';
+export { jiffyNs, monotonicNs, realtimeOffsetNs, suspendedNs } from './clock.js';
 export { ClockChanges } from './clock-changes.js';
 export { onlineCpus, possibleCpus } from './cpus.js';
 export { bpfDenial } from './denial.js';

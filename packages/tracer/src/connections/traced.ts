@@ -9,6 +9,7 @@ import {
   InterfaceNames,
   SocketOwners,
   SocketReader,
+  TcpIterator,
   type UdpCounter,
   type UdpFlow,
 } from '../sockets/index.js';
@@ -49,6 +50,7 @@ export class TracedConnections implements LiveConnections {
   readonly #table: ConnectionTable;
   readonly #reader: SocketReader;
   readonly #holders: Holders | undefined;
+  readonly #tcpWalk: TcpIterator | undefined;
   readonly #owners: SocketOwners;
   readonly #findProcess: FindProcess | undefined;
   readonly #udp: UdpCounter | undefined;
@@ -82,7 +84,9 @@ export class TracedConnections implements LiveConnections {
       ...(limit !== undefined && { limit }),
       ...(tcpIdleMs !== undefined && { tcpIdleMs }),
     });
+    this.#tcpWalk = tcp ? TcpIterator.open(feed.btf, feed.features) : undefined;
     this.#reader = new SocketReader({
+      tcpWalk: this.#tcpWalk,
       tcp,
       listeners: tcp,
       udp,
@@ -148,6 +152,7 @@ export class TracedConnections implements LiveConnections {
     this.#endWatch();
     this.#udp?.[Symbol.dispose]();
     this.#holders?.[Symbol.dispose]();
+    this.#tcpWalk?.[Symbol.dispose]();
     this.#feed.onDispose();
   }
 

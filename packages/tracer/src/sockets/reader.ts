@@ -25,6 +25,7 @@ import {
   type SocketCounts,
 } from './namespaces.js';
 import { liveStates, stateMask } from './tcp-state.js';
+import type { TcpWalk } from './tcp-walk.js';
 
 export interface SocketReaderOptions {
   /** TCP connections; default true. */
@@ -37,6 +38,8 @@ export interface SocketReaderOptions {
   readonly listeners?: boolean;
   /** Only these network namespaces, by inode; default all. */
   readonly netns?: readonly number[];
+  /** Lists TCP connections in place of sock_diag, where the kernel offers it. */
+  readonly tcpWalk?: TcpWalk | undefined;
   /** What holds namespaces besides processes in them and mounts, by inode; others may be among them. */
   readonly held?: () => ReadonlyMap<number, NamespaceHolder>;
   /** The time after which namespaces are listed anew, milliseconds. Default 5,000. */
@@ -73,6 +76,9 @@ interface Kind extends DiagRequest {
 export class SocketReader {
   readonly #options: SocketReaderOptions;
   readonly #kinds: readonly Kind[];
+  /** Kinds of connections, some of which the walk leaves to sock_diag. */
+  readonly #connectionKinds: readonly Kind[];
+  readonly #walk: TcpWalk | undefined;
   readonly #own: number;
   readonly #socket = emptyDiagSocket();
   #namespaces: ReadonlyMap<number, NetNamespace> = new Map();
@@ -80,7 +86,10 @@ export class SocketReader {
 
   constructor(options: SocketReaderOptions = {}) {
     this.#options = options;
-    this.#kinds = kindsOf(options);
+    const { tcp = true, ipv6 = true, tcpWalk } = options;
+    this.#walk = tcp ? tcpWalk : undefined;
+    this.#kinds = kindsOf(this.#walk === undefined ? options : { ...options, tcp: false });
+    this.#connectionKinds = kindsOf({ tcp, ipv6, udp: false, listeners: false });
     this.#own = ownNamespace();
   }
 
@@ -143,8 +152,10 @@ export class SocketReader {
 
   /** False if the namespace is gone. */
   #readNamespace(namespace: NetNamespace, onSocket: (socket: DiagSocket) => void): boolean {
-    if (namespace.inode === this.#own) {
-      this.#dump(this.#kinds, namespace.inode, onSocket);
+    const { inode } = namespace;
+    if (inode === this.#own) {
+      this.#dump(this.#kinds, inode, onSocket);
+      this.#walkConnections(inode, onSocket);
       return true;
     }
     // Read before the namespace is opened and recognised: then the process was still the one that was listed.
@@ -156,15 +167,36 @@ export class SocketReader {
     }
     try {
       const kinds = counts === undefined ? this.#kinds : this.#kinds.filter(({ count }) => counts[count] > 0);
-      if (kinds.length > 0) withNetns(fd, () => this.#dump(kinds, namespace.inode, onSocket));
+      const hasTcp = counts === undefined || counts.tcp4 > 0 || counts.tcp6 > 0;
+      if (kinds.length === 0 && !hasTcp) return true;
+      withNetns(fd, () => {
+        if (kinds.length > 0) this.#dump(kinds, inode, onSocket);
+        if (hasTcp) this.#walkConnections(inode, onSocket);
+      });
       return true;
     } finally {
       closeSync(fd);
     }
   }
 
+  /** In the namespace of the calling thread. */
+  #walkConnections(netns: number, onSocket: (socket: DiagSocket) => void): void {
+    if (this.#walk === undefined) return;
+    const { ipv6 = true } = this.#options;
+    const subflows = this.#walk.read(netns, (socket) => {
+      if (ipv6 || !socket.ipv6) onSocket(socket);
+    });
+    if (subflows.size === 0) return;
+    this.#dump(this.#connectionKinds, netns, onSocket, ({ cookie }) => subflows.has(cookie));
+  }
+
   /** In the namespace of the calling thread. The socket is closed again, for it would keep the namespace alive. */
-  #dump(kinds: readonly Kind[], netns: number, onSocket: (socket: DiagSocket) => void): void {
+  #dump(
+    kinds: readonly Kind[],
+    netns: number,
+    onSocket: (socket: DiagSocket) => void,
+    isWanted: (socket: DiagSocket) => boolean = () => true,
+  ): void {
     using netlink = new NetlinkSocket(NetlinkProtocol.sockDiag);
     const socket = this.#socket;
     socket.netns = netns;
@@ -179,7 +211,8 @@ export class SocketReader {
       socket.transport = kind.transport;
       try {
         netlink.walk(request, (view, start, end) => {
-          if (readReplyAt(view, start + NLMSG_HEADER_LENGTH, end, socket)) merger.add(socket);
+          if (readReplyAt(view, start + NLMSG_HEADER_LENGTH, end, socket) && isWanted(socket))
+            merger.add(socket);
         });
       } catch (error) {
         throw explained(error, kind.transport);
