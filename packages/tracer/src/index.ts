@@ -12,6 +12,7 @@ export type { EventColumns, RecordBetween } from './columns/event-columns.js';
 export {
   type Connection,
   type ConnectionsOptions,
+  copyConnection,
   type EndedConnection,
   type LiveConnections,
   type LiveLosses,

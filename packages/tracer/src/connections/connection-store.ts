@@ -1,17 +1,16 @@
 /** The store of live connections: it adds and removes entries, and sums their totals. */
-import type { Endpoint } from '../records/record.js';
-import { type EndedConnection, type Entry, newEntry } from './connection.js';
+import type { EndedConnection } from './connection.js';
 import { AwaitingClose, EndedQueue } from './ended-queue.js';
 import { Entries } from './entries.js';
+import { Entry } from './entry.js';
+import { PublicCopies } from './public-copies.js';
 import { newTotals } from './totals.js';
 
 /** The initial values of an entry. */
 export interface Place {
   readonly transport: 'tcp' | 'udp';
-  readonly key: string;
-  readonly netns: number;
-  readonly local: Endpoint;
-  readonly peer: Endpoint;
+  /** Words of {@link Tuple}, which are copied. */
+  readonly ends: Uint32Array;
   /** 0: none. */
   readonly interfaceIndex: number;
   /** The moment since which it is known: CLOCK_MONOTONIC, nanoseconds. */
@@ -37,6 +36,8 @@ export class ConnectionStore {
   readonly byInterface: boolean;
   readonly #interfaceName: ConnectionStoreOptions['interfaceName'];
   readonly #limit: number;
+  /** The plain objects that were handed out. */
+  readonly copies = new PublicCopies();
   #nextId = 1;
 
   constructor(options: ConnectionStoreOptions) {
@@ -53,24 +54,20 @@ export class ConnectionStore {
     entry.interface = this.#interfaceName(entry.netns, entry.interface_index) ?? entry.interface;
   }
 
+  /** For an entry whose end is not reported. */
+  forget(entry: Entry): void {
+    this.entries.remove(entry);
+    this.copies.forget(entry);
+  }
+
   get isFull(): boolean {
     return this.entries.size >= this.#limit;
   }
 
   /** An entry that is in no index yet. */
-  create({ transport, key, netns, local, peer, interfaceIndex, sinceNs }: Place): Entry {
-    const type = local.address.includes(':') ? 'ipv6' : 'ipv4';
-    return newEntry({
-      id: this.#nextId++,
-      key,
-      transport,
-      type,
-      netns,
-      local,
-      peer,
-      interfaceIndex,
-      nowNs: sinceNs,
-    });
+  create({ transport, ends, interfaceIndex, sinceNs }: Place): Entry {
+    const id = this.#nextId++;
+    return new Entry(this.entries.looseRows.take(), { id, transport, ends, interfaceIndex, nowNs: sinceNs });
   }
 
   /** undefined where there is no room. */
@@ -93,7 +90,11 @@ export class ConnectionStore {
     this.totals.ended++;
     connection.send_rate = 0;
     connection.receive_rate = 0;
-    this.endedQueue.add({ connection, ended_ns: endedNs, closed_by: closedBy });
+    this.endedQueue.add({
+      connection: this.copies.last(connection),
+      ended_ns: endedNs,
+      closed_by: closedBy,
+    });
   }
 
   /** Ends connections that vanished and whose record of the end will not come any more. */

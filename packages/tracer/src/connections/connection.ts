@@ -83,118 +83,6 @@ export interface EndedConnection {
   readonly closed_by: 'local' | 'peer' | 'reset' | 'timeout' | 'abort' | 'idle' | 'vanished';
 }
 
-/** A connection with the fields that only the table needs. */
-export interface Entry extends Mutable<Connection> {
-  readonly key: string;
-  /** Whether it is one of the live entries. */
-  isLive: boolean;
-  /** The entry whose socket the last refresh found after this one's: the kernel lists them in the same order again, mostly. */
-  successor: Entry | undefined;
-  /** Cookie of the socket, once sock_diag has reported it; UDP flows do not need it. */
-  cookie: number | undefined;
-  /** Time of the event that brought `flow_id`; for UDP, `process`. */
-  flowNs: number;
-  /** The refresh that last found its socket, the end of that refresh, and the number of refreshes since that did not. */
-  generation: number;
-  seenToNs: number;
-  misses: number;
-  /** Version of {@link FindProcess} when `process` was last looked up. */
-  processVersion: number | undefined;
-  /** When the event was that named `process`; undefined where it was found by its descriptors. */
-  processNs: number | undefined;
-  createdNs: number;
-  /** Its figures when it was first seen, which are not part of the totals. */
-  baselineSent: number;
-  baselineReceived: number;
-  baselineRetransmits: number;
-  /** When the bytes for the rates were taken. */
-  sampledNs: number;
-}
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-
-export interface EntryInit {
-  readonly id: number;
-  readonly key: string;
-  readonly transport: 'tcp' | 'udp';
-  readonly type: 'ipv4' | 'ipv6';
-  readonly netns: number;
-  readonly local: Endpoint;
-  readonly peer: Endpoint;
-  readonly interfaceIndex: number;
-  readonly nowNs: number;
-}
-
-/** An entry of which only the ends are known. */
-export function newEntry(init: EntryInit): Entry {
-  return {
-    id: init.id,
-    flow_id: undefined,
-    transport: init.transport,
-    type: init.type,
-    netns: init.netns,
-    local: init.local,
-    peer: init.peer,
-    direction: undefined,
-    interface_index: init.interfaceIndex,
-    interface: undefined,
-    state: undefined,
-    process: undefined,
-    cgroup_id: undefined,
-    inode: 0,
-    started_ns: undefined,
-    active_ns: init.nowNs,
-    bytes_sent: 0,
-    bytes_received: 0,
-    packets_sent: 0,
-    packets_received: 0,
-    send_rate: 0,
-    receive_rate: 0,
-    retransmits: 0,
-    srtt_us: undefined,
-    key: init.key,
-    isLive: false,
-    successor: undefined,
-    cookie: undefined,
-    flowNs: 0,
-    generation: 0,
-    seenToNs: 0,
-    misses: 0,
-    processVersion: undefined,
-    processNs: undefined,
-    createdNs: init.nowNs,
-    baselineSent: 0,
-    baselineReceived: 0,
-    baselineRetransmits: 0,
-    sampledNs: init.nowNs,
-  };
-}
-
-/** Questions the process of an entry, whose socket has this inode. */
-export function askProcess(entry: Entry, inode: number, findProcess: FindProcess): void {
-  const { version } = findProcess;
-  const { process } = entry;
-  const isUnchanged = version !== undefined && entry.processVersion === version;
-  if (process !== undefined && isUnchanged && findProcess.isSame?.(process) !== false) return;
-  const found = findProcess(inode, process, entry.processNs) ?? process;
-  if (found?.pid !== process?.pid) entry.processNs = undefined;
-  entry.process = found;
-  entry.processVersion = version;
-}
-
-/**
- * Key that at most one live connection has at a time, in any state: two may have the same ends on two interfaces. A socket of IPv6 that serves IPv4 has a key of IPv4.
- */
-export function connectionKey(
-  transport: 'tcp' | 'udp',
-  netns: number,
-  local: Endpoint,
-  peer: Endpoint,
-  interfaceIndex: number,
-): string {
-  return `${transport} ${netns} ${interfaceIndex} ${local.address} ${local.port} ${peer.address} ${peer.port}`;
-}
-
 /** A connection as `weir top --json` prints it: names and units as in records; unknown values are absent. */
 export interface PlainConnection {
   readonly flow_id?: string;
@@ -249,6 +137,20 @@ export function plainConnection(connection: Connection, nowNs: number): PlainCon
     packets_received: connection.packets_received,
     ...(connection.transport === 'tcp' && { retransmits: connection.retransmits }),
     ...(srtt_us !== undefined && { srtt_us }),
+  };
+}
+
+/** A copy of a connection that later refreshes leave as it is. */
+export function copyConnection(connection: Connection): Connection {
+  const { id, flow_id, transport, type, netns, local, peer, direction, interface_index } = connection;
+  const { state, process, cgroup_id, inode, started_ns, active_ns } = connection;
+  const { bytes_sent, bytes_received, packets_sent, packets_received } = connection;
+  const { send_rate, receive_rate, retransmits, srtt_us } = connection;
+  return {
+    ...{ id, flow_id, transport, type, netns, local, peer, direction, interface_index },
+    ...{ interface: connection.interface, state, process, cgroup_id, inode, started_ns, active_ns },
+    ...{ bytes_sent, bytes_received, packets_sent, packets_received },
+    ...{ send_rate, receive_rate, retransmits, srtt_us },
   };
 }
 

@@ -1,6 +1,8 @@
 /** Connections that are not live any more: each is reported once, with its final figures. */
 import { BoundedMap } from '@weir/ebpf/bounded-map';
-import type { EndedConnection, Entry } from './connection.js';
+import type { EndedConnection } from './connection.js';
+import type { Entry } from './entry.js';
+import { tupleText } from './tuple.js';
 
 /** Maximum wait for a late close event, before the last figures of a vanished connection are reported. Nanoseconds. */
 const LATE_NS = 10_000_000_000;
@@ -41,10 +43,11 @@ export class AwaitingClose {
   /**
    * Removes and returns the connection with these ends for which no event of its beginning has come.
    *
+   * @param ends Words of {@link Tuple}.
    * @param ns Time of its beginning: a connection that was last seen before is another one.
    */
-  takeNameless(key: string, ns: number): Entry | undefined {
-    const awaiting = this.#byKey.get(key);
+  takeNameless(ends: Uint32Array, ns: number): Entry | undefined {
+    const awaiting = this.#byKey.size === 0 ? undefined : this.#byKey.get(tupleText('tcp', ends, 0));
     if (awaiting === undefined || awaiting.entry.seenToNs < ns) return undefined;
     this.#remove(awaiting);
     return awaiting.entry;
@@ -67,14 +70,15 @@ export class AwaitingClose {
 
   /** Removes and returns the connection of a socket that was found after all. */
   takeSocket(netns: number, cookie: number): Entry | undefined {
+    if (this.#byCookie.size === 0) return undefined;
     const awaiting = this.#byCookie.get(cookieKey(netns, cookie));
     if (awaiting !== undefined) this.#remove(awaiting);
     return awaiting?.entry;
   }
 
   /** Removes and returns the connection with these ends that is known only from an event. */
-  takeUnseen(key: string): Entry | undefined {
-    const awaiting = this.#unseen.get(key);
+  takeUnseen(ends: Uint32Array): Entry | undefined {
+    const awaiting = this.#unseen.size === 0 ? undefined : this.#unseen.get(tupleText('tcp', ends, 0));
     if (awaiting !== undefined) this.#remove(awaiting);
     return awaiting?.entry;
   }
@@ -137,11 +141,11 @@ export class RecentlyClosed {
     return this.#flows.has(flowId);
   }
 
-  /** Whether a socket belongs to one of these. @param isOrphan Whether the application has closed the socket. */
-  isOne(key: string, cookie: number, isOrphan: boolean, generation: number): boolean {
+  /** Whether a socket that its application has closed belongs to one of these. */
+  isOne(key: string, cookie: number, generation: number): boolean {
     const closed = this.#byKey.get(key);
     // The cookie of a connection that no refresh has seen is not known; the next connection with its ends is no orphan.
-    if (closed === undefined || !isOrphan || (closed.cookie ?? cookie) !== cookie) return false;
+    if (closed === undefined || (closed.cookie ?? cookie) !== cookie) return false;
     closed.generation = generation;
     return true;
   }

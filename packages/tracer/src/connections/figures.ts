@@ -8,10 +8,9 @@ import {
   openedHere,
   payloadReceived,
   payloadSent,
-  stateName,
   type UdpFigures,
 } from '../sockets/index.js';
-import type { Entry } from './connection.js';
+import type { Entry } from './entry.js';
 import type { MutableTotals } from './totals.js';
 
 /** Shortest time over which a rate is computed: over less, the clock distorts it. */
@@ -43,7 +42,7 @@ function setRates(entry: Entry, sentBefore: number, receivedBefore: number, nowN
 /** Applies the figures that sock_diag reports. */
 export function applySocket(entry: Entry, totals: MutableTotals, socket: DiagSocket, nowNs: number): void {
   const { info, state, sendQueue } = socket;
-  entry.state = stateName(state);
+  entry.stateNumber = state;
   if (socket.inode !== 0) entry.inode = socket.inode;
   if (!socket.hasInfo) return;
   if (entry.direction === undefined) {

@@ -1,5 +1,6 @@
 export {
   type Connection,
+  copyConnection,
   type EndedConnection,
   type FindProcess,
   type PlainConnection,

@@ -13,6 +13,7 @@ import type { ConnectionRecord } from '../records/record.js';
 import type { DiagSocket, SocketSnapshot, UdpFlow } from '../sockets/index.js';
 import type { Connection, EndedConnection, FindProcess } from './connection.js';
 import { ConnectionStore } from './connection-store.js';
+import type { Entry } from './entry.js';
 import { OpenSockets } from './open-sockets.js';
 import { TcpConnections } from './tcp-connections.js';
 import { RateMeter, type Totals } from './totals.js';
@@ -58,7 +59,7 @@ export class ConnectionTable {
       byInterface: options.byInterface ?? true,
       interfaceName: options.interfaceName ?? (() => undefined),
     });
-    this.#tcp = new TcpConnections(this.#store, addresses);
+    this.#tcp = new TcpConnections(this.#store);
     this.#udp = new UdpFlows(this.#store);
     this.#tcpIdleNs = (options.tcpIdleMs ?? Number.POSITIVE_INFINITY) * 1e6;
     this.#rates = new RateMeter(now());
@@ -88,6 +89,15 @@ export class ConnectionTable {
 
   /** Live connections and flows, in the order in which they became known. */
   *connections(): Generator<Connection, void, undefined> {
+    for (const entry of this.#shown()) yield this.#store.copies.of(entry);
+  }
+
+  /** The same as {@link LiveConnections.views}. */
+  views(): Iterator<Connection, void, undefined> {
+    return this.#shown();
+  }
+
+  *#shown(): Generator<Entry, void, undefined> {
     const idleSince = this.#store.now() - this.#tcpIdleNs;
     for (const entry of this.#store.entries) {
       if (entry.transport === 'udp' || entry.active_ns >= idleSince) yield entry;
@@ -129,6 +139,7 @@ export class ConnectionTable {
     readFlows?.();
     this.#store.expireAwaiting();
     this.#rates.update(this.#store.totals, nowNs);
+    this.#store.copies.updateAll();
     return snapshot;
   }
 

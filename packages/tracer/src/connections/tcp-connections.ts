@@ -5,7 +5,6 @@
  * moment at most one connection of a network namespace has. A connection with the ends of an earlier one is distinguished
  * from it by cookie, flow id and time, whichever of the two sources comes first, or late, or never.
  */
-import type { AddressFormatter } from '@weir/ebpf/address';
 import type {
   AcceptRecord,
   CloseRecord,
@@ -16,10 +15,14 @@ import type {
   ProcessIdentity,
 } from '../records/record.js';
 import { type DiagSocket, type SocketSnapshot, TcpState } from '../sockets/index.js';
-import { askProcess, connectionKey, type Entry, type FindProcess } from './connection.js';
+import { ProcessQuestions } from './ask-process.js';
+import type { FindProcess } from './connection.js';
 import type { ConnectionStore, Place } from './connection-store.js';
 import { RecentlyClosed } from './ended-queue.js';
+import type { Entry } from './entry.js';
 import { applyClose, applySocket, clearFigures, dropBaseline, setBaseline, setDirection } from './figures.js';
+import { SharedProcesses } from './shared-processes.js';
+import { Tuple, tupleText } from './tuple.js';
 
 /** Refreshes that must not find a socket before it counts as gone: sock_diag may pass one over (see SocketReader). */
 const MISSES = 2;
@@ -28,7 +31,8 @@ const UNREACHABLE_MISSES = 10;
 
 export class TcpConnections {
   readonly #store: ConnectionStore;
-  readonly #addresses: AddressFormatter;
+  readonly #tuple = new Tuple();
+  readonly #processes = new SharedProcesses();
   readonly #recentlyClosed = new RecentlyClosed();
   /** Network namespaces that a refresh has read already: a socket that appears there now is new. */
   #covered: ReadonlySet<number> = new Set();
@@ -38,12 +42,12 @@ export class TcpConnections {
   /** Connections in network namespaces that the last refresh could not enter, by the namespace: they live on unseen. */
   outOfSight: ReadonlyMap<number, number> = new Map();
   #findProcess: FindProcess | undefined;
+  #questions: ProcessQuestions | undefined;
   /** The entry whose socket this refresh found last. */
   #previous: Entry | undefined;
 
-  constructor(store: ConnectionStore, addresses: AddressFormatter) {
+  constructor(store: ConnectionStore) {
     this.#store = store;
-    this.#addresses = addresses;
   }
 
   /** Closed connections whose sockets the kernel may still have. */
@@ -75,14 +79,14 @@ export class TcpConnections {
     else totals.accepted++;
     const startNs = monotonic_ns - (record.event === 'connect' ? (record.handshake_us ?? 0) * 1000 : 0);
     const place = this.#placeOf(record, startNs);
-    const late = awaitingClose.takeNameless(place.key, startNs);
+    const late = awaitingClose.takeNameless(place.ends, startNs);
     if (late !== undefined) {
       // Its socket is already gone, and only the record of its end is still missing.
       this.#begin(late, record, startNs);
       awaitingClose.add(late, this.#store.now());
       return;
     }
-    let entry = entries.ofKey(place.key);
+    let entry = entries.ofEnds(place.ends);
     if (entry !== undefined && !couldBe(entry, record, startNs)) {
       this.#store.awaitClose(entry);
       entry = undefined;
@@ -115,13 +119,12 @@ export class TcpConnections {
     const place = this.#placeOf(record, monotonic_ns);
     let entry = entries.ofFlow(flow_id);
     if (entry === undefined) {
-      const there = entries.ofKey(place.key);
+      const there = entries.ofEnds(place.ends);
       // Older than the tracer, or its record is lost. A connection that was first seen after this end is its successor.
-      if (there !== undefined && there.flow_id === undefined && there.createdNs <= monotonic_ns)
-        entry = there;
+      if (there !== undefined && !there.hasFlow && there.createdNs <= monotonic_ns) entry = there;
     }
     if (entry !== undefined) entries.remove(entry);
-    else entry = awaitingClose.take(flow_id, place.key, monotonic_ns);
+    else entry = awaitingClose.take(flow_id, keyOf(place.ends), monotonic_ns);
     const isNew = entry === undefined;
     entry ??= this.#store.create(place);
     entry.flow_id = flow_id;
@@ -136,25 +139,26 @@ export class TcpConnections {
     this.#store.end(entry, record.closed_by, monotonic_ns);
   }
 
+  /** It is valid until the next call. */
   #placeOf(record: ConnectionRecord, sinceNs: number): Place {
     const { netns, local, peer } = record;
     const interfaceIndex = this.#store.byInterface ? (record.interface_index ?? 0) : 0;
-    const key = connectionKey('tcp', netns, local, peer, interfaceIndex);
-    return { transport: 'tcp', key, netns, local, peer, interfaceIndex, sinceNs };
+    const ends = this.#tuple.set(netns, interfaceIndex, local, peer).words;
+    return { transport: 'tcp', ends, interfaceIndex, sinceNs };
   }
 
   #fail(record: FailRecord): void {
     const { entries, totals } = this.#store;
     totals.failed++;
-    const entry = entries.ofKey(this.#placeOf(record, 0).key);
+    const entry = entries.ofEnds(this.#placeOf(record, 0).ends);
     if (entry === undefined || entry.state !== 'syn_sent' || entry.createdNs > record.monotonic_ns) return;
-    entries.remove(entry);
+    this.#store.forget(entry);
     this.#recentlyClosed.add(entry, this.#generation);
   }
 
   #setProcess(entry: Entry, { pid, comm, uid }: ProcessIdentity, ns: number): void {
     const process: ConnectionProcess = { pid, comm, uid };
-    entry.process = this.#findProcess?.identify?.(process, ns) ?? process;
+    entry.process = this.#processes.shared(this.#findProcess?.identify?.(process, ns) ?? process);
     entry.processNs = ns;
     entry.processVersion = undefined;
   }
@@ -162,6 +166,7 @@ export class TcpConnections {
   /** Begins a refresh, in which {@link see} is called for every socket, then {@link endRefresh}. */
   beginRefresh(findProcess: FindProcess | undefined): void {
     this.#findProcess = findProcess;
+    this.#questions = findProcess && new ProcessQuestions(findProcess);
     this.#generation++;
     this.#previous = undefined;
     this.untracked = 0;
@@ -173,14 +178,14 @@ export class TcpConnections {
     const isNew = entry === undefined;
     entry ??= this.#entryOf(socket, nowNs);
     if (entry === undefined) return;
-    if (this.#previous !== undefined) this.#previous.successor = entry;
+    if (this.#previous !== undefined && this.#previous.successor !== entry.number)
+      this.#previous.successor = entry.number;
     this.#previous = entry;
     entry.interface_index = socket.interfaceIndex;
     this.#store.nameInterface(entry);
     applySocket(entry, totals, socket, nowNs);
-    if (isNew && entry.flow_id === undefined && !this.#covered.has(socket.netns)) setBaseline(entry, totals);
-    if (socket.inode !== 0 && this.#findProcess !== undefined)
-      askProcess(entry, socket.inode, this.#findProcess);
+    if (isNew && !entry.hasFlow && !this.#covered.has(socket.netns)) setBaseline(entry, totals);
+    if (socket.inode !== 0) this.#questions?.ask(entry, socket.inode);
     entry.generation = this.#generation;
   }
 
@@ -193,21 +198,21 @@ export class TcpConnections {
 
   /** The entry that follows, if the socket is its: that spares a look-up in a large table. */
   #next({ netns, cookie }: DiagSocket): Entry | undefined {
-    const next = this.#previous?.successor;
-    return next?.isLive && next.cookie === cookie && next.netns === netns ? next : undefined;
+    const successor = this.#previous?.successor ?? -1;
+    if (successor < 0) return undefined;
+    const next = this.#store.entries.ofNumber(successor);
+    return next?.cookie === cookie && next.netns === netns ? next : undefined;
   }
 
   /** The entry of a socket whose cookie is new; undefined where it is no connection, or there is no room. */
   #entryOf(socket: DiagSocket, nowNs: number): Entry | undefined {
     const { entries, awaitingClose, totals } = this.#store;
-    const { netns, cookie } = socket;
-    const local = { address: this.#addresses.format(socket.addresses, 0), port: socket.localPort };
-    const peer = { address: this.#addresses.format(socket.addresses, 16), port: socket.peerPort };
+    const { netns, cookie, addresses, localPort, peerPort } = socket;
     const interfaceIndex = this.#store.byInterface ? socket.interfaceIndex : 0;
-    const key = connectionKey('tcp', netns, local, peer, interfaceIndex);
+    const ends = this.#tuple.setFrom(addresses, netns, interfaceIndex, localPort, peerPort).words;
     const isOrphan = socket.inode === 0 && socket.state !== TcpState.established;
-    if (this.#recentlyClosed.isOne(key, cookie, isOrphan, this.#generation)) return undefined;
-    let entry = entries.ofKey(key);
+    if (isOrphan && this.#recentlyClosed.isOne(keyOf(ends), cookie, this.#generation)) return undefined;
+    let entry = entries.ofEnds(ends);
     // Another socket has these ends. Events since the older one was last seen belong to the newer one.
     if (entry?.cookie !== undefined && entry.flowNs <= entry.seenToNs) {
       this.#store.awaitClose(entry);
@@ -216,7 +221,7 @@ export class TcpConnections {
     const awaiting = awaitingClose.takeSocket(netns, cookie);
     if (entry === undefined) {
       // Earlier dumps have skipped it.
-      entry = awaiting ?? awaitingClose.takeUnseen(key);
+      entry = awaiting ?? awaitingClose.takeUnseen(ends);
       if (entry !== undefined) entries.add(entry);
     } else if (awaiting !== undefined) {
       // Its figures were counted for the earlier connection with these ends, whose end has not been reported yet.
@@ -224,7 +229,7 @@ export class TcpConnections {
       awaiting.cookie = undefined;
       awaitingClose.add(awaiting, nowNs);
     }
-    entry ??= this.#store.add({ transport: 'tcp', key, netns, local, peer, interfaceIndex, sinceNs: nowNs });
+    entry ??= this.#store.add({ transport: 'tcp', ends, interfaceIndex, sinceNs: nowNs });
     if (entry === undefined) this.untracked++;
     else entries.setCookie(entry, cookie);
     return entry;
@@ -268,8 +273,12 @@ function setUnseen(entry: Entry, nowNs: number): void {
 
 /** Whether a connection that only sock_diag has reported so far is the one of an event. */
 function couldBe(entry: Entry, record: ConnectRecord | AcceptRecord, startNs: number): boolean {
-  if (entry.flow_id !== undefined) return false;
+  if (entry.hasFlow) return false;
   if (entry.seenToNs >= startNs) return true;
   // The connection waited to be accepted, and no process had it yet.
   return record.event === 'accept' && entry.inode === 0 && entry.direction !== 'outbound';
+}
+
+function keyOf(ends: Uint32Array): string {
+  return tupleText('tcp', ends, 0);
 }

@@ -120,6 +120,8 @@ export class TracedConnections implements LiveConnections {
     return this.#table.totals;
   }
 
+  readonly views: Iterable<Connection> = { [Symbol.iterator]: () => this.#table.views() };
+
   get openSockets(): Iterable<OpenSocket> {
     return this.#table.openSockets;
   }

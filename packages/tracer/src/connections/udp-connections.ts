@@ -1,9 +1,12 @@
 /** UDP flows in the table. They come with counts and a flow id, so nothing has to be inferred. */
 import type { UdpFlow } from '../sockets/index.js';
-import { askProcess, connectionKey, type Entry, type FindProcess } from './connection.js';
+import { ProcessQuestions } from './ask-process.js';
+import type { FindProcess } from './connection.js';
 import type { ConnectionStore, Place } from './connection-store.js';
+import type { Entry } from './entry.js';
 import { applyUdp } from './figures.js';
 import type { OpenSockets } from './open-sockets.js';
+import { Tuple, tupleText } from './tuple.js';
 
 export class UdpFlows {
   readonly #store: ConnectionStore;
@@ -21,6 +24,7 @@ export class UdpFlows {
     this.#generation++;
     this.untracked = 0;
     const nowNs = now();
+    const questions = findProcess && new ProcessQuestions(findProcess);
     for (const flow of flows) {
       const entry = entries.ofFlow(flow.flow_id) ?? this.#add(flow);
       if (entry === undefined) {
@@ -33,10 +37,11 @@ export class UdpFlows {
       setOwner(entry, flow);
       entry.interface = flow.interface ?? entry.interface;
       const socket = flow.cookie === undefined ? undefined : sockets.ofCookie(flow.cookie);
-      if (socket === undefined || socket.inode === 0 || findProcess === undefined) continue;
+      if (socket === undefined || socket.inode === 0) continue;
       entry.inode = socket.inode;
-      askProcess(entry, socket.inode, findProcess);
+      questions?.ask(entry, socket.inode);
     }
+    if (entries.udpSize === 0) return;
     for (const entry of entries) {
       if (entry.transport === 'udp' && entry.generation !== this.#generation) this.#store.awaitClose(entry);
     }
@@ -81,11 +86,17 @@ function setOwner(entry: Entry, { process, started_ns, process_ns = started_ns, 
   entry.cgroup_id = cgroup_id;
 }
 
-function keyOf({ netns, local, peer, interface_index = 0 }: UdpFlow): string {
-  return connectionKey('udp', netns, local, peer, interface_index);
+const scratch = new Tuple();
+
+function endsOf({ netns, local, peer, interface_index = 0 }: UdpFlow): Uint32Array {
+  return scratch.set(netns, interface_index, local, peer).words;
+}
+
+function keyOf(flow: UdpFlow): string {
+  return tupleText('udp', endsOf(flow), 0);
 }
 
 function placeOf(flow: UdpFlow): Place {
-  const { netns, local, peer, interface_index: interfaceIndex = 0, started_ns } = flow;
-  return { transport: 'udp', key: keyOf(flow), netns, local, peer, interfaceIndex, sinceNs: started_ns };
+  const { interface_index: interfaceIndex = 0, started_ns } = flow;
+  return { transport: 'udp', ends: endsOf(flow), interfaceIndex, sinceNs: started_ns };
 }

@@ -1,0 +1,26 @@
+/** Hashes of words, for tables in memory. They differ from run to run: peers choose their ports and addresses. */
+import { getRandomValues } from 'node:crypto';
+
+const [start = 0] = getRandomValues(new Uint32Array(1));
+
+/** @returns 32 bits. */
+export function hashWords(words: Uint32Array, at: number, count: number): number {
+  let hash = start;
+  for (let index = 0; index < count; index++) hash = mixWord(hash, words[at + index]!);
+  return finishHash(hash);
+}
+
+export function mixWord(hash: number, word: number): number {
+  const mixed = Math.imul(word, 0xcc9e2d51);
+  const rotated = (mixed << 15) | (mixed >>> 17);
+  const sum = hash ^ Math.imul(rotated, 0x1b873593);
+  return (Math.imul((sum << 13) | (sum >>> 19), 5) + 0xe6546b64) | 0;
+}
+
+export function finishHash(hash: number): number {
+  let mixed = hash ^ (hash >>> 16);
+  mixed = Math.imul(mixed, 0x85ebca6b);
+  mixed ^= mixed >>> 13;
+  mixed = Math.imul(mixed, 0xc2b2ae35);
+  return (mixed ^ (mixed >>> 16)) >>> 0;
+}
