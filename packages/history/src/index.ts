@@ -4,4 +4,19 @@
  * @module @weir/history
  */
 
+export {
+  DiskFullError,
+  HistoryError,
+  HistoryInUseError,
+  InterruptedError,
+  ReadOnlyError,
+} from './errors.js';
 export type { Batch, BatchRow, EndRow, HostRow, IntervalRow, LossRow, OpenRow } from './schema/index.js';
+export type { Segment } from './store/catalog.js';
+export type { Notice } from './store/context.js';
+export type { Owner } from './store/files.js';
+export { HistoryStore } from './store/history-store.js';
+export type { MaintenanceReport } from './store/maintenance.js';
+export type { StoreOptions } from './store/options.js';
+export type { Retention } from './store/retention.js';
+export type { HistoryReader, ReadOptions, Session, TimeRange } from './store/session.js';

@@ -17,7 +17,7 @@ describe('the schema', () => {
     const instance = await DuckDBInstance.create();
     const connection = await instance.connect();
     for (const table of names) {
-      await connection.run(createTable(table));
+      await connection.run(createTable(table, tables[table]));
       const reader = await connection.runAndReadAll(`DESCRIBE ${table}`);
       const found = reader.getRows().map(([name, type, nullable]) => [name, type, nullable]);
       assert.deepEqual(

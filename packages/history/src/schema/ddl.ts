@@ -1,6 +1,5 @@
 /** DDL of the tables. Pure. */
-import { type Column, columnTypes } from './column.js';
-import { type TableName, tables } from './tables.js';
+import { type Column, type Columns, columnTypes } from './column.js';
 
 /** A name as SQL takes it, whatever it contains. */
 export function quoteName(name: string): string {
@@ -12,18 +11,22 @@ export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-/** The columns of a table, in their order. */
-export function columnsOf(table: TableName): readonly (readonly [name: string, column: Column])[] {
-  return Object.entries(tables[table]);
-}
-
 /** The definition of a column in DDL. */
 export function columnDefinition(name: string, { kind, optional }: Column): string {
   return `${quoteName(name)} ${columnTypes[kind]}${optional ? '' : ' NOT NULL'}`;
 }
 
-/** CREATE TABLE for a table as the current version has it. */
-export function createTable(table: TableName): string {
-  const definitions = columnsOf(table).map(([name, column]) => columnDefinition(name, column));
-  return `CREATE TABLE ${quoteName(table)} (${definitions.join(', ')})`;
+/** CREATE TABLE. @param name As SQL takes it. */
+export function createTable(name: string, columns: Columns): string {
+  const definitions = Object.entries(columns).map(([column, kind]) => columnDefinition(column, kind));
+  return `CREATE TABLE ${name} (${definitions.join(', ')})`;
+}
+
+/** The columns of a table as a select list; those that a version of the schema does not have yet are NULL. */
+export function selectList(columns: Columns, version: number): string {
+  return Object.entries(columns)
+    .map(([name, { kind, since }]) =>
+      since <= version ? quoteName(name) : `NULL::${columnTypes[kind]} AS ${quoteName(name)}`,
+    )
+    .join(', ');
 }

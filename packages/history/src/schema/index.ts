@@ -16,10 +16,12 @@ export {
   type RowOf,
   required,
 } from './column.js';
-export { columnDefinition, columnsOf, createTable, quoteName, quoteText } from './ddl.js';
+export { columnDefinition, createTable, quoteName, quoteText, selectList } from './ddl.js';
+export { currentSchema, type Migration, type Schema } from './schema.js';
 export {
   type BatchRow,
   batchColumns,
+  columnsOf,
   type EndRow,
   endColumns,
   type HostRow,
@@ -30,6 +32,7 @@ export {
   lossColumns,
   type OpenRow,
   openColumns,
+  RECENT,
   SCHEMA_VERSION,
   type SegmentTable,
   segmentTables,

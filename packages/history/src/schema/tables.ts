@@ -1,8 +1,11 @@
 /** The tables, column by column. Row types, DDL and the documentation of SQL follow from this file. Pure. */
-import { addressOf, type Columns, optional, type RowOf, required } from './column.js';
+import { addressOf, type Column, type Columns, optional, type RowOf, required } from './column.js';
 
 /** The version of the schema that this code writes. A column that is added later names its version. */
 export const SCHEMA_VERSION = 1;
+
+/** The schema of the database in which the rows of tables are that no segment has yet. */
+export const RECENT = 'recent';
 
 /** The connection, its two ends, and its process: what `ends`, `intervals` and `opens` have in common. */
 const connectionColumns = {
@@ -146,6 +149,11 @@ export const tables = {
 
 /** Name of a table. */
 export type TableName = keyof typeof tables;
+
+/** The columns of a table, in their order. */
+export function columnsOf(table: TableName): readonly (readonly [name: string, column: Column])[] {
+  return Object.entries(tables[table]);
+}
 
 /** Tables that are copied to segments, an hour at a time; the others stay in the database file. */
 export const segmentTables = ['ends', 'intervals', 'opens', 'losses'] as const satisfies readonly TableName[];

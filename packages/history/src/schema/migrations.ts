@@ -1,0 +1,7 @@
+/**
+ * What each version of the schema changed in the database file. Segments are never rewritten: a column that is newer than a
+ * segment is NULL for its rows. Pure.
+ */
+
+/** One entry for each version after the first, in order. */
+export const migrations: readonly { readonly version: number; readonly statements: readonly string[] }[] = [];

@@ -1,0 +1,89 @@
+/** Appends rows of a table in bulk, within the connection's transaction. */
+import { setImmediate } from 'node:timers/promises';
+import {
+  BIGINT,
+  BOOLEAN,
+  type DuckDBConnection,
+  DuckDBDataChunk,
+  type DuckDBType,
+  TIMESTAMP_NS,
+  UBIGINT,
+  UINTEGER,
+  USMALLINT,
+  UUID,
+  VARCHAR,
+} from '@duckdb/node-api';
+import bindings from '@duckdb/node-bindings';
+import { type Columns, columnTypes, RECENT } from '../schema/index.js';
+import { query } from './catalog.js';
+import { type AnyRow, CHUNK_ROWS, ColumnWriter } from './column-writer.js';
+
+const types: Readonly<Record<(typeof columnTypes)[keyof typeof columnTypes], DuckDBType>> = {
+  TIMESTAMP_NS,
+  BIGINT,
+  UBIGINT,
+  UINTEGER,
+  USMALLINT,
+  VARCHAR,
+  BOOLEAN,
+  UUID,
+};
+
+/** Writes rows of one table into chunks. */
+export class TableWriter {
+  readonly #table: string;
+  readonly #types: readonly DuckDBType[];
+  readonly #writers: readonly ColumnWriter[];
+
+  /** @param order The columns' names as the database has them: those that a migration added come last there. */
+  constructor(table: string, columns: Columns, order: readonly string[] = Object.keys(columns)) {
+    this.#table = table;
+    const ordered = order.map((name) => [name, columns[name]!] as const);
+    this.#types = ordered.map(([, { kind }]) => types[columnTypes[kind]]);
+    this.#writers = ordered.map(([name, column]) => new ColumnWriter(name, column));
+  }
+
+  /** A writer for a table as a database file has it. */
+  static async for(connection: DuckDBConnection, table: string, columns: Columns): Promise<TableWriter> {
+    const rows = await query(
+      connection,
+      `SELECT column_name FROM information_schema.columns
+       WHERE table_schema = '${RECENT}' AND table_name = $1 ORDER BY ordinal_position`,
+      [table],
+    );
+    return new TableWriter(
+      table,
+      columns,
+      rows.map(([name]) => name as string),
+    );
+  }
+
+  /**
+   * Appends rows.
+   *
+   * @throws OptionError where a row has a value that its column cannot hold.
+   */
+  async append(connection: DuckDBConnection, rows: readonly AnyRow[]): Promise<void> {
+    if (rows.length === 0) return;
+    const appender = await connection.createAppender(this.#table, RECENT);
+    try {
+      for (let start = 0; start < rows.length; start += CHUNK_ROWS) {
+        // Native values of a chunk are freed only between turns of the event loop.
+        if (start > 0) await setImmediate();
+        appender.appendDataChunk(this.#chunk(rows, start, Math.min(CHUNK_ROWS, rows.length - start)));
+      }
+      appender.closeSync();
+    } catch (error) {
+      // Else what it holds is appended when it is collected as garbage, outside this transaction.
+      appender.clear();
+      throw error;
+    }
+  }
+
+  #chunk(rows: readonly AnyRow[], start: number, count: number): DuckDBDataChunk {
+    const chunk = DuckDBDataChunk.create(this.#types, count);
+    for (const [index, writer] of this.#writers.entries())
+      writer.write(bindings.data_chunk_get_vector(chunk.chunk, index), rows, start, count);
+    return chunk;
+  }
+}

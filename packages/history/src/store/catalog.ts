@@ -1,0 +1,115 @@
+/** What the database file knows about itself and the segments beside it. */
+import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
+import { HistoryError } from '../errors.js';
+import { createTable, RECENT, type Schema } from '../schema/index.js';
+import { inTransaction } from './database.js';
+
+/** A segment: one Parquet file with the rows of a table in an hour, or of a part of them. */
+export interface Segment {
+  readonly table: string;
+  /** Hours since 1970. */
+  readonly hour: number;
+  /** From 1: an hour has more where rows came late, or a clock was set back. */
+  readonly part: number;
+  /** The name of its file. */
+  readonly name: string;
+  readonly rows: number;
+  readonly bytes: number;
+  /** The earliest and latest `time` of its rows. */
+  readonly from: bigint;
+  readonly to: bigint;
+  /** The version of the schema that it was written with. */
+  readonly version: number;
+}
+
+const segmentsTable = `CREATE TABLE ${RECENT}.segments (
+  table_name VARCHAR NOT NULL, hour BIGINT NOT NULL, part UINTEGER NOT NULL, name VARCHAR NOT NULL,
+  row_count UBIGINT NOT NULL, bytes UBIGINT NOT NULL, first_time BIGINT NOT NULL, last_time BIGINT NOT NULL,
+  version UINTEGER NOT NULL)`;
+
+/** Makes the tables of a new database file, or brings those of an earlier version up to this one. */
+export async function prepareSchema(connection: DuckDBConnection, schema: Schema): Promise<void> {
+  const version = await storedVersion(connection);
+  if (version === undefined) return inTransaction(connection, () => createAll(connection, schema));
+  if (version > schema.version)
+    throw new HistoryError(
+      `this history has version ${version} of the schema, and this program knows ${schema.version}: use a newer Weir`,
+    );
+  for (const migration of schema.migrations.filter((each) => each.version > version)) {
+    await inTransaction(connection, async () => {
+      for (const statement of migration.statements) await connection.run(statement);
+      await connection.run(`UPDATE ${RECENT}.store SET version = ${migration.version}`);
+    });
+  }
+}
+
+/** The version of the schema in a database file; undefined for a new one. */
+export async function storedVersion(connection: DuckDBConnection): Promise<number | undefined> {
+  const [exists] = await query(
+    connection,
+    `SELECT 1 FROM information_schema.tables WHERE table_schema = '${RECENT}' AND table_name = 'store'`,
+  );
+  if (exists === undefined) return undefined;
+  const [row] = await query(connection, `SELECT version FROM ${RECENT}.store`);
+  return Number(row?.[0]);
+}
+
+async function createAll(connection: DuckDBConnection, schema: Schema): Promise<void> {
+  await connection.run(`CREATE SCHEMA ${RECENT}`);
+  for (const [name, columns] of Object.entries(schema.tables))
+    await connection.run(createTable(`${RECENT}.${name}`, columns));
+  await connection.run(segmentsTable);
+  await connection.run(`CREATE TABLE ${RECENT}.store (version UINTEGER NOT NULL)`);
+  await connection.run(`INSERT INTO ${RECENT}.store VALUES (${schema.version})`);
+}
+
+/** The rows that a statement returns. */
+export async function query(
+  connection: DuckDBConnection,
+  sql: string,
+  values?: DuckDBValue[],
+): Promise<DuckDBValue[][]> {
+  const result = await connection.runAndReadAll(sql, values);
+  return result.getRows();
+}
+
+/** All segments, the oldest first. */
+export async function listSegments(connection: DuckDBConnection): Promise<Segment[]> {
+  const rows = await query(
+    connection,
+    `SELECT table_name, hour, part, name, row_count, bytes, first_time, last_time, version
+     FROM ${RECENT}.segments ORDER BY hour, part, table_name`,
+  );
+  return rows.map(([table, hour, part, name, count, bytes, from, to, version]) => ({
+    table: table as string,
+    hour: Number(hour),
+    part: Number(part),
+    name: name as string,
+    rows: Number(count),
+    bytes: Number(bytes),
+    from: from as bigint,
+    to: to as bigint,
+    version: Number(version),
+  }));
+}
+
+/** Adds a segment. */
+export async function addSegment(connection: DuckDBConnection, segment: Segment): Promise<void> {
+  const { table, hour, part, name, rows, bytes, from, to, version } = segment;
+  await connection.run(`INSERT INTO ${RECENT}.segments VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, [
+    table,
+    BigInt(hour),
+    part,
+    name,
+    BigInt(rows),
+    BigInt(bytes),
+    from,
+    to,
+    version,
+  ]);
+}
+
+/** Forgets a segment. */
+export async function deleteSegment(connection: DuckDBConnection, name: string): Promise<void> {
+  await connection.run(`DELETE FROM ${RECENT}.segments WHERE name = $1`, [name]);
+}

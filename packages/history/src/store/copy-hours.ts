@@ -1,0 +1,128 @@
+/**
+ * Copies full hours from the database file to segments.
+ *
+ * A segment gets its name only when it is whole and on the disk. Then one transaction records it and deletes its rows; it is the
+ * transaction that read them, so that rows which came meanwhile stay. Wherever this ends, either the rows are there and the
+ * segment is an orphan, which the next opening removes, or the segment is recorded and the rows are gone.
+ */
+import { join } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { quoteText, RECENT, selectList } from '../schema/index.js';
+import { addSegment, query, type Segment } from './catalog.js';
+import type { StoreContext } from './context.js';
+import { inTransaction } from './database.js';
+import { protectFile, removeFile, renameFile, syncFile } from './files.js';
+import { hourStart, segmentName, UNFINISHED } from './layout.js';
+
+/** Events come a little later than they happen. */
+const GRACE_NS = 60_000_000_000n;
+const HOUR_NS = 3_600_000_000_000n;
+
+/**
+ * DuckDB's own size of a group, which its vectors fill: of 30,000 to 500,000 rows, the files differ by less than a tenth, and larger
+ * groups are held in memory as a whole while they are written.
+ */
+const ROW_GROUP_ROWS = 122_880;
+
+/** Hours of a table that have rows in the database file and are over, or lie ahead because a clock was set back since. */
+async function fullHours(connection: DuckDBConnection, table: string, watermark: bigint): Promise<number[]> {
+  const rows = await query(
+    connection,
+    `SELECT DISTINCT (ns - ((ns % ${HOUR_NS}) + ${HOUR_NS}) % ${HOUR_NS}) // ${HOUR_NS} AS hour
+     FROM (SELECT epoch_ns(time) AS ns FROM ${RECENT}.${table}) ORDER BY hour`,
+  );
+  return rows
+    .map(([hour]) => Number(hour))
+    .filter((hour) => {
+      const end = hourStart(hour + 1);
+      return end + GRACE_NS <= watermark || end - HOUR_NS > watermark + HOUR_NS;
+    });
+}
+
+/** Copies every full hour. @param watermark Up to here all events are in. @returns the new segments. */
+export async function copyHours(
+  context: StoreContext,
+  connection: DuckDBConnection,
+  watermark: bigint,
+): Promise<Segment[]> {
+  const segments: Segment[] = [];
+  for (const table of context.schema.segmentTables) {
+    for (const hour of await fullHours(connection, table, watermark))
+      segments.push(await copyHour(context, connection, table, hour));
+  }
+  return segments;
+}
+
+async function copyHour(
+  context: StoreContext,
+  connection: DuckDBConnection,
+  table: string,
+  hour: number,
+): Promise<Segment> {
+  const { layout, step } = context;
+  const name = segmentName(table, hour, await nextPart(connection, table, hour));
+  const path = join(layout.segments, name);
+  try {
+    const segment = await inTransaction(connection, async () => {
+      const copied = await writeSegment(context, connection, { table, hour, path: path + UNFINISHED });
+      await renameFile(path + UNFINISHED, path);
+      await step('copy:renamed');
+      const part = Number(/-(\d+)\.parquet$/.exec(name)![1]);
+      const found = { ...copied, table, hour, part, name, version: context.schema.version };
+      await addSegment(connection, found);
+      await connection.run(`DELETE FROM ${RECENT}.${table} WHERE ${within(hour)}`);
+      await step('copy:recorded');
+      return found;
+    });
+    await step('copy:committed');
+    return segment;
+  } catch (error) {
+    await removeFile(path + UNFINISHED);
+    throw error;
+  }
+}
+
+async function nextPart(connection: DuckDBConnection, table: string, hour: number): Promise<number> {
+  const [row] = await query(
+    connection,
+    `SELECT coalesce(max(part), 0) + 1 FROM ${RECENT}.segments WHERE table_name = $1 AND hour = $2`,
+    [table, BigInt(hour)],
+  );
+  return Number(row![0]);
+}
+
+interface Target {
+  readonly table: string;
+  readonly hour: number;
+  readonly path: string;
+}
+
+async function writeSegment(
+  { schema, owner, step }: StoreContext,
+  connection: DuckDBConnection,
+  { table, hour, path }: Target,
+): Promise<Pick<Segment, 'rows' | 'bytes' | 'from' | 'to'>> {
+  const columns = selectList(schema.tables[table]!, schema.version);
+  const rows = `FROM ${RECENT}.${table} WHERE ${within(hour)}`;
+  await connection.run(
+    `COPY (SELECT ${columns} ${rows}) TO ${quoteText(path)} ${parquetOptions(table, schema.version)}`,
+  );
+  const [row] = await query(connection, `SELECT count(*), epoch_ns(min(time)), epoch_ns(max(time)) ${rows}`);
+  const [count, from, to] = row!;
+  await step('copy:written');
+  await protectFile(path, owner);
+  const bytes = await syncFile(path);
+  await step('copy:synced');
+  return { rows: Number(count), bytes, from: from as bigint, to: to as bigint };
+}
+
+/** Options of COPY for a file that holds rows of a table. */
+export function parquetOptions(table: string, version: number): string {
+  const metadata = `{weir_table: ${quoteText(table)}, weir_schema: '${version}'}`;
+  return `(FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, ROW_GROUP_SIZE ${ROW_GROUP_ROWS}, KV_METADATA ${metadata})`;
+}
+
+function within(hour: number): string {
+  const bound = (at: number) => `make_timestamp_ns(${hourStart(at)})`;
+  return `time >= ${bound(hour)} AND time < ${bound(hour + 1)}`;
+}

@@ -1,0 +1,300 @@
+/** The history in a folder: stores batches, keeps what retention allows, answers questions. */
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { DiskFullError, HistoryError, ReadOnlyError } from '../errors.js';
+import type { Batch, LossRow } from '../schema/index.js';
+import type { TableWriter } from './append-rows.js';
+import { prepareSchema, storedVersion } from './catalog.js';
+import type { AnyRow } from './column-writer.js';
+import type { StoreContext } from './context.js';
+import { inTransaction } from './database.js';
+import { keepReserve } from './disk-space.js';
+import { checkBatch, type Epochs } from './epochs.js';
+import { failureKind, mayBeDamage } from './failure-kind.js';
+import { ensureFolder, protectFile, sizeOf } from './files.js';
+import { layoutOf } from './layout.js';
+import { type Kept, keep, type MaintenanceReport, makeRoom } from './maintenance.js';
+import { Mutex } from './mutex.js';
+import { OpenDatabase } from './open-database.js';
+import { type CheckedOptions, checkOptions, type StoreInternals, type StoreOptions } from './options.js';
+import { Readers } from './readers.js';
+import { findDamage, lossOf, recover, setAside } from './recover.js';
+import { segmentProblem } from './segment-file.js';
+import type { HistoryReader, ReadOptions, Session } from './session.js';
+
+/** A batch is tried again this often, each time after room was made or the database was opened anew. */
+const MOST_TRIES = 200;
+
+/** The history in a folder. */
+export class HistoryStore implements HistoryReader {
+  readonly #options: CheckedOptions;
+  readonly #context: StoreContext;
+  readonly #appending = new Mutex();
+  readonly #maintaining = new Mutex();
+  readonly #readers = new Readers();
+  readonly #unreadable = new Set<string>();
+  readonly #losses: LossRow[] = [];
+  #database!: OpenDatabase;
+  #writers!: ReadonlyMap<string, TableWriter>;
+  #epochs!: Epochs;
+  #readOnly: boolean;
+  #kept: Kept = {};
+  /** Replaced, and counted, when the database had to be opened anew. */
+  #generation = 0;
+  #closing = false;
+
+  private constructor(options: CheckedOptions) {
+    this.#options = options;
+    this.#readOnly = options.readOnly;
+    const { folder, owner, schema, step, notice } = options;
+    this.#context = { layout: layoutOf(folder), owner, schema, step, notice };
+  }
+
+  /**
+   * Opens a history, or begins one. What a crash left half done is finished or undone; damaged segments are set aside.
+   *
+   * @throws HistoryInUseError while another process has it open; ReadOnlyError on a read-only disk; OptionError.
+   */
+  static async open(options: StoreOptions & StoreInternals): Promise<HistoryStore> {
+    const store = new HistoryStore(checkOptions(options));
+    await (store.#readOnly ? store.#openForReading() : store.#openForWriting());
+    return store;
+  }
+
+  async #openForWriting(): Promise<void> {
+    const { layout, owner, schema } = this.#context;
+    try {
+      for (const folder of [layout.folder, layout.segments, layout.temporary])
+        await ensureFolder(folder, owner);
+      await this.#openDatabase(false);
+    } catch (error) {
+      throw openError(error, layout.folder);
+    }
+    const connection = this.#database.maintaining;
+    const isNew = (await storedVersion(connection)) === undefined;
+    await prepareSchema(connection, schema);
+    await protectFile(layout.database, owner);
+    await recover(this.#context, connection, isNew);
+    await keepReserve(layout);
+    this.#writers = await this.#database.writers(schema);
+    this.#epochs = await this.#database.epochs();
+  }
+
+  async #openForReading(): Promise<void> {
+    const { layout, schema } = this.#context;
+    if ((await sizeOf(layout.database)) === 0) throw new HistoryError(`${layout.folder} has no history`);
+    await this.#openDatabase(true);
+    await this.#database.checkVersion(schema, layout.folder);
+    for (const damage of await findDamage(this.#context, await this.#database.segments())) {
+      this.#unreadable.add(damage.segment.name);
+      this.#losses.push(lossOf(damage));
+    }
+    this.#epochs = await this.#database.epochs();
+  }
+
+  async #openDatabase(readOnly: boolean): Promise<void> {
+    const { layout } = this.#context;
+    const { memoryBytes, threads, temporaryBytes } = this.#options;
+    const { database: path, segments, temporary } = layout;
+    const limits = { memoryBytes, threads, temporaryBytes };
+    this.#database = await OpenDatabase.open({ path, readOnly, segments, temporary, ...limits });
+  }
+
+  /** Its folder. */
+  get folder(): string {
+    return this.#options.folder;
+  }
+
+  /** Up to here all events are in, nanoseconds since 1970; undefined before the first batch. */
+  get watermark(): bigint | undefined {
+    return this.#epochs.watermark;
+  }
+
+  /** Whether it can only be read, from the beginning or since its disk became read-only. */
+  get readOnly(): boolean {
+    return this.#readOnly;
+  }
+
+  /**
+   * Stores a batch as a whole, once: when this returns, it is on the disk.
+   *
+   * @returns false where it was stored before.
+   * @throws DiskFullError when there is no room and nothing is left that could be removed: offer it again later.
+   * ReadOnlyError; OptionError for rows that make no sense.
+   */
+  append(batch: Batch): Promise<boolean> {
+    checkBatch(batch);
+    return this.#appending.run(async () => {
+      for (let tries = 0; ; tries++) {
+        if (this.#readOnly) throw new ReadOnlyError(`${this.#options.folder} can only be read`);
+        const generation = this.#generation;
+        try {
+          return await this.#appendOnce(batch);
+        } catch (error) {
+          if (tries === MOST_TRIES || !(await this.#handleFailure(error, generation))) throw error;
+        }
+      }
+    });
+  }
+
+  async #appendOnce(batch: Batch): Promise<boolean> {
+    if (this.#epochs.has(batch)) return false;
+    const { step, schema } = this.#context;
+    const connection = this.#database.appending;
+    const loss = this.#epochs.lossBefore(batch);
+    const losses = [...(loss === undefined ? [] : [loss]), ...(batch.losses ?? [])];
+    const rows = rowsOf({ ...batch, losses });
+    await inTransaction(connection, async () => {
+      for (const table of Object.keys(schema.tables))
+        await this.#writers.get(table)!.append(connection, rows[table] ?? []);
+      await step('append:rows');
+    });
+    this.#epochs.add(batch);
+    await step('append:committed');
+    return true;
+  }
+
+  /**
+   * Copies full hours to segments, and removes what retention does not allow. To be called about once a minute; it runs beside
+   * appends and questions.
+   */
+  maintain(): Promise<MaintenanceReport> {
+    return this.#maintaining.run(async () => {
+      for (let tries = 0; ; tries++) {
+        if (this.#readOnly) throw new ReadOnlyError(`${this.#options.folder} can only be read`);
+        const generation = this.#generation;
+        try {
+          return await keep(this.#maintenance());
+        } catch (error) {
+          if (tries === MOST_TRIES || !(await this.#recoverInMaintenance(error, generation))) throw error;
+        }
+      }
+    });
+  }
+
+  #maintenance() {
+    return {
+      context: this.#context,
+      connection: this.#database.maintaining,
+      watermark: this.#epochs.watermark,
+      retention: this.#options.retention,
+      minimumFreeBytes: this.#options.minimumFreeBytes,
+      readers: this.#readers,
+      kept: this.#kept,
+    };
+  }
+
+  /** @returns whether what failed should be tried again. */
+  #handleFailure(error: unknown, generation: number): Promise<boolean> {
+    return this.#maintaining.run(() => this.#recoverInMaintenance(error, generation));
+  }
+
+  async #recoverInMaintenance(error: unknown, generation: number): Promise<boolean> {
+    const kind = failureKind(error);
+    if (kind !== 'full' && kind !== 'read-only' && kind !== 'invalidated') return false;
+    if (generation !== this.#generation) return true;
+    const { folder } = this.#options;
+    if (kind === 'read-only') {
+      await this.#reopen(true);
+      this.#context.notice({
+        kind: 'read-only',
+        message: `${folder} became read-only: nothing is stored any more`,
+      });
+      throw new ReadOnlyError(`${folder} can only be read: its disk became read-only`);
+    }
+    if (kind === 'full') {
+      const isUsable = await this.#database.isUsable();
+      if (!isUsable) await this.#reopen(false);
+      if (await makeRoom(this.#maintenance())) return true;
+      throw new DiskFullError(`the disk of ${folder} is full, and no segment is left that could be removed`);
+    }
+    await this.#reopen(false);
+    return true;
+  }
+
+  /** After an error that DuckDB cannot recover from. */
+  async #reopen(readOnly: boolean): Promise<void> {
+    this.#generation++;
+    this.#closing = true;
+    try {
+      await this.#readers.drained();
+      this.#database.close();
+      this.#readOnly = readOnly;
+      await this.#openDatabase(readOnly);
+      if (!readOnly) this.#writers = await this.#database.writers(this.#context.schema);
+      this.#epochs = await this.#database.epochs();
+    } finally {
+      this.#closing = false;
+    }
+  }
+
+  async read<T>(question: (session: Session) => Promise<T>, options: ReadOptions = {}): Promise<T> {
+    for (let tries = 0; ; tries++) {
+      while (this.#closing) await setTimeout(10, undefined, { signal: options.signal });
+      const generation = this.#generation;
+      const answer = await this.#readers.run(() => this.#database.read(this.#sources(), question, options));
+      if ('result' in answer) return answer.result;
+      const { error, session } = answer;
+      if (tries === 2 || !(await this.#afterReadError(error, session, generation))) throw error;
+    }
+  }
+
+  #sources() {
+    const { schema, layout } = this.#context;
+    return {
+      schema,
+      segmentsFolder: layout.segments,
+      unreadable: this.#unreadable,
+      losses: this.#losses,
+    };
+  }
+
+  /** @returns whether the question should be asked again. */
+  async #afterReadError(error: unknown, session: Session | undefined, generation: number): Promise<boolean> {
+    const kind = failureKind(error);
+    if (kind === 'invalidated') return this.#handleFailure(error, generation);
+    if (kind === 'missing') return true;
+    if (session === undefined || !mayBeDamage(error)) return false;
+    return this.#maintaining.run(() => this.#findDamaged(session));
+  }
+
+  /** Sets segments aside that cannot be read. @returns whether there were any. */
+  async #findDamaged(session: Session): Promise<boolean> {
+    let found = false;
+    for (const segment of session.used) {
+      const path = join(this.#context.layout.segments, segment.name);
+      const problem = (await segmentProblem(path, segment.bytes)) ?? (await this.#database.inspect(path));
+      if (problem === undefined) continue;
+      found = true;
+      if (this.#readOnly) {
+        this.#unreadable.add(segment.name);
+        this.#losses.push(lossOf({ segment, problem }));
+      } else await setAside(this.#context, this.#database.maintaining, { segment, problem });
+    }
+    return found;
+  }
+
+  /** Ends it. Questions that are being answered are waited for. */
+  async close(): Promise<void> {
+    await this.#appending.run(() =>
+      this.#maintaining.run(async () => {
+        await this.#readers.drained();
+        this.#database.close();
+      }),
+    );
+  }
+}
+
+/** The rows of a batch by table. */
+function rowsOf(batch: Batch): Readonly<Record<string, readonly AnyRow[] | undefined>> {
+  const { hosts, ends, intervals, opens, losses } = batch;
+  return { hosts, ends, intervals, opens, losses, batches: [{ ...batch }] } as Record<
+    string,
+    readonly AnyRow[]
+  >;
+}
+
+function openError(error: unknown, folder: string): unknown {
+  if (failureKind(error) !== 'read-only' || error instanceof HistoryError) return error;
+  return new ReadOnlyError(`${folder} cannot be written, its disk is read-only: open it for reading only`);
+}

@@ -1,0 +1,116 @@
+/** What a store does every minute: full hours become segments, old segments go. */
+import { join } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { type LossRow, RECENT } from '../schema/index.js';
+import { deleteSegment, listSegments, type Segment } from './catalog.js';
+import type { StoreContext } from './context.js';
+import { copyHours } from './copy-hours.js';
+import { inTransaction } from './database.js';
+import { freeBytes, keepReserve, releaseReserve } from './disk-space.js';
+import { sizeOf } from './files.js';
+import { hourOf } from './layout.js';
+import type { Readers } from './readers.js';
+import { appendLosses } from './recover.js';
+import { expired, type Retention, takeOldestHour } from './retention.js';
+
+/** What maintenance remembers from one time to the next. */
+export interface Kept {
+  /** The hour of the watermark when hours were last copied. */
+  copiedIn?: number;
+}
+
+/** What maintenance needs. */
+export interface Maintenance {
+  readonly context: StoreContext;
+  readonly connection: DuckDBConnection;
+  readonly watermark: bigint | undefined;
+  readonly retention: Retention;
+  readonly minimumFreeBytes: number;
+  readonly readers: Readers;
+  readonly kept: Kept;
+}
+
+/** What maintenance did. */
+export interface MaintenanceReport {
+  readonly copied: readonly Segment[];
+  readonly removed: readonly Segment[];
+}
+
+/** Copies hours and removes segments. */
+export async function keep(maintenance: Maintenance): Promise<MaintenanceReport> {
+  const { watermark } = maintenance;
+  if (watermark === undefined) return { copied: [], removed: [] };
+  const copied = await copyWhenDue(maintenance, watermark);
+  const removed = await removeExpired(maintenance, watermark);
+  await keepReserve(maintenance.context.layout);
+  return { copied, removed };
+}
+
+/** Once an hour, so that rows which come late for an hour make one more segment and not sixty. */
+async function copyWhenDue(
+  { context, connection, kept }: Maintenance,
+  watermark: bigint,
+): Promise<readonly Segment[]> {
+  // A minute late, as hours are full then.
+  const hour = hourOf(watermark - 60_000_000_000n);
+  if (kept.copiedIn === hour) return [];
+  const copied = await copyHours(context, connection, watermark);
+  kept.copiedIn = hour;
+  if (copied.length > 0) await connection.run('CHECKPOINT').catch(() => {});
+  return copied;
+}
+
+async function removeExpired(maintenance: Maintenance, watermark: bigint): Promise<readonly Segment[]> {
+  const { context, connection, retention } = maintenance;
+  const { layout } = context;
+  const others = (await sizeOf(layout.database)) + (await sizeOf(`${layout.database}.wal`));
+  const segments = expired(await listSegments(connection), retention, watermark, others);
+  if (segments.length > 0) await remove(maintenance, segments);
+  await pruneBatches(maintenance);
+  while ((await freeBytes(layout.folder)) < maintenance.minimumFreeBytes && (await makeRoom(maintenance)));
+  return segments;
+}
+
+async function remove(
+  { context, connection, readers }: Maintenance,
+  segments: readonly Segment[],
+  losses: readonly LossRow[] = [],
+): Promise<void> {
+  await inTransaction(connection, async () => {
+    for (const { name } of segments) await deleteSegment(connection, name);
+    if (losses.length > 0) await appendLosses(context, connection, losses);
+  });
+  await context.step('retention:committed');
+  await readers.remove(segments.map(({ name }) => join(context.layout.segments, name)));
+  await context.step('retention:unlinked');
+}
+
+/** Batches are needed as long as rows of their time are there; the last one of each epoch says how far it came. */
+async function pruneBatches({ connection }: Maintenance): Promise<void> {
+  const [oldest] = await listSegments(connection);
+  const before = oldest === undefined ? '' : ` OR epoch_ns(time) < ${oldest.from}`;
+  await connection.run(
+    `DELETE FROM ${RECENT}.batches AS old WHERE (sweep IS NULL${before})
+     AND number < (SELECT max(number) FROM ${RECENT}.batches AS newer WHERE newer.epoch = old.epoch)`,
+  );
+}
+
+/** Removes the oldest hour although retention would keep it, since the disk is full. @returns whether there was any. */
+export async function makeRoom(maintenance: Maintenance): Promise<boolean> {
+  const { context, connection } = maintenance;
+  const segments = takeOldestHour(await listSegments(connection));
+  if (segments.length === 0) return false;
+  await releaseReserve(context.layout);
+  const losses = segments.map(({ name, from, to, rows }) => ({
+    since: from,
+    time: to,
+    count: rows,
+    place: 'history',
+    detail: `the disk was full: the segment ${name} was removed`,
+  }));
+  await remove(maintenance, segments, losses);
+  const names = segments.map(({ name }) => name).join(', ');
+  context.notice({ kind: 'disk-full', message: `the disk is full: removed the oldest segments ${names}` });
+  await keepReserve(context.layout);
+  return true;
+}

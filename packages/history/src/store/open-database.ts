@@ -1,0 +1,119 @@
+/** An opened database file with its connections; replaced as a whole after an error that DuckDB cannot recover from. */
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { HistoryError, InterruptedError } from '../errors.js';
+import { quoteText, RECENT, type Schema } from '../schema/index.js';
+import { TableWriter } from './append-rows.js';
+import { listSegments, query, type Segment, storedVersion } from './catalog.js';
+import { type DatabaseOptions, inTransaction, openDatabase } from './database.js';
+import { Epochs } from './epochs.js';
+import { failureKind } from './failure-kind.js';
+import { type ReadOptions, Session, type SessionOptions } from './session.js';
+
+/** What a question needs beside its connection. */
+export type Sources = Omit<SessionOptions, 'connection'>;
+
+/** An opened database. */
+export class OpenDatabase {
+  readonly #instance: DuckDBInstance;
+  /** For appends, one at a time. */
+  readonly appending: DuckDBConnection;
+  /** For all else that changes something, one at a time, beside appends. */
+  readonly maintaining: DuckDBConnection;
+
+  private constructor(instance: DuckDBInstance, appending: DuckDBConnection, maintaining: DuckDBConnection) {
+    this.#instance = instance;
+    this.appending = appending;
+    this.maintaining = maintaining;
+  }
+
+  static async open(options: DatabaseOptions): Promise<OpenDatabase> {
+    const instance = await openDatabase(options);
+    return new OpenDatabase(instance, await instance.connect(), await instance.connect());
+  }
+
+  /** Writers for all tables. */
+  async writers({ tables }: Schema): Promise<ReadonlyMap<string, TableWriter>> {
+    const writers = new Map<string, TableWriter>();
+    for (const [name, columns] of Object.entries(tables))
+      writers.set(name, await TableWriter.for(this.maintaining, name, columns));
+    return writers;
+  }
+
+  /** What is stored of each epoch. */
+  epochs(): Promise<Epochs> {
+    return Epochs.load(this.maintaining);
+  }
+
+  /** All segments, the oldest first. */
+  segments(): Promise<Segment[]> {
+    return listSegments(this.maintaining);
+  }
+
+  /** Whether it still works after an error. */
+  async isUsable(): Promise<boolean> {
+    try {
+      await query(this.maintaining, `SELECT 1 FROM ${RECENT}.store`);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** @throws HistoryError unless this program can read its tables. */
+  async checkVersion(schema: Schema, folder: string): Promise<void> {
+    const version = await storedVersion(this.maintaining);
+    if (version === undefined) throw new HistoryError(`${folder} has no history`);
+    if (version > schema.version)
+      throw new HistoryError(`${folder} has version ${version} of the schema: use a newer Weir`);
+  }
+
+  /** Runs a question in a transaction of its own. */
+  async read<T>(
+    sources: Sources,
+    question: (session: Session) => Promise<T>,
+    { signal }: ReadOptions,
+  ): Promise<{ readonly result: T } | { readonly error: unknown; readonly session?: Session }> {
+    const connection = await this.#instance.connect();
+    const interrupt = () => connection.interrupt();
+    let session: Session | undefined;
+    signal?.addEventListener('abort', interrupt);
+    try {
+      const result = await inTransaction(
+        connection,
+        async () => {
+          session = await Session.begin({ ...sources, connection });
+          signal?.throwIfAborted();
+          const found = await question(session);
+          // An interruption between two statements stops none of them.
+          signal?.throwIfAborted();
+          return found;
+        },
+        ' READ ONLY',
+      );
+      return { result };
+    } catch (error) {
+      if (signal?.aborted === true) throw new InterruptedError('the question was ended');
+      return { error, ...(session !== undefined && { session }) };
+    } finally {
+      signal?.removeEventListener('abort', interrupt);
+      connection.closeSync();
+    }
+  }
+
+  /** Reads all of a segment. @returns what is wrong with it; undefined: nothing. */
+  async inspect(path: string): Promise<string | undefined> {
+    try {
+      await query(this.maintaining, `SELECT count(COLUMNS(*)) FROM read_parquet(${quoteText(path)})`);
+      return undefined;
+    } catch (error) {
+      if (failureKind(error) === 'invalidated') throw error;
+      return (error as Error).message.split('\n', 1)[0]!;
+    }
+  }
+
+  close(): void {
+    this.appending.closeSync();
+    this.maintaining.closeSync();
+    this.#instance.closeSync();
+  }
+}

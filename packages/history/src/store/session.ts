@@ -1,0 +1,114 @@
+/** What a question sees: all rows as of its beginning, whether the database file or a segment has them. */
+import { join } from 'node:path';
+import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
+import { type LossRow, quoteText, RECENT, type Schema, selectList, type TableName } from '../schema/index.js';
+import { listSegments, query, type Segment, storedVersion } from './catalog.js';
+
+/** A span of time, nanoseconds since 1970: from the first up to, without, the second. */
+export interface TimeRange {
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
+/** Where a session finds its rows. */
+export interface SessionOptions {
+  readonly connection: DuckDBConnection;
+  readonly schema: Schema;
+  /** The folder of the segments. */
+  readonly segmentsFolder: string;
+  /** Names of segments that cannot be read. */
+  readonly unreadable: ReadonlySet<string>;
+  /** Losses that no table has. */
+  readonly losses: readonly LossRow[];
+}
+
+/** One question's view of the history. It ends with the question. */
+export class Session {
+  readonly connection: DuckDBConnection;
+  readonly schema: Schema;
+  /** Losses that no table has. */
+  readonly extraLosses: readonly LossRow[];
+  readonly #folder: string;
+  readonly #segments: readonly Segment[];
+  /** The version of the schema of the database file: older than the program's where it is only read. */
+  readonly #version: number;
+  readonly #used = new Set<Segment>();
+
+  private constructor(options: SessionOptions, segments: readonly Segment[], version: number) {
+    this.connection = options.connection;
+    this.schema = options.schema;
+    this.extraLosses = options.losses;
+    this.#folder = options.segmentsFolder;
+    this.#segments = segments;
+    this.#version = version;
+  }
+
+  /** Begins within the connection's transaction. */
+  static async begin(options: SessionOptions): Promise<Session> {
+    const { connection, unreadable } = options;
+    const version = await storedVersion(connection);
+    const segments = await listSegments(connection);
+    const readable = segments.filter(({ name }) => !unreadable.has(name));
+    return new Session(options, readable, version ?? options.schema.version);
+  }
+
+  /** Segments that the question has named so far. */
+  get used(): readonly Segment[] {
+    return [...this.#used];
+  }
+
+  /**
+   * A table as a subquery: its rows in the database file and in segments.
+   *
+   * @param range Only segments that have rows in it are read; the rows still have to be filtered.
+   */
+  source(table: TableName, range?: TimeRange): string {
+    const columns = this.schema.tables[table]!;
+    const parts = [`SELECT ${selectList(columns, this.#version)} FROM ${RECENT}.${table}`];
+    for (const [version, segments] of this.#byVersion(table, range)) {
+      const files = segments.map(({ name }) => quoteText(join(this.#folder, name)));
+      parts.push(`SELECT ${selectList(columns, version)} FROM read_parquet([${files.join(', ')}])`);
+    }
+    return `(${parts.join(' UNION ALL ')})`;
+  }
+
+  #byVersion(table: TableName, range: TimeRange | undefined): Map<number, Segment[]> {
+    const groups = new Map<number, Segment[]>();
+    for (const segment of this.#segments) {
+      if (segment.table !== table) continue;
+      if (range !== undefined && (segment.to < range.from || segment.from >= range.to)) continue;
+      this.#used.add(segment);
+      const group = groups.get(segment.version);
+      if (group === undefined) groups.set(segment.version, [segment]);
+      else group.push(segment);
+    }
+    return groups;
+  }
+
+  /** The time of the oldest row in a segment; undefined where there are no segments. */
+  get oldestSegment(): bigint | undefined {
+    const times = this.#segments.map(({ from }) => from);
+    return times.length === 0 ? undefined : times.reduce((a, b) => (a < b ? a : b));
+  }
+
+  /** The rows that a statement returns. */
+  query(sql: string, values?: DuckDBValue[]): Promise<DuckDBValue[][]> {
+    return query(this.connection, sql, values);
+  }
+}
+
+/** How a question is ended. */
+export interface ReadOptions {
+  /** Ends it: the database stops within milliseconds. */
+  readonly signal?: AbortSignal;
+}
+
+/** Something that can be asked: a running store, a folder, an exported file. */
+export interface HistoryReader {
+  /**
+   * Runs a question on one state of the history. It may run twice, where a file turned out to be damaged.
+   *
+   * @throws InterruptedError when its signal ended it.
+   */
+  read<T>(question: (session: Session) => Promise<T>, options?: ReadOptions): Promise<T>;
+}
