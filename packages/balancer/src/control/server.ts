@@ -1,11 +1,11 @@
 /** The control socket of a running balancer. */
 
-import { chownSync, existsSync, mkdirSync, unlinkSync } from 'node:fs';
+import { chownSync, mkdirSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { OptionError } from '@weir/ebpf';
+import { listenOnSocket, removeStaleSocket } from '@weir/ebpf/sys';
 import { ConfigError } from '../config/config-error.js';
 import { groupId } from './groups.js';
 import { RequestError } from './names.js';
@@ -42,16 +42,12 @@ export class ControlServer {
   static async listen(path: string, group: string | undefined, handlers: Handlers): Promise<ControlServer> {
     const gid = group === undefined ? undefined : groupId(group);
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
-    await removeStale(path);
+    if (!(await removeStaleSocket(path)))
+      throw new RequestError(
+        `a process listens on ${path} already: stop it, or name another socket (control.socket)`,
+      );
     const server = createServer((request, response) => void answer(handlers, request, response));
-    // The socket must never exist with wider permissions, not even before they are set.
-    const umask = process.umask(gid === undefined ? 0o177 : 0o117);
-    const listening = new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(path, resolve);
-    });
-    process.umask(umask);
-    await listening;
+    await listenOnSocket(server, path, gid === undefined ? 0o600 : 0o660);
     if (gid !== undefined) chownSync(path, -1, gid);
     return new ControlServer(server);
   }
@@ -67,23 +63,6 @@ export class ControlServer {
     this.#server.close();
     this.#server.closeIdleConnections();
   }
-}
-
-/** Removes the socket of a killed process, which refuses connections. */
-async function removeStale(path: string): Promise<void> {
-  if (!existsSync(path)) return;
-  const isAlive = await new Promise<boolean>((resolve) => {
-    const socket = connect(path, () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'ECONNREFUSED'));
-  });
-  if (isAlive)
-    throw new RequestError(
-      `a process listens on ${path} already: stop it, or name another socket (control.socket)`,
-    );
-  unlinkSync(path);
 }
 
 async function answer(handlers: Handlers, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -43,3 +43,5 @@ export { describeObstacle, type Obstacle, privilegeObstacle } from './obstacle.j
 export { isWritable } from './poll.js';
 export { lockdownMode, type Situation, situation } from './situation.js';
 export { type SyscallName, syscall, syscallRaw } from './syscalls.js';
+export { listenOnSocket, removeStaleSocket } from './unix-listener.js';
+export { openUnixListener, sendUnixDatagram, UnixDatagramReceiver } from './unix-socket.js';

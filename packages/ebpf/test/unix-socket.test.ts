@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import {
+  listenOnSocket,
+  openUnixListener,
+  removeStaleSocket,
+  sendUnixDatagram,
+  UnixDatagramReceiver,
+} from '../src/sys/index.js';
+
+let folder = '';
+let path = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'weir-unix-'));
+  path = join(folder, 'sock');
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('datagrams', () => {
+  for (const [title, address] of [
+    ['a path', () => path],
+    ['an abstract name', () => `@${path}`],
+  ] as const)
+    it(`arrive at ${title} as they were sent`, () => {
+      using receiver = new UnixDatagramReceiver(address());
+      assert.equal(receiver.receive(), undefined);
+      sendUnixDatagram(address(), Buffer.from('READY=1\n'));
+      sendUnixDatagram(address(), Buffer.alloc(4096, 7));
+      assert.equal(receiver.receive()!.toString(), 'READY=1\n');
+      assert.deepEqual(receiver.receive(), Buffer.alloc(4096, 7));
+      assert.equal(receiver.receive(), undefined);
+    });
+
+  it('to nobody, or that are too long, are errors that name the reason', () => {
+    assert.throws(() => sendUnixDatagram(path, Buffer.from('x')), { code: 'ENOENT' });
+    assert.throws(() => sendUnixDatagram(path, Buffer.alloc(4097)), { name: 'OptionError' });
+    assert.throws(() => sendUnixDatagram('/'.repeat(108), Buffer.from('x')), { name: 'OptionError' });
+  });
+
+  it('are refused, without waiting, by a receiver that does not keep up', () => {
+    using _receiver = new UnixDatagramReceiver(path);
+    assert.throws(
+      () => {
+        for (;;) sendUnixDatagram(path, Buffer.from('x'));
+      },
+      { code: 'EAGAIN' },
+    );
+  });
+});
+
+describe('listening sockets', () => {
+  it('have their mode, and keep their path when they are closed', () => {
+    const listener = openUnixListener(path, 0o600);
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+    assert.throws(() => openUnixListener(path, 0o600), { code: 'EADDRINUSE' });
+    listener[Symbol.dispose]();
+    assert.ok(existsSync(path));
+  });
+
+  it('of a process that has ended are removed, and of one that listens are left', async () => {
+    assert.equal(await removeStaleSocket(path), true);
+    openUnixListener(path, 0o600)[Symbol.dispose]();
+    assert.equal(await removeStaleSocket(path), true);
+    assert.ok(!existsSync(path));
+    const server = createServer();
+    await listenOnSocket(server, path, 0o660);
+    assert.equal(statSync(path).mode & 0o777, 0o660);
+    assert.equal(await removeStaleSocket(path), false);
+    server.close();
+  });
+});
