@@ -12,7 +12,7 @@ const SOCK_CLOEXEC = 0x80000;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const FAMILY_BYTES = 2;
-/** Of sun_path, with the byte 0 at its end. */
+/** Length of sun_path, with the byte 0 at its end. */
 const PATH_BYTES = 108;
 const ADDRESS_BYTES = 112;
 const MAX_DATAGRAM_BYTES = 4096;

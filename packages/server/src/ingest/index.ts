@@ -1,0 +1,18 @@
+/**
+ * Batches of rows from a collector to a server, over a Unix socket: acknowledged when stored, and stored once.
+ *
+ * @module @weir/server/ingest
+ */
+
+export type { BatchContent, BatchSender, Epoch } from '../spool/batch-sender.js';
+export type { SpoolOptions } from '../spool/spool.js';
+export type { BatchSummary } from '../wire/decode-batch.js';
+export { PROTOCOLS, type Versions } from '../wire/versions.js';
+export {
+  type BacklogStatistics,
+  type ConnectionState,
+  IngestClient,
+  type IngestClientOptions,
+} from './ingest-client.js';
+export { IngestServer, type IngestServerOptions } from './ingest-server.js';
+export type { BatchStore } from './store.js';

@@ -1,0 +1,221 @@
+/** The collector's end of the socket: sends batches, and sends again after a reconnect what was not acknowledged. */
+import { connect, type Socket } from 'node:net';
+import { FormatError } from '@weir/ebpf/errors';
+import { Backlog } from '../spool/backlog.js';
+import { type BatchContent, BatchSender, type Epoch } from '../spool/batch-sender.js';
+import { Spool, type SpoolOptions } from '../spool/spool.js';
+import { type Frame, FrameReader, frameHeader, jsonFrame } from '../wire/frame.js';
+import { expectMessage, readMessage } from '../wire/messages.js';
+import type { Versions } from '../wire/versions.js';
+
+/** How a collector sends its batches. */
+export interface IngestClientOptions {
+  /** The path of the server's socket. */
+  readonly path: string;
+  readonly versions: Versions;
+  readonly epoch: Epoch;
+  /** Bytes of batches in memory. Default 16 MiB. */
+  readonly memoryBytes?: number;
+  /** Where batches wait that do not fit into memory. Default: they are dropped, and counted. */
+  readonly spool?: SpoolOptions;
+  /** Reports each change of the connection. */
+  readonly onState?: (state: ConnectionState) => void;
+  /** Reports what is damaged, refused or rejected. */
+  readonly onProblem: (message: string) => void;
+}
+
+/** Whether a server takes batches. */
+export type ConnectionState =
+  | { readonly kind: 'disconnected' }
+  | { readonly kind: 'connected'; readonly serverVersion: string }
+  /** The versions do not fit; it is tried again now and then. */
+  | { readonly kind: 'refused'; readonly message: string };
+
+/** What waits, and what was lost. */
+export interface BacklogStatistics {
+  readonly memoryBytes: number;
+  readonly spoolBytes: number;
+  /** Rows for which there was no room, or which the server rejected. */
+  readonly lostRows: number;
+}
+
+const DEFAULT_MEMORY_BYTES = 16 * 1024 * 1024;
+/** Bytes handed to the socket beyond what it has sent. */
+const WINDOW_BYTES = 4 * 1024 * 1024;
+const LEAST_WAIT_MS = 50;
+const MOST_WAIT_MS = 2_000;
+const REFUSED_WAIT_MS = 10_000;
+
+/** Sends batches for as long as a collector runs. Nothing here waits for the server. */
+export class IngestClient {
+  readonly #options: IngestClientOptions;
+  readonly #spool: Spool | undefined;
+  readonly #backlog: Backlog;
+  readonly #sender: BatchSender;
+  #state: ConnectionState = { kind: 'disconnected' };
+  #socket: Socket | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #waitMs = LEAST_WAIT_MS;
+  #isClosed = false;
+  #onEmpty: (() => void) | undefined;
+
+  /** Begins to connect. @throws OptionError for a spool folder that others may write to; Error of the system */
+  constructor(options: IngestClientOptions) {
+    this.#options = options;
+    this.#spool = options.spool === undefined ? undefined : new Spool(options.spool);
+    this.#backlog = new Backlog({
+      memoryBytes: options.memoryBytes ?? DEFAULT_MEMORY_BYTES,
+      ...(this.#spool !== undefined && { spool: this.#spool }),
+      onProblem: options.onProblem,
+    });
+    this.#sender = new BatchSender(options.epoch, this.#backlog);
+    this.#connect();
+  }
+
+  /** Whether a server takes batches. */
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** What waits, and what was lost. */
+  get statistics(): BacklogStatistics {
+    const { memoryBytes, spoolBytes } = this.#backlog;
+    return { memoryBytes, spoolBytes, lostRows: this.#sender.lostRows };
+  }
+
+  /** Hands a batch over. False where it was dropped: see {@link BatchSender.send}. */
+  send(content: BatchContent): boolean {
+    const isKept = this.#sender.send(content);
+    this.#pump();
+    return isKept;
+  }
+
+  /**
+   * Waits until everything is stored, at most for a time. What is left then is put into the spool, for the next collector.
+   *
+   * @returns Whether everything is stored or in the spool, losses included.
+   */
+  async close(timeoutMs: number): Promise<boolean> {
+    if (!this.#backlog.isEmpty) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, timeoutMs);
+        this.#onEmpty = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    const isKept = this.#backlog.isEmpty || this.#backlog.persist();
+    this.#spool?.[Symbol.dispose]();
+    const socket = this.#socket;
+    if (socket !== undefined && !socket.destroyed)
+      await new Promise<void>((resolve) => {
+        socket.once('close', () => resolve());
+        socket.end(jsonFrame('goodbye', { message: 'the collector ends' }));
+        socket.destroySoon();
+      });
+    return isKept && !this.#sender.hasCarriedLosses;
+  }
+
+  #connect(): void {
+    const { path, versions } = this.#options;
+    const socket = connect(path);
+    const reader = new FrameReader();
+    this.#socket = socket;
+    socket.on('connect', () => {
+      socket.write(jsonFrame('hello', { ...versions, epochs: this.#backlog.epochs }));
+    });
+    socket.on('data', (piece: Buffer) => {
+      try {
+        for (const frame of reader.push(piece)) this.#handle(frame);
+      } catch (error) {
+        socket.destroy(error as Error);
+      }
+    });
+    socket.on('drain', () => this.#pump());
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      // A server that is not there yet, or has just ended, is no problem.
+      const isExpected = ['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(error.code ?? '');
+      if (!isExpected) this.#options.onProblem(`the connection to the server failed: ${error.message}`);
+    });
+    socket.on('close', () => this.#disconnected());
+  }
+
+  #disconnected(): void {
+    this.#socket = undefined;
+    this.#backlog.rewind();
+    if (this.#isClosed) return;
+    const isRefused = this.#state.kind === 'refused';
+    if (this.#state.kind === 'connected') this.#setState({ kind: 'disconnected' });
+    const waitMs = isRefused ? REFUSED_WAIT_MS : this.#waitMs;
+    this.#waitMs = Math.min(MOST_WAIT_MS, this.#waitMs * 2);
+    this.#timer = setTimeout(() => this.#connect(), waitMs);
+  }
+
+  #handle(frame: Frame): void {
+    switch (frame.name) {
+      case 'welcome':
+        this.#welcome(frame);
+        break;
+      case 'refusal':
+        this.#setState({ kind: 'refused', message: readMessage('refusal', frame.payload).message });
+        break;
+      case 'ack':
+        this.#acknowledged(frame);
+        break;
+      case 'rejection':
+        this.#rejected(frame);
+        break;
+      default:
+        expectMessage('goodbye', frame);
+    }
+  }
+
+  #acknowledged(frame: Frame): void {
+    const { epoch, number } = readMessage('ack', frame.payload);
+    this.#backlog.acknowledge(epoch, number);
+    this.#advance();
+  }
+
+  #rejected(frame: Frame): void {
+    const { message } = readMessage('rejection', frame.payload);
+    const entry = this.#backlog.rejectFirst();
+    if (entry === undefined) throw new FormatError('a rejection where no batch was sent');
+    this.#sender.rejected(entry.summary, message);
+    this.#options.onProblem(`the server rejected batch ${entry.summary.number}: ${message}`);
+    this.#advance();
+  }
+
+  #welcome(frame: Frame): void {
+    const { stored, version } = readMessage('welcome', frame.payload);
+    this.#waitMs = LEAST_WAIT_MS;
+    for (const [epoch, number] of Object.entries(stored)) this.#backlog.acknowledge(epoch, number);
+    this.#setState({ kind: 'connected', serverVersion: version });
+    this.#advance();
+  }
+
+  #advance(): void {
+    this.#pump();
+    if (this.#backlog.isEmpty) this.#onEmpty?.();
+  }
+
+  #pump(): void {
+    const socket = this.#socket;
+    if (this.#state.kind !== 'connected' || socket === undefined || this.#isClosed) return;
+    while (socket.writableLength < WINDOW_BYTES) {
+      const entry = this.#backlog.next();
+      if (entry === undefined) return;
+      socket.cork();
+      socket.write(frameHeader('batch', entry.payload.length));
+      socket.write(entry.payload);
+      socket.uncork();
+    }
+  }
+
+  #setState(state: ConnectionState): void {
+    this.#state = state;
+    this.#options.onState?.(state);
+  }
+}

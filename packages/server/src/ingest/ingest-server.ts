@@ -1,0 +1,170 @@
+/** The server's end of the socket: takes batches of collectors, and acknowledges what is stored. */
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import { FormatError, OptionError } from '@weir/ebpf/errors';
+import { listenOnSocket, removeStaleSocket } from '@weir/ebpf/sys';
+import type { Batch } from '@weir/history/schema';
+import { decodeBatch } from '../wire/decode-batch.js';
+import { type Frame, FrameReader, jsonFrame } from '../wire/frame.js';
+import { expectMessage } from '../wire/messages.js';
+import { agree, type Versions } from '../wire/versions.js';
+import type { BatchStore } from './store.js';
+
+/** How a server takes batches. */
+export interface IngestServerOptions {
+  /** A path that only its owner and root may use, or a descriptor that listens already. */
+  readonly socket: string | number;
+  readonly store: BatchStore;
+  readonly versions: Versions;
+  /** Called with each batch that was stored, in order. */
+  readonly onBatch?: (batch: Batch) => void;
+  /** Reports connections that could not be served, and batches that were rejected. */
+  readonly onProblem: (message: string) => void;
+  /** Called when the number of connected collectors changes. */
+  readonly onCollectors?: (count: number) => void;
+}
+
+const HELLO_TIMEOUT_MS = 10_000;
+const MAX_COLLECTORS = 8;
+
+/** Takes batches until it is closed. */
+export class IngestServer implements AsyncDisposable {
+  readonly #options: IngestServerOptions;
+  readonly #server: Server;
+  readonly #collectors = new Set<CollectorConnection>();
+  #isClosing = false;
+
+  /** Listens. @throws OptionError if a process listens on the path already; Error of the system */
+  static async listen(options: IngestServerOptions): Promise<IngestServer> {
+    const { socket } = options;
+    const server = createServer();
+    const ingest = new IngestServer(options, server);
+    if (typeof socket === 'number') {
+      server.listen({ fd: socket });
+      await once(server, 'listening');
+    } else {
+      if (!(await removeStaleSocket(socket))) throw new OptionError(`a process listens on ${socket} already`);
+      await listenOnSocket(server, socket, 0o600);
+    }
+    return ingest;
+  }
+
+  private constructor(options: IngestServerOptions, server: Server) {
+    this.#options = options;
+    this.#server = server;
+    server.maxConnections = MAX_COLLECTORS;
+    server.on('connection', (socket) => void this.#serve(socket));
+  }
+
+  /** Number of collectors that are connected. */
+  get collectors(): number {
+    return this.#collectors.size;
+  }
+
+  async #serve(socket: Socket): Promise<void> {
+    const connection = new CollectorConnection(socket, this.#options);
+    this.#collectors.add(connection);
+    this.#options.onCollectors?.(this.#collectors.size);
+    try {
+      await connection.serve();
+    } catch (error) {
+      if (!this.#isClosing)
+        this.#options.onProblem(`a collector's connection ended: ${(error as Error).message}`);
+    } finally {
+      socket.destroy();
+      this.#collectors.delete(connection);
+      this.#options.onCollectors?.(this.#collectors.size);
+    }
+  }
+
+  /** Stops listening; a batch that is being stored is stored and acknowledged. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosing = true;
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    await Promise.all([...this.#collectors].map((connection) => connection.stop()));
+    await closed;
+  }
+}
+
+/** The connection of one collector. One batch is stored at a time; the next ones wait in the socket. */
+class CollectorConnection {
+  readonly #socket: Socket;
+  readonly #options: IngestServerOptions;
+  #isGreeted = false;
+  #isStopping = false;
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(socket: Socket, options: IngestServerOptions) {
+    this.#socket = socket;
+    this.#options = options;
+  }
+
+  async serve(): Promise<void> {
+    const deadline = setTimeout(() => {
+      if (!this.#isGreeted) this.#socket.destroy(new Error('it did not say hello'));
+    }, HELLO_TIMEOUT_MS);
+    try {
+      const reader = new FrameReader();
+      for await (const piece of this.#socket as AsyncIterable<Buffer>) {
+        for (const frame of reader.push(piece)) {
+          if (this.#isStopping) return;
+          this.#work = this.#handle(frame);
+          await this.#work;
+          if (frame.name === 'goodbye') return;
+        }
+      }
+    } finally {
+      clearTimeout(deadline);
+    }
+  }
+
+  /** Ends the connection after the batch that is being stored. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    await this.#work.catch(() => {});
+    this.#socket.end(jsonFrame('goodbye', { message: 'the server stops' }));
+    // A collector that does not read would keep the connection.
+    this.#socket.destroySoon();
+  }
+
+  async #handle(frame: Frame): Promise<void> {
+    if (!this.#isGreeted) return this.#greet(frame);
+    if (frame.name === 'batch') return this.#store(frame.payload);
+    expectMessage('goodbye', frame);
+  }
+
+  async #greet(frame: Frame): Promise<void> {
+    const hello = expectMessage('hello', frame);
+    const { versions, store } = this.#options;
+    const agreement = agree(versions, hello);
+    if ('refusal' in agreement) {
+      const frame = jsonFrame('refusal', { version: versions.version, message: agreement.refusal });
+      await new Promise<void>((resolve) => this.#socket.end(frame, resolve));
+      throw new Error(agreement.refusal);
+    }
+    const numbers = hello.epochs.map(async (epoch) => [epoch, await store.lastNumber(epoch)] as const);
+    const stored = Object.fromEntries(await Promise.all(numbers));
+    this.#socket.write(jsonFrame('welcome', { ...agreement, version: versions.version, stored }));
+    this.#isGreeted = true;
+  }
+
+  async #store(payload: Buffer): Promise<void> {
+    const { store, onBatch } = this.#options;
+    try {
+      const batch = decodeBatch(payload);
+      const { epoch, number } = batch;
+      await store.append(batch);
+      this.#socket.write(jsonFrame('ack', { epoch, number }));
+      onBatch?.(batch);
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      this.#reject(error.message);
+    }
+  }
+
+  /** The same batch would be refused again, so the collector must not send it again. */
+  #reject(message: string): void {
+    this.#options.onProblem(`a batch was rejected: ${message}`);
+    this.#socket.write(jsonFrame('rejection', { message: message.slice(0, 1000) }));
+  }
+}

@@ -1,0 +1,14 @@
+/** What the ingest server needs of the history. */
+import type { Batch } from '@weir/history/schema';
+
+/** Stores batches. */
+export interface BatchStore {
+  /** The highest number of an epoch that is stored; 0 for none. */
+  lastNumber(epoch: string): Promise<number> | number;
+  /**
+   * Resolves when a batch would survive a crash. One that is stored already is dropped.
+   *
+   * @throws FormatError for a batch that can never be stored; any other error for what may pass
+   */
+  append(batch: Batch): Promise<void>;
+}

@@ -1,0 +1,152 @@
+/** Batches that the server has not acknowledged, in their order: the oldest in memory, the rest in the spool. */
+import { type BatchSummary, summarizeBatch } from '../wire/decode-batch.js';
+import type { Spool, SpooledBatch } from './spool.js';
+
+/** A batch that waits for its acknowledgement. */
+export interface BacklogEntry {
+  readonly summary: BatchSummary;
+  readonly payload: Buffer;
+  readonly spooled: SpooledBatch | undefined;
+}
+
+/** How a backlog is bounded, and what it reports. */
+export interface BacklogOptions {
+  /** Bytes of batches in memory; a single batch may be longer. */
+  readonly memoryBytes: number;
+  /** Without one, what does not fit into memory is dropped. */
+  readonly spool?: Spool;
+  /** Reports what is damaged in the spool, and refusals of the system there. Collecting goes on. */
+  readonly onProblem: (message: string) => void;
+}
+
+/** First in, first out. Batches go to memory as long as nothing is in the spool, else behind what is there. */
+export class Backlog {
+  readonly #options: BacklogOptions;
+  readonly #entries: BacklogEntry[] = [];
+  #bytes = 0;
+  #sent = 0;
+
+  /** Makes a backlog that begins with what is in the spool. */
+  constructor(options: BacklogOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes of batches in memory. */
+  get memoryBytes(): number {
+    return this.#bytes;
+  }
+
+  /** Bytes of batches in the spool's files. */
+  get spoolBytes(): number {
+    return this.#options.spool?.bytes ?? 0;
+  }
+
+  /** Whether every batch has been acknowledged. */
+  get isEmpty(): boolean {
+    return this.#entries.length === 0 && (this.#options.spool?.isEmpty ?? true);
+  }
+
+  /** The runs of collectors whose batches are in memory. */
+  get epochs(): string[] {
+    return [...new Set(this.#entries.map(({ summary }) => summary.epoch))];
+  }
+
+  /** Adds a batch behind all others; false if there is no room for it. */
+  add(payload: Buffer, summary: BatchSummary): boolean {
+    const { spool, memoryBytes } = this.#options;
+    const fits = this.#bytes === 0 || this.#bytes + payload.length <= memoryBytes;
+    if ((spool?.isEmpty ?? true) && fits) {
+      this.#push({ summary, payload, spooled: undefined });
+      return true;
+    }
+    return this.#attempt(() => spool?.append(payload)) ?? false;
+  }
+
+  /** The next batch to send; undefined where all were sent, or where those in memory must be acknowledged first. */
+  next(): BacklogEntry | undefined {
+    if (this.#sent === this.#entries.length && !this.#mayLoad()) return undefined;
+    return this.#entries[this.#sent++];
+  }
+
+  /** The connection is lost: what is not acknowledged will be sent again. */
+  rewind(): void {
+    this.#sent = 0;
+  }
+
+  /** Batches of an epoch up to a number are stored. */
+  acknowledge(epoch: string, number: number): void {
+    for (;;) {
+      const [first] = this.#entries;
+      if (first === undefined || first.summary.epoch !== epoch || first.summary.number > number) return;
+      this.#shift();
+    }
+  }
+
+  /** Removes the first batch, which no server will store; undefined if none was sent. */
+  rejectFirst(): BacklogEntry | undefined {
+    return this.#sent === 0 ? undefined : this.#shift();
+  }
+
+  /** Puts what is only in memory into the spool, for the next collector; false where that is not possible. */
+  persist(): boolean {
+    const inMemory = this.#entries.filter(({ spooled }) => spooled === undefined);
+    const { spool } = this.#options;
+    if (inMemory.length === 0) return true;
+    if (spool === undefined) return false;
+    const isDone = this.#attempt(() => {
+      spool.prepend(inMemory.map(({ payload }) => payload));
+      return true;
+    });
+    return isDone ?? false;
+  }
+
+  #mayLoad(): boolean {
+    return (this.#bytes === 0 || this.#bytes < this.#options.memoryBytes) && this.#load();
+  }
+
+  #load(): boolean {
+    for (;;) {
+      const spooled = this.#attempt(() => this.#options.spool?.next());
+      this.#reportDamages();
+      if (spooled === undefined) return false;
+      try {
+        this.#push({ summary: summarizeBatch(spooled.payload), payload: spooled.payload, spooled });
+        return true;
+      } catch (error) {
+        this.#options.onProblem(`a batch in the spool cannot be read: ${(error as Error).message}`);
+        this.#attempt(() => spooled.release());
+      }
+    }
+  }
+
+  #reportDamages(): void {
+    for (const { path, bytes } of this.#options.spool?.takeDamages() ?? []) {
+      const extent = bytes === undefined ? 'a batch' : `the last ${bytes} bytes`;
+      this.#options.onProblem(`${path} is damaged: ${extent} of it cannot be read`);
+    }
+  }
+
+  #push(entry: BacklogEntry): void {
+    this.#entries.push(entry);
+    this.#bytes += entry.payload.length;
+  }
+
+  #shift(): BacklogEntry {
+    const entry = this.#entries.shift();
+    this.#bytes -= entry!.payload.length;
+    if (this.#sent > 0) this.#sent--;
+    const { spooled } = entry!;
+    if (spooled !== undefined) this.#attempt(() => spooled.release());
+    return entry!;
+  }
+
+  /** The disk may be full, or read-only. */
+  #attempt<T>(act: () => T): T | undefined {
+    try {
+      return act();
+    } catch (error) {
+      this.#options.onProblem(`the spool cannot be used: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,109 @@
+/** Numbers the batches of one run of a collector, and counts those for which there is no room. */
+import type { Batch, HostRow, LossRow } from '@weir/history/schema';
+import type { BatchSummary } from '../wire/decode-batch.js';
+import { encodeBatch } from '../wire/encode-batch.js';
+import { MAX_BATCH_BYTES } from '../wire/frame.js';
+import type { Backlog } from './backlog.js';
+import { mergeLosses } from './carried-losses.js';
+
+/** One run of a collector. */
+export interface Epoch {
+  readonly host_id: bigint;
+  /** 32 hexadecimal digits, random for each run. */
+  readonly epoch: string;
+  /** When it began, nanoseconds since 1970. */
+  readonly started: bigint;
+}
+
+/** What a collector hands over at a time: a batch without what names it. */
+export type BatchContent = Omit<Batch, keyof Epoch | 'number' | 'goodbye'> & {
+  /** The run ends in order with this batch. */
+  readonly goodbye?: boolean;
+};
+
+/** Tables whose rows are counted when they are lost. Hosts and losses are sent with the next batch instead. */
+const countedTables = ['ends', 'intervals', 'opens'] as const;
+
+/** Hands batches to a backlog. A batch that does not fit is in the history as a loss. */
+export class BatchSender {
+  readonly #epoch: Epoch;
+  readonly #backlog: Backlog;
+  #number = 0;
+  #keptUntil: bigint;
+  #lostRows = 0;
+  #carriedHosts: readonly HostRow[] = [];
+  #carriedLosses: readonly LossRow[] = [];
+
+  /** Begins a run. */
+  constructor(epoch: Epoch, backlog: Backlog) {
+    this.#epoch = epoch;
+    this.#backlog = backlog;
+    this.#keptUntil = epoch.started;
+  }
+
+  /** Rows that were dropped so far. */
+  get lostRows(): number {
+    return this.#lostRows;
+  }
+
+  /** Whether a loss waits for a batch with which it goes. */
+  get hasCarriedLosses(): boolean {
+    return this.#carriedLosses.length > 0;
+  }
+
+  /**
+   * Adds a batch. False where there was no room for it: then it is counted, the count goes with the next batch that fits, and a
+   * sweep that it held is to be repeated in full.
+   */
+  send(content: BatchContent): boolean {
+    const { hosts = [], losses = [] } = content;
+    const batch: Batch = {
+      ...content,
+      ...this.#epoch,
+      number: this.#number + 1,
+      goodbye: content.goodbye ?? false,
+      hosts: [...this.#carriedHosts, ...hosts],
+      losses: [...this.#carriedLosses, ...losses],
+    };
+    const payload = encodeBatch(batch);
+    if (payload.length <= MAX_BATCH_BYTES && this.#backlog.add(payload, summarize(batch))) {
+      this.#number = batch.number;
+      this.#keptUntil = batch.time;
+      this.#carriedHosts = [];
+      this.#carriedLosses = [];
+      return true;
+    }
+    const why =
+      payload.length > MAX_BATCH_BYTES ? 'a batch was too long' : 'no room while no server took them';
+    this.#carriedHosts = batch.hosts ?? [];
+    this.#carriedLosses = batch.losses ?? [];
+    this.#drop(summarize(batch), this.#keptUntil, why);
+    return false;
+  }
+
+  /** The server will never store a batch: it is counted, and the count goes with the next batch. */
+  rejected(summary: BatchSummary, message: string): void {
+    this.#drop(summary, undefined, `the server rejected a batch: ${message}`);
+  }
+
+  #drop({ time, rows }: BatchSummary, since: bigint | undefined, why: string): void {
+    const lost = countedTables.flatMap((table): LossRow[] => {
+      const count = rows[table] ?? 0;
+      this.#lostRows += count;
+      if (count === 0) return [];
+      const { host_id } = this.#epoch;
+      const detail = `rows of ${table}: ${why}`;
+      return [{ host_id, time, ...(since !== undefined && { since }), count, place: 'history', detail }];
+    });
+    this.#carriedLosses = mergeLosses([...this.#carriedLosses, ...lost]);
+  }
+}
+
+function summarize(batch: Batch): BatchSummary {
+  const { epoch, number, time, ends, intervals, opens, losses, hosts } = batch;
+  const rows = Object.entries({ ends, intervals, opens, losses, hosts }).map(([table, rows]) => [
+    table,
+    rows?.length ?? 0,
+  ]);
+  return { epoch, number, time, rows: Object.fromEntries(rows) };
+}

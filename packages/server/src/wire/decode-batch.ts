@@ -1,0 +1,201 @@
+/** Reads a batch, which may be damaged, or of an older collector. Pure. */
+import { FormatError } from '@weir/ebpf/errors';
+import { type Batch, type Column, type Columns, type TableName, tables } from '@weir/history/schema';
+import { z } from 'zod';
+import {
+  align,
+  type BatchDescription,
+  bitmapBytes,
+  type ColumnDescription,
+  type Layout,
+  layoutOfKind,
+  layouts,
+  PREFIX_BYTES,
+  type TableDescription,
+} from './layout.js';
+
+const MAX_COLUMNS = 256;
+const tableNames = Object.keys(tables) as [TableName, ...TableName[]];
+const layoutNames = Object.keys(layouts) as [Layout, ...Layout[]];
+
+const tablesSchema = z
+  .array(
+    z.object({
+      table: z.enum(tableNames),
+      rows: z.int().min(1),
+      columns: z.array(z.tuple([z.string(), z.enum(layoutNames), z.boolean()])).max(MAX_COLUMNS),
+    }),
+  )
+  .max(tableNames.length);
+
+/** What a batch is, without its rows. */
+export interface BatchSummary {
+  readonly epoch: string;
+  readonly number: number;
+  /** Wall-clock time up to which all events are in, nanoseconds since 1970. */
+  readonly time: bigint;
+  /** Number of rows by table. */
+  readonly rows: Readonly<Partial<Record<TableName, number>>>;
+}
+
+type Row = Record<string, unknown>;
+
+/** A column with its values as rows have them. */
+interface ReadColumn {
+  readonly name: string;
+  readonly values: ArrayLike<unknown>;
+  /** A bitmap of the rows without a value. */
+  readonly gaps: Uint8Array | undefined;
+}
+
+/** Reads a batch. @throws FormatError if it is damaged, or has a column that this version does not know. */
+export function decodeBatch(bytes: Buffer): Batch {
+  const reader = new BatchReader(bytes);
+  const { batches, ...rest } = Object.fromEntries(
+    reader.description.tables.map((table) => [table.table, reader.rows(table)]),
+  );
+  if (batches?.length !== 1) throw new FormatError('a batch does not say which one it is');
+  return { ...batches[0], ...rest } as unknown as Batch;
+}
+
+/** Reads which batch it is, and how much is in it. @throws FormatError if it is damaged. */
+export function summarizeBatch(bytes: Buffer): BatchSummary {
+  const reader = new BatchReader(bytes);
+  const [first] = reader.description.tables;
+  if (first?.table !== 'batches' || first.rows !== 1)
+    throw new FormatError('a batch does not say which one it is');
+  const { epoch, number, time } = reader.rows(first)[0]! as unknown as BatchSummary;
+  const rows = Object.fromEntries(reader.description.tables.map(({ table, rows }) => [table, rows]));
+  return { epoch, number, time, rows };
+}
+
+class BatchReader {
+  readonly description: BatchDescription;
+  readonly #bytes: Buffer;
+  #offset: number;
+
+  constructor(bytes: Buffer) {
+    // Typed arrays need aligned memory.
+    this.#bytes = bytes.byteOffset % 8 === 0 ? bytes : Buffer.from(new Uint8Array(bytes).buffer);
+    const length = bytes.length >= PREFIX_BYTES ? bytes.readUInt32LE(0) : 0;
+    this.#offset = align(PREFIX_BYTES + length);
+    if (length === 0 || this.#offset > bytes.length) throw new FormatError('a batch is cut off');
+    this.description = readDescription(bytes.toString('utf8', PREFIX_BYTES, PREFIX_BYTES + length));
+  }
+
+  /** The rows of the next table. Tables must be read in their order. */
+  rows({ table, rows: count, columns }: TableDescription): Row[] {
+    const known = tables[table as TableName] as Columns;
+    const present = new Set(columns.map(([name]) => name));
+    for (const [name, column] of Object.entries<Column>(known)) {
+      if (!column.optional && column.kind !== 'address' && !present.has(name))
+        throw new FormatError(`rows of ${table} have no ${name}`);
+    }
+    if (present.size !== columns.length) throw new FormatError(`rows of ${table} have a column twice`);
+    // Required columns have a byte a row at least: their first part bounds the number of rows.
+    this.#require(count);
+    const read = columns.map((column) => this.#readColumn(table, known, count, column));
+    // A copy of an object that has the properties already is many times faster than adding them.
+    const template = Object.fromEntries(
+      read.flatMap(({ name, values, gaps }) => (gaps === undefined ? [[name, values[0]]] : [])),
+    );
+    const rows: Row[] = Array.from({ length: count }, () => ({ ...template }));
+    for (const { name, values, gaps } of read) setValues(rows, name, values, gaps);
+    return rows;
+  }
+
+  #readColumn(
+    table: string,
+    known: Columns,
+    count: number,
+    [name, layout, hasGaps]: ColumnDescription,
+  ): ReadColumn {
+    const column = Object.hasOwn(known, name) ? known[name] : undefined;
+    if (column === undefined) throw new FormatError(`rows of ${table} have the unknown column ${name}`);
+    if (column.kind === 'address' || layoutOfKind[column.kind] !== layout)
+      throw new FormatError(`column ${name} of ${table} has the layout ${layout}`);
+    if (hasGaps && !column.optional) throw new FormatError(`rows of ${table} have no ${name}`);
+    const gaps = hasGaps ? this.#part(bitmapBytes(count)) : undefined;
+    const part = this.#part(align(count * layouts[layout].BYTES_PER_ELEMENT));
+    const values = new layouts[layout](part.buffer as ArrayBuffer, part.byteOffset, count);
+    return { name, gaps, values: rowValues(name, column, values, this.description.strings, gaps) };
+  }
+
+  #part(length: number): Buffer {
+    this.#require(length);
+    const part = this.#bytes.subarray(this.#offset, this.#offset + length);
+    this.#offset += length;
+    return part;
+  }
+
+  #require(length: number): void {
+    if (length > this.#bytes.length - this.#offset) throw new FormatError('a batch is cut off');
+  }
+}
+
+function setValues(rows: readonly Row[], name: string, values: ArrayLike<unknown>, gaps?: Uint8Array): void {
+  for (let i = 0; i < rows.length; i++) if (!isGap(gaps, i)) rows[i]![name] = values[i];
+}
+
+function isGap(gaps: Uint8Array | undefined, row: number): boolean {
+  return gaps !== undefined && ((gaps[row >> 3]! >> (row & 7)) & 1) === 1;
+}
+
+type Numbers = ArrayLike<number> | ArrayLike<bigint>;
+
+/** Checks the values of a column and gives them the form that rows have. */
+function rowValues(
+  name: string,
+  { kind }: Column,
+  values: Numbers,
+  strings: readonly string[],
+  gaps: Uint8Array | undefined,
+): ArrayLike<unknown> {
+  switch (kind) {
+    case 'text':
+    case 'name':
+      return texts(name, values as Uint32Array, strings, gaps);
+    case 'count':
+    case 'clock':
+      requireWholeNumbers(name, values as Float64Array);
+      return values;
+    case 'flag':
+      return Array.from(values as Uint8Array, (value) => value !== 0);
+    default:
+      return values;
+  }
+}
+
+function texts(name: string, places: Uint32Array, strings: readonly string[], gaps?: Uint8Array): string[] {
+  const found = new Array<string>(places.length);
+  for (let i = 0; i < places.length; i++) {
+    const text = strings[places[i]!];
+    if (text !== undefined) found[i] = text;
+    else if (!isGap(gaps, i)) throw new FormatError(`a text of ${name} is missing`);
+  }
+  return found;
+}
+
+/** Rows without a value have 0 there. */
+function requireWholeNumbers(name: string, values: Float64Array): void {
+  for (let i = 0; i < values.length; i++)
+    if (!Number.isSafeInteger(values[i]) || values[i]! < 0)
+      throw new FormatError(`${name} is no whole number`);
+}
+
+function readDescription(json: string): BatchDescription {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (error) {
+    throw new FormatError(`a batch is damaged: ${(error as Error).message}`);
+  }
+  const { tables: described, strings } = (value ?? {}) as Partial<Record<'tables' | 'strings', unknown>>;
+  const { data, error } = tablesSchema.safeParse(described);
+  // Texts are many: zod would take as long for them as everything else takes.
+  if (error !== undefined || !Array.isArray(strings) || !strings.every((text) => typeof text === 'string'))
+    throw new FormatError('a batch is damaged: it does not describe its columns');
+  if (new Set(data.map(({ table }) => table)).size !== data.length)
+    throw new FormatError('a batch has a table twice');
+  return { tables: data, strings };
+}

@@ -1,0 +1,125 @@
+/** Frames on the socket between collector and server: length of the payload (u32, little endian), type (u8), payload. Pure. */
+import { FormatError } from '@weir/ebpf/errors';
+
+/** The types of frames, by name. Numbers are never used again for another purpose. */
+export const frameTypes = {
+  /** Collector: its versions, and the epochs of which it has batches. JSON. */
+  hello: 1,
+  /** Server: it goes on, and has stored these batches already. JSON. */
+  welcome: 2,
+  /** Server: the versions do not fit. JSON. */
+  refusal: 3,
+  /** Collector: rows, as `batch-encoding.ts` lays them out. */
+  batch: 4,
+  /** Server: a batch is stored. JSON. */
+  ack: 5,
+  /** Server: a batch is damaged, and would be so again. JSON. */
+  rejection: 6,
+  /** Either: it closes the connection, in order. JSON. */
+  goodbye: 7,
+} as const;
+
+/** The name of a type of frames. */
+export type FrameName = keyof typeof frameTypes;
+
+/** A frame as it arrived. */
+export interface Frame {
+  readonly name: FrameName;
+  /** Memory of its own, aligned for every typed array. */
+  readonly payload: Buffer;
+}
+
+/** The longest payload of a batch, bytes. */
+export const MAX_BATCH_BYTES = 32 * 1024 * 1024;
+/** The longest payload of any other frame, bytes. */
+export const MAX_CONTROL_BYTES = 64 * 1024;
+
+const HEADER_BYTES = 5;
+
+const names = new Map<number, FrameName>(
+  Object.entries(frameTypes).map(([name, number]) => [number, name as FrameName]),
+);
+
+function longest(name: FrameName): number {
+  return name === 'batch' ? MAX_BATCH_BYTES : MAX_CONTROL_BYTES;
+}
+
+/** The bytes before the payload of a frame. */
+export function frameHeader(name: FrameName, payloadBytes: number): Buffer {
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.writeUInt32LE(payloadBytes, 0);
+  header.writeUInt8(frameTypes[name], 4);
+  return header;
+}
+
+/** A frame whose payload is JSON. */
+export function jsonFrame(name: FrameName, value: unknown): Buffer {
+  const payload = Buffer.from(JSON.stringify(value));
+  return Buffer.concat([frameHeader(name, payload.length), payload]);
+}
+
+/** Puts frames together from the pieces in which they arrive. Holds one frame at most. */
+export class FrameReader {
+  readonly #header = Buffer.alloc(HEADER_BYTES);
+  #headerBytes = 0;
+  #name: FrameName | undefined;
+  #payload = Buffer.alloc(0);
+  #payloadBytes = 0;
+
+  /** Whether nothing is missing of a frame that has begun. */
+  get isBetweenFrames(): boolean {
+    return this.#headerBytes === 0;
+  }
+
+  /**
+   * The frames that a piece completes.
+   *
+   * @throws FormatError for an unknown type or a payload that is too long; nothing can be read after that.
+   */
+  *push(piece: Uint8Array): Generator<Frame, void> {
+    let offset = 0;
+    while (offset < piece.length || this.#isComplete()) {
+      if (this.#name === undefined) offset += this.#readHeader(piece, offset);
+      else if (!this.#isComplete()) offset += this.#readPayload(piece, offset);
+      if (this.#isComplete()) yield this.#completed();
+    }
+  }
+
+  #isComplete(): boolean {
+    return this.#name !== undefined && this.#payloadBytes === this.#payload.length;
+  }
+
+  #completed(): Frame {
+    const frame = { name: this.#name!, payload: this.#payload };
+    this.#headerBytes = 0;
+    this.#name = undefined;
+    return frame;
+  }
+
+  #readHeader(piece: Uint8Array, offset: number): number {
+    const part = piece.subarray(offset, offset + HEADER_BYTES - this.#headerBytes);
+    this.#header.set(part, this.#headerBytes);
+    this.#headerBytes += part.length;
+    if (this.#headerBytes === HEADER_BYTES) this.#begin();
+    return part.length;
+  }
+
+  #begin(): void {
+    const type = this.#header.readUInt8(4);
+    const name = names.get(type);
+    if (name === undefined) throw new FormatError(`frame of the unknown type ${type}`);
+    const length = this.#header.readUInt32LE(0);
+    if (length > longest(name))
+      throw new FormatError(`frame ${name} of ${length} bytes: at most ${longest(name)} are allowed`);
+    this.#name = name;
+    this.#payload = Buffer.allocUnsafeSlow(length);
+    this.#payloadBytes = 0;
+  }
+
+  #readPayload(piece: Uint8Array, offset: number): number {
+    const part = piece.subarray(offset, offset + this.#payload.length - this.#payloadBytes);
+    this.#payload.set(part, this.#payloadBytes);
+    this.#payloadBytes += part.length;
+    return part.length;
+  }
+}

@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { FormatError } from '@weir/ebpf/errors';
+import { type Batch, type Column, type Columns, type TableName, tables } from '@weir/history/schema';
+import { decodeBatch, summarizeBatch } from '../src/wire/decode-batch.js';
+import { encodeBatch } from '../src/wire/encode-batch.js';
+import { at, batchOf, endRow, epoch } from './support/batches.js';
+
+/** A generator of numbers below 2^32, the same each time. */
+function generator(start: number): () => number {
+  let state = start;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state;
+  };
+}
+
+const texts = ['', 'curl', 'naïve', '\ud800', '"\\', '日本', 'x'.repeat(300)];
+
+function randomValue({ kind }: Column, next: () => number): unknown {
+  const big = (BigInt(next()) << 32n) | BigInt(next());
+  switch (kind) {
+    case 'time':
+      return BigInt.asIntN(64, big);
+    case 'id':
+      return big;
+    case 'clock':
+    case 'count':
+      return Number(big >> 11n);
+    case 'u32':
+      return next();
+    case 'u16':
+      return next() & 0xffff;
+    case 'flag':
+      return next() % 2 === 0;
+    default:
+      return texts[next() % texts.length];
+  }
+}
+
+function randomRow(table: TableName, next: () => number): Record<string, unknown> {
+  const columns = Object.entries<Column>(tables[table] as Columns).filter(
+    ([, { kind, optional }]) => kind !== 'address' && (!optional || next() % 3 > 0),
+  );
+  return Object.fromEntries(columns.map(([name, column]) => [name, randomValue(column, next)]));
+}
+
+function randomBatch(next: () => number): Batch {
+  const rows = Object.fromEntries(
+    (['hosts', 'ends', 'intervals', 'opens', 'losses'] as const).flatMap((table) => {
+      const count = next() % 40;
+      return count === 0 ? [] : [[table, Array.from({ length: count }, () => randomRow(table, next))]];
+    }),
+  );
+  return { ...randomRow('batches', next), ...rest(), ...rows } as unknown as Batch;
+  function rest() {
+    return { epoch: epoch.epoch, number: 1 + (next() % 1000) };
+  }
+}
+
+describe('batches', () => {
+  it('come back as they were, whatever is in them', () => {
+    const next = generator(1);
+    for (let i = 0; i < 200; i++) {
+      const batch = randomBatch(next);
+      assert.deepEqual(decodeBatch(encodeBatch(batch)), batch);
+    }
+  });
+
+  it('come back from memory that is not aligned', () => {
+    const batch = batchOf(7, [endRow(1), endRow(2)]);
+    const bytes = encodeBatch(batch);
+    const moved = Buffer.alloc(bytes.length + 3).subarray(3);
+    bytes.copy(moved);
+    assert.deepEqual(decodeBatch(moved), batch);
+  });
+
+  it('say which they are and how much is in them', () => {
+    const batch = batchOf(7, [endRow(1), endRow(2)], { losses: [{ time: at(1), place: 'ring', count: 3 }] });
+    assert.deepEqual(summarizeBatch(encodeBatch(batch)), {
+      epoch: epoch.epoch,
+      number: 7,
+      time: at(7),
+      rows: { batches: 1, ends: 2, losses: 1 },
+    });
+  });
+
+  it('without a required value are refused where they are made', () => {
+    const { peer_port: _, ...row } = endRow(1);
+    assert.throws(() => encodeBatch(batchOf(1, [row as never])), {
+      name: 'TypeError',
+      message: 'a row of ends has no peer_port',
+    });
+  });
+
+  it('that are cut off anywhere are refused', () => {
+    const bytes = encodeBatch(batchOf(1, [endRow(1), endRow(2), endRow(3)]));
+    for (let length = 0; length < bytes.length - 8; length += 7)
+      assert.throws(
+        () => decodeBatch(Buffer.from(bytes.subarray(0, length))),
+        FormatError,
+        `${length} bytes`,
+      );
+  });
+
+  it('with damaged bytes are read or refused, and cause nothing else', () => {
+    const bytes = encodeBatch(batchOf(1, [endRow(1), endRow(2, { comm: 'curl' })]));
+    const next = generator(2);
+    let refused = 0;
+    for (let i = 0; i < 3000; i++) {
+      const damaged = Buffer.from(bytes);
+      for (let j = next() % 3; j >= 0; j--) damaged[next() % damaged.length] = next() & 0xff;
+      try {
+        decodeBatch(damaged);
+        summarizeBatch(damaged);
+      } catch (error) {
+        assert.ok(error instanceof FormatError, String(error));
+        refused++;
+      }
+    }
+    assert.ok(refused > 500);
+  });
+});
+
+/** A batch with another description. */
+function described(
+  change: (description: { tables: { rows: number; columns: unknown[][] }[] }) => void,
+): Buffer {
+  const bytes = encodeBatch(batchOf(1, [endRow(1)]));
+  const length = bytes.readUInt32LE(0);
+  const description = JSON.parse(bytes.toString('utf8', 8, 8 + length));
+  change(description);
+  const json = Buffer.from(JSON.stringify(description));
+  const prefix = Buffer.alloc(8);
+  prefix.writeUInt32LE(json.length);
+  const padding = Buffer.alloc((8 - (json.length % 8)) % 8);
+  return Buffer.concat([prefix, json, padding, bytes.subarray((8 + length + 7) & ~7)]);
+}
+
+describe('descriptions of batches', () => {
+  it('with a column that this version does not know are refused with its name', () => {
+    const bytes = described(({ tables }) => tables[1]!.columns.push(['colour', 'text', false]));
+    assert.throws(() => decodeBatch(bytes), { message: 'rows of ends have the unknown column colour' });
+  });
+
+  it('without a column that a row must have are refused with its name', () => {
+    const bytes = described(({ tables }) => {
+      tables[1]!.columns = tables[1]!.columns.filter(([name]) => name !== 'peer_port');
+    });
+    assert.throws(() => decodeBatch(bytes), { message: 'rows of ends have no peer_port' });
+  });
+
+  it('of more rows than there are bytes reserve no memory', () => {
+    const bytes = described(({ tables }) => {
+      tables[1]!.rows = 2 ** 40;
+    });
+    assert.throws(() => decodeBatch(bytes), { message: 'a batch is cut off' });
+  });
+
+  it('with a column of another layout are refused', () => {
+    const bytes = described(({ tables }) => {
+      tables[1]!.columns.find(([name]) => name === 'peer_port')![1] = 'f64';
+    });
+    assert.throws(() => decodeBatch(bytes), { message: 'column peer_port of ends has the layout f64' });
+  });
+});
