@@ -34,7 +34,7 @@ function weir(prefix: string, ...args: string[]) {
 
 before(() => {
   folder = mkdtempSync(join(tmpdir(), 'weir-package-'));
-  for (const name of ['ebpf', 'tracer', 'balancer', 'cli']) {
+  for (const name of ['ebpf', 'config', 'tracer', 'balancer', 'cli']) {
     const target = join(folder, `pack-${name}`);
     mkdirSync(target);
     npm(join(packages, name), 'pack', '--pack-destination', target);
@@ -59,6 +59,7 @@ describe('the packages for npm', () => {
         'LICENSE',
       ],
     ],
+    ['config', ['dist/src/index.js', 'dist/src/index.d.ts', 'README.md', 'LICENSE']],
     ['tracer', ['dist/src/index.js', 'dist/src/index.d.ts', 'bpf/tcp.bpf.o', 'README.md', 'LICENSE']],
     ['balancer', ['dist/src/index.js', 'bpf/balancer.bpf.o', 'weir-balance.schema.json', 'README.md']],
     ['cli', ['dist/bundle/entry-point.js', 'bin/weir.js', 'README.md', 'LICENSE']],
@@ -86,7 +87,7 @@ describe('the packages installed elsewhere', () => {
     const others = ['@koromix', 'commander', 'ipaddr.js', 'koffi', 'nanotar', 'xz-decompress', 'yaml', 'zod'];
     assert.deepEqual(installed.sort(), [...others, '@weir'].sort());
     assert.deepEqual(readdirSync(join(prefix, 'node_modules/@weir')).sort(), [
-      ...['balancer', 'cli', 'ebpf', 'tracer'],
+      ...['balancer', 'cli', 'config', 'ebpf', 'tracer'],
     ]);
   });
 

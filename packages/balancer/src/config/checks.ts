@@ -1,13 +1,12 @@
 /** Checks that the schema cannot express: whether the values of a configuration fit together. */
+import type { Finding, Path } from '@weir/config';
 import { canonicalAddress, canonicalPrefix } from '@weir/ebpf/address';
 import { keyAddress, keyPrefix } from '../address.js';
 import { familyProblem } from '../datapath/frame.js';
 import { ranges } from '../limits.js';
 import { realKey, serviceName } from '../service.js';
 import { repeated, serviceProblems, translationProblems } from '../service-rules.js';
-import type { Finding } from './messages.js';
 import type { Config, VipConfig } from './schema.js';
-import type { Path } from './source.js';
 
 /** A VIP that the schema accepts, with its index in the file. */
 export interface PlacedVip {

@@ -4,8 +4,8 @@
  * @module @weir/balancer/config
  */
 
+export { ConfigError, type Listen, type Position, type Problem } from '@weir/config';
 export { vipName } from '../service.js';
-export { ConfigError } from './config-error.js';
 export {
   devicesOf,
   nextHop,
@@ -17,7 +17,7 @@ export {
   vipOf,
 } from './convert.js';
 export { type Change, type Difference, diff, type FromTo, inverse } from './diff.js';
-export type { Listen, StatusRange } from './fields.js';
+export type { StatusRange } from './fields.js';
 export { jsonSchemaText } from './json-schema.js';
 export { parseConfig, readConfig } from './parse.js';
 export type {
@@ -27,4 +27,3 @@ export type {
   RealConfig,
   VipConfig,
 } from './schema.js';
-export type { Position, Problem } from './source.js';

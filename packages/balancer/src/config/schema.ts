@@ -1,4 +1,15 @@
 /** The schema of a configuration file: the one source of its types, its checks, and the schema for editors. */
+import {
+  absolutePath,
+  address,
+  address4,
+  address6,
+  duration,
+  listen,
+  port,
+  prefix,
+  socketPath,
+} from '@weir/config';
 import { z } from 'zod';
 import { Limit } from '../generated/balancer.js';
 import {
@@ -15,21 +26,7 @@ import {
 import type { NatOptions } from '../nat/nat-options.js';
 import type { BalancerOptions } from '../options.js';
 import { serviceFlags, vipName } from '../service.js';
-import {
-  absolutePath,
-  address,
-  address4,
-  address6,
-  duration,
-  listen,
-  name,
-  port,
-  prefix,
-  router,
-  servicePort,
-  socketPath,
-  statuses,
-} from './fields.js';
+import { name, router, servicePort, statuses } from './fields.js';
 
 const protocol = z.enum(['tcp', 'udp']);
 

@@ -1,4 +1,4 @@
-import type { Problem } from './source.js';
+import type { Problem } from './yaml-source.js';
 
 /** A configuration that cannot be used, with all its problems. */
 export class ConfigError extends Error {

@@ -1,6 +1,6 @@
 /** Messages for the author of a configuration, from the schema's issues. */
 import type { z } from 'zod';
-import type { Path } from './source.js';
+import type { Path } from './yaml-source.js';
 
 type Issue = z.core.$ZodIssue;
 
@@ -12,22 +12,33 @@ export interface Finding {
   readonly key?: string;
 }
 
+/** Keys of earlier versions by the keys that have replaced them. */
+export type ReplacedKeys = Readonly<Record<string, string>>;
+
 /** Translates the schema's issues. A union's problem is that of the form which the author meant. */
-export function findings(issues: readonly Issue[], above: Path = []): Finding[] {
+export function findings(
+  issues: readonly Issue[],
+  replacedKeys: ReplacedKeys = {},
+  above: Path = [],
+): Finding[] {
   return issues.flatMap((issue) => {
     const path = [...above, ...issue.path];
     switch (issue.code) {
       case 'unrecognized_keys':
-        return issue.keys.map((key) => ({ path, key, message: unknownKey(key) }));
+        return issue.keys.map((key) => ({ path, key, message: unknownKey(key, replacedKeys) }));
       case 'invalid_union':
-        return ofUnion(issue, path);
+        return unionFindings(issue, path, replacedKeys);
       default:
         return [{ path, message: text(issue, path) }];
     }
   });
 }
 
-function ofUnion(issue: Extract<Issue, { code: 'invalid_union' }>, path: Path): Finding[] {
+function unionFindings(
+  issue: Extract<Issue, { code: 'invalid_union' }>,
+  path: Path,
+  replacedKeys: ReplacedKeys,
+): Finding[] {
   if ('discriminator' in issue && issue.discriminator !== undefined) {
     const options = 'options' in issue && Array.isArray(issue.options) ? issue.options : [];
     return [{ path, message: `${where(path)}expected ${options.join(' or ')}` }];
@@ -37,15 +48,12 @@ function ofUnion(issue: Extract<Issue, { code: 'invalid_union' }>, path: Path): 
       ({ path: inside, code }) => inside.length > 0 || code === 'unrecognized_keys' || code === 'custom',
     ),
   );
-  if (meant !== undefined) return findings(meant, path);
+  if (meant !== undefined) return findings(meant, replacedKeys, path);
   const expected = issue.errors.flatMap((errors) => errors.slice(0, 1).map(expectation));
   return [{ path, message: `${where(path)}expected ${[...new Set(expected)].join(' or ')}` }];
 }
 
-/** Keys of earlier versions by the keys that have replaced them. */
-const replacedKeys: Readonly<Record<string, string>> = { toldMtu: 'icmpMtu' };
-
-function unknownKey(key: string): string {
+function unknownKey(key: string, replacedKeys: ReplacedKeys): string {
   const replacement = Object.hasOwn(replacedKeys, key) ? replacedKeys[key] : undefined;
   return `${key} is not known here${replacement === undefined ? '' : `: its name is ${replacement}`}`;
 }

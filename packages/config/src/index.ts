@@ -1,0 +1,25 @@
+/**
+ * Configuration files in YAML: checked by a schema, with the line of each mistake.
+ *
+ * @module @weir/config
+ */
+
+export { ConfigError } from './config-error.js';
+export {
+  absolutePath,
+  accepts,
+  address,
+  address4,
+  address6,
+  duration,
+  type Listen,
+  listen,
+  port,
+  prefix,
+  socketPath,
+} from './fields.js';
+export type { Finding, ReplacedKeys } from './findings.js';
+export { jsonSchema } from './json-schema.js';
+export { type ConfigFormat, parseYaml } from './parse-config.js';
+export { age, bytes, parseAge, parseBytes } from './quantities.js';
+export type { Path, Position, Problem } from './yaml-source.js';
