@@ -19,6 +19,7 @@ const packages = {
   ],
   '@weir/tracer': ['definitions', 'TcpState', 'WordColumn', 'EventFlag', 'NumberMember'],
   '@weir/balancer': ['reasonNames', 'flagBits', 'verdicts', 'configSchema'],
+  '@weir/server': ['serveSchema'],
 };
 
 const app = await Application.bootstrapWithPlugins({}, [new TypeDocReader(), new TSConfigReader()]);

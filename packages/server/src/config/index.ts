@@ -1,0 +1,9 @@
+/**
+ * Configuration files of `weir serve`.
+ *
+ * @module @weir/server/config
+ */
+
+export { isLoopback } from './loopback.js';
+export { parseServeConfig, readServeConfig, serveSchemaText } from './serve-config.js';
+export { DEFAULT_LISTEN, type ServeConfig } from './serve-schema.js';

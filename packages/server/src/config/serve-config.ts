@@ -1,0 +1,42 @@
+/** Parses a configuration file of `weir serve`. */
+import { readFileSync } from 'node:fs';
+import { type ConfigFormat, type Finding, jsonSchema, parseYaml } from '@weir/config';
+import { isLoopback } from './loopback.js';
+import { type ServeConfig, serveSchema } from './serve-schema.js';
+
+const format: ConfigFormat<ServeConfig> = {
+  schema: serveSchema,
+  check: (_value, config) => (config === undefined ? [] : listenFindings(config)),
+};
+
+/**
+ * Parses a configuration. An empty text has every default.
+ *
+ * @param file The text's name in messages.
+ * @throws ConfigError with all problems of the text.
+ */
+export function parseServeConfig(text: string, file = 'config'): ServeConfig {
+  return parseYaml(/^\s*(?:#[^\n]*\s*)*$/.test(text) ? '{}' : text, file, format);
+}
+
+/** Reads and parses a configuration file. @throws ConfigError; errors of reading the file. */
+export function readServeConfig(file: string): ServeConfig {
+  return parseServeConfig(readFileSync(file, 'utf8'), file);
+}
+
+/** The text of `weir-serve.schema.json`. */
+export function serveSchemaText(): string {
+  return jsonSchema('weir serve', serveSchema);
+}
+
+/** Whether there is a token is only known later: see `requireProtection()`. */
+function listenFindings({ listen, tls, insecure }: ServeConfig): Finding[] {
+  const places = listen.map(({ host, port }) => `${host} ${port}`);
+  return listen.flatMap(({ host, port }, index): Finding[] => {
+    const path = ['listen', index];
+    if (port !== 0 && places.indexOf(places[index]!) < index)
+      return [{ path, message: `listen: ${host} and port ${port} are there twice` }];
+    if (isLoopback(host) || insecure || tls !== undefined) return [];
+    return [{ path, message: `listen: ${host} is reached from elsewhere: set tls, or insecure: true` }];
+  });
+}

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { ConfigError } from '@weir/config';
+import { isLoopback, parseServeConfig, serveSchemaText } from '../src/config/index.js';
+
+function problems(text: string): readonly string[] {
+  try {
+    parseServeConfig(text, 'f');
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error));
+    return error.lines;
+  }
+  return [];
+}
+
+describe('the configuration of weir serve', () => {
+  for (const text of ['', '# nothing\n', '{}', '\n# yaml-language-server: $schema=x\n\n'])
+    it(`has every default for ${JSON.stringify(text)}`, () => {
+      assert.deepEqual(parseServeConfig(text), {
+        folder: '/var/lib/weir',
+        record: { udp: false, enrichment: true, names: false, maxConnections: 65_536 },
+        retention: { age: 30 * 86_400_000, size: 10_000_000_000 },
+        listen: [{ host: '127.0.0.1', port: 9436 }],
+        insecure: false,
+        names: [],
+        origins: [],
+        limits: { rows: 100_000, time: 30_000, queries: 4, waiting: 64, streams: 500 },
+      });
+    });
+
+  it('keeps the defaults beside what is set', () => {
+    const config = parseServeConfig('retention: {age: 1y}\nrecord: {udp: true}\nlimits: {time: 5s}');
+    assert.deepEqual(config.retention, { age: 365 * 86_400_000, size: 1e10 });
+    assert.equal(config.record.udp, true);
+    assert.equal(config.record.enrichment, true);
+    assert.equal(config.limits.time, 5000);
+  });
+
+  it('is refused with each of its mistakes, at their lines', () => {
+    const text = [
+      'folder: lib/weir',
+      'user: "Weir Server"',
+      'record:',
+      '  udb: true',
+      'retention:',
+      '  age: 30',
+      '  size: 5MB',
+      'listen:',
+      '- localhost:9436',
+      'origins: ["tools.example"]',
+      'limits: {queries: 0}',
+    ].join('\n');
+    assert.deepEqual(
+      problems(text).map((line) => line.split(':').slice(0, 4).join(':')),
+      [
+        'f:1:9: folder',
+        'f:2:7: user',
+        'f:4:3: udb is not known here',
+        'f:6:8: age',
+        'f:7:9: size',
+        'f:9:3: listen',
+        'f:10:11: origins',
+        'f:11:19: queries',
+      ],
+    );
+  });
+
+  it('listens beyond loopback only with TLS, or where that is said to be meant', () => {
+    const message = 'f:1:10: listen: 0.0.0.0 is reached from elsewhere: set tls, or insecure: true';
+    assert.deepEqual(problems('listen: ["0.0.0.0:80", "127.0.0.1:81"]'), [message]);
+    assert.deepEqual(problems('listen: ["0.0.0.0:80"]\ninsecure: true'), []);
+    assert.deepEqual(problems('listen: ["[2001:db8::1]:80"]\ntls: {certificate: /a, key: /b}'), []);
+  });
+
+  it('listens at an address once', () => {
+    const text = 'listen: ["127.0.0.1:80", "[::1]:80", "127.0.0.1:80", "127.0.0.1:0", "127.0.0.1:0"]';
+    assert.deepEqual(problems(text), ['f:1:38: listen: 127.0.0.1 and port 80 are there twice']);
+  });
+
+  it('is described by the JSON Schema that is published', () => {
+    const file = readFileSync(new URL('../../weir-serve.schema.json', import.meta.url), 'utf8');
+    assert.equal(file, serveSchemaText(), 'run npm run build:schema');
+  });
+});
+
+describe('loopback', () => {
+  for (const address of ['127.0.0.1', '127.8.9.1', '::1', '0:0:0:0:0:0:0:1', '::ffff:127.0.0.1'])
+    it(`has ${address}`, () => assert.ok(isLoopback(address)));
+  for (const address of ['0.0.0.0', '::', '128.0.0.1', '10.0.0.1', '::2', '::127.0.0.1', '::ffff:10.0.0.1'])
+    it(`does not have ${address}`, () => assert.ok(!isLoopback(address)));
+});
