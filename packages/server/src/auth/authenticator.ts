@@ -1,0 +1,100 @@
+/** Who asks: by a token, by a proxy, or because nobody else reaches the address. */
+import { isWithin, type MappedPrefix, parseMappedPrefix } from '@weir/ebpf/address';
+import { isLoopback } from '../config/loopback.js';
+import { withoutMapping } from './client-address.js';
+import { FailedLogins } from './failed-logins.js';
+import type { Principal, Role } from './roles.js';
+import { findToken, type StoredToken } from './token.js';
+
+/** A proxy that authenticates users. */
+export interface TrustedProxy {
+  readonly from: readonly string[];
+  readonly userHeader: string;
+  readonly role: Role;
+}
+
+/** How clients are recognized. */
+export interface AuthenticatorOptions {
+  readonly tokens: readonly StoredToken[];
+  readonly proxy?: TrustedProxy;
+  /** Whether clients from elsewhere need no token. */
+  readonly insecure: boolean;
+}
+
+/** What is known of a request. */
+export interface Credentials {
+  /** The client's address; undefined on a Unix socket. */
+  readonly address: string | undefined;
+  /** The header Authorization. */
+  readonly authorization: string | undefined;
+  /** The token in the session's cookie. */
+  readonly cookie: string | undefined;
+  /** The header in which the proxy names its user. */
+  readonly proxyUser: string | undefined;
+}
+
+/** Who it is, or why nobody. */
+export type Authentication =
+  | { readonly principal: Principal }
+  | { readonly failure: 'missing' | 'wrong' }
+  /** Too many failures from there. */
+  | { readonly failure: 'blocked'; readonly waitMs: number };
+
+const MAX_USER_LENGTH = 256;
+
+/** Recognizes clients. Without any token or proxy, clients of this host are recognized by their address. */
+export class Authenticator {
+  readonly #failedLogins = new FailedLogins();
+  #options!: AuthenticatorOptions;
+  #proxyNetworks: readonly MappedPrefix[] = [];
+
+  /** Makes an authenticator. */
+  constructor(options: AuthenticatorOptions) {
+    this.update(options);
+  }
+
+  /** Changes tokens and the rest. Failures stay counted. */
+  update(options: AuthenticatorOptions): void {
+    this.#options = options;
+    this.#proxyNetworks = (options.proxy?.from ?? []).map(parseMappedPrefix);
+  }
+
+  /** The name of the header in which the proxy names its user, if there is a proxy. */
+  get userHeader(): string | undefined {
+    return this.#options.proxy?.userHeader;
+  }
+
+  /** Recognizes a client. @param now Milliseconds since 1970. */
+  authenticate(credentials: Credentials, now = Date.now()): Authentication {
+    const { address, authorization, cookie, proxyUser } = credentials;
+    if (address === undefined) return { principal: { name: 'local', role: 'admin', by: 'socket' } };
+    const token = authorization === undefined ? cookie : bearer(authorization);
+    if (authorization !== undefined || cookie !== undefined) return this.#byToken(token ?? '', address, now);
+    const { proxy, tokens, insecure } = this.#options;
+    if (proxy !== undefined && proxyUser !== undefined && this.#isProxy(address)) {
+      const name = proxyUser.slice(0, MAX_USER_LENGTH);
+      if (name !== '') return { principal: { name, role: proxy.role, by: 'proxy' } };
+    }
+    const needsLogin = tokens.length > 0 || proxy !== undefined;
+    if (needsLogin || !(isLoopback(withoutMapping(address)) || insecure)) return { failure: 'missing' };
+    return { principal: { name: 'anonymous', role: 'sql', by: 'loopback' } };
+  }
+
+  #byToken(text: string, address: string, now: number): Authentication {
+    const waitMs = this.#failedLogins.waitMs(address, now);
+    if (waitMs > 0) return { failure: 'blocked', waitMs };
+    const token = findToken(text, this.#options.tokens, now);
+    if (token !== undefined) return { principal: { name: token.name, role: token.role, by: 'token' } };
+    this.#failedLogins.add(address, now);
+    return { failure: 'wrong' };
+  }
+
+  #isProxy(address: string): boolean {
+    const place = parseMappedPrefix(withoutMapping(address));
+    return this.#proxyNetworks.some((network) => isWithin(place, network));
+  }
+}
+
+function bearer(authorization: string): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(authorization)?.[1];
+}

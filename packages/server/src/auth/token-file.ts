@@ -1,0 +1,123 @@
+/** The file with the digests of all tokens, which its owner alone may read. */
+import {
+  chownSync,
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { FormatError, OptionError } from '@weir/ebpf/errors';
+import { z } from 'zod';
+import { type Role, roles } from './roles.js';
+import { newToken, type StoredToken, tokenDigest } from './token.js';
+
+const MAX_TOKENS = 1000;
+
+/** Names of tokens, as they are shown in lists and in the audit log. */
+const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.@-]{0,62}$/);
+
+const fileSchema = z.strictObject({
+  version: z.literal(1),
+  tokens: z
+    .array(
+      z.strictObject({
+        name,
+        role: z.enum(roles),
+        sha256: z.string().regex(/^[0-9a-f]{64}$/),
+        created: z.iso.datetime(),
+        expires: z.iso.datetime().exactOptional(),
+      }),
+    )
+    .max(MAX_TOKENS),
+});
+
+/** What a new token is to be. */
+export interface TokenRequest {
+  readonly name: string;
+  readonly role: Role;
+  /** Milliseconds since 1970. */
+  readonly expires?: number;
+}
+
+/** Reads all tokens; none where there is no file. @throws FormatError for a damaged one, or one that others may read */
+export function readTokens(path: string): readonly StoredToken[] {
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+  try {
+    const { mode } = fstatSync(fd);
+    if ((mode & 0o077) !== 0) throw new FormatError(`${path} can be read by others: chmod 600 ${path}`);
+    return parse(path, readFileSync(fd, 'utf8'));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function parse(path: string, text: string): readonly StoredToken[] {
+  try {
+    return fileSchema.parse(JSON.parse(text)).tokens;
+  } catch (error) {
+    throw new FormatError(`${path} is no file of tokens: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/**
+ * Adds a token.
+ *
+ * @returns The token itself, which is stored nowhere.
+ * @throws OptionError for a name that is in use, or is none
+ */
+export function addToken(path: string, request: TokenRequest, now = Date.now()): string {
+  const tokens = readTokens(path);
+  if (!name.safeParse(request.name).success)
+    throw new OptionError('a name has letters, digits, and after the first also _ . @ -');
+  if (tokens.some((token) => token.name === request.name))
+    throw new OptionError(
+      `there is a token ${request.name} already: remove it first, or choose another name`,
+    );
+  if (tokens.length >= MAX_TOKENS)
+    throw new OptionError(`there are ${MAX_TOKENS} tokens, and may not be more`);
+  const token = newToken();
+  const { expires } = request;
+  const stored: StoredToken = {
+    name: request.name,
+    role: request.role,
+    sha256: tokenDigest(token),
+    created: new Date(now).toISOString(),
+    ...(expires !== undefined && { expires: new Date(expires).toISOString() }),
+  };
+  write(path, [...tokens, stored]);
+  return token;
+}
+
+/** Removes a token. @throws OptionError if there is none of that name */
+export function removeToken(path: string, name: string): void {
+  const tokens = readTokens(path);
+  const rest = tokens.filter((token) => token.name !== name);
+  if (rest.length === tokens.length) throw new OptionError(`there is no token ${name}`);
+  write(path, rest);
+}
+
+/** Replaces the file as a whole. Written by root, it belongs to the owner of its folder: the server, which reads it. */
+function write(path: string, tokens: readonly StoredToken[]): void {
+  const { uid, gid } = statSync(dirname(path));
+  const temporary = `${path}.${process.pid}.new`;
+  const fd = openSync(temporary, 'wx', 0o600);
+  try {
+    writeSync(fd, `${JSON.stringify({ version: 1, tokens }, null, 2)}\n`);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  if (process.geteuid?.() === 0) chownSync(temporary, uid, gid);
+  renameSync(temporary, path);
+}

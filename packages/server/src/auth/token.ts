@@ -1,0 +1,49 @@
+/** Tokens: random, shown once, and stored as a digest. Pure. */
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Role } from './roles.js';
+
+const PREFIX = 'weir_';
+const RANDOM_BYTES = 32;
+const format = /^weir_[A-Za-z0-9_-]{43}$/;
+
+/** A token as it is stored. */
+export interface StoredToken {
+  readonly name: string;
+  readonly role: Role;
+  /** SHA-256 of the token, 64 hexadecimal digits: nobody can guess 256 random bits, so no slow digest is needed. */
+  readonly sha256: string;
+  /** RFC 3339. */
+  readonly created: string;
+  /** RFC 3339; from then on it is refused. Absent: never. */
+  readonly expires?: string;
+}
+
+/** A new token, 256 random bits. */
+export function newToken(): string {
+  return `${PREFIX}${randomBytes(RANDOM_BYTES).toString('base64url')}`;
+}
+
+/** The digest of a token. */
+export function tokenDigest(token: string): string {
+  return createHash('sha256').update(token).digest('hex');
+}
+
+/**
+ * The stored token that a text is. It is compared with all of them, each in a time that does not depend on what is equal.
+ *
+ * @param now Milliseconds since 1970.
+ */
+export function findToken(
+  text: string,
+  tokens: readonly StoredToken[],
+  now: number,
+): StoredToken | undefined {
+  const isToken = format.test(text);
+  const digest = Buffer.from(tokenDigest(isToken ? text : ''), 'hex');
+  let found: StoredToken | undefined;
+  for (const token of tokens) {
+    if (timingSafeEqual(digest, Buffer.from(token.sha256, 'hex'))) found = token;
+  }
+  if (found === undefined || !isToken) return undefined;
+  return found.expires !== undefined && Date.parse(found.expires) <= now ? undefined : found;
+}

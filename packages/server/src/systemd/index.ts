@@ -1,0 +1,8 @@
+/**
+ * The service manager: notifications, and sockets by activation.
+ *
+ * @module @weir/server/systemd
+ */
+
+export { type InheritedSocket, inheritedSockets, listenVariables } from './listen-fds.js';
+export { type ServiceEnvironment, ServiceNotifier } from './notify.js';
