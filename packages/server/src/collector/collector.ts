@@ -1,0 +1,235 @@
+/** The side with privileges: makes rows of what a tracer reports, and hands them over in batches. */
+import { type EndRecord, endRow, type LiveDetails, TimeReader } from '@weir/history/rows';
+import type { HostRow, OpenRow } from '@weir/history/schema';
+import type { Connection, ConnectionsOptions, LiveConnections, TraceRecord, TracerApi } from '@weir/tracer';
+import type { EnrichedRecord } from '@weir/tracer/enrich';
+import type { BatchContent } from '../spool/batch-sender.js';
+import { BatchBuilder } from './batch-builder.js';
+import type { Moment } from './moment.js';
+import { OpenConnections } from './open-connections.js';
+import { lastInterval, liveInterval, openRow, type RowContext, vanishedRow } from './sweep-rows.js';
+
+/** Options of {@link Collector}. */
+export interface CollectorOptions {
+  readonly tracer: TracerApi;
+  readonly connections?: ConnectionsOptions;
+  readonly host: HostRow;
+  /** Takes a batch. False where there was no room for it; its loss is counted there. */
+  readonly send: (content: BatchContent) => boolean;
+  /** Adds details to a record. */
+  readonly enrich?: (record: TraceRecord) => EnrichedRecord;
+  /** Details of a live connection. */
+  readonly details?: (connection: Connection) => LiveDetails;
+  /** What is recorded. Default: all. */
+  readonly wants?: Wants;
+  readonly clock: CollectorClock;
+  /** Interval between looks at live connections, aligned to the wall clock. Milliseconds; default one minute. */
+  readonly sweepMs?: number;
+  /** Interval between full lists of what is open. Milliseconds; default one hour. */
+  readonly fullSweepMs?: number;
+  /** The time after which rows are handed over at the latest. Milliseconds; default one second. */
+  readonly flushMs?: number;
+}
+
+/** What is recorded. */
+export interface Wants {
+  record(record: EnrichedRecord): boolean;
+  connection(connection: Connection, details: LiveDetails): boolean;
+}
+
+/** Clocks of the host. */
+export interface CollectorClock {
+  /** CLOCK_MONOTONIC, nanoseconds. */
+  monotonicNs(): number;
+  /** The time since 1970 less that of the monotonic clock, nanoseconds. */
+  offsetNs(): bigint;
+}
+
+/** What a sweep found open. */
+interface Sweep {
+  readonly moment: Moment;
+  readonly sweep: 'full' | 'changes';
+  readonly opens: readonly OpenRow[];
+}
+
+/** Rows that are handed over before the time has come. */
+const MAX_ROWS = 8_192;
+
+/** Collects for as long as its tracer runs. */
+export class Collector {
+  readonly #options: CollectorOptions;
+  readonly #live: LiveConnections;
+  readonly #open = new OpenConnections();
+  readonly #batch = new BatchBuilder();
+  readonly #times = new TimeReader();
+  readonly #flushMs: number;
+  #flushed: Moment;
+  #recordNs = 0;
+  #recordAt = 0;
+  /** The next sweep lists all that is open. */
+  #needsFull = true;
+  #fullAt = 0;
+  /** A sweep that waits until all events up to it are in. */
+  #swept: Sweep | undefined;
+  #sweepTimer: NodeJS.Timeout | undefined;
+  #sweeping: Promise<void> = Promise.resolve();
+  #failure: unknown;
+
+  /** Begins to watch live connections. @throws as {@link TracerApi.connections} does */
+  constructor(options: CollectorOptions) {
+    this.#options = options;
+    this.#flushMs = options.flushMs ?? 1_000;
+    this.#live = options.tracer.connections(options.connections);
+    this.#flushed = this.#moment();
+    this.#batch.addHost(options.host);
+  }
+
+  /**
+   * Collects until the tracer has stopped; then hands over the rest, with a goodbye.
+   *
+   * @throws the errors of the tracer.
+   */
+  async run(): Promise<void> {
+    const flusher = setInterval(() => this.#flush(), this.#flushMs);
+    this.#startSweep();
+    try {
+      for await (const records of this.#options.tracer.batches()) {
+        for (const record of records) this.#take(record);
+        if (this.#failure !== undefined) throw this.#failure;
+      }
+    } finally {
+      clearInterval(flusher);
+      clearTimeout(this.#sweepTimer);
+      await this.#sweeping.catch(() => undefined);
+      this.#live[Symbol.dispose]();
+    }
+    if (this.#swept !== undefined) this.#handSweep(this.#swept);
+    this.#hand(this.#moment(), true);
+  }
+
+  #take(record: TraceRecord): void {
+    this.#recordNs = record.monotonic_ns;
+    this.#recordAt = performance.now();
+    switch (record.event) {
+      case 'connect':
+      case 'accept':
+        this.#open.opened(record);
+        // Its process is looked at while it is there.
+        this.#options.enrich?.(record);
+        break;
+      case 'lost':
+        this.#batch.addLoss({
+          host_id: this.#options.host.host_id,
+          time: this.#times.read(record.time),
+          since: this.#flushed.time,
+          count: record.count,
+          place: record.where,
+        });
+        break;
+      case 'fd_install':
+        break;
+      default:
+        this.#end(record);
+    }
+    if (this.#batch.rows >= MAX_ROWS) this.#flush();
+  }
+
+  #end(record: EndRecord): void {
+    const { enrich, host, wants } = this.#options;
+    const { context, moved } = this.#open.ended(record);
+    const known = (enrich?.(record) ?? record) as EndRecord & EnrichedRecord;
+    if (wants !== undefined && !wants.record(known)) return;
+    const row = endRow(known, host.host_id, this.#times.read(record.time), context);
+    if (moved !== undefined) this.#batch.addInterval(lastInterval(row, moved));
+    this.#batch.addEnd(row);
+  }
+
+  /** Sweeps now, and then each time that the wall clock is at a multiple of the interval. */
+  #startSweep(): void {
+    this.#sweeping = this.#sweep().catch((error: unknown) => {
+      this.#failure = error;
+      void this.#options.tracer.stop();
+    });
+    const { sweepMs = 60_000 } = this.#options;
+    const waitMs = sweepMs - (Date.now() % sweepMs);
+    this.#sweepTimer = setTimeout(() => this.#startSweep(), waitMs);
+  }
+
+  async #sweep(): Promise<void> {
+    await this.#sweeping;
+    // The one before still waits for its events: its list would be lost.
+    if (this.#swept !== undefined) return;
+    const { fullSweepMs = 3_600_000 } = this.#options;
+    await this.#live.refresh();
+    const moment = this.#moment();
+    const isFull = this.#needsFull || performance.now() - this.#fullAt >= fullSweepMs;
+    const opens: OpenRow[] = [];
+    for (const { connection, isNew, moved } of this.#open.swept(this.#live, moment.monotonicNs)) {
+      const context = this.#context(connection);
+      if (this.#options.wants?.connection(connection, context.details) === false) continue;
+      if (moved !== undefined) this.#batch.addInterval(liveInterval(connection, moved, moment, context));
+      if (isFull || isNew) opens.push(openRow(connection, moment, context));
+    }
+    this.#takeVanished();
+    this.#swept = { moment, sweep: isFull ? 'full' : 'changes', opens };
+    if (isFull) this.#fullAt = performance.now();
+    this.#needsFull = false;
+  }
+
+  /** What a sweep no longer finds, and no record has reported. */
+  #takeVanished(): void {
+    for (const ended of this.#live.takeEnded().ended) {
+      if (ended.closed_by !== 'vanished') continue;
+      const rows = this.#open.vanished(ended.connection);
+      if (rows === undefined) continue;
+      const context = this.#context(ended.connection);
+      if (this.#options.wants?.connection(ended.connection, context.details) === false) continue;
+      this.#batch.addEnd(vanishedRow(ended, rows, context));
+    }
+  }
+
+  #context(connection: Connection): RowContext {
+    const { details, host, clock } = this.#options;
+    const offset = clock.offsetNs();
+    return {
+      hostId: host.host_id,
+      details: details?.(connection) ?? {},
+      wallNs: (monotonicNs) => offset + BigInt(Math.round(monotonicNs)),
+    };
+  }
+
+  /** Up to when all events are in: records come in order, and while there are any, what follows is still to come. */
+  #flush(): void {
+    const now = this.#moment();
+    const isQuiet = performance.now() - this.#recordAt >= this.#flushMs;
+    const reachedNs = isQuiet ? now.monotonicNs - this.#flushMs * 1e6 : this.#recordNs;
+    const untilNs = Math.max(reachedNs, this.#flushed.monotonicNs);
+    const swept = this.#swept;
+    if (swept !== undefined && untilNs >= swept.moment.monotonicNs) {
+      this.#handSweep(swept);
+    } else if (untilNs > this.#flushed.monotonicNs || this.#batch.rows > 0) {
+      this.#hand(
+        { monotonicNs: untilNs, time: now.time - BigInt(Math.round(now.monotonicNs - untilNs)) },
+        false,
+      );
+    }
+  }
+
+  /** A sweep's batch is of the moment of the sweep. */
+  #handSweep({ moment, sweep, opens }: Sweep): void {
+    this.#swept = undefined;
+    this.#batch.addSweep(sweep, opens);
+    this.#hand(moment, false);
+  }
+
+  #hand(moment: Moment, goodbye: boolean): void {
+    this.#flushed = moment;
+    if (!this.#options.send(this.#batch.take(moment, goodbye))) this.#needsFull = true;
+  }
+
+  #moment(): Moment {
+    const { clock } = this.#options;
+    const monotonicNs = clock.monotonicNs();
+    return { monotonicNs, time: clock.offsetNs() + BigInt(Math.round(monotonicNs)) };
+  }
+}

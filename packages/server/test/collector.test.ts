@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LiveConnections, TraceRecord, TracerApi } from '@weir/tracer';
+import { Collector, type CollectorOptions } from '../src/collector/collector.js';
+import type { BatchContent } from '../src/spool/batch-sender.js';
+import { closeRecord, connectRecord, type Simulated, simulated } from './support/connections.js';
+
+const OFFSET = 1_795_700_000_000_000_000n;
+const clock = { monotonicNs: () => Math.round(performance.now() * 1e6), offsetNs: () => OFFSET };
+const host = { host_id: 7n, time: 1n, name: 'here', boot_id: 'boot' };
+
+/** A tracer whose records and live connections a test gives. */
+class FakeTracer {
+  readonly live = new Set<Simulated>();
+  #waiting: TraceRecord[] = [];
+  #wake = () => {};
+  #stopped = false;
+
+  emit(...records: TraceRecord[]): void {
+    this.#waiting.push(...records);
+    this.#wake();
+  }
+
+  async *batches(): AsyncGenerator<readonly TraceRecord[]> {
+    for (;;) {
+      if (this.#waiting.length > 0) yield this.#waiting.splice(0);
+      else if (this.#stopped) return;
+      else await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+
+  connections(): LiveConnections {
+    const { live } = this;
+    const parts = { refresh: async () => {}, takeEnded: () => ({ ended: [], dropped: 0 }) };
+    return { ...parts, [Symbol.iterator]: () => live.values(), [Symbol.dispose]: () => {} } as never;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#wake();
+  }
+}
+
+/** Collects while `action` runs; returns the batches. */
+async function collect(
+  action: (tracer: FakeTracer, sweeps: (count: number) => Promise<void>) => Promise<void>,
+  options: Partial<CollectorOptions> = {},
+): Promise<BatchContent[]> {
+  const tracer = new FakeTracer();
+  const batches: BatchContent[] = [];
+  let swept = 0;
+  const sweeps = async (count: number): Promise<void> => {
+    for (const enough = swept + count; swept < enough; ) await sleep(5);
+  };
+  const send = options.send ?? (() => true);
+  const collector = new Collector({
+    ...{ tracer: tracer as unknown as TracerApi, host, clock, sweepMs: 50, flushMs: 10, ...options },
+    send: (content) => {
+      batches.push(content);
+      if (content.sweep !== undefined) swept++;
+      return send(content);
+    },
+  });
+  const running = collector.run();
+  await action(tracer, sweeps);
+  await tracer.stop();
+  await running;
+  return batches;
+}
+
+describe('the collector', () => {
+  test('hands over the host once, a goodbye last, and times that never go back', async () => {
+    const batches = await collect(async (tracer, sweeps) => {
+      const connection = simulated(1, clock.monotonicNs());
+      tracer.live.add(connection);
+      tracer.emit(connectRecord(connection));
+      await sweeps(2);
+      tracer.live.delete(connection);
+      tracer.emit(closeRecord(connection, clock.monotonicNs()));
+    });
+    assert.deepEqual(
+      batches.flatMap(({ hosts }) => hosts ?? []),
+      [host],
+    );
+    assert.deepEqual(batches.map(({ goodbye }) => goodbye === true).indexOf(true), batches.length - 1);
+    for (const [index, batch] of batches.entries()) {
+      assert.ok(batch.time >= (batches[index - 1]?.time ?? 0n), `batch ${index}`);
+      for (const { time, monotonic_ns } of batch.opens ?? [])
+        assert.deepEqual([time, monotonic_ns], [batch.time, batch.monotonic_ns]);
+    }
+  });
+
+  test('lists all that is open first, and then what is new', async () => {
+    const batches = await collect(async (tracer, sweeps) => {
+      tracer.live.add({ ...simulated(1, 0), started_ns: undefined, flow_id: undefined });
+      await sweeps(1);
+      tracer.live.add(simulated(2, clock.monotonicNs()));
+      await sweeps(2);
+    });
+    const swept = batches.filter(({ sweep }) => sweep !== undefined);
+    assert.deepEqual([swept[0]?.sweep, swept[1]?.sweep], ['full', 'changes']);
+    const ports = swept.flatMap(({ opens }) => (opens ?? []).map(({ local_port }) => local_port));
+    assert.deepEqual(ports, [10_001, 10_002]);
+  });
+
+  test('lists all anew after a batch found no room', async () => {
+    let refused = 0;
+    const sweeps: string[] = [];
+    await collect(
+      async (tracer, sweeps) => {
+        tracer.live.add(simulated(1, clock.monotonicNs()));
+        await sweeps(3);
+      },
+      {
+        send: ({ sweep }) => {
+          if (sweep !== undefined) sweeps.push(sweep);
+          return sweep !== 'changes' || refused++ > 0;
+        },
+      },
+    );
+    assert.deepEqual(sweeps.slice(0, 3), ['full', 'changes', 'full']);
+  });
+
+  test('has the bytes of a long connection in the spans in which they moved', async () => {
+    const connection = simulated(1, clock.monotonicNs());
+    const batches = await collect(async (tracer, sweeps) => {
+      tracer.emit(connectRecord(connection));
+      tracer.live.add(connection);
+      connection.bytes_sent = 1000;
+      await sweeps(2);
+      connection.bytes_sent = 1500;
+      tracer.live.delete(connection);
+      tracer.emit(closeRecord(connection, clock.monotonicNs()));
+    });
+    const intervals = batches.flatMap(({ intervals = [] }) => intervals);
+    assert.deepEqual(
+      intervals.map(({ bytes_sent }) => bytes_sent),
+      [1000, 500],
+    );
+    const [end] = batches.flatMap(({ ends = [] }) => ends);
+    assert.deepEqual([end?.bytes_sent, end?.interval_rows, end?.handshake_us], [1500, 2, 123]);
+  });
+
+  test('keeps losses with where they were', async () => {
+    const batches = await collect(async (tracer) => {
+      tracer.emit({
+        event: 'lost',
+        time: '2026-11-26T14:00:00.000000001Z',
+        monotonic_ns: 1,
+        count: 3,
+        where: 'ring',
+      });
+    });
+    const [loss] = batches.flatMap(({ losses = [] }) => losses);
+    assert.deepEqual([loss?.count, loss?.place, loss?.time], [3, 'ring', 1_795_701_600_000_000_001n]);
+  });
+
+  test('leaves out what is not wanted', async () => {
+    const wants = { record: () => false, connection: () => false };
+    const batches = await collect(
+      async (tracer, sweeps) => {
+        const connection = simulated(1, clock.monotonicNs());
+        tracer.live.add(connection);
+        tracer.emit(connectRecord(connection));
+        await sweeps(2);
+        tracer.emit(closeRecord(connection, clock.monotonicNs()));
+      },
+      { wants },
+    );
+    for (const { ends = [], opens = [], intervals = [] } of batches)
+      assert.deepEqual([ends, opens, intervals], [[], [], []]);
+  });
+});
