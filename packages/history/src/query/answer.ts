@@ -1,0 +1,97 @@
+/** What every answer has: its range, what was lost in it, and when nobody was recording. */
+import { InterruptedError } from '../errors.js';
+import { RowReader, rowColumns } from '../rows/row-reader.js';
+import { type LossRow, lossColumns, RECENT } from '../schema/index.js';
+import type { HistoryReader, Session, TimeRange } from '../store/session.js';
+import { timeValue } from './condition.js';
+
+/** Losses in a range, and the spans of it in which no collector ran. */
+export interface Coverage {
+  /** In order of time. Their own spans may reach beyond the range. */
+  readonly losses: readonly LossRow[];
+  /** Spans in which no collector was recording: before the first, between two, and what is not in yet. */
+  readonly unrecorded: readonly TimeRange[];
+}
+
+/** An answer to a question about a range of time. */
+export interface Answer<T> extends Coverage {
+  readonly range: TimeRange;
+  readonly result: T;
+}
+
+/** Limits on a question. */
+export interface QueryLimits {
+  /** Ends the question. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds; after them the question ends with an InterruptedError. Default: none. */
+  readonly timeLimitMs?: number;
+}
+
+/** Asks a question within its limits. @throws InterruptedError */
+export async function ask<T>(
+  reader: HistoryReader,
+  { signal, timeLimitMs }: QueryLimits,
+  question: (session: Session) => Promise<T>,
+): Promise<T> {
+  const timeout = timeLimitMs === undefined ? undefined : AbortSignal.timeout(timeLimitMs);
+  const signals = [signal, timeout].filter((each) => each !== undefined);
+  try {
+    return await reader.read(question, signals.length === 0 ? {} : { signal: AbortSignal.any(signals) });
+  } catch (error) {
+    if (error instanceof InterruptedError && timeout?.aborted === true && signal?.aborted !== true)
+      throw new InterruptedError(`the question took longer than ${timeLimitMs} ms: ask about less`, true);
+    throw error;
+  }
+}
+
+/** Asks a question about a range; the answer has what was lost in it. */
+export async function answer<T>(
+  reader: HistoryReader,
+  range: TimeRange,
+  limits: QueryLimits,
+  question: (session: Session) => Promise<T>,
+): Promise<Answer<T>> {
+  return ask(reader, limits, async (session) => ({
+    range,
+    result: await question(session),
+    ...(await coverageOf(session, range)),
+  }));
+}
+
+/** What was lost in a range, and when nobody recorded. */
+export async function coverageOf(session: Session, range: TimeRange): Promise<Coverage> {
+  return { losses: await lossesIn(session, range), unrecorded: await unrecordedIn(session, range) };
+}
+
+async function lossesIn(session: Session, range: TimeRange): Promise<LossRow[]> {
+  const names = rowColumns(lossColumns).map((name) => `"${name}"`);
+  // A loss whose span began long before its row is in the segment of its end.
+  const source = session.source('losses', { from: range.from, to: LATEST });
+  const rows = await session.query(
+    `SELECT ${names} FROM ${source} WHERE time >= ? AND coalesce(since, time) < ? ORDER BY time`,
+    [timeValue(range.from), timeValue(range.to)],
+  );
+  const reader = new RowReader(lossColumns);
+  const extra = session.extraLosses.filter(
+    ({ time, since = time }) => time >= range.from && since < range.to,
+  );
+  return [...rows.map((row) => reader.read(row)), ...extra];
+}
+
+const LATEST = 2n ** 63n - 2n;
+
+/** The range without the spans from each epoch's start to its last watermark. */
+async function unrecordedIn(session: Session, { from, to }: TimeRange): Promise<TimeRange[]> {
+  const rows = await session.query(
+    `SELECT epoch_ns(min(started)), epoch_ns(max(time)) FROM ${RECENT}.batches GROUP BY epoch ORDER BY 1`,
+  );
+  const spans: TimeRange[] = [];
+  let at = from;
+  for (const [started, ended] of rows as [bigint, bigint][]) {
+    if (started >= to) break;
+    if (started > at) spans.push({ from: at, to: started });
+    if (ended > at) at = ended;
+  }
+  if (at < to) spans.push({ from: at, to });
+  return spans;
+}

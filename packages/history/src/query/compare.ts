@@ -1,0 +1,121 @@
+/** Two ranges of time compared. */
+import { OptionError } from '@weir/ebpf/errors';
+import type { HistoryReader, TimeRange } from '../store/session.js';
+import { type Answer, answer, type Coverage, coverageOf, type QueryLimits } from './answer.js';
+import type { Condition } from './condition.js';
+import { fieldExpressions } from './fields.js';
+import { checkLimit, secondsOf } from './groups.js';
+import { type GroupKey, readKey } from './keys.js';
+import { MEASURE_COUNT, type Measures, measureList, readMeasures } from './measures.js';
+import { traffic } from './traffic.js';
+
+/** What is compared. */
+export interface CompareQuery extends QueryLimits {
+  readonly range: TimeRange;
+  /** The range before, or any other, against which it is held. */
+  readonly against: TimeRange;
+  /** Names of `groupFields`, at least one. */
+  readonly by: readonly string[];
+  readonly where?: Condition;
+  /** At most so many changes, up to 10,000. Default: 1,000. */
+  readonly limit?: number;
+}
+
+/** How a group differs; a group can do so in several ways. */
+export type Change = 'new' | 'gone' | 'slower' | 'more_failures' | 'more_bytes';
+
+/** A group that differs. */
+export interface Difference {
+  readonly key: GroupKey;
+  readonly changes: readonly Change[];
+  /** Its figures in the range; absent where it is gone. */
+  readonly now?: Measures;
+  /** Its figures in the other range; absent where it is new. */
+  readonly before?: Measures;
+}
+
+/** The groups that differ, the largest in bytes first. */
+export interface Comparison {
+  readonly against: TimeRange;
+  /** What was lost in the other range. */
+  readonly againstCoverage: Coverage;
+  readonly differences: readonly Difference[];
+  /** How many groups both ranges have together. */
+  readonly count: number;
+}
+
+/** A latency has to grow by this factor, and by this many microseconds, to be called slower. */
+const SLOWER_FACTOR = 1.5;
+const SLOWER_US = 100;
+/** Failures and bytes are compared a second, since ranges may differ in length. */
+const MORE_FACTOR = 2;
+/** A mean of fewer connections says little. */
+const LEAST_CONNECTIONS = 5;
+const LEAST_FAILURES = 3;
+const LEAST_BYTES = 1_000_000;
+
+/** Compares two ranges, group by group. @throws OptionError, InterruptedError */
+export function queryCompare(reader: HistoryReader, query: CompareQuery): Promise<Answer<Comparison>> {
+  const { range, against, by, where } = query;
+  const fields = fieldExpressions(by);
+  const limit = checkLimit(query.limit ?? 1000, 10_000);
+  if (fields.length === 0) throw new OptionError('by: expected at least one field');
+  return answer(reader, range, query, async (session) => {
+    const [now, before] = [traffic(session, range, where), traffic(session, against, where)];
+    const keys = fields.map((sql, index) => `${sql} AS k${index}`);
+    const names = fields.map((_, index) => `k${index}`);
+    const grouped = (source: Condition) =>
+      `SELECT ${[...keys, measureList].join(', ')} FROM ${source.sql} GROUP BY ${names}`;
+    const same = names.map((name) => `now.${name} IS NOT DISTINCT FROM before.${name}`).join(' AND ');
+    const rows = await session.query(
+      `WITH now AS (${grouped(now)}), before AS (${grouped(before)})
+       SELECT now.*, before.*, now.m0 IS NOT NULL, before.m0 IS NOT NULL FROM now FULL JOIN before ON ${same}
+       ORDER BY coalesce(now.m2 + now.m3, 0) + coalesce(before.m2 + before.m3, 0) DESC, ${names.map((name) => `coalesce(now.${name}, before.${name})`)}`,
+      [...now.values, ...before.values],
+    );
+    const width = fields.length + MEASURE_COUNT;
+    const differences: Difference[] = [];
+    for (const row of rows) {
+      const [isNow, isBefore] = row.slice(2 * width) as [boolean, boolean];
+      const [first, second] = [row.slice(0, width), row.slice(width, 2 * width)];
+      const difference = compareGroup(
+        readKey(by, isNow ? first : second),
+        isNow ? readMeasures(first.slice(fields.length), secondsOf(range)) : undefined,
+        isBefore ? readMeasures(second.slice(fields.length), secondsOf(against)) : undefined,
+        secondsOf(range) / secondsOf(against),
+      );
+      if (difference.changes.length > 0 && differences.length < limit) differences.push(difference);
+    }
+    const againstCoverage = await coverageOf(session, against);
+    return { against, againstCoverage, differences, count: rows.length };
+  });
+}
+
+/** @param ratio Length of the range by that of the other one. */
+function compareGroup(
+  key: GroupKey,
+  now: Measures | undefined,
+  before: Measures | undefined,
+  ratio: number,
+): Difference {
+  if (now === undefined || before === undefined) {
+    const changes: Change[] = [now === undefined ? 'gone' : 'new'];
+    return { key, changes, ...(now && { now }), ...(before && { before }) };
+  }
+  const changes: Change[] = [];
+  const isEnough = Math.min(now.connections, before.connections) >= LEAST_CONNECTIONS;
+  if (isEnough && (grew(before.handshake_us, now.handshake_us) || grew(before.srtt_us, now.srtt_us)))
+    changes.push('slower');
+  if (now.failures >= LEAST_FAILURES && now.failures > MORE_FACTOR * before.failures * ratio)
+    changes.push('more_failures');
+  const [bytes, bytesBefore] = [now, before].map(
+    ({ bytes_sent, bytes_received }) => bytes_sent + bytes_received,
+  );
+  if (bytes! >= LEAST_BYTES && bytes! > MORE_FACTOR * bytesBefore! * ratio) changes.push('more_bytes');
+  return { key, changes, now, before };
+}
+
+function grew(before: number | undefined, now: number | undefined): boolean {
+  if (before === undefined || now === undefined) return false;
+  return now > before * SLOWER_FACTOR && now - before > SLOWER_US;
+}

@@ -1,0 +1,34 @@
+/** Parts of statements whose values are bound, never pasted. Pure. */
+import { DuckDBTimestampNanosecondsValue, type DuckDBValue } from '@duckdb/node-api';
+import type { TimeRange } from '../store/session.js';
+
+/** SQL with a `?` for each value, in order. */
+export interface Condition {
+  readonly sql: string;
+  readonly values: readonly DuckDBValue[];
+}
+
+/** The condition that every row meets. */
+export const always: Condition = { sql: 'true', values: [] };
+
+/** All of these. */
+export function all(...conditions: readonly (Condition | undefined)[]): Condition {
+  const present = conditions.filter((each) => each !== undefined);
+  return {
+    sql: present.length === 0 ? 'true' : present.map(({ sql }) => `(${sql})`).join(' AND '),
+    values: present.flatMap(({ values }) => values),
+  };
+}
+
+const FIRST = -(2n ** 63n) + 2n;
+const LAST = 2n ** 63n - 2n;
+
+/** A time as a value to bind; beyond what the database can hold, its first or last time. */
+export function timeValue(ns: bigint): DuckDBTimestampNanosecondsValue {
+  return new DuckDBTimestampNanosecondsValue(ns < FIRST ? FIRST : ns > LAST ? LAST : ns);
+}
+
+/** Rows whose `time` is in a range. */
+export function within({ from, to }: TimeRange): Condition {
+  return { sql: 'time >= ? AND time < ?', values: [timeValue(from), timeValue(to)] };
+}

@@ -1,0 +1,26 @@
+/**
+ * Questions about a history: connections, groups, series, what was open, comparisons, SQL.
+ *
+ * @module @weir/history/query
+ */
+
+export { type Answer, answer, type Coverage, coverageOf, type QueryLimits } from './answer.js';
+export {
+  type Change,
+  type CompareQuery,
+  type Comparison,
+  type Difference,
+  queryCompare,
+} from './compare.js';
+export { all, always, type Condition, within } from './condition.js';
+export { type ConnectionsPage, type ConnectionsQuery, queryConnections } from './connections.js';
+export { type GroupField, groupFields } from './fields.js';
+export { type Group, type Groups, type GroupsQuery, queryGroups } from './groups.js';
+export type { GroupKey, KeyValue } from './keys.js';
+export { type MeasureOrder, type Measures, measureOrders } from './measures.js';
+export { type OpenAt, type OpenAtQuery, queryOpenAt } from './open-at.js';
+export { type Point, querySeries, type Series, type SeriesQuery } from './series.js';
+export { querySql, type SqlQuery, type SqlResult } from './sql.js';
+export type { TimeOptions } from './time/moment.js';
+export { parseTime, parseTimeRange } from './time/range.js';
+export { systemZone } from './time/zone.js';

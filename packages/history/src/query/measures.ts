@@ -1,0 +1,79 @@
+/** What is computed of each group of connections. Pure. */
+import type { DuckDBValue } from '@duckdb/node-api';
+
+/** Figures of a group in a range. */
+export interface Measures {
+  /** Connections that ended in the range, failures included. */
+  readonly connections: number;
+  readonly failures: number;
+  /** Payload bytes that moved in the range. */
+  readonly bytes_sent: number;
+  readonly bytes_received: number;
+  readonly segments_sent: number;
+  readonly segments_received: number;
+  readonly retransmits: number;
+  /** Bytes a second, both ways, over the whole range. */
+  readonly rate: number;
+  /** Retransmitted segments among those sent; absent where none was sent. */
+  readonly retransmit_ratio?: number;
+  /** Means, microseconds; absent where none is known. */
+  readonly handshake_us?: number;
+  readonly srtt_us?: number;
+  readonly duration_us?: number;
+}
+
+/** In the order in which {@link readMeasures} expects them. */
+const expressions = [
+  'count(*) FILTER (is_end)',
+  "count(*) FILTER (is_end AND event = 'fail')",
+  'coalesce(sum(counted_bytes_sent), 0)',
+  'coalesce(sum(counted_bytes_received), 0)',
+  'coalesce(sum(counted_segments_sent), 0)',
+  'coalesce(sum(counted_segments_received), 0)',
+  'coalesce(sum(counted_retransmits), 0)',
+  'avg(handshake_us)',
+  'avg(srtt_us)',
+  'avg(duration_us) FILTER (is_end)',
+];
+/** Number of columns that {@link measureList} selects. */
+export const MEASURE_COUNT = expressions.length;
+
+/** Select list of the measures over {@link traffic}. */
+export const measureList = expressions.map((sql, index) => `${sql} AS m${index}`).join(', ');
+
+/** Column of a measure in {@link measureList}, to order by; bytes are those both ways. */
+export const measureOrders = {
+  connections: 'm0',
+  failures: 'm1',
+  bytes: 'm2 + m3',
+  bytes_sent: 'm2',
+  bytes_received: 'm3',
+  retransmits: 'm6',
+  handshake_us: 'm7',
+  srtt_us: 'm8',
+  duration_us: 'm9',
+} as const;
+/** Something to order groups by. */
+export type MeasureOrder = keyof typeof measureOrders;
+
+/** Measures out of the columns of {@link measureList}. */
+export function readMeasures(values: readonly DuckDBValue[], seconds: number): Measures {
+  const [connections, failures, sent, received, segmentsSent, segmentsReceived, retransmits] = values
+    .slice(0, 7)
+    .map(Number) as [number, number, number, number, number, number, number];
+  const [handshake, srtt, duration] = values.slice(7, 10) as (number | null)[];
+  return {
+    connections,
+    failures,
+    bytes_sent: sent,
+    bytes_received: received,
+    segments_sent: segmentsSent,
+    segments_received: segmentsReceived,
+    retransmits,
+    rate: seconds > 0 ? (sent + received) / seconds : 0,
+    ...(segmentsSent > 0 && { retransmit_ratio: retransmits / segmentsSent }),
+    ...(handshake != null && { handshake_us: handshake }),
+    ...(srtt != null && { srtt_us: srtt }),
+    ...(duration != null && { duration_us: duration }),
+  };
+}

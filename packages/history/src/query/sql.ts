@@ -1,0 +1,101 @@
+/** SQL of users: one statement that reads, within limits. */
+import { type DuckDBConnection, JsonDuckDBValueConverter, StatementType } from '@duckdb/node-api';
+import { OptionError } from '@weir/ebpf/errors';
+import { InterruptedError } from '../errors.js';
+import { type TableName, tables } from '../schema/index.js';
+import { failureKind } from '../store/failure-kind.js';
+import type { HistoryReader, Session } from '../store/session.js';
+import { ask, type QueryLimits } from './answer.js';
+import { checkLimit } from './groups.js';
+
+/** A statement of a user. */
+export interface SqlQuery extends QueryLimits {
+  /** One SELECT (or WITH, FROM, VALUES, DESCRIBE, SUMMARIZE) over the tables of docs/history.md. */
+  readonly sql: string;
+  /** At most so many rows, up to 1,000,000. Default: 10,000. */
+  readonly limit?: number;
+}
+
+/** What a statement returned. */
+export interface SqlResult {
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  /** Values that JSON can hold: 64-bit numbers, times and whatever else it cannot are text. */
+  readonly rows: readonly (readonly unknown[])[];
+  /** Whether there were more rows than the limit allowed. */
+  readonly truncated: boolean;
+}
+
+const MOST_ROWS = 1_000_000;
+const LONGEST = 1_000_000;
+
+/**
+ * Runs a statement. It can change nothing and reach no other file, whatever it says.
+ *
+ * @throws OptionError for a statement that is wrong or not allowed; InterruptedError.
+ */
+export function querySql(reader: HistoryReader, query: SqlQuery): Promise<SqlResult> {
+  const limit = checkLimit(query.limit ?? 10_000, MOST_ROWS);
+  if (query.sql.length > LONGEST) throw new OptionError(`sql: at most ${LONGEST} characters`);
+  return ask(reader, query, async (session) => {
+    try {
+      await makeViews(session);
+      await checkStatement(session.connection, query.sql);
+      return await run(session.connection, query.sql, limit);
+    } catch (error) {
+      throw userError(error);
+    }
+  });
+}
+
+/** Views of this connection alone: they see what the transaction sees. */
+async function makeViews(session: Session): Promise<void> {
+  for (const table of Object.keys(tables) as TableName[]) {
+    const source = session.source(table);
+    await session.connection.run(`CREATE OR REPLACE TEMP VIEW ${table} AS SELECT * FROM ${source}`);
+  }
+}
+
+/** @throws OptionError unless it is one statement that reads. */
+async function checkStatement(connection: DuckDBConnection, sql: string): Promise<void> {
+  if (sql.trim() === '') throw new OptionError('sql: expected a statement');
+  const statements = await connection.extractStatements(sql).catch((error: Error) => {
+    // DuckDB has no words for a text that is all comments.
+    const reason = error.message === 'Error in native callback' ? 'expected a statement' : error.message;
+    throw new OptionError(`sql: ${reason.replace(/^Failed to extract statements: /, '')}`, { cause: error });
+  });
+  if (statements.count !== 1) throw new OptionError('sql: expected one statement');
+  const { statementType } = await statements.prepare(0);
+  if (statementType !== StatementType.SELECT)
+    throw new OptionError(`sql: ${StatementType[statementType]} is not allowed, only statements that read`);
+}
+
+async function run(connection: DuckDBConnection, sql: string, limit: number): Promise<SqlResult> {
+  const result = await connection.stream(sql);
+  const types = result.columnTypes();
+  const columns = result.columnNames().map((name, index) => ({ name, type: String(types[index]) }));
+  const rows: (readonly unknown[])[] = [];
+  while (rows.length <= limit) {
+    const chunk = await result.fetchChunk();
+    if (chunk === null || chunk.rowCount === 0) break;
+    rows.push(...chunk.convertRows(JsonDuckDBValueConverter));
+  }
+  return { columns, rows: rows.slice(0, limit), truncated: rows.length > limit };
+}
+
+/** What DuckDB says against a statement is the user's mistake, except where the history is at fault. */
+function userError(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof OptionError || error instanceof InterruptedError)
+    return error;
+  if (failureKind(error) !== 'other') return error;
+  if (
+    /^(Parser|Binder|Catalog|Conversion|Permission|Not implemented|Out of Range|Invalid Input|Mismatch Type)/i.test(
+      error.message,
+    )
+  )
+    return new OptionError(`sql: ${error.message}`, { cause: error });
+  if (/^Out of Memory/i.test(error.message))
+    return new OptionError('sql: the statement needs more memory than is allowed: ask about less', {
+      cause: error,
+    });
+  return error;
+}
