@@ -65,10 +65,8 @@ export async function coverageOf(session: Session, range: TimeRange): Promise<Co
 
 async function lossesIn(session: Session, range: TimeRange): Promise<LossRow[]> {
   const names = rowColumns(lossColumns).map((name) => `"${name}"`);
-  // A loss whose span began long before its row is in the segment of its end.
-  const source = session.source('losses', { from: range.from, to: LATEST });
   const rows = await session.query(
-    `SELECT ${names} FROM ${source} WHERE time >= ? AND coalesce(since, time) < ? ORDER BY time`,
+    `SELECT ${names} FROM ${session.source('losses')} WHERE time >= ? AND coalesce(since, time) < ? ORDER BY time`,
     [timeValue(range.from), timeValue(range.to)],
   );
   const reader = new RowReader(lossColumns);
@@ -77,8 +75,6 @@ async function lossesIn(session: Session, range: TimeRange): Promise<LossRow[]> 
   );
   return [...rows.map((row) => reader.read(row)), ...extra];
 }
-
-const LATEST = 2n ** 63n - 2n;
 
 /** The range without the spans from each epoch's start to its last watermark. */
 async function unrecordedIn(session: Session, { from, to }: TimeRange): Promise<TimeRange[]> {

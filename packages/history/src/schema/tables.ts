@@ -155,8 +155,11 @@ export function columnsOf(table: TableName): readonly (readonly [name: string, c
   return Object.entries(tables[table]);
 }
 
-/** Tables that are copied to segments, an hour at a time; the others stay in the database file. */
-export const segmentTables = ['ends', 'intervals', 'opens', 'losses'] as const satisfies readonly TableName[];
+/**
+ * Tables that are copied to segments, an hour at a time. The others stay in the database file: they are small, and what was lost has
+ * to be known for longer than the rows around it.
+ */
+export const segmentTables = ['ends', 'intervals', 'opens'] as const satisfies readonly TableName[];
 /** Name of a table that is copied to segments. */
 export type SegmentTable = (typeof segmentTables)[number];
 

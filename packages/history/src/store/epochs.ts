@@ -1,6 +1,5 @@
 /** What is stored of each run of a collector, so that a batch is stored once, and the time in which none ran is known. */
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { OptionError } from '@weir/ebpf/errors';
 import { type Batch, type LossRow, RECENT } from '../schema/index.js';
 import { query } from './catalog.js';
 
@@ -73,11 +72,4 @@ export class Epochs {
     const before = this.#known.get(epoch);
     this.#set({ epoch, hostId: host_id, number, time, goodbye: goodbye || before?.goodbye === true });
   }
-}
-
-/** @throws OptionError for a batch that no collector would send. */
-export function checkBatch({ epoch, number }: Batch): void {
-  if (!/^[0-9a-f]{32}$/.test(epoch)) throw new OptionError('epoch: expected 32 hexadecimal digits');
-  if (!Number.isSafeInteger(number) || number < 1)
-    throw new OptionError('number: expected a number of a batch, from 1');
 }

@@ -8,6 +8,7 @@ export type FailureKind =
   | 'interrupted'
   | 'invalidated'
   | 'missing'
+  | 'damaged'
   | 'other';
 
 const codes: Readonly<Record<string, FailureKind>> = {
@@ -24,6 +25,7 @@ const texts: readonly (readonly [RegExp, FailureKind])[] = [
   [/Could not set lock on file|Conflicting lock/i, 'in-use'],
   [/^INTERRUPT|Interrupted!/, 'interrupted'],
   [/database has been invalidated/i, 'invalidated'],
+  [/not a valid DuckDB database file|corrupt|checksum|Serialization Error|replaying WAL/i, 'damaged'],
   [/No such file or directory|No files found/i, 'missing'],
 ];
 
@@ -37,6 +39,8 @@ export function failureKind(error: unknown): FailureKind {
 
 /** Whether reading a damaged file may have caused an error; those of a statement itself are others. */
 export function mayBeDamage(error: unknown): boolean {
-  if (failureKind(error) !== 'other') return false;
+  const kind = failureKind(error);
+  if (kind === 'damaged') return true;
+  if (kind !== 'other') return false;
   return /^(IO|Invalid|Serialization|INTERNAL|Corrupt|TProtocol)|parquet/i.test((error as Error).message);
 }

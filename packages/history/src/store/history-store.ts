@@ -1,24 +1,22 @@
 /** The history in a folder: stores batches, keeps what retention allows, answers questions. */
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { DiskFullError, HistoryError, ReadOnlyError } from '../errors.js';
+import { DiskFullError, ReadOnlyError } from '../errors.js';
 import type { Batch, LossRow } from '../schema/index.js';
 import type { TableWriter } from './append-rows.js';
-import { prepareSchema, storedVersion } from './catalog.js';
-import type { AnyRow } from './column-writer.js';
+import { checkBatch, rowsOf } from './batch-rows.js';
 import type { StoreContext } from './context.js';
 import { inTransaction } from './database.js';
-import { keepReserve } from './disk-space.js';
-import { checkBatch, type Epochs } from './epochs.js';
+import type { Epochs } from './epochs.js';
 import { failureKind, mayBeDamage } from './failure-kind.js';
-import { ensureFolder, protectFile, sizeOf } from './files.js';
 import { layoutOf } from './layout.js';
 import { type Kept, keep, type MaintenanceReport, makeRoom } from './maintenance.js';
 import { Mutex } from './mutex.js';
-import { OpenDatabase } from './open-database.js';
+import type { OpenDatabase } from './open-database.js';
+import { openFile, openForReading, openForWriting } from './opening.js';
 import { type CheckedOptions, checkOptions, type StoreInternals, type StoreOptions } from './options.js';
 import { Readers } from './readers.js';
-import { findDamage, lossOf, recover, setAside } from './recover.js';
+import { type Damage, lossOf, setAside } from './recover.js';
 import { segmentProblem } from './segment-file.js';
 import type { HistoryReader, ReadOptions, Session } from './session.js';
 
@@ -62,42 +60,22 @@ export class HistoryStore implements HistoryReader {
   }
 
   async #openForWriting(): Promise<void> {
-    const { layout, owner, schema } = this.#context;
-    try {
-      for (const folder of [layout.folder, layout.segments, layout.temporary])
-        await ensureFolder(folder, owner);
-      await this.#openDatabase(false);
-    } catch (error) {
-      throw openError(error, layout.folder);
-    }
-    const connection = this.#database.maintaining;
-    const isNew = (await storedVersion(connection)) === undefined;
-    await prepareSchema(connection, schema);
-    await protectFile(layout.database, owner);
-    await recover(this.#context, connection, isNew);
-    await keepReserve(layout);
-    this.#writers = await this.#database.writers(schema);
+    this.#database = await openForWriting(this.#context, this.#options);
+    this.#writers = await this.#database.writers(this.#context.schema);
     this.#epochs = await this.#database.epochs();
   }
 
   async #openForReading(): Promise<void> {
-    const { layout, schema } = this.#context;
-    if ((await sizeOf(layout.database)) === 0) throw new HistoryError(`${layout.folder} has no history`);
-    await this.#openDatabase(true);
-    await this.#database.checkVersion(schema, layout.folder);
-    for (const damage of await findDamage(this.#context, await this.#database.segments())) {
-      this.#unreadable.add(damage.segment.name);
-      this.#losses.push(lossOf(damage));
-    }
-    this.#epochs = await this.#database.epochs();
+    const { database, damage } = await openForReading(this.#context, this.#options);
+    this.#database = database;
+    for (const each of damage) this.#exclude(each);
+    this.#epochs = await database.epochs();
   }
 
-  async #openDatabase(readOnly: boolean): Promise<void> {
-    const { layout } = this.#context;
-    const { memoryBytes, threads, temporaryBytes } = this.#options;
-    const { database: path, segments, temporary } = layout;
-    const limits = { memoryBytes, threads, temporaryBytes };
-    this.#database = await OpenDatabase.open({ path, readOnly, segments, temporary, ...limits });
+  /** Answers go without a segment that cannot be set aside. */
+  #exclude(damage: Damage): void {
+    this.#unreadable.add(damage.segment.name);
+    this.#losses.push(lossOf(damage));
   }
 
   /** Its folder. */
@@ -205,11 +183,21 @@ export class HistoryStore implements HistoryReader {
     if (kind === 'full') {
       const isUsable = await this.#database.isUsable();
       if (!isUsable) await this.#reopen(false);
-      if (await makeRoom(this.#maintenance())) return true;
+      if (await this.#makeRoom()) return true;
       throw new DiskFullError(`the disk of ${folder} is full, and no segment is left that could be removed`);
     }
     await this.#reopen(false);
     return true;
+  }
+
+  async #makeRoom(): Promise<boolean> {
+    try {
+      return await makeRoom(this.#maintenance());
+    } catch (error) {
+      // Others took what was given back.
+      if (failureKind(error) === 'full') return false;
+      throw error;
+    }
   }
 
   /** After an error that DuckDB cannot recover from. */
@@ -220,7 +208,7 @@ export class HistoryStore implements HistoryReader {
       await this.#readers.drained();
       this.#database.close();
       this.#readOnly = readOnly;
-      await this.#openDatabase(readOnly);
+      this.#database = await openFile(this.#context, this.#options, readOnly);
       if (!readOnly) this.#writers = await this.#database.writers(this.#context.schema);
       this.#epochs = await this.#database.epochs();
     } finally {
@@ -266,10 +254,8 @@ export class HistoryStore implements HistoryReader {
       const problem = (await segmentProblem(path, segment.bytes)) ?? (await this.#database.inspect(path));
       if (problem === undefined) continue;
       found = true;
-      if (this.#readOnly) {
-        this.#unreadable.add(segment.name);
-        this.#losses.push(lossOf({ segment, problem }));
-      } else await setAside(this.#context, this.#database.maintaining, { segment, problem });
+      if (this.#readOnly) this.#exclude({ segment, problem });
+      else await setAside(this.#context, this.#database.maintaining, { segment, problem });
     }
     return found;
   }
@@ -283,18 +269,4 @@ export class HistoryStore implements HistoryReader {
       }),
     );
   }
-}
-
-/** The rows of a batch by table. */
-function rowsOf(batch: Batch): Readonly<Record<string, readonly AnyRow[] | undefined>> {
-  const { hosts, ends, intervals, opens, losses } = batch;
-  return { hosts, ends, intervals, opens, losses, batches: [{ ...batch }] } as Record<
-    string,
-    readonly AnyRow[]
-  >;
-}
-
-function openError(error: unknown, folder: string): unknown {
-  if (failureKind(error) !== 'read-only' || error instanceof HistoryError) return error;
-  return new ReadOnlyError(`${folder} cannot be written, its disk is read-only: open it for reading only`);
 }

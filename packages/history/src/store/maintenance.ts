@@ -7,7 +7,8 @@ import type { StoreContext } from './context.js';
 import { copyHours } from './copy-hours.js';
 import { inTransaction } from './database.js';
 import { freeBytes, keepReserve, releaseReserve } from './disk-space.js';
-import { sizeOf } from './files.js';
+import { failureKind } from './failure-kind.js';
+import { removeFile, sizeOf } from './files.js';
 import { hourOf } from './layout.js';
 import type { Readers } from './readers.js';
 import { appendLosses } from './recover.js';
@@ -66,7 +67,7 @@ async function removeExpired(maintenance: Maintenance, watermark: bigint): Promi
   const others = (await sizeOf(layout.database)) + (await sizeOf(`${layout.database}.wal`));
   const segments = expired(await listSegments(connection), retention, watermark, others);
   if (segments.length > 0) await remove(maintenance, segments);
-  await pruneBatches(maintenance);
+  await prune(maintenance, watermark);
   while ((await freeBytes(layout.folder)) < maintenance.minimumFreeBytes && (await makeRoom(maintenance)));
   return segments;
 }
@@ -85,14 +86,20 @@ async function remove(
   await context.step('retention:unlinked');
 }
 
-/** Batches are needed as long as rows of their time are there; the last one of each epoch says how far it came. */
-async function pruneBatches({ connection }: Maintenance): Promise<void> {
+/**
+ * Removes what no kept row needs from the tables without segments. The last batch of each epoch says how far it came; what was removed
+ * because the disk was full is known as long as rows of its age are kept.
+ */
+async function prune({ connection, retention }: Maintenance, watermark: bigint): Promise<void> {
   const [oldest] = await listSegments(connection);
-  const before = oldest === undefined ? '' : ` OR epoch_ns(time) < ${oldest.from}`;
+  const { ageNs } = retention;
+  const isOld = oldest === undefined ? 'false' : `epoch_ns(time) < ${oldest.from}`;
+  const isTooOld = ageNs === undefined ? 'false' : `epoch_ns(time) < ${watermark - ageNs}`;
   await connection.run(
-    `DELETE FROM ${RECENT}.batches AS old WHERE (sweep IS NULL${before})
+    `DELETE FROM ${RECENT}.batches AS old WHERE (sweep IS NULL OR ${isOld} OR ${isTooOld})
      AND number < (SELECT max(number) FROM ${RECENT}.batches AS newer WHERE newer.epoch = old.epoch)`,
   );
+  await connection.run(`DELETE FROM ${RECENT}.losses WHERE ${isTooOld} OR (${isOld} AND place <> 'history')`);
 }
 
 /** Removes the oldest hour although retention would keep it, since the disk is full. @returns whether there was any. */
@@ -108,9 +115,24 @@ export async function makeRoom(maintenance: Maintenance): Promise<boolean> {
     place: 'history',
     detail: `the disk was full: the segment ${name} was removed`,
   }));
-  await remove(maintenance, segments, losses);
+  await removeOnFullDisk(maintenance, segments, losses);
   const names = segments.map(({ name }) => name).join(', ');
   context.notice({ kind: 'disk-full', message: `the disk is full: removed the oldest segments ${names}` });
   await keepReserve(context.layout);
   return true;
+}
+
+/** Where not even the removal can be recorded, the files go first: should that end here, the next opening finds them missing. */
+async function removeOnFullDisk(
+  maintenance: Maintenance,
+  segments: readonly Segment[],
+  losses: readonly LossRow[],
+): Promise<void> {
+  try {
+    await remove(maintenance, segments, losses);
+  } catch (error) {
+    if (failureKind(error) !== 'full') throw error;
+    for (const { name } of segments) await removeFile(join(maintenance.context.layout.segments, name));
+    await remove(maintenance, segments, losses);
+  }
 }
