@@ -2,7 +2,6 @@
 
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
 import type { Btf } from '@weir/ebpf';
 import { FormatError, OptionError } from '@weir/ebpf';
 import { UsageError } from './failure.js';
@@ -12,6 +11,18 @@ import type { TracerFactory } from './tracing.js';
 const MAX_BYTES = 64 << 20;
 /** Offset of the magic bytes "ustar" in a tar header (POSIX.1-2001 pax). */
 const tarMagicOffset = 257;
+
+/**
+ * The kernel's types that `--btf` asks for; undefined: the best that this host has.
+ *
+ * @throws UsageError that says what is wrong with the file.
+ */
+export async function requestedTypes(
+  flag: string | undefined,
+  tracing: TracerFactory,
+): Promise<Btf | 'discover' | undefined> {
+  return flag === undefined || flag === 'discover' ? flag : readBtf(flag, tracing);
+}
 
 /** @throws UsageError that says what is wrong with the file. */
 export async function readBtf(path: string, tracing: Pick<TracerFactory, 'parseBtf'>): Promise<Btf> {
@@ -48,6 +59,7 @@ function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
 }
 
 async function unGzip(bytes: Uint8Array): Promise<Uint8Array> {
+  const { gunzip } = await import('node:zlib');
   try {
     return await promisify(gunzip)(bytes, { maxOutputLength: MAX_BYTES });
   } catch (error) {

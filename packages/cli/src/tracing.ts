@@ -14,25 +14,3 @@ export interface TracerFactory {
 }
 
 export type TracerLoader = () => Promise<TracerFactory>;
-
-/** Loads the tracer proper. */
-export async function loadTracer(): Promise<TracerFactory> {
-  const [{ Btf, EbpfError }, { dropPrivileges, inspectHost, Tracer }] = await Promise.all([
-    import('@weir/ebpf'),
-    import('@weir/tracer'),
-  ]);
-  return {
-    start: (options) => Tracer.start(options),
-    dropPrivileges: () => {
-      try {
-        dropPrivileges();
-        return undefined;
-      } catch (error) {
-        if (!(error instanceof EbpfError)) throw error;
-        return `privileges were not dropped: ${error.message}`;
-      }
-    },
-    inspect: (options) => inspectHost(options),
-    parseBtf: (bytes) => Btf.parse(bytes),
-  };
-}

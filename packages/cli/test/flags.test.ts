@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { TracerOptions } from '@weir/tracer';
+import { lazyCommands } from '../src/entries/lazy-commands.js';
 import { runCommandLine } from '../src/run-command-line.js';
 import { Capture } from './support/captured-output.js';
 import { FakeFactory } from './support/fake-tracer.js';
@@ -15,14 +16,18 @@ async function optionsOf(...args: string[]): Promise<TracerOptions | undefined> 
 async function factoryOf(...args: string[]): Promise<FakeFactory> {
   const factory = new FakeFactory({ batches: [], ends: true });
   const stderr = new Capture();
-  const code = await runCommandLine(['trace', '--no-summary', ...args], {
-    stdout: new Capture(),
-    stderr,
-    env: {},
-    signals: process,
-    exit: () => assert.fail('exit'),
-    loadTracer: async () => factory,
-  });
+  const code = await runCommandLine(
+    ['trace', '--no-summary', ...args],
+    {
+      stdout: new Capture(),
+      stderr,
+      env: {},
+      signals: process,
+      exit: () => assert.fail('exit'),
+      loadTracer: async () => factory,
+    },
+    lazyCommands,
+  );
   assert.deepEqual([code, stderr.text], [0, '']);
   return factory;
 }
@@ -96,14 +101,18 @@ describe('flags of weir trace', () => {
 
   it('are refused if they leave nothing to trace', async () => {
     const stderr = new Capture();
-    const code = await runCommandLine(['trace', '--no-tcp'], {
-      stdout: new Capture(),
-      stderr,
-      env: {},
-      signals: process,
-      exit: () => assert.fail('exit'),
-      loadTracer: async () => new FakeFactory({ batches: [], ends: true }),
-    });
+    const code = await runCommandLine(
+      ['trace', '--no-tcp'],
+      {
+        stdout: new Capture(),
+        stderr,
+        env: {},
+        signals: process,
+        exit: () => assert.fail('exit'),
+        loadTracer: async () => new FakeFactory({ batches: [], ends: true }),
+      },
+      lazyCommands,
+    );
     assert.deepEqual([code, stderr.text], [2, 'weir: --no-tcp leaves nothing to trace: --udp adds UDP\n']);
   });
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { isHangupIgnored } from '../src/hangup.js';
+import { isHangupIgnored } from '../src/entries/hangup.js';
 
 const bin = fileURLToPath(new URL('../../bin/weir.js', import.meta.url));
 const fake = fileURLToPath(new URL('./support/fake-weir.js', import.meta.url));

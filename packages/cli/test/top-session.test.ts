@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { describe, it } from 'node:test';
+import { lazyCommands } from '../src/entries/lazy-commands.js';
 import { runCommandLine } from '../src/run-command-line.js';
 import type { Terminal } from '../src/top/ui/terminal.js';
 import { Capture } from './support/captured-output.js';
@@ -24,11 +25,15 @@ function bench(terminal?: Terminal) {
   return {
     ...{ live, factory, stdout, stderr, signals },
     run: (...args: string[]) =>
-      runCommandLine(['top', '--no-enrich', ...args], {
-        ...{ stdout, stderr, signals, env: {}, exit: () => assert.fail('forced to end') },
-        loadTracer: async () => factory,
-        terminal: () => terminal,
-      }),
+      runCommandLine(
+        ['top', '--no-enrich', ...args],
+        {
+          ...{ stdout, stderr, signals, env: {}, exit: () => assert.fail('forced to end') },
+          loadTracer: async () => factory,
+          terminal: () => terminal,
+        },
+        lazyCommands,
+      ),
   };
 }
 

@@ -1,6 +1,6 @@
 /** The calling thread's name in the kernel (comm), by which programs recognise it in every pid namespace. */
-import { randomBytes } from 'node:crypto';
 import { createArena, syscall } from '@weir/ebpf/sys';
+import { randomHex } from './random.js';
 
 /** TASK_COMM_LEN, with the NUL at the end. */
 const TASK_COMM_LEN = 16;
@@ -9,9 +9,7 @@ const PR_GET_NAME = 16;
 
 /** Gives the calling thread a random name; disposing restores its former name. */
 export class BorrowedName implements Disposable {
-  readonly name = randomBytes(8)
-    .toString('hex')
-    .slice(0, TASK_COMM_LEN - 1);
+  readonly name = randomHex(TASK_COMM_LEN - 1);
   readonly #former: Uint8Array;
 
   constructor() {

@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import type { CaptureEnd } from '@weir/balancer/control';
+import { isWritable } from '@weir/ebpf/sys';
 import { ExitCode, UsageError } from '../failure.js';
 import { Output } from '../output/output.js';
 import type { RunHost } from '../run-host.js';
@@ -14,7 +15,7 @@ import { ask } from './running-balancer.js';
 /** Captures until a signal, the duration, the count, or the reader of the output ends it. */
 export async function capture(flags: CaptureFlags, host: RunHost, stdout: Output): Promise<ExitCode> {
   const output = await outputFor(flags.output, stdout);
-  await host.avoidWaiting?.();
+  host.avoidWaiting?.(isWritable);
   const abort = new AbortController();
   const end = () => abort.abort();
   using _ = new Interruption(host.signals, end, (code) => host.exit(code));

@@ -2,6 +2,7 @@
 
 import { ControlServer, Daemon, defaultSocket, handlersFor, RequestError } from '@weir/balancer/control';
 import { OptionError } from '@weir/ebpf';
+import { isWritable } from '@weir/ebpf/sys';
 import { ExitCode, UsageError } from '../failure.js';
 import type { RunHost } from '../run-host.js';
 import { escapeText } from '../text/escape.js';
@@ -19,7 +20,7 @@ import type { RunFlags } from './requests.js';
  */
 export async function run(file: string, flags: RunFlags, host: RunHost): Promise<ExitCode> {
   const config = readConfigFile(file);
-  await host.avoidWaiting?.();
+  host.avoidWaiting?.(isWritable);
   const say = (line: string) => host.stderr.write(`weir: ${escapeText(line)}\n`);
   let end: () => void = () => undefined;
   const ended = new Promise<void>((resolve) => {

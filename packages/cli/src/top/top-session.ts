@@ -12,6 +12,7 @@ import { initialState } from './screen/state.js';
 import { Store } from './screen/store.js';
 import { type StreamOptions, StreamPrinter } from './stream.js';
 import type { Terminal } from './ui/terminal.js';
+import { terminalSize, Ui } from './ui/ui.js';
 
 export interface TopRequest extends StreamOptions {
   readonly options: TracerOptions;
@@ -41,7 +42,11 @@ const MAX_NAMES_WAIT_MS = 2_500;
  * Shows, or prints, until a key, a signal, the count or the reader of the output ends it.
  * @throws the errors of the tracer; it is stopped then, and the terminal is as it was.
  */
-export async function runTop(request: TopRequest, tracing: TracerFactory, host: TopHost): Promise<ExitCode> {
+export async function runTopSession(
+  request: TopRequest,
+  tracing: TracerFactory,
+  host: TopHost,
+): Promise<ExitCode> {
   const pacer = new Pacer();
   let ended = false;
   const end = () => {
@@ -60,7 +65,6 @@ export async function runTop(request: TopRequest, tracing: TracerFactory, host: 
   if (ended) return ExitCode.ok;
 
   if (host.terminal !== undefined) {
-    const { Ui, terminalSize } = await import('./ui/ui.js');
     const { view, sort, filterText, intervalMs, paint } = request;
     const store = new Store({
       ...{ enrichment, paint, watch },

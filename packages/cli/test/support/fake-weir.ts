@@ -3,8 +3,9 @@
  * batches of ten records it delivers before it waits.
  */
 import { setFlagsFromString } from 'node:v8';
+import { lazyCommands } from '../../src/entries/lazy-commands.js';
+import { runProcess } from '../../src/entries/standard-host.js';
 import { writeLastWords } from '../../src/output/standard-streams.js';
-import { runProcess } from '../../src/standard-host.js';
 import { FakeFactory } from './fake-tracer.js';
 import { connect } from './records.js';
 
@@ -16,5 +17,5 @@ function* batches() {
 }
 
 const factory = new FakeFactory({ batches: batches(), remaining: [connect({ cpu: 999_999 })] });
-await runProcess(async () => factory);
+await runProcess(async () => factory, lazyCommands);
 writeLastWords(`taken ${factory.tracer.taken} stops ${factory.tracer.stops}\n`);

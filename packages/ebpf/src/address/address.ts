@@ -1,9 +1,21 @@
 /** IP addresses: text to bytes in network order, and back. */
 
+import { createRequire } from 'node:module';
 import { isIPv4, isIPv6 } from 'node:net';
-import ipaddr from 'ipaddr.js';
+import type IpAddr from 'ipaddr.js';
 import { BoundedMap } from '../bounded-map.js';
 import { OptionError } from '../errors.js';
+
+let ipaddr: typeof IpAddr | undefined;
+
+/**
+ * ipaddr.js, loaded at the first address of IPv6. To import it, Node.js would look through its source for names of exports,
+ * at each start of a program.
+ */
+function ipv6(): typeof IpAddr.IPv6 {
+  ipaddr ??= createRequire(import.meta.url)('ipaddr.js') as typeof IpAddr;
+  return ipaddr.IPv6;
+}
 
 /**
  * Whether a text is an IPv4 or IPv6 address. IPv4 has four decimal parts without leading zeros; a zone, as in
@@ -23,7 +35,7 @@ export function addressBytes(text: string): Uint8Array {
   if (!isAddress(text)) {
     throw new OptionError(`${JSON.stringify(text)}: expected an IP address such as 192.0.2.1 or 2001:db8::1`);
   }
-  return Uint8Array.from(ipaddr.IPv6.parse(withoutDots(text)).toByteArray());
+  return Uint8Array.from(ipv6().parse(withoutDots(text)).toByteArray());
 }
 
 /** Rewrites a trailing dotted quad as two words: ipaddr.js reads `::192.0.2.1` as `::ffff:192.0.2.1`. */
@@ -37,7 +49,9 @@ function withoutDots(text: string): string {
 
 /** The text of an address of 4 or 16 bytes; IPv6 as RFC 5952 recommends. */
 export function formatAddress(bytes: Uint8Array): string {
-  return bytes.length === 4 ? bytes.join('.') : new ipaddr.IPv6([...bytes]).toRFC5952String();
+  if (bytes.length === 4) return bytes.join('.');
+  const IPv6 = ipv6();
+  return new IPv6([...bytes]).toRFC5952String();
 }
 
 /** One text for all spellings of an address. @throws OptionError if it is none. */

@@ -3,8 +3,8 @@
  * install in /boot.
  */
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { release } from 'node:os';
-import { gunzipSync } from 'node:zlib';
 
 /** Option values as written in the file: `y`, `m`, a number, or a quoted string. Options that are off are absent. */
 export type KernelConfig = ReadonlyMap<string, string>;
@@ -30,7 +30,7 @@ export function kernelConfig(): KernelConfig | undefined {
 function readKernelConfig(): KernelConfig | undefined {
   const sources: (() => string)[] = [
     () => readFileSync(`/boot/config-${release()}`, 'latin1'),
-    () => gunzipSync(readFileSync('/proc/config.gz')).toString('latin1'),
+    () => gunzip(readFileSync('/proc/config.gz')).toString('latin1'),
   ];
   for (const source of sources) {
     try {
@@ -40,4 +40,10 @@ function readKernelConfig(): KernelConfig | undefined {
     }
   }
   return undefined;
+}
+
+/** The module is loaded where it is needed, which is on few machines. */
+function gunzip(bytes: Uint8Array): Buffer {
+  const zlib = createRequire(import.meta.url)('node:zlib') as typeof import('node:zlib');
+  return zlib.gunzipSync(bytes);
 }

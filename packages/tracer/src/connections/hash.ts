@@ -1,7 +1,7 @@
 /** Hashes of words, for tables in memory. They differ from run to run: peers choose their ports and addresses. */
-import { getRandomValues } from 'node:crypto';
+import { randomInt } from '../random.js';
 
-const [start = 0] = getRandomValues(new Uint32Array(1));
+const start = randomInt(0, 2 ** 32);
 
 /** @returns 32 bits. */
 export function hashWords(words: Uint32Array, at: number, count: number): number {

@@ -1,6 +1,6 @@
 /** Limits of live connections for lack of privileges. */
 import { type CapabilityName, effectiveCapabilities, missingCapabilities } from '@weir/ebpf/sys';
-import { inInitialPidNamespace } from '../enrich/index.js';
+import { inInitialPidNamespace } from '../enrich/pid-namespace.js';
 import type { Problem } from '../report.js';
 
 const consequences: readonly (readonly [CapabilityName, string])[] = [

@@ -1,6 +1,6 @@
 /** Keeps discovered offsets in a file, for the next start on the same kernel. */
-import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { homedir, release, version } from 'node:os';
 import { join } from 'node:path';
 import { type CapabilityName, effectiveCapabilities } from '@weir/ebpf/sys';
@@ -22,13 +22,19 @@ export interface KernelIdentity {
 const FORMAT = 4;
 /** Upper bound of all offsets. */
 const MAX_OFFSET = 8192;
+/** Loaded where it is needed: on kernels without types of their own. */
+const crypto = () => createRequire(import.meta.url)('node:crypto') as typeof import('node:crypto');
+
+const sha256 = (data: string | Uint8Array): string =>
+  crypto().createHash('sha256').update(data).digest('hex');
+
 const methods: readonly string[] = ['values', 'structure', 'pointer'] satisfies Method[];
 
 /** The identity of the running kernel. */
 export function kernelIdentity(): KernelIdentity {
   let notes = '';
   try {
-    notes = createHash('sha256').update(readFileSync('/sys/kernel/notes')).digest('hex');
+    notes = sha256(readFileSync('/sys/kernel/notes'));
   } catch {
     // Release and version remain.
   }
@@ -106,7 +112,7 @@ export function cacheFolder(environment: NodeJS.ProcessEnv = process.env, uid = 
 }
 
 function cacheFile(folder: string, kernel: KernelIdentity): string {
-  const key = createHash('sha256').update(JSON.stringify(kernel)).digest('hex').slice(0, 16);
+  const key = sha256(JSON.stringify(kernel)).slice(0, 16);
   return join(folder, `offsets-${key}.json`);
 }
 
@@ -135,7 +141,7 @@ export function storeFields(
   kernel: KernelIdentity = kernelIdentity(),
 ): boolean {
   const file = cacheFile(folder, kernel);
-  const temporary = `${file}.${randomBytes(6).toString('hex')}`;
+  const temporary = `${file}.${crypto().randomBytes(6).toString('hex')}`;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     writeFileSync(temporary, encodeCache(findings, kernel), { mode: 0o600, flag: 'wx' });

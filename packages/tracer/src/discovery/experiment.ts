@@ -1,7 +1,8 @@
 /** The state that the experiments of one discovery share: the program, the sockets, and the observations. */
-import { randomInt } from 'node:crypto';
+
 import { SyscallError } from '@weir/ebpf';
 import { isTransient } from '@weir/ebpf/sys';
+import { randomInt } from '../random.js';
 import { TcpState } from '../sockets/tcp-state.js';
 import type { Image } from './image.js';
 import type { Observation, Observations, PointerObservation, TaskObservation } from './observations.js';

@@ -1,6 +1,7 @@
 /** Experiments with TCP_REPAIR, which sets sequence numbers and sends nothing: they need CAP_NET_ADMIN. */
-import { randomInt } from 'node:crypto';
+
 import { constants } from 'node:os';
+import { randomInt } from '../random.js';
 import { TcpState } from '../sockets/tcp-state.js';
 import { type BoundProbeSocket, type Experiment, pairKnown, randomEndpoint } from './experiment.js';
 import { icmpError, UnreachableCode } from './icmp.js';

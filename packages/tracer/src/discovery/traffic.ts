@@ -1,5 +1,5 @@
 /** Experiments with connections: traffic that gives every counter another value, and TCP_INFO to read them. */
-import { randomInt } from 'node:crypto';
+import { randomInt } from '../random.js';
 import type { TcpInfo } from '../sockets/tcp-info.js';
 import { TcpState } from '../sockets/tcp-state.js';
 import { type BoundProbeSocket, type Experiment, type Known, pairKnown, waitUntil } from './experiment.js';
@@ -33,7 +33,7 @@ export function makeKnownTraffic(
 ): void {
   const connections = clients.map((client) => open(experiment, client, listener));
   const messages = shuffled(connections.flatMap((_, index) => [4 + 8 * index, 8 + 8 * index])).map(
-    (count) => count + randomInt(4),
+    (count) => count + randomInt(0, 4),
   );
   const losses = shuffled(connections.map((_, index) => 3 + 2 * index));
   connections.forEach((connection, index) => {
@@ -204,7 +204,7 @@ export function makeKnownFlight(
 
 function shuffled<T>(items: readonly T[]): T[] {
   return items
-    .map((item) => ({ item, key: randomInt(1 << 30) }))
+    .map((item) => ({ item, key: randomInt(0, 1 << 30) }))
     .sort((a, b) => a.key - b.key)
     .map(({ item }) => item);
 }

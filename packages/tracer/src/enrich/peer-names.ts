@@ -1,6 +1,7 @@
 /** Names of peers by reverse DNS. A query never waits: the name is known once its answer has come. */
 
-import { Resolver } from 'node:dns/promises';
+import type { Resolver } from 'node:dns/promises';
+import { createRequire } from 'node:module';
 import { Lookups } from './lookups.js';
 
 /** Options of {@link PeerNames}. */
@@ -36,7 +37,7 @@ export class PeerNames implements Disposable {
   /** Makes an empty cache of names. */
   constructor({ resolve, onName, ...options }: PeerNamesOptions = {}) {
     const timeoutMs = options.timeoutMs ?? 2_000;
-    this.#resolver = resolve === undefined ? new Resolver({ timeout: timeoutMs, tries: 1 }) : undefined;
+    this.#resolver = resolve === undefined ? createResolver(timeoutMs) : undefined;
     const ask = resolve ?? ((address: string) => this.#resolver!.reverse(address));
     this.#lookups = new Lookups({
       ...options,
@@ -63,4 +64,10 @@ export class PeerNames implements Disposable {
     this.#lookups[Symbol.dispose]();
     this.#resolver?.cancel();
   }
+}
+
+/** The module is loaded when names are first asked for. */
+function createResolver(timeoutMs: number): Resolver {
+  const dns = createRequire(import.meta.url)('node:dns/promises') as typeof import('node:dns/promises');
+  return new dns.Resolver({ timeout: timeoutMs, tries: 1 });
 }

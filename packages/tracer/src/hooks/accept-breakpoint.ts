@@ -2,7 +2,7 @@
  * Whether accept() can be seen by a hardware breakpoint (bpf/breakpoint.h), found out by an accept() of this thread's own in a
  * network namespace of its own.
  */
-import { randomInt } from 'node:crypto';
+
 import { arch } from 'node:os';
 import {
   attachBreakpoint,
@@ -23,6 +23,7 @@ import { absent, isTransient, present, unknown } from '@weir/ebpf/sys';
 import { inFreshNamespace } from '../discovery/namespace.js';
 import { AddressFamily, type Endpoint, SocketPool } from '../discovery/sockets.js';
 import { readObject } from '../objects.js';
+import { randomInt } from '../random.js';
 import { AcceptBreakpointLink } from './accept-breakpoint-link.js';
 
 /** What the program must know. */

@@ -4,7 +4,7 @@
  */
 
 import { OptionError } from '@weir/ebpf';
-import { covers, type MappedPrefix, parseMappedPrefix } from '@weir/ebpf/address';
+import { covers, type MappedPrefix, mapPrefix, parseMappedPrefix } from '@weir/ebpf/address';
 import { encodeText } from '@weir/ebpf/byte-text';
 import {
   Direction,
@@ -186,7 +186,7 @@ function portWords(side: FilterSide, ranges: readonly PortRange[] = []): [Uint8A
   return entries;
 }
 
-const ipv4Space: MappedPrefix = parseMappedPrefix('::ffff:0:0/96');
+const ipv4Space: MappedPrefix = mapPrefix({ address: new Uint8Array(4), bits: 0 });
 
 function addressEntries(side: FilterSide, texts: readonly string[] = []): [Uint8Array, Uint8Array][] {
   const prefixes = texts.map(parseMappedPrefix);

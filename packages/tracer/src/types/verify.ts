@@ -2,7 +2,7 @@
  * Verifies that types describe the running kernel: the production programs, loaded with them, watch connections whose values
  * are known, and every value has to be right.
  */
-import { randomInt } from 'node:crypto';
+
 import {
   type Btf,
   EbpfError,
@@ -18,6 +18,7 @@ import { tcpInfo } from '../discovery/socket-info.js';
 import { AddressFamily, type Endpoint, SocketPool, type TestSocket } from '../discovery/sockets.js';
 import type { HookPlan } from '../hooks/plan.js';
 import { TracerPrograms } from '../hooks/programs.js';
+import { randomInt } from '../random.js';
 import type { CloseRecord, SocketRecord } from '../records/record.js';
 import type { TcpInfo } from '../sockets/tcp-info.js';
 import { TcpState } from '../sockets/tcp-state.js';

@@ -1,31 +1,33 @@
 /** The surroundings of the command as a process. */
 
-import { rawArguments } from './args/raw-arguments.js';
-import { describeCrash } from './failure.js';
-import { startedWithoutHangup, withoutHangup } from './hangup.js';
-import { Notices } from './output/notices.js';
-import type { OutputStream } from './output/output.js';
+import { rawArguments } from '../args/raw-arguments.js';
+import type { Commands } from '../commands.js';
+import { describeCrash } from '../failure.js';
+import type { IsWritable } from '../output/descriptor-stream.js';
+import { Notices } from '../output/notices.js';
+import type { OutputStream } from '../output/output.js';
 import {
   leaveAsTheyAre,
   openKeys,
   openStandard,
   replaceRuntimeStreams,
   writeLastWords,
-} from './output/standard-streams.js';
-import { runCommandLine } from './run-command-line.js';
-import type { RunHost } from './run-host.js';
-import type { Terminal } from './top/ui/terminal.js';
-import type { TracerLoader } from './tracing.js';
+} from '../output/standard-streams.js';
+import { runCommandLine } from '../run-command-line.js';
+import type { RunHost } from '../run-host.js';
+import type { Terminal } from '../top/ui/terminal.js';
+import type { TracerLoader } from '../tracing.js';
+import { startedWithoutHangup, withoutHangup } from './hangup.js';
 
 /** Runs the command of this process; its exit status is set. */
-export async function runProcess(loadTracer: TracerLoader): Promise<void> {
+export async function runProcess(loadTracer: TracerLoader, commands: Commands): Promise<void> {
   leaveAsTheyAre();
   const args = rawArguments(process.argv.slice(2));
   process.on('uncaughtException', (error) => {
     writeLastWords(describeCrash(error, args.includes('--debug')));
     process.exit(1);
   });
-  process.exitCode = await runCommandLine(args, standardHost(loadTracer));
+  process.exitCode = await runCommandLine(args, standardHost(loadTracer), commands);
 }
 
 function standardHost(loadTracer: TracerLoader): RunHost {
@@ -37,7 +39,7 @@ function standardHost(loadTracer: TracerLoader): RunHost {
     stdout,
     stderr: new Notices(stderr),
     terminal: () => terminalOf(stdout),
-    avoidWaiting: () => avoidWaiting([stdout, stderr]),
+    avoidWaiting: (isWritable) => avoidWaiting([stdout, stderr], isWritable),
     env: process.env,
     signals: isIgnored ? withoutHangup(process) : process,
     exit: (code) => process.exit(code),
@@ -50,9 +52,8 @@ function terminalOf(stdout: OutputStream): Terminal | undefined {
   return stdin && { stdin, stdout };
 }
 
-async function avoidWaiting(streams: readonly OutputStream[]): Promise<void> {
+function avoidWaiting(streams: readonly OutputStream[], isWritable: IsWritable): void {
   if (streams.every((stream) => stream.avoidWaiting === undefined)) return;
-  const { isWritable } = await import('@weir/ebpf/sys');
   try {
     isWritable(1);
   } catch {

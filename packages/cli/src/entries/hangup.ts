@@ -4,7 +4,7 @@
  */
 import { fstatSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import type { EndSignal, SignalSource } from './trace/interruption.js';
+import type { EndSignal, SignalSource } from '../trace/interruption.js';
 
 /** Set by bin/weir.js: the signals that were ignored, in the form of /proc/PID/status. */
 const VARIABLE = 'WEIR_IGNORED_SIGNALS';

@@ -1,0 +1,10 @@
+/** All commands, each of which is loaded when it runs. */
+import type { Commands } from '../commands.js';
+
+export const lazyCommands: Commands = {
+  trace: async (...run) => (await import('../trace/run-trace.js')).runTrace(...run),
+  top: async (...run) => (await import('../top/run-top.js')).runTop(...run),
+  doctor: async (...run) => (await import('../doctor/run-doctor.js')).runDoctor(...run),
+  balance: async (...run) => (await import('../balance/run-request.js')).runBalanceRequest(...run),
+  completion: async (...run) => (await import('../completion/script.js')).completionScript(...run),
+};

@@ -1,0 +1,19 @@
+/** The tracer proper, with everything that it needs. */
+import { Btf, EbpfError } from '@weir/ebpf';
+import { dropPrivileges, inspectHost, Tracer } from '@weir/tracer';
+import type { TracerFactory } from './tracing.js';
+
+export const tracerFactory: TracerFactory = {
+  start: (options) => Tracer.start(options),
+  dropPrivileges: () => {
+    try {
+      dropPrivileges();
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof EbpfError)) throw error;
+      return `privileges were not dropped: ${error.message}`;
+    }
+  },
+  inspect: (options) => inspectHost(options),
+  parseBtf: (bytes) => Btf.parse(bytes),
+};
