@@ -57,87 +57,100 @@ export function essentialName(name: string): string {
   return length === bytes.length ? name : bytes.toString('utf8', 0, length);
 }
 
-/** FNV-1a. */
-const hashStart = 0x811c9dc5;
-const hashPrime = 0x01000193;
+/** So many bytes of a name choose its chain: no more than that, since each start of a program indexes all names of the kernel. */
+const PREFIX = 4;
+/** 2^32 divided by the golden ratio. */
+const hashFactor = 0x9e3779b1;
 
-/** Chained hash table from essential names to the ids that bear them, in ascending order of id. */
+/** Chained hash table from the first bytes of names to the ids that bear them, in ascending order of id. */
 export class NameIndex {
   readonly #bytes: Uint8Array;
   readonly #heads: Int32Array;
   readonly #next: Int32Array;
   readonly #starts: Uint32Array;
+  /** Bits of a hash that are not used. */
+  readonly #shift: number;
 
   /**
    * @param bytes a string section, which ends with a NUL.
    * @param starts for each type its name's offset therein, 0 where it has none.
-   * @throws FormatError for names that are too long.
+   * @param firstId the id of the first of these types.
+   * @throws FormatError if a name begins outside the section, or a string is longer than any name.
    */
-  constructor(bytes: Uint8Array, starts: Uint32Array) {
+  constructor(bytes: Uint8Array, starts: Uint32Array, firstId = 1) {
+    refuseLongStrings(bytes);
     this.#bytes = bytes;
     this.#starts = starts;
-    const size = 1 << (32 - Math.clz32(starts.length | 15));
-    this.#heads = new Int32Array(size).fill(-1);
-    this.#next = new Int32Array(starts.length);
+    this.#shift = Math.clz32(starts.length | 15);
+    const heads = new Int32Array(1 << (32 - this.#shift)).fill(-1);
+    const next = new Int32Array(starts.length);
+    const shift = this.#shift;
     // From the last to the first, so that each chain ascends.
     for (let i = starts.length - 1; i >= 0; i--) {
       const start = starts[i]!;
       if (start === 0) continue;
-      const slot = this.#slotOfName(bytes, start);
-      this.#next[i] = this.#heads[slot]!;
-      this.#heads[slot] = i;
+      if (start >= bytes.length)
+        throw new FormatError(`BTF: type ${i + firstId} has its name outside the blob`);
+      const slot = Math.imul(prefixAt(bytes, start), hashFactor) >>> shift;
+      next[i] = heads[slot]!;
+      heads[slot] = i;
     }
+    this.#heads = heads;
+    this.#next = next;
   }
 
   /** Indexes into `starts` of the types named `name`, of any flavour if `flavours`; ascending. */
   find(name: string, flavours: boolean): number[] {
-    const wanted = Buffer.from(name, 'utf8');
-    const essential = essentialLength(wanted);
+    const wanted = Buffer.from(`${name}\0`, 'utf8');
+    const length = flavours ? essentialLength(wanted, 0, wanted.length - 1) : wanted.length - 1;
+    const slots = new Set([this.#slotOf(wanted.subarray(0, length))]);
+    // The flavour of a short name is among the bytes that choose the chain.
+    if (flavours && length < PREFIX)
+      slots.add(this.#slotOf(Buffer.concat([wanted.subarray(0, length), Buffer.from('___')])));
     const found: number[] = [];
-    for (let i = this.#heads[this.#slot(wanted, 0, essential)]!; i >= 0; i = this.#next[i]!) {
-      const start = this.#starts[i]!;
-      const end = stringEnd(this.#bytes, start);
-      const length = flavours ? essentialLength(this.#bytes, start, end) : end - start;
-      const wantedLength = flavours ? essential : wanted.length;
-      if (
-        length === wantedLength &&
-        wanted.compare(this.#bytes, start, start + length, 0, wantedLength) === 0
-      ) {
-        found.push(i);
+    for (const slot of slots) {
+      for (let i = this.#heads[slot]!; i >= 0; i = this.#next[i]!) {
+        const start = this.#starts[i]!;
+        if (!this.#endsAt(start, length, flavours)) continue;
+        if (wanted.compare(this.#bytes, start, start + length, 0, length) === 0) found.push(i);
       }
     }
-    return found;
+    return slots.size === 1 ? found : found.sort((a, b) => a - b);
   }
 
-  /** FNV-1a over the bytes, cut to the table's size. */
-  #slot(bytes: Uint8Array, start: number, end: number): number {
-    let hash = hashStart;
-    for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, hashPrime);
-    return this.#cut(hash);
+  /** Whether the name that begins at `start` may have this length, with `flavours` without its flavour. */
+  #endsAt(start: number, length: number, flavours: boolean): boolean {
+    const end = start + length;
+    const bytes = this.#bytes;
+    const byte = bytes[end];
+    if (byte !== underscore || !flavours) return byte === 0;
+    if (bytes[end + 1] !== underscore || bytes[end + 2] !== underscore) return false;
+    return essentialLength(bytes, start, stringEnd(bytes, start)) === length;
   }
 
-  /**
-   * The same for the name that begins at `start`, without its flavour. Its end is found on the way: only a name with three
-   * underscores in a row, which few have, is looked through again.
-   */
-  #slotOfName(bytes: Uint8Array, start: number): number {
-    const limit = start + MAX_STRING;
-    let hash = hashStart;
-    let underscores = 0;
-    let mayHaveFlavour = false;
-    let end = start;
-    for (let byte = bytes[end]!; byte !== 0; byte = bytes[end]!) {
-      hash = Math.imul(hash ^ byte, hashPrime);
-      underscores = byte === underscore ? underscores + 1 : 0;
-      if (underscores === 3) mayHaveFlavour = true;
-      if (++end > limit) stringEnd(bytes, start);
-    }
-    return mayHaveFlavour
-      ? this.#slot(bytes, start, start + essentialLength(bytes, start, end))
-      : this.#cut(hash);
+  #slotOf(name: Uint8Array): number {
+    const bytes = new Uint8Array(PREFIX + 1);
+    bytes.set(name.subarray(0, PREFIX));
+    return Math.imul(prefixAt(bytes, 0), hashFactor) >>> this.#shift;
   }
+}
 
-  #cut(hash: number): number {
-    return (hash ^ (hash >>> 15)) & (this.#heads.length - 1);
+/** Goes from NUL to NUL in the longest steps: within the length of a name there is one. @throws FormatError */
+function refuseLongStrings(bytes: Uint8Array): void {
+  for (let start = 0; start < bytes.length; ) {
+    const end = Uint8Array.prototype.lastIndexOf.call(bytes, 0, start + MAX_STRING);
+    if (end < start) stringEnd(bytes, start);
+    start = end + 1;
   }
+}
+
+/** The first bytes of a name as a number; those behind its NUL do not count. */
+function prefixAt(bytes: Uint8Array, start: number): number {
+  const a = bytes[start]!;
+  if (a === 0) return 0;
+  const b = bytes[start + 1]!;
+  if (b === 0) return a;
+  const c = bytes[start + 2]!;
+  if (c === 0) return a | (b << 8);
+  return a | (b << 8) | (c << 16) | (bytes[start + 3]! << 24);
 }

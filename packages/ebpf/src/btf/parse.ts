@@ -3,19 +3,10 @@
  * five megabytes are usable in milliseconds.
  */
 import { FormatError } from '../errors.js';
+import { type Extent, indexTypes, parseHeader, type Sections, type TypeTable } from './blob-sections.js';
 import { decodeType, type TypeSource } from './decode.js';
 import { encodeTypes } from './encode.js';
-import {
-  btfMagic,
-  btfVersion,
-  headerSize,
-  type KindLayout,
-  kindLayouts,
-  kindMask,
-  kindShift,
-  typeHeaderSize,
-  vlenMask,
-} from './layout.js';
+import { kindLayouts, kindMask, kindShift } from './layout.js';
 import { essentialName, NameIndex, stringEnd } from './names.js';
 import { type BtfType, isModifier, Kind, kindName } from './types.js';
 
@@ -61,7 +52,7 @@ export class Btf {
     this.firstId = base === undefined ? 1 : base.length;
     this.length = this.firstId + positions.length;
     this.#source = {
-      view: viewOf(bytes),
+      view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
       littleEndian: sections.littleEndian,
       typeCount: this.length,
       string: (offset) => this.string(offset),
@@ -223,21 +214,10 @@ export class Btf {
   #find(name: string, flavours: boolean): readonly number[] {
     if (name === '') return [];
     const inherited = this.base === undefined ? [] : this.base.#find(name, flavours);
-    this.#names ??= this.#indexNames();
+    this.#names ??= new NameIndex(this.#allStrings(), this.#nameOffsets, this.firstId);
     const own = this.#names.find(name, flavours);
     for (let i = 0; i < own.length; i++) own[i]! += this.firstId;
     return inherited.length === 0 ? own : [...inherited, ...own];
-  }
-
-  #indexNames(): NameIndex {
-    const strings = this.#allStrings();
-    const offsets = this.#nameOffsets;
-    for (let i = 0; i < offsets.length; i++) {
-      if (offsets[i]! >= strings.length && offsets[i] !== 0) {
-        throw new FormatError(`BTF: type ${i + this.firstId} has its name outside the blob`);
-      }
-    }
-    return new NameIndex(strings, offsets);
   }
 
   /** The string section, behind that of the base: a split blob's types may be named by either. */
@@ -256,79 +236,4 @@ export class Btf {
     }
     return 8;
   }
-}
-
-interface Extent {
-  readonly start: number;
-  readonly length: number;
-}
-
-interface Sections {
-  readonly littleEndian: boolean;
-  readonly types: Extent;
-  readonly strings: Extent;
-  readonly layout: Extent;
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function parseHeader(bytes: Uint8Array): Sections {
-  if (bytes.length < headerSize) throw new FormatError(`BTF: ${bytes.length} bytes are too few for a header`);
-  const view = viewOf(bytes);
-  const littleEndian = view.getUint16(0, true) === btfMagic;
-  if (!littleEndian && view.getUint16(0, false) !== btfMagic)
-    throw new FormatError('BTF: the magic number is missing');
-  if (bytes[2] !== btfVersion) throw new FormatError(`BTF: version ${bytes[2]} is unknown`);
-  const u32 = (offset: number) => view.getUint32(offset, littleEndian);
-  const header = u32(4);
-  if (header < headerSize || header > bytes.length) throw new FormatError(`BTF: a header of ${header} bytes`);
-  const extent = (what: string, field: number): Extent => {
-    const start = header + u32(field);
-    const length = u32(field + 4);
-    if (start + length > bytes.length)
-      throw new FormatError(`BTF: the ${what} section ends outside the blob`);
-    return { start, length };
-  };
-  const types = extent('type', 8);
-  const strings = extent('string', 16);
-  const layout = header >= headerSize + 8 ? extent('layout', headerSize) : { start: 0, length: 0 };
-  if (strings.length > 0 && (bytes[strings.start] !== 0 || bytes[strings.start + strings.length - 1] !== 0)) {
-    throw new FormatError('BTF: the string section does not begin and end with a NUL');
-  }
-  return { littleEndian, types, strings, layout };
-}
-
-interface TypeTable {
-  readonly positions: Uint32Array;
-  readonly nameOffsets: Uint32Array;
-}
-
-/** Walks all types once and notes where each begins, and its name. */
-function indexTypes(bytes: Uint8Array, { littleEndian, types, layout }: Sections): TypeTable {
-  const view = viewOf(bytes);
-  const end = types.start + types.length;
-  const positions = new Uint32Array(Math.floor(types.length / typeHeaderSize));
-  const nameOffsets = new Uint32Array(positions.length);
-  let count = 0;
-  for (let position = types.start; position < end; ) {
-    if (position + typeHeaderSize > end) throw new FormatError('BTF: the type section ends within a type');
-    const info = view.getUint32(position + 4, littleEndian);
-    const kind = (info >>> kindShift) & kindMask;
-    const known = kindLayouts[kind] ?? declaredLayout(bytes, layout, kind);
-    if (known === undefined) throw new FormatError(`BTF: type ${count + 1} is of unknown kind ${kind}`);
-    nameOffsets[count] = view.getUint32(position, littleEndian);
-    positions[count++] = position;
-    position += typeHeaderSize + known.fixed + known.element * (info & vlenMask);
-    if (position > end) throw new FormatError(`BTF: type ${count} ends outside the type section`);
-  }
-  return { positions: positions.slice(0, count), nameOffsets: nameOffsets.slice(0, count) };
-}
-
-/** The layout the blob itself declares for a kind, as kernels from 7.1 on may do: u8 fixed, u8 element, u16 flags. */
-function declaredLayout(bytes: Uint8Array, layout: Extent, kind: number): KindLayout | undefined {
-  if (kind === Kind.void || (kind + 1) * 4 > layout.length) return undefined;
-  const position = layout.start + kind * 4;
-  return { fixed: bytes[position]!, element: bytes[position + 1]! };
 }

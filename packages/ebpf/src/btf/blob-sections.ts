@@ -1,0 +1,117 @@
+/** The sections of a BTF blob, and where each type lies. */
+import { endianness } from 'node:os';
+import { FormatError } from '../errors.js';
+import {
+  btfMagic,
+  btfVersion,
+  headerSize,
+  type KindLayout,
+  kindLayouts,
+  kindMask,
+  kindShift,
+  typeHeaderSize,
+  vlenMask,
+} from './layout.js';
+import { Kind } from './types.js';
+
+/** A part of a blob. */
+export interface Extent {
+  readonly start: number;
+  readonly length: number;
+}
+
+/** What a blob's header says. */
+export interface Sections {
+  readonly littleEndian: boolean;
+  readonly types: Extent;
+  readonly strings: Extent;
+  readonly layout: Extent;
+}
+
+/** Reads and checks the header. @throws FormatError */
+export function parseHeader(bytes: Uint8Array): Sections {
+  if (bytes.length < headerSize) throw new FormatError(`BTF: ${bytes.length} bytes are too few for a header`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const littleEndian = view.getUint16(0, true) === btfMagic;
+  if (!littleEndian && view.getUint16(0, false) !== btfMagic)
+    throw new FormatError('BTF: the magic number is missing');
+  if (bytes[2] !== btfVersion) throw new FormatError(`BTF: version ${bytes[2]} is unknown`);
+  const u32 = (offset: number) => view.getUint32(offset, littleEndian);
+  const header = u32(4);
+  if (header < headerSize || header > bytes.length) throw new FormatError(`BTF: a header of ${header} bytes`);
+  const extent = (what: string, field: number): Extent => {
+    const start = header + u32(field);
+    const length = u32(field + 4);
+    if (start + length > bytes.length)
+      throw new FormatError(`BTF: the ${what} section ends outside the blob`);
+    return { start, length };
+  };
+  const types = extent('type', 8);
+  const strings = extent('string', 16);
+  const layout = header >= headerSize + 8 ? extent('layout', headerSize) : { start: 0, length: 0 };
+  if (strings.length > 0 && (bytes[strings.start] !== 0 || bytes[strings.start + strings.length - 1] !== 0)) {
+    throw new FormatError('BTF: the string section does not begin and end with a NUL');
+  }
+  return { littleEndian, types, strings, layout };
+}
+
+export interface TypeTable {
+  readonly positions: Uint32Array;
+  readonly nameOffsets: Uint32Array;
+}
+
+/** Walks all types once and notes where each begins, and its name. @throws FormatError */
+export function indexTypes(bytes: Uint8Array, { littleEndian, types, layout }: Sections): TypeTable {
+  const words = wordsOf(bytes, types, littleEndian);
+  // In words; a fraction where the section ends within one.
+  const end = types.length / 4;
+  const headerWords = typeHeaderSize / 4;
+  const positions = new Uint32Array(Math.floor(end / headerWords));
+  const nameOffsets = new Uint32Array(positions.length);
+  const { fixed, element } = wordLayouts(bytes, layout);
+  let count = 0;
+  for (let position = 0; position < end; ) {
+    if (position + headerWords > end) throw new FormatError('BTF: the type section ends within a type');
+    const info = words[position + 1]!;
+    const kind = (info >>> kindShift) & kindMask;
+    const fixedWords = fixed[kind]!;
+    if (fixedWords < 0) throw new FormatError(`BTF: type ${count + 1} is of unknown kind ${kind}`);
+    nameOffsets[count] = words[position]!;
+    positions[count++] = types.start + position * 4;
+    position += headerWords + fixedWords + element[kind]! * (info & vlenMask);
+    if (position > end) throw new FormatError(`BTF: type ${count} ends outside the type section`);
+  }
+  return { positions: positions.slice(0, count), nameOffsets: nameOffsets.slice(0, count) };
+}
+
+/** The whole words of the type section, in this machine's byte order. */
+function wordsOf(bytes: Uint8Array, { start, length }: Extent, littleEndian: boolean): Uint32Array {
+  const whole = length & ~3;
+  const offset = bytes.byteOffset + start;
+  const isNative = littleEndian === (endianness() === 'LE');
+  if (isNative && offset % 4 === 0) return new Uint32Array(bytes.buffer, offset, whole / 4);
+  const copy = new Uint8Array(bytes.subarray(start, start + whole));
+  if (!isNative) Buffer.from(copy.buffer).swap32();
+  return new Uint32Array(copy.buffer);
+}
+
+/** Words behind the header of each kind, and words of each of its elements; a kind that is not known has fewer than none. */
+function wordLayouts(bytes: Uint8Array, layout: Extent): { fixed: Int8Array; element: Int8Array } {
+  const fixed = new Int8Array(kindMask + 1).fill(-1);
+  const element = new Int8Array(kindMask + 1);
+  for (let kind = 0; kind <= kindMask; kind++) {
+    const known = kindLayouts[kind] ?? declaredLayout(bytes, layout, kind);
+    if (known === undefined) continue;
+    if (known.fixed % 4 !== 0 || known.element % 4 !== 0) continue;
+    fixed[kind] = known.fixed / 4;
+    element[kind] = known.element / 4;
+  }
+  return { fixed, element };
+}
+
+/** The layout the blob itself declares for a kind, as kernels from 7.1 on may do: u8 fixed, u8 element, u16 flags. */
+function declaredLayout(bytes: Uint8Array, layout: Extent, kind: number): KindLayout | undefined {
+  if (kind === Kind.void || (kind + 1) * 4 > layout.length) return undefined;
+  const position = layout.start + kind * 4;
+  return { fixed: bytes[position]!, element: bytes[position + 1]! };
+}
