@@ -74,7 +74,7 @@ export { BpfMap, type MapShape } from './map/map.js';
 export type { MapInfo } from './map/map-info.js';
 export { createMap, mapFromFd, mapFromId, mapIds, openPinnedMap } from './map/open.js';
 export { PerCpuMap } from './map/percpu.js';
-export { parseObject } from './object/parse-object.js';
+export { type ParseOptions, parseObject } from './object/parse-object.js';
 export { setGlobal } from './object/set-global.js';
 export type * from './object/spec.js';
 export { Program, type ProgramDetails } from './program/program.js';

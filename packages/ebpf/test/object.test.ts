@@ -57,6 +57,18 @@ describe('parseObject', () => {
     assert.equal(program(declarations, 'caller').license, 'GPL');
   });
 
+  it('links only the programs that are asked for, each as it is among all', () => {
+    const [last] = [...spec.programs.keys()].slice(-1);
+    const some = parseObject(testObject('object/everything'), { programs: [last!] });
+    assert.deepEqual([...some.programs], [[last, program(spec, last!)]]);
+    assert.deepEqual([...some.maps.keys()], [...spec.maps.keys()]);
+    assert.throws(
+      () => parseObject(testObject('object/everything'), { programs: ['absent'] }),
+      (error) =>
+        error instanceof EbpfError && error.message.startsWith('the object has no program absent; it has '),
+    );
+  });
+
   it('links each program with the subprograms it reaches, in the order of first calls', () => {
     assert.deepEqual([...spec.programs.keys()], ['tail', 'entry', 'uses_outer']);
     const entry = program(spec, 'entry');

@@ -109,7 +109,10 @@ function debugInfo({ funcInfo, lineInfo }: ProgramSpec, progBtfFd: number) {
 }
 
 function words(records: readonly (readonly number[])[]): Uint8Array {
-  return new Uint8Array(Uint32Array.from(records.flat()).buffer);
+  const width = records[0]!.length;
+  const values = new Uint32Array(records.length * width);
+  for (const [index, record] of records.entries()) values.set(record, index * width);
+  return new Uint8Array(values.buffer);
 }
 
 /** The verifier gives up with EAGAIN when a signal is pending. */

@@ -3,7 +3,7 @@ import { type BtfExt, parseBtfExt } from '../btf/ext.js';
 import { Btf } from '../btf/parse.js';
 import { SymbolBind } from '../elf/elf-constants.js';
 import { ElfFile } from '../elf/file.js';
-import { FormatError } from '../errors.js';
+import { EbpfError, FormatError } from '../errors.js';
 import { fixBtf } from './btf-fixups.js';
 import { dataMaps, globalVariables } from './data-maps.js';
 import { collectExterns } from './externs.js';
@@ -14,15 +14,21 @@ import { mapDefinitions } from './map-definitions.js';
 import { sectionMeaning } from './sections.js';
 import type { CollectionSpec, MapSpec, ProgramSpec } from './spec.js';
 
+/** Options of {@link parseObject}. */
+export interface ParseOptions {
+  /** Only these programs are linked, and are in the result: linking takes most of the time. Default: all. */
+  readonly programs?: readonly string[];
+}
+
 /**
  * Reads an ELF object as clang emits it for `-target bpf`. Pure: no kernel is asked.
  *
  * The file may be damaged or hostile: what is allocated stays within a small multiple of its size, plus at most 64 MB
  * for zero-filled variables.
  * @param bytes the whole file; not changed, and not needed once this returns.
- * @throws FormatError if the file is damaged or uses something this library does not know.
+ * @throws FormatError if the file is damaged or uses something this library does not know; EbpfError for a program that it lacks.
  */
-export function parseObject(bytes: Uint8Array): CollectionSpec {
+export function parseObject(bytes: Uint8Array, options: ParseOptions = {}): CollectionSpec {
   const elf = ElfFile.parse(bytes);
   rejectLegacyMaps(elf);
   const { btf: rawBtf, btfBytes, ext } = readBtf(elf);
@@ -55,7 +61,7 @@ export function parseObject(bytes: Uint8Array): CollectionSpec {
     ...(btf === undefined ? {} : { btf }),
     littleEndian: elf.littleEndian,
     maps,
-    programs: linkPrograms(code, new Linker(context, ext, elf.littleEndian), license),
+    programs: linkPrograms(code, new Linker(context, ext, elf.littleEndian), license, options.programs),
     globals: globalVariables(elf, btf, maps),
     kernelSymbols: externs.kernelSymbols,
     kconfig: externs.kconfig,
@@ -99,20 +105,26 @@ function rejectLegacyMaps(elf: ElfFile): void {
   );
 }
 
-/** Main functions in the file's order, each linked. */
+/** Main functions in the file's order, each linked. @param wanted Their names; all, if there are none. */
 function linkPrograms(
   code: ReadonlyMap<number, CodeSection>,
   linker: Linker,
   license: string,
+  wanted?: readonly string[],
 ): Map<string, ProgramSpec> {
   const programs = new Map<string, ProgramSpec>();
+  const names = new Set<string>();
   for (const { functions } of code.values()) {
     for (const fn of functions) {
       if (!fn.isProgram) continue;
-      if (programs.has(fn.name)) throw new FormatError(`two programs are named ${fn.name}`);
-      programs.set(fn.name, program(fn, linker, license));
+      if (names.has(fn.name)) throw new FormatError(`two programs are named ${fn.name}`);
+      names.add(fn.name);
+      if (wanted?.includes(fn.name) ?? true) programs.set(fn.name, program(fn, linker, license));
     }
   }
+  const missing = wanted?.find((name) => !names.has(name));
+  if (missing !== undefined)
+    throw new EbpfError(`the object has no program ${missing}; it has ${[...names].join(', ')}`);
   return programs;
 }
 

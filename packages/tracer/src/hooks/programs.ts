@@ -66,7 +66,8 @@ export class TracerPrograms implements Disposable {
   /** @throws OptionError for options that make no sense; the errors of {@link Collection.load}. */
   constructor(plan: HookPlan, btf: Btf, options: TracerOptions) {
     const filter = compileFilter(options.filter);
-    const spec = readObject(objectName);
+    const programs = programNames(plan);
+    const spec = readObject(objectName, programs);
     const ring = ringSize(options.ringBytes);
     const maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
     if (!Number.isInteger(maxConnections) || maxConnections < 1 || maxConnections > 2 ** 24) {
@@ -89,7 +90,7 @@ export class TracerPrograms implements Disposable {
     this.collection = Collection.load(spec, {
       btf,
       features,
-      programs: programNames(plan),
+      programs,
       maxEntries: {
         ...(hasRing && { events: ring }),
         flows: maxConnections,
