@@ -70,22 +70,32 @@ export class Tracer implements TracerApi {
    */
   static start(options: TracerOptions = {}): Tracer {
     try {
-      return new Tracer(options);
+      return new Tracer(options, false);
     } catch (error) {
-      // Another tracer, or a debugger, has come in between.
+      if (!(error instanceof RegistersInUseError)) throw error;
+    }
+    // Another tracer, or a debugger, has the registers: the hooks are chosen again, by what is free.
+    try {
+      return new Tracer(options, true);
+    } catch (error) {
+      // It has come in between.
       if (!(error instanceof RegistersInUseError) || options.acceptHook !== undefined) throw error;
-      return new Tracer({ ...options, acceptHook: 'listener' });
+      return new Tracer({ ...options, acceptHook: 'listener' }, true);
     }
   }
 
-  private constructor(options: TracerOptions) {
+  /** @param registers Whether to try first if a breakpoint finds free registers. */
+  private constructor(options: TracerOptions, registers: boolean) {
     assertPrivileges();
     const types = targetTypes(options.btf, options.features);
     const { btf } = types;
     this.#options = options;
     this.#btf = btf;
     this.types = types;
-    const { plan, choices } = planHooks(readKernelFeatures(btf, options.features), options.acceptHook);
+    const { plan, choices } = planHooks(
+      readKernelFeatures(btf, options.features, registers),
+      options.acceptHook,
+    );
     if (options.acceptHook !== undefined && plan.accept !== options.acceptHook) {
       const candidate = choices
         .flatMap((choice) => choice.candidates)

@@ -47,13 +47,18 @@ const LOOPBACK = 0x7f00_0001;
 /** Found once: the kernel's code stays where it is until the next boot. */
 let found: AcceptBreakpoint | undefined;
 
-/** Tries it. Needs the privileges of tracing. */
-export function probeAcceptBreakpoint(btf: Btf, features: FeatureTable): BreakpointProbe {
+/**
+ * Tries it. Needs the privileges of tracing.
+ *
+ * @param registers Whether also to try if each CPU has registers to spare. Who attaches the breakpoint next finds out anyway, and
+ * each attachment waits for the other CPUs.
+ */
+export function probeAcceptBreakpoint(btf: Btf, features: FeatureTable, registers = true): BreakpointProbe {
   if (arch() !== 'x64') return { answer: absent, reason: 'only x86-64 processors trap behind a read' };
   if (btf.find('request_sock_ops', Kind.struct) === undefined)
     return { answer: absent, reason: 'the types in use have no struct request_sock_ops' };
   try {
-    tryBreakpoint(btf, features);
+    tryBreakpoint(btf, features, registers);
     return { answer: present, ...(found && { breakpoint: found }) };
   } catch (error) {
     if (!(error instanceof EbpfError)) throw error;
@@ -74,8 +79,9 @@ function failure(error: EbpfError): BreakpointProbe {
   return { answer: absent, reason };
 }
 
-/** Finds what the program must know, and tries whether each CPU has registers to spare. @throws EbpfError with the reason why not. */
-function tryBreakpoint(btf: Btf, features: FeatureTable): void {
+/** Finds what the program must know, and with `registers` tries whether each CPU has some to spare. @throws EbpfError with the reason why not. */
+function tryBreakpoint(btf: Btf, features: FeatureTable, registers: boolean): void {
+  if (found !== undefined && !registers) return;
   features.require('global_data', 'what is found out is handed over in it');
   const port = randomInt(10_000, 60_000);
   const spec = readObject('breakpoint.bpf.o');
@@ -83,7 +89,9 @@ function tryBreakpoint(btf: Btf, features: FeatureTable): void {
   using collection = Collection.load(spec, { btf, features });
   using sockets = new SocketPool();
   found ??= inFreshNamespace(sockets, () => accept(collection, sockets, port));
-  using _link = new AcceptBreakpointLink(collection.program('find_place'), found.pointers);
+  if (registers) {
+    using _link = new AcceptBreakpointLink(collection.program('find_place'), found.pointers);
+  }
 }
 
 function accept(collection: Collection, sockets: SocketPool, port: number): AcceptBreakpoint {

@@ -22,8 +22,15 @@ import {
 import { probeAcceptBreakpoint } from './accept-breakpoint.js';
 import type { KernelFeatures } from './plan.js';
 
-/** @param btf Types of the running kernel. */
-export function readKernelFeatures(btf: Btf, table: FeatureTable = features): KernelFeatures {
+/**
+ * @param btf Types of the running kernel.
+ * @param registers As {@link probeAcceptBreakpoint} has it.
+ */
+export function readKernelFeatures(
+  btf: Btf,
+  table: FeatureTable = features,
+  registers = true,
+): KernelFeatures {
   const perfEvents = () => perfEventsAllowed();
   return {
     rawTracepoint: table.probe('raw_tracepoint'),
@@ -49,7 +56,7 @@ export function readKernelFeatures(btf: Btf, table: FeatureTable = features): Ke
     mapIterator: kernelAtLeast('5.9') && btf.find('bpf_iter__bpf_map_elem', Kind.struct) !== undefined,
     acceptBreakpoint: () => {
       const gap = perfEvents();
-      return gap.state === 'present' ? probeAcceptBreakpoint(btf, table) : { answer: gap };
+      return gap.state === 'present' ? probeAcceptBreakpoint(btf, table, registers) : { answer: gap };
     },
     hasTypedFunction: (name) => btf.find(name, Kind.func) !== undefined,
     probeFunction: (name) =>
