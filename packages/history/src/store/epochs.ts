@@ -45,10 +45,14 @@ export class Epochs {
     return this.#last?.time;
   }
 
+  /** The number of the last stored batch of an epoch; 0: none is stored. */
+  lastNumber(epoch: string): number {
+    return this.#known.get(epoch)?.number ?? 0;
+  }
+
   /** Whether a batch is stored already. */
   has({ epoch, number }: Batch): boolean {
-    const known = this.#known.get(epoch);
-    return known !== undefined && number <= known.number;
+    return number <= this.lastNumber(epoch);
   }
 
   /** The loss that comes with the first batch of an epoch, where the one before did not end in order. */

@@ -88,6 +88,11 @@ export class HistoryStore implements HistoryReader {
     return this.#epochs.watermark;
   }
 
+  /** The number of the last stored batch of an epoch; 0: none is stored. */
+  lastNumber(epoch: string): number {
+    return this.#epochs.lastNumber(epoch);
+  }
+
   /** Whether it can only be read, from the beginning or since its disk became read-only. */
   get readOnly(): boolean {
     return this.#readOnly;
