@@ -11,6 +11,8 @@ export {
   InterruptedError,
   ReadOnlyError,
 } from './errors.js';
+export { type ExportQuery, exportHistory } from './exchange/export-history.js';
+export { ExportedHistory, type ExportedOptions } from './exchange/exported-history.js';
 export type { Batch, BatchRow, EndRow, HostRow, IntervalRow, LossRow, OpenRow } from './schema/index.js';
 export type { Segment } from './store/catalog.js';
 export type { Notice } from './store/context.js';

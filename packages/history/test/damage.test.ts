@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import {
   closeSync,
+  cpSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -12,8 +14,9 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, type TestContext, test } from 'node:test';
+import { after, before, describe, type TestContext, test } from 'node:test';
 import { HistoryError, HistoryStore, type Notice, ReadOnlyError } from '../src/index.js';
 import { queryGroups } from '../src/query/index.js';
 import { openOrSetAside } from '../src/store/broken-database.js';
@@ -26,9 +29,21 @@ import { batchOf, HOUR, HOUR_NS, openStore, readTable, temporaryFolder } from '.
 const DAMAGED = 'ends-2025-11-24T16Z-1.parquet';
 const ROWS = 3000;
 
+let template = '';
+before(async () => {
+  template = mkdtempSync(join(tmpdir(), 'weir-history-'));
+  await makeHistory(template);
+});
+after(() => rmSync(template, { recursive: true, force: true }));
+
 /** A closed history with three hours as segments, and one row in the database file. */
 async function closedHistory(context: TestContext): Promise<string> {
   const folder = await temporaryFolder(context);
+  cpSync(template, folder, { recursive: true });
+  return folder;
+}
+
+async function makeHistory(folder: string): Promise<void> {
   const store = await HistoryStore.open({ folder, minimumFreeBytes: 0 });
   const random = new Random(51);
   for (let hour = 0n; hour < 4n; hour++) {
@@ -40,7 +55,6 @@ async function closedHistory(context: TestContext): Promise<string> {
     await store.maintain();
   }
   await store.close();
-  return folder;
 }
 
 function flip(path: string, at: number, length = 64): void {

@@ -1,6 +1,6 @@
 /** Changes of files that last: what was written is on the disk when these return. */
 import { constants } from 'node:fs';
-import { chmod, chown, type FileHandle, mkdir, open, rename, stat, unlink } from 'node:fs/promises';
+import { chmod, chown, type FileHandle, mkdir, open, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Who owns the files of a history. */
@@ -63,6 +63,11 @@ export async function removeFile(path: string): Promise<void> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
+}
+
+/** Removes a folder with all that is in it, or a file. */
+export async function removeFolder(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true });
 }
 
 /** The size of a file in bytes; 0 if there is none. */

@@ -9,6 +9,7 @@ import type { StoreContext } from './context.js';
 import { inTransaction } from './database.js';
 import type { Epochs } from './epochs.js';
 import { failureKind, mayBeDamage } from './failure-kind.js';
+import { removeFolder } from './files.js';
 import { layoutOf } from './layout.js';
 import { type Kept, keep, type MaintenanceReport, makeRoom } from './maintenance.js';
 import { Mutex } from './mutex.js';
@@ -45,7 +46,7 @@ export class HistoryStore implements HistoryReader {
     this.#options = options;
     this.#readOnly = options.readOnly;
     const { folder, owner, schema, step, notice } = options;
-    this.#context = { layout: layoutOf(folder), owner, schema, step, notice };
+    this.#context = { layout: layoutOf(folder, options.readOnly), owner, schema, step, notice };
   }
 
   /**
@@ -237,6 +238,7 @@ export class HistoryStore implements HistoryReader {
     return {
       schema,
       segmentsFolder: layout.segments,
+      temporary: layout.temporary,
       unreadable: this.#unreadable,
       losses: this.#losses,
     };
@@ -271,6 +273,7 @@ export class HistoryStore implements HistoryReader {
       this.#maintaining.run(async () => {
         await this.#readers.drained();
         this.#database.close();
+        if (this.#options.readOnly) await removeFolder(this.#context.layout.temporary);
       }),
     );
   }

@@ -1,4 +1,6 @@
-/** Where files of a history lie in its folder, and how segments are named. Pure. */
+/** Where files of a history lie in its folder, and how segments are named. */
+import { randomUUID } from 'node:crypto';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const HOUR_NS = 3_600_000_000_000n;
@@ -16,13 +18,17 @@ export interface Layout {
   readonly reserve: string;
 }
 
-/** The paths of a history in a folder. */
-export function layoutOf(folder: string): Layout {
+/**
+ * The paths of a history in a folder.
+ *
+ * @param readOnly Nothing is written there: what has to be written for a while goes to the system's temporary folder.
+ */
+export function layoutOf(folder: string, readOnly = false): Layout {
   return {
     folder,
     database: join(folder, 'hot.duckdb'),
     segments: join(folder, 'segments'),
-    temporary: join(folder, 'tmp'),
+    temporary: readOnly ? join(tmpdir(), `weir-history-${randomUUID()}`) : join(folder, 'tmp'),
     reserve: join(folder, 'reserve'),
   };
 }

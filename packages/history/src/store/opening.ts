@@ -6,7 +6,7 @@ import type { StoreContext } from './context.js';
 import type { DatabaseLimits } from './database.js';
 import { keepReserve } from './disk-space.js';
 import { failureKind } from './failure-kind.js';
-import { ensureFolder, protectFile, sizeOf } from './files.js';
+import { ensureFolder, protectFile, removeFolder, sizeOf } from './files.js';
 import { OpenDatabase } from './open-database.js';
 import { type Damage, findDamage, recover } from './recover.js';
 
@@ -63,12 +63,15 @@ export async function openForReading(
 ): Promise<{ database: OpenDatabase; damage: Damage[] }> {
   const { layout, schema } = context;
   if ((await sizeOf(layout.database)) === 0) throw new HistoryError(`${layout.folder} has no history`);
-  const database = await openFile(context, limits, true);
+  await ensureFolder(layout.temporary, undefined);
+  let database: OpenDatabase | undefined;
   try {
+    database = await openFile(context, limits, true);
     await database.checkVersion(schema, layout.folder);
     return { database, damage: await findDamage(context, await database.segments()) };
   } catch (error) {
-    database.close();
+    database?.close();
+    await removeFolder(layout.temporary);
     throw error;
   }
 }

@@ -7,7 +7,7 @@ import { TableWriter } from './append-rows.js';
 import { addSegment, deleteSegment, listSegments, query, type Segment } from './catalog.js';
 import type { StoreContext } from './context.js';
 import { inTransaction } from './database.js';
-import { removeFile, renameFile, sizeOf } from './files.js';
+import { removeFile, removeFolder, renameFile, sizeOf } from './files.js';
 import { DAMAGED, UNFINISHED } from './layout.js';
 import { segmentProblem } from './segment-file.js';
 
@@ -79,7 +79,7 @@ export async function recover(
   isNew: boolean,
 ): Promise<void> {
   const { layout } = context;
-  for (const name of await readdir(layout.temporary)) await removeFile(join(layout.temporary, name));
+  for (const name of await readdir(layout.temporary)) await removeFolder(join(layout.temporary, name));
   const files = await readdir(layout.segments);
   for (const name of files.filter((each) => each.endsWith(UNFINISHED)))
     await removeFile(join(layout.segments, name));

@@ -16,6 +16,8 @@ export interface SessionOptions {
   readonly schema: Schema;
   /** The folder of the segments. */
   readonly segmentsFolder: string;
+  /** A folder for files that the question needs for a while. */
+  readonly temporary: string;
   /** Names of segments that cannot be read. */
   readonly unreadable: ReadonlySet<string>;
   /** Losses that no table has. */
@@ -28,6 +30,8 @@ export class Session {
   readonly schema: Schema;
   /** Losses that no table has. */
   readonly extraLosses: readonly LossRow[];
+  /** A folder for files that the question needs for a while. */
+  readonly temporary: string;
   readonly #folder: string;
   readonly #segments: readonly Segment[];
   /** The version of the schema of the database file: older than the program's where it is only read. */
@@ -38,6 +42,7 @@ export class Session {
     this.connection = options.connection;
     this.schema = options.schema;
     this.extraLosses = options.losses;
+    this.temporary = options.temporary;
     this.#folder = options.segmentsFolder;
     this.#segments = segments;
     this.#version = version;

@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import {
+  createWriteStream,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { describe, type TestContext, test } from 'node:test';
+import { FormatError, OptionError } from '@weir/ebpf/errors';
+import { ExportedHistory, exportHistory, type HistoryReader } from '../src/index.js';
+import { queryGroups, queryOpenAt, querySql } from '../src/query/index.js';
+import { plainEnd, plainInterval, plainOpen } from './support/plain-rows.js';
+import { Random } from './support/random-rows.js';
+import { batchOf, HOUR, HOUR_NS, openStore, readTable, temporaryFolder } from './support/store.js';
+
+const range = { from: HOUR + HOUR_NS / 2n, to: HOUR + (5n * HOUR_NS) / 2n };
+
+async function threeHours(context: TestContext) {
+  const store = await openStore(context);
+  const random = new Random(71);
+  for (let hour = 0n; hour < 3n; hour++) {
+    const start = HOUR + hour * HOUR_NS;
+    const time = () => start + (random.wide() % HOUR_NS);
+    await store.append(
+      batchOf(Number(hour) + 1, {
+        time: start + HOUR_NS,
+        sweep: 'full',
+        ends: Array.from({ length: 200 }, () => plainEnd(random, { time: time(), flow_ns: random.wide() })),
+        intervals: Array.from({ length: 50 }, () => plainInterval(random, { time: time() })),
+        opens: Array.from({ length: 20 }, () =>
+          plainOpen(random, { time: start + HOUR_NS, flow_ns: random.wide(), started: start }),
+        ),
+        losses: [{ time: start + HOUR_NS / 2n, count: Number(hour), place: 'ring' }],
+      }),
+    );
+    await store.maintain();
+  }
+  return store;
+}
+
+async function exported(context: TestContext, reader: HistoryReader): Promise<string> {
+  const path = join(await temporaryFolder(context), 'history.weir');
+  await pipeline(await exportHistory(reader, { range }), createWriteStream(path));
+  return path;
+}
+
+async function opened(context: TestContext, path: string): Promise<ExportedHistory> {
+  const history = await ExportedHistory.open(path, { temporary: await temporaryFolder(context) });
+  context.after(() => history.close());
+  return history;
+}
+
+describe('an exported history', () => {
+  test('answers as the one that it is from', async (context) => {
+    const store = await threeHours(context);
+    const history = await opened(context, await exported(context, store));
+    assert.deepEqual(history.range, range);
+    const ask = async (reader: HistoryReader) => [
+      await queryGroups(reader, { range, by: ['process', 'peer'], percentiles: [0.5, 0.99] }),
+      await queryOpenAt(reader, { at: range.from }),
+      await queryOpenAt(reader, { at: HOUR + HOUR_NS }),
+    ];
+    assert.deepEqual(await ask(history), await ask(store));
+    const beyond = await queryGroups(history, {
+      range: { from: range.from, to: range.to + HOUR_NS },
+      by: [],
+    });
+    assert.deepEqual(beyond.unrecorded, [{ from: range.to, to: range.to + HOUR_NS }]);
+    await assert.rejects(querySql(history, { sql: "SELECT * FROM read_text('/etc/passwd')" }), OptionError);
+  });
+
+  test('can be exported again, and leaves nothing behind', async (context) => {
+    const store = await threeHours(context);
+    const history = await opened(context, await exported(context, store));
+    const again = await opened(context, await exported(context, history));
+    assert.deepEqual(
+      await readTable(again, 'ends', 'time, flow_ns'),
+      await readTable(history, 'ends', 'time, flow_ns'),
+    );
+    assert.deepEqual(readdirSync(join(store.folder, 'tmp')), []);
+  });
+
+  test('is a tar of Parquet files', async (context) => {
+    const path = await exported(context, await threeHours(context));
+    const names = execFileSync('tar', ['-tf', path], { encoding: 'utf8' }).trim().split('\n');
+    assert.deepEqual(names, [
+      'manifest.json',
+      'ends.parquet',
+      'intervals.parquet',
+      'opens.parquet',
+      'losses.parquet',
+      'hosts.parquet',
+      'batches.parquet',
+    ]);
+  });
+});
+
+describe('a file that is no exported history', () => {
+  /** The files of an exported history, which a test changes and packs. */
+  async function unpacked(
+    context: TestContext,
+  ): Promise<{ folder: string; pack: (...names: string[]) => string }> {
+    const path = await exported(context, await threeHours(context));
+    const folder = mkdtempSync(join(await temporaryFolder(context), 'files-'));
+    execFileSync('tar', ['-C', folder, '-xf', path]);
+    const pack = (...names: string[]) => {
+      execFileSync('tar', ['-C', folder, '-cf', path, ...(names.length > 0 ? names : readdirSync(folder))]);
+      return path;
+    };
+    return { folder, pack };
+  }
+
+  const changes: readonly (readonly [string, RegExp, (folder: string) => void])[] = [
+    ['has a file more', /"more" is not expected in it/, (folder) => writeFileSync(join(folder, 'more'), '')],
+    [
+      'has a symbolic link',
+      /"ends.parquet" is no plain file/,
+      (folder) => {
+        execFileSync('rm', [join(folder, 'ends.parquet')]);
+        symlinkSync('/etc/passwd', join(folder, 'ends.parquet'));
+      },
+    ],
+    [
+      'lacks a table',
+      /is cut off: it has no ends.parquet/,
+      (folder) => execFileSync('rm', [join(folder, 'ends.parquet')]),
+    ],
+    [
+      'lacks its manifest',
+      /it has no manifest.json/,
+      (folder) => execFileSync('rm', [join(folder, 'manifest.json')]),
+    ],
+    [
+      'has a manifest that is no JSON',
+      /is no JSON/,
+      (folder) => writeFileSync(join(folder, 'manifest.json'), '{'),
+    ],
+    [
+      'has a manifest of null',
+      /is not that of an exported history/,
+      (folder) => writeFileSync(join(folder, 'manifest.json'), 'null'),
+    ],
+    [
+      'has a manifest that is too long',
+      /more than 65536 bytes/,
+      (folder) => writeFileSync(join(folder, 'manifest.json'), ' '.repeat(70_000)),
+    ],
+    [
+      'is of a later version',
+      /version 99 of the schema: use a newer Weir/,
+      (folder) => {
+        const path = join(folder, 'manifest.json');
+        writeFileSync(path, readFileSync(path, 'utf8').replace('"schema": 1', '"schema": 99'));
+      },
+    ],
+    [
+      'has a table that is no Parquet',
+      /ends.parquet: its file is too short/,
+      (folder) => writeFileSync(join(folder, 'ends.parquet'), 'x'),
+    ],
+    [
+      'has one table in the place of another',
+      /ends.parquet: its column duration_us is missing|ends.parquet: its column/,
+      (folder) => writeFileSync(join(folder, 'ends.parquet'), readFileSync(join(folder, 'opens.parquet'))),
+    ],
+  ];
+  for (const [how, message, change] of changes) {
+    test(`is refused when it ${how}`, async (context) => {
+      const { folder, pack } = await unpacked(context);
+      change(folder);
+      const temporary = await temporaryFolder(context);
+      await assert.rejects(ExportedHistory.open(pack(), { temporary }), (error) => {
+        assert.ok(error instanceof FormatError, String(error));
+        assert.match(error.message, message);
+        return true;
+      });
+      assert.deepEqual(readdirSync(temporary), []);
+    });
+  }
+
+  test('is refused when it has too many bytes', async (context) => {
+    const path = await exported(context, await threeHours(context));
+    await assert.rejects(ExportedHistory.open(path, { mostBytes: 1000 }), /more than 1000 bytes/);
+  });
+
+  test('is refused when it is not there, or no plain file', async (context) => {
+    const folder = await temporaryFolder(context);
+    await assert.rejects(ExportedHistory.open(join(folder, 'none')), OptionError);
+    await assert.rejects(ExportedHistory.open(folder), /is no plain file/);
+    await assert.rejects(ExportedHistory.open('/dev/zero'), /is no plain file/);
+  });
+
+  test('is refused, or answers with an error, with bytes changed at 60 random places', async (context) => {
+    const path = await exported(context, await threeHours(context));
+    const bytes = readFileSync(path);
+    const random = new Random(81);
+    const temporary = await temporaryFolder(context);
+    for (let index = 0; index < 60; index++) {
+      const damaged = Buffer.from(index % 3 === 0 ? bytes.subarray(0, random.below(bytes.length)) : bytes);
+      if (index % 3 > 0)
+        for (let place = 0; place < 20; place++) damaged[random.below(damaged.length)] = random.below(256);
+      writeFileSync(path, damaged);
+      try {
+        const history = await ExportedHistory.open(path, { temporary });
+        await queryGroups(history, { range, by: ['process'] }).catch(() => {});
+        await history.close();
+      } catch (error) {
+        assert.ok(error instanceof FormatError, String(error));
+      }
+    }
+    assert.deepEqual(readdirSync(temporary), []);
+  });
+});
