@@ -47,37 +47,88 @@ export interface JsonFrame {
   readonly listeners: readonly JsonListener[];
 }
 
-/** @param rows At most so many of each. */
-export function jsonFrame(
+/** Characters that are put together for one write. */
+const PIECE_LENGTH = 65_536;
+
+/**
+ * A frame as one line, safe on a terminal, in pieces: of a hundred thousand connections, it has 40 MB. All of it is made
+ * before any is written, for connections change meanwhile.
+ *
+ * @param rows At most so many of each.
+ */
+export function jsonPieces(
   frame: Frame,
   query: Query,
   enrichment: Enrichment,
   time: Date,
   rows: number,
-): JsonFrame {
+): Buffer[] {
   const sheet = sheetOf('connections', frame, query, enrichment);
-  const connections: JsonConnection[] = [];
-  for (let index = 0; index < Math.min(rows, sheet.size); index++) {
-    connections.push(jsonConnection(sheet.connection(index)!, frame.nowNs, enrichment));
-  }
   const problems = [
     ...frame.problems,
     ...frame.unread.map(({ netns, reason }) => `network namespace ${netns}: ${reason}`),
   ];
-  const listeners = frame.sockets.filter((socket) => query.filter.matches(socketSubject(socket), enrichment));
-  return {
+  const head: Omit<JsonFrame, 'connections' | 'listeners'> = {
     time: time.toISOString(),
     totals: rounded(frame.totals),
     lost: frame.lost,
     ...(problems.length > 0 && { problems }),
-    connections,
-    listeners: listeners.slice(0, rows).map((socket) => jsonListener(socket, enrichment)),
   };
+  const processes = new JsonProcesses(enrichment);
+  const pieces = new Pieces();
+  pieces.add(`${JSON.stringify(head).slice(0, -1)},"connections":[`);
+  for (let index = 0; index < Math.min(rows, sheet.size); index++) {
+    const connection = jsonConnection(sheet.connection(index)!, frame.nowNs, enrichment, processes);
+    pieces.add(`${index === 0 ? '' : ','}${JSON.stringify(connection)}`);
+  }
+  const listeners = frame.sockets
+    .filter((socket) => query.filter.matches(socketSubject(socket), enrichment))
+    .slice(0, rows)
+    .map((socket) => jsonListener(socket, enrichment, processes));
+  pieces.add(`],"listeners":${JSON.stringify(listeners)}}`);
+  return pieces.end();
 }
 
-/** One line, safe on a terminal. */
-export function jsonLine(frame: JsonFrame): string {
-  return `${escapeJson(JSON.stringify(frame))}\n`;
+/** Text that becomes bytes as it comes. */
+class Pieces {
+  readonly #pieces: Buffer[] = [];
+  #text = '';
+
+  add(text: string): void {
+    this.#text += text;
+    if (this.#text.length >= PIECE_LENGTH) this.#flush();
+  }
+
+  /** Ends the line. */
+  end(): Buffer[] {
+    this.#flush();
+    this.#pieces.push(Buffer.from('\n'));
+    return this.#pieces.length > 2 ? this.#pieces : [Buffer.concat(this.#pieces)];
+  }
+
+  #flush(): void {
+    this.#pieces.push(Buffer.from(escapeJson(this.#text)));
+    this.#text = '';
+  }
+}
+
+/** The processes of a frame, each of which has many connections. */
+class JsonProcesses {
+  readonly #enrichment: Enrichment;
+  readonly #known = new Map<ConnectionProcess, PlainProcess>();
+
+  constructor(enrichment: Enrichment) {
+    this.#enrichment = enrichment;
+  }
+
+  of(process: ConnectionProcess): PlainProcess {
+    let known = this.#known.get(process);
+    if (known === undefined) {
+      known = jsonProcess(process, this.#enrichment);
+      this.#known.set(process, known);
+    }
+    return known;
+  }
 }
 
 function rounded(totals: Frame['totals']): Frame['totals'] {
@@ -88,19 +139,24 @@ function rounded(totals: Frame['totals']): Frame['totals'] {
   };
 }
 
-function jsonConnection(connection: Connection, nowNs: number, enrichment: Enrichment): JsonConnection {
+function jsonConnection(
+  connection: Connection,
+  nowNs: number,
+  enrichment: Enrichment,
+  processes: JsonProcesses,
+): JsonConnection {
   const plain = plainConnection(connection, nowNs);
   const service = serviceName(connection, enrichment);
-  const name = enrichment.peerName(connection.peer.address);
+  const name = enrichment.peerName(plain.peer.address);
   return {
     ...plain,
-    ...(connection.process !== undefined && { process: jsonProcess(connection.process, enrichment) }),
+    ...(connection.process !== undefined && { process: processes.of(connection.process) }),
     ...(name !== undefined && { peer: { ...plain.peer, name } }),
     ...(service !== undefined && { service }),
   };
 }
 
-function jsonListener(socket: OpenSocket, enrichment: Enrichment): JsonListener {
+function jsonListener(socket: OpenSocket, enrichment: Enrichment, processes: JsonProcesses): JsonListener {
   const { transport, type, netns, local, peer, process, uid, waiting, backlog } = socket;
   const service = enrichment.service(local.port, transport);
   return {
@@ -109,7 +165,7 @@ function jsonListener(socket: OpenSocket, enrichment: Enrichment): JsonListener 
     ...(socket.interface !== undefined && { interface: socket.interface }),
     local,
     ...(peer !== undefined && { peer }),
-    ...(process !== undefined && { process: jsonProcess(process, enrichment) }),
+    ...(process !== undefined && { process: processes.of(process) }),
     uid,
     waiting,
     ...(backlog !== undefined && { backlog }),

@@ -1,7 +1,7 @@
 /** `weir top` without a terminal: a table or a JSON object each interval. */
 import type { Output } from '../output/output.js';
 import type { Paint } from '../text/colour.js';
-import { jsonFrame, jsonLine } from './frame-json.js';
+import { jsonPieces } from './frame-json.js';
 import type { Enrichment } from './model/enrichment.js';
 import type { Frame } from './model/frame.js';
 import { tableLines } from './screen/body.js';
@@ -37,9 +37,16 @@ export class StreamPrinter {
   async print(frame: Frame, enrichment: Enrichment, time: Date): Promise<boolean> {
     const { json, rows } = this.#options;
     const isFirst = this.#printed++ === 0;
-    if (json) await this.#output.writeData(jsonLine(jsonFrame(frame, this.#options, enrichment, time, rows)));
+    if (json) await this.#writeJson(jsonPieces(frame, this.#options, enrichment, time, rows));
     else await this.#output.write((isFirst ? '' : '\n') + this.#table(frame, enrichment, time));
     return !this.#output.broken;
+  }
+
+  /** Each piece can be forgotten once it is written. */
+  async #writeJson(pieces: Buffer[]): Promise<void> {
+    pieces.reverse();
+    for (let piece = pieces.pop(); piece !== undefined; piece = pieces.pop())
+      await this.#output.writeData(piece);
   }
 
   #table(frame: Frame, enrichment: Enrichment, time: Date): string {

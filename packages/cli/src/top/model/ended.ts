@@ -4,6 +4,7 @@
  */
 import { BoundedMap } from '@weir/ebpf/bounded-map';
 import type { Connection, EndedConnection } from '@weir/tracer';
+import { LastSeen, type Seen } from './last-seen.js';
 import { processKey } from './process-key.js';
 
 /** Sums over ended connections of one kind. Both ends are those of the last connection. */
@@ -24,14 +25,6 @@ export interface EndedSum
 
 type MutableSum = { -readonly [K in keyof EndedSum]: EndedSum[K] } & { lastNs: number };
 
-/** Counters of a connection when it was last seen alive. */
-interface Seen {
-  sent: number;
-  received: number;
-  /** The refresh that saw it. */
-  round: number;
-}
-
 /** Kinds that are remembered at most; beyond that, the kinds that were quiet for the longest time are forgotten. */
 const MAX_KINDS = 16_384;
 /** Nanoseconds after its last ended connection at which a kind is forgotten. */
@@ -40,9 +33,8 @@ const KEEP_NS = 300e9;
 export class EndedSums implements Iterable<EndedSum> {
   /** In the order in which they last grew. */
   readonly #sums = new BoundedMap<string, MutableSum>(MAX_KINDS);
-  readonly #seen = new Map<number, Seen>();
+  readonly #lastSeen = new LastSeen();
   #refreshedNs: number | undefined;
-  #round = 0;
 
   [Symbol.iterator](): IterableIterator<EndedSum> {
     return this.#sums.values();
@@ -56,29 +48,12 @@ export class EndedSums implements Iterable<EndedSum> {
       sum.send_rate = sum.receive_rate = 0;
       if (nowNs - sum.lastNs > KEEP_NS) this.#sums.delete(key);
     }
-    for (const { connection } of ended) this.#add(connection, seconds, nowNs);
-    this.#remember(live);
+    const seen = this.#lastSeen.find(ended.map(({ connection }) => connection.id));
+    for (const { connection } of ended) this.#add(connection, seen, seconds, nowNs);
+    this.#lastSeen.remember(live);
   }
 
-  #remember(live: Iterable<Connection>): void {
-    const round = ++this.#round;
-    let count = 0;
-    for (const { id, bytes_sent, bytes_received } of live) {
-      count++;
-      const seen = this.#seen.get(id);
-      if (seen === undefined) this.#seen.set(id, { sent: bytes_sent, received: bytes_received, round });
-      else {
-        seen.sent = bytes_sent;
-        seen.received = bytes_received;
-        seen.round = round;
-      }
-    }
-    if (this.#seen.size === count) return;
-    // Some ended without being reported: there was no room for them.
-    for (const [id, seen] of this.#seen) if (seen.round !== round) this.#seen.delete(id);
-  }
-
-  #add(connection: Connection, seconds: number, nowNs: number): void {
+  #add(connection: Connection, seen: ReadonlyMap<number, Seen>, seconds: number, nowNs: number): void {
     const { transport, netns, direction, local, peer, process } = connection;
     const service = direction === 'inbound' ? local.port : peer.port;
     const key = `${processKey(process)} ${transport} ${netns} ${connection.interface ?? ''} ${peer.address} ${service} ${direction}`;
@@ -87,9 +62,7 @@ export class EndedSums implements Iterable<EndedSum> {
     // It is from before the start and was never seen alive: nobody knows when its bytes moved.
     const whole = { sent: connection.bytes_sent, received: connection.bytes_received };
     const before =
-      this.#seen.get(connection.id) ??
-      (connection.started_ns === undefined ? whole : { sent: 0, received: 0 });
-    this.#seen.delete(connection.id);
+      seen.get(connection.id) ?? (connection.started_ns === undefined ? whole : { sent: 0, received: 0 });
     sum.local = local;
     sum.peer = peer;
     sum.process = process;

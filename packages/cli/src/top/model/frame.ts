@@ -1,12 +1,13 @@
 /** The data of one refresh, and how live connections become it. */
 import { BoundedMap } from '@weir/ebpf/bounded-map';
-import type {
-  Connection,
-  EndedConnection,
-  LiveConnections,
-  LiveLosses,
-  OpenSocket,
-  Totals,
+import {
+  type Connection,
+  copyConnection,
+  type EndedConnection,
+  type LiveConnections,
+  type LiveLosses,
+  type OpenSocket,
+  type Totals,
 } from '@weir/tracer';
 import { type EndedSum, EndedSums } from './ended.js';
 import { Histories } from './history.js';
@@ -30,7 +31,7 @@ export interface Frame {
 export function frozen(frame: Frame): Frame {
   return {
     ...frame,
-    connections: frame.connections.map((connection) => ({ ...connection })),
+    connections: frame.connections.map(copyConnection),
     ended: frame.ended.map((sum) => ({ ...sum })),
     totals: { ...frame.totals },
     lost: { ...frame.lost },
@@ -62,7 +63,7 @@ export class Watch {
     await this.#live.refresh();
     const nowNs = this.#now();
     const { ended } = this.#live.takeEnded();
-    const connections = [...this.#live];
+    const connections = [...(this.#live.views ?? this.#live)];
     this.#sums.refresh(connections, ended, nowNs);
     this.histories.record(connections);
     this.#keepEndings(ended);

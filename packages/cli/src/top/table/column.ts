@@ -25,41 +25,15 @@ export interface Column<Row> extends ColumnShape {
   text(row: Row): string;
 }
 
-/**
- * Sorts rows by a column, rows of equal values by another column, and leaves the rest as it was. Each value is looked up
- * once: there may be a hundred thousand rows.
- */
-export function sortRows<Row>(
-  rows: readonly Row[],
-  column: Column<Row>,
-  descending: boolean,
-  then?: Column<Row>,
-): Row[] {
-  const values = rows.map((row) => column.value(row));
-  const next = then && rows.map((row) => then.value(row));
-  const sign = descending ? -1 : 1;
-  const order = Uint32Array.from(rows, (_, index) => index).sort(
-    (a, b) => compare(values[a], values[b], sign) || (next ? compare(next[a], next[b], sign) : 0) || a - b,
-  );
-  return Array.from(order, (index) => rows[index]!);
-}
-
-function compare(left: Value, right: Value, sign: 1 | -1): number {
-  if (left === right) return 0;
-  if (left === undefined) return 1;
-  if (right === undefined) return -1;
-  return left < right ? -sign : sign;
-}
-
-type Parts<Row> = Partial<ColumnShape> & Pick<Column<Row>, 'id' | 'rank' | 'value' | 'text'>;
+type ColumnParts<Row> = Partial<ColumnShape> & Pick<Column<Row>, 'id' | 'rank' | 'value' | 'text'>;
 
 /** A column of words. */
-export function words<Row>(title: string, least: number, most: number, parts: Parts<Row>): Column<Row> {
+export function words<Row>(title: string, least: number, most: number, parts: ColumnParts<Row>): Column<Row> {
   return { title, least, most, align: 'left', descending: false, ...parts };
 }
 
 /** A column of numbers. */
-export function numbers<Row>(title: string, width: number, parts: Parts<Row>): Column<Row> {
+export function numbers<Row>(title: string, width: number, parts: ColumnParts<Row>): Column<Row> {
   return { title, least: width, most: width, align: 'right', descending: true, ...parts };
 }
 

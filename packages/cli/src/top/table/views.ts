@@ -6,11 +6,12 @@ import { type Enrichment, noEnrichment } from '../model/enrichment.js';
 import type { Frame } from '../model/frame.js';
 import { byPeer, byProcess } from '../model/groups.js';
 import { processKey } from '../model/process-key.js';
-import { type Column, type ColumnShape, sortRows } from './column.js';
+import type { Column, ColumnShape } from './column.js';
 import { connectionColumns } from './connections.js';
 import type { Context } from './context.js';
 import { peerColumns, processColumns } from './group-columns.js';
 import { listeningColumns } from './listening.js';
+import { SortedRows } from './sorted-rows.js';
 
 export const viewNames = ['connections', 'processes', 'peers', 'listening'] as const;
 export type ViewName = (typeof viewNames)[number];
@@ -127,15 +128,15 @@ function sheet<Row>(parts: Parts<Row>): Sheet {
   const column = columns.find(({ id }) => id === sort.column);
   // Rows of the same rate, or of none, are sorted by the bytes that they have moved.
   const bytes = sort.column === 'rate' ? columns.find(({ id }) => id === 'bytes') : undefined;
-  const rows = column === undefined ? parts.rows : sortRows(parts.rows, column, sort.descending, bytes);
+  const rows = new SortedRows(parts.rows, column, sort.descending, bytes);
   const byId = new Map(columns.map((item) => [item.id, item]));
   return {
     columns,
-    size: rows.length,
-    key: (index) => key(rows[index]!),
-    indexOf: (wanted) => rows.findIndex((row) => key(row) === wanted),
-    text: (index, { id }) => byId.get(id)!.text(rows[index]!),
-    connection: (index) => connection?.(rows[index]!),
-    drillDown: (index) => drillDown?.(rows[index]!),
+    size: rows.size,
+    key: (index) => key(rows.at(index)),
+    indexOf: (wanted) => rows.indexOf((row) => key(row) === wanted),
+    text: (index, { id }) => byId.get(id)!.text(rows.at(index)),
+    connection: (index) => (index < rows.size ? connection?.(rows.at(index)) : undefined),
+    drillDown: (index) => (index < rows.size ? drillDown?.(rows.at(index)) : undefined),
   };
 }
