@@ -19,6 +19,7 @@ import {
 } from '../src/sockets/index.js';
 import { emptyDiagSocket, encodeRequest, readReply } from '../src/sockets/inet-diag.js';
 import { parseMounts } from '../src/sockets/namespaces.js';
+import { OwnerTable } from '../src/sockets/owner-table.js';
 import { emptyTcpInfo, readTcpInfo, type TcpInfo } from '../src/sockets/tcp-info.js';
 
 /** A struct tcp_info whose every byte encodes its offset. */
@@ -423,5 +424,25 @@ describe('processes of sockets', () => {
     refresh(after);
     assert.equal(find.isSame?.(known), false);
     assert.deepEqual(find(7, known, ns(event)), { ...known, comm: 'cat' });
+  });
+});
+
+describe('the owners of very many sockets', () => {
+  it('are found again, the several of one socket in ascending order', () => {
+    const owners = new OwnerTable();
+    const count = 5_000;
+    const inodeOf = (index: number) => 1 + index * 0x1_0001;
+    for (let index = 0; index < count; index++) owners.add(inodeOf(index), 100 + (index % 7));
+    for (const pid of [9, 300, 9, 8]) owners.add(inodeOf(3), pid);
+    assert.equal(owners.size, count);
+    for (let index = 0; index < count; index++) {
+      const expected = index === 3 ? [8, 9, 103, 300] : [100 + (index % 7)];
+      assert.deepEqual(owners.get(inodeOf(index)), expected);
+      for (const pid of expected) assert.ok(owners.has(inodeOf(index), pid));
+      assert.ok(!owners.has(inodeOf(index), 1));
+    }
+    assert.equal(owners.get(0xffff_ffff), undefined);
+    owners.add(0, 1);
+    assert.deepEqual([owners.get(0), owners.has(0, 0), owners.has(0, 1)], [undefined, false, false]);
   });
 });

@@ -3,6 +3,7 @@ import { OptionError } from '@weir/ebpf';
 import type { ConnectionsOptions, TracerOptions } from '@weir/tracer';
 import { ExitCode, UsageError } from '../failure.js';
 import type { Output } from '../output/output.js';
+import { giveBackCodeSoon, keepYoungSpaceSmall } from '../trace/give-back.js';
 import { Interruption, type SignalSource } from '../trace/interruption.js';
 import type { TracerFactory } from '../tracing.js';
 import { HostEnrichment } from './model/enrichment.js';
@@ -55,6 +56,8 @@ export async function runTopSession(
   };
   using _interruption = new Interruption(host.signals, end, (code) => host.exit(code));
   host.stdout.onBroken(end);
+  // A refresh makes few new objects, however many connections there are.
+  keepYoungSpaceSmall();
   using enrichment = new HostEnrichment(request.enrich, request.resolve);
   await using tracer = start(tracing, request.options);
   using live = connect(() => tracer.connections(request.connections));
@@ -62,6 +65,7 @@ export async function runTopSession(
   const watch = new Watch(live, () => Number(process.hrtime.bigint()), problems);
   // This is before the terminal is taken, so that errors appear on the screen that stays.
   const first = await watch.refresh();
+  giveBackCodeSoon();
   if (ended) return ExitCode.ok;
 
   if (host.terminal !== undefined) {

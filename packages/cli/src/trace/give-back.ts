@@ -15,9 +15,14 @@ export function keepYoungSpaceSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1');
 }
 
-/** Lets that space grow as events need it, and soon gives back the code that ran once. The timer keeps no process alive. */
+/** Lets that space grow as events need it, and soon gives back the code that ran once. */
 export function giveBackSoon(): void {
   setFlagsFromString('--semi-space-growth-factor=2');
+  giveBackCodeSoon();
+}
+
+/** Soon gives back the code that ran once. The timer keeps no process alive. */
+export function giveBackCodeSoon(): void {
   setTimeout(giveBackCode, DELAY_MS).unref();
 }
 

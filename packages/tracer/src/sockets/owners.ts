@@ -6,6 +6,7 @@
 import { monotonicNs } from '@weir/ebpf/sys';
 import { procReader, socketInode } from './descriptors.js';
 import type { HolderWalk, NamespaceHolder } from './holders.js';
+import { OwnerTable } from './owner-table.js';
 
 /** Looks at descriptors; replaced in tests. */
 export interface DescriptorReader {
@@ -39,7 +40,7 @@ const DESCRIPTORS_AT_A_TIME = 64;
 interface Pass {
   readonly startedAt: number;
   readonly pids: readonly number[];
-  readonly owners: Owners;
+  readonly owners: OwnerTable;
   readonly namespaces: Map<number, NamespaceHolder>;
   /** Sockets whose owner was wanted before it began. */
   readonly sought: ReadonlySet<number>;
@@ -50,38 +51,6 @@ interface Pass {
   tookMs: number;
 }
 
-/** Owners by inode. Nearly every socket has one, so further ones are kept apart. */
-class Owners {
-  readonly #first = new Map<number, number>();
-  readonly #all = new Map<number, number[]>();
-
-  add(inode: number, pid: number): void {
-    const first = this.#first.get(inode);
-    if (first === undefined) this.#first.set(inode, pid);
-    else if (first !== pid) {
-      const all = this.#all.get(inode);
-      if (all === undefined) this.#all.set(inode, [first, pid]);
-      else if (!all.includes(pid)) all.push(pid);
-      this.#all.get(inode)?.sort((a, b) => a - b);
-    }
-  }
-
-  get(inode: number): readonly number[] | undefined {
-    const all = this.#all.get(inode);
-    if (all !== undefined) return all;
-    const first = this.#first.get(inode);
-    return first === undefined ? undefined : [first];
-  }
-
-  has(inode: number, pid: number): boolean {
-    return this.#first.get(inode) === pid || this.#all.get(inode)?.includes(pid) === true;
-  }
-
-  get size(): number {
-    return this.#first.size;
-  }
-}
-
 /** The owners of sockets, found little by little. Needs CAP_SYS_PTRACE for processes of other users. */
 export class SocketOwners {
   readonly #stepMs: number;
@@ -90,7 +59,7 @@ export class SocketOwners {
   readonly #reader: DescriptorReader;
   readonly #walk: HolderWalk | undefined;
   readonly #now: () => number;
-  #owners = new Owners();
+  #owners = new OwnerTable();
   #namespaces: ReadonlyMap<number, NamespaceHolder> = new Map();
   #passes = 0;
   #completedAt = Number.NEGATIVE_INFINITY;
@@ -208,7 +177,7 @@ export class SocketOwners {
     return {
       startedAt: now,
       pids: this.#walk === undefined ? [...this.#reader.pids()].sort((a, b) => a - b) : [],
-      owners: new Owners(),
+      owners: new OwnerTable(),
       namespaces: new Map(),
       sought,
       nextPid: 0,
