@@ -81,7 +81,7 @@ async function measure(netns: string, loads: readonly Holder[]): Promise<Result>
     await sleep(200);
     refreshes.push(await refresh(live));
   }
-  const all = [...live];
+  const all = [...(live.views ?? live)];
   const sockets = all.length;
   expect(sockets === 2 * connections, `${sockets} ends are in the table, of ${2 * connections}`);
   expect(
@@ -126,7 +126,7 @@ async function firstOfOlder(netns: string, loads: readonly Holder[]): Promise<Re
   await using tracer = Tracer.start({ filter, maxConnections });
   using live = tracer.connections();
   const first = await refresh(live);
-  const owned = [...live].filter(({ process }) => process !== undefined).length;
+  const owned = [...(live.views ?? live)].filter(({ process }) => process !== undefined).length;
   expect(owned === 2 * connections, `${owned} of ${2 * connections} older ends are there with a process`);
   for (const load of loads) await load.close();
   return first;

@@ -90,11 +90,8 @@ export class ConnectionStore {
     this.totals.ended++;
     connection.send_rate = 0;
     connection.receive_rate = 0;
-    this.endedQueue.add({
-      connection: this.copies.last(connection),
-      ended_ns: endedNs,
-      closed_by: closedBy,
-    });
+    const copy = this.copies.last(connection);
+    this.endedQueue.add({ entry: connection, copy, ended_ns: endedNs, closed_by: closedBy });
   }
 
   /** Ends connections that vanished and whose record of the end will not come any more. */

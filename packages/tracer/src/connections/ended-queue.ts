@@ -1,6 +1,6 @@
 /** Connections that are not live any more: each is reported once, with its final figures. */
 import { BoundedMap } from '@weir/ebpf/bounded-map';
-import type { EndedConnection } from './connection.js';
+import { type Connection, copyConnection, type EndedConnection } from './connection.js';
 import type { Entry } from './entry.js';
 import { tupleText } from './tuple.js';
 
@@ -166,17 +166,23 @@ export class RecentlyClosed {
   }
 }
 
+interface Ended extends Omit<EndedConnection, 'connection'> {
+  readonly entry: Entry;
+  /** The object that stands for it outside, if it was handed out. */
+  readonly copy: Connection | undefined;
+}
+
 /** Ended connections since the last call of `take`; beyond a limit the oldest are dropped, and counted. */
 export class EndedQueue {
   readonly #limit: number;
-  #ended: EndedConnection[] = [];
+  #ended: Ended[] = [];
   #dropped = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  add(ended: EndedConnection): void {
+  add(ended: Ended): void {
     if (this.#ended.length >= this.#limit) {
       const kept = this.#limit >> 1;
       this.#dropped += this.#ended.length - kept;
@@ -186,7 +192,12 @@ export class EndedQueue {
   }
 
   take(): { readonly ended: readonly EndedConnection[]; readonly dropped: number } {
-    const taken = { ended: this.#ended, dropped: this.#dropped };
+    const ended = this.#ended.map(({ entry, copy, ended_ns, closed_by }) => ({
+      connection: copy ?? copyConnection(entry),
+      ended_ns,
+      closed_by,
+    }));
+    const taken = { ended, dropped: this.#dropped };
     this.#ended = [];
     this.#dropped = 0;
     return taken;

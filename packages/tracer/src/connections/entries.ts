@@ -5,7 +5,7 @@ import { FLOW_WORDS, readFlowId } from './flow-ids.js';
 import { finishHash, hashWords, mixWord } from './hash.js';
 import { NumberIndex } from './number-index.js';
 import { LooseRows, Rows } from './rows.js';
-import { hashTuple, sameTuple, TUPLE_WORDS } from './tuple.js';
+import { hashTuple, sameTuple } from './tuple.js';
 
 export class Entries {
   readonly #all = new Set<Entry>();
@@ -54,12 +54,12 @@ export class Entries {
     return undefined;
   }
 
-  /** @param ends Words of {@link Tuple}. */
-  ofEnds(ends: Uint32Array): Entry | undefined {
+  /** @param ends Words of {@link Tuple}. @param place Where they are in this memory. */
+  ofEnds(ends: Uint32Array, place = 0): Entry | undefined {
     const index = this.#byEnds;
-    for (let at = index.first(hashWords(ends, 0, TUPLE_WORDS)); at >= 0; at = index.next()) {
+    for (let at = index.first(hashTuple(ends, place)); at >= 0; at = index.next()) {
       const entry = this.#byNumber[at]!;
-      if (sameTuple(ends, 0, entry.words, entry.endsAt)) return entry;
+      if (sameTuple(ends, place, entry.words, entry.endsAt)) return entry;
     }
     return undefined;
   }
@@ -86,7 +86,7 @@ export class Entries {
     if (entry.transport === 'udp') this.#udp++;
     else {
       // A connection takes the place of an earlier one with its ends.
-      const earlier = this.#withEndsOf(entry);
+      const earlier = this.ofEnds(entry.words, entry.endsAt);
       if (earlier !== undefined)
         this.#byEnds.remove(hashTuple(earlier.words, earlier.endsAt), earlier.number);
       this.#byEnds.add(hashTuple(entry.words, entry.endsAt), number);
@@ -120,10 +120,6 @@ export class Entries {
     entry.moveTo(this.#looseRows.take());
     this.#rows.giveBack(number);
     if (this.#all.size === 0) this.#byNumber.length = 0;
-  }
-
-  #withEndsOf(entry: Entry): Entry | undefined {
-    return this.ofEnds(entry.words.subarray(entry.endsAt, entry.endsAt + TUPLE_WORDS));
   }
 
   #addFlow(entry: Entry): void {

@@ -17,11 +17,12 @@ export class PublicCopies {
     return copy;
   }
 
-  /** The object of an entry that has ended: it stays as it is from now on. */
-  last(entry: Entry): Connection {
-    const copy = this.of(entry);
+  /** The object of an entry that has ended, if it was handed out: it stays as it is from now on. */
+  last(entry: Entry): Connection | undefined {
+    const known = this.#copies.get(entry);
+    if (known === undefined) return undefined;
     this.#copies.delete(entry);
-    return copy;
+    return update(known, entry);
   }
 
   forget(entry: Entry): void {

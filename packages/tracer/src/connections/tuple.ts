@@ -94,7 +94,9 @@ export function sameTuple(a: Uint32Array, atA: number, b: Uint32Array, atB: numb
 
 /** A text that is the same for the same ends of a transport. */
 export function tupleText(transport: 'tcp' | 'udp', words: Uint32Array, at: number): string {
-  return `${transport} ${words.subarray(at, at + TUPLE_WORDS).join(' ')}`;
+  const parts: (string | number)[] = [transport];
+  for (let word = 0; word < TUPLE_WORDS; word++) parts.push(words[at + word]!);
+  return parts.join(' ');
 }
 
 function addressAt(words: Uint32Array, at: number): string {
