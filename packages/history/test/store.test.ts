@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { HistoryInUseError, HistoryStore } from '../src/index.js';
 import { segmentTables, tables } from '../src/schema/index.js';
+import { plainEnd } from './support/plain-rows.js';
 import { Random, randomRows } from './support/random-rows.js';
 import { batchOf, HOUR, HOUR_NS, openStore, readTable, temporaryFolder } from './support/store.js';
 
@@ -121,6 +122,31 @@ describe('a history', () => {
       await readTable(store, 'ends', 'time, flow_ns'),
       [...first.ends, ...late.ends].sort(byTime),
     );
+  });
+
+  test('copies an hour in parts where its rows are too long for the memory', async (context) => {
+    const store = await openStore(context, { memoryBytes: 64 * 2 ** 20, temporaryBytes: 2 ** 20 });
+    const random = new Random(9);
+    for (let number = 1; number <= 12; number++) {
+      const ends = Array.from({ length: 2000 }, (_, index) =>
+        plainEnd(random, {
+          time: HOUR + (HOUR_NS / 12n) * BigInt(number - 1) + BigInt(index),
+          command_line: Buffer.from(String(random.wide())).toString('hex').repeat(100),
+        }),
+      );
+      await store.append(batchOf(number, { ends }));
+    }
+    await store.append(batchOf(13, { time: HOUR + 2n * HOUR_NS }));
+    const { copied } = await store.maintain();
+    assert.ok(copied.length > 1, String(copied.length));
+    assert.equal(
+      copied.reduce((sum, { rows }) => sum + rows, 0),
+      24_000,
+    );
+    const [row] = await store.read((session) =>
+      session.query(`SELECT count(*), count(DISTINCT flow_ns) FROM ${session.source('ends')}`),
+    );
+    assert.deepEqual(row, [24_000n, 24_000n]);
   });
 
   for (const [text, back] of [

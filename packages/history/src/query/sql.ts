@@ -82,20 +82,19 @@ async function run(connection: DuckDBConnection, sql: string, limit: number): Pr
   return { columns, rows: rows.slice(0, limit), truncated: rows.length > limit };
 }
 
+const mistakes =
+  /^(Parser|Binder|Catalog|Conversion|Permission|Not implemented|Out of Range|Invalid Input|Mismatch Type)/i;
+
 /** What DuckDB says against a statement is the user's mistake, except where the history is at fault. */
 function userError(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof OptionError || error instanceof InterruptedError)
     return error;
-  if (failureKind(error) !== 'other') return error;
-  if (
-    /^(Parser|Binder|Catalog|Conversion|Permission|Not implemented|Out of Range|Invalid Input|Mismatch Type)/i.test(
-      error.message,
-    )
-  )
-    return new OptionError(`sql: ${error.message}`, { cause: error });
-  if (/^Out of Memory/i.test(error.message))
+  const kind = failureKind(error);
+  if (kind === 'memory')
     return new OptionError('sql: the statement needs more memory than is allowed: ask about less', {
       cause: error,
     });
+  if (kind === 'other' && mistakes.test(error.message))
+    return new OptionError(`sql: ${error.message}`, { cause: error });
   return error;
 }

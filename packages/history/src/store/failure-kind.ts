@@ -9,6 +9,7 @@ export type FailureKind =
   | 'invalidated'
   | 'missing'
   | 'damaged'
+  | 'memory'
   | 'other';
 
 const codes: Readonly<Record<string, FailureKind>> = {
@@ -24,6 +25,7 @@ const texts: readonly (readonly [RegExp, FailureKind])[] = [
   [/Read-only file system/i, 'read-only'],
   [/Could not set lock on file|Conflicting lock/i, 'in-use'],
   [/^INTERRUPT|Interrupted!/, 'interrupted'],
+  [/^Out of Memory Error/, 'memory'],
   [/database has been invalidated/i, 'invalidated'],
   [/not a valid DuckDB database file|corrupt|checksum|Serialization Error|replaying WAL/i, 'damaged'],
   [/No such file or directory|No files found/i, 'missing'],
