@@ -10,13 +10,13 @@ import { randomEvent, randomFrom } from './support/random-events.js';
 
 const clock = new WallClock(1_700_000_000_123_456_789n);
 
-async function columnsOf(events: readonly DataView[]): Promise<EventColumns[]> {
+async function columnsOf(events: readonly DataView[], wall = clock): Promise<EventColumns[]> {
   const ring = new FakeRing();
   const { stream } = fakeStream(ring, undefined);
   stream.hasReader = true;
   for (const event of events) ring.add(event);
   await stream.drain();
-  const reader = new ColumnReader(clock);
+  const reader = new ColumnReader(wall);
   const batches: EventColumns[] = [];
   for (let batch = reader.next(stream); batch !== undefined; batch = reader.next(stream)) {
     for (const name of columnNames) batch.column(name);
@@ -65,6 +65,34 @@ describe('columns of events', () => {
       [0, 5, 5],
     );
     assert.equal(batch.others[0]!.record, lost);
+  });
+
+  it('have the wall-clock times of their records, also where the clock was set between them', async () => {
+    const second = 1_000_000_000;
+    const steady = Array.from({ length: 50 }, (_, index) => closeEvent(BigInt(index) * 777_777_777_777n));
+    for (const offset of [0n, -5n * 10n ** 18n, 2n ** 62n, 1_700_000_000_999_999_999n]) {
+      const wall = new WallClock(offset);
+      await columnsOf(steady, wall);
+      wall.setOffset(offset + 12_345_678_901n, 7000 * second);
+      wall.setOffset(offset - 98_765_432_101n, 20_000 * second);
+      await columnsOf(steady, wall);
+    }
+  });
+
+  it('have the wall-clock times of their records, also where an event comes too late', async () => {
+    const ring = new FakeRing();
+    const { stream } = fakeStream(ring, undefined);
+    stream.hasReader = true;
+    for (const time of [5_000_000_000n, 6_000_000_000n]) ring.add(closeEvent(time));
+    await stream.drain();
+    ring.add(closeEvent(3_000_000_000n));
+    await stream.drain();
+    const wall = new WallClock(1_700_000_000_123_456_789n);
+    wall.setOffset(1_800_000_000_000_000_000n, 4_000_000_000);
+    const batch = new ColumnReader(wall).next(stream)!;
+    assert.equal(stream.inversions, 1);
+    assert.deepEqual([...batch.column('monotonic_ns')], [5e9, 6e9, 3e9]);
+    assertColumns(batch);
   });
 
   it('stay valid after their batch, which itself is over', async () => {

@@ -1,11 +1,12 @@
 /** How each column is read from events. */
 import { EventFlag, offsetsProcess, offsetsTcpEvent, offsetsTuple, TcpEventKind } from '../generated/tcp.js';
-import { type CloseReader, closeReaders, readCloseField } from '../records/close-readers.js';
-import { readWide } from '../records/event-members.js';
+import { type CloseReader, closeReaders } from '../records/close-readers.js';
 import type { WallClock } from '../stream/clock.js';
 import type { CloseColumns, ColumnName, ColumnTypes } from './column-types.js';
 import type { EventRows } from './event-rows.js';
 import { type NumberSource, numberColumn } from './number-column.js';
+import { wallTimes } from './wall-times.js';
+import { type WordSource, wordColumn } from './word-column.js';
 
 const at = offsetsTcpEvent;
 const inTuple = (member: keyof typeof offsetsTuple): number => at.tuple + offsetsTuple[member];
@@ -28,27 +29,14 @@ const number =
     numberColumn(rows, source);
 
 const word =
-  (read: (view: DataView, offset: number) => number) =>
-  (rows: EventRows): Uint8Array => {
-    const values = new Uint8Array(rows.length);
-    for (let row = 0; row < values.length; row++) values[row] = read(rows.view, rows.offset(row));
-    return values;
-  };
-
-const kindOf = (view: DataView, offset: number): TcpEventKind =>
-  view.getUint32(offset + at.event, true) as TcpEventKind;
-const flagsOf = (view: DataView, offset: number): number => view.getUint32(offset + at.flags, true);
+  (source: WordSource) =>
+  (rows: EventRows): Uint8Array =>
+    wordColumn(rows, source);
 
 function readClose(reader: CloseReader): (rows: EventRows) => Float64Array | Uint8Array {
-  const { mask, wide, nanoseconds, zeroIsUnknown } = reader;
-  if (reader.field.unit === 'name') {
-    return word((view, offset) =>
-      kindOf(view, offset) === TcpEventKind.EVENT_CLOSE
-        ? 1 + readCloseField(reader, view, offset, flagsOf(view, offset))
-        : 0,
-    );
-  }
-  return number({ at: reader.at, bits: wide ? 64 : 32, kinds: closes, mask, nanoseconds, zeroIsUnknown });
+  const { at, mask, wide, nanoseconds, zeroIsUnknown } = reader;
+  if (reader.field.unit === 'name') return word({ at, kinds: closes, mask, plus: 1 });
+  return number({ at, bits: wide ? 64 : 32, kinds: closes, mask, nanoseconds, zeroIsUnknown });
 }
 
 const closeColumns = Object.fromEntries(
@@ -57,7 +45,7 @@ const closeColumns = Object.fromEntries(
 
 /** How each column is read. */
 export const columnTable: { readonly [Name in ColumnName]: Read<Name> } = {
-  event: word(kindOf),
+  event: word({ at: at.event, kinds: all, plus: 0 }),
   time_ns: wallTimes,
   monotonic_ns: number({ at: at.timeNs, bits: 64, kinds: all }),
   cpu: (rows) => rows.uint32(at.cpu),
@@ -78,19 +66,14 @@ export const columnTable: { readonly [Name in ColumnName]: Read<Name> } = {
   local_port: number({ at: inTuple('localPort'), bits: 16, kinds: ofSockets }),
   peer_address: (rows) => rows.bytes16(inTuple('peerAddress')),
   peer_port: number({ at: inTuple('peerPort'), bits: 16, kinds: ofSockets }),
-  direction: word((view, offset) =>
-    kindOf(view, offset) === TcpEventKind.EVENT_FD_INSTALL ? 0 : view.getUint32(offset + at.direction, true),
-  ),
+  direction: word({ at: at.direction, kinds: ofSockets, plus: 0 }),
   flow_ns: (rows) => rows.uint64(at.flowNs),
   flow_cpu: (rows) => rows.uint32(at.flowCpu),
   handshake_us: number({
     ...{ at: at.durationNs, bits: 64, nanoseconds: true },
     ...{ kinds: bit(TcpEventKind.EVENT_CONNECT), mask: hasDuration },
   }),
-  accounted: word((view, offset) => {
-    if (kindOf(view, offset) !== TcpEventKind.EVENT_ACCEPT) return 0;
-    return flagsOf(view, offset) & EventFlag.EVENT_BY_LISTENER ? 2 : 1;
-  }),
+  accounted: accountedWords,
   error: number({ at: at.error, bits: 32, kinds: bit(TcpEventKind.EVENT_FAIL), zeroIsUnknown: true }),
   fd: number({ at: at.fd, bits: 32, kinds: bit(TcpEventKind.EVENT_FD_INSTALL) }),
   ...closeColumns,
@@ -104,18 +87,10 @@ export const columnTable: { readonly [Name in ColumnName]: Read<Name> } = {
 /** The names of all columns. */
 export const columnNames = Object.keys(columnTable) as readonly ColumnName[];
 
-/** Seconds times 10^9 needs more than the 53 bits of a number: it is multiplied in two halves. */
-function wallTimes(rows: EventRows, clock: WallClock): BigInt64Array {
-  const halves = new Uint32Array(2 * rows.length);
-  for (let row = 0; row < rows.length; row++) {
-    clock.locate(readWide(rows.view, rows.offset(row) + at.timeNs));
-    const upper = Math.floor(clock.second / 2 ** 16);
-    const high = upper * 1e9;
-    const lower = (clock.second - upper * 2 ** 16) * 1e9 + clock.nanosecond;
-    const carried = Math.floor(high / 2 ** 16);
-    const low = (high - carried * 2 ** 16) * 2 ** 16 + lower;
-    halves[2 * row] = low % 2 ** 32;
-    halves[2 * row + 1] = carried + Math.floor(low / 2 ** 32);
-  }
-  return new BigInt64Array(halves.buffer);
+function accountedWords(rows: EventRows): Uint8Array {
+  const accepts = { at: -1, kinds: bit(TcpEventKind.EVENT_ACCEPT), plus: 1 } as const;
+  const values = wordColumn(rows, accepts);
+  const byListener = wordColumn(rows, { ...accepts, mask: EventFlag.EVENT_BY_LISTENER });
+  for (let row = 0; row < values.length; row++) values[row]! += byListener[row]!;
+  return values;
 }

@@ -52,6 +52,11 @@ export class WallClock {
     this.nanosecond = ns - carry * NS_PER_SECOND;
   }
 
+  /** Whether the wall clock was not set at a moment or later. */
+  isSteadySince(monotonicNs: number): boolean {
+    return monotonicNs >= this.#offsets[0].fromNs;
+  }
+
   /** The second that was located, as RFC 3339 without a zone. */
   secondText(): string {
     if (this.second !== this.#cachedSecond) {

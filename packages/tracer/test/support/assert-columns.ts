@@ -43,6 +43,8 @@ export function assertColumns(batch: EventColumns): void {
 }
 
 function wallText(ns: bigint): string {
-  const text = new Date(Number(ns / 1_000_000_000n) * 1000).toISOString().slice(0, 19);
-  return `${text}.${(ns % 1_000_000_000n).toString().padStart(9, '0')}Z`;
+  const perSecond = 1_000_000_000n;
+  const fraction = ((ns % perSecond) + perSecond) % perSecond;
+  const text = new Date(Number((ns - fraction) / perSecond) * 1000).toISOString().slice(0, 19);
+  return `${text}.${fraction.toString().padStart(9, '0')}Z`;
 }
