@@ -23,11 +23,11 @@ export interface HostResult {
 }
 
 /**
- * What the events become: objects; JSON lines in UTF-8, from the objects or straight from the events; columns: one, the four
+ * What the events become: objects, in batches or one by one; JSON lines in UTF-8, from the objects or straight from the events; columns: one, the four
  * that a sum of bytes by process needs, or all.
  */
 const forms = [
-  ...(['objects', 'JSON lines from objects', 'JSON lines'] as const),
+  ...(['objects', 'objects one by one', 'JSON lines from objects', 'JSON lines'] as const),
   ...(['one column', 'four columns', 'all columns'] as const),
 ] as const;
 type Form = (typeof forms)[number];
@@ -46,12 +46,20 @@ const connections = 20_000;
 /** Events of these connections, four each, but for a few that the load may not have ended with. */
 const enough = connections * 4 - 16;
 
+/** Single records are counted by so many. */
+const fewer = 8;
+
 /** Reads in a form; yields the events of each batch. */
 async function* read(tracer: Tracer, form: Form): AsyncGenerator<number> {
   switch (form) {
     case 'objects':
       for await (const batch of tracer.batches()) yield batch.length;
       return;
+    case 'objects one by one': {
+      let count = 0;
+      for await (const _record of tracer) if (++count % fewer === 0) yield fewer;
+      return;
+    }
     case 'JSON lines from objects':
       for await (const batch of tracer.batches()) {
         Buffer.from(batch.map(jsonLine).join(''));

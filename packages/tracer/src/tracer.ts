@@ -25,6 +25,7 @@ import { openEventRing } from './stream/event-ring.js';
 import { EventStream } from './stream/event-stream.js';
 import { FollowedClock } from './stream/followed-clock.js';
 import { Losses } from './stream/losses.js';
+import { RecordIterator } from './stream/record-iterator.js';
 import { UdpFlowSource } from './stream/udp-flow-source.js';
 import { type TypeChoice, targetTypes } from './types/target.js';
 
@@ -147,8 +148,8 @@ export class Tracer implements TracerApi {
     }
   }
 
-  async *[Symbol.asyncIterator](): AsyncIterator<TraceRecord> {
-    for await (const batch of this.batches()) yield* batch;
+  [Symbol.asyncIterator](): AsyncIterator<TraceRecord> {
+    return new RecordIterator(this.batches());
   }
 
   batches(): AsyncIterable<readonly TraceRecord[]> {
