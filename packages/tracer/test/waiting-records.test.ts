@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { monotonicNs } from '@weir/ebpf/sys';
-import { ColumnReader } from '../src/columns/event-columns.js';
+import { ColumnReader, type EventColumns } from '../src/columns/event-columns.js';
 import { offsetsTcpEvent } from '../src/generated/tcp.js';
 import type { LostRecord, TraceRecord } from '../src/index.js';
 import { JsonReader } from '../src/json/json-reader.js';
@@ -22,7 +23,7 @@ const lostRecord: LostRecord = { event: 'lost', time: '', monotonic_ns: 0, count
 function stillClock(): FollowedClock {
   return new FollowedClock({
     happened: () => false,
-    wait: async () => undefined,
+    wait: ({ signal }) => once(signal!, 'abort'),
     offsetNs: () => 1_700_000_000_123_456_789n,
     nowNs: () => 0,
     [Symbol.dispose]: () => undefined,
@@ -31,12 +32,19 @@ function stillClock(): FollowedClock {
 
 type Take = (stream: EventStream) => readonly string[];
 
-/** What waits, read in one of the forms: a line for each record. */
-function readers(clock: WallClock): readonly Take[] {
+/**
+ * What waits, read in one of the forms: a line for each record.
+ *
+ * @returns with a function that compares the last batch of columns with what it was at first, as long as it is not over.
+ */
+function readers(clock: WallClock): { takes: readonly Take[]; assertBatch: () => void } {
+  let last: { readonly batch: EventColumns; readonly records: readonly string[] } | undefined;
+  const recordsOf = (batch: EventColumns): string[] =>
+    Array.from({ length: batch.length }, (_, row) => jsonLine(batch.record(row)));
   const columns = new ColumnReader(clock);
   const json = new JsonReader(clock);
   const text = new TextDecoder();
-  return [
+  const takes: Take[] = [
     (stream) => stream.take().map(jsonLine),
     (stream) => {
       const batch = json.next(stream);
@@ -44,16 +52,24 @@ function readers(clock: WallClock): readonly Take[] {
     },
     (stream) => {
       const batch = columns.next(stream);
+      last = undefined;
       if (batch === undefined) return [];
-      assertColumns(batch);
+      const records = recordsOf(batch);
+      last = { batch, records };
       const lines: string[] = [];
       for (let row = 0; row <= batch.length; row++) {
         for (const other of batch.others) if (other.row === row) lines.push(jsonLine(other.record));
-        if (row < batch.length) lines.push(jsonLine(batch.record(row)));
+        if (row < batch.length) lines.push(records[row]!);
       }
       return lines;
     },
   ];
+  const assertBatch = (): void => {
+    if (last === undefined) return;
+    assert.deepEqual(recordsOf(last.batch), last.records);
+    assertColumns(last.batch);
+  };
+  return { takes, assertBatch };
 }
 
 /** Times since the last one, in order but for some; all of them before now. */
@@ -93,7 +109,7 @@ describe('events that wait in the ring', () => {
       ]);
       stream.hasReader = true;
       const decoder = new EventDecoder(clock.wall);
-      const takes = readers(clock.wall);
+      const { takes, assertBatch } = readers(clock.wall);
       const expected: string[] = [];
       const found: string[] = [];
       const seen: string[] = [];
@@ -138,9 +154,12 @@ describe('events that wait in the ring', () => {
         } else {
           await stream.wait(new AbortController().signal);
         }
+        if (random() < 0.3) assertBatch();
       }
       await drain(true);
       while (!stream.isEmpty) found.push(...takes[run % takes.length]!(stream));
+      assertBatch();
+      assert.deepEqual(takes[run % takes.length]!(stream), []);
       assertLines(found, expected, `run ${run}`);
       assert.equal(stream.inversions, 0);
       assert.equal(ring.occupied, 0);
@@ -231,6 +250,28 @@ describe('the room of a ring in which events wait', () => {
     await stream.wait(new AbortController().signal);
     assert.equal(ring.occupied, 0);
     stream[Symbol.dispose]();
+  });
+
+  it('is lent to a batch of columns until the next is asked for, or the room is needed, or the tracer ends', async () => {
+    const events = (from: number, count: number): DataView[] =>
+      Array.from({ length: count }, (_, index) => closeEvent(BigInt(from + index)));
+    const timesOf = ({ length }: EventColumns, from: number): number[] =>
+      Array.from({ length }, (_, row) => from + row);
+    const { ring, stream } = filled(300);
+    const reader = new ColumnReader(new WallClock(0n));
+    await stream.drain();
+    const first = reader.next(stream)!;
+    assert.equal(ring.occupied, 300 * 216);
+    stream.watch(() => undefined)();
+    assert.equal(ring.occupied, 0);
+    for (const event of events(5000, 500)) ring.add(event);
+    assert.deepEqual([...first.column('monotonic_ns')], timesOf(first, 1000));
+    await stream.drain();
+    const second = reader.next(stream)!;
+    assert.equal(ring.occupied, 500 * 216);
+    stream[Symbol.dispose]();
+    ring.release();
+    assert.deepEqual([...second.column('monotonic_ns')], timesOf(second, 5000));
   });
 
   it('is not used for waiting while live connections read along', async () => {

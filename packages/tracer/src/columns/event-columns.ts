@@ -84,7 +84,11 @@ export class ColumnReader implements RecordSink {
   }
 
   events(block: EventBlock, offset: number, count: number): void {
-    this.#rows.push(block.words, offset, count);
+    this.#rows.push(block, offset, count);
+  }
+
+  keep(): void {
+    this.#rows.keep();
   }
 
   record(record: OtherRecord): void {

@@ -1,55 +1,97 @@
-/** Events one after the other in one memory, from which columns are read. */
-import { EVENT_STRIDE, EVENT_STRIDE_WORDS } from '../stream/staging.js';
+/** Events one after the other, from which columns are read. */
+import { EVENT_STRIDE, EVENT_STRIDE_WORDS, type EventBlock } from '../stream/staging.js';
 
+function newBlock(capacity: number): EventBlock {
+  const words = new Uint32Array(capacity * EVENT_STRIDE_WORDS);
+  return { words, view: new DataView(words.buffer) };
+}
+
+const noEvents = newBlock(0);
+
+function copyEvents(from: EventBlock, offset: number, count: number, to: Uint32Array, row: number): void {
+  const first = offset / 4;
+  const words = from.words.subarray(first, first + count * EVENT_STRIDE_WORDS);
+  to.set(words, row * EVENT_STRIDE_WORDS);
+}
+
+/** Events that came at once are read where they are, until {@link EventRows.keep}; others are copied. */
 export class EventRows {
-  /** The events as words of 32 bits. */
-  readonly words: Uint32Array;
-  readonly view: DataView;
+  readonly #capacity: number;
+  #own: EventBlock | undefined;
+  #block: EventBlock = noEvents;
+  /** Where the first event is, bytes. */
+  #offset = 0;
   #length = 0;
 
   /** @param capacity Events. */
   constructor(capacity: number) {
-    this.words = new Uint32Array(capacity * EVENT_STRIDE_WORDS);
-    this.view = new DataView(this.words.buffer);
+    this.#capacity = capacity;
   }
 
   get length(): number {
     return this.#length;
   }
 
+  /** The memory with the events, as words of 32 bits. */
+  get words(): Uint32Array {
+    return this.#block.words;
+  }
+
+  get view(): DataView {
+    return this.#block.view;
+  }
+
+  /** Where in {@link words} the first event starts. */
+  get first(): number {
+    return this.#offset / 4;
+  }
+
   clear(): void {
+    this.#block = noEvents;
+    this.#offset = 0;
     this.#length = 0;
   }
 
-  /** Copies events that lie one after the other in the same way. @param offset Of the first, bytes. */
-  push(source: Uint32Array, offset: number, count: number): void {
-    const from = offset / 4;
-    this.words.set(
-      source.subarray(from, from + count * EVENT_STRIDE_WORDS),
-      this.#length * EVENT_STRIDE_WORDS,
-    );
+  /** Adds events that lie one after the other. @param offset Of the first, bytes. */
+  push(block: EventBlock, offset: number, count: number): void {
+    if (this.#length === 0) {
+      this.#block = block;
+      this.#offset = offset;
+    } else {
+      this.keep();
+      copyEvents(block, offset, count, this.words, this.#length);
+    }
     this.#length += count;
+  }
+
+  /** Copies what is not in memory of its own yet. */
+  keep(): void {
+    if (this.#length === 0 || this.#block === this.#own) return;
+    this.#own ??= newBlock(this.#capacity);
+    copyEvents(this.#block, this.#offset, this.#length, this.#own.words, 0);
+    this.#block = this.#own;
+    this.#offset = 0;
   }
 
   /** Where an event starts in {@link view}, bytes. */
   offset(row: number): number {
-    return row * EVENT_STRIDE;
+    return this.#offset + row * EVENT_STRIDE;
   }
 
   /** A word of each event. @param at Where it is in an event, bytes. */
   uint32(at: number): Uint32Array {
-    const { words } = this;
+    const { words, first } = this;
     const values = new Uint32Array(this.#length);
-    for (let row = 0, from = at >>> 2; row < values.length; row++, from += EVENT_STRIDE_WORDS)
+    for (let row = 0, from = first + (at >>> 2); row < values.length; row++, from += EVENT_STRIDE_WORDS)
       values[row] = words[from]!;
     return values;
   }
 
   /** 64 bits of each event. */
   uint64(at: number): BigUint64Array {
-    const { words } = this;
+    const { words, first } = this;
     const values = new Uint32Array(2 * this.#length);
-    for (let to = 0, from = at >>> 2; to < values.length; to += 2, from += EVENT_STRIDE_WORDS) {
+    for (let to = 0, from = first + (at >>> 2); to < values.length; to += 2, from += EVENT_STRIDE_WORDS) {
       values[to] = words[from]!;
       values[to + 1] = words[from + 1]!;
     }
@@ -58,9 +100,9 @@ export class EventRows {
 
   /** 16 bytes of each event. */
   bytes16(at: number): Uint8Array {
-    const { words } = this;
+    const { words, first } = this;
     const values = new Uint32Array(4 * this.#length);
-    for (let to = 0, from = at >>> 2; to < values.length; to += 4, from += EVENT_STRIDE_WORDS) {
+    for (let to = 0, from = first + (at >>> 2); to < values.length; to += 4, from += EVENT_STRIDE_WORDS) {
       values[to] = words[from]!;
       values[to + 1] = words[from + 1]!;
       values[to + 2] = words[from + 2]!;

@@ -25,13 +25,13 @@ export interface NumberSource {
 /** A number for each event; NaN where the event has none. */
 export function numberColumn(rows: EventRows, source: NumberSource): Float64Array {
   const { at, bits, kinds, mask = 0, zeroIsUnknown = false, nanoseconds = false } = source;
-  const { words } = rows;
+  const { words, first } = rows;
   const values = new Float64Array(rows.length);
   const low = at >>> 2;
   const high = bits === 64 ? low + 1 : -1;
   const shift = bits === 16 ? 8 * (at & 3) : 0;
   const part = bits === 16 ? 0xffff : -1;
-  for (let row = 0, base = 0; row < values.length; row++, base += WORDS) {
+  for (let row = 0, base = first; row < values.length; row++, base += WORDS) {
     let value = Number.NaN;
     if (((kinds >>> words[base + KIND]!) & 1) !== 0 && (words[base + FLAGS]! & mask) === mask) {
       value = ((words[base + low]! >>> shift) & part) >>> 0;

@@ -14,22 +14,20 @@ export function wallTimes(rows: EventRows, clock: WallClock): BigInt64Array {
   return new BigInt64Array(halves.buffer);
 }
 
-const timeAt = (words: Uint32Array, row: number): number => {
-  const word = row * EVENT_STRIDE_WORDS + TIME;
-  return words[word]! + words[word + 1]! * WORD;
-};
+const timeAt = (words: Uint32Array, event: number): number =>
+  words[event + TIME]! + words[event + TIME + 1]! * WORD;
 
 /** False if the clock was set in between, or a row is older than the first. */
 function addToFirst(halves: Uint32Array, rows: EventRows, clock: WallClock): boolean {
-  const { words } = rows;
-  const first = timeAt(words, 0);
+  const { words, first: start } = rows;
+  const first = timeAt(words, start);
   if (!clock.isSteadySince(first)) return false;
   clock.locate(first);
   const base = BigInt.asUintN(64, BigInt(clock.second) * 1_000_000_000n + BigInt(clock.nanosecond));
   const low = Number(base & 0xffff_ffffn);
   const high = Number(base >> 32n);
-  for (let row = 0; row < rows.length; row++) {
-    const later = timeAt(words, row) - first;
+  for (let row = 0, event = start; row < rows.length; row++, event += EVENT_STRIDE_WORDS) {
+    const later = timeAt(words, event) - first;
     if (later < 0) return false;
     const sum = low + later;
     halves[2 * row] = sum;
@@ -39,8 +37,8 @@ function addToFirst(halves: Uint32Array, rows: EventRows, clock: WallClock): boo
 }
 
 function locateEach(halves: Uint32Array, rows: EventRows, clock: WallClock): void {
-  for (let row = 0; row < rows.length; row++) {
-    clock.locate(timeAt(rows.words, row));
+  for (let row = 0, event = rows.first; row < rows.length; row++, event += EVENT_STRIDE_WORDS) {
+    clock.locate(timeAt(rows.words, event));
     const upper = Math.floor(clock.second / 2 ** 16);
     const high = upper * 1e9;
     const lower = (clock.second - upper * 2 ** 16) * 1e9 + clock.nanosecond;

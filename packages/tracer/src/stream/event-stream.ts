@@ -92,9 +92,9 @@ export class EventStream implements Disposable {
 
   /** Shows all records that are still to be delivered, and all later ones. @returns a function that ends the watch. */
   watch(watcher: Watcher): () => void {
+    this.#waiting.mayStay = false;
     this.#waiting.each(0, 0, this.#decoder, watcher);
     this.#watchers.add(watcher);
-    this.#waiting.mayStay = false;
     return () => {
       this.#watchers.delete(watcher);
       this.#waiting.mayStay = !this.isWatched;
@@ -161,6 +161,7 @@ export class EventStream implements Disposable {
   [Symbol.dispose](): void {
     this.#disposed = true;
     this.#intake.stop();
+    this.#waiting.endLoan();
     clearTimeout(this.#leaving);
     this.#end.abort();
     this.#clock[Symbol.dispose]();

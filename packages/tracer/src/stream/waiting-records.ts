@@ -9,8 +9,9 @@ import { RecordQueue } from './record-queue.js';
 import { EVENT_STRIDE, EVENT_STRIDE_WORDS, type EventBlock, Staging } from './staging.js';
 import { emptyCounts } from './statistics.js';
 
-const { timeNs: timeAt, cpu: cpuAt, flags: flagsAt } = offsetsTcpEvent;
+const { timeNs: timeAt, cpu: cpuAt } = offsetsTcpEvent;
 const KIND = offsetsTcpEvent.event / 4;
+const FLAGS = offsetsTcpEvent.flags / 4;
 
 /** The unit in which the queue counts places in the ring, bytes. */
 const UNIT = 8;
@@ -23,11 +24,16 @@ const OTHER = 0xffff_ffff;
 /** Receives what is delivered. */
 export interface RecordSink {
   /**
-   * Events, each {@link EVENT_STRIDE} bytes after the one before. They are there during the call only.
+   * Events, each {@link EVENT_STRIDE} bytes after the one before. They are there during the call only, or until {@link keep}.
    *
    * @param offset Where in the block the first one is, bytes.
    */
   events(block: EventBlock, offset: number, count: number): void;
+  /**
+   * Copies those of the events that are still needed, which will be gone after the call. A sink that has this method may read
+   * events until it is called, or asks for the next ones.
+   */
+  keep?(): void;
   /** A record that is no event. */
   record(record: OtherRecord): void;
 }
@@ -36,7 +42,7 @@ export interface RecordSink {
 export type WaitingRing = Pick<EventRing, 'memory' | 'release' | 'isCrowded'>;
 
 /**
- * Events that are in order stay in the ring, if it can hold them: the first copy is that which the reader makes. Others, and
+ * Events that are in order stay in the ring, if it can hold them, and are read there. Others, and
  * all whenever the ring is needed for new ones, are copied into the staging.
  */
 export class WaitingRecords {
@@ -49,6 +55,8 @@ export class WaitingRecords {
   /** Events of the queue that are in the ring, in which they have the same order. */
   #inRing = 0;
   #mayStay = true;
+  /** The sink that reads what it was handed in the ring, and where the last of that ends. */
+  #lent: { readonly sink: RecordSink; end: number } | undefined;
   readonly #kinds = new Float64Array(eventNames.length);
   #times = new Float64Array(256);
   /** Records handed out, by kind. */
@@ -75,9 +83,9 @@ export class WaitingRecords {
     return this.#queue.inversions;
   }
 
-  /** Whether events wait in the ring, and take up its room. */
+  /** Whether events that wait, or are being read, take up room in the ring. */
   get occupiesRing(): boolean {
-    return this.#inRing > 0;
+    return this.#inRing > 0 || this.#lent !== undefined;
   }
 
   /** Whether events may stay in the ring, for a reader that will soon take them. */
@@ -94,46 +102,46 @@ export class WaitingRecords {
    * @param perCpu Counts them by their CPU.
    */
   add(view: DataView, offset: number, count: number, stride: number, perCpu: number[]): void {
-    const areCertain = this.#readHeads(view, offset, count, stride, perCpu);
+    this.#readHeads(view, offset, count, stride, perCpu);
     let staying = 0;
-    if (this.#mayStay && areCertain && stride === EVENT_STRIDE && view === this.#ring.memory?.view)
+    if (this.#mayStay && stride === EVENT_STRIDE && view === this.#ring.memory?.view)
       staying = this.#queue.pushRun(this.#times, count, offset / UNIT, STEP);
     this.#inRing += staying;
     for (let done = staying; done < count; ) {
       const now = Math.min(count - done, this.#staging.room);
-      this.#copy(view, offset + done * stride, now, stride, done);
+      const place = this.#copy(view, offset + done * stride, now, stride);
+      for (let index = 0; index < now; index++)
+        this.#queue.push(this.#times[done + index]!, STAGED + place + index);
       done += now;
     }
-    if (this.#inRing === 0) this.#ring.release();
+    if (!this.occupiesRing) this.#ring.release();
   }
 
-  /** Notes the times of events. @returns false if one may need a correction. */
-  #readHeads(view: DataView, offset: number, count: number, stride: number, perCpu: number[]): boolean {
+  /** Notes the times of events. Nothing else of them is read, since each part of memory that is looked at here costs time twice. */
+  #readHeads(view: DataView, offset: number, count: number, stride: number, perCpu: number[]): void {
     if (count > this.#times.length) this.#times = new Float64Array(count);
     const times = this.#times;
-    let flags = 0;
     for (let index = 0, at = offset; index < count; index++, at += stride) {
       times[index] = view.getUint32(at + timeAt, true) + view.getUint32(at + timeAt + 4, true) * 2 ** 32;
       perCpu[view.getUint32(at + cpuAt, true)]!++;
-      flags |= view.getUint32(at + flagsAt, true);
     }
-    return this.#correction === undefined || (flags & EventFlag.EVENT_BY_LISTENER) === 0;
   }
 
-  /** Copies events into the staging. @param first The place of the first one's time. */
-  #copy(from: DataView, offset: number, count: number, stride: number, first: number): void {
+  /** Copies events into the staging. @returns the place of the first. */
+  #copy(from: DataView, offset: number, count: number, stride: number): number {
     const place = this.#staging.put(from, offset, count, stride);
+    if (this.#correction === undefined) return place;
     const { view } = this.#staging.block(place);
-    for (let index = 0; index < count; index++) {
-      this.#correction?.correct(view, this.#staging.offset(place + index));
-      this.#queue.push(this.#times[first + index]!, STAGED + place + index);
-    }
+    const first = this.#staging.offset(place);
+    for (let index = 0; index < count; index++) this.#correction.correct(view, first + index * EVENT_STRIDE);
+    return place;
   }
 
-  /** Copies what waits in the ring into the staging, so that programs have all its room. */
+  /** Copies what waits in the ring, and what is being read there, so that programs have all its room. */
   leaveRing(): void {
     const { memory } = this.#ring;
     if (memory === undefined) return;
+    this.endLoan();
     for (let index = 0; this.#inRing > 0; ) {
       const place = this.#queue.at(index);
       if (place >= STAGED) {
@@ -141,11 +149,7 @@ export class WaitingRecords {
         continue;
       }
       const run = this.#queue.runLength(index, this.#staging.room, STEP);
-      this.#queue.moveRun(
-        index,
-        run,
-        STAGED + this.#staging.put(memory.view, place * UNIT, run, EVENT_STRIDE),
-      );
+      this.#queue.moveRun(index, run, STAGED + this.#copy(memory.view, place * UNIT, run, EVENT_STRIDE));
       this.#inRing -= run;
       index += run;
     }
@@ -165,6 +169,7 @@ export class WaitingRecords {
 
   /** Hands the next events and records over, in order, at most `limit`. @returns how many. */
   takeInto(sink: RecordSink, limit: number): number {
+    this.endLoan(sink);
     if (this.#inRing > 0 && this.#ring.isCrowded()) this.leaveRing();
     const count = Math.min(this.#queue.length, limit);
     for (let left = count; left > 0; ) {
@@ -188,13 +193,43 @@ export class WaitingRecords {
 
   #takeFromRing(sink: RecordSink, place: number, limit: number): number {
     const count = this.#queue.runLength(0, limit, STEP);
+    const block = this.#ring.memory!;
+    const offset = place * UNIT;
+    if (this.#areUncertain(block, offset, count)) {
+      this.leaveRing();
+      return this.#takeStaged(sink, this.#queue.at(0), count);
+    }
     this.#queue.remove(count);
-    this.#handOver(sink, this.#ring.memory!, place * UNIT, count);
+    this.#handOver(sink, block, offset, count);
     this.#inRing -= count;
+    const end = offset + (count - 1) * EVENT_STRIDE + sizeofTcpEvent;
+    if (sink.keep === undefined) this.#releaseUpTo(end);
+    else this.#lent = { sink, end };
+    return count;
+  }
+
+  #releaseUpTo(end: number): void {
     // Behind the last one there may be events that were copied.
     if (this.#inRing === 0) this.#ring.release();
-    else this.#ring.release(place * UNIT + (count - 1) * EVENT_STRIDE + sizeofTcpEvent);
-    return count;
+    else this.#ring.release(end);
+  }
+
+  /** Gives back the room of events that were handed over. @param sink Asks for the next ones, so that it needs these no longer. */
+  endLoan(sink?: RecordSink): void {
+    const lent = this.#lent;
+    if (lent === undefined) return;
+    if (lent.sink !== sink) lent.sink.keep?.();
+    this.#lent = undefined;
+    this.#releaseUpTo(lent.end);
+  }
+
+  /** Whether one of these events may need a correction, for which it has to be copied. */
+  #areUncertain({ words }: EventBlock, offset: number, count: number): boolean {
+    if (this.#correction === undefined) return false;
+    let flags = 0;
+    for (let index = 0, word = offset / 4 + FLAGS; index < count; index++, word += EVENT_STRIDE_WORDS)
+      flags |= words[word]!;
+    return (flags & EventFlag.EVENT_BY_LISTENER) !== 0;
   }
 
   #takeStaged(sink: RecordSink, staged: number, limit: number): number {
@@ -202,6 +237,7 @@ export class WaitingRecords {
     const count = this.#queue.runLength(0, Math.min(limit, this.#staging.following(place)), 1);
     this.#queue.remove(count);
     this.#handOver(sink, this.#staging.block(place), this.#staging.offset(place), count);
+    sink.keep?.();
     this.#staging.release(place, count);
     return count;
   }
