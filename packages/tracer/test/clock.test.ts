@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { WallClock } from '../src/stream/clock.js';
+import { randomFrom } from './support/random-events.js';
 
 it('the wall clock converts monotonic times to the nanosecond', () => {
   const clock = new WallClock(1_700_000_000_999_999_999n);
@@ -31,4 +32,21 @@ it('the wall clock remembers the last of many changes', () => {
   }
   assert.equal(clock.format(1000e9), '1970-01-01T00:33:20.000000000Z');
   assert.equal(clock.format(990e9), '1970-01-01T00:33:00.000000000Z');
+});
+
+it('the wall clock gives each moment the offset of its time, whatever was asked before', () => {
+  const random = randomFrom(77);
+  const clock = new WallClock(0n);
+  const offsets = [{ from: Number.NEGATIVE_INFINITY, seconds: 0 }];
+  for (let step = 0, now = 0; step < 5000; step++) {
+    if (random() < 0.02 && offsets.length < 60) {
+      now += Math.floor(random() * 1000);
+      offsets.unshift({ from: now * 1e9, seconds: Math.floor(random() * 1e9) });
+      clock.setOffset(BigInt(offsets[0]!.seconds) * 1_000_000_000n, now * 1e9);
+    }
+    const second = Math.floor(random() * (now + 1000));
+    const { seconds } = offsets.find(({ from }) => second * 1e9 >= from)!;
+    clock.locate(second * 1e9);
+    assert.equal(clock.second, second + seconds);
+  }
 });

@@ -21,6 +21,9 @@ interface Offset {
 export class WallClock {
   /** The newest first. */
   #offsets: readonly [Offset, ...Offset[]];
+  /** The one found last, which most moments have that are asked for together, and the moment before which it holds. */
+  #found: Offset;
+  #foundUntilNs = Number.POSITIVE_INFINITY;
   #cachedSecond = Number.NaN;
   #cachedText = '';
   /** The wall-clock time that {@link locate} found: seconds since 1970. */
@@ -30,7 +33,8 @@ export class WallClock {
 
   /** @param offsetNs The time since 1970 less that of the monotonic clock, nanoseconds. */
   constructor(offsetNs: bigint) {
-    this.#offsets = [asOffset(offsetNs, Number.NEGATIVE_INFINITY)];
+    this.#found = asOffset(offsetNs, Number.NEGATIVE_INFINITY);
+    this.#offsets = [this.#found];
   }
 
   /**
@@ -40,6 +44,7 @@ export class WallClock {
    */
   setOffset(offsetNs: bigint, fromNs: number): void {
     this.#offsets = [asOffset(offsetNs, fromNs), ...this.#offsets.slice(0, OFFSETS - 1)];
+    this.#foundUntilNs = Math.min(this.#foundUntilNs, fromNs);
   }
 
   /** Finds the wall-clock time of a moment: see {@link second} and {@link nanosecond}. @param monotonicNs CLOCK_MONOTONIC. */
@@ -76,9 +81,13 @@ export class WallClock {
   }
 
   #offsetAt(monotonicNs: number): Offset {
+    if (monotonicNs >= this.#found.fromNs && monotonicNs < this.#foundUntilNs) return this.#found;
     const offsets = this.#offsets;
-    if (monotonicNs >= offsets[0].fromNs) return offsets[0];
-    return offsets.find(({ fromNs }) => monotonicNs >= fromNs) ?? offsets.at(-1)!;
+    const index = offsets.findIndex(({ fromNs }) => monotonicNs >= fromNs);
+    this.#found = offsets.at(index)!;
+    this.#foundUntilNs = index > 0 ? offsets[index - 1]!.fromNs : Number.POSITIVE_INFINITY;
+    if (index < 0) this.#foundUntilNs = this.#found.fromNs;
+    return this.#found;
   }
 }
 
