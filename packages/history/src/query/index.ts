@@ -17,6 +17,7 @@ export { type ConnectionsPage, type ConnectionsQuery, queryConnections } from '.
 export { type GroupField, groupFields } from './fields.js';
 export { type Group, type Groups, type GroupsQuery, queryGroups } from './groups.js';
 export type { GroupKey, KeyValue } from './keys.js';
+export { type ConnectionMap, type MapEdge, type MapNode, type MapQuery, queryMap } from './map.js';
 export { type MeasureOrder, type Measures, measureOrders } from './measures.js';
 export { type OpenAt, type OpenAtQuery, queryOpenAt } from './open-at.js';
 export { type Point, querySeries, type Series, type SeriesQuery } from './series.js';
