@@ -7,7 +7,7 @@ import { describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Step } from '../src/store/context.js';
-import { checkCrash } from './support/crash-rows.js';
+import { checkCrash, checkRetention } from './support/crash-rows.js';
 import { Random } from './support/random-rows.js';
 import { openStore, readTable, temporaryFolder } from './support/store.js';
 
@@ -87,6 +87,23 @@ describe('a history whose process is killed', () => {
       );
       await store.maintain();
       await checkCrash(store, acknowledged);
+    });
+  }
+
+  for (const step of ['retention:committed', 'retention:unlinked']) {
+    test(`has what retention keeps, and no other file, after a kill at ${step}`, async (context) => {
+      const folder = await temporaryFolder(context);
+      const { acknowledged, signal } = await runUntilDead(folder, 0, async () => {}, [step, '3']);
+      assert.equal(signal, 'SIGKILL');
+      const store = await openStore(context, { folder });
+      await checkRetention(store, acknowledged);
+      const segments = await store.read((session) =>
+        session.query('SELECT name FROM recent.segments ORDER BY name'),
+      );
+      assert.deepEqual(
+        readdirSync(join(folder, 'segments')).sort(),
+        segments.map(([name]) => name),
+      );
     });
   }
 });

@@ -198,9 +198,11 @@ describe('a history', () => {
   });
 
   test('removes the oldest hours, by age and by size, and says nothing about those that remain', async (context) => {
-    const store = await openStore(context, { retention: { ageNs: 5n * HOUR_NS } });
+    let uptimeMs = 0;
+    const store = await openStore(context, { retention: { ageNs: 5n * HOUR_NS }, uptimeMs: () => uptimeMs });
     const random = new Random(8);
     for (let hour = 0; hour < 10; hour++) {
+      uptimeMs = hour * 3_600_000;
       await store.append(
         batchOf(hour + 1, {
           ...rowsAt(random, HOUR + BigInt(hour) * HOUR_NS, 20),

@@ -18,6 +18,7 @@ import { openFile, openForReading, openForWriting } from './opening.js';
 import { type CheckedOptions, checkOptions, type StoreInternals, type StoreOptions } from './options.js';
 import { Readers } from './readers.js';
 import { type Damage, lossOf, setAside } from './recover.js';
+import { RetentionClock } from './retention-clock.js';
 import { segmentProblem } from './segment-file.js';
 import type { HistoryReader, ReadOptions, Session } from './session.js';
 
@@ -37,7 +38,7 @@ export class HistoryStore implements HistoryReader {
   #writers!: ReadonlyMap<string, TableWriter>;
   #epochs!: Epochs;
   #readOnly: boolean;
-  #kept: Kept = {};
+  #kept: Kept = { clock: new RetentionClock() };
   /** Replaced, and counted, when the database had to be opened anew. */
   #generation = 0;
   #closing = false;
@@ -163,6 +164,7 @@ export class HistoryStore implements HistoryReader {
       watermark: this.#epochs.watermark,
       retention: this.#options.retention,
       minimumFreeBytes: this.#options.minimumFreeBytes,
+      uptimeMs: this.#options.uptimeMs,
       readers: this.#readers,
       kept: this.#kept,
     };

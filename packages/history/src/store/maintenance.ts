@@ -13,11 +13,13 @@ import { hourOf } from './layout.js';
 import type { Readers } from './readers.js';
 import { appendLosses } from './recover.js';
 import { expired, type Retention, takeOldestHour } from './retention.js';
+import type { RetentionClock } from './retention-clock.js';
 
 /** What maintenance remembers from one time to the next. */
 export interface Kept {
   /** The hour of the watermark when hours were last copied. */
   copiedIn?: number;
+  readonly clock: RetentionClock;
 }
 
 /** What maintenance needs. */
@@ -27,6 +29,8 @@ export interface Maintenance {
   readonly watermark: bigint | undefined;
   readonly retention: Retention;
   readonly minimumFreeBytes: number;
+  /** Milliseconds on a clock that cannot be set. */
+  readonly uptimeMs: () => number;
   readonly readers: Readers;
   readonly kept: Kept;
 }
@@ -42,7 +46,8 @@ export async function keep(maintenance: Maintenance): Promise<MaintenanceReport>
   const { watermark } = maintenance;
   if (watermark === undefined) return { copied: [], removed: [] };
   const copied = await copyWhenDue(maintenance, watermark);
-  const removed = await removeExpired(maintenance, watermark);
+  const now = maintenance.kept.clock.now(watermark, maintenance.uptimeMs());
+  const removed = await removeExpired(maintenance, now);
   await keepReserve(maintenance.context.layout);
   return { copied, removed };
 }
@@ -61,13 +66,13 @@ async function copyWhenDue(
   return copied;
 }
 
-async function removeExpired(maintenance: Maintenance, watermark: bigint): Promise<readonly Segment[]> {
+async function removeExpired(maintenance: Maintenance, now: bigint): Promise<readonly Segment[]> {
   const { context, connection, retention } = maintenance;
   const { layout } = context;
   const others = (await sizeOf(layout.database)) + (await sizeOf(`${layout.database}.wal`));
-  const segments = expired(await listSegments(connection), retention, watermark, others);
+  const segments = expired(await listSegments(connection), retention, now, others);
   if (segments.length > 0) await remove(maintenance, segments);
-  await prune(maintenance, watermark);
+  await prune(maintenance, now);
   while ((await freeBytes(layout.folder)) < maintenance.minimumFreeBytes && (await makeRoom(maintenance)));
   return segments;
 }
@@ -90,11 +95,11 @@ async function remove(
  * Removes what no kept row needs from the tables without segments. The last batch of each epoch says how far it came; what was removed
  * because the disk was full is known as long as rows of its age are kept.
  */
-async function prune({ connection, retention }: Maintenance, watermark: bigint): Promise<void> {
+async function prune({ connection, retention }: Maintenance, now: bigint): Promise<void> {
   const [oldest] = await listSegments(connection);
   const { ageNs } = retention;
   const isOld = oldest === undefined ? 'false' : `epoch_ns(time) < ${oldest.from}`;
-  const isTooOld = ageNs === undefined ? 'false' : `epoch_ns(time) < ${watermark - ageNs}`;
+  const isTooOld = ageNs === undefined ? 'false' : `epoch_ns(time) < ${now - ageNs}`;
   await connection.run(
     `DELETE FROM ${RECENT}.batches AS old WHERE (sweep IS NULL OR ${isOld} OR ${isTooOld})
      AND number < (SELECT max(number) FROM ${RECENT}.batches AS newer WHERE newer.epoch = old.epoch)`,

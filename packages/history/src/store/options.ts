@@ -32,6 +32,8 @@ export interface StoreInternals {
   /** Called at each step; what it throws ends the step. */
   readonly step?: (step: Step) => void | Promise<void>;
   readonly schema?: Schema;
+  /** Milliseconds on a clock that cannot be set. */
+  readonly uptimeMs?: () => number;
 }
 
 /** Options with their defaults. */
@@ -54,6 +56,7 @@ export function checkOptions(options: StoreOptions & StoreInternals): CheckedOpt
     notice: () => {},
     step: () => {},
     schema: currentSchema,
+    uptimeMs: () => performance.now(),
     ...options,
   };
   if (checked.folder === '') throw new OptionError('folder: expected a path');

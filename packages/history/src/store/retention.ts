@@ -17,11 +17,11 @@ export interface Retention {
 export function expired(
   segments: readonly Segment[],
   { ageNs, bytes }: Retention,
-  watermark: bigint,
+  now: bigint,
   otherBytes: number,
 ): Segment[] {
   const oldestFirst = segments.toSorted((a, b) => a.hour - b.hour);
-  const tooOld = ageNs === undefined ? [] : oldestFirst.filter(({ to }) => to < watermark - ageNs);
+  const tooOld = ageNs === undefined ? [] : oldestFirst.filter(({ to }) => to < now - ageNs);
   if (bytes === undefined) return tooOld;
   const left = oldestFirst.filter((segment) => !tooOld.includes(segment));
   let total = otherBytes + left.reduce((sum, segment) => sum + segment.bytes, 0);

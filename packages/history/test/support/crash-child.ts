@@ -5,7 +5,7 @@
 import { writeSync } from 'node:fs';
 import { HistoryStore } from '../../src/index.js';
 import type { Step } from '../../src/store/context.js';
-import { crashBatch, HOURS_KEPT } from './crash-rows.js';
+import { AGE_KEPT, crashBatch, PACE_NS } from './crash-rows.js';
 
 const [folder, run, stepToDie, times = '1'] = process.argv.slice(2) as [
   string,
@@ -14,10 +14,13 @@ const [folder, run, stepToDie, times = '1'] = process.argv.slice(2) as [
   string,
 ];
 let left = Number(times);
+/** As far as the times of the batches. */
+let uptimeMs = 0;
 const store = await HistoryStore.open({
   folder,
   minimumFreeBytes: 0,
-  retention: { ageNs: HOURS_KEPT },
+  ...(stepToDie?.startsWith('retention:') && { retention: { ageNs: AGE_KEPT } }),
+  uptimeMs: () => uptimeMs,
   step: (step) => {
     if (step === stepToDie && --left === 0) process.kill(process.pid, 'SIGKILL');
   },
@@ -28,6 +31,7 @@ let isBusy = false;
 for (let number = 1; number <= 400; number++) {
   await store.append(crashBatch(Number(run), number));
   writeSync(1, `${number}\n`);
+  uptimeMs = Number((PACE_NS * BigInt(number)) / 1_000_000n);
   if (isBusy) continue;
   isBusy = true;
   maintenance = store.maintain().finally(() => {

@@ -7,9 +7,9 @@ import { batchOf, HOUR, HOUR_NS } from './store.js';
 /** Rows of a batch. */
 export const BATCH_ROWS = 150;
 /** Time from one batch to the next: ten batches fill an hour. */
-const PACE_NS = HOUR_NS / 10n;
-/** Age at which segments go: long enough for runs that are not about retention. */
-export const HOURS_KEPT = 24n * 366n * HOUR_NS;
+export const PACE_NS = HOUR_NS / 10n;
+/** Age at which segments go, in runs that are about that. */
+export const AGE_KEPT = 5n * HOUR_NS;
 
 /** Each run begins where the times of the one before can no longer be. */
 const RUN_NS = 400n * PACE_NS;
@@ -42,6 +42,21 @@ export function crashBatch(run: number, number: number): Batch {
     time: HOUR + BigInt(run) * RUN_NS + BigInt(number) * PACE_NS + PACE_NS / 2n,
     ends,
   });
+}
+
+/** The acknowledged batches of a run are there once, up to those that are too old; nothing else. */
+export async function checkRetention(reader: HistoryReader, acknowledged: number): Promise<void> {
+  const rows = await reader.read((session) =>
+    session.query(
+      `SELECT (flow_ns // 1000 % 1000)::INTEGER, count(*)::INTEGER, count(DISTINCT flow_ns)::INTEGER
+       FROM ${session.source('ends')} GROUP BY ALL ORDER BY ALL`,
+    ),
+  );
+  const first = rows[0]![0] as number;
+  assert.ok(first > 1, 'the oldest rows are gone');
+  for (const [index, row] of rows.entries()) assert.deepEqual(row, [first + index, BATCH_ROWS, BATCH_ROWS]);
+  assert.ok(first + rows.length - 1 >= acknowledged && first + rows.length - 2 <= acknowledged);
+  assert.ok(rows.length > Number(AGE_KEPT / PACE_NS));
 }
 
 /** Every acknowledged batch is there once; the one after that as a whole or not at all; nothing else. */
