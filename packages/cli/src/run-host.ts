@@ -17,6 +17,8 @@ export interface RunHost {
    * @param isWritable Asks the kernel, by a system call that Node.js does not have.
    */
   avoidWaiting?(isWritable: IsWritable): void;
+  /** Whether the process is only this command's, which may give up its privileges. */
+  readonly ownsProcess?: boolean;
   readonly env: NodeJS.ProcessEnv;
   readonly signals: SignalSource;
   /** Ends the process at once. */

@@ -7,6 +7,7 @@ import {
   lockdownMode,
   missingCapabilities,
   situation,
+  stripOtherThreads,
 } from '@weir/ebpf/sys';
 import type { Problem } from './report.js';
 
@@ -80,13 +81,15 @@ const runningNeeds: Readonly<Partial<Record<CapabilityName, string>>> = {
 
 /**
  * Gives up, for good, all capabilities of the calling thread that a running tracer does not need: to load modules, to change
- * files or users, to reboot, and so on. For a program that only traces, once its tracer and its live connections have started. Threads that
- * Node.js has started before keep theirs; threads that come later do not have them.
+ * files or users, to reboot, and so on. For a program that only traces, once its tracer and its live connections have started. Other threads
+ * that Node.js has started lose all, and become those of a user that nobody is, where this process is root's: asynchronous
+ * calls do not open what only root may read. For another user's process, they keep what they have.
  *
  * @returns the capabilities that are left.
  * @throws SyscallError
  */
 export function dropPrivileges(): ReadonlySet<CapabilityName> {
+  stripOtherThreads();
   return limitCapabilities(Object.keys(runningNeeds) as CapabilityName[]);
 }
 

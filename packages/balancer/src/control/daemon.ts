@@ -1,5 +1,6 @@
 /** A balancer with the health checks, announcements and metrics of a configuration. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { SyscallError } from '@weir/ebpf';
 import { Balancer } from '../balancer.js';
 import { devicesOf, openOptions, vipOf } from '../config/convert.js';
 import { diff } from '../config/diff.js';
@@ -14,9 +15,10 @@ import type { Explanation, ServiceStatus } from '../status.js';
 import { Announcements } from './announcements.js';
 import { Controller } from './controller.js';
 import { describeChange, describeReal, describeVip } from './describe.js';
-import { listenForMetrics } from './metrics-listener.js';
+import { listenForMetrics, loadMetrics } from './metrics-listener.js';
 import { defaultSocket, statePath } from './paths.js';
 import { type PcapStream, pcapStream, type StreamOptions } from './pcap-stream.js';
+import { dropPrivileges } from './privileges.js';
 import { LazyProbeTunnel } from './probe-source.js';
 import { StateFile } from './state-file.js';
 import { counterRates, elapsed, type Status, takeSample, vipStatuses } from './status-report.js';
@@ -30,6 +32,11 @@ export interface DaemonOptions {
    * Whether known flows may be forgotten if options differ from those of the earlier process. Default false.
    */
   readonly forgetFlows?: boolean | undefined;
+  /**
+   * Gives up, for good, the capabilities that a running balancer does not need: for a process that does nothing else.
+   * Default false.
+   */
+  readonly dropPrivileges?: boolean | undefined;
 }
 
 /** The changes of another configuration. */
@@ -60,6 +67,8 @@ export class Daemon {
    * earlier process's balancer is unchanged then, and a new one is removed.
    */
   static async start(config: Config, options: DaemonOptions): Promise<Daemon> {
+    // Node.js reads the program's files in threads that lose all privileges, and metrics may come later.
+    if (options.dropPrivileges === true) await loadMetrics();
     const daemon = new Daemon(config, options);
     try {
       daemon.#metrics = await daemon.#listen(config);
@@ -76,6 +85,8 @@ export class Daemon {
     this.#options = options;
     this.#balancer = Balancer.open({ ...openOptions(config), ...(forgetFlows === true && { forgetFlows }) });
     const log = (line: string) => options.log(line);
+    // Before the first command runs.
+    if (options.dropPrivileges === true) drop(config, log);
     const socket = config.control.socket ?? defaultSocket(config.name);
     this.#stateFile = new StateFile(statePath(socket), (error) => log(error.message));
     this.#tunnel = new LazyProbeTunnel(config);
@@ -295,5 +306,15 @@ export class Daemon {
 
   #saveState(): void {
     this.#stateFile.write({ drains: this.#controller.drains, globalFlows: this.#config.globalFlows });
+  }
+}
+
+/** A balancer whose privileges could not be dropped balances all the same. */
+function drop(config: Config, log: (line: string) => void): void {
+  try {
+    dropPrivileges(config);
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    log(`privileges were not dropped: ${error.message}`);
   }
 }

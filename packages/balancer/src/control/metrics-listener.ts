@@ -14,10 +14,7 @@ export async function listenForMetrics(
   version: string,
 ): Promise<MetricsServer | undefined> {
   if (metrics === undefined) return undefined;
-  const [{ MetricsServer }, { metricsText }] = await Promise.all([
-    import('../metrics/metrics-server.js'),
-    import('../metrics/metrics.js'),
-  ]);
+  const [{ MetricsServer }, { metricsText }] = await loadMetrics();
   const source = {
     counters: () => balancer.counters(),
     services: () => balancer.services(),
@@ -26,4 +23,9 @@ export async function listenForMetrics(
     version,
   };
   return await MetricsServer.listen(() => metricsText(source), metrics.listen.port, metrics.listen.host);
+}
+
+/** Loads the code, which most balancers do not need. */
+export function loadMetrics() {
+  return Promise.all([import('../metrics/metrics-server.js'), import('../metrics/metrics.js')]);
 }

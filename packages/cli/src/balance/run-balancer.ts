@@ -28,7 +28,10 @@ export async function run(file: string, flags: RunFlags, host: RunHost): Promise
   });
   // Listens before the start, so that a signal during it ends things in order.
   using interruption = new Interruption(host.signals, end, (code) => host.exit(code));
-  const options = { version: packageVersion(), log: say, forgetFlows: flags.forgetFlows };
+  const options = {
+    ...{ version: packageVersion(), log: say, forgetFlows: flags.forgetFlows },
+    dropPrivileges: host.ownsProcess,
+  };
   const daemon = await explained(Daemon.start(config, options));
   const stop = async (detach: boolean) => {
     server.close();

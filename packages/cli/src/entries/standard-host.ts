@@ -40,6 +40,7 @@ function standardHost(loadTracer: TracerLoader): RunHost {
     stderr: new Notices(stderr),
     terminal: () => terminalOf(stdout),
     avoidWaiting: (isWritable) => avoidWaiting([stdout, stderr], isWritable),
+    ownsProcess: true,
     env: process.env,
     signals: isIgnored ? withoutHangup(process) : process,
     exit: (code) => process.exit(code),

@@ -42,6 +42,7 @@ export { decodeAttributes, NetlinkFlag, type NetlinkMessage, NetlinkPayload } fr
 export { describeObstacle, type Obstacle, privilegeObstacle } from './obstacle.js';
 export { isWritable } from './poll.js';
 export { lockdownMode, type Situation, situation } from './situation.js';
+export { stripOtherThreads } from './strip-threads.js';
 export { type SyscallName, syscall, syscallRaw } from './syscalls.js';
 export { listenOnSocket, removeStaleSocket } from './unix-listener.js';
 export { openUnixListener, sendUnixDatagram, UnixDatagramReceiver } from './unix-socket.js';

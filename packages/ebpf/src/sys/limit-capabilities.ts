@@ -16,8 +16,7 @@ let arena: Arena | undefined;
 
 /**
  * Gives up all capabilities of the calling thread but some, for good: also those that a program which it executes could get.
- * Threads that it starts later inherit the limit; threads that are there already keep what they have, since the kernel lets a
- * thread change its own only.
+ * Threads that it starts later inherit the limit; for threads that are there already, see `stripOtherThreads()`.
  *
  * @param keep Capabilities to keep, as far as the thread has them.
  * @returns those that it has now.

@@ -1,6 +1,11 @@
-/** Reads files and folders of container runtimes, some of which belong to other users: bounded, and never waiting for a pipe. */
-import { constants } from 'node:fs';
-import { type FileHandle, open, opendir } from 'node:fs/promises';
+/**
+ * Reads files and folders of container runtimes, some of which belong to other users: bounded, and never waiting for a pipe.
+ * This thread opens them, for those of Node.js's pool may have lost the privileges; the pool reads.
+ */
+import { closeSync, constants, fstatSync, opendirSync, openSync, read } from 'node:fs';
+import { promisify } from 'node:util';
+
+const readAt = promisify(read);
 
 /** A file whose name and identity are the same has the same content. */
 export interface FileContent {
@@ -18,22 +23,22 @@ export async function readFileUpTo(
   bytes: number,
   known?: string,
 ): Promise<FileContent | undefined> {
-  let file: FileHandle | undefined;
+  let file: number | undefined;
   try {
     // Without O_NONBLOCK, opening a pipe waits for somebody who writes into it.
-    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
-    const stats = await file.stat();
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+    const stats = fstatSync(file);
     const { size } = stats;
     if (!stats.isFile() || size > bytes) return undefined;
     const identity = `${stats.ino} ${size} ${stats.mtimeMs} ${stats.ctimeMs}`;
     if (identity === known) return { text: '', identity };
     const buffer = Buffer.alloc(size);
-    const { bytesRead } = await file.read(buffer, 0, size, 0);
+    const { bytesRead } = await readAt(file, buffer, 0, size, 0);
     return { text: buffer.toString('utf8', 0, bytesRead), identity };
   } catch {
     return undefined;
   } finally {
-    await file?.close();
+    if (file !== undefined) closeSync(file);
   }
 }
 
@@ -41,7 +46,7 @@ export async function readFileUpTo(
 export async function listFolder(path: string, limit: number): Promise<string[]> {
   const names: string[] = [];
   try {
-    for await (const { name } of await opendir(path)) {
+    for await (const { name } of opendirSync(path)) {
       names.push(name);
       if (names.length === limit) break;
     }

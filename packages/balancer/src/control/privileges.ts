@@ -1,0 +1,50 @@
+/** The capabilities that a running balancer keeps. */
+import { kernelAtLeast } from '@weir/ebpf';
+import { type CapabilityName, limitCapabilities, situation, stripOtherThreads } from '@weir/ebpf/sys';
+import type { Config } from '../config/schema.js';
+
+/** What a running balancer still does, and the capability for it. */
+const runningNeeds: Readonly<Partial<Record<CapabilityName, string>>> = {
+  CAP_BPF: 'tables; programs of explanations and of probes in tunnels, loaded when first needed',
+  CAP_PERFMON: 'loading programs; packets of captures',
+  CAP_IPC_LOCK: 'memory of captures',
+  CAP_NET_ADMIN: 'attachments, routes, neighbours, marks of health checks',
+  CAP_NET_BIND_SERVICE: 'metrics on a port below 1024',
+};
+
+/** What commands on changes of health may need: sockets and files of routing daemons, signals, another user, packets. */
+const commandNeeds: readonly CapabilityName[] = [
+  'CAP_DAC_OVERRIDE',
+  'CAP_KILL',
+  'CAP_NET_RAW',
+  'CAP_SETGID',
+  'CAP_SETUID',
+];
+
+/** The capabilities that a balancer with this configuration keeps, as far as it has them. */
+export function keptCapabilities(
+  config: Pick<Config, 'onChange' | 'vips' | 'control'>,
+): readonly CapabilityName[] {
+  const runsCommands =
+    config.onChange !== undefined || config.vips.some(({ onChange }) => onChange !== undefined);
+  return [
+    ...(Object.keys(runningNeeds) as CapabilityName[]),
+    ...(situation.hasCapBpf() ? [] : (['CAP_SYS_ADMIN'] as const)),
+    // Maps that are made later count against the limit on locked memory.
+    ...(kernelAtLeast('5.11') ? [] : (['CAP_SYS_RESOURCE'] as const)),
+    ...(config.control.group === undefined ? [] : (['CAP_CHOWN'] as const)),
+    ...(runsCommands ? commandNeeds : []),
+  ];
+}
+
+/**
+ * Gives up, for good, the capabilities that a running balancer does not need, for this thread and the commands that it runs;
+ * other threads lose all.
+ *
+ * @returns those that are left.
+ * @throws SyscallError
+ */
+export function dropPrivileges(config: Config): ReadonlySet<CapabilityName> {
+  stripOtherThreads();
+  return limitCapabilities(keptCapabilities(config));
+}
