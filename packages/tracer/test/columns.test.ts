@@ -10,7 +10,12 @@ import { randomEvent, randomFrom } from './support/random-events.js';
 
 const clock = new WallClock(1_700_000_000_123_456_789n);
 
-async function columnsOf(events: readonly DataView[], wall = clock): Promise<EventColumns[]> {
+/** @param onBatch Gets each batch while it is valid. */
+async function columnsOf(
+  events: readonly DataView[],
+  wall = clock,
+  onBatch: (batch: EventColumns) => void = () => undefined,
+): Promise<EventColumns[]> {
   const ring = new FakeRing();
   const { stream } = fakeStream(ring, undefined);
   stream.hasReader = true;
@@ -21,6 +26,7 @@ async function columnsOf(events: readonly DataView[], wall = clock): Promise<Eve
   for (let batch = reader.next(stream); batch !== undefined; batch = reader.next(stream)) {
     for (const name of columnNames) batch.column(name);
     assertColumns(batch);
+    onBatch(batch);
     batches.push(batch);
   }
   return batches;
@@ -38,6 +44,22 @@ describe('columns of events', () => {
     assert.deepEqual(
       batches.map(({ length }) => length),
       [2048, 2048, 904],
+    );
+  });
+
+  it('are there for every field of a record', async () => {
+    const random = randomFrom(816);
+    const events = Array.from({ length: 2000 }, () => randomEvent(random));
+    const fields = new Set<string>();
+    await columnsOf(events, clock, (batch) => {
+      for (let row = 0; row < batch.length; row++)
+        for (const field of Object.keys(batch.record(row))) fields.add(field);
+    });
+    for (const field of ['time', 'process', 'network', 'local', 'peer', 'flow_id'])
+      assert.ok(fields.delete(field), field);
+    assert.deepEqual(
+      [...fields].filter((field) => !(columnNames as readonly string[]).includes(field)),
+      [],
     );
   });
 

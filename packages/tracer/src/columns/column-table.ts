@@ -74,6 +74,7 @@ export const columnTable: { readonly [Name in ColumnName]: Read<Name> } = {
     ...{ kinds: bit(TcpEventKind.EVENT_CONNECT), mask: hasDuration },
   }),
   accounted: accountedWords,
+  candidates: severalHolders,
   error: number({ at: at.error, bits: 32, kinds: bit(TcpEventKind.EVENT_FAIL), zeroIsUnknown: true }),
   fd: number({ at: at.fd, bits: 32, kinds: bit(TcpEventKind.EVENT_FD_INSTALL) }),
   ...closeColumns,
@@ -83,6 +84,16 @@ export const columnTable: { readonly [Name in ColumnName]: Read<Name> } = {
     ...{ kinds: closes | bit(TcpEventKind.EVENT_FAIL), mask: hasDuration },
   }),
 };
+
+const holders = number({
+  ...{ at: at.fd, bits: 32 },
+  ...{ kinds: bit(TcpEventKind.EVENT_ACCEPT), mask: EventFlag.EVENT_BY_LISTENER },
+});
+
+/** One holder is no candidate: the process of the record is that. */
+function severalHolders(rows: EventRows): Float64Array {
+  return holders(rows).map((count) => (count > 1 ? count : Number.NaN));
+}
 
 /** The names of all columns. */
 export const columnNames = Object.keys(columnTable) as readonly ColumnName[];

@@ -53,6 +53,8 @@ export interface ColumnTypes extends CloseColumns {
   readonly handshake_us: Float64Array;
   /** accept: how the process was found, a word. */
   readonly accounted: Uint8Array;
+  /** accept: how many processes hold the listening socket, where `accounted` is `listener` and there are several. */
+  readonly candidates: Float64Array;
   /** fail: the errno. */
   readonly error: Float64Array;
   /** close and fail, microseconds. */
