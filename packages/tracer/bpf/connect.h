@@ -74,8 +74,11 @@ static __noinline bool connect_succeeds(void *ctx, struct sock *sk)
 	struct tcp_event *event;
 	struct tuple tuple;
 
-	if (!flow || flow->direction != DIRECTION_OUTBOUND || (flow->flags & FLOW_ESTABLISHED))
+	if (!flow || flow->direction != DIRECTION_OUTBOUND)
 		return false;
+	/* To go on would make an accept of a repetition. */
+	if (flow->flags & FLOW_ESTABLISHED)
+		return is_fallback();
 	flow->flags |= FLOW_ESTABLISHED;
 	if (flow->start_ns && !is_mptcp(sk) && needs_start_of_syn(sk))
 		start_at_syn(sk, flow);

@@ -12,6 +12,21 @@ static __always_inline bool fin_sent(const struct tcp_sock *tp, int state)
 }
 
 /*
+ * Whether a connection came by TCP Fast Open, and its handshake is not over: a process may have accepted it already. Only
+ * these receive data before. A reset removes the request before the state changes.
+ */
+static __always_inline bool is_fast_open(const struct sock *sk, int state)
+{
+	const struct tcp_sock *tp = (const void *)sk;
+
+	if (state != TCP_SYN_RECV || is_mptcp(sk))
+		return false;
+	if (bpf_core_field_exists(tp->fastopen_rsk) && BPF_CORE_READ(tp, fastopen_rsk))
+		return true;
+	return bpf_core_field_exists(tp->bytes_received) && BPF_CORE_READ(tp, bytes_received);
+}
+
+/*
  * Acknowledged payload is the payload sent once less the payload in flight; on the side that connected, bytes_acked is one
  * more, for its SYN, and a FIN counts as one. The answer is known only if the counters do not change while they are read.
  */
@@ -26,6 +41,8 @@ static __noinline int infer_direction(const struct sock *sk, int state)
 		tp = (const void *)BPF_CORE_READ((const struct mptcp_sock *)sk, first);
 		return tp ? subflow_direction(subflow_context((const void *)tp)) : DIRECTION_UNKNOWN;
 	}
+	if (is_fast_open(sk, state))
+		return DIRECTION_INBOUND;
 	if (state == TCP_SYN_RECV || !bpf_core_field_exists(tp->bytes_retrans))
 		return DIRECTION_UNKNOWN;
 	acked = BPF_CORE_READ(tp, bytes_acked);

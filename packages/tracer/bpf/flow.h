@@ -136,9 +136,7 @@ static __always_inline void count_missed(void)
 static __noinline int drop_stale_flow(const struct sock *sk)
 {
 	/* The fallback may repeat what the first program has just entered. */
-	volatile struct nested_runs *runs = own_nested_runs();
-
-	if (forget_flow(sk) && runs && !runs->fallback_runs)
+	if (forget_flow(sk) && !is_fallback())
 		count_missed();
 	return 0;
 }

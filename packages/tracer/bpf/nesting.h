@@ -135,3 +135,11 @@ static __always_inline void end_fallback(void)
 	if (own)
 		own->fallback_runs = 0;
 }
+
+/* Whether the second program runs for the first, and may repeat what that one did: a claim can get lost. */
+static __always_inline bool is_fallback(void)
+{
+	volatile struct nested_runs *own = own_nested_runs();
+
+	return own && own->fallback_runs;
+}

@@ -148,7 +148,9 @@ static __always_inline int socket_closes(void *ctx, struct sock *sk, int state)
 	case TCP_SYN_SENT:
 	case TCP_SYN_RECV:
 		flow = find_flow(sk);
-		if (flow)
+		if (flow ? flow->direction == DIRECTION_INBOUND : is_fast_open(sk, state))
+			connection_ends(ctx, sk, state);
+		else if (flow)
 			connect_fails(ctx, sk, flow);
 		else if (is_subflow(sk))
 			return subflow_ends(sk, state);
