@@ -49,13 +49,21 @@ static __noinline bool follow_untracked(const struct sock *sk, int state, const 
 	return begin_untracked(sk, state, closer, &flow) && follow_flow(sk, &flow, BPF_ANY);
 }
 
-/* An untracked connection to TCP_CLOSE, by the peer or by the kernel. */
+/* An untracked connection to TCP_CLOSE: by the peer, by the kernel, or by a process that leaves data unread. */
 static __noinline int untracked_ends(void *ctx, const struct sock *sk, int state)
 {
 	struct flow flow = {};
+	bool is_open = state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT;
+	bool aborted = is_open && process_aborts(sk, &flow) && !is_kernel_thread();
 
-	if (has_just_ended(sk) || !begin_untracked(sk, state, NULL, &flow))
+	if (aborted)
+		read_current(&flow.closer);
+	if (has_just_ended(sk) || !begin_untracked(sk, state, aborted ? &flow.closer : NULL, &flow))
 		return 0;
+	if (aborted) {
+		flow.closing_ns = bpf_ktime_get_ns();
+		flow.flags |= FLOW_CLOSING;
+	}
 	if (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK)
 		flow.flags |= FLOW_PEER_FIRST;
 	emit_close(ctx, sk, &flow, state);

@@ -1,10 +1,12 @@
 /** Connections and listeners from before the start; sockets that change hands. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { withNetns } from '@weir/ebpf/sys';
 import type { CloseRecord } from '../src/index.js';
 import { assertComplete, collect } from './support/collect.js';
 import { Load, runLoad } from './support/load.js';
 import { TestNetns } from './support/netns.js';
+import { RawSocket } from './support/raw-sockets.js';
 
 const COUNT = 200;
 
@@ -68,6 +70,40 @@ describe('connections whose socket another process has', () => {
         assert.equal(close.process?.pid, passed.closed_by?.pid);
       }
       assertComplete(collected);
+    });
+  }
+});
+
+describe('a connection that waited to be accepted at the start', () => {
+  for (const [what, peerCloses] of [
+    ['open', false],
+    ['half closed by the peer', true],
+  ] as const) {
+    it(`is closed by the process that leaves its data unread (${what})`, async () => {
+      using netns = new TestNetns();
+      const inside = <T>(action: () => T extends PromiseLike<unknown> ? never : T) =>
+        withNetns(`/run/netns/${netns.name}`, action);
+      const { listener, client } = inside(() => {
+        const waiting = RawSocket.tcp().bind('127.0.0.1').listen();
+        const connected = RawSocket.tcp().connect('127.0.0.1', waiting.port);
+        connected.send(7);
+        if (peerCloses) connected.shutdown(1);
+        return { listener: waiting, client: connected };
+      });
+      const port = inside(() => listener.port);
+      const collected = await collect({ filter: { netns: [netns.inode], pids: [process.pid] } }, async () => {
+        listener.accept()[Symbol.dispose]();
+        client[Symbol.dispose]();
+        listener[Symbol.dispose]();
+      });
+      const close = collected.records.find(
+        (record) => record.event === 'close' && record.local.port === port,
+      );
+      assert.ok(close?.event === 'close', JSON.stringify(collected.records));
+      assert.equal(close.process?.pid, process.pid);
+      assert.equal(close.closed_by, peerCloses ? 'peer' : 'local');
+      assert.equal(close.filter, undefined);
+      assert.equal(close.bytes_received, 7);
     });
   }
 });
