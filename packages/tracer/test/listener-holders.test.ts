@@ -118,6 +118,32 @@ describe('the process of an accept that only the listening socket explains', () 
   });
 });
 
+describe('a listening socket that is not known yet', () => {
+  const others = { inode: 7, address: '192.0.2.9', port: 9, pids: [9] };
+
+  it('is looked for before it is time to look again', () => {
+    const { holders, state } = host([others], [10]);
+    holders.find(NETNS, { address: '192.0.2.9', port: 9 }, 9);
+    state.sockets = [others, { ...wildcard, pids: [11, 12] }];
+    state.now += 50;
+    assert.deepEqual(holders.find(NETNS, local, 10), { process: identity(11), count: 2 });
+    assert.equal(state.reads, 2);
+  });
+
+  it('has no process rather than one that has ended, where looking again takes too long', () => {
+    const { holders, state } = host([others], [10]);
+    holders.find(NETNS, { address: '192.0.2.9', port: 9 }, 9);
+    state.sockets = [others, { ...wildcard, pids: [11] }];
+    state.now += 10;
+    assert.deepEqual(holders.find(NETNS, local, 10), { process: undefined, count: 0 });
+    assert.equal(holders.find(NETNS, local, 11), undefined);
+    // A server that has ended is still the one that listened.
+    assert.equal(holders.find(NETNS, { address: '192.0.2.1', port: 81 }, 10), undefined);
+    for (let i = 0; i < 100; i++) holders.find(NETNS, local, 10);
+    assert.equal(state.reads, 2);
+  });
+});
+
 describe("an event whose process is only the listening socket's", () => {
   const bytes = (pid: number, flags: number) => {
     const view = new DataView(new ArrayBuffer(sizeofTcpEvent));

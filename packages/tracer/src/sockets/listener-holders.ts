@@ -23,6 +23,9 @@ export interface HolderSource {
 /** What was read is used for this time at least, milliseconds, and for this many times the time that reading took. */
 const FRESH_MS = 1_000;
 const FRESH_TIMES = 20;
+/** The same for a port about which nothing is known. */
+const UNKNOWN_MS = 50;
+const UNKNOWN_TIMES = 8;
 
 /** The process that stands for the one that accepted. */
 export interface Holder {
@@ -40,7 +43,11 @@ export class ListenerHolders {
   readonly #source: HolderSource;
   /** By namespace, address and port. They stay when the socket is gone: a server may end before its accepts are read. */
   readonly #holders = new Map<string, ReadonlyMap<number, ProcessIdentity>>();
+  /** Nothing is read before. */
   #freshUntil = Number.NEGATIVE_INFINITY;
+  #unknownUntil = Number.NEGATIVE_INFINITY;
+  #listed: ReadonlySet<string> = new Set();
+  #listedUntil = Number.NEGATIVE_INFINITY;
 
   constructor(source: HolderSource = hostSource()) {
     this.#source = source;
@@ -54,7 +61,13 @@ export class ListenerHolders {
    */
   find(netns: number, local: Endpoint, pid: number): Holder | undefined {
     if (this.#source.now() >= this.#freshUntil) this.#refresh();
-    const holders = this.#lookUp(netns, local);
+    let holders = this.#lookUp(netns, local);
+    if (holders === undefined && this.#source.now() >= this.#unknownUntil) {
+      this.#refresh();
+      holders = this.#lookUp(netns, local);
+    } else if (holders === undefined && this.#hasPassedOn(netns, local, pid)) {
+      return { process: undefined, count: 0 };
+    }
     if (holders === undefined) return undefined;
     if (holders.size === 0) {
       // Not to be seen for this process: at least one that has ended is not named.
@@ -66,13 +79,24 @@ export class ListenerHolders {
     return { process: holders.get(pid) ?? first, count: holders.size };
   }
 
-  /** In the kernel's order: sockets on the very address, else on a wildcard. */
-  #lookUp(netns: number, { address, port }: Endpoint): ReadonlyMap<number, ProcessIdentity> | undefined {
-    for (const key of [address, ...(address.includes(':') ? [] : ['0.0.0.0']), '::']) {
-      const holders = this.#holders.get(`${netns} ${key} ${port}`);
+  #lookUp(netns: number, local: Endpoint): ReadonlyMap<number, ProcessIdentity> | undefined {
+    for (const key of keysOf(netns, local)) {
+      const holders = this.#holders.get(key);
       if (holders !== undefined) return holders;
     }
     return undefined;
+  }
+
+  /** Whether the process has ended while its socket listens on: another, which is not known yet, has it. Reads little. */
+  #hasPassedOn(netns: number, local: Endpoint, pid: number): boolean {
+    if (pid === 0 || this.#source.process(pid) !== undefined) return false;
+    const started = this.#source.now();
+    if (started >= this.#listedUntil) {
+      this.#listed = new Set(this.#listening().values());
+      const ended = this.#source.now();
+      this.#listedUntil = ended + Math.max(UNKNOWN_MS, UNKNOWN_TIMES * (ended - started));
+    }
+    return keysOf(netns, local).some((key) => this.#listed.has(key));
   }
 
   /** Namespace, address and port of listening sockets, by inode. */
@@ -97,6 +121,7 @@ export class ListenerHolders {
     for (const [key, all] of found) this.#holders.set(key, this.#describe(all));
     const ended = this.#source.now();
     this.#freshUntil = ended + Math.max(FRESH_MS, FRESH_TIMES * (ended - started));
+    this.#unknownUntil = ended + Math.max(UNKNOWN_MS, UNKNOWN_TIMES * (ended - started));
   }
 
   /** In ascending order: mostly a server's parent before its workers. */
@@ -108,6 +133,12 @@ export class ListenerHolders {
     }
     return holders;
   }
+}
+
+/** In the kernel's order: sockets on the very address, else on a wildcard. */
+function keysOf(netns: number, { address, port }: Endpoint): string[] {
+  const addresses = [address, ...(address.includes(':') ? [] : ['0.0.0.0']), '::'];
+  return addresses.map((each) => `${netns} ${each} ${port}`);
 }
 
 /** This host's. */
