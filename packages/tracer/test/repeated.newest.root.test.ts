@@ -8,7 +8,7 @@ import { planHooks } from '../src/hooks/plan.js';
 import { TracerPrograms } from '../src/hooks/programs.js';
 import { WallClock } from '../src/stream/clock.js';
 import { EventDecoder } from '../src/stream/decode.js';
-import { openEventRing } from '../src/stream/event-ring.js';
+import { openEventRing, readEvents } from '../src/stream/event-ring.js';
 import { TestNetns } from './support/netns.js';
 import { RawSocket } from './support/raw-sockets.js';
 
@@ -33,7 +33,7 @@ describe('a change of state that is handled twice', () => {
     });
     const decoder = new EventDecoder(new WallClock(0n));
     const events: string[] = [];
-    ring.mark()((view, offset) => events.push(decoder.decode(view, offset).event), 1024);
+    readEvents(ring, (view, offset) => events.push(decoder.decode(view, offset).event));
     assert.ok(!events.includes('accept'), events.join());
     assert.equal(events.filter((event) => event === 'connect').length, 1, events.join());
   });

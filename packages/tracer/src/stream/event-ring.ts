@@ -115,6 +115,22 @@ class PerfBuffer implements EventRing {
   }
 }
 
+/** Reads what is in a ring, and lets programs write there anew. @param onEvent Gets each event while it is there. */
+export function readEvents(ring: EventRing, onEvent: (view: DataView, offset: number) => void): void {
+  const readToMark = ring.mark();
+  let isDone = false;
+  while (!isDone) {
+    let read = 0;
+    isDone = readToMark((view, offset, count, stride) => {
+      for (let index = 0; index < count; index++) onEvent(view, offset + index * stride);
+      read += count;
+    }, 1024);
+    ring.release();
+    // What is written at this moment is read the next time.
+    if (read === 0) return;
+  }
+}
+
 /**
  * @param bytes of all rings together.
  * @param immediate As in TracerOptions.

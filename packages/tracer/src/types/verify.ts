@@ -24,7 +24,7 @@ import type { TcpInfo } from '../sockets/tcp-info.js';
 import { TcpState } from '../sockets/tcp-state.js';
 import { WallClock } from '../stream/clock.js';
 import { EventDecoder } from '../stream/decode.js';
-import { openEventRing } from '../stream/event-ring.js';
+import { openEventRing, readEvents } from '../stream/event-ring.js';
 import { BorrowedName } from '../thread-name.js';
 
 /** An event that the programs must report. Fields that a record lacks are not checked. */
@@ -93,7 +93,7 @@ function findMismatchOnce(btf: Btf, features: FeatureTable | undefined): string 
   const reported: Reported[] = [];
   const decoder = new EventDecoder(new WallClock(realtimeOffsetNs()));
   const read = () => {
-    ring.mark()((view, offset) => reported.push(decoder.decode(view, offset) as Reported), 1024);
+    readEvents(ring, (view, offset) => reported.push(decoder.decode(view, offset) as Reported));
   };
   return inFreshNamespace(sockets, () => {
     programs.attach(plan);
