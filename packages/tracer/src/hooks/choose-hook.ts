@@ -57,9 +57,10 @@ export function chooseHook(candidates: readonly HookCandidate[], tracing: ProbeR
 /** The error where none is chosen, with all reasons: the kernel has none, or that is not known. */
 export function noHook(purpose: string, candidates: readonly HookCandidate[]): EbpfError {
   const reason = candidates.map((candidate) => `${candidate.name}: ${candidate.reason}`).join('; ');
-  const hidden = candidates.find(({ state }) => state === 'unknown');
-  if (hidden === undefined) return new UnsupportedError(purpose, undefined, reason);
-  const { advice } = hidden;
+  const hidden = candidates.filter(({ state }) => state === 'unknown');
+  if (hidden.length === 0) return new UnsupportedError(purpose, undefined, reason);
+  // Several obstacles may be there; the advice is about one that can be removed.
+  const advice = hidden.find((candidate) => candidate.advice !== undefined)?.advice;
   return new UnknownFeatureError(`a ${purpose}`, { reason, ...(advice !== undefined && { advice }) });
 }
 
