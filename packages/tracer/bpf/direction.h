@@ -11,19 +11,13 @@ static __always_inline bool fin_sent(const struct tcp_sock *tp, int state)
 	       BPF_CORE_READ(tp, snd_nxt) == BPF_CORE_READ(tp, write_seq);
 }
 
-/*
- * Whether a connection came by TCP Fast Open, and its handshake is not over: a process may have accepted it already. Only
- * these receive data before. A reset removes the request before the state changes.
- */
-static __always_inline bool is_fast_open(const struct sock *sk, int state)
+/* Whether data came before the handshake was over (TCP Fast Open): a process may have accepted the connection already. */
+static __noinline bool is_fast_open(const struct sock *sk, int state)
 {
 	const struct tcp_sock *tp = (const void *)sk;
 
-	if (state != TCP_SYN_RECV || is_mptcp(sk))
-		return false;
-	if (bpf_core_field_exists(tp->fastopen_rsk) && BPF_CORE_READ(tp, fastopen_rsk))
-		return true;
-	return bpf_core_field_exists(tp->bytes_received) && BPF_CORE_READ(tp, bytes_received);
+	return state == TCP_SYN_RECV && !is_mptcp(sk) && bpf_core_field_exists(tp->bytes_received) &&
+	       BPF_CORE_READ(tp, bytes_received);
 }
 
 /*

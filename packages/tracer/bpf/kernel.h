@@ -82,7 +82,6 @@ struct tcp_sock {
 	__u32 write_seq;
 	__u8 is_mptcp : 1;	   /* 5.6: a subflow of an MPTCP connection, or its listener */
 	__u8 fastopen_connect : 1; /* 4.11: the option TCP_FASTOPEN_CONNECT is set */
-	void *fastopen_rsk;	   /* the request of a connection by TCP Fast Open whose handshake is not over */
 };
 
 struct inet_connection_sock {

@@ -49,15 +49,23 @@ static __noinline bool follow_untracked(const struct sock *sk, int state, const 
 	return begin_untracked(sk, state, closer, &flow) && follow_flow(sk, &flow, BPF_ANY);
 }
 
+/* read_current() as a function of its own, for programs that are nearly as long as kernels before 5.2 allow. */
+static __noinline int read_closer(struct process *closer)
+{
+	if (closer)
+		read_current(closer);
+	return 0;
+}
+
 /* An untracked connection to TCP_CLOSE: by the peer, by the kernel, or by a process that leaves data unread. */
 static __noinline int untracked_ends(void *ctx, const struct sock *sk, int state)
 {
 	struct flow flow = {};
 	bool is_open = state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT;
-	bool aborted = is_open && process_aborts(sk, &flow) && !is_kernel_thread();
+	bool aborted = is_open && !is_mptcp(sk) && !BPF_CORE_READ(sk, sk_err) && !is_kernel_thread();
 
 	if (aborted)
-		read_current(&flow.closer);
+		read_closer(&flow.closer);
 	if (has_just_ended(sk) || !begin_untracked(sk, state, aborted ? &flow.closer : NULL, &flow))
 		return 0;
 	if (aborted) {
@@ -131,7 +139,7 @@ static __noinline int connection_ends(void *ctx, struct sock *sk, int state)
 	count_missed_connect(flow);
 	aborted = process_aborts(sk, flow);
 	if (aborted) {
-		read_current(&flow->closer);
+		read_closer(&flow->closer);
 		flow->closing_ns = bpf_ktime_get_ns();
 	}
 	if ((flow->flags & FLOW_UNACCEPTED) && !accept_was_missed(ctx, sk, flow, aborted ? &flow->closer : NULL))
