@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { EnrichedRecord } from '@weir/tracer/enrich';
+import { unescapeName } from '@weir/tracer/escape';
 import { eventNames, fieldOrder, jsonLine } from '@weir/tracer/json';
-import { unescapeName } from '../src/text/unescape.js';
 import {
   accept,
   close,

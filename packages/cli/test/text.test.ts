@@ -1,12 +1,11 @@
 /** Escapes, widths, units, colours. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { escapeJson, escapeName, jsonName, jsonString } from '@weir/tracer/escape';
+import { escapeJson, escapeName, jsonName, jsonString, unescapeName } from '@weir/tracer/escape';
 import { useAscii } from '../src/text/charset.js';
 import { wantsColour } from '../src/text/colour.js';
 import { fitEndpoint, formatLocal, formatPeer } from '../src/text/endpoint.js';
 import { escapeText } from '../src/text/escape.js';
-import { unescapeName } from '../src/text/unescape.js';
 import { formatBytes, formatDuration, formatMilliseconds } from '../src/text/units.js';
 import { displayWidth, truncate } from '../src/text/width.js';
 

@@ -1,10 +1,12 @@
 /** The grammar of `weir top`'s filters. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { fields } from '../src/top/filter/fields.js';
-import { parseFilter } from '../src/top/filter/parse.js';
+import { UsageError } from '../src/failure.js';
+import { noColour } from '../src/text/colour.js';
 import { socketSubject } from '../src/top/filter/subject.js';
-import { connection, fakeEnrichment, openSocket } from './support/fake-live.js';
+import { parseTopFilter, topFields } from '../src/top/filter/top-filter.js';
+import { topRequest } from '../src/top/top-flags.js';
+import { connection, fakeEnrichment, openSocket, second } from './support/fake-live.js';
 
 const https = connection('10.0.0.5:40000', '198.51.100.7:443', { send_rate: 20_000, bytes_sent: 3_000_000 });
 const served = connection('[2001:db8::5]:80', '[2001:db8:1::9]:51000', {
@@ -19,13 +21,14 @@ const dns = connection('10.0.0.5:50000', '10.0.0.53:53', {
   process: { pid: 9, comm: 'Web Content', uid: 1000 },
 });
 const unknown = connection('10.0.0.5:22', '192.0.2.9:1024', { process: undefined, direction: undefined });
+const context = { enrichment: fakeEnrichment, nowNs: 60 * second };
 const all = { https, served, dns, unknown };
 
 /** Which of the connections a filter lets through. */
 function chosen(text: string): string[] {
-  const { matches, problems } = parseFilter(text);
+  const { matches, problems } = parseTopFilter(text);
   assert.deepEqual(problems, []);
-  return Object.entries(all).flatMap(([name, item]) => (matches(item, fakeEnrichment) ? [name] : []));
+  return Object.entries(all).flatMap(([name, item]) => (matches(item, context) ? [name] : []));
 }
 
 describe('a filter of weir top', () => {
@@ -77,6 +80,18 @@ describe('a filter of weir top', () => {
     ['port:443 proc:nginx', []],
     ['', ['https', 'served', 'dns', 'unknown']],
     ['-', []],
+    ['proc:nginx or port:53', ['served', 'dns']],
+    ['not (proc:nginx or port:53)', ['https', 'unknown']],
+    ['(port:443 or port:53) uid=1000 not proto:udp', ['https']],
+    ['peer=10.0.0.0/8 or unit=*.service', ['served', 'dns']],
+    ['retrans>=2', ['served']],
+    ['bytes>=3MB', ['https']],
+    ['dir=*', ['https', 'served', 'dns']],
+    ['dir!=inbound', ['https', 'dns', 'unknown']],
+    ['uid:root', ['served']],
+    ['service:https', ['https']],
+    ['age<=1m', ['https', 'served', 'dns', 'unknown']],
+    ['idle>1h', []],
   ] as const) {
     it(`chooses the right connections: ${text === '' ? 'nothing' : text}`, () =>
       assert.deepEqual(chosen(text), expected));
@@ -84,7 +99,7 @@ describe('a filter of weir top', () => {
 
   it('chooses sockets that listen', () => {
     const socket = socketSubject(openSocket('0.0.0.0:443'));
-    const matches = (text: string) => parseFilter(text).matches(socket, fakeEnrichment);
+    const matches = (text: string) => parseTopFilter(text).matches(socket, context);
     assert.ok(matches('port:443 proc:nginx state:listen local:0.0.0.0'));
     assert.ok(!matches('peer:10.0.0.0/8'));
     assert.ok(!matches('dir:in'));
@@ -92,8 +107,8 @@ describe('a filter of weir top', () => {
   });
 
   it('accepts the example of every field', () => {
-    for (const [name, { example }] of Object.entries(fields)) {
-      assert.deepEqual(parseFilter(`${name}:${example}`).problems, [], name);
+    for (const { name, example } of topFields) {
+      assert.deepEqual(parseTopFilter(`${name}:${example}`).problems, [], name);
     }
   });
 });
@@ -112,15 +127,38 @@ describe('a wrong term of a filter', () => {
     ['state:gone', /state: takes established/],
     ['dir:toString', /dir: takes/],
     ['rate:10', /rate: takes < or >/],
+    ['error=ECONNREFUSED', /^error: rows of weir top do not have it \(column 1\)/],
+    ['prot:tcp', /did you mean proto:tcp/],
   ] as const) {
     it(`is reported, and does not count: ${text}`, () => {
-      const { problems, matches } = parseFilter(`${text} proc:nginx`);
+      const { problems, matches } = parseTopFilter(`${text} proc:nginx`);
       assert.equal(problems.length, 1);
-      assert.match(problems[0]!, problem);
-      assert.ok(matches(served, fakeEnrichment), 'and the other term counts');
-      assert.ok(!matches(https, fakeEnrichment));
+      assert.match(problems[0]!.message, problem);
+      assert.ok(matches(served, context), 'and the other term counts');
+      assert.ok(!matches(https, context));
     });
   }
+
+  it('is refused on the command line', () => {
+    const request = (filter: string) =>
+      topRequest(
+        { view: 'connections', tcp: true, udp: true, ipv6: true, enrich: true, color: 'never', filter },
+        noColour,
+        80,
+      );
+    request('port:443 or (proc:nginx)');
+    for (const [filter, message] of [
+      ['port:443 prot:tcp', /^--filter: there is no field prot; .*did you mean proto:tcp\? \(column 10\)$/],
+      ['port:9-8', /^--filter: port: the range 9-8 ends before it begins.*\(column 6\)$/],
+      ['(proc:nginx', /^--filter: this \( is not closed.*\(column 1\)$/],
+    ] as const) {
+      assert.throws(
+        () => request(filter),
+        (error) => error instanceof UsageError && message.test(error.message),
+      );
+    }
+    assert.deepEqual(parseTopFilter('port:9-8').problems, [], 'more may be typed');
+  });
 
   it('throws nothing, whatever is typed', () => {
     const pieces = ['"', 'port', ':', '-', '!', ',', '/', '0', ' ', '::', '>', '\\', '(', '🦊', '['];
@@ -131,7 +169,7 @@ describe('a wrong term of a filter', () => {
         seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
         text += pieces[seed % pieces.length];
       }
-      parseFilter(text).matches(https, fakeEnrichment);
+      parseTopFilter(text).matches(https, context);
     }
   });
 });

@@ -1,7 +1,7 @@
 /** `weir top` with more rows than are put in order, counted and printed at a time. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseFilter } from '../src/top/filter/parse.js';
+import { parseTopFilter } from '../src/top/filter/top-filter.js';
 import { jsonPieces } from '../src/top/frame-json.js';
 import type { Frame } from '../src/top/model/frame.js';
 import { LastSeen } from '../src/top/model/last-seen.js';
@@ -116,7 +116,7 @@ it('a frame of very many connections is one line of JSON, made in pieces, with a
     ...{ nowNs: 100 * second, connections, sockets: [openSocket('0.0.0.0:80')], ended: [] },
     ...{ totals: noTotals, lost: noLosses, unread: [], problems: ['a "problem"'] },
   };
-  const query = { filter: parseFilter(''), sort: defaultSort('connections') };
+  const query = { filter: parseTopFilter(''), sort: defaultSort('connections') };
   const pieces = jsonPieces(frame, query, fakeEnrichment, new Date(0), Number.POSITIVE_INFINITY);
   assert.ok(pieces.length > 2, `${pieces.length} pieces`);
   const text = Buffer.concat(pieces).toString();

@@ -1,7 +1,7 @@
 /** What `weir top` makes of live connections: sums of ended ones, groups, order, curves. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { everything } from '../src/top/filter/parse.js';
+import { noFilter } from '../src/top/filter/top-filter.js';
 import { EndedSums } from '../src/top/model/ended.js';
 import { type Frame, frozen, Watch } from '../src/top/model/frame.js';
 import { byPeer, byProcess } from '../src/top/model/groups.js';
@@ -110,7 +110,7 @@ function frameOf(...connections: Frame['connections'][number][]): Frame {
 
 /** Local ports in the order of rows. */
 function order(frame: Frame, sort: Sort): number[] {
-  const sheet = sheetOf('connections', frame, { filter: everything, sort }, fakeEnrichment);
+  const sheet = sheetOf('connections', frame, { filter: noFilter, sort }, fakeEnrichment);
   return Array.from({ length: sheet.size }, (_, index) => sheet.connection(index)!.local.port);
 }
 
@@ -139,7 +139,7 @@ describe('the order of rows', () => {
     for (const view of viewNames) {
       for (const { id } of columnsOf(view)) {
         const sort = { column: id, descending: false };
-        const sheet = sheetOf(view, frame, { filter: everything, sort }, fakeEnrichment);
+        const sheet = sheetOf(view, frame, { filter: noFilter, sort }, fakeEnrichment);
         for (let index = 0; index < sheet.size; index++) {
           for (const column of sheet.columns) assert.equal(typeof sheet.text(index, column), 'string');
         }

@@ -17,12 +17,18 @@ const isNumber = (text: string): boolean => /^\d+$/.test(text);
 export function parseUsers(text: string, passwd = '/etc/passwd'): number[] {
   return splitList(text).map((item) => {
     if (isNumber(item)) return parseInteger(item, 'a user id', 0, 2 ** 32 - 1);
-    const fields = readPasswd(passwd).find((entry) => entry[0] === item);
-    if (fields === undefined) {
+    const id = userId(item, passwd);
+    if (id === undefined) {
       throw new InvalidArgumentError(`No user of that name is in ${passwd}: give the user's number.`);
     }
-    return Number(fields[2]);
+    return id;
   });
+}
+
+/** The id of a user of a passwd(5) file; undefined for a name that is not in it. */
+export function userId(name: string, passwd = '/etc/passwd'): number | undefined {
+  const fields = readPasswd(passwd).find((entry) => entry[0] === name);
+  return fields === undefined ? undefined : Number(fields[2]);
 }
 
 function readPasswd(path: string): string[][] {

@@ -7,9 +7,8 @@ import { decodeBytes, encodeText } from '@weir/ebpf/byte-text';
 import { parseDuration as readDuration } from '@weir/ebpf/duration';
 import { OptionError } from '@weir/ebpf/errors';
 import type { PortRange } from '@weir/tracer';
-import { escapeName } from '@weir/tracer/escape';
+import { escapeName, unescapeName } from '@weir/tracer/escape';
 import { InvalidArgumentError } from '../commander.js';
-import { unescapeName } from '../text/unescape.js';
 
 /** Splits at commas; `\,` stands for a comma and `\\` for a backslash. Empty items are errors. */
 export function splitList(text: string): string[] {

@@ -81,8 +81,9 @@ export function jsonPieces(
     const connection = jsonConnection(sheet.connection(index)!, frame.nowNs, enrichment, processes);
     pieces.add(`${index === 0 ? '' : ','}${JSON.stringify(connection)}`);
   }
+  const context = { enrichment, nowNs: frame.nowNs };
   const listeners = frame.sockets
-    .filter((socket) => query.filter.matches(socketSubject(socket), enrichment))
+    .filter((socket) => query.filter.matches(socketSubject(socket), context))
     .slice(0, rows)
     .map((socket) => jsonListener(socket, enrichment, processes));
   pieces.add(`],"listeners":${JSON.stringify(listeners)}}`);

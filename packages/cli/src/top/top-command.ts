@@ -12,6 +12,7 @@ Examples:
   weir top                                         live connections by traffic; ? shows the keys
   weir top --view processes                        by process
   weir top --filter 'port:443 -peer:10.0.0.0/8'    what / takes, too
+  weir top --filter '(proc:nginx or port:53) srtt>50ms'
   weir top --once --json                           everything once, for other programs
   weir top --view peers --rows 10 > peers.txt      the ten busiest peers, every two seconds`;
 

@@ -1,10 +1,11 @@
 /** Turns the flags of `weir top` into a request. */
 import type { Btf } from '@weir/ebpf';
 import type { ConnectionsOptions, TracerOptions } from '@weir/tracer';
+import { FilterError } from '@weir/tracer/filter';
 import { type SharedTracerFlags, tracerFlagOptions } from '../args/tracer-flags.js';
 import { UsageError } from '../failure.js';
 import type { ColourMode, Paint } from '../text/colour.js';
-import { parseFilter } from './filter/parse.js';
+import { checkFilter, parseTopFilter } from './filter/top-filter.js';
 import { columnsOf, defaultSort, type Sort, type ViewName } from './table/views.js';
 import type { TopRequest } from './top-session.js';
 
@@ -57,7 +58,7 @@ export function topRequest(
     view: flags.view,
     sort: sortOf(flags),
     filterText: text,
-    filter: parseFilter(text),
+    filter: parseTopFilter(text),
     rows: flags.rows ?? Number.POSITIVE_INFINITY,
     width: flags.wide ? Number.POSITIVE_INFINITY : (width ?? Number.POSITIVE_INFINITY),
     paint,
@@ -103,7 +104,11 @@ function sortOf({ view, sort, reverse = false }: TopFlags): Sort {
 
 /** @throws UsageError for a filter with a wrong term. */
 function filterText({ filter = '' }: TopFlags): string {
-  const [problem] = parseFilter(filter).problems;
-  if (problem !== undefined) throw new UsageError(`--filter: ${problem}`);
+  try {
+    checkFilter(filter);
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error;
+    throw new UsageError(`--filter: ${error.message}`, { cause: error });
+  }
   return filter;
 }

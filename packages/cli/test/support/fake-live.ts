@@ -135,5 +135,9 @@ const services: Readonly<Record<string, string>> = {
 export const fakeEnrichment: Enrichment = {
   process: ({ pid }) => details.get(pid),
   service: (port, transport) => services[`${port}/${transport}`],
+  services: Object.entries(services).map(([key, name]) => {
+    const [port, transport] = key.split('/');
+    return { name, port: Number(port), transport: transport === 'udp' ? 'udp' : 'tcp' };
+  }),
   peerName: (address) => (address === '198.51.100.7' ? 'seven.example.com' : undefined),
 };

@@ -1,5 +1,6 @@
 /** Names of ports: from /etc/services, with the most common ones built in for hosts that have no such file. */
 import { readSmallFile } from '@weir/ebpf/sys';
+import type { ServicePort } from '../filter/service-ports.js';
 
 /** A transport protocol. */
 export type Transport = 'tcp' | 'udp';
@@ -54,5 +55,13 @@ export class Services {
   /** The name of the service that usually has a port. */
   name(port: number, transport: Transport): string | undefined {
     return this.#names.get(`${port}/${transport}`);
+  }
+
+  /** All ports that have names. */
+  *[Symbol.iterator](): Generator<ServicePort> {
+    for (const [key, name] of this.#names) {
+      const [port, transport] = key.split('/') as [string, Transport];
+      yield { name, port: Number(port), transport };
+    }
   }
 }

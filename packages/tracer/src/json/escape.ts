@@ -4,6 +4,8 @@
  * @module @weir/tracer/escape
  */
 
+export { unescapeName } from './unescape.js';
+
 const unsafeInJson = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 const plainJson = /^[ -~]*$/;
 

@@ -8,10 +8,13 @@ import {
   Processes,
   Services,
 } from '@weir/tracer/enrich';
+import type { ServicePort } from '@weir/tracer/filter';
 
 export interface Enrichment {
   process(process: ConnectionProcess): ProcessDetails | undefined;
   service(port: number, transport: 'tcp' | 'udp'): string | undefined;
+  /** The ports that have names. */
+  readonly services: Iterable<ServicePort>;
   /** The name that reverse DNS gave; undefined where there is none, or not yet. */
   peerName(address: string): string | undefined;
 }
@@ -19,6 +22,7 @@ export interface Enrichment {
 export const noEnrichment: Enrichment = {
   process: () => undefined,
   service: () => undefined,
+  services: [],
   peerName: () => undefined,
 };
 
@@ -54,6 +58,10 @@ export class HostEnrichment implements Enrichment, Disposable {
 
   service(port: number, transport: 'tcp' | 'udp'): string | undefined {
     return this.#services?.name(port, transport);
+  }
+
+  get services(): Iterable<ServicePort> {
+    return this.#services ?? [];
   }
 
   peerName(address: string): string | undefined {

@@ -28,7 +28,7 @@ export function footerLine(state: State, width: number, paint: Paint): string {
 /** Shows the end of what is typed, and what is wrong with it. */
 function promptLine({ filterText, filter }: State, width: number, paint: Paint): string {
   const [problem] = filter.problems;
-  const complaint = problem === undefined ? '' : truncate(`  ${problem}`, Math.floor(width / 2));
+  const complaint = problem === undefined ? '' : truncate(`  ${problem.message}`, Math.floor(width / 2));
   const room = Math.max(1, width - displayWidth(complaint) - 2);
   let typed = escapeText(filterText);
   while (displayWidth(typed) > room) typed = [...typed].slice(1).join('');

@@ -1,6 +1,6 @@
 /** The page that `?` shows. */
 import { padEnd, truncate } from '../../text/width.js';
-import { fields } from '../filter/fields.js';
+import { topFields } from '../filter/top-filter.js';
 
 const keys: readonly (readonly [string, string])[] = [
   ['1 2 3 4', 'connections, processes, peers, listening sockets'],
@@ -15,19 +15,38 @@ const keys: readonly (readonly [string, string])[] = [
   ['q, Ctrl-C', 'quit'],
 ];
 
-const grammar = 'Filters: all terms have to hold. 443,80 is one of both; -term or !term is not; "two words".';
+const grammar = [
+  'Filters: all terms have to hold, or those beside "or"; not term, -term and !term turn it round; (…) groups.',
+  'field:443,80 is one of both; field=text is all of it, with * and ?; field>10k compares; "two words" is one.',
+];
 const keyWidth = 24;
 
 /** Lines of at most `width` columns; fields of filters by their names alone where there is no room for more. */
 export function helpLines(width: number, rows: number): string[] {
   const line = ([left, right]: readonly [string, string]) =>
     truncate(` ${padEnd(left, keyWidth)} ${right}`, width);
-  const head = [...keys.map(line), '', truncate(` ${grammar}`, width)];
-  const described = Object.entries(fields).map(([name, { example, summary }]) =>
-    line([`${name}:${example}`, summary]),
-  );
-  const whole = [...head, ...described, line(['word', 'anywhere'])];
-  return whole.length <= rows ? whole : [...head, ...wrap(Object.keys(fields), width - 1)].slice(0, rows);
+  const head = [...keys.map(line), '', ...grammar.map((text) => truncate(` ${text}`, width))];
+  const described = [
+    ...topFields.map(({ name, example, help }) => line([`${name}:${example}`, help])),
+    line(['word', 'anywhere']),
+  ];
+  if (head.length + described.length <= rows) return [...head, ...described];
+  for (let count = topFields.length - 1; count > 0; count--) {
+    const names = wrap(
+      topFields.slice(count).map(({ name }) => name),
+      width - 1,
+    );
+    if (head.length + count + 1 + names.length <= rows) {
+      return [...head, ...described.slice(0, count), described.at(-1)!, ...names];
+    }
+  }
+  return [
+    ...head,
+    ...wrap(
+      topFields.map(({ name }) => name),
+      width - 1,
+    ),
+  ].slice(0, rows);
 }
 
 function wrap(names: readonly string[], width: number): string[] {

@@ -1,5 +1,5 @@
 /** The effect of each key on the state of the screen. Pure. */
-import { parseFilter } from '../filter/parse.js';
+import { parseTopFilter } from '../filter/top-filter.js';
 import { columnsOf, type Sheet, viewNames } from '../table/views.js';
 import { type State, withFilter } from './state.js';
 
@@ -169,7 +169,7 @@ function enter(state: State, { sheet }: Scene): State {
   return {
     ...state,
     ...{ view: 'connections', selected: undefined, cursor: 0, filterText: narrowed },
-    filter: parseFilter(narrowed),
+    filter: parseTopFilter(narrowed),
   };
 }
 

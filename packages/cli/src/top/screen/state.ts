@@ -1,5 +1,5 @@
 /** The choices of the person at the keyboard. */
-import { everything, type Filter, parseFilter } from '../filter/parse.js';
+import { noFilter, parseTopFilter, type TopFilter } from '../filter/top-filter.js';
 import { defaultSort, type RowKey, type Sort, type ViewName, viewNames } from '../table/views.js';
 
 export type Mode = 'table' | 'filter' | 'details' | 'help';
@@ -8,7 +8,7 @@ export interface State {
   readonly view: ViewName;
   readonly sorts: Readonly<Record<ViewName, Sort>>;
   readonly filterText: string;
-  readonly filter: Filter;
+  readonly filter: TopFilter;
   readonly mode: Mode;
   /** The value of `filterText` before the person began to type. */
   readonly filterBefore: string;
@@ -36,12 +36,12 @@ export function initialState({ view, sort, filterText, intervalMs }: Choices): S
   >;
   if (sort !== undefined) sorts[view] = sort;
   const base: State = {
-    ...{ view, sorts, filterText: '', filter: everything, mode: 'table', filterBefore: '' },
+    ...{ view, sorts, filterText: '', filter: noFilter, mode: 'table', filterBefore: '' },
     ...{ selected: undefined, cursor: 0, connectionId: undefined, paused: false, intervalMs },
   };
   return withFilter(base, filterText);
 }
 
 export function withFilter(state: State, filterText: string): State {
-  return { ...state, filterText, filter: filterText.trim() === '' ? everything : parseFilter(filterText) };
+  return { ...state, filterText, filter: filterText.trim() === '' ? noFilter : parseTopFilter(filterText) };
 }

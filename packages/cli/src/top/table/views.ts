@@ -1,7 +1,7 @@
 /** The views, and the rows of each that are to be shown, in order. */
 import type { Connection, OpenSocket } from '@weir/tracer';
-import type { Filter } from '../filter/parse.js';
 import { socketSubject } from '../filter/subject.js';
+import type { TopFilter } from '../filter/top-filter.js';
 import { type Enrichment, noEnrichment } from '../model/enrichment.js';
 import type { Frame } from '../model/frame.js';
 import { byPeer, byProcess } from '../model/groups.js';
@@ -23,7 +23,7 @@ export interface Sort {
 }
 
 export interface Query {
-  readonly filter: Filter;
+  readonly filter: TopFilter;
   readonly sort: Sort;
 }
 
@@ -62,7 +62,7 @@ export function sheetOf(
 ): Sheet {
   const context: Context = { enrichment, nowNs: frame.nowNs };
   if (view === 'listening') {
-    const matches = (socket: OpenSocket) => filter.matches(socketSubject(socket), enrichment);
+    const matches = (socket: OpenSocket) => filter.matches(socketSubject(socket), context);
     return sheet({
       columns: listeningColumns(context),
       rows: filter.isEmpty ? frame.sockets : frame.sockets.filter(matches),
@@ -74,7 +74,7 @@ export function sheetOf(
   }
   const live = filter.isEmpty
     ? frame.connections
-    : frame.connections.filter((connection) => filter.matches(connection, enrichment));
+    : frame.connections.filter((connection) => filter.matches(connection, context));
   if (view === 'connections') {
     return sheet({
       columns: connectionColumns(context),
@@ -84,7 +84,7 @@ export function sheetOf(
       connection: (row) => row,
     });
   }
-  const ended = filter.isEmpty ? frame.ended : frame.ended.filter((sum) => filter.matches(sum, enrichment));
+  const ended = filter.isEmpty ? frame.ended : frame.ended.filter((sum) => filter.matches(sum, context));
   if (view === 'processes') {
     return sheet({
       columns: processColumns(context),
