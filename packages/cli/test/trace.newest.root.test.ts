@@ -46,6 +46,23 @@ function assertPair(records: ReturnType<typeof parseLines>, { client, server }: 
 }
 
 describe('weir trace --json', () => {
+  it('prints only what meets --filter, beside the filters of the kernel', async () => {
+    using netns = new TestNetns();
+    const filter = 'error=ECONNREFUSED or (event:close bytes:12-12 not dir:inbound)';
+    const args = ['--json', '--netns', netns.name, '--filter', filter];
+    const { status, stdout, stderr } = await traceWhile(args, async () => {
+      await netns.load('pairs', '--count', '2', '--send', '5', '--reply', '7', '--closer', 'client');
+      await netns.load('refused', '--count', '3');
+    });
+    assert.equal(status, 0, stderr);
+    const kinds = parseLines(stdout).map(({ event, direction }) => `${event} ${direction}`);
+    assert.deepEqual(kinds.sort(), [
+      ...['close outbound', 'close outbound'],
+      ...['fail outbound', 'fail outbound', 'fail outbound'],
+    ]);
+    assert.match(stderr, /5 events in .*none lost/);
+  });
+
   it('prints lines as documented, for every kind of event', async () => {
     using netns = new TestNetns();
     const args = ['--json', '--netns', netns.name];

@@ -28,10 +28,13 @@ Examples:
   weir trace --peer 10.0.0.0/8 --json --duration 1m > events.jsonl
   weir trace -e fail                             connection attempts that come to nothing
   weir trace -e udp_flow --peer-port 53          who asks for names, and how much is answered
+  weir trace --filter 'event:close (retrans>0 or duration>1m) not peer:10.0.0.0/8'
   weir trace --watch-fds 4242                    also the file descriptors that a process gets
 
 Values of one filter are alternatives; different filters add up. Lists are separated by commas,
-and every filter but --direction can be repeated.`;
+and every filter but --direction and --filter can be repeated. --filter is applied to what the kernel
+reports, with the details of --enrich and --resolve; the other filters are cheaper. Losses are
+always printed.`;
 
 /** Builds the command; `action` runs with its parsed flags. */
 export function traceCommand(action: (flags: TraceFlags) => Promise<void>): Command {
@@ -105,6 +108,10 @@ function addFilters(command: Command): void {
       '-e, --event <events>',
       `only these events: ${socketEvents.join(', ')}`,
       repeatable(wordsParser(socketEvents)),
+    )
+    .option(
+      '--filter <expression>',
+      "of what passes the kernel's filters, print only what meets this: error=* or srtt>50ms",
     );
 }
 

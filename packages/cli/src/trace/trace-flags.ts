@@ -22,6 +22,7 @@ export interface TraceFlags extends TracerFlags {
   readonly peer?: readonly string[];
   readonly direction?: 'inbound' | 'outbound';
   readonly event?: readonly SocketEventName[];
+  readonly filter?: string;
   readonly udp?: boolean;
   readonly udpIdle?: number;
   readonly tcp?: boolean;

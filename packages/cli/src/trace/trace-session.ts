@@ -1,7 +1,7 @@
 /** One run of `weir trace`: from the start of the tracer to its end, whatever ends it. */
 import { OptionError } from '@weir/ebpf';
 import type { LostRecord, TraceRecord, TracerApi, TracerOptions } from '@weir/tracer';
-import type { Enricher } from '@weir/tracer/enrich';
+import type { EnrichedRecord, Enricher } from '@weir/tracer/enrich';
 import { ExitCode, UsageError } from '../failure.js';
 import type { ErrorOutput } from '../output/notices.js';
 import type { Output } from '../output/output.js';
@@ -18,6 +18,8 @@ export interface SessionRequest extends PrinterOptions {
   readonly options: TracerOptions;
   /** Adds details to records. */
   readonly enricher?: Pick<Enricher, 'enrich'> | undefined;
+  /** Whether a record, with its details, is to be printed. */
+  readonly filter?: ((record: EnrichedRecord) => boolean) | undefined;
   /** Whether to print a summary at the end. By default, unless the reader of the output went away. */
   readonly summary?: boolean | undefined;
   readonly verbose?: boolean | undefined;
@@ -43,7 +45,7 @@ export async function runSession(
   tracing: TracerFactory,
   host: SessionHost,
 ): Promise<ExitCode> {
-  const { enricher } = request;
+  const { enricher, filter } = request;
   const printer = new Printer(request, host.stdout);
   const stop = once(() => tracer.stop());
   // A failure to stop is thrown below, where stop() is awaited.
@@ -78,7 +80,7 @@ export async function runSession(
         if (request.format === 'tcptracer') say(lossLines(batch));
         // The whole batch is enriched before anything waits for the reader of the output: processes end meanwhile.
         const records = enricher === undefined ? batch : batch.map((record) => enricher.enrich(record));
-        if (!(await printer.print(records))) break;
+        if (!(await printer.print(filter === undefined ? records : records.filter(filter)))) break;
       }
     }
   } finally {
@@ -95,8 +97,8 @@ export async function runSession(
 }
 
 /** Whether all records are printed as they are, which needs no object for each. */
-function isPlainJson({ format, enricher, count }: SessionRequest): boolean {
-  return format === 'json' && enricher === undefined && count === undefined;
+function isPlainJson({ format, enricher, filter, count }: SessionRequest): boolean {
+  return format === 'json' && enricher === undefined && filter === undefined && count === undefined;
 }
 
 /** Options that make no sense together, or to this kernel, came from the command line. */
