@@ -15,6 +15,12 @@ export {
 export { all, always, type Condition, within } from './condition.js';
 export { type ConnectionsPage, type ConnectionsQuery, queryConnections } from './connections.js';
 export { type GroupField, groupFields } from './fields.js';
+export { type FilteredTable, filterSource } from './filter-source.js';
+export {
+  type FilterSource,
+  type FilterSqlOptions,
+  filterSql,
+} from './filter-sql.js';
 export { type Group, type Groups, type GroupsQuery, queryGroups } from './groups.js';
 export type { GroupKey, KeyValue } from './keys.js';
 export { type ConnectionMap, type MapEdge, type MapNode, type MapQuery, queryMap } from './map.js';

@@ -53,3 +53,8 @@ export type FilterColumn =
   | 'closing_us'
   | 'idle_us'
   | 'fd';
+
+/** Whether a column has addresses. Names of peers are none. */
+export function isAddressColumn(column: FilterColumn): column is 'local_address' | 'peer_address' {
+  return column === 'local_address' || column === 'peer_address';
+}

@@ -1,6 +1,6 @@
 /** Filters as functions. */
 import { anywhereEnds, anywhereParts, anywhereWholes, endText } from './anywhere.js';
-import type { FilterColumn } from './filter-columns.js';
+import { type FilterColumn, isAddressColumn } from './filter-columns.js';
 import { type FilterField, fieldNamed } from './filter-fields.js';
 import { networkTest } from './networks.js';
 import { portsOf, type ServicePort } from './service-ports.js';
@@ -78,8 +78,7 @@ class Compiler<Row, Context> {
         return amount !== undefined && test(amount);
       };
     }
-    // Names of peers are no addresses.
-    const columns = value.kind === 'network' ? field.columns.filter(isAddress) : field.columns;
+    const columns = value.kind === 'network' ? field.columns.filter(isAddressColumn) : field.columns;
     return some(columns.map((column) => this.#column(column, test)));
   }
 
@@ -161,10 +160,6 @@ class Compiler<Row, Context> {
       return test(endText(place as string, number as number, name, interfaceShown));
     };
   }
-}
-
-function isAddress(column: FilterColumn): boolean {
-  return column === 'local_address' || column === 'peer_address';
 }
 
 /** Whether a value of a column is what is looked for. */

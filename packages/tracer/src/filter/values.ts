@@ -31,6 +31,8 @@ export interface ValueProblem {
 }
 
 const MAX_PORT = 65_535;
+/** A pattern takes time for each of them. */
+const MAX_WILDCARDS = 64;
 
 /** The values that an item stands for: a word that is cut short may stand for several. */
 export function parseValue(input: ValueInput): readonly FilterValue[] | ValueProblem {
@@ -67,18 +69,28 @@ function takesNoComparison({ name, field, operator, item }: ValueInput): ValuePr
   };
 }
 
-function textValue({ field, name, operator, item }: ValueInput): readonly FilterValue[] | ValueProblem {
-  const value: FilterValue =
-    operator === '=' ? patternOf(item) : { kind: 'part', text: unescapeName(item.text) };
+function textValue(input: ValueInput): readonly FilterValue[] | ValueProblem {
+  const { field, name, operator, item } = input;
+  const value = operator === '=' ? patternOf(input) : partOf(item);
+  if ('problem' in value) return value;
   const { known } = field;
   const isLiteral = value.kind === 'part' || (value.kind === 'pattern' && value.parts.length === 1);
   if (known === undefined || !isLiteral || isKnown(item.text, operator, known)) return [value];
+  const isPattern = operator === ':' && /[*?]/.test(item.text);
+  if (isPattern) {
+    const expected = `a part of a name; * and ? have a meaning after = only`;
+    return { problem: `${name}: takes ${expected}`, expected, suggestion: `${name}=${item.text}` };
+  }
   const suggestion = nearest(item.text, known);
   return {
     problem: `${name}: there is no ${item.text}`,
     expected: `a name such as ${field.example}`,
     suggestion: suggestion && `${name}${operator}${suggestion}`,
   };
+}
+
+function partOf(item: Item): FilterValue {
+  return { kind: 'part', text: unescapeName(item.text) };
 }
 
 /** An errno without a name is shown as `errno 524`. */
@@ -92,7 +104,7 @@ function isKnown(text: string, operator: Operator, known: readonly string[]): bo
 }
 
 /** Outside quotes, `*` and `?` have their meaning. */
-function patternOf({ pieces }: Item): FilterValue {
+function patternOf({ name, item: { pieces } }: ValueInput): FilterValue | ValueProblem {
   const parts: PatternPart[] = [];
   let literal = '';
   const finish = () => {
@@ -110,6 +122,10 @@ function patternOf({ pieces }: Item): FilterValue {
     }
   }
   finish();
+  if (parts.filter(({ kind }) => kind !== 'literal').length > MAX_WILDCARDS) {
+    const expected = `at most ${MAX_WILDCARDS} of * and ?`;
+    return { problem: `${name}: a value has ${expected}`, expected };
+  }
   return parts.length === 1 && parts[0]!.kind === 'any' ? { kind: 'present' } : { kind: 'pattern', parts };
 }
 
@@ -129,14 +145,16 @@ function wordValues({ field, name, operator, item }: ValueInput): readonly Filte
   };
 }
 
-function addressValue({ name, operator, item }: ValueInput): readonly FilterValue[] | ValueProblem {
+function addressValue(input: ValueInput): readonly FilterValue[] | ValueProblem {
+  const { name, operator, item } = input;
   const network = networkOf(item.text);
   if (network !== undefined) return [{ kind: 'network', ...network }];
   if (item.text.includes('/')) {
     const expected = 'an address or prefix, such as 10.0.0.0/8 or 2001:db8::/32';
     return { problem: `${name}: ${item.text} is no prefix, such as 10.0.0.0/8`, expected };
   }
-  return [operator === '=' ? patternOf(item) : { kind: 'part', text: unescapeName(item.text) }];
+  const value = operator === '=' ? patternOf(input) : partOf(item);
+  return 'problem' in value ? value : [value];
 }
 
 function numberValue(input: ValueInput): readonly FilterValue[] | ValueProblem {

@@ -1,0 +1,225 @@
+/**
+ * Filters as conditions of SQL. A condition is TRUE for exactly the rows for which the filter's predicate holds; for others it is
+ * FALSE or NULL. Values are bound, never part of the text. Pure.
+ */
+import type {
+  Comparison,
+  Filter,
+  FilterColumn,
+  FilterField,
+  FilterTest,
+  FilterValue,
+  ServicePort,
+} from '@weir/tracer/filter';
+import { fieldNamed } from '@weir/tracer/filter';
+import {
+  anywhereEnds,
+  anywhereParts,
+  anywhereWholes,
+  comparable,
+  isAddressColumn,
+  LINK_LOCAL,
+  portsOf,
+} from '@weir/tracer/filter/compile';
+import { addressRange, ipv4Range } from './address-range.js';
+import type { Condition } from './condition.js';
+import { patternSql } from './pattern-sql.js';
+import { type BoundValue, Placeholders } from './placeholders.js';
+
+/** The expressions by which rows have the columns of filters. NULL is not known; columns that are absent never are. */
+export interface FilterSource {
+  /** Texts in the form that JSON shows (`escapeName()`), numbers as numbers. */
+  readonly columns: { readonly [Name in FilterColumn]?: string };
+  /** The addresses as 128 bits, which are compared as unsigned numbers. */
+  readonly addresses: { readonly local_address?: string; readonly peer_address?: string };
+}
+
+/** What the meaning of a filter depends on, beside rows. */
+export interface FilterSqlOptions {
+  /** The ports that have names. Without them, no port has one. */
+  readonly services?: Iterable<ServicePort>;
+}
+
+/** The condition of a filter. */
+export function filterSql(
+  filter: Filter,
+  source: FilterSource,
+  { services = [] }: FilterSqlOptions = {},
+): Condition {
+  const compiler = new SqlCompiler(source, [...services]);
+  const sql = compiler.condition(filter);
+  return { sql, values: compiler.values };
+}
+
+/** Makes a condition of an expression that is not NULL. */
+type ValueCondition = (expression: string) => string;
+
+class SqlCompiler {
+  readonly #source: FilterSource;
+  readonly #bound = new Placeholders();
+  readonly #services: readonly ServicePort[];
+
+  constructor(source: FilterSource, services: readonly ServicePort[]) {
+    this.#source = source;
+    this.#services = services;
+  }
+
+  get values(): readonly BoundValue[] {
+    return this.#bound.values;
+  }
+
+  condition(filter: Filter): string {
+    switch (filter.kind) {
+      case 'and':
+        return all(filter.of.map((part) => this.condition(part)));
+      case 'or':
+        return any(filter.of.map((part) => this.condition(part)));
+      case 'not':
+        // NULL counts as FALSE below, where it would not become TRUE here.
+        return `NOT coalesce(${this.condition(filter.of)}, FALSE)`;
+      case 'anywhere':
+        return this.#anywhere(filter.text);
+      case 'test':
+        return this.#test(filter);
+    }
+  }
+
+  #test({ field: name, values }: FilterTest): string {
+    const field = fieldNamed(name);
+    return field === undefined ? 'FALSE' : any(values.map((value) => this.#value(field, value)));
+  }
+
+  #value(field: FilterField, value: FilterValue): string {
+    switch (value.kind) {
+      case 'word':
+        return this.#word(field, value.word);
+      case 'service': {
+        const wanted = comparable(value.name);
+        return any(field.columns.map((column) => this.#named(column, (name) => name === wanted)));
+      }
+      case 'network':
+        return any(field.columns.filter(isAddressColumn).map((column) => this.#network(column, value)));
+      case 'present':
+        return this.#each(field, (expression) => `${expression} IS NOT NULL`);
+      case 'part':
+        return this.#each(field, (expression) => this.#part(expression, value.text));
+      case 'pattern':
+        return this.#each(field, (expression) =>
+          patternSql(`lower(${expression})`, value.parts, this.#bound),
+        );
+      case 'range': {
+        const { from, to } = value;
+        if (from === to)
+          return this.#each(field, (expression) => `${expression} = ${this.#bound.number(from)}`);
+        const bounds = () => `${this.#bound.number(from)} AND ${this.#bound.number(to)}`;
+        return this.#each(field, (expression) => `${expression} BETWEEN ${bounds()}`);
+      }
+      case 'comparison':
+        return this.#each(field, (expression) => this.#comparison(expression, value.operator, value.number));
+    }
+  }
+
+  /** The condition for one of the field's columns; of an amount, for their sum. */
+  #each(field: FilterField, condition: ValueCondition): string {
+    const expressions = field.columns.map((column) => this.#source.columns[column]);
+    const known = expressions.filter((expression) => expression !== undefined);
+    if (field.type !== 'amount') return any(known.map(condition));
+    if (known.length < expressions.length) return 'FALSE';
+    return condition(known.length === 1 ? known[0]! : `(${known.join(' + ')})`);
+  }
+
+  #part(expression: string, text: string): string {
+    return `contains(lower(${expression}), ${this.#bound.text(comparable(text))})`;
+  }
+
+  #comparison(expression: string, operator: Comparison, number: number): string {
+    return `${expression} ${operator} ${this.#bound.number(number)}`;
+  }
+
+  #word(field: FilterField, word: string): string {
+    const meaning = Object.entries(field.words?.[word] ?? {}) as [FilterColumn, string][];
+    if (meaning.length === 0) return 'FALSE';
+    return all(
+      meaning.map(([column, value]) => {
+        const expression = this.#source.columns[column];
+        return expression === undefined ? 'FALSE' : `${expression} = ${this.#bound.text(value)}`;
+      }),
+    );
+  }
+
+  #network(
+    column: 'local_address' | 'peer_address',
+    network: { readonly address: string; readonly bits: number },
+  ): string {
+    const expression = this.#source.addresses[column];
+    if (expression === undefined) return 'FALSE';
+    const within = ({ from, to }: { readonly from: bigint; readonly to: bigint }) => {
+      const [low, high] = [from, to].map((value) => this.#bound.address(value));
+      return `${expression} BETWEEN ${low} AND ${high}`;
+    };
+    const range = addressRange(network);
+    const condition = within(range);
+    const hasIpv4 = network.address.includes(':') && range.from <= ipv4Range.from && ipv4Range.to <= range.to;
+    return hasIpv4 ? `(${condition} AND NOT (${within(ipv4Range)}))` : condition;
+  }
+
+  /** Whether the name of a port meets a condition. */
+  #named(column: FilterColumn, meets: (name: string) => boolean): string {
+    const { transport, [column]: port } = this.#source.columns;
+    if (port === undefined || transport === undefined) return 'FALSE';
+    const ports = portsOf(this.#services, (name) => meets(comparable(name)));
+    const conditions = (['tcp', 'udp'] as const).flatMap((name) => {
+      if (ports[name].size === 0) return [];
+      const is = `${transport} = ${this.#bound.text(name)}`;
+      return `(${is} AND ${port} = ANY(${this.#bound.ports([...ports[name]])}))`;
+    });
+    return any(conditions);
+  }
+
+  #anywhere(text: string): string {
+    const { columns } = this.#source;
+    const wanted = comparable(text);
+    const known = (names: readonly FilterColumn[]) =>
+      names.map((name) => columns[name]).filter((expression) => expression !== undefined);
+    return any([
+      ...known(anywhereParts).map((expression) => this.#part(expression, text)),
+      ...known(anywhereWholes).map(
+        (expression) => `lower(CAST(${expression} AS VARCHAR)) = ${this.#bound.text(wanted)}`,
+      ),
+      ...anywhereEnds.flatMap((end) => [
+        this.#end(end, text),
+        this.#named(end.port, (name) => name.includes(wanted)),
+      ]),
+    ]);
+  }
+
+  /** An end as it is shown; see `endText()` of the filters. */
+  #end(
+    { address: place, port: number, interfaceShown }: (typeof anywhereEnds)[number],
+    text: string,
+  ): string {
+    const { [place]: address, [number]: port, interface: name } = this.#source.columns;
+    if (address === undefined || port === undefined) return 'FALSE';
+    let shown = address;
+    if (name !== undefined) {
+      const isShown =
+        interfaceShown === 'always'
+          ? `${name} IS NOT NULL`
+          : `${name} IS NOT NULL AND regexp_matches(${address}, '${LINK_LOCAL}')`;
+      shown = `CASE WHEN ${isShown} THEN ${address} || '%' || ${name} ELSE ${address} END`;
+    }
+    const whole = `CASE WHEN contains(${address}, ':') THEN '[' || (${shown}) || ']:' ELSE (${shown}) || ':' END || CAST(${port} AS VARCHAR)`;
+    return this.#part(`(${whole})`, text);
+  }
+}
+
+function all(conditions: readonly string[]): string {
+  if (conditions.length === 0) return 'TRUE';
+  return conditions.length === 1 ? conditions[0]! : `(${conditions.join(' AND ')})`;
+}
+
+function any(conditions: readonly string[]): string {
+  const possible = conditions.filter((condition) => condition !== 'FALSE');
+  if (possible.length === 0) return 'FALSE';
+  return possible.length === 1 ? possible[0]! : `(${possible.join(' OR ')})`;
+}

@@ -1,0 +1,182 @@
+/** Filters as SQL choose the rows that the predicate chooses, and that the description of the language says. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { escapeName } from '@weir/tracer/escape';
+import {
+  type ColumnReaders,
+  type FilterColumn,
+  filterFields,
+  formatFilter,
+  parseFilter,
+  predicateOver,
+  type ServicePort,
+} from '@weir/tracer/filter';
+import { addressRange } from '../src/query/address-range.js';
+import { filterSource } from '../src/query/filter-source.js';
+import { type FilterSource, filterSql } from '../src/query/filter-sql.js';
+import { Placeholders } from '../src/query/placeholders.js';
+import { createTable, tables } from '../src/schema/index.js';
+import { naivelyMeets } from './support/naive-filter.js';
+import {
+  filterColumns,
+  Random,
+  type RandomRow,
+  randomFilter,
+  randomRow,
+  textColumns,
+} from './support/random-filters.js';
+
+const services: readonly ServicePort[] = [
+  { name: 'https', port: 443, transport: 'tcp' },
+  { name: 'http', port: 80, transport: 'tcp' },
+  { name: 'Domain', port: 53, transport: 'udp' },
+  { name: 'http-alt', port: 8_080, transport: 'tcp' },
+];
+const readers: ColumnReaders<RandomRow, void> = Object.fromEntries(
+  filterColumns.map((column) => [column, (row: RandomRow) => row[column]]),
+);
+const source: FilterSource = {
+  columns: Object.fromEntries(filterColumns.map((column) => [column, `"${column}"`])),
+  addresses: { local_address: 'local_ip', peer_address: 'peer_ip' },
+};
+
+function columnType(column: FilterColumn): string {
+  return textColumns.has(column) ? 'VARCHAR' : 'UBIGINT';
+}
+
+function addressText(address: string | number | undefined): string | null {
+  if (address === undefined) return null;
+  const bound = new Placeholders();
+  bound.address(
+    addressRange({ address: String(address), bits: String(address).includes(':') ? 128 : 32 }).from,
+  );
+  return String(bound.values[0]);
+}
+
+const FILTERS = 10_000;
+const ROWS = 16;
+/** Filters after which the rows are others. */
+const WITH_THESE_ROWS = 500;
+const AT_A_TIME = 20;
+
+describe('filters as SQL', () => {
+  let connection: DuckDBConnection;
+  /** It plans statements as they are, which takes less time than what they do. */
+  let plain: DuckDBConnection;
+
+  before(async () => {
+    const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
+    connection = await instance.connect();
+    plain = await instance.connect();
+    await plain.run('PRAGMA disable_optimizer');
+  });
+  after(() => {
+    connection.closeSync();
+    plain.closeSync();
+  });
+
+  async function fill(rows: readonly RandomRow[]): Promise<void> {
+    const definitions = filterColumns.map((column) => `"${column}" ${columnType(column)}`);
+    const all = ['place INTEGER', ...definitions, 'local_ip UUID', 'peer_ip UUID'];
+    await connection.run(`CREATE OR REPLACE TABLE rows (${all.join(', ')})`);
+    for (const [place, row] of rows.entries()) {
+      const values = filterColumns.map((column) => {
+        const value = row[column];
+        if (value === undefined) return null;
+        return typeof value === 'string' ? escapeName(value) : BigInt(value);
+      });
+      const bound = [place, ...values, addressText(row.local_address), addressText(row.peer_address)];
+      await connection.run(`INSERT INTO rows VALUES (${bound.map(() => '?').join(', ')})`, bound);
+    }
+  }
+
+  it(`choose what the predicate and the description choose, for ${FILTERS} random filters`, async () => {
+    const random = new Random(20_261_126);
+    let rows: readonly RandomRow[] = [];
+    let chosen = 0;
+    for (let count = 0; count < FILTERS; count += AT_A_TIME) {
+      if (count % WITH_THESE_ROWS === 0) {
+        rows = Array.from({ length: ROWS }, () => randomRow(random));
+        await fill(rows);
+      }
+      const texts = Array.from({ length: AT_A_TIME }, () => randomFilter(random));
+      const trees = texts.map((text) => parseFilter(text));
+      const conditions = trees.map((tree) => filterSql(tree, source, { services }));
+      const columns = conditions.map(({ sql }) => `coalesce(${sql}, FALSE)`);
+      const values = conditions.flatMap((condition) => [...condition.values]);
+      const answer = await plain.runAndReadAll(
+        `SELECT ${columns.join(', ')} FROM rows ORDER BY place`,
+        values,
+      );
+      const bySql = answer.getRows();
+      for (const [index, tree] of trees.entries()) {
+        const text = texts[index]!;
+        assert.deepEqual(parseFilter(formatFilter(tree)), tree, text);
+        const predicate = predicateOver(tree, readers, { services });
+        for (const [place, row] of rows.entries()) {
+          const expected = naivelyMeets(tree, row, services);
+          if (expected) chosen++;
+          const found = { predicate: predicate(row), sql: bySql[place]![index] };
+          if (found.predicate === expected && found.sql === expected) continue;
+          assert.fail(JSON.stringify({ text, row, expected, found, sql: conditions[index]!.sql }, null, 1));
+        }
+      }
+      // As a condition of its own, it is planned in other ways.
+      const { sql, values: bound } = conditions[0]!;
+      const only = await connection.runAndReadAll(`SELECT place FROM rows WHERE ${sql} ORDER BY place`, [
+        ...bound,
+      ]);
+      const places = rows.flatMap((row, place) => (naivelyMeets(trees[0]!, row, services) ? [place] : []));
+      assert.deepEqual(
+        only.getRows(),
+        places.map((place) => [place]),
+        texts[0],
+      );
+    }
+    const share = chosen / (FILTERS * ROWS);
+    assert.ok(share > 0.2 && share < 0.8, `${share} of all rows are chosen`);
+  });
+
+  it('never have a value in their text', () => {
+    const random = new Random(7);
+    for (let count = 0; count < 1_000; count++) {
+      const { sql, values } = filterSql(parseFilter(randomFilter(random)), source, { services });
+      assert.equal(sql.split('?::').length - 1, values.length);
+      assert.doesNotMatch(sql, /nginx|example|ECONN|10\.0\.0|443/);
+    }
+    const hostile = `x') OR 1=1 --`;
+    const { sql, values } = filterSql(parseFilter(`proc:"${hostile}"`), source);
+    assert.ok(!sql.includes('1=1'));
+    assert.deepEqual(values, [hostile.toLowerCase(), hostile.toLowerCase()]);
+  });
+
+  it('work on every table of connections, by every field that it has', async () => {
+    for (const table of ['ends', 'intervals', 'opens'] as const) {
+      const { columns, addresses } = filterSource(table);
+      await connection.run(createTable(table, tables[table]));
+      for (const expression of [...Object.values(columns), ...Object.values(addresses)]) {
+        await connection.run(`SELECT ${expression} FROM ${table}`);
+      }
+      const available = filterFields.filter((field) => field.columns.some((column) => columns[column]));
+      assert.ok(available.length > 35);
+      for (const { name, example, type } of available) {
+        const text = `not ${name}${type === 'amount' ? example : `:${example}`} or ${name}=* or word`;
+        const { sql, values } = filterSql(parseFilter(text), filterSource(table), { services });
+        await connection.run(`SELECT * FROM ${table} WHERE ${sql}`, [...values]);
+      }
+    }
+  });
+
+  it('take bounded time for a pattern with as many wildcards as are allowed', async () => {
+    await connection.run("CREATE OR REPLACE TABLE long AS SELECT repeat('a', 4096) AS c FROM range(1000)");
+    const { sql, values } = filterSql(parseFilter(`cmd=${'*a'.repeat(63)}*b`), {
+      columns: { command_line: 'c' },
+      addresses: {},
+    });
+    const began = performance.now();
+    const found = await connection.runAndReadAll(`SELECT count(*) FROM long WHERE ${sql}`, [...values]);
+    assert.deepEqual(found.getRows(), [[0n]]);
+    assert.ok(performance.now() - began < 2_000);
+  });
+});
