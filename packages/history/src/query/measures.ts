@@ -41,7 +41,7 @@ export const MEASURE_COUNT = expressions.length;
 /** Select list of the measures over {@link traffic}. */
 export const measureList = expressions.map((sql, index) => `${sql} AS m${index}`).join(', ');
 
-/** Column of a measure in {@link measureList}, to order by; bytes are those both ways. */
+/** What groups can be ordered by; bytes are those both ways. */
 export const measureOrders = {
   connections: 'm0',
   failures: 'm1',

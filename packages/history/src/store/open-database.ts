@@ -9,6 +9,9 @@ import { Epochs } from './epochs.js';
 import { failureKind } from './failure-kind.js';
 import { type ReadOptions, Session, type SessionOptions } from './session.js';
 
+/** Milliseconds from one interruption to the next, until the statement has ended. */
+const INTERRUPT_MS = 20;
+
 /** What a question needs beside its connection. */
 export type Sources = Omit<SessionOptions, 'connection'>;
 
@@ -74,17 +77,22 @@ export class OpenDatabase {
     { signal }: ReadOptions,
   ): Promise<{ readonly result: T } | { readonly error: unknown; readonly session?: Session }> {
     const connection = await this.#instance.connect();
-    const interrupt = () => connection.interrupt();
     let session: Session | undefined;
+    let repetition: NodeJS.Timeout | undefined;
+    // A statement that has not quite begun misses an interruption, so it is repeated.
+    const interrupt = () => {
+      connection.interrupt();
+      repetition ??= setInterval(() => connection.interrupt(), INTERRUPT_MS);
+    };
     signal?.addEventListener('abort', interrupt);
     try {
       const result = await inTransaction(
         connection,
         async () => {
-          session = await Session.begin({ ...sources, connection });
           signal?.throwIfAborted();
+          session = await Session.begin({ ...sources, connection });
           const found = await question(session);
-          // An interruption between two statements stops none of them.
+          // An interruption after the last statement stops nothing.
           signal?.throwIfAborted();
           return found;
         },
@@ -96,6 +104,7 @@ export class OpenDatabase {
       return { error, ...(session !== undefined && { session }) };
     } finally {
       signal?.removeEventListener('abort', interrupt);
+      clearInterval(repetition);
       connection.closeSync();
     }
   }
