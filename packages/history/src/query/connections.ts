@@ -28,7 +28,8 @@ export interface ConnectionsPage {
 }
 
 const MOST_ROWS = 100_000;
-const HOUR_NS = 3_600_000_000_000n;
+/** The first window: a page of a busy host. */
+const WINDOW_NS = 60_000_000_000n;
 
 /** Columns that order all rows: two of the same time differ in another. */
 const orderColumns = ['time', 'monotonic_ns', 'flow_ns', 'flow_cpu', 'local_port', 'peer_port'] as const;
@@ -106,7 +107,7 @@ async function findRows(
   const rows: EndRow[] = [];
   const condition = all(where, place && beyond(place, order));
   let left = place === undefined ? range : from(range, place[0]!, order);
-  for (let length = HOUR_NS; left.from < left.to && rows.length < limit; length *= 4n) {
+  for (let length = WINDOW_NS; left.from < left.to && rows.length < limit; length *= 4n) {
     const window = windowOf(left, length, order);
     rows.push(...(await findIn(session, window, condition, order, limit - rows.length)));
     left = order === 'newest' ? { from: left.from, to: window.from } : { from: window.to, to: left.to };

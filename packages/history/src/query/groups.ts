@@ -92,7 +92,7 @@ async function findGroups(
   const grouping = fields.length === 0 ? '()' : `GROUPING SETS ((${names.join(', ')}), ())`;
   const isTotal = fields.length === 0 ? 'true' : `grouping(${names[0]}) = 1`;
   const rows = await session.query(
-    `WITH rows AS (SELECT *, ${[...keys, '0 AS nothing'].join(', ')} FROM ${source.sql}),
+    `WITH rows AS NOT MATERIALIZED (SELECT *, ${[...keys, '0 AS nothing'].join(', ')} FROM ${source.sql}),
      grouped AS (SELECT ${[...names, measureList].join(', ')}, ${isTotal} AS is_total FROM rows GROUP BY ${grouping})
      SELECT *, count(*) OVER () AS n FROM grouped
      ORDER BY is_total DESC, ${measureOrders[order]} DESC NULLS LAST${names.map((name) => `, ${name}`).join('')}
@@ -133,7 +133,7 @@ async function addPercentiles(
     names.length === 0 ? '' : `JOIN (VALUES ${tuples}) AS wanted(${names}) ON ${isChosen.join(' AND ')}`;
   const qualified = names.map((name) => `rows.${name}`);
   const rows = await session.query(
-    `WITH rows AS (SELECT *, ${[...keys, '0 AS nothing'].join(', ')} FROM ${source.sql})
+    `WITH rows AS NOT MATERIALIZED (SELECT *, ${[...keys, '0 AS nothing'].join(', ')} FROM ${source.sql})
      SELECT ${[...qualified, ...columns].join(', ')} FROM rows ${join} GROUP BY ${qualified.join(', ') || '()'}`,
     [...source.values, ...chosen.flatMap(({ key }) => by.map((name) => keyAsText(name, key)))],
   );

@@ -102,7 +102,7 @@ export function queryMap(reader: HistoryReader, query: MapQuery): Promise<Answer
   return answer(reader, range, query, async (session) => {
     const source = traffic(session, range, where);
     const rows = await session.query(
-      `WITH rows AS (
+      `WITH rows AS NOT MATERIALIZED (
          SELECT *, 'g' || CAST(${field} AS VARCHAR) AS own, ${node.sql} AS other, ${isClient} AS is_client FROM ${source.sql}
        ), servers AS (
          SELECT connection_id, any_value(coalesce(own, 'g')) AS server, any_value(own) IS NOT NULL AS is_known

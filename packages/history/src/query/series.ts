@@ -64,7 +64,7 @@ export function querySeries(reader: HistoryReader, query: SeriesQuery): Promise<
     const same =
       names.map((name) => `steps.${name} IS NOT DISTINCT FROM largest.${name}`).join(' AND ') || 'true';
     const rows = await session.query(
-      `WITH rows AS (SELECT *, ${[...keys, `epoch_ns(time) // ${step} AS step`].join(', ')} FROM ${source.sql}),
+      `WITH rows AS NOT MATERIALIZED (SELECT *, ${[...keys, `epoch_ns(time) // ${step} AS step`].join(', ')} FROM ${source.sql}),
        steps AS (SELECT ${[...names, measureList, 'step'].join(', ')} FROM rows GROUP BY ${[...names, 'step']}),
        largest AS (SELECT ${[...names, measureList].join(', ')} FROM rows GROUP BY ${names.join(', ') || '()'}
          ORDER BY ${measureOrders[order]} DESC NULLS LAST${names.map((name) => `, ${name}`).join('')} LIMIT ${limit}),
