@@ -21,7 +21,7 @@ export interface ExportedOptions {
   readonly temporary?: string;
   /** Bytes of the unpacked tables that are allowed. Default: 16 GiB. */
   readonly mostBytes?: number;
-  /** Bytes for DuckDB's buffers. Default: 192 MiB. */
+  /** Bytes for DuckDB's buffers. Default: 128 MiB. */
   readonly memoryBytes?: number;
 }
 
@@ -45,7 +45,7 @@ export class ExportedHistory implements HistoryReader {
 
   /** Opens a file. @throws FormatError for one that is damaged, or no exported history; OptionError if it cannot be read. */
   static async open(path: string, options: ExportedOptions = {}): Promise<ExportedHistory> {
-    const { temporary = tmpdir(), mostBytes = 16 * 2 ** 30, memoryBytes = 192 * MIB } = options;
+    const { temporary = tmpdir(), mostBytes = 16 * 2 ** 30, memoryBytes = 128 * MIB } = options;
     const folder = await mkdtemp(join(temporary, 'weir-export-'));
     try {
       const manifest = await unpack(path, folder, mostBytes);

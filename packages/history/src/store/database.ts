@@ -51,6 +51,8 @@ async function openInstance({ path, readOnly, ...options }: DatabaseOptions): Pr
       memory_limit: `${options.memoryBytes}B`,
       temp_directory: options.temporary,
       max_temp_directory_size: `${options.temporaryBytes}B`,
+      // Copies to segments then need a third of the memory.
+      preserve_insertion_order: 'false',
       checkpoint_threshold: `${CHECKPOINT_BYTES}B`,
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',

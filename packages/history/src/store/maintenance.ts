@@ -60,10 +60,21 @@ async function copyWhenDue(
   // A minute late, as hours are full then.
   const hour = hourOf(watermark - 60_000_000_000n);
   if (kept.copiedIn === hour) return [];
+  // Rows that only the log has lie in memory, which the copy needs.
+  await checkpoint(connection);
   const copied = await copyHours(context, connection, watermark);
   kept.copiedIn = hour;
-  if (copied.length > 0) await connection.run('CHECKPOINT').catch(() => {});
+  if (copied.length > 0) await checkpoint(connection);
   return copied;
+}
+
+/** Works the log of changes into the file. While an append is under way, that has to wait for the next time. */
+async function checkpoint(connection: DuckDBConnection): Promise<void> {
+  try {
+    await connection.run('CHECKPOINT');
+  } catch (error) {
+    if (!/other (write )?transactions/.test((error as Error).message)) throw error;
+  }
 }
 
 async function removeExpired(maintenance: Maintenance, now: bigint): Promise<readonly Segment[]> {

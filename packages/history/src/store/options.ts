@@ -15,7 +15,7 @@ export interface StoreOptions {
   readonly readOnly?: boolean;
   /** Default: everything is kept. */
   readonly retention?: Retention;
-  /** Bytes for DuckDB's buffers, at least 64 MiB. Default: 192 MiB. */
+  /** Bytes for DuckDB's buffers, at least 64 MiB. Default: 128 MiB. */
   readonly memoryBytes?: number;
   /** Default: 2. */
   readonly threads?: number;
@@ -49,7 +49,7 @@ export function checkOptions(options: StoreOptions & StoreInternals): CheckedOpt
   const checked: CheckedOptions = {
     readOnly: false,
     retention: {},
-    memoryBytes: 192 * MIB,
+    memoryBytes: 128 * MIB,
     threads: 2,
     temporaryBytes: 2 ** 30,
     minimumFreeBytes: 64 * MIB,
