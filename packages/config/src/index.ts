@@ -18,7 +18,7 @@ export {
   prefix,
   socketPath,
 } from './fields.js';
-export type { Finding, ReplacedKeys } from './findings.js';
+export { type Finding, findings, type ReplacedKeys } from './findings.js';
 export { jsonSchema } from './json-schema.js';
 export { type ConfigFormat, parseYaml } from './parse-config.js';
 export { age, bytes, parseAge, parseBytes } from './quantities.js';

@@ -36,9 +36,11 @@ class MemoryStore implements BatchStore {
     return Math.max(0, ...this.batches.filter((batch) => batch.epoch === epoch).map(({ number }) => number));
   }
 
-  async append(batch: Batch): Promise<void> {
+  async append(batch: Batch): Promise<boolean> {
     await this.before(batch);
-    if (batch.number > this.lastNumber(batch.epoch)) this.batches.push(batch);
+    const isNew = batch.number > this.lastNumber(batch.epoch);
+    if (isNew) this.batches.push(batch);
+    return isNew;
   }
 
   get connections(): number[] {
@@ -128,7 +130,7 @@ describe('a collector and a server', () => {
           if (failures++ % 2 === 0) await store.append(batch);
           throw new Error('disk full');
         }
-        await store.append(batch);
+        return store.append(batch);
       },
     };
     await using _server = await listen(flaky);

@@ -16,7 +16,7 @@ export interface IngestServerOptions {
   readonly socket: string | number;
   readonly store: BatchStore;
   readonly versions: Versions;
-  /** Called with each batch that was stored, in order. */
+  /** Called with each batch after it was stored, in order. */
   readonly onBatch?: (batch: Batch) => void;
   /** Reports connections that could not be served, and batches that were rejected. */
   readonly onProblem: (message: string) => void;
@@ -142,8 +142,8 @@ class CollectorConnection {
       await new Promise<void>((resolve) => this.#socket.end(frame, resolve));
       throw new Error(agreement.refusal);
     }
-    const numbers = hello.epochs.map(async (epoch) => [epoch, await store.lastNumber(epoch)] as const);
-    const stored = Object.fromEntries(await Promise.all(numbers));
+    const stored: Record<string, number> = {};
+    for (const epoch of hello.epochs) stored[epoch] = (await store.lastNumber?.(epoch)) ?? 0;
     this.#socket.write(jsonFrame('welcome', { ...agreement, version: versions.version, stored }));
     this.#isGreeted = true;
   }
@@ -153,11 +153,11 @@ class CollectorConnection {
     try {
       const batch = decodeBatch(payload);
       const { epoch, number } = batch;
-      await store.append(batch);
+      const isNew = await store.append(batch);
       this.#socket.write(jsonFrame('ack', { epoch, number }));
-      onBatch?.(batch);
+      if (isNew) onBatch?.(batch);
     } catch (error) {
-      if (!(error instanceof FormatError)) throw error;
+      if (!(error instanceof FormatError || error instanceof OptionError)) throw error;
       this.#reject(error.message);
     }
   }

@@ -3,12 +3,12 @@ import type { Batch } from '@weir/history/schema';
 
 /** Stores batches. */
 export interface BatchStore {
-  /** The highest number of an epoch that is stored; 0 for none. */
-  lastNumber(epoch: string): Promise<number> | number;
+  /** The highest number of an epoch that is stored; 0 for none. Without it, stored batches are sent again, and dropped. */
+  lastNumber?(epoch: string): Promise<number> | number;
   /**
-   * Resolves when a batch would survive a crash. One that is stored already is dropped.
+   * Resolves when a batch would survive a crash, with false for one that is stored already, which is dropped.
    *
-   * @throws FormatError for a batch that can never be stored; any other error for what may pass
+   * @throws FormatError, OptionError for a batch that can never be stored; any other error for what may pass
    */
-  append(batch: Batch): Promise<void>;
+  append(batch: Batch): Promise<boolean>;
 }

@@ -13,7 +13,7 @@ export class ServiceNotifier implements Disposable {
   #watchdog: NodeJS.Timeout | undefined;
   #hasFailed = false;
 
-  /** @param onProblem Reports, once, that the service manager cannot be reached. */
+  /** Makes a notifier. @param onProblem Reports, once, that the service manager cannot be reached. */
   constructor(environment: ServiceEnvironment, onProblem: (message: string) => void) {
     const { NOTIFY_SOCKET: socket } = environment;
     // Other kinds of sockets, such as vsock:…, are for virtual machines.

@@ -6,7 +6,10 @@ await IngestServer.listen({
   versions: { protocols: [1, 1], version: '0.1.0', schema: 1 },
   store: {
     lastNumber: () => 0,
-    append: async ({ number }) => console.log(number),
+    append: async ({ number }) => {
+      console.log(number);
+      return true;
+    },
   },
   onProblem: (message) => {
     throw new Error(message);

@@ -1,0 +1,227 @@
+/** The HTTP API as a whole: what is checked of every request, and how routes are called. */
+import type { HttpBindings } from '@hono/node-server';
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
+import type { AuditLog } from '../auth/audit-log.js';
+import type { Authenticator } from '../auth/authenticator.js';
+import { type AllowedHosts, isAllowedOrigin, isOwnHost } from '../auth/host-check.js';
+import { securityHeaders } from '../auth/security-headers.js';
+import { AnswerBudget } from './answer-budget.js';
+import { authorize } from './authorize.js';
+import { problemOf } from './failure.js';
+import type { ApiHistory } from './history.js';
+import { API_BASE, openApiDocument } from './openapi.js';
+import { ProblemError, problemResponse } from './problem.js';
+import { QueryGate } from './query-gate.js';
+import { readBody, readPath, readQuery } from './request-input.js';
+import type { Route } from './route.js';
+import { allRoutes } from './routes/index.js';
+import type { RouteServices } from './services.js';
+
+/** What an app is made of. */
+export interface AppOptions {
+  readonly services: RouteServices;
+  readonly authenticator: Authenticator;
+  /** Asked for each request: a reload may change it. */
+  readonly allowedHosts: () => AllowedHosts;
+  readonly audit?: AuditLog;
+  /** Reports what went wrong inside. */
+  readonly onError: (error: unknown) => void;
+  /** Files of a page: everything outside of the API. Undefined for a file that there is not. */
+  readonly page?: (path: string) => Response | undefined;
+  /** Checks answers by the schemas of their routes, as tests do. Default false. */
+  readonly checkAnswers?: boolean;
+}
+
+/** What a request brings along. */
+export interface AppEnvironment {
+  readonly Bindings: HttpBindings;
+}
+
+/** Time without a byte after which a connection ends. The live stream sends more often than that. */
+export const IDLE_TIMEOUT_MS = 60_000;
+
+type AppContext = Context<AppEnvironment>;
+
+/** Makes the app. */
+export function createApp(options: AppOptions): Hono<AppEnvironment> {
+  const routes = allRoutes(options.services);
+  const caller = new RouteCaller(options);
+  const app = new Hono<AppEnvironment>();
+  app.use(withHeaders);
+  app.use(checkHost(options));
+  app.use(`${API_BASE}/*`, checkOrigin(options));
+  for (const route of routes) {
+    const path = `${API_BASE}${route.path.replace(/\{(\w+)\}/g, ':$1')}`;
+    app.on(route.method.toUpperCase(), path, (context) => caller.call(route, context));
+  }
+  const document = JSON.stringify(openApiDocument(routes, options.services.status().version));
+  app.get(`${API_BASE}/openapi.json`, ({ body }) =>
+    body(document, 200, { 'content-type': 'application/json' }),
+  );
+  app.notFound((context) => notFound(routes, options, context));
+  app.onError((error) => {
+    if (!(error instanceof ProblemError)) options.onError(error);
+    return problemResponse(
+      error instanceof ProblemError ? error : new ProblemError('internal', 'see the log'),
+    );
+  });
+  return app;
+}
+
+function isTls({ env }: AppContext): boolean {
+  return 'encrypted' in env.incoming.socket;
+}
+
+const withHeaders: MiddlewareHandler<AppEnvironment> = async (context, next) => {
+  await next();
+  for (const [name, value] of Object.entries(securityHeaders(isTls(context))))
+    if (!context.res.headers.has(name)) context.res.headers.set(name, value);
+};
+
+function checkHost({ allowedHosts }: AppOptions): MiddlewareHandler<AppEnvironment> {
+  return async (context, next) => {
+    const { headers, socket } = context.env.incoming;
+    if (!isOwnHost(headers.host, socket.localAddress, allowedHosts())) {
+      const name = JSON.stringify((headers.host ?? '').slice(0, 100));
+      const detail = `this server is not called ${name}: add the name to names in the configuration`;
+      return problemResponse(new ProblemError('host', detail));
+    }
+    return next();
+  };
+}
+
+function checkOrigin({ allowedHosts }: AppOptions): MiddlewareHandler<AppEnvironment> {
+  return async (context, next) => {
+    const { origin, host = '', 'sec-fetch-site': site } = context.env.incoming.headers;
+    const scheme = isTls(context) ? 'https' : 'http';
+    const asked = { origin, host, scheme, site: typeof site === 'string' ? site : undefined } as const;
+    if (!isAllowedOrigin(asked, allowedHosts())) {
+      const page = origin === undefined ? 'another page' : JSON.stringify(origin.slice(0, 200));
+      const detail = `${page} may not use this server: add it to origins in the configuration`;
+      return problemResponse(new ProblemError('origin', detail));
+    }
+    const isForeign = origin !== undefined && origin !== `${scheme}://${host}`;
+    if (!isForeign) return next();
+    if (context.req.method === 'OPTIONS') {
+      const headers = {
+        ...crossOrigin(origin),
+        'access-control-allow-headers': 'authorization, content-type',
+      };
+      return new Response(null, {
+        status: 204,
+        headers: {
+          ...headers,
+          'access-control-allow-methods': 'GET, POST, DELETE',
+          'access-control-max-age': '600',
+        },
+      });
+    }
+    await next();
+    for (const [name, value] of Object.entries(crossOrigin(origin))) context.res.headers.set(name, value);
+  };
+}
+
+function crossOrigin(origin: string): Readonly<Record<string, string>> {
+  return {
+    'access-control-allow-origin': origin,
+    'cross-origin-resource-policy': 'cross-origin',
+    vary: 'Origin',
+  };
+}
+
+/** Calls routes. */
+class RouteCaller {
+  readonly #options: AppOptions;
+  readonly #gate: QueryGate;
+  readonly #budget = new AnswerBudget();
+
+  constructor(options: AppOptions) {
+    this.#options = options;
+    this.#gate = new QueryGate(options.services.limits);
+  }
+
+  async call(route: Route, context: AppContext): Promise<Response> {
+    const { timeMs = this.#options.services.limits.timeMs } = route;
+    const timeout = route.isQuery === true ? AbortSignal.timeout(timeMs) : undefined;
+    // Nothing is sent while the answer is made: the connection must not count as idle then.
+    if (timeout !== undefined) context.env.incoming.socket.setTimeout(timeMs + IDLE_TIMEOUT_MS);
+    const gone = clientGone(context);
+    const signal = timeout === undefined ? gone : AbortSignal.any([gone, timeout]);
+    try {
+      return await this.#answer(route, context, signal);
+    } catch (error) {
+      const hasTimedOut = timeout?.aborted === true && !gone.aborted;
+      // Nobody is there to read what went wrong.
+      const onError = gone.aborted ? () => {} : this.#options.onError;
+      return problemResponse(problemOf(error, { hasTimedOut, timeMs, onError }));
+    }
+  }
+
+  async #answer(route: Route, context: AppContext, signal: AbortSignal): Promise<Response> {
+    const { authenticator, audit, checkAnswers = false } = this.#options;
+    const principal = authorize(route, context.env.incoming, authenticator, audit);
+    const request = context.req.raw;
+    const input = {
+      query: readQuery(route, new URL(request.url).searchParams),
+      path: readPath(route, context.req.param()),
+      body: await readBody(route, request),
+    };
+    const history = this.#historyOf(input);
+    const handle = async () => route.handle({ ...input, history, principal, signal, request });
+    const answer = await (route.isQuery === true ? this.#gate.run(signal, handle) : handle());
+    if (answer instanceof Response) return answer;
+    if (checkAnswers) route.answer.parse(answer);
+    const text = JSON.stringify(answer);
+    const sent = this.#budget.reserve(text.length);
+    context.env.outgoing.once('close', sent);
+    return new Response(text, {
+      headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
+    });
+  }
+
+  #historyOf({ query, body }: { readonly query: unknown; readonly body: unknown }): ApiHistory {
+    const { history, imports } = this.#options.services;
+    const id = (query as Sourced).source ?? (body as Sourced | undefined)?.source;
+    if (id === undefined) return history;
+    const imported = imports?.get(id);
+    if (imported === undefined)
+      throw new ProblemError('missing', `there is no imported file ${id}, or it was not asked for long`);
+    return imported;
+  }
+}
+
+/** A question that may name an imported file. */
+interface Sourced {
+  readonly source?: string;
+}
+
+/** Aborted when the connection is closed before the answer is sent. */
+function clientGone({ env: { outgoing } }: AppContext): AbortSignal {
+  const controller = new AbortController();
+  outgoing.once('close', () => {
+    if (!outgoing.writableFinished) controller.abort(new Error('the client has gone away'));
+  });
+  return controller.signal;
+}
+
+function notFound(routes: readonly Route[], { page }: AppOptions, context: AppContext): Response {
+  const { path, method } = context.req;
+  if (!path.startsWith(`${API_BASE}/`)) {
+    const file = method === 'GET' ? page?.(path) : undefined;
+    return file ?? problemResponse(new ProblemError('missing', `the API is below ${API_BASE}`));
+  }
+  const methods = routes
+    .filter((route) => matches(route, path.slice(API_BASE.length)))
+    .map((route) => route.method.toUpperCase());
+  if (methods.length === 0)
+    return problemResponse(
+      new ProblemError('missing', `there is no such path: ${API_BASE}/openapi.json lists them`),
+    );
+  const response = problemResponse(new ProblemError('method', `it takes ${methods.join(' and ')}`));
+  response.headers.set('allow', methods.join(', '));
+  return response;
+}
+
+function matches({ path }: Route, asked: string): boolean {
+  return new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`).test(asked);
+}

@@ -1,0 +1,72 @@
+/** Who makes a request, and whether they may. */
+import type { IncomingMessage } from 'node:http';
+import type { AuditEntry, AuditLog } from '../auth/audit-log.js';
+import type { Authenticator } from '../auth/authenticator.js';
+import { includesRole, type Principal } from '../auth/roles.js';
+import { sessionToken } from '../auth/session-cookie.js';
+import { API_BASE } from './openapi.js';
+import { ProblemError } from './problem.js';
+import type { Route } from './route.js';
+
+const nobody: Principal = { name: 'nobody', role: 'read', by: 'loopback' };
+
+/** Recognizes a client and checks its role. Failed logins, and what admins do, are written to the audit log. */
+export function authorize(
+  route: Route,
+  incoming: IncomingMessage,
+  authenticator: Authenticator,
+  audit: AuditLog | undefined,
+): Principal {
+  if (route.role === 'none') return nobody;
+  const log = (entry: Omit<AuditEntry, 'method' | 'path' | 'address'>) =>
+    audit?.add({ ...entry, ...requestEntry(route, incoming) });
+  const principal = recognize(incoming, authenticator, log);
+  const isAllowed = includesRole(principal.role, route.role);
+  if (route.role === 'admin')
+    log({ event: 'request', principal: principal.name, status: isAllowed ? 200 : 403 });
+  if (isAllowed) return principal;
+  const detail = `this needs the role ${route.role}, and ${principal.name} has ${principal.role}`;
+  throw new ProblemError('role', detail);
+}
+
+type Log = (entry: Omit<AuditEntry, 'method' | 'path' | 'address'>) => void;
+
+function recognize(incoming: IncomingMessage, authenticator: Authenticator, log: Log): Principal {
+  const { headers, socket } = incoming;
+  const { userHeader } = authenticator;
+  const user = userHeader === undefined ? undefined : headers[userHeader.toLowerCase()];
+  const result = authenticator.authenticate({
+    address: addressOf(incoming),
+    authorization: headers.authorization,
+    cookie: sessionToken(headers.cookie),
+    proxyUser: typeof user === 'string' ? user : undefined,
+  });
+  if ('principal' in result) return result.principal;
+  switch (result.failure) {
+    case 'blocked':
+      log({ event: 'blocked', status: 429 });
+      throw new ProblemError('too-many', `too many wrong tokens from ${socket.remoteAddress}`, {
+        retryAfter: result.waitMs / 1000,
+      });
+    case 'wrong':
+      log({ event: 'login_failed', status: 401 });
+      throw new ProblemError('login', 'the token is not known, or has expired');
+    case 'missing':
+      throw new ProblemError('login', 'send the header Authorization: Bearer TOKEN');
+  }
+}
+
+/** The client's address; undefined on a Unix socket. One that has gone away already has none either, but is no Unix socket. */
+function addressOf({ socket }: IncomingMessage): string | undefined {
+  if (socket.remoteAddress !== undefined) return socket.remoteAddress;
+  return socket.localAddress === undefined && !socket.destroyed ? undefined : '::';
+}
+
+function requestEntry(route: Route, incoming: IncomingMessage) {
+  const { remoteAddress } = incoming.socket;
+  return {
+    method: route.method.toUpperCase(),
+    path: `${API_BASE}${route.path}`,
+    ...(remoteAddress !== undefined && { address: remoteAddress }),
+  };
+}

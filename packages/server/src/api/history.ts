@@ -1,0 +1,67 @@
+/** What the API needs of a history. */
+import type {
+  Answer,
+  CompareQuery,
+  Comparison,
+  ConnectionMap,
+  ConnectionsPage,
+  ConnectionsQuery,
+  Groups,
+  GroupsQuery,
+  MapQuery,
+  OpenAt,
+  OpenAtQuery,
+  QueryLimits,
+  Series,
+  SeriesQuery,
+  SqlQuery,
+  SqlResult,
+} from '@weir/history/query';
+import type { EndRow, HostRow } from '@weir/history/schema';
+import type { Filter } from '@weir/tracer/filter';
+
+/** A range of time, nanoseconds since 1970: from the first up to, without, the second. */
+export type Range = GroupsQuery['range'];
+
+/** A question with a filter in the language of people. */
+export type Filtered<Query> = Omit<Query, 'where'> & { readonly filter?: Filter };
+
+/** One connection with what is known of it. */
+export interface ConnectionHistory {
+  /** Its ends: one, or both where this history has both. */
+  readonly ends: readonly EndRow[];
+}
+
+/** By what one connection is found. */
+export type ConnectionKey =
+  /** Unique on a host and boot. */
+  | { readonly flow: { readonly ns: bigint; readonly cpu: number } }
+  /** Equal at both ends. */
+  | { readonly connectionId: bigint };
+
+/** Questions that the API passes on. Each may throw OptionError for what makes no sense, and InterruptedError. */
+export interface ApiHistory {
+  connections(query: Filtered<ConnectionsQuery>): Promise<Answer<ConnectionsPage>>;
+  groups(query: Filtered<GroupsQuery>): Promise<Answer<Groups>>;
+  series(query: Filtered<SeriesQuery>): Promise<Answer<readonly Series[]>>;
+  openAt(query: Filtered<OpenAtQuery>): Promise<Answer<OpenAt>>;
+  compare(query: Filtered<CompareQuery>): Promise<Answer<Comparison>>;
+  map(query: Filtered<MapQuery>): Promise<Answer<ConnectionMap>>;
+  connection(key: ConnectionKey, range: Range, limits: QueryLimits): Promise<Answer<ConnectionHistory>>;
+  losses(range: Range, limits: QueryLimits): Promise<Answer<null>>;
+  hosts(limits: QueryLimits): Promise<readonly HostRow[]>;
+  sql(query: SqlQuery): Promise<SqlResult>;
+  /** Up to here all events are in, nanoseconds since 1970; undefined before the first. */
+  readonly watermark: bigint | undefined;
+  readonly readOnly: boolean;
+  /** A file with a range, as its bytes. Absent where that cannot be done. */
+  exportRange?(range: Range, limits: QueryLimits): Promise<AsyncIterable<Uint8Array>>;
+}
+
+/** Exported files that were brought here, each by a random id. */
+export interface ImportedFiles {
+  /** The history in a file; undefined for an id that is not known, or no more. */
+  get(id: string): ApiHistory | undefined;
+  /** Opens a file, and removes it when it is not asked any more. @throws FormatError for one that is damaged */
+  add(path: string): Promise<{ readonly id: string; readonly range: Range }>;
+}

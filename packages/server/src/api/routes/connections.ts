@@ -1,0 +1,98 @@
+/** Connections that ended, one by one. */
+import { z } from 'zod';
+import type { ConnectionKey } from '../history.js';
+import { readPageCursor, writePageCursor } from '../page-cursor.js';
+import { ProblemError } from '../problem.js';
+import { type Route, route } from '../route.js';
+import { coverageOf, endOf } from '../row-json.js';
+import {
+  filteredParameters,
+  filterOf,
+  momentNow,
+  numberText,
+  optionalRange,
+  rangeOf,
+  source,
+  zone,
+} from '../schemas/parameters.js';
+import { coverageJson, endJson } from '../schemas/values.js';
+import type { RouteServices } from '../services.js';
+
+/** Connections of a page, where none are asked for. */
+const USUAL_ROWS = 1000;
+
+/** Routes about single connections. */
+export function connectionRoutes(services: RouteServices): Route[] {
+  return [listRoute(services), oneRoute()];
+}
+
+function listRoute({ limits }: RouteServices): Route {
+  const usual = Math.min(USUAL_ROWS, limits.rows);
+  return route({
+    method: 'get',
+    path: '/connections',
+    summary: 'Connections that ended or failed in a range, a page at a time.',
+    role: 'read',
+    isQuery: true,
+    query: z.strictObject({
+      ...filteredParameters,
+      order: z.enum(['newest', 'oldest']).default('newest').describe('Default newest.'),
+      limit: numberText(1, limits.rows)
+        .exactOptional()
+        .describe(`At most so many, up to ${limits.rows}. Default ${usual}.`),
+      cursor: z
+        .string()
+        .max(200)
+        .exactOptional()
+        .describe('`next` of the page before, with the same filter and order; it has the range.'),
+    }),
+    answer: z.strictObject({
+      ...coverageJson,
+      connections: z.array(endJson),
+      next: z.string().exactOptional().describe('The cursor of the next page; absent on the last one.'),
+    }),
+    handle: async ({ history, query, signal }) => {
+      const { order, limit = usual, cursor } = query;
+      const start = cursor === undefined ? { range: rangeOf(query) } : readPageCursor(cursor);
+      const answer = await history.connections({ ...start, order, limit, signal, ...filterOf(query) });
+      const { rows, next } = answer.result;
+      return {
+        ...coverageOf(answer),
+        connections: rows.map(endOf),
+        ...(next !== undefined && { next: writePageCursor({ range: answer.range, cursor: next }) }),
+      };
+    },
+  });
+}
+
+function oneRoute(): Route {
+  return route({
+    method: 'get',
+    path: '/connections/{id}',
+    summary: 'One connection by its flow_id, or both ends of one by its connection_id.',
+    role: 'read',
+    isQuery: true,
+    pathParameters: z.strictObject({
+      id: z
+        .string()
+        .regex(/^(?:[0-9a-f]{1,16}\.\d{1,5}|[0-9a-f]{16})$/)
+        .describe('A flow_id or a connection_id.'),
+    }),
+    query: z.strictObject({ range: optionalRange, zone, source }),
+    answer: z.strictObject({ ...coverageJson, connections: z.array(endJson).min(1) }),
+    handle: async ({ history, path, query: { range, zone }, signal }) => {
+      const parameters = zone === undefined ? {} : { zone };
+      const within = range === undefined ? { from: 0n, to: momentNow() } : rangeOf({ range, ...parameters });
+      const answer = await history.connection(keyOf(path.id), within, { signal });
+      const { ends } = answer.result;
+      if (ends.length === 0) throw new ProblemError('missing', `no connection ${path.id} ended in the range`);
+      return { ...coverageOf(answer), connections: ends.map(endOf) };
+    },
+  });
+}
+
+function keyOf(id: string): ConnectionKey {
+  const [first, cpu] = id.split('.');
+  const number = BigInt(`0x${first}`);
+  return cpu === undefined ? { connectionId: number } : { flow: { ns: number, cpu: Number(cpu) } };
+}

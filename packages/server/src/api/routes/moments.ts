@@ -1,0 +1,100 @@
+/** What was open at a moment, and what was lost in a range. */
+import { timeText } from '@weir/history/rows';
+import { z } from 'zod';
+import { type Route, route } from '../route.js';
+import { coverageOf, idText, openOf } from '../row-json.js';
+import {
+  filterOf,
+  filterText,
+  momentOf,
+  numberText,
+  rangeOf,
+  rangeParameters,
+  source,
+  zone,
+} from '../schemas/parameters.js';
+import { coverageJson, id, openJson, time } from '../schemas/values.js';
+import type { RouteServices } from '../services.js';
+
+/** Routes about moments, and about what is not known. */
+export function momentRoutes(services: RouteServices): Route[] {
+  return [openAtRoute(services), lossesRoute(), hostsRoute()];
+}
+
+function openAtRoute({ limits }: RouteServices): Route {
+  return route({
+    method: 'get',
+    path: '/open-at',
+    summary: 'Connections that were open at a moment.',
+    role: 'read',
+    isQuery: true,
+    query: z.strictObject({
+      at: z.string().min(1).max(100).default('now').describe('A moment: 10:32, -5m, RFC 3339. Default now.'),
+      zone,
+      source,
+      filter: filterText,
+      limit: numberText(1, limits.rows)
+        .prefault(String(Math.min(10_000, limits.rows)))
+        .describe(`At most so many, up to ${limits.rows}.`),
+    }),
+    answer: z.strictObject({
+      ...coverageJson,
+      at: time,
+      count: z.int().describe('How many were open, of which the oldest are here.'),
+      connections: z.array(openJson),
+    }),
+    handle: async ({ history, query, signal }) => {
+      const at = momentOf(query.at, query);
+      const answer = await history.openAt({ at, limit: query.limit, signal, ...filterOf(query) });
+      const { rows, count } = answer.result;
+      return { ...coverageOf(answer), at: timeText(at), count, connections: rows.map(openOf) };
+    },
+  });
+}
+
+function lossesRoute(): Route {
+  return route({
+    method: 'get',
+    path: '/losses',
+    summary: 'What was lost in a range, and when nothing was recorded.',
+    role: 'read',
+    isQuery: true,
+    query: z.strictObject(rangeParameters),
+    answer: z.strictObject(coverageJson),
+    handle: async ({ history, query, signal }) =>
+      coverageOf(await history.losses(rangeOf(query), { signal })),
+  });
+}
+
+function hostsRoute(): Route {
+  return route({
+    method: 'get',
+    path: '/hosts',
+    summary: 'Hosts and their boots whose connections were recorded.',
+    role: 'read',
+    isQuery: true,
+    query: z.strictObject({ source }),
+    answer: z.strictObject({
+      hosts: z.array(
+        z.strictObject({
+          id,
+          first_seen: time,
+          name: z.string(),
+          machine_id: z.string().exactOptional(),
+          boot_id: z.string(),
+          kernel: z.string().exactOptional(),
+        }),
+      ),
+    }),
+    handle: async ({ history, signal }) => {
+      const hosts = await history.hosts({ signal });
+      return {
+        hosts: hosts.map(({ host_id, time, ...host }) => ({
+          id: idText(host_id),
+          first_seen: timeText(time),
+          ...host,
+        })),
+      };
+    },
+  });
+}

@@ -1,0 +1,36 @@
+/** The live stream. */
+import { z } from 'zod';
+import { eventStream } from '../../stream/event-stream.js';
+import { ProblemError } from '../problem.js';
+import { type Route, route } from '../route.js';
+import { filterOf, filterText } from '../schemas/parameters.js';
+import type { RouteServices } from '../services.js';
+
+/** The route of the live stream. */
+export function streamRoutes({ live, limits }: RouteServices): Route[] {
+  return [
+    route({
+      method: 'get',
+      path: '/stream',
+      summary:
+        'Connections as they end, as server-sent events: connection, loss, and dropped with the number that this client lost.',
+      role: 'read',
+      query: z.strictObject({ filter: filterText }),
+      answerType: 'text/event-stream',
+      handle: ({ query, signal }) => {
+        const { filter } = filterOf(query);
+        if (live.clients >= limits.streams)
+          throw new ProblemError('busy', `${limits.streams} clients read the live stream already`, {
+            retryAfter: 10,
+          });
+        return new Response(eventStream(live.subscribe(filter), signal), {
+          headers: {
+            'content-type': 'text/event-stream',
+            'cache-control': 'no-store',
+            'x-accel-buffering': 'no',
+          },
+        });
+      },
+    }),
+  ];
+}

@@ -1,0 +1,37 @@
+/** What routes work with. */
+import type { LiveHub } from '../stream/live-hub.js';
+import type { ApiHistory, ImportedFiles } from './history.js';
+
+/** What requests may cost. */
+export interface RequestLimits {
+  /** Rows of an answer. */
+  readonly rows: number;
+  /** Milliseconds of a query. */
+  readonly timeMs: number;
+  /** Queries that run at the same time. */
+  readonly queries: number;
+  /** Queries that wait for those. */
+  readonly waiting: number;
+  /** Clients of the live stream. */
+  readonly streams: number;
+}
+
+/** What a running server says about itself. */
+export interface ServerStatus {
+  /** Version of Weir. */
+  readonly version: string;
+  /** Number of collectors that are connected. */
+  readonly collectors: number;
+}
+
+/** What routes work with. */
+export interface RouteServices {
+  readonly history: ApiHistory;
+  /** Absent where files cannot be imported. */
+  readonly imports?: ImportedFiles;
+  readonly limits: RequestLimits;
+  readonly status: () => ServerStatus;
+  readonly live: LiveHub;
+  /** A folder of the server's own for files that are sent or received. */
+  readonly temporaryFolder: string;
+}

@@ -1,0 +1,80 @@
+/** The questions of the API, asked of a store. */
+import { exportHistory, type HistoryReader, type HistoryStore } from '@weir/history';
+import {
+  answer,
+  type Condition,
+  type FilteredTable,
+  filterSource,
+  filterSql,
+  queryCompare,
+  queryConnections,
+  queryGroups,
+  queryMap,
+  queryOpenAt,
+  querySeries,
+  querySql,
+} from '@weir/history/query';
+import type { HostRow } from '@weir/history/schema';
+import type { ApiHistory, ConnectionKey, Filtered } from './history.js';
+
+/** A connection has two ends, which may have been recorded on the same host; a flow id recurs on other hosts. */
+const MOST_ENDS = 100;
+
+/** Questions to anything that can be asked: a store, an exported file. */
+export function readerHistory(reader: HistoryReader): ApiHistory {
+  return {
+    connections: (query) => queryConnections(reader, where(query)),
+    groups: (query) => queryGroups(reader, where(query)),
+    series: (query) => querySeries(reader, where(query)),
+    openAt: (query) => queryOpenAt(reader, where(query, 'opens')),
+    compare: (query) => queryCompare(reader, where(query)),
+    map: (query) => queryMap(reader, where(query)),
+    connection: async (key, range, limits) => {
+      const query = { range, where: keyCondition(key), limit: MOST_ENDS, ...limits };
+      const { result, ...rest } = await queryConnections(reader, query);
+      return { ...rest, result: { ends: result.rows } };
+    },
+    losses: (range, limits) => answer(reader, range, limits, async () => null),
+    hosts: ({ signal }) => hostsOf(reader, signal),
+    sql: (query) => querySql(reader, query),
+    exportRange: (range, limits) => exportHistory(reader, { range, ...limits }),
+    watermark: undefined,
+    readOnly: true,
+  };
+}
+
+/** Questions to the history of this server. */
+export function storedHistory(store: HistoryStore): ApiHistory {
+  return Object.defineProperties(readerHistory(store), {
+    watermark: { get: () => store.watermark },
+    readOnly: { get: () => store.readOnly },
+  });
+}
+
+function where<Query>({ filter, ...query }: Filtered<Query>, table: FilteredTable = 'ends') {
+  return { ...query, ...(filter !== undefined && { where: filterSql(filter, filterSource(table)) }) };
+}
+
+function keyCondition(key: ConnectionKey): Condition {
+  if ('connectionId' in key) return { sql: 'connection_id = ?', values: [key.connectionId] };
+  return { sql: 'flow_ns = ? AND flow_cpu = ?', values: [key.flow.ns, key.flow.cpu] };
+}
+
+const hostColumns = 'host_id, epoch_ns(time), name, machine_id, boot_id, kernel';
+
+function hostsOf(reader: HistoryReader, signal: AbortSignal | undefined): Promise<HostRow[]> {
+  const options = signal === undefined ? {} : { signal };
+  return reader.read(async (session) => {
+    const rows = await session.query(
+      `SELECT ${hostColumns} FROM ${session.source('hosts')} ORDER BY time DESC`,
+    );
+    return rows.map(([host_id, time, name, machine_id, boot_id, kernel]) => ({
+      host_id: host_id as bigint,
+      time: time as bigint,
+      name: name as string,
+      boot_id: boot_id as string,
+      ...(machine_id !== null && { machine_id: machine_id as string }),
+      ...(kernel !== null && { kernel: kernel as string }),
+    }));
+  }, options);
+}

@@ -1,0 +1,124 @@
+/** The HTTP servers of the API: on addresses, on a Unix socket, on sockets of the service manager. */
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import { OptionError } from '@weir/ebpf/errors';
+import { listenOnSocket, removeStaleSocket } from '@weir/ebpf/sys';
+import type { Hono } from 'hono';
+import { type AppEnvironment, IDLE_TIMEOUT_MS } from '../api/app.js';
+import { rawProblem } from './raw-problem.js';
+
+/** Where a server listens. */
+export type ListenPlace =
+  /** 0 is any free port. */
+  | { readonly host: string; readonly port: number }
+  /** A Unix socket for its owner and root, who need no token there. */
+  | { readonly path: string }
+  /** A socket that listens already. */
+  | { readonly fd: number };
+
+/** A certificate and its key, as PEM. */
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** What a server is made of. */
+export interface ApiServerOptions {
+  readonly app: Hono<AppEnvironment>;
+  readonly places: readonly ListenPlace[];
+  /** For all places but Unix sockets. */
+  readonly tls?: TlsFiles;
+}
+
+/** Room for a filter of the greatest length, encoded. */
+const MAX_HEADER_BYTES = 64 * 1024;
+const HEADERS_TIMEOUT_MS = 10_000;
+/** An imported file may take long to arrive. */
+const REQUEST_TIMEOUT_MS = 3_600_000;
+const MAX_CONNECTIONS = 2_000;
+
+/** Serves the API until it is closed. */
+export class ApiServer implements AsyncDisposable {
+  readonly #servers: (Server | TlsServer)[] = [];
+
+  /** Listens at all places, or at none. @throws OptionError, Error of the system */
+  static async listen({ app, places, tls }: ApiServerOptions): Promise<ApiServer> {
+    const api = new ApiServer();
+    const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+    try {
+      for (const place of places) await api.#listen(place, listener as RequestListener, tls);
+      return api;
+    } catch (error) {
+      await api[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async #listen(place: ListenPlace, listener: RequestListener, tls: TlsFiles | undefined): Promise<void> {
+    const server = 'path' in place || tls === undefined ? createPlain(listener) : createTls(listener, tls);
+    protect(server);
+    if ('path' in place) {
+      const { path } = place;
+      if (!(await removeStaleSocket(path))) throw new OptionError(`a process listens on ${path} already`);
+      await listenOnSocket(server, path, 0o600);
+    } else {
+      const listening = once(server, 'listening');
+      if ('fd' in place) server.listen({ fd: place.fd });
+      else server.listen({ host: place.host, port: place.port, backlog: 511 });
+      await listening;
+    }
+    this.#servers.push(server);
+  }
+
+  /** Addresses and ports at which it listens, in the order of its places, without Unix sockets. */
+  get addresses(): AddressInfo[] {
+    return this.#servers
+      .map((server) => server.address())
+      .filter((address) => typeof address === 'object' && address !== null);
+  }
+
+  /** Uses another certificate for connections from now on. @throws Error for files that are none */
+  setTls({ cert, key }: TlsFiles): void {
+    for (const server of this.#servers)
+      if ('setSecureContext' in server) server.setSecureContext({ cert, key });
+  }
+
+  /** Stops listening, and ends connections: those with an answer under way after a second at most. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#servers.map(closeServer));
+  }
+}
+
+async function closeServer(server: Server | TlsServer): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), 1000);
+  await closed;
+  clearTimeout(timer);
+}
+
+function createPlain(listener: RequestListener): Server {
+  return createServer({ maxHeaderSize: MAX_HEADER_BYTES }, listener);
+}
+
+function createTls(listener: RequestListener, { cert, key }: TlsFiles): TlsServer {
+  const options = { maxHeaderSize: MAX_HEADER_BYTES, cert, key, minVersion: 'TLSv1.2' } as const;
+  return createTlsServer(options, listener);
+}
+
+/** Bounds what clients can hold on to. */
+function protect(server: Server | TlsServer): void {
+  server.headersTimeout = HEADERS_TIMEOUT_MS;
+  server.requestTimeout = REQUEST_TIMEOUT_MS;
+  server.timeout = IDLE_TIMEOUT_MS;
+  server.keepAliveTimeout = 5_000;
+  server.maxConnections = MAX_CONNECTIONS;
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    // The peer has gone, or an answer is under way already.
+    if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
+    else socket.end(rawProblem(error.code));
+  });
+}

@@ -1,0 +1,23 @@
+/** Where the parts of a server are in its folder. Pure. */
+import { join } from 'node:path';
+
+/** Paths below a folder. */
+export interface ServerPlaces {
+  /** The history itself. */
+  readonly history: string;
+  /** Digests of tokens. */
+  readonly tokens: string;
+  readonly audit: string;
+  /** Files that are received or unpacked. */
+  readonly temporary: string;
+}
+
+/** The paths of a server whose folder that is. */
+export function serverPlaces(folder: string): ServerPlaces {
+  return {
+    history: join(folder, 'history'),
+    tokens: join(folder, 'tokens.json'),
+    audit: join(folder, 'audit.log'),
+    temporary: join(folder, 'tmp'),
+  };
+}

@@ -1,0 +1,218 @@
+/** The server process: takes batches of collectors, keeps the history, answers. */
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { OptionError } from '@weir/ebpf/errors';
+import { HistoryStore } from '@weir/history';
+import { SCHEMA_VERSION } from '@weir/history/schema';
+import { createApp } from '../api/app.js';
+import { storedHistory } from '../api/stored-history.js';
+import { AuditLog } from '../auth/audit-log.js';
+import { Authenticator, type AuthenticatorOptions } from '../auth/authenticator.js';
+import { requireProtection } from '../auth/protection.js';
+import type { ServeConfig } from '../config/serve-schema.js';
+import { ApiServer, type ListenPlace, type TlsFiles } from '../http/api-server.js';
+import { ImportedHistories, type ImportOptions } from '../imports/imported-histories.js';
+import { IngestServer } from '../ingest/ingest-server.js';
+import { LiveHub } from '../stream/live-hub.js';
+import { PROTOCOLS } from '../wire/versions.js';
+import { serverPlaces } from './places.js';
+import { Resources } from './resources.js';
+import { TokenSource } from './token-source.js';
+
+/** What a server is started with. */
+export interface WeirServerOptions {
+  readonly config: ServeConfig;
+  /** Version of Weir. */
+  readonly version: string;
+  /** Where collectors connect: a path, or a descriptor that listens already. */
+  readonly ingest: string | number;
+  /** A Unix socket for root and the server's own user, who need no token there. */
+  readonly localSocket?: string;
+  /** Descriptors that listen already, instead of the configuration's addresses. */
+  readonly inherited?: readonly number[];
+  /** Starts the process of an imported file. */
+  readonly startImport?: ImportOptions['start'];
+  /** Files of a page, beside the API. */
+  readonly page?: (path: string) => Response | undefined;
+  /** Reports what users should know, a line each. */
+  readonly onProblem: (message: string) => void;
+}
+
+const MAINTENANCE_MS = 60_000;
+
+/** A running server. */
+export class WeirServer implements AsyncDisposable {
+  readonly #options: WeirServerOptions;
+  readonly #resources = new Resources();
+  readonly #authenticator: Authenticator;
+  readonly #tokens: TokenSource;
+  #config: ServeConfig;
+  #ingest!: IngestServer;
+  #api!: ApiServer;
+  #idleSince = Date.now();
+
+  private constructor(options: WeirServerOptions) {
+    const { config, onProblem } = options;
+    this.#options = options;
+    this.#config = config;
+    const { tokens, temporary } = serverPlaces(config.folder);
+    mkdirSync(config.folder, { recursive: true, mode: 0o750 });
+    // What an earlier process left there is of no use.
+    rmSync(temporary, { recursive: true, force: true });
+    mkdirSync(temporary, { mode: 0o700 });
+    const onTokens = () => this.#authenticator.update(this.#login());
+    this.#tokens = this.#resources.use(new TokenSource(tokens, onTokens, onProblem));
+    this.#authenticator = new Authenticator(this.#login());
+  }
+
+  /**
+   * Starts a server, or leaves nothing behind.
+   *
+   * @throws OptionError where it would be reached from elsewhere unprotected, or an address is in use; HistoryError; FormatError for a
+   * damaged file of tokens
+   */
+  static async start(options: WeirServerOptions): Promise<WeirServer> {
+    const server = new WeirServer(options);
+    try {
+      await server.#start();
+      return server;
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { version, ingest, onProblem } = this.#options;
+    const config = this.#config;
+    const tls = readTls(config);
+    this.#requireProtection(config);
+    const store = await this.#openStore();
+    const live = new LiveHub();
+    this.#ingest = this.#resources.use(
+      await IngestServer.listen({
+        ...{ socket: ingest, store, onProblem },
+        versions: { protocols: PROTOCOLS, version, schema: SCHEMA_VERSION },
+        onBatch: (batch) => live.publish(batch),
+        onCollectors: (count) => {
+          if (count === 0) this.#idleSince = Date.now();
+        },
+      }),
+    );
+    this.#maintain(store);
+    const app = this.#createApp(store, live);
+    const places = this.#places();
+    this.#api = this.#resources.use(
+      await ApiServer.listen({ app, places, ...(tls !== undefined && { tls }) }),
+    );
+  }
+
+  async #openStore(): Promise<HistoryStore> {
+    const { retention, folder } = this.#config;
+    const store = await HistoryStore.open({
+      folder: serverPlaces(folder).history,
+      retention: { ageNs: BigInt(retention.age) * 1_000_000n, bytes: retention.size },
+      notice: ({ message }) => this.#options.onProblem(message),
+    });
+    this.#resources.defer(() => store.close());
+    return store;
+  }
+
+  #createApp(store: HistoryStore, live: LiveHub) {
+    const { version, page, startImport, onProblem } = this.#options;
+    const { folder, limits } = this.#config;
+    const { temporary, audit } = serverPlaces(folder);
+    const imports = new ImportedHistories({
+      temporaryFolder: temporary,
+      ...(startImport !== undefined && { start: startImport }),
+    });
+    return createApp({
+      services: {
+        history: storedHistory(store),
+        imports: this.#resources.use(imports),
+        live,
+        limits: { ...limits, timeMs: limits.time },
+        status: () => ({ version, collectors: this.#ingest.collectors }),
+        temporaryFolder: temporary,
+      },
+      authenticator: this.#authenticator,
+      allowedHosts: () => this.#config,
+      audit: this.#resources.use(new AuditLog(audit, onProblem)),
+      onError: (error) =>
+        onProblem(`a request failed: ${error instanceof Error ? error.stack : String(error)}`),
+      ...(page !== undefined && { page }),
+    });
+  }
+
+  #places(): ListenPlace[] {
+    const { inherited = [], localSocket } = this.#options;
+    const open = inherited.length > 0 ? inherited.map((fd) => ({ fd })) : this.#config.listen;
+    return [...open, ...(localSocket === undefined ? [] : [{ path: localSocket }])];
+  }
+
+  #maintain(store: HistoryStore): void {
+    const timer = setInterval(() => {
+      store.maintain().catch((error: Error) => this.#options.onProblem(`the history: ${error.message}`));
+    }, MAINTENANCE_MS);
+    this.#resources.defer(() => clearInterval(timer));
+  }
+
+  #login(): AuthenticatorOptions {
+    const { proxy, insecure } = this.#config;
+    return { tokens: this.#tokens.tokens, insecure, ...(proxy !== undefined && { proxy }) };
+  }
+
+  #requireProtection(config: ServeConfig): void {
+    const { listen, tls, proxy, insecure } = config;
+    const hasLogins = this.#tokens.tokens.length > 0 || proxy !== undefined;
+    requireProtection({ listen, hasTls: tls !== undefined, hasLogins, insecure });
+  }
+
+  /** Addresses at which the API listens, without Unix sockets. */
+  get addresses(): AddressInfo[] {
+    return this.#api.addresses;
+  }
+
+  /** Milliseconds for which no collector has been connected. */
+  get idleMs(): number {
+    return this.#ingest.collectors > 0 ? 0 : Date.now() - this.#idleSince;
+  }
+
+  /**
+   * Uses another configuration for what can be changed while it runs: certificates, names, origins, the proxy.
+   *
+   * @returns Keys of the configuration that only a restart changes.
+   * @throws OptionError, Error of the system for files that cannot be used; then everything is as before
+   */
+  reload(config: ServeConfig): string[] {
+    const tls = readTls(config);
+    this.#tokens.refresh();
+    this.#requireProtection({ ...config, listen: this.#config.listen });
+    if (tls !== undefined) this.#api.setTls(tls);
+    const fixed = ['folder', 'user', 'record', 'retention', 'listen', 'limits'] as const;
+    const left = fixed.filter((key) => JSON.stringify(config[key]) !== JSON.stringify(this.#config[key]));
+    const { names, origins, proxy } = config;
+    const { proxy: _, ...rest } = this.#config;
+    this.#config = { ...rest, names, origins, ...(proxy !== undefined && { proxy }) };
+    this.#authenticator.update(this.#login());
+    return left;
+  }
+
+  /** Ends it: what was acknowledged is on the disk. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#resources[Symbol.asyncDispose]();
+  }
+}
+
+function readTls({ tls }: ServeConfig): TlsFiles | undefined {
+  if (tls === undefined) return undefined;
+  return { cert: readPem(tls.certificate), key: readPem(tls.key) };
+}
+
+function readPem(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new OptionError(`tls: ${(error as Error).message}`, { cause: error });
+  }
+}

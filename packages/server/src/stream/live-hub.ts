@@ -1,0 +1,114 @@
+/** Passes connections on to clients as they are stored. A client that does not keep up loses some, which are counted for it. */
+import type { Batch } from '@weir/history/schema';
+import { everything, type Filter, filterPredicate } from '@weir/tracer/filter';
+import { endOf, lossOf } from '../api/row-json.js';
+
+/** A client. */
+interface Subscriber {
+  readonly isWanted: (record: ReturnType<typeof endOf>) => boolean;
+  readonly queue: string[];
+  bytes: number;
+  /** Connections that it lost since it last read. */
+  dropped: number;
+  /** Called when there is something to read. */
+  wake: (() => void) | undefined;
+}
+
+/** Bytes that wait for a client. */
+const QUEUE_BYTES = 1_000_000;
+
+/** A message as server-sent events have it. The JSON has no line breaks. */
+function message(event: string, data: unknown): string {
+  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
+/** What a client reads. */
+export interface Subscription extends Disposable {
+  /** What has come since the last call; waits for something. @throws the signal's reason */
+  next(signal: AbortSignal): Promise<string>;
+}
+
+/** All clients of the live stream. */
+export class LiveHub {
+  readonly #subscribers = new Set<Subscriber>();
+  #dropped = 0;
+
+  /** Clients. */
+  get clients(): number {
+    return this.#subscribers.size;
+  }
+
+  /** Connections that clients lost, of all clients so far. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Adds a client. */
+  subscribe(filter: Filter = everything): Subscription {
+    const predicate = filterPredicate(filter);
+    const subscriber: Subscriber = {
+      isWanted: (record) => predicate(record),
+      queue: [],
+      bytes: 0,
+      dropped: 0,
+      wake: undefined,
+    };
+    this.#subscribers.add(subscriber);
+    return {
+      next: (signal) => next(subscriber, signal),
+      [Symbol.dispose]: () => {
+        this.#subscribers.delete(subscriber);
+      },
+    };
+  }
+
+  /** Passes a batch on. Each connection becomes text once, however many clients want it. */
+  publish({ ends = [], losses = [] }: Batch): void {
+    if (this.#subscribers.size === 0) return;
+    for (const row of ends) {
+      const record = endOf(row);
+      let text: string | undefined;
+      for (const subscriber of this.#subscribers) {
+        if (!subscriber.isWanted(record)) continue;
+        text ??= message('connection', record);
+        this.#offer(subscriber, text);
+      }
+    }
+    for (const loss of losses) {
+      const text = message('loss', lossOf(loss));
+      for (const subscriber of this.#subscribers) this.#offer(subscriber, text);
+    }
+  }
+
+  #offer(subscriber: Subscriber, text: string): void {
+    if (subscriber.bytes + text.length > QUEUE_BYTES) {
+      subscriber.dropped++;
+      this.#dropped++;
+      return;
+    }
+    subscriber.queue.push(text);
+    subscriber.bytes += text.length;
+    subscriber.wake?.();
+  }
+}
+
+async function next(subscriber: Subscriber, signal: AbortSignal): Promise<string> {
+  if (subscriber.queue.length === 0) {
+    await new Promise<void>((resolve, reject) => {
+      const onAbort = () => reject(signal.reason);
+      signal.throwIfAborted();
+      signal.addEventListener('abort', onAbort, { once: true });
+      subscriber.wake = () => {
+        subscriber.wake = undefined;
+        signal.removeEventListener('abort', onAbort);
+        resolve();
+      };
+    });
+  }
+  const parts = subscriber.queue.splice(0);
+  subscriber.bytes = 0;
+  // What was dropped came after what is in the queue.
+  if (subscriber.dropped > 0) parts.push(message('dropped', { count: subscriber.dropped }));
+  subscriber.dropped = 0;
+  return parts.join('');
+}

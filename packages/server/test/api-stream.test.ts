@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LiveHub } from '../src/stream/live-hub.js';
+import { problemOf, type RunningApi, startApi } from './support/api.js';
+import { at, batchOf, endRow } from './support/batches.js';
+import { fakeHistory } from './support/fake-history.js';
+
+interface Event {
+  readonly event: string;
+  readonly data: { readonly [name: string]: unknown };
+}
+
+/** A client that reads events as they come. */
+async function openStream(api: RunningApi, query = '') {
+  const abort = new AbortController();
+  const response = await api.get(`/stream${query}`, { signal: abort.signal });
+  assert.equal(response.status, 200, response.statusText);
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  return {
+    response,
+    async next(): Promise<Event> {
+      for (;;) {
+        const end = text.indexOf('\n\n');
+        const block = end < 0 ? undefined : text.slice(0, end);
+        if (block !== undefined) {
+          text = text.slice(end + 2);
+          const match = /^event: (\w+)\ndata: (.*)$/.exec(block);
+          if (match !== null) return { event: match[1]!, data: JSON.parse(match[2]!) };
+        } else {
+          const { value, done } = await reader.read();
+          assert.ok(!done);
+          text += value;
+        }
+      }
+    },
+    close: () => abort.abort(),
+  };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let i = 0; !condition(); i++) {
+    assert.ok(i < 500, 'it did not happen in time');
+    await sleep(10);
+  }
+}
+
+function ports(events: readonly Event[]): unknown[] {
+  return events.map(({ data }) => (data.local as { port: number } | undefined)?.port);
+}
+
+describe('the live stream', () => {
+  it('sends connections and losses as they are stored', async () => {
+    await using api = await startApi({ history: fakeHistory().history });
+    const stream = await openStream(api);
+    assert.equal(stream.response.headers.get('content-type'), 'text/event-stream');
+    api.live.publish(
+      batchOf(1, [endRow(1), endRow(2)], { losses: [{ time: at(1), place: 'map', count: 2 }] }),
+    );
+    const events = [await stream.next(), await stream.next(), await stream.next()];
+    assert.deepEqual(ports(events.slice(0, 2)), [40_001, 40_002]);
+    assert.equal(events[0]!.event, 'connection');
+    assert.equal(events[0]!.data.event, 'close');
+    assert.deepEqual(events[2], {
+      event: 'loss',
+      data: { time: '2026-09-21T14:13:21.000000000Z', count: 2, where: 'map' },
+    });
+    stream.close();
+    await until(() => api.live.clients === 0);
+  });
+
+  it('sends each client what its filter wants', async () => {
+    await using api = await startApi({ history: fakeHistory().history });
+    const stream = await openStream(api, `?filter=${encodeURIComponent('comm=curl and not port=40003')}`);
+    const rows = [1, 2, 3, 4].map((i) => endRow(i, { comm: i === 2 ? 'nginx' : 'curl' }));
+    api.live.publish(batchOf(1, rows));
+    assert.deepEqual(ports([await stream.next(), await stream.next()]), [40_001, 40_004]);
+    stream.close();
+    assert.equal((await problemOf(await api.get('/stream?filter=%28'))).kind, 'filter');
+  });
+
+  it('takes as many clients as it may, and one more when one has gone', async () => {
+    await using api = await startApi({ history: fakeHistory().history, limits: { streams: 2 } });
+    const streams = [await openStream(api), await openStream(api)];
+    const refused = await api.get('/stream');
+    assert.equal(refused.headers.get('retry-after'), '10');
+    assert.equal((await problemOf(refused)).kind, 'busy');
+    streams[0]!.close();
+    await until(() => api.live.clients === 1);
+    (await openStream(api)).close();
+    streams[1]!.close();
+  });
+
+  it('counts what a client that does not read has lost, and bounds what waits for it', async () => {
+    await using api = await startApi({ history: fakeHistory().history });
+    const port = api.server.addresses[0]!.port;
+    const slow = connect({ port, host: '127.0.0.1' });
+    slow.write('GET /api/v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+    const fast = await openStream(api);
+    await until(() => api.live.clients === 2);
+    slow.pause();
+    const before = process.memoryUsage().rss;
+    let received = 0;
+    for (let i = 0; i < 400; i++) {
+      api.live.publish(
+        batchOf(
+          i + 1,
+          Array.from({ length: 100 }, (_, j) => endRow(i * 100 + j)),
+        ),
+      );
+      for (let j = 0; j < 100; j++) {
+        await fast.next();
+        received++;
+      }
+    }
+    assert.equal(received, 40_000);
+    assert.ok(api.live.dropped > 10_000, `${api.live.dropped}`);
+    assert.ok(process.memoryUsage().rss - before < 150e6);
+    slow.destroy();
+    fast.close();
+    await until(() => api.live.clients === 0);
+  });
+
+  it('reports the number that was lost behind what was not', async () => {
+    const hub = new LiveHub();
+    using subscription = hub.subscribe();
+    for (let i = 0; i < 50; i++)
+      hub.publish(
+        batchOf(
+          i + 1,
+          Array.from({ length: 100 }, (_, j) => endRow(i * 100 + j)),
+        ),
+      );
+    const text = await subscription.next(new AbortController().signal);
+    const sent = text.split('event: connection').length - 1;
+    assert.ok(sent > 1000 && sent < 5000);
+    assert.ok(text.endsWith(`event: dropped\ndata: {"count":${5000 - sent}}\n\n`));
+    assert.equal(hub.dropped, 5000 - sent);
+    hub.publish(batchOf(100, [endRow(1)]));
+    assert.ok(!(await subscription.next(new AbortController().signal)).includes('dropped'));
+  });
+
+  it('serves 500 clients', async () => {
+    await using api = await startApi({ history: fakeHistory().history, limits: { streams: 500 } });
+    const port = api.server.addresses[0]!.port;
+    const counts = new Array<number>(500).fill(0);
+    const sockets = counts.map((_, i) => {
+      const socket = connect({ port, host: '127.0.0.1' });
+      socket.write('GET /api/v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+      socket.on('data', (piece: Buffer) => {
+        counts[i]! += piece.toString().split('event: connection').length - 1;
+      });
+      return socket;
+    });
+    await until(() => api.live.clients === 500);
+    for (let i = 0; i < 5; i++) api.live.publish(batchOf(i + 1, [endRow(i)]));
+    await until(() => counts.every((count) => count === 5));
+    for (const socket of sockets) socket.destroy();
+    await until(() => api.live.clients === 0);
+    assert.equal(api.live.dropped, 0);
+  });
+});

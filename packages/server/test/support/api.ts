@@ -1,0 +1,77 @@
+/** A server of the API on a port of loopback, for real HTTP. */
+import assert from 'node:assert/strict';
+import { createApp } from '../../src/api/app.js';
+import type { ApiHistory, ImportedFiles } from '../../src/api/history.js';
+import type { RequestLimits } from '../../src/api/services.js';
+import type { AuditLog } from '../../src/auth/audit-log.js';
+import { Authenticator, type AuthenticatorOptions } from '../../src/auth/authenticator.js';
+import type { AllowedHosts } from '../../src/auth/host-check.js';
+import { ApiServer, type ListenPlace, type TlsFiles } from '../../src/http/api-server.js';
+import { LiveHub } from '../../src/stream/live-hub.js';
+
+export interface ApiOptions {
+  readonly history: ApiHistory;
+  readonly imports?: ImportedFiles;
+  readonly limits?: Partial<RequestLimits>;
+  readonly login?: Partial<AuthenticatorOptions>;
+  readonly allowed?: Partial<AllowedHosts>;
+  readonly audit?: AuditLog;
+  readonly places?: readonly ListenPlace[];
+  readonly tls?: TlsFiles;
+  readonly collectors?: number;
+  readonly temporaryFolder?: string;
+  readonly onError?: (error: unknown) => void;
+  readonly page?: (path: string) => Response | undefined;
+}
+
+export interface RunningApi extends AsyncDisposable {
+  readonly live: LiveHub;
+  readonly origin: string;
+  readonly server: ApiServer;
+  /** Requests a path below `/api/v1`. */
+  get(path: string, init?: RequestInit): Promise<Response>;
+}
+
+/** Starts a server whose answers are checked by the schemas of their routes. */
+export async function startApi(options: ApiOptions): Promise<RunningApi> {
+  const { history, imports, allowed, audit, page, tls, collectors = 1 } = options;
+  const live = new LiveHub();
+  const limits = { rows: 10_000, timeMs: 10_000, queries: 2, waiting: 2, streams: 4, ...options.limits };
+  const app = createApp({
+    services: {
+      ...{ history, live, limits, temporaryFolder: options.temporaryFolder ?? '/nonexistent' },
+      ...(imports !== undefined && { imports }),
+      status: () => ({ version: '1.2.3', collectors }),
+    },
+    authenticator: new Authenticator({ tokens: [], insecure: false, ...options.login }),
+    allowedHosts: () => ({ names: [], origins: [], ...allowed }),
+    onError: options.onError ?? ((error) => assert.fail(error as Error)),
+    ...(audit !== undefined && { audit }),
+    ...(page !== undefined && { page }),
+    checkAnswers: true,
+  });
+  const places = options.places ?? [{ host: '127.0.0.1', port: 0 }];
+  const server = await ApiServer.listen({ app, places, ...(tls !== undefined && { tls }) });
+  const origin = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${server.addresses[0]?.port}`;
+  return {
+    ...{ live, origin, server },
+    get: (path, init) => fetch(`${origin}/api/v1${path}`, init),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+/** The problem that an answer is. */
+export async function problemOf(response: Response) {
+  assert.equal(response.headers.get('content-type'), 'application/problem+json');
+  const problem = (await response.json()) as {
+    type: string;
+    title: string;
+    status: number;
+    detail: string;
+    column?: number;
+    suggestion?: string;
+    errors?: { parameter: string; message: string }[];
+  };
+  assert.equal(problem.status, response.status);
+  return { ...problem, kind: problem.type.replace('urn:weir:problem:', '') };
+}

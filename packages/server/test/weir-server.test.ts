@@ -1,0 +1,117 @@
+/** The server process as a whole. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { json } from 'node:stream/consumers';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { SCHEMA_VERSION } from '@weir/history/schema';
+import { parseServeConfig, type ServeConfig } from '../src/config/index.js';
+import { addToken, serverPlaces, WeirServer } from '../src/index.js';
+import { IngestClient, PROTOCOLS } from '../src/ingest/index.js';
+import { at, endRow, epoch } from './support/batches.js';
+
+let folder = '';
+let problems: string[] = [];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'weir-server-'));
+  problems = [];
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function configOf(more: Partial<ServeConfig> = {}): ServeConfig {
+  return { ...parseServeConfig('listen: ["127.0.0.1:0"]'), folder, ...more };
+}
+
+function start(config = configOf(), more = {}) {
+  const onProblem = (message: string) => problems.push(message);
+  return WeirServer.start({
+    config,
+    version: '1.2.3',
+    ingest: join(folder, 'ingest.sock'),
+    onProblem,
+    ...more,
+  });
+}
+
+async function statusOf(server: WeirServer, path: string, token?: string): Promise<number> {
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const response = await fetch(`http://127.0.0.1:${server.addresses[0]!.port}/api/v1${path}`, { headers });
+  await response.arrayBuffer();
+  return response.status;
+}
+
+function local(path: string): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const options = { socketPath: join(folder, 'api.sock'), path: `/api/v1${path}` };
+    request(options, (response) => resolve(json(response)))
+      .on('error', reject)
+      .end();
+  });
+}
+
+describe('a server', () => {
+  it('stores what a collector sends, and still has it when it is started again', async () => {
+    const onProblem = (message: string) => problems.push(message);
+    const versions = { protocols: PROTOCOLS, version: '1.2.3', schema: SCHEMA_VERSION };
+    {
+      await using server = await start();
+      assert.equal(await statusOf(server, '/ready'), 503);
+      const client = new IngestClient({ path: join(folder, 'ingest.sock'), versions, epoch, onProblem });
+      client.send({ time: at(1), monotonic_ns: 2e9, ends: [endRow(1), endRow(2)], goodbye: true });
+      assert.ok(await client.close(10_000));
+    }
+    await using _server = await start(configOf(), { localSocket: join(folder, 'api.sock') });
+    const { connections } = (await local('/connections?range=2026-09-21T14:13:00Z..%2B1h')) as {
+      connections: object[];
+    };
+    assert.equal(connections.length, 2);
+    assert.deepEqual(problems, []);
+  });
+
+  it('is not reached from elsewhere without a token and TLS', async () => {
+    const config = configOf({ listen: [{ host: '0.0.0.0', port: 0 }] });
+    await assert.rejects(
+      start(config),
+      /^OptionError: 0\.0\.0\.0:0 is reached from elsewhere, which needs a token/,
+    );
+    await using server = await start({ ...config, insecure: true });
+    assert.equal(await statusOf(server, '/losses'), 200);
+  });
+
+  it('leaves nothing behind where it cannot listen', async () => {
+    await using first = await start();
+    const { port } = first.addresses[0]!;
+    const other = mkdtempSync(join(tmpdir(), 'weir-server-'));
+    try {
+      const config = configOf({ folder: other, listen: [{ host: '127.0.0.1', port }] });
+      const ingest = join(other, 'ingest.sock');
+      await assert.rejects(start(config, { ingest }), { code: 'EADDRINUSE' });
+      await using _again = await start({ ...config, listen: [{ host: '127.0.0.1', port: 0 }] }, { ingest });
+    } finally {
+      rmSync(other, { recursive: true, force: true });
+    }
+  });
+
+  it('knows of a new token after a reload, and names what only a restart changes', async () => {
+    await using server = await start();
+    assert.equal(await statusOf(server, '/losses'), 200);
+    const token = addToken(serverPlaces(folder).tokens, { name: 'a', role: 'read' });
+    const left = server.reload(configOf({ names: ['x.example'], limits: { ...configOf().limits, rows: 5 } }));
+    assert.deepEqual(left, ['limits']);
+    assert.equal(await statusOf(server, '/losses'), 401);
+    assert.equal(await statusOf(server, '/losses', token), 200);
+    writeFileSync(serverPlaces(folder).tokens, 'damaged');
+    server.reload(configOf());
+    assert.equal(await statusOf(server, '/losses', token), 200);
+    assert.match(problems.join('\n'), /the earlier tokens stay valid: .*no file of tokens/);
+    const tls = { certificate: '/nonexistent/a', key: '/nonexistent/b' };
+    assert.throws(() => server.reload(configOf({ tls })), /^OptionError: tls: ENOENT/);
+  });
+
+  it('knows for how long no collector was there', async () => {
+    await using server = await start();
+    assert.ok(server.idleMs >= 0 && server.idleMs < 60_000);
+  });
+});
