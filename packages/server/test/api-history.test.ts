@@ -116,6 +116,17 @@ describe('the API on a history', () => {
     assert.equal(groups[0].percentiles.handshake_us.length, 1);
   });
 
+  it('filters, by names of services too, and names what its rows do not have', async () => {
+    const count = async (filter: string) =>
+      (await get(`/groups?${range}&filter=${encodeURIComponent(filter)}`)).total.connections;
+    assert.equal(await count('process=curl'), 125);
+    assert.equal(await count('port=https and not process=curl'), 125);
+    assert.equal(await count('port=ssh'), 0);
+    const problem = await problemOf(await api.get('/open-at?filter=closed_by%3Dpeer'));
+    assert.equal(problem.kind, 'filter');
+    assert.match(problem.detail, /open connections/);
+  });
+
   it('draws series, maps and comparisons', async () => {
     const { series } = await get(`/series?${range}&step=1m&by=process`);
     assert.equal(series.length, 2);

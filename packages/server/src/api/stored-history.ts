@@ -15,6 +15,7 @@ import {
   querySql,
 } from '@weir/history/query';
 import type { HostRow } from '@weir/history/schema';
+import { Services } from '@weir/tracer/enrich';
 import type { ApiHistory, ConnectionKey, Filtered } from './history.js';
 
 /** A connection has two ends, which may have been recorded on the same host; a flow id recurs on other hosts. */
@@ -51,8 +52,21 @@ export function storedHistory(store: HistoryStore): ApiHistory {
   });
 }
 
+let services: Services | undefined;
+
+/** Names of ports by which filters may call them. */
+function serviceNames(): Services {
+  services ??= Services.read();
+  return services;
+}
+
 function where<Query>({ filter, ...query }: Filtered<Query>, table: FilteredTable = 'ends') {
-  return { ...query, ...(filter !== undefined && { where: filterSql(filter, filterSource(table)) }) };
+  return {
+    ...query,
+    ...(filter !== undefined && {
+      where: filterSql(filter, filterSource(table), { services: serviceNames() }),
+    }),
+  };
 }
 
 function keyCondition(key: ConnectionKey): Condition {

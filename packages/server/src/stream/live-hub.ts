@@ -1,5 +1,6 @@
 /** Passes connections on to clients as they are stored. A client that does not keep up loses some, which are counted for it. */
 import type { Batch } from '@weir/history/schema';
+import { Services } from '@weir/tracer/enrich';
 import { everything, type Filter, filterPredicate } from '@weir/tracer/filter';
 import { endOf, lossOf } from '../api/row-json.js';
 
@@ -31,6 +32,7 @@ export interface Subscription extends Disposable {
 /** All clients of the live stream. */
 export class LiveHub {
   readonly #subscribers = new Set<Subscriber>();
+  readonly #services = Services.read();
   #dropped = 0;
 
   /** Clients. */
@@ -45,7 +47,7 @@ export class LiveHub {
 
   /** Adds a client. */
   subscribe(filter: Filter = everything): Subscription {
-    const predicate = filterPredicate(filter);
+    const predicate = filterPredicate(filter, { services: this.#services });
     const subscriber: Subscriber = {
       isWanted: (record) => predicate(record),
       queue: [],

@@ -8,6 +8,7 @@ import {
   filterText,
   momentOf,
   numberText,
+  openRows,
   rangeOf,
   rangeParameters,
   source,
@@ -45,7 +46,7 @@ function openAtRoute({ limits }: RouteServices): Route {
     }),
     handle: async ({ history, query, signal }) => {
       const at = momentOf(query.at, query);
-      const answer = await history.openAt({ at, limit: query.limit, signal, ...filterOf(query) });
+      const answer = await history.openAt({ at, limit: query.limit, signal, ...filterOf(query, openRows) });
       const { rows, count } = answer.result;
       return { ...coverageOf(answer), at: timeText(at), count, connections: rows.map(openOf) };
     },

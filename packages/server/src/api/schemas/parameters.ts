@@ -1,7 +1,7 @@
 /** Parameters that several routes have. */
 import { accepts } from '@weir/config';
 import { parseDuration } from '@weir/ebpf/duration';
-import { parseTime, parseTimeRange, systemZone } from '@weir/history/query';
+import { filterSource, parseTime, parseTimeRange, systemZone } from '@weir/history/query';
 import { FilterError, MAX_FILTER_LENGTH, parseFilter } from '@weir/tracer/filter';
 import { z } from 'zod';
 import type { Range } from '../history.js';
@@ -110,14 +110,25 @@ export function momentOf(text: string, parameters: ZoneParameter): bigint {
   return parseTime(text, timeOptions(parameters));
 }
 
+/** Rows that filters choose from, and what they are called in messages. */
+export type FilteredRows = NonNullable<NonNullable<Parameters<typeof parseFilter>[1]>['rows']>;
+
+/** Connections that ended. */
+export const endRows: FilteredRows = {
+  columns: filterSource('ends').columns,
+  what: 'connections of the history',
+};
+/** Connections that were open. */
+export const openRows: FilteredRows = { columns: filterSource('opens').columns, what: 'open connections' };
+
 /** The filter that was given, for a query. @throws ProblemError with its column */
-export function filterOf({ filter }: { readonly filter?: string }) {
-  return filter === undefined || filter.trim() === '' ? {} : { filter: parse(filter) };
+export function filterOf({ filter }: { readonly filter?: string }, rows = endRows) {
+  return filter === undefined || filter.trim() === '' ? {} : { filter: parse(filter, rows) };
 }
 
-function parse(text: string) {
+function parse(text: string, rows: FilteredRows) {
   try {
-    return parseFilter(text);
+    return parseFilter(text, { rows });
   } catch (error) {
     if (!(error instanceof FilterError)) throw error;
     const { column, suggestion, message } = error;
