@@ -22,3 +22,4 @@ export type { MaintenanceReport } from './store/maintenance.js';
 export type { StoreOptions } from './store/options.js';
 export type { Retention } from './store/retention.js';
 export type { HistoryReader, ReadOptions, Session, TimeRange } from './store/session.js';
+export type { StoreStatus } from './store/store-status.js';

@@ -170,6 +170,22 @@ describe('a history', () => {
     });
   }
 
+  test('reports what it has, and the last batch of each epoch', async (context) => {
+    const store = await openStore(context);
+    assert.deepEqual(
+      [(await store.status()).segments, store.watermark, store.lastNumber('e'.repeat(32))],
+      [0, undefined, 0],
+    );
+    const { ends } = rowsAt(new Random(10), HOUR, 10);
+    await store.append(batchOf(3, { ends, time: HOUR + 2n * HOUR_NS }));
+    await store.maintain();
+    const status = await store.status();
+    assert.deepEqual([status.segments, status.rows, status.readOnly], [1, 10, false]);
+    assert.deepEqual([status.begins, status.watermark], [ends[0]!.time, HOUR + 2n * HOUR_NS]);
+    assert.ok(status.segmentBytes > 0 && status.databaseBytes > 0 && status.freeBytes > 0);
+    assert.deepEqual([store.lastNumber('e'.repeat(32)), store.lastNumber('f'.repeat(32))], [3, 0]);
+  });
+
   test('cannot be opened by a second process while one has it', async (context) => {
     const folder = await temporaryFolder(context);
     await openStore(context, { folder });

@@ -21,6 +21,7 @@ import { type Damage, lossOf, setAside } from './recover.js';
 import { RetentionClock } from './retention-clock.js';
 import { segmentProblem } from './segment-file.js';
 import type { HistoryReader, ReadOptions, Session } from './session.js';
+import { type StoreStatus, statusOf } from './store-status.js';
 
 /** A batch is tried again this often, each time after room was made or the database was opened anew. */
 const MOST_TRIES = 200;
@@ -267,6 +268,12 @@ export class HistoryStore implements HistoryReader {
       else await setAside(this.#context, this.#database.maintaining, { segment, problem });
     }
     return found;
+  }
+
+  /** What it has, and how much room that takes. */
+  status(): Promise<StoreStatus> {
+    const { layout } = this.#context;
+    return this.read(async (session) => statusOf(session, layout, this.#readOnly, this.watermark));
   }
 
   /** Ends it. Questions that are being answered are waited for. */

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { parseFilter } from '@weir/tracer/filter';
+import type { EndRow, IntervalRow } from '../src/index.js';
+import {
+  filterSource,
+  filterSql,
+  queryConnections,
+  queryGroups,
+  queryOpenAt,
+  querySeries,
+} from '../src/query/index.js';
+import { plainOpen } from './support/plain-rows.js';
+import { Random } from './support/random-rows.js';
+import { batchOf, HOUR, HOUR_NS, openStore } from './support/store.js';
+import { all, sum, threeHours } from './support/three-hours.js';
+
+describe('a filter of the language', () => {
+  test('chooses the same connections in every question', async (context) => {
+    const { store, ends, intervals } = await threeHours(context);
+    const filter = parseFilter('proc:curl,nginx and peer:10.0.0.2/31 and not dir:in');
+    const meets = (row: EndRow | IntervalRow) =>
+      ['curl', 'nginx'].includes(row.comm ?? '') &&
+      ['10.0.0.2', '10.0.0.3'].includes(row.peer_address) &&
+      row.direction === 'outbound';
+    const where = filterSql(filter, filterSource('ends'));
+    const expected = ends.filter(meets);
+    assert.ok(expected.length > 10);
+    const { result: page } = await queryConnections(store, { range: all, where, order: 'oldest' });
+    assert.deepEqual(
+      page.rows,
+      expected.toSorted((a, b) => (a.time < b.time ? -1 : 1)),
+    );
+    const { result } = await queryGroups(store, { range: all, by: ['peer'], where });
+    assert.equal(result.total.connections, expected.length);
+    const moved = [...expected.filter((row) => row.interval_rows === 0), ...intervals.filter(meets)];
+    assert.equal(result.total.bytes_sent, sum(moved, 'bytes_sent'));
+    const { result: series } = await querySeries(store, { range: all, step: HOUR_NS, where });
+    assert.equal(sum(series[0]!.points, 'bytes_sent'), result.total.bytes_sent);
+  });
+
+  test('chooses among what was open', async (context) => {
+    const store = await openStore(context);
+    const random = new Random(51);
+    const opens = Array.from({ length: 50 }, () => plainOpen(random, { time: HOUR, started: HOUR - 5n }));
+    await store.append(batchOf(1, { time: HOUR, sweep: 'full', opens }));
+    const where = filterSql(parseFilter('proc:curl'), filterSource('opens'));
+    const { result } = await queryOpenAt(store, { at: HOUR + 1n, where, limit: 3 });
+    const expected = opens.filter(({ comm }) => comm === 'curl').length;
+    assert.deepEqual([result.count, result.rows.length], [expected, 3]);
+  });
+});

@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type EndRow, InterruptedError } from '../src/index.js';
+import { queryCompare, queryGroups, queryOpenAt, querySql } from '../src/query/index.js';
+import { plainEnd, plainOpen } from './support/plain-rows.js';
+import { Random } from './support/random-rows.js';
+import { batchOf, HOUR, HOUR_NS, openStore } from './support/store.js';
+import { MINUTE } from './support/three-hours.js';
+
+describe('what was open at a moment', () => {
+  test('is the same as what a list of all connections says, at 100 random moments', async (context) => {
+    const store = await openStore(context);
+    const random = new Random(21);
+    const end = HOUR + 4n * HOUR_NS;
+    const connections = Array.from({ length: 400 }, (_, index) => {
+      const started = HOUR + (random.wide() % (end - HOUR));
+      const length = random.pick([1_000n, MINUTE / 2n, 10n * MINUTE, 3n * HOUR_NS]);
+      return { started, ended: started + (random.wide() % length), flow: BigInt(index + 1) };
+    });
+    // A sweep a minute, a full one each hour.
+    let number = 0;
+    let last = HOUR;
+    for (let time = HOUR; time <= end; time += MINUTE) {
+      const isFull = (time - HOUR) % HOUR_NS === 0n;
+      const open = connections.filter(
+        (each) => each.started <= time && each.ended > time && (isFull || each.started > last),
+      );
+      const ended = connections.filter((each) => each.ended <= time && each.ended > last);
+      await store.append(
+        batchOf(++number, {
+          time,
+          sweep: isFull ? 'full' : 'changes',
+          opens: open.map(({ flow, started }) =>
+            plainOpen(random, { time, flow_ns: flow, flow_cpu: 0, started }),
+          ),
+          ends: ended.map((each) =>
+            plainEnd(random, {
+              time: each.ended,
+              event: 'close',
+              flow_ns: each.flow,
+              flow_cpu: 0,
+              duration_us: Number((each.ended - each.started) / 1000n),
+            }),
+          ),
+        }),
+      );
+      last = time;
+      if (isFull) await store.maintain();
+    }
+    for (let index = 0; index < 100; index++) {
+      const at = HOUR + (random.wide() % (end - HOUR));
+      const { result } = await queryOpenAt(store, { at });
+      // Durations are whole microseconds.
+      const isSure = (each: (typeof connections)[0]) => each.started + 1000n <= at || each.started > at;
+      const expected = connections
+        .filter((each) => each.started <= at && each.ended > at && isSure(each))
+        .map(({ flow }) => flow);
+      const found = result.rows
+        .map(({ flow_ns }) => flow_ns!)
+        .filter((flow) => isSure(connections[Number(flow) - 1]!));
+      assert.deepEqual(found.sort(), expected.sort(), String(at));
+      assert.equal(result.count, result.rows.length);
+    }
+  });
+});
+
+describe('two ranges compared', () => {
+  test('show which groups are new, gone, slower, fail more, and move more', async (context) => {
+    const store = await openStore(context);
+    const random = new Random(31);
+    const rows = (hour: bigint, comm: string, count: number, values: Partial<EndRow>) =>
+      Array.from({ length: count }, (_, index) => ({
+        ...plainEnd(random, { time: HOUR + hour * HOUR_NS + BigInt(index) * 1_000_000_000n }),
+        ...{
+          event: 'close',
+          interval_rows: 0,
+          bytes_sent: 0,
+          bytes_received: 0,
+          handshake_us: 100,
+          srtt_us: 100,
+        },
+        ...{ comm, ...values },
+      }));
+    const before = [
+      ...rows(0n, 'gone', 1, {}),
+      ...rows(0n, 'same', 10, {}),
+      ...rows(0n, 'slow', 10, {}),
+      ...rows(0n, 'fails', 10, {}),
+      ...rows(0n, 'big', 10, { bytes_sent: 100_000 }),
+    ];
+    const now = [
+      ...rows(1n, 'new', 1, {}),
+      ...rows(1n, 'same', 10, {}),
+      ...rows(1n, 'slow', 10, { handshake_us: 1000 }),
+      ...rows(1n, 'fails', 10, { event: 'fail' }),
+      ...rows(1n, 'big', 10, { bytes_sent: 900_000 }),
+    ];
+    await store.append(batchOf(1, { ends: [...before, ...now] }));
+    const { result } = await queryCompare(store, {
+      range: { from: HOUR + HOUR_NS, to: HOUR + 2n * HOUR_NS },
+      against: { from: HOUR, to: HOUR + HOUR_NS },
+      by: ['process'],
+    });
+    const changes = new Map(result.differences.map(({ key, changes }) => [key.process, changes]));
+    assert.deepEqual(Object.fromEntries(changes), {
+      gone: ['gone'],
+      new: ['new'],
+      slow: ['slower'],
+      fails: ['more_failures'],
+      big: ['more_bytes'],
+    });
+    assert.equal(result.count, 6);
+  });
+});
+
+describe('an answer', () => {
+  test('says which losses fall into its range, and when nobody recorded', async (context) => {
+    const store = await openStore(context);
+    const loss = (minute: bigint, since?: bigint) => ({
+      time: HOUR + minute * MINUTE,
+      ...(since !== undefined && { since: HOUR + since * MINUTE }),
+      count: Number(minute),
+      place: 'ring',
+    });
+    await store.append(
+      batchOf(1, {
+        losses: [loss(5n), loss(15n), loss(25n, 18n), loss(30n, 29n)],
+        time: HOUR + 40n * MINUTE,
+        goodbye: true,
+      }),
+    );
+    await store.append(
+      batchOf(1, { epoch: 'd'.repeat(32), started: HOUR + 50n * MINUTE, time: HOUR + 55n * MINUTE }),
+    );
+    const range = { from: HOUR + 10n * MINUTE, to: HOUR + 20n * MINUTE };
+    const inside = await queryGroups(store, { range, by: [] });
+    assert.deepEqual(
+      inside.losses.map(({ count }) => count),
+      [15, 25],
+    );
+    assert.deepEqual(inside.unrecorded, []);
+    const around = await queryGroups(store, {
+      range: { from: HOUR - MINUTE, to: HOUR + 60n * MINUTE },
+      by: [],
+    });
+    assert.deepEqual(
+      around.unrecorded.map(({ from, to }) => [(from - HOUR) / MINUTE, (to - HOUR) / MINUTE]),
+      [
+        [-1n, 0n],
+        [40n, 50n],
+        [55n, 60n],
+      ],
+    );
+  });
+
+  test('is ended by its signal and by its limit of time, and the history goes on', async (context) => {
+    const store = await openStore(context);
+    const sql = 'SELECT count(*) FROM range(1000000000000) a';
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 100);
+    const began = performance.now();
+    await assert.rejects(querySql(store, { sql, signal: controller.signal }), InterruptedError);
+    await assert.rejects(
+      querySql(store, { sql, timeLimitMs: 100 }),
+      (error) =>
+        error instanceof InterruptedError && error.timedOut && /longer than 100 ms/.test(error.message),
+    );
+    await assert.rejects(querySql(store, { sql, signal: AbortSignal.abort() }), InterruptedError);
+    assert.ok(performance.now() - began < 5000);
+    assert.deepEqual((await querySql(store, { sql: 'SELECT 1 AS one' })).rows, [[1]]);
+  });
+});
