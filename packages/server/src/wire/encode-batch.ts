@@ -12,6 +12,7 @@ import {
 } from './layout.js';
 
 type Row = Readonly<Record<string, unknown>>;
+type NumberLayout = Exclude<Layout, 'text'>;
 
 /** The values of a column, with the rows that have none. */
 interface EncodedColumn {
@@ -124,14 +125,52 @@ function textPlaces(rows: readonly Row[], name: string, strings: StringTable, ga
   return places;
 }
 
-function numbers(rows: readonly Row[], name: string, layout: Layout, gaps: Gaps) {
-  const values = new layouts[layout](rows.length) as { [index: number]: unknown; buffer: ArrayBuffer };
+/**
+ * Each kind of typed array has a loop of its own. With one loop for all, a batch took twice as long: the engine is fast where a line of
+ * code sees few types.
+ */
+function numbers(rows: readonly Row[], name: string, layout: NumberLayout, gaps: Gaps) {
+  const values = new layouts[layout](rows.length);
+  if (values instanceof Float64Array) putFloats(rows, name, values, gaps);
+  else if (values instanceof BigInt64Array || values instanceof BigUint64Array)
+    putBigIntegers(rows, name, values, gaps);
+  else putIntegers(rows, name, values, gaps);
+  return values;
+}
+
+function putFloats(rows: readonly Row[], name: string, values: Float64Array, gaps: Gaps): void {
   for (let i = 0; i < rows.length; i++) {
     const value = rows[i]![name];
     if (value === undefined) gaps.add(i);
-    else values[i] = value;
+    else values[i] = value as number;
   }
-  return values;
+}
+
+function putBigIntegers(
+  rows: readonly Row[],
+  name: string,
+  values: BigInt64Array | BigUint64Array,
+  gaps: Gaps,
+): void {
+  for (let i = 0; i < rows.length; i++) {
+    const value = rows[i]![name];
+    if (value === undefined) gaps.add(i);
+    else values[i] = value as bigint;
+  }
+}
+
+function putIntegers(
+  rows: readonly Row[],
+  name: string,
+  values: Uint8Array | Uint16Array | Uint32Array,
+  gaps: Gaps,
+): void {
+  for (let i = 0; i < rows.length; i++) {
+    const value = rows[i]![name];
+    if (value === undefined) gaps.add(i);
+    // Flags are stored as 0 and 1.
+    else values[i] = Number(value);
+  }
 }
 
 function join(description: object, parts: readonly Uint8Array[]): Buffer {
