@@ -7,7 +7,7 @@ import { describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Step } from '../src/store/context.js';
-import { checkCrash, checkRetention } from './support/crash-rows.js';
+import { checkCrash, checkRetention, crashBatch } from './support/crash-rows.js';
 import { Random } from './support/random-rows.js';
 import { openStore, readTable, temporaryFolder } from './support/store.js';
 
@@ -102,6 +102,46 @@ describe('a history whose process is killed', () => {
       );
       assert.deepEqual(
         readdirSync(join(folder, 'segments')).sort(),
+        segments.map(([name]) => name),
+      );
+    });
+  }
+});
+
+describe('a history of which a step fails', () => {
+  const steps: Step[] = [
+    ...(['append:rows', 'append:committed', 'copy:written', 'copy:synced', 'copy:renamed'] as const),
+    ...(['copy:recorded', 'copy:committed', 'retention:committed', 'retention:unlinked'] as const),
+  ];
+  for (const failing of steps) {
+    test(`has every row once when ${failing} failed and is tried again`, async (context) => {
+      let failures = 0;
+      const store = await openStore(context, {
+        // Retention is reached by size, once the first hours are segments.
+        retention: failing.startsWith('retention:') ? { bytes: 1 } : {},
+        step: (step) => {
+          if (step === failing && failures++ === 0) throw new Error('the step failed');
+        },
+      });
+      const tryTwice = async (work: () => Promise<unknown>) => {
+        try {
+          await work();
+        } catch (error) {
+          assert.match(String(error), /the step failed/);
+          await work();
+        }
+      };
+      for (let number = 1; number <= 40; number++) {
+        await tryTwice(() => store.append(crashBatch(0, number)));
+        await tryTwice(() => store.maintain());
+      }
+      assert.ok(failures > 0);
+      if (!failing.startsWith('retention:')) await checkCrash(store, [40]);
+      const segments = await store.read((session) =>
+        session.query('SELECT name FROM recent.segments ORDER BY name'),
+      );
+      assert.deepEqual(
+        readdirSync(join(store.folder, 'segments')).sort(),
         segments.map(([name]) => name),
       );
     });

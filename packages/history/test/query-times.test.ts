@@ -166,6 +166,10 @@ describe('an answer', () => {
         error instanceof InterruptedError && error.timedOut && /longer than 100 ms/.test(error.message),
     );
     await assert.rejects(querySql(store, { sql, signal: AbortSignal.abort() }), InterruptedError);
+    await assert.rejects(
+      querySql(store, { sql, signal: AbortSignal.timeout(50), timeLimitMs: 60_000 }),
+      (error) => error instanceof InterruptedError && !error.timedOut,
+    );
     assert.ok(performance.now() - began < 5000);
     assert.deepEqual((await querySql(store, { sql: 'SELECT 1 AS one' })).rows, [[1]]);
   });

@@ -33,14 +33,25 @@ export async function ask<T>(
   { signal, timeLimitMs }: QueryLimits,
   question: (session: Session) => Promise<T>,
 ): Promise<T> {
-  const timeout = timeLimitMs === undefined ? undefined : AbortSignal.timeout(timeLimitMs);
-  const signals = [signal, timeout].filter((each) => each !== undefined);
+  if (timeLimitMs === undefined) return reader.read(question, signal === undefined ? {} : { signal });
+  const ending = new AbortController();
+  const end = () => ending.abort();
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    end();
+  }, timeLimitMs);
+  if (signal?.aborted === true) end();
+  signal?.addEventListener('abort', end);
   try {
-    return await reader.read(question, signals.length === 0 ? {} : { signal: AbortSignal.any(signals) });
+    return await reader.read(question, { signal: ending.signal });
   } catch (error) {
-    if (error instanceof InterruptedError && timeout?.aborted === true && signal?.aborted !== true)
+    if (error instanceof InterruptedError && isLate && signal?.aborted !== true)
       throw new InterruptedError(`the question took longer than ${timeLimitMs} ms: ask about less`, true);
     throw error;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', end);
   }
 }
 

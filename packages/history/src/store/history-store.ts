@@ -1,6 +1,7 @@
 /** The history in a folder: stores batches, keeps what retention allows, answers questions. */
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { OptionError } from '@weir/ebpf/errors';
 import { DiskFullError, ReadOnlyError } from '../errors.js';
 import type { Batch, LossRow } from '../schema/index.js';
 import type { TableWriter } from './append-rows.js';
@@ -25,6 +26,9 @@ import { type StoreStatus, statusOf } from './store-status.js';
 
 /** A batch is tried again this often, each time after room was made or the database was opened anew. */
 const MOST_TRIES = 200;
+
+/** Milliseconds after which a question looks again whether the database is open. */
+const REOPEN_MS = 10;
 
 /** The history in a folder. */
 export class HistoryStore implements HistoryReader {
@@ -177,9 +181,11 @@ export class HistoryStore implements HistoryReader {
   }
 
   async #recoverInMaintenance(error: unknown, generation: number): Promise<boolean> {
+    if (error instanceof OptionError) return false;
+    // Whatever it was, the database was opened anew since: in the middle of this, perhaps.
+    if (generation !== this.#generation) return true;
     const kind = failureKind(error);
     if (kind !== 'full' && kind !== 'read-only' && kind !== 'invalidated') return false;
-    if (generation !== this.#generation) return true;
     const { folder } = this.#options;
     if (kind === 'read-only') {
       await this.#reopen(true);
@@ -227,7 +233,7 @@ export class HistoryStore implements HistoryReader {
 
   async read<T>(question: (session: Session) => Promise<T>, options: ReadOptions = {}): Promise<T> {
     for (let tries = 0; ; tries++) {
-      while (this.#closing) await setTimeout(10, undefined, { signal: options.signal });
+      while (this.#closing) await setTimeout(REOPEN_MS);
       const generation = this.#generation;
       const answer = await this.#readers.run(() => this.#database.read(this.#sources(), question, options));
       if ('result' in answer) return answer.result;
@@ -251,7 +257,7 @@ export class HistoryStore implements HistoryReader {
   async #afterReadError(error: unknown, session: Session | undefined, generation: number): Promise<boolean> {
     const kind = failureKind(error);
     if (kind === 'invalidated') return this.#handleFailure(error, generation);
-    if (kind === 'missing') return true;
+    if (kind === 'missing' || generation !== this.#generation) return true;
     if (session === undefined || !mayBeDamage(error)) return false;
     return this.#maintaining.run(() => this.#findDamaged(session));
   }

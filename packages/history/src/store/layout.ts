@@ -50,6 +50,14 @@ export function segmentName(table: string, hour: number, part: number): string {
   return `${table}-${text}Z-${part}.parquet`;
 }
 
+/** Table, hour and part in the name of a segment. */
+export const segmentPattern = /^([a-z]+)-(\d{4}-\d{2}-\d{2}T\d{2})Z-(\d+)\.parquet$/;
+
+/** Whether a file has the name of a segment. */
+export function isSegmentName(name: string): boolean {
+  return segmentPattern.test(name);
+}
+
 /** A segment that is being written. */
 export const UNFINISHED = '.tmp';
 /** What is added to the name of a file that was found damaged. */

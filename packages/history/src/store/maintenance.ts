@@ -1,4 +1,5 @@
 /** What a store does every minute: full hours become segments, old segments go. */
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { type LossRow, RECENT } from '../schema/index.js';
@@ -9,7 +10,7 @@ import { inTransaction } from './database.js';
 import { freeBytes, keepReserve, releaseReserve } from './disk-space.js';
 import { failureKind } from './failure-kind.js';
 import { removeFile, sizeOf } from './files.js';
-import { hourOf } from './layout.js';
+import { hourOf, isSegmentName } from './layout.js';
 import type { Readers } from './readers.js';
 import { appendLosses } from './recover.js';
 import { expired, type Retention, takeOldestHour } from './retention.js';
@@ -83,6 +84,7 @@ async function removeExpired(maintenance: Maintenance, now: bigint): Promise<rea
   const others = (await sizeOf(layout.database)) + (await sizeOf(`${layout.database}.wal`));
   const segments = expired(await listSegments(connection), retention, now, others);
   if (segments.length > 0) await remove(maintenance, segments);
+  await removeOrphans(maintenance);
   await prune(maintenance, now);
   while ((await freeBytes(layout.folder)) < maintenance.minimumFreeBytes && (await makeRoom(maintenance)));
   return segments;
@@ -100,6 +102,14 @@ async function remove(
   await context.step('retention:committed');
   await readers.remove(segments.map(({ name }) => join(context.layout.segments, name)));
   await context.step('retention:unlinked');
+}
+
+/** Removes segments that are recorded no more: where an earlier removal failed. */
+async function removeOrphans({ context, connection, readers }: Maintenance): Promise<void> {
+  const { segments } = context.layout;
+  const recorded = new Set((await listSegments(connection)).map(({ name }) => name));
+  const orphans = (await readdir(segments)).filter((name) => isSegmentName(name) && !recorded.has(name));
+  if (orphans.length > 0) await readers.remove(orphans.map((name) => join(segments, name)));
 }
 
 /**

@@ -8,10 +8,8 @@ import { addSegment, deleteSegment, listSegments, query, type Segment } from './
 import type { StoreContext } from './context.js';
 import { inTransaction } from './database.js';
 import { removeFile, removeFolder, renameFile, sizeOf } from './files.js';
-import { DAMAGED, UNFINISHED } from './layout.js';
+import { DAMAGED, isSegmentName, segmentPattern, UNFINISHED } from './layout.js';
 import { segmentProblem } from './segment-file.js';
-
-const segmentFile = /^([a-z]+)-(\d{4}-\d{2}-\d{2}T\d{2})Z-(\d+)\.parquet$/;
 
 /** What is wrong with a segment. */
 export interface Damage {
@@ -84,7 +82,7 @@ export async function recover(
   for (const name of files.filter((each) => each.endsWith(UNFINISHED)))
     await removeFile(join(layout.segments, name));
   const recorded = new Set((await listSegments(connection)).map(({ name }) => name));
-  const orphans = files.filter((name) => segmentFile.test(name) && !recorded.has(name));
+  const orphans = files.filter((name) => isSegmentName(name) && !recorded.has(name));
   if (isNew) await recordSegments(context, connection, orphans);
   else for (const name of orphans) await removeFile(join(layout.segments, name));
   for (const damage of await findDamage(context, await listSegments(connection)))
@@ -116,7 +114,7 @@ async function readSegment(
   connection: DuckDBConnection,
   name: string,
 ): Promise<Segment | undefined> {
-  const [, table, text, part] = segmentFile.exec(name)!;
+  const [, table, text, part] = segmentPattern.exec(name)!;
   const path = join(context.layout.segments, name);
   if (!(table! in context.schema.tables)) return undefined;
   try {
