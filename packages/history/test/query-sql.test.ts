@@ -30,6 +30,23 @@ describe('SQL of users', () => {
     assert.equal((await querySql(store, { sql: 'FROM range(5000)', limit: 5000 })).truncated, false);
   });
 
+  for (const sql of [
+    'DESCRIBE ends',
+    'SUMMARIZE ends',
+    'SHOW TABLES',
+    'FROM ends LIMIT 1',
+    'VALUES (1)',
+    'WITH RECURSIVE t(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM t WHERE x < 5) FROM t',
+    'SELECT unnest([1, 2]), count(*) OVER () FROM generate_series(1, 3)',
+    "SELECT time_bucket(INTERVAL '1 minute', time) AS t, count(*) FROM ends GROUP BY 1 ORDER BY 1",
+    "SELECT quantile_cont(handshake_us, 0.95), list(comm)[1], max(regexp_extract(comm, 'x')) FROM ends",
+  ]) {
+    test(`runs ${JSON.stringify(sql)}`, async (context) => {
+      const { store } = await threeHours(context);
+      assert.ok((await querySql(store, { sql })).rows.length > 0);
+    });
+  }
+
   const refused = [
     'DELETE FROM recent.ends',
     "COPY ends TO 'x.parquet'",
@@ -55,6 +72,22 @@ describe('SQL of users', () => {
     '',
     '-- nothing',
     "SELECT 'x'::INTEGER",
+    'SELECT * FROM enable_logging()',
+    'SELECT * FROM "ENABLE_LOGGING"()',
+    'WITH x AS (SELECT * FROM enable_logging()) SELECT * FROM x',
+    'SELECT (SELECT count(*) FROM truncate_duckdb_logs())',
+    'SELECT * FROM checkpoint()',
+    'SELECT * FROM force_checkpoint()',
+    "SELECT write_log('x')",
+    "SELECT 1 WHERE system.main.write_log('x') IS NULL",
+    "EXPORT DATABASE 'segments/x'",
+    'PRAGMA enable_profiling',
+    'PREPARE x AS SELECT 1',
+    'USE memory',
+    'LOAD json',
+    "SELECT * FROM query_table('ends')",
+    "SELECT * FROM read_blob('hot.duckdb')",
+    "SELECT nextval('x')",
   ];
   for (const sql of refused) {
     test(`refuses ${JSON.stringify(sql)}, and the history is as before`, async (context) => {

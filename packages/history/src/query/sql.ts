@@ -1,5 +1,5 @@
 /** SQL of users: one statement that reads, within limits. */
-import { type DuckDBConnection, JsonDuckDBValueConverter, StatementType } from '@duckdb/node-api';
+import { type DuckDBConnection, JsonDuckDBValueConverter } from '@duckdb/node-api';
 import { OptionError } from '@weir/ebpf/errors';
 import { InterruptedError } from '../errors.js';
 import { type TableName, tables } from '../schema/index.js';
@@ -7,6 +7,7 @@ import { failureKind } from '../store/failure-kind.js';
 import type { HistoryReader, Session } from '../store/session.js';
 import { ask, type QueryLimits } from './answer.js';
 import { checkLimit } from './groups.js';
+import { checkSql } from './sql-check.js';
 
 /** A statement of a user. */
 export interface SqlQuery extends QueryLimits {
@@ -38,8 +39,8 @@ export function querySql(reader: HistoryReader, query: SqlQuery): Promise<SqlRes
   if (query.sql.length > LONGEST) throw new OptionError(`sql: at most ${LONGEST} characters`);
   return ask(reader, query, async (session) => {
     try {
+      await checkSql(session.connection, query.sql);
       await makeViews(session);
-      await checkStatement(session.connection, query.sql);
       return await run(session.connection, query.sql, limit);
     } catch (error) {
       throw userError(error);
@@ -53,20 +54,6 @@ async function makeViews(session: Session): Promise<void> {
     const source = session.source(table);
     await session.connection.run(`CREATE OR REPLACE TEMP VIEW ${table} AS SELECT * FROM ${source}`);
   }
-}
-
-/** @throws OptionError unless it is one statement that reads. */
-async function checkStatement(connection: DuckDBConnection, sql: string): Promise<void> {
-  if (sql.trim() === '') throw new OptionError('sql: expected a statement');
-  const statements = await connection.extractStatements(sql).catch((error: Error) => {
-    // DuckDB has no words for a text that is all comments.
-    const reason = error.message === 'Error in native callback' ? 'expected a statement' : error.message;
-    throw new OptionError(`sql: ${reason.replace(/^Failed to extract statements: /, '')}`, { cause: error });
-  });
-  if (statements.count !== 1) throw new OptionError('sql: expected one statement');
-  const { statementType } = await statements.prepare(0);
-  if (statementType !== StatementType.SELECT)
-    throw new OptionError(`sql: ${StatementType[statementType]} is not allowed, only statements that read`);
 }
 
 async function run(connection: DuckDBConnection, sql: string, limit: number): Promise<SqlResult> {
