@@ -5,6 +5,7 @@ import type { Shell } from './completion/completion-command.js';
 import type { DoctorFlags } from './doctor/doctor-command.js';
 import type { ExitCode } from './failure.js';
 import type { Output } from './output/output.js';
+import type { QueryRequest } from './query/query-command.js';
 import type { RunHost } from './run-host.js';
 import type { TopFlags } from './top/top-flags.js';
 import type { TraceFlags } from './trace/trace-flags.js';
@@ -15,6 +16,7 @@ type Run<Request> = (request: Request, host: RunHost, stdout: Output) => Promise
 export interface Commands {
   readonly trace: Run<TraceFlags>;
   readonly top: Run<TopFlags>;
+  readonly query: Run<QueryRequest>;
   readonly doctor: Run<DoctorFlags>;
   readonly balance: Run<BalanceRequest>;
   /** Returns the script. @param program The tree of commands that it completes. */

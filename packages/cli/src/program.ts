@@ -5,6 +5,7 @@ import type { BalanceRequest } from './balance/requests.js';
 import { Command } from './commander.js';
 import { completionCommand, type Shell } from './completion/completion-command.js';
 import { type DoctorFlags, doctorCommand } from './doctor/doctor-command.js';
+import { type QueryRequest, queryCommand } from './query/query-command.js';
 import { topCommand } from './top/top-command.js';
 import type { TopFlags } from './top/top-flags.js';
 import { traceCommand } from './trace/trace-command.js';
@@ -15,6 +16,7 @@ import { packageVersion } from './version.js';
 export interface Actions {
   trace(flags: TraceFlags): Promise<void>;
   top(flags: TopFlags): Promise<void>;
+  query(request: QueryRequest): Promise<void>;
   balance(request: BalanceRequest): Promise<void>;
   doctor(flags: DoctorFlags): Promise<void>;
   completion(shell: Shell): Promise<void>;
@@ -26,6 +28,7 @@ Examples:
   weir trace                        every TCP connection of this host, as it happens
   weir trace --json -c nginx        what one program does, for other programs
   weir top                          live connections by traffic
+  weir query -1h --by process,peer  who talked to whom in the last hour
   weir balance check balance.yaml   is a load balancer's configuration good?
   weir help trace                   all about one command`;
 
@@ -48,6 +51,7 @@ export function createProgram(actions: Actions, output: HelpOutput): Command {
   for (const command of [
     traceCommand(actions.trace),
     topCommand(actions.top),
+    queryCommand(actions.query),
     balanceCommand(actions.balance),
     doctorCommand(actions.doctor),
     completionCommand(actions.completion),

@@ -28,6 +28,9 @@ export async function runCommandLine(
       top: async (flags) => {
         exitCode = await commands.top(flags, host, stdout);
       },
+      query: async (request) => {
+        exitCode = await commands.query(request, host, stdout);
+      },
       doctor: async (flags) => {
         exitCode = await commands.doctor(flags, host, stdout);
       },

@@ -11,7 +11,7 @@ import { helpOutput } from './support/help-output.js';
 
 const nothing = async () => undefined;
 const program = createProgram(
-  { trace: nothing, top: nothing, balance: nothing, doctor: nothing, completion: nothing },
+  { trace: nothing, top: nothing, query: nothing, balance: nothing, doctor: nothing, completion: nothing },
   helpOutput(() => undefined),
 );
 const folder = mkdtempSync(join(tmpdir(), 'weir-completion-'));
@@ -30,7 +30,15 @@ type Complete = (...words: string[]) => string[];
 function common(complete: Complete): void {
   it('completes commands', () => {
     assert.deepEqual(complete('tr'), ['trace']);
-    assert.deepEqual(complete('').sort(), ['balance', 'completion', 'doctor', 'help', 'top', 'trace']);
+    assert.deepEqual(complete('').sort(), [
+      'balance',
+      'completion',
+      'doctor',
+      'help',
+      'query',
+      'top',
+      'trace',
+    ]);
   });
 
   it('completes the options of the command at hand', () => {

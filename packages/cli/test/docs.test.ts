@@ -10,7 +10,7 @@ import { helpOutput } from './support/help-output.js';
 
 const nothing = async () => undefined;
 const program = createProgram(
-  { trace: nothing, top: nothing, balance: nothing, doctor: nothing, completion: nothing },
+  { trace: nothing, top: nothing, query: nothing, balance: nothing, doctor: nothing, completion: nothing },
   helpOutput(() => undefined),
 );
 
@@ -30,7 +30,7 @@ const sections = [
   ...['CAPABILITIES', 'OVERHEAD', 'EXAMPLES', 'SEE ALSO'],
 ];
 
-for (const name of ['trace', 'top', 'doctor']) {
+for (const name of ['trace', 'top', 'query', 'doctor']) {
   describe(`docs/${name}.md`, () => {
     const text = page(name);
     const command = program.commands.find((candidate) => candidate.name() === name)!;

@@ -34,7 +34,7 @@ function weir(prefix: string, ...args: string[]) {
 
 before(() => {
   folder = mkdtempSync(join(tmpdir(), 'weir-package-'));
-  for (const name of ['ebpf', 'config', 'tracer', 'balancer', 'cli']) {
+  for (const name of ['ebpf', 'config', 'tracer', 'balancer', 'history', 'cli']) {
     const target = join(folder, `pack-${name}`);
     mkdirSync(target);
     npm(join(packages, name), 'pack', '--pack-destination', target);
@@ -62,6 +62,7 @@ describe('the packages for npm', () => {
     ['config', ['dist/src/index.js', 'dist/src/index.d.ts', 'README.md', 'LICENSE']],
     ['tracer', ['dist/src/index.js', 'dist/src/index.d.ts', 'bpf/tcp.bpf.o', 'README.md', 'LICENSE']],
     ['balancer', ['dist/src/index.js', 'bpf/balancer.bpf.o', 'weir-balance.schema.json', 'README.md']],
+    ['history', ['dist/src/index.js', 'dist/src/query/index.js', 'README.md', 'LICENSE']],
     ['cli', ['dist/bundle/entry-point.js', 'bin/weir.js', 'README.md', 'LICENSE']],
   ] as const) {
     it(`of ${name} hold what is needed, and no tests`, () => {
@@ -84,10 +85,31 @@ describe('the packages installed elsewhere', () => {
 
   it('bring few packages, none of them for development', () => {
     const installed = readdirSync(join(prefix, 'node_modules')).filter((name) => !name.startsWith('.'));
-    const others = ['@koromix', 'commander', 'ipaddr.js', 'koffi', 'nanotar', 'xz-decompress', 'yaml', 'zod'];
+    const history = [
+      '@duckdb',
+      'bare-events',
+      'detect-libc',
+      'tar-stream',
+      'b4a',
+      'fast-fifo',
+      'streamx',
+      'text-decoder',
+      'events-universal',
+    ];
+    const others = [
+      ...history,
+      '@koromix',
+      'commander',
+      'ipaddr.js',
+      'koffi',
+      'nanotar',
+      'xz-decompress',
+      'yaml',
+      'zod',
+    ];
     assert.deepEqual(installed.sort(), [...others, '@weir'].sort());
     assert.deepEqual(readdirSync(join(prefix, 'node_modules/@weir')).sort(), [
-      ...['balancer', 'cli', 'config', 'ebpf', 'tracer'],
+      ...['balancer', 'cli', 'config', 'ebpf', 'history', 'tracer'],
     ]);
   });
 

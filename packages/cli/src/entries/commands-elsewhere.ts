@@ -8,6 +8,7 @@ async function elsewhere(): Promise<never> {
 export const commandsElsewhere: Commands = {
   trace: elsewhere,
   top: elsewhere,
+  query: elsewhere,
   doctor: elsewhere,
   balance: elsewhere,
   completion: elsewhere,

@@ -14,3 +14,12 @@ export {
 } from './connection-values.js';
 export { type EndContext, type EndRecord, endRow } from './end-row.js';
 export { type FlowNumbers, flowIdOf, flowNumbers, nameValue, TimeReader, timeText } from './parts.js';
+export {
+  type EndpointRecord,
+  endRecord,
+  type LossRecord,
+  lossRecord,
+  openRecord,
+  type ProcessRecord,
+  type RowRecord,
+} from './row-record.js';

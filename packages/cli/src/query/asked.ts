@@ -1,0 +1,134 @@
+/** What the command line asks, checked before anything is opened. */
+import { parseDuration } from '@weir/ebpf/duration';
+import { OptionError } from '@weir/ebpf/errors';
+import { filterSource, groupFields, parseTime, parseTimeRange, systemZone } from '@weir/history/query';
+import { type Filter, FilterError, parseFilter } from '@weir/tracer/filter';
+import { userId } from '../args/host.js';
+import { splitList } from '../args/values.js';
+import { UsageError } from '../failure.js';
+import type { QueryRequest } from './query-command.js';
+
+interface Range {
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
+interface InRange {
+  readonly range: Range;
+  readonly filter: Filter | undefined;
+}
+
+/** A question with its times, filter and fields read. */
+export type Asked =
+  | ({ readonly kind: 'connections' } & InRange)
+  | ({ readonly kind: 'groups'; readonly by: readonly string[] } & InRange)
+  | ({ readonly kind: 'series'; readonly by: readonly string[]; readonly step: bigint } & InRange)
+  | ({ readonly kind: 'compare'; readonly by: readonly string[]; readonly against: Range } & InRange)
+  | { readonly kind: 'open-at'; readonly at: bigint; readonly filter: Filter | undefined }
+  | { readonly kind: 'sql'; readonly sql: string };
+
+const exclusive = [
+  ['series', '--series'],
+  ['openAt', '--open-at'],
+  ['compare', '--compare'],
+] as const;
+
+/** @param now Nanoseconds since 1970. @throws UsageError for what makes no sense */
+export function readAsked({ range: rangeText, flags }: QueryRequest, now: bigint): Asked {
+  const options = { now, zone: systemZone() };
+  const given = exclusive.filter(([name]) => flags[name] !== undefined).map(([, flag]) => flag);
+  if (given.length > 1) throw new UsageError(`${given.join(' and ')} are different questions: choose one`);
+  if (flags.sql !== undefined) {
+    if (rangeText !== undefined)
+      throw new UsageError('--sql has its times in its statement: leave out the range');
+    return { kind: 'sql', sql: flags.sql };
+  }
+  const table = flags.openAt === undefined ? 'ends' : 'opens';
+  const filter = flags.filter === undefined ? undefined : readFilter(flags.filter, table);
+  if (flags.openAt !== undefined) {
+    if (rangeText !== undefined) throw new UsageError('--open-at is about one moment: leave out the range');
+    if (flags.by !== undefined) throw new UsageError('--by makes groups of a range, not of --open-at');
+    const text = flags.openAt;
+    return { kind: 'open-at', at: checked('--open-at', () => parseTime(text, options)), filter };
+  }
+  const range = checked('range', () => parseTimeRange(rangeText?.trim() ?? '-1h', options));
+  const by = flags.by === undefined ? [] : readFields(flags.by);
+  if (flags.compare !== undefined) {
+    const text = flags.compare;
+    const against = checked('--compare', () => parseTimeRange(text, options));
+    return { kind: 'compare', range, against, filter, by: by.length === 0 ? ['process', 'peer'] : by };
+  }
+  if (flags.series !== undefined) return { kind: 'series', range, filter, by, step: readStep(flags.series) };
+  return flags.by === undefined
+    ? { kind: 'connections', range, filter }
+    : { kind: 'groups', range, filter, by };
+}
+
+function checked<T>(what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof OptionError)) throw error;
+    throw new UsageError(`${what}: ${error.message}`, { cause: error });
+  }
+}
+
+function readStep(text: string): bigint {
+  const step = BigInt(Math.round(checked('--series', () => parseDuration(text)))) * 1_000_000n;
+  if (step < 1_000_000_000n) throw new UsageError('--series: expected at least a second');
+  return step;
+}
+
+function readFilter(text: string, table: 'ends' | 'opens'): Filter {
+  const { columns } = filterSource(table);
+  const what = table === 'ends' ? 'connections that ended' : 'connections that were open';
+  try {
+    return parseFilter(text, { rows: { columns, what }, users: (name) => userId(name) });
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error;
+    throw new UsageError(`--filter: ${error.message}`, { cause: error });
+  }
+}
+
+/** @throws UsageError for a field that there is not, or that is there twice, with its column */
+function readFields(text: string): string[] {
+  const names = checked('--by', () => splitList(text));
+  let column = 1;
+  for (const [index, name] of names.entries()) {
+    if (!Object.hasOwn(groupFields, name)) {
+      const near = nearest(name, Object.keys(groupFields));
+      const better =
+        near === undefined ? `choose from ${Object.keys(groupFields).join(', ')}` : `did you mean ${near}?`;
+      throw new UsageError(
+        `--by: ${JSON.stringify(name)} is no field to group by; ${better} (column ${column})`,
+      );
+    }
+    if (names.indexOf(name) < index) throw new UsageError(`--by: ${name} is there twice (column ${column})`);
+    column += name.length + 1;
+  }
+  return names;
+}
+
+/** The word that differs by at most two letters, or that it begins. */
+function nearest(text: string, words: readonly string[]): string | undefined {
+  const found = words
+    .map((word) => ({ word, distance: distanceOf(text.toLowerCase(), word) }))
+    .sort((a, b) => a.distance - b.distance)[0]!;
+  if (found.distance <= Math.min(2, found.word.length / 2)) return found.word;
+  return text.length < 2 ? undefined : words.find((word) => word.startsWith(text.toLowerCase()));
+}
+
+/** Letters to add, remove or replace. Long texts are far from every word. */
+function distanceOf(text: string, word: string): number {
+  if (text.length > 2 * word.length + 2) return text.length;
+  let above = Array.from({ length: word.length + 1 }, (_, index) => index);
+  for (const [row, letter] of [...text].entries()) {
+    const line = [row + 1];
+    for (let index = 0; index < word.length; index++) {
+      const replaced = above[index]! + (word[index] === letter ? 0 : 1);
+      line.push(Math.min(replaced, above[index + 1]! + 1, line[index]! + 1));
+    }
+    above = line;
+  }
+  return above[word.length]!;
+}

@@ -1,0 +1,62 @@
+/** Asks the history in a folder, or in an exported file. */
+import { type Stats, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { ExportedHistory, type HistoryReader, HistoryStore } from '@weir/history';
+import {
+  type Condition,
+  filterSource,
+  filterSql,
+  queryCompare,
+  queryConnections,
+  queryGroups,
+  queryOpenAt,
+  querySeries,
+  querySql,
+  writeParquet,
+} from '@weir/history/query';
+import { Services } from '@weir/tracer/enrich';
+import type { Filter } from '@weir/tracer/filter';
+import { UsageError } from '../failure.js';
+import type { Questions } from './questions.js';
+
+/**
+ * Opens what a path names: the folder of `weir serve`, the history in it, or an exported file.
+ *
+ * @throws UsageError where there is nothing; HistoryInUseError while another process has it open
+ */
+export async function openQuestions(path: string): Promise<Questions> {
+  const found = statOf(path);
+  if (found === undefined) throw new UsageError(`${path} does not exist: weir serve keeps a history there`);
+  if (!found.isDirectory()) return questionsOf(await ExportedHistory.open(path));
+  const inner = join(path, 'history');
+  const folder = statOf(inner)?.isDirectory() ? inner : path;
+  return questionsOf(await HistoryStore.open({ folder, readOnly: true }));
+}
+
+/** @throws UsageError where it may not be looked at */
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
+    throw new UsageError(`${path}: permission denied; ask as root, or as the user of weir serve`, {
+      cause: error,
+    });
+  }
+}
+
+function questionsOf(reader: HistoryReader & { close(): Promise<void> }): Questions {
+  const services = [...Services.read()];
+  const where = (filter: Filter | undefined, table: 'ends' | 'opens' = 'ends'): { where?: Condition } =>
+    filter === undefined ? {} : { where: filterSql(filter, filterSource(table), { services }) };
+  return {
+    connections: ({ filter, ...query }) => queryConnections(reader, { ...query, ...where(filter) }),
+    groups: ({ filter, ...query }) => queryGroups(reader, { ...query, ...where(filter) }),
+    series: ({ filter, ...query }) => querySeries(reader, { ...query, ...where(filter) }),
+    openAt: ({ filter, ...query }) => queryOpenAt(reader, { ...query, ...where(filter, 'opens') }),
+    compare: ({ filter, ...query }) => queryCompare(reader, { ...query, ...where(filter) }),
+    parquet: ({ filter, ...query }) => writeParquet(reader, { ...query, ...where(filter) }),
+    sql: (query) => querySql(reader, query),
+    [Symbol.asyncDispose]: () => reader.close(),
+  };
+}

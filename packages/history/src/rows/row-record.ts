@@ -1,0 +1,133 @@
+/** Rows as the objects that JSON shows: with the fields of records. Pure. */
+import type { EndRow, LossRow, OpenRow } from '../schema/index.js';
+import { flowIdOf, timeText } from './parts.js';
+
+/** An end of a connection. */
+export interface EndpointRecord {
+  readonly address: string;
+  readonly port: number;
+  readonly name?: string;
+}
+
+/** A process. */
+export type ProcessRecord = Readonly<Partial<Record<(typeof processColumns)[number], string | number>>>;
+
+/** A connection of the history; names are in the form that JSON shows. */
+export interface RowRecord {
+  /** Absent for one that is open. */
+  readonly event?: string;
+  readonly host: string;
+  readonly time: string;
+  readonly monotonic_ns: number;
+  readonly process?: ProcessRecord;
+  readonly network: { readonly transport: string; readonly type: string };
+  readonly local: EndpointRecord;
+  readonly peer: EndpointRecord;
+  readonly direction?: string;
+  readonly interface?: string;
+  readonly state?: string;
+  readonly started?: string;
+  readonly bytes_sent?: number;
+  readonly bytes_received?: number;
+  readonly retransmits?: number;
+  readonly srtt_us?: number;
+  readonly [other: string]: unknown;
+}
+
+/** A loss. */
+export interface LossRecord {
+  readonly since?: string;
+  /** The end of the span in which it was. */
+  readonly time: string;
+  /** Absent where it is not known. */
+  readonly count?: number;
+  readonly where: string;
+  readonly detail?: string;
+  readonly host?: string;
+}
+
+const processColumns = [
+  ...(['pid', 'tid', 'comm', 'uid', 'executable', 'command_line', 'container_id'] as const),
+  ...(['container_runtime', 'container_name', 'pod_uid', 'pod_name', 'pod_namespace', 'unit'] as const),
+];
+const placeColumns = ['thread', 'netns', 'cgroup_id'] as const;
+const socketColumns = ['service', 'direction', 'interface', 'interface_index'] as const;
+const endColumns = ['duration_us', 'handshake_us', 'error'] as const;
+const closeColumns = [
+  ...(['closed_by', 'closing_us', 'idle_us', 'subflows', 'accounted', 'candidates', 'filter'] as const),
+];
+
+type Row = EndRow | OpenRow;
+type Json = Record<string, unknown>;
+
+/** The columns that have a value. */
+function known<R extends object>(row: R, names: readonly (keyof R & string)[]): Json {
+  return Object.fromEntries(names.flatMap((name) => (row[name] === undefined ? [] : [[name, row[name]]])));
+}
+
+function idText(id: bigint): string {
+  return id.toString(16).padStart(16, '0');
+}
+
+function connection(row: Row, cpu?: number): Json {
+  const { flow_ns, flow_cpu, connection_id, peer_name } = row;
+  const process = known(row, processColumns);
+  return {
+    host: idText(row.host_id),
+    time: timeText(row.time),
+    monotonic_ns: row.monotonic_ns,
+    ...(cpu !== undefined && { cpu }),
+    ...(Object.keys(process).length > 0 && { process }),
+    ...known(row, placeColumns),
+    network: { transport: row.transport, type: row.family },
+    local: { address: row.local_address, port: row.local_port },
+    peer: {
+      ...{ address: row.peer_address, port: row.peer_port },
+      ...(peer_name !== undefined && { name: peer_name }),
+    },
+    ...known(row, socketColumns),
+    ...(flow_ns !== undefined && flow_cpu !== undefined && { flow_id: flowIdOf({ flow_ns, flow_cpu }) }),
+    ...(connection_id !== undefined && { connection_id: idText(connection_id) }),
+  };
+}
+
+function figures(row: Row): Json {
+  const unit = row.transport === 'udp' ? 'datagrams' : 'segments';
+  const { segments_sent, segments_received } = row;
+  return {
+    ...known(row, ['bytes_sent', 'bytes_received']),
+    ...(segments_sent !== undefined && { [`${unit}_sent`]: segments_sent }),
+    ...(segments_received !== undefined && { [`${unit}_received`]: segments_received }),
+    ...known(row, ['retransmits', 'srtt_us']),
+  };
+}
+
+/** A connection that ended or failed. */
+export function endRecord(row: EndRow): RowRecord {
+  const json = {
+    event: row.event,
+    ...connection(row, row.cpu),
+    ...known(row, endColumns),
+    ...figures(row),
+    ...known(row, closeColumns),
+  };
+  return json as Json as RowRecord;
+}
+
+/** A connection that was open. */
+export function openRecord(row: OpenRow): RowRecord {
+  const started = row.started === undefined ? {} : { started: timeText(row.started) };
+  return { ...connection(row), ...started, ...known(row, ['state']), ...figures(row) } as Json as RowRecord;
+}
+
+/** A loss. */
+export function lossRecord({ host_id, time, since, count, place, detail }: LossRow): LossRecord {
+  return {
+    ...(since !== undefined && { since: timeText(since) }),
+    time: timeText(time),
+    ...(count !== undefined && { count }),
+    where: place,
+    ...(detail !== undefined && { detail }),
+    ...(host_id !== undefined && { host: idText(host_id) }),
+  };
+}
