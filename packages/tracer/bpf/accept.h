@@ -20,28 +20,44 @@ static __always_inline void emit_accept(void *ctx, const struct flow *flow, cons
 	end_event(ctx, event);
 }
 
-/* An entry of the flow table that the accept of its socket does not explain is of an earlier socket. */
-static __always_inline void drop_unless_unaccepted(const struct sock *sk)
+/*
+ * The entry of the flow table for a connection that waits to be accepted. One that the accept of its socket does not explain is of
+ * an earlier socket.
+ */
+static __always_inline struct flow *find_unaccepted(const struct sock *sk)
 {
 	struct flow *flow = find_flow(sk);
 
-	if (flow && !(flow->flags & FLOW_UNACCEPTED))
-		drop_stale_flow(sk);
+	if (!flow || (flow->flags & FLOW_UNACCEPTED))
+		return flow;
+	drop_stale_flow(sk);
+	return NULL;
+}
+
+/* The connection of an accepted socket, as a program sees it; NULL if it is none. */
+static __always_inline struct sock *accepted_connection(struct sock *accepted)
+{
+	int kind;
+
+	if (!accepted)
+		return NULL;
+	kind = socket_kind(accepted);
+	if (kind == SOCKET_SUBFLOW)
+		return connection_of_subflow(accepted);
+	return kind == SOCKET_OTHER ? NULL : accepted;
 }
 
 /* A socket that is handed to a process by accept(), in that process's context. `accepted` may be an MPTCP subflow. */
 static __always_inline int accept_returns(void *ctx, struct sock *accepted)
 {
 	struct flow flow = {.direction = DIRECTION_INBOUND, .flags = FLOW_ESTABLISHED};
-	struct sock *sk = accepted;
+	struct sock *sk = accepted_connection(accepted);
 	struct flow *waiting;
 	struct tuple tuple;
 
-	if (sk && is_subflow(sk))
-		sk = connection_of_subflow(sk);
-	if (!sk || !is_connection(sk))
+	if (!sk)
 		return 0;
-	drop_unless_unaccepted(sk);
+	waiting = find_unaccepted(sk);
 	read_current(&flow.owner);
 	if (!direction_passes(DIRECTION_INBOUND) || !process_passes(&flow.owner) || !read_tuple(accepted, &tuple) ||
 	    !tuple_passes(&tuple)) {
@@ -50,7 +66,6 @@ static __always_inline int accept_returns(void *ctx, struct sock *accepted)
 		filter_out(sk);
 		return 0;
 	}
-	waiting = find_flow(sk);
 	if (waiting) {
 		/* In place: where a breakpoint interrupts the kernel in the middle of another update, the map takes none. */
 		waiting->owner = flow.owner;
@@ -73,19 +88,17 @@ static __always_inline int accept_returns(void *ctx, struct sock *accepted)
 }
 
 /* The handshake of a connection to this host is over: an entry of the flow table for its socket is of an earlier one. */
-static __always_inline void drop_unless_early(const struct sock *sk)
+static __always_inline void drop_unless_early(const struct sock *sk, const struct flow *flow)
 {
-	struct flow *flow = find_flow(sk);
-
 	if (flow && !(flow->flags & FLOW_EARLY))
 		drop_stale_flow(sk);
 }
 
 /*
  * TCP_SYN_RECV to TCP_ESTABLISHED: the handshake is over, and no process has accepted the connection yet. For MPTCP this is the
- * first subflow.
+ * first subflow. `known`: the entry of the flow table for `established`, or NULL.
  */
-static __noinline int passive_side_established(void *ctx, struct sock *established)
+static __noinline int passive_side_established(void *ctx, struct sock *established, const struct flow *known)
 {
 	struct sock *sk = established;
 	struct flow flow = {.direction = DIRECTION_INBOUND, .flags = FLOW_ESTABLISHED};
@@ -93,7 +106,7 @@ static __noinline int passive_side_established(void *ctx, struct sock *establish
 	struct tuple tuple;
 
 	if (accept_mode == ACCEPT_AT_GRAFT) {
-		drop_unless_early(sk);
+		drop_unless_early(sk, known);
 		return 0;
 	}
 	if (is_subflow(sk)) {
@@ -105,7 +118,7 @@ static __noinline int passive_side_established(void *ctx, struct sock *establish
 	} else if (!is_connection(sk) || is_mptcp(sk)) {
 		return 0;
 	}
-	drop_unless_early(sk);
+	drop_unless_early(sk, sk == established ? known : find_flow(sk));
 	if (!direction_passes(DIRECTION_INBOUND)) {
 		filter_out(sk);
 		return 0;

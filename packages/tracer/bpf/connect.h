@@ -13,17 +13,22 @@ static __noinline int connect_begins(struct sock *sk)
 
 	if (!is_connection(sk))
 		return 0;
-	drop_stale_flow(sk);
 	read_current(&flow.owner);
 	if (!direction_passes(DIRECTION_OUTBOUND) || !process_passes(&flow.owner)) {
+		drop_stale_flow(sk);
 		filter_out(sk);
 		return 0;
 	}
 	/* An MPTCP socket has no peer yet. */
-	if (tuple_filters && !is_mptcp(sk) && (!read_tuple(sk, &tuple) || !peer_passes(&tuple)))
+	if (tuple_filters && !is_mptcp(sk) && (!read_tuple(sk, &tuple) || !peer_passes(&tuple))) {
+		drop_stale_flow(sk);
 		return 0;
+	}
 	identify_flow(&flow);
 	flow.start_ns = flow.id_ns;
+	if (follow_flow(sk, &flow, BPF_NOEXIST))
+		return 0;
+	drop_stale_flow(sk);
 	follow_flow(sk, &flow, BPF_ANY);
 	return 0;
 }
@@ -68,9 +73,8 @@ static __always_inline bool needs_start_of_syn(const struct sock *sk)
  * To TCP_ESTABLISHED from TCP_SYN_SENT, or from TCP_SYN_RECV when both ends connected at the same time. Returns whether
  * this side connected.
  */
-static __noinline bool connect_succeeds(void *ctx, struct sock *sk)
+static __noinline bool connect_succeeds(void *ctx, struct sock *sk, struct flow *flow)
 {
-	struct flow *flow = find_flow(sk);
 	struct tcp_event *event;
 	struct tuple tuple;
 

@@ -30,7 +30,7 @@ static __always_inline bool is_kernel_thread(void)
 	return bpf_core_field_exists(task->flags) && (BPF_CORE_READ(task, flags) & PF_KTHREAD);
 }
 
-static __always_inline void read_current(struct process *process)
+static __noinline int read_current(struct process *process)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 
@@ -40,4 +40,5 @@ static __always_inline void read_current(struct process *process)
 	process->reserved = 0;
 	process->cgroup_id = bpf_get_current_cgroup_id();
 	read_names(process);
+	return 0;
 }

@@ -78,7 +78,7 @@ static __noinline bool process_passes(const struct process *process)
 	return true;
 }
 
-static __always_inline bool port_passes(enum filter_side side, __u16 port)
+static __noinline bool port_passes(enum filter_side side, __u16 port)
 {
 	__u32 index = side * PORT_WORDS + port / 64;
 	__u64 *word = bpf_map_lookup_elem(&filter_ports, &index);
@@ -86,7 +86,7 @@ static __always_inline bool port_passes(enum filter_side side, __u16 port)
 	return word && (*word >> (port % 64) & 1);
 }
 
-static __always_inline bool address_passes(enum filter_side side, const __u8 address[16])
+static __noinline bool address_passes(enum filter_side side, const __u8 address[16])
 {
 	struct address_key key = {.prefix_bits = 8 * (sizeof(key.side) + sizeof(key.address)), .side = side};
 	__u8 *wanted;

@@ -63,35 +63,50 @@ static __always_inline bool is_valid(const volatile struct nested_runs *own, int
 	return own->changes[i].change && own->number - own->changes[i].number < CLAIM_LIFETIME;
 }
 
-/* For the first program: claims a change, so that the second leaves it alone. */
-static __always_inline void claim_change(const struct sock *sk, int from, int to)
+/* Where a claim can be put although the first place is in use: where none is valid, else anywhere. */
+static __noinline int place_of_claim(volatile struct nested_runs *own)
 {
-	volatile struct nested_runs *own = own_nested_runs();
-	__u32 place;
+	int place;
 
-	if (!own || own->fallback_runs)
-		return;
-	own->number++;
-	place = own->number;
+	if (!own)
+		return 0;
+	place = own->number & (CLAIMED_CHANGES - 1);
 #pragma unroll
 	for (int i = 0; i < CLAIMED_CHANGES; i++) {
 		if (!is_valid(own, i))
 			place = i;
 	}
-	place &= CLAIMED_CHANGES - 1;
-	own->changes[place].tid = bpf_get_current_pid_tgid();
-	own->changes[place].number = own->number;
-	own->changes[place].change = change_of(sk, from, to);
+	return place;
+}
+
+/* For the first program: claims a change, so that the second leaves it alone. */
+static __always_inline void claim_change(const struct sock *sk, int from, int to)
+{
+	volatile struct nested_runs *own = own_nested_runs();
+	volatile struct claimed_change *claim;
+
+	if (!own || own->fallback_runs)
+		return;
+	own->number++;
+	claim = &own->changes[0];
+	/* Only a nested run finds the first place in use. */
+	if (claim->change)
+		claim = &own->changes[place_of_claim(own) & (CLAIMED_CHANGES - 1)];
+	claim->tid = bpf_get_current_pid_tgid();
+	claim->number = own->number;
+	claim->change = change_of(sk, from, to);
 }
 
 /*
- * Whether the first program has claimed a change. Later claims of this thread are from interrupts that came after the second
- * program was entered, which kept their own second program from running: nobody else will remove them.
+ * Removes the claim of a thread on a change; false if there is none. Later claims of this thread are from interrupts that came
+ * after the second program was entered, which kept their own second program from running: nobody else will remove them.
  */
-static __always_inline bool was_claimed(volatile struct nested_runs *own, __u64 change)
+static __noinline int remove_claim(volatile struct nested_runs *own, __u64 change, __u32 tid)
 {
-	__u32 tid = bpf_get_current_pid_tgid(), age = CLAIM_LIFETIME;
+	__u32 age = CLAIM_LIFETIME;
 
+	if (!own)
+		return false;
 #pragma unroll
 	for (int i = 0; i < CLAIMED_CHANGES; i++) {
 		if (own->changes[i].change == change && own->changes[i].tid == tid && is_valid(own, i))
@@ -105,6 +120,20 @@ static __always_inline bool was_claimed(volatile struct nested_runs *own, __u64 
 			own->changes[i].change = 0;
 	}
 	return true;
+}
+
+/* Whether the first program has claimed a change. */
+static __always_inline bool was_claimed(volatile struct nested_runs *own, __u64 change)
+{
+	volatile struct claimed_change *first = &own->changes[0];
+	__u32 tid = bpf_get_current_pid_tgid();
+
+	/* The newest claim of all, in the first place: no interrupt came between. */
+	if (first->change == change && first->tid == tid && first->number == own->number) {
+		first->change = 0;
+		return true;
+	}
+	return remove_claim(own, change, tid);
 }
 
 static __always_inline void count_fallback(void)

@@ -39,9 +39,9 @@ static __noinline int socket_kind(const struct sock *sk)
 	return SOCKET_TCP;
 }
 
-static __always_inline bool is_mptcp(const struct sock *sk)
+static __noinline bool is_mptcp(const struct sock *sk)
 {
-	return knows_mptcp() && socket_kind(sk) == SOCKET_MPTCP;
+	return knows_mptcp() && BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol) == IPPROTO_MPTCP;
 }
 
 static __always_inline bool is_subflow(const struct sock *sk)
@@ -107,29 +107,51 @@ static __always_inline const struct sock *socket_with_addresses(const struct soc
 	return first ? first : sk;
 }
 
+/*
+ * The first bytes of a socket, in which ports, family, interface, namespace and IPv4's addresses are on all known kernels: one
+ * copy costs hardly more than a single member.
+ */
+struct socket_head {
+	__u64 words[7];
+};
+
+#define IS_IN_HEAD(sk, member)                                                                                         \
+	(bpf_core_field_offset((sk)->__sk_common.member) + sizeof((sk)->__sk_common.member) <=                         \
+	 sizeof(struct socket_head))
+/* A member of struct sock_common: out of the copy, or else by itself. */
+#define READ_HEAD(head, sk, member)                                                                                    \
+	(IS_IN_HEAD(sk, member)                                                                                        \
+		 ? *(typeof((sk)->__sk_common.member) *)((char *)(head) + bpf_core_field_offset((sk)->__sk_common.member)) \
+		 : BPF_CORE_READ(sk, __sk_common.member))
+
 /* False for a socket of another family. */
 static __noinline bool read_tuple(const struct sock *socket, struct tuple *tuple)
 {
 	const struct sock *sk = socket_with_addresses(socket);
-	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	struct socket_head head = {};
+	struct net *net;
+	__u16 family;
 
+	bpf_probe_read_kernel(&head, sizeof(head), sk);
+	family = READ_HEAD(&head, sk, skc_family);
 	if (family == AF_INET6 && bpf_core_field_exists(sk->__sk_common.skc_v6_daddr)) {
 		BPF_CORE_READ_INTO(&tuple->local_address, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
 		BPF_CORE_READ_INTO(&tuple->peer_address, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
 	} else if (family == AF_INET) {
-		map_ipv4(tuple->local_address, BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr));
-		map_ipv4(tuple->peer_address, BPF_CORE_READ(sk, __sk_common.skc_daddr));
+		map_ipv4(tuple->local_address, READ_HEAD(&head, sk, skc_rcv_saddr));
+		map_ipv4(tuple->peer_address, READ_HEAD(&head, sk, skc_daddr));
 	} else {
 		return false;
 	}
 	/* The kernel clears skc_num before it reports the change to TCP_CLOSE; inet_sport stays. */
-	tuple->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	tuple->local_port = READ_HEAD(&head, sk, skc_num);
 	if (!tuple->local_port)
 		tuple->local_port = bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
-	tuple->peer_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
-	tuple->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	tuple->peer_port = bpf_ntohs(READ_HEAD(&head, sk, skc_dport));
+	net = IS_IN_HEAD(sk, skc_net) ? READ_HEAD(&head, sk, skc_net).net : BPF_CORE_READ(sk, __sk_common.skc_net.net);
+	tuple->netns = BPF_CORE_READ(net, ns.inum);
 	tuple->interface = 0;
 	if (bpf_core_field_exists(sk->__sk_common.skc_bound_dev_if))
-		tuple->interface = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
+		tuple->interface = READ_HEAD(&head, sk, skc_bound_dev_if);
 	return true;
 }

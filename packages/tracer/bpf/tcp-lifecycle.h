@@ -41,12 +41,25 @@ static __noinline bool begin_untracked(const struct sock *sk, int state, const s
 	return true;
 }
 
-/* Enters an untracked connection that its process closes into the flow table. */
-static __noinline bool follow_untracked(const struct sock *sk, int state, const struct process *closer)
+/*
+ * Enters an untracked connection that is closed into the flow table. The current process closes it, or a worker. Returns whether
+ * the connection is followed.
+ */
+static __noinline bool enter_untracked(const struct sock *sk, int state, bool is_process)
 {
 	struct flow flow = {};
 
-	return begin_untracked(sk, state, closer, &flow) && follow_flow(sk, &flow, BPF_ANY);
+	if (is_subflow(sk))
+		return false;
+	/* `closer` is written anew where the process is known to close: until then it is as good a place as the stack. */
+	if (is_process)
+		read_current(&flow.closer);
+	return begin_untracked(sk, state, is_process ? &flow.closer : NULL, &flow) && follow_flow(sk, &flow, BPF_ANY);
+}
+
+static __always_inline struct flow *follow_untracked(const struct sock *sk, int state, bool is_process)
+{
+	return enter_untracked(sk, state, is_process) ? find_flow(sk) : NULL;
 }
 
 /* read_current() as a function of its own, for programs that are nearly as long as kernels before 5.2 allow. */
@@ -91,31 +104,28 @@ static __always_inline void count_missed_connect(struct flow *flow)
 static __noinline int application_closes(void *ctx, struct sock *sk, int state)
 {
 	struct flow *flow = find_flow(sk);
-	struct process current;
 	bool is_process;
 
 	if (flow && (flow->flags & FLOW_CLOSING))
 		return 0;
-	if (!flow && is_subflow(sk))
-		return 0;
-	read_current(&current);
 	is_process = !is_kernel_thread();
 	if (!flow) {
-		if (!follow_untracked(sk, state, is_process ? &current : NULL))
-			return 0;
-		flow = find_flow(sk);
+		flow = follow_untracked(sk, state, is_process);
 		if (!flow)
 			return 0;
 	}
 	count_missed_connect(flow);
-	if ((flow->flags & FLOW_UNACCEPTED) && !accept_was_missed(ctx, sk, flow, is_process ? &current : NULL)) {
+	if (is_process)
+		read_current(&flow->closer);
+	if ((flow->flags & FLOW_UNACCEPTED) && !accept_was_missed(ctx, sk, flow, is_process ? &flow->closer : NULL)) {
 		forget_flow(sk);
 		filter_out(sk);
 		return 0;
 	}
 	flow->closing_ns = bpf_ktime_get_ns();
 	/* A worker that closes for a process, as io_uring's when its owner has ended, is not who the user looks for. */
-	flow->closer = is_process ? current : flow->owner;
+	if (!is_process)
+		flow->closer = flow->owner;
 	flow->flags |= FLOW_CLOSING;
 	if (state == TCP_CLOSE_WAIT)
 		flow->flags |= FLOW_PEER_FIRST;
@@ -181,11 +191,13 @@ static __always_inline int socket_closes(void *ctx, struct sock *sk, int state)
 /* To TCP_ESTABLISHED. After TCP_SYN_RECV, both sides may have connected at the same time (RFC 9293, 3.5), or a socket to itself. */
 static __always_inline int established(void *ctx, struct sock *sk, int from)
 {
-	if (connect_succeeds(ctx, sk) || from != TCP_SYN_RECV)
+	struct flow *flow = find_flow(sk);
+
+	if (connect_succeeds(ctx, sk, flow) || from != TCP_SYN_RECV)
 		return 0;
 	if (is_filtered_out(sk) && bpf_core_field_exists(sk->sk_socket) && BPF_CORE_READ(sk, sk_socket))
 		return 0;
-	return passive_side_established(ctx, sk);
+	return passive_side_established(ctx, sk, flow);
 }
 
 static __noinline int state_changes(void *ctx, struct sock *sk, int from, int to)

@@ -7,7 +7,13 @@ import { readObject } from '../src/objects.js';
 const MAX_INSTRUCTIONS = 4096;
 
 describe('the programs that kernels before 5.2 load', () => {
-  for (const name of ['state_change', 'state_change_event', 'accept_kretprobe', 'graft_kprobe']) {
+  for (const name of [
+    'state_change',
+    'state_change_event',
+    'state_change_nested',
+    'accept_kretprobe',
+    'graft_kprobe',
+  ]) {
     it(`${name} is no longer than they allow`, () => {
       const program = readObject('tcp.bpf.o').programs.get(name);
       assert.ok(program !== undefined);
