@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type EndRow, InterruptedError } from '../src/index.js';
+import { type EndRow, HistoryError, InterruptedError } from '../src/index.js';
+import { ask } from '../src/query/answer.js';
 import { queryCompare, queryGroups, queryOpenAt, querySql } from '../src/query/index.js';
 import { plainEnd, plainOpen } from './support/plain-rows.js';
 import { Random } from './support/random-rows.js';
@@ -172,5 +173,14 @@ describe('an answer', () => {
     );
     assert.ok(performance.now() - began < 5000);
     assert.deepEqual((await querySql(store, { sql: 'SELECT 1 AS one' })).rows, [[1]]);
+  });
+
+  test('that needs too much memory is an error with advice, and the history goes on', async (context) => {
+    const store = await openStore(context, { memoryBytes: 64 * 2 ** 20 });
+    await assert.rejects(
+      ask(store, {}, (session) => session.query('SELECT list(r) FROM range(100000000) AS t(r)')),
+      (error) => error instanceof HistoryError && /more memory than the history may use/.test(error.message),
+    );
+    assert.equal(await store.append(batchOf(1)), true);
   });
 });

@@ -1,7 +1,8 @@
 /** What every answer has: its range, what was lost in it, and when nobody was recording. */
-import { InterruptedError } from '../errors.js';
+import { HistoryError, InterruptedError } from '../errors.js';
 import { RowReader, rowColumns } from '../rows/row-reader.js';
 import { type LossRow, lossColumns, RECENT } from '../schema/index.js';
+import { failureKind } from '../store/failure-kind.js';
 import type { HistoryReader, Session, TimeRange } from '../store/session.js';
 import { timeValue } from './condition.js';
 
@@ -27,8 +28,23 @@ export interface QueryLimits {
   readonly timeLimitMs?: number;
 }
 
-/** Asks a question within its limits. @throws InterruptedError */
+/** Asks a question within its limits. @throws InterruptedError; HistoryError where it needs more memory than there is. */
 export async function ask<T>(
+  reader: HistoryReader,
+  limits: QueryLimits,
+  question: (session: Session) => Promise<T>,
+): Promise<T> {
+  try {
+    return await askInTime(reader, limits, question);
+  } catch (error) {
+    if (failureKind(error) !== 'memory') throw error;
+    throw new HistoryError('the question needs more memory than the history may use: ask about less', {
+      cause: error,
+    });
+  }
+}
+
+async function askInTime<T>(
   reader: HistoryReader,
   { signal, timeLimitMs }: QueryLimits,
   question: (session: Session) => Promise<T>,
