@@ -56,6 +56,7 @@ void weir_offsets(void)
 	FIELD(tcp_sock, snd_una);
 	FIELD(tcp_sock, snd_nxt);
 	FIELD(tcp_sock, write_seq);
+	FIELD(tcp_sock, rcv_nxt);
 
 	FIELD(net, ns.inum);
 

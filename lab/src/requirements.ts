@@ -20,6 +20,7 @@ export const testPackages: readonly string[] = [
   'libcap2-bin',
   'linux-libc-dev',
   'llvm-19',
+  'nftables',
   'nginx-light',
   'tmux',
   'util-linux',

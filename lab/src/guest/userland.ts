@@ -20,6 +20,7 @@ const basePackages = [
   'iproute2',
   'libcap2-bin',
   'libstdc++6',
+  'nftables',
   'util-linux',
 ];
 
@@ -41,7 +42,7 @@ const unused =
 /** Unpacks Debian 12 packages with their dependencies, once for each set of packages. Returns the folder. */
 async function unpackPackages(packages: readonly string[]): Promise<string> {
   const name = [...packages].sort().join('+');
-  const folder = join(cacheFolder('guest'), packages === basePackages ? 'base' : `with-${name}`);
+  const folder = join(cacheFolder('guest'), packages === basePackages ? `base+${name}` : `with-${name}`);
   await withLock(`${folder}.lock`, async () => {
     if (existsSync(folder)) return;
     const partial = mkdtempSync(`${folder}-`);

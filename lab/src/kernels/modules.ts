@@ -23,6 +23,11 @@ export const guestModules: readonly string[] = [
   'tcp_diag',
   'udp_diag',
   'overlay',
+  'crc32c_generic',
+  'nf_tables',
+  'nft_chain_nat',
+  'nft_nat',
+  'nft_masq',
 ];
 
 export interface Module {

@@ -54,7 +54,8 @@ describe('JSON lines', () => {
       const known = new Set(fieldOrder(record.event));
       for (const name of Object.keys(record)) assert.ok(known.has(name), `${record.event}: ${name}`);
     }
-    const rare = close({ interface: 'eth0', thread: 'worker', subflows: 2, filter: 'undecided' });
+    const seldom = { interface: 'eth0', thread: 'worker', connection_id: '0123456789abcdef' };
+    const rare = close({ ...seldom, subflows: 2, filter: 'undecided' });
     const shared = accept({ accounted: 'listener', candidates: 3 });
     const all = [connect(), shared, rare, fail(), udpFlow(), fdInstall(), enriched(), lost()].flatMap(
       (record) => Object.keys(record),

@@ -47,6 +47,19 @@ static __always_inline struct sock *accepted_connection(struct sock *accepted)
 	return kind == SOCKET_OTHER ? NULL : accepted;
 }
 
+/*
+ * At the return of accept() the socket is not locked, and a segment may arrive meanwhile: then the connection id is left to the
+ * end of the connection.
+ */
+static __always_inline __u64 accepted_connection_id(const struct sock *sk)
+{
+	__u64 id = read_connection_id(sk, DIRECTION_INBOUND);
+
+	if (accept_mode == ACCEPT_AT_RETURN && read_connection_id(sk, DIRECTION_INBOUND) != id)
+		return 0;
+	return id;
+}
+
 /* A socket that is handed to a process by accept(), in that process's context. `accepted` may be an MPTCP subflow. */
 static __always_inline int accept_returns(void *ctx, struct sock *accepted)
 {
@@ -76,6 +89,7 @@ static __always_inline int accept_returns(void *ctx, struct sock *accepted)
 	}
 	identify_flow(&flow);
 	flow.start_ns = flow.id_ns;
+	flow.connection_id = accepted_connection_id(sk);
 	if (socket_state(sk) == TCP_SYN_RECV)
 		flow.flags |= FLOW_EARLY;
 	/* Emitted before the flow can be found: its close, on another CPU, must follow its accept. */
@@ -139,6 +153,7 @@ static __noinline int passive_side_established(void *ctx, struct sock *establish
 	}
 	identify_flow(&flow);
 	flow.start_ns = flow.id_ns;
+	flow.connection_id = read_connection_id(sk, DIRECTION_INBOUND);
 	if (accept_mode == ACCEPT_BY_LISTENER)
 		emit_accept(ctx, &flow, &tuple);
 	if (accept_mode == ACCEPT_BY_LISTENER)

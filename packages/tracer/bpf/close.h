@@ -2,6 +2,7 @@
 /* The end of connections. */
 #pragma once
 
+#include "connection-id.h"
 #include "emit-event.h"
 #include "mptcp.h"
 
@@ -65,6 +66,8 @@ static __noinline void emit_close(void *ctx, const struct sock *sk, const struct
 	if (!event)
 		return;
 	fill_event(event, EVENT_CLOSE, flow, &tuple, process);
+	if (!event->connection_id)
+		event->connection_id = read_connection_id(sk, flow->direction);
 	event->closed_by = find_cause(sk, flow);
 	read_counters(sk, flow, state, event);
 	if (flow->start_ns) {

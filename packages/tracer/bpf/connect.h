@@ -2,6 +2,7 @@
 /* Outgoing connections until they are established or have failed. */
 #pragma once
 
+#include "connection-id.h"
 #include "emit-event.h"
 #include "mptcp.h"
 
@@ -84,6 +85,7 @@ static __noinline bool connect_succeeds(void *ctx, struct sock *sk, struct flow 
 	if (flow->flags & FLOW_ESTABLISHED)
 		return is_fallback();
 	flow->flags |= FLOW_ESTABLISHED;
+	flow->connection_id = read_connection_id(sk, DIRECTION_OUTBOUND);
 	if (flow->start_ns && !is_mptcp(sk) && needs_start_of_syn(sk))
 		start_at_syn(sk, flow);
 	if (tuple_filters && !socket_passes(sk)) {

@@ -11,6 +11,7 @@ static __noinline void fill_event(struct tcp_event *event, enum tcp_event_kind k
 	begin_event(event, kind, process);
 	event->flow_ns = flow->id_ns;
 	event->flow_cpu = flow->id_cpu;
+	event->connection_id = flow->connection_id;
 	event->direction = flow->direction;
 	event->tuple = *tuple;
 	if (!is_mapped(tuple->peer_address))

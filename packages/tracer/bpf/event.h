@@ -75,6 +75,7 @@ struct tcp_event {
 	__u32 cpu;
 	struct tuple tuple;
 	struct process process;
+	__u64 connection_id; /* of connection-id.h; 0: not known */
 	__u64 duration_ns; /* connect: the handshake; close and fail: since connect or accept */
 	__u64 closing_ns;
 	__u64 bytes_sent;

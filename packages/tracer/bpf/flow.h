@@ -35,8 +35,7 @@ struct flow {
 	__u8 direction; /* enum direction */
 	__u8 flags;	/* enum flow_flag */
 	__u16 error;	/* of a connect() that failed, where it is known from elsewhere than the socket */
-	__u32 subflows; /* of an MPTCP connection, so far */
-	__u32 reserved;
+	__u64 connection_id; /* of connection-id.h; 0: not known, or not yet */
 	struct process owner;
 	struct process closer;
 };

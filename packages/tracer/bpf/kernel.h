@@ -78,6 +78,7 @@ struct tcp_sock {
 	__u32 total_retrans;
 	__u32 srtt_us; /* eighths of a microsecond */
 	__u32 snd_una;
+	__u32 rcv_nxt;
 	__u32 snd_nxt;
 	__u32 write_seq;
 	__u8 is_mptcp : 1;	   /* 5.6: a subflow of an MPTCP connection, or its listener */

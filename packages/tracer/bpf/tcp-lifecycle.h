@@ -62,14 +62,6 @@ static __always_inline struct flow *follow_untracked(const struct sock *sk, int 
 	return enter_untracked(sk, state, is_process) ? find_flow(sk) : NULL;
 }
 
-/* read_current() as a function of its own, for programs that are nearly as long as kernels before 5.2 allow. */
-static __noinline int read_closer(struct process *closer)
-{
-	if (closer)
-		read_current(closer);
-	return 0;
-}
-
 /* An untracked connection to TCP_CLOSE: by the peer, by the kernel, or by a process that leaves data unread. */
 static __noinline int untracked_ends(void *ctx, const struct sock *sk, int state)
 {
@@ -78,7 +70,7 @@ static __noinline int untracked_ends(void *ctx, const struct sock *sk, int state
 	bool aborted = is_open && !is_mptcp(sk) && !BPF_CORE_READ(sk, sk_err) && !is_kernel_thread();
 
 	if (aborted)
-		read_closer(&flow.closer);
+		read_current(&flow.closer);
 	if (has_just_ended(sk) || !begin_untracked(sk, state, aborted ? &flow.closer : NULL, &flow))
 		return 0;
 	if (aborted) {
@@ -149,7 +141,7 @@ static __noinline int connection_ends(void *ctx, struct sock *sk, int state)
 	count_missed_connect(flow);
 	aborted = process_aborts(sk, flow);
 	if (aborted) {
-		read_closer(&flow->closer);
+		read_current(&flow->closer);
 		flow->closing_ns = bpf_ktime_get_ns();
 	}
 	if ((flow->flags & FLOW_UNACCEPTED) && !accept_was_missed(ctx, sk, flow, aborted ? &flow->closer : NULL))

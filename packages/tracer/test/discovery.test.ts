@@ -68,6 +68,7 @@ describe('the solver on synthetic kernels', () => {
       ['srtt_us', 4],
       ['bytes_acked', 8],
       ['snd_una', 4],
+      ['rcv_nxt', 4],
       ['write_seq', 4],
       ['skc_flags', 8],
     ];

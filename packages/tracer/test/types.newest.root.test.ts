@@ -47,6 +47,7 @@ const misleading: readonly (readonly [one: string, other: string])[] = [
   ['bytes_acked', 'bytes_received'],
   ['segs_in', 'srtt_us'],
   ['sk_err', 'segs_out'],
+  ['rcv_nxt', 'write_seq'],
 ];
 
 describe('discovered types', () => {

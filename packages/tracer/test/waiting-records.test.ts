@@ -12,6 +12,7 @@ import { WallClock } from '../src/stream/clock.js';
 import { EventDecoder } from '../src/stream/decode.js';
 import type { EventStream } from '../src/stream/event-stream.js';
 import { FollowedClock } from '../src/stream/followed-clock.js';
+import { EVENT_STRIDE } from '../src/stream/staging.js';
 import { assertColumns } from './support/assert-columns.js';
 import { closeEvent, fakeStream } from './support/fake-ring.js';
 import { MemoryRing } from './support/memory-ring.js';
@@ -171,7 +172,7 @@ describe('events that wait in the ring', () => {
 
 describe('events far out of order', () => {
   it('are delivered in order and with their bytes, though others of the ring are given back before them', async () => {
-    const ring = new MemoryRing(216 * 1000 + 8);
+    const ring = new MemoryRing(EVENT_STRIDE * 1000 + 8);
     const { stream } = fakeStream(ring);
     stream.hasReader = true;
     const times = Array.from({ length: 300 }, (_, index) => 1000 + index);
@@ -190,7 +191,7 @@ describe('events far out of order', () => {
 
 describe('the room of a ring in which events wait', () => {
   const filled = (events: number): { ring: MemoryRing; stream: EventStream } => {
-    const ring = new MemoryRing(216 * 1000);
+    const ring = new MemoryRing(EVENT_STRIDE * 1000);
     const { stream } = fakeStream(ring);
     stream.hasReader = true;
     for (let count = 0; count < events; count++) ring.add(closeEvent(BigInt(1000 + count)));
@@ -207,7 +208,7 @@ describe('the room of a ring in which events wait', () => {
     await stream.drain();
     assert.equal(ring.occupied, ring.size);
     new JsonReader(new WallClock(0n)).next(stream);
-    assert.equal(ring.occupied, ring.size - 512 * 216);
+    assert.equal(ring.occupied, ring.size - 512 * EVENT_STRIDE);
     stream[Symbol.dispose]();
   });
 
@@ -232,12 +233,12 @@ describe('the room of a ring in which events wait', () => {
     await stream.drain();
     for (let count = 0; count < 50; count++) ring.add(closeEvent(BigInt(2000 + count)));
     assert.equal(stream.take().length, 900);
-    assert.equal(ring.occupied, 50 * 216);
+    assert.equal(ring.occupied, 50 * EVENT_STRIDE);
     const { ring: other, stream: second } = filled(900);
     await second.drain();
     for (let count = 0; count < 50; count++) other.add(closeEvent(BigInt(2000 + count)));
     new JsonReader(new WallClock(0n)).next(second);
-    assert.equal(other.occupied, 50 * 216);
+    assert.equal(other.occupied, 50 * EVENT_STRIDE);
     stream[Symbol.dispose]();
     second[Symbol.dispose]();
   });
@@ -261,14 +262,14 @@ describe('the room of a ring in which events wait', () => {
     const reader = new ColumnReader(new WallClock(0n));
     await stream.drain();
     const first = reader.next(stream)!;
-    assert.equal(ring.occupied, 300 * 216);
+    assert.equal(ring.occupied, 300 * EVENT_STRIDE);
     stream.watch(() => undefined)();
     assert.equal(ring.occupied, 0);
     for (const event of events(5000, 500)) ring.add(event);
     assert.deepEqual([...first.column('monotonic_ns')], timesOf(first, 1000));
     await stream.drain();
     const second = reader.next(stream)!;
-    assert.equal(ring.occupied, 500 * 216);
+    assert.equal(ring.occupied, 500 * EVENT_STRIDE);
     stream[Symbol.dispose]();
     ring.release();
     assert.deepEqual([...second.column('monotonic_ns')], timesOf(second, 5000));
@@ -277,7 +278,7 @@ describe('the room of a ring in which events wait', () => {
   it('is not used for waiting while live connections read along', async () => {
     const { ring, stream } = filled(500);
     await stream.drain();
-    assert.equal(ring.occupied, 500 * 216);
+    assert.equal(ring.occupied, 500 * EVENT_STRIDE);
     stream.watch(() => undefined);
     assert.equal(ring.occupied, 0);
     for (let count = 0; count < 500; count++) ring.add(closeEvent(BigInt(2000 + count)));

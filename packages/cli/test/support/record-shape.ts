@@ -42,6 +42,7 @@ const common: Readonly<Record<string, Check>> = {
   peer: end,
   direction: oneOf('inbound', 'outbound'),
   flow_id: (value) => /^[0-9a-f]+\.\d+$/.test(value as string),
+  connection_id: (value) => /^[0-9a-f]{16}$/.test(value as string),
 };
 
 const closeCounters = {
@@ -65,7 +66,13 @@ const special: Readonly<Record<Socket['event'], Readonly<Record<string, Check>>>
 };
 
 /** Fields that the kernel does not always know. */
-const optional: ReadonlySet<string> = new Set(['cgroup_id', 'srtt_us', 'closing_us', 'candidates']);
+const optional: ReadonlySet<string> = new Set([
+  'cgroup_id',
+  'connection_id',
+  'srtt_us',
+  'closing_us',
+  'candidates',
+]);
 
 /** Checks each line field by field, and their order. @returns the records. */
 export function parseLines(stdout: string): Socket[] {

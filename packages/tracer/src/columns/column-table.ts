@@ -69,6 +69,7 @@ export const columnTable: { readonly [Name in ColumnName]: Read<Name> } = {
   direction: word({ at: at.direction, kinds: ofSockets, plus: 0 }),
   flow_ns: (rows) => rows.uint64(at.flowNs),
   flow_cpu: (rows) => rows.uint32(at.flowCpu),
+  connection_id: (rows) => rows.uint64(at.connectionId),
   handshake_us: number({
     ...{ at: at.durationNs, bits: 64, nanoseconds: true },
     ...{ kinds: bit(TcpEventKind.EVENT_CONNECT), mask: hasDuration },

@@ -49,6 +49,8 @@ export interface ColumnTypes extends CloseColumns {
   /** With `flow_cpu` the identity of the connection; 0 where absent. */
   readonly flow_ns: BigUint64Array;
   readonly flow_cpu: Uint32Array;
+  /** Both initial sequence numbers, the same at both ends of the connection; 0 where absent. */
+  readonly connection_id: BigUint64Array;
   /** connect: SYN sent to established, microseconds. */
   readonly handshake_us: Float64Array;
   /** accept: how the process was found, a word. */

@@ -19,7 +19,7 @@ export interface KernelIdentity {
 }
 
 /** Changes with the content of the file and with the discovered fields. */
-const FORMAT = 4;
+const FORMAT = 5;
 /** Upper bound of all offsets. */
 const MAX_OFFSET = 8192;
 /** Loaded where it is needed: on kernels without types of their own. */

@@ -37,6 +37,7 @@ export type FieldName =
   | 'snd_una'
   | 'snd_nxt'
   | 'write_seq'
+  | 'rcv_nxt'
   | 'inum'
   | 'sk'
   | 'file'
@@ -82,7 +83,7 @@ export const knownFields: readonly Field[] = [
   ...fields('inet_sock', 'unsigned', 2, 'inet_sport'),
   ...fields('tcp_sock', 'unsigned', 8, 'bytes_received', 'bytes_acked', 'bytes_sent', 'bytes_retrans'),
   ...fields('tcp_sock', 'unsigned', 4, 'segs_in', 'segs_out', 'total_retrans', 'srtt_us'),
-  ...fields('tcp_sock', 'unsigned', 4, 'snd_una', 'snd_nxt', 'write_seq'),
+  ...fields('tcp_sock', 'unsigned', 4, 'snd_una', 'snd_nxt', 'write_seq', 'rcv_nxt'),
   ...fields('net', 'unsigned', 4, 'inum'),
   ...fields('socket', 'pointer', 8, 'sk', 'file'),
   ...fields('file', 'pointer', 8, 'private_data'),

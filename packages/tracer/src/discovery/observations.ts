@@ -41,6 +41,7 @@ export interface Observation {
   readonly writeSeq?: number;
   readonly sndUna?: number;
   readonly sndNxt?: number;
+  readonly rcvNxt?: number;
   /** Directions that are shut down: 1 for receiving, 2 for sending. */
   readonly shutdown?: number;
   /** The index of the device to which the socket is bound, or 0. */

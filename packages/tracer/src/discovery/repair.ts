@@ -8,6 +8,7 @@ import { icmpError, UnreachableCode } from './icmp.js';
 import { tcpInfo } from './socket-info.js';
 import { MessageFlag, SocketOption, type TestSocket } from './sockets.js';
 
+const TCP_RECV_QUEUE = 1;
 const TCP_SEND_QUEUE = 2;
 
 /** ICMP's reasons and the errors that the kernel makes of them. */
@@ -25,7 +26,6 @@ const reasons = [
  */
 export function setKnownSequences(experiment: Experiment, probe: BoundProbeSocket): void {
   probe.socket.set(SocketOption.repair, 1);
-  probe.socket.set(SocketOption.repairQueue, TCP_SEND_QUEUE);
   let icmp: TestSocket | undefined;
   experiment.attempt('ICMP', () => {
     icmp = experiment.sockets.icmp();
@@ -40,11 +40,15 @@ function setKnownSequence(
   { code, error }: (typeof reasons)[number],
 ): void {
   const start = randomInt(2 ** 24, 2 ** 32 - 2 ** 24);
+  const received = randomInt(2 ** 24, 2 ** 32 - 2 ** 24);
   const peer = randomEndpoint();
   const known = pairKnown(socket.family, local, peer);
+  socket.set(SocketOption.repairQueue, TCP_RECV_QUEUE);
+  socket.set(SocketOption.queueSequence, received);
+  socket.set(SocketOption.repairQueue, TCP_SEND_QUEUE);
   socket.set(SocketOption.queueSequence, start);
   for (const seen of experiment.snapshots.take({ sk }, () => socket.connect(peer)))
-    experiment.observe(seen, socket.family, { ...known, writeSeq: start });
+    experiment.observe(seen, socket.family, { ...known, writeSeq: start, rcvNxt: received });
 
   // The urgent byte and the small segment stand where the first part ends, what was sent where the second does.
   const { maxSegmentSize } = tcpInfo(socket);
@@ -52,6 +56,10 @@ function setKnownSequence(
   socket.send(small, MessageFlag.outOfBand);
   socket.send(2 * maxSegmentSize);
   const end = (start + small + 2 * maxSegmentSize) >>> 0;
+  // As if it had arrived: neither what was read nor what was acknowledged moves with it.
+  const arrived = randomInt(1, maxSegmentSize);
+  socket.set(SocketOption.repairQueue, TCP_RECV_QUEUE);
+  socket.send(arrived);
   icmp?.sendTo({ ...local, port: 0 }, icmpError(code, local, peer, start));
   const seen = experiment.before({ sk, from: TcpState.established, to: TcpState.close }, () =>
     socket.disconnect(),
@@ -59,6 +67,7 @@ function setKnownSequence(
   experiment.observe(seen, socket.family, {
     ...known,
     ...{ writeSeq: end, sndUna: start, sndNxt: end, error: 0 },
+    rcvNxt: (received + arrived) >>> 0,
     ...(icmp === undefined ? {} : { softError: error }),
   });
 }

@@ -57,6 +57,11 @@ function solveSequences(findings: Findings): void {
     'write_seq',
     known(({ writeSeq }) => writeSeq),
   );
+  solveKnown(
+    findings,
+    'rcv_nxt',
+    known(({ rcvNxt }) => rcvNxt),
+  );
   const writeSeq = findings.offset('write_seq');
   const { images } = findings.observations;
   for (const [name, value, behind] of [

@@ -205,6 +205,7 @@ export interface TcpEvent {
   cpu: number;
   tuple: Tuple;
   process: Process;
+  connectionId: number;
   durationNs: number;
   closingNs: number;
   bytesSent: number;
@@ -223,7 +224,7 @@ export interface TcpEvent {
 }
 
 /** Bytes of `struct tcp_event`. */
-export const sizeofTcpEvent = 208;
+export const sizeofTcpEvent = 216;
 
 /** Where the fields of `struct tcp_event` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsTcpEvent = {
@@ -233,21 +234,22 @@ export const offsetsTcpEvent = {
   cpu: 20,
   tuple: 24,
   process: 72,
-  durationNs: 128,
-  closingNs: 136,
-  bytesSent: 144,
-  bytesReceived: 152,
-  segmentsSent: 160,
-  segmentsReceived: 164,
-  retransmits: 168,
-  srttUs: 172,
-  event: 176,
-  direction: 180,
-  closedBy: 184,
-  flags: 188,
-  error: 192,
-  fd: 196,
-  subflows: 200,
+  connectionId: 128,
+  durationNs: 136,
+  closingNs: 144,
+  bytesSent: 152,
+  bytesReceived: 160,
+  segmentsSent: 168,
+  segmentsReceived: 172,
+  retransmits: 176,
+  srttUs: 180,
+  event: 184,
+  direction: 188,
+  closedBy: 192,
+  flags: 196,
+  error: 200,
+  fd: 204,
+  subflows: 208,
 } as const;
 
 /** Decodes `struct tcp_event` into a new object, or into one that is given, with all it contains. */
@@ -260,21 +262,22 @@ export function readTcpEvent(view: DataView, offset: number, into?: TcpEvent): T
       cpu: view.getUint32(offset + 20, true),
       tuple: readTuple(view, offset + 24),
       process: readProcess(view, offset + 72),
-      durationNs: view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296,
-      closingNs: view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296,
-      bytesSent: view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296,
-      bytesReceived: view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296,
-      segmentsSent: view.getUint32(offset + 160, true),
-      segmentsReceived: view.getUint32(offset + 164, true),
-      retransmits: view.getUint32(offset + 168, true),
-      srttUs: view.getUint32(offset + 172, true),
-      event: view.getUint32(offset + 176, true) as TcpEventKind,
-      direction: view.getUint32(offset + 180, true) as Direction,
-      closedBy: view.getUint32(offset + 184, true) as ClosedBy,
-      flags: view.getUint32(offset + 188, true) as EventFlag,
-      error: view.getUint32(offset + 192, true),
-      fd: view.getInt32(offset + 196, true),
-      subflows: view.getUint32(offset + 200, true),
+      connectionId: view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296,
+      durationNs: view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296,
+      closingNs: view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296,
+      bytesSent: view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296,
+      bytesReceived: view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296,
+      segmentsSent: view.getUint32(offset + 168, true),
+      segmentsReceived: view.getUint32(offset + 172, true),
+      retransmits: view.getUint32(offset + 176, true),
+      srttUs: view.getUint32(offset + 180, true),
+      event: view.getUint32(offset + 184, true) as TcpEventKind,
+      direction: view.getUint32(offset + 188, true) as Direction,
+      closedBy: view.getUint32(offset + 192, true) as ClosedBy,
+      flags: view.getUint32(offset + 196, true) as EventFlag,
+      error: view.getUint32(offset + 200, true),
+      fd: view.getInt32(offset + 204, true),
+      subflows: view.getUint32(offset + 208, true),
     };
   }
   into.timeNs = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
@@ -283,27 +286,28 @@ export function readTcpEvent(view: DataView, offset: number, into?: TcpEvent): T
   into.cpu = view.getUint32(offset + 20, true);
   readTuple(view, offset + 24, into.tuple);
   readProcess(view, offset + 72, into.process);
-  into.durationNs = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
-  into.closingNs = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
-  into.bytesSent = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
-  into.bytesReceived = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
-  into.segmentsSent = view.getUint32(offset + 160, true);
-  into.segmentsReceived = view.getUint32(offset + 164, true);
-  into.retransmits = view.getUint32(offset + 168, true);
-  into.srttUs = view.getUint32(offset + 172, true);
-  into.event = view.getUint32(offset + 176, true) as TcpEventKind;
-  into.direction = view.getUint32(offset + 180, true) as Direction;
-  into.closedBy = view.getUint32(offset + 184, true) as ClosedBy;
-  into.flags = view.getUint32(offset + 188, true) as EventFlag;
-  into.error = view.getUint32(offset + 192, true);
-  into.fd = view.getInt32(offset + 196, true);
-  into.subflows = view.getUint32(offset + 200, true);
+  into.connectionId = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
+  into.durationNs = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
+  into.closingNs = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
+  into.bytesSent = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
+  into.bytesReceived = view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296;
+  into.segmentsSent = view.getUint32(offset + 168, true);
+  into.segmentsReceived = view.getUint32(offset + 172, true);
+  into.retransmits = view.getUint32(offset + 176, true);
+  into.srttUs = view.getUint32(offset + 180, true);
+  into.event = view.getUint32(offset + 184, true) as TcpEventKind;
+  into.direction = view.getUint32(offset + 188, true) as Direction;
+  into.closedBy = view.getUint32(offset + 192, true) as ClosedBy;
+  into.flags = view.getUint32(offset + 196, true) as EventFlag;
+  into.error = view.getUint32(offset + 200, true);
+  into.fd = view.getInt32(offset + 204, true);
+  into.subflows = view.getUint32(offset + 208, true);
   return into;
 }
 
 /** Encodes `struct tcp_event`; bytes between the fields become zero. */
 export function writeTcpEvent(view: DataView, offset: number, value: TcpEvent): void {
-  zeroBytes(view, offset, 208);
+  zeroBytes(view, offset, 216);
   view.setUint32(offset, value.timeNs, true);
   view.setUint32(offset + 4, Math.floor(value.timeNs / 4294967296), true);
   view.setUint32(offset + 8, value.flowNs, true);
@@ -312,25 +316,27 @@ export function writeTcpEvent(view: DataView, offset: number, value: TcpEvent): 
   view.setUint32(offset + 20, value.cpu, true);
   writeTuple(view, offset + 24, value.tuple);
   writeProcess(view, offset + 72, value.process);
-  view.setUint32(offset + 128, value.durationNs, true);
-  view.setUint32(offset + 132, Math.floor(value.durationNs / 4294967296), true);
-  view.setUint32(offset + 136, value.closingNs, true);
-  view.setUint32(offset + 140, Math.floor(value.closingNs / 4294967296), true);
-  view.setUint32(offset + 144, value.bytesSent, true);
-  view.setUint32(offset + 148, Math.floor(value.bytesSent / 4294967296), true);
-  view.setUint32(offset + 152, value.bytesReceived, true);
-  view.setUint32(offset + 156, Math.floor(value.bytesReceived / 4294967296), true);
-  view.setUint32(offset + 160, value.segmentsSent, true);
-  view.setUint32(offset + 164, value.segmentsReceived, true);
-  view.setUint32(offset + 168, value.retransmits, true);
-  view.setUint32(offset + 172, value.srttUs, true);
-  view.setUint32(offset + 176, value.event, true);
-  view.setUint32(offset + 180, value.direction, true);
-  view.setUint32(offset + 184, value.closedBy, true);
-  view.setUint32(offset + 188, value.flags, true);
-  view.setUint32(offset + 192, value.error, true);
-  view.setInt32(offset + 196, value.fd, true);
-  view.setUint32(offset + 200, value.subflows, true);
+  view.setUint32(offset + 128, value.connectionId, true);
+  view.setUint32(offset + 132, Math.floor(value.connectionId / 4294967296), true);
+  view.setUint32(offset + 136, value.durationNs, true);
+  view.setUint32(offset + 140, Math.floor(value.durationNs / 4294967296), true);
+  view.setUint32(offset + 144, value.closingNs, true);
+  view.setUint32(offset + 148, Math.floor(value.closingNs / 4294967296), true);
+  view.setUint32(offset + 152, value.bytesSent, true);
+  view.setUint32(offset + 156, Math.floor(value.bytesSent / 4294967296), true);
+  view.setUint32(offset + 160, value.bytesReceived, true);
+  view.setUint32(offset + 164, Math.floor(value.bytesReceived / 4294967296), true);
+  view.setUint32(offset + 168, value.segmentsSent, true);
+  view.setUint32(offset + 172, value.segmentsReceived, true);
+  view.setUint32(offset + 176, value.retransmits, true);
+  view.setUint32(offset + 180, value.srttUs, true);
+  view.setUint32(offset + 184, value.event, true);
+  view.setUint32(offset + 188, value.direction, true);
+  view.setUint32(offset + 192, value.closedBy, true);
+  view.setUint32(offset + 196, value.flags, true);
+  view.setUint32(offset + 200, value.error, true);
+  view.setInt32(offset + 204, value.fd, true);
+  view.setUint32(offset + 208, value.subflows, true);
 }
 
 /** Many of `struct tcp_event`, one array a field. Elements from `length` on mean nothing. */
@@ -354,6 +360,7 @@ export class TcpEventColumns {
   readonly processReserved: Uint32Array;
   readonly processComm: string[];
   readonly processThread: string[];
+  readonly connectionId: Float64Array;
   readonly durationNs: Float64Array;
   readonly closingNs: Float64Array;
   readonly bytesSent: Float64Array;
@@ -389,6 +396,7 @@ export class TcpEventColumns {
     this.processReserved = new Uint32Array(capacity);
     this.processComm = [];
     this.processThread = [];
+    this.connectionId = new Float64Array(capacity);
     this.durationNs = new Float64Array(capacity);
     this.closingNs = new Float64Array(capacity);
     this.bytesSent = new Float64Array(capacity);
@@ -427,21 +435,22 @@ export class TcpEventColumns {
     this.processReserved[i] = view.getUint32(offset + 92, true);
     this.processComm[i] = readString(view, offset + 96, 16);
     this.processThread[i] = readString(view, offset + 112, 16);
-    this.durationNs[i] = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
-    this.closingNs[i] = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
-    this.bytesSent[i] = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
-    this.bytesReceived[i] = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
-    this.segmentsSent[i] = view.getUint32(offset + 160, true);
-    this.segmentsReceived[i] = view.getUint32(offset + 164, true);
-    this.retransmits[i] = view.getUint32(offset + 168, true);
-    this.srttUs[i] = view.getUint32(offset + 172, true);
-    this.event[i] = view.getUint32(offset + 176, true);
-    this.direction[i] = view.getUint32(offset + 180, true);
-    this.closedBy[i] = view.getUint32(offset + 184, true);
-    this.flags[i] = view.getUint32(offset + 188, true);
-    this.error[i] = view.getUint32(offset + 192, true);
-    this.fd[i] = view.getInt32(offset + 196, true);
-    this.subflows[i] = view.getUint32(offset + 200, true);
+    this.connectionId[i] = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
+    this.durationNs[i] = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
+    this.closingNs[i] = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
+    this.bytesSent[i] = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
+    this.bytesReceived[i] = view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296;
+    this.segmentsSent[i] = view.getUint32(offset + 168, true);
+    this.segmentsReceived[i] = view.getUint32(offset + 172, true);
+    this.retransmits[i] = view.getUint32(offset + 176, true);
+    this.srttUs[i] = view.getUint32(offset + 180, true);
+    this.event[i] = view.getUint32(offset + 184, true);
+    this.direction[i] = view.getUint32(offset + 188, true);
+    this.closedBy[i] = view.getUint32(offset + 192, true);
+    this.flags[i] = view.getUint32(offset + 196, true);
+    this.error[i] = view.getUint32(offset + 200, true);
+    this.fd[i] = view.getInt32(offset + 204, true);
+    this.subflows[i] = view.getUint32(offset + 208, true);
     this.length = i + 1;
   }
 
@@ -457,7 +466,7 @@ export interface Scratch {
 }
 
 /** Bytes of `struct scratch`. */
-export const sizeofScratch = 840;
+export const sizeofScratch = 872;
 
 /** Where the fields of `struct scratch` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsScratch = {
@@ -470,20 +479,20 @@ export function readScratch(view: DataView, offset: number, into?: Scratch): Scr
   if (into === undefined) {
     return {
       inUse: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
-      events: readElements(new Array<TcpEvent>(4), (i) => readTcpEvent(view, offset + 8 + i * 208)),
+      events: readElements(new Array<TcpEvent>(4), (i) => readTcpEvent(view, offset + 8 + i * 216)),
     };
   }
   into.inUse = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-  readElements(into.events, (i) => readTcpEvent(view, offset + 8 + i * 208));
+  readElements(into.events, (i) => readTcpEvent(view, offset + 8 + i * 216));
   return into;
 }
 
 /** Encodes `struct scratch`; bytes between the fields become zero. */
 export function writeScratch(view: DataView, offset: number, value: Scratch): void {
-  zeroBytes(view, offset, 840);
+  zeroBytes(view, offset, 872);
   view.setUint32(offset, value.inUse, true);
   view.setUint32(offset + 4, Math.floor(value.inUse / 4294967296), true);
-  writeElements(value.events, 4, (i, item) => writeTcpEvent(view, offset + 8 + i * 208, item));
+  writeElements(value.events, 4, (i, item) => writeTcpEvent(view, offset + 8 + i * 216, item));
 }
 
 /** Many of `struct scratch`, one array a field. Elements from `length` on mean nothing. */
@@ -504,7 +513,7 @@ export class ScratchColumns {
     const i = this.length;
     if (i >= this.capacity) throw new OptionError('ScratchColumns: all ' + this.capacity + ' rows are taken');
     this.inUse[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.events[i] = readElements(new Array<TcpEvent>(4), (i) => readTcpEvent(view, offset + 8 + i * 208));
+    this.events[i] = readElements(new Array<TcpEvent>(4), (i) => readTcpEvent(view, offset + 8 + i * 216));
     this.length = i + 1;
   }
 

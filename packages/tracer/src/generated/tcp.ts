@@ -215,6 +215,7 @@ export interface TcpEvent {
   cpu: number;
   tuple: Tuple;
   process: Process;
+  connectionId: number;
   durationNs: number;
   closingNs: number;
   bytesSent: number;
@@ -233,7 +234,7 @@ export interface TcpEvent {
 }
 
 /** Bytes of `struct tcp_event`. */
-export const sizeofTcpEvent = 208;
+export const sizeofTcpEvent = 216;
 
 /** Where the fields of `struct tcp_event` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsTcpEvent = {
@@ -243,21 +244,22 @@ export const offsetsTcpEvent = {
   cpu: 20,
   tuple: 24,
   process: 72,
-  durationNs: 128,
-  closingNs: 136,
-  bytesSent: 144,
-  bytesReceived: 152,
-  segmentsSent: 160,
-  segmentsReceived: 164,
-  retransmits: 168,
-  srttUs: 172,
-  event: 176,
-  direction: 180,
-  closedBy: 184,
-  flags: 188,
-  error: 192,
-  fd: 196,
-  subflows: 200,
+  connectionId: 128,
+  durationNs: 136,
+  closingNs: 144,
+  bytesSent: 152,
+  bytesReceived: 160,
+  segmentsSent: 168,
+  segmentsReceived: 172,
+  retransmits: 176,
+  srttUs: 180,
+  event: 184,
+  direction: 188,
+  closedBy: 192,
+  flags: 196,
+  error: 200,
+  fd: 204,
+  subflows: 208,
 } as const;
 
 /** Decodes `struct tcp_event` into a new object, or into one that is given, with all it contains. */
@@ -270,21 +272,22 @@ export function readTcpEvent(view: DataView, offset: number, into?: TcpEvent): T
       cpu: view.getUint32(offset + 20, true),
       tuple: readTuple(view, offset + 24),
       process: readProcess(view, offset + 72),
-      durationNs: view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296,
-      closingNs: view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296,
-      bytesSent: view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296,
-      bytesReceived: view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296,
-      segmentsSent: view.getUint32(offset + 160, true),
-      segmentsReceived: view.getUint32(offset + 164, true),
-      retransmits: view.getUint32(offset + 168, true),
-      srttUs: view.getUint32(offset + 172, true),
-      event: view.getUint32(offset + 176, true) as TcpEventKind,
-      direction: view.getUint32(offset + 180, true) as Direction,
-      closedBy: view.getUint32(offset + 184, true) as ClosedBy,
-      flags: view.getUint32(offset + 188, true) as EventFlag,
-      error: view.getUint32(offset + 192, true),
-      fd: view.getInt32(offset + 196, true),
-      subflows: view.getUint32(offset + 200, true),
+      connectionId: view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296,
+      durationNs: view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296,
+      closingNs: view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296,
+      bytesSent: view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296,
+      bytesReceived: view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296,
+      segmentsSent: view.getUint32(offset + 168, true),
+      segmentsReceived: view.getUint32(offset + 172, true),
+      retransmits: view.getUint32(offset + 176, true),
+      srttUs: view.getUint32(offset + 180, true),
+      event: view.getUint32(offset + 184, true) as TcpEventKind,
+      direction: view.getUint32(offset + 188, true) as Direction,
+      closedBy: view.getUint32(offset + 192, true) as ClosedBy,
+      flags: view.getUint32(offset + 196, true) as EventFlag,
+      error: view.getUint32(offset + 200, true),
+      fd: view.getInt32(offset + 204, true),
+      subflows: view.getUint32(offset + 208, true),
     };
   }
   into.timeNs = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
@@ -293,27 +296,28 @@ export function readTcpEvent(view: DataView, offset: number, into?: TcpEvent): T
   into.cpu = view.getUint32(offset + 20, true);
   readTuple(view, offset + 24, into.tuple);
   readProcess(view, offset + 72, into.process);
-  into.durationNs = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
-  into.closingNs = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
-  into.bytesSent = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
-  into.bytesReceived = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
-  into.segmentsSent = view.getUint32(offset + 160, true);
-  into.segmentsReceived = view.getUint32(offset + 164, true);
-  into.retransmits = view.getUint32(offset + 168, true);
-  into.srttUs = view.getUint32(offset + 172, true);
-  into.event = view.getUint32(offset + 176, true) as TcpEventKind;
-  into.direction = view.getUint32(offset + 180, true) as Direction;
-  into.closedBy = view.getUint32(offset + 184, true) as ClosedBy;
-  into.flags = view.getUint32(offset + 188, true) as EventFlag;
-  into.error = view.getUint32(offset + 192, true);
-  into.fd = view.getInt32(offset + 196, true);
-  into.subflows = view.getUint32(offset + 200, true);
+  into.connectionId = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
+  into.durationNs = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
+  into.closingNs = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
+  into.bytesSent = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
+  into.bytesReceived = view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296;
+  into.segmentsSent = view.getUint32(offset + 168, true);
+  into.segmentsReceived = view.getUint32(offset + 172, true);
+  into.retransmits = view.getUint32(offset + 176, true);
+  into.srttUs = view.getUint32(offset + 180, true);
+  into.event = view.getUint32(offset + 184, true) as TcpEventKind;
+  into.direction = view.getUint32(offset + 188, true) as Direction;
+  into.closedBy = view.getUint32(offset + 192, true) as ClosedBy;
+  into.flags = view.getUint32(offset + 196, true) as EventFlag;
+  into.error = view.getUint32(offset + 200, true);
+  into.fd = view.getInt32(offset + 204, true);
+  into.subflows = view.getUint32(offset + 208, true);
   return into;
 }
 
 /** Encodes `struct tcp_event`; bytes between the fields become zero. */
 export function writeTcpEvent(view: DataView, offset: number, value: TcpEvent): void {
-  zeroBytes(view, offset, 208);
+  zeroBytes(view, offset, 216);
   view.setUint32(offset, value.timeNs, true);
   view.setUint32(offset + 4, Math.floor(value.timeNs / 4294967296), true);
   view.setUint32(offset + 8, value.flowNs, true);
@@ -322,25 +326,27 @@ export function writeTcpEvent(view: DataView, offset: number, value: TcpEvent): 
   view.setUint32(offset + 20, value.cpu, true);
   writeTuple(view, offset + 24, value.tuple);
   writeProcess(view, offset + 72, value.process);
-  view.setUint32(offset + 128, value.durationNs, true);
-  view.setUint32(offset + 132, Math.floor(value.durationNs / 4294967296), true);
-  view.setUint32(offset + 136, value.closingNs, true);
-  view.setUint32(offset + 140, Math.floor(value.closingNs / 4294967296), true);
-  view.setUint32(offset + 144, value.bytesSent, true);
-  view.setUint32(offset + 148, Math.floor(value.bytesSent / 4294967296), true);
-  view.setUint32(offset + 152, value.bytesReceived, true);
-  view.setUint32(offset + 156, Math.floor(value.bytesReceived / 4294967296), true);
-  view.setUint32(offset + 160, value.segmentsSent, true);
-  view.setUint32(offset + 164, value.segmentsReceived, true);
-  view.setUint32(offset + 168, value.retransmits, true);
-  view.setUint32(offset + 172, value.srttUs, true);
-  view.setUint32(offset + 176, value.event, true);
-  view.setUint32(offset + 180, value.direction, true);
-  view.setUint32(offset + 184, value.closedBy, true);
-  view.setUint32(offset + 188, value.flags, true);
-  view.setUint32(offset + 192, value.error, true);
-  view.setInt32(offset + 196, value.fd, true);
-  view.setUint32(offset + 200, value.subflows, true);
+  view.setUint32(offset + 128, value.connectionId, true);
+  view.setUint32(offset + 132, Math.floor(value.connectionId / 4294967296), true);
+  view.setUint32(offset + 136, value.durationNs, true);
+  view.setUint32(offset + 140, Math.floor(value.durationNs / 4294967296), true);
+  view.setUint32(offset + 144, value.closingNs, true);
+  view.setUint32(offset + 148, Math.floor(value.closingNs / 4294967296), true);
+  view.setUint32(offset + 152, value.bytesSent, true);
+  view.setUint32(offset + 156, Math.floor(value.bytesSent / 4294967296), true);
+  view.setUint32(offset + 160, value.bytesReceived, true);
+  view.setUint32(offset + 164, Math.floor(value.bytesReceived / 4294967296), true);
+  view.setUint32(offset + 168, value.segmentsSent, true);
+  view.setUint32(offset + 172, value.segmentsReceived, true);
+  view.setUint32(offset + 176, value.retransmits, true);
+  view.setUint32(offset + 180, value.srttUs, true);
+  view.setUint32(offset + 184, value.event, true);
+  view.setUint32(offset + 188, value.direction, true);
+  view.setUint32(offset + 192, value.closedBy, true);
+  view.setUint32(offset + 196, value.flags, true);
+  view.setUint32(offset + 200, value.error, true);
+  view.setInt32(offset + 204, value.fd, true);
+  view.setUint32(offset + 208, value.subflows, true);
 }
 
 /** Many of `struct tcp_event`, one array a field. Elements from `length` on mean nothing. */
@@ -364,6 +370,7 @@ export class TcpEventColumns {
   readonly processReserved: Uint32Array;
   readonly processComm: string[];
   readonly processThread: string[];
+  readonly connectionId: Float64Array;
   readonly durationNs: Float64Array;
   readonly closingNs: Float64Array;
   readonly bytesSent: Float64Array;
@@ -399,6 +406,7 @@ export class TcpEventColumns {
     this.processReserved = new Uint32Array(capacity);
     this.processComm = [];
     this.processThread = [];
+    this.connectionId = new Float64Array(capacity);
     this.durationNs = new Float64Array(capacity);
     this.closingNs = new Float64Array(capacity);
     this.bytesSent = new Float64Array(capacity);
@@ -437,21 +445,22 @@ export class TcpEventColumns {
     this.processReserved[i] = view.getUint32(offset + 92, true);
     this.processComm[i] = readString(view, offset + 96, 16);
     this.processThread[i] = readString(view, offset + 112, 16);
-    this.durationNs[i] = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
-    this.closingNs[i] = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
-    this.bytesSent[i] = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
-    this.bytesReceived[i] = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
-    this.segmentsSent[i] = view.getUint32(offset + 160, true);
-    this.segmentsReceived[i] = view.getUint32(offset + 164, true);
-    this.retransmits[i] = view.getUint32(offset + 168, true);
-    this.srttUs[i] = view.getUint32(offset + 172, true);
-    this.event[i] = view.getUint32(offset + 176, true);
-    this.direction[i] = view.getUint32(offset + 180, true);
-    this.closedBy[i] = view.getUint32(offset + 184, true);
-    this.flags[i] = view.getUint32(offset + 188, true);
-    this.error[i] = view.getUint32(offset + 192, true);
-    this.fd[i] = view.getInt32(offset + 196, true);
-    this.subflows[i] = view.getUint32(offset + 200, true);
+    this.connectionId[i] = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
+    this.durationNs[i] = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
+    this.closingNs[i] = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
+    this.bytesSent[i] = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
+    this.bytesReceived[i] = view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296;
+    this.segmentsSent[i] = view.getUint32(offset + 168, true);
+    this.segmentsReceived[i] = view.getUint32(offset + 172, true);
+    this.retransmits[i] = view.getUint32(offset + 176, true);
+    this.srttUs[i] = view.getUint32(offset + 180, true);
+    this.event[i] = view.getUint32(offset + 184, true);
+    this.direction[i] = view.getUint32(offset + 188, true);
+    this.closedBy[i] = view.getUint32(offset + 192, true);
+    this.flags[i] = view.getUint32(offset + 196, true);
+    this.error[i] = view.getUint32(offset + 200, true);
+    this.fd[i] = view.getInt32(offset + 204, true);
+    this.subflows[i] = view.getUint32(offset + 208, true);
     this.length = i + 1;
   }
 
@@ -467,7 +476,7 @@ export interface Scratch {
 }
 
 /** Bytes of `struct scratch`. */
-export const sizeofScratch = 840;
+export const sizeofScratch = 872;
 
 /** Where the fields of `struct scratch` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsScratch = {
@@ -480,20 +489,20 @@ export function readScratch(view: DataView, offset: number, into?: Scratch): Scr
   if (into === undefined) {
     return {
       inUse: view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296,
-      events: readElements(new Array<TcpEvent>(4), (i) => readTcpEvent(view, offset + 8 + i * 208)),
+      events: readElements(new Array<TcpEvent>(4), (i) => readTcpEvent(view, offset + 8 + i * 216)),
     };
   }
   into.inUse = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-  readElements(into.events, (i) => readTcpEvent(view, offset + 8 + i * 208));
+  readElements(into.events, (i) => readTcpEvent(view, offset + 8 + i * 216));
   return into;
 }
 
 /** Encodes `struct scratch`; bytes between the fields become zero. */
 export function writeScratch(view: DataView, offset: number, value: Scratch): void {
-  zeroBytes(view, offset, 840);
+  zeroBytes(view, offset, 872);
   view.setUint32(offset, value.inUse, true);
   view.setUint32(offset + 4, Math.floor(value.inUse / 4294967296), true);
-  writeElements(value.events, 4, (i, item) => writeTcpEvent(view, offset + 8 + i * 208, item));
+  writeElements(value.events, 4, (i, item) => writeTcpEvent(view, offset + 8 + i * 216, item));
 }
 
 /** Many of `struct scratch`, one array a field. Elements from `length` on mean nothing. */
@@ -514,7 +523,7 @@ export class ScratchColumns {
     const i = this.length;
     if (i >= this.capacity) throw new OptionError('ScratchColumns: all ' + this.capacity + ' rows are taken');
     this.inUse[i] = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
-    this.events[i] = readElements(new Array<TcpEvent>(4), (i) => readTcpEvent(view, offset + 8 + i * 208));
+    this.events[i] = readElements(new Array<TcpEvent>(4), (i) => readTcpEvent(view, offset + 8 + i * 216));
     this.length = i + 1;
   }
 
@@ -808,8 +817,7 @@ export interface Flow {
   direction: number;
   flags: number;
   error: number;
-  subflows: number;
-  reserved: number;
+  connectionId: number;
   owner: Process;
   closer: Process;
 }
@@ -826,8 +834,7 @@ export const offsetsFlow = {
   direction: 28,
   flags: 29,
   error: 30,
-  subflows: 32,
-  reserved: 36,
+  connectionId: 32,
   owner: 40,
   closer: 96,
 } as const;
@@ -843,8 +850,7 @@ export function readFlow(view: DataView, offset: number, into?: Flow): Flow {
       direction: view.getUint8(offset + 28),
       flags: view.getUint8(offset + 29),
       error: view.getUint16(offset + 30, true),
-      subflows: view.getUint32(offset + 32, true),
-      reserved: view.getUint32(offset + 36, true),
+      connectionId: view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296,
       owner: readProcess(view, offset + 40),
       closer: readProcess(view, offset + 96),
     };
@@ -856,8 +862,7 @@ export function readFlow(view: DataView, offset: number, into?: Flow): Flow {
   into.direction = view.getUint8(offset + 28);
   into.flags = view.getUint8(offset + 29);
   into.error = view.getUint16(offset + 30, true);
-  into.subflows = view.getUint32(offset + 32, true);
-  into.reserved = view.getUint32(offset + 36, true);
+  into.connectionId = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
   readProcess(view, offset + 40, into.owner);
   readProcess(view, offset + 96, into.closer);
   return into;
@@ -875,8 +880,8 @@ export function writeFlow(view: DataView, offset: number, value: Flow): void {
   view.setUint8(offset + 28, value.direction);
   view.setUint8(offset + 29, value.flags);
   view.setUint16(offset + 30, value.error, true);
-  view.setUint32(offset + 32, value.subflows, true);
-  view.setUint32(offset + 36, value.reserved, true);
+  view.setUint32(offset + 32, value.connectionId, true);
+  view.setUint32(offset + 36, Math.floor(value.connectionId / 4294967296), true);
   writeProcess(view, offset + 40, value.owner);
   writeProcess(view, offset + 96, value.closer);
 }
@@ -892,8 +897,7 @@ export class FlowColumns {
   readonly direction: Uint8Array;
   readonly flags: Uint8Array;
   readonly error: Uint16Array;
-  readonly subflows: Uint32Array;
-  readonly reserved: Uint32Array;
+  readonly connectionId: Float64Array;
   readonly ownerCgroupId: Float64Array;
   readonly ownerPid: Uint32Array;
   readonly ownerTid: Uint32Array;
@@ -918,8 +922,7 @@ export class FlowColumns {
     this.direction = new Uint8Array(capacity);
     this.flags = new Uint8Array(capacity);
     this.error = new Uint16Array(capacity);
-    this.subflows = new Uint32Array(capacity);
-    this.reserved = new Uint32Array(capacity);
+    this.connectionId = new Float64Array(capacity);
     this.ownerCgroupId = new Float64Array(capacity);
     this.ownerPid = new Uint32Array(capacity);
     this.ownerTid = new Uint32Array(capacity);
@@ -947,8 +950,7 @@ export class FlowColumns {
     this.direction[i] = view.getUint8(offset + 28);
     this.flags[i] = view.getUint8(offset + 29);
     this.error[i] = view.getUint16(offset + 30, true);
-    this.subflows[i] = view.getUint32(offset + 32, true);
-    this.reserved[i] = view.getUint32(offset + 36, true);
+    this.connectionId[i] = view.getUint32(offset + 32, true) + view.getUint32(offset + 36, true) * 4294967296;
     this.ownerCgroupId[i] = view.getUint32(offset + 40, true) + view.getUint32(offset + 44, true) * 4294967296;
     this.ownerPid[i] = view.getUint32(offset + 48, true);
     this.ownerTid[i] = view.getUint32(offset + 52, true);

@@ -152,6 +152,12 @@ export class ByteWriter {
     this.#eight(value - high * 100_000_000);
   }
 
+  /** 64 bits as 16 hexadecimal digits. */
+  hex64(high: number, low: number): void {
+    this.#view.setUint8(this.#at++, hexDigit(high >>> 28));
+    this.hex60(high, low);
+  }
+
   /** The lower 60 of 64 bits as 15 hexadecimal digits. */
   hex60(high: number, low: number): void {
     this.#hex12((high >>> 16) & 0xfff);

@@ -46,6 +46,7 @@ const heads: readonly Fragment[] = eventNames.map((name) => fragment(`{"event":"
 const monotonicKey = fragment('Z","monotonic_ns":');
 const cpuKey = fragment(',"cpu":');
 const dot = fragment('.');
+const connectionKey = fragment(',"connection_id":"');
 const quote = fragment('"');
 const endOfLine = fragment('}\n');
 const handshakeKey = fragment(',"handshake_us":');
@@ -97,6 +98,7 @@ export class EventJson {
     out.fragment(dot);
     out.number(view.getUint32(offset + at.flowCpu, true));
     out.fragment(quote);
+    writeConnectionId(out, view, offset);
     this.#writeOwn(out, kind, view, offset);
     out.fragment(endOfLine);
   }
@@ -163,6 +165,15 @@ export class EventJson {
     const found = cache.find(view, offset);
     return found ?? cache.keep(view, offset, fragment(text(this.#decoder.decode(view, offset))));
   }
+}
+
+function writeConnectionId(out: ByteWriter, view: DataView, offset: number): void {
+  const low = view.getUint32(offset + at.connectionId, true);
+  const high = view.getUint32(offset + at.connectionId + 4, true);
+  if (low === 0 && high === 0) return;
+  out.fragment(connectionKey);
+  out.hex64(high, low);
+  out.fragment(quote);
 }
 
 function writeCloseFields(out: ByteWriter, view: DataView, offset: number, flags: number): void {

@@ -75,6 +75,7 @@ const commonFields = {
   direction: writeWord,
   interface: write,
   flow_id: write,
+  connection_id: writeWord,
 } satisfies Fields<Writer>;
 
 const writeCloseFields = Object.fromEntries(

@@ -84,15 +84,25 @@ export interface SocketRecord extends RecordBase {
   readonly flow_id: string;
 }
 
+/** Fields of records about connections that are, or were, established. */
+export interface EstablishedRecord extends SocketRecord {
+  /**
+   * Both initial sequence numbers, 16 lower-case hexadecimal digits, the lower number first: the same at both ends of a connection, on
+   * whichever hosts they are, also through NAT. Ends of different connections have the same by chance only. Absent for MPTCP, and
+   * where the kernel's fields or, of a connection that is older than the tracer, its direction are not known.
+   */
+  readonly connection_id?: string;
+}
+
 /** A connection this host opened is established. */
-export interface ConnectRecord extends SocketRecord {
+export interface ConnectRecord extends EstablishedRecord {
   readonly event: 'connect';
   /** SYN sent to established, microseconds; absent where the SYN was sent before the tracer started. */
   readonly handshake_us?: number;
 }
 
 /** A process took a connection from a listening socket. */
-export interface AcceptRecord extends SocketRecord {
+export interface AcceptRecord extends EstablishedRecord {
   readonly event: 'accept';
   /**
    * `accept` where the accepting process was seen, `listener` where `process` is one that holds the listening socket, and is
@@ -116,7 +126,7 @@ export interface FailRecord extends SocketRecord {
 }
 
 /** The kernel is done with a connection. */
-export interface CloseRecord extends SocketRecord, CloseFields {
+export interface CloseRecord extends EstablishedRecord, CloseFields {
   readonly event: 'close';
 }
 

@@ -16,6 +16,7 @@ import type {
   AcceptRecord,
   CloseRecord,
   ConnectRecord,
+  EstablishedRecord,
   FailRecord,
   FdInstallRecord,
   KernelEventName,
@@ -111,9 +112,9 @@ export class EventDecoder {
     if (name !== undefined) record.interface = name;
   }
 
-  #common(event: TcpEvent, view: DataView, offset: number): SocketRecord & { event: SocketEventName } {
+  #common(event: TcpEvent, view: DataView, offset: number): EstablishedRecord & { event: SocketEventName } {
     const { tuple, process, flags } = event;
-    const record: Writable<SocketRecord & { event: SocketEventName }> = {
+    const record: Writable<EstablishedRecord & { event: SocketEventName }> = {
       event: eventNames[event.event] as SocketEventName,
       time: this.#clock.format(event.timeNs),
       monotonic_ns: event.timeNs,
@@ -129,6 +130,7 @@ export class EventDecoder {
       if (process.thread !== '' && process.thread !== process.comm) record.thread = process.thread;
       if (process.cgroupId !== 0) record.cgroup_id = process.cgroupId;
     }
+    if (event.connectionId !== 0) record.connection_id = connectionId(view, offset);
     if (tuple.interface !== 0) this.#setInterface(record, tuple.interface);
     if (event.direction !== Direction.DIRECTION_UNKNOWN) {
       record.direction = event.direction === Direction.DIRECTION_OUTBOUND ? 'outbound' : 'inbound';
@@ -141,6 +143,12 @@ export class EventDecoder {
 const threeHexDigits: readonly string[] = Array.from({ length: 4096 }, (_, n) =>
   n.toString(16).padStart(3, '0'),
 );
+
+/** Sixteen digits. */
+function connectionId(view: DataView, offset: number): string {
+  const id = view.getBigUint64(offset + offsetsTcpEvent.connectionId, true);
+  return id.toString(16).padStart(16, '0');
+}
 
 /** The moment at which the connection was first seen, nanoseconds in hexadecimal, and the CPU. */
 function flowId(view: DataView, offset: number, cpu: number): string {

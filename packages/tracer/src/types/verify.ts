@@ -19,7 +19,7 @@ import { AddressFamily, type Endpoint, SocketPool, type TestSocket } from '../di
 import type { HookPlan } from '../hooks/plan.js';
 import { TracerPrograms } from '../hooks/programs.js';
 import { randomInt } from '../random.js';
-import type { CloseRecord, SocketRecord } from '../records/record.js';
+import type { CloseRecord, EstablishedRecord } from '../records/record.js';
 import type { TcpInfo } from '../sockets/tcp-info.js';
 import { TcpState } from '../sockets/tcp-state.js';
 import { WallClock } from '../stream/clock.js';
@@ -37,7 +37,7 @@ interface Expected {
   readonly end?: { readonly sent: number; readonly received: number; readonly info: TcpInfo };
 }
 
-type Reported = SocketRecord & { readonly event: string; readonly error?: string };
+type Reported = EstablishedRecord & { readonly event: string; readonly error?: string };
 
 const RING_BYTES = 1 << 17;
 /** A connection's last segments, FIN and its acknowledgement, come after TCP_INFO was asked. */
@@ -117,6 +117,20 @@ function firstMismatch(expected: readonly Expected[], reported: readonly Reporte
   for (const event of expected) {
     const mismatch = compare(event, reported);
     if (mismatch !== undefined) return mismatch;
+  }
+  return differingIds(reported);
+}
+
+/** The connection id is the same on all records of both ends. */
+function differingIds(reported: readonly Reported[]): string | undefined {
+  const ids = new Map<string, string | undefined>();
+  for (const { event, local, peer, connection_id } of reported) {
+    if (event === 'fail') continue;
+    const ends = [local, peer].map(({ address, port }) => `${address}:${port}`).sort();
+    const key = ends.join(' and ');
+    if (ids.has(key) && ids.get(key) !== connection_id)
+      return `${event} of ${key}: connection id ${connection_id} instead of ${ids.get(key)}`;
+    ids.set(key, connection_id);
   }
   return undefined;
 }

@@ -21,6 +21,7 @@ const ownForm = new Set([
   'peer_address',
   'flow_ns',
   'flow_cpu',
+  'connection_id',
   'error',
 ]);
 
@@ -39,6 +40,8 @@ export function assertColumns(batch: EventColumns): void {
     if (record.flow_id === undefined) continue;
     const flow = batch.column('flow_ns')[row]! & ((1n << 60n) - 1n);
     assert.equal(`${flow.toString(16).padStart(15, '0')}.${batch.column('flow_cpu')[row]}`, record.flow_id);
+    const id = batch.column('connection_id')[row]!;
+    assert.equal(id === 0n ? undefined : id.toString(16).padStart(16, '0'), record.connection_id);
   }
 }
 

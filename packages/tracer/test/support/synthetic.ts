@@ -134,7 +134,7 @@ export class SyntheticKernel {
       const sndNxt = (start - unsent) >>> 0;
       const sndUna = quiet ? sndNxt : (sndNxt - 1 - random.below(1000)) >>> 0;
       const unacked = (start - sndUna) >>> 0;
-      const sequences = { writeSeq: start, sndUna, sndNxt, unsent, unacked };
+      const sequences = { writeSeq: start, sndUna, sndNxt, unsent, unacked, rcvNxt: random.u32() };
       const addresses =
         family === 2
           ? { localAddress: local, peerAddress: random.u32() }
@@ -200,6 +200,7 @@ export class SyntheticKernel {
       ['write_seq', seen.writeSeq!],
       ['snd_una', seen.sndUna!],
       ['snd_nxt', seen.sndNxt!],
+      ['rcv_nxt', seen.rcvNxt!],
     ];
     for (const [field, value] of words) view.setUint32(layout[field], value, true);
     if (counters !== undefined) this.#writeCounters(view, counters);
