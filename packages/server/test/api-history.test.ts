@@ -122,6 +122,8 @@ describe('the API on a history', () => {
     assert.equal(await count('process=curl'), 125);
     assert.equal(await count('port=https and not process=curl'), 125);
     assert.equal(await count('port=ssh'), 0);
+    assert.equal(await count('uid=root'), 0);
+    assert.equal(await count('not uid=root'), 250);
     const problem = await problemOf(await api.get('/open-at?filter=closed_by%3Dpeer'));
     assert.equal(problem.kind, 'filter');
     assert.match(problem.detail, /open connections/);

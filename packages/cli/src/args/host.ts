@@ -4,6 +4,7 @@
  */
 import { readFileSync, readlinkSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { userId } from '@weir/ebpf/sys';
 import { InvalidArgumentError } from '../commander.js';
 import { parseInteger, splitList } from './values.js';
 
@@ -23,18 +24,6 @@ export function parseUsers(text: string, passwd = '/etc/passwd'): number[] {
     }
     return id;
   });
-}
-
-/** The id of a user of a passwd(5) file; undefined for a name that is not in it. */
-export function userId(name: string, passwd = '/etc/passwd'): number | undefined {
-  const fields = readPasswd(passwd).find((entry) => entry[0] === name);
-  return fields === undefined ? undefined : Number(fields[2]);
-}
-
-function readPasswd(path: string): string[][] {
-  return readFileSync(path, 'utf8')
-    .split('\n')
-    .map((line) => line.split(':'));
 }
 
 /**

@@ -1,9 +1,9 @@
 /** What the command line asks, checked before anything is opened. */
 import { parseDuration } from '@weir/ebpf/duration';
 import { OptionError } from '@weir/ebpf/errors';
+import { userId } from '@weir/ebpf/sys';
 import { filterSource, groupFields, parseTime, parseTimeRange, systemZone } from '@weir/history/query';
 import { type Filter, FilterError, parseFilter } from '@weir/tracer/filter';
-import { userId } from '../args/host.js';
 import { splitList } from '../args/values.js';
 import { UsageError } from '../failure.js';
 import type { QueryRequest } from './query-command.js';

@@ -1,4 +1,6 @@
 /** Makes of `--filter` a function of records. */
+
+import { userId } from '@weir/ebpf/sys';
 import { type EnrichedRecord, Services } from '@weir/tracer/enrich';
 import {
   type FilterColumn,
@@ -7,7 +9,6 @@ import {
   parseFilter,
   recordColumns,
 } from '@weir/tracer/filter';
-import { userId } from '../args/host.js';
 import { UsageError } from '../failure.js';
 
 /** What records have with `--enrich`, */

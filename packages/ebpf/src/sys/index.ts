@@ -46,3 +46,4 @@ export { stripOtherThreads } from './strip-threads.js';
 export { type SyscallName, syscall, syscallRaw } from './syscalls.js';
 export { listenOnSocket, removeStaleSocket } from './unix-listener.js';
 export { openUnixListener, sendUnixDatagram, UnixDatagramReceiver } from './unix-socket.js';
+export { userId } from './users.js';

@@ -1,4 +1,6 @@
 /** The filters of `weir top`: those of `@weir/tracer/filter`, over what it shows. */
+
+import { userId } from '@weir/ebpf/sys';
 import {
   type FilterError,
   type FilterField,
@@ -10,7 +12,6 @@ import {
   parseTypedFilter,
   predicateOver,
 } from '@weir/tracer/filter';
-import { userId } from '../../args/host.js';
 import { type Subject, type SubjectContext, subjectColumns } from './subject.js';
 
 export interface TopFilter {

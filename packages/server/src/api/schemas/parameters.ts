@@ -1,6 +1,7 @@
 /** Parameters that several routes have. */
 import { accepts } from '@weir/config';
 import { parseDuration } from '@weir/ebpf/duration';
+import { userId } from '@weir/ebpf/sys';
 import { filterSource, parseTime, parseTimeRange, systemZone } from '@weir/history/query';
 import { FilterError, MAX_FILTER_LENGTH, parseFilter } from '@weir/tracer/filter';
 import { z } from 'zod';
@@ -128,7 +129,7 @@ export function filterOf({ filter }: { readonly filter?: string }, rows = endRow
 
 function parse(text: string, rows: FilteredRows) {
   try {
-    return parseFilter(text, { rows });
+    return parseFilter(text, { rows, users: (name) => userId(name) });
   } catch (error) {
     if (!(error instanceof FilterError)) throw error;
     const { column, suggestion, message } = error;
