@@ -1,6 +1,12 @@
 /** The capabilities that a running balancer keeps. */
 import { kernelAtLeast } from '@weir/ebpf';
-import { type CapabilityName, limitCapabilities, situation, stripOtherThreads } from '@weir/ebpf/sys';
+import {
+  type CapabilityName,
+  limitCapabilities,
+  readSmallFile,
+  situation,
+  stripOtherThreads,
+} from '@weir/ebpf/sys';
 import type { Config } from '../config/schema.js';
 
 /** What a running balancer still does, and the capability for it. */
@@ -21,6 +27,14 @@ const commandNeeds: readonly CapabilityName[] = [
   'CAP_SETUID',
 ];
 
+/**
+ * Whether kernel.perf_event_paranoid has a value that the kernels of Debian and Android know beyond those of the mainline: then
+ * perf_event_open(2), which captures need, wants CAP_SYS_ADMIN, and CAP_PERFMON does not do.
+ */
+function isPerfAdminsOnly(): boolean {
+  return Number(readSmallFile('/proc/sys/kernel/perf_event_paranoid') ?? 0) > 2;
+}
+
 /** The capabilities that a balancer with this configuration keeps, as far as it has them. */
 export function keptCapabilities(
   config: Pick<Config, 'onChange' | 'vips' | 'control'>,
@@ -29,7 +43,7 @@ export function keptCapabilities(
     config.onChange !== undefined || config.vips.some(({ onChange }) => onChange !== undefined);
   return [
     ...(Object.keys(runningNeeds) as CapabilityName[]),
-    ...(situation.hasCapBpf() ? [] : (['CAP_SYS_ADMIN'] as const)),
+    ...(situation.hasCapBpf() && !isPerfAdminsOnly() ? [] : (['CAP_SYS_ADMIN'] as const)),
     // Maps that are made later count against the limit on locked memory.
     ...(kernelAtLeast('5.11') ? [] : (['CAP_SYS_RESOURCE'] as const)),
     ...(config.control.group === undefined ? [] : (['CAP_CHOWN'] as const)),
