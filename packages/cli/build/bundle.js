@@ -36,6 +36,11 @@ const options = {
 rmSync(outdir, { recursive: true, force: true });
 const results = await Promise.all([
   build({ ...options, entryPoints: [entry('entry-point')], splitting: true }),
+  // A process of its own, which the server starts beside its own file.
+  build({
+    ...options,
+    entryPoints: [fileURLToPath(new URL('../server/dist/src/imports/import-main.js', root))],
+  }),
   ...['trace-entry', 'top-entry'].map((name) => build({ ...options, entryPoints: [entry(name)] })),
 ]);
 const inputs = results.flatMap(({ metafile }) => Object.keys(metafile.inputs));

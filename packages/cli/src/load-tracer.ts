@@ -5,9 +5,9 @@ import type { TracerFactory } from './tracing.js';
 
 export const tracerFactory: TracerFactory = {
   start: (options) => Tracer.start(options),
-  dropPrivileges: () => {
+  dropPrivileges: (options) => {
     try {
-      dropPrivileges();
+      dropPrivileges(options);
       return undefined;
     } catch (error) {
       if (!(error instanceof EbpfError)) throw error;

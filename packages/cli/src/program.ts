@@ -6,6 +6,7 @@ import { Command } from './commander.js';
 import { completionCommand, type Shell } from './completion/completion-command.js';
 import { type DoctorFlags, doctorCommand } from './doctor/doctor-command.js';
 import { type QueryRequest, queryCommand } from './query/query-command.js';
+import { type ServeFlags, serveCommand } from './serve/serve-command.js';
 import { topCommand } from './top/top-command.js';
 import type { TopFlags } from './top/top-flags.js';
 import { traceCommand } from './trace/trace-command.js';
@@ -17,6 +18,7 @@ export interface Actions {
   trace(flags: TraceFlags): Promise<void>;
   top(flags: TopFlags): Promise<void>;
   query(request: QueryRequest): Promise<void>;
+  serve(flags: ServeFlags): Promise<void>;
   balance(request: BalanceRequest): Promise<void>;
   doctor(flags: DoctorFlags): Promise<void>;
   completion(shell: Shell): Promise<void>;
@@ -29,6 +31,7 @@ Examples:
   weir trace --json -c nginx        what one program does, for other programs
   weir top                          live connections by traffic
   weir query -1h --by process,peer  who talked to whom in the last hour
+  weir serve                        remember every connection
   weir balance check balance.yaml   is a load balancer's configuration good?
   weir help trace                   all about one command`;
 
@@ -52,6 +55,7 @@ export function createProgram(actions: Actions, output: HelpOutput): Command {
     traceCommand(actions.trace),
     topCommand(actions.top),
     queryCommand(actions.query),
+    serveCommand(actions.serve),
     balanceCommand(actions.balance),
     doctorCommand(actions.doctor),
     completionCommand(actions.completion),

@@ -1,12 +1,17 @@
 /** The only access to @weir/tracer, so that commands which do not trace do not load it, and tests can replace it. */
 import type { Btf } from '@weir/ebpf';
-import type { HostReport, InspectOptions, TracerApi, TracerOptions } from '@weir/tracer';
+import type { DropOptions, HostReport, InspectOptions, TracerApi, TracerOptions } from '@weir/tracer';
 
 export interface TracerFactory {
   /** Starts to trace. @throws when this host does not allow it. */
   start(options: TracerOptions): TracerApi;
-  /** Gives up the capabilities that a running tracer does not need. @returns why that failed, or undefined. */
-  dropPrivileges(): string | undefined;
+  /**
+   * Gives up the capabilities that a running tracer does not need.
+   *
+   * @param options What else the process needs.
+   * @returns why that failed, or undefined.
+   */
+  dropPrivileges(options?: DropOptions): string | undefined;
   /** Reports what this host offers to the tracer. */
   inspect(options: InspectOptions): HostReport;
   /** @throws FormatError */

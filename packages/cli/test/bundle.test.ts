@@ -31,7 +31,7 @@ describe('the bundle', () => {
 
   it('of all commands loads each command when it runs', () => {
     const text = readFileSync(new URL('../bundle/entry-point.js', import.meta.url), 'utf8');
-    for (const module of ['run-trace', 'run-top', 'run-query', 'run-doctor', 'run-request'])
+    for (const module of ['run-trace', 'run-top', 'run-query', 'run-serve', 'run-doctor', 'run-request'])
       assert.match(text, new RegExp(`import\\("\\./${module}-`));
   });
 });

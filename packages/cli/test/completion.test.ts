@@ -11,7 +11,15 @@ import { helpOutput } from './support/help-output.js';
 
 const nothing = async () => undefined;
 const program = createProgram(
-  { trace: nothing, top: nothing, query: nothing, balance: nothing, doctor: nothing, completion: nothing },
+  {
+    trace: nothing,
+    top: nothing,
+    query: nothing,
+    serve: nothing,
+    balance: nothing,
+    doctor: nothing,
+    completion: nothing,
+  },
   helpOutput(() => undefined),
 );
 const folder = mkdtempSync(join(tmpdir(), 'weir-completion-'));
@@ -36,6 +44,7 @@ function common(complete: Complete): void {
       'doctor',
       'help',
       'query',
+      'serve',
       'top',
       'trace',
     ]);

@@ -10,7 +10,15 @@ import { helpOutput } from './support/help-output.js';
 
 const nothing = async () => undefined;
 const program = createProgram(
-  { trace: nothing, top: nothing, query: nothing, balance: nothing, doctor: nothing, completion: nothing },
+  {
+    trace: nothing,
+    top: nothing,
+    query: nothing,
+    serve: nothing,
+    balance: nothing,
+    doctor: nothing,
+    completion: nothing,
+  },
   helpOutput(() => undefined),
 );
 

@@ -34,7 +34,7 @@ function weir(prefix: string, ...args: string[]) {
 
 before(() => {
   folder = mkdtempSync(join(tmpdir(), 'weir-package-'));
-  for (const name of ['ebpf', 'config', 'tracer', 'balancer', 'history', 'cli']) {
+  for (const name of ['ebpf', 'config', 'tracer', 'balancer', 'history', 'server', 'cli']) {
     const target = join(folder, `pack-${name}`);
     mkdirSync(target);
     npm(join(packages, name), 'pack', '--pack-destination', target);
@@ -63,6 +63,7 @@ describe('the packages for npm', () => {
     ['tracer', ['dist/src/index.js', 'dist/src/index.d.ts', 'bpf/tcp.bpf.o', 'README.md', 'LICENSE']],
     ['balancer', ['dist/src/index.js', 'bpf/balancer.bpf.o', 'weir-balance.schema.json', 'README.md']],
     ['history', ['dist/src/index.js', 'dist/src/query/index.js', 'README.md', 'LICENSE']],
+    ['server', ['dist/src/serve/index.js', 'weir-serve.schema.json', 'README.md', 'LICENSE']],
     ['cli', ['dist/bundle/entry-point.js', 'bin/weir.js', 'README.md', 'LICENSE']],
   ] as const) {
     it(`of ${name} hold what is needed, and no tests`, () => {
@@ -98,8 +99,10 @@ describe('the packages installed elsewhere', () => {
     ];
     const others = [
       ...history,
+      '@hono',
       '@koromix',
       'commander',
+      'hono',
       'ipaddr.js',
       'koffi',
       'nanotar',
@@ -109,7 +112,7 @@ describe('the packages installed elsewhere', () => {
     ];
     assert.deepEqual(installed.sort(), [...others, '@weir'].sort());
     assert.deepEqual(readdirSync(join(prefix, 'node_modules/@weir')).sort(), [
-      ...['balancer', 'cli', 'config', 'ebpf', 'history', 'tracer'],
+      ...['balancer', 'cli', 'config', 'ebpf', 'history', 'server', 'tracer'],
     ]);
   });
 

@@ -100,7 +100,7 @@ function openRow(port: number): OpenRow {
 }
 
 before(async () => {
-  const store = await HistoryStore.open({ folder: join(folder, 'history'), minimumFreeBytes: 0 });
+  const store = await HistoryStore.open({ folder: join(folder, 'server', 'history'), minimumFreeBytes: 0 });
   await store.append({
     ...{
       host_id: 7n,
@@ -116,7 +116,7 @@ before(async () => {
   const exported = await exportHistory(store, { range: { from: START, to: END } });
   await pipeline(exported, createWriteStream(join(folder, 'hour.weir')));
   await store.close();
-  kept = readdirSync(join(folder, 'history')).toSorted();
+  kept = readdirSync(join(folder, 'server', 'history')).toSorted();
 });
 after(() => rmSync(folder, { recursive: true }));
 
@@ -219,7 +219,7 @@ describe('weir query prints connections', () => {
   });
 
   test('and leaves no file behind', () => {
-    assert.deepEqual(readdirSync(join(folder, 'history')).toSorted(), kept);
+    assert.deepEqual(readdirSync(join(folder, 'server', 'history')).toSorted(), kept);
   });
 });
 

@@ -18,6 +18,7 @@ const socket = {
   interface: 'eth0',
   interface_index: 2,
   flow_id: '00070488764a0b1.3',
+  connection_id: '00000001fffffffe',
   service: 'https',
 } as const;
 
@@ -27,6 +28,7 @@ const inRow = {
   monotonic_ns: 123_456_789_012_345,
   flow_ns: 0x70488764a0b1n,
   flow_cpu: 3,
+  connection_id: 0x1fffffffen,
   transport: 'tcp',
   family: 'ipv4',
   netns: 4026531840,
@@ -74,7 +76,7 @@ describe('the row of an end', () => {
   });
 
   test('has the datagrams of a UDP flow as segments', () => {
-    const { cpu: _, thread: __, process, ...flow } = socket;
+    const { cpu: _, thread: __, connection_id: ___, process, ...flow } = socket;
     const record: UdpFlowRecord = {
       ...flow,
       process: { pid: process.pid },

@@ -32,7 +32,7 @@ export type {
   TracerStats,
   UdpOptions,
 } from './options.js';
-export { dropPrivileges } from './privileges.js';
+export { type DropOptions, dropPrivileges } from './privileges.js';
 export {
   type CloseField,
   type CloseFields,

@@ -79,6 +79,17 @@ const runningNeeds: Readonly<Partial<Record<CapabilityName, string>>> = {
   CAP_IPC_LOCK: 'memory of rings of CPUs that come online',
 };
 
+/** Options of {@link dropPrivileges}. */
+export interface DropOptions {
+  /** Capabilities that the program needs besides. */
+  readonly alsoKeep?: readonly CapabilityName[];
+  /**
+   * Whether other threads lose theirs. Default true; false for a program that starts others as another user: a process whose threads are
+   * stripped keeps its capabilities across a change of the user, and those that it executes do, too.
+   */
+  readonly otherThreads?: boolean;
+}
+
 /**
  * Gives up, for good, all capabilities of the calling thread that a running tracer does not need: to load modules, to change
  * files or users, to reboot, and so on. For a program that only traces, once its tracer and its live connections have started. Other threads
@@ -88,9 +99,12 @@ const runningNeeds: Readonly<Partial<Record<CapabilityName, string>>> = {
  * @returns the capabilities that are left.
  * @throws SyscallError
  */
-export function dropPrivileges(): ReadonlySet<CapabilityName> {
-  stripOtherThreads();
-  return limitCapabilities(Object.keys(runningNeeds) as CapabilityName[]);
+export function dropPrivileges({
+  alsoKeep = [],
+  otherThreads = true,
+}: DropOptions = {}): ReadonlySet<CapabilityName> {
+  if (otherThreads) stripOtherThreads();
+  return limitCapabilities([...(Object.keys(runningNeeds) as CapabilityName[]), ...alsoKeep]);
 }
 
 /** @throws EbpfError with the first of {@link privilegeProblems}, where there is one. */

@@ -1,10 +1,11 @@
 /** `weir balance apply`, `drain`, `undrain` and `stop`. */
 import { resolve } from 'node:path';
 import { NotRunningError } from '@weir/balancer/control';
+import { readInput } from '../args/input-file.js';
 import { ExitCode } from '../failure.js';
 import type { Output } from '../output/output.js';
 import { escapeText } from '../text/escape.js';
-import { readConfigFile, readInput } from './config-file.js';
+import { readConfigFile } from './config-file.js';
 import type { BalanceRequest, StopFlags, Which } from './requests.js';
 import { ask, takeOff } from './running-balancer.js';
 

@@ -1,18 +1,7 @@
-/** Files that the command line names. */
-import { readFileSync } from 'node:fs';
+/** Configuration files of the balancer that the command line names. */
 import { type Config, ConfigError, parseConfig } from '@weir/balancer/config';
-import { FileProblems, UsageError } from '../failure.js';
-
-/** @throws UsageError */
-export function readInput(file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    // "ENOENT: no such file or directory, open 'FILE'"
-    const what = (error as Error).message.replace(/^\w+: /, '').replace(/, \w+( '.*')?$/s, '');
-    throw new UsageError(`${file}: ${what}`, { cause: error });
-  }
-}
+import { readInput } from '../args/input-file.js';
+import { FileProblems } from '../failure.js';
 
 /** @throws UsageError; FileProblems for a configuration that cannot be used. */
 export function readConfigFile(file: string): Config {

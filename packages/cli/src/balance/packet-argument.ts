@@ -1,8 +1,8 @@
 /** Packets as `--packet` names them: a capture file, or an Ethernet frame in hex or base64. */
 import { existsSync } from 'node:fs';
 import type { FilePacket } from '@weir/balancer/packets';
+import { readInput } from '../args/input-file.js';
 import { UsageError } from '../failure.js';
-import { readInput } from './config-file.js';
 
 /** An Ethernet header. */
 const MIN_FRAME_BYTES = 14;

@@ -9,6 +9,7 @@ export const commandsElsewhere: Commands = {
   trace: elsewhere,
   top: elsewhere,
   query: elsewhere,
+  serve: elsewhere,
   doctor: elsewhere,
   balance: elsewhere,
   completion: elsewhere,

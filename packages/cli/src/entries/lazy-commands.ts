@@ -5,6 +5,7 @@ export const lazyCommands: Commands = {
   trace: async (...run) => (await import('../trace/run-trace.js')).runTrace(...run),
   top: async (...run) => (await import('../top/run-top.js')).runTop(...run),
   query: async (...run) => (await import('../query/run-query.js')).runQuery(...run),
+  serve: async (flags, host) => (await import('../serve/run-serve.js')).runServe(flags, host),
   doctor: async (...run) => (await import('../doctor/run-doctor.js')).runDoctor(...run),
   balance: async (...run) => (await import('../balance/run-request.js')).runBalanceRequest(...run),
   completion: async (...run) => (await import('../completion/script.js')).completionScript(...run),

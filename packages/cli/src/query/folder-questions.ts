@@ -1,6 +1,5 @@
 /** Asks the history in a folder, or in an exported file. */
 import { type Stats, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { ExportedHistory, type HistoryReader, HistoryStore } from '@weir/history';
 import {
   type Condition,
@@ -14,13 +13,15 @@ import {
   querySql,
   writeParquet,
 } from '@weir/history/query';
+import { serverPlaces } from '@weir/server';
+import { servePaths } from '@weir/server/serve';
 import { Services } from '@weir/tracer/enrich';
 import type { Filter } from '@weir/tracer/filter';
 import { UsageError } from '../failure.js';
 import type { Questions } from './questions.js';
 
 /**
- * Opens what a path names: the folder of `weir serve`, the history in it, or an exported file.
+ * Opens what a path names: the folder of `weir serve`, that of its server, the history in it, or an exported file.
  *
  * @throws UsageError where there is nothing; HistoryInUseError while another process has it open
  */
@@ -28,8 +29,8 @@ export async function openQuestions(path: string): Promise<Questions> {
   const found = statOf(path);
   if (found === undefined) throw new UsageError(`${path} does not exist: weir serve keeps a history there`);
   if (!found.isDirectory()) return questionsOf(await ExportedHistory.open(path));
-  const inner = join(path, 'history');
-  const folder = statOf(inner)?.isDirectory() ? inner : path;
+  const inside = [servePaths(path).history, serverPlaces(path).history];
+  const folder = inside.find((inner) => statOf(inner)?.isDirectory()) ?? path;
   return questionsOf(await HistoryStore.open({ folder, readOnly: true }));
 }
 

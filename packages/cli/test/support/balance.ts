@@ -37,7 +37,14 @@ async function ended(
   let code: number = ExitCode.ok;
   const program = createProgram(
     {
-      ...{ trace: notThis, top: notThis, query: notThis, doctor: notThis, completion: notThis },
+      ...{
+        trace: notThis,
+        top: notThis,
+        query: notThis,
+        serve: notThis,
+        doctor: notThis,
+        completion: notThis,
+      },
       balance: async (request) => {
         code = await runBalanceRequest(request, host, new Output(stdout));
       },

@@ -35,7 +35,7 @@ const expressions = [
   'avg(srtt_us)',
   'avg(duration_us) FILTER (is_end)',
 ];
-/** Number of columns that {@link measureList} selects. */
+/** Number of columns that the list that is selected selects. */
 export const MEASURE_COUNT = expressions.length;
 
 /** Select list of the measures over {@link traffic}. */
@@ -56,7 +56,7 @@ export const measureOrders = {
 /** Something to order groups by. */
 export type MeasureOrder = keyof typeof measureOrders;
 
-/** Measures out of the columns of {@link measureList}. */
+/** Measures out of the columns of the list that is selected. */
 export function readMeasures(values: readonly DuckDBValue[], seconds: number): Measures {
   const [connections, failures, sent, received, segmentsSent, segmentsReceived, retransmits] = values
     .slice(0, 7)

@@ -56,6 +56,8 @@ export function recordValues(
     peer_address: peer.address,
     peer_port: peer.port,
   };
+  if ('connection_id' in record && record.connection_id !== undefined)
+    row.connection_id = BigInt(`0x${record.connection_id}`);
   if (record.netns !== undefined) row.netns = record.netns;
   if ('name' in peer && typeof peer.name === 'string') row.peer_name = nameValue(peer.name);
   if (record.service !== undefined) row.service = record.service;

@@ -164,9 +164,11 @@ export class Collector {
     const moment = this.#moment();
     const isFull = this.#needsFull || performance.now() - this.#fullAt >= fullSweepMs;
     const opens: OpenRow[] = [];
-    for (const { connection, isNew, moved } of this.#open.swept(this.#live, moment.monotonicNs)) {
+    const { wants } = this.#options;
+    const isWanted = (connection: Connection) =>
+      wants === undefined || wants.connection(connection, this.#details(connection));
+    for (const { connection, isNew, moved } of this.#open.swept(this.#live, moment.monotonicNs, isWanted)) {
       const context = this.#context(connection);
-      if (this.#options.wants?.connection(connection, context.details) === false) continue;
       if (moved !== undefined) this.#batch.addInterval(liveInterval(connection, moved, moment, context));
       if (isFull || isNew) opens.push(openRow(connection, moment, context));
     }
@@ -188,12 +190,16 @@ export class Collector {
     }
   }
 
+  #details(connection: Connection): LiveDetails {
+    return this.#options.details?.(connection) ?? {};
+  }
+
   #context(connection: Connection): RowContext {
-    const { details, host, clock } = this.#options;
+    const { host, clock } = this.#options;
     const offset = clock.offsetNs();
     return {
       hostId: host.host_id,
-      details: details?.(connection) ?? {},
+      details: this.#details(connection),
       wallNs: (monotonicNs) => offset + BigInt(Math.round(monotonicNs)),
     };
   }

@@ -69,10 +69,16 @@ export class OpenConnections {
    * Compares the figures of all connections with those of the sweep before.
    *
    * @param nowNs When they were read: CLOCK_MONOTONIC, nanoseconds.
+   * @param isWanted Others are passed over: all their figures are in the row of their end, if that is wanted.
    */
-  *swept(connections: Iterable<Connection>, nowNs: number): Generator<SweptConnection> {
+  *swept(
+    connections: Iterable<Connection>,
+    nowNs: number,
+    isWanted: (connection: Connection) => boolean = () => true,
+  ): Generator<SweptConnection> {
     this.#sweep++;
     for (const connection of connections) {
+      if (!isWanted(connection)) continue;
       const open = this.#find(connection);
       open.sweep = this.#sweep;
       const isNew = open.id !== connection.id;

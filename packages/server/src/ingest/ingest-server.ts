@@ -14,6 +14,8 @@ import type { BatchStore } from './store.js';
 export interface IngestServerOptions {
   /** A path that only its owner and root may use, or a descriptor that listens already. */
   readonly socket: string | number;
+  /** Permissions of a socket with a path: only those who may write to it can connect. Default 0600. */
+  readonly mode?: number;
   readonly store: BatchStore;
   readonly versions: Versions;
   /** Called with each batch after it was stored, in order. */
@@ -44,7 +46,7 @@ export class IngestServer implements AsyncDisposable {
       await once(server, 'listening');
     } else {
       if (!(await removeStaleSocket(socket))) throw new OptionError(`a process listens on ${socket} already`);
-      await listenOnSocket(server, socket, 0o600);
+      await listenOnSocket(server, socket, options.mode ?? 0o600);
     }
     return ingest;
   }

@@ -26,6 +26,8 @@ export interface WeirServerOptions {
   readonly version: string;
   /** Where collectors connect: a path, or a descriptor that listens already. */
   readonly ingest: string | number;
+  /** Permissions of that path. Default 0600. */
+  readonly ingestMode?: number;
   /** A Unix socket for root and the server's own user, who need no token there. */
   readonly localSocket?: string;
   /** Descriptors that listen already, instead of the configuration's addresses. */
@@ -83,7 +85,7 @@ export class WeirServer implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { version, ingest, onProblem } = this.#options;
+    const { version, ingest, ingestMode, onProblem } = this.#options;
     const config = this.#config;
     const tls = readTls(config);
     this.#requireProtection(config);
@@ -92,6 +94,7 @@ export class WeirServer implements AsyncDisposable {
     this.#ingest = this.#resources.use(
       await IngestServer.listen({
         ...{ socket: ingest, store, onProblem },
+        ...(ingestMode !== undefined && { mode: ingestMode }),
         versions: { protocols: PROTOCOLS, version, schema: SCHEMA_VERSION },
         onBatch: (batch) => live.publish(batch),
         onCollectors: (count) => {

@@ -1,0 +1,72 @@
+/** The configuration of `weir serve`: a file, and flags that win over it. */
+import { ConfigError } from '@weir/config';
+import { parseServeConfig, type ServeConfig } from '@weir/server/config';
+import { readInput } from '../args/input-file.js';
+import { FileProblems, UsageError } from '../failure.js';
+import type { ServeFlags } from './serve-command.js';
+
+/** @throws UsageError; FileProblems for a file that cannot be used */
+export function serveConfig(flags: ServeFlags): ServeConfig {
+  const file = flags.config === undefined ? parseServeConfig('') : readServeFile(flags.config);
+  const wanted = fromFlags(flags);
+  return {
+    ...file,
+    ...wanted,
+    record: { ...file.record, ...wanted.record },
+    retention: { ...file.retention, ...wanted.retention },
+  };
+}
+
+function readServeFile(file: string): ServeConfig {
+  const text = readInput(file).toString();
+  try {
+    return parseServeConfig(text, file);
+  } catch (error) {
+    throw error instanceof ConfigError ? new FileProblems(error.lines, { cause: error }) : error;
+  }
+}
+
+/** What the flags say, checked as a file with one entry each. */
+function fromFlags(flags: ServeFlags): Partial<ServeConfig> {
+  const { listen } = flags;
+  const insecure = flags.insecure === true;
+  return {
+    ...(flags.folder !== undefined && { folder: checked('--folder', { folder: flags.folder }).folder }),
+    ...(flags.user !== undefined && { user: checked('--user', { user: flags.user }).user! }),
+    // Whether a token and TLS are there is checked where all is known.
+    ...(listen !== undefined && { listen: checked('--listen', { listen, insecure: true }).listen }),
+    ...(insecure && { insecure }),
+    ...recordFlags(flags),
+    ...retentionFlags(flags),
+  };
+}
+
+function recordFlags({ filter, udp, resolve, enrich }: ServeFlags) {
+  const record = {
+    ...(filter !== undefined && { filter }),
+    ...(udp === true && { udp }),
+    ...(resolve === true && { names: true }),
+    ...(!enrich && { enrichment: false }),
+  };
+  return Object.keys(record).length === 0 ? {} : { record: record as ServeConfig['record'] };
+}
+
+function retentionFlags({ keep, keepSize }: ServeFlags) {
+  const retention = {
+    ...(keep !== undefined && { age: checked('--keep', { retention: { age: keep } }).retention.age }),
+    ...(keepSize !== undefined && {
+      size: checked('--keep-size', { retention: { size: keepSize } }).retention.size,
+    }),
+  };
+  return Object.keys(retention).length === 0 ? {} : { retention: retention as ServeConfig['retention'] };
+}
+
+function checked(flag: string, entry: object): ServeConfig {
+  try {
+    return parseServeConfig(JSON.stringify(entry), flag);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const [first = ''] = error.lines;
+    throw new UsageError(first.replace(/^([^:]+):\d+:\d+: (?:[\w.[\]]+: )?/, '$1: '), { cause: error });
+  }
+}

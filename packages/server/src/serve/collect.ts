@@ -1,0 +1,117 @@
+/** The collector's process: traces, and hands rows to the server, which it keeps running. */
+import { randomBytes } from 'node:crypto';
+import { monotonicNs, realtimeOffsetNs } from '@weir/ebpf/sys';
+import { SCHEMA_VERSION } from '@weir/history/schema';
+import type { TracerApi, TracerOptions } from '@weir/tracer';
+import { Collector } from '../collector/collector.js';
+import { HostDetails } from '../collector/host-details.js';
+import { readHostRow } from '../collector/host-row.js';
+import { wantsOf } from '../collector/wants.js';
+import type { ServeConfig } from '../config/serve-schema.js';
+import { type ConnectionState, IngestClient } from '../ingest/ingest-client.js';
+import { PROTOCOLS } from '../wire/versions.js';
+import { endEarlierServer } from './earlier-server.js';
+import { servePaths } from './paths.js';
+import { prepareFolder } from './prepare-folder.js';
+import { ServerChild } from './server-child.js';
+import { serviceUser } from './service-user.js';
+
+/** How to collect. */
+export interface CollectRequest {
+  readonly config: ServeConfig;
+  /** Version of Weir. */
+  readonly version: string;
+  /** Runs the server: a program and its arguments. It reads its settings from standard input. */
+  readonly serverCommand: readonly [program: string, ...args: string[]];
+  /** What the tracer is given besides the configuration. */
+  readonly tracer?: TracerOptions;
+  /** Interval between looks at live connections, milliseconds. Default one minute. */
+  readonly sweepMs?: number;
+}
+
+/** The surroundings of the collector. */
+export interface CollectHost {
+  /** Starts the tracer. */
+  start(options: TracerOptions): TracerApi;
+  /** Gives up what a running collector does not need. @returns why that failed, or undefined. */
+  dropPrivileges(): string | undefined;
+  /** Prints a line for whoever runs the service. */
+  readonly say: (line: string) => void;
+  /** Called once it collects and the server takes batches. */
+  readonly onReady: () => void;
+  /** Resolves when the service is to end. */
+  readonly signalled: Promise<unknown>;
+}
+
+const SPOOL_BYTES = 256 * 1024 * 1024;
+const SPOOL_FILE_BYTES = 8 * 1024 * 1024;
+/** The time that the server has at the end to store what is left; the rest waits in the spool. */
+const CLOSE_MS = 10_000;
+
+/**
+ * Collects until the service is to end.
+ *
+ * @throws OptionError for a configuration that makes no sense here; the errors of the tracer; Error of the system
+ */
+export async function collect(request: CollectRequest, host: CollectHost): Promise<void> {
+  const { config, version } = request;
+  const { say } = host;
+  const { filter } = config.record;
+  const wants = filter === undefined ? undefined : wantsOf(filter);
+  const paths = servePaths(config.folder);
+  const user = process.getuid?.() === 0 ? serviceUser(config.user) : undefined;
+  prepareFolder(paths, user);
+  await endEarlierServer(paths, user?.uid ?? process.getuid?.() ?? 0);
+  const row = readHostRow();
+  using details = new HostDetails(config.record);
+  if (details.problem !== undefined) say(details.problem);
+  await using tracer = host.start({ ...request.tracer, udp: config.record.udp });
+  const client = new IngestClient({
+    path: paths.socket,
+    versions: { protocols: PROTOCOLS, version, schema: SCHEMA_VERSION },
+    epoch: { host_id: row.host_id, epoch: randomBytes(16).toString('hex'), started: row.time },
+    spool: { folder: paths.spool, maxBytes: SPOOL_BYTES, fileBytes: SPOOL_FILE_BYTES },
+    onState: (state) => {
+      if (state.kind === 'connected') server?.works();
+      report(state, host);
+    },
+    onProblem: say,
+  });
+  let server: ServerChild | undefined;
+  let isKept = false;
+  try {
+    await using child = new ServerChild({
+      command: request.serverCommand,
+      settings: { config, version, ...(user !== undefined && { user }) },
+      onProblem: say,
+    });
+    server = child;
+    const collector = new Collector({
+      tracer,
+      connections: { limit: config.record.maxConnections, udp: config.record.udp },
+      host: row,
+      ...(wants !== undefined && { wants }),
+      ...(request.sweepMs !== undefined && { sweepMs: request.sweepMs }),
+      send: (content) => client.send(content),
+      enrich: (record) => details.enrich(record),
+      details: (connection) => details.connection(connection),
+      clock: { monotonicNs: () => Number(monotonicNs()), offsetNs: realtimeOffsetNs },
+    });
+    const running = collector.run();
+    const kept = host.dropPrivileges();
+    if (kept !== undefined) say(kept);
+    void host.signalled.then(() => tracer.stop());
+    try {
+      await Promise.race([running, child.failure]);
+    } finally {
+      isKept = await client.close(CLOSE_MS);
+    }
+  } finally {
+    if (!isKept) say('not all that was collected could be stored or kept in the spool');
+  }
+}
+
+function report(state: ConnectionState, { say, onReady }: CollectHost): void {
+  if (state.kind === 'connected') onReady();
+  else if (state.kind === 'refused') say(state.message);
+}

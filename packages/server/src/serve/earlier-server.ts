@@ -1,0 +1,69 @@
+/** Ends a server that an earlier collector has left, so that this one can have its socket and its files. */
+import { readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { removeStaleSocket } from '@weir/ebpf/sys';
+import type { ServePaths } from './paths.js';
+
+/** The time in which an earlier server has to end in order. */
+const END_MS = 15_000;
+const STEP_MS = 50;
+
+/**
+ * Waits until no server has the socket, and the one that had it has ended: it is asked to, and killed if it does not.
+ *
+ * @param uid The user as whom servers run: no other process is ended.
+ * @throws Error where it cannot be ended.
+ */
+export async function endEarlierServer(paths: ServePaths, uid: number): Promise<void> {
+  const pid = earlierServer(paths.pid, uid);
+  const isFree = async () =>
+    (await removeStaleSocket(paths.socket)) && (pid === undefined || !isRunning(pid));
+  for (let waitedMs = 0; !(await isFree()); waitedMs += STEP_MS) {
+    if (waitedMs === 0 && pid !== undefined) signal(pid, 'SIGTERM');
+    if (waitedMs >= END_MS) {
+      if (pid === undefined || waitedMs >= 2 * END_MS)
+        throw new Error(`another server has ${paths.socket}, and does not end`);
+      signal(pid, 'SIGKILL');
+    }
+    await setTimeout(STEP_MS);
+  }
+}
+
+/** One that has ended stays in /proc until its parent has looked. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s*[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+/** Makes this process the one that the next server would end. Disposing removes that. */
+export function announceServer(paths: ServePaths): Disposable {
+  writeFileSync(paths.pid, `${process.pid}\n`, { mode: 0o600 });
+  return {
+    [Symbol.dispose]: () => {
+      if (earlierServer(paths.pid, process.getuid?.() ?? 0) === process.pid) unlinkSync(paths.pid);
+    },
+  };
+}
+
+function earlierServer(path: string, uid: number): number | undefined {
+  try {
+    const pid = Number(readFileSync(path, 'utf8'));
+    if (!Number.isSafeInteger(pid) || pid <= 1) return undefined;
+    // The number may be another process's by now.
+    if (statSync(`/proc/${pid}`).uid !== uid) return undefined;
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('\0serve\0') ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function signal(pid: number, name: 'SIGTERM' | 'SIGKILL'): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It has ended meanwhile.
+  }
+}

@@ -1,0 +1,9 @@
+/**
+ * The two processes of `weir serve`.
+ *
+ * @module @weir/server/serve
+ */
+
+export { type CollectHost, type CollectRequest, collect } from './collect.js';
+export { type ServePaths, servePaths } from './paths.js';
+export { runServer, type ServerHost } from './server-process.js';

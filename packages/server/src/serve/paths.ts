@@ -1,0 +1,35 @@
+/** Where the parts of `weir serve` are in its folder. Pure. */
+import { join } from 'node:path';
+import { serverPlaces } from './places.js';
+
+/** Paths in the folder of `weir serve`. */
+export interface ServePaths {
+  readonly folder: string;
+  /** What the server keeps: its own. See {@link serverPlaces}. */
+  readonly server: string;
+  /** The history in it. */
+  readonly history: string;
+  /** Batches that wait for the server: the collector's own. */
+  readonly spool: string;
+  /** The folder of the server's socket. */
+  readonly run: string;
+  /** The server's socket for batches. */
+  readonly socket: string;
+  /** The file with the server's process id. */
+  readonly pid: string;
+}
+
+/** The paths in a folder. */
+export function servePaths(folder: string): ServePaths {
+  const server = join(folder, 'server');
+  const run = join(folder, 'run');
+  return {
+    folder,
+    server,
+    history: serverPlaces(server).history,
+    spool: join(folder, 'spool'),
+    run,
+    socket: join(run, 'ingest.sock'),
+    pid: join(run, 'server.pid'),
+  };
+}

@@ -1,0 +1,54 @@
+/** Makes the folder of `weir serve`, with an owner for each part. */
+import { chmodSync, chownSync, lstatSync, mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { OptionError } from '@weir/ebpf/errors';
+import type { ServePaths } from './paths.js';
+import type { ServiceUser } from './service-user.js';
+
+/**
+ * Makes what is missing. What lies in the history belongs to the server's user, also what another one has left there.
+ *
+ * @param user Undefined where both processes are one user's.
+ * @throws OptionError for a folder that is none, or that others may change; Error of the system
+ */
+export function prepareFolder(paths: ServePaths, user: ServiceUser | undefined): void {
+  mkdirSync(paths.folder, { recursive: true, mode: 0o755 });
+  requireSafe(paths.folder);
+  if (user !== undefined) requireReachable(paths.folder, user);
+  mkdirSync(paths.spool, { recursive: true, mode: 0o700 });
+  mkdirSync(paths.server, { recursive: true, mode: 0o700 });
+  mkdirSync(paths.run, { recursive: true, mode: 0o700 });
+  if (user === undefined) return;
+  give(paths.server, user.uid, user.gid, 0o700);
+  // A collector that has given up its capabilities gets to the server's socket as a member of the group, which files inherit here.
+  give(paths.run, user.uid, process.getgid?.() ?? 0, 0o2750);
+}
+
+function give(folder: string, uid: number, gid: number, mode: number): void {
+  const found = lstatSync(folder);
+  if (!found.isDirectory()) throw new OptionError(`${folder} is no folder`);
+  if (found.uid !== uid || found.gid !== gid) chownSync(folder, uid, gid);
+  chmodSync(folder, mode);
+}
+
+/** The server passes through every folder above its own. */
+function requireReachable(folder: string, { name, uid, gid }: ServiceUser): void {
+  for (let at = folder; ; at = dirname(at)) {
+    const { uid: owner, gid: group, mode } = statSync(at);
+    const needed = owner === uid ? 0o100 : group === gid ? 0o010 : 0o001;
+    if ((mode & needed) === 0)
+      throw new OptionError(
+        `user ${name} cannot pass through ${at} (mode ${(mode & 0o7777).toString(8)}): chmod o+x, or choose another folder`,
+      );
+    if (at === '/') return;
+  }
+}
+
+/** Whoever may rename its parts could make root write elsewhere. */
+function requireSafe(folder: string): void {
+  const { uid, mode } = lstatSync(folder);
+  const own = process.getuid?.() ?? 0;
+  if (uid !== own && uid !== 0)
+    throw new OptionError(`${folder} belongs to user ${uid}: it has to belong to the collector's`);
+  if ((mode & 0o022) !== 0) throw new OptionError(`${folder} may be written by others: chmod go-w ${folder}`);
+}

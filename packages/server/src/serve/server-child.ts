@@ -1,0 +1,123 @@
+/** The server as a child of the collector: started, started again when it dies, and ended. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { ServerSettings } from './settings.js';
+
+/** How to run a server. */
+export interface ServerChildOptions {
+  /** A program and its arguments. It reads its settings as a line of JSON from standard input. */
+  readonly command: readonly [program: string, ...args: string[]];
+  readonly settings: ServerSettings;
+  /** Reports that it ended, and when it is started again. */
+  readonly onProblem: (message: string) => void;
+}
+
+const LEAST_WAIT_MS = 200;
+const MOST_WAIT_MS = 10_000;
+/** A server that ran for this long starts with the least wait again. */
+const STEADY_MS = 30_000;
+/** The time in which it has to end in order. */
+const STOP_MS = 20_000;
+/** It is tried so often before it has ever worked. */
+const MOST_DEATHS = 3;
+/** Its exit status where the configuration is wrong: another start would end in the same way. */
+const USAGE_STATUS = 2;
+
+/** Keeps a server running. */
+export class ServerChild implements AsyncDisposable {
+  readonly #options: ServerChildOptions;
+  readonly #failed: (error: Error) => void;
+  /** Rejects when the server cannot run at all. */
+  readonly failure: Promise<never>;
+  #settings: ServerSettings;
+  #child: ChildProcess | undefined;
+  #ended: Promise<void> = Promise.resolve();
+  #waitMs = LEAST_WAIT_MS;
+  #timer: NodeJS.Timeout | undefined;
+  #isStopping = false;
+  #deaths = 0;
+  #hasWorked = false;
+
+  constructor(options: ServerChildOptions) {
+    this.#options = options;
+    this.#settings = options.settings;
+    let failed: (error: Error) => void = () => {};
+    this.failure = new Promise<never>((_, reject) => {
+      failed = reject;
+    });
+    this.failure.catch(() => {});
+    this.#failed = failed;
+    this.#start();
+  }
+
+  /** Its process id; undefined while none runs. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** A collector's batches are being taken: from now on it is started again however often it dies. */
+  works(): void {
+    this.#hasWorked = true;
+  }
+
+  /** Starts it anew with other settings. What is collected meanwhile waits. */
+  async restart(settings: ServerSettings): Promise<void> {
+    this.#settings = settings;
+    await this.#stop();
+    this.#start();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stop();
+  }
+
+  #start(): void {
+    this.#isStopping = false;
+    const [program, ...args] = this.#options.command;
+    const child = spawn(program, args, { stdio: ['pipe', 'inherit', 'inherit'] });
+    const started = performance.now();
+    this.#child = child;
+    // It may end before it has read anything.
+    child.stdin?.on('error', () => {});
+    child.stdin?.write(`${JSON.stringify(this.#settings)}\n`);
+    this.#ended = new Promise((resolve) => {
+      child.once('error', (error) => {
+        this.#child = undefined;
+        this.#failed(error);
+        resolve();
+      });
+      child.once('exit', (code, signal) => {
+        this.#child = undefined;
+        resolve();
+        if (!this.#isStopping) this.#died(code, signal, performance.now() - started);
+      });
+    });
+  }
+
+  #died(code: number | null, signal: string | null, ranMs: number): void {
+    this.#deaths++;
+    const isHopeless = !this.#hasWorked && this.#deaths >= MOST_DEATHS;
+    if (code === USAGE_STATUS || isHopeless) {
+      this.#failed(new Error('the server does not start: see what it said'));
+      return;
+    }
+    if (ranMs >= STEADY_MS) this.#waitMs = LEAST_WAIT_MS;
+    const how = signal === null ? `ended with status ${code}` : `was ended by ${signal}`;
+    this.#options.onProblem(`the server ${how}; it is started again in ${this.#waitMs / 1000} s`);
+    this.#timer = setTimeout(() => this.#start(), this.#waitMs);
+    this.#waitMs = Math.min(MOST_WAIT_MS, this.#waitMs * 2);
+  }
+
+  async #stop(): Promise<void> {
+    this.#isStopping = true;
+    clearTimeout(this.#timer);
+    const child = this.#child;
+    if (child === undefined) return;
+    child.stdin?.end('stop\n');
+    const timer = setTimeout(() => {
+      this.#options.onProblem('the server does not end: it is killed');
+      child.kill('SIGKILL');
+    }, STOP_MS);
+    await this.#ended;
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,61 @@
+/** The server's process: takes its settings from the collector, gives its privileges up, and runs. */
+import type { Readable } from 'node:stream';
+import { setTimeout as wait } from 'node:timers/promises';
+import { readControl } from './control-input.js';
+import { announceServer, endEarlierServer } from './earlier-server.js';
+import { servePaths } from './paths.js';
+import { becomeUser } from './service-user.js';
+import { WeirServer } from './weir-server.js';
+
+/** The surroundings of the server. */
+export interface ServerHost {
+  /** Standard input, where the collector writes the settings. */
+  readonly input: Readable;
+  /** Prints a line for whoever runs the service. */
+  readonly say: (line: string) => void;
+  /** Resolves when a signal asks the process to end. */
+  readonly signalled: Promise<unknown>;
+}
+
+/** The time that a collector has to end after a signal to the server. */
+const SIGNAL_MS = 15_000;
+/** A server whose collector has died, and that no other is connected to, ends after this time. */
+const ALONE_MS = 60_000;
+const STEP_MS = 1_000;
+
+/**
+ * Runs until the collector asks for the end, a signal does, or no collector has come back for a minute.
+ *
+ * @throws OptionError, HistoryError, Error of the system
+ */
+export async function runServer({ input, say, signalled }: ServerHost): Promise<void> {
+  const control = await readControl(input);
+  const { config, user, version } = control.settings;
+  const paths = servePaths(config.folder);
+  process.umask(0o077);
+  if (user !== undefined) becomeUser(user);
+  await endEarlierServer(paths, process.getuid?.() ?? 0);
+  await using server = await WeirServer.start({
+    config: { ...config, folder: paths.server },
+    version,
+    ingest: paths.socket,
+    // Its folder gives it the collector's group.
+    ingestMode: 0o660,
+    onProblem: say,
+  });
+  using _announced = announceServer(paths);
+  for (const { address, port, family } of server.addresses)
+    say(`answers at ${family === 'IPv6' ? `[${address}]` : address}:${port}`);
+  // The collector gets the same signal from a service manager, and hands over what it has.
+  const lastBatches = () =>
+    Promise.race([control.stopped, control.orphaned, wait(SIGNAL_MS, undefined, { ref: false })]);
+  await Promise.race([
+    control.stopped,
+    signalled.then(lastBatches),
+    control.orphaned.then(() => untilAlone(server)),
+  ]);
+}
+
+async function untilAlone(server: WeirServer): Promise<void> {
+  while (server.idleMs < ALONE_MS) await wait(STEP_MS);
+}
