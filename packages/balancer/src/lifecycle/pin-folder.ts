@@ -16,7 +16,6 @@ import {
   statSync,
   unlinkSync,
 } from 'node:fs';
-import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import {
   type ArrayMap,
@@ -28,18 +27,14 @@ import {
   OptionError,
   openPinnedLink,
   openPinnedMap,
-  SyscallError,
   type UpdatableLink,
 } from '@weir/ebpf';
-import { syscallRaw } from '@weir/ebpf/sys';
+import { tryLock } from '@weir/ebpf/sys';
 
 /** The default folder of pinned balancers. */
 export const defaultPinRoot = '/sys/fs/bpf/weir';
 
 const BPF_FS_MAGIC = 0xcafe4a11;
-const LOCK_EX = 2;
-const LOCK_NB = 4;
-const { EWOULDBLOCK } = constants.errno;
 /** Bytes of an element of the map that holds the state. */
 const chunkBytes = 4096;
 
@@ -74,15 +69,14 @@ export class PinFolder implements Disposable {
     for (;;) {
       mkdirSync(path, { recursive: true, mode: 0o700 });
       const lock = openSync(path, fileConstants.O_RDONLY | fileConstants.O_DIRECTORY);
-      const result = syscallRaw('flock', lock, LOCK_EX | LOCK_NB);
+      const isLocked = tryLock(lock);
       const stats = fstatSync(lock);
-      if (result >= 0 && inodeOf(path) === stats.ino) return new PinFolder(path, lock);
+      if (isLocked && inodeOf(path) === stats.ino) return new PinFolder(path, lock);
       closeSync(lock);
-      if (result === -EWOULDBLOCK)
+      if (!isLocked)
         throw new EbpfError(
           `${name} is run by ${holder(stats)} already: one process at a time can have ${path}`,
         );
-      if (result < 0) throw new SyscallError('flock', -result, path);
       // The last owner removed the folder meanwhile: create a new one.
     }
   }
