@@ -215,6 +215,19 @@ describe('weir serve', () => {
     assert.ok(losses[0]!.since! < losses[0]!.time, 'the loss has a span');
   });
 
+  it('refuses a folder that another has, which goes on', async () => {
+    using netns = new TestNetns();
+    using serve = new Serve(netns);
+    await serve.ready();
+    const { server } = serve;
+    using second = new WeirProcess(serve.args);
+    const { status, stderr } = await second.ended;
+    assert.equal(status, 2);
+    assert.match(stderr, /^weir: another weir serve has .*\n$/);
+    assert.equal(serve.server, server);
+    await (await serve.history()).close();
+  });
+
   it('refuses a folder that others may write to, a user that is not there, and root', async () => {
     using netns = new TestNetns();
     const refused = async (...more: readonly string[]) => {

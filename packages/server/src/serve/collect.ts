@@ -12,7 +12,7 @@ import { type ConnectionState, IngestClient } from '../ingest/ingest-client.js';
 import { PROTOCOLS } from '../wire/versions.js';
 import { endEarlierServer } from './earlier-server.js';
 import { servePaths } from './paths.js';
-import { prepareFolder } from './prepare-folder.js';
+import { claimFolder, prepareFolder } from './prepare-folder.js';
 import { ServerChild } from './server-child.js';
 import { serviceUser } from './service-user.js';
 
@@ -61,11 +61,16 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
   const paths = servePaths(config.folder);
   const user = process.getuid?.() === 0 ? serviceUser(config.user) : undefined;
   prepareFolder(paths, user);
+  using _claim = claimFolder(paths.folder);
   await endEarlierServer(paths, user?.uid ?? process.getuid?.() ?? 0);
   const row = readHostRow();
   using details = new HostDetails(config.record);
   if (details.problem !== undefined) say(details.problem);
-  await using tracer = host.start({ ...request.tracer, udp: config.record.udp });
+  await using tracer = host.start({
+    ...request.tracer,
+    udp: config.record.udp,
+    maxConnections: config.record.maxConnections,
+  });
   const client = new IngestClient({
     path: paths.socket,
     versions: { protocols: PROTOCOLS, version, schema: SCHEMA_VERSION },
@@ -79,6 +84,12 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
   });
   let server: ServerChild | undefined;
   let isKept = false;
+  let isClosed = false;
+  const closeClient = async () => {
+    if (isClosed) return;
+    isClosed = true;
+    isKept = await client.close(CLOSE_MS);
+  };
   try {
     await using child = new ServerChild({
       command: request.serverCommand,
@@ -104,9 +115,13 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
     try {
       await Promise.race([running, child.failure]);
     } finally {
-      isKept = await client.close(CLOSE_MS);
+      // Where the server failed, what was collected goes to the spool, with a goodbye.
+      await tracer.stop();
+      await running.catch(() => undefined);
+      await closeClient();
     }
   } finally {
+    await closeClient();
     if (!isKept) say('not all that was collected could be stored or kept in the spool');
   }
 }

@@ -1,7 +1,17 @@
 /** Makes the folder of `weir serve`, with an owner for each part. */
-import { chmodSync, chownSync, lstatSync, mkdirSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  statSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { OptionError } from '@weir/ebpf/errors';
+import { tryLock } from '@weir/ebpf/sys';
 import type { ServePaths } from './paths.js';
 import type { ServiceUser } from './service-user.js';
 
@@ -12,7 +22,8 @@ import type { ServiceUser } from './service-user.js';
  * @throws OptionError for a folder that is none, or that others may change; Error of the system
  */
 export function prepareFolder(paths: ServePaths, user: ServiceUser | undefined): void {
-  mkdirSync(paths.folder, { recursive: true, mode: 0o755 });
+  // A umask takes bits away from the mode of mkdir.
+  if (mkdirSync(paths.folder, { recursive: true }) !== undefined) chmodSync(paths.folder, 0o755);
   requireSafe(paths.folder);
   if (user !== undefined) requireReachable(paths.folder, user);
   mkdirSync(paths.spool, { recursive: true, mode: 0o700 });
@@ -42,6 +53,19 @@ function requireReachable(folder: string, { name, uid, gid }: ServiceUser): void
       );
     if (at === '/') return;
   }
+}
+
+/**
+ * Keeps another collector out of a folder, until it is disposed of or the process ends.
+ *
+ * @throws OptionError where one has it
+ */
+export function claimFolder(folder: string): Disposable {
+  const fd = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+  const release = { [Symbol.dispose]: () => closeSync(fd) };
+  if (tryLock(fd)) return release;
+  release[Symbol.dispose]();
+  throw new OptionError(`another weir serve has ${folder}: end it, or choose another --folder`);
 }
 
 /** Whoever may rename its parts could make root write elsewhere. */
