@@ -4,6 +4,7 @@ import { OptionError } from '@weir/ebpf/errors';
 import { userId } from '@weir/ebpf/sys';
 import { filterSource, groupFields, parseTime, parseTimeRange, systemZone } from '@weir/history/query';
 import { type Filter, FilterError, parseFilter } from '@weir/tracer/filter';
+import { nearest } from '@weir/tracer/filter/compile';
 import { splitList } from '../args/values.js';
 import { UsageError } from '../failure.js';
 import type { QueryRequest } from './query-command.js';
@@ -107,28 +108,4 @@ function readFields(text: string): string[] {
     column += name.length + 1;
   }
   return names;
-}
-
-/** The word that differs by at most two letters, or that it begins. */
-function nearest(text: string, words: readonly string[]): string | undefined {
-  const found = words
-    .map((word) => ({ word, distance: distanceOf(text.toLowerCase(), word) }))
-    .sort((a, b) => a.distance - b.distance)[0]!;
-  if (found.distance <= Math.min(2, found.word.length / 2)) return found.word;
-  return text.length < 2 ? undefined : words.find((word) => word.startsWith(text.toLowerCase()));
-}
-
-/** Letters to add, remove or replace. Long texts are far from every word. */
-function distanceOf(text: string, word: string): number {
-  if (text.length > 2 * word.length + 2) return text.length;
-  let above = Array.from({ length: word.length + 1 }, (_, index) => index);
-  for (const [row, letter] of [...text].entries()) {
-    const line = [row + 1];
-    for (let index = 0; index < word.length; index++) {
-      const replaced = above[index]! + (word[index] === letter ? 0 : 1);
-      line.push(Math.min(replaced, above[index + 1]! + 1, line[index]! + 1));
-    }
-    above = line;
-  }
-  return above[word.length]!;
 }

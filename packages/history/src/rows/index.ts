@@ -13,7 +13,7 @@ export {
   type Writable,
 } from './connection-values.js';
 export { type EndContext, type EndRecord, endRow } from './end-row.js';
-export { type FlowNumbers, flowIdOf, flowNumbers, nameValue, TimeReader, timeText } from './parts.js';
+export { type FlowNumbers, flowIdOf, flowNumbers, idText, nameValue, TimeReader, timeText } from './parts.js';
 export {
   type EndpointRecord,
   endRecord,

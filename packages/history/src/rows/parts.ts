@@ -55,3 +55,8 @@ const plainName = /^[^\\\ud800-\udfff]*$/;
 export function nameValue(name: string): string {
   return plainName.test(name) ? name : escapeName(name);
 }
+
+/** 64 bits as records show them: 16 hexadecimal digits. */
+export function idText(id: bigint): string {
+  return id.toString(16).padStart(16, '0');
+}

@@ -1,6 +1,6 @@
 /** Rows as the objects that JSON shows: with the fields of records. Pure. */
 import type { EndRow, LossRow, OpenRow } from '../schema/index.js';
-import { flowIdOf, timeText } from './parts.js';
+import { flowIdOf, idText, timeText } from './parts.js';
 
 /** An end of a connection. */
 export interface EndpointRecord {
@@ -63,10 +63,6 @@ type Json = Record<string, unknown>;
 /** The columns that have a value. */
 function known<R extends object>(row: R, names: readonly (keyof R & string)[]): Json {
   return Object.fromEntries(names.flatMap((name) => (row[name] === undefined ? [] : [[name, row[name]]])));
-}
-
-function idText(id: bigint): string {
-  return id.toString(16).padStart(16, '0');
 }
 
 function connection(row: Row, cpu?: number): Json {

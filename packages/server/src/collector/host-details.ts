@@ -10,6 +10,7 @@ import {
   PeerNames,
   Processes,
   Services,
+  serviceOf,
 } from '@weir/tracer/enrich';
 
 /** Which details are wanted. */
@@ -63,13 +64,8 @@ export class HostDetails implements Disposable {
       pid === undefined || startTicks === undefined
         ? undefined
         : this.#processes?.details(pid, comm, { startTicks });
-    const nameOf = ({ port }: { readonly port: number }) => this.#services?.name(port, transport);
-    const service =
-      direction === 'outbound'
-        ? nameOf(peer)
-        : direction === 'inbound'
-          ? nameOf(local)
-          : (nameOf(peer) ?? nameOf(local));
+    const socket = { local, peer, network: { transport }, ...(direction !== undefined && { direction }) };
+    const service = this.#services && serviceOf(socket, this.#services);
     return {
       process: found && (this.#containerNames?.addTo(found) ?? found),
       service,

@@ -1,10 +1,10 @@
 /** Adds details to records that the kernel does not know: of processes, names of services and of peers. */
-import type { Endpoint, LostRecord, TraceRecord } from '../records/record.js';
+import type { Endpoint, LostRecord, TraceRecord, UdpFlowRecord } from '../records/record.js';
 import type { ContainerNames } from './containers/container-names.js';
 import type { PeerNames } from './peer-names.js';
 import type { Processes, ProcessMoment } from './processes.js';
 import type { ProcessDetails } from './procfs.js';
-import type { Services } from './services.js';
+import type { Services, Transport } from './services.js';
 
 /** A record with details that were found on the host. Unknown details are absent. */
 export type EnrichedRecord = TraceRecord & {
@@ -76,14 +76,14 @@ function momentOf(record: Exclude<TraceRecord, LostRecord>): ProcessMoment {
   }
 }
 
-/** Where it is not known which side serves, the one whose port has a name. */
-function serviceOf(
-  {
-    direction,
-    local,
-    peer,
-    network,
-  }: Pick<Extract<TraceRecord, { peer: Endpoint }>, 'direction' | 'local' | 'peer' | 'network'>,
+/** What says which side serves. */
+export type ServingSocket = Pick<UdpFlowRecord, 'direction' | 'local' | 'peer'> & {
+  readonly network: { readonly transport: Transport };
+};
+
+/** The name of the port that serves; where it is not known which side does, the one whose port has a name. */
+export function serviceOf(
+  { direction, local, peer, network }: ServingSocket,
   services: Services,
 ): string | undefined {
   const nameOf = ({ port }: Endpoint) => services.name(port, network.transport);

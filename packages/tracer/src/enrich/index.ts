@@ -11,7 +11,13 @@ export {
   type ContainerNamesOptions,
 } from './containers/container-names.js';
 export type { ContainerNameDetails } from './containers/names.js';
-export { type EnrichedRecord, Enricher, type EnricherOptions } from './enricher.js';
+export {
+  type EnrichedRecord,
+  Enricher,
+  type EnricherOptions,
+  type ServingSocket,
+  serviceOf,
+} from './enricher.js';
 export { NewProcesses, type NewProcessReader } from './new-processes.js';
 export { PeerNames, type PeerNamesOptions } from './peer-names.js';
 export { inInitialPidNamespace } from './pid-namespace.js';

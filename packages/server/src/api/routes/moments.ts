@@ -1,8 +1,8 @@
 /** What was open at a moment, and what was lost in a range. */
-import { timeText } from '@weir/history/rows';
+import { idText, timeText } from '@weir/history/rows';
 import { z } from 'zod';
 import { type Route, route } from '../route.js';
-import { coverageOf, idText, openOf } from '../row-json.js';
+import { coverageOf, openOf } from '../row-json.js';
 import {
   filterOf,
   filterText,
