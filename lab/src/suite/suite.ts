@@ -125,7 +125,7 @@ function exitMessage(status: number): string {
   return `the process ended with status ${status}${cause}`;
 }
 
-/** The summary: a line a suite, and every failure in full before it. */
+/** The summary: a line a suite; before it every failure in full, and then once more in a line, which a shortened log keeps. */
 export function formatSummary(results: readonly SuiteResult[]): string {
   const lines: string[] = [];
   for (const { name, failures } of results) {
@@ -137,6 +137,10 @@ export function formatSummary(results: readonly SuiteResult[]): string {
     }
   }
   for (const { name, skips } of results) for (const skip of skips) lines.push(`skipped [${name}] ${skip}`);
+  for (const { name, failures } of results) {
+    for (const { file, name: test, detail } of failures)
+      lines.push(`failed [${name}] ${file}: ${test}: ${detail.trim().split('\n', 1)[0]}`);
+  }
   const total = (key: 'passed' | 'failed' | 'skipped') =>
     results.reduce((sum, result) => sum + result[key], 0);
   const row = (...cells: readonly (string | number)[]) =>

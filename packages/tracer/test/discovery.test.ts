@@ -218,6 +218,22 @@ describe('the fields of a task', () => {
     }
   });
 
+  it('are not mistaken for what the tasks behind them in memory hold by chance', () => {
+    for (const distance of [56, 64]) {
+      const random = new Random(124);
+      const layout = { ...randomLayout(random), pid: 1008, tgid: 1012, group_leader: 1008 + distance };
+      const kernel = new SyntheticKernel(layout, random);
+      const leader = kernel.tasks[0]!.image;
+      for (const { image } of kernel.tasks)
+        new DataView(image.bytes.buffer).setBigUint64(7216, leader.address, true);
+      const address = leader.address + 7216n;
+      kernel.taskCopies.set(address, new Image(address, leader.bytes.slice(7216, 7728), [true, true]));
+      const found = solve(kernel.observations).found.find(({ field }) => field === 'group_leader');
+      assert.equal(found?.offset, layout.group_leader);
+      assert.deepEqual([found.how, found.candidates], ['structure', 2]);
+    }
+  });
+
   it('do not lead to a task of another process, or to one that leads elsewhere', () => {
     for (const field of ['pid', 'group_leader'] as const) {
       const kernel = synthetic(123);

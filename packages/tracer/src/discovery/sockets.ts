@@ -169,10 +169,15 @@ export class TestSocket implements Disposable {
     }
   }
 
-  /** Sends a FIN; the other direction stays. @throws SyscallError */
-  endSending(): void {
-    const sendingSide = 1;
-    syscall('shutdown', this.fd, sendingSide);
+  /**
+   * Ends directions; the end of the sending one sends a FIN.
+   *
+   * @param directions Bits of `sk_shutdown`: 1 receiving, 2 sending.
+   * @throws SyscallError
+   */
+  shutdown(directions: number): void {
+    // SHUT_RD, SHUT_WR and SHUT_RDWR (shutdown(2)) are one less.
+    syscall('shutdown', this.fd, directions - 1);
   }
 
   /** @param values Each four bytes: an int, or the members of a struct. @throws SyscallError */

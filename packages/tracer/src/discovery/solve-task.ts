@@ -6,6 +6,11 @@ import { pointersIn } from './solve-pointers.js';
 
 const POINTER = 8;
 const ID = 4;
+/**
+ * Bytes between the ids and `group_leader`: `real_parent`, `parent`, `children` and `sibling`, before which kernels with a
+ * stack protector have `stack_canary` (struct task_struct in include/linux/sched.h, the same since 4.16).
+ */
+const PARENTS: readonly number[] = [6 * POINTER, 7 * POINTER];
 
 /** A place where all threads have the same pointer. */
 interface LeaderCandidate {
@@ -109,6 +114,11 @@ function solveLeader(findings: Findings): void {
     .filter(({ task, targets: [self] }) => holds(self, (copy) => copy.u64(0) === task))
     .filter(({ targets: [, ids] }) => holds(ids, (copy) => copy.u32(0) === tgid && copy.u32(ID) === tgid))
     .map(({ offset }) => offset);
-  if (hasThread(tasks)) findings.decide('group_leader', offsets, 'pointer');
+  // Images reach into the tasks that follow in memory, where by chance the same pointer can stand for all threads.
+  const behindIds = Math.ceil(((idOffsets(tasks)[0] ?? 0) + 2 * ID) / POINTER) * POINTER;
+  const near = offsets.filter((offset) => PARENTS.includes(offset - behindIds));
+  if (offsets.length > 1 && near.length === 1)
+    findings.add('group_leader', near[0]!, 'structure', offsets.length);
+  else if (hasThread(tasks)) findings.decide('group_leader', offsets, 'pointer');
   else findings.miss('group_leader', 'no second thread could be looked at');
 }

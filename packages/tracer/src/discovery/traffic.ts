@@ -21,7 +21,7 @@ const QUIET_WITHIN_MS = 1500;
 /** Corked bytes are kept back for 200 ms (TCP_RTO_MIN), give or take a tick of the kernel's clock. */
 const CORKED_FOR_MS = 150;
 /** Bits of sk_shutdown. */
-const Shutdown = { receiving: 1, sending: 2 } as const;
+const Shutdown = { receiving: 1, sending: 2, both: 3 } as const;
 /** Bytes of payload in a segment: small, so that few bytes are many segments. */
 export const SEGMENT = 536;
 
@@ -41,7 +41,10 @@ export function makeKnownTraffic(
     lose(connection, losses[index]!);
   });
   for (const connection of connections) waitUntilQuiet(connection);
-  for (const connection of connections) observeBoth(experiment, connection);
+  // A byte of a processor's number, as in sk_napi_id, follows the others by chance.
+  connections.forEach((connection, index) => {
+    observeBoth(experiment, connection, index === 0 ? Shutdown.both : Shutdown.sending);
+  });
 }
 
 function open(experiment: Experiment, client: BoundProbeSocket, listener: BoundProbeSocket): Connection {
@@ -99,12 +102,14 @@ function waitUntilQuiet({ client, server }: Connection): void {
   if (!waitUntil(quiet, QUIET_WITHIN_MS)) throw new Error('a connection over loopback did not get quiet');
 }
 
-/** The client's end when it ends its sending side, then the server's when it aborts: no end stays in TIME_WAIT. */
-function observeBoth(experiment: Experiment, { client, server, peer }: Connection): void {
+/** The client's end when it ends its sending side or both, then the server's when it aborts: no end stays in TIME_WAIT. */
+function observeBoth(experiment: Experiment, { client, server, peer }: Connection, shutdown: number): void {
   const { socket, sk, local } = client;
-  const clientKnown = { ...pairKnown(socket.family, local, peer), shutdown: Shutdown.sending };
+  const clientKnown = { ...pairKnown(socket.family, local, peer), shutdown };
   observeQuiet(experiment, socket, clientKnown, () =>
-    experiment.before({ sk, from: TcpState.established, to: TcpState.fin_wait1 }, () => socket.endSending()),
+    experiment.before({ sk, from: TcpState.established, to: TcpState.fin_wait1 }, () =>
+      socket.shutdown(shutdown),
+    ),
   );
   const heard = () => tcpInfo(server).state === TcpState.close_wait;
   if (waitUntil(heard, CONNECTED_WITHIN_MS)) {
