@@ -193,6 +193,22 @@ describe('moments', () => {
     const [connection] = answer.connections as [Json];
     assert.equal(connection.started, '1970-01-01T00:00:00.000000000Z');
     assert.equal(connection.state, 'established');
+    assert.equal(asked[0]![1].figures, 'look');
+  });
+
+  it('show the rates at a moment where they are asked for and known', async () => {
+    const { event: _, closed_by: _closed, interval_rows: _rows, ...open } = endRow(1);
+    const { history } = fakeHistory({});
+    await using api = await startApi({
+      history: {
+        ...history,
+        openAt: async ({ figures }) =>
+          answerOf({ rows: figures === 'moment' ? [{ ...open, send_rate: 1.5 }] : [], count: 1 }),
+      },
+    });
+    const answer = await json(await api.get('/open-at?at=-1m&figures=moment'));
+    const [connection] = answer.connections as [Json];
+    assert.deepEqual([connection.send_rate, connection.receive_rate], [1.5, undefined]);
   });
 
   it('know what was lost', async () => {

@@ -1,10 +1,13 @@
 /** What was open at a moment in the past. */
+import type { DuckDBValue } from '@duckdb/node-api';
 import { RowReader, rowColumns } from '../rows/row-reader.js';
+import type { Rates } from '../rows/row-record.js';
 import { endColumns, type OpenRow, openColumns, RECENT } from '../schema/index.js';
 import type { HistoryReader, Session } from '../store/session.js';
 import { type Answer, answer, type QueryLimits } from './answer.js';
 import { always, type Condition, timeValue } from './condition.js';
 import { checkLimit } from './groups.js';
+import { figuresOfLook, figuresOfMoment } from './moment-figures.js';
 
 /** Which moment is wanted. */
 export interface OpenAtQuery extends QueryLimits {
@@ -13,19 +16,29 @@ export interface OpenAtQuery extends QueryLimits {
   readonly where?: Condition;
   /** At most so many, up to 100,000. Default: 10,000. */
   readonly limit?: number;
+  /**
+   * Which figures the connections have. `look` (the default): those of the last look before the moment, or of the end.
+   * `moment`: those of the moment itself, with rates; between two looks, traffic is taken to be even. What cannot be known is
+   * absent, and without a look after the moment, figures are those of the one before it, without rates.
+   */
+  readonly figures?: 'look' | 'moment';
 }
+
+/** A connection that was open, with its rates at the moment where these were asked for and are known. */
+export type OpenConnection = OpenRow & Rates;
 
 /** The connections that were open. */
 export interface OpenAt {
-  /** In order of their beginning, the oldest first. Figures are those of the last look before the moment, or of the end. */
-  readonly rows: readonly OpenRow[];
+  /** In order of their beginning, the oldest first. */
+  readonly rows: readonly OpenConnection[];
   /** How many there were. */
   readonly count: number;
 }
 
-/** What identifies a connection of one boot; of an older one without a number, its ends do. */
-const identity = `host_id, coalesce(flow_ns::VARCHAR || '.' || flow_cpu::VARCHAR,
+/** What identifies a connection on its host and boot; of an older one without a number, its ends do. */
+const flow = `coalesce(flow_ns::VARCHAR || '.' || flow_cpu::VARCHAR,
   concat_ws(' ', netns, transport, local_address, local_port, peer_address, peer_port))`;
+const identity = `host_id, ${flow}`;
 
 const LAST = 2n ** 63n - 2n;
 
@@ -42,6 +55,8 @@ export function queryOpenAt(reader: HistoryReader, query: OpenAtQuery): Promise<
     const { from, to } = await sweepsAround(session, at);
     const sweeps = { from, to: to + 1n };
     const names = rowColumns(openColumns);
+    const figures =
+      query.figures === 'moment' ? await figuresOfMoment(session, { at, from, flow }) : figuresOfLook;
     const begun = 'make_timestamp_ns(epoch_ns(time) - coalesce(duration_us, 0)::BIGINT * 1000)';
     const fromEnds = names.map((name) => {
       if (name === 'started') return `CASE WHEN duration_us IS NOT NULL THEN ${begun} END AS started`;
@@ -51,28 +66,42 @@ export function queryOpenAt(reader: HistoryReader, query: OpenAtQuery): Promise<
     const ended = `SELECT ${identity} FROM ${session.source('ends', { from, to: at + 1n })} WHERE time >= ? AND time <= ?`;
     const rows = await session.query(
       `WITH seen AS (
-         SELECT ${names.map((name) => `"${name}"`)}, 0 AS is_end FROM ${session.source('opens', sweeps)}
+         SELECT ${names.map((name) => `"${name}"`)}, 0 AS is_end, NULL AS alone_us, NULL AS interval_rows
+         FROM ${session.source('opens', sweeps)}
          WHERE time >= ? AND time <= ? AND coalesce(started, time) <= ?
          UNION ALL
-         SELECT ${fromEnds}, 1 AS is_end FROM ${session.source('ends', sweeps)}
+         SELECT ${fromEnds}, 1 AS is_end, duration_us AS alone_us, interval_rows
+         FROM ${session.source('ends', sweeps)}
          WHERE time > ? AND time <= ? AND event <> 'fail' AND (duration_us IS NULL OR ${begun} <= ?)
        ), one AS (
-         SELECT * FROM seen WHERE (${identity}) NOT IN (${ended})
+         SELECT *, ${flow} AS flow FROM seen WHERE (${identity}) NOT IN (${ended})
          QUALIFY row_number() OVER (PARTITION BY ${identity} ORDER BY time > ?, is_end, abs(epoch_ns(time) - ?::BIGINT)) = 1
-       )
-       SELECT ${names.map((name) => `"${name}"`)}, count(*) OVER () AS n FROM one WHERE ${where.sql}
+       )${figures.with}
+       SELECT ${names.map((name) => figures.column(name))}, ${figures.rates}, count(*) OVER () AS n
+       FROM one ${figures.join} WHERE ${where.sql}
        ORDER BY started NULLS FIRST, monotonic_ns, flow_ns, local_port, peer_port LIMIT ${limit}`,
       [
         ...[timeValue(from), timeValue(to), moment],
         ...[moment, timeValue(to), moment],
         ...[timeValue(from), moment],
         ...[moment, String(at)],
+        ...figures.values,
         ...where.values,
       ],
     );
     const reader = new RowReader(openColumns);
-    return { rows: rows.map((row) => reader.read(row)), count: Number(rows[0]?.at(-1) ?? 0) };
+    return {
+      rows: rows.map((row) => ({ ...reader.read(row), ...ratesOf(row.slice(names.length)) })),
+      count: Number(rows[0]?.at(-1) ?? 0),
+    };
   });
+}
+
+function ratesOf([sent, received]: readonly DuckDBValue[]): Rates {
+  return {
+    ...(sent !== null && { send_rate: sent as number }),
+    ...(received !== null && { receive_rate: received as number }),
+  };
 }
 
 /** Times of the last full sweep up to a moment, and of the first one after it. */

@@ -21,5 +21,6 @@ export {
   lossRecord,
   openRecord,
   type ProcessRecord,
+  type Rates,
   type RowRecord,
 } from './row-record.js';

@@ -31,6 +31,8 @@ export interface RowRecord {
   readonly bytes_received?: number;
   readonly retransmits?: number;
   readonly srtt_us?: number;
+  readonly send_rate?: number;
+  readonly receive_rate?: number;
   readonly [other: string]: unknown;
 }
 
@@ -44,6 +46,12 @@ export interface LossRecord {
   readonly where: string;
   readonly detail?: string;
   readonly host?: string;
+}
+
+/** Bytes a second. */
+export interface Rates {
+  readonly send_rate?: number;
+  readonly receive_rate?: number;
 }
 
 const processColumns = [
@@ -111,9 +119,11 @@ export function endRecord(row: EndRow): RowRecord {
 }
 
 /** A connection that was open. */
-export function openRecord(row: OpenRow): RowRecord {
+export function openRecord(row: OpenRow & Rates): RowRecord {
   const started = row.started === undefined ? {} : { started: timeText(row.started) };
-  return { ...connection(row), ...started, ...known(row, ['state']), ...figures(row) } as Json as RowRecord;
+  const rates = known(row, ['send_rate', 'receive_rate']);
+  const values = { ...connection(row), ...started, ...known(row, ['state']), ...figures(row), ...rates };
+  return values as Json as RowRecord;
 }
 
 /** A loss. */

@@ -1,7 +1,7 @@
 /** Rows of the history as answers show them: with the fields of records. Pure. */
-import type { Answer, Coverage } from '@weir/history/query';
+import type { Answer, Coverage, OpenConnection } from '@weir/history/query';
 import { endRecord, lossRecord, openRecord, timeText } from '@weir/history/rows';
-import type { EndRow, LossRow, OpenRow } from '@weir/history/schema';
+import type { EndRow, LossRow } from '@weir/history/schema';
 import type { z } from 'zod';
 import type { Range } from './history.js';
 import type { endJson, lossJson, openJson } from './schemas/values.js';
@@ -31,6 +31,6 @@ export function endOf(row: EndRow): z.input<typeof endJson> {
 }
 
 /** A connection that was open. */
-export function openOf(row: OpenRow): z.input<typeof openJson> {
+export function openOf(row: OpenConnection): z.input<typeof openJson> {
   return openRecord(row) as z.input<typeof openJson>;
 }

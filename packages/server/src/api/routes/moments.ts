@@ -34,6 +34,12 @@ function openAtRoute({ limits }: RouteServices): Route {
       zone,
       source,
       filter: filterText,
+      figures: z
+        .enum(['look', 'moment'])
+        .default('look')
+        .describe(
+          'look: figures of the last look before the moment. moment: those of the moment itself, with rates; between two looks, traffic is taken to be even.',
+        ),
       limit: numberText(1, limits.rows)
         .prefault(String(Math.min(10_000, limits.rows)))
         .describe(`At most so many, up to ${limits.rows}.`),
@@ -46,7 +52,8 @@ function openAtRoute({ limits }: RouteServices): Route {
     }),
     handle: async ({ history, query, signal }) => {
       const at = momentOf(query.at, query);
-      const answer = await history.openAt({ at, limit: query.limit, signal, ...filterOf(query, openRows) });
+      const { limit, figures } = query;
+      const answer = await history.openAt({ at, limit, figures, signal, ...filterOf(query, openRows) });
       const { rows, count } = answer.result;
       return { ...coverageOf(answer), at: timeText(at), count, connections: rows.map(openOf) };
     },

@@ -134,4 +134,6 @@ export const openJson = z.strictObject({
   started: time.exactOptional().describe('Absent where it was opened before the collector began.'),
   state: name,
   ...figuresJson,
+  send_rate: number.describe('Bytes a second at the moment; absent where not asked for or not known.'),
+  receive_rate: number.describe('Bytes a second at the moment; absent where not asked for or not known.'),
 });
