@@ -100,9 +100,32 @@ describe('a history', () => {
         since: HOUR + 60n * second,
         time: HOUR + 90n * second,
         place: 'collector',
-        detail: 'the collector ended without a goodbye',
+        detail:
+          'the collector ended without a goodbye; what was lost in the ring in the 12 s before is not known either',
       },
     ]);
+  });
+
+  test('records batches that never came as a loss of unknown size, unless they were counted elsewhere', async (context) => {
+    const store = await openStore(context);
+    await store.append(batchOf(1));
+    await store.append(batchOf(4));
+    store.skip(batchOf(5));
+    await store.append(batchOf(6));
+    const next = { epoch: 'f'.repeat(32), started: HOUR + 10n * second };
+    await store.append(batchOf(12, next));
+    const losses = await readTable(store, 'losses', 'time, place');
+    const detail = (which: string) =>
+      `${which} of a collector never came: it ended while they waited, or its spool was damaged`;
+    const lost = { host_id: 7n, place: 'history' };
+    assert.deepEqual(
+      losses.filter(({ place }) => place === 'history'),
+      [
+        { ...lost, since: HOUR + second, time: HOUR + 4n * second, detail: detail('batches 2 to 3') },
+        { ...lost, since: HOUR + 10n * second, time: HOUR + 12n * second, detail: detail('batches 1 to 11') },
+      ],
+    );
+    assert.equal(losses.length, 3);
   });
 
   test('gives an hour whose rows come late a second segment', async (context) => {

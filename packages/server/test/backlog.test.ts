@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -30,6 +30,11 @@ function setUp(memoryBytes: number, spool?: Spool) {
 /** Sends batches with one connection each. */
 function send(sender: BatchSender, from: number, to: number): boolean[] {
   return range(from, to).map((i) => sender.send(contentOf(i, [endRow(i)])));
+}
+
+function copyOf(path: string): string {
+  cpSync(path, `${path}-copy`, { recursive: true });
+  return `${path}-copy`;
 }
 
 function range(from: number, to: number): number[] {
@@ -137,6 +142,48 @@ describe('a backlog', () => {
     const batches = drain(backlog);
     assert.deepEqual(connections(batches), range(1, 22));
     assert.deepEqual(batches.at(-1)!.epoch, next.epoch);
+  });
+
+  it('is whole in the spool while no server takes batches, and in order whatever comes then', () => {
+    const counts = [0, 1, 3, 20];
+    for (const taken of counts) {
+      const left = mkdtempSync(join(folder, 'killed-'));
+      const options = { folder: left, maxBytes: 1e6, fileBytes: 4000 };
+      using spool = new Spool(options);
+      const { backlog, sender } = setUp(6000, spool);
+      send(sender, 0, 4);
+      for (const _ of range(0, 2)) backlog.next();
+      backlog.wait();
+      send(sender, 4, 20);
+      // As if it had been killed: another process reads the same files.
+      using found = new Spool({ ...options, folder: copyOf(left) });
+      assert.deepEqual(connections(drain(setUp(6000, found).backlog)), range(0, 20));
+      backlog.resume();
+      for (const _ of range(0, taken)) {
+        const { summary } = backlog.next()!;
+        backlog.acknowledge(summary.epoch, summary.number);
+      }
+      send(sender, 20, 30);
+      backlog.wait();
+      send(sender, 30, 32);
+      backlog.resume();
+      assert.deepEqual(connections(drain(backlog)), range(taken, 32));
+      assert.deepEqual(readdirSync(left), []);
+    }
+  });
+
+  it('keeps in memory what the spool cannot take while no server does', () => {
+    using spool = openSpool();
+    const { backlog, sender } = setUp(1e6, spool);
+    rmSync(folder, { recursive: true });
+    backlog.wait();
+    assert.ok(send(sender, 0, 5).every(Boolean));
+    mkdirSync(folder);
+    assert.ok(send(sender, 5, 8).every(Boolean));
+    backlog.wait();
+    backlog.resume();
+    assert.deepEqual(connections(drain(backlog)), range(0, 8));
+    assert.deepEqual(readdirSync(folder), []);
   });
 
   it('cannot keep what is in memory without a spool, and says so', () => {

@@ -156,6 +156,23 @@ describe('the collector', () => {
     assert.deepEqual([loss?.count, loss?.place, loss?.time], [3, 'ring', 1_795_701_600_000_000_001n]);
   });
 
+  test('gives a loss the span since the look before, or since it began', async () => {
+    const batches = await collect(async (tracer) => {
+      const nowNs = clock.monotonicNs();
+      for (const afterNs of [1e9, 60e9])
+        tracer.emit({
+          event: 'lost',
+          time: '2026-11-26T14:00:00.000000000Z',
+          monotonic_ns: nowNs + afterNs,
+          ...{ count: 3, where: 'ring' },
+        });
+    });
+    const losses = batches.flatMap(({ losses = [] }) => losses);
+    const [first, second] = losses.map(({ since, time }) => Number(time - since!));
+    assert.ok(first! >= 1e9 && first! < 2e9, `${first}`);
+    assert.equal(second, 12e9);
+  });
+
   test('leaves out what is not wanted', async () => {
     const wants = { record: () => false, connection: () => false };
     const batches = await collect(

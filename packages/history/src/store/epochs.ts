@@ -15,6 +15,8 @@ interface Epoch {
 /** The stored epochs. */
 export class Epochs {
   readonly #known = new Map<string, Epoch>();
+  /** Numbers that this process has passed over. */
+  readonly #skipped = new Map<string, number>();
   #last: Epoch | undefined;
 
   static async load(connection: DuckDBConnection): Promise<Epochs> {
@@ -55,8 +57,33 @@ export class Epochs {
     return number <= this.lastNumber(epoch);
   }
 
-  /** The loss that comes with the first batch of an epoch, where the one before did not end in order. */
-  lossBefore(batch: Batch): LossRow | undefined {
+  /** The losses that come with a batch: the time before its epoch, and batches before it that never came. */
+  lossesBefore(batch: Batch): LossRow[] {
+    return [this.#lossBeforeEpoch(batch), this.#lossOfBatches(batch)].filter((loss) => loss !== undefined);
+  }
+
+  /** A batch will never be stored, and whoever made it has counted that. */
+  skip({ epoch, number }: Pick<Batch, 'epoch' | 'number'>): void {
+    this.#skipped.set(epoch, Math.max(number, this.#skipped.get(epoch) ?? 0));
+  }
+
+  /** Batches wait in the memory of a collector, and later ones in its spool, which alone outlives it. */
+  #lossOfBatches({ epoch, number, host_id, started, time }: Batch): LossRow | undefined {
+    const first = Math.max(this.lastNumber(epoch), this.#skipped.get(epoch) ?? 0) + 1;
+    // A history that knows no run at all has been begun anew.
+    if (number <= first || this.#last === undefined) return undefined;
+    const which = number === first + 1 ? `batch ${first}` : `batches ${first} to ${number - 1}`;
+    return {
+      host_id,
+      since: this.#known.get(epoch)?.time ?? started,
+      time,
+      place: 'history',
+      detail: `${which} of a collector never came: it ended while they waited, or its spool was damaged`,
+    };
+  }
+
+  /** Comes with the first batch of an epoch, where the one before did not end in order. */
+  #lossBeforeEpoch(batch: Batch): LossRow | undefined {
     const last = this.#last;
     if (last === undefined || last.goodbye || this.#known.has(batch.epoch)) return undefined;
     // A clock that was set back in between makes the span run backwards.
@@ -67,7 +94,9 @@ export class Epochs {
       since,
       time,
       place: 'collector',
-      detail: 'the collector ended without a goodbye',
+      // The tracer looks for such losses every ten seconds.
+      detail:
+        'the collector ended without a goodbye; what was lost in the ring in the 12 s before is not known either',
     };
   }
 

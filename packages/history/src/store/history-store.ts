@@ -100,6 +100,11 @@ export class HistoryStore implements HistoryReader {
     return this.#epochs.lastNumber(epoch);
   }
 
+  /** A batch will never be stored, and its collector has counted that: the next one leaves no gap. */
+  skip(batch: Pick<Batch, 'epoch' | 'number'>): void {
+    this.#epochs.skip(batch);
+  }
+
   /** Whether it can only be read, from the beginning or since its disk became read-only. */
   get readOnly(): boolean {
     return this.#readOnly;
@@ -131,8 +136,7 @@ export class HistoryStore implements HistoryReader {
     if (this.#epochs.has(batch)) return false;
     const { step, schema } = this.#context;
     const connection = this.#database.appending;
-    const loss = this.#epochs.lossBefore(batch);
-    const losses = [...(loss === undefined ? [] : [loss]), ...(batch.losses ?? [])];
+    const losses = [...this.#epochs.lossesBefore(batch), ...(batch.losses ?? [])];
     const rows = rowsOf({ ...batch, losses });
     await inTransaction(connection, async () => {
       for (const table of Object.keys(schema.tables))

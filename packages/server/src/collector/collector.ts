@@ -1,7 +1,14 @@
 /** The side with privileges: makes rows of what a tracer reports, and hands them over in batches. */
 import { type EndRecord, endRow, type LiveDetails, TimeReader } from '@weir/history/rows';
 import type { HostRow, OpenRow } from '@weir/history/schema';
-import type { Connection, ConnectionsOptions, LiveConnections, TraceRecord, TracerApi } from '@weir/tracer';
+import type {
+  Connection,
+  ConnectionsOptions,
+  LiveConnections,
+  LostRecord,
+  TraceRecord,
+  TracerApi,
+} from '@weir/tracer';
 import type { EnrichedRecord } from '@weir/tracer/enrich';
 import type { BatchContent } from '../spool/batch-sender.js';
 import { BatchBuilder } from './batch-builder.js';
@@ -54,6 +61,8 @@ interface Sweep {
 
 /** Rows that are handed over before the time has come. */
 const MAX_ROWS = 8_192;
+/** The tracer looks for losses every ten seconds, and reports them once it has read what had come until then. */
+const LOSS_SPAN_NS = 12e9;
 
 /** Collects for as long as its tracer runs. */
 export class Collector {
@@ -64,6 +73,7 @@ export class Collector {
   readonly #times = new TimeReader();
   readonly #flushMs: number;
   #flushed: Moment;
+  readonly #beganNs: number;
   #recordNs = 0;
   #recordAt = 0;
   /** The next sweep lists all that is open. */
@@ -81,6 +91,7 @@ export class Collector {
     this.#flushMs = options.flushMs ?? 1_000;
     this.#live = options.tracer.connections(options.connections);
     this.#flushed = this.#moment();
+    this.#beganNs = this.#flushed.monotonicNs;
     this.#batch.addHost(options.host);
   }
 
@@ -118,13 +129,7 @@ export class Collector {
         this.#options.enrich?.(record);
         break;
       case 'lost':
-        this.#batch.addLoss({
-          host_id: this.#options.host.host_id,
-          time: this.#times.read(record.time),
-          since: this.#flushed.time,
-          count: record.count,
-          place: record.where,
-        });
+        this.#lost(record);
         break;
       case 'fd_install':
         break;
@@ -132,6 +137,13 @@ export class Collector {
         this.#end(record);
     }
     if (this.#batch.rows >= MAX_ROWS) this.#flush();
+  }
+
+  #lost({ monotonic_ns, time: text, count, where }: LostRecord): void {
+    const time = this.#times.read(text);
+    const spanNs = Math.min(LOSS_SPAN_NS, Math.max(0, monotonic_ns - this.#beganNs));
+    const since = time - BigInt(Math.round(spanNs));
+    this.#batch.addLoss({ host_id: this.#options.host.host_id, time, since, count, place: where });
   }
 
   #end(record: EndRecord): void {

@@ -152,14 +152,16 @@ class CollectorConnection {
 
   async #store(payload: Buffer): Promise<void> {
     const { store, onBatch } = this.#options;
+    let batch: Batch | undefined;
     try {
-      const batch = decodeBatch(payload);
+      batch = decodeBatch(payload);
       const { epoch, number } = batch;
       const isNew = await store.append(batch);
       this.#socket.write(jsonFrame('ack', { epoch, number }));
       if (isNew) onBatch?.(batch);
     } catch (error) {
       if (!(error instanceof FormatError || error instanceof OptionError)) throw error;
+      if (batch !== undefined) store.skip?.(batch);
       this.#reject(error.message);
     }
   }

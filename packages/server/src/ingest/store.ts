@@ -11,4 +11,6 @@ export interface BatchStore {
    * @throws FormatError, OptionError for a batch that can never be stored; any other error for what may pass
    */
   append(batch: Batch): Promise<boolean>;
+  /** A batch was refused for good, and its collector will count it: that its number is missing is no loss of its own. */
+  skip?(batch: Pick<Batch, 'epoch' | 'number'>): void;
 }

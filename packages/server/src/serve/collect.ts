@@ -71,10 +71,13 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
     udp: config.record.udp,
     maxConnections: config.record.maxConnections,
   });
+  const clock = { monotonicNs: () => Number(monotonicNs()), offsetNs: realtimeOffsetNs };
+  // Not before: what an earlier collector and this one missed ends when the programs are attached.
+  const started = clock.offsetNs() + BigInt(clock.monotonicNs());
   const client = new IngestClient({
     path: paths.socket,
     versions: { protocols: PROTOCOLS, version, schema: SCHEMA_VERSION },
-    epoch: { host_id: row.host_id, epoch: randomBytes(16).toString('hex'), started: row.time },
+    epoch: { host_id: row.host_id, epoch: randomBytes(16).toString('hex'), started },
     spool: { folder: paths.spool, maxBytes: SPOOL_BYTES, fileBytes: SPOOL_FILE_BYTES },
     onState: (state) => {
       if (state.kind === 'connected') server?.works();
@@ -106,7 +109,7 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
       send: (content) => client.send(content),
       enrich: (record) => details.enrich(record),
       details: (connection) => details.connection(connection),
-      clock: { monotonicNs: () => Number(monotonicNs()), offsetNs: realtimeOffsetNs },
+      clock,
     });
     const running = collector.run();
     const kept = host.dropPrivileges();

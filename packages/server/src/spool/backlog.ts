@@ -1,4 +1,7 @@
-/** Batches that the server has not acknowledged, in their order: the oldest in memory, the rest in the spool. */
+/**
+ * Batches that the server has not acknowledged, in their order: the oldest in memory, the rest in the spool. While no server takes
+ * them, all are in the spool, which outlives a process that is killed.
+ */
 import { type BatchSummary, summarizeBatch } from '../wire/decode-batch.js';
 import type { Spool, SpooledBatch } from './spool.js';
 
@@ -6,7 +9,8 @@ import type { Spool, SpooledBatch } from './spool.js';
 export interface BacklogEntry {
   readonly summary: BatchSummary;
   readonly payload: Buffer;
-  readonly spooled: SpooledBatch | undefined;
+  /** Its place in the spool; undefined where it is only in memory. */
+  spooled: SpooledBatch | undefined;
 }
 
 /** How a backlog is bounded, and what it reports. */
@@ -19,12 +23,13 @@ export interface BacklogOptions {
   readonly onProblem: (message: string) => void;
 }
 
-/** First in, first out. Batches go to memory as long as nothing is in the spool, else behind what is there. */
+/** First in, first out. Batches go to memory as long as a server takes them and nothing is in the spool, else behind what is there. */
 export class Backlog {
   readonly #options: BacklogOptions;
   readonly #entries: BacklogEntry[] = [];
   #bytes = 0;
   #sent = 0;
+  #isWaiting = false;
 
   /** Makes a backlog that begins with what is in the spool. */
   constructor(options: BacklogOptions) {
@@ -54,12 +59,27 @@ export class Backlog {
   /** Adds a batch behind all others; false if there is no room for it. */
   add(payload: Buffer, summary: BatchSummary): boolean {
     const { spool, memoryBytes } = this.#options;
-    const fits = this.#bytes === 0 || this.#bytes + payload.length <= memoryBytes;
-    if ((spool?.isEmpty ?? true) && fits) {
+    const mayStay = () =>
+      (spool?.isEmpty ?? true) && (this.#bytes === 0 || this.#bytes + payload.length <= memoryBytes);
+    const isSpooled = () => this.#attempt(() => spool?.append(payload)) ?? false;
+    if (this.#isWaiting && isSpooled()) return true;
+    if (mayStay()) {
       this.#push({ summary, payload, spooled: undefined });
       return true;
     }
-    return this.#attempt(() => spool?.append(payload)) ?? false;
+    return !this.#isWaiting && isSpooled();
+  }
+
+  /** No server takes batches for now: what waits has to outlive this process. */
+  wait(): void {
+    this.rewind();
+    this.#isWaiting = true;
+    this.persist();
+  }
+
+  /** A server takes batches. */
+  resume(): void {
+    this.#isWaiting = false;
   }
 
   /** The next batch to send; undefined where all were sent, or where those in memory must be acknowledged first. */
@@ -87,17 +107,16 @@ export class Backlog {
     return this.#sent === 0 ? undefined : this.#shift();
   }
 
-  /** Puts what is only in memory into the spool, for the next collector; false where that is not possible. */
+  /** Puts what is only in memory into the spool, too, for the next collector; false where that is not possible. */
   persist(): boolean {
+    // They come before all that is in the spool: nothing enters memory while something is there.
     const inMemory = this.#entries.filter(({ spooled }) => spooled === undefined);
     const { spool } = this.#options;
     if (inMemory.length === 0) return true;
     if (spool === undefined) return false;
-    const isDone = this.#attempt(() => {
-      spool.prepend(inMemory.map(({ payload }) => payload));
-      return true;
-    });
-    return isDone ?? false;
+    const places = this.#attempt(() => spool.prepend(inMemory.map(({ payload }) => payload)));
+    for (const [index, place] of (places ?? []).entries()) inMemory[index]!.spooled = place;
+    return places !== undefined;
   }
 
   #mayLoad(): boolean {

@@ -90,14 +90,26 @@ export class Spool implements Disposable {
     return true;
   }
 
-  /** Puts batches before all others, however many they are: those which a process that ends has in memory. */
-  prepend(payloads: readonly Uint8Array[]): void {
-    if (payloads.length === 0) return;
+  /**
+   * Puts batches before all others, however many they are: those which a process has in memory, and keeps there. They count as
+   * read.
+   *
+   * @throws Error of the system, with nothing added
+   */
+  prepend(payloads: readonly Buffer[]): SpooledBatch[] {
+    if (payloads.length === 0) return [];
     const number = (this.#files[0]?.number ?? FIRST_NUMBER) - 1;
     const path = join(this.#options.folder, spoolFileName(number));
     using writer = new SpoolWriter(path);
-    for (const payload of payloads) writer.append(payload);
-    this.#files.unshift({ path, number, bytes: writer.bytes, pending: 0, isRead: false });
+    try {
+      for (const payload of payloads) writer.append(payload);
+    } catch (error) {
+      unlinkSync(path);
+      throw error;
+    }
+    const file = { path, number, bytes: writer.bytes, pending: 0, isRead: true };
+    this.#files.unshift(file);
+    return payloads.map((payload) => this.#hold(file, payload));
   }
 
   /** The next batch; undefined when all have been read. @throws Error of the system */
