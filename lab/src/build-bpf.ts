@@ -1,6 +1,7 @@
 /**
  * Compiles the kernel programs, each package's `bpf/NAME.bpf.c`, to objects beside them, and generates the TypeScript
- * that decodes what they share, `src/generated/NAME.ts`.
+ * that decodes what they share, `src/generated/NAME.ts`. A source that includes another one (`NAME.bpf.c`) is compiled in
+ * another way, and shares the same structs.
  *
  *     node lab/dist/src/build-bpf.js [--check]
  *
@@ -41,6 +42,10 @@ function sources(): string[] {
   });
 }
 
+function includesAnother(source: string): boolean {
+  return /^#include ".*\.bpf\.c"$/m.test(readFileSync(source, 'utf8'));
+}
+
 async function buildOne(source: string, into: string): Promise<Artefact[]> {
   const folder = dirname(source);
   const name = basename(source, '.bpf.c');
@@ -49,12 +54,11 @@ async function buildOne(source: string, into: string): Promise<Artefact[]> {
   const object = join(out, `${name}.bpf.o`);
   await run('clang-19', [...clangFlags, '-c', basename(source), '-o', object], { cwd: folder });
   await run('llvm-strip-19', ['-g', object]);
+  const compiled = { path: join(folder, `${name}.bpf.o`), built: object };
+  if (includesAnother(source)) return [compiled];
   const decoder = join(out, `${name}.ts`);
   await run(process.execPath, [join(repository, 'packages/ebpf/bin/weir-bpf2ts.js'), object, '-o', decoder]);
-  return [
-    { path: join(folder, `${name}.bpf.o`), built: object },
-    { path: join(folder, '../src/generated', `${name}.ts`), built: decoder },
-  ];
+  return [compiled, { path: join(folder, '../src/generated', `${name}.ts`), built: decoder }];
 }
 
 function same(a: string, b: string): boolean {

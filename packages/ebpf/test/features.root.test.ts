@@ -23,6 +23,7 @@ const optional: ReadonlySet<string> = new Set([
   'iterators',
   'lsm',
   'kprobe_multi',
+  'rdonly_cast',
 ]);
 
 /** Lowers RLIMIT_NOFILE of this process; returns what puts it back. */

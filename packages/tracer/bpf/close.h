@@ -13,15 +13,15 @@
  */
 static __always_inline bool process_aborts(const struct sock *sk, const struct flow *flow)
 {
-	if ((flow->flags & FLOW_CLOSING) || BPF_CORE_READ(sk, sk_err))
+	if ((flow->flags & FLOW_CLOSING) || READ(struct sock, sk, sk_err))
 		return false;
-	return !is_mptcp(sk) || BPF_CORE_READ_BITFIELD_PROBED(sk, sk_shutdown) == SHUTDOWN_MASK;
+	return !is_mptcp(sk) || READ_BITFIELD(struct sock, sk, sk_shutdown) == SHUTDOWN_MASK;
 }
 
 static __always_inline enum closed_by find_cause(const struct sock *sk, const struct flow *flow)
 {
 	bool is_open = !(flow->flags & (FLOW_CLOSING | FLOW_PEER_FIRST));
-	int error = BPF_CORE_READ(sk, sk_err);
+	int error = READ(struct sock, sk, sk_err);
 
 	/* The peer's reset of an MPTCP connection is noted after the change of state. */
 	if (!error && is_open && is_mptcp(sk))

@@ -39,7 +39,7 @@ static __always_inline bool may_defer_syn(const struct sock *sk)
 {
 	const struct tcp_sock *tp = (const void *)sk;
 
-	return bpf_core_field_exists(tp->fastopen_connect) && BPF_CORE_READ_BITFIELD_PROBED(tp, fastopen_connect);
+	return bpf_core_field_exists(tp->fastopen_connect) && READ_BITFIELD(struct tcp_sock, tp, fastopen_connect);
 }
 
 /*
@@ -52,7 +52,7 @@ static __always_inline void start_at_syn(const struct sock *sk, struct flow *flo
 	__u64 now = bpf_ktime_get_ns(), handshake_ns = 0;
 
 	if (bpf_core_field_exists(tp->srtt_us))
-		handshake_ns = (__u64)(BPF_CORE_READ(tp, srtt_us) >> 3) * 1000;
+		handshake_ns = (__u64)(READ(struct tcp_sock, tp, srtt_us) >> 3) * 1000;
 	if (!handshake_ns)
 		flow->start_ns = 0;
 	else if (now - flow->start_ns > handshake_ns)
@@ -67,7 +67,7 @@ static __always_inline bool needs_start_of_syn(const struct sock *sk)
 	if (bpf_core_field_exists(tp->fastopen_connect))
 		return may_defer_syn(sk);
 	return bpf_core_field_exists(tp->srtt_us) && bpf_core_field_exists(tp->total_retrans) &&
-	       BPF_CORE_READ(tp, srtt_us) && !BPF_CORE_READ(tp, total_retrans);
+	       READ(struct tcp_sock, tp, srtt_us) && !READ(struct tcp_sock, tp, total_retrans);
 }
 
 /*
@@ -117,18 +117,18 @@ static __noinline bool connect_succeeds(void *ctx, struct sock *sk, struct flow 
 static __always_inline __u16 connect_error(const struct sock *sk, const struct flow *flow)
 {
 	const struct tcp_sock *tp = (const void *)sk;
-	int error = BPF_CORE_READ(sk, sk_err);
+	int error = READ(struct sock, sk, sk_err);
 
 	if (error)
 		return error;
 	if (bpf_core_field_exists(sk->sk_shutdown) &&
-	    BPF_CORE_READ_BITFIELD_PROBED(sk, sk_shutdown) == SHUTDOWN_MASK)
+	    READ_BITFIELD(struct sock, sk, sk_shutdown) == SHUTDOWN_MASK)
 		return ECANCELED;
 	if (is_mptcp(sk))
 		return flow->error;
 	if (!bpf_core_field_exists(tp->segs_out))
 		return 0;
-	return BPF_CORE_READ(tp, segs_out) || may_defer_syn(sk) ? ECANCELED : EADDRNOTAVAIL;
+	return READ(struct tcp_sock, tp, segs_out) || may_defer_syn(sk) ? ECANCELED : EADDRNOTAVAIL;
 }
 
 /* To TCP_CLOSE before the handshake was over. */

@@ -30,12 +30,12 @@ static __noinline __u64 read_connection_id(const struct sock *sk, int direction)
 
 	if (!knows_connection_id() || direction == DIRECTION_UNKNOWN || is_mptcp(sk))
 		return 0;
-	acked = BPF_CORE_READ(tp, bytes_acked);
+	acked = READ(struct tcp_sock, tp, bytes_acked);
 	if (direction == DIRECTION_INBOUND)
 		acked++;
 	if (!acked)
 		return 0;
-	own = BPF_CORE_READ(tp, snd_una) - acked;
-	peer = BPF_CORE_READ(tp, rcv_nxt) - (__u32)BPF_CORE_READ(tp, bytes_received) - 1;
+	own = READ(struct tcp_sock, tp, snd_una) - acked;
+	peer = READ(struct tcp_sock, tp, rcv_nxt) - (__u32)READ(struct tcp_sock, tp, bytes_received) - 1;
 	return own < peer ? (__u64)own << 32 | peer : (__u64)peer << 32 | own;
 }

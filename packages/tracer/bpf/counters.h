@@ -57,7 +57,7 @@ static __always_inline bool fin_acknowledged(const struct tcp_sock *tp, int stat
 	case TCP_FIN_WAIT1:
 	case TCP_CLOSING:
 	case TCP_LAST_ACK:
-		return BPF_CORE_READ(tp, snd_una) == BPF_CORE_READ(tp, write_seq);
+		return READ(struct tcp_sock, tp, snd_una) == READ(struct tcp_sock, tp, write_seq);
 	default:
 		return false;
 	}
@@ -72,8 +72,8 @@ static __always_inline void add_bytes(const struct sock *sk, enum direction dire
 				      struct counters *counters)
 {
 	const struct tcp_sock *tp = (const void *)sk;
-	__u64 acked = BPF_CORE_READ(tp, bytes_acked);
-	__u64 received = BPF_CORE_READ(tp, bytes_received);
+	__u64 acked = READ(struct tcp_sock, tp, bytes_acked);
+	__u64 received = READ(struct tcp_sock, tp, bytes_received);
 
 	if (acked && direction == DIRECTION_OUTBOUND)
 		acked--;
@@ -104,16 +104,16 @@ static __noinline int add_counters(const struct sock *sk, enum direction directi
 		known |= EVENT_HAS_BYTES;
 	}
 	if (bpf_core_field_exists(tp->segs_out) && bpf_core_field_exists(tp->segs_in)) {
-		counters->segments_sent += BPF_CORE_READ(tp, segs_out);
-		counters->segments_received += BPF_CORE_READ(tp, segs_in);
+		counters->segments_sent += READ(struct tcp_sock, tp, segs_out);
+		counters->segments_received += READ(struct tcp_sock, tp, segs_in);
 		known |= EVENT_HAS_SEGMENTS;
 	}
 	if (bpf_core_field_exists(tp->total_retrans)) {
-		counters->retransmits += BPF_CORE_READ(tp, total_retrans);
+		counters->retransmits += READ(struct tcp_sock, tp, total_retrans);
 		known |= EVENT_HAS_RETRANSMITS;
 	}
 	if (bpf_core_field_exists(tp->srtt_us)) {
-		srtt = BPF_CORE_READ(tp, srtt_us);
+		srtt = READ(struct tcp_sock, tp, srtt_us);
 		/* Less than a microsecond is still a sample; 0 is none. */
 		if (srtt)
 			counters->srtt_us = (srtt >> 3) ?: 1;

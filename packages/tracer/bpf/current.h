@@ -3,6 +3,7 @@
 #pragma once
 
 #include "event.h"
+#include "reads.h"
 
 /* Names of the process and of its thread; in a process with one thread, they are the same. */
 static __always_inline void read_names(struct process *process)
@@ -27,7 +28,7 @@ static __always_inline bool is_kernel_thread(void)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 
-	return bpf_core_field_exists(task->flags) && (BPF_CORE_READ(task, flags) & PF_KTHREAD);
+	return bpf_core_field_exists(task->flags) && (READ(struct task_struct, task, flags) & PF_KTHREAD);
 }
 
 static __noinline int read_current(struct process *process)

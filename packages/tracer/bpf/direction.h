@@ -8,7 +8,7 @@
 static __always_inline bool fin_sent(const struct tcp_sock *tp, int state)
 {
 	return state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT &&
-	       BPF_CORE_READ(tp, snd_nxt) == BPF_CORE_READ(tp, write_seq);
+	       READ(struct tcp_sock, tp, snd_nxt) == READ(struct tcp_sock, tp, write_seq);
 }
 
 /* Whether data came before the handshake was over (TCP Fast Open): a process may have accepted the connection already. */
@@ -17,7 +17,7 @@ static __noinline bool is_fast_open(const struct sock *sk, int state)
 	const struct tcp_sock *tp = (const void *)sk;
 
 	return state == TCP_SYN_RECV && !is_mptcp(sk) && bpf_core_field_exists(tp->bytes_received) &&
-	       BPF_CORE_READ(tp, bytes_received);
+	       READ(struct tcp_sock, tp, bytes_received);
 }
 
 /*
@@ -39,10 +39,10 @@ static __noinline int infer_direction(const struct sock *sk, int state)
 		return DIRECTION_INBOUND;
 	if (state == TCP_SYN_RECV || !bpf_core_field_exists(tp->bytes_retrans))
 		return DIRECTION_UNKNOWN;
-	acked = BPF_CORE_READ(tp, bytes_acked);
-	in_flight = (__u32)(BPF_CORE_READ(tp, snd_nxt) - BPF_CORE_READ(tp, snd_una));
-	sent = BPF_CORE_READ(tp, bytes_sent) - BPF_CORE_READ(tp, bytes_retrans);
-	if (BPF_CORE_READ(tp, bytes_acked) != acked)
+	acked = READ(struct tcp_sock, tp, bytes_acked);
+	in_flight = (__u32)(READ(struct tcp_sock, tp, snd_nxt) - READ(struct tcp_sock, tp, snd_una));
+	sent = READ(struct tcp_sock, tp, bytes_sent) - READ(struct tcp_sock, tp, bytes_retrans);
+	if (READ(struct tcp_sock, tp, bytes_acked) != acked)
 		return DIRECTION_UNKNOWN;
 	if (fin_sent(tp, state))
 		sent++;

@@ -4,16 +4,24 @@
 
 #include "kernel.h"
 
+/* The compiler must not read both flavours by one load from a computed address, which the verifier refuses: hence the barrier. */
+#define REGISTER(flavour, name)                                                                                        \
+	({                                                                                                             \
+		unsigned long value = ((struct flavour *)ctx)->name;                                                   \
+		barrier_var(value);                                                                                    \
+		value;                                                                                                 \
+	})
+
 static __always_inline unsigned long first_argument(void *ctx)
 {
 	if (bpf_core_field_exists(struct pt_regs___x86, di))
-		return BPF_CORE_READ((struct pt_regs___x86 *)ctx, di);
-	return BPF_CORE_READ((struct pt_regs___arm64 *)ctx, regs[0]);
+		return REGISTER(pt_regs___x86, di);
+	return REGISTER(pt_regs___arm64, regs[0]);
 }
 
 static __always_inline unsigned long return_value(void *ctx)
 {
 	if (bpf_core_field_exists(struct pt_regs___x86, ax))
-		return BPF_CORE_READ((struct pt_regs___x86 *)ctx, ax);
-	return BPF_CORE_READ((struct pt_regs___arm64 *)ctx, regs[0]);
+		return REGISTER(pt_regs___x86, ax);
+	return REGISTER(pt_regs___arm64, regs[0]);
 }

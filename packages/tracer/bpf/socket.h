@@ -5,6 +5,7 @@
 #include <bpf/bpf_endian.h>
 
 #include "event.h"
+#include "reads.h"
 
 static __always_inline bool knows_mptcp(void)
 {
@@ -29,19 +30,19 @@ static __noinline int socket_kind(const struct sock *sk)
 
 	if (!bpf_core_field_exists(sk->sk_protocol))
 		return SOCKET_TCP;
-	protocol = BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol);
+	protocol = READ_BITFIELD(struct sock, sk, sk_protocol);
 	if (protocol == IPPROTO_MPTCP)
 		return knows_mptcp() ? SOCKET_MPTCP : SOCKET_OTHER;
 	if (protocol != IPPROTO_TCP)
 		return SOCKET_OTHER;
-	if (knows_mptcp() && BPF_CORE_READ_BITFIELD_PROBED(tp, is_mptcp))
+	if (knows_mptcp() && READ_BITFIELD(struct tcp_sock, tp, is_mptcp))
 		return SOCKET_SUBFLOW;
 	return SOCKET_TCP;
 }
 
 static __noinline bool is_mptcp(const struct sock *sk)
 {
-	return knows_mptcp() && BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol) == IPPROTO_MPTCP;
+	return knows_mptcp() && READ_BITFIELD(struct sock, sk, sk_protocol) == IPPROTO_MPTCP;
 }
 
 static __always_inline bool is_subflow(const struct sock *sk)
@@ -59,7 +60,7 @@ static __always_inline bool is_connection(const struct sock *sk)
 
 static __always_inline bool has_socket_flag(const struct sock *sk, __u64 bit)
 {
-	return BPF_CORE_READ(sk, __sk_common.skc_flags) >> bit & 1;
+	return READ(struct sock, sk, __sk_common.skc_flags) >> bit & 1;
 }
 
 /*
@@ -68,7 +69,7 @@ static __always_inline bool has_socket_flag(const struct sock *sk, __u64 bit)
  */
 static __noinline bool was_accepted(const struct sock *sk)
 {
-	if (!bpf_core_field_exists(sk->sk_socket) || BPF_CORE_READ(sk, sk_socket))
+	if (!bpf_core_field_exists(sk->sk_socket) || READ(struct sock, sk, sk_socket))
 		return true;
 	return bpf_core_field_exists(sk->__sk_common.skc_flags) &&
 	       has_socket_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_DEAD));
@@ -76,7 +77,7 @@ static __noinline bool was_accepted(const struct sock *sk)
 
 static __always_inline __u8 socket_state(const struct sock *sk)
 {
-	return BPF_CORE_READ(sk, __sk_common.skc_state);
+	return READ(struct sock, sk, __sk_common.skc_state);
 }
 
 static __always_inline void map_ipv4(__u8 address[16], __be32 ipv4)
@@ -101,7 +102,7 @@ static __always_inline const struct sock *socket_with_addresses(const struct soc
 {
 	const struct sock *first;
 
-	if (!is_mptcp(sk) || BPF_CORE_READ(sk, __sk_common.skc_dport))
+	if (!is_mptcp(sk) || READ(struct sock, sk, __sk_common.skc_dport))
 		return sk;
 	first = BPF_CORE_READ((const struct mptcp_sock *)sk, first);
 	return first ? first : sk;
@@ -120,9 +121,10 @@ struct socket_head {
 	 sizeof(struct socket_head))
 /* A member of struct sock_common: out of the copy, or else by itself. */
 #define READ_HEAD(head, sk, member)                                                                                    \
-	(IS_IN_HEAD(sk, member)                                                                                        \
-		 ? *(typeof((sk)->__sk_common.member) *)((char *)(head) + bpf_core_field_offset((sk)->__sk_common.member)) \
-		 : BPF_CORE_READ(sk, __sk_common.member))
+	(!READS_ARE_CALLS || !IS_IN_HEAD(sk, member)                                                                   \
+		 ? READ(struct sock, sk, __sk_common.member)                                                           \
+		 : *(typeof((sk)->__sk_common.member) *)((char *)(head) +                                              \
+							 bpf_core_field_offset((sk)->__sk_common.member)))
 
 /* False for a socket of another family. */
 static __noinline bool read_tuple(const struct sock *socket, struct tuple *tuple)
@@ -132,7 +134,8 @@ static __noinline bool read_tuple(const struct sock *socket, struct tuple *tuple
 	struct net *net;
 	__u16 family;
 
-	bpf_probe_read_kernel(&head, sizeof(head), sk);
+	if (READS_ARE_CALLS)
+		bpf_probe_read_kernel(&head, sizeof(head), sk);
 	family = READ_HEAD(&head, sk, skc_family);
 	if (family == AF_INET6 && bpf_core_field_exists(sk->__sk_common.skc_v6_daddr)) {
 		BPF_CORE_READ_INTO(&tuple->local_address, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
@@ -146,10 +149,10 @@ static __noinline bool read_tuple(const struct sock *socket, struct tuple *tuple
 	/* The kernel clears skc_num before it reports the change to TCP_CLOSE; inet_sport stays. */
 	tuple->local_port = READ_HEAD(&head, sk, skc_num);
 	if (!tuple->local_port)
-		tuple->local_port = bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
+		tuple->local_port = bpf_ntohs(READ(struct inet_sock, sk, inet_sport));
 	tuple->peer_port = bpf_ntohs(READ_HEAD(&head, sk, skc_dport));
-	net = IS_IN_HEAD(sk, skc_net) ? READ_HEAD(&head, sk, skc_net).net : BPF_CORE_READ(sk, __sk_common.skc_net.net);
-	tuple->netns = BPF_CORE_READ(net, ns.inum);
+	net = READ_HEAD(&head, sk, skc_net).net;
+	tuple->netns = READ(struct net, net, ns.inum);
 	tuple->interface = 0;
 	if (bpf_core_field_exists(sk->__sk_common.skc_bound_dev_if))
 		tuple->interface = READ_HEAD(&head, sk, skc_bound_dev_if);

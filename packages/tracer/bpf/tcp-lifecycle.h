@@ -67,7 +67,7 @@ static __noinline int untracked_ends(void *ctx, const struct sock *sk, int state
 {
 	struct flow flow = {};
 	bool is_open = state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT;
-	bool aborted = is_open && !is_mptcp(sk) && !BPF_CORE_READ(sk, sk_err) && !is_kernel_thread();
+	bool aborted = is_open && !is_mptcp(sk) && !READ(struct sock, sk, sk_err) && !is_kernel_thread();
 
 	if (aborted)
 		read_current(&flow.closer);
@@ -187,7 +187,7 @@ static __always_inline int established(void *ctx, struct sock *sk, int from)
 
 	if (connect_succeeds(ctx, sk, flow) || from != TCP_SYN_RECV)
 		return 0;
-	if (is_filtered_out(sk) && bpf_core_field_exists(sk->sk_socket) && BPF_CORE_READ(sk, sk_socket))
+	if (is_filtered_out(sk) && bpf_core_field_exists(sk->sk_socket) && READ(struct sock, sk, sk_socket))
 		return 0;
 	return passive_side_established(ctx, sk, flow);
 }

@@ -9,6 +9,7 @@ const tables = [
   ['no ring buffer (before 5.8)', features.without('ringbuf')],
   ['no constants known to the verifier (before 5.5)', features.without('known_constants')],
   ['no global data (before 5.2)', features.without('global_data', 'map_freeze', 'rdonly_prog')],
+  ['no bpf_rdonly_cast (before 6.2)', features.without('rdonly_cast')],
   ['no bpf_probe_read_kernel (before 5.5)', features.without('probe_read_kernel')],
   ['no iterators (before 5.8)', features.without('iterators')],
   ['no trampolines (before 5.5)', features.without('fentry', 'fexit')],

@@ -296,6 +296,24 @@ export const featureDefinitions = {
     knowsLink({ type: ProgramType.schedCls }, AttachType.tcxIngress),
   ),
 
+  // ---- functions of the kernel ----
+  rdonly_cast: feature('6.2', 'bpf_rdonly_cast', () =>
+    withKernelType('bpf_rdonly_cast', Kind.func, (cast) =>
+      withKernelType('sock', Kind.struct, (type) =>
+        loads({
+          type: ProgramType.rawTracepoint,
+          code: assemble(
+            insn.load64(1, 1, 0),
+            insn.movImmediate(2, type),
+            insn.callKernel(cast),
+            insn.load64(0, 0, 0),
+            ...returnZero,
+          ),
+        }),
+      ),
+    ),
+  ),
+
   // ---- the rest ----
   cap_bpf: feature('5.8', 'CAP_BPF and CAP_PERFMON', () => {
     const last = lastCapability();

@@ -89,6 +89,8 @@ export const insn = {
   call: (helper: number) => encode(Opcode.call, 0, 0, 0, helper),
   /** Calls the function that starts `count` instructions further on (4.16). */
   callFunction: (count: number) => encode(Opcode.call, 0, Pseudo.call, 0, count),
+  /** Calls a function of the kernel by its id in the kernel's BTF (5.13). */
+  callKernel: (id: number) => encode(Opcode.call, 0, Pseudo.kfuncCall, 0, id),
   /** Ends the function with the value of register 0. */
   exit: () => encode(Opcode.exit, 0, 0, 0, 0),
 } as const;

@@ -10,6 +10,7 @@ import {
   type CollectionSpec,
   EbpfError,
   type FeatureTable,
+  kernelBtf,
   features as kernelFeatures,
   type Link,
   MapType,
@@ -29,6 +30,8 @@ import { compileFilter } from './filter.js';
 import type { HookPlan } from './plan.js';
 
 const objectName = 'tcp.bpf.o';
+/** The same programs, which read by loads; see bpf/reads.h. */
+const typedObjectName = 'tcp-typed.bpf.o';
 const PAGE_SIZE = 4096;
 /** KRETPROBE_MAXACTIVE_MAX of the kernel's trace_kprobe.c. */
 const MAX_SLEEPING_ACCEPTS = 4096;
@@ -54,6 +57,11 @@ function usePerfBuffer(spec: CollectionSpec): void {
   setGlobal(spec, 'perf_buffer', true);
 }
 
+/** Whether programs can read the kernel's objects by loads: the verifier goes by its own types, whatever others are in use. */
+function hasTypedReads(btf: Btf, features: FeatureTable): boolean {
+  return features.has('rdonly_cast') && btf === kernelBtf();
+}
+
 /** The loaded programs of a tracer. Disposing detaches and unloads all. */
 export class TracerPrograms implements Disposable {
   readonly collection: Collection;
@@ -67,7 +75,8 @@ export class TracerPrograms implements Disposable {
   constructor(plan: HookPlan, btf: Btf, options: TracerOptions) {
     const filter = compileFilter(options.filter);
     const programs = programNames(plan);
-    const spec = readObject(objectName, programs);
+    const features = options.features ?? kernelFeatures;
+    const spec = readObject(hasTypedReads(btf, features) ? typedObjectName : objectName, programs);
     const ring = ringSize(options.ringBytes);
     const maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
     if (!Number.isInteger(maxConnections) || maxConnections < 1 || maxConnections > 2 ** 24) {
@@ -82,7 +91,6 @@ export class TracerPrograms implements Disposable {
     setGlobal(spec, 'prompt_close', options.promptClose ?? false);
     const wakeupBytes = options.immediate ? 1 : ring / 8;
     setGlobal(spec, 'wakeup_bytes', wakeupBytes);
-    const features = options.features ?? kernelFeatures;
     this.#features = features;
     const hasRing = features.decide('ringbuf');
     if (!hasRing) usePerfBuffer(spec);
