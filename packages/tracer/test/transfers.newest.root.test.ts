@@ -25,6 +25,8 @@ before(async () => {
   ] as const) {
     netns.ip('addr', 'add', address, 'dev', 'wire');
     netns.ip('link', 'set', 'wire', 'up');
+    // On a lossy link, three questions for the other end's hardware address may all get lost.
+    for (const kind of ['mcast', 'ucast']) netns.sysctl(`net/ipv4/neigh/wire/${kind}_solicit`, 30);
   }
   watch = await Watch.start(near, far);
 });
