@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/errqueue.h>
 #include <linux/sockios.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -168,16 +169,22 @@ void receive_by(enum way way, int fd, uint64_t bytes) {
     for (unsigned turn = 0; bytes > 0; turn++) bytes -= moved(recv(fd, chunk, piece(turn, bytes), 0), "recv");
 }
 
+/*
+ * Whether only probes of a closed window are sent any more. What is in flight may be sent again. Where the window is smaller than the
+ * next segment, the kernel waits for 200 ms and then sends as much as fits; after that, each probe doubles the time to the next.
+ */
+static bool is_stalled(int fd) {
+  struct tcp_info info;
+  socklen_t length = sizeof info;
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0) die("TCP_INFO: %s", strerror(errno));
+  return info.tcpi_unacked == 0 && info.tcpi_backoff > 0;
+}
+
 void stuff(int fd) {
-  enum { STILL = 20 };
   const struct timespec nap = {.tv_nsec = 5000000};
-  int queued = -1;
-  for (int still = 0; still < STILL;) {
-    int before = queued;
+  do {
     if (send(fd, zeros, sizeof zeros, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EAGAIN)
       die("send: %s", strerror(errno));
     nanosleep(&nap, NULL);
-    if (ioctl(fd, SIOCOUTQ, &queued) < 0) die("SIOCOUTQ: %s", strerror(errno));
-    still = queued == before ? still + 1 : 0;
-  }
+  } while (!is_stalled(fd));
 }

@@ -9,6 +9,7 @@ import { loadCachedFields } from '../src/discovery/cache.js';
 import { type DiscoveredField, discover } from '../src/discovery/index.js';
 import { toBtf } from '../src/discovery/types.js';
 import { Tracer, type TypeChoice } from '../src/index.js';
+import { displacedField } from '../src/types/discovered-offsets.js';
 import { findMismatch } from '../src/types/verify.js';
 import { assertTracesPairs } from './support/traced-pairs.js';
 
@@ -38,6 +39,12 @@ function swapped(one: string, other: string): readonly DiscoveredField[] {
     if (field.field === other) return { ...field, offset: offsetOf(one) };
     return field;
   });
+}
+
+/** Discovered types in which a field is eight bytes behind its place. */
+function moved(name: string): readonly DiscoveredField[] {
+  assert.ok(discovered.some(({ field }) => field === name));
+  return discovered.map((field) => (field.field === name ? { ...field, offset: field.offset + 8 } : field));
 }
 
 const misleading: readonly (readonly [one: string, other: string])[] = [
@@ -74,6 +81,21 @@ describe('discovered types', () => {
     assert.deepEqual(offsets(loadCachedFields()), offsets(discovered), 'and kept in its place');
   });
 
+  for (const name of ['flags', 'sk_shutdown', 'bytes_retrans', 'group_leader', 'skc_bound_dev_if'] as const)
+    it(`are discovered anew where the cache has ${name} in a wrong place`, () => {
+      using _first = Tracer.start({ btf: 'discover' });
+      const path = join(folder, 'weir', readdirSync(join(folder, 'weir'))[0]!);
+      const kept = JSON.parse(readFileSync(path, 'utf8'));
+      const fields = moved(name).map(({ kind, ...field }) => field);
+      writeFileSync(path, JSON.stringify({ ...kept, fields }));
+      using tracer = Tracer.start({ features: typeless });
+      assert.equal(tracer.types.source, 'discovery');
+      assert.match(
+        tracer.types.rejected ?? '',
+        new RegExp(`^the offsets kept are not this kernel's: .*${name}`),
+      );
+    });
+
   it('are discovered anew where the cache is damaged, or is of another kernel', async () => {
     for (const damage of [
       (text: string) => text.slice(0, 200),
@@ -103,6 +125,24 @@ describe('types from a file', () => {
       );
     });
   }
+
+  it('with any field in a wrong place are detected', () => {
+    assert.equal(displacedField(toBtf(discovered), discovered), undefined);
+    for (const { struct, field, offset } of discovered)
+      assert.equal(
+        displacedField(toBtf(moved(field)), discovered),
+        `${struct}.${field} is at ${offset}, not at ${offset + 8}`,
+      );
+  });
+
+  it('are not used if a field that connections do not show is in a wrong place', () => {
+    using tracer = Tracer.start({ btf: toBtf(moved('flags')) });
+    assert.notEqual(tracer.types.source, 'file');
+    assert.match(
+      tracer.types.rejected ?? '',
+      /^the types given are not this kernel's: task_struct\.flags is at /,
+    );
+  });
 
   it('are not used if they are wrong', async () => {
     const btf: Btf = toBtf(swapped('skc_daddr', 'skc_rcv_saddr'));

@@ -48,6 +48,8 @@ export interface Discovery {
 export interface DiscoveryOptions {
   /** Features of the kernel. Default: those that are probed. */
   readonly features?: FeatureTable;
+  /** How often all experiments are made at most, where something is missing. Default: 3. */
+  readonly maxPasses?: number;
   /** Receives all observations of each pass, for instance to record them. */
   readonly onObservations?: (observations: Observations) => void;
 }
@@ -73,7 +75,7 @@ export function discover(options: DiscoveryOptions = {}): Discovery {
   using snapshots = new Snapshots(options.features);
   const passes: Pass[] = [];
   do passes.push(runPass(snapshots, options));
-  while (passes.length < MAX_PASSES && needsAnotherPass(passes));
+  while (passes.length < (options.maxPasses ?? MAX_PASSES) && needsAnotherPass(passes));
   const { found: fields, missing, disturbed } = combine(passes);
   return {
     fields,

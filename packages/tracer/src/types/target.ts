@@ -11,6 +11,7 @@ import { unsupported } from '@weir/ebpf/sys';
 import { loadCachedFields, storeFields } from '../discovery/cache.js';
 import { type DiscoveredField, type Discovery, discover, type MissingField } from '../discovery/index.js';
 import { toBtf } from '../discovery/types.js';
+import { findDisplacedField } from './discovered-offsets.js';
 import { findMismatch } from './verify.js';
 
 /** The source of the types: the kernel itself, a file, an earlier discovery, or a new one. */
@@ -47,7 +48,7 @@ const essential = [
 
 /**
  * Returns the kernel's own types, else those of an earlier discovery on this kernel, else discovers them. All but the
- * kernel's own are first verified with connections whose values are known.
+ * kernel's own are first verified with connections whose values are known, and compared with a discovery.
  *
  * @param wanted Types to use instead, if they prove to be this kernel's; `discover` requires a discovery.
  * @throws UnsupportedError where nothing is found that describes this kernel.
@@ -55,7 +56,7 @@ const essential = [
 export function targetTypes(wanted: Btf | 'discover' | undefined, features?: FeatureTable): TargetTypes {
   if (wanted === 'discover') return discoverTypes(features);
   if (wanted === undefined) return bestTypes(features);
-  const mismatch = findMismatch(wanted, features);
+  const mismatch = findMismatch(wanted, features) ?? findDisplacedField(wanted, features);
   if (mismatch === undefined) return { btf: wanted, source: 'file' };
   return { ...bestTypes(features), rejected: `the types given are not this kernel's: ${mismatch}` };
 }
@@ -66,7 +67,7 @@ function bestTypes(features: FeatureTable | undefined): TargetTypes {
   const fields = loadCachedFields();
   if (fields === undefined) return discoverTypes(features);
   const btf = toBtf(fields);
-  const mismatch = findMismatch(btf, features);
+  const mismatch = findMismatch(btf, features) ?? findDisplacedField(btf, features);
   if (mismatch === undefined) return { btf, source: 'cache', fields };
   return { ...discoverTypes(features), rejected: `the offsets kept are not this kernel's: ${mismatch}` };
 }
