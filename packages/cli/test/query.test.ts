@@ -1,6 +1,5 @@
 /** `weir query` over a history that the test makes. */
 import assert from 'node:assert/strict';
-import { EventEmitter } from 'node:events';
 import {
   createWriteStream,
   mkdtempSync,
@@ -15,120 +14,33 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { after, before, describe, test } from 'node:test';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { type EndRow, exportHistory, HistoryStore, type OpenRow } from '@weir/history';
+import { type EndRow, exportHistory } from '@weir/history';
 import { timeText } from '@weir/history/rows';
-import { lazyCommands } from '../src/entries/lazy-commands.js';
-import { runCommandLine } from '../src/run-command-line.js';
-import { Capture } from './support/captured-output.js';
+import {
+  at,
+  COUNT,
+  END,
+  ends,
+  hostile,
+  hour,
+  makeHistory,
+  SECOND,
+  START,
+  weirQuery as weir,
+} from './support/query-history.js';
 
-const SECOND = 1_000_000_000n;
-/** 2025-11-24T15:00:00Z. */
-const START = 1_763_996_400n * SECOND;
-const END = START + 3600n * SECOND;
-const COUNT = 400;
-const at = (ns: bigint) => timeText(ns).replace('.000000000', '');
-const hour = `${at(START)}..${at(END)}`;
 const folder = mkdtempSync(join(tmpdir(), 'weir-query-'));
-const hostile = '\u001b[2Jx,"\n';
-
-/** A fixed sequence of random numbers. */
-function generator(): (limit: number) => number {
-  let state = 7;
-  return (limit) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * limit);
-  };
-}
-
-function endRows(): EndRow[] {
-  const below = generator();
-  return Array.from({ length: COUNT }, (_, index): EndRow => {
-    const isFail = below(5) === 0;
-    return {
-      host_id: 7n,
-      time: START + BigInt(index) * 9n * SECOND + BigInt(below(1e9)),
-      monotonic_ns: 1000 + index,
-      flow_ns: BigInt(index + 1),
-      flow_cpu: below(4),
-      transport: 'tcp',
-      family: 'ipv4',
-      local_address: '10.0.0.1',
-      local_port: 40_000 + index,
-      peer_address: `10.0.${below(2)}.${below(3)}`,
-      peer_port: 443,
-      direction: 'outbound',
-      pid: 100 + below(9),
-      comm: index === 3 ? hostile : ['curl', 'nginx'][below(2)]!,
-      event: isFail ? 'fail' : 'close',
-      ...(isFail
-        ? { error: 'ECONNREFUSED' }
-        : { closed_by: 'local', handshake_us: below(900), srtt_us: below(900) }),
-      duration_us: below(100_000),
-      bytes_sent: below(10_000),
-      bytes_received: below(10_000),
-      segments_sent: 10 + below(10),
-      segments_received: 10,
-      retransmits: below(3),
-      interval_rows: 0,
-    };
-  });
-}
-
-const ends = endRows();
 /** What the history has in its folder before it is asked. */
 let kept: string[];
 
-function openRow(port: number): OpenRow {
-  return {
-    ...{
-      host_id: 7n,
-      time: END,
-      monotonic_ns: 9,
-      flow_ns: BigInt(9000 + port),
-      flow_cpu: 0,
-      transport: 'tcp',
-    },
-    ...{
-      family: 'ipv4',
-      local_address: '10.0.0.1',
-      local_port: port,
-      peer_address: '10.0.0.9',
-      peer_port: 22,
-    },
-    ...{ comm: 'ssh', pid: 5, state: 'established', started: END - 90n * SECOND, bytes_sent: 1500 },
-  };
-}
-
 before(async () => {
-  const store = await HistoryStore.open({ folder: join(folder, 'server', 'history'), minimumFreeBytes: 0 });
-  await store.append({
-    ...{
-      host_id: 7n,
-      epoch: 'e'.repeat(32),
-      number: 1,
-      started: START,
-      time: END,
-      monotonic_ns: 1,
-      goodbye: false,
-    },
-    ...{ ends, opens: [openRow(1), openRow(2)], sweep: 'full' },
-  });
+  const store = await makeHistory(join(folder, 'server', 'history'));
   const exported = await exportHistory(store, { range: { from: START, to: END } });
   await pipeline(exported, createWriteStream(join(folder, 'hour.weir')));
   await store.close();
   kept = readdirSync(join(folder, 'server', 'history')).toSorted();
 });
 after(() => rmSync(folder, { recursive: true }));
-
-async function weir(...args: string[]) {
-  const [stdout, stderr] = [new Capture(), new Capture()];
-  const host = {
-    ...{ stdout, stderr, env: {}, signals: new EventEmitter(), exit: () => undefined },
-    loadTracer: async () => assert.fail('weir query traces nothing'),
-  };
-  const code = await runCommandLine(['query', ...args], host, lazyCommands);
-  return { code, stdout: stdout.text, stderr: stderr.text };
-}
 
 /** Asks the folder of this test. */
 async function ask(...args: string[]): Promise<{ stdout: string; stderr: string }> {

@@ -1,100 +1,18 @@
 /** `weir serve` as two processes: what it remembers, who they are, and what the death of either leaves. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HistoryStore } from '@weir/history';
+import type { HistoryStore } from '@weir/history';
 import { queryConnections } from '@weir/history/query';
-import { servePaths } from '@weir/server/serve';
 import { WeirProcess } from './support/command.js';
 import { TestNetns } from './support/load.js';
-
-const folder = mkdtempSync(join(tmpdir(), 'weir-serve-'));
-// The server's user passes through it.
-chmodSync(folder, 0o755);
-after(() => rmSync(folder, { recursive: true }));
-let runs = 0;
+import { folder, port, Serve, until } from './support/serve.js';
 
 const ALL = { from: 0n, to: 2n ** 62n };
 const COUNT = 50;
 const [SENT, REPLIED] = [77, 1234];
-
-/** A port that nothing listened at just now. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-const port = await freePort();
-
-class Serve implements Disposable {
-  readonly paths;
-  readonly args: readonly string[];
-  #weir: WeirProcess;
-
-  constructor(netns: TestNetns, ...more: readonly string[]) {
-    this.paths = servePaths(join(folder, `${runs++}`));
-    this.args = [
-      'serve',
-      '--folder',
-      this.paths.folder,
-      '--netns',
-      netns.name,
-      '--sweep',
-      '1s',
-      '--listen',
-      `127.0.0.1:${port}`,
-      '--ready-fd',
-      '3',
-      ...more,
-    ];
-    this.#weir = new WeirProcess(this.args);
-  }
-
-  get collector(): WeirProcess {
-    return this.#weir;
-  }
-
-  /** The server's process id; undefined where none has said it. */
-  get server(): number | undefined {
-    if (!existsSync(this.paths.pid)) return undefined;
-    const pid = Number(readFileSync(this.paths.pid, 'utf8'));
-    return pid > 1 ? pid : undefined;
-  }
-
-  async ready(): Promise<void> {
-    await this.#weir.ready();
-  }
-
-  /** Kills the collector, and starts another in the same folder. */
-  async replaceCollector(): Promise<void> {
-    await this.#weir.end('SIGKILL');
-    this.#weir = new WeirProcess(this.args);
-    await this.ready();
-  }
-
-  /** Ends it in order, and opens what it has left. */
-  async history(): Promise<HistoryStore> {
-    const { status, stderr } = await this.#weir.end('SIGINT');
-    assert.equal(status, 0, stderr);
-    assert.ok(!existsSync(this.paths.socket), 'the socket is gone');
-    assert.ok(!existsSync(this.paths.pid), 'the server is gone');
-    assert.deepEqual(readdirSync(this.paths.spool), []);
-    return HistoryStore.open({ folder: this.paths.history, readOnly: true });
-  }
-
-  [Symbol.dispose](): void {
-    this.#weir[Symbol.dispose]();
-    const { server } = this;
-    if (server !== undefined && existsSync(`/proc/${server}`)) process.kill(server, 'SIGKILL');
-  }
-}
 
 const load = (netns: TestNetns) =>
   netns.load('pairs', '--count', `${COUNT}`, '--send', `${SENT}`, '--reply', `${REPLIED}`);
@@ -107,11 +25,6 @@ async function endsIn(history: HistoryStore) {
 function statusOf(pid: number, name: string): string {
   const line = readFileSync(`/proc/${pid}/status`, 'utf8').match(new RegExp(`^${name}:[ \\t]*(.*)$`, 'm'));
   return line![1]!;
-}
-
-async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 60_000; !(await isSo()); await sleep(20))
-    assert.ok(Date.now() < deadline, what);
 }
 
 describe('weir serve', () => {

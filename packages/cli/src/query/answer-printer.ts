@@ -1,6 +1,5 @@
 /** Asks a question and prints its answer. */
 import type { Answer, QueryLimits } from '@weir/history/query';
-import { endRecord, openRecord } from '@weir/history/rows';
 import type { Output } from '../output/output.js';
 import type { RunHost } from '../run-host.js';
 import { noColour, paintFor } from '../text/colour.js';
@@ -84,13 +83,13 @@ export class AnswerPrinter {
     let cursor: string | undefined;
     let answer: Answer<unknown>;
     do {
-      const limit = Math.min(left, PAGE_ROWS);
+      const limit = this.#within(Math.min(left, PAGE_ROWS));
       const page = await this.#questions.connections({
         ...{ range, filter, limit, ...this.#limits },
         ...(cursor !== undefined && { cursor }),
       });
       answer = page;
-      const records = page.result.rows.map(endRecord);
+      const { records } = page.result;
       if (this.#form === 'text') await this.#stdout.write(records.map((each) => text.line(each)).join(''));
       else await this.#data(records, endPaths);
       count += records.length;
@@ -131,9 +130,8 @@ export class AnswerPrinter {
 
   async #openAt({ at, filter }: AskedOf<'open-at'>): Promise<void> {
     const answer = await this.#questions.openAt({ at, filter, ...this.#atMost(100_000) });
-    const rows = answer.result.rows.map(openRecord);
+    const { records: rows, count } = answer.result;
     await this.#rows(rows, openPaths, openColumns(at));
-    const { count } = answer.result;
     const all = formatCount(count, 'connection');
     this.#say(rows.length < count ? `${rows.length} of ${all} open` : `${all} open`, answer);
   }
@@ -169,7 +167,12 @@ export class AnswerPrinter {
 
   #atMost(most: number): QueryLimits & { limit?: number } {
     const { limit } = this.#flags;
-    return { ...this.#limits, limit: Math.min(limit ?? Math.min(DEFAULT_LIMIT, most), most) };
+    return { ...this.#limits, limit: this.#within(Math.min(limit ?? DEFAULT_LIMIT, most)) };
+  }
+
+  /** A server may allow fewer rows. */
+  #within(rows: number): number {
+    return Math.min(rows, this.#questions.mostRows ?? rows);
   }
 
   async #rows<Row extends Json>(

@@ -3,11 +3,12 @@ import { parseDuration } from '@weir/ebpf/duration';
 import { OptionError } from '@weir/ebpf/errors';
 import { userId } from '@weir/ebpf/sys';
 import { filterSource, groupFields, parseTime, parseTimeRange, systemZone } from '@weir/history/query';
-import { type Filter, FilterError, parseFilter } from '@weir/tracer/filter';
+import { FilterError, parseFilter } from '@weir/tracer/filter';
 import { nearest } from '@weir/tracer/filter/compile';
 import { splitList } from '../args/values.js';
 import { UsageError } from '../failure.js';
 import type { QueryRequest } from './query-command.js';
+import type { WrittenFilter } from './questions.js';
 
 interface Range {
   readonly from: bigint;
@@ -16,7 +17,7 @@ interface Range {
 
 interface InRange {
   readonly range: Range;
-  readonly filter: Filter | undefined;
+  readonly filter: WrittenFilter | undefined;
 }
 
 /** A question with its times, filter and fields read. */
@@ -25,7 +26,7 @@ export type Asked =
   | ({ readonly kind: 'groups'; readonly by: readonly string[] } & InRange)
   | ({ readonly kind: 'series'; readonly by: readonly string[]; readonly step: bigint } & InRange)
   | ({ readonly kind: 'compare'; readonly by: readonly string[]; readonly against: Range } & InRange)
-  | { readonly kind: 'open-at'; readonly at: bigint; readonly filter: Filter | undefined }
+  | { readonly kind: 'open-at'; readonly at: bigint; readonly filter: WrittenFilter | undefined }
   | { readonly kind: 'sql'; readonly sql: string };
 
 const exclusive = [
@@ -45,7 +46,8 @@ export function readAsked({ range: rangeText, flags }: QueryRequest, now: bigint
     return { kind: 'sql', sql: flags.sql };
   }
   const table = flags.openAt === undefined ? 'ends' : 'opens';
-  const filter = flags.filter === undefined ? undefined : readFilter(flags.filter, table);
+  const filter =
+    flags.filter === undefined ? undefined : readFilter(flags.filter, table, flags.url !== undefined);
   if (flags.openAt !== undefined) {
     if (rangeText !== undefined) throw new UsageError('--open-at is about one moment: leave out the range');
     if (flags.by !== undefined) throw new UsageError('--by makes groups of a range, not of --open-at');
@@ -80,11 +82,13 @@ function readStep(text: string): bigint {
   return step;
 }
 
-function readFilter(text: string, table: 'ends' | 'opens'): Filter {
+/** @param isElsewhere Users are those of another host, which reads the filter anew. */
+function readFilter(text: string, table: 'ends' | 'opens', isElsewhere: boolean): WrittenFilter {
   const { columns } = filterSource(table);
   const what = table === 'ends' ? 'connections that ended' : 'connections that were open';
   try {
-    return parseFilter(text, { rows: { columns, what }, users: (name) => userId(name) });
+    const users = (name: string) => (isElsewhere ? 0 : userId(name));
+    return { text, tree: parseFilter(text, { rows: { columns, what }, users }) };
   } catch (error) {
     if (!(error instanceof FilterError)) throw error;
     throw new UsageError(`--filter: ${error.message}`, { cause: error });

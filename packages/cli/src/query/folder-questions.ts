@@ -13,19 +13,19 @@ import {
   querySql,
   writeParquet,
 } from '@weir/history/query';
+import { endRecord, openRecord } from '@weir/history/rows';
 import { serverPlaces } from '@weir/server';
 import { servePaths } from '@weir/server/serve';
 import { Services } from '@weir/tracer/enrich';
-import type { Filter } from '@weir/tracer/filter';
 import { UsageError } from '../failure.js';
-import type { Questions } from './questions.js';
+import type { Questions, WrittenFilter } from './questions.js';
 
 /**
  * Opens what a path names: the folder of `weir serve`, that of its server, the history in it, or an exported file.
  *
  * @throws UsageError where there is nothing; HistoryInUseError while another process has it open
  */
-export async function openQuestions(path: string): Promise<Questions> {
+export async function folderQuestions(path: string): Promise<Questions> {
   const found = statOf(path);
   if (found === undefined) throw new UsageError(`${path} does not exist: weir serve keeps a history there`);
   if (!found.isDirectory()) return questionsOf(await ExportedHistory.open(path));
@@ -48,13 +48,23 @@ function statOf(path: string): Stats | undefined {
 
 function questionsOf(reader: HistoryReader & { close(): Promise<void> }): Questions {
   const services = [...Services.read()];
-  const where = (filter: Filter | undefined, table: 'ends' | 'opens' = 'ends'): { where?: Condition } =>
-    filter === undefined ? {} : { where: filterSql(filter, filterSource(table), { services }) };
+  const where = (
+    filter: WrittenFilter | undefined,
+    table: 'ends' | 'opens' = 'ends',
+  ): { where?: Condition } =>
+    filter === undefined ? {} : { where: filterSql(filter.tree, filterSource(table), { services }) };
   return {
-    connections: ({ filter, ...query }) => queryConnections(reader, { ...query, ...where(filter) }),
+    connections: async ({ filter, ...query }) => {
+      const { result, ...rest } = await queryConnections(reader, { ...query, ...where(filter) });
+      const { rows, ...page } = result;
+      return { ...rest, result: { records: rows.map(endRecord), ...page } };
+    },
     groups: ({ filter, ...query }) => queryGroups(reader, { ...query, ...where(filter) }),
     series: ({ filter, ...query }) => querySeries(reader, { ...query, ...where(filter) }),
-    openAt: ({ filter, ...query }) => queryOpenAt(reader, { ...query, ...where(filter, 'opens') }),
+    openAt: async ({ filter, ...query }) => {
+      const { result, ...rest } = await queryOpenAt(reader, { ...query, ...where(filter, 'opens') });
+      return { ...rest, result: { records: result.rows.map(openRecord), count: result.count } };
+    },
     compare: ({ filter, ...query }) => queryCompare(reader, { ...query, ...where(filter) }),
     parquet: ({ filter, ...query }) => writeParquet(reader, { ...query, ...where(filter) }),
     sql: (query) => querySql(reader, query),

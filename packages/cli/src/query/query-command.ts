@@ -18,6 +18,9 @@ export interface QueryFlags {
   readonly wide?: boolean;
   readonly color: ColourMode;
   readonly folder: string;
+  readonly url?: string;
+  readonly token?: string;
+  readonly cacert?: string;
   readonly debug?: boolean;
 }
 
@@ -36,6 +39,7 @@ Examples:
   weir query --open-at 10:32                       what was open then
   weir query -1h --compare -25h..-24h              what is new, gone, slower, or fails more
   weir query today --json > today.jsonl
+  weir query --url https://db1:9436 --token ~/db1.token
   weir query --sql 'SELECT comm, count(*) FROM ends GROUP BY comm'
 
 A time is -1h, 10:32, yesterday 14:00, 2026-11-26 10:32, RFC 3339 or now; A..B is a range. What
@@ -97,6 +101,9 @@ export function queryCommand(action: (request: QueryRequest) => Promise<void>): 
   return command
     .optionsGroup('History:')
     .option('--folder <path>', 'the folder of weir serve, or an exported file', '/var/lib/weir')
+    .addOption(new Option('--url <url>', 'a server elsewhere: https://host:9436').conflicts('folder'))
+    .option('--token <file>', 'a file with a token for the server')
+    .option('--cacert <file>', "certificates that vouch for the server's, in PEM")
     .optionsGroup('General:')
     .option('--debug', 'on errors, show the stack')
     .helpOption('-h, --help', 'show this help')

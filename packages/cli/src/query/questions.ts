@@ -3,11 +3,9 @@ import type {
   Answer,
   CompareQuery,
   Comparison,
-  ConnectionsPage,
   ConnectionsQuery,
   Groups,
   GroupsQuery,
-  OpenAt,
   OpenAtQuery,
   ParquetQuery,
   Series,
@@ -15,17 +13,39 @@ import type {
   SqlQuery,
   SqlResult,
 } from '@weir/history/query';
+import type { RowRecord } from '@weir/history/rows';
 import type { Filter } from '@weir/tracer/filter';
 
-/** A question with a filter as it was parsed. */
-export type Filtered<Query> = Omit<Query, 'where'> & { readonly filter?: Filter | undefined };
+/** A filter as it was written, for whoever reads it anew, and as it was parsed here. */
+export interface WrittenFilter {
+  readonly text: string;
+  readonly tree: Filter;
+}
+
+/** A question with a filter in the language of people. */
+export type Filtered<Query> = Omit<Query, 'where'> & { readonly filter?: WrittenFilter | undefined };
+
+/** A page of connections that ended. */
+export interface RecordsPage {
+  readonly records: readonly RowRecord[];
+  /** The cursor of the next page; absent on the last one. */
+  readonly next?: string;
+}
+
+/** Connections that were open, of `count` in all. */
+export interface OpenRecords {
+  readonly records: readonly RowRecord[];
+  readonly count: number;
+}
 
 /** Each may throw OptionError for what makes no sense. */
 export interface Questions extends AsyncDisposable {
-  connections(query: Filtered<ConnectionsQuery>): Promise<Answer<ConnectionsPage>>;
+  /** Rows that an answer can have at most; undefined: as many as the question allows. */
+  readonly mostRows?: number;
+  connections(query: Filtered<ConnectionsQuery>): Promise<Answer<RecordsPage>>;
   groups(query: Filtered<GroupsQuery>): Promise<Answer<Groups>>;
   series(query: Filtered<SeriesQuery>): Promise<Answer<readonly Series[]>>;
-  openAt(query: Filtered<OpenAtQuery>): Promise<Answer<OpenAt>>;
+  openAt(query: Filtered<OpenAtQuery>): Promise<Answer<OpenRecords>>;
   compare(query: Filtered<CompareQuery>): Promise<Answer<Comparison>>;
   /** Writes connections to a file. @returns how many */
   parquet(query: Filtered<ParquetQuery>): Promise<Answer<number>>;

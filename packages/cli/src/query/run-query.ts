@@ -7,7 +7,7 @@ import type { RunHost } from '../run-host.js';
 import { Interruption } from '../trace/interruption.js';
 import { AnswerPrinter } from './answer-printer.js';
 import { readAsked } from './asked.js';
-import { openQuestions } from './folder-questions.js';
+import { openQuestions } from './open-questions.js';
 import type { QueryRequest } from './query-command.js';
 
 /** @throws UsageError for a question that makes no sense; HistoryError */
@@ -21,7 +21,7 @@ export async function runQuery(request: QueryRequest, host: RunHost, stdout: Out
   );
   stdout.onBroken(() => ending.abort());
   try {
-    await using questions = await openQuestions(request.flags.folder);
+    await using questions = await openQuestions(request.flags);
     const printer = new AnswerPrinter(questions, request.flags, host, stdout, ending.signal);
     await printer.answer(asked);
   } catch (error) {

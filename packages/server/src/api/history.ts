@@ -11,6 +11,7 @@ import type {
   MapQuery,
   OpenAt,
   OpenAtQuery,
+  ParquetQuery,
   QueryLimits,
   Series,
   SeriesQuery,
@@ -54,6 +55,8 @@ export interface ApiHistory {
   /** Up to here all events are in, nanoseconds since 1970; undefined before the first. */
   readonly watermark: bigint | undefined;
   readonly readOnly: boolean;
+  /** Writes connections to a file as Parquet. Absent where that cannot be done. @returns how many */
+  parquet?(query: Filtered<ParquetQuery>): Promise<Answer<number>>;
   /** A file with a range, as its bytes. Absent where that cannot be done. */
   exportRange?(range: Range, limits: QueryLimits): Promise<AsyncIterable<Uint8Array>>;
 }

@@ -13,6 +13,7 @@ import {
   queryOpenAt,
   querySeries,
   querySql,
+  writeParquet,
 } from '@weir/history/query';
 import type { HostRow } from '@weir/history/schema';
 import { Services } from '@weir/tracer/enrich';
@@ -38,6 +39,7 @@ export function readerHistory(reader: HistoryReader): ApiHistory {
     losses: (range, limits) => answer(reader, range, limits, async () => null),
     hosts: ({ signal }) => hostsOf(reader, signal),
     sql: (query) => querySql(reader, query),
+    parquet: (query) => writeParquet(reader, where(query)),
     exportRange: (range, limits) => exportHistory(reader, { range, ...limits }),
     watermark: undefined,
     readOnly: true,

@@ -4,6 +4,7 @@
  * @module @weir/server/serve
  */
 
+export { readAddresses } from './addresses.js';
 export { type CollectHost, type CollectRequest, collect } from './collect.js';
 export { type ServePaths, servePaths } from './paths.js';
 export { runServer, type ServerHost } from './server-process.js';

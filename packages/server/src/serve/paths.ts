@@ -11,10 +11,14 @@ export interface ServePaths {
   readonly history: string;
   /** Batches that wait for the server: the collector's own. */
   readonly spool: string;
-  /** The folder of the server's socket. */
+  /** The folder of the server's sockets. */
   readonly run: string;
   /** The server's socket for batches. */
   readonly socket: string;
+  /** The server's socket for questions of root and of its own user. */
+  readonly api: string;
+  /** The file that names, for every user, where the API listens: a URL a line. */
+  readonly addresses: string;
   /** The file with the server's process id. */
   readonly pid: string;
 }
@@ -30,6 +34,8 @@ export function servePaths(folder: string): ServePaths {
     spool: join(folder, 'spool'),
     run,
     socket: join(run, 'ingest.sock'),
+    api: join(run, 'api.sock'),
+    addresses: join(run, 'addresses'),
     pid: join(run, 'server.pid'),
   };
 }

@@ -29,10 +29,14 @@ export function prepareFolder(paths: ServePaths, user: ServiceUser | undefined):
   mkdirSync(paths.spool, { recursive: true, mode: 0o700 });
   mkdirSync(paths.server, { recursive: true, mode: 0o700 });
   mkdirSync(paths.run, { recursive: true, mode: 0o700 });
-  if (user === undefined) return;
+  // Everybody may find out where the API listens; who may connect is up to the modes of the sockets.
+  if (user === undefined) {
+    chmodSync(paths.run, 0o711);
+    return;
+  }
   give(paths.server, user.uid, user.gid, 0o700);
   // A collector that has given up its capabilities gets to the server's socket as a member of the group, which files inherit here.
-  give(paths.run, user.uid, process.getgid?.() ?? 0, 0o2750);
+  give(paths.run, user.uid, process.getgid?.() ?? 0, 0o2751);
 }
 
 function give(folder: string, uid: number, gid: number, mode: number): void {

@@ -1,6 +1,7 @@
 /** The server's process: takes its settings from the collector, gives its privileges up, and runs. */
 import type { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
+import { publishAddresses } from './addresses.js';
 import { readControl } from './control-input.js';
 import { announceServer, endEarlierServer } from './earlier-server.js';
 import { servePaths } from './paths.js';
@@ -41,11 +42,13 @@ export async function runServer({ input, say, signalled }: ServerHost): Promise<
     ingest: paths.socket,
     // Its folder gives it the collector's group.
     ingestMode: 0o660,
+    localSocket: paths.api,
     onProblem: say,
   });
   using _announced = announceServer(paths);
-  for (const { address, port, family } of server.addresses)
-    say(`answers at ${family === 'IPv6' ? `[${address}]` : address}:${port}`);
+  const urls = server.urls;
+  for (const url of urls) say(`answers at ${url}`);
+  using _addresses = publishAddresses(paths, urls);
   // The collector gets the same signal from a service manager, and hands over what it has.
   const lastBatches = () =>
     Promise.race([control.stopped, control.orphaned, wait(SIGNAL_MS, undefined, { ref: false })]);

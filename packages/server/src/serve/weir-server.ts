@@ -176,6 +176,14 @@ export class WeirServer implements AsyncDisposable {
     return this.#api.addresses;
   }
 
+  /** The same as URLs. */
+  get urls(): string[] {
+    const scheme = this.#config.tls === undefined ? 'http' : 'https';
+    return this.addresses.map(({ address, port }) => {
+      return `${scheme}://${address.includes(':') ? `[${address}]` : address}:${port}`;
+    });
+  }
+
   /** Milliseconds for which no collector has been connected. */
   get idleMs(): number {
     return this.#ingest.collectors > 0 ? 0 : Date.now() - this.#idleSince;

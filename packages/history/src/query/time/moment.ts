@@ -63,8 +63,11 @@ export function parseMoment(text: string, options: TimeOptions): Moment {
 
 function parseRelative(text: string, { now }: TimeOptions): Moment | undefined {
   if (text === 'now') return { at: now, length: 0n };
-  const unix = /^@(\d{1,11})(?:\.(\d{1,9}))?$/.exec(text);
-  if (unix !== null) return { at: BigInt(unix[1]!) * SECOND + fractionNs(unix[2]), length: 0n };
+  const unix = /^@(-?)(\d{1,11})(?:\.(\d{1,9}))?$/.exec(text);
+  if (unix !== null) {
+    const size = BigInt(unix[2]!) * SECOND + fractionNs(unix[3]);
+    return { at: unix[1] === '-' ? -size : size, length: 0n };
+  }
   const match = /^-(\S+)$|^(\S+) ago$/.exec(text);
   const span = match && parseSpan((match[1] ?? match[2])!);
   return span == null ? undefined : { at: now - span, length: 0n };

@@ -38,7 +38,7 @@ function readyRoute({ history, status }: RouteServices): Route {
   });
 }
 
-function statusRoute({ history, status }: RouteServices): Route {
+function statusRoute({ history, status, limits: { rows } }: RouteServices): Route {
   return route({
     method: 'get',
     path: '/status',
@@ -49,13 +49,14 @@ function statusRoute({ history, status }: RouteServices): Route {
       watermark: time.exactOptional().describe('Up to here everything is in the history.'),
       read_only: z.boolean(),
       collectors: z.int(),
+      limits: z.strictObject({ rows: z.int().describe('Rows of an answer.') }),
       you: z.strictObject({ name: z.string(), role: z.enum(roles) }),
     }),
     handle: ({ principal: { name, role } }) => {
       const { watermark, readOnly } = history;
       const { version, collectors } = status();
       const known = watermark === undefined ? {} : { watermark: timeText(watermark) };
-      return { version, ...known, read_only: readOnly, collectors, you: { name, role } };
+      return { version, ...known, read_only: readOnly, collectors, limits: { rows }, you: { name, role } };
     },
   });
 }

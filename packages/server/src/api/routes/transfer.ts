@@ -1,6 +1,6 @@
 /** A range as one file, out and in. */
 import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -10,18 +10,19 @@ import { z } from 'zod';
 import { ProblemError } from '../problem.js';
 import { type Route, route } from '../route.js';
 import { rangeJsonOf } from '../row-json.js';
-import { rangeOf, rangeParameters } from '../schemas/parameters.js';
+import { filteredParameters, filterOf, numberText, rangeOf, rangeParameters } from '../schemas/parameters.js';
 import { rangeJson } from '../schemas/values.js';
 import type { RouteServices } from '../services.js';
 
 const TAR = 'application/x-tar';
+const PARQUET = 'application/vnd.apache.parquet';
 const MAX_IMPORT_BYTES = 4_000_000_000;
 /** A month of a busy host takes minutes to write. */
 const EXPORT_MS = 600_000;
 
 /** Routes for exported files. */
 export function transferRoutes(services: RouteServices): Route[] {
-  return [exportRoute(), importRoute(services)];
+  return [exportRoute(), parquetRoute(services), importRoute(services)];
 }
 
 function exportRoute(): Route {
@@ -46,6 +47,48 @@ function exportRoute(): Route {
           'cache-control': 'no-store',
         },
       });
+    },
+  });
+}
+
+function parquetRoute({ temporaryFolder }: RouteServices): Route {
+  return route({
+    method: 'get',
+    path: '/parquet',
+    summary: 'Connections of a range as a file in Parquet; the header weir-rows says how many.',
+    role: 'read',
+    isQuery: true,
+    query: z.strictObject({
+      ...filteredParameters,
+      limit: numberText(1, 999_999_999)
+        .exactOptional()
+        .describe('At most so many, the newest. Default: all.'),
+    }),
+    timeMs: EXPORT_MS,
+    answerType: PARQUET,
+    handle: async ({ history, query, signal }) => {
+      if (history.parquet === undefined) throw new ProblemError('unavailable', 'it writes no Parquet');
+      const folder = await mkdtemp(join(temporaryFolder, 'parquet-'));
+      try {
+        const path = join(folder, 'connections.parquet');
+        const limit = query.limit === undefined ? {} : { limit: query.limit };
+        const asked = { range: rangeOf(query), file: path, signal, ...limit, ...filterOf(query) };
+        const { result: rows } = await history.parquet(asked);
+        const file = await open(path);
+        const { size } = await file.stat();
+        return new Response(Readable.toWeb(file.createReadStream()) as ReadableStream, {
+          headers: {
+            'content-type': PARQUET,
+            'content-length': String(size),
+            'content-disposition': 'attachment; filename="connections.parquet"',
+            'cache-control': 'no-store',
+            'weir-rows': String(rows),
+          },
+        });
+      } finally {
+        // What is open can be read to its end.
+        await rm(folder, { recursive: true, force: true });
+      }
     },
   });
 }

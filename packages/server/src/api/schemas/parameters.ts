@@ -2,14 +2,14 @@
 import { accepts } from '@weir/config';
 import { parseDuration } from '@weir/ebpf/duration';
 import { userId } from '@weir/ebpf/sys';
-import { filterSource, parseTime, parseTimeRange, systemZone } from '@weir/history/query';
+import { filterSource, groupFields, parseTime, parseTimeRange, systemZone } from '@weir/history/query';
 import { FilterError, MAX_FILTER_LENGTH, parseFilter } from '@weir/tracer/filter';
 import { z } from 'zod';
 import type { Range } from '../history.js';
 import { ProblemError } from '../problem.js';
 
 const MAX_TIME_LENGTH = 100;
-const MAX_FIELDS = 8;
+const MAX_FIELDS = Object.keys(groupFields).length;
 
 /** A range of time as people write it. */
 export const rangeText = z
@@ -60,7 +60,7 @@ export const spanText = z
 /** Names of fields, with commas between them. */
 export const fieldList = z
   .string()
-  .max(200)
+  .max(1000)
   .transform((text) => text.split(',').filter((name) => name !== ''))
   .refine((names) => names.length <= MAX_FIELDS, { error: `at most ${MAX_FIELDS} fields` });
 
