@@ -7,7 +7,7 @@ import type { ExitCode } from './failure.js';
 import type { Output } from './output/output.js';
 import type { QueryRequest } from './query/query-command.js';
 import type { RunHost } from './run-host.js';
-import type { ServeFlags } from './serve/serve-command.js';
+import type { ServeRequest } from './serve/serve-command.js';
 import type { TopFlags } from './top/top-flags.js';
 import type { TraceFlags } from './trace/trace-flags.js';
 
@@ -18,7 +18,7 @@ export interface Commands {
   readonly trace: Run<TraceFlags>;
   readonly top: Run<TopFlags>;
   readonly query: Run<QueryRequest>;
-  readonly serve: Run<ServeFlags>;
+  readonly serve: Run<ServeRequest>;
   readonly doctor: Run<DoctorFlags>;
   readonly balance: Run<BalanceRequest>;
   /** Returns the script. @param program The tree of commands that it completes. */

@@ -6,7 +6,7 @@ import { Command } from './commander.js';
 import { completionCommand, type Shell } from './completion/completion-command.js';
 import { type DoctorFlags, doctorCommand } from './doctor/doctor-command.js';
 import { type QueryRequest, queryCommand } from './query/query-command.js';
-import { type ServeFlags, serveCommand } from './serve/serve-command.js';
+import { type ServeRequest, serveCommand } from './serve/serve-command.js';
 import { topCommand } from './top/top-command.js';
 import type { TopFlags } from './top/top-flags.js';
 import { traceCommand } from './trace/trace-command.js';
@@ -18,7 +18,7 @@ export interface Actions {
   trace(flags: TraceFlags): Promise<void>;
   top(flags: TopFlags): Promise<void>;
   query(request: QueryRequest): Promise<void>;
-  serve(flags: ServeFlags): Promise<void>;
+  serve(request: ServeRequest): Promise<void>;
   balance(request: BalanceRequest): Promise<void>;
   doctor(flags: DoctorFlags): Promise<void>;
   completion(shell: Shell): Promise<void>;

@@ -31,8 +31,8 @@ export async function runCommandLine(
       query: async (request) => {
         exitCode = await commands.query(request, host, stdout);
       },
-      serve: async (flags) => {
-        exitCode = await commands.serve(flags, host, stdout);
+      serve: async (request) => {
+        exitCode = await commands.serve(request, host, stdout);
       },
       doctor: async (flags) => {
         exitCode = await commands.doctor(flags, host, stdout);

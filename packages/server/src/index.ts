@@ -4,6 +4,7 @@
  * @module @weir/server
  */
 
+export { type AuditEntry, AuditLog } from './auth/audit-log.js';
 export { type Role, roles } from './auth/roles.js';
 export type { StoredToken } from './auth/token.js';
 export { addToken, readTokens, removeToken, type TokenRequest } from './auth/token-file.js';

@@ -66,6 +66,13 @@ describe('the configuration of weir serve', () => {
     );
   });
 
+  it('is refused with the place of a filter that makes no sense, in the file and in the filter', () => {
+    assert.deepEqual(problems('folder: /x\nrecord:\n  udp: true\n  filter: comm=curl prot=443').length, 1);
+    const [line] = problems('folder: /x\nrecord:\n  udp: true\n  filter: comm=curl prot=443');
+    assert.match(line!, /^f:4:11: filter: .*did you mean proto=443\? \(column 11\)$/);
+    assert.deepEqual(problems('record: {filter: "user=root not port:22"}'), []);
+  });
+
   it('listens beyond loopback only with TLS, or where that is said to be meant', () => {
     const message = 'f:1:10: listen: 0.0.0.0 is reached from elsewhere: set tls, or insecure: true';
     assert.deepEqual(problems('listen: ["0.0.0.0:80", "127.0.0.1:81"]'), [message]);

@@ -71,6 +71,8 @@ export class ApiClient {
     const { url, socketPath, token, ca } = this.place;
     const options: RequestOptions & { ca?: Buffer } = {
       method,
+      // A connection of its own.
+      agent: false,
       path: `${url.pathname.replace(/\/$/, '')}/api/v1${path}`,
       headers: { ...headers, ...(token !== undefined && { authorization: `Bearer ${token}` }) },
       ...(socketPath === undefined

@@ -177,7 +177,7 @@ function rangeText({ from, to }: Range): string {
   return `${momentText(from)}..${momentText(to)}`;
 }
 
-/** Of RFC 3339 in UTC with nanoseconds, in any year. */
+/** Reads RFC 3339 in UTC with nanoseconds, in any year. */
 function nanoseconds(time: string): bigint {
   const dot = time.lastIndexOf('.');
   return BigInt(Date.parse(`${time.slice(0, dot)}Z`)) * 1_000_000n + BigInt(time.slice(dot + 1, -1));

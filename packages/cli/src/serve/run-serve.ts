@@ -1,21 +1,28 @@
 /** `weir serve`: the collector's process, and with `--server` the server's. */
 import { Socket } from 'node:net';
 import { OptionError } from '@weir/ebpf';
-import { collect, runServer as serve } from '@weir/server/serve';
+import { inheritedSockets, listenVariables, type ServiceEnvironment, ServiceNotifier } from '@weir/server';
+import type { ServeConfig } from '@weir/server/config';
+import { collect, readAddresses, runServer as serve, servePaths } from '@weir/server/serve';
 import { FilterError } from '@weir/tracer/filter';
 import { requestedTypes } from '../btf-file.js';
-import { ExitCode, UsageError } from '../failure.js';
+import { ExitCode, FileProblems, UsageError } from '../failure.js';
+import type { Output } from '../output/output.js';
 import type { RunHost } from '../run-host.js';
 import { escapeText } from '../text/escape.js';
 import { Interruption } from '../trace/interruption.js';
 import { announceReady } from '../trace/ready.js';
 import { packageVersion } from '../version.js';
-import type { ServeFlags } from './serve-command.js';
+import { HangUp } from './hang-up.js';
+import { runToken } from './run-token.js';
+import type { ServeFlags, ServeRequest } from './serve-command.js';
 import { serveConfig } from './serve-settings.js';
 
-/** Runs the process that the flags ask for. */
-export async function runServe(flags: ServeFlags, host: RunHost): Promise<ExitCode> {
-  return flags.server ? runServer(host) : runCollector(flags, host);
+/** Runs the process that the command line asks for, or changes tokens. */
+export async function runServe(request: ServeRequest, host: RunHost, stdout: Output): Promise<ExitCode> {
+  if (request.command !== 'run') return runToken(request, host, stdout);
+  const { flags } = request;
+  return flags.server ? runServer(host, stdout) : runCollector(flags, host);
 }
 
 /**
@@ -28,11 +35,16 @@ async function runCollector(flags: ServeFlags, host: RunHost): Promise<ExitCode>
   const btf = await requestedTypes(flags.btf, tracing);
   const config = serveConfig(flags);
   const say = (line: string) => host.stderr.write(`weir: ${escapeText(line)}\n`);
+  const manager = takeEnvironment(process.env);
+  const inherited = inheritedSockets(manager, process.pid).map(({ fd }) => fd);
+  using notifier = new ServiceNotifier(manager, say);
   let end: () => void = () => undefined;
   const signalled = new Promise<void>((resolve) => {
     end = resolve;
   });
-  using _interruption = new Interruption(host.signals, end, (code) => host.exit(code));
+  void signalled.then(() => notifier.stopping());
+  using _interruption = new Interruption(host.signals, end, (code) => host.exit(code), ['SIGINT', 'SIGTERM']);
+  using hangup = new HangUp(host.signals, end);
   let isReady = false;
   await explained(
     collect(
@@ -40,6 +52,7 @@ async function runCollector(flags: ServeFlags, host: RunHost): Promise<ExitCode>
         config,
         version: packageVersion(),
         serverCommand: [process.execPath, ...process.execArgv, process.argv[1]!, 'serve', '--server'],
+        ...(inherited.length > 0 && { inherited }),
         tracer: {
           ...(flags.netns !== undefined && { filter: { netns: flags.netns } }),
           ...(flags.ringSize !== undefined && { ringBytes: flags.ringSize }),
@@ -54,9 +67,16 @@ async function runCollector(flags: ServeFlags, host: RunHost): Promise<ExitCode>
           tracing.dropPrivileges({ alsoKeep: ['CAP_SETUID', 'CAP_SETGID', 'CAP_KILL'], otherThreads: false }),
         say,
         signalled,
+        onStarted: (reload) => {
+          hangup.onReload = () =>
+            reloadWith(flags, reload, { notifier, status: statusOf(config.folder) }, say);
+        },
+        onWaiting: () => notifier.status('waits for its server; what is collected meanwhile is kept'),
         onReady: () => {
+          notifier.ready(statusOf(config.folder));
           if (isReady) return;
           isReady = true;
+          notifier.startWatchdog(manager, () => true);
           say(`remembers connections in ${config.folder}; Ctrl-C ends`);
           if (flags.readyFd !== undefined) announceReady(flags.readyFd);
         },
@@ -66,16 +86,51 @@ async function runCollector(flags: ServeFlags, host: RunHost): Promise<ExitCode>
   return ExitCode.ok;
 }
 
+/** What the service manager says to this process, and not to the server that it starts. */
+function takeEnvironment(environment: NodeJS.ProcessEnv): ServiceEnvironment {
+  const names = ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID', ...listenVariables];
+  const own = Object.fromEntries(names.map((name) => [name, environment[name]]));
+  for (const name of names) delete environment[name];
+  return own;
+}
+
+function statusOf(folder: string): string {
+  const urls = readAddresses(servePaths(folder).addresses);
+  return `remembers connections in ${folder}${urls.length === 0 ? '' : `; answers at ${urls.join(', ')}`}`;
+}
+
+/** Uses the configuration as it is now. Where it makes no sense, that is said, and the earlier one stays. */
+async function reloadWith(
+  flags: ServeFlags,
+  reload: (config: ServeConfig) => Promise<void>,
+  { notifier, status }: { readonly notifier: ServiceNotifier; readonly status: string },
+  say: (line: string) => void,
+): Promise<void> {
+  notifier.reloading();
+  try {
+    await reload(serveConfig(flags));
+    say('the configuration was read again');
+  } catch (error) {
+    const lines = error instanceof FileProblems ? error.lines : [(error as Error).message];
+    for (const line of lines) say(line);
+    say('the earlier configuration stays');
+  }
+  notifier.ready(status);
+}
+
 /** Runs as the server of a collector. Ctrl-C in a terminal reaches it, too; the collector then ends it in order. */
-async function runServer(host: RunHost): Promise<ExitCode> {
+async function runServer(host: RunHost, stdout: Output): Promise<ExitCode> {
   const say = (line: string) => host.stderr.write(`weir: server: ${escapeText(line)}\n`);
   let end: () => void = () => undefined;
   const signalled = new Promise<void>((resolve) => {
     end = resolve;
   });
   process.on('SIGINT', () => undefined);
+  // The collector says what is to be read again.
+  process.on('SIGHUP', () => undefined);
   process.on('SIGTERM', () => end());
-  await explained(serve({ input: new Socket({ fd: 0 }), say, signalled }));
+  const answer = (line: string) => void stdout.writeData(`${line}\n`);
+  await explained(serve({ input: new Socket({ fd: 0 }), answer, say, signalled }));
   return ExitCode.ok;
 }
 

@@ -5,6 +5,7 @@ import { addSharedTracerFlags } from '../args/tracer-flags.js';
 import { parseDuration, repeatable } from '../args/values.js';
 import { Command, Option } from '../commander.js';
 import { parseReadyFd } from '../trace/ready.js';
+import { type TokenRequest, tokenCommand } from './token-command.js';
 
 /** Parsed flags, by commander's names. What a configuration file can say, too, is as it was written. */
 export interface ServeFlags {
@@ -35,8 +36,11 @@ Examples:
 
 Flags win over the configuration file. weir query asks what is remembered.`;
 
-/** Builds the command; \`action\` runs with its parsed flags. */
-export function serveCommand(action: (flags: ServeFlags) => Promise<void>): Command {
+/** What `weir serve` is to do. */
+export type ServeRequest = { readonly command: 'run'; readonly flags: ServeFlags } | TokenRequest;
+
+/** Builds the command; \`action\` runs with the request. */
+export function serveCommand(action: (request: ServeRequest) => Promise<void>): Command {
   const command = new Command('serve')
     .summary('remember every connection of this host')
     .description(
@@ -48,11 +52,17 @@ export function serveCommand(action: (flags: ServeFlags) => Promise<void>): Comm
   addKeeping(command);
   addServer(command);
   addSharedTracerFlags(command);
-  return command
-    .optionsGroup('General:')
-    .option('--debug', 'on errors, show the stack and the verifier log')
-    .helpOption('-h, --help', 'show this help')
-    .action(() => action(command.opts<ServeFlags>()));
+  return (
+    command
+      .optionsGroup('General:')
+      .option('--debug', 'on errors, show the stack and the verifier log')
+      .helpOption('-h, --help', 'show this help')
+      .helpCommand(false)
+      // Both have --folder.
+      .enablePositionalOptions()
+      .addCommand(tokenCommand(action))
+      .action(() => action({ command: 'run', flags: command.opts<ServeFlags>() }))
+  );
 }
 
 function addRecording(command: Command): void {

@@ -15,10 +15,17 @@ export class Interruption implements Disposable {
   received: EndSignal | undefined;
   readonly #source: SignalSource;
   readonly #listener: (signal: EndSignal) => void;
+  readonly #names: readonly EndSignal[];
 
   /** `end` is called once; `force` with the exit status that shells give for a signal. */
-  constructor(source: SignalSource, end: () => void, force: (exitCode: number) => void) {
+  constructor(
+    source: SignalSource,
+    end: () => void,
+    force: (exitCode: number) => void,
+    names: readonly EndSignal[] = signalNames,
+  ) {
     this.#source = source;
+    this.#names = names;
     this.#listener = (signal) => {
       if (this.received !== undefined) {
         force(128 + constants.signals[signal]);
@@ -27,10 +34,10 @@ export class Interruption implements Disposable {
       this.received = signal;
       end();
     };
-    for (const name of signalNames) source.on(name, this.#listener);
+    for (const name of names) source.on(name, this.#listener);
   }
 
   [Symbol.dispose](): void {
-    for (const name of signalNames) this.#source.off(name, this.#listener);
+    for (const name of this.#names) this.#source.off(name, this.#listener);
   }
 }

@@ -3,14 +3,15 @@ import { closeSync, constants, fstatSync, openSync, renameSync, writeSync } from
 
 /** Something that is remembered. */
 export interface AuditEntry {
-  readonly event: 'request' | 'login_failed' | 'blocked';
+  readonly event: 'request' | 'login_failed' | 'blocked' | 'token_added' | 'token_removed';
   /** The address of the client; absent on a Unix socket. */
   readonly address?: string;
   /** Who it was. */
   readonly principal?: string;
-  readonly method: string;
-  readonly path: string;
-  readonly status: number;
+  /** Absent where it was no request, as are `path` and `status`. */
+  readonly method?: string;
+  readonly path?: string;
+  readonly status?: number;
   readonly detail?: string;
 }
 
@@ -36,7 +37,7 @@ export class AuditLog implements Disposable {
 
   /** Appends an entry. Where the disk is full that is reported, and the request goes on. */
   add(entry: AuditEntry, time = new Date()): void {
-    const shortened = { ...entry, path: entry.path.slice(0, MAX_TEXT) };
+    const shortened = { ...entry, ...(entry.path !== undefined && { path: entry.path.slice(0, MAX_TEXT) }) };
     const line = Buffer.from(`${JSON.stringify({ time: time.toISOString(), ...shortened })}\n`);
     try {
       if (this.#bytes > 0 && this.#bytes + line.length > this.#maxBytes) this.#rotate();

@@ -1,7 +1,8 @@
 /** The file with the digests of all tokens, which its owner alone may read. */
 import {
-  chownSync,
   closeSync,
+  constants,
+  fchownSync,
   fstatSync,
   fsyncSync,
   openSync,
@@ -48,9 +49,11 @@ export interface TokenRequest {
 export function readTokens(path: string): readonly StoredToken[] {
   let fd: number;
   try {
-    fd = openSync(path, 'r');
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return [];
+    if (code === 'ELOOP') throw new FormatError(`${path} is a link, and no file of tokens`);
     throw error;
   }
   try {
@@ -114,10 +117,11 @@ function write(path: string, tokens: readonly StoredToken[]): void {
   const fd = openSync(temporary, 'wx', 0o600);
   try {
     writeSync(fd, `${JSON.stringify({ version: 1, tokens }, null, 2)}\n`);
+    // By the descriptor: a name may be another file by now.
+    if (process.geteuid?.() === 0) fchownSync(fd, uid, gid);
     fsyncSync(fd);
   } finally {
     closeSync(fd);
   }
-  if (process.geteuid?.() === 0) chownSync(temporary, uid, gid);
   renameSync(temporary, path);
 }

@@ -2,12 +2,13 @@
 import type { LiveDetails } from '@weir/history/rows';
 import type { Connection } from '@weir/tracer';
 import { Services } from '@weir/tracer/enrich';
-import { type FilterableRecord, filterPredicate, parseFilter } from '@weir/tracer/filter';
+import { type FilterableRecord, filterPredicate } from '@weir/tracer/filter';
+import { recordFilter } from '../config/record-filter.js';
 import type { Wants } from './collector.js';
 
 /** What a filter wants. @throws FilterError for one that makes no sense */
 export function wantsOf(filter: string): Wants {
-  const matches = filterPredicate(parseFilter(filter), { services: Services.read() });
+  const matches = filterPredicate(recordFilter(filter), { services: Services.read() });
   return {
     record: (record) => matches(record as FilterableRecord),
     connection: (connection, details) => matches(asRecord(connection, details)),

@@ -1,12 +1,15 @@
 /** Parses a configuration file of `weir serve`. */
 import { readFileSync } from 'node:fs';
 import { type ConfigFormat, type Finding, jsonSchema, parseYaml } from '@weir/config';
+import { FilterError } from '@weir/tracer/filter';
 import { isLoopback } from './loopback.js';
+import { recordFilter } from './record-filter.js';
 import { type ServeConfig, serveSchema } from './serve-schema.js';
 
 const format: ConfigFormat<ServeConfig> = {
   schema: serveSchema,
-  check: (_value, config) => (config === undefined ? [] : listenFindings(config)),
+  check: (_value, config) =>
+    config === undefined ? [] : [...filterFindings(config), ...listenFindings(config)],
 };
 
 /**
@@ -27,6 +30,17 @@ export function readServeConfig(file: string): ServeConfig {
 /** The text of `weir-serve.schema.json`. */
 export function serveSchemaText(): string {
   return jsonSchema('weir serve', serveSchema);
+}
+
+function filterFindings({ record: { filter } }: ServeConfig): Finding[] {
+  if (filter === undefined) return [];
+  try {
+    recordFilter(filter);
+    return [];
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error;
+    return [{ path: ['record', 'filter'], message: `filter: ${error.message}` }];
+  }
 }
 
 /** Whether there is a token is only known later: see `requireProtection()`. */

@@ -70,6 +70,13 @@ export class ApiServer implements AsyncDisposable {
       else server.listen({ host: place.host, port: place.port, backlog: 511 });
       await listening;
     }
+    // Whoever may connect to one would count as this host's root: its modes are not ours.
+    if ('fd' in place && typeof server.address() !== 'object') {
+      server.close();
+      throw new OptionError(
+        `descriptor ${place.fd} is a Unix socket: the API takes ListenStream=ADDRESS:PORT`,
+      );
+    }
     this.#servers.push(server);
   }
 

@@ -1,5 +1,6 @@
 /** The collector's process: traces, and hands rows to the server, which it keeps running. */
 import { randomBytes } from 'node:crypto';
+import { OptionError } from '@weir/ebpf/errors';
 import { monotonicNs, realtimeOffsetNs } from '@weir/ebpf/sys';
 import { SCHEMA_VERSION } from '@weir/history/schema';
 import type { TracerApi, TracerOptions } from '@weir/tracer';
@@ -25,6 +26,8 @@ export interface CollectRequest {
   readonly serverCommand: readonly [program: string, ...args: string[]];
   /** What the tracer is given besides the configuration. */
   readonly tracer?: TracerOptions;
+  /** Descriptors of sockets that listen already, from 3 on, instead of the configuration's addresses. */
+  readonly inherited?: readonly number[];
   /** Interval between looks at live connections, milliseconds. Default one minute. */
   readonly sweepMs?: number;
 }
@@ -39,6 +42,10 @@ export interface CollectHost {
   readonly say: (line: string) => void;
   /** Called once it collects and the server takes batches. */
   readonly onReady: () => void;
+  /** Called when the server is not there; {@link CollectHost.onReady} follows when it is again. */
+  readonly onWaiting?: () => void;
+  /** Given what makes the service use another configuration, as far as it can while it runs; it throws OptionError. */
+  readonly onStarted?: (reload: (config: ServeConfig) => Promise<void>) => void;
   /** Resolves when the service is to end. */
   readonly signalled: Promise<unknown>;
 }
@@ -94,9 +101,14 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
     isKept = await client.close(CLOSE_MS);
   };
   try {
+    const settings = {
+      version,
+      ...(user && { user }),
+      ...(request.inherited && { inherited: request.inherited }),
+    };
     await using child = new ServerChild({
       command: request.serverCommand,
-      settings: { config, version, ...(user !== undefined && { user }) },
+      settings: { config, ...settings },
       onProblem: say,
     });
     server = child;
@@ -114,6 +126,12 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
     const running = collector.run();
     const kept = host.dropPrivileges();
     if (kept !== undefined) say(kept);
+    host.onStarted?.(async (next) => {
+      // The server would look for its files in another folder.
+      if (next.folder !== config.folder) say('folder: only a restart of weir serve changes that');
+      const problem = await child.reload({ config: { ...next, folder: config.folder }, ...settings });
+      if (problem !== undefined) throw new OptionError(problem);
+    });
     void host.signalled.then(() => tracer.stop());
     try {
       await Promise.race([running, child.failure]);
@@ -129,7 +147,8 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
   }
 }
 
-function report(state: ConnectionState, { say, onReady }: CollectHost): void {
+function report(state: ConnectionState, { say, onReady, onWaiting }: CollectHost): void {
   if (state.kind === 'connected') onReady();
+  else if (state.kind === 'disconnected') onWaiting?.();
   else if (state.kind === 'refused') say(state.message);
 }

@@ -1,8 +1,21 @@
-/** The server's standard input: settings in its first line, then `stop`, or an end without it, when the collector has died. */
+/**
+ * The server's standard input: settings in its first line; then `reload` with other settings any number of times; and `stop`, or an end
+ * without it, when the collector has died.
+ */
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { FormatError } from '@weir/ebpf/errors';
 import type { ServerSettings } from './settings.js';
+
+/** The line with which the collector asks for other settings, before them. */
+export const RELOAD = 'reload ';
+/** The line that ends the server. */
+export const STOP = 'stop';
+
+/** The server's answers to a reload, a line of its standard output. */
+export const RELOADED = 'reloaded';
+/** Before the reason. */
+export const REFUSED = 'refused ';
 
 /** What comes from the collector. */
 export interface ControlInput {
@@ -11,6 +24,8 @@ export interface ControlInput {
   readonly stopped: Promise<void>;
   /** Resolves when the collector has died. */
   readonly orphaned: Promise<void>;
+  /** Called with settings that are to be used from now on. */
+  onReload: (settings: ServerSettings) => void;
 }
 
 /** Reads the settings. @throws FormatError where there are none */
@@ -18,12 +33,24 @@ export async function readControl(input: Readable): Promise<ControlInput> {
   const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })[Symbol.asyncIterator]();
   const first = await lines.next();
   if (first.done) throw new FormatError('the collector gave no settings');
-  const settings = JSON.parse(first.value) as ServerSettings;
-  const next = lines.next();
-  const isStop = next.then(({ done, value }) => !done && value === 'stop');
-  return {
-    settings,
-    stopped: isStop.then((stop) => (stop ? undefined : new Promise<never>(() => {}))),
-    orphaned: isStop.then((stop) => (stop ? new Promise<never>(() => {}) : undefined)),
+  let stop = () => {};
+  let orphan = () => {};
+  const control: ControlInput = {
+    settings: JSON.parse(first.value) as ServerSettings,
+    stopped: new Promise((resolve) => {
+      stop = resolve;
+    }),
+    orphaned: new Promise((resolve) => {
+      orphan = resolve;
+    }),
+    onReload: () => {},
   };
+  void (async () => {
+    for (let next = await lines.next(); !next.done; next = await lines.next()) {
+      if (next.value === STOP) return stop();
+      if (next.value.startsWith(RELOAD)) control.onReload(JSON.parse(next.value.slice(RELOAD.length)));
+    }
+    orphan();
+  })();
+  return control;
 }

@@ -7,4 +7,5 @@
 export { readAddresses } from './addresses.js';
 export { type CollectHost, type CollectRequest, collect } from './collect.js';
 export { type ServePaths, servePaths } from './paths.js';
+export { becomeServer, lockServerFiles } from './server-files.js';
 export { runServer, type ServerHost } from './server-process.js';

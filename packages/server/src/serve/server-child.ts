@@ -1,11 +1,14 @@
 /** The server as a child of the collector: started, started again when it dies, and ended. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { REFUSED, RELOAD, RELOADED, STOP } from './control-input.js';
 import type { ServerSettings } from './settings.js';
 
 /** How to run a server. */
 export interface ServerChildOptions {
   /** A program and its arguments. It reads its settings as a line of JSON from standard input. */
   readonly command: readonly [program: string, ...args: string[]];
+  /** Its `inherited` are descriptors of this process, which the server gets by the same numbers. */
   readonly settings: ServerSettings;
   /** Reports that it ended, and when it is started again. */
   readonly onProblem: (message: string) => void;
@@ -22,6 +25,14 @@ const MOST_DEATHS = 3;
 /** Its exit status where the configuration is wrong: another start would end in the same way. */
 const USAGE_STATUS = 2;
 
+/** The time in which it has to answer a reload. */
+const RELOAD_MS = 10_000;
+
+/** Inherited sockets have the numbers behind those of the standard streams, as systemd gives them. */
+function stdioOf({ inherited = [] }: ServerSettings): StdioOptions {
+  return ['pipe', 'pipe', 'inherit', ...inherited];
+}
+
 /** Keeps a server running. */
 export class ServerChild implements AsyncDisposable {
   readonly #options: ServerChildOptions;
@@ -33,6 +44,7 @@ export class ServerChild implements AsyncDisposable {
   #ended: Promise<void> = Promise.resolve();
   #waitMs = LEAST_WAIT_MS;
   #timer: NodeJS.Timeout | undefined;
+  #answered: (line: string) => void = () => {};
   #isStopping = false;
   #deaths = 0;
   #hasWorked = false;
@@ -59,11 +71,24 @@ export class ServerChild implements AsyncDisposable {
     this.#hasWorked = true;
   }
 
-  /** Starts it anew with other settings. What is collected meanwhile waits. */
-  async restart(settings: ServerSettings): Promise<void> {
+  /**
+   * Has it use other settings as far as it can while it runs, and all of them when it is started again.
+   *
+   * @returns Why it does not; then the earlier ones stay.
+   */
+  async reload(settings: ServerSettings): Promise<string | undefined> {
+    const child = this.#child;
+    const answer = new Promise<string>((resolve) => {
+      this.#answered = resolve;
+    });
+    const tooLate = setTimeout(() => this.#answered('refused the server does not answer'), RELOAD_MS);
+    if (child === undefined) this.#answered(RELOADED);
+    else child.stdin?.write(`${RELOAD}${JSON.stringify(settings)}\n`);
+    const text = await answer;
+    clearTimeout(tooLate);
+    if (text.startsWith(REFUSED)) return text.slice(REFUSED.length);
     this.#settings = settings;
-    await this.#stop();
-    this.#start();
+    return undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -73,9 +98,11 @@ export class ServerChild implements AsyncDisposable {
   #start(): void {
     this.#isStopping = false;
     const [program, ...args] = this.#options.command;
-    const child = spawn(program, args, { stdio: ['pipe', 'inherit', 'inherit'] });
+    const child = spawn(program, args, { stdio: stdioOf(this.#settings) });
     const started = performance.now();
     this.#child = child;
+    if (child.stdout !== null)
+      createInterface({ input: child.stdout }).on('line', (line) => this.#answered(line));
     // It may end before it has read anything.
     child.stdin?.on('error', () => {});
     child.stdin?.write(`${JSON.stringify(this.#settings)}\n`);
@@ -87,6 +114,8 @@ export class ServerChild implements AsyncDisposable {
       });
       child.once('exit', (code, signal) => {
         this.#child = undefined;
+        // The next one begins with the settings that were not answered.
+        this.#answered(RELOADED);
         resolve();
         if (!this.#isStopping) this.#died(code, signal, performance.now() - started);
       });
@@ -112,7 +141,7 @@ export class ServerChild implements AsyncDisposable {
     clearTimeout(this.#timer);
     const child = this.#child;
     if (child === undefined) return;
-    child.stdin?.end('stop\n');
+    child.stdin?.end(`${STOP}\n`);
     const timer = setTimeout(() => {
       this.#options.onProblem('the server does not end: it is killed');
       child.kill('SIGKILL');

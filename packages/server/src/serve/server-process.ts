@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import { publishAddresses } from './addresses.js';
-import { readControl } from './control-input.js';
+import { REFUSED, RELOADED, readControl } from './control-input.js';
 import { announceServer, endEarlierServer } from './earlier-server.js';
 import { servePaths } from './paths.js';
 import { becomeUser } from './service-user.js';
@@ -12,6 +12,8 @@ import { WeirServer } from './weir-server.js';
 export interface ServerHost {
   /** Standard input, where the collector writes the settings. */
   readonly input: Readable;
+  /** Answers the collector, with a line. */
+  readonly answer: (line: string) => void;
   /** Prints a line for whoever runs the service. */
   readonly say: (line: string) => void;
   /** Resolves when a signal asks the process to end. */
@@ -29,9 +31,9 @@ const STEP_MS = 1_000;
  *
  * @throws OptionError, HistoryError, Error of the system
  */
-export async function runServer({ input, say, signalled }: ServerHost): Promise<void> {
+export async function runServer({ input, answer, say, signalled }: ServerHost): Promise<void> {
   const control = await readControl(input);
-  const { config, user, version } = control.settings;
+  const { config, user, version, inherited } = control.settings;
   const paths = servePaths(config.folder);
   process.umask(0o077);
   if (user !== undefined) becomeUser(user);
@@ -43,12 +45,22 @@ export async function runServer({ input, say, signalled }: ServerHost): Promise<
     // Its folder gives it the collector's group.
     ingestMode: 0o660,
     localSocket: paths.api,
+    ...(inherited !== undefined && { inherited }),
     onProblem: say,
   });
   using _announced = announceServer(paths);
   const urls = server.urls;
   for (const url of urls) say(`answers at ${url}`);
   using _addresses = publishAddresses(paths, urls);
+  control.onReload = (settings) => {
+    try {
+      const left = server.reload({ ...settings.config, folder: paths.server });
+      if (left.length > 0) say(`${left.join(', ')}: only a restart of weir serve changes that`);
+      answer(RELOADED);
+    } catch (error) {
+      answer(REFUSED + (error as Error).message.replaceAll('\n', ' '));
+    }
+  };
   // The collector gets the same signal from a service manager, and hands over what it has.
   const lastBatches = () =>
     Promise.race([control.stopped, control.orphaned, wait(SIGNAL_MS, undefined, { ref: false })]);

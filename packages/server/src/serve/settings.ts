@@ -7,6 +7,8 @@ export interface ServerSettings {
   readonly config: ServeConfig;
   /** The user that it becomes; absent where it stays who it is. */
   readonly user?: ServiceUser;
+  /** Descriptors of sockets that listen already, instead of the configuration's addresses. */
+  readonly inherited?: readonly number[];
   /** Version of Weir. */
   readonly version: string;
 }

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import type { StoredToken } from '../auth/token.js';
 import { readTokens } from '../auth/token-file.js';
 
-const INTERVAL_MS = 2_000;
+const INTERVAL_MS = 500;
 
 /** Watches the file. */
 export class TokenSource implements Disposable {

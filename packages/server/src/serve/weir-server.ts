@@ -49,7 +49,7 @@ export class WeirServer implements AsyncDisposable {
   readonly #authenticator: Authenticator;
   readonly #tokens: TokenSource;
   #config: ServeConfig;
-  #ingest!: IngestServer;
+  #ingest: IngestServer | undefined;
   #api!: ApiServer;
   #idleSince = Date.now();
 
@@ -88,9 +88,17 @@ export class WeirServer implements AsyncDisposable {
     const { version, ingest, ingestMode, onProblem } = this.#options;
     const config = this.#config;
     const tls = readTls(config);
-    this.#requireProtection(config);
+    if (this.#options.inherited === undefined) this.#requireProtection(config);
     const store = await this.#openStore();
     const live = new LiveHub();
+    const app = this.#createApp(store, live);
+    const places = this.#places();
+    this.#api = this.#resources.use(
+      await ApiServer.listen({ app, places, ...(tls !== undefined && { tls }) }),
+    );
+    // Sockets of the service manager are where they are, whatever the configuration says.
+    this.#requireProtection({ ...config, listen: this.#api.addresses.map(placeOf) });
+    // Whoever is connected here may rely on the API.
     this.#ingest = this.#resources.use(
       await IngestServer.listen({
         ...{ socket: ingest, store, onProblem },
@@ -103,11 +111,6 @@ export class WeirServer implements AsyncDisposable {
       }),
     );
     this.#maintain(store);
-    const app = this.#createApp(store, live);
-    const places = this.#places();
-    this.#api = this.#resources.use(
-      await ApiServer.listen({ app, places, ...(tls !== undefined && { tls }) }),
-    );
   }
 
   async #openStore(): Promise<HistoryStore> {
@@ -135,7 +138,7 @@ export class WeirServer implements AsyncDisposable {
         imports: this.#resources.use(imports),
         live,
         limits: { ...limits, timeMs: limits.time },
-        status: () => ({ version, collectors: this.#ingest.collectors }),
+        status: () => ({ version, collectors: this.#ingest?.collectors ?? 0 }),
         temporaryFolder: temporary,
       },
       authenticator: this.#authenticator,
@@ -186,7 +189,7 @@ export class WeirServer implements AsyncDisposable {
 
   /** Milliseconds for which no collector has been connected. */
   get idleMs(): number {
-    return this.#ingest.collectors > 0 ? 0 : Date.now() - this.#idleSince;
+    return (this.#ingest?.collectors ?? 0) > 0 ? 0 : Date.now() - this.#idleSince;
   }
 
   /**
@@ -198,7 +201,7 @@ export class WeirServer implements AsyncDisposable {
   reload(config: ServeConfig): string[] {
     const tls = readTls(config);
     this.#tokens.refresh();
-    this.#requireProtection({ ...config, listen: this.#config.listen });
+    this.#requireProtection({ ...config, listen: this.#api.addresses.map(placeOf) });
     if (tls !== undefined) this.#api.setTls(tls);
     const fixed = ['folder', 'user', 'record', 'retention', 'listen', 'limits'] as const;
     const left = fixed.filter((key) => JSON.stringify(config[key]) !== JSON.stringify(this.#config[key]));
@@ -213,6 +216,10 @@ export class WeirServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#resources[Symbol.asyncDispose]();
   }
+}
+
+function placeOf({ address: host, port }: AddressInfo) {
+  return { host, port };
 }
 
 function readTls({ tls }: ServeConfig): TlsFiles | undefined {

@@ -1,0 +1,160 @@
+/** `weir serve` as a service: notifications, sockets by activation, a configuration that is read again. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { UnixDatagramReceiver } from '@weir/ebpf/sys';
+import { servePaths } from '@weir/server/serve';
+import { bin } from './support/command.js';
+import { TestNetns } from './support/load.js';
+import { folder, until } from './support/serve.js';
+
+let runs = 0;
+
+/** A service manager of one service. */
+class Service implements Disposable {
+  readonly folder = join(folder, `service-${runs++}`);
+  readonly config = `${this.folder}.yaml`;
+  readonly receiver: UnixDatagramReceiver;
+  readonly child: ChildProcess;
+  readonly messages: string[] = [];
+  stderr = '';
+
+  /** @param variables As a shell sets them; `$$` is the service's process. @param listening Its descriptor 3. */
+  constructor(netns: TestNetns, notify: string, variables: string, text: string, listening?: number) {
+    writeFileSync(this.config, text);
+    this.receiver = new UnixDatagramReceiver(notify);
+    const args = ['serve', '--folder', this.folder, '--netns', netns.name, '--config', this.config];
+    const command = `${variables} exec "$0" "$@"`;
+    this.child = spawn('sh', ['-c', command, process.execPath, bin, ...args], {
+      stdio: ['ignore', 'ignore', 'pipe', listening ?? 'ignore'],
+      env: { ...process.env, NOTIFY_SOCKET: notify },
+    });
+    this.child.stderr!.on('data', (chunk: Buffer) => {
+      this.stderr += chunk.toString();
+    });
+  }
+
+  /** Waits for a message of the service. */
+  async message(pattern: RegExp, since = 0): Promise<string> {
+    let found: string | undefined;
+    await until(`a message ${pattern}; ${this.stderr}`, () => {
+      for (let next = this.receiver.receive(); next !== undefined; next = this.receiver.receive())
+        this.messages.push(next.toString());
+      found = this.messages.slice(since).find((text) => pattern.test(text));
+      return found !== undefined;
+    });
+    return found!;
+  }
+
+  async end(): Promise<void> {
+    this.child.kill('SIGTERM');
+    const [status] = await once(this.child, 'exit');
+    assert.equal(status, 0, this.stderr);
+  }
+
+  [Symbol.dispose](): void {
+    this.child.kill('SIGKILL');
+    this.receiver[Symbol.dispose]();
+  }
+}
+
+function statusOf(port: number, host = '127.0.0.1'): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const options = { port, host: '127.0.0.1', path: '/api/v1/losses', headers: { host }, agent: false };
+    request(options, (response) => resolve(response.resume().statusCode))
+      .on('error', reject)
+      .end();
+  });
+}
+
+describe('weir serve as a service', () => {
+  for (const [title, name] of [
+    ['a path', join(folder, 'notify')],
+    ['an abstract name', `@${folder}/notify`],
+  ] as const)
+    it(`says at ${title} that it is ready, works, reads its configuration again, and ends`, async () => {
+      using netns = new TestNetns();
+      using service = new Service(netns, name, 'WATCHDOG_USEC=400000', 'listen: ["127.0.0.1:0"]');
+      const ready = await service.message(/^READY=1\n/);
+      const url = /^STATUS=remembers connections in \S+; answers at (http:\S+)$/m.exec(ready)?.[1];
+      const port = Number(new URL(url!).port);
+      assert.equal(await statusOf(port), 200, 'it answers when it is ready');
+      await service.message(/^WATCHDOG=1$/);
+
+      const server = Number(readFileSync(servePaths(service.folder).pid, 'utf8'));
+      const environment = readFileSync(`/proc/${server}/environ`, 'utf8');
+      assert.ok(!/NOTIFY_SOCKET|WATCHDOG/.test(environment), 'the server does not speak for the service');
+
+      const since = service.messages.length;
+      assert.equal(await statusOf(port, 'db.example'), 421);
+      writeFileSync(service.config, 'listen: ["127.0.0.1:0"]\nnames: [db.example]\n');
+      service.child.kill('SIGHUP');
+      assert.match(await service.message(/^RELOADING=1/, since), /^RELOADING=1\nMONOTONIC_USEC=\d+$/);
+      await service.message(/^READY=1/, since);
+      assert.equal(await statusOf(port, 'db.example'), 200);
+
+      const before = service.messages.length;
+      writeFileSync(service.config, 'names: []\nrecord:\n  filter: comm=curl prot=443\n');
+      service.child.kill('SIGHUP');
+      await service.message(/^READY=1/, before);
+      assert.ok(service.stderr.includes(`${service.config}:3:11: filter: `), service.stderr);
+      assert.match(service.stderr, /the earlier configuration stays/);
+      assert.equal(await statusOf(port, 'db.example'), 200);
+
+      const last = service.messages.length;
+      writeFileSync(service.config, 'tls: {certificate: /nonexistent/a, key: /nonexistent/b}\n');
+      service.child.kill('SIGHUP');
+      await service.message(/^READY=1/, last);
+      assert.match(service.stderr, /tls: ENOENT.*\n.*the earlier configuration stays/);
+
+      process.kill(server, 'SIGKILL');
+      await service.message(/^STATUS=waits for its server/, last);
+      await service.message(/^READY=1/, service.messages.length);
+      await service.end();
+      await service.message(/^STOPPING=1$/);
+    });
+
+  it('answers at a socket that it is given, which refuses nobody while the server is started again', async () => {
+    using netns = new TestNetns();
+    const socket = createServer().listen(0, '127.0.0.1');
+    await once(socket, 'listening');
+    const { port } = socket.address() as AddressInfo;
+    const { fd } = (socket as unknown as { readonly _handle: { readonly fd: number } })._handle;
+    const variables = 'LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=api';
+    using service = new Service(netns, join(folder, 'activated'), variables, 'listen: ["127.0.0.1:1"]', fd);
+    // From here on, only the service has it.
+    socket.close();
+    const ready = await service.message(/^READY=1\n/);
+    assert.ok(ready.includes(`answers at http://127.0.0.1:${port}`), ready);
+    assert.equal(await statusOf(port), 200);
+    const server = Number(readFileSync(servePaths(service.folder).pid, 'utf8'));
+    assert.ok(!readFileSync(`/proc/${server}/environ`, 'utf8').includes('LISTEN_FDS'));
+    process.kill(server, 'SIGKILL');
+    assert.equal(await statusOf(port), 200, 'the request waits for the next server');
+    await service.end();
+  });
+
+  it('refuses a socket that is reached from elsewhere without a token and TLS, and a Unix socket', async () => {
+    using netns = new TestNetns();
+    for (const [place, says] of [
+      ['0.0.0.0', /is reached from elsewhere, which needs a token/],
+      [join(folder, 'api.sock'), /is a Unix socket/],
+    ] as const) {
+      const socket = createServer();
+      socket.listen(...((place.startsWith('/') ? [place] : [0, place]) as [number, string]));
+      await once(socket, 'listening');
+      const { fd } = (socket as unknown as { readonly _handle: { readonly fd: number } })._handle;
+      const notify = join(folder, `refused-${runs}`);
+      using service = new Service(netns, notify, 'LISTEN_PID=$$ LISTEN_FDS=1', '', fd);
+      const [status] = await once(service.child, 'exit');
+      assert.notEqual(status, 0);
+      assert.match(service.stderr, says);
+      socket.close();
+    }
+  });
+});

@@ -1,0 +1,49 @@
+/** Access to the server's own files for another process of the host. */
+import { closeSync, constants, existsSync, lstatSync, openSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { OptionError } from '@weir/ebpf/errors';
+import { tryLock } from '@weir/ebpf/sys';
+import { servePaths } from './paths.js';
+import { type ServerPlaces, serverPlaces } from './places.js';
+import { prepareFolder } from './prepare-folder.js';
+import { becomeUser, serviceUser } from './service-user.js';
+
+const WAIT_MS = 5_000;
+const STEP_MS = 20;
+
+/**
+ * Makes the folder of the server if there is none, and makes this process its user for good: root must not open files where another
+ * user may put links.
+ *
+ * @param user The server's user, where there is no folder yet. Default: as that of `weir serve`.
+ * @throws OptionError for a folder that is none, or that this user may not use
+ */
+export function becomeServer(folder: string, user?: string): ServerPlaces {
+  const paths = servePaths(folder);
+  const isRoot = process.geteuid?.() === 0;
+  try {
+    if (!existsSync(paths.server)) prepareFolder(paths, isRoot ? serviceUser(user) : undefined);
+    const { uid, gid } = lstatSync(paths.server);
+    if (isRoot && uid !== 0) becomeUser({ name: `the owner of ${paths.server}`, uid, gid });
+    closeSync(openSync(paths.server, constants.O_RDONLY | constants.O_DIRECTORY));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EACCES' && code !== 'EPERM') throw error;
+    throw new OptionError(`${folder}: permission denied; run it as root (sudo)`, { cause: error });
+  }
+  return serverPlaces(paths.server);
+}
+
+/** Keeps others from changing files of the server at the same time, until it is disposed of. @throws OptionError */
+export async function lockServerFiles(folder: string): Promise<Disposable> {
+  const fd = openSync(servePaths(folder).server, constants.O_RDONLY | constants.O_DIRECTORY);
+  const release = { [Symbol.dispose]: () => closeSync(fd) };
+  for (let waitedMs = 0; !tryLock(fd); waitedMs += STEP_MS) {
+    if (waitedMs >= WAIT_MS) {
+      release[Symbol.dispose]();
+      throw new OptionError(`${folder}: another process changes tokens: try again`);
+    }
+    await setTimeout(STEP_MS);
+  }
+  return release;
+}
