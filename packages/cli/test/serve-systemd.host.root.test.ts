@@ -29,7 +29,8 @@ class Service implements Disposable {
     writeFileSync(this.config, text);
     this.receiver = new UnixDatagramReceiver(notify);
     const args = ['serve', '--folder', this.folder, '--netns', netns.name, '--config', this.config];
-    const command = `${variables} exec "$0" "$@"`;
+    // Tests that nohup(1) runs have SIGHUP ignored.
+    const command = `${variables} exec env --default-signal=HUP "$0" "$@"`;
     this.child = spawn('sh', ['-c', command, process.execPath, bin, ...args], {
       stdio: ['ignore', 'ignore', 'pipe', listening ?? 'ignore'],
       env: { ...process.env, NOTIFY_SOCKET: notify },
