@@ -147,6 +147,24 @@ describe('remembered processes', () => {
     assert.deepEqual(processes.details(1, 'cat'), {}, 'a kernel thread has its pid now');
   });
 
+  it('do not describe the program that a process became by exec() before its end', () => {
+    for (const isEnding of [true, false]) {
+      const { running, processes, pass } = world();
+      const unit = 'a.service';
+      const shell = { executable: '/bin/sh', command_line: 'sh', unit };
+      running.set(1, { startTicks: 5, comm: 'sh', details: shell });
+      processes.details(1, 'sh');
+      // In the middle of its end, a process still has its name.
+      if (isEnding) running.set(1, { startTicks: 5, comm: 'cat', details: {} });
+      else running.delete(1);
+      for (const ms of [0, 100, 5000]) {
+        pass(ms);
+        assert.deepEqual(processes.details(1, 'cat'), { unit }, `${isEnding} ${ms}`);
+        assert.equal(processes.details(1, 'sh'), shell);
+      }
+    }
+  });
+
   it('never describe another process that has their pid by now', () => {
     const running = new Map<number, { startTicks: number; comm: string; details: ProcessDetails }>();
     let time = 0;

@@ -95,3 +95,21 @@ describe('a connection that changes hands', () => {
     }
   }
 });
+
+describe('the record of a UDP flow that changes hands', () => {
+  it('names its new process once the one that began it has forked and ended', async () => {
+    using netns = new TestNetns();
+    const filter = { netns: [netns.inode] };
+    await using tracer = Tracer.start({ filter, udp: { idleMs: 6_000 } });
+    using _peer = withNetns(`/run/netns/${netns.name}`, () => RawSocket.udp().bind('127.0.0.1', PORT));
+    using program = new HandOver(netns, 'fork', 'udp');
+    await program.holder();
+    program.handOver();
+    const next = await program.holder();
+    for await (const record of tracer) {
+      if (record.event !== 'udp_flow' || record.direction !== 'outbound') continue;
+      assert.deepEqual([record.process?.pid, record.process?.comm], [next, 'successor']);
+      break;
+    }
+  });
+});

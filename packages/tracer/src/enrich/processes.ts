@@ -41,6 +41,10 @@ interface Entry {
   comm: string | undefined;
   /** Command names for which the process was looked at since `checkedAt`; those of threads may all differ. */
   readonly comms: Set<string>;
+  /** Command names that it, or its threads, had when `details` were read, and since. */
+  readonly names: Set<string>;
+  /** Nothing more can be read of it. */
+  hasEnded: boolean;
   checkedAt: number;
   /** When it was last seen to be the same process. */
   seenAt: number;
@@ -96,7 +100,11 @@ export class Processes {
     const entry = this.#current(pid, comm);
     const meant = this.#meant(entry, comm, moment);
     if (meant === undefined) return undefined;
-    if (comm !== undefined && meant.comms.size < MAX_COMMS) meant.comms.add(comm);
+    if (comm === undefined) return meant.details;
+    if (meant.comms.size < MAX_COMMS) meant.comms.add(comm);
+    // With another name, it has called exec() since it was read.
+    if (meant.hasEnded && !meant.names.has(comm)) return withoutProgram(meant.details);
+    if (meant.names.size < MAX_COMMS) meant.names.add(comm);
     return meant.details;
   }
 
@@ -167,7 +175,10 @@ export class Processes {
     known.checkedAt = now;
     known.seenAt = now;
     const state = this.#reader.state(pid);
-    if (state === undefined) return undefined;
+    if (state === undefined) {
+      known.hasEnded = true;
+      return undefined;
+    }
     const isSame = state.startTicks === known.startTicks;
     const isFirst = Number.isNaN(known.startTicks);
     const entry = isSame || isFirst ? known : newEntry(known);
@@ -182,8 +193,13 @@ export class Processes {
     if (isSame && entry.details !== undefined) {
       // In the middle of its end, a process has neither of these any more.
       const isEnding = details.executable === undefined && details.command_line === undefined;
+      entry.hasEnded = isEnding;
+      if (!isEnding) entry.names.add(state.comm);
       if (isEnding || sameDetails(details, entry.details)) return entry;
     }
+    entry.hasEnded = false;
+    entry.names.clear();
+    entry.names.add(state.comm);
     entry.details = details;
     return entry;
   }
@@ -191,17 +207,29 @@ export class Processes {
 
 /** One predecessor is kept: records that name it may still come. */
 function newEntry(former: Entry | undefined): Entry {
-  if (former !== undefined) former.former = undefined;
+  if (former !== undefined) {
+    former.former = undefined;
+    former.hasEnded = true;
+  }
   return {
     details: undefined,
     startTicks: Number.NaN,
     comm: undefined,
     comms: new Set<string>(),
+    names: new Set<string>(),
+    hasEnded: false,
     checkedAt: Number.NEGATIVE_INFINITY,
     seenAt: Number.NEGATIVE_INFINITY,
     isPreliminary: false,
     former,
   };
+}
+
+/** What a process keeps when it calls exec(). */
+function withoutProgram(details: ProcessDetails | undefined): ProcessDetails | undefined {
+  if (details === undefined) return undefined;
+  const { executable, command_line, ...rest } = details;
+  return rest;
 }
 
 function sameDetails(a: ProcessDetails, b: ProcessDetails): boolean {

@@ -107,6 +107,11 @@ export class UdpCounter implements Disposable {
     this.#statistics = collection.map('udp_statistics') as PerCpuMap;
   }
 
+  /** Whether a flow names the process that last sent or received, and not the one that made the socket. */
+  get namesUsers(): boolean {
+    return this.#users !== undefined;
+  }
+
   /** Program runs that the kernel skipped: datagrams that may not have been counted. */
   get missedRuns(): number {
     return this.#programs.missedRuns;

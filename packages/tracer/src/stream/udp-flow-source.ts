@@ -5,8 +5,9 @@ import { OptionError } from '@weir/ebpf';
 import type { TraceFilter, TracerOptions, UdpOptions } from '../options.js';
 import type { UdpFlowRecord } from '../records/record.js';
 import type { HookChoice } from '../report.js';
-import type { UdpCounter, UdpFlow } from '../sockets/index.js';
+import type { UdpCounter, UdpFlow, UdpFlowEnd } from '../sockets/index.js';
 import { startUdp } from '../sockets/start-udp.js';
+import { UdpHolders } from '../sockets/udp-holders.js';
 import type { WallClock } from './clock.js';
 import { flowFilter } from './flow-filter.js';
 import type { RecordSource } from './record-source.js';
@@ -22,6 +23,8 @@ export class UdpFlowSource implements RecordSource, Disposable {
   readonly choice: HookChoice;
   readonly #counter: UdpCounter;
   readonly #clock: WallClock;
+  /** Undefined where the programs run in the process that sends or receives. */
+  readonly #holders: UdpHolders | undefined;
   readonly #passes: (flow: UdpFlow) => boolean;
   readonly #intervalNs: number;
   #collectedNs = 0;
@@ -48,6 +51,7 @@ export class UdpFlowSource implements RecordSource, Disposable {
     });
     this.#counter = counter;
     this.choice = choice;
+    this.#holders = counter.namesUsers ? undefined : new UdpHolders();
   }
 
   /** Program runs that the kernel skipped. */
@@ -63,13 +67,24 @@ export class UdpFlowSource implements RecordSource, Disposable {
   records(nowNs: number, last: boolean): readonly UdpFlowRecord[] {
     if (!last && nowNs - this.#collectedNs < this.#intervalNs) return [];
     this.#collectedNs = nowNs;
-    const { ended, lost } = this.#counter.collect();
+    const { live, ended, lost } = this.#counter.collect();
     this.lostDatagrams = lost.datagrams;
-    const records = ended
+    const records = this.#withHolders(live, ended)
       .filter(({ flow }) => this.#passes(flow))
       .map((end) => udpFlowRecord(end, this.#clock, nowNs));
     this.emitted += records.length;
     return records;
+  }
+
+  #withHolders(live: readonly UdpFlow[], ended: readonly UdpFlowEnd[]): readonly UdpFlowEnd[] {
+    const holders = this.#holders;
+    if (holders === undefined) return ended;
+    // As they are known so far: by now, their sockets are closed.
+    const closed = ended.filter(({ closed_by }) => closed_by === 'local');
+    const corrected = new Map(closed.map(({ flow }) => [flow, holders.correct(flow)]));
+    const idle = ended.filter(({ closed_by }) => closed_by === 'idle');
+    holders.update([...live, ...idle.map(({ flow }) => flow)]);
+    return ended.map((end) => ({ ...end, flow: corrected.get(end.flow) ?? holders.correct(end.flow) }));
   }
 
   [Symbol.dispose](): void {
