@@ -24,7 +24,7 @@ interface Socket {
 
 /** A host with these sockets, on which all their holders live but `dead`. */
 function host(sockets: readonly Socket[], dead: readonly number[] = []) {
-  const state = { now: 0, reads: 0, sockets };
+  const state = { now: 0, reads: 0, sockets, dead };
   const source: { -readonly [Name in keyof HolderSource]: HolderSource[Name] } = {
     listeners: (found) => {
       state.reads++;
@@ -36,7 +36,7 @@ function host(sockets: readonly Socket[], dead: readonly number[] = []) {
           .filter(({ inode }) => inodes.has(inode))
           .map(({ inode, pids }) => [inode, pids] as const),
       ),
-    process: (pid) => (dead.includes(pid) ? undefined : identity(pid)),
+    process: (pid) => (state.dead.includes(pid) ? undefined : identity(pid)),
     now: () => state.now,
   };
   return { state, source, holders: new ListenerHolders(source) };
@@ -58,6 +58,49 @@ describe('the process of an accept that only the listening socket explains', () 
   it('is another holder if a daemon was started by a process that has ended', () => {
     const { holders } = host([{ ...wildcard, pids: [12, 11] }], [10]);
     assert.deepEqual(holders.find(NETNS, local, 10), { process: identity(11), count: 2 });
+  });
+
+  it('is one that lives once another holder has ended, however short ago', () => {
+    const { holders, state } = host([
+      { ...wildcard, pids: [20] },
+      { ...wildcard, inode: 2, pids: [10, 11] },
+    ]);
+    assert.deepEqual(holders.find(NETNS, local, 20), { process: identity(20), count: 3 });
+    state.now += 20;
+    state.dead = [20, 10];
+    assert.deepEqual(holders.find(NETNS, local, 20), { process: identity(11), count: 1 });
+    assert.equal(state.reads, 1);
+  });
+
+  it('is one that lives of a hundred of which the first have ended', () => {
+    const pids = Array.from({ length: 100 }, (_, index) => index + 1);
+    const { holders, state } = host([{ ...wildcard, pids }]);
+    assert.deepEqual(holders.find(NETNS, local, 0), { process: identity(1), count: 100 });
+    state.now += 20;
+    state.dead = pids.slice(0, 30);
+    assert.deepEqual(holders.find(NETNS, local, 5), { process: identity(31), count: 70 });
+  });
+
+  it('is unknown, and soon known, once the only holder has left its socket to another and ended', () => {
+    const { holders, state } = host([{ ...wildcard, pids: [10] }]);
+    assert.deepEqual(holders.find(NETNS, local, 10), { process: identity(10), count: 1 });
+    state.dead = [10];
+    state.sockets = [{ ...wildcard, pids: [11] }];
+    state.now += 20;
+    assert.deepEqual(holders.find(NETNS, local, 10), { process: undefined, count: 0 });
+    state.now += 50;
+    assert.deepEqual(holders.find(NETNS, local, 10), { process: identity(11), count: 1 });
+  });
+
+  it('is the last holder where the socket has gone with it', () => {
+    const { holders, state } = host([{ ...wildcard, pids: [10] }]);
+    holders.find(NETNS, local, 10);
+    state.dead = [10];
+    state.sockets = [];
+    for (const ms of [20, 100, 2000]) {
+      state.now += ms;
+      assert.deepEqual(holders.find(NETNS, local, 10), { process: identity(10), count: 1 });
+    }
   });
 
   it('is one of all that listen on the port', () => {

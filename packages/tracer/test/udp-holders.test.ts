@@ -87,9 +87,13 @@ describe('the process of a UDP flow whose socket another one made', () => {
     assert.equal(host(new Map(), [], false).pid(), 10);
   });
 
-  it('is forgotten with the flow', () => {
-    const { holders, pid } = host(new Map([[11, 120]]), [11]);
+  it('is known at once for the next flow of the socket, and forgotten with its last one', () => {
+    const { holders, pid, state } = host(new Map([[11, 120]]), [11]);
     assert.equal(pid(), 11);
+    const next = { ...flow, flow_id: 'b.0', started_ns: 300 };
+    holders.update([next]);
+    assert.equal(holders.correct(next).process?.pid, 11);
+    assert.equal(state.looks, 1);
     holders.update([]);
     assert.equal(holders.correct(flow), flow);
   });

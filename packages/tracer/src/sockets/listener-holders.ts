@@ -3,6 +3,7 @@
  * have passed it on and ended, workers may share it, and several sockets may listen on one port (SO_REUSEPORT).
  */
 import { AddressFormatter } from '@weir/ebpf/address';
+import { BoundedMap } from '@weir/ebpf/bounded-map';
 import { readSmallFile } from '@weir/ebpf/sys';
 import { readState } from '../enrich/procfs.js';
 import type { Endpoint, ProcessIdentity } from '../records/record.js';
@@ -35,14 +36,20 @@ export interface Holder {
   readonly count: number;
 }
 
-/** Ports that are remembered. */
+/** Ports that are remembered, and processes. */
 const MAX_KNOWN = 4096;
+/** The time for which a process that was seen to live is not looked at again, milliseconds. */
+const LIVES_MS = 10;
+/** Holders of a socket that are all looked at. */
+const MAX_CHECKED = 8;
 
 /** Finds who holds a listening socket. */
 export class ListenerHolders {
   readonly #source: HolderSource;
   /** By namespace, address and port. They stay when the socket is gone: a server may end before its accepts are read. */
-  readonly #holders = new Map<string, ReadonlyMap<number, ProcessIdentity>>();
+  readonly #holders = new Map<string, Map<number, ProcessIdentity>>();
+  /** When processes were last seen to live. */
+  readonly #livedAt = new BoundedMap<number, number>(MAX_KNOWN);
   /** Nothing is read before. */
   #freshUntil = Number.NEGATIVE_INFINITY;
   #unknownUntil = Number.NEGATIVE_INFINITY;
@@ -62,10 +69,11 @@ export class ListenerHolders {
   find(netns: number, local: Endpoint, pid: number): Holder | undefined {
     if (this.#source.now() >= this.#freshUntil) this.#refresh();
     let holders = this.#lookUp(netns, local);
-    if (holders === undefined && this.#source.now() >= this.#unknownUntil) {
+    const isStale = holders === undefined || !this.#hasLiving(holders, pid);
+    if (isStale && this.#source.now() >= this.#unknownUntil) {
       this.#refresh();
       holders = this.#lookUp(netns, local);
-    } else if (holders === undefined && this.#hasPassedOn(netns, local, pid)) {
+    } else if (isStale && this.#hasPassedOn(netns, local, pid)) {
       return { process: undefined, count: 0 };
     }
     if (holders === undefined) return undefined;
@@ -79,7 +87,32 @@ export class ListenerHolders {
     return { process: holders.get(pid) ?? first, count: holders.size };
   }
 
-  #lookUp(netns: number, local: Endpoint): ReadonlyMap<number, ProcessIdentity> | undefined {
+  /**
+   * Removes holders that have ended, but not the last of them: where the socket is gone as well, its server has ended before its accepts
+   * were read. Of many holders, only those that would be named are looked at. @returns false if all have ended.
+   */
+  #hasLiving(holders: Map<number, ProcessIdentity>, preferred: number): boolean {
+    const isSmall = holders.size <= MAX_CHECKED;
+    const order = holders.has(preferred) ? [preferred, ...holders.keys()] : [...holders.keys()];
+    let hasLiving = holders.size === 0;
+    for (const pid of order) {
+      if (!holders.has(pid)) continue;
+      if (this.#lives(pid)) hasLiving = true;
+      else if (holders.size > 1) holders.delete(pid);
+      if (hasLiving && !isSmall) return true;
+    }
+    return hasLiving;
+  }
+
+  #lives(pid: number): boolean {
+    const now = this.#source.now();
+    if (now - (this.#livedAt.get(pid) ?? Number.NEGATIVE_INFINITY) < LIVES_MS) return true;
+    if (this.#source.process(pid) === undefined) return false;
+    this.#livedAt.set(pid, now);
+    return true;
+  }
+
+  #lookUp(netns: number, local: Endpoint): Map<number, ProcessIdentity> | undefined {
     for (const key of keysOf(netns, local)) {
       const holders = this.#holders.get(key);
       if (holders !== undefined) return holders;
@@ -125,7 +158,7 @@ export class ListenerHolders {
   }
 
   /** In ascending order: mostly a server's parent before its workers. */
-  #describe(pids: readonly number[]): ReadonlyMap<number, ProcessIdentity> {
+  #describe(pids: readonly number[]): Map<number, ProcessIdentity> {
     const holders = new Map<number, ProcessIdentity>();
     for (const pid of [...new Set(pids)].sort((a, b) => a - b)) {
       const process = this.#source.process(pid);

@@ -37,7 +37,7 @@ interface Successor {
 /** Finds the successors of processes that have ended while their sockets live on. */
 export class UdpHolders {
   readonly #source: UdpHolderSource;
-  /** By flow id. */
+  /** By network namespace and cookie of the socket. */
   readonly #successors = new Map<string, Successor>();
   #restUntil = Number.NEGATIVE_INFINITY;
 
@@ -45,10 +45,10 @@ export class UdpHolders {
     this.#source = source;
   }
 
-  /** Looks at the processes of flows whose sockets are open, and forgets all other flows. */
+  /** Looks at the processes of flows whose sockets are open, and forgets all other sockets. */
   update(flows: readonly UdpFlow[]): void {
-    const ids = new Set(flows.map(({ flow_id }) => flow_id));
-    for (const id of this.#successors.keys()) if (!ids.has(id)) this.#successors.delete(id);
+    const sockets = new Set(flows.map(socketOf));
+    for (const socket of this.#successors.keys()) if (!sockets.has(socket)) this.#successors.delete(socket);
     const starts = new Map<number, number | undefined>();
     const startOf = (pid: number) => {
       if (!starts.has(pid)) starts.set(pid, this.#source.process(pid)?.startTicks);
@@ -60,7 +60,7 @@ export class UdpHolders {
 
   /** The flow, with the process that holds its socket where the one that made it has ended. */
   correct(flow: UdpFlow): UdpFlow {
-    const successor = this.#successors.get(flow.flow_id);
+    const successor = this.#successors.get(socketOf(flow));
     if (successor === undefined) return flow;
     const { process: _, ...rest } = flow;
     return { ...rest, ...(successor.process !== undefined && { process: successor.process }) };
@@ -68,7 +68,7 @@ export class UdpHolders {
 
   #hasEnded(flow: UdpFlow, startOf: (pid: number) => number | undefined): boolean {
     const { process, process_ns, started_ns } = flow;
-    const successor = this.#successors.get(flow.flow_id);
+    const successor = this.#successors.get(socketOf(flow));
     const pid = successor === undefined ? process?.pid : successor.process?.pid;
     if (pid === undefined) return successor !== undefined;
     const start = startOf(pid);
@@ -82,11 +82,12 @@ export class UdpHolders {
     const started = this.#source.now();
     const inodes = this.#source.inodes();
     const pids = this.#source.owners();
-    for (const { flow_id, cookie } of flows) {
+    for (const flow of flows) {
+      const { cookie } = flow;
       const inode = cookie === undefined ? undefined : inodes.get(cookie);
       // Closed since its flow was read: by the process that made it, as far as anybody knows.
       if (inode === undefined) continue;
-      this.#successors.set(flow_id, this.#firstOf(pids(inode)));
+      this.#successors.set(socketOf(flow), this.#firstOf(pids(inode)));
     }
     const ended = this.#source.now();
     this.#restUntil = ended + Math.max(REST_MS, REST_TIMES * (ended - started));
@@ -102,6 +103,10 @@ export class UdpHolders {
     }
     return { process: undefined, startTicks: Number.NaN };
   }
+}
+
+function socketOf({ netns, cookie }: UdpFlow): string {
+  return `${netns} ${cookie}`;
 }
 
 /** This host's. */
