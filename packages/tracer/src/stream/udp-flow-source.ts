@@ -2,6 +2,7 @@
 
 import type { Btf } from '@weir/ebpf';
 import { OptionError } from '@weir/ebpf';
+import { inInitialPidNamespace } from '../enrich/pid-namespace.js';
 import type { TraceFilter, TracerOptions, UdpOptions } from '../options.js';
 import type { UdpFlowRecord } from '../records/record.js';
 import type { HookChoice } from '../report.js';
@@ -23,7 +24,7 @@ export class UdpFlowSource implements RecordSource, Disposable {
   readonly choice: HookChoice;
   readonly #counter: UdpCounter;
   readonly #clock: WallClock;
-  /** Undefined where the programs run in the process that sends or receives. */
+  /** Undefined where the programs run in the process that sends or receives, or /proc shows other process ids than theirs. */
   readonly #holders: UdpHolders | undefined;
   readonly #passes: (flow: UdpFlow) => boolean;
   readonly #intervalNs: number;
@@ -51,7 +52,7 @@ export class UdpFlowSource implements RecordSource, Disposable {
     });
     this.#counter = counter;
     this.choice = choice;
-    this.#holders = counter.namesUsers ? undefined : new UdpHolders();
+    this.#holders = counter.namesUsers || !inInitialPidNamespace() ? undefined : new UdpHolders();
   }
 
   /** Program runs that the kernel skipped. */
