@@ -252,6 +252,19 @@ static void run_hidden(void) {
   report("ringed", local_port(other), ringed_port, 0);
 }
 
+/* Nobody accepts the connection before its listener is closed. */
+static void run_dropped(int protocol) {
+  int listener = listening(protocol, loopback(0)), port = local_port(listener);
+  int client = connected(protocol, loopback(port)), client_port = local_port(client);
+  struct pollfd ended = {.fd = client, .events = POLLIN};
+  check(send(client, "x", 1, 0), "send");
+  usleep(100000);
+  close(listener);
+  check(poll(&ended, 1, 5000), "poll");
+  close(client);
+  report("dropped", port, client_port, 0);
+}
+
 /* The SYN goes out with the first write. The kernel's sysctl net.ipv4.tcp_fastopen has to be 0x607. */
 static void run_deferred(void) {
   int listener = listening(0, loopback(0)), port = local_port(listener), server;
@@ -293,6 +306,7 @@ int main(int count, char **values) {
   else if (strcmp(name, "failures") == 0) run_failures();
   else if (strcmp(name, "thread") == 0) run_thread();
   else if (strcmp(name, "hidden") == 0) run_hidden();
+  else if (strcmp(name, "dropped") == 0 && count > 2) run_dropped(atoi(values[2]));
   else if (strcmp(name, "deferred") == 0) run_deferred();
   else if (strcmp(name, "held") == 0) run_held();
   else {

@@ -65,14 +65,17 @@ static __always_inline bool has_socket_flag(const struct sock *sk, __u64 bit)
 
 /*
  * False for a socket that waits, or waited until its end, to be accepted: no process has had it. A socket that its process
- * has closed has no struct socket either, but is marked as dead.
+ * has closed has no struct socket either, but is marked as dead. One of MPTCP that waits is marked so as well when its listener is closed,
+ * but only what a process closes is shut down in both directions before.
  */
 static __noinline bool was_accepted(const struct sock *sk)
 {
-	if (!bpf_core_field_exists(sk->sk_socket) || READ(struct sock, sk, sk_socket))
+	if (!bpf_core_field_exists(sk->sk_socket) || BPF_CORE_READ(sk, sk_socket))
 		return true;
-	return bpf_core_field_exists(sk->__sk_common.skc_flags) &&
-	       has_socket_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_DEAD));
+	if (!bpf_core_field_exists(sk->__sk_common.skc_flags) ||
+	    !has_socket_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_DEAD)))
+		return false;
+	return !is_mptcp(sk) || BPF_CORE_READ_BITFIELD_PROBED(sk, sk_shutdown) == SHUTDOWN_MASK;
 }
 
 static __always_inline __u8 socket_state(const struct sock *sk)

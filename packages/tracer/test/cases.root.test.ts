@@ -40,6 +40,26 @@ function assertMptcp(t: TestContext): boolean {
   return false;
 }
 
+describe('connections that nobody accepts before their listener is closed', () => {
+  for (const [name, protocol] of [
+    ['TCP', tcp],
+    ['MPTCP', mptcp],
+  ] as const) {
+    it(`have no end of the server over ${name}, whose process never had it`, async (t) => {
+      if (protocol === mptcp && !assertMptcp(t)) return;
+      using netns = new TestNetns();
+      const collected = await collect({ filter: { netns: [netns.inode] } }, () =>
+        runCase(netns, 'dropped', String(protocol)),
+      );
+      const [made] = collected.result;
+      assert.ok(made !== undefined);
+      assert.deepEqual(events(recordsOf(collected.records, made.client, made.server)), ['connect', 'close']);
+      assert.deepEqual(recordsOf(collected.records, made.server, made.client), []);
+      assertComplete(collected);
+    });
+  }
+});
+
 describe('MPTCP connections', () => {
   for (const [name, server, client] of [
     ['of two MPTCP programs', mptcp, mptcp],
