@@ -8,7 +8,7 @@ import { assertComplete, collect } from './support/collect.js';
 import { accountedBy, availableAcceptHooks } from './support/hooks.js';
 import { TestNetns } from './support/netns.js';
 
-/** Of lab/load/ring-accept.c. */
+/** The exit status of lab/load/ring-accept.c where the kernel has no such request. */
 const UNKNOWN = 2;
 const CONNECTIONS = 3;
 

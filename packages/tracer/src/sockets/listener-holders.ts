@@ -89,7 +89,7 @@ export class ListenerHolders {
 
   /**
    * Removes holders that have ended, but not the last of them: where the socket is gone as well, its server has ended before its accepts
-   * were read. Of many holders, only those that would be named are looked at. @returns false if all have ended.
+   * were read. Where there are many holders, it looks only for one to be named. @returns false if all have ended.
    */
   #hasLiving(holders: Map<number, ProcessIdentity>, preferred: number): boolean {
     const isSmall = holders.size <= MAX_CHECKED;
