@@ -52,6 +52,11 @@ class Service implements Disposable {
     return found!;
   }
 
+  /** Standard error and messages come by different ways. */
+  async says(pattern: RegExp): Promise<void> {
+    await until(`${pattern}`, () => pattern.test(this.stderr));
+  }
+
   async end(): Promise<void> {
     this.child.kill('SIGTERM');
     const [status] = await once(this.child, 'exit');
@@ -103,15 +108,14 @@ describe('weir serve as a service', () => {
       writeFileSync(service.config, 'names: []\nrecord:\n  filter: comm=curl prot=443\n');
       service.child.kill('SIGHUP');
       await service.message(/^READY=1/, before);
-      assert.ok(service.stderr.includes(`${service.config}:3:11: filter: `), service.stderr);
-      assert.match(service.stderr, /the earlier configuration stays/);
+      await service.says(/\.yaml:3:11: filter: .*\n.*the earlier configuration stays/);
       assert.equal(await statusOf(port, 'db.example'), 200);
 
       const last = service.messages.length;
       writeFileSync(service.config, 'tls: {certificate: /nonexistent/a, key: /nonexistent/b}\n');
       service.child.kill('SIGHUP');
       await service.message(/^READY=1/, last);
-      assert.match(service.stderr, /tls: ENOENT.*\n.*the earlier configuration stays/);
+      await service.says(/tls: ENOENT.*\n.*the earlier configuration stays/);
 
       process.kill(server, 'SIGKILL');
       await service.message(/^STATUS=waits for its server/, last);
@@ -150,12 +154,24 @@ describe('weir serve as a service', () => {
       socket.listen(...((place.startsWith('/') ? [place] : [0, place]) as [number, string]));
       await once(socket, 'listening');
       const { fd } = (socket as unknown as { readonly _handle: { readonly fd: number } })._handle;
-      const notify = join(folder, `refused-${runs}`);
-      using service = new Service(netns, notify, 'LISTEN_PID=$$ LISTEN_FDS=1', '', fd);
-      const [status] = await once(service.child, 'exit');
-      assert.notEqual(status, 0);
-      assert.match(service.stderr, says);
+      await refused(netns, 'LISTEN_PID=$$ LISTEN_FDS=1', '', says, fd);
       socket.close();
     }
   });
+
+  it('ends where another program listens at its address', async () => {
+    using netns = new TestNetns();
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    await refused(netns, '', `listen: ["127.0.0.1:${port}"]`, /EADDRINUSE/);
+    other.close();
+  });
 });
+
+async function refused(netns: TestNetns, variables: string, text: string, says: RegExp, fd?: number) {
+  using service = new Service(netns, join(folder, `refused-${runs}`), variables, text, fd);
+  const [status] = await once(service.child, 'exit');
+  assert.notEqual(status, 0);
+  await service.says(says);
+}

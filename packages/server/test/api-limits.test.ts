@@ -76,6 +76,29 @@ describe('a query', () => {
     assert.match(detail, /longer than 50 ms/);
   });
 
+  it('that cannot be interrupted is answered all the same, and is reported when it goes on for long', async () => {
+    let reports = 0;
+    let asked = 0;
+    const { history } = fakeHistory({
+      losses: () => new Promise(() => asked++),
+      hosts: async () => {
+        await sleep(200);
+        throw new InterruptedError('interrupted');
+      },
+    });
+    const onStuck = () => reports++;
+    await using api = await startApi({ history, limits: { timeMs: 50, queries: 1, waiting: 1 }, onStuck });
+    const late = await api.get('/hosts');
+    assert.equal(late.status, 504);
+    assert.equal((await problemOf(late)).kind, 'timeout');
+    await sleep(400);
+    assert.equal(reports, 0, 'it ended soon after');
+    assert.equal((await api.get('/losses')).status, 504);
+    await until(() => reports === 1);
+    assert.equal((await api.get('/losses')).status, 504);
+    assert.equal(asked, 1, 'it keeps its place');
+  });
+
   it('waits where others run, and is refused where others wait', async () => {
     const { history, running, letGo } = slowHistory();
     await using api = await startApi({ history, limits: { queries: 2, waiting: 1 } });

@@ -23,8 +23,8 @@ export class WeirProcess implements Disposable {
   readonly child: ChildProcess;
   readonly #ready: Promise<string>;
 
-  constructor(args: readonly string[], prefix: readonly string[] = []) {
-    const [program, ...rest] = [...prefix, process.execPath, bin, ...args];
+  constructor(args: readonly string[], prefix: readonly string[] = [], script = bin) {
+    const [program, ...rest] = [...prefix, process.execPath, script, ...args];
     this.child = spawn(program!, rest, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
     assert.ok(this.child.pid !== undefined, `${program} was not started`);
     this.pid = this.child.pid;

@@ -30,6 +30,9 @@ async function freePort(): Promise<number> {
 /** The port of the API. */
 export const port = await freePort();
 
+/** How all of a file's tests run it. */
+export const launch: { prefix: readonly string[]; script?: string } = { prefix: [] };
+
 /** A running one. */
 export class Serve implements Disposable {
   readonly paths;
@@ -52,7 +55,7 @@ export class Serve implements Disposable {
       '3',
       ...more,
     ];
-    this.#weir = new WeirProcess(this.args);
+    this.#weir = new WeirProcess(this.args, launch.prefix, launch.script);
   }
 
   get collector(): WeirProcess {
@@ -73,7 +76,7 @@ export class Serve implements Disposable {
   /** Kills the collector, and starts another in the same folder. */
   async replaceCollector(): Promise<void> {
     await this.#weir.end('SIGKILL');
-    this.#weir = new WeirProcess(this.args);
+    this.#weir = new WeirProcess(this.args, launch.prefix, launch.script);
     await this.ready();
   }
 

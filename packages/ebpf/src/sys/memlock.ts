@@ -1,13 +1,11 @@
 /** RLIMIT_MEMLOCK, against which maps and programs counted before Linux 5.11. */
 import { constants } from 'node:os';
 import { SyscallError } from '../errors.js';
-import { type Arena, createArena } from './arena.js';
 import { missingCapabilities } from './capabilities.js';
 import { kernelAtLeast } from './kernel-version.js';
-import { syscallRaw } from './syscalls.js';
+import { prlimit, type ResourceLimit, RLIM_INFINITY } from './rlimit.js';
 
 const RLIMIT_MEMLOCK = 8;
-const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn;
 
 /** RLIMIT_MEMLOCK of this process. */
 export interface MemlockLimit {
@@ -19,24 +17,11 @@ export interface MemlockLimit {
   readonly advice?: string;
 }
 
-let arena: Arena | undefined;
-
-/** prlimit64 of this process: sets new limits if given, returns the old ones or the errno. */
-function prlimit(limits?: { soft: bigint; hard: bigint }): { soft: bigint; hard: bigint } | number {
-  arena ??= createArena(32);
-  if (limits !== undefined) {
-    arena.view.setBigUint64(0, limits.soft, true);
-    arena.view.setBigUint64(8, limits.hard, true);
-  }
-  const next = limits === undefined ? 0 : arena.address;
-  const result = syscallRaw('prlimit64', 0, RLIMIT_MEMLOCK, next, arena.address + 16);
-  if (result < 0) return -result;
-  return { soft: arena.view.getBigUint64(16, true), hard: arena.view.getBigUint64(24, true) };
-}
+const prlimitMemlock = (limits?: ResourceLimit) => prlimit(RLIMIT_MEMLOCK, limits);
 
 /** The soft limit now in force, in bytes; `undefined` if there is none. */
 export function memlockLimit(): bigint | undefined {
-  const limits = prlimit();
+  const limits = prlimitMemlock();
   if (typeof limits === 'number') throw new SyscallError('prlimit64(RLIMIT_MEMLOCK)', limits);
   return limits.soft === RLIM_INFINITY ? undefined : limits.soft;
 }
@@ -51,13 +36,13 @@ export function memlockLimit(): bigint | undefined {
 export function raiseMemlock(force = false): MemlockLimit {
   const counted = !kernelAtLeast('5.11');
   if (!counted && !force) return { counted, bytes: memlockLimit() };
-  const before = prlimit();
+  const before = prlimitMemlock();
   if (typeof before === 'number') throw new SyscallError('prlimit64(RLIMIT_MEMLOCK)', before);
   if (before.soft === RLIM_INFINITY) return { counted, bytes: undefined };
-  const lifted = prlimit({ soft: RLIM_INFINITY, hard: RLIM_INFINITY });
+  const lifted = prlimitMemlock({ soft: RLIM_INFINITY, hard: RLIM_INFINITY });
   if (typeof lifted === 'object') return { counted, bytes: undefined };
   if (lifted !== constants.errno.EPERM) throw new SyscallError('prlimit64(RLIMIT_MEMLOCK)', lifted);
-  prlimit({ soft: before.hard, hard: before.hard });
+  prlimitMemlock({ soft: before.hard, hard: before.hard });
   const bytes = memlockLimit();
   if (bytes === undefined) return { counted, bytes };
   const missing = missingCapabilities(['CAP_SYS_RESOURCE']).length > 0;

@@ -26,6 +26,10 @@ export interface AppOptions {
   readonly audit?: AuditLog;
   /** Reports what went wrong inside. */
   readonly onError: (error: unknown) => void;
+  /** Called when a question has gone on for long after it was ended: some work cannot be interrupted. */
+  readonly onStuck?: () => void;
+  /** Milliseconds after which that is so. Default 10 seconds. */
+  readonly stuckMs?: number;
   /** Files of a page: everything outside of the API. Undefined for a file that there is not. */
   readonly page?: (path: string) => Response | undefined;
   /** Checks answers by the schemas of their routes, as tests do. Default false. */
@@ -148,7 +152,8 @@ class RouteCaller {
     const gone = clientGone(context);
     const signal = timeout === undefined ? gone : AbortSignal.any([gone, timeout]);
     try {
-      return await this.#answer(route, context, signal);
+      const answer = this.#answer(route, context, signal);
+      return await (timeout === undefined ? answer : inTime(answer, signal, this.#options));
     } catch (error) {
       const hasTimedOut = timeout?.aborted === true && !gone.aborted;
       // Nobody is there to read what went wrong.
@@ -188,6 +193,34 @@ class RouteCaller {
       throw new ProblemError('missing', `there is no imported file ${id}, or it was not asked for long`);
     return imported;
   }
+}
+
+/** Time in which a question that was ended has to end; then nobody waits for it any more. */
+const GRACE_MS = 1_000;
+const STUCK_MS = 10_000;
+
+/** An answer, or soon after its signal none. What goes on in spite of it keeps its place among those that run. */
+function inTime<T>(
+  answer: Promise<T>,
+  signal: AbortSignal,
+  { onStuck = () => {}, stuckMs = STUCK_MS }: AppOptions,
+): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    let timers: NodeJS.Timeout[] = [];
+    const ended = () => {
+      timers = [
+        setTimeout(() => reject(signal.reason), Math.min(GRACE_MS, stuckMs)),
+        setTimeout(onStuck, stuckMs),
+      ];
+    };
+    if (signal.aborted) ended();
+    else signal.addEventListener('abort', ended, { once: true });
+    const finished = () => {
+      signal.removeEventListener('abort', ended);
+      for (const timer of timers) clearTimeout(timer);
+    };
+    answer.finally(finished).then(resolve, reject);
+  });
 }
 
 /** A question that may name an imported file. */

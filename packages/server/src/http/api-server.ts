@@ -71,7 +71,7 @@ export class ApiServer implements AsyncDisposable {
       await listening;
     }
     // Whoever may connect to one would count as this host's root: its modes are not ours.
-    if ('fd' in place && typeof server.address() !== 'object') {
+    if ('fd' in place && (server.address() === null || typeof server.address() === 'string')) {
       server.close();
       throw new OptionError(
         `descriptor ${place.fd} is a Unix socket: the API takes ListenStream=ADDRESS:PORT`,

@@ -13,19 +13,25 @@ export interface ImportChannel {
   onMessage(handle: (message: ToImport) => void): void;
 }
 
-/** Serves one file until the channel is closed. */
-export function serveImport(channel: ImportChannel): void {
+/** Serves one file until the channel is closed. @returns what closes the file */
+export function serveImport(channel: ImportChannel): () => Promise<void> {
   const questions = new Map<number, AbortController>();
   let history: ApiHistory | undefined;
+  let exported: ExportedHistory | undefined;
   channel.onMessage((message) => {
     if (message.kind === 'abort') questions.get(message.id)?.abort();
     else if (message.kind === 'ask') void ask(message);
     else void open(message.path, message.temporary);
   });
 
+  return async () => {
+    for (const question of questions.values()) question.abort();
+    await exported?.close();
+  };
+
   async function open(path: string, temporary: string): Promise<void> {
     try {
-      const exported = await ExportedHistory.open(path, { temporary });
+      exported = await ExportedHistory.open(path, { temporary });
       history = readerHistory(exported);
       channel.send({ kind: 'opened', range: exported.range });
     } catch (error) {

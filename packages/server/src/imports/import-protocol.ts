@@ -42,3 +42,13 @@ export interface PlainError {
   readonly name: string;
   readonly message: string;
 }
+
+/** The process with an imported file, as much of it as is used. */
+export interface ImportProcess {
+  readonly connected: boolean;
+  on(event: 'message', listener: (message: unknown) => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  on(event: 'exit', listener: (code: number | null, signal: string | null) => void): unknown;
+  send(message: ToImport): unknown;
+  kill(signal?: 'SIGKILL'): unknown;
+}

@@ -1,16 +1,19 @@
 /** Files that were imported: each in a process of its own, a few at a time, for as long as they are asked. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { accessSync, constants } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { ApiHistory, ImportedFiles } from '../api/history.js';
 import { ProblemError } from '../api/problem.js';
+import type { ImportProcess } from './import-protocol.js';
+import { LocalImport } from './local-import.js';
 import { RemoteHistory } from './remote-history.js';
 
 /** How files are opened. */
 export interface ImportOptions {
   /** A folder for what is unpacked. */
   readonly temporaryFolder: string;
-  /** Starts the process. Default: `import-main.js` beside this file. */
+  /** Starts the process. Default: `import-main.js` beside this file, or none where this user cannot read that. */
   readonly start?: () => ChildProcess;
 }
 
@@ -57,8 +60,8 @@ export class ImportedHistories implements ImportedFiles, Disposable {
   }
 
   async #open(path: string) {
-    const { start = startProcess, temporaryFolder } = this.#options;
-    const child = start();
+    const { start, temporaryFolder } = this.#options;
+    const child = start === undefined ? startProcess() : start();
     const timer = setTimeout(() => child.kill('SIGKILL'), OPEN_TIMEOUT_MS);
     try {
       return await RemoteHistory.open(child, path, temporaryFolder);
@@ -81,7 +84,19 @@ export class ImportedHistories implements ImportedFiles, Disposable {
   }
 }
 
-function startProcess(): ChildProcess {
+function startProcess(): ImportProcess {
   const script = fileURLToPath(new URL('import-main.js', import.meta.url));
+  // Such as a clone in /root, which the server's user cannot read.
+  if (!canRun(script)) return new LocalImport();
   return fork(script, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'], env: {} });
+}
+
+function canRun(script: string): boolean {
+  try {
+    accessSync(process.execPath, constants.X_OK);
+    accessSync(script, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -1,5 +1,4 @@
 /** A history that another process has open. */
-import type { ChildProcess } from 'node:child_process';
 import { FormatError, OptionError } from '@weir/ebpf/errors';
 import { HistoryError, InterruptedError } from '@weir/history';
 import type { ApiHistory, Range } from '../api/history.js';
@@ -7,6 +6,7 @@ import {
   type ForwardedName,
   type FromImport,
   forwarded,
+  type ImportProcess,
   type PlainError,
   type ToImport,
 } from './import-protocol.js';
@@ -20,13 +20,13 @@ interface Pending {
 export class RemoteHistory implements Disposable {
   /** The questions. */
   readonly history: ApiHistory;
-  readonly #child: ChildProcess;
+  readonly #child: ImportProcess;
   readonly #pending = new Map<number, Pending>();
   #last = 0;
   #opening: Pending | undefined;
   #end: Error | undefined;
 
-  private constructor(child: ChildProcess) {
+  private constructor(child: ImportProcess) {
     this.#child = child;
     child.on('message', (message) => this.#handle(message as FromImport));
     child.on('error', (error) => this.#ended(error));
@@ -43,7 +43,7 @@ export class RemoteHistory implements Disposable {
    * @param temporary A folder for what is unpacked.
    * @throws FormatError for a damaged file, HistoryError where the process ended over it
    */
-  static async open(child: ChildProcess, path: string, temporary: string) {
+  static async open(child: ImportProcess, path: string, temporary: string) {
     const remote = new RemoteHistory(child);
     const range = await new Promise<unknown>((resolve, reject) => {
       remote.#opening = { resolve, reject };

@@ -1,6 +1,7 @@
 /** The server's process: takes its settings from the collector, gives its privileges up, and runs. */
 import type { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
+import { limitMemory } from '@weir/ebpf/sys';
 import { publishAddresses } from './addresses.js';
 import { REFUSED, RELOADED, readControl } from './control-input.js';
 import { announceServer, endEarlierServer } from './earlier-server.js';
@@ -25,18 +26,33 @@ const SIGNAL_MS = 15_000;
 /** A server whose collector has died, and that no other is connected to, ends after this time. */
 const ALONE_MS = 60_000;
 const STEP_MS = 1_000;
+/**
+ * Memory that the server may write to. DuckDB does not count all that it uses: with this, a question that wants more fails, instead of
+ * the host's memory coming to an end.
+ */
+const MOST_BYTES = 2 * 2 ** 30;
 
 /**
  * Runs until the collector asks for the end, a signal does, or no collector has come back for a minute.
  *
  * @throws OptionError, HistoryError, Error of the system
  */
-export async function runServer({ input, answer, say, signalled }: ServerHost): Promise<void> {
+export async function runServer(host: ServerHost): Promise<void> {
+  try {
+    await run(host);
+  } finally {
+    // What is open there keeps the process alive.
+    host.input.destroy();
+  }
+}
+
+async function run({ input, answer, say, signalled }: ServerHost): Promise<void> {
   const control = await readControl(input);
   const { config, user, version, inherited } = control.settings;
   const paths = servePaths(config.folder);
   process.umask(0o077);
   if (user !== undefined) becomeUser(user);
+  limitMemory(MOST_BYTES);
   await endEarlierServer(paths, process.getuid?.() ?? 0);
   await using server = await WeirServer.start({
     config: { ...config, folder: paths.server },
@@ -47,6 +63,11 @@ export async function runServer({ input, answer, say, signalled }: ServerHost): 
     localSocket: paths.api,
     ...(inherited !== undefined && { inherited }),
     onProblem: say,
+    // What is acknowledged is on the disk, and the collector starts another.
+    onStuck: () => {
+      say('a question goes on long after it was ended: the server is started again');
+      process.kill(process.pid, 'SIGKILL');
+    },
   });
   using _announced = announceServer(paths);
   const urls = server.urls;

@@ -1,6 +1,8 @@
 /** The unprivileged user as whom the server runs. */
 import { readFileSync } from 'node:fs';
+import { canonicalAddress } from '@weir/ebpf/address';
 import { OptionError } from '@weir/ebpf/errors';
+import { memoryLimit } from '@weir/ebpf/sys';
 
 /** A user of this host, and its group. */
 export interface ServiceUser {
@@ -34,9 +36,16 @@ export function serviceUser(
   throw new OptionError(`user ${what}: /etc/passwd has none of that name; create one with useradd --system`);
 }
 
+/** Loads what is otherwise loaded when it is first used: the user may not be able to read this program's files. */
+function loadBefore(): void {
+  memoryLimit();
+  canonicalAddress('::1');
+}
+
 /** Becomes a user for good, in all threads. Where this process is not root, it stays who it is. */
 export function becomeUser({ name, uid, gid }: ServiceUser): void {
   if (process.getuid?.() !== 0) return;
+  loadBefore();
   process.setgroups?.([]);
   process.setgid?.(gid);
   process.setuid?.(uid);

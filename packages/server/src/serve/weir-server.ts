@@ -36,6 +36,8 @@ export interface WeirServerOptions {
   readonly startImport?: ImportOptions['start'];
   /** Files of a page, beside the API. */
   readonly page?: (path: string) => Response | undefined;
+  /** Called when a question cannot be ended: only the end of the process ends it. */
+  readonly onStuck?: () => void;
   /** Reports what users should know, a line each. */
   readonly onProblem: (message: string) => void;
 }
@@ -125,7 +127,7 @@ export class WeirServer implements AsyncDisposable {
   }
 
   #createApp(store: HistoryStore, live: LiveHub) {
-    const { version, page, startImport, onProblem } = this.#options;
+    const { version, page, startImport, onProblem, onStuck } = this.#options;
     const { folder, limits } = this.#config;
     const { temporary, audit } = serverPlaces(folder);
     const imports = new ImportedHistories({
@@ -147,6 +149,7 @@ export class WeirServer implements AsyncDisposable {
       onError: (error) =>
         onProblem(`a request failed: ${error instanceof Error ? error.stack : String(error)}`),
       ...(page !== undefined && { page }),
+      ...(onStuck !== undefined && { onStuck }),
     });
   }
 

@@ -19,6 +19,7 @@ export interface ApiOptions {
   readonly places?: readonly ListenPlace[];
   readonly tls?: TlsFiles;
   readonly collectors?: number;
+  readonly onStuck?: () => void;
   readonly temporaryFolder?: string;
   readonly onError?: (error: unknown) => void;
   readonly page?: (path: string) => Response | undefined;
@@ -49,6 +50,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     ...(audit !== undefined && { audit }),
     ...(page !== undefined && { page }),
     checkAnswers: true,
+    ...(options.onStuck !== undefined && { onStuck: options.onStuck, stuckMs: 300 }),
   });
   const places = options.places ?? [{ host: '127.0.0.1', port: 0 }];
   const server = await ApiServer.listen({ app, places, ...(tls !== undefined && { tls }) });
