@@ -10,6 +10,7 @@ const usage = `npm run bench -w @weir/bench -- [OPTION]...
 
   --part guest|native|host|all   all tools in a guest; those that run on this machine's own kernel, there; what
                           only concerns Weir and this machine; or all of it (all)
+  --part history|serve    a month of connections; weir serve under load. Only where asked for
   --kernel NAME           the guest's kernel, by its name in the lab (6.12)
   --smp N                 virtual CPUs of the guest (1)
   --rounds N              rounds; each measures every tool (5)
@@ -20,6 +21,16 @@ const usage = `npm run bench -w @weir/bench -- [OPTION]...
   --bcc                   also the tools of bcc, of bpfcc-tools; in a guest, they need a kernel of Debian 12 (6.1)
   --tools TEXT            only the tool of this name, else tools whose name contains TEXT; may be repeated
   --json FILE             save all samples
+
+  history:
+  --connections N         connections of the history (10000000)
+  --days N                days that they are spread over (30)
+  --peer-days N           the last days, whose rows other databases get, too; 0 leaves them out (6)
+  --rounds N              times that each question is asked (20; a sixth of that, other databases)
+
+  serve:
+  --seconds N             seconds of each load (60)
+  --rate N                connections a second; may be repeated (1000 and 10000)
 `;
 
 function whole(name: string, text: string): number {
@@ -46,7 +57,11 @@ const { values } = parseArgs({
     part: { type: 'string', default: 'all' },
     kernel: { type: 'string', default: '6.12' },
     smp: { type: 'string', default: '1' },
-    rounds: { type: 'string', default: '5' },
+    rounds: { type: 'string' },
+    days: { type: 'string', default: '30' },
+    'peer-days': { type: 'string', default: '6' },
+    seconds: { type: 'string', default: '60' },
+    rate: { type: 'string', multiple: true, default: ['1000', '10000'] },
     connections: { type: 'string' },
     'rate-rounds': { type: 'string', default: '3' },
     'rate-seconds': { type: 'string', default: '3' },
@@ -68,7 +83,7 @@ function request(connections: string): Request {
     names: values.tools,
     bcc: values.bcc,
     starts: !values['no-starts'],
-    rounds: whole('rounds', values.rounds),
+    rounds: whole('rounds', values.rounds ?? '5'),
     connections: whole('connections', values.connections ?? connections),
     rateRounds: whole('rate-rounds', values['rate-rounds']),
     rateSeconds: whole('rate-seconds', values['rate-seconds']),
@@ -98,5 +113,29 @@ if (parts.includes('host')) {
   const host = await benchOnHost();
   report.host = host;
   process.stdout.write(`## Weir alone, Linux ${host.release} on this machine\n\n${hostTable(host)}\n`);
+}
+const onProgress = (text: string) => process.stderr.write(`${text}\n`);
+if (parts.includes('history')) {
+  const { benchHistory } = await import('./history/history-bench.js');
+  const { historyTable } = await import('./history/history-table.js');
+  const repeats = whole('rounds', values.rounds ?? '20');
+  const result = await benchHistory({
+    connections: whole('connections', values.connections ?? '10000000'),
+    days: whole('days', values.days),
+    peerDays: whole('peer-days', values['peer-days']),
+    repeats,
+    peerRepeats: Math.ceil(repeats / 6),
+    onProgress,
+  });
+  report.history = result;
+  process.stdout.write(`## A month of connections\n\n${historyTable(result)}\n`);
+}
+if (parts.includes('serve')) {
+  const { benchServe } = await import('./serve/serve-bench.js');
+  const { serveTable } = await import('./serve/serve-table.js');
+  const rates = values.rate.map((rate) => whole('rate', rate));
+  const samples = await benchServe({ seconds: whole('seconds', values.seconds), rates, onProgress });
+  report.serve = samples;
+  process.stdout.write(`## weir serve under load\n\n${serveTable(samples)}\n`);
 }
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 1)}\n`);
