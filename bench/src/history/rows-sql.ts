@@ -13,8 +13,16 @@ export interface RowSpan {
 /** The kernel's clock began so long before the first row. */
 const BOOT_NS = 86_400_000_000_000n;
 
-/** A number from 0 to 1 that follows from the row's number and a name. */
-const chance = (name: string) => `((hash(i, '${name}') >> 11)::DOUBLE / 9007199254740992.0)`;
+const names: string[] = [];
+
+/** 64 bits that follow from the row's number and a name. DuckDB's hash of two values would be related to that of each. */
+function bits(name: string): string {
+  if (!names.includes(name)) names.push(name);
+  return `hash(i * 64 + ${names.indexOf(name)})`;
+}
+
+/** A number from 0 to 1. */
+const chance = (name: string) => `((${bits(name)} >> 11)::DOUBLE / 9007199254740992.0)`;
 const below = (name: string, limit: number | string) => `floor(${chance(name)} * ${limit})::BIGINT`;
 /** Few values are frequent, many are rare. */
 const uneven = (name: string, limit: number) => `floor(pow(${chance(name)}, 3) * ${limit})::BIGINT`;
@@ -43,7 +51,7 @@ function drawn({ from, ns, first, rows }: RowSpan, origin: bigint): string {
 export function endsSql(span: RowSpan, origin: bigint): string {
   return `SELECT 99::UBIGINT AS host_id, make_timestamp_ns(moment) AS time, clock AS monotonic_ns,
     (clock - us * 1000 - ${below('rest', 1000)})::UBIGINT AS flow_ns, (${below('cpu', 4)})::USMALLINT AS flow_cpu,
-    CASE WHEN NOT fails THEN hash(i, 'id') END AS connection_id, 'tcp' AS transport, 'ipv4' AS family, 4026531840 AS netns,
+    CASE WHEN NOT fails THEN ${bits('id')} END AS connection_id, 'tcp' AS transport, 'ipv4' AS family, 4026531840 AS netns,
     ${text(String(LOCAL))} AS local_address, ${uuid(String(LOCAL))} AS local_ip,
     CASE WHEN inbound THEN 443 ELSE 32768 + ${below('port', 28_232)} END AS local_port,
     ${text('peer')} AS peer_address, ${uuid('peer')} AS peer_ip,

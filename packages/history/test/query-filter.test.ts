@@ -10,7 +10,7 @@ import {
   queryOpenAt,
   querySeries,
 } from '../src/query/index.js';
-import { plainOpen } from './support/plain-rows.js';
+import { plainEnd, plainOpen } from './support/plain-rows.js';
 import { Random } from './support/random-rows.js';
 import { batchOf, HOUR, HOUR_NS, openStore } from './support/store.js';
 import { all, sum, threeHours } from './support/three-hours.js';
@@ -48,5 +48,40 @@ describe('a filter of the language', () => {
     const { result } = await queryOpenAt(store, { at: HOUR + 1n, where, limit: 3 });
     const expected = opens.filter(({ comm }) => comm === 'curl').length;
     assert.deepEqual([result.count, result.rows.length], [expected, 3]);
+  });
+
+  test('finds a whole id by its number, and the rows that a part of it would find', async (context) => {
+    const store = await openStore(context);
+    const wide = 0x1_2345_6789_abcd_ef0n;
+    const flows = [
+      [0x123n, 1],
+      [0x123n, 12],
+      [0x124n, 1],
+      [wide, 1],
+      [wide >> 4n, 1],
+    ] as const;
+    const random = new Random(52);
+    const ends = flows.map(([flow_ns, flow_cpu], index) =>
+      plainEnd(random, { time: HOUR + BigInt(index), flow_ns, flow_cpu, connection_id: flow_ns << 3n }),
+    );
+    await store.append(batchOf(1, { ends }));
+    const found = async (text: string) => {
+      const where = filterSql(parseFilter(text), filterSource('ends'));
+      const { result } = await queryConnections(store, { range: all, where, order: 'oldest' });
+      return { sql: where.sql, rows: result.rows.map(({ time }) => Number(time - HOUR)) };
+    };
+    for (const [text, rows] of [
+      ['flow_id:000000000000123.1', [0, 1]],
+      ['flow_id:000000000000123.12', [1]],
+      ['flow_id:123456789abcdef.1', [3, 4]],
+      ['not flow_id:000000000000123.1', [2, 3, 4]],
+      ['connection_id:0000000000000918', [0, 1]],
+      ['connection_id:00000000000009189', []],
+    ] as const) {
+      const answer = await found(text);
+      assert.deepEqual(answer.rows, rows, text);
+    }
+    assert.match((await found('connection_id:0000000000000918')).sql, /"connection_id" = \?::UBIGINT/);
+    assert.match((await found('flow_id:000000000000123.1')).sql, /"flow_ns" = \?::UBIGINT/);
   });
 });

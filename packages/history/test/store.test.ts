@@ -5,7 +5,7 @@ import { describe, test } from 'node:test';
 import { HistoryInUseError, HistoryStore } from '../src/index.js';
 import { segmentTables, tables } from '../src/schema/index.js';
 import { plainEnd } from './support/plain-rows.js';
-import { Random, randomRows } from './support/random-rows.js';
+import { Random, randomRow, randomRows } from './support/random-rows.js';
 import { batchOf, HOUR, HOUR_NS, openStore, readTable, temporaryFolder } from './support/store.js';
 
 const second = 1_000_000_000n;
@@ -254,5 +254,20 @@ describe('a history', () => {
     assert.equal(ends.length, 100);
     assert.ok(ends.every(({ time }) => time >= HOUR + 5n * HOUR_NS));
     assert.ok(!readdirSync(join(store.folder, 'segments')).includes('ends-2025-11-24T15Z-1.parquet'));
+  });
+
+  test('keeps rows of a process beside each other in a segment', async (context) => {
+    const store = await openStore(context);
+    const random = new Random(11);
+    const names = ['curl', 'nginx', 'postgres'];
+    const ends = Array.from({ length: 1000 }, (_, index) =>
+      randomRow(random, tables.ends, { time: HOUR + BigInt(index), comm: random.pick(names) }),
+    );
+    await store.append(batchOf(1, { time: HOUR + 2n * HOUR_NS, ends }));
+    await store.maintain();
+    const rows = await store.read((session) => session.query(`SELECT comm FROM ${session.source('ends')}`));
+    const changes = rows.filter(([comm], index) => index > 0 && comm !== rows[index - 1]![0]);
+    assert.equal(rows.length, 1000);
+    assert.equal(changes.length, 2);
   });
 });

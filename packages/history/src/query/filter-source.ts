@@ -72,5 +72,6 @@ export function filterSource(table: FilteredTable): FilterSource {
   return {
     columns: Object.fromEntries([...same, ...others]),
     addresses: { local_address: '"local_ip"', peer_address: '"peer_ip"' },
+    ids: { flow_id: '"flow_ns"', connection_id: '"connection_id"' },
   };
 }

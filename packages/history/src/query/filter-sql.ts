@@ -32,6 +32,8 @@ export interface FilterSource {
   readonly columns: { readonly [Name in FilterColumn]?: string };
   /** The addresses as 128 bits, which are compared as unsigned numbers. */
   readonly addresses: { readonly local_address?: string; readonly peer_address?: string };
+  /** Numbers of 64 bits whose hexadecimal digits are an id, or those before its point: a whole id is found by them, without making texts of all. */
+  readonly ids?: { readonly flow_id?: string; readonly connection_id?: string };
 }
 
 /** What the meaning of a filter depends on, beside rows. */
@@ -102,7 +104,10 @@ class SqlCompiler {
       case 'present':
         return this.#each(field, (expression) => `${expression} IS NOT NULL`);
       case 'part':
-        return this.#each(field, (expression) => this.#part(expression, value.text));
+        return all([
+          ...this.#wholeId(field, value.text),
+          this.#each(field, (expression) => this.#part(expression, value.text)),
+        ]);
       case 'pattern':
         return this.#each(field, (expression) =>
           patternSql(`lower(${expression})`, value.parts, this.#bound),
@@ -130,6 +135,20 @@ class SqlCompiler {
 
   #part(expression: string, text: string): string {
     return `contains(lower(${expression}), ${this.#bound.text(comparable(text))})`;
+  }
+
+  /** What only rows can meet whose id a text names as a whole. */
+  #wholeId({ columns }: FilterField, text: string): string[] {
+    const { ids = {}, columns: texts } = this.#source;
+    const wanted = comparable(text);
+    const isFlow = columns.includes('flow_id');
+    const number = isFlow ? ids.flow_id : columns.includes('connection_id') ? ids.connection_id : undefined;
+    const digits = (isFlow ? /^([0-9a-f]{15})\.\d+$/ : /^([0-9a-f]{16})$/).exec(wanted)?.[1];
+    if (number === undefined || digits === undefined || columns.some((name) => texts[name] === undefined))
+      return [];
+    const is = `${number} = ${this.#bound.id(digits)}`;
+    // Of a number with more digits, the id has the first.
+    return [isFlow ? `(${is} OR ${number} >= ${this.#bound.id('1'.padEnd(16, '0'))})` : is];
   }
 
   #comparison(expression: string, operator: Comparison, number: number): string {

@@ -17,6 +17,11 @@ export class Placeholders {
     return isInteger ? this.#bind(BigInt(value), 'UBIGINT') : this.#bind(value, 'DOUBLE');
   }
 
+  /** 64 bits. @param digits Hexadecimal. */
+  id(digits: string): string {
+    return this.#bind(BigInt(`0x${digits}`), 'UBIGINT');
+  }
+
   ports(value: readonly number[]): string {
     return this.#bind(`[${value.join(',')}]`, 'USMALLINT[]');
   }

@@ -25,6 +25,9 @@ const HOUR_NS = 3_600_000_000_000n;
  */
 const ROW_GROUP_ROWS = 61_440;
 
+/** An hour of more rows stays in the order of its rows: to sort them would take more room than the memory and the disk may give. */
+const MOST_SORTED_ROWS = 500_000;
+
 /** A span that is copied as a whole, however much memory that takes. */
 const SHORTEST_NS = 60_000_000_000n;
 
@@ -134,13 +137,23 @@ async function writeSegment(
   if (count === 0n) return undefined;
   const columns = selectList(schema.tables[table]!, schema.version);
   await connection.run(
-    `COPY (SELECT ${columns} ${rows}) TO ${quoteText(path)} ${parquetOptions(table, schema.version)}`,
+    `COPY (SELECT ${columns} ${rows}${orderOf(Number(count), from, to)}) TO ${quoteText(path)} ${parquetOptions(table, schema.version)}`,
   );
   await step('copy:written');
   await protectFile(path, owner);
   const bytes = await syncFile(path);
   await step('copy:synced');
   return { rows: Number(count), bytes, from, to };
+}
+
+/**
+ * Rows of a process and its peer beside each other take a third less room. Each row group has its own part of the time, so that questions
+ * about minutes still read few of them.
+ */
+function orderOf(rows: number, from: bigint, to: bigint): string {
+  if (rows > MOST_SORTED_ROWS) return '';
+  const length = (to - from) / BigInt(Math.ceil(rows / ROW_GROUP_ROWS)) + 1n;
+  return ` ORDER BY (epoch_ns(time) - ${from}) // ${length}, comm, direction, peer_ip, peer_port, local_port, time`;
 }
 
 /** Options of COPY for a file that holds rows of a table. */
