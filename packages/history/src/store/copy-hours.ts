@@ -26,7 +26,7 @@ const HOUR_NS = 3_600_000_000_000n;
 const ROW_GROUP_ROWS = 61_440;
 
 /** An hour of more rows stays in the order of its rows: to sort them would take more room than the memory and the disk may give. */
-const MOST_SORTED_ROWS = 500_000;
+const MOST_SORTED_ROWS = 250_000;
 
 /** A span that is copied as a whole, however much memory that takes. */
 const SHORTEST_NS = 60_000_000_000n;
