@@ -1,7 +1,7 @@
 /** A process that asks a history every question, as a server does, and prints what each took as lines of JSON. */
 import { HistoryStore } from '@weir/history';
 import { querySql } from '@weir/history/query';
-import { residentMb, timed } from '../cpu-time.js';
+import { residentMb, timed } from '../serve/cpu-time.js';
 import { questions } from './questions.js';
 
 /** What a question took, each time. */

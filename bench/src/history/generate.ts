@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { HistoryStore } from '@weir/history';
 import { type Columns, type TableName, tables } from '@weir/history/schema';
-import { type CpuTime, timed } from '../cpu-time.js';
+import { type CpuTime, timed } from '../serve/cpu-time.js';
 import { endsSql, intervalsSql, opensSql } from './rows-sql.js';
 
 /** What to make. */

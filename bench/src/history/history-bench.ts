@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { childrenOf, residentMb } from '../cpu-time.js';
+import { childrenOf, residentMb } from '../serve/cpu-time.js';
 import { historyOf, Netns, WeirServe } from '../serve/weir-serve.js';
 import type { AskedMemory, AskedSample } from './ask.js';
 import { csvColumns, writeCsv } from './csv.js';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type CpuTime, processCpuMs, treeCpuMs } from '../cpu-time.js';
+import { type CpuTime, processCpuMs, treeCpuMs } from '../serve/cpu-time.js';
 
 /** A database beside. */
 export interface PeerDatabase extends AsyncDisposable {

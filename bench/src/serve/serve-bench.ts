@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { HistoryStore } from '@weir/history';
 import { querySql } from '@weir/history/query';
 import { buildLoad } from '@weir/lab';
-import { childrenOf, processCpuMs, residentMb, treeCpuMs } from '../cpu-time.js';
+import { childrenOf, processCpuMs, residentMb, treeCpuMs } from './cpu-time.js';
 import { historyOf, Netns, WeirServe } from './weir-serve.js';
 
 /** How much is measured. */
@@ -43,7 +43,7 @@ export interface ServeSample {
 }
 
 /** What happens after the load belongs to it: rows that wait, and the work that they cause. */
-const SETTLE_MS = 5000;
+const AFTERWARDS_MS = 5000;
 
 /** Needs root. */
 export async function benchServe({ seconds, rates, onProgress }: ServeRequest): Promise<ServeSample[]> {
@@ -105,11 +105,11 @@ async function measureServe(
   {
     await using serve = await WeirServe.start(folder, netns);
     await serve.ready();
-    await sleep(SETTLE_MS);
+    await sleep(AFTERWARDS_MS);
     const [server] = childrenOf(serve.collector) as [number];
     const before = [serve.collector, server].map(processCpuMs);
     const { connections, seconds } = await makeLoad();
-    await sleep(SETTLE_MS);
+    await sleep(AFTERWARDS_MS);
     const [collectorCpuMs, serverCpuMs] = [serve.collector, server].map(
       (pid, index) => processCpuMs(pid) - before[index]!,
     ) as [number, number];

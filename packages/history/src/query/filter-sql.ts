@@ -147,7 +147,7 @@ class SqlCompiler {
     if (number === undefined || digits === undefined || columns.some((name) => texts[name] === undefined))
       return [];
     const is = `${number} = ${this.#bound.id(digits)}`;
-    // Of a number with more digits, the id has the first.
+    // An id has the first 15 digits of a longer number.
     return [isFlow ? `(${is} OR ${number} >= ${this.#bound.id('1'.padEnd(16, '0'))})` : is];
   }
 
