@@ -2,5 +2,9 @@
 ':' // A shell reads the lines that start with ':', Node.js those that do not. Node.js forgets which signals were ignored.
 ':' //; while read -r key value; do [ "$key" = SigIgn: ] && break; done </proc/self/status
 ':' //; WEIR_IGNORED_SIGNALS=$value; export WEIR_IGNORED_SIGNALS; exec node "$0" "$@"
+const [, , command, ...rest] = process.argv;
+// A time in the past needs no tracer, but a history.
+const isPast = command === 'top' && rest.some((argument) => /^--at(=|$)/.test(argument));
 const own = { trace: 'trace-entry', top: 'top-entry' };
-await import(`../dist/bundle/${Object.hasOwn(own, process.argv[2]) ? own[process.argv[2]] : 'entry-point'}.js`);
+const entry = Object.hasOwn(own, command) && !isPast ? own[command] : 'entry-point';
+await import(`../dist/bundle/${entry}.js`);

@@ -108,6 +108,19 @@ describe('figures of a moment', () => {
     );
   });
 
+  test('are nothing in the direction in which a span has moved nothing', async (context) => {
+    const store = await openStore(context);
+    const { bytes_received: _, ...span } = interval(LONG, 0, 60, 600);
+    await store.append(batchOf(1, { time: at(0), sweep: 'full', opens: [open(LONG, 0, 1000)] }));
+    // The look itself is still to come.
+    await store.append(batchOf(2, { time: at(60), intervals: [span] }));
+    const { result } = await queryOpenAt(store, { at: at(30), figures: 'moment' });
+    assert.deepEqual(
+      result.rows.map(({ send_rate, receive_rate }) => [send_rate, receive_rate]),
+      [[10, 0]],
+    );
+  });
+
   test('are not asked for unless wanted', async (context) => {
     const store = await openStore(context);
     await fiveMinutes(store);

@@ -2,6 +2,7 @@
 import { type Stats, statSync } from 'node:fs';
 import { ExportedHistory, type HistoryReader, HistoryStore } from '@weir/history';
 import {
+  answer,
   type Condition,
   filterSource,
   filterSql,
@@ -67,6 +68,7 @@ function questionsOf(reader: HistoryReader & { close(): Promise<void> }): Questi
     },
     compare: ({ filter, ...query }) => queryCompare(reader, { ...query, ...where(filter) }),
     parquet: ({ filter, ...query }) => writeParquet(reader, { ...query, ...where(filter) }),
+    coverage: ({ range, ...limits }) => answer(reader, range, limits, async () => null),
     sql: (query) => querySql(reader, query),
     [Symbol.asyncDispose]: () => reader.close(),
   };

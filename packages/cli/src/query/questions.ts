@@ -8,6 +8,7 @@ import type {
   GroupsQuery,
   OpenAtQuery,
   ParquetQuery,
+  QueryLimits,
   Series,
   SeriesQuery,
   SqlQuery,
@@ -49,5 +50,7 @@ export interface Questions extends AsyncDisposable {
   compare(query: Filtered<CompareQuery>): Promise<Answer<Comparison>>;
   /** Writes connections to a file. @returns how many */
   parquet(query: Filtered<ParquetQuery>): Promise<Answer<number>>;
+  /** What was lost in a range, and when nothing was recorded. */
+  coverage(query: QueryLimits & Pick<ConnectionsQuery, 'range'>): Promise<Answer<null>>;
   sql(query: SqlQuery): Promise<SqlResult>;
 }

@@ -1,12 +1,12 @@
 /** Runs `weir query` with the flags of its command line. */
-import { OptionError } from '@weir/ebpf/errors';
-import { HistoryInUseError, InterruptedError } from '@weir/history';
-import { ExitCode, UsageError } from '../failure.js';
+import { InterruptedError } from '@weir/history';
+import { ExitCode } from '../failure.js';
 import type { Output } from '../output/output.js';
 import type { RunHost } from '../run-host.js';
 import { Interruption } from '../trace/interruption.js';
 import { AnswerPrinter } from './answer-printer.js';
 import { readAsked } from './asked.js';
+import { historyFailure } from './history-failure.js';
 import { openQuestions } from './open-questions.js';
 import type { QueryRequest } from './query-command.js';
 
@@ -26,16 +26,7 @@ export async function runQuery(request: QueryRequest, host: RunHost, stdout: Out
     await printer.answer(asked);
   } catch (error) {
     if (error instanceof InterruptedError && stdout.broken) return ExitCode.ok;
-    throw explained(error, request.flags.folder);
+    throw historyFailure(error, request.flags.folder);
   }
   return ExitCode.ok;
-}
-
-function explained(error: unknown, folder: string): unknown {
-  if (error instanceof OptionError) return new UsageError(error.message, { cause: error });
-  if (error instanceof HistoryInUseError) {
-    const what = `${folder}: weir serve has this history open; end it, or ask a file that was exported`;
-    return new HistoryInUseError(what, { cause: error });
-  }
-  return error;
 }

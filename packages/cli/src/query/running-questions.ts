@@ -97,11 +97,11 @@ export async function runningQuestions(client: ApiClient): Promise<Questions> {
           })),
       )),
     }),
-    openAt: async ({ at, filter, limit, signal }) => ({
+    openAt: async ({ at, filter, limit, figures, signal }) => ({
       range: { from: at, to: at + 1n },
       ...(await ask(
         '/open-at',
-        { at: momentText(at), ...filterParameter(filter), limit: numberText(limit) },
+        { at: momentText(at), ...filterParameter(filter), limit: numberText(limit), figures },
         signal,
         ({ connections, count }: ConnectionsJson) => ({ records: connections.map(checkedRecord), count }),
       )),
@@ -126,6 +126,10 @@ export async function runningQuestions(client: ApiClient): Promise<Questions> {
       const parameters = { range: rangeText(range), ...filterParameter(filter), limit: numberText(limit) };
       return { range, ...coverage, result: await download(client, parameters, file, signal) };
     },
+    coverage: async ({ range, signal }) => ({
+      range,
+      ...(await ask('/losses', { range }, signal, () => null)),
+    }),
     sql: async ({ sql, limit, signal }) => {
       const json = await client.post('/sql', { sql, ...(limit !== undefined && { limit }) }, signal);
       return checked(client, () => {

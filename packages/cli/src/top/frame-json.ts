@@ -2,10 +2,12 @@
 import {
   type Connection,
   type ConnectionProcess,
+  type LiveLosses,
   type OpenSocket,
   type PlainConnection,
   plainConnection,
   plainProcess,
+  type Totals,
 } from '@weir/tracer';
 import type { ProcessDetails } from '@weir/tracer/enrich';
 import { escapeJson, escapeName } from '@weir/tracer/escape';
@@ -13,6 +15,7 @@ import { socketSubject } from './filter/subject.js';
 import type { Enrichment } from './model/enrichment.js';
 import type { Frame } from './model/frame.js';
 import { serviceName } from './model/groups.js';
+import type { ShownConnection } from './model/shown-connection.js';
 import { type Query, sheetOf } from './table/views.js';
 
 type PlainProcess = ConnectionProcess & ProcessDetails;
@@ -36,11 +39,12 @@ export interface JsonListener {
   readonly service?: string;
 }
 
+/** What is live. With a time in the past, `past` stands in the place of `lost`, and what is not known is absent. */
 export interface JsonFrame {
   /** RFC 3339. */
   readonly time: string;
-  readonly totals: Frame['totals'];
-  readonly lost: Frame['lost'];
+  readonly totals: Totals;
+  readonly lost: LiveLosses;
   /** Reasons why something is not shown. */
   readonly problems?: readonly string[];
   readonly connections: readonly JsonConnection[];
@@ -68,10 +72,10 @@ export function jsonPieces(
     ...frame.problems,
     ...frame.unread.map(({ netns, reason }) => `network namespace ${netns}: ${reason}`),
   ];
-  const head: Omit<JsonFrame, 'connections' | 'listeners'> = {
+  const head = {
     time: time.toISOString(),
     totals: rounded(frame.totals),
-    lost: frame.lost,
+    ...(frame.past === undefined ? { lost: frame.lost } : { past: frame.past.json }),
     ...(problems.length > 0 && { problems }),
   };
   const processes = new JsonProcesses(enrichment);
@@ -83,10 +87,10 @@ export function jsonPieces(
   }
   const context = { enrichment, nowNs: frame.nowNs };
   const listeners = frame.sockets
-    .filter((socket) => query.filter.matches(socketSubject(socket), context))
+    ?.filter((socket) => query.filter.matches(socketSubject(socket), context))
     .slice(0, rows)
     .map((socket) => jsonListener(socket, enrichment, processes));
-  pieces.add(`],"listeners":${JSON.stringify(listeners)}}`);
+  pieces.add(listeners === undefined ? ']}' : `],"listeners":${JSON.stringify(listeners)}}`);
   return pieces.end();
 }
 
@@ -133,20 +137,21 @@ class JsonProcesses {
 }
 
 function rounded(totals: Frame['totals']): Frame['totals'] {
+  const { send_rate, receive_rate } = totals;
   return {
     ...totals,
-    send_rate: Math.round(totals.send_rate),
-    receive_rate: Math.round(totals.receive_rate),
+    ...(send_rate !== undefined && { send_rate: Math.round(send_rate) }),
+    ...(receive_rate !== undefined && { receive_rate: Math.round(receive_rate) }),
   };
 }
 
 function jsonConnection(
-  connection: Connection,
+  connection: ShownConnection,
   nowNs: number,
   enrichment: Enrichment,
   processes: JsonProcesses,
 ): JsonConnection {
-  const plain = plainConnection(connection, nowNs);
+  const plain = known(plainConnection(connection as Connection, nowNs));
   const service = serviceName(connection, enrichment);
   const name = enrichment.peerName(plain.peer.address);
   return {
@@ -155,6 +160,14 @@ function jsonConnection(
     ...(name !== undefined && { peer: { ...plain.peer, name } }),
     ...(service !== undefined && { service }),
   };
+}
+
+/** Without what follows from figures that are not known. */
+function known(connection: PlainConnection): PlainConnection {
+  const fields = Object.entries(connection).filter(
+    ([, value]) => value !== undefined && !Number.isNaN(value),
+  );
+  return Object.fromEntries(fields) as unknown as PlainConnection;
 }
 
 function jsonListener(socket: OpenSocket, enrichment: Enrichment, processes: JsonProcesses): JsonListener {

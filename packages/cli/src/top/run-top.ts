@@ -1,17 +1,16 @@
 /** Runs `weir top` with the flags of its command line. */
 import { isWritable } from '@weir/ebpf/sys';
 import { requestedTypes } from '../btf-file.js';
-import type { ExitCode } from '../failure.js';
+import { type ExitCode, UsageError } from '../failure.js';
 import type { Output } from '../output/output.js';
 import type { RunHost } from '../run-host.js';
 import { paintFor } from '../text/colour.js';
-import { type TopFlags, topRequest } from './top-flags.js';
+import { isPrinted, type TopFlags, topRequest } from './top-flags.js';
 import { runTopSession } from './top-session.js';
 
-/** Whether flags ask for printed output even on a terminal. */
-const isPrinted = ({ once, count, json }: TopFlags) => once || json || count !== undefined;
-
 export async function runTop(flags: TopFlags, host: RunHost, stdout: Output): Promise<ExitCode> {
+  for (const name of ['folder', 'url', 'token', 'cacert'] as const)
+    if (flags[name] !== undefined) throw new UsageError(`--${name} says where --at looks: give a time, too`);
   host.avoidWaiting?.(isWritable);
   const tracing = await host.loadTracer();
   const paint = paintFor(flags.color, host.stdout.isTTY === true, host.env);

@@ -1,5 +1,6 @@
 /** `weir top` without a terminal: a table or a JSON object each interval. */
 import type { Output } from '../output/output.js';
+import { localTime } from '../query/times.js';
 import type { Paint } from '../text/colour.js';
 import { jsonPieces } from './frame-json.js';
 import type { Enrichment } from './model/enrichment.js';
@@ -53,11 +54,10 @@ export class StreamPrinter {
     const { view, sort, rows, width, paint } = this.#options;
     const { totals } = frame;
     const sheet = sheetOf(view, frame, this.#options, enrichment);
-    const clock = [time.getHours(), time.getMinutes(), time.getSeconds()]
-      .map((part) => String(part).padStart(2, '0'))
-      .join(':');
+    const clock = frame.past === undefined ? clockText(time) : `${localTime(frame.past.at)} (past)`;
     const complaint = complaints(frame);
-    const head = `${clock}  ${view}: ${sheet.size}  sent ${rate(totals.send_rate)}/s, received ${rate(totals.receive_rate)}/s`;
+    const isKnown = view !== 'listening' || frame.sockets !== undefined;
+    const head = `${clock}  ${view}: ${isKnown ? sheet.size : 'unknown'}  sent ${rate(totals.send_rate)}/s, received ${rate(totals.receive_rate)}/s`;
     const lines = [
       head,
       ...(complaint === '' ? [] : [paint('yellow', complaint)]),
@@ -65,4 +65,10 @@ export class StreamPrinter {
     ];
     return `${lines.join('\n')}\n`;
   }
+}
+
+function clockText(time: Date): string {
+  return [time.getHours(), time.getMinutes(), time.getSeconds()]
+    .map((part) => String(part).padStart(2, '0'))
+    .join(':');
 }

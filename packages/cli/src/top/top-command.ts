@@ -14,7 +14,8 @@ Examples:
   weir top --filter 'port:443 -peer:10.0.0.0/8'    what / takes, too
   weir top --filter '(proc:nginx or port:53) srtt>50ms'
   weir top --once --json                           everything once, for other programs
-  weir top --view peers --rows 10 > peers.txt      the ten busiest peers, every two seconds`;
+  weir top --view peers --rows 10 > peers.txt      the ten busiest peers, every two seconds
+  weir top --at 10:32                              what was open then; [ and ] step, Space plays`;
 
 /** Names of the views. They are repeated here because other commands do not load top/table. */
 const views = ['connections', 'processes', 'peers', 'listening'];
@@ -27,6 +28,7 @@ export function topCommand(action: (flags: TopFlags) => Promise<void>): Command 
     .addHelpText('after', examples)
     .allowExcessArguments(false);
   addTable(command);
+  addPast(command);
   addContents(command);
   addOutput(command);
   return addSharedTracerFlags(command)
@@ -46,6 +48,16 @@ function addTable(command: Command): void {
     .option('--rows <number>', 'at most so many rows, where it is not a terminal UI', (text) =>
       parseInteger(text, 'a number', 1, 2 ** 24),
     );
+}
+
+function addPast(command: Command): void {
+  command
+    .optionsGroup('Past:')
+    .option('--at <time>', 'the state of then, which weir serve remembers: 10:32, -1h, RFC 3339')
+    .option('--folder <path>', 'the folder of weir serve (default: /var/lib/weir), or an exported file')
+    .addOption(new Option('--url <url>', 'a server elsewhere: https://host:9436').conflicts('folder'))
+    .option('--token <file>', 'a file with a token for the server')
+    .option('--cacert <file>', "certificates that vouch for the server's, in PEM");
 }
 
 function addContents(command: Command): void {

@@ -31,7 +31,19 @@ export interface TopFlags extends SharedTracerFlags {
   readonly json?: boolean;
   readonly color: ColourMode;
   readonly wide?: boolean;
+  /** A time in the past, as it was written. */
+  readonly at?: string;
+  /** Where its history is. */
+  readonly folder?: string;
+  readonly url?: string;
+  readonly token?: string;
+  readonly cacert?: string;
   readonly debug?: boolean;
+}
+
+/** Whether flags ask for printed output even on a terminal. */
+export function isPrinted({ once, count, json }: TopFlags): boolean {
+  return once === true || json === true || count !== undefined;
 }
 
 /** Connections held at a time, in the kernel's table, which has its memory from the start, and in the one that is shown. */

@@ -54,7 +54,8 @@ export async function figuresOfMoment(
   const share = (time: string) =>
     `greatest(0, least(1, 1 - (${end} - ${time})::DOUBLE / greatest(${span}, 1)::DOUBLE))`;
   const covers = `${end} > ${moment} AND ${end} - (${span})::BIGINT <= ${moment}`;
-  const rate = (name: string) => `sum(piece.${name} * 1e6 / nullif(span_us, 0)) FILTER (${covers})`;
+  const rate = (name: string) =>
+    `sum(coalesce(piece.${name}, 0) * 1e6 / nullif(span_us, 0)) FILTER (${covers})`;
   const moved = figures.map(
     (name) => `sum(piece.${name} * (${share(moment)} - ${share(row)})) AS moved_${name}`,
   );

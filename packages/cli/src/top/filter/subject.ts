@@ -1,12 +1,13 @@
 /** Items that a filter tests: live connections, sockets that wait for peers, and sums of ended connections. */
-import type { Connection, Endpoint, OpenSocket } from '@weir/tracer';
+import type { Endpoint, OpenSocket } from '@weir/tracer';
 import type { ProcessDetails } from '@weir/tracer/enrich';
 import type { ColumnReaders } from '@weir/tracer/filter';
 import type { Enrichment } from '../model/enrichment.js';
 import { serviceName } from '../model/groups.js';
+import type { ShownConnection } from '../model/shown-connection.js';
 
 export type Subject = Pick<
-  Connection,
+  ShownConnection,
   | 'transport'
   | 'type'
   | 'netns'
@@ -22,7 +23,7 @@ export type Subject = Pick<
 > &
   Partial<
     Pick<
-      Connection,
+      ShownConnection,
       'cgroup_id' | 'flow_id' | 'srtt_us' | 'started_ns' | 'active_ns' | 'packets_sent' | 'packets_received'
     >
   > & {

@@ -11,28 +11,36 @@ import {
 } from '@weir/tracer';
 import { type EndedSum, EndedSums } from './ended.js';
 import { Histories } from './history.js';
+import type { PastMoment } from './past-moment.js';
+import type { ShownConnection } from './shown-connection.js';
 
 export interface Frame {
-  /** CLOCK_MONOTONIC, nanoseconds. */
+  /** CLOCK_MONOTONIC, nanoseconds; in the past, nanoseconds since 1970. Times of connections are on the same clock. */
   readonly nowNs: number;
   /** These change with the next refresh. */
-  readonly connections: readonly Connection[];
-  readonly sockets: readonly OpenSocket[];
-  readonly ended: readonly EndedSum[];
-  readonly totals: Totals;
-  readonly lost: LiveLosses;
+  readonly connections: readonly ShownConnection[];
+  /** undefined: not known. */
+  readonly sockets: readonly OpenSocket[] | undefined;
+  /** undefined: not known. */
+  readonly ended: readonly EndedSum[] | undefined;
+  /** What is not known is absent. */
+  readonly totals: Partial<Totals>;
+  readonly lost: Partial<LiveLosses>;
   /** Network namespaces that could not be read. */
   readonly unread: readonly { readonly netns: number; readonly reason: string }[];
   /** Reasons why something is never shown, from the start on. */
   readonly problems: readonly string[];
+  /** Where it is of the past: when that was, and what is not known about it. */
+  readonly past?: PastMoment;
 }
 
-/** Returns a copy of a frame that later refreshes leave as it is. */
+/** Returns a copy of a frame that later refreshes leave as it is. One of the past stays as it is anyway. */
 export function frozen(frame: Frame): Frame {
+  if (frame.past !== undefined) return frame;
   return {
     ...frame,
-    connections: frame.connections.map(copyConnection),
-    ended: frame.ended.map((sum) => ({ ...sum })),
+    connections: frame.connections.map((connection) => copyConnection(connection as Connection)),
+    ended: frame.ended?.map((sum) => ({ ...sum })),
     totals: { ...frame.totals },
     lost: { ...frame.lost },
   };

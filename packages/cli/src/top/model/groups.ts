@@ -4,17 +4,19 @@ import { isOfLink } from '../../text/endpoint.js';
 import type { EndedSum } from './ended.js';
 import type { Enrichment } from './enrichment.js';
 import { processKey } from './process-key.js';
+import { type ShownConnection, sumOf } from './shown-connection.js';
 
 export interface Group {
   /** Live connections and flows. */
   connections: number;
   /** Ended connections, as far as they are remembered. */
-  ended: number;
-  bytes_sent: number;
-  bytes_received: number;
-  send_rate: number;
-  receive_rate: number;
-  retransmits: number;
+  ended: number | undefined;
+  /** undefined where the figure of one connection is not known. */
+  bytes_sent: number | undefined;
+  bytes_received: number | undefined;
+  send_rate: number | undefined;
+  receive_rate: number | undefined;
+  retransmits: number | undefined;
 }
 
 export interface ProcessGroup extends Group {
@@ -39,13 +41,16 @@ export interface PeerGroup extends Group {
 /** More are not shown anyway. */
 const MAX_PORTS = 8;
 
-export function byProcess(live: readonly Connection[], ended: readonly EndedSum[]): ProcessGroup[] {
+export function byProcess(
+  live: readonly ShownConnection[],
+  ended: readonly EndedSum[] | undefined,
+): ProcessGroup[] {
   const groups = new Map<string, ProcessGroup>();
-  for (const { item, count } of both(live, ended)) {
+  for (const { item, count } of both(live, ended ?? [])) {
     const key = processKey(item.process);
     let group = groups.get(key);
     if (group === undefined) {
-      group = { process: item.process, peers: new Set(), ...newGroup() };
+      group = { process: item.process, peers: new Set(), ...newGroup(ended) };
       groups.set(key, group);
     }
     add(group, item, count);
@@ -54,9 +59,12 @@ export function byProcess(live: readonly Connection[], ended: readonly EndedSum[
   return [...groups.values()];
 }
 
-export function byPeer(live: readonly Connection[], ended: readonly EndedSum[]): PeerGroup[] {
+export function byPeer(
+  live: readonly ShownConnection[],
+  ended: readonly EndedSum[] | undefined,
+): PeerGroup[] {
   const groups = new Map<string, PeerGroup>();
-  for (const { item, count } of both(live, ended)) {
+  for (const { item, count } of both(live, ended ?? [])) {
     const { address } = item.peer;
     const link = isOfLink(address) ? item.interface : undefined;
     const key = `${address} ${link ?? ''}`;
@@ -69,14 +77,14 @@ export function byPeer(live: readonly Connection[], ended: readonly EndedSum[]):
         pids: new Set(),
         srtt_us: undefined,
         ports: new Map(),
-        ...newGroup(),
+        ...newGroup(ended),
       };
       groups.set(key, group);
     }
     add(group, item, count);
     group.process ??= item.process;
     if (item.process !== undefined) group.pids.add(item.process.pid);
-    const { srtt_us } = item as Partial<Connection>;
+    const { srtt_us } = item as Partial<ShownConnection>;
     if (srtt_us !== undefined) group.srtt_us = Math.min(srtt_us, group.srtt_us ?? srtt_us);
     if (group.ports.size < MAX_PORTS) group.ports.set(servicePort(item), item.transport);
   }
@@ -103,19 +111,20 @@ export function serviceName(
   return direction === 'inbound' ? nameOf(local) : (nameOf(local) ?? nameOf(peer));
 }
 
-type Item = Connection | EndedSum;
+type Item = ShownConnection | EndedSum;
 
 function* both(
-  live: readonly Connection[],
+  live: readonly ShownConnection[],
   ended: readonly EndedSum[],
 ): Generator<{ readonly item: Item; readonly count: number }> {
   for (const item of live) yield { item, count: 0 };
   for (const item of ended) yield { item, count: item.count };
 }
 
-function newGroup(): Group {
+/** @param ended undefined where it is not known what has ended. */
+function newGroup(ended: readonly EndedSum[] | undefined): Group {
   return {
-    ...{ connections: 0, ended: 0, bytes_sent: 0, bytes_received: 0 },
+    ...{ connections: 0, ended: ended && 0, bytes_sent: 0, bytes_received: 0 },
     ...{ send_rate: 0, receive_rate: 0, retransmits: 0 },
   };
 }
@@ -123,10 +132,10 @@ function newGroup(): Group {
 /** @param ended How many ended connections the item stands for; 0: a live one. */
 function add(group: Group, item: Item, ended: number): void {
   if (ended === 0) group.connections++;
-  group.ended += ended;
-  group.bytes_sent += item.bytes_sent;
-  group.bytes_received += item.bytes_received;
-  group.send_rate += item.send_rate;
-  group.receive_rate += item.receive_rate;
-  group.retransmits += item.retransmits;
+  group.ended = sumOf(group.ended, ended);
+  group.bytes_sent = sumOf(group.bytes_sent, item.bytes_sent);
+  group.bytes_received = sumOf(group.bytes_received, item.bytes_received);
+  group.send_rate = sumOf(group.send_rate, item.send_rate);
+  group.receive_rate = sumOf(group.receive_rate, item.receive_rate);
+  group.retransmits = sumOf(group.retransmits, item.retransmits);
 }

@@ -20,9 +20,22 @@ const hints = {
   help: ['Esc back', 'q quit'],
 };
 
+const pastHints = {
+  ...hints,
+  table: [
+    'q quit',
+    '[ ] step',
+    'Space play',
+    '{ } minute',
+    ...hints.table.filter((hint) => !/^(q|Space) /.test(hint)),
+  ],
+  details: ['Esc back', '[ ] step', 'Space play', 'q quit'],
+};
+
 export function footerLine(state: State, width: number, paint: Paint): string {
   if (state.mode === 'filter') return promptLine(state, width, paint);
-  return paint('dim', joinThatFit(hints[state.mode], '   ', width));
+  const shown = (state.isPast ? pastHints : hints)[state.mode];
+  return paint('dim', joinThatFit(shown, '   ', width));
 }
 
 /** Shows the end of what is typed, and what is wrong with it. */

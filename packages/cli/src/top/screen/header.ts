@@ -1,10 +1,12 @@
 /** The lines above the table: the sums, the losses, the tabs of the views. */
 import type { LiveLosses } from '@weir/tracer';
+import { localTime } from '../../query/times.js';
 import type { Paint } from '../../text/colour.js';
 import { escapeText } from '../../text/escape.js';
 import { formatCount } from '../../text/units.js';
 import { displayWidth, truncate } from '../../text/width.js';
 import type { Frame } from '../model/frame.js';
+import type { PastMoment } from '../model/past-moment.js';
 import { rate } from '../table/figures.js';
 import { columnsOf, viewNames } from '../table/views.js';
 import type { State } from './state.js';
@@ -22,23 +24,39 @@ export function headerLines(
   const lines = [sums(frame, state, width, paint)];
   const complaint = complaints(frame);
   if (complaint !== '') lines.push(paint('yellow', truncate(complaint, width)));
-  lines.push(tabs(state, shown, width, paint));
+  lines.push(tabs(state, frame, shown, width, paint));
   return lines;
 }
 
-function sums(frame: Frame, { paused, intervalMs }: State, width: number, paint: Paint): string {
-  const { totals, connections, sockets } = frame;
-  const tcp = connections.reduce((sum, { transport }) => sum + (transport === 'tcp' ? 1 : 0), 0);
-  const waiting = sockets.reduce((sum, { transport }) => sum + (transport === 'tcp' ? 1 : 0), 0);
+function sums(frame: Frame, state: State, width: number, paint: Paint): string {
+  const { totals, connections, sockets, past } = frame;
+  const { connected, accepted, failed, retransmits } = totals;
+  const tcp = tcpAmong(connections);
+  const waiting = sockets === undefined ? '' : `, ${tcpAmong(sockets)} listening`;
   const parts = [
     `sent ${rate(totals.send_rate)}/s, received ${rate(totals.receive_rate)}/s`,
-    `${tcp} TCP, ${connections.length - tcp} UDP, ${waiting} listening`,
-    `connected ${totals.connected}, accepted ${totals.accepted}, failed ${totals.failed}`,
-    formatCount(totals.retransmits, 'retransmit'),
+    `${tcp} TCP, ${connections.length - tcp} UDP${waiting}`,
+    ...(connected === undefined ? [] : [`connected ${connected}, accepted ${accepted}, failed ${failed}`]),
+    ...(retransmits === undefined ? [] : [formatCount(retransmits, 'retransmit')]),
   ];
-  const head = paused ? 'weir top  PAUSED' : `weir top  ${intervalMs / 1000} s`;
+  const head = past === undefined ? liveHead(state) : pastHead(past, state);
   const text = joinThatFit([head, ...parts], '   ', width);
-  return paused ? text.replace('PAUSED', paint('yellow', 'PAUSED')) : text;
+  return text.replace(/PAUSED|PAST/, (word) => paint('yellow', word));
+}
+
+function tcpAmong(items: readonly { readonly transport: 'tcp' | 'udp' }[]): number {
+  return items.reduce((sum, { transport }) => sum + (transport === 'tcp' ? 1 : 0), 0);
+}
+
+function liveHead({ paused, intervalMs }: State): string {
+  return paused ? 'weir top  PAUSED' : `weir top  ${intervalMs / 1000} s`;
+}
+
+const edges = { first: ', the first recorded', last: ', the last recorded' };
+
+function pastHead({ at, edge }: PastMoment, { paused, intervalMs }: State): string {
+  const way = paused ? 'step' : 'playing';
+  return `weir top  PAST ${localTime(at)}${edge === undefined ? '' : edges[edge]}  ${way} ${intervalMs / 1000} s`;
 }
 
 const causes: readonly (readonly [keyof LiveLosses, (count: number) => string])[] = [
@@ -50,12 +68,13 @@ const causes: readonly (readonly [keyof LiveLosses, (count: number) => string])[
 ];
 
 /** Says what is missing from the table, and why; empty if nothing is. */
-export function complaints({ lost, totals, unread, problems }: Frame): string {
+export function complaints({ lost, totals, unread, problems, past }: Frame): string {
   const losses = causes
-    .filter(([cause]) => lost[cause] > 0)
-    .map(([cause, describe]) => describe(lost[cause]));
-  const left = totals.overflow + totals.untracked;
+    .filter(([cause]) => (lost[cause] ?? 0) > 0)
+    .map(([cause, describe]) => describe(lost[cause]!));
+  const left = (totals.overflow ?? 0) + (totals.untracked ?? 0);
   const parts = [
+    ...(past?.complaints ?? []),
     ...(losses.length > 0 ? [`lost: ${losses.join(', ')}`] : []),
     ...(left > 0 ? [`${formatCount(left, 'connection')} not shown: the table is full (--limit)`] : []),
     ...(unread.length > 0
@@ -66,7 +85,7 @@ export function complaints({ lost, totals, unread, problems }: Frame): string {
   return parts.join('; ');
 }
 
-function tabs(state: State, shown: number, width: number, paint: Paint): string {
+function tabs(state: State, { sockets }: Frame, shown: number, width: number, paint: Paint): string {
   const { view, sorts, filterText, filter } = state;
   const names = viewNames.map((name, index) => {
     const label = `${index + 1} ${titles[name]}`;
@@ -79,7 +98,8 @@ function tabs(state: State, shown: number, width: number, paint: Paint): string 
   let used = line.length;
   const { column, descending } = sorts[view];
   const title = columnsOf(view).find(({ id }) => id === column)?.title || column;
-  const more = [`${shown} by ${title} ${descending ? '▼' : '▲'}`];
+  const isKnown = view !== 'listening' || sockets !== undefined;
+  const more = [`${isKnown ? shown : 'unknown'} by ${title} ${descending ? '▼' : '▲'}`];
   if (filterText !== '' && state.mode !== 'filter') {
     more.push(
       `filter: ${escapeText(filterText)}${filter.problems.length > 0 ? ' (wrong terms do not count)' : ''}`,

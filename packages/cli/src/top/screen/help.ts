@@ -15,6 +15,21 @@ const keys: readonly (readonly [string, string])[] = [
   ['q, Ctrl-C', 'quit'],
 ];
 
+const pastKeys = keys.flatMap((key): (typeof keys)[number][] => {
+  switch (key[0]) {
+    case 'Space':
+      return [
+        ['[ ]', 'a step back, on'],
+        ['{ }', 'a minute back, on'],
+        ['Space', 'play, stop'],
+      ];
+    case '+ -':
+      return [['+ -', 'a longer, shorter step']];
+    default:
+      return [key];
+  }
+});
+
 const grammar = [
   'Filters: all terms have to hold, or those beside "or"; not term, -term and !term turn it round; (…) groups.',
   'field:443,80 is one of both; field=text is all of it, with * and ?; field>10k compares; "two words" is one.',
@@ -22,10 +37,14 @@ const grammar = [
 const keyWidth = 24;
 
 /** Lines of at most `width` columns; fields of filters by their names alone where there is no room for more. */
-export function helpLines(width: number, rows: number): string[] {
+export function helpLines(width: number, rows: number, isPast = false): string[] {
   const line = ([left, right]: readonly [string, string]) =>
     truncate(` ${padEnd(left, keyWidth)} ${right}`, width);
-  const head = [...keys.map(line), '', ...grammar.map((text) => truncate(` ${text}`, width))];
+  const head = [
+    ...(isPast ? pastKeys : keys).map(line),
+    '',
+    ...grammar.map((text) => truncate(` ${text}`, width)),
+  ];
   const described = [
     ...topFields.map(({ name, example, help }) => line([`${name}:${example}`, help])),
     line(['word', 'anywhere']),

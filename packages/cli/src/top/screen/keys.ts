@@ -22,8 +22,11 @@ export interface Key {
   readonly ctrl?: boolean;
 }
 
-/** An effect of a key beyond the screen. */
-export type Effect = 'quit' | 'suspend' | undefined;
+/** A step in time. */
+export type Step = 'back' | 'on' | 'minute-back' | 'minute-on';
+
+/** An effect of a key beyond the screen. `play`: it begins or stops playing. */
+export type Effect = 'quit' | 'suspend' | 'play' | Step | undefined;
 
 export interface Outcome {
   readonly state: State;
@@ -40,12 +43,23 @@ export interface Scene {
 /** Intervals between refreshes, in milliseconds, through which `+` and `-` step. */
 export const intervals = [250, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
 
+const steps: Readonly<Record<string, Step>> = {
+  '[': 'back',
+  ']': 'on',
+  '{': 'minute-back',
+  '}': 'minute-on',
+};
+
 export function press(state: State, key: Key, scene: Scene): Outcome {
   if (key.ctrl && key.text === 'c') return { state, effect: 'quit' };
   if (key.ctrl && key.text === 'z') return { state, effect: 'suspend' };
   if (state.mode === 'filter') return { state: typeFilter(state, key) };
   if (key.text === 'q') return { state, effect: 'quit' };
-  if (key.text === ' ') return { state: { ...state, paused: !state.paused } };
+  if (key.text === ' ') {
+    return { state: { ...state, paused: !state.paused }, effect: state.isPast ? 'play' : undefined };
+  }
+  if (state.isPast && Object.hasOwn(steps, key.text))
+    return { state: { ...state, paused: true }, effect: steps[key.text] };
   if (key.text === '+' || key.text === '=') return { state: stepInterval(state, 1) };
   if (key.text === '-') return { state: stepInterval(state, -1) };
   if (key.text === '?' || key.text === 'h') {

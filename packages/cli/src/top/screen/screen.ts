@@ -25,7 +25,7 @@ export interface ScreenInput {
   readonly enrichment: Enrichment;
   readonly paint: Paint;
   /** Recent rates of the connection whose details are shown. */
-  readonly history: History;
+  readonly history: History | undefined;
   readonly ending: EndedConnection | undefined;
 }
 
@@ -49,9 +49,11 @@ export function pageRows(input: ScreenInput, size: Size): number {
 }
 
 function body(input: ScreenInput, width: number, rows: number): string[] {
-  const { state, sheet, paint } = input;
-  if (state.mode === 'help') return helpLines(width, rows);
+  const { state, frame, sheet, paint } = input;
+  if (state.mode === 'help') return helpLines(width, rows, state.isPast);
   if (state.mode === 'details') return details(input, width).slice(0, rows);
+  if (state.view === 'listening' && frame.sockets === undefined)
+    return ['', ' Sockets that listen are not recorded.'];
   const cursor = cursorOf(state, sheet);
   const count = Math.max(1, rows - 1);
   const first = Math.min(Math.floor(cursor / count) * count, Math.max(0, sheet.size - count));
@@ -68,6 +70,7 @@ function details({ state, frame, enrichment, history, ending, paint }: ScreenInp
       history,
       enrichment,
       nowNs: frame.nowNs,
+      isPast: frame.past !== undefined,
       paint,
     },
     width,

@@ -18,8 +18,11 @@ export interface State {
   readonly cursor: number;
   /** The connection whose details are shown. */
   readonly connectionId: number | undefined;
+  /** Live: the screen stays. In the past: it is not playing. */
   readonly paused: boolean;
+  /** Live: between refreshes. In the past: a step. */
   readonly intervalMs: number;
+  readonly isPast: boolean;
 }
 
 export interface Choices {
@@ -27,9 +30,10 @@ export interface Choices {
   readonly sort: Sort | undefined;
   readonly filterText: string;
   readonly intervalMs: number;
+  readonly isPast?: boolean;
 }
 
-export function initialState({ view, sort, filterText, intervalMs }: Choices): State {
+export function initialState({ view, sort, filterText, intervalMs, isPast = false }: Choices): State {
   const sorts = Object.fromEntries(viewNames.map((name) => [name, defaultSort(name)])) as Record<
     ViewName,
     Sort
@@ -37,7 +41,7 @@ export function initialState({ view, sort, filterText, intervalMs }: Choices): S
   if (sort !== undefined) sorts[view] = sort;
   const base: State = {
     ...{ view, sorts, filterText: '', filter: noFilter, mode: 'table', filterBefore: '' },
-    ...{ selected: undefined, cursor: 0, connectionId: undefined, paused: false, intervalMs },
+    ...{ selected: undefined, cursor: 0, connectionId: undefined, paused: isPast, intervalMs, isPast },
   };
   return withFilter(base, filterText);
 }

@@ -13,7 +13,8 @@ export interface StoreOptions {
   readonly size: Size;
   readonly enrichment: Enrichment;
   readonly paint: Paint;
-  readonly watch: Pick<Watch, 'histories' | 'ending'>;
+  /** What is known beyond a frame; undefined: nothing. */
+  readonly watch: Pick<Watch, 'histories' | 'ending'> | undefined;
   readonly onEffect: (effect: NonNullable<Effect>) => void;
   readonly onInterval: () => void;
 }
@@ -48,11 +49,17 @@ export class Store {
     return () => this.#listeners.delete(listener);
   };
 
-  /** Shows a new frame, unless the screen is paused. */
+  /** Shows a new frame, unless the screen is paused. In the past, each frame was asked for. */
   setFrame(frame: Frame): void {
-    if (this.#state.paused) return;
+    if (this.#state.paused && frame.past === undefined) return;
     this.#frame = frame;
     this.#sheet = this.#newSheet();
+    this.#show();
+  }
+
+  /** Stops playing. */
+  pause(): void {
+    this.#state = { ...this.#state, paused: true };
     this.#show();
   }
 
@@ -82,8 +89,8 @@ export class Store {
     const id = this.#state.mode === 'details' ? this.#state.connectionId : undefined;
     return {
       ...{ state: this.#state, frame: this.#frame, sheet: this.#sheet, enrichment, paint },
-      history: id === undefined ? { sent: [], received: [] } : watch.histories.of(id),
-      ending: id === undefined ? undefined : watch.ending(id),
+      history: id === undefined ? undefined : watch?.histories.of(id),
+      ending: id === undefined ? undefined : watch?.ending(id),
     };
   }
 

@@ -1,17 +1,17 @@
 /** The first view: every live connection and flow. */
-import type { Connection } from '@weir/tracer';
 import { formatEndpoint, formatLocal, formatPeer } from '../../text/endpoint.js';
 import { serviceName } from '../model/groups.js';
+import { type ShownConnection, sumOf } from '../model/shown-connection.js';
 import { type Column, numbers, unseen, words } from './column.js';
 import { type Context, containerName, processName } from './context.js';
-import { age, amount, bytesWidth, count, rate, roundTrip } from './figures.js';
+import { age, amount, bytesWidth, count, rate, roundTrip, UNKNOWN } from './figures.js';
 
 const arrows = { outbound: '→', inbound: '←' } as const;
 
-export function connectionColumns(context: Context): Column<Connection>[] {
+export function connectionColumns(context: Context): Column<ShownConnection>[] {
   const { enrichment, nowNs } = context;
-  const service = (connection: Connection) => serviceName(connection, enrichment) ?? '';
-  const peer = (row: Connection) => {
+  const service = (connection: ShownConnection) => serviceName(connection, enrichment) ?? '';
+  const peer = (row: ShownConnection) => {
     const { address, port } = row.peer;
     const name = enrichment.peerName(address);
     return name === undefined ? formatPeer(row.peer, row.interface) : formatEndpoint({ address: name, port });
@@ -50,7 +50,7 @@ export function connectionColumns(context: Context): Column<Connection>[] {
       value: ({ started_ns }) => (started_ns === undefined ? undefined : nowNs - started_ns),
       text: ({ started_ns }) => age(started_ns === undefined ? undefined : nowNs - started_ns),
     }),
-    ...trafficColumns<Connection>(),
+    ...trafficColumns<ShownConnection>(),
     numbers('RTT', 8, {
       ...{ id: 'rtt', rank: 10 },
       value: ({ srtt_us }) => srtt_us,
@@ -64,13 +64,13 @@ export function connectionColumns(context: Context): Column<Connection>[] {
     numbers('NETNS', 10, {
       ...{ id: 'netns', rank: 13, descending: false },
       value: ({ netns }) => netns,
-      text: ({ netns }) => String(netns),
+      text: ({ netns }) => String(netns ?? UNKNOWN),
     }),
   ];
 }
 
 type Traffic = Pick<
-  Connection,
+  ShownConnection,
   'bytes_sent' | 'bytes_received' | 'send_rate' | 'receive_rate' | 'retransmits'
 >;
 
@@ -102,16 +102,16 @@ export function trafficColumns<Row extends Traffic>(): Column<Row>[] {
       value: ({ retransmits }) => retransmits,
       text: ({ retransmits }) => count(retransmits),
     }),
-    unseen('rate', ({ send_rate, receive_rate }) => send_rate + receive_rate),
-    unseen('bytes', ({ bytes_sent, bytes_received }) => bytes_sent + bytes_received),
+    unseen('rate', ({ send_rate, receive_rate }) => sumOf(send_rate, receive_rate)),
+    unseen('bytes', ({ bytes_sent, bytes_received }) => sumOf(bytes_sent, bytes_received)),
   ];
 }
 
-export function protocol({ transport, type }: Pick<Connection, 'transport' | 'type'>): string {
+export function protocol({ transport, type }: Pick<ShownConnection, 'transport' | 'type'>): string {
   return type === 'ipv6' ? `${transport}6` : transport;
 }
 
-function pid({ process }: Connection): string {
+function pid({ process }: ShownConnection): string {
   return process === undefined ? '-' : String(process.pid);
 }
 

@@ -4,16 +4,21 @@ import { formatBytes, formatDuration, formatMilliseconds } from '../../text/unit
 /** Columns that any amount of bytes takes. */
 export const bytesWidth = '99.9 MB'.length;
 
-export function amount(bytes: number): string {
+/** What stands where a figure is not known. */
+export const UNKNOWN = '-';
+
+export function amount(bytes: number | undefined): string {
+  if (bytes === undefined) return UNKNOWN;
   return bytes === 0 ? '0' : formatBytes(bytes);
 }
 
 /** Formats bytes a second, without the "/s". */
-export function rate(bytesPerSecond: number): string {
-  return amount(Math.round(bytesPerSecond));
+export function rate(bytesPerSecond: number | undefined): string {
+  return amount(bytesPerSecond && Math.round(bytesPerSecond));
 }
 
-export function count(value: number): string {
+export function count(value: number | undefined): string {
+  if (value === undefined) return UNKNOWN;
   return value === 0 ? '' : String(value);
 }
 

@@ -1,11 +1,12 @@
 /** The views, and the rows of each that are to be shown, in order. */
-import type { Connection, OpenSocket } from '@weir/tracer';
+import type { OpenSocket } from '@weir/tracer';
 import { socketSubject } from '../filter/subject.js';
 import type { TopFilter } from '../filter/top-filter.js';
 import { type Enrichment, noEnrichment } from '../model/enrichment.js';
 import type { Frame } from '../model/frame.js';
 import { byPeer, byProcess } from '../model/groups.js';
 import { processKey } from '../model/process-key.js';
+import type { ShownConnection } from '../model/shown-connection.js';
 import type { Column, ColumnShape } from './column.js';
 import { connectionColumns } from './connections.js';
 import type { Context } from './context.js';
@@ -39,7 +40,7 @@ export interface Sheet {
   indexOf(key: RowKey): number;
   text(index: number, column: ColumnShape): string;
   /** The connection of a row, in the view of connections. */
-  connection(index: number): Connection | undefined;
+  connection(index: number): ShownConnection | undefined;
   /** A filter for the connections that belong to the row. */
   drillDown(index: number): string | undefined;
 }
@@ -49,7 +50,7 @@ interface Parts<Row> {
   readonly rows: readonly Row[];
   readonly sort: Sort;
   readonly key: (row: Row) => RowKey;
-  readonly connection?: (row: Row) => Connection;
+  readonly connection?: (row: Row) => ShownConnection;
   readonly drillDown?: (row: Row) => string | undefined;
 }
 
@@ -62,10 +63,11 @@ export function sheetOf(
 ): Sheet {
   const context: Context = { enrichment, nowNs: frame.nowNs };
   if (view === 'listening') {
+    const { sockets = [] } = frame;
     const matches = (socket: OpenSocket) => filter.matches(socketSubject(socket), context);
     return sheet({
       columns: listeningColumns(context),
-      rows: filter.isEmpty ? frame.sockets : frame.sockets.filter(matches),
+      rows: filter.isEmpty ? sockets : sockets.filter(matches),
       sort,
       key: ({ transport, netns, cookie, local, peer }) =>
         `${transport} ${netns} ${cookie} ${local.port} ${peer?.port}`,
@@ -84,7 +86,7 @@ export function sheetOf(
       connection: (row) => row,
     });
   }
-  const ended = filter.isEmpty ? frame.ended : frame.ended.filter((sum) => filter.matches(sum, context));
+  const ended = filter.isEmpty ? frame.ended : frame.ended?.filter((sum) => filter.matches(sum, context));
   if (view === 'processes') {
     return sheet({
       columns: processColumns(context),
