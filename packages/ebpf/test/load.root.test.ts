@@ -232,6 +232,7 @@ describe('older kernels, imitated', () => {
     'btf_func',
     'btf_datasec',
     'btf_func_global',
+    'btf_func_pointers',
     'btf_float',
     'btf_decl_tag',
     'btf_type_tag',

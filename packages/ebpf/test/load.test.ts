@@ -6,13 +6,14 @@ import { Btf, BtfBuilder, KernelSymbols, Kind } from '../src/index.js';
 import { assemble, insn } from '../src/insn/assembler.js';
 import { fillKconfig, type KconfigSource } from '../src/load/kconfig.js';
 import { prepareInstructions } from '../src/load/prepare.js';
-import { sanitizeBtf } from '../src/load/sanitize.js';
+import { type BtfSupport, sanitizeBtf } from '../src/load/sanitize.js';
 import type { KconfigVariable, ProgramSpec } from '../src/object/spec.js';
 
 const everything = {
   func: true,
   datasec: true,
   globalFunc: true,
+  globalPointers: true,
   float: true,
   declTag: true,
   typeTag: true,
@@ -22,6 +23,7 @@ const nothing = {
   func: false,
   datasec: false,
   globalFunc: false,
+  globalPointers: false,
   float: false,
   declTag: false,
   typeTag: false,
@@ -85,6 +87,40 @@ describe('BTF for older kernels', () => {
       wide.members.map(({ name, typeId }) => [name, after.size(typeId)]),
       [['BIG', 8]],
     );
+  });
+
+  it('makes global functions static where the kernel takes no pointers in them', () => {
+    const builder = new BtfBuilder();
+    const int = builder.addInt('int', 4);
+    const alias = builder.addTypedef(
+      'alias',
+      builder.add({ kind: Kind.const, name: '', typeId: builder.addPtr(int) }),
+    );
+    const define = (name: string, parameter: number) =>
+      builder.add({
+        kind: Kind.func,
+        name,
+        typeId: builder.add({
+          kind: Kind.funcProto,
+          name: '',
+          returnTypeId: int,
+          parameters: [int, parameter].map((typeId) => ({ name: 'p', typeId })),
+        }),
+        linkage: 1,
+      });
+    const [number, pointer] = [define('number', int), define('pointer', alias)];
+    const blob = builder.build().encode();
+    const linkages = (support: BtfSupport) => {
+      const after = Btf.parse(sanitizeBtf(blob, support));
+      return [number, pointer].map((id) => {
+        const type = after.type(id);
+        assert.ok(type.kind === Kind.func);
+        return type.linkage;
+      });
+    };
+    assert.deepEqual(linkages(everything), [1, 1]);
+    assert.deepEqual(linkages({ ...everything, globalPointers: false }), [1, 0]);
+    assert.deepEqual(linkages({ ...everything, globalFunc: false }), [0, 0]);
   });
 
   it('forgets externs, which no kernel takes', () => {

@@ -66,7 +66,7 @@ static __always_inline int accept_returns(void *ctx, struct sock *accepted)
 	struct flow flow = {.direction = DIRECTION_INBOUND, .flags = FLOW_ESTABLISHED};
 	struct sock *sk = accepted_connection(accepted);
 	struct flow *waiting;
-	struct tuple tuple;
+	struct tuple tuple = {};
 
 	if (!sk)
 		return 0;
@@ -117,7 +117,7 @@ static __noinline int passive_side_established(void *ctx, struct sock *establish
 	struct sock *sk = established;
 	struct flow flow = {.direction = DIRECTION_INBOUND, .flags = FLOW_ESTABLISHED};
 	struct listener *listener;
-	struct tuple tuple;
+	struct tuple tuple = {};
 
 	if (accept_mode == ACCEPT_AT_GRAFT) {
 		drop_unless_early(sk, known);
@@ -173,7 +173,7 @@ static __noinline int passive_side_established(void *ctx, struct sock *establish
 static __noinline bool accept_was_missed(void *ctx, struct sock *sk, struct flow *flow, const struct process *current)
 {
 	struct listener *listener;
-	struct tuple tuple;
+	struct tuple tuple = {};
 
 	if (!was_accepted(sk))
 		return false;

@@ -58,7 +58,7 @@ static __noinline void emit_close(void *ctx, const struct sock *sk, const struct
 {
 	const struct process *process = flow->flags & FLOW_CLOSING ? &flow->closer : &flow->owner;
 	struct tcp_event *event;
-	struct tuple tuple;
+	struct tuple tuple = {};
 
 	if (!is_wanted(EVENT_CLOSE) || !read_tuple(sk, &tuple))
 		return;

@@ -10,7 +10,7 @@
 static __noinline int connect_begins(struct sock *sk)
 {
 	struct flow flow = {.direction = DIRECTION_OUTBOUND};
-	struct tuple tuple;
+	struct tuple tuple = {};
 
 	if (!is_connection(sk))
 		return 0;
@@ -77,7 +77,7 @@ static __always_inline bool needs_start_of_syn(const struct sock *sk)
 static __noinline bool connect_succeeds(void *ctx, struct sock *sk, struct flow *flow)
 {
 	struct tcp_event *event;
-	struct tuple tuple;
+	struct tuple tuple = {};
 
 	if (!flow || flow->direction != DIRECTION_OUTBOUND)
 		return false;
@@ -135,7 +135,7 @@ static __always_inline __u16 connect_error(const struct sock *sk, const struct f
 static __noinline int connect_fails(void *ctx, struct sock *sk, struct flow *flow)
 {
 	struct tcp_event *event;
-	struct tuple tuple;
+	struct tuple tuple = {};
 
 	if (is_wanted(EVENT_FAIL) && read_tuple(sk, &tuple) && tuple_passes(&tuple)) {
 		event = reserve_event(EVENT_FAIL);
@@ -186,7 +186,10 @@ static __always_inline int connect_refused_locally(void *ctx, struct sock *sk, c
 	struct tuple tuple = {};
 	struct tcp_event *event;
 
-	if (result >= 0 || pass_error_on(sk, -result))
+	if (result >= 0)
+		return 0;
+	sk = as_number(sk);
+	if (pass_error_on(sk, -result))
 		return 0;
 	if (!is_routing_error(-result) || !is_wanted(EVENT_FAIL) || !direction_passes(DIRECTION_OUTBOUND))
 		return 0;

@@ -85,14 +85,9 @@ static __always_inline void add_bytes(const struct sock *sk, enum direction dire
 	counters->bytes_received += received;
 }
 
-/*
- * Adds the counters of a socket. Returns which are known, in bits of enum event_flag.
- *
- * `direction`: which side opened it. `state`: the one that it leaves.
- */
-static __noinline int add_counters(const struct sock *sk, enum direction direction, int state,
-					 struct counters *counters)
+VERIFIED_ONCE int add_counters_at(__u64 address, int direction, int state, struct counters *counters)
 {
+	const struct sock *sk = (const void *)address;
 	const struct tcp_sock *tp = (const void *)sk;
 	int known = 0;
 	__u32 srtt;
@@ -119,4 +114,15 @@ static __noinline int add_counters(const struct sock *sk, enum direction directi
 			counters->srtt_us = (srtt >> 3) ?: 1;
 	}
 	return known;
+}
+
+/*
+ * Adds the counters of a socket. Returns which are known, in bits of enum event_flag.
+ *
+ * `direction`: which side opened it. `state`: the one that it leaves.
+ */
+static __always_inline int add_counters(const struct sock *sk, enum direction direction, int state,
+					struct counters *counters)
+{
+	return add_counters_at((__u64)sk, direction, state, counters);
 }

@@ -11,21 +11,24 @@ static __always_inline bool fin_sent(const struct tcp_sock *tp, int state)
 	       READ(struct tcp_sock, tp, snd_nxt) == READ(struct tcp_sock, tp, write_seq);
 }
 
-/* Whether data came before the handshake was over (TCP Fast Open): a process may have accepted the connection already. */
-static __noinline bool is_fast_open(const struct sock *sk, int state)
+VERIFIED_ONCE bool is_fast_open_at(__u64 address, int state)
 {
+	const struct sock *sk = (const void *)address;
 	const struct tcp_sock *tp = (const void *)sk;
 
 	return state == TCP_SYN_RECV && !is_mptcp(sk) && bpf_core_field_exists(tp->bytes_received) &&
 	       READ(struct tcp_sock, tp, bytes_received);
 }
 
-/*
- * Acknowledged payload is the payload sent once less the payload in flight; on the side that connected, bytes_acked is one
- * more, for its SYN, and a FIN counts as one. The answer is known only if the counters do not change while they are read.
- */
-static __noinline int infer_direction(const struct sock *sk, int state)
+/* Whether data came before the handshake was over (TCP Fast Open): a process may have accepted the connection already. */
+static __always_inline bool is_fast_open(const struct sock *sk, int state)
 {
+	return is_fast_open_at((__u64)sk, state);
+}
+
+VERIFIED_ONCE int infer_direction_at(__u64 address, int state)
+{
+	const struct sock *sk = (const void *)address;
 	const struct tcp_sock *tp = (const void *)sk;
 	__u64 acked, in_flight, sent;
 
@@ -51,4 +54,13 @@ static __noinline int infer_direction(const struct sock *sk, int state)
 	if (acked + in_flight == sent)
 		return DIRECTION_INBOUND;
 	return DIRECTION_UNKNOWN;
+}
+
+/*
+ * Acknowledged payload is the payload sent once less the payload in flight; on the side that connected, bytes_acked is one
+ * more, for its SYN, and a FIN counts as one. The answer is known only if the counters do not change while they are read.
+ */
+static __always_inline int infer_direction(const struct sock *sk, int state)
+{
+	return infer_direction_at((__u64)sk, state);
 }

@@ -30,7 +30,7 @@ static __always_inline struct sock *socket_of(struct file *file)
 static __always_inline int add_existing_socket(struct task_struct *task, struct file *file)
 {
 	struct flow flow = {};
-	struct tuple tuple;
+	struct tuple tuple = {};
 	struct sock *sk;
 	int state;
 

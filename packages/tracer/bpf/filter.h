@@ -128,7 +128,7 @@ static __noinline bool tuple_passes(const struct tuple *tuple)
 /* Whether a connected socket passes the filters for its two ends. */
 static __noinline bool socket_passes(const struct sock *sk)
 {
-	struct tuple tuple;
+	struct tuple tuple = {};
 
 	return read_tuple(sk, &tuple) && tuple_passes(&tuple);
 }

@@ -45,7 +45,7 @@ static __always_inline void remember_listener(const struct sock *sk, const struc
 {
 	struct listener listener = {.sk = (__u64)sk};
 	struct listener_key key;
-	struct tuple tuple;
+	struct tuple tuple = {};
 
 	if (!read_tuple(sk, &tuple))
 		return;
@@ -69,7 +69,7 @@ static __noinline int listening_ends(struct sock *sk)
 {
 	struct listener_key key;
 	struct listener *listener;
-	struct tuple tuple;
+	struct tuple tuple = {};
 
 	if (!uses_listeners() || !read_tuple(sk, &tuple))
 		return 0;

@@ -58,12 +58,18 @@ static __always_inline enum direction subflow_direction(struct mptcp_subflow_con
 	return DIRECTION_INBOUND;
 }
 
-static __noinline int add_live_subflow(struct mptcp_subflow_context *context, struct tcp_event *event)
+/* `address`: of its struct mptcp_subflow_context. */
+VERIFIED_ONCE int add_live_subflow(__u64 address, struct tcp_event *event)
 {
-	struct sock *sk = BPF_CORE_READ(context, tcp_sock);
+	struct mptcp_subflow_context *context = (void *)address;
+	struct sock *sk;
 	int state;
 
-	if (!sk || !event)
+	/* Some kernels check a global function also where none calls it. */
+	if (!knows_mptcp() || !event)
+		return 0;
+	sk = BPF_CORE_READ(context, tcp_sock);
+	if (!sk)
 		return 0;
 	state = socket_state(sk);
 	if (state == TCP_CLOSE || state == TCP_SYN_SENT || state == TCP_SYN_RECV)
@@ -93,11 +99,11 @@ static __noinline int add_subflows(const struct sock *sk, struct tcp_event *even
 	at = BPF_CORE_READ(head, next);
 #pragma unroll
 	for (int i = 0; i < MAX_SUBFLOWS; i++) {
-		struct mptcp_subflow_context *context;
+		__u64 context;
 
 		if (!at || at == head)
 			break;
-		context = (void *)((char *)at - bpf_core_field_offset(struct mptcp_subflow_context, node));
+		context = (__u64)at - bpf_core_field_offset(struct mptcp_subflow_context, node);
 		add_live_subflow(context, event);
 		at = BPF_CORE_READ(at, next);
 	}

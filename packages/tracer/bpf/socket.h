@@ -6,6 +6,7 @@
 
 #include "event.h"
 #include "reads.h"
+#include "verified-once.h"
 
 static __always_inline bool knows_mptcp(void)
 {
@@ -23,8 +24,9 @@ enum socket_kind {
 };
 
 /* Where the protocol is not known, every socket with TCP's states counts as TCP. */
-static __noinline int socket_kind(const struct sock *sk)
+VERIFIED_ONCE int socket_kind_at(__u64 address)
 {
+	const struct sock *sk = (const void *)address;
 	const struct tcp_sock *tp = (const void *)sk;
 	__u16 protocol;
 
@@ -40,20 +42,38 @@ static __noinline int socket_kind(const struct sock *sk)
 	return SOCKET_TCP;
 }
 
-static __noinline bool is_mptcp(const struct sock *sk)
+static __always_inline int socket_kind(const struct sock *sk)
 {
+	int kind = socket_kind_at((__u64)sk);
+
+	/* The verifier does not know the result, and must find no way to what this kernel lacks. */
+	if (bpf_core_type_exists(struct mptcp_sock))
+		return kind;
+	return kind == SOCKET_TCP ? SOCKET_TCP : SOCKET_OTHER;
+}
+
+VERIFIED_ONCE bool is_mptcp_at(__u64 address)
+{
+	const struct sock *sk = (const void *)address;
+
 	return knows_mptcp() && READ_BITFIELD(struct sock, sk, sk_protocol) == IPPROTO_MPTCP;
+}
+
+static __always_inline bool is_mptcp(const struct sock *sk)
+{
+	/* As in socket_kind(). */
+	return bpf_core_type_exists(struct mptcp_sock) && is_mptcp_at((__u64)sk);
 }
 
 static __always_inline bool is_subflow(const struct sock *sk)
 {
-	return knows_mptcp() && socket_kind(sk) == SOCKET_SUBFLOW;
+	return bpf_core_type_exists(struct mptcp_sock) && socket_kind_at((__u64)sk) == SOCKET_SUBFLOW;
 }
 
 /* Whether a socket has a connection as a program sees it: TCP, or MPTCP as a whole, without its subflows. */
 static __always_inline bool is_connection(const struct sock *sk)
 {
-	int kind = socket_kind(sk);
+	int kind = socket_kind_at((__u64)sk);
 
 	return kind == SOCKET_TCP || kind == SOCKET_MPTCP;
 }
@@ -63,19 +83,26 @@ static __always_inline bool has_socket_flag(const struct sock *sk, __u64 bit)
 	return READ(struct sock, sk, __sk_common.skc_flags) >> bit & 1;
 }
 
-/*
- * False for a socket that waits, or waited until its end, to be accepted: no process has had it. A socket that its process
- * has closed has no struct socket either, but is marked as dead. One of MPTCP that waits is marked so as well when its listener is closed,
- * but only what a process closes is shut down in both directions before.
- */
-static __noinline bool was_accepted(const struct sock *sk)
+VERIFIED_ONCE bool was_accepted_at(__u64 address)
 {
-	if (!bpf_core_field_exists(sk->sk_socket) || BPF_CORE_READ(sk, sk_socket))
+	const struct sock *sk = (const void *)address;
+
+	if (!bpf_core_field_exists(sk->sk_socket) || READ(struct sock, sk, sk_socket))
 		return true;
 	if (!bpf_core_field_exists(sk->__sk_common.skc_flags) ||
 	    !has_socket_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_DEAD)))
 		return false;
 	return !is_mptcp(sk) || BPF_CORE_READ_BITFIELD_PROBED(sk, sk_shutdown) == SHUTDOWN_MASK;
+}
+
+/*
+ * False for a socket that waits, or waited until its end, to be accepted: no process has had it. A socket that its process
+ * has closed has no struct socket either, but is marked as dead. One of MPTCP that waits is marked so as well when its listener is closed,
+ * but only what a process closes is shut down in both directions before.
+ */
+static __always_inline bool was_accepted(const struct sock *sk)
+{
+	return was_accepted_at((__u64)sk);
 }
 
 static __always_inline __u8 socket_state(const struct sock *sk)
@@ -129,14 +156,15 @@ struct socket_head {
 		 : *(typeof((sk)->__sk_common.member) *)((char *)(head) +                                              \
 							 bpf_core_field_offset((sk)->__sk_common.member)))
 
-/* False for a socket of another family. */
-static __noinline bool read_tuple(const struct sock *socket, struct tuple *tuple)
+VERIFIED_ONCE bool read_tuple_at(__u64 address, struct tuple *tuple)
 {
-	const struct sock *sk = socket_with_addresses(socket);
+	const struct sock *sk = socket_with_addresses((const void *)address);
 	struct socket_head head = {};
 	struct net *net;
 	__u16 family;
 
+	if (!tuple)
+		return false;
 	if (READS_ARE_CALLS)
 		bpf_probe_read_kernel(&head, sizeof(head), sk);
 	family = READ_HEAD(&head, sk, skc_family);
@@ -160,4 +188,10 @@ static __noinline bool read_tuple(const struct sock *socket, struct tuple *tuple
 	if (bpf_core_field_exists(sk->__sk_common.skc_bound_dev_if))
 		tuple->interface = READ_HEAD(&head, sk, skc_bound_dev_if);
 	return true;
+}
+
+/* False for a socket of another family. `tuple` must have been initialised. */
+static __always_inline bool read_tuple(const struct sock *sk, struct tuple *tuple)
+{
+	return read_tuple_at((__u64)sk, tuple);
 }

@@ -64,7 +64,7 @@ int state_change_nested(struct bpf_raw_tracepoint_args *ctx)
 SEC("fentry/security_sock_graft")
 int graft_fentry(__u64 *ctx)
 {
-	return accept_returns(ctx, (struct sock *)ctx[0]);
+	return accept_returns(ctx, as_number((void *)ctx[0]));
 }
 
 SEC("kprobe/security_sock_graft")
@@ -77,8 +77,8 @@ SEC("fexit/inet_csk_accept")
 int accept_fexit(__u64 *ctx)
 {
 	if (bpf_core_type_exists(struct proto_accept_arg))
-		return accept_returns(ctx, (struct sock *)ctx[2]);
-	return accept_returns(ctx, (struct sock *)ctx[4]);
+		return accept_returns(ctx, as_number((void *)ctx[2]));
+	return accept_returns(ctx, as_number((void *)ctx[4]));
 }
 
 SEC("kretprobe/inet_csk_accept")

@@ -20,6 +20,7 @@ import { MapFlag } from '../uapi/flags.js';
 import { Helper, helperName, helperSince } from '../uapi/helper-functions.js';
 import { MapType, mapTypeName, mapTypeSince } from '../uapi/map-types.js';
 import { ProgramType, programTypeName, programTypeSince } from '../uapi/program-types.js';
+import { takesPointersGlobally } from './global-functions.js';
 import { mapNeeds, programNeeds } from './judge.js';
 import { judgeFile, readText, sysfsFile, tracefsFile } from './kernel-files.js';
 import {
@@ -104,6 +105,7 @@ export const featureDefinitions = {
       btf.add({ kind: Kind.func, name: 'f', typeId: proto, linkage: 1 });
     }),
   ),
+  btf_func_pointers: feature('5.12', 'global functions with pointers to memory', takesPointersGlobally),
   btf_float: feature('5.13', 'BTF_KIND_FLOAT', () =>
     takesBtf((btf) => btf.add({ kind: Kind.float, name: 'float', size: 4 })),
   ),

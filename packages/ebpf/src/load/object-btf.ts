@@ -17,6 +17,7 @@ export function loadObjectBtf(btf: Btf, features: FeatureTable): Fd | undefined 
     func: features.has('btf_func'),
     datasec: features.has('btf_datasec'),
     globalFunc: features.has('btf_func_global'),
+    globalPointers: features.has('btf_func_pointers'),
     float: features.has('btf_float'),
     declTag: features.has('btf_decl_tag'),
     typeTag: features.has('btf_type_tag'),

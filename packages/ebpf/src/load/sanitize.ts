@@ -15,6 +15,8 @@ export interface BtfSupport {
   readonly datasec: boolean;
   /** FUNC with global linkage (5.6). */
   readonly globalFunc: boolean;
+  /** FUNC with global linkage and pointers to memory (5.12). */
+  readonly globalPointers: boolean;
   /** FLOAT (5.13). */
   readonly float: boolean;
   /** DECL_TAG (5.16). */
@@ -59,6 +61,9 @@ function info(kind: number, count = 0, flag = false): number {
 export function sanitizeBtf(blob: Uint8Array, support: BtfSupport): Uint8Array {
   return new Sanitizer(blob, support).run();
 }
+
+/** Modifiers before a type that are followed; the kernel's own limit. */
+const MAX_MODIFIERS = 32;
 
 class Sanitizer {
   readonly #support: BtfSupport;
@@ -114,7 +119,8 @@ class Sanitizer {
         break;
       case Kind.func:
         if (!support.func || count === Linkage.extern) this.#setInfo(at, info(Kind.typedef));
-        else if (!support.globalFunc) this.#setInfo(at, info(Kind.func));
+        else if (!support.globalFunc || (!support.globalPointers && this.#takesPointers(at)))
+          this.#setInfo(at, info(Kind.func));
         break;
       case Kind.funcProto:
         if (support.func) break;
@@ -137,6 +143,37 @@ class Sanitizer {
         if (!support.enum64) this.#becomeUnion(at);
         break;
     }
+  }
+
+  /** Whether a parameter of a function is a pointer. Other kernels take one to the context; as a static function, all do. */
+  #takesPointers(at: number): boolean {
+    const prototype = this.#offset(this.#view.getUint32(at + 8, true));
+    for (let i = 0; i < this.#count(prototype); i++) {
+      const id = this.#view.getUint32(prototype + 12 + 8 * i + 4, true);
+      if (id !== 0 && this.#isPointer(id)) return true;
+    }
+    return false;
+  }
+
+  #isPointer(id: number): boolean {
+    let at = this.#offset(id);
+    for (let depth = 0; depth < MAX_MODIFIERS && this.#isModifier(at); depth++) {
+      const next = this.#view.getUint32(at + 8, true);
+      if (next === 0) return false;
+      at = this.#offset(next);
+    }
+    return this.#kind(at) === Kind.ptr;
+  }
+
+  #isModifier(at: number): boolean {
+    const kind = this.#kind(at);
+    return (
+      kind === Kind.typedef ||
+      kind === Kind.const ||
+      kind === Kind.volatile ||
+      kind === Kind.restrict ||
+      kind === Kind.typeTag
+    );
   }
 
   /** One byte is the only size that fits within any variable whose place it takes. */

@@ -27,6 +27,7 @@ const noSupport = {
   func: false,
   datasec: false,
   globalFunc: false,
+  globalPointers: false,
   float: false,
   declTag: false,
   typeTag: false,

@@ -112,16 +112,20 @@ export class ByteWriter {
 
   /** A whole number up to 2^53. */
   number(value: number): void {
-    if (value < 10_000) this.#short(value);
-    else if (value < 100_000_000) {
+    if (value < 10_000) {
+      this.#short(value);
+      return;
+    }
+    if (value < 100_000_000) {
       const high = (value / 10_000) | 0;
       this.#short(high);
-      this.#four(value - high * 10_000);
-    } else {
-      const high = Math.floor(value / 100_000_000);
-      this.number(high);
-      this.#eight(value - high * 100_000_000);
+      // The result of `|` is a small integer also before this code is optimized, as an index of a table should be.
+      this.#four((value - high * 10_000) | 0);
+      return;
     }
+    const high = (value / 100_000_000) | 0;
+    this.number(high);
+    this.#eight((value - high * 100_000_000) | 0);
   }
 
   #short(value: number): void {
@@ -130,8 +134,9 @@ export class ByteWriter {
       this.number(-value);
       return;
     }
-    this.#view.setUint32(this.#at, shortDigits[value]!, true);
-    this.#at += digitsOf(value);
+    const small = value | 0;
+    this.#view.setUint32(this.#at, shortDigits[small]!, true);
+    this.#at += digitsOf(small);
   }
 
   #four(value: number): void {
@@ -149,7 +154,7 @@ export class ByteWriter {
   nanoseconds(value: number): void {
     const high = (value / 100_000_000) | 0;
     this.#short(high);
-    this.#eight(value - high * 100_000_000);
+    this.#eight((value - high * 100_000_000) | 0);
   }
 
   /** 64 bits as 16 hexadecimal digits. */

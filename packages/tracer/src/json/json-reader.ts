@@ -47,6 +47,7 @@ export class JsonReader implements RecordSink {
   /** The next batch; undefined if nothing waits. */
   next(stream: { takeInto(sink: RecordSink, limit: number): number }): JsonLines | undefined {
     this.#out.clear();
+    this.#events.begin();
     this.#counts = noLines();
     if (stream.takeInto(this, LINES) === 0) return undefined;
     return { bytes: this.#out.written(), counts: this.#counts };

@@ -167,9 +167,13 @@ export class EventQueue {
     const [times, places, mask] = [this.#times, this.#places, this.#times.length - 1];
     this.#times = new Float64Array(capacity);
     this.#places = new Uint32Array(capacity);
-    for (let from = this.#first; from < this.#end; from++) {
-      this.#times[from & (capacity - 1)] = times[from & mask]!;
-      this.#places[from & (capacity - 1)] = places[from & mask]!;
+    for (let from = this.#first; from < this.#end; ) {
+      const [old, place] = [from & mask, from & (capacity - 1)];
+      // Up to where either ring starts anew.
+      const count = Math.min(this.#end - from, times.length - old, capacity - place);
+      this.#times.set(times.subarray(old, old + count), place);
+      this.#places.set(places.subarray(old, old + count), place);
+      from += count;
     }
   }
 

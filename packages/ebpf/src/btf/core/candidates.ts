@@ -35,9 +35,9 @@ export class Candidates {
     return found;
   }
 
-  /** Keeps only those that fitted. */
+  /** Keeps only those that fitted. The list stays the same one where all did. */
   narrow(localId: number, fitting: readonly Candidate[]): void {
-    this.#found.set(localId, fitting);
+    if (fitting.length < this.of(localId).length) this.#found.set(localId, fitting);
   }
 
   #search(localId: number): readonly Candidate[] {

@@ -66,14 +66,7 @@ function apply(
   candidates: Candidates,
   budget: Budget,
 ): CoreResult {
-  const path = parseAccess(relocation, local);
-  const description = pathLabel(path);
-  const localValue = relocationValue(relocation.kind, path)!;
-  const chosen =
-    relocation.kind === CoreKind.typeIdLocal
-      ? { value: localValue, target: undefined }
-      : choose(relocation, path, description, candidates, budget);
-  const { value, target } = chosen;
+  const { description, localValue, value, target, resizable } = answer(relocation, local, candidates, budget);
   const result = { relocation, description, localValue: localValue.value };
   if (value === undefined) {
     poison(view, relocation.offset, local.littleEndian);
@@ -88,8 +81,7 @@ function apply(
       exact: localValue.exact,
       localSize: localValue.size,
       targetSize: value.size,
-      resizable:
-        target !== undefined && widthMayChange(local.type(localValue.typeId), target.btf.type(value.typeId)),
+      resizable,
     },
     local.littleEndian,
   );
@@ -99,6 +91,52 @@ function apply(
     value: patched ? value.value : undefined,
     target,
   };
+}
+
+/** What is asked about, in the same words by many relocations, and what stands for it in the target. */
+interface Answer extends Choice {
+  readonly description: string;
+  readonly localValue: Value;
+  /** Whether an instruction that loads it may become one of another width. */
+  readonly resizable: boolean;
+  /** The candidates that fit. Where later relocations narrow them down, the answer is sought anew. */
+  readonly fitting: readonly Candidate[] | undefined;
+}
+
+/** Answers found so far, by what they were asked. */
+const answers = new WeakMap<Candidates, Map<string, Answer>>();
+
+function answer(relocation: CoreRelocation, local: Btf, candidates: Candidates, budget: Budget): Answer {
+  const { kind, typeId, accessString } = relocation;
+  const key = `${kind} ${typeId} ${accessString}`;
+  const known = knownAnswers(candidates);
+  const before = known.get(key);
+  if (before !== undefined && (before.fitting === undefined || before.fitting === candidates.of(typeId)))
+    return before;
+  const path = parseAccess(relocation, local);
+  const description = pathLabel(path);
+  const localValue = relocationValue(kind, path)!;
+  const isLocal = kind === CoreKind.typeIdLocal;
+  const { value, target } = isLocal
+    ? { value: localValue, target: undefined }
+    : choose(relocation, path, description, candidates, budget);
+  const resizable =
+    target !== undefined &&
+    value !== undefined &&
+    widthMayChange(local.type(localValue.typeId), target.btf.type(value.typeId));
+  const fitting = isLocal ? undefined : candidates.of(typeId);
+  const found = { description, localValue, value, target, resizable, fitting };
+  known.set(key, found);
+  return found;
+}
+
+function knownAnswers(candidates: Candidates): Map<string, Answer> {
+  let known = answers.get(candidates);
+  if (known === undefined) {
+    known = new Map();
+    answers.set(candidates, known);
+  }
+  return known;
 }
 
 interface Choice {
