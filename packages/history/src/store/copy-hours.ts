@@ -147,7 +147,7 @@ async function writeSegment(
 }
 
 /**
- * Rows of a process and its peer beside each other take a third less room. Each row group has its own part of the time, so that questions
+ * Rows of a process and its peer beside each other take less room. Each row group has its own part of the time, so that questions
  * about minutes still read few of them.
  */
 function orderOf(rows: number, from: bigint, to: bigint): string {
