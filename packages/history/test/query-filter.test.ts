@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { parseFilter } from '@weir/tracer/filter';
+import { filterFields, parseFilter } from '@weir/tracer/filter';
 import type { EndRow, IntervalRow } from '../src/index.js';
 import {
   filterSource,
@@ -48,6 +48,32 @@ describe('a filter of the language', () => {
     const { result } = await queryOpenAt(store, { at: HOUR + 1n, where, limit: 3 });
     const expected = opens.filter(({ comm }) => comm === 'curl').length;
     assert.deepEqual([result.count, result.rows.length], [expected, 3]);
+  });
+
+  test('chooses among what was open by every field, with the figures of either', async (context) => {
+    const store = await openStore(context);
+    const random = new Random(53);
+    const opens = Array.from({ length: 20 }, () => plainOpen(random, { time: HOUR, started: HOUR - 5n }));
+    await store.append(batchOf(1, { time: HOUR, sweep: 'full', opens }));
+    for (const figures of ['look', 'moment'] as const) {
+      for (const { name, type } of filterFields) {
+        const where = filterSql(parseFilter(`${name}=*`), filterSource('opens'));
+        await assert.doesNotReject(
+          queryOpenAt(store, { at: HOUR + 1n, where, figures }),
+          `${name} (${type})`,
+        );
+      }
+      for (const text of [
+        'peer:0.0.0.0/0',
+        'local:0.0.0.0/0',
+        'not peer:fe80::/10 and not local:fe80::/10',
+      ]) {
+        const where = filterSql(parseFilter(text), filterSource('opens'));
+        const { result } = await queryOpenAt(store, { at: HOUR + 1n, where, figures });
+        const expected = opens.filter(({ family }) => text.startsWith('not') || family === 'ipv4').length;
+        assert.equal(result.count, expected, `${text} ${figures}`);
+      }
+    }
   });
 
   test('finds a whole id by its number, and the rows that a part of it would find', async (context) => {

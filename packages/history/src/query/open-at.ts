@@ -55,10 +55,12 @@ export function queryOpenAt(reader: HistoryReader, query: OpenAtQuery): Promise<
     const { from, to } = await sweepsAround(session, at);
     const sweeps = { from, to: to + 1n };
     const names = rowColumns(openColumns);
+    // Filters compare addresses as numbers, which no row has.
+    const sources = Object.keys(openColumns);
     const figures =
       query.figures === 'moment' ? await figuresOfMoment(session, { at, from, flow }) : figuresOfLook;
     const begun = 'make_timestamp_ns(epoch_ns(time) - coalesce(duration_us, 0)::BIGINT * 1000)';
-    const fromEnds = names.map((name) => {
+    const fromEnds = sources.map((name) => {
       if (name === 'started') return `CASE WHEN duration_us IS NOT NULL THEN ${begun} END AS started`;
       return name in endColumns ? `"${name}"` : `NULL AS "${name}"`;
     });
@@ -66,7 +68,7 @@ export function queryOpenAt(reader: HistoryReader, query: OpenAtQuery): Promise<
     const ended = `SELECT ${identity} FROM ${session.source('ends', { from, to: at + 1n })} WHERE time >= ? AND time <= ?`;
     const rows = await session.query(
       `WITH seen AS (
-         SELECT ${names.map((name) => `"${name}"`)}, 0 AS is_end, NULL AS alone_us, NULL AS interval_rows
+         SELECT ${sources.map((name) => `"${name}"`)}, 0 AS is_end, NULL AS alone_us, NULL AS interval_rows
          FROM ${session.source('opens', sweeps)}
          WHERE time >= ? AND time <= ? AND coalesce(started, time) <= ?
          UNION ALL
