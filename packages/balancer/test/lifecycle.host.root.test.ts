@@ -51,8 +51,13 @@ class Talk {
   #failure: Error | undefined;
   #ended = false;
 
+  /** Those that have not ended, which would keep the process alive. */
+  static readonly going = new Set<Socket>();
+
   constructor() {
     this.#socket = connect({ host: VIP, port: PORT });
+    Talk.going.add(this.#socket);
+    this.#socket.on('close', () => Talk.going.delete(this.#socket));
     this.#socket.setNoDelay(true);
     this.#socket.on('connect', () => this.#socket.write('0'));
     this.#socket.on('error', (error) => {
@@ -139,6 +144,7 @@ function programIdOf(): string | undefined {
 describe('a pinned balancer', () => {
   after(() => {
     endProcesses();
+    for (const socket of Talk.going) socket.destroy();
     for (const server of servers) server.close();
     for (const { decapsulator } of reals) decapsulator[Symbol.dispose]();
   });

@@ -8,11 +8,11 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { createArena, Namespace, syscall, unshare, withNetns } from '@weir/ebpf/sys';
 import { Decapsulator } from '../../src/index.js';
+import { useOneCpu } from './one-cpu.js';
 
 if (process.getuid?.() !== 0) throw new Error('this test makes network namespaces: it needs root');
 
-/** The CPU on which all packets of a test are handled, since each CPU has its own flow table. */
-execFileSync('taskset', ['-cp', '0', String(process.pid)], { stdio: 'ignore' });
+useOneCpu();
 
 export const VIP = '198.51.100.1';
 export const BALANCER_DEVICE = 'b0';

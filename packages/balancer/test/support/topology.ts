@@ -34,12 +34,8 @@ export interface TopologyReal {
   readonly address6: string;
 }
 
-/**
- * Makes the namespaces and moves this thread into the balancer's. Everything then runs on one CPU: each CPU has its own
- * flow table, and veth handles packets on the sender's CPU, where hardware would keep a flow's packets together.
- */
+/** Makes the namespaces and moves this thread into the balancer's. */
 export function makeTopology(reals: number): Topology {
-  execFileSync('taskset', ['-cp', '0', String(process.pid)], { stdio: 'ignore' });
   unshare(Namespace.mount);
   execFileSync('mount', ['--make-rprivate', '/']);
   execFileSync('mount', ['-t', 'bpf', 'bpf', '/sys/fs/bpf']);
