@@ -9,7 +9,7 @@ import { release, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { kernelConfig } from '../src/features/config.js';
-import { Collection, mapFromId, mapTypeName, Program } from '../src/index.js';
+import { Collection, features, mapFromId, mapTypeName, Program } from '../src/index.js';
 import { Instructions } from '../src/insn/insn.js';
 import { parseObject } from '../src/object/parse-object.js';
 import { Pseudo } from '../src/uapi/flags.js';
@@ -92,6 +92,14 @@ function canonical(program: Program): string[] {
   return lines;
 }
 
+/** Whether an object was refused for a global function that takes pointers to memory, by a kernel that lacks these. */
+function needsPointers(log: string): boolean {
+  return (
+    /^Arg#\d+ type PTR in \w+\(\) is not supported yet\.$/m.test(log) &&
+    features.probe('btf_func_pointers').state === 'absent'
+  );
+}
+
 describe('libbpf and this library', () => {
   const compared: string[] = [];
 
@@ -100,6 +108,11 @@ describe('libbpf and this library', () => {
       const pins = join(pinFolder(basename(path).replaceAll('.', '_') + compared.length), 'programs');
       const { loaded, log } = loadWithLibbpf(path, pins);
       const spec = parseObject(readFileSync(path));
+      if (!loaded && needsPointers(log)) {
+        // libbpf leaves such functions global; this library makes them static.
+        Collection.load(spec)[Symbol.dispose]();
+        return;
+      }
       if (!loaded) {
         assert.throws(() => Collection.load(spec), `libbpf cannot load it:\n${log.slice(-2000)}`);
         return;

@@ -89,7 +89,7 @@ describe('BTF for older kernels', () => {
     );
   });
 
-  it('makes global functions static where the kernel takes no pointers in them', () => {
+  it('makes global functions static where the kernel takes no pointers in them but those to packets', () => {
     const builder = new BtfBuilder();
     const int = builder.addInt('int', 4);
     const alias = builder.addTypedef(
@@ -108,19 +108,22 @@ describe('BTF for older kernels', () => {
         }),
         linkage: 1,
       });
-    const [number, pointer] = [define('number', int), define('pointer', alias)];
+    const context = builder.addPtr(
+      builder.add({ kind: Kind.const, name: '', typeId: builder.addStruct('__sk_buff', 4, []) }),
+    );
+    const functions = [define('number', int), define('pointer', alias), define('context', context)];
     const blob = builder.build().encode();
     const linkages = (support: BtfSupport) => {
       const after = Btf.parse(sanitizeBtf(blob, support));
-      return [number, pointer].map((id) => {
+      return functions.map((id) => {
         const type = after.type(id);
         assert.ok(type.kind === Kind.func);
         return type.linkage;
       });
     };
-    assert.deepEqual(linkages(everything), [1, 1]);
-    assert.deepEqual(linkages({ ...everything, globalPointers: false }), [1, 0]);
-    assert.deepEqual(linkages({ ...everything, globalFunc: false }), [0, 0]);
+    assert.deepEqual(linkages(everything), [1, 1, 1]);
+    assert.deepEqual(linkages({ ...everything, globalPointers: false }), [1, 0, 1]);
+    assert.deepEqual(linkages({ ...everything, globalFunc: false }), [0, 0, 0]);
   });
 
   it('forgets externs, which no kernel takes', () => {

@@ -62,6 +62,8 @@ export function sanitizeBtf(blob: Uint8Array, support: BtfSupport): Uint8Array {
   return new Sanitizer(blob, support).run();
 }
 
+/** Contexts of programs for packets, to which global functions take pointers since 5.6, and no memory has their type. */
+const packetContexts: ReadonlySet<string> = new Set(['__sk_buff', 'xdp_md']);
 /** Modifiers before a type that are followed; the kernel's own limit. */
 const MAX_MODIFIERS = 32;
 
@@ -145,24 +147,31 @@ class Sanitizer {
     }
   }
 
-  /** Whether a parameter of a function is a pointer. Other kernels take one to the context; as a static function, all do. */
+  /** Whether a parameter of a function is a pointer to memory; as a static function, all kernels take one. */
   #takesPointers(at: number): boolean {
     const prototype = this.#offset(this.#view.getUint32(at + 8, true));
     for (let i = 0; i < this.#count(prototype); i++) {
       const id = this.#view.getUint32(prototype + 12 + 8 * i + 4, true);
-      if (id !== 0 && this.#isPointer(id)) return true;
+      if (this.#isMemoryPointer(id)) return true;
     }
     return false;
   }
 
-  #isPointer(id: number): boolean {
-    let at = this.#offset(id);
-    for (let depth = 0; depth < MAX_MODIFIERS && this.#isModifier(at); depth++) {
-      const next = this.#view.getUint32(at + 8, true);
-      if (next === 0) return false;
-      at = this.#offset(next);
+  #isMemoryPointer(id: number): boolean {
+    const at = this.#skipModifiers(id);
+    if (at === undefined || this.#kind(at) !== Kind.ptr) return false;
+    const pointee = this.#skipModifiers(this.#view.getUint32(at + 8, true));
+    return pointee === undefined || !packetContexts.has(this.#name(pointee));
+  }
+
+  /** Undefined for void. */
+  #skipModifiers(id: number): number | undefined {
+    for (let depth = 0; id !== 0; depth++) {
+      const at = this.#offset(id);
+      if (depth >= MAX_MODIFIERS || !this.#isModifier(at)) return at;
+      id = this.#view.getUint32(at + 8, true);
     }
-    return this.#kind(at) === Kind.ptr;
+    return undefined;
   }
 
   #isModifier(at: number): boolean {
