@@ -68,7 +68,6 @@ export class IngestClient {
       ...(this.#spool !== undefined && { spool: this.#spool }),
       onProblem: options.onProblem,
     });
-    this.#backlog.wait();
     this.#sender = new BatchSender(options.epoch, this.#backlog);
     this.#connect();
   }
@@ -146,8 +145,8 @@ export class IngestClient {
 
   #disconnected(): void {
     this.#socket = undefined;
+    this.#backlog.rewind();
     if (this.#isClosed) return;
-    this.#backlog.wait();
     const isRefused = this.#state.kind === 'refused';
     if (this.#state.kind === 'connected') this.#setState({ kind: 'disconnected' });
     const waitMs = isRefused ? REFUSED_WAIT_MS : this.#waitMs;
@@ -193,7 +192,6 @@ export class IngestClient {
     const { stored, version } = readMessage('welcome', frame.payload);
     this.#waitMs = LEAST_WAIT_MS;
     for (const [epoch, number] of Object.entries(stored)) this.#backlog.acknowledge(epoch, number);
-    this.#backlog.resume();
     this.#setState({ kind: 'connected', serverVersion: version });
     this.#advance();
   }

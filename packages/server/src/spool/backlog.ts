@@ -1,6 +1,6 @@
 /**
- * Batches that the server has not acknowledged, in their order: the oldest in memory, the rest in the spool. While no server takes
- * them, all are in the spool, which outlives a process that is killed.
+ * Batches that the server has not acknowledged, in their order: the oldest in memory, and all of them in the spool, which outlives a
+ * process that is killed.
  */
 import { type BatchSummary, summarizeBatch } from '../wire/decode-batch.js';
 import type { Spool, SpooledBatch } from './spool.js';
@@ -23,13 +23,15 @@ export interface BacklogOptions {
   readonly onProblem: (message: string) => void;
 }
 
-/** First in, first out. Batches go to memory as long as a server takes them and nothing is in the spool, else behind what is there. */
+/** In memory, where each has a file of its own in the spool, are no more than so many. */
+const MOST_FILES = 64;
+
+/** First in, first out. Batches go to memory as long as there is room, and nothing in the spool that was not read; else to the spool. */
 export class Backlog {
   readonly #options: BacklogOptions;
   readonly #entries: BacklogEntry[] = [];
   #bytes = 0;
   #sent = 0;
-  #isWaiting = false;
 
   /** Makes a backlog that begins with what is in the spool. */
   constructor(options: BacklogOptions) {
@@ -58,28 +60,18 @@ export class Backlog {
 
   /** Adds a batch behind all others; false if there is no room for it. */
   add(payload: Buffer, summary: BatchSummary): boolean {
+    const { spool } = this.#options;
+    if (!this.#mayStay(payload)) return this.#attempt(() => spool?.append(payload)) ?? false;
+    this.#push({ summary, payload, spooled: this.#attempt(() => spool?.keep(payload)) });
+    return true;
+  }
+
+  /** Whether a batch may go to memory: the next one to be sent must not be in the spool. */
+  #mayStay(payload: Buffer): boolean {
     const { spool, memoryBytes } = this.#options;
-    const mayStay = () =>
-      (spool?.isEmpty ?? true) && (this.#bytes === 0 || this.#bytes + payload.length <= memoryBytes);
-    const isSpooled = () => this.#attempt(() => spool?.append(payload)) ?? false;
-    if (this.#isWaiting && isSpooled()) return true;
-    if (mayStay()) {
-      this.#push({ summary, payload, spooled: undefined });
-      return true;
-    }
-    return !this.#isWaiting && isSpooled();
-  }
-
-  /** No server takes batches for now: what waits has to outlive this process. */
-  wait(): void {
-    this.rewind();
-    this.#isWaiting = true;
-    this.persist();
-  }
-
-  /** A server takes batches. */
-  resume(): void {
-    this.#isWaiting = false;
+    const hasRoom = this.#bytes === 0 || this.#bytes + payload.length <= memoryBytes;
+    if (spool === undefined) return hasRoom;
+    return hasRoom && spool.isRead && this.#entries.length < MOST_FILES;
   }
 
   /** The next batch to send; undefined where all were sent, or where those in memory must be acknowledged first. */
@@ -109,14 +101,17 @@ export class Backlog {
 
   /** Puts what is only in memory into the spool, too, for the next collector; false where that is not possible. */
   persist(): boolean {
-    // They come before all that is in the spool: nothing enters memory while something is there.
-    const inMemory = this.#entries.filter(({ spooled }) => spooled === undefined);
     const { spool } = this.#options;
-    if (inMemory.length === 0) return true;
-    if (spool === undefined) return false;
-    const places = this.#attempt(() => spool.prepend(inMemory.map(({ payload }) => payload)));
-    for (const [index, place] of (places ?? []).entries()) inMemory[index]!.spooled = place;
-    return places !== undefined;
+    if (this.#entries.every(({ spooled }) => spooled !== undefined)) return true;
+    // All of them, in one file, so that they are found in their order.
+    const places = this.#attempt(() => spool?.prepend(this.#entries.map(({ payload }) => payload)));
+    if (places === undefined) return false;
+    for (const [index, entry] of this.#entries.entries()) {
+      const { spooled } = entry;
+      entry.spooled = places[index];
+      if (spooled !== undefined) this.#attempt(() => spooled.release());
+    }
+    return true;
   }
 
   #mayLoad(): boolean {

@@ -90,6 +90,25 @@ export class Spool implements Disposable {
     return true;
   }
 
+  /** Whether all that is in it has been read. */
+  get isRead(): boolean {
+    return this.#files.every(({ isRead }) => isRead);
+  }
+
+  /**
+   * Keeps a copy of a batch that goes to the server from memory, in a file of its own, which counts as read.
+   *
+   * @returns undefined where there is no room. @throws Error of the system, with nothing added
+   */
+  keep(payload: Buffer): SpooledBatch | undefined {
+    const needed = spoolHeader.length + RECORD_HEADER_BYTES + payload.length;
+    if (this.bytes + needed > this.#options.maxBytes) return undefined;
+    this.#closeWriter();
+    const file = this.#writeRead((this.#files.at(-1)?.number ?? FIRST_NUMBER - 1) + 1, [payload]);
+    this.#files.push(file);
+    return this.#hold(file, payload);
+  }
+
   /**
    * Puts batches before all others, however many they are: those which a process has in memory, and keeps there. They count as
    * read.
@@ -98,7 +117,12 @@ export class Spool implements Disposable {
    */
   prepend(payloads: readonly Buffer[]): SpooledBatch[] {
     if (payloads.length === 0) return [];
-    const number = (this.#files[0]?.number ?? FIRST_NUMBER) - 1;
+    const file = this.#writeRead((this.#files[0]?.number ?? FIRST_NUMBER) - 1, payloads);
+    this.#files.unshift(file);
+    return payloads.map((payload) => this.#hold(file, payload));
+  }
+
+  #writeRead(number: number, payloads: readonly Buffer[]): SpoolFile {
     const path = join(this.#options.folder, spoolFileName(number));
     using writer = new SpoolWriter(path);
     try {
@@ -107,9 +131,7 @@ export class Spool implements Disposable {
       unlinkSync(path);
       throw error;
     }
-    const file = { path, number, bytes: writer.bytes, pending: 0, isRead: true };
-    this.#files.unshift(file);
-    return payloads.map((payload) => this.#hold(file, payload));
+    return { path, number, bytes: writer.bytes, pending: 0, isRead: true };
   }
 
   /** The next batch; undefined when all have been read. @throws Error of the system */

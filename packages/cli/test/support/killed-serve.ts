@@ -1,0 +1,113 @@
+/** `weir serve` whose processes a test kills. */
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { monotonicNs, realtimeOffsetNs } from '@weir/ebpf/sys';
+import { HistoryStore } from '@weir/history';
+import { servePaths } from '@weir/server/serve';
+import { WeirProcess } from './command.js';
+import type { TestNetns } from './load.js';
+
+/** Nanoseconds since 1970. */
+function nowNs(): bigint {
+  return realtimeOffsetNs() + monotonicNs();
+}
+
+/** The death of a collector. */
+export interface CollectorKill {
+  /** Nanoseconds since 1970, just before. */
+  readonly atNs: bigint;
+  /** When the next collector was ready; undefined where that was killed before. */
+  readyNs: bigint | undefined;
+}
+
+/** Runs on loopback, in a folder of its own. */
+export class KilledServe implements Disposable {
+  readonly #root = mkdtempSync(join(tmpdir(), 'weir-killed-'));
+  readonly #args: readonly string[];
+  readonly paths = servePaths(join(this.#root, 'w'));
+  readonly kills: CollectorKill[] = [];
+  serverKills = 0;
+  #weir: WeirProcess;
+  #ready!: Promise<void>;
+
+  constructor(netns: TestNetns, ...more: readonly string[]) {
+    // The server's user passes through it.
+    chmodSync(this.#root, 0o755);
+    const own = ['--folder', this.paths.folder, '--netns', netns.name, '--listen', '127.0.0.1:0'];
+    this.#args = ['serve', ...own, '--sweep', '1s', '--ready-fd', '3', ...more];
+    this.#weir = this.#start();
+  }
+
+  get pid(): number {
+    return this.#weir.pid;
+  }
+
+  #start(): WeirProcess {
+    const weir = new WeirProcess(this.#args);
+    const kill = this.kills.at(-1);
+    this.#ready = weir.ready().then(() => {
+      if (kill !== undefined) kill.readyNs = nowNs();
+    });
+    this.#ready.catch(() => undefined);
+    return weir;
+  }
+
+  /** Waits until the collector traces, and a server takes its batches. */
+  async ready(): Promise<void> {
+    await this.#ready;
+  }
+
+  get #server(): number | undefined {
+    try {
+      const pid = Number(readFileSync(this.paths.pid, 'utf8'));
+      const isServer = readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('--server');
+      return isServer && !/^State:\s*[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')) ? pid : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Waits until there is a server that has announced itself. */
+  async answering(): Promise<void> {
+    for (const deadline = Date.now() + 60_000; this.#server === undefined; await sleep(20))
+      assert.ok(Date.now() < deadline, 'no server is there');
+  }
+
+  /** Kills the server, or says that there is none for now. */
+  async killServer(): Promise<boolean> {
+    const server = this.#server;
+    if (server === undefined) return false;
+    process.kill(server, 'SIGKILL');
+    this.serverKills++;
+    return true;
+  }
+
+  /** Kills the collector, ready or not, and starts another. */
+  async replaceCollector(): Promise<void> {
+    assert.equal(this.#weir.child.exitCode, null, 'the collector has ended by itself');
+    this.kills.push({ atNs: nowNs(), readyNs: undefined });
+    this.#weir.child.kill('SIGKILL');
+    await new Promise((resolve) => this.#weir.child.once('exit', resolve));
+    this.#weir = this.#start();
+  }
+
+  /** Ends it in order, and opens what it has left. */
+  async history(): Promise<HistoryStore & AsyncDisposable> {
+    const { status, stderr } = await this.#weir.end('SIGINT');
+    assert.equal(status, 0, stderr);
+    assert.ok(!existsSync(this.paths.socket), 'the socket is gone');
+    assert.deepEqual(readdirSync(this.paths.spool), []);
+    const store = await HistoryStore.open({ folder: this.paths.history, readOnly: true });
+    return Object.assign(store, { [Symbol.asyncDispose]: () => store.close() });
+  }
+
+  [Symbol.dispose](): void {
+    this.#weir[Symbol.dispose]();
+    const server = this.#server;
+    if (server !== undefined) process.kill(server, 'SIGKILL');
+    rmSync(this.#root, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
