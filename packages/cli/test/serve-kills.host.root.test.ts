@@ -34,7 +34,7 @@ it(`every connection is remembered once, or ended in a counted span, through ${K
   await serve.ready();
   await sleep(500);
   const made = await load.stop();
-  await serve.answering();
+  await serve.stored();
   await using history = await serve.history();
   const found = await account(history, made);
   context.diagnostic(

@@ -152,7 +152,9 @@ describe('a backlog', () => {
   });
 
   it('is whole in the spool at any moment, and in order whatever comes then', () => {
-    for (const [acknowledged, memoryBytes] of [0, 1, 3, 20].flatMap((n) => [3000, 6000, 1e6].map((m) => [n, m]))) {
+    for (const [acknowledged, memoryBytes] of [0, 1, 3, 20].flatMap((n) =>
+      [3000, 6000, 1e6].map((m) => [n, m]),
+    )) {
       const left = mkdtempSync(join(folder, 'killed-'));
       const options = { folder: left, maxBytes: 1e6, fileBytes: 4000 };
       using spool = new Spool(options);

@@ -13,6 +13,7 @@ const host = { host_id: 7n, time: 1n, name: 'here', boot_id: 'boot' };
 /** A tracer whose records and live connections a test gives. */
 class FakeTracer {
   readonly live = new Set<Simulated>();
+  readonly totals = { untracked: 0 };
   #waiting: TraceRecord[] = [];
   #wake = () => {};
   #stopped = false;
@@ -31,8 +32,8 @@ class FakeTracer {
   }
 
   connections(): LiveConnections {
-    const { live } = this;
-    const parts = { refresh: async () => {}, takeEnded: () => ({ ended: [], dropped: 0 }) };
+    const { live, totals } = this;
+    const parts = { totals, refresh: async () => {}, takeEnded: () => ({ ended: [], dropped: 0 }) };
     return { ...parts, [Symbol.iterator]: () => live.values(), [Symbol.dispose]: () => {} } as never;
   }
 
@@ -171,6 +172,20 @@ describe('the collector', () => {
     const [first, second] = losses.map(({ since, time }) => Number(time - since!));
     assert.ok(first! >= 1e9 && first! < 2e9, `${first}`);
     assert.equal(second, 12e9);
+  });
+
+  test('counts open connections for which there was no room, at each sweep', async () => {
+    const batches = await collect(async (tracer, sweeps) => {
+      await sweeps(1);
+      tracer.totals.untracked = 5;
+      await sweeps(2);
+      tracer.totals.untracked = 0;
+      await sweeps(2);
+    });
+    const losses = batches.flatMap(({ losses = [] }) => losses);
+    assert.ok(losses.length > 0);
+    for (const { count, place, since, time } of losses)
+      assert.ok(count === 5 && place === 'history' && since! < time, JSON.stringify({ count, place }));
   });
 
   test('leaves out what is not wanted', async () => {

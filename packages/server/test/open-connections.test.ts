@@ -71,6 +71,46 @@ describe('open connections', () => {
     assert.equal(open.size, 0);
   });
 
+  test('a connection that a sweep finds before its record is read is one, and its bytes count once', () => {
+    for (const name of ['connect', 'accept'] as const) {
+      const open = new OpenConnections();
+      [...open.swept([], 5)];
+      open.forget(true);
+      const connection = { ...simulated(1, 7), bytes_sent: 100 };
+      const [found] = [...open.swept([{ ...connection, started_ns: undefined, flow_id: undefined }], 10)];
+      assert.equal(found?.moved?.figures.bytes_sent, 100);
+      assert.ok(!found.isKnown && !found.isNew, 'it is listed when its record has named it');
+      const record = { ...connectRecord(connection), handshake_us: 0 };
+      open.opened(name === 'connect' ? record : ({ ...record, event: name, monotonic_ns: 11 } as never));
+      connection.bytes_sent = 130;
+      const { context, moved } = open.ended(closeRecord(connection, 20));
+      assert.deepEqual([moved?.figures.bytes_sent, context.intervalRows, open.size], [30, 2, 0]);
+    }
+  });
+
+  test('a record does not name an older connection with the same ends', () => {
+    const open = new OpenConnections();
+    const older = { ...simulated(1, 0), started_ns: undefined, flow_id: undefined, bytes_sent: 100 };
+    [...open.swept([older], 10)];
+    const connection = { ...simulated(1, 20), bytes_sent: 5 };
+    open.opened({ ...connectRecord(connection), handshake_us: 0 });
+    assert.equal(open.ended(closeRecord(connection, 30)).context.intervalRows, 0);
+    assert.equal(open.size, 1, 'the older one is still there');
+  });
+
+  test('a connection that a later sweep finds before any event of it is new, with all that it moved', () => {
+    const open = new OpenConnections();
+    const unnamed = { ...simulated(1, 0), started_ns: undefined, flow_id: undefined, bytes_sent: 1000 };
+    [...open.swept([], 10)];
+    open.forget(true);
+    const [found] = [...open.swept([unnamed], 20)];
+    assert.deepEqual([found?.moved?.sinceNs, found?.moved?.figures.bytes_sent], [10, 1000]);
+    open.forget(false);
+    const another = { ...unnamed, id: 2, local: { ...unnamed.local, port: 5 } };
+    const [second] = [...open.swept([another], 30)];
+    assert.equal(second?.moved, undefined, 'it may be older where a sweep has not found all');
+  });
+
   test('the rows of a connection that a record names only later are continued', () => {
     const open = new OpenConnections();
     const connection: { -readonly [N in keyof Simulated]: Simulated[N] } = {
@@ -97,10 +137,53 @@ describe('open connections', () => {
     );
   });
 
-  test('connections are forgotten that sweeps no longer find', () => {
+  test('connections that sweeps no longer find are returned once, with what the last one found', () => {
     const open = new OpenConnections();
-    open.opened(connectRecord(simulated(1, 0)));
-    for (let sweep = 0; sweep < 5; sweep++) [...open.swept([], sweep)];
+    const connection = { ...simulated(1, 0), bytes_sent: 7 };
+    const older = { ...simulated(2, 0), flow_id: undefined };
+    open.opened(connectRecord(connection));
+    [...open.swept([connection, older], 10e9)];
+    for (const seconds of [11, 12, 13, 14, 39]) {
+      [...open.swept([], seconds * 1e9)];
+      assert.deepEqual(open.forget(true), [], `${seconds} s`);
+    }
+    [...open.swept([], 41e9)];
+    assert.deepEqual(open.forget(true), [
+      { connection, seenNs: 10e9, intervalRows: 1 },
+      { connection: older, seenNs: 10e9, intervalRows: 1 },
+    ]);
+    assert.deepEqual([open.forget(true), open.size], [[], 0]);
+  });
+
+  test('a connection that no sweep found is kept with its handshake while sweeps do not find all', () => {
+    const open = new OpenConnections();
+    const connection = simulated(1, 0);
+    open.opened(connectRecord(connection));
+    const sweepFor = (isComplete: boolean) => {
+      for (let sweep = 0; sweep < 50; sweep++) {
+        [...open.swept([], sweep * 60e9)];
+        assert.deepEqual(open.forget(isComplete), []);
+      }
+    };
+    sweepFor(false);
+    assert.equal(open.ended(closeRecord(connection, 1)).context.handshake_us, 123);
+    open.opened(connectRecord(simulated(2, 0)));
+    sweepFor(true);
     assert.equal(open.size, 0);
+  });
+
+  test('a connection that is not wanted for a while is the same one afterwards', () => {
+    const open = new OpenConnections();
+    const connection = simulated(1, 0);
+    open.opened(connectRecord(connection));
+    connection.bytes_sent = 10;
+    [...open.swept([connection], 10e9)];
+    for (let sweep = 2; sweep < 20; sweep++) {
+      [...open.swept([connection], sweep * 10e9, () => false)];
+      assert.deepEqual(open.forget(true), []);
+    }
+    connection.bytes_sent = 30;
+    const [found] = [...open.swept([connection], 300e9)];
+    assert.deepEqual([found?.isNew, found?.moved?.figures], [false, { bytes_sent: 20 }]);
   });
 });

@@ -64,16 +64,19 @@ export class KilledServe implements Disposable {
     try {
       const pid = Number(readFileSync(this.paths.pid, 'utf8'));
       const isServer = readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('--server');
-      return isServer && !/^State:\s*[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')) ? pid : undefined;
+      return isServer && !/^State:\s*[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+        ? pid
+        : undefined;
     } catch {
       return undefined;
     }
   }
 
-  /** Waits until there is a server that has announced itself. */
-  async answering(): Promise<void> {
-    for (const deadline = Date.now() + 60_000; this.#server === undefined; await sleep(20))
-      assert.ok(Date.now() < deadline, 'no server is there');
+  /** Waits until a server has stored all that was handed over: a moment in which nothing waits in the spool. */
+  async stored(): Promise<void> {
+    const isStored = () => this.#server !== undefined && readdirSync(this.paths.spool).length === 0;
+    for (const deadline = Date.now() + 120_000; !isStored(); await sleep(10))
+      assert.ok(Date.now() < deadline, 'no server stores what waits');
   }
 
   /** Kills the server, or says that there is none for now. */

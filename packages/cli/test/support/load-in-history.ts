@@ -45,7 +45,8 @@ export async function account(history: HistoryStore, made: readonly MadeConnecti
   for (const row of await endsOf(history)) {
     const side = findSide(sides, row);
     if (side === undefined) unknown.push(row);
-    else if (++side.rows && (row.sent !== side.sent || row.received !== side.received)) wrong.push({ row, side });
+    else if (++side.rows && (row.sent !== side.sent || row.received !== side.received))
+      wrong.push({ row, side });
   }
   const { spans, counted } = await lossesOf(history);
   const all = [...sides.values()].flat();
@@ -89,9 +90,7 @@ interface EndOfSide {
 }
 
 function findSide(sides: ReadonlyMap<string, Side[]>, { key, monotonicNs }: EndOfSide): Side | undefined {
-  return sides
-    .get(key)
-    ?.find(({ made }) => made.closingNs <= monotonicNs && monotonicNs <= made.closedNs);
+  return sides.get(key)?.find(({ made }) => made.closingNs <= monotonicNs && monotonicNs <= made.closedNs);
 }
 
 async function endsOf(history: HistoryStore): Promise<EndOfSide[]> {

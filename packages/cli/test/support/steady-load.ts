@@ -17,7 +17,10 @@ export interface MadeConnection {
   readonly replied: number;
 }
 
-type Reported = Truth & { readonly all_closed?: boolean } & Record<'connecting_ns' | 'client_closing_ns' | 'server_closing_ns', number>;
+type Reported = Truth & { readonly all_closed?: boolean } & Record<
+    'connecting_ns' | 'client_closing_ns' | 'server_closing_ns',
+    number
+  >;
 
 /** The kernel ends a connection some moments after the second close(), or after it has sent a FIN again. */
 const ENDING_NS = 100e6;
@@ -66,7 +69,13 @@ export class SteadyLoad implements Disposable {
     const [sent, replied] = [1 + (step % 700), 1 + ((step * 7) % 900)];
     const closer = closers[step % closers.length]!;
     const bytes = ['--send', `${sent}`, '--reply', `${replied}`, '--closer', closer];
-    const { pairs, allClosed } = await this.#pairs('--count', `${this.#count}`, '--concurrency', '2', ...bytes);
+    const { pairs, allClosed } = await this.#pairs(
+      '--count',
+      `${this.#count}`,
+      '--concurrency',
+      '2',
+      ...bytes,
+    );
     const endingNs = allClosed ? ENDING_NS : SLOW_ENDING_NS;
     for (const { client, server, ...times } of pairs) {
       const closing = [times.client_closing_ns, times.server_closing_ns];
@@ -86,7 +95,10 @@ export class SteadyLoad implements Disposable {
     const child = spawn('ip', command, { stdio: ['ignore', 'pipe', 'inherit'] });
     const [output, [status]] = await Promise.all([text(child.stdout), once(child, 'close')]);
     assert.equal(status, 0, 'exit status of weir-load');
-    const lines = output.trimEnd().split('\n').map((line) => JSON.parse(line) as Reported);
+    const lines = output
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Reported);
     const pairs = lines.filter(({ kind }) => kind === 'pair');
     return { pairs, allClosed: lines.at(-1)?.all_closed === true };
   }

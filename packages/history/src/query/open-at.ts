@@ -40,6 +40,8 @@ const flow = `coalesce(flow_ns::VARCHAR || '.' || flow_cpu::VARCHAR,
   concat_ws(' ', netns, transport, local_address, local_port, peer_address, peer_port))`;
 const identity = `host_id, ${flow}`;
 
+const ends = "concat_ws(' ', host_id, netns, transport, local_address, local_port, peer_address, peer_port)";
+
 const LAST = 2n ** 63n - 2n;
 
 /**
@@ -65,12 +67,16 @@ export function queryOpenAt(reader: HistoryReader, query: OpenAtQuery): Promise<
       return name in endColumns ? `"${name}"` : `NULL AS "${name}"`;
     });
     const moment = timeValue(at);
+    // The number of a connection that was open before the collector began is known only at its end.
+    const named = `SELECT ${ends} AS ends, time, ${begun} AS begun, duration_us FROM ${session.source('ends', sweeps)}`;
     const ended = `SELECT ${identity} FROM ${session.source('ends', { from, to: at + 1n })} WHERE time >= ? AND time <= ?`;
     const rows = await session.query(
       `WITH seen AS (
          SELECT ${sources.map((name) => `"${name}"`)}, 0 AS is_end, NULL AS alone_us, NULL AS interval_rows
-         FROM ${session.source('opens', sweeps)}
-         WHERE time >= ? AND time <= ? AND coalesce(started, time) <= ?
+         FROM ${session.source('opens', sweeps)} AS look
+         WHERE time >= ? AND time <= ? AND coalesce(started, time) <= ? AND NOT (flow_ns IS NULL AND EXISTS (
+           SELECT 1 FROM (${named}) AS known
+           WHERE known.ends = ${ends} AND known.time >= look.time AND (known.duration_us IS NULL OR known.begun <= look.time)))
          UNION ALL
          SELECT ${fromEnds}, 1 AS is_end, duration_us AS alone_us, interval_rows
          FROM ${session.source('ends', sweeps)}

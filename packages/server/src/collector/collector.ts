@@ -79,6 +79,7 @@ export class Collector {
   /** The next sweep lists all that is open. */
   #needsFull = true;
   #fullAt = 0;
+  #sweptTime: bigint | undefined;
   /** A sweep that waits until all events up to it are in. */
   #swept: Sweep | undefined;
   #sweepTimer: NodeJS.Timeout | undefined;
@@ -173,18 +174,23 @@ export class Collector {
     if (this.#swept !== undefined) return;
     const { fullSweepMs = 3_600_000 } = this.#options;
     await this.#live.refresh();
-    const moment = this.#moment();
+    const moment = this.#sweepMoment();
     const isFull = this.#needsFull || performance.now() - this.#fullAt >= fullSweepMs;
     const opens: OpenRow[] = [];
     const { wants } = this.#options;
     const isWanted = (connection: Connection) =>
       wants === undefined || wants.connection(connection, this.#details(connection));
-    for (const { connection, isNew, moved } of this.#open.swept(this.#live, moment.monotonicNs, isWanted)) {
+    for (const { connection, isNew, isKnown, moved } of this.#open.swept(
+      this.#live,
+      moment.monotonicNs,
+      isWanted,
+    )) {
       const context = this.#context(connection);
       if (moved !== undefined) this.#batch.addInterval(liveInterval(connection, moved, moment, context));
-      if (isFull || isNew) opens.push(openRow(connection, moment, context));
+      if ((isFull && isKnown) || isNew) opens.push(openRow(connection, moment, context));
     }
     this.#takeVanished();
+    this.#takeUntracked(moment);
     this.#swept = { moment, sweep: isFull ? 'full' : 'changes', opens };
     if (isFull) this.#fullAt = performance.now();
     this.#needsFull = false;
@@ -200,6 +206,21 @@ export class Collector {
       if (this.#options.wants?.connection(ended.connection, context.details) === false) continue;
       this.#batch.addEnd(vanishedRow(ended, rows, context));
     }
+  }
+
+  /** What a sweep cannot have for lack of room, and what has ended without a word because of that. */
+  #takeUntracked({ time }: Moment): void {
+    const { untracked } = this.#live.totals;
+    for (const { connection, seenNs, intervalRows } of this.#open.forget(untracked === 0))
+      this.#batch.addEnd(
+        vanishedRow({ connection, ended_ns: seenNs }, intervalRows, this.#context(connection)),
+      );
+    const since = this.#sweptTime ?? time;
+    this.#sweptTime = time;
+    if (untracked === 0) return;
+    const detail = 'open connections beyond record.maxConnections: only the rows of their ends have them';
+    const { host_id } = this.#options.host;
+    this.#batch.addLoss({ host_id, since, time, count: untracked, place: 'history', detail });
   }
 
   #details(connection: Connection): LiveDetails {
@@ -245,9 +266,14 @@ export class Collector {
     if (!this.#options.send(this.#batch.take(moment, goodbye))) this.#needsFull = true;
   }
 
-  #moment(): Moment {
+  /** When the sockets were read, and not before what was handed over. */
+  #sweepMoment(): Moment {
+    const { readNs } = this.#live;
+    return this.#moment(readNs === undefined ? undefined : Math.max(readNs, this.#flushed.monotonicNs));
+  }
+
+  #moment(monotonicNs = this.#options.clock.monotonicNs()): Moment {
     const { clock } = this.#options;
-    const monotonicNs = clock.monotonicNs();
     return { monotonicNs, time: clock.offsetNs() + BigInt(Math.round(monotonicNs)) };
   }
 }

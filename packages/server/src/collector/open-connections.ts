@@ -17,12 +17,26 @@ export interface MovedSpan {
 /** What a sweep found about one connection. */
 export interface SweptConnection {
   readonly connection: Connection;
-  /** It was in no sweep before. */
+  /** It was in no sweep before, or was not known. */
   readonly isNew: boolean;
+  /** A record has named it, or none will. Else the sweep has come between its beginning and the record of that. */
+  readonly isKnown: boolean;
   readonly moved: MovedSpan | undefined;
 }
 
+/** A connection that no sweep finds any more, and whose end no record has reported. */
+export interface ForgottenConnection {
+  /** As a sweep found it last. */
+  readonly connection: Connection;
+  /** When that was: CLOCK_MONOTONIC, nanoseconds. */
+  readonly seenNs: number;
+  /** Its rows of intervals. */
+  readonly intervalRows: number;
+}
+
 interface OpenConnection {
+  /** As a sweep found it last; undefined until one has. */
+  connection: Connection | undefined;
   /** {@link Connection.id}; undefined until a sweep found it. */
   id: number | undefined;
   flowId: string | undefined;
@@ -31,13 +45,20 @@ interface OpenConnection {
   candidates: number | undefined;
   counted: CountedFigures | undefined;
   rows: number;
+  /** The first sweep that found it. */
+  firstSweep: number;
+  isOlder: boolean;
+  isListed: boolean;
   /** Up to here, its figures are in rows. */
   untilNs: number;
   sweep: number;
 }
 
-/** Sweeps for which a connection is kept that they no longer find: the record of its end is still to come. */
+/** Sweeps, and the time, for which a connection is kept that they no longer find: the record of its end is still to come. */
 const KEPT_SWEEPS = 3;
+const KEPT_NS = 30e9;
+/** Connections that no sweep has found are kept while sweeps do not find all, but no more than so many. */
+const MOST_UNSEEN = 262_144;
 
 /** Connections that are open, by the identity that records give, or by their ends where no record has named them. */
 export class OpenConnections {
@@ -45,6 +66,8 @@ export class OpenConnections {
   readonly #byEnds = new Map<string, OpenConnection>();
   #sweep = 0;
   #sweptNs = 0;
+  /** The last sweep has found all that were open. */
+  #hasFoundAll = false;
 
   /** Number of connections. */
   get size(): number {
@@ -53,11 +76,11 @@ export class OpenConnections {
 
   /** A connection was established or accepted. */
   opened(record: ConnectRecord | AcceptRecord): void {
-    let open = this.#byFlow.get(record.flow_id);
-    if (open === undefined) {
-      open = this.#newConnection(record.flow_id);
-      this.#byFlow.set(record.flow_id, open);
-    }
+    const open =
+      this.#byFlow.get(record.flow_id) ?? this.#unnamed(record) ?? this.#newConnection(record.flow_id);
+    if (open.untilNs === 0) open.untilNs = record.monotonic_ns;
+    open.flowId = record.flow_id;
+    this.#byFlow.set(record.flow_id, open);
     if (record.event === 'connect') open.handshakeUs = record.handshake_us;
     else {
       open.accounted = record.accounted;
@@ -78,25 +101,55 @@ export class OpenConnections {
   ): Generator<SweptConnection> {
     this.#sweep++;
     for (const connection of connections) {
-      if (!isWanted(connection)) continue;
+      if (!isWanted(connection)) {
+        this.#passOver(connection);
+        continue;
+      }
       const open = this.#find(connection);
       open.sweep = this.#sweep;
-      const isNew = open.id !== connection.id;
+      open.connection = connection;
       const { started_ns } = connection;
-      if (isNew) {
+      if (open.id !== connection.id) {
+        open.firstSweep = this.#sweep;
+        open.isListed = false;
         open.id = connection.id;
-        // What was moved before the collector began has no time.
-        open.counted = new CountedFigures(started_ns === undefined ? figuresOf(connection) : {});
-        open.untilNs = Math.max(started_ns ?? nowNs, this.#sweptNs);
+        // What was moved before the collector began has no time. What a later sweep finds first, before any event of it, is new.
+        const isOlder: boolean = started_ns === undefined && !this.#hasFoundAll;
+        open.counted = new CountedFigures(isOlder ? figuresOf(connection) : {});
+        open.isOlder = isOlder;
+        open.untilNs = isOlder ? nowNs : Math.max(started_ns ?? 0, this.#sweptNs);
       }
       const figures = open.counted?.take(figuresOf(connection));
       const moved = figures === undefined ? undefined : { sinceNs: open.untilNs, figures };
       if (moved !== undefined) open.rows++;
       open.untilNs = nowNs;
-      yield { connection, isNew, moved };
+      const isKnown = started_ns !== undefined || open.isOlder || open.firstSweep < this.#sweep;
+      const isNew = isKnown && !open.isListed;
+      open.isListed ||= isNew;
+      yield { connection, isNew, isKnown, moved };
     }
     this.#sweptNs = nowNs;
-    this.#forget();
+  }
+
+  /**
+   * Forgets connections that sweeps have not found for a while.
+   *
+   * @param isComplete Whether the last sweep found all that are open; else those may be that no sweep has found yet.
+   * @returns those that a sweep has found, each once.
+   */
+  forget(isComplete: boolean): ForgottenConnection[] {
+    this.#hasFoundAll = isComplete;
+    const forgotten: ForgottenConnection[] = [];
+    let unseen = isComplete ? Number.POSITIVE_INFINITY : this.#byFlow.size - MOST_UNSEEN;
+    for (const known of [this.#byFlow, this.#byEnds]) {
+      for (const [key, { connection, sweep, untilNs, rows }] of known) {
+        if (sweep >= this.#sweep - KEPT_SWEEPS || this.#sweptNs - untilNs < KEPT_NS) continue;
+        if (connection === undefined && --unseen < 0) continue;
+        known.delete(key);
+        if (connection !== undefined) forgotten.push({ connection, seenNs: untilNs, intervalRows: rows });
+      }
+    }
+    return forgotten;
   }
 
   /** A connection has ended: what the row of its end and a last row of intervals have to say. */
@@ -129,11 +182,42 @@ export class OpenConnections {
     return open.rows;
   }
 
+  /** A sweep may have found a connection before its record is read. An older one with its ends was last found before it began. */
+  #unnamed(record: ConnectRecord | AcceptRecord): OpenConnection | undefined {
+    if (this.#byEnds.size === 0) return undefined;
+    const ends = endsKey(record.network.transport, record);
+    const open = this.#byEnds.get(ends);
+    if (open === undefined) return undefined;
+    // One that is accepted may have waited for that.
+    if (record.event === 'connect' && open.untilNs < record.monotonic_ns - (record.handshake_us ?? 0) * 1000)
+      return undefined;
+    this.#byEnds.delete(ends);
+    return open;
+  }
+
   #newConnection(flowId: string | undefined): OpenConnection {
     return {
-      ...{ id: undefined, flowId, handshakeUs: undefined, accounted: undefined, candidates: undefined },
+      ...{
+        connection: undefined,
+        id: undefined,
+        flowId,
+        handshakeUs: undefined,
+        accounted: undefined,
+        candidates: undefined,
+      },
       ...{ counted: undefined, rows: 0, untilNs: 0, sweep: this.#sweep },
+      ...{ firstSweep: this.#sweep, isOlder: false, isListed: false },
     };
+  }
+
+  /** One that was wanted, and no longer is, is open all the same. */
+  #passOver(connection: Connection): void {
+    const { flow_id, id } = connection;
+    const open =
+      flow_id === undefined
+        ? this.#byEnds.size > 0 && this.#byEnds.get(endsKey(connection.transport, connection))
+        : this.#byFlow.get(flow_id);
+    if (open && (open.id === undefined || open.id === id)) open.sweep = this.#sweep;
   }
 
   #find(connection: Connection): OpenConnection {
@@ -167,13 +251,6 @@ export class OpenConnections {
     const open = this.#byEnds.get(ends);
     this.#byEnds.delete(ends);
     return open;
-  }
-
-  /** Forgets what sweeps no longer find, and of which no end is reported. */
-  #forget(): void {
-    const before = this.#sweep - KEPT_SWEEPS;
-    for (const [key, { sweep }] of this.#byFlow) if (sweep < before) this.#byFlow.delete(key);
-    for (const [key, { sweep }] of this.#byEnds) if (sweep < before) this.#byEnds.delete(key);
   }
 }
 

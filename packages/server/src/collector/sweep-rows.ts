@@ -66,7 +66,7 @@ export function openRow(connection: Connection, moment: Moment, context: RowCont
 
 /** The end of a connection whose socket is gone, and of which no event said why. */
 export function vanishedRow(
-  { connection, ended_ns }: EndedConnection,
+  { connection, ended_ns }: Pick<EndedConnection, 'connection' | 'ended_ns'>,
   intervalRows: number,
   context: RowContext,
 ): EndRow {

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import { limitMemory } from '@weir/ebpf/sys';
 import { publishAddresses } from './addresses.js';
-import { REFUSED, RELOADED, readControl } from './control-input.js';
+import { type ControlInput, REFUSED, RELOADED, readControl } from './control-input.js';
 import { announceServer, endEarlierServer } from './earlier-server.js';
 import { servePaths } from './paths.js';
 import { becomeUser } from './service-user.js';
@@ -26,6 +26,8 @@ const SIGNAL_MS = 15_000;
 /** A server whose collector has died, and that no other is connected to, ends after this time. */
 const ALONE_MS = 60_000;
 const STEP_MS = 1_000;
+/** The end of standard input is seen in this time, if it is there. */
+const ORPHAN_MS = 20;
 /**
  * Memory that the server may write to. DuckDB does not count all that it uses: with this, a question that wants more fails, instead of
  * the host's memory coming to an end.
@@ -53,7 +55,11 @@ async function run({ input, answer, say, signalled }: ServerHost): Promise<void>
   process.umask(0o077);
   if (user !== undefined) becomeUser(user);
   limitMemory(MOST_BYTES);
+  // Else it would end the server of the next collector.
+  if (await isOrphaned(control)) return;
   await endEarlierServer(paths, process.getuid?.() ?? 0);
+  // Before it has the socket, so that the next collector knows whom to end.
+  using _announced = announceServer(paths);
   await using server = await WeirServer.start({
     config: { ...config, folder: paths.server },
     version,
@@ -69,7 +75,8 @@ async function run({ input, answer, say, signalled }: ServerHost): Promise<void>
       process.kill(process.pid, 'SIGKILL');
     },
   });
-  using _announced = announceServer(paths);
+  // Its collector died while it started: nobody waits for its answers.
+  if (await isOrphaned(control)) return;
   const urls = server.urls;
   for (const url of urls) say(`answers at ${url}`);
   using _addresses = publishAddresses(paths, urls);
@@ -90,6 +97,11 @@ async function run({ input, answer, say, signalled }: ServerHost): Promise<void>
     signalled.then(lastBatches),
     control.orphaned.then(() => untilAlone(server)),
   ]);
+}
+
+/** Whether the collector has died already. */
+function isOrphaned({ orphaned }: ControlInput): Promise<boolean> {
+  return Promise.race([orphaned.then(() => true), wait(ORPHAN_MS, false)]);
 }
 
 async function untilAlone(server: WeirServer): Promise<void> {

@@ -48,6 +48,8 @@ export interface LiveConnections extends Iterable<Connection>, Disposable {
   /** Live connections and flows, idle ones among them. */
   readonly size: number;
   readonly totals: Totals;
+  /** When the last refresh began to read sockets: CLOCK_MONOTONIC, nanoseconds; undefined before the first one. */
+  readonly readNs?: number | undefined;
   /** Limits of what is shown, known from the start: missing privileges or kernel features. */
   readonly problems: readonly Problem[];
   /** Sockets that listen, and UDP sockets. */

@@ -1,5 +1,6 @@
 /** The live connections of a tracer: its records, sock_diag, /proc and the counts of UDP put together. */
 import { type Btf, EbpfError, type FeatureTable, Kind, OptionError } from '@weir/ebpf';
+import { monotonicNs } from '@weir/ebpf/sys';
 import { inInitialPidNamespace } from '../enrich/pid-namespace.js';
 import type { TraceRecord } from '../records/record.js';
 import type { Problem } from '../report.js';
@@ -57,6 +58,7 @@ export class TracedConnections implements LiveConnections {
   readonly #endWatch: () => void;
   #refreshing: Promise<void> = Promise.resolve();
   #refreshed = false;
+  #readNs: number | undefined;
   #disposed = false;
   /** Network namespaces that the last refresh has read. */
   #known: ReadonlySet<number> = new Set();
@@ -130,6 +132,10 @@ export class TracedConnections implements LiveConnections {
     return this.#lost;
   }
 
+  get readNs(): number | undefined {
+    return this.#readNs;
+  }
+
   get failures(): LiveConnections['failures'] {
     return this.#failures;
   }
@@ -164,6 +170,7 @@ export class TracedConnections implements LiveConnections {
       this.#owners.step(this.#refreshed ? undefined : Number.POSITIVE_INFINITY);
     await this.#feed.catchUp();
     if (this.#disposed) throw new EbpfError('these connections were disposed of');
+    this.#readNs = Number(monotonicNs());
     const { netns, failed } = this.#table.refresh(
       { read: (onSocket) => this.#reader.read((socket) => this.#isWanted(socket) && onSocket(socket)) },
       this.#findProcess,
