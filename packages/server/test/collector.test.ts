@@ -14,6 +14,7 @@ const host = { host_id: 7n, time: 1n, name: 'here', boot_id: 'boot' };
 class FakeTracer {
   readonly live = new Set<Simulated>();
   readonly totals = { untracked: 0 };
+  onYield = (): unknown => undefined;
   #waiting: TraceRecord[] = [];
   #wake = () => {};
   #stopped = false;
@@ -25,8 +26,10 @@ class FakeTracer {
 
   async *batches(): AsyncGenerator<readonly TraceRecord[]> {
     for (;;) {
-      if (this.#waiting.length > 0) yield this.#waiting.splice(0);
-      else if (this.#stopped) return;
+      if (this.#waiting.length > 0) {
+        yield this.#waiting.splice(0);
+        this.onYield();
+      } else if (this.#stopped) return;
       else await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }
@@ -186,6 +189,22 @@ describe('the collector', () => {
     assert.ok(losses.length > 0);
     for (const { count, place, since, time } of losses)
       assert.ok(count === 5 && place === 'history' && since! < time, JSON.stringify({ count, place }));
+  });
+
+  test('gives timers their turn while records never cease', async () => {
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    await collect(async (tracer) => {
+      const until = performance.now() + 300;
+      const more = () => performance.now() < until && tracer.emit(closeRecord(simulated(1, 0), 1));
+      tracer.onYield = more;
+      more();
+      // What the collector does, without a pause, once it has begun.
+      await sleep(0);
+      while (performance.now() < until) await new Promise((resolve) => setImmediate(resolve));
+    });
+    clearInterval(timer);
+    assert.ok(turns >= 5, `${turns} turns`);
   });
 
   test('leaves out what is not wanted', async () => {

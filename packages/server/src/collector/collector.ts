@@ -1,4 +1,5 @@
 /** The side with privileges: makes rows of what a tracer reports, and hands them over in batches. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type EndRecord, endRow, type LiveDetails, TimeReader } from '@weir/history/rows';
 import type { HostRow, OpenRow } from '@weir/history/schema';
 import type {
@@ -61,6 +62,8 @@ interface Sweep {
 
 /** Rows that are handed over before the time has come. */
 const MAX_ROWS = 8_192;
+/** While records come faster than they are handled, acknowledgements and timers get their turn after this time. */
+const TURN_MS = 20;
 /** The tracer looks for losses every ten seconds, and reports them once it has read what had come until then. */
 const LOSS_SPAN_NS = 12e9;
 
@@ -104,10 +107,14 @@ export class Collector {
   async run(): Promise<void> {
     const flusher = setInterval(() => this.#flush(), this.#flushMs);
     this.#startSweep();
+    let turnedAt = performance.now();
     try {
       for await (const records of this.#options.tracer.batches()) {
         for (const record of records) this.#take(record);
         if (this.#failure !== undefined) throw this.#failure;
+        if (performance.now() - turnedAt < TURN_MS) continue;
+        await nextTurn();
+        turnedAt = performance.now();
       }
     } finally {
       clearInterval(flusher);
