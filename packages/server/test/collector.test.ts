@@ -195,13 +195,14 @@ describe('the collector', () => {
     let turns = 0;
     const timer = setInterval(() => turns++, 1);
     await collect(async (tracer) => {
-      const until = performance.now() + 300;
-      const more = () => performance.now() < until && tracer.emit(closeRecord(simulated(1, 0), 1));
+      const until = performance.now() + 5_000;
+      const goesOn = () => turns < 5 && performance.now() < until;
+      const more = () => goesOn() && tracer.emit(closeRecord(simulated(1, 0), 1));
       tracer.onYield = more;
       more();
       // What the collector does, without a pause, once it has begun.
       await sleep(0);
-      while (performance.now() < until) await new Promise((resolve) => setImmediate(resolve));
+      while (goesOn()) await new Promise((resolve) => setImmediate(resolve));
     });
     clearInterval(timer);
     assert.ok(turns >= 5, `${turns} turns`);
