@@ -14,6 +14,8 @@ const host = { host_id: 7n, time: 1n, name: 'here', boot_id: 'boot' };
 class FakeTracer {
   readonly live = new Set<Simulated>();
   readonly totals = { untracked: 0 };
+  /** Whether the ring has events that nobody has read. */
+  isBehind = false;
   onYield = (): unknown => undefined;
   #waiting: TraceRecord[] = [];
   #wake = () => {};
@@ -22,6 +24,10 @@ class FakeTracer {
   emit(...records: TraceRecord[]): void {
     this.#waiting.push(...records);
     this.#wake();
+  }
+
+  get completeNs(): number {
+    return this.#waiting.length === 0 && !this.isBehind ? clock.monotonicNs() : 0;
   }
 
   async *batches(): AsyncGenerator<readonly TraceRecord[]> {
@@ -144,6 +150,23 @@ describe('the collector', () => {
     );
     const [end] = batches.flatMap(({ ends = [] }) => ends);
     assert.deepEqual([end?.bytes_sent, end?.interval_rows, end?.handshake_us], [1500, 2, 123]);
+  });
+
+  test('calls no time complete whose events the tracer has not read', async () => {
+    const connection = simulated(1, clock.monotonicNs());
+    const batches = await collect(
+      async (tracer) => {
+        tracer.isBehind = true;
+        tracer.emit(connectRecord(connection));
+        await sleep(100);
+      },
+      { flushMs: 5 },
+    );
+    const [goodbye, ...earlier] = batches.toReversed();
+    assert.equal(goodbye?.goodbye, true);
+    assert.ok(earlier.length > 0);
+    assert.equal(new Set(earlier.map(({ monotonic_ns }) => monotonic_ns)).size, 1);
+    assert.ok(Number(goodbye!.monotonic_ns) - Number(earlier[0]!.monotonic_ns) > 50e6);
   });
 
   test('keeps losses with where they were', async () => {

@@ -56,6 +56,11 @@ export interface TracerApi extends AsyncIterable<TraceRecord>, Disposable, Async
   /** Counts since the start; final ones once the tracer was stopped. */
   stats(): TracerStats;
   /**
+   * The time up to which the reader has been given all that happened: CLOCK_MONOTONIC in nanoseconds; 0 before the ring was first
+   * read. It stays while records wait for the reader.
+   */
+  readonly completeNs: number;
+  /**
    * Reports every file descriptor that a process gets from now on, as records `fd_install`. The tracer's
    * filters do not apply to them. The kernel's fd_install is hooked only while a process is watched; `plan`
    * shows beforehand whether it can be hooked.

@@ -207,6 +207,10 @@ export class Tracer implements TracerApi {
     return this.#finalStats ?? this.#currentStats();
   }
 
+  get completeNs(): number {
+    return this.#stream.completeNs;
+  }
+
   watchFds(pid: number): void {
     if (this.#state !== 'running') throw new EbpfError('this tracer was stopped');
     this.#programs.fds.watch(pid);

@@ -96,6 +96,8 @@ export class FakeTracer implements TracerApi {
     return this;
   }
 
+  readonly completeNs = 0;
+
   stats(): TracerStats {
     const lost = { ring: 0, map: 0, probe: 0, udp: 0, missed: 0 };
     return { produced: none, delivered: none, lost, inversions: 0, connections: 0, ...this.#script.stats };

@@ -78,7 +78,8 @@ export class Collector {
   #flushed: Moment;
   readonly #beganNs: number;
   #recordNs = 0;
-  #recordAt = 0;
+  /** Records that were handed over together are being looked at: some of them are still to come. */
+  #isBetween = false;
   /** The next sweep lists all that is open. */
   #needsFull = true;
   #fullAt = 0;
@@ -110,7 +111,9 @@ export class Collector {
     let turnedAt = performance.now();
     try {
       for await (const records of this.#options.tracer.batches()) {
+        this.#isBetween = true;
         for (const record of records) this.#take(record);
+        this.#isBetween = false;
         if (this.#failure !== undefined) throw this.#failure;
         if (performance.now() - turnedAt < TURN_MS) continue;
         await nextTurn();
@@ -128,7 +131,6 @@ export class Collector {
 
   #take(record: TraceRecord): void {
     this.#recordNs = record.monotonic_ns;
-    this.#recordAt = performance.now();
     switch (record.event) {
       case 'connect':
       case 'accept':
@@ -244,12 +246,11 @@ export class Collector {
     };
   }
 
-  /** Up to when all events are in: records come in order, and while there are any, what follows is still to come. */
+  /** Records come in order: up to the last of them all is in, or up to where the tracer has read and has nothing left. */
   #flush(): void {
     const now = this.#moment();
-    const isQuiet = performance.now() - this.#recordAt >= this.#flushMs;
-    const reachedNs = isQuiet ? now.monotonicNs - this.#flushMs * 1e6 : this.#recordNs;
-    const untilNs = Math.max(reachedNs, this.#flushed.monotonicNs);
+    const readNs = this.#isBetween ? 0 : this.#options.tracer.completeNs;
+    const untilNs = Math.max(this.#recordNs, readNs, this.#flushed.monotonicNs);
     const swept = this.#swept;
     if (swept !== undefined && untilNs >= swept.moment.monotonicNs) {
       this.#handSweep(swept);

@@ -41,6 +41,8 @@ export class EventStream implements Disposable {
   readonly #watchers = new Set<Watcher>();
   /** All older events have been released. */
   #releasedNs = 0n;
+  /** All older events have been handed to the reader. */
+  #handedNs = 0;
   #pollMs = POLL_MS;
   #draining: Promise<void> = Promise.resolve();
   #wait: Promise<boolean> | undefined;
@@ -88,6 +90,12 @@ export class EventStream implements Disposable {
   /** Whether nothing waits for the reader. */
   get isEmpty(): boolean {
     return this.#waiting.length === 0;
+  }
+
+  /** The time, by CLOCK_MONOTONIC in nanoseconds, up to which the reader has all that happened; 0 before the first reading. */
+  get completeNs(): number {
+    if (this.isEmpty) this.#handedNs = Number(this.#releasedNs);
+    return this.#handedNs;
   }
 
   /** Shows all records that are still to be delivered, and all later ones. @returns a function that ends the watch. */
