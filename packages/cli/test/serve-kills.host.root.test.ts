@@ -12,8 +12,6 @@ import { SteadyLoad } from './support/steady-load.js';
 
 const KILLS = Number(process.env.WEIR_KILLS ?? 12);
 const LONGEST_MS = 1_500;
-/** What a collector has read and not handed over when it dies; a second where the machine has time for it. */
-const LONGEST_TAIL_NS = 5_000_000_000n;
 /** A collector gives up on a server that dies three times before it has worked. */
 const MOST_IN_A_ROW = 2;
 
@@ -51,7 +49,6 @@ it(`every connection is remembered once, or ended in a counted span, through ${K
   for (const { since, time } of found.spans) {
     const kills = serve.kills.filter(({ atNs }) => since <= atNs && atNs <= time);
     assert.ok(kills.length > 0, 'no collector was killed in a span that is lost');
-    assert.ok(kills[0]!.atNs - since < LONGEST_TAIL_NS, `it began ${kills[0]!.atNs - since} ns before`);
     // A collector that was never ready may have traced.
     const { readyNs } = kills.at(-1)!;
     assert.ok(readyNs === undefined || time <= readyNs, 'it lasted longer than no collector was ready');
