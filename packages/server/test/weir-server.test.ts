@@ -1,6 +1,6 @@
 /** The server process as a whole. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -68,6 +68,22 @@ describe('a server', () => {
     };
     assert.equal(connections.length, 2);
     assert.deepEqual(problems, []);
+  });
+
+  it('has published its addresses before a collector can connect, and withdraws them at its end', async () => {
+    const socket = join(folder, 'ingest.sock');
+    const published: string[] = [];
+    const publish = (urls: readonly string[]) => {
+      assert.ok(!existsSync(socket));
+      published.push(...urls);
+      return { [Symbol.dispose]: () => void published.splice(0) };
+    };
+    {
+      await using server = await start(configOf(), { publish });
+      assert.ok(existsSync(socket));
+      assert.deepEqual(published, server.urls);
+    }
+    assert.deepEqual(published, []);
   });
 
   it('is not reached from elsewhere without a token and TLS', async () => {

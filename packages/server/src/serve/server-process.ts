@@ -68,6 +68,7 @@ async function run({ input, answer, say, signalled }: ServerHost): Promise<void>
     ingestMode: 0o660,
     localSocket: paths.api,
     ...(inherited !== undefined && { inherited }),
+    publish: (urls) => publishAddresses(paths, urls),
     onProblem: say,
     // What is acknowledged is on the disk, and the collector starts another.
     onStuck: () => {
@@ -77,9 +78,7 @@ async function run({ input, answer, say, signalled }: ServerHost): Promise<void>
   });
   // Its collector died while it started: nobody waits for its answers.
   if (await isOrphaned(control)) return;
-  const urls = server.urls;
-  for (const url of urls) say(`answers at ${url}`);
-  using _addresses = publishAddresses(paths, urls);
+  for (const url of server.urls) say(`answers at ${url}`);
   control.onReload = (settings) => {
     try {
       const left = server.reload({ ...settings.config, folder: paths.server });

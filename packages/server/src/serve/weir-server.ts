@@ -36,6 +36,11 @@ export interface WeirServerOptions {
   readonly startImport?: ImportOptions['start'];
   /** Files of a page, beside the API. */
   readonly page?: (path: string) => Response | undefined;
+  /**
+   * Called with the URLs of the API once it listens, and before collectors can connect: who learns from a collector that all is ready
+   * finds what it publishes. It is disposed of when the API ends.
+   */
+  readonly publish?: (urls: readonly string[]) => Disposable;
   /** Called when a question cannot be ended: only the end of the process ends it. */
   readonly onStuck?: () => void;
   /** Reports what users should know, a line each. */
@@ -100,7 +105,9 @@ export class WeirServer implements AsyncDisposable {
     );
     // Sockets of the service manager are where they are, whatever the configuration says.
     this.#requireProtection({ ...config, listen: this.#api.addresses.map(placeOf) });
-    // Whoever is connected here may rely on the API.
+    const published = this.#options.publish?.(this.urls);
+    if (published !== undefined) this.#resources.use(published);
+    // Whoever is connected here may rely on the API, and on what is published.
     this.#ingest = this.#resources.use(
       await IngestServer.listen({
         ...{ socket: ingest, store, onProblem },
