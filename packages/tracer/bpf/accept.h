@@ -5,6 +5,15 @@
 #include "close.h"
 #include "listener.h"
 
+static __always_inline void write_accept(void *ctx, struct tcp_event *event, const struct flow *flow,
+					 const struct tuple *tuple)
+{
+	fill_event(event, EVENT_ACCEPT, flow, tuple, &flow->owner);
+	if (flow->flags & FLOW_BY_LISTENER)
+		event->flags |= EVENT_BY_LISTENER;
+	end_event(ctx, event);
+}
+
 static __always_inline void emit_accept(void *ctx, const struct flow *flow, const struct tuple *tuple)
 {
 	struct tcp_event *event;
@@ -12,12 +21,28 @@ static __always_inline void emit_accept(void *ctx, const struct flow *flow, cons
 	if (!is_wanted(EVENT_ACCEPT))
 		return;
 	event = reserve_event(EVENT_ACCEPT);
+	if (event)
+		write_accept(ctx, event, flow, tuple);
+}
+
+/*
+ * As emit_accept(), from wherever the accept hook interrupts the kernel. Returns false where there is no room; that is not
+ * counted.
+ */
+static __noinline bool emit_accept_patiently(void *ctx, const struct flow *flow, const struct tuple *tuple)
+{
+	struct tcp_event *event;
+
+	if (!flow || !tuple)
+		return false;
+	if (!is_wanted(EVENT_ACCEPT))
+		return true;
+	event = find_room_patiently();
 	if (!event)
-		return;
-	fill_event(event, EVENT_ACCEPT, flow, tuple, &flow->owner);
-	if (flow->flags & FLOW_BY_LISTENER)
-		event->flags |= EVENT_BY_LISTENER;
-	end_event(ctx, event);
+		return false;
+	count_produced(EVENT_ACCEPT, false);
+	write_accept(ctx, event, flow, tuple);
+	return true;
 }
 
 /*
@@ -83,8 +108,9 @@ static __always_inline int accept_returns(void *ctx, struct sock *accepted)
 		/* In place: where a breakpoint interrupts the kernel in the middle of another update, the map takes none. */
 		waiting->owner = flow.owner;
 		waiting->start_ns = bpf_ktime_get_ns();
-		emit_accept(ctx, waiting, &tuple);
-		waiting->flags &= ~FLOW_UNACCEPTED;
+		/* Where there is no room now, the end of the connection emits its accept first: see accept_was_missed(). */
+		if (emit_accept_patiently(ctx, waiting, &tuple))
+			waiting->flags &= ~FLOW_UNACCEPTED;
 		return 0;
 	}
 	identify_flow(&flow);
@@ -93,7 +119,8 @@ static __always_inline int accept_returns(void *ctx, struct sock *accepted)
 	if (socket_state(sk) == TCP_SYN_RECV)
 		flow.flags |= FLOW_EARLY;
 	/* Emitted before the flow can be found: its close, on another CPU, must follow its accept. */
-	emit_accept(ctx, &flow, &tuple);
+	if (!emit_accept_patiently(ctx, &flow, &tuple))
+		count_produced(EVENT_ACCEPT, true);
 	follow_flow(sk, &flow, BPF_ANY);
 	/* It was reset while it waited to be accepted, so its change to TCP_CLOSE is already over. */
 	if (socket_state(sk) == TCP_CLOSE && forget_flow(sk))
@@ -165,10 +192,10 @@ static __noinline int passive_side_established(void *ctx, struct sock *establish
 }
 
 /*
- * Emits the accept of a connection that ends, or that its process closes, although its accept was not seen: the process
- * already slept in accept() when the hook was attached. `current` is the process if it is known to run at this moment; else
- * the listener's owner stands for it. Returns false if the connection is not to be followed: nobody accepted it, or its
- * process is filtered out.
+ * Emits the accept of a connection that ends, or that its process closes, although its accept was not seen (the process
+ * already slept in accept() when the hook was attached), or there was no room for it. `current` is the process if it is
+ * known to run at this moment; else the listener's owner stands for an acceptor that is not known. Returns false if the
+ * connection is not to be followed: nobody accepted it, or its process is filtered out.
  */
 static __noinline bool accept_was_missed(void *ctx, struct sock *sk, struct flow *flow, const struct process *current)
 {
@@ -180,9 +207,9 @@ static __noinline bool accept_was_missed(void *ctx, struct sock *sk, struct flow
 	if (!read_tuple(sk, &tuple))
 		return false;
 	flow->flags &= ~FLOW_UNACCEPTED;
-	if (current) {
+	if (!flow->owner.pid && current) {
 		flow->owner = *current;
-	} else {
+	} else if (!flow->owner.pid) {
 		flow->flags |= FLOW_BY_LISTENER;
 		listener = find_listener(&tuple);
 		if (listener)

@@ -20,18 +20,48 @@ static __always_inline bool is_wanted(enum tcp_event_kind kind)
 	return wanted_events & (1 << kind);
 }
 
+/* Returns room for one event, or NULL. */
+static __always_inline struct tcp_event *find_room(void)
+{
+	return perf_buffer ? take_scratch() : bpf_ringbuf_reserve(&events, sizeof(struct tcp_event), 0);
+}
+
+/*
+ * For programs that interrupt the kernel anywhere, at a breakpoint or an int3: there bpf_ringbuf_reserve() only tries the
+ * ring's lock before Linux 6.15, and another CPU has it for a fraction of a microsecond, or for as long as a virtual CPU is
+ * not run.
+ */
+#define ROOM_TRIES 8
+
+static __always_inline struct tcp_event *find_room_patiently(void)
+{
+	struct tcp_event *event = find_room();
+
+#pragma unroll
+	for (int i = 1; i < ROOM_TRIES; i++) {
+		if (!event)
+			event = find_room();
+	}
+	return event;
+}
+
+static __always_inline void count_produced(enum tcp_event_kind kind, bool lost)
+{
+	struct statistics *own = own_statistics();
+
+	if (!own)
+		return;
+	count(&own->produced[kind]);
+	if (lost)
+		count(&own->lost_ring);
+}
+
 /* Returns room for one event, or NULL, which is counted as lost. The caller must pass the event to end_event(). */
 static __always_inline struct tcp_event *reserve_event(enum tcp_event_kind kind)
 {
-	struct statistics *own = own_statistics();
-	struct tcp_event *event;
+	struct tcp_event *event = find_room();
 
-	if (!own)
-		return NULL;
-	count(&own->produced[kind]);
-	event = perf_buffer ? take_scratch() : bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-	if (!event)
-		count(&own->lost_ring);
+	count_produced(kind, !event);
 	return event;
 }
 
