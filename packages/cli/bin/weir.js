@@ -6,5 +6,5 @@ const [, , command, ...rest] = process.argv;
 // A time in the past needs no tracer, but a history.
 const isPast = command === 'top' && rest.some((argument) => /^--at(=|$)/.test(argument));
 const own = { trace: 'trace-entry', top: 'top-entry' };
-const entry = Object.hasOwn(own, command) && !isPast ? own[command] : 'entry-point';
-await import(`../dist/bundle/${entry}.js`);
+if (Object.hasOwn(own, command) && !isPast) require('./compiled-bundle.js').runBundle(own[command]);
+else import('../dist/bundle/entry-point.js');

@@ -1,11 +1,13 @@
 /**
  * Puts the command and the workspace packages it uses into a few files, dist/bundle: Node.js resolves and reads more than a
  * hundred modules otherwise, which takes a third of the time until `weir trace` traces. What has to start fast has an entry
- * with all that it needs in one file; another holds all commands, in a file for each set of commands that shares code.
+ * with all that it needs in one script, and beside it the code that V8 makes of that; another holds all commands, in a file for each set of commands that shares code.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { build } from 'esbuild';
+import { bundleFile, codeFile, compile, PARAMETERS } from '../bin/compiled-bundle.js';
 
 const root = new URL('..', import.meta.url);
 const outdir = fileURLToPath(new URL('dist/bundle', root));
@@ -33,6 +35,32 @@ const options = {
   metafile: true,
   logLevel: 'warning',
 };
+
+/** One script: a function of what a module would have by itself, and its compiled code. */
+async function buildCompiled(name) {
+  const { outdir: _, ...others } = options;
+  const result = await build({
+    ...others,
+    entryPoints: [entry(name)],
+    outfile: bundleFile(name),
+    write: false,
+    format: 'cjs',
+    // Names stay, for the traces of errors.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    define: { 'import.meta.url': 'moduleUrl', 'import.meta.resolve': 'resolveModule' },
+  });
+  // A script has no import() of its own.
+  const text = result.outputFiles[0].text.replaceAll(/\bimport\(/g, 'importModule(');
+  writeFileSync(bundleFile(name), `(function(${PARAMETERS}){${text}\n})\n`);
+  // All functions at once, rather than each when it is called first.
+  setFlagsFromString('--no-lazy');
+  const script = compile(name);
+  setFlagsFromString('--lazy');
+  writeFileSync(codeFile(name), script.createCachedData());
+  return result;
+}
+
 rmSync(outdir, { recursive: true, force: true });
 const results = await Promise.all([
   build({ ...options, entryPoints: [entry('entry-point')], splitting: true }),
@@ -41,7 +69,7 @@ const results = await Promise.all([
     ...options,
     entryPoints: [fileURLToPath(new URL('../server/dist/src/imports/import-main.js', root))],
   }),
-  ...['trace-entry', 'top-entry'].map((name) => build({ ...options, entryPoints: [entry(name)] })),
+  ...['trace-entry', 'top-entry'].map(buildCompiled),
 ]);
 const inputs = results.flatMap(({ metafile }) => Object.keys(metafile.inputs));
 const foreign = inputs.filter((path) => path.includes('node_modules/'));

@@ -1,20 +1,26 @@
-/** What the bundles of commands that must start fast import. */
+/** What the bundles of commands that must start fast hold. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 
-/** Modules that a bundle imports before it runs. */
-function imports(name: string): string[] {
-  const text = readFileSync(new URL(`../bundle/${name}.js`, import.meta.url), 'utf8');
-  return [...text.matchAll(/^(?:import|export|\}) ?(?:[^;'"]*? from )?"([^"]+)";/gm)].map(
-    (match) => match[1]!,
-  );
+const cli = new URL('../../', import.meta.url);
+
+/** Modules that a bundle loads before it runs. */
+function loaded(name: string): string[] {
+  const text = readFileSync(new URL(`dist/bundle/${name}.cjs`, cli), 'utf8');
+  return [...text.matchAll(/\brequire\("([^"]+)"\)/g)].map((match) => match[1]!);
+}
+
+function node(...args: string[]) {
+  return spawnSync(process.execPath, args, { cwd: fileURLToPath(cli), encoding: 'utf8' });
 }
 
 describe('the bundle', () => {
   for (const command of ['trace', 'top']) {
-    it(`of weir ${command} is one file, and imports only built-in modules that load fast`, () => {
-      const names = imports(`${command}-entry`);
+    it(`of weir ${command} is one script, and loads only built-in modules that load fast`, () => {
+      const names = loaded(`${command}-entry`);
       assert.ok(names.includes('node:fs'), String(names));
       assert.deepEqual(
         names.filter((name) => !name.startsWith('node:')),
@@ -26,6 +32,21 @@ describe('the bundle', () => {
         names.filter((name) => slow.includes(name.slice('node:'.length))),
         [],
       );
+    });
+
+    it(`of weir ${command} comes with code that V8 takes for its own`, () => {
+      const script = `const { compile, compiledCode } = require('./bin/compiled-bundle.js');
+        console.log(compile('${command}-entry', compiledCode('${command}-entry')).cachedDataRejected)`;
+      const { stdout, stderr } = node('--eval', script);
+      assert.deepEqual({ stdout, stderr }, { stdout: 'false\n', stderr: '' });
+    });
+
+    it(`of weir ${command} runs where V8 refuses that code`, () => {
+      // V8 compiles otherwise with other flags.
+      const { status, stdout } = node('--stack-size=900', 'bin/weir.js', command, '--help');
+      assert.equal(status, 0);
+      assert.match(stdout, new RegExp(`^Usage: weir ${command} `));
+      assert.equal(stdout, node('bin/weir.js', command, '--help').stdout);
     });
   }
 

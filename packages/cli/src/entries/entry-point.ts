@@ -2,4 +2,4 @@
 import { lazyCommands } from './lazy-commands.js';
 import { runProcess } from './standard-host.js';
 
-await runProcess(async () => (await import('../load-tracer.js')).tracerFactory, lazyCommands);
+void runProcess(async () => (await import('../load-tracer.js')).tracerFactory, lazyCommands);

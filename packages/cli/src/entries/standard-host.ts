@@ -2,7 +2,7 @@
 
 import { rawArguments } from '../args/raw-arguments.js';
 import type { Commands } from '../commands.js';
-import { describeCrash } from '../failure.js';
+import { describeCrash, ExitCode } from '../failure.js';
 import type { IsWritable } from '../output/descriptor-stream.js';
 import { Notices } from '../output/notices.js';
 import type { OutputStream } from '../output/output.js';
@@ -26,6 +26,10 @@ export async function runProcess(loadTracer: TracerLoader, commands: Commands): 
   process.on('uncaughtException', (error) => {
     writeLastWords(describeCrash(error, args.includes('--debug')));
     process.exit(1);
+  });
+  // Node.js exits where nothing is left that could end the command: that is a failure.
+  process.once('beforeExit', () => {
+    process.exitCode ??= ExitCode.failed;
   });
   process.exitCode = await runCommandLine(args, standardHost(loadTracer), commands);
 }

@@ -1,7 +1,7 @@
-/** The entry of `weir top`, whose bundle is one file. */
+/** The entry of `weir top`, whose bundle is one script. */
 import { tracerFactory } from '../load-tracer.js';
 import { runTop } from '../top/run-top.js';
 import { commandsElsewhere } from './commands-elsewhere.js';
 import { runProcess } from './standard-host.js';
 
-await runProcess(async () => tracerFactory, { ...commandsElsewhere, top: runTop });
+void runProcess(async () => tracerFactory, { ...commandsElsewhere, top: runTop });

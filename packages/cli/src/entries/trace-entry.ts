@@ -1,7 +1,7 @@
-/** The entry of `weir trace`, whose bundle is one file. */
+/** The entry of `weir trace`, whose bundle is one script. */
 import { tracerFactory } from '../load-tracer.js';
 import { runTrace } from '../trace/run-trace.js';
 import { commandsElsewhere } from './commands-elsewhere.js';
 import { runProcess } from './standard-host.js';
 
-await runProcess(async () => tracerFactory, { ...commandsElsewhere, trace: runTrace });
+void runProcess(async () => tracerFactory, { ...commandsElsewhere, trace: runTrace });
