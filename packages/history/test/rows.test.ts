@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import type { CloseRecord, FailRecord, UdpFlowRecord } from '@weir/tracer';
 import { endRow, flowIdOf, flowNumbers, TimeReader, timeText } from '../src/rows/index.js';
 
@@ -65,6 +67,13 @@ describe('the row of an end', () => {
       ...{ event: 'close', cpu: 1, closed_by: 'peer' },
       ...{ handshake_us: 20, accounted: 'listener', candidates: 3, interval_rows: 4 },
     });
+  });
+
+  test('takes little memory to make, for a host with a thousand of them a second', () => {
+    const options = ['--min-semi-space-size=128', '--max-semi-space-size=128'];
+    const child = fileURLToPath(new URL('./support/row-memory-child.js', import.meta.url));
+    const bytes = Number(execFileSync(process.execPath, [...options, child], { encoding: 'utf8' }));
+    assert.ok(bytes < 4096, `${bytes} bytes a row`);
   });
 
   test('has nothing for what a failure does not know', () => {

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { formatFlowId, readFlowId } from '../src/connections/flow-ids.js';
 import { type Connection, copyConnection } from '../src/connections/index.js';
 import { NumberIndex } from '../src/connections/number-index.js';
+import { Rows } from '../src/connections/rows.js';
 import { Simulation } from './support/simulation.js';
 
 describe('an index of numbers', () => {
@@ -35,6 +36,29 @@ describe('an index of numbers', () => {
     }
     index.remove(1, 2);
     assert.equal(index.size, expected.size);
+  });
+});
+
+describe('rows of numbers', () => {
+  it('keep their first block while connections come one at a time', () => {
+    const rows = new Rows();
+    const blocks = new Set(
+      Array.from({ length: 100 }, () => {
+        const number = rows.take();
+        const { block } = rows.place(number);
+        rows.giveBack(number);
+        return block;
+      }),
+    );
+    assert.equal(blocks.size, 1);
+  });
+
+  it('give the others back once nothing is in them', () => {
+    const rows = new Rows();
+    const numbers = Array.from({ length: 3000 }, () => rows.take());
+    const before = rows.place(numbers.at(-1)!).block;
+    for (const number of numbers) rows.giveBack(number);
+    assert.notEqual(rows.place(2999).block, before);
   });
 });
 

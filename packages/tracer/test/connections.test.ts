@@ -269,6 +269,34 @@ describe('the queue of ended connections', () => {
   });
 });
 
+describe('a table that reports only connections that vanish', () => {
+  it('keeps no others, whose figures are in the sums all the same', () => {
+    const simulation = new Simulation({ ended: 'vanished', endedLimit: 1 });
+    const lost = simulation.connect({ port: 4000, pid: 7 });
+    simulation.deliver();
+    simulation.move(lost, 100, 0);
+    simulation.refresh();
+    simulation.close(lost);
+    simulation.drop();
+    for (let port = 4001; port < 4010; port++) {
+      const flow = simulation.connect({ port, pid: 7 });
+      simulation.move(flow, 10, 0);
+      simulation.close(flow);
+    }
+    simulation.deliver();
+    for (let i = 0; i < 2; i++) simulation.refresh();
+    simulation.pass(MINUTE);
+    simulation.refresh();
+    const { ended, dropped } = simulation.table.takeEnded();
+    assert.deepEqual(
+      ended.map(({ connection, closed_by }) => [connection.local.port, closed_by]),
+      [[4000, 'vanished']],
+    );
+    assert.equal(dropped, 0);
+    assert.deepEqual([simulation.table.totals.ended, simulation.table.totals.bytes_sent], [10, 190]);
+  });
+});
+
 describe('connections in a network namespace that no process is in', () => {
   it('live on, with what was last seen, while a process has their sockets', () => {
     const held = new Set<number>();

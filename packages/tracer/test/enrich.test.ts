@@ -372,6 +372,23 @@ describe('enriched records', () => {
     assert.equal(enricher.enrich(nobody), nobody);
   });
 
+  it('of one process share what is there about it', () => {
+    alive = true;
+    const enricher = new Enricher({ processes: processes() });
+    const found = enricher.enrich(connect).process;
+    assert.equal(enricher.enrich({ ...connect, process: { ...connect.process! } }).process, found);
+    const ofThread = enricher.enrich({ ...connect, process: { ...connect.process!, tid: 9 } }).process;
+    assert.deepEqual(ofThread, { ...found, tid: 9 });
+  });
+
+  it('have details of a process that was only looked at before its end', () => {
+    alive = true;
+    const enricher = new Enricher({ processes: processes() });
+    enricher.look(connect);
+    alive = false;
+    assert.deepEqual(enricher.enrich(connect).process, { ...connect.process, ...details });
+  });
+
   it('have the service of the side that serves', () => {
     const enricher = new Enricher({ services });
     const { direction: _, ...older } = connect;

@@ -17,22 +17,22 @@ export type Writable<T> = { -readonly [K in keyof T]: T[K] };
 export type ProcessValues = Partial<ConnectionProcess> &
   NonNullable<EnrichedRecord['process']> & { readonly tid?: number };
 
-/** The columns of names that details of a process fill. */
-const detailNames = [
-  ...(['executable', 'command_line', 'container_id', 'container_runtime', 'container_name'] as const),
-  ...(['pod_uid', 'pod_name', 'pod_namespace', 'unit'] as const),
-] as const;
-
 /** Adds what is known of a process. */
 export function setProcess(row: Writable<ConnectionValues>, process: ProcessValues): void {
   if (process.pid !== undefined) row.pid = process.pid;
   if (process.tid !== undefined) row.tid = process.tid;
   if (process.comm !== undefined) row.comm = nameValue(process.comm);
   if (process.uid !== undefined) row.uid = process.uid;
-  for (const name of detailNames) {
-    const value = process[name];
-    if (value !== undefined) row[name] = nameValue(value);
-  }
+  // Each by its name: columns chosen in a loop make the engine keep the row as a hash table of four times the size.
+  if (process.executable !== undefined) row.executable = nameValue(process.executable);
+  if (process.command_line !== undefined) row.command_line = nameValue(process.command_line);
+  if (process.container_id !== undefined) row.container_id = nameValue(process.container_id);
+  if (process.container_runtime !== undefined) row.container_runtime = nameValue(process.container_runtime);
+  if (process.container_name !== undefined) row.container_name = nameValue(process.container_name);
+  if (process.pod_uid !== undefined) row.pod_uid = nameValue(process.pod_uid);
+  if (process.pod_name !== undefined) row.pod_name = nameValue(process.pod_name);
+  if (process.pod_namespace !== undefined) row.pod_namespace = nameValue(process.pod_namespace);
+  if (process.unit !== undefined) row.unit = nameValue(process.unit);
 }
 
 /** The values that a record of a connection or flow has. @param time Nanoseconds since 1970. */

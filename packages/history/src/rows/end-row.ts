@@ -18,11 +18,9 @@ export interface EndContext {
 
 /** @param time Time of the record, nanoseconds since 1970. */
 export function endRow(record: EndRecord, hostId: bigint, time: bigint, context: EndContext = {}): EndRow {
-  const row: Writable<EndRow> = {
-    ...recordValues(record, hostId, time),
-    event: record.event,
-    interval_rows: context.intervalRows ?? 0,
-  };
+  const row = recordValues(record, hostId, time) as Writable<EndRow>;
+  row.event = record.event;
+  row.interval_rows = context.intervalRows ?? 0;
   if (context.handshake_us !== undefined) row.handshake_us = context.handshake_us;
   if (context.accounted !== undefined) row.accounted = context.accounted;
   if (context.candidates !== undefined) row.candidates = context.candidates;

@@ -24,6 +24,8 @@ export interface CollectorOptions {
   readonly host: HostRow;
   /** Takes a batch. False where there was no room for it; its loss is counted there. */
   readonly send: (content: BatchContent) => boolean;
+  /** Looks at what a record names while that is there. */
+  readonly look?: (record: TraceRecord) => void;
   /** Adds details to a record. */
   readonly enrich?: (record: TraceRecord) => EnrichedRecord;
   /** Details of a live connection. */
@@ -94,7 +96,7 @@ export class Collector {
   constructor(options: CollectorOptions) {
     this.#options = options;
     this.#flushMs = options.flushMs ?? 1_000;
-    this.#live = options.tracer.connections(options.connections);
+    this.#live = options.tracer.connections({ ...options.connections, ended: 'vanished' });
     this.#flushed = this.#moment();
     this.#beganNs = this.#flushed.monotonicNs;
     this.#batch.addHost(options.host);
@@ -135,8 +137,7 @@ export class Collector {
       case 'connect':
       case 'accept':
         this.#open.opened(record);
-        // Its process is looked at while it is there.
-        this.#options.enrich?.(record);
+        this.#options.look?.(record);
         break;
       case 'lost':
         this.#lost(record);

@@ -52,6 +52,11 @@ export class HostDetails implements Disposable {
     });
   }
 
+  /** Looks at the process and the peer of a record while they are there. */
+  look(record: TraceRecord): void {
+    this.#enricher.look(record);
+  }
+
   /** The record with what is known about its process and peer. */
   enrich(record: TraceRecord): EnrichedRecord {
     return this.#enricher.enrich(record);

@@ -196,17 +196,21 @@ export class OpenConnections {
   }
 
   #newConnection(flowId: string | undefined): OpenConnection {
+    // One plain literal: put together of parts, it would take ten times as long, for every connection.
     return {
-      ...{
-        connection: undefined,
-        id: undefined,
-        flowId,
-        handshakeUs: undefined,
-        accounted: undefined,
-        candidates: undefined,
-      },
-      ...{ counted: undefined, rows: 0, untilNs: 0, sweep: this.#sweep },
-      ...{ firstSweep: this.#sweep, isOlder: false, isListed: false },
+      connection: undefined,
+      id: undefined,
+      flowId,
+      handshakeUs: undefined,
+      accounted: undefined,
+      candidates: undefined,
+      counted: undefined,
+      rows: 0,
+      firstSweep: this.#sweep,
+      isOlder: false,
+      isListed: false,
+      untilNs: 0,
+      sweep: this.#sweep,
     };
   }
 

@@ -119,6 +119,7 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
       ...(wants !== undefined && { wants }),
       ...(request.sweepMs !== undefined && { sweepMs: request.sweepMs }),
       send: (content) => client.send(content),
+      look: (record) => details.look(record),
       enrich: (record) => details.enrich(record),
       details: (connection) => details.connection(connection),
       clock,

@@ -20,6 +20,8 @@ export interface Place {
 export interface ConnectionStoreOptions {
   readonly limit: number;
   readonly endedLimit: number;
+  /** Which ends are kept for `takeEnded()`. */
+  readonly ended: 'all' | 'vanished';
   readonly now: () => number;
   /** Whether records name the interface that a socket is bound to. */
   readonly byInterface: boolean;
@@ -36,6 +38,7 @@ export class ConnectionStore {
   readonly byInterface: boolean;
   readonly #interfaceName: ConnectionStoreOptions['interfaceName'];
   readonly #limit: number;
+  readonly #ended: ConnectionStoreOptions['ended'];
   /** The plain objects that were handed out. */
   readonly copies = new PublicCopies();
   #nextId = 1;
@@ -45,6 +48,7 @@ export class ConnectionStore {
     this.byInterface = options.byInterface;
     this.#interfaceName = options.interfaceName;
     this.#limit = options.limit;
+    this.#ended = options.ended;
     this.endedQueue = new EndedQueue(options.endedLimit);
   }
 
@@ -91,6 +95,7 @@ export class ConnectionStore {
     connection.send_rate = 0;
     connection.receive_rate = 0;
     const copy = this.copies.last(connection);
+    if (this.#ended === 'vanished' && closedBy !== 'vanished') return;
     this.endedQueue.add({ entry: connection, copy, ended_ns: endedNs, closed_by: closedBy });
   }
 

@@ -45,7 +45,10 @@ export class Entries {
   ofFlow(flowId: string): Entry | undefined {
     if (!readFlowId(flowId, this.#flow, 0)) return this.#byOddFlow.get(flowId);
     const index = this.#byFlow;
-    const [high, low, cpu] = this.#flow;
+    // Taken apart as an array, it would go through an iterator.
+    const high = this.#flow[0];
+    const low = this.#flow[1];
+    const cpu = this.#flow[2];
     for (let at = index.first(hashWords(this.#flow, 0, FLOW_WORDS)); at >= 0; at = index.next()) {
       const { words, flowAt } = this.#byNumber[at]!;
       if (words[flowAt] === high && words[flowAt + 1] === low && words[flowAt + 2] === cpu)

@@ -19,6 +19,11 @@ export interface ConnectionsOptions {
   readonly limit?: number;
   /** Hide TCP connections without payload for this time, until some moves. Milliseconds; default: they are shown. */
   readonly tcpIdleMs?: number;
+  /**
+   * Which connections `takeEnded()` reports: all that have ended, or only those whose socket is gone without a record of the end. The
+   * latter costs less where many connections are short. Default `all`.
+   */
+  readonly ended?: 'all' | 'vanished';
   /** A UDP flow ends after this time without datagrams. Milliseconds; default 30,000. */
   readonly udpIdleMs?: number;
 }

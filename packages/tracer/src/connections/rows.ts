@@ -93,8 +93,9 @@ export class Rows {
   giveBack(number: number): void {
     this.#free.push(number);
     if (this.#free.length < this.#used) return;
-    this.#blocks = [];
-    this.#free = [];
+    // The first one stays: where connections are few and short, each of them would get a new one.
+    this.#blocks.length = Math.min(this.#blocks.length, 1);
+    this.#free.length = 0;
     this.#used = 0;
   }
 

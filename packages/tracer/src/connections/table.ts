@@ -26,6 +26,8 @@ export interface ConnectionTableOptions {
   readonly tcpIdleMs?: number;
   /** The number of ended connections that are kept for {@link ConnectionTable.takeEnded}. Default 16,384. */
   readonly endedLimit?: number;
+  /** As in {@link ConnectionsOptions}. */
+  readonly ended?: 'all' | 'vanished';
   /** CLOCK_MONOTONIC, nanoseconds. */
   readonly now?: () => number;
   /** Whether records name the interface that a socket is bound to. Default true; else it does not distinguish connections. */
@@ -55,6 +57,7 @@ export class ConnectionTable {
     this.#store = new ConnectionStore({
       limit: options.limit ?? 262_144,
       endedLimit: options.endedLimit ?? 16_384,
+      ended: options.ended ?? 'all',
       now,
       byInterface: options.byInterface ?? true,
       interfaceName: options.interfaceName ?? (() => undefined),

@@ -67,7 +67,7 @@ export class TracedConnections implements LiveConnections {
 
   /** @throws OptionError for options that make no sense. */
   constructor(options: ConnectionsOptions, feed: RecordFeed) {
-    const { tcp = feed.tcp, udp = true, ipv6 = feed.ipv6, limit, tcpIdleMs } = options;
+    const { tcp = feed.tcp, udp = true, ipv6 = feed.ipv6, limit, tcpIdleMs, ended } = options;
     check({ ...options, tcp, udp });
     this.#tcp = tcp;
     this.#ipv6 = ipv6;
@@ -85,6 +85,7 @@ export class TracedConnections implements LiveConnections {
       interfaceName: (netns, index) => interfaces.name(netns, index),
       ...(limit !== undefined && { limit }),
       ...(tcpIdleMs !== undefined && { tcpIdleMs }),
+      ...(ended !== undefined && { ended }),
     });
     this.#tcpWalk = tcp ? TcpIterator.open(feed.btf, feed.features) : undefined;
     this.#reader = new SocketReader({

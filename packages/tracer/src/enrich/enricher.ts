@@ -1,5 +1,12 @@
 /** Adds details to records that the kernel does not know: of processes, names of services and of peers. */
-import type { Endpoint, LostRecord, TraceRecord, UdpFlowRecord } from '../records/record.js';
+import type {
+  ConnectionProcess,
+  Endpoint,
+  LostRecord,
+  ProcessIdentity,
+  TraceRecord,
+  UdpFlowRecord,
+} from '../records/record.js';
 import type { ContainerNames } from './containers/container-names.js';
 import type { PeerNames } from './peer-names.js';
 import type { Processes, ProcessMoment } from './processes.js';
@@ -16,6 +23,10 @@ export type EnrichedRecord = TraceRecord & {
   readonly peer?: Partial<Endpoint> & { readonly name?: string };
 };
 
+type RecordProcess = Partial<ProcessIdentity & ConnectionProcess>;
+type EnrichedProcess = RecordProcess & ProcessDetails;
+type Mutable = { process?: unknown; peer?: unknown; service?: string };
+
 /** Sources of details; an absent one is not used. */
 export interface EnricherOptions {
   readonly processes?: Processes;
@@ -30,30 +41,63 @@ export interface EnricherOptions {
  */
 export class Enricher {
   readonly #options: EnricherOptions;
+  readonly #merged = new WeakMap<ProcessDetails, EnrichedProcess>();
 
   /** Makes an enricher of the given sources. */
   constructor(options: EnricherOptions) {
     this.#options = options;
   }
 
+  /** Looks at the process and the peer of a record while they are there, for the records of them that follow. */
+  look(record: TraceRecord): void {
+    if (record.event === 'lost') return;
+    this.#detailsOf(record);
+    if (record.event !== 'fd_install') this.#options.peerNames?.name(record.peer.address);
+  }
+
   /** The record with what the sources know about its process and peer. */
   enrich(record: TraceRecord): EnrichedRecord {
     if (record.event === 'lost') return record;
-    const { processes, services, peerNames, containerNames } = this.#options;
-    const { process } = record;
-    const found = process && processes?.details(process.pid, process.comm, momentOf(record));
-    const details = found && (containerNames?.addTo(found) ?? found);
-    const known = details === undefined ? record : { ...record, process: { ...process, ...details } };
-    if (record.event === 'fd_install') return known as EnrichedRecord;
+    const { services, peerNames } = this.#options;
+    const details = this.#detailsOf(record);
+    const process = details === undefined ? undefined : this.#merge(record.process!, details);
+    if (record.event === 'fd_install')
+      return process === undefined ? record : ({ ...record, process } as EnrichedRecord);
     const service = services === undefined ? undefined : serviceOf(record, services);
     const name = peerNames?.name(record.peer.address);
-    if (service === undefined && name === undefined) return known as EnrichedRecord;
-    return {
-      ...known,
-      ...(service !== undefined && { service }),
-      ...(name !== undefined && { peer: { ...record.peer, name } }),
-    } as EnrichedRecord;
+    if (process === undefined && service === undefined && name === undefined) return record;
+    // Each copy is one literal, and later values are of fields that it has: else the engine makes it anew for each of them.
+    const known: Mutable = service === undefined ? { ...record } : { ...record, service };
+    if (process !== undefined) known.process = process;
+    if (name !== undefined) known.peer = { ...record.peer, name };
+    return known as EnrichedRecord;
   }
+
+  #detailsOf(record: Exclude<TraceRecord, LostRecord>): ProcessDetails | undefined {
+    const { processes, containerNames } = this.#options;
+    const { process } = record;
+    const found = process && processes?.details(process.pid, process.comm, momentOf(record));
+    return found && (containerNames?.addTo(found) ?? found);
+  }
+
+  /** Records of a process mostly come together, and then share what is found about it. */
+  #merge(process: RecordProcess, details: ProcessDetails): EnrichedProcess {
+    const known = this.#merged.get(details);
+    if (known !== undefined && isSame(known, process)) return known;
+    const merged: EnrichedProcess = { ...process, ...details };
+    this.#merged.set(details, merged);
+    return merged;
+  }
+}
+
+function isSame(one: RecordProcess, other: RecordProcess): boolean {
+  return (
+    one.pid === other.pid &&
+    one.tid === other.tid &&
+    one.comm === other.comm &&
+    one.uid === other.uid &&
+    one.start_ticks === other.start_ticks
+  );
 }
 
 /** When the process of a record lived for sure: its pid may be another one's by now. */
