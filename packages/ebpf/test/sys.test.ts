@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { EbpfError, FormatError, OptionError, type SyscallError } from '../src/errors.js';
 import { attr, kernelStruct, mapCreateAttr, objectName, progLoadAttr } from '../src/sys/attr.js';
 import { missingCapabilities, parseCapabilityMask } from '../src/sys/capabilities.js';
-import { Clock, clockNs, monotonicNs, realtimeOffsetNs } from '../src/sys/clock.js';
+import { Clock, clockNs, monotonicNs, parseTimeNamespace, realtimeOffsetNs } from '../src/sys/clock.js';
 import { onlineCpus, parseCpuList, possibleCpus } from '../src/sys/cpus.js';
 import { Fd } from '../src/sys/fd.js';
 import { readSmallFile } from '../src/sys/files.js';
@@ -179,6 +179,18 @@ test('clocks agree with Node’s', () => {
   assert.ok(clockNs(Clock.boottime) >= monotonic);
   const now = Number((monotonicNs() + realtimeOffsetNs()) / 1_000_000n);
   assert.ok(Math.abs(now - Date.now()) < 1000);
+});
+
+test('the offset of a time namespace is read, and is 0 where there is none', () => {
+  assert.equal(
+    parseTimeNamespace('monotonic      86400         5\nboottime      864000         0\n'),
+    86_400_000_000_005n,
+  );
+  assert.equal(
+    parseTimeNamespace('monotonic          -3 250000000\nboottime          -7         0\n'),
+    -2_750_000_000n,
+  );
+  assert.equal(parseTimeNamespace(''), 0n);
 });
 
 test('small files are read, and absent ones are undefined', () => {

@@ -1,5 +1,6 @@
 /** The program's tables of translated flows. */
 import type { ArrayMap, Collection } from '@weir/ebpf';
+import { monotonicNs } from '@weir/ebpf/sys';
 import type { KeyAddress } from '../address.js';
 import { encode, encodeNumber } from '../datapath/encode.js';
 import {
@@ -73,7 +74,7 @@ export class NatTable {
   /** Counts the flows, by going through all slots. */
   status(): NatStatus {
     const { slots, first } = this.#settings;
-    const now = Number(process.hrtime.bigint() / BigInt(TICK_NS));
+    const now = Number(monotonicNs() / BigInt(TICK_NS));
     const kindOf = (index: number) => first.findLastIndex((start) => index >= start);
     let active = 0;
     for (let index = 0; index < slots; index++) {

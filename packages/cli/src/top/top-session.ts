@@ -1,5 +1,6 @@
 /** One run of `weir top`: from the start of the tracer to its end. */
 import { OptionError } from '@weir/ebpf';
+import { monotonicNs } from '@weir/ebpf/sys';
 import type { ConnectionsOptions, TracerOptions } from '@weir/tracer';
 import { ExitCode, UsageError } from '../failure.js';
 import type { Output } from '../output/output.js';
@@ -62,7 +63,7 @@ export async function runTopSession(
   await using tracer = start(tracing, request.options);
   using live = connect(() => tracer.connections(request.connections));
   const problems = [enrichment.problem, tracing.dropPrivileges()].filter((problem) => problem !== undefined);
-  const watch = new Watch(live, () => Number(process.hrtime.bigint()), problems);
+  const watch = new Watch(live, () => Number(monotonicNs()), problems);
   // This is before the terminal is taken, so that errors appear on the screen that stays.
   const first = await watch.refresh();
   giveBackCodeSoon();

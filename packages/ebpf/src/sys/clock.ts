@@ -1,5 +1,6 @@
 /** The kernel's clocks, in nanoseconds. */
 import { type Arena, createArena } from './arena.js';
+import { readSmallFile } from './files.js';
 import { syscall } from './syscalls.js';
 
 /** Clock ids of include/uapi/linux/time.h. */
@@ -23,9 +24,22 @@ export function jiffyNs(): number {
   return Number(arena.view.getBigInt64(8, true));
 }
 
-/** CLOCK_MONOTONIC in nanoseconds, the clock that the helper bpf_ktime_get_ns reads. */
+let namespaceNs: bigint | undefined;
+
+/**
+ * The kernel's CLOCK_MONOTONIC in nanoseconds, the clock that the helper bpf_ktime_get_ns reads. In a time namespace (5.6), the
+ * clock that programs see is ahead of it or behind.
+ */
 export function monotonicNs(): bigint {
-  return process.hrtime.bigint();
+  namespaceNs ??= parseTimeNamespace(readSmallFile('/proc/self/timens_offsets') ?? '');
+  return process.hrtime.bigint() - namespaceNs;
+}
+
+/** Nanoseconds by which CLOCK_MONOTONIC is ahead in a time namespace, out of /proc/PID/timens_offsets. Pure. */
+export function parseTimeNamespace(offsets: string): bigint {
+  // The second is negative where the clock is behind; the nanosecond never is.
+  const [, seconds, ns] = /^monotonic\s+(-?\d+)\s+(\d+)$/m.exec(offsets) ?? [];
+  return seconds === undefined ? 0n : BigInt(seconds) * 1_000_000_000n + BigInt(ns!);
 }
 
 /**
@@ -36,7 +50,10 @@ export function realtimeOffsetNs(): bigint {
   return offsetNs(Clock.realtime);
 }
 
-/** The time this host was suspended since it booted, in nanoseconds, by which CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC. */
+/**
+ * The time this host was suspended since it booted, in nanoseconds, by which CLOCK_BOOTTIME is ahead of the kernel's
+ * CLOCK_MONOTONIC. In a time namespace it has the namespace's offset, as start times in /proc have it.
+ */
 export function suspendedNs(): bigint {
   return offsetNs(Clock.boottime);
 }

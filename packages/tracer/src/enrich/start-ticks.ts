@@ -2,7 +2,7 @@
  * Compares the moment at which a process began, which /proc shows in clock ticks after boot, with the moment of an event,
  * which the kernel's programs give on a clock that stands still while the host is suspended.
  */
-import { suspendedNs } from '@weir/ebpf/sys';
+import { monotonicNs, suspendedNs } from '@weir/ebpf/sys';
 
 /** USER_HZ is 100 on x86 and arm64. */
 const TICK_NS = 10_000_000;
@@ -30,7 +30,7 @@ export class StartTicks {
    */
   constructor(
     suspended: () => number = () => Number(suspendedNs()),
-    now: () => number = () => Number(process.hrtime.bigint()),
+    now: () => number = () => Number(monotonicNs()),
   ) {
     this.#suspended = suspended;
     this.#now = now;
