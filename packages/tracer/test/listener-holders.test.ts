@@ -103,6 +103,41 @@ describe('the process of an accept that only the listening socket explains', () 
     }
   });
 
+  it('is the last holder although the socket outlived its descriptors while that ended', () => {
+    const { holders, state } = host([{ ...wildcard, pids: [11] }]);
+    holders.find(NETNS, local, 10);
+    state.now += 1000;
+    state.sockets = [{ ...wildcard, pids: [] }];
+    assert.deepEqual(holders.find(NETNS, local, 10), { process: identity(11), count: 1 });
+    state.dead = [10, 11];
+    state.sockets = [];
+    state.now += 20;
+    assert.deepEqual(holders.find(NETNS, local, 10), { process: identity(11), count: 1 });
+  });
+
+  it('is the first that ended with its socket, where its descriptors were never seen', () => {
+    const { holders, state } = host([{ ...wildcard, pids: [] }]);
+    assert.equal(holders.find(NETNS, local, 10), undefined);
+    state.dead = [10];
+    state.sockets = [];
+    state.now += 20;
+    assert.equal(holders.find(NETNS, local, 10), undefined);
+  });
+
+  it('is the last holder although its socket was listed a moment ago, when another had ended', () => {
+    const other = { ...wildcard, inode: 2, port: 81, pids: [20] };
+    const { holders, state } = host([{ ...wildcard, pids: [10] }, other]);
+    holders.find(NETNS, local, 10);
+    state.now += 20;
+    state.dead = [20];
+    state.sockets = [{ ...wildcard, pids: [10] }];
+    assert.equal(holders.find(NETNS, { ...local, port: 81 }, 20)?.process?.pid, 20);
+    state.dead = [20, 10];
+    state.sockets = [];
+    state.now += 11;
+    assert.equal(holders.find(NETNS, local, 10)?.process?.pid, 10);
+  });
+
   it('is one of all that listen on the port', () => {
     const { holders } = host([
       { ...wildcard, pids: [20] },

@@ -53,6 +53,8 @@ export class ListenerHolders {
   /** Nothing is read before. */
   #freshUntil = Number.NEGATIVE_INFINITY;
   #unknownUntil = Number.NEGATIVE_INFINITY;
+  /** Processes that had ended when `#listed` was read, or before. */
+  readonly #ended = new BoundedMap<number, true>(MAX_KNOWN);
   #listed: ReadonlySet<string> = new Set();
   #listedUntil = Number.NEGATIVE_INFINITY;
 
@@ -69,22 +71,23 @@ export class ListenerHolders {
   find(netns: number, local: Endpoint, pid: number): Holder | undefined {
     if (this.#source.now() >= this.#freshUntil) this.#refresh();
     let holders = this.#lookUp(netns, local);
-    const isStale = holders === undefined || !this.#hasLiving(holders, pid);
+    let isStale = this.#isStale(holders, pid);
     if (isStale && this.#source.now() >= this.#unknownUntil) {
       this.#refresh();
       holders = this.#lookUp(netns, local);
-    } else if (isStale && this.#hasPassedOn(netns, local, pid)) {
+      isStale = this.#isStale(holders, pid);
+    }
+    const [first] = holders?.values() ?? [];
+    const process = holders?.get(pid) ?? first;
+    if (isStale && this.#hasPassedOn(netns, local, process?.pid ?? pid))
       return { process: undefined, count: 0 };
-    }
-    if (holders === undefined) return undefined;
-    if (holders.size === 0) {
-      // Not to be seen for this process: at least one that has ended is not named.
-      return pid === 0 || this.#source.process(pid) !== undefined
-        ? undefined
-        : { process: undefined, count: 0 };
-    }
-    const [first] = holders.values();
-    return { process: holders.get(pid) ?? first, count: holders.size };
+    return holders === undefined || process === undefined ? undefined : { process, count: holders.size };
+  }
+
+  /** Whether nobody is known to hold the socket who lives. */
+  #isStale(holders: Map<number, ProcessIdentity> | undefined, pid: number): boolean {
+    if (holders === undefined) return true;
+    return holders.size === 0 ? pid !== 0 && !this.#lives(pid) : !this.#hasLiving(holders, pid);
   }
 
   /**
@@ -94,7 +97,7 @@ export class ListenerHolders {
   #hasLiving(holders: Map<number, ProcessIdentity>, preferred: number): boolean {
     const isSmall = holders.size <= MAX_CHECKED;
     const order = holders.has(preferred) ? [preferred, ...holders.keys()] : [...holders.keys()];
-    let hasLiving = holders.size === 0;
+    let hasLiving = false;
     for (const pid of order) {
       if (!holders.has(pid)) continue;
       if (this.#lives(pid)) hasLiving = true;
@@ -120,11 +123,19 @@ export class ListenerHolders {
     return undefined;
   }
 
-  /** Whether the process has ended while its socket listens on: another, which is not known yet, has it. Reads little. */
+  /**
+   * Whether the process has ended while its socket listens on: another, which is not known, has it. Reads little, and what was listed while
+   * the process lived proves nothing.
+   */
   #hasPassedOn(netns: number, local: Endpoint, pid: number): boolean {
-    if (pid === 0 || this.#source.process(pid) !== undefined) return false;
+    if (pid === 0) return false;
     const started = this.#source.now();
-    if (started >= this.#listedUntil) {
+    if (started >= this.#listedUntil || !this.#ended.has(pid)) {
+      if (this.#source.process(pid) !== undefined) {
+        this.#ended.delete(pid);
+        return false;
+      }
+      this.#ended.set(pid, true);
       this.#listed = new Set(this.#listening().values());
       const ended = this.#source.now();
       this.#listedUntil = ended + Math.max(UNKNOWN_MS, UNKNOWN_TIMES * (ended - started));
@@ -151,7 +162,11 @@ export class ListenerHolders {
     for (const [inode, key] of keys)
       if (isHeld(inode) || still.has(inode))
         found.set(key, [...(found.get(key) ?? []), ...(pids.get(inode) ?? [])]);
-    for (const [key, all] of found) this.#holders.set(key, this.#describe(all));
+    for (const [key, all] of found) {
+      const holders = this.#describe(all);
+      // A process that ends has no descriptors any more when its sockets still listen, for a moment.
+      if (holders.size > 0 || !this.#holders.has(key)) this.#holders.set(key, holders);
+    }
     const ended = this.#source.now();
     this.#freshUntil = ended + Math.max(FRESH_MS, FRESH_TIMES * (ended - started));
     this.#unknownUntil = ended + Math.max(UNKNOWN_MS, UNKNOWN_TIMES * (ended - started));
