@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EbpfError, FormatError, OptionError, type SyscallError } from '../src/errors.js';
 import { attr, kernelStruct, mapCreateAttr, objectName, progLoadAttr } from '../src/sys/attr.js';
 import { missingCapabilities, parseCapabilityMask } from '../src/sys/capabilities.js';
@@ -25,6 +27,7 @@ import {
   NetlinkFlag,
   NetlinkPayload,
 } from '../src/sys/netlink-message.js';
+import { ProcessEnds } from '../src/sys/process-ends.js';
 import { attachTypeName } from '../src/uapi/attach-types.js';
 import { commandName } from '../src/uapi/commands.js';
 import { linkTypeName } from '../src/uapi/link-types.js';
@@ -191,6 +194,29 @@ test('the offset of a time namespace is read, and is 0 where there is none', () 
     -2_750_000_000n,
   );
   assert.equal(parseTimeNamespace(''), 0n);
+});
+
+test('the end of a process is reported once, and that of a pid which no process has never', async () => {
+  using ends = new ProcessEnds();
+  const ended: number[] = [];
+  const children = [spawn('cat'), spawn('cat')];
+  for (const { pid } of children)
+    assert.equal(
+      ends.add(pid!, () => ended.push(pid!)),
+      true,
+    );
+  for (const child of children) {
+    const reported = ended.length;
+    const exit = once(child, 'exit');
+    child.stdin.end();
+    await exit;
+    for (let waited = 0; ended.length === reported && waited < 500; waited++) await sleep(10);
+    assert.deepEqual(ended.slice(reported), [child.pid]);
+    assert.equal(
+      ends.add(child.pid!, () => assert.fail('called for a process that had ended')),
+      false,
+    );
+  }
 });
 
 test('small files are read, and absent ones are undefined', () => {

@@ -3,7 +3,8 @@
  * Filters: which connections are followed. They apply to the process that opened or accepted a connection and to its two
  * ends; a connection that passes is followed to its end, whichever process closes it.
  *
- * User space fills the maps before the programs are attached; programs only read them.
+ * User space fills the maps before the programs are attached; programs only read them. A pid whose process has ended is
+ * deleted: the kernel may give it to another.
  */
 #pragma once
 

@@ -65,7 +65,8 @@ export interface TracerApi extends AsyncIterable<TraceRecord>, Disposable, Async
    * filters do not apply to them. The kernel's fd_install is hooked only while a process is watched; `plan`
    * shows beforehand whether it can be hooked.
    *
-   * @param pid Process id (tgid) in the initial pid namespace. It stays watched until {@link unwatchFds}.
+   * @param pid Process id (tgid) in the initial pid namespace. It is watched until it ends (Linux 5.3), or until
+   * {@link unwatchFds}.
    * @throws UnsupportedError where the kernel has neither BPF trampolines (5.5) nor kprobes;
    * UnknownFeatureError where that is unknown; OptionError for a number that is no process id; VerifierError,
    * SyscallError (E2BIG beyond 4,096 processes); EbpfError once the tracer was stopped.

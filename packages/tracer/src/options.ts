@@ -14,7 +14,7 @@ export interface PortRange {
 
 /** Which records are wanted. Fields that are absent or empty let everything pass. */
 export interface TraceFilter {
-  /** Process ids (tgid). */
+  /** Process ids (tgid) of the processes that have them at the start, not of later ones that get them (Linux 5.3). */
   readonly pids?: readonly number[];
   /** Command names as in /proc/PID/comm, at most 15 bytes each. */
   readonly comms?: readonly string[];

@@ -113,7 +113,8 @@ export class Tracer implements TracerApi {
     try {
       clock = new FollowedClock();
       this.#clock = clock.wall;
-      this.#udp = wants.udp ? new UdpFlowSource(btf, options, filter, clock.wall) : undefined;
+      const { filtered } = this.#programs;
+      this.#udp = wants.udp ? new UdpFlowSource(btf, options, filter, clock.wall, filtered) : undefined;
       const ring = openEventRing(
         this.#programs.collection.map('events'),
         ringSize(options.ringBytes),

@@ -42,6 +42,7 @@ export { NetlinkProtocol, type NetlinkRequest, NetlinkSocket } from './netlink.j
 export { decodeAttributes, NetlinkFlag, type NetlinkMessage, NetlinkPayload } from './netlink-message.js';
 export { describeObstacle, type Obstacle, privilegeObstacle } from './obstacle.js';
 export { isWritable } from './poll.js';
+export { ProcessEnds } from './process-ends.js';
 export { limitMemory, memoryLimit } from './rlimit.js';
 export { lockdownMode, type Situation, situation } from './situation.js';
 export { stripOtherThreads } from './strip-threads.js';

@@ -11,6 +11,8 @@ import {
   type Program,
   setGlobal,
 } from '@weir/ebpf';
+import { ProcessEnds } from '@weir/ebpf/sys';
+import { inInitialPidNamespace } from '../enrich/pid-namespace.js';
 import { readObject } from '../objects.js';
 import type { HookCandidate } from '../report.js';
 import { chooseHook, noHook } from './choose-hook.js';
@@ -43,9 +45,10 @@ interface Running {
 }
 
 /** The watched processes, and the program that serves them. */
-export class FdWatch {
+export class FdWatch implements Disposable {
   readonly #options: FdWatchOptions;
   readonly #pids = new Set<number>();
+  readonly #ends = new ProcessEnds();
   #running: Running | undefined;
   #missedBefore = 0;
 
@@ -54,7 +57,7 @@ export class FdWatch {
   }
 
   /**
-   * Watches a process, from the moment this returns. The first one loads and attaches the program.
+   * Watches a process, from the moment this returns to its end; a pid that no process has yet, until `unwatch`. The first one loads and attaches the program.
    *
    * @throws OptionError for a number that is no process id; UnsupportedError where the kernel has no hook; UnknownFeatureError where
    * that is not known; VerifierError,
@@ -70,7 +73,10 @@ export class FdWatch {
       if (this.#pids.size === 0) this.detach();
       throw error;
     }
+    if (this.#pids.has(pid)) return;
     this.#pids.add(pid);
+    // Another process may get its pid.
+    if (inInitialPidNamespace()) this.#ends.add(pid, () => this.unwatch(pid));
   }
 
   /** Stops watching a process, and detaches the program after the last. No error for a process that is not watched. */
@@ -92,6 +98,12 @@ export class FdWatch {
     this.#running?.link[Symbol.dispose]();
     this.#running?.collection[Symbol.dispose]();
     this.#running = undefined;
+  }
+
+  /** Stops watching for good. */
+  [Symbol.dispose](): void {
+    this.detach();
+    this.#ends[Symbol.dispose]();
   }
 
   #start(): Running {

@@ -73,7 +73,7 @@ export function ipv4Only(filter: TraceFilter = {}): TraceFilter {
 /** @throws OptionError that names the wrong value. */
 export function compileFilter(filter: TraceFilter = {}): CompiledFilter {
   const sets = [
-    set('filter_pids', filter.pids, (pid) => u32(pid, 'a process id')),
+    set('filter_pids', filter.pids, pidKey),
     set('filter_comms', filter.comms, comm),
     set('filter_uids', filter.uids, (uid) => u32(uid, 'a user id')),
     set('filter_cgroups', filter.cgroupIds, (id) => u64(id, 'a cgroup id')),
@@ -136,6 +136,11 @@ function wantedDirection(direction: TraceFilter['direction']): number {
 
 function set<T>(name: string, values: readonly T[] | undefined, encode: (value: T) => Uint8Array): FilterMap {
   return { name, entries: (values ?? []).map((value) => [encode(value), yes] as const) };
+}
+
+/** The key of a process in filter_pids. @throws OptionError for a number that is none. */
+export function pidKey(pid: number): Uint8Array {
+  return u32(pid, 'a process id');
 }
 
 function u32(value: number, what: string): Uint8Array {

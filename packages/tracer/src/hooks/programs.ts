@@ -26,7 +26,8 @@ import { AcceptBreakpointLink } from './accept-breakpoint-link.js';
 import { acceptHookEntry } from './accept-hooks.js';
 import { type ClosedFlows, openClosedFlows } from './closed-flows.js';
 import { FdWatch } from './fd-watch.js';
-import { compileFilter } from './filter.js';
+import { compileFilter, pidKey } from './filter.js';
+import { FilteredProcesses } from './filtered-processes.js';
 import type { HookPlan } from './plan.js';
 
 const objectName = 'tcp.bpf.o';
@@ -66,6 +67,8 @@ function hasTypedReads(btf: Btf, features: FeatureTable): boolean {
 export class TracerPrograms implements Disposable {
   readonly collection: Collection;
   readonly fds: FdWatch;
+  /** The processes that the filter names by pid. */
+  readonly filtered: FilteredProcesses;
   /** Finds ends that no program saw; undefined before {@link attach}, and where the kernel has no iterators over maps. */
   closedFlows: ClosedFlows | undefined;
   readonly #links: Link[] = [];
@@ -124,6 +127,10 @@ export class TracerPrograms implements Disposable {
         const map = this.collection.map(name);
         for (const [key, value] of entries) map.update(key, value);
       }
+      // A connection that it opened is in the flow table, and does not need the filter any more.
+      this.filtered = new FilteredProcesses(options.filter?.pids, (pid) =>
+        this.collection.map('filter_pids').delete(pidKey(pid)),
+      );
     } catch (error) {
       this.collection[Symbol.dispose]();
       throw error;
@@ -193,6 +200,8 @@ export class TracerPrograms implements Disposable {
   [Symbol.dispose](): void {
     this.detach();
     this.closedFlows?.[Symbol.dispose]();
+    this.filtered[Symbol.dispose]();
+    this.fds[Symbol.dispose]();
     this.collection[Symbol.dispose]();
   }
 }

@@ -11,9 +11,13 @@ type EndTest = (end: Endpoint) => boolean;
  * Whether a flow passes, as a TCP connection with the same process and ends does in the kernel. An unknown property passes
  * no filter on it.
  *
+ * @param isMeant Whether a pid was that of the process which the filter means, at a moment on CLOCK_MONOTONIC, nanoseconds.
  * @throws OptionError for text that is no address.
  */
-export function flowFilter(filter: TraceFilter): (flow: UdpFlow) => boolean {
+export function flowFilter(
+  filter: TraceFilter,
+  isMeant: (pid: number, atNs: number) => boolean = () => true,
+): (flow: UdpFlow) => boolean {
   const tests: ((flow: UdpFlow) => boolean)[] = [];
   const add = <T>(
     values: readonly T[] | undefined,
@@ -24,8 +28,8 @@ export function flowFilter(filter: TraceFilter): (flow: UdpFlow) => boolean {
   add(
     filter.pids,
     (pids) =>
-      ({ process }) =>
-        process !== undefined && pids.has(process.pid),
+      ({ process, process_ns, started_ns }) =>
+        process !== undefined && pids.has(process.pid) && isMeant(process.pid, process_ns ?? started_ns),
   );
   add(
     filter.comms,

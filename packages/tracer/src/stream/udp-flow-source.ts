@@ -3,6 +3,7 @@
 import type { Btf } from '@weir/ebpf';
 import { OptionError } from '@weir/ebpf';
 import { inInitialPidNamespace } from '../enrich/pid-namespace.js';
+import type { FilteredProcesses } from '../hooks/filtered-processes.js';
 import type { TraceFilter, TracerOptions, UdpOptions } from '../options.js';
 import type { UdpFlowRecord } from '../records/record.js';
 import type { HookChoice } from '../report.js';
@@ -39,10 +40,16 @@ export class UdpFlowSource implements RecordSource, Disposable {
    * @throws OptionError for options that make no sense; UnsupportedError where the kernel has no way to count UDP; the errors
    * of loading and attaching.
    */
-  constructor(btf: Btf, options: TracerOptions, filter: TraceFilter, clock: WallClock) {
+  constructor(
+    btf: Btf,
+    options: TracerOptions,
+    filter: TraceFilter,
+    clock: WallClock,
+    filtered: FilteredProcesses,
+  ) {
     const { idleMs = IDLE_MS }: UdpOptions = typeof options.udp === 'object' ? options.udp : {};
     if (!(idleMs > 0)) throw new OptionError(`idleMs is ${idleMs}: expected milliseconds above 0`);
-    this.#passes = flowFilter(filter);
+    this.#passes = flowFilter(filter, (pid, atNs) => filtered.isMeant(pid, atNs));
     this.#clock = clock;
     this.#intervalNs = Math.max(SHORTEST_INTERVAL_MS, Math.min(INTERVAL_MS, idleMs / 2)) * 1e6;
     const { counter, choice } = startUdp(btf, {
