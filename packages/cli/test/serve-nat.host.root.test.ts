@@ -42,7 +42,7 @@ it('weir serve remembers both ends of a connection through DNAT and masquerade w
   join(router, server, 'back', BACK, SERVER);
   run(router, '', 'sysctl', '-q', '-w', 'net.ipv4.ip_forward=1');
   run(router, rules, 'nft', '-f', '-');
-  using serve = new KilledServe(client, '--netns', server.name);
+  using serve = new KilledServe(client, { more: ['--netns', server.name] });
   await serve.ready();
   using _listener = await startListener(server, SERVER, 8080);
   await runClient(client, 'once', FRONT, '80', `${COUNT}`);

@@ -1,36 +1,22 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { describe, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { HistoryStore } from '../src/index.js';
-import { currentSchema, optional, SCHEMA_VERSION, type Schema } from '../src/schema/index.js';
+import { SCHEMA_VERSION } from '../src/schema/index.js';
 import { fixtureBatches } from './support/fixture-rows.js';
+import { nextSchema } from './support/next-schema.js';
 import { batchOf, HOUR, HOUR_NS, openStore, readTable, temporaryFolder } from './support/store.js';
 
 const fixtures = fileURLToPath(new URL('../../test/fixtures', import.meta.url));
+const child = fileURLToPath(new URL('support/migration-child.js', import.meta.url));
 const kept = ['ends', 'intervals', 'opens', 'losses'] as const;
 
 async function fixture(context: TestContext, version: number): Promise<string> {
   const folder = await temporaryFolder(context);
   execFileSync('tar', ['-C', folder, '-xzf', `${fixtures}/version-${version}.tar.gz`]);
   return folder;
-}
-
-/** A schema of the version after the current one: `ends` has one more column, in the middle. */
-function nextSchema(): Schema {
-  const version = SCHEMA_VERSION + 1;
-  const { event, ...others } = currentSchema.tables.ends!;
-  const ends = { ...others, colour: optional('text', 'Colour of the connection.', version), event: event! };
-  return {
-    ...currentSchema,
-    version,
-    tables: { ...currentSchema.tables, ends },
-    migrations: [
-      ...currentSchema.migrations,
-      { version, statements: ['ALTER TABLE recent.ends ADD COLUMN colour VARCHAR'] },
-    ],
-  };
 }
 
 describe('histories of earlier versions', () => {
@@ -101,6 +87,22 @@ describe('a migration', () => {
     const next = await openStore(context, { folder, schema });
     assert.deepEqual(await colours(next), [[null, 60n]]);
   });
+
+  for (const step of ['migration:applied', 'migration:committed']) {
+    test(`has every row once, and is done once, after a kill at ${step}`, async (context) => {
+      const folder = await fixture(context, SCHEMA_VERSION);
+      const { signal, stderr } = spawnSync(process.execPath, [child, folder, step], { encoding: 'utf8' });
+      assert.equal(signal, 'SIGKILL', stderr);
+      const store = await openStore(context, { folder, schema: nextSchema() });
+      assert.deepEqual(await colours(store), [[null, 60n]]);
+      for (const table of kept.slice(1))
+        assert.deepEqual(
+          await readTable(store, table),
+          fixtureBatches(SCHEMA_VERSION).flatMap((batch) => batch[table] as never),
+        );
+      assert.equal(await store.append(batchOf(4, {})), true);
+    });
+  }
 
   test('is not needed to read', async (context) => {
     const folder = await fixture(context, SCHEMA_VERSION);

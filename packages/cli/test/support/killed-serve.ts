@@ -1,6 +1,6 @@
 /** `weir serve` whose processes a test kills. */
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,6 +9,7 @@ import { HistoryStore } from '@weir/history';
 import { servePaths } from '@weir/server/serve';
 import { WeirProcess } from './command.js';
 import type { TestNetns } from './load.js';
+import type { SmallDisk } from './small-disk.js';
 
 /** Nanoseconds since 1970. */
 function nowNs(): bigint {
@@ -23,20 +24,35 @@ export interface CollectorKill {
   readyNs: bigint | undefined;
 }
 
+/** Where and how it runs. */
+export interface KilledServeOptions {
+  /** Where its folder is. */
+  readonly disk?: SmallDisk;
+  /** More arguments. */
+  readonly more?: readonly string[];
+}
+
 /** Runs on loopback, in a folder of its own. */
 export class KilledServe implements Disposable {
   readonly #root = mkdtempSync(join(tmpdir(), 'weir-killed-'));
   readonly #args: readonly string[];
-  readonly paths = servePaths(join(this.#root, 'w'));
+  readonly #prefix: readonly string[];
+  /** As a test sees them. */
+  readonly paths;
   readonly kills: CollectorKill[] = [];
   serverKills = 0;
+  /** What has come from its standard error. */
+  said = '';
   #weir: WeirProcess;
   #ready!: Promise<void>;
 
-  constructor(netns: TestNetns, ...more: readonly string[]) {
+  constructor(netns: TestNetns, { disk, more = [] }: KilledServeOptions = {}) {
     // The server's user passes through it.
     chmodSync(this.#root, 0o755);
-    const own = ['--folder', this.paths.folder, '--netns', netns.name, '--listen', '127.0.0.1:0'];
+    const folder = join(disk?.folder ?? this.#root, 'w');
+    this.paths = servePaths(disk?.seen(folder) ?? folder);
+    this.#prefix = disk?.prefix ?? [];
+    const own = ['--folder', folder, '--netns', netns.name, '--listen', '127.0.0.1:0'];
     this.#args = ['serve', ...own, '--sweep', '1s', '--ready-fd', '3', ...more];
     this.#weir = this.#start();
   }
@@ -46,7 +62,10 @@ export class KilledServe implements Disposable {
   }
 
   #start(): WeirProcess {
-    const weir = new WeirProcess(this.#args);
+    const weir = new WeirProcess(this.#args, this.#prefix);
+    weir.child.stderr!.on('data', (chunk: Buffer | string) => {
+      this.said += String(chunk);
+    });
     const kill = this.kills.at(-1);
     this.#ready = weir.ready().then(() => {
       if (kill !== undefined) kill.readyNs = nowNs();
@@ -97,13 +116,30 @@ export class KilledServe implements Disposable {
     this.#weir = this.#start();
   }
 
-  /** Ends it in order, and opens what it has left. */
-  async history(): Promise<HistoryStore & AsyncDisposable> {
+  /** Ends it in order, as far as its disk allows. */
+  async end(): Promise<void> {
     const { status, stderr } = await this.#weir.end('SIGINT');
     assert.equal(status, 0, stderr);
+  }
+
+  /** Starts it again once it has ended. */
+  startAgain(): void {
+    this.#weir = this.#start();
+  }
+
+  /** Ends it in order, with nothing left in the spool, and opens what it has left. */
+  async history(): Promise<HistoryStore & AsyncDisposable> {
+    await this.end();
     assert.ok(!existsSync(this.paths.socket), 'the socket is gone');
     assert.deepEqual(readdirSync(this.paths.spool), []);
-    const store = await HistoryStore.open({ folder: this.paths.history, readOnly: true });
+    return this.#open();
+  }
+
+  async #open(): Promise<HistoryStore & AsyncDisposable> {
+    // DuckDB follows links, and the disk is mounted elsewhere.
+    const folder = join(this.#root, 'history');
+    cpSync(this.paths.history, folder, { recursive: true });
+    const store = await HistoryStore.open({ folder, readOnly: true });
     return Object.assign(store, { [Symbol.asyncDispose]: () => store.close() });
   }
 

@@ -141,7 +141,7 @@ async function openTables(
   const limits = { memoryBytes, threads: 2, temporaryBytes: 2 ** 30 };
   const database = await OpenDatabase.open({ readOnly: false, segments: folder, temporary, ...limits });
   try {
-    await prepareSchema(database.maintaining, currentSchema);
+    await prepareSchema(database.maintaining, { schema: currentSchema, step: () => {} });
     for (const table of Object.keys(currentSchema.tables))
       await addTable(database, { folder, table, version, schema: currentSchema });
     return database;

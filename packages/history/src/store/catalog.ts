@@ -2,6 +2,7 @@
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
 import { HistoryError } from '../errors.js';
 import { createTable, RECENT, type Schema } from '../schema/index.js';
+import type { StoreContext } from './context.js';
 import { inTransaction } from './database.js';
 
 /** A segment: one Parquet file with the rows of a table in an hour, or of a part of them. */
@@ -28,7 +29,10 @@ const segmentsTable = `CREATE TABLE ${RECENT}.segments (
   version UINTEGER NOT NULL)`;
 
 /** Makes the tables of a new database file, or brings those of an earlier version up to this one. */
-export async function prepareSchema(connection: DuckDBConnection, schema: Schema): Promise<void> {
+export async function prepareSchema(
+  connection: DuckDBConnection,
+  { schema, step }: Pick<StoreContext, 'schema' | 'step'>,
+): Promise<void> {
   const version = await storedVersion(connection);
   if (version === undefined) return inTransaction(connection, () => createAll(connection, schema));
   if (version > schema.version)
@@ -39,7 +43,9 @@ export async function prepareSchema(connection: DuckDBConnection, schema: Schema
     await inTransaction(connection, async () => {
       for (const statement of migration.statements) await connection.run(statement);
       await connection.run(`UPDATE ${RECENT}.store SET version = ${migration.version}`);
+      await step('migration:applied');
     });
+    await step('migration:committed');
   }
 }
 

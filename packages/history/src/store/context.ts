@@ -21,6 +21,8 @@ export type Step =
   | 'copy:committed'
   | 'retention:committed'
   | 'retention:unlinked'
+  | 'migration:applied'
+  | 'migration:committed'
   | 'damaged:renamed'
   | 'damaged:committed';
 

@@ -22,12 +22,12 @@ export function openFile(
 
 /** Makes the folder, opens the database, and brings both to agree. */
 export async function openForWriting(context: StoreContext, limits: DatabaseLimits): Promise<OpenDatabase> {
-  const { layout, owner, schema } = context;
+  const { layout, owner } = context;
   const { database, aside } = await openOrMake(context, limits);
   const connection = database.maintaining;
   try {
     const isNew = (await storedVersion(connection)) === undefined;
-    await prepareSchema(connection, schema);
+    await prepareSchema(connection, context);
     await protectFile(layout.database, owner);
     await recover(context, connection, isNew);
     if (aside !== undefined) await recordLostRows(context, connection, aside);

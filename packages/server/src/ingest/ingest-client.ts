@@ -175,6 +175,8 @@ export class IngestClient {
 
   #acknowledged(frame: Frame): void {
     const { epoch, number } = readMessage('ack', frame.payload);
+    // Not before: a server whose disk can only be read welcomes, and ends the connection at the first batch.
+    this.#waitMs = LEAST_WAIT_MS;
     this.#backlog.acknowledge(epoch, number);
     this.#advance();
   }
@@ -190,7 +192,6 @@ export class IngestClient {
 
   #welcome(frame: Frame): void {
     const { stored, version } = readMessage('welcome', frame.payload);
-    this.#waitMs = LEAST_WAIT_MS;
     for (const [epoch, number] of Object.entries(stored)) this.#backlog.acknowledge(epoch, number);
     this.#setState({ kind: 'connected', serverVersion: version });
     this.#advance();

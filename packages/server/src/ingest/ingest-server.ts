@@ -4,6 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { FormatError, OptionError } from '@weir/ebpf/errors';
 import { listenOnSocket, removeStaleSocket } from '@weir/ebpf/sys';
 import type { Batch } from '@weir/history/schema';
+import { seldom } from '../spool/seldom.js';
 import { decodeBatch } from '../wire/decode-batch.js';
 import { type Frame, FrameReader, jsonFrame } from '../wire/frame.js';
 import { expectMessage } from '../wire/messages.js';
@@ -32,6 +33,7 @@ const MAX_COLLECTORS = 8;
 /** Takes batches until it is closed. */
 export class IngestServer implements AsyncDisposable {
   readonly #options: IngestServerOptions;
+  readonly #say: (message: string) => void;
   readonly #server: Server;
   readonly #collectors = new Set<CollectorConnection>();
   #isClosing = false;
@@ -53,6 +55,7 @@ export class IngestServer implements AsyncDisposable {
 
   private constructor(options: IngestServerOptions, server: Server) {
     this.#options = options;
+    this.#say = seldom(options.onProblem);
     this.#server = server;
     server.maxConnections = MAX_COLLECTORS;
     server.on('connection', (socket) => void this.#serve(socket));
@@ -70,8 +73,7 @@ export class IngestServer implements AsyncDisposable {
     try {
       await connection.serve();
     } catch (error) {
-      if (!this.#isClosing)
-        this.#options.onProblem(`a collector's connection ended: ${(error as Error).message}`);
+      if (!this.#isClosing) this.#say(`a collector's connection ended: ${(error as Error).message}`);
     } finally {
       socket.destroy();
       this.#collectors.delete(connection);

@@ -3,6 +3,7 @@
  * process that is killed.
  */
 import { type BatchSummary, summarizeBatch } from '../wire/decode-batch.js';
+import { seldom } from './seldom.js';
 import type { Spool, SpooledBatch } from './spool.js';
 
 /** A batch that waits for its acknowledgement. */
@@ -29,6 +30,7 @@ const MOST_FILES = 64;
 /** First in, first out. Batches go to memory as long as there is room, and nothing in the spool that was not read; else to the spool. */
 export class Backlog {
   readonly #options: BacklogOptions;
+  readonly #say: (message: string) => void;
   readonly #entries: BacklogEntry[] = [];
   #bytes = 0;
   #sent = 0;
@@ -36,6 +38,7 @@ export class Backlog {
   /** Makes a backlog that begins with what is in the spool. */
   constructor(options: BacklogOptions) {
     this.#options = options;
+    this.#say = seldom(options.onProblem);
   }
 
   /** Bytes of batches in memory. */
@@ -154,12 +157,12 @@ export class Backlog {
     return entry!;
   }
 
-  /** The disk may be full, or read-only. */
+  /** The disk may be full, or read-only, for long. */
   #attempt<T>(act: () => T): T | undefined {
     try {
       return act();
     } catch (error) {
-      this.#options.onProblem(`the spool cannot be used: ${(error as Error).message}`);
+      this.#say(`the spool cannot be used: ${(error as Error).message}`);
       return undefined;
     }
   }
