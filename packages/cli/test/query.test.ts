@@ -214,7 +214,7 @@ describe('weir query answers about', () => {
 
   test('times in which nothing was recorded, and never says that none was lost there', async () => {
     const { stderr } = await ask(`${at(START - 600n * SECOND)}..${at(END)}`, '--by', 'peer');
-    assert.match(stderr, /nothing recorded, or not in yet, .* \(10m00s\)\n$/);
+    assert.match(stderr, /not recorded, no longer kept, or not in yet, .* \(10m00s\)\n$/);
     assert.ok(!stderr.includes('none lost'));
   });
 });

@@ -71,6 +71,11 @@ describe('an exported history', () => {
       by: [],
     });
     assert.deepEqual(beyond.unrecorded, [{ from: range.to, to: range.to + HOUR_NS }]);
+    const before = await queryGroups(history, {
+      range: { from: range.from - HOUR_NS, to: range.to },
+      by: [],
+    });
+    assert.deepEqual(before.unrecorded, [{ from: range.from - HOUR_NS, to: range.from }]);
     await assert.rejects(querySql(history, { sql: "SELECT * FROM read_text('/etc/passwd')" }), OptionError);
   });
 

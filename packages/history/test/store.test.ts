@@ -3,6 +3,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { HistoryInUseError, HistoryStore } from '../src/index.js';
+import { queryGroups } from '../src/query/index.js';
 import { segmentTables, tables } from '../src/schema/index.js';
 import { plainEnd } from './support/plain-rows.js';
 import { Random, randomRow, randomRows } from './support/random-rows.js';
@@ -254,6 +255,12 @@ describe('a history', () => {
     assert.equal(ends.length, 100);
     assert.ok(ends.every(({ time }) => time >= HOUR + 5n * HOUR_NS));
     assert.ok(!readdirSync(join(store.folder, 'segments')).includes('ends-2025-11-24T15Z-1.parquet'));
+    const range = { from: HOUR + HOUR_NS, to: HOUR + 10n * HOUR_NS };
+    const { unrecorded } = await queryGroups(store, { range, by: [] });
+    assert.equal(unrecorded.length, 1);
+    const [gone] = unrecorded;
+    assert.equal(gone!.from, range.from);
+    assert.ok(gone!.to > HOUR + 5n * HOUR_NS - 300n * second && gone!.to <= HOUR + 5n * HOUR_NS);
   });
 
   test('keeps rows of a process beside each other in a segment', async (context) => {

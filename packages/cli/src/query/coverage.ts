@@ -23,7 +23,7 @@ export function coverageLines(
     }),
     ...unrecorded.map((gap) => {
       const length = gap.to - gap.from > 1n ? ` (${formatDuration(Number(gap.to - gap.from) / 1000)})` : '';
-      return `nothing recorded, or not in yet, ${rangeText(gap)}${length}`;
+      return `not recorded, no longer kept, or not in yet, ${rangeText(gap)}${length}`;
     }),
   ]
     .map((line) => `weir: ${line}\n`)

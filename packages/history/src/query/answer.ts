@@ -6,11 +6,11 @@ import { failureKind } from '../store/failure-kind.js';
 import type { HistoryReader, Session, TimeRange } from '../store/session.js';
 import { timeValue } from './condition.js';
 
-/** Losses in a range, and the spans of it in which no collector ran. */
+/** Losses in a range, and the spans of it of which there are no rows. */
 export interface Coverage {
   /** In order of time. Their own spans may reach beyond the range. */
   readonly losses: readonly LossRow[];
-  /** Spans in which no collector was recording: before the first, between two, and what is not in yet. */
+  /** Spans in which no collector was recording (before the first, between two), whose rows are no longer kept, or not in yet. */
   readonly unrecorded: readonly TimeRange[];
 }
 
@@ -103,10 +103,11 @@ async function lossesIn(session: Session, range: TimeRange): Promise<LossRow[]> 
   return [...rows.map((row) => reader.read(row)), ...extra];
 }
 
-/** The range without the spans from each epoch's start to its last watermark. */
+/** The range without the spans from each epoch's start, or the oldest rows that are kept of it, to its last watermark. */
 async function unrecordedIn(session: Session, { from, to }: TimeRange): Promise<TimeRange[]> {
   const rows = await session.query(
-    `SELECT epoch_ns(min(started)), epoch_ns(max(time)) FROM ${RECENT}.batches GROUP BY epoch ORDER BY 1`,
+    `SELECT epoch_ns(max(started)), epoch_ns(max(time)) FROM ${RECENT}.batches
+     GROUP BY epoch HAVING max(time) > max(started) ORDER BY 1`,
   );
   const spans: TimeRange[] = [];
   let at = from;

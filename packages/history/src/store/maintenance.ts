@@ -97,11 +97,20 @@ async function remove(
 ): Promise<void> {
   await inTransaction(connection, async () => {
     for (const { name } of segments) await deleteSegment(connection, name);
+    await beginLater(connection, segments);
     if (losses.length > 0) await appendLosses(context, connection, losses);
   });
   await context.step('retention:committed');
   await readers.remove(segments.map(({ name }) => join(context.layout.segments, name)));
   await context.step('retention:unlinked');
+}
+
+/** What was recorded begins behind the rows that go, for whoever asks about the time before. */
+async function beginLater(connection: DuckDBConnection, removed: readonly Segment[]): Promise<void> {
+  const last = removed.reduce((latest, { to }) => (to > latest ? to : latest), removed[0]?.to ?? 0n);
+  await connection.run(
+    `UPDATE ${RECENT}.batches SET started = make_timestamp_ns(${last + 1n}) WHERE epoch_ns(started) <= ${last}`,
+  );
 }
 
 /** Removes segments that are recorded no more: where an earlier removal failed. */
