@@ -17,7 +17,7 @@ it('a full disk costs no connection that fits into memory, also where the server
   await sleep(2000);
   disk.fill();
   await sleep(4000);
-  await serve.killServer();
+  serve.killServer();
   await sleep(4000);
   assert.match(serve.said, /full|ENOSPC/i);
   disk.empty();
@@ -40,7 +40,7 @@ it('a disk that becomes read-only is said, and keeps what was stored; the rest e
   disk.becomeReadOnly();
   await sleep(4000);
   assert.match(serve.said, /became read-only: nothing is stored any more/);
-  await serve.killServer();
+  serve.killServer();
   await sleep(2000);
   await serve.end();
   assert.match(serve.said, /not all that was collected could be stored or kept in the spool/);

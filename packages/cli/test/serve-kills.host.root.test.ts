@@ -25,7 +25,7 @@ it(`every connection is remembered once, or ended in a counted span, through ${K
     // Else many are killed before they are ready.
     if (Math.random() < 0.75) await serve.ready();
     await sleep(Math.random() * LONGEST_MS);
-    const isServer = inARow < MOST_IN_A_ROW && Math.random() < 0.5 && (await serve.killServer());
+    const isServer = inARow < MOST_IN_A_ROW && Math.random() < 0.5 && serve.killServer();
     inARow = isServer ? inARow + 1 : 0;
     if (!isServer) await serve.replaceCollector();
   }

@@ -171,7 +171,13 @@ describe('weir serve as a service', () => {
 
 async function refused(netns: TestNetns, variables: string, text: string, says: RegExp, fd?: number) {
   using service = new Service(netns, join(folder, `refused-${runs}`), variables, text, fd);
+  let saidMs = 0;
+  service.child.stderr!.on('data', (chunk: Buffer) => {
+    if (says.test(chunk.toString())) saidMs = performance.now();
+  });
   const [status] = await once(service.child, 'exit');
+  const waitedMs = performance.now() - saidMs;
   assert.notEqual(status, 0);
   await service.says(says);
+  assert.ok(waitedMs < 8_000, `it ended ${waitedMs} ms after it had said so for the last time`);
 }

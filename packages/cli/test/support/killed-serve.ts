@@ -1,6 +1,16 @@
 /** `weir serve` whose processes a test kills. */
 import assert from 'node:assert/strict';
-import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,10 +34,22 @@ export interface CollectorKill {
   readyNs: bigint | undefined;
 }
 
+/** Whether a process runs, as a server. */
+function isServer(pid: number): boolean {
+  try {
+    const isOne = readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('--server');
+    return isOne && !/^State:\s*[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
 /** Where and how it runs. */
 export interface KilledServeOptions {
   /** Where its folder is. */
   readonly disk?: SmallDisk;
+  /** A history that it begins with. */
+  readonly past?: string;
   /** More arguments. */
   readonly more?: readonly string[];
 }
@@ -41,20 +63,28 @@ export class KilledServe implements Disposable {
   readonly paths;
   readonly kills: CollectorKill[] = [];
   serverKills = 0;
+  readonly #servers = new Set<number>();
   /** What has come from its standard error. */
   said = '';
   #weir: WeirProcess;
   #ready!: Promise<void>;
 
-  constructor(netns: TestNetns, { disk, more = [] }: KilledServeOptions = {}) {
+  constructor(netns: TestNetns, { disk, past, more = [] }: KilledServeOptions = {}) {
     // The server's user passes through it.
     chmodSync(this.#root, 0o755);
     const folder = join(disk?.folder ?? this.#root, 'w');
     this.paths = servePaths(disk?.seen(folder) ?? folder);
+    if (past !== undefined) this.#begin(past);
     this.#prefix = disk?.prefix ?? [];
     const own = ['--folder', folder, '--netns', netns.name, '--listen', '127.0.0.1:0'];
     this.#args = ['serve', ...own, '--sweep', '1s', '--ready-fd', '3', ...more];
     this.#weir = this.#start();
+  }
+
+  #begin(past: string): void {
+    mkdirSync(this.paths.folder, { mode: 0o755 });
+    cpSync(past, this.paths.history, { recursive: true });
+    execFileSync('chown', ['-R', 'nobody:', this.paths.server]);
   }
 
   get pid(): number {
@@ -82,10 +112,7 @@ export class KilledServe implements Disposable {
   get #server(): number | undefined {
     try {
       const pid = Number(readFileSync(this.paths.pid, 'utf8'));
-      const isServer = readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('--server');
-      return isServer && !/^State:\s*[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
-        ? pid
-        : undefined;
+      return isServer(pid) ? pid : undefined;
     } catch {
       return undefined;
     }
@@ -99,7 +126,7 @@ export class KilledServe implements Disposable {
   }
 
   /** Kills the server, or says that there is none for now. */
-  async killServer(): Promise<boolean> {
+  killServer(): boolean {
     const server = this.#server;
     if (server === undefined) return false;
     process.kill(server, 'SIGKILL');
@@ -110,6 +137,8 @@ export class KilledServe implements Disposable {
   /** Kills the collector, ready or not, and starts another. */
   async replaceCollector(): Promise<void> {
     assert.equal(this.#weir.child.exitCode, null, 'the collector has ended by itself');
+    const server = this.#server;
+    if (server !== undefined) this.#servers.add(server);
     this.kills.push({ atNs: nowNs(), readyNs: undefined });
     this.#weir.child.kill('SIGKILL');
     await new Promise((resolve) => this.#weir.child.once('exit', resolve));
@@ -132,6 +161,8 @@ export class KilledServe implements Disposable {
     await this.end();
     assert.ok(!existsSync(this.paths.socket), 'the socket is gone');
     assert.deepEqual(readdirSync(this.paths.spool), []);
+    const left = [...this.#servers].filter(isServer);
+    assert.deepEqual(left, [], 'servers of collectors that were killed');
     return this.#open();
   }
 

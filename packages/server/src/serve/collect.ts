@@ -95,10 +95,11 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
   let server: ServerChild | undefined;
   let isKept = false;
   let isClosed = false;
+  let waitMs = CLOSE_MS;
   const closeClient = async () => {
     if (isClosed) return;
     isClosed = true;
-    isKept = await client.close(CLOSE_MS);
+    isKept = await client.close(waitMs);
   };
   try {
     const settings = {
@@ -112,6 +113,10 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
       onProblem: say,
     });
     server = child;
+    // None comes any more that could store what is left.
+    child.failure.catch(() => {
+      waitMs = 0;
+    });
     const collector = new Collector({
       tracer,
       connections: { limit: config.record.maxConnections, udp: config.record.udp },

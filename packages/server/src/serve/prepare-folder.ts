@@ -7,19 +7,20 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   statSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { OptionError } from '@weir/ebpf/errors';
 import { tryLock } from '@weir/ebpf/sys';
 import type { ServePaths } from './paths.js';
 import type { ServiceUser } from './service-user.js';
 
 /**
- * Makes what is missing. What lies in the history belongs to the server's user, also what another one has left there.
+ * Makes what is missing.
  *
  * @param user Undefined where both processes are one user's.
- * @throws OptionError for a folder that is none, or that others may change; Error of the system
+ * @throws OptionError for a folder that is none, that others may change, or whose history is not the server's; Error of the system
  */
 export function prepareFolder(paths: ServePaths, user: ServiceUser | undefined): void {
   // A umask takes bits away from the mode of mkdir.
@@ -34,9 +35,34 @@ export function prepareFolder(paths: ServePaths, user: ServiceUser | undefined):
     chmodSync(paths.run, 0o711);
     return;
   }
+  requireOwned(paths, user);
   give(paths.server, user.uid, user.gid, 0o700);
   // A collector that has given up its capabilities gets to the server's socket as a member of the group, which files inherit here.
   give(paths.run, user.uid, process.getgid?.() ?? 0, 0o2751);
+}
+
+/**
+ * A server that ran as another user, or a copy that root made, has left files that this one cannot open. Root does not give them away by
+ * itself: that user may have put links there.
+ */
+function requireOwned({ server, history }: ServePaths, { name, uid }: ServiceUser): void {
+  for (const path of [server, history].flatMap((folder) => [folder, ...entriesOf(folder)])) {
+    const owner = lstatSync(path, { throwIfNoEntry: false })?.uid;
+    // The server's own folder is given to it.
+    if (owner === undefined || owner === uid || path === server) continue;
+    throw new OptionError(
+      `${path} belongs to user ${owner}, and the server runs as ${name}: chown -R ${name}: ${server}, or choose that user`,
+    );
+  }
+}
+
+function entriesOf(folder: string): string[] {
+  try {
+    return readdirSync(folder).map((name) => join(folder, name));
+  } catch {
+    // It is not there yet, or no folder, which is found elsewhere.
+    return [];
+  }
 }
 
 function give(folder: string, uid: number, gid: number, mode: number): void {

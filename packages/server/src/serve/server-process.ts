@@ -104,5 +104,6 @@ function isOrphaned({ orphaned }: ControlInput): Promise<boolean> {
 }
 
 async function untilAlone(server: WeirServer): Promise<void> {
-  while (server.idleMs < ALONE_MS) await wait(STEP_MS);
+  // A server that has ended for another reason is not waited for.
+  while (server.idleMs < ALONE_MS) await wait(STEP_MS, undefined, { ref: false });
 }

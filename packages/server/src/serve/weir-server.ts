@@ -13,6 +13,7 @@ import type { ServeConfig } from '../config/serve-schema.js';
 import { ApiServer, type ListenPlace, type TlsFiles } from '../http/api-server.js';
 import { ImportedHistories, type ImportOptions } from '../imports/imported-histories.js';
 import { IngestServer } from '../ingest/ingest-server.js';
+import { seldom } from '../spool/seldom.js';
 import { LiveHub } from '../stream/live-hub.js';
 import { PROTOCOLS } from '../wire/versions.js';
 import { serverPlaces } from './places.js';
@@ -48,6 +49,8 @@ export interface WeirServerOptions {
 }
 
 const MAINTENANCE_MS = 60_000;
+/** A server that never runs for a minute keeps its hours and its budget, too. */
+const FIRST_MAINTENANCE_MS = 5_000;
 
 /** A running server. */
 export class WeirServer implements AsyncDisposable {
@@ -167,10 +170,16 @@ export class WeirServer implements AsyncDisposable {
   }
 
   #maintain(store: HistoryStore): void {
-    const timer = setInterval(() => {
-      store.maintain().catch((error: Error) => this.#options.onProblem(`the history: ${error.message}`));
-    }, MAINTENANCE_MS);
-    this.#resources.defer(() => clearInterval(timer));
+    const say = seldom(this.#options.onProblem);
+    const maintain = () => {
+      store.maintain().catch((error: Error) => say(`the history: ${error.message}`));
+    };
+    const first = setTimeout(maintain, FIRST_MAINTENANCE_MS);
+    const timer = setInterval(maintain, MAINTENANCE_MS);
+    this.#resources.defer(() => {
+      clearTimeout(first);
+      clearInterval(timer);
+    });
   }
 
   #login(): AuthenticatorOptions {
