@@ -79,6 +79,29 @@ describe('names of containers come from', () => {
     assert.deepEqual(server.asked, [`GET /containers/${id}/json`]);
   });
 
+  it("the names of log files, where the runtime is not known and Docker's socket hangs, which is asked once", async () => {
+    write(`var/log/containers/web-0_shop_app-${id}.log`, '');
+    await using server = await api(() => undefined);
+    const names = new ContainerNames({ root, timeoutMs: 200 });
+    names.names({ container_id: id, pod_uid: podUid });
+    names.names({ container_id: other, pod_uid: podUid });
+    while (names.pending > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    const third = { container_id: 'c0de'.padEnd(64, '2') };
+    assert.equal(await namesOf(third, names), undefined);
+    assert.deepEqual(names.names({ container_id: id, pod_uid: podUid }), inShop);
+    assert.deepEqual(server.asked, [`GET /containers/${other}/json`]);
+  });
+
+  it('the folder of a pod, kept where the socket that is asked for its container hangs', async () => {
+    mkdirSync(join(root, `var/log/pods/shop_web-0_${podUid}`), { recursive: true });
+    await using _server = await api(() => undefined);
+    const names = await namesOf(
+      { container_id: id, pod_uid: podUid },
+      new ContainerNames({ root, timeoutMs: 200 }),
+    );
+    assert.deepEqual(names, { pod_name: 'web-0', pod_namespace: 'shop' });
+  });
+
   it("containerd's bundles in all of its namespaces, with the annotations of Kubernetes or of nerdctl", async () => {
     const tasks = 'run/containerd/io.containerd.runtime.v2.task';
     write(`${tasks}/k8s.io/${id}/config.json`, {

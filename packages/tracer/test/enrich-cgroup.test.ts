@@ -135,6 +135,18 @@ const paths: readonly (readonly [string, CgroupEnrichment])[] = [
       unit: 'systemd-nspawn@debian\\x2d12.service',
     },
   ],
+  ['/lxc.payload/web', { container_id: 'web', container_runtime: 'lxc' }],
+  ['/machine.slice/systemd-nspawn@web.service/supervisor', { unit: 'systemd-nspawn@web.service' }],
+  [
+    '/machine.slice/machine-web\\x2d1.scope/payload',
+    { container_id: 'web-1', container_runtime: 'systemd-nspawn' },
+  ],
+  [
+    '/machine.slice/machine-web.scope/payload/system.slice/cron.service',
+    { container_id: 'web', container_runtime: 'systemd-nspawn', unit: 'cron.service' },
+  ],
+  ['/machine.slice/machine-web.scope/supervisor', { unit: 'machine-web.scope' }],
+  ['/machine.slice/machine-qemu\\x2d1\\x2dvm.scope', { unit: 'machine-qemu\\x2d1\\x2dvm.scope' }],
   // Seen from another cgroup namespace; after the cgroup was removed.
   [`/../../system.slice/docker-${id}.scope`, { container_id: id, container_runtime: 'docker' }],
   [`/docker/${id} (deleted)`, { container_id: id, container_runtime: 'docker' }],

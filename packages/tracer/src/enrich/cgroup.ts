@@ -97,13 +97,17 @@ function findContainer(
     const found = containerOfSegment(segment, parent) ?? namedContainer(segment, parent, segments[index - 2]);
     if (found !== undefined) return found;
     // The process that watches a container is not in it, though it may be in a container that all this is in.
-    if (isMonitor(segment)) return undefined;
+    if (isMonitor(segment, parent)) return undefined;
   }
   return undefined;
 }
 
-/** conmon watches containers of podman and CRI-O; LXC has a monitor of its own. */
-function isMonitor(segment: string): boolean {
+/** systemd-nspawn's cgroup, as a service or begun from a shell: the container is in its `payload`. */
+const nspawnSegment = /^(?:systemd-nspawn@(.+)\.service|machine-(.+)\.scope)$/;
+
+/** conmon watches containers of podman and CRI-O; LXC and systemd-nspawn have monitors of their own. */
+function isMonitor(segment: string, parent = ''): boolean {
+  if (segment === 'supervisor' && nspawnSegment.test(parent)) return true;
   return /(?:^|-)conmon-/.test(segment) || segment.startsWith('lxc.monitor');
 }
 
@@ -137,9 +141,12 @@ function namedContainer(
   if (fargateSegment.test(segment) && (parent === 'ecs' || grandparent === 'ecs')) {
     return { container_id: segment, container_runtime: 'docker' };
   }
-  const lxc = parent === 'lxc' ? segment : /^lxc\.payload[./](.+)$/.exec(segment)?.[1];
+  const lxc =
+    parent === 'lxc' || parent === 'lxc.payload' ? segment : /^lxc\.payload[./](.+)$/.exec(segment)?.[1];
   if (lxc !== undefined) return { container_id: lxc, container_runtime: 'lxc' };
-  const nspawn = /^systemd-nspawn@(.+)\.service$/.exec(segment)?.[1];
+  // Scopes of this name can be virtual machines, too, which have no payload.
+  const scope = segment === 'payload' ? nspawnSegment.exec(parent ?? '')?.[2] : undefined;
+  const nspawn = scope ?? nspawnSegment.exec(segment)?.[1];
   if (nspawn !== undefined) {
     return { container_id: unescapeUnit(nspawn), container_runtime: 'systemd-nspawn' };
   }
@@ -159,6 +166,8 @@ function findUnit(segments: readonly string[]): string | undefined {
   for (let index = segments.length - 1; index >= 0; index--) {
     const segment = segments[index]!;
     if (containerSegment.test(segment)) return undefined;
+    const isOwnScope = segments[index + 1] === 'payload' && nspawnSegment.exec(segment)?.[2] !== undefined;
+    if (isOwnScope) return undefined;
     if (/.\.(?:service|scope)$/.test(segment)) return segment;
   }
   return undefined;

@@ -26,6 +26,9 @@ export interface ContainerIdentity {
   readonly pod_uid?: string;
 }
 
+/** A lookup that was given up still has the names that were found before. Milliseconds. */
+const GIVE_UP_MS = 500;
+
 /** Ids that runtimes name by themselves are no names of files. */
 const fileName = /^[0-9a-f]{64}$/;
 const uid = /^[0-9a-f-]{32,36}$/;
@@ -49,7 +52,7 @@ export class ContainerNames implements Disposable {
     this.#sources = containerSources(root);
     this.#lookups = new Lookups({
       ...options,
-      timeoutMs,
+      timeoutMs: timeoutMs + GIVE_UP_MS,
       concurrency: 4,
       ask: (key) => this.#ask(key, timeoutMs),
       keepMs: options.keepMs ?? 60_000,

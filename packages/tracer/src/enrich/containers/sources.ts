@@ -30,6 +30,8 @@ export interface ContainerSource {
   places(): readonly string[];
   /** The runtimes of which it knows containers; those of which the runtime is not known are looked for everywhere. */
   readonly runtimes: readonly string[];
+  /** Asks a daemon, which may hang. */
+  readonly mayHang?: boolean;
   find(wanted: Wanted, signal: AbortSignal): Promise<ContainerNameDetails | undefined>;
 }
 
@@ -42,6 +44,8 @@ const MAX_USERS = 64;
 const MAX_NAMESPACES = 64;
 /** The time for which a list of a folder counts as fresh. */
 const LISTED_FOR_MS = 1000;
+/** The time for which a socket that did not answer is left alone. */
+const HUNG_FOR_MS = 30_000;
 const storageDrivers = ['overlay', 'vfs', 'btrfs'] as const;
 const FILES_A_STORE = 2 * storageDrivers.length;
 
@@ -79,10 +83,14 @@ function dockerFiles(name: string, places: () => readonly string[]): ContainerSo
 }
 
 function dockerSocket(path: string): ContainerSource {
+  let askAgainAt = Number.NEGATIVE_INFINITY;
   return {
-    ...{ name: "Docker's API", places: () => [path], runtimes: ['docker'] },
+    ...{ name: "Docker's API", places: () => [path], runtimes: ['docker'], mayHang: true },
     find: async ({ id }, signal) => {
-      const answer = id === undefined ? undefined : await inspectContainer(path, id, signal);
+      if (id === undefined || performance.now() < askAgainAt) return undefined;
+      const answer = await inspectContainer(path, id, signal);
+      // Other lookups do not wait for a daemon that hangs.
+      if (signal.aborted) askAgainAt = performance.now() + HUNG_FOR_MS;
       return answer === undefined ? undefined : namesFromDocker(answer);
     },
   };
@@ -226,14 +234,15 @@ class Fresh {
   }
 }
 
-/** Asks the sources that may know, until the container and, if it has one, its pod are named. */
+/** Asks the sources that may know, those that may hang behind all others, until the container and, if it has one, its pod are named. */
 export async function findNames(
   sources: readonly ContainerSource[],
   wanted: Wanted,
   signal: AbortSignal,
 ): Promise<ContainerNameDetails | undefined> {
   let names: ContainerNameDetails | undefined;
-  for (const source of sources) {
+  const daemons = sources.filter(({ mayHang = false }) => mayHang);
+  for (const source of [...sources.filter(({ mayHang = false }) => !mayHang), ...daemons]) {
     if (wanted.runtime !== undefined && !source.runtimes.includes(wanted.runtime)) continue;
     names = joinNames(names, await source.find(wanted, signal));
     const isComplete = wanted.id === undefined || names?.container_name !== undefined;
