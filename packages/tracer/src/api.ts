@@ -84,6 +84,9 @@ export interface TracerApi extends AsyncIterable<TraceRecord>, Disposable, Async
    * @throws OptionError for options that make no sense; EbpfError once the tracer was stopped.
    */
   connections(options?: ConnectionsOptions): LiveConnections;
-  /** Detaches the programs, delivers what is still in the ring, then ends all iterators. */
+  /**
+   * Detaches the programs, delivers what is still in the ring, then ends all iterators. Where the reader asks for nothing for
+   * more than a second, as a loop whose body waits for this, it resolves before that; the rest stays for the reader.
+   */
   stop(): Promise<void>;
 }

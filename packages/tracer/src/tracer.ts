@@ -25,6 +25,7 @@ import { openEventRing } from './stream/event-ring.js';
 import { EventStream } from './stream/event-stream.js';
 import { FollowedClock } from './stream/followed-clock.js';
 import { Losses } from './stream/losses.js';
+import { ReaderProgress } from './stream/reader-progress.js';
 import { RecordIterator } from './stream/record-iterator.js';
 import { UdpFlowSource } from './stream/udp-flow-source.js';
 import { type TypeChoice, targetTypes } from './types/target.js';
@@ -55,8 +56,8 @@ export class Tracer implements TracerApi {
   #state: State = 'running';
   /** Whether events are taken out of the ring for live connections. */
   #pumping = false;
-  /** Whether the reader waits for records, and takes them out of the ring itself. */
-  #awaited = false;
+  /** While the reader waits for records, it takes them out of the ring itself. */
+  readonly #reader = new ReaderProgress();
   /** The error that ended the tracer early. */
   #failure: unknown;
   #finalStats: TracerStats | undefined;
@@ -150,7 +151,7 @@ export class Tracer implements TracerApi {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<TraceRecord> {
-    return new RecordIterator(this.batches());
+    return new RecordIterator(this.batches(), () => this.#reader.ask());
   }
 
   batches(): AsyncIterable<readonly TraceRecord[]> {
@@ -254,7 +255,7 @@ export class Tracer implements TracerApi {
         }
       }
     }
-    await this.#ended.promise;
+    await this.#reader.rests(this.#ended.promise);
   }
 
   /** Ends at once; records that were not read yet are dropped. */
@@ -309,7 +310,8 @@ export class Tracer implements TracerApi {
 
   /** The next batch that `take` returns; undefined after the last. */
   async #nextBatch<Batch>(take: () => Batch | undefined): Promise<Batch | undefined> {
-    this.#awaited = true;
+    this.#reader.ask();
+    this.#reader.waits = true;
     try {
       let last = false;
       while (this.#state !== 'ended') {
@@ -325,7 +327,7 @@ export class Tracer implements TracerApi {
       }
       return undefined;
     } finally {
-      this.#awaited = false;
+      this.#reader.waits = false;
     }
   }
 
@@ -335,7 +337,7 @@ export class Tracer implements TracerApi {
     this.#pumping = true;
     try {
       while (this.#live.size > 0 && this.#state === 'running') {
-        if (!this.#awaited) await this.#stream.drain();
+        if (!this.#reader.waits) await this.#stream.drain();
         if (this.#state === 'running') await this.#stream.wait(this.#stopping.signal);
       }
     } catch (error) {

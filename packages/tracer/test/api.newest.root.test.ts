@@ -37,6 +37,19 @@ describe('reading a tracer', () => {
     assert.equal(records.length, 4 * COUNT);
   });
 
+  it('goes on after a stop that its own loop waits for, to the last record', async () => {
+    using netns = new TestNetns();
+    await using tracer = Tracer.start({ filter: { netns: [netns.inode] } });
+    const loading = load(netns);
+    let count = 0;
+    for await (const _record of tracer) {
+      if (count++ > 0) continue;
+      await loading;
+      await tracer.stop();
+    }
+    assert.equal(count, 4 * COUNT);
+  });
+
   it('by listeners gives records of one kind and of all kinds', async () => {
     using netns = new TestNetns();
     await using tracer = Tracer.start({ filter: { netns: [netns.inode] } });

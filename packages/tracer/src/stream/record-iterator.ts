@@ -11,8 +11,12 @@ export class RecordIterator implements AsyncIterableIterator<TraceRecord, undefi
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
 
-  constructor(batches: AsyncIterable<readonly TraceRecord[]>) {
+  readonly #onNext: () => void;
+
+  /** @param onNext Called for each record that is asked for. */
+  constructor(batches: AsyncIterable<readonly TraceRecord[]>, onNext: () => void = () => {}) {
     this.#batches = batches[Symbol.asyncIterator]();
+    this.#onNext = onNext;
   }
 
   [Symbol.asyncIterator](): this {
@@ -20,6 +24,7 @@ export class RecordIterator implements AsyncIterableIterator<TraceRecord, undefi
   }
 
   next(): Promise<Result> {
+    this.#onNext();
     if (this.#waiting === 0 && this.#at < this.#batch.length)
       return Promise.resolve({ done: false, value: this.#batch[this.#at++]! });
     this.#waiting++;
