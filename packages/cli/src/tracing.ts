@@ -5,6 +5,8 @@ import type { DropOptions, HostReport, InspectOptions, TracerApi, TracerOptions 
 export interface TracerFactory {
   /** Starts to trace. @throws when this host does not allow it. */
   start(options: TracerOptions): TracerApi;
+  /** The same, sooner where a CPU is idle. */
+  startAsync(options: TracerOptions): Promise<TracerApi>;
   /**
    * Gives up the capabilities that a running tracer does not need.
    *

@@ -60,6 +60,37 @@ describe('a session of weir trace', () => {
     });
   }
 
+  it('that is still starting ends on a signal after the start, with a summary', async () => {
+    const test = bench({ batches: [], remaining: [connect()] });
+    let go = () => {};
+    test.factory.mayStart = new Promise((resolve) => {
+      go = resolve;
+    });
+    const running = test.run();
+    await turns();
+    test.signals.emit('SIGINT', 'SIGINT');
+    await turns();
+    assert.equal(test.factory.tracer.stops, 0);
+    go();
+    assert.equal(await running, 0);
+    assert.equal(test.factory.tracer.stops, 1);
+    assert.match(test.stderr.text, /^weir: 1 event in /);
+  });
+
+  it('that cannot start after a signal says why', async () => {
+    const test = bench({ batches: [] });
+    test.factory.startError = new Error('no BTF');
+    let go = () => {};
+    test.factory.mayStart = new Promise((resolve) => {
+      go = resolve;
+    });
+    const running = test.run();
+    test.signals.emit('SIGINT', 'SIGINT');
+    go();
+    await assert.rejects(running, /no BTF/);
+    assert.equal(test.signals.listenerCount('SIGINT'), 0);
+  });
+
   it('is forced to exit by a second signal', async () => {
     const test = bench({ batches: [[connect()]] });
     let release = () => {};

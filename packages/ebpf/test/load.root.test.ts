@@ -176,6 +176,47 @@ describe('kernel symbols', () => {
   });
 });
 
+describe('programs that are loaded at the same time', () => {
+  it('are the same, with maps and slots', async () => {
+    using collection = await Collection.loadAsync(testSpec('load/maps'));
+    using inTurn = Collection.load(testSpec('load/maps'));
+    assert.deepEqual([...collection.programs.keys()], [...inTurn.programs.keys()]);
+    for (const [name, program] of collection.programs)
+      assert.equal(program.info().tag, inTurn.program(name).info().tag, name);
+    assert.equal(collection.program('enter').testRun({ data: packet }).returnValue, 42);
+    assert.equal(u64(collection.map('seen').lookup(indexKey(7))), 1n);
+  });
+
+  it('leave the event loop free', async () => {
+    let turns = 0;
+    const loading = Collection.loadAsync(testSpec('load/maps'));
+    setImmediate(() => turns++);
+    using _collection = await loading;
+    assert.equal(turns, 1);
+  });
+
+  it('have logs where they are asked for', async () => {
+    using collection = await Collection.loadAsync(testSpec('load/data'), { logLevel: 2 });
+    assert.match(collection.logs.get('count') ?? '', /processed \d+ insns/);
+  });
+
+  it('leave nothing where one of them is refused, and its log is in the error', async () => {
+    const before = openDescriptors();
+    for (let i = 0; i < 3; i++) {
+      await assert.rejects(Collection.loadAsync(testSpec('load/rejected')), (error: Error) => {
+        assert.ok(error instanceof VerifierError, String(error));
+        assert.match(error.message, /program unchecked was rejected/);
+        assert.match(error.log, /map_value_or_null/);
+        return true;
+      });
+    }
+    const nameless = testSpec('load/data');
+    nameless.programs.get('count')!.type = 0;
+    await assert.rejects(Collection.loadAsync(nameless), /does not say its type/);
+    assert.deepEqual(openDescriptors(), before);
+  });
+});
+
 describe('a failure', () => {
   it('throws the verifier log of a rejected program and leaves nothing', async () => {
     const before = openDescriptors();

@@ -77,6 +77,27 @@ describe('reading a tracer', () => {
   });
 });
 
+describe('a tracer that starts while the event loop goes on', () => {
+  it('sees every event after its start', async () => {
+    using netns = new TestNetns();
+    await using tracer = await Tracer.startAsync({ filter: { netns: [netns.inode] } });
+    const seen = { record: 0 };
+    tracer.on('record', () => seen.record++);
+    const ended = new Promise<void>((resolve) => tracer.on('end', resolve));
+    await load(netns);
+    await tracer.stop();
+    await ended;
+    assert.equal(seen.record, 4 * COUNT);
+  });
+
+  it('refuses what the other does, and leaves nothing', async () => {
+    const before = bpfDescriptors();
+    await assert.rejects(Tracer.startAsync({ maxConnections: 0 }), OptionError);
+    await assert.rejects(Tracer.startAsync({ ringBytes: -1 }), OptionError);
+    assert.equal(bpfDescriptors(), before);
+  });
+});
+
 describe('ending a tracer', () => {
   it('by an abort signal delivers the last records', async () => {
     const abort = new AbortController();

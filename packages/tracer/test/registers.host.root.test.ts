@@ -17,6 +17,8 @@ describe('a tracer that finds the debug registers in use', () => {
     if (acceptHook(first).chosen !== BREAKPOINT) return;
     await using second = Tracer.start({ filter });
     await using third = Tracer.start({ filter });
+    await using fourth = await Tracer.startAsync({ filter });
+    assert.equal(acceptHook(fourth).chosen, 'listener');
     // A tracer needs two of four, and there may be others on this machine.
     const last = acceptHook(third);
     assert.equal(last.chosen, 'listener');
@@ -27,6 +29,7 @@ describe('a tracer that finds the debug registers in use', () => {
       () => Tracer.start({ filter, acceptHook: BREAKPOINT }),
       (error) => error instanceof UnsupportedError && error.message.includes('ENOSPC'),
     );
+    await assert.rejects(Tracer.startAsync({ filter, acceptHook: BREAKPOINT }), UnsupportedError);
     assert.equal(second.stats().lost.ring, 0);
   });
 });

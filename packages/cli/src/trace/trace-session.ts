@@ -47,13 +47,15 @@ export async function runSession(
 ): Promise<ExitCode> {
   const { enricher, filter } = request;
   const printer = new Printer(request, host.stdout);
-  const stop = once(() => tracer.stop());
+  let starting: Promise<TracerApi> | undefined;
+  const stop = once(async () => (await starting)?.stop());
   // A failure to stop is thrown below, where stop() is awaited.
   const end = () => void stop().catch(() => undefined);
   // Listens before the start, so that a signal during it ends the session in order; the signal takes effect after the start.
   using interruption = new Interruption(host.signals, end, (code) => host.exit(code));
   keepYoungSpaceSmall();
-  const tracer = start(tracing, request.options);
+  starting = start(tracing, request.options);
+  const tracer = await starting;
   const started = performance.now();
   host.stdout.onBroken(end);
   const say = (lines: readonly string[]) =>
@@ -102,9 +104,9 @@ function isPlainJson({ format, enricher, filter, count }: SessionRequest): boole
 }
 
 /** Options that make no sense together, or to this kernel, came from the command line. */
-function start(tracing: TracerFactory, options: TracerOptions): TracerApi {
+async function start(tracing: TracerFactory, options: TracerOptions): Promise<TracerApi> {
   try {
-    return tracing.start(options);
+    return await tracing.startAsync(options);
   } catch (error) {
     throw error instanceof OptionError ? new UsageError(error.message, { cause: error }) : error;
   }

@@ -168,6 +168,8 @@ export class FakeFactory implements TracerFactory {
   readonly tracer: FakeTracer;
   /** Thrown by start(). */
   startError: Error | undefined;
+  /** Resolved when a start may go on. */
+  mayStart: Promise<void> | undefined;
 
   constructor(script: Script) {
     this.tracer = new FakeTracer(script);
@@ -177,6 +179,11 @@ export class FakeFactory implements TracerFactory {
     this.started.push(options);
     if (this.startError) throw this.startError;
     return this.tracer;
+  }
+
+  async startAsync(options: TracerOptions): Promise<TracerApi> {
+    await this.mayStart;
+    return this.start(options);
   }
 
   inspect(): HostReport {

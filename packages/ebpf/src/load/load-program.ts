@@ -9,12 +9,12 @@ import { returning } from '../insn/assembler.js';
 import { instructionSize } from '../insn/insn.js';
 import type { ProgramSpec } from '../object/spec.js';
 import { type Attr, logInto, progLoadAttr } from '../sys/attr.js';
-import { bpfError, bpfRaw } from '../sys/bpf.js';
+import { bpfError, bpfOnThread, bpfRaw } from '../sys/bpf.js';
 import { Fd } from '../sys/fd.js';
 import { describeObstacle, privilegeObstacle } from '../sys/obstacle.js';
 import { Command, commandName } from '../uapi/commands.js';
 import { ProgramType, programTypeName, programTypeSince } from '../uapi/program-types.js';
-import { attachTarget } from './target.js';
+import { type AttachTarget, attachTarget } from './target.js';
 
 export interface LoadProgramOptions {
   readonly features: FeatureTable;
@@ -51,8 +51,7 @@ export function loadProgram(
     );
   }
   using target = attachTarget(program);
-  const attr = loadAttr(program, instructions, options);
-  if (target !== undefined) attr.set({ attachBtfId: target.typeId, attachBtfObjFd: target.btfFd });
+  const attr = loadAttr(program, instructions, target, options);
   const wanted = options.logLevel;
   const first = wanted === 0 ? { result: attempt(attr), log: undefined } : attemptLogged(attr, wanted);
   if (first.result >= 0) return { fd: new Fd(first.result), log: first.log };
@@ -70,9 +69,25 @@ export function loadProgram(
   throw failure(program, instructions, errno, options.features);
 }
 
+/** Loads a program as {@link loadProgram} does, on another thread. */
+export async function loadProgramOnThread(
+  program: ProgramSpec,
+  instructions: Uint8Array,
+  options: LoadProgramOptions,
+): Promise<LoadedProgram> {
+  if (options.logLevel === 0 && program.type !== ProgramType.unspec) {
+    using target = attachTarget(program);
+    const fd = await bpfOnThread(Command.progLoad, loadAttr(program, instructions, target, options));
+    if (fd >= 0) return { fd: new Fd(fd), log: undefined };
+  }
+  // A second try passes, or shows why the first did not.
+  return loadProgram(program, instructions, options);
+}
+
 function loadAttr(
   program: ProgramSpec,
   instructions: Uint8Array,
+  target: AttachTarget | undefined,
   { features, btfFd }: LoadProgramOptions,
 ): Attr<'progLoad'> {
   return progLoadAttr({
@@ -83,6 +98,7 @@ function loadAttr(
     name: features.has('prog_name') ? program.name : undefined,
     expectedAttachType: features.has('expected_attach_type') ? program.expectedAttachType : undefined,
     ...(btfFd !== undefined && features.has('btf_func') ? debugInfo(program, btfFd) : {}),
+    ...(target !== undefined && { attachBtfId: target.typeId, attachBtfObjFd: target.btfFd }),
   });
 }
 

@@ -4,7 +4,8 @@ import { commandName } from '../uapi/commands.js';
 import { type Arena, createArena } from './arena.js';
 import type { CapabilityName } from './capabilities.js';
 import { explainBpfFailure } from './explain.js';
-import { syscallRaw } from './syscalls.js';
+import { ffi } from './ffi.js';
+import { syscallOnThread, syscallRaw } from './syscalls.js';
 
 /** Room for every command's arguments. */
 const MAX_ATTR_SIZE = 256;
@@ -30,6 +31,25 @@ export function bpfRaw(command: number, attr: AttrBlock): number {
   // The kernel writes its answers wherever they belong, also behind the bytes that it was handed.
   bytes.set(arena.bytes.subarray(0, bytes.length));
   return result;
+}
+
+/** Arguments of calls on other threads, with the memory that the kernel reads. */
+const onThreads = new Map<Uint8Array, AttrBlock>();
+
+/**
+ * Makes a bpf system call on another thread. The kernel's answers do not get into `attr`.
+ *
+ * @returns its result; -1 is a failure whose reason is not known.
+ */
+export async function bpfOnThread(command: number, attr: AttrBlock): Promise<number> {
+  const memory = new Uint8Array(MAX_ATTR_SIZE);
+  memory.set(attr.bytes);
+  onThreads.set(memory, attr);
+  try {
+    return await syscallOnThread('bpf', command, ffi().address(memory), attr.used);
+  } finally {
+    onThreads.delete(memory);
+  }
 }
 
 /**

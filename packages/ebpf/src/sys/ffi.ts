@@ -33,6 +33,13 @@ export interface Ffi {
     e?: SyscallArgument,
     f?: SyscallArgument,
   ): number;
+  /** Calls syscall(2) on another thread. Resolves to its result; -1 is a failure without the reason. */
+  syscallOnThread(
+    number: number,
+    a: SyscallArgument,
+    b: SyscallArgument,
+    c: SyscallArgument,
+  ): Promise<number>;
   /** The address of a buffer's first byte; 0 for an empty one. An address does not keep its buffer alive. */
   address(buffer: Uint8Array): number;
   /** A buffer over existing memory, without a copy. Touching it after the memory is gone kills the process. */
@@ -41,7 +48,11 @@ export interface Ffi {
   poll(epollFd: number): PollHandle;
 }
 
-type KoffiFunction = (...args: SyscallArgument[]) => number | bigint;
+interface KoffiFunction {
+  (...args: SyscallArgument[]): number | bigint;
+  /** The last argument is called with an error or the result. */
+  async(...args: (SyscallArgument | ((error: unknown, result: number | bigint) => void))[]): void;
+}
 
 /** The part of koffi 3 that this library uses. */
 interface Koffi {
@@ -108,6 +119,12 @@ function createFfi(koffi: Koffi): Ffi {
       const result = Number(syscall(number, a, b, c, d, e, f));
       return result === -1 ? -koffi.errno() : result;
     },
+    syscallOnThread: (number, a, b, c) =>
+      new Promise((resolve, reject) => {
+        syscall.async(number, a, b, c, 0, 0, 0, (error, result) =>
+          error === null || error === undefined ? resolve(Number(result)) : reject(error),
+        );
+      }),
     address: (buffer) => Number(koffi.address(buffer)),
     view: (address, length) => koffi.view(BigInt(address), length),
     poll: (epollFd) => createPollHandle(koffi, epollFd),

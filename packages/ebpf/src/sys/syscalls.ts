@@ -119,6 +119,22 @@ export function syscallRaw(
 }
 
 /**
+ * Makes a system call of three arguments on another thread. What its addresses point to must stay until then.
+ *
+ * @returns its result; -1 is a failure whose reason is not known.
+ * @throws UnsupportedError on a machine other than x64 and arm64.
+ */
+export function syscallOnThread(
+  name: SyscallName,
+  a: SyscallArgument,
+  b: SyscallArgument,
+  c: SyscallArgument,
+): Promise<number> {
+  numbers ??= numbersOfThisMachine();
+  return ffi().syscallOnThread(numbers[name], a, b, c);
+}
+
+/**
  * Makes a system call that is expected to succeed.
  *
  * @throws SyscallError

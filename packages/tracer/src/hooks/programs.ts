@@ -13,6 +13,7 @@ import {
   kernelBtf,
   features as kernelFeatures,
   type Link,
+  type LoadOptions,
   MapType,
   OptionError,
   type Program,
@@ -26,7 +27,7 @@ import { AcceptBreakpointLink } from './accept-breakpoint-link.js';
 import { acceptHookEntry } from './accept-hooks.js';
 import { type ClosedFlows, openClosedFlows } from './closed-flows.js';
 import { FdWatch } from './fd-watch.js';
-import { compileFilter, pidKey } from './filter.js';
+import { type CompiledFilter, compileFilter, pidKey } from './filter.js';
 import { FilteredProcesses } from './filtered-processes.js';
 import type { HookPlan } from './plan.js';
 
@@ -63,6 +64,58 @@ function hasTypedReads(btf: Btf, features: FeatureTable): boolean {
   return features.has('rdonly_cast') && btf === kernelBtf();
 }
 
+/** What is to be loaded, and what then goes into the filters' maps. */
+interface LoadRequest {
+  readonly spec: CollectionSpec;
+  readonly options: LoadOptions & { readonly features: FeatureTable };
+  readonly hasRing: boolean;
+  readonly wakeupBytes: number;
+  readonly filterMaps: CompiledFilter['maps'];
+}
+
+/** @throws OptionError for options that make no sense. */
+function loadRequest(plan: HookPlan, btf: Btf, options: TracerOptions): LoadRequest {
+  const filter = compileFilter(options.filter);
+  const programs = programNames(plan);
+  const features = options.features ?? kernelFeatures;
+  const spec = readObject(hasTypedReads(btf, features) ? typedObjectName : objectName, programs);
+  const ring = ringSize(options.ringBytes);
+  const maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
+  if (!Number.isInteger(maxConnections) || maxConnections < 1 || maxConnections > 2 ** 24) {
+    throw new OptionError(`${maxConnections} is no number of connections: expected 1 to 16777216`);
+  }
+  setGlobal(spec, 'accept_mode', acceptHookEntry(plan.accept).mode);
+  if (plan.breakpoint !== undefined) setGlobal(spec, 'accept_place', plan.breakpoint.place);
+  setGlobal(spec, 'wanted_events', filter.wantedEvents);
+  setGlobal(spec, 'wanted_direction', filter.wantedDirection);
+  setGlobal(spec, 'process_filters', filter.processFilters);
+  setGlobal(spec, 'tuple_filters', filter.tupleFilters);
+  setGlobal(spec, 'prompt_close', options.promptClose ?? false);
+  const wakeupBytes = options.immediate ? 1 : ring / 8;
+  setGlobal(spec, 'wakeup_bytes', wakeupBytes);
+  const hasRing = features.decide('ringbuf');
+  if (!hasRing) usePerfBuffer(spec);
+  const maxEntries = {
+    ...(hasRing && { events: ring }),
+    flows: maxConnections,
+    ...((filter.processFilters !== 0 || filter.wantedDirection !== Direction.DIRECTION_UNKNOWN) && {
+      filtered_sockets: maxConnections,
+    }),
+    ...Object.fromEntries(
+      filter.maps
+        .filter(({ name }) => name !== 'filter_ports')
+        .map(({ name, entries }) => [name, entries.length]),
+    ),
+  };
+  return {
+    spec,
+    options: { btf, features, programs, maxEntries },
+    hasRing,
+    wakeupBytes,
+    filterMaps: filter.maps,
+  };
+}
+
 /** The loaded programs of a tracer. Disposing detaches and unloads all. */
 export class TracerPrograms implements Disposable {
   readonly collection: Collection;
@@ -74,56 +127,30 @@ export class TracerPrograms implements Disposable {
   readonly #links: Link[] = [];
   readonly #features: FeatureTable;
 
-  /** @throws OptionError for options that make no sense; the errors of {@link Collection.load}. */
-  constructor(plan: HookPlan, btf: Btf, options: TracerOptions) {
-    const filter = compileFilter(options.filter);
-    const programs = programNames(plan);
-    const features = options.features ?? kernelFeatures;
-    const spec = readObject(hasTypedReads(btf, features) ? typedObjectName : objectName, programs);
-    const ring = ringSize(options.ringBytes);
-    const maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
-    if (!Number.isInteger(maxConnections) || maxConnections < 1 || maxConnections > 2 ** 24) {
-      throw new OptionError(`${maxConnections} is no number of connections: expected 1 to 16777216`);
-    }
-    setGlobal(spec, 'accept_mode', acceptHookEntry(plan.accept).mode);
-    if (plan.breakpoint !== undefined) setGlobal(spec, 'accept_place', plan.breakpoint.place);
-    setGlobal(spec, 'wanted_events', filter.wantedEvents);
-    setGlobal(spec, 'wanted_direction', filter.wantedDirection);
-    setGlobal(spec, 'process_filters', filter.processFilters);
-    setGlobal(spec, 'tuple_filters', filter.tupleFilters);
-    setGlobal(spec, 'prompt_close', options.promptClose ?? false);
-    const wakeupBytes = options.immediate ? 1 : ring / 8;
-    setGlobal(spec, 'wakeup_bytes', wakeupBytes);
+  /**
+   * @param request Default: by plan and options.
+   * @param collection The request's, loaded.
+   * @throws OptionError for options that make no sense; the errors of {@link Collection.load}.
+   */
+  constructor(
+    plan: HookPlan,
+    btf: Btf,
+    options: TracerOptions,
+    request = loadRequest(plan, btf, options),
+    collection = Collection.load(request.spec, request.options),
+  ) {
+    const { features } = request.options;
     this.#features = features;
-    const hasRing = features.decide('ringbuf');
-    if (!hasRing) usePerfBuffer(spec);
-
-    this.collection = Collection.load(spec, {
-      btf,
-      features,
-      programs,
-      maxEntries: {
-        ...(hasRing && { events: ring }),
-        flows: maxConnections,
-        ...((filter.processFilters !== 0 || filter.wantedDirection !== Direction.DIRECTION_UNKNOWN) && {
-          filtered_sockets: maxConnections,
-        }),
-        ...Object.fromEntries(
-          filter.maps
-            .filter(({ name }) => name !== 'filter_ports')
-            .map(({ name, entries }) => [name, entries.length]),
-        ),
-      },
-    });
+    this.collection = collection;
     this.fds = new FdWatch({
       candidates: plan.fds,
       btf,
       features,
-      globals: { perf_buffer: !hasRing, wakeup_bytes: wakeupBytes },
+      globals: { perf_buffer: !request.hasRing, wakeup_bytes: request.wakeupBytes },
       map: (name) => this.collection.map(name),
     });
     try {
-      for (const { name, entries } of filter.maps) {
+      for (const { name, entries } of request.filterMaps) {
         const map = this.collection.map(name);
         for (const [key, value] of entries) map.update(key, value);
       }
@@ -135,6 +162,13 @@ export class TracerPrograms implements Disposable {
       this.collection[Symbol.dispose]();
       throw error;
     }
+  }
+
+  /** Loads all programs at the same time. @throws as the constructor. */
+  static async loadAsync(plan: HookPlan, btf: Btf, options: TracerOptions): Promise<TracerPrograms> {
+    const request = loadRequest(plan, btf, options);
+    const collection = await Collection.loadAsync(request.spec, request.options);
+    return new TracerPrograms(plan, btf, options, request, collection);
   }
 
   /**
