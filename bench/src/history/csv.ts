@@ -1,7 +1,7 @@
 /** The rows of `ends` in a history as a file that other databases load. */
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { endColumns } from '@weir/history/schema';
+import { currentSchema, endColumns, tableColumns } from '@weir/history/schema';
 import type { CsvColumn } from './peer-databases.js';
 import type { Span } from './questions.js';
 
@@ -29,8 +29,10 @@ export async function writeCsv(segments: string, { from, to }: Span, file: strin
       ? `lpad(lower(hex(${name})), 16, '0')`
       : name;
   });
+  const { compact, version } = currentSchema;
   const result = await connection.run(
-    `COPY (SELECT ${columns} FROM read_parquet('${join(segments, 'ends-*.parquet')}')
+    `COPY (SELECT ${columns} FROM (SELECT ${tableColumns(compact, 'ends', endColumns, version)}
+         FROM read_parquet('${join(segments, 'ends-*.parquet')}'))
        WHERE time >= make_timestamp_ns(${from}) AND time < make_timestamp_ns(${to}))
      TO '${file}' (FORMAT csv, HEADER false)`,
   );

@@ -160,7 +160,7 @@ describe('a file that is no exported history', () => {
       /version 99 of the schema: use a newer Weir/,
       (folder) => {
         const path = join(folder, 'manifest.json');
-        writeFileSync(path, readFileSync(path, 'utf8').replace('"schema": 1', '"schema": 99'));
+        writeFileSync(path, readFileSync(path, 'utf8').replace(/"schema": \d+/, '"schema": 99'));
       },
     ],
     [

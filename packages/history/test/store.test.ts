@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { HistoryInUseError, HistoryStore } from '../src/index.js';
 import { queryGroups } from '../src/query/index.js';
-import { segmentTables, tables } from '../src/schema/index.js';
+import { type EndRow, segmentTables, tables } from '../src/schema/index.js';
 import { plainEnd } from './support/plain-rows.js';
 import { Random, randomRow, randomRows } from './support/random-rows.js';
 import { batchOf, HOUR, HOUR_NS, openStore, readTable, temporaryFolder } from './support/store.js';
@@ -40,6 +40,29 @@ describe('a history', () => {
     const left = await store.read((session) => session.query('SELECT count(*) FROM recent.ends'));
     assert.deepEqual(left, [[0n]]);
     for (const table of segmentTables) assert.deepEqual(await readTable(store, table), rows[table]);
+  });
+
+  test('returns rows from segments whose columns are no small difference to another', async (context) => {
+    const store = await openStore(context);
+    const { pid: _, tid: __, ...row } = plainEnd(new Random(3), {});
+    const times = [-(2n ** 62n) - 1n, -5n, HOUR, 2n ** 62n, 2n ** 62n + 1n, 2n ** 63n - 2n * HOUR_NS];
+    const ends = times.flatMap((time) => [
+      { ...row, time, monotonic_ns: 0 },
+      { ...row, time, monotonic_ns: Number.MAX_SAFE_INTEGER, tid: 7 },
+      { ...row, time, monotonic_ns: 1, pid: 2 ** 32 - 1, tid: 1 },
+      { ...row, time, monotonic_ns: 1, pid: 7 },
+    ]);
+    await store.append(batchOf(1, { ends }));
+    await store.append(batchOf(2, { time: HOUR + 2n * HOUR_NS }));
+    await store.maintain();
+    assert.deepEqual(await store.read((session) => session.query('SELECT count(*) FROM recent.ends')), [
+      [0n],
+    ]);
+    const found = await readTable(store, 'ends');
+    const sorted = (rows: readonly EndRow[]) =>
+      rows.toSorted((a, b) => times.indexOf(a.time) - times.indexOf(b.time) || order(a) - order(b));
+    const order = ({ tid = 0, pid = 0 }: EndRow) => tid * 10 + (pid === 7 ? 1 : 0);
+    assert.deepEqual(sorted(found), sorted(ends));
   });
 
   test('keeps 24 hours as segments of an hour each, and the last hour in the file', async (context) => {

@@ -27,6 +27,9 @@ export interface ExportedOptions {
 
 const MIB = 2 ** 20;
 
+/** Its files are for other programs, too: columns are as they are in tables. */
+const exportedSchema: Schema = { ...currentSchema, compact: {} };
+
 /**
  * An exported history. DuckDB reads its Parquet files with access to nothing else; as any reader of a complex format it may have
  * faults, so a server opens files of others in a process of their own.
@@ -61,7 +64,7 @@ export class ExportedHistory implements HistoryReader {
 
   async read<T>(question: (session: Session) => Promise<T>, options: ReadOptions = {}): Promise<T> {
     const sources = {
-      schema: currentSchema,
+      schema: exportedSchema,
       segmentsFolder: this.#folder,
       temporary: join(this.#folder, 'tmp'),
       unreadable: new Set<string>(),

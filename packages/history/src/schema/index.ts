@@ -16,6 +16,13 @@ export {
   type RowOf,
   required,
 } from './column.js';
+export {
+  type CompactColumn,
+  type CompactColumns,
+  compactColumns,
+  segmentColumns,
+  tableColumns,
+} from './compact.js';
 export { columnDefinition, createTable, quoteName, quoteText, selectList } from './ddl.js';
 export { currentSchema, type Migration, type Schema } from './schema.js';
 export {

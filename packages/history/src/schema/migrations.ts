@@ -4,4 +4,7 @@
  */
 
 /** One entry for each version after the first, in order. */
-export const migrations: readonly { readonly version: number; readonly statements: readonly string[] }[] = [];
+export const migrations: readonly { readonly version: number; readonly statements: readonly string[] }[] = [
+  // Segments have some columns as differences (see compact.ts); the database file is as before.
+  { version: 2, statements: [] },
+];

@@ -7,7 +7,7 @@
  */
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { quoteText, RECENT, selectList } from '../schema/index.js';
+import { quoteText, RECENT, segmentColumns } from '../schema/index.js';
 import { addSegment, query, type Segment } from './catalog.js';
 import type { StoreContext } from './context.js';
 import { inTransaction } from './database.js';
@@ -135,7 +135,7 @@ async function writeSegment(
   const [row] = await query(connection, `SELECT count(*), epoch_ns(min(time)), epoch_ns(max(time)) ${rows}`);
   const [count, from, to] = row as [bigint, bigint, bigint];
   if (count === 0n) return undefined;
-  const columns = selectList(schema.tables[table]!, schema.version);
+  const columns = segmentColumns(schema.compact, table, schema.tables[table]!, schema.version);
   await connection.run(
     `COPY (SELECT ${columns} ${rows}${orderOf(Number(count), from, to)}) TO ${quoteText(path)} ${parquetOptions(table, schema.version)}`,
   );

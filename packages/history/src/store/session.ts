@@ -1,7 +1,15 @@
 /** What a question sees: all rows as of its beginning, whether the database file or a segment has them. */
 import { join } from 'node:path';
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
-import { type LossRow, quoteText, RECENT, type Schema, selectList, type TableName } from '../schema/index.js';
+import {
+  type LossRow,
+  quoteText,
+  RECENT,
+  type Schema,
+  selectList,
+  type TableName,
+  tableColumns,
+} from '../schema/index.js';
 import { listSegments, query, type Segment, storedVersion } from './catalog.js';
 
 /** A span of time, nanoseconds since 1970: from the first up to, without, the second. */
@@ -72,7 +80,9 @@ export class Session {
     const parts = [`SELECT ${selectList(columns, this.#version)} FROM ${RECENT}.${table}`];
     for (const [version, segments] of this.#byVersion(table, range)) {
       const files = segments.map(({ name }) => quoteText(join(this.#folder, name)));
-      parts.push(`SELECT ${selectList(columns, version)} FROM read_parquet([${files.join(', ')}])`);
+      parts.push(
+        `SELECT ${tableColumns(this.schema.compact, table, columns, version)} FROM read_parquet([${files.join(', ')}])`,
+      );
     }
     return `(${parts.join(' UNION ALL ')})`;
   }
