@@ -168,7 +168,7 @@ interface TableFile {
 async function addTable({ maintaining }: OpenDatabase, file: TableFile): Promise<void> {
   const { folder, table, version, schema } = file;
   const name = `${table}.parquet`;
-  const problem = await segmentProblem(join(folder, name));
+  const problem = segmentProblem(join(folder, name));
   if (problem !== undefined) throw new FormatError(`${name}: ${problem}`);
   const source = `read_parquet(${quoteText(join(folder, name))})`;
   await checkColumns(maintaining, source, file);

@@ -271,7 +271,7 @@ export class HistoryStore implements HistoryReader {
     let found = false;
     for (const segment of session.used) {
       const path = join(this.#context.layout.segments, segment.name);
-      const problem = (await segmentProblem(path, segment.bytes)) ?? (await this.#database.inspect(path));
+      const problem = segmentProblem(path, segment.bytes) ?? (await this.#database.inspect(path));
       if (problem === undefined) continue;
       found = true;
       if (this.#readOnly) this.#exclude({ segment, problem });
