@@ -73,6 +73,17 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
   const row = readHostRow();
   using details = new HostDetails(config.record);
   if (details.problem !== undefined) say(details.problem);
+  const settings = {
+    version,
+    ...(user && { user }),
+    ...(request.inherited && { inherited: request.inherited }),
+  };
+  // Its program is loaded while the tracer starts.
+  await using child = new ServerChild({
+    command: request.serverCommand,
+    settings: { config, ...settings },
+    onProblem: say,
+  });
   await using tracer = host.start({
     ...request.tracer,
     udp: config.record.udp,
@@ -87,12 +98,11 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
     epoch: { host_id: row.host_id, epoch: randomBytes(16).toString('hex'), started },
     spool: { folder: paths.spool, maxBytes: SPOOL_BYTES, fileBytes: SPOOL_FILE_BYTES },
     onState: (state) => {
-      if (state.kind === 'connected') server?.works();
+      if (state.kind === 'connected') child.works();
       report(state, host);
     },
     onProblem: say,
   });
-  let server: ServerChild | undefined;
   let isKept = false;
   let isClosed = false;
   let waitMs = CLOSE_MS;
@@ -102,17 +112,7 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
     isKept = await client.close(waitMs);
   };
   try {
-    const settings = {
-      version,
-      ...(user && { user }),
-      ...(request.inherited && { inherited: request.inherited }),
-    };
-    await using child = new ServerChild({
-      command: request.serverCommand,
-      settings: { config, ...settings },
-      onProblem: say,
-    });
-    server = child;
+    child.begin();
     // None comes any more that could store what is left.
     child.failure.catch(() => {
       waitMs = 0;

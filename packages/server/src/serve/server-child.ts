@@ -33,7 +33,7 @@ function stdioOf({ inherited = [] }: ServerSettings): StdioOptions {
   return ['pipe', 'pipe', 'inherit', ...inherited];
 }
 
-/** Keeps a server running. */
+/** Keeps a server running: its process starts at once, and waits until it is to begin. */
 export class ServerChild implements AsyncDisposable {
   readonly #options: ServerChildOptions;
   readonly #failed: (error: Error) => void;
@@ -45,6 +45,7 @@ export class ServerChild implements AsyncDisposable {
   #waitMs = LEAST_WAIT_MS;
   #timer: NodeJS.Timeout | undefined;
   #answered: (line: string) => void = () => {};
+  #hasBegun = false;
   #isStopping = false;
   #deaths = 0;
   #hasWorked = false;
@@ -64,6 +65,12 @@ export class ServerChild implements AsyncDisposable {
   /** Its process id; undefined while none runs. */
   get pid(): number | undefined {
     return this.#child?.pid;
+  }
+
+  /** It opens the history and answers. Before this, its program is loaded while something else is prepared. */
+  begin(): void {
+    this.#hasBegun = true;
+    this.#giveSettings();
   }
 
   /** A collector's batches are being taken: from now on it is started again however often it dies. */
@@ -105,7 +112,7 @@ export class ServerChild implements AsyncDisposable {
       createInterface({ input: child.stdout }).on('line', (line) => this.#answered(line));
     // It may end before it has read anything.
     child.stdin?.on('error', () => {});
-    child.stdin?.write(`${JSON.stringify(this.#settings)}\n`);
+    if (this.#hasBegun) this.#giveSettings();
     this.#ended = new Promise((resolve) => {
       child.once('error', (error) => {
         this.#child = undefined;
@@ -120,6 +127,10 @@ export class ServerChild implements AsyncDisposable {
         if (!this.#isStopping) this.#died(code, signal, performance.now() - started);
       });
     });
+  }
+
+  #giveSettings(): void {
+    this.#child?.stdin?.write(`${JSON.stringify(this.#settings)}\n`);
   }
 
   #died(code: number | null, signal: string | null, ranMs: number): void {
@@ -141,7 +152,9 @@ export class ServerChild implements AsyncDisposable {
     clearTimeout(this.#timer);
     const child = this.#child;
     if (child === undefined) return;
-    child.stdin?.end(`${STOP}\n`);
+    if (this.#hasBegun) child.stdin?.end(`${STOP}\n`);
+    // It has nothing yet that could be lost.
+    else child.kill('SIGKILL');
     const timer = setTimeout(() => {
       this.#options.onProblem('the server does not end: it is killed');
       child.kill('SIGKILL');
