@@ -144,8 +144,8 @@ static void run_self(void) {
 }
 
 /* The second connect() from a bound port to the same peer, and other attempts that fail before a SYN, or are given up. */
-static void run_failures(void) {
-  int listener = listening(0, loopback(0)), port = local_port(listener), first = new_socket(0), second = new_socket(0);
+static void run_failures(int protocol) {
+  int listener = listening(protocol, loopback(0)), port = local_port(listener), first = new_socket(protocol), second = new_socket(protocol);
   bind_to(first, loopback(0));
   int client_port = local_port(first);
   errno = try_connect(first, loopback(port));
@@ -155,7 +155,7 @@ static void run_failures(void) {
   close(second);
   close_both(first, check(accept(listener, NULL, NULL), "accept"));
 
-  int refusing = new_socket(0), refused = new_socket(0);
+  int refusing = new_socket(protocol), refused = new_socket(protocol);
   bind_to(refusing, loopback(0));
   bind_to(refused, loopback(0));
   client_port = local_port(refused);
@@ -303,7 +303,7 @@ int main(int count, char **values) {
   else if (strcmp(name, "mptcp") == 0 && count > 3) talk("mptcp", atoi(values[2]), atoi(values[3]), NULL, REQUEST);
   else if (strcmp(name, "subflows") == 0) talk("subflows", IPPROTO_MPTCP, IPPROTO_MPTCP, values[2], 400000);
   else if (strcmp(name, "self") == 0) run_self();
-  else if (strcmp(name, "failures") == 0) run_failures();
+  else if (strcmp(name, "failures") == 0 && count > 2) run_failures(atoi(values[2]));
   else if (strcmp(name, "thread") == 0) run_thread();
   else if (strcmp(name, "hidden") == 0) run_hidden();
   else if (strcmp(name, "dropped") == 0 && count > 2) run_dropped(atoi(values[2]));

@@ -137,6 +137,10 @@ static __noinline int connect_fails(void *ctx, struct sock *sk, struct flow *flo
 	struct tcp_event *event;
 	struct tuple tuple = {};
 
+	/* By the subflow of an MPTCP connection, if that found no port. */
+	if (flow->flags & FLOW_CLOSE_EMITTED)
+		return 0;
+	flow->flags |= FLOW_CLOSE_EMITTED;
 	if (is_wanted(EVENT_FAIL) && read_tuple(sk, &tuple) && tuple_passes(&tuple)) {
 		event = reserve_event(EVENT_FAIL);
 		if (event) {

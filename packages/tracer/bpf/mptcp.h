@@ -110,8 +110,11 @@ static __noinline int add_subflows(const struct sock *sk, struct tcp_event *even
 	return 0;
 }
 
-/* A subflow to TCP_CLOSE: what it carried stays with its connection. */
-static __noinline int subflow_ends(const struct sock *sk, int state)
+/*
+ * A subflow to TCP_CLOSE: what it carried stays with its connection. Returns the connection if this was its first subflow, and
+ * found no port: it has failed, and only now has it its peer.
+ */
+static __noinline struct flow *subflow_ends(const struct sock *sk, int state)
 {
 	struct mptcp_subflow_context *context = subflow_context(sk);
 	struct ended_subflows fresh = {}, *sum;
@@ -122,11 +125,14 @@ static __noinline int subflow_ends(const struct sock *sk, int state)
 	connection = context ? BPF_CORE_READ(context, conn) : NULL;
 	flow = connection ? find_flow(connection) : NULL;
 	if (!flow)
-		return 0;
+		return NULL;
 	/* The connection takes the error over, and reports its own change of state before it has done so. */
 	flow->error = BPF_CORE_READ(sk, sk_err);
+	if (state == TCP_SYN_SENT && !flow->error && !(flow->flags & FLOW_ESTABLISHED) &&
+	    !READ(struct tcp_sock, (const struct tcp_sock *)sk, segs_out))
+		return flow;
 	if (state == TCP_SYN_SENT || state == TCP_SYN_RECV)
-		return 0;
+		return NULL;
 	key = (__u64)connection;
 	sum = bpf_map_lookup_elem(&ended_subflows, &key);
 	if (sum)
@@ -134,7 +140,7 @@ static __noinline int subflow_ends(const struct sock *sk, int state)
 	fresh.count++;
 	fresh.flags |= add_counters(sk, subflow_direction(context), state, &fresh.counters);
 	bpf_map_update_elem(&ended_subflows, &key, &fresh, BPF_ANY);
-	return 0;
+	return NULL;
 }
 
 static __always_inline void forget_subflows(const struct sock *sk)

@@ -134,8 +134,12 @@ static __noinline int connection_ends(void *ctx, struct sock *sk, int state)
 	struct flow *flow = find_flow(sk);
 	bool aborted;
 
-	if (!flow)
-		return is_subflow(sk) ? subflow_ends(sk, state) : untracked_ends(ctx, sk, state);
+	if (!flow) {
+		if (!is_subflow(sk))
+			return untracked_ends(ctx, sk, state);
+		subflow_ends(sk, state);
+		return 0;
+	}
 	if (flow->flags & FLOW_CLOSE_EMITTED)
 		return 0;
 	count_missed_connect(flow);
@@ -170,8 +174,12 @@ static __always_inline int socket_closes(void *ctx, struct sock *sk, int state)
 			connection_ends(ctx, sk, state);
 		else if (flow)
 			connect_fails(ctx, sk, flow);
-		else if (is_subflow(sk))
-			return subflow_ends(sk, state);
+		else if (is_subflow(sk)) {
+			flow = subflow_ends(sk, state);
+			if (flow)
+				connect_fails(ctx, sk, flow);
+			return 0;
+		}
 		break;
 	default:
 		connection_ends(ctx, sk, state);

@@ -157,22 +157,28 @@ describe('connections whose two ends are one socket', () => {
 });
 
 describe('failed connects', () => {
-  it('have the errno that connect() returned, also with a port of their own', async () => {
-    using netns = new TestNetns();
-    const collected = await collect({ filter: { netns: [netns.inode], events: ['fail'] } }, () =>
-      runCase(netns, 'failures'),
-    );
-    const errors = { bound: 'EADDRNOTAVAIL', refused: 'ECONNREFUSED' };
-    assert.equal(collected.result.length, 2);
-    for (const made of collected.result) {
-      assert.notEqual(made.error, 0);
-      const [record, ...rest] = recordsOf(collected.records, made.client, made.server);
-      assert.deepEqual(rest, []);
-      assert.ok(record?.event === 'fail');
-      assert.equal(record.error, errors[made.kind as keyof typeof errors]);
-    }
-    assertComplete(collected);
-  });
+  for (const [name, protocol] of [
+    ['TCP', tcp],
+    ['MPTCP', mptcp],
+  ] as const) {
+    it(`of ${name} have the errno that connect() returned, also with a port of their own`, async (t) => {
+      if (protocol === mptcp && !assertMptcp(t)) return;
+      using netns = new TestNetns();
+      const collected = await collect({ filter: { netns: [netns.inode], events: ['fail'] } }, () =>
+        runCase(netns, 'failures', String(protocol)),
+      );
+      const errors = { bound: 'EADDRNOTAVAIL', refused: 'ECONNREFUSED' };
+      assert.equal(collected.result.length, 2);
+      for (const made of collected.result) {
+        assert.notEqual(made.error, 0);
+        const [record, ...rest] = recordsOf(collected.records, made.client, made.server);
+        assert.deepEqual(rest, []);
+        assert.ok(record?.event === 'fail');
+        assert.equal(record.error, errors[made.kind as keyof typeof errors]);
+      }
+      assertComplete(collected);
+    });
+  }
 });
 
 /** Destroys a TCP socket of 127.0.0.1, as `ss -K` does. @returns whether the kernel can (CONFIG_INET_DIAG_DESTROY). */

@@ -52,8 +52,10 @@ function standardHost(loadTracer: TracerLoader): RunHost {
   };
 }
 
+/** A screen needs a terminal that moves its cursor: `dumb` is what says that it does not. */
 function terminalOf(stdout: OutputStream): Terminal | undefined {
-  const stdin = stdout.isTTY === true ? openKeys() : undefined;
+  const isScreen = stdout.isTTY === true && process.env.TERM !== 'dumb';
+  const stdin = isScreen ? openKeys() : undefined;
   return stdin && { stdin, stdout };
 }
 

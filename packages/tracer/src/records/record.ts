@@ -118,7 +118,7 @@ export interface FailRecord extends SocketRecord {
   readonly event: 'fail';
   /**
    * errno name, as connect() returned it. `ECANCELED`: the process gave up before the handshake was over. Absent where it is
-   * not known: an attempt of MPTCP for which no SYN was sent.
+   * not known: an attempt of MPTCP that found no route, or that connect() to AF_UNSPEC ended.
    */
   readonly error?: string;
   /** Since the SYN was sent, microseconds; absent where that was before the tracer started. */
