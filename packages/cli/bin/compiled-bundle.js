@@ -22,7 +22,7 @@ const codeFile = (name) => join(folder, `${name}.${process.version}-${process.ar
 
 function compile(name, cachedData) {
   const filename = bundleFile(name);
-  return new Script(readFileSync(filename, 'utf8'), { filename, cachedData });
+  return new Script(readFileSync(filename, 'latin1'), { filename, cachedData });
 }
 
 /** Undefined where the bundle was built by another Node.js. */

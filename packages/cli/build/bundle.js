@@ -52,6 +52,10 @@ async function buildCompiled(name) {
   });
   // A script has no import() of its own.
   const text = result.outputFiles[0].text.replaceAll(/\bimport\(/g, 'importModule(');
+  // One other character has V8 keep two bytes for each, and read them all anew at each start.
+  const other = /.{0,20}[\u0080-\uffff].{0,20}/.exec(text);
+  if (other !== null)
+    throw new Error(`a character of a bundle is not ASCII, write it as \\u....: ${other[0]}`);
   writeFileSync(bundleFile(name), `(function(${PARAMETERS}){${text}\n})\n`);
   // All functions at once, rather than each when it is called first.
   setFlagsFromString('--no-lazy');

@@ -34,6 +34,11 @@ describe('the bundle', () => {
       );
     });
 
+    it(`of weir ${command} is ASCII, of which V8 keeps one byte a character`, () => {
+      const text = readFileSync(new URL(`dist/bundle/${command}-entry.cjs`, cli), 'utf8');
+      assert.deepEqual(text.match(/.{0,20}[\u0080-\uffff].{0,20}/), null);
+    });
+
     it(`of weir ${command} comes with code that V8 takes for its own`, () => {
       const script = `const { compile, compiledCode } = require('./bin/compiled-bundle.js');
         console.log(compile('${command}-entry', compiledCode('${command}-entry')).cachedDataRejected)`;

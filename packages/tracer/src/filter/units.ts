@@ -34,7 +34,7 @@ export const amountForms: Readonly<Record<FilterUnit, string>> = {
  * @returns undefined for what is none, or is not exact any more (2^53 and more).
  */
 export function parseAmount(text: string, unit: FilterUnit, unitless = false): number | undefined {
-  const match = /^(\d{1,17}(?:\.\d{1,9})?)([a-zµμ/]{0,5})$/i.exec(text);
+  const match = /^(\d{1,17}(?:\.\d{1,9})?)([a-z\u00b5\u03bc/]{0,5})$/i.exec(text);
   if (match === null) return undefined;
   const number = Number(match[1]);
   const name = match[2]!.toLowerCase();
