@@ -11,7 +11,7 @@ import { explainBpfFailure } from '../src/sys/explain.js';
 import type { Situation } from '../src/sys/situation.js';
 import { Command } from '../src/uapi/commands.js';
 
-const { EACCES, EMFILE, ENOMEM, ENOSYS, EPERM } = constants.errno;
+const { EACCES, EMFILE, ENFILE, ENOMEM, ENOSYS, EPERM } = constants.errno;
 const everything: readonly CapabilityName[] = ['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN', 'CAP_SYS_ADMIN'];
 
 function host(more: Partial<Situation> = {}, held: readonly CapabilityName[] = everything): Situation {
@@ -56,6 +56,11 @@ describe('the reason of a refused bpf(2)', () => {
     assert.match(explainBpfFailure(Command.linkCreate, EPERM, ['CAP_BPF'], here)!, /^a security module/);
     assert.match(load(ENOMEM, here)!, /RLIMIT_MEMLOCK/);
     assert.equal(load(ENOMEM, host()), undefined);
+  });
+
+  it('is the limit on open files of the process, or of the host', () => {
+    assert.match(load(EMFILE, host({}, []))!, /RLIMIT_NOFILE.*ulimit -n/);
+    assert.match(load(ENFILE, host({}, []))!, /fs\.file-max/);
   });
 
   it('is no policy where a map is frozen', () =>

@@ -30,7 +30,7 @@ export interface LoadedProgram {
   readonly log: string | undefined;
 }
 
-const { EAGAIN, E2BIG, EINVAL, ENOSPC, EPERM } = constants.errno;
+const { E2BIG, EAGAIN, EINVAL, EMFILE, ENFILE, ENOSPC, EPERM } = constants.errno;
 
 /** Sizes of the log, one try after the other. The last is the largest that kernels before 5.2 take. */
 const logSizes = [1 << 16, 1 << 20, (1 << 24) - 1];
@@ -61,7 +61,9 @@ export function loadProgram(
   // A load that failed for want of memory, or was interrupted, may pass the second time.
   if (second.result >= 0) return { fd: new Fd(second.result), log: undefined };
   const errno = -second.result;
-  if (second.log !== '' && second.log !== undefined) {
+  // Without a descriptor for a program that the verifier accepted, there is a log, too.
+  const isVerdict = errno !== EMFILE && errno !== ENFILE;
+  if (isVerdict && second.log !== '' && second.log !== undefined) {
     // Without CAP_PERFMON, for example, the verifier is stricter.
     const gap = privilegeObstacle(programNeedsOf(program.type));
     throw new VerifierError(program.name, errno, second.log, gap && describeObstacle(gap));
