@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { FormatError } from '@weir/ebpf/errors';
 import { type Batch, type Column, type Columns, type TableName, tables } from '@weir/history/schema';
 import { decodeBatch, summarizeBatch } from '../src/wire/decode-batch.js';
@@ -59,6 +61,13 @@ function randomBatch(next: () => number): Batch {
 }
 
 describe('batches', () => {
+  it('is read into rows that take little memory, whatever gaps they have', () => {
+    const options = ['--min-semi-space-size=128', '--max-semi-space-size=128'];
+    const child = fileURLToPath(new URL('./support/decode-memory-child.js', import.meta.url));
+    const bytes = Number(execFileSync(process.execPath, [...options, child], { encoding: 'utf8' }));
+    assert.ok(bytes < 2500, `${bytes} bytes a row`);
+  });
+
   it('come back as they were, whatever is in them', () => {
     const next = generator(1);
     for (let i = 0; i < 200; i++) {

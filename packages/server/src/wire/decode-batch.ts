@@ -95,11 +95,7 @@ class BatchReader {
     // Required columns have a byte a row at least: their first part bounds the number of rows.
     this.#require(count);
     const read = columns.map((column) => this.#readColumn(table, known, count, column));
-    // A copy of an object that has the properties already is many times faster than adding them.
-    const template = Object.fromEntries(
-      read.flatMap(({ name, values, gaps }) => (gaps === undefined ? [[name, values[0]]] : [])),
-    );
-    const rows: Row[] = Array.from({ length: count }, () => ({ ...template }));
+    const rows = emptyRows(count, read);
     for (const { name, values, gaps } of read) setValues(rows, name, values, gaps);
     return rows;
   }
@@ -131,6 +127,36 @@ class BatchReader {
   #require(length: number): void {
     if (length > this.#bytes.length - this.#offset) throw new FormatError('a batch is cut off');
   }
+}
+
+/**
+ * Rows with the properties that they will have. A copy of an object that has them already is many times faster than adding them; rows
+ * with the same gaps, of which there are few kinds, are copies of the same one.
+ */
+function emptyRows(count: number, columns: readonly ReadColumn[]): Row[] {
+  const kinds = new Uint32Array(count);
+  const templates: Row[] = [{}];
+  for (const { name, values, gaps } of columns) {
+    if (gaps === undefined) {
+      for (const template of templates) template[name] = values[0];
+      continue;
+    }
+    // What has a value stays of its kind; what has none is from now on of another one.
+    const without = new Map<number, number>();
+    const first = templates.length;
+    for (let row = 0; row < count; row++) {
+      if (!isGap(gaps, row)) continue;
+      const kind = kinds[row]!;
+      let other = without.get(kind);
+      if (other === undefined) {
+        other = templates.push({ ...templates[kind] }) - 1;
+        without.set(kind, other);
+      }
+      kinds[row] = other;
+    }
+    for (const template of templates.slice(0, first)) template[name] = values[0];
+  }
+  return Array.from(kinds, (kind) => ({ ...templates[kind] }));
 }
 
 function setValues(rows: readonly Row[], name: string, values: ArrayLike<unknown>, gaps?: Uint8Array): void {
