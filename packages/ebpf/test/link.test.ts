@@ -16,6 +16,15 @@ describe('tracefs', () => {
     assert.equal(findTracefs(debug), '/sys/kernel/debug/tracing');
     assert.equal(findTracefs('proc /proc proc rw 0 0\n'), undefined);
   });
+
+  it('is not looked for where something else is mounted over it', () => {
+    const own = 'tracefs /sys/kernel/tracing tracefs rw 0 0';
+    const other = 'tracefs /mnt/tracing tracefs rw 0 0';
+    const debug = 'debugfs /sys/kernel/debug debugfs rw 0 0';
+    const visible = (folder: string) => !folder.startsWith('/sys');
+    assert.equal(findTracefs([own, other, debug].join('\n'), visible), '/mnt/tracing');
+    assert.equal(findTracefs([own, debug].join('\n'), visible), undefined);
+  });
 });
 
 describe('probes left behind', () => {

@@ -50,3 +50,15 @@ it('is used where it is not mounted, and stays unseen', () => {
   assert.doesNotMatch(mounts(), /tracefs|debugfs/);
   assert.doesNotMatch(readFileSync('/proc/self/mountinfo', 'utf8'), /tracefs/);
 });
+
+it('is used where something else is mounted over it', () => {
+  for (const type of ['tracefs', 'tmpfs']) {
+    assert.equal(spawnSync('mount', ['-t', type, type, '/sys/kernel/tracing']).status, 0, type);
+  }
+  assert.equal(findTracefs(mounts()), '/sys/kernel/tracing');
+  if (!kernelAtLeast('5.2')) {
+    assert.throws(() => tracepointId('sched/sched_switch'), /mount -t tracefs/);
+    return;
+  }
+  assert.equal(probeTracepoint('sched/sched_switch').state, 'present');
+});

@@ -1,4 +1,5 @@
 /** Where tracefs is mounted, and the ids of tracepoints in it. */
+import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UnknownFeatureError, UnsupportedError } from '../errors.js';
 import { judgeTracefs, readText, tracefsFile, tracefsUnmounted } from '../features/kernel-files.js';
@@ -21,20 +22,41 @@ export function tracefs(): string {
 }
 
 function presentTracefs(): string | undefined {
-  return findTracefs(readSmallFile('/proc/self/mounts') ?? '') ?? privateTracefs();
+  return findTracefs(readSmallFile('/proc/self/mounts') ?? '', isTracefs) ?? privateTracefs();
 }
 
-/** The mounted one from the text of a mounts table: a tracefs mount, else `tracing` in a debugfs mount. */
-export function findTracefs(mounts: string): string | undefined {
+/** TRACEFS_MAGIC (include/uapi/linux/magic.h). */
+const TRACEFS_MAGIC = 0x74726163;
+
+/** Whether a folder shows tracefs: the mounts table also has what others are mounted over, and what is outside of a chroot. */
+function isTracefs(folder: string): boolean {
+  try {
+    return statfsSync(folder).type === TRACEFS_MAGIC;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EACCES';
+  }
+}
+
+/**
+ * The mounted one from the text of a mounts table: a tracefs mount, else `tracing` in a debugfs mount.
+ *
+ * @param isVisible Whether tracefs is what a folder shows.
+ */
+export function findTracefs(
+  mounts: string,
+  isVisible: (folder: string) => boolean = () => true,
+): string | undefined {
   const entries = mounts.split('\n').map((line) => line.split(' '));
   const folders = entries
     .filter(([, , type]) => type === 'tracefs')
-    .map(([, folder]) => unescapeMount(folder!));
+    .map(([, folder]) => unescapeMount(folder!))
+    .filter(isVisible);
   const preferred = folders.find((folder) => folder === '/sys/kernel/tracing') ?? folders[0];
   if (preferred !== undefined) return preferred;
   // debugfs mounts tracefs on its `tracing` folder when that is first entered.
   const debugfs = entries.find(([, , type]) => type === 'debugfs');
-  return debugfs === undefined ? undefined : join(unescapeMount(debugfs[1]!), 'tracing');
+  const below = debugfs && join(unescapeMount(debugfs[1]!), 'tracing');
+  return below !== undefined && isVisible(below) ? below : undefined;
 }
 
 /** The mounts table writes blanks in paths as octal escapes. */
