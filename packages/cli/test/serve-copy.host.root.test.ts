@@ -4,62 +4,15 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, watch } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { HistoryStore } from '@weir/history';
-import type { EndRow } from '@weir/history/schema';
 import { KilledServe } from './support/killed-serve.js';
 import { TestNetns } from './support/load.js';
+import { makePastHours, ROWS } from './support/past-hours.js';
 import { until } from './support/serve.js';
 
-const MINUTE_NS = 60_000_000_000n;
-const HOURS = 8;
 /** `--keep`, in hours. */
 const AGE = 4;
-/** The hours that are no older: the last one began an hour and a half ago, so that it is no longer the hour of now. */
+/** The hours that are no older. */
 const KEPT_HOURS = 3;
-const ROWS = 3_000;
-const NEWEST = ((BigInt(Date.now()) * 1_000_000n) / MINUTE_NS) * MINUTE_NS - 90n * MINUTE_NS;
-
-const timeOf = (hour: number) => NEWEST - BigInt(hour) * 60n * MINUTE_NS;
-
-/** @param hour How many before the newest. */
-function row(hour: number, index: number): EndRow {
-  const flow = hour * ROWS + index;
-  return {
-    ...{
-      host_id: 7n,
-      time: timeOf(hour) + BigInt(index),
-      monotonic_ns: flow,
-      flow_ns: BigInt(flow),
-      flow_cpu: 0,
-    },
-    ...{ transport: 'tcp', family: 'ipv4', local_address: '10.0.0.1', local_port: 1 },
-    ...{
-      peer_address: '10.0.0.2',
-      peer_port: 2,
-      comm: 'past',
-      event: 'close',
-      bytes_sent: flow,
-      interval_rows: 0,
-    },
-  };
-}
-
-async function makePast(folder: string): Promise<void> {
-  const store = await HistoryStore.open({ folder, minimumFreeBytes: 0 });
-  for (let hour = HOURS - 1; hour >= 0; hour--)
-    await store.append({
-      ...{
-        host_id: 7n,
-        epoch: 'e'.repeat(32),
-        number: HOURS - hour,
-        started: timeOf(HOURS),
-        goodbye: hour === 0,
-      },
-      ...{ time: timeOf(hour) + MINUTE_NS, monotonic_ns: 1 },
-      ends: Array.from({ length: ROWS }, (_, index) => row(hour, index)),
-    });
-  await store.close();
-}
 
 const isSegment = (name: string) => /^ends-.*\.parquet$/.test(name);
 
@@ -73,7 +26,7 @@ const moments: readonly (readonly [title: string, isNow: (name: string, isThere:
 describe('weir serve, whose server is killed', { concurrency: true }, () => {
   const netns = new TestNetns();
   const past = mkdtempSync(join(tmpdir(), 'weir-past-'));
-  before(() => makePast(past));
+  before(() => makePastHours(past, false));
   after(() => {
     netns[Symbol.dispose]();
     rmSync(past, { recursive: true, force: true });

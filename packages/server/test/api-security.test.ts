@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { OptionError } from '@weir/ebpf/errors';
 import { AuditLog } from '../src/auth/audit-log.js';
+import { Refusals } from '../src/auth/refusals.js';
 import { newToken } from '../src/auth/token.js';
 import { addToken, readTokens } from '../src/auth/token-file.js';
 import { problemOf, type RunningApi, startApi } from './support/api.js';
@@ -133,6 +135,61 @@ describe('what admins do', () => {
         ['sql', 403],
       ],
     );
+  });
+});
+
+describe('what is refused', () => {
+  it('is in the audit log once a minute for each kind and address, however often it comes', async () => {
+    const path = join(folder, 'audit.log');
+    using audit = new AuditLog(path, assert.fail);
+    const { history } = fakeHistory({
+      sql: async () => {
+        throw new OptionError('sql: only the tables of the history may be read');
+      },
+    });
+    await using api = await startApi({ history, audit });
+    const sql = (statement: string) => ({
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ sql: statement }),
+    });
+    const filter = encodeURIComponent('port=1 or '.repeat(1_000_000));
+    for (let time = 0; time < 20; time++) {
+      assert.equal((await raw(api, { host: 'evil.example' })).status, 421);
+      assert.equal((await api.get('/sql', sql("SELECT * FROM read_csv('/etc/passwd')"))).status, 400);
+      // The connection may end before all of it is sent.
+      await api.get('/sql', sql('x'.repeat(2_000_000))).catch(() => undefined);
+      await api.get(`/connections?filter=${filter}`).catch(() => undefined);
+    }
+    const entries = readFileSync(path, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(
+      entries.map(({ event, kind, address, status }) => [event, kind, address, status]),
+      [
+        ['refused', 'host', '127.0.0.1', 421],
+        ['refused', 'statement', '127.0.0.1', 400],
+        ['refused', 'too-long', '127.0.0.1', 413],
+        ['refused', 'header-too-long', '127.0.0.1', 431],
+      ],
+    );
+    assert.match(entries[1].detail, /only the tables of the history/);
+  });
+
+  it('is counted between two entries', () => {
+    const path = join(folder, 'audit.log');
+    using audit = new AuditLog(path, assert.fail);
+    let now = 0;
+    const refusals = new Refusals(audit, () => now);
+    for (; now <= 125_000; now += 1_000) refusals.add({ kind: 'host', address: '192.0.2.1' });
+    refusals.add({ kind: 'host', address: '192.0.2.2', detail: 'x'.repeat(5_000) });
+    const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
+    assert.deepEqual(
+      lines.map((line) => JSON.parse(line).count),
+      [undefined, 60, 60, undefined],
+    );
+    assert.ok(lines[3]!.length < 500);
   });
 });
 

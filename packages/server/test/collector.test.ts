@@ -132,6 +132,38 @@ describe('the collector', () => {
     assert.deepEqual(sweeps.slice(0, 3), ['full', 'changes', 'full']);
   });
 
+  for (const [text, backNs] of [
+    ['an hour', 3_600_000_000_000n],
+    ['a year', 31_557_600_000_000_000n],
+  ] as const)
+    test(`lists all anew, by the times of then, when the clock is set back by ${text}`, async () => {
+      let offsetNs = OFFSET;
+      const batches = await collect(
+        async (tracer, sweeps) => {
+          tracer.live.add(simulated(1, clock.monotonicNs()));
+          await sweeps(3);
+          offsetNs -= backNs;
+          await sweeps(3);
+        },
+        { clock: { ...clock, offsetNs: () => offsetNs } },
+      );
+      const swept = batches.filter(({ sweep }) => sweep !== undefined);
+      assert.deepEqual(
+        swept.slice(0, 5).map(({ sweep, time }) => [sweep, time < OFFSET]),
+        [
+          ['full', false],
+          ['changes', false],
+          ['changes', false],
+          ['full', true],
+          ['changes', true],
+        ],
+      );
+      assert.deepEqual(
+        swept[3]!.opens!.map(({ local_port, time }) => [local_port, time]),
+        [[10_001, swept[3]!.time]],
+      );
+    });
+
   test('has the bytes of a long connection in the spans in which they moved', async () => {
     const connection = simulated(1, clock.monotonicNs());
     const batches = await collect(async (tracer, sweeps) => {

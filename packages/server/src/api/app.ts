@@ -4,13 +4,14 @@ import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import type { AuditLog } from '../auth/audit-log.js';
 import type { Authenticator } from '../auth/authenticator.js';
 import { type AllowedHosts, isAllowedOrigin, isOwnHost } from '../auth/host-check.js';
+import type { Refusals } from '../auth/refusals.js';
 import { securityHeaders } from '../auth/security-headers.js';
 import { AnswerBudget } from './answer-budget.js';
 import { authorize } from './authorize.js';
 import { problemOf } from './failure.js';
 import type { ApiHistory } from './history.js';
 import { API_BASE, openApiDocument } from './openapi.js';
-import { ProblemError, problemResponse } from './problem.js';
+import { ProblemError, type ProblemKind, problemKinds, problemResponse } from './problem.js';
 import { QueryGate } from './query-gate.js';
 import { readBody, readPath, readQuery } from './request-input.js';
 import type { Route } from './route.js';
@@ -24,6 +25,8 @@ export interface AppOptions {
   /** Asked for each request: a reload may change it. */
   readonly allowedHosts: () => AllowedHosts;
   readonly audit?: AuditLog;
+  /** Where refused requests are written to. */
+  readonly refusals?: Refusals;
   /** Reports what went wrong inside. */
   readonly onError: (error: unknown) => void;
   /** Called when a question has gone on for long after it was ended: some work cannot be interrupted. */
@@ -82,27 +85,53 @@ const withHeaders: MiddlewareHandler<AppEnvironment> = async (context, next) => 
     if (!context.res.headers.has(name)) context.res.headers.set(name, value);
 };
 
-function checkHost({ allowedHosts }: AppOptions): MiddlewareHandler<AppEnvironment> {
+/** Problems that a client is to be known for: what it sent was meant for somebody else, is too long, or not allowed. */
+const logged: ReadonlySet<ProblemKind> = new Set([
+  'host',
+  'origin',
+  'too-long',
+  'header-too-long',
+  'statement',
+]);
+
+/** The answer to a request that is refused. */
+function refuse({ refusals }: AppOptions, { req, env }: AppContext, error: ProblemError): Response {
+  const { kind, message } = error;
+  if (logged.has(kind)) {
+    const { remoteAddress } = env.incoming.socket;
+    refusals?.add({
+      kind,
+      method: req.method,
+      path: req.path,
+      status: problemKinds[kind].status,
+      detail: message,
+      ...(remoteAddress !== undefined && { address: remoteAddress }),
+    });
+  }
+  return problemResponse(error);
+}
+
+function checkHost(options: AppOptions): MiddlewareHandler<AppEnvironment> {
   return async (context, next) => {
     const { headers, socket } = context.env.incoming;
-    if (!isOwnHost(headers.host, socket.localAddress, allowedHosts())) {
+    if (!isOwnHost(headers.host, socket.localAddress, options.allowedHosts())) {
       const name = JSON.stringify((headers.host ?? '').slice(0, 100));
       const detail = `this server is not called ${name}: add the name to names in the configuration`;
-      return problemResponse(new ProblemError('host', detail));
+      return refuse(options, context, new ProblemError('host', detail));
     }
     return next();
   };
 }
 
-function checkOrigin({ allowedHosts }: AppOptions): MiddlewareHandler<AppEnvironment> {
+function checkOrigin(options: AppOptions): MiddlewareHandler<AppEnvironment> {
   return async (context, next) => {
     const { origin, host = '', 'sec-fetch-site': site } = context.env.incoming.headers;
     const scheme = isTls(context) ? 'https' : 'http';
     const asked = { origin, host, scheme, site: typeof site === 'string' ? site : undefined } as const;
-    if (!isAllowedOrigin(asked, allowedHosts())) {
+    if (!isAllowedOrigin(asked, options.allowedHosts())) {
       const page = origin === undefined ? 'another page' : JSON.stringify(origin.slice(0, 200));
       const detail = `${page} may not use this server: add it to origins in the configuration`;
-      return problemResponse(new ProblemError('origin', detail));
+      return refuse(options, context, new ProblemError('origin', detail));
     }
     const isForeign = origin !== undefined && origin !== `${scheme}://${host}`;
     if (!isForeign) return next();
@@ -158,7 +187,7 @@ class RouteCaller {
       const hasTimedOut = timeout?.aborted === true && !gone.aborted;
       // Nobody is there to read what went wrong.
       const onError = gone.aborted ? () => {} : this.#options.onError;
-      return problemResponse(problemOf(error, { hasTimedOut, timeMs, onError }));
+      return refuse(this.#options, context, problemOf(error, { hasTimedOut, timeMs, onError }));
     }
   }
 

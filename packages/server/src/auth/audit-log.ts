@@ -1,9 +1,13 @@
-/** What was done by admins, and which logins failed: one JSON object a line, in two files of bounded size. */
+/** What was done by admins, which logins failed, and what was refused: one JSON object a line, in two files of bounded size. */
 import { closeSync, constants, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
 
 /** Something that is remembered. */
 export interface AuditEntry {
-  readonly event: 'request' | 'login_failed' | 'blocked' | 'token_added' | 'token_removed';
+  readonly event: 'request' | 'login_failed' | 'blocked' | 'refused' | 'token_added' | 'token_removed';
+  /** What was refused: the last part of the problem's type. */
+  readonly kind?: string;
+  /** How many of this kind were refused since the last entry with this address; absent for one. */
+  readonly count?: number;
   /** The address of the client; absent on a Unix socket. */
   readonly address?: string;
   /** Who it was. */

@@ -66,6 +66,8 @@ interface Sweep {
 const MAX_ROWS = 8_192;
 /** While records come faster than they are handled, acknowledgements and timers get their turn after this time. */
 const TURN_MS = 20;
+/** A clock that goes on by more than this against the other one was set. */
+const CLOCK_SET_NS = 1_000_000_000n;
 /** The tracer looks for losses every ten seconds, and reports them once it has read what had come until then. */
 const LOSS_SPAN_NS = 12e9;
 
@@ -85,6 +87,8 @@ export class Collector {
   /** The next sweep lists all that is open. */
   #needsFull = true;
   #fullAt = 0;
+  /** From the monotonic clock to the wall clock, at the last sweep. */
+  #offsetNs: bigint | undefined;
   #sweptTime: bigint | undefined;
   /** A sweep that waits until all events up to it are in. */
   #swept: Sweep | undefined;
@@ -185,6 +189,7 @@ export class Collector {
     const { fullSweepMs = 3_600_000 } = this.#options;
     await this.#live.refresh();
     const moment = this.#sweepMoment();
+    this.#watchClock();
     const isFull = this.#needsFull || performance.now() - this.#fullAt >= fullSweepMs;
     const opens: OpenRow[] = [];
     const { wants } = this.#options;
@@ -216,6 +221,14 @@ export class Collector {
       if (this.#options.wants?.connection(ended.connection, context.details) === false) continue;
       this.#batch.addEnd(vanishedRow(ended, rows, context));
     }
+  }
+
+  /** Where the clock was set, what was open is found by the times from then on only. */
+  #watchClock(): void {
+    const offsetNs = this.#options.clock.offsetNs();
+    const movedNs = this.#offsetNs === undefined ? 0n : offsetNs - this.#offsetNs;
+    this.#offsetNs = offsetNs;
+    if (movedNs > CLOCK_SET_NS || movedNs < -CLOCK_SET_NS) this.#needsFull = true;
   }
 
   /** What a sweep cannot have for lack of room, and what has ended without a word because of that. */

@@ -8,7 +8,9 @@ import { OptionError } from '@weir/ebpf/errors';
 import { listenOnSocket, removeStaleSocket } from '@weir/ebpf/sys';
 import type { Hono } from 'hono';
 import { type AppEnvironment, IDLE_TIMEOUT_MS } from '../api/app.js';
-import { rawProblem } from './raw-problem.js';
+import { problemKinds } from '../api/problem.js';
+import type { Refusals } from '../auth/refusals.js';
+import { rawProblem, rawProblemOf } from './raw-problem.js';
 
 /** Where a server listens. */
 export type ListenPlace =
@@ -31,6 +33,8 @@ export interface ApiServerOptions {
   readonly places: readonly ListenPlace[];
   /** For all places but Unix sockets. */
   readonly tls?: TlsFiles;
+  /** Where requests are written to that no route gets to see. */
+  readonly refusals?: Refusals;
 }
 
 /** Room for a filter of the greatest length, encoded. */
@@ -45,11 +49,18 @@ export class ApiServer implements AsyncDisposable {
   readonly #servers: (Server | TlsServer)[] = [];
 
   /** Listens at all places, or at none. @throws OptionError, Error of the system */
-  static async listen({ app, places, tls }: ApiServerOptions): Promise<ApiServer> {
+  static async listen({ app, places, tls, refusals }: ApiServerOptions): Promise<ApiServer> {
     const api = new ApiServer();
     const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
     try {
-      for (const place of places) await api.#listen(place, listener as RequestListener, tls);
+      for (const place of places) {
+        const server =
+          'path' in place || tls === undefined
+            ? createPlain(listener as RequestListener)
+            : createTls(listener as RequestListener, tls);
+        protect(server, refusals);
+        await api.#listen(place, server);
+      }
       return api;
     } catch (error) {
       await api[Symbol.asyncDispose]();
@@ -57,9 +68,7 @@ export class ApiServer implements AsyncDisposable {
     }
   }
 
-  async #listen(place: ListenPlace, listener: RequestListener, tls: TlsFiles | undefined): Promise<void> {
-    const server = 'path' in place || tls === undefined ? createPlain(listener) : createTls(listener, tls);
-    protect(server);
+  async #listen(place: ListenPlace, server: Server | TlsServer): Promise<void> {
     if ('path' in place) {
       const { path } = place;
       if (!(await removeStaleSocket(path))) throw new OptionError(`a process listens on ${path} already`);
@@ -117,7 +126,7 @@ function createTls(listener: RequestListener, { cert, key }: TlsFiles): TlsServe
 }
 
 /** Bounds what clients can hold on to. */
-function protect(server: Server | TlsServer): void {
+function protect(server: Server | TlsServer, refusals: Refusals | undefined): void {
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.timeout = IDLE_TIMEOUT_MS;
@@ -126,6 +135,12 @@ function protect(server: Server | TlsServer): void {
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     // The peer has gone, or an answer is under way already.
     if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
-    else socket.end(rawProblem(error.code));
+    else {
+      const { kind, detail } = rawProblemOf(error.code);
+      const { remoteAddress } = socket;
+      const { status } = problemKinds[kind];
+      refusals?.add({ kind, status, detail, ...(remoteAddress !== undefined && { address: remoteAddress }) });
+      socket.end(rawProblem(error.code));
+    }
   });
 }

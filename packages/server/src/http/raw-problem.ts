@@ -1,8 +1,11 @@
 /** Answers to what is no request, as bytes: there is no request that a route could answer. Pure. */
 import { PROBLEM_TYPE, type ProblemKind, problemKinds } from '../api/problem.js';
 
-/** @param code Node.js' name of what is wrong. */
-function kindOf(code: string | undefined): { readonly kind: ProblemKind; readonly detail: string } {
+/** What is wrong. @param code Node.js' name of that. */
+export function rawProblemOf(code: string | undefined): {
+  readonly kind: ProblemKind;
+  readonly detail: string;
+} {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
       return { kind: 'header-too-long', detail: 'the address and the headers may have 64 KiB together' };
@@ -15,7 +18,7 @@ function kindOf(code: string | undefined): { readonly kind: ProblemKind; readonl
 
 /** The answer, after which the connection ends. */
 export function rawProblem(code: string | undefined): string {
-  const { kind, detail } = kindOf(code);
+  const { kind, detail } = rawProblemOf(code);
   const { status, title } = problemKinds[kind];
   const body = JSON.stringify({ type: `urn:weir:problem:${kind}`, title, status, detail });
   return [

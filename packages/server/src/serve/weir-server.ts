@@ -9,6 +9,7 @@ import { storedHistory } from '../api/stored-history.js';
 import { AuditLog } from '../auth/audit-log.js';
 import { Authenticator, type AuthenticatorOptions } from '../auth/authenticator.js';
 import { requireProtection } from '../auth/protection.js';
+import { Refusals } from '../auth/refusals.js';
 import type { ServeConfig } from '../config/serve-schema.js';
 import { ApiServer, type ListenPlace, type TlsFiles } from '../http/api-server.js';
 import { ImportedHistories, type ImportOptions } from '../imports/imported-histories.js';
@@ -46,6 +47,13 @@ export interface WeirServerOptions {
   readonly onStuck?: () => void;
   /** Reports what users should know, a line each. */
   readonly onProblem: (message: string) => void;
+}
+
+/** What an app has beside the history. */
+interface AppParts {
+  readonly live: LiveHub;
+  readonly audit: AuditLog;
+  readonly refusals: Refusals;
 }
 
 const MAINTENANCE_MS = 60_000;
@@ -101,10 +109,12 @@ export class WeirServer implements AsyncDisposable {
     if (this.#options.inherited === undefined) this.#requireProtection(config);
     const store = await this.#openStore();
     const live = new LiveHub();
-    const app = this.#createApp(store, live);
+    const audit = this.#resources.use(new AuditLog(serverPlaces(config.folder).audit, onProblem));
+    const refusals = new Refusals(audit);
+    const app = this.#createApp(store, { live, audit, refusals });
     const places = this.#places();
     this.#api = this.#resources.use(
-      await ApiServer.listen({ app, places, ...(tls !== undefined && { tls }) }),
+      await ApiServer.listen({ app, places, refusals, ...(tls !== undefined && { tls }) }),
     );
     // Sockets of the service manager are where they are, whatever the configuration says.
     this.#requireProtection({ ...config, listen: this.#api.addresses.map(placeOf) });
@@ -136,10 +146,10 @@ export class WeirServer implements AsyncDisposable {
     return store;
   }
 
-  #createApp(store: HistoryStore, live: LiveHub) {
+  #createApp(store: HistoryStore, { live, audit, refusals }: AppParts) {
     const { version, page, startImport, onProblem, onStuck } = this.#options;
     const { folder, limits } = this.#config;
-    const { temporary, audit } = serverPlaces(folder);
+    const { temporary } = serverPlaces(folder);
     const imports = new ImportedHistories({
       temporaryFolder: temporary,
       ...(startImport !== undefined && { start: startImport }),
@@ -155,7 +165,8 @@ export class WeirServer implements AsyncDisposable {
       },
       authenticator: this.#authenticator,
       allowedHosts: () => this.#config,
-      audit: this.#resources.use(new AuditLog(audit, onProblem)),
+      audit,
+      refusals,
       onError: (error) =>
         onProblem(`a request failed: ${error instanceof Error ? error.stack : String(error)}`),
       ...(page !== undefined && { page }),

@@ -6,6 +6,7 @@ import type { RequestLimits } from '../../src/api/services.js';
 import type { AuditLog } from '../../src/auth/audit-log.js';
 import { Authenticator, type AuthenticatorOptions } from '../../src/auth/authenticator.js';
 import type { AllowedHosts } from '../../src/auth/host-check.js';
+import { Refusals } from '../../src/auth/refusals.js';
 import { ApiServer, type ListenPlace, type TlsFiles } from '../../src/http/api-server.js';
 import { LiveHub } from '../../src/stream/live-hub.js';
 
@@ -38,6 +39,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const { history, imports, allowed, audit, page, tls, collectors = 1 } = options;
   const live = new LiveHub();
   const limits = { rows: 10_000, timeMs: 10_000, queries: 2, waiting: 2, streams: 4, ...options.limits };
+  const refusals = audit && new Refusals(audit);
   const app = createApp({
     services: {
       ...{ history, live, limits, temporaryFolder: options.temporaryFolder ?? '/nonexistent' },
@@ -47,13 +49,18 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     authenticator: new Authenticator({ tokens: [], insecure: false, ...options.login }),
     allowedHosts: () => ({ names: [], origins: [], ...allowed }),
     onError: options.onError ?? ((error) => assert.fail(error as Error)),
-    ...(audit !== undefined && { audit }),
+    ...(audit !== undefined && { audit, refusals }),
     ...(page !== undefined && { page }),
     checkAnswers: true,
     ...(options.onStuck !== undefined && { onStuck: options.onStuck, stuckMs: 300 }),
   });
   const places = options.places ?? [{ host: '127.0.0.1', port: 0 }];
-  const server = await ApiServer.listen({ app, places, ...(tls !== undefined && { tls }) });
+  const server = await ApiServer.listen({
+    app,
+    places,
+    ...(tls !== undefined && { tls }),
+    ...(refusals && { refusals }),
+  });
   const origin = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${server.addresses[0]?.port}`;
   return {
     ...{ live, origin, server },
