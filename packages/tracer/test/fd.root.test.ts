@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { after, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { features, UnknownFeatureError, UnsupportedError } from '@weir/ebpf';
 import { type FdInstallRecord, type TraceRecord, Tracer } from '../src/index.js';
 import { assertComplete, collect } from './support/collect.js';
@@ -107,6 +108,17 @@ if (canWatchFds()) {
       assert.deepEqual(numbers(fdsOf(collected.records, watched.pid)), collected.result.expected);
       assert.deepEqual(numbers(fdsOf(collected.records, other.pid)), collected.result.expectedOfOther);
       assertComplete(collected);
+    });
+
+    it('ends with the process, whose pid another may get', async () => {
+      await using tracer = Tracer.start(nobody);
+      const before = programs();
+      const ending = await DescriptorProcess.start();
+      tracer.watchFds(ending.pid);
+      assert.equal(programs(), before + 1);
+      ending[Symbol.dispose]();
+      for (let waited = 0; programs() > before && waited < 500; waited++) await sleep(10);
+      assert.equal(programs(), before);
     });
 
     it('loses no events of connections that are made meanwhile', async () => {
