@@ -70,7 +70,7 @@ it('the compat tracer watches the descriptors of a process, where the kernel has
   const nothing = () => {};
   const tracer = newTracer(
     { tcpEventV4: (event) => events.push(event), tcpEventV6: nothing, lostV4: nothing, lostV6: nothing },
-    { filter: { pids: [process.pid] } },
+    { filter: { pids: [process.pid], netns: [1] } },
   );
   try {
     tracer.start();

@@ -17,8 +17,11 @@ const FILES = 100;
 const isDenied = features.probe('fentry').state === 'unknown';
 const noHookError = isDenied ? UnknownFeatureError : UnsupportedError;
 
-/** Nothing else than what is watched: filters do not apply to it. */
-const nobody = { filter: { pids: [process.pid] } };
+/**
+ * Nothing else than what is watched: filters do not apply to it. No namespace has this number; connections of others from before
+ * the start would be undecided by the pid alone.
+ */
+const nobody = { filter: { pids: [process.pid], netns: [1] } };
 
 function fdsOf(records: readonly TraceRecord[], pid: number): readonly FdInstallRecord[] {
   return records
