@@ -66,7 +66,7 @@ export async function account(history: HistoryStore, made: readonly MadeConnecti
   };
 }
 
-/** Sides by their two ends; ports are used again. */
+/** Sides by their two ends, in the order of their beginnings. */
 function bySide(made: readonly MadeConnection[]): Map<string, Side[]> {
   const sides = new Map<string, Side[]>();
   const add = (key: string, side: Side) => {
@@ -74,7 +74,7 @@ function bySide(made: readonly MadeConnection[]): Map<string, Side[]> {
     if (same === undefined) sides.set(key, [side]);
     else same.push(side);
   };
-  for (const one of made) {
+  for (const one of made.toSorted((a, b) => a.connectingNs - b.connectingNs)) {
     const { client, server, sent, replied } = one;
     add(`${client} ${server}`, { made: one, sent, received: replied, rows: 0 });
     add(`${server} ${client}`, { made: one, sent: replied, received: sent, rows: 0 });
@@ -89,8 +89,12 @@ interface EndOfSide {
   readonly received: number;
 }
 
+/** A pair of ends may be used again within milliseconds, once the side before has ended. */
 function findSide(sides: ReadonlyMap<string, Side[]>, { key, monotonicNs }: EndOfSide): Side | undefined {
-  return sides.get(key)?.find(({ made }) => made.closingNs <= monotonicNs && monotonicNs <= made.closedNs);
+  const side = sides.get(key)?.findLast(({ made }) => made.connectingNs <= monotonicNs);
+  if (side === undefined) return undefined;
+  const { closingNs, closedNs } = side.made;
+  return closingNs <= monotonicNs && monotonicNs <= closedNs ? side : undefined;
 }
 
 async function endsOf(history: HistoryStore): Promise<EndOfSide[]> {
