@@ -1,9 +1,10 @@
 /**
  * Puts the command and the workspace packages it uses into a few files, dist/bundle: Node.js resolves and reads more than a
  * hundred modules otherwise, which takes a third of the time until `weir trace` traces. What has to start fast has an entry
- * with all that it needs in one script, and beside it the code that V8 makes of that; another holds all commands, in a file for each set of commands that shares code.
+ * with all that it needs in one script, and beside it the code that V8 makes of that; another holds all commands, in a file for each
+ * set of commands that shares code.
  */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { build } from 'esbuild';
@@ -66,6 +67,7 @@ async function buildCompiled(name) {
 }
 
 rmSync(outdir, { recursive: true, force: true });
+mkdirSync(outdir);
 const results = await Promise.all([
   build({ ...options, entryPoints: [entry('entry-point')], splitting: true }),
   // A process of its own, which the server starts beside its own file.
