@@ -189,7 +189,7 @@ export class Collector {
     const { fullSweepMs = 3_600_000 } = this.#options;
     await this.#live.refresh();
     const moment = this.#sweepMoment();
-    this.#watchClock();
+    this.#watchClock(moment);
     const isFull = this.#needsFull || performance.now() - this.#fullAt >= fullSweepMs;
     const opens: OpenRow[] = [];
     const { wants } = this.#options;
@@ -224,8 +224,8 @@ export class Collector {
   }
 
   /** Where the clock was set, what was open is found by the times from then on only. */
-  #watchClock(): void {
-    const offsetNs = this.#options.clock.offsetNs();
+  #watchClock({ monotonicNs, time }: Moment): void {
+    const offsetNs = time - BigInt(Math.round(monotonicNs));
     const movedNs = this.#offsetNs === undefined ? 0n : offsetNs - this.#offsetNs;
     this.#offsetNs = offsetNs;
     if (movedNs > CLOCK_SET_NS || movedNs < -CLOCK_SET_NS) this.#needsFull = true;
