@@ -286,6 +286,18 @@ describe('a history', () => {
     assert.ok(gone!.to > HOUR + 5n * HOUR_NS - 300n * second && gone!.to <= HOUR + 5n * HOUR_NS);
   });
 
+  test('does not take what is recorded for unrecorded since a wrong clock was ahead', async (context) => {
+    const store = await openStore(context, { retention: { bytes: 1 } });
+    const ahead = HOUR + 1000n * HOUR_NS;
+    const wrong = rowsAt(new Random(9), ahead, 20);
+    await store.append(batchOf(1, { epoch: 'a'.repeat(32), ...wrong, time: ahead + 2n * HOUR_NS }));
+    await store.append(batchOf(1, { time: HOUR + 60n * second }));
+    assert.ok((await store.maintain()).removed.length > 0);
+    await store.append(batchOf(2, { time: HOUR + 180n * second }));
+    const range = { from: HOUR + 60n * second, to: HOUR + 180n * second };
+    assert.deepEqual((await queryGroups(store, { range, by: [] })).unrecorded, []);
+  });
+
   test('keeps rows of a process beside each other in a segment', async (context) => {
     const store = await openStore(context);
     const random = new Random(11);

@@ -78,7 +78,8 @@ function rowsOf(session: Session, table: TableName, range: TimeRange): string {
     case 'batches': {
       // The last batch of an epoch says how far it came: up to the end of the range, as far as the file knows.
       const last = 'row_number() OVER (PARTITION BY epoch ORDER BY number DESC) = 1';
-      return `(SELECT * REPLACE (greatest(started, ${from}) AS started, least(time, ${to}) AS time, CASE WHEN time <= ${to} THEN sweep END AS sweep) FROM ${source}
+      return `(SELECT * REPLACE (greatest(started, ${from}) AS started, least(time, ${to}) AS time,
+          CASE WHEN time <= ${to} THEN sweep END AS sweep) FROM ${source}
         WHERE started < ${to} QUALIFY time >= ${from} AND (time <= ${to} OR ${last}))`;
     }
     default:

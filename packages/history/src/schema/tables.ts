@@ -127,7 +127,7 @@ export const batchColumns = {
   host_id: required('id', 'The host and its boot, as in hosts.'),
   epoch: required('text', 'The run of the collector: 32 hexadecimal digits.'),
   number: required('count', 'Number of the batch in its epoch, from 1.'),
-  started: required('time', 'When the epoch began.'),
+  started: required('time', 'When the epoch began, or the oldest rows that are kept of it.'),
   time: required('time', 'Up to here all events are in.'),
   monotonic_ns: required('clock', "The kernel's monotonic clock at that time."),
   sweep: optional(

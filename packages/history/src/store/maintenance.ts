@@ -105,11 +105,15 @@ async function remove(
   await context.step('retention:unlinked');
 }
 
-/** What was recorded begins behind the rows that go, for whoever asks about the time before. */
+/**
+ * What was recorded begins behind the rows that go, for whoever asks about the time before; of no epoch behind its last batch, as rows
+ * may have the times of a clock that was wrong.
+ */
 async function beginLater(connection: DuckDBConnection, removed: readonly Segment[]): Promise<void> {
   const last = removed.reduce((latest, { to }) => (to > latest ? to : latest), removed[0]?.to ?? 0n);
   await connection.run(
-    `UPDATE ${RECENT}.batches SET started = make_timestamp_ns(${last + 1n}) WHERE epoch_ns(started) <= ${last}`,
+    `UPDATE ${RECENT}.batches SET started = greatest(started, least(time, make_timestamp_ns(${last + 1n})))
+     WHERE epoch_ns(started) <= ${last}`,
   );
 }
 

@@ -57,7 +57,8 @@ export class FdWatch implements Disposable {
   }
 
   /**
-   * Watches a process, from the moment this returns to its end; a pid that no process has yet, until `unwatch`. The first one loads and attaches the program.
+   * Watches a process, from the moment this returns to its end; a pid that no process has yet, until `unwatch`. The first one loads and
+   * attaches the program.
    *
    * @throws OptionError for a number that is no process id; UnsupportedError where the kernel has no hook; UnknownFeatureError where
    * that is not known; VerifierError,
