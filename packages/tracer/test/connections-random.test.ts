@@ -6,8 +6,9 @@ import { MINUTE, SECOND, Simulation } from './support/simulation.js';
 describe('the table of connections under random histories', () => {
   const SEEDS = 60;
 
-  function run(seed: number, how: { late: boolean; loss: number; slips: number }) {
-    const simulation = new Simulation({}, seed);
+  function run(seed: number, how: { late: boolean; loss: number; slips: number; brief?: boolean }) {
+    const options = how.brief === true ? ({ ended: 'vanished' } as const) : {};
+    const simulation = new Simulation(options, seed, { brief: how.brief === true });
     const { random } = simulation;
     for (let i = random(4); i > 0; i--) simulation.openRandom(true);
     simulation.refresh();
@@ -71,5 +72,21 @@ describe('the table of connections under random histories', () => {
 
   it('keeps nothing, if records are late or lost and dumps skip sockets', () => {
     for (let seed = 1; seed <= SEEDS; seed++) run(seed, { late: true, loss: 30, slips: 10 });
+  });
+
+  it('is the same where connections that end before the next refresh are kept away from it', () => {
+    let spared = 0;
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const how = { late: false, loss: 0, slips: 0, brief: true };
+      const result = run(seed, how);
+      assertSums(result);
+      // A beginning and an end each.
+      spared += 2 * result.simulation.opened - result.simulation.delivered;
+      assertSums(run(seed, { ...how, late: true }));
+      assertSums(run(seed, { ...how, slips: 10 }));
+      run(seed, { ...how, loss: 30 });
+      run(seed, { ...how, late: true, loss: 30, slips: 10 });
+    }
+    assert.ok(spared > SEEDS * 10, `${spared} records were spared`);
   });
 });

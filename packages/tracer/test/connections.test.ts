@@ -297,6 +297,44 @@ describe('a table that reports only connections that vanish', () => {
   });
 });
 
+describe('a table from which brief connections are kept away', () => {
+  it('has those that live on at a refresh, and counts the others', () => {
+    const simulation = new Simulation({ ended: 'vanished' }, 1, { brief: true });
+    for (let port = 4001; port < 4010; port++) {
+      const flow = simulation.connect({ port, pid: 7 });
+      simulation.move(flow, 10, 2);
+      simulation.close(flow);
+    }
+    simulation.connect({ port: 4000, pid: 7 });
+    simulation.deliver();
+    simulation.refresh();
+    assert.deepEqual([one(simulation).local.port, one(simulation).process?.pid], [4000, 7]);
+    const { connected, ended, bytes_sent, bytes_received } = simulation.table.totals;
+    assert.deepEqual([connected, ended, bytes_sent, bytes_received], [10, 9, 90, 18]);
+    assert.equal(simulation.delivered, 1);
+  });
+
+  it('does not list the socket of one again that the kernel still has, and lists the next one with its ends', () => {
+    const simulation = new Simulation({ ended: 'vanished' }, 1, { brief: true });
+    const flow = simulation.connect({ port: 4000, pid: 7 });
+    simulation.close(flow, { lingers: true });
+    simulation.deliver();
+    for (let count = 0; count < 4; count++) {
+      simulation.refresh();
+      simulation.pass(MINUTE);
+      assert.equal(simulation.table.size, 0, `refresh ${count}`);
+    }
+    simulation.removeClosedSockets();
+    for (let count = 0; count < 3; count++) simulation.refresh();
+    assert.equal(simulation.table.remembered, 0);
+    simulation.connect({ port: 4000, pid: 8 });
+    simulation.deliver();
+    simulation.refresh();
+    assert.equal(one(simulation).process?.pid, 8);
+    assert.deepEqual(simulation.table.takeEnded().ended, []);
+  });
+});
+
 describe('connections in a network namespace that no process is in', () => {
   it('live on, with what was last seen, while a process has their sockets', () => {
     const held = new Set<number>();

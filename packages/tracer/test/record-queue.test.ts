@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { RecordQueue } from '../src/stream/record-queue.js';
-import { FakeRing, fakeStream } from './support/fake-ring.js';
+import { FakeRing, fakeStream, watchRecords } from './support/fake-ring.js';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -54,7 +54,7 @@ describe('a reader that never catches up', () => {
     const ring = new FakeRing();
     const { stream } = fakeStream(ring);
     stream.hasReader = true;
-    stream.watch(() => undefined);
+    stream.watch(watchRecords());
     const round = async (): Promise<void> => {
       ring.addCloses(1024);
       await stream.drain();
@@ -74,9 +74,11 @@ describe('a reader that never catches up', () => {
     const { stream, losses } = fakeStream(ring);
     stream.hasReader = true;
     let seen = 0;
-    stream.watch(({ event }) => {
-      if (event !== 'lost') seen++;
-    });
+    stream.watch(
+      watchRecords(({ event }) => {
+        if (event !== 'lost') seen++;
+      }),
+    );
     for (let count = 0; count < 20; count++) {
       ring.addCloses(4096);
       await stream.drain();

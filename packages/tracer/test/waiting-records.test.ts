@@ -14,7 +14,7 @@ import type { EventStream } from '../src/stream/event-stream.js';
 import { FollowedClock } from '../src/stream/followed-clock.js';
 import { EVENT_STRIDE } from '../src/stream/staging.js';
 import { assertColumns } from './support/assert-columns.js';
-import { closeEvent, fakeStream } from './support/fake-ring.js';
+import { closeEvent, fakeStream, watchRecords } from './support/fake-ring.js';
 import { MemoryRing } from './support/memory-ring.js';
 import { randomEvent, randomFrom } from './support/random-events.js';
 
@@ -146,7 +146,7 @@ describe('events that wait in the ring', () => {
         } else if (action < 0.95) {
           if (unwatch === undefined) {
             watchedFrom = found.length;
-            unwatch = stream.watch((record) => seen.push(jsonLine(record)));
+            unwatch = stream.watch(watchRecords((record) => seen.push(jsonLine(record))));
           } else {
             assertLines(seen.splice(0), expected.slice(watchedFrom), `watched in run ${run}`);
             unwatch();
@@ -263,7 +263,7 @@ describe('the room of a ring in which events wait', () => {
     await stream.drain();
     const first = reader.next(stream)!;
     assert.equal(ring.occupied, 300 * EVENT_STRIDE);
-    stream.watch(() => undefined)();
+    stream.watch(watchRecords())();
     assert.equal(ring.occupied, 0);
     for (const event of events(5000, 500)) ring.add(event);
     assert.deepEqual([...first.column('monotonic_ns')], timesOf(first, 1000));
@@ -279,7 +279,7 @@ describe('the room of a ring in which events wait', () => {
     const { ring, stream } = filled(500);
     await stream.drain();
     assert.equal(ring.occupied, 500 * EVENT_STRIDE);
-    stream.watch(() => undefined);
+    stream.watch(watchRecords());
     assert.equal(ring.occupied, 0);
     for (let count = 0; count < 500; count++) ring.add(closeEvent(BigInt(2000 + count)));
     await stream.drain();

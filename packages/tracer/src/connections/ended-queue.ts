@@ -2,6 +2,7 @@
 import { BoundedMap } from '@weir/ebpf/bounded-map';
 import { type Connection, copyConnection, type EndedConnection } from './connection.js';
 import type { Entry } from './entry.js';
+import { RecentEnds } from './recent-ends.js';
 import { tupleText } from './tuple.js';
 
 /** Maximum wait for a late close event, before the last figures of a vanished connection are reported. Nanoseconds. */
@@ -126,9 +127,16 @@ export class RecentlyClosed {
     this.#forgetFlow(closed),
   );
   readonly #flows = new Set<string>();
+  /** Ends of connections that were closed before any refresh. */
+  readonly #brief = new RecentEnds(RECENTLY_CLOSED_LIMIT);
 
   get size(): number {
-    return this.#byKey.size;
+    return this.#byKey.size + this.#brief.size;
+  }
+
+  /** A connection with these ends was opened and closed since the last refresh. */
+  addBrief(ends: Uint32Array): void {
+    this.#brief.add(ends);
   }
 
   add({ key, flow_id, cookie }: Entry, generation: number): void {
@@ -142,8 +150,13 @@ export class RecentlyClosed {
   }
 
   /** Whether a socket that its application has closed belongs to one of these. */
-  isOne(key: string, cookie: number, generation: number): boolean {
+  isOne(ends: Uint32Array, cookie: number, generation: number): boolean {
+    const key = tupleText('tcp', ends, 0);
     const closed = this.#byKey.get(key);
+    if (closed === undefined && this.#brief.has(ends)) {
+      this.#byKey.set(key, { flowId: undefined, cookie, generation });
+      return true;
+    }
     // The cookie of a connection that no refresh has seen is not known; the next connection with its ends is no orphan.
     if (closed === undefined || (closed.cookie ?? cookie) !== cookie) return false;
     closed.generation = generation;
@@ -151,6 +164,7 @@ export class RecentlyClosed {
   }
 
   forgetBefore(generation: number): void {
+    this.#brief.pass();
     for (const [key, closed] of this.#byKey) if (closed.generation < generation) this.#forget(key);
   }
 

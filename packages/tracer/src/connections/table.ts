@@ -16,7 +16,7 @@ import { ConnectionStore } from './connection-store.js';
 import type { Entry } from './entry.js';
 import { OpenSockets } from './open-sockets.js';
 import { TcpConnections } from './tcp-connections.js';
-import { RateMeter, type Totals } from './totals.js';
+import { type PassedConnection, RateMeter, type Totals } from './totals.js';
 import { UdpFlows } from './udp-connections.js';
 
 export interface ConnectionTableOptions {
@@ -115,6 +115,16 @@ export class ConnectionTable {
   /** Applies a record of the tracer. */
   record(record: ConnectionRecord): void {
     this.#tcp.record(record);
+  }
+
+  /** Whether a connection that begins with these ends is none that a refresh has found already. @param ends Words of a tuple. */
+  isUnknown(ends: Uint32Array): boolean {
+    return this.#tcp.isUnknown(ends);
+  }
+
+  /** In place of both records of a connection that was opened and closed since the last refresh, with ends that are unknown. */
+  passed(connection: PassedConnection): void {
+    this.#tcp.passed(connection);
   }
 
   /**

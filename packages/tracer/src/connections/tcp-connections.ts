@@ -22,6 +22,7 @@ import { RecentlyClosed } from './ended-queue.js';
 import type { Entry } from './entry.js';
 import { applyClose, applySocket, clearFigures, dropBaseline, setBaseline, setDirection } from './figures.js';
 import { SharedProcesses } from './shared-processes.js';
+import { addPassed, type PassedConnection } from './totals.js';
 import { Tuple, tupleText } from './tuple.js';
 
 /** Refreshes that must not find a socket before it counts as gone: sock_diag may pass one over (see SocketReader). */
@@ -68,6 +69,18 @@ export class TcpConnections {
         this.#fail(record);
         break;
     }
+  }
+
+  /** Whether a connection that begins with these ends is none that a refresh has found already. */
+  isUnknown(ends: Uint32Array): boolean {
+    const { entries, awaitingClose } = this.#store;
+    return awaitingClose.size === 0 && entries.ofEnds(ends) === undefined;
+  }
+
+  /** A connection was opened and closed since the last refresh, and {@link record} gets neither. */
+  passed(connection: PassedConnection): void {
+    addPassed(this.#store.totals, connection);
+    this.#recentlyClosed.addBrief(connection.ends);
   }
 
   #open(record: ConnectRecord | AcceptRecord): void {
@@ -211,7 +224,7 @@ export class TcpConnections {
     const interfaceIndex = this.#store.byInterface ? socket.interfaceIndex : 0;
     const ends = this.#tuple.setFrom(addresses, netns, interfaceIndex, localPort, peerPort).words;
     const isOrphan = socket.inode === 0 && socket.state !== TcpState.established;
-    if (isOrphan && this.#recentlyClosed.isOne(keyOf(ends), cookie, this.#generation)) return undefined;
+    if (isOrphan && this.#recentlyClosed.isOne(ends, cookie, this.#generation)) return undefined;
     let entry = entries.ofEnds(ends);
     // Another socket has these ends. Events since the older one was last seen belong to the newer one.
     if (entry?.cookie !== undefined && entry.flowNs <= entry.seenToNs) {

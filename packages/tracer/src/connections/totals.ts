@@ -49,6 +49,28 @@ export function newTotals(): MutableTotals {
   };
 }
 
+/** All that is left to say about a connection that was opened and closed between two refreshes. */
+export interface PassedConnection {
+  /** Words of a tuple. */
+  readonly ends: Uint32Array;
+  readonly isOutbound: boolean;
+  readonly sent: number;
+  readonly received: number;
+  readonly retransmits: number;
+}
+
+export function addPassed(
+  totals: MutableTotals,
+  { isOutbound, sent, received, retransmits }: PassedConnection,
+): void {
+  if (isOutbound) totals.connected++;
+  else totals.accepted++;
+  totals.ended++;
+  totals.bytes_sent += sent;
+  totals.bytes_received += received;
+  totals.retransmits += retransmits;
+}
+
 /** Rates between two moments. */
 export class RateMeter {
   #ns: number;

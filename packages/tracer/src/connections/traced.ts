@@ -2,7 +2,7 @@
 import { type Btf, EbpfError, type FeatureTable, Kind, OptionError } from '@weir/ebpf';
 import { monotonicNs } from '@weir/ebpf/sys';
 import { inInitialPidNamespace } from '../enrich/pid-namespace.js';
-import type { TraceRecord } from '../records/record.js';
+import type { KernelRecord } from '../records/record.js';
 import type { Problem } from '../report.js';
 import {
   type DiagSocket,
@@ -15,6 +15,8 @@ import {
   type UdpFlow,
 } from '../sockets/index.js';
 import { startUdp } from '../sockets/start-udp.js';
+import type { EventWatcher } from '../stream/event-watcher.js';
+import { BriefConnections } from './brief-connections.js';
 import type { Connection, FindProcess } from './connection.js';
 import { processFinder } from './find-process.js';
 import type { ConnectionsOptions, LiveConnections, LiveLosses } from './live.js';
@@ -32,9 +34,9 @@ export interface RecordFeed {
   readonly ipv6: boolean;
   /** Inodes of the network namespaces that it is confined to. */
   readonly netns?: readonly number[];
-  /** Shows every later record. @returns a function that ends the watch. */
-  watch(watcher: (record: TraceRecord) => void): () => void;
-  /** Shows all records of events until this call. @throws EbpfError once the tracer has ended. */
+  /** Shows every later event. @returns a function that ends the watch. */
+  watch(watcher: EventWatcher): () => void;
+  /** Shows all events until this call. @throws EbpfError once the tracer has ended. */
   catchUp(): Promise<void>;
   lost(): Pick<LiveLosses, 'ring' | 'map' | 'probe' | 'missed'>;
   onDispose(): void;
@@ -56,6 +58,8 @@ export class TracedConnections implements LiveConnections {
   readonly #findProcess: FindProcess | undefined;
   readonly #udp: UdpCounter | undefined;
   readonly #endWatch: () => void;
+  /** Where nobody wants to know of connections that end between two refreshes. */
+  readonly #brief: BriefConnections | undefined;
   #refreshing: Promise<void> = Promise.resolve();
   #refreshed = false;
   #readNs: number | undefined;
@@ -80,8 +84,9 @@ export class TracedConnections implements LiveConnections {
     );
     this.#findProcess = seesHost ? processFinder(this.#owners) : undefined;
     const interfaces = new InterfaceNames();
+    const byInterface = showsInterfaces(feed.btf);
     this.#table = new ConnectionTable({
-      byInterface: showsInterfaces(feed.btf),
+      byInterface,
       interfaceName: (netns, index) => interfaces.name(netns, index),
       ...(limit !== undefined && { limit }),
       ...(tcpIdleMs !== undefined && { tcpIdleMs }),
@@ -112,7 +117,18 @@ export class TracedConnections implements LiveConnections {
       }
     }
     this.problems = problems;
-    this.#endWatch = feed.watch((record) => this.#take(record));
+    if (ended === 'vanished') {
+      const onRecord = (record: KernelRecord) => this.#take(record);
+      this.#brief = new BriefConnections({ table: this.#table, byInterface, onRecord });
+    }
+    this.#endWatch = feed.watch({
+      event: (view, offset, decode) => {
+        if (this.#brief !== undefined) this.#brief.event(view, offset, decode);
+        else this.#take(decode(view, offset));
+      },
+      // Flows of UDP are in the kernel's counts, and losses in those of the programs.
+      record: () => undefined,
+    });
   }
 
   get size(): number {
@@ -171,6 +187,7 @@ export class TracedConnections implements LiveConnections {
       this.#owners.step(this.#refreshed ? undefined : Number.POSITIVE_INFINITY);
     await this.#feed.catchUp();
     if (this.#disposed) throw new EbpfError('these connections were disposed of');
+    this.#brief?.flush();
     this.#readNs = Number(monotonicNs());
     const { netns, failed } = this.#table.refresh(
       { read: (onSocket) => this.#reader.read((socket) => this.#isWanted(socket) && onSocket(socket)) },
@@ -205,8 +222,8 @@ export class TracedConnections implements LiveConnections {
     }));
   }
 
-  #take(record: TraceRecord): void {
-    if (record.event === 'lost' || record.event === 'fd_install' || record.event === 'udp_flow') return;
+  #take(record: KernelRecord): void {
+    if (record.event === 'fd_install') return;
     if (!this.#tcp || !this.#hasFamily(record.local.address)) return;
     if (!this.#known.has(record.netns)) this.#reader.forgetNamespaces();
     this.#table.record(record);

@@ -1,6 +1,7 @@
 /** The two ends of a connection as eleven words: network namespace, interface, both addresses, ports. */
 import { AddressFormatter, parseMappedPrefix } from '@weir/ebpf/address';
 import { BoundedMap } from '@weir/ebpf/bounded-map';
+import { offsetsTuple } from '../generated/tcp.js';
 import type { Endpoint } from '../records/record.js';
 import { hashWords } from './hash.js';
 
@@ -56,6 +57,20 @@ export class Tuple {
     this.#setPlace(netns, interfaceIndex, localPort, peerPort);
     for (let word = 0; word < 2 * ADDRESS_WORDS; word++)
       this.words[LOCAL_AT + word] = addresses.getUint32(4 * word);
+    return this;
+  }
+
+  /** @param offset Of a struct tuple of events in `view`. @param byInterface Else the interface distinguishes nothing. */
+  setFromEvent(view: DataView, offset: number, byInterface: boolean): this {
+    const { words } = this;
+    words[NETNS_AT] = view.getUint32(offset + offsetsTuple.netns, true);
+    words[INTERFACE_AT] = byInterface ? view.getUint32(offset + offsetsTuple.interface, true) : 0;
+    for (let word = 0; word < ADDRESS_WORDS; word++) {
+      words[LOCAL_AT + word] = view.getUint32(offset + offsetsTuple.localAddress + 4 * word);
+      words[PEER_AT + word] = view.getUint32(offset + offsetsTuple.peerAddress + 4 * word);
+    }
+    const localPort = view.getUint16(offset + offsetsTuple.localPort, true);
+    words[PORTS_AT] = (localPort << 16) | view.getUint16(offset + offsetsTuple.peerPort, true);
     return this;
   }
 

@@ -2,11 +2,13 @@
 import { clearTimeout, setTimeout } from 'node:timers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { monotonicNs } from '@weir/ebpf/sys';
-import type { KernelEventName, TraceRecord } from '../records/record.js';
-import { EventDecoder } from './decode.js';
+import { offsetsTcpEvent } from '../generated/tcp.js';
+import type { KernelEventName, OtherRecord, TraceRecord } from '../records/record.js';
+import { EventDecoder, eventNames } from './decode.js';
 import type { EventCorrection } from './event-correction.js';
 import { EventIntake } from './event-intake.js';
 import type { EventRing } from './event-ring.js';
+import type { DecodeEvent, EventWatcher } from './event-watcher.js';
 import type { FollowedClock } from './followed-clock.js';
 import type { Losses } from './losses.js';
 import type { RecordSource } from './record-source.js';
@@ -27,9 +29,6 @@ const BATCH = 1024;
  */
 const QUEUE_LIMIT = 65_536;
 
-/** Receives each record once, in order, before the reader. */
-export type Watcher = (record: TraceRecord) => void;
-
 export class EventStream implements Disposable {
   readonly #ring: EventRing;
   readonly #clock: FollowedClock;
@@ -38,7 +37,8 @@ export class EventStream implements Disposable {
   readonly #decoder: EventDecoder;
   readonly #waiting: WaitingRecords;
   readonly #intake: EventIntake;
-  readonly #watchers = new Set<Watcher>();
+  readonly #watchers = new Set<EventWatcher>();
+  readonly #decode: DecodeEvent = (view, offset) => this.#decoder.decode(view, offset);
   /** All older events have been released. */
   #releasedNs = 0n;
   /** All older events have been handed to the reader. */
@@ -98,10 +98,14 @@ export class EventStream implements Disposable {
     return this.#handedNs;
   }
 
-  /** Shows all records that are still to be delivered, and all later ones. @returns a function that ends the watch. */
-  watch(watcher: Watcher): () => void {
+  /** Shows all that is still to be delivered, and all later events and records. @returns a function that ends the watch. */
+  watch(watcher: EventWatcher): () => void {
     this.#waiting.mayStay = false;
-    this.#waiting.each(0, 0, this.#decoder, watcher);
+    this.#waiting.each(
+      { from: 0, fromOther: 0 },
+      (view, offset) => watcher.event(view, offset, this.#decode),
+      (record) => watcher.record(record),
+    );
     this.#watchers.add(watcher);
     return () => {
       this.#watchers.delete(watcher);
@@ -223,14 +227,26 @@ export class EventStream implements Disposable {
    * limit, which is counted.
    */
   #show(from: number, fromOther: number): void {
-    this.#waiting.each(from, fromOther, this.#decoder, (record) => {
-      for (const watcher of this.#watchers) watcher(record);
-      if (!this.hasReader && record.event !== 'lost') this.#waiting.delivered[record.event]++;
-    });
+    this.#waiting.each(
+      { from, fromOther },
+      (view, offset) => this.#showEvent(view, offset),
+      (record) => this.#showRecord(record),
+    );
     const { events, others } = this.#waiting.truncate(this.hasReader ? QUEUE_LIMIT : 0);
     if (!this.hasReader) return;
     const losses = others.filter(({ event }) => event === 'lost');
     this.#losses.dropped += events + others.length - losses.length;
     for (const record of losses) this.#waiting.append(record);
+  }
+  #showEvent(view: DataView, offset: number): void {
+    for (const watcher of this.#watchers) watcher.event(view, offset, this.#decode);
+    if (this.hasReader) return;
+    const name = eventNames[view.getUint32(offset + offsetsTcpEvent.event, true)]!;
+    this.#waiting.delivered[name]++;
+  }
+
+  #showRecord(record: OtherRecord): void {
+    for (const watcher of this.#watchers) watcher.record(record);
+    if (!this.hasReader && record.event !== 'lost') this.#waiting.delivered[record.event]++;
   }
 }

@@ -43,10 +43,15 @@ export class Staging {
 
   /** Events that {@link put} takes at once: one or more. */
   get room(): number {
+    this.#chooseBlock();
+    return BLOCK - this.#blocks[this.#filling]!.used;
+  }
+
+  /** The block that is filled has room then. */
+  #chooseBlock(): void {
     const filling = this.#blocks[this.#filling];
-    if (filling !== undefined && filling.used < BLOCK) return BLOCK - filling.used;
+    if (filling !== undefined && filling.used < BLOCK) return;
     this.#filling = this.#free.pop() ?? this.#blocks.push(new Block()) - 1;
-    return BLOCK;
   }
 
   /**
@@ -74,6 +79,12 @@ export class Staging {
       to += EVENT_STRIDE_WORDS;
     }
     return place;
+  }
+
+  /** Copies an event. @returns its place until {@link release} */
+  putOne(source: DataView, offset: number): number {
+    this.#chooseBlock();
+    return this.put(source, offset, 1, EVENT_STRIDE);
   }
 
   /** The memory in which an event is; see {@link offset}. */

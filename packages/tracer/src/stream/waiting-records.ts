@@ -1,7 +1,7 @@
 /** All that waits between the ring and the reader, in order: events as the kernel's bytes, and records that are no events. */
 import { EventFlag, offsetsTcpEvent, sizeofTcpEvent } from '../generated/tcp.js';
-import type { OtherRecord, TraceRecord } from '../records/record.js';
-import { type EventDecoder, eventNames } from './decode.js';
+import type { OtherRecord } from '../records/record.js';
+import { eventNames } from './decode.js';
 import type { EventCorrection } from './event-correction.js';
 import { EventQueue } from './event-queue.js';
 import type { EventRing } from './event-ring.js';
@@ -252,28 +252,25 @@ export class WaitingRecords {
   }
 
   /**
-   * Shows records that stay.
+   * Shows events and records that stay, in order.
    *
-   * @param from The first one, counted from the oldest.
-   * @param fromOther The first from there on that is no event, counted among its like.
+   * @param start The first one, counted from the oldest, and the first from there on that is no event, counted among its like.
    */
   each(
-    from: number,
-    fromOther: number,
-    decoder: EventDecoder,
-    onRecord: (record: TraceRecord) => void,
+    { from, fromOther }: { readonly from: number; readonly fromOther: number },
+    onEvent: (view: DataView, offset: number) => void,
+    onOther: (record: OtherRecord) => void,
   ): void {
     let other = fromOther;
     for (let index = from; index < this.#queue.length; index++) {
       const place = this.#queue.at(index);
-      onRecord(place === OTHER ? this.#others.at(other++) : this.#decode(place, decoder));
+      if (place === OTHER) onOther(this.#others.at(other++));
+      else if (place < STAGED) onEvent(this.#ring.memory!.view, place * UNIT);
+      else {
+        const staged = place - STAGED;
+        onEvent(this.#staging.block(staged).view, this.#staging.offset(staged));
+      }
     }
-  }
-
-  #decode(place: number, decoder: EventDecoder): TraceRecord {
-    if (place < STAGED) return decoder.decode(this.#ring.memory!.view, place * UNIT);
-    const staged = place - STAGED;
-    return decoder.decode(this.#staging.block(staged).view, this.#staging.offset(staged));
   }
 
   /** Drops the newest records, beyond a length; none of them may be in the ring. @returns the events' number, and the other records. */

@@ -11,8 +11,10 @@ import {
   sizeofTcpEvent,
   TcpEventKind,
 } from '../../src/generated/tcp.js';
+import type { TraceRecord } from '../../src/records/record.js';
 import type { EventRing, ReadToMark } from '../../src/stream/event-ring.js';
 import { EventStream } from '../../src/stream/event-stream.js';
+import type { EventWatcher } from '../../src/stream/event-watcher.js';
 import { FollowedClock } from '../../src/stream/followed-clock.js';
 import { type LossCounters, Losses } from '../../src/stream/losses.js';
 import type { RecordSource } from '../../src/stream/record-source.js';
@@ -32,6 +34,14 @@ export function closeEvent(timeNs: bigint): DataView {
   view.setUint32(at.direction, Direction.DIRECTION_OUTBOUND, true);
   view.setUint32(at.flags, EventFlag.EVENT_HAS_BYTES, true);
   return view;
+}
+
+/** Watches all as records. */
+export function watchRecords(onRecord: (record: TraceRecord) => void = () => undefined): EventWatcher {
+  return {
+    event: (view, offset, decode) => onRecord(decode(view, offset)),
+    record: onRecord,
+  };
 }
 
 /** A ring that tests fill, and the stream that reads it. */

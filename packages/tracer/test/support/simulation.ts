@@ -1,14 +1,18 @@
 /** A host with connections, of which a table learns by records and by sock_diag, in whatever order. */
 import assert from 'node:assert/strict';
 import { parseMappedPrefix } from '@weir/ebpf/address';
+import { BriefConnections } from '../../src/connections/brief-connections.js';
 import {
   ConnectionTable,
   type ConnectionTableOptions,
   type FindProcess,
 } from '../../src/connections/index.js';
-import type { ConnectionRecord, Endpoint } from '../../src/records/record.js';
+import type { ConnectionRecord, Endpoint, KernelRecord } from '../../src/records/record.js';
 import { type DiagSocket, TcpState, type TcpStateName } from '../../src/sockets/index.js';
 import { emptyDiagSocket } from '../../src/sockets/inet-diag.js';
+import { WallClock } from '../../src/stream/clock.js';
+import { EventDecoder } from '../../src/stream/decode.js';
+import { eventOf } from './event-of.js';
 
 export const SECOND = 1_000_000_000;
 export const MINUTE = 60 * SECOND;
@@ -64,13 +68,25 @@ export class Simulation {
   #queue: ConnectionRecord[] = [];
   #serial = 1;
 
-  constructor(options: ConnectionTableOptions = {}, seed = 1) {
+  readonly #brief: BriefConnections | undefined;
+  /** Records that the table received, where it is kept from brief connections. */
+  delivered = 0;
+
+  /** @param how `brief`: connections that end before the next refresh are kept away from the table. */
+  constructor(options: ConnectionTableOptions = {}, seed = 1, how: { readonly brief?: boolean } = {}) {
     let state = seed * 2_654_435_761;
     this.random = (limit) => {
       state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
       return Math.floor((state / 2 ** 32) * limit);
     };
     this.table = new ConnectionTable({ ...options, now: () => this.nowNs });
+    const onRecord = (record: KernelRecord) => {
+      if (record.event === 'fd_install') return;
+      this.delivered++;
+      this.table.record(record);
+    };
+    if (how.brief === true)
+      this.#brief = new BriefConnections({ table: this.table, byInterface: true, onRecord });
   }
 
   get opened(): number {
@@ -172,7 +188,13 @@ export class Simulation {
 
   /** Delivers the oldest records that wait. */
   deliver(count = Number.POSITIVE_INFINITY): void {
-    for (const record of this.#queue.splice(0, count)) this.table.record(record);
+    for (const record of this.#queue.splice(0, count)) {
+      if (this.#brief === undefined) this.table.record(record);
+      else {
+        const decoder = new EventDecoder(new WallClock(0n));
+        this.#brief.event(eventOf(record), 0, (view, offset) => decoder.decode(view, offset));
+      }
+    }
   }
 
   /** Delivers some records, and all that are older than a few seconds. */
@@ -187,6 +209,7 @@ export class Simulation {
   }
 
   refresh(reading: Reading = {}): void {
+    this.#brief?.flush();
     const unread = new Set([...(reading.failed ?? []), ...(reading.unreachable ?? [])]);
     const socket = emptyDiagSocket();
     this.table.refresh(
@@ -273,7 +296,7 @@ export class Simulation {
     const serial = this.#serial++;
     const listens = state === 'listen';
     const flow: Flow = {
-      flowId: `flow${serial}`,
+      flowId: `${serial.toString(16).padStart(15, '0')}.0`,
       netns,
       local: { address: listens ? '0.0.0.0' : '10.0.0.1', port },
       peer: { address: listens ? '0.0.0.0' : '10.0.0.2', port: listens ? 0 : peerPort },
