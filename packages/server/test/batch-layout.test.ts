@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { FormatError } from '@weir/ebpf/errors';
 import { type Batch, type Column, type Columns, type TableName, tables } from '@weir/history/schema';
 import { decodeBatch, summarizeBatch } from '../src/wire/decode-batch.js';
-import { encodeBatch } from '../src/wire/encode-batch.js';
+import { addRows, BatchEncoder, encodeBatch } from '../src/wire/encode-batch.js';
 import { at, batchOf, endRow, epoch } from './support/batches.js';
 
 /** A generator of numbers below 2^32, the same each time. */
@@ -73,6 +73,29 @@ describe('batches', () => {
     for (let i = 0; i < 200; i++) {
       const batch = randomBatch(next);
       assert.deepEqual(decodeBatch(encodeBatch(batch)), batch);
+    }
+  });
+
+  it('come back as they were from an encoder that made others, long ones and a refused one among them', () => {
+    const next = generator(2);
+    const encoder = new BatchEncoder();
+    for (let i = 0; i < 60; i++) {
+      const batch = randomBatch(next);
+      if (i % 20 === 0) {
+        const count = [300, 3_000, 20_000][i / 20];
+        const ends = Array.from({ length: count! }, (_, row) =>
+          endRow(row, row % 3 === 0 ? { comm: 'x' } : {}),
+        );
+        assert.deepEqual(decodeBatch(finish(batchOf(1, ends))), batchOf(1, ends));
+        encoder.add('ends', { time: 1n });
+        assert.throws(() => encoder.finish(batchOf(1, [])), TypeError);
+      }
+      assert.deepEqual(decodeBatch(finish(batch)), batch);
+    }
+    function finish(batch: Batch) {
+      addRows(encoder, batch);
+      assert.equal(encoder.rows.ends, batch.ends?.length ?? 0);
+      return encoder.finish(batch);
     }
   });
 

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Batch } from '@weir/history/schema';
 import type { LiveConnections, TraceRecord, TracerApi } from '@weir/tracer';
 import { Collector, type CollectorOptions } from '../src/collector/collector.js';
-import type { BatchContent } from '../src/spool/batch-sender.js';
+import { batchOfContent } from './support/batches.js';
 import { closeRecord, connectRecord, type Simulated, simulated } from './support/connections.js';
 
 const OFFSET = 1_795_700_000_000_000_000n;
@@ -56,9 +57,9 @@ class FakeTracer {
 async function collect(
   action: (tracer: FakeTracer, sweeps: (count: number) => Promise<void>) => Promise<void>,
   options: Partial<CollectorOptions> = {},
-): Promise<BatchContent[]> {
+): Promise<Batch[]> {
   const tracer = new FakeTracer();
-  const batches: BatchContent[] = [];
+  const batches: Batch[] = [];
   let swept = 0;
   const sweeps = async (count: number): Promise<void> => {
     for (const enough = swept + count; swept < enough; ) await sleep(5);
@@ -67,7 +68,7 @@ async function collect(
   const collector = new Collector({
     ...{ tracer: tracer as unknown as TracerApi, host, clock, sweepMs: 50, flushMs: 10, ...options },
     send: (content) => {
-      batches.push(content);
+      batches.push(batchOfContent(content));
       if (content.sweep !== undefined) swept++;
       return send(content);
     },

@@ -1,19 +1,20 @@
 /** Rows that wait to be handed over. Pure. */
 import type { EndRow, HostRow, IntervalRow, LossRow, OpenRow } from '@weir/history/schema';
 import type { BatchContent } from '../spool/batch-sender.js';
+import { BatchEncoder } from '../wire/encode-batch.js';
 
 /** Collects rows until they are handed over as one batch. */
 export class BatchBuilder {
+  /** Rows are laid out at once: kept as objects, they would cost more to collect as garbage than to make. */
+  readonly #encoder = new BatchEncoder();
   #hosts: HostRow[] = [];
-  #ends: EndRow[] = [];
-  #intervals: IntervalRow[] = [];
-  #opens: OpenRow[] = [];
   #losses: LossRow[] = [];
+  #rows = 0;
   #sweep: 'full' | 'changes' | undefined;
 
   /** Rows that wait. */
   get rows(): number {
-    return this.#ends.length + this.#intervals.length + this.#opens.length + this.#losses.length;
+    return this.#rows;
   }
 
   addHost(row: HostRow): void {
@@ -21,42 +22,45 @@ export class BatchBuilder {
   }
 
   addEnd(row: EndRow): void {
-    this.#ends.push(row);
+    this.#encoder.add('ends', row);
+    this.#rows++;
   }
 
   addInterval(row: IntervalRow): void {
-    this.#intervals.push(row);
+    this.#encoder.add('intervals', row);
+    this.#rows++;
   }
 
   addLoss(row: LossRow): void {
     this.#losses.push(row);
+    this.#rows++;
   }
 
   /** The batch is to hold a whole sweep. */
   addSweep(sweep: 'full' | 'changes', opens: readonly OpenRow[]): void {
     this.#sweep = sweep;
-    // Too many for the arguments of one call.
-    for (const row of opens) this.#opens.push(row);
+    for (const row of opens) this.#encoder.add('opens', row);
+    this.#rows += opens.length;
   }
 
-  /** The rows so far, which are handed over from here on. @param moment Up to here, all events are in. */
+  /**
+   * The rows so far, which are handed over from here on, and have to be encoded before the next one is added.
+   *
+   * @param moment Up to here, all events are in.
+   */
   take(moment: { readonly time: bigint; readonly monotonicNs: number }, goodbye = false): BatchContent {
     const content: BatchContent = {
       time: moment.time,
       monotonic_ns: moment.monotonicNs,
       goodbye,
       hosts: this.#hosts,
-      ends: this.#ends,
-      intervals: this.#intervals,
-      opens: this.#opens,
       losses: this.#losses,
+      laidOut: this.#encoder,
       ...(this.#sweep !== undefined && { sweep: this.#sweep }),
     };
     this.#hosts = [];
-    this.#ends = [];
-    this.#intervals = [];
-    this.#opens = [];
     this.#losses = [];
+    this.#rows = 0;
     this.#sweep = undefined;
     return content;
   }

@@ -7,6 +7,7 @@
 export type { BatchContent, BatchSender, Epoch } from '../spool/batch-sender.js';
 export type { SpoolOptions } from '../spool/spool.js';
 export type { BatchSummary } from '../wire/decode-batch.js';
+export { BatchEncoder, type RowCounts, type RowTable } from '../wire/encode-batch.js';
 export { PROTOCOLS, type Versions } from '../wire/versions.js';
 export {
   type BacklogStatistics,

@@ -1,7 +1,7 @@
 /** Numbers the batches of one run of a collector, and counts those for which there is no room. */
-import type { Batch, HostRow, LossRow } from '@weir/history/schema';
+import type { Batch, BatchRow, HostRow, LossRow } from '@weir/history/schema';
 import type { BatchSummary } from '../wire/decode-batch.js';
-import { encodeBatch } from '../wire/encode-batch.js';
+import { addRows, BatchEncoder, type RowCounts } from '../wire/encode-batch.js';
 import { MAX_BATCH_BYTES } from '../wire/frame.js';
 import type { Backlog } from './backlog.js';
 import { mergeLosses } from './carried-losses.js';
@@ -19,6 +19,8 @@ export interface Epoch {
 export type BatchContent = Omit<Batch, keyof Epoch | 'number' | 'goodbye'> & {
   /** The run ends in order with this batch. */
   readonly goodbye?: boolean;
+  /** Further rows, which were laid out as they came. They are in no other batch. */
+  readonly laidOut?: BatchEncoder;
 };
 
 /** Tables whose rows are counted when they are lost. Hosts and losses are sent with the next batch instead. */
@@ -56,17 +58,20 @@ export class BatchSender {
    * sweep that it held is to be repeated in full.
    */
   send(content: BatchContent): boolean {
-    const { hosts = [], losses = [] } = content;
-    const batch: Batch = {
-      ...content,
+    const { laidOut: encoder = new BatchEncoder(), ends, intervals, opens, ...rest } = content;
+    const batch = {
+      ...rest,
       ...this.#epoch,
       number: this.#number + 1,
-      goodbye: content.goodbye ?? false,
-      hosts: [...this.#carriedHosts, ...hosts],
-      losses: [...this.#carriedLosses, ...losses],
+      goodbye: rest.goodbye ?? false,
+      hosts: [...this.#carriedHosts, ...(rest.hosts ?? [])],
+      losses: [...this.#carriedLosses, ...(rest.losses ?? [])],
     };
-    const payload = encodeBatch(batch);
-    if (payload.length <= MAX_BATCH_BYTES && this.#backlog.add(payload, summarize(batch))) {
+    const { hosts, losses } = batch;
+    addRows(encoder, { hosts, losses, ends: ends ?? [], intervals: intervals ?? [], opens: opens ?? [] });
+    const summary = summarize(batch, encoder.rows);
+    const payload = encoder.finish(batch);
+    if (payload.length <= MAX_BATCH_BYTES && this.#backlog.add(payload, summary)) {
       this.#number = batch.number;
       this.#keptUntil = batch.time;
       this.#carriedHosts = [];
@@ -75,9 +80,9 @@ export class BatchSender {
     }
     const why =
       payload.length > MAX_BATCH_BYTES ? 'a batch was too long' : 'no room while no server took them';
-    this.#carriedHosts = batch.hosts ?? [];
-    this.#carriedLosses = batch.losses ?? [];
-    this.#drop(summarize(batch), this.#keptUntil, why);
+    this.#carriedHosts = hosts;
+    this.#carriedLosses = losses;
+    this.#drop(summary, this.#keptUntil, why);
     return false;
   }
 
@@ -99,11 +104,6 @@ export class BatchSender {
   }
 }
 
-function summarize(batch: Batch): BatchSummary {
-  const { epoch, number, time, ends, intervals, opens, losses, hosts } = batch;
-  const rows = Object.entries({ ends, intervals, opens, losses, hosts }).map(([table, rows]) => [
-    table,
-    rows?.length ?? 0,
-  ]);
-  return { epoch, number, time, rows: Object.fromEntries(rows) };
+function summarize({ epoch, number, time }: BatchRow, rows: RowCounts): BatchSummary {
+  return { epoch, number, time, rows };
 }

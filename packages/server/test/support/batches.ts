@@ -1,6 +1,8 @@
 /** Batches to test with. */
 import type { Batch, EndRow } from '@weir/history/schema';
-import type { Epoch } from '../../src/spool/batch-sender.js';
+import type { BatchContent, Epoch } from '../../src/spool/batch-sender.js';
+import { decodeBatch } from '../../src/wire/decode-batch.js';
+import { addRows, BatchEncoder } from '../../src/wire/encode-batch.js';
 
 export const epoch: Epoch = {
   host_id: 0xfedc_ba98_7654_3210n,
@@ -52,4 +54,11 @@ export function batchOf(number: number, ends: readonly EndRow[], more: Partial<B
 /** Content for a sender. */
 export function contentOf(seconds: number, ends: readonly EndRow[]) {
   return { time: at(seconds), monotonic_ns: seconds * 1e9, ends };
+}
+
+/** What a collector hands over, as a server reads it. */
+export function batchOfContent({ laidOut = new BatchEncoder(), ...content }: BatchContent): Batch {
+  const row = { ...batchOf(1, []), ...content, goodbye: content.goodbye ?? false };
+  addRows(laidOut, row);
+  return decodeBatch(laidOut.finish(row));
 }
