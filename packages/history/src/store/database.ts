@@ -97,6 +97,7 @@ export async function inTransaction<T>(
   connection: DuckDBConnection,
   run: () => Promise<T>,
   kind: '' | ' READ ONLY' = '',
+  commit: () => Promise<unknown> = () => connection.run('COMMIT'),
 ): Promise<T> {
   await connection.run(`BEGIN TRANSACTION${kind}`);
   let result: T;
@@ -107,6 +108,6 @@ export async function inTransaction<T>(
     await connection.run('ROLLBACK').catch(() => {});
     throw error;
   }
-  await connection.run('COMMIT');
+  await commit();
   return result;
 }
