@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { FormatError } from '@weir/ebpf/errors';
 import { type Batch, type Column, type Columns, type TableName, tables } from '@weir/history/schema';
-import { decodeBatch, summarizeBatch } from '../src/wire/decode-batch.js';
+import { decodeBatch, decodeColumns, summarizeBatch } from '../src/wire/decode-batch.js';
 import { addRows, BatchEncoder, encodeBatch } from '../src/wire/encode-batch.js';
 import { at, batchOf, endRow, epoch } from './support/batches.js';
 
@@ -73,6 +73,7 @@ describe('batches', () => {
     for (let i = 0; i < 200; i++) {
       const batch = randomBatch(next);
       assert.deepEqual(decodeBatch(encodeBatch(batch)), batch);
+      assert.deepEqual({ ...decodeColumns(encodeBatch(batch)) }, batch);
     }
   });
 
@@ -144,6 +145,7 @@ describe('batches', () => {
       for (let j = next() % 3; j >= 0; j--) damaged[next() % damaged.length] = next() & 0xff;
       try {
         decodeBatch(damaged);
+        decodeColumns(damaged);
         summarizeBatch(damaged);
       } catch (error) {
         assert.ok(error instanceof FormatError, String(error));

@@ -4,7 +4,7 @@
  * @module @weir/history/schema
  */
 
-export type { Batch } from './batch.js';
+export type { Batch, ColumnArray, ColumnValues, TableColumns } from './batch.js';
 export {
   addressOf,
   type Column,

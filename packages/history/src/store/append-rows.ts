@@ -13,10 +13,11 @@ import {
   UUID,
   VARCHAR,
 } from '@duckdb/node-api';
-import bindings from '@duckdb/node-bindings';
-import { type Columns, columnTypes, RECENT } from '../schema/index.js';
+import bindings, { type Vector } from '@duckdb/node-bindings';
+import { type Column, type Columns, columnTypes, RECENT, type TableColumns } from '../schema/index.js';
 import { query } from './catalog.js';
 import { type AnyRow, CHUNK_ROWS, ColumnWriter } from './column-writer.js';
+import { ColumnCopier } from './copy-columns.js';
 
 const types: Readonly<Record<(typeof columnTypes)[keyof typeof columnTypes], DuckDBType>> = {
   TIMESTAMP_NS,
@@ -33,12 +34,15 @@ const types: Readonly<Record<(typeof columnTypes)[keyof typeof columnTypes], Duc
 export class TableWriter {
   readonly #table: string;
   readonly #types: readonly DuckDBType[];
+  /** In the order of the database. */
+  readonly #columns: readonly (readonly [name: string, column: Column])[];
   readonly #writers: readonly ColumnWriter[];
 
   /** @param order The columns' names as the database has them: those that a migration added come last there. */
   constructor(table: string, columns: Columns, order: readonly string[] = Object.keys(columns)) {
     this.#table = table;
     const ordered = order.map((name) => [name, columns[name]!] as const);
+    this.#columns = ordered;
     this.#types = ordered.map(([, { kind }]) => types[columnTypes[kind]]);
     this.#writers = ordered.map(([name, column]) => new ColumnWriter(name, column));
   }
@@ -59,18 +63,35 @@ export class TableWriter {
   }
 
   /**
-   * Appends rows.
+   * Appends rows, which may be there as columns.
    *
    * @throws OptionError where a row has a value that its column cannot hold.
    */
-  async append(connection: DuckDBConnection, rows: readonly AnyRow[]): Promise<void> {
-    if (rows.length === 0) return;
+  async append(connection: DuckDBConnection, rows: readonly AnyRow[] | TableColumns): Promise<void> {
+    if ('columns' in rows) {
+      const copier = new ColumnCopier(rows);
+      await this.#append(connection, rows.rows, (vector, index, start, count) =>
+        copier.copy(vector, ...this.#columns[index]!, { start, count }),
+      );
+    } else {
+      await this.#append(connection, rows.length, (vector, index, start, count) =>
+        this.#writers[index]!.write(vector, rows, start, count),
+      );
+    }
+  }
+
+  async #append(connection: DuckDBConnection, length: number, write: WriteColumn): Promise<void> {
+    if (length === 0) return;
     const appender = await connection.createAppender(this.#table, RECENT);
     try {
-      for (let start = 0; start < rows.length; start += CHUNK_ROWS) {
+      for (let start = 0; start < length; start += CHUNK_ROWS) {
         // Native values of a chunk are freed only between turns of the event loop.
         if (start > 0) await setImmediate();
-        appender.appendDataChunk(this.#chunk(rows, start, Math.min(CHUNK_ROWS, rows.length - start)));
+        const count = Math.min(CHUNK_ROWS, length - start);
+        const chunk = DuckDBDataChunk.create(this.#types, count);
+        for (const index of this.#columns.keys())
+          write(bindings.data_chunk_get_vector(chunk.chunk, index), index, start, count);
+        appender.appendDataChunk(chunk);
       }
       appender.closeSync();
     } catch (error) {
@@ -79,11 +100,7 @@ export class TableWriter {
       throw error;
     }
   }
-
-  #chunk(rows: readonly AnyRow[], start: number, count: number): DuckDBDataChunk {
-    const chunk = DuckDBDataChunk.create(this.#types, count);
-    for (const [index, writer] of this.#writers.entries())
-      writer.write(bindings.data_chunk_get_vector(chunk.chunk, index), rows, start, count);
-    return chunk;
-  }
 }
+
+/** Writes some rows of the column with an index into a vector. */
+type WriteColumn = (vector: Vector, index: number, start: number, count: number) => void;

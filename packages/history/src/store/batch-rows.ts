@@ -1,6 +1,6 @@
 /** The rows of a batch, table by table. Pure. */
 import { OptionError } from '@weir/ebpf/errors';
-import type { Batch } from '../schema/index.js';
+import { type Batch, type LossRow, segmentTables, type TableColumns } from '../schema/index.js';
 import type { AnyRow } from './column-writer.js';
 
 /** @throws OptionError for a batch that no collector would send. */
@@ -10,11 +10,16 @@ export function checkBatch({ epoch, number }: Batch): void {
     throw new OptionError('number: expected a number of a batch, from 1');
 }
 
-/** The rows of a batch by table, with its own row in `batches`. */
-export function rowsOf(batch: Batch): Readonly<Record<string, readonly AnyRow[] | undefined>> {
-  const { hosts, ends, intervals, opens, losses } = batch;
-  return { hosts, ends, intervals, opens, losses, batches: [{ ...batch }] } as Record<
-    string,
-    readonly AnyRow[]
-  >;
+/** The rows of a batch by table, with its own row in `batches`; as columns where it has them so. @param losses All of them. */
+export function rowsOf(
+  batch: Batch,
+  losses: readonly LossRow[],
+): ReadonlyMap<string, readonly AnyRow[] | TableColumns> {
+  const rows = new Map<string, readonly object[] | TableColumns>();
+  for (const table of segmentTables) rows.set(table, batch.columns?.[table] ?? batch[table] ?? []);
+  rows
+    .set('hosts', batch.hosts ?? [])
+    .set('losses', losses)
+    .set('batches', [batch]);
+  return rows as ReadonlyMap<string, readonly AnyRow[] | TableColumns>;
 }

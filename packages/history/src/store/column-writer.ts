@@ -13,7 +13,8 @@ export type AnyRow = Readonly<Record<string, unknown>>;
 
 // Blocks are copied at once, so all columns share this memory.
 const WIDEST = 16;
-const block = new ArrayBuffer(CHUNK_ROWS * WIDEST);
+/** Values of one column, before they are copied into a vector. */
+export const block: ArrayBuffer = new ArrayBuffer(CHUNK_ROWS * WIDEST);
 const bytes = new Uint8Array(block);
 const words = new Uint32Array(block);
 const halves = new Uint16Array(block);
@@ -24,7 +25,7 @@ const validBits = new Uint32Array(validity);
 /** Strings up to this length lie in the vector itself. */
 const INLINE_LENGTH = 12;
 const LAST_ASCII = 127;
-const TWO_32 = 2 ** 32;
+export const TWO_32 = 2 ** 32;
 const SIGN_BIT = 0x8000_0000;
 
 /** Puts a value at a place of the block. @returns false where that cannot be done in the block. */
@@ -37,6 +38,11 @@ interface KindWriter {
 }
 
 class ValueError extends Error {}
+
+/** @returns an error for a value that its column cannot hold. */
+export function noValue(name: string, value: unknown): OptionError {
+  return new OptionError(`${name}: ${String(value)} is no value of this column`);
+}
 
 const writers: Readonly<Record<ColumnKind, KindWriter>> = {
   time: { width: 8, put: putSigned },
@@ -89,7 +95,7 @@ function putFlag(value: boolean, index: number): boolean {
 }
 
 /** Text that is short and ASCII is put down as DuckDB holds it: its length, then its bytes. */
-function putText(value: string, index: number): boolean {
+export function putText(value: string, index: number): boolean {
   if (typeof value !== 'string') throw new ValueError();
   const { length } = value;
   const word = 4 * index;
@@ -114,7 +120,7 @@ function putText(value: string, index: number): boolean {
 /** The words of an address, the lowest first. They repeat. */
 const addresses = new BoundedMap<string, Uint32Array>(65_536);
 
-function addressWords(text: string): Uint32Array {
+export function addressWords(text: string): Uint32Array {
   let found = addresses.get(text);
   if (found === undefined) {
     const address = addressBytes(text);
@@ -185,7 +191,7 @@ export class ColumnWriter {
       return put(value as never, index);
     } catch (error) {
       if (!(error instanceof ValueError || error instanceof OptionError)) throw error;
-      throw new OptionError(`${this.#name}: ${String(value)} is no value of this column`);
+      throw noValue(this.#name, value);
     }
   }
 }

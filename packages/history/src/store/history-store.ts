@@ -138,10 +138,10 @@ export class HistoryStore implements HistoryReader {
     const { step, schema } = this.#context;
     const connection = this.#database.appending;
     const losses = [...this.#epochs.lossesBefore(batch), ...(batch.losses ?? [])];
-    const rows = rowsOf({ ...batch, losses });
+    const rows = rowsOf(batch, losses);
     const appendRows = async () => {
       for (const table of Object.keys(schema.tables))
-        await this.#writers.get(table)!.append(connection, rows[table] ?? []);
+        await this.#writers.get(table)!.append(connection, rows.get(table) ?? []);
       await step('append:rows');
     };
     const isAlone = () => this.#readers.size === 0 && !this.#maintaining.isHeld;

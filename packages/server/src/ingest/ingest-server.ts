@@ -5,7 +5,7 @@ import { FormatError, OptionError } from '@weir/ebpf/errors';
 import { listenOnSocket, removeStaleSocket } from '@weir/ebpf/sys';
 import type { Batch } from '@weir/history/schema';
 import { seldom } from '../spool/seldom.js';
-import { decodeBatch } from '../wire/decode-batch.js';
+import { decodeColumns } from '../wire/decode-batch.js';
 import { type Frame, FrameReader, jsonFrame } from '../wire/frame.js';
 import { expectMessage } from '../wire/messages.js';
 import { agree, type Versions } from '../wire/versions.js';
@@ -156,7 +156,7 @@ class CollectorConnection {
     const { store, onBatch } = this.#options;
     let batch: Batch | undefined;
     try {
-      batch = decodeBatch(payload);
+      batch = decodeColumns(payload);
       const { epoch, number } = batch;
       const isNew = await store.append(batch);
       this.#socket.write(jsonFrame('ack', { epoch, number }));

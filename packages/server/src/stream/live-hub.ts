@@ -65,8 +65,10 @@ export class LiveHub {
   }
 
   /** Passes a batch on. Each connection becomes text once, however many clients want it. */
-  publish({ ends = [], losses = [] }: Batch): void {
+  publish(batch: Batch): void {
     if (this.#subscribers.size === 0) return;
+    // Not before: rows that a batch has as columns are made when they are asked for.
+    const { ends = [], losses = [] } = batch;
     for (const row of ends) {
       const record = endOf(row);
       let text: string | undefined;

@@ -1,6 +1,16 @@
 /** Reads a batch, which may be damaged, or of an older collector. Pure. */
 import { FormatError } from '@weir/ebpf/errors';
-import { type Batch, type Column, type Columns, type TableName, tables } from '@weir/history/schema';
+import {
+  type Batch,
+  type Column,
+  type ColumnArray,
+  type Columns,
+  type SegmentTable,
+  segmentTables,
+  type TableColumns,
+  type TableName,
+  tables,
+} from '@weir/history/schema';
 import { z } from 'zod';
 import {
   align,
@@ -40,6 +50,15 @@ export interface BatchSummary {
 
 type Row = Record<string, unknown>;
 
+/** A column as it lies in the batch. */
+interface RawColumn {
+  readonly name: string;
+  readonly column: Column;
+  readonly values: ColumnArray;
+  /** A bitmap of the rows without a value. */
+  readonly gaps: Uint8Array | undefined;
+}
+
 /** A column with its values as rows have them. */
 interface ReadColumn {
   readonly name: string;
@@ -56,6 +75,44 @@ export function decodeBatch(bytes: Buffer): Batch {
   );
   if (batches?.length !== 1) throw new FormatError('a batch does not say which one it is');
   return { ...batches[0], ...rest } as unknown as Batch;
+}
+
+/**
+ * Reads a batch without making rows of its large tables before somebody asks for them: it has them as columns.
+ *
+ * @throws as {@link decodeBatch} does
+ */
+export function decodeColumns(bytes: Buffer): Batch {
+  const reader = new BatchReader(bytes);
+  const batch: Record<string, unknown> = {};
+  const columns: Partial<Record<SegmentTable, TableColumns>> = {};
+  let isNamed = false;
+  for (const table of reader.description.tables) {
+    const name = table.table;
+    if (isLarge(name)) columns[name] = reader.columns(table);
+    else {
+      const rows = reader.rows(table);
+      if (name === 'batches' && rows.length === 1) Object.assign(batch, rows[0]);
+      else batch[name] = rows;
+      isNamed ||= name === 'batches' && rows.length === 1;
+    }
+  }
+  if (!isNamed) throw new FormatError('a batch does not say which one it is');
+  let rows: Batch | undefined;
+  for (const name of Object.keys(columns) as SegmentTable[]) {
+    const get = () => {
+      rows ??= decodeBatch(bytes);
+      return rows[name];
+    };
+    Object.defineProperty(batch, name, { get, enumerable: true });
+  }
+  // A copy of the batch has rows instead.
+  Object.defineProperty(batch, 'columns', { value: columns });
+  return batch as unknown as Batch;
+}
+
+function isLarge(table: string): table is SegmentTable {
+  return (segmentTables as readonly string[]).includes(table);
 }
 
 /** Reads which batch it is, and how much is in it. @throws FormatError if it is damaged. */
@@ -84,7 +141,29 @@ class BatchReader {
   }
 
   /** The rows of the next table. Tables must be read in their order. */
-  rows({ table, rows: count, columns }: TableDescription): Row[] {
+  rows(table: TableDescription): Row[] {
+    const { strings } = this.description;
+    const read = this.#readColumns(table).map(
+      ({ name, column, values, gaps }): ReadColumn => ({
+        name,
+        gaps,
+        values: rowValues(column, values, strings),
+      }),
+    );
+    const rows = emptyRows(table.rows, read);
+    for (const { name, values, gaps } of read) setValues(rows, name, values, gaps);
+    return rows;
+  }
+
+  /** The same as columns. */
+  columns(table: TableDescription): TableColumns {
+    const columns = this.#readColumns(table).map(
+      ({ name, values, gaps }) => [name, { values, gaps }] as const,
+    );
+    return { rows: table.rows, columns: new Map(columns), strings: this.description.strings };
+  }
+
+  #readColumns({ table, rows: count, columns }: TableDescription): RawColumn[] {
     const known = tables[table as TableName] as Columns;
     const present = new Set(columns.map(([name]) => name));
     for (const [name, column] of Object.entries<Column>(known)) {
@@ -94,10 +173,7 @@ class BatchReader {
     if (present.size !== columns.length) throw new FormatError(`rows of ${table} have a column twice`);
     // Required columns have a byte a row at least: their first part bounds the number of rows.
     this.#require(count);
-    const read = columns.map((column) => this.#readColumn(table, known, count, column));
-    const rows = emptyRows(count, read);
-    for (const { name, values, gaps } of read) setValues(rows, name, values, gaps);
-    return rows;
+    return columns.map((column) => this.#readColumn(table, known, count, column));
   }
 
   #readColumn(
@@ -105,7 +181,7 @@ class BatchReader {
     known: Columns,
     count: number,
     [name, layout, hasGaps]: ColumnDescription,
-  ): ReadColumn {
+  ): RawColumn {
     const column = Object.hasOwn(known, name) ? known[name] : undefined;
     if (column === undefined) throw new FormatError(`rows of ${table} have the unknown column ${name}`);
     if (column.kind === 'address' || layoutOfKind[column.kind] !== layout)
@@ -114,7 +190,11 @@ class BatchReader {
     const gaps = hasGaps ? this.#part(bitmapBytes(count)) : undefined;
     const part = this.#part(align(count * layouts[layout].BYTES_PER_ELEMENT));
     const values = new layouts[layout](part.buffer as ArrayBuffer, part.byteOffset, count);
-    return { name, gaps, values: rowValues(name, column, values, this.description.strings, gaps) };
+    const { kind } = column;
+    if (kind === 'text' || kind === 'name')
+      requireTexts(name, values as Uint32Array, this.description.strings.length, gaps);
+    else if (kind === 'count' || kind === 'clock') requireWholeNumbers(name, values as Float64Array);
+    return { name, column, gaps, values };
   }
 
   #part(length: number): Buffer {
@@ -167,24 +247,12 @@ function isGap(gaps: Uint8Array | undefined, row: number): boolean {
   return gaps !== undefined && ((gaps[row >> 3]! >> (row & 7)) & 1) === 1;
 }
 
-type Numbers = ArrayLike<number> | ArrayLike<bigint>;
-
-/** Checks the values of a column and gives them the form that rows have. */
-function rowValues(
-  name: string,
-  { kind }: Column,
-  values: Numbers,
-  strings: readonly string[],
-  gaps: Uint8Array | undefined,
-): ArrayLike<unknown> {
+/** The values of a column in the form that rows have. */
+function rowValues({ kind }: Column, values: ColumnArray, strings: readonly string[]): ArrayLike<unknown> {
   switch (kind) {
     case 'text':
     case 'name':
-      return texts(name, values as Uint32Array, strings, gaps);
-    case 'count':
-    case 'clock':
-      requireWholeNumbers(name, values as Float64Array);
-      return values;
+      return Array.from(values as Uint32Array, (place) => strings[place]);
     case 'flag':
       return Array.from(values as Uint8Array, (value) => value !== 0);
     default:
@@ -192,14 +260,10 @@ function rowValues(
   }
 }
 
-function texts(name: string, places: Uint32Array, strings: readonly string[], gaps?: Uint8Array): string[] {
-  const found = new Array<string>(places.length);
-  for (let i = 0; i < places.length; i++) {
-    const text = strings[places[i]!];
-    if (text !== undefined) found[i] = text;
-    else if (!isGap(gaps, i)) throw new FormatError(`a text of ${name} is missing`);
-  }
-  return found;
+/** A row without a value may have any place there. */
+function requireTexts(name: string, places: Uint32Array, count: number, gaps: Uint8Array | undefined): void {
+  for (let i = 0; i < places.length; i++)
+    if (places[i]! >= count && !isGap(gaps, i)) throw new FormatError(`a text of ${name} is missing`);
 }
 
 /** Rows without a value have 0 there. */
