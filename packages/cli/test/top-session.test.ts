@@ -46,6 +46,25 @@ async function until(holds: () => boolean, what: () => string): Promise<void> {
   }
 }
 
+describe('weir top that gets a signal while it starts', () => {
+  it('ends with its tracer stopped, and prints nothing', async () => {
+    const { live, factory, signals, stdout, run: top } = bench();
+    let go = () => {};
+    factory.mayStart = new Promise((resolve) => {
+      go = resolve;
+    });
+    const running = top();
+    await until(
+      () => signals.listenerCount('SIGINT') > 0,
+      () => 'no listener',
+    );
+    signals.emit('SIGINT', 'SIGINT');
+    go();
+    assert.equal(await running, 0);
+    assert.deepEqual([live.refreshes, factory.tracer.stops, stdout.text], [0, 1, '']);
+  });
+});
+
 describe('weir top --once', () => {
   it('prints one table, and ends', async () => {
     const { live, factory, stdout, stderr, run: top } = bench();

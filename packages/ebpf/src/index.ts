@@ -42,6 +42,8 @@ export {
   type Breakpoint,
   BreakpointLink,
   type BreakpointOptions,
+  ReservedBreakpoint,
+  reserveBreakpoint,
 } from './link/breakpoint.js';
 export { attachCgroup, type CgroupOptions } from './link/cgroup.js';
 export { deviceIndex } from './link/device.js';

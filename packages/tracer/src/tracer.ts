@@ -8,6 +8,7 @@ import type { ConnectionsOptions, LiveConnections } from './connections/live.js'
 import { TracedConnections } from './connections/traced.js';
 import { Deferred } from './deferred.js';
 import { inInitialPidNamespace } from './enrich/pid-namespace.js';
+import { EarlyEvent } from './hooks/early-event.js';
 import { wantedProtocols } from './hooks/filter.js';
 import { describeView } from './hooks/host-view.js';
 import type { HookPlan } from './hooks/plan.js';
@@ -90,6 +91,7 @@ export class Tracer implements TracerApi {
    * @throws as {@link start}.
    */
   static async startAsync(options: TracerOptions = {}): Promise<Tracer> {
+    using _early = new EarlyEvent(options.features);
     for (let attempt: Attempt = { options, registers: false }; ; ) {
       try {
         const start = prepareStart(attempt);

@@ -60,7 +60,8 @@ export async function runTopSession(
   // A refresh makes few new objects, however many connections there are.
   keepYoungSpaceSmall();
   using enrichment = new HostEnrichment(request.enrich, request.resolve);
-  await using tracer = start(tracing, request.options);
+  await using tracer = await start(tracing, request.options);
+  if (ended) return ExitCode.ok;
   using live = connect(() => tracer.connections(request.connections));
   const problems = [enrichment.problem, tracing.dropPrivileges()].filter((problem) => problem !== undefined);
   const watch = new Watch(live, () => Number(monotonicNs()), problems);
@@ -111,14 +112,22 @@ export async function runTopSession(
 }
 
 /** Options that make no sense together, or to this kernel, came from the command line. */
-function start(tracing: TracerFactory, options: TracerOptions) {
-  return connect(() => tracing.start(options));
+async function start(tracing: TracerFactory, options: TracerOptions) {
+  try {
+    return await tracing.startAsync(options);
+  } catch (error) {
+    throw asUsageError(error);
+  }
 }
 
 function connect<T>(action: () => T): T {
   try {
     return action();
   } catch (error) {
-    throw error instanceof OptionError ? new UsageError(error.message, { cause: error }) : error;
+    throw asUsageError(error);
   }
+}
+
+function asUsageError(error: unknown): unknown {
+  return error instanceof OptionError ? new UsageError(error.message, { cause: error }) : error;
 }

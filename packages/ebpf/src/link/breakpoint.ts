@@ -26,12 +26,46 @@ export interface Breakpoint {
 export interface BreakpointOptions extends PerfAttachOptions {
   /** Watches one thread on any CPU; 0 is the calling one. Default: all, on every CPU that is online. */
   readonly thread?: number;
+  /** Registers that were reserved for the same breakpoint and the same threads. */
+  readonly reserved?: ReservedBreakpoint;
 }
 
 /** A breakpoint on one CPU, or of one thread. */
 interface Attachment extends Disposable {
   /** The accesses so far. */
   count(): number;
+}
+
+/** Debug registers of a breakpoint without a program: see {@link reserveBreakpoint}. */
+export class ReservedBreakpoint implements Disposable {
+  readonly #events = new Map<number, Fd>();
+
+  /**
+   * Use {@link reserveBreakpoint}.
+   *
+   * @param open Opens the event of one CPU; -1 is any, for one thread.
+   */
+  constructor(open: (cpu: number) => Fd, cpus: readonly number[]) {
+    try {
+      for (const cpu of cpus) this.#events.set(cpu, open(cpu));
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Hands over the event of a CPU, if there is one. */
+  take(cpu: number): Fd | undefined {
+    const event = this.#events.get(cpu);
+    this.#events.delete(cpu);
+    return event;
+  }
+
+  /** Gives back what no link has. */
+  [Symbol.dispose](): void {
+    for (const event of this.#events.values()) event[Symbol.dispose]();
+    this.#events.clear();
+  }
 }
 
 /** A breakpoint; it takes one debug register of each CPU that it is on, of which x86 processors have four. */
@@ -111,13 +145,30 @@ export function attachBreakpoint(
   breakpoint: Breakpoint,
   options: BreakpointOptions = {},
 ): BreakpointLink {
-  const { thread } = options;
+  const { thread, reserved } = options;
   const attach = (cpu: number): Attachment => {
-    const event = openBreakpoint(breakpoint, cpu, thread ?? -1);
+    const event = reserved?.take(cpu) ?? openBreakpoint(breakpoint, cpu, thread ?? -1);
     const link = attachToEvent(program, 'breakpoint', event, options);
     return { count: () => eventCount(event), [Symbol.dispose]: () => link[Symbol.dispose]() };
   };
-  return new BreakpointLink(attach, thread === undefined ? onlineCpus() : [-1]);
+  return new BreakpointLink(attach, cpusOf(thread));
+}
+
+/**
+ * Takes the registers of a breakpoint before its program is there, since the first of all CPUs waits for an RCU grace period: a caller can
+ * use the time in which the kernel verifies the program.
+ *
+ * @throws as {@link attachBreakpoint}.
+ */
+export function reserveBreakpoint(
+  breakpoint: Breakpoint,
+  { thread }: Pick<BreakpointOptions, 'thread'> = {},
+): ReservedBreakpoint {
+  return new ReservedBreakpoint((cpu) => openBreakpoint(breakpoint, cpu, thread ?? -1), cpusOf(thread));
+}
+
+function cpusOf(thread: number | undefined): readonly number[] {
+  return thread === undefined ? onlineCpus() : [-1];
 }
 
 function openBreakpoint({ address, access, length = 8 }: Breakpoint, cpu: number, pid: number): Fd {

@@ -39,6 +39,8 @@ export interface Ffi {
     a: SyscallArgument,
     b: SyscallArgument,
     c: SyscallArgument,
+    d?: SyscallArgument,
+    e?: SyscallArgument,
   ): Promise<number>;
   /** The address of a buffer's first byte; 0 for an empty one. An address does not keep its buffer alive. */
   address(buffer: Uint8Array): number;
@@ -119,9 +121,9 @@ function createFfi(koffi: Koffi): Ffi {
       const result = Number(syscall(number, a, b, c, d, e, f));
       return result === -1 ? -koffi.errno() : result;
     },
-    syscallOnThread: (number, a, b, c) =>
+    syscallOnThread: (number, a, b, c, d = 0, e = 0) =>
       new Promise((resolve, reject) => {
-        syscall.async(number, a, b, c, 0, 0, 0, (error, result) =>
+        syscall.async(number, a, b, c, d, e, 0, (error, result) =>
           error === null || error === undefined ? resolve(Number(result)) : reject(error),
         );
       }),

@@ -41,6 +41,7 @@ export { Namespace, unshare, withNetns } from './namespace.js';
 export { NetlinkProtocol, type NetlinkRequest, NetlinkSocket } from './netlink.js';
 export { decodeAttributes, NetlinkFlag, type NetlinkMessage, NetlinkPayload } from './netlink-message.js';
 export { describeObstacle, type Obstacle, privilegeObstacle } from './obstacle.js';
+export { openIdleThreadEvent } from './perf-event-open.js';
 export { isWritable } from './poll.js';
 export { ProcessEnds } from './process-ends.js';
 export { limitMemory, memoryLimit } from './rlimit.js';

@@ -3,8 +3,8 @@ import { OptionError, SyscallError } from '../errors.js';
 import { type Arena, createArena } from './arena.js';
 import { kernelStruct, type StructValues } from './attr.js';
 import { Fd } from './fd.js';
-import type { SyscallArgument } from './ffi.js';
-import { syscallRaw } from './syscalls.js';
+import { ffi, type SyscallArgument } from './ffi.js';
+import { syscallOnThread, syscallRaw } from './syscalls.js';
 
 /** PERF_TYPE_*: kinds of events. Dynamic kinds (kprobe, uprobe) have their number in sysfs. */
 export const PerfType = {
@@ -72,6 +72,8 @@ const MAX_TEXT = 4096;
 const PERF_FLAG_FD_CLOEXEC = 8;
 
 let arena: Arena | undefined;
+/** Keeps the blocks of calls that are under way on other threads alive. */
+const onThreads = new Set<Uint8Array>();
 /** Keeps the text that the call under way points to alive. */
 const underWay: { event?: object } = {};
 
@@ -120,6 +122,29 @@ export function perfEventOpenRaw(options: PerfEventOptions): number {
   arena.bytes.set(event.bytes.subarray(0, PERF_ATTR_SIZE_VER5));
   const [pid, cpu] = [options.pid ?? -1, options.cpu ?? -1];
   return syscallRaw('perf_event_open', arena.address, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+/**
+ * Opens an event of a thread of Node's pool that counts nothing, and resolves to its descriptor, or to undefined where there is none.
+ * The kernel waits for an RCU grace period at the first event of any thread, and not at others while there is one: who is about to need
+ * one need not wait for it.
+ */
+export async function openIdleThreadEvent(): Promise<Fd | undefined> {
+  const { bytes } = kernelStruct('perfEventAttr', {
+    type: PerfType.software,
+    size: PERF_ATTR_SIZE_VER5,
+    config: PerfSoftware.dummy,
+    disabled: 1,
+  });
+  const memory = new Uint8Array(bytes.subarray(0, PERF_ATTR_SIZE_VER5));
+  onThreads.add(memory);
+  try {
+    const address = ffi().address(memory);
+    const fd = await syscallOnThread('perf_event_open', address, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+    return fd < 0 ? undefined : new Fd(fd);
+  } finally {
+    onThreads.delete(memory);
+  }
 }
 
 /**

@@ -119,7 +119,7 @@ export function syscallRaw(
 }
 
 /**
- * Makes a system call of three arguments on another thread. What its addresses point to must stay until then.
+ * Makes a system call of up to five arguments on another thread. What its addresses point to must stay until then.
  *
  * @returns its result; -1 is a failure whose reason is not known.
  * @throws UnsupportedError on a machine other than x64 and arm64.
@@ -129,9 +129,11 @@ export function syscallOnThread(
   a: SyscallArgument,
   b: SyscallArgument,
   c: SyscallArgument,
+  d?: SyscallArgument,
+  e?: SyscallArgument,
 ): Promise<number> {
   numbers ??= numbersOfThisMachine();
-  return ffi().syscallOnThread(numbers[name], a, b, c);
+  return ffi().syscallOnThread(numbers[name], a, b, c, d, e);
 }
 
 /**

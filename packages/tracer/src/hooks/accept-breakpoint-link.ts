@@ -5,6 +5,8 @@ import {
   EbpfError,
   type Link,
   type Program,
+  type ReservedBreakpoint,
+  reserveBreakpoint,
   SyscallError,
 } from '@weir/ebpf';
 import { onlineCpus } from '@weir/ebpf/sys';
@@ -44,6 +46,37 @@ export class RegistersInUseError extends EbpfError {
   override name = 'RegistersInUseError';
 }
 
+/** What watches a pointer, and how far: 8 bytes, on all CPUs. */
+const watched = (address: bigint) => ({ address, access: 'read-write' }) as const;
+
+/** The debug registers of all pointers that accept() reads. Disposing gives back those that no link uses. */
+export class AcceptRegisters implements Disposable {
+  readonly #reserved = new Map<bigint, ReservedBreakpoint>();
+
+  /** @throws RegistersInUseError, SyscallError; then none stays reserved. */
+  constructor(pointers: readonly bigint[]) {
+    try {
+      for (const pointer of pointers) this.#reserved.set(pointer, reserveBreakpoint(watched(pointer)));
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw registersInUse(error);
+    }
+  }
+
+  of(pointer: bigint): ReservedBreakpoint | undefined {
+    return this.#reserved.get(pointer);
+  }
+
+  [Symbol.dispose](): void {
+    for (const reserved of this.#reserved.values()) reserved[Symbol.dispose]();
+  }
+}
+
+function registersInUse(error: unknown): unknown {
+  if (!(error instanceof SyscallError) || error.code !== 'ENOSPC') return error;
+  return new RegistersInUseError(error.message, { cause: error });
+}
+
 /** Attached to all pointers that accept() reads. What it does not see is reported when the connection closes. */
 export class AcceptBreakpointLink implements Link {
   readonly kind = 'breakpoint';
@@ -54,24 +87,30 @@ export class AcceptBreakpointLink implements Link {
   readonly #timer: NodeJS.Timeout;
   #checkedMs = performance.now();
 
-  /** @throws RegistersInUseError, SyscallError; then nothing stays attached. */
-  constructor(program: Program, pointers: readonly bigint[]) {
+  /**
+   * @param registers Those of the pointers, where they are reserved.
+   * @throws RegistersInUseError, SyscallError; then nothing stays attached.
+   */
+  constructor(program: Program, pointers: readonly bigint[], registers?: AcceptRegisters) {
     this.#program = program;
     this.#pointers = pointers;
     try {
-      this.#attach();
+      this.#attach(registers);
     } catch (error) {
-      if (!(error instanceof SyscallError) || error.code !== 'ENOSPC') throw error;
-      throw new RegistersInUseError(error.message, { cause: error });
+      throw registersInUse(error);
     }
     this.#timer = setInterval(() => this.#check(), CHECK_MS);
     this.#timer.unref();
   }
 
-  #attach(): void {
+  #attach(registers?: AcceptRegisters): void {
     try {
-      for (const address of this.#pointers)
-        this.#links.push(attachBreakpoint(this.#program, { address, access: 'read-write' }));
+      for (const pointer of this.#pointers) {
+        const reserved = registers?.of(pointer);
+        this.#links.push(
+          attachBreakpoint(this.#program, watched(pointer), { ...(reserved && { reserved }) }),
+        );
+      }
     } catch (error) {
       this.#detach();
       throw error;

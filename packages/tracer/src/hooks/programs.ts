@@ -23,7 +23,7 @@ import { possibleCpus } from '@weir/ebpf/sys';
 import { Direction } from '../generated/tcp.js';
 import { readObject } from '../objects.js';
 import type { TracerOptions } from '../options.js';
-import { AcceptBreakpointLink } from './accept-breakpoint-link.js';
+import { AcceptBreakpointLink, AcceptRegisters } from './accept-breakpoint-link.js';
 import { acceptHookEntry } from './accept-hooks.js';
 import { type ClosedFlows, openClosedFlows } from './closed-flows.js';
 import { FdWatch } from './fd-watch.js';
@@ -126,10 +126,12 @@ export class TracerPrograms implements Disposable {
   closedFlows: ClosedFlows | undefined;
   readonly #links: Link[] = [];
   readonly #features: FeatureTable;
+  readonly #registers: AcceptRegisters | undefined;
 
   /**
    * @param request Default: by plan and options.
    * @param collection The request's, loaded.
+   * @param registers Those of the plan's breakpoint, if they are reserved.
    * @throws OptionError for options that make no sense; the errors of {@link Collection.load}.
    */
   constructor(
@@ -138,7 +140,9 @@ export class TracerPrograms implements Disposable {
     options: TracerOptions,
     request = loadRequest(plan, btf, options),
     collection = Collection.load(request.spec, request.options),
+    registers?: AcceptRegisters,
   ) {
+    this.#registers = registers;
     const { features } = request.options;
     this.#features = features;
     this.collection = collection;
@@ -164,11 +168,24 @@ export class TracerPrograms implements Disposable {
     }
   }
 
-  /** Loads all programs at the same time. @throws as the constructor. */
+  /** Loads all programs at the same time. @throws as the constructor; RegistersInUseError. */
   static async loadAsync(plan: HookPlan, btf: Btf, options: TracerOptions): Promise<TracerPrograms> {
     const request = loadRequest(plan, btf, options);
-    const collection = await Collection.loadAsync(request.spec, request.options);
-    return new TracerPrograms(plan, btf, options, request, collection);
+    const loading = Collection.loadAsync(request.spec, request.options);
+    let registers: AcceptRegisters | undefined;
+    try {
+      // What waits for other CPUs does so while the programs are verified.
+      if (isBreakpoint(plan)) registers = new AcceptRegisters(plan.breakpoint?.pointers ?? []);
+    } catch (error) {
+      (await loading)[Symbol.dispose]();
+      throw error;
+    }
+    try {
+      return new TracerPrograms(plan, btf, options, request, await loading, registers);
+    } catch (error) {
+      registers?.[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /**
@@ -202,8 +219,11 @@ export class TracerPrograms implements Disposable {
 
   #attachAccept(program: Program, plan: HookPlan): void {
     const [mechanism, symbol] = plan.accept.split(':') as [string, string];
-    if (mechanism === 'breakpoint') {
-      this.#links.push(new AcceptBreakpointLink(program, plan.breakpoint?.pointers ?? []));
+    if (isBreakpoint(plan)) {
+      const pointers = plan.breakpoint?.pointers ?? [];
+      this.#links.push(new AcceptBreakpointLink(program, pointers, this.#registers));
+      // A CPU may have gone meanwhile.
+      this.#registers?.[Symbol.dispose]();
     } else if (mechanism === 'fentry' || mechanism === 'fexit') {
       this.#links.push(attachTracing(program));
     } else {
@@ -233,11 +253,16 @@ export class TracerPrograms implements Disposable {
 
   [Symbol.dispose](): void {
     this.detach();
+    this.#registers?.[Symbol.dispose]();
     this.closedFlows?.[Symbol.dispose]();
     this.filtered[Symbol.dispose]();
     this.fds[Symbol.dispose]();
     this.collection[Symbol.dispose]();
   }
+}
+
+function isBreakpoint({ accept }: HookPlan): boolean {
+  return accept.startsWith('breakpoint:');
 }
 
 /** Programs of the object that a plan needs. */
