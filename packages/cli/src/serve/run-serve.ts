@@ -1,9 +1,17 @@
 /** `weir serve`: the collector's process, and with `--server` the server's. */
 import { Socket } from 'node:net';
 import { OptionError } from '@weir/ebpf';
-import { inheritedSockets, listenVariables, type ServiceEnvironment, ServiceNotifier } from '@weir/server';
 import type { ServeConfig } from '@weir/server/config';
-import { collect, readAddresses, runServer as serve, servePaths } from '@weir/server/serve';
+import {
+  collect,
+  inheritedSockets,
+  listenVariables,
+  readAddresses,
+  type ServiceEnvironment,
+  ServiceNotifier,
+  runServer as serve,
+  servePaths,
+} from '@weir/server/serve';
 import { FilterError } from '@weir/tracer/filter';
 import { requestedTypes } from '../btf-file.js';
 import { ExitCode, FileProblems, UsageError } from '../failure.js';
@@ -14,13 +22,16 @@ import { Interruption } from '../trace/interruption.js';
 import { announceReady } from '../trace/ready.js';
 import { packageVersion } from '../version.js';
 import { HangUp } from './hang-up.js';
-import { runToken } from './run-token.js';
 import type { ServeFlags, ServeRequest } from './serve-command.js';
 import { serveConfig } from './serve-settings.js';
 
 /** Runs the process that the command line asks for, or changes tokens. */
 export async function runServe(request: ServeRequest, host: RunHost, stdout: Output): Promise<ExitCode> {
-  if (request.command !== 'run') return runToken(request, host, stdout);
+  if (request.command !== 'run') {
+    // It brings all of the server with it.
+    const { runToken } = await import('./run-token.js');
+    return runToken(request, host, stdout);
+  }
   const { flags } = request;
   return flags.server ? runServer(host, stdout) : runCollector(flags, host);
 }

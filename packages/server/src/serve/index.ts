@@ -1,9 +1,16 @@
 /**
- * The two processes of `weir serve`.
+ * The two processes of `weir serve`, without what only the server needs: that is loaded where it runs.
  *
  * @module @weir/server/serve
  */
 
+export {
+  type InheritedSocket,
+  inheritedSockets,
+  listenVariables,
+  type ServiceEnvironment,
+  ServiceNotifier,
+} from '../systemd/index.js';
 export { readAddresses } from './addresses.js';
 export { type CollectHost, type CollectRequest, collect } from './collect.js';
 export { type ServePaths, servePaths } from './paths.js';

@@ -7,7 +7,7 @@ import { type ControlInput, REFUSED, RELOADED, readControl } from './control-inp
 import { announceServer, endEarlierServer } from './earlier-server.js';
 import { servePaths } from './paths.js';
 import { becomeUser } from './service-user.js';
-import { WeirServer } from './weir-server.js';
+import type { WeirServer } from './weir-server.js';
 
 /** The surroundings of the server. */
 export interface ServerHost {
@@ -49,7 +49,11 @@ export async function runServer(host: ServerHost): Promise<void> {
 }
 
 async function run({ input, answer, say, signalled }: ServerHost): Promise<void> {
+  // Loaded here, as the collector, which has the same program, needs neither the database nor the API. The settings come later.
+  const loading = import('./weir-server.js');
+  loading.catch(() => {});
   const control = await readControl(input);
+  const { WeirServer } = await loading;
   const { config, user, version, inherited } = control.settings;
   const paths = servePaths(config.folder);
   process.umask(0o077);
