@@ -1,4 +1,5 @@
 /** Values of rows from the forms that records have. Pure. */
+import { BoundedMap } from '@weir/ebpf/bounded-map';
 import { escapeName } from '@weir/tracer/escape';
 
 /** The two halves of `flow_id`. */
@@ -51,9 +52,17 @@ export function timeText(ns: bigint): string {
 
 const plainName = /^[^\\\ud800-\udfff]*$/;
 
+/** Names as rows have them. They repeat. */
+const nameValues = new BoundedMap<string, string>(4_096);
+
 /** A name as rows have it. */
 export function nameValue(name: string): string {
-  return plainName.test(name) ? name : escapeName(name);
+  let value = nameValues.get(name);
+  if (value === undefined) {
+    value = plainName.test(name) ? name : escapeName(name);
+    nameValues.set(name, value);
+  }
+  return value;
 }
 
 /** 64 bits as records show them: 16 hexadecimal digits. */

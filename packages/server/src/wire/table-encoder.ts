@@ -35,13 +35,15 @@ export class StringTable {
 type Values = InstanceType<(typeof layouts)[Layout]>;
 
 /** A column of a table. */
-class ColumnBuffer<V extends Values> {
+class ColumnBuffer {
   readonly name: string;
   readonly layout: Layout;
   readonly isOptional: boolean;
-  values: V;
+  values: Values;
   gaps = new Uint8Array(bitmapBytes(FIRST_ROWS));
   gapCount = 0;
+  /** The row after the last one with a value. */
+  next = 0;
   /** In a column of texts, the last one, and its place: neighbours mostly have the same. */
   lastText: unknown = undefined;
   lastPlace = 0;
@@ -50,18 +52,22 @@ class ColumnBuffer<V extends Values> {
     this.name = name;
     this.layout = layoutOfKind[kind as Exclude<typeof kind, 'address'>];
     this.isOptional = optional;
-    this.values = new layouts[this.layout](FIRST_ROWS) as V;
+    this.values = new layouts[this.layout](FIRST_ROWS);
   }
 
-  /** The row has no value; there is 0 in its place. */
-  skip(row: number): void {
-    this.gaps[row >> 3]! |= 1 << (row & 7);
-    this.gapCount++;
+  /** Rows before this one, from the last one with a value on, have none: there is 0 in their place. */
+  skipTo(row: number): void {
+    const from = this.next;
+    for (let gap = from; gap < row; gap++) this.gaps[gap >> 3]! |= 1 << (gap & 7);
+    const { buffer, BYTES_PER_ELEMENT: size } = this.values;
+    new Uint8Array(buffer, from * size, (row - from) * size).fill(0);
+    this.gapCount += row - from;
+    this.next = row;
   }
 
   resize(rows: number): void {
     const { values, gaps } = this;
-    this.values = new layouts[this.layout](rows) as V;
+    this.values = new layouts[this.layout](rows);
     this.gaps = new Uint8Array(bitmapBytes(rows));
     if (rows < values.length) return;
     this.values.set(values as never);
@@ -71,15 +77,10 @@ class ColumnBuffer<V extends Values> {
   clear(): void {
     if (this.gapCount > 0) this.gaps.fill(0);
     this.gapCount = 0;
+    this.next = 0;
     this.lastText = undefined;
   }
 }
-
-type FloatColumn = ColumnBuffer<Float64Array<ArrayBuffer>>;
-type BigColumn = ColumnBuffer<BigInt64Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>>;
-type IntegerColumn = ColumnBuffer<
-  Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer>
->;
 
 /** What a table has in a batch. */
 export interface EncodedTable {
@@ -88,16 +89,13 @@ export interface EncodedTable {
   readonly parts: readonly Uint8Array[];
 }
 
-/** Takes the rows of a table. Each kind of array has a loop of its own: the engine is fast where a line of code sees few types. */
+/** Takes the rows of a table. */
 export class TableEncoder {
   readonly #table: TableName;
   readonly #strings: StringTable;
   /** In the order of the schema. */
-  readonly #columns: ColumnBuffer<Values>[];
-  readonly #floats: FloatColumn[];
-  readonly #bigs: BigColumn[];
-  readonly #integers: IntegerColumn[];
-  readonly #texts: ColumnBuffer<Uint32Array<ArrayBuffer>>[];
+  readonly #columns: readonly ColumnBuffer[];
+  readonly #byName: ReadonlyMap<string, ColumnBuffer>;
   #capacity = FIRST_ROWS;
   #rows = 0;
 
@@ -107,11 +105,7 @@ export class TableEncoder {
     this.#columns = Object.entries<Column>(tables[table] as Columns)
       .filter(([, { kind }]) => kind !== 'address')
       .map(([name, column]) => new ColumnBuffer(name, column));
-    const of = (...wanted: Layout[]) => this.#columns.filter(({ layout }) => wanted.includes(layout));
-    this.#floats = of('f64') as FloatColumn[];
-    this.#bigs = of('i64', 'u64') as BigColumn[];
-    this.#integers = of('u32', 'u16', 'u8') as IntegerColumn[];
-    this.#texts = of('text') as ColumnBuffer<Uint32Array<ArrayBuffer>>[];
+    this.#byName = new Map(this.#columns.map((column) => [column.name, column]));
   }
 
   /** Rows so far. */
@@ -119,53 +113,49 @@ export class TableEncoder {
     return this.#rows;
   }
 
+  /** Rows have many shapes: what one has is found many times faster by going through it than by asking for each column. */
   add(row: Row): void {
     if (this.#rows === this.#capacity) this.#resize(2 * this.#capacity);
     const at = this.#rows++;
-    this.#addFloats(row, at);
-    this.#addBigs(row, at);
-    this.#addIntegers(row, at);
-    this.#addTexts(row, at);
-  }
-
-  #addFloats(row: Row, at: number): void {
-    for (const column of this.#floats) {
-      const value = row[column.name];
-      if (value === undefined) column.skip(at);
-      column.values[at] = value === undefined ? 0 : (value as number);
+    for (const name in row) {
+      const value = row[name];
+      if (value === undefined) continue;
+      const column = this.#byName.get(name);
+      if (column !== undefined) this.#put(column, at, value);
     }
   }
 
-  #addBigs(row: Row, at: number): void {
-    for (const column of this.#bigs) {
-      const value = row[column.name];
-      if (value === undefined) column.skip(at);
-      column.values[at] = value === undefined ? 0n : (value as bigint);
-    }
-  }
-
-  #addIntegers(row: Row, at: number): void {
-    for (const column of this.#integers) {
-      const value = row[column.name];
-      if (value === undefined) column.skip(at);
-      // Flags are stored as 0 and 1.
-      column.values[at] = value === undefined ? 0 : Number(value);
-    }
-  }
-
-  #addTexts(row: Row, at: number): void {
-    for (const column of this.#texts) {
-      const value = row[column.name];
-      if (value === undefined) {
-        column.skip(at);
-        column.values[at] = 0;
-        continue;
-      }
-      if (value !== column.lastText) {
-        column.lastText = value;
-        column.lastPlace = this.#strings.place(value as string);
-      }
-      column.values[at] = column.lastPlace;
+  /** Each kind of array has a line of its own: the engine is fast where a line of code sees few types. */
+  #put(column: ColumnBuffer, at: number, value: unknown): void {
+    if (column.next < at) column.skipTo(at);
+    column.next = at + 1;
+    const { values } = column;
+    switch (column.layout) {
+      case 'text':
+        if (value !== column.lastText) {
+          column.lastText = value;
+          column.lastPlace = this.#strings.place(value as string);
+        }
+        (values as Uint32Array)[at] = column.lastPlace;
+        break;
+      case 'f64':
+        (values as Float64Array)[at] = value as number;
+        break;
+      case 'i64':
+        (values as BigInt64Array)[at] = value as bigint;
+        break;
+      case 'u64':
+        (values as BigUint64Array)[at] = value as bigint;
+        break;
+      case 'u32':
+        (values as Uint32Array)[at] = value as number;
+        break;
+      case 'u16':
+        (values as Uint16Array)[at] = value as number;
+        break;
+      default:
+        // Flags are stored as 0 and 1.
+        (values as Uint8Array)[at] = Number(value);
     }
   }
 
@@ -174,6 +164,7 @@ export class TableEncoder {
     const rows = this.#rows;
     const columns: ColumnDescription[] = [];
     const parts: Uint8Array[] = [];
+    for (const column of this.#columns) if (column.next < rows) column.skipTo(rows);
     for (const { name, layout, isOptional, values, gaps, gapCount } of this.#columns) {
       if (gapCount > 0 && !isOptional) throw new TypeError(`a row of ${this.#table} has no ${name}`);
       if (gapCount === rows) continue;
