@@ -15,6 +15,14 @@ export function keepYoungSpaceSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1');
 }
 
+/**
+ * Lets V8 put fewer functions into those that call them when it optimizes. Until the code that writes events is optimized, compiling
+ * it takes as much CPU time as all else; so it takes half of that, and less memory, and the code is hardly slower.
+ */
+export function inlineLess(): void {
+  setFlagsFromString('--max-inlined-bytecode-size-cumulative=200');
+}
+
 /** Lets that space grow as events need it, and soon gives back the code that ran once. */
 export function giveBackSoon(): void {
   setFlagsFromString('--semi-space-growth-factor=2');

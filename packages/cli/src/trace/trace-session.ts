@@ -7,7 +7,7 @@ import type { ErrorOutput } from '../output/notices.js';
 import type { Output } from '../output/output.js';
 import { details } from '../text/details.js';
 import type { TracerFactory } from '../tracing.js';
-import { giveBackSoon, keepYoungSpaceSmall } from './give-back.js';
+import { giveBackCodeSoon, giveBackSoon, inlineLess, keepYoungSpaceSmall } from './give-back.js';
 import { Interruption, type SignalSource } from './interruption.js';
 import { partialLines, planLines, readyLine, typesLine } from './plan.js';
 import { Printer, type PrinterOptions } from './printer.js';
@@ -54,6 +54,7 @@ export async function runSession(
   // Listens before the start, so that a signal during it ends the session in order; the signal takes effect after the start.
   using interruption = new Interruption(host.signals, end, (code) => host.exit(code));
   keepYoungSpaceSmall();
+  inlineLess();
   starting = start(tracing, request.options);
   const tracer = await starting;
   const started = performance.now();
@@ -74,7 +75,9 @@ export async function runSession(
     if (request.verbose) say([typesLine(tracer.types), ...planLines(tracer.plan)]);
     if (request.verbose || host.stderr.isTTY) say([readyLine(tracer.plan)]);
     if (request.readyFd !== undefined) announceReady(request.readyFd);
-    giveBackSoon();
+    // Lines of events are written without an object for each.
+    if (isPlainJson(request)) giveBackCodeSoon();
+    else giveBackSoon();
     if (isPlainJson(request)) {
       for await (const lines of tracer.jsonLines()) if (!(await printer.printLines(lines))) break;
     } else {
