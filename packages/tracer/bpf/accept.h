@@ -95,12 +95,15 @@ static __always_inline int accept_returns(void *ctx, struct sock *accepted)
 
 	if (!sk)
 		return 0;
-	waiting = find_unaccepted(sk);
+	/* In security_sock_graft, no connection is in the table before: what is there makes the insertion fail. */
+	waiting = accept_mode == ACCEPT_AT_GRAFT ? NULL : find_unaccepted(sk);
 	read_current(&flow.owner);
 	if (!direction_passes(DIRECTION_INBOUND) || !process_passes(&flow.owner) || !read_tuple(accepted, &tuple) ||
 	    !tuple_passes(&tuple)) {
 		if (accept_mode == ACCEPT_AT_RETURN)
 			forget_flow(sk);
+		else
+			drop_stale_flow(sk);
 		filter_out(sk);
 		return 0;
 	}
@@ -121,7 +124,11 @@ static __always_inline int accept_returns(void *ctx, struct sock *accepted)
 	/* Emitted before the flow can be found: its close, on another CPU, must follow its accept. */
 	if (!emit_accept_patiently(ctx, &flow, &tuple))
 		count_produced(EVENT_ACCEPT, true);
-	follow_flow(sk, &flow, BPF_ANY);
+	if (!follow_flow(sk, &flow, accept_mode == ACCEPT_AT_GRAFT ? BPF_NOEXIST : BPF_ANY) &&
+	    accept_mode == ACCEPT_AT_GRAFT) {
+		drop_stale_flow(sk);
+		follow_flow(sk, &flow, BPF_ANY);
+	}
 	/* It was reset while it waited to be accepted, so its change to TCP_CLOSE is already over. */
 	if (socket_state(sk) == TCP_CLOSE && forget_flow(sk))
 		emit_close(ctx, sk, &flow, TCP_ESTABLISHED);
