@@ -16,6 +16,7 @@ import { after, before, describe, test } from 'node:test';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { type EndRow, exportHistory } from '@weir/history';
 import { timeText } from '@weir/history/rows';
+import { folderQuestions } from '../src/query/folder-questions.js';
 import {
   at,
   COUNT,
@@ -56,6 +57,19 @@ const objects = (text: string) =>
     .map((line) => JSON.parse(line));
 const sum = (rows: readonly EndRow[], name: 'bytes_sent' | 'retransmits') =>
   rows.reduce((total, row) => total + row[name]!, 0);
+
+describe('SQL about a folder or an exported file', () => {
+  for (const [name, path] of [
+    ['folder', folder],
+    ['exported file', join(folder, 'hour.weir')],
+  ] as const)
+    test(`ends when it takes too long: ${name}`, async () => {
+      await using questions = await folderQuestions(path, 100);
+      const endless = questions.sql({ sql: 'SELECT count(*) FROM range(10000000000) a, range(1000) b' });
+      await assert.rejects(endless, /the question took longer than 100 ms: ask about less/);
+      assert.deepEqual((await questions.sql({ sql: 'SELECT 7 AS n' })).rows, [[7]]);
+    });
+});
 
 describe('weir query prints connections', () => {
   test('as text, the newest first, and says that nothing was lost', async () => {

@@ -42,10 +42,11 @@ describe('a history', () => {
     for (const table of segmentTables) assert.deepEqual(await readTable(store, table), rows[table]);
   });
 
-  test('returns rows from segments whose columns are no small difference to another', async (context) => {
+  test('returns rows from segments at the first and last times, whose columns are no small difference to another', async (context) => {
     const store = await openStore(context);
     const { pid: _, tid: __, ...row } = plainEnd(new Random(3), {});
-    const times = [-(2n ** 62n) - 1n, -5n, HOUR, 2n ** 62n, 2n ** 62n + 1n, 2n ** 63n - 2n * HOUR_NS];
+    const ahead = [2n ** 62n, 2n ** 62n + 1n, 2n ** 63n - 2n * HOUR_NS, 2n ** 63n - 2n];
+    const times = [-(2n ** 63n) + 2n, -(2n ** 62n) - 1n, -HOUR_NS, -5n, 0n, HOUR, ...ahead];
     const ends = times.flatMap((time) => [
       { ...row, time, monotonic_ns: 0 },
       { ...row, time, monotonic_ns: Number.MAX_SAFE_INTEGER, tid: 7 },

@@ -21,18 +21,22 @@ import { Services } from '@weir/tracer/enrich';
 import { UsageError } from '../failure.js';
 import type { Questions, WrittenFilter } from './questions.js';
 
+/** SQL may ask for what never ends; a server limits it to the same time by default. */
+const SQL_MS = 30_000;
+
 /**
  * Opens what a path names: the folder of `weir serve`, that of its server, the history in it, or an exported file.
  *
+ * @param sqlMs The time that a statement of SQL may take, milliseconds.
  * @throws UsageError where there is nothing; HistoryInUseError while another process has it open
  */
-export async function folderQuestions(path: string): Promise<Questions> {
+export async function folderQuestions(path: string, sqlMs = SQL_MS): Promise<Questions> {
   const found = statOf(path);
   if (found === undefined) throw new UsageError(`${path} does not exist: weir serve keeps a history there`);
-  if (!found.isDirectory()) return questionsOf(await ExportedHistory.open(path));
+  if (!found.isDirectory()) return questionsOf(await ExportedHistory.open(path), sqlMs);
   const inside = [servePaths(path).history, serverPlaces(path).history];
   const folder = inside.find((inner) => statOf(inner)?.isDirectory()) ?? path;
-  return questionsOf(await HistoryStore.open({ folder, readOnly: true }));
+  return questionsOf(await HistoryStore.open({ folder, readOnly: true }), sqlMs);
 }
 
 /** @throws UsageError where it may not be looked at */
@@ -47,7 +51,7 @@ function statOf(path: string): Stats | undefined {
   }
 }
 
-function questionsOf(reader: HistoryReader & { close(): Promise<void> }): Questions {
+function questionsOf(reader: HistoryReader & { close(): Promise<void> }, sqlMs: number): Questions {
   const services = [...Services.read()];
   const where = (
     filter: WrittenFilter | undefined,
@@ -69,7 +73,7 @@ function questionsOf(reader: HistoryReader & { close(): Promise<void> }): Questi
     compare: ({ filter, ...query }) => queryCompare(reader, { ...query, ...where(filter) }),
     parquet: ({ filter, ...query }) => writeParquet(reader, { ...query, ...where(filter) }),
     coverage: ({ range, ...limits }) => answer(reader, range, limits, async () => null),
-    sql: (query) => querySql(reader, query),
+    sql: (query) => querySql(reader, { ...query, timeLimitMs: sqlMs }),
     [Symbol.asyncDispose]: () => reader.close(),
   };
 }

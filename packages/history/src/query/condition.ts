@@ -1,5 +1,6 @@
 /** Parts of statements whose values are bound, never pasted. Pure. */
 import { DuckDBTimestampNanosecondsValue, type DuckDBValue } from '@duckdb/node-api';
+import { FIRST_TIME, LAST_TIME } from '../store/layout.js';
 import type { TimeRange } from '../store/session.js';
 
 /** SQL with a `?` for each value, in order. */
@@ -20,12 +21,9 @@ export function all(...conditions: readonly (Condition | undefined)[]): Conditio
   };
 }
 
-const FIRST = -(2n ** 63n) + 2n;
-const LAST = 2n ** 63n - 2n;
-
 /** A time as a value to bind; beyond what the database can hold, its first or last time. */
 export function timeValue(ns: bigint): DuckDBTimestampNanosecondsValue {
-  return new DuckDBTimestampNanosecondsValue(ns < FIRST ? FIRST : ns > LAST ? LAST : ns);
+  return new DuckDBTimestampNanosecondsValue(ns < FIRST_TIME ? FIRST_TIME : ns > LAST_TIME ? LAST_TIME : ns);
 }
 
 /** Rows whose `time` is in a range. */

@@ -13,7 +13,7 @@ import type { StoreContext } from './context.js';
 import { inTransaction } from './database.js';
 import { failureKind } from './failure-kind.js';
 import { protectFile, removeFile, renameFile, syncFile } from './files.js';
-import { hourStart, segmentName, UNFINISHED } from './layout.js';
+import { FIRST_TIME, hourStart, LAST_TIME, segmentName, UNFINISHED } from './layout.js';
 
 /** Events come a little later than they happen. */
 const GRACE_NS = 60_000_000_000n;
@@ -35,7 +35,8 @@ const SHORTEST_NS = 60_000_000_000n;
 async function fullHours(connection: DuckDBConnection, table: string, watermark: bigint): Promise<number[]> {
   const rows = await query(
     connection,
-    `SELECT DISTINCT (ns - ((ns % ${HOUR_NS}) + ${HOUR_NS}) % ${HOUR_NS}) // ${HOUR_NS} AS hour
+    // Rounded down; the start of the first hour that has times at all is no number of 64 bits.
+    `SELECT DISTINCT ns // ${HOUR_NS} - (ns % ${HOUR_NS} < 0)::BIGINT AS hour
      FROM (SELECT epoch_ns(time) AS ns FROM ${RECENT}.${table}) ORDER BY hour`,
   );
   return rows
@@ -163,5 +164,7 @@ export function parquetOptions(table: string, version: number): string {
 }
 
 function within({ from, to }: Span): string {
-  return `time >= make_timestamp_ns(${from}) AND time < make_timestamp_ns(${to})`;
+  // Beyond the last time there is none that a row could have.
+  const after = to > LAST_TIME ? '' : ` AND time < make_timestamp_ns(${to})`;
+  return `time >= make_timestamp_ns(${from < FIRST_TIME ? FIRST_TIME : from})${after}`;
 }

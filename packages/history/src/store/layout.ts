@@ -5,6 +5,10 @@ import { join } from 'node:path';
 
 const HOUR_NS = 3_600_000_000_000n;
 
+/** The first and the last time that rows can have, nanoseconds since 1970. */
+export const FIRST_TIME = -(2n ** 63n) + 2n;
+export const LAST_TIME = 2n ** 63n - 2n;
+
 /** Paths in the folder of a history. */
 export interface Layout {
   readonly folder: string;

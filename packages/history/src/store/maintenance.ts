@@ -10,7 +10,7 @@ import { inTransaction } from './database.js';
 import { freeBytes, keepReserve, releaseReserve } from './disk-space.js';
 import { failureKind } from './failure-kind.js';
 import { removeFile, sizeOf } from './files.js';
-import { hourOf, isSegmentName } from './layout.js';
+import { hourOf, isSegmentName, LAST_TIME } from './layout.js';
 import type { Readers } from './readers.js';
 import { appendLosses } from './recover.js';
 import { expired, type Retention, takeOldestHour } from './retention.js';
@@ -110,7 +110,8 @@ async function remove(
  * may have the times of a clock that was wrong.
  */
 async function beginLater(connection: DuckDBConnection, removed: readonly Segment[]): Promise<void> {
-  const last = removed.reduce((latest, { to }) => (to > latest ? to : latest), removed[0]?.to ?? 0n);
+  const latest = removed.reduce((last, { to }) => (to > last ? to : last), removed[0]?.to ?? 0n);
+  const last = latest < LAST_TIME ? latest : LAST_TIME - 1n;
   await connection.run(
     `UPDATE ${RECENT}.batches SET started = greatest(started, least(time, make_timestamp_ns(${last + 1n})))
      WHERE epoch_ns(started) <= ${last}`,

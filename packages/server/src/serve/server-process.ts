@@ -1,6 +1,6 @@
 /** The server's process: takes its settings from the collector, gives its privileges up, and runs. */
 import type { Readable } from 'node:stream';
-import { setTimeout as wait } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import { limitMemory } from '@weir/ebpf/sys';
 import { publishAddresses } from './addresses.js';
 import { type ControlInput, REFUSED, RELOADED, readControl } from './control-input.js';
@@ -26,8 +26,8 @@ const SIGNAL_MS = 15_000;
 /** A server whose collector has died, and that no other is connected to, ends after this time. */
 const ALONE_MS = 60_000;
 const STEP_MS = 1_000;
-/** The end of standard input is seen in this time, if it is there. */
-const ORPHAN_MS = 20;
+/** The end of standard input is seen in so many turns of the event loop, if it is there: one for what is before it, and a few to spare. */
+const ORPHAN_TURNS = 8;
 /**
  * Memory that the server may write to. DuckDB does not count all that it uses: with this, a question that wants more fails, instead of
  * the host's memory coming to an end.
@@ -103,8 +103,13 @@ async function run({ input, answer, say, signalled }: ServerHost): Promise<void>
 }
 
 /** Whether the collector has died already. */
-function isOrphaned({ orphaned }: ControlInput): Promise<boolean> {
-  return Promise.race([orphaned.then(() => true), wait(ORPHAN_MS, false)]);
+async function isOrphaned({ orphaned }: ControlInput): Promise<boolean> {
+  let isIt = false;
+  void orphaned.then(() => {
+    isIt = true;
+  });
+  for (let turn = 0; turn < ORPHAN_TURNS && !isIt; turn++) await nextTurn();
+  return isIt;
 }
 
 async function untilAlone(server: WeirServer): Promise<void> {
