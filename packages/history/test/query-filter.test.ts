@@ -103,11 +103,22 @@ describe('a filter of the language', () => {
       ['not flow_id:000000000000123.1', [2, 3, 4]],
       ['connection_id:0000000000000918', [0, 1]],
       ['connection_id:00000000000009189', []],
+      ['connection_id=0000000000000918', [0, 1]],
+      ['connection_id=000000000000091?', [0, 1]],
+      ['connection_id=00000000000009', []],
+      ['flow_id=000000000000123.1', [0]],
+      ['flow_id=123456789abcdef.1', [3, 4]],
+      ['not connection_id=0000000000000918', [2, 3, 4]],
     ] as const) {
       const answer = await found(text);
       assert.deepEqual(answer.rows, rows, text);
     }
-    assert.match((await found('connection_id:0000000000000918')).sql, /"connection_id" = \?::UBIGINT/);
-    assert.match((await found('flow_id:000000000000123.1')).sql, /"flow_ns" = \?::UBIGINT/);
+    for (const sign of [':', '=']) {
+      assert.match(
+        (await found(`connection_id${sign}0000000000000918`)).sql,
+        /"connection_id" = \?::UBIGINT/,
+      );
+      assert.match((await found(`flow_id${sign}000000000000123.1`)).sql, /"flow_ns" = \?::UBIGINT/);
+    }
   });
 });

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type EndRow, HistoryError, InterruptedError } from '../src/index.js';
 import { ask } from '../src/query/answer.js';
-import { queryCompare, queryGroups, queryOpenAt, querySql } from '../src/query/index.js';
+import { type Measures, queryCompare, queryGroups, queryOpenAt, querySql } from '../src/query/index.js';
+import type { TimeRange } from '../src/store/session.js';
 import { plainEnd, plainOpen } from './support/plain-rows.js';
 import { Random } from './support/random-rows.js';
 import { batchOf, HOUR, HOUR_NS, openStore } from './support/store.js';
@@ -111,6 +112,74 @@ describe('two ranges compared', () => {
       big: ['more_bytes'],
     });
     assert.equal(result.count, 6);
+  });
+
+  test('find among many groups those that differ, the largest first, and count all', async (context) => {
+    const store = await openStore(context);
+    const random = new Random(32);
+    const ends = Array.from({ length: 6000 }, (_, index) => ({
+      ...plainEnd(random, { time: HOUR + BigInt(index) * (HOUR_NS / 2000n) }),
+      ...{ comm: `process ${random.below(random.pick([200, 200, 200, 2000]))}`, interval_rows: 0 },
+      ...{
+        event: random.below(3) === 0 ? 'fail' : 'close',
+        handshake_us: random.below(random.pick([100, 2000])),
+      },
+      ...{ srtt_us: 50 + random.below(400), bytes_sent: random.below(400_000), bytes_received: 1 },
+    }));
+    await store.append(batchOf(1, { ends }));
+    const [range, against] = [
+      { from: HOUR + 2n * HOUR_NS, to: HOUR + 3n * HOUR_NS },
+      { from: HOUR, to: HOUR + 2n * HOUR_NS },
+    ];
+    const groupsOf = async (asked: TimeRange) => {
+      const { result } = await queryGroups(store, { range: asked, by: ['process'], limit: 10_000 });
+      const { result: all } = await queryGroups(store, { range: asked, by: [] });
+      assert.deepEqual(result.total, all.total);
+      assert.equal(result.count, result.groups.length);
+      return new Map(result.groups.map(({ key, ...figures }) => [String(key.process), figures]));
+    };
+    const [now, before] = [await groupsOf(range), await groupsOf(against)];
+    const names = [...new Set([...now.keys(), ...before.keys()])];
+    const bytes = (group: Measures | undefined) => (group?.bytes_sent ?? 0) + (group?.bytes_received ?? 0);
+    const grew = (name: string, figure: 'handshake_us' | 'srtt_us') => {
+      const [first, last] = [before.get(name)?.[figure] ?? 0, now.get(name)?.[figure] ?? 0];
+      return last > first * 1.5 && last - first > 100;
+    };
+    const changesOf = (name: string) => {
+      const [first, last] = [before.get(name), now.get(name)];
+      if (first === undefined || last === undefined) return [last === undefined ? 'gone' : 'new'];
+      const isSlower =
+        Math.min(first.connections, last.connections) >= 5 &&
+        (grew(name, 'handshake_us') || grew(name, 'srtt_us'));
+      return [
+        ...(isSlower ? ['slower'] : []),
+        ...(last.failures >= 3 && last.failures > first.failures ? ['more_failures'] : []),
+        ...(bytes(last) >= 1_000_000 && bytes(last) > bytes(first) ? ['more_bytes'] : []),
+      ];
+    };
+    const size = (name: string) => bytes(now.get(name)) + bytes(before.get(name));
+    const expected = names
+      .filter((name) => changesOf(name).length > 0)
+      .sort((a, b) => size(b) - size(a))
+      .map((name) => [name, changesOf(name)]);
+    const kinds = new Set(expected.flatMap(([, changes]) => changes));
+    assert.ok(
+      kinds.size === 5 && expected.length > 30 && expected.length < names.length,
+      `${[...kinds].join()} ${expected.length} of ${names.length}`,
+    );
+    for (const limit of [10_000, 7]) {
+      const { result } = await queryCompare(store, { range, against, by: ['process'], limit });
+      assert.equal(result.count, names.length);
+      assert.deepEqual(
+        result.differences.map(({ key, changes }) => [key.process, changes]),
+        expected.slice(0, limit),
+      );
+      for (const { key, now: figures } of result.differences)
+        assert.deepEqual(figures, now.get(String(key.process)));
+    }
+    const none = { from: 0n, to: HOUR_NS };
+    const { result } = await queryCompare(store, { range: none, against: none, by: ['process'] });
+    assert.deepEqual({ count: result.count, differences: result.differences }, { count: 0, differences: [] });
   });
 });
 

@@ -67,29 +67,60 @@ export function queryCompare(reader: HistoryReader, query: CompareQuery): Promis
     const grouped = (source: Condition) =>
       `SELECT ${[...keys, measureList].join(', ')} FROM ${source.sql} GROUP BY ${names}`;
     const same = names.map((name) => `now.${name} IS NOT DISTINCT FROM before.${name}`).join(' AND ');
+    const ratio = secondsOf(range) / secondsOf(against);
+    // Hosts have hundreds of thousands of groups: only those that differ leave the database. The first row has their number alone.
     const rows = await session.query(
-      `WITH now AS (${grouped(now)}), before AS (${grouped(before)})
-       SELECT now.*, before.*, now.m0 IS NOT NULL, before.m0 IS NOT NULL FROM now FULL JOIN before ON ${same}
-       ORDER BY coalesce(now.m2 + now.m3, 0) + coalesce(before.m2 + before.m3, 0) DESC, ${names.map((name) => `coalesce(now.${name}, before.${name})`)}`,
-      [...now.values, ...before.values],
+      `WITH now AS (${grouped(now)}), before AS (${grouped(before)}), sides AS MATERIALIZED (
+         SELECT ${sides(names)}, now.m0 IS NOT NULL AS is_now, before.m0 IS NOT NULL AS is_before
+         FROM now FULL JOIN before ON ${same}),
+       different AS (SELECT * FROM sides WHERE ${differs}
+         ORDER BY ${largest}, ${keysOf(names)} LIMIT ${limit})
+       SELECT different.*, n FROM (SELECT count(*) AS n FROM sides) LEFT JOIN different ON true
+       ORDER BY ${largest}, ${keysOf(names)}`,
+      [...now.values, ...before.values, ratio, ratio],
     );
     const width = fields.length + MEASURE_COUNT;
-    const differences: Difference[] = [];
-    for (const row of rows) {
-      const [isNow, isBefore] = row.slice(2 * width) as [boolean, boolean];
+    const differences = rows.flatMap((row): Difference[] => {
+      const [isNow, isBefore] = row.slice(2 * width) as [boolean | null, boolean | null];
+      // There is one row where nothing differs, for the number.
+      if (isNow === null) return [];
       const [first, second] = [row.slice(0, width), row.slice(width, 2 * width)];
-      const difference = compareGroup(
-        readKey(by, isNow ? first : second),
-        isNow ? readMeasures(first.slice(fields.length), secondsOf(range)) : undefined,
-        isBefore ? readMeasures(second.slice(fields.length), secondsOf(against)) : undefined,
-        secondsOf(range) / secondsOf(against),
-      );
-      if (difference.changes.length > 0 && differences.length < limit) differences.push(difference);
-    }
+      return [
+        compareGroup(
+          readKey(by, isNow ? first : second),
+          isNow ? readMeasures(first.slice(fields.length), secondsOf(range)) : undefined,
+          isBefore ? readMeasures(second.slice(fields.length), secondsOf(against)) : undefined,
+          ratio,
+        ),
+      ];
+    });
     const againstCoverage = await coverageOf(session, against);
-    return { against, againstCoverage, differences, count: rows.length };
+    return { against, againstCoverage, differences, count: Number(rows[0]!.at(-1)) };
   });
 }
+
+/** Columns of both sides, those of the range in front: `n_` and `b_`. */
+function sides(names: readonly string[]): string {
+  const columns = [...names, ...Array.from({ length: MEASURE_COUNT }, (_, index) => `m${index}`)];
+  return ['now', 'before']
+    .flatMap((side) => columns.map((name) => `${side}.${name} AS ${side[0]}_${name}`))
+    .join(', ');
+}
+
+const largest = 'coalesce(n_m2 + n_m3, 0) + coalesce(b_m2 + b_m3, 0) DESC';
+
+function keysOf(names: readonly string[]): string {
+  return names.map((name) => `coalesce(n_${name}, b_${name})`).join(', ');
+}
+
+const hasGrown = (name: string) =>
+  `(n_${name} > b_${name} * ${SLOWER_FACTOR}::DOUBLE AND n_${name} - b_${name} > ${SLOWER_US})`;
+
+/** Whether {@link compareGroup} finds any change. The ratio of the lengths is bound twice. */
+const differs = `NOT is_now OR NOT is_before
+  OR (least(n_m0, b_m0) >= ${LEAST_CONNECTIONS} AND (${hasGrown('m7')} OR ${hasGrown('m8')}))
+  OR (n_m1 >= ${LEAST_FAILURES} AND n_m1 > ${MORE_FACTOR} * b_m1::DOUBLE * ?::DOUBLE)
+  OR (n_m2 + n_m3 >= ${LEAST_BYTES} AND n_m2 + n_m3 > ${MORE_FACTOR} * (b_m2 + b_m3)::DOUBLE * ?::DOUBLE)`;
 
 /** @param ratio Length of the range by that of the other one. */
 function compareGroup(

@@ -108,10 +108,14 @@ class SqlCompiler {
           ...this.#wholeId(field, value.text),
           this.#each(field, (expression) => this.#part(expression, value.text)),
         ]);
-      case 'pattern':
-        return this.#each(field, (expression) =>
-          patternSql(`lower(${expression})`, value.parts, this.#bound),
-        );
+      case 'pattern': {
+        const [first, ...others] = value.parts;
+        const whole = others.length === 0 && first?.kind === 'literal' ? first.text : '';
+        return all([
+          ...this.#wholeId(field, whole),
+          this.#each(field, (expression) => patternSql(`lower(${expression})`, value.parts, this.#bound)),
+        ]);
+      }
       case 'range': {
         const { from, to } = value;
         if (from === to)
