@@ -23,3 +23,22 @@ describe('limitCapabilities()', () => {
     assert.equal(mask & ~((1n << 12n) | (1n << 19n)), 0n, child);
   });
 });
+
+describe('effectiveCapabilities()', () => {
+  it('says the same without procfs as with it', () => {
+    const script = `
+      import { effectiveCapabilities } from ${JSON.stringify(sys)};
+      console.log(JSON.stringify([...effectiveCapabilities()]));`;
+    const node = [process.execPath, '--input-type=module', '-e', script] as const;
+    const withProcfs = execFileSync(node[0], node.slice(1), { encoding: 'utf8' });
+    const without = execFileSync(
+      'unshare',
+      ['-m', 'sh', '-c', 'umount -l /proc && exec "$@"', 'sh', ...node],
+      {
+        encoding: 'utf8',
+      },
+    );
+    assert.notEqual(without, '[]\n');
+    assert.equal(without, withProcfs);
+  });
+});

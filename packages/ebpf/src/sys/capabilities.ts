@@ -1,5 +1,14 @@
 /** The capabilities of this process. Bits: include/uapi/linux/capability.h. */
+import { type Arena, createArena } from './arena.js';
 import { readSmallFile } from './files.js';
+import { syscallRaw } from './syscalls.js';
+
+/** _LINUX_CAPABILITY_VERSION_3: two words for each set. */
+export const CAPABILITY_VERSION = 0x20080522;
+export const CAPABILITY_HEADER_LENGTH = 8;
+export const CAPABILITY_DATA_LENGTH = 24;
+
+let arena: Arena | undefined;
 
 /** Capabilities in the order of their bits. CAP_PERFMON and CAP_BPF exist since 5.8. */
 const names = [
@@ -60,11 +69,25 @@ export function capabilityMask(wanted: readonly CapabilityName[]): bigint {
   return wanted.reduce((mask, name) => mask | (1n << BigInt(names.indexOf(name))), 0n);
 }
 
-/** The capabilities in force for the calling thread; none if procfs cannot be read. */
+/** The capabilities in force for the calling thread, asked of the kernel itself where procfs cannot be read. */
 export function effectiveCapabilities(): Set<CapabilityName> {
   const status = readSmallFile('/proc/thread-self/status');
   const mask = status === undefined ? undefined : /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1];
-  return mask === undefined ? new Set() : parseCapabilityMask(mask);
+  return parseCapabilityMask(mask ?? effectiveMask());
+}
+
+/** The mask of capget(2) for the calling thread, in hexadecimal digits. */
+function effectiveMask(): string {
+  arena ??= createArena(CAPABILITY_HEADER_LENGTH + CAPABILITY_DATA_LENGTH);
+  const { address, view } = arena;
+  view.setUint32(0, CAPABILITY_VERSION, true);
+  view.setUint32(4, 0, true);
+  // A seccomp filter can refuse even this: then none is known to be there.
+  if (syscallRaw('capget', address, address + CAPABILITY_HEADER_LENGTH) < 0) return '0';
+  // Two structures of effective, permitted and inheritable, the low words first.
+  const low = view.getUint32(CAPABILITY_HEADER_LENGTH, true);
+  const high = view.getUint32(CAPABILITY_HEADER_LENGTH + CAPABILITY_DATA_LENGTH / 2, true);
+  return ((BigInt(high) << 32n) | BigInt(low)).toString(16);
 }
 
 /**

@@ -1,12 +1,15 @@
 /** Gives capabilities up (capset(2), prctl(2)). */
 import { type Arena, createArena } from './arena.js';
-import { type CapabilityName, capabilityMask, effectiveCapabilities } from './capabilities.js';
+import {
+  CAPABILITY_DATA_LENGTH,
+  CAPABILITY_HEADER_LENGTH,
+  CAPABILITY_VERSION,
+  type CapabilityName,
+  capabilityMask,
+  effectiveCapabilities,
+} from './capabilities.js';
 import { syscall, syscallRaw } from './syscalls.js';
 
-/** _LINUX_CAPABILITY_VERSION_3: two words for each set. */
-const VERSION = 0x20080522;
-const HEADER_LENGTH = 8;
-const DATA_LENGTH = 24;
 const PR_CAPBSET_DROP = 24;
 const PR_SET_NO_NEW_PRIVS = 38;
 /** The kernel has at most so many. */
@@ -29,19 +32,19 @@ export function limitCapabilities(keep: readonly CapabilityName[]): Set<Capabili
     // EINVAL where there is no such capability, EPERM where CAP_SETPCAP is missing: then the bounding set stays.
     if (((mask >> BigInt(bit)) & 1n) === 0n) syscallRaw('prctl', PR_CAPBSET_DROP, bit, 0, 0, 0);
   }
-  arena ??= createArena(HEADER_LENGTH + DATA_LENGTH);
+  arena ??= createArena(CAPABILITY_HEADER_LENGTH + CAPABILITY_DATA_LENGTH);
   const { address, view } = arena;
-  view.setUint32(0, VERSION, true);
+  view.setUint32(0, CAPABILITY_VERSION, true);
   view.setUint32(4, 0, true);
   for (const [word, shift] of [0n, 32n].entries()) {
     const half = Number((mask >> shift) & 0xffff_ffffn);
-    const at = HEADER_LENGTH + word * 12;
+    const at = CAPABILITY_HEADER_LENGTH + word * 12;
     // Effective, permitted, inheritable.
     view.setUint32(at, half, true);
     view.setUint32(at + 4, half, true);
     view.setUint32(at + 8, 0, true);
   }
-  syscall('capset', address, address + HEADER_LENGTH);
+  syscall('capset', address, address + CAPABILITY_HEADER_LENGTH);
   syscall('prctl', PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   return new Set(kept);
 }
