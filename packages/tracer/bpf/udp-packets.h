@@ -27,7 +27,7 @@ static __always_inline int made(struct bpf_sock *ctx)
 	identify_socket(&fresh.id);
 	fresh.owner.pid = thread >> 32;
 	fresh.owner.tid = thread;
-	fresh.owner.uid = bpf_get_current_uid_gid();
+	read_uid_and_comm(&fresh.owner);
 	read_names(&fresh.owner);
 	if (bpf_core_field_exists(task->nsproxy))
 		fresh.netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);

@@ -1,6 +1,6 @@
 /** The machine's CPUs as the kernel counts them. Source: Documentation/admin-guide/cputopology.rst. */
+import { readFileSync } from 'node:fs';
 import { EbpfError, FormatError } from '../errors.js';
-import { readSmallFile } from './files.js';
 
 /**
  * The numbers in a CPU list such as `0-3,8,10-11`, ascending.
@@ -24,9 +24,14 @@ export function parseCpuList(text: string): number[] {
 
 function readCpuList(name: string): number[] {
   const path = `/sys/devices/system/cpu/${name}`;
-  const text = readSmallFile(path);
-  if (text === undefined) throw new EbpfError(`cannot read ${path}: is sysfs mounted on /sys?`);
-  return parseCpuList(text);
+  try {
+    return parseCpuList(readFileSync(path, 'latin1'));
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    const reason = code === 'ENOENT' ? 'is sysfs mounted on /sys?' : message;
+    throw new EbpfError(`cannot read ${path}: ${reason}`, { cause: error });
+  }
 }
 
 let possible: readonly number[] | undefined;
