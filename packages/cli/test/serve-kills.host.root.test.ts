@@ -54,3 +54,19 @@ it(`every connection is remembered once, or ended in a counted span, through ${K
     assert.ok(readyNs === undefined || time <= readyNs, 'it lasted longer than no collector was ready');
   }
 });
+
+it('a collector that is killed right after its first start is a loss', async () => {
+  using netns = new TestNetns();
+  using serve = new KilledServe(netns);
+  await serve.ready();
+  using load = new SteadyLoad(netns, 1_000);
+  await sleep(300);
+  await serve.replaceCollector();
+  await serve.ready();
+  const made = await load.stop();
+  await serve.stored();
+  await using history = await serve.history();
+  const found = await account(history, made);
+  assert.deepEqual(found.missing.slice(0, 5), [], `${found.missing.length} sides without a row or a loss`);
+  assert.equal(found.spans.length, 1);
+});

@@ -81,6 +81,15 @@ async function collect(
 }
 
 describe('the collector', () => {
+  test('hands over its host before any record, so that a run which is killed at once is known', async () => {
+    const beganNs = clock.monotonicNs() - 5e6;
+    const [first] = await collect(async () => {}, { beganNs, flushMs: 1_000_000, sweepMs: 1_000_000 });
+    assert.deepEqual(first!.hosts, [host]);
+    assert.equal(first!.goodbye, false);
+    // What happened since the programs were attached is not in it.
+    assert.deepEqual([first!.monotonic_ns, first!.time], [beganNs, OFFSET + BigInt(beganNs)]);
+  });
+
   test('hands over the host once, a goodbye last, and times that never go back', async () => {
     const batches = await collect(async (tracer, sweeps) => {
       const connection = simulated(1, clock.monotonicNs());
@@ -193,7 +202,8 @@ describe('the collector', () => {
       },
       { flushMs: 5 },
     );
-    const [goodbye, ...earlier] = batches.toReversed();
+    // After the one that begins the run.
+    const [goodbye, ...earlier] = batches.slice(1).toReversed();
     assert.equal(goodbye?.goodbye, true);
     assert.ok(earlier.length > 0);
     assert.equal(new Set(earlier.map(({ monotonic_ns }) => monotonic_ns)).size, 1);

@@ -33,6 +33,8 @@ export interface CollectorOptions {
   /** What is recorded. Default: all. */
   readonly wants?: Wants;
   readonly clock: CollectorClock;
+  /** From here on the tracer reports events: CLOCK_MONOTONIC, nanoseconds. Default: now. */
+  readonly beganNs?: number;
   /** Interval between looks at live connections, aligned to the wall clock. Milliseconds; default one minute. */
   readonly sweepMs?: number;
   /** Interval between full lists of what is open. Milliseconds; default one hour. */
@@ -101,7 +103,7 @@ export class Collector {
     this.#options = options;
     this.#flushMs = options.flushMs ?? 1_000;
     this.#live = options.tracer.connections({ ...options.connections, ended: 'vanished' });
-    this.#flushed = this.#moment();
+    this.#flushed = this.#moment(options.beganNs);
     this.#beganNs = this.#flushed.monotonicNs;
     this.#batch.addHost(options.host);
   }
@@ -112,6 +114,8 @@ export class Collector {
    * @throws the errors of the tracer.
    */
   async run(): Promise<void> {
+    // A run that is killed before its first rows are handed over is known by this, and with it what was lost.
+    this.#hand(this.#flushed, false);
     const flusher = setInterval(() => this.#flush(), this.#flushMs);
     this.#startSweep();
     let turnedAt = performance.now();

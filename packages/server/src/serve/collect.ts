@@ -91,7 +91,8 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
   });
   const clock = { monotonicNs: () => Number(monotonicNs()), offsetNs: realtimeOffsetNs };
   // Not before: what an earlier collector and this one missed ends when the programs are attached.
-  const started = clock.offsetNs() + BigInt(clock.monotonicNs());
+  const beganNs = clock.monotonicNs();
+  const started = clock.offsetNs() + BigInt(beganNs);
   const client = new IngestClient({
     path: paths.socket,
     versions: { protocols: PROTOCOLS, version, schema: SCHEMA_VERSION },
@@ -128,6 +129,7 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
       enrich: (record) => details.enrich(record),
       details: (connection) => details.connection(connection),
       clock,
+      beganNs,
     });
     const running = collector.run();
     const kept = host.dropPrivileges();
