@@ -35,7 +35,9 @@ export async function openQuestions(flags: HistoryFlags): Promise<Questions> {
     try {
       return await folderQuestions(folder);
     } catch (error) {
-      const isStarting = error instanceof HistoryInUseError && existsSync(servePaths(folder).socket);
+      const { socket, api } = servePaths(folder);
+      // A server that starts replaces them one after the other, so one of them is there.
+      const isStarting = error instanceof HistoryInUseError && [socket, api].some((path) => existsSync(path));
       if (!isStarting || waitedMs >= STARTING_MS) throw error;
     }
     await setTimeout(STEP_MS);
