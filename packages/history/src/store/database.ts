@@ -97,7 +97,6 @@ export async function inTransaction<T>(
   connection: DuckDBConnection,
   run: () => Promise<T>,
   kind: '' | ' READ ONLY' = '',
-  commit: () => Promise<unknown> = () => connection.run('COMMIT'),
 ): Promise<T> {
   await connection.run(`BEGIN TRANSACTION${kind}`);
   let result: T;
@@ -108,6 +107,6 @@ export async function inTransaction<T>(
     await connection.run('ROLLBACK').catch(() => {});
     throw error;
   }
-  await commit();
+  await connection.run('COMMIT');
   return result;
 }

@@ -6,7 +6,6 @@ import { DiskFullError, ReadOnlyError } from '../errors.js';
 import type { Batch, LossRow } from '../schema/index.js';
 import type { TableWriter } from './append-rows.js';
 import { checkBatch, rowsOf } from './batch-rows.js';
-import { commit } from './commit.js';
 import type { StoreContext } from './context.js';
 import { inTransaction } from './database.js';
 import type { Epochs } from './epochs.js';
@@ -139,14 +138,11 @@ export class HistoryStore implements HistoryReader {
     const connection = this.#database.appending;
     const losses = [...this.#epochs.lossesBefore(batch), ...(batch.losses ?? [])];
     const rows = rowsOf(batch, losses);
-    const appendRows = async () => {
+    await inTransaction(connection, async () => {
       for (const table of Object.keys(schema.tables))
         await this.#writers.get(table)!.append(connection, rows.get(table) ?? []);
       await step('append:rows');
-    };
-    const isAlone = () => this.#readers.size === 0 && !this.#maintaining.isHeld;
-    const { threads } = this.#options;
-    await inTransaction(connection, appendRows, '', () => commit(connection, () => threads > 1 && isAlone()));
+    });
     this.#epochs.add(batch);
     await step('append:committed');
     return true;

@@ -4,10 +4,10 @@ import { align, PREFIX_BYTES, type TableDescription } from './layout.js';
 import { type Row, StringTable, TableEncoder } from './table-encoder.js';
 
 /** The tables of rows in the order in which they are laid out, after the batch itself. */
-const rowTables = ['hosts', 'ends', 'intervals', 'opens', 'losses'] as const;
+const rowTables: readonly RowTable[] = ['hosts', 'ends', 'intervals', 'opens', 'losses'];
 
 /** The name of a table whose rows a batch holds. */
-export type RowTable = (typeof rowTables)[number];
+export type RowTable = 'hosts' | 'ends' | 'intervals' | 'opens' | 'losses';
 
 /** Number of rows by table. */
 export type RowCounts = Readonly<Record<RowTable, number>>;
