@@ -98,6 +98,18 @@ describe('open connections', () => {
     assert.equal(open.size, 1, 'the older one is still there');
   });
 
+  test('a connection that began while a sweep read the sockets is one, and its bytes count once', () => {
+    const open = new OpenConnections();
+    [...open.swept([], 5)];
+    open.forget(true);
+    const connection = { ...simulated(1, 150), bytes_sent: 10 };
+    const [found] = [...open.swept([{ ...connection, started_ns: undefined, flow_id: undefined }], 100, 200)];
+    assert.equal(found?.moved?.figures.bytes_sent, 10);
+    open.opened({ ...connectRecord(connection), monotonic_ns: 160, handshake_us: 0.01 });
+    assert.equal(open.ended(closeRecord(connection, 180)).context.intervalRows, 1);
+    assert.equal(open.size, 0);
+  });
+
   test('a connection that a later sweep finds before any event of it is new, with all that it moved', () => {
     const open = new OpenConnections();
     const unnamed = { ...simulated(1, 0), started_ns: undefined, flow_id: undefined, bytes_sent: 1000 };
@@ -179,7 +191,7 @@ describe('open connections', () => {
     connection.bytes_sent = 10;
     [...open.swept([connection], 10e9)];
     for (let sweep = 2; sweep < 20; sweep++) {
-      [...open.swept([connection], sweep * 10e9, () => false)];
+      [...open.swept([connection], sweep * 10e9, sweep * 10e9, () => false)];
       assert.deepEqual(open.forget(true), []);
     }
     connection.bytes_sent = 30;

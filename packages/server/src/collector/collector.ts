@@ -192,6 +192,7 @@ export class Collector {
     if (this.#swept !== undefined) return;
     const { fullSweepMs = 3_600_000 } = this.#options;
     await this.#live.refresh();
+    const endedNs = this.#options.clock.monotonicNs();
     const moment = this.#sweepMoment();
     this.#watchClock(moment);
     const isFull = this.#needsFull || performance.now() - this.#fullAt >= fullSweepMs;
@@ -202,6 +203,7 @@ export class Collector {
     for (const { connection, isNew, isKnown, moved } of this.#open.swept(
       this.#live,
       moment.monotonicNs,
+      endedNs,
       isWanted,
     )) {
       const context = this.#context(connection);

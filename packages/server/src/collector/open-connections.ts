@@ -51,6 +51,8 @@ interface OpenConnection {
   isListed: boolean;
   /** Up to here, its figures are in rows. */
   untilNs: number;
+  /** The end of the last sweep that found it. Not the same: what began while a sweep read is found by it, too. */
+  foundNs: number;
   sweep: number;
 }
 
@@ -91,12 +93,14 @@ export class OpenConnections {
   /**
    * Compares the figures of all connections with those of the sweep before.
    *
-   * @param nowNs When they were read: CLOCK_MONOTONIC, nanoseconds.
+   * @param nowNs When the sweep began to read them: CLOCK_MONOTONIC, nanoseconds.
+   * @param endedNs When it had read them all.
    * @param isWanted Others are passed over: all their figures are in the row of their end, if that is wanted.
    */
   *swept(
     connections: Iterable<Connection>,
     nowNs: number,
+    endedNs: number = nowNs,
     isWanted: (connection: Connection) => boolean = () => true,
   ): Generator<SweptConnection> {
     this.#sweep++;
@@ -123,6 +127,7 @@ export class OpenConnections {
       const moved = figures === undefined ? undefined : { sinceNs: open.untilNs, figures };
       if (moved !== undefined) open.rows++;
       open.untilNs = nowNs;
+      open.foundNs = endedNs;
       const isKnown = started_ns !== undefined || open.isOlder || open.firstSweep < this.#sweep;
       const isNew = isKnown && !open.isListed;
       open.isListed ||= isNew;
@@ -189,7 +194,7 @@ export class OpenConnections {
     const open = this.#byEnds.get(ends);
     if (open === undefined) return undefined;
     // One that is accepted may have waited for that.
-    if (record.event === 'connect' && open.untilNs < record.monotonic_ns - (record.handshake_us ?? 0) * 1000)
+    if (record.event === 'connect' && open.foundNs < record.monotonic_ns - (record.handshake_us ?? 0) * 1000)
       return undefined;
     this.#byEnds.delete(ends);
     return open;
@@ -210,6 +215,7 @@ export class OpenConnections {
       isOlder: false,
       isListed: false,
       untilNs: 0,
+      foundNs: 0,
       sweep: this.#sweep,
     };
   }
