@@ -10,10 +10,3 @@ export type { StoredToken } from './auth/token.js';
 export { addToken, readTokens, removeToken, type TokenRequest } from './auth/token-file.js';
 export { type ServerPlaces, serverPlaces } from './serve/places.js';
 export { WeirServer, type WeirServerOptions } from './serve/weir-server.js';
-export {
-  type InheritedSocket,
-  inheritedSockets,
-  listenVariables,
-  type ServiceEnvironment,
-  ServiceNotifier,
-} from './systemd/index.js';

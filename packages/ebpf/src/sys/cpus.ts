@@ -1,6 +1,7 @@
 /** The machine's CPUs as the kernel counts them. Source: Documentation/admin-guide/cputopology.rst. */
 import { readFileSync } from 'node:fs';
 import { EbpfError, FormatError } from '../errors.js';
+import { openFilesAdvice } from './open-files.js';
 
 /**
  * The numbers in a CPU list such as `0-3,8,10-11`, ascending.
@@ -27,10 +28,10 @@ function readCpuList(name: string): number[] {
   try {
     return parseCpuList(readFileSync(path, 'latin1'));
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === undefined) throw error;
-    const reason = code === 'ENOENT' ? 'is sysfs mounted on /sys?' : message;
-    throw new EbpfError(`cannot read ${path}: ${reason}`, { cause: error });
+    const { errno, code } = error as NodeJS.ErrnoException;
+    if (errno === undefined) throw error;
+    const advice = openFilesAdvice(-errno) ?? 'is sysfs mounted on /sys?';
+    throw new EbpfError(`cannot read ${path}: ${code}: ${advice}`, { cause: error });
   }
 }
 

@@ -4,9 +4,10 @@ import { Command, commandSince } from '../uapi/commands.js';
 import type { CapabilityName } from './capabilities.js';
 import { kernelAtLeast } from './kernel-version.js';
 import { describeObstacle, privilegeObstacle, refusal } from './obstacle.js';
+import { openFilesAdvice } from './open-files.js';
 import { type Situation, situation } from './situation.js';
 
-const { EINVAL, EMFILE, ENFILE, ENOMEM, ENOSYS, EPERM } = constants.errno;
+const { EINVAL, ENOMEM, ENOSYS, EPERM } = constants.errno;
 
 /** Commands that create something and therefore counted against RLIMIT_MEMLOCK before 5.11. */
 const charged: ReadonlySet<number> = new Set([Command.mapCreate, Command.progLoad]);
@@ -34,10 +35,6 @@ export function explainBpfFailure(
     }
     case ENOMEM:
       return charged.has(command) && here.memlock() !== undefined ? memlockAdvice : undefined;
-    case EMFILE:
-      return 'the limit on open files (RLIMIT_NOFILE) of this process is reached: raise it (ulimit -n)';
-    case ENFILE:
-      return 'the limit on open files of this host is reached: raise fs.file-max';
     case ENOSYS:
       return here.seccomp()
         ? 'a seccomp filter blocks bpf(2): run it outside of the container'
@@ -46,7 +43,7 @@ export function explainBpfFailure(
       // An unknown command is refused before its arguments are looked at; the table of commands says which versions know which.
       return explainUnknownCommand(command);
     default:
-      return undefined;
+      return openFilesAdvice(errno);
   }
 }
 

@@ -1,11 +1,10 @@
 /** tracefs where nobody has mounted it: a mount in no namespace, seen by this process only, gone with it. Linux 5.2. */
-import { constants } from 'node:os';
 import { SyscallError } from '../errors.js';
 import { type Arena, createArena } from './arena.js';
 import { Fd } from './fd.js';
+import { openFilesAdvice } from './open-files.js';
 import { syscallRaw } from './syscalls.js';
 
-const { EMFILE, ENFILE } = constants.errno;
 /** Numbers of include/uapi/linux/mount.h. */
 const FSOPEN_CLOEXEC = 1;
 const FSCONFIG_CMD_CREATE = 6;
@@ -40,8 +39,7 @@ function mount(): Fd | undefined {
 }
 
 function unlessFull(call: string, result: number): undefined {
-  const errno = -result;
-  if (errno === EMFILE || errno === ENFILE)
-    throw new SyscallError(`${call}(tracefs)`, errno, 'a limit on open files is reached');
+  const advice = openFilesAdvice(-result);
+  if (advice !== undefined) throw new SyscallError(`${call}(tracefs)`, -result, advice);
   return undefined;
 }

@@ -40,7 +40,7 @@ export const situation: Situation = {
     try {
       return readlinkSync('/proc/thread-self/ns/user') !== INITIAL_USER_NAMESPACE;
     } catch {
-      return false; // A kernel without user namespaces, or no procfs: then no capability is seen either.
+      return false; // A kernel without user namespaces; without procfs, it is not known.
     }
   },
   unprivilegedBpfDisabled: () => readSmallFile('/proc/sys/kernel/unprivileged_bpf_disabled')?.trim(),
