@@ -2,15 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { startApi } from './support/api.js';
 import { fakeHistory } from './support/fake-history.js';
-
-/** A generator of numbers below a bound, the same each time. */
-function generator(start: number): (below: number) => number {
-  let state = start;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
+import { randomNumbers } from './support/random.js';
 
 const paths = [
   ...['/connections', '/groups', '/series', '/compare', '/map', '/open-at', '/losses', '/hosts', '/export'],
@@ -49,7 +41,7 @@ const values = [
 
 describe('random parameters', () => {
   it('get an answer, and never one that something went wrong inside', async () => {
-    const next = generator(7);
+    const next = randomNumbers(7);
     const { history } = fakeHistory();
     await using api = await startApi({ history, onError: (error) => assert.fail(error as Error) });
     const statuses = new Map<number, number>();
@@ -73,7 +65,7 @@ describe('random parameters', () => {
   });
 
   it('in bodies get an answer, and never one that something went wrong inside', async () => {
-    const next = generator(8);
+    const next = randomNumbers(8);
     const { history } = fakeHistory();
     await using api = await startApi({ history, onError: (error) => assert.fail(error as Error) });
     const parts = [

@@ -8,6 +8,7 @@ import { BatchSender } from '../src/spool/batch-sender.js';
 import { Spool, type SpoolOptions } from '../src/spool/spool.js';
 import { decodeBatch } from '../src/wire/decode-batch.js';
 import { at, contentOf, endRow, epoch } from './support/batches.js';
+import { randomNumbers } from './support/random.js';
 
 let folder = '';
 const problems: string[] = [];
@@ -99,11 +100,7 @@ describe('a backlog', () => {
   });
 
   it('gives batches in their order whatever the moments of sending, losing the connection and acknowledging', () => {
-    let state = 1;
-    const random = (below: number) => {
-      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-      return Math.floor((state / 2 ** 32) * below);
-    };
+    const random = randomNumbers(1);
     for (let run = 0; run < 20; run++) {
       using spool = openSpool();
       const { backlog, sender } = setUp(5000, spool);

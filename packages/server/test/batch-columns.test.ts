@@ -6,56 +6,12 @@ import { after, describe, it } from 'node:test';
 import { OptionError } from '@weir/ebpf/errors';
 import { HistoryStore } from '@weir/history';
 import { querySql } from '@weir/history/query';
-import { type Batch, type Column, type Columns, segmentTables, tables } from '@weir/history/schema';
+import { type Batch, segmentTables, tables } from '@weir/history/schema';
 import { decodeBatch, decodeColumns } from '../src/wire/decode-batch.js';
 import { encodeBatch } from '../src/wire/encode-batch.js';
-import { at, batchOf, endRow, epoch } from './support/batches.js';
+import { batchOf, endRow, epoch } from './support/batches.js';
 import { randomNumbers } from './support/random.js';
-
-const texts = [
-  '',
-  'curl',
-  'twelve bytes',
-  'thirteen byte',
-  'naïve',
-  '日本',
-  'x'.repeat(300),
-  '"\\',
-  '\ud800',
-];
-const addresses = ['10.0.0.1', '255.255.255.255', '::1', '2001:db8::1:2', 'fe80::1', '0.0.0.0'];
-
-function randomValue(name: string, { kind }: Column, random: (limit: number) => number): unknown {
-  const big = (BigInt(random(2 ** 32)) << 32n) | BigInt(random(2 ** 32));
-  switch (kind) {
-    case 'time':
-      return at(random(7_000_000) / 1000);
-    case 'id':
-      return big;
-    case 'clock':
-    case 'count':
-      return Number(big >> 11n);
-    case 'u32':
-      return random(2 ** 32);
-    case 'u16':
-      return random(2 ** 16);
-    case 'flag':
-      return random(2) === 0;
-    default:
-      return name.endsWith('_address') ? addresses[random(addresses.length)] : texts[random(texts.length)];
-  }
-}
-
-/** Rows with any values. Now and then a column has none at all. */
-function randomRows(columns: Columns, count: number, random: (limit: number) => number): object[] {
-  const used = Object.entries<Column>(columns).filter(
-    ([, { kind, optional }]) => kind !== 'address' && (!optional || random(8) > 0),
-  );
-  return Array.from({ length: count }, () => {
-    const own = used.filter(([, { optional }]) => !optional || random(3) > 0);
-    return Object.fromEntries(own.map(([name, column]) => [name, randomValue(name, column, random)]));
-  });
-}
+import { randomRows } from './support/random-rows.js';
 
 describe('a batch that is stored from its columns', () => {
   const folder = mkdtempSync(join(tmpdir(), 'weir-columns-'));
@@ -69,7 +25,7 @@ describe('a batch that is stored from its columns', () => {
     let stored = 0;
     for (const [index, count] of [1, 7, 63, 64, 65, 2047, 2048, 2049, 6000].entries()) {
       const rows = Object.fromEntries(
-        segmentTables.map((table) => [table, randomRows(tables[table], count, random)]),
+        segmentTables.map((table) => [table, randomRows(tables[table], count, { random, values: 'stored' })]),
       );
       const batch = { ...batchOf(index + 1, []), sweep: 'full', ...rows } as Batch;
       const bytes = encodeBatch(batch);

@@ -3,60 +3,24 @@ import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { FormatError } from '@weir/ebpf/errors';
-import { type Batch, type Column, type Columns, type TableName, tables } from '@weir/history/schema';
+import { type Batch, type TableName, tables } from '@weir/history/schema';
 import { decodeBatch, decodeColumns, summarizeBatch } from '../src/wire/decode-batch.js';
 import { addRows, BatchEncoder, encodeBatch } from '../src/wire/encode-batch.js';
 import { at, batchOf, endRow, epoch } from './support/batches.js';
+import { randomNumbers } from './support/random.js';
+import { randomRows } from './support/random-rows.js';
 
-/** A generator of numbers below 2^32, the same each time. */
-function generator(start: number): () => number {
-  let state = start;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state;
-  };
-}
-
-const texts = ['', 'curl', 'naïve', '\ud800', '"\\', '日本', 'x'.repeat(300)];
-
-function randomValue({ kind }: Column, next: () => number): unknown {
-  const big = (BigInt(next()) << 32n) | BigInt(next());
-  switch (kind) {
-    case 'time':
-      return BigInt.asIntN(64, big);
-    case 'id':
-      return big;
-    case 'clock':
-    case 'count':
-      return Number(big >> 11n);
-    case 'u32':
-      return next();
-    case 'u16':
-      return next() & 0xffff;
-    case 'flag':
-      return next() % 2 === 0;
-    default:
-      return texts[next() % texts.length];
-  }
-}
-
-function randomRow(table: TableName, next: () => number): Record<string, unknown> {
-  const columns = Object.entries<Column>(tables[table] as Columns).filter(
-    ([, { kind, optional }]) => kind !== 'address' && (!optional || next() % 3 > 0),
-  );
-  return Object.fromEntries(columns.map(([name, column]) => [name, randomValue(column, next)]));
-}
-
-function randomBatch(next: () => number): Batch {
+function randomBatch(random: (limit: number) => number): Batch {
   const rows = Object.fromEntries(
     (['hosts', 'ends', 'intervals', 'opens', 'losses'] as const).flatMap((table) => {
-      const count = next() % 40;
-      return count === 0 ? [] : [[table, Array.from({ length: count }, () => randomRow(table, next))]];
+      const count = random(40);
+      return count === 0 ? [] : [[table, rowsOf(table, count)]];
     }),
   );
-  return { ...randomRow('batches', next), ...rest(), ...rows } as unknown as Batch;
-  function rest() {
-    return { epoch: epoch.epoch, number: 1 + (next() % 1000) };
+  const id = { epoch: epoch.epoch, number: 1 + random(1000) };
+  return { ...rowsOf('batches', 1)[0], ...id, ...rows } as unknown as Batch;
+  function rowsOf(table: TableName, count: number) {
+    return randomRows(tables[table], count, { random, values: 'any' });
   }
 }
 
@@ -69,19 +33,19 @@ describe('batches', () => {
   });
 
   it('come back as they were, whatever is in them', () => {
-    const next = generator(1);
+    const random = randomNumbers(1);
     for (let i = 0; i < 200; i++) {
-      const batch = randomBatch(next);
+      const batch = randomBatch(random);
       assert.deepEqual(decodeBatch(encodeBatch(batch)), batch);
       assert.deepEqual({ ...decodeColumns(encodeBatch(batch)) }, batch);
     }
   });
 
   it('come back as they were from an encoder that made others, long ones and a refused one among them', () => {
-    const next = generator(2);
+    const random = randomNumbers(2);
     const encoder = new BatchEncoder();
     for (let i = 0; i < 60; i++) {
-      const batch = randomBatch(next);
+      const batch = randomBatch(random);
       if (i % 20 === 0) {
         const count = [300, 3_000, 20_000][i / 20];
         const ends = Array.from({ length: count! }, (_, row) =>
@@ -138,11 +102,11 @@ describe('batches', () => {
 
   it('with damaged bytes are read or refused, and cause nothing else', () => {
     const bytes = encodeBatch(batchOf(1, [endRow(1), endRow(2, { comm: 'curl' })]));
-    const next = generator(2);
+    const random = randomNumbers(2);
     let refused = 0;
     for (let i = 0; i < 3000; i++) {
       const damaged = Buffer.from(bytes);
-      for (let j = next() % 3; j >= 0; j--) damaged[next() % damaged.length] = next() & 0xff;
+      for (let j = random(3); j >= 0; j--) damaged[random(damaged.length)] = random(256);
       try {
         decodeBatch(damaged);
         decodeColumns(damaged);

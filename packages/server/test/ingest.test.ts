@@ -15,6 +15,7 @@ import type { Batch } from '@weir/history/schema';
 import { type BatchStore, type ConnectionState, IngestClient, IngestServer } from '../src/ingest/index.js';
 import { jsonFrame } from '../src/wire/frame.js';
 import { contentOf, endRow, epoch } from './support/batches.js';
+import { randomNumbers } from './support/random.js';
 
 const versions = { protocols: [1, 1], version: '0.1.0', schema: 1 } as const;
 let folder = '';
@@ -289,14 +290,9 @@ describe('the socket of a server', () => {
   it('survives random bytes', async () => {
     const store = new MemoryStore();
     await using server = await listen(store);
-    let state = 3;
+    const random = randomNumbers(3);
     for (let i = 0; i < 100; i++) {
-      const bytes = Buffer.from(
-        Array.from({ length: 1 + (i % 50) }, () => {
-          state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-          return (state >>> 16) & (i % 2 === 0 ? 0xff : 0x07);
-        }),
-      );
+      const bytes = Buffer.from(Array.from({ length: 1 + (i % 50) }, () => random(i % 2 === 0 ? 256 : 8)));
       const socket = connect(join(folder, 'sock'));
       socket.on('error', () => {});
       socket.end(bytes);
