@@ -22,18 +22,21 @@ export interface Measures {
   readonly duration_us?: number;
 }
 
-/** In the order in which {@link readMeasures} expects them. */
+/**
+ * In the order in which {@link readMeasures} expects them. Sums of doubles are exact up to 2^53, as a number of JavaScript is, and need
+ * less CPU than those of 128 bits that DuckDB has for BIGINT.
+ */
 const expressions = [
   'count(*) FILTER (is_end)',
   "count(*) FILTER (is_end AND event = 'fail')",
-  'coalesce(sum(counted_bytes_sent), 0)',
-  'coalesce(sum(counted_bytes_received), 0)',
-  'coalesce(sum(counted_segments_sent), 0)',
-  'coalesce(sum(counted_segments_received), 0)',
-  'coalesce(sum(counted_retransmits), 0)',
-  'avg(handshake_us)',
-  'avg(srtt_us)',
-  'avg(duration_us) FILTER (is_end)',
+  'coalesce(sum(counted_bytes_sent::DOUBLE), 0)',
+  'coalesce(sum(counted_bytes_received::DOUBLE), 0)',
+  'coalesce(sum(counted_segments_sent::DOUBLE), 0)',
+  'coalesce(sum(counted_segments_received::DOUBLE), 0)',
+  'coalesce(sum(counted_retransmits::DOUBLE), 0)',
+  'avg(handshake_us::DOUBLE)',
+  'avg(srtt_us::DOUBLE)',
+  'avg(duration_us::DOUBLE) FILTER (is_end)',
 ];
 /** Number of columns that the list that is selected selects. */
 export const MEASURE_COUNT = expressions.length;
