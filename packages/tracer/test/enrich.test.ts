@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import {
   COMMAND_LINE_BYTES,
@@ -10,6 +13,7 @@ import {
   PeerNames,
   type ProcessDetails,
   Processes,
+  pidNamespaceView,
   Services,
 } from '../src/enrich/index.js';
 import {
@@ -421,9 +425,15 @@ describe('enriched records', () => {
   });
 });
 
-it('the check of /proc shows whether it is that of the host', () => {
-  assert.equal(typeof inInitialPidNamespace(), 'boolean');
+it('the check of /proc shows whether it is that of the host, or that this is not known', () => {
+  assert.equal(inInitialPidNamespace(), pidNamespaceView() === 'initial');
   assert.equal(inInitialPidNamespace('/nowhere'), false);
+  assert.equal(pidNamespaceView('/nowhere'), 'unknown');
+  const withoutNamespaces = mkdtempSync(join(tmpdir(), 'proc-'));
+  mkdirSync(join(withoutNamespaces, 'self/ns'), { recursive: true });
+  writeFileSync(join(withoutNamespaces, 'self/ns/net'), '');
+  assert.equal(pidNamespaceView(withoutNamespaces), 'initial');
+  rmSync(withoutNamespaces, { recursive: true });
 });
 
 describe('new processes', () => {

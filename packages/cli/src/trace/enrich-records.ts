@@ -2,7 +2,7 @@
 import {
   ContainerNames,
   Enricher,
-  inInitialPidNamespace,
+  hiddenProcesses,
   NewProcesses,
   PeerNames,
   Processes,
@@ -26,7 +26,8 @@ export function startEnrichment({
   resolve = false,
 }: EnrichmentFlags): RecordEnrichment | undefined {
   if (!enrich && !resolve) return undefined;
-  const hasProcesses = enrich && inInitialPidNamespace();
+  const hidden = enrich ? hiddenProcesses() : undefined;
+  const hasProcesses = enrich && hidden === undefined;
   const processes = hasProcesses ? new Processes() : undefined;
   const newProcesses = processes && new NewProcesses(processes);
   const containerNames = hasProcesses ? new ContainerNames() : undefined;
@@ -38,10 +39,7 @@ export function startEnrichment({
       ...(peerNames !== undefined && { peerNames }),
       ...(containerNames !== undefined && { containerNames }),
     }),
-    problem:
-      enrich && !hasProcesses
-        ? 'no details of processes: --enrich needs the pid namespace of the host (docker run --pid=host)'
-        : undefined,
+    problem: hidden && `no details of processes: ${hidden.reason}; ${hidden.advice}`,
     [Symbol.dispose]: () => {
       newProcesses?.[Symbol.dispose]();
       containerNames?.[Symbol.dispose]();

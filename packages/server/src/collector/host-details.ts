@@ -5,7 +5,7 @@ import {
   ContainerNames,
   type EnrichedRecord,
   Enricher,
-  inInitialPidNamespace,
+  hiddenProcesses,
   NewProcesses,
   PeerNames,
   Processes,
@@ -34,16 +34,14 @@ export class HostDetails implements Disposable {
 
   /** Begins the lookups that are wanted. */
   constructor({ enrichment, names }: WantedDetails) {
-    const hasProcesses = enrichment && inInitialPidNamespace();
+    const hidden = enrichment ? hiddenProcesses() : undefined;
+    const hasProcesses = enrichment && hidden === undefined;
     this.#processes = hasProcesses ? new Processes() : undefined;
     this.#newProcesses = this.#processes && new NewProcesses(this.#processes);
     this.#containerNames = hasProcesses ? new ContainerNames() : undefined;
     this.#services = enrichment ? Services.read() : undefined;
     this.#peerNames = names ? new PeerNames() : undefined;
-    this.problem =
-      enrichment && !hasProcesses
-        ? 'no details of processes: they need the pid namespace of the host (docker run --pid=host)'
-        : undefined;
+    this.problem = hidden && `no details of processes: ${hidden.reason}; ${hidden.advice}`;
     this.#enricher = new Enricher({
       ...(this.#processes !== undefined && { processes: this.#processes }),
       ...(this.#services !== undefined && { services: this.#services }),

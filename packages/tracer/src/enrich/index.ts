@@ -20,7 +20,13 @@ export {
 } from './enricher.js';
 export { NewProcesses, type NewProcessReader } from './new-processes.js';
 export { PeerNames, type PeerNamesOptions } from './peer-names.js';
-export { inInitialPidNamespace } from './pid-namespace.js';
+export {
+  type HiddenProcesses,
+  hiddenProcesses,
+  inInitialPidNamespace,
+  type PidNamespaceView,
+  pidNamespaceView,
+} from './pid-namespace.js';
 export { Processes, type ProcessesOptions, type ProcessMoment, type ProcessReader } from './processes.js';
 export { COMMAND_LINE_BYTES, type ProcessDetails, type ProcessState } from './procfs.js';
 export { Services, type Transport } from './services.js';

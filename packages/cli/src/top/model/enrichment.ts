@@ -2,7 +2,7 @@
 import type { ConnectionProcess } from '@weir/tracer';
 import {
   ContainerNames,
-  inInitialPidNamespace,
+  hiddenProcesses,
   PeerNames,
   type ProcessDetails,
   Processes,
@@ -38,13 +38,11 @@ export class HostEnrichment implements Enrichment, Disposable {
 
   /** @param enrich Whether to look at processes, and to name ports. @param resolve Whether to ask for peers' names. */
   constructor(enrich: boolean, resolve: boolean) {
-    const hasProcesses = enrich && inInitialPidNamespace();
+    const hidden = enrich ? hiddenProcesses() : undefined;
+    const hasProcesses = enrich && hidden === undefined;
     this.#processes = hasProcesses ? new Processes() : undefined;
     this.#containerNames = hasProcesses ? new ContainerNames() : undefined;
-    this.problem =
-      enrich && !hasProcesses
-        ? 'no details of processes: they need the pid namespace of the host'
-        : undefined;
+    this.problem = hidden && `no details of processes: ${hidden.reason}; ${hidden.advice}`;
     this.#services = enrich ? Services.read() : undefined;
     this.#names = resolve ? new PeerNames() : undefined;
   }
