@@ -87,3 +87,25 @@ describe('a refusal for want of capabilities', () => {
     });
   }
 });
+
+describe('weir without procfs', () => {
+  const withoutProcfs = ['unshare', '-m', 'sh', '-c', 'umount -l /proc && exec "$@"', 'sh'];
+
+  it('names the filter behind which it runs', async () => {
+    const line = await refusal('trace', [...withoutProcfs, ...behindFilter('bpf=ENOSYS')]);
+    assert.match(line, /^bpf\(2\) fails with ENOSYS: a seccomp filter may forbid it: run it outside/);
+  });
+
+  it('says that it is not known whose process ids it shows', async () => {
+    const { stdout, stderr } = await runWeir(['doctor', '--json'], withoutProcfs);
+    assert.equal(stderr, '');
+    const { hooks } = JSON.parse(stdout) as HostReport;
+    assert.match(
+      hooks[0]?.partial?.what ?? '',
+      /^process ids are those of the host; .* is not known without \/proc$/,
+    );
+    const { stderr: said } = await runWeir([...commands.trace, '--enrich'], withoutProcfs);
+    assert.match(said, /no details of processes: \/proc does not show this process; mount procfs there/);
+    assert.doesNotMatch(said, /pid namespace of the host|initial pid namespace/);
+  });
+});

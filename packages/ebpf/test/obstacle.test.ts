@@ -49,6 +49,11 @@ describe('the reason of a refused bpf(2)', () => {
       /^a seccomp filter may forbid it: run it outside/,
     );
     assert.match(load(EPERM, host())!, /^a security module or another policy/);
+    // Without procfs.
+    assert.match(
+      load(EPERM, host({ userNamespace: () => undefined }))!,
+      /^a user namespace, a security module or another policy forbids it: mount procfs/,
+    );
   });
 
   it('is no limit on memory for what is not counted against it', () => {

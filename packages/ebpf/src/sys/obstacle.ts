@@ -79,6 +79,13 @@ export function refusal(
     };
   }
   if (here.seccomp()) return filtered(errno);
+  if (needs.length > 0 && here.userNamespace() === undefined) {
+    return {
+      reason: `${errnoName(errno)}: a user namespace, a security module or another policy forbids it`,
+      advice: 'mount procfs (mount -t proc proc /proc), without which it is not known which',
+      missing: [],
+    };
+  }
   return { reason: `${errnoName(errno)}: a security module or another policy forbids it`, missing: [] };
 }
 

@@ -1,9 +1,11 @@
 /** What may keep this process from what the kernel has. Nothing is cached: privileges can change. */
-import { readlinkSync } from 'node:fs';
+import { existsSync, readlinkSync } from 'node:fs';
+import { constants } from 'node:os';
 import { type CapabilityName, effectiveCapabilities } from './capabilities.js';
 import { readSmallFile } from './files.js';
 import { kernelAtLeast } from './kernel-version.js';
 import { memlockLimit } from './memlock.js';
+import { syscallRaw } from './syscalls.js';
 
 /** Each is asked only when an answer depends on it. */
 export interface Situation {
@@ -11,8 +13,8 @@ export interface Situation {
   effective(): ReadonlySet<CapabilityName>;
   /** Whether this kernel knows CAP_BPF and CAP_PERFMON (5.8, and earlier ones with backports). */
   hasCapBpf(): boolean;
-  /** Whether the capabilities count only inside a user namespace. */
-  userNamespace(): boolean;
+  /** Whether the capabilities count only inside a user namespace; undefined where it cannot be found out. */
+  userNamespace(): boolean | undefined;
   /** kernel.unprivileged_bpf_disabled. */
   unprivilegedBpfDisabled(): string | undefined;
   /** `none`, `integrity`, `confidentiality`; undefined where it cannot be read. */
@@ -26,6 +28,9 @@ export interface Situation {
 /** PROC_USER_INIT_INO (include/linux/proc_ns.h): the initial user namespace. */
 const INITIAL_USER_NAMESPACE = 'user:[4026531837]';
 
+/** include/uapi/linux/prctl.h. */
+const PR_GET_SECCOMP = 21;
+
 /** CAP_PERFMON is 38, CAP_BPF 39. */
 const CAP_BPF = 39;
 
@@ -36,18 +41,28 @@ export const situation: Situation = {
     const last = lastCapability();
     return last === undefined ? kernelAtLeast('5.8') : last >= CAP_BPF;
   },
-  userNamespace: () => {
-    try {
-      return readlinkSync('/proc/thread-self/ns/user') !== INITIAL_USER_NAMESPACE;
-    } catch {
-      return false; // A kernel without user namespaces; without procfs, it is not known.
-    }
-  },
+  userNamespace: inUserNamespace,
   unprivilegedBpfDisabled: () => readSmallFile('/proc/sys/kernel/unprivileged_bpf_disabled')?.trim(),
   lockdown: lockdownMode,
-  seccomp: () => /^Seccomp:\s*[12]$/m.test(readSmallFile('/proc/thread-self/status') ?? ''),
+  seccomp: hasSeccompFilter,
   memlock: () => (kernelAtLeast('5.11') ? undefined : memlockLimit()),
 };
+
+function inUserNamespace(): boolean | undefined {
+  const folder = '/proc/thread-self/ns';
+  try {
+    return readlinkSync(`${folder}/user`) !== INITIAL_USER_NAMESPACE;
+  } catch {
+    // A kernel without user namespaces has the others.
+    return existsSync(`${folder}/net`) ? false : undefined;
+  }
+}
+
+/** Asks the kernel itself, for procfs may not be there. Only a filter refuses the question with another errno than EINVAL. */
+function hasSeccompFilter(): boolean {
+  const mode = syscallRaw('prctl', PR_GET_SECCOMP, 0, 0, 0, 0);
+  return mode !== 0 && mode !== -constants.errno.EINVAL;
+}
 
 /** The highest capability that the kernel knows; undefined where it cannot be read. */
 export function lastCapability(): number | undefined {
