@@ -12,6 +12,7 @@ import { type Attr, logInto, progLoadAttr } from '../sys/attr.js';
 import { bpfError, bpfOnThread, bpfRaw } from '../sys/bpf.js';
 import { Fd } from '../sys/fd.js';
 import { describeObstacle, privilegeObstacle } from '../sys/obstacle.js';
+import { withoutSignals } from '../sys/signals.js';
 import { Command, commandName } from '../uapi/commands.js';
 import { ProgramType, programTypeName, programTypeSince } from '../uapi/program-types.js';
 import { type AttachTarget, attachTarget } from './target.js';
@@ -133,12 +134,22 @@ function words(records: readonly (readonly number[])[]): Uint8Array {
   return new Uint8Array(values.buffer);
 }
 
-/** The verifier gives up with EAGAIN when a signal is pending. */
+const MOST_TRIES = 5;
+
+/**
+ * The verifier gives up with EAGAIN when a signal is pending. A profiler sends them faster than a large program is verified, so
+ * they wait from the second try on.
+ */
 function attempt(attr: Attr<'progLoad'>): number {
-  for (let tries = 0; ; tries++) {
-    const result = bpfRaw(Command.progLoad, attr);
-    if (result !== -EAGAIN || tries === 5) return result;
-  }
+  const first = bpfRaw(Command.progLoad, attr);
+  if (first !== -EAGAIN) return first;
+  return withoutSignals(() => {
+    let result: number;
+    let tries = 0;
+    do result = bpfRaw(Command.progLoad, attr);
+    while (result === -EAGAIN && ++tries < MOST_TRIES);
+    return result;
+  });
 }
 
 function attemptLogged(
