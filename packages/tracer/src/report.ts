@@ -87,7 +87,7 @@ export interface ContainerSourceReport {
   readonly path?: string;
   /** Whether it is there; `unknown` where this process may not look. */
   readonly state: FeatureState;
-  /** The errno name of what is in the way. */
+  /** What is in the way: the name of an errno, or words. */
   readonly reason?: string;
 }
 

@@ -18,6 +18,9 @@ function describeSource(source: ContainerSource): ContainerSourceReport {
     if (error !== 'ENOENT' && error !== 'ENOTDIR')
       refused ??= { name, path, state: 'unknown', reason: error };
   }
+  const [remote] = source.remotePlaces?.() ?? [];
+  if (remote !== undefined)
+    refused ??= { name, path: remote, state: 'unknown', reason: 'on a file system of another host' };
   return refused ?? { name, ...(places[0] !== undefined && { path: places[0] }), state: 'absent' };
 }
 

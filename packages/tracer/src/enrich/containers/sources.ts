@@ -1,8 +1,9 @@
 /** Where names of containers are written on a host, by runtime. */
-import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { BoundedMap } from '@weir/ebpf/bounded-map';
 import { readSmallFile } from '@weir/ebpf/sys';
 import { inspectContainer } from './docker-api.js';
+import { LocalPaths, type Place } from './local-paths.js';
 import {
   type ContainerNameDetails,
   containerFromLog,
@@ -30,6 +31,8 @@ export interface ContainerSource {
   places(): readonly string[];
   /** The runtimes of which it knows containers; those of which the runtime is not known are looked for everywhere. */
   readonly runtimes: readonly string[];
+  /** Places on file systems of other hosts, at which nobody looks. */
+  remotePlaces?(): readonly string[];
   /** Asks a daemon, which may hang. */
   readonly mayHang?: boolean;
   find(wanted: Wanted, signal: AbortSignal): Promise<ContainerNameDetails | undefined>;
@@ -51,6 +54,9 @@ const FILES_A_STORE = 2 * storageDrivers.length;
 
 /** All sources of a host. @param root Where its files are. */
 export function containerSources(root = ''): readonly ContainerSource[] {
+  const paths = new LocalPaths();
+  const podmanOfUsers = new UserFolders(root, '.local/share/containers/storage', paths);
+  const dockerOfUsers = new UserFolders(root, '.local/share/docker/containers', paths);
   return [
     dockerFiles('Docker', () => [`${root}/var/lib/docker/containers`]),
     dockerSocket(`${root}/var/run/docker.sock`),
@@ -58,8 +64,14 @@ export function containerSources(root = ''): readonly ContainerSource[] {
     containerd('containerd of k3s', `${root}/run/k3s/containerd`),
     bundles(`${root}/run/containers/storage/overlay-containers`),
     storage('Podman and CRI-O', ['podman', 'cri-o'], () => [`${root}/var/lib/containers/storage`]),
-    storage('Podman of users', ['podman'], () => userFolders(root, '.local/share/containers/storage')),
-    dockerFiles('Docker of users', () => userFolders(root, '.local/share/docker/containers')),
+    {
+      ...storage('Podman of users', ['podman'], () => podmanOfUsers.local(), paths),
+      remotePlaces: () => podmanOfUsers.remote(),
+    },
+    {
+      ...dockerFiles('Docker of users', () => dockerOfUsers.local(), paths),
+      remotePlaces: () => dockerOfUsers.remote(),
+    },
     containerLogs(`${root}/var/log/containers`),
     podLogs(`${root}/var/log/pods`),
   ];
@@ -67,13 +79,15 @@ export function containerSources(root = ''): readonly ContainerSource[] {
 
 const kubernetes = ['docker', 'containerd', 'cri-o'] as const;
 
-function dockerFiles(name: string, places: () => readonly string[]): ContainerSource {
+/** @param paths Where others choose what lies in the places: nothing on a file system of another host is opened. */
+function dockerFiles(name: string, places: () => readonly string[], paths?: LocalPaths): ContainerSource {
   const folders = new Fresh(async () => places());
   return {
     ...{ name, places, runtimes: ['docker'] },
     find: async ({ id }) => {
       if (id === undefined) return undefined;
       for (const folder of await folders.get()) {
+        if (paths !== undefined && paths.place(`${folder}/${id}`) !== 'local') continue;
         const file = await readFileUpTo(`${folder}/${id}/config.v2.json`, MAX_DESCRIPTION);
         if (file !== undefined) return namesFromDocker(file.text);
       }
@@ -125,11 +139,12 @@ function bundles(path: string): ContainerSource {
   };
 }
 
-/** @param places Folders of containers/storage. */
+/** @param places Folders of containers/storage. @param paths As for `dockerFiles`. */
 function storage(
   name: string,
   runtimes: readonly string[],
   places: () => readonly string[],
+  paths?: LocalPaths,
 ): ContainerSource {
   const stores = new Fresh(async () => places());
   const lists = new BoundedMap<string, StorageList>(MAX_USERS * FILES_A_STORE);
@@ -138,6 +153,7 @@ function storage(
     find: async ({ id }) => {
       if (id === undefined) return undefined;
       for (const path of (await stores.get()).flatMap(listsOf)) {
+        if (paths !== undefined && paths.place(dirname(path)) !== 'local') continue;
         const list = lists.get(path) ?? new StorageList(path);
         lists.set(path, list);
         const found = (await list.names()).get(id);
@@ -155,19 +171,41 @@ function listsOf(store: string): string[] {
   );
 }
 
-/** A folder in the home of each user that /etc/passwd has, where it exists. */
-function userFolders(root: string, folder: string): string[] {
-  const homes = (readSmallFile(`${root}/etc/passwd`) ?? '').split('\n').flatMap((line) => {
-    const home = line.split(':')[5];
-    return home?.startsWith('/') && home !== '/' ? [home] : [];
-  });
-  const found: string[] = [];
-  for (const home of new Set(homes)) {
-    const path = `${root}${home}/${folder}`;
-    if (existsSync(path)) found.push(path);
-    if (found.length === MAX_USERS) break;
+/** A folder in the home of each user that /etc/passwd has. */
+class UserFolders {
+  readonly #root: string;
+  readonly #folder: string;
+  readonly #paths: LocalPaths;
+
+  constructor(root: string, folder: string, paths: LocalPaths) {
+    this.#root = root;
+    this.#folder = folder;
+    this.#paths = paths;
   }
-  return found;
+
+  /** Folders that are there. */
+  local(): string[] {
+    return this.#at('local');
+  }
+
+  /** Folders that may be there, on the file system of another host. */
+  remote(): string[] {
+    return this.#at('remote');
+  }
+
+  #at(place: Place): string[] {
+    const homes = (readSmallFile(`${this.#root}/etc/passwd`) ?? '').split('\n').flatMap((line) => {
+      const home = line.split(':')[5];
+      return home?.startsWith('/') && home !== '/' ? [home] : [];
+    });
+    const found: string[] = [];
+    for (const home of new Set(homes)) {
+      const path = `${this.#root}${home}/${this.#folder}`;
+      if (this.#paths.place(path) === place) found.push(path);
+      if (found.length === MAX_USERS) break;
+    }
+    return found;
+  }
 }
 
 /** A list of containers, which is parsed anew only if it has changed. */
