@@ -55,12 +55,18 @@ export function writeLastWords(text: string): void {
 }
 
 /**
- * Has Node.js leave the standard descriptors alone when the process exits. It would set a terminal's modes, and
- * O_NONBLOCK, as it found them at its start, though others may have changed them since, and abort where a terminal is
- * gone. It passes over closed ones.
+ * Has Node.js leave the standard descriptors alone when the process exits, or is ended by a signal. It would set a terminal's
+ * modes, and O_NONBLOCK, as it found them at its start, though others may have changed them since, and abort where a terminal
+ * is gone. It passes over closed ones.
  */
 export function leaveAsTheyAre(): void {
   process.once('exit', () => [0, 1, 2].forEach(closeQuietly));
+  // When the last listener of a signal goes, so does what Node.js does for it: the kernel then ends the process.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    const listener = () => undefined;
+    process.on(signal, listener);
+    process.off(signal, listener);
+  }
 }
 
 type Kind = 'terminal' | 'pipe' | 'socket' | 'file';
