@@ -1,4 +1,5 @@
 /** Runs `weir query` with the flags of its command line. */
+import { isWritable } from '@weir/ebpf/sys';
 import { InterruptedError } from '@weir/history';
 import { ExitCode } from '../failure.js';
 import type { Output } from '../output/output.js';
@@ -13,6 +14,7 @@ import type { QueryRequest } from './query-command.js';
 /** @throws UsageError for a question that makes no sense; HistoryError */
 export async function runQuery(request: QueryRequest, host: RunHost, stdout: Output): Promise<ExitCode> {
   const asked = readAsked(request, BigInt(Date.now()) * 1_000_000n);
+  host.avoidWaiting?.(isWritable);
   const ending = new AbortController();
   using _interruption = new Interruption(
     host.signals,

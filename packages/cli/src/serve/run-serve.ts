@@ -1,6 +1,7 @@
 /** `weir serve`: the collector's process, and with `--server` the server's. */
 import { Socket } from 'node:net';
 import { OptionError } from '@weir/ebpf';
+import { isWritable } from '@weir/ebpf/sys';
 import type { ServeConfig } from '@weir/server/config';
 import {
   collect,
@@ -33,7 +34,19 @@ export async function runServe(request: ServeRequest, host: RunHost, stdout: Out
     return runToken(request, host, stdout);
   }
   const { flags } = request;
-  return flags.server ? runServer(host, stdout) : runCollector(flags, host);
+  try {
+    return await (flags.server ? runServer(host, stdout) : runCollector(flags, host));
+  } finally {
+    if (host.ownsProcess) endWithoutReader(host);
+  }
+}
+
+/** The time that lines on standard error have to be read once everything else is done. */
+const LAST_LINES_MS = 1000;
+
+/** Ends the process though nobody reads its last lines, as where a journal hangs. */
+function endWithoutReader(host: RunHost): void {
+  setTimeout(() => host.exit(Number(process.exitCode ?? ExitCode.failed)), LAST_LINES_MS).unref();
 }
 
 /**
@@ -43,6 +56,7 @@ export async function runServe(request: ServeRequest, host: RunHost, stdout: Out
  */
 async function runCollector(flags: ServeFlags, host: RunHost): Promise<ExitCode> {
   const tracing = await host.loadTracer();
+  host.avoidWaiting?.(isWritable);
   const btf = await requestedTypes(flags.btf, tracing);
   const config = serveConfig(flags);
   const say = (line: string) => host.stderr.write(`weir: ${escapeText(line)}\n`);
@@ -131,6 +145,7 @@ async function reloadWith(
 
 /** Runs as the server of a collector. Ctrl-C in a terminal reaches it, too; the collector then ends it in order. */
 async function runServer(host: RunHost, stdout: Output): Promise<ExitCode> {
+  host.avoidWaiting?.(isWritable);
   const say = (line: string) => host.stderr.write(`weir: server: ${escapeText(line)}\n`);
   let end: () => void = () => undefined;
   const signalled = new Promise<void>((resolve) => {

@@ -1,5 +1,6 @@
 /** Runs `weir top --at` with the flags of its command line. */
 import { OptionError } from '@weir/ebpf/errors';
+import { isWritable } from '@weir/ebpf/sys';
 import { parseTime, systemZone } from '@weir/history/query';
 import { type ExitCode, UsageError } from '../../failure.js';
 import type { Output } from '../../output/output.js';
@@ -22,6 +23,7 @@ const DEFAULT_FOLDER = '/var/lib/weir';
 export async function runPast(flags: TopFlags, host: RunHost, stdout: Output): Promise<ExitCode> {
   const request = pastRequest(flags, host, BigInt(Date.now()) * 1_000_000n);
   const { folder = DEFAULT_FOLDER } = flags;
+  host.avoidWaiting?.(isWritable);
   try {
     await using questions = await openQuestions({ ...flags, folder });
     return await runPastSession(
