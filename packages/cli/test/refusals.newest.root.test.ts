@@ -108,4 +108,24 @@ describe('weir without procfs', () => {
     assert.match(said, /no details of processes: \/proc does not show this process; mount procfs there/);
     assert.doesNotMatch(said, /pid namespace of the host|initial pid namespace/);
   });
+
+  it('shows nothing as absent that it cannot find out', async () => {
+    const { stdout } = await runWeir(['doctor', '--json'], withoutProcfs);
+    const { hooks } = JSON.parse(stdout) as HostReport;
+    const stateOf = (name: string) =>
+      hooks.flatMap(({ candidates }) => candidates).find((candidate) => candidate.name === name)?.state;
+    assert.notEqual(stateOf('tracepoint:sock/inet_sock_set_state'), 'absent');
+    assert.notEqual(stateOf('cgroup_skb'), 'absent');
+  });
+
+  it('traces on after its start is over, and names procfs where live connections need it', async () => {
+    const traced = await runWeir(['trace', '--port', '1', '--duration', '1s'], withoutProcfs);
+    assert.equal(traced.status, 0, traced.stderr);
+    const { status, stderr } = await runWeir(commands.top, withoutProcfs);
+    assert.equal(status, 1, stderr);
+    assert.match(
+      onlyLine(stderr),
+      /^\/proc does not show this process, .*: mount procfs there \(mount -t proc/,
+    );
+  });
 });

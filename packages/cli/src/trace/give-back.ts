@@ -35,8 +35,14 @@ export function giveBackCodeSoon(): void {
 }
 
 function giveBackCode(): void {
-  const program = readlinkSync('/proc/self/exe');
-  for (const { start, length } of cleanMappings(readFileSync('/proc/self/smaps', 'latin1'), program)) {
+  let mappings: { start: number; length: number }[];
+  try {
+    mappings = cleanMappings(readFileSync('/proc/self/smaps', 'latin1'), readlinkSync('/proc/self/exe'));
+  } catch {
+    // Without procfs, all of it is kept.
+    return;
+  }
+  for (const { start, length } of mappings) {
     // These pages are the file's: what is used again comes from the page cache.
     syscallRaw('madvise', start, length, MADV_DONTNEED);
   }

@@ -50,7 +50,7 @@ export function judgeFile(
 }
 
 /** The places of tracefs, which a process without privileges may not look into. */
-const tracefsFolders = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'] as const;
+export const tracefsFolders = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'] as const;
 
 /** Whether tracefs has a file; unknown where it is not mounted and this process cannot mount it. */
 export function tracefsFile(name: string): ProbeResult {

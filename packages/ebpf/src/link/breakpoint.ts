@@ -208,9 +208,9 @@ function requireMachine(): void {
 
 function adviceFor(errno: number, access: Breakpoint['access'], cpu: number): string | undefined {
   const { EINVAL, ENOSPC, EBUSY, ENOENT, ENODEV, EOPNOTSUPP } = constants.errno;
-  const where = cpu < 0 ? 'the processors' : `CPU ${cpu}`;
+  const where = cpu < 0 ? 'the processors have' : `CPU ${cpu} has`;
   if (errno === ENOSPC || errno === EBUSY)
-    return `${where} has no debug register free: a debugger, or another tracer, uses them`;
+    return `${where} no debug register free: a debugger, or another tracer, uses them`;
   if (errno === ENOENT || errno === ENODEV || errno === EOPNOTSUPP)
     return 'the kernel offers no hardware breakpoints here (CONFIG_HAVE_HW_BREAKPOINT; a CPU that is offline)';
   if (errno === EINVAL && access === 'execute')

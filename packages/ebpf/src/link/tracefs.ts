@@ -2,7 +2,13 @@
 import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UnknownFeatureError, UnsupportedError } from '../errors.js';
-import { judgeTracefs, readText, tracefsFile, tracefsUnmounted } from '../features/kernel-files.js';
+import {
+  judgeTracefs,
+  readText,
+  tracefsFile,
+  tracefsFolders,
+  tracefsUnmounted,
+} from '../features/kernel-files.js';
 import { type ProbeResult, present } from '../features/state.js';
 import { readSmallFile } from '../sys/files.js';
 import { privateTracefs } from '../sys/private-tracefs.js';
@@ -10,6 +16,7 @@ import { privateTracefs } from '../sys/private-tracefs.js';
 /**
  * The folder of the kernel's tracing files: /sys/kernel/tracing (4.1+), or below debugfs, or wherever
  * /proc/self/mounts says; where none is mounted, one that only this process sees (5.2).
+ * Without procfs, only in its usual places.
  * @throws UnsupportedError where the kernel has none; UnknownFeatureError where it is not mounted.
  */
 export function tracefs(): string {
@@ -22,7 +29,9 @@ export function tracefs(): string {
 }
 
 function presentTracefs(): string | undefined {
-  return findTracefs(readSmallFile('/proc/self/mounts') ?? '', isTracefs) ?? privateTracefs();
+  const mounts = readSmallFile('/proc/self/mounts');
+  if (mounts === undefined) return tracefsFolders.find(isTracefs);
+  return findTracefs(mounts, isTracefs) ?? privateTracefs();
 }
 
 /** TRACEFS_MAGIC (include/uapi/linux/magic.h). */

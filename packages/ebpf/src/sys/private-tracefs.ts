@@ -1,4 +1,5 @@
 /** tracefs where nobody has mounted it: a mount in no namespace, seen by this process only, gone with it. Linux 5.2. */
+import { existsSync } from 'node:fs';
 import { SyscallError } from '../errors.js';
 import { type Arena, createArena } from './arena.js';
 import { Fd } from './fd.js';
@@ -17,11 +18,13 @@ let mounted: Fd | undefined;
 let name: Arena | undefined;
 
 /**
- * Its folder; undefined where it cannot be mounted: without CAP_SYS_ADMIN, before Linux 5.2, or without CONFIG_TRACING.
+ * Its folder; undefined where it cannot be mounted: without CAP_SYS_ADMIN, before Linux 5.2, or without CONFIG_TRACING; and without
+ * procfs, through which alone it has a path.
  *
  * @throws SyscallError where a limit on open files is reached, which says nothing of tracefs.
  */
 export function privateTracefs(): string | undefined {
+  if (!existsSync('/proc/self/fd')) return undefined;
   mounted ??= mount();
   return mounted && `/proc/self/fd/${mounted.fd}`;
 }

@@ -35,7 +35,12 @@ export function cgroupMounts(mountinfo: string): { readonly root: string; readon
   });
 }
 
-/** undefined where no cgroup v2 is mounted. */
+/** Whether it can be found out if cgroup v2 is mounted, and where. */
+export function showsMounts(reader: CgroupReader = procReader): boolean {
+  return reader.mounts('self') !== undefined;
+}
+
+/** undefined where no cgroup v2 is mounted, or that is not known. */
 export function findCgroupRoot(reader: CgroupReader = procReader): CgroupRoot | undefined {
   const own = cgroupMounts(reader.mounts('self') ?? '');
   const whole = own.find(({ path }) => reader.inode(path) === ROOT_INODE)?.path ?? findElsewhere(reader);
@@ -61,10 +66,15 @@ function findElsewhere(reader: CgroupReader): string | undefined {
 }
 
 const procReader: CgroupReader = {
-  pids: () =>
-    readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name))
-      .slice(0, MAX_PROCESSES),
+  pids: () => {
+    try {
+      return readdirSync('/proc')
+        .filter((name) => /^\d+$/.test(name))
+        .slice(0, MAX_PROCESSES);
+    } catch {
+      return [];
+    }
+  },
   mounts: (pid) => readSmallFile(`/proc/${pid}/mountinfo`),
   inode: (path) => {
     try {

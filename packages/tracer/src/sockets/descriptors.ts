@@ -42,10 +42,16 @@ function list(pid: number, folder: string): string[] {
 
 /** Reads /proc. Names of descriptors are paths below /proc/PID. */
 export const procReader = {
-  pids: (): number[] =>
-    readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name))
-      .map(Number),
+  /** None where procfs is not mounted. */
+  pids: (): number[] => {
+    try {
+      return readdirSync('/proc')
+        .filter((name) => /^\d+$/.test(name))
+        .map(Number);
+    } catch {
+      return [];
+    }
+  },
   descriptors: (pid: number): readonly string[] => {
     const own = list(pid, 'fd');
     if (own.length > 0) return own;

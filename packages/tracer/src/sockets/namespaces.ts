@@ -1,5 +1,6 @@
 /** The network namespaces of this host. */
 import { closeSync, fstatSync, openSync, readdirSync, statSync } from 'node:fs';
+import { EbpfError } from '@weir/ebpf';
 import { Fd, readSmallFile, syscall } from '@weir/ebpf/sys';
 import type { NamespaceHolder } from './holders.js';
 
@@ -38,7 +39,7 @@ export function findNamespaces(root = '/proc'): Map<number, NetNamespace> {
       if (!found.has(mount.inode)) found.set(mount.inode, { ...mount, path: prefix + mount.path });
     }
   };
-  for (const name of readdirSync(root)) {
+  for (const name of namesIn(root)) {
     const first = name.charCodeAt(0);
     if (first < 0x30 || first > 0x39) continue;
     const path = `${root}/${name}/ns/net`;
@@ -51,9 +52,13 @@ export function findNamespaces(root = '/proc'): Map<number, NetNamespace> {
   return found;
 }
 
-/** The namespace of this process. @throws Error if procfs is not mounted. */
+/** The namespace of this process. @throws EbpfError if procfs is not mounted. */
 export function ownNamespace(root = '/proc'): number {
-  return statSync(`${root}/self/ns/net`).ino;
+  const inode = inodeOf(`${root}/self/ns/net`);
+  if (inode !== undefined) return inode;
+  throw new EbpfError(
+    `${root} does not show this process, and so no network namespaces: mount procfs there (mount -t proc proc ${root})`,
+  );
 }
 
 /** undefined if the namespace is gone, or what led to it leads to something else by then. */
@@ -77,6 +82,15 @@ function openSocketNamespace({ pid, fd }: { readonly pid: number; readonly fd: n
   using process = new Fd(syscall('pidfd_open', pid, 0));
   using socket = new Fd(syscall('pidfd_getfd', process.fd, fd, 0));
   return syscall('ioctl', socket.fd, SIOCGSKNS, 0);
+}
+
+/** None where procfs is not mounted. */
+function namesIn(root: string): string[] {
+  try {
+    return readdirSync(root);
+  } catch {
+    return [];
+  }
 }
 
 function inodeOf(path: string): number | undefined {

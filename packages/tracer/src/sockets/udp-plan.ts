@@ -65,13 +65,14 @@ export function planUdp(kernel: UdpFeatures): {
   const cgroup = hookCandidate(
     'cgroup_skb',
     allOf(
-      () => known(kernel.cgroupRoot !== undefined && kernel.sockRelease),
+      () => known(kernel.sockRelease),
       () => kernel.cgroupPrograms,
+      () => known(kernel.cgroupRoot !== undefined),
     ),
     {
       present: `packets can be seen at ${kernel.cgroupRoot}`,
       absent:
-        kernel.cgroupRoot === undefined
+        kernel.cgroupRoot === undefined && kernel.sockRelease
           ? 'no cgroup v2 is mounted'
           : 'the end of a socket cannot be seen (Linux 5.9 and later)',
     },

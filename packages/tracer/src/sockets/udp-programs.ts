@@ -12,10 +12,10 @@ import {
   type Link,
   setGlobal,
 } from '@weir/ebpf';
-import { present, privilegeGap } from '@weir/ebpf/sys';
+import { present, privilegeGap, unknown } from '@weir/ebpf/sys';
 import { readKernelFeatures } from '../hooks/kernel-features.js';
 import { readObject } from '../objects.js';
-import { findCgroupRoot } from './cgroup-root.js';
+import { findCgroupRoot, showsMounts } from './cgroup-root.js';
 import type { UdpFeatures, UdpMechanism } from './udp-plan.js';
 
 const objectName = 'udp.bpf.o';
@@ -43,7 +43,9 @@ export function readUdpFeatures(btf: Btf, features: FeatureTable = kernelFeature
     cgroupRoot: root?.path,
     cgroupIsPart: root?.isPart === true,
     sockRelease: kernelAtLeast('5.9'),
-    cgroupPrograms: privilegeGap(['CAP_BPF', 'CAP_NET_ADMIN']) ?? present,
+    cgroupPrograms: showsMounts()
+      ? (privilegeGap(['CAP_BPF', 'CAP_NET_ADMIN']) ?? present)
+      : unknown('procfs is not mounted, which shows where cgroup v2 is'),
   };
 }
 
