@@ -65,13 +65,25 @@ describe('weir top --at where there is no terminal', () => {
     assert.equal((await lines('--no-udp')).length, 2);
     assert.equal((await lines('--netns', '1')).length, 0);
     assert.match((await lines('--sort', 'pid'))[0]!, /^tcp +101/);
-    assert.match((await lines('--view', 'peers', '--rows', '1'))[0]!, /^192\.0\.2\.1 +1 +- +100 B/);
-    assert.match((await lines('--view', 'processes', '--filter', 'unit:web'))[0]!, /^ +101 curl +0 +1 +-/);
+    assert.match((await lines('--view', 'peers', '--rows', '1'))[0]!, /^192\.0\.2\.1 +1 +100 B/);
+    assert.match(
+      (await lines('--view', 'processes', '--filter', 'unit:web'))[0]!,
+      /^ +101 curl +0 +1 +1 +100 B/,
+    );
     assert.match(await printed(75, '--view', 'listening'), /listening: unknown/);
     assert.match(
       await printed(75, '--limit', '1'),
       /\n2 connections not shown: the table is full \(--limit\)\n/,
     );
+  });
+
+  it('has no column of what has ended, which is not known of a moment in the past', async () => {
+    for (const view of ['processes', 'peers']) {
+      assert.doesNotMatch(await printed(75, '--view', view), /ENDED/);
+      const { stderr, run } = bench();
+      assert.equal(await run(75, '--view', view, '--sort', 'ended'), 2);
+      assert.match(stderr.text, new RegExp(`--sort: the view of ${view} has no column ended, but .*live`));
+    }
   });
 
   it('prints one moment after the other', async () => {

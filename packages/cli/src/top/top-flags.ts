@@ -102,10 +102,10 @@ function connectionsOptions(flags: TopFlags): ConnectionsOptions {
 }
 
 /** @throws UsageError for a column that the view does not have. */
-function sortOf({ view, sort, reverse = false }: TopFlags): Sort {
+function sortOf({ view, sort, reverse = false, at }: TopFlags): Sort {
   const fallback = defaultSort(view);
   if (sort === undefined) return { ...fallback, descending: fallback.descending !== reverse };
-  const columns = columnsOf(view);
+  const columns = columnsOf(view, at !== undefined);
   const column = columns.find(({ id }) => id === sort);
   if (column === undefined) {
     const names = columns.map(({ id }) => id).join(', ');

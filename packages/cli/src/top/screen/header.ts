@@ -86,7 +86,7 @@ export function complaints({ lost, totals, unread, problems, past }: Frame): str
 }
 
 function tabs(state: State, { sockets }: Frame, shown: number, width: number, paint: Paint): string {
-  const { view, sorts, filterText, filter } = state;
+  const { view, sorts, filterText, filter, isPast } = state;
   const names = viewNames.map((name, index) => {
     const label = `${index + 1} ${titles[name]}`;
     return name === view ? `[${label}]` : ` ${label} `;
@@ -97,7 +97,7 @@ function tabs(state: State, { sockets }: Frame, shown: number, width: number, pa
   let line = isShort ? short : full;
   let used = line.length;
   const { column, descending } = sorts[view];
-  const title = columnsOf(view).find(({ id }) => id === column)?.title || column;
+  const title = columnsOf(view, isPast).find(({ id }) => id === column)?.title || column;
   const isKnown = view !== 'listening' || sockets !== undefined;
   const more = [`${isKnown ? shown : 'unknown'} by ${title} ${descending ? '▼' : '▲'}`];
   if (filterText !== '' && state.mode !== 'filter') {

@@ -156,8 +156,8 @@ function move(state: State, by: number, { sheet }: Scene): State {
 }
 
 function moveSort(state: State, by: number): State {
-  const { view, sorts } = state;
-  const columns = columnsOf(view);
+  const { view, sorts, isPast } = state;
+  const columns = columnsOf(view, isPast);
   const index = columns.findIndex(({ id }) => id === sorts[view].column);
   const { id, descending } = columns[(index + by + columns.length) % columns.length]!;
   return { ...state, sorts: { ...sorts, [view]: { column: id, descending } } };

@@ -8,7 +8,8 @@ import { sortableAddress, trafficColumns } from './connections.js';
 import { type Context, containerName, processName } from './context.js';
 import { count, roundTrip } from './figures.js';
 
-export function processColumns(context: Context): Column<ProcessGroup>[] {
+/** @param isPast What had ended by a moment of the past is not known, so no column has it. */
+export function processColumns(context: Context, isPast: boolean): Column<ProcessGroup>[] {
   const { enrichment } = context;
   const command = ({ process }: ProcessGroup) =>
     escapeText((process && enrichment.process(process)?.command_line) ?? '');
@@ -28,7 +29,7 @@ export function processColumns(context: Context): Column<ProcessGroup>[] {
       value: ({ process }) => process?.uid,
       text: ({ process }) => String(process?.uid ?? ''),
     }),
-    ...countColumns<ProcessGroup>(),
+    ...countColumns<ProcessGroup>(isPast),
     numbers('PEERS', 6, {
       ...{ id: 'peers', rank: 8 },
       value: ({ peers }) => peers.size,
@@ -44,7 +45,8 @@ export function processColumns(context: Context): Column<ProcessGroup>[] {
   ];
 }
 
-export function peerColumns(context: Context): Column<PeerGroup>[] {
+/** @param isPast What had ended by a moment of the past is not known, so no column has it. */
+export function peerColumns(context: Context, isPast: boolean): Column<PeerGroup>[] {
   const { enrichment } = context;
   const services = ({ ports }: PeerGroup) =>
     [...ports]
@@ -57,7 +59,7 @@ export function peerColumns(context: Context): Column<PeerGroup>[] {
       value: ({ address }) => sortableAddress(address),
       text: (row) => enrichment.peerName(row.address) ?? formatAddress(row.address, row.interface),
     }),
-    ...countColumns<PeerGroup>(),
+    ...countColumns<PeerGroup>(isPast),
     ...trafficColumns<PeerGroup>(),
     numbers('RTT', 8, {
       ...{ id: 'rtt', rank: 8 },
@@ -76,17 +78,16 @@ export function peerColumns(context: Context): Column<PeerGroup>[] {
   ];
 }
 
-function countColumns<Row extends ProcessGroup | PeerGroup>(): Column<Row>[] {
-  return [
-    numbers('LIVE', 6, {
-      ...{ id: 'live', rank: 3 },
-      value: ({ connections }) => connections,
-      text: ({ connections }) => count(connections),
-    }),
-    numbers('ENDED', 6, {
-      ...{ id: 'ended', rank: 5 },
-      value: ({ ended }) => ended,
-      text: ({ ended }) => count(ended),
-    }),
-  ];
+function countColumns<Row extends ProcessGroup | PeerGroup>(isPast: boolean): Column<Row>[] {
+  const live = numbers<Row>('LIVE', 6, {
+    ...{ id: 'live', rank: 3 },
+    value: ({ connections }) => connections,
+    text: ({ connections }) => count(connections),
+  });
+  const ended = numbers<Row>('ENDED', 6, {
+    ...{ id: 'ended', rank: 5 },
+    value: (row) => row.ended,
+    text: (row) => count(row.ended),
+  });
+  return isPast ? [live] : [live, ended];
 }

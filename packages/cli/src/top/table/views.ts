@@ -62,6 +62,7 @@ export function sheetOf(
   enrichment: Enrichment,
 ): Sheet {
   const context: Context = { enrichment, nowNs: frame.nowNs };
+  const isPast = frame.past !== undefined;
   if (view === 'listening') {
     const { sockets = [] } = frame;
     const matches = (socket: OpenSocket) => filter.matches(socketSubject(socket), context);
@@ -89,7 +90,7 @@ export function sheetOf(
   const ended = filter.isEmpty ? frame.ended : frame.ended?.filter((sum) => filter.matches(sum, context));
   if (view === 'processes') {
     return sheet({
-      columns: processColumns(context),
+      columns: processColumns(context, isPast),
       rows: byProcess(live, ended),
       sort,
       key: ({ process }) => processKey(process),
@@ -97,7 +98,7 @@ export function sheetOf(
     });
   }
   return sheet({
-    columns: peerColumns(context),
+    columns: peerColumns(context, isPast),
     rows: byPeer(live, ended),
     sort,
     key: (row) => `${row.address} ${row.interface ?? ''}`,
@@ -107,15 +108,15 @@ export function sheetOf(
 }
 
 /** The columns of a view, for help, for `--sort` and for choosing one by key. */
-export function columnsOf(view: ViewName): readonly ColumnShape[] {
+export function columnsOf(view: ViewName, isPast: boolean): readonly ColumnShape[] {
   const context: Context = { enrichment: noEnrichment, nowNs: 0 };
   switch (view) {
     case 'connections':
       return connectionColumns(context);
     case 'processes':
-      return processColumns(context);
+      return processColumns(context, isPast);
     case 'peers':
-      return peerColumns(context);
+      return peerColumns(context, isPast);
     case 'listening':
       return listeningColumns(context);
   }
