@@ -115,6 +115,9 @@ describe('weir query gives the answer of the folder, to the byte,', () => {
     const nowhere = await weir(hour, '--parquet', '/nonexistent/x', '--folder', folder);
     assert.match(nowhere.stderr, /^weir: \/nonexistent\/x cannot be made: there is no such folder\n$/);
     assert.equal(nowhere.code, 2);
+    const within = await weir(hour, '--parquet', join(file, 'x'), '--folder', folder);
+    assert.match(within.stderr, /x cannot be made: a part of its path is no folder\n$/);
+    assert.equal(within.code, 2);
   });
 });
 

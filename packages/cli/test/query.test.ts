@@ -256,6 +256,12 @@ describe('weir query refuses in one line, with status 2,', () => {
     [['--json', '--csv'], /cannot be used with/],
     [['--parquet', '/nonexistent/x', '--by', 'peer'], /cannot be used with/],
     [['--parquet', '/nonexistent/x'], /\/nonexistent\/x cannot be made: there is no such folder/],
+    [['--parquet', '/dev/full'], /: \/dev\/full exists, and is not overwritten/],
+    [['--parquet', '/dev/full/x'], /: \/dev\/full\/x cannot be made: a part of its path is no folder/],
+    [['--parquet', `/tmp/${'x'.repeat(300)}`], /: \/tmp\/x{300} cannot be made: its name is too long/],
+    [['--parquet', ''], /: expected the name of a file/],
+    [['--by', 'process,'], /--by: expected a field between commas, such as process,peer \(column 9\)/],
+    [['--by', ',peer'], /--by: expected a field between commas, such as process,peer \(column 1\)/],
     [['--sql', 'DROP TABLE ends'], /sql: /],
     [['--sql', "COPY ends TO '/tmp/x'"], /sql: /],
     [['--sql', "SELECT * FROM read_csv('/etc/passwd')"], /sql: /],
@@ -286,6 +292,19 @@ describe('weir query refuses in one line, with status 2,', () => {
     assert.match(stderr, /^weir: .*no exported history.*\n$/);
     assert.equal(code, 1);
   });
+});
+
+test('weir query about an exported file that is damaged says so, without the place to which it was unpacked', async () => {
+  const file = join(folder, 'damaged.weir');
+  const bytes = readFileSync(join(folder, 'hour.weir'));
+  const name = bytes.indexOf('ends.parquet');
+  // Data pages of the table: its beginning and its footer stay as they are.
+  bytes.fill(0x5a, name + 512 + 200, name + 512 + 2200);
+  writeFileSync(file, bytes);
+  const { code, stderr } = await weir(hour, '--by', 'process,peer,local_port', '--folder', file);
+  assert.equal(code, 1);
+  assert.match(stderr, /^weir: the exported history is damaged: .*ends\.parquet.*\n$/);
+  assert.doesNotMatch(stderr, /weir-export-/);
 });
 
 test('weir query names what has the history open', async () => {

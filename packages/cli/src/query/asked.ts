@@ -5,7 +5,6 @@ import { userId } from '@weir/ebpf/sys';
 import { filterSource, groupFields, parseTime, parseTimeRange, systemZone } from '@weir/history/query';
 import { FilterError, parseFilter } from '@weir/tracer/filter';
 import { nearest } from '@weir/tracer/filter/compile';
-import { splitList } from '../args/values.js';
 import { UsageError } from '../failure.js';
 import type { QueryRequest } from './query-command.js';
 import type { WrittenFilter } from './questions.js';
@@ -97,7 +96,12 @@ function readFilter(text: string, table: 'ends' | 'opens', isElsewhere: boolean)
 
 /** @throws UsageError for a field that there is not, or that is there twice, with its column */
 function readFields(text: string): string[] {
-  const names = checked('--by', () => splitList(text));
+  const names = text.split(',');
+  const empty = names.indexOf('');
+  if (empty >= 0) {
+    const column = names.slice(0, empty).join(',').length + (empty === 0 ? 1 : 2);
+    throw new UsageError(`--by: expected a field between commas, such as process,peer (column ${column})`);
+  }
   let column = 1;
   for (const [index, name] of names.entries()) {
     if (!Object.hasOwn(groupFields, name)) {

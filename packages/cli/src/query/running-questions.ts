@@ -4,7 +4,16 @@ import { unlink } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { OptionError } from '@weir/ebpf/errors';
 import { HistoryError, InterruptedError } from '@weir/history';
-import type { Answer, Comparison, Coverage, Difference, Group, Groups, SqlResult } from '@weir/history/query';
+import {
+  type Answer,
+  type Comparison,
+  type Coverage,
+  type Difference,
+  type Group,
+  type Groups,
+  newFileError,
+  type SqlResult,
+} from '@weir/history/query';
 import type { LossRecord, RowRecord } from '@weir/history/rows';
 import type { LossRow } from '@weir/history/schema';
 import { UsageError } from '../failure.js';
@@ -226,18 +235,7 @@ async function download(
     response.destroy();
     throw signal?.aborted === true
       ? new InterruptedError('the question was interrupted')
-      : fileError(file, error);
+      : newFileError(file, error);
   }
   return rows;
-}
-
-function fileError(file: string, error: unknown): unknown {
-  switch ((error as NodeJS.ErrnoException).code) {
-    case 'EEXIST':
-      return new OptionError(`${file} exists, and is not overwritten`);
-    case 'ENOENT':
-      return new OptionError(`${file} cannot be made: there is no such folder`);
-    default:
-      return error;
-  }
 }

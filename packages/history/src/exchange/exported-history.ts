@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { FormatError, OptionError } from '@weir/ebpf/errors';
 import tar, { type Entry } from 'tar-stream';
+import { HistoryError } from '../errors.js';
 import { columnTypes, currentSchema, quoteText, RECENT, type Schema, selectList } from '../schema/index.js';
 import { addSegment, prepareSchema, query } from '../store/catalog.js';
 import { failureKind } from '../store/failure-kind.js';
@@ -72,7 +73,7 @@ export class ExportedHistory implements HistoryReader {
     };
     const answer = await this.#database.read(sources, question, options);
     if ('result' in answer) return answer.result;
-    throw answer.error;
+    throw damageOf(answer.error, this.#folder);
   }
 
   /** Closes it and removes what was unpacked. */
@@ -80,6 +81,16 @@ export class ExportedHistory implements HistoryReader {
     this.#database.close();
     await rm(this.#folder, { recursive: true, force: true });
   }
+}
+
+/** Names the table that cannot be read, instead of the file to which it was unpacked. */
+function damageOf(error: unknown, folder: string): unknown {
+  if (error instanceof OptionError || error instanceof HistoryError || !(error instanceof Error))
+    return error;
+  const line = error.message.split('\n', 1)[0]!;
+  if (!line.includes(join(folder, '/')) || failureKind(error) === 'full') return error;
+  const problem = line.replaceAll(join(folder, '/'), '');
+  return new HistoryError(`the exported history is damaged: ${problem}`, { cause: error });
 }
 
 /** Unpacks the tables. Only plain files with the names of tables are, each once. */

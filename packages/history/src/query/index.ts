@@ -26,7 +26,7 @@ export type { GroupKey, KeyValue } from './keys.js';
 export { type ConnectionMap, type MapEdge, type MapNode, type MapQuery, queryMap } from './map.js';
 export { type MeasureOrder, type Measures, measureOrders } from './measures.js';
 export { type OpenAt, type OpenAtQuery, type OpenConnection, queryOpenAt } from './open-at.js';
-export { type ParquetQuery, writeParquet } from './parquet.js';
+export { newFileError, type ParquetQuery, writeParquet } from './parquet.js';
 export { type Point, querySeries, type Series, type SeriesQuery } from './series.js';
 export { querySql, type SqlQuery, type SqlResult } from './sql.js';
 export type { TimeOptions } from './time/moment.js';

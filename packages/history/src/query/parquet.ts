@@ -55,9 +55,26 @@ async function putAt(path: string, file: string): Promise<void> {
   try {
     await copyFile(path, file, constants.COPYFILE_EXCL);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST') throw new OptionError(`${file} exists, and is not overwritten`);
-    if (code === 'ENOENT') throw new OptionError(`${file} cannot be made: there is no such folder`);
-    throw error;
+    throw newFileError(file, error);
   }
+}
+
+/** Why a path cannot be that of a new file, by the system's code. */
+const badPlaces: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such folder',
+  ENOTDIR: 'a part of its path is no folder',
+  ENAMETOOLONG: 'its name is too long',
+  ELOOP: 'its path has too many symbolic links',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'the file system is read-only',
+};
+
+/** An error of making a new file, for whoever named it: an OptionError where another name would do. */
+export function newFileError(file: string, error: unknown): unknown {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  if (file === '') return new OptionError('expected the name of a file');
+  if (code === 'EEXIST') return new OptionError(`${file} exists, and is not overwritten`);
+  const reason = badPlaces[code];
+  return reason === undefined ? error : new OptionError(`${file} cannot be made: ${reason}`);
 }
