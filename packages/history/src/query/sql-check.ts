@@ -10,8 +10,12 @@ const tableFunctions: ReadonlySet<string> = new Set([
   'repeat',
   'repeat_row',
 ]);
-/** Functions that do something beside returning a value. */
-const refusedFunctions: ReadonlySet<string> = new Set(['write_log', 'nextval', 'currval', 'set_config']);
+/** Functions that do something beside returning a value, or show settings. */
+const refusedFunctions: ReadonlySet<string> = new Set([
+  ...['write_log', 'nextval', 'currval', 'set_config', 'current_setting', 'getvariable'],
+]);
+/** Views of the database's own settings, files and log: they show paths of the host, and what others ask. */
+const refusedTables = /^(?:pragma_|duckdb_(?:databases|logs|settings|secrets)|pg_settings$)/;
 
 /** @throws OptionError unless it is one statement that reads, with functions that only compute. */
 export async function checkSql(connection: DuckDBConnection, sql: string): Promise<void> {
@@ -42,6 +46,9 @@ function checkNode(node: Node): void {
     const name = functionName(node.function as Node);
     if (!tableFunctions.has(name))
       throw new OptionError(`sql: ${name}() is not allowed in FROM, only ${[...tableFunctions].join(', ')}`);
+  } else if (node.type === 'BASE_TABLE') {
+    const name = String(node.table_name).toLowerCase();
+    if (refusedTables.test(name)) throw new OptionError(`sql: ${name} is not allowed`);
   } else if (typeof node.function_name === 'string' && refusedFunctions.has(functionName(node)))
     throw new OptionError(`sql: ${functionName(node)}() is not allowed`);
 }
