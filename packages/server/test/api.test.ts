@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { OptionError } from '@weir/ebpf/errors';
 import { HistoryError } from '@weir/history';
 import { parseFilter } from '@weir/tracer/filter';
+import { writePageCursor } from '../src/api/page-cursor.js';
 import { problemOf, startApi } from './support/api.js';
 import { endRow } from './support/batches.js';
 import { answerOf, fakeHistory, measures } from './support/fake-history.js';
@@ -54,7 +55,10 @@ describe('GET /connections', () => {
           closed_by: 'local',
         },
       ],
-      next: '1790000000000000000_1790000060000000000_1.2',
+      next: writePageCursor(
+        { range: { from: 1790000000000000000n, to: 1790000060000000000n }, cursor: '1.2' },
+        { order: 'newest' },
+      ),
     });
   });
 
@@ -80,11 +84,31 @@ describe('GET /connections', () => {
   it('goes on by its cursor in the range of the first page', async () => {
     const { history, asked } = fakeHistory({});
     await using api = await startApi({ history });
-    await json(await api.get('/connections?cursor=10_20_1.2&range=-1h'));
+    const page = { range: { from: 10n, to: 20n }, cursor: '1.2' };
+    const cursor = writePageCursor(page, { filter: 'comm=a', order: 'newest' });
+    await json(await api.get(`/connections?cursor=${cursor}&range=-1h&filter=comm%3Da`));
     assert.deepEqual(asked[0]![1].range, { from: 10n, to: 20n });
     assert.equal(asked[0]![1].cursor, '1.2');
-    for (const cursor of ['x', '20_10_1', '1_2_', `1_2_${'3'.repeat(150)}`])
+    for (const cursor of ['x', '20_10_1', '1_2_', `1_2_${'3'.repeat(150)}`, '10_20_1.2'])
       assert.equal((await problemOf(await api.get(`/connections?cursor=${cursor}`))).kind, 'request', cursor);
+    assert.equal(asked.length, 1);
+  });
+
+  it('refuses a cursor that is damaged, or of another filter or order', async () => {
+    const { history, asked } = fakeHistory({});
+    await using api = await startApi({ history });
+    const page = { range: { from: 10n, to: 20n }, cursor: '1.2' };
+    const cursor = writePageCursor(page, { filter: 'comm=a', order: 'newest' });
+    for (const query of [
+      `cursor=${cursor}`,
+      `cursor=${cursor}&filter=comm%3Db`,
+      `cursor=${cursor}&filter=comm%3Da&order=oldest`,
+      `cursor=${cursor.replace('10_20', '10_21')}&filter=comm%3Da`,
+      `cursor=${cursor.replace('1.2', '1.3')}&filter=comm%3Da`,
+      `cursor=${cursor.slice(0, -1)}&filter=comm%3Da`,
+    ])
+      assert.equal((await problemOf(await api.get(`/connections?${query}`))).kind, 'request', query);
+    assert.deepEqual(asked, []);
   });
 });
 

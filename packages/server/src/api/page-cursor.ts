@@ -1,7 +1,9 @@
 /**
  * Cursors of pages: the range as it was when the first page was asked for, and the place in it. A range such as -1h moves, and
- * connections would be twice, or missing, on the next page. Pure.
+ * connections would be twice, or missing, on the next page. A cursor is good for the question that it comes from: with another filter
+ * or order, connections would be missing without a word. Pure.
  */
+import { createHash } from 'node:crypto';
 import { OptionError } from '@weir/ebpf/errors';
 import type { Range } from './history.js';
 
@@ -12,16 +14,29 @@ export interface PageStart {
   readonly cursor: string;
 }
 
-/** The cursor of the next page. */
-export function writePageCursor({ range, cursor }: PageStart): string {
-  return `${range.from}_${range.to}_${cursor}`;
+/** What a cursor belongs to, besides its range. */
+export interface PagedQuestion {
+  readonly filter?: string;
+  readonly order: string;
 }
 
-/** Reads a cursor. @throws OptionError */
-export function readPageCursor(text: string): PageStart {
-  const match = /^(-?\d{1,20})_(-?\d{1,20})_([0-9a-z.-]{1,120})$/.exec(text);
+/** The cursor of the next page. */
+export function writePageCursor({ range, cursor }: PageStart, question: PagedQuestion): string {
+  const text = `${range.from}_${range.to}_${cursor}`;
+  return `${text}_${checkOf(text, question)}`;
+}
+
+/** Reads a cursor. @throws OptionError for one that is damaged, or of another question */
+export function readPageCursor(text: string, question: PagedQuestion): PageStart {
+  const match = /^((-?\d{1,20})_(-?\d{1,20})_([0-9a-z.-]{1,120}))_([0-9a-f]{12})$/.exec(text);
   if (match === null) throw new OptionError('cursor: expected what the page before gave');
-  const range = { from: BigInt(match[1]!), to: BigInt(match[2]!) };
-  if (range.from >= range.to) throw new OptionError('cursor: expected what the page before gave');
-  return { range, cursor: match[3]! };
+  const range = { from: BigInt(match[2]!), to: BigInt(match[3]!) };
+  if (range.from >= range.to || checkOf(match[1]!, question) !== match[5])
+    throw new OptionError('cursor: expected what the page before gave, with the same filter and order');
+  return { range, cursor: match[4]! };
+}
+
+function checkOf(text: string, { filter, order }: PagedQuestion): string {
+  const parts = JSON.stringify([text, filter ?? '', order]);
+  return createHash('sha256').update(parts).digest('hex').slice(0, 12);
 }

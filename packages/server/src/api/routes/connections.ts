@@ -53,13 +53,13 @@ function listRoute({ limits }: RouteServices): Route {
     }),
     handle: async ({ history, query, signal }) => {
       const { order, limit = usual, cursor } = query;
-      const start = cursor === undefined ? { range: rangeOf(query) } : readPageCursor(cursor);
+      const start = cursor === undefined ? { range: rangeOf(query) } : readPageCursor(cursor, query);
       const answer = await history.connections({ ...start, order, limit, signal, ...filterOf(query) });
       const { rows, next } = answer.result;
       return {
         ...coverageOf(answer),
         connections: rows.map(endOf),
-        ...(next !== undefined && { next: writePageCursor({ range: answer.range, cursor: next }) }),
+        ...(next !== undefined && { next: writePageCursor({ range: answer.range, cursor: next }, query) }),
       };
     },
   });
