@@ -272,6 +272,11 @@ describe('POST /sql', () => {
     assert.equal(await kind('{"sql":"x","__proto__":{"limit":1}}'), 'request');
     assert.equal(await kind('[]'), 'request');
     assert.equal(await kind('sql=x', 'text/plain'), 'media-type');
+    const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip' };
+    const compressed = await api.get('/sql', { method: 'POST', headers, body: '{"sql":"x"}' });
+    assert.match((await problemOf(compressed)).detail, /^the body must not be compressed/);
+    const wrongId = await problemOf(await api.get('/connections/x'));
+    assert.match(wrongId.detail, /^id: expected a flow_id such as 35a4e901\.1, or a connection_id of 16/);
     assert.equal(await kind(JSON.stringify({ sql: 'x'.repeat(100_001) })), 'request');
     assert.equal(await kind(JSON.stringify({ sql: 'x'.repeat(2_000_000) })), 'too-long');
   });

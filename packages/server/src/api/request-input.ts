@@ -32,6 +32,9 @@ export async function readBody(route: Route, request: Request): Promise<unknown>
   const type = request.headers.get('content-type') ?? '';
   if (!/^application\/json *(?:;|$)/i.test(type))
     throw new ProblemError('media-type', 'the body must be application/json');
+  const encoding = request.headers.get('content-encoding') ?? 'identity';
+  if (encoding.toLowerCase() !== 'identity')
+    throw new ProblemError('media-type', 'the body must not be compressed: leave out content-encoding');
   const text = await readText(request);
   let value: unknown;
   try {

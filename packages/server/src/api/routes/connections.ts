@@ -75,7 +75,10 @@ function oneRoute(): Route {
     pathParameters: z.strictObject({
       id: z
         .string()
-        .regex(/^(?:[0-9a-f]{1,16}\.\d{1,5}|[0-9a-f]{16})$/)
+        .regex(
+          /^(?:[0-9a-f]{1,16}\.\d{1,5}|[0-9a-f]{16})$/,
+          'a flow_id such as 35a4e901.1, or a connection_id of 16 hexadecimal digits',
+        )
         .describe('A flow_id or a connection_id.'),
     }),
     query: z.strictObject({ range: optionalRange, zone, source }),
