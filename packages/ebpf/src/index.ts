@@ -54,7 +54,7 @@ export {
   type KprobeMultiOptions,
   type KprobeOptions,
 } from './link/kprobe.js';
-export { FdLink, type Link, type LinkInfo, openPinnedLink, UpdatableLink } from './link/link.js';
+export { FdLink, HeldLink, type Link, type LinkInfo, openPinnedLink, UpdatableLink } from './link/link.js';
 export { attachNetns } from './link/netns.js';
 export { attachPerfEvent, type PerfAttachOptions } from './link/perf-event.js';
 export { attachRawTracepoint } from './link/raw-tracepoint.js';

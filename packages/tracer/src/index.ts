@@ -23,6 +23,7 @@ export {
   type Totals,
 } from './connections/index.js';
 export type { AcceptHook } from './hooks/accept-hooks.js';
+export type { DescribedDescriptors } from './hooks/held-programs.js';
 export { type InspectOptions, inspectHost } from './inspect.js';
 export type { JsonLines } from './json/json-reader.js';
 export type {
@@ -53,5 +54,6 @@ export type {
   Problem,
 } from './report.js';
 export type { TcpStateName } from './sockets/index.js';
-export { Tracer } from './tracer.js';
+export type { RingPosition } from './stream/held-ring.js';
+export { Tracer, type TracerPosition } from './tracer.js';
 export type { TypeChoice, TypeSource } from './types/target.js';

@@ -74,6 +74,11 @@ export interface TracerOptions {
    */
   readonly immediate?: boolean;
   /**
+   * Keep events in the ring until {@link Tracer.commit}, so that another process can read on if this one dies: see {@link Tracer.held}.
+   * Needs ring buffers (5.8); without effect before. Default false.
+   */
+  readonly resumable?: boolean;
+  /**
    * Types of the running kernel. Default: /sys/kernel/btf/vmlinux, and where the kernel has none, discovered types.
    * `discover` requires a discovery.
    */

@@ -1,7 +1,7 @@
 /** A running tracer: its start, its readers, its end. */
 import { EventEmitter } from 'node:events';
-import { type Btf, EbpfError } from '@weir/ebpf';
-import { monotonicNs } from '@weir/ebpf/sys';
+import { type Btf, EbpfError, MapType } from '@weir/ebpf';
+import { monotonicNs, type QueuedDescriptors } from '@weir/ebpf/sys';
 import type { TracerApi, TracerListener } from './api.js';
 import { ColumnReader, type EventColumns } from './columns/event-columns.js';
 import type { ConnectionsOptions, LiveConnections } from './connections/live.js';
@@ -9,13 +9,16 @@ import { TracedConnections } from './connections/traced.js';
 import { Deferred } from './deferred.js';
 import { inInitialPidNamespace } from './enrich/pid-namespace.js';
 import { EarlyEvent } from './hooks/early-event.js';
-import { wantedProtocols } from './hooks/filter.js';
+import { ipv4Only, wantedProtocols } from './hooks/filter.js';
+import { type DescribedDescriptors, describeObjects, takeObjects } from './hooks/held-programs.js';
 import { describeView } from './hooks/host-view.js';
+import { ringSize } from './hooks/load-programs.js';
 import type { HookPlan } from './hooks/plan.js';
 import { type Attempt, nextAttempt, prepareStart, type Start } from './hooks/prepare-start.js';
-import { ringSize, TracerPrograms } from './hooks/programs.js';
+import { TracerPrograms } from './hooks/programs.js';
 import { type JsonLines, JsonReader } from './json/json-reader.js';
 import type { TracerOptions, TracerStats } from './options.js';
+import { assertPrivileges } from './privileges.js';
 import type { EventName, TraceRecord } from './records/record.js';
 import type { HookChoice } from './report.js';
 import type { WallClock } from './stream/clock.js';
@@ -23,14 +26,23 @@ import { EventCorrection } from './stream/event-correction.js';
 import { openEventRing } from './stream/event-ring.js';
 import { EventStream } from './stream/event-stream.js';
 import { FollowedClock } from './stream/followed-clock.js';
-import { Losses } from './stream/losses.js';
+import { type HeldRing, openHeldRing, type RingPosition } from './stream/held-ring.js';
+import { type LossCounts, Losses, noLosses } from './stream/losses.js';
 import { ReaderProgress } from './stream/reader-progress.js';
 import { RecordIterator } from './stream/record-iterator.js';
 import { UdpFlowSource } from './stream/udp-flow-source.js';
-import type { TypeChoice } from './types/target.js';
+import { type TypeChoice, targetTypes } from './types/target.js';
 
 function programsOf({ plan, types, options, filter }: Start): [HookPlan, Btf, TracerOptions] {
   return [plan, types.btf, { ...options, filter }];
+}
+
+/** Which records of a resumable tracer its reader has been given: another process goes on behind them. Plain data, for JSON. */
+export interface TracerPosition extends RingPosition {
+  /** Losses that were reported. */
+  readonly lost: TracerStats['lost'];
+  /** Ends that were found in the table of connections, which no longer has them. */
+  readonly missedEnds: number;
 }
 
 type State = 'running' | 'stopping' | 'ended';
@@ -50,6 +62,10 @@ export class Tracer implements TracerApi {
   readonly #hasTcp: boolean;
   readonly #udp: UdpFlowSource | undefined;
   readonly #losses: Losses;
+  readonly #heldRing: HeldRing | undefined;
+  /** Losses that an earlier tracer has reported. */
+  readonly #hadLost: LossCounts;
+  readonly #hooks: Pick<Start, 'plan' | 'choices'>;
   readonly #stream: EventStream;
   readonly #clock: WallClock;
   readonly #live = new Set<TracedConnections>();
@@ -102,7 +118,35 @@ export class Tracer implements TracerApi {
     }
   }
 
-  private constructor({ types, plan, choices, options, filter }: Start, programs: TracerPrograms) {
+  /**
+   * Goes on where another process ended that had a tracer with the option `resumable`: its programs have been running since.
+   *
+   * @param held The description and the descriptors that {@link held} gave. All descriptors are the tracer's, or closed.
+   * @param position As {@link position} was, for the records that need not come again.
+   * @param options The same as those of the earlier tracer.
+   * @throws as {@link start}; EbpfError where a descriptor is not what is described, or events are gone
+   */
+  static resume(held: QueuedDescriptors, position: TracerPosition, options: TracerOptions): Tracer {
+    const objects = takeObjects(held);
+    try {
+      assertPrivileges();
+      const types = targetTypes(options.btf, options.features);
+      const filter = options.ipv6 === false ? ipv4Only(options.filter) : (options.filter ?? {});
+      const start = { types, options, filter, plan: objects.plan, choices: objects.choices };
+      const programs = TracerPrograms.resume(objects, types.btf, { ...options, filter });
+      return new Tracer(start, programs, position);
+    } catch (error) {
+      for (const item of [...objects.links, ...objects.maps.values(), ...objects.programs.values()])
+        item[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  private constructor(
+    { types, plan, choices, options, filter }: Start,
+    programs: TracerPrograms,
+    resumed?: TracerPosition,
+  ) {
     const { btf } = types;
     this.#options = options;
     this.#btf = btf;
@@ -116,12 +160,13 @@ export class Tracer implements TracerApi {
       this.#clock = clock.wall;
       const { filtered } = this.#programs;
       this.#udp = wants.udp ? new UdpFlowSource(btf, options, filter, clock.wall, filtered) : undefined;
-      const ring = openEventRing(
-        this.#programs.collection.map('events'),
-        ringSize(options.ringBytes),
-        options.immediate,
-      );
-      this.#losses = new Losses(this.#programs, this.#udp, clock.wall, ring, Number(monotonicNs()));
+      const events = this.#programs.collection.map('events');
+      if (options.resumable && events.type === MapType.ringbuf)
+        this.#heldRing = openHeldRing(events, resumed);
+      const ring = this.#heldRing ?? openEventRing(events, ringSize(options.ringBytes), options.immediate);
+      this.#hadLost = resumed?.lost ?? noLosses;
+      const nowNs = Number(monotonicNs());
+      this.#losses = new Losses(this.#programs, this.#udp, clock.wall, ring, nowNs, this.#hadLost);
       // Elsewhere, processes have other numbers in /proc than in the kernel's events.
       const correction = inInitialPidNamespace() ? new EventCorrection() : undefined;
       const sources = this.#udp === undefined ? [] : [this.#udp];
@@ -133,13 +178,15 @@ export class Tracer implements TracerApi {
       throw error;
     }
     try {
-      if (wants.tcp) this.#programs.attach(plan);
+      if (resumed !== undefined) this.#programs.attachRest(plan, resumed.missedEnds);
+      else if (wants.tcp) this.#programs.attach(plan);
     } catch (error) {
       this.#stream[Symbol.dispose]();
       this.#udp?.[Symbol.dispose]();
       this.#programs[Symbol.dispose]();
       throw error;
     }
+    this.#hooks = { plan, choices };
     this.plan = describeView(this.#udp === undefined ? choices : [...choices, this.#udp.choice]);
     const { signal } = options;
     if (signal !== undefined) {
@@ -211,6 +258,43 @@ export class Tracer implements TracerApi {
 
   get completeNs(): number {
     return this.#stream.completeNs;
+  }
+
+  /**
+   * The programs, maps and attachments as descriptors: while another process has duplicates of them, programs go on without this one, and
+   * events wait in the ring. Undefined without the option `resumable`, and where the kernel has no ring buffers (5.8). Hardware
+   * breakpoints are not among them.
+   */
+  held(): DescribedDescriptors | undefined {
+    if (this.#heldRing === undefined) return undefined;
+    const { collection, links } = this.#programs;
+    return describeObjects({ ...this.#hooks, maps: collection.maps, programs: collection.programs, links });
+  }
+
+  /** Which records the reader has been given so far; undefined where {@link held} is. */
+  position(): TracerPosition | undefined {
+    const ring = this.#heldRing?.position(this.#stream.isHanded);
+    if (ring === undefined) return undefined;
+    const { deliveredLosses } = this.#stream;
+    const places = Object.keys(noLosses) as (keyof LossCounts)[];
+    const lost = Object.fromEntries(
+      places.map((place) => [place, this.#hadLost[place] + deliveredLosses[place]]),
+    );
+    return {
+      ...ring,
+      lost: lost as unknown as LossCounts,
+      missedEnds: this.#programs.closedFlows?.missed ?? 0,
+    };
+  }
+
+  /** The records up to a {@link position} are not needed again: their room in the ring is given back. */
+  commit(position: TracerPosition): void {
+    if (this.#state !== 'ended') this.#heldRing?.commit(position);
+  }
+
+  /** The part of the ring, 0 to 1, that programs cannot use: for {@link commit}, before it is full. 0 where {@link held} is undefined. */
+  get ringUsed(): number {
+    return this.#state === 'ended' ? 0 : (this.#heldRing?.used ?? 0);
   }
 
   watchFds(pid: number): void {

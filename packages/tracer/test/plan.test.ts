@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { absent, known, present, unknown } from '@weir/ebpf/sys';
 import { acceptHooks } from '../src/hooks/accept-hooks.js';
+import { programNames } from '../src/hooks/load-programs.js';
 import { type KernelFeatures, planHooks } from '../src/hooks/plan.js';
-import { programNames } from '../src/hooks/programs.js';
 import { readObject } from '../src/objects.js';
 
 const denied = unknown('needs CAP_SYS_ADMIN', { missing: ['CAP_SYS_ADMIN'] });

@@ -11,6 +11,8 @@ import { Command } from '../uapi/commands.js';
 export interface Link extends Disposable {
   /** The kind of thing it is attached to: `raw_tracepoint`, `kprobe`, `xdp` … */
   readonly kind: string;
+  /** The descriptors that keep it attached, also after another process has taken duplicates; absent where it cannot be kept so. */
+  readonly descriptors?: readonly number[];
   /**
    * Keeps the attachment beyond this process, by a path in a BPF file system (bpf_link only, 5.7).
    *
@@ -68,6 +70,10 @@ export class FdLink implements Link {
     return this.#fd.fd;
   }
 
+  get descriptors(): readonly number[] {
+    return [this.fd];
+  }
+
   pin(path: string): void {
     bpf(Command.objPin, attr('obj', { pathname: path, bpfFd: this.fd }), () => path);
   }
@@ -112,4 +118,25 @@ export function openPinnedLink(path: string): UpdatableLink {
     return new UpdatableLink('pinned', fd);
   fd[Symbol.dispose]();
   throw new EbpfError(`${path} holds no link but ${kind}`);
+}
+
+/** An attachment that other descriptors keep, by duplicates of them. */
+export class HeldLink implements Link {
+  readonly kind: string;
+  readonly #fds: readonly Fd[];
+
+  /** Takes over the duplicates. @param kind That of the link. */
+  constructor(kind: string, fds: readonly Fd[]) {
+    this.kind = kind;
+    this.#fds = fds;
+  }
+
+  get descriptors(): readonly number[] {
+    return this.#fds.map(({ fd }) => fd);
+  }
+
+  /** Closes them; the program is detached once nobody has others. */
+  [Symbol.dispose](): void {
+    for (const fd of this.#fds) fd[Symbol.dispose]();
+  }
 }

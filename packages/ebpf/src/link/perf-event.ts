@@ -98,6 +98,10 @@ class EventLink implements Link {
     this.#undo = undo;
   }
 
+  get descriptors(): readonly number[] {
+    return [this.#event.fd];
+  }
+
   [Symbol.dispose](): void {
     if (this.#event.closed) return;
     this.#event[Symbol.dispose]();
@@ -112,6 +116,10 @@ class PerfLink extends FdLink {
   constructor(kind: string, link: Fd, event: Fd, undo: () => void) {
     super(kind, link);
     this.#event = new EventLink(kind, event, undo);
+  }
+
+  override get descriptors(): readonly number[] {
+    return [...super.descriptors, ...this.#event.descriptors];
   }
 
   override [Symbol.dispose](): void {

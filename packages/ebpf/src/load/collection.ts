@@ -3,8 +3,12 @@ import type { CoreResult } from '../btf/core/relocate.js';
 import type { BpfMap } from '../map/map.js';
 import type { CollectionSpec } from '../object/spec.js';
 import type { Program } from '../program/program.js';
-import type { Globals } from './globals.js';
+import { Globals } from './globals.js';
 import { disposeAll, known, Loader, type LoadOptions } from './loader.js';
+
+/** What a collection is made of. */
+type Loaded = Pick<Collection, 'maps' | 'programs' | 'coreResults' | 'logs'> &
+  Pick<Loader, 'owned' | 'globals'>;
 
 /** Maps and programs of one object. Disposing closes them all; links and pins keep what they hold alive. */
 export class Collection implements Disposable {
@@ -17,7 +21,7 @@ export class Collection implements Disposable {
   readonly logs: ReadonlyMap<string, string>;
   readonly #owned: readonly Disposable[];
 
-  private constructor(loaded: Loader) {
+  private constructor(loaded: Loaded) {
     this.maps = loaded.maps;
     this.programs = loaded.programs;
     this.globals = loaded.globals();
@@ -64,6 +68,18 @@ export class Collection implements Disposable {
     } finally {
       loader.forgetBtf();
     }
+  }
+
+  /**
+   * Puts maps and programs together that another process has loaded, and takes ownership of them. Global variables, outcomes of
+   * relocations and logs are not known.
+   */
+  static of(maps: ReadonlyMap<string, BpfMap>, programs: ReadonlyMap<string, Program>): Collection {
+    return new Collection({
+      ...{ maps, programs, coreResults: new Map(), logs: new Map() },
+      owned: [...maps.values(), ...programs.values()],
+      globals: () => new Globals(new Map(), maps, new Set()),
+    });
   }
 
   /** @throws EbpfError if there is none of that name. */

@@ -51,9 +51,15 @@ export function createMap(spec: MapSpec, options: CreateMapOptions = {}): BpfMap
   return wrap(fd, { ...spec, maxEntries: effectiveMaxEntries(spec.type, spec.maxEntries) });
 }
 
-/** Takes ownership of an open map's descriptor (4.13). @throws SyscallError */
-export function mapFromFd(fd: Fd): BpfMap {
-  return wrap(fd, readMapInfo(fd.fd));
+/**
+ * Takes ownership of an open map's descriptor (4.13).
+ *
+ * @param name Its full name; the kernel has 15 bytes of it at most.
+ * @throws SyscallError
+ */
+export function mapFromFd(fd: Fd, name?: string): BpfMap {
+  const info = readMapInfo(fd.fd);
+  return wrap(fd, name === undefined ? info : { ...info, name });
 }
 
 /**

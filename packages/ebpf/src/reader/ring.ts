@@ -193,6 +193,16 @@ export class RingWalker {
     this.#position = position;
   }
 
+  /**
+   * Gives back the space up to a position: the end of a record. The walk goes on there, if it has not come so far.
+   */
+  releaseTo(end: number): void {
+    if (end <= this.#released) return;
+    const position = this.#position;
+    this.#release(end);
+    this.#position = Math.max(position, end);
+  }
+
   /** Bytes that producers cannot use: reserved, and not given back. */
   get occupied(): number {
     return this.producerPosition() - this.#released;

@@ -148,6 +148,14 @@ export class RingBufferReader implements Disposable {
     if (!this.#disposed) this.#walker.release(end);
   }
 
+  /**
+   * Gives back the space of records up to a {@link position} that this reader, or an earlier one, had. A later reader begins there, as
+   * this one does if it has not come so far.
+   */
+  releaseTo(position: number): void {
+    if (!this.#disposed) this.#walker.releaseTo(position);
+  }
+
   /** Bytes that programs cannot reserve: in use, headers included. */
   get occupied(): number {
     return this.#walker.occupied;

@@ -30,6 +30,7 @@ export { jiffyNs, monotonicNs, realtimeOffsetNs, suspendedNs } from './clock.js'
 export { ClockChanges } from './clock-changes.js';
 export { onlineCpus, possibleCpus } from './cpus.js';
 export { bpfDenial } from './denial.js';
+export { DescriptorQueue, type QueuedDescriptors } from './descriptor-queue.js';
 export type { WaitOptions } from './epoll.js';
 export { Fd } from './fd.js';
 export type { SyscallArgument } from './ffi.js';

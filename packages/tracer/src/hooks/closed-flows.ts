@@ -15,10 +15,12 @@ export class ClosedFlows implements Disposable {
   readonly #reader: ClosedFlowReader;
   #suspects: ReadonlySet<string> = new Set();
   /** Ends found so far. */
-  missed = 0;
+  missed: number;
 
-  constructor(reader: ClosedFlowReader) {
+  /** @param missed Ends that were found in the same table before. */
+  constructor(reader: ClosedFlowReader, missed = 0) {
     this.#reader = reader;
+    this.missed = missed;
   }
 
   /**
@@ -51,11 +53,12 @@ export class ClosedFlows implements Disposable {
 }
 
 /** Reads the table through an iterator over its elements (5.9). @throws SyscallError */
-export function openClosedFlows(program: Program, flows: BpfMap): ClosedFlows {
+export function openClosedFlows(program: Program, flows: BpfMap, missed?: number): ClosedFlows {
   const link: IteratorLink = attachIterator(program, { mapFd: flows.fd });
-  return new ClosedFlows({
+  const reader = {
     read: () => link.read(),
-    remove: (socket) => void flows.delete(socket),
+    remove: (socket: Uint8Array) => void flows.delete(socket),
     [Symbol.dispose]: () => link[Symbol.dispose](),
-  });
+  };
+  return new ClosedFlows(reader, missed);
 }

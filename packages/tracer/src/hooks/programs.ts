@@ -7,114 +7,25 @@ import {
   attachTracing,
   type Btf,
   Collection,
-  type CollectionSpec,
   EbpfError,
   type FeatureTable,
-  kernelBtf,
   features as kernelFeatures,
   type Link,
-  type LoadOptions,
-  MapType,
-  OptionError,
   type Program,
-  setGlobal,
 } from '@weir/ebpf';
-import { possibleCpus } from '@weir/ebpf/sys';
-import { Direction } from '../generated/tcp.js';
-import { readObject } from '../objects.js';
 import type { TracerOptions } from '../options.js';
-import { AcceptBreakpointLink, AcceptRegisters } from './accept-breakpoint-link.js';
+import { AcceptBreakpointLink, AcceptRegisters, RegistersInUseError } from './accept-breakpoint-link.js';
 import { acceptHookEntry } from './accept-hooks.js';
 import { type ClosedFlows, openClosedFlows } from './closed-flows.js';
 import { FdWatch } from './fd-watch.js';
-import { type CompiledFilter, compileFilter, pidKey } from './filter.js';
+import { pidKey } from './filter.js';
 import { FilteredProcesses } from './filtered-processes.js';
+import type { HeldObjects } from './held-programs.js';
+import { type Loaded, load, loadRequest, nestedProgram, ringSize, wakeupLevel } from './load-programs.js';
 import type { HookPlan } from './plan.js';
 
-const objectName = 'tcp.bpf.o';
-/** The same programs, which read by loads; see bpf/reads.h. */
-const typedObjectName = 'tcp-typed.bpf.o';
-const PAGE_SIZE = 4096;
 /** KRETPROBE_MAXACTIVE_MAX of the kernel's trace_kprobe.c. */
 const MAX_SLEEPING_ACCEPTS = 4096;
-const DEFAULT_RING_BYTES = 8 << 20;
-const DEFAULT_MAX_CONNECTIONS = 65_536;
-
-/** The second program handles what the first is prevented from handling; see bpf/nesting.h. */
-export const nestedProgram = 'state_change_nested';
-
-/** The ring's size in bytes, rounded up to a power of two of at least a page, as the kernel requires. */
-export function ringSize(bytes: number = DEFAULT_RING_BYTES): number {
-  if (!Number.isInteger(bytes) || bytes < 1 || bytes > 2 ** 30) {
-    throw new OptionError(`${bytes} is no ring size: expected 1 to 1073741824 bytes`);
-  }
-  return 2 ** Math.ceil(Math.log2(Math.max(bytes, PAGE_SIZE)));
-}
-
-/** The ring's map becomes a perf event array, for kernels before 5.8. */
-function usePerfBuffer(spec: CollectionSpec): void {
-  const events = spec.maps.get('events')!;
-  const maxEntries = Math.max(...possibleCpus()) + 1;
-  spec.maps.set('events', { ...events, type: MapType.perfEventArray, keySize: 4, valueSize: 4, maxEntries });
-  setGlobal(spec, 'perf_buffer', true);
-}
-
-/** Whether programs can read the kernel's objects by loads: the verifier goes by its own types, whatever others are in use. */
-function hasTypedReads(btf: Btf, features: FeatureTable): boolean {
-  return features.has('rdonly_cast') && btf === kernelBtf();
-}
-
-/** What is to be loaded, and what then goes into the filters' maps. */
-interface LoadRequest {
-  readonly spec: CollectionSpec;
-  readonly options: LoadOptions & { readonly features: FeatureTable };
-  readonly hasRing: boolean;
-  readonly wakeupBytes: number;
-  readonly filterMaps: CompiledFilter['maps'];
-}
-
-/** @throws OptionError for options that make no sense. */
-function loadRequest(plan: HookPlan, btf: Btf, options: TracerOptions): LoadRequest {
-  const filter = compileFilter(options.filter);
-  const programs = programNames(plan);
-  const features = options.features ?? kernelFeatures;
-  const spec = readObject(hasTypedReads(btf, features) ? typedObjectName : objectName, programs);
-  const ring = ringSize(options.ringBytes);
-  const maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
-  if (!Number.isInteger(maxConnections) || maxConnections < 1 || maxConnections > 2 ** 24) {
-    throw new OptionError(`${maxConnections} is no number of connections: expected 1 to 16777216`);
-  }
-  setGlobal(spec, 'accept_mode', acceptHookEntry(plan.accept).mode);
-  if (plan.breakpoint !== undefined) setGlobal(spec, 'accept_place', plan.breakpoint.place);
-  setGlobal(spec, 'wanted_events', filter.wantedEvents);
-  setGlobal(spec, 'wanted_direction', filter.wantedDirection);
-  setGlobal(spec, 'process_filters', filter.processFilters);
-  setGlobal(spec, 'tuple_filters', filter.tupleFilters);
-  setGlobal(spec, 'prompt_close', options.promptClose ?? false);
-  const wakeupBytes = options.immediate ? 1 : ring / 8;
-  setGlobal(spec, 'wakeup_bytes', wakeupBytes);
-  const hasRing = features.decide('ringbuf');
-  if (!hasRing) usePerfBuffer(spec);
-  const maxEntries = {
-    ...(hasRing && { events: ring }),
-    flows: maxConnections,
-    ...((filter.processFilters !== 0 || filter.wantedDirection !== Direction.DIRECTION_UNKNOWN) && {
-      filtered_sockets: maxConnections,
-    }),
-    ...Object.fromEntries(
-      filter.maps
-        .filter(({ name }) => name !== 'filter_ports')
-        .map(({ name, entries }) => [name, entries.length]),
-    ),
-  };
-  return {
-    spec,
-    options: { btf, features, programs, maxEntries },
-    hasRing,
-    wakeupBytes,
-    filterMaps: filter.maps,
-  };
-}
 
 /** The loaded programs of a tracer. Disposing detaches and unloads all. */
 export class TracerPrograms implements Disposable {
@@ -129,32 +40,23 @@ export class TracerPrograms implements Disposable {
   readonly #registers: AcceptRegisters | undefined;
 
   /**
-   * @param request Default: by plan and options.
-   * @param collection The request's, loaded.
-   * @param registers Those of the plan's breakpoint, if they are reserved.
+   * @param loaded Default: by plan and options.
    * @throws OptionError for options that make no sense; the errors of {@link Collection.load}.
    */
-  constructor(
-    plan: HookPlan,
-    btf: Btf,
-    options: TracerOptions,
-    request = loadRequest(plan, btf, options),
-    collection = Collection.load(request.spec, request.options),
-    registers?: AcceptRegisters,
-  ) {
-    this.#registers = registers;
-    const { features } = request.options;
+  constructor(plan: HookPlan, btf: Btf, options: TracerOptions, loaded: Loaded = load(plan, btf, options)) {
+    const { features } = loaded;
+    this.#registers = loaded.registers;
     this.#features = features;
-    this.collection = collection;
+    this.collection = loaded.collection;
     this.fds = new FdWatch({
       candidates: plan.fds,
       btf,
       features,
-      globals: { perf_buffer: !request.hasRing, wakeup_bytes: request.wakeupBytes },
+      globals: { perf_buffer: !loaded.hasRing, wakeup_bytes: loaded.wakeupBytes },
       map: (name) => this.collection.map(name),
     });
     try {
-      for (const { name, entries } of request.filterMaps) {
+      for (const { name, entries } of loaded.filterMaps) {
         const map = this.collection.map(name);
         for (const [key, value] of entries) map.update(key, value);
       }
@@ -181,11 +83,33 @@ export class TracerPrograms implements Disposable {
       throw error;
     }
     try {
-      return new TracerPrograms(plan, btf, options, request, await loading, registers);
+      const collection = await loading;
+      return new TracerPrograms(plan, btf, options, {
+        ...request,
+        collection,
+        ...(registers !== undefined && { registers }),
+      });
     } catch (error) {
       registers?.[Symbol.dispose]();
       throw error;
     }
+  }
+
+  /** Goes on with programs that another process has loaded and attached, with the same options. */
+  static resume(
+    { plan, maps, programs, links }: HeldObjects,
+    btf: Btf,
+    options: TracerOptions,
+  ): TracerPrograms {
+    const resumed = new TracerPrograms(plan, btf, options, {
+      features: options.features ?? kernelFeatures,
+      hasRing: true,
+      wakeupBytes: wakeupLevel(options, ringSize(options.ringBytes)),
+      filterMaps: [],
+      collection: Collection.of(maps, programs),
+    });
+    resumed.#links.push(...links);
+    return resumed;
   }
 
   /**
@@ -215,6 +139,32 @@ export class TracerPrograms implements Disposable {
     if (plan.closedFlows) {
       this.closedFlows = openClosedFlows(collection.program('closed_flows'), collection.map('flows'));
     }
+  }
+
+  /**
+   * Attaches what could not be kept when the process before ended. An accept until then is reported when its connection ends.
+   *
+   * @param missed Ends that were found in the flow table before.
+   * @throws SyscallError
+   */
+  attachRest(plan: HookPlan, missed: number): void {
+    const { collection } = this;
+    const { program } = acceptHookEntry(plan.accept);
+    if (program !== undefined && isBreakpoint(plan)) {
+      try {
+        this.#attachAccept(collection.program(program), plan);
+      } catch (error) {
+        // As while it is off in a flood.
+        if (!(error instanceof RegistersInUseError)) throw error;
+      }
+    }
+    if (plan.closedFlows)
+      this.closedFlows = openClosedFlows(collection.program('closed_flows'), collection.map('flows'), missed);
+  }
+
+  /** The links that are attached. */
+  get links(): readonly Link[] {
+    return this.#links;
   }
 
   #attachAccept(program: Program, plan: HookPlan): void {
@@ -263,17 +213,4 @@ export class TracerPrograms implements Disposable {
 
 function isBreakpoint({ accept }: HookPlan): boolean {
   return accept.startsWith('breakpoint:');
-}
-
-/** Programs of the object that a plan needs. */
-export function programNames(plan: HookPlan): string[] {
-  const { program: accept } = acceptHookEntry(plan.accept);
-  return [
-    plan.lifeCycle === 'tracepoint' ? 'state_change_event' : 'state_change',
-    ...(plan.nestedFallback ? [nestedProgram] : []),
-    ...(accept === undefined ? [] : [accept]),
-    ...plan.connectErrors,
-    ...(plan.existingSockets ? ['existing_sockets'] : []),
-    ...(plan.closedFlows ? ['closed_flows'] : []),
-  ];
 }

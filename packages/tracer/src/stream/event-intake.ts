@@ -56,7 +56,7 @@ export class EventIntake {
       const { perCpu } = this.#losses.kernelCounts();
       const produced = perCpu.reduce((sum, own) => sum + own.produced, 0);
       const awaited = produced - this.#losses.ring.lost(perCpu);
-      if ((complete && this.#read >= awaited) || monotonicNs() > patience) return complete;
+      if ((complete && this.#losses.ring.allRead >= awaited) || monotonicNs() > patience) return complete;
       await sleep(1);
     }
   }

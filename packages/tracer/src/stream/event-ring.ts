@@ -36,6 +36,10 @@ export interface EventRing extends Disposable {
   mark(): ReadToMark;
   /** Events of a CPU that the kernel reported as dropped. A ring buffer reports none: the programs know. */
   reportedLost(cpu: number): number;
+  /** Events by CPU that count as read besides those that were handed out. */
+  readonly skipped?: readonly number[];
+  /** Learns of events that the reader was given, in order. A ring with this keeps all events until they are committed. */
+  handed?(block: EventBlock, offset: number, count: number): void;
   wait(options: WaitOptions): Promise<boolean>;
 }
 
@@ -132,6 +136,8 @@ export function readEvents(ring: EventRing, onEvent: (view: DataView, offset: nu
 }
 
 /**
+ * Opens the ring of programs.
+ *
  * @param bytes of all rings together.
  * @param immediate As in TracerOptions.
  */

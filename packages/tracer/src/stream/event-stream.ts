@@ -10,7 +10,7 @@ import { EventIntake } from './event-intake.js';
 import type { EventRing } from './event-ring.js';
 import type { DecodeEvent, EventWatcher } from './event-watcher.js';
 import type { FollowedClock } from './followed-clock.js';
-import type { Losses } from './losses.js';
+import type { LossCounts, Losses } from './losses.js';
 import type { RecordSource } from './record-source.js';
 import { EVENT_STRIDE } from './staging.js';
 import { type RecordSink, WaitingRecords } from './waiting-records.js';
@@ -90,6 +90,16 @@ export class EventStream implements Disposable {
   /** Whether nothing waits for the reader. */
   get isEmpty(): boolean {
     return this.#waiting.length === 0;
+  }
+
+  /** Whether the reader has been given all that was read from the ring. */
+  get isHanded(): boolean {
+    return this.#waiting.isEmpty;
+  }
+
+  /** Losses that the reader has been given. */
+  get deliveredLosses(): LossCounts {
+    return this.#waiting.deliveredLosses;
   }
 
   /** The time, by CLOCK_MONOTONIC in nanoseconds, up to which the reader has all that happened; 0 before the first reading. */
@@ -232,6 +242,8 @@ export class EventStream implements Disposable {
       (view, offset) => this.#showEvent(view, offset),
       (record) => this.#showRecord(record),
     );
+    // The ring bounds what waits, and its events are not to be dropped.
+    if (this.#ring.handed !== undefined) return;
     const { events, others } = this.#waiting.truncate(this.hasReader ? QUEUE_LIMIT : 0);
     if (!this.hasReader) return;
     const losses = others.filter(({ event }) => event === 'lost');

@@ -2,7 +2,8 @@
 import { EbpfError, PerCpuMap } from '@weir/ebpf';
 import { monotonicNs, possibleCpus } from '@weir/ebpf/sys';
 import type { ClosedFlows } from '../hooks/closed-flows.js';
-import { nestedProgram, type TracerPrograms } from '../hooks/programs.js';
+import { nestedProgram } from '../hooks/load-programs.js';
+import type { TracerPrograms } from '../hooks/programs.js';
 import type { TracerStats } from '../options.js';
 import type { LostRecord } from '../records/record.js';
 import type { WallClock } from './clock.js';
@@ -22,6 +23,9 @@ const LAST_LOOK_MS = 10;
 
 export type LossCounts = TracerStats['lost'];
 
+/** Nothing is lost. */
+export const noLosses: LossCounts = { ring: 0, map: 0, probe: 0, udp: 0, missed: 0 };
+
 /** Losses of UDP, since the start. */
 export interface UdpLosses {
   /** Program runs that the kernel skipped. */
@@ -40,7 +44,7 @@ export class Losses implements RecordSource {
   readonly #programs: LossCounters;
   readonly #clock: WallClock;
   readonly #udp: UdpLosses | undefined;
-  readonly #reported = { ring: 0, map: 0, probe: 0, udp: 0, missed: 0 };
+  readonly #reported: Record<keyof LossCounts, number>;
   #missedBefore = 0;
   #lookedNs: number;
   /** Events that were not read from the ring. */
@@ -48,15 +52,22 @@ export class Losses implements RecordSource {
   /** Events for which the ring had room, but the reader's queue had not. */
   dropped = 0;
 
-  /** @param nowNs CLOCK_MONOTONIC, nanoseconds. */
+  /**
+   * @param nowNs CLOCK_MONOTONIC, nanoseconds.
+   * @param reported What an earlier reader of the same programs has reported.
+   */
   constructor(
     programs: LossCounters,
     udp: UdpLosses | undefined,
     clock: WallClock,
-    ring: Pick<EventRing, 'reportedLost'>,
+    ring: Pick<EventRing, 'reportedLost' | 'skipped'>,
     nowNs: number,
+    reported: LossCounts = noLosses,
   ) {
-    this.ring = new RingLosses(Math.max(...possibleCpus()) + 1, (cpu) => ring.reportedLost(cpu));
+    // Counts of UDP begin anew.
+    this.#reported = { ...reported, udp: 0 };
+    const cpus = Math.max(...possibleCpus()) + 1;
+    this.ring = new RingLosses(cpus, (cpu) => ring.reportedLost(cpu), ring.skipped);
     this.#programs = programs;
     this.#udp = udp;
     this.#clock = clock;

@@ -22,6 +22,7 @@ export class RingLosses {
   /** Events read, by CPU; whoever reads the ring counts here. */
   readonly read: number[];
   readonly #reported: (cpu: number) => number;
+  readonly #skipped: readonly number[];
   /** Events known to be missing, by CPU, since what was produced had come to rest. */
   readonly #missing = new Map<number, number>();
   #observed: { readonly atNs: number; readonly counts: readonly CpuCounts[] } | undefined;
@@ -30,10 +31,17 @@ export class RingLosses {
   /**
    * @param cpus One more than the highest number of a CPU.
    * @param reported Events that the kernel itself reported as dropped on a CPU, so far.
+   * @param skipped Events that count as read besides, by CPU.
    */
-  constructor(cpus: number, reported: (cpu: number) => number) {
+  constructor(cpus: number, reported: (cpu: number) => number, skipped: readonly number[] = []) {
     this.read = new Array<number>(cpus).fill(0);
     this.#reported = reported;
+    this.#skipped = skipped;
+  }
+
+  /** Events read on all CPUs. */
+  get allRead(): number {
+    return this.read.reduce((sum, _, cpu) => sum + this.#readOn(cpu), 0);
   }
 
   /**
@@ -83,6 +91,6 @@ export class RingLosses {
   }
 
   #readOn(cpu: number): number {
-    return this.read[cpu] ?? 0;
+    return (this.read[cpu] ?? 0) + (this.#skipped[cpu] ?? 0);
   }
 }

@@ -5,6 +5,7 @@ import { eventNames } from './decode.js';
 import type { EventCorrection } from './event-correction.js';
 import { EventQueue } from './event-queue.js';
 import type { EventRing } from './event-ring.js';
+import { type LossCounts, noLosses } from './losses.js';
 import { RecordQueue } from './record-queue.js';
 import { EVENT_STRIDE, EVENT_STRIDE_WORDS, type EventBlock, Staging } from './staging.js';
 import { emptyCounts } from './statistics.js';
@@ -39,7 +40,7 @@ export interface RecordSink {
 }
 
 /** The ring, as far as events wait in it. */
-export type WaitingRing = Pick<EventRing, 'memory' | 'release' | 'isCrowded'>;
+export type WaitingRing = Pick<EventRing, 'memory' | 'release' | 'isCrowded' | 'handed'>;
 
 /**
  * Events that are in order stay in the ring, if it can hold them, and are read there. Others, and
@@ -61,6 +62,8 @@ export class WaitingRecords {
   #times = new Float64Array(256);
   /** Records handed out, by kind. */
   readonly delivered = emptyCounts();
+  /** Losses handed out, by place. */
+  readonly deliveredLosses: { -readonly [Place in keyof LossCounts]: number } = { ...noLosses };
 
   /** @param correction of events whose process is not known for certain. */
   constructor(ring: WaitingRing, correction?: EventCorrection) {
@@ -81,6 +84,11 @@ export class WaitingRecords {
   /** Events that came older than one already released. */
   get inversions(): number {
     return this.#queue.inversions;
+  }
+
+  /** Whether all that was added was handed out. */
+  get isEmpty(): boolean {
+    return this.#queue.size === 0;
   }
 
   /** Whether events that wait, or are being read, take up room in the ring. */
@@ -187,7 +195,8 @@ export class WaitingRecords {
 
   #takeOther(sink: RecordSink): void {
     const record = this.#others.shift();
-    if (record.event !== 'lost') this.delivered[record.event]++;
+    if (record.event === 'lost') this.deliveredLosses[record.where] += record.count;
+    else this.delivered[record.event]++;
     sink.record(record);
   }
 
@@ -249,6 +258,7 @@ export class WaitingRecords {
       kinds[words[word]!]!++;
     for (const [kind, name] of eventNames.entries()) this.delivered[name] += kinds[kind]!;
     sink.events(block, offset, count);
+    this.#ring.handed?.(block, offset, count);
   }
 
   /**
