@@ -5,6 +5,7 @@ import type { TracerFactory } from './tracing.js';
 
 export const tracerFactory: TracerFactory = {
   start: (options) => Tracer.start(options),
+  resume: (held, position, options) => Tracer.resume(held, position, options),
   startAsync: (options) => Tracer.startAsync(options),
   dropPrivileges: (options) => {
     try {

@@ -1,10 +1,12 @@
 /** The only access to @weir/tracer, so that commands which do not trace do not load it, and tests can replace it. */
 import type { Btf } from '@weir/ebpf';
-import type { DropOptions, HostReport, InspectOptions, TracerApi, TracerOptions } from '@weir/tracer';
+import type { DropOptions, HostReport, InspectOptions, Tracer, TracerApi, TracerOptions } from '@weir/tracer';
 
 export interface TracerFactory {
   /** Starts to trace. @throws when this host does not allow it. */
   start(options: TracerOptions): TracerApi;
+  /** Goes on with the tracer of another process. Absent in tests. */
+  readonly resume?: typeof Tracer.resume;
   /** The same, sooner where a CPU is idle. */
   startAsync(options: TracerOptions): Promise<TracerApi>;
   /**

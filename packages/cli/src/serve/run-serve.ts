@@ -87,6 +87,7 @@ async function runCollector(flags: ServeFlags, host: RunHost): Promise<ExitCode>
       },
       {
         start: (options) => tracing.start(options),
+        ...(tracing.resume !== undefined && { resume: tracing.resume }),
         // The server is started again when it dies, as a user of its own, and killed when it hangs.
         dropPrivileges: () =>
           tracing.dropPrivileges({ alsoKeep: ['CAP_SETUID', 'CAP_SETGID', 'CAP_KILL'], otherThreads: false }),

@@ -30,6 +30,8 @@ function nowNs(): bigint {
 export interface CollectorKill {
   /** Nanoseconds since 1970, just before. */
   readonly atNs: bigint;
+  /** Whether a server lived, which has what the next collector goes on with. */
+  readonly hadServer: boolean;
   /** When the next collector was ready; undefined where that was killed before. */
   readyNs: bigint | undefined;
 }
@@ -136,13 +138,18 @@ export class KilledServe implements Disposable {
 
   /** Kills the collector, ready or not, and starts another. */
   async replaceCollector(): Promise<void> {
+    await this.killCollector();
+    this.startAgain();
+  }
+
+  /** Kills the collector, ready or not. */
+  async killCollector(): Promise<void> {
     assert.equal(this.#weir.child.exitCode, null, 'the collector has ended by itself');
     const server = this.#server;
     if (server !== undefined) this.#servers.add(server);
-    this.kills.push({ atNs: nowNs(), readyNs: undefined });
+    this.kills.push({ atNs: nowNs(), hadServer: server !== undefined, readyNs: undefined });
     this.#weir.child.kill('SIGKILL');
     await new Promise((resolve) => this.#weir.child.once('exit', resolve));
-    this.#weir = this.#start();
   }
 
   /** Ends it in order, as far as its disk allows. */
@@ -151,7 +158,7 @@ export class KilledServe implements Disposable {
     assert.equal(status, 0, stderr);
   }
 
-  /** Starts it again once it has ended. */
+  /** Starts it again once it has ended, or was killed. */
   startAgain(): void {
     this.#weir = this.#start();
   }

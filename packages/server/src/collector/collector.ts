@@ -1,7 +1,7 @@
 /** The side with privileges: makes rows of what a tracer reports, and hands them over in batches. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type EndRecord, endRow, type LiveDetails, TimeReader } from '@weir/history/rows';
-import type { HostRow, OpenRow } from '@weir/history/schema';
+import type { HostRow, LossRow, OpenRow } from '@weir/history/schema';
 import type {
   Connection,
   ConnectionsOptions,
@@ -30,6 +30,10 @@ export interface CollectorOptions {
   readonly enrich?: (record: TraceRecord) => EnrichedRecord;
   /** Details of a live connection. */
   readonly details?: (connection: Connection) => LiveDetails;
+  /** Whether what the tracer has handed over should soon be in a batch, for room in its ring. */
+  readonly isCrowded?: () => boolean;
+  /** Goes on with the run of an earlier process. */
+  readonly resumed?: ResumedRun;
   /** What is recorded. Default: all. */
   readonly wants?: Wants;
   readonly clock: CollectorClock;
@@ -41,6 +45,16 @@ export interface CollectorOptions {
   readonly fullSweepMs?: number;
   /** The time after which rows are handed over at the latest. Milliseconds; default one second. */
   readonly flushMs?: number;
+}
+
+/** A run of a collector that an earlier process has begun. */
+export interface ResumedRun {
+  /** When it began: CLOCK_MONOTONIC, nanoseconds. */
+  readonly beganNs: number;
+  /** The moment of its last batch. */
+  readonly until: Moment;
+  /** Its losses that nothing else counts. */
+  readonly losses: readonly LossRow[];
 }
 
 /** What is recorded. */
@@ -68,6 +82,8 @@ interface Sweep {
 const MAX_ROWS = 8_192;
 /** While records come faster than they are handled, acknowledgements and timers get their turn after this time. */
 const TURN_MS = 20;
+/** Between two batches, at least, where the tracer's ring gets full. */
+const CROWDED_MS = 100;
 /** A clock that goes on by more than this against the other one was set. */
 const CLOCK_SET_NS = 1_000_000_000n;
 /** The tracer looks for losses every ten seconds, and reports them once it has read what had come until then. */
@@ -83,6 +99,7 @@ export class Collector {
   readonly #flushMs: number;
   #flushed: Moment;
   readonly #beganNs: number;
+  #handedMs = 0;
   #recordNs = 0;
   /** Records that were handed over together are being looked at: some of them are still to come. */
   #isBetween = false;
@@ -103,9 +120,11 @@ export class Collector {
     this.#options = options;
     this.#flushMs = options.flushMs ?? 1_000;
     this.#live = options.tracer.connections({ ...options.connections, ended: 'vanished' });
-    this.#flushed = this.#moment(options.beganNs);
-    this.#beganNs = this.#flushed.monotonicNs;
+    const { resumed } = options;
+    this.#flushed = resumed?.until ?? this.#moment(options.beganNs);
+    this.#beganNs = resumed?.beganNs ?? this.#flushed.monotonicNs;
     this.#batch.addHost(options.host);
+    for (const loss of resumed?.losses ?? []) this.#batch.addLoss(loss);
   }
 
   /**
@@ -124,6 +143,7 @@ export class Collector {
         this.#isBetween = true;
         for (const record of records) this.#take(record);
         this.#isBetween = false;
+        if (this.#isFull()) this.#flush();
         if (this.#failure !== undefined) throw this.#failure;
         if (performance.now() - turnedAt < TURN_MS) continue;
         await nextTurn();
@@ -155,7 +175,12 @@ export class Collector {
       default:
         this.#end(record);
     }
-    if (this.#batch.rows >= MAX_ROWS) this.#flush();
+  }
+
+  /** A batch is only handed over when all records that came together are in it: the tracer says up to where it has handed them out. */
+  #isFull(): boolean {
+    if (this.#batch.rows >= MAX_ROWS) return true;
+    return this.#options.isCrowded?.() === true && performance.now() - this.#handedMs >= CROWDED_MS;
   }
 
   #lost({ monotonic_ns, time: text, count, where }: LostRecord): void {
@@ -291,6 +316,7 @@ export class Collector {
 
   #hand(moment: Moment, goodbye: boolean): void {
     this.#flushed = moment;
+    this.#handedMs = performance.now();
     if (!this.#options.send(this.#batch.take(moment, goodbye))) this.#needsFull = true;
   }
 

@@ -4,7 +4,7 @@
  * @module @weir/server/ingest
  */
 
-export type { BatchContent, BatchSender, Epoch } from '../spool/batch-sender.js';
+export type { BatchContent, BatchSender, Epoch, LastBatch } from '../spool/batch-sender.js';
 export type { SpoolOptions } from '../spool/spool.js';
 export type { BatchSummary } from '../wire/decode-batch.js';
 export { BatchEncoder, type RowCounts, type RowTable } from '../wire/encode-batch.js';

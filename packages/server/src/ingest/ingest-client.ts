@@ -2,7 +2,7 @@
 import { connect, type Socket } from 'node:net';
 import { FormatError } from '@weir/ebpf/errors';
 import { Backlog } from '../spool/backlog.js';
-import { type BatchContent, BatchSender, type Epoch } from '../spool/batch-sender.js';
+import { type BatchContent, BatchSender, type Epoch, type LastBatch } from '../spool/batch-sender.js';
 import { Spool, type SpoolOptions } from '../spool/spool.js';
 import { type Frame, FrameReader, frameHeader, jsonFrame } from '../wire/frame.js';
 import { expectMessage, readMessage } from '../wire/messages.js';
@@ -14,6 +14,14 @@ export interface IngestClientOptions {
   readonly path: string;
   readonly versions: Versions;
   readonly epoch: Epoch;
+  /** The last batch of an earlier process with this run. */
+  readonly last?: LastBatch;
+  /** Waits for this before it connects. */
+  readonly after?: Promise<unknown>;
+  /** Called when a batch was added, or refused. @param isSafe Whether all that was handed over so far outlives this process. */
+  readonly onAdded?: (isSafe: boolean) => void;
+  /** Called when batches of a run, up to a number, are stored. */
+  readonly onStored?: (epoch: string, number: number) => void;
   /** Bytes of batches in memory. Default 16 MiB. */
   readonly memoryBytes?: number;
   /** Where batches wait that do not fit into memory. Default: they are dropped, and counted. */
@@ -68,8 +76,9 @@ export class IngestClient {
       ...(this.#spool !== undefined && { spool: this.#spool }),
       onProblem: options.onProblem,
     });
-    this.#sender = new BatchSender(options.epoch, this.#backlog);
-    this.#connect();
+    this.#sender = new BatchSender(options.epoch, this.#backlog, options.last);
+    if (options.after === undefined) this.#connect();
+    else void options.after.then(() => this.#isClosed || this.#connect());
   }
 
   /** Whether a server takes batches. */
@@ -86,8 +95,18 @@ export class IngestClient {
   /** Hands a batch over. False where it was dropped: see {@link BatchSender.send}. */
   send(content: BatchContent): boolean {
     const isKept = this.#sender.send(content);
+    this.#options.onAdded?.(this.#isSafe);
     this.#pump();
     return isKept;
+  }
+
+  /** The number of the last batch of this run. */
+  get lastNumber(): number {
+    return this.#sender.number;
+  }
+
+  get #isSafe(): boolean {
+    return this.#backlog.isSafe && !this.#sender.hasCarriedLosses;
   }
 
   /**
@@ -177,12 +196,19 @@ export class IngestClient {
     const { epoch, number } = readMessage('ack', frame.payload);
     // Not before: a server whose disk can only be read welcomes, and ends the connection at the first batch.
     this.#waitMs = LEAST_WAIT_MS;
-    this.#backlog.acknowledge(epoch, number);
+    this.#stored(epoch, number);
     this.#advance();
+  }
+
+  #stored(epoch: string, number: number): void {
+    this.#options.onStored?.(epoch, number);
+    this.#backlog.acknowledge(epoch, number);
   }
 
   #rejected(frame: Frame): void {
     const { message } = readMessage('rejection', frame.payload);
+    // Until its loss goes with another batch.
+    this.#options.onAdded?.(false);
     const entry = this.#backlog.rejectFirst();
     if (entry === undefined) throw new FormatError('a rejection where no batch was sent');
     this.#sender.rejected(entry.summary, message);
@@ -192,7 +218,7 @@ export class IngestClient {
 
   #welcome(frame: Frame): void {
     const { stored, version } = readMessage('welcome', frame.payload);
-    for (const [epoch, number] of Object.entries(stored)) this.#backlog.acknowledge(epoch, number);
+    for (const [epoch, number] of Object.entries(stored)) this.#stored(epoch, number);
     this.#setState({ kind: 'connected', serverVersion: version });
     this.#advance();
   }

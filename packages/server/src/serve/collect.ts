@@ -1,20 +1,31 @@
 /** The collector's process: traces, and hands rows to the server, which it keeps running. */
 import { randomBytes } from 'node:crypto';
 import { OptionError } from '@weir/ebpf/errors';
-import { monotonicNs, realtimeOffsetNs } from '@weir/ebpf/sys';
-import { SCHEMA_VERSION } from '@weir/history/schema';
+import { DescriptorQueue, monotonicNs, realtimeOffsetNs } from '@weir/ebpf/sys';
+import { type LossRow, SCHEMA_VERSION } from '@weir/history/schema';
 import type { TracerApi, TracerOptions } from '@weir/tracer';
-import { Collector } from '../collector/collector.js';
+import { Collector, type ResumedRun } from '../collector/collector.js';
 import { HostDetails } from '../collector/host-details.js';
 import { readHostRow } from '../collector/host-row.js';
 import { wantsOf } from '../collector/wants.js';
 import type { ServeConfig } from '../config/serve-schema.js';
+import { Checkpoint, type RunDescription } from '../handover/checkpoint.js';
+import {
+  digestOf,
+  fingerprintOf,
+  type Handover,
+  type Resumable,
+  type ResumeTracer,
+  resumeRun,
+} from '../handover/handover.js';
+import { programsDigest } from '../handover/programs-digest.js';
 import { type ConnectionState, IngestClient } from '../ingest/ingest-client.js';
+import type { Epoch } from '../spool/batch-sender.js';
 import { PROTOCOLS } from '../wire/versions.js';
-import { endEarlierServer } from './earlier-server.js';
+import { earlierServer, endEarlierServer, endServer, isServer } from './earlier-server.js';
 import { servePaths } from './paths.js';
 import { claimFolder, prepareFolder } from './prepare-folder.js';
-import { ServerChild } from './server-child.js';
+import { keptNumber, ServerChild } from './server-child.js';
 import { serviceUser } from './service-user.js';
 
 /** How to collect. */
@@ -34,8 +45,10 @@ export interface CollectRequest {
 
 /** The surroundings of the collector. */
 export interface CollectHost {
-  /** Starts the tracer. */
-  start(options: TracerOptions): TracerApi;
+  /** Starts the tracer. One that can be resumed outlives a collector that is killed. */
+  start(options: TracerOptions): TracerApi & Partial<Resumable>;
+  /** Goes on with a tracer of a collector that was killed. Absent where that is not wanted. */
+  resume?: ResumeTracer;
   /** Gives up what a running collector does not need. @returns why that failed, or undefined. */
   dropPrivileges(): string | undefined;
   /** Prints a line for whoever runs the service. */
@@ -69,7 +82,25 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
   const user = process.getuid?.() === 0 ? serviceUser(config.user) : undefined;
   prepareFolder(paths, user);
   using _claim = claimFolder(paths.folder);
-  await endEarlierServer(paths, user?.uid ?? process.getuid?.() ?? 0);
+  const tracing = tracerOptions(request, host);
+  const fingerprint = fingerprintOf(
+    version,
+    host.resume && programsDigest(),
+    user,
+    request.inherited,
+    describable(tracing),
+  );
+  const uid = user?.uid ?? process.getuid?.() ?? 0;
+  const resumed =
+    host.resume &&
+    resumeRun({
+      ...{ paths, fingerprint, options: tracing, resume: host.resume, say },
+      announced: earlierServer(paths.pid, uid),
+      isServer: (pid) => isServer(pid, uid, process.getuid?.() ?? 0),
+      fd: keptNumber(request.inherited),
+    });
+  if (resumed === undefined) await endEarlierServer(paths, uid);
+  using queue = resumed?.queue ?? (host.resume && DescriptorQueue.create());
   const row = readHostRow();
   using details = new HostDetails(config.record);
   if (details.problem !== undefined) say(details.problem);
@@ -78,25 +109,42 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
     ...(user && { user }),
     ...(request.inherited && { inherited: request.inherited }),
   };
+  let kept = resumed?.checkpoint;
   // Its program is loaded while the tracer starts.
   await using child = new ServerChild({
     command: request.serverCommand,
     settings: { config, ...settings },
+    ...(queue !== undefined && { keep: queue.fd }),
+    onSpawn: (pid) => {
+      if (kept !== undefined) kept.holder = pid;
+    },
     onProblem: say,
   });
-  await using tracer = host.start({
-    ...request.tracer,
-    udp: config.record.udp,
-    maxConnections: config.record.maxConnections,
-  });
+  // From here on, the new server has the descriptors, too.
+  const earlierEnded = resumed && endServer(resumed.holder);
+  if (resumed !== undefined) child.begin();
+  await using tracer = resumed?.tracer ?? host.start(tracing);
   const clock = { monotonicNs: () => Number(monotonicNs()), offsetNs: realtimeOffsetNs };
   // Not before: what an earlier collector and this one missed ends when the programs are attached.
   const beganNs = clock.monotonicNs();
   const started = clock.offsetNs() + BigInt(beganNs);
+  const epoch = resumed === undefined ? newEpoch(row.host_id, started) : epochOf(resumed.checkpoint.run);
+  const newRun = () => beginRun({ tracer, queue, path: paths.handover, fingerprint, epoch, beganNs, say });
+  using checkpoint = resumed?.checkpoint ?? newRun();
+  kept = checkpoint;
+  if (checkpoint !== undefined && child.pid !== undefined) checkpoint.holder = child.pid;
   const client = new IngestClient({
     path: paths.socket,
     versions: { protocols: PROTOCOLS, version, schema: SCHEMA_VERSION },
-    epoch: { host_id: row.host_id, epoch: randomBytes(16).toString('hex'), started },
+    epoch,
+    ...(resumed !== undefined && {
+      last: { number: resumed.state.number, time: BigInt(resumed.state.time) },
+      after: earlierEnded ?? Promise.resolve(),
+    }),
+    onAdded: (isSafe) => checkpoint?.end(isSafe),
+    onStored: (run, number) => {
+      if (run === epoch.epoch) checkpoint?.acknowledge(number);
+    },
     spool: { folder: paths.spool, maxBytes: SPOOL_BYTES, fileBytes: SPOOL_FILE_BYTES },
     onState: (state) => {
       if (state.kind === 'connected') child.works();
@@ -104,6 +152,11 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
     },
     onProblem: say,
   });
+  const stop = () => {
+    // Else the programs stay attached for as long as the server holds them.
+    queue?.clear();
+    return tracer.stop();
+  };
   let isKept = false;
   let isClosed = false;
   let waitMs = CLOSE_MS;
@@ -113,7 +166,7 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
     isKept = await client.close(waitMs);
   };
   try {
-    child.begin();
+    if (resumed === undefined) child.begin();
     // None comes any more that could store what is left.
     child.failure.catch(() => {
       waitMs = 0;
@@ -124,7 +177,18 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
       host: row,
       ...(wants !== undefined && { wants }),
       ...(request.sweepMs !== undefined && { sweepMs: request.sweepMs }),
-      send: (content) => client.send(content),
+      send: (content) => {
+        const position = tracer.position?.();
+        if (position === undefined) return client.send(content);
+        const { time, monotonic_ns: monotonicNs } = content;
+        checkpoint?.begin({ number: client.lastNumber + 1, time: String(time), monotonicNs, position });
+        const isAdded = client.send(content);
+        // Without a checkpoint, too: else the ring would soon be full.
+        tracer.commit?.(position);
+        return isAdded;
+      },
+      isCrowded: () => (tracer.ringUsed ?? 0) > CROWDED,
+      ...(resumed !== undefined && { resumed: resumedRun(resumed, config, started) }),
       look: (record) => details.look(record),
       enrich: (record) => details.enrich(record),
       details: (connection) => details.connection(connection),
@@ -140,12 +204,12 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
       const problem = await child.reload({ config: { ...next, folder: config.folder }, ...settings });
       if (problem !== undefined) throw new OptionError(problem);
     });
-    void host.signalled.then(() => tracer.stop());
+    void host.signalled.then(stop);
     try {
       await Promise.race([running, child.failure]);
     } finally {
       // Where the server failed, what was collected goes to the spool, with a goodbye.
-      await tracer.stop();
+      await stop();
       await running.catch(() => undefined);
       await closeClient();
     }
@@ -153,6 +217,80 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
     await closeClient();
     if (!isKept) say('not all that was collected could be stored or kept in the spool');
   }
+}
+
+/** The part of the tracer's ring in use from which on events are put into batches sooner. */
+const CROWDED = 0.25;
+
+/** Events stay in the ring until they are in a batch. */
+const RING_BYTES = 16 * 1024 * 1024;
+
+function tracerOptions({ config, tracer }: CollectRequest, { resume }: CollectHost): TracerOptions {
+  return {
+    ...(resume !== undefined && { resumable: true, ringBytes: RING_BYTES }),
+    ...tracer,
+    udp: config.record.udp,
+    maxConnections: config.record.maxConnections,
+  };
+}
+
+/** Options as JSON has them. */
+function describable({ btf, features: _, signal: __, ...options }: TracerOptions): object {
+  return { ...options, hasBtf: btf !== undefined };
+}
+
+function newEpoch(host_id: bigint, started: bigint): Epoch {
+  return { host_id, epoch: randomBytes(16).toString('hex'), started };
+}
+
+function epochOf({ host_id, epoch, started }: RunDescription): Epoch {
+  return { host_id: BigInt(host_id), epoch, started: BigInt(started) };
+}
+
+interface NewRun {
+  readonly tracer: Partial<Resumable>;
+  readonly queue: DescriptorQueue | undefined;
+  readonly path: string;
+  readonly fingerprint: string;
+  readonly epoch: Epoch;
+  /** CLOCK_MONOTONIC, nanoseconds. */
+  readonly beganNs: number;
+  readonly say: (line: string) => void;
+}
+
+/** Gives the server what the next collector needs, should this one be killed; undefined where that is not possible. */
+function beginRun({ tracer, queue, path, fingerprint, epoch, beganNs, say }: NewRun): Checkpoint | undefined {
+  const held = tracer.held?.();
+  const position = tracer.position?.();
+  if (queue === undefined || held === undefined || position === undefined) return undefined;
+  const run = {
+    ...{ fingerprint, held: digestOf(held.description), epoch: epoch.epoch, beganNs },
+    ...{ host_id: String(epoch.host_id), started: String(epoch.started) },
+  };
+  const start = { number: 0, time: String(epoch.started), monotonicNs: beganNs, position };
+  try {
+    queue.put(held.description, held.descriptors);
+    return Checkpoint.create(path, run, start);
+  } catch (error) {
+    // The disk may be full. Collecting goes on.
+    queue.clear();
+    say(`if this collector is killed, the next one begins anew: ${(error as Error).message}`);
+    return undefined;
+  }
+}
+
+function resumedRun({ checkpoint, state }: Handover, { record }: ServeConfig, now: bigint): ResumedRun {
+  const { run } = checkpoint;
+  const since = BigInt(state.time);
+  const loss: LossRow = {
+    ...{ host_id: BigInt(run.host_id), since, time: now, place: 'udp' },
+    detail: 'a collector was killed: UDP flows that were open then are counted anew',
+  };
+  return {
+    beganNs: run.beganNs,
+    until: { monotonicNs: state.monotonicNs, time: since },
+    losses: record.udp ? [loss] : [],
+  };
 }
 
 function report(state: ConnectionState, { say, onReady, onWaiting }: CollectHost): void {

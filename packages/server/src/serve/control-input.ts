@@ -7,6 +7,8 @@ import type { Readable } from 'node:stream';
 import { FormatError } from '@weir/ebpf/errors';
 import type { ServerSettings } from './settings.js';
 
+/** The first line, to a server that has descriptors for the next collector: with those, it outlives its own. */
+export const KEEP = 'keep';
 /** The line with which the collector asks for other settings, before them. */
 export const RELOAD = 'reload ';
 /** The line that ends the server. */
@@ -19,7 +21,10 @@ export const REFUSED = 'refused ';
 
 /** What comes from the collector. */
 export interface ControlInput {
-  readonly settings: ServerSettings;
+  /** Undefined where the collector has died before it gave them. */
+  readonly settings: ServerSettings | undefined;
+  /** Whether the server keeps descriptors for the next collector. */
+  readonly keeps: boolean;
   /** Resolves when the server is to end. */
   readonly stopped: Promise<void>;
   /** Resolves when the collector has died. */
@@ -28,15 +33,18 @@ export interface ControlInput {
   onReload: (settings: ServerSettings) => void;
 }
 
-/** Reads the settings. @throws FormatError where there are none */
+/** Reads the settings. @throws FormatError where there are none, and nothing is to be kept */
 export async function readControl(input: Readable): Promise<ControlInput> {
   const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })[Symbol.asyncIterator]();
-  const first = await lines.next();
-  if (first.done) throw new FormatError('the collector gave no settings');
+  let first = await lines.next();
+  const keeps = !first.done && first.value === KEEP;
+  if (keeps) first = await lines.next();
+  if (first.done && !keeps) throw new FormatError('the collector gave no settings');
   let stop = () => {};
   let orphan = () => {};
   const control: ControlInput = {
-    settings: JSON.parse(first.value) as ServerSettings,
+    settings: first.done ? undefined : (JSON.parse(first.value) as ServerSettings),
+    keeps,
     stopped: new Promise((resolve) => {
       stop = resolve;
     }),

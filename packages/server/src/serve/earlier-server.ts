@@ -37,7 +37,7 @@ export async function endEarlierServer(paths: ServePaths, uid: number): Promise<
 }
 
 /** One that has ended stays in /proc until its parent has looked. */
-function isRunning(pid: number): boolean {
+export function isRunning(pid: number): boolean {
   try {
     return !/^State:\s*[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
   } catch {
@@ -55,16 +55,33 @@ export function announceServer(paths: ServePaths): Disposable {
   };
 }
 
-function earlierServer(path: string, uid: number): number | undefined {
+/** The process id of the server that a file names, while it runs. */
+export function earlierServer(path: string, uid: number): number | undefined {
   try {
     const pid = Number(readFileSync(path, 'utf8'));
     if (!Number.isSafeInteger(pid) || pid <= 1) return undefined;
     // The number may be another process's by now.
-    if (statSync(`/proc/${pid}`).uid !== uid) return undefined;
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('\0serve\0') ? pid : undefined;
+    return isServer(pid, uid) ? pid : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Whether a process runs a server. @param uids Of users, one of whom it is. */
+export function isServer(pid: number, ...uids: readonly number[]): boolean {
+  try {
+    if (!uids.includes(statSync(`/proc/${pid}`).uid)) return false;
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('\0serve\0') && isRunning(pid);
+  } catch {
+    return false;
+  }
+}
+
+/** Asks a server to end, and waits until it has; it is killed if it does not. */
+export async function endServer(pid: number): Promise<void> {
+  signal(pid, 'SIGTERM');
+  for (const started = performance.now(); isRunning(pid); await setTimeout(STEP_MS))
+    if (performance.now() - started >= END_MS) signal(pid, 'SIGKILL');
 }
 
 function signal(pid: number, name: 'SIGTERM' | 'SIGKILL'): void {

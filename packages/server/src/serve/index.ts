@@ -4,6 +4,7 @@
  * @module @weir/server/serve
  */
 
+export type { Resumable, ResumableTracer, ResumeTracer } from '../handover/handover.js';
 export {
   type InheritedSocket,
   inheritedSockets,

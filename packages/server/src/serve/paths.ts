@@ -11,6 +11,8 @@ export interface ServePaths {
   readonly history: string;
   /** Batches that wait for the server: the collector's own. */
   readonly spool: string;
+  /** How far the collector has come, for the next one. */
+  readonly handover: string;
   /** The folder of the server's sockets. */
   readonly run: string;
   /** The server's socket for batches. */
@@ -32,6 +34,7 @@ export function servePaths(folder: string): ServePaths {
     server,
     history: serverPlaces(server).history,
     spool: join(folder, 'spool'),
+    handover: join(folder, 'handover'),
     run,
     socket: join(run, 'ingest.sock'),
     api: join(run, 'api.sock'),

@@ -1,7 +1,7 @@
 /** The server as a child of the collector: started, started again when it dies, and ended. */
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { REFUSED, RELOAD, RELOADED, STOP } from './control-input.js';
+import { KEEP, REFUSED, RELOAD, RELOADED, STOP } from './control-input.js';
 import type { ServerSettings } from './settings.js';
 
 /** How to run a server. */
@@ -10,6 +10,10 @@ export interface ServerChildOptions {
   readonly command: readonly [program: string, ...args: string[]];
   /** Its `inherited` are descriptors of this process, which the server gets by the same numbers. */
   readonly settings: ServerSettings;
+  /** A descriptor of this process that the server keeps open, with the number {@link keptNumber}. */
+  readonly keep?: number;
+  /** Called with the process id of each server that is started. */
+  readonly onSpawn?: (pid: number) => void;
   /** Reports that it ended, and when it is started again. */
   readonly onProblem: (message: string) => void;
 }
@@ -29,8 +33,13 @@ const USAGE_STATUS = 2;
 const RELOAD_MS = 10_000;
 
 /** Inherited sockets have the numbers behind those of the standard streams, as systemd gives them. */
-function stdioOf({ inherited = [] }: ServerSettings): StdioOptions {
-  return ['pipe', 'pipe', 'inherit', ...inherited];
+function stdioOf({ inherited = [] }: ServerSettings, keep: number | undefined): StdioOptions {
+  return ['pipe', 'pipe', 'inherit', ...inherited, ...(keep === undefined ? [] : [keep])];
+}
+
+/** The number that a kept descriptor has in the server. @param inherited Sockets that listen already. */
+export function keptNumber(inherited: readonly number[] = []): number {
+  return 3 + inherited.length;
 }
 
 /** Keeps a server running: its process starts at once, and waits until it is to begin. */
@@ -46,6 +55,9 @@ export class ServerChild implements AsyncDisposable {
   #timer: NodeJS.Timeout | undefined;
   #answered: (line: string) => void = () => {};
   #hasBegun = false;
+  /** The process has its settings. */
+  #isGiven = false;
+  #givenMs = 0;
   #isStopping = false;
   #deaths = 0;
   #hasWorked = false;
@@ -105,14 +117,15 @@ export class ServerChild implements AsyncDisposable {
   #start(): void {
     this.#isStopping = false;
     const [program, ...args] = this.#options.command;
-    const child = spawn(program, args, { stdio: stdioOf(this.#settings) });
-    const started = performance.now();
+    const child = spawn(program, args, { stdio: stdioOf(this.#settings, this.#options.keep) });
+    this.#isGiven = false;
     this.#child = child;
     if (child.stdout !== null)
       createInterface({ input: child.stdout }).on('line', (line) => this.#answered(line));
     // It may end before it has read anything.
     child.stdin?.on('error', () => {});
-    if (this.#hasBegun) this.#giveSettings();
+    if (this.#options.keep !== undefined) child.stdin?.write(`${KEEP}\n`);
+    if (child.pid !== undefined) this.#options.onSpawn?.(child.pid);
     this.#ended = new Promise((resolve) => {
       child.once('error', (error) => {
         this.#child = undefined;
@@ -124,16 +137,20 @@ export class ServerChild implements AsyncDisposable {
         // The next one begins with the settings that were not answered.
         this.#answered(RELOADED);
         resolve();
-        if (!this.#isStopping) this.#died(code, signal, performance.now() - started);
+        if (!this.#isStopping)
+          this.#died(code, signal, this.#isGiven ? performance.now() - this.#givenMs : 0);
       });
     });
   }
 
   #giveSettings(): void {
+    this.#isGiven = true;
+    this.#givenMs = performance.now();
     this.#child?.stdin?.write(`${JSON.stringify(this.#settings)}\n`);
   }
 
   #died(code: number | null, signal: string | null, ranMs: number): void {
+    clearTimeout(this.#timer);
     this.#deaths++;
     const isHopeless = !this.#hasWorked && this.#deaths >= MOST_DEATHS;
     if (code === USAGE_STATUS || isHopeless) {
@@ -143,7 +160,19 @@ export class ServerChild implements AsyncDisposable {
     if (ranMs >= STEADY_MS) this.#waitMs = LEAST_WAIT_MS;
     const how = signal === null ? `ended with status ${code}` : `was ended by ${signal}`;
     this.#options.onProblem(`the server ${how}; it is started again in ${this.#waitMs / 1000} s`);
-    this.#timer = setTimeout(() => this.#start(), this.#waitMs);
+    const begin = () => {
+      if (this.#hasBegun) this.#giveSettings();
+    };
+    // The next process is there at once, and has what it keeps, unless it would die at once, too.
+    if (this.#isGiven) {
+      this.#start();
+      this.#timer = setTimeout(begin, this.#waitMs);
+    } else {
+      this.#timer = setTimeout(() => {
+        this.#start();
+        begin();
+      }, this.#waitMs);
+    }
     this.#waitMs = Math.min(MOST_WAIT_MS, this.#waitMs * 2);
   }
 
@@ -152,7 +181,7 @@ export class ServerChild implements AsyncDisposable {
     clearTimeout(this.#timer);
     const child = this.#child;
     if (child === undefined) return;
-    if (this.#hasBegun) child.stdin?.end(`${STOP}\n`);
+    if (this.#isGiven) child.stdin?.end(`${STOP}\n`);
     // It has nothing yet that could be lost.
     else child.kill('SIGKILL');
     const timer = setTimeout(() => {

@@ -53,14 +53,19 @@ async function run({ input, answer, say, signalled }: ServerHost): Promise<void>
   const loading = import('./weir-server.js');
   loading.catch(() => {});
   const control = await readControl(input);
+  const { settings, keeps } = control;
+  if (settings === undefined) return hold(signalled);
   const { WeirServer } = await loading;
-  const { config, user, version, inherited } = control.settings;
+  const { config, user, version, inherited } = settings;
   const paths = servePaths(config.folder);
   process.umask(0o077);
   if (user !== undefined) becomeUser(user);
   limitMemory(MOST_BYTES);
   // Else it would end the server of the next collector.
-  if (await isOrphaned(control)) return;
+  if (await isOrphaned(control)) {
+    if (keeps) await hold(signalled);
+    return;
+  }
   await endEarlierServer(paths, process.getuid?.() ?? 0);
   // Before it has the socket, so that the next collector knows whom to end.
   using _announced = announceServer(paths);
@@ -80,8 +85,6 @@ async function run({ input, answer, say, signalled }: ServerHost): Promise<void>
       process.kill(process.pid, 'SIGKILL');
     },
   });
-  // Its collector died while it started: nobody waits for its answers.
-  if (await isOrphaned(control)) return;
   for (const url of server.urls) say(`answers at ${url}`);
   control.onReload = (settings) => {
     try {
@@ -100,6 +103,14 @@ async function run({ input, answer, say, signalled }: ServerHost): Promise<void>
     signalled.then(lastBatches),
     control.orphaned.then(() => untilAlone(server)),
   ]);
+}
+
+/** Without a collector it is no server, but holds what the next one needs. */
+async function hold(signalled: Promise<unknown>): Promise<void> {
+  const end = new AbortController();
+  const alone = wait(ALONE_MS, undefined, { signal: end.signal }).catch(() => undefined);
+  await Promise.race([signalled, alone]);
+  end.abort();
 }
 
 /** Whether the collector has died already. */

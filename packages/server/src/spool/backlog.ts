@@ -56,6 +56,11 @@ export class Backlog {
     return this.#entries.length === 0 && (this.#options.spool?.isEmpty ?? true);
   }
 
+  /** Whether all that waits outlives this process. */
+  get isSafe(): boolean {
+    return this.#entries.every(({ spooled }) => spooled !== undefined);
+  }
+
   /** The runs of collectors whose batches are in memory. */
   get epochs(): string[] {
     return [...new Set(this.#entries.map(({ summary }) => summary.epoch))];
@@ -105,7 +110,7 @@ export class Backlog {
   /** Puts what is only in memory into the spool, too, for the next collector; false where that is not possible. */
   persist(): boolean {
     const { spool } = this.#options;
-    if (this.#entries.every(({ spooled }) => spooled !== undefined)) return true;
+    if (this.isSafe) return true;
     // All of them, in one file, so that they are found in their order.
     const places = this.#attempt(() => spool?.prepend(this.#entries.map(({ payload }) => payload)));
     if (places === undefined) return false;

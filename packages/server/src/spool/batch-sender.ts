@@ -15,6 +15,12 @@ export interface Epoch {
   readonly started: bigint;
 }
 
+/** The last batch that is kept. */
+export interface LastBatch {
+  readonly number: number;
+  readonly time: bigint;
+}
+
 /** What a collector hands over at a time: a batch without what names it. */
 export type BatchContent = Omit<Batch, keyof Epoch | 'number' | 'goodbye'> & {
   /** The run ends in order with this batch. */
@@ -30,17 +36,23 @@ const countedTables = ['ends', 'intervals', 'opens'] as const;
 export class BatchSender {
   readonly #epoch: Epoch;
   readonly #backlog: Backlog;
-  #number = 0;
+  #number: number;
   #keptUntil: bigint;
   #lostRows = 0;
   #carriedHosts: readonly HostRow[] = [];
   #carriedLosses: readonly LossRow[] = [];
 
-  /** Begins a run. */
-  constructor(epoch: Epoch, backlog: Backlog) {
+  /** Begins a run. @param last The last batch of an earlier process, where this one goes on. */
+  constructor(epoch: Epoch, backlog: Backlog, last: LastBatch = { number: 0, time: epoch.started }) {
     this.#epoch = epoch;
     this.#backlog = backlog;
-    this.#keptUntil = epoch.started;
+    this.#number = last.number;
+    this.#keptUntil = last.time;
+  }
+
+  /** The number of the last batch. */
+  get number(): number {
+    return this.#number;
   }
 
   /** Rows that were dropped so far. */
