@@ -7,7 +7,8 @@ import { request } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { UnixDatagramReceiver } from '@weir/ebpf/sys';
+import { DescriptorQueue, type Fd, UnixDatagramReceiver } from '@weir/ebpf/sys';
+import { HistoryStore } from '@weir/history';
 import { servePaths } from '@weir/server/serve';
 import { bin } from './support/command.js';
 import { TestNetns } from './support/load.js';
@@ -17,15 +18,31 @@ let runs = 0;
 
 /** A service manager of one service. */
 class Service implements Disposable {
-  readonly folder = join(folder, `service-${runs++}`);
-  readonly config = `${this.folder}.yaml`;
+  readonly folder: string;
+  readonly config: string;
   readonly receiver: UnixDatagramReceiver;
   readonly child: ChildProcess;
   readonly messages: string[] = [];
   stderr = '';
 
-  /** @param variables As a shell sets them; `$$` is the service's process. @param listening Its descriptor 3. */
-  constructor(netns: TestNetns, notify: string, variables: string, text: string, listening?: number) {
+  /** Descriptors that the service has stored, by the messages with them. */
+  readonly stored: Fd[] = [];
+
+  /**
+   * @param variables As a shell sets them; `$$` is the service's process.
+   * @param listening Its descriptor 3.
+   * @param earlier A service with the same folder, which has ended.
+   */
+  constructor(
+    netns: TestNetns,
+    notify: string,
+    variables: string,
+    text: string,
+    listening?: number,
+    earlier?: Service,
+  ) {
+    this.folder = earlier?.folder ?? join(folder, `service-${runs++}`);
+    this.config = `${this.folder}.yaml`;
     writeFileSync(this.config, text);
     this.receiver = new UnixDatagramReceiver(notify);
     const args = ['serve', '--folder', this.folder, '--netns', netns.name, '--config', this.config];
@@ -44,12 +61,25 @@ class Service implements Disposable {
   async message(pattern: RegExp, since = 0): Promise<string> {
     let found: string | undefined;
     await until(`a message ${pattern}; ${this.stderr}`, () => {
-      for (let next = this.receiver.receive(); next !== undefined; next = this.receiver.receive())
-        this.messages.push(next.toString());
+      for (let next = this.#receive(); next !== undefined; next = this.#receive()) this.messages.push(next);
       found = this.messages.slice(since).find((text) => pattern.test(text));
       return found !== undefined;
     });
     return found!;
+  }
+
+  #receive(): string | undefined {
+    const next = this.receiver.receiveDescriptors();
+    this.stored.push(...(next?.descriptors ?? []));
+    return next?.description;
+  }
+
+  /** Ends all its processes at once, as a service manager does when the first one has died. */
+  async killAll(): Promise<void> {
+    process.kill(Number(readFileSync(servePaths(this.folder).pid, 'utf8')), 'SIGKILL');
+    this.child.kill('SIGKILL');
+    await once(this.child, 'exit');
+    this.receiver[Symbol.dispose]();
   }
 
   /** Standard error and messages come by different ways. */
@@ -142,6 +172,35 @@ describe('weir serve as a service', () => {
     process.kill(server, 'SIGKILL');
     assert.equal(await statusOf(port), 200, 'the request waits for the next server');
     await service.end();
+  });
+
+  it('goes on with what it has stored when all its processes were killed, and lets go of it at the end', async () => {
+    using netns = new TestNetns();
+    const text = 'listen: ["127.0.0.1:0"]';
+    using service = new Service(netns, join(folder, 'stored-1'), '', text);
+    await service.message(/^READY=1/);
+    await service.message(/^FDSTORE=1\nFDPOLL=0\n/);
+    const [stored] = service.stored;
+    await service.killAll();
+    await netns.load('pairs', '--count', '100');
+    const variables = 'LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=weir-handover';
+    using next = new Service(netns, join(folder, 'stored-2'), variables, text, stored!.fd, service);
+    await next.message(/^READY=1/);
+    assert.doesNotMatch(next.stderr, /begins anew/);
+    await next.end();
+    await next.message(/^FDSTOREREMOVE=1\n/);
+    using queue = new DescriptorQueue(stored!);
+    assert.equal(queue.peek(), undefined, 'nothing waits any more');
+    const store = await HistoryStore.open({ folder: servePaths(service.folder).history, readOnly: true });
+    const [ends, losses] = await store.read((session) =>
+      Promise.all([
+        session.query(`SELECT count(*)::INTEGER FROM ${session.source('ends')}`),
+        session.query(`SELECT place FROM ${session.source('losses')}`),
+      ]),
+    );
+    await store.close();
+    assert.deepEqual({ ends, losses }, { ends: [[200]], losses: [] });
+    for (const fd of next.stored) fd[Symbol.dispose]();
   });
 
   it('refuses a socket that is reached from elsewhere without a token and TLS, and a Unix socket', async () => {

@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,6 +48,25 @@ describe('datagrams', () => {
     assert.throws(() => sendUnixDatagram(path, Buffer.from('x')), { code: 'ENOENT' });
     assert.throws(() => sendUnixDatagram(path, Buffer.alloc(4097)), { name: 'OptionError' });
     assert.throws(() => sendUnixDatagram('/'.repeat(108), Buffer.from('x')), { name: 'OptionError' });
+  });
+
+  it('bring descriptors along', () => {
+    using receiver = new UnixDatagramReceiver(path);
+    const file = join(folder, 'file');
+    writeFileSync(file, 'content');
+    const fd = openSync(file, 'r');
+    sendUnixDatagram(path, Buffer.from('one'), [fd, fd]);
+    sendUnixDatagram(path, Buffer.from('none'));
+    closeSync(fd);
+    const { description, descriptors } = receiver.receiveDescriptors()!;
+    assert.equal(description, 'one');
+    assert.equal(descriptors.length, 2);
+    for (const each of descriptors) {
+      assert.equal(readFileSync(`/proc/self/fd/${each.fd}`, 'utf8'), 'content');
+      each[Symbol.dispose]();
+    }
+    assert.deepEqual(receiver.receiveDescriptors(), { description: 'none', descriptors: [] });
+    assert.equal(receiver.receiveDescriptors(), undefined);
   });
 
   it('are refused, without waiting, by a receiver that does not keep up', () => {

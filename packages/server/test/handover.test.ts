@@ -9,6 +9,7 @@ import { DescriptorQueue } from '@weir/ebpf/sys';
 import type { TracerPosition } from '@weir/tracer';
 import { Checkpoint } from '../src/handover/checkpoint.js';
 import {
+  clearStored,
   digestOf,
   fingerprintOf,
   type Handover,
@@ -113,6 +114,17 @@ describe('a handover', () => {
     const handover = next({ announced: process.pid });
     assert.ok(handover, String(said));
     close(handover);
+  });
+
+  it('finds the queue with the service manager, which has ended the server, too', () => {
+    leave(1, 1);
+    const handover = next({ isServer: () => false, stored: [queue.fd] });
+    assert.ok(handover, String(said));
+    assert.equal(handover.holder, undefined);
+    assert.deepEqual(resumedAt, [positionAt(1)]);
+    close(handover);
+    clearStored([queue.fd]);
+    assert.equal(queue.peek(), undefined, 'nothing of a run stays with which nobody goes on');
   });
 
   it('does nothing, and says nothing, where no collector was killed', () => {

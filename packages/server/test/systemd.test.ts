@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UnixDatagramReceiver } from '@weir/ebpf/sys';
-import { inheritedSockets } from '../src/systemd/listen-fds.js';
+import { inheritedSockets, storedDescriptors } from '../src/systemd/listen-fds.js';
 import { ServiceNotifier, watchdogIntervalMs } from '../src/systemd/notify.js';
 
 let folder = '';
@@ -46,6 +46,22 @@ describe('the service manager', () => {
       notifier.ready('x');
       notifier.startWatchdog({ WATCHDOG_USEC: '1000' }, assert.fail);
     }
+  });
+
+  it('keeps a descriptor until it is no longer needed', () => {
+    const path = join(folder, 'notify');
+    using receiver = new UnixDatagramReceiver(path);
+    using notifier = new ServiceNotifier({ NOTIFY_SOCKET: path }, assert.fail);
+    notifier.store(1);
+    notifier.store(undefined);
+    const { description, descriptors } = receiver.receiveDescriptors()!;
+    assert.equal(description, 'FDSTORE=1\nFDPOLL=0\nFDNAME=weir-handover');
+    assert.equal(descriptors.length, 1);
+    descriptors[0]![Symbol.dispose]();
+    assert.deepEqual(receiver.receiveDescriptors(), {
+      description: 'FDSTOREREMOVE=1\nFDNAME=weir-handover',
+      descriptors: [],
+    });
   });
 
   it('that is gone is a problem once, and no error', () => {
@@ -97,6 +113,16 @@ describe('sockets by activation', () => {
       { fd: 4, name: 'unknown' },
       { fd: 5, name: 'unknown' },
     ]);
+  });
+
+  it('do not include what an earlier process has stored', () => {
+    const environment = { LISTEN_FDS: '3', LISTEN_PID: '7', LISTEN_FDNAMES: 'api:weir-handover:other' };
+    assert.deepEqual(inheritedSockets(environment, 7), [
+      { fd: 3, name: 'api' },
+      { fd: 5, name: 'other' },
+    ]);
+    assert.deepEqual(storedDescriptors(environment, 7), [4]);
+    assert.deepEqual(storedDescriptors(environment, 8), []);
   });
 
   it('are none where they are for another process, or there are none', () => {

@@ -12,6 +12,7 @@ import {
   ServiceNotifier,
   runServer as serve,
   servePaths,
+  storedDescriptors,
 } from '@weir/server/serve';
 import { FilterError } from '@weir/tracer/filter';
 import { requestedTypes } from '../btf-file.js';
@@ -78,6 +79,7 @@ async function runCollector(flags: ServeFlags, host: RunHost): Promise<ExitCode>
         version: packageVersion(),
         serverCommand: [process.execPath, ...process.execArgv, process.argv[1]!, 'serve', '--server'],
         ...(inherited.length > 0 && { inherited }),
+        stored: storedDescriptors(manager, process.pid),
         tracer: {
           ...(flags.netns !== undefined && { filter: { netns: flags.netns } }),
           ...(flags.ringSize !== undefined && { ringBytes: flags.ringSize }),
@@ -91,6 +93,7 @@ async function runCollector(flags: ServeFlags, host: RunHost): Promise<ExitCode>
         // The server is started again when it dies, as a user of its own, and killed when it hangs.
         dropPrivileges: () =>
           tracing.dropPrivileges({ alsoKeep: ['CAP_SETUID', 'CAP_SETGID', 'CAP_KILL'], otherThreads: false }),
+        onHeld: (fd) => notifier.store(fd),
         say,
         signalled,
         onStarted: (reload) => {

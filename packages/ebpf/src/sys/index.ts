@@ -30,7 +30,7 @@ export { jiffyNs, monotonicNs, realtimeOffsetNs, suspendedNs } from './clock.js'
 export { ClockChanges } from './clock-changes.js';
 export { onlineCpus, possibleCpus } from './cpus.js';
 export { bpfDenial } from './denial.js';
-export { DescriptorQueue, type QueuedDescriptors } from './descriptor-queue.js';
+export { DescriptorQueue } from './descriptor-queue.js';
 export type { WaitOptions } from './epoll.js';
 export { Fd } from './fd.js';
 export type { SyscallArgument } from './ffi.js';
@@ -47,6 +47,7 @@ export { isWritable } from './poll.js';
 export { ProcessEnds } from './process-ends.js';
 export { limitMemory, memoryLimit } from './rlimit.js';
 export { lockdownMode, type Situation, situation } from './situation.js';
+export type { QueuedDescriptors } from './socket-message.js';
 export { stripOtherThreads } from './strip-threads.js';
 export { type SyscallName, syscall, syscallRaw } from './syscalls.js';
 export { listenOnSocket, removeStaleSocket } from './unix-listener.js';

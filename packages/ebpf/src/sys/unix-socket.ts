@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { OptionError, SyscallError } from '../errors.js';
 import { type Arena, createArena } from './arena.js';
 import { Fd } from './fd.js';
+import { type QueuedDescriptors, receiveMessage, SocketMessage } from './socket-message.js';
 import { syscall, syscallRaw } from './syscalls.js';
 
 const AF_UNIX = 1;
@@ -41,19 +42,24 @@ function scratchArena(): Arena {
  * Sends a datagram to a Unix socket, and never waits.
  *
  * @param path The path of the socket, or `@` and an abstract name.
+ * @param descriptors The receiver gets duplicates of them.
  * @throws OptionError for a path or datagram that is too long; SyscallError, such as EAGAIN where the receiver does not keep up
  */
-export function sendUnixDatagram(path: string, datagram: Uint8Array): void {
+export function sendUnixDatagram(
+  path: string,
+  datagram: Uint8Array,
+  descriptors: readonly number[] = [],
+): void {
   if (datagram.length > MAX_DATAGRAM_BYTES)
     throw new OptionError(`a datagram of ${datagram.length} bytes: at most ${MAX_DATAGRAM_BYTES}`);
   const arena = scratchArena();
   const addressLength = putAddress(arena, path);
-  arena.bytes.set(datagram, ADDRESS_BYTES);
   using socket = new Fd(syscall('socket', AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  const data = arena.address + ADDRESS_BYTES;
-  const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-  const result = syscallRaw('sendto', socket.fd, data, datagram.length, flags, arena.address, addressLength);
-  if (result < 0) throw new SyscallError('sendto', -result, path);
+  const message = new SocketMessage(new Uint8Array(datagram), descriptors.length);
+  message.setReceiver(arena.address, addressLength);
+  if (descriptors.length > 0) message.setDescriptors(descriptors);
+  const result = syscallRaw('sendmsg', socket.fd, message.address, MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (result < 0) throw new SyscallError('sendmsg', -result, path);
 }
 
 /** A Unix socket with an address, bound by a system call of our own: the runtime would remove its path when it closes it. */
@@ -103,6 +109,11 @@ export class UnixDatagramReceiver implements Disposable {
     if (result === -constants.errno.EAGAIN) return undefined;
     if (result < 0) throw new SyscallError('recvfrom', -result);
     return Buffer.from(bytes.slice(0, result));
+  }
+
+  /** The next datagram, as text, with the descriptors that were sent with it. @throws SyscallError, FormatError */
+  receiveDescriptors(): QueuedDescriptors | undefined {
+    return receiveMessage(this.#socket.fd);
   }
 
   /** Closes the socket; its path stays. */

@@ -30,8 +30,8 @@ export interface Handover {
   readonly queue: DescriptorQueue;
   readonly checkpoint: Checkpoint;
   readonly state: BatchState;
-  /** The process that has held it. */
-  readonly holder: number;
+  /** The server that has held it; undefined where the service manager did. */
+  readonly holder: number | undefined;
 }
 
 /** Where a killed collector's run may be, and what a collector must have to go on with it. */
@@ -44,6 +44,8 @@ export interface HandoverRequest {
   readonly isServer: (pid: number) => boolean;
   /** The number that the queue has in a server. */
   readonly fd: number;
+  /** Queues that the service manager has kept for this process. */
+  readonly stored?: readonly number[];
   readonly options: TracerOptions;
   readonly resume: ResumeTracer;
   readonly say: (line: string) => void;
@@ -102,7 +104,10 @@ function resumeFrom(checkpoint: Checkpoint, request: HandoverRequest): Handover 
 }
 
 /** The server may have died and another be under way, which has said to nobody yet who it is. */
-function findQueue({ holder }: Checkpoint, { announced = 0, isServer, fd }: HandoverRequest) {
+function findQueue(
+  { holder }: Checkpoint,
+  { announced = 0, isServer, fd, stored = [] }: HandoverRequest,
+): Pick<Handover, 'queue' | 'holder'> {
   const servers = [...new Set([holder, announced])].filter((pid) => pid > 0 && isServer(pid));
   let failure: unknown = new EbpfError('its server is gone as well');
   for (const pid of servers) {
@@ -112,5 +117,15 @@ function findQueue({ holder }: Checkpoint, { announced = 0, isServer, fd }: Hand
       failure = error;
     }
   }
+  const [kept] = stored;
+  if (kept !== undefined) return { queue: DescriptorQueue.ofProcess(process.pid, kept), holder: undefined };
   throw failure;
+}
+
+/** What was stored for a run with which nobody goes on is let go of: else its programs would stay in the kernel. */
+export function clearStored(stored: readonly number[]): void {
+  for (const fd of stored) {
+    using queue = DescriptorQueue.ofProcess(process.pid, fd);
+    queue.clear();
+  }
 }

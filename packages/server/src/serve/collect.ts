@@ -1,26 +1,24 @@
 /** The collector's process: traces, and hands rows to the server, which it keeps running. */
-import { randomBytes } from 'node:crypto';
+import { closeSync } from 'node:fs';
 import { OptionError } from '@weir/ebpf/errors';
 import { DescriptorQueue, monotonicNs, realtimeOffsetNs } from '@weir/ebpf/sys';
-import { type LossRow, SCHEMA_VERSION } from '@weir/history/schema';
+import { SCHEMA_VERSION } from '@weir/history/schema';
 import type { TracerApi, TracerOptions } from '@weir/tracer';
-import { Collector, type ResumedRun } from '../collector/collector.js';
+import { Collector } from '../collector/collector.js';
 import { HostDetails } from '../collector/host-details.js';
 import { readHostRow } from '../collector/host-row.js';
 import { wantsOf } from '../collector/wants.js';
 import type { ServeConfig } from '../config/serve-schema.js';
-import { Checkpoint, type RunDescription } from '../handover/checkpoint.js';
 import {
-  digestOf,
+  clearStored,
   fingerprintOf,
-  type Handover,
   type Resumable,
   type ResumeTracer,
   resumeRun,
 } from '../handover/handover.js';
 import { programsDigest } from '../handover/programs-digest.js';
+import { beginRun, epochOf, newEpoch, resumedRun } from '../handover/runs.js';
 import { type ConnectionState, IngestClient } from '../ingest/ingest-client.js';
-import type { Epoch } from '../spool/batch-sender.js';
 import { PROTOCOLS } from '../wire/versions.js';
 import { earlierServer, endEarlierServer, endServer, isServer } from './earlier-server.js';
 import { servePaths } from './paths.js';
@@ -39,6 +37,8 @@ export interface CollectRequest {
   readonly tracer?: TracerOptions;
   /** Descriptors of sockets that listen already, from 3 on, instead of the configuration's addresses. */
   readonly inherited?: readonly number[];
+  /** Descriptors of this process that {@link CollectHost.onHeld} was given in an earlier one. */
+  readonly stored?: readonly number[];
   /** Interval between looks at live connections, milliseconds. Default one minute. */
   readonly sweepMs?: number;
 }
@@ -49,6 +49,11 @@ export interface CollectHost {
   start(options: TracerOptions): TracerApi & Partial<Resumable>;
   /** Goes on with a tracer of a collector that was killed. Absent where that is not wanted. */
   resume?: ResumeTracer;
+  /**
+   * Given a descriptor that the next process is to have as {@link CollectRequest.stored}, should this one be killed, for where its server
+   * is killed, too; undefined: none.
+   */
+  readonly onHeld?: (fd: number | undefined) => void;
   /** Gives up what a running collector does not need. @returns why that failed, or undefined. */
   dropPrivileges(): string | undefined;
   /** Prints a line for whoever runs the service. */
@@ -98,8 +103,14 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
       announced: earlierServer(paths.pid, uid),
       isServer: (pid) => isServer(pid, uid, process.getuid?.() ?? 0),
       fd: keptNumber(request.inherited),
+      stored: request.stored ?? [],
     });
-  if (resumed === undefined) await endEarlierServer(paths, uid);
+  if (resumed === undefined && request.stored?.length) {
+    clearStored(request.stored);
+    host.onHeld?.(undefined);
+  }
+  for (const fd of request.stored ?? []) closeSync(fd);
+  if (resumed?.holder === undefined) await endEarlierServer(paths, uid);
   using queue = resumed?.queue ?? (host.resume && DescriptorQueue.create());
   const row = readHostRow();
   using details = new HostDetails(config.record);
@@ -121,7 +132,7 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
     onProblem: say,
   });
   // From here on, the new server has the descriptors, too.
-  const earlierEnded = resumed && endServer(resumed.holder);
+  const earlierEnded = resumed?.holder === undefined ? undefined : endServer(resumed.holder);
   if (resumed !== undefined) child.begin();
   await using tracer = resumed?.tracer ?? host.start(tracing);
   const clock = { monotonicNs: () => Number(monotonicNs()), offsetNs: realtimeOffsetNs };
@@ -132,6 +143,7 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
   const newRun = () => beginRun({ tracer, queue, path: paths.handover, fingerprint, epoch, beganNs, say });
   using checkpoint = resumed?.checkpoint ?? newRun();
   kept = checkpoint;
+  if (checkpoint !== undefined) host.onHeld?.(queue?.fd);
   if (checkpoint !== undefined && child.pid !== undefined) checkpoint.holder = child.pid;
   const client = new IngestClient({
     path: paths.socket,
@@ -155,6 +167,7 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
   const stop = () => {
     // Else the programs stay attached for as long as the server holds them.
     queue?.clear();
+    host.onHeld?.(undefined);
     return tracer.stop();
   };
   let isKept = false;
@@ -237,60 +250,6 @@ function tracerOptions({ config, tracer }: CollectRequest, { resume }: CollectHo
 /** Options as JSON has them. */
 function describable({ btf, features: _, signal: __, ...options }: TracerOptions): object {
   return { ...options, hasBtf: btf !== undefined };
-}
-
-function newEpoch(host_id: bigint, started: bigint): Epoch {
-  return { host_id, epoch: randomBytes(16).toString('hex'), started };
-}
-
-function epochOf({ host_id, epoch, started }: RunDescription): Epoch {
-  return { host_id: BigInt(host_id), epoch, started: BigInt(started) };
-}
-
-interface NewRun {
-  readonly tracer: Partial<Resumable>;
-  readonly queue: DescriptorQueue | undefined;
-  readonly path: string;
-  readonly fingerprint: string;
-  readonly epoch: Epoch;
-  /** CLOCK_MONOTONIC, nanoseconds. */
-  readonly beganNs: number;
-  readonly say: (line: string) => void;
-}
-
-/** Gives the server what the next collector needs, should this one be killed; undefined where that is not possible. */
-function beginRun({ tracer, queue, path, fingerprint, epoch, beganNs, say }: NewRun): Checkpoint | undefined {
-  const held = tracer.held?.();
-  const position = tracer.position?.();
-  if (queue === undefined || held === undefined || position === undefined) return undefined;
-  const run = {
-    ...{ fingerprint, held: digestOf(held.description), epoch: epoch.epoch, beganNs },
-    ...{ host_id: String(epoch.host_id), started: String(epoch.started) },
-  };
-  const start = { number: 0, time: String(epoch.started), monotonicNs: beganNs, position };
-  try {
-    queue.put(held.description, held.descriptors);
-    return Checkpoint.create(path, run, start);
-  } catch (error) {
-    // The disk may be full. Collecting goes on.
-    queue.clear();
-    say(`if this collector is killed, the next one begins anew: ${(error as Error).message}`);
-    return undefined;
-  }
-}
-
-function resumedRun({ checkpoint, state }: Handover, { record }: ServeConfig, now: bigint): ResumedRun {
-  const { run } = checkpoint;
-  const since = BigInt(state.time);
-  const loss: LossRow = {
-    ...{ host_id: BigInt(run.host_id), since, time: now, place: 'udp' },
-    detail: 'a collector was killed: UDP flows that were open then are counted anew',
-  };
-  return {
-    beganNs: run.beganNs,
-    until: { monotonicNs: state.monotonicNs, time: since },
-    losses: record.udp ? [loss] : [],
-  };
 }
 
 function report(state: ConnectionState, { say, onReady, onWaiting }: CollectHost): void {

@@ -11,6 +11,7 @@ export {
   listenVariables,
   type ServiceEnvironment,
   ServiceNotifier,
+  storedDescriptors,
 } from '../systemd/index.js';
 export { readAddresses } from './addresses.js';
 export { type CollectHost, type CollectRequest, collect } from './collect.js';

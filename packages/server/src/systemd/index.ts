@@ -4,5 +4,5 @@
  * @module @weir/server/systemd
  */
 
-export { type InheritedSocket, inheritedSockets, listenVariables } from './listen-fds.js';
+export { type InheritedSocket, inheritedSockets, listenVariables, storedDescriptors } from './listen-fds.js';
 export { type ServiceEnvironment, ServiceNotifier } from './notify.js';

@@ -4,6 +4,9 @@ import { monotonicNs, sendUnixDatagram } from '@weir/ebpf/sys';
 /** What the service manager puts into a service's environment. */
 export type ServiceEnvironment = Readonly<Record<string, string | undefined>>;
 
+/** What the collector leaves with the service manager for the next one. */
+export const STORED_NAME = 'weir-handover';
+
 const MAX_STATUS_LENGTH = 500;
 
 /** Sends messages, where a service manager wants them; else does nothing. */
@@ -23,22 +26,34 @@ export class ServiceNotifier implements Disposable {
 
   /** The service answers, at the start or after a reload. */
   ready(status: string): void {
-    this.#send('READY=1', `STATUS=${oneLine(status)}`);
+    this.#send(['READY=1', `STATUS=${oneLine(status)}`]);
   }
 
   /** One line that `systemctl status` shows. */
   status(text: string): void {
-    this.#send(`STATUS=${oneLine(text)}`);
+    this.#send([`STATUS=${oneLine(text)}`]);
   }
 
   /** A reload begins; {@link ready} ends it. */
   reloading(): void {
-    this.#send('RELOADING=1', `MONOTONIC_USEC=${monotonicNs() / 1000n}`);
+    this.#send(['RELOADING=1', `MONOTONIC_USEC=${monotonicNs() / 1000n}`]);
+  }
+
+  /**
+   * The next process of this service gets a duplicate of a descriptor, should this one be killed.
+   *
+   * @param fd Undefined: of none any more.
+   */
+  store(fd: number | undefined): void {
+    const name = `FDNAME=${STORED_NAME}`;
+    if (fd === undefined) this.#send(['FDSTOREREMOVE=1', name]);
+    // Without FDPOLL, a socket whose other end is closed would be removed at once.
+    else this.#send(['FDSTORE=1', 'FDPOLL=0', name], [fd]);
   }
 
   /** The service ends. */
   stopping(): void {
-    this.#send('STOPPING=1');
+    this.#send(['STOPPING=1']);
   }
 
   /**
@@ -50,17 +65,17 @@ export class ServiceNotifier implements Disposable {
     const intervalMs = watchdogIntervalMs(environment, process.pid);
     if (intervalMs === undefined || this.#socket === undefined) return;
     const report = () => {
-      if (isHealthy()) this.#send('WATCHDOG=1');
+      if (isHealthy()) this.#send(['WATCHDOG=1']);
     };
     report();
     this.#watchdog = setInterval(report, intervalMs);
     this.#watchdog.unref();
   }
 
-  #send(...lines: readonly string[]): void {
+  #send(lines: readonly string[], descriptors?: readonly number[]): void {
     if (this.#socket === undefined) return;
     try {
-      sendUnixDatagram(this.#socket, Buffer.from(lines.join('\n')));
+      sendUnixDatagram(this.#socket, Buffer.from(lines.join('\n')), descriptors);
       this.#hasFailed = false;
     } catch (error) {
       if (!this.#hasFailed)
