@@ -10,6 +10,11 @@ export class HistoryInUseError extends HistoryError {
   override name = 'HistoryInUseError';
 }
 
+/** There is no history in the folder. */
+export class NoHistoryError extends HistoryError {
+  override name = 'NoHistoryError';
+}
+
 /** The disk is full, and there is nothing left that could be removed. */
 export class DiskFullError extends HistoryError {
   override name = 'DiskFullError';

@@ -9,6 +9,7 @@ export {
   HistoryError,
   HistoryInUseError,
   InterruptedError,
+  NoHistoryError,
   ReadOnlyError,
 } from './errors.js';
 export { type ExportQuery, exportHistory } from './exchange/export-history.js';

@@ -17,7 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
-import { HistoryError, HistoryStore, type Notice, ReadOnlyError } from '../src/index.js';
+import { HistoryError, HistoryStore, NoHistoryError, type Notice, ReadOnlyError } from '../src/index.js';
 import { queryGroups } from '../src/query/index.js';
 import { openOrSetAside } from '../src/store/broken-database.js';
 import type { Step, StoreContext } from '../src/store/context.js';
@@ -241,7 +241,7 @@ describe('a history that is only read', () => {
     await assert.rejects(HistoryStore.open({ folder, readOnly: true }), HistoryError);
     await assert.rejects(
       HistoryStore.open({ folder: join(folder, 'none'), readOnly: true }),
-      /has no history/,
+      (error) => error instanceof NoHistoryError && /has no history/.test(error.message),
     );
     assert.deepEqual(readdirSync(folder), []);
   });

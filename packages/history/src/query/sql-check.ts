@@ -1,6 +1,7 @@
 /** Which statements of users are allowed, by their syntax tree: before they are planned, since planning may do things already. */
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { OptionError } from '@weir/ebpf/errors';
+import { syntaxMistake } from './sql-mistake.js';
 
 /** Functions in FROM: others read files, log, make checkpoints, or run further statements. */
 const tableFunctions: ReadonlySet<string> = new Set([
@@ -14,15 +15,16 @@ const tableFunctions: ReadonlySet<string> = new Set([
 const refusedFunctions: ReadonlySet<string> = new Set([
   ...['write_log', 'nextval', 'currval', 'set_config', 'current_setting', 'getvariable'],
 ]);
-/** Views of the database's own settings, files and log: they show paths of the host, and what others ask. */
-const refusedTables = /^(?:pragma_|duckdb_(?:databases|logs|settings|secrets)|pg_settings$)/;
+/** Views of the database's own settings, files, views and log: they show paths of the host, and what others ask. */
+const refusedTables =
+  /^(?:pragma_|duckdb_(?:databases|logs|settings|secrets|views)|pg_(?:settings|views)$|sqlite_(?:master|schema)$)/;
 
 /** @throws OptionError unless it is one statement that reads, with functions that only compute. */
 export async function checkSql(connection: DuckDBConnection, sql: string): Promise<void> {
   if (sql.trim() === '') throw new OptionError('sql: expected a statement');
   const reader = await connection.runAndReadAll('SELECT json_serialize_sql($1::VARCHAR)', [sql]);
   const tree = JSON.parse(reader.getRows()[0]![0] as string) as SyntaxTree;
-  if (tree.error) throw new OptionError(`sql: ${problem(tree)}`);
+  if (tree.error) throw new OptionError(`sql: ${problem(tree, sql)}`);
   if (tree.statements?.length !== 1) throw new OptionError('sql: expected one statement');
   for (const node of nodesOf(tree.statements)) checkNode(node);
 }
@@ -37,8 +39,12 @@ interface SyntaxTree {
 
 type Node = Readonly<Record<string, unknown>>;
 
-function problem({ error_type: type, error_message: message = '' }: SyntaxTree): string {
-  return type === 'not implemented' ? 'only one statement that reads is allowed' : message;
+function problem(
+  { error_type: type, error_message: message = '', position }: SyntaxTree,
+  sql: string,
+): string {
+  if (type === 'not implemented') return 'only one statement that reads is allowed';
+  return syntaxMistake(message, sql, position === undefined ? undefined : Number(position));
 }
 
 function checkNode(node: Node): void {
@@ -48,7 +54,8 @@ function checkNode(node: Node): void {
       throw new OptionError(`sql: ${name}() is not allowed in FROM, only ${[...tableFunctions].join(', ')}`);
   } else if (node.type === 'BASE_TABLE') {
     const name = String(node.table_name).toLowerCase();
-    if (refusedTables.test(name)) throw new OptionError(`sql: ${name} is not allowed`);
+    const isDefinitions = name === 'views' && String(node.schema_name).toLowerCase() === 'information_schema';
+    if (isDefinitions || refusedTables.test(name)) throw new OptionError(`sql: ${name} is not allowed`);
   } else if (typeof node.function_name === 'string' && refusedFunctions.has(functionName(node)))
     throw new OptionError(`sql: ${functionName(node)}() is not allowed`);
 }

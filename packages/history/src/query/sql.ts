@@ -8,6 +8,7 @@ import type { HistoryReader, Session } from '../store/session.js';
 import { ask, type QueryLimits } from './answer.js';
 import { checkLimit } from './groups.js';
 import { checkSql } from './sql-check.js';
+import { statementMistake } from './sql-mistake.js';
 
 /** A statement of a user. */
 export interface SqlQuery extends QueryLimits {
@@ -82,6 +83,6 @@ function userError(error: unknown): unknown {
       cause: error,
     });
   if (kind === 'other' && mistakes.test(error.message))
-    return new OptionError(`sql: ${error.message}`, { cause: error });
+    return new OptionError(`sql: ${statementMistake(error.message, Object.keys(tables))}`, { cause: error });
   return error;
 }

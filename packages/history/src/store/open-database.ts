@@ -1,6 +1,6 @@
 /** An opened database file with its connections; replaced as a whole after an error that DuckDB cannot recover from. */
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import { HistoryError, InterruptedError } from '../errors.js';
+import { HistoryError, InterruptedError, NoHistoryError } from '../errors.js';
 import { quoteText, RECENT, type Schema } from '../schema/index.js';
 import { TableWriter } from './append-rows.js';
 import { listSegments, query, type Segment, storedVersion } from './catalog.js';
@@ -65,7 +65,7 @@ export class OpenDatabase {
   /** @throws HistoryError unless this program can read its tables. */
   async checkVersion(schema: Schema, folder: string): Promise<void> {
     const version = await storedVersion(this.maintaining);
-    if (version === undefined) throw new HistoryError(`${folder} has no history`);
+    if (version === undefined) throw new NoHistoryError(`${folder} has no history`);
     if (version > schema.version)
       throw new HistoryError(`${folder} has version ${version} of the schema: use a newer Weir`);
   }

@@ -1,5 +1,5 @@
 /** Opens the database of a folder: for writing, after the folder was made fit for it; for reading, as it is. */
-import { HistoryError, ReadOnlyError } from '../errors.js';
+import { HistoryError, NoHistoryError, ReadOnlyError } from '../errors.js';
 import { openOrSetAside, recordLostRows } from './broken-database.js';
 import { prepareSchema, storedVersion } from './catalog.js';
 import type { StoreContext } from './context.js';
@@ -62,7 +62,7 @@ export async function openForReading(
   limits: DatabaseLimits,
 ): Promise<{ database: OpenDatabase; damage: Damage[] }> {
   const { layout, schema } = context;
-  if ((await sizeOf(layout.database)) === 0) throw new HistoryError(`${layout.folder} has no history`);
+  if ((await sizeOf(layout.database)) === 0) throw new NoHistoryError(`${layout.folder} has no history`);
   await ensureFolder(layout.temporary, undefined);
   let database: OpenDatabase | undefined;
   try {
