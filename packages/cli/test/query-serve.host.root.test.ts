@@ -1,6 +1,7 @@
 /** `weir query` in a second terminal, beside a running `weir serve`. */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { chownSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { addToken, serverPlaces } from '@weir/server';
 import { asNobody, onlyLine, runWeir } from './support/command.js';
@@ -58,6 +59,36 @@ describe('weir query beside weir serve', () => {
     assert.equal((await ask('--token', `${folder}/token`)).status, 0);
     assert.equal((await runWeir(['query', '--folder', serve.paths.folder])).status, 0);
     await (await serve.history()).close();
+  });
+
+  it('sends a token to no other user who listens there once the server has ended', async () => {
+    using netns = new TestNetns();
+    using serve = new Serve(netns);
+    await serve.ready();
+    const token = addToken(serverPlaces(serve.paths.server).tokens, { name: 'reader', role: 'read' });
+    writeFileSync(`${folder}/token`, token, { mode: 0o644 });
+    const published = readFileSync(serve.paths.addresses, 'utf8');
+    await (await serve.history()).close();
+    writeFileSync(serve.paths.addresses, published);
+    const program = `require('net').createServer((s) => s.on('data', (d) => console.log(String(d)))).listen(${port}, '127.0.0.1', () => console.log('ready'))`;
+    const [command, ...more] = [...asAnybody, process.execPath, '-e', program];
+    const other = spawn(command!, more, { stdio: ['ignore', 'pipe', 'ignore'] });
+    try {
+      let received = '';
+      other.stdout.on('data', (data) => {
+        received += data;
+      });
+      await until('the other user listens', () => received !== '');
+      const asked = ['query', '--folder', serve.paths.folder, '--token', `${folder}/token`];
+      const { status, stderr } = await runWeir(asked);
+      assert.match(onlyLine(stderr), /user 4321 listens there, .*: no token was sent$/);
+      assert.equal(status, 2);
+      assert.equal(received, 'ready\n');
+      chownSync(serve.paths.folder, 4321, 4321);
+      assert.match(onlyLine((await runWeir(asked)).stderr), /belongs to user 4321, who would get the token/);
+    } finally {
+      other.kill();
+    }
   });
 
   it('waits for a server that starts', async () => {

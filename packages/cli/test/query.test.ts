@@ -252,6 +252,7 @@ describe('weir query refuses in one line, with status 2,', () => {
     [['--series', '1m', '--open-at', '10:00'], /--series and --open-at are different questions/],
     [['-1h', '--open-at', '10:00'], /leave out the range/],
     [['-1h', '--sql', 'SELECT 1'], /leave out the range/],
+    [['--sql', ' '], /--sql: expected a statement/],
     [['--sql', 'SELECT 1', '--by', 'peer'], /cannot be used with/],
     [['--json', '--csv'], /cannot be used with/],
     [['--parquet', '/nonexistent/x', '--by', 'peer'], /cannot be used with/],
@@ -276,6 +277,20 @@ describe('weir query refuses in one line, with status 2,', () => {
       assert.deepEqual([code, stdout.replace(/^TIME .*\n/, '')], [2, '']);
     });
   }
+
+  test('a folder that has no history', async () => {
+    const empty = mkdtempSync(join(tmpdir(), 'weir-empty-'));
+    try {
+      const { code, stderr } = await weir('--folder', empty);
+      assert.match(
+        stderr,
+        /^weir: \S+ has no history: weir serve keeps one there, or --folder names another\n$/,
+      );
+      assert.equal(code, 2);
+    } finally {
+      rmSync(empty, { recursive: true });
+    }
+  });
 
   test('a folder that does not exist', async () => {
     const { code, stderr } = await weir('--folder', '/nonexistent');

@@ -42,6 +42,7 @@ export function readAsked({ range: rangeText, flags }: QueryRequest, now: bigint
   if (flags.sql !== undefined) {
     if (rangeText !== undefined)
       throw new UsageError('--sql has its times in its statement: leave out the range');
+    if (flags.sql.trim() === '') throw new UsageError('--sql: expected a statement');
     return { kind: 'sql', sql: flags.sql };
   }
   const table = flags.openAt === undefined ? 'ends' : 'opens';

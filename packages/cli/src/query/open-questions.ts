@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { HistoryInUseError } from '@weir/history';
-import { readAddresses, servePaths } from '@weir/server/serve';
+import { publishedApi, requireOwnServer, servePaths } from '@weir/server/serve';
 import { readInput } from '../args/input-file.js';
 import { UsageError } from '../failure.js';
 import { ApiClient, type ServerPlace } from './api-client.js';
@@ -69,22 +69,18 @@ const LOGIN_ADVICE =
 
 /** Asks at the address that the folder's server has published. */
 async function askAt(folder: string, flags: Partial<HistoryFlags>): Promise<Questions> {
-  const { addresses } = servePaths(folder);
-  const urls = readAddresses(addresses).map(reachable);
-  const url = urls.find(({ hostname }) => /^(?:127\.|\[::1\])/.test(hostname)) ?? urls[0];
+  const paths = servePaths(folder);
+  const url = publishedApi(paths);
+  const isNamed = flags.token !== undefined || flags.cacert !== undefined;
   if (url === undefined)
     throw new UsageError(
-      `${folder}: no server runs there that any user may ask: ask as root (sudo weir query)`,
+      isNamed
+        ? `${folder}: no server runs there: start weir serve, or name a server with --url`
+        : `${folder}: no server runs there that any user may ask: ask as root (sudo weir query)`,
     );
-  return runningQuestions(new ApiClient({ ...remotePlace(url.href, flags), loginAdvice: LOGIN_ADVICE }));
-}
-
-/** A server that listens at all addresses is reached at loopback. */
-function reachable(text: string): URL {
-  const url = new URL(text);
-  if (url.hostname === '0.0.0.0') url.hostname = '127.0.0.1';
-  if (url.hostname === '[::]') url.hostname = '[::1]';
-  return url;
+  const place = remotePlace(url.href, flags);
+  if (place.token !== undefined) requireOwnServer(url, paths);
+  return runningQuestions(new ApiClient({ ...place, loginAdvice: LOGIN_ADVICE }));
 }
 
 function remotePlace(text: string, { token, cacert }: Partial<HistoryFlags>): ServerPlace {
