@@ -201,12 +201,43 @@ describe('a forged Host', () => {
       assert.equal(status, 421, host);
       assert.match(body, /urn:weir:problem:host/);
     }
-    for (const host of ['a b', 'a/b', 'x@y', '\u00ff']) {
-      const { status } = await raw(api, { host });
-      assert.ok(status === 421 || status === 400, `${host}: ${status}`);
+    for (const host of [
+      'a b',
+      'a/b',
+      'x@y',
+      '\u00ff',
+      'localhost:9.evil.example',
+      '127.0.0.1:999999',
+      '[::1',
+    ]) {
+      const { status, body } = await raw(api, { host });
+      assert.equal(status, 421, host);
+      assert.match(body, /urn:weir:problem:host/, host);
     }
     for (const host of ['localhost', `127.0.0.1:${api.server.addresses[0]!.port}`])
       assert.equal((await raw(api, { host })).status, 200, host);
+  });
+
+  it('that is missing, or there twice, and an impossible address are answered as problems', async () => {
+    const path = join(folder, 'audit.log');
+    using audit = new AuditLog(path, assert.fail);
+    await using api = await startApi({ history, audit });
+    const ask = async (lines: string) => {
+      const socket = connect(api.server.addresses[0]!.port, '127.0.0.1');
+      const answer = await readAll(socket.end(`${lines}\r\nConnection: close\r\n\r\n`));
+      assert.match(answer, /^HTTP\/1\.1 400 /, lines);
+      assert.match(answer, /\r\ncontent-type: application\/problem\+json\r\n/i, lines);
+      return answer;
+    };
+    await ask('GET /api/v1/losses HTTP/1.1');
+    await ask('GET /api/v1/losses HTTP/1.0');
+    const twice = await ask('GET /api/v1/losses HTTP/1.1\r\nHost: localhost\r\nHost: localhost');
+    assert.match(twice, /x-content-type-options: nosniff/);
+    for (const target of ['/\\evil', 'http://[', '*'])
+      await ask(`OPTIONS ${target} HTTP/1.1\r\nHost: [::1]:99999`);
+    const [line, ...more] = readFileSync(path, 'utf8').trimEnd().split('\n');
+    assert.match(line!, /"event":"refused".*"kind":"request"/);
+    assert.deepEqual(more, []);
   });
 
   it('is no more forged where the configuration has it', async () => {

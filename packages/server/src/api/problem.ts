@@ -56,24 +56,31 @@ export const PROBLEM_TYPE = 'application/problem+json';
 
 const MAX_DETAIL = 2000;
 
-/** An answer with a problem. */
-export function problemResponse({ kind, message, extras }: ProblemError): Response {
+/** A problem as an answer has it. */
+export function problemBody(kind: ProblemKind, detail: string, extras: ProblemExtras = {}) {
   const { status, title } = problemKinds[kind];
   const { retryAfter, ...more } = extras;
   const body = {
     type: `urn:weir:problem:${kind}`,
     title,
     status,
-    detail: message.slice(0, MAX_DETAIL),
+    detail: detail.slice(0, MAX_DETAIL),
     ...more,
   };
-  return new Response(JSON.stringify(body), {
+  return {
     status,
+    body: JSON.stringify(body),
     headers: {
       'content-type': PROBLEM_TYPE,
       'cache-control': 'no-store',
       ...(retryAfter !== undefined && { 'retry-after': String(Math.ceil(retryAfter)) }),
       ...(kind === 'login' && { 'www-authenticate': 'Bearer realm="weir"' }),
     },
-  });
+  };
+}
+
+/** An answer with a problem. */
+export function problemResponse({ kind, message, extras }: ProblemError): Response {
+  const { body, ...init } = problemBody(kind, message, extras);
+  return new Response(body, init);
 }

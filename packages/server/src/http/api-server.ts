@@ -8,8 +8,9 @@ import { OptionError } from '@weir/ebpf/errors';
 import { listenOnSocket, removeStaleSocket } from '@weir/ebpf/sys';
 import type { Hono } from 'hono';
 import { type AppEnvironment, IDLE_TIMEOUT_MS } from '../api/app.js';
-import { problemKinds } from '../api/problem.js';
+import { ProblemError, problemKinds, problemResponse } from '../api/problem.js';
 import type { Refusals } from '../auth/refusals.js';
+import { withHostHeader } from './host-header.js';
 import { rawProblem, rawProblemOf } from './raw-problem.js';
 
 /** Where a server listens. */
@@ -51,13 +52,12 @@ export class ApiServer implements AsyncDisposable {
   /** Listens at all places, or at none. @throws OptionError, Error of the system */
   static async listen({ app, places, tls, refusals }: ApiServerOptions): Promise<ApiServer> {
     const api = new ApiServer();
-    const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+    const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: noAddress });
+    const listener = withHostHeader(answer as RequestListener, refusals);
     try {
       for (const place of places) {
         const server =
-          'path' in place || tls === undefined
-            ? createPlain(listener as RequestListener)
-            : createTls(listener as RequestListener, tls);
+          'path' in place || tls === undefined ? createPlain(listener) : createTls(listener, tls);
         protect(server, refusals);
         await api.#listen(place, server);
       }
@@ -116,13 +116,20 @@ async function closeServer(server: Server | TlsServer): Promise<void> {
   clearTimeout(timer);
 }
 
+/** Hosts are checked by {@link withHostHeader}. */
+const httpOptions = { maxHeaderSize: MAX_HEADER_BYTES, requireHostHeader: false } as const;
+
+/** What asks for no address gets no further than this. */
+function noAddress(): Response {
+  return problemResponse(new ProblemError('request', 'this is no address of this server'));
+}
+
 function createPlain(listener: RequestListener): Server {
-  return createServer({ maxHeaderSize: MAX_HEADER_BYTES }, listener);
+  return createServer(httpOptions, listener);
 }
 
 function createTls(listener: RequestListener, { cert, key }: TlsFiles): TlsServer {
-  const options = { maxHeaderSize: MAX_HEADER_BYTES, cert, key, minVersion: 'TLSv1.2' } as const;
-  return createTlsServer(options, listener);
+  return createTlsServer({ ...httpOptions, cert, key, minVersion: 'TLSv1.2' }, listener);
 }
 
 /** Bounds what clients can hold on to. */
