@@ -1,7 +1,16 @@
 /** `weir serve token`, as a command of its own. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -96,6 +105,18 @@ describe('weir serve token', () => {
     assert.match(await refused('add', 'c', '--expires', '1000y'), /--expires: expected an age/);
     assert.match(await refused('remove', 'z'), /there is no token z/);
     assert.match(await refused('add'), /missing required argument/);
+  });
+
+  it('makes a folder only to add a token to it', async () => {
+    assert.match(await refused('list'), /is no folder of weir serve: --folder names another/);
+    assert.match(await refused('remove', 'a'), /is no folder of weir serve/);
+    assert.match(await refused('add', '../a'), /a name has letters/);
+    assert.ok(!existsSync(folder));
+    writeFileSync(folder, '');
+    assert.match(await refused('add', 'a'), /is no folder, nor can one be made there/);
+    folder = join(folder, 'below');
+    assert.match(await refused('add', 'a'), /is no folder, nor can one be made there/);
+    folder = join(folder, '..');
   });
 
   it('follows no link of the server as root', async () => {

@@ -7,6 +7,6 @@
 export { type AuditEntry, AuditLog } from './auth/audit-log.js';
 export { type Role, roles } from './auth/roles.js';
 export type { StoredToken } from './auth/token.js';
-export { addToken, readTokens, removeToken, type TokenRequest } from './auth/token-file.js';
+export { addToken, checkTokenName, readTokens, removeToken, type TokenRequest } from './auth/token-file.js';
 export { type ServerPlaces, serverPlaces } from './serve/places.js';
 export { WeirServer, type WeirServerOptions } from './serve/weir-server.js';

@@ -3,7 +3,7 @@ import { userInfo } from 'node:os';
 import { parseAge } from '@weir/config';
 import { FormatError, OptionError } from '@weir/ebpf/errors';
 import { parseTime, systemZone } from '@weir/history/query';
-import { AuditLog, addToken, readTokens, removeToken, type ServerPlaces } from '@weir/server';
+import { AuditLog, addToken, checkTokenName, readTokens, removeToken, type ServerPlaces } from '@weir/server';
 import { becomeServer, lockServerFiles } from '@weir/server/serve';
 import { ExitCode, UsageError } from '../failure.js';
 import type { Output } from '../output/output.js';
@@ -20,7 +20,11 @@ export async function runToken(request: TokenRequest, host: RunHost, stdout: Out
       : undefined;
   try {
     const { folder = '/var/lib/weir', user: serverUser } = request.flags;
-    const places = becomeServer(folder, serverUser);
+    if (request.command === 'token-add') checkTokenName(request.name);
+    const places = becomeServer(folder, {
+      make: request.command === 'token-add',
+      ...(serverUser !== undefined && { user: serverUser }),
+    });
     if (request.command === 'token-list') return await list(places, request.json, stdout);
     using _lock = await lockServerFiles(folder);
     // It is for the server to begin another file when this one is long.

@@ -73,6 +73,14 @@ function parse(path: string, text: string): readonly StoredToken[] {
   }
 }
 
+/** @throws OptionError for a text that cannot be a token's name */
+export function checkTokenName(text: string): void {
+  if (!name.safeParse(text).success)
+    throw new OptionError(
+      'a name has letters, digits, and after the first also _ . @ -, at most 63 together',
+    );
+}
+
 /**
  * Adds a token.
  *
@@ -81,8 +89,7 @@ function parse(path: string, text: string): readonly StoredToken[] {
  */
 export function addToken(path: string, request: TokenRequest, now = Date.now()): string {
   const tokens = readTokens(path);
-  if (!name.safeParse(request.name).success)
-    throw new OptionError('a name has letters, digits, and after the first also _ . @ -');
+  checkTokenName(request.name);
   if (tokens.some((token) => token.name === request.name))
     throw new OptionError(
       `there is a token ${request.name} already: remove it first, or choose another name`,

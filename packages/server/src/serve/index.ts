@@ -17,5 +17,5 @@ export { readAddresses } from './addresses.js';
 export { type CollectHost, type CollectRequest, collect } from './collect.js';
 export { type ServePaths, servePaths } from './paths.js';
 export { publishedApi, requireOwnServer } from './published-api.js';
-export { becomeServer, lockServerFiles } from './server-files.js';
+export { type BecomeServerOptions, becomeServer, lockServerFiles } from './server-files.js';
 export { runServer, type ServerHost } from './server-process.js';

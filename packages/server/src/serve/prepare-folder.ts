@@ -24,12 +24,10 @@ import type { ServiceUser } from './service-user.js';
  */
 export function prepareFolder(paths: ServePaths, user: ServiceUser | undefined): void {
   // A umask takes bits away from the mode of mkdir.
-  if (mkdirSync(paths.folder, { recursive: true }) !== undefined) chmodSync(paths.folder, 0o755);
+  if (makeFolder(paths.folder)) chmodSync(paths.folder, 0o755);
   requireSafe(paths.folder);
   if (user !== undefined) requireReachable(paths.folder, user);
-  mkdirSync(paths.spool, { recursive: true, mode: 0o700 });
-  mkdirSync(paths.server, { recursive: true, mode: 0o700 });
-  mkdirSync(paths.run, { recursive: true, mode: 0o700 });
+  for (const part of [paths.spool, paths.server, paths.run]) makeFolder(part, 0o700);
   // Everybody may find out where the API listens; who may connect is up to the modes of the sockets.
   if (user === undefined) {
     chmodSync(paths.run, 0o711);
@@ -39,6 +37,18 @@ export function prepareFolder(paths: ServePaths, user: ServiceUser | undefined):
   give(paths.server, user.uid, user.gid, 0o700);
   // A collector that has given up its capabilities gets to the server's socket as a member of the group, which files inherit here.
   give(paths.run, user.uid, process.getgid?.() ?? 0, 0o2751);
+}
+
+/** @returns Whether it was not there. @throws OptionError where a part of its path is no folder, or a link to nothing */
+function makeFolder(folder: string, mode = 0o777): boolean {
+  try {
+    return mkdirSync(folder, { recursive: true, mode }) !== undefined;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' || code === 'ENOTDIR' || code === 'ENOENT')
+      throw new OptionError(`${folder} is no folder, nor can one be made there`, { cause: error });
+    throw error;
+  }
 }
 
 /**

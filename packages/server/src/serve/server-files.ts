@@ -11,17 +11,25 @@ import { becomeUser, serviceUser } from './service-user.js';
 const WAIT_MS = 5_000;
 const STEP_MS = 20;
 
+/** How to become the server of a folder. */
+export interface BecomeServerOptions {
+  /** Whether the folder is made where there is none. */
+  readonly make: boolean;
+  /** The server's user, where there is no folder yet. Default: as that of `weir serve`. */
+  readonly user?: string;
+}
+
 /**
- * Makes the folder of the server if there is none, and makes this process its user for good: root must not open files where another
- * user may put links.
+ * Makes this process the user of the server of a folder for good: root must not open files where another user may put links.
  *
- * @param user The server's user, where there is no folder yet. Default: as that of `weir serve`.
  * @throws OptionError for a folder that is none, or that this user may not use
  */
-export function becomeServer(folder: string, user?: string): ServerPlaces {
+export function becomeServer(folder: string, { make, user }: BecomeServerOptions): ServerPlaces {
   const paths = servePaths(folder);
   const isRoot = process.geteuid?.() === 0;
   try {
+    if (!existsSync(paths.server) && !make)
+      throw new OptionError(`${folder} is no folder of weir serve: --folder names another`);
     if (!existsSync(paths.server)) prepareFolder(paths, isRoot ? serviceUser(user) : undefined);
     const { uid, gid } = lstatSync(paths.server);
     if (isRoot && uid !== 0) becomeUser({ name: `the owner of ${paths.server}`, uid, gid });
