@@ -1,15 +1,7 @@
 /** A walk over all descriptors in the kernel: who holds which internet socket, and which network namespaces are held. */
-import {
-  attachIterator,
-  type Btf,
-  Collection,
-  EbpfError,
-  type FeatureTable,
-  type IteratorLink,
-  features as kernelFeatures,
-} from '@weir/ebpf';
+import type { Btf, FeatureTable } from '@weir/ebpf';
 import { offsetsHolder, sizeofHolder } from '../generated/holders.js';
-import { readObject } from '../objects.js';
+import { LoadedIterator } from './loaded-iterator.js';
 
 /** What holds a namespace: a descriptor of it, or a socket in it. */
 export interface NamespaceHolder {
@@ -49,34 +41,21 @@ export function visitHolders(bytes: Uint8Array, visitor: HolderVisitor): void {
 
 /** The walk in the kernel, by a BPF iterator (5.8). */
 export class Holders implements Disposable {
-  readonly #collection: Collection;
-  readonly #link: IteratorLink;
+  readonly #iterator: LoadedIterator;
 
   /** undefined where the kernel has no iterators, or its types are not known. */
-  static open(btf: Btf, features: FeatureTable = kernelFeatures): Holders | undefined {
-    if (features.probe('iterators').state !== 'present') return undefined;
-    try {
-      return new Holders(btf, features);
-    } catch (error) {
-      if (error instanceof EbpfError) return undefined;
-      throw error;
-    }
+  static open(btf: Btf, features?: FeatureTable): Holders | undefined {
+    const iterator = LoadedIterator.open({ object: 'holders.bpf.o', program: 'holders', btf, features });
+    return iterator && new Holders(iterator);
   }
 
-  private constructor(btf: Btf, features: FeatureTable) {
-    this.#collection = Collection.load(readObject('holders.bpf.o'), { btf, features });
-    try {
-      this.#link = attachIterator(this.#collection.program('holders'));
-    } catch (error) {
-      this.#collection[Symbol.dispose]();
-      throw error;
-    }
+  private constructor(iterator: LoadedIterator) {
+    this.#iterator = iterator;
   }
 
-  readonly walk: HolderWalk = (visitor) => visitHolders(this.#link.read(), visitor);
+  readonly walk: HolderWalk = (visitor) => visitHolders(this.#iterator.link.read(), visitor);
 
   [Symbol.dispose](): void {
-    this.#link[Symbol.dispose]();
-    this.#collection[Symbol.dispose]();
+    this.#iterator[Symbol.dispose]();
   }
 }
