@@ -4,9 +4,8 @@ import { Kind, Linkage } from '../btf/types.js';
 import { structLayouts } from '../generated/kernel-structs.js';
 import { assemble, insn } from '../insn/assembler.js';
 import { progLoadAttr } from '../sys/attr.js';
-import { bpfRaw } from '../sys/bpf.js';
 import { Fd } from '../sys/fd.js';
-import { Command } from '../uapi/commands.js';
+import { progLoadRaw } from '../sys/prog-load.js';
 import { ProgramType } from '../uapi/program-types.js';
 import { programNeeds } from './judge.js';
 import { loadBtf, opened, outcome } from './probe.js';
@@ -42,7 +41,7 @@ export function takesPointersGlobally(): ProbeResult {
     funcInfo: new Uint8Array(Uint32Array.of(0, main, mainLength, reader).buffer),
     funcInfoCnt: 2,
   });
-  return opened(bpfRaw(Command.progLoad, load), programNeeds);
+  return opened(progLoadRaw(load), programNeeds);
 }
 
 /** The BTF of the two functions, and their ids in it. */

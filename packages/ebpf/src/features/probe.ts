@@ -13,6 +13,7 @@ import { bpfRaw } from '../sys/bpf.js';
 import type { CapabilityName } from '../sys/capabilities.js';
 import { ENOTSUPP } from '../sys/errno.js';
 import { Fd } from '../sys/fd.js';
+import { progLoadRaw } from '../sys/prog-load.js';
 import { type Situation, situation } from '../sys/situation.js';
 import { AttachType } from '../uapi/attach-types.js';
 import { Command } from '../uapi/commands.js';
@@ -50,7 +51,7 @@ function loadAttr(program: ProbeProgram, log?: Uint8Array): Attr<'progLoad'> {
 
 /** Loads a program; the descriptor, or the negative errno. */
 export function tryProgram(program: ProbeProgram): number {
-  return bpfRaw(Command.progLoad, loadAttr(program));
+  return progLoadRaw(loadAttr(program));
 }
 
 /** Whether the verifier accepts it. */
@@ -146,7 +147,7 @@ const returnOne: ReadonlySet<number> = new Set([
 /** Whether the verifier writes anything, which it does once it knows the type and lets this process load one. */
 function verifierSpeaks(program: ProbeProgram): boolean {
   const log = new Uint8Array(4096);
-  opened(bpfRaw(Command.progLoad, loadAttr(program, log)), []);
+  opened(progLoadRaw(loadAttr(program, log)), []);
   return log[0] !== 0;
 }
 
@@ -169,7 +170,7 @@ export function probeHelper(type: number, helper: number): ProbeResult {
   const log = new Uint8Array(4096);
   const bound = boundTypes.get(type) !== undefined ? tracingTarget() : undefined;
   const attr = loadAttr({ type, code, ...(attachType === undefined ? {} : { attachType }), ...bound }, log);
-  const result = bpfRaw(Command.progLoad, attr);
+  const result = progLoadRaw(attr);
   if (result >= 0) return opened(result, []);
   const text = Buffer.from(log).toString('latin1');
   return judgeHelper({ errno: -result, log: text, helper, needs: programNeedsOf(type) });

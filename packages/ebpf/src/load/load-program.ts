@@ -9,10 +9,10 @@ import { returning } from '../insn/assembler.js';
 import { instructionSize } from '../insn/insn.js';
 import type { ProgramSpec } from '../object/spec.js';
 import { type Attr, logInto, progLoadAttr } from '../sys/attr.js';
-import { bpfError, bpfOnThread, bpfRaw } from '../sys/bpf.js';
+import { bpfError, bpfOnThread } from '../sys/bpf.js';
 import { Fd } from '../sys/fd.js';
 import { describeObstacle, privilegeObstacle } from '../sys/obstacle.js';
-import { withoutSignals } from '../sys/signals.js';
+import { progLoadRaw } from '../sys/prog-load.js';
 import { Command, commandName } from '../uapi/commands.js';
 import { ProgramType, programTypeName, programTypeSince } from '../uapi/program-types.js';
 import { type AttachTarget, attachTarget } from './target.js';
@@ -31,7 +31,7 @@ export interface LoadedProgram {
   readonly log: string | undefined;
 }
 
-const { E2BIG, EAGAIN, EINVAL, EMFILE, ENFILE, ENOSPC, EPERM } = constants.errno;
+const { E2BIG, EINVAL, EMFILE, ENFILE, ENOSPC, EPERM } = constants.errno;
 
 /** Sizes of the log, one try after the other. The last is the largest that kernels before 5.2 take. */
 const logSizes = [1 << 16, 1 << 20, (1 << 24) - 1];
@@ -54,7 +54,7 @@ export function loadProgram(
   using target = attachTarget(program);
   const attr = loadAttr(program, instructions, target, options);
   const wanted = options.logLevel;
-  const first = wanted === 0 ? { result: attempt(attr), log: undefined } : attemptLogged(attr, wanted);
+  const first = wanted === 0 ? { result: progLoadRaw(attr), log: undefined } : attemptLogged(attr, wanted);
   if (first.result >= 0) return { fd: new Fd(first.result), log: first.log };
   if (first.result === -EPERM && !mayLoad())
     throw failure(program, instructions, -first.result, options.features);
@@ -134,31 +134,13 @@ function words(records: readonly (readonly number[])[]): Uint8Array {
   return new Uint8Array(values.buffer);
 }
 
-const MOST_TRIES = 5;
-
-/**
- * The verifier gives up with EAGAIN when a signal is pending. A profiler sends them faster than a large program is verified, so
- * they wait from the second try on.
- */
-function attempt(attr: Attr<'progLoad'>): number {
-  const first = bpfRaw(Command.progLoad, attr);
-  if (first !== -EAGAIN) return first;
-  return withoutSignals(() => {
-    let result: number;
-    let tries = 0;
-    do result = bpfRaw(Command.progLoad, attr);
-    while (result === -EAGAIN && ++tries < MOST_TRIES);
-    return result;
-  });
-}
-
 function attemptLogged(
   attr: Attr<'progLoad'>,
   level: number,
 ): { readonly result: number; readonly log: string } {
   for (const [i, size] of logSizes.entries()) {
     const log = new Uint8Array(size);
-    const result = attempt(logInto(attr, log, level));
+    const result = progLoadRaw(logInto(attr, log, level));
     // A log that does not fit fails the load of an otherwise good program.
     if (result === -ENOSPC && i < logSizes.length - 1) continue;
     const end = log.indexOf(0);
@@ -170,7 +152,7 @@ function attemptLogged(
 /** Whether a bare program of the simplest kind loads: if not, the privilege for all of them is missing. */
 function mayLoad(): boolean {
   const bare = progLoadAttr({ progType: ProgramType.socketFilter, instructions: returning(0) });
-  const result = bpfRaw(Command.progLoad, bare);
+  const result = progLoadRaw(bare);
   if (result >= 0) new Fd(result)[Symbol.dispose]();
   return result !== -EPERM;
 }
