@@ -1,6 +1,14 @@
 /** `weir serve` as two processes: what it remembers, who they are, and what the death of either leaves. */
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -158,8 +166,17 @@ describe('weir serve', () => {
     assert.match(await refused('--folder', join(closed, 'w')), /cannot pass through/);
     assert.match(await refused(...own, '--user', 'nobody-here'), /none of that name/);
     assert.match(await refused(...own, '--user', 'root'), /must not run as root/);
+    const config = join(folder, 'tls.yaml');
+    writeFileSync(config, 'tls: {certificate: /etc/hostname, key: /etc/hostname}\n');
+    assert.match(await refused(...own, '--config', config), /tls: \/etc\/hostname holds no certificate/);
+    writeFileSync(config, 'tls: {certificate: /nonexistent, key: /etc/hostname}\n');
+    assert.match(await refused(...own, '--config', config), /tls: ENOENT: .*'\/nonexistent'/);
     assert.match(await refused(...own, '--filter', 'direction=sideways'), /direction/);
     assert.match(await refused(...own, '--keep', 'never'), /--keep: expected/);
     assert.match(await refused(...own, '--listen', 'here'), /--listen: expected/);
+    assert.match(
+      await refused(...own, '--listen', '192.0.2.99:1', '--insecure'),
+      /this host has no such address/,
+    );
   });
 });

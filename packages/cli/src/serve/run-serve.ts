@@ -8,6 +8,7 @@ import {
   inheritedSockets,
   listenVariables,
   readAddresses,
+  ServerRefusedError,
   type ServiceEnvironment,
   ServiceNotifier,
   runServer as serve,
@@ -168,6 +169,8 @@ async function explained(promise: Promise<void>): Promise<void> {
   try {
     await promise;
   } catch (error) {
+    // It has said why.
+    if (error instanceof ServerRefusedError) throw new FileProblems([], { cause: error });
     if (error instanceof OptionError || error instanceof FilterError)
       throw new UsageError(error.message, { cause: error });
     throw error;

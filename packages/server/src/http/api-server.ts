@@ -12,6 +12,7 @@ import { ProblemError, problemKinds, problemResponse } from '../api/problem.js';
 import type { Refusals } from '../auth/refusals.js';
 import { withHostHeader } from './host-header.js';
 import { rawProblem, rawProblemOf } from './raw-problem.js';
+import type { TlsFiles } from './tls-files.js';
 
 /** Where a server listens. */
 export type ListenPlace =
@@ -21,12 +22,6 @@ export type ListenPlace =
   | { readonly path: string }
   /** A socket that listens already. */
   | { readonly fd: number };
-
-/** A certificate and its key, as PEM. */
-export interface TlsFiles {
-  readonly cert: string;
-  readonly key: string;
-}
 
 /** What a server is made of. */
 export interface ApiServerOptions {
@@ -77,7 +72,11 @@ export class ApiServer implements AsyncDisposable {
       const listening = once(server, 'listening');
       if ('fd' in place) server.listen({ fd: place.fd });
       else server.listen({ host: place.host, port: place.port, backlog: 511 });
-      await listening;
+      try {
+        await listening;
+      } catch (error) {
+        throw listenError(place, error as NodeJS.ErrnoException);
+      }
     }
     // Whoever may connect to one would count as this host's root: its modes are not ours.
     if ('fd' in place && (server.address() === null || typeof server.address() === 'string')) {
@@ -106,6 +105,20 @@ export class ApiServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#servers.map(closeServer));
   }
+}
+
+/** Reasons that another attempt would meet as well; an address in use may be free in a moment. */
+const lasting: Readonly<Record<string, string>> = {
+  EADDRNOTAVAIL: 'this host has no such address',
+  EACCES: 'ports below 1024 are not for the user of the server: choose another, or have systemd listen there',
+};
+
+function listenError(place: ListenPlace, error: NodeJS.ErrnoException): Error {
+  const { code = '' } = error;
+  const reason = lasting[code];
+  if (!('host' in place) || reason === undefined) return error;
+  const host = place.host.includes(':') ? `[${place.host}]` : place.host;
+  return new OptionError(`${host}:${place.port} cannot be listened at: ${reason}`, { cause: error });
 }
 
 async function closeServer(server: Server | TlsServer): Promise<void> {

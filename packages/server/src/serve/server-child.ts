@@ -1,6 +1,7 @@
 /** The server as a child of the collector: started, started again when it dies, and ended. */
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { OptionError } from '@weir/ebpf/errors';
 import { KEEP, REFUSED, RELOAD, RELOADED, STOP } from './control-input.js';
 import type { ServerSettings } from './settings.js';
 
@@ -40,6 +41,11 @@ function stdioOf({ inherited = [] }: ServerSettings, keep: number | undefined): 
 /** The number that a kept descriptor has in the server. @param inherited Sockets that listen already. */
 export function keptNumber(inherited: readonly number[] = []): number {
   return 3 + inherited.length;
+}
+
+/** The server cannot use its configuration, and has said why. */
+export class ServerRefusedError extends OptionError {
+  override name = 'ServerRefusedError';
 }
 
 /** Keeps a server running: its process starts at once, and waits until it is to begin. */
@@ -153,7 +159,14 @@ export class ServerChild implements AsyncDisposable {
     clearTimeout(this.#timer);
     this.#deaths++;
     const isHopeless = !this.#hasWorked && this.#deaths >= MOST_DEATHS;
-    if (code === USAGE_STATUS || isHopeless) {
+    // One that has worked may do so again: a certificate is being replaced, perhaps.
+    if (code === USAGE_STATUS && !this.#hasWorked) {
+      this.#failed(
+        new ServerRefusedError('the server does not start with this configuration: see what it said'),
+      );
+      return;
+    }
+    if (isHopeless) {
       this.#failed(new Error('the server does not start: see what it said'));
       return;
     }

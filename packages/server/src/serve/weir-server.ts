@@ -1,7 +1,6 @@
 /** The server process: takes batches of collectors, keeps the history, answers. */
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { OptionError } from '@weir/ebpf/errors';
 import { HistoryStore } from '@weir/history';
 import { SCHEMA_VERSION } from '@weir/history/schema';
 import { createApp } from '../api/app.js';
@@ -11,7 +10,8 @@ import { Authenticator, type AuthenticatorOptions } from '../auth/authenticator.
 import { requireProtection } from '../auth/protection.js';
 import { Refusals } from '../auth/refusals.js';
 import type { ServeConfig } from '../config/serve-schema.js';
-import { ApiServer, type ListenPlace, type TlsFiles } from '../http/api-server.js';
+import { ApiServer, type ListenPlace } from '../http/api-server.js';
+import { readTlsFiles, type TlsFiles } from '../http/tls-files.js';
 import { ImportedHistories, type ImportOptions } from '../imports/imported-histories.js';
 import { IngestServer } from '../ingest/ingest-server.js';
 import { seldom } from '../spool/seldom.js';
@@ -253,14 +253,5 @@ function placeOf({ address: host, port }: AddressInfo) {
 }
 
 function readTls({ tls }: ServeConfig): TlsFiles | undefined {
-  if (tls === undefined) return undefined;
-  return { cert: readPem(tls.certificate), key: readPem(tls.key) };
-}
-
-function readPem(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new OptionError(`tls: ${(error as Error).message}`, { cause: error });
-  }
+  return tls === undefined ? undefined : readTlsFiles(tls);
 }

@@ -7,7 +7,8 @@ import type { AuditLog } from '../../src/auth/audit-log.js';
 import { Authenticator, type AuthenticatorOptions } from '../../src/auth/authenticator.js';
 import type { AllowedHosts } from '../../src/auth/host-check.js';
 import { Refusals } from '../../src/auth/refusals.js';
-import { ApiServer, type ListenPlace, type TlsFiles } from '../../src/http/api-server.js';
+import { ApiServer, type ListenPlace } from '../../src/http/api-server.js';
+import type { TlsFiles } from '../../src/http/tls-files.js';
 import { LiveHub } from '../../src/stream/live-hub.js';
 
 export interface ApiOptions {
