@@ -1,8 +1,18 @@
 /** The capabilities that `weir` needs, one at a time. docs/trace.md states the result. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { asNobody } from './support/command.js';
+import { asNobody, runWeir } from './support/command.js';
+import { TestNetns } from './support/load.js';
 import { assertRefused, assertTraces, doctor } from './support/privileges.js';
+
+/** A mount namespace of its own, with a procfs that shows users their own processes alone. */
+const hidingProcesses = [
+  'unshare',
+  '--mount',
+  'sh',
+  '-c',
+  'mount -t proc -o hidepid=2 proc /proc && exec "$0" "$@"',
+];
 
 describe('capabilities', () => {
   it('CAP_BPF and CAP_PERFMON are enough', () => assertTraces(asNobody('bpf', 'perfmon')));
@@ -41,6 +51,21 @@ describe('capabilities', () => {
       assert.deepEqual(absent, lacks);
     });
   }
+
+  it('without CAP_SYS_PTRACE, --enrich says which details are missing', async () => {
+    const others = [
+      [[], /^no executables of other users' processes: .*CAP_SYS_PTRACE/m],
+      [hidingProcesses, /^no details of other users' processes: .*hidepid/m],
+    ] as const;
+    for (const [around, line] of others) {
+      const prefix = [...around, ...asNobody('bpf', 'perfmon')];
+      using netns = new TestNetns();
+      const args = ['trace', '--enrich', '--netns', String(netns.inode), '--duration', '0.2s'];
+      const { status, stderr } = await runWeir(args, prefix);
+      assert.equal(status, 0, stderr);
+      assert.match(stderr.replaceAll('weir: ', ''), line);
+    }
+  });
 
   it('root of a user namespace is refused in one line', () =>
     assertRefused(['unshare', '--user', '--map-root-user'], /EPERM.*user namespace/));

@@ -3,6 +3,7 @@ import {
   ContainerNames,
   Enricher,
   hiddenProcesses,
+  missingDetails,
   NewProcesses,
   PeerNames,
   Processes,
@@ -26,8 +27,7 @@ export function startEnrichment({
   resolve = false,
 }: EnrichmentFlags): RecordEnrichment | undefined {
   if (!enrich && !resolve) return undefined;
-  const hidden = enrich ? hiddenProcesses() : undefined;
-  const hasProcesses = enrich && hidden === undefined;
+  const hasProcesses = enrich && hiddenProcesses() === undefined;
   const processes = hasProcesses ? new Processes() : undefined;
   const newProcesses = processes && new NewProcesses(processes);
   const containerNames = hasProcesses ? new ContainerNames() : undefined;
@@ -39,7 +39,7 @@ export function startEnrichment({
       ...(peerNames !== undefined && { peerNames }),
       ...(containerNames !== undefined && { containerNames }),
     }),
-    problem: hidden && `no details of processes: ${hidden.reason}; ${hidden.advice}`,
+    problem: enrich ? missingDetails() : undefined,
     [Symbol.dispose]: () => {
       newProcesses?.[Symbol.dispose]();
       containerNames?.[Symbol.dispose]();

@@ -6,6 +6,7 @@ import {
   type EnrichedRecord,
   Enricher,
   hiddenProcesses,
+  missingDetails,
   NewProcesses,
   PeerNames,
   Processes,
@@ -34,14 +35,13 @@ export class HostDetails implements Disposable {
 
   /** Begins the lookups that are wanted. */
   constructor({ enrichment, names }: WantedDetails) {
-    const hidden = enrichment ? hiddenProcesses() : undefined;
-    const hasProcesses = enrichment && hidden === undefined;
+    const hasProcesses = enrichment && hiddenProcesses() === undefined;
     this.#processes = hasProcesses ? new Processes() : undefined;
     this.#newProcesses = this.#processes && new NewProcesses(this.#processes);
     this.#containerNames = hasProcesses ? new ContainerNames() : undefined;
     this.#services = enrichment ? Services.read() : undefined;
     this.#peerNames = names ? new PeerNames() : undefined;
-    this.problem = hidden && `no details of processes: ${hidden.reason}; ${hidden.advice}`;
+    this.problem = enrichment ? missingDetails() : undefined;
     this.#enricher = new Enricher({
       ...(this.#processes !== undefined && { processes: this.#processes }),
       ...(this.#services !== undefined && { services: this.#services }),

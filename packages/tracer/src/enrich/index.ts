@@ -18,6 +18,7 @@ export {
   type ServingSocket,
   serviceOf,
 } from './enricher.js';
+export { type DetailsView, missingDetails } from './missing-details.js';
 export { NewProcesses, type NewProcessReader } from './new-processes.js';
 export { PeerNames, type PeerNamesOptions } from './peer-names.js';
 export {

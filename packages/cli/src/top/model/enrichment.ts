@@ -3,6 +3,7 @@ import type { ConnectionProcess } from '@weir/tracer';
 import {
   ContainerNames,
   hiddenProcesses,
+  missingDetails,
   PeerNames,
   type ProcessDetails,
   Processes,
@@ -38,11 +39,10 @@ export class HostEnrichment implements Enrichment, Disposable {
 
   /** @param enrich Whether to look at processes, and to name ports. @param resolve Whether to ask for peers' names. */
   constructor(enrich: boolean, resolve: boolean) {
-    const hidden = enrich ? hiddenProcesses() : undefined;
-    const hasProcesses = enrich && hidden === undefined;
+    const hasProcesses = enrich && hiddenProcesses() === undefined;
     this.#processes = hasProcesses ? new Processes() : undefined;
     this.#containerNames = hasProcesses ? new ContainerNames() : undefined;
-    this.problem = hidden && `no details of processes: ${hidden.reason}; ${hidden.advice}`;
+    this.problem = enrich ? missingDetails() : undefined;
     this.#services = enrich ? Services.read() : undefined;
     this.#names = resolve ? new PeerNames() : undefined;
   }
