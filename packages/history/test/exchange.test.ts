@@ -11,8 +11,9 @@ import {
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { describe, type TestContext, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { FormatError, OptionError } from '@weir/ebpf/errors';
-import { ExportedHistory, exportHistory, type HistoryReader } from '../src/index.js';
+import { ExportedHistory, exportHistory, HistoryError, type HistoryReader } from '../src/index.js';
 import { queryGroups, queryOpenAt, querySql } from '../src/query/index.js';
 import { plainEnd, plainInterval, plainOpen } from './support/plain-rows.js';
 import { Random } from './support/random-rows.js';
@@ -105,6 +106,23 @@ describe('an exported history', () => {
   });
 });
 
+function changeManifest(folder: string, what: RegExp, replacement: string): void {
+  const path = join(folder, 'manifest.json');
+  const text = readFileSync(path, 'utf8');
+  assert.match(text, what);
+  writeFileSync(path, text.replace(what, replacement));
+}
+
+/** Changes bytes of the header of the first file of a tar, whose checksum is right afterwards. */
+function changeHeader(path: string, at: number, bytes: Buffer): void {
+  const tar = readFileSync(path);
+  bytes.copy(tar, at);
+  tar.fill(' ', 148, 156);
+  const sum = tar.subarray(0, 512).reduce((total, byte) => total + byte, 0);
+  tar.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  writeFileSync(path, tar);
+}
+
 describe('a file that is no exported history', () => {
   /** The files of an exported history, which a test changes and packs. */
   async function unpacked(
@@ -156,12 +174,19 @@ describe('a file that is no exported history', () => {
       (folder) => writeFileSync(join(folder, 'manifest.json'), ' '.repeat(70_000)),
     ],
     [
+      'ends before it begins',
+      /manifest.json has a range that ends before it begins/,
+      (folder) => changeManifest(folder, /"to_ns": "\d+"/, '"to_ns": "-1"'),
+    ],
+    [
+      'has a time that is none',
+      /manifest.json lacks/,
+      (folder) => changeManifest(folder, /"to_ns": "\d+"/, '"to_ns": "9999999999999999999"'),
+    ],
+    [
       'is of a later version',
       /version 99 of the schema: use a newer Weir/,
-      (folder) => {
-        const path = join(folder, 'manifest.json');
-        writeFileSync(path, readFileSync(path, 'utf8').replace(/"schema": \d+/, '"schema": 99'));
-      },
+      (folder) => changeManifest(folder, /"schema": \d+/, '"schema": 99'),
     ],
     [
       'has a table that is no Parquet',
@@ -179,9 +204,11 @@ describe('a file that is no exported history', () => {
       const { folder, pack } = await unpacked(context);
       change(folder);
       const temporary = await temporaryFolder(context);
-      await assert.rejects(ExportedHistory.open(pack(), { temporary }), (error) => {
+      const path = pack();
+      await assert.rejects(ExportedHistory.open(path, { temporary }), (error) => {
         assert.ok(error instanceof FormatError, String(error));
         assert.match(error.message, message);
+        assert.ok(error.message.startsWith(path), error.message);
         return true;
       });
       assert.deepEqual(readdirSync(temporary), []);
@@ -191,6 +218,52 @@ describe('a file that is no exported history', () => {
   test('is refused when it has too many bytes', async (context) => {
     const path = await exported(context, await threeHours(context));
     await assert.rejects(ExportedHistory.open(path, { mostBytes: 1000 }), /more than 1000 bytes/);
+  });
+
+  test('is refused when a size in it is no number, or compressed, or cut off, in plain words', async (context) => {
+    const path = await exported(context, await threeHours(context));
+    const bytes = readFileSync(path);
+    const temporary = await temporaryFolder(context);
+    const refused = async (says: RegExp) => {
+      await assert.rejects(ExportedHistory.open(path, { temporary }), { name: 'FormatError', message: says });
+      assert.deepEqual(readdirSync(temporary), []);
+    };
+    for (const size of ['zzzzzzzzzzz\0', '           x']) {
+      writeFileSync(path, bytes);
+      changeHeader(path, 124, Buffer.from(size));
+      await refused(/"manifest.json" has no size$/);
+    }
+    writeFileSync(path, gzipSync(bytes));
+    await refused(/it is no tar, or damaged, or compressed$/);
+    writeFileSync(path, bytes.subarray(0, -3000));
+    await refused(/is cut off/);
+  });
+
+  test('answers that it is damaged, whatever DuckDB says of a table', async (context) => {
+    const { folder, pack } = await unpacked(context);
+    const table = join(folder, 'ends.parquet');
+    const bytes = readFileSync(table);
+    const temporary = await temporaryFolder(context);
+    let errors = 0;
+    for (let place = 10; place < bytes.length - 5000; place += Math.ceil(bytes.length / 25)) {
+      const damaged = Buffer.from(bytes);
+      damaged.fill(0xff, place, place + 8);
+      writeFileSync(table, damaged);
+      await using history = await ExportedHistory.open(pack(), { temporary }).then((opened) => ({
+        opened,
+        [Symbol.asyncDispose]: () => opened.close(),
+      }));
+      for (const ask of [
+        () => queryGroups(history.opened, { range, by: ['process'] }),
+        () => querySql(history.opened, { sql: 'SELECT max(columns(*)) FROM ends' }),
+      ])
+        await ask().catch((error: Error) => {
+          errors++;
+          assert.match(error.message, /^the exported history is damaged: /);
+          assert.ok(error instanceof HistoryError && !error.message.includes(temporary), error.message);
+        });
+    }
+    assert.ok(errors > 0);
   });
 
   test('is refused when it is not there, or no plain file', async (context) => {

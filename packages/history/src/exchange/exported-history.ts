@@ -9,7 +9,7 @@ import tar, { type Entry } from 'tar-stream';
 import { HistoryError } from '../errors.js';
 import { columnTypes, currentSchema, quoteText, RECENT, type Schema, selectList } from '../schema/index.js';
 import { addSegment, prepareSchema, query } from '../store/catalog.js';
-import { failureKind } from '../store/failure-kind.js';
+import { failureKind, mayBeDamage } from '../store/failure-kind.js';
 import { hourOf } from '../store/layout.js';
 import { OpenDatabase } from '../store/open-database.js';
 import { segmentProblem } from '../store/segment-file.js';
@@ -59,7 +59,8 @@ export class ExportedHistory implements HistoryReader {
       return new ExportedHistory(folder, database, manifest.range);
     } catch (error) {
       await rm(folder, { recursive: true, force: true });
-      throw error;
+      if (!(error instanceof FormatError) || error.message.startsWith(path)) throw error;
+      throw new FormatError(`${path}: ${error.message}`, { cause: error });
     }
   }
 
@@ -83,12 +84,13 @@ export class ExportedHistory implements HistoryReader {
   }
 }
 
-/** Names the table that cannot be read, instead of the file to which it was unpacked. */
+/** Names the table that cannot be read, instead of the file to which it was unpacked. DuckDB says of most damage only what it is. */
 function damageOf(error: unknown, folder: string): unknown {
   if (error instanceof OptionError || error instanceof HistoryError || !(error instanceof Error))
     return error;
-  const line = error.message.split('\n', 1)[0]!;
-  if (!line.includes(join(folder, '/')) || failureKind(error) === 'full') return error;
+  const [line = ''] = error.message.split('\n', 1);
+  const isOfFile = line.includes(join(folder, '/')) && failureKind(error) !== 'full';
+  if (!isOfFile && !mayBeDamage(error)) return error;
   const problem = line.replaceAll(join(folder, '/'), '');
   return new HistoryError(`the exported history is damaged: ${problem}`, { cause: error });
 }
@@ -105,6 +107,9 @@ async function unpack(path: string, folder: string, mostBytes: number): Promise<
   try {
     for await (const entry of extract) {
       const { name, type, size = 0 } = entry.header;
+      // What is no number is read for ever.
+      if (!Number.isSafeInteger(size) || size < 0)
+        throw new FormatError(`${path}: ${JSON.stringify(name)} has no size`);
       left -= size;
       if (left < 0) throw new FormatError(`${path}: its tables have more than ${mostBytes} bytes`);
       if (type !== 'file') throw new FormatError(`${path}: ${JSON.stringify(name)} is no plain file`);
@@ -116,12 +121,18 @@ async function unpack(path: string, folder: string, mostBytes: number): Promise<
     await reading;
   } catch (error) {
     if (error instanceof FormatError || failureKind(error) === 'full') throw error;
-    throw new FormatError(`${path} is no exported history: ${(error as Error).message}`, { cause: error });
+    throw new FormatError(`${path} is no exported history: ${tarProblem(error as Error)}`, { cause: error });
   }
   if (manifest === undefined) throw new FormatError(`${path} is no exported history: it has no ${MANIFEST}`);
   const [missing] = names;
   if (missing !== undefined) throw new FormatError(`${path} is cut off: it has no ${missing}`);
   return manifest;
+}
+
+/** What tar-stream says, in words about this file. */
+function tarProblem({ message }: Error): string {
+  if (message.startsWith('Invalid tar header')) return 'it is no tar, or damaged, or compressed';
+  return message === 'Unexpected end of data' ? 'it is cut off' : message;
 }
 
 /** @throws OptionError unless it is a file that can be read: a pipe would never end. */

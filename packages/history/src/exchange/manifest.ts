@@ -40,7 +40,9 @@ export function readManifest(text: string): Manifest {
     );
   if (!Number.isInteger(schema) || (schema as number) < 1 || !isTime(from) || !isTime(to))
     throw new FormatError(`${MANIFEST} lacks the version of the schema, or its range`);
-  return { schema: schema as number, range: { from: BigInt(from), to: BigInt(to) } };
+  const range = { from: BigInt(from), to: BigInt(to) };
+  if (range.from > range.to) throw new FormatError(`${MANIFEST} has a range that ends before it begins`);
+  return { schema: schema as number, range };
 }
 
 function parse(text: string): Readonly<Record<string, unknown>> {
@@ -53,5 +55,6 @@ function parse(text: string): Readonly<Record<string, unknown>> {
 }
 
 function isTime(value: unknown): value is string {
-  return typeof value === 'string' && /^-?\d{1,19}$/.test(value);
+  if (typeof value !== 'string' || !/^-?\d{1,19}$/.test(value)) return false;
+  return BigInt.asIntN(64, BigInt(value)) === BigInt(value);
 }

@@ -73,6 +73,9 @@ async function run(connection: DuckDBConnection, sql: string, limit: number): Pr
 const mistakes =
   /^(Parser|Binder|Catalog|Conversion|Permission|Not implemented|Out of Range|Invalid Input|Mismatch Type)/i;
 
+/** A damaged segment, which DuckDB takes for a wrong parameter. */
+const unreadable = /^Invalid Input Error: Failed to read file/;
+
 /** What DuckDB says against a statement is the user's mistake, except where the history is at fault. */
 function userError(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof OptionError || error instanceof InterruptedError)
@@ -82,7 +85,7 @@ function userError(error: unknown): unknown {
     return new OptionError('sql: the statement needs more memory than is allowed: ask about less', {
       cause: error,
     });
-  if (kind === 'other' && mistakes.test(error.message))
+  if (kind === 'other' && mistakes.test(error.message) && !unreadable.test(error.message))
     return new OptionError(`sql: ${statementMistake(error.message, Object.keys(tables))}`, { cause: error });
   return error;
 }
