@@ -133,13 +133,34 @@ describe('the live stream', () => {
           Array.from({ length: 100 }, (_, j) => endRow(i * 100 + j)),
         ),
       );
-    const text = await subscription.next(new AbortController().signal);
+    const { signal } = new AbortController();
+    const parts: string[] = [];
+    while (!parts.at(-1)?.includes('event: dropped')) parts.push(await subscription.next(signal));
+    assert.ok(
+      parts.every(({ length }) => length < 40_000),
+      'a client has no large copy of its own of what waits for all',
+    );
+    const text = parts.join('');
     const sent = text.split('event: connection').length - 1;
     assert.ok(sent > 1000 && sent < 5000);
     assert.ok(text.endsWith(`event: dropped\ndata: {"count":${5000 - sent}}\n\n`));
     assert.equal(hub.dropped, 5000 - sent);
     hub.publish(batchOf(100, [endRow(1)]));
-    assert.ok(!(await subscription.next(new AbortController().signal)).includes('dropped'));
+    assert.ok(!(await subscription.next(signal)).includes('dropped'));
+  });
+
+  it('reports a loss between what came before and behind it, also while a client reads', async () => {
+    const hub = new LiveHub();
+    using subscription = hub.subscribe();
+    const { signal } = new AbortController();
+    const rows = Array.from({ length: 5000 }, (_, i) => endRow(i));
+    hub.publish(batchOf(1, rows));
+    const parts = [await subscription.next(signal)];
+    hub.publish(batchOf(2, [endRow(0, { comm: 'later' })]));
+    while (!parts.at(-1)!.includes('later')) parts.push(await subscription.next(signal));
+    const events = [...parts.join('').matchAll(/^event: (\w+)$/gm)].map(([, name]) => name);
+    assert.deepEqual(events.slice(-3), ['connection', 'dropped', 'connection']);
+    assert.equal(events.filter((name) => name === 'dropped').length, 1);
   });
 
   it('serves 500 clients', async () => {

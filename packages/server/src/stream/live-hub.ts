@@ -4,19 +4,25 @@ import { Services } from '@weir/tracer/enrich';
 import { everything, type Filter, filterPredicate } from '@weir/tracer/filter';
 import { endOf, lossOf } from '../api/row-json.js';
 
+/** Connections that a client lost at this place. */
+interface Lost {
+  count: number;
+}
+
 /** A client. */
 interface Subscriber {
   readonly isWanted: (record: ReturnType<typeof endOf>) => boolean;
-  readonly queue: string[];
+  /** What waits for it, the oldest first: messages, and how many it lost in between. */
+  readonly queue: (string | Lost)[];
   bytes: number;
-  /** Connections that it lost since it last read. */
-  dropped: number;
   /** Called when there is something to read. */
   wake: (() => void) | undefined;
 }
 
 /** Bytes that wait for a client. */
 const QUEUE_BYTES = 1_000_000;
+/** Bytes that one read takes, and a message: clients share what waits, and what was taken is each one's own. */
+const READ_BYTES = 32_768;
 
 /** A message as server-sent events have it. The JSON has no line breaks. */
 function message(event: string, data: unknown): string {
@@ -25,7 +31,7 @@ function message(event: string, data: unknown): string {
 
 /** What a client reads. */
 export interface Subscription extends Disposable {
-  /** What has come since the last call; waits for something. @throws the signal's reason */
+  /** A part of what has come since the last call, the oldest; waits for something. @throws the signal's reason */
   next(signal: AbortSignal): Promise<string>;
 }
 
@@ -52,7 +58,6 @@ export class LiveHub {
       isWanted: (record) => predicate(record),
       queue: [],
       bytes: 0,
-      dropped: 0,
       wake: undefined,
     };
     this.#subscribers.add(subscriber);
@@ -86,8 +91,10 @@ export class LiveHub {
 
   #offer(subscriber: Subscriber, text: string): void {
     if (subscriber.bytes + text.length > QUEUE_BYTES) {
-      subscriber.dropped++;
       this.#dropped++;
+      const last = subscriber.queue.at(-1);
+      if (typeof last === 'object') last.count++;
+      else subscriber.queue.push({ count: 1 });
       return;
     }
     subscriber.queue.push(text);
@@ -109,10 +116,16 @@ async function next(subscriber: Subscriber, signal: AbortSignal): Promise<string
       };
     });
   }
-  const parts = subscriber.queue.splice(0);
-  subscriber.bytes = 0;
-  // What was dropped came after what is in the queue.
-  if (subscriber.dropped > 0) parts.push(message('dropped', { count: subscriber.dropped }));
-  subscriber.dropped = 0;
-  return parts.join('');
+  let count = 0;
+  let bytes = 0;
+  while (count < subscriber.queue.length && bytes < READ_BYTES) bytes += sizeOf(subscriber.queue[count++]!);
+  subscriber.bytes -= bytes;
+  return subscriber.queue
+    .splice(0, count)
+    .map((part) => (typeof part === 'string' ? part : message('dropped', { ...part })))
+    .join('');
+}
+
+function sizeOf(part: string | Lost): number {
+  return typeof part === 'string' ? part.length : 0;
 }
