@@ -125,3 +125,58 @@ describe('a range of time as people write it', () => {
     });
   }
 });
+
+describe('a clock time around a change of the clock', () => {
+  const ns = (iso: string) => BigInt(Date.parse(iso)) * 1_000_000n;
+  const cases: readonly (readonly [zone: string, now: string, written: string, from: string, to: string])[] =
+    [
+      // The clock shows two to three twice: what it showed last is meant.
+      ['Europe/Berlin', '2026-10-25T01:15:00Z', '02:10', '2026-10-25T01:10:00Z', '2026-10-25T01:11:00Z'],
+      ['Europe/Berlin', '2026-10-25T01:15:00Z', '02:30', '2026-10-25T00:30:00Z', '2026-10-25T00:31:00Z'],
+      [
+        'Europe/Berlin',
+        '2026-10-25T01:15:00Z',
+        '02:30..02:10',
+        '2026-10-25T00:30:00Z',
+        '2026-10-25T01:10:00Z',
+      ],
+      [
+        'Europe/Berlin',
+        '2026-10-25T12:00:00Z',
+        '02:30..02:45',
+        '2026-10-25T01:30:00Z',
+        '2026-10-25T01:45:00Z',
+      ],
+      ['America/New_York', '2026-11-01T06:20:00Z', '01:10', '2026-11-01T06:10:00Z', '2026-11-01T06:11:00Z'],
+      // It never shows two to three.
+      [
+        'Europe/Berlin',
+        '2026-03-29T12:00:00Z',
+        '02:30..03:45',
+        '2026-03-29T01:30:00Z',
+        '2026-03-29T01:45:00Z',
+      ],
+      [
+        'America/New_York',
+        '2026-03-08T12:00:00Z',
+        '01:30..03:30',
+        '2026-03-08T06:30:00Z',
+        '2026-03-08T07:30:00Z',
+      ],
+      // A day that there never was.
+      ['Pacific/Apia', '2011-12-30T10:10:00Z', '00:30', '2011-12-29T10:30:00Z', '2011-12-29T10:31:00Z'],
+    ];
+  for (const [zone, moment, written, from, to] of cases)
+    test(`${written} in ${zone} at ${moment} is ${from} to ${to}`, () => {
+      const range = parseTimeRange(written, { now: ns(moment), zone });
+      assert.deepEqual([text(range.from), text(range.to)], [from, to]);
+    });
+
+  test('is refused as the end of a range over which the clock was set forward', () => {
+    for (const written of ['2026-03-29 02:00..03:00', '2026-03-29 02:30..03:10'])
+      assert.throws(
+        () => parseTimeRange(written, berlin),
+        /OptionError: .*the clock was set forward over that time/,
+      );
+  });
+});

@@ -1,6 +1,6 @@
 /** A moment as people write it. Pure. */
 import { OptionError } from '@weir/ebpf/errors';
-import { addDays, type ClockTime, clockAt, timeOf, weekday } from './zone.js';
+import { addDays, type ClockTime, clockAt, skippedMs, timeOf, timesOf, weekday } from './zone.js';
 
 /** What a text is read against. */
 export interface TimeOptions {
@@ -16,6 +16,8 @@ export interface Moment {
   readonly at: bigint;
   /** 0 where the text names an instant. */
   readonly length: bigint;
+  /** The clock was set forward over this time, and so much later is meant; absent for 0. */
+  readonly skipped?: bigint;
   /** It is a clock time without a day. */
   readonly isClock?: true;
 }
@@ -153,14 +155,27 @@ function wholeDay(day: Day, zone: string): Moment {
 }
 
 function momentOf(day: Day, { time, ns, length }: Clock, zone: string): Moment {
-  return { at: BigInt(timeOf({ ...day, ...time }, zone)) * MS + ns, length };
+  const clock = { ...day, ...time };
+  const skipped = BigInt(skippedMs(clock, zone)) * MS;
+  return { at: BigInt(timeOf(clock, zone)) * MS + ns, length, ...(skipped > 0n && { skipped }) };
+}
+
+/** All moments of a day when the clock shows it: two where summer time ends. */
+function momentsOf(day: Day, clock: Clock, zone: string): Moment[] {
+  const moment = momentOf(day, clock, zone);
+  return timesOf({ ...day, ...clock.time }, zone).map((ms) => ({
+    ...moment,
+    at: BigInt(ms) * MS + clock.ns,
+  }));
 }
 
 /** When the clock last showed it. */
 function latest(clock: Clock, { now, zone }: TimeOptions): Moment {
   const today = clockAt(Number(now / MS), zone);
-  const found = momentOf(today, clock, zone);
-  return found.at <= now ? found : momentOf(addDays(today, -1), clock, zone);
+  const found = [0, -1, -2]
+    .flatMap((days) => momentsOf(addDays(today, days), clock, zone))
+    .filter(({ at }) => at <= now);
+  return found.reduce((last, moment) => (moment.at > last.at ? moment : last));
 }
 
 /** The same clock time as soon as possible after a moment. */
@@ -168,6 +183,9 @@ export function clockAfter(text: string, after: bigint, zone: string): bigint | 
   const clock = parseClock(text.trim());
   if (clock === undefined) return undefined;
   const day = clockAt(Number(after / MS), zone);
-  const found = momentOf(day, clock, zone).at;
-  return found > after ? found : momentOf(addDays(day, 1), clock, zone).at;
+  const found = [0, 1, 2]
+    .flatMap((days) => momentsOf(addDays(day, days), clock, zone))
+    .map(({ at }) => at)
+    .filter((at) => at > after);
+  return found.reduce((first, at) => (at < first ? at : first));
 }

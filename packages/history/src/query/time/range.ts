@@ -1,7 +1,7 @@
 /** Ranges of time as people write them. Pure. */
 import { OptionError } from '@weir/ebpf/errors';
 import type { TimeRange } from '../../store/session.js';
-import { clockAfter, parseMoment, parseSpan, type TimeOptions } from './moment.js';
+import { clockAfter, type Moment, parseMoment, parseSpan, type TimeOptions } from './moment.js';
 
 /**
  * Reads a moment: `-1h`, `10:32` (the last time that the clock showed it), `yesterday 14:00`, `monday 9:00`, `2026-11-26 10:32`,
@@ -31,17 +31,21 @@ export function parseTimeRange(text: string, options: TimeOptions): TimeRange {
     return checked(text, begin.at, to);
   }
   if (second.trim() === '') return checked(text, begin.at, options.now);
-  return checked(text, begin.at, parseEnd(second, begin.at, options));
+  const end = parseEnd(second, begin, options);
+  if (end <= begin.at && begin.skipped !== undefined)
+    throw new OptionError(`${JSON.stringify(text)}: the clock was set forward over that time`);
+  return checked(text, begin.at, end);
 }
 
-function parseEnd(text: string, begin: bigint, options: TimeOptions): bigint {
+function parseEnd(text: string, { at: begin, skipped = 0n }: Moment, options: TimeOptions): bigint {
   const trimmed = text.trim();
   if (trimmed.startsWith('+')) {
     const span = parseSpan(trimmed.slice(1));
     if (span === undefined) throw new OptionError(`${JSON.stringify(text)}: expected a time such as +5m`);
     return begin + span;
   }
-  const clock = clockAfter(trimmed, begin, options.zone);
+  // What is written as later is not meant to be of the next day.
+  const clock = clockAfter(trimmed, begin - skipped, options.zone);
   if (clock !== undefined) return clock;
   const end = parseMoment(trimmed, options);
   // A day that ends a range belongs to it; a minute or an instant does not.

@@ -76,10 +76,20 @@ function offsetAt(ms: number, zone: string): number {
  * never shows, as summer time begins, is as much later as the clock was set forward.
  */
 export function timeOf(clock: ClockTime, zone: string): number {
+  return Math.min(...timesOf(clock, zone));
+}
+
+/** All times when a clock of the zone shows this; for what it never shows, that of {@link timeOf}. */
+export function timesOf(clock: ClockTime, zone: string): number[] {
   const utc = asUtc(clock);
   const [before, after] = [offsetAt(utc - DAY_MS, zone), offsetAt(utc + DAY_MS, zone)];
   const times = [utc - before, utc - after].filter((time) => time + offsetAt(time, zone) === utc);
-  return times.length > 0 ? Math.min(...times) : utc - before;
+  return times.length > 0 ? times : [utc - before];
+}
+
+/** How much later than what was asked for a clock of the zone shows at its time: 0, but for what it never shows. Milliseconds. */
+export function skippedMs(clock: ClockTime, zone: string): number {
+  return asUtc(clockAt(timeOf(clock, zone), zone)) - asUtc(clock);
 }
 
 /** The clock time some days later, or earlier. */
