@@ -11,8 +11,11 @@ import type { ServeRequest } from './serve/serve-command.js';
 import type { TopFlags } from './top/top-flags.js';
 import type { TraceFlags } from './trace/trace-flags.js';
 
-/** @param stdout Standard output of the host. */
-type Run<Request> = (request: Request, host: RunHost, stdout: Output) => Promise<ExitCode>;
+/**
+ * @param stdout Standard output of the host.
+ * @returns the exit status: one of {@link ExitCode}, or that of a signal.
+ */
+type Run<Request> = (request: Request, host: RunHost, stdout: Output) => Promise<number>;
 
 export interface Commands {
   readonly trace: Run<TraceFlags>;

@@ -22,6 +22,8 @@ export class Output {
   readonly stream: OutputStream;
   #brokenListener: (() => void) | undefined;
   #broken = false;
+  /** Ends the wait of a write under way. */
+  #release: (() => void) | undefined;
 
   constructor(stream: OutputStream) {
     this.stream = stream;
@@ -31,9 +33,15 @@ export class Output {
     });
   }
 
-  /** Whether the reader of a pipe, or the terminal, has gone away. */
+  /** Whether the reader of a pipe, or the terminal, has gone away, or this end has let go of it. */
   get broken(): boolean {
     return this.#broken;
+  }
+
+  /** Drops what waits for a slow reader, and what is written from now on. */
+  giveUp(): void {
+    this.#break();
+    this.stream.destroy();
   }
 
   /** Calls `listener` once the reader has gone away. */
@@ -54,7 +62,10 @@ export class Output {
    */
   async writeData(data: string | Uint8Array): Promise<void> {
     if (this.#broken || data.length === 0) return;
-    const error = await new Promise<Error | null | undefined>((resolve) => this.stream.write(data, resolve));
+    const error = await new Promise<Error | null | undefined>((resolve) => {
+      this.#release = () => resolve(undefined);
+      this.stream.write(data, resolve);
+    });
     if (!error) return;
     if (!this.#isReaderGone(error)) throw error;
     this.#break();
@@ -67,6 +78,7 @@ export class Output {
 
   #break(): void {
     this.#broken = true;
+    this.#release?.();
     this.#brokenListener?.();
     this.#brokenListener = undefined;
   }

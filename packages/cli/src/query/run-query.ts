@@ -11,24 +11,29 @@ import { historyFailure } from './history-failure.js';
 import { openQuestions } from './open-questions.js';
 import type { QueryRequest } from './query-command.js';
 
-/** @throws UsageError for a question that makes no sense; HistoryError */
-export async function runQuery(request: QueryRequest, host: RunHost, stdout: Output): Promise<ExitCode> {
+/**
+ * The exit status is that of shells where a signal ended it.
+ *
+ * @throws UsageError for a question that makes no sense; HistoryError
+ */
+export async function runQuery(request: QueryRequest, host: RunHost, stdout: Output): Promise<number> {
   const asked = readAsked(request, BigInt(Date.now()) * 1_000_000n);
   host.avoidWaiting?.(isWritable);
   const ending = new AbortController();
-  using _interruption = new Interruption(
+  stdout.onBroken(() => ending.abort());
+  // Half of an answer is of no use: nobody is waited for to read the rest.
+  using interruption = new Interruption(
     host.signals,
-    () => ending.abort(),
+    () => stdout.giveUp(),
     (code) => host.exit(code),
   );
-  stdout.onBroken(() => ending.abort());
   try {
     await using questions = await openQuestions(request.flags);
     const printer = new AnswerPrinter(questions, request.flags, host, stdout, ending.signal);
     await printer.answer(asked);
   } catch (error) {
-    if (error instanceof InterruptedError && stdout.broken) return ExitCode.ok;
-    throw historyFailure(error, request.flags.folder);
+    if (!(error instanceof InterruptedError && stdout.broken))
+      throw historyFailure(error, request.flags.folder);
   }
-  return ExitCode.ok;
+  return interruption.exitCode ?? ExitCode.ok;
 }

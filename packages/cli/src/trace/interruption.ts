@@ -28,7 +28,7 @@ export class Interruption implements Disposable {
     this.#names = names;
     this.#listener = (signal) => {
       if (this.received !== undefined) {
-        force(128 + constants.signals[signal]);
+        force(statusOf(signal));
         return;
       }
       this.received = signal;
@@ -37,7 +37,16 @@ export class Interruption implements Disposable {
     for (const name of names) source.on(name, this.#listener);
   }
 
+  /** The exit status that shells give for the signal that came; undefined where none did. */
+  get exitCode(): number | undefined {
+    return this.received && statusOf(this.received);
+  }
+
   [Symbol.dispose](): void {
     for (const name of this.#names) this.#source.off(name, this.#listener);
   }
+}
+
+function statusOf(signal: EndSignal): number {
+  return 128 + constants.signals[signal];
 }
