@@ -153,7 +153,7 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
     '3:13: interfaces: there is already interface, and only one of them can be used',
     '3:20: interface eth0 is listed twice',
   ],
-  ['an unknown key', `${noVips}vipps: 1`, '3:1: vipps is not known here'],
+  ['an unknown key', `${noVips}vipps: 1`, '3:1: vipps is not known here; did you mean vips?'],
   [
     'the earlier name of an option',
     `${noVips}options: {toldMtu: 0}`,

@@ -1,4 +1,5 @@
 /** Messages for the author of a configuration, from the schema's issues. */
+import { nearest } from '@weir/ebpf/nearest';
 import type { z } from 'zod';
 import type { Path } from './yaml-source.js';
 
@@ -15,19 +16,22 @@ export interface Finding {
 /** Keys of earlier versions by the keys that have replaced them. */
 export type ReplacedKeys = Readonly<Record<string, string>>;
 
+/** What is known of keys. */
+export interface KeyNames {
+  readonly replaced?: ReplacedKeys;
+  /** The keys that the map at a place may have. */
+  readonly known?: (path: Path) => readonly string[];
+}
+
 /** Translates the schema's issues. A union's problem is that of the form which the author meant. */
-export function findings(
-  issues: readonly Issue[],
-  replacedKeys: ReplacedKeys = {},
-  above: Path = [],
-): Finding[] {
+export function findings(issues: readonly Issue[], names: KeyNames = {}, above: Path = []): Finding[] {
   return issues.flatMap((issue) => {
     const path = [...above, ...issue.path];
     switch (issue.code) {
       case 'unrecognized_keys':
-        return issue.keys.map((key) => ({ path, key, message: unknownKey(key, replacedKeys) }));
+        return issue.keys.map((key) => ({ path, key, message: unknownKey(key, path, names) }));
       case 'invalid_union':
-        return unionFindings(issue, path, replacedKeys);
+        return unionFindings(issue, path, names);
       default:
         return [{ path, message: text(issue, path) }];
     }
@@ -37,7 +41,7 @@ export function findings(
 function unionFindings(
   issue: Extract<Issue, { code: 'invalid_union' }>,
   path: Path,
-  replacedKeys: ReplacedKeys,
+  names: KeyNames,
 ): Finding[] {
   if ('discriminator' in issue && issue.discriminator !== undefined) {
     const options = 'options' in issue && Array.isArray(issue.options) ? issue.options : [];
@@ -48,14 +52,17 @@ function unionFindings(
       ({ path: inside, code }) => inside.length > 0 || code === 'unrecognized_keys' || code === 'custom',
     ),
   );
-  if (meant !== undefined) return findings(meant, replacedKeys, path);
+  if (meant !== undefined) return findings(meant, names, path);
   const expected = issue.errors.flatMap((errors) => errors.slice(0, 1).map(expectation));
   return [{ path, message: `${where(path)}expected ${[...new Set(expected)].join(' or ')}` }];
 }
 
-function unknownKey(key: string, replacedKeys: ReplacedKeys): string {
-  const replacement = Object.hasOwn(replacedKeys, key) ? replacedKeys[key] : undefined;
-  return `${key} is not known here${replacement === undefined ? '' : `: its name is ${replacement}`}`;
+function unknownKey(key: string, path: Path, { replaced = {}, known }: KeyNames): string {
+  const what = `${key} is not known here`;
+  if (Object.hasOwn(replaced, key)) return `${what}: its name is ${replaced[key]}`;
+  const near = nearest(key, known?.(path) ?? []);
+  // Another form of the map has it.
+  return near === undefined || near === key ? what : `${what}; did you mean ${near}?`;
 }
 
 /** The name of the value at fault; items of a list have the list's name. */
@@ -79,6 +86,11 @@ const typeNames: Readonly<Record<string, string>> = {
   string: 'text',
 };
 
+function unitOf(origin: string, count: number): string {
+  if (origin !== 'string') return '';
+  return count === 1 ? ' character' : ' characters';
+}
+
 function expectation(issue: Issue): string {
   switch (issue.code) {
     case 'invalid_type':
@@ -86,9 +98,13 @@ function expectation(issue: Issue): string {
     case 'invalid_value':
       return issue.values.join(issue.values.length > 2 ? ', ' : ' or ');
     case 'too_small':
-      return issue.origin === 'array' ? `at least ${issue.minimum}` : `${issue.minimum} or more`;
+      if (issue.origin === 'array') return `at least ${issue.minimum}`;
+      return `${issue.minimum}${unitOf(issue.origin, Number(issue.minimum))} or more`;
     case 'too_big':
-      return issue.origin === 'array' ? `at most ${issue.maximum}` : `${issue.maximum} or less`;
+      if (issue.origin === 'array') return `at most ${issue.maximum}`;
+      return `${issue.maximum}${unitOf(issue.origin, Number(issue.maximum))} or less`;
+    case 'invalid_format':
+      return issue.message.startsWith('Invalid string') ? 'another form' : issue.message;
     default:
       return issue.message;
   }

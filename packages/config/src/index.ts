@@ -18,8 +18,9 @@ export {
   prefix,
   socketPath,
 } from './fields.js';
-export { type Finding, findings, type ReplacedKeys } from './findings.js';
+export { type Finding, findings, type KeyNames, type ReplacedKeys } from './findings.js';
 export { jsonSchema } from './json-schema.js';
+export { knownKeys } from './known-keys.js';
 export { type ConfigFormat, parseYaml } from './parse-config.js';
 export { age, bytes, parseAge, parseBytes } from './quantities.js';
 export type { Path, Position, Problem } from './yaml-source.js';

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
 import { ConfigError } from './config-error.js';
 import { type Finding, findings, type ReplacedKeys } from './findings.js';
+import { knownKeys } from './known-keys.js';
 import { type Problem, YamlSource } from './yaml-source.js';
 
 /** What a file must be. */
@@ -41,7 +42,10 @@ function read<Config>(source: YamlSource, { schema, replacedKeys, check }: Confi
   }
   const { data: config, error } = schema.safeParse(value, { reportInput: true });
   const found: Finding[] = [
-    ...findings(error?.issues ?? [], replacedKeys),
+    ...findings(error?.issues ?? [], {
+      ...(replacedKeys !== undefined && { replaced: replacedKeys }),
+      known: (path) => knownKeys(schema, path),
+    }),
     ...(check?.(value, config) ?? []),
   ];
   return { config, found };

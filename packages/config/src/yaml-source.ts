@@ -31,14 +31,20 @@ export class YamlSource {
   readonly #lines = new LineCounter();
 
   constructor(text: string) {
-    this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, merge: true });
+    this.#document = parseDocument(text, {
+      lineCounter: this.#lines,
+      prettyErrors: false,
+      merge: true,
+      // Nothing is printed: a key that is no text is not known, which is said elsewhere.
+      logLevel: 'error',
+    });
   }
 
   /** Violations of YAML's syntax. */
   get problems(): Problem[] {
     return [...this.#document.errors, ...this.#document.warnings].map(({ message, pos }) => ({
       ...this.#at(pos[0]),
-      message,
+      message: inOurWords(message),
     }));
   }
 
@@ -100,4 +106,10 @@ export class YamlSource {
     const { line, col } = this.#lines.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col) };
   }
+}
+
+/** What the parser says of itself instead of the text. */
+function inOurWords(message: string): string {
+  if (message.includes('call stack')) return 'it is nested too deeply';
+  return message.includes('multiple documents') ? 'a configuration has one document' : message;
 }

@@ -48,6 +48,38 @@ describe('a configuration', () => {
     );
   });
 
+  it('is refused with the key that was probably meant, also within maps and lists', () => {
+    const item = z.strictObject({ address: z.string().exactOptional() });
+    const nested = { schema: z.strictObject({ items: z.array(z.union([z.string(), item])).default([]) }) };
+    const lines = (text: string) => {
+      try {
+        parseYaml(text, 'f', nested);
+      } catch (error) {
+        return (error as ConfigError).lines;
+      }
+      return [];
+    };
+    assert.deepEqual(lines('items: [{adress: x}]'), [
+      'f:1:10: adress is not known here; did you mean address?',
+    ]);
+    assert.deepEqual(lines('itmes: []'), ['f:1:1: itmes is not known here; did you mean items?']);
+    assert.deepEqual(problems('retention: {szie: 1GB}'), [
+      'f:1:13: szie is not known here; did you mean size?',
+    ]);
+    assert.deepEqual(problems('__proto__: {}'), ['f:1:1: __proto__ is not known here']);
+  });
+
+  it('is refused in our words and in few lines, whatever the text is', () => {
+    assert.deepEqual(problems('---\ninterval: 1s\n---\ninterval: 2s\n'), [
+      'f:3:1: a configuration has one document',
+    ]);
+    const deep = problems('['.repeat(100_000));
+    assert.ok(deep.length <= 51, `${deep.length} lines`);
+    assert.ok(deep.some((line) => /it is nested too deeply$/.test(line)));
+    assert.ok(deep.every((line) => !/call stack/.test(line)));
+    assert.match(deep.at(-1)!, /^f: \d+ more mistakes$/);
+  });
+
   it('is refused with each of its mistakes, at their lines', () => {
     const text =
       'listen:\n- 127.0.0.1\nretention:\n  age: always\n  size: 0\n  colour: red\nkeep: 1\ninterval: 2\n';

@@ -56,7 +56,7 @@ describe('the configuration of weir serve', () => {
       [
         'f:1:9: folder',
         'f:2:7: user',
-        'f:4:3: udb is not known here',
+        'f:4:3: udb is not known here; did you mean udp?',
         'f:6:8: age',
         'f:7:9: size',
         'f:9:3: listen',

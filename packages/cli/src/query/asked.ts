@@ -1,10 +1,10 @@
 /** What the command line asks, checked before anything is opened. */
 import { parseDuration } from '@weir/ebpf/duration';
 import { OptionError } from '@weir/ebpf/errors';
+import { nearest } from '@weir/ebpf/nearest';
 import { userId } from '@weir/ebpf/sys';
 import { filterSource, groupFields, parseTime, parseTimeRange, systemZone } from '@weir/history/query';
 import { FilterError, parseFilter } from '@weir/tracer/filter';
-import { nearest } from '@weir/tracer/filter/compile';
 import { UsageError } from '../failure.js';
 import type { QueryRequest } from './query-command.js';
 import type { WrittenFilter } from './questions.js';

@@ -1,5 +1,5 @@
 /** Reads what a request says, by the schemas of its route. */
-import { findings } from '@weir/config';
+import { findings, knownKeys } from '@weir/config';
 import type { z } from 'zod';
 import { ProblemError } from './problem.js';
 import type { Route } from './route.js';
@@ -61,10 +61,12 @@ async function readText(request: Request): Promise<string> {
 function check(schema: z.ZodType, value: unknown): unknown {
   const { data, error } = schema.safeParse(value, { reportInput: true });
   if (error === undefined) return data;
-  const errors = findings(error.issues).map(({ path, key, message }) => ({
-    parameter: key ?? path.map(String).join('.'),
-    message: message.slice(0, 300),
-  }));
+  const errors = findings(error.issues, { known: (path) => knownKeys(schema, path) }).map(
+    ({ path, key, message }) => ({
+      parameter: key ?? path.map(String).join('.'),
+      message: message.slice(0, 300),
+    }),
+  );
   throw problemOf(errors);
 }
 

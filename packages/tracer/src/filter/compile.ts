@@ -7,6 +7,5 @@
 
 export { anywhereEnds, anywhereParts, anywhereWholes, endText, LINK_LOCAL } from './anywhere.js';
 export { isAddressColumn } from './filter-columns.js';
-export { nearest } from './nearest.js';
 export { portsOf, type ServicePorts } from './service-ports.js';
 export { comparable } from './text-match.js';

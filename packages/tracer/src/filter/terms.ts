@@ -1,7 +1,8 @@
 /** Terms, as far as their name and operator. */
+
+import { nearest } from '@weir/ebpf/nearest';
 import type { FilterProblem } from './filter-error.js';
 import { fieldNamed, fieldNames } from './filter-fields.js';
-import { nearest } from './nearest.js';
 import { networkOf } from './networks.js';
 import type { Operator } from './values.js';
 

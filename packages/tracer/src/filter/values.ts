@@ -1,7 +1,8 @@
 /** Values of a term, by the type of its field. */
+
+import { nearest } from '@weir/ebpf/nearest';
 import { unescapeName } from '../json/unescape.js';
 import type { FilterField } from './filter-fields.js';
-import { nearest } from './nearest.js';
 import { networkOf } from './networks.js';
 import type { Item } from './tokens.js';
 import type { Comparison, FilterValue, PatternPart } from './tree.js';

@@ -68,7 +68,7 @@ export const fieldList = z
 export function numberText(least: number, most: number) {
   return z
     .string()
-    .regex(/^\d{1,9}$/)
+    .regex(/^\d{1,9}$/, { error: `a number from ${least} to ${most}` })
     .transform(Number)
     .refine((number) => number >= least && number <= most, {
       error: `expected a number from ${least} to ${most}`,

@@ -1,4 +1,8 @@
-/** Finds the word that was probably meant. */
+/**
+ * Finds the word that was probably meant.
+ *
+ * @module @weir/ebpf/nearest
+ */
 
 /** A longer word is no slip of one of ours, and comparing it would take long. */
 const LONGEST = 48;
