@@ -50,7 +50,7 @@ it(`every connection is remembered once, or ended in a counted span, through ${K
     const kills = serve.kills.filter(({ atNs }) => since <= atNs && atNs <= time);
     assert.ok(
       kills.some(({ hadServer }) => !hadServer),
-      'no collector without a server was killed in a span that is lost',
+      `no collector without a server was killed in a span that is lost\n${serve.said}`,
     );
     // A collector that was never ready may have traced.
     const { readyNs } = kills.at(-1)!;

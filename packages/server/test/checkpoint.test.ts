@@ -161,6 +161,19 @@ describe('a checkpoint', () => {
     assert.equal(existsSync(`${path}.new`), false);
     opened((found) => assert.deepEqual(found?.run, run));
   });
+
+  it('stays where a disk that can only be read keeps it, and the run ends in order', (context) => {
+    const checkpoint = Checkpoint.create(path, run, stateOf(0));
+    const { mock } = context.mock.method(fs, 'rmSync', () => {
+      throw new Error('EROFS: read-only file system');
+    });
+    syncBuiltinESMExports();
+    checkpoint[Symbol.dispose]();
+    mock.restore();
+    syncBuiltinESMExports();
+    assert.equal(mock.callCount(), 1);
+    assert.ok(existsSync(path));
+  });
 });
 
 function range(from: number, to: number): number[] {

@@ -150,7 +150,9 @@ describe('a handover', () => {
     for (const [more, why] of refusals) {
       said = [];
       assert.equal(next(more), undefined);
-      assert.deepEqual(said, [`the collector before this one was killed, and tracing begins anew: ${why}`]);
+      assert.deepEqual(said, [
+        `the collector before this one did not end in order, and tracing begins anew: ${why}`,
+      ]);
     }
   });
 

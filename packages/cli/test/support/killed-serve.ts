@@ -30,8 +30,8 @@ function nowNs(): bigint {
 export interface CollectorKill {
   /** Nanoseconds since 1970, just before. */
   readonly atNs: bigint;
-  /** Whether a server lived, which has what the next collector goes on with. */
-  readonly hadServer: boolean;
+  /** Whether a server lived, which has what the next collector goes on with, until that had a server of its own. */
+  hadServer: boolean;
   /** When the next collector was ready; undefined where that was killed before. */
   readyNs: bigint | undefined;
 }
@@ -43,6 +43,14 @@ function isServer(pid: number): boolean {
     return isOne && !/^State:\s*[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
   } catch {
     return false;
+  }
+}
+
+function parentOf(pid: string): number | undefined {
+  try {
+    return Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+  } catch {
+    return undefined;
   }
 }
 
@@ -120,6 +128,12 @@ export class KilledServe implements Disposable {
     }
   }
 
+  /** Whether the collector has started a server, be it ready or not: from then on, that one has what the next collector goes on with. */
+  #hasOwnServer(): boolean {
+    const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+    return pids.some((pid) => isServer(Number(pid)) && parentOf(pid) === this.pid);
+  }
+
   /** Waits until a server has stored all that was handed over: a moment in which nothing waits in the spool. */
   async stored(): Promise<void> {
     const isStored = () => this.#server !== undefined && readdirSync(this.paths.spool).length === 0;
@@ -131,6 +145,8 @@ export class KilledServe implements Disposable {
   killServer(): boolean {
     const server = this.#server;
     if (server === undefined) return false;
+    const kill = this.kills.at(-1);
+    if (kill !== undefined && !this.#hasOwnServer()) kill.hadServer = false;
     process.kill(server, 'SIGKILL');
     this.serverKills++;
     return true;

@@ -171,7 +171,11 @@ export class Checkpoint implements Disposable {
   /** The run has ended in order: removes the file. */
   [Symbol.dispose](): void {
     this.close();
-    rmSync(this.#path, { force: true });
+    try {
+      rmSync(this.#path, { force: true });
+    } catch {
+      // The disk can only be read. The next collector finds nothing that belongs to it.
+    }
   }
 }
 

@@ -74,7 +74,9 @@ export function resumeRun(request: HandoverRequest): Handover | undefined {
     return resumeFrom(checkpoint, request);
   } catch (error) {
     if (!(error instanceof EbpfError)) throw error;
-    request.say(`the collector before this one was killed, and tracing begins anew: ${error.message}`);
+    request.say(
+      `the collector before this one did not end in order, and tracing begins anew: ${error.message}`,
+    );
     checkpoint.close();
     return undefined;
   }
