@@ -2,18 +2,22 @@
 import assert from 'node:assert/strict';
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HistoryStore } from '@weir/history';
 import { queryConnections } from '@weir/history/query';
+import { serverPlaces } from '@weir/server';
+import { servePaths } from '@weir/server/serve';
 import { WeirProcess } from './support/command.js';
 import { TestNetns } from './support/load.js';
 import { folder, port, Serve, until } from './support/serve.js';
@@ -171,6 +175,14 @@ describe('weir serve', () => {
     assert.match(await refused(...own, '--config', config), /tls: \/etc\/hostname holds no certificate/);
     writeFileSync(config, 'tls: {certificate: /nonexistent, key: /etc/hostname}\n');
     assert.match(await refused(...own, '--config', config), /tls: ENOENT: .*'\/nonexistent'/);
+    const { tokens } = serverPlaces(servePaths(join(folder, 'users')).server);
+    writeFileSync(tokens, '{"version": 1, "tokens": [{}]}', { mode: 0o600 });
+    const { uid, gid } = statSync(dirname(tokens));
+    chownSync(tokens, uid, gid);
+    assert.match(await refused(...own), /is no file of tokens: something in it has another form/);
+    chmodSync(tokens, 0o644);
+    assert.match(await refused(...own), /can be read by others: chmod 600/);
+    rmSync(tokens);
     assert.match(await refused(...own, '--filter', 'direction=sideways'), /direction/);
     assert.match(await refused(...own, '--keep', 'never'), /--keep: expected/);
     assert.match(await refused(...own, '--listen', 'here'), /--listen: expected/);

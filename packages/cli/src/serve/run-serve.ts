@@ -1,6 +1,6 @@
 /** `weir serve`: the collector's process, and with `--server` the server's. */
 import { Socket } from 'node:net';
-import { OptionError } from '@weir/ebpf';
+import { FormatError, OptionError } from '@weir/ebpf';
 import { isWritable } from '@weir/ebpf/sys';
 import type { ServeConfig } from '@weir/server/config';
 import {
@@ -161,18 +161,20 @@ async function runServer(host: RunHost, stdout: Output): Promise<ExitCode> {
   process.on('SIGHUP', () => undefined);
   process.on('SIGTERM', () => end());
   const answer = (line: string) => void stdout.writeData(`${line}\n`);
-  await explained(serve({ input: new Socket({ fd: 0 }), answer, say, signalled }));
+  // A file of tokens that cannot be used stays so.
+  await explained(serve({ input: new Socket({ fd: 0 }), answer, say, signalled }), [FormatError]);
   return ExitCode.ok;
 }
 
-async function explained(promise: Promise<void>): Promise<void> {
+/** @param more Classes of errors that are the user's to mend, besides the usual ones. */
+async function explained(promise: Promise<void>, more: readonly (typeof FormatError)[] = []): Promise<void> {
   try {
     await promise;
   } catch (error) {
     // It has said why.
     if (error instanceof ServerRefusedError) throw new FileProblems([], { cause: error });
-    if (error instanceof OptionError || error instanceof FilterError)
-      throw new UsageError(error.message, { cause: error });
+    const isUsers = [OptionError, FilterError, ...more].some((kind) => error instanceof kind);
+    if (isUsers) throw new UsageError((error as Error).message, { cause: error });
     throw error;
   }
 }

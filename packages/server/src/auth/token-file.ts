@@ -69,7 +69,8 @@ function parse(path: string, text: string): readonly StoredToken[] {
   try {
     return fileSchema.parse(JSON.parse(text)).tokens;
   } catch (error) {
-    throw new FormatError(`${path} is no file of tokens: ${(error as Error).message}`, { cause: error });
+    const what = error instanceof SyntaxError ? error.message : 'something in it has another form';
+    throw new FormatError(`${path} is no file of tokens: ${what}`, { cause: error });
   }
 }
 
