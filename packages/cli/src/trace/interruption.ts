@@ -4,6 +4,9 @@ import { constants } from 'node:os';
 const signalNames = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 export type EndSignal = (typeof signalNames)[number];
 
+/** timeout(1) sends its signal to the process and to its group, so it comes twice: that is one signal. */
+const ECHO_MS = 100;
+
 /** The part of `process` that is used. */
 export interface SignalSource {
   on(signal: EndSignal, listener: (signal: EndSignal) => void): unknown;
@@ -26,12 +29,15 @@ export class Interruption implements Disposable {
   ) {
     this.#source = source;
     this.#names = names;
+    let receivedMs = 0;
     this.#listener = (signal) => {
+      if (signal === this.received && performance.now() - receivedMs < ECHO_MS) return;
       if (this.received !== undefined) {
         force(statusOf(signal));
         return;
       }
       this.received = signal;
+      receivedMs = performance.now();
       end();
     };
     for (const name of names) source.on(name, this.#listener);
