@@ -54,6 +54,7 @@ export type {
   Problem,
 } from './report.js';
 export type { TcpStateName } from './sockets/index.js';
+export type { TracerPosition } from './stream/handover.js';
 export type { RingPosition } from './stream/held-ring.js';
-export { Tracer, type TracerPosition } from './tracer.js';
+export { Tracer } from './tracer.js';
 export type { TypeChoice, TypeSource } from './types/target.js';

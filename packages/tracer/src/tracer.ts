@@ -10,7 +10,7 @@ import { Deferred } from './deferred.js';
 import { inInitialPidNamespace } from './enrich/pid-namespace.js';
 import { EarlyEvent } from './hooks/early-event.js';
 import { ipv4Only, wantedProtocols } from './hooks/filter.js';
-import { type DescribedDescriptors, describeObjects, takeObjects } from './hooks/held-programs.js';
+import { type DescribedDescriptors, takeObjects } from './hooks/held-programs.js';
 import { describeView } from './hooks/host-view.js';
 import { ringSize } from './hooks/load-programs.js';
 import type { HookPlan } from './hooks/plan.js';
@@ -26,8 +26,9 @@ import { EventCorrection } from './stream/event-correction.js';
 import { openEventRing } from './stream/event-ring.js';
 import { EventStream } from './stream/event-stream.js';
 import { FollowedClock } from './stream/followed-clock.js';
-import { type HeldRing, openHeldRing, type RingPosition } from './stream/held-ring.js';
-import { type LossCounts, Losses, noLosses } from './stream/losses.js';
+import { Handover, type TracerPosition } from './stream/handover.js';
+import { openHeldRing } from './stream/held-ring.js';
+import { Losses, noLosses } from './stream/losses.js';
 import { ReaderProgress } from './stream/reader-progress.js';
 import { RecordIterator } from './stream/record-iterator.js';
 import { UdpFlowSource } from './stream/udp-flow-source.js';
@@ -35,14 +36,6 @@ import { type TypeChoice, targetTypes } from './types/target.js';
 
 function programsOf({ plan, types, options, filter }: Start): [HookPlan, Btf, TracerOptions] {
   return [plan, types.btf, { ...options, filter }];
-}
-
-/** Which records of a resumable tracer its reader has been given: another process goes on behind them. Plain data, for JSON. */
-export interface TracerPosition extends RingPosition {
-  /** Losses that were reported. */
-  readonly lost: TracerStats['lost'];
-  /** Ends that were found in the table of connections, which no longer has them. */
-  readonly missedEnds: number;
 }
 
 type State = 'running' | 'stopping' | 'ended';
@@ -62,10 +55,7 @@ export class Tracer implements TracerApi {
   readonly #hasTcp: boolean;
   readonly #udp: UdpFlowSource | undefined;
   readonly #losses: Losses;
-  readonly #heldRing: HeldRing | undefined;
-  /** Losses that an earlier tracer has reported. */
-  readonly #hadLost: LossCounts;
-  readonly #hooks: Pick<Start, 'plan' | 'choices'>;
+  readonly #handover: Handover | undefined;
   readonly #stream: EventStream;
   readonly #clock: WallClock;
   readonly #live = new Set<TracedConnections>();
@@ -161,16 +151,18 @@ export class Tracer implements TracerApi {
       const { filtered } = this.#programs;
       this.#udp = wants.udp ? new UdpFlowSource(btf, options, filter, clock.wall, filtered) : undefined;
       const events = this.#programs.collection.map('events');
-      if (options.resumable && events.type === MapType.ringbuf)
-        this.#heldRing = openHeldRing(events, resumed);
-      const ring = this.#heldRing ?? openEventRing(events, ringSize(options.ringBytes), options.immediate);
-      this.#hadLost = resumed?.lost ?? noLosses;
+      const isHeld = options.resumable && events.type === MapType.ringbuf;
+      const heldRing = isHeld ? openHeldRing(events, resumed) : undefined;
+      const ring = heldRing ?? openEventRing(events, ringSize(options.ringBytes), options.immediate);
+      const hadLost = resumed?.lost ?? noLosses;
       const nowNs = Number(monotonicNs());
-      this.#losses = new Losses(this.#programs, this.#udp, clock.wall, ring, nowNs, this.#hadLost);
+      this.#losses = new Losses(this.#programs, this.#udp, clock.wall, ring, nowNs, hadLost);
       // Elsewhere, processes have other numbers in /proc than in the kernel's events.
       const correction = inInitialPidNamespace() ? new EventCorrection() : undefined;
       const sources = this.#udp === undefined ? [] : [this.#udp];
       this.#stream = new EventStream(ring, clock, this.#losses, sources, correction);
+      const parts = { hooks: { plan, choices }, programs, stream: this.#stream, hadLost };
+      this.#handover = heldRing && new Handover({ ring: heldRing, ...parts });
     } catch (error) {
       clock?.[Symbol.dispose]();
       this.#udp?.[Symbol.dispose]();
@@ -186,7 +178,6 @@ export class Tracer implements TracerApi {
       this.#programs[Symbol.dispose]();
       throw error;
     }
-    this.#hooks = { plan, choices };
     this.plan = describeView(this.#udp === undefined ? choices : [...choices, this.#udp.choice]);
     const { signal } = options;
     if (signal !== undefined) {
@@ -266,35 +257,22 @@ export class Tracer implements TracerApi {
    * breakpoints are not among them.
    */
   held(): DescribedDescriptors | undefined {
-    if (this.#heldRing === undefined) return undefined;
-    const { collection, links } = this.#programs;
-    return describeObjects({ ...this.#hooks, maps: collection.maps, programs: collection.programs, links });
+    return this.#handover?.held();
   }
 
   /** Which records the reader has been given so far; undefined where {@link held} is. */
   position(): TracerPosition | undefined {
-    const ring = this.#heldRing?.position(this.#stream.isHanded);
-    if (ring === undefined) return undefined;
-    const { deliveredLosses } = this.#stream;
-    const places = Object.keys(noLosses) as (keyof LossCounts)[];
-    const lost = Object.fromEntries(
-      places.map((place) => [place, this.#hadLost[place] + deliveredLosses[place]]),
-    );
-    return {
-      ...ring,
-      lost: lost as unknown as LossCounts,
-      missedEnds: this.#programs.closedFlows?.missed ?? 0,
-    };
+    return this.#handover?.position();
   }
 
   /** The records up to a {@link position} are not needed again: their room in the ring is given back. */
   commit(position: TracerPosition): void {
-    if (this.#state !== 'ended') this.#heldRing?.commit(position);
+    if (this.#state !== 'ended') this.#handover?.commit(position);
   }
 
   /** The part of the ring, 0 to 1, that programs cannot use: for {@link commit}, before it is full. 0 where {@link held} is undefined. */
   get ringUsed(): number {
-    return this.#state === 'ended' ? 0 : (this.#heldRing?.used ?? 0);
+    return this.#state === 'ended' ? 0 : (this.#handover?.ringUsed ?? 0);
   }
 
   watchFds(pid: number): void {

@@ -83,13 +83,13 @@ export class RowFields {
     this.setWord(Word.flags, flags | (Math.min(value, MAX_MISSES) << MISSES_SHIFT));
   }
 
-  /** The number of the row whose socket was found after this one's, or -1: the kernel lists them in the same order again, mostly. */
-  get successor(): number {
-    return this.getWord(Word.successor) - 1;
+  /** Where its socket came in the last walk in which it did. */
+  get walkPosition(): number {
+    return this.getWord(Word.walkPosition);
   }
 
-  set successor(number: number) {
-    this.setWord(Word.successor, number + 1);
+  set walkPosition(position: number) {
+    this.setWord(Word.walkPosition, position);
   }
 
   get active_ns(): number {

@@ -35,8 +35,7 @@ export const Double = {
 export const Word = {
   flags: 24,
   generation: 25,
-  /** One more than the number of the row whose socket was found next; 0: not known. */
-  successor: 26,
+  walkPosition: 26,
   /** 0: undefined; else one more than the version. */
   processVersion: 27,
   inode: 28,

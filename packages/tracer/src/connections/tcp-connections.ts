@@ -24,6 +24,7 @@ import { applyClose, applySocket, clearFigures, dropBaseline, setBaseline, setDi
 import { SharedProcesses } from './shared-processes.js';
 import { addPassed, type PassedConnection } from './totals.js';
 import { Tuple, tupleText } from './tuple.js';
+import { WalkOrder } from './walk-order.js';
 
 /** Refreshes that must not find a socket before it counts as gone: sock_diag may pass one over (see SocketReader). */
 const MISSES = 2;
@@ -44,11 +45,11 @@ export class TcpConnections {
   outOfSight: ReadonlyMap<number, number> = new Map();
   #findProcess: FindProcess | undefined;
   #questions: ProcessQuestions | undefined;
-  /** The entry whose socket this refresh found last. */
-  #previous: Entry | undefined;
+  readonly #order: WalkOrder;
 
   constructor(store: ConnectionStore) {
     this.#store = store;
+    this.#order = new WalkOrder(store.entries);
   }
 
   /** Closed connections whose sockets the kernel may still have. */
@@ -181,19 +182,17 @@ export class TcpConnections {
     this.#findProcess = findProcess;
     this.#questions = findProcess && new ProcessQuestions(findProcess);
     this.#generation++;
-    this.#previous = undefined;
+    this.#order.begin();
     this.untracked = 0;
   }
 
   see(socket: DiagSocket, nowNs: number): void {
     const { entries, totals } = this.#store;
-    let entry = this.#next(socket) ?? entries.ofCookie(socket.netns, socket.cookie);
+    let entry = this.#order.next(socket) ?? entries.ofCookie(socket.netns, socket.cookie);
     const isNew = entry === undefined;
     entry ??= this.#entryOf(socket, nowNs);
     if (entry === undefined) return;
-    if (this.#previous !== undefined && this.#previous.successor !== entry.number)
-      this.#previous.successor = entry.number;
-    this.#previous = entry;
+    this.#order.add(entry);
     entry.interface_index = socket.interfaceIndex;
     this.#store.nameInterface(entry);
     applySocket(entry, totals, socket, nowNs);
@@ -207,14 +206,6 @@ export class TcpConnections {
     const find = this.#findProcess;
     if (inode !== 0) return find?.holds?.(inode) === true;
     return process !== undefined && find?.isSame?.(process) === true;
-  }
-
-  /** The entry that follows, if the socket is its: that spares a look-up in a large table. */
-  #next({ netns, cookie }: DiagSocket): Entry | undefined {
-    const successor = this.#previous?.successor ?? -1;
-    if (successor < 0) return undefined;
-    const next = this.#store.entries.ofNumber(successor);
-    return next?.cookie === cookie && next.netns === netns ? next : undefined;
   }
 
   /** The entry of a socket whose cookie is new; undefined where it is no connection, or there is no room. */
