@@ -164,6 +164,15 @@ static void run_failures(int protocol) {
   close(refusing);
 }
 
+/* A connect() that the routing table refuses. */
+static void run_unrouted(int protocol, const char *address) {
+  struct sockaddr_in peer = loopback(80);
+  int fd = new_socket(protocol);
+  if (inet_pton(AF_INET, address, &peer.sin_addr) != 1) die(address);
+  report("unrouted", 80, 0, try_connect(fd, peer));
+  close(fd);
+}
+
 static void *connect_in_thread(void *argument) {
   int *port = argument;
   prctl(PR_SET_NAME, "a-worker", 0, 0, 0);
@@ -304,6 +313,7 @@ int main(int count, char **values) {
   else if (strcmp(name, "subflows") == 0) talk("subflows", IPPROTO_MPTCP, IPPROTO_MPTCP, values[2], 400000);
   else if (strcmp(name, "self") == 0) run_self();
   else if (strcmp(name, "failures") == 0 && count > 2) run_failures(atoi(values[2]));
+  else if (strcmp(name, "unrouted") == 0 && count > 3) run_unrouted(atoi(values[2]), values[3]);
   else if (strcmp(name, "thread") == 0) run_thread();
   else if (strcmp(name, "hidden") == 0) run_hidden();
   else if (strcmp(name, "dropped") == 0 && count > 2) run_dropped(atoi(values[2]));

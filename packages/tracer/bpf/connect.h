@@ -141,7 +141,10 @@ static __noinline int connect_fails(void *ctx, struct sock *sk, struct flow *flo
 	if (flow->flags & FLOW_CLOSE_EMITTED)
 		return 0;
 	flow->flags |= FLOW_CLOSE_EMITTED;
-	if (is_wanted(EVENT_FAIL) && read_tuple(sk, &tuple) && tuple_passes(&tuple)) {
+	if (!is_wanted(EVENT_FAIL) || !read_tuple(sk, &tuple) || !tuple_passes(&tuple))
+		return 0;
+	/* Without a route, nothing in an MPTCP connection says where it should have led: see connect_refused_locally. */
+	if (tuple.peer_port || !is_mptcp(sk)) {
 		event = reserve_event(EVENT_FAIL);
 		if (event) {
 			fill_event(event, EVENT_FAIL, flow, &tuple, &flow->owner);
@@ -156,19 +159,15 @@ static __noinline int connect_fails(void *ctx, struct sock *sk, struct flow *flo
 	return 0;
 }
 
-/* Whether an MPTCP connection has this subflow; it then takes the error over. */
-static __always_inline bool pass_error_on(const struct sock *sk, int error)
+/* The flow of the MPTCP connection that has this subflow, and takes its error over. */
+static __always_inline struct flow *pass_error_on(const struct sock *subflow, int error)
 {
-	struct sock *connection;
-	struct flow *flow;
+	struct sock *connection = connection_of_subflow(subflow);
+	struct flow *flow = connection ? find_flow(connection) : NULL;
 
-	if (!is_subflow(sk))
-		return false;
-	connection = connection_of_subflow(sk);
-	flow = connection ? find_flow(connection) : NULL;
 	if (flow)
 		flow->error = error;
-	return true;
+	return flow;
 }
 
 /*
@@ -185,6 +184,7 @@ static __always_inline int connect_refused_locally(void *ctx, struct sock *sk, c
 						   int result)
 {
 	struct flow flow = {.direction = DIRECTION_OUTBOUND};
+	struct flow *connection = NULL;
 	const struct sockaddr_in6 *in6 = (const void *)address;
 	const struct sockaddr_in *in = (const void *)address;
 	struct tuple tuple = {};
@@ -193,11 +193,15 @@ static __always_inline int connect_refused_locally(void *ctx, struct sock *sk, c
 	if (result >= 0)
 		return 0;
 	sk = as_number(sk);
-	if (pass_error_on(sk, -result))
-		return 0;
+	if (is_subflow(sk)) {
+		connection = pass_error_on(sk, -result);
+		/* An open connection goes on without one that was to join it. */
+		if (!connection || joined(sk))
+			return 0;
+	}
 	if (!is_routing_error(-result) || !is_wanted(EVENT_FAIL) || !direction_passes(DIRECTION_OUTBOUND))
 		return 0;
-	if (!is_connection(sk) || !read_tuple(sk, &tuple))
+	if ((!connection && !is_connection(sk)) || !read_tuple(sk, &tuple))
 		return 0;
 	if (BPF_CORE_READ(address, sa_family) == AF_INET6) {
 		BPF_CORE_READ_INTO(&tuple.peer_address, in6, sin6_addr.in6_u.u6_addr8);
@@ -209,10 +213,15 @@ static __always_inline int connect_refused_locally(void *ctx, struct sock *sk, c
 		map_ipv4(tuple.peer_address, BPF_CORE_READ(in, sin_addr.s_addr));
 		tuple.peer_port = bpf_ntohs(BPF_CORE_READ(in, sin_port));
 	}
-	read_current(&flow.owner);
+	if (connection) {
+		connection->flags |= FLOW_CLOSE_EMITTED;
+		flow = *connection;
+	} else {
+		read_current(&flow.owner);
+		identify_flow(&flow);
+	}
 	if (!process_passes(&flow.owner) || !tuple_passes(&tuple))
 		return 0;
-	identify_flow(&flow);
 	event = reserve_event(EVENT_FAIL);
 	if (event) {
 		fill_event(event, EVENT_FAIL, &flow, &tuple, &flow.owner);

@@ -18,6 +18,7 @@ import { TestNetns } from './support/netns.js';
 
 /** include/uapi/linux/sock_diag.h */
 const SOCK_DESTROY = 21;
+const { ENETUNREACH } = constants.errno;
 const mptcp = 262;
 const tcp = 0;
 
@@ -176,6 +177,23 @@ describe('failed connects', () => {
         assert.ok(record?.event === 'fail');
         assert.equal(record.error, errors[made.kind as keyof typeof errors]);
       }
+      assertComplete(collected);
+    });
+
+    it(`of ${name} that no route leads anywhere name their peer, where the return of connect can be seen`, async (t) => {
+      if (protocol === mptcp && !assertMptcp(t)) return;
+      using netns = new TestNetns();
+      const collected = await collect({ filter: { netns: [netns.inode] } }, async (tracer) => {
+        const seen = tracer.plan.some(({ chosen }) => chosen === 'fexit:tcp_v4_connect');
+        return { seen, made: await runCase(netns, 'unrouted', String(protocol), '10.8.8.8') };
+      });
+      const { seen, made } = collected.result;
+      assert.equal(made[0]?.error, ENETUNREACH);
+      const fails = collected.records.map((record) => {
+        assert.ok(record.event === 'fail');
+        return [record.peer.address, record.peer.port, record.error, record.process?.pid];
+      });
+      assert.deepEqual(fails, seen ? [['10.8.8.8', 80, 'ENETUNREACH', made[0]?.pid]] : []);
       assertComplete(collected);
     });
   }
