@@ -4,7 +4,8 @@ import type { DescriptorQueue } from '@weir/ebpf/sys';
 import type { LossRow } from '@weir/history/schema';
 import type { ResumedRun } from '../collector/collector.js';
 import type { ServeConfig } from '../config/serve-schema.js';
-import type { Epoch } from '../spool/batch-sender.js';
+import type { IngestClient } from '../ingest/ingest-client.js';
+import type { BatchContent, Epoch } from '../spool/batch-sender.js';
 import { Checkpoint, type RunDescription } from './checkpoint.js';
 import { digestOf, type Handover, type Resumable } from './handover.js';
 
@@ -76,4 +77,24 @@ export function resumedRun(
     until: { monotonicNs: state.monotonicNs, time: since },
     losses: record.udp ? [loss] : [],
   };
+}
+
+/** What a batch passes on its way. */
+export interface KeptSending {
+  readonly client: Pick<IngestClient, 'send' | 'lastNumber'>;
+  readonly tracer: Partial<Resumable>;
+  /** Undefined where the next collector begins anew. */
+  readonly checkpoint: Checkpoint | undefined;
+}
+
+/** Sends a batch, after it is noted up to where it has the tracer's events. @returns whether there was room for it. */
+export function sendKept(content: BatchContent, { client, tracer, checkpoint }: KeptSending): boolean {
+  const position = tracer.position?.();
+  if (position === undefined) return client.send(content);
+  const { time, monotonic_ns: monotonicNs } = content;
+  checkpoint?.begin({ number: client.lastNumber + 1, time: String(time), monotonicNs, position });
+  const isAdded = client.send(content);
+  // Without a checkpoint, too: else the ring would soon be full.
+  tracer.commit?.(position);
+  return isAdded;
 }

@@ -1,5 +1,4 @@
 /** The collector's process: traces, and hands rows to the server, which it keeps running. */
-import { closeSync } from 'node:fs';
 import { OptionError } from '@weir/ebpf/errors';
 import { DescriptorQueue, monotonicNs, realtimeOffsetNs } from '@weir/ebpf/sys';
 import { SCHEMA_VERSION } from '@weir/history/schema';
@@ -9,21 +8,15 @@ import { HostDetails } from '../collector/host-details.js';
 import { readHostRow } from '../collector/host-row.js';
 import { wantsOf } from '../collector/wants.js';
 import type { ServeConfig } from '../config/serve-schema.js';
-import {
-  clearStored,
-  fingerprintOf,
-  type Resumable,
-  type ResumeTracer,
-  resumeRun,
-} from '../handover/handover.js';
-import { programsDigest } from '../handover/programs-digest.js';
-import { beginRun, epochOf, newEpoch, resumedRun } from '../handover/runs.js';
+import type { Resumable, ResumeTracer } from '../handover/handover.js';
+import { beginRun, epochOf, newEpoch, resumedRun, sendKept } from '../handover/runs.js';
 import { type ConnectionState, IngestClient } from '../ingest/ingest-client.js';
 import { PROTOCOLS } from '../wire/versions.js';
-import { earlierServer, endEarlierServer, endServer, isServer } from './earlier-server.js';
+import { findEarlierRun } from './earlier-run.js';
+import { endServer } from './earlier-server.js';
 import { servePaths } from './paths.js';
 import { claimFolder, prepareFolder } from './prepare-folder.js';
-import { keptNumber, ServerChild } from './server-child.js';
+import { ServerChild } from './server-child.js';
 import { serviceUser } from './service-user.js';
 
 /** How to collect. */
@@ -88,29 +81,14 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
   prepareFolder(paths, user);
   using _claim = claimFolder(paths.folder);
   const tracing = tracerOptions(request, host);
-  const fingerprint = fingerprintOf(
-    version,
-    host.resume && programsDigest(),
-    user,
-    request.inherited,
-    describable(tracing),
-  );
-  const uid = user?.uid ?? process.getuid?.() ?? 0;
-  const resumed =
-    host.resume &&
-    resumeRun({
-      ...{ paths, fingerprint, options: tracing, resume: host.resume, say },
-      announced: earlierServer(paths.pid, uid),
-      isServer: (pid) => isServer(pid, uid, process.getuid?.() ?? 0),
-      fd: keptNumber(request.inherited),
-      stored: request.stored ?? [],
-    });
-  if (resumed === undefined && request.stored?.length) {
-    clearStored(request.stored);
-    host.onHeld?.(undefined);
-  }
-  for (const fd of request.stored ?? []) closeSync(fd);
-  if (resumed?.holder === undefined) await endEarlierServer(paths, uid);
+  const { inherited, stored } = request;
+  const { fingerprint, resumed } = await findEarlierRun({
+    ...{ version, paths, user, tracing, say },
+    ...(inherited && { inherited }),
+    ...(stored && { stored }),
+    ...(host.resume && { resume: host.resume }),
+    ...(host.onHeld && { onHeld: host.onHeld }),
+  });
   using queue = resumed?.queue ?? (host.resume && DescriptorQueue.create());
   const row = readHostRow();
   using details = new HostDetails(config.record);
@@ -118,7 +96,7 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
   const settings = {
     version,
     ...(user && { user }),
-    ...(request.inherited && { inherited: request.inherited }),
+    ...(inherited && { inherited }),
   };
   let kept = resumed?.checkpoint;
   // Its program is loaded while the tracer starts.
@@ -190,16 +168,7 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
       host: row,
       ...(wants !== undefined && { wants }),
       ...(request.sweepMs !== undefined && { sweepMs: request.sweepMs }),
-      send: (content) => {
-        const position = tracer.position?.();
-        if (position === undefined) return client.send(content);
-        const { time, monotonic_ns: monotonicNs } = content;
-        checkpoint?.begin({ number: client.lastNumber + 1, time: String(time), monotonicNs, position });
-        const isAdded = client.send(content);
-        // Without a checkpoint, too: else the ring would soon be full.
-        tracer.commit?.(position);
-        return isAdded;
-      },
+      send: (content) => sendKept(content, { client, tracer, checkpoint }),
       isCrowded: () => (tracer.ringUsed ?? 0) > CROWDED,
       ...(resumed !== undefined && { resumed: resumedRun(resumed, config, started) }),
       look: (record) => details.look(record),
@@ -245,11 +214,6 @@ function tracerOptions({ config, tracer }: CollectRequest, { resume }: CollectHo
     udp: config.record.udp,
     maxConnections: config.record.maxConnections,
   };
-}
-
-/** Options as JSON has them. */
-function describable({ btf, features: _, signal: __, ...options }: TracerOptions): object {
-  return { ...options, hasBtf: btf !== undefined };
 }
 
 function report(state: ConnectionState, { say, onReady, onWaiting }: CollectHost): void {
