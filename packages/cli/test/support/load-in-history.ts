@@ -17,7 +17,7 @@ export interface Account {
   readonly lost: number;
   readonly missing: readonly object[];
   readonly doubled: readonly object[];
-  /** Rows of no connection. */
+  /** Rows of no connection, with the sides that have their ends at other times. */
   readonly unknown: readonly object[];
   /** Rows with other bytes. */
   readonly wrong: readonly object[];
@@ -44,7 +44,7 @@ export async function account(history: HistoryStore, made: readonly MadeConnecti
   const wrong: object[] = [];
   for (const row of await endsOf(history)) {
     const side = findSide(sides, row);
-    if (side === undefined) unknown.push(row);
+    if (side === undefined) unknown.push({ ...row, sides: sides.get(row.key) });
     else if (++side.rows && (row.sent !== side.sent || row.received !== side.received))
       wrong.push({ row, side });
   }
