@@ -87,6 +87,7 @@ interface EndOfSide {
   readonly monotonicNs: number;
   readonly sent: number;
   readonly received: number;
+  readonly closedBy: string | null;
 }
 
 /** A pair of ends may be used again within milliseconds, once the side before has ended. */
@@ -100,14 +101,14 @@ function findSide(sides: ReadonlyMap<string, Side[]>, { key, monotonicNs }: EndO
 async function endsOf(history: HistoryStore): Promise<EndOfSide[]> {
   const rows = await history.read((session) =>
     session.query(
-      `SELECT concat_ws(' ', local_address, local_port, peer_address, peer_port), monotonic_ns, bytes_sent, bytes_received
+      `SELECT concat_ws(' ', local_address, local_port, peer_address, peer_port), monotonic_ns, bytes_sent, bytes_received, closed_by
        FROM ${session.source('ends')}`,
     ),
   );
-  return rows.map(([key, monotonicNs, sent, received]) => ({
+  return rows.map(([key, monotonicNs, sent, received, closedBy]) => ({
     key: key as string,
     monotonicNs: Number(monotonicNs),
-    ...{ sent: Number(sent), received: Number(received) },
+    ...{ sent: Number(sent), received: Number(received), closedBy: closedBy as string | null },
   }));
 }
 
