@@ -128,7 +128,6 @@ int snapshot(struct bpf_raw_tracepoint_args *ctx)
 	image = bpf_map_lookup_elem(&images, &slot);
 	if (!image)
 		return 0;
-	wish->count = slot + 1;
 	image->sk = sk;
 	image->from = from;
 	image->to = to;
@@ -137,5 +136,8 @@ int snapshot(struct bpf_raw_tracepoint_args *ctx)
 		copy_targets();
 	if (wish->copy_task)
 		copy_current_task();
+	/* User space on another CPU waits for the count, and reads the rest then. */
+	barrier();
+	wish->count = slot + 1;
 	return 0;
 }

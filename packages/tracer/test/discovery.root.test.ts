@@ -1,6 +1,6 @@
 /** The layout as discovered is the kernel's own, in every field, wherever and whenever it is discovered. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { close as closeLater, readdirSync, readFileSync, statSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { Collection, parseObject } from '@weir/ebpf';
 import { withNetns } from '@weir/ebpf/sys';
@@ -96,6 +96,26 @@ describe('discovery', () => {
     const counters = knownFields.filter(({ struct }) => struct === 'tcp_sock');
     const nowhere = counters.filter(({ field }) => missing.get(field)?.startsWith('at no offset'));
     assert.deepEqual(nowhere, []);
+  });
+
+  it('counts a change only when all of it is copied, whatever CPU made it', () => {
+    using snapshots = new Snapshots();
+    using sockets = new SocketPool();
+    const experiment = new Experiment(snapshots, sockets);
+    for (let count = 0; count < 1000; count++) {
+      using socket = sockets.tcp(AddressFamily.ipv4);
+      const sk = experiment.listenOnce(socket, undefined)!.image.address;
+      const options = { task: true, anyThread: true };
+      const [own] = snapshots.take({ sk, to: TcpState.listen }, () => socket.listen(), options);
+      assert.equal(own!.task!.pid, own!.task!.tgid);
+      const close = (seen: () => number) => {
+        closeLater(socket.release(), () => {});
+        // Without pauses: the two happen at the same time.
+        while (seen() === 0);
+      };
+      const [other] = snapshots.take({ sk, to: TcpState.close }, close, options);
+      assert.notEqual(other!.task!.pid, other!.task!.tgid, `socket ${count}`);
+    }
   });
 
   it('leaves nothing behind', () => {
