@@ -6,7 +6,7 @@ import type { Condition } from './condition.js';
 import { fieldExpressions } from './fields.js';
 import { checkLimit, secondsOf } from './groups.js';
 import { type GroupKey, readKey } from './keys.js';
-import { MEASURE_COUNT, type Measures, measureList, readMeasures } from './measures.js';
+import { MEASURE_COUNT, type Measures, measureList, readMeasures, sumList } from './measures.js';
 import { traffic } from './traffic.js';
 
 /** What is compared. */
@@ -65,7 +65,8 @@ export function queryCompare(reader: HistoryReader, query: CompareQuery): Promis
     const keys = fields.map((sql, index) => `${sql} AS k${index}`);
     const names = fields.map((_, index) => `k${index}`);
     const grouped = (source: Condition) =>
-      `SELECT ${[...keys, measureList].join(', ')} FROM ${source.sql} GROUP BY ${names}`;
+      `SELECT ${[...names, measureList].join(', ')}
+       FROM (SELECT ${[...keys, sumList].join(', ')} FROM ${source.sql} GROUP BY ${names})`;
     const same = names.map((name) => `now.${name} IS NOT DISTINCT FROM before.${name}`).join(' AND ');
     const ratio = secondsOf(range) / secondsOf(against);
     // Hosts have hundreds of thousands of groups: only those that differ leave the database. The first row has their number alone.

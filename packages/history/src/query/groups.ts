@@ -7,12 +7,14 @@ import type { Condition } from './condition.js';
 import { fieldExpressions } from './fields.js';
 import { type GroupKey, readKey } from './keys.js';
 import {
+  addedList,
   MEASURE_COUNT,
   type MeasureOrder,
   type Measures,
   measureList,
   measureOrders,
   readMeasures,
+  sumList,
 } from './measures.js';
 import { traffic } from './traffic.js';
 
@@ -89,13 +91,16 @@ async function findGroups(
   const source = traffic(session, range, where);
   const keys = fields.map((sql, index) => `${sql} AS k${index}`);
   const names = fields.map((_, index) => `k${index}`);
-  const grouping = fields.length === 0 ? '()' : `GROUPING SETS ((${names.join(', ')}), ())`;
-  const isTotal = fields.length === 0 ? 'true' : `grouping(${names[0]}) = 1`;
+  const unnamed = names.map((name) => `NULL AS ${name}`);
+  // Each row is added up once: the total is that of the groups.
   const rows = await session.query(
     `WITH rows AS NOT MATERIALIZED (SELECT *, ${[...keys, '0 AS nothing'].join(', ')} FROM ${source.sql}),
-     grouped AS (SELECT ${[...names, measureList].join(', ')}, ${isTotal} AS is_total FROM rows GROUP BY ${grouping})
-     SELECT *, count(*) OVER () AS n FROM grouped
-     ORDER BY is_total DESC, ${measureOrders[order]} DESC NULLS LAST${names.map((name) => `, ${name}`).join('')}
+     parts AS MATERIALIZED (SELECT ${[...names, sumList].join(', ')} FROM rows GROUP BY ${names.join(', ') || '()'}),
+     grouped AS (
+       SELECT ${[...names, measureList].join(', ')}, NULL AS n FROM parts
+       UNION ALL SELECT ${[...unnamed, measureList].join(', ')}, n FROM (SELECT ${addedList}, count(*) AS n FROM parts))
+     SELECT * FROM grouped
+     ORDER BY n IS NULL, ${measureOrders[order]} DESC NULLS LAST${names.map((name) => `, ${name}`).join('')}
      LIMIT ${limit + 1}`,
     [...source.values],
   );
@@ -103,10 +108,10 @@ async function findGroups(
   const measures = (row: readonly DuckDBValue[]) =>
     readMeasures(row.slice(fields.length, fields.length + MEASURE_COUNT), seconds);
   const [total, ...groups] = rows;
-  const count = fields.length === 0 ? 0 : Number(total!.at(-1)) - 1;
+  const isGrouped = fields.length > 0;
   return {
-    groups: groups.map((row) => ({ key: readKey(by, row), ...measures(row) })),
-    count,
+    groups: isGrouped ? groups.map((row) => ({ key: readKey(by, row), ...measures(row) })) : [],
+    count: isGrouped ? Number(total!.at(-1)) : 0,
     total: measures(total!),
   };
 }

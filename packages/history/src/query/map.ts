@@ -14,6 +14,7 @@ import {
   measureList,
   measureOrders,
   readMeasures,
+  sumList,
 } from './measures.js';
 import { traffic } from './traffic.js';
 
@@ -115,7 +116,8 @@ export function queryMap(reader: HistoryReader, query: MapQuery): Promise<Answer
          SELECT rows.*, other AS source, own AS target, local_port AS port
          FROM rows ANTI JOIN clients USING (connection_id) WHERE NOT is_client
        )
-       SELECT source, target, port, ${measureList}, count(*) OVER () FROM edges GROUP BY source, target, port
+       SELECT source, target, port, ${measureList}, count(*) OVER ()
+       FROM (SELECT source, target, port, ${sumList} FROM edges GROUP BY source, target, port)
        ORDER BY ${measureOrders[order]} DESC NULLS LAST, source, target, port LIMIT ${limit}`,
       [...node.values, ...source.values],
     );

@@ -23,10 +23,10 @@ export interface Measures {
 }
 
 /**
- * In the order in which {@link readMeasures} expects them. Sums of doubles are exact up to 2^53, as a number of JavaScript is, and need
- * less CPU than those of 128 bits that DuckDB has for BIGINT.
+ * Sums of parts, which add up to the measures of any union of them. Sums of doubles are exact up to 2^53, as a number of JavaScript
+ * is, and need less CPU than those of 128 bits that DuckDB has for BIGINT.
  */
-const expressions = [
+const sums = [
   'count(*) FILTER (is_end)',
   "count(*) FILTER (is_end AND event = 'fail')",
   'coalesce(sum(counted_bytes_sent::DOUBLE), 0)',
@@ -34,14 +34,27 @@ const expressions = [
   'coalesce(sum(counted_segments_sent::DOUBLE), 0)',
   'coalesce(sum(counted_segments_received::DOUBLE), 0)',
   'coalesce(sum(counted_retransmits::DOUBLE), 0)',
-  'avg(handshake_us::DOUBLE)',
-  'avg(srtt_us::DOUBLE)',
-  'avg(duration_us::DOUBLE) FILTER (is_end)',
+  'sum(handshake_us::DOUBLE)',
+  'count(handshake_us)',
+  'sum(srtt_us::DOUBLE)',
+  'count(srtt_us)',
+  'sum(duration_us::DOUBLE) FILTER (is_end)',
+  'count(duration_us) FILTER (is_end)',
 ];
-/** Number of columns that the list that is selected selects. */
-export const MEASURE_COUNT = expressions.length;
+const partNames = sums.map((_, index) => `p${index}`);
+/** Select list of the sums over {@link traffic}. */
+export const sumList = sums.map((sql, index) => `${sql} AS ${partNames[index]}`).join(', ');
+/** Select list of the same, over parts that have them. */
+export const addedList = partNames.map((name) => `coalesce(sum(${name}), 0) AS ${name}`).join(', ');
 
-/** Select list of the measures over {@link traffic}. */
+/** In the order in which {@link readMeasures} expects them: out of sums. A mean of nothing is NULL. */
+const expressions = [
+  ...partNames.slice(0, 7),
+  ...[7, 9, 11].map((index) => `p${index} / nullif(p${index + 1}, 0)`),
+];
+/** Number of columns that {@link measureList} selects. */
+export const MEASURE_COUNT = expressions.length;
+/** Select list of the measures, over rows that have the sums. */
 export const measureList = expressions.map((sql, index) => `${sql} AS m${index}`).join(', ');
 
 /** What groups can be ordered by; bytes are those both ways. */

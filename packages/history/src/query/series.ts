@@ -8,12 +8,14 @@ import { fieldExpressions } from './fields.js';
 import { checkLimit } from './groups.js';
 import { type GroupKey, readKey } from './keys.js';
 import {
+  addedList,
   MEASURE_COUNT,
   type MeasureOrder,
   type Measures,
   measureList,
   measureOrders,
   readMeasures,
+  sumList,
 } from './measures.js';
 import { traffic } from './traffic.js';
 
@@ -65,11 +67,12 @@ export function querySeries(reader: HistoryReader, query: SeriesQuery): Promise<
       names.map((name) => `steps.${name} IS NOT DISTINCT FROM largest.${name}`).join(' AND ') || 'true';
     const rows = await session.query(
       `WITH rows AS NOT MATERIALIZED (SELECT *, ${[...keys, `epoch_ns(time) // ${step} AS step`].join(', ')} FROM ${source.sql}),
-       steps AS (SELECT ${[...names, measureList, 'step'].join(', ')} FROM rows GROUP BY ${[...names, 'step']}),
-       largest AS (SELECT ${[...names, measureList].join(', ')} FROM rows GROUP BY ${names.join(', ') || '()'}
+       steps AS MATERIALIZED (SELECT ${[...names, sumList, 'step'].join(', ')} FROM rows GROUP BY ${[...names, 'step']}),
+       groups AS (SELECT ${[...names, addedList].join(', ')} FROM steps GROUP BY ${names.join(', ') || '()'}),
+       largest AS (SELECT ${[...names, measureList].join(', ')} FROM groups
          ORDER BY ${measureOrders[order]} DESC NULLS LAST${names.map((name) => `, ${name}`).join('')} LIMIT ${limit}),
        ranked AS (SELECT *, row_number() OVER (ORDER BY ${measureOrders[order]} DESC NULLS LAST${names.map((name) => `, ${name}`).join('')}) AS place FROM largest)
-       SELECT steps.*, place FROM steps JOIN ranked AS largest ON ${same} ORDER BY place, step`,
+       SELECT ${[...names.map((name) => `steps.${name}`), measureList, 'step', 'place'].join(', ')} FROM steps JOIN ranked AS largest ON ${same} ORDER BY place, step`,
       [...source.values],
     );
     return collect(rows, by, step);
