@@ -79,7 +79,7 @@ describe('a token', () => {
     assert.deepEqual(await statuses(admin), [200, 200, 501]);
   });
 
-  it('that is wrong 1,000 times is refused, then blocked, and both are in the audit log', async () => {
+  it('that is wrong 1,000 times is refused, then blocked, and both are in the audit log, whose size it does not decide', async () => {
     const { read, login } = makeTokens();
     const path = join(folder, 'audit.log');
     using audit = new AuditLog(path, assert.fail);
@@ -92,12 +92,15 @@ describe('a token', () => {
     assert.equal(blocked.status, 429);
     assert.ok(Number(blocked.headers.get('retry-after')) > 0);
     const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
-    assert.equal(lines.length, 1001);
+    const refused = statuses.filter((status) => status === 401).length;
+    assert.equal(lines.filter((line) => line.includes('"event":"login_failed"')).length, refused);
     assert.match(
       lines[0]!,
       /"event":"login_failed","status":401,"method":"GET","path":"\/api\/v1\/losses","address":"127.0.0.1"/,
     );
-    assert.match(lines.at(-1)!, /"event":"blocked"/);
+    // One a minute, which counts the others: a flood does not push out what else is in the log.
+    const flood = lines.filter((line) => line.includes('"event":"blocked"'));
+    assert.ok(flood.length >= 1 && flood.length < 10, lines.join('\n'));
   });
 
   it('can be kept by a browser in a cookie that no script reads', async () => {

@@ -192,8 +192,8 @@ class RouteCaller {
   }
 
   async #answer(route: Route, context: AppContext, signal: AbortSignal): Promise<Response> {
-    const { authenticator, audit, checkAnswers = false } = this.#options;
-    const principal = authorize(route, context.env.incoming, authenticator, audit);
+    const { authenticator, checkAnswers = false } = this.#options;
+    const principal = authorize(route, context.env.incoming, authenticator, this.#options);
     const request = context.req.raw;
     const input = {
       query: readQuery(route, new URL(request.url).searchParams),

@@ -1,7 +1,8 @@
 /** Who makes a request, and whether they may. */
 import type { IncomingMessage } from 'node:http';
-import type { AuditEntry, AuditLog } from '../auth/audit-log.js';
+import type { AuditLog } from '../auth/audit-log.js';
 import type { Authenticator } from '../auth/authenticator.js';
+import type { Refusals } from '../auth/refusals.js';
 import { includesRole, type Principal } from '../auth/roles.js';
 import { sessionToken } from '../auth/session-cookie.js';
 import { API_BASE } from './openapi.js';
@@ -10,28 +11,39 @@ import type { Route } from './route.js';
 
 const nobody: Principal = { name: 'nobody', role: 'read', by: 'loopback' };
 
+/** Where it is written who asked. */
+export interface Logs {
+  readonly audit?: AuditLog;
+  readonly refusals?: Refusals;
+}
+
 /** Recognizes a client and checks its role. Failed logins, and what admins do, are written to the audit log. */
 export function authorize(
   route: Route,
   incoming: IncomingMessage,
   authenticator: Authenticator,
-  audit: AuditLog | undefined,
+  logs: Logs,
 ): Principal {
   if (route.role === 'none') return nobody;
-  const log = (entry: Omit<AuditEntry, 'method' | 'path' | 'address'>) =>
-    audit?.add({ ...entry, ...requestEntry(route, incoming) });
-  const principal = recognize(incoming, authenticator, log);
-  const isAllowed = includesRole(principal.role, route.role);
-  if (route.role === 'admin')
-    log({ event: 'request', principal: principal.name, status: isAllowed ? 200 : 403 });
-  if (isAllowed) return principal;
-  const detail = `this needs the role ${route.role}, and ${principal.name} has ${principal.role}`;
+  const request = requestEntry(route, incoming);
+  const principal = recognize(incoming, authenticator, request, logs);
+  const { name } = principal;
+  if (includesRole(principal.role, route.role)) {
+    if (route.role === 'admin')
+      logs.audit?.add({ event: 'request', principal: name, status: 200, ...request });
+    return principal;
+  }
+  const detail = `this needs the role ${route.role}, and ${name} has ${principal.role}`;
+  if (route.role === 'admin') logs.refusals?.add({ kind: 'role', principal: name, status: 403, ...request });
   throw new ProblemError('role', detail);
 }
 
-type Log = (entry: Omit<AuditEntry, 'method' | 'path' | 'address'>) => void;
-
-function recognize(incoming: IncomingMessage, authenticator: Authenticator, log: Log): Principal {
+function recognize(
+  incoming: IncomingMessage,
+  authenticator: Authenticator,
+  request: ReturnType<typeof requestEntry>,
+  { audit, refusals }: Logs,
+): Principal {
   const { headers, socket } = incoming;
   const { userHeader } = authenticator;
   const user = userHeader === undefined ? undefined : headers[userHeader.toLowerCase()];
@@ -44,12 +56,12 @@ function recognize(incoming: IncomingMessage, authenticator: Authenticator, log:
   if ('principal' in result) return result.principal;
   switch (result.failure) {
     case 'blocked':
-      log({ event: 'blocked', status: 429 });
+      refusals?.add({ event: 'blocked', kind: 'too-many', status: 429, ...request });
       throw new ProblemError('too-many', `too many wrong tokens from ${socket.remoteAddress}`, {
         retryAfter: result.waitMs / 1000,
       });
     case 'wrong':
-      log({ event: 'login_failed', status: 401 });
+      audit?.add({ event: 'login_failed', status: 401, ...request });
       throw new ProblemError('login', 'the token is not known, or has expired');
     case 'missing':
       throw new ProblemError('login', 'send the header Authorization: Bearer TOKEN');

@@ -3,7 +3,11 @@ import { BoundedMap } from '@weir/ebpf/bounded-map';
 import type { AuditEntry, AuditLog } from './audit-log.js';
 
 /** A request that was refused. */
-export type Refusal = Omit<AuditEntry, 'event' | 'count'> & { readonly kind: string };
+export type Refusal = Omit<AuditEntry, 'event' | 'count'> & {
+  readonly kind: string;
+  /** Default: refused. */
+  readonly event?: 'refused' | 'blocked';
+};
 
 const MAX_CLIENTS = 1_000;
 const AGAIN_MS = 60_000;
@@ -21,8 +25,8 @@ export class Refusals {
   }
 
   /** A request was refused. */
-  add({ kind, detail, ...rest }: Refusal): void {
-    const key = `${kind} ${rest.address ?? ''}`;
+  add({ event = 'refused', kind, detail, ...rest }: Refusal): void {
+    const key = `${event} ${kind} ${rest.address ?? ''}`;
     const atMs = this.#nowMs();
     const last = this.#written.get(key);
     if (last !== undefined && atMs - last.atMs < AGAIN_MS) {
@@ -31,7 +35,7 @@ export class Refusals {
     }
     this.#written.set(key, { atMs, more: 0 });
     this.#audit.add({
-      event: 'refused',
+      event,
       ...rest,
       kind,
       ...(detail !== undefined && { detail: detail.slice(0, MAX_DETAIL) }),
