@@ -158,6 +158,62 @@ describe('weir query says in one line, with status 2,', () => {
     }
   });
 
+  test('that an answer has what no history has, which a terminal could obey', async () => {
+    const evil = '\x1b[31mEVIL\n';
+    const record = {
+      ...{ event: 'close', host: '0', time: at(START), monotonic_ns: 1, duration_us: 1, bytes_sent: 1 },
+      network: { transport: 'tcp', type: 'ipv4' },
+      local: { address: '10.0.0.1', port: 1 },
+      peer: { address: '10.0.0.2', port: 2 },
+      process: { pid: 1, comm: 'a' },
+    };
+    const group = { key: { process: 'a' }, connections: 1, failures: 0, bytes_sent: 1, bytes_received: 1 };
+    let answer: object = {};
+    const server = createServer(({ url }, response) => {
+      const isStatus = url!.includes('/status');
+      const body = isStatus ? { limits: { rows: 1000 } } : { losses: [], unrecorded: [], ...answer };
+      response.setHeader('content-type', 'application/json').end(JSON.stringify(body));
+    });
+    server.listen(0, '127.0.0.1');
+    try {
+      await once(server, 'listening');
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      answer = { connections: [record], count: 1 };
+      assert.equal((await weir(hour, '--url', url)).code, 0);
+      for (const changed of [
+        { event: evil },
+        { event: 'toString' },
+        { direction: 'constructor' },
+        { closed_by: evil },
+        { network: { transport: evil, type: 'ipv4' } },
+        { local: { address: evil, port: 1 } },
+        { peer: { address: '10.0.0.1', port: evil } },
+        { process: { pid: evil } },
+        { process: null },
+        { bytes_sent: evil },
+        { duration_us: evil },
+        { datagrams_sent: evil },
+      ]) {
+        answer = { connections: [{ ...record, ...changed }], count: 1 };
+        const { code, stderr } = await weir(hour, '--url', url);
+        assert.match(
+          stderr,
+          /^weir: [^\n]* gave an answer that makes no sense here[^\n]*\n$/,
+          JSON.stringify(changed),
+        );
+        assert.equal(code, 1);
+      }
+      for (const changed of [{ connections: evil }, { bytes_sent: evil }, { key: evil }]) {
+        answer = { groups: [{ ...group, ...changed }], total: group, count: 1 };
+        const { stdout, stderr } = await weir(hour, '--by', 'process', '--url', url);
+        assert.match(stderr, /makes no sense here/, JSON.stringify(changed));
+        assert.equal(stdout, '');
+      }
+    } finally {
+      server.close();
+    }
+  });
+
   test('that a URL or a file makes no sense', async () => {
     for (const url of ['db1', 'db1:9436', 'ftp://x', 'https://', 'http://a:b@c', 'http://x/?a'])
       assert.match(await refused('--url', url), /^weir: --url: /);

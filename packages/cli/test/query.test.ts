@@ -300,12 +300,12 @@ describe('weir query refuses in one line, with status 2,', () => {
     );
   });
 
-  test('a file that is no exported history, with status 1', async () => {
+  test('a file that is no exported history, with status 2', async () => {
     const file = join(folder, 'no.weir');
     writeFileSync(file, 'no tar at all');
     const { code, stderr } = await weir('--folder', file);
     assert.match(stderr, /^weir: .*no exported history.*\n$/);
-    assert.equal(code, 1);
+    assert.equal(code, 2);
   });
 });
 
@@ -317,8 +317,8 @@ test('weir query about an exported file that is damaged says so, without the pla
   bytes.fill(0x5a, name + 512 + 200, name + 512 + 2200);
   writeFileSync(file, bytes);
   const { code, stderr } = await weir(hour, '--by', 'process,peer,local_port', '--folder', file);
-  assert.equal(code, 1);
-  assert.match(stderr, /^weir: the exported history is damaged: .*ends\.parquet.*\n$/);
+  assert.equal(code, 2);
+  assert.match(stderr, /^weir: .*damaged\.weir is damaged: .*ends\.parquet.*\n$/);
   assert.doesNotMatch(stderr, /weir-export-/);
 });
 

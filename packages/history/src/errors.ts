@@ -25,6 +25,11 @@ export class ReadOnlyError extends HistoryError {
   override name = 'ReadOnlyError';
 }
 
+/** A file of the history, or of what was exported of one, has what no history has. */
+export class DamagedHistoryError extends HistoryError {
+  override name = 'DamagedHistoryError';
+}
+
 /** A question was ended: by its signal, or by its limits. */
 export class InterruptedError extends HistoryError {
   override name = 'InterruptedError';

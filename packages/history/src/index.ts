@@ -5,6 +5,7 @@
  */
 
 export {
+  DamagedHistoryError,
   DiskFullError,
   HistoryError,
   HistoryInUseError,

@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -12,8 +13,9 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { describe, type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { DuckDBInstance } from '@duckdb/node-api';
 import { FormatError, OptionError } from '@weir/ebpf/errors';
-import { ExportedHistory, exportHistory, HistoryError, type HistoryReader } from '../src/index.js';
+import { DamagedHistoryError, ExportedHistory, exportHistory, type HistoryReader } from '../src/index.js';
 import { queryGroups, queryOpenAt, querySql } from '../src/query/index.js';
 import { plainEnd, plainInterval, plainOpen } from './support/plain-rows.js';
 import { Random } from './support/random-rows.js';
@@ -239,32 +241,68 @@ describe('a file that is no exported history', () => {
     await refused(/is cut off/);
   });
 
-  test('answers that it is damaged, whatever DuckDB says of a table', async (context) => {
+  test('is damaged, whatever DuckDB says of a table', async (context) => {
     const { folder, pack } = await unpacked(context);
     const table = join(folder, 'ends.parquet');
     const bytes = readFileSync(table);
     const temporary = await temporaryFolder(context);
     let errors = 0;
+    const count = (error: Error, says: RegExp) => {
+      errors++;
+      assert.match(error.message, says);
+      assert.ok(!error.message.includes(temporary), error.message);
+    };
     for (let place = 10; place < bytes.length - 5000; place += Math.ceil(bytes.length / 25)) {
       const damaged = Buffer.from(bytes);
       damaged.fill(0xff, place, place + 8);
       writeFileSync(table, damaged);
-      await using history = await ExportedHistory.open(pack(), { temporary }).then((opened) => ({
-        opened,
-        [Symbol.asyncDispose]: () => opened.close(),
-      }));
+      const path = pack();
+      const history = await ExportedHistory.open(path, { temporary }).catch((error: Error) => {
+        assert.ok(error instanceof FormatError, error.stack);
+        count(error, / is damaged: |ends\.parquet: its column \w+ has a value that no history has/);
+      });
       for (const ask of [
-        () => queryGroups(history.opened, { range, by: ['process'] }),
-        () => querySql(history.opened, { sql: 'SELECT max(columns(*)) FROM ends' }),
+        (reader: HistoryReader) => queryGroups(reader, { range, by: ['process'] }),
+        (reader: HistoryReader) => querySql(reader, { sql: 'SELECT max(columns(*)) FROM ends' }),
       ])
-        await ask().catch((error: Error) => {
-          errors++;
-          assert.match(error.message, /^the exported history is damaged: /);
-          assert.ok(error instanceof HistoryError && !error.message.includes(temporary), error.message);
-        });
+        if (history)
+          await ask(history).catch((error: Error) => {
+            assert.ok(error instanceof DamagedHistoryError, error.stack);
+            count(error, /^the exported history is damaged: /);
+          });
+      await history?.close();
     }
     assert.ok(errors > 0);
   });
+
+  const evil = "chr(27) || '[31m' || chr(10) || '<script>' || chr(8238)";
+  const values: readonly (readonly [string, string, RegExp])[] = [
+    ['ends', `${evil} AS transport`, /ends\.parquet: its column transport has a value/],
+    ['ends', `${evil} AS closed_by`, /column closed_by/],
+    ['ends', "'toString' AS event", /column event/],
+    ['ends', "'constructor' AS direction", /column direction/],
+    ['intervals', `${evil} AS peer_address`, /intervals\.parquet: its column peer_address/],
+    ['opens', 'NULL::VARCHAR AS local_address', /column local_address/],
+    ['ends', 'CASE WHEN pid % 2 = 0 THEN time END AS time', /column time/],
+    ['ends', 'NULL::UBIGINT AS host_id', /column host_id/],
+    ['ends', "repeat('A', 100000) AS comm", /column comm/],
+    ['losses', `${evil} AS place`, /losses\.parquet: its column place/],
+    ['losses', 'NULL::VARCHAR AS place', /column place/],
+  ];
+  for (const [table, replaced, message] of values)
+    test(`is refused when a row of ${table} has ${replaced}`, async (context) => {
+      const { folder, pack } = await unpacked(context);
+      const path = join(folder, `${table}.parquet`);
+      const database = await DuckDBInstance.create();
+      const connection = await database.connect();
+      await connection.run(
+        `COPY (SELECT * REPLACE (${replaced}) FROM read_parquet('${path}')) TO '${path}.new' (FORMAT parquet)`,
+      );
+      connection.closeSync();
+      database.closeSync();
+      renameSync(`${path}.new`, path);
+      await assert.rejects(ExportedHistory.open(pack()), { name: 'FormatError', message });
+    });
 
   test('is refused when it is not there, or no plain file', async (context) => {
     const folder = await temporaryFolder(context);

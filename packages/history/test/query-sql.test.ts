@@ -30,6 +30,16 @@ describe('SQL of users', () => {
     assert.equal((await querySql(store, { sql: 'FROM range(5000)', limit: 5000 })).truncated, false);
   });
 
+  test('returns no more characters than are allowed, however few rows they are in', async (context) => {
+    const store = await openStore(context);
+    const sql = "SELECT repeat('x', 1000000) AS text, [repeat('y', 10)] AS list FROM range(100)";
+    await assert.rejects(querySql(store, { sql }), {
+      name: 'OptionError',
+      message: /more than 64 Mi characters/,
+    });
+    assert.equal((await querySql(store, { sql: `${sql} LIMIT 60` })).rows.length, 60);
+  });
+
   for (const sql of [
     'DESCRIBE ends',
     'SUMMARIZE ends',

@@ -19,7 +19,7 @@ export function coverageLines(
     ...losses.map(({ since, time, count, place, detail }) => {
       const many = count === undefined ? 'an unknown number of events' : formatCount(count, 'event');
       const when = since === undefined ? localTime(time) : rangeText({ from: since, to: time });
-      return `${many} lost, ${when}: ${place}${detail === undefined ? '' : ` (${escapeText(detail)})`}`;
+      return `${many} lost, ${when}: ${escapeText(place)}${detail === undefined ? '' : ` (${escapeText(detail)})`}`;
     }),
     ...unrecorded.map((gap) => {
       const length = gap.to - gap.from > 1n ? ` (${formatDuration(Number(gap.to - gap.from) / 1000)})` : '';

@@ -1,6 +1,6 @@
 /** Asks the history in a folder, or in an exported file. */
 import { type Stats, statSync } from 'node:fs';
-import { ExportedHistory, type HistoryReader, HistoryStore } from '@weir/history';
+import { DamagedHistoryError, ExportedHistory, type HistoryReader, HistoryStore } from '@weir/history';
 import {
   answer,
   type Condition,
@@ -14,11 +14,12 @@ import {
   querySql,
   writeParquet,
 } from '@weir/history/query';
-import { endRecord, openRecord } from '@weir/history/rows';
+import { endRecord, openRecord, type RowRecord } from '@weir/history/rows';
 import { serverPlaces } from '@weir/server';
 import { servePaths } from '@weir/server/serve';
 import { Services } from '@weir/tracer/enrich';
 import { UsageError } from '../failure.js';
+import { checkedRecord } from './checked-answer.js';
 import type { Questions, WrittenFilter } from './questions.js';
 
 /** SQL may ask for what never ends; a server limits it to the same time by default. */
@@ -51,6 +52,15 @@ function statOf(path: string): Stats | undefined {
   }
 }
 
+/** The files of a folder may be anybody's, too. */
+function fromFolder(record: RowRecord): RowRecord {
+  try {
+    return checkedRecord(record);
+  } catch (error) {
+    throw new DamagedHistoryError(`the history is damaged: ${(error as Error).message}`, { cause: error });
+  }
+}
+
 function questionsOf(reader: HistoryReader & { close(): Promise<void> }, sqlMs: number): Questions {
   const services = [...Services.read()];
   const where = (
@@ -62,13 +72,16 @@ function questionsOf(reader: HistoryReader & { close(): Promise<void> }, sqlMs: 
     connections: async ({ filter, ...query }) => {
       const { result, ...rest } = await queryConnections(reader, { ...query, ...where(filter) });
       const { rows, ...page } = result;
-      return { ...rest, result: { records: rows.map(endRecord), ...page } };
+      return { ...rest, result: { records: rows.map(endRecord).map(fromFolder), ...page } };
     },
     groups: ({ filter, ...query }) => queryGroups(reader, { ...query, ...where(filter) }),
     series: ({ filter, ...query }) => querySeries(reader, { ...query, ...where(filter) }),
     openAt: async ({ filter, ...query }) => {
       const { result, ...rest } = await queryOpenAt(reader, { ...query, ...where(filter, 'opens') });
-      return { ...rest, result: { records: result.rows.map(openRecord), count: result.count } };
+      return {
+        ...rest,
+        result: { records: result.rows.map(openRecord).map(fromFolder), count: result.count },
+      };
     },
     compare: ({ filter, ...query }) => queryCompare(reader, { ...query, ...where(filter) }),
     parquet: ({ filter, ...query }) => writeParquet(reader, { ...query, ...where(filter) }),

@@ -1,11 +1,13 @@
 /** Errors of a history that is asked, as people understand them. */
-import { OptionError } from '@weir/ebpf/errors';
-import { HistoryInUseError, NoHistoryError } from '@weir/history';
+import { FormatError, OptionError } from '@weir/ebpf/errors';
+import { DamagedHistoryError, HistoryInUseError, NoHistoryError } from '@weir/history';
 import { UsageError } from '../failure.js';
 
 /** The error to show. @param folder Where the history is. */
 export function historyFailure(error: unknown, folder: string): unknown {
-  if (error instanceof OptionError) return new UsageError(error.message, { cause: error });
+  const isOfInput =
+    error instanceof OptionError || error instanceof FormatError || error instanceof DamagedHistoryError;
+  if (isOfInput) return new UsageError(error.message, { cause: error });
   if (error instanceof NoHistoryError)
     return new UsageError(`${error.message}: weir serve keeps one there, or --folder names another`, {
       cause: error,

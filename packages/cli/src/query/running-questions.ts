@@ -2,7 +2,6 @@
 import { createWriteStream } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import { OptionError } from '@weir/ebpf/errors';
 import { HistoryError, InterruptedError } from '@weir/history';
 import {
   type Answer,
@@ -19,6 +18,7 @@ import type { LossRow } from '@weir/history/schema';
 import { UsageError } from '../failure.js';
 import type { ApiClient, Parameters } from './api-client.js';
 import { NO_API } from './api-failure.js';
+import { checkedFigures, checkedRecord } from './checked-answer.js';
 import type { Questions, WrittenFilter } from './questions.js';
 
 type Range = Answer<unknown>['range'];
@@ -87,7 +87,11 @@ export async function runningQuestions(client: ApiClient): Promise<Questions> {
           percentiles: percentiles?.join(','),
         },
         signal,
-        ({ groups, count, total }: Groups & CoverageJson) => ({ groups, count, total }),
+        ({ groups, count, total }: Groups & CoverageJson) => ({
+          groups: groups.map(checkedFigures),
+          count,
+          total: checkedFigures(total),
+        }),
       )),
     }),
     series: async ({ range, filter, by = [], step, order, limit, signal }) => ({
@@ -102,7 +106,10 @@ export async function runningQuestions(client: ApiClient): Promise<Questions> {
         ({ series }: SeriesJson) =>
           series.map(({ key, points }) => ({
             key,
-            points: points.map(({ time, ...point }) => ({ time: nanoseconds(time), ...point })),
+            points: points.map(({ time, ...point }) => ({
+              time: nanoseconds(time),
+              ...checkedFigures(point),
+            })),
           })),
       )),
     }),
@@ -125,7 +132,8 @@ export async function runningQuestions(client: ApiClient): Promise<Questions> {
         },
         signal,
         ({ differences, count, against: other }: CompareJson): Comparison => ({
-          ...{ against, againstCoverage: coverageOf(other), differences, count },
+          ...{ against, againstCoverage: coverageOf(other), count },
+          differences: differences.map(checkedFigures),
         }),
       )),
     }),
@@ -162,13 +170,6 @@ function checked<T>({ place }: ApiClient, read: () => T): T {
       },
     );
   }
-}
-
-function checkedRecord(record: RowRecord): RowRecord {
-  const { time, local, peer, network } = record;
-  const isRecord = [local, peer, network].every((part) => typeof part === 'object' && part !== null);
-  if (!isRecord || Number.isNaN(Date.parse(time))) throw new OptionError('no record');
-  return record;
 }
 
 function numberText(value: number | undefined): string | undefined {

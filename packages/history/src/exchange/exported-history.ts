@@ -6,14 +6,15 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { FormatError, OptionError } from '@weir/ebpf/errors';
 import tar, { type Entry } from 'tar-stream';
-import { HistoryError } from '../errors.js';
-import { columnTypes, currentSchema, quoteText, RECENT, type Schema, selectList } from '../schema/index.js';
+import { DamagedHistoryError, HistoryError } from '../errors.js';
+import { currentSchema, quoteText, RECENT, type Schema, selectList } from '../schema/index.js';
 import { addSegment, prepareSchema, query } from '../store/catalog.js';
 import { failureKind, mayBeDamage } from '../store/failure-kind.js';
 import { hourOf } from '../store/layout.js';
 import { OpenDatabase } from '../store/open-database.js';
 import { segmentProblem } from '../store/segment-file.js';
 import type { HistoryReader, ReadOptions, Session, TimeRange } from '../store/session.js';
+import { checkTable } from './check-table.js';
 import { MANIFEST, MANIFEST_BYTES, type Manifest, readManifest } from './manifest.js';
 
 /** How to open an exported history. */
@@ -91,8 +92,13 @@ function damageOf(error: unknown, folder: string): unknown {
   const [line = ''] = error.message.split('\n', 1);
   const isOfFile = line.includes(join(folder, '/')) && failureKind(error) !== 'full';
   if (!isOfFile && !mayBeDamage(error)) return error;
-  const problem = line.replaceAll(join(folder, '/'), '');
-  return new HistoryError(`the exported history is damaged: ${problem}`, { cause: error });
+  const problem = withoutFolder(line, folder);
+  return new DamagedHistoryError(`the exported history is damaged: ${problem}`, { cause: error });
+}
+
+/** The first line of a message, which names a table instead of its file. */
+function withoutFolder(message: string, folder: string): string {
+  return message.split('\n', 1)[0]!.replaceAll(join(folder, '/'), '');
 }
 
 /** Unpacks the tables. Only plain files with the names of tables are, each once. */
@@ -173,9 +179,8 @@ async function openTables(
   } catch (error) {
     database.close();
     if (error instanceof FormatError) throw error;
-    throw new FormatError(`${path} is damaged: ${(error as Error).message.split('\n', 1)[0]}`, {
-      cause: error,
-    });
+    const problem = withoutFolder((error as Error).message, folder);
+    throw new FormatError(`${path} is damaged: ${problem}`, { cause: error });
   }
 }
 
@@ -193,7 +198,7 @@ async function addTable({ maintaining }: OpenDatabase, file: TableFile): Promise
   const problem = segmentProblem(join(folder, name));
   if (problem !== undefined) throw new FormatError(`${name}: ${problem}`);
   const source = `read_parquet(${quoteText(join(folder, name))})`;
-  await checkColumns(maintaining, source, file);
+  await checkTable(maintaining, { name: table, source, columns: schema.tables[table]!, version });
   if (!(schema.segmentTables as readonly string[]).includes(table)) {
     await maintaining.run(
       `INSERT INTO ${RECENT}.${table} BY NAME SELECT ${selectList(schema.tables[table]!, version)} FROM ${source}`,
@@ -218,18 +223,4 @@ async function addTable({ maintaining }: OpenDatabase, file: TableFile): Promise
     bytes: 0,
   };
   await addSegment(maintaining, segment);
-}
-
-/** @throws FormatError unless the file has the columns of its version, with their types. */
-async function checkColumns(
-  connection: OpenDatabase['maintaining'],
-  source: string,
-  { table, version, schema }: TableFile,
-): Promise<void> {
-  const found = await query(connection, `DESCRIBE SELECT * FROM ${source}`);
-  const types = new Map(found.map(([name, type]) => [name as string, type as string]));
-  for (const [name, { kind, since }] of Object.entries(schema.tables[table]!)) {
-    if (since > version || types.get(name) === columnTypes[kind]) continue;
-    throw new FormatError(`${table}.parquet: its column ${name} is missing, or of another type`);
-  }
 }

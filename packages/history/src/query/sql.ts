@@ -29,6 +29,8 @@ export interface SqlResult {
 
 const MOST_ROWS = 1_000_000;
 const LONGEST = 1_000_000;
+/** Texts are in the memory of this process, outside of the database's limit. */
+const MOST_CHARACTERS = 64 * 2 ** 20;
 
 /**
  * Runs a statement. It can change nothing and reach no other file, whatever it says.
@@ -62,12 +64,28 @@ async function run(connection: DuckDBConnection, sql: string, limit: number): Pr
   const types = result.columnTypes();
   const columns = result.columnNames().map((name, index) => ({ name, type: String(types[index]) }));
   const rows: (readonly unknown[])[] = [];
+  let room = MOST_CHARACTERS;
   while (rows.length <= limit) {
     const chunk = await result.fetchChunk();
     if (chunk === null || chunk.rowCount === 0) break;
-    rows.push(...chunk.convertRows(JsonDuckDBValueConverter));
+    for (let row = 0; row < chunk.rowCount && rows.length <= limit; row++) {
+      const values = chunk.convertRowValues(row, JsonDuckDBValueConverter);
+      room -= sizeOf(values);
+      if (room < 0)
+        throw new OptionError(
+          `sql: the answer has more than ${MOST_CHARACTERS / 2 ** 20} Mi characters: ask for less`,
+        );
+      rows.push(values);
+    }
   }
   return { columns, rows: rows.slice(0, limit), truncated: rows.length > limit };
+}
+
+/** Characters of a value, about. */
+function sizeOf(value: unknown): number {
+  if (typeof value === 'string') return value.length;
+  if (typeof value !== 'object' || value === null) return 1;
+  return Object.entries(value).reduce((sum, [name, part]) => sum + name.length + sizeOf(part), 1);
 }
 
 const mistakes =

@@ -1,5 +1,6 @@
 /** Rows out of what the database returns. Pure. */
 import { DuckDBTimestampNanosecondsValue, type DuckDBValue } from '@duckdb/node-api';
+import { DamagedHistoryError } from '../errors.js';
 import type { ColumnKind, Columns, RowOf } from '../schema/index.js';
 
 type Read = (value: DuckDBValue) => unknown;
@@ -34,21 +35,23 @@ export function rowColumns(columns: Columns): string[] {
 
 /** Makes rows of a table out of values in the order of {@link rowColumns}. */
 export class RowReader<C extends Columns> {
-  readonly #columns: readonly (readonly [name: string, read: Read])[];
+  readonly #columns: readonly (readonly [name: string, read: Read, isOptional: boolean])[];
 
   constructor(columns: C) {
     this.#columns = rowColumns(columns).map((name) => [
       name,
       readers[columns[name]!.kind as Exclude<ColumnKind, 'address'>],
+      columns[name]!.optional,
     ]);
   }
 
-  /** The row; what is NULL is absent. */
+  /** The row; what is NULL is absent. @throws HistoryError where it is in every row */
   read(values: readonly DuckDBValue[]): RowOf<C> {
     const row: Record<string, unknown> = {};
-    for (const [index, [name, read]] of this.#columns.entries()) {
+    for (const [index, [name, read, isOptional]] of this.#columns.entries()) {
       const value = values[index];
       if (value !== null && value !== undefined) row[name] = read(value);
+      else if (!isOptional) throw new DamagedHistoryError(`the history is damaged: a row without ${name}`);
     }
     return row as RowOf<C>;
   }

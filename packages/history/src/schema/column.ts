@@ -53,6 +53,8 @@ export interface Column {
   readonly since: number;
   /** Column of text from which this one follows; only with the kind `address`. */
   readonly of?: string;
+  /** The only values that there are; absent where any is possible. */
+  readonly values?: readonly string[];
   /** One sentence for users. */
   readonly help: string;
 }
@@ -71,6 +73,11 @@ export function required<K extends ColumnKind>(kind: K, help: string, since = 1)
 /** A column that is NULL where its value is not known. */
 export function optional<K extends ColumnKind>(kind: K, help: string, since = 1): OptionalColumn<K> {
   return { kind, optional: true, since, help };
+}
+
+/** A column that has these values only. */
+export function oneOf<C extends Column>(column: C, ...values: readonly string[]): C {
+  return { ...column, values };
 }
 
 /** The number form of a column with an address as text. */

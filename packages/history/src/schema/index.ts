@@ -12,6 +12,7 @@ export {
   type Columns,
   columnTypes,
   type KindValues,
+  oneOf,
   optional,
   type RowOf,
   required,

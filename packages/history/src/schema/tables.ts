@@ -1,5 +1,5 @@
 /** The tables, column by column. Row types, DDL and the documentation of SQL follow from this file. Pure. */
-import { addressOf, type Column, type Columns, optional, type RowOf, required } from './column.js';
+import { addressOf, type Column, type Columns, oneOf, optional, type RowOf, required } from './column.js';
 
 /** The version of the schema that this code writes. A column that is added later names its version. */
 export const SCHEMA_VERSION = 2;
@@ -15,8 +15,8 @@ const connectionColumns = {
   flow_ns: optional('id', 'First half of flow_id: the monotonic clock when the connection was first seen.'),
   flow_cpu: optional('u16', 'Second half of flow_id: the CPU.'),
   connection_id: optional('id', 'Both initial sequence numbers; equal at both ends of a connection.'),
-  transport: required('text', 'tcp or udp.'),
-  family: required('text', 'ipv4 or ipv6; IPv4-mapped IPv6 is ipv4.'),
+  transport: oneOf(required('text', 'tcp or udp.'), 'tcp', 'udp'),
+  family: oneOf(required('text', 'ipv4 or ipv6; IPv4-mapped IPv6 is ipv4.'), 'ipv4', 'ipv6'),
   netns: optional('u32', 'Inode of the network namespace.'),
   local_address: required('text', 'Local address.'),
   local_ip: addressOf('local_address', 'Local address as a number of 128 bits.'),
@@ -26,7 +26,11 @@ const connectionColumns = {
   peer_port: required('u16', "The peer's port."),
   peer_name: optional('text', "Name of the peer's address by reverse DNS."),
   service: optional('text', 'Name of the port that serves.'),
-  direction: optional('text', 'outbound (this side connected) or inbound (accepted).'),
+  direction: oneOf(
+    optional('text', 'outbound (this side connected) or inbound (accepted).'),
+    'outbound',
+    'inbound',
+  ),
   interface: optional('name', 'Interface that the socket is bound to.'),
   interface_index: optional('u32', 'Its number in the network namespace.'),
   pid: optional('u32', 'Process id in the initial pid namespace.'),
@@ -59,19 +63,26 @@ const figureColumns = {
 /** One row a connection that ended or failed; `time` is when. The figures are those of its whole existence. */
 export const endColumns = {
   ...connectionColumns,
-  event: required('text', 'close, fail or udp_flow.'),
+  event: oneOf(required('text', 'close, fail or udp_flow.'), 'close', 'fail', 'udp_flow'),
   cpu: optional('u16', 'CPU on which the kernel saw the end.'),
   duration_us: optional('count', 'Since connect or accept, microseconds.'),
   handshake_us: optional('count', 'SYN sent to established, microseconds.'),
   error: optional('text', 'errno name of a failed connect.'),
   ...figureColumns,
-  closed_by: optional('text', 'local, peer, reset, timeout, abort or idle.'),
+  closed_by: oneOf(
+    optional('text', 'local, peer, reset, timeout, abort or idle.'),
+    ...['local', 'peer', 'reset', 'timeout', 'abort', 'idle'],
+  ),
   closing_us: optional('count', "From the application's close to the end, microseconds."),
   idle_us: optional('count', 'UDP: from the last datagram to the end, microseconds.'),
   subflows: optional('u32', 'MPTCP: TCP connections that carried it.'),
-  accounted: optional('text', 'How the accepting process was found: accept or listener.'),
+  accounted: oneOf(
+    optional('text', 'How the accepting process was found: accept or listener.'),
+    'accept',
+    'listener',
+  ),
   candidates: optional('u32', 'Processes that hold the listening socket, where more than one do.'),
-  filter: optional('text', 'undecided where a filter could not be decided.'),
+  filter: oneOf(optional('text', 'undecided where a filter could not be decided.'), 'undecided'),
   interval_rows: required(
     'u32',
     'Rows of intervals about it, which together have its bytes; 0: only this row has them.',
@@ -105,9 +116,12 @@ export const lossColumns = {
   time: required('time', 'End of the span in which it was lost.'),
   since: optional('time', 'Its beginning.'),
   count: optional('count', 'Events lost; NULL: not known how many.'),
-  place: required(
-    'text',
-    'Where: ring, map, probe, udp, missed (see docs/trace.md), collector (none ran), history (not stored).',
+  place: oneOf(
+    required(
+      'text',
+      'Where: ring, map, probe, udp, missed (see docs/trace.md), collector (none ran), history (not stored).',
+    ),
+    ...['ring', 'map', 'probe', 'udp', 'missed', 'collector', 'history'],
   ),
   detail: optional('text', 'What more is known.'),
 } as const satisfies Columns;
@@ -130,9 +144,12 @@ export const batchColumns = {
   started: required('time', 'When the epoch began, or the oldest rows that are kept of it.'),
   time: required('time', 'Up to here all events are in.'),
   monotonic_ns: required('clock', "The kernel's monotonic clock at that time."),
-  sweep: optional(
-    'text',
-    'full: its rows of opens are all that was open at `time`; changes: what is new since the last sweep.',
+  sweep: oneOf(
+    optional(
+      'text',
+      'full: its rows of opens are all that was open at `time`; changes: what is new since the last sweep.',
+    ),
+    ...['full', 'changes'],
   ),
   goodbye: required('flag', 'Whether the epoch ended in order with it.'),
 } as const satisfies Columns;
