@@ -202,6 +202,20 @@ describe('the table of connections: a connection', () => {
     assert.equal(simulation.table.totals.bytes_sent, 100);
   });
 
+  it('that its process has closed before the first refresh, while the peer has not, is none any more', () => {
+    const simulation = new Simulation();
+    const flow = simulation.connect({ port: 4000, pid: 7, prior: true });
+    simulation.reduce(flow);
+    simulation.refresh();
+    assert.equal(simulation.table.size, 0);
+    simulation.remove(flow);
+    for (let i = 0; i < 3; i++) {
+      simulation.pass(10 * SECOND);
+      simulation.refresh();
+    }
+    assert.deepEqual(simulation.table.takeEnded().ended, []);
+  });
+
   it('that fails is shown while it connects, and removed at its failure', () => {
     const simulation = new Simulation();
     const flow = simulation.connect({ port: 4000, pid: 7, handshake: false });

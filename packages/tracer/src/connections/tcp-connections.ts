@@ -210,6 +210,7 @@ export class TcpConnections {
 
   /** The entry of a socket whose cookie is new; undefined where it is no connection, or there is no room. */
   #entryOf(socket: DiagSocket, nowNs: number): Entry | undefined {
+    if (isReduced(socket)) return undefined;
     const { entries, awaitingClose, totals } = this.#store;
     const { netns, cookie, addresses, localPort, peerPort } = socket;
     const interfaceIndex = this.#store.byInterface ? socket.interfaceIndex : 0;
@@ -265,6 +266,14 @@ export class TcpConnections {
     this.#covered = new Set(netns);
     this.#recentlyClosed.forgetBefore(this.#generation - 1);
   }
+}
+
+/**
+ * Whether the kernel keeps only the ends of a socket, while its peer still may send. The connection's end was reported before, be it to an
+ * earlier process.
+ */
+function isReduced({ state, hasInfo }: DiagSocket): boolean {
+  return state === TcpState.fin_wait2 && !hasInfo;
 }
 
 /** Its figures stay as they were last seen, and nothing is known of what moves. */

@@ -156,6 +156,12 @@ export class Simulation {
     this.live.delete(flow);
   }
 
+  /** The process has closed it and the peer has not: the kernel keeps its ends only. */
+  reduce(flow: Flow): void {
+    flow.inode = 0;
+    flow.state = 'fin_wait2';
+  }
+
   removeClosedSockets(): void {
     for (const flow of this.live) if (flow.state === 'fin_wait1') this.live.delete(flow);
   }
@@ -357,7 +363,7 @@ function fill(socket: DiagSocket, flow: Flow, nowNs: number): DiagSocket {
     inode: flow.inode,
     uid: 0,
     sendQueue: flow.sendQueue,
-    hasInfo: flow.state !== 'listen',
+    hasInfo: flow.state !== 'listen' && flow.state !== 'fin_wait2',
     info: Object.assign(socket.info, {
       bytesAcked: flow.sent + (hasSyn ? 1 : 0),
       bytesReceived: flow.received,
