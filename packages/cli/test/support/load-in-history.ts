@@ -87,28 +87,33 @@ interface EndOfSide {
   readonly monotonicNs: number;
   readonly sent: number;
   readonly received: number;
+  readonly retransmits: number;
   readonly closedBy: string | null;
 }
 
 /** A pair of ends may be used again within milliseconds, once the side before has ended. */
-function findSide(sides: ReadonlyMap<string, Side[]>, { key, monotonicNs }: EndOfSide): Side | undefined {
+function findSide(sides: ReadonlyMap<string, Side[]>, end: EndOfSide): Side | undefined {
+  const { key, monotonicNs, retransmits } = end;
   const side = sides.get(key)?.findLast(({ made }) => made.connectingNs <= monotonicNs);
   if (side === undefined) return undefined;
-  const { closingNs, closedNs } = side.made;
-  return closingNs <= monotonicNs && monotonicNs <= closedNs ? side : undefined;
+  const { closingNs, closedNs, resentNs } = side.made;
+  const untilNs = retransmits > 0 ? resentNs : closedNs;
+  return closingNs <= monotonicNs && monotonicNs <= untilNs ? side : undefined;
 }
 
 async function endsOf(history: HistoryStore): Promise<EndOfSide[]> {
   const rows = await history.read((session) =>
     session.query(
-      `SELECT concat_ws(' ', local_address, local_port, peer_address, peer_port), monotonic_ns, bytes_sent, bytes_received, closed_by
+      `SELECT concat_ws(' ', local_address, local_port, peer_address, peer_port), monotonic_ns, bytes_sent, bytes_received,
+         retransmits, closed_by
        FROM ${session.source('ends')}`,
     ),
   );
-  return rows.map(([key, monotonicNs, sent, received, closedBy]) => ({
+  return rows.map(([key, monotonicNs, sent, received, retransmits, closedBy]) => ({
     key: key as string,
     monotonicNs: Number(monotonicNs),
-    ...{ sent: Number(sent), received: Number(received), closedBy: closedBy as string | null },
+    ...{ sent: Number(sent), received: Number(received), retransmits: Number(retransmits) },
+    ...{ closedBy: closedBy as string | null },
   }));
 }
 

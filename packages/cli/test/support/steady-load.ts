@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { monotonicNs } from '@weir/ebpf/sys';
 import { loadProgram, type TestNetns, type Truth } from './load.js';
 
 /** A connection, with the moments between which each of its sides ended: CLOCK_MONOTONIC, nanoseconds. */
@@ -13,6 +14,8 @@ export interface MadeConnection {
   readonly connectingNs: number;
   readonly closingNs: number;
   readonly closedNs: number;
+  /** The same for a side that had to send its FIN again. */
+  readonly resentNs: number;
   readonly sent: number;
   readonly replied: number;
 }
@@ -22,8 +25,12 @@ type Reported = Truth & { readonly all_closed?: boolean } & Record<
     number
   >;
 
-/** The kernel ends a connection some moments after the second close(), or after it has sent a FIN again. */
+/** The kernel ends a connection some moments after the second close(). */
 const ENDING_NS = 100e6;
+/**
+ * A FIN that gets lost is sent again 200 ms later, or more. Linux itself loses one now and then: it drops a FIN that comes while the process
+ * at the other end is in the last steps of its close().
+ */
 const SLOW_ENDING_NS = 15e9;
 const STEPS_A_SECOND = 4;
 /** After these, the ports of clients are free for others at once. */
@@ -77,14 +84,17 @@ export class SteadyLoad implements Disposable {
       ...bytes,
     );
     const endingNs = allClosed ? ENDING_NS : SLOW_ENDING_NS;
+    const nowNs = Number(monotonicNs());
     for (const { client, server, ...times } of pairs) {
       const closing = [times.client_closing_ns, times.server_closing_ns];
+      const lastNs = Math.max(...closing);
       this.#made.push({
         client: `${client.address} ${client.port}`,
         server: `${server.address} ${server.port}`,
         connectingNs: times.connecting_ns,
         closingNs: Math.min(...closing),
-        closedNs: Math.max(...closing) + endingNs,
+        closedNs: lastNs + endingNs,
+        resentNs: allClosed ? nowNs : lastNs + endingNs,
         ...{ sent, replied },
       });
     }
