@@ -9,7 +9,7 @@ import { TracedConnections } from './connections/traced.js';
 import { Deferred } from './deferred.js';
 import { inInitialPidNamespace } from './enrich/pid-namespace.js';
 import { EarlyEvent } from './hooks/early-event.js';
-import { ipv4Only, wantedProtocols } from './hooks/filter.js';
+import { ipv4Only, reportedEnds, wantedProtocols } from './hooks/filter.js';
 import { type DescribedDescriptors, takeObjects } from './hooks/held-programs.js';
 import { describeView } from './hooks/host-view.js';
 import { ringSize } from './hooks/load-programs.js';
@@ -293,6 +293,7 @@ export class Tracer implements TracerApi {
       ipv6,
       ...(features !== undefined && { features }),
       ...(filter?.netns !== undefined && filter.netns.length > 0 && { netns: filter.netns }),
+      reportedEnds: reportedEnds(filter),
       watch: (watcher) => this.#stream.watch(watcher),
       catchUp: () => this.#catchUp(),
       lost: () => this.#losses.counts(),

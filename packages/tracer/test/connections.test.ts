@@ -269,6 +269,30 @@ describe('the table of connections: a connection', () => {
     simulation.refresh({ unreachable: [1] });
     assert.equal(simulation.table.size, 0);
   });
+
+  it('whose end would be reported stays in the table while its network namespace cannot be read', () => {
+    const simulation = new Simulation({ reportedEnds: 'followed' });
+    const flow = simulation.connect({ port: 4000, pid: 7 });
+    simulation.deliver();
+    simulation.refresh();
+    for (let i = 0; i < 20; i++) simulation.refresh({ unreachable: [1] });
+    assert.equal(one(simulation).state, undefined);
+    assert.deepEqual([...simulation.table.outOfSight], [[1, 1]]);
+    simulation.close(flow);
+    simulation.deliver();
+    assert.deepEqual([simulation.table.size, simulation.table.totals.ended], [0, 1]);
+  });
+
+  it('whose end may have been lost leaves the table when its network namespace cannot be read', () => {
+    const simulation = new Simulation({ reportedEnds: 'followed' });
+    simulation.connect({ port: 4000, pid: 7 });
+    simulation.deliver();
+    simulation.refresh();
+    simulation.pass(SECOND);
+    simulation.table.eventsLost();
+    for (let i = 0; i < 10; i++) simulation.refresh({ unreachable: [1] });
+    assert.equal(simulation.table.size, 0);
+  });
 });
 
 describe('the queue of ended connections', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { OptionError } from '@weir/ebpf';
-import { compileFilter, ipv4Only, wantedProtocols } from '../src/hooks/filter.js';
+import { compileFilter, ipv4Only, reportedEnds, wantedProtocols } from '../src/hooks/filter.js';
 import type { TraceFilter } from '../src/index.js';
 import type { UdpFlow } from '../src/sockets/index.js';
 import { flowFilter } from '../src/stream/flow-filter.js';
@@ -11,6 +11,15 @@ function map(filter: TraceFilter, name: string): Map<string, string> {
   const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
   return new Map((found?.entries ?? []).map(([key, value]) => [hex(key), hex(value)]));
 }
+
+it('a filter leaves all ends, or those of connections that it passed, or none', () => {
+  assert.equal(reportedEnds(), 'all');
+  assert.equal(reportedEnds({ netns: [1], pids: [], events: [] }), 'all');
+  assert.equal(reportedEnds({ netns: [1], comms: ['curl'] }), 'followed');
+  assert.equal(reportedEnds({ direction: 'inbound' }), 'followed');
+  assert.equal(reportedEnds({ events: ['connect', 'close'] }), 'followed');
+  assert.equal(reportedEnds({ events: ['connect'] }), 'none');
+});
 
 describe('filters for the kernel', () => {
   it('pass everything if none is set', () => {

@@ -4,7 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { features } from '@weir/ebpf';
-import { withNetns } from '@weir/ebpf/sys';
+import { DescriptorQueue, withNetns } from '@weir/ebpf/sys';
 import { type LiveConnections, Tracer } from '../src/index.js';
 import { TestNetns } from './support/netns.js';
 import { RawSocket } from './support/raw-sockets.js';
@@ -72,6 +72,38 @@ describe('a connection in a network namespace that no process is in', () => {
       assert.deepEqual([live.totals.ended, live.totals.vanished], [2, 0]);
     });
   }
+});
+
+it('a connection whose sockets are under way in a message stays until its end', async () => {
+  const netns = new TestNetns();
+  await using tracer = Tracer.start({ filter: { netns: [netns.inode] } });
+  using live = tracer.connections({ udp: false });
+  const sockets: RawSocket[] = [];
+  withNetns(`/run/netns/${netns.name}`, () => {
+    const listener = RawSocket.tcp().bind('127.0.0.1', PORT).listen();
+    sockets.push(RawSocket.tcp().connect('127.0.0.1', PORT), listener.accept(), listener);
+  });
+  sockets[0]!.send(1000);
+  await live.refresh();
+  const queue = DescriptorQueue.create();
+  queue.put(
+    'sockets',
+    sockets.map(({ fd }) => fd),
+  );
+  // From now on there is no way into the namespace, and no process has the sockets.
+  for (const socket of sockets) socket[Symbol.dispose]();
+  netns[Symbol.dispose]();
+  for (let count = 0; count < REFRESHES; count++) {
+    await sleep(20);
+    await live.refresh();
+  }
+  assert.deepEqual(shown(live), ['undefined 1000']);
+  assert.deepEqual([live.totals.vanished, live.totals.ended], [0, 0]);
+  assert.match(String(live.failures[0]?.error), /2 connections of it are shown as they were last seen/);
+  queue[Symbol.dispose]();
+  for (const deadline = Date.now() + 10_000; live.size > 0 && Date.now() < deadline; await sleep(50))
+    await live.refresh();
+  assert.deepEqual([live.totals.ended, live.totals.vanished, live.failures], [2, 0, []]);
 });
 
 it('a namespace that only a descriptor holds is read without iterators, too', async () => {

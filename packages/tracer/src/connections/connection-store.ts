@@ -1,4 +1,5 @@
 /** The store of live connections: it adds and removes entries, and sums their totals. */
+import type { ReportedEnds } from '../hooks/filter.js';
 import type { EndedConnection } from './connection.js';
 import { AwaitingClose, EndedQueue } from './ended-queue.js';
 import { Entries } from './entries.js';
@@ -22,6 +23,8 @@ export interface ConnectionStoreOptions {
   readonly endedLimit: number;
   /** Which ends are kept for `takeEnded()`. */
   readonly ended: 'all' | 'vanished';
+  /** Which ends come as a record, unless events are lost. */
+  readonly reportedEnds: ReportedEnds;
   readonly now: () => number;
   /** Whether records name the interface that a socket is bound to. */
   readonly byInterface: boolean;
@@ -36,6 +39,9 @@ export class ConnectionStore {
   readonly totals = newTotals();
   readonly now: () => number;
   readonly byInterface: boolean;
+  readonly #reportedEnds: ReportedEnds;
+  /** When events were last found to be lost. */
+  #lossNs = Number.NEGATIVE_INFINITY;
   readonly #interfaceName: ConnectionStoreOptions['interfaceName'];
   readonly #limit: number;
   readonly #ended: ConnectionStoreOptions['ended'];
@@ -46,10 +52,22 @@ export class ConnectionStore {
   constructor(options: ConnectionStoreOptions) {
     this.now = options.now;
     this.byInterface = options.byInterface;
+    this.#reportedEnds = options.reportedEnds;
     this.#interfaceName = options.interfaceName;
     this.#limit = options.limit;
     this.#ended = options.ended;
     this.endedQueue = new EndedQueue(options.endedLimit);
+  }
+
+  /** Events were lost until now, the ends of connections perhaps among them. */
+  eventsLost(): void {
+    this.#lossNs = this.now();
+  }
+
+  /** Whether a connection that has ended must have come as a record. */
+  wouldReportEnd(entry: Entry): boolean {
+    if (this.#reportedEnds === 'none' || Math.max(entry.seenToNs, entry.flowNs) <= this.#lossNs) return false;
+    return entry.hasFlow || (this.#reportedEnds === 'all' && entry.inode !== 0);
   }
 
   /** Interfaces can be renamed while a connection lives. */

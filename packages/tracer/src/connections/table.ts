@@ -9,6 +9,7 @@
  */
 import { AddressFormatter } from '@weir/ebpf/address';
 import { monotonicNs } from '@weir/ebpf/sys';
+import type { ReportedEnds } from '../hooks/filter.js';
 import type { ConnectionRecord } from '../records/record.js';
 import type { DiagSocket, SocketSnapshot, UdpFlow } from '../sockets/index.js';
 import type { Connection, EndedConnection, FindProcess } from './connection.js';
@@ -28,6 +29,8 @@ export interface ConnectionTableOptions {
   readonly endedLimit?: number;
   /** As in {@link ConnectionsOptions}. */
   readonly ended?: 'all' | 'vanished';
+  /** Which ends come as a record, unless events are lost. Default `none`: refreshes alone decide. */
+  readonly reportedEnds?: ReportedEnds;
   /** CLOCK_MONOTONIC, nanoseconds. */
   readonly now?: () => number;
   /** Whether records name the interface that a socket is bound to. Default true; else it does not distinguish connections. */
@@ -58,6 +61,7 @@ export class ConnectionTable {
       limit: options.limit ?? 262_144,
       endedLimit: options.endedLimit ?? 16_384,
       ended: options.ended ?? 'all',
+      reportedEnds: options.reportedEnds ?? 'none',
       now,
       byInterface: options.byInterface ?? true,
       interfaceName: options.interfaceName ?? (() => undefined),
@@ -115,6 +119,11 @@ export class ConnectionTable {
   /** Applies a record of the tracer. */
   record(record: ConnectionRecord): void {
     this.#tcp.record(record);
+  }
+
+  /** Events were lost until now: an end may be among them. */
+  eventsLost(): void {
+    this.#store.eventsLost();
   }
 
   /** Whether a connection that begins with these ends is none that a refresh has found already. @param ends Words of a tuple. */

@@ -28,7 +28,7 @@ import { WalkOrder } from './walk-order.js';
 
 /** Refreshes that must not find a socket before it counts as gone: sock_diag may pass one over (see SocketReader). */
 const MISSES = 2;
-/** The same for a socket in a network namespace that cannot be read, as no process is in it, and that nobody is known to have. */
+/** The same for a socket in a network namespace that cannot be read, where nothing says that the connection lives on. */
 const UNREACHABLE_MISSES = 10;
 
 export class TcpConnections {
@@ -165,7 +165,9 @@ export class TcpConnections {
     const { entries, totals } = this.#store;
     totals.failed++;
     const entry = entries.ofEnds(this.#placeOf(record, 0).ends);
-    if (entry === undefined || entry.state !== 'syn_sent' || entry.createdNs > record.monotonic_ns) return;
+    if (entry === undefined || entry.createdNs > record.monotonic_ns) return;
+    // The latter where both sides connect at the same time.
+    if (entry.state !== 'syn_sent' && entry.state !== 'syn_recv') return;
     this.#store.forget(entry);
     this.#recentlyClosed.add(entry, this.#generation);
   }
@@ -252,8 +254,8 @@ export class TcpConnections {
         entry.misses = 0;
       } else if (entry.createdNs < startedNs && !failed.has(entry.netns)) {
         entry.misses++;
-        if (!netns.has(entry.netns) && this.#isHeld(entry)) {
-          // A process still has its socket: what does not show it is the refresh.
+        if (!netns.has(entry.netns) && (this.#isHeld(entry) || this.#store.wouldReportEnd(entry))) {
+          // It lives on, in a process or under way to one: what does not show it is the refresh.
           outOfSight.set(entry.netns, (outOfSight.get(entry.netns) ?? 0) + 1);
           setUnseen(entry, endedNs);
           continue;

@@ -2,6 +2,7 @@
 import { type Btf, EbpfError, type FeatureTable, Kind, OptionError } from '@weir/ebpf';
 import { monotonicNs } from '@weir/ebpf/sys';
 import { inInitialPidNamespace } from '../enrich/pid-namespace.js';
+import type { ReportedEnds } from '../hooks/filter.js';
 import type { KernelRecord } from '../records/record.js';
 import type { Problem } from '../report.js';
 import {
@@ -34,6 +35,8 @@ export interface RecordFeed {
   readonly ipv6: boolean;
   /** Inodes of the network namespaces that it is confined to. */
   readonly netns?: readonly number[];
+  /** Which connections' ends it reports. */
+  readonly reportedEnds: ReportedEnds;
   /** Shows every later event. @returns a function that ends the watch. */
   watch(watcher: EventWatcher): () => void;
   /** Shows all events until this call. @throws EbpfError once the tracer has ended. */
@@ -64,6 +67,7 @@ export class TracedConnections implements LiveConnections {
   #refreshed = false;
   #readNs: number | undefined;
   #disposed = false;
+  #lostEvents = 0;
   /** Network namespaces that the last refresh has read. */
   #known: ReadonlySet<number> = new Set();
   #failures: LiveConnections['failures'] = [];
@@ -87,6 +91,7 @@ export class TracedConnections implements LiveConnections {
     const byInterface = showsInterfaces(feed.btf);
     this.#table = new ConnectionTable({
       byInterface,
+      reportedEnds: feed.reportedEnds,
       interfaceName: (netns, index) => interfaces.name(netns, index),
       ...(limit !== undefined && { limit }),
       ...(tcpIdleMs !== undefined && { tcpIdleMs }),
@@ -188,6 +193,10 @@ export class TracedConnections implements LiveConnections {
     await this.#feed.catchUp();
     if (this.#disposed) throw new EbpfError('these connections were disposed of');
     this.#brief?.flush();
+    const { ring, map, probe, missed } = this.#feed.lost();
+    const lostEvents = ring + map + probe + missed;
+    if (lostEvents !== this.#lostEvents) this.#table.eventsLost();
+    this.#lostEvents = lostEvents;
     this.#readNs = Number(monotonicNs());
     const { netns, failed } = this.#table.refresh(
       { read: (onSocket) => this.#reader.read((socket) => this.#isWanted(socket) && onSocket(socket)) },

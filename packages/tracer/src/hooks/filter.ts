@@ -55,6 +55,17 @@ export function wantedProtocols({ tcp = true, udp = false, filter }: TracerOptio
   return { tcp: tcp && isWanted(false), udp: udp !== false && isWanted(true) };
 }
 
+/** Those of all connections that a process has had, or only of those whose beginning was a record, or none. */
+export type ReportedEnds = 'all' | 'followed' | 'none';
+
+/** Which ends of connections come as records: `close`, or `fail`. */
+export function reportedEnds({ netns: _, events = [], ...others }: TraceFilter = {}): ReportedEnds {
+  if (events.length > 0) return events.includes('close') ? 'followed' : 'none';
+  return Object.values(others).every((values) => values === undefined || values.length === 0)
+    ? 'all'
+    : 'followed';
+}
+
 /**
  * The filter that passes connections over IPv4 only.
  *
