@@ -15,7 +15,7 @@ static __always_inline bool process_aborts(const struct sock *sk, const struct f
 {
 	if ((flow->flags & FLOW_CLOSING) || READ(struct sock, sk, sk_err))
 		return false;
-	return !is_mptcp(sk) || READ_BITFIELD(struct sock, sk, sk_shutdown) == SHUTDOWN_MASK;
+	return !is_mptcp(sk) || is_shut_down(sk);
 }
 
 static __always_inline enum closed_by find_cause(const struct sock *sk, const struct flow *flow)
@@ -48,7 +48,7 @@ static __always_inline void read_counters(const struct sock *sk, const struct fl
 					  struct tcp_event *event)
 {
 	if (is_mptcp(sk))
-		add_subflows(sk, event);
+		add_subflows(sk, state, event);
 	else
 		event->flags |= add_counters(sk, flow->direction, state, counters_of(event));
 }

@@ -6,6 +6,9 @@
 #include "emit-event.h"
 #include "mptcp.h"
 
+/* The sequence number's place in a header of TCP. */
+#define TCP_SEQUENCE_AT 4
+
 /* TCP_CLOSE to TCP_SYN_SENT, in the context of the process that connects. */
 static __noinline int connect_begins(struct sock *sk)
 {
@@ -35,7 +38,7 @@ static __noinline int connect_begins(struct sock *sk)
 }
 
 /* TCP Fast Open (4.11): with TCP_FASTOPEN_CONNECT, connect() may leave the SYN to the first write. */
-static __always_inline bool may_defer_syn(const struct sock *sk)
+static __noinline bool may_defer_syn(const struct sock *sk)
 {
 	const struct tcp_sock *tp = (const void *)sk;
 
@@ -107,9 +110,38 @@ static __noinline bool connect_succeeds(void *ctx, struct sock *sk, struct flow 
 }
 
 /*
+ * An error of ICMP that arrives within connect() does not end the attempt. But a process is woken for it (5.19), reads it with
+ * SO_ERROR, and closes the socket: to it the attempt has failed. Returns that error, or 0. Reading it clears sk_err_soft, while the
+ * queue of errors keeps it, with the packet: it is of this attempt if that has its sequence number.
+ */
+static __noinline int error_read_by_process(const struct sock *sk)
+{
+	const struct sk_buff___queued *newest;
+	const struct sock_exterr_skb *error;
+	__be32 sequence = 0;
+	int number;
+
+	/* Where its type is known, so are the others. */
+	if (!bpf_core_type_exists(struct sock_exterr_skb))
+		return 0;
+	if (READ(struct sock, sk, sk_err_soft) || !READ(struct sock, sk, sk_error_queue.qlen))
+		return 0;
+	newest = READ(struct sock, sk, sk_error_queue.prev);
+	bpf_probe_read_kernel(&sequence, sizeof(sequence),
+			      READ(struct sk_buff___queued, newest, data) + TCP_SEQUENCE_AT);
+	if (bpf_ntohl(sequence) != READ(struct tcp_sock, sk, snd_una))
+		return 0;
+	error = (const void *)newest + bpf_core_field_offset(struct sk_buff___queued, cb);
+	number = READ(struct sock_exterr_skb, error, ee.ee_errno);
+	/* Time stamps come by this queue, too. */
+	return number == ENOMSG ? 0 : number;
+}
+
+/*
  * The errno of a connection attempt that is over; 0 if it is not known. The kernel sets sk_err before the state where the
  * network is the cause, or an administrator. Without it:
  *
+ * - The process has read an error that alone would not have ended the attempt.
  * - close() shuts the socket down first: the process gave up.
  * - No SYN was sent: connect() found no port, or its own is in use with this peer (inet_hash_connect).
  * - A SYN was sent: shutdown(), or connect() to AF_UNSPEC; the process gave up.
@@ -119,10 +151,11 @@ static __always_inline __u16 connect_error(const struct sock *sk, const struct f
 	const struct tcp_sock *tp = (const void *)sk;
 	int error = READ(struct sock, sk, sk_err);
 
+	if (!error && !is_mptcp(sk))
+		error = error_read_by_process(sk);
 	if (error)
 		return error;
-	if (bpf_core_field_exists(sk->sk_shutdown) &&
-	    READ_BITFIELD(struct sock, sk, sk_shutdown) == SHUTDOWN_MASK)
+	if (is_shut_down(sk))
 		return ECANCELED;
 	if (is_mptcp(sk))
 		return flow->error;

@@ -50,11 +50,32 @@ struct socket {
 	struct sock *sk;
 };
 
+/* The buffer of a packet. */
+struct sk_buff___queued {
+	unsigned char *data;
+	char cb[48]; /* in an error queue: a struct sock_exterr_skb */
+};
+
+struct sk_buff_head {
+	struct sk_buff___queued *prev; /* the newest */
+	__u32 qlen;
+};
+
+struct sock_extended_err {
+	__u32 ee_errno;
+};
+
+/* An error in a socket's queue of errors; its packet begins with the header of TCP that ICMP quotes. */
+struct sock_exterr_skb {
+	struct sock_extended_err ee;
+};
+
 struct sock {
 	struct sock_common __sk_common;
 	struct socket *sk_socket; /* NULL until accept() grafts a process's socket onto it, and after close() */
+	struct sk_buff_head sk_error_queue;
 	int sk_err;
-	int sk_err_soft;
+	int sk_err_soft; /* the last error of ICMP that did not end anything yet; 0 once a process has read it */
 	/* A bit-field of eight bits until 5.6, then 16 bits. */
 	__u16 sk_protocol;
 	__u8 sk_shutdown;
@@ -92,6 +113,9 @@ struct inet_connection_sock {
 /* The socket of an MPTCP connection (5.6), as the program has it; the TCP sockets of its subflows belong to it. */
 struct mptcp_sock {
 	struct sock *first; /* the subflow on which it began */
+	__u64 bytes_received; /* 6.5: payload, each byte once */
+	__u64 bytes_acked;    /* 6.5: the same, and the end of the data */
+	__u8 snd_data_fin_enable; /* the end of the data is not acknowledged yet */
 	struct list_head conn_list;
 };
 
@@ -235,6 +259,7 @@ enum error {
 	EINVAL = 22,
 	EPIPE = 32,
 	EACCES = 13,
+	ENOMSG = 42,
 	EADDRNOTAVAIL = 99,
 	ENETDOWN = 100,
 	ENETUNREACH = 101,

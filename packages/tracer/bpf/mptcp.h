@@ -50,7 +50,7 @@ static __always_inline bool joined(const struct sock *sk)
 }
 
 /* Which side opened a subflow. */
-static __always_inline enum direction subflow_direction(struct mptcp_subflow_context *context)
+static __noinline enum direction subflow_direction(struct mptcp_subflow_context *context)
 {
 	if (BPF_CORE_READ_BITFIELD_PROBED(context, request_mptcp) ||
 	    BPF_CORE_READ_BITFIELD_PROBED(context, request_join))
@@ -79,8 +79,33 @@ VERIFIED_ONCE int add_live_subflow(__u64 address, struct tcp_event *event)
 	return 0;
 }
 
-/* Adds up the subflows of a connection: those that have ended, and those that are there. */
-static __noinline int add_subflows(const struct sock *sk, struct tcp_event *event)
+/*
+ * Payload that was sent again over another subflow counts on each of them: of several subflows, the connection's own counters
+ * show what its program sent and received (6.5; kernels that have them load typed programs).
+ */
+static __always_inline void count_once(const struct sock *sk, int state, struct tcp_event *event)
+{
+#ifdef TYPED_READS
+	const struct mptcp_sock *connection = (const void *)sk;
+	__u64 acked;
+
+	if (event->subflows < 2 || !bpf_core_field_exists(connection->bytes_acked))
+		return;
+	acked = READ(struct mptcp_sock, connection, bytes_acked);
+	/* The end of the data has a sequence number, too. */
+	if (acked && state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT &&
+	    !READ(struct mptcp_sock, connection, snd_data_fin_enable))
+		acked--;
+	event->bytes_sent = acked;
+	event->bytes_received = READ(struct mptcp_sock, connection, bytes_received);
+#endif
+}
+
+/*
+ * Adds up the subflows of a connection: those that have ended, and those that are there. `state`: the one that the connection
+ * leaves.
+ */
+static __noinline int add_subflows(const struct sock *sk, int state, struct tcp_event *event)
 {
 	const struct mptcp_sock *connection = (const void *)sk;
 	struct list_head *head, *at;
@@ -107,6 +132,7 @@ static __noinline int add_subflows(const struct sock *sk, struct tcp_event *even
 		add_live_subflow(context, event);
 		at = BPF_CORE_READ(at, next);
 	}
+	count_once(sk, state, event);
 	return 0;
 }
 

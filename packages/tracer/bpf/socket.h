@@ -83,6 +83,13 @@ static __always_inline bool has_socket_flag(const struct sock *sk, __u64 bit)
 	return READ(struct sock, sk, __sk_common.skc_flags) >> bit & 1;
 }
 
+/* Whether its process has shut it down in both directions, as close() does first. */
+static __noinline bool is_shut_down(const struct sock *sk)
+{
+	return bpf_core_field_exists(sk->sk_shutdown) &&
+	       READ_BITFIELD(struct sock, sk, sk_shutdown) == SHUTDOWN_MASK;
+}
+
 VERIFIED_ONCE bool was_accepted_at(__u64 address)
 {
 	const struct sock *sk = (const void *)address;
@@ -92,7 +99,7 @@ VERIFIED_ONCE bool was_accepted_at(__u64 address)
 	if (!bpf_core_field_exists(sk->__sk_common.skc_flags) ||
 	    !has_socket_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_DEAD)))
 		return false;
-	return !is_mptcp(sk) || BPF_CORE_READ_BITFIELD_PROBED(sk, sk_shutdown) == SHUTDOWN_MASK;
+	return !is_mptcp(sk) || is_shut_down(sk);
 }
 
 /*

@@ -106,6 +106,9 @@ static __noinline int application_closes(void *ctx, struct sock *sk, int state)
 		if (!flow)
 			return 0;
 	}
+	/* Both sides connect at the same time, and this one gives up before the handshake is over. */
+	if (state == TCP_SYN_RECV && flow->direction == DIRECTION_OUTBOUND && !(flow->flags & FLOW_ESTABLISHED))
+		return connect_fails(ctx, sk, flow);
 	count_missed_connect(flow);
 	if (is_process)
 		read_current(&flow->closer);

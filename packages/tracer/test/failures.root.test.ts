@@ -1,13 +1,20 @@
 /** Attempts that come to nothing. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import { SyscallError } from '@weir/ebpf';
+import { withNetns } from '@weir/ebpf/sys';
 import { assertComplete, collect } from './support/collect.js';
 import { assertFailures } from './support/expect.js';
 import { type LoadReport, runLoad } from './support/load.js';
 import { TestNetns } from './support/netns.js';
+import { RawSegments, TcpFlag } from './support/raw-segments.js';
+import { RawSocket } from './support/raw-sockets.js';
 import { atScale } from './support/scale.js';
 
 const COUNT = atScale(1000);
+const SOCK_NONBLOCK = 0x800;
 
 /** A link on which every SYN vanishes: its neighbour does not exist. */
 function addBlackhole(netns: TestNetns): void {
@@ -18,6 +25,26 @@ function addBlackhole(netns: TestNetns): void {
   netns.ip('neigh', 'add', '10.9.9.2', 'lladdr', '02:00:00:00:00:01', 'dev', 'hole');
   netns.ip('addr', 'add', 'fd00:9::1/64', 'dev', 'hole', 'nodad');
   netns.ip('neigh', 'add', 'fd00:9::2', 'lladdr', '02:00:00:00:00:01', 'dev', 'hole');
+}
+
+/** A router to which all goes, and which has no way to go on. */
+function addRefusingRouter(netns: TestNetns, router: TestNetns): void {
+  netns.ip('link', 'add', 'uplink', 'type', 'veth', 'peer', 'name', 'downlink', 'netns', router.name);
+  netns.ip('addr', 'add', '10.9.8.1/24', 'dev', 'uplink');
+  netns.ip('link', 'set', 'uplink', 'up');
+  netns.ip('route', 'add', 'default', 'via', '10.9.8.2');
+  router.ip('addr', 'add', '10.9.8.2/24', 'dev', 'downlink');
+  router.ip('link', 'set', 'downlink', 'up');
+  router.sysctl('net/ipv4/ip_forward', 1);
+  router.ip('route', 'add', 'unreachable', 'default');
+}
+
+/** The error that a program of Node.js gets, which does not wait in connect(). */
+async function connectByNode(netns: TestNetns, address: string): Promise<string> {
+  const script = `require('net').connect(80, '${address}').on('error', ({ code }) => console.log(code))`;
+  const command = ['netns', 'exec', netns.name, process.execPath, '-e', script];
+  const { stdout } = await promisify(execFile)('ip', command);
+  return stdout.trim();
 }
 
 /** Which errors there were, as the load saw them. */
@@ -110,4 +137,38 @@ describe('connects that the routing table refuses', () => {
       assertComplete(collected);
     });
   }
+});
+
+it('a connect that a router refuses gives the error that its process read, though the attempt would go on', async () => {
+  using netns = new TestNetns();
+  using router = new TestNetns();
+  addRefusingRouter(netns, router);
+  const collected = await collect({ filter: { netns: [netns.inode] } }, () =>
+    connectByNode(netns, '10.7.7.7'),
+  );
+  assert.equal(collected.result, 'EHOSTUNREACH');
+  const errors = collected.records.map((record) => record.event === 'fail' && record.error);
+  assert.deepEqual(errors, ['EHOSTUNREACH']);
+  assertComplete(collected);
+});
+
+it('a connect that is given up while both sides connect is a fail, and nothing is missed', async () => {
+  using netns = new TestNetns();
+  addBlackhole(netns);
+  const peer = { address: '10.9.9.2', port: 80 };
+  const isInProgress = (error: unknown) => error instanceof SyscallError && error.code === 'EINPROGRESS';
+  const collected = await collect({ filter: { netns: [netns.inode] } }, async () =>
+    withNetns(`/run/netns/${netns.name}`, () => {
+      using segments = new RawSegments();
+      const socket = RawSocket.tcp(false, SOCK_NONBLOCK).bind('10.9.9.1');
+      assert.throws(() => socket.connect(peer.address, peer.port), isInProgress);
+      const to = { address: '10.9.9.1', port: socket.port };
+      segments.send({ from: peer, to, sequence: 1000, flags: TcpFlag.syn });
+      socket[Symbol.dispose]();
+      segments.send({ from: peer, to, sequence: 1001, flags: TcpFlag.rst });
+    }),
+  );
+  const seen = collected.records.map((record) => [record.event, record.event === 'fail' && record.error]);
+  assert.deepEqual(seen, [['fail', 'ECANCELED']]);
+  assertComplete(collected);
 });
