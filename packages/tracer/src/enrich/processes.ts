@@ -56,8 +56,11 @@ interface Entry {
 
 /** Beyond this number of thread names, a process is read each time. */
 const MAX_COMMS = 256;
-/** The time after which a pid may be another process's. Milliseconds: a look at its start time takes some ten microseconds. */
-const SAME_MS = 200;
+/**
+ * The time after which a pid may be another process's, with the same name: so long it takes to start a program. Milliseconds; a look at
+ * its start time takes some ten microseconds.
+ */
+const SAME_MS = 10;
 
 const procReader: ProcessReader = { state: (pid) => readState(pid), details: (pid) => readDetails(pid) };
 
