@@ -4,10 +4,13 @@ import { closeSync, existsSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { describe, it, type TestContext } from 'node:test';
 import { kernelAtLeast, SyscallError } from '@weir/ebpf';
+import { parseMappedPrefix } from '@weir/ebpf/address';
 import { monotonicNs, NetlinkFlag, NetlinkProtocol, NetlinkSocket, withNetns } from '@weir/ebpf/sys';
 import {
   type CloseRecord,
   type ConnectionRecord,
+  type Endpoint,
+  type LiveConnections,
   type PlainConnection,
   plainConnection,
   type TracerOptions,
@@ -39,6 +42,22 @@ function assertMptcp(t: TestContext): boolean {
   assert.ok(isBuiltWithout || !kernelAtLeast('5.6'), message);
   t.skip(message);
   return false;
+}
+
+function assertSubflows(t: TestContext): boolean {
+  if (kernelAtLeast('6.0')) return true;
+  t.skip('needs several subflows on one host as `ip mptcp` sets them up (Linux 6.0 and later)');
+  return false;
+}
+
+/** A namespace in which connections to 10.88.0.1 get a second subflow. */
+function twoPaths(): TestNetns {
+  const netns = new TestNetns();
+  netns.ip('addr', 'add', '10.88.0.1/32', 'dev', 'lo');
+  netns.ip('addr', 'add', '10.88.0.2/32', 'dev', 'lo');
+  netns.ip('mptcp', 'limits', 'set', 'subflows', '2', 'add_addr_accepted', '2');
+  netns.ip('mptcp', 'endpoint', 'add', '10.88.0.2', 'dev', 'lo', 'subflow');
+  return netns;
 }
 
 describe('connections that nobody accepts before their listener is closed', () => {
@@ -93,16 +112,8 @@ describe('MPTCP connections', () => {
   }
 
   it('count their subflows', async (t) => {
-    if (!assertMptcp(t)) return;
-    if (!kernelAtLeast('6.0')) {
-      t.skip('needs several subflows on one host as `ip mptcp` sets them up (Linux 6.0 and later)');
-      return;
-    }
-    using netns = new TestNetns();
-    netns.ip('addr', 'add', '10.88.0.1/32', 'dev', 'lo');
-    netns.ip('addr', 'add', '10.88.0.2/32', 'dev', 'lo');
-    netns.ip('mptcp', 'limits', 'set', 'subflows', '2', 'add_addr_accepted', '2');
-    netns.ip('mptcp', 'endpoint', 'add', '10.88.0.2', 'dev', 'lo', 'subflow');
+    if (!assertMptcp(t) || !assertSubflows(t)) return;
+    using netns = twoPaths();
     let rows: PlainConnection[] = [];
     const collected = await collect({ filter: { netns: [netns.inode] } }, async (tracer) => {
       using live = tracer.connections({ udp: false });
@@ -129,6 +140,34 @@ describe('MPTCP connections', () => {
     assert.deepEqual([sent.subflows, received.subflows], [2, 2]);
     assert.deepEqual([sent.bytes_received, received.bytes_sent], [300, 300]);
     assert.deepEqual([sent.bytes_sent, received.bytes_received], [400_000, 400_000]);
+    assertComplete(collected);
+  });
+
+  it('keep their ends and their bytes when the subflow on which they began has ended', async (t) => {
+    if (!assertMptcp(t) || !assertSubflows(t)) return;
+    if (!kernelAtLeast('6.5')) {
+      t.skip("needs the connection's own counters (Linux 6.5 and later)");
+      return;
+    }
+    using netns = twoPaths();
+    const rowsOf = (live: LiveConnections) =>
+      [...live].map(({ local, peer, bytes_sent }) => `${local.port} ${peer.port} ${bytes_sent}`).sort();
+    const collected = await collect({ filter: { netns: [netns.inode] } }, async (tracer) => {
+      using live = tracer.connections({ udp: false });
+      const running = new Case(netns, 'subflows', '10.88.0.1');
+      await running.ready;
+      await live.refresh();
+      const before = rowsOf(live);
+      const [row] = [...live].filter(({ direction }) => direction === 'outbound');
+      assert.ok(row !== undefined && destroySocket(netns, row.local, row.peer));
+      for (let count = 0; count < 3; count++) await live.refresh();
+      assert.deepEqual(rowsOf(live), before);
+      await running.finish();
+      for (let count = 0; count < 3; count++) await live.refresh();
+      assert.deepEqual([live.totals.ended, live.totals.vanished, live.size], [2, 0, 0]);
+    });
+    const bytes = collected.records.map((record) => record.event === 'close' && record.bytes_sent);
+    assert.deepEqual(bytes.filter(Boolean).sort(), [300, 400_000]);
     assertComplete(collected);
   });
 });
@@ -199,16 +238,17 @@ describe('failed connects', () => {
   }
 });
 
-/** Destroys a TCP socket of 127.0.0.1, as `ss -K` does. @returns whether the kernel can (CONFIG_INET_DIAG_DESTROY). */
-function destroySocket(netns: TestNetns, localPort: number, peerPort: number): boolean {
+/** Destroys a TCP socket over IPv4, as `ss -K` does. @returns whether the kernel can (CONFIG_INET_DIAG_DESTROY). */
+function destroySocket(netns: TestNetns, local: Endpoint, peer: Endpoint): boolean {
   // struct inet_diag_req_v2: family, protocol, two bytes, states, then struct inet_diag_sockid.
   const payload = new Uint8Array(56);
   payload.set([2, 6]);
   const view = new DataView(payload.buffer);
   view.setUint32(4, 0xffffffff, true);
-  view.setUint16(8, localPort);
-  view.setUint16(10, peerPort);
-  for (const at of [12, 28]) view.setUint32(at, 0x7f000001);
+  view.setUint16(8, local.port);
+  view.setUint16(10, peer.port);
+  payload.set(parseMappedPrefix(local.address).address.subarray(12), 12);
+  payload.set(parseMappedPrefix(peer.address).address.subarray(12), 28);
   // No cookie: any socket with these ends.
   payload.fill(0xff, 48, 56);
   const file = openSync(`/run/netns/${netns.name}`, 'r');
@@ -235,7 +275,8 @@ describe('connections that an administrator destroys', () => {
       await held.ready;
       const [made] = held.reports;
       assert.ok(made !== undefined);
-      destroyed = destroySocket(netns, made.client, made.server);
+      const [local, peer] = [made.client, made.server].map((port) => ({ address: '127.0.0.1', port }));
+      destroyed = destroySocket(netns, local!, peer!);
       return await held.finish();
     });
     if (!destroyed) {

@@ -126,6 +126,7 @@ describe('sock_diag', () => {
       interfaceIndex: 3,
       mptcpToken: 0,
       joined: false,
+      payload: undefined,
       ipv6: true,
       cookie: 2 ** 32 + 42,
       inode: 12_345,

@@ -51,8 +51,8 @@ export function applySocket(entry: Entry, totals: MutableTotals, socket: DiagSoc
   }
   const { bytes_sent, bytes_received } = entry;
   setFigures(entry, totals, {
-    sent: payloadSent(info, state, sendQueue, entry.direction === 'outbound'),
-    received: payloadReceived(info, state),
+    sent: socket.payload?.sent ?? payloadSent(info, state, sendQueue, entry.direction === 'outbound'),
+    received: socket.payload?.received ?? payloadReceived(info, state),
     retransmits: info.retransmits,
   });
   setRates(entry, bytes_sent, bytes_received, nowNs);

@@ -1,5 +1,5 @@
 /** Requests and replies of sock_diag for internet sockets (include/uapi/linux/inet_diag.h). Pure. */
-import { emptyTcpInfo, readTcpInfo, type TcpInfo } from './tcp-info.js';
+import { emptyTcpInfo, type Payload, readTcpInfo, type TcpInfo } from './tcp-info.js';
 
 export const InetFamily = { ipv4: 2, ipv6: 10 } as const;
 export const InetProtocol = { tcp: 6, udp: 17 } as const;
@@ -63,6 +63,8 @@ export interface DiagSocket {
   mptcpToken: number;
   /** A subflow that joined its connection, rather than begin it. */
   joined: boolean;
+  /** An MPTCP connection as a whole: its own counters, where `info` has those of subflows. */
+  payload: Payload | undefined;
 }
 
 export function emptyDiagSocket(): DiagSocket {
@@ -84,6 +86,7 @@ export function emptyDiagSocket(): DiagSocket {
     hasInfo: false,
     mptcpToken: 0,
     joined: false,
+    payload: undefined,
   };
 }
 
@@ -110,12 +113,11 @@ export function readReply(payload: Uint8Array, socket: DiagSocket): boolean {
 /** The same from memory that holds more. @param end Where the reply ends. */
 export function readReplyAt(view: DataView, at: number, end: number, socket: DiagSocket): boolean {
   if (end - at < MESSAGE_LENGTH) return false;
-  socket.ipv6 = view.getUint8(at) === InetFamily.ipv6;
+  socket.ipv6 = isIpv6(view, at);
   socket.state = view.getUint8(at + 1);
   socket.localPort = view.getUint16(at + 4);
   socket.peerPort = view.getUint16(at + 6);
-  copyAddress(view, at + 8, socket.addresses, 0, socket.ipv6);
-  copyAddress(view, at + 24, socket.addresses, 16, socket.ipv6);
+  readAddresses(view, at, socket.addresses);
   socket.interfaceIndex = view.getUint32(at + 40, true);
   socket.cookie = view.getUint32(at + 44, true) + view.getUint32(at + 48, true) * 4_294_967_296;
   socket.receiveQueue = view.getUint32(at + 56, true);
@@ -137,8 +139,19 @@ export function readReplyAt(view: DataView, at: number, end: number, socket: Dia
   return true;
 }
 
+function isIpv6(view: DataView, at: number): boolean {
+  return view.getUint8(at) === InetFamily.ipv6;
+}
+
+/** The addresses of a struct inet_diag_msg, this side's first. @returns `addresses` */
+export function readAddresses(view: DataView, at: number, addresses: DataView): DataView {
+  copyAddress(view, at + 8, addresses, 0, isIpv6(view, at));
+  copyAddress(view, at + 24, addresses, 16, isIpv6(view, at));
+  return addresses;
+}
+
 /** Calls back for each attribute of a list: its type, and where its value is. */
-function forEachAttribute(
+export function forEachAttribute(
   view: DataView,
   start: number,
   end: number,

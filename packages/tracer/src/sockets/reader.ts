@@ -14,7 +14,8 @@ import {
   readReplyAt,
   SOCK_DIAG_BY_FAMILY,
 } from './inet-diag.js';
-import { SubflowMerger } from './mptcp-subflows.js';
+import { encodeMptcpRequest, type MptcpConnection, readMptcpReply } from './mptcp-diag.js';
+import { MptcpIdentities, SubflowMerger } from './mptcp-subflows.js';
 import {
   findNamespaces,
   heldNamespace,
@@ -81,6 +82,7 @@ export class SocketReader {
   readonly #walk: TcpWalk | undefined;
   readonly #own: number;
   readonly #socket = emptyDiagSocket();
+  readonly #identities = new MptcpIdentities();
   #namespaces: ReadonlyMap<number, NetNamespace> = new Map();
   #namespacesAt = Number.NEGATIVE_INFINITY;
 
@@ -132,6 +134,7 @@ export class SocketReader {
     };
     // The process by which a namespace was known may have ended, and others may still be in it.
     if (readListed()) readListed();
+    this.#identities.endReading();
     return { startedNs, endedNs: Number(monotonicNs()), netns, sockets, failed };
   }
 
@@ -200,7 +203,7 @@ export class SocketReader {
     using netlink = new NetlinkSocket(NetlinkProtocol.sockDiag);
     const socket = this.#socket;
     socket.netns = netns;
-    const merger = new SubflowMerger(onSocket);
+    const merger = new SubflowMerger(onSocket, this.#identities);
     for (const kind of kinds) {
       const request = {
         type: SOCK_DIAG_BY_FAMILY,
@@ -218,8 +221,30 @@ export class SocketReader {
         throw explained(error, kind.transport);
       }
     }
-    merger.flush();
+    merger.flush(merger.hasSubflows ? readMptcpConnections(netlink) : undefined);
   }
+}
+
+/** By token; none where the kernel does not show them. */
+function readMptcpConnections(netlink: NetlinkSocket): Map<number, MptcpConnection> {
+  const connections = new Map<number, MptcpConnection>();
+  try {
+    for (const family of [InetFamily.ipv4, InetFamily.ipv6]) {
+      const request = {
+        type: SOCK_DIAG_BY_FAMILY,
+        flags: NetlinkFlag.dump,
+        payload: encodeMptcpRequest(family),
+        what: 'list MPTCP sockets',
+      };
+      netlink.walk(request, (view, start, end) => {
+        const connection = readMptcpReply(view, start + NLMSG_HEADER_LENGTH, end);
+        if (connection !== undefined) connections.set(connection.token, connection);
+      });
+    }
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+  }
+  return connections;
 }
 
 function kindsOf(options: SocketReaderOptions): Kind[] {

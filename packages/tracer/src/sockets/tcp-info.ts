@@ -37,6 +37,12 @@ export interface TcpInfo {
   sinceReceivedMs: number;
 }
 
+/** Payload that the peer has acknowledged, and that has arrived in order: each byte once. */
+export interface Payload {
+  readonly sent: number;
+  readonly received: number;
+}
+
 /** Up to segs_in (4.2), which every kernel that Weir runs on has. */
 const NEEDED_LENGTH = 144;
 /** Up to the last field that is read here, and beyond: a kernel fills in as much as it knows. */
