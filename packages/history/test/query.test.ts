@@ -3,7 +3,9 @@ import { describe, test } from 'node:test';
 import { OptionError } from '@weir/ebpf/errors';
 import type { EndRow, IntervalRow } from '../src/index.js';
 import { queryConnections, queryGroups, querySeries } from '../src/query/index.js';
-import { HOUR, openStore } from './support/store.js';
+import { plainEnd } from './support/plain-rows.js';
+import { Random } from './support/random-rows.js';
+import { batchOf, HOUR, openStore } from './support/store.js';
 import { all, MINUTE, sum, threeHours } from './support/three-hours.js';
 
 describe('connections of a range', () => {
@@ -117,6 +119,34 @@ describe('groups of connections', () => {
       assert.deepEqual(
         percentiles?.handshake_us.map((value) => Math.round(value! * 1000)),
         expected.map((value) => Math.round(value * 1000)),
+      );
+    }
+  });
+
+  test('distinguish link-local addresses on two interfaces, and no others', async (context) => {
+    const store = await openStore(context);
+    const random = new Random(1);
+    const ends = [
+      ['fe80::2', 'eth0', 'fe80::2%eth0'],
+      ['fe80::2', 'eth1', 'fe80::2%eth1'],
+      ['fe80::2', undefined, 'fe80::2'],
+      ['2001:db8::2', 'eth0', '2001:db8::2'],
+      ['2001:db8::2', 'eth1', '2001:db8::2'],
+    ] as const;
+    const rows = ends.map(([address, link]) =>
+      plainEnd(random, {
+        family: 'ipv6',
+        local_address: address,
+        peer_address: address,
+        ...(link && { interface: link }),
+      }),
+    );
+    await store.append(batchOf(1, { ends: rows }));
+    for (const by of ['peer', 'peer_name', 'local']) {
+      const { result } = await queryGroups(store, { range: all, by: [by] });
+      assert.deepEqual(
+        result.groups.map(({ key }) => key[by]).sort(),
+        [...new Set(ends.map(([, , shown]) => shown))].sort(),
       );
     }
   });

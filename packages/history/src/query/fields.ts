@@ -1,5 +1,6 @@
 /** What rows can be grouped by. Pure. */
 import { OptionError } from '@weir/ebpf/errors';
+import { LINK_LOCAL } from '@weir/tracer/filter/compile';
 
 /** A field to group by. */
 export interface GroupField {
@@ -12,6 +13,11 @@ export interface GroupField {
 const servingPort = `CASE direction WHEN 'inbound' THEN local_port WHEN 'outbound' THEN peer_port
   ELSE least(local_port, peer_port) END`;
 
+/** An address, with its interface where another link may have the same: `fe80::1%eth0`. */
+const withLink = (address: string) =>
+  `CASE WHEN interface IS NOT NULL AND regexp_matches(${address}, '${LINK_LOCAL}')
+  THEN ${address} || '%' || interface ELSE ${address} END`;
+
 /** The fields, by name, in the order in which help shows them. */
 export const groupFields: Readonly<Record<string, GroupField>> = {
   process: { sql: 'comm', help: 'command name of the process' },
@@ -23,10 +29,10 @@ export const groupFields: Readonly<Record<string, GroupField>> = {
   container: { sql: 'coalesce(container_name, container_id)', help: 'name of the container, or its id' },
   pod: { sql: "coalesce(pod_namespace || '/' || pod_name, pod_uid)", help: 'namespace and name of the pod' },
   namespace: { sql: 'pod_namespace', help: 'Kubernetes namespace' },
-  peer: { sql: 'peer_address', help: "the peer's address" },
-  peer_name: { sql: 'coalesce(peer_name, peer_address)', help: "name of the peer's address, or the address" },
+  peer: { sql: withLink('peer_address'), help: "the peer's address; a link-local one with its interface" },
+  peer_name: { sql: `coalesce(peer_name, ${withLink('peer_address')})`, help: "name of the peer's address, or the address" },
   peer_port: { sql: 'peer_port', help: "the peer's port" },
-  local: { sql: 'local_address', help: 'local address' },
+  local: { sql: withLink('local_address'), help: 'local address; a link-local one with its interface' },
   local_port: { sql: 'local_port', help: 'local port' },
   port: { sql: servingPort, help: 'port of the side that serves' },
   service: { sql: 'service', help: 'name of the port that serves' },
