@@ -156,6 +156,28 @@ describe('names of containers come from', () => {
     const shownAlone = await namesOf({ container_id: other, pod_uid: podUid });
     assert.deepEqual(shownAlone, { pod_name: 'web-0', pod_namespace: 'shop' });
   });
+
+  it('what else lies beside it, with the same id', async () => {
+    for (const before of ['_', '__', 'a_b_c_']) {
+      mkdirSync(join(root, `var/log/pods/${before}${podUid}`), { recursive: true });
+      write(`var/log/containers/${before}-${id}.log`, '');
+    }
+    mkdirSync(join(root, `var/log/pods/shop_web-0_${podUid}`), { recursive: true });
+    write(`var/log/containers/web-0_shop_app-${id}.log`, '');
+    assert.deepEqual(await namesOf({ container_id: id, pod_uid: podUid }), inShop);
+    write('etc/passwd', 'ann:x:1000:1000::/home/ann:/bin/sh\nbob:x:1001:1001::/home/bob:/bin/sh\n');
+    write(`home/ann/.local/share/docker/containers/${other}/config.v2.json`, '{}');
+    write(`home/bob/.local/share/docker/containers/${other}/config.v2.json`, { Name: '/job' });
+    assert.deepEqual(await namesOf({ ...docker, container_id: other }), { container_name: 'job' });
+  });
+
+  it("Kubernetes' and Docker's namespaces of containerd beside many others", async () => {
+    const tasks = 'run/containerd/io.containerd.runtime.v2.task';
+    for (let index = 0; index < 100; index++) mkdirSync(join(root, tasks, `n${index}`), { recursive: true });
+    const annotations = { 'io.kubernetes.cri.container-name': 'app' };
+    write(`${tasks}/k8s.io/${id}/config.json`, { annotations });
+    assert.deepEqual(await namesOf({ container_id: id }), { container_name: 'app' });
+  });
 });
 
 describe('names of containers are absent', () => {

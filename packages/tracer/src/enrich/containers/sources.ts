@@ -45,6 +45,8 @@ const MAX_LIST = 4 << 20;
 const MAX_FOLDER = 16_384;
 const MAX_USERS = 64;
 const MAX_NAMESPACES = 64;
+/** containerd's namespaces of Kubernetes, Docker, and its own clients. */
+const usualNamespaces = ['k8s.io', 'moby', 'default'] as const;
 /** The time for which a list of a folder counts as fresh. */
 const LISTED_FOR_MS = 1000;
 /** The time for which a socket that did not answer is left alone. */
@@ -89,7 +91,8 @@ function dockerFiles(name: string, places: () => readonly string[], paths?: Loca
       for (const folder of await folders.get()) {
         if (paths !== undefined && paths.place(`${folder}/${id}`) !== 'local') continue;
         const file = await readFileUpTo(`${folder}/${id}/config.v2.json`, MAX_DESCRIPTION);
-        if (file !== undefined) return namesFromDocker(file.text);
+        const names = file && namesFromDocker(file.text);
+        if (names !== undefined) return names;
       }
       return undefined;
     },
@@ -113,7 +116,10 @@ function dockerSocket(path: string): ContainerSource {
 /** Bundles of all of containerd's namespaces. */
 function containerd(name: string, state: string): ContainerSource {
   const path = `${state}/io.containerd.runtime.v2.task`;
-  const namespaces = new Fresh(() => listFolder(path, MAX_NAMESPACES));
+  // The usual ones come first: others may be many.
+  const namespaces = new Fresh(async () => [
+    ...new Set([...usualNamespaces, ...(await listFolder(path, MAX_NAMESPACES))]),
+  ]);
   return {
     ...{ name, places: () => [path], runtimes: ['containerd'] },
     find: async ({ id }) => {
@@ -234,8 +240,9 @@ function containerLogs(path: string): ContainerSource {
     ...{ name: 'Kubernetes, logs of containers', places: () => [path], runtimes: kubernetes },
     find: async ({ id }) => {
       if (id === undefined) return undefined;
-      const file = (await files.get()).find((name) => name.endsWith(`-${id}.log`));
-      return file === undefined ? undefined : containerFromLog(file)?.names;
+      return firstOf(await files.get(), (name) =>
+        name.endsWith(`-${id}.log`) ? containerFromLog(name)?.names : undefined,
+      );
     },
   };
 }
@@ -246,10 +253,23 @@ function podLogs(path: string): ContainerSource {
     ...{ name: 'Kubernetes, logs of pods', places: () => [path], runtimes: kubernetes },
     find: async ({ podUid }) => {
       if (podUid === undefined) return undefined;
-      const folder = (await folders.get()).find((name) => name.endsWith(`_${podUid}`));
-      return folder === undefined ? undefined : podFromFolder(folder)?.names;
+      return firstOf(await folders.get(), (name) =>
+        name.endsWith(`_${podUid}`) ? podFromFolder(name)?.names : undefined,
+      );
     },
   };
+}
+
+/** The first answer to one of the names: what else lies in a folder hides none. */
+function firstOf<Answer>(
+  names: readonly string[],
+  answer: (name: string) => Answer | undefined,
+): Answer | undefined {
+  for (const name of names) {
+    const found = answer(name);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** A list that is read at most once a second. */
