@@ -91,6 +91,7 @@ describe('weir serve', () => {
     for (const name of readdirSync(`/proc/${server}/task`)) {
       for (const set of ['CapEff', 'CapPrm', 'CapInh'])
         assert.equal(BigInt(`0x${statusOf(Number(name), set)}`), 0n, `${set} of thread ${name}`);
+      assert.equal(statusOf(Number(name), 'NoNewPrivs'), '1', `thread ${name} may gain privileges`);
     }
     assert.equal(statusOf(server, 'Groups').trim(), '');
     assert.equal(statSync(serve.paths.server).mode & 0o777, 0o700);

@@ -1,7 +1,7 @@
 /** `weir serve`: the collector's process, and with `--server` the server's. */
 import { Socket } from 'node:net';
 import { FormatError, OptionError } from '@weir/ebpf';
-import { isWritable } from '@weir/ebpf/sys';
+import { isWritable, refuseNewPrivileges } from '@weir/ebpf/sys';
 import type { ServeConfig } from '@weir/server/config';
 import {
   collect,
@@ -59,6 +59,8 @@ function endWithoutReader(host: RunHost): void {
 async function runCollector(flags: ServeFlags, host: RunHost): Promise<ExitCode> {
   const tracing = await host.loadTracer();
   host.avoidWaiting?.(isWritable);
+  // All threads of the server inherit it.
+  if (host.ownsProcess) refuseNewPrivileges();
   const btf = await requestedTypes(flags.btf, tracing);
   const config = serveConfig(flags);
   const say = (line: string) => host.stderr.write(`weir: ${escapeText(line)}\n`);

@@ -45,6 +45,16 @@ export function limitCapabilities(keep: readonly CapabilityName[]): Set<Capabili
     view.setUint32(at + 8, 0, true);
   }
   syscall('capset', address, address + CAPABILITY_HEADER_LENGTH);
-  syscall('prctl', PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  refuseNewPrivileges();
   return new Set(kept);
+}
+
+/**
+ * Has no program that the calling thread executes gain privileges, for good (`no_new_privs`): set-user-id programs run as whoever
+ * runs them. What it starts later inherits that.
+ *
+ * @throws SyscallError
+ */
+export function refuseNewPrivileges(): void {
+  syscall('prctl', PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
