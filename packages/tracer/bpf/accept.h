@@ -190,11 +190,8 @@ static __noinline int passive_side_established(void *ctx, struct sock *establish
 	flow.connection_id = read_connection_id(sk, DIRECTION_INBOUND);
 	if (accept_mode == ACCEPT_BY_LISTENER)
 		emit_accept(ctx, &flow, &tuple);
-	if (accept_mode == ACCEPT_BY_LISTENER)
-		follow_flow(sk, &flow, BPF_ANY);
 	/* A process that does not sleep may have accepted it already: it was in the queue before this change. */
-	else if (!follow_flow(sk, &flow, BPF_NOEXIST) && !find_flow(sk))
-		count_lost_flow();
+	follow_flow(sk, &flow, accept_mode == ACCEPT_BY_LISTENER ? BPF_ANY : BPF_NOEXIST);
 	return 0;
 }
 

@@ -9,6 +9,18 @@
 /* The sequence number's place in a header of TCP. */
 #define TCP_SEQUENCE_AT 4
 
+/*
+ * A connection for which the table has no room has neither `connect` nor `fail`: those need what was seen here. Its accept and its
+ * close come without: see begin_untracked().
+ */
+static __always_inline void count_lost_connect(void)
+{
+	struct statistics *own = own_statistics();
+
+	if (own && (is_wanted(EVENT_CONNECT) || is_wanted(EVENT_FAIL)))
+		count(&own->lost_map);
+}
+
 /* TCP_CLOSE to TCP_SYN_SENT, in the context of the process that connects. */
 static __noinline int connect_begins(struct sock *sk)
 {
@@ -33,7 +45,8 @@ static __noinline int connect_begins(struct sock *sk)
 	if (follow_flow(sk, &flow, BPF_NOEXIST))
 		return 0;
 	drop_stale_flow(sk);
-	follow_flow(sk, &flow, BPF_ANY);
+	if (!follow_flow(sk, &flow, BPF_ANY))
+		count_lost_connect();
 	return 0;
 }
 

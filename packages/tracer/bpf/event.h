@@ -101,7 +101,7 @@ struct tcp_event {
 struct statistics {
 	__u64 produced[EVENT_KINDS]; /* events that the programs had to emit */
 	__u64 lost_ring;	     /* events among them for which the ring had no room */
-	__u64 lost_map;		     /* connections for which the flow table had no room */
+	__u64 lost_map;		     /* connections whose `connect` or `fail` is missing, for the flow table had no room */
 	__u64 missed;		     /* changes of state for which the kernel ran no program */
 	__u64 fallback_runs;		     /* runs of the second program in place of the first (nesting.h) */
 	__u64 last_flow_ns;	     /* the newest flow identity given out on this CPU */

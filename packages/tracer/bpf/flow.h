@@ -140,14 +140,7 @@ static __noinline int drop_stale_flow(const struct sock *sk)
 	return 0;
 }
 
-static __always_inline void count_lost_flow(void)
-{
-	struct statistics *own = own_statistics();
-
-	if (own)
-		count(&own->lost_map);
-}
-
+/* Returns whether there was room for it in the table. */
 static __noinline bool follow_flow(const struct sock *sk, const struct flow *flow, __u64 how)
 {
 	__u64 key = (__u64)sk;
@@ -155,9 +148,5 @@ static __noinline bool follow_flow(const struct sock *sk, const struct flow *flo
 	if (!flow)
 		return false;
 	forget_filtered(sk);
-	if (bpf_map_update_elem(&flows, &key, flow, how) == 0)
-		return true;
-	if (how == BPF_ANY)
-		count_lost_flow();
-	return false;
+	return bpf_map_update_elem(&flows, &key, flow, how) == 0;
 }

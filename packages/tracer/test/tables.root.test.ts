@@ -8,7 +8,7 @@ import { targetTypes } from '../src/types/target.js';
 import { assertComplete, collect } from './support/collect.js';
 import { assertPairs } from './support/expect.js';
 import { accountedBy, availableAcceptHooks } from './support/hooks.js';
-import { runLoad } from './support/load.js';
+import { Load, runLoad } from './support/load.js';
 import { TestNetns } from './support/netns.js';
 import { atScale } from './support/scale.js';
 
@@ -16,6 +16,14 @@ function sumLost(records: readonly TraceRecord[], where: LostRecord['where']): n
   return records
     .filter((record): record is LostRecord => record.event === 'lost' && record.where === where)
     .reduce((sum, { count }) => sum + count, 0);
+}
+
+/** Connections that are all open before the first of them ends. */
+async function openAtOnce(netns: TestNetns, count: number): Promise<void> {
+  using load = await Load.prepare(netns, 'hold', '--count', String(count));
+  load.signal();
+  await load.awaitKind('holding');
+  await load.run();
 }
 
 const { preemptible } = readKernelFeatures(targetTypes(undefined).btf);
@@ -41,16 +49,32 @@ describe('the connection table', () => {
     assertComplete(collected);
   });
 
-  it('counts the connections for which it has no room', async () => {
+  it('that is full counts exactly the connects that are missing, and no other event is', async () => {
     using netns = new TestNetns();
-    const held = 300;
-    const collected = await collect({ maxConnections: 256, filter: { netns: [netns.inode] } }, () =>
-      runLoad(netns, 'pairs', '--count', String(held), '--concurrency', String(held)),
+    const held = 400;
+    const collected = await collect({ maxConnections: 128, filter: { netns: [netns.inode] } }, () =>
+      openAtOnce(netns, held),
     );
     const { stats, records } = collected;
     assert.equal(sumLost(records, 'map'), stats.lost.map);
     assert.equal(stats.connections, 0);
     assert.deepEqual(stats.delivered, stats.produced);
+    assert.ok(stats.lost.map > 0, 'nothing was lost: the test shows nothing');
+    const missing = 4 * held - records.filter(({ event }) => event !== 'lost').length;
+    const others = missing - stats.lost.map;
+    assert.ok(others >= 0 && others <= stats.lost.probe + stats.lost.missed, JSON.stringify(stats));
+  });
+
+  it('that is full is no loss to who wants neither connects nor failures', async () => {
+    using netns = new TestNetns();
+    const held = 400;
+    const { stats } = await collect(
+      { maxConnections: 128, filter: { netns: [netns.inode], events: ['accept', 'close'] } },
+      () => openAtOnce(netns, held),
+    );
+    assert.equal(stats.lost.map, 0);
+    const missing = 3 * held - (stats.delivered.accept + stats.delivered.close);
+    assert.ok(missing >= 0 && missing <= stats.lost.probe + stats.lost.missed, JSON.stringify(stats));
   });
 });
 

@@ -186,8 +186,8 @@ export interface LostRecord extends RecordBase {
   /** The number of events (for `udp`, of datagrams) since the last such record. */
   readonly count: number;
   /**
-   * `ring`: the ring buffer was full; `map`: the connection table was full; `probe`: the kernel skipped a program; `udp`:
-   * the table of UDP flows was full; `missed`: the kernel ran no program, and counted nothing.
+   * `ring`: the ring buffer was full; `map`: the connection table was full, so that a `connect` or a `fail` is missing; `probe`: the
+   * kernel skipped a program; `udp`: the table of UDP flows was full; `missed`: the kernel ran no program, and counted nothing.
    */
   readonly where: 'ring' | 'map' | 'probe' | 'udp' | 'missed';
 }
