@@ -1,4 +1,5 @@
 /** How errors end the command: one line on standard error and an exit status. */
+import { SyscallError } from '@weir/ebpf/errors';
 import { CommanderError } from './commander.js';
 import { escapeText } from './text/escape.js';
 
@@ -82,10 +83,10 @@ function parts(error: unknown): { message: string; stack: string; log: string } 
   return { message: error.message || error.name, stack: error.stack ?? '', log };
 }
 
-/** A refusal by the kernel is most often a missing capability, which `weir doctor` names. */
+/** A refusal of bpf(2) and the like is most often a missing capability, which `weir doctor` names. It knows nothing of files. */
 function advice(error: unknown, message: string): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  const refused = code === 'EPERM' || code === 'EACCES';
+  if (!(error instanceof SyscallError)) return '';
+  const refused = error.code === 'EPERM' || error.code === 'EACCES';
   return refused && !message.includes('weir doctor') ? '; weir doctor shows what is missing' : '';
 }
 

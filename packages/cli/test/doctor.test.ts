@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
+import { constants } from 'node:os';
 import { describe, it } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
+import { SyscallError } from '@weir/ebpf/errors';
 import type { HostReport } from '@weir/tracer';
 import { formatReport } from '../src/doctor/report.js';
 import { describeFailure } from '../src/failure.js';
 import { ansiColour, noColour } from '../src/text/colour.js';
 import { partialLines } from '../src/trace/plan.js';
 import { report } from './support/fake-tracer.js';
+
+const { EPERM } = constants.errno;
 
 describe('the report of weir doctor', () => {
   it('shows what is present, what is chosen, and what to do', () => {
@@ -201,13 +205,22 @@ describe('failures', () => {
   });
 
   it('that are a refusal by the kernel name weir doctor', () => {
-    const error = Object.assign(new Error('bpf(BPF_MAP_CREATE): EPERM'), { code: 'EPERM' });
-    const { text } = describeFailure(error, 'weir trace', false);
-    assert.equal(text, 'weir: bpf(BPF_MAP_CREATE): EPERM; weir doctor shows what is missing\n');
-    const explained = Object.assign(new Error('needs CAP_BPF: see weir doctor'), { code: 'EPERM' });
+    const textOf = (error: Error) => describeFailure(error, 'weir trace', false).text;
     assert.equal(
-      describeFailure(explained, 'weir trace', false).text,
-      'weir: needs CAP_BPF: see weir doctor\n',
+      textOf(new SyscallError('bpf(BPF_MAP_CREATE)', EPERM)),
+      'weir: bpf(BPF_MAP_CREATE): EPERM; weir doctor shows what is missing\n',
+    );
+    assert.equal(
+      textOf(new SyscallError('bpf(BPF_MAP_CREATE)', EPERM, 'needs CAP_BPF: see weir doctor')),
+      'weir: bpf(BPF_MAP_CREATE): EPERM: needs CAP_BPF: see weir doctor\n',
+    );
+  });
+
+  it('that are a refusal of a file do not name weir doctor, which shows none', () => {
+    const error = Object.assign(new Error("EACCES: permission denied, open '/x'"), { code: 'EACCES' });
+    assert.equal(
+      describeFailure(error, 'weir serve', false).text,
+      "weir: EACCES: permission denied, open '/x'\n",
     );
   });
 

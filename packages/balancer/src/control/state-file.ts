@@ -18,7 +18,7 @@ export class StateFile {
   readonly #path: string;
   readonly #onError: (error: Error) => void;
 
-  /** @param onError Receives errors of reading and writing, which do not affect forwarding. */
+  /** @param onError Receives errors of reading, writing and removing, which do not affect forwarding. */
   constructor(path: string, onError: (error: Error) => void) {
     this.#path = path;
     this.#onError = onError;
@@ -58,6 +58,10 @@ export class StateFile {
 
   /** Removes the file, if there is one. */
   remove(): void {
-    rmSync(this.#path, { force: true });
+    try {
+      rmSync(this.#path, { force: true });
+    } catch (error) {
+      this.#onError(error as Error);
+    }
   }
 }

@@ -1,5 +1,6 @@
 /** Network devices as rtnetlink sees them. Layout: include/uapi/linux/rtnetlink.h, if_link.h. */
-import { EbpfError } from '../errors.js';
+import { constants } from 'node:os';
+import { EbpfError, SyscallError } from '../errors.js';
 import { structLayouts } from '../generated/kernel-structs.js';
 import { kernelStruct } from '../sys/attr.js';
 import { NetlinkProtocol, NetlinkSocket } from '../sys/netlink.js';
@@ -17,9 +18,20 @@ export function interfaceMessage(ifindex: number): Uint8Array {
 export function interfaceIndex(socket: NetlinkSocket, device: string | number): number {
   if (typeof device === 'number') return device;
   const payload = new NetlinkPayload(interfaceMessage(0)).string(IFLA_IFNAME, device).bytes;
-  const [reply] = socket.request({ type: RTM_GETLINK, payload, what: `look up network device ${device}` });
+  const what = `look up network device ${device}`;
+  const [reply] = withoutDevice(what, () => socket.request({ type: RTM_GETLINK, payload, what }));
   if (reply === undefined) throw new EbpfError(`the kernel did not answer about network device ${device}`);
   return kernelStruct('ifinfomsg').load(reply.payload).get('ifiIndex');
+}
+
+/** Says in words that there is no such device. */
+function withoutDevice<Answer>(what: string, request: () => Answer): Answer {
+  try {
+    return request();
+  } catch (error) {
+    if (!(error instanceof SyscallError) || error.errno !== constants.errno.ENODEV) throw error;
+    throw new SyscallError(what, error.errno, 'this network namespace has none of that name');
+  }
 }
 
 /** The number of a device of the calling thread's network namespace. @throws SyscallError ENODEV */
