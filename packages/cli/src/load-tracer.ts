@@ -1,12 +1,13 @@
 /** The tracer proper, with everything that it needs. */
 import { Btf, EbpfError } from '@weir/ebpf';
-import { dropPrivileges, inspectHost, Tracer } from '@weir/tracer';
+import { assertPrivileges, dropPrivileges, inspectHost, Tracer } from '@weir/tracer';
 import type { TracerFactory } from './tracing.js';
 
 export const tracerFactory: TracerFactory = {
   start: (options) => Tracer.start(options),
   resume: (held, position, options) => Tracer.resume(held, position, options),
   startAsync: (options) => Tracer.startAsync(options),
+  assertPrivileges,
   dropPrivileges: (options) => {
     try {
       dropPrivileges(options);

@@ -9,6 +9,8 @@ export interface TracerFactory {
   readonly resume?: typeof Tracer.resume;
   /** The same, sooner where a CPU is idle. */
   startAsync(options: TracerOptions): Promise<TracerApi>;
+  /** @throws EbpfError where this process lacks the privileges for it, whatever the host offers */
+  assertPrivileges(): void;
   /**
    * Gives up the capabilities that a running tracer does not need.
    *

@@ -33,7 +33,7 @@ export type {
   TracerStats,
   UdpOptions,
 } from './options.js';
-export { type DropOptions, dropPrivileges } from './privileges.js';
+export { assertPrivileges, type DropOptions, dropPrivileges } from './privileges.js';
 export {
   type CloseField,
   type CloseFields,

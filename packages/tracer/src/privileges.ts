@@ -107,7 +107,11 @@ export function dropPrivileges({
   return limitCapabilities([...(Object.keys(runningNeeds) as CapabilityName[]), ...alsoKeep]);
 }
 
-/** @throws EbpfError with the first of {@link privilegeProblems}, where there is one. */
+/**
+ * Whether this process may trace, asked before anything is prepared for it. `Tracer.start()` asks, too.
+ *
+ * @throws EbpfError that names the missing privilege, and what to do
+ */
 export function assertPrivileges(): void {
   const [problem] = privilegeProblems();
   if (problem !== undefined) throw new EbpfError(`${problem.what}: ${problem.advice}`);

@@ -63,6 +63,8 @@ async function runCollector(flags: ServeFlags, host: RunHost): Promise<ExitCode>
   if (host.ownsProcess) refuseNewPrivileges();
   const btf = await requestedTypes(flags.btf, tracing);
   const config = serveConfig(flags);
+  // Before folders are made for it: a refusal of those would not be what is in the way.
+  tracing.assertPrivileges();
   const say = (line: string) => host.stderr.write(`weir: ${escapeText(line)}\n`);
   const manager = takeEnvironment(process.env);
   const inherited = inheritedSockets(manager, process.pid).map(({ fd }) => fd);

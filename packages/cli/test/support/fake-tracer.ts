@@ -190,6 +190,8 @@ export class FakeFactory implements TracerFactory {
     return report;
   }
 
+  assertPrivileges(): void {}
+
   dropPrivileges(): undefined {
     return undefined;
   }
