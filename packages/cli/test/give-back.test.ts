@@ -1,7 +1,7 @@
 /** Which memory of Node.js is given back. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { cleanMappings } from '../src/trace/give-back.js';
+import { cleanMappings, WarmUp } from '../src/trace/give-back.js';
 
 const mapping = (range: string, mode: string, file: string, dirty: number) =>
   `${range} ${mode} 00000000 08:01 1234                       ${file}\nRss: 8 kB\nShared_Dirty:          0 kB\nPrivate_Dirty:         ${dirty} kB\nVmFlags: rd ex mr mw me\n`;
@@ -20,4 +20,15 @@ it('mappings of the program that nothing was written to are given back, and no o
     { start: 0xb72000, length: 0x1a8e000 },
   ]);
   assert.deepEqual(cleanMappings('', '/usr/bin/node'), []);
+});
+
+it('code is given back once more after the events by which it is optimized, and only then', () => {
+  let times = 0;
+  const warmUp = new WarmUp(() => times++);
+  warmUp.count(30_000);
+  assert.equal(times, 0);
+  warmUp.count(30_000);
+  assert.equal(times, 1);
+  for (let batch = 0; batch < 10; batch++) warmUp.count(30_000);
+  assert.equal(times, 1);
 });

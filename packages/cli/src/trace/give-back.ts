@@ -9,6 +9,8 @@ import { syscallRaw } from '@weir/ebpf/sys';
 const MADV_DONTNEED = 4;
 /** Milliseconds after the start: by then, what follows it has run, too. */
 const DELAY_MS = 500;
+/** Events after which V8 has optimized the code that writes them: its compiler's code is hardly needed from then on. */
+const WARM_EVENTS = 50_000;
 
 /** Keeps the space for new objects as small as it is, until {@link giveBackSoon}. */
 export function keepYoungSpaceSmall(): void {
@@ -32,6 +34,23 @@ export function giveBackSoon(): void {
 /** Soon gives back the code that ran once. The timer keeps no process alive. */
 export function giveBackCodeSoon(): void {
   setTimeout(giveBackCode, DELAY_MS).unref();
+}
+
+/** Gives back the code of V8's compiler, once it has been at work. */
+export class WarmUp {
+  #left = WARM_EVENTS;
+  readonly #onWarm: () => void;
+
+  constructor(onWarm: () => void = giveBackCodeSoon) {
+    this.#onWarm = onWarm;
+  }
+
+  /** Counts events that were written. */
+  count(events: number): void {
+    if (this.#left <= 0) return;
+    this.#left -= events;
+    if (this.#left <= 0) this.#onWarm();
+  }
 }
 
 function giveBackCode(): void {

@@ -1,13 +1,13 @@
 /** One run of `weir trace`: from the start of the tracer to its end, whatever ends it. */
 import { OptionError } from '@weir/ebpf';
-import type { LostRecord, TraceRecord, TracerApi, TracerOptions } from '@weir/tracer';
+import type { JsonLines, LostRecord, TraceRecord, TracerApi, TracerOptions } from '@weir/tracer';
 import type { EnrichedRecord, Enricher } from '@weir/tracer/enrich';
 import { ExitCode, UsageError } from '../failure.js';
 import type { ErrorOutput } from '../output/notices.js';
 import type { Output } from '../output/output.js';
 import { details } from '../text/details.js';
 import type { TracerFactory } from '../tracing.js';
-import { giveBackCodeSoon, giveBackSoon, inlineLess, keepYoungSpaceSmall } from './give-back.js';
+import { giveBackCodeSoon, giveBackSoon, inlineLess, keepYoungSpaceSmall, WarmUp } from './give-back.js';
 import { Interruption, type SignalSource } from './interruption.js';
 import { partialLines, planLines, readyLine, typesLine } from './plan.js';
 import { Printer, type PrinterOptions } from './printer.js';
@@ -78,14 +78,19 @@ export async function runSession(
     // Lines of events are written without an object for each.
     if (isPlainJson(request)) giveBackCodeSoon();
     else giveBackSoon();
+    const warmUp = new WarmUp();
     if (isPlainJson(request)) {
-      for await (const lines of tracer.jsonLines()) if (!(await printer.printLines(lines))) break;
+      for await (const lines of tracer.jsonLines()) {
+        if (!(await printer.printLines(lines))) break;
+        warmUp.count(eventsIn(lines));
+      }
     } else {
       for await (const batch of tracer.batches()) {
         if (request.format === 'tcptracer') say(lossLines(batch));
         // The whole batch is enriched before anything waits for the reader of the output: processes end meanwhile.
         const records = enricher === undefined ? batch : batch.map((record) => enricher.enrich(record));
         if (!(await printer.print(filter === undefined ? records : records.filter(filter)))) break;
+        warmUp.count(batch.length);
       }
     }
   } finally {
@@ -104,6 +109,10 @@ export async function runSession(
 /** Whether all records are printed as they are, which needs no object for each. */
 function isPlainJson({ format, enricher, filter, count }: SessionRequest): boolean {
   return format === 'json' && enricher === undefined && filter === undefined && count === undefined;
+}
+
+function eventsIn({ counts }: JsonLines): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
 /** Options that make no sense together, or to this kernel, came from the command line. */
