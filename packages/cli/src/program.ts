@@ -43,24 +43,32 @@ export interface HelpOutput {
   getErrHelpWidth(): number;
 }
 
-/** Builds the tree. It throws CommanderError instead of exiting and prints no errors of its own. */
-export function createProgram(actions: Actions, output: HelpOutput): Command {
+/** Commands that know of no other one, as `completion` does. */
+const builders: Readonly<Record<string, (actions: Actions) => Command>> = {
+  trace: ({ trace }) => traceCommand(trace),
+  top: ({ top }) => topCommand(top),
+  query: ({ query }) => queryCommand(query),
+  serve: ({ serve }) => serveCommand(serve),
+  balance: ({ balance }) => balanceCommand(balance),
+  doctor: ({ doctor }) => doctorCommand(doctor),
+};
+
+/**
+ * Builds the tree. It throws CommanderError instead of exiting and prints no errors of its own.
+ *
+ * @param first The first argument. Where it names a command, others are left out: to build all of them takes several milliseconds.
+ */
+export function createProgram(actions: Actions, output: HelpOutput, first?: string): Command {
   const program = new Command('weir')
     .description('Shows which process talks to which peer, and how it went, and balances load, with eBPF.')
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this help')
     .helpCommand('help [command]', 'show the help of a command')
     .addHelpText('after', examples);
-  for (const command of [
-    traceCommand(actions.trace),
-    topCommand(actions.top),
-    queryCommand(actions.query),
-    serveCommand(actions.serve),
-    balanceCommand(actions.balance),
-    doctorCommand(actions.doctor),
-    completionCommand(actions.completion),
-  ]) {
-    program.addCommand(command);
+  if (first !== undefined && Object.hasOwn(builders, first)) program.addCommand(builders[first]!(actions));
+  else {
+    for (const build of Object.values(builders)) program.addCommand(build(actions));
+    program.addCommand(completionCommand(actions.completion));
   }
   for (const command of withCommands(program)) {
     command.exitOverride().configureOutput({

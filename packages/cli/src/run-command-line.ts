@@ -52,6 +52,7 @@ export async function runCommandLine(
       getOutHelpWidth: () => host.stdout.columns ?? DEFAULT_WIDTH,
       getErrHelpWidth: () => host.stderr.columns ?? DEFAULT_WIDTH,
     },
+    args[0],
   );
   const fail = (error: unknown) => {
     const failure = describeFailure(error, commandName(program, args), args.includes('--debug'));
