@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { MINUTE, SECOND, Simulation } from './support/simulation.js';
+import { WalkedTable } from './support/walked-table.js';
 
 describe('the table of connections under random histories', () => {
   const SEEDS = 60;
@@ -88,5 +89,30 @@ describe('the table of connections under random histories', () => {
       run(seed, { ...how, late: true, loss: 30, slips: 10 });
     }
     assert.ok(spared > SEEDS * 10, `${spared} records were spared`);
+  });
+
+  it('is the same where sockets that are as they were are passed over', () => {
+    let passed = 0;
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const slips = seed % 3 === 0 ? 10 : 0;
+      const simulation = new Simulation({}, seed);
+      const walked = new WalkedTable(simulation);
+      const { random } = simulation;
+      const refresh = () => simulation.refresh({ findProcess: walked.find, slips });
+      for (let step = 0; step < 200; step++) {
+        const choice = random(12);
+        if (choice < 2) simulation.openRandom(step < 20);
+        else if (choice === 2) simulation.moveRandom();
+        else if (choice === 3) simulation.closeRandom();
+        else if (choice === 4) simulation.passOnRandom();
+        else if (choice === 5) walked.looks.look(simulation);
+        else if (choice === 6) simulation.deliverLate();
+        else if (choice === 7 && seed % 2 === 0) simulation.drop(1);
+        else refresh();
+        simulation.pass(random(SECOND));
+      }
+      passed += walked.passed;
+    }
+    assert.ok(passed > SEEDS * 50, `${passed} sockets were passed over`);
   });
 });

@@ -67,7 +67,9 @@ export interface FindProcess {
   isSame?(process: ConnectionProcess): boolean;
   /** Completes a process that an event named: to be called soon after that. */
   identify?(process: ConnectionProcess, knownNs: number): ConnectionProcess;
-  /** Whether a process has a socket, as far as the last look at descriptors showed. Default: not known, as if none had. */
+  /** Whether this process has a socket, as far as the last look at descriptors showed. Default: no, so it is asked for. */
+  hasSocket?(inode: number, process: ConnectionProcess): boolean;
+  /** Whether any process has a socket, as far as the last look at descriptors showed. Default: not known, as if none had. */
   holds?(inode: number): boolean;
   /** Forgets what was read of processes for the last refresh. */
   beginRefresh?(): void;

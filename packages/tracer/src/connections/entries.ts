@@ -9,7 +9,7 @@ import { hashTuple, sameTuple } from './tuple.js';
 
 export class Entries {
   readonly #all = new Set<Entry>();
-  readonly #rows = new Rows();
+  readonly rows = new Rows();
   readonly #looseRows = new LooseRows();
   /** By the number of their row. */
   readonly #byNumber: (Entry | undefined)[] = [];
@@ -82,8 +82,8 @@ export class Entries {
   }
 
   add(entry: Entry): void {
-    const number = this.#rows.take();
-    entry.moveTo(this.#rows.place(number), number);
+    const number = this.rows.take();
+    entry.moveTo(this.rows.place(number), number);
     this.#byNumber[number] = entry;
     this.#all.add(entry);
     if (entry.transport === 'udp') this.#udp++;
@@ -104,10 +104,14 @@ export class Entries {
   }
 
   setCookie(entry: Entry, cookie: number): void {
+    entry.settled = 0;
     this.#forgetCookie(entry);
     entry.cookie = cookie;
     const earlier = this.ofCookie(entry.netns, cookie);
-    if (earlier !== undefined) this.#forgetCookie(earlier);
+    if (earlier !== undefined) {
+      earlier.settled = 0;
+      this.#forgetCookie(earlier);
+    }
     this.#byCookie.add(hashCookie(entry.netns, cookie), entry.number);
   }
 
@@ -121,7 +125,7 @@ export class Entries {
     this.#all.delete(entry);
     this.#byNumber[number] = undefined;
     entry.moveTo(this.#looseRows.take());
-    this.#rows.giveBack(number);
+    this.rows.giveBack(number);
     if (this.#all.size === 0) this.#byNumber.length = 0;
   }
 

@@ -42,18 +42,23 @@ export class Entry extends RowFields implements Connection {
     this.interface = undefined;
     this.#flowId = undefined;
     const { doubles, words } = place.block;
-    doubles.fill(0, place.at, place.at + ROW_DOUBLES);
+    const { at } = this;
+    doubles.fill(0, at, at + ROW_DOUBLES);
     words.set(init.ends, this.wordAt(Word.ends));
     words[this.wordAt(Word.interfaceIndex)] = init.interfaceIndex;
     words[this.wordAt(Word.flags)] = init.transport === 'udp' ? UDP : 0;
-    doubles[place.at + Double.id] = init.id;
-    doubles[place.at + Double.cgroupId] = Number.NaN;
-    doubles[place.at + Double.startedNs] = Number.NaN;
-    doubles[place.at + Double.cookie] = Number.NaN;
-    doubles[place.at + Double.processNs] = Number.NaN;
-    doubles[place.at + Double.activeNs] = init.nowNs;
-    doubles[place.at + Double.createdNs] = init.nowNs;
-    doubles[place.at + Double.sampledNs] = init.nowNs;
+    doubles[at + Double.id] = init.id;
+    doubles[at + Double.cgroupId] = Number.NaN;
+    doubles[at + Double.startedNs] = Number.NaN;
+    doubles[at + Double.cookie] = Number.NaN;
+    doubles[at + Double.processNs] = Number.NaN;
+    doubles[at + Double.activeNs] = init.nowNs;
+    doubles[at + Double.createdNs] = init.nowNs;
+    this.generation = 0;
+    this.seenToNs = 0;
+    this.sampledNs = init.nowNs;
+    this.walkPosition = 0;
+    this.settled = 0;
   }
 
   #setFlags(mask: number, flags: number): void {

@@ -14,7 +14,7 @@ import type { Entry } from './entry.js';
 import type { MutableTotals } from './totals.js';
 
 /** Shortest time over which a rate is computed: over less, the clock distorts it. */
-const SHORTEST_SAMPLE_NS = 10_000_000;
+export const SHORTEST_SAMPLE_NS = 10_000_000;
 
 interface Figures {
   readonly sent: number;

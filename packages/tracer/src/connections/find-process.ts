@@ -133,6 +133,7 @@ export function processFinder(
         return update(process, last);
       },
     },
+    hasSocket: { value: (inode: number, { pid }: ConnectionProcess) => owners.has(inode, pid) },
     holds: { value: (inode: number) => owners.pids(inode) !== undefined },
     beginRefresh: { value: () => processes.forget() },
   }) as FindProcess;

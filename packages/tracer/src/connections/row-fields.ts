@@ -1,5 +1,6 @@
 /** The fields of a connection that are mere numbers, in a row. */
-import { type Block, copyRow, Double, type RowPlace, Word } from './rows.js';
+import { WALK_KEY_WORDS } from '../sockets/index.js';
+import { type Block, copyRow, Double, ROW_DOUBLES, type RowPlace, Word } from './rows.js';
 
 /** Where the number of misses is among the flags. */
 const MISSES_SHIFT = 16;
@@ -8,12 +9,15 @@ const MAX_MISSES = 0xffff;
 export class RowFields {
   /** Shared with other rows. */
   protected block: Block;
+  /** The number of rows before it in the block. */
+  protected row: number;
   /** Where the row begins, counted in 64-bit numbers. */
   protected at: number;
 
-  constructor({ block, at }: RowPlace) {
+  constructor({ block, row }: RowPlace) {
     this.block = block;
-    this.at = at;
+    this.row = row;
+    this.at = row * ROW_DOUBLES;
   }
 
   protected wordAt(field: number): number {
@@ -43,9 +47,11 @@ export class RowFields {
 
   /** Takes the numbers along to another row. */
   protected moveRow(place: RowPlace): void {
-    copyRow({ block: this.block, at: this.at }, place);
+    copyRow({ block: this.block, row: this.row }, place);
+    this.settled = 0;
     this.block = place.block;
-    this.at = place.at;
+    this.row = place.row;
+    this.at = place.row * ROW_DOUBLES;
   }
 
   get interface_index(): number {
@@ -66,11 +72,11 @@ export class RowFields {
 
   /** The refresh that last found its socket. */
   get generation(): number {
-    return this.getWord(Word.generation);
+    return this.block.generations[this.row]!;
   }
 
   set generation(value: number) {
-    this.setWord(Word.generation, value);
+    this.block.generations[this.row] = value;
   }
 
   /** The number of refreshes since the last one that found its socket. */
@@ -85,11 +91,28 @@ export class RowFields {
 
   /** Where its socket came in the last walk in which it did. */
   get walkPosition(): number {
-    return this.getWord(Word.walkPosition);
+    return this.block.walkPositions[this.row]!;
   }
 
   set walkPosition(position: number) {
-    this.setWord(Word.walkPosition, position);
+    this.block.walkPositions[this.row] = position;
+  }
+
+  /**
+   * Not 0: a walk that finds the socket as it was changes nothing, while the process with this number has it; see
+   * {@link SettledProcesses}.
+   */
+  get settled(): number {
+    return this.block.settled[this.row]!;
+  }
+
+  set settled(process: number) {
+    this.block.settled[this.row] = process;
+  }
+
+  /** What the walk has shown of its socket. Live entries only. */
+  setKey(key: Uint32Array): void {
+    this.block.keys.set(key, this.row * WALK_KEY_WORDS);
   }
 
   get active_ns(): number {
@@ -167,11 +190,11 @@ export class RowFields {
 
   /** The end of the refresh that last found its socket. */
   get seenToNs(): number {
-    return this.number64(Double.seenToNs);
+    return this.block.seenToNs[this.row]!;
   }
 
   set seenToNs(value: number) {
-    this.setNumber64(Double.seenToNs, value);
+    this.block.seenToNs[this.row] = value;
   }
 
   get createdNs(): number {
@@ -205,11 +228,11 @@ export class RowFields {
 
   /** When the bytes for the rates were read. */
   get sampledNs(): number {
-    return this.number64(Double.sampledNs);
+    return this.block.sampledNs[this.row]!;
   }
 
   set sampledNs(value: number) {
-    this.setNumber64(Double.sampledNs, value);
+    this.block.sampledNs[this.row] = value;
   }
 
   get cgroup_id(): number | undefined {

@@ -1,86 +1,112 @@
 /**
  * The numbers of connections, in a row each of a few large blocks of memory: a hundred thousand objects with as many fields would
- * take five times as much, and the garbage collector's time at each refresh.
+ * take five times as much, and the garbage collector's time at each refresh. What a refresh writes of connections that are as they
+ * were is not in rows but in columns, where those of several connections share a line of the CPU's cache.
  */
+import { WALK_KEY_WORDS } from '../sockets/index.js';
 
 /**
- * Where a field is in a row of 64-bit numbers. NaN stands for undefined. What each refresh reads or writes comes first, so that
+ * Where a field is in a row of 64-bit numbers. NaN stands for undefined. What a refresh reads or writes comes first, so that
  * it is in as few lines of the CPU's cache as can be.
  */
 export const Double = {
   cookie: 0,
-  seenToNs: 1,
-  sampledNs: 2,
-  activeNs: 3,
-  bytesSent: 4,
-  bytesReceived: 5,
-  packetsSent: 6,
-  packetsReceived: 7,
-  sendRate: 8,
-  receiveRate: 9,
-  retransmits: 10,
-  startedNs: 11,
+  activeNs: 1,
+  bytesSent: 2,
+  bytesReceived: 3,
+  packetsSent: 4,
+  packetsReceived: 5,
+  sendRate: 6,
+  receiveRate: 7,
+  retransmits: 8,
+  startedNs: 9,
   // The words come between.
-  id: 23,
-  cgroupId: 24,
-  flowNs: 25,
-  processNs: 26,
-  createdNs: 27,
-  baselineSent: 28,
-  baselineReceived: 29,
-  baselineRetransmits: 30,
+  id: 20,
+  cgroupId: 21,
+  flowNs: 22,
+  processNs: 23,
+  createdNs: 24,
+  baselineSent: 25,
+  baselineReceived: 26,
+  baselineRetransmits: 27,
 } as const;
 
 /** Where a field is in a row of 32-bit words. */
 export const Word = {
-  flags: 24,
-  generation: 25,
-  walkPosition: 26,
+  flags: 20,
   /** 0: undefined; else one more than the version. */
-  processVersion: 27,
-  inode: 28,
-  interfaceIndex: 29,
-  srttUs: 30,
+  processVersion: 21,
+  inode: 22,
+  interfaceIndex: 23,
+  srttUs: 24,
   /** Network namespace, interface, addresses and ports: see tuple.ts. */
-  ends: 31,
+  ends: 25,
   /** The flow id, where it has the usual form: see flow-ids.ts. */
-  flow: 42,
+  flow: 36,
 } as const;
 
 /** 64-bit numbers of a row, with the words in them. */
-export const ROW_DOUBLES = 32;
+export const ROW_DOUBLES = 28;
 /** Rows of a block of live connections, and of those that have ended: one of these keeps the whole block in memory. */
-const LIVE_ROWS = 1_024;
+const LIVE_ROWS_BITS = 10;
+const LIVE_ROWS = 1 << LIVE_ROWS_BITS;
 const ENDED_ROWS = 32;
 
-/** Memory for some rows. */
+/** Memory for some rows, and the columns beside them: an element each for a row. */
 export interface Block {
   readonly doubles: Float64Array;
   readonly words: Uint32Array;
+  /** The refresh that last found its socket. */
+  readonly generations: Uint32Array;
+  /** The end of that refresh. */
+  readonly seenToNs: Float64Array;
+  /** When the bytes for the rates were read. */
+  readonly sampledNs: Float64Array;
+  /** Where its socket came in the last walk in which it did. */
+  readonly walkPositions: Uint32Array;
+  /** See {@link RowFields.settled}. */
+  readonly settled: Uint32Array;
+  /** For live rows: what the walk showed of the socket when its entry was settled, {@link WALK_KEY_WORDS} for each. */
+  readonly keys: Uint32Array;
 }
 
 /** Where a row is. */
 export interface RowPlace {
   readonly block: Block;
-  /** The number of 64-bit numbers before it. */
-  readonly at: number;
+  /** The number of rows before it. */
+  readonly row: number;
 }
 
-function newBlock(rows: number): Block {
+function newBlock(rows: number, keyWords: number): Block {
   const buffer = new ArrayBuffer(rows * ROW_DOUBLES * 8);
-  return { doubles: new Float64Array(buffer), words: new Uint32Array(buffer) };
+  return {
+    doubles: new Float64Array(buffer),
+    words: new Uint32Array(buffer),
+    generations: new Uint32Array(rows),
+    seenToNs: new Float64Array(rows),
+    sampledNs: new Float64Array(rows),
+    walkPositions: new Uint32Array(rows),
+    settled: new Uint32Array(rows),
+    keys: new Uint32Array(rows * keyWords),
+  };
 }
 
-/** Copies a row to a place. */
+/** Copies a row to a place, where it is not settled. */
 export function copyRow(from: RowPlace, to: RowPlace): void {
   const { doubles } = from.block;
+  const target = to.block;
   for (let index = 0; index < ROW_DOUBLES; index++)
-    to.block.doubles[to.at + index] = doubles[from.at + index]!;
+    target.doubles[to.row * ROW_DOUBLES + index] = doubles[from.row * ROW_DOUBLES + index]!;
+  target.generations[to.row] = from.block.generations[from.row]!;
+  target.seenToNs[to.row] = from.block.seenToNs[from.row]!;
+  target.sampledNs[to.row] = from.block.sampledNs[from.row]!;
+  target.walkPositions[to.row] = from.block.walkPositions[from.row]!;
+  target.settled[to.row] = 0;
 }
 
 /** Numbered rows, which can be given back. */
 export class Rows {
-  #blocks: Block[] = [];
+  readonly #blocks: Block[] = [];
   #free: number[] = [];
   #used = 0;
 
@@ -100,21 +126,43 @@ export class Rows {
 
   place(number: number): RowPlace {
     const index = Math.floor(number / LIVE_ROWS);
-    this.#blocks[index] ??= newBlock(LIVE_ROWS);
-    return { block: this.#blocks[index], at: (number % LIVE_ROWS) * ROW_DOUBLES };
+    this.#blocks[index] ??= newBlock(LIVE_ROWS, WALK_KEY_WORDS);
+    return { block: this.#blocks[index], row: number % LIVE_ROWS };
   }
+
+  /** The block that a row is in; undefined for some that nobody has. */
+  blockOf(number: number): Block | undefined {
+    return this.#blocks[number >>> LIVE_ROWS_BITS];
+  }
+
+  /** Marks all rows that a refresh has found. @param onOther Called for others, of which nobody may have some. */
+  markSeen(generation: number, seenToNs: number, onOther: (number: number) => void): void {
+    for (const [index, block] of this.#blocks.entries()) {
+      const { generations } = block;
+      const end = Math.min(LIVE_ROWS, this.#used - index * LIVE_ROWS);
+      for (let row = 0; row < end; row++) {
+        if (generations[row] === generation) block.seenToNs[row] = seenToNs;
+        else onOther(index * LIVE_ROWS + row);
+      }
+    }
+  }
+}
+
+/** Where a live row is in the columns of its block. */
+export function rowInBlock(number: number): number {
+  return number & (LIVE_ROWS - 1);
 }
 
 /** Rows that are never given back: the memory goes with the last object that refers to its block. */
 export class LooseRows {
-  #block = newBlock(ENDED_ROWS);
+  #block = newBlock(ENDED_ROWS, 0);
   #used = 0;
 
   take(): RowPlace {
     if (this.#used === ENDED_ROWS) {
-      this.#block = newBlock(ENDED_ROWS);
+      this.#block = newBlock(ENDED_ROWS, 0);
       this.#used = 0;
     }
-    return { block: this.#block, at: this.#used++ * ROW_DOUBLES };
+    return { block: this.#block, row: this.#used++ };
   }
 }

@@ -11,7 +11,7 @@ import { AddressFormatter } from '@weir/ebpf/address';
 import { monotonicNs } from '@weir/ebpf/sys';
 import type { ReportedEnds } from '../hooks/filter.js';
 import type { ConnectionRecord } from '../records/record.js';
-import type { DiagSocket, SocketSnapshot, UdpFlow } from '../sockets/index.js';
+import type { DiagSocket, IsUnchanged, SocketSnapshot, UdpFlow } from '../sockets/index.js';
 import type { Connection, EndedConnection, FindProcess } from './connection.js';
 import { ConnectionStore } from './connection-store.js';
 import type { Entry } from './entry.js';
@@ -41,7 +41,7 @@ export interface ConnectionTableOptions {
 
 /** Lists all sockets, as a SocketReader does. */
 export interface SocketSource {
-  read(onSocket: (socket: DiagSocket) => void): SocketSnapshot;
+  read(onSocket: (socket: DiagSocket) => void, isUnchanged: IsUnchanged): SocketSnapshot;
 }
 
 export class ConnectionTable {
@@ -147,11 +147,12 @@ export class ConnectionTable {
     const nowNs = this.#store.now();
     this.#findProcess = findProcess;
     findProcess?.beginRefresh?.();
-    this.#tcp.beginRefresh(findProcess);
-    const snapshot = source.read((socket) => {
+    this.#tcp.beginRefresh(findProcess, nowNs);
+    const onSocket = (socket: DiagSocket) => {
       if (OpenSockets.isOne(socket)) this.openSockets.add(socket, findProcess);
       else this.#tcp.see(socket, nowNs);
-    });
+    };
+    const snapshot = source.read(onSocket, (key) => this.#tcp.isUnchanged(key));
     this.#tcp.endRefresh(snapshot);
     const failed = new Set(snapshot.failed.map(({ netns }) => netns));
     this.openSockets.finish(

@@ -21,6 +21,7 @@ import type { ConnectionStore, Place } from './connection-store.js';
 import { RecentlyClosed } from './ended-queue.js';
 import type { Entry } from './entry.js';
 import { applyClose, applySocket, clearFigures, dropBaseline, setBaseline, setDirection } from './figures.js';
+import { SettledEntries } from './settled-entries.js';
 import { SharedProcesses } from './shared-processes.js';
 import { addPassed, type PassedConnection } from './totals.js';
 import { Tuple, tupleText } from './tuple.js';
@@ -46,10 +47,12 @@ export class TcpConnections {
   #findProcess: FindProcess | undefined;
   #questions: ProcessQuestions | undefined;
   readonly #order: WalkOrder;
+  readonly #settled: SettledEntries;
 
   constructor(store: ConnectionStore) {
     this.#store = store;
     this.#order = new WalkOrder(store.entries);
+    this.#settled = new SettledEntries(store.entries, this.#order);
   }
 
   /** Closed connections whose sockets the kernel may still have. */
@@ -116,6 +119,7 @@ export class TcpConnections {
 
   #begin(entry: Entry, record: ConnectRecord | AcceptRecord, startNs: number): void {
     const { totals } = this.#store;
+    entry.settled = 0;
     entry.flow_id = record.flow_id;
     entry.flowNs = startNs;
     entry.interface ??= record.interface;
@@ -179,13 +183,19 @@ export class TcpConnections {
     entry.processVersion = undefined;
   }
 
-  /** Begins a refresh, in which {@link see} is called for every socket, then {@link endRefresh}. */
-  beginRefresh(findProcess: FindProcess | undefined): void {
+  /** Begins a refresh, in which {@link see} or {@link isUnchanged} is called for every socket, then {@link endRefresh}. */
+  beginRefresh(findProcess: FindProcess | undefined, nowNs: number): void {
     this.#findProcess = findProcess;
     this.#questions = findProcess && new ProcessQuestions(findProcess);
     this.#generation++;
     this.#order.begin();
+    this.#settled.begin(findProcess, this.#generation, nowNs);
     this.untracked = 0;
+  }
+
+  /** Whether a socket is as it was, so that nothing remains to be done. @param key What a walk shows of it. */
+  isUnchanged(key: Uint32Array): boolean {
+    return this.#settled.pass(key);
   }
 
   see(socket: DiagSocket, nowNs: number): void {
@@ -201,6 +211,8 @@ export class TcpConnections {
     if (isNew && !entry.hasFlow && !this.#covered.has(socket.netns)) setBaseline(entry, totals);
     if (socket.inode !== 0) this.#questions?.ask(entry, socket.inode);
     entry.generation = this.#generation;
+    entry.misses = 0;
+    this.#settled.settle(entry, socket);
   }
 
   /** By its inode; or, where no refresh has seen it, because its process runs on. */
@@ -242,28 +254,26 @@ export class TcpConnections {
     return entry;
   }
 
-  /** EndedQueue a refresh: what it did not find is gone, unless its network namespace could not be read. */
+  /** Ends a refresh: what it did not find is gone, unless its network namespace could not be read. */
   endRefresh(snapshot: SocketSnapshot): void {
     const { startedNs, endedNs, netns } = snapshot;
     const failed = new Set(snapshot.failed.map((failure) => failure.netns));
     const outOfSight = new Map<number, number>();
-    for (const entry of this.#store.entries) {
-      if (entry.transport === 'udp') continue;
-      if (entry.generation === this.#generation) {
-        entry.seenToNs = endedNs;
-        entry.misses = 0;
-      } else if (entry.createdNs < startedNs && !failed.has(entry.netns)) {
-        entry.misses++;
-        if (!netns.has(entry.netns) && (this.#isHeld(entry) || this.#store.wouldReportEnd(entry))) {
-          // It lives on, in a process or under way to one: what does not show it is the refresh.
-          outOfSight.set(entry.netns, (outOfSight.get(entry.netns) ?? 0) + 1);
-          setUnseen(entry, endedNs);
-          continue;
-        }
-        const enough = netns.has(entry.netns) ? MISSES : UNREACHABLE_MISSES;
-        if (entry.misses >= enough) this.#store.awaitClose(entry);
+    const { entries } = this.#store;
+    entries.rows.markSeen(this.#generation, endedNs, (number) => {
+      const entry = entries.ofNumber(number);
+      if (entry === undefined || entry.transport === 'udp') return;
+      if (entry.createdNs >= startedNs || failed.has(entry.netns)) return;
+      entry.misses++;
+      if (!netns.has(entry.netns) && (this.#isHeld(entry) || this.#store.wouldReportEnd(entry))) {
+        // It lives on, in a process or under way to one: what does not show it is the refresh.
+        outOfSight.set(entry.netns, (outOfSight.get(entry.netns) ?? 0) + 1);
+        setUnseen(entry, endedNs);
+        return;
       }
-    }
+      const enough = netns.has(entry.netns) ? MISSES : UNREACHABLE_MISSES;
+      if (entry.misses >= enough) this.#store.awaitClose(entry);
+    });
     this.outOfSight = outOfSight;
     this.#covered = new Set(netns);
     this.#recentlyClosed.forgetBefore(this.#generation - 1);
@@ -280,6 +290,7 @@ function isReduced({ state, hasInfo }: DiagSocket): boolean {
 
 /** Its figures stay as they were last seen, and nothing is known of what moves. */
 function setUnseen(entry: Entry, nowNs: number): void {
+  entry.settled = 0;
   entry.state = undefined;
   entry.send_rate = 0;
   entry.receive_rate = 0;

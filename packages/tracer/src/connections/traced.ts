@@ -199,7 +199,10 @@ export class TracedConnections implements LiveConnections {
     this.#lostEvents = lostEvents;
     this.#readNs = Number(monotonicNs());
     const { netns, failed } = this.#table.refresh(
-      { read: (onSocket) => this.#reader.read((socket) => this.#isWanted(socket) && onSocket(socket)) },
+      {
+        read: (onSocket, isUnchanged) =>
+          this.#reader.read((socket) => this.#isWanted(socket) && onSocket(socket), isUnchanged),
+      },
       this.#findProcess,
       () => this.#countUdp(),
     );

@@ -2,9 +2,10 @@
  * The order in which the kernel listed sockets, mostly the same from one refresh to the next: so their entries are found without
  * look-ups in large tables.
  */
-import type { DiagSocket } from '../sockets/index.js';
+import { type DiagSocket, WALK_KEY_WORDS } from '../sockets/index.js';
 import type { Entries } from './entries.js';
 import type { Entry } from './entry.js';
+import { rowInBlock } from './rows.js';
 
 const SMALLEST = 1024;
 /**
@@ -44,6 +45,25 @@ export class WalkOrder {
     this.#aheadTo = 0;
   }
 
+  /** The number of the entry that is expected next, if it is settled and its socket's key is the same as then; else -1. */
+  unchanged(key: Uint32Array): number {
+    if (this.#cursor >= this.#lastCount) return -1;
+    const number = this.#last[this.#cursor]!;
+    const block = this.#entries.rows.blockOf(number);
+    const row = rowInBlock(number);
+    if (block === undefined || block.settled[row] === 0) return -1;
+    const { keys } = block;
+    const keyAt = row * WALK_KEY_WORDS;
+    for (let word = 0; word < WALK_KEY_WORDS; word++) if (keys[keyAt + word] !== key[word]) return -1;
+    return number;
+  }
+
+  /** The entry that is expected next has come, unchanged. */
+  pass(number: number): void {
+    this.#cursor++;
+    this.#put(number);
+  }
+
   /** The entry that is expected next, if the socket is its. */
   next({ netns, cookie }: DiagSocket): Entry | undefined {
     if (this.#cursor >= this.#aheadTo && !this.#readAhead()) return undefined;
@@ -61,9 +81,13 @@ export class WalkOrder {
     else if (walkPosition < this.#lastCount && this.#last[walkPosition] === number) {
       this.#jump(walkPosition + 1);
     }
+    this.#put(number);
+  }
+
+  #put(number: number): void {
     if (this.#count === this.#now.length) this.#grow();
     this.#now[this.#count] = number;
-    entry.walkPosition = this.#count++;
+    this.#entries.rows.blockOf(number)!.walkPositions[rowInBlock(number)] = this.#count++;
   }
 
   /** The walk goes on elsewhere than it was expected to. */
@@ -77,6 +101,8 @@ export class WalkOrder {
 
   /** @returns whether there is any. */
   #readAhead(): boolean {
+    // Those in between were unchanged, and so may those be that follow.
+    if (this.#cursor !== this.#aheadTo) this.#reach = 1;
     const end = Math.min(this.#cursor + this.#reach, this.#lastCount);
     this.#reach = Math.min(2 * this.#reach, AHEAD);
     this.#aheadFrom = this.#cursor;

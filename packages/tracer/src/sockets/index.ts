@@ -7,7 +7,14 @@ export { type DescriptorReader, SocketOwners, type SocketOwnersOptions } from '.
 export { SocketReader, type SocketReaderOptions, type SocketSnapshot } from './reader.js';
 export { openedHere, payloadReceived, payloadSent, type TcpInfo } from './tcp-info.js';
 export { liveStates, stateMask, stateName, TcpState, type TcpStateName } from './tcp-state.js';
-export { describeTcpWalk, TcpIterator, type TcpWalk } from './tcp-walk.js';
+export {
+  describeTcpWalk,
+  type IsUnchanged,
+  TcpIterator,
+  type TcpWalk,
+  WALK_KEY_WORDS,
+  walkKeyWord,
+} from './tcp-walk.js';
 export {
   type FindSocket,
   type UdpCollection,

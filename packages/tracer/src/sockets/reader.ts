@@ -26,7 +26,7 @@ import {
   type SocketCounts,
 } from './namespaces.js';
 import { liveStates, stateMask } from './tcp-state.js';
-import type { TcpWalk } from './tcp-walk.js';
+import type { IsUnchanged, TcpWalk } from './tcp-walk.js';
 
 export interface SocketReaderOptions {
   /** TCP connections; default true. */
@@ -103,9 +103,10 @@ export class SocketReader {
   /**
    * Hands each socket to `onSocket`; the object is the same each time.
    *
+   * @param isUnchanged Asked about connections that a walk lists: those that are as they were are not handed over.
    * @throws UnsupportedError where the kernel has no socket diagnosis.
    */
-  read(onSocket: (socket: DiagSocket) => void): SocketSnapshot {
+  read(onSocket: (socket: DiagSocket) => void, isUnchanged?: IsUnchanged): SocketSnapshot {
     const startedNs = Number(monotonicNs());
     const netns = new Set<number>();
     const failed: { netns: number; error: Error }[] = [];
@@ -114,13 +115,20 @@ export class SocketReader {
       sockets++;
       onSocket(socket);
     };
+    const countingUnchanged =
+      isUnchanged &&
+      ((key: Uint32Array) => {
+        const isSame = isUnchanged(key);
+        if (isSame) sockets++;
+        return isSame;
+      });
     const readListed = () => {
       let isStale = false;
       for (const namespace of this.#list()) {
         const { inode } = namespace;
         if (netns.has(inode) || failed.some((failure) => failure.netns === inode)) continue;
         try {
-          if (!this.#readNamespace(namespace, counting)) {
+          if (!this.#readNamespace(namespace, counting, countingUnchanged)) {
             isStale = true;
             continue;
           }
@@ -154,11 +162,15 @@ export class SocketReader {
   }
 
   /** False if the namespace is gone. */
-  #readNamespace(namespace: NetNamespace, onSocket: (socket: DiagSocket) => void): boolean {
+  #readNamespace(
+    namespace: NetNamespace,
+    onSocket: (socket: DiagSocket) => void,
+    isUnchanged: IsUnchanged | undefined,
+  ): boolean {
     const { inode } = namespace;
     if (inode === this.#own) {
       this.#dump(this.#kinds, inode, onSocket);
-      this.#walkConnections(inode, onSocket);
+      this.#walkConnections(inode, onSocket, isUnchanged);
       return true;
     }
     // Read before the namespace is opened and recognised: then the process was still the one that was listed.
@@ -174,7 +186,7 @@ export class SocketReader {
       if (kinds.length === 0 && !hasTcp) return true;
       withNetns(fd, () => {
         if (kinds.length > 0) this.#dump(kinds, inode, onSocket);
-        if (hasTcp) this.#walkConnections(inode, onSocket);
+        if (hasTcp) this.#walkConnections(inode, onSocket, isUnchanged);
       });
       return true;
     } finally {
@@ -183,12 +195,17 @@ export class SocketReader {
   }
 
   /** In the namespace of the calling thread. */
-  #walkConnections(netns: number, onSocket: (socket: DiagSocket) => void): void {
+  #walkConnections(
+    netns: number,
+    onSocket: (socket: DiagSocket) => void,
+    isUnchanged: IsUnchanged | undefined,
+  ): void {
     if (this.#walk === undefined) return;
     const { ipv6 = true } = this.#options;
-    const subflows = this.#walk.read(netns, (socket) => {
+    const onWalked = (socket: DiagSocket) => {
       if (ipv6 || !socket.ipv6) onSocket(socket);
-    });
+    };
+    const subflows = this.#walk.read(netns, onWalked, isUnchanged);
     if (subflows.size === 0) return;
     this.#dump(this.#connectionKinds, netns, onSocket, ({ cookie }) => subflows.has(cookie));
   }

@@ -14,21 +14,40 @@ const SUBFLOW = 1 << 2;
 /** Bytes of both addresses, which follow one another. */
 const ADDRESSES_LENGTH = 32;
 
+/**
+ * The words of a record that make its key. Where a known connection has the same key again, nothing of it has changed that a reader of
+ * live connections shows: the times since payload moved start anew with it alone; other bytes only tell the direction.
+ */
+const KEY_FIELDS = [
+  ...[at.cookie, at.cookie + 4, at.inode, at.bytesAcked, at.bytesAcked + 4],
+  ...[at.bytesReceived, at.bytesReceived + 4, at.segsOut, at.segsIn, at.totalRetrans, at.rtt],
+  ...[at.sendQueue, at.interface, at.state],
+] as const;
+/** Words of a key. */
+export const WALK_KEY_WORDS = KEY_FIELDS.length;
+/** Where in a key the cookie is, the lower half first, and the inode. */
+export const walkKeyWord = { cookie: 0, inode: 2 } as const;
+
+/** Whether a socket is known, and as it was at the last walk. The key is the same object each time. */
+export type IsUnchanged = (key: Uint32Array) => boolean;
+
 /** Walks over TCP connections; replaced in tests. */
 export interface TcpWalk extends Disposable {
   /**
    * Hands each connection of a network namespace, in which the calling thread is, to `onSocket`; the object is the same each time.
    *
+   * @param isUnchanged Asked before: connections that are as they were are not handed over.
    * @returns cookies of the subflows of MPTCP that it left out, since only sock_diag shows to which connection they belong.
    * @throws SyscallError
    */
-  read(netns: number, onSocket: (socket: DiagSocket) => void): ReadonlySet<number>;
+  read(netns: number, onSocket: (socket: DiagSocket) => void, isUnchanged?: IsUnchanged): ReadonlySet<number>;
 }
 
 /** The iterator over TCP sockets. Needs the types of the kernel itself, and a helper of Linux 5.12. */
 export class TcpIterator implements TcpWalk {
   readonly #iterator: LoadedIterator;
   readonly #socket = emptyDiagSocket();
+  readonly #key = new Uint32Array(WALK_KEY_WORDS);
   readonly #jiffyMs = jiffyNs() / 1e6;
 
   /** undefined where the kernel refuses it. */
@@ -42,11 +61,18 @@ export class TcpIterator implements TcpWalk {
     this.#iterator = iterator;
   }
 
-  read(netns: number, onSocket: (socket: DiagSocket) => void): ReadonlySet<number> {
+  read(
+    netns: number,
+    onSocket: (socket: DiagSocket) => void,
+    isUnchanged: IsUnchanged = () => false,
+  ): ReadonlySet<number> {
     const socket = this.#socket;
+    const key = this.#key;
     socket.netns = netns;
     const subflows = new Set<number>();
     this.#iterator.link.forEachRecord(sizeofWalkedSocket, (view, offset) => {
+      readKey(view, offset, key);
+      if (isUnchanged(key)) return;
       readWalked(view, offset, this.#jiffyMs, socket);
       if ((view.getUint8(offset + at.flags) & SUBFLOW) !== 0) subflows.add(socket.cookie);
       else onSocket(socket);
@@ -57,6 +83,11 @@ export class TcpIterator implements TcpWalk {
   [Symbol.dispose](): void {
     this.#iterator[Symbol.dispose]();
   }
+}
+
+function readKey(view: DataView, offset: number, key: Uint32Array): void {
+  for (let word = 0; word < WALK_KEY_WORDS; word++)
+    key[word] = view.getUint32(offset + KEY_FIELDS[word]!, true);
 }
 
 function readWalked(view: DataView, offset: number, jiffyMs: number, socket: DiagSocket): void {

@@ -8,7 +8,12 @@ import {
   type FindProcess,
 } from '../../src/connections/index.js';
 import type { ConnectionRecord, Endpoint, KernelRecord } from '../../src/records/record.js';
-import { type DiagSocket, TcpState, type TcpStateName } from '../../src/sockets/index.js';
+import {
+  type DiagSocket,
+  type SocketSnapshot,
+  TcpState,
+  type TcpStateName,
+} from '../../src/sockets/index.js';
 import { emptyDiagSocket } from '../../src/sockets/inet-diag.js';
 import { WallClock } from '../../src/stream/clock.js';
 import { EventDecoder } from '../../src/stream/decode.js';
@@ -58,8 +63,16 @@ export interface Reading {
   readonly slips?: number;
 }
 
+/** Gets all that the table gets. */
+export interface Follower {
+  record(record: ConnectionRecord, nowNs: number): void;
+  /** @param fromNs When the refresh began. @param toNs When its sockets were read. */
+  refresh(sockets: readonly DiagSocket[], snapshot: SocketSnapshot, fromNs: number, toNs: number): void;
+}
+
 export class Simulation {
   readonly table: ConnectionTable;
+  follower: Follower | undefined;
   readonly flows: Flow[] = [];
   readonly live = new Set<Flow>();
   /** Below `limit`. */
@@ -183,6 +196,12 @@ export class Simulation {
     if (flow !== undefined) this.move(flow, this.random(1000), this.random(1000));
   }
 
+  /** Another process gets the socket, and the first one has it no more. */
+  passOnRandom(): void {
+    const flow = this.#pick();
+    if (flow !== undefined) flow.pid = 100 + this.random(1000);
+  }
+
   closeRandom(): void {
     const flow = this.#pick();
     if (flow !== undefined) this.close(flow, { pid: 5 });
@@ -195,6 +214,7 @@ export class Simulation {
   /** Delivers the oldest records that wait. */
   deliver(count = Number.POSITIVE_INFINITY): void {
     for (const record of this.#queue.splice(0, count)) {
+      this.follower?.record(record, this.nowNs);
       if (this.#brief === undefined) this.table.record(record);
       else {
         const decoder = new EventDecoder(new WallClock(0n));
@@ -218,7 +238,9 @@ export class Simulation {
     this.#brief?.flush();
     const unread = new Set([...(reading.failed ?? []), ...(reading.unreachable ?? [])]);
     const socket = emptyDiagSocket();
-    this.table.refresh(
+    const fromNs = this.nowNs;
+    const copies: DiagSocket[] = [];
+    const snapshot = this.table.refresh(
       {
         read: (onSocket) => {
           const startedNs = this.nowNs;
@@ -227,6 +249,7 @@ export class Simulation {
             this.pass(10);
             if (unread.has(flow.netns) || this.random(100) < (reading.slips ?? 0)) continue;
             onSocket(fill(socket, flow, this.nowNs));
+            if (this.follower !== undefined) copies.push(structuredClone(socket));
             sockets++;
           }
           this.pass(10);
@@ -245,6 +268,7 @@ export class Simulation {
           return known?.pid === owner.pid ? known : { pid: owner.pid, comm: `p${owner.pid}` };
         }),
     );
+    this.follower?.refresh(copies, snapshot, fromNs, this.nowNs);
     this.pass(10);
   }
 

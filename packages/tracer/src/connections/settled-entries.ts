@@ -1,0 +1,66 @@
+/**
+ * Entries that need no look while their sockets stay as they are: then all that a walk brings is that the socket was seen. Nothing else
+ * of the entry is touched, since each lies far from the next one in memory.
+ */
+import { type DiagSocket, walkKeyWord } from '../sockets/index.js';
+import type { FindProcess } from './connection.js';
+import type { Entries } from './entries.js';
+import type { Entry } from './entry.js';
+import { SHORTEST_SAMPLE_NS } from './figures.js';
+import { rowInBlock } from './rows.js';
+import { SettledProcesses } from './settled-processes.js';
+import type { WalkOrder } from './walk-order.js';
+
+export class SettledEntries {
+  readonly #entries: Entries;
+  readonly #order: WalkOrder;
+  readonly #processes = new SettledProcesses();
+  #generation = 0;
+  #nowNs = 0;
+  /** The key of the socket that comes next, where a walk has shown it. */
+  #key: Uint32Array | undefined;
+
+  constructor(entries: Entries, order: WalkOrder) {
+    this.#entries = entries;
+    this.#order = order;
+  }
+
+  /** Begins a refresh. */
+  begin(findProcess: FindProcess | undefined, generation: number, nowNs: number): void {
+    this.#processes.begin(findProcess);
+    this.#generation = generation;
+    this.#nowNs = nowNs;
+    this.#key = undefined;
+  }
+
+  /** Whether the socket that a walk has found is that of a settled entry, and as it was. */
+  pass(key: Uint32Array): boolean {
+    this.#key = key;
+    const number = this.#order.unchanged(key);
+    if (number < 0) return false;
+    const { generations, sampledNs, settled } = this.#entries.rows.blockOf(number)!;
+    const row = rowInBlock(number);
+    if (!this.#processes.isSettled(settled[row]!, key[walkKeyWord.inode]!)) return false;
+    generations[row] = this.#generation;
+    if (this.#nowNs - sampledNs[row]! >= SHORTEST_SAMPLE_NS) sampledNs[row] = this.#nowNs;
+    this.#order.pass(number);
+    return true;
+  }
+
+  /** An entry has all that is to be known of its socket: from now on it is settled, if it can be. */
+  settle(entry: Entry, { cookie, inode }: DiagSocket): void {
+    const key = this.#key;
+    const isItsKey = key !== undefined && isCookie(key, cookie);
+    // While it moves, its rates still have to become 0; interfaces are renamed.
+    const isQuiet = entry.send_rate === 0 && entry.receive_rate === 0 && entry.interface_index === 0;
+    const canSettle = isItsKey && isQuiet && entry.direction !== undefined;
+    entry.settled = canSettle ? this.#processes.numberOf(entry.process, inode) : 0;
+    if (entry.settled !== 0) entry.setKey(key!);
+  }
+}
+
+/** Whether a key is of the socket with this cookie. */
+function isCookie(key: Uint32Array, cookie: number): boolean {
+  const { cookie: at } = walkKeyWord;
+  return key[at]! + key[at + 1]! * 4_294_967_296 === cookie;
+}
