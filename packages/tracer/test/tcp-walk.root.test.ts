@@ -4,7 +4,13 @@ import { it } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { kernelAtLeast, kernelBtf } from '@weir/ebpf';
 import { withNetns } from '@weir/ebpf/sys';
-import { type DiagSocket, describeTcpWalk, SocketReader, TcpIterator } from '../src/sockets/index.js';
+import {
+  type DiagSocket,
+  describeTcpWalk,
+  SocketReader,
+  TcpIterator,
+  walkKeyWord,
+} from '../src/sockets/index.js';
 import { TestNetns } from './support/netns.js';
 import { RawSocket } from './support/raw-sockets.js';
 
@@ -109,3 +115,61 @@ for (const [name, listening, connecting] of [
     assertSame(elsewhere, iterator, 0);
   });
 }
+
+/** Walks as a table does that knows each socket from the walk before. */
+function walkBy(iterator: TcpIterator, netns: TestNetns) {
+  const reader = new SocketReader({ udp: false, listeners: false, netns: [netns.inode], tcpWalk: iterator });
+  const keys = new Map<number, Uint32Array>();
+  let last: Uint32Array | undefined;
+  return () => {
+    const changed: number[] = [];
+    const { sockets } = reader.read(
+      ({ localPort, cookie }) => {
+        changed.push(localPort);
+        keys.set(cookie, last!);
+      },
+      (key) => {
+        last = key.slice();
+        const known = keys.get(key[walkKeyWord.cookie]!);
+        return known !== undefined && isDeepStrictEqual(known, last);
+      },
+    );
+    return { sockets, changed: changed.sort((a, b) => a - b) };
+  };
+}
+
+it('a walk passes over connections that are as they were, counts them, and reports those that have changed', () => {
+  using iterator = openIterator();
+  if (iterator === undefined) return;
+  using netns = new TestNetns();
+  const walk = walkBy(iterator, netns);
+  withNetns(`/run/netns/${netns.name}`, () => {
+    using listener = RawSocket.tcp(false).bind('127.0.0.1').listen();
+    using open = RawSocket.tcp(false).connect('127.0.0.1', listener.port);
+    using opened = listener.accept();
+    using _still = RawSocket.tcp(false).connect('127.0.0.1', listener.port);
+    const both = [open.port, listener.port].sort((a, b) => a - b);
+    assert.equal(walk().changed.length, 4);
+    // An acknowledgement may come later than what it is for.
+    const rest = () => {
+      for (const deadline = Date.now() + 10_000; ; ) {
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+        if (walk().changed.length === 0) return;
+        assert.ok(Date.now() < deadline, 'the connections do not come to rest');
+      }
+    };
+    const assertChanged = (what: string, ports: readonly number[]) => {
+      assert.deepEqual(walk(), { sockets: 4, changed: ports }, what);
+      rest();
+    };
+    rest();
+    assert.deepEqual(walk(), { sockets: 4, changed: [] });
+    open.send(100);
+    assert.equal(opened.receive(100), 100);
+    assertChanged('payload', both);
+    using _accepted = listener.accept();
+    assertChanged('a process gets its other end', [listener.port]);
+    open.shutdown(1);
+    assertChanged('the state', both);
+  });
+});
