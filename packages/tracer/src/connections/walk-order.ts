@@ -101,7 +101,7 @@ export class WalkOrder {
 
   /** @returns whether there is any. */
   #readAhead(): boolean {
-    // Those in between were unchanged, and so may those be that follow.
+    // Sockets in between were unchanged, and so may those be that follow.
     if (this.#cursor !== this.#aheadTo) this.#reach = 1;
     const end = Math.min(this.#cursor + this.#reach, this.#lastCount);
     this.#reach = Math.min(2 * this.#reach, AHEAD);
