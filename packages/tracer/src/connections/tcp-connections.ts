@@ -264,6 +264,8 @@ export class TcpConnections {
       const entry = entries.ofNumber(number);
       if (entry === undefined || entry.transport === 'udp') return;
       if (entry.createdNs >= startedNs || failed.has(entry.netns)) return;
+      // The next time it is looked at, which forgets this.
+      entry.settled = 0;
       entry.misses++;
       if (!netns.has(entry.netns) && (this.#isHeld(entry) || this.#store.wouldReportEnd(entry))) {
         // It lives on, in a process or under way to one: what does not show it is the refresh.
