@@ -10,6 +10,7 @@ export type { CloseColumns, ColumnName, ColumnTypes } from './columns/column-typ
 export { type ColumnWord, columnWords } from './columns/column-words.js';
 export type { EventColumns, RecordBetween } from './columns/event-columns.js';
 export {
+  type BegunConnection,
   type Connection,
   type ConnectionsOptions,
   copyConnection,

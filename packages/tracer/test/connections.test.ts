@@ -62,6 +62,54 @@ describe('the table of connections: a connection', () => {
     assert.deepEqual(simulation.table.takeEnded(), { ended: [], dropped: 0 });
   });
 
+  it('that began in an earlier tracer has what its record said, and ends by its flow id', () => {
+    const earlier = new Simulation();
+    const flow = earlier.connect({ port: 4000, pid: 7 });
+    earlier.deliver();
+    const { netns, local, peer, direction, interface_index, process, cgroup_id } = one(earlier);
+    const simulation = new Simulation();
+    simulation.table.begun({
+      ...{ netns, local, peer, direction, interface_index, process, cgroup_id },
+      ...{ flow_id: flow.flowId, started_ns: flow.startNs },
+    });
+    simulation.flows.push(flow);
+    simulation.live.add(flow);
+    simulation.move(flow, 1000, 300);
+    simulation.pass(SECOND);
+    simulation.refresh();
+    const connection = one(simulation);
+    assert.deepEqual(
+      [connection.flow_id, connection.started_ns, connection.direction, connection.process?.pid],
+      [flow.flowId, flow.startNs, 'outbound', 7],
+    );
+    assert.deepEqual([connection.bytes_sent, connection.bytes_received], [1000, 300]);
+    simulation.close(flow);
+    simulation.deliver();
+    assert.equal(simulation.table.size, 0);
+    assert.equal(simulation.table.takeEnded().ended[0]?.connection.flow_id, flow.flowId);
+  });
+
+  it('that began in an earlier tracer, and whose end is lost, has vanished', () => {
+    const simulation = new Simulation();
+    const ends = { local: { address: '10.0.0.1', port: 4000 }, peer: { address: '10.0.0.2', port: 80 } };
+    const known = { ...ends, direction: undefined, process: undefined, cgroup_id: undefined };
+    for (const flow_id of ['00000000000000a.0', '00000000000000b.0'])
+      simulation.table.begun({ ...known, netns: 1, interface_index: 0, flow_id, started_ns: 1 });
+    assert.equal(simulation.table.size, 1, 'one has the ends at a time');
+    for (let count = 0; count < 3; count++) {
+      simulation.pass(MINUTE);
+      simulation.refresh();
+    }
+    const { ended } = simulation.table.takeEnded();
+    assert.deepEqual(
+      ended.map(({ connection, closed_by }) => [connection.flow_id, closed_by]),
+      [
+        ['00000000000000a.0', 'vanished'],
+        ['00000000000000b.0', 'vanished'],
+      ],
+    );
+  });
+
   it('that no refresh ever saw is counted in full', () => {
     const simulation = new Simulation();
     simulation.refresh();

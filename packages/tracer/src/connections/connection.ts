@@ -53,6 +53,17 @@ export interface Connection {
   readonly srtt_us: number | undefined;
 }
 
+/** A TCP connection whose beginning a record has reported to an earlier process, and whose end none has. */
+export interface BegunConnection
+  extends Pick<
+    Connection,
+    'netns' | 'local' | 'peer' | 'direction' | 'interface_index' | 'process' | 'cgroup_id'
+  > {
+  readonly flow_id: string;
+  /** CLOCK_MONOTONIC, nanoseconds: SYN sent, or accepted. */
+  readonly started_ns: number;
+}
+
 /** Finds the process of a socket. */
 export interface FindProcess {
   /**

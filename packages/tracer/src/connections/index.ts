@@ -1,4 +1,5 @@
 export {
+  type BegunConnection,
   type Connection,
   copyConnection,
   type EndedConnection,

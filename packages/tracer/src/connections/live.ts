@@ -1,6 +1,6 @@
 /** The live connections of a running tracer, as `tracer.connections()` returns them. */
 import type { Problem } from '../report.js';
-import type { Connection, EndedConnection } from './connection.js';
+import type { BegunConnection, Connection, EndedConnection } from './connection.js';
 import type { OpenSocket } from './open-sockets.js';
 import type { Totals } from './totals.js';
 
@@ -24,6 +24,8 @@ export interface ConnectionsOptions {
    * latter costs less where many connections are short. Default `all`.
    */
   readonly ended?: 'all' | 'vanished';
+  /** What an earlier tracer's records have said of connections that may still be open: of use where this one goes on with its events. */
+  readonly begun?: Iterable<BegunConnection>;
   /** A UDP flow ends after this time without datagrams. Milliseconds; default 30,000. */
   readonly udpIdleMs?: number;
 }

@@ -12,7 +12,7 @@ import { monotonicNs } from '@weir/ebpf/sys';
 import type { ReportedEnds } from '../hooks/filter.js';
 import type { ConnectionRecord } from '../records/record.js';
 import type { DiagSocket, IsUnchanged, SocketSnapshot, UdpFlow } from '../sockets/index.js';
-import type { Connection, EndedConnection, FindProcess } from './connection.js';
+import type { BegunConnection, Connection, EndedConnection, FindProcess } from './connection.js';
 import { ConnectionStore } from './connection-store.js';
 import type { Entry } from './entry.js';
 import { OpenSockets } from './open-sockets.js';
@@ -124,6 +124,11 @@ export class ConnectionTable {
   /** Events were lost until now: an end may be among them. */
   eventsLost(): void {
     this.#store.eventsLost();
+  }
+
+  /** Applies what an earlier tracer's record said of a connection's beginning. */
+  begun(connection: BegunConnection): void {
+    this.#tcp.begun(connection);
   }
 
   /** Whether a connection that begins with these ends is none that a refresh has found already. @param ends Words of a tuple. */

@@ -16,7 +16,7 @@ import type {
 } from '../records/record.js';
 import { type DiagSocket, type SocketSnapshot, TcpState } from '../sockets/index.js';
 import { ProcessQuestions } from './ask-process.js';
-import type { FindProcess } from './connection.js';
+import type { BegunConnection, FindProcess } from './connection.js';
 import type { ConnectionStore, Place } from './connection-store.js';
 import { RecentlyClosed } from './ended-queue.js';
 import type { Entry } from './entry.js';
@@ -117,6 +117,26 @@ export class TcpConnections {
     entries.setFlow(entry, flow_id);
   }
 
+  /** As if the record of its beginning came again. Whether its socket is still there is for the next refresh to find out. */
+  begun(connection: BegunConnection): void {
+    const { flow_id, started_ns, direction, process } = connection;
+    const { entries, totals } = this.#store;
+    const place = this.#placeOf(connection, started_ns);
+    const earlier = entries.ofEnds(place.ends);
+    if (earlier !== undefined) this.#store.awaitClose(earlier);
+    const entry = this.#store.add(place);
+    if (entry === undefined) return;
+    entries.setFlow(entry, flow_id);
+    entry.flowNs = started_ns;
+    entry.started_ns = started_ns;
+    entry.state = 'established';
+    entry.cgroup_id = connection.cgroup_id;
+    if (direction !== undefined) setDirection(entry, totals, direction);
+    if (process === undefined) return;
+    entry.process = this.#processes.shared(process);
+    entry.processNs = started_ns;
+  }
+
   #begin(entry: Entry, record: ConnectRecord | AcceptRecord, startNs: number): void {
     const { totals } = this.#store;
     entry.settled = 0;
@@ -158,9 +178,9 @@ export class TcpConnections {
   }
 
   /** It is valid until the next call. */
-  #placeOf(record: ConnectionRecord, sinceNs: number): Place {
-    const { netns, local, peer } = record;
-    const interfaceIndex = this.#store.byInterface ? (record.interface_index ?? 0) : 0;
+  #placeOf(connection: ConnectionRecord | BegunConnection, sinceNs: number): Place {
+    const { netns, local, peer } = connection;
+    const interfaceIndex = this.#store.byInterface ? (connection.interface_index ?? 0) : 0;
     const ends = this.#tuple.set(netns, interfaceIndex, local, peer).words;
     return { transport: 'tcp', ends, interfaceIndex, sinceNs };
   }

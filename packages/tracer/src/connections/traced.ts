@@ -97,6 +97,8 @@ export class TracedConnections implements LiveConnections {
       ...(tcpIdleMs !== undefined && { tcpIdleMs }),
       ...(ended !== undefined && { ended }),
     });
+    for (const connection of options.begun ?? [])
+      if (tcp && this.#hasFamily(connection.local.address)) this.#table.begun(connection);
     this.#tcpWalk = tcp ? TcpIterator.open(feed.btf, feed.features) : undefined;
     this.#reader = new SocketReader({
       tcpWalk: this.#tcpWalk,
