@@ -2,8 +2,16 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Batch } from '@weir/history/schema';
-import type { LiveConnections, TraceRecord, TracerApi } from '@weir/tracer';
+import type {
+  BegunConnection,
+  ConnectionsOptions,
+  LiveConnections,
+  TraceRecord,
+  TracerApi,
+} from '@weir/tracer';
 import { Collector, type CollectorOptions } from '../src/collector/collector.js';
+import { OpenConnections } from '../src/collector/open-connections.js';
+import { OpenChanges } from '../src/collector/open-state.js';
 import { batchOfContent } from './support/batches.js';
 import { closeRecord, connectRecord, type Simulated, simulated } from './support/connections.js';
 
@@ -17,6 +25,8 @@ class FakeTracer {
   readonly totals = { untracked: 0 };
   /** Whether the ring has events that nobody has read. */
   isBehind = false;
+  /** Connections of an earlier tracer. */
+  begun: readonly BegunConnection[] = [];
   onYield = (): unknown => undefined;
   #waiting: TraceRecord[] = [];
   #wake = () => {};
@@ -41,7 +51,8 @@ class FakeTracer {
     }
   }
 
-  connections(): LiveConnections {
+  connections(options?: ConnectionsOptions): LiveConnections {
+    this.begun = [...(options?.begun ?? [])];
     const { live, totals } = this;
     const parts = { totals, refresh: async () => {}, takeEnded: () => ({ ended: [], dropped: 0 }) };
     return { ...parts, [Symbol.iterator]: () => live.values(), [Symbol.dispose]: () => {} } as never;
@@ -190,6 +201,51 @@ describe('the collector', () => {
     );
     const [end] = batches.flatMap(({ ends = [] }) => ends);
     assert.deepEqual([end?.bytes_sent, end?.interval_rows, end?.handshake_us], [1500, 2, 123]);
+  });
+
+  test('goes on with connections that a killed one has counted', async () => {
+    const startedNs = clock.monotonicNs();
+    const connection = simulated(1, startedNs);
+    const other = simulated(2, startedNs);
+    const earlier = new OpenConnections(new OpenChanges());
+    for (const one of [connection, other]) earlier.opened(connectRecord(one));
+    connection.bytes_sent = 1000;
+    [...earlier.swept([connection, other], startedNs + 1)];
+    const until = { time: OFFSET + BigInt(startedNs), monotonicNs: startedNs };
+    const connections = [...earlier.state.connections].map((known) => ({ ...known, id: undefined }));
+    const takeOpen = () => ({ ...earlier.state, connections });
+    const resumed = { beganNs: startedNs, until, losses: [], takeOpen };
+    const first: number[] = [];
+    const batches = await collect(
+      async (tracer, sweeps) => {
+        assert.deepEqual(
+          tracer.begun.map(({ flow_id, started_ns }) => [flow_id, started_ns]),
+          [connection, other].map(({ flow_id, started_ns }) => [flow_id, started_ns]),
+        );
+        // Another tracer gives other numbers to them.
+        tracer.live.add({ ...connection, id: 7, bytes_sent: 1500 });
+        tracer.emit(closeRecord(other, clock.monotonicNs()));
+        await sweeps(1);
+        tracer.live.clear();
+        connection.bytes_sent = 1700;
+        tracer.emit(closeRecord(connection, clock.monotonicNs()));
+      },
+      { resumed, keepOpen: (open) => void first.push(open.size) },
+    );
+    assert.equal(first[0], 2, 'all is kept with its first batch');
+    const rows = batches.flatMap(({ intervals = [] }) => intervals);
+    assert.deepEqual(
+      rows.map(({ bytes_sent }) => bytes_sent),
+      [500, 200],
+    );
+    const ends = batches.flatMap(({ ends = [] }) => ends);
+    assert.deepEqual(
+      ends.map(({ interval_rows, handshake_us }) => [interval_rows, handshake_us]),
+      [
+        [1, 123],
+        [3, 123],
+      ],
+    );
   });
 
   test('calls no time complete whose events the tracer has not read', async () => {

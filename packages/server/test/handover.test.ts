@@ -7,6 +7,9 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { EbpfError } from '@weir/ebpf/errors';
 import { DescriptorQueue } from '@weir/ebpf/sys';
 import type { TracerPosition } from '@weir/tracer';
+import { OpenConnections } from '../src/collector/open-connections.js';
+import { OpenChanges } from '../src/collector/open-state.js';
+import type { ServeConfig } from '../src/config/serve-schema.js';
 import { Checkpoint } from '../src/handover/checkpoint.js';
 import {
   clearStored,
@@ -16,6 +19,9 @@ import {
   type HandoverRequest,
   resumeRun,
 } from '../src/handover/handover.js';
+import { OpenFiles } from '../src/handover/open-files.js';
+import { readOpen } from '../src/handover/read-open.js';
+import { epochOf, resumedRun } from '../src/handover/runs.js';
 import { Spool } from '../src/spool/spool.js';
 import { addRows, BatchEncoder } from '../src/wire/encode-batch.js';
 import { batchOf, endRow } from './support/batches.js';
@@ -30,7 +36,11 @@ let said: string[];
 let resumedAt: TracerPosition[];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'weir-handover-'));
-  paths = { handover: join(folder, 'handover'), spool: join(folder, 'spool') };
+  paths = {
+    handover: join(folder, 'handover'),
+    open: [join(folder, 'open-0'), join(folder, 'open-1')],
+    spool: join(folder, 'spool'),
+  };
   queue = DescriptorQueue.create();
   said = [];
   resumedAt = [];
@@ -182,6 +192,42 @@ describe('a handover', () => {
     leave(1, 1);
     assert.equal(next({ fd: 1_000_000 }), undefined);
     assert.match(said.join(), /tracing begins anew: pidfd_getfd/);
+  });
+});
+
+describe('what is known of open connections', () => {
+  const resumed = (number: number) => {
+    const handover = {
+      checkpoint: { run },
+      state: stateOf(number),
+      open: readOpen(paths.open, run.epoch, stateOf(number)),
+    };
+    return resumedRun(
+      handover as unknown as Handover,
+      { record: { udp: false } } as ServeConfig,
+      99_000_000_000n,
+      1_000,
+    );
+  };
+
+  it('goes on where a file has it', () => {
+    new OpenFiles(paths.open, run.epoch).keep(stateOf(2), new OpenConnections(new OpenChanges()));
+    const { losses, takeOpen } = resumed(2);
+    assert.deepEqual(losses, []);
+    assert.deepEqual(takeOpen?.(), { sweptNs: 0, endedNs: 0, hasFoundAll: false, connections: [] });
+    assert.equal(takeOpen?.(), undefined, 'once');
+  });
+
+  it('is a loss with its span where no file has it, but for a run without a batch', () => {
+    const { losses, takeOpen } = resumed(2);
+    assert.equal(takeOpen, undefined);
+    const since = BigInt(stateOf(2).time) - 1_000_000_000n;
+    assert.deepEqual(
+      losses.map(({ detail: _, ...loss }) => loss),
+      [{ host_id: epochOf(run).host_id, since, time: 99_000_000_000n, place: 'history' }],
+    );
+    assert.match(String(losses[0]?.detail), /cannot be read/);
+    assert.deepEqual(resumed(0).losses, []);
   });
 });
 

@@ -15,6 +15,7 @@ import type { BatchContent } from '../spool/batch-sender.js';
 import { BatchBuilder } from './batch-builder.js';
 import type { Moment } from './moment.js';
 import { OpenConnections } from './open-connections.js';
+import { begunOf, type KeptState, OpenChanges } from './open-state.js';
 import { lastInterval, liveInterval, openRow, type RowContext, vanishedRow } from './sweep-rows.js';
 
 /** Options of {@link Collector}. */
@@ -24,6 +25,8 @@ export interface CollectorOptions {
   readonly host: HostRow;
   /** Takes a batch. False where there was no room for it; its loss is counted there. */
   readonly send: (content: BatchContent) => boolean;
+  /** Keeps what is known of open connections with the batch that is sent next, for another collector. */
+  readonly keepOpen?: (open: OpenConnections, moment: Moment) => void;
   /** Looks at what a record names while that is there. */
   readonly look?: (record: TraceRecord) => void;
   /** Adds details to a record. */
@@ -55,6 +58,8 @@ export interface ResumedRun {
   readonly until: Moment;
   /** Its losses that nothing else counts. */
   readonly losses: readonly LossRow[];
+  /** What was known then of open connections. Absent: nothing says that. */
+  readonly takeOpen?: () => KeptState | undefined;
 }
 
 /** What is recorded. */
@@ -93,7 +98,7 @@ const LOSS_SPAN_NS = 12e9;
 export class Collector {
   readonly #options: CollectorOptions;
   readonly #live: LiveConnections;
-  readonly #open = new OpenConnections();
+  readonly #open: OpenConnections;
   readonly #batch = new BatchBuilder();
   readonly #times = new TimeReader();
   readonly #flushMs: number;
@@ -119,8 +124,16 @@ export class Collector {
   constructor(options: CollectorOptions) {
     this.#options = options;
     this.#flushMs = options.flushMs ?? 1_000;
-    this.#live = options.tracer.connections({ ...options.connections, ended: 'vanished' });
+    this.#open = new OpenConnections(options.keepOpen && new OpenChanges());
     const { resumed } = options;
+    const open = resumed?.takeOpen?.();
+    if (open !== undefined) this.#open.load(open);
+    const begun = open && begunOf(open);
+    this.#live = options.tracer.connections({
+      ...options.connections,
+      ended: 'vanished',
+      ...(begun && { begun }),
+    });
     this.#flushed = resumed?.until ?? this.#moment(options.beganNs);
     this.#beganNs = resumed?.beganNs ?? this.#flushed.monotonicNs;
     this.#batch.addHost(options.host);
@@ -317,6 +330,7 @@ export class Collector {
   #hand(moment: Moment, goodbye: boolean): void {
     this.#flushed = moment;
     this.#handedMs = performance.now();
+    this.#options.keepOpen?.(this.#open, moment);
     if (!this.#options.send(this.#batch.take(moment, goodbye))) this.#needsFull = true;
   }
 

@@ -21,6 +21,11 @@ export class CountedFigures {
     this.take(start);
   }
 
+  /** The sums, in the order of {@link figureNames}. */
+  get sums(): Readonly<Float64Array> {
+    return this.#sums;
+  }
+
   /**
    * What was added since the last call; undefined if nothing was. A sum never goes back: where the kernel counts anew, as
    * after an MPTCP connection's first subflow has ended, what exceeds the former sum counts.

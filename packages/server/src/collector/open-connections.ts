@@ -6,6 +6,9 @@
 import type { EndContext, EndRecord } from '@weir/history/rows';
 import type { AcceptRecord, Connection, ConnectRecord } from '@weir/tracer';
 import { CountedFigures, type Figures } from './figures.js';
+import { figuresOf, type KnownConnection, newConnection, type OpenConnection } from './open-connection.js';
+import { OpenIndex } from './open-index.js';
+import type { OpenChanges, OpenState, OpenStateChanges, SweepState } from './open-state.js';
 
 /** A span in which a connection moved something. */
 export interface MovedSpan {
@@ -34,28 +37,6 @@ export interface ForgottenConnection {
   readonly intervalRows: number;
 }
 
-interface OpenConnection {
-  /** As a sweep found it last; undefined until one has. */
-  connection: Connection | undefined;
-  /** {@link Connection.id}; undefined until a sweep found it. */
-  id: number | undefined;
-  flowId: string | undefined;
-  handshakeUs: number | undefined;
-  accounted: AcceptRecord['accounted'] | undefined;
-  candidates: number | undefined;
-  counted: CountedFigures | undefined;
-  rows: number;
-  /** The first sweep that found it. */
-  firstSweep: number;
-  isOlder: boolean;
-  isListed: boolean;
-  /** Up to here, its figures are in rows. */
-  untilNs: number;
-  /** The end of the last sweep that found it. Not the same: what began while a sweep read is found by it, too. */
-  foundNs: number;
-  sweep: number;
-}
-
 /** Sweeps, and the time, for which a connection is kept that they no longer find: the record of its end is still to come. */
 const KEPT_SWEEPS = 3;
 const KEPT_NS = 30e9;
@@ -64,25 +45,63 @@ const MOST_UNSEEN = 262_144;
 
 /** Connections that are open, by the identity that records give, or by their ends where no record has named them. */
 export class OpenConnections {
-  readonly #byFlow = new Map<string, OpenConnection>();
-  readonly #byEnds = new Map<string, OpenConnection>();
+  readonly #index: OpenIndex;
   #sweep = 0;
   #sweptNs = 0;
+  #endedNs = 0;
   /** The last sweep has found all that were open. */
   #hasFoundAll = false;
+  readonly #changes: OpenChanges | undefined;
+
+  /** @param changes Given what changes, where that is to be kept for another collector. */
+  constructor(changes?: OpenChanges) {
+    this.#changes = changes;
+    this.#index = new OpenIndex(changes);
+  }
 
   /** Number of connections. */
   get size(): number {
-    return this.#byFlow.size + this.#byEnds.size;
+    return this.#index.size;
+  }
+
+  /** Goes on with what another collector knew. */
+  load({ sweptNs, endedNs, hasFoundAll, connections }: OpenState): void {
+    this.#sweptNs = sweptNs;
+    this.#endedNs = endedNs;
+    this.#hasFoundAll = hasFoundAll;
+    for (const known of connections)
+      this.#index.add(Object.assign(newConnection(known.flowId, this.#sweep), known));
+  }
+
+  /** All that is to be kept. UDP is not: who counts it ends with the collector. It is to be read before the next change. */
+  get state(): OpenState {
+    return { ...this.#lastSweep, connections: this.#known() };
+  }
+
+  /** What has changed since {@link kept}: to be read before the next change. */
+  get changes(): OpenStateChanges {
+    const { gone = [], count = 0, connections = [] } = this.#changes?.all ?? {};
+    return { ...this.#lastSweep, gone, count, connections };
+  }
+
+  get #lastSweep(): SweepState {
+    return { sweptNs: this.#sweptNs, endedNs: this.#endedNs, hasFoundAll: this.#hasFoundAll };
+  }
+
+  /** All is kept up to here. */
+  kept(): void {
+    this.#changes?.clear();
+  }
+
+  *#known(): Generator<KnownConnection> {
+    for (const open of this.#index)
+      if (open.connection?.transport !== 'udp') yield this.#changes?.known(open) ?? open;
   }
 
   /** A connection was established or accepted. */
   opened(record: ConnectRecord | AcceptRecord): void {
-    const open =
-      this.#byFlow.get(record.flow_id) ?? this.#unnamed(record) ?? this.#newConnection(record.flow_id);
+    const open = this.#index.begun(record, this.#sweep);
     if (open.untilNs === 0) open.untilNs = record.monotonic_ns;
-    open.flowId = record.flow_id;
-    this.#byFlow.set(record.flow_id, open);
     if (record.event === 'connect') open.handshakeUs = record.handshake_us;
     else {
       open.accounted = record.accounted;
@@ -109,10 +128,13 @@ export class OpenConnections {
         this.#passOver(connection);
         continue;
       }
-      const open = this.#find(connection);
+      const open = this.#index.find(connection, this.#sweep);
       open.sweep = this.#sweep;
       open.connection = connection;
+      open.identity = connection;
       const { started_ns } = connection;
+      // Another collector has counted its figures, in rows of which it is the next.
+      if (open.id === undefined && open.counted !== undefined) open.id = connection.id;
       if (open.id !== connection.id) {
         open.firstSweep = this.#sweep;
         open.isListed = false;
@@ -126,6 +148,7 @@ export class OpenConnections {
       const figures = open.counted?.take(figuresOf(connection));
       const moved = figures === undefined ? undefined : { sinceNs: open.untilNs, figures };
       if (moved !== undefined) open.rows++;
+      if (moved !== undefined || open.firstSweep === this.#sweep) this.#noteCounted(open);
       open.untilNs = nowNs;
       open.foundNs = endedNs;
       const isKnown = started_ns !== undefined || open.isOlder || open.firstSweep < this.#sweep;
@@ -134,6 +157,12 @@ export class OpenConnections {
       yield { connection, isNew, isKnown, moved };
     }
     this.#sweptNs = nowNs;
+    this.#endedNs = endedNs;
+  }
+
+  /** UDP is not kept. */
+  #noteCounted(open: OpenConnection): void {
+    if (open.connection?.transport !== 'udp') this.#changes?.counted(open);
   }
 
   /**
@@ -145,21 +174,20 @@ export class OpenConnections {
   forget(isComplete: boolean): ForgottenConnection[] {
     this.#hasFoundAll = isComplete;
     const forgotten: ForgottenConnection[] = [];
-    let unseen = isComplete ? Number.POSITIVE_INFINITY : this.#byFlow.size - MOST_UNSEEN;
-    for (const known of [this.#byFlow, this.#byEnds]) {
-      for (const [key, { connection, sweep, untilNs, rows }] of known) {
-        if (sweep >= this.#sweep - KEPT_SWEEPS || this.#sweptNs - untilNs < KEPT_NS) continue;
-        if (connection === undefined && --unseen < 0) continue;
-        known.delete(key);
-        if (connection !== undefined) forgotten.push({ connection, seenNs: untilNs, intervalRows: rows });
-      }
+    let unseen = isComplete ? Number.POSITIVE_INFINITY : this.#index.named - MOST_UNSEEN;
+    for (const open of this.#index) {
+      const { connection, identity, sweep, untilNs, rows } = open;
+      if (sweep >= this.#sweep - KEPT_SWEEPS || this.#sweptNs - untilNs < KEPT_NS) continue;
+      if (connection === undefined && --unseen < 0) continue;
+      this.#index.remove(open, connection ?? identity);
+      if (connection !== undefined) forgotten.push({ connection, seenNs: untilNs, intervalRows: rows });
     }
     return forgotten;
   }
 
   /** A connection has ended: what the row of its end and a last row of intervals have to say. */
   ended(record: EndRecord): { readonly context: EndContext; readonly moved: MovedSpan | undefined } {
-    const open = this.#take(record);
+    const open = this.#index.take(record);
     if (open === undefined) return { context: {}, moved: undefined };
     // A connection that no sweep has found is in the row of its end only.
     const figures = open.counted?.take(figuresOfEnd(record));
@@ -174,121 +202,24 @@ export class OpenConnections {
    *
    * @returns the number of its rows of intervals; undefined where its end was reported.
    */
-  vanished({ flow_id, id, ...ends }: Connection): number | undefined {
-    if (flow_id !== undefined) {
-      const open = this.#byFlow.get(flow_id);
-      this.#byFlow.delete(flow_id);
-      return open?.rows;
-    }
-    const key = endsKey(ends.transport, ends);
-    const open = this.#byEnds.get(key);
-    if (open?.id !== id) return undefined;
-    this.#byEnds.delete(key);
-    return open.rows;
-  }
-
-  /** A sweep may have found a connection before its record is read. An older one with its ends was last found before it began. */
-  #unnamed(record: ConnectRecord | AcceptRecord): OpenConnection | undefined {
-    if (this.#byEnds.size === 0) return undefined;
-    const ends = endsKey(record.network.transport, record);
-    const open = this.#byEnds.get(ends);
+  vanished(connection: Connection): number | undefined {
+    const open = this.#index.get(connection);
     if (open === undefined) return undefined;
-    // One that is accepted may have waited for that.
-    if (record.event === 'connect' && open.foundNs < record.monotonic_ns - (record.handshake_us ?? 0) * 1000)
-      return undefined;
-    this.#byEnds.delete(ends);
-    return open;
-  }
-
-  #newConnection(flowId: string | undefined): OpenConnection {
-    // One plain literal: put together of parts, it would take ten times as long, for every connection.
-    return {
-      connection: undefined,
-      id: undefined,
-      flowId,
-      handshakeUs: undefined,
-      accounted: undefined,
-      candidates: undefined,
-      counted: undefined,
-      rows: 0,
-      firstSweep: this.#sweep,
-      isOlder: false,
-      isListed: false,
-      untilNs: 0,
-      foundNs: 0,
-      sweep: this.#sweep,
-    };
+    this.#index.remove(open, connection);
+    return open.rows;
   }
 
   /** One that was wanted, and no longer is, is open all the same. */
   #passOver(connection: Connection): void {
-    const { flow_id, id } = connection;
-    const open =
-      flow_id === undefined
-        ? this.#byEnds.size > 0 && this.#byEnds.get(endsKey(connection.transport, connection))
-        : this.#byFlow.get(flow_id);
-    if (open && (open.id === undefined || open.id === id)) open.sweep = this.#sweep;
+    const open = this.#index.get(connection);
+    if (open === undefined || (open.id !== undefined && open.id !== connection.id)) return;
+    open.sweep = this.#sweep;
+    open.identity = connection;
   }
-
-  #find(connection: Connection): OpenConnection {
-    const { flow_id, id } = connection;
-    const ends = endsKey(connection.transport, connection);
-    const atEnds = this.#byEnds.get(ends);
-    if (flow_id === undefined) {
-      if (atEnds?.id === id) return atEnds;
-      const open = this.#newConnection(undefined);
-      this.#byEnds.set(ends, open);
-      return open;
-    }
-    let open = this.#byFlow.get(flow_id);
-    if (open === undefined) {
-      open = atEnds?.id === id ? atEnds : this.#newConnection(flow_id);
-      open.flowId = flow_id;
-      this.#byFlow.set(flow_id, open);
-      if (open === atEnds) this.#byEnds.delete(ends);
-    }
-    return open;
-  }
-
-  #take(record: EndRecord): OpenConnection | undefined {
-    const byFlow = this.#byFlow.get(record.flow_id);
-    if (byFlow !== undefined) {
-      this.#byFlow.delete(record.flow_id);
-      return byFlow;
-    }
-    if (this.#byEnds.size === 0) return undefined;
-    const ends = endsKey(record.network.transport, record);
-    const open = this.#byEnds.get(ends);
-    this.#byEnds.delete(ends);
-    return open;
-  }
-}
-
-function figuresOf(connection: Connection): Figures {
-  return {
-    bytes_sent: connection.bytes_sent,
-    bytes_received: connection.bytes_received,
-    segments_sent: connection.packets_sent,
-    segments_received: connection.packets_received,
-    retransmits: connection.retransmits,
-  };
 }
 
 function figuresOfEnd(record: EndRecord): Figures {
   if (record.event === 'fail') return {};
   if (record.event === 'close') return record;
   return { ...record, segments_sent: record.datagrams_sent, segments_received: record.datagrams_received };
-}
-
-/** At most one connection that is open has it. */
-function endsKey(
-  transport: 'tcp' | 'udp',
-  { netns, interface_index = 0, local, peer }: ConnectionEnds,
-): string {
-  return `${transport} ${netns} ${interface_index} ${local.address} ${local.port} ${peer.address} ${peer.port}`;
-}
-
-interface ConnectionEnds extends Pick<Connection, 'local' | 'peer'> {
-  readonly netns?: number | undefined;
-  readonly interface_index?: number | undefined;
 }

@@ -10,6 +10,7 @@ import type { Tracer, TracerApi, TracerOptions, TracerPosition } from '@weir/tra
 import type { ServePaths } from '../serve/paths.js';
 import { newestSpooled } from '../spool/newest-batch.js';
 import { type BatchState, Checkpoint } from './checkpoint.js';
+import { type LeftOpen, readOpen } from './read-open.js';
 
 /** A tracer on whose events another process can go on. */
 export type ResumableTracer = TracerApi & Resumable;
@@ -30,13 +31,15 @@ export interface Handover {
   readonly queue: DescriptorQueue;
   readonly checkpoint: Checkpoint;
   readonly state: BatchState;
+  /** What was known of open connections; undefined where nothing says that. */
+  readonly open: LeftOpen | undefined;
   /** The server that has held it; undefined where the service manager did. */
   readonly holder: number | undefined;
 }
 
 /** Where a killed collector's run may be, and what a collector must have to go on with it. */
 export interface HandoverRequest {
-  readonly paths: Pick<ServePaths, 'handover' | 'spool'>;
+  readonly paths: Pick<ServePaths, 'handover' | 'open' | 'spool'>;
   readonly fingerprint: string;
   /** The server that a file names, if one runs. */
   readonly announced: number | undefined;
@@ -98,7 +101,8 @@ function resumeFrom(checkpoint: Checkpoint, request: HandoverRequest): Handover 
       for (const fd of held.descriptors) fd[Symbol.dispose]();
       throw new EbpfError('its server has other descriptors than it was given');
     }
-    return { tracer: resume(held, state.position, options), queue, checkpoint, state, holder };
+    const tracer = resume(held, state.position, options);
+    return { tracer, queue, checkpoint, state, open: readOpen(paths.open, run.epoch, state), holder };
   } catch (error) {
     queue[Symbol.dispose]();
     throw error;

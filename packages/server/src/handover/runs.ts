@@ -60,22 +60,38 @@ export function beginRun({
   }
 }
 
-/** What the collector's part of a run begins with. @param now Nanoseconds since 1970. */
+/** What the collector's part of a run begins with. @param now Nanoseconds since 1970. @param sweepMs Between two sweeps, milliseconds. */
 export function resumedRun(
-  { checkpoint, state }: Handover,
+  { checkpoint, state, open }: Handover,
   { record }: ServeConfig,
   now: bigint,
+  sweepMs = 60_000,
 ): ResumedRun {
   const { run } = checkpoint;
+  const host_id = BigInt(run.host_id);
   const since = BigInt(state.time);
-  const loss: LossRow = {
-    ...{ host_id: BigInt(run.host_id), since, time: now, place: 'udp' },
-    detail: 'a collector was killed: UDP flows that were open then are counted anew',
-  };
+  const losses: LossRow[] = [];
+  if (record.udp) {
+    const detail = 'a collector was killed: UDP flows that were open then are counted anew';
+    losses.push({ host_id, since, time: now, place: 'udp', detail });
+  }
+  // Before its first batch, no collector has looked at anything.
+  if (open === undefined && state.number > 0) {
+    const detail =
+      'a collector was killed, and what it knew of open connections cannot be read: what they moved since its last look is in no row';
+    losses.push({
+      host_id,
+      since: since - BigInt(sweepMs) * 1_000_000n,
+      time: now,
+      place: 'history',
+      detail,
+    });
+  }
   return {
     beganNs: run.beganNs,
     until: { monotonicNs: state.monotonicNs, time: since },
-    losses: record.udp ? [loss] : [],
+    losses,
+    ...(open !== undefined && { takeOpen: () => open.take() }),
   };
 }
 

@@ -9,6 +9,7 @@ import { readHostRow } from '../collector/host-row.js';
 import { wantsOf } from '../collector/wants.js';
 import type { ServeConfig } from '../config/serve-schema.js';
 import type { Resumable, ResumeTracer } from '../handover/handover.js';
+import { OpenFiles } from '../handover/open-files.js';
 import { beginRun, epochOf, newEpoch, resumedRun, sendKept } from '../handover/runs.js';
 import { type ConnectionState, IngestClient } from '../ingest/ingest-client.js';
 import { PROTOCOLS } from '../wire/versions.js';
@@ -123,6 +124,7 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
   kept = checkpoint;
   if (checkpoint !== undefined) host.onHeld?.(queue?.fd);
   if (checkpoint !== undefined && child.pid !== undefined) checkpoint.holder = child.pid;
+  using openFiles = checkpoint && new OpenFiles(paths.open, epoch.epoch, resumed?.open);
   const client = new IngestClient({
     path: paths.socket,
     versions: { protocols: PROTOCOLS, version, schema: SCHEMA_VERSION },
@@ -170,7 +172,12 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
       ...(request.sweepMs !== undefined && { sweepMs: request.sweepMs }),
       send: (content) => sendKept(content, { client, tracer, checkpoint }),
       isCrowded: () => (tracer.ringUsed ?? 0) > CROWDED,
-      ...(resumed !== undefined && { resumed: resumedRun(resumed, config, started) }),
+      ...(openFiles !== undefined && {
+        keepOpen: (open, { monotonicNs }) => {
+          openFiles.keep({ number: client.lastNumber + 1, monotonicNs }, open);
+        },
+      }),
+      ...(resumed !== undefined && { resumed: resumedRun(resumed, config, started, request.sweepMs) }),
       look: (record) => details.look(record),
       enrich: (record) => details.enrich(record),
       details: (connection) => details.connection(connection),

@@ -13,6 +13,8 @@ export interface ServePaths {
   readonly spool: string;
   /** How far the collector has come, for the next one. */
   readonly handover: string;
+  /** What it knows of open connections, by turns. */
+  readonly open: readonly [string, string];
   /** The folder of the server's sockets. */
   readonly run: string;
   /** The server's socket for batches. */
@@ -35,6 +37,7 @@ export function servePaths(folder: string): ServePaths {
     history: serverPlaces(server).history,
     spool: join(folder, 'spool'),
     handover: join(folder, 'handover'),
+    open: [join(folder, 'handover-open-0'), join(folder, 'handover-open-1')],
     run,
     socket: join(run, 'ingest.sock'),
     api: join(run, 'api.sock'),

@@ -1,0 +1,127 @@
+/** Connections that are open, by the identity that records give, or by their ends where no record has named them. Pure. */
+import type { EndRecord } from '@weir/history/rows';
+import type { AcceptRecord, Connection, ConnectRecord } from '@weir/tracer';
+import {
+  type ConnectionEnds,
+  endsKey,
+  isSame,
+  newConnection,
+  type OpenConnection,
+} from './open-connection.js';
+import type { OpenChanges } from './open-state.js';
+
+/** Finds connections, and notes which ones are new, gone, or have another name. */
+export class OpenIndex {
+  readonly #byFlow = new Map<string, OpenConnection>();
+  readonly #byEnds = new Map<string, OpenConnection>();
+  readonly #changes: OpenChanges | undefined;
+
+  constructor(changes: OpenChanges | undefined) {
+    this.#changes = changes;
+  }
+
+  /** Number of connections. */
+  get size(): number {
+    return this.#byFlow.size + this.#byEnds.size;
+  }
+
+  /** Number of those that a record has named. */
+  get named(): number {
+    return this.#byFlow.size;
+  }
+
+  *[Symbol.iterator](): Generator<OpenConnection> {
+    yield* this.#byFlow.values();
+    yield* this.#byEnds.values();
+  }
+
+  /** Adds one that another collector knew. */
+  add(open: OpenConnection): void {
+    if (open.flowId !== undefined) this.#byFlow.set(open.flowId, open);
+    else if (open.identity !== undefined) this.#byEnds.set(endsKey('tcp', open.identity), open);
+  }
+
+  /** The connection that a record names. @param sweep The number of the last sweep. */
+  begun(record: ConnectRecord | AcceptRecord, sweep: number): OpenConnection {
+    const { flow_id } = record;
+    const named = this.#byFlow.get(flow_id);
+    const open = named ?? this.#unnamed(record) ?? newConnection(flow_id, sweep);
+    this.#changes?.begun(open, record, named !== undefined);
+    open.flowId = flow_id;
+    this.#byFlow.set(flow_id, open);
+    return open;
+  }
+
+  /** A sweep may have found a connection before its record is read. An older one with its ends was last found before it began. */
+  #unnamed(record: ConnectRecord | AcceptRecord): OpenConnection | undefined {
+    if (this.#byEnds.size === 0) return undefined;
+    const ends = endsKey(record.network.transport, record);
+    const open = this.#byEnds.get(ends);
+    if (open === undefined) return undefined;
+    // One that is accepted may have waited for that.
+    if (record.event === 'connect' && open.foundNs < record.monotonic_ns - (record.handshake_us ?? 0) * 1000)
+      return undefined;
+    this.#byEnds.delete(ends);
+    this.#changes?.gone(open, record);
+    return open;
+  }
+
+  /** The connection that a sweep has found, which may be new. @param sweep The number of the sweep. */
+  find(connection: Connection, sweep: number): OpenConnection {
+    const { flow_id, transport } = connection;
+    const named = flow_id === undefined ? undefined : this.#byFlow.get(flow_id);
+    if (named !== undefined) return named;
+    const ends = endsKey(transport, connection);
+    const there = this.#byEnds.get(ends);
+    const known = there !== undefined && isSame(there, connection) ? there : undefined;
+    if (known !== undefined && flow_id === undefined) return known;
+    const open = known ?? newConnection(flow_id, sweep);
+    open.flowId = flow_id;
+    if (flow_id === undefined) this.#byEnds.set(ends, open);
+    else {
+      this.#byFlow.set(flow_id, open);
+      if (known !== undefined) this.#byEnds.delete(ends);
+    }
+    if (transport === 'udp') return open;
+    if (known !== undefined) this.#changes?.gone(known, connection);
+    this.#changes?.begun(open);
+    return open;
+  }
+
+  /** The same; undefined where it is new. */
+  get(connection: Connection): OpenConnection | undefined {
+    const { flow_id, transport } = connection;
+    if (flow_id !== undefined) return this.#byFlow.get(flow_id);
+    const open = this.#byEnds.size === 0 ? undefined : this.#byEnds.get(endsKey(transport, connection));
+    return open !== undefined && isSame(open, connection) ? open : undefined;
+  }
+
+  /** Removes the connection that has ended. */
+  take(record: EndRecord): OpenConnection | undefined {
+    const { transport } = record.network;
+    let open = this.#byFlow.get(record.flow_id);
+    if (open !== undefined) this.#byFlow.delete(record.flow_id);
+    else {
+      if (this.#byEnds.size === 0) return undefined;
+      const ends = endsKey(transport, record);
+      open = this.#byEnds.get(ends);
+      if (open === undefined) return undefined;
+      this.#byEnds.delete(ends);
+    }
+    if (record.event !== 'udp_flow') this.#changes?.gone(open, open.flowId ?? record);
+    return open;
+  }
+
+  /** Removes one that no sweep finds any more. @param ends Those that it has where no record has named it. */
+  remove(
+    open: OpenConnection,
+    ends: (ConnectionEnds & Partial<Pick<Connection, 'transport'>>) | undefined,
+  ): void {
+    const { flowId } = open;
+    const { transport = 'tcp' } = ends ?? {};
+    if (flowId !== undefined) this.#byFlow.delete(flowId);
+    else if (ends !== undefined) this.#byEnds.delete(endsKey(transport, ends));
+    const name = flowId ?? ends;
+    if (transport === 'tcp' && name !== undefined) this.#changes?.gone(open, name);
+  }
+}
