@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { monotonicNs, realtimeOffsetNs } from '@weir/ebpf/sys';
 import type { HistoryStore } from '@weir/history';
 import { queryOpenAt } from '@weir/history/query';
+import { assertFlowed, sum } from './support/flowed.js';
 import { KilledServe } from './support/killed-serve.js';
 import { TestNetns } from './support/load.js';
 import { runClient, startListener } from './support/talker.js';
@@ -129,20 +130,12 @@ describe('weir serve, whose server is killed now and then', () => {
         `SELECT bytes_sent, bytes_received, interval_rows FROM ${session.source('ends')} ${where}`,
       ),
     ]);
-    let [sent, received] = [0, 0];
-    for (const [index, [untilNs, moreSent, moreReceived, spanUs]] of intervals!.entries()) {
-      sent += Number(moreSent ?? 0);
-      received += Number(moreReceived ?? 0);
-      // A row has the time at which a sweep begins to read; it has ended before the next one begins.
-      const readNs = Number(intervals![index + 1]?.[0] ?? Number.POSITIVE_INFINITY);
-      const begun = messages.filter(({ begunNs }) => begunNs <= readNs);
-      const done = messages.filter(({ doneNs }) => doneNs <= Number(untilNs));
-      const [least, most] = [sum(done), sum(begun)];
-      assert.ok(least <= sent && sent <= most, `${sent} bytes were sent, and not from ${least} to ${most}`);
-      assert.ok(done.length <= received && received <= begun.length, `${received} bytes were received`);
+    const spans = intervals!.map(([untilNs, sent, received, spanUs]) => {
       // A sweep may be late on a busy machine.
       assert.ok(Number(spanUs) < 10_000_000, `a span of ${spanUs} us`);
-    }
+      return { untilNs: Number(untilNs), sent: Number(sent ?? 0), received: Number(received ?? 0) };
+    });
+    const { sent, received } = assertFlowed(spans, messages);
     assert.ok(intervals!.length >= SECONDS / 4, `${intervals!.length} rows`);
     assert.deepEqual(
       ends!.map((row) => row.map(Number)),
@@ -151,7 +144,3 @@ describe('weir serve, whose server is killed now and then', () => {
     assert.deepEqual([sent, received], [sum(messages), messages.length]);
   });
 });
-
-function sum(messages: CrowdReport['messages']): number {
-  return messages.reduce((total, { bytes }) => total + bytes, 0);
-}

@@ -1,7 +1,8 @@
 /**
  * Connections of different lengths, in the network namespace in which it is started. `serve ADDRESS PORT` echoes a byte for each
  * message; `crowd ADDRESS PORT SECONDS` opens and closes at random, and prints what its longest connection sent and when;
- * `once ADDRESS PORT COUNT` makes connections one after the other.
+ * `steady ADDRESS PORT SECONDS COUNT` prints that of as many connections, which last for all the time; `once ADDRESS PORT COUNT` makes
+ * connections one after the other.
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
@@ -16,11 +17,15 @@ export interface Message {
   readonly doneNs: number;
 }
 
-/** What `crowd` prints at its end. */
-export interface CrowdReport {
-  /** Local port of the longest connection. */
+/** What a connection has sent. */
+export interface TalkReport {
+  /** Local port. */
   readonly port: number;
   readonly messages: readonly Message[];
+}
+
+/** What `crowd` prints at its end, with its longest connection. `steady` prints a list of {@link TalkReport}. */
+export interface CrowdReport extends TalkReport {
   /** Connections that were opened besides. */
   readonly others: number;
 }
@@ -80,25 +85,45 @@ async function crowd(address: string, port: number, seconds: number): Promise<Cr
     }
   };
   const longest = await open(address, port);
-  const { port: local } = longest.address() as AddressInfo;
   const running = Promise.all(Array.from({ length: OPEN_AT_A_TIME }, one));
-  const messages: Message[] = [];
-  while (!isOver()) {
-    messages.push(await ask(longest, 1 + Math.floor(Math.random() * 20_000)));
-    await sleep(Math.random() * 1500);
-  }
+  const report = await talk(longest, isOver);
   await running;
   await close(longest);
-  return { port: local, messages, others };
+  return { ...report, others };
 }
 
-const [role, address, port, amount] = process.argv.slice(2);
+async function talk(socket: Socket, isOver: () => boolean): Promise<TalkReport> {
+  const { port } = socket.address() as AddressInfo;
+  const messages: Message[] = [];
+  while (!isOver()) {
+    messages.push(await ask(socket, 1 + Math.floor(Math.random() * 20_000)));
+    await sleep(Math.random() * 1500);
+  }
+  return { port, messages };
+}
+
+async function steady(address: string, port: number, seconds: number, count: number): Promise<TalkReport[]> {
+  const until = performance.now() + seconds * 1000;
+  const isOver = () => performance.now() > until;
+  const one = async () => {
+    const socket = await open(address, port);
+    const report = await talk(socket, isOver);
+    await close(socket);
+    return report;
+  };
+  return Promise.all(Array.from({ length: count }, one));
+}
+
+const [role, address, port, amount, count] = process.argv.slice(2);
 if (role === 'serve') await serve(address!, Number(port));
 else if (role === 'crowd')
   process.stdout.write(`${JSON.stringify(await crowd(address!, Number(port), Number(amount)))}\n`);
-else
-  for (let count = 0; count < Number(amount); count++) {
+else if (role === 'steady') {
+  const reports = await steady(address!, Number(port), Number(amount), Number(count));
+  process.stdout.write(`${JSON.stringify(reports)}\n`);
+} else
+  for (let made = 0; made < Number(amount); made++) {
     const socket = await open(address!, Number(port));
-    await ask(socket, 100 + count);
+    await ask(socket, 100 + made);
     await close(socket);
   }
