@@ -30,7 +30,10 @@ export const groupFields: Readonly<Record<string, GroupField>> = {
   pod: { sql: "coalesce(pod_namespace || '/' || pod_name, pod_uid)", help: 'namespace and name of the pod' },
   namespace: { sql: 'pod_namespace', help: 'Kubernetes namespace' },
   peer: { sql: withLink('peer_address'), help: "the peer's address; a link-local one with its interface" },
-  peer_name: { sql: `coalesce(peer_name, ${withLink('peer_address')})`, help: "name of the peer's address, or the address" },
+  peer_name: {
+    sql: `coalesce(peer_name, ${withLink('peer_address')})`,
+    help: "name of the peer's address, or the address",
+  },
   peer_port: { sql: 'peer_port', help: "the peer's port" },
   local: { sql: withLink('local_address'), help: 'local address; a link-local one with its interface' },
   local_port: { sql: 'local_port', help: 'local port' },
