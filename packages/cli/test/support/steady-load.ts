@@ -28,8 +28,8 @@ type Reported = Truth & { readonly all_closed?: boolean } & Record<
 /** The kernel ends a connection some moments after the second close(). */
 const ENDING_NS = 100e6;
 /**
- * A FIN that gets lost is sent again 200 ms later, or more. Linux itself loses one now and then: it drops a FIN that comes while the process
- * at the other end is in the last steps of its close().
+ * A FIN that gets lost is sent again 200 ms later, or more. Linux itself loses one now and then: it drops a FIN that comes while the
+ * process at the other end is in the last steps of its close().
  */
 const SLOW_ENDING_NS = 15e9;
 const STEPS_A_SECOND = 4;
