@@ -57,10 +57,10 @@ interface Entry {
 /** Beyond this number of thread names, a process is read each time. */
 const MAX_COMMS = 256;
 /**
- * The time after which a pid may be another process's, with the same name: so long it takes to start a program. Milliseconds; a look at
- * its start time takes some ten microseconds.
+ * The time after which a pid may be another process's, with the same name: about as long as a program takes to start. Milliseconds; a
+ * look at its start time takes some tens of microseconds, and at 10 ms was a tenth of the time of a busy trace.
  */
-const SAME_MS = 10;
+const SAME_MS = 50;
 
 const procReader: ProcessReader = { state: (pid) => readState(pid), details: (pid) => readDetails(pid) };
 
