@@ -123,7 +123,7 @@ static __noinline bool connect_succeeds(void *ctx, struct sock *sk, struct flow 
 }
 
 /*
- * An error of ICMP that arrives within connect() does not end the attempt. But a process is woken for it (5.19), reads it with
+ * An error of ICMP that arrives within connect() does not end the attempt. But many kernels wake a process, which reads it with
  * SO_ERROR, and closes the socket: to it the attempt has failed. Returns that error, or 0. Reading it clears sk_err_soft, while the
  * queue of errors keeps it, with the packet: it is of this attempt if that has its sequence number.
  */

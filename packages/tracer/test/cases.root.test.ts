@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { describe, it, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { kernelAtLeast, SyscallError } from '@weir/ebpf';
 import { parseMappedPrefix } from '@weir/ebpf/address';
 import { monotonicNs, NetlinkFlag, NetlinkProtocol, NetlinkSocket, withNetns } from '@weir/ebpf/sys';
@@ -160,10 +162,16 @@ describe('MPTCP connections', () => {
       const before = rowsOf(live);
       const [row] = [...live].filter(({ direction }) => direction === 'outbound');
       assert.ok(row !== undefined && destroySocket(netns, row.local, row.peer));
+      // Workers of the kernel take the subflow away, and end the connection.
+      const refreshUntil = async (isDone: () => boolean) => {
+        for (const end = Date.now() + 5_000; !isDone() && Date.now() < end; await sleep(50))
+          await live.refresh();
+      };
       for (let count = 0; count < 3; count++) await live.refresh();
+      await refreshUntil(() => isDeepStrictEqual(rowsOf(live), before));
       assert.deepEqual(rowsOf(live), before);
       await running.finish();
-      for (let count = 0; count < 3; count++) await live.refresh();
+      await refreshUntil(() => live.size === 0);
       assert.deepEqual([live.totals.ended, live.totals.vanished, live.size], [2, 0, 0]);
     });
     const bytes = collected.records.map((record) => record.event === 'close' && record.bytes_sent);
