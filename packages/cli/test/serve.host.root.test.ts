@@ -20,7 +20,7 @@ import { serverPlaces } from '@weir/server';
 import { servePaths } from '@weir/server/serve';
 import { WeirProcess } from './support/command.js';
 import { TestNetns } from './support/load.js';
-import { folder, port, Serve, until } from './support/serve.js';
+import { folder, launch, port, Serve, until } from './support/serve.js';
 
 const ALL = { from: 0n, to: 2n ** 62n };
 const COUNT = 50;
@@ -81,9 +81,19 @@ describe('weir serve', () => {
     assert.equal(rows.length, COUNT);
   });
 
-  it('has a server without privileges, and files that nobody else reads', async () => {
+  for (const [how, prefix] of [
+    ['as root', []],
+    ['from a set-user-id program', ['setpriv', '--ruid=65534']],
+  ] as const) {
+    it(`has a server without privileges, and files that nobody else reads: ${how}`, () =>
+      isUnprivileged(prefix));
+  }
+
+  async function isUnprivileged(prefix: readonly string[]): Promise<void> {
+    launch.prefix = prefix;
     using netns = new TestNetns();
     using serve = new Serve(netns);
+    launch.prefix = [];
     await serve.ready();
     const server = serve.server!;
     const [real, effective, saved] = statusOf(server, 'Uid').split('\t');
@@ -97,7 +107,7 @@ describe('weir serve', () => {
     assert.equal(statSync(serve.paths.server).mode & 0o777, 0o700);
     assert.equal(statSync(serve.paths.spool).mode & 0o777, 0o700);
     await (await serve.history()).close();
-  });
+  }
 
   it('a server that is killed is started again, and nothing is lost or doubled', async () => {
     using netns = new TestNetns();

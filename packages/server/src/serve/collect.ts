@@ -78,7 +78,7 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
   const { filter } = config.record;
   const wants = filter === undefined ? undefined : wantsOf(filter);
   const paths = servePaths(config.folder);
-  const user = process.getuid?.() === 0 ? serviceUser(config.user) : undefined;
+  const user = process.geteuid?.() === 0 ? serviceUser(config.user) : undefined;
   prepareFolder(paths, user);
   using _claim = claimFolder(paths.folder);
   const tracing = tracerOptions(request, host);

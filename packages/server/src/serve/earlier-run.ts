@@ -48,13 +48,13 @@ export async function findEarlierRun(request: EarlierRunRequest): Promise<Earlie
     inherited,
     describable(tracing),
   );
-  const uid = user?.uid ?? process.getuid?.() ?? 0;
+  const uid = user?.uid ?? process.geteuid?.() ?? 0;
   const resumed =
     resume &&
     resumeRun({
       ...{ paths, fingerprint, options: tracing, resume, say },
       announced: earlierServer(paths.pid, uid),
-      isServer: (pid) => isServer(pid, uid, process.getuid?.() ?? 0),
+      isServer: (pid) => isServer(pid, uid, process.geteuid?.() ?? 0),
       fd: keptNumber(inherited),
       stored,
     });

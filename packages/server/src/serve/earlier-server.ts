@@ -50,7 +50,7 @@ export function announceServer(paths: ServePaths): Disposable {
   writeFileSync(paths.pid, `${process.pid}\n`, { mode: 0o600 });
   return {
     [Symbol.dispose]: () => {
-      if (earlierServer(paths.pid, process.getuid?.() ?? 0) === process.pid) unlinkSync(paths.pid);
+      if (earlierServer(paths.pid, process.geteuid?.() ?? 0) === process.pid) unlinkSync(paths.pid);
     },
   };
 }

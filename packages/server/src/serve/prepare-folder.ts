@@ -36,7 +36,7 @@ export function prepareFolder(paths: ServePaths, user: ServiceUser | undefined):
   requireOwned(paths, user);
   give(paths.server, user.uid, user.gid, 0o700);
   // A collector that has given up its capabilities gets to the server's socket as a member of the group, which files inherit here.
-  give(paths.run, user.uid, process.getgid?.() ?? 0, 0o2751);
+  give(paths.run, user.uid, process.getegid?.() ?? 0, 0o2751);
 }
 
 /** @returns Whether it was not there. @throws OptionError where a part of its path is no folder, or a link to nothing */
@@ -111,7 +111,7 @@ export function claimFolder(folder: string): Disposable {
 /** Whoever may rename its parts could make root write elsewhere. */
 function requireSafe(folder: string): void {
   const { uid, mode } = lstatSync(folder);
-  const own = process.getuid?.() ?? 0;
+  const own = process.geteuid?.() ?? 0;
   if (uid !== own && uid !== 0)
     throw new OptionError(`${folder} belongs to user ${uid}: it has to belong to the collector's`);
   if ((mode & 0o022) !== 0) throw new OptionError(`${folder} may be written by others: chmod go-w ${folder}`);

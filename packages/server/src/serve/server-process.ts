@@ -66,7 +66,7 @@ async function run({ input, answer, say, signalled }: ServerHost): Promise<void>
     if (keeps) await hold(signalled);
     return;
   }
-  await endEarlierServer(paths, process.getuid?.() ?? 0);
+  await endEarlierServer(paths, process.geteuid?.() ?? 0);
   // Before it has the socket, so that the next collector knows whom to end.
   using _announced = announceServer(paths);
   await using server = await WeirServer.start({

@@ -44,7 +44,7 @@ function loadBefore(): void {
 
 /** Becomes a user for good, in all threads. Where this process is not root, it stays who it is. */
 export function becomeUser({ name, uid, gid }: ServiceUser): void {
-  if (process.getuid?.() !== 0) return;
+  if (process.geteuid?.() !== 0) return;
   loadBefore();
   process.setgroups?.([]);
   process.setgid?.(gid);
