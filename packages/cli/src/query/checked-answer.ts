@@ -52,7 +52,7 @@ function fits({ kind, values }: Column, value: unknown): boolean {
   switch (kind) {
     case 'text':
     case 'name':
-    // Of 64 bits: hexadecimal digits.
+    // Hexadecimal digits of 64 bits.
     case 'id':
       return typeof value === 'string' && (values === undefined || values.includes(value));
     default:

@@ -104,12 +104,12 @@ export class Entries {
   }
 
   setCookie(entry: Entry, cookie: number): void {
-    entry.settled = 0;
+    entry.steady = 0;
     this.#forgetCookie(entry);
     entry.cookie = cookie;
     const earlier = this.ofCookie(entry.netns, cookie);
     if (earlier !== undefined) {
-      earlier.settled = 0;
+      earlier.steady = 0;
       this.#forgetCookie(earlier);
     }
     this.#byCookie.add(hashCookie(entry.netns, cookie), entry.number);

@@ -58,7 +58,7 @@ export class Entry extends RowFields implements Connection {
     this.seenToNs = 0;
     this.sampledNs = init.nowNs;
     this.walkPosition = 0;
-    this.settled = 0;
+    this.steady = 0;
   }
 
   #setFlags(mask: number, flags: number): void {

@@ -48,7 +48,7 @@ export class RowFields {
   /** Takes the numbers along to another row. */
   protected moveRow(place: RowPlace): void {
     copyRow({ block: this.block, row: this.row }, place);
-    this.settled = 0;
+    this.steady = 0;
     this.block = place.block;
     this.row = place.row;
     this.at = place.row * ROW_DOUBLES;
@@ -100,14 +100,14 @@ export class RowFields {
 
   /**
    * Not 0: a walk that finds the socket as it was changes nothing, while the process with this number has it; see
-   * {@link SettledProcesses}.
+   * {@link SteadyProcesses}.
    */
-  get settled(): number {
-    return this.block.settled[this.row]!;
+  get steady(): number {
+    return this.block.steady[this.row]!;
   }
 
-  set settled(process: number) {
-    this.block.settled[this.row] = process;
+  set steady(process: number) {
+    this.block.steady[this.row] = process;
   }
 
   /** What the walk has shown of its socket. Live entries only. */

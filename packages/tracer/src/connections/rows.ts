@@ -64,9 +64,9 @@ export interface Block {
   readonly sampledNs: Float64Array;
   /** Where its socket came in the last walk in which it did. */
   readonly walkPositions: Uint32Array;
-  /** See {@link RowFields.settled}. */
-  readonly settled: Uint32Array;
-  /** For live rows: what the walk showed of the socket when its entry was settled, {@link WALK_KEY_WORDS} for each. */
+  /** See {@link RowFields.steady}. */
+  readonly steady: Uint32Array;
+  /** For live rows: what the walk showed of the socket when its entry was steady, {@link WALK_KEY_WORDS} for each. */
   readonly keys: Uint32Array;
 }
 
@@ -86,12 +86,12 @@ function newBlock(rows: number, keyWords: number): Block {
     seenToNs: new Float64Array(rows),
     sampledNs: new Float64Array(rows),
     walkPositions: new Uint32Array(rows),
-    settled: new Uint32Array(rows),
+    steady: new Uint32Array(rows),
     keys: new Uint32Array(rows * keyWords),
   };
 }
 
-/** Copies a row to a place, where it is not settled. */
+/** Copies a row to a place, where it is not steady. */
 export function copyRow(from: RowPlace, to: RowPlace): void {
   const { doubles } = from.block;
   const target = to.block;
@@ -101,7 +101,7 @@ export function copyRow(from: RowPlace, to: RowPlace): void {
   target.seenToNs[to.row] = from.block.seenToNs[from.row]!;
   target.sampledNs[to.row] = from.block.sampledNs[from.row]!;
   target.walkPositions[to.row] = from.block.walkPositions[from.row]!;
-  target.settled[to.row] = 0;
+  target.steady[to.row] = 0;
 }
 
 /** Numbered rows, which can be given back. */

@@ -21,8 +21,8 @@ import type { ConnectionStore, Place } from './connection-store.js';
 import { RecentlyClosed } from './ended-queue.js';
 import type { Entry } from './entry.js';
 import { applyClose, applySocket, clearFigures, dropBaseline, setBaseline, setDirection } from './figures.js';
-import { SettledEntries } from './settled-entries.js';
 import { SharedProcesses } from './shared-processes.js';
+import { SteadyEntries } from './steady-entries.js';
 import { addPassed, type PassedConnection } from './totals.js';
 import { Tuple, tupleText } from './tuple.js';
 import { WalkOrder } from './walk-order.js';
@@ -47,12 +47,12 @@ export class TcpConnections {
   #findProcess: FindProcess | undefined;
   #questions: ProcessQuestions | undefined;
   readonly #order: WalkOrder;
-  readonly #settled: SettledEntries;
+  readonly #steady: SteadyEntries;
 
   constructor(store: ConnectionStore) {
     this.#store = store;
     this.#order = new WalkOrder(store.entries);
-    this.#settled = new SettledEntries(store.entries, this.#order);
+    this.#steady = new SteadyEntries(store.entries, this.#order);
   }
 
   /** Closed connections whose sockets the kernel may still have. */
@@ -139,7 +139,7 @@ export class TcpConnections {
 
   #begin(entry: Entry, record: ConnectRecord | AcceptRecord, startNs: number): void {
     const { totals } = this.#store;
-    entry.settled = 0;
+    entry.steady = 0;
     entry.flow_id = record.flow_id;
     entry.flowNs = startNs;
     entry.interface ??= record.interface;
@@ -209,13 +209,13 @@ export class TcpConnections {
     this.#questions = findProcess && new ProcessQuestions(findProcess);
     this.#generation++;
     this.#order.begin();
-    this.#settled.begin(findProcess, this.#generation, nowNs);
+    this.#steady.begin(findProcess, this.#generation, nowNs);
     this.untracked = 0;
   }
 
   /** Whether a socket is as it was, so that nothing remains to be done. @param key What a walk shows of it. */
   isUnchanged(key: Uint32Array): boolean {
-    return this.#settled.pass(key);
+    return this.#steady.pass(key);
   }
 
   see(socket: DiagSocket, nowNs: number): void {
@@ -232,7 +232,7 @@ export class TcpConnections {
     if (socket.inode !== 0) this.#questions?.ask(entry, socket.inode);
     entry.generation = this.#generation;
     entry.misses = 0;
-    this.#settled.settle(entry, socket);
+    this.#steady.mark(entry, socket);
   }
 
   /** By its inode; or, where no refresh has seen it, because its process runs on. */
@@ -285,7 +285,7 @@ export class TcpConnections {
       if (entry === undefined || entry.transport === 'udp') return;
       if (entry.createdNs >= startedNs || failed.has(entry.netns)) return;
       // The next time it is looked at, which forgets this.
-      entry.settled = 0;
+      entry.steady = 0;
       entry.misses++;
       if (!netns.has(entry.netns) && (this.#isHeld(entry) || this.#store.wouldReportEnd(entry))) {
         // It lives on, in a process or under way to one: what does not show it is the refresh.
@@ -312,7 +312,7 @@ function isReduced({ state, hasInfo }: DiagSocket): boolean {
 
 /** Its figures stay as they were last seen, and nothing is known of what moves. */
 function setUnseen(entry: Entry, nowNs: number): void {
-  entry.settled = 0;
+  entry.steady = 0;
   entry.state = undefined;
   entry.send_rate = 0;
   entry.receive_rate = 0;

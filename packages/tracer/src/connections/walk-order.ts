@@ -45,13 +45,13 @@ export class WalkOrder {
     this.#aheadTo = 0;
   }
 
-  /** The number of the entry that is expected next, if it is settled and its socket's key is the same as then; else -1. */
+  /** The number of the entry that is expected next, if it is steady and its socket's key is the same as then; else -1. */
   unchanged(key: Uint32Array): number {
     if (this.#cursor >= this.#lastCount) return -1;
     const number = this.#last[this.#cursor]!;
     const block = this.#entries.rows.blockOf(number);
     const row = rowInBlock(number);
-    if (block === undefined || block.settled[row] === 0) return -1;
+    if (block === undefined || block.steady[row] === 0) return -1;
     const { keys } = block;
     const keyAt = row * WALK_KEY_WORDS;
     for (let word = 0; word < WALK_KEY_WORDS; word++) if (keys[keyAt + word] !== key[word]) return -1;

@@ -55,7 +55,7 @@ export function wantedProtocols({ tcp = true, udp = false, filter }: TracerOptio
   return { tcp: tcp && isWanted(false), udp: udp !== false && isWanted(true) };
 }
 
-/** Those of all connections that a process has had, or only of those whose beginning was a record, or none. */
+/** Ends of all connections that a process has had, or only of those whose beginning was a record, or none. */
 export type ReportedEnds = 'all' | 'followed' | 'none';
 
 /** Which ends of connections come as records: `close`, or `fail`. */

@@ -10,7 +10,7 @@ const NOT_ASKED = 0;
 const RUNS = 1;
 const ENDED = 2;
 
-export class SettledProcesses {
+export class SteadyProcesses {
   #find: FindProcess | undefined;
   #version: number | undefined;
   /** Whether descriptors were looked at since the last refresh. */
@@ -44,7 +44,7 @@ export class SettledProcesses {
   }
 
   /** Whether the socket needs no question now. */
-  isSettled(number: number, inode: number): boolean {
+  isSteady(number: number, inode: number): boolean {
     const index = number - this.#base - 1;
     if (index < 0) return index === -1;
     if (!this.#runs(index)) return false;
