@@ -16,7 +16,7 @@ const ADDRESSES_LENGTH = 32;
 
 /**
  * The words of a record that make its key. Where a known connection has the same key again, nothing of it has changed that a reader of
- * live connections shows: the times since payload moved start anew with it alone; other bytes only tell the direction.
+ * live connections shows: the times since payload moved start anew with it alone; other bytes only show the direction.
  */
 const KEY_FIELDS = [
   ...[at.cookie, at.cookie + 4, at.inode, at.bytesAcked, at.bytesAcked + 4],
