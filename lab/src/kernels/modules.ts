@@ -22,6 +22,7 @@ export const guestModules: readonly string[] = [
   'inet_diag',
   'tcp_diag',
   'udp_diag',
+  'mptcp_diag',
   'overlay',
   'crc32c_generic',
   'nf_tables',

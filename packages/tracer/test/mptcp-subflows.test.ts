@@ -77,10 +77,10 @@ describe('subflows of MPTCP', () => {
       identities.endReading();
     }
     assert.deepEqual(
-      seen.map(({ localPort, cookie }) => [localPort, cookie]),
+      seen.map(({ localPort, cookie, payload }) => [localPort, cookie, payload]),
       [
-        [2, 12],
-        [2, 12],
+        [2, 12, undefined],
+        [2, 12, { sent: 1100, received: 20 }],
       ],
     );
     // Forgotten by a reading that did not find it.

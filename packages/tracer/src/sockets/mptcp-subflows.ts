@@ -4,25 +4,52 @@
  */
 import type { DiagSocket } from './inet-diag.js';
 import type { MptcpConnection } from './mptcp-diag.js';
-import { openedHere, payloadReceived, payloadSent } from './tcp-info.js';
+import { openedHere, type Payload, payloadReceived, payloadSent } from './tcp-info.js';
 
 /** What identifies a connection. */
 type Identity = Pick<DiagSocket, 'cookie' | 'localPort' | 'peerPort' | 'addresses'>;
 
+/** A connection as a reading found it. */
+interface Known {
+  readonly identity: Identity;
+  /** The payload of its subflows, by their cookies. */
+  readonly subflows: ReadonlyMap<number, Payload>;
+  /** The payload of those that have ended, as it was last seen. */
+  readonly ended: Payload;
+}
+
+const nothing: Payload = { sent: 0, received: 0 };
+
 /** Connections of MPTCP as they were first seen: they remain the same when the subflow on which they began has ended. */
 export class MptcpIdentities {
   /** By network namespace and token. */
-  #known = new Map<string, Identity>();
-  #next = new Map<string, Identity>();
+  #known = new Map<string, Known>();
+  #next = new Map<string, Known>();
 
-  /** Gives a subflow that stands for its connection the identity of that. @param connection Where socket diagnosis shows it. */
-  apply(socket: DiagSocket, connection: MptcpConnection | undefined): void {
+  /**
+   * Gives a subflow that stands for its connection the identity of that, and its payload.
+   *
+   * @param subflows All that there are now.
+   * @param connection Where socket diagnosis shows it.
+   */
+  apply(
+    socket: DiagSocket,
+    subflows: ReadonlyMap<number, Payload>,
+    connection: MptcpConnection | undefined,
+  ): void {
     const key = `${socket.netns} ${socket.mptcpToken}`;
     const { cookie, localPort, peerPort, addresses } = socket;
-    const known = socket.joined ? (this.#known.get(key) ?? connection) : undefined;
-    const identity = known ?? { cookie, localPort, peerPort, addresses };
-    this.#next.set(key, identity);
-    if (known === undefined) return;
+    const known = this.#known.get(key);
+    const earlier = socket.joined ? (known?.identity ?? connection) : undefined;
+    const identity = earlier ?? { cookie, localPort, peerPort, addresses };
+    const gone = [...(known?.subflows ?? [])].flatMap(([cookie, payload]) =>
+      subflows.has(cookie) ? [] : [payload],
+    );
+    const ended = sumOf([known?.ended ?? nothing, ...gone]);
+    this.#next.set(key, { identity, subflows, ended });
+    const hasEnded = ended.sent + ended.received > 0;
+    socket.payload = connection?.payload ?? (hasEnded ? sumOf([ended, ...subflows.values()]) : undefined);
+    if (earlier === undefined) return;
     socket.cookie = identity.cookie;
     socket.localPort = identity.localPort;
     socket.peerPort = identity.peerPort;
@@ -34,6 +61,13 @@ export class MptcpIdentities {
     this.#known = this.#next;
     this.#next = new Map();
   }
+}
+
+function sumOf(payloads: readonly Payload[]): Payload {
+  return payloads.reduce((sum, { sent, received }) => ({
+    sent: sum.sent + sent,
+    received: sum.received + received,
+  }));
 }
 
 /** Hands sockets on, those of an MPTCP connection as one. */
@@ -68,10 +102,9 @@ export class SubflowMerger {
   flush(shown: ReadonlyMap<number, MptcpConnection> = new Map()): void {
     for (const [token, subflows] of this.#connections) {
       const [first = subflows[0]!] = subflows.filter(({ joined }) => !joined);
+      const payloads = new Map(subflows.map((subflow) => [subflow.cookie, payloadOf(subflow)]));
       for (const subflow of subflows) if (subflow !== first) addFigures(first, subflow);
-      const connection = shown.get(token);
-      first.payload = connection?.payload;
-      this.#identities.apply(first, connection);
+      this.#identities.apply(first, payloads, shown.get(token));
       this.#onSocket(first);
     }
     this.#connections.clear();
@@ -88,15 +121,22 @@ function copyWords(from: DataView, to: DataView): void {
   for (let at = 0; at < to.byteLength; at += 4) to.setUint32(at, from.getUint32(at));
 }
 
-/** Adds the payload and the segments of a subflow, so that the sum follows sequence numbers as the first one's own figures do. */
-function addFigures(first: DiagSocket, { hasInfo, info, state, sendQueue, receiveQueue }: DiagSocket): void {
-  first.receiveQueue += receiveQueue;
-  first.sendQueue += sendQueue;
-  if (!hasInfo || !first.hasInfo) return;
+function payloadOf({ hasInfo, info, state, sendQueue }: DiagSocket): Payload {
+  if (!hasInfo) return nothing;
   const sent = payloadSent(info, state, sendQueue, openedHere(info, state, sendQueue) ?? false);
+  return { sent, received: payloadReceived(info, state) };
+}
+
+/** Adds the payload and the segments of a subflow, so that the sum follows sequence numbers as the first one's own figures do. */
+function addFigures(first: DiagSocket, subflow: DiagSocket): void {
+  const { info } = subflow;
+  first.receiveQueue += subflow.receiveQueue;
+  first.sendQueue += subflow.sendQueue;
+  if (!subflow.hasInfo || !first.hasInfo) return;
+  const { sent, received } = payloadOf(subflow);
   const sum = first.info;
   sum.bytesAcked += sent;
-  sum.bytesReceived += payloadReceived(info, state);
+  sum.bytesReceived += received;
   if (sum.bytesSent !== undefined) sum.bytesSent += sent;
   sum.segmentsSent += info.segmentsSent;
   sum.segmentsReceived += info.segmentsReceived;
