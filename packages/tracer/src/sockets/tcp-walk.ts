@@ -71,10 +71,14 @@ export class TcpIterator implements TcpWalk {
     socket.netns = netns;
     const subflows = new Set<number>();
     this.#iterator.link.forEachRecord(sizeofWalkedSocket, (view, offset) => {
-      readKey(view, offset, key);
-      if (isUnchanged(key)) return;
+      const isSubflow = (view.getUint8(offset + at.flags) & SUBFLOW) !== 0;
+      // A subflow that is as it was says nothing of the others of its connection.
+      if (!isSubflow) {
+        readKey(view, offset, key);
+        if (isUnchanged(key)) return;
+      }
       readWalked(view, offset, this.#jiffyMs, socket);
-      if ((view.getUint8(offset + at.flags) & SUBFLOW) !== 0) subflows.add(socket.cookie);
+      if (isSubflow) subflows.add(socket.cookie);
       else onSocket(socket);
     });
     return subflows;
