@@ -71,6 +71,29 @@ describe('open connections', () => {
     assert.equal(open.size, 0);
   });
 
+  test('an older connection that moves nothing any more has an interval of nothing, however it ends', () => {
+    const zeros = {
+      bytes_sent: 0,
+      bytes_received: 0,
+      segments_sent: 0,
+      segments_received: 0,
+      retransmits: 0,
+    };
+    const older = { ...simulated(1, 0), started_ns: undefined, flow_id: undefined, bytes_sent: 1000 };
+    const nothing = { moved: { sinceNs: 10e9, figures: zeros }, intervalRows: 1 };
+    const open = new OpenConnections();
+    [...open.swept([older], 10e9)];
+    const { moved, context } = open.ended({ ...closeRecord(simulated(1, 0), 30), bytes_sent: 1000 });
+    assert.deepEqual({ moved, intervalRows: context.intervalRows }, nothing);
+    const second = new OpenConnections();
+    [...second.swept([older], 10e9)];
+    assert.deepEqual(second.vanished(older), nothing);
+    const third = new OpenConnections();
+    [...third.swept([older], 10e9)];
+    for (const seconds of [11, 12, 13, 14, 41]) [...third.swept([], seconds * 1e9)];
+    assert.deepEqual(third.forget(true), [{ connection: older, seenNs: 10e9, ...nothing }]);
+  });
+
   test('a connection that a sweep finds before its record is read is one, and its bytes count once', () => {
     for (const name of ['connect', 'accept'] as const) {
       const open = new OpenConnections();
@@ -161,8 +184,8 @@ describe('open connections', () => {
     }
     [...open.swept([], 41e9)];
     assert.deepEqual(open.forget(true), [
-      { connection, seenNs: 10e9, intervalRows: 1 },
-      { connection: older, seenNs: 10e9, intervalRows: 1 },
+      { connection, seenNs: 10e9, moved: undefined, intervalRows: 1 },
+      { connection: older, seenNs: 10e9, moved: undefined, intervalRows: 1 },
     ]);
     assert.deepEqual([open.forget(true), open.size], [[], 0]);
   });

@@ -1,7 +1,7 @@
 /** The side with privileges: makes rows of what a tracer reports, and hands them over in batches. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type EndRecord, endRow, type LiveDetails, TimeReader } from '@weir/history/rows';
-import type { HostRow, LossRow, OpenRow } from '@weir/history/schema';
+import type { EndRow, HostRow, LossRow, OpenRow } from '@weir/history/schema';
 import type {
   Connection,
   ConnectionsOptions,
@@ -14,7 +14,7 @@ import type { EnrichedRecord } from '@weir/tracer/enrich';
 import type { BatchContent } from '../spool/batch-sender.js';
 import { BatchBuilder } from './batch-builder.js';
 import type { Moment } from './moment.js';
-import { OpenConnections } from './open-connections.js';
+import { type MovedSpan, OpenConnections } from './open-connections.js';
 import { begunOf, type KeptState, OpenChanges } from './open-state.js';
 import { lastInterval, liveInterval, openRow, type RowContext, vanishedRow } from './sweep-rows.js';
 
@@ -208,7 +208,10 @@ export class Collector {
     const { context, moved } = this.#open.ended(record);
     const known = (enrich?.(record) ?? record) as EndRecord & EnrichedRecord;
     if (wants !== undefined && !wants.record(known)) return;
-    const row = endRow(known, host.host_id, this.#times.read(record.time), context);
+    this.#addEnd(endRow(known, host.host_id, this.#times.read(record.time), context), moved);
+  }
+
+  #addEnd(row: EndRow, moved: MovedSpan | undefined): void {
     if (moved !== undefined) this.#batch.addInterval(lastInterval(row, moved));
     this.#batch.addEnd(row);
   }
@@ -263,7 +266,7 @@ export class Collector {
       if (rows === undefined) continue;
       const context = this.#context(ended.connection);
       if (this.#options.wants?.connection(ended.connection, context.details) === false) continue;
-      this.#batch.addEnd(vanishedRow(ended, rows, context));
+      this.#addEnd(vanishedRow(ended, rows.intervalRows, context), rows.moved);
     }
   }
 
@@ -278,10 +281,10 @@ export class Collector {
   /** What a sweep cannot have for lack of room, and what has ended without a word because of that. */
   #takeUntracked({ time }: Moment): void {
     const { untracked } = this.#live.totals;
-    for (const { connection, seenNs, intervalRows } of this.#open.forget(untracked === 0))
-      this.#batch.addEnd(
-        vanishedRow({ connection, ended_ns: seenNs }, intervalRows, this.#context(connection)),
-      );
+    for (const { connection, seenNs, intervalRows, moved } of this.#open.forget(untracked === 0)) {
+      const ended = { connection, ended_ns: seenNs };
+      this.#addEnd(vanishedRow(ended, intervalRows, this.#context(connection)), moved);
+    }
     const since = this.#sweptTime ?? time;
     this.#sweptTime = time;
     if (untracked === 0) return;

@@ -12,6 +12,9 @@ export const figureNames = [
 /** Sums so far; what is not known is absent. */
 export type Figures = { readonly [Name in (typeof figureNames)[number]]?: number | undefined };
 
+/** Nothing moved. */
+export const noFigures: Figures = Object.fromEntries(figureNames.map((name) => [name, 0]));
+
 /** Sums that rows of intervals have together. */
 export class CountedFigures {
   readonly #sums = new Float64Array(figureNames.length);

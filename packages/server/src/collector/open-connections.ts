@@ -5,7 +5,7 @@
 
 import type { EndContext, EndRecord } from '@weir/history/rows';
 import type { AcceptRecord, Connection, ConnectRecord } from '@weir/tracer';
-import { CountedFigures, type Figures } from './figures.js';
+import { CountedFigures, type Figures, noFigures } from './figures.js';
 import { figuresOf, type KnownConnection, newConnection, type OpenConnection } from './open-connection.js';
 import { OpenIndex } from './open-index.js';
 import type { OpenChanges, OpenState, OpenStateChanges, SweepState } from './open-state.js';
@@ -27,14 +27,20 @@ export interface SweptConnection {
   readonly moved: MovedSpan | undefined;
 }
 
+/** What the rows of a connection's end have to say that its record does not. */
+export interface EndOfRows {
+  /** A last row of intervals. */
+  readonly moved: MovedSpan | undefined;
+  /** Its rows of intervals, that one among them. */
+  readonly intervalRows: number;
+}
+
 /** A connection that no sweep finds any more, and whose end no record has reported. */
-export interface ForgottenConnection {
+export interface ForgottenConnection extends EndOfRows {
   /** As a sweep found it last. */
   readonly connection: Connection;
   /** When that was: CLOCK_MONOTONIC, nanoseconds. */
   readonly seenNs: number;
-  /** Its rows of intervals. */
-  readonly intervalRows: number;
 }
 
 /** Sweeps, and the time, for which a connection is kept that they no longer find: the record of its end is still to come. */
@@ -176,11 +182,11 @@ export class OpenConnections {
     const forgotten: ForgottenConnection[] = [];
     let unseen = isComplete ? Number.POSITIVE_INFINITY : this.#index.named - MOST_UNSEEN;
     for (const open of this.#index) {
-      const { connection, identity, sweep, untilNs, rows } = open;
+      const { connection, identity, sweep, untilNs } = open;
       if (sweep >= this.#sweep - KEPT_SWEEPS || this.#sweptNs - untilNs < KEPT_NS) continue;
       if (connection === undefined && --unseen < 0) continue;
       this.#index.remove(open, connection ?? identity);
-      if (connection !== undefined) forgotten.push({ connection, seenNs: untilNs, intervalRows: rows });
+      if (connection !== undefined) forgotten.push({ connection, seenNs: untilNs, ...endOfRows(open, {}) });
     }
     return forgotten;
   }
@@ -190,23 +196,21 @@ export class OpenConnections {
     const open = this.#index.take(record);
     if (open === undefined) return { context: {}, moved: undefined };
     // A connection that no sweep has found is in the row of its end only.
-    const figures = open.counted?.take(figuresOfEnd(record));
-    const moved = figures === undefined ? undefined : { sinceNs: open.untilNs, figures };
+    const { moved, intervalRows } = endOfRows(open, figuresOfEnd(record));
     const { handshakeUs, accounted, candidates } = open;
-    const intervalRows = open.rows + (moved === undefined ? 0 : 1);
     return { context: { handshake_us: handshakeUs, accounted, candidates, intervalRows }, moved };
   }
 
   /**
    * A socket is gone, and no record has reported its end.
    *
-   * @returns the number of its rows of intervals; undefined where its end was reported.
+   * @returns undefined where its end was reported.
    */
-  vanished(connection: Connection): number | undefined {
+  vanished(connection: Connection): EndOfRows | undefined {
     const open = this.#index.get(connection);
     if (open === undefined) return undefined;
     this.#index.remove(open, connection);
-    return open.rows;
+    return endOfRows(open, {});
   }
 
   /** One that was wanted, and no longer is, is open all the same. */
@@ -216,6 +220,16 @@ export class OpenConnections {
     open.sweep = this.#sweep;
     open.identity = connection;
   }
+}
+
+/**
+ * A row of the end without rows of intervals has all that a connection ever moved. An older one than the collector has at least one
+ * such row, be it of nothing: what it moved before has no time, or is in rows of an earlier collector.
+ */
+function endOfRows({ counted, isOlder, rows, untilNs }: OpenConnection, figures: Figures): EndOfRows {
+  const added = counted?.take(figures) ?? (isOlder && rows === 0 ? noFigures : undefined);
+  if (added === undefined) return { moved: undefined, intervalRows: rows };
+  return { moved: { sinceNs: untilNs, figures: added }, intervalRows: rows + 1 };
 }
 
 function figuresOfEnd(record: EndRecord): Figures {
