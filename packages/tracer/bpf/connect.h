@@ -127,8 +127,9 @@ static __noinline bool connect_succeeds(void *ctx, struct sock *sk, struct flow 
  * SO_ERROR, and closes the socket: to it the attempt has failed. Returns that error, or 0. Reading it clears sk_err_soft, while the
  * queue of errors keeps it, with the packet: it is of this attempt if that has its sequence number.
  */
-static __noinline int error_read_by_process(const struct sock *sk)
+VERIFIED_ONCE int error_read_by_process_at(__u64 address)
 {
+	const struct sock *sk = (const void *)address;
 	const struct sk_buff___queued *newest;
 	const struct sock_exterr_skb *error;
 	__be32 sequence = 0;
@@ -148,6 +149,11 @@ static __noinline int error_read_by_process(const struct sock *sk)
 	number = READ(struct sock_exterr_skb, error, ee.ee_errno);
 	/* Time stamps come by this queue, too. */
 	return number == ENOMSG ? 0 : number;
+}
+
+static __always_inline int error_read_by_process(const struct sock *sk)
+{
+	return error_read_by_process_at((__u64)sk);
 }
 
 /*

@@ -83,11 +83,18 @@ static __always_inline bool has_socket_flag(const struct sock *sk, __u64 bit)
 	return READ(struct sock, sk, __sk_common.skc_flags) >> bit & 1;
 }
 
-/* Whether its process has shut it down in both directions, as close() does first. */
-static __noinline bool is_shut_down(const struct sock *sk)
+/* Whether its process has shut a socket down in both directions, as close() does first. */
+VERIFIED_ONCE bool is_shut_down_at(__u64 address)
 {
+	const struct sock *sk = (const void *)address;
+
 	return bpf_core_field_exists(sk->sk_shutdown) &&
 	       READ_BITFIELD(struct sock, sk, sk_shutdown) == SHUTDOWN_MASK;
+}
+
+static __always_inline bool is_shut_down(const struct sock *sk)
+{
+	return is_shut_down_at((__u64)sk);
 }
 
 VERIFIED_ONCE bool was_accepted_at(__u64 address)
