@@ -98,7 +98,7 @@ describe('discovery', () => {
     assert.deepEqual(nowhere, []);
   });
 
-  it('counts a change only when all of it is copied, whatever CPU made it', () => {
+  it('counts a change only when all of it is copied, whatever CPU made it', async () => {
     using snapshots = new Snapshots();
     using sockets = new SocketPool();
     const experiment = new Experiment(snapshots, sockets);
@@ -108,13 +108,16 @@ describe('discovery', () => {
       const options = { task: true, anyThread: true };
       const [own] = snapshots.take({ sk, to: TcpState.listen }, () => socket.listen(), options);
       assert.equal(own!.task!.pid, own!.task!.tgid);
+      let closed: Promise<unknown> | undefined;
       const close = (seen: () => number) => {
-        closeLater(socket.release(), () => {});
+        closed = new Promise((resolve) => closeLater(socket.release(), resolve));
         // Without pauses: the two happen at the same time.
         while (seen() === 0);
       };
       const [other] = snapshots.take({ sk, to: TcpState.close }, close, options);
       assert.notEqual(other!.task!.pid, other!.task!.tgid, `socket ${count}`);
+      // The kernel has it for a moment after its change.
+      await closed;
     }
   });
 
