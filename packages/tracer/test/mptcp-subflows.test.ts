@@ -70,6 +70,7 @@ describe('subflows of MPTCP', () => {
     for (const subflows of [
       [subflow(1, 7, true, 100, true), subflow(2, 7, false, 1000, true)],
       [subflow(1, 7, true, 100, true)],
+      [subflow(1, 7, true, 100, true), subflow(2, 7, false, 1000, true)],
     ]) {
       const merger = new SubflowMerger((socket) => void seen.push(socket), identities);
       for (const socket of subflows) merger.add({ ...socket, cookie: 10 + socket.localPort });
@@ -81,6 +82,7 @@ describe('subflows of MPTCP', () => {
       [
         [2, 12, undefined],
         [2, 12, { sent: 1100, received: 20 }],
+        [2, 12, undefined],
       ],
     );
     // Forgotten by a reading that did not find it.

@@ -12,10 +12,8 @@ type Identity = Pick<DiagSocket, 'cookie' | 'localPort' | 'peerPort' | 'addresse
 /** A connection as a reading found it. */
 interface Known {
   readonly identity: Identity;
-  /** The payload of its subflows, by their cookies. */
+  /** The payload of all subflows that it has had, as it was last seen, by their cookies. */
   readonly subflows: ReadonlyMap<number, Payload>;
-  /** The payload of those that have ended, as it was last seen. */
-  readonly ended: Payload;
 }
 
 const nothing: Payload = { sent: 0, received: 0 };
@@ -42,13 +40,10 @@ export class MptcpIdentities {
     const known = this.#known.get(key);
     const earlier = socket.joined ? (known?.identity ?? connection) : undefined;
     const identity = earlier ?? { cookie, localPort, peerPort, addresses };
-    const gone = [...(known?.subflows ?? [])].flatMap(([cookie, payload]) =>
-      subflows.has(cookie) ? [] : [payload],
-    );
-    const ended = sumOf([known?.ended ?? nothing, ...gone]);
-    this.#next.set(key, { identity, subflows, ended });
-    const hasEnded = ended.sent + ended.received > 0;
-    socket.payload = connection?.payload ?? (hasEnded ? sumOf([ended, ...subflows.values()]) : undefined);
+    // One that a reading passes over may be there again: each counts once.
+    const all = new Map([...(known?.subflows ?? []), ...subflows]);
+    this.#next.set(key, { identity, subflows: all });
+    socket.payload = connection?.payload ?? (all.size > subflows.size ? sumOf([...all.values()]) : undefined);
     if (earlier === undefined) return;
     socket.cookie = identity.cookie;
     socket.localPort = identity.localPort;
