@@ -1,4 +1,5 @@
 /** Answers that anybody may have written: what is not as the history has it would be printed, and obeyed by a terminal. Pure. */
+import { isIP } from 'node:net';
 import { OptionError } from '@weir/ebpf/errors';
 import type { RowRecord } from '@weir/history/rows';
 import { type Column, endColumns, openColumns } from '@weir/history/schema';
@@ -19,7 +20,7 @@ export function checkedRecord(record: RowRecord): RowRecord {
   check('network', isObject(network));
   checkValues({ transport: network.transport, family: network.type });
   for (const [end, { address, port }] of Object.entries({ local, peer })) {
-    check(end, typeof address === 'string' && /^[0-9a-f.:]{2,45}$/.test(address) && typeof port === 'number');
+    check(end, isIP(address) !== 0 && typeof port === 'number');
   }
   check('process', isObject(process));
   checkValues(process);

@@ -45,7 +45,7 @@ export class RowReader<C extends Columns> {
     ]);
   }
 
-  /** The row; what is NULL is absent. @throws HistoryError where it is in every row */
+  /** The row; what is NULL is absent. @throws DamagedHistoryError where it is in every row */
   read(values: readonly DuckDBValue[]): RowOf<C> {
     const row: Record<string, unknown> = {};
     for (const [index, [name, read, isOptional]] of this.#columns.entries()) {
