@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { type FeatureName, FeatureTable, features, type ProbeResult, VerifierError } from '@weir/ebpf';
 import type { CapabilityName, Situation } from '@weir/ebpf/sys';
 import { type BalancerHost, balancerSupport } from '../src/index.js';
+import { requireBpffs } from '../src/lifecycle/pin-folder.js';
 import { balancerFeatures, loadOnOlder, requireFeatures } from '../src/requirement/requirement.js';
 
 const linux = (major: number, minor: number, patch = 0) => ({
@@ -39,6 +40,7 @@ function host(
     situation: situationOf(all),
     version,
     denial: () => undefined,
+    requirePlaceForPins: () => undefined,
     ...more,
   };
 }
@@ -93,6 +95,16 @@ describe('the kernel that the balancer needs', () => {
     const { reason } = balancerSupport(host(linux(6, 1), { xdp_link: false }), neverLoad);
     assert.match(reason!, /this is Linux 6\.1\.0, which lacks bpf_link for XDP \(Linux 5\.9\)$/);
     assert.doesNotMatch(reason!, /later have it/);
+  });
+
+  it('does not do where there is no BPF file system to pin to', () => {
+    const requirePlaceForPins = () => requireBpffs('/proc/nowhere/weir');
+    const { ok, reason } = balancerSupport(host(linux(6, 1), {}, { requirePlaceForPins }), neverLoad);
+    assert.equal(ok, false);
+    assert.match(
+      reason!,
+      /^\/proc\/nowhere\/weir is on no BPF file system, .* "mount -t bpf bpf \/sys\/fs\/bpf"$/,
+    );
   });
 
   it('is unknown where that cannot be found out', () => {

@@ -183,7 +183,7 @@ export class PinFolder implements Disposable {
 }
 
 /** @throws EbpfError if the folder is on no BPF file system. */
-function requireBpffs(root: string): void {
+export function requireBpffs(root: string): void {
   let folder = root;
   while (!existsSync(folder)) folder = dirname(folder);
   if (statfsSync(folder).type === BPF_FS_MAGIC) return;

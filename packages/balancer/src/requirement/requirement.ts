@@ -19,6 +19,7 @@ import {
   type Situation,
   situation,
 } from '@weir/ebpf/sys';
+import { defaultPinRoot, requireBpffs } from '../lifecycle/pin-folder.js';
 
 /** The oldest mainline version that can load them. Older kernels of distributions may have what it takes. */
 export const BALANCER_KERNEL = '5.10';
@@ -52,11 +53,19 @@ export interface BalancerHost {
   readonly version: KernelVersion;
   /** The obstacle to bpf(2) as a whole. */
   denial(): Obstacle | undefined;
+  /** @throws EbpfError where there is no BPF file system to pin to by default. */
+  requirePlaceForPins(): void;
 }
 
 /** The running kernel, and this process. */
 export function thisHost(): BalancerHost {
-  return { features: kernelFeatures, situation, version: kernelVersion(), denial: bpfDenial };
+  return {
+    features: kernelFeatures,
+    situation,
+    version: kernelVersion(),
+    denial: bpfDenial,
+    requirePlaceForPins: () => requireBpffs(defaultPinRoot),
+  };
 }
 
 /**

@@ -35,6 +35,7 @@ export function balancerSupport(
   try {
     requireFeatures(balancerFeatures, host);
     if (!kernelAtLeast(BALANCER_KERNEL, host.version)) tryToLoad();
+    host.requirePlaceForPins();
     return { since: BALANCER_KERNEL, ok: true };
   } catch (error) {
     if (!(error instanceof EbpfError)) throw error;
