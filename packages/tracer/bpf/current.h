@@ -30,7 +30,8 @@ static __always_inline void read_names(struct process *process)
 	struct task_struct *task = (void *)bpf_get_current_task();
 
 	__builtin_memset(process->thread, 0, sizeof(process->thread));
-	if (process->pid == process->tid || !bpf_core_field_exists(task->group_leader))
+	if (process->pid == process->tid || !bpf_core_field_exists(task->group_leader) ||
+	    !bpf_core_field_exists(task->comm))
 		return;
 	__builtin_memcpy(process->thread, process->comm, sizeof(process->thread));
 	/* The name is a key of a filter: nothing may follow its end. */

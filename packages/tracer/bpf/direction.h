@@ -26,6 +26,14 @@ static __always_inline bool is_fast_open(const struct sock *sk, int state)
 	return is_fast_open_at((__u64)sk, state);
 }
 
+/* Whether the kernel's types have all that the direction is inferred from. */
+static __always_inline bool counts_sequence(const struct tcp_sock *tp)
+{
+	return bpf_core_field_exists(tp->bytes_acked) && bpf_core_field_exists(tp->bytes_sent) &&
+	       bpf_core_field_exists(tp->bytes_retrans) && bpf_core_field_exists(tp->snd_nxt) &&
+	       bpf_core_field_exists(tp->snd_una) && bpf_core_field_exists(tp->write_seq);
+}
+
 VERIFIED_ONCE int infer_direction_at(__u64 address, int state)
 {
 	const struct sock *sk = (const void *)address;
@@ -40,7 +48,7 @@ VERIFIED_ONCE int infer_direction_at(__u64 address, int state)
 	}
 	if (is_fast_open(sk, state))
 		return DIRECTION_INBOUND;
-	if (state == TCP_SYN_RECV || !bpf_core_field_exists(tp->bytes_retrans))
+	if (state == TCP_SYN_RECV || !counts_sequence(tp))
 		return DIRECTION_UNKNOWN;
 	acked = READ(struct tcp_sock, tp, bytes_acked);
 	in_flight = (__u32)(READ(struct tcp_sock, tp, snd_nxt) - READ(struct tcp_sock, tp, snd_una));

@@ -182,7 +182,8 @@ VERIFIED_ONCE bool read_tuple_at(__u64 address, struct tuple *tuple)
 	if (READS_ARE_CALLS)
 		bpf_probe_read_kernel(&head, sizeof(head), sk);
 	family = READ_HEAD(&head, sk, skc_family);
-	if (family == AF_INET6 && bpf_core_field_exists(sk->__sk_common.skc_v6_daddr)) {
+	if (family == AF_INET6 && bpf_core_field_exists(sk->__sk_common.skc_v6_daddr) &&
+	    bpf_core_field_exists(sk->__sk_common.skc_v6_rcv_saddr)) {
 		BPF_CORE_READ_INTO(&tuple->local_address, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
 		BPF_CORE_READ_INTO(&tuple->peer_address, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
 	} else if (family == AF_INET) {

@@ -1,7 +1,8 @@
 /** The state that the experiments of one discovery share: the program, the sockets, and the observations. */
 
+import { constants } from 'node:os';
 import { SyscallError } from '@weir/ebpf';
-import { isTransient } from '@weir/ebpf/sys';
+import { type CapabilityName, isTransient } from '@weir/ebpf/sys';
 import { randomInt } from '../random.js';
 import { TcpState } from '../sockets/tcp-state.js';
 import type { Image } from './image.js';
@@ -47,15 +48,22 @@ export class Experiment implements Observations {
     this.sockets = sockets;
   }
 
-  /** Runs an experiment. If it fails, because something is missing or forbidden here, its observations so far still count. */
-  attempt(what: string, experiment: () => void): void {
+  /**
+   * Runs an experiment. If it fails, because something is missing or forbidden here, its observations so far still count.
+   *
+   * @param needs The capability without which the kernel forbids it.
+   */
+  attempt(what: string, experiment: () => void, needs?: CapabilityName): void {
     try {
       experiment();
     } catch (error) {
       const refused = error instanceof SyscallError;
       this.transient ||= refused && isTransient(error.errno);
       this.disturbed ||= !refused || isTransient(error.errno);
-      this.failures.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+      const isForbidden = refused && error.errno === constants.errno.EPERM;
+      const advice = isForbidden && needs !== undefined ? `, it needs ${needs}` : '';
+      const failure = `${what}: ${error instanceof Error ? error.message : String(error)}${advice}`;
+      if (!this.failures.includes(failure)) this.failures.push(failure);
     }
   }
 

@@ -11,6 +11,7 @@ import {
   connectToKnownPeer,
   flagPatterns,
   giveUpConnect,
+  makeFullListener,
   makeProbeSocket,
   makeUnboundProbeSocket,
   setKnownDevices,
@@ -108,7 +109,7 @@ function runExperiments(experiment: Experiment): void {
   experiment.attempt('a socket in the present network namespace', () => {
     const probe = makeUnboundProbeSocket(experiment);
     followPointers(experiment, probe, namespaceInode());
-    experiment.attempt('devices', () => setKnownDevices(experiment, probe));
+    experiment.attempt('devices', () => setKnownDevices(experiment, probe), 'CAP_NET_RAW');
     observeThreads(experiment, probe);
   });
   inFreshNamespace(experiment.sockets, (fresh) => {
@@ -120,12 +121,18 @@ function runExperiments(experiment: Experiment): void {
       const probe = makeProbeSocket(experiment, AddressFamily.ipv6);
       for (let count = 0; count < 3; count++) connectToKnownPeer(experiment, probe);
     });
-    experiment.attempt('sequence numbers', () =>
-      setKnownSequences(experiment, makeProbeSocket(experiment, AddressFamily.ipv4)),
+    experiment.attempt(
+      'sequence numbers',
+      () => setKnownSequences(experiment, makeProbeSocket(experiment, AddressFamily.ipv4)),
+      'CAP_NET_ADMIN',
     );
-    experiment.attempt('more traffic', () => {
-      if (connected !== undefined && lacksCounters(experiment)) makeMoreTraffic(experiment, connected);
-    });
+    experiment.attempt(
+      'more traffic',
+      () => {
+        if (connected !== undefined && lacksCounters(experiment)) makeMoreTraffic(experiment, connected);
+      },
+      'CAP_NET_ADMIN',
+    );
   });
 }
 
@@ -140,18 +147,20 @@ function runIpv4Experiments(experiment: Experiment, fresh: boolean): Connected {
   const [first, second] = clients;
   if (fresh) followPointers(experiment, first!, namespaceInode());
   experiment.attempt('threads', () => followLeaders(experiment, first!));
-  experiment.attempt('devices', () => setKnownDevices(experiment, second!));
+  experiment.attempt('devices', () => setKnownDevices(experiment, second!), 'CAP_NET_RAW');
   setKnownFlags(experiment, first!, flagPatterns(0));
   setKnownFlags(experiment, second!, flagPatterns(1));
   for (const client of clients) connectToKnownPeer(experiment, client);
   const listener = makeProbeSocket(experiment, AddressFamily.ipv4);
   listener.socket.set(SocketOption.maxSegment, SEGMENT);
   listener.socket.listen();
-  listener.socket.playDeaf();
-  giveUpConnect(experiment, first!, listener.local);
-  listener.socket.hearAgain();
+  giveUpConnect(experiment, first!, makeFullListener(experiment));
   makeKnownTraffic(experiment, clients, listener);
-  makeKnownFlight(experiment, first!, listener);
+  experiment.attempt(
+    'segments in flight',
+    () => makeKnownFlight(experiment, first!, listener),
+    'CAP_NET_ADMIN',
+  );
   return { clients, listener };
 }
 

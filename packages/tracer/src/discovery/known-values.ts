@@ -16,6 +16,7 @@ import { AddressFamily, type Endpoint, SocketOption, type TestSocket } from './s
 
 const { ECONNREFUSED, ECONNRESET } = constants.errno;
 const REFUSED_WITHIN_MS = 500;
+const QUEUED_WITHIN_MS = 500;
 const TRIES = 3;
 
 /** Options by the bit of enum sock_flags that each sets. */
@@ -39,6 +40,26 @@ export function makeProbeSocket(experiment: Experiment, family: number): BoundPr
   const snapshot = listenUntilSeen(experiment, socket);
   experiment.observe(snapshot, family, { ...known, fresh: true });
   return { socket, sk: snapshot.image.address, local };
+}
+
+/**
+ * Makes a listener that answers no SYN, because its queue of connections that nobody has accepted is full
+ * (sk_acceptq_is_full() in the kernel's tcp_conn_request()). Any user can.
+ *
+ * @throws SyscallError; Error if the queue did not fill.
+ */
+export function makeFullListener(experiment: Experiment): Endpoint {
+  const listener = experiment.sockets.tcp(AddressFamily.ipv4);
+  const local = bindSomewhere(listener);
+  const room = 1;
+  listener.listen(room);
+  // One more than the room there is. Of a listener, TCP_INFO has the queue's length in the place of unacknowledged segments.
+  for (let queued = 1; queued <= room + 1; queued++) {
+    experiment.sockets.tcp(AddressFamily.ipv4).connect(local);
+    if (!waitUntil(() => tcpInfo(listener).unackedSegments === queued, QUEUED_WITHIN_MS))
+      throw new Error('connections over loopback were not queued');
+  }
+  return local;
 }
 
 /** Creates a socket that is not bound, for namespaces without a network. @throws as {@link makeProbeSocket} */

@@ -124,9 +124,9 @@ export class TestSocket implements Disposable {
     syscall('bind', this.fd, ...this.#address(local));
   }
 
-  /** @throws SyscallError */
-  listen(): void {
-    syscall('listen', this.fd, 16);
+  /** @param backlog Connections that may wait to be accepted, less one. @throws SyscallError */
+  listen(backlog = 16): void {
+    syscall('listen', this.fd, backlog);
   }
 
   /** Begins to connect, and may already be connected, or refused, when this returns. @throws SyscallError */
@@ -230,7 +230,11 @@ export class TestSocket implements Disposable {
     return view.getInt32(0, true);
   }
 
-  /** Drops all segments that arrive, until {@link TestSocket.hearAgain}. @throws SyscallError */
+  /**
+   * Drops all segments that arrive, until {@link TestSocket.hearAgain}.
+   *
+   * @throws SyscallError, EPERM without CAP_NET_ADMIN on newer kernels (seen on 6.18.44 and 7.3).
+   */
   playDeaf(): void {
     const { view, address } = arena();
     const programAt = 512;

@@ -38,7 +38,7 @@ export function makeKnownTraffic(
   const losses = shuffled(connections.map((_, index) => 3 + 2 * index));
   connections.forEach((connection, index) => {
     exchange(connection, [messages[2 * index]!, messages[2 * index + 1]!]);
-    lose(connection, losses[index]!);
+    experiment.attempt('lost segments', () => lose(connection, losses[index]!), 'CAP_NET_ADMIN');
   });
   for (const connection of connections) waitUntilQuiet(connection);
   // A byte of a processor's number, as in sk_napi_id, follows the others by chance.
@@ -186,7 +186,23 @@ export function makeKnownFlight(
   listener: BoundProbeSocket,
 ): void {
   const { server } = open(experiment, client, listener);
-  const { socket, sk, local } = client;
+  const { socket } = client;
+  try {
+    const known = { ...pairKnown(socket.family, client.local, listener.local), ...fly(socket, server) };
+    const snapshot = experiment.before(
+      { sk: client.sk, from: TcpState.established, to: TcpState.close },
+      () => socket.disconnect(),
+    );
+    experiment.observe(snapshot, socket.family, known);
+  } finally {
+    socket.disconnect();
+    // The server has not seen the end, and would block another connection between the two.
+    server.disconnect();
+  }
+}
+
+/** Leaves two segments unacknowledged. */
+function fly(socket: TestSocket, server: TestSocket): Pick<Observation, 'unsent' | 'unacked'> {
   const size = () => randomInt(1, SEGMENT / 2);
   server.set(SocketOption.quickAck, 0);
   socket.send(size());
@@ -195,16 +211,7 @@ export function makeKnownFlight(
   // Carries the acknowledgement of the first.
   server.send(size());
   socket.send(size());
-  const known = { unsent: tcpInfo(socket).unsentBytes, unacked: socket.unacked() };
-  const snapshot = experiment.before({ sk, from: TcpState.established, to: TcpState.close }, () =>
-    socket.disconnect(),
-  );
-  experiment.observe(snapshot, socket.family, {
-    ...pairKnown(socket.family, local, listener.local),
-    ...known,
-  });
-  // The server has not seen the end, and would block another connection between the two.
-  server.disconnect();
+  return { unsent: tcpInfo(socket).unsentBytes, unacked: socket.unacked() };
 }
 
 function shuffled<T>(items: readonly T[]): T[] {

@@ -33,7 +33,7 @@ export interface TargetTypes extends TypeChoice {
 }
 
 /** Fields without which connections cannot be distinguished. */
-const essential = [
+export const essentialFields = [
   'skc_daddr',
   'skc_rcv_saddr',
   'skc_dport',
@@ -89,7 +89,7 @@ function discoverTypes(features: FeatureTable | undefined): TargetTypes {
 }
 
 function assertEssential({ missing }: Discovery, features: FeatureTable | undefined): void {
-  const lacking = missing.filter(({ field }) => essential.includes(field));
+  const lacking = missing.filter(({ field }) => essentialFields.includes(field));
   if (lacking.length === 0) return;
   const fields = lacking.map(({ field, why }) => `${field} (${why})`).join(', ');
   throw withoutTypes(`and without it these fields were not found: ${fields}`, features);
