@@ -1,5 +1,6 @@
 /** `weir serve`: the collector's process, and with `--server` the server's. */
 import { Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { FormatError, OptionError } from '@weir/ebpf';
 import { isWritable, refuseNewPrivileges } from '@weir/ebpf/sys';
 import type { ServeConfig } from '@weir/server/config';
@@ -166,7 +167,8 @@ async function runServer(host: RunHost, stdout: Output): Promise<ExitCode> {
   process.on('SIGTERM', () => end());
   const answer = (line: string) => void stdout.writeData(`${line}\n`);
   // A file of tokens that cannot be used stays so.
-  await explained(serve({ input: new Socket({ fd: 0 }), answer, say, signalled }), [FormatError]);
+  const pageFolder = fileURLToPath(new URL('dist/page/', import.meta.resolve('@weir/web/package.json')));
+  await explained(serve({ input: new Socket({ fd: 0 }), answer, say, signalled, pageFolder }), [FormatError]);
   return ExitCode.ok;
 }
 

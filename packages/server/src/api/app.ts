@@ -6,6 +6,7 @@ import type { Authenticator } from '../auth/authenticator.js';
 import { type AllowedHosts, isAllowedOrigin, isOwnHost } from '../auth/host-check.js';
 import type { Refusals } from '../auth/refusals.js';
 import { securityHeaders } from '../auth/security-headers.js';
+import type { Page } from '../page/page-response.js';
 import { AnswerBudget } from './answer-budget.js';
 import { authorize } from './authorize.js';
 import { problemOf } from './failure.js';
@@ -34,7 +35,7 @@ export interface AppOptions {
   /** Milliseconds after which that is so. Default 10 seconds. */
   readonly stuckMs?: number;
   /** Files of a page: everything outside of the API. Undefined for a file that there is not. */
-  readonly page?: (path: string) => Response | undefined;
+  readonly page?: Page;
   /** Checks answers by the schemas of their routes, as tests do. Default false. */
   readonly checkAnswers?: boolean;
 }
@@ -266,10 +267,15 @@ function clientGone({ env: { outgoing } }: AppContext): AbortSignal {
   return controller.signal;
 }
 
-function notFound(routes: readonly Route[], { page }: AppOptions, context: AppContext): Response {
-  const { path, method } = context.req;
+async function notFound(
+  routes: readonly Route[],
+  { page }: AppOptions,
+  context: AppContext,
+): Promise<Response> {
+  const { path, method, raw } = context.req;
   if (!path.startsWith(`${API_BASE}/`)) {
-    const file = method === 'GET' ? page?.(path) : undefined;
+    const isRead = method === 'GET' || method === 'HEAD';
+    const file = isRead ? await page?.(path, raw.headers) : undefined;
     return file ?? problemResponse(new ProblemError('missing', `the API is below ${API_BASE}`));
   }
   const methods = routes

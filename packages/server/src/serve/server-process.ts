@@ -2,6 +2,8 @@
 import type { Readable } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import { limitMemory } from '@weir/ebpf/sys';
+import { readPageFiles } from '../page/page-files.js';
+import { type Page, pageOf } from '../page/page-response.js';
 import { publishAddresses } from './addresses.js';
 import { type ControlInput, REFUSED, RELOADED, readControl } from './control-input.js';
 import { announceServer, endEarlierServer } from './earlier-server.js';
@@ -19,6 +21,8 @@ export interface ServerHost {
   readonly say: (line: string) => void;
   /** Resolves when a signal asks the process to end. */
   readonly signalled: Promise<unknown>;
+  /** The folder of the page's files. Default: there is only the API. */
+  readonly pageFolder?: string;
 }
 
 /** The time that a collector has to end after a signal to the server. */
@@ -48,16 +52,19 @@ export async function runServer(host: ServerHost): Promise<void> {
   }
 }
 
-async function run({ input, answer, say, signalled }: ServerHost): Promise<void> {
+async function run({ input, answer, say, signalled, pageFolder }: ServerHost): Promise<void> {
   // Loaded here, as the collector, which has the same program, needs neither the database nor the API. The settings come later.
   const loading = import('./weir-server.js');
   loading.catch(() => {});
+  // Before it becomes a user who may not read them.
+  const reading = pageFolder === undefined ? undefined : readPage(pageFolder, say);
   const control = await readControl(input);
   const { settings, keeps } = control;
   if (settings === undefined) return hold(signalled);
   const { WeirServer } = await loading;
   const { config, user, version, inherited } = settings;
   const paths = servePaths(config.folder);
+  const page = await reading;
   process.umask(0o077);
   if (user !== undefined) becomeUser(user);
   limitMemory(MOST_BYTES);
@@ -77,6 +84,7 @@ async function run({ input, answer, say, signalled }: ServerHost): Promise<void>
     ingestMode: 0o660,
     localSocket: paths.api,
     ...(inherited !== undefined && { inherited }),
+    ...(page !== undefined && { page }),
     publish: (urls) => publishAddresses(paths, urls),
     onProblem: say,
     // What is acknowledged is on the disk, and the collector starts another.
@@ -103,6 +111,16 @@ async function run({ input, answer, say, signalled }: ServerHost): Promise<void>
     signalled.then(lastBatches),
     control.orphaned.then(() => untilAlone(server)),
   ]);
+}
+
+/** Without its files, the API answers all the same. */
+async function readPage(folder: string, say: (line: string) => void): Promise<Page | undefined> {
+  try {
+    return pageOf(await readPageFiles(folder));
+  } catch (error) {
+    say(`there is no page, only the API: ${(error as Error).message}`);
+    return undefined;
+  }
 }
 
 /** Without a collector it is no server, but holds what the next one needs. */

@@ -14,6 +14,7 @@ import { ApiServer, type ListenPlace } from '../http/api-server.js';
 import { readTlsFiles, type TlsFiles } from '../http/tls-files.js';
 import { ImportedHistories, type ImportOptions } from '../imports/imported-histories.js';
 import { IngestServer } from '../ingest/ingest-server.js';
+import type { Page } from '../page/page-response.js';
 import { seldom } from '../spool/seldom.js';
 import { LiveHub } from '../stream/live-hub.js';
 import { PROTOCOLS } from '../wire/versions.js';
@@ -37,7 +38,7 @@ export interface WeirServerOptions {
   /** Starts the process of an imported file. */
   readonly startImport?: ImportOptions['start'];
   /** Files of a page, beside the API. */
-  readonly page?: (path: string) => Response | undefined;
+  readonly page?: Page;
   /**
    * Called with the URLs of the API once it listens, and before collectors can connect: who learns from a collector that all is ready
    * finds what it publishes. It is disposed of when the API ends.

@@ -1,0 +1,71 @@
+/**
+ * Makes the page: dist/page, with scripts and styles whose names contain a hash of what is in them, and index.html. Views are
+ * scripts of their own that a browser loads when they are opened first.
+ */
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+
+/** All scripts together, compressed: a first visit over a slow line stays quick. */
+const MOST_SCRIPT_BYTES = 120 * 1024;
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const outdir = join(root, 'dist/page');
+
+/** The filter language takes names of errors from Node.js, which browsers are not. */
+const nodeConstants = {
+  name: 'node-constants',
+  setup(builder) {
+    builder.onResolve({ filter: /^node:os$/ }, ({ path }) => ({ path, namespace: 'node-constants' }));
+    builder.onLoad({ filter: /./, namespace: 'node-constants' }, () => ({
+      contents: `export const constants = ${JSON.stringify({ errno: constants.errno })};`,
+    }));
+  },
+};
+
+const options = {
+  absWorkingDir: root,
+  outdir,
+  bundle: true,
+  format: 'esm',
+  target: ['chrome111', 'firefox113', 'safari16.4'],
+  minify: true,
+  metafile: true,
+  entryNames: '[name]-[hash]',
+  chunkNames: 'part-[hash]',
+  jsx: 'automatic',
+  jsxImportSource: 'preact',
+  plugins: [nodeConstants],
+  logLevel: 'warning',
+  legalComments: 'linked',
+};
+
+/** The name of the file that was made of an entry. */
+function fileOf({ metafile }, entry) {
+  const found = Object.entries(metafile.outputs).find(([, { entryPoint }]) => entryPoint === entry);
+  return basename(found[0]);
+}
+
+rmSync(outdir, { recursive: true, force: true });
+const worker = await build({ ...options, entryPoints: ['src/views/map/layout-worker.ts'] });
+const page = await build({
+  ...options,
+  entryPoints: ['src/app/main.tsx', 'src/app/page.css'],
+  splitting: true,
+  define: { LAYOUT_WORKER: JSON.stringify(`/${fileOf(worker, 'src/views/map/layout-worker.ts')}`) },
+});
+
+const html = readFileSync(join(root, 'src/app/index.html'), 'utf8')
+  .replace('main.js', fileOf(page, 'src/app/main.tsx'))
+  .replace('page.css', fileOf(page, 'src/app/page.css'));
+writeFileSync(join(outdir, 'index.html'), html);
+
+const scripts = [worker, page].flatMap(({ metafile }) => Object.keys(metafile.outputs));
+const bytes = scripts
+  .filter((path) => path.endsWith('.js'))
+  .reduce((sum, path) => sum + gzipSync(readFileSync(join(root, path))).length, 0);
+if (bytes > MOST_SCRIPT_BYTES)
+  throw new Error(`the scripts of the page have ${bytes} bytes compressed, and may have ${MOST_SCRIPT_BYTES}`);
