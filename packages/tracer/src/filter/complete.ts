@@ -1,4 +1,8 @@
-/** What may follow while a filter is typed. */
+/**
+ * What may follow while a filter is typed. Needs nothing of Node.js but the names of errors.
+ *
+ * @module @weir/tracer/filter/complete
+ */
 import { type FilterField, fieldNamed, filterFields } from './filter-fields.js';
 
 /** A text that may stand in place of what was typed of it. */

@@ -1,0 +1,267 @@
+/** Answers of the API, as far as the page uses them. A test compares them with the server's schemas. */
+
+/** RFC 3339 in UTC with nanoseconds. */
+export type ApiTime = string;
+
+/** A range of time. */
+export interface ApiRange {
+  readonly from: ApiTime;
+  readonly to: ApiTime;
+}
+
+/** Something that was lost. */
+export interface Loss {
+  readonly since?: ApiTime;
+  /** The end of the span in which it was. */
+  readonly time: ApiTime;
+  /** Absent where it is not known. */
+  readonly count?: number;
+  readonly where: string;
+  readonly detail?: string;
+  readonly host?: string;
+}
+
+/** What every answer about a range says about it. */
+export interface Coverage {
+  readonly range: ApiRange;
+  readonly losses: readonly Loss[];
+  /** Spans in which nothing was recorded, or is not in yet. */
+  readonly unrecorded: readonly ApiRange[];
+}
+
+/** Figures that add up. */
+export interface Sums {
+  readonly connections: number;
+  readonly failures: number;
+  readonly bytes_sent: number;
+  readonly bytes_received: number;
+  readonly segments_sent: number;
+  readonly segments_received: number;
+  readonly retransmits: number;
+  /** Bytes a second, both ways. */
+  readonly rate: number;
+}
+
+/** Figures of a group; means are absent where nothing is known. */
+export interface Measures extends Sums {
+  readonly retransmit_ratio?: number;
+  readonly handshake_us?: number;
+  readonly srtt_us?: number;
+  readonly duration_us?: number;
+}
+
+/** Values of fields by name; null: not known. */
+export type Key = Readonly<Record<string, string | number | null>>;
+
+/** Percentiles in the order in which they were asked for. */
+export interface Percentiles {
+  readonly handshake_us: readonly (number | null)[];
+  readonly srtt_us: readonly (number | null)[];
+  readonly duration_us: readonly (number | null)[];
+}
+
+/** A group of connections. */
+export interface Group extends Measures {
+  readonly key: Key;
+  readonly percentiles?: Percentiles;
+}
+
+/** `groups`. */
+export interface GroupsAnswer extends Coverage {
+  readonly groups: readonly Group[];
+  /** How many there are, of which the first are here. */
+  readonly count: number;
+  readonly total: Measures;
+}
+
+/** Figures of a step. */
+export interface Point extends Measures {
+  /** When the step begins. */
+  readonly time: ApiTime;
+}
+
+/** `series`. Steps in which nothing was have no point. */
+export interface SeriesAnswer extends Coverage {
+  readonly step_seconds: number;
+  readonly series: readonly { readonly key: Key; readonly points: readonly Point[] }[];
+}
+
+/** A node of the map. */
+export interface MapNode extends Sums {
+  readonly id: string;
+  readonly kind: 'group' | 'address' | 'network';
+  readonly name: string | null;
+}
+
+/** An edge of the map. */
+export interface MapEdge extends Measures {
+  /** Id of the node that connected. */
+  readonly from: string;
+  /** Id of the node that accepted. */
+  readonly to: string;
+  readonly port: number;
+}
+
+/** `map`. */
+export interface MapAnswer extends Coverage {
+  readonly nodes: readonly MapNode[];
+  readonly edges: readonly MapEdge[];
+  readonly count: number;
+}
+
+/** In which way a group differs. */
+export type Change = 'new' | 'gone' | 'slower' | 'more_failures' | 'more_bytes';
+
+/** A group that differs. */
+export interface Difference {
+  readonly key: Key;
+  readonly changes: readonly Change[];
+  readonly now?: Measures;
+  readonly before?: Measures;
+}
+
+/** `compare`. */
+export interface CompareAnswer extends Coverage {
+  readonly against: Coverage;
+  readonly differences: readonly Difference[];
+  readonly count: number;
+}
+
+/** An end of a connection. */
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+  readonly name?: string;
+}
+
+/** The process of a connection. */
+export interface ProcessDetails {
+  readonly pid?: number;
+  readonly tid?: number;
+  readonly comm?: string;
+  readonly uid?: number;
+  readonly executable?: string;
+  readonly command_line?: string;
+  readonly container_id?: string;
+  readonly container_runtime?: string;
+  readonly container_name?: string;
+  readonly pod_uid?: string;
+  readonly pod_name?: string;
+  readonly pod_namespace?: string;
+  readonly unit?: string;
+}
+
+/** What a connection is. */
+export interface ConnectionDetails {
+  readonly host: string;
+  readonly time: ApiTime;
+  readonly monotonic_ns: number;
+  readonly process?: ProcessDetails;
+  readonly thread?: string;
+  readonly netns?: number;
+  readonly cgroup_id?: number;
+  readonly network: { readonly transport: 'tcp' | 'udp'; readonly type: 'ipv4' | 'ipv6' };
+  readonly local: Endpoint;
+  readonly peer: Endpoint;
+  readonly service?: string;
+  readonly direction?: 'outbound' | 'inbound';
+  readonly interface?: string;
+  readonly interface_index?: number;
+  readonly flow_id?: string;
+  readonly connection_id?: string;
+  readonly bytes_sent?: number;
+  readonly bytes_received?: number;
+  readonly segments_sent?: number;
+  readonly segments_received?: number;
+  readonly datagrams_sent?: number;
+  readonly datagrams_received?: number;
+  readonly retransmits?: number;
+  readonly srtt_us?: number;
+}
+
+/** A connection that ended or failed. */
+export interface EndedConnection extends ConnectionDetails {
+  readonly event: 'close' | 'fail' | 'udp_flow';
+  readonly cpu?: number;
+  readonly duration_us?: number;
+  readonly handshake_us?: number;
+  readonly error?: string;
+  readonly closed_by?: string;
+  readonly closing_us?: number;
+  readonly idle_us?: number;
+  readonly subflows?: number;
+  readonly accounted?: string;
+  readonly candidates?: number;
+  readonly filter?: string;
+}
+
+/** A connection that was open at a moment. */
+export interface OpenConnection extends ConnectionDetails {
+  readonly started?: ApiTime;
+  readonly state?: string;
+  readonly send_rate?: number;
+  readonly receive_rate?: number;
+}
+
+/** `connections`. */
+export interface ConnectionsAnswer extends Coverage {
+  readonly connections: readonly EndedConnection[];
+  /** The cursor of the next page. */
+  readonly next?: string;
+}
+
+/** `open-at`. */
+export interface OpenAtAnswer extends Coverage {
+  readonly at: ApiTime;
+  readonly count: number;
+  readonly connections: readonly OpenConnection[];
+}
+
+/** A host and boot. */
+export interface Host {
+  readonly id: string;
+  readonly first_seen: ApiTime;
+  readonly name: string;
+  readonly machine_id?: string;
+  readonly boot_id: string;
+  readonly kernel?: string;
+}
+
+/** `hosts`. */
+export interface HostsAnswer {
+  readonly hosts: readonly Host[];
+}
+
+/** What a token may do. */
+export type Role = 'read' | 'sql' | 'admin';
+
+/** `status`. */
+export interface StatusAnswer {
+  readonly version: string;
+  /** Up to here everything is in the history. */
+  readonly watermark?: ApiTime;
+  readonly read_only: boolean;
+  readonly collectors: number;
+  readonly limits: { readonly rows: number };
+  readonly you: { readonly name: string; readonly role: Role };
+}
+
+/** `sql`. */
+export interface SqlAnswer {
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  readonly rows: readonly (readonly unknown[])[];
+  readonly truncated: boolean;
+}
+
+/** Answers to GET by path. */
+export interface Answers {
+  readonly groups: GroupsAnswer;
+  readonly series: SeriesAnswer;
+  readonly map: MapAnswer;
+  readonly compare: CompareAnswer;
+  readonly connections: ConnectionsAnswer;
+  readonly 'open-at': OpenAtAnswer;
+  readonly losses: Coverage;
+  readonly hosts: HostsAnswer;
+  readonly status: StatusAnswer;
+}

@@ -1,0 +1,69 @@
+/** Questions of components, which are asked again when what they are about changes. */
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { pageRange } from '../state/page-range.js';
+import { currentFilter } from '../state/page-state.js';
+import type { Answers } from './answers.js';
+import { ask, type Parameters } from './client.js';
+import { ApiProblem } from './problem.js';
+import { recovery } from './server-state.js';
+
+/** What is known of an answer. */
+export interface Asked<Answer> {
+  /** The last answer, be it to the question before. */
+  readonly answer: Answer | undefined;
+  /** Why there is no newer one. */
+  readonly problem: ApiProblem | undefined;
+  /** The answer is to another question than the one that is asked now. */
+  readonly isStale: boolean;
+}
+
+/**
+ * Asks a question about the range and with the filter of the page; again when they or the parameters change, and as time goes on.
+ *
+ * @param parameters Beside `range` and `filter`, which they may have instead. Undefined: nothing is asked.
+ */
+export function usePageAnswer<Path extends keyof Answers>(
+  path: Path,
+  parameters: Parameters | undefined,
+): Asked<Answers[Path]> {
+  const range = pageRange.value?.text;
+  const filter = currentFilter.value;
+  const isKnown = range !== undefined && parameters !== undefined;
+  return useAnswer(path, isKnown ? { range, filter, ...parameters } : undefined);
+}
+
+/** Asks a question; again when the parameters change. @param parameters Undefined: nothing is asked. */
+export function useAnswer<Path extends keyof Answers>(
+  path: Path,
+  parameters: Parameters | undefined,
+): Asked<Answers[Path]> {
+  const [state, setState] = useState<Asked<Answers[Path]>>(nothing);
+  const question = parameters === undefined ? undefined : JSON.stringify([path, parameters]);
+  const asked = useRef(parameters);
+  asked.current = parameters;
+  const again = recovery.value;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the text of the question stands for its parameters
+  useEffect(() => {
+    const wanted = asked.current;
+    if (question === undefined || wanted === undefined) return;
+    const controller = new AbortController();
+    const { signal } = controller;
+    setState((before) => ({ ...before, isStale: true }));
+    ask(path, wanted, { signal }).then(
+      (answer) => {
+        if (!signal.aborted) setState({ answer, problem: undefined, isStale: false });
+      },
+      (error: unknown) => {
+        if (!signal.aborted)
+          setState((before) => ({
+            ...before,
+            problem: error instanceof ApiProblem ? error : ApiProblem.noAnswer(),
+          }));
+      },
+    );
+    return () => controller.abort();
+  }, [question, again]);
+  return state;
+}
+
+const nothing = { answer: undefined, problem: undefined, isStale: true } as const;
