@@ -68,4 +68,6 @@ const bytes = scripts
   .filter((path) => path.endsWith('.js'))
   .reduce((sum, path) => sum + gzipSync(readFileSync(join(root, path))).length, 0);
 if (bytes > MOST_SCRIPT_BYTES)
-  throw new Error(`the scripts of the page have ${bytes} bytes compressed, and may have ${MOST_SCRIPT_BYTES}`);
+  throw new Error(
+    `the scripts of the page have ${bytes} bytes compressed, and may have ${MOST_SCRIPT_BYTES}`,
+  );

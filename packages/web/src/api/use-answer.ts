@@ -32,10 +32,16 @@ export function usePageAnswer<Path extends keyof Answers>(
   return useAnswer(path, isKnown ? { range, filter, ...parameters } : undefined);
 }
 
-/** Asks a question; again when the parameters change. @param parameters Undefined: nothing is asked. */
+/**
+ * Asks a question; again when the parameters change.
+ *
+ * @param parameters Undefined: nothing is asked.
+ * @param version It is also asked again when this changes.
+ */
 export function useAnswer<Path extends keyof Answers>(
   path: Path,
   parameters: Parameters | undefined,
+  version: string | number = '',
 ): Asked<Answers[Path]> {
   const [state, setState] = useState<Asked<Answers[Path]>>(nothing);
   const question = parameters === undefined ? undefined : JSON.stringify([path, parameters]);
@@ -48,21 +54,25 @@ export function useAnswer<Path extends keyof Answers>(
     if (question === undefined || wanted === undefined) return;
     const controller = new AbortController();
     const { signal } = controller;
-    setState((before) => ({ ...before, isStale: true }));
-    ask(path, wanted, { signal }).then(
-      (answer) => {
+    let timer: number | undefined;
+    const attempt = async () => {
+      try {
+        const answer = await ask(path, wanted, { signal });
         if (!signal.aborted) setState({ answer, problem: undefined, isStale: false });
-      },
-      (error: unknown) => {
-        if (!signal.aborted)
-          setState((before) => ({
-            ...before,
-            problem: error instanceof ApiProblem ? error : ApiProblem.noAnswer(),
-          }));
-      },
-    );
-    return () => controller.abort();
-  }, [question, again]);
+      } catch (error) {
+        if (signal.aborted) return;
+        const problem = error instanceof ApiProblem ? error : ApiProblem.noAnswer();
+        setState((before) => ({ ...before, problem }));
+        if (problem.retryAfter !== undefined) timer = setTimeout(attempt, problem.retryAfter * 1000);
+      }
+    };
+    setState((before) => ({ ...before, isStale: true }));
+    void attempt();
+    return () => {
+      clearTimeout(timer);
+      controller.abort();
+    };
+  }, [question, again, version]);
   return state;
 }
 

@@ -59,7 +59,11 @@ export function stepsOf(
 }
 
 /** A sum of a step by the second; null where too little of the step was recorded. */
-export function perSecond({ recordedSeconds, point }: Step, stepSeconds: number, sum: (point: Point) => number) {
+export function perSecond(
+  { recordedSeconds, point }: Step,
+  stepSeconds: number,
+  sum: (point: Point) => number,
+) {
   if (recordedSeconds < stepSeconds * LEAST_PART) return null;
   return point === undefined ? 0 : sum(point) / recordedSeconds;
 }

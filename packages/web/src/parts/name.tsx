@@ -1,7 +1,7 @@
 /** A name that somebody else chose. */
 import type { VNode } from 'preact';
-import { UNKNOWN } from '../format/number-text.js';
 import { LONGEST_NAME, nameParts, shortName, visibleName } from '../format/name-text.js';
+import { UNKNOWN } from '../format/number-text.js';
 
 /** What to show. */
 export interface NameProps {
@@ -23,7 +23,9 @@ export function Name({ name }: NameProps): VNode {
   }
   return (
     <bdi class="name">
-      {nameParts(text).map(({ text: part, isCode }) => (isCode ? <span class="code-point">{part}</span> : part))}
+      {nameParts(text).map(({ text: part, isCode }) =>
+        isCode ? <span class="code-point">{part}</span> : part,
+      )}
     </bdi>
   );
 }

@@ -15,7 +15,13 @@ export interface PanelProps<Answer> {
 }
 
 /** Shows it. */
-export function Panel<Answer>({ title, aside, asked, class: name = '', children }: PanelProps<Answer>): VNode {
+export function Panel<Answer>({
+  title,
+  aside,
+  asked,
+  class: name = '',
+  children,
+}: PanelProps<Answer>): VNode {
   const id = useId();
   const isBusy = asked !== undefined && asked.isStale && asked.problem === undefined;
   const isOld = asked?.problem !== undefined && asked.answer !== undefined;

@@ -1,7 +1,89 @@
-/** The view "overview". */
+/** One glance at the host: whether anything is wrong, and what is going on. */
 import type { VNode } from 'preact';
+import { useAnswer, usePageAnswer } from '../../api/use-answer.js';
+import { formatCount } from '../../format/number-text.js';
+import { pageRange } from '../../state/page-range.js';
+import { currentFilter } from '../../state/page-state.js';
+import { rangeBefore, rangeBetween } from '../../time/range-text.js';
+import { FiguresStrip } from './figures-strip.js';
+import { ErrorsPanel, LargestPanel, LossesPanel, NewPanel, PeersPanel } from './overview-panels.js';
+import { TrafficCharts } from './traffic-charts.js';
+import { concernsOf, unrecordedSeconds, type VerdictInput } from './verdict.js';
+
+const DAY_MS = 86_400_000;
 
 /** Shows it. */
 export function OverviewView(): VNode {
-  return <p class="empty">This view is not there yet.</p>;
+  const range = pageRange.value;
+  const filter = currentFilter.value;
+  const total = usePageAnswer('groups', {});
+  const errors = usePageAnswer('groups', { by: 'error', order: 'failures', limit: 9 });
+  const beforeRange = range === undefined ? undefined : rangeBefore(range.from, range.to);
+  const before = useAnswer('groups', beforeRange === undefined ? undefined : { range: beforeRange, filter });
+  // A range of more than a day is compared with what is right before it.
+  const back = range === undefined ? 0 : Math.max(DAY_MS, range.to - range.from);
+  const against = range === undefined ? undefined : rangeBetween(range.from - back, range.to - back);
+  const compared = usePageAnswer('compare', against === undefined ? undefined : { against, limit: 200 });
+  const { answer } = total;
+  if (range === undefined || answer === undefined)
+    return total.problem === undefined ? (
+      <p class="empty">…</p>
+    ) : (
+      <p class="notice is-bad">{total.problem.message}</p>
+    );
+  const seconds = (range.to - range.from) / 1000;
+  const span = { from: range.from, to: range.to };
+  const spanBefore = { from: range.from - seconds * 1000, to: range.from };
+  const secondsBefore =
+    before.answer === undefined ? 0 : seconds - unrecordedSeconds(spanBefore, before.answer);
+  // Less than half of a range is no measure for another.
+  const known = before.answer !== undefined && secondsBefore > seconds / 2 ? before.answer.total : undefined;
+  const input: VerdictInput = {
+    range: span,
+    now: answer.total,
+    before: known,
+    errors: errors.answer,
+    differences: compared.answer?.differences ?? [],
+    coverage: answer,
+  };
+  return (
+    <div class={`overview ${total.problem === undefined ? '' : 'is-old'}`}>
+      <Verdict input={input} />
+      <FiguresStrip
+        now={answer.total}
+        before={known}
+        seconds={seconds - unrecordedSeconds(span, answer)}
+        secondsBefore={secondsBefore}
+      />
+      <TrafficCharts />
+      <ErrorsPanel asked={errors} total={answer.total} />
+      <PeersPanel />
+      <LargestPanel title="Top processes" by="process" column="Process" />
+      <LargestPanel title="Top peers" by="peer_name" column="Peer" />
+      <NewPanel asked={compared} />
+      <LossesPanel range={span} coverage={answer} />
+    </div>
+  );
+}
+
+function Verdict({ input }: { readonly input: VerdictInput }): VNode {
+  const concerns = concernsOf(input);
+  const isBad = concerns.some(({ level }) => level === 'bad');
+  const { connections, failures } = input.now;
+  return (
+    <section
+      class={`verdict ${isBad ? 'is-bad' : concerns.length > 0 ? 'is-note' : 'is-good'}`}
+      aria-live="polite"
+    >
+      <strong>{isBad ? 'Look at this' : 'Nothing looks wrong'}</strong>
+      <span>
+        {formatCount(connections)} connections ended, {formatCount(failures)} failed
+      </span>
+      {concerns.map(({ level, text }) => (
+        <span key={text} class={`concern is-${level}`}>
+          {text}
+        </span>
+      ))}
+    </section>
+  );
 }

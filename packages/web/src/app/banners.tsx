@@ -1,0 +1,47 @@
+/** What is wrong with the server or its history, above every view. */
+import type { VNode } from 'preact';
+import { serverAnswers } from '../api/server-state.js';
+import { useAnswer } from '../api/use-answer.js';
+import { formatTime } from '../format/time-text.js';
+import { isLive, pageRange } from '../state/page-range.js';
+
+/** Shows them. */
+export function Banners(): VNode {
+  const range = pageRange.value;
+  const { answer } = useAnswer('status', {}, range?.text);
+  if (!serverAnswers.value) {
+    return (
+      <p class="banner is-bad" role="alert">
+        The server does not answer; it is tried again.
+        {range !== undefined && ` What is shown is from ${formatTime(range.to)}.`}
+      </p>
+    );
+  }
+  const { unrecorded = [] } = range?.coverage ?? {};
+  const isEmpty =
+    unrecorded.length === 1 &&
+    unrecorded[0]!.from === range?.coverage.range.from &&
+    unrecorded[0]!.to === range.coverage.range.to;
+  return (
+    <>
+      {answer?.read_only === true && (
+        <p class="banner is-bad" role="alert">
+          The disk of the history can only be read: nothing is recorded. Mount it again, and restart weir
+          serve.
+        </p>
+      )}
+      {answer !== undefined && answer.collectors === 0 && (
+        <p class="banner is-bad" role="alert">
+          No collector is connected: nothing is recorded now.
+        </p>
+      )}
+      {isEmpty && (
+        <p class="banner" role="status">
+          {isLive.value
+            ? 'Nothing is recorded yet. Connections of this host appear here as they end; open some, for instance with curl.'
+            : 'Nothing was recorded in this range, or it is not kept any more. Choose another one above.'}
+        </p>
+      )}
+    </>
+  );
+}
