@@ -48,7 +48,7 @@ export function useAnswer<Path extends keyof Answers>(
   const asked = useRef(parameters);
   asked.current = parameters;
   const again = recovery.value;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the text of the question stands for its parameters
+  // The text of the question stands for its parameters.
   useEffect(() => {
     const wanted = asked.current;
     if (question === undefined || wanted === undefined) return;

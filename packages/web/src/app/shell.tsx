@@ -23,9 +23,9 @@ export function Shell(): VNode {
   if (loginReason.value !== undefined) return <Login />;
   return (
     <>
-      <a class="skip" href="#main" onClick={skip}>
+      <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
         Skip to content
-      </a>
+      </button>
       <header class="top">
         <div class="top-row">
           <a class="brand" href={linkTo({ view: 'overview' })}>
@@ -64,12 +64,6 @@ export function Shell(): VNode {
       <Help />
     </>
   );
-}
-
-/** The fragment of the address is the state of the page. */
-function skip(event: MouseEvent): void {
-  event.preventDefault();
-  document.getElementById('main')?.focus();
 }
 
 function Logo(): VNode {

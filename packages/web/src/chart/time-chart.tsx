@@ -31,7 +31,7 @@ export function TimeChart({ label, content, height = 180 }: TimeChartProps): VNo
   const cursor = useSignal<number | undefined>(undefined);
   const dark = isDark.value;
   const shape = content.series.map((series) => `${series.label} ${series.color} ${series.kind}`).join('\n');
-  // biome-ignore lint/correctness/useExhaustiveDependencies: colours come from the styles of the theme
+  // Colours come from the styles of the theme.
   useEffect(() => {
     const element = box.current!;
     const options = chartOptions(
@@ -39,7 +39,7 @@ export function TimeChart({ label, content, height = 180 }: TimeChartProps): VNo
       { width: Math.max(120, element.clientWidth), height },
       {
         onCursor: (index) => {
-          cursor.value = index;
+          cursor.value = index === undefined ? undefined : Math.min(index, latest.current.times.length - 1);
         },
         onSelect: ({ from, to }) => changePage({ range: rangeBetween(from, to) }),
       },
@@ -117,7 +117,7 @@ function ChartTable({ label, content }: { readonly label: string; readonly conte
       <summary>Table</summary>
       {isOpen.value && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard
-        <div class="scroll" tabIndex={0} role="region" aria-label={`${label}, as a table`}>
+        <section class="scroll" tabIndex={0} aria-label={`${label}, as a table`}>
           <table>
             <thead>
               <tr>
@@ -144,12 +144,16 @@ function ChartTable({ label, content }: { readonly label: string; readonly conte
               ))}
             </tbody>
           </table>
-        </div>
+        </section>
       )}
     </details>
   );
 }
 
-function dataOf({ times, series }: ChartContent): uPlot.AlignedData {
-  return [times.map((ms) => ms / 1000), ...series.map(({ values }) => [...values])] as uPlot.AlignedData;
+/** The last step is as wide as the others: it ends at one more place, with its own value. */
+function dataOf({ times, series, stepSeconds }: ChartContent): uPlot.AlignedData {
+  const seconds = times.map((ms) => ms / 1000);
+  const end = seconds.slice(-1).map((last) => last + stepSeconds);
+  const values = series.map((each) => [...each.values, ...each.values.slice(-1)]);
+  return [[...seconds, ...end], ...values] as uPlot.AlignedData;
 }

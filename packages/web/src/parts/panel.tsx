@@ -23,7 +23,7 @@ export function Panel<Answer>({
   children,
 }: PanelProps<Answer>): VNode {
   const id = useId();
-  const isBusy = asked !== undefined && asked.isStale && asked.problem === undefined;
+  const isBusy = asked?.isStale === true && asked.problem === undefined;
   const isOld = asked?.problem !== undefined && asked.answer !== undefined;
   return (
     <section class={`panel ${name} ${isOld ? 'is-old' : ''}`} aria-labelledby={id} aria-busy={isBusy}>

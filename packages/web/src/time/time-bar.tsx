@@ -15,7 +15,7 @@ export function TimeBar(): VNode {
   return (
     <section class="time-bar" aria-label="Time">
       <div class="time-controls">
-        <div class="segments" role="group" aria-label="Ranges up to now">
+        <fieldset class="segments" aria-label="Ranges up to now">
           {presets.map(({ range: preset, label }) => (
             <button
               key={preset}
@@ -26,8 +26,8 @@ export function TimeBar(): VNode {
               {label}
             </button>
           ))}
-        </div>
-        <div class="segments" role="group" aria-label="Move">
+        </fieldset>
+        <fieldset class="segments" aria-label="Move">
           <button type="button" aria-label="Earlier" title="Earlier  [" onClick={() => shiftRange(-0.5)}>
             ‹
           </button>
@@ -46,7 +46,7 @@ export function TimeBar(): VNode {
           <button type="button" title="Now  n" aria-pressed={live} onClick={showNow}>
             Now
           </button>
-        </div>
+        </fieldset>
         <span class={`time-range ${live ? 'is-live' : ''}`}>
           {range === undefined ? '…' : formatRange(range.from, range.to)}
         </span>
