@@ -5,14 +5,16 @@ import { attempt, run } from './command.js';
 
 /**
  * Packages for compiling test objects and helpers, for comparing with other tools, for the shells that completion is tried
- * in, for real traffic, and for fetching kernels.
+ * in, for the browser that opens the page, for real traffic, and for fetching kernels.
  */
 export const testPackages: readonly string[] = [
   'bpftool',
+  'chromium',
   'clang-19',
   'curl',
   'debian-archive-keyring',
   'fish',
+  'fonts-dejavu-core',
   'gcc',
   'iproute2',
   'libbpf-dev',

@@ -1,0 +1,27 @@
+/** The page's types of answers are those of the server's schemas: this file does not compile otherwise. */
+import { test } from 'node:test';
+import type { z } from 'zod';
+import type { endJson, keyJson, lossJson, measuresJson, openJson } from '../../server/src/api/schemas/values.js';
+import type { EndedConnection, Key, Loss, Measures, OpenConnection } from '../src/api/answers.js';
+
+/** One type can be used as the other. */
+type Fits<Given extends Wanted, Wanted> = Given;
+
+type Shape<Fields extends z.core.$ZodShape> = z.output<z.ZodObject<Fields, z.core.$strict>>;
+/** What the server sends is what the page reads. */
+export type Checked = [
+  Fits<z.output<typeof endJson>, EndedConnection>,
+  Fits<z.output<typeof openJson>, OpenConnection>,
+  Fits<z.output<typeof lossJson>, Loss>,
+  Fits<z.output<typeof keyJson>, Key>,
+  Fits<Shape<typeof measuresJson>, Measures>,
+];
+/** The page reads no field that the server does not send. */
+export type Known = [
+  Fits<keyof EndedConnection, keyof z.output<typeof endJson>>,
+  Fits<keyof OpenConnection, keyof z.output<typeof openJson>>,
+  Fits<keyof Loss, keyof z.output<typeof lossJson>>,
+  Fits<keyof Measures, keyof Shape<typeof measuresJson>>,
+];
+
+test('the types of answers fit the schemas of the server', () => {});
