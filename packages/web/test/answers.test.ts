@@ -1,7 +1,13 @@
 /** The page's types of answers are those of the server's schemas: this file does not compile otherwise. */
 import { test } from 'node:test';
 import type { z } from 'zod';
-import type { endJson, keyJson, lossJson, measuresJson, openJson } from '../../server/src/api/schemas/values.js';
+import type {
+  endJson,
+  keyJson,
+  lossJson,
+  measuresJson,
+  openJson,
+} from '../../server/src/api/schemas/values.js';
 import type { EndedConnection, Key, Loss, Measures, OpenConnection } from '../src/api/answers.js';
 
 /** One type can be used as the other. */

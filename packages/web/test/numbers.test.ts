@@ -12,7 +12,17 @@ import { formatRange, parseApiTime } from '../src/format/time-text.js';
 describe('numbers as text', () => {
   test('bytes have three digits and the unit that suits them', () => {
     const texts = [0, 999, 999.6, 1000, 12_345, 999_499, 999_500, 1e9, 1e21].map(formatBytes);
-    assert.deepEqual(texts, ['0 B', '999 B', '1 kB', '1 kB', '12.3 kB', '999 kB', '1 MB', '1 GB', '1,000 EB']);
+    assert.deepEqual(texts, [
+      '0 B',
+      '999 B',
+      '1 kB',
+      '1 kB',
+      '12.3 kB',
+      '999 kB',
+      '1 MB',
+      '1 GB',
+      '1,000 EB',
+    ]);
     assert.equal(formatBytes(undefined), '–');
   });
 

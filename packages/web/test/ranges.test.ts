@@ -5,7 +5,8 @@ import { isLiveRange, rangeBefore, rangeBetween, stepSeconds } from '../src/time
 
 describe('ranges', () => {
   test('that end now move on', () => {
-    for (const live of ['-1h', '-90s', ' -1.5h', '-1h30m', '-1h..', '-1h..now']) assert.ok(isLiveRange(live), live);
+    for (const live of ['-1h', '-90s', ' -1.5h', '-1h30m', '-1h..', '-1h..now'])
+      assert.ok(isLiveRange(live), live);
     for (const fixed of ['-2h..-1h', 'yesterday', '10:32..10:45', '2026-11-26T10:00:00Z..+5m'])
       assert.ok(!isLiveRange(fixed), fixed);
   });

@@ -13,7 +13,13 @@ const at = (minute: number) => Date.UTC(2026, 10, 27, 13, minute);
 function input(change: Partial<VerdictInput> = {}): VerdictInput {
   const range = { from: time(0), to: time(10) };
   return {
-    ...{ range: { from: at(0), to: at(10) }, now: measures, before: measures, errors: undefined, differences: [] },
+    ...{
+      range: { from: at(0), to: at(10) },
+      now: measures,
+      before: measures,
+      errors: undefined,
+      differences: [],
+    },
     coverage: { range, losses: [], unrecorded: [] },
     ...change,
   };
@@ -41,7 +47,9 @@ describe('the line at the top of the overview', () => {
   test('names what was lost, and what was not recorded, but not what is not in yet', () => {
     const { range } = input().coverage;
     const losses = [{ since: time(1), time: time(2), count: 12, where: 'ring' }];
-    assert.deepEqual(texts({ coverage: { range, losses, unrecorded: [] } }), ['12 events were lost in 1 min']);
+    assert.deepEqual(texts({ coverage: { range, losses, unrecorded: [] } }), [
+      '12 events were lost in 1 min',
+    ]);
     const late = [{ from: time(9), to: time(10) }];
     assert.deepEqual(texts({ coverage: { range, losses: [], unrecorded: late } }), []);
     const hole = [{ from: time(2), to: time(4) }];
@@ -51,6 +59,8 @@ describe('the line at the top of the overview', () => {
   });
 
   test('names handshakes that got slower', () => {
-    assert.deepEqual(texts({ now: { ...measures, handshake_us: 9000 } }), ['handshakes take 9 ms (500 µs before)']);
+    assert.deepEqual(texts({ now: { ...measures, handshake_us: 9000 } }), [
+      'handshakes take 9 ms (500 µs before)',
+    ]);
   });
 });

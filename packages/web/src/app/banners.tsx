@@ -3,7 +3,7 @@ import type { VNode } from 'preact';
 import { serverAnswers } from '../api/server-state.js';
 import { useAnswer } from '../api/use-answer.js';
 import { formatTime } from '../format/time-text.js';
-import { isLive, pageRange } from '../state/page-range.js';
+import { pageRange } from '../state/page-range.js';
 
 /** Shows them. */
 export function Banners(): VNode {
@@ -37,9 +37,7 @@ export function Banners(): VNode {
       )}
       {isEmpty && (
         <p class="banner" role="status">
-          {isLive.value
-            ? 'Nothing is recorded yet. Connections of this host appear here as they end; open some, for instance with curl.'
-            : 'Nothing was recorded in this range, or it is not kept any more. Choose another one above.'}
+          Nothing was recorded in this range, or it is not kept any more. Choose another one above.
         </p>
       )}
     </>

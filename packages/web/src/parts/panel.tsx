@@ -8,7 +8,7 @@ export interface PanelProps<Answer> {
   readonly title: string;
   /** Beside the title, such as a link to more. */
   readonly aside?: ComponentChildren;
-  /** What it shows comes from it: a problem is said, and what is old looks old. */
+  /** What it shows comes from it: a problem is said (a banner says it where no server answers), and what is old looks old. */
   readonly asked?: Asked<Answer>;
   readonly class?: string;
   readonly children: ComponentChildren;
@@ -31,7 +31,9 @@ export function Panel<Answer>({
         <h2 id={id}>{title}</h2>
         {aside}
       </header>
-      {asked?.problem !== undefined && <p class="notice is-bad">{asked.problem.message}</p>}
+      {asked?.problem !== undefined && asked.problem.status !== 0 && (
+        <p class="notice is-bad">{asked.problem.message}</p>
+      )}
       {asked !== undefined && asked.answer === undefined ? (
         asked.problem === undefined && <p class="empty">…</p>
       ) : (

@@ -11,6 +11,9 @@ import { TrafficCharts } from './traffic-charts.js';
 import { concernsOf, unrecordedSeconds, type VerdictInput } from './verdict.js';
 
 const DAY_MS = 86_400_000;
+const NOTHING_ENDED =
+  'No connection ended in this range. Connections of this host appear here as they end: open some, for instance with curl.';
+const NOTHING_MEETS = 'No connection that ended in this range meets the filter.';
 
 /** Shows it. */
 export function OverviewView(): VNode {
@@ -49,6 +52,7 @@ export function OverviewView(): VNode {
   return (
     <div class={`overview ${total.problem === undefined ? '' : 'is-old'}`}>
       <Verdict input={input} />
+      {answer.total.connections === 0 && <p class="notice">{filter === '' ? NOTHING_ENDED : NOTHING_MEETS}</p>}
       <FiguresStrip
         now={answer.total}
         before={known}

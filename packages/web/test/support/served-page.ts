@@ -1,0 +1,167 @@
+/** `weir serve` on the connections of a network namespace, and a browser that opens its page. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { Answers } from '../../src/api/answers.js';
+import type { Traffic } from './traffic-program.js';
+
+const weir = fileURLToPath(import.meta.resolve('@weir/cli/package.json')).replace(
+  'package.json',
+  'bin/weir.js',
+);
+const program = fileURLToPath(new URL('traffic-program.js', import.meta.url));
+let runs = 0;
+
+/** Waits until something is so. */
+export async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  for (const deadline = Date.now() + 30_000; !(await isSo()); await sleep(50))
+    assert.ok(Date.now() < deadline, what);
+}
+
+/** A port at which nothing listened just now: a server that is started again has to have the same. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** A running server. */
+export class ServedPage implements AsyncDisposable {
+  readonly #netns = `weir-web-${process.pid}-${runs++}`;
+  readonly #root = mkdtempSync(join(tmpdir(), 'weir-web-'));
+  readonly folder = join(this.#root, 'w');
+  readonly #child: ChildProcess;
+  /** Where the page is. */
+  readonly origin: string;
+
+  private constructor(port: number) {
+    // The server's user passes through it.
+    chmodSync(this.#root, 0o755);
+    execFileSync('ip', ['netns', 'add', this.#netns]);
+    execFileSync('ip', ['-n', this.#netns, 'link', 'set', 'lo', 'up']);
+    this.origin = `http://127.0.0.1:${port}`;
+    const own = ['--folder', this.folder, '--netns', this.#netns, '--listen', `127.0.0.1:${port}`];
+    const args = [weir, 'serve', ...own, '--sweep', '1s', '--ready-fd', '3'];
+    this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit', 'pipe'] });
+  }
+
+  /** Starts it, and waits until connections are recorded. */
+  static async start(): Promise<ServedPage> {
+    const page = new ServedPage(await freePort());
+    assert.equal(await text(page.#child.stdio[3] as Readable), 'ready\n');
+    return page;
+  }
+
+  /** The process that serves. */
+  get serverPid(): number {
+    return Number(readFileSync(join(this.folder, 'run/server.pid'), 'utf8'));
+  }
+
+  /** Runs a command of Weir on its folder; what it prints. */
+  weir(...args: string[]): string {
+    return execFileSync(process.execPath, [weir, ...args, '--folder', this.folder], { encoding: 'utf8' });
+  }
+
+  /** Makes connections, and waits until the history has them, both ends of each. */
+  async make(traffic: Traffic): Promise<void> {
+    const before = (await this.ask('groups', 'range=-1d')).total.connections;
+    const args = ['netns', 'exec', this.#netns, process.execPath, program, JSON.stringify(traffic)];
+    execFileSync('ip', args, { stdio: 'inherit' });
+    const made = 2 * traffic.count + traffic.refused;
+    await until(`${made} connections in the history`, async () => {
+      return (await this.ask('groups', 'range=-1d')).total.connections === before + made;
+    });
+  }
+
+  /** Asks the API. */
+  async ask<Path extends keyof Answers>(path: Path, query: string): Promise<Answers[Path]> {
+    const response = await fetch(`${this.origin}/api/v1/${path}?${query}`);
+    assert.equal(response.status, 200, await response.clone().text());
+    return (await response.json()) as Answers[Path];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill('SIGINT');
+    if (this.#child.exitCode === null) await once(this.#child, 'exit');
+    execFileSync('ip', ['netns', 'del', this.#netns]);
+    rmSync(this.#root, { recursive: true });
+  }
+}
+
+/** Debian's Chromium. */
+export function openBrowser(): Promise<Browser> {
+  // A sandbox needs another user than root.
+  return chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
+}
+
+/** A page that is watched: what it asks of other hosts, what its policy refuses, and its errors. */
+export interface WatchedPage extends AsyncDisposable {
+  readonly page: Page;
+  /** What must stay empty. */
+  readonly complaints: string[];
+}
+
+/** Opens an address. */
+export async function openPage(
+  browser: Browser,
+  address: string,
+  options: BrowserContextOptions = {},
+): Promise<WatchedPage> {
+  const context = await browser.newContext({ locale: 'en-US', ...options });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  const { origin } = new URL(address);
+  page.on('request', (request) => {
+    const url = request.url();
+    if (!url.startsWith(`${origin}/`) && !url.startsWith('data:')) complaints.push(`asked ${url}`);
+  });
+  page.on('pageerror', (error) => complaints.push(error.stack ?? error.message));
+  page.on('console', (message) => {
+    const said = message.text();
+    // A browser notes each answer that is an error, which tests ask for.
+    if (message.type() === 'error' && !said.startsWith('Failed to load resource')) complaints.push(said);
+  });
+  await context.exposeBinding('complain', (_, said: string) => void complaints.push(said));
+  await context.addInitScript(() => {
+    addEventListener('securitypolicyviolation', (event) => {
+      const { complain } = globalThis as unknown as { complain: (said: string) => void };
+      complain(
+        `refused ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`,
+      );
+    });
+  });
+  await page.goto(address);
+  return { page, complaints, [Symbol.asyncDispose]: () => context.close() };
+}
+
+const axe = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
+
+/** What a screen reader's user, or somebody who sees little, would trip over: serious rules only. */
+export async function accessibilityProblems(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  return page.evaluate(async () => {
+    interface Result {
+      readonly id: string;
+      readonly impact: string;
+      readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
+    }
+    const { axe: tool } = globalThis as unknown as { axe: { run(): Promise<{ violations: Result[] }> } };
+    const { violations } = await tool.run();
+    return violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .flatMap(({ id, nodes }) =>
+        nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`),
+      );
+  });
+}
