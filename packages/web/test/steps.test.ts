@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Point } from '../src/api/answers.js';
+import type { Point } from '../src/api/api-types.js';
 import { perSecond, stepsOf } from '../src/chart/steps.js';
 
 const at = (seconds: number) => new Date(seconds * 1000).toISOString().replace('Z', '000000Z');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Measures } from '../src/api/answers.js';
+import type { Measures } from '../src/api/api-types.js';
 import { concernsOf, type VerdictInput } from '../src/views/overview/verdict.js';
 
 const measures: Measures = {

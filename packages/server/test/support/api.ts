@@ -9,6 +9,7 @@ import type { AllowedHosts } from '../../src/auth/host-check.js';
 import { Refusals } from '../../src/auth/refusals.js';
 import { ApiServer, type ListenPlace } from '../../src/http/api-server.js';
 import type { TlsFiles } from '../../src/http/tls-files.js';
+import type { Page } from '../../src/page/page-response.js';
 import { LiveHub } from '../../src/stream/live-hub.js';
 
 export interface ApiOptions {
@@ -24,7 +25,7 @@ export interface ApiOptions {
   readonly onStuck?: () => void;
   readonly temporaryFolder?: string;
   readonly onError?: (error: unknown) => void;
-  readonly page?: (path: string) => Response | undefined;
+  readonly page?: Page;
 }
 
 export interface RunningApi extends AsyncDisposable {

@@ -1,5 +1,5 @@
 /** The client of the API. */
-import type { Answers, EndedConnection, SqlAnswer } from './answers.js';
+import type { Answers, EndedConnection, SqlAnswer } from './api-types.js';
 import { ApiProblem, readProblem } from './problem.js';
 
 /** Where the API is. */

@@ -1,5 +1,5 @@
 /** Connections as they end. */
-import type { EndedConnection, Loss } from './answers.js';
+import type { EndedConnection, Loss } from './api-types.js';
 import { addressOf } from './client.js';
 
 /** What comes from the stream. */

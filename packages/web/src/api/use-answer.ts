@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { pageRange } from '../state/page-range.js';
 import { currentFilter } from '../state/page-state.js';
-import type { Answers } from './answers.js';
+import type { Answers } from './api-types.js';
 import { ask, type Parameters } from './client.js';
 import { ApiProblem } from './problem.js';
 import { recovery } from './server-state.js';

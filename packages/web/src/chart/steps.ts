@@ -1,5 +1,5 @@
 /** Steps of a time axis, with holes where nothing was recorded. Pure. */
-import type { ApiRange, Loss, Point } from '../api/answers.js';
+import type { ApiRange, Loss, Point } from '../api/api-types.js';
 import { parseApiTime } from '../format/time-text.js';
 
 /** A span of time, milliseconds since 1970. */

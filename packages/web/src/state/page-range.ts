@@ -1,6 +1,6 @@
 /** The range that is shown, as moments: the server says what the text of the address means, and what it does not know there. */
 import { computed, effect, type ReadonlySignal, signal } from '@preact/signals';
-import type { Coverage } from '../api/answers.js';
+import type { Coverage } from '../api/api-types.js';
 import { ask } from '../api/client.js';
 import type { ApiProblem } from '../api/problem.js';
 import { recovery, serverAnswers } from '../api/server-state.js';

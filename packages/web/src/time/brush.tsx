@@ -128,6 +128,15 @@ function Strip({ whole, shown }: { readonly whole: HistorySpan; readonly shown: 
         >
           <rect class="brush-hatch-line" width="1.5" height="5" />
         </pattern>
+        <pattern
+          id="brush-hatch-lost"
+          width="4"
+          height="4"
+          patternUnits="userSpaceOnUse"
+          patternTransform="rotate(45)"
+        >
+          <rect class="brush-hatch-lost-line" width="2" height="4" />
+        </pattern>
       </defs>
       {whole.unrecorded.map((span) => rectangle(span, 'brush-unrecorded'))}
       <path class="brush-connections" d={bars(({ connections }) => connections)} />

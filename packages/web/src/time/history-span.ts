@@ -1,6 +1,6 @@
 /** How far the history reaches back, and what was in it, roughly: for the brush. */
 import { effect, type ReadonlySignal, signal } from '@preact/signals';
-import type { Point } from '../api/answers.js';
+import type { Point } from '../api/api-types.js';
 import { ask } from '../api/client.js';
 import { recovery } from '../api/server-state.js';
 import { lossSpans, type Span, spansOf } from '../chart/steps.js';

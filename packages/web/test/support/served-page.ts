@@ -11,7 +11,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-import type { Answers } from '../../src/api/answers.js';
+import type { Answers } from '../../src/api/api-types.js';
 import type { Traffic } from './traffic-program.js';
 
 const weir = fileURLToPath(import.meta.resolve('@weir/cli/package.json')).replace(

@@ -1,6 +1,6 @@
 /** The main figures of a range, each with how it differs from the range before. */
 import type { VNode } from 'preact';
-import type { Measures } from '../../api/answers.js';
+import type { Measures } from '../../api/api-types.js';
 import {
   formatMicroseconds,
   formatRate,
@@ -74,13 +74,15 @@ export function FiguresStrip({ now, before, seconds, secondsBefore }: FiguresStr
 
 /** A smaller change is none. */
 const LEAST_CHANGE = 0.02;
+/** A smaller one is not worth a colour. */
+const LEAST_WORSE = 0.25;
 
 function Delta({ value, before, isBad }: Pick<Figure, 'value' | 'before' | 'isBad'>): VNode | null {
   if (value === undefined || before === undefined) return null;
   if (before === 0) return value === 0 ? null : <small>none before</small>;
   const change = value / before - 1;
   if (Math.abs(change) < LEAST_CHANGE) return <small>as before</small>;
-  const isWorse = isBad && change > 0;
+  const isWorse = isBad && change > LEAST_WORSE;
   // A factor is easier to read than thousands of per cent.
   const text =
     change > 2 ? `× ${formatShort(change + 1)}` : `${change > 0 ? '+' : '−'}${formatRatio(Math.abs(change))}`;

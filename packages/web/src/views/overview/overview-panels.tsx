@@ -1,6 +1,6 @@
 /** Parts of the overview: errors, peers, processes, what is new, losses. */
 import type { VNode } from 'preact';
-import type { CompareAnswer, Coverage, Group, GroupsAnswer, Measures } from '../../api/answers.js';
+import type { CompareAnswer, Coverage, Group, GroupsAnswer, Measures } from '../../api/api-types.js';
 import { type Asked, usePageAnswer } from '../../api/use-answer.js';
 import { type Span, spansOf } from '../../chart/steps.js';
 import { joinFilters, narrowFilter } from '../../filter/filter-term.js';

@@ -52,7 +52,9 @@ export function OverviewView(): VNode {
   return (
     <div class={`overview ${total.problem === undefined ? '' : 'is-old'}`}>
       <Verdict input={input} />
-      {answer.total.connections === 0 && <p class="notice">{filter === '' ? NOTHING_ENDED : NOTHING_MEETS}</p>}
+      {answer.total.connections === 0 && (
+        <p class="notice">{filter === '' ? NOTHING_ENDED : NOTHING_MEETS}</p>
+      )}
       <FiguresStrip
         now={answer.total}
         before={known}

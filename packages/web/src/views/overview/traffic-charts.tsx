@@ -1,7 +1,7 @@
 /** Throughput and connections over time. */
 import type { VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
-import type { SeriesAnswer } from '../../api/answers.js';
+import type { SeriesAnswer } from '../../api/api-types.js';
 import { usePageAnswer } from '../../api/use-answer.js';
 import { lossSpans, perSecond, spansOf, stepsOf } from '../../chart/steps.js';
 import { TimeChart } from '../../chart/time-chart.js';

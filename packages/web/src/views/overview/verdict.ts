@@ -1,5 +1,5 @@
 /** Whether anything is wrong, in a line. Pure. */
-import type { Coverage, Difference, GroupsAnswer, Measures } from '../../api/answers.js';
+import type { Coverage, Difference, GroupsAnswer, Measures } from '../../api/api-types.js';
 import { lossSpans, overlap, type Span, spansOf } from '../../chart/steps.js';
 import { errnoText } from '../../format/errno-text.js';
 import { formatCount, formatMicroseconds, formatRatio, formatSeconds } from '../../format/number-text.js';
@@ -44,10 +44,9 @@ function lost({ coverage: { losses } }: VerdictInput): Concern | undefined {
   const count = losses.reduce((sum, loss) => sum + (loss.count ?? 0), 0);
   const isAllCounted = losses.every((loss) => loss.count !== undefined);
   const spans = lossSpans(losses);
+  const noun = count === 1 ? 'event was' : 'events were';
   const many =
-    count > 0
-      ? `${isAllCounted ? '' : 'at least '}${formatCount(count)} events were lost`
-      : 'events were lost';
+    count > 0 ? `${isAllCounted ? '' : 'at least '}${formatCount(count)} ${noun} lost` : `${noun} lost`;
   const ms = spans.reduce((sum, { from, to }) => sum + to - from, 0);
   return { level: 'bad', text: `${many} in ${formatSeconds(ms / 1000)}` };
 }

@@ -8,7 +8,7 @@ import type {
   measuresJson,
   openJson,
 } from '../../server/src/api/schemas/values.js';
-import type { EndedConnection, Key, Loss, Measures, OpenConnection } from '../src/api/answers.js';
+import type { EndedConnection, Key, Loss, Measures, OpenConnection } from '../src/api/api-types.js';
 
 /** One type can be used as the other. */
 type Fits<Given extends Wanted, Wanted> = Given;
