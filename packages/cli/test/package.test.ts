@@ -34,7 +34,7 @@ function weir(prefix: string, ...args: string[]) {
 
 before(() => {
   folder = mkdtempSync(join(tmpdir(), 'weir-package-'));
-  for (const name of ['ebpf', 'config', 'tracer', 'balancer', 'history', 'server', 'cli']) {
+  for (const name of ['ebpf', 'config', 'tracer', 'balancer', 'history', 'server', 'web', 'cli']) {
     const target = join(folder, `pack-${name}`);
     mkdirSync(target);
     npm(join(packages, name), 'pack', '--pack-destination', target);
@@ -64,6 +64,7 @@ describe('the packages for npm', () => {
     ['balancer', ['dist/src/index.js', 'bpf/balancer.bpf.o', 'weir-balance.schema.json', 'README.md']],
     ['history', ['dist/src/index.js', 'dist/src/query/index.js', 'README.md', 'LICENSE']],
     ['server', ['dist/src/serve/index.js', 'weir-serve.schema.json', 'README.md', 'LICENSE']],
+    ['web', ['dist/page/index.html', 'dist/page/licenses.txt', 'README.md', 'LICENSE']],
     ['cli', ['dist/bundle/entry-point.js', 'bin/weir.js', 'README.md', 'LICENSE']],
   ] as const) {
     it(`of ${name} hold what is needed, and no tests`, () => {
@@ -112,7 +113,7 @@ describe('the packages installed elsewhere', () => {
     ];
     assert.deepEqual(installed.sort(), [...others, '@weir'].sort());
     assert.deepEqual(readdirSync(join(prefix, 'node_modules/@weir')).sort(), [
-      ...['balancer', 'cli', 'config', 'ebpf', 'history', 'server', 'tracer'],
+      ...['balancer', 'cli', 'config', 'ebpf', 'history', 'server', 'tracer', 'web'],
     ]);
   });
 

@@ -2,7 +2,7 @@
  * Makes the page: dist/page, with scripts and styles whose names contain a hash of what is in them, and index.html. Views are
  * scripts of their own that a browser loads when they are opened first.
  */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -40,7 +40,8 @@ const options = {
   jsxImportSource: 'preact',
   plugins: [nodeConstants],
   logLevel: 'warning',
-  legalComments: 'linked',
+  // They are in licenses.txt.
+  legalComments: 'none',
 };
 
 /** The name of the file that was made of an entry. */
@@ -58,10 +59,31 @@ const page = await build({
   define: { LAYOUT_WORKER: JSON.stringify(`/${fileOf(worker, 'src/views/map/layout-worker.ts')}`) },
 });
 
+/** What the first script needs at once is loaded beside it, rather than after it. */
+const main = `dist/page/${fileOf(page, 'src/app/main.tsx')}`;
+const preloads = page.metafile.outputs[main].imports
+  .filter(({ kind }) => kind === 'import-statement')
+  .map(({ path }) => `<link rel="modulepreload" href="/${basename(path)}" />`);
+
 const html = readFileSync(join(root, 'src/app/index.html'), 'utf8')
+  .replace('<!-- preloads -->', preloads.join(''))
   .replace('main.js', fileOf(page, 'src/app/main.tsx'))
   .replace('page.css', fileOf(page, 'src/app/page.css'));
 writeFileSync(join(outdir, 'index.html'), html);
+
+/** What licences of others ask for: their text beside their code. */
+function licencesOf(paths) {
+  const folders = new Set(paths.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? []));
+  return [...folders].sort().map((folder) => {
+    const { name, version } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
+    const file = readdirSync(join(root, folder)).find((each) => /^licen[cs]e(\.|$)/i.test(each));
+    if (file === undefined) throw new Error(`${name} has no file with its licence`);
+    return `${name} ${version}\n\n${readFileSync(join(root, folder, file), 'utf8').trim()}\n`;
+  });
+}
+
+const inputs = [worker, page].flatMap(({ metafile }) => Object.keys(metafile.inputs));
+writeFileSync(join(outdir, 'licenses.txt'), licencesOf(inputs).join(`\n${'-'.repeat(80)}\n\n`));
 
 const scripts = [worker, page].flatMap(({ metafile }) => Object.keys(metafile.outputs));
 const bytes = scripts

@@ -18,24 +18,26 @@ const format = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(
 const clock = format({ hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
 const minute = format({ hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 const day = format({ month: 'short', day: 'numeric' });
-const full = format({
-  year: 'numeric',
+const moment: Intl.DateTimeFormatOptions = {
   month: 'short',
   day: 'numeric',
   hour: '2-digit',
   minute: '2-digit',
   second: '2-digit',
   hourCycle: 'h23',
-});
+};
+const withoutYear = format(moment);
+const withYear = format({ ...moment, year: 'numeric' });
 
 /** Hour, minute and second. */
 export function formatClock(ms: number): string {
   return clock.format(ms);
 }
 
-/** Date and time, to the second. */
+/** Date and time, to the second; the year where it is another one. */
 export function formatTime(ms: number): string {
-  return full.format(ms);
+  const isThisYear = new Date(ms).getFullYear() === new Date().getFullYear();
+  return (isThisYear ? withoutYear : withYear).format(ms);
 }
 
 /** A moment of a longer axis: what differs between its neighbours. @param stepMs From one mark to the next */
