@@ -156,6 +156,7 @@ describe('the page', () => {
     process.kill(served.serverPid, 'SIGKILL');
     await page.getByText('The server does not answer; it is tried again').waitFor();
     assert.ok(await page.getByText('connections ended').isVisible());
+    assert.equal(await page.locator('main').getAttribute('class'), 'is-old');
     await page.unroute('**/api/**');
     await page.getByText('The server does not answer; it is tried again').waitFor({ state: 'detached' });
     await page.getByText(`${REFUSED} failed`).waitFor();

@@ -1,7 +1,7 @@
 /** The frame of every view: navigation, filter, time. */
 import type { VNode } from 'preact';
 import { useEffect } from 'preact/hooks';
-import { loginReason } from '../api/server-state.js';
+import { loginReason, serverAnswers } from '../api/server-state.js';
 import { FilterBar } from '../filter/filter-bar.js';
 import { nextTheme, themeChoice } from '../parts/theme.js';
 import { currentView, linkTo } from '../state/page-state.js';
@@ -56,7 +56,7 @@ export function Shell(): VNode {
         </div>
         <Brush />
       </header>
-      <main id="main" tabIndex={-1}>
+      <main id="main" tabIndex={-1} class={serverAnswers.value ? '' : 'is-old'}>
         <h1 class="only-read">{title}</h1>
         <Banners />
         <ViewOutlet />

@@ -1,5 +1,6 @@
 /** The range of time: presets, moves, play. */
 import type { VNode } from 'preact';
+import { serverAnswers } from '../api/server-state.js';
 import { formatRange } from '../format/time-text.js';
 import { isLive, pageRange, rangeProblem } from '../state/page-range.js';
 import { changePage, currentRange } from '../state/page-state.js';
@@ -47,7 +48,7 @@ export function TimeBar(): VNode {
             Now
           </button>
         </fieldset>
-        <span class={`time-range ${live ? 'is-live' : ''}`}>
+        <span class={`time-range ${live && serverAnswers.value ? 'is-live' : ''}`}>
           {range === undefined ? '…' : formatRange(range.from, range.to)}
         </span>
       </div>
