@@ -1,7 +1,9 @@
 /** One glance at the host: whether anything is wrong, and what is going on. */
 import type { VNode } from 'preact';
 import { useAnswer, usePageAnswer } from '../../api/use-answer.js';
+import { spansOf } from '../../chart/steps.js';
 import { formatCount } from '../../format/number-text.js';
+import { useSlowly } from '../../parts/use-slowly.js';
 import { pageRange } from '../../state/page-range.js';
 import { currentFilter } from '../../state/page-state.js';
 import { rangeBefore, rangeBetween } from '../../time/range-text.js';
@@ -11,6 +13,8 @@ import { TrafficCharts } from './traffic-charts.js';
 import { concernsOf, unrecordedSeconds, type VerdictInput } from './verdict.js';
 
 const DAY_MS = 86_400_000;
+/** Time after which what the range is compared with is asked for again. */
+const COMPARED_MS = 60_000;
 const NOTHING_ENDED =
   'No connection ended in this range. Connections of this host appear here as they end: open some, for instance with curl.';
 const NOTHING_MEETS = 'No connection that ended in this range meets the filter.';
@@ -21,12 +25,14 @@ export function OverviewView(): VNode {
   const filter = currentFilter.value;
   const total = usePageAnswer('groups', {});
   const errors = usePageAnswer('groups', { by: 'error', order: 'failures', limit: 9 });
-  const beforeRange = range === undefined ? undefined : rangeBefore(range.from, range.to);
+  // What it is compared with hardly changes while the range moves on, and takes the server longest.
+  const slow = useSlowly(range, `${range?.asked} ${filter}`, COMPARED_MS);
+  const beforeRange = slow === undefined ? undefined : rangeBefore(slow.from, slow.to);
   const before = useAnswer('groups', beforeRange === undefined ? undefined : { range: beforeRange, filter });
   // A range of more than a day is compared with what is right before it.
-  const back = range === undefined ? 0 : Math.max(DAY_MS, range.to - range.from);
-  const against = range === undefined ? undefined : rangeBetween(range.from - back, range.to - back);
-  const compared = usePageAnswer('compare', against === undefined ? undefined : { against, limit: 200 });
+  const back = slow === undefined ? 0 : Math.max(DAY_MS, slow.to - slow.from);
+  const against = slow && { range: slow.text, against: rangeBetween(slow.from - back, slow.to - back) };
+  const compared = usePageAnswer('compare', against && { ...against, limit: 200 });
   const { answer } = total;
   if (range === undefined || answer === undefined)
     return total.problem === undefined ? (
@@ -34,9 +40,10 @@ export function OverviewView(): VNode {
     ) : (
       <p class="notice is-bad">{total.problem.message}</p>
     );
-  const seconds = (range.to - range.from) / 1000;
-  const span = { from: range.from, to: range.to };
-  const spanBefore = { from: range.from - seconds * 1000, to: range.from };
+  // The page may have another range already.
+  const span = spansOf([answer.range])[0]!;
+  const seconds = (span.to - span.from) / 1000;
+  const spanBefore = spansOf(before.answer === undefined ? [] : [before.answer.range])[0] ?? span;
   const secondsBefore =
     before.answer === undefined ? 0 : seconds - unrecordedSeconds(spanBefore, before.answer);
   // Less than half of a range is no measure for another.
