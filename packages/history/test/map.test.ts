@@ -131,6 +131,22 @@ describe('the map of connections', () => {
     assert.deepEqual([result.edges.map(shown), result.count], [['group null → address 192.0.2.9:1 9'], 2]);
   });
 
+  test('says when each edge was last seen, by what ended and by what moved', async (context) => {
+    const store = await openStore(context);
+    const to = { direction: 'outbound', comm: 'curl', peer_address: '192.0.2.1' };
+    await store.append(
+      batchOf(1, {
+        ends: [5n, 9n, 7n].map((late) => end({ ...to, peer_port: 80, time: HOUR + late })),
+        intervals: [plainInterval(random, { ...to, peer_port: 443, time: HOUR + 11n })],
+      }),
+    );
+    const { result } = await queryMap(store, { range, by: 'process' });
+    assert.deepEqual(result.edges.map(({ port, last }) => [port, last]).sort(), [
+      [443, HOUR + 11n],
+      [80, HOUR + 9n],
+    ]);
+  });
+
   test('refuses networks that make no sense', async (context) => {
     const store = await openStore(context);
     assert.throws(() => queryMap(store, { range, by: 'process', networks: ['10.0.0.0/33'] }), OptionError);

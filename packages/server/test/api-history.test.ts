@@ -195,7 +195,13 @@ describe('a range as one file', () => {
     writeFileSync(path, Buffer.from(file));
     const { id } = await imports.add(path);
     rmSync(path);
-    for (const question of ['/groups?by=process', '/connections?limit=10&filter=comm%3Dcurl', '/losses?']) {
+    for (const question of [
+      '/groups?by=process',
+      '/connections?limit=10&filter=comm%3Dcurl',
+      '/map?by=process',
+      '/connections/00000000000003ea?',
+      '/losses?',
+    ]) {
       const own = await get(`${question}&${range}`);
       assert.deepEqual(await get(`${question}&${range}&source=${id}`), own, question);
     }

@@ -118,10 +118,13 @@ describe('GET /connections/{id}', () => {
     await using api = await startApi({ history });
     assert.equal((await api.get('/connections/00000000000000ff')).status, 404);
     assert.equal((await problemOf(await api.get('/connections/35a4e901.3'))).kind, 'missing');
-    assert.deepEqual(asked, [
-      ['connection', { connectionId: 255n }],
-      ['connection', { flow: { ns: 900_000_001n, cpu: 3 } }],
-    ]);
+    assert.deepEqual(
+      asked.map(([name, { key }]) => [name, key]),
+      [
+        ['connection', { connectionId: 255n }],
+        ['connection', { flow: { ns: 900_000_001n, cpu: 3 } }],
+      ],
+    );
     for (const id of ['ff', 'x.1', '1.x', '00000000000000fg', '1.123456'])
       assert.equal((await api.get(`/connections/${id}`)).status, 400, id);
   });
@@ -176,8 +179,8 @@ describe('figures', () => {
     const nginx = { kind: 'group', name: 'nginx' } as const;
     const network = { kind: 'network', name: '10.0.0.0/24' } as const;
     const edges = [
-      { from: network, to: nginx, port: 80, ...measures },
-      { from: nginx, to: nginx, port: 8080, ...measures },
+      { from: network, to: nginx, port: 80, ...measures, last: 0n },
+      { from: nginx, to: nginx, port: 8080, ...measures, last: 1n },
     ];
     const { history } = fakeHistory({ map: async () => answerOf({ edges, count: 3 }) });
     await using api = await startApi({ history });
@@ -190,8 +193,8 @@ describe('figures', () => {
       { id: to, ...nginx, ...twice },
     ]);
     assert.deepEqual(answer.edges, [
-      { from, to, port: 80, ...measures },
-      { from: to, to, port: 8080, ...measures },
+      { from, to, port: 80, ...measures, last: '1970-01-01T00:00:00.000000000Z' },
+      { from: to, to, port: 8080, ...measures, last: '1970-01-01T00:00:00.000000001Z' },
     ]);
     assert.equal(answer.count, 3);
   });

@@ -97,9 +97,9 @@ export function queryConnections(
  * Looks through the range from its end (or its beginning), in windows that double: a page of the newest connections needs the last
  * minutes of a month, and all columns of no others.
  */
-async function findRows(
+export async function findRows(
   session: Session,
-  { range, where }: ConnectionsQuery,
+  { range, where }: Pick<ConnectionsQuery, 'range' | 'where'>,
   order: 'newest' | 'oldest',
   place: Place | undefined,
   limit: number,

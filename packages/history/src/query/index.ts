@@ -13,6 +13,12 @@ export {
   queryCompare,
 } from './compare.js';
 export { all, always, type Condition, within } from './condition.js';
+export {
+  type ConnectionHistory,
+  type ConnectionKey,
+  type ConnectionQuery,
+  queryConnection,
+} from './connection.js';
 export { type ConnectionsPage, type ConnectionsQuery, queryConnections } from './connections.js';
 export { type GroupField, groupFields } from './fields.js';
 export { type FilteredTable, filterSource } from './filter-source.js';

@@ -45,6 +45,8 @@ export interface MapEdge extends Measures {
   readonly to: MapNode;
   /** Port of the side that accepted. */
   readonly port: number;
+  /** When it was last seen, nanoseconds since 1970: a connection ended, or moved something in the minute up to then. */
+  readonly last: bigint;
 }
 
 /** A map. Where the direction is not known, the lower port accepted. */
@@ -116,8 +118,8 @@ export function queryMap(reader: HistoryReader, query: MapQuery): Promise<Answer
          SELECT rows.*, other AS source, own AS target, local_port AS port
          FROM rows ANTI JOIN clients USING (connection_id) WHERE NOT is_client
        )
-       SELECT source, target, port, ${measureList}, count(*) OVER ()
-       FROM (SELECT source, target, port, ${sumList} FROM edges GROUP BY source, target, port)
+       SELECT source, target, port, ${measureList}, last, count(*) OVER ()
+       FROM (SELECT source, target, port, ${sumList}, max(epoch_ns(time)) AS last FROM edges GROUP BY source, target, port)
        ORDER BY ${measureOrders[order]} DESC NULLS LAST, source, target, port LIMIT ${limit}`,
       [...node.values, ...source.values],
     );
@@ -127,6 +129,7 @@ export function queryMap(reader: HistoryReader, query: MapQuery): Promise<Answer
       to: readNode(row[1]!),
       port: row[2] as number,
       ...readMeasures(row.slice(3, 3 + MEASURE_COUNT), seconds),
+      last: row[3 + MEASURE_COUNT] as bigint,
     }));
     return { edges, count: Number(rows[0]?.at(-1) ?? 0) };
   });

@@ -17,6 +17,8 @@ export { type FlowNumbers, flowIdOf, flowNumbers, idText, nameValue, TimeReader,
 export {
   type EndpointRecord,
   endRecord,
+  type IntervalRecord,
+  intervalRecord,
   type LossRecord,
   lossRecord,
   openRecord,

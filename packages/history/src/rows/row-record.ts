@@ -1,5 +1,5 @@
 /** Rows as the objects that JSON shows: with the fields of records. Pure. */
-import type { EndRow, LossRow, OpenRow } from '../schema/index.js';
+import type { EndRow, IntervalRow, LossRow, OpenRow } from '../schema/index.js';
 import { flowIdOf, idText, timeText } from './parts.js';
 
 /** An end of a connection. */
@@ -95,7 +95,7 @@ function connection(row: Row, cpu?: number): Json {
   };
 }
 
-function figures(row: Row): Json {
+function figures(row: Row | IntervalRow): Json {
   const unit = row.transport === 'udp' ? 'datagrams' : 'segments';
   const { segments_sent, segments_received } = row;
   return {
@@ -124,6 +124,34 @@ export function openRecord(row: OpenRow & Rates): RowRecord {
   const rates = known(row, ['send_rate', 'receive_rate']);
   const values = { ...connection(row), ...started, ...known(row, ['state']), ...figures(row), ...rates };
   return values as Json as RowRecord;
+}
+
+/** What an end of a connection moved in a span. */
+export interface IntervalRecord {
+  readonly host: string;
+  /** The end of the span. */
+  readonly time: string;
+  readonly span_us: number;
+  readonly local: EndpointRecord;
+  readonly flow_id?: string;
+  readonly bytes_sent?: number;
+  readonly bytes_received?: number;
+  readonly retransmits?: number;
+  readonly srtt_us?: number;
+  readonly [other: string]: unknown;
+}
+
+/** What an end of a connection moved in a span. */
+export function intervalRecord(row: IntervalRow): IntervalRecord {
+  const { flow_ns, flow_cpu, span_us } = row;
+  return {
+    host: idText(row.host_id),
+    time: timeText(row.time),
+    span_us,
+    local: { address: row.local_address, port: row.local_port },
+    ...(flow_ns !== undefined && flow_cpu !== undefined && { flow_id: flowIdOf({ flow_ns, flow_cpu }) }),
+    ...figures(row),
+  };
 }
 
 /** A loss. */

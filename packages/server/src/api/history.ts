@@ -3,7 +3,9 @@ import type {
   Answer,
   CompareQuery,
   Comparison,
+  ConnectionHistory,
   ConnectionMap,
+  ConnectionQuery,
   ConnectionsPage,
   ConnectionsQuery,
   Groups,
@@ -18,7 +20,7 @@ import type {
   SqlQuery,
   SqlResult,
 } from '@weir/history/query';
-import type { EndRow, HostRow } from '@weir/history/schema';
+import type { HostRow } from '@weir/history/schema';
 import type { Filter } from '@weir/tracer/filter';
 
 /** A range of time, nanoseconds since 1970: from the first up to, without, the second. */
@@ -26,19 +28,6 @@ export type Range = GroupsQuery['range'];
 
 /** A question with a filter in the language of people. */
 export type Filtered<Query> = Omit<Query, 'where'> & { readonly filter?: Filter };
-
-/** One connection with what is known of it. */
-export interface ConnectionHistory {
-  /** Its ends: one, or both where this history has both. */
-  readonly ends: readonly EndRow[];
-}
-
-/** By what one connection is found. */
-export type ConnectionKey =
-  /** Unique on a host and boot. */
-  | { readonly flow: { readonly ns: bigint; readonly cpu: number } }
-  /** Equal at both ends. */
-  | { readonly connectionId: bigint };
 
 /** Questions that the API passes on. Each may throw OptionError for what makes no sense, and InterruptedError. */
 export interface ApiHistory {
@@ -48,7 +37,7 @@ export interface ApiHistory {
   openAt(query: Filtered<OpenAtQuery>): Promise<Answer<OpenAt>>;
   compare(query: Filtered<CompareQuery>): Promise<Answer<Comparison>>;
   map(query: Filtered<MapQuery>): Promise<Answer<ConnectionMap>>;
-  connection(key: ConnectionKey, range: Range, limits: QueryLimits): Promise<Answer<ConnectionHistory>>;
+  connection(query: ConnectionQuery): Promise<Answer<ConnectionHistory>>;
   losses(range: Range, limits: QueryLimits): Promise<Answer<null>>;
   hosts(limits: QueryLimits): Promise<readonly HostRow[]>;
   sql(query: SqlQuery): Promise<SqlResult>;

@@ -1,5 +1,6 @@
 /** A service map: the nodes of edges, with what flows through them. Pure. */
 import type { MapEdge, MapNode, Measures } from '@weir/history/query';
+import { timeText } from '@weir/history/rows';
 
 const sumNames = [
   ...(['connections', 'failures', 'bytes_sent', 'bytes_received'] as const),
@@ -23,6 +24,8 @@ export interface GraphEdge extends Measures {
   readonly to: string;
   /** Port of the side that accepted. */
   readonly port: number;
+  /** When it was last seen. */
+  readonly last: string;
 }
 
 type MutableSums = { -readonly [Name in keyof Sums]: Sums[Name] };
@@ -47,7 +50,7 @@ export function mapGraph(edges: readonly MapEdge[]) {
     const from = add(edge.from, edge);
     // An edge from a node to itself counts once there.
     const to = idOf(edge.to) === from ? from : add(edge.to, edge);
-    return { ...edge, from, to };
+    return { ...edge, from, to, last: timeText(edge.last) };
   });
   return { nodes: [...nodes.values()], edges: drawn };
 }

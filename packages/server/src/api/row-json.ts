@@ -1,10 +1,10 @@
 /** Rows of the history as answers show them: with the fields of records. Pure. */
 import type { Answer, Coverage, OpenConnection } from '@weir/history/query';
-import { endRecord, lossRecord, openRecord, timeText } from '@weir/history/rows';
-import type { EndRow, LossRow } from '@weir/history/schema';
+import { endRecord, intervalRecord, lossRecord, openRecord, timeText } from '@weir/history/rows';
+import type { EndRow, IntervalRow, LossRow } from '@weir/history/schema';
 import type { z } from 'zod';
 import type { Range } from './history.js';
-import type { endJson, lossJson, openJson } from './schemas/values.js';
+import type { endJson, intervalJson, lossJson, openJson } from './schemas/values.js';
 
 /** A range of time as text. */
 export function rangeJsonOf({ from, to }: Range) {
@@ -33,4 +33,9 @@ export function endOf(row: EndRow): z.input<typeof endJson> {
 /** A connection that was open. */
 export function openOf(row: OpenConnection): z.input<typeof openJson> {
   return openRecord(row) as z.input<typeof openJson>;
+}
+
+/** What an end of a connection moved in a span. */
+export function intervalOf(row: IntervalRow): z.input<typeof intervalJson> {
+  return intervalRecord(row) as z.input<typeof intervalJson>;
 }

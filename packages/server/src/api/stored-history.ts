@@ -2,11 +2,11 @@
 import { exportHistory, type HistoryReader, type HistoryStore } from '@weir/history';
 import {
   answer,
-  type Condition,
   type FilteredTable,
   filterSource,
   filterSql,
   queryCompare,
+  queryConnection,
   queryConnections,
   queryGroups,
   queryMap,
@@ -17,10 +17,7 @@ import {
 } from '@weir/history/query';
 import type { HostRow } from '@weir/history/schema';
 import { Services } from '@weir/tracer/enrich';
-import type { ApiHistory, ConnectionKey, Filtered } from './history.js';
-
-/** A connection has two ends, which may have been recorded on the same host; a flow id recurs on other hosts. */
-const MOST_ENDS = 100;
+import type { ApiHistory, Filtered } from './history.js';
 
 /** Questions to anything that can be asked: a store, an exported file. */
 export function readerHistory(reader: HistoryReader): ApiHistory {
@@ -31,11 +28,7 @@ export function readerHistory(reader: HistoryReader): ApiHistory {
     openAt: (query) => queryOpenAt(reader, where(query, 'opens')),
     compare: (query) => queryCompare(reader, where(query)),
     map: (query) => queryMap(reader, where(query)),
-    connection: async (key, range, limits) => {
-      const query = { range, where: keyCondition(key), limit: MOST_ENDS, ...limits };
-      const { result, ...rest } = await queryConnections(reader, query);
-      return { ...rest, result: { ends: result.rows } };
-    },
+    connection: (query) => queryConnection(reader, query),
     losses: (range, limits) => answer(reader, range, limits, async () => null),
     hosts: ({ signal }) => hostsOf(reader, signal),
     sql: (query) => querySql(reader, query),
@@ -69,11 +62,6 @@ function where<Query>({ filter, ...query }: Filtered<Query>, table: FilteredTabl
       where: filterSql(filter, filterSource(table), { services: serviceNames() }),
     }),
   };
-}
-
-function keyCondition(key: ConnectionKey): Condition {
-  if ('connectionId' in key) return { sql: 'connection_id = ?', values: [key.connectionId] };
-  return { sql: 'flow_ns = ? AND flow_cpu = ?', values: [key.flow.ns, key.flow.cpu] };
 }
 
 const hostColumns = 'host_id, epoch_ns(time), name, machine_id, boot_id, kernel';

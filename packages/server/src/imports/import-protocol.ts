@@ -9,6 +9,7 @@ export const forwarded = [
     'series',
     'openAt',
     'compare',
+    'map',
     'connection',
     'losses',
     'hosts',

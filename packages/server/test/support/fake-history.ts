@@ -50,10 +50,7 @@ export function fakeHistory(overrides: Partial<ApiHistory> = {}) {
       count: 0,
     }),
     map: remember('map', { edges: [], count: 0 }),
-    connection: async (key) => {
-      asked.push(['connection', { ...key }]);
-      return answerOf({ ends: [] });
-    },
+    connection: remember('connection', { ends: [], opens: [], intervals: [] }),
     losses: remember('losses', null),
     hosts: async () => [],
     sql: async (query) => {

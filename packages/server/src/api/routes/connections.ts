@@ -1,10 +1,10 @@
 /** Connections that ended, one by one. */
+import type { ConnectionKey } from '@weir/history/query';
 import { z } from 'zod';
-import type { ConnectionKey } from '../history.js';
 import { readPageCursor, writePageCursor } from '../page-cursor.js';
 import { ProblemError } from '../problem.js';
 import { type Route, route } from '../route.js';
-import { coverageOf, endOf } from '../row-json.js';
+import { coverageOf, endOf, intervalOf, openOf } from '../row-json.js';
 import {
   filteredParameters,
   filterOf,
@@ -15,7 +15,7 @@ import {
   source,
   zone,
 } from '../schemas/parameters.js';
-import { coverageJson, endJson } from '../schemas/values.js';
+import { coverageJson, endJson, intervalJson, openJson } from '../schemas/values.js';
 import type { RouteServices } from '../services.js';
 
 /** Connections of a page, where none are asked for. */
@@ -69,7 +69,8 @@ function oneRoute(): Route {
   return route({
     method: 'get',
     path: '/connections/{id}',
-    summary: 'One connection by its flow_id, or both ends of one by its connection_id.',
+    summary:
+      'One connection by its flow_id, or both ends of one by its connection_id, with what it moved by minute.',
     role: 'read',
     isQuery: true,
     pathParameters: z.strictObject({
@@ -82,14 +83,27 @@ function oneRoute(): Route {
         .describe('A flow_id or a connection_id.'),
     }),
     query: z.strictObject({ range: optionalRange, zone, source }),
-    answer: z.strictObject({ ...coverageJson, connections: z.array(endJson).min(1) }),
+    answer: z.strictObject({
+      ...coverageJson,
+      connections: z.array(endJson).describe('Its ends that have ended; both of them where both are here.'),
+      open: z.array(openJson).describe('The last look at its ends of which no end is known.'),
+      intervals: z
+        .array(intervalJson)
+        .describe('What it moved, a row a minute in which it moved anything; the 10,000 newest.'),
+    }),
     handle: async ({ history, path, query: { range, zone }, signal }) => {
       const parameters = zone === undefined ? {} : { zone };
       const within = range === undefined ? { from: 0n, to: momentNow() } : rangeOf({ range, ...parameters });
-      const answer = await history.connection(keyOf(path.id), within, { signal });
-      const { ends } = answer.result;
-      if (ends.length === 0) throw new ProblemError('missing', `no connection ${path.id} ended in the range`);
-      return { ...coverageOf(answer), connections: ends.map(endOf) };
+      const answer = await history.connection({ key: keyOf(path.id), range: within, signal });
+      const { ends, opens, intervals } = answer.result;
+      if (ends.length + opens.length === 0)
+        throw new ProblemError('missing', `no connection ${path.id} is in the range`);
+      return {
+        ...coverageOf(answer),
+        connections: ends.map(endOf),
+        open: opens.map(openOf),
+        intervals: intervals.map(intervalOf),
+      };
     },
   });
 }

@@ -5,7 +5,7 @@ import { mapGraph } from '../map-graph.js';
 import { type Route, route } from '../route.js';
 import { coverageOf } from '../row-json.js';
 import { filteredParameters, filterOf, numberText, rangeOf } from '../schemas/parameters.js';
-import { coverageJson, measuresJson } from '../schemas/values.js';
+import { coverageJson, measuresJson, time } from '../schemas/values.js';
 
 const { retransmit_ratio: _ratio, handshake_us: _handshake, srtt_us: _srtt, ...rest } = measuresJson;
 const { duration_us: _duration, ...sumsJson } = rest;
@@ -56,6 +56,7 @@ export function mapRoutes(): Route[] {
             to: z.string().describe('Id of the node that accepted.'),
             port: z.int(),
             ...measuresJson,
+            last: time.describe('When a connection last ended, or moved something in the minute up to then.'),
           }),
         ),
         count: z.int().describe('How many edges there are, of which the first are here.'),

@@ -137,3 +137,16 @@ export const openJson = z.strictObject({
   send_rate: number.describe('Bytes a second at the moment; absent where not asked for or not known.'),
   receive_rate: number.describe('Bytes a second at the moment; absent where not asked for or not known.'),
 });
+
+/** What an end of a connection moved in a span. */
+export const intervalJson = z.strictObject({
+  host: id,
+  time: time.describe('The end of the span.'),
+  span_us: z.number(),
+  local: endpoint,
+  flow_id: z
+    .string()
+    .exactOptional()
+    .describe('Absent before the end of one that is older than the collector.'),
+  ...figuresJson,
+});
