@@ -100,6 +100,8 @@ export interface MapEdge extends Measures {
   /** Id of the node that accepted. */
   readonly to: string;
   readonly port: number;
+  /** When it was last seen. */
+  readonly last: ApiTime;
 }
 
 /** `map`. */
@@ -208,6 +210,34 @@ export interface ConnectionsAnswer extends Coverage {
   readonly connections: readonly EndedConnection[];
   /** The cursor of the next page. */
   readonly next?: string;
+}
+
+/** What an end of a connection moved in a span. */
+export interface Interval {
+  readonly host: string;
+  /** The end of the span. */
+  readonly time: ApiTime;
+  readonly span_us: number;
+  readonly local: Endpoint;
+  readonly flow_id?: string;
+  readonly bytes_sent?: number;
+  readonly bytes_received?: number;
+  readonly segments_sent?: number;
+  readonly segments_received?: number;
+  readonly datagrams_sent?: number;
+  readonly datagrams_received?: number;
+  readonly retransmits?: number;
+  readonly srtt_us?: number;
+}
+
+/** `connections/ID`. */
+export interface ConnectionAnswer extends Coverage {
+  /** Its ends that have ended. */
+  readonly connections: readonly EndedConnection[];
+  /** The last look at its ends of which no end is known. */
+  readonly open: readonly OpenConnection[];
+  /** In order of time. */
+  readonly intervals: readonly Interval[];
 }
 
 /** `open-at`. */

@@ -1,5 +1,5 @@
 /** The client of the API. */
-import type { Answers, EndedConnection, SqlAnswer } from './api-types.js';
+import type { Answers, ConnectionAnswer, SqlAnswer } from './api-types.js';
 import { ApiProblem, readProblem } from './problem.js';
 
 /** Where the API is. */
@@ -38,12 +38,9 @@ export async function ask<Path extends keyof Answers>(
 }
 
 /** Asks for one connection, or both ends of it. @throws ApiProblem */
-export async function askConnection(
-  id: string,
-  options: AskOptions = {},
-): Promise<{ readonly connections: readonly EndedConnection[] }> {
+export async function askConnection(id: string, options: AskOptions = {}): Promise<ConnectionAnswer> {
   const path = `connections/${encodeURIComponent(id)}`;
-  return (await send(addressOf(path), options)) as Answers['connections'];
+  return (await send(addressOf(path), options)) as ConnectionAnswer;
 }
 
 /** Asks in SQL. @throws ApiProblem */
