@@ -3,12 +3,13 @@ import { test } from 'node:test';
 import type { z } from 'zod';
 import type {
   endJson,
+  intervalJson,
   keyJson,
   lossJson,
   measuresJson,
   openJson,
 } from '../../server/src/api/schemas/values.js';
-import type { EndedConnection, Key, Loss, Measures, OpenConnection } from '../src/api/api-types.js';
+import type { EndedConnection, Interval, Key, Loss, Measures, OpenConnection } from '../src/api/api-types.js';
 
 /** One type can be used as the other. */
 type Fits<Given extends Wanted, Wanted> = Given;
@@ -18,6 +19,7 @@ type Shape<Fields extends z.core.$ZodShape> = z.output<z.ZodObject<Fields, z.cor
 export type Checked = [
   Fits<z.output<typeof endJson>, EndedConnection>,
   Fits<z.output<typeof openJson>, OpenConnection>,
+  Fits<z.output<typeof intervalJson>, Interval>,
   Fits<z.output<typeof lossJson>, Loss>,
   Fits<z.output<typeof keyJson>, Key>,
   Fits<Shape<typeof measuresJson>, Measures>,
@@ -26,6 +28,7 @@ export type Checked = [
 export type Known = [
   Fits<keyof EndedConnection, keyof z.output<typeof endJson>>,
   Fits<keyof OpenConnection, keyof z.output<typeof openJson>>,
+  Fits<keyof Interval, keyof z.output<typeof intervalJson>>,
   Fits<keyof Loss, keyof z.output<typeof lossJson>>,
   Fits<keyof Measures, keyof Shape<typeof measuresJson>>,
 ];

@@ -8,7 +8,7 @@ import {
   type Places,
 } from '../src/views/map/layout-graph.js';
 import { placeNodes } from '../src/views/map/place-nodes.js';
-import { fit, pan, reveal, zoomAt } from '../src/views/map/viewport.js';
+import { firstView, fit, pan, reveal, zoomAt } from '../src/views/map/viewport.js';
 
 /** Pseudo-random pairs, the same in every run. */
 function graph(count: number, links: number): LayoutInput {
@@ -148,6 +148,18 @@ describe('what is seen of the map', () => {
     }
     assert.equal(fit([{ x: 0, y: 0 }], size).scale, 1.15);
     assert.deepEqual(fit([], size), { x: 0, y: 0, scale: 1 });
+  });
+
+  test('begins with a part that can be read where all is too small', () => {
+    const size = { width: 390, height: 320 };
+    const wide = [
+      { x: 0, y: 0 },
+      { x: 4000, y: 1000 },
+    ];
+    const { x, y, scale } = firstView(wide, wide[1], size);
+    assert.ok(scale > 0.5);
+    assert.deepEqual([4000 * scale + x, 1000 * scale + y], [195, 160]);
+    assert.deepEqual(firstView(wide.slice(1), wide[1], size), fit(wide.slice(1), size));
   });
 
   test('moves just enough to show a node', () => {

@@ -1,5 +1,5 @@
 /** Answers about maps. */
-import type { MapEdge, MapNode } from '../../src/api/answers.js';
+import type { MapEdge, MapNode } from '../../src/api/api-types.js';
 import type { MapContent } from '../../src/views/map/service-graph.js';
 
 type End = readonly [kind: MapNode['kind'], name: string | null];

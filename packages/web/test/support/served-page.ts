@@ -84,6 +84,13 @@ export class ServedPage implements AsyncDisposable {
     });
   }
 
+  /** Starts a connection that stays open until the standard input of its process ends. */
+  startSlow(bytes: number): ChildProcess {
+    const slow = fileURLToPath(new URL('slow-program.js', import.meta.url));
+    const args = ['netns', 'exec', this.#netns, process.execPath, slow, String(bytes)];
+    return spawn('ip', args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  }
+
   /** Asks the API. */
   async ask<Path extends keyof Answers>(path: Path, query: string): Promise<Answers[Path]> {
     const response = await fetch(`${this.origin}/api/v1/${path}?${query}`);

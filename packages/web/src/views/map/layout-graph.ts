@@ -47,8 +47,12 @@ const LEAST_LEAVES = 4;
 const LEAF_GAP = 18;
 /** Dagre takes time for each link that crosses columns: beyond so many for a node, the weaker ones don't count. */
 const LINKS_PER_NODE = 1.15;
-/** Width to height of the whole, about that of a window. */
-const ASPECT = 1.7;
+/** What is seen at once, in pixels. */
+const USUAL_WINDOW = { width: 1360, height: 620 };
+/** Text is easily read down to this part of its size. */
+const GOOD_SCALE = 0.8;
+/** Rows up to which leaves stand in one column. */
+const LEAST_ROWS = 8;
 
 /** Places all nodes. It takes up to 0.3 s for 100 nodes. */
 export function layoutGraph({ nodes, links }: LayoutInput): Places {
@@ -109,17 +113,108 @@ function layoutPart(members: readonly string[], pairs: LayoutInput['links']): Pa
   for (const [from, to] of strongest(pairs, blockOf, blocks.length))
     graph.setEdge(String(from), String(to), {});
   layout(graph);
-  const places = new Map<string, Place>();
-  for (const [index, block] of blocks.entries()) {
+  const centres = blocks.map((_, index) => {
     const { x = 0, y = 0 } = graph.node(String(index)) as Partial<Place>;
-    const [left, top] = [x - block.width / 2, y - block.height / 2];
-    for (const [place, id] of block.members.entries())
+    return { x, y };
+  });
+  const places = new Map<string, Place>();
+  for (const [index, { x, y }] of arrange(blocks, centres).entries()) {
+    const { members, rows, width, height } = blocks[index]!;
+    for (const [place, id] of members.entries())
       places.set(id, {
-        x: left + Math.floor(place / block.rows) * (NODE_WIDTH + LEAF_GAP) + NODE_WIDTH / 2,
-        y: top + (place % block.rows) * (NODE_HEIGHT + ROW_GAP) + NODE_HEIGHT / 2,
+        x: x - width / 2 + Math.floor(place / rows) * (NODE_WIDTH + LEAF_GAP) + NODE_WIDTH / 2,
+        y: y - height / 2 + (place % rows) * (NODE_HEIGHT + ROW_GAP) + NODE_HEIGHT / 2,
       });
   }
   return fromCorner(places);
+}
+
+/** A rank of blocks, as columns of their indices. */
+type Rank = readonly (readonly number[])[];
+
+/**
+ * Places for blocks that can be read together: dagre keeps lines straight, and so leaves much empty, and puts any number of nodes above
+ * each other. Where that would be too small in a window, its ranks and their order stay, and each rank is as many columns as it needs.
+ */
+function arrange(blocks: readonly Block[], centres: readonly Place[]): Place[] {
+  const given = boundsOf(blocks, centres);
+  if (scaleOf(given) >= GOOD_SCALE) return [...centres];
+  const ranks = ranksOf(centres);
+  const highest = Math.max(...blocks.map(({ height }) => height));
+  let best: { places: Place[]; scale: number } | undefined;
+  for (let height = Math.max(highest, 5 * (NODE_HEIGHT + ROW_GAP)); ; height *= 1.2) {
+    const wrapped = ranks.map((rank) => columnsOf(rank, blocks, height));
+    const places = placeRanks(wrapped, blocks);
+    const scale = scaleOf(boundsOf(blocks, places));
+    if (best === undefined || scale > best.scale) best = { places, scale };
+    if (wrapped.every((columns) => columns.length === 1)) break;
+  }
+  return best.scale > scaleOf(given) ? best.places : [...centres];
+}
+
+/** How large a rectangle is seen in a usual window. */
+function scaleOf({ width, height }: { readonly width: number; readonly height: number }): number {
+  return Math.min(USUAL_WINDOW.width / width, USUAL_WINDOW.height / height);
+}
+
+function boundsOf(blocks: readonly Block[], places: readonly Place[]) {
+  const sides = blocks.map(({ width, height }, index) => {
+    const { x, y } = places[index]!;
+    return { left: x - width / 2, right: x + width / 2, top: y - height / 2, bottom: y + height / 2 };
+  });
+  return {
+    width: Math.max(...sides.map(({ right }) => right)) - Math.min(...sides.map(({ left }) => left)),
+    height: Math.max(...sides.map(({ bottom }) => bottom)) - Math.min(...sides.map(({ top }) => top)),
+  };
+}
+
+/** Blocks beside each other's centres, from the left; those of a rank from the top. */
+function ranksOf(centres: readonly Place[]): number[][] {
+  const ranks = new Map<number, number[]>();
+  for (const [index, { x }] of centres.entries()) {
+    const key = Math.round(x);
+    ranks.set(key, [...(ranks.get(key) ?? []), index]);
+  }
+  return [...ranks]
+    .sort((a, b) => a[0] - b[0])
+    .map(([, rank]) => rank.sort((a, b) => centres[a]!.y - centres[b]!.y));
+}
+
+function columnsOf(rank: readonly number[], blocks: readonly Block[], limit: number): number[][] {
+  const total = rank.reduce((sum, index) => sum + blocks[index]!.height + ROW_GAP, 0);
+  // Columns of about the same height.
+  const height = total / Math.ceil(total / (limit + ROW_GAP));
+  const columns: number[][] = [[]];
+  let used = 0;
+  for (const index of rank) {
+    const own = blocks[index]!.height + ROW_GAP;
+    if (used > 0 && used + own / 2 > height) {
+      columns.push([]);
+      used = 0;
+    }
+    columns.at(-1)!.push(index);
+    used += own;
+  }
+  return columns;
+}
+
+function placeRanks(ranks: readonly Rank[], blocks: readonly Block[]): Place[] {
+  const places: Place[] = [];
+  let left = 0;
+  for (const columns of ranks) {
+    for (const column of columns) {
+      const width = Math.max(...column.map((index) => blocks[index]!.width));
+      const height = column.reduce((sum, index) => sum + blocks[index]!.height + ROW_GAP, -ROW_GAP);
+      let top = -height / 2;
+      for (const index of column) {
+        places[index] = { x: left + width / 2, y: top + blocks[index]!.height / 2 };
+        top += blocks[index]!.height + ROW_GAP;
+      }
+      left += width + LEAF_GAP;
+    }
+    left += COLUMN_GAP - LEAF_GAP;
+  }
+  return places;
 }
 
 /** Leaves of one node, on the same side of it, make a block. */
@@ -149,7 +244,7 @@ function makeBlocks(members: readonly string[], pairs: LayoutInput['links']) {
 
 function block(members: readonly string[]): Block {
   const ratio = NODE_WIDTH / (NODE_HEIGHT + ROW_GAP);
-  const rows = Math.min(members.length, Math.ceil(Math.sqrt(members.length * ratio)));
+  const rows = Math.min(members.length, Math.max(LEAST_ROWS, Math.ceil(Math.sqrt(members.length * ratio))));
   const columns = Math.ceil(members.length / rows);
   return {
     ...{ members, rows },
@@ -195,7 +290,10 @@ function fromCorner(places: ReadonlyMap<string, Place>): Part {
 function pack(parts: readonly Part[]): Places {
   const [gapX, gapY] = [COLUMN_GAP * 0.6, ROW_GAP * 3];
   const area = parts.reduce((sum, { width, height }) => sum + (width + gapX) * (height + gapY), 0);
-  const limit = Math.max(Math.sqrt(area * ASPECT), ...parts.map(({ width }) => width));
+  const limit = Math.max(
+    Math.sqrt((area * USUAL_WINDOW.width) / USUAL_WINDOW.height),
+    ...parts.map(({ width }) => width),
+  );
   const places: Record<string, Place> = {};
   let [left, top, rowHeight] = [0, 0, 0];
   for (const part of [...parts].sort((a, b) => b.height - a.height || b.width - a.width)) {

@@ -16,7 +16,7 @@ const STEP_Y = NODE_HEIGHT + ROW_GAP;
  * Places of all nodes: those that have one keep it, new ones come beside their neighbours, behind what connects to them and before
  * what they connect to.
  *
- * @param near Where a node comes that has no neighbour with a place, such as one of a group that was opened
+ * @param near Where a node comes rather than beside its neighbours, such as one of a group that was opened
  */
 export function placeNodes(
   { nodes, links }: LayoutInput,
@@ -34,7 +34,7 @@ export function placeNodes(
   let waiting = nodes.filter((id) => !Object.hasOwn(places, id));
   // A new node may have only neighbours that are new, too: they are placed one after the other.
   while (waiting.length > 0) {
-    const wishes = new Map(waiting.map((id) => [id, beside(id, links, places) ?? near(id)] as const));
+    const wishes = new Map(waiting.map((id) => [id, near(id) ?? beside(id, links, places)] as const));
     const ready = waiting.filter((id) => wishes.get(id) !== undefined);
     const next = ready.length > 0 ? ready : waiting.slice(0, 1);
     for (const id of next) {

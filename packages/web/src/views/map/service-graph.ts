@@ -1,5 +1,5 @@
 /** The map as a graph of services: what the API answers, with one edge for each pair. Pure. */
-import type { MapEdge, MapNode } from '../../api/answers.js';
+import type { MapEdge, MapNode } from '../../api/api-types.js';
 import { parseApiTime } from '../../format/time-text.js';
 
 /** What a node stands for. */

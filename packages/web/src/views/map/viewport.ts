@@ -50,6 +50,17 @@ export function fit(places: readonly Place[], { width, height }: Size): Viewport
   };
 }
 
+/** Text can be read at this scale, with good eyes. */
+const READABLE_SCALE = 0.42;
+
+/** What is seen first: all, or where that is too small to be read, a part around a place. */
+export function firstView(places: readonly Place[], around: Place | undefined, size: Size): Viewport {
+  const whole = fit(places, size);
+  if (whole.scale >= READABLE_SCALE || around === undefined) return whole;
+  const scale = READABLE_SCALE * 1.4;
+  return { scale, x: size.width / 2 - around.x * scale, y: size.height / 2 - around.y * scale };
+}
+
 /** Moves as little as is needed for a place to be seen. */
 export function reveal(viewport: Viewport, { x, y }: Place, { width, height }: Size): Viewport {
   const [halfWidth, halfHeight] = [(NODE_WIDTH / 2) * viewport.scale, (NODE_HEIGHT / 2) * viewport.scale];
