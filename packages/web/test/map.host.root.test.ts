@@ -222,7 +222,7 @@ describe('a large map', () => {
     assert.deepEqual(complaints, []);
   });
 
-  it('of 100 nodes and 300 links is moved without missing frames that an idle page has', async () => {
+  it('of 100 nodes and 300 links is moved as one layer: no node and no link changes', async () => {
     await using opened = await open('#/overview', { viewport: { width: 1440, height: 900 } });
     const { page } = opened;
     await answerWith(page, () =>
@@ -235,19 +235,14 @@ describe('a large map', () => {
     await page.getByRole('link', { name: 'Map' }).click();
     await page.getByText('100 services · 300 links').waitFor();
     await nodes(page).first().waitFor();
-    let best = Number.POSITIVE_INFINITY;
-    // Other work of this host takes frames, too.
-    for (let attempt = 0; attempt < 5 && best > 1.2; attempt++) {
-      const idle = await frameMs(page, false);
-      best = Math.min(best, (await frameMs(page, true)) / idle);
-    }
-    assert.ok(best <= 1.2, `a frame takes ${best} times as long while the map is moved`);
+    const changed = await changedWhileMoved(page);
+    assert.ok(changed >= 1 && changed <= 3, `${changed} elements changed`);
   });
 });
 
-/** Median time from frame to frame, milliseconds. */
-function frameMs(page: Page, isMoved: boolean): Promise<number> {
-  return page.evaluate(async (moved) => {
+/** How many elements of the picture change while it is dragged. */
+function changedWhileMoved(page: Page): Promise<number> {
+  return page.evaluate(async () => {
     const surface = document.querySelector('.map-picture')!;
     const { left, top } = surface.getBoundingClientRect();
     surface.setPointerCapture = () => {};
@@ -259,18 +254,20 @@ function frameMs(page: Page, isMoved: boolean): Promise<number> {
           clientY: top + 300 + 100 * Math.cos(step / 15),
         }),
       );
-    const deltas: number[] = [];
-    if (moved) fire('pointerdown', 0);
-    let last = await new Promise(requestAnimationFrame);
-    for (let step = 0; step < 90; step++) {
-      if (moved) fire('pointermove', step);
-      const now = await new Promise(requestAnimationFrame);
-      deltas.push(now - last);
-      last = now;
+    fire('pointerdown', 0);
+    const changed = new Set<Node>();
+    const observer = new MutationObserver((records) => {
+      for (const { target } of records) changed.add(target);
+    });
+    observer.observe(surface, { attributes: true, childList: true, subtree: true });
+    for (let step = 0; step < 30; step++) {
+      fire('pointermove', step);
+      await new Promise(requestAnimationFrame);
     }
-    if (moved) fire('pointerup', 0);
-    return deltas.sort((a, b) => a - b)[45]!;
-  }, isMoved);
+    observer.disconnect();
+    fire('pointerup', 0);
+    return changed.size;
+  });
 }
 
 describe('the page of a connection', () => {
