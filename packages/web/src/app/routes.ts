@@ -52,13 +52,6 @@ export const routes: readonly ViewRoute[] = [
     load: async () => (await import('../views/compare/compare-view.js')).CompareView,
   },
   {
-    name: 'balancer',
-    title: 'Balancer',
-    key: 'b',
-    isListed: true,
-    load: async () => (await import('../views/balancer/balancer-view.js')).BalancerView,
-  },
-  {
     name: 'sql',
     title: 'SQL',
     key: 'q',

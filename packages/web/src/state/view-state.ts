@@ -7,7 +7,6 @@ export const viewNames = [
   'table',
   'failures',
   'compare',
-  'balancer',
   'sql',
   'settings',
   'connection',
