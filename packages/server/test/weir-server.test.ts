@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SCHEMA_VERSION } from '@weir/history/schema';
+import { viewOf } from '../src/collector/collector-view.js';
 import { parseServeConfig, type ServeConfig } from '../src/config/index.js';
 import { addToken, serverPlaces, WeirServer } from '../src/index.js';
 import { IngestClient, PROTOCOLS } from '../src/ingest/index.js';
@@ -42,6 +44,11 @@ async function statusOf(server: WeirServer, path: string, token?: string): Promi
   return response.status;
 }
 
+async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  for (const deadline = Date.now() + 10_000; !(await isSo()); await sleep(20))
+    assert.ok(Date.now() < deadline, what);
+}
+
 function local(path: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const options = { socketPath: join(folder, 'api.sock'), path: `/api/v1${path}` };
@@ -67,6 +74,48 @@ describe('a server', () => {
       connections: object[];
     };
     assert.equal(connections.length, 2);
+    assert.deepEqual(problems, []);
+  });
+
+  it('says how it is configured, how much it has, and what a collector cannot see', async () => {
+    const onProblem = (message: string) => problems.push(message);
+    const versions = { protocols: PROTOCOLS, version: '1.2.4', schema: SCHEMA_VERSION };
+    await using server = await start(configOf(), { localSocket: join(folder, 'api.sock') });
+    const before = (await local('/server')) as { collectors: object[] };
+    assert.deepEqual(before.collectors, []);
+    const hook = { purpose: 'process that accepts', candidates: [], consequence: 'some are late' };
+    const unused = { purpose: 'file descriptors of watched processes', candidates: [], chosen: 'fentry' };
+    const partial = { what: 'other namespaces are not seen', advice: 'run it elsewhere' };
+    const plan = [{ ...hook, chosen: 'kretprobe:x', partial }, { ...hook, purpose: 'more' }, unused];
+    const view = viewOf(plan, 'no /proc');
+    const path = join(folder, 'ingest.sock');
+    const client = new IngestClient({ path, versions, epoch, view, onProblem });
+    client.send({ time: at(1), monotonic_ns: 2e9, ends: [endRow(1)] });
+    await until('a batch is stored', async () => 'watermark' in ((await local('/status')) as object));
+    const { collectors, retention, history, listen } = (await local('/server')) as {
+      collectors: object[];
+      retention: object;
+      history: { database_bytes: number; free_bytes: number };
+      listen: string[];
+    };
+    assert.deepEqual(collectors, [
+      {
+        version: '1.2.4',
+        hooks: [
+          {
+            purpose: 'process that accepts',
+            hook: 'kretprobe:x',
+            blind: ['some are late', 'other namespaces are not seen'],
+          },
+          { purpose: 'more', blind: ['some are late'] },
+        ],
+        problems: ['no /proc'],
+      },
+    ]);
+    assert.deepEqual(retention, { seconds: 30 * 86_400, bytes: 1e10 });
+    assert.ok(history.database_bytes > 0 && history.free_bytes > 0);
+    assert.deepEqual(listen, server.urls);
+    assert.ok(await client.close(10_000));
     assert.deepEqual(problems, []);
   });
 

@@ -1,4 +1,5 @@
 /** What the API needs of a history. */
+import type { StoreStatus } from '@weir/history';
 import type {
   Answer,
   CompareQuery,
@@ -44,6 +45,8 @@ export interface ApiHistory {
   /** Up to here all events are in, nanoseconds since 1970; undefined before the first. */
   readonly watermark: bigint | undefined;
   readonly readOnly: boolean;
+  /** What there is, and how much room that takes. Absent for one that nobody keeps. */
+  status?(): Promise<StoreStatus>;
   /** Writes connections to a file as Parquet. Absent where that cannot be done. @returns how many */
   parquet?(query: Filtered<ParquetQuery>): Promise<Answer<number>>;
   /** A file with a range, as its bytes. Absent where that cannot be done. */

@@ -1,4 +1,6 @@
 /** What routes work with. */
+import type { ServeConfig } from '../config/serve-schema.js';
+import type { ConnectedCollector } from '../ingest/ingest-server.js';
 import type { LiveHub } from '../stream/live-hub.js';
 import type { ApiHistory, ImportedFiles } from './history.js';
 
@@ -24,6 +26,16 @@ export interface ServerStatus {
   readonly collectors: number;
 }
 
+/** How a server was configured, and what its collectors see. */
+export interface ServerDetails {
+  /** URLs at which the API listens. */
+  readonly listen: readonly string[];
+  readonly record: ServeConfig['record'];
+  /** How long it is kept: milliseconds, and bytes. */
+  readonly retention: ServeConfig['retention'];
+  readonly collectors: readonly ConnectedCollector[];
+}
+
 /** What routes work with. */
 export interface RouteServices {
   readonly history: ApiHistory;
@@ -31,6 +43,8 @@ export interface RouteServices {
   readonly imports?: ImportedFiles;
   readonly limits: RequestLimits;
   readonly status: () => ServerStatus;
+  /** Absent where there is no configuration. */
+  readonly details?: () => ServerDetails;
   readonly live: LiveHub;
   /** A folder of the server's own for files that are sent or received. */
   readonly temporaryFolder: string;

@@ -44,6 +44,7 @@ export function storedHistory(store: HistoryStore): ApiHistory {
   return Object.defineProperties(readerHistory(store), {
     watermark: { get: () => store.watermark },
     readOnly: { get: () => store.readOnly },
+    status: { value: () => store.status() },
   });
 }
 

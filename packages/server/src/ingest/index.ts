@@ -8,6 +8,7 @@ export type { BatchContent, BatchSender, Epoch, LastBatch } from '../spool/batch
 export type { SpoolOptions } from '../spool/spool.js';
 export type { BatchSummary } from '../wire/decode-batch.js';
 export { BatchEncoder, type RowCounts, type RowTable } from '../wire/encode-batch.js';
+export type { CollectorView } from '../wire/messages.js';
 export { PROTOCOLS, type Versions } from '../wire/versions.js';
 export {
   type BacklogStatistics,
@@ -15,5 +16,5 @@ export {
   IngestClient,
   type IngestClientOptions,
 } from './ingest-client.js';
-export { IngestServer, type IngestServerOptions } from './ingest-server.js';
+export { type ConnectedCollector, IngestServer, type IngestServerOptions } from './ingest-server.js';
 export type { BatchStore } from './store.js';

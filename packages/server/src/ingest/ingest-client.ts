@@ -5,7 +5,7 @@ import { Backlog } from '../spool/backlog.js';
 import { type BatchContent, BatchSender, type Epoch, type LastBatch } from '../spool/batch-sender.js';
 import { Spool, type SpoolOptions } from '../spool/spool.js';
 import { type Frame, FrameReader, frameHeader, jsonFrame } from '../wire/frame.js';
-import { expectMessage, readMessage } from '../wire/messages.js';
+import { type CollectorView, expectMessage, readMessage } from '../wire/messages.js';
 import type { Versions } from '../wire/versions.js';
 
 /** How a collector sends its batches. */
@@ -14,6 +14,8 @@ export interface IngestClientOptions {
   readonly path: string;
   readonly versions: Versions;
   readonly epoch: Epoch;
+  /** What this collector sees: the server says it to those who ask. */
+  readonly view?: CollectorView;
   /** The last batch of an earlier process with this run. */
   readonly last?: LastBatch;
   /** Waits for this before it connects. */
@@ -139,12 +141,12 @@ export class IngestClient {
   }
 
   #connect(): void {
-    const { path, versions } = this.#options;
+    const { path, versions, view } = this.#options;
     const socket = connect(path);
     const reader = new FrameReader();
     this.#socket = socket;
     socket.on('connect', () => {
-      socket.write(jsonFrame('hello', { ...versions, epochs: this.#backlog.epochs }));
+      socket.write(jsonFrame('hello', { ...versions, epochs: this.#backlog.epochs, ...(view && { view }) }));
     });
     socket.on('data', (piece: Buffer) => {
       try {

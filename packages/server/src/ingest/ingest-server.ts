@@ -7,7 +7,7 @@ import type { Batch } from '@weir/history/schema';
 import { seldom } from '../spool/seldom.js';
 import { decodeColumns } from '../wire/decode-batch.js';
 import { type Frame, FrameReader, jsonFrame } from '../wire/frame.js';
-import { expectMessage } from '../wire/messages.js';
+import { type CollectorView, expectMessage } from '../wire/messages.js';
 import { agree, type Versions } from '../wire/versions.js';
 import type { BatchStore } from './store.js';
 
@@ -25,6 +25,14 @@ export interface IngestServerOptions {
   readonly onProblem: (message: string) => void;
   /** Called when the number of connected collectors changes. */
   readonly onCollectors?: (count: number) => void;
+}
+
+/** A collector that is connected. */
+export interface ConnectedCollector {
+  /** Version of Weir. */
+  readonly version: string;
+  /** What it sees; absent where it does not say. */
+  readonly view?: CollectorView;
 }
 
 const HELLO_TIMEOUT_MS = 10_000;
@@ -66,6 +74,11 @@ export class IngestServer implements AsyncDisposable {
     return this.#collectors.size;
   }
 
+  /** Those that have said who they are. */
+  get connected(): ConnectedCollector[] {
+    return [...this.#collectors].flatMap(({ collector }) => collector ?? []);
+  }
+
   async #serve(socket: Socket): Promise<void> {
     const connection = new CollectorConnection(socket, this.#options);
     this.#collectors.add(connection);
@@ -94,7 +107,8 @@ export class IngestServer implements AsyncDisposable {
 class CollectorConnection {
   readonly #socket: Socket;
   readonly #options: IngestServerOptions;
-  #isGreeted = false;
+  /** Who it is, once it has said so. */
+  collector: ConnectedCollector | undefined;
   #isStopping = false;
   #work: Promise<void> = Promise.resolve();
 
@@ -105,7 +119,7 @@ class CollectorConnection {
 
   async serve(): Promise<void> {
     const deadline = setTimeout(() => {
-      if (!this.#isGreeted) this.#socket.destroy(new Error('it did not say hello'));
+      if (this.collector === undefined) this.#socket.destroy(new Error('it did not say hello'));
     }, HELLO_TIMEOUT_MS);
     try {
       const reader = new FrameReader();
@@ -132,7 +146,7 @@ class CollectorConnection {
   }
 
   async #handle(frame: Frame): Promise<void> {
-    if (!this.#isGreeted) return this.#greet(frame);
+    if (this.collector === undefined) return this.#greet(frame);
     if (frame.name === 'batch') return this.#store(frame.payload);
     expectMessage('goodbye', frame);
   }
@@ -149,7 +163,8 @@ class CollectorConnection {
     const stored: Record<string, number> = {};
     for (const epoch of hello.epochs) stored[epoch] = (await store.lastNumber?.(epoch)) ?? 0;
     this.#socket.write(jsonFrame('welcome', { ...agreement, version: versions.version, stored }));
-    this.#isGreeted = true;
+    const { version, view } = hello;
+    this.collector = { version, ...(view && { view }) };
   }
 
   async #store(payload: Buffer): Promise<void> {

@@ -4,6 +4,7 @@ import { DescriptorQueue, monotonicNs, realtimeOffsetNs } from '@weir/ebpf/sys';
 import { SCHEMA_VERSION } from '@weir/history/schema';
 import type { TracerApi, TracerOptions } from '@weir/tracer';
 import { Collector } from '../collector/collector.js';
+import { viewOf } from '../collector/collector-view.js';
 import { HostDetails } from '../collector/host-details.js';
 import { readHostRow } from '../collector/host-row.js';
 import { wantsOf } from '../collector/wants.js';
@@ -129,6 +130,7 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
     path: paths.socket,
     versions: { protocols: PROTOCOLS, version, schema: SCHEMA_VERSION },
     epoch,
+    view: viewOf(tracer.plan, details.problem),
     ...(resumed !== undefined && {
       last: { number: resumed.state.number, time: BigInt(resumed.state.time) },
       after: earlierEnded ?? Promise.resolve(),

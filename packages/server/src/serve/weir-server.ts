@@ -162,6 +162,12 @@ export class WeirServer implements AsyncDisposable {
         live,
         limits: { ...limits, timeMs: limits.time },
         status: () => ({ version, collectors: this.#ingest?.collectors ?? 0 }),
+        details: () => ({
+          listen: this.urls,
+          record: this.#config.record,
+          retention: this.#config.retention,
+          collectors: this.#ingest?.connected ?? [],
+        }),
         temporaryFolder: temporary,
       },
       authenticator: this.#authenticator,

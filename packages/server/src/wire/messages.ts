@@ -11,6 +11,25 @@ const batchNumber = z.int().min(0);
 const reason = z.string().max(4096);
 const protocolNumber = z.int().min(1).max(65_535);
 
+const line = z.string().max(1024);
+/** What a collector sees, and what it does not. */
+const view = z.object({
+  hooks: z
+    .array(
+      z.object({
+        /** What it is for, such as `process that accepts`. */
+        purpose: line,
+        /** Absent where there is none. */
+        hook: line.exactOptional(),
+        /** What it cannot see, a sentence each. */
+        blind: z.array(line).max(8),
+      }),
+    )
+    .max(64),
+  /** Details of processes and peers that are not to be had. */
+  problems: z.array(line).max(8),
+});
+
 const schemas = {
   hello: z.object({
     /** The protocols that the collector speaks, from the least to the most. */
@@ -20,6 +39,7 @@ const schemas = {
     /** Version of the history's tables, as the collector writes them. */
     schema: z.int().min(1),
     epochs: z.array(epoch).max(MAX_EPOCHS),
+    view: view.exactOptional(),
   }),
   welcome: z.object({
     protocol: protocolNumber,
@@ -33,6 +53,9 @@ const schemas = {
   rejection: z.object({ message: reason }),
   goodbye: z.object({ message: reason }),
 } as const satisfies Readonly<Record<Exclude<FrameName, 'batch'>, z.ZodType>>;
+
+/** What a collector sees, and what it does not. */
+export type CollectorView = z.output<typeof view>;
 
 /** The frames with JSON, by name. */
 export type Messages = { readonly [Name in keyof typeof schemas]: z.output<(typeof schemas)[Name]> };

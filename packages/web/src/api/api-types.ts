@@ -276,6 +276,43 @@ export interface StatusAnswer {
   readonly you: { readonly name: string; readonly role: Role };
 }
 
+/** `server`. */
+export interface ServerAnswer {
+  /** URLs of the API. */
+  readonly listen: readonly string[];
+  readonly record: {
+    readonly filter?: string;
+    readonly udp: boolean;
+    readonly enrichment: boolean;
+    readonly names: boolean;
+    readonly max_connections: number;
+  };
+  readonly retention: { readonly seconds: number; readonly bytes: number };
+  readonly limits: {
+    readonly rows: number;
+    readonly seconds: number;
+    readonly queries: number;
+    readonly waiting: number;
+    readonly streams: number;
+  };
+  readonly history?: {
+    readonly begins?: ApiTime;
+    readonly segments: number;
+    readonly segment_bytes: number;
+    readonly database_bytes: number;
+    readonly free_bytes: number;
+  };
+  readonly collectors: readonly {
+    readonly version: string;
+    readonly hooks?: readonly {
+      readonly purpose: string;
+      readonly hook?: string;
+      readonly blind: readonly string[];
+    }[];
+    readonly problems?: readonly string[];
+  }[];
+}
+
 /** `sql`. */
 export interface SqlAnswer {
   readonly columns: readonly { readonly name: string; readonly type: string }[];
@@ -294,4 +331,5 @@ export interface Answers {
   readonly losses: Coverage;
   readonly hosts: HostsAnswer;
   readonly status: StatusAnswer;
+  readonly server: ServerAnswer;
 }

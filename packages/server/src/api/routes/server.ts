@@ -9,7 +9,7 @@ import type { RouteServices } from '../services.js';
 
 /** Routes about the server. */
 export function serverRoutes(services: RouteServices): Route[] {
-  return [healthRoute(), readyRoute(services), statusRoute(services)];
+  return [healthRoute(), readyRoute(services), statusRoute(services), detailsRoute(services)];
 }
 
 function healthRoute(): Route {
@@ -57,6 +57,81 @@ function statusRoute({ history, status, limits: { rows } }: RouteServices): Rout
       const { version, collectors } = status();
       const known = watermark === undefined ? {} : { watermark: timeText(watermark) };
       return { version, ...known, read_only: readOnly, collectors, limits: { rows }, you: { name, role } };
+    },
+  });
+}
+
+function detailsRoute({ history: own, details, limits }: RouteServices): Route {
+  return route({
+    method: 'get',
+    path: '/server',
+    summary: 'How the server is configured, how much its history has, and what collectors see.',
+    role: 'read',
+    isQuery: true,
+    answer: z.strictObject({
+      listen: z.array(z.string()).describe('URLs of the API.'),
+      record: z.strictObject({
+        filter: z.string().exactOptional(),
+        udp: z.boolean(),
+        enrichment: z.boolean(),
+        names: z.boolean(),
+        max_connections: z.int(),
+      }),
+      retention: z.strictObject({ seconds: z.number(), bytes: z.number() }),
+      limits: z.strictObject({
+        rows: z.int().describe('Rows of an answer.'),
+        seconds: z.number().describe('Time of a question.'),
+        queries: z.int().describe('Questions at a time.'),
+        waiting: z.int().describe('Questions that wait for those.'),
+        streams: z.int().describe('Clients of the live stream.'),
+      }),
+      history: z
+        .strictObject({
+          begins: time.exactOptional(),
+          segments: z.int(),
+          segment_bytes: z.int(),
+          database_bytes: z.int(),
+          free_bytes: z.int().describe('Free on its disk.'),
+        })
+        .exactOptional(),
+      collectors: z.array(
+        z.strictObject({
+          version: z.string(),
+          hooks: z
+            .array(
+              z.strictObject({
+                purpose: z.string(),
+                hook: z.string().exactOptional().describe('Absent: there is none.'),
+                blind: z.array(z.string()).describe('What it cannot see.'),
+              }),
+            )
+            .exactOptional(),
+          problems: z.array(z.string()).exactOptional().describe('Details that are not to be had.'),
+        }),
+      ),
+    }),
+    handle: async () => {
+      if (details === undefined) throw new ProblemError('unavailable', 'there is no configuration');
+      const { listen, record, retention, collectors } = details();
+      const { maxConnections, ...recorded } = record;
+      const { rows, timeMs, queries, waiting, streams } = limits;
+      const status = await own.status?.();
+      return {
+        listen: [...listen],
+        record: { ...recorded, max_connections: maxConnections },
+        retention: { seconds: retention.age / 1000, bytes: retention.size },
+        limits: { rows, seconds: timeMs / 1000, queries, waiting, streams },
+        ...(status && {
+          history: {
+            ...(status.begins !== undefined && { begins: timeText(status.begins) }),
+            segments: status.segments,
+            segment_bytes: status.segmentBytes,
+            database_bytes: status.databaseBytes,
+            free_bytes: status.freeBytes,
+          },
+        }),
+        collectors: collectors.map(({ version, view }) => ({ version, ...view })),
+      };
     },
   });
 }

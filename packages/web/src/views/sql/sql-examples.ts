@@ -76,7 +76,7 @@ ORDER BY first DESC
 LIMIT 200`,
   },
   {
-    name: 'Sent again, by network interface and peer',
+    name: 'Sent again, by interface and peer',
     sql: `SELECT coalesce(interface, 'any') AS interface, peer_address, sum(retransmits) AS retransmits,
   round(100.0 * sum(retransmits) / sum(segments_sent), 2) AS percent
 FROM ends
