@@ -58,7 +58,7 @@ describe('the OpenAPI document', () => {
           'losses',
           'hosts',
         ],
-        ...['sql', 'export', 'parquet', 'import', 'stream', 'session', 'health', 'ready', 'status'],
+        ...['sql', 'export', 'parquet', 'import', 'stream', 'session', 'health', 'ready', 'status', 'server'],
       ],
     );
   });

@@ -62,6 +62,9 @@ describe('a statement', () => {
     assert.equal(placeBefore(text.indexOf('1970')), sql.indexOf('$from'), 'within what was put in');
     assert.equal(placeBefore(3), 3);
     assert.deepEqual(placeOf(sql, sql.indexOf('tme')), { line: 2, column: 24 });
+    const long = mistakeOf('sql: line 2: column "TME" not found, but "time"', text);
+    assert.equal(placeBefore(long.offset!), sql.indexOf('tme'), 'a line that is too long to have columns');
+    assert.equal(mistakeOf('sql: line 2: "ends" not found', text).offset, undefined);
     assert.deepEqual(mistakeOf('sql: too much', text), { message: 'too much', offset: undefined });
   });
 

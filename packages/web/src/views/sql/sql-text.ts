@@ -136,7 +136,20 @@ export function mistakeOf(detail: string, sql: string): SqlMistake {
   const found = /^line (\d+)(?:, column (\d+))?: /.exec(said);
   if (found === null) return { message: said, offset: undefined };
   const message = said.slice(found[0].length);
-  return { message, offset: offsetOf(sql, Number(found[1]), Number(found[2] ?? 1)) };
+  const line = Number(found[1]);
+  const offset =
+    found[2] === undefined ? namedPlace(message, sql, line) : offsetOf(sql, line, Number(found[2]));
+  return { message, offset };
+}
+
+/** A long line has no column: where the name stands that the message quotes first, if it stands there once. */
+function namedPlace(message: string, sql: string, line: number): number | undefined {
+  const name = /"([^"]+)"/.exec(message)?.[1]?.toLowerCase();
+  const [from, to] = [offsetOf(sql, line, 1), offsetOf(sql, line + 1, 1)];
+  const places = tokensOf(sql).filter(
+    (token) => token.from >= from && token.to <= to && sql.slice(token.from, token.to).toLowerCase() === name,
+  );
+  return places.length === 1 ? places[0]!.from : undefined;
 }
 
 /** Characters before a place. @param line From 1 on @param column From 1 on, in code points as the server counts */
