@@ -28,7 +28,7 @@ describe('the SQL view', () => {
   it('completes, runs by a key, and shows what the API answers; the link shows the same elsewhere', async () => {
     await using opened = await open('#/sql?range=-10m');
     const { page } = opened;
-    const input = page.getByRole('textbox', { name: 'Statement' });
+    const input = page.getByRole('textbox', { name: 'Statement', exact: true });
     await page.getByText('Tables', { exact: true }).click();
     await page.getByRole('complementary').getByText('ends', { exact: true }).waitFor();
     await input.fill('');
@@ -56,8 +56,8 @@ describe('the SQL view', () => {
     assert.match(await alert.innerText(), /Line 2, column 32/);
     assert.equal(await page.locator('.sql-code .is-wrong').textContent(), 'coom');
     await alert.getByRole('button').click();
-    const input = page.getByRole('textbox', { name: 'Statement' });
-    assert.equal(await input.evaluate((area) => (area as HTMLTextAreaElement).selectionStart), 42);
+    const input = page.getByRole('textbox', { name: 'Statement', exact: true });
+    assert.equal(await input.evaluate((area) => (area as HTMLTextAreaElement).selectionStart), 43);
     await input.press('End');
     await input.pressSequentially(' ');
     await until('no mark', async () => (await page.locator('.sql-code .is-wrong').count()) === 0);
@@ -106,7 +106,7 @@ describe('the SQL view', () => {
   it('keeps statements under a name, and those that ran, in this browser', async () => {
     await using opened = await open('#/sql');
     const { page } = opened;
-    const input = page.getByRole('textbox', { name: 'Statement' });
+    const input = page.getByRole('textbox', { name: 'Statement', exact: true });
     await input.fill('SELECT 4711 AS saved_one');
     await input.press('Escape');
     await page.getByText('Saved (0)').click();
