@@ -15,7 +15,7 @@ const servers = [
   { name: 'images', address: '10.1.0.8', port: 9000, ms: 10, bytes: 90_000 },
 ];
 
-/** Whom each program asks, and after how many milliseconds again. Nothing listens at 10.1.0.6, 10.1.0.7 and 10.1.0.9. */
+/** Targets of each program, and after how many milliseconds it asks the next one. Nothing listens at 10.1.0.6, 10.1.0.7 and 10.1.0.9. */
 const clients = [
   { name: 'envoy', ms: 120, targets: ['10.1.0.1:8080', '10.1.0.8:9000'] },
   { name: 'shop-api', ms: 150, targets: ['10.1.0.3:5432', '10.1.0.4:6379', '10.1.0.2:9200'] },

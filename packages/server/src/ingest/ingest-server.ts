@@ -74,7 +74,7 @@ export class IngestServer implements AsyncDisposable {
     return this.#collectors.size;
   }
 
-  /** Those that have said who they are. */
+  /** Collectors that have said who they are. */
   get connected(): ConnectedCollector[] {
     return [...this.#collectors].flatMap(({ collector }) => collector ?? []);
   }

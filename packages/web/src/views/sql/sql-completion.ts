@@ -69,7 +69,7 @@ function columnsOf(tables: readonly SqlTable[]): SqlSuggestion[] {
   return [...found].map(([text, help]) => ({ text, help }));
 }
 
-/** Those that begin with what is typed, then those that have it within; what is there already is not offered. */
+/** Words that begin with what is typed, then those that have it within; what is there already is not offered. */
 function matching(words: readonly SqlSuggestion[], typed: string): SqlSuggestion[] {
   const wanted = typed.toLowerCase();
   const begins = words.filter(({ text }) => text.toLowerCase().startsWith(wanted));

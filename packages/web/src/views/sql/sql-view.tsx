@@ -102,6 +102,7 @@ export function SqlView(): VNode {
         )}
         {state.isStopped === true && <p class="notice">Stopped.</p>}
       </section>
+      <Answered state={state} />
       <SqlShelf
         sql={typed.value}
         tables={tables}
@@ -111,7 +112,6 @@ export function SqlView(): VNode {
           document.getElementById(SQL_INPUT)?.focus();
         }}
       />
-      <Answered state={state} />
     </div>
   );
 }
