@@ -1,7 +1,117 @@
-/** The view "table". */
-import type { VNode } from 'preact';
+/** All connections of the range, one by one or in groups. */
+import type { ComponentChildren, VNode } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { formatCount } from '../../format/number-text.js';
+import { pageRange } from '../../state/page-range.js';
+import { currentFilter, viewParameter } from '../../state/page-state.js';
+import { FieldSelect } from '../../table/field-select.js';
+import { readFields } from '../../table/group-fields.js';
+import { isNarrow } from '../../table/narrow.js';
+import { recallColumns } from './chosen-columns.js';
+import { ColumnsMenu } from './columns-menu.js';
+import { ConnectionTable, sortOrder } from './connection-table.js';
+import { ExportMenu } from './export-menu.js';
+import { FacetPanel } from './facet-panel.js';
+import { GroupTable } from './group-table.js';
+import { useRows } from './use-rows.js';
+
+const byParameter = viewParameter('by');
 
 /** Shows it. */
 export function TableView(): VNode {
-  return <p class="empty">This view is not there yet.</p>;
+  const by = readFields(byParameter.value.value, 2);
+  useEffect(recallColumns, []);
+  return by.length > 0 ? <Grouped by={by} /> : <Single />;
+}
+
+function Toolbar({
+  by,
+  children,
+}: {
+  readonly by: readonly string[];
+  readonly children?: ComponentChildren;
+}): VNode {
+  return (
+    <div class="table-tools">
+      <FieldSelect
+        label="Group by"
+        fields={by}
+        most={2}
+        isOptional
+        onChange={(fields) => byParameter.set(fields.join(','))}
+      />
+      {children}
+    </div>
+  );
+}
+
+function Single(): VNode {
+  const isAway = useRef(false);
+  const order = sortOrder();
+  const rows = useRows(order, () => !isAway.current);
+  const { store, range, problem, isStale, isHeld, showNewer } = rows;
+  const total = store?.index.total ?? 0;
+  return (
+    <div class={`table-view ${problem !== undefined && store !== undefined ? 'is-old' : ''}`}>
+      <Facets range={range?.text} />
+      <section class="table-main" aria-busy={isStale}>
+        <Toolbar by={[]}>
+          <span class="table-count" role="status">
+            {store === undefined ? '…' : `${formatCount(total)} connections`}
+          </span>
+          {isHeld && (
+            <button type="button" class="primary" onClick={showNewer}>
+              Show newer
+            </button>
+          )}
+          <span class="table-menus">
+            {!isNarrow.value && <ColumnsMenu />}
+            <ExportMenu range={range?.text} order={order} total={total} />
+          </span>
+        </Toolbar>
+        {problem !== undefined && problem.status !== 0 && <p class="notice is-bad">{problem.message}</p>}
+        {store !== undefined && total === 0 && (
+          <p class="notice">
+            {currentFilter.value === ''
+              ? 'No connection ended in this range.'
+              : 'No connection that ended in this range meets the filter.'}
+          </p>
+        )}
+        <ConnectionTable
+          rows={rows}
+          onMove={(away) => {
+            isAway.current = away;
+          }}
+        />
+      </section>
+    </div>
+  );
+}
+
+function Grouped({ by }: { readonly by: readonly string[] }): VNode {
+  return (
+    <div class="table-view">
+      <Facets range={pageRange.value?.text} />
+      <section class="table-main">
+        <Toolbar by={by} />
+        <GroupTable by={by} />
+      </section>
+    </div>
+  );
+}
+
+/** Beside the table, or where there is no room for that, above it and closed. */
+function Facets({ range }: { readonly range: string | undefined }): VNode {
+  if (isNarrow.value)
+    return (
+      <details class="table-facets">
+        <summary>Facets</summary>
+        <FacetPanel range={range} />
+      </details>
+    );
+  return (
+    <aside class="table-facets" aria-label="Facets">
+      <FacetPanel range={range} />
+    </aside>
+  );
 }
