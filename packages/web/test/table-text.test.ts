@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { EndedConnection } from '../src/api/answers.js';
+import type { EndedConnection } from '../src/api/api-types.js';
 import { readFields } from '../src/table/group-fields.js';
 import {
   readColumns,
@@ -17,7 +17,7 @@ describe('terms of facets', () => {
   it('are found in filters that only join terms', () => {
     assert.deepEqual(termsOf('comm=a and not peer="x y" port:80'), ['comm=a', 'not peer="x y"', 'port:80']);
     assert.equal(termsOf('comm=a or comm=b'), undefined);
-    assert.equal(termsOf('not (comm=a)'), undefined);
+    assert.deepEqual(termsOf('not (comm=a or x) y'), ['not (comm=a or x)', 'y']);
     assert.deepEqual(termsOf('comm="a or (b"'), ['comm="a or (b"']);
   });
 
@@ -33,7 +33,15 @@ describe('terms of facets', () => {
     assert.equal(valueTerm('process', 'x', true), 'not comm=x');
     assert.equal(valueTerm('error', null, true), 'error=*');
     assert.equal(valueTerm('pod', 'web/front', true), 'not (namespace=web pod_name=front)');
-    assert.equal(negated('not comm="a b"'), 'not (not comm="a b")');
+    assert.equal(negated('not comm="a b"'), 'comm="a b"');
+    const peer = 'peer=10.0.0.1 not peer_name=*';
+    assert.equal(valueTerm('peer_name', '10.0.0.1'), peer);
+    assert.equal(valueTerm('peer_name', 'fe80::1%eth0'), 'peer=fe80::1 not peer_name=*');
+    assert.equal(valueTerm('peer_name', 'host.example'), 'peer_name=host.example');
+    assert.ok(hasTerm(`port=80 ${peer}`, peer));
+    assert.equal(toggleTerm(`port=80 ${peer}`, peer), 'port=80');
+    assert.equal(toggleTerm(`port=80 ${peer}`, negated(peer)), `port=80 not (${peer})`);
+    assert.equal(toggleTerm(`port=80 not (${peer})`, peer), `port=80 ${peer}`);
     assert.equal(valueTerm('host', 'x'), undefined);
   });
 });
@@ -44,7 +52,7 @@ describe('columns', () => {
     assert.deepEqual(
       columns.map(({ id, width }) => [id, width]),
       [
-        ['time', 152],
+        ['time', 142],
         ['process', 240],
         ['peer', 40],
       ],

@@ -48,12 +48,19 @@ export function filterTerm(group: string, value: string | number | null): string
     const [namespace = '', name = ''] = value.split('/', 2);
     return `namespace=${quoteValue(namespace)} pod_name=${quoteValue(name)}`;
   }
+  // An address stands for a peer without a name.
+  if (group === 'peer_name' && isAddress(String(value)))
+    return `${filterTerm('peer', value)} not peer_name=*`;
   const field = group === 'pod' ? 'pod' : fieldOfGroup[group];
   if (field === undefined) return undefined;
   if (value === null) return `not ${field}=*`;
   // A link-local address has its interface behind it, which the language tests by another field.
   const text = group === 'peer' || group === 'local' ? String(value).replace(/%.*$/, '') : String(value);
   return `${field}=${quoteValue(text)}`;
+}
+
+function isAddress(text: string): boolean {
+  return /^\d{1,3}(?:\.\d{1,3}){3}$/.test(text) || /^[0-9a-f]*:[0-9a-f:.]*(?:%.*)?$/i.test(text);
 }
 
 /** A filter that also wants the terms of a key. */

@@ -1,24 +1,26 @@
 /** Values of connections as they are shown in cells and on cards. */
 import type { VNode } from 'preact';
-import type { EndedConnection } from '../../api/answers.js';
+import type { EndedConnection } from '../../api/api-types.js';
 import { errnoText } from '../../format/errno-text.js';
 import { formatBytes, formatCount, formatMicroseconds, UNKNOWN } from '../../format/number-text.js';
-import { formatClock, formatTime, parseApiTime } from '../../format/time-text.js';
+import { formatClock, formatTick, parseApiTime } from '../../format/time-text.js';
 import { Name } from '../../parts/name.js';
 import { linkTo } from '../../state/page-state.js';
 import { type ConnectionColumn, isBad, outcomeOf, servingPort } from './connection-columns.js';
 
+const DAY_MS = 86_400_000;
+
 /** The address of a connection's own view; undefined where it has no number. */
 export function connectionLink({ flow_id }: EndedConnection): string | undefined {
   if (flow_id === undefined) return undefined;
-  return linkTo({ view: 'connection', parameters: { flow_id } });
+  return linkTo({ view: 'connection', parameters: { id: flow_id } });
 }
 
-/** A moment with its milliseconds. @param isLong Whether the date is part of it */
+/** A moment. @param isLong Whether its date is part of it; else its milliseconds are */
 export function momentLabel(time: string, isLong: boolean): string {
   const ms = parseApiTime(time);
-  const part = String(Math.floor(ms % 1000)).padStart(3, '0');
-  return isLong ? formatTime(ms) : `${formatClock(ms)}.${part}`;
+  if (isLong) return `${formatTick(ms, DAY_MS)}, ${formatClock(ms)}`;
+  return `${formatClock(ms)}.${String(Math.floor(ms % 1000)).padStart(3, '0')}`;
 }
 
 /** What is in a cell. */

@@ -1,5 +1,5 @@
 /** Columns of the table of connections. Pure. */
-import type { EndedConnection } from '../../api/answers.js';
+import type { EndedConnection } from '../../api/api-types.js';
 
 /** How a value is shown. */
 export type ColumnKind = 'time' | 'name' | 'bytes' | 'duration' | 'count' | 'number' | 'error' | 'ends';
@@ -32,8 +32,8 @@ const process =
 
 /** All columns, in their order. */
 export const connectionColumns: readonly ConnectionColumn[] = [
-  { id: 'time', title: 'Ended', kind: 'time', width: 152, value: ({ time }) => time },
-  { id: 'process', title: 'Process', kind: 'name', width: 130, value: process('comm'), field: 'process' },
+  { id: 'time', title: 'Ended', kind: 'time', width: 142, value: ({ time }) => time },
+  { id: 'process', title: 'Process', kind: 'name', width: 124, value: process('comm'), field: 'process' },
   { id: 'pid', title: 'PID', kind: 'number', width: 72, value: process('pid'), field: 'pid' },
   {
     id: 'direction',
@@ -54,7 +54,7 @@ export const connectionColumns: readonly ConnectionColumn[] = [
   },
   { id: 'peer', title: 'Peer', kind: 'name', width: 150, value: (c) => c.peer.address, field: 'peer' },
   {
-    ...{ id: 'peer_name', title: 'Peer name', kind: 'name', width: 170 },
+    ...{ id: 'peer_name', title: 'Peer name', kind: 'name', width: 160 },
     value: (c) => c.peer.name ?? c.peer.address,
     field: 'peer_name',
   },
@@ -68,7 +68,7 @@ export const connectionColumns: readonly ConnectionColumn[] = [
   },
   { id: 'port', title: 'Port', kind: 'number', width: 64, value: servingPort, field: 'port' },
   { id: 'service', title: 'Service', kind: 'name', width: 90, value: (c) => c.service, field: 'service' },
-  { id: 'outcome', title: 'Outcome', kind: 'error', width: 150, value: outcomeOf },
+  { id: 'outcome', title: 'Outcome', kind: 'error', width: 132, value: outcomeOf },
   { id: 'error', title: 'Error', kind: 'name', width: 120, value: (c) => c.error, field: 'error' },
   {
     id: 'closed_by',
@@ -81,7 +81,7 @@ export const connectionColumns: readonly ConnectionColumn[] = [
   { id: 'sent', title: 'Sent', kind: 'bytes', width: 80, value: (c) => c.bytes_sent },
   { id: 'received', title: 'Received', kind: 'bytes', width: 80, value: (c) => c.bytes_received },
   { id: 'duration', title: 'Duration', kind: 'duration', width: 84, value: (c) => c.duration_us },
-  { id: 'handshake', title: 'Handshake', kind: 'duration', width: 84, value: (c) => c.handshake_us },
+  { id: 'handshake', title: 'Handshake', kind: 'duration', width: 82, value: (c) => c.handshake_us },
   { id: 'rtt', title: 'RTT', kind: 'duration', width: 76, value: (c) => c.srtt_us },
   { id: 'retransmits', title: 'Sent again', kind: 'count', width: 78, value: (c) => c.retransmits },
   {

@@ -1,7 +1,7 @@
 /** Connections, one a row. */
 import type { ComponentChildren, VNode } from 'preact';
 import { useCallback, useRef, useState } from 'preact/hooks';
-import type { EndedConnection } from '../../api/answers.js';
+import type { EndedConnection } from '../../api/api-types.js';
 import { formatCount } from '../../format/number-text.js';
 import { Name } from '../../parts/name.js';
 import { changePage, currentFilter, linkTo, viewParameter } from '../../state/page-state.js';
@@ -78,7 +78,7 @@ export function ConnectionTable({ rows, onMove }: ConnectionTableProps): VNode {
   const open = (row: number) => {
     const connection = store?.row(row);
     if (connection?.flow_id !== undefined)
-      changePage({ view: 'connection', parameters: { flow_id: connection.flow_id } });
+      changePage({ view: 'connection', parameters: { id: connection.flow_id } });
   };
   const gridColumns: GridColumn[] = isCards
     ? [{ id: 'connection', title: 'Connection', width: 100 }]

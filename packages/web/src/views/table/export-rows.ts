@@ -1,5 +1,5 @@
 /** Connections as a file, page by page. Pure. */
-import type { EndedConnection } from '../../api/answers.js';
+import type { EndedConnection } from '../../api/api-types.js';
 import type { ConnectionColumn } from './connection-columns.js';
 import { csvLine } from './table-text.js';
 

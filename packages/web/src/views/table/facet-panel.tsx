@@ -1,7 +1,7 @@
 /** Values that occur, with how often: a click filters by one, or without it. */
 import type { VNode } from 'preact';
 import { useId, useState } from 'preact/hooks';
-import type { Group } from '../../api/answers.js';
+import type { Group } from '../../api/api-types.js';
 import { useAnswer } from '../../api/use-answer.js';
 import { formatCount, formatShort } from '../../format/number-text.js';
 import { Name } from '../../parts/name.js';
@@ -12,6 +12,8 @@ import { readChoice, writeChoice } from './stored-choice.js';
 
 const CHOICE = 'facets';
 const USUAL_FACETS = 'process,peer_name,port,error,closed_by,direction';
+/** What it means that a field has no value. */
+const NONE: Readonly<Record<string, string>> = { error: 'no error', closed_by: 'not closed' };
 const FEW = 6;
 const MANY = 50;
 
@@ -76,9 +78,10 @@ function FacetValues({ name, title, range }: Pick<FacetProps, 'name' | 'title' |
   if (answer === undefined)
     return <p class="facet-note">{problem !== undefined && problem.status !== 0 ? problem.message : '…'}</p>;
   const groups = answer.groups.filter(({ connections }) => connections > 0);
-  const most = Math.max(1, ...groups.map(({ connections }) => connections));
-  const isKnown = groups.some(({ key }) => key[name] !== null);
-  if (!isKnown) return <p class="facet-note">None known</p>;
+  const known = groups.filter(({ key }) => key[name] !== null);
+  // Most connections have no error: the bars are of those that have a value.
+  const most = Math.max(1, ...known.map(({ connections }) => connections));
+  if (known.length === 0) return <p class="facet-note">None known</p>;
   return (
     <>
       <ul aria-label={title}>
@@ -113,7 +116,8 @@ function FacetValue({ name, group, most }: FacetValueProps): VNode {
   const [only, without] = [valueTerm(name, value), valueTerm(name, value, true)];
   const isChosen = only !== undefined && hasTerm(filter, only);
   const link = (term: string) => linkTo({ view: 'table', filter: toggleTerm(filter, term) });
-  const text = value === null ? <span class="muted">not known</span> : <Name name={value} />;
+  const text =
+    value === null ? <span class="muted">{NONE[name] ?? 'not known'}</span> : <Name name={value} />;
   return (
     <li class={isChosen ? 'is-chosen' : ''}>
       {only === undefined ? (
@@ -138,8 +142,8 @@ function FacetValue({ name, group, most }: FacetValueProps): VNode {
         </a>
       )}
       <svg class="facet-bar" viewBox="0 0 100 2" preserveAspectRatio="none" aria-hidden="true">
-        <rect width={(connections / most) * 100} height="2" class="facet-all" />
-        <rect width={(failures / most) * 100} height="2" class="facet-failed" />
+        <rect width={value === null ? 0 : (connections / most) * 100} height="2" class="facet-all" />
+        <rect width={value === null ? 0 : (failures / most) * 100} height="2" class="facet-failed" />
       </svg>
     </li>
   );

@@ -1,5 +1,5 @@
 /** Columns of grouped connections. Pure. */
-import type { Group } from '../../api/answers.js';
+import type { Group } from '../../api/api-types.js';
 import {
   formatBytes,
   formatCount,

@@ -1,7 +1,7 @@
 /** Connections grouped by fields, one group a row. */
 import type { ComponentChildren, VNode } from 'preact';
 import { useState } from 'preact/hooks';
-import type { Group } from '../../api/answers.js';
+import type { Group } from '../../api/api-types.js';
 import { useAnswer } from '../../api/use-answer.js';
 import { narrowFilter } from '../../filter/filter-term.js';
 import { formatBytes, formatCount, formatShort } from '../../format/number-text.js';

@@ -13,6 +13,7 @@ import { ConnectionTable, sortOrder } from './connection-table.js';
 import { ExportMenu } from './export-menu.js';
 import { FacetPanel } from './facet-panel.js';
 import { GroupTable } from './group-table.js';
+import { useFill } from './use-fill.js';
 import { useRows } from './use-rows.js';
 
 const byParameter = viewParameter('by');
@@ -51,8 +52,9 @@ function Single(): VNode {
   const rows = useRows(order, () => !isAway.current);
   const { store, range, problem, isStale, isHeld, showNewer } = rows;
   const total = store?.index.total ?? 0;
+  const box = useFill();
   return (
-    <div class={`table-view ${problem !== undefined && store !== undefined ? 'is-old' : ''}`}>
+    <div ref={box} class={`table-view ${problem !== undefined && store !== undefined ? 'is-old' : ''}`}>
       <Facets range={range?.text} />
       <section class="table-main" aria-busy={isStale}>
         <Toolbar by={[]}>
@@ -89,8 +91,9 @@ function Single(): VNode {
 }
 
 function Grouped({ by }: { readonly by: readonly string[] }): VNode {
+  const box = useFill();
   return (
-    <div class="table-view">
+    <div ref={box} class="table-view">
       <Facets range={pageRange.value?.text} />
       <section class="table-main">
         <Toolbar by={by} />

@@ -1,6 +1,6 @@
 /** The rows of the table, for the range and the filter of the page. */
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { EndedConnection } from '../../api/answers.js';
+import type { EndedConnection } from '../../api/api-types.js';
 import { ask } from '../../api/client.js';
 import { ApiProblem } from '../../api/problem.js';
 import { recovery } from '../../api/server-state.js';
