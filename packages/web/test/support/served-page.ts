@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { servePaths } from '@weir/server/serve';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import type { Answers } from '../../src/api/api-types.js';
 import type { Traffic } from './traffic-program.js';
@@ -39,26 +40,35 @@ async function freePort(): Promise<number> {
 /** A running server. */
 export class ServedPage implements AsyncDisposable {
   readonly #netns = `weir-web-${process.pid}-${runs++}`;
-  readonly #root = mkdtempSync(join(tmpdir(), 'weir-web-'));
-  readonly folder = join(this.#root, 'w');
+  readonly #root: string;
+  readonly folder: string;
   readonly #child: ChildProcess;
   /** Where the page is. */
   readonly origin: string;
 
-  private constructor(port: number) {
-    // The server's user passes through it.
-    chmodSync(this.#root, 0o755);
+  private constructor(root: string, port: number, more: readonly string[]) {
+    this.#root = root;
+    this.folder = join(root, 'w');
     execFileSync('ip', ['netns', 'add', this.#netns]);
     execFileSync('ip', ['-n', this.#netns, 'link', 'set', 'lo', 'up']);
     this.origin = `http://127.0.0.1:${port}`;
     const own = ['--folder', this.folder, '--netns', this.#netns, '--listen', `127.0.0.1:${port}`];
-    const args = [weir, 'serve', ...own, '--sweep', '1s', '--ready-fd', '3'];
+    const args = [weir, 'serve', ...own, ...more, '--sweep', '1s', '--ready-fd', '3'];
     this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit', 'pipe'] });
   }
 
-  /** Starts it, and waits until connections are recorded. */
-  static async start(): Promise<ServedPage> {
-    const page = new ServedPage(await freePort());
+  /** Starts it, and waits until connections are recorded. @param fill Makes the history before, in a folder */
+  static async start(fill?: (history: string) => Promise<void>): Promise<ServedPage> {
+    const root = mkdtempSync(join(tmpdir(), 'weir-web-'));
+    // The server's user passes through it.
+    chmodSync(root, 0o755);
+    if (fill !== undefined) {
+      const { server, history } = servePaths(join(root, 'w'));
+      mkdirSync(server, { recursive: true });
+      await fill(history);
+      execFileSync('chown', ['-R', 'nobody:', server]);
+    }
+    const page = new ServedPage(root, await freePort(), fill === undefined ? [] : ['--user', 'nobody']);
     assert.equal(await text(page.#child.stdio[3] as Readable), 'ready\n');
     return page;
   }

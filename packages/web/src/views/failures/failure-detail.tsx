@@ -162,7 +162,7 @@ function Coincidences({
   readonly range: Span;
 }): VNode | null {
   const spans = onsetSpans(onset, range);
-  const question = { range: rangeOf(spans.after), against: rangeOf(spans.before), limit: 50 };
+  const question = { range: rangeOf(spans.after), against: rangeOf(spans.before), limit: 1000 };
   const processes = useAnswer('compare', { ...question, by: 'process' }).answer;
   const peers = useAnswer('compare', { ...question, by: 'peer_name' }).answer;
   const wide = { from: spans.before.from, to: spans.after.to };

@@ -82,8 +82,8 @@ export function FailuresView(): VNode {
         class="failures-list"
         aside={
           <a href={linkTo({ view: 'table', filter: wanted })}>
-            {formatCount(groups.answer?.total.connections)} of {formatCount(all.answer?.total.connections)}{' '}
-            connections
+            {formatCount(groups.answer?.total.connections)}
+            {all.answer !== undefined && ` of ${formatCount(all.answer.total.connections)}`} connections
           </a>
         }
       >

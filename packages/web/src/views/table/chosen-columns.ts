@@ -8,6 +8,9 @@ import { readChoice, writeChoice } from './stored-choice.js';
 const CHOICE = 'columns';
 const parameter = viewParameter('columns', USUAL_COLUMNS);
 
+/** The columns as the link says them. */
+export const columnsText = parameter.value;
+
 /** The columns. */
 export const chosenColumns = computed(() => readColumns(parameter.value.value));
 

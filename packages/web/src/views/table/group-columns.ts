@@ -50,7 +50,7 @@ export const groupColumns: readonly GroupColumn[] = [
   },
   { id: 'rate', title: 'Rate', width: 84, value: (group) => group.rate, format: formatRate },
   {
-    ...{ id: 'handshake', title: 'Handshake, mean', width: 118, order: 'handshake_us' },
+    ...{ id: 'handshake', title: 'Handshake, mean', width: 126, order: 'handshake_us' },
     ...{ value: (group) => group.handshake_us, format: formatMicroseconds },
   },
   {

@@ -45,7 +45,7 @@ export function GroupTable({ by }: { readonly by: readonly string[] }): VNode {
   const columns: GridColumn[] = isCards
     ? [{ id: 'group', title: 'Group', width: 100 }]
     : [
-        ...by.map((name) => ({ id: name, title: fieldTitle(name), width: 200 })),
+        ...by.map((name) => ({ id: name, title: fieldTitle(name), width: 170 })),
         ...groupColumns.map(({ id, title, width, order: sort }) => ({
           ...{ id, title, width, isNumber: true },
           ...(sort !== undefined && { sort: sort === order ? ('descending' as const) : ('none' as const) }),
@@ -121,7 +121,7 @@ export function GroupTable({ by }: { readonly by: readonly string[] }): VNode {
               ? `The first ${formatCount(groups.length)} of ${formatCount(known.count)} groups`
               : `${formatCount(known.count)} groups`}
         </span>
-        {groups.length > 0 && <span class="muted">Enter shows a group's connections</span>}
+        {groups.length > 0 && !isCards && <span class="muted">Enter shows a group's connections</span>}
         <button type="button" class="quiet" disabled={groups.length === 0} onClick={() => void copy()}>
           Copy
         </button>

@@ -7,7 +7,7 @@ import { currentFilter, viewParameter } from '../../state/page-state.js';
 import { FieldSelect } from '../../table/field-select.js';
 import { readFields } from '../../table/group-fields.js';
 import { isNarrow } from '../../table/narrow.js';
-import { recallColumns } from './chosen-columns.js';
+import { columnsText, recallColumns } from './chosen-columns.js';
 import { ColumnsMenu } from './columns-menu.js';
 import { ConnectionTable, sortOrder } from './connection-table.js';
 import { ExportMenu } from './export-menu.js';
@@ -21,7 +21,8 @@ const byParameter = viewParameter('by');
 /** Shows it. */
 export function TableView(): VNode {
   const by = readFields(byParameter.value.value, 2);
-  useEffect(recallColumns, []);
+  // Also when a link without columns is opened here.
+  useEffect(recallColumns, [columnsText.value]);
   return by.length > 0 ? <Grouped by={by} /> : <Single />;
 }
 
