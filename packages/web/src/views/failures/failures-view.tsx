@@ -9,6 +9,7 @@ import { formatCount, formatShort } from '../../format/number-text.js';
 import { formatTick } from '../../format/time-text.js';
 import { Name } from '../../parts/name.js';
 import { Panel } from '../../parts/panel.js';
+import { useSlowly } from '../../parts/use-slowly.js';
 import { pageRange } from '../../state/page-range.js';
 import { currentFilter, linkTo, viewParameter } from '../../state/page-state.js';
 import { rangeBefore, stepSeconds } from '../../time/range-text.js';
@@ -21,6 +22,8 @@ import { TimeStrip } from './time-strip.js';
 const kindParameter = viewParameter('kind', 'all');
 const chosenParameter = viewParameter('of');
 
+/** Milliseconds after which the comparison is made again. */
+const COMPARED_MS = 60_000;
 const MOST_ROWS = 100;
 const MOST_STEPS = 60;
 
@@ -40,10 +43,11 @@ export function FailuresView(): VNode {
     filter: joinFilters(filter, 'event=fail'),
   });
   const cut = usePageAnswer('groups', { filter: joinFilters(filter, kindOf('cut').filter) });
-  const against = range === undefined ? undefined : rangeBefore(range.from, range.to);
+  // What failed before hardly changes while the range moves on.
+  const slow = useSlowly(range, `${range?.asked} ${wanted}`, COMPARED_MS);
   const compared = usePageAnswer(
     'compare',
-    against === undefined ? undefined : { against, by, filter: wanted, limit: 1000 },
+    slow && { range: slow.text, against: rangeBefore(slow.from, slow.to), by, filter: wanted, limit: 1000 },
   );
   const counts = countKinds(errors.answer, cut.answer);
   const rows = (groups.answer?.groups ?? []).filter(
