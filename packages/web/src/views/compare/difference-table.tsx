@@ -125,7 +125,7 @@ function Figure({ figure, row, most }: FigureProps): VNode {
   const isWorse =
     isBad && is !== undefined && row.changes.some((change) => isWorseBy(figure, change, is, was));
   return (
-    <td class={`is-number ${isMinor ? 'is-minor' : ''}`}>
+    <td class={`is-number ${isMinor ? 'is-minor' : ''}`} data-title={figure.title}>
       <div class={isWorse ? 'compare-worse' : ''}>
         {format(is)}
         <SideBar part={most > 0 ? (is ?? 0) / most : 0} side="now" />
