@@ -7,7 +7,7 @@ import { describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Step } from '../src/store/context.js';
-import { checkCrash, checkRetention, crashBatch } from './support/crash-rows.js';
+import { checkCrash, checkRetention, checkSummaries, crashBatch } from './support/crash-rows.js';
 import { Random } from './support/random-rows.js';
 import { openStore, readTable, temporaryFolder } from './support/store.js';
 
@@ -66,6 +66,8 @@ describe('a history whose process is killed', () => {
     'copy:renamed',
     'copy:recorded',
     'copy:committed',
+    'summary:inserted',
+    'summary:committed',
   ];
   for (const step of steps) {
     test(`has every acknowledged row once after a kill at ${step}`, async (context) => {
@@ -87,6 +89,7 @@ describe('a history whose process is killed', () => {
       );
       await store.maintain();
       await checkCrash(store, acknowledged);
+      await checkSummaries(store);
     });
   }
 
@@ -97,6 +100,8 @@ describe('a history whose process is killed', () => {
       assert.equal(signal, 'SIGKILL');
       const store = await openStore(context, { folder });
       await checkRetention(store, acknowledged);
+      await store.maintain();
+      await checkSummaries(store);
       const segments = await store.read((session) =>
         session.query('SELECT name FROM recent.segments ORDER BY name'),
       );
@@ -111,7 +116,8 @@ describe('a history whose process is killed', () => {
 describe('a history of which a step fails', () => {
   const steps: Step[] = [
     ...(['append:rows', 'append:committed', 'copy:written', 'copy:synced', 'copy:renamed'] as const),
-    ...(['copy:recorded', 'copy:committed', 'retention:committed', 'retention:unlinked'] as const),
+    ...(['copy:recorded', 'copy:committed', 'summary:inserted', 'summary:committed'] as const),
+    ...(['retention:committed', 'retention:unlinked'] as const),
   ];
   for (const failing of steps) {
     test(`has every row once when ${failing} failed and is tried again`, async (context) => {
@@ -137,6 +143,7 @@ describe('a history of which a step fails', () => {
       }
       assert.ok(failures > 0);
       if (!failing.startsWith('retention:')) await checkCrash(store, [40]);
+      await checkSummaries(store);
       const segments = await store.read((session) =>
         session.query('SELECT name FROM recent.segments ORDER BY name'),
       );

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Segment } from '../src/index.js';
+import { HistoryStore, type Segment } from '../src/index.js';
 import { expired } from '../src/store/retention.js';
 import { RetentionClock } from '../src/store/retention-clock.js';
-import { HOUR, HOUR_NS } from './support/store.js';
+import { plainEnd } from './support/plain-rows.js';
+import { Random } from './support/random-rows.js';
+import { batchOf, HOUR, HOUR_NS, readTable, temporaryFolder } from './support/store.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -75,5 +77,57 @@ describe('the clock of retention', () => {
     clock.now(HOUR + 1000n * HOUR_NS, HOUR_MS);
     assert.equal(clock.now(HOUR + 30n * HOUR_NS, 30 * HOUR_MS), HOUR + 30n * HOUR_NS);
     assert.equal(clock.now(HOUR + 1000n * HOUR_NS, 31 * HOUR_MS), HOUR + 31n * HOUR_NS);
+  });
+
+  test('waits for a day of running time, however often the process starts', () => {
+    const year = 8766n * HOUR_NS;
+    let kept = { time: HOUR, jumpedMs: 0 };
+    for (let start = 0; start < 23; start++) {
+      const clock = new RetentionClock(kept);
+      clock.now(HOUR + year + BigInt(start) * HOUR_NS, 0);
+      assert.ok(clock.now(HOUR + year + BigInt(start + 1) * HOUR_NS, HOUR_MS) < HOUR + 24n * HOUR_NS);
+      kept = clock.kept!;
+    }
+    const clock = new RetentionClock(kept);
+    clock.now(HOUR + year + 24n * HOUR_NS, 0);
+    assert.equal(clock.now(HOUR + year + 26n * HOUR_NS, 2 * HOUR_MS), HOUR + year + 26n * HOUR_NS);
+  });
+
+  test('keeps its time while a host begins at 1970, until the network has set its clock', () => {
+    const clock = new RetentionClock({ time: HOUR, jumpedMs: 0 });
+    assert.equal(clock.now(0n, 0), 0n);
+    assert.equal(clock.now(HOUR + HOUR_NS, HOUR_MS), HOUR + HOUR_NS);
+    assert.deepEqual(clock.kept, { time: HOUR + HOUR_NS, jumpedMs: 0 });
+  });
+});
+
+describe('a history of a host whose clock is wrong', () => {
+  const month = 30n * 24n * HOUR_NS;
+  const year = 8766n * HOUR_NS;
+  const oldest = (store: HistoryStore) =>
+    store.read((session) => session.query('SELECT hour FROM recent.segments ORDER BY hour LIMIT 1'));
+
+  test('keeps its rows when the host boots a year ahead, several times, and is then set right', async (context) => {
+    const folder = await temporaryFolder(context);
+    const options = { folder, retention: { ageNs: month } };
+    const epoch = (run: number) => String(run).padStart(32, '0');
+    const run = async (number: number, time: bigint) => {
+      const store = await HistoryStore.open({ ...options, minimumFreeBytes: 0, uptimeMs: () => 0 });
+      const ends = [plainEnd(new Random(number + 1), { time: time - 2n * HOUR_NS })];
+      await store.append(batchOf(1, { epoch: epoch(number), started: time - 3n * HOUR_NS, time, ends }));
+      await store.maintain();
+      const [first] = await oldest(store);
+      const rows = await readTable(store, 'ends');
+      await store.close();
+      return { first, rows: rows.length };
+    };
+    const { first } = await run(0, HOUR);
+    assert.ok(first !== undefined);
+    for (let number = 1; number < 5; number++)
+      assert.deepEqual(await run(number, HOUR + year + BigInt(number) * HOUR_NS), {
+        first,
+        rows: number + 1,
+      });
+    assert.deepEqual(await run(5, HOUR + 6n * HOUR_NS), { first, rows: 6 });
   });
 });

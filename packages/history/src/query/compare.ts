@@ -3,11 +3,11 @@ import { OptionError } from '@weir/ebpf/errors';
 import type { HistoryReader, TimeRange } from '../store/session.js';
 import { type Answer, answer, type Coverage, coverageOf, type QueryLimits } from './answer.js';
 import type { Condition } from './condition.js';
-import { fieldExpressions } from './fields.js';
+import { fieldsNamed } from './fields.js';
 import { checkLimit, secondsOf } from './groups.js';
 import { type GroupKey, readKey } from './keys.js';
-import { MEASURE_COUNT, type Measures, measureList, readMeasures, sumList } from './measures.js';
-import { traffic } from './traffic.js';
+import { MEASURE_COUNT, type Measures, measureList, readMeasures } from './measures.js';
+import { trafficSums } from './traffic-sums.js';
 
 /** What is compared. */
 export interface CompareQuery extends QueryLimits {
@@ -57,16 +57,16 @@ const LEAST_BYTES = 1_000_000;
 /** Compares two ranges, group by group. @throws OptionError, InterruptedError */
 export function queryCompare(reader: HistoryReader, query: CompareQuery): Promise<Answer<Comparison>> {
   const { range, against, by, where } = query;
-  const fields = fieldExpressions(by);
+  const fields = fieldsNamed(by);
   const limit = checkLimit(query.limit ?? 1000, 10_000);
   if (fields.length === 0) throw new OptionError('by: expected at least one field');
   return answer(reader, range, query, async (session) => {
-    const [now, before] = [traffic(session, range, where), traffic(session, against, where)];
-    const keys = fields.map((sql, index) => `${sql} AS k${index}`);
+    const now = await trafficSums(session, { range, fields, where });
+    const before = await trafficSums(session, { range: against, fields, where });
     const names = fields.map((_, index) => `k${index}`);
     const grouped = (source: Condition) =>
       `SELECT ${[...names, measureList].join(', ')}
-       FROM (SELECT ${[...keys, sumList].join(', ')} FROM ${source.sql} GROUP BY ${names})`;
+       FROM ${source.sql}`;
     const same = names.map((name) => `now.${name} IS NOT DISTINCT FROM before.${name}`).join(' AND ');
     const ratio = secondsOf(range) / secondsOf(against);
     // Hosts have hundreds of thousands of groups: only those that differ leave the database. The first row has their number alone.

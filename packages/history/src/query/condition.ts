@@ -1,5 +1,6 @@
 /** Parts of statements whose values are bound, never pasted. Pure. */
 import { DuckDBTimestampNanosecondsValue, type DuckDBValue } from '@duckdb/node-api';
+import type { RowId } from '../rollup/id-filter.js';
 import { FIRST_TIME, LAST_TIME } from '../store/layout.js';
 import type { TimeRange } from '../store/session.js';
 
@@ -7,6 +8,10 @@ import type { TimeRange } from '../store/session.js';
 export interface Condition {
   readonly sql: string;
   readonly values: readonly DuckDBValue[];
+  /** Columns of filters on which it depends, and no others; absent: not known. */
+  readonly columns?: readonly string[];
+  /** Only rows with one of these ids can meet it; absent: not known. */
+  readonly ids?: readonly RowId[];
 }
 
 /** The condition that every row meets. */
@@ -15,9 +20,14 @@ export const always: Condition = { sql: 'true', values: [] };
 /** All of these. */
 export function all(...conditions: readonly (Condition | undefined)[]): Condition {
   const present = conditions.filter((each) => each !== undefined);
+  const ids = present.find((each) => each.ids !== undefined)?.ids;
   return {
     sql: present.length === 0 ? 'true' : present.map(({ sql }) => `(${sql})`).join(' AND '),
     values: present.flatMap(({ values }) => values),
+    ...(present.every(({ columns }) => columns !== undefined) && {
+      columns: present.flatMap(({ columns }) => columns!),
+    }),
+    ...(ids !== undefined && { ids }),
   };
 }
 

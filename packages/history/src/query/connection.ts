@@ -44,8 +44,12 @@ const MOST_ENDS = 100;
 const MOST_INTERVALS = 10_000;
 
 function keyCondition(key: ConnectionKey): Condition {
-  if ('connectionId' in key) return { sql: 'connection_id = ?', values: [key.connectionId] };
-  return { sql: 'flow_ns = ? AND flow_cpu = ?', values: [key.flow.ns, key.flow.cpu] };
+  if ('connectionId' in key) {
+    const { connectionId: value } = key;
+    return { sql: 'connection_id = ?', values: [value], ids: [{ column: 'connection_id', value }] };
+  }
+  const { ns, cpu } = key.flow;
+  return { sql: 'flow_ns = ? AND flow_cpu = ?', values: [ns, cpu], ids: [{ column: 'flow_ns', value: ns }] };
 }
 
 /** A connection by one of its ids. @throws OptionError, InterruptedError */

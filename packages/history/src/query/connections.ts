@@ -95,7 +95,7 @@ export function queryConnections(
 
 /**
  * Looks through the range from its end (or its beginning), in windows that double: a page of the newest connections needs the last
- * minutes of a month, and all columns of no others.
+ * minutes of a month, and all columns of no others. What is looked for by its id may be anywhere.
  */
 export async function findRows(
   session: Session,
@@ -106,10 +106,16 @@ export async function findRows(
 ): Promise<EndRow[]> {
   const rows: EndRow[] = [];
   const condition = all(where, place && beyond(place, order));
+  const { ids } = condition;
+  const without = ids === undefined ? undefined : await session.lacking(ids);
   let left = place === undefined ? range : from(range, place[0]!, order);
-  for (let length = WINDOW_NS; left.from < left.to && rows.length < limit; length *= 4n) {
+  for (
+    let length = ids === undefined ? WINDOW_NS : left.to - left.from;
+    left.from < left.to && rows.length < limit;
+    length *= 4n
+  ) {
     const window = windowOf(left, length, order);
-    rows.push(...(await findIn(session, window, condition, order, limit - rows.length)));
+    rows.push(...(await findIn(session, window, { condition, order, without }, limit - rows.length)));
     left = order === 'newest' ? { from: left.from, to: window.from } : { from: window.to, to: left.to };
   }
   return rows;
@@ -126,18 +132,25 @@ function windowOf({ from, to }: TimeRange, length: bigint, order: 'newest' | 'ol
   return order === 'newest' ? { from: to - length, to } : { from, to: from + length };
 }
 
+/** What is looked for in each window. */
+interface Search {
+  readonly condition: Condition;
+  readonly order: 'newest' | 'oldest';
+  /** Names of segments that need not be read. */
+  readonly without: ReadonlySet<string> | undefined;
+}
+
 async function findIn(
   session: Session,
   window: TimeRange,
-  condition: Condition,
-  order: 'newest' | 'oldest',
+  { condition, order, without }: Search,
   limit: number,
 ): Promise<EndRow[]> {
   const direction = order === 'newest' ? 'DESC' : 'ASC';
   const { sql, values } = all(within(window), condition);
   const columns = rowColumns(endColumns).map((name) => `"${name}"`);
   const found = await session.query(
-    `SELECT ${columns} FROM ${session.source('ends', window)} WHERE ${sql}
+    `SELECT ${columns} FROM ${session.source('ends', window, without)} WHERE ${sql}
      ORDER BY ${orderExpressions.map((each) => `${each} ${direction}`).join(', ')} LIMIT ${limit}`,
     [...values] as DuckDBValue[],
   );

@@ -23,6 +23,7 @@ import {
 } from '@weir/tracer/filter/compile';
 import { addressRange, ipv4Range } from './address-range.js';
 import type { Condition } from './condition.js';
+import { neededColumns, neededIds, wholeId } from './filter-needs.js';
 import { patternSql } from './pattern-sql.js';
 import { type BoundValue, Placeholders } from './placeholders.js';
 
@@ -50,7 +51,14 @@ export function filterSql(
 ): Condition {
   const compiler = new SqlCompiler(source, [...services]);
   const sql = compiler.condition(filter);
-  return { sql, values: compiler.values };
+  const columns = neededColumns(filter);
+  const ids = source.ids === undefined ? undefined : neededIds(filter);
+  return {
+    sql,
+    values: compiler.values,
+    ...(columns !== undefined && { columns }),
+    ...(ids !== undefined && { ids }),
+  };
 }
 
 /** Makes a condition of an expression that is not NULL. */
@@ -105,17 +113,14 @@ class SqlCompiler {
         return this.#each(field, (expression) => `${expression} IS NOT NULL`);
       case 'part':
         return all([
-          ...this.#wholeId(field, value.text),
+          ...this.#wholeId(field, value),
           this.#each(field, (expression) => this.#part(expression, value.text)),
         ]);
-      case 'pattern': {
-        const [first, ...others] = value.parts;
-        const whole = others.length === 0 && first?.kind === 'literal' ? first.text : '';
+      case 'pattern':
         return all([
-          ...this.#wholeId(field, whole),
+          ...this.#wholeId(field, value),
           this.#each(field, (expression) => patternSql(`lower(${expression})`, value.parts, this.#bound)),
         ]);
-      }
       case 'range': {
         const { from, to } = value;
         if (from === to)
@@ -142,17 +147,16 @@ class SqlCompiler {
   }
 
   /** What only rows can meet whose id a text names as a whole. */
-  #wholeId({ columns }: FilterField, text: string): string[] {
+  #wholeId(field: FilterField, value: FilterValue): string[] {
     const { ids = {}, columns: texts } = this.#source;
-    const wanted = comparable(text);
-    const isFlow = columns.includes('flow_id');
-    const number = isFlow ? ids.flow_id : columns.includes('connection_id') ? ids.connection_id : undefined;
-    const digits = (isFlow ? /^([0-9a-f]{15})\.\d+$/ : /^([0-9a-f]{16})$/).exec(wanted)?.[1];
-    if (number === undefined || digits === undefined || columns.some((name) => texts[name] === undefined))
+    const id = wholeId(field, value);
+    const isFlow = id?.column === 'flow_ns';
+    const number = isFlow ? ids.flow_id : ids.connection_id;
+    if (number === undefined || id === undefined || field.columns.some((name) => texts[name] === undefined))
       return [];
-    const is = `${number} = ${this.#bound.id(digits)}`;
+    const is = `${number} = ${this.#bound.id(id.value)}`;
     // An id has the first 15 digits of a longer number.
-    return [isFlow ? `(${is} OR ${number} >= ${this.#bound.id('1'.padEnd(16, '0'))})` : is];
+    return [isFlow ? `(${is} OR ${number} >= ${this.#bound.id(2n ** 60n)})` : is];
   }
 
   #comparison(expression: string, operator: Comparison, number: number): string {

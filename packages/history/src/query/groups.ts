@@ -1,22 +1,22 @@
 /** Connections grouped by fields, with figures of each group. */
 import type { DuckDBValue } from '@duckdb/node-api';
 import { OptionError } from '@weir/ebpf/errors';
+import { addedList } from '../rollup/sums.js';
 import type { HistoryReader, Session, TimeRange } from '../store/session.js';
 import { type Answer, answer, type QueryLimits } from './answer.js';
 import type { Condition } from './condition.js';
-import { fieldExpressions } from './fields.js';
+import { fieldsNamed, type GroupField } from './fields.js';
 import { type GroupKey, readKey } from './keys.js';
 import {
-  addedList,
   MEASURE_COUNT,
   type MeasureOrder,
   type Measures,
   measureList,
   measureOrders,
   readMeasures,
-  sumList,
 } from './measures.js';
 import { traffic } from './traffic.js';
+import { trafficSums } from './traffic-sums.js';
 
 /** Which groups are wanted. */
 export interface GroupsQuery extends QueryLimits {
@@ -68,7 +68,7 @@ export function checkLimit(limit: number, most: number): number {
 
 /** Groups the connections of a range. @throws OptionError, InterruptedError */
 export function queryGroups(reader: HistoryReader, query: GroupsQuery): Promise<Answer<Groups>> {
-  const fields = fieldExpressions(query.by);
+  const fields = fieldsNamed(query.by);
   const limit = checkLimit(query.limit ?? 100, MOST_GROUPS);
   const { percentiles = [] } = query;
   if (percentiles.some((each) => !(each >= 0 && each <= 1)))
@@ -85,24 +85,22 @@ export function queryGroups(reader: HistoryReader, query: GroupsQuery): Promise<
 async function findGroups(
   session: Session,
   { range, by, where, order = 'bytes' }: GroupsQuery,
-  fields: readonly string[],
+  fields: readonly GroupField[],
   limit: number,
 ): Promise<Groups> {
-  const source = traffic(session, range, where);
-  const keys = fields.map((sql, index) => `${sql} AS k${index}`);
+  const sums = await trafficSums(session, { range, fields, where });
   const names = fields.map((_, index) => `k${index}`);
   const unnamed = names.map((name) => `NULL AS ${name}`);
   // Each row is added up once: the total is that of the groups.
   const rows = await session.query(
-    `WITH rows AS NOT MATERIALIZED (SELECT *, ${[...keys, '0 AS nothing'].join(', ')} FROM ${source.sql}),
-     parts AS MATERIALIZED (SELECT ${[...names, sumList].join(', ')} FROM rows GROUP BY ${names.join(', ') || '()'}),
+    `WITH parts AS MATERIALIZED ${sums.sql},
      grouped AS (
        SELECT ${[...names, measureList].join(', ')}, NULL AS n FROM parts
        UNION ALL SELECT ${[...unnamed, measureList].join(', ')}, n FROM (SELECT ${addedList}, count(*) AS n FROM parts))
      SELECT * FROM grouped
      ORDER BY n IS NULL, ${measureOrders[order]} DESC NULLS LAST${names.map((name) => `, ${name}`).join('')}
      LIMIT ${limit + 1}`,
-    [...source.values],
+    [...sums.values],
   );
   const seconds = secondsOf(range);
   const measures = (row: readonly DuckDBValue[]) =>
@@ -123,13 +121,13 @@ const PERCENTILE_GROUPS = 200;
 async function addPercentiles(
   session: Session,
   { range, by, where, percentiles = [] }: GroupsQuery,
-  fields: readonly string[],
+  fields: readonly GroupField[],
   groups: readonly Group[],
 ): Promise<Group[]> {
   const source = traffic(session, range, where);
   const points = `[${percentiles.map(Number).join(', ')}]`;
   const columns = latencies.map((name) => `quantile_cont(${name}, ${points}) FILTER (is_end)`);
-  const keys = fields.map((sql, index) => `${sql} AS k${index}`);
+  const keys = fields.map(({ sql }, index) => `${sql} AS k${index}`);
   const names = fields.map((_, index) => `k${index}`);
   const chosen = groups.slice(0, PERCENTILE_GROUPS);
   const tuples = chosen.map(() => `(${names.map(() => '?::VARCHAR').join(', ')})`).join(', ');

@@ -2,10 +2,11 @@
 import type { DuckDBValue } from '@duckdb/node-api';
 import { formatPrefix, mapPrefix, parseNetwork } from '@weir/ebpf/address';
 import { OptionError } from '@weir/ebpf/errors';
+import { sumList } from '../rollup/sums.js';
 import type { HistoryReader, TimeRange } from '../store/session.js';
 import { type Answer, answer, type QueryLimits } from './answer.js';
 import type { Condition } from './condition.js';
-import { fieldExpressions } from './fields.js';
+import { fieldsNamed } from './fields.js';
 import { checkLimit, secondsOf } from './groups.js';
 import {
   MEASURE_COUNT,
@@ -14,7 +15,6 @@ import {
   measureList,
   measureOrders,
   readMeasures,
-  sumList,
 } from './measures.js';
 import { traffic } from './traffic.js';
 
@@ -97,7 +97,7 @@ const isClient =
  */
 export function queryMap(reader: HistoryReader, query: MapQuery): Promise<Answer<ConnectionMap>> {
   const { range, by, networks = [], where, order = 'bytes' } = query;
-  const [field] = fieldExpressions([by]);
+  const [field] = fieldsNamed([by]);
   const limit = checkLimit(query.limit ?? 200, 10_000);
   const node = addressNode(networks);
   if (!Object.hasOwn(measureOrders, order))
@@ -106,7 +106,7 @@ export function queryMap(reader: HistoryReader, query: MapQuery): Promise<Answer
     const source = traffic(session, range, where);
     const rows = await session.query(
       `WITH rows AS NOT MATERIALIZED (
-         SELECT *, 'g' || CAST(${field} AS VARCHAR) AS own, ${node.sql} AS other, ${isClient} AS is_client FROM ${source.sql}
+         SELECT *, 'g' || CAST(${field!.sql} AS VARCHAR) AS own, ${node.sql} AS other, ${isClient} AS is_client FROM ${source.sql}
        ), servers AS (
          SELECT connection_id, any_value(coalesce(own, 'g')) AS server, any_value(own) IS NOT NULL AS is_known
          FROM rows WHERE NOT is_client AND connection_id IS NOT NULL GROUP BY connection_id

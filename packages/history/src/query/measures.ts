@@ -1,5 +1,6 @@
 /** What is computed of each group of connections. Pure. */
 import type { DuckDBValue } from '@duckdb/node-api';
+import { sumNames } from '../rollup/sums.js';
 
 /** Figures of a group in a range. */
 export interface Measures {
@@ -22,34 +23,9 @@ export interface Measures {
   readonly duration_us?: number;
 }
 
-/**
- * Sums of parts, which add up to the measures of any union of them. Sums of doubles are exact up to 2^53, as a number of JavaScript
- * is, and need less CPU than those of 128 bits that DuckDB has for BIGINT.
- */
-const sums = [
-  'count(*) FILTER (is_end)',
-  "count(*) FILTER (is_end AND event = 'fail')",
-  'coalesce(sum(counted_bytes_sent::DOUBLE), 0)',
-  'coalesce(sum(counted_bytes_received::DOUBLE), 0)',
-  'coalesce(sum(counted_segments_sent::DOUBLE), 0)',
-  'coalesce(sum(counted_segments_received::DOUBLE), 0)',
-  'coalesce(sum(counted_retransmits::DOUBLE), 0)',
-  'sum(handshake_us::DOUBLE)',
-  'count(handshake_us)',
-  'sum(srtt_us::DOUBLE)',
-  'count(srtt_us)',
-  'sum(duration_us::DOUBLE) FILTER (is_end)',
-  'count(duration_us) FILTER (is_end)',
-];
-const partNames = sums.map((_, index) => `p${index}`);
-/** Select list of the sums over {@link traffic}. */
-export const sumList = sums.map((sql, index) => `${sql} AS ${partNames[index]}`).join(', ');
-/** Select list of the same, over parts that have them. */
-export const addedList = partNames.map((name) => `coalesce(sum(${name}), 0) AS ${name}`).join(', ');
-
 /** In the order in which {@link readMeasures} expects them: out of sums. A mean of nothing is NULL. */
 const expressions = [
-  ...partNames.slice(0, 7),
+  ...sumNames.slice(0, 7),
   ...[7, 9, 11].map((index) => `p${index} / nullif(p${index + 1}, 0)`),
 ];
 /** Number of columns that {@link measureList} selects. */

@@ -17,9 +17,9 @@ export class Placeholders {
     return isInteger ? this.#bind(BigInt(value), 'UBIGINT') : this.#bind(value, 'DOUBLE');
   }
 
-  /** 64 bits. @param digits Hexadecimal. */
-  id(digits: string): string {
-    return this.#bind(BigInt(`0x${digits}`), 'UBIGINT');
+  /** 64 bits. */
+  id(value: bigint): string {
+    return this.#bind(value, 'UBIGINT');
   }
 
   ports(value: readonly number[]): string {

@@ -1,23 +1,22 @@
 /** Figures over time. */
 import type { DuckDBValue } from '@duckdb/node-api';
 import { OptionError } from '@weir/ebpf/errors';
+import { addedList } from '../rollup/sums.js';
 import type { HistoryReader, TimeRange } from '../store/session.js';
 import { type Answer, answer, type QueryLimits } from './answer.js';
 import type { Condition } from './condition.js';
-import { fieldExpressions } from './fields.js';
+import { fieldsNamed } from './fields.js';
 import { checkLimit } from './groups.js';
 import { type GroupKey, readKey } from './keys.js';
 import {
-  addedList,
   MEASURE_COUNT,
   type MeasureOrder,
   type Measures,
   measureList,
   measureOrders,
   readMeasures,
-  sumList,
 } from './measures.js';
-import { traffic } from './traffic.js';
+import { trafficSums } from './traffic-sums.js';
 
 /** Which figures are wanted. */
 export interface SeriesQuery extends QueryLimits {
@@ -52,7 +51,7 @@ const SECOND = 1_000_000_000n;
 /** Figures of a range, step by step. @throws OptionError, InterruptedError */
 export function querySeries(reader: HistoryReader, query: SeriesQuery): Promise<Answer<readonly Series[]>> {
   const { range, step, by = [], where, order = 'bytes' } = query;
-  const fields = fieldExpressions(by);
+  const fields = fieldsNamed(by);
   const limit = checkLimit(query.limit ?? 10, 100);
   if (step < SECOND) throw new OptionError('step: expected at least a second');
   if ((range.to - range.from) / step > MOST_STEPS)
@@ -60,20 +59,18 @@ export function querySeries(reader: HistoryReader, query: SeriesQuery): Promise<
   if (!Object.hasOwn(measureOrders, order))
     throw new OptionError(`order: choose from ${Object.keys(measureOrders).join(', ')}`);
   return answer(reader, range, query, async (session) => {
-    const source = traffic(session, range, where);
-    const keys = fields.map((sql, index) => `${sql} AS k${index}`);
+    const sums = await trafficSums(session, { range, fields, where, step });
     const names = fields.map((_, index) => `k${index}`);
     const same =
       names.map((name) => `steps.${name} IS NOT DISTINCT FROM largest.${name}`).join(' AND ') || 'true';
     const rows = await session.query(
-      `WITH rows AS NOT MATERIALIZED (SELECT *, ${[...keys, `epoch_ns(time) // ${step} AS step`].join(', ')} FROM ${source.sql}),
-       steps AS MATERIALIZED (SELECT ${[...names, sumList, 'step'].join(', ')} FROM rows GROUP BY ${[...names, 'step']}),
+      `WITH steps AS MATERIALIZED ${sums.sql},
        groups AS (SELECT ${[...names, addedList].join(', ')} FROM steps GROUP BY ${names.join(', ') || '()'}),
        largest AS (SELECT ${[...names, measureList].join(', ')} FROM groups
          ORDER BY ${measureOrders[order]} DESC NULLS LAST${names.map((name) => `, ${name}`).join('')} LIMIT ${limit}),
        ranked AS (SELECT *, row_number() OVER (ORDER BY ${measureOrders[order]} DESC NULLS LAST${names.map((name) => `, ${name}`).join('')}) AS place FROM largest)
        SELECT ${[...names.map((name) => `steps.${name}`), measureList, 'step', 'place'].join(', ')} FROM steps JOIN ranked AS largest ON ${same} ORDER BY place, step`,
-      [...source.values],
+      [...sums.values],
     );
     return collect(rows, by, step);
   });

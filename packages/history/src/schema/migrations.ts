@@ -2,9 +2,19 @@
  * What each version of the schema changed in the database file. Segments are never rewritten: a column that is newer than a
  * segment is NULL for its rows. Pure.
  */
+import { rollupTables } from '../rollup/rollup-tables.js';
 
 /** One entry for each version after the first, in order. */
 export const migrations: readonly { readonly version: number; readonly statements: readonly string[] }[] = [
   // Segments have some columns as differences (see compact.ts); the database file is as before.
   { version: 2, statements: [] },
+  // What is known of segments beside their rows, which the store makes of those that are there, and the retention's clock.
+  {
+    version: 3,
+    statements: [
+      ...rollupTables(),
+      'ALTER TABLE recent.store ADD COLUMN retention_ns BIGINT',
+      'ALTER TABLE recent.store ADD COLUMN jumped_ms BIGINT',
+    ],
+  },
 ];

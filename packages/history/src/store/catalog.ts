@@ -1,9 +1,11 @@
 /** What the database file knows about itself and the segments beside it. */
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
 import { HistoryError } from '../errors.js';
+import { ROLLUPS, rollupTables, SUMMARIES } from '../rollup/rollup-tables.js';
 import { createTable, RECENT, type Schema } from '../schema/index.js';
 import type { StoreContext } from './context.js';
 import { inTransaction } from './database.js';
+import type { RetentionTime } from './retention-clock.js';
 
 /** A segment: one Parquet file with the rows of a table in an hour, or of a part of them. */
 export interface Segment {
@@ -64,9 +66,35 @@ async function createAll(connection: DuckDBConnection, schema: Schema): Promise<
   await connection.run(`CREATE SCHEMA ${RECENT}`);
   for (const [name, columns] of Object.entries(schema.tables))
     await connection.run(createTable(`${RECENT}.${name}`, columns));
-  await connection.run(segmentsTable);
-  await connection.run(`CREATE TABLE ${RECENT}.store (version UINTEGER NOT NULL)`);
-  await connection.run(`INSERT INTO ${RECENT}.store VALUES (${schema.version})`);
+  for (const statement of [segmentsTable, ...rollupTables()]) await connection.run(statement);
+  await connection.run(
+    `CREATE TABLE ${RECENT}.store (version UINTEGER NOT NULL, retention_ns BIGINT, jumped_ms BIGINT)`,
+  );
+  await connection.run(`INSERT INTO ${RECENT}.store (version) VALUES (${schema.version})`);
+}
+
+/**
+ * By which time retention went last. A file that does not say so goes by its newest segment, which the clock of now has not made.
+ */
+export async function readRetentionTime(connection: DuckDBConnection): Promise<RetentionTime | undefined> {
+  const [row] = await query(
+    connection,
+    `SELECT coalesce(retention_ns, (SELECT max(last_time) FROM ${RECENT}.segments)), coalesce(jumped_ms, 0)
+     FROM ${RECENT}.store`,
+  );
+  const [time, jumpedMs] = row as [bigint | null, bigint];
+  return time === null ? undefined : { time, jumpedMs: Number(jumpedMs) };
+}
+
+/** Keeps it for the next process. */
+export async function writeRetentionTime(
+  connection: DuckDBConnection,
+  { time, jumpedMs }: RetentionTime,
+): Promise<void> {
+  await connection.run(`UPDATE ${RECENT}.store SET retention_ns = $1, jumped_ms = $2`, [
+    time,
+    BigInt(jumpedMs),
+  ]);
 }
 
 /** The rows that a statement returns. */
@@ -115,7 +143,12 @@ export async function addSegment(connection: DuckDBConnection, segment: Segment)
   ]);
 }
 
-/** Forgets a segment. */
+/** Forgets a segment, and what is known of it. */
 export async function deleteSegment(connection: DuckDBConnection, name: string): Promise<void> {
+  await connection.run(
+    `DELETE FROM ${ROLLUPS} WHERE summary IN (SELECT id FROM ${SUMMARIES} WHERE name = $1)`,
+    [name],
+  );
+  await connection.run(`DELETE FROM ${SUMMARIES} WHERE name = $1`, [name]);
   await connection.run(`DELETE FROM ${RECENT}.segments WHERE name = $1`, [name]);
 }

@@ -19,6 +19,8 @@ export type Step =
   | 'copy:renamed'
   | 'copy:recorded'
   | 'copy:committed'
+  | 'summary:inserted'
+  | 'summary:committed'
   | 'retention:committed'
   | 'retention:unlinked'
   | 'migration:applied'

@@ -19,7 +19,6 @@ import { openFile, openForReading, openForWriting } from './opening.js';
 import { type CheckedOptions, checkOptions, type StoreInternals, type StoreOptions } from './options.js';
 import { Readers } from './readers.js';
 import { type Damage, lossOf, setAside } from './recover.js';
-import { RetentionClock } from './retention-clock.js';
 import { segmentProblem } from './segment-file.js';
 import type { HistoryReader, ReadOptions, Session } from './session.js';
 import { type StoreStatus, statusOf } from './store-status.js';
@@ -43,7 +42,7 @@ export class HistoryStore implements HistoryReader {
   #writers!: ReadonlyMap<string, TableWriter>;
   #epochs!: Epochs;
   #readOnly: boolean;
-  #kept: Kept = { clock: new RetentionClock() };
+  readonly #kept: Kept = {};
   /** Replaced, and counted, when the database had to be opened anew. */
   #generation = 0;
   #closing = false;

@@ -3,7 +3,13 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { type LossRow, RECENT } from '../schema/index.js';
-import { deleteSegment, listSegments, type Segment } from './catalog.js';
+import {
+  deleteSegment,
+  listSegments,
+  readRetentionTime,
+  type Segment,
+  writeRetentionTime,
+} from './catalog.js';
 import type { StoreContext } from './context.js';
 import { copyHours } from './copy-hours.js';
 import { inTransaction } from './database.js';
@@ -14,13 +20,15 @@ import { hourOf, isSegmentName, LAST_TIME } from './layout.js';
 import type { Readers } from './readers.js';
 import { appendLosses } from './recover.js';
 import { expired, type Retention, takeOldestHour } from './retention.js';
-import type { RetentionClock } from './retention-clock.js';
+import { RetentionClock } from './retention-clock.js';
+import { summarize } from './summaries.js';
 
 /** What maintenance remembers from one time to the next. */
 export interface Kept {
   /** The hour of the watermark when hours were last copied. */
   copiedIn?: number;
-  readonly clock: RetentionClock;
+  /** Begins with what the database file says. */
+  clock?: RetentionClock;
 }
 
 /** What maintenance needs. */
@@ -46,11 +54,23 @@ export interface MaintenanceReport {
 export async function keep(maintenance: Maintenance): Promise<MaintenanceReport> {
   const { watermark } = maintenance;
   if (watermark === undefined) return { copied: [], removed: [] };
+  const now = await retentionTime(maintenance, watermark);
   const copied = await copyWhenDue(maintenance, watermark);
-  const now = maintenance.kept.clock.now(watermark, maintenance.uptimeMs());
   const removed = await removeExpired(maintenance, now);
+  await summarize(maintenance.context, maintenance.connection);
   await keepReserve(maintenance.context.layout);
   return { copied, removed };
+}
+
+/** The time by which rows are too old. It is kept before anything is copied that the clock of now may have dated. */
+async function retentionTime(
+  { connection, kept, uptimeMs }: Maintenance,
+  watermark: bigint,
+): Promise<bigint> {
+  kept.clock ??= new RetentionClock(await readRetentionTime(connection));
+  const now = kept.clock.now(watermark, uptimeMs());
+  await writeRetentionTime(connection, kept.clock.kept!);
+  return now;
 }
 
 /** Once an hour, so that rows which come late for an hour make one more segment and not sixty. */

@@ -1,6 +1,8 @@
 /** What a question sees: all rows as of its beginning, whether the database file or a segment has them. */
 import { join } from 'node:path';
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
+import { lacksSql, type RowId } from '../rollup/id-filter.js';
+import { ROLLUPS_SINCE, SUMMARIES } from '../rollup/rollup-tables.js';
 import {
   type LossRow,
   quoteText,
@@ -74,11 +76,12 @@ export class Session {
    * A table as a subquery: its rows in the database file and in segments.
    *
    * @param range Only segments that have rows in it are read; the rows still have to be filtered.
+   * @param without Names of segments that are not read.
    */
-  source(table: TableName, range?: TimeRange): string {
+  source(table: TableName, range?: TimeRange, without?: ReadonlySet<string>): string {
     const columns = this.schema.tables[table]!;
     const parts = [`SELECT ${selectList(columns, this.#version)} FROM ${RECENT}.${table}`];
-    for (const [version, segments] of this.#byVersion(table, range)) {
+    for (const [version, segments] of this.#byVersion(table, range, without)) {
       const files = segments.map(({ name }) => quoteText(join(this.#folder, name)));
       parts.push(
         `SELECT ${tableColumns(this.schema.compact, table, columns, version)} FROM read_parquet([${files.join(', ')}])`,
@@ -87,10 +90,14 @@ export class Session {
     return `(${parts.join(' UNION ALL ')})`;
   }
 
-  #byVersion(table: TableName, range: TimeRange | undefined): Map<number, Segment[]> {
+  #byVersion(
+    table: TableName,
+    range: TimeRange | undefined,
+    without: ReadonlySet<string> | undefined,
+  ): Map<number, Segment[]> {
     const groups = new Map<number, Segment[]>();
     for (const segment of this.#segments) {
-      if (segment.table !== table) continue;
+      if (segment.table !== table || without?.has(segment.name) === true) continue;
       if (range !== undefined && (segment.to < range.from || segment.from >= range.to)) continue;
       this.#used.add(segment);
       const group = groups.get(segment.version);
@@ -98,6 +105,28 @@ export class Session {
       else group.push(segment);
     }
     return groups;
+  }
+
+  /** Segments that lie in a range as a whole, and whose sums are known, each with the number of its sums. */
+  async summed(
+    range: TimeRange,
+    fits: (segment: Segment) => boolean,
+  ): Promise<{ readonly name: string; readonly summary: number }[]> {
+    if (this.#version < ROLLUPS_SINCE) return [];
+    const rows = await this.query(`SELECT name, id FROM ${SUMMARIES} WHERE has_sums`);
+    const numbers = new Map(rows as [string, number][]);
+    return this.#segments.flatMap((segment) => {
+      const summary = numbers.get(segment.name);
+      const isWhole = segment.from >= range.from && segment.to < range.to && fits(segment);
+      return summary === undefined || !isWhole ? [] : [{ name: segment.name, summary }];
+    });
+  }
+
+  /** Names of segments of `ends` that have none of these ids, as far as that is known. */
+  async lacking(ids: readonly RowId[]): Promise<ReadonlySet<string>> {
+    if (this.#version < ROLLUPS_SINCE) return new Set();
+    const rows = await this.query(`SELECT name FROM ${SUMMARIES} WHERE ${lacksSql('ids', ids)}`);
+    return new Set(rows.map(([name]) => name as string));
   }
 
   /** The time of the oldest row in a segment; undefined where there are no segments. */

@@ -84,3 +84,16 @@ export async function checkCrash(reader: HistoryReader, acknowledged: readonly n
     );
   }
 }
+
+/** Each segment has its sums, which are those of its rows, and there are no others. */
+export async function checkSummaries(reader: HistoryReader): Promise<void> {
+  const wrong = await reader.read((session) =>
+    session.query(
+      `WITH sums AS (SELECT name, any_value(has_sums) AS has_sums, sum(p0) AS connections
+         FROM recent.summaries FULL JOIN recent.rollups ON id = summary GROUP BY id, name)
+       SELECT * FROM (SELECT name, row_count FROM recent.segments WHERE table_name = 'ends')
+         FULL JOIN sums USING (name) WHERE row_count IS DISTINCT FROM connections OR has_sums IS NOT true`,
+    ),
+  );
+  assert.deepEqual(wrong, []);
+}
