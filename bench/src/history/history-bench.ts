@@ -11,7 +11,7 @@ import { historyOf, Netns, WeirServe } from '../serve/weir-serve.js';
 import type { AskedMemory, AskedSample } from './ask.js';
 import { csvColumns, writeCsv } from './csv.js';
 import { generateHistory } from './generate.js';
-import { startPostgres, startSqlite } from './peer-databases.js';
+import { startBetterSqlite, startPostgres, startSqlite } from './peer-databases.js';
 import { questions, type Span } from './questions.js';
 
 /** How much is measured. */
@@ -72,7 +72,7 @@ export async function benchHistory(request: HistoryRequest): Promise<HistoryResu
     mkdirSync(history, { recursive: true });
     chmodSync(served, 0o755);
     const copying = await generateHistory({ folder: history, connections, days, end, onProgress });
-    const { bytes, segments } = sizes(join(history, 'segments'), connections);
+    const { bytes, segments } = sizes(history, connections);
     onProgress('questions');
     const { samples, memory } = await ask(history, request.repeats, all);
     execFileSync('chown', ['-R', 'nobody', join(served, 'server')]);
@@ -95,9 +95,12 @@ export async function benchHistory(request: HistoryRequest): Promise<HistoryResu
   }
 }
 
-/** Bytes a connection, by table. */
-function sizes(folder: string, connections: number) {
-  const bytes: Record<string, number> = {};
+/** Bytes a connection, by table, and of the database file. */
+function sizes(history: string, connections: number) {
+  const folder = join(history, 'segments');
+  const bytes: Record<string, number> = {
+    'database file': statSync(join(history, 'hot.duckdb')).size / connections,
+  };
   const names = readdirSync(folder);
   for (const name of names) {
     const table = name.slice(0, name.indexOf('-'));
@@ -149,7 +152,7 @@ async function benchPeers(
   const peerConnections = await writeCsv(segments, span, csv);
   chmodSync(csv, 0o644);
   const peers: PeerResult[] = [];
-  for (const start of [startPostgres, startSqlite]) {
+  for (const start of [startPostgres, startSqlite, startBetterSqlite]) {
     await using database = await start(folder, csvColumns);
     if (database === undefined) continue;
     onProgress(database.name);

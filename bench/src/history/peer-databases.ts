@@ -1,10 +1,14 @@
-/** The same rows in other databases: PostgreSQL as its own user over a Unix socket, SQLite by Debian's command. */
+/** The same rows in other databases: PostgreSQL as its own user over a Unix socket, SQLite by Debian's command, and in a program. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { type CpuTime, processCpuMs, treeCpuMs } from '../serve/cpu-time.js';
+import type { BetterSqliteWork } from './better-sqlite-child.js';
 
 /** A database beside. */
 export interface PeerDatabase extends AsyncDisposable {
@@ -119,6 +123,45 @@ export async function startSqlite(
     ask: (sql) => run(['PRAGMA cache_size = -131072;', `${sql};`]),
     async [Symbol.asyncDispose]() {},
   };
+}
+
+/** @returns undefined where better-sqlite3 is not installed, or SQLite's own command, which has loaded its rows before. */
+export async function startBetterSqlite(
+  folder: string,
+  columns: readonly CsvColumn[],
+): Promise<PeerDatabase | undefined> {
+  const loaded = join(folder, 'sqlite.db');
+  if (!existsSync(loaded) || !isInstalled('better-sqlite3')) return undefined;
+  const file = join(folder, 'better-sqlite.db');
+  const program = fileURLToPath(new URL('better-sqlite-child.js', import.meta.url));
+  const child = spawn(process.execPath, [program, loaded, file], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = once(child, 'exit');
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const run = async (work: BetterSqliteWork): Promise<CpuTime> => {
+    child.stdin.write(`${JSON.stringify(work)}\n`);
+    const { value, done } = await lines.next();
+    if (done === true) throw new Error('better-sqlite3 failed');
+    return JSON.parse(value) as CpuTime;
+  };
+  return {
+    name: 'better-sqlite3',
+    load: () => run({ create: tableSql(columns), indexes: indexSql, columns: columns.length }),
+    bytes: async () => statSync(file).size,
+    ask: (sql) => run({ sql }),
+    async [Symbol.asyncDispose]() {
+      child.stdin.end();
+      await ended;
+    },
+  };
+}
+
+function isInstalled(name: string): boolean {
+  try {
+    createRequire(import.meta.url).resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Time of a child, from a parent that has no other. */

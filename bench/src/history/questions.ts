@@ -64,8 +64,15 @@ export function questions(id: string): Question[] {
       sql: () => `SELECT comm, ${sums} FROM ends GROUP BY comm ORDER BY ${largest} LIMIT 100`,
     },
     {
-      name: 'processes and peers, a day',
+      name: 'peers, a day',
       aimMs: 45,
+      ask: (reader, all) => queryGroups(reader, { range: lastDay(all), by: ['peer'] }),
+      sql: (all) =>
+        `SELECT peer_address, ${sums} FROM ends WHERE ${inSpan(lastDay(all))} GROUP BY peer_address ORDER BY ${largest} LIMIT 100`,
+    },
+    {
+      name: 'processes and peers, a day',
+      aimMs: 145,
       ask: (reader, all) => queryGroups(reader, { range: lastDay(all), by: ['process', 'peer'] }),
       sql: (all) =>
         `SELECT comm, peer_address, ${sums} FROM ends WHERE ${inSpan(lastDay(all))} GROUP BY comm, peer_address ORDER BY ${largest} LIMIT 100`,

@@ -39,7 +39,7 @@ export function neededIds(filter: Filter): RowId[] | undefined {
   return ids.length > 0 && ids.every((id) => id !== undefined) ? ids : undefined;
 }
 
-/** The id that a value is as a whole. Of a flow_id, the number before its point. */
+/** The id that a value is as a whole; for a flow_id, the number before its point. */
 export function wholeId({ columns }: FilterField, value: FilterValue): RowId | undefined {
   const [column, ...others] = columns;
   const isFlow = column === 'flow_id';

@@ -4,6 +4,7 @@
  * @module @weir/history/query
  */
 
+export type { RowId } from '../rollup/id-filter.js';
 export { type Answer, answer, type Coverage, coverageOf, type QueryLimits } from './answer.js';
 export {
   type Change,
