@@ -76,14 +76,24 @@ export class Serve implements Disposable {
   /** Kills the collector, and starts another in the same folder. */
   async replaceCollector(): Promise<void> {
     await this.#weir.end('SIGKILL');
-    this.#weir = new WeirProcess(this.args, launch.prefix, launch.script);
+    this.startAgain();
     await this.ready();
+  }
+
+  /** Ends it in order. */
+  async end(): Promise<void> {
+    const { status, stderr } = await this.#weir.end('SIGINT');
+    assert.equal(status, 0, stderr);
+  }
+
+  /** Starts it in the same folder, once it has ended. */
+  startAgain(): void {
+    this.#weir = new WeirProcess(this.args, launch.prefix, launch.script);
   }
 
   /** Ends it in order, and opens what it has left. */
   async history(): Promise<HistoryStore> {
-    const { status, stderr } = await this.#weir.end('SIGINT');
-    assert.equal(status, 0, stderr);
+    await this.end();
     assert.ok(!existsSync(this.paths.socket), 'the socket is gone');
     assert.ok(!existsSync(this.paths.pid), 'the server is gone');
     assert.deepEqual(readdirSync(this.paths.spool), []);

@@ -74,16 +74,21 @@ async function createAll(connection: DuckDBConnection, schema: Schema): Promise<
 }
 
 /**
- * By which time retention went last. A file that does not say so goes by its newest segment, which the clock of now has not made.
+ * By which time retention went last. A file that does not say so goes by its newest batch or segment.
+ *
+ * @param watermark That of the newest batch, before the clock of now made one.
  */
-export async function readRetentionTime(connection: DuckDBConnection): Promise<RetentionTime | undefined> {
+export async function readRetentionTime(
+  connection: DuckDBConnection,
+  watermark: bigint | undefined,
+): Promise<RetentionTime | undefined> {
   const [row] = await query(
     connection,
-    `SELECT coalesce(retention_ns, (SELECT max(last_time) FROM ${RECENT}.segments)), coalesce(jumped_ms, 0)
-     FROM ${RECENT}.store`,
+    `SELECT retention_ns, coalesce(jumped_ms, 0), (SELECT max(last_time) FROM ${RECENT}.segments) FROM ${RECENT}.store`,
   );
-  const [time, jumpedMs] = row as [bigint | null, bigint];
-  return time === null ? undefined : { time, jumpedMs: Number(jumpedMs) };
+  const [kept, jumpedMs, newest] = row as [bigint | null, bigint, bigint | null];
+  const time = kept ?? watermark ?? newest ?? undefined;
+  return time === undefined ? undefined : { time, jumpedMs: Number(jumpedMs) };
 }
 
 /** Keeps it for the next process. */

@@ -6,6 +6,7 @@ import { DiskFullError, ReadOnlyError } from '../errors.js';
 import type { Batch, LossRow } from '../schema/index.js';
 import type { TableWriter } from './append-rows.js';
 import { checkBatch, rowsOf } from './batch-rows.js';
+import { readRetentionTime } from './catalog.js';
 import type { StoreContext } from './context.js';
 import { inTransaction } from './database.js';
 import type { Epochs } from './epochs.js';
@@ -19,6 +20,7 @@ import { openFile, openForReading, openForWriting } from './opening.js';
 import { type CheckedOptions, checkOptions, type StoreInternals, type StoreOptions } from './options.js';
 import { Readers } from './readers.js';
 import { type Damage, lossOf, setAside } from './recover.js';
+import { RetentionClock } from './retention-clock.js';
 import { segmentProblem } from './segment-file.js';
 import type { HistoryReader, ReadOptions, Session } from './session.js';
 import { type StoreStatus, statusOf } from './store-status.js';
@@ -42,7 +44,7 @@ export class HistoryStore implements HistoryReader {
   #writers!: ReadonlyMap<string, TableWriter>;
   #epochs!: Epochs;
   #readOnly: boolean;
-  readonly #kept: Kept = {};
+  #kept: Kept = { clock: new RetentionClock() };
   /** Replaced, and counted, when the database had to be opened anew. */
   #generation = 0;
   #closing = false;
@@ -69,6 +71,8 @@ export class HistoryStore implements HistoryReader {
     this.#database = await openForWriting(this.#context, this.#options);
     this.#writers = await this.#database.writers(this.#context.schema);
     this.#epochs = await this.#database.epochs();
+    const { maintaining } = this.#database;
+    this.#kept = { clock: new RetentionClock(await readRetentionTime(maintaining, this.watermark)) };
   }
 
   async #openForReading(): Promise<void> {

@@ -3,13 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { type LossRow, RECENT } from '../schema/index.js';
-import {
-  deleteSegment,
-  listSegments,
-  readRetentionTime,
-  type Segment,
-  writeRetentionTime,
-} from './catalog.js';
+import { deleteSegment, listSegments, type Segment, writeRetentionTime } from './catalog.js';
 import type { StoreContext } from './context.js';
 import { copyHours } from './copy-hours.js';
 import { inTransaction } from './database.js';
@@ -20,15 +14,15 @@ import { hourOf, isSegmentName, LAST_TIME } from './layout.js';
 import type { Readers } from './readers.js';
 import { appendLosses } from './recover.js';
 import { expired, type Retention, takeOldestHour } from './retention.js';
-import { RetentionClock } from './retention-clock.js';
+import type { RetentionClock } from './retention-clock.js';
 import { summarize } from './summaries.js';
 
 /** What maintenance remembers from one time to the next. */
 export interface Kept {
   /** The hour of the watermark when hours were last copied. */
   copiedIn?: number;
-  /** Begins with what the database file says. */
-  clock?: RetentionClock;
+  /** Begins with what the database file says when it is opened: later, it has rows that the clock of now may have dated. */
+  readonly clock: RetentionClock;
 }
 
 /** What maintenance needs. */
@@ -62,12 +56,11 @@ export async function keep(maintenance: Maintenance): Promise<MaintenanceReport>
   return { copied, removed };
 }
 
-/** The time by which rows are too old. It is kept before anything is copied that the clock of now may have dated. */
+/** The time by which rows are too old, which is kept for the next process. */
 async function retentionTime(
   { connection, kept, uptimeMs }: Maintenance,
   watermark: bigint,
 ): Promise<bigint> {
-  kept.clock ??= new RetentionClock(await readRetentionTime(connection));
   const now = kept.clock.now(watermark, uptimeMs());
   await writeRetentionTime(connection, kept.clock.kept!);
   return now;
