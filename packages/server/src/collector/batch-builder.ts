@@ -17,6 +17,16 @@ export class BatchBuilder {
     return this.#rows;
   }
 
+  /** For rows that are put down many at a time: see {@link added}. */
+  get encoder(): BatchEncoder {
+    return this.#encoder;
+  }
+
+  /** Rows of ends were put into the encoder. */
+  added(rows: number): void {
+    this.#rows += rows;
+  }
+
   addHost(row: HostRow): void {
     this.#hosts.push(row);
   }

@@ -1,10 +1,11 @@
 /** The side with privileges: makes rows of what a tracer reports, and hands them over in batches. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type EndRecord, endRow, type LiveDetails, TimeReader } from '@weir/history/rows';
+import { type EndContext, type EndRecord, endRow, type LiveDetails, TimeReader } from '@weir/history/rows';
 import type { EndRow, HostRow, LossRow, OpenRow } from '@weir/history/schema';
 import type {
   Connection,
   ConnectionsOptions,
+  EventColumns,
   LiveConnections,
   LostRecord,
   TraceRecord,
@@ -13,6 +14,7 @@ import type {
 import type { EnrichedRecord } from '@weir/tracer/enrich';
 import type { BatchContent } from '../spool/batch-sender.js';
 import { BatchBuilder } from './batch-builder.js';
+import { BriefConnections } from './brief-connections.js';
 import type { Moment } from './moment.js';
 import { type MovedSpan, OpenConnections } from './open-connections.js';
 import { begunOf, type KeptState, OpenChanges } from './open-state.js';
@@ -100,6 +102,7 @@ export class Collector {
   readonly #live: LiveConnections;
   readonly #open: OpenConnections;
   readonly #batch = new BatchBuilder();
+  readonly #brief: BriefConnections;
   readonly #times = new TimeReader();
   readonly #flushMs: number;
   #flushed: Moment;
@@ -124,6 +127,14 @@ export class Collector {
   constructor(options: CollectorOptions) {
     this.#options = options;
     this.#flushMs = options.flushMs ?? 1_000;
+    this.#brief = new BriefConnections(
+      {
+        hostId: options.host.host_id,
+        endRow: (record) => this.#endRow(this.#enriched(record)),
+        isUnseen: (begunNs, record) => this.#open.isUnseen(begunNs, record),
+      },
+      this.#batch.encoder,
+    );
     this.#open = new OpenConnections(options.keepOpen && new OpenChanges());
     const { resumed } = options;
     const open = resumed?.takeOpen?.();
@@ -152,9 +163,9 @@ export class Collector {
     this.#startSweep();
     let turnedAt = performance.now();
     try {
-      for await (const records of this.#options.tracer.batches()) {
+      for await (const columns of this.#options.tracer.columns()) {
         this.#isBetween = true;
-        for (const record of records) this.#take(record);
+        this.#takeAll(columns);
         this.#isBetween = false;
         if (this.#isFull()) this.#flush();
         if (this.#failure !== undefined) throw this.#failure;
@@ -170,6 +181,20 @@ export class Collector {
     }
     if (this.#swept !== undefined) this.#handSweep(this.#swept);
     this.#hand(this.#moment(), true);
+  }
+
+  #takeAll(columns: EventColumns): void {
+    const { others, length } = columns;
+    // A filter looks at each record.
+    const brief = this.#options.wants === undefined ? this.#brief : undefined;
+    if (brief !== undefined) this.#batch.added(brief.add(columns));
+    let other = 0;
+    for (let row = 0; row < length; row++) {
+      for (; other < others.length && others[other]!.row <= row; other++) this.#take(others[other]!.record);
+      if (brief?.has(row) !== true) this.#take(columns.record(row));
+    }
+    for (; other < others.length; other++) this.#take(others[other]!.record);
+    if (length > 0) this.#recordNs = Math.max(this.#recordNs, columns.column('monotonic_ns')[length - 1]!);
   }
 
   #take(record: TraceRecord): void {
@@ -204,11 +229,19 @@ export class Collector {
   }
 
   #end(record: EndRecord): void {
-    const { enrich, host, wants } = this.#options;
+    const { wants } = this.#options;
     const { context, moved } = this.#open.ended(record);
-    const known = (enrich?.(record) ?? record) as EndRecord & EnrichedRecord;
+    const known = this.#enriched(record);
     if (wants !== undefined && !wants.record(known)) return;
-    this.#addEnd(endRow(known, host.host_id, this.#times.read(record.time), context), moved);
+    this.#addEnd(this.#endRow(known, context), moved);
+  }
+
+  #enriched(record: EndRecord): EndRecord & EnrichedRecord {
+    return (this.#options.enrich?.(record) ?? record) as EndRecord & EnrichedRecord;
+  }
+
+  #endRow(known: EndRecord, context?: EndContext): EndRow {
+    return endRow(known, this.#options.host.host_id, this.#times.read(known.time), context);
   }
 
   #addEnd(row: EndRow, moved: MovedSpan | undefined): void {

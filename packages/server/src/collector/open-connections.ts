@@ -6,7 +6,13 @@
 import type { EndContext, EndRecord } from '@weir/history/rows';
 import type { AcceptRecord, Connection, ConnectRecord } from '@weir/tracer';
 import { CountedFigures, type Figures, noFigures } from './figures.js';
-import { figuresOf, type KnownConnection, newConnection, type OpenConnection } from './open-connection.js';
+import {
+  type ConnectionEnds,
+  figuresOf,
+  type KnownConnection,
+  newConnection,
+  type OpenConnection,
+} from './open-connection.js';
 import { OpenIndex } from './open-index.js';
 import type { OpenChanges, OpenState, OpenStateChanges, SweepState } from './open-state.js';
 
@@ -102,6 +108,16 @@ export class OpenConnections {
   *#known(): Generator<KnownConnection> {
     for (const open of this.#index)
       if (open.connection?.transport !== 'udp') yield this.#changes?.known(open) ?? open;
+  }
+
+  /**
+   * Whether no sweep can have found a connection that no record has named yet.
+   *
+   * @param begunNs When it began, or was first seen: CLOCK_MONOTONIC, nanoseconds.
+   * @param ends Makes its ends, for one that was accepted: it may have waited for that.
+   */
+  isUnseen(begunNs: number, ends?: () => ConnectionEnds): boolean {
+    return begunNs > this.#endedNs && (ends === undefined || !this.#index.hasUnnamed(ends));
   }
 
   /** A connection was established or accepted. */

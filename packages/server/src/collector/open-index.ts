@@ -52,6 +52,11 @@ export class OpenIndex {
     return open;
   }
 
+  /** Whether a sweep has found a connection with these ends that no record has named. */
+  hasUnnamed(ends: () => ConnectionEnds): boolean {
+    return this.#byEnds.size > 0 && this.#byEnds.has(endsKey('tcp', ends()));
+  }
+
   /** A sweep may have found a connection before its record is read. An older one with its ends was last found before it began. */
   #unnamed(record: ConnectRecord | AcceptRecord): OpenConnection | undefined {
     if (this.#byEnds.size === 0) return undefined;

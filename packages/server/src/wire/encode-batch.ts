@@ -24,6 +24,16 @@ export class BatchEncoder {
     this.#encoders.get(table)!.add(row as Row);
   }
 
+  /** A table whose columns are put down for many rows at a time. */
+  table(table: RowTable): TableEncoder {
+    return this.#encoders.get(table)!;
+  }
+
+  /** The texts of all tables. */
+  get strings(): StringTable {
+    return this.#strings;
+  }
+
   /** Rows so far. */
   get rows(): RowCounts {
     const counts = rowTables.map((table) => [table, this.#encoders.get(table)!.rows]);

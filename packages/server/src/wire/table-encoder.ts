@@ -3,18 +3,20 @@
  * used again for the next batch. Pure.
  */
 import { type Column, type Columns, type TableName, tables } from '@weir/history/schema';
-import { bitmapBytes, type ColumnDescription, type Layout, layoutOfKind, layouts } from './layout.js';
+import { ColumnBuffer, FIRST_ROWS } from './column-buffer.js';
+import { bitmapBytes, type ColumnDescription } from './layout.js';
 
 /** A row of any table. */
 export type Row = Readonly<Record<string, unknown>>;
 
-const FIRST_ROWS = 256;
 /** Memory for more rows is given up after the batch. */
 const KEPT_ROWS = 16_384;
 
 /** Texts of a batch, each once. */
 export class StringTable {
   strings: string[] = [];
+  /** How often it was emptied: places are those of a text until then. */
+  generation = 0;
   readonly #places = new Map<string, number>();
 
   place(text: string): number {
@@ -29,56 +31,7 @@ export class StringTable {
   clear(): void {
     this.strings = [];
     this.#places.clear();
-  }
-}
-
-type Values = InstanceType<(typeof layouts)[Layout]>;
-
-/** A column of a table. */
-class ColumnBuffer {
-  readonly name: string;
-  readonly layout: Layout;
-  readonly isOptional: boolean;
-  values: Values;
-  gaps = new Uint8Array(bitmapBytes(FIRST_ROWS));
-  gapCount = 0;
-  /** The row after the last one with a value. */
-  next = 0;
-  /** In a column of texts, the last one, and its place: neighbours mostly have the same. */
-  lastText: unknown = undefined;
-  lastPlace = 0;
-
-  constructor(name: string, { kind, optional }: Column) {
-    this.name = name;
-    this.layout = layoutOfKind[kind as Exclude<typeof kind, 'address'>];
-    this.isOptional = optional;
-    this.values = new layouts[this.layout](FIRST_ROWS);
-  }
-
-  /** Rows before this one, from the last one with a value on, have none: there is 0 in their place. */
-  skipTo(row: number): void {
-    const from = this.next;
-    for (let gap = from; gap < row; gap++) this.gaps[gap >> 3]! |= 1 << (gap & 7);
-    const { buffer, BYTES_PER_ELEMENT: size } = this.values;
-    new Uint8Array(buffer, from * size, (row - from) * size).fill(0);
-    this.gapCount += row - from;
-    this.next = row;
-  }
-
-  resize(rows: number): void {
-    const { values, gaps } = this;
-    this.values = new layouts[this.layout](rows);
-    this.gaps = new Uint8Array(bitmapBytes(rows));
-    if (rows < values.length) return;
-    this.values.set(values as never);
-    this.gaps.set(gaps);
-  }
-
-  clear(): void {
-    if (this.gapCount > 0) this.gaps.fill(0);
-    this.gapCount = 0;
-    this.next = 0;
-    this.lastText = undefined;
+    this.generation++;
   }
 }
 
@@ -123,6 +76,25 @@ export class TableEncoder {
       const column = this.#byName.get(name);
       if (column !== undefined) this.#put(column, at, value);
     }
+  }
+
+  /**
+   * Begins rows whose columns are put down one by one, each of them once for all of these rows or not at all.
+   *
+   * @returns the first of the rows.
+   */
+  extend(count: number): number {
+    let capacity = this.#capacity;
+    while (capacity < this.#rows + count) capacity *= 2;
+    if (capacity > this.#capacity) this.#resize(capacity);
+    const first = this.#rows;
+    this.#rows += count;
+    return first;
+  }
+
+  /** A column, by its name. */
+  column(name: string): ColumnBuffer {
+    return this.#byName.get(name)!;
   }
 
   /** Each kind of array has a line of its own: the engine is fast where a line of code sees few types. */

@@ -1,0 +1,294 @@
+/**
+ * Connections that begin and end within one batch of events: as a rule those of which there are the most. Nothing is kept of them from
+ * event to event, so their rows are put together column by column, which takes a fraction of making a record and a row of each.
+ */
+import type { EndRecord } from '@weir/history/rows';
+import type { EndRow } from '@weir/history/schema';
+import { type ColumnWord, columnWords, type EventColumns } from '@weir/tracer';
+import type { SourceRows } from '../wire/column-buffer.js';
+import type { BatchEncoder } from '../wire/encode-batch.js';
+import type { TableEncoder } from '../wire/table-encoder.js';
+import { EventPairs, NONE } from './event-pairs.js';
+import { PlaceCache } from './place-cache.js';
+
+/** What else the rows depend on. */
+export interface BriefOptions {
+  readonly hostId: bigint;
+  /** The row of an end, made of its record. Columns take over what processes, addresses and ports have in common. */
+  readonly endRow: (record: EndRecord) => EndRow;
+  /**
+   * Whether a sweep cannot have found a connection.
+   *
+   * @param record Makes the record of its beginning where it was accepted: it may have waited for that.
+   */
+  readonly isUnseen: (begunNs: number, record: (() => EndsRecord) | undefined) => boolean;
+}
+
+/** The ends of a connection, as its record has them. */
+export type EndsRecord = Pick<EndRecord, 'netns' | 'local' | 'peer' | 'network'> & {
+  readonly interface_index?: number;
+};
+
+/** Fewer events are handled one by one: each column costs something by itself. */
+const LEAST_EVENTS = 16;
+
+/** Columns of numbers, which have the same name and unit. */
+const numberColumns = [
+  ...[
+    'netns',
+    'local_port',
+    'peer_port',
+    'pid',
+    'tid',
+    'uid',
+    'cgroup_id',
+    'cpu',
+    'flow_cpu',
+    'monotonic_ns',
+  ],
+  ...['duration_us', 'bytes_sent', 'bytes_received', 'segments_sent', 'segments_received', 'retransmits'],
+  ...['srtt_us', 'closing_us', 'subflows'],
+] as const;
+
+const endWords = ['direction', 'closed_by', 'filter'] as const;
+
+/** Texts that follow from the process of an event. */
+const processTexts = [
+  ...['comm', 'thread', 'executable', 'command_line', 'container_id', 'container_runtime', 'container_name'],
+  ...['pod_uid', 'pod_name', 'pod_namespace', 'unit'],
+] as const satisfies readonly (keyof EndRow)[];
+
+const OUTBOUND = columnWords.direction.indexOf('outbound');
+const INBOUND = columnWords.direction.indexOf('inbound');
+const CONNECT = columnWords.event.indexOf('connect');
+/** A process that began in another span of this length may have the pid of an earlier one: start times are no more exact. */
+const SAME_PROCESS_NS = 10_000_000;
+/** The lower half of an address that is mapped IPv4, as little-endian words. */
+const MAPPED = 0xffff_0000;
+
+/** The place of a word is not known yet. */
+const NOT_PLACED = -2;
+
+/** Makes the rows of brief connections. */
+export class BriefConnections {
+  readonly #options: BriefOptions;
+  readonly #encoder: BatchEncoder;
+  readonly #table: TableEncoder;
+  readonly #pairs = new EventPairs();
+  readonly #processes = new PlaceCache(10);
+  readonly #addresses = new PlaceCache(5);
+  readonly #services = new PlaceCache(2);
+  /** Rows of ends, and of beginnings. */
+  #ends = new Int32Array(0);
+  #begun = new Int32Array(0);
+  /** The entry of a cache, and the place of a text, for each of them. */
+  #entries = new Int32Array(0);
+  #places = new Int32Array(0);
+  /** For each row of events: it is one of those. */
+  #isBrief = new Uint8Array(0);
+  #count = 0;
+
+  constructor(options: BriefOptions, encoder: BatchEncoder) {
+    this.#options = options;
+    this.#encoder = encoder;
+    this.#table = encoder.table('ends');
+  }
+
+  /**
+   * Adds the rows of those connections whose beginning and end are in a batch of events.
+   *
+   * @returns their number
+   */
+  add(columns: EventColumns): number {
+    this.#count = 0;
+    this.#prepare(columns.length);
+    if (columns.length < LEAST_EVENTS) return 0;
+    this.#pairs.find(columns);
+    this.#choose(columns);
+    if (this.#count > 0) this.#write(columns);
+    return this.#count;
+  }
+
+  /** Whether a row of the batch is the beginning or the end of such a connection. */
+  has(row: number): boolean {
+    return this.#isBrief[row] === 1;
+  }
+
+  #prepare(length: number): void {
+    if (this.#isBrief.length < length) {
+      this.#isBrief = new Uint8Array(length);
+      this.#ends = new Int32Array(length);
+      this.#begun = new Int32Array(length);
+      this.#entries = new Int32Array(length);
+      this.#places = new Int32Array(length);
+    }
+    this.#isBrief.fill(0, 0, length);
+  }
+
+  /** Those of which something is rare or has to be found out are handled one by one. */
+  #choose(columns: EventColumns): void {
+    const { other } = this.#pairs;
+    const { isUnseen } = this.#options;
+    const kinds = columns.column('event');
+    const times = columns.column('monotonic_ns');
+    const pids = columns.column('pid');
+    const closing = columns.column('closing_us');
+    const interfaces = columns.column('interface_index');
+    const netns = columns.column('netns');
+    const directions = columns.column('direction');
+    const handshakes = columns.column('handshake_us');
+    const flows = halves(columns.column('flow_ns'));
+    for (let row = 0; row < columns.length; row++) {
+      const begun = other[row]!;
+      if (begun === NONE || begun > row) continue;
+      const isDirected = directions[row] === OUTBOUND || directions[row] === INBOUND;
+      const isKnown = pids[row]! >= 0 && closing[row]! >= 0 && netns[row]! > 0;
+      if (!isDirected || !isKnown || interfaces[row]! >= 0) continue;
+      const isConnect = kinds[begun] === CONNECT;
+      const handshakeNs = (handshakes[begun]! >= 0 ? handshakes[begun]! : 0) * 1000;
+      const begunNs = isConnect
+        ? times[begun]! - handshakeNs
+        : flows[2 * begun]! + flows[2 * begun + 1]! * 2 ** 32;
+      const record = isConnect ? undefined : () => columns.record(begun) as EndsRecord;
+      if (!isUnseen(begunNs, record)) continue;
+      this.#ends[this.#count] = row;
+      this.#begun[this.#count++] = begun;
+      this.#isBrief[row] = this.#isBrief[begun] = 1;
+    }
+  }
+
+  #write(columns: EventColumns): void {
+    const count = this.#count;
+    const table = this.#table;
+    const ends: SourceRows = { rows: this.#ends, count };
+    const begun: SourceRows = { rows: this.#begun, count };
+    const at = table.extend(count);
+    for (const name of numberColumns) table.column(name).putNumbers(at, ends, columns.column(name));
+    table.column('handshake_us').putNumbers(at, begun, columns.column('handshake_us'));
+    table.column('candidates').putNumbers(at, begun, columns.column('candidates'));
+    table.column('time').putWide(at, ends, halves(columns.column('time_ns')));
+    table.column('flow_ns').putWide(at, ends, halves(columns.column('flow_ns')));
+    table.column('connection_id').putWide(at, ends, halves(columns.column('connection_id')), true);
+    table.column('host_id').fill(at, count, this.#options.hostId);
+    table.column('interval_rows').fill(at, count, 0);
+    this.#fillText(at, 'transport', 'tcp');
+    this.#fillText(at, 'event', 'close');
+    for (const name of endWords) this.#putWords(at, name, columns, ends);
+    this.#putWords(at, 'accounted', columns, begun);
+    this.#putTexts(at, columns);
+  }
+
+  #fillText(at: number, name: string, text: string): void {
+    this.#table.column(name).fill(at, this.#count, this.#encoder.strings.place(text));
+  }
+
+  #putWords(at: number, name: ColumnWord & string, columns: EventColumns, { rows }: SourceRows): void {
+    const { strings } = this.#encoder;
+    const source = columns.column(name);
+    const known = columnWords[name].map((word): number => (word === undefined ? NONE : NOT_PLACED));
+    const places = this.#places;
+    for (let index = 0; index < this.#count; index++) {
+      const word = source[rows[index]!]!;
+      if (known[word] === NOT_PLACED) known[word] = strings.place(columnWords[name][word]!);
+      places[index] = known[word]!;
+    }
+    this.#table.column(name).putTexts(at, places, this.#count);
+  }
+
+  #putTexts(at: number, columns: EventColumns): void {
+    const rowOf = (row: number): EndRow => this.#options.endRow(columns.record(row) as EndRecord);
+    this.#putProcesses(at, columns, rowOf);
+    this.#putAddresses(at, columns, 'local_address', ['local_address', 'family'], rowOf);
+    this.#putAddresses(at, columns, 'peer_address', ['peer_address', 'peer_name'], rowOf);
+    this.#putServices(at, columns, rowOf);
+  }
+
+  #putProcesses(at: number, columns: EventColumns, rowOf: (row: number) => EndRow): void {
+    const pids = columns.column('pid');
+    const times = columns.column('monotonic_ns');
+    const closing = columns.column('closing_us');
+    const comms = halves(columns.column('comm'));
+    const threads = halves(columns.column('thread'));
+    const { key } = this.#processes;
+    this.#put(at, this.#processes, processTexts, rowOf, (row) => {
+      key[0] = pids[row]!;
+      key[1] = Math.floor((times[row]! - closing[row]! * 1000) / SAME_PROCESS_NS);
+      for (let word = 0; word < 4; word++) {
+        key[2 + word] = comms[4 * row + word]!;
+        key[6 + word] = threads[4 * row + word]!;
+      }
+    });
+  }
+
+  #putAddresses(
+    at: number,
+    columns: EventColumns,
+    name: 'local_address' | 'peer_address',
+    texts: readonly (keyof EndRow)[],
+    rowOf: (row: number) => EndRow,
+  ): void {
+    const source = halves(columns.column(name));
+    const peers = halves(columns.column('peer_address'));
+    const { key } = this.#addresses;
+    this.#put(at, this.#addresses, texts, rowOf, (row) => {
+      for (let word = 0; word < 4; word++) key[word] = source[4 * row + word]!;
+      // The family is that of the peer.
+      key[4] = Number(peers[4 * row] === 0 && peers[4 * row + 1] === 0 && peers[4 * row + 2] === MAPPED);
+    });
+  }
+
+  /** The port that serves is known by the direction. */
+  #putServices(at: number, columns: EventColumns, rowOf: (row: number) => EndRow): void {
+    const directions = columns.column('direction');
+    const localPorts = columns.column('local_port');
+    const peerPorts = columns.column('peer_port');
+    const { key } = this.#services;
+    this.#put(at, this.#services, ['service'], rowOf, (row) => {
+      key[0] = directions[row]!;
+      key[1] = directions[row] === OUTBOUND ? peerPorts[row]! : localPorts[row]!;
+    });
+  }
+
+  /** @param setKey Sets the cache's key to what the texts of a row follow from. */
+  #put(
+    at: number,
+    cache: PlaceCache,
+    texts: readonly (keyof EndRow)[],
+    rowOf: (row: number) => EndRow,
+    setKey: (row: number) => void,
+  ): void {
+    const { strings } = this.#encoder;
+    cache.clear();
+    const found: Int32Array[] = [];
+    const rows = this.#ends;
+    const count = this.#count;
+    const entries = this.#entries;
+    for (let index = 0; index < count; index++) {
+      const row = rows[index]!;
+      setKey(row);
+      const entry = cache.find();
+      entries[index] = entry;
+      if (entry < found.length) continue;
+      const values = rowOf(row);
+      found.push(
+        Int32Array.from(texts, (name) => {
+          const text = values[name];
+          return text === undefined ? NONE : strings.place(text as string);
+        }),
+      );
+    }
+    const places = this.#places;
+    for (let column = 0; column < texts.length; column++) {
+      let any = false;
+      for (const entry of found) any ||= entry[column] !== NONE;
+      if (!any) continue;
+      for (let index = 0; index < count; index++) places[index] = found[entries[index]!]![column]!;
+      this.#table.column(texts[column]!).putTexts(at, places, count);
+    }
+  }
+}
+
+/** The same memory as words of 32 bits. */
+function halves(values: BigInt64Array | BigUint64Array | Uint8Array): Uint32Array {
+  return new Uint32Array(values.buffer, values.byteOffset);
+}
