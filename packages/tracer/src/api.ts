@@ -1,6 +1,6 @@
 /** The shape of a running tracer. */
 
-import type { EventColumns } from './columns/event-columns.js';
+import type { ColumnsOptions, EventColumns } from './columns/event-columns.js';
 import type { ConnectionsOptions, LiveConnections } from './connections/live.js';
 import type { JsonLines } from './json/json-reader.js';
 import type { TracerStats } from './options.js';
@@ -41,7 +41,7 @@ export interface TracerApi extends AsyncIterable<TraceRecord>, Disposable, Async
    *
    * @throws EbpfError if there is a reader already.
    */
-  columns(): AsyncIterable<EventColumns>;
+  columns(options?: ColumnsOptions): AsyncIterable<EventColumns>;
   /**
    * The same records as JSON lines, as `weir trace --json` prints them, made without an object for each. The bytes of a batch
    * are overwritten when the next is asked for.

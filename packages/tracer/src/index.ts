@@ -8,7 +8,7 @@ export type { TracerApi, TracerListener } from './api.js';
 export { columnNames } from './columns/column-table.js';
 export type { CloseColumns, ColumnName, ColumnTypes } from './columns/column-types.js';
 export { type ColumnWord, columnWords } from './columns/column-words.js';
-export type { EventColumns, RecordBetween } from './columns/event-columns.js';
+export type { ColumnsOptions, EventColumns, RecordBetween } from './columns/event-columns.js';
 export {
   type BegunConnection,
   type Connection,

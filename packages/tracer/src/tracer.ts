@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import { type Btf, EbpfError, MapType } from '@weir/ebpf';
 import { monotonicNs, type QueuedDescriptors } from '@weir/ebpf/sys';
 import type { TracerApi, TracerListener } from './api.js';
-import { ColumnReader, type EventColumns } from './columns/event-columns.js';
+import { ColumnReader, type ColumnsOptions, type EventColumns } from './columns/event-columns.js';
 import type { ConnectionsOptions, LiveConnections } from './connections/live.js';
 import { TracedConnections } from './connections/traced.js';
 import { Deferred } from './deferred.js';
@@ -196,8 +196,8 @@ export class Tracer implements TracerApi {
     return this.#read(() => this.#takeRecords());
   }
 
-  columns(): AsyncIterable<EventColumns> {
-    const reader = new ColumnReader(this.#clock);
+  columns(options?: ColumnsOptions): AsyncIterable<EventColumns> {
+    const reader = new ColumnReader(this.#clock, options);
     return this.#read(() => reader.next(this.#stream));
   }
 

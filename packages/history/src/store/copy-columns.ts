@@ -106,14 +106,32 @@ export class ColumnCopier {
 
   #copyTexts(vector: Vector, { values, gaps, start, count }: SpanValues): void {
     const places = values as Uint32Array;
-    const outside: number[] = [];
+    const outside = new Map<number, Uint32Array>();
     for (let row = 0; row < count; row++) {
+      const place = places[start + row]!;
       if (isGap(gaps, start + row)) words.fill(0, WIDE_WORDS * row, WIDE_WORDS * (row + 1));
-      else if (!this.#texts.put(places[start + row]!, row)) outside.push(row);
+      else if (!this.#texts.put(place, row)) {
+        const known = outside.get(place);
+        if (known === undefined) outside.set(place, this.#copyOutside(vector, row, place));
+        else words.set(known, WIDE_WORDS * row);
+      }
     }
     copyBlock(vector, 4 * WIDE_WORDS * count);
-    for (const row of outside)
-      bindings.vector_assign_string_element(vector, row, this.#texts.strings[places[start + row]!]!);
+  }
+
+  /**
+   * Has the database copy a text, which stays where the vector's memory for texts is. Other rows of the vector may lead there, too.
+   *
+   * @returns the form in which a row has it
+   */
+  #copyOutside(vector: Vector, row: number, place: number): Uint32Array {
+    bindings.vector_assign_string_element(vector, row, this.#texts.strings[place]!);
+    const [start, end] = [4 * WIDE_WORDS * row, 4 * WIDE_WORDS * (row + 1)];
+    const form = new Uint8Array(4 * WIDE_WORDS);
+    form.set(bindings.vector_get_data(vector, end).subarray(start, end));
+    const found = new Uint32Array(form.buffer);
+    words.set(found, WIDE_WORDS * row);
+    return found;
   }
 
   #putAddresses(name: string, { values, start, count }: SpanValues): void {

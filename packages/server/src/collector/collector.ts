@@ -163,7 +163,7 @@ export class Collector {
     this.#startSweep();
     let turnedAt = performance.now();
     try {
-      for await (const columns of this.#options.tracer.columns()) {
+      for await (const columns of this.#options.tracer.columns({ reuse: true })) {
         this.#isBetween = true;
         this.#takeAll(columns);
         this.#isBetween = false;

@@ -93,7 +93,9 @@ const holders = number({
 
 /** One holder is no candidate: the process of the record is that. */
 function severalHolders(rows: EventRows): Float64Array {
-  return holders(rows).map((count) => (count > 1 ? count : Number.NaN));
+  const counts = holders(rows);
+  for (let row = 0; row < counts.length; row++) if (counts[row]! <= 1) counts[row] = Number.NaN;
+  return counts;
 }
 
 /** The names of all columns. */

@@ -12,6 +12,12 @@ import { EventRows } from './event-rows.js';
 /** Events of a batch at most: their bytes stay in a CPU's own cache while columns are read. */
 const ROWS = 2048;
 
+/** How columns are handed out. */
+export interface ColumnsOptions {
+  /** The next batch overwrites the arrays of this one: for those who keep none, it saves making them. Default: false. */
+  readonly reuse?: boolean;
+}
+
 /** A record of a batch that is no event of the ring. */
 export interface RecordBetween {
   /** The row that it comes before; the number of rows for one after the last. */
@@ -20,8 +26,8 @@ export interface RecordBetween {
 }
 
 /**
- * A batch of events, an array for each field. Arrays are made when they are first asked for, and stay valid; they have to be
- * asked for before the next batch is.
+ * A batch of events, an array for each field. Arrays are made when they are first asked for, and stay valid unless
+ * {@link ColumnsOptions.reuse} is set; they have to be asked for before the next batch is.
  */
 export class EventColumns {
   /** Events, each a row; 0 in a batch that has other records only. */
@@ -74,12 +80,13 @@ export class EventColumns {
 export class ColumnReader implements RecordSink {
   readonly #clock: WallClock;
   readonly #decoder: EventDecoder;
-  readonly #rows = new EventRows(ROWS);
+  readonly #rows: EventRows;
   #others: RecordBetween[] = [];
   #batch: EventColumns | undefined;
 
-  constructor(clock: WallClock) {
+  constructor(clock: WallClock, { reuse = false }: ColumnsOptions = {}) {
     this.#clock = clock;
+    this.#rows = new EventRows(ROWS, reuse);
     this.#decoder = new EventDecoder(clock);
   }
 

@@ -26,7 +26,7 @@ export interface NumberSource {
 export function numberColumn(rows: EventRows, source: NumberSource): Float64Array {
   const { at, bits, kinds, mask = 0, zeroIsUnknown = false, nanoseconds = false } = source;
   const { words, first } = rows;
-  const values = new Float64Array(rows.length);
+  const values = rows.numbers();
   const low = at >>> 2;
   const high = bits === 64 ? low + 1 : -1;
   const shift = bits === 16 ? 8 * (at & 3) : 0;

@@ -9,9 +9,9 @@ const WORD = 2 ** 32;
 
 /** Nanoseconds since 1970 need more than the 53 bits of a number: each is made of two words of 32 bits. */
 export function wallTimes(rows: EventRows, clock: WallClock): BigInt64Array {
-  const halves = new Uint32Array(2 * rows.length);
+  const halves = rows.words32(2);
   if (rows.length > 0 && !addToFirst(halves, rows, clock)) locateEach(halves, rows, clock);
-  return new BigInt64Array(halves.buffer);
+  return new BigInt64Array(halves.buffer, 0, rows.length);
 }
 
 const timeAt = (words: Uint32Array, event: number): number =>

@@ -21,7 +21,7 @@ export interface WordSource {
 /** A word for each event; 0 where the event has none. */
 export function wordColumn(rows: EventRows, { at, kinds, mask = 0, plus }: WordSource): Uint8Array {
   const { words, first } = rows;
-  const values = new Uint8Array(rows.length);
+  const values = rows.bytes();
   const word = at >> 2;
   for (let row = 0, base = first; row < values.length; row++, base += EVENT_STRIDE_WORDS) {
     if (((kinds >>> words[base + KIND]!) & 1) === 0 || (words[base + FLAGS]! & mask) !== mask) continue;
