@@ -5,6 +5,7 @@ import type { Batch } from '@weir/history/schema';
 import type {
   BegunConnection,
   ConnectionsOptions,
+  EventColumns,
   LiveConnections,
   TraceRecord,
   TracerApi,
@@ -14,6 +15,7 @@ import { OpenConnections } from '../src/collector/open-connections.js';
 import { OpenChanges } from '../src/collector/open-state.js';
 import { batchOfContent } from './support/batches.js';
 import { closeRecord, connectRecord, type Simulated, simulated } from './support/connections.js';
+import { columnsOf } from './support/event-columns.js';
 
 const OFFSET = 1_795_700_000_000_000_000n;
 const clock = { monotonicNs: () => Math.round(performance.now() * 1e6), offsetNs: () => OFFSET };
@@ -41,10 +43,10 @@ class FakeTracer {
     return this.#waiting.length === 0 && !this.isBehind ? clock.monotonicNs() : 0;
   }
 
-  async *batches(): AsyncGenerator<readonly TraceRecord[]> {
+  async *columns(): AsyncGenerator<EventColumns> {
     for (;;) {
       if (this.#waiting.length > 0) {
-        yield this.#waiting.splice(0);
+        yield columnsOf(this.#waiting.splice(0));
         this.onYield();
       } else if (this.#stopped) return;
       else await new Promise<void>((resolve) => (this.#wake = resolve));

@@ -61,8 +61,8 @@ const processTexts = [
 const OUTBOUND = columnWords.direction.indexOf('outbound');
 const INBOUND = columnWords.direction.indexOf('inbound');
 const CONNECT = columnWords.event.indexOf('connect');
-/** A process that began in another span of this length may have the pid of an earlier one: start times are no more exact. */
-const SAME_PROCESS_NS = 10_000_000;
+/** A pid may be of another process with the same name in another span of this length, as for `Processes`. */
+const SAME_PROCESS_NS = 50_000_000;
 /** The lower half of an address that is mapped IPv4, as little-endian words. */
 const MAPPED = 0xffff_0000;
 

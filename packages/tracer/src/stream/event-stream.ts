@@ -17,6 +17,11 @@ import { type RecordSink, WaitingRecords } from './waiting-records.js';
 
 /** The interval at which the ring is read while there are records, unless an eighth of it fills sooner. */
 const POLL_MS = 25;
+/**
+ * The same for a ring whose reader keeps events in batches: each reading costs something by itself. As often, new processes are looked
+ * for, whose details are gone with them.
+ */
+const HELD_POLL_MS = 50;
 /** The interval where there have been no records for a while: each reading wakes a CPU. */
 const IDLE_POLL_MS = 200;
 /** The time for which events may stay in the ring, whose room programs need, while the reader lets other work have its turn. */
@@ -43,7 +48,8 @@ export class EventStream implements Disposable {
   #releasedNs = 0n;
   /** All older events have been handed to the reader. */
   #handedNs = 0;
-  #pollMs = POLL_MS;
+  readonly #leastPollMs: number;
+  #pollMs: number;
   #draining: Promise<void> = Promise.resolve();
   #wait: Promise<boolean> | undefined;
   #following: Promise<void> | undefined;
@@ -65,6 +71,8 @@ export class EventStream implements Disposable {
     correction?: EventCorrection,
   ) {
     this.#ring = ring;
+    this.#leastPollMs = ring.handed === undefined ? POLL_MS : HELD_POLL_MS;
+    this.#pollMs = this.#leastPollMs;
     this.#clock = clock;
     this.#losses = losses;
     this.#sources = [...sources, losses];
@@ -142,7 +150,7 @@ export class EventStream implements Disposable {
   /** Hands the next events and records over, in order, at most `limit`. @returns how many. */
   takeInto(sink: RecordSink, limit: number): number {
     const count = this.#waiting.takeInto(sink, limit);
-    if (count > 0) this.#pollMs = POLL_MS;
+    if (count > 0) this.#pollMs = this.#leastPollMs;
     return count;
   }
 
@@ -210,7 +218,7 @@ export class EventStream implements Disposable {
       this.#releasedNs = horizon;
       this.#addRecords(last ? Number(monotonicNs()) : Number(horizon), last);
     }
-    if (this.#waiting.length > from) this.#pollMs = POLL_MS;
+    if (this.#waiting.length > from) this.#pollMs = this.#leastPollMs;
     if (this.isWatched) this.#show(from, fromOther);
     if (this.#waiting.occupiesRing) this.#leaveRingSoon();
     else this.#ring.release();
