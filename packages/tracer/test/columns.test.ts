@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ColumnReader, type EventColumns } from '../src/columns/event-columns.js';
+import { ColumnReader, type ColumnsOptions, type EventColumns } from '../src/columns/event-columns.js';
 import { offsetsTcpEvent } from '../src/generated/tcp.js';
 import { columnNames, type LostRecord } from '../src/index.js';
 import { WallClock } from '../src/stream/clock.js';
@@ -15,13 +15,14 @@ async function columnsOf(
   events: readonly DataView[],
   wall = clock,
   onBatch: (batch: EventColumns) => void = () => undefined,
+  options?: ColumnsOptions,
 ): Promise<EventColumns[]> {
   const ring = new FakeRing();
   const { stream } = fakeStream(ring, undefined);
   stream.hasReader = true;
   for (const event of events) ring.add(event);
   await stream.drain();
-  const reader = new ColumnReader(wall);
+  const reader = new ColumnReader(wall, options);
   const batches: EventColumns[] = [];
   for (let batch = reader.next(stream); batch !== undefined; batch = reader.next(stream)) {
     for (const name of columnNames) batch.column(name);
@@ -45,6 +46,25 @@ describe('columns of events', () => {
       batches.map(({ length }) => length),
       [2048, 2048, 904],
     );
+  });
+
+  it('have the same values where batches share their memory, until the next one', async () => {
+    const random = randomFrom(817);
+    const events = Array.from({ length: 5000 }, () => randomEvent(random));
+    const kept: object[] = [];
+    const batches = await columnsOf(events, clock, () => undefined);
+    const shared = await columnsOf(
+      events,
+      clock,
+      (batch) => {
+        // assertColumns() has compared the values with the records.
+        kept.push(...columnNames.map((name) => batch.column(name).buffer));
+      },
+      { reuse: true },
+    );
+    assert.equal(new Set(kept).size, columnNames.length);
+    const lengths = (all: readonly EventColumns[]) => all.map(({ length }) => length);
+    assert.deepEqual(lengths(shared), lengths(batches));
   });
 
   it('are there for every field of a record', async () => {
