@@ -125,7 +125,7 @@ export class BriefConnections {
     this.#isBrief.fill(0, 0, length);
   }
 
-  /** Those of which something is rare or has to be found out are handled one by one. */
+  /** Where something is rare, or has to be found out, events are handled one by one. */
   #choose(columns: EventColumns): void {
     const { other } = this.#pairs;
     const { isUnseen } = this.#options;

@@ -24,12 +24,12 @@ export class BatchEncoder {
     this.#encoders.get(table)!.add(row as Row);
   }
 
-  /** A table whose columns are put down for many rows at a time. */
+  /** A table whose columns are put down for many rows at a time. @internal */
   table(table: RowTable): TableEncoder {
     return this.#encoders.get(table)!;
   }
 
-  /** The texts of all tables. */
+  /** The texts of all tables. @internal */
   get strings(): StringTable {
     return this.#strings;
   }
