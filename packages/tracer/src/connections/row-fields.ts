@@ -1,6 +1,5 @@
 /** The fields of a connection that are mere numbers, in a row. */
-import { WALK_KEY_WORDS } from '../sockets/index.js';
-import { type Block, copyRow, Double, ROW_DOUBLES, type RowPlace, Word } from './rows.js';
+import { type Block, copyRow, Double, MARK_WORDS, Mark, ROW_DOUBLES, type RowPlace, Word } from './rows.js';
 
 /** Where the number of misses is among the flags. */
 const MISSES_SHIFT = 16;
@@ -72,11 +71,11 @@ export class RowFields {
 
   /** The refresh that last found its socket. */
   get generation(): number {
-    return this.block.generations[this.row]!;
+    return this.block.marks[this.row * MARK_WORDS + Mark.generation]!;
   }
 
   set generation(value: number) {
-    this.block.generations[this.row] = value;
+    this.block.marks[this.row * MARK_WORDS + Mark.generation] = value;
   }
 
   /** The number of refreshes since the last one that found its socket. */
@@ -103,16 +102,11 @@ export class RowFields {
    * {@link SteadyProcesses}.
    */
   get steady(): number {
-    return this.block.steady[this.row]!;
+    return this.block.marks[this.row * MARK_WORDS + Mark.steady]!;
   }
 
   set steady(process: number) {
-    this.block.steady[this.row] = process;
-  }
-
-  /** What the walk has shown of its socket. Live entries only. */
-  setKey(key: Uint32Array): void {
-    this.block.keys.set(key, this.row * WALK_KEY_WORDS);
+    this.block.marks[this.row * MARK_WORDS + Mark.steady] = process;
   }
 
   get active_ns(): number {
@@ -228,11 +222,11 @@ export class RowFields {
 
   /** When the bytes for the rates were read. */
   get sampledNs(): number {
-    return this.block.sampledNs[this.row]!;
+    return this.block.markDoubles[(this.row * MARK_WORDS + Mark.sampledNs) >>> 1]!;
   }
 
   set sampledNs(value: number) {
-    this.block.sampledNs[this.row] = value;
+    this.block.markDoubles[(this.row * MARK_WORDS + Mark.sampledNs) >>> 1] = value;
   }
 
   get cgroup_id(): number | undefined {

@@ -1,9 +1,8 @@
 /**
  * The numbers of connections, in a row each of a few large blocks of memory: a hundred thousand objects with as many fields would
- * take five times as much, and the garbage collector's time at each refresh. What a refresh writes of connections that are as they
- * were is not in rows but in columns, where those of several connections share a line of the CPU's cache.
+ * take five times as much, and the garbage collector's time at each refresh. What a refresh reads and writes of connections that are as
+ * they were is not in rows but beside them, where those of several connections share a line of the CPU's cache.
  */
-import { WALK_KEY_WORDS } from '../sockets/index.js';
 
 /**
  * Where a field is in a row of 64-bit numbers. NaN stands for undefined. What a refresh reads or writes comes first, so that
@@ -45,6 +44,19 @@ export const Word = {
   flow: 36,
 } as const;
 
+/** Where the marks of a row are, counted in 32-bit words; the time is one of 64 bits. */
+export const Mark = {
+  /** When the bytes for the rates were read. */
+  sampledNs: 0,
+  /** The refresh that last found its socket. */
+  generation: 2,
+  /** See {@link RowFields.steady}. */
+  steady: 3,
+} as const;
+
+/** Words of a row's marks. */
+export const MARK_WORDS = 4;
+
 /** 64-bit numbers of a row, with the words in them. */
 export const ROW_DOUBLES = 28;
 /** Rows of a block of live connections, and of those that have ended: one of these keeps the whole block in memory. */
@@ -52,22 +64,17 @@ const LIVE_ROWS_BITS = 10;
 const LIVE_ROWS = 1 << LIVE_ROWS_BITS;
 const ENDED_ROWS = 32;
 
-/** Memory for some rows, and the columns beside them: an element each for a row. */
+/** Memory for some rows, and what is beside them. */
 export interface Block {
   readonly doubles: Float64Array;
   readonly words: Uint32Array;
-  /** The refresh that last found its socket. */
-  readonly generations: Uint32Array;
-  /** The end of that refresh. */
+  /** {@link Mark}s of all rows, and the same memory as 64-bit numbers. */
+  readonly marks: Uint32Array;
+  readonly markDoubles: Float64Array;
+  /** The end of the refresh that last found its socket, an element for each row. */
   readonly seenToNs: Float64Array;
-  /** When the bytes for the rates were read. */
-  readonly sampledNs: Float64Array;
-  /** Where its socket came in the last walk in which it did. */
+  /** Where its socket came in the last walk in which it did, an element for each row. */
   readonly walkPositions: Uint32Array;
-  /** See {@link RowFields.steady}. */
-  readonly steady: Uint32Array;
-  /** For live rows: what the walk showed of the socket when its entry was steady, {@link WALK_KEY_WORDS} for each. */
-  readonly keys: Uint32Array;
 }
 
 /** Where a row is. */
@@ -77,17 +84,16 @@ export interface RowPlace {
   readonly row: number;
 }
 
-function newBlock(rows: number, keyWords: number): Block {
+function newBlock(rows: number): Block {
   const buffer = new ArrayBuffer(rows * ROW_DOUBLES * 8);
+  const marks = new ArrayBuffer(rows * MARK_WORDS * 4);
   return {
     doubles: new Float64Array(buffer),
     words: new Uint32Array(buffer),
-    generations: new Uint32Array(rows),
+    marks: new Uint32Array(marks),
+    markDoubles: new Float64Array(marks),
     seenToNs: new Float64Array(rows),
-    sampledNs: new Float64Array(rows),
     walkPositions: new Uint32Array(rows),
-    steady: new Uint32Array(rows),
-    keys: new Uint32Array(rows * keyWords),
   };
 }
 
@@ -97,11 +103,11 @@ export function copyRow(from: RowPlace, to: RowPlace): void {
   const target = to.block;
   for (let index = 0; index < ROW_DOUBLES; index++)
     target.doubles[to.row * ROW_DOUBLES + index] = doubles[from.row * ROW_DOUBLES + index]!;
-  target.generations[to.row] = from.block.generations[from.row]!;
+  for (let mark = 0; mark < MARK_WORDS; mark++)
+    target.marks[to.row * MARK_WORDS + mark] = from.block.marks[from.row * MARK_WORDS + mark]!;
+  target.marks[to.row * MARK_WORDS + Mark.steady] = 0;
   target.seenToNs[to.row] = from.block.seenToNs[from.row]!;
-  target.sampledNs[to.row] = from.block.sampledNs[from.row]!;
   target.walkPositions[to.row] = from.block.walkPositions[from.row]!;
-  target.steady[to.row] = 0;
 }
 
 /** Numbered rows, which can be given back. */
@@ -126,7 +132,7 @@ export class Rows {
 
   place(number: number): RowPlace {
     const index = Math.floor(number / LIVE_ROWS);
-    this.#blocks[index] ??= newBlock(LIVE_ROWS, WALK_KEY_WORDS);
+    this.#blocks[index] ??= newBlock(LIVE_ROWS);
     return { block: this.#blocks[index], row: number % LIVE_ROWS };
   }
 
@@ -138,10 +144,10 @@ export class Rows {
   /** Marks all rows that a refresh has found. @param onOther Called for others, of which nobody may have some. */
   markSeen(generation: number, seenToNs: number, onOther: (number: number) => void): void {
     for (const [index, block] of this.#blocks.entries()) {
-      const { generations } = block;
+      const { marks } = block;
       const end = Math.min(LIVE_ROWS, this.#used - index * LIVE_ROWS);
       for (let row = 0; row < end; row++) {
-        if (generations[row] === generation) block.seenToNs[row] = seenToNs;
+        if (marks[row * MARK_WORDS + Mark.generation] === generation) block.seenToNs[row] = seenToNs;
         else onOther(index * LIVE_ROWS + row);
       }
     }
@@ -155,12 +161,12 @@ export function rowInBlock(number: number): number {
 
 /** Rows that are never given back: the memory goes with the last object that refers to its block. */
 export class LooseRows {
-  #block = newBlock(ENDED_ROWS, 0);
+  #block = newBlock(ENDED_ROWS);
   #used = 0;
 
   take(): RowPlace {
     if (this.#used === ENDED_ROWS) {
-      this.#block = newBlock(ENDED_ROWS, 0);
+      this.#block = newBlock(ENDED_ROWS);
       this.#used = 0;
     }
     return { block: this.#block, row: this.#used++ };

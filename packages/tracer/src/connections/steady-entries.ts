@@ -1,13 +1,13 @@
 /**
  * Entries that need no look while their sockets stay as they are: then all that a walk brings is that the socket was seen. Nothing else
- * of the entry is touched, since each lies far from the next one in memory.
+ * of the entry is touched but its marks, since each lies far from the next one in memory.
  */
 import { type DiagSocket, walkKeyWord } from '../sockets/index.js';
 import type { FindProcess } from './connection.js';
 import type { Entries } from './entries.js';
 import type { Entry } from './entry.js';
 import { SHORTEST_SAMPLE_NS } from './figures.js';
-import { rowInBlock } from './rows.js';
+import { MARK_WORDS, Mark, rowInBlock } from './rows.js';
 import { SteadyProcesses } from './steady-processes.js';
 import type { WalkOrder } from './walk-order.js';
 
@@ -37,12 +37,15 @@ export class SteadyEntries {
   pass(key: Uint32Array): boolean {
     this.#key = key;
     const number = this.#order.unchanged(key);
-    if (number < 0) return false;
-    const { generations, sampledNs, steady } = this.#entries.rows.blockOf(number)!;
-    const row = rowInBlock(number);
-    if (!this.#processes.isSteady(steady[row]!, key[walkKeyWord.inode]!)) return false;
-    generations[row] = this.#generation;
-    if (this.#nowNs - sampledNs[row]! >= SHORTEST_SAMPLE_NS) sampledNs[row] = this.#nowNs;
+    const block = number < 0 ? undefined : this.#entries.rows.blockOf(number);
+    if (block === undefined) return false;
+    const { marks, markDoubles } = block;
+    const at = rowInBlock(number) * MARK_WORDS;
+    const steady = marks[at + Mark.steady]!;
+    if (steady === 0 || !this.#processes.isSteady(steady, key[walkKeyWord.inode]!)) return false;
+    marks[at + Mark.generation] = this.#generation;
+    const sampledAt = (at + Mark.sampledNs) >>> 1;
+    if (this.#nowNs - markDoubles[sampledAt]! >= SHORTEST_SAMPLE_NS) markDoubles[sampledAt] = this.#nowNs;
     this.#order.pass(number);
     return true;
   }
@@ -50,12 +53,11 @@ export class SteadyEntries {
   /** An entry has all that is to be known of its socket: from now on it is steady, if it can be. */
   mark(entry: Entry, { cookie, inode }: DiagSocket): void {
     const key = this.#key;
-    const isItsKey = key !== undefined && isCookie(key, cookie);
+    const isItsKey = key !== undefined && isCookie(key, cookie) && this.#order.hasKey(entry);
     // While it moves, its rates still have to become 0; interfaces are renamed.
     const isQuiet = entry.send_rate === 0 && entry.receive_rate === 0 && entry.interface_index === 0;
     const canBeSteady = isItsKey && isQuiet && entry.direction !== undefined;
     entry.steady = canBeSteady ? this.#processes.numberOf(entry.process, inode) : 0;
-    if (entry.steady !== 0) entry.setKey(key!);
   }
 }
 

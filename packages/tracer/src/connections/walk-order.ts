@@ -2,10 +2,11 @@
  * The order in which the kernel listed sockets, mostly the same from one refresh to the next: so their entries are found without
  * look-ups in large tables.
  */
-import { type DiagSocket, WALK_KEY_WORDS } from '../sockets/index.js';
+import type { DiagSocket } from '../sockets/index.js';
 import type { Entries } from './entries.js';
 import type { Entry } from './entry.js';
 import { rowInBlock } from './rows.js';
+import { WalkKeys } from './walk-keys.js';
 
 const SMALLEST = 1024;
 /**
@@ -21,6 +22,8 @@ export class WalkOrder {
   #lastCount = 0;
   #now = new Uint32Array(SMALLEST);
   #count = 0;
+  /** Keys of the sockets, where the walk shows them, in the same order. */
+  readonly #keys = new WalkKeys();
   /** Where in the last walk the next socket is expected. */
   #cursor = 0;
   /** The part of the last walk whose entries were read ahead. */
@@ -39,29 +42,29 @@ export class WalkOrder {
   begin(): void {
     [this.#last, this.#now] = [this.#now, this.#last];
     this.#lastCount = this.#count;
+    this.#keys.begin(this.#count);
     this.#count = 0;
     this.#cursor = 0;
     this.#aheadFrom = 0;
     this.#aheadTo = 0;
   }
 
-  /** The number of the entry that is expected next, if it is steady and its socket's key is the same as then; else -1. */
+  /** The number of the entry that is expected next, if its socket's key is the same as in the last walk; else -1. */
   unchanged(key: Uint32Array): number {
-    if (this.#cursor >= this.#lastCount) return -1;
-    const number = this.#last[this.#cursor]!;
-    const block = this.#entries.rows.blockOf(number);
-    const row = rowInBlock(number);
-    if (block === undefined || block.steady[row] === 0) return -1;
-    const { keys } = block;
-    const keyAt = row * WALK_KEY_WORDS;
-    for (let word = 0; word < WALK_KEY_WORDS; word++) if (keys[keyAt + word] !== key[word]) return -1;
-    return number;
+    return this.#keys.put(key, this.#count, this.#cursor) ? this.#last[this.#cursor]! : -1;
+  }
+
+  /** Whether the key that was put last is that of the entry that came last. */
+  hasKey(entry: Entry): boolean {
+    const { lastPut } = this.#keys;
+    return entry.walkPosition === lastPut && this.#count === lastPut + 1;
   }
 
   /** The entry that is expected next has come, unchanged. */
   pass(number: number): void {
-    this.#cursor++;
-    this.#put(number);
+    // Mostly it comes where it came the last time, and what is written there is known.
+    if (this.#cursor++ !== this.#count || this.#count === this.#now.length) this.#put(number);
+    else this.#now[this.#count++] = number;
   }
 
   /** The entry that is expected next, if the socket is its. */
