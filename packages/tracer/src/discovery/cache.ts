@@ -111,9 +111,9 @@ export function cacheFolder(environment: NodeJS.ProcessEnv = process.env, uid = 
   return uid === 0 ? '/var/cache/weir' : join(homedir(), '.cache/weir');
 }
 
-function cacheFile(folder: string, kernel: KernelIdentity): string {
+function cacheFile(kernel: KernelIdentity): string {
   const key = sha256(JSON.stringify(kernel)).slice(0, 16);
-  return join(folder, `offsets-${key}.json`);
+  return `offsets-${key}.json`;
 }
 
 /**
@@ -125,26 +125,30 @@ export function loadCachedFields(
   kernel: KernelIdentity = kernelIdentity(),
 ): DiscoveredField[] | undefined {
   try {
-    return decodeCache(readFileSync(cacheFile(folder, kernel), 'utf8'), kernel);
+    return decodeCache(readFileSync(join(folder, cacheFile(kernel)), 'utf8'), kernel);
   } catch {
     return undefined;
   }
 }
 
 /**
- * Stores fields in a file that only this user can read and that is complete at every moment. Returns whether it could; if
- * not, the next start takes longer by a discovery.
+ * Stores fields for the next start. Returns whether it could; if not, the next start takes longer by a discovery.
  */
 export function storeFields(
   findings: Findings,
   folder: string = cacheFolder(),
   kernel: KernelIdentity = kernelIdentity(),
 ): boolean {
-  const file = cacheFile(folder, kernel);
+  return writeOwnFile(folder, cacheFile(kernel), encodeCache(findings, kernel));
+}
+
+/** Writes a file that only this user can read and that is complete at every moment. Returns whether it could. */
+export function writeOwnFile(folder: string, name: string, text: string): boolean {
+  const file = join(folder, name);
   const temporary = `${file}.${crypto().randomBytes(6).toString('hex')}`;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    writeFileSync(temporary, encodeCache(findings, kernel), { mode: 0o600, flag: 'wx' });
+    writeFileSync(temporary, text, { mode: 0o600, flag: 'wx' });
     renameSync(temporary, file);
     return true;
   } catch {

@@ -25,14 +25,7 @@ import { AddressFamily, type Endpoint, SocketPool } from '../discovery/sockets.j
 import { readObject } from '../objects.js';
 import { randomInt } from '../random.js';
 import { AcceptBreakpointLink } from './accept-breakpoint-link.js';
-
-/** What the program must know. */
-export interface AcceptBreakpoint {
-  /** The pointers that accept() reads: one for IPv4, and one for IPv6 where the kernel has that. */
-  readonly pointers: readonly bigint[];
-  /** The place in the kernel's code where accept() reads them. */
-  readonly place: bigint;
-}
+import { type AcceptBreakpoint, loadAcceptPlace, storeAcceptPlace } from './accept-place.js';
 
 /** The result, with the reason where it is not `present`. */
 export interface BreakpointProbe {
@@ -81,14 +74,20 @@ function failure(error: EbpfError): BreakpointProbe {
 
 /** Finds what the program must know, and with `registers` tries whether each CPU has some to spare. @throws EbpfError with the reason why not. */
 function tryBreakpoint(btf: Btf, features: FeatureTable, registers: boolean): void {
-  if (found !== undefined && !registers) return;
+  if (!registers) {
+    found ??= loadAcceptPlace();
+    if (found !== undefined) return;
+  }
   features.require('global_data', 'what is found out is handed over in it');
   const port = randomInt(10_000, 60_000);
   const spec = readObject('breakpoint.bpf.o');
   setGlobal(spec, 'probe_port', port);
   using collection = Collection.load(spec, { btf, features });
   using sockets = new SocketPool();
-  found ??= inFreshNamespace(sockets, () => accept(collection, sockets, port));
+  if (found === undefined) {
+    found = inFreshNamespace(sockets, () => accept(collection, sockets, port));
+    storeAcceptPlace(found);
+  }
   if (registers) {
     using _link = new AcceptBreakpointLink(collection.program('find_place'), found.pointers);
   }

@@ -2,7 +2,8 @@
 import type { ProbeResult } from '@weir/ebpf';
 import { allOf, known } from '@weir/ebpf/sys';
 import type { HookCandidate, HookChoice } from '../report.js';
-import type { AcceptBreakpoint, BreakpointProbe } from './accept-breakpoint.js';
+import type { BreakpointProbe } from './accept-breakpoint.js';
+import type { AcceptBreakpoint } from './accept-place.js';
 import { type AcceptHook, acceptHookEntry, acceptHooks } from './accept-hooks.js';
 import { chooseHook, hookCandidate, hookChoice, type Undecided } from './choose-hook.js';
 

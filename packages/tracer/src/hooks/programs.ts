@@ -73,17 +73,13 @@ export class TracerPrograms implements Disposable {
   /** Loads all programs at the same time. @throws as the constructor; RegistersInUseError. */
   static async loadAsync(plan: HookPlan, btf: Btf, options: TracerOptions): Promise<TracerPrograms> {
     const request = loadRequest(plan, btf, options);
-    const loading = Collection.loadAsync(request.spec, request.options);
     let registers: AcceptRegisters | undefined;
-    try {
-      // What waits for other CPUs does so while the programs are verified.
+    // What waits for other CPUs does so while the programs are verified.
+    const reserve = (): void => {
       if (isBreakpoint(plan)) registers = new AcceptRegisters(plan.breakpoint?.pointers ?? []);
-    } catch (error) {
-      (await loading)[Symbol.dispose]();
-      throw error;
-    }
+    };
     try {
-      const collection = await loading;
+      const collection = await Collection.loadAsync(request.spec, request.options, reserve);
       return new TracerPrograms(plan, btf, options, {
         ...request,
         collection,
