@@ -34,6 +34,21 @@ describe('the bundle', () => {
       );
     });
 
+    it(`of weir ${command} starts without modules that it seldom uses`, () => {
+      const script = `process.on('exit', () => {
+        const slow = ['fs/promises'].filter((name) => process.moduleLoadList.includes('NativeModule ' + name));
+        require('node:fs').writeSync(3, slow.join());
+      });
+      process.argv.splice(1, 0, 'weir');
+      require('./bin/compiled-bundle.js').runBundle('${command}-entry');`;
+      const { output, status } = spawnSync(process.execPath, ['--eval', script, '--', command, '--help'], {
+        cwd: fileURLToPath(cli),
+        encoding: 'utf8',
+        stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+      });
+      assert.deepEqual({ loaded: output[3], status }, { loaded: '', status: 0 });
+    });
+
     it(`of weir ${command} is ASCII, of which V8 keeps one byte a character`, () => {
       const text = readFileSync(new URL(`dist/bundle/${command}-entry.cjs`, cli), 'utf8');
       assert.deepEqual(text.match(/.{0,20}[\u0080-\uffff].{0,20}/), null);

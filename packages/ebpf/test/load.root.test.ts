@@ -195,6 +195,39 @@ describe('programs that are loaded at the same time', () => {
     assert.equal(turns, 1);
   });
 
+  it('have large maps that are made on other threads', async () => {
+    const maxEntries = { seen: 200_000 };
+    using collection = await Collection.loadAsync(testSpec('load/maps'), { maxEntries });
+    using inTurn = Collection.load(testSpec('load/maps'), { maxEntries });
+    for (const [name, map] of inTurn.maps) {
+      const { id: _, btfId: _types, ...others } = map.info();
+      const { id: __, btfId: __types, ...same } = collection.map(name).info();
+      assert.deepEqual(same, others, name);
+    }
+    assert.equal(collection.program('enter').testRun({ data: packet }).returnValue, 42);
+  });
+
+  it('leave nothing where a large map cannot be made', async () => {
+    const before = openDescriptors();
+    const maxEntries = { seen: 2 ** 32 - 1 };
+    await assert.rejects(Collection.loadAsync(testSpec('load/maps'), { maxEntries }), /map seen of kind/);
+    assert.deepEqual(openDescriptors(), before);
+  });
+
+  it('are under way while something else is done, and leave nothing where that fails', async () => {
+    const before = openDescriptors();
+    let calls = 0;
+    {
+      using _collection = await Collection.loadAsync(testSpec('load/maps'), {}, () => void calls++);
+      assert.equal(calls, 1);
+    }
+    const fail = () => {
+      throw new Error('something else');
+    };
+    await assert.rejects(Collection.loadAsync(testSpec('load/maps'), {}, fail), /something else/);
+    assert.deepEqual(openDescriptors(), before);
+  });
+
   it('have logs where they are asked for', async () => {
     using collection = await Collection.loadAsync(testSpec('load/data'), { logLevel: 2 });
     assert.match(collection.logs.get('count') ?? '', /processed \d+ insns/);

@@ -273,7 +273,7 @@ test('without its native library, koffi’s error says what to install', () => {
     import Module from 'node:module';
     const load = Module._load;
     Module._load = (name, ...rest) => {
-      if (name === 'koffi') throw new Error('Cannot find the native Koffi module');
+      if (/koffi(\\.node)?$/.test(name)) throw new Error('Cannot find the native Koffi module');
       return load(name, ...rest);
     };
     const { ffi } = await import(${JSON.stringify(new URL('../src/sys/ffi.js', import.meta.url).href)});
@@ -318,4 +318,19 @@ test('a file of sysfs that can be mapped reads as by read(2)', () => {
   }
   assert.equal(mapFile('/proc/self/status'), undefined);
   assert.throws(() => mapFile('/no/such/file'), /ENOENT/);
+});
+
+test('the native library is loaded without the sources around it', {
+  skip: existsSync('/lib/ld-musl-x86_64.so.1'),
+}, () => {
+  const script = `
+    import { createRequire } from 'node:module';
+    const { ffi } = await import(${JSON.stringify(new URL('../src/sys/ffi.js', import.meta.url).href)});
+    ffi();
+    const loaded = Object.keys(createRequire(import.meta.url).cache).filter((path) => path.includes('koffi'));
+    console.log(loaded.map((path) => path.split('/').at(-1)).join());`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
+    encoding: 'utf8',
+  });
+  assert.deepEqual({ stdout, stderr }, { stdout: 'koffi.node\n', stderr: '' });
 });

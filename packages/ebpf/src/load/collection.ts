@@ -55,12 +55,17 @@ export class Collection implements Disposable {
    * Loads as {@link load} does, all programs at the same time, each on a thread of Node's pool, while the event loop goes on. Sooner
    * than `load` where several programs keep the verifier busy and CPUs are idle.
    *
-   * @throws as {@link load}, for the first program in the object's order that fails.
+   * @param meanwhile Called while the kernel verifies them, for what would otherwise wait for it.
+   * @throws as {@link load}, for the first program in the object's order that fails; what `meanwhile` throws.
    */
-  static async loadAsync(spec: CollectionSpec, options: LoadOptions = {}): Promise<Collection> {
+  static async loadAsync(
+    spec: CollectionSpec,
+    options: LoadOptions = {},
+    meanwhile?: () => void,
+  ): Promise<Collection> {
     const loader = new Loader(spec, options);
     try {
-      await loader.runAsync();
+      await loader.runAsync(meanwhile);
       return new Collection(loader);
     } catch (error) {
       disposeAll(loader.owned);

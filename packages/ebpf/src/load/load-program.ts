@@ -108,30 +108,33 @@ function loadAttr(
 /** Arrays of struct bpf_func_info and struct bpf_line_info, whose offsets count instructions. */
 function debugInfo({ funcInfo, lineInfo }: ProgramSpec, progBtfFd: number) {
   if (funcInfo.length === 0) return {};
-  const functions = funcInfo.map(({ offset, typeId }) => [offset / instructionSize, typeId]);
+  const functions = new Uint32Array(2 * funcInfo.length);
+  let at = 0;
+  for (const { offset, typeId } of funcInfo) {
+    functions[at++] = offset / instructionSize;
+    functions[at++] = typeId;
+  }
   const withFunctions = {
     progBtfFd,
     funcInfoRecSize: structLayouts.funcInfo.size,
-    funcInfo: words(functions),
-    funcInfoCnt: functions.length,
+    funcInfo: new Uint8Array(functions.buffer),
+    funcInfoCnt: funcInfo.length,
   };
   if (lineInfo.length === 0) return withFunctions;
-  const lines = lineInfo.map(({ offset, fileNameOffset, lineOffset, lineColumn }) => [
-    ...[offset / instructionSize, fileNameOffset, lineOffset, lineColumn],
-  ]);
+  const lines = new Uint32Array(4 * lineInfo.length);
+  at = 0;
+  for (const { offset, fileNameOffset, lineOffset, lineColumn } of lineInfo) {
+    lines[at++] = offset / instructionSize;
+    lines[at++] = fileNameOffset;
+    lines[at++] = lineOffset;
+    lines[at++] = lineColumn;
+  }
   return {
     ...withFunctions,
     lineInfoRecSize: structLayouts.lineInfo.size,
-    lineInfo: words(lines),
-    lineInfoCnt: lines.length,
+    lineInfo: new Uint8Array(lines.buffer),
+    lineInfoCnt: lineInfo.length,
   };
-}
-
-function words(records: readonly (readonly number[])[]): Uint8Array {
-  const width = records[0]!.length;
-  const values = new Uint32Array(records.length * width);
-  for (const [index, record] of records.entries()) values.set(record, index * width);
-  return new Uint8Array(values.buffer);
 }
 
 function attemptLogged(

@@ -19,9 +19,21 @@ import {
   loadProgram,
   loadProgramOnThread,
 } from './load-program.js';
-import { createObjectMap, defaultPinPath, fillSlots } from './maps.js';
+import {
+  createLargeMap,
+  createObjectMap,
+  defaultPinPath,
+  fillSlots,
+  isLarge,
+  type MapOptions,
+} from './maps.js';
 import { loadObjectBtf } from './object-btf.js';
-import { type PrepareContext, prepareInstructions } from './prepare.js';
+import {
+  type PrepareContext,
+  patchReferences,
+  prepareInstructions,
+  relocateInstructions,
+} from './prepare.js';
 
 /** Options of {@link Collection.load}. */
 export interface LoadOptions {
@@ -84,40 +96,83 @@ export class Loader {
   }
 
   run(): void {
-    const { programs, fillPrograms } = this.#createMaps();
+    const { programs, maps } = this.#begin();
+    for (const spec of maps) this.#createMap(spec);
+    this.#fillSlots(maps, 'maps');
     const context = this.#context(programs);
-    for (const spec of programs)
-      this.#add(spec, loadProgram(spec, this.#prepare(spec, context), this.#loadOptions()));
-    fillPrograms();
-  }
-
-  async runAsync(): Promise<void> {
-    const { programs, fillPrograms } = this.#createMaps();
-    const context = this.#context(programs);
-    const loads = programs.map(async (spec) =>
-      loadProgramOnThread(spec, this.#prepare(spec, context), this.#loadOptions()),
-    );
-    const results = await Promise.allSettled(loads);
-    for (const [index, spec] of programs.entries()) {
-      const result = results[index]!;
-      if (result.status === 'fulfilled') this.#add(spec, result.value);
+    for (const spec of programs) {
+      const { instructions, coreResults } = prepareInstructions(spec, context);
+      this.coreResults.set(spec.name, coreResults);
+      this.#add(spec, loadProgram(spec, instructions, this.#loadOptions()));
     }
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
-    fillPrograms();
+    this.#fillSlots(maps, 'programs');
   }
 
-  /** The steps before the programs. Call `fillPrograms` when those are loaded. */
-  #createMaps(): { programs: readonly ProgramSpec[]; fillPrograms: () => void } {
+  /** @param meanwhile As {@link Collection.loadAsync} has it. */
+  async runAsync(meanwhile?: () => void): Promise<void> {
+    const { programs, maps } = this.#begin();
+    // The kernel makes them while programs are relocated.
+    const created = this.#createMapsOnThreads(maps);
+    let loads: readonly Promise<LoadedProgram>[] = [];
+    try {
+      const context = this.#context(programs);
+      const relocated = programs.map((spec) => relocateInstructions(spec, context));
+      await created;
+      loads = programs.map(async (spec, index) => {
+        const { instructions, coreResults } = relocated[index]!;
+        patchReferences(spec, instructions, context);
+        this.coreResults.set(spec.name, coreResults);
+        return await loadProgramOnThread(spec, instructions, this.#loadOptions());
+      });
+      meanwhile?.();
+    } finally {
+      // Where something fails, what is under way is to be closed, too.
+      await created.catch(() => undefined);
+      for (const [index, result] of (await Promise.allSettled(loads)).entries())
+        if (result.status === 'fulfilled') this.#add(programs[index]!, result.value);
+    }
+    await Promise.all(loads);
+    this.#fillSlots(maps, 'programs');
+  }
+
+  /** The steps before maps and programs: which of them, and their types. */
+  #begin(): { programs: readonly ProgramSpec[]; maps: readonly MapSpec[] } {
     if (!this.#spec.littleEndian) throw new FormatError('the object is big-endian, this machine is not');
     const programs = this.#withConstants(this.#selectedPrograms());
     const maps = this.#selectedMaps(programs);
     if (!this.#features.has('memcg_accounting')) raiseMemlock();
     if (this.#spec.btf !== undefined) this.#btf = loadObjectBtf(this.#spec.btf, this.#features);
-    for (const spec of maps) this.#createMap(spec);
-    const mapOf = (name: string) => this.maps.get(name);
-    fillSlots(maps, mapOf, 'maps', (name) => this.maps.get(name)?.fd);
-    const fillPrograms = () => fillSlots(maps, mapOf, 'programs', (name) => this.programs.get(name)?.fd);
-    return { programs, fillPrograms };
+    return { programs, maps };
+  }
+
+  #fillSlots(maps: readonly MapSpec[], kind: 'maps' | 'programs'): void {
+    const filled = kind === 'maps' ? this.maps : this.programs;
+    fillSlots(
+      maps,
+      (name) => this.maps.get(name),
+      kind,
+      (name) => filled.get(name)?.fd,
+    );
+  }
+
+  /** Creates large maps on threads, the others meanwhile on this one. Never rejects before it is awaited. */
+  #createMapsOnThreads(maps: readonly MapSpec[]): Promise<void> {
+    const options = this.#mapOptions();
+    const large = maps
+      .filter(({ name }) => this.#options.replaceMaps?.[name] === undefined)
+      .filter((spec) => isLarge(spec, options));
+    const pending = large.map(async (spec) => this.#own(spec, await createLargeMap(spec, options)));
+    const created = (async () => {
+      try {
+        for (const spec of maps) if (!large.includes(spec)) this.#createMap(spec);
+      } finally {
+        await Promise.allSettled(pending);
+      }
+      await Promise.all(pending);
+      this.#fillSlots(maps, 'maps');
+    })();
+    created.catch(() => undefined);
+    return created;
   }
 
   globals(): Globals {
@@ -190,14 +245,21 @@ export class Loader {
       this.maps.set(spec.name, replacement);
       return;
     }
-    const map = createObjectMap(this.#withKconfig(spec), {
+    this.#own(spec, createObjectMap(this.#withKconfig(spec), this.#mapOptions()));
+  }
+
+  #own(spec: MapSpec, map: BpfMap): void {
+    this.owned.push(map);
+    this.maps.set(spec.name, map);
+  }
+
+  #mapOptions(): MapOptions {
+    return {
       features: this.#features,
       btfFd: this.#btf?.fd,
       maxEntries: this.#options.maxEntries ?? {},
       pinPath: this.#options.pinPath ?? defaultPinPath,
-    });
-    this.owned.push(map);
-    this.maps.set(spec.name, map);
+    };
   }
 
   #withKconfig(spec: MapSpec): MapSpec {
@@ -205,12 +267,6 @@ export class Loader {
     const contents = Uint8Array.from(spec.contents);
     fillKconfig(contents, this.#spec.kconfig.values(), runningKernel(this.#features));
     return { ...spec, contents };
-  }
-
-  #prepare(spec: ProgramSpec, context: PrepareContext): Uint8Array {
-    const { instructions, coreResults } = prepareInstructions(spec, context);
-    this.coreResults.set(spec.name, coreResults);
-    return instructions;
   }
 
   #loadOptions(): LoadProgramOptions {

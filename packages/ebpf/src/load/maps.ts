@@ -6,7 +6,7 @@ import type { FeatureTable } from '../features/table.js';
 import { indexKey } from '../map/array.js';
 import { DescriptorMap } from '../map/descriptor-map.js';
 import type { BpfMap } from '../map/map.js';
-import { createMap, openPinnedMap } from '../map/open.js';
+import { createMap, createMapOnThread, openPinnedMap } from '../map/open.js';
 import type { MapSpec } from '../object/spec.js';
 import { MapFlag } from '../uapi/flags.js';
 import { MapType, mapTypeName } from '../uapi/map-types.js';
@@ -40,6 +40,24 @@ export function createObjectMap(spec: MapSpec, options: MapOptions): BpfMap {
     throw error;
   }
   return map;
+}
+
+/** What is worth another thread. */
+const LARGE_BYTES = 1 << 20;
+
+/** Whether the kernel clears much memory to create a map. */
+export function isLarge(spec: MapSpec, options: MapOptions): boolean {
+  const { type, keySize, valueSize, flags } = spec;
+  const maxEntries = options.maxEntries[spec.name] ?? spec.maxEntries;
+  if (type === MapType.ringbuf) return maxEntries >= LARGE_BYTES;
+  const isPreallocated = type === MapType.hash && (flags & MapFlag.noPrealloc) === 0;
+  return isPreallocated && maxEntries * (keySize + valueSize) >= LARGE_BYTES;
+}
+
+/** Creates a map that {@link isLarge} as {@link createObjectMap} does, on another thread. @throws as {@link createObjectMap}. */
+export async function createLargeMap(spec: MapSpec, options: MapOptions): Promise<BpfMap> {
+  if (spec.pinning === 'by-name') return createObjectMap(spec, options);
+  return await createMapOnThread(effectiveSpec(spec, options), { btfFd: options.btfFd });
 }
 
 /** The spec with what only the loader can know: overrides, and flags of data maps that the kernel takes. */

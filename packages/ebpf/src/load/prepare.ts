@@ -35,13 +35,27 @@ export interface PreparedProgram {
  * @throws UnsupportedError without target types; FormatError for a damaged spec.
  */
 export function prepareInstructions(program: ProgramSpec, context: PrepareContext): PreparedProgram {
+  const relocated = relocateInstructions(program, context);
+  patchReferences(program, relocated.instructions, context);
+  return relocated;
+}
+
+/** The first step: CO-RE relocations, for which no map is needed. @throws as {@link prepareInstructions} */
+export function relocateInstructions(program: ProgramSpec, context: PrepareContext): PreparedProgram {
   const instructions = Uint8Array.from(program.instructions);
-  const coreResults = applyCore(program, instructions, context);
+  return { instructions, coreResults: applyCore(program, instructions, context) };
+}
+
+/** The second step, in place: descriptors, symbols and substitute helpers. @throws FormatError for a damaged spec */
+export function patchReferences(
+  program: ProgramSpec,
+  instructions: Uint8Array,
+  context: PrepareContext,
+): void {
   const code = new Instructions(instructions, true);
   patchMaps(program, code, context);
   patchSymbols(program, code, context);
   if (!context.probeReadKernel) substituteProbeReads(code);
-  return { instructions, coreResults };
 }
 
 function applyCore(

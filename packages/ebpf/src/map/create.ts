@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import { EbpfError } from '../errors.js';
 import type { MapSpec } from '../object/spec.js';
 import { type Attr, mapCreateAttr, objectName } from '../sys/attr.js';
-import { bpfError, bpfRaw } from '../sys/bpf.js';
+import { bpfError, bpfOnThread, bpfRaw } from '../sys/bpf.js';
 import { possibleCpus } from '../sys/cpus.js';
 import { ENOTSUPP } from '../sys/errno.js';
 import { Fd } from '../sys/fd.js';
@@ -64,7 +64,9 @@ interface Attempt {
   readonly btf: boolean;
 }
 
-function attempts(spec: MapSpec, btf: boolean): Attempt[] {
+function attempts(spec: MapSpec, { btfFd }: CreateMapOptions): Attempt[] {
+  const hasTypes = (spec.keyTypeId ?? 0) !== 0 || (spec.valueTypeId ?? 0) !== 0;
+  const btf = btfFd !== undefined && hasTypes && !withoutBtf.has(spec.type);
   const name = objectName(spec.name);
   const plain = name.replaceAll('.', '_');
   const list: Attempt[] = [{ name, btf }];
@@ -88,16 +90,25 @@ export function createMapFd(spec: MapSpec, options: CreateMapOptions = {}): Fd {
       `map ${spec.name}: ${mapTypeName(spec.type)} needs an inner map to copy the shape of`,
     );
   }
-  const hasTypes = (spec.keyTypeId ?? 0) !== 0 || (spec.valueTypeId ?? 0) !== 0;
-  const btf = options.btfFd !== undefined && hasTypes && !withoutBtf.has(spec.type);
   let firstErrno: number | undefined;
-  for (const attempt of attempts(spec, btf)) {
+  for (const attempt of attempts(spec, options)) {
     const result = bpfRaw(Command.mapCreate, createAttr(spec, options, attempt));
     if (result >= 0) return new Fd(result);
     firstErrno ??= -result;
     if (result !== -EINVAL && result !== -E2BIG && result !== -ENOTSUPP) break;
   }
   throw bpfError(Command.mapCreate, firstErrno!, explain(spec, firstErrno!));
+}
+
+/**
+ * Creates a map as {@link createMapFd} does, on another thread: the kernel takes milliseconds to clear the memory of a large one.
+ *
+ * @throws as {@link createMapFd}.
+ */
+export async function createMapFdOnThread(spec: MapSpec, options: CreateMapOptions = {}): Promise<Fd> {
+  const result = await bpfOnThread(Command.mapCreate, createAttr(spec, options, attempts(spec, options)[0]!));
+  // Further tries pass, or show why the first did not.
+  return result >= 0 ? new Fd(result) : createMapFd(spec, options);
 }
 
 function createAttr(spec: MapSpec, options: CreateMapOptions, attempt: Attempt): Attr<'mapCreate'> {

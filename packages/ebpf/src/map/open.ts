@@ -7,7 +7,7 @@ import { Fd } from '../sys/fd.js';
 import { Command } from '../uapi/commands.js';
 import { MapType } from '../uapi/map-types.js';
 import { ArrayMap } from './array.js';
-import { type CreateMapOptions, createMapFd, effectiveMaxEntries } from './create.js';
+import { type CreateMapOptions, createMapFd, createMapFdOnThread, effectiveMaxEntries } from './create.js';
 import { DescriptorMap } from './descriptor-map.js';
 import { LpmTrieMap } from './lpm.js';
 import { BpfMap, type MapShape } from './map.js';
@@ -47,7 +47,15 @@ function wrap(fd: Fd, shape: MapShape): BpfMap {
  * @throws SyscallError; EbpfError for a map of maps without an inner map.
  */
 export function createMap(spec: MapSpec, options: CreateMapOptions = {}): BpfMap {
-  const fd = createMapFd(spec, options);
+  return wrapCreated(createMapFd(spec, options), spec);
+}
+
+/** Creates a map as {@link createMap} does, on another thread. @throws as {@link createMap}. */
+export async function createMapOnThread(spec: MapSpec, options: CreateMapOptions = {}): Promise<BpfMap> {
+  return wrapCreated(await createMapFdOnThread(spec, options), spec);
+}
+
+function wrapCreated(fd: Fd, spec: MapSpec): BpfMap {
   return wrap(fd, { ...spec, maxEntries: effectiveMaxEntries(spec.type, spec.maxEntries) });
 }
 

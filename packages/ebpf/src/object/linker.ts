@@ -162,6 +162,25 @@ interface ExtRecords {
   readonly coreRelocations: CoreRelocation;
 }
 
+/** Copies of records at other offsets. Programs have thousands of lines, so the members are named rather than spread. */
+const movers: { readonly [K in keyof ExtRecords]: (record: ExtRecords[K], offset: number) => ExtRecords[K] } =
+  {
+    funcInfo: ({ typeId }, offset) => ({ offset, typeId }),
+    lineInfo: ({ fileNameOffset, lineOffset, lineColumn }, offset) => ({
+      offset,
+      fileNameOffset,
+      lineOffset,
+      lineColumn,
+    }),
+    coreRelocations: ({ typeId, accessStringOffset, accessString, kind }, offset) => ({
+      offset,
+      typeId,
+      accessStringOffset,
+      accessString,
+      kind,
+    }),
+  };
+
 /** The records of BTF.ext in ascending order, so that a function's own are found without a scan. */
 class SortedExt {
   readonly #ext: BtfExt | undefined;
@@ -177,6 +196,7 @@ class SortedExt {
   /** Records of the placed functions, with offsets in the linked program. */
   rebased<K extends keyof ExtRecords>(part: K, placed: readonly Placed[]): ExtRecords[K][] {
     const result: ExtRecords[K][] = [];
+    const move = movers[part];
     const bySection = this.#ext?.[part] as ReadonlyMap<string, readonly ExtRecords[K][]> | undefined;
     if (bySection === undefined) return result;
     for (const { fn, index } of placed) {
@@ -200,7 +220,7 @@ class SortedExt {
             `BTF.ext speaks of offset ${record.offset} in ${fn.section.name}, within an instruction`,
           );
         }
-        result.push({ ...record, offset: record.offset - start + index * instructionSize });
+        result.push(move(record, record.offset - start + index * instructionSize));
       }
     }
     return result;

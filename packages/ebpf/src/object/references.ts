@@ -5,7 +5,7 @@
 import { SymbolType } from '../elf/elf-constants.js';
 import type { ElfSymbol, Relocation } from '../elf/file.js';
 import { FormatError } from '../errors.js';
-import { type Instructions, instructionSize } from '../insn/insn.js';
+import { type Instructions, instructionSize, Opcode } from '../insn/insn.js';
 import { isDataSection } from './data-maps.js';
 import { kconfigSection } from './externs.js';
 import type { CodeSection, ObjectFunction } from './functions.js';
@@ -52,9 +52,18 @@ class ReferenceReader {
     const { start, count, relocations } = this.#fn;
     const references: Reference[] = [];
     let next = 0;
+    const { bytes } = this.#code;
     for (let index = 0; index < count; index++) {
       const slot = start + index;
       const relocation = relocations[next];
+      const opcode = bytes[slot * instructionSize];
+      // Most are neither, and have no relocation.
+      if (
+        opcode !== Opcode.loadImm64 &&
+        opcode !== Opcode.call &&
+        relocation?.offset !== slot * instructionSize
+      )
+        continue;
       const wide = index + 1 < count && this.#code.isLoadImm64(slot);
       if (relocation !== undefined && relocation.offset === slot * instructionSize) {
         next++;

@@ -3,6 +3,7 @@
  * the address of a buffer, a view of mapped memory, and readiness of a descriptor. koffi provides it; being this small,
  * another foreign function interface can take its place.
  */
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { EbpfError } from '../errors.js';
 
@@ -90,8 +91,9 @@ export function ffi(): Ffi {
 }
 
 function loadKoffi(): Koffi {
+  const require = createRequire(import.meta.url);
   try {
-    return createRequire(import.meta.url)('koffi') as Koffi;
+    return loadPrebuilt(require) ?? (require('koffi') as Koffi);
   } catch (cause) {
     const machine = `${process.platform}-${process.arch}, ${libcName()}`;
     throw new EbpfError(
@@ -102,6 +104,29 @@ function loadKoffi(): Koffi {
         `Cause: ${cause instanceof Error ? cause.message : String(cause)}`,
       { cause },
     );
+  }
+}
+
+/** Loaders of the musl C library by `process.arch`, where machines of other C libraries have none. */
+const muslLoaders: Readonly<Partial<Record<string, string>>> = {
+  x64: '/lib/ld-musl-x86_64.so.1',
+  arm64: '/lib/ld-musl-aarch64.so.1',
+};
+
+/**
+ * Loads koffi's binary itself. Its own way there goes through sources that have to be compiled, and through the program headers of
+ * Node.js; what these add, this library does not use. Undefined where that way is needed.
+ */
+function loadPrebuilt(require: NodeJS.Require): Koffi | undefined {
+  const { platform, arch } = process;
+  const muslLoader = muslLoaders[arch];
+  if (platform !== 'linux' || muslLoader === undefined || existsSync(muslLoader)) return undefined;
+  try {
+    const requireOfKoffi = createRequire(require.resolve('koffi'));
+    return requireOfKoffi(`@koromix/koffi-linux-${arch}/linux_${arch}/koffi.node`) as Koffi;
+  } catch {
+    // Built on this machine, or missing.
+    return undefined;
   }
 }
 

@@ -3,8 +3,8 @@ import type { ProbeResult } from '@weir/ebpf';
 import { allOf, known } from '@weir/ebpf/sys';
 import type { HookCandidate, HookChoice } from '../report.js';
 import type { BreakpointProbe } from './accept-breakpoint.js';
-import type { AcceptBreakpoint } from './accept-place.js';
 import { type AcceptHook, acceptHookEntry, acceptHooks } from './accept-hooks.js';
+import type { AcceptBreakpoint } from './accept-place.js';
 import { chooseHook, hookCandidate, hookChoice, type Undecided } from './choose-hook.js';
 
 /** Features of the kernel on which the choice depends. */
