@@ -7,6 +7,8 @@ import { setFlagsFromString } from 'node:v8';
 import { syscallRaw } from '@weir/ebpf/sys';
 
 const MADV_DONTNEED = 4;
+/** Bytes of bytecode that a function runs before V8 asks whether to optimize it: its default in Node.js 20. */
+const USUAL_BUDGET = 132 * 1024;
 /** Milliseconds after the start: by then, what follows it has run, too. */
 const DELAY_MS = 500;
 /** Events after which V8 has optimized the code that writes them: its compiler's code is hardly needed from then on. */
@@ -23,6 +25,18 @@ export function keepYoungSpaceSmall(): void {
  */
 export function inlineLess(): void {
   setFlagsFromString('--max-inlined-bytecode-size-cumulative=200');
+}
+
+/**
+ * Lets V8 optimize code that has run for twice as long as usual, until {@link optimizeAsUsual}. Little of what a start runs ever runs
+ * again, and while programs are verified its compiler would need the same CPUs.
+ */
+export function optimizeLate(): void {
+  setFlagsFromString(`--interrupt-budget=${2 * USUAL_BUDGET}`);
+}
+
+export function optimizeAsUsual(): void {
+  setFlagsFromString(`--interrupt-budget=${USUAL_BUDGET}`);
 }
 
 /** Lets that space grow as events need it, and soon gives back the code that ran once. */

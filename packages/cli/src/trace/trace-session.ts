@@ -7,7 +7,15 @@ import type { ErrorOutput } from '../output/notices.js';
 import type { Output } from '../output/output.js';
 import { details } from '../text/details.js';
 import type { TracerFactory } from '../tracing.js';
-import { giveBackCodeSoon, giveBackSoon, inlineLess, keepYoungSpaceSmall, WarmUp } from './give-back.js';
+import {
+  giveBackCodeSoon,
+  giveBackSoon,
+  inlineLess,
+  keepYoungSpaceSmall,
+  optimizeAsUsual,
+  optimizeLate,
+  WarmUp,
+} from './give-back.js';
 import { Interruption, type SignalSource } from './interruption.js';
 import { partialLines, planLines, readyLine, typesLine } from './plan.js';
 import { Printer, type PrinterOptions } from './printer.js';
@@ -55,6 +63,7 @@ export async function runSession(
   using interruption = new Interruption(host.signals, end, (code) => host.exit(code));
   keepYoungSpaceSmall();
   inlineLess();
+  optimizeLate();
   starting = start(tracing, request.options);
   const tracer = await starting;
   const started = performance.now();
@@ -75,6 +84,7 @@ export async function runSession(
     if (request.verbose) say([typesLine(tracer.types), ...planLines(tracer.plan)]);
     if (request.verbose || host.stderr.isTTY) say([readyLine(tracer.plan)]);
     if (request.readyFd !== undefined) announceReady(request.readyFd);
+    optimizeAsUsual();
     // Lines of events are written without an object for each.
     if (isPlainJson(request)) giveBackCodeSoon();
     else giveBackSoon();
