@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import {
-  type LayoutInput,
-  layoutGraph,
-  NODE_HEIGHT,
-  NODE_WIDTH,
-  type Places,
-} from '../src/views/map/layout-graph.js';
+import { layoutGraph } from '../src/views/map/layout-graph.js';
+import { type LayoutInput, NODE_HEIGHT, NODE_WIDTH, type Places } from '../src/views/map/map-geometry.js';
 import { placeNodes } from '../src/views/map/place-nodes.js';
 import { firstView, fit, pan, reveal, zoomAt } from '../src/views/map/viewport.js';
 

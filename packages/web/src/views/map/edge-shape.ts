@@ -1,5 +1,5 @@
 /** The curves of links, and where on the map they are. Pure. */
-import { NODE_HEIGHT, NODE_WIDTH, type Place } from './layout-graph.js';
+import { NODE_HEIGHT, NODE_WIDTH, type Place } from './map-geometry.js';
 
 /** A cubic Bézier curve: its ends and its control points. */
 export type Curve = readonly [start: Place, first: Place, second: Place, end: Place];

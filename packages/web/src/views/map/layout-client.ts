@@ -1,6 +1,7 @@
 /** The page's side of the worker that lays the map out. */
-import type { LayoutInput, Places } from './layout-graph.js';
+
 import type { LayoutReply, LayoutRequest } from './layout-worker.js';
+import type { LayoutInput, Places } from './map-geometry.js';
 
 declare const LAYOUT_WORKER: string;
 

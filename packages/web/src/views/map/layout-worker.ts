@@ -1,5 +1,6 @@
 /** Places the nodes of the map, apart from the page's thread: that takes up to 0.3 s. */
-import { type LayoutInput, layoutGraph, type Places } from './layout-graph.js';
+import { layoutGraph } from './layout-graph.js';
+import type { LayoutInput, Places } from './map-geometry.js';
 
 /** A request for a layout. */
 export interface LayoutRequest {

@@ -3,7 +3,7 @@ import type { VNode } from 'preact';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { type Curve, curveBetween, distanceTo, opacityOf, widthOf } from './edge-shape.js';
 import { type DrawnGraph, type DrawnNode, type Weight, weightOf } from './fold-graph.js';
-import { NODE_HEIGHT, NODE_WIDTH, type Place, type Places } from './layout-graph.js';
+import { NODE_HEIGHT, NODE_WIDTH, type Place, type Places } from './map-geometry.js';
 import { LABEL_WIDTH, LinkShape, NodeShape } from './map-shapes.js';
 import { MapTip, type TipContent } from './map-tip.js';
 import { nodeFigures, nodeLabel, nodeName, nodeSentence } from './map-words.js';

@@ -2,7 +2,7 @@
 import type { VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { arrowOf, curveBetween, pathOf } from './edge-shape.js';
-import { NODE_HEIGHT, NODE_WIDTH } from './layout-graph.js';
+import { NODE_HEIGHT, NODE_WIDTH } from './map-geometry.js';
 
 /** A node as it looks. */
 export interface NodeShapeProps {

@@ -1,5 +1,5 @@
 /** Which node an arrow key goes to. Pure. */
-import type { Place, Places } from './layout-graph.js';
+import type { Place, Places } from './map-geometry.js';
 
 /** The nearest node in a direction; undefined where there is none. */
 export function nextNode(

@@ -7,7 +7,7 @@ import {
   type Place,
   type Places,
   ROW_GAP,
-} from './layout-graph.js';
+} from './map-geometry.js';
 
 const STEP_X = NODE_WIDTH + COLUMN_GAP;
 const STEP_Y = NODE_HEIGHT + ROW_GAP;

@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { type DrawnGraph, groupOf } from './fold-graph.js';
 import { layOut } from './layout-client.js';
-import type { LayoutInput, Place, Places } from './layout-graph.js';
+import type { LayoutInput, Place, Places } from './map-geometry.js';
 import { placeNodes } from './place-nodes.js';
 
 /** Places by what makes the nodes; also those of nodes that are not drawn now. */

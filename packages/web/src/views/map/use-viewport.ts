@@ -4,7 +4,7 @@
  */
 import type { RefObject } from 'preact';
 import { useCallback, useEffect, useRef } from 'preact/hooks';
-import type { Place } from './layout-graph.js';
+import type { Place } from './map-geometry.js';
 import { pan, type Size, type Viewport, zoomAt } from './viewport.js';
 
 /** What moves the map. */

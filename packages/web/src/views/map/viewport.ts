@@ -1,5 +1,5 @@
 /** Which part of the map is seen. Pure. */
-import { NODE_HEIGHT, NODE_WIDTH, type Place } from './layout-graph.js';
+import { NODE_HEIGHT, NODE_WIDTH, type Place } from './map-geometry.js';
 
 /** A point of the map is seen at `point * scale + (x, y)`. */
 export interface Viewport {
