@@ -1,6 +1,6 @@
 /** All connections of the range, one by one or in groups. */
 import type { ComponentChildren, VNode } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { formatCount } from '../../format/number-text.js';
 import { pageRange } from '../../state/page-range.js';
 import { currentFilter, viewParameter } from '../../state/page-state.js';
@@ -106,11 +106,12 @@ function Grouped({ by }: { readonly by: readonly string[] }): VNode {
 
 /** Beside the table, or where there is no room for that, above it and closed. */
 function Facets({ range }: { readonly range: string | undefined }): VNode {
+  const [isOpen, setOpen] = useState(false);
   if (isNarrow.value)
     return (
-      <details class="table-facets">
+      <details class="table-facets" onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
         <summary>Facets</summary>
-        <FacetPanel range={range} />
+        {isOpen && <FacetPanel range={range} />}
       </details>
     );
   return (
