@@ -58,7 +58,9 @@ export function DifferenceTable({ by, differences, nowRange, beforeRange }: Diff
               {by.map((name, index) =>
                 index === 0 ? (
                   <th key={name} scope="row">
-                    <Name name={row.key[name]} />
+                    <a href={link(row, row.now === undefined ? beforeRange : nowRange)}>
+                      <Name name={row.key[name]} />
+                    </a>
                   </th>
                 ) : (
                   <td key={name}>
