@@ -13,20 +13,23 @@ const protocolNumber = z.int().min(1).max(65_535);
 
 const line = z.string().max(1024);
 /** What a collector sees, and what it does not. */
-const view = z.object({
-  hooks: z
-    .array(
-      z.object({
-        /** What it is for, such as `process that accepts`. */
-        purpose: line,
-        /** Absent where there is none. */
-        hook: line.exactOptional(),
-        /** What it cannot see, a sentence each. */
-        blind: z.array(line).max(8),
-      }),
-    )
-    .max(64),
+export interface CollectorView {
+  readonly hooks: {
+    /** What it is for, such as `process that accepts`. */
+    readonly purpose: string;
+    /** Absent where there is none. */
+    readonly hook?: string;
+    /** What it cannot see, a sentence each. */
+    readonly blind: string[];
+  }[];
   /** Details of processes and peers that are not to be had. */
+  readonly problems: string[];
+}
+
+const view: z.ZodType<CollectorView> = z.object({
+  hooks: z
+    .array(z.object({ purpose: line, hook: line.exactOptional(), blind: z.array(line).max(8) }))
+    .max(64),
   problems: z.array(line).max(8),
 });
 
@@ -53,9 +56,6 @@ const schemas = {
   rejection: z.object({ message: reason }),
   goodbye: z.object({ message: reason }),
 } as const satisfies Readonly<Record<Exclude<FrameName, 'batch'>, z.ZodType>>;
-
-/** What a collector sees, and what it does not. */
-export type CollectorView = z.output<typeof view>;
 
 /** The frames with JSON, by name. */
 export type Messages = { readonly [Name in keyof typeof schemas]: z.output<(typeof schemas)[Name]> };
