@@ -53,7 +53,7 @@ export function makeFullListener(experiment: Experiment): Endpoint {
   const local = bindSomewhere(listener);
   const room = 1;
   listener.listen(room);
-  // One more than the room there is. Of a listener, TCP_INFO has the queue's length in the place of unacknowledged segments.
+  // One more than the room there is. TCP_INFO has a listener's queue in the place of unacknowledged segments.
   for (let queued = 1; queued <= room + 1; queued++) {
     experiment.sockets.tcp(AddressFamily.ipv4).connect(local);
     if (!waitUntil(() => tcpInfo(listener).unackedSegments === queued, QUEUED_WITHIN_MS))

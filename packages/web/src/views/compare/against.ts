@@ -9,7 +9,7 @@ export interface AgainstChoice {
   readonly title: string;
 }
 
-/** Those that are offered; a link may have any other range. */
+/** What is offered; a link may have any other range. */
 export const againstChoices: readonly AgainstChoice[] = [
   { name: 'before', title: 'The range before' },
   { name: 'yesterday', title: 'The day before' },

@@ -31,7 +31,7 @@ export function slowness({ now, before }: Difference): number {
   return Math.max(factor(now?.handshake_us, before?.handshake_us), factor(now?.srtt_us, before?.srtt_us));
 }
 
-/** Those that differ in a way, the worst first; undefined: all, as the server orders them. */
+/** What differs in a way, the worst first; undefined: all, as the server orders them. */
 export function chosenDifferences(
   differences: readonly Difference[],
   change: Change | undefined,

@@ -91,7 +91,7 @@ export function FailureDetail({ kind, failing, steps, isNew }: FailureDetailProp
         : {kind.name === 'cut' ? 'cut by ' : ''}
         {(typeof what === 'string' ? errnoText(what) : undefined) ?? ''} <Name name={what} />
       </p>
-      <dl class="failures-facts">
+      <dl class="failures-figures">
         <Moment title="First in this range" connection={first} />
         <Moment title="Last" connection={last} />
         <div>
