@@ -44,6 +44,8 @@ export interface ServeSample {
 
 /** What happens after the load belongs to it: rows that wait, and the work that they cause. */
 const AFTERWARDS_MS = 5000;
+/** What cannot start has ended by then. */
+const STARTED_MS = 300;
 
 /** Needs root. */
 export async function benchServe({ seconds, rates, onProgress }: ServeRequest): Promise<ServeSample[]> {
@@ -162,7 +164,8 @@ async function measureTcpdump(
   });
   const started = once(child.stderr, 'data');
   const exit = once(child, 'exit');
-  await Promise.race([started, exit]);
+  // Where it is not installed, that is said first.
+  await Promise.race([started.then(() => sleep(STARTED_MS)), exit]);
   if (child.exitCode !== null) return undefined;
   const { connections } = await makeLoad();
   await sleep(1000);

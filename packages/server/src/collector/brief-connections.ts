@@ -6,8 +6,8 @@ import type { EndRecord } from '@weir/history/rows';
 import type { EndRow } from '@weir/history/schema';
 import { type ColumnWord, columnWords, type EventColumns } from '@weir/tracer';
 import type { SourceRows } from '../wire/column-buffer.js';
-import type { BatchEncoder } from '../wire/encode-batch.js';
-import type { TableEncoder } from '../wire/table-encoder.js';
+import { type BatchEncoder, partsOf } from '../wire/encode-batch.js';
+import type { StringTable, TableEncoder } from '../wire/table-encoder.js';
 import { EventPairs, NONE } from './event-pairs.js';
 import { PlaceCache } from './place-cache.js';
 
@@ -72,7 +72,7 @@ const NOT_PLACED = -2;
 /** Makes the rows of brief connections. */
 export class BriefConnections {
   readonly #options: BriefOptions;
-  readonly #encoder: BatchEncoder;
+  readonly #strings: StringTable;
   readonly #table: TableEncoder;
   readonly #pairs = new EventPairs();
   readonly #processes = new PlaceCache(10);
@@ -90,8 +90,9 @@ export class BriefConnections {
 
   constructor(options: BriefOptions, encoder: BatchEncoder) {
     this.#options = options;
-    this.#encoder = encoder;
-    this.#table = encoder.table('ends');
+    const { table, strings } = partsOf(encoder);
+    this.#strings = strings;
+    this.#table = table('ends');
   }
 
   /**
@@ -179,11 +180,11 @@ export class BriefConnections {
   }
 
   #fillText(at: number, name: string, text: string): void {
-    this.#table.column(name).fill(at, this.#count, this.#encoder.strings.place(text));
+    this.#table.column(name).fill(at, this.#count, this.#strings.place(text));
   }
 
   #putWords(at: number, name: ColumnWord & string, columns: EventColumns, { rows }: SourceRows): void {
-    const { strings } = this.#encoder;
+    const strings = this.#strings;
     const source = columns.column(name);
     const known = columnWords[name].map((word): number => (word === undefined ? NONE : NOT_PLACED));
     const places = this.#places;
@@ -257,7 +258,7 @@ export class BriefConnections {
     rowOf: (row: number) => EndRow,
     setKey: (row: number) => void,
   ): void {
-    const { strings } = this.#encoder;
+    const strings = this.#strings;
     cache.clear();
     const found: Int32Array[] = [];
     const rows = this.#ends;

@@ -12,8 +12,29 @@ export type RowTable = 'hosts' | 'ends' | 'intervals' | 'opens' | 'losses';
 /** Number of rows by table. */
 export type RowCounts = Readonly<Record<RowTable, number>>;
 
+/** What a batch is laid out in. */
+export interface EncoderParts {
+  readonly table: (name: RowTable) => TableEncoder;
+  /** The texts of all tables. */
+  readonly strings: StringTable;
+}
+
+let readParts: (encoder: BatchEncoder) => EncoderParts;
+
+/** For those who put the columns of many rows down at a time. */
+export function partsOf(encoder: BatchEncoder): EncoderParts {
+  return readParts(encoder);
+}
+
 /** Takes rows as they come, and makes a batch of them. */
 export class BatchEncoder {
+  static {
+    readParts = (encoder) => ({
+      table: (name) => encoder.#encoders.get(name)!,
+      strings: encoder.#strings,
+    });
+  }
+
   readonly #strings = new StringTable();
   readonly #encoders = new Map<TableName, TableEncoder>(
     (['batches', ...rowTables] as const).map((table) => [table, new TableEncoder(table, this.#strings)]),
@@ -22,16 +43,6 @@ export class BatchEncoder {
   /** Adds a row. Nothing of it is kept. */
   add(table: RowTable, row: object): void {
     this.#encoders.get(table)!.add(row as Row);
-  }
-
-  /** A table whose columns are put down for many rows at a time. @internal */
-  table(table: RowTable): TableEncoder {
-    return this.#encoders.get(table)!;
-  }
-
-  /** The texts of all tables. @internal */
-  get strings(): StringTable {
-    return this.#strings;
   }
 
   /** Rows so far. */

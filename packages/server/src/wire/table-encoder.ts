@@ -15,8 +15,6 @@ const KEPT_ROWS = 16_384;
 /** Texts of a batch, each once. */
 export class StringTable {
   strings: string[] = [];
-  /** How often it was emptied: places are those of a text until then. */
-  generation = 0;
   readonly #places = new Map<string, number>();
 
   place(text: string): number {
@@ -31,7 +29,6 @@ export class StringTable {
   clear(): void {
     this.strings = [];
     this.#places.clear();
-    this.generation++;
   }
 }
 
