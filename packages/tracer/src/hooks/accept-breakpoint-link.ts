@@ -41,9 +41,12 @@ export class TrapLimit {
   }
 }
 
-/** The debug registers were free when the hook was chosen, and are not any more. */
-export class RegistersInUseError extends EbpfError {
-  override name = 'RegistersInUseError';
+/**
+ * The hook was chosen by what an earlier start has found out, and the kernel refuses it now: others have the debug registers, or this
+ * process lacks what that one had (CAP_SYS_ADMIN, or leave of a seccomp filter).
+ */
+export class BreakpointRefusedError extends EbpfError {
+  override name = 'BreakpointRefusedError';
 }
 
 /** What watches a pointer, and how far: 8 bytes, on all CPUs. */
@@ -53,13 +56,13 @@ const watched = (address: bigint) => ({ address, access: 'read-write' }) as cons
 export class AcceptRegisters implements Disposable {
   readonly #reserved = new Map<bigint, ReservedBreakpoint>();
 
-  /** @throws RegistersInUseError, SyscallError; then none stays reserved. */
+  /** @throws BreakpointRefusedError, SyscallError; then none stays reserved. */
   constructor(pointers: readonly bigint[]) {
     try {
       for (const pointer of pointers) this.#reserved.set(pointer, reserveBreakpoint(watched(pointer)));
     } catch (error) {
       this[Symbol.dispose]();
-      throw registersInUse(error);
+      throw asRefused(error);
     }
   }
 
@@ -72,9 +75,9 @@ export class AcceptRegisters implements Disposable {
   }
 }
 
-function registersInUse(error: unknown): unknown {
-  if (!(error instanceof SyscallError) || error.code !== 'ENOSPC') return error;
-  return new RegistersInUseError(error.message, { cause: error });
+function asRefused(error: unknown): unknown {
+  if (!(error instanceof SyscallError) || !/^E(NOSPC|PERM|ACCES)$/.test(error.code)) return error;
+  return new BreakpointRefusedError(error.message, { cause: error });
 }
 
 /** Attached to all pointers that accept() reads. What it does not see is reported when the connection closes. */
@@ -89,7 +92,7 @@ export class AcceptBreakpointLink implements Link {
 
   /**
    * @param registers Those of the pointers, where they are reserved.
-   * @throws RegistersInUseError, SyscallError; then nothing stays attached.
+   * @throws BreakpointRefusedError, SyscallError; then nothing stays attached.
    */
   constructor(program: Program, pointers: readonly bigint[], registers?: AcceptRegisters) {
     this.#program = program;
@@ -97,7 +100,7 @@ export class AcceptBreakpointLink implements Link {
     try {
       this.#attach(registers);
     } catch (error) {
-      throw registersInUse(error);
+      throw asRefused(error);
     }
     this.#timer = setInterval(() => this.#check(), CHECK_MS);
     this.#timer.unref();

@@ -4,7 +4,7 @@ import type { TraceFilter, TracerOptions } from '../options.js';
 import { assertPrivileges } from '../privileges.js';
 import type { HookChoice } from '../report.js';
 import { type TargetTypes, targetTypes } from '../types/target.js';
-import { RegistersInUseError } from './accept-breakpoint-link.js';
+import { BreakpointRefusedError } from './accept-breakpoint-link.js';
 import { ipv4Only } from './filter.js';
 import { readKernelFeatures } from './kernel-features.js';
 import { type HookPlan, planHooks } from './plan.js';
@@ -46,10 +46,10 @@ export function prepareStart({ options, registers }: Attempt): Start {
   return { types, plan, choices, options, filter };
 }
 
-/** What to try where a start failed for want of debug registers, which another tracer or a debugger has. @throws the error itself */
+/** What to try where a start failed because the breakpoint was refused. @throws the error itself */
 export function nextAttempt({ options, registers }: Attempt, error: unknown): Attempt {
-  if (!(error instanceof RegistersInUseError)) throw error;
-  // The hooks are chosen again, by what is free.
+  if (!(error instanceof BreakpointRefusedError)) throw error;
+  // The hooks are chosen again, by what is free and allowed.
   if (!registers) return { options, registers: true };
   // Another has come in between.
   if (options.acceptHook !== undefined) throw error;

@@ -14,7 +14,7 @@ import {
   type Program,
 } from '@weir/ebpf';
 import type { TracerOptions } from '../options.js';
-import { AcceptBreakpointLink, AcceptRegisters, RegistersInUseError } from './accept-breakpoint-link.js';
+import { AcceptBreakpointLink, AcceptRegisters, BreakpointRefusedError } from './accept-breakpoint-link.js';
 import { acceptHookEntry } from './accept-hooks.js';
 import { type ClosedFlows, openClosedFlows } from './closed-flows.js';
 import { FdWatch } from './fd-watch.js';
@@ -70,7 +70,7 @@ export class TracerPrograms implements Disposable {
     }
   }
 
-  /** Loads all programs at the same time. @throws as the constructor; RegistersInUseError. */
+  /** Loads all programs at the same time. @throws as the constructor; BreakpointRefusedError. */
   static async loadAsync(plan: HookPlan, btf: Btf, options: TracerOptions): Promise<TracerPrograms> {
     const request = loadRequest(plan, btf, options);
     let registers: AcceptRegisters | undefined;
@@ -151,7 +151,7 @@ export class TracerPrograms implements Disposable {
         this.#attachAccept(collection.program(program), plan);
       } catch (error) {
         // As while it is off in a flood.
-        if (!(error instanceof RegistersInUseError)) throw error;
+        if (!(error instanceof BreakpointRefusedError)) throw error;
       }
     }
     if (plan.closedFlows)
