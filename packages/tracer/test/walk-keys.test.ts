@@ -1,4 +1,4 @@
-/** What one walk shows of sockets, compared with the walk before it, in a ring whose places are used again. */
+/** What one walk shows of sockets, compared with the walk before it, in memory that is used again. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { WalkKeys } from '../src/connections/walk-keys.js';
@@ -62,7 +62,7 @@ describe('keys of a walk', () => {
   });
 
   it('are found behind sockets that have come or gone', () => {
-    for (const more of [1, 200, 1500]) {
+    for (const more of [1, 200, 30_000]) {
       const walks = new Walks();
       const listed = sockets(3000);
       walks.walk(listed);
@@ -73,14 +73,6 @@ describe('keys of a walk', () => {
       assert.ok(walks.walk(listed) >= 2999 - 1, `${more} have gone`);
       assert.equal(walks.walk(listed), 3000);
     }
-  });
-
-  it('are those of the last walk again after one in which very many came', () => {
-    const walks = new Walks();
-    const listed = sockets(3000);
-    walks.walk(listed);
-    walks.walk([...sockets(30_000, 10_000), ...listed]);
-    assert.equal(walks.walk([...sockets(30_000, 10_000), ...listed]), 33_000);
   });
 
   it('are taken for no other ones in any order, with sockets that are of no interest', () => {
