@@ -96,9 +96,7 @@ export function FailureDetail({ kind, failing, steps, isNew }: FailureDetailProp
         <Moment title="Last" connection={last} />
         <div>
           <dt>Before this range</dt>
-          <dd>
-            {isNew === undefined ? '…' : isNew ? 'did not fail so' : <Earlier range={range} isNew={isNew} />}
-          </dd>
+          <dd>{isNew === undefined ? '…' : isNew ? 'did not fail so' : <Earlier range={range} />}</dd>
         </div>
       </dl>
       {first !== undefined && (
@@ -111,7 +109,7 @@ export function FailureDetail({ kind, failing, steps, isNew }: FailureDetailProp
   );
 }
 
-function Earlier({ range }: { readonly range: Span; readonly isNew: boolean }): VNode {
+function Earlier({ range }: { readonly range: Span }): VNode {
   const earlier = { from: range.from - (range.to - range.from), to: range.to };
   return (
     <>
