@@ -98,6 +98,7 @@ describe('the cache of discovered fields', () => {
       assert.deepEqual(others, []);
       const path = join(folder, file!);
       assert.equal(statSync(folder).mode & 0o777, 0o700);
+      assert.equal(statSync(join(parent, 'a')).mode & 0o777, 0o777 & ~process.umask());
       assert.equal(statSync(path).mode & 0o777, 0o600);
       writeFileSync(path, readFileSync(path).subarray(0, 100));
       assert.equal(loadCachedFields(folder, kernel), undefined);

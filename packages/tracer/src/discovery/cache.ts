@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { homedir, release, version } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type CapabilityName, effectiveCapabilities } from '@weir/ebpf/sys';
 import { type DiscoveredField, knownFields, type Method } from './fields.js';
 
@@ -147,6 +147,8 @@ export function writeOwnFile(folder: string, name: string, text: string): boolea
   const file = join(folder, name);
   const temporary = `${file}.${crypto().randomBytes(6).toString('hex')}`;
   try {
+    // Folders above it are for others, too.
+    mkdirSync(dirname(folder), { recursive: true });
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     writeFileSync(temporary, text, { mode: 0o600, flag: 'wx' });
     renameSync(temporary, file);
