@@ -153,8 +153,20 @@ export interface ProcessDetails {
   readonly unit?: string;
 }
 
+/** What an end of a connection moved, as far as it is known. */
+export interface MovedCounters {
+  readonly bytes_sent?: number;
+  readonly bytes_received?: number;
+  readonly segments_sent?: number;
+  readonly segments_received?: number;
+  readonly datagrams_sent?: number;
+  readonly datagrams_received?: number;
+  readonly retransmits?: number;
+  readonly srtt_us?: number;
+}
+
 /** What a connection is. */
-export interface ConnectionDetails {
+export interface ConnectionDetails extends MovedCounters {
   readonly host: string;
   readonly time: ApiTime;
   readonly monotonic_ns: number;
@@ -171,14 +183,6 @@ export interface ConnectionDetails {
   readonly interface_index?: number;
   readonly flow_id?: string;
   readonly connection_id?: string;
-  readonly bytes_sent?: number;
-  readonly bytes_received?: number;
-  readonly segments_sent?: number;
-  readonly segments_received?: number;
-  readonly datagrams_sent?: number;
-  readonly datagrams_received?: number;
-  readonly retransmits?: number;
-  readonly srtt_us?: number;
 }
 
 /** A connection that ended or failed. */
@@ -213,21 +217,13 @@ export interface ConnectionsAnswer extends Coverage {
 }
 
 /** What an end of a connection moved in a span. */
-export interface Interval {
+export interface Interval extends MovedCounters {
   readonly host: string;
   /** The end of the span. */
   readonly time: ApiTime;
   readonly span_us: number;
   readonly local: Endpoint;
   readonly flow_id?: string;
-  readonly bytes_sent?: number;
-  readonly bytes_received?: number;
-  readonly segments_sent?: number;
-  readonly segments_received?: number;
-  readonly datagrams_sent?: number;
-  readonly datagrams_received?: number;
-  readonly retransmits?: number;
-  readonly srtt_us?: number;
 }
 
 /** `connections/ID`. */
