@@ -8,6 +8,7 @@ import { errnoText } from '../../format/errno-text.js';
 import { formatCount, formatShort } from '../../format/number-text.js';
 import { formatTick } from '../../format/time-text.js';
 import { Name } from '../../parts/name.js';
+import { NumberHeading } from '../../parts/number-heading.js';
 import { Panel } from '../../parts/panel.js';
 import { useSlowly } from '../../parts/use-slowly.js';
 import { pageRange } from '../../state/page-range.js';
@@ -167,18 +168,12 @@ function FailureRows({ kind, rows, chosen, isNew, series }: FailureRowsProps): V
           <th scope="col">What</th>
           <th scope="col">Who</th>
           <th scope="col">To whom</th>
-          <th scope="col" class="is-number">
-            How often
-          </th>
+          <NumberHeading>How often</NumberHeading>
           <th scope="col" class="failures-when">
             When
           </th>
-          <th scope="col" class="is-number is-minor">
-            First
-          </th>
-          <th scope="col" class="is-number">
-            Last
-          </th>
+          <NumberHeading isMinor>First</NumberHeading>
+          <NumberHeading>Last</NumberHeading>
         </tr>
       </thead>
       <tbody>

@@ -11,6 +11,7 @@ import {
 } from '../../format/number-text.js';
 import { formatTime } from '../../format/time-text.js';
 import { Name } from '../../parts/name.js';
+import { NumberHeading } from '../../parts/number-heading.js';
 import type { DrawnGraph } from './fold-graph.js';
 import { nodeName } from './map-words.js';
 import type { Link } from './service-graph.js';
@@ -57,27 +58,13 @@ export function EdgeTable({ graph, by, selected, onSelect }: EdgeTableProps): VN
               <tr>
                 <th scope="col">From</th>
                 <th scope="col">To</th>
-                <th scope="col" class="is-number is-minor">
-                  Port
-                </th>
-                <th scope="col" class="is-number">
-                  Rate
-                </th>
-                <th scope="col" class="is-number is-minor">
-                  Connections
-                </th>
-                <th scope="col" class="is-number">
-                  Failed
-                </th>
-                <th scope="col" class="is-number is-minor">
-                  Retransmitted
-                </th>
-                <th scope="col" class="is-number">
-                  RTT
-                </th>
-                <th scope="col" class="is-number is-minor">
-                  Last seen
-                </th>
+                <NumberHeading isMinor>Port</NumberHeading>
+                <NumberHeading>Rate</NumberHeading>
+                <NumberHeading isMinor>Connections</NumberHeading>
+                <NumberHeading>Failed</NumberHeading>
+                <NumberHeading isMinor>Retransmitted</NumberHeading>
+                <NumberHeading>RTT</NumberHeading>
+                <NumberHeading isMinor>Last seen</NumberHeading>
               </tr>
             </thead>
             <tbody>

@@ -7,6 +7,7 @@ import { errnoText } from '../../format/errno-text.js';
 import { formatBytes, formatCount, formatMicroseconds, formatRate } from '../../format/number-text.js';
 import { formatTime } from '../../format/time-text.js';
 import { Name } from '../../parts/name.js';
+import { NumberHeading } from '../../parts/number-heading.js';
 import { pageRange } from '../../state/page-range.js';
 import { currentFilter, linkTo } from '../../state/page-state.js';
 import type { DrawnGraph, DrawnNode } from './fold-graph.js';
@@ -228,12 +229,8 @@ function Latencies({ group }: { readonly group: Group | undefined }): VNode | nu
       <thead>
         <tr>
           <th scope="col">Latency</th>
-          <th scope="col" class="is-number">
-            p50
-          </th>
-          <th scope="col" class="is-number">
-            p95
-          </th>
+          <NumberHeading>p50</NumberHeading>
+          <NumberHeading>p95</NumberHeading>
         </tr>
       </thead>
       <tbody>
