@@ -39,7 +39,7 @@ const columnsOf: { readonly [Name in Form]?: readonly ColumnName[] } = {
 };
 
 const weir = fileURLToPath(new URL('../../../packages/cli/bin/weir.js', import.meta.url));
-const decodeRounds = 5;
+const decodeRounds = 9;
 const startRounds = 10;
 const ringBytes = 32 * 1024 * 1024;
 const connections = 20_000;

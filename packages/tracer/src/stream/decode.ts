@@ -1,10 +1,11 @@
 /** From the kernel's binary event to the record that users see. Pure. */
 
-import { errnoName } from '@weir/ebpf';
+import { errnoName, readString } from '@weir/ebpf';
 import { AddressFormatter } from '@weir/ebpf/address';
 import {
   Direction,
   EventFlag,
+  offsetsProcess,
   offsetsTcpEvent,
   offsetsTuple,
   readTcpEvent,
@@ -12,6 +13,7 @@ import {
   TcpEventKind,
 } from '../generated/tcp.js';
 import { microseconds, readCloseFields } from '../records/close-readers.js';
+import { readWide } from '../records/event-members.js';
 import type {
   AcceptRecord,
   CloseRecord,
@@ -26,6 +28,7 @@ import type {
 } from '../records/record.js';
 import { InterfaceNames } from '../sockets/interface-names.js';
 import type { WallClock } from './clock.js';
+import { hexText15, hexText16 } from './digits.js';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -43,17 +46,24 @@ export const eventNames: readonly KernelEventName[] = (() => {
 const networkIpv4 = Object.freeze({ transport: 'tcp', type: 'ipv4' } as const);
 const networkIpv6 = Object.freeze({ transport: 'tcp', type: 'ipv6' } as const);
 
-const localAddressAt = offsetsTcpEvent.tuple + offsetsTuple.localAddress;
-const peerAddressAt = offsetsTcpEvent.tuple + offsetsTuple.peerAddress;
+/** Where members are in an event, bytes. */
+const at = offsetsTcpEvent;
+const tupleAt = within(offsetsTcpEvent.tuple, offsetsTuple);
+const processAt = within(offsetsTcpEvent.process, offsetsProcess);
+/** Bytes of a process's name and of a thread's, which are of the same type. */
+const NAME_BYTES = offsetsProcess.thread - offsetsProcess.comm;
+
+/** Offsets in a struct, as those in the struct that it is a member of. */
+function within<Offsets extends Readonly<Record<string, number>>>(start: number, offsets: Offsets): Offsets {
+  const moved = Object.entries(offsets).map(([name, offset]) => [name, start + offset]);
+  return Object.fromEntries(moved) as Offsets;
+}
 
 /** Decodes events; keeps caches of what repeats. */
 export class EventDecoder {
   readonly #clock: WallClock;
   readonly #addresses = new AddressFormatter();
   readonly #interfaces: Pick<InterfaceNames, 'name'>;
-  /** Filled anew for each event, so that none is made that is thrown away at once. */
-  #event: TcpEvent | undefined;
-
   constructor(clock: WallClock, interfaces: Pick<InterfaceNames, 'name'> = new InterfaceNames()) {
     this.#clock = clock;
     this.#interfaces = interfaces;
@@ -61,26 +71,28 @@ export class EventDecoder {
 
   /** @param offset Of the struct tcp_event in `view`. */
   decode(view: DataView, offset: number): KernelRecord {
-    const event = readTcpEvent(view, offset, this.#event);
-    this.#event = event;
-    if (event.event === TcpEventKind.EVENT_FD_INSTALL) return this.#fdInstall(event);
-    const common = this.#common(event, view, offset);
-    switch (event.event) {
+    const kind = view.getUint32(offset + at.event, true) as TcpEventKind;
+    if (kind === TcpEventKind.EVENT_FD_INSTALL) return this.#fdInstall(readTcpEvent(view, offset));
+    const flags = view.getUint32(offset + at.flags, true);
+    const common = this.#common(kind, flags, view, offset);
+    switch (kind) {
       case TcpEventKind.EVENT_CONNECT: {
         const record = common as Writable<ConnectRecord>;
-        if (event.flags & EventFlag.EVENT_HAS_DURATION) record.handshake_us = microseconds(event.durationNs);
+        if (flags & EventFlag.EVENT_HAS_DURATION) record.handshake_us = durationUs(view, offset);
         return record;
       }
       case TcpEventKind.EVENT_ACCEPT: {
         const record = common as Writable<AcceptRecord>;
-        record.accounted = event.flags & EventFlag.EVENT_BY_LISTENER ? 'listener' : 'accept';
-        if (record.accounted === 'listener' && event.fd > 1) record.candidates = event.fd;
+        record.accounted = flags & EventFlag.EVENT_BY_LISTENER ? 'listener' : 'accept';
+        const holders = view.getInt32(offset + at.fd, true);
+        if (record.accounted === 'listener' && holders > 1) record.candidates = holders;
         return record;
       }
       case TcpEventKind.EVENT_FAIL: {
         const record = common as Writable<FailRecord>;
-        if (event.error !== 0) record.error = errnoName(event.error);
-        if (event.flags & EventFlag.EVENT_HAS_DURATION) record.duration_us = microseconds(event.durationNs);
+        const error = view.getUint32(offset + at.error, true);
+        if (error !== 0) record.error = errnoName(error);
+        if (flags & EventFlag.EVENT_HAS_DURATION) record.duration_us = durationUs(view, offset);
         return record;
       }
       default: {
@@ -112,50 +124,66 @@ export class EventDecoder {
     if (name !== undefined) record.interface = name;
   }
 
-  #common(event: TcpEvent, view: DataView, offset: number): EstablishedRecord & { event: SocketEventName } {
-    const { tuple, process, flags } = event;
+  /** What records of all kinds of sockets have. Members are read one by one: most records need half of them. */
+  #common(
+    kind: TcpEventKind,
+    flags: number,
+    view: DataView,
+    offset: number,
+  ): EstablishedRecord & { event: SocketEventName } {
+    const timeNs = readWide(view, offset + at.timeNs);
     const record: Writable<EstablishedRecord & { event: SocketEventName }> = {
-      event: eventNames[event.event] as SocketEventName,
-      time: this.#clock.format(event.timeNs),
-      monotonic_ns: event.timeNs,
-      cpu: event.cpu,
-      netns: tuple.netns,
+      event: eventNames[kind] as SocketEventName,
+      time: this.#clock.format(timeNs),
+      monotonic_ns: timeNs,
+      cpu: view.getUint32(offset + at.cpu, true),
+      netns: view.getUint32(offset + tupleAt.netns, true),
       network: flags & EventFlag.EVENT_IPV6 ? networkIpv6 : networkIpv4,
-      local: { address: this.#addresses.format(view, offset + localAddressAt), port: tuple.localPort },
-      peer: { address: this.#addresses.format(view, offset + peerAddressAt), port: tuple.peerPort },
-      flow_id: flowId(view, offset + offsetsTcpEvent.flowNs, event.flowCpu),
+      local: {
+        address: this.#addresses.format(view, offset + tupleAt.localAddress),
+        port: view.getUint16(offset + tupleAt.localPort, true),
+      },
+      peer: {
+        address: this.#addresses.format(view, offset + tupleAt.peerAddress),
+        port: view.getUint16(offset + tupleAt.peerPort, true),
+      },
+      flow_id: flowId(view, offset),
     };
-    if (flags & EventFlag.EVENT_HAS_PROCESS) {
-      record.process = { pid: process.pid, tid: process.tid, comm: process.comm, uid: process.uid };
-      if (process.thread !== '' && process.thread !== process.comm) record.thread = process.thread;
-      if (process.cgroupId !== 0) record.cgroup_id = process.cgroupId;
-    }
-    if (event.connectionId !== 0) record.connection_id = connectionId(view, offset);
-    if (tuple.interface !== 0) this.#setInterface(record, tuple.interface);
-    if (event.direction !== Direction.DIRECTION_UNKNOWN) {
-      record.direction = event.direction === Direction.DIRECTION_OUTBOUND ? 'outbound' : 'inbound';
+    if (flags & EventFlag.EVENT_HAS_PROCESS) setProcess(record, view, offset);
+    const idLow = view.getUint32(offset + at.connectionId, true);
+    const idHigh = view.getUint32(offset + at.connectionId + 4, true);
+    if (idLow !== 0 || idHigh !== 0) record.connection_id = hexText16(idHigh, idLow);
+    const index = view.getUint32(offset + tupleAt.interface, true);
+    if (index !== 0) this.#setInterface(record, index);
+    const direction = view.getUint32(offset + at.direction, true);
+    if (direction !== Direction.DIRECTION_UNKNOWN) {
+      record.direction = direction === Direction.DIRECTION_OUTBOUND ? 'outbound' : 'inbound';
     }
     return record;
   }
 }
 
-/** 000 to fff: an identity is put together of these, which is several times faster than formatting a number. */
-const threeHexDigits: readonly string[] = Array.from({ length: 4096 }, (_, n) =>
-  n.toString(16).padStart(3, '0'),
-);
-
-/** Sixteen digits. */
-function connectionId(view: DataView, offset: number): string {
-  const id = view.getBigUint64(offset + offsetsTcpEvent.connectionId, true);
-  return id.toString(16).padStart(16, '0');
+function setProcess(record: Writable<SocketRecord>, view: DataView, offset: number): void {
+  const comm = readString(view, offset + processAt.comm, NAME_BYTES);
+  record.process = {
+    pid: view.getUint32(offset + processAt.pid, true),
+    tid: view.getUint32(offset + processAt.tid, true),
+    comm,
+    uid: view.getUint32(offset + processAt.uid, true),
+  };
+  const thread = readString(view, offset + processAt.thread, NAME_BYTES);
+  if (thread !== '' && thread !== comm) record.thread = thread;
+  const cgroup = readWide(view, offset + processAt.cgroupId);
+  if (cgroup !== 0) record.cgroup_id = cgroup;
 }
 
-/** The moment at which the connection was first seen, nanoseconds in hexadecimal, and the CPU. */
-function flowId(view: DataView, offset: number, cpu: number): string {
-  const low = view.getUint32(offset, true);
-  const high = view.getUint32(offset + 4, true);
-  const first = threeHexDigits[(high >>> 16) & 0xfff]!;
-  const second = threeHexDigits[(high >>> 4) & 0xfff]!;
-  const third = threeHexDigits[((high & 0xf) << 8) | (low >>> 24)]!;
-  return `${first}${second}${third}${threeHexDigits[(low >>> 12) & 0xfff]}${threeHexDigits[low & 0xfff]}.${cpu}`;
+function durationUs(view: DataView, offset: number): number {
+  return microseconds(readWide(view, offset + at.durationNs));
+}
+
+/** The moment at which the connection was first seen, 15 hexadecimal digits of nanoseconds, and the CPU. */
+function flowId(view: DataView, offset: number): string {
+  const low = view.getUint32(offset + at.flowNs, true);
+  const high = view.getUint32(offset + at.flowNs + 4, true);
+  return `${hexText15(high, low)}.${view.getUint32(offset + at.flowCpu, true)}`;
 }
