@@ -1,7 +1,8 @@
 /** Which memory of Node.js is given back. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { it } from 'node:test';
-import { cleanMappings, WarmUp } from '../src/trace/give-back.js';
+import { cleanMappings, USUAL_BUDGET, WarmUp } from '../src/trace/give-back.js';
 
 const mapping = (range: string, mode: string, file: string, dirty: number) =>
   `${range} ${mode} 00000000 08:01 1234                       ${file}\nRss: 8 kB\nShared_Dirty:          0 kB\nPrivate_Dirty:         ${dirty} kB\nVmFlags: rd ex mr mw me\n`;
@@ -31,4 +32,10 @@ it('code is given back once more after the events by which it is optimized, and 
   assert.equal(times, 1);
   for (let batch = 0; batch < 10; batch++) warmUp.count(30_000);
   assert.equal(times, 1);
+});
+
+it('after the start, V8 optimizes when it does by default', () => {
+  const options = execFileSync(process.execPath, ['--v8-options'], { encoding: 'utf8' });
+  const [, usual] = /^ +--interrupt-budget .*\n.*default: (?:--interrupt-budget=)?(\d+)$/m.exec(options) ?? [];
+  assert.equal(USUAL_BUDGET, Number(usual));
 });

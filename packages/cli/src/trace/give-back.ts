@@ -7,8 +7,12 @@ import { setFlagsFromString } from 'node:v8';
 import { syscallRaw } from '@weir/ebpf/sys';
 
 const MADV_DONTNEED = 4;
-/** Bytes of bytecode that a function runs before V8 asks whether to optimize it: its default in Node.js 20. */
-const USUAL_BUDGET = 132 * 1024;
+/**
+ * Bytes of bytecode that a function runs before V8 asks whether to optimize it: the default of V8's own, which a program cannot ask for
+ * (`node --v8-options` shows it).
+ */
+export const USUAL_BUDGET = 66 * 1024;
+const LATE_BUDGET = 4 * USUAL_BUDGET;
 /** Milliseconds after the start: by then, what follows it has run, too. */
 const DELAY_MS = 500;
 /** Events after which V8 has optimized the code that writes them: its compiler's code is hardly needed from then on. */
@@ -28,11 +32,11 @@ export function inlineLess(): void {
 }
 
 /**
- * Lets V8 optimize code that has run for twice as long as usual, until {@link optimizeAsUsual}. Little of what a start runs ever runs
+ * Lets V8 optimize only code that has run for four times as long as usual, until {@link optimizeAsUsual}. Little of what a start runs ever runs
  * again, and while programs are verified its compiler would need the same CPUs.
  */
 export function optimizeLate(): void {
-  setFlagsFromString(`--interrupt-budget=${2 * USUAL_BUDGET}`);
+  setFlagsFromString(`--interrupt-budget=${LATE_BUDGET}`);
 }
 
 export function optimizeAsUsual(): void {
