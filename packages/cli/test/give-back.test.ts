@@ -36,6 +36,7 @@ it('code is given back once more after the events by which it is optimized, and 
 
 it('after the start, V8 optimizes when it does by default', () => {
   const options = execFileSync(process.execPath, ['--v8-options'], { encoding: 'utf8' });
-  const [, usual] = /^ +--interrupt-budget .*\n.*default: (?:--interrupt-budget=)?(\d+)$/m.exec(options) ?? [];
+  const [, usual] =
+    /^ +--interrupt-budget .*\n.*default: (?:--interrupt-budget=)?(\d+)$/m.exec(options) ?? [];
   assert.equal(USUAL_BUDGET, Number(usual));
 });
