@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { loadOrder, moduleDependencies } from '../src/kernels/modules.js';
+import { describeOnDemand, loadOrder, moduleDependencies } from '../src/kernels/modules.js';
 
 /** The smallest ELF file with a `.modinfo` section that names dependencies. */
 function module(depends: string): Buffer {
@@ -41,6 +41,22 @@ test('loadOrder puts each module after what it needs, once, and leaves out what 
       order.map(({ name }) => name),
       ['c', 'b_x', 'a'],
     );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('describeOnDemand names what a module needs and asks for, and leaves out one that is not there', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'weir-modules-'));
+  try {
+    for (const [name, depends] of [
+      ['a-b', 'c'],
+      ['c', ''],
+      ['cipher', ''],
+    ] as const)
+      writeFileSync(join(folder, `${name}.ko`), module(depends));
+    const wanted = { 'a-b': ['cipher', 'builtin'], missing: ['cipher'], c: [] };
+    assert.equal(await describeOnDemand(folder, wanted), 'cipher c a_b\nc\n');
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -31,6 +31,21 @@ export const guestModules: readonly string[] = [
   'nft_masq',
 ];
 
+/**
+ * Modules that guests have but do not load: a test loads what it needs, by `lib/weir/on-demand`. Of each, what it asks the kernel for
+ * by other names than those of modules, where that is a module.
+ */
+export const modulesOnDemand: Readonly<Record<string, readonly string[]>> = {
+  vrf: [],
+  tls: ['ctr', 'ghash_generic', 'gcm'],
+  nfsv3: [],
+  nfsd: [],
+  cifs: [],
+  nbd: [],
+  'nvme-tcp': [],
+  'nvmet-tcp': [],
+};
+
 export interface Module {
   readonly name: string;
   readonly path: string;
@@ -54,6 +69,19 @@ export async function loadOrder(root: string, wanted: readonly string[]): Promis
   };
   for (const name of wanted) await visit(moduleName(name));
   return [...order.values()];
+}
+
+/** The content of `lib/weir/on-demand`: a line for each module that is there, all that it needs first and itself last. */
+export async function describeOnDemand(
+  root: string,
+  wanted: Readonly<Record<string, readonly string[]>>,
+): Promise<string> {
+  const lines: string[] = [];
+  for (const [name, asked] of Object.entries(wanted)) {
+    const names = (await loadOrder(root, [...asked, name])).map((module) => module.name);
+    if (names.at(-1) === moduleName(name)) lines.push(`${names.join(' ')}\n`);
+  }
+  return lines.join('');
 }
 
 /** The kernel takes hyphens and underscores in a module's name for the same. */

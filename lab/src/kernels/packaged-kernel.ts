@@ -10,7 +10,7 @@ import type { Apt, PackageRecord } from '../apt.js';
 import { CpioWriter } from '../guest/cpio.js';
 import { cacheFolder } from '../paths.js';
 import { type Kernel, makeCurrent, readCurrent } from './kernel-cache.js';
-import { guestModules, loadOrder, readModule } from './modules.js';
+import { describeOnDemand, guestModules, loadOrder, modulesOnDemand, readModule } from './modules.js';
 
 /** A series of kernels as Debian builds them. */
 export interface PackagedSeries {
@@ -137,17 +137,23 @@ export function newestComplete(
   return complete[0];
 }
 
-/** Packs the modules guests load, once for each kernel and list of modules. */
+/** Packs the modules that guests have, once for each kernel and list of modules. */
 async function packModules(unpacked: string, release: string): Promise<string> {
-  const key = createHash('sha256').update(guestModules.join()).digest('hex').slice(0, 12);
+  const onDemand = Object.entries(modulesOnDemand).flat(2);
+  const key = createHash('sha256')
+    .update([...guestModules, '', ...onDemand].join())
+    .digest('hex')
+    .slice(0, 12);
   const archive = join(unpacked, `modules-${key}.cpio`);
   if (existsSync(archive)) return archive;
   const root = ['lib', 'usr/lib'].map((lib) => join(unpacked, lib, 'modules', release)).find(existsSync);
   if (root === undefined) throw new Error(`${unpacked} holds no modules of ${release}`);
   const order = await loadOrder(root, guestModules);
   using writer = new CpioWriter(archive);
-  for (const module of order) writer.file(`lib/weir/${module.name}.ko`, await readModule(module.path));
+  for (const module of await loadOrder(root, [...guestModules, ...onDemand]))
+    writer.file(`lib/weir/${module.name}.ko`, await readModule(module.path));
   writer.file('lib/weir/modules', Buffer.from(order.map((module) => `${module.name}\n`).join('')));
+  writer.file('lib/weir/on-demand', Buffer.from(await describeOnDemand(root, modulesOnDemand)));
   writer.finish();
   return archive;
 }

@@ -39,21 +39,48 @@ static __always_inline void read_names(struct process *process)
 	BPF_CORE_READ_STR_INTO(&process->comm, task, group_leader, comm);
 }
 
+static __always_inline __u32 current_flags(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	return bpf_core_field_exists(task->flags) ? READ(struct task_struct, task, flags) : 0;
+}
+
 /*
  * Whether a thread of the kernel's own runs: it acts for a process, or for the kernel. (io_uring's are threads of the process,
  * since 5.12.)
  */
 static __always_inline bool is_kernel_thread(void)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-
-	return bpf_core_field_exists(task->flags) && (READ(struct task_struct, task, flags) & PF_KTHREAD);
+	return current_flags() & PF_KTHREAD;
 }
 
+/*
+ * Whether a thread of the kernel's own runs that does whatever it is given: one of a workqueue, or one that works in the memory
+ * of a process, as io_uring's did before 5.12. Its name says nothing of whose work it does. Others, such as nfsd's, have work of
+ * their own.
+ */
+static __always_inline bool is_worker(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	__u32 flags = current_flags();
+
+	if (!(flags & PF_KTHREAD))
+		return false;
+	if (flags & PF_WQ_WORKER)
+		return true;
+	return bpf_core_field_exists(task->mm) && READ(struct task_struct, task, mm);
+}
+
+/* Reads the current process; a worker of the kernel's is none. */
 static __noinline int read_current(struct process *process)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 
+	if (is_worker()) {
+		__builtin_memset(process, 0, sizeof(*process));
+		return 0;
+	}
 	process->pid = id >> 32;
 	process->tid = id;
 	process->reserved = 0;

@@ -197,6 +197,7 @@ struct task_struct {
 	struct task_struct *group_leader; /* the task of the process; of a process's first thread, itself */
 	const struct cred *cred;
 	struct css_set *cgroups;
+	void *mm;
 };
 
 struct super_block {
@@ -232,6 +233,7 @@ struct bpf_iter__task_file {
 #pragma clang attribute pop
 
 #define SHUTDOWN_MASK 3
+#define PF_WQ_WORKER 0x00000020
 #define PF_KTHREAD 0x00200000
 #define AF_INET 2
 #define AF_INET6 10

@@ -135,7 +135,7 @@ static __noinline int application_closes(void *ctx, struct sock *sk, int state)
 static __noinline int connection_ends(void *ctx, struct sock *sk, int state)
 {
 	struct flow *flow = find_flow(sk);
-	bool aborted;
+	bool aborted, is_process;
 
 	if (!flow) {
 		if (!is_subflow(sk))
@@ -147,14 +147,18 @@ static __noinline int connection_ends(void *ctx, struct sock *sk, int state)
 		return 0;
 	count_missed_connect(flow);
 	aborted = process_aborts(sk, flow);
-	if (aborted) {
+	is_process = aborted && !is_kernel_thread();
+	if (is_process)
 		read_current(&flow->closer);
-		flow->closing_ns = bpf_ktime_get_ns();
-	}
-	if ((flow->flags & FLOW_UNACCEPTED) && !accept_was_missed(ctx, sk, flow, aborted ? &flow->closer : NULL))
+	if ((flow->flags & FLOW_UNACCEPTED) && !accept_was_missed(ctx, sk, flow, is_process ? &flow->closer : NULL))
 		return 0;
-	if (aborted)
+	if (aborted) {
+		flow->closing_ns = bpf_ktime_get_ns();
+		/* As in application_closes(). */
+		if (!is_process)
+			flow->closer = flow->owner;
 		flow->flags |= FLOW_CLOSING;
+	}
 	if (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK)
 		flow->flags |= FLOW_PEER_FIRST;
 	emit_close(ctx, sk, flow, state);

@@ -193,7 +193,7 @@ static __noinline int count_call(const struct sock *sk, const struct tuple *tupl
 	if (flow) {
 		__u32 pid = bpf_get_current_pid_tgid() >> 32;
 
-		if (flow->user != pid) {
+		if (flow->user != pid && !is_worker()) {
 			flow->user = pid;
 			change_user(&key);
 		}

@@ -4,8 +4,9 @@ import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deviceName, withNetns } from '@weir/ebpf/sys';
 import { type LiveConnections, type TraceRecord, Tracer } from '../src/index.js';
+import { requireModules } from './support/modules.js';
 import { ip, TestNetns } from './support/netns.js';
-import { RawSocket } from './support/raw-sockets.js';
+import { MSG_DONTWAIT, RawSocket } from './support/raw-sockets.js';
 
 const DEADLINE_MS = 10_000;
 
@@ -150,4 +151,88 @@ describe('two connections with the same ends on two interfaces', () => {
     );
     for (const socket of [open, bound]) socket[Symbol.dispose]();
   });
+});
+
+/** A namespace with two VRFs that have the same address, and so have their peers. */
+class TwoVrfs implements Disposable {
+  readonly here = new TestNetns();
+  readonly there = [new TestNetns(), new TestNetns()];
+
+  constructor() {
+    for (const [number, peer] of this.there.entries()) {
+      const [vrf, device] = [`vrf${number}`, `link${number}`];
+      this.here.ip('link', 'add', vrf, 'type', 'vrf', 'table', `${100 + number}`);
+      this.here.ip('link', 'add', device, 'type', 'veth', 'peer', 'name', 'end', 'netns', peer.name);
+      this.here.ip('link', 'set', device, 'master', vrf);
+      this.here.ip('addr', 'add', '10.9.0.1/24', 'dev', device);
+      peer.ip('addr', 'add', '10.9.0.2/24', 'dev', 'end');
+      for (const up of [vrf, device]) this.here.ip('link', 'set', up, 'up');
+      peer.ip('link', 'set', 'end', 'up');
+    }
+    // A listener that is bound to no interface accepts in every VRF.
+    this.here.sysctl('net/ipv4/tcp_l3mdev_accept', 1);
+  }
+
+  [Symbol.dispose](): void {
+    for (const netns of [this.here, ...this.there]) netns[Symbol.dispose]();
+  }
+}
+
+const inside = (netns: TestNetns, body: () => RawSocket) => withNetns(`/run/netns/${netns.name}`, body);
+
+it('two connections with the same ends in two VRFs are two, of either direction', async (t) => {
+  if (!requireModules(t, 'vrf')) return;
+  using vrfs = new TwoVrfs();
+  const { here, there } = vrfs;
+  const server = (address: string) => () => RawSocket.tcp().setOption(1, 2, 1).bind(address, 7000).listen();
+  const listeners = [
+    ...there.map((netns) => inside(netns, server('10.9.0.2'))),
+    inside(here, server('0.0.0.0')),
+  ];
+  const outbound = (number: number) =>
+    inside(here, () =>
+      RawSocket.tcp()
+        .setOption(1, 2, 1)
+        .setOption(1, 25, [...Buffer.from(`vrf${number}\0`)])
+        .bind('10.9.0.1', 5000)
+        .connect('10.9.0.2', 7000),
+    );
+  const inbound = (number: number) => {
+    const bind = () => RawSocket.tcp().setOption(1, 2, 1).bind('10.9.0.2', 5001);
+    return inside(there[number]!, () => bind().connect('10.9.0.1', 7000));
+  };
+  // One of each from before the start.
+  const sockets = [outbound(0), inbound(0)];
+  const accepted = [listeners[2]!.accept()];
+  await using tracer = Tracer.start({ filter: { netns: [here.inode] } });
+  const records: TraceRecord[] = [];
+  tracer.on('record', (record) => records.push(record));
+  using live = tracer.connections({ udp: false });
+  await live.refresh();
+  sockets.push(outbound(1), inbound(1));
+  accepted.push(listeners[2]!.accept());
+  for (const [number, socket] of sockets.entries()) socket.send((number + 1) * 1000);
+  const ends = () =>
+    [...live]
+      .map((row) => `${row.direction} ${row.interface} ${row.bytes_sent} ${row.bytes_received}`)
+      .sort();
+  const expected = [
+    'inbound vrf0 0 2000',
+    'inbound vrf1 0 4000',
+    'outbound vrf0 1000 0',
+    'outbound vrf1 3000 0',
+  ];
+  await refreshUntil(live, () => ends().join() === expected.join());
+  assert.deepEqual(ends(), expected);
+  for (const socket of accepted) while (socket.receive(1 << 16, MSG_DONTWAIT) > 0);
+  for (const socket of [...sockets, ...accepted]) socket[Symbol.dispose]();
+  await refreshUntil(live, () => live.size === 0);
+  await tracer.stop();
+  const closes = records.flatMap((record) =>
+    record.event === 'close'
+      ? [`${record.direction} ${record.interface} ${record.bytes_sent} ${record.bytes_received}`]
+      : [],
+  );
+  assert.deepEqual(closes.sort(), expected);
+  for (const listener of listeners) listener[Symbol.dispose]();
 });
