@@ -31,21 +31,30 @@ describe('the content of the file', () => {
   it('is rejected if damaged', () => {
     for (let length = 0; length < text.length - 1; length++)
       assert.equal(decodeAcceptPlace(text.slice(0, length), identity), undefined);
-    const changes: Record<string, unknown>[] = [
-      { format: 2 },
-      { pointers: [] },
-      { pointers: 'ffffffff83278c08' },
-      { pointers: ['ffffffff83278c08', '1'] },
-      { pointers: ['00007fff83278c08'] },
-      { place: '00007fff83278c08' },
-      { place: 1 },
-      { place: undefined },
-    ];
-    for (const change of changes) {
-      const changed = JSON.stringify({ ...JSON.parse(text), ...change });
-      assert.equal(decodeAcceptPlace(changed, identity), undefined, changed);
+    // One that still is JSON, with an address in it, as well.
+    for (let at = 0; at < text.length - 1; at++) {
+      for (const other of ['0', 'f', ' ']) {
+        const changed = text.slice(0, at) + other + text.slice(at + 1);
+        if (changed !== text) assert.equal(decodeAcceptPlace(changed, identity), undefined, changed);
+      }
     }
-    for (const other of ['null', '1', '[]']) assert.equal(decodeAcceptPlace(other, identity), undefined);
+    for (const other of ['null', '1', '[]', '{"checked":1}'])
+      assert.equal(decodeAcceptPlace(other, identity), undefined);
+  });
+
+  it('is rejected if it makes no sense', () => {
+    const user = 0x7fff_8327_8c08n;
+    for (const wrong of [
+      { pointers: [] },
+      { pointers: [...found.pointers, ...found.pointers] },
+      { pointers: [found.pointers[0]!, user] },
+      { place: user },
+      { place: 1n },
+    ])
+      assert.equal(
+        decodeAcceptPlace(encodeAcceptPlace({ ...found, ...wrong }, identity), identity),
+        undefined,
+      );
   });
 });
 

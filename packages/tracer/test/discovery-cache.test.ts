@@ -1,6 +1,19 @@
 /** Discovered fields are kept for the same kernel, and for no other. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  linkSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -104,6 +117,35 @@ describe('the cache of discovered fields', () => {
       assert.equal(loadCachedFields(folder, kernel), undefined);
     } finally {
       rmSync(parent, { recursive: true });
+    }
+  });
+
+  it("counts as none where it may be another's, or is no file", () => {
+    const folder = mkdtempSync(join(tmpdir(), 'weir-cache-'));
+    try {
+      const path = () => join(folder, readdirSync(folder)[0]!);
+      const plants: ((path: string) => void)[] = [
+        (path) => chmodSync(path, 0o622),
+        (path) => truncateSync(path, 1 << 20),
+        (path) => {
+          renameSync(path, `${path}.moved`);
+          symlinkSync(`${path}.moved`, path);
+        },
+        (path) => linkSync(path, `${path}.second`),
+        (path) => {
+          rmSync(path);
+          execFileSync('mkfifo', ['-m', '600', path]);
+        },
+      ];
+      for (const plant of plants) {
+        for (const name of readdirSync(folder)) rmSync(join(folder, name));
+        assert.ok(storeFields(findings, folder, kernel));
+        assert.deepEqual(loadCachedFields(folder, kernel), fields);
+        plant(path());
+        assert.equal(loadCachedFields(folder, kernel), undefined, plant.toString());
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
     }
   });
 

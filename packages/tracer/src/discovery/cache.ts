@@ -1,5 +1,15 @@
 /** Keeps discovered offsets in a file, for the next start on the same kernel. */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { homedir, release, version } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -22,6 +32,9 @@ export interface KernelIdentity {
 const FORMAT = 5;
 /** Upper bound of all offsets. */
 const MAX_OFFSET = 8192;
+/** A file of all fields takes a tenth of it. */
+const MAX_FILE_BYTES = 1 << 16;
+const WRITABLE_BY_OTHERS = 0o022;
 /** Loaded where it is needed: on kernels without types of their own. */
 const crypto = () => createRequire(import.meta.url)('node:crypto') as typeof import('node:crypto');
 
@@ -117,18 +130,15 @@ function cacheFile(kernel: KernelIdentity): string {
 }
 
 /**
- * Reads the fields that an earlier discovery found on this kernel; undefined if there is no valid file. They may still be wrong
- * if somebody wrote into the file: verify them with known connections before use.
+ * Reads the fields that an earlier discovery found on this kernel; undefined if there is no valid file that only this user can write. They
+ * may still be wrong if somebody wrote into the file: verify them with known connections before use.
  */
 export function loadCachedFields(
   folder: string = cacheFolder(),
   kernel: KernelIdentity = kernelIdentity(),
 ): DiscoveredField[] | undefined {
-  try {
-    return decodeCache(readFileSync(join(folder, cacheFile(kernel)), 'utf8'), kernel);
-  } catch {
-    return undefined;
-  }
+  const text = readOwnFile(folder, cacheFile(kernel));
+  return text === undefined ? undefined : decodeCache(text, kernel);
 }
 
 /**
@@ -140,6 +150,25 @@ export function storeFields(
   kernel: KernelIdentity = kernelIdentity(),
 ): boolean {
   return writeOwnFile(folder, cacheFile(kernel), encodeCache(findings, kernel));
+}
+
+/**
+ * Reads a file that {@link writeOwnFile} wrote. Whoever may write to the folder can put anything there: what is no plain file, is not this
+ * user's, may be written by others, or is large, counts as none, and is not waited for.
+ */
+export function readOwnFile(folder: string, name: string): string | undefined {
+  let fd: number | undefined;
+  try {
+    fd = openSync(join(folder, name), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const status = fstatSync(fd);
+    const isOwn = status.uid === process.geteuid?.() && (status.mode & WRITABLE_BY_OTHERS) === 0;
+    if (!status.isFile() || !isOwn || status.nlink !== 1 || status.size > MAX_FILE_BYTES) return undefined;
+    return readFileSync(fd, 'utf8');
+  } catch {
+    return undefined;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
 }
 
 /** Writes a file that only this user can read and that is complete at every moment. Returns whether it could. */

@@ -2,10 +2,9 @@
  * Keeps in a file what accept-breakpoint.ts has found out, for the next starts until the machine is booted anew: it takes a tenth of a
  * start.
  */
-import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { join } from 'node:path';
-import { cacheFolder, writeOwnFile } from '../discovery/cache.js';
+import { cacheFolder, readOwnFile, writeOwnFile } from '../discovery/cache.js';
 
 /** What the program must know. */
 export interface AcceptBreakpoint {
@@ -27,11 +26,10 @@ export interface BootIdentity {
   readonly patches: readonly string[];
 }
 
-const FORMAT = 1;
+const FORMAT = 2;
 const NAME = 'accept-place.json';
 /** The upper half of addresses is the kernel's. */
 const LOWEST = 0xffff_8000_0000_0000n;
-const WRITABLE_BY_OTHERS = 0o022;
 
 /** That of the running kernel; undefined without procfs. */
 export function bootIdentity(): BootIdentity | undefined {
@@ -47,18 +45,32 @@ export function bootIdentity(): BootIdentity | undefined {
   }
 }
 
+/**
+ * FNV-1a of 32 bits. A place that is wrong by one digit looks as good as the right one, and no accept would be seen; who may write
+ * to the file on purpose may do anything.
+ */
+function checksum(text: string): number {
+  let sum = 0x811c_9dc5;
+  for (let index = 0; index < text.length; index++)
+    sum = Math.imul(sum ^ text.charCodeAt(index), 0x0100_0193) >>> 0;
+  return sum;
+}
+
 /** The content of a file. */
 export function encodeAcceptPlace({ pointers, place }: AcceptBreakpoint, identity: BootIdentity): string {
   const hexadecimal = (address: bigint) => address.toString(16);
   const content = { pointers: pointers.map(hexadecimal), place: hexadecimal(place) };
-  return `${JSON.stringify({ format: FORMAT, identity, ...content })}\n`;
+  const checked = JSON.stringify({ format: FORMAT, identity, ...content });
+  return `${JSON.stringify({ checked, checksum: checksum(checked) })}\n`;
 }
 
 /** undefined if the file is of another boot, has another format, or is damaged. */
 export function decodeAcceptPlace(text: string, identity: BootIdentity): AcceptBreakpoint | undefined {
   let content: { format?: unknown; identity?: unknown; pointers?: unknown; place?: unknown } | null;
   try {
-    content = JSON.parse(text);
+    const file = JSON.parse(text);
+    if (typeof file?.checked !== 'string' || file.checksum !== checksum(file.checked)) return undefined;
+    content = JSON.parse(file.checked);
   } catch {
     return undefined;
   }
@@ -82,18 +94,8 @@ export function loadAcceptPlace(
   folder: string = cacheFolder(),
   identity: BootIdentity | undefined = bootIdentity(),
 ): AcceptBreakpoint | undefined {
-  if (identity === undefined) return undefined;
-  let fd: number | undefined;
-  try {
-    fd = openSync(join(folder, NAME), 'r');
-    const { uid, mode } = fstatSync(fd);
-    if (uid !== process.geteuid?.() || (mode & WRITABLE_BY_OTHERS) !== 0) return undefined;
-    return decodeAcceptPlace(readFileSync(fd, 'utf8'), identity);
-  } catch {
-    return undefined;
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
+  const text = identity === undefined ? undefined : readOwnFile(folder, NAME);
+  return text === undefined ? undefined : decodeAcceptPlace(text, identity!);
 }
 
 /** Stores it in a file that only this user can read, for it says where the kernel is. Returns whether it could. */
