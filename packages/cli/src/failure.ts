@@ -79,8 +79,13 @@ function describeUsage(error: CommanderError, command: string): Failure {
 
 function parts(error: unknown): { message: string; stack: string; log: string } {
   if (!(error instanceof Error)) return { message: String(error), stack: '', log: '' };
-  const log = 'log' in error && typeof error.log === 'string' ? error.log : '';
-  return { message: error.message || error.name, stack: error.stack ?? '', log };
+  return { message: error.message || error.name, stack: error.stack ?? '', log: kernelLog(error) };
+}
+
+/** The kernel's log of an error, or of what it goes back to. */
+export function kernelLog(error: unknown): string {
+  if (!(error instanceof Error)) return '';
+  return 'log' in error && typeof error.log === 'string' ? error.log : kernelLog(error.cause);
 }
 
 /** A refusal of bpf(2) and the like is most often a missing capability, which `weir doctor` names. It knows nothing of files. */
@@ -91,6 +96,6 @@ function advice(error: unknown, message: string): string {
 }
 
 /** Text of more than one line, safe for a terminal. */
-function block(text: string): string {
+export function block(text: string): string {
   return text === '' ? '' : `${text.trimEnd().split('\n').map(escapeText).join('\n')}\n`;
 }

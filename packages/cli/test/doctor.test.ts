@@ -128,6 +128,14 @@ weir trace does not work here.
     assert.ok(text.includes('  ✗ rejected\n    R1 invalid\n    R2 invalid\\x1b\n'));
   });
 
+  it('shows the logs that it has, below what they are about', () => {
+    const btf = { ...report.btf, rejected: 'not these', log: 'R1 invalid\nR2 invalid\x1b\n' };
+    const problems = [{ what: 'no start', advice: 'none', log: 'R3 invalid\n' }];
+    const text = formatReport({ ...report, btf, problems }, noColour);
+    assert.ok(text.includes('  ✗ not these\n      R1 invalid\n      R2 invalid\\x1b\n  ✓ '), text);
+    assert.ok(text.includes('  ✗ no start\n    none\n      R3 invalid\n'), text);
+  });
+
   it('says once what keeps features and hooks from being known, and where that is something else', () => {
     const unknown = { state: 'unknown', reason: 'needs CAP_BPF', advice: 'run it as root' } as const;
     const text = formatReport(
@@ -202,6 +210,13 @@ describe('failures', () => {
     assert.match(debug, /^weir: [^\n]+rejected\nError: bpf/);
     assert.match(debug, /doctor\.test/);
     assert.ok(debug.endsWith('0: r1 = 0\nR1 invalid\\x1b\n'));
+  });
+
+  it('that go back to a refusal show its log with --debug', () => {
+    const cause = Object.assign(new Error('refused'), { log: 'R1 invalid\n' });
+    const error = new Error('the types do not hold', { cause: new Error('wrapped', { cause }) });
+    assert.equal(describeFailure(error, 'weir trace', false).text, 'weir: the types do not hold\n');
+    assert.ok(describeFailure(error, 'weir trace', true).text.endsWith('\nR1 invalid\n'));
   });
 
   it('that are a refusal by the kernel name weir doctor', () => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { describe, it } from 'node:test';
-import { OptionError } from '@weir/ebpf';
+import { OptionError, VerifierError } from '@weir/ebpf';
 import { Output } from '../src/output/output.js';
 import { runSession, type SessionRequest } from '../src/trace/trace-session.js';
 import { Capture } from './support/captured-output.js';
@@ -42,6 +42,19 @@ const turns = async (count = 5) => {
 const lines = (text: string) => text.split('\n').filter((line) => line !== '');
 
 describe('a session of weir trace', () => {
+  it('says which types are not used, and with --debug why the kernel refused them', async () => {
+    const refusal = new VerifierError('p', 22, 'R1 invalid\x1b\n');
+    const types = { source: 'kernel', rejected: 'the types given are not these', refusal } as const;
+    const saidWith = async (debug: boolean) => {
+      const test = bench({ batches: [], ends: true, types });
+      assert.equal(await test.run({ debug, summary: false }), 0);
+      return test.stderr.text;
+    };
+    const line = "weir: the types given are not these; types in use: the kernel's own\n";
+    assert.equal(await saidWith(false), line);
+    assert.equal(await saidWith(true), `${line}R1 invalid\\x1b\n`);
+  });
+
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     it(`ends on ${signal} with what is still in the ring and a summary`, async () => {
       const test = bench({ batches: [[connect()], [accept()]], remaining: [connect(), lost()] });

@@ -1,6 +1,6 @@
 /** Inspects what this host offers to the tracer, for `weir doctor`. */
 import { arch, release, version } from 'node:os';
-import { type Btf, EbpfError, type FeatureName, features, kernelBtf } from '@weir/ebpf';
+import { type Btf, EbpfError, type FeatureName, features, kernelBtf, VerifierError } from '@weir/ebpf';
 import { describeContainerSources } from './enrich/containers/availability.js';
 import { describeUnknown } from './hooks/choose-hook.js';
 import { describeView } from './hooks/host-view.js';
@@ -21,6 +21,8 @@ export interface InspectOptions {
   readonly btfPath?: string;
   /** Report where each field is. Default false. */
   readonly offsets?: boolean;
+  /** Report the verifier's logs of programs that it refused: thousands of lines. Default false. */
+  readonly logs?: boolean;
 }
 
 const kernelBtfPath = '/sys/kernel/btf/vmlinux';
@@ -46,7 +48,7 @@ export function inspectHost(options: InspectOptions = {}): HostReport {
     ...(options.offsets &&
       types !== undefined &&
       problems.length === 0 && { offsets: describeOffsets(types) }),
-    problems,
+    problems: options.logs ? problems : problems.map(({ what, advice }) => ({ what, advice })),
     ok: problems.length === 0,
   };
 }
@@ -93,17 +95,18 @@ function findTypes({ btf }: InspectOptions, problems: Problem[]): TargetTypes | 
 
 function describeTypes(
   types: TargetTypes | undefined,
-  { btfPath }: InspectOptions,
+  { btfPath, logs }: InspectOptions,
   obstacle: string | undefined,
 ): HostReport['btf'] {
   if (types === undefined) return { source: 'none', ...(obstacle !== undefined && { undecided: obstacle }) };
-  const { source, btf, rejected } = types;
+  const { source, btf, rejected, refusal } = types;
   const path = source === 'kernel' ? kernelBtfPath : source === 'file' ? btfPath : undefined;
   return {
     source,
     types: btf.length,
     ...(path !== undefined && { path }),
     ...(rejected !== undefined && { rejected }),
+    ...(logs && logOf(refusal)),
     ...missingFields(types),
   };
 }
@@ -138,5 +141,12 @@ function tryToTrace(btf: Btf): Problem | undefined {
 function asProblem(error: unknown): Problem {
   if (!(error instanceof EbpfError)) throw error;
   const [what = '', ...rest] = error.message.split('\n');
-  return { what, advice: rest.length > 0 ? rest.join('\n') : 'see the message for what the kernel refused' };
+  const advice = rest.length > 0 ? rest.join('\n') : 'see the message for what the kernel refused';
+  return { what, advice, ...logOf(error) };
+}
+
+/** The verifier's log of an error, or of what it goes back to. */
+function logOf(error: unknown): { readonly log?: string } {
+  if (error instanceof VerifierError) return { log: error.log };
+  return error instanceof EbpfError ? logOf(error.cause) : {};
 }

@@ -57,6 +57,8 @@ export interface Problem {
   readonly what: string;
   /** The action that removes it. */
   readonly advice: string;
+  /** If requested: the verifier's log, where it refused a program. */
+  readonly log?: string;
 }
 
 /** Where the programs read one field. Offsets in bytes from the start of the struct. */
@@ -101,6 +103,8 @@ export interface HostReport {
     readonly types?: number;
     /** The reason why types that were given are not used. */
     readonly rejected?: string;
+    /** If requested: the verifier's log, where it refused the programs with these types. */
+    readonly log?: string;
     /** Why it is not known which types there are. */
     readonly undecided?: string;
     /** Fields that a discovery did not find, and why; records lack what is read from them. */

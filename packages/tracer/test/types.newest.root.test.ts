@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { type Btf, features } from '@weir/ebpf';
+import { type Btf, features, VerifierError } from '@weir/ebpf';
 import { loadCachedFields } from '../src/discovery/cache.js';
 import { type DiscoveredField, discover } from '../src/discovery/index.js';
 import { toBtf } from '../src/discovery/types.js';
@@ -120,7 +120,7 @@ describe('types from a file', () => {
         return;
       }
       assert.match(
-        findMismatch(toBtf(swapped(one, other))) ?? '',
+        findMismatch(toBtf(swapped(one, other)))?.what ?? '',
         /^(no )?(connect|accept|close|fail) of 127\./,
       );
     });
@@ -149,6 +149,18 @@ describe('types from a file', () => {
     const { source, rejected } = await assertTracesPairs({ btf }, COUNT);
     assert.notEqual(source, 'file');
     assert.match(rejected ?? '', /^the types given are not this kernel's: /);
+  });
+
+  it('are not used if the kernel refuses the programs with them, and the log says why', () => {
+    using tracer = Tracer.start({ btf: toBtf(discovered.filter(({ field }) => field !== 'skc_family')) });
+    const { source, rejected, refusal } = tracer.types;
+    assert.notEqual(source, 'file');
+    assert.match(
+      rejected ?? '',
+      /^the types given are not this kernel's: the programs cannot be loaded with them: /,
+    );
+    assert.ok(refusal instanceof VerifierError);
+    assert.ok(refusal.log.split('\n').length > 5, refusal.log);
   });
 
   it('are used if they are right', async () => {

@@ -71,7 +71,10 @@ function typesLines({ btf }: HostReport, paint: Paint): string[] {
   if (btf.undecided !== undefined)
     return [`${mark('unknown', paint)} not known: ${escapeText(btf.undecided)}`];
   const used = `${mark(known(btf.source !== 'none'), paint)} ${sources[btf.source]}${where}${count}`;
-  const rejected = btf.rejected === undefined ? [] : [`${mark('absent', paint)} ${escapeText(btf.rejected)}`];
+  const rejected =
+    btf.rejected === undefined
+      ? []
+      : [`${mark('absent', paint)} ${escapeText(btf.rejected)}`, ...logLines(btf.log)];
   return [...rejected, used, ...missingLines(btf, paint)];
 }
 
@@ -182,10 +185,17 @@ function hintLines(hint: Hint | undefined, paint: Paint): string[] {
 
 function problemLines({ problems }: HostReport, paint: Paint): string[] {
   if (problems.length === 0) return ['none'];
-  return problems.flatMap(({ what, advice }) => [
+  return problems.flatMap(({ what, advice, log }) => [
     `${mark('absent', paint)} ${escapeText(what)}`,
     ...advice.split('\n').map((line) => `  ${escapeText(line)}`),
+    ...logLines(log),
   ]);
+}
+
+/** The verifier's log, if it is there. */
+function logLines(log = ''): string[] {
+  const text = log.trimEnd();
+  return text === '' ? [] : text.split('\n').map((line) => `    ${escapeText(line)}`);
 }
 
 /** A line an item, the remarks below each other. */

@@ -16,6 +16,7 @@ export async function runDoctor(flags: DoctorFlags, host: RunHost, stdout: Outpu
     ...(btf !== undefined && { btf }),
     ...(flags.btf !== undefined && btf !== 'discover' && { btfPath: flags.btf }),
     ...(flags.offsets && { offsets: true }),
+    ...(flags.debug && { logs: true }),
   });
   const paint = paintFor(flags.color, host.stdout.isTTY === true, host.env);
   const balancer = balancerSupport();

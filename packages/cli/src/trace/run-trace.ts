@@ -28,6 +28,7 @@ export async function runTrace(flags: TraceFlags, host: RunHost, stdout: Output)
     // Scripts that read the form `tcptracer` expect no summary.
     summary: flags.summary ?? (format === 'tcptracer' ? false : undefined),
     verbose: flags.verbose,
+    debug: flags.debug,
     durationMs: flags.duration,
     count: flags.count,
     readyFd: flags.readyFd,

@@ -2,7 +2,7 @@
 import { OptionError } from '@weir/ebpf';
 import type { JsonLines, LostRecord, TraceRecord, TracerApi, TracerOptions } from '@weir/tracer';
 import type { EnrichedRecord, Enricher } from '@weir/tracer/enrich';
-import { ExitCode, UsageError } from '../failure.js';
+import { block, ExitCode, kernelLog, UsageError } from '../failure.js';
 import type { ErrorOutput } from '../output/notices.js';
 import type { Output } from '../output/output.js';
 import { details } from '../text/details.js';
@@ -31,6 +31,8 @@ export interface SessionRequest extends PrinterOptions {
   /** Whether to print a summary at the end. By default, unless the reader of the output went away. */
   readonly summary?: boolean | undefined;
   readonly verbose?: boolean | undefined;
+  /** Whether to show why types were refused. */
+  readonly debug?: boolean | undefined;
   readonly durationMs?: number | undefined;
   readonly readyFd?: number | undefined;
 }
@@ -80,6 +82,7 @@ export async function runSession(
     if (kept !== undefined) say([kept]);
     await printer.begin();
     if (tracer.types.rejected !== undefined) say([typesLine(tracer.types)]);
+    if (request.debug) host.stderr.write(block(kernelLog(tracer.types.refusal)));
     say(partialLines(tracer.plan));
     if (request.verbose) say([typesLine(tracer.types), ...planLines(tracer.plan)]);
     if (request.verbose || host.stderr.isTTY) say([readyLine(tracer.plan)]);

@@ -9,6 +9,7 @@ import type {
   TracerApi,
   TracerOptions,
   TracerStats,
+  TypeChoice,
 } from '@weir/tracer';
 import { jsonLine } from '@weir/tracer/json';
 import type { TracerFactory } from '../../src/tracing.js';
@@ -19,6 +20,7 @@ export interface Script {
   /** Records that are still in the ring when it is stopped. */
   readonly remaining?: readonly TraceRecord[];
   readonly stats?: Partial<TracerStats>;
+  readonly types?: TypeChoice;
   /** Ends by itself after the batches, as with an aborted signal. */
   readonly ends?: boolean;
   /** Thrown after the batches. */
@@ -32,7 +34,7 @@ export interface Script {
 const none = { connect: 0, accept: 0, close: 0, fail: 0, udp_flow: 0, fd_install: 0 };
 
 export class FakeTracer implements TracerApi {
-  readonly types = { source: 'kernel' } as const;
+  readonly types: TypeChoice;
   readonly plan = [
     { purpose: 'lifecycle of connections', candidates: [], chosen: 'raw_tracepoint:inet_sock_set_state' },
     {
@@ -55,6 +57,7 @@ export class FakeTracer implements TracerApi {
 
   constructor(script: Script) {
     this.#script = script;
+    this.types = script.types ?? { source: 'kernel' };
     this.#stopped = new Promise((resolve) => {
       this.#resolveStopped = resolve;
     });

@@ -12,7 +12,7 @@ import { loadCachedFields, storeFields } from '../discovery/cache.js';
 import { type DiscoveredField, type Discovery, discover, type MissingField } from '../discovery/index.js';
 import { toBtf } from '../discovery/types.js';
 import { findDisplacedField } from './discovered-offsets.js';
-import { findMismatch } from './verify.js';
+import { findMismatch, type Mismatch } from './verify.js';
 
 /** The source of the types: the kernel itself, a file, an earlier discovery, or a new one. */
 export type TypeSource = 'kernel' | 'file' | 'cache' | 'discovery';
@@ -22,6 +22,8 @@ export interface TypeChoice {
   readonly source: TypeSource;
   /** The reason why types that were given are not used. */
   readonly rejected?: string;
+  /** The error, with the verifier's log, where the kernel refused the programs with these types. */
+  readonly refusal?: EbpfError;
 }
 
 export interface TargetTypes extends TypeChoice {
@@ -56,9 +58,20 @@ export const essentialFields = [
 export function targetTypes(wanted: Btf | 'discover' | undefined, features?: FeatureTable): TargetTypes {
   if (wanted === 'discover') return discoverTypes(features);
   if (wanted === undefined) return bestTypes(features);
-  const mismatch = findMismatch(wanted, features) ?? findDisplacedField(wanted, features);
-  if (mismatch === undefined) return { btf: wanted, source: 'file' };
-  return { ...bestTypes(features), rejected: `the types given are not this kernel's: ${mismatch}` };
+  const difference = findDifference(wanted, features);
+  if (difference === undefined) return { btf: wanted, source: 'file' };
+  return reject("the types given are not this kernel's", difference, bestTypes(features));
+}
+
+function findDifference(btf: Btf, features: FeatureTable | undefined): Mismatch | undefined {
+  const mismatch = findMismatch(btf, features);
+  if (mismatch !== undefined) return mismatch;
+  const what = findDisplacedField(btf, features);
+  return what === undefined ? undefined : { what };
+}
+
+function reject(reason: string, { what, error }: Mismatch, used: TargetTypes): TargetTypes {
+  return { ...used, rejected: `${reason}: ${what}`, ...(error !== undefined && { refusal: error }) };
 }
 
 function bestTypes(features: FeatureTable | undefined): TargetTypes {
@@ -67,9 +80,9 @@ function bestTypes(features: FeatureTable | undefined): TargetTypes {
   const fields = loadCachedFields();
   if (fields === undefined) return discoverTypes(features);
   const btf = toBtf(fields);
-  const mismatch = findMismatch(btf, features) ?? findDisplacedField(btf, features);
-  if (mismatch === undefined) return { btf, source: 'cache', fields };
-  return { ...discoverTypes(features), rejected: `the offsets kept are not this kernel's: ${mismatch}` };
+  const difference = findDifference(btf, features);
+  if (difference === undefined) return { btf, source: 'cache', fields };
+  return reject("the offsets kept are not this kernel's", difference, discoverTypes(features));
 }
 
 function discoverTypes(features: FeatureTable | undefined): TargetTypes {
@@ -79,8 +92,9 @@ function discoverTypes(features: FeatureTable | undefined): TargetTypes {
   const mismatch = findMismatch(btf, features);
   if (mismatch !== undefined) {
     throw withoutTypes(
-      `the offsets found without it do not hold (${mismatch}); name a BTF file with --btf`,
+      `the offsets found without it do not hold (${mismatch.what}); name a BTF file with --btf`,
       features,
+      mismatch.error,
     );
   }
   // What only this moment kept from being found is looked for again the next time.
@@ -96,7 +110,13 @@ function assertEssential({ missing }: Discovery, features: FeatureTable | undefi
 }
 
 /** The error where neither the kernel's own types nor a discovery serve. */
-function withoutTypes(why: string, features = kernelFeatures): EbpfError {
+function withoutTypes(why: string, features?: FeatureTable, cause?: EbpfError): EbpfError {
+  const error = describeLack(why, features);
+  if (cause !== undefined) error.cause = cause;
+  return error;
+}
+
+function describeLack(why: string, features = kernelFeatures): EbpfError {
   const { description, since } = features.describe('kernel_btf');
   const own = features.probe('kernel_btf');
   if (own.state === 'unknown') return new UnknownFeatureError(description, { ...own, advice: why });

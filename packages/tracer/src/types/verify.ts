@@ -27,6 +27,14 @@ import { EventDecoder } from '../stream/decode.js';
 import { openEventRing, readEvents } from '../stream/event-ring.js';
 import { BorrowedName } from '../thread-name.js';
 
+/** What shows that types are not this kernel's. */
+export interface Mismatch {
+  /** The first value that is wrong, or why the programs cannot be loaded. */
+  readonly what: string;
+  /** With which the programs cannot be loaded. */
+  readonly error?: EbpfError;
+}
+
 /** An event that the programs must report. Fields that a record lacks are not checked. */
 interface Expected {
   readonly event: string;
@@ -68,14 +76,14 @@ function saysNothing(error: EbpfError): boolean {
  * Makes connections over loopback, watches them, compares; a second time if something is wrong, because load can delay a
  * segment, and wrong types cannot pass by chance.
  *
- * @returns a description of the first wrong value; undefined if all are right.
+ * @returns undefined if all are right.
  * @throws SyscallError where no programs can be loaded or no connections made.
  */
-export function findMismatch(btf: Btf, features?: FeatureTable): string | undefined {
+export function findMismatch(btf: Btf, features?: FeatureTable): Mismatch | undefined {
   return findMismatchOnce(btf, features) && findMismatchOnce(btf, features);
 }
 
-function findMismatchOnce(btf: Btf, features: FeatureTable | undefined): string | undefined {
+function findMismatchOnce(btf: Btf, features: FeatureTable | undefined): Mismatch | undefined {
   using name = new BorrowedName();
   // Filters look at the name of the process, which is that of its first thread.
   const comms = [name.name, readSmallFile('/proc/self/comm')?.trim() ?? name.name];
@@ -85,7 +93,7 @@ function findMismatchOnce(btf: Btf, features: FeatureTable | undefined): string 
     programs = new TracerPrograms(plan, btf, { ...options, ...(features && { features }) });
   } catch (error) {
     if (!(error instanceof EbpfError) || saysNothing(error)) throw error;
-    return `the programs cannot be loaded with them: ${error.message.split('\n')[0]}`;
+    return { what: `the programs cannot be loaded with them: ${error.message.split('\n')[0]}`, error };
   }
   using _programs = programs;
   using ring = openEventRing(programs.collection.map('events'), RING_BYTES);
@@ -106,7 +114,7 @@ function findMismatchOnce(btf: Btf, features: FeatureTable | undefined): string 
         return mismatch === undefined;
       };
       waitUntil(matches, REPORTED_WITHIN_MS);
-      return mismatch;
+      return mismatch === undefined ? undefined : { what: mismatch };
     } finally {
       programs.detach();
     }
