@@ -32,8 +32,8 @@ export const guestModules: readonly string[] = [
 ];
 
 /**
- * Modules that guests have but do not load: a test loads what it needs, by `lib/weir/on-demand`. Of each, what it asks the kernel for
- * by other names than those of modules, where that is a module.
+ * Modules that guests have but do not load: a test loads what it needs, by `lib/weir/on-demand`. Listed with each: modules that it uses
+ * without depending on them, as it asks for a cipher by name.
  */
 export const modulesOnDemand: Readonly<Record<string, readonly string[]>> = {
   vrf: [],
