@@ -13,9 +13,12 @@ import { type Snapshot, Snapshots } from '../src/discovery/snapshot.js';
 import { AddressFamily, SocketPool } from '../src/discovery/sockets.js';
 import { solve } from '../src/discovery/solve.js';
 import { makeKnownTraffic } from '../src/discovery/traffic.js';
+import { toBtf } from '../src/discovery/types.js';
 import { TcpState } from '../src/sockets/tcp-state.js';
+import { findMismatch } from '../src/types/verify.js';
 import { assertTrue } from './support/discovered.js';
 import { Load } from './support/load.js';
+import { loadWith, optionalFields, typeless } from './support/load-with.js';
 import { ip, TestNetns } from './support/netns.js';
 
 const WANTED_RUNS = 20;
@@ -141,6 +144,21 @@ describe('discovery', () => {
     for (const name of programs) {
       const results = collection.coreResults.get(name)!;
       assert.ok(results.length > 0);
+    }
+  });
+
+  it('gives types that may lack all but the essential fields, or half of the others', () => {
+    const { fields } = discover();
+    const optional = optionalFields(fields);
+    // Without these, connections over IPv6 are not reported.
+    const addresses = ['skc_v6_daddr', 'skc_v6_rcv_saddr'];
+    const least = fields.filter((one) => !optional.includes(one) || addresses.includes(one.field));
+    loadWith(toBtf(least));
+    assert.equal(findMismatch(toBtf(least), typeless), undefined);
+    // Any two differ in a bit of their places: one is left out with the other there.
+    for (let bit = 1; bit < optional.length; bit *= 2) {
+      const lacking = new Set(optional.filter((_, place) => (place & bit) !== 0));
+      loadWith(toBtf(fields.filter((one) => !lacking.has(one))));
     }
   });
 });
