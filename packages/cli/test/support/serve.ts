@@ -39,6 +39,11 @@ export class Serve implements Disposable {
   readonly args: readonly string[];
   #weir: WeirProcess;
 
+  /** Those of the next one that is made. */
+  static nextPaths(): ReturnType<typeof servePaths> {
+    return servePaths(join(folder, `${runs}`));
+  }
+
   constructor(netns: TestNetns, ...more: readonly string[]) {
     this.paths = servePaths(join(folder, `${runs++}`));
     this.args = [
