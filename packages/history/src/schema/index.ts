@@ -27,6 +27,16 @@ export {
 export { columnDefinition, createTable, quoteName, quoteText, selectList } from './ddl.js';
 export { currentSchema, type Migration, type Schema } from './schema.js';
 export {
+  SHARED_ENDS,
+  SHARED_NUMBER,
+  SHORT_ENDS,
+  SHORT_ENDS_SINCE,
+  selectShortEnds,
+  sharedColumns,
+  shortColumns,
+  shortTables,
+} from './short-ends.js';
+export {
   type BatchRow,
   batchColumns,
   columnsOf,

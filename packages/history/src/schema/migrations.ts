@@ -3,6 +3,7 @@
  * segment is NULL for its rows. Pure.
  */
 import { rollupTables } from '../rollup/rollup-tables.js';
+import { shortTables } from './short-ends.js';
 
 /** One entry for each version after the first, in order. */
 export const migrations: readonly { readonly version: number; readonly statements: readonly string[] }[] = [
@@ -17,4 +18,6 @@ export const migrations: readonly { readonly version: number; readonly statement
       'ALTER TABLE recent.store ADD COLUMN jumped_ms BIGINT',
     ],
   },
+  // Rows that are there stay as they are until their hour is copied.
+  { version: 4, statements: shortTables() },
 ];

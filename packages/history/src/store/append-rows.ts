@@ -30,8 +30,22 @@ const types: Readonly<Record<(typeof columnTypes)[keyof typeof columnTypes], Duc
   UUID,
 };
 
+/** Writes rows of one table, one batch after the other. */
+export interface RowWriter {
+  /**
+   * Appends rows, which may be there as columns.
+   *
+   * @throws OptionError where a row has a value that its column cannot hold.
+   */
+  append(connection: DuckDBConnection, rows: readonly AnyRow[] | TableColumns): Promise<void>;
+  /** The transaction of the last append was committed. */
+  stored?(): void;
+  /** Rows of the table were copied to segments. */
+  copied?(): void;
+}
+
 /** Writes rows of one table into chunks. */
-export class TableWriter {
+export class TableWriter implements RowWriter {
   readonly #table: string;
   readonly #types: readonly DuckDBType[];
   /** In the order of the database. */
@@ -62,11 +76,6 @@ export class TableWriter {
     );
   }
 
-  /**
-   * Appends rows, which may be there as columns.
-   *
-   * @throws OptionError where a row has a value that its column cannot hold.
-   */
   async append(connection: DuckDBConnection, rows: readonly AnyRow[] | TableColumns): Promise<void> {
     if ('columns' in rows) {
       const copier = new ColumnCopier(rows);

@@ -2,7 +2,7 @@
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
 import { HistoryError } from '../errors.js';
 import { ROLLUPS, rollupTables, SUMMARIES } from '../rollup/rollup-tables.js';
-import { createTable, RECENT, type Schema } from '../schema/index.js';
+import { createTable, RECENT, type Schema, shortTables } from '../schema/index.js';
 import type { StoreContext } from './context.js';
 import { inTransaction } from './database.js';
 import type { RetentionTime } from './retention-clock.js';
@@ -66,7 +66,7 @@ async function createAll(connection: DuckDBConnection, schema: Schema): Promise<
   await connection.run(`CREATE SCHEMA ${RECENT}`);
   for (const [name, columns] of Object.entries(schema.tables))
     await connection.run(createTable(`${RECENT}.${name}`, columns));
-  for (const statement of [segmentsTable, ...rollupTables()]) await connection.run(statement);
+  for (const statement of [segmentsTable, ...rollupTables(), ...shortTables()]) await connection.run(statement);
   await connection.run(
     `CREATE TABLE ${RECENT}.store (version UINTEGER NOT NULL, retention_ns BIGINT, jumped_ms BIGINT)`,
   );

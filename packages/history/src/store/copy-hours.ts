@@ -14,6 +14,7 @@ import { inTransaction } from './database.js';
 import { failureKind } from './failure-kind.js';
 import { protectFile, removeFile, renameFile, syncFile } from './files.js';
 import { FIRST_TIME, hourStart, LAST_TIME, segmentName, UNFINISHED } from './layout.js';
+import { recentRows, recentTables } from './recent-rows.js';
 
 /** Events come a little later than they happen. */
 const GRACE_NS = 60_000_000_000n;
@@ -31,13 +32,20 @@ const MOST_SORTED_ROWS = 250_000;
 /** A span that is copied as a whole, however much memory that takes. */
 const SHORTEST_NS = 60_000_000_000n;
 
+/** The time of each row, as `ns`. */
+function timesOf(table: string): string {
+  return recentTables(table)
+    .map((name) => `SELECT epoch_ns(time) AS ns FROM ${RECENT}.${name}`)
+    .join(' UNION ALL ');
+}
+
 /** Hours of a table that have rows in the database file and are over, or lie ahead because a clock was set back since. */
 async function fullHours(connection: DuckDBConnection, table: string, watermark: bigint): Promise<number[]> {
   const rows = await query(
     connection,
     // Rounded down; the start of the first hour that has times at all is no number of 64 bits.
     `SELECT DISTINCT ns // ${HOUR_NS} - (ns % ${HOUR_NS} < 0)::BIGINT AS hour
-     FROM (SELECT epoch_ns(time) AS ns FROM ${RECENT}.${table}) ORDER BY hour`,
+     FROM (${timesOf(table)}) ORDER BY hour`,
   );
   return rows
     .map(([hour]) => Number(hour))
@@ -103,7 +111,8 @@ async function copyAtOnce(
       await step('copy:renamed');
       const found = { ...copied, table, hour, part, name, version: schema.version };
       await addSegment(connection, found);
-      await connection.run(`DELETE FROM ${RECENT}.${table} WHERE ${within(span)}`);
+      for (const name of recentTables(table))
+        await connection.run(`DELETE FROM ${RECENT}.${name} WHERE ${within(span)}`);
       await step('copy:recorded');
       return found;
     });
@@ -132,11 +141,12 @@ async function writeSegment(
   path: string,
 ): Promise<Pick<Segment, 'rows' | 'bytes' | 'from' | 'to'> | undefined> {
   const { table } = span;
-  const rows = `FROM ${RECENT}.${table} WHERE ${within(span)}`;
+  const all = schema.tables[table]!;
+  const rows = `FROM (${recentRows(table, all, schema.version).join(' UNION ALL ')}) WHERE ${within(span)}`;
   const [row] = await query(connection, `SELECT count(*), epoch_ns(min(time)), epoch_ns(max(time)) ${rows}`);
   const [count, from, to] = row as [bigint, bigint, bigint];
   if (count === 0n) return undefined;
-  const columns = segmentColumns(schema.compact, table, schema.tables[table]!, schema.version);
+  const columns = segmentColumns(schema.compact, table, all, schema.version);
   await connection.run(
     `COPY (SELECT ${columns} ${rows}${orderOf(Number(count), from, to)}) TO ${quoteText(path)} ${parquetOptions(table, schema.version)}`,
   );

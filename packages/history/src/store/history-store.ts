@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import { OptionError } from '@weir/ebpf/errors';
 import { DiskFullError, ReadOnlyError } from '../errors.js';
 import type { Batch, LossRow } from '../schema/index.js';
-import type { TableWriter } from './append-rows.js';
+import type { RowWriter } from './append-rows.js';
 import { checkBatch, rowsOf } from './batch-rows.js';
 import { readRetentionTime } from './catalog.js';
 import type { StoreContext } from './context.js';
@@ -41,7 +41,7 @@ export class HistoryStore implements HistoryReader {
   readonly #unreadable = new Set<string>();
   readonly #losses: LossRow[] = [];
   #database!: OpenDatabase;
-  #writers!: ReadonlyMap<string, TableWriter>;
+  #writers!: ReadonlyMap<string, RowWriter>;
   #epochs!: Epochs;
   #readOnly: boolean;
   #kept: Kept = { clock: new RetentionClock() };
@@ -146,6 +146,7 @@ export class HistoryStore implements HistoryReader {
         await this.#writers.get(table)!.append(connection, rows.get(table) ?? []);
       await step('append:rows');
     });
+    for (const writer of this.#writers.values()) writer.stored?.();
     this.#epochs.add(batch);
     await step('append:committed');
     return true;
@@ -161,7 +162,9 @@ export class HistoryStore implements HistoryReader {
         if (this.#readOnly) throw new ReadOnlyError(`${this.#options.folder} can only be read`);
         const generation = this.#generation;
         try {
-          return await keep(this.#maintenance());
+          const report = await keep(this.#maintenance());
+          if (report.copied.length > 0) for (const writer of this.#writers.values()) writer.copied?.();
+          return report;
         } catch (error) {
           if (tries === MOST_TRIES || !(await this.#recoverInMaintenance(error, generation))) throw error;
         }

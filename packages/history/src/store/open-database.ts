@@ -2,9 +2,10 @@
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { HistoryError, InterruptedError, NoHistoryError } from '../errors.js';
 import { quoteText, RECENT, type Schema } from '../schema/index.js';
-import { TableWriter } from './append-rows.js';
+import { type RowWriter, TableWriter } from './append-rows.js';
 import { listSegments, query, type Segment, storedVersion } from './catalog.js';
 import { type DatabaseOptions, inTransaction, openDatabase } from './database.js';
+import { EndsWriter } from './ends-writer.js';
 import { Epochs } from './epochs.js';
 import { failureKind } from './failure-kind.js';
 import { type ReadOptions, Session, type SessionOptions } from './session.js';
@@ -35,10 +36,12 @@ export class OpenDatabase {
   }
 
   /** Writers for all tables. */
-  async writers({ tables }: Schema): Promise<ReadonlyMap<string, TableWriter>> {
-    const writers = new Map<string, TableWriter>();
-    for (const [name, columns] of Object.entries(tables))
-      writers.set(name, await TableWriter.for(this.maintaining, name, columns));
+  async writers({ tables }: Schema): Promise<ReadonlyMap<string, RowWriter>> {
+    const writers = new Map<string, RowWriter>();
+    for (const [name, columns] of Object.entries(tables)) {
+      const kind = name === 'ends' ? EndsWriter : TableWriter;
+      writers.set(name, await kind.for(this.maintaining, name, columns));
+    }
     return writers;
   }
 

@@ -6,13 +6,12 @@ import { ROLLUPS_SINCE, SUMMARIES } from '../rollup/rollup-tables.js';
 import {
   type LossRow,
   quoteText,
-  RECENT,
   type Schema,
-  selectList,
   type TableName,
   tableColumns,
 } from '../schema/index.js';
 import { listSegments, query, type Segment, storedVersion } from './catalog.js';
+import { recentRows } from './recent-rows.js';
 
 /** A span of time, nanoseconds since 1970: from the first up to, without, the second. */
 export interface TimeRange {
@@ -80,7 +79,7 @@ export class Session {
    */
   source(table: TableName, range?: TimeRange, without?: ReadonlySet<string>): string {
     const columns = this.schema.tables[table]!;
-    const parts = [`SELECT ${selectList(columns, this.#version)} FROM ${RECENT}.${table}`];
+    const parts = recentRows(table, columns, this.#version);
     for (const [version, segments] of this.#byVersion(table, range, without)) {
       const files = segments.map(({ name }) => quoteText(join(this.#folder, name)));
       parts.push(

@@ -1,8 +1,9 @@
 /** What the processes store that are killed, and what must be found afterwards. */
 import assert from 'node:assert/strict';
 import type { HistoryReader } from '../../src/index.js';
-import type { Batch, EndRow } from '../../src/schema/index.js';
+import { type Batch, type EndRow, tables } from '../../src/schema/index.js';
 import { batchOf, HOUR, HOUR_NS } from './store.js';
+import { asColumns } from './table-columns.js';
 
 /** Rows of a batch. */
 export const BATCH_ROWS = 150;
@@ -41,6 +42,8 @@ export function crashBatch(run: number, number: number): Batch {
     started: HOUR + BigInt(run) * RUN_NS,
     time: HOUR + BigInt(run) * RUN_NS + BigInt(number) * PACE_NS + PACE_NS / 2n,
     ends,
+    // Every other batch as a collector sends it.
+    ...(number % 2 === 0 && { columns: { ends: asColumns(ends, tables.ends) } }),
   });
 }
 

@@ -1,0 +1,130 @@
+/** Numbers of what connections have in common, across batches. Pure. */
+import {
+  type ColumnArray,
+  type ColumnValues,
+  SHARED_NUMBER,
+  sharedColumns,
+  shortColumns,
+  type TableColumns,
+} from '../schema/index.js';
+import { groupRows } from './row-groups.js';
+
+/** A batch's rows of `ends`, as the tables of short rows have them. */
+export interface ShortRows {
+  readonly short: TableColumns;
+  /** Rows of the table of shared columns that are new. */
+  readonly shared: TableColumns;
+}
+
+/** Shared values pay for themselves where so many rows have them. */
+const ROWS_PER_GROUP = 4;
+/** Those that are remembered; others get a new number when they are needed again. */
+const MOST_KNOWN = 65_536;
+
+/** The columns of these that a batch can have. */
+const names = Object.keys(sharedColumns).filter(
+  (name) => name !== SHARED_NUMBER && sharedColumns[name]!.kind !== 'address',
+);
+
+/** Numbers that were given. */
+export class SharedValues {
+  #next: number;
+  /** By the values as text. */
+  #known = new Map<string, number>();
+  /** Those of the batch that is being stored. */
+  #fresh = new Map<string, number>();
+
+  /** @param next The first number that was not given yet. */
+  constructor(next: number) {
+    this.#next = next;
+  }
+
+  /** Begins a batch: numbers of one that was not stored do not count. @returns undefined for rows that have to be stored as a whole. */
+  shorten({ rows, columns, strings }: TableColumns): ShortRows | undefined {
+    this.#fresh = new Map();
+    for (const name of columns.keys()) if (!(name in shortColumns || name in sharedColumns)) return undefined;
+    const shared = names.flatMap((name) => {
+      const found = columns.get(name);
+      return found === undefined ? [] : [[name, found] as const];
+    });
+    const found = groupRows(
+      shared.map(([, values]) => values),
+      rows,
+      Math.max(1, Math.floor(rows / ROWS_PER_GROUP)),
+    );
+    if (found === undefined) return undefined;
+    const { groups, firsts } = found;
+    const keys = firsts.map((row) => keyOf(shared, strings, row));
+    const fresh = firsts.filter((_, group) => !this.#known.has(keys[group]!));
+    const numbers = Float64Array.from(keys, (key) => this.#number(key));
+    const freshNumbers = Float64Array.from(
+      keys.filter((key) => !this.#known.has(key)),
+      (key) => this.#fresh.get(key)!,
+    );
+    const rowNumbers = Float64Array.from(groups, (group) => numbers[group]!);
+    return {
+      short: { rows, strings, columns: new Map([...columns, [SHARED_NUMBER, whole(rowNumbers)]]) },
+      shared: {
+        rows: fresh.length,
+        strings,
+        columns: new Map([
+          [SHARED_NUMBER, whole(freshNumbers)],
+          ...shared.map(([name, values]) => [name, rowsOf(values, fresh)] as const),
+        ]),
+      },
+    };
+  }
+
+  #number(key: string): number {
+    const known = this.#known.get(key) ?? this.#fresh.get(key);
+    if (known !== undefined) return known;
+    const number = this.#next++;
+    this.#fresh.set(key, number);
+    return number;
+  }
+
+  /** The batch is stored: its numbers can be used from now on. */
+  stored(): void {
+    if (this.#known.size + this.#fresh.size > MOST_KNOWN) this.#known = new Map();
+    for (const [key, number] of this.#fresh) this.#known.set(key, number);
+    this.#fresh = new Map();
+  }
+
+  /** No number that was given is used again. */
+  forget(): void {
+    this.#known = new Map();
+  }
+}
+
+function whole(values: Float64Array<ArrayBuffer>): ColumnValues {
+  return { values, gaps: undefined };
+}
+
+type Named = readonly (readonly [name: string, values: ColumnValues])[];
+
+/** The values of a row as text: what differs is different. */
+function keyOf(columns: Named, strings: readonly string[], row: number): string {
+  const values: (string | null)[] = [];
+  for (const [name, { values: all, gaps }] of columns) {
+    if (isGap(gaps, row)) continue;
+    const { kind } = sharedColumns[name]!;
+    const value = all[row]!;
+    values.push(name, kind === 'text' || kind === 'name' ? strings[value as number]! : String(value));
+  }
+  return JSON.stringify(values);
+}
+
+/** Some rows of a column. */
+function rowsOf({ values, gaps }: ColumnValues, rows: readonly number[]): ColumnValues {
+  const picked = new (values.constructor as new (length: number) => ColumnArray)(rows.length);
+  const bitmap = new Uint8Array(Math.ceil(rows.length / 64) * 8);
+  for (const [index, row] of rows.entries()) {
+    picked[index] = values[row]! as never;
+    if (isGap(gaps, row)) bitmap[index >> 3]! |= 1 << (index & 7);
+  }
+  return { values: picked, gaps: gaps && bitmap };
+}
+
+function isGap(gaps: Uint8Array | undefined, row: number): boolean {
+  return gaps !== undefined && ((gaps[row >> 3]! >> (row & 7)) & 1) === 1;
+}
