@@ -130,22 +130,31 @@ describe('rows of ends that come as columns', () => {
 
 describe('rows with the same values', () => {
   const rows = 4096;
-  const column = (valueOf: (row: number) => number, isGap: (row: number) => boolean = () => false) => {
+  const column = (numberOf: (row: number) => number, isGap: (row: number) => boolean = () => false) => {
     const gaps = new Uint8Array(rows / 8);
     for (let row = 0; row < rows; row++) if (isGap(row)) gaps[row >> 3]! |= 1 << (row & 7);
-    return { values: Float64Array.from({ length: rows }, (_, row) => valueOf(row)), gaps };
+    return { values: Float64Array.from({ length: rows }, (_, row) => numberOf(row)), gaps };
   };
 
   test('are in one group, others are not, whatever lies in the place of no value', () => {
     const parity = column((row) => row % 2);
     const wide = column((row) => (row % 3) * 2 ** 40);
-    const gaps = column((row) => row, (row) => row % 5 !== 0);
-    const none = column((row) => row, () => true);
+    const gaps = column(
+      (row) => row,
+      (row) => row % 5 !== 0,
+    );
+    const none = column(
+      (row) => row,
+      () => true,
+    );
     const found = groupRows([parity, wide, none], rows, 6);
     assert.deepEqual(found?.firsts, [0, 1, 2, 3, 4, 5]);
     assert.ok(found.groups.every((group, row) => group === row % 6));
     // Zero is a value, too.
-    const zeros = column(() => 0, (row) => row % 2 === 0);
+    const zeros = column(
+      () => 0,
+      (row) => row % 2 === 0,
+    );
     assert.deepEqual(groupRows([zeros], rows, 6)?.firsts, [0, 1]);
     assert.equal(groupRows([gaps], rows, 6), undefined);
     assert.deepEqual(groupRows([], rows, 1)?.firsts, [0]);

@@ -18,7 +18,16 @@ export const SHARED_NUMBER = 'shared_number';
 
 /** Columns of which a host has few values together: their number bounds what is gained, not what can be stored. */
 const sharedNames = [
-  ...(['host_id', 'transport', 'family', 'netns', 'local_address', 'local_ip', 'service', 'direction'] as const),
+  ...([
+    'host_id',
+    'transport',
+    'family',
+    'netns',
+    'local_address',
+    'local_ip',
+    'service',
+    'direction',
+  ] as const),
   ...(['interface', 'interface_index', 'comm', 'thread', 'uid', 'cgroup_id', 'executable'] as const),
   ...(['command_line', 'container_id', 'container_runtime', 'container_name'] as const),
   ...(['pod_uid', 'pod_name', 'pod_namespace', 'unit'] as const),

@@ -66,7 +66,8 @@ async function createAll(connection: DuckDBConnection, schema: Schema): Promise<
   await connection.run(`CREATE SCHEMA ${RECENT}`);
   for (const [name, columns] of Object.entries(schema.tables))
     await connection.run(createTable(`${RECENT}.${name}`, columns));
-  for (const statement of [segmentsTable, ...rollupTables(), ...shortTables()]) await connection.run(statement);
+  for (const statement of [segmentsTable, ...rollupTables(), ...shortTables()])
+    await connection.run(statement);
   await connection.run(
     `CREATE TABLE ${RECENT}.store (version UINTEGER NOT NULL, retention_ns BIGINT, jumped_ms BIGINT)`,
   );

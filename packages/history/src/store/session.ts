@@ -3,13 +3,7 @@ import { join } from 'node:path';
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
 import { lacksSql, type RowId } from '../rollup/id-filter.js';
 import { ROLLUPS_SINCE, SUMMARIES } from '../rollup/rollup-tables.js';
-import {
-  type LossRow,
-  quoteText,
-  type Schema,
-  type TableName,
-  tableColumns,
-} from '../schema/index.js';
+import { type LossRow, quoteText, type Schema, type TableName, tableColumns } from '../schema/index.js';
 import { listSegments, query, type Segment, storedVersion } from './catalog.js';
 import { recentRows } from './recent-rows.js';
 
