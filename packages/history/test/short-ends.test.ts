@@ -100,14 +100,30 @@ describe('rows of ends that come as columns', () => {
     const rows = rowsOfProcesses(random, HOUR, 100);
     await assert.rejects(store.append(columnar(1, rows)), /no/);
     isFailing = false;
-    await store.append(columnar(1, rows));
+    await store.append(batchOf(1));
+    await store.append(columnar(2, rows));
     assert.deepEqual(await readTable(store, 'ends'), rows);
     await store.close();
     const next = await openStore(context, { folder });
     const more = rowsOfProcesses(random, HOUR + 1_000_000_000n, 100);
-    await next.append(columnar(2, more));
+    await next.append(columnar(3, more));
     assert.deepEqual(await counts(next), [0, 200, 2 * PROCESSES]);
     assert.deepEqual(await readTable(next, 'ends'), [...rows, ...more]);
+  });
+
+  test('are there once where a batch has the same text twice', async (context) => {
+    const store = await openStore(context);
+    const rows = rowsOfProcesses(new Random(17), HOUR, 100).map((row) => ({ ...row, comm: 'same' }));
+    const ends = asColumns(rows, tables.ends);
+    const place = ends.strings.indexOf('same');
+    const other = ends.strings.length;
+    const { values } = ends.columns.get('comm')!;
+    for (let row = 0; row < rows.length; row += 2) if (values[row] === place) values[row] = other;
+    await store.append(
+      batchOf(1, { ends: rows, columns: { ends: { ...ends, strings: [...ends.strings, 'same'] } } }),
+    );
+    assert.deepEqual(await counts(store), [0, 100, PROCESSES]);
+    assert.deepEqual(await readTable(store, 'ends'), rows);
   });
 
   test('with a column that only a later version has are stored as a whole', async (context) => {

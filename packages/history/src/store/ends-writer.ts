@@ -49,6 +49,7 @@ export class EndsWriter implements RowWriter {
 
   /** Rows that are there as columns are shortened where that pays. */
   async append(connection: DuckDBConnection, rows: readonly AnyRow[] | TableColumns): Promise<void> {
+    this.#values.begin();
     if (this.#pruned < this.#copies) await this.#prune(connection);
     const short = 'columns' in rows ? this.#values.shorten(rows) : undefined;
     if (short === undefined) return this.#whole.append(connection, rows);

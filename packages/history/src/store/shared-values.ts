@@ -39,9 +39,13 @@ export class SharedValues {
     this.#next = next;
   }
 
-  /** Begins a batch: numbers of one that was not stored do not count. @returns undefined for rows that have to be stored as a whole. */
-  shorten({ rows, columns, strings }: TableColumns): ShortRows | undefined {
+  /** Begins a batch. Numbers that were given to one that was not stored do not count. */
+  begin(): void {
     this.#fresh = new Map();
+  }
+
+  /** Shortens the rows of a batch. @returns undefined for rows that have to be stored as a whole. */
+  shorten({ rows, columns, strings }: TableColumns): ShortRows | undefined {
     for (const name of columns.keys()) if (!(name in shortColumns || name in sharedColumns)) return undefined;
     const shared = names.flatMap((name) => {
       const found = columns.get(name);
@@ -54,33 +58,28 @@ export class SharedValues {
     );
     if (found === undefined) return undefined;
     const { groups, firsts } = found;
-    const keys = firsts.map((row) => keyOf(shared, strings, row));
-    const fresh = firsts.filter((_, group) => !this.#known.has(keys[group]!));
-    const numbers = Float64Array.from(keys, (key) => this.#number(key));
-    const freshNumbers = Float64Array.from(
-      keys.filter((key) => !this.#known.has(key)),
-      (key) => this.#fresh.get(key)!,
-    );
-    const rowNumbers = Float64Array.from(groups, (group) => numbers[group]!);
+    const fresh: number[] = [];
+    const numbers = firsts.map((row) => {
+      const key = keyOf(shared, strings, row);
+      const known = this.#known.get(key) ?? this.#fresh.get(key);
+      if (known !== undefined) return known;
+      const number = this.#next++;
+      this.#fresh.set(key, number);
+      fresh.push(row);
+      return number;
+    });
+    const ofRows = Float64Array.from(groups, (group) => numbers[group]!);
     return {
-      short: { rows, strings, columns: new Map([...columns, [SHARED_NUMBER, whole(rowNumbers)]]) },
+      short: { rows, strings, columns: new Map([...columns, [SHARED_NUMBER, complete(ofRows)]]) },
       shared: {
         rows: fresh.length,
         strings,
         columns: new Map([
-          [SHARED_NUMBER, whole(freshNumbers)],
+          [SHARED_NUMBER, complete(Float64Array.from(this.#fresh.values()))],
           ...shared.map(([name, values]) => [name, rowsOf(values, fresh)] as const),
         ]),
       },
     };
-  }
-
-  #number(key: string): number {
-    const known = this.#known.get(key) ?? this.#fresh.get(key);
-    if (known !== undefined) return known;
-    const number = this.#next++;
-    this.#fresh.set(key, number);
-    return number;
   }
 
   /** The batch is stored: its numbers can be used from now on. */
@@ -96,7 +95,7 @@ export class SharedValues {
   }
 }
 
-function whole(values: Float64Array<ArrayBuffer>): ColumnValues {
+function complete(values: Float64Array<ArrayBuffer>): ColumnValues {
   return { values, gaps: undefined };
 }
 
