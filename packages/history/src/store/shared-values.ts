@@ -18,7 +18,7 @@ export interface ShortRows {
 
 /** Shared values pay for themselves where so many rows have them. */
 const ROWS_PER_GROUP = 4;
-/** Those that are remembered; others get a new number when they are needed again. */
+/** Numbers that are remembered; others get a new number when they are needed again. */
 const MOST_KNOWN = 65_536;
 
 /** The columns of these that a batch can have. */
@@ -31,7 +31,7 @@ export class SharedValues {
   #next: number;
   /** By the values as text. */
   #known = new Map<string, number>();
-  /** Those of the batch that is being stored. */
+  /** Numbers that are new with the batch that is being stored. */
   #fresh = new Map<string, number>();
 
   /** @param next The first number that was not given yet. */
