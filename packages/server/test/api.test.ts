@@ -379,6 +379,7 @@ describe('the server about itself', () => {
       watermark: '2026-09-21T14:14:20.000000000Z',
       read_only: false,
       collectors: 1,
+      balancer: false,
       limits: { rows: 10_000 },
       you: { name: 'anonymous', role: 'sql' },
     });

@@ -12,7 +12,14 @@ import { fileURLToPath } from 'node:url';
 import { FormatError } from '@weir/ebpf/errors';
 import { openUnixListener } from '@weir/ebpf/sys';
 import type { Batch } from '@weir/history/schema';
-import { type BatchStore, type ConnectionState, IngestClient, IngestServer } from '../src/ingest/index.js';
+import {
+  type BatchStore,
+  type ConnectionState,
+  IngestClient,
+  IngestServer,
+  type LookupAnswer,
+  type LookupRequest,
+} from '../src/ingest/index.js';
 import { jsonFrame } from '../src/wire/frame.js';
 import { contentOf, endRow, epoch } from './support/batches.js';
 import { randomNumbers } from './support/random.js';
@@ -300,5 +307,73 @@ describe('the socket of a server', () => {
     }
     await until(() => server.collectors === 0);
     assert.deepEqual(store.batches, []);
+  });
+});
+
+describe('what balancers do', () => {
+  const balancer = { name: 'edge', running: true, interfaces: [], vips: [], omitted: 0 };
+  const flow = {
+    source: '192.0.2.7',
+    sourcePort: 1,
+    destination: '198.51.100.1',
+    destinationPort: 80,
+  } as const;
+  const request = { balancer: 'edge', flow: { ...flow, protocol: 'tcp' } } as const;
+  const newer = { versions: { ...versions, protocols: [1, 2] } } as const;
+
+  it('goes to the server, which asks about flows', async () => {
+    const seen: number[] = [];
+    const onBalancers = ({ at }: { readonly at: number }) => seen.push(at);
+    await using server = await listen(new MemoryStore(), { ...newer, onBalancers });
+    const onLookup = ({ id, flow }: LookupRequest): Promise<LookupAnswer> => {
+      if (flow.sourcePort === 2) return Promise.resolve({ id, problem: { kind: 'request', message: 'no' } });
+      return Promise.resolve({ id, found: { verdict: 'tx', reason: 'ring', real: { address: '10.0.0.1' } } });
+    };
+    const client = connectClient({ ...newer, onLookup });
+    await until(() => client.sendBalancers({ at: 5, balancers: [balancer] }));
+    await until(() => seen.length === 1);
+    assert.deepEqual(seen, [5]);
+    assert.deepEqual(await server.lookUp(request), {
+      ...{ verdict: 'tx', reason: 'ring' },
+      real: { address: '10.0.0.1' },
+    });
+    const refused = { ...request, flow: { ...request.flow, sourcePort: 2 } };
+    await assert.rejects(server.lookUp(refused), { name: 'LookupError', kind: 'request', message: 'no' });
+    assert.throws(() => server.lookUp({ ...request, balancer: 'other' }), { kind: 'missing' });
+    await client.close(1000);
+    await until(() => server.collectors === 0);
+    assert.throws(() => server.lookUp(request), { kind: 'missing' });
+    assert.deepEqual(problems, []);
+  });
+
+  it('is not sent to an older server', async () => {
+    await using _server = await listen(new MemoryStore());
+    let isConnected = false;
+    const onState = ({ kind }: ConnectionState) => {
+      isConnected = kind === 'connected';
+    };
+    const client = connectClient({ ...newer, onState });
+    await until(() => isConnected);
+    assert.equal(client.sendBalancers({ at: 5, balancers: [] }), false);
+    assert.equal(await client.close(1000), true);
+    assert.deepEqual(problems, []);
+  });
+
+  it('leaves questions without an answer when the collector ends, and only a few wait', async () => {
+    await using server = await listen(new MemoryStore(), newer);
+    const client = connectClient({ ...newer, onLookup: () => new Promise(() => {}) });
+    await until(() => client.sendBalancers({ at: 5, balancers: [balancer] }));
+    await until(() => {
+      try {
+        void server.lookUp(request).catch(() => {});
+        return true;
+      } catch {
+        return false;
+      }
+    });
+    const waiting = Array.from({ length: 7 }, () => server.lookUp(request));
+    assert.throws(() => server.lookUp(request), { kind: 'busy' });
+    const [answers] = await Promise.all([Promise.allSettled(waiting), client.close(1000)]);
+    for (const { reason } of answers as PromiseRejectedResult[]) assert.equal(reason.kind, 'failed');
   });
 });

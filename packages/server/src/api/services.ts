@@ -1,5 +1,7 @@
 /** What routes work with. */
+import type { BalancerHistory } from '../balancer/balancer-history.js';
 import type { ServeConfig } from '../config/serve-schema.js';
+import type { FoundFlow, LookupRequest } from '../ingest/index.js';
 import type { ConnectedCollector } from '../ingest/ingest-server.js';
 import type { LiveHub } from '../stream/live-hub.js';
 import type { ApiHistory, ImportedFiles } from './history.js';
@@ -36,6 +38,16 @@ export interface ServerDetails {
   readonly collectors: readonly ConnectedCollector[];
 }
 
+/** The balancers of the collectors' hosts. */
+export interface BalancerServices {
+  readonly history: Pick<
+    BalancerHistory,
+    'isKnown' | 'begins' | 'looked' | 'now' | 'at' | 'changes' | 'moved'
+  >;
+  /** Asks a balancer about a flow. @throws LookupError */
+  lookUp(request: Omit<LookupRequest, 'id'>): Promise<FoundFlow>;
+}
+
 /** What routes work with. */
 export interface RouteServices {
   readonly history: ApiHistory;
@@ -45,6 +57,8 @@ export interface RouteServices {
   readonly status: () => ServerStatus;
   /** Absent where there is no configuration. */
   readonly details?: () => ServerDetails;
+  /** Absent where no collector says what balancers do. */
+  readonly balancers?: BalancerServices;
   readonly live: LiveHub;
   /** A folder of the server's own for files that are sent or received. */
   readonly temporaryFolder: string;

@@ -6,6 +6,16 @@
 
 export type { BatchContent, BatchSender, Epoch, LastBatch } from '../spool/batch-sender.js';
 export type { SpoolOptions } from '../spool/spool.js';
+export type {
+  FoundFlow,
+  LookupAnswer,
+  LookupRequest,
+  SeenBalancer,
+  SeenBalancers,
+  SeenPackets,
+  SeenReal,
+  SeenVip,
+} from '../wire/balancer-messages.js';
 export type { BatchSummary } from '../wire/decode-batch.js';
 export { BatchEncoder, type RowCounts, type RowTable } from '../wire/encode-batch.js';
 export type { CollectorView } from '../wire/messages.js';
@@ -17,4 +27,5 @@ export {
   type IngestClientOptions,
 } from './ingest-client.js';
 export { type ConnectedCollector, IngestServer, type IngestServerOptions } from './ingest-server.js';
+export { LookupError } from './pending-lookups.js';
 export type { BatchStore } from './store.js';

@@ -4,7 +4,13 @@ import { FormatError } from '@weir/ebpf/errors';
 import { Backlog } from '../spool/backlog.js';
 import { type BatchContent, BatchSender, type Epoch, type LastBatch } from '../spool/batch-sender.js';
 import { Spool, type SpoolOptions } from '../spool/spool.js';
-import { type Frame, FrameReader, frameHeader, jsonFrame } from '../wire/frame.js';
+import {
+  BALANCERS_SINCE,
+  type LookupAnswer,
+  type LookupRequest,
+  type SeenBalancers,
+} from '../wire/balancer-messages.js';
+import { type Frame, FrameReader, frameHeader, jsonFrame, MAX_BALANCERS_BYTES } from '../wire/frame.js';
 import { type CollectorView, expectMessage, readMessage } from '../wire/messages.js';
 import type { Versions } from '../wire/versions.js';
 
@@ -28,6 +34,8 @@ export interface IngestClientOptions {
   readonly memoryBytes?: number;
   /** Where batches wait that do not fit into memory. Default: they are dropped, and counted. */
   readonly spool?: SpoolOptions;
+  /** Answers what the server asks about flows of balancers; it never throws. Absent: that is not to be had. */
+  readonly onLookup?: (request: LookupRequest) => Promise<LookupAnswer>;
   /** Reports each change of the connection. */
   readonly onState?: (state: ConnectionState) => void;
   /** Reports what is damaged, refused or rejected. */
@@ -63,6 +71,7 @@ export class IngestClient {
   readonly #backlog: Backlog;
   readonly #sender: BatchSender;
   #state: ConnectionState = { kind: 'disconnected' };
+  #protocol = 0;
   #socket: Socket | undefined;
   #timer: NodeJS.Timeout | undefined;
   #waitMs = LEAST_WAIT_MS;
@@ -105,6 +114,23 @@ export class IngestClient {
   /** The number of the last batch of this run. */
   get lastNumber(): number {
     return this.#sender.number;
+  }
+
+  /**
+   * Sends what is known of the balancers of this host. Nothing waits: without a server that wants it, or while batches wait in the
+   * socket, it is dropped.
+   *
+   * @returns Whether it was sent.
+   */
+  sendBalancers(seen: SeenBalancers): boolean {
+    const socket = this.#socket;
+    const isWanted = this.#state.kind === 'connected' && this.#protocol >= BALANCERS_SINCE;
+    if (!isWanted || socket === undefined || this.#isClosed || socket.writableLength >= WINDOW_BYTES)
+      return false;
+    const frame = jsonFrame('balancers', seen);
+    if (frame.length > MAX_BALANCERS_BYTES) return false;
+    socket.write(frame);
+    return true;
   }
 
   get #isSafe(): boolean {
@@ -189,9 +215,20 @@ export class IngestClient {
       case 'rejection':
         this.#rejected(frame);
         break;
+      case 'lookup':
+        void this.#lookUp(readMessage('lookup', frame.payload));
+        break;
       default:
         expectMessage('goodbye', frame);
     }
+  }
+
+  async #lookUp(request: LookupRequest): Promise<void> {
+    const socket = this.#socket;
+    const { id } = request;
+    const problem = { kind: 'missing', message: 'this collector asks no balancers' } as const;
+    const answer = await (this.#options.onLookup?.(request) ?? { id, problem });
+    if (socket?.writable === true && socket === this.#socket) socket.write(jsonFrame('found', answer));
   }
 
   #acknowledged(frame: Frame): void {
@@ -219,7 +256,8 @@ export class IngestClient {
   }
 
   #welcome(frame: Frame): void {
-    const { stored, version } = readMessage('welcome', frame.payload);
+    const { stored, version, protocol } = readMessage('welcome', frame.payload);
+    this.#protocol = protocol;
     for (const [epoch, number] of Object.entries(stored)) this.#stored(epoch, number);
     this.#setState({ kind: 'connected', serverVersion: version });
     this.#advance();

@@ -5,10 +5,12 @@ import { FormatError, OptionError } from '@weir/ebpf/errors';
 import { listenOnSocket, removeStaleSocket } from '@weir/ebpf/sys';
 import type { Batch } from '@weir/history/schema';
 import { seldom } from '../spool/seldom.js';
+import type { FoundFlow, LookupRequest, SeenBalancers } from '../wire/balancer-messages.js';
 import { decodeColumns } from '../wire/decode-batch.js';
 import { type Frame, FrameReader, jsonFrame } from '../wire/frame.js';
-import { type CollectorView, expectMessage } from '../wire/messages.js';
+import { type CollectorView, expectMessage, readMessage } from '../wire/messages.js';
 import { agree, type Versions } from '../wire/versions.js';
+import { LookupError, PendingLookups } from './pending-lookups.js';
 import type { BatchStore } from './store.js';
 
 /** How a server takes batches. */
@@ -23,6 +25,8 @@ export interface IngestServerOptions {
   readonly onBatch?: (batch: Batch) => void;
   /** Reports connections that could not be served, and batches that were rejected. */
   readonly onProblem: (message: string) => void;
+  /** Called with the balancers of a collector's host, each few seconds. */
+  readonly onBalancers?: (seen: SeenBalancers) => void;
   /** Called when the number of connected collectors changes. */
   readonly onCollectors?: (count: number) => void;
 }
@@ -79,6 +83,19 @@ export class IngestServer implements AsyncDisposable {
     return [...this.#collectors].flatMap(({ collector }) => collector ?? []);
   }
 
+  /**
+   * Asks a balancer about a flow.
+   *
+   * @throws LookupError where no collector knows that balancer, it refuses the flow, or there is no answer
+   */
+  lookUp(request: Omit<LookupRequest, 'id'>): Promise<FoundFlow> {
+    const { balancer } = request;
+    const connection = [...this.#collectors].find(({ balancers }) => balancers.has(balancer));
+    if (connection === undefined)
+      throw new LookupError('missing', `no balancer ${balancer} runs on a host of these collectors`);
+    return connection.lookUp(request);
+  }
+
   async #serve(socket: Socket): Promise<void> {
     const connection = new CollectorConnection(socket, this.#options);
     this.#collectors.add(connection);
@@ -109,12 +126,22 @@ class CollectorConnection {
   readonly #options: IngestServerOptions;
   /** Who it is, once it has said so. */
   collector: ConnectedCollector | undefined;
+  /** Names of the balancers of its host. */
+  balancers: ReadonlySet<string> = new Set();
+  readonly #lookups: PendingLookups;
   #isStopping = false;
   #work: Promise<void> = Promise.resolve();
 
   constructor(socket: Socket, options: IngestServerOptions) {
     this.#socket = socket;
     this.#options = options;
+    this.#lookups = new PendingLookups((request) => {
+      socket.write(jsonFrame('lookup', request));
+    });
+  }
+
+  lookUp(request: Omit<LookupRequest, 'id'>): Promise<FoundFlow> {
+    return this.#lookups.ask(request);
   }
 
   async serve(): Promise<void> {
@@ -133,6 +160,7 @@ class CollectorConnection {
       }
     } finally {
       clearTimeout(deadline);
+      this.#lookups.end();
     }
   }
 
@@ -148,6 +176,8 @@ class CollectorConnection {
   async #handle(frame: Frame): Promise<void> {
     if (this.collector === undefined) return this.#greet(frame);
     if (frame.name === 'batch') return this.#store(frame.payload);
+    if (frame.name === 'balancers') return this.#see(readMessage('balancers', frame.payload));
+    if (frame.name === 'found') return this.#lookups.answer(readMessage('found', frame.payload));
     expectMessage('goodbye', frame);
   }
 
@@ -165,6 +195,11 @@ class CollectorConnection {
     this.#socket.write(jsonFrame('welcome', { ...agreement, version: versions.version, stored }));
     const { version, view } = hello;
     this.collector = { version, ...(view && { view }) };
+  }
+
+  #see(seen: SeenBalancers): void {
+    this.balancers = new Set(seen.balancers.filter(({ running }) => running).map(({ name }) => name));
+    this.#options.onBalancers?.(seen);
   }
 
   async #store(payload: Buffer): Promise<void> {

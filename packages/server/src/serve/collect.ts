@@ -3,6 +3,7 @@ import { OptionError } from '@weir/ebpf/errors';
 import { DescriptorQueue, monotonicNs, realtimeOffsetNs } from '@weir/ebpf/sys';
 import { SCHEMA_VERSION } from '@weir/history/schema';
 import type { TracerApi, TracerOptions } from '@weir/tracer';
+import { BalancerWatch, LOOK_MS } from '../balancer/balancer-watch.js';
 import { Collector } from '../collector/collector.js';
 import { viewOf } from '../collector/collector-view.js';
 import { HostDetails } from '../collector/host-details.js';
@@ -126,7 +127,11 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
   if (checkpoint !== undefined) host.onHeld?.(queue?.fd);
   if (checkpoint !== undefined && child.pid !== undefined) checkpoint.holder = child.pid;
   using openFiles = checkpoint && new OpenFiles(paths.open, epoch.epoch, resumed?.open);
-  const client = new IngestClient({
+  using balancers = new BalancerWatch({
+    send: (seen) => client.sendBalancers(seen),
+    ...(request.sweepMs !== undefined && { lookMs: Math.min(LOOK_MS, request.sweepMs) }),
+  });
+  const client: IngestClient = new IngestClient({
     path: paths.socket,
     versions: { protocols: PROTOCOLS, version, schema: SCHEMA_VERSION },
     epoch,
@@ -140,8 +145,12 @@ export async function collect(request: CollectRequest, host: CollectHost): Promi
       if (run === epoch.epoch) checkpoint?.acknowledge(number);
     },
     spool: { folder: paths.spool, maxBytes: SPOOL_BYTES, fileBytes: SPOOL_FILE_BYTES },
+    onLookup: (request) => balancers.lookUp(request),
     onState: (state) => {
-      if (state.kind === 'connected') child.works();
+      if (state.kind === 'connected') {
+        child.works();
+        balancers.restart();
+      }
       report(state, host);
     },
     onProblem: say,

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 export interface ServerPlaces {
   /** The history itself. */
   readonly history: string;
+  /** The log of balancers. */
+  readonly balancers: string;
   /** Digests of tokens. */
   readonly tokens: string;
   readonly audit: string;
@@ -16,6 +18,7 @@ export interface ServerPlaces {
 export function serverPlaces(folder: string): ServerPlaces {
   return {
     history: join(folder, 'history'),
+    balancers: join(folder, 'balancers'),
     tokens: join(folder, 'tokens.json'),
     audit: join(folder, 'audit.log'),
     temporary: join(folder, 'tmp'),

@@ -9,14 +9,18 @@ import { AuditLog } from '../auth/audit-log.js';
 import { Authenticator, type AuthenticatorOptions } from '../auth/authenticator.js';
 import { requireProtection } from '../auth/protection.js';
 import { Refusals } from '../auth/refusals.js';
+import { BalancerHistory } from '../balancer/balancer-history.js';
+import { BalancerLog } from '../balancer/balancer-log.js';
 import type { ServeConfig } from '../config/serve-schema.js';
 import { ApiServer, type ListenPlace } from '../http/api-server.js';
 import { readTlsFiles, type TlsFiles } from '../http/tls-files.js';
 import { ImportedHistories, type ImportOptions } from '../imports/imported-histories.js';
 import { IngestServer } from '../ingest/ingest-server.js';
+import { LookupError } from '../ingest/pending-lookups.js';
 import type { Page } from '../page/page-response.js';
 import { seldom } from '../spool/seldom.js';
 import { LiveHub } from '../stream/live-hub.js';
+import type { FoundFlow, LookupRequest } from '../wire/balancer-messages.js';
 import { PROTOCOLS } from '../wire/versions.js';
 import { serverPlaces } from './places.js';
 import { Resources } from './resources.js';
@@ -52,6 +56,7 @@ export interface WeirServerOptions {
 
 /** What an app has beside the history. */
 interface AppParts {
+  readonly balancers: BalancerHistory;
   readonly live: LiveHub;
   readonly audit: AuditLog;
   readonly refusals: Refusals;
@@ -60,6 +65,9 @@ interface AppParts {
 const MAINTENANCE_MS = 60_000;
 /** A server that never runs for a minute keeps its hours and its budget, too. */
 const FIRST_MAINTENANCE_MS = 5_000;
+
+/** What the log of balancers may have: a day or so of a balancer with a thousand reals, years of one with ten. */
+const BALANCER_BYTES = 64 * 1024 * 1024;
 
 /** A running server. */
 export class WeirServer implements AsyncDisposable {
@@ -112,7 +120,8 @@ export class WeirServer implements AsyncDisposable {
     const live = new LiveHub();
     const audit = this.#resources.use(new AuditLog(serverPlaces(config.folder).audit, onProblem));
     const refusals = new Refusals(audit);
-    const app = this.#createApp(store, { live, audit, refusals });
+    const balancers = this.#resources.use(this.#openBalancers());
+    const app = this.#createApp(store, { balancers, live, audit, refusals });
     const places = this.#places();
     this.#api = this.#resources.use(
       await ApiServer.listen({ app, places, refusals, ...(tls !== undefined && { tls }) }),
@@ -128,6 +137,7 @@ export class WeirServer implements AsyncDisposable {
         ...(ingestMode !== undefined && { mode: ingestMode }),
         versions: { protocols: PROTOCOLS, version, schema: SCHEMA_VERSION },
         onBatch: (batch) => live.publish(batch),
+        onBalancers: (seen) => balancers.see(seen),
         onCollectors: (count) => {
           if (count === 0) this.#idleSince = Date.now();
         },
@@ -149,7 +159,14 @@ export class WeirServer implements AsyncDisposable {
     return store;
   }
 
-  #createApp(store: HistoryStore, { live, audit, refusals }: AppParts) {
+  #openBalancers(): BalancerHistory {
+    const { retention, folder } = this.#config;
+    const limits = { ageMs: retention.age, bytes: BALANCER_BYTES };
+    const log = new BalancerLog(serverPlaces(folder).balancers, limits);
+    return new BalancerHistory(log, seldom(this.#options.onProblem));
+  }
+
+  #createApp(store: HistoryStore, { balancers, live, audit, refusals }: AppParts) {
     const { version, page, startImport, onProblem, onStuck } = this.#options;
     const { folder, limits } = this.#config;
     const { temporary } = serverPlaces(folder);
@@ -161,6 +178,7 @@ export class WeirServer implements AsyncDisposable {
       services: {
         history: storedHistory(store),
         imports: this.#resources.use(imports),
+        balancers: { history: balancers, lookUp: (request) => this.#lookUp(request) },
         live,
         limits: { ...limits, timeMs: limits.time },
         status: () => ({ version, collectors: this.#ingest?.collectors ?? 0 }),
@@ -181,6 +199,11 @@ export class WeirServer implements AsyncDisposable {
       ...(page !== undefined && { page }),
       ...(onStuck !== undefined && { onStuck }),
     });
+  }
+
+  #lookUp(request: Omit<LookupRequest, 'id'>): Promise<FoundFlow> {
+    if (this.#ingest === undefined) throw new LookupError('missing', 'no collector is connected');
+    return this.#ingest.lookUp(request);
   }
 
   #places(): ListenPlace[] {

@@ -17,6 +17,12 @@ export const frameTypes = {
   rejection: 6,
   /** Either: it closes the connection, in order. JSON. */
   goodbye: 7,
+  /** Collector: the balancers of its host, from protocol 2 on. JSON. */
+  balancers: 8,
+  /** Server: asks a balancer about a flow, from protocol 2 on. JSON. */
+  lookup: 9,
+  /** Collector: the answer. JSON. */
+  found: 10,
 } as const;
 
 /** The name of a type of frames. */
@@ -31,6 +37,8 @@ export interface Frame {
 
 /** The longest payload of a batch, bytes. */
 export const MAX_BATCH_BYTES = 32 * 1024 * 1024;
+/** The longest payload of a frame about balancers, bytes. */
+export const MAX_BALANCERS_BYTES = 2 * 1024 * 1024;
 /** The longest payload of any other frame, bytes. */
 export const MAX_CONTROL_BYTES = 64 * 1024;
 
@@ -41,7 +49,8 @@ const names = new Map<number, FrameName>(
 );
 
 function longest(name: FrameName): number {
-  return name === 'batch' ? MAX_BATCH_BYTES : MAX_CONTROL_BYTES;
+  if (name === 'batch') return MAX_BATCH_BYTES;
+  return name === 'balancers' ? MAX_BALANCERS_BYTES : MAX_CONTROL_BYTES;
 }
 
 /** The bytes before the payload of a frame. */

@@ -1,6 +1,7 @@
 /** The frames with JSON, and how they are checked. Keys that are not known are left out: a newer peer may send more. Pure. */
 import { FormatError } from '@weir/ebpf/errors';
 import { z } from 'zod';
+import { lookupAnswer, lookupRequest, seenBalancers } from './balancer-messages.js';
 import type { Frame, FrameName } from './frame.js';
 
 const MAX_EPOCHS = 256;
@@ -55,6 +56,9 @@ const schemas = {
   /** It concerns the first batch that is not acknowledged: they are answered in their order. */
   rejection: z.object({ message: reason }),
   goodbye: z.object({ message: reason }),
+  balancers: seenBalancers,
+  lookup: lookupRequest,
+  found: lookupAnswer,
 } as const satisfies Readonly<Record<Exclude<FrameName, 'batch'>, z.ZodType>>;
 
 /** The frames with JSON, by name. */

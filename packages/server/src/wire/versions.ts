@@ -2,7 +2,7 @@
 import type { Messages } from './messages.js';
 
 /** The oldest and the newest protocol that this code speaks. */
-export const PROTOCOLS: readonly [least: number, most: number] = [1, 1];
+export const PROTOCOLS: readonly [least: number, most: number] = [1, 2];
 
 /** What one side speaks. */
 export interface Versions {

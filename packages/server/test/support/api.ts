@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createApp } from '../../src/api/app.js';
 import type { ApiHistory, ImportedFiles } from '../../src/api/history.js';
-import type { RequestLimits } from '../../src/api/services.js';
+import type { BalancerServices, RequestLimits } from '../../src/api/services.js';
 import type { AuditLog } from '../../src/auth/audit-log.js';
 import { Authenticator, type AuthenticatorOptions } from '../../src/auth/authenticator.js';
 import type { AllowedHosts } from '../../src/auth/host-check.js';
@@ -15,6 +15,7 @@ import { LiveHub } from '../../src/stream/live-hub.js';
 export interface ApiOptions {
   readonly history: ApiHistory;
   readonly imports?: ImportedFiles;
+  readonly balancers?: BalancerServices;
   readonly limits?: Partial<RequestLimits>;
   readonly login?: Partial<AuthenticatorOptions>;
   readonly allowed?: Partial<AllowedHosts>;
@@ -38,7 +39,7 @@ export interface RunningApi extends AsyncDisposable {
 
 /** Starts a server whose answers are checked by the schemas of their routes. */
 export async function startApi(options: ApiOptions): Promise<RunningApi> {
-  const { history, imports, allowed, audit, page, tls, collectors = 1 } = options;
+  const { history, imports, balancers, allowed, audit, page, tls, collectors = 1 } = options;
   const live = new LiveHub();
   const limits = { rows: 10_000, timeMs: 10_000, queries: 2, waiting: 2, streams: 4, ...options.limits };
   const refusals = audit && new Refusals(audit);
@@ -46,6 +47,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     services: {
       ...{ history, live, limits, temporaryFolder: options.temporaryFolder ?? '/nonexistent' },
       ...(imports !== undefined && { imports }),
+      ...(balancers !== undefined && { balancers }),
       status: () => ({ version: '1.2.3', collectors }),
     },
     authenticator: new Authenticator({ tokens: [], insecure: false, ...options.login }),

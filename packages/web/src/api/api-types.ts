@@ -1,13 +1,13 @@
 /** Answers of the API, as far as the page uses them. A test compares them with the server's schemas. */
+import type {
+  BalancerAnswer,
+  BalancerChangesAnswer,
+  BalancerLookupAnswer,
+  BalancerSeriesAnswer,
+} from './balancer-types.js';
+import type { ApiRange, ApiTime } from './time-types.js';
 
-/** RFC 3339 in UTC with nanoseconds. */
-export type ApiTime = string;
-
-/** A range of time. */
-export interface ApiRange {
-  readonly from: ApiTime;
-  readonly to: ApiTime;
-}
+export type { ApiRange, ApiTime } from './time-types.js';
 
 /** Something that was lost. */
 export interface Loss {
@@ -268,6 +268,8 @@ export interface StatusAnswer {
   readonly watermark?: ApiTime;
   readonly read_only: boolean;
   readonly collectors: number;
+  /** Whether there is a balancer, or was one in what is kept. */
+  readonly balancer: boolean;
   readonly limits: { readonly rows: number };
   readonly you: { readonly name: string; readonly role: Role };
 }
@@ -328,4 +330,8 @@ export interface Answers {
   readonly hosts: HostsAnswer;
   readonly status: StatusAnswer;
   readonly server: ServerAnswer;
+  readonly balancer: BalancerAnswer;
+  readonly 'balancer/series': BalancerSeriesAnswer;
+  readonly 'balancer/changes': BalancerChangesAnswer;
+  readonly 'balancer/lookup': BalancerLookupAnswer;
 }

@@ -2,7 +2,7 @@
 import { signal } from '@preact/signals';
 import type { VNode } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { shortcuts } from './shortcuts.js';
+import { usefulShortcuts } from './shortcuts.js';
 
 const isShown = signal(false);
 
@@ -30,16 +30,18 @@ export function Help(): VNode {
     >
       <h2 id="help-title">Keys</h2>
       <dl>
-        {[...shortcuts, { keys: '?', help: 'this' }, { keys: 'Esc', help: 'close' }].map(({ keys, help }) => (
-          <div key={keys}>
-            <dt>
-              {keys.split(' ').map((key) => (
-                <kbd key={key}>{key}</kbd>
-              ))}
-            </dt>
-            <dd>{help}</dd>
-          </div>
-        ))}
+        {[...usefulShortcuts(), { keys: '?', help: 'this' }, { keys: 'Esc', help: 'close' }].map(
+          ({ keys, help }) => (
+            <div key={keys}>
+              <dt>
+                {keys.split(' ').map((key) => (
+                  <kbd key={key}>{key}</kbd>
+                ))}
+              </dt>
+              <dd>{help}</dd>
+            </div>
+          ),
+        )}
       </dl>
       <form method="dialog">
         <button type="submit">Close</button>

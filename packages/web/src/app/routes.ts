@@ -1,5 +1,7 @@
 /** The views, and where their scripts are. */
+import type { ReadonlySignal } from '@preact/signals';
 import type { VNode } from 'preact';
+import { hasBalancer } from '../state/balancer-known.js';
 import type { ViewName } from '../state/view-state.js';
 
 /** A view as the shell knows it. */
@@ -10,6 +12,8 @@ export interface ViewRoute {
   readonly key: string;
   /** Whether it is in the navigation. */
   readonly isListed: boolean;
+  /** It is there only while this is so. Default: always. */
+  readonly isUseful?: ReadonlySignal<boolean>;
   /** Loads its script. */
   readonly load: () => Promise<() => VNode>;
 }
@@ -52,6 +56,14 @@ export const routes: readonly ViewRoute[] = [
     load: async () => (await import('../views/compare/compare-view.js')).CompareView,
   },
   {
+    name: 'balancer',
+    title: 'Balancer',
+    key: 'b',
+    isListed: true,
+    isUseful: hasBalancer,
+    load: async () => (await import('../views/balancer/balancer-view.js')).BalancerView,
+  },
+  {
     name: 'sql',
     title: 'SQL',
     key: 'q',
@@ -73,6 +85,11 @@ export const routes: readonly ViewRoute[] = [
     load: async () => (await import('../views/connection/connection-view.js')).ConnectionView,
   },
 ];
+
+/** The views that are in the navigation now. */
+export function listedRoutes(): ViewRoute[] {
+  return routes.filter(({ isListed, isUseful }) => isListed && isUseful?.value !== false);
+}
 
 /** The route of a view. */
 export function routeOf(name: ViewName): ViewRoute {

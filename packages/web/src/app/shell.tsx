@@ -10,7 +10,7 @@ import { TimeBar } from '../time/time-bar.js';
 import { Banners } from './banners.js';
 import { Help, showHelp } from './help.js';
 import { Login } from './login.js';
-import { routeOf, routes } from './routes.js';
+import { listedRoutes, routeOf } from './routes.js';
 import { ViewOutlet } from './view-outlet.js';
 
 /** The page. */
@@ -33,13 +33,11 @@ export function Shell(): VNode {
             Weir
           </a>
           <nav aria-label="Views">
-            {routes
-              .filter(({ isListed }) => isListed)
-              .map(({ name, title: text }) => (
-                <a key={name} href={linkTo({ view: name })} aria-current={name === view ? 'page' : undefined}>
-                  {text}
-                </a>
-              ))}
+            {listedRoutes().map(({ name, title: text }) => (
+              <a key={name} href={linkTo({ view: name })} aria-current={name === view ? 'page' : undefined}>
+                {text}
+              </a>
+            ))}
           </nav>
           <div class="top-tools">
             <button type="button" class="quiet" onClick={nextTheme} title="Light, dark, or as the system  t">

@@ -12,6 +12,8 @@ export interface Shortcut {
   readonly keys: string;
   readonly help: string;
   readonly run: () => void;
+  /** Whether it does anything now. Default: always. */
+  readonly isUseful?: () => boolean;
 }
 
 /** All keys, without those within parts of the page. */
@@ -19,10 +21,11 @@ export const shortcuts: readonly Shortcut[] = [
   { keys: '/', help: 'filter', run: () => document.getElementById(FILTER_INPUT)?.focus() },
   ...routes
     .filter(({ isListed }) => isListed)
-    .map(({ name, title, key }) => ({
+    .map(({ name, title, key, isUseful }) => ({
       keys: `g ${key}`,
       help: title.startsWith('SQL') ? title : title.toLowerCase(),
       run: () => changePage({ view: name }),
+      ...(isUseful !== undefined && { isUseful: () => isUseful.value }),
     })),
   { keys: '[', help: 'half a range earlier', run: () => shiftRange(-0.5) },
   { keys: ']', help: 'half a range later', run: () => shiftRange(0.5) },
@@ -33,6 +36,11 @@ export const shortcuts: readonly Shortcut[] = [
   { keys: 'r', help: 'ask again', run: refreshPage },
   { keys: 't', help: 'light, dark, or as the system', run: nextTheme },
 ];
+
+/** Those that do something now. */
+export function usefulShortcuts(): Shortcut[] {
+  return shortcuts.filter(({ isUseful }) => isUseful?.() !== false);
+}
 
 const SEQUENCE_MS = 1500;
 
@@ -46,7 +54,7 @@ export function followKeys(help: () => void): void {
     before = event.key === 'g' ? 'g' : '';
     beforeMs = Date.now();
     if (keys === '?') help();
-    const shortcut = shortcuts.find((each) => each.keys === keys);
+    const shortcut = usefulShortcuts().find((each) => each.keys === keys);
     if (shortcut === undefined) return;
     event.preventDefault();
     shortcut.run();

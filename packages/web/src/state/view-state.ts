@@ -7,6 +7,7 @@ export const viewNames = [
   'table',
   'failures',
   'compare',
+  'balancer',
   'sql',
   'settings',
   'connection',

@@ -2,6 +2,7 @@
 import type { Route } from '../route.js';
 import type { RouteServices } from '../services.js';
 import { aggregateRoutes } from './aggregates.js';
+import { balancerRoutes } from './balancer.js';
 import { connectionRoutes } from './connections.js';
 import { mapRoutes } from './map.js';
 import { momentRoutes } from './moments.js';
@@ -15,5 +16,5 @@ import { transferRoutes } from './transfer.js';
 export function allRoutes(services: RouteServices): Route[] {
   return [connectionRoutes, aggregateRoutes, mapRoutes, momentRoutes, sqlRoutes, transferRoutes, streamRoutes]
     .flatMap((routes) => routes(services))
-    .concat(sessionRoutes(), serverRoutes(services));
+    .concat(balancerRoutes(services), sessionRoutes(), serverRoutes(services));
 }

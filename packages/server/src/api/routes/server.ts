@@ -38,7 +38,7 @@ function readyRoute({ history, status }: RouteServices): Route {
   });
 }
 
-function statusRoute({ history, status, limits: { rows } }: RouteServices): Route {
+function statusRoute({ history, status, balancers, limits: { rows } }: RouteServices): Route {
   return route({
     method: 'get',
     path: '/status',
@@ -49,6 +49,7 @@ function statusRoute({ history, status, limits: { rows } }: RouteServices): Rout
       watermark: time.exactOptional().describe('Up to here everything is in the history.'),
       read_only: z.boolean(),
       collectors: z.int(),
+      balancer: z.boolean().describe('Whether there is a balancer, or was one in what is kept.'),
       limits: z.strictObject({ rows: z.int().describe('Rows of an answer.') }),
       you: z.strictObject({ name: z.string(), role: z.enum(roles) }),
     }),
@@ -56,7 +57,15 @@ function statusRoute({ history, status, limits: { rows } }: RouteServices): Rout
       const { watermark, readOnly } = history;
       const { version, collectors } = status();
       const known = watermark === undefined ? {} : { watermark: timeText(watermark) };
-      return { version, ...known, read_only: readOnly, collectors, limits: { rows }, you: { name, role } };
+      return {
+        version,
+        ...known,
+        read_only: readOnly,
+        collectors,
+        balancer: balancers?.history.isKnown ?? false,
+        limits: { rows },
+        you: { name, role },
+      };
     },
   });
 }
