@@ -58,7 +58,9 @@ describe('the OpenAPI document', () => {
           'losses',
           'hosts',
         ],
-        ...['sql', 'export', 'parquet', 'import', 'stream', 'session', 'health', 'ready', 'status', 'server'],
+        ...['sql', 'export', 'parquet', 'import', 'stream'],
+        ...['balancer', 'balancer/series', 'balancer/changes', 'balancer/lookup'],
+        ...['session', 'health', 'ready', 'status', 'server'],
       ],
     );
   });

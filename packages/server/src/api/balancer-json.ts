@@ -10,7 +10,7 @@ import type {
   balancerJson,
   balancerRealJson,
   balancerSeriesJson,
-} from './schemas/balancer.js';
+} from './schemas/balancer-values.js';
 
 /** A time in milliseconds as text. */
 export function msText(ms: number): string {

@@ -55,7 +55,8 @@ export class PendingLookups {
     const waiting = this.#waiting.get(id);
     if (found === undefined || waiting === undefined) {
       const { kind, message } = problem ?? { kind: 'failed', message: 'the collector found nothing' };
-      return this.#fail(id, new LookupError(kind, message));
+      this.#fail(id, new LookupError(kind, message));
+      return;
     }
     clearTimeout(waiting.timer);
     this.#waiting.delete(id);

@@ -136,7 +136,7 @@ export const seenBalancers: z.ZodType<SeenBalancers> = z.object({
 
 /** A flow of which is asked where its next packet goes. */
 export interface LookupRequest {
-  /** Of this connection; the answer has the same. */
+  /** One for each question of a connection; the answer has the same. */
   readonly id: number;
   readonly balancer: string;
   readonly flow: {

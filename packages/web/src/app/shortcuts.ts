@@ -37,7 +37,7 @@ export const shortcuts: readonly Shortcut[] = [
   { keys: 't', help: 'light, dark, or as the system', run: nextTheme },
 ];
 
-/** Those that do something now. */
+/** The keys that do something now. */
 export function usefulShortcuts(): Shortcut[] {
   return shortcuts.filter(({ isUseful }) => isUseful?.() !== false);
 }

@@ -10,7 +10,12 @@ import type { Range } from '../history.js';
 import { ProblemError } from '../problem.js';
 import { type Route, route } from '../route.js';
 import { rangeJsonOf } from '../row-json.js';
-import { balancerChangeJson, balancerJson, balancerSeriesJson, foundFlowJson } from '../schemas/balancer.js';
+import {
+  balancerChangeJson,
+  balancerJson,
+  balancerSeriesJson,
+  foundFlowJson,
+} from '../schemas/balancer-values.js';
 import { momentOf, numberText, rangeOf, rangeText, spanText, zone } from '../schemas/parameters.js';
 import { rangeJson, time } from '../schemas/values.js';
 import type { BalancerServices, RouteServices } from '../services.js';

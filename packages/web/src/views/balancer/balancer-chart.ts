@@ -44,18 +44,20 @@ function timesOf({ from, to }: Span, step: number): number[] {
   return times;
 }
 
-/** Lines of one name would be taken for one. */
+/** In the order of their names, so that none changes its colour when another one is busier. Two of one name are two lines. */
 function distinct(
   series: readonly BalancerSeries[],
   labelOf: (series: BalancerSeries) => string,
 ): [string, BalancerSeries][] {
   const seen = new Map<string, number>();
-  return series.map((each) => {
-    const label = labelOf(each);
-    const count = (seen.get(label) ?? 0) + 1;
-    seen.set(label, count);
-    return [count === 1 ? label : `${label} (${count})`, each];
-  });
+  const labelled = series.map((each) => [labelOf(each), each] as const);
+  return labelled
+    .toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    .map(([label, each]) => {
+      const count = (seen.get(label) ?? 0) + 1;
+      seen.set(label, count);
+      return [count === 1 ? label : `${label} (${count})`, each];
+    });
 }
 
 function valuesOf({ points }: BalancerSeries, times: readonly number[], step: number): ChartSeries['values'] {
