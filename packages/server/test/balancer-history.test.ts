@@ -135,8 +135,8 @@ describe('the history of balancers', () => {
     look(history, 120, 200);
     assert.deepEqual(await changesOf(history), [
       [0, 'started'],
-      [60, 'process_ended'],
-      [120, 'restarted'],
+      [60, 'silent'],
+      [120, 'answers'],
     ]);
     const { known } = await seriesOf(history);
     assert.deepEqual(known, [

@@ -230,14 +230,14 @@ describe('the view of balancers', () => {
     }
   });
 
-  it('has the state of then for a range in the past, and says when no process answers', async () => {
+  it('has the state of then for a range in the past, and says when its process does not answer', async () => {
     const before = new Date().toISOString();
     await network.kill();
     await until('the API says so', async () => !(await state()).running);
     await using opened = await open('#/balancer?range=-10m');
     const { page } = opened;
-    await page.getByText('No process answers for it.').waitFor();
-    await page.getByText('has no process: it forwards on').waitFor();
+    await page.getByText('Its process does not answer').waitFor();
+    await page.getByText('does not answer any more').waitFor();
     await using past = await open(`#/balancer?range=${encodeURIComponent(`-10m..${before}`)}`);
     await realRow(past.page, 'b').getByText('down', { exact: true }).waitFor();
     await past.page.getByText('as it was').waitFor();

@@ -127,7 +127,6 @@ export class BalancerLog {
     const states = new Map<string, string>();
     let hasBegun = false;
     for (const file of this.#filesOf(from, to)) {
-      // The states at the beginning of a further file are known already.
       for await (const text of linesOf(file.path)) {
         signal?.throwIfAborted();
         const head = headOf(text);

@@ -1,4 +1,5 @@
 /** Looks at the balancers of this host every few seconds, and asks them about flows. It only reads. */
+import { accessSync, constants } from 'node:fs';
 import {
   balancerNames,
   ControlClient,
@@ -64,7 +65,7 @@ export class BalancerWatch implements Disposable {
   }
 
   async #look(): Promise<void> {
-    const names = balancerNames().slice(0, MOST_BALANCERS);
+    const names = balancerNames().filter(mayAsk).slice(0, MOST_BALANCERS);
     const began = performance.now();
     if (names.length > 0 || !this.#saidNone) {
       const balancers = await seeAll(names);
@@ -102,6 +103,16 @@ export class BalancerWatch implements Disposable {
   [Symbol.dispose](): void {
     this.#isEnded = true;
     clearTimeout(this.#timer);
+  }
+}
+
+/** A balancer that this user may not ask is left out: it is not known whether it runs. */
+function mayAsk(name: string): boolean {
+  try {
+    accessSync(defaultSocket(name), constants.W_OK);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'EACCES';
   }
 }
 

@@ -6,7 +6,8 @@ import { realKey } from './traffic-sums.js';
 export const changeKinds = [
   'started',
   'restarted',
-  'process_ended',
+  'silent',
+  'answers',
   'removed',
   'vip_added',
   'vip_removed',
@@ -52,8 +53,9 @@ export function changesBetween(
   const add = (kind: BalancerChange['kind'], more: Omit<BalancerChange, 'kind' | 'balancer'> = {}) =>
     changes.push({ kind, balancer: name, ...more });
   if (after === undefined) add('removed');
-  else if (before === undefined) add(after.running ? 'started' : 'process_ended');
-  else if (before.running && !after.running) add('process_ended');
+  else if (before === undefined) add(after.running ? 'started' : 'silent');
+  else if (before.running && !after.running) add('silent');
+  else if (!before.running && after.running) add('answers');
   else if (after.running && (before.pid !== after.pid || before.started !== after.started)) add('restarted');
   // Without its process, nothing is known of a balancer; its VIPs have not gone.
   if (before?.running !== true || after?.running !== true) return changes;

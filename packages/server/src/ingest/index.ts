@@ -27,5 +27,5 @@ export {
   type IngestClientOptions,
 } from './ingest-client.js';
 export { type ConnectedCollector, IngestServer, type IngestServerOptions } from './ingest-server.js';
-export { LookupError } from './pending-lookups.js';
+export { LookupError, type LookupFailure } from './pending-lookups.js';
 export type { BatchStore } from './store.js';

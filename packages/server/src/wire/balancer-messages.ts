@@ -66,10 +66,10 @@ export interface SeenPackets {
   readonly drop: number;
 }
 
-/** A balancer. Without a process, only its name is known. */
+/** A balancer. Only the name of one that does not answer is known. */
 export interface SeenBalancer {
   readonly name: string;
-  /** Whether a process answers for it; without one, the pinned programs forward on. */
+  /** Whether its process answers; where that has ended, the pinned programs forward on. */
   readonly running: boolean;
   readonly version?: string;
   readonly pid?: number;

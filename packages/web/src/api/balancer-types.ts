@@ -39,7 +39,7 @@ export interface BalancerVip extends BalancerTraffic {
 /** A balancer. */
 export interface BalancerState {
   readonly name: string;
-  /** Whether a process answers for it. */
+  /** Whether its process answers. */
   readonly running: boolean;
   readonly version?: string;
   readonly pid?: number;
@@ -91,7 +91,8 @@ export interface BalancerChange {
   readonly kind:
     | 'started'
     | 'restarted'
-    | 'process_ended'
+    | 'silent'
+    | 'answers'
     | 'removed'
     | 'vip_added'
     | 'vip_removed'

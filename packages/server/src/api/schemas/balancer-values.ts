@@ -44,7 +44,7 @@ export const balancerVipJson = z.strictObject({
 /** A balancer. */
 export const balancerJson = z.strictObject({
   name,
-  running: z.boolean().describe('Whether a process answers for it. Without one, it forwards on.'),
+  running: z.boolean().describe('Whether its process answers. Where that has ended, it forwards on.'),
   version: z.string().exactOptional(),
   pid: z.int().exactOptional(),
   started: time.exactOptional(),

@@ -122,8 +122,9 @@ function StateFigures({ state }: { readonly state: BalancerState }): VNode {
     <>
       {!running && (
         <p class="notice is-bad">
-          No process answers for it. Packets are forwarded as before, but nothing is checked, and what it does
-          is not known. <code>weir balance run</code> goes on with it.
+          Its process does not answer: it has ended, is busy, or has its control socket elsewhere. Packets are
+          forwarded as before, but it is not known what it does. If it has ended,{' '}
+          <code>weir balance run</code> goes on with it.
         </p>
       )}
       <dl class="balancer-figures">

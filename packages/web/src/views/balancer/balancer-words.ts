@@ -74,8 +74,10 @@ export function changeText({ kind, before, after, detail }: BalancerChange): Jud
       return { text: 'balances', mark: 'good' };
     case 'restarted':
       return { text: 'another process goes on with it', mark: 'none' };
-    case 'process_ended':
-      return { text: 'has no process: it forwards on, and nothing is checked', mark: 'bad' };
+    case 'silent':
+      return { text: 'does not answer any more', mark: 'bad' };
+    case 'answers':
+      return { text: 'answers again', mark: 'good' };
     case 'removed':
       return { text: 'is gone: it does not forward any more', mark: 'bad' };
     case 'vip_added':
