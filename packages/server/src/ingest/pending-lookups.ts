@@ -9,7 +9,7 @@ export class LookupError extends Error {
   override name = 'LookupError';
   readonly kind: LookupFailure;
 
-  /** @param message Why, for whoever asked */
+  /** An error of a kind. @param message Why, for whoever asked */
   constructor(kind: LookupFailure, message: string) {
     super(message);
     this.kind = kind;
