@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -197,12 +197,28 @@ describe('the history of balancers', () => {
     ]);
   });
 
-  it('says that it cannot write, and knows what is now', () => {
+  it('says that it cannot write, knows what is now, and goes on when it can', async () => {
     const said: string[] = [];
     const history = open(1e9, (message) => said.push(message));
+    look(history, 0, 10);
     rmSync(folder, { recursive: true });
-    history.see({ at: at(0), balancers: [seenBalancer(1)] });
-    assert.match(said[0]!, /^what balancers did is not kept: ENOENT/);
-    assert.equal(history.now.length, 1);
+    writeFileSync(folder, '');
+    // Lines about a state that the log does not have would be counted for other reals.
+    look(history, 10, 70, [seenReal('c', { packets: 5 }), seenReal('a')]);
+    assert.match(said[0]!, /^what balancers did is not kept: (ENOTDIR|EEXIST)/);
+    assert.equal(history.now[0]!.state.vips[0]!.reals.length, 2);
+    rmSync(folder);
+    look(history, 70, 190, [seenReal('c', { packets: 5 }), seenReal('a')]);
+    const names = (await history.at(at(185))).map(({ vips }) => vips[0]!.reals.map(({ name }) => name));
+    assert.deepEqual(names, [['c', 'a']]);
+    assert.deepEqual(await changesOf(history), []);
+    assert.ok((await seriesOf(history)).series[0]!.points[0]!.packets > 0);
+  });
+
+  it('begins where its folder can neither be read nor made', () => {
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    const log = new BalancerLog(join(file, 'balancers'), { ageMs: 1, bytes: 1 });
+    assert.equal(new BalancerHistory(log, assert.fail).isKnown, false);
   });
 });

@@ -37,12 +37,16 @@ export class BalancerHistory implements Disposable {
   readonly #balancers = new Map<string, FollowedBalancer>();
   #looked: number | undefined;
 
-  /** @throws Error of the system where the log cannot be read */
+  /** Goes on with what the log has. */
   constructor(log: BalancerLog, onProblem: (message: string) => void) {
     this.#log = log;
     this.#onProblem = onProblem;
-    for (const line of log.newestStates().values()) {
-      if (line.state !== undefined) this.#balancers.set(line.name, new FollowedBalancer(line, line.state));
+    try {
+      for (const line of log.newestStates().values()) {
+        if (line.state !== undefined) this.#balancers.set(line.name, new FollowedBalancer(line, line.state));
+      }
+    } catch (error) {
+      onProblem(`what balancers did is not known: ${(error as Error).message}`);
     }
   }
 

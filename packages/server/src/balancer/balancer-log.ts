@@ -8,8 +8,8 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
-  unlinkSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -39,21 +39,14 @@ export class BalancerLog {
   readonly #folder: string;
   readonly #retention: LogRetention;
   #files: LogFile[];
-  /** A new process begins a new file: the last line of the one before may have no end. */
+  /** A new process begins a new file, as does the first line after a failure: the last line of the one before may have no end. */
   #isNew = true;
 
-  /** @throws Error of the system */
+  /** Opens it; a folder that cannot be read has no files. */
   constructor(folder: string, retention: LogRetention) {
     this.#folder = folder;
     this.#retention = retention;
-    mkdirSync(folder, { recursive: true, mode: 0o750 });
-    this.#files = readdirSync(folder)
-      .filter((name) => /^\d{1,16}\.log$/.test(name))
-      .map((name) => {
-        const path = join(folder, name);
-        return { path, from: Number.parseInt(name, 10), bytes: statSync(path).size };
-      })
-      .sort((a, b) => a.from - b.from);
+    this.#files = filesIn(folder);
   }
 
   /** When it begins; undefined where it is empty. */
@@ -89,20 +82,22 @@ export class BalancerLog {
     const last = this.#files.at(-1);
     const isFull = last !== undefined && (last.bytes >= FILE_BYTES || first.at - last.from >= FILE_MS);
     const begins = last === undefined || this.#isNew || isFull;
-    const file = begins ? this.#begin(first.at) : last;
+    const file = begins ? this.#next(first.at) : last;
     const text = [...(begins ? before.map(carried) : []), ...lines].map(formatLine).join('');
+    this.#isNew = true;
+    if (begins) mkdirSync(this.#folder, { recursive: true, mode: 0o750 });
     appendFileSync(file.path, text, { mode: 0o640 });
     file.bytes += Buffer.byteLength(text);
     this.#isNew = false;
-    if (begins) this.#expire(first.at);
+    if (!begins) return;
+    this.#files.push(file);
+    this.#expire(first.at);
   }
 
   /** A name that is later than all others, also where the clock was set back. */
-  #begin(at: number): LogFile {
+  #next(at: number): LogFile {
     const from = Math.max(Math.floor(at), (this.#files.at(-1)?.from ?? 0) + 1);
-    const file = { path: join(this.#folder, `${from}.log`), from, bytes: 0 };
-    this.#files.push(file);
-    return file;
+    return { path: join(this.#folder, `${from}.log`), from, bytes: 0 };
   }
 
   /** The newest file stays. A file ends where the next one begins. */
@@ -112,7 +107,7 @@ export class BalancerLog {
       const [oldest, next] = this.#files as [LogFile, LogFile];
       const isOld = next.from < now - this.#retention.ageMs;
       if (!isOld && total <= this.#retention.bytes) return;
-      unlinkSync(oldest.path);
+      rmSync(oldest.path, { force: true });
       total -= oldest.bytes;
       this.#files.shift();
     }
@@ -148,6 +143,20 @@ export class BalancerLog {
       const end = this.#files[index + 1]?.from ?? Number.POSITIVE_INFINITY;
       return begin <= to && end >= from;
     });
+  }
+}
+
+function filesIn(folder: string): LogFile[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => /^\d{1,16}\.log$/.test(name))
+      .map((name) => {
+        const path = join(folder, name);
+        return { path, from: Number.parseInt(name, 10), bytes: statSync(path).size };
+      })
+      .sort((a, b) => a.from - b.from);
+  } catch {
+    return [];
   }
 }
 
