@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Authenticator } from '../src/auth/authenticator.js';
+import { newToken, tokenDigest } from '../src/auth/token.js';
 import { LiveHub } from '../src/stream/live-hub.js';
 import { problemOf, type RunningApi, startApi } from './support/api.js';
 import { at, batchOf, endRow } from './support/batches.js';
@@ -10,6 +12,7 @@ import { fakeHistory } from './support/fake-history.js';
 interface Event {
   readonly event: string;
   readonly data: { readonly [name: string]: unknown };
+  readonly id?: string;
 }
 
 /** A client that reads events as they come. */
@@ -27,8 +30,11 @@ async function openStream(api: RunningApi, query = '') {
         const block = end < 0 ? undefined : text.slice(0, end);
         if (block !== undefined) {
           text = text.slice(end + 2);
-          const match = /^event: (\w+)\ndata: (.*)$/.exec(block);
-          if (match !== null) return { event: match[1]!, data: JSON.parse(match[2]!) };
+          const match = /^event: (\w+)\ndata: (.*)(?:\nid: (.*))?$/.exec(block);
+          if (match !== null) {
+            const [, event = '', data = '', id] = match;
+            return { event, data: JSON.parse(data), ...(id !== undefined && { id }) };
+          }
         } else {
           const { value, done } = await reader.read();
           assert.ok(!done);
@@ -47,6 +53,9 @@ async function until(condition: () => boolean): Promise<void> {
   }
 }
 
+const batchTime = (number: number) =>
+  new Date(Number(at(number) / 1_000_000n)).toISOString().replace('Z', '000000Z');
+
 function ports(events: readonly Event[]): unknown[] {
   return events.map(({ data }) => (data.local as { port: number } | undefined)?.port);
 }
@@ -63,8 +72,10 @@ describe('the live stream', () => {
     assert.deepEqual(ports(events.slice(0, 2)), [40_001, 40_002]);
     assert.equal(events[0]!.event, 'connection');
     assert.equal(events[0]!.data.event, 'close');
+    assert.equal(events[0]!.id, '2026-09-21T14:13:21.000000000Z', 'up to there everything is stored');
     assert.deepEqual(events[2], {
       event: 'loss',
+      id: '2026-09-21T14:13:21.000000000Z',
       data: { time: '2026-09-21T14:13:21.000000000Z', count: 2, where: 'map' },
     });
     stream.close();
@@ -161,6 +172,64 @@ describe('the live stream', () => {
     const events = [...parts.join('').matchAll(/^event: (\w+)$/gm)].map(([, name]) => name);
     assert.deepEqual(events.slice(-3), ['connection', 'dropped', 'connection']);
     assert.equal(events.filter((name) => name === 'dropped').length, 1);
+  });
+
+  it('sends sums by the second, as a series counts them, to those who ask for them', async () => {
+    await using api = await startApi({ history: fakeHistory().history });
+    const filter = encodeURIComponent('not comm=curl');
+    const all = await openStream(api, '?sums=second');
+    const some = await openStream(api, `?sums=second&filter=${filter}`);
+    const bytes = { bytes_sent: 10, bytes_received: 3 };
+    const failure = { event: 'fail', error: 'ECONNREFUSED' } as const;
+    const { bytes_sent: _, bytes_received: __, closed_by: ___, ...failed } = endRow(1500, failure);
+    const { event: ____, interval_rows: _____, closed_by: ______, ...interval } = endRow(1700, bytes);
+    api.live.publish(
+      batchOf(
+        2,
+        [endRow(900, { ...bytes, comm: 'curl' }), endRow(1400, { ...bytes, interval_rows: 1 }), failed],
+        {
+          intervals: [{ ...interval, span_us: 60_000_000 }],
+        },
+      ),
+    );
+    const none = { segments_sent: 0, segments_received: 0, retransmits: 0 };
+    const id = '2026-09-21T14:13:22.000000000Z';
+    const second = { time: '2026-09-21T14:13:21.000000000Z', connections: 2, failures: 1, ...bytes, ...none };
+    const first = { time: '2026-09-21T14:13:20.000000000Z', connections: 1, failures: 0, ...bytes, ...none };
+    assert.deepEqual(await all.next(), { event: 'sums', data: [first, second], id });
+    assert.deepEqual(await some.next(), { event: 'sums', data: [second], id });
+    all.close();
+    some.close();
+    assert.equal((await problemOf(await api.get('/stream?sums=minute'))).kind, 'request');
+  });
+
+  it('sends a slow client fewer sums, and loses none', async () => {
+    const hub = new LiveHub();
+    using subscription = hub.subscribeSums();
+    for (let i = 0; i < 5000; i++) hub.publish(batchOf(i + 1, [endRow(i)]));
+    const text = await subscription.next(new AbortController().signal);
+    const events = [...text.matchAll(/^data: (.*)\nid: (.*)$/gm)];
+    assert.ok(events.length <= 50, `${events.length}`);
+    const seconds = events.flatMap(([, data]) => JSON.parse(data!) as { connections: number }[]);
+    assert.equal(
+      seconds.reduce((sum, { connections }) => sum + connections, 0),
+      5000,
+    );
+    assert.equal(events.at(-1)![2], batchTime(5000));
+  });
+
+  it('ends for a client whose token is removed', async () => {
+    const token = newToken();
+    const stored = { name: 'a', role: 'read', sha256: tokenDigest(token), created: '' } as const;
+    const authenticator = new Authenticator({ tokens: [stored], insecure: false });
+    await using api = await startApi({ history: fakeHistory().history, authenticator });
+    const response = await api.get('/stream', { headers: { authorization: `Bearer ${token}` } });
+    const reader = response.body!.getReader();
+    await reader.read();
+    authenticator.update({ tokens: [], insecure: false });
+    api.live.publish(batchOf(1, [endRow(1)]));
+    assert.ok((await reader.read()).done, 'it gets no connection any more');
+    await until(() => api.live.clients === 0);
   });
 
   it('serves 500 clients', async () => {

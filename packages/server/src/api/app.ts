@@ -202,7 +202,8 @@ class RouteCaller {
       body: await readBody(route, request),
     };
     const history = this.#historyOf(input);
-    const handle = async () => route.handle({ ...input, history, principal, signal, request });
+    const mayRead = () => authenticator.isValid(principal);
+    const handle = async () => route.handle({ ...input, history, principal, signal, request, mayRead });
     const answer = await (route.isQuery === true ? this.#gate.run(signal, handle) : handle());
     if (answer instanceof Response) return answer;
     if (checkAnswers) route.answer.parse(answer);

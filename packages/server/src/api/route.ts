@@ -14,6 +14,8 @@ export interface RouteContext<Query, Path, Body> {
   /** Aborted when the client goes away, or the time for the request is over. */
   readonly signal: AbortSignal;
   readonly request: Request;
+  /** Whether the client may still ask this: tokens expire, or are removed, while an answer goes on. */
+  readonly mayRead: () => boolean;
 }
 
 /** A route as it is described. Parameters that are not described are refused. */

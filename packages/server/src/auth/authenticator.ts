@@ -4,7 +4,7 @@ import { isLoopback } from '../config/loopback.js';
 import { withoutMapping } from './client-address.js';
 import { FailedLogins } from './failed-logins.js';
 import type { Principal, Role } from './roles.js';
-import { findToken, type StoredToken } from './token.js';
+import { findToken, hasExpired, type StoredToken } from './token.js';
 
 /** A proxy that authenticates users. */
 export interface TrustedProxy {
@@ -70,14 +70,28 @@ export class Authenticator {
     if (address === undefined) return { principal: { name: 'local', role: 'admin', by: 'socket' } };
     const token = authorization === undefined ? cookie : bearer(authorization);
     if (authorization !== undefined || cookie !== undefined) return this.#byToken(token ?? '', address, now);
-    const { proxy, tokens, insecure } = this.#options;
+    const { proxy, insecure } = this.#options;
     if (proxy !== undefined && proxyUser !== undefined && this.#isProxy(address)) {
       const name = proxyUser.slice(0, MAX_USER_LENGTH);
       if (name !== '') return { principal: { name, role: proxy.role, by: 'proxy' } };
     }
-    const needsLogin = tokens.length > 0 || proxy !== undefined;
-    if (needsLogin || !(isLoopback(withoutMapping(address)) || insecure)) return { failure: 'missing' };
+    if (this.#needsLogin || !(isLoopback(withoutMapping(address)) || insecure)) return { failure: 'missing' };
     return { principal: { name: 'anonymous', role: 'sql', by: 'loopback' } };
+  }
+
+  /** Whether a client that was recognized would still be. @param now Milliseconds since 1970. */
+  isValid({ name, role, by }: Principal, now = Date.now()): boolean {
+    if (by === 'socket') return true;
+    if (by === 'loopback') return !this.#needsLogin;
+    if (by === 'proxy') return this.#options.proxy !== undefined;
+    return this.#options.tokens.some(
+      (token) => token.name === name && token.role === role && !hasExpired(token, now),
+    );
+  }
+
+  get #needsLogin(): boolean {
+    const { tokens, proxy } = this.#options;
+    return tokens.length > 0 || proxy !== undefined;
   }
 
   #byToken(text: string, address: string, now: number): Authentication {

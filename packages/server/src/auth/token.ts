@@ -28,6 +28,11 @@ export function tokenDigest(token: string): string {
   return createHash('sha256').update(token).digest('hex');
 }
 
+/** Whether a token is refused from now on, or was before. @param now Milliseconds since 1970. */
+export function hasExpired({ expires }: StoredToken, now: number): boolean {
+  return expires !== undefined && Date.parse(expires) <= now;
+}
+
 /**
  * The stored token that a text is. It is compared with all of them, each in a time that does not depend on what is equal.
  *
@@ -44,6 +49,5 @@ export function findToken(
   for (const token of tokens) {
     if (timingSafeEqual(digest, Buffer.from(token.sha256, 'hex'))) found = token;
   }
-  if (found === undefined || !isToken) return undefined;
-  return found.expires !== undefined && Date.parse(found.expires) <= now ? undefined : found;
+  return found === undefined || !isToken || hasExpired(found, now) ? undefined : found;
 }

@@ -4,15 +4,20 @@ import type { Subscription } from './live-hub.js';
 /** A comment that keeps connections through proxies, and finds those that are gone. */
 const HEARTBEAT = ': \n\n';
 
-/**
- * The body of an answer. It reads from a subscription only as fast as the client does.
- *
- * @param heartbeatMs Time after which something is sent where nothing happens.
- */
+/** How an answer goes on. */
+export interface EventStreamOptions {
+  /** Ends it. */
+  readonly signal: AbortSignal;
+  /** Asked before something is sent: where the client may not read any more, the answer ends. */
+  readonly mayRead?: () => boolean;
+  /** Time after which something is sent where nothing happens. Default 15,000. */
+  readonly heartbeatMs?: number;
+}
+
+/** The body of an answer. It reads from a subscription only as fast as the client does. */
 export function eventStream(
   subscription: Subscription,
-  signal: AbortSignal,
-  heartbeatMs = 15_000,
+  { signal, mayRead = () => true, heartbeatMs = 15_000 }: EventStreamOptions,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   const end = new AbortController();
@@ -23,7 +28,9 @@ export function eventStream(
       start: (controller) => controller.enqueue(encoder.encode(HEARTBEAT)),
       pull: async (controller) => {
         try {
-          controller.enqueue(encoder.encode(await nextOrHeartbeat(subscription, ended, heartbeatMs)));
+          const text = await nextOrHeartbeat(subscription, ended, heartbeatMs);
+          if (!mayRead()) throw new Error('the client may not read any more');
+          controller.enqueue(encoder.encode(text));
         } catch {
           subscription[Symbol.dispose]();
           controller.close();

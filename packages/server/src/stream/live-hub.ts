@@ -1,33 +1,13 @@
-/** Passes connections on to clients as they are stored. A client that does not keep up loses some, which are counted for it. */
-import type { Batch } from '@weir/history/schema';
+/** Passes connections, or sums of them, on to clients as they are stored. */
+import { timeText } from '@weir/history/rows';
+import type { Batch, EndRow, IntervalRow } from '@weir/history/schema';
 import { Services } from '@weir/tracer/enrich';
 import { everything, type Filter, filterPredicate } from '@weir/tracer/filter';
-import { endOf, lossOf } from '../api/row-json.js';
-
-/** Connections that a client lost at this place. */
-interface Lost {
-  count: number;
-}
-
-/** A client. */
-interface Subscriber {
-  readonly isWanted: (record: ReturnType<typeof endOf>) => boolean;
-  /** What waits for it, the oldest first: messages, and how many it lost in between. */
-  readonly queue: (string | Lost)[];
-  bytes: number;
-  /** Called when there is something to read. */
-  wake: (() => void) | undefined;
-}
-
-/** Bytes that wait for a client. */
-const QUEUE_BYTES = 1_000_000;
-/** Bytes that one read takes, and a message: clients share what waits, and what was taken is each one's own. */
-const READ_BYTES = 32_768;
-
-/** A message as server-sent events have it. The JSON has no line breaks. */
-function message(event: string, data: unknown): string {
-  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
-}
+import { endOf, lossOf, openOf } from '../api/row-json.js';
+import { type SumsBySecond, sumsOf } from './batch-sums.js';
+import { EventQueue } from './event-queue.js';
+import { eventText } from './event-text.js';
+import { SumsQueue } from './sums-queue.js';
 
 /** What a client reads. */
 export interface Subscription extends Disposable {
@@ -35,15 +15,70 @@ export interface Subscription extends Disposable {
   next(signal: AbortSignal): Promise<string>;
 }
 
+/** Rows of a batch, with what several clients need made once. */
+class PublishedBatch {
+  /** Up to here, all events are in the history. */
+  readonly id: string;
+  readonly #batch: Batch;
+  #ends: readonly PublishedEnd[] | undefined;
+
+  constructor(batch: Batch) {
+    this.id = timeText(batch.time);
+    this.#batch = batch;
+  }
+
+  /** Not before they are asked for: rows that a batch has as columns are made then. */
+  get ends(): readonly PublishedEnd[] {
+    this.#ends ??= (this.#batch.ends ?? []).map((row) => new PublishedEnd(row, this.id));
+    return this.#ends;
+  }
+
+  /** A full minute's rows. */
+  get intervals(): readonly IntervalRow[] {
+    return this.#batch.intervals ?? [];
+  }
+
+  /** Events about losses. */
+  get losses(): readonly string[] {
+    return (this.#batch.losses ?? []).map((loss) => eventText('loss', lossOf(loss), this.id));
+  }
+}
+
+class PublishedEnd {
+  readonly row: EndRow;
+  readonly #id: string;
+  #record: ReturnType<typeof endOf> | undefined;
+  #text: string | undefined;
+
+  constructor(row: EndRow, id: string) {
+    this.row = row;
+    this.#id = id;
+  }
+
+  get record(): ReturnType<typeof endOf> {
+    this.#record ??= endOf(this.row);
+    return this.#record;
+  }
+
+  get text(): string {
+    this.#text ??= eventText('connection', this.record, this.#id);
+    return this.#text;
+  }
+}
+
+interface Client {
+  offer(batch: PublishedBatch): void;
+}
+
 /** All clients of the live stream. */
 export class LiveHub {
-  readonly #subscribers = new Set<Subscriber>();
+  readonly #clients = new Set<Client>();
   readonly #services = Services.read();
   #dropped = 0;
 
   /** Clients. */
   get clients(): number {
-    return this.#subscribers.size;
+    return this.#clients.size;
   }
 
   /** Connections that clients lost, of all clients so far. */
@@ -51,81 +86,63 @@ export class LiveHub {
     return this.#dropped;
   }
 
-  /** Adds a client. */
+  /** Adds a client that wants each connection. */
   subscribe(filter: Filter = everything): Subscription {
-    const predicate = filterPredicate(filter, { services: this.#services });
-    const subscriber: Subscriber = {
-      isWanted: (record) => predicate(record),
-      queue: [],
-      bytes: 0,
-      wake: undefined,
+    const isWanted = filterPredicate(filter, { services: this.#services });
+    const queue = new EventQueue();
+    const offer = (text: string) => {
+      if (!queue.offer(text)) this.#dropped++;
     };
-    this.#subscribers.add(subscriber);
+    return this.#add(queue, {
+      offer: ({ ends, losses }) => {
+        for (const end of ends) if (isWanted(end.record)) offer(end.text);
+        for (const loss of losses) offer(loss);
+      },
+    });
+  }
+
+  /** Adds a client that wants sums by the second. */
+  subscribeSums(filter: Filter = everything): Subscription {
+    const queue = new SumsQueue();
+    const sumsIn = filter === everything ? allSums : this.#sumsOfWanted(filter);
+    return this.#add(queue, {
+      offer: (batch) => {
+        queue.add(batch.id, sumsIn(batch));
+        for (const loss of batch.losses) queue.offer(loss);
+      },
+    });
+  }
+
+  #sumsOfWanted(filter: Filter): (batch: PublishedBatch) => SumsBySecond {
+    const isWanted = filterPredicate(filter, { services: this.#services });
+    return ({ ends, intervals }) =>
+      sumsOf(
+        ends.filter(({ record }) => isWanted(record)).map(({ row }) => row),
+        intervals.filter((row) => isWanted(openOf(row))),
+      );
+  }
+
+  #add(queue: Pick<Subscription, 'next'>, client: Client): Subscription {
+    this.#clients.add(client);
     return {
-      next: (signal) => next(subscriber, signal),
+      next: (signal) => queue.next(signal),
       [Symbol.dispose]: () => {
-        this.#subscribers.delete(subscriber);
+        this.#clients.delete(client);
       },
     };
   }
 
   /** Passes a batch on. Each connection becomes text once, however many clients want it. */
   publish(batch: Batch): void {
-    if (this.#subscribers.size === 0) return;
-    // Not before: rows that a batch has as columns are made when they are asked for.
-    const { ends = [], losses = [] } = batch;
-    for (const row of ends) {
-      const record = endOf(row);
-      let text: string | undefined;
-      for (const subscriber of this.#subscribers) {
-        if (!subscriber.isWanted(record)) continue;
-        text ??= message('connection', record);
-        this.#offer(subscriber, text);
-      }
-    }
-    for (const loss of losses) {
-      const text = message('loss', lossOf(loss));
-      for (const subscriber of this.#subscribers) this.#offer(subscriber, text);
-    }
-  }
-
-  #offer(subscriber: Subscriber, text: string): void {
-    if (subscriber.bytes + text.length > QUEUE_BYTES) {
-      this.#dropped++;
-      const last = subscriber.queue.at(-1);
-      if (typeof last === 'object') last.count++;
-      else subscriber.queue.push({ count: 1 });
-      return;
-    }
-    subscriber.queue.push(text);
-    subscriber.bytes += text.length;
-    subscriber.wake?.();
+    if (this.#clients.size === 0) return;
+    const published = new PublishedBatch(batch);
+    for (const client of this.#clients) client.offer(published);
   }
 }
 
-async function next(subscriber: Subscriber, signal: AbortSignal): Promise<string> {
-  if (subscriber.queue.length === 0) {
-    await new Promise<void>((resolve, reject) => {
-      const onAbort = () => reject(signal.reason);
-      signal.throwIfAborted();
-      signal.addEventListener('abort', onAbort, { once: true });
-      subscriber.wake = () => {
-        subscriber.wake = undefined;
-        signal.removeEventListener('abort', onAbort);
-        resolve();
-      };
-    });
-  }
-  let count = 0;
-  let bytes = 0;
-  while (count < subscriber.queue.length && bytes < READ_BYTES) bytes += sizeOf(subscriber.queue[count++]!);
-  subscriber.bytes -= bytes;
-  return subscriber.queue
-    .splice(0, count)
-    .map((part) => (typeof part === 'string' ? part : message('dropped', { ...part })))
-    .join('');
-}
-
-function sizeOf(part: string | Lost): number {
-  return typeof part === 'string' ? part.length : 0;
+function allSums({ ends, intervals }: PublishedBatch): SumsBySecond {
+  return sumsOf(
+    ends.map(({ row }) => row),
+    intervals,
+  );
 }

@@ -18,6 +18,8 @@ export interface ApiOptions {
   readonly balancers?: BalancerServices;
   readonly limits?: Partial<RequestLimits>;
   readonly login?: Partial<AuthenticatorOptions>;
+  /** Instead of one with `login`. */
+  readonly authenticator?: Authenticator;
   readonly allowed?: Partial<AllowedHosts>;
   readonly audit?: AuditLog;
   readonly places?: readonly ListenPlace[];
@@ -50,7 +52,8 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
       ...(balancers !== undefined && { balancers }),
       status: () => ({ version: '1.2.3', collectors }),
     },
-    authenticator: new Authenticator({ tokens: [], insecure: false, ...options.login }),
+    authenticator:
+      options.authenticator ?? new Authenticator({ tokens: [], insecure: false, ...options.login }),
     allowedHosts: () => ({ names: [], origins: [], ...allowed }),
     onError: options.onError ?? ((error) => assert.fail(error as Error)),
     ...(audit !== undefined && { audit, refusals }),

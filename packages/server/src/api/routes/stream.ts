@@ -13,17 +13,24 @@ export function streamRoutes({ live, limits }: RouteServices): Route[] {
       method: 'get',
       path: '/stream',
       summary:
-        'Connections as they end, as server-sent events: connection, loss, and dropped with the number that this client lost.',
+        'Connections as they end, as server-sent events: connection (or sums), loss, and dropped with the number that this client lost. The id of an event is the time up to which everything is stored.',
       role: 'read',
-      query: z.strictObject({ filter: filterText }),
+      query: z.strictObject({
+        filter: filterText,
+        sums: z
+          .enum(['second'])
+          .exactOptional()
+          .describe('Sums instead of connections: what each second of a series has more. None is dropped.'),
+      }),
       answerType: 'text/event-stream',
-      handle: ({ query, signal }) => {
+      handle: ({ query, signal, mayRead }) => {
         const { filter } = filterOf(query);
         if (live.clients >= limits.streams)
           throw new ProblemError('busy', `${limits.streams} clients read the live stream already`, {
             retryAfter: 10,
           });
-        return new Response(eventStream(live.subscribe(filter), signal), {
+        const subscription = query.sums === undefined ? live.subscribe(filter) : live.subscribeSums(filter);
+        return new Response(eventStream(subscription, { signal, mayRead }), {
           headers: {
             'content-type': 'text/event-stream',
             'cache-control': 'no-store',
