@@ -203,6 +203,16 @@ describe('the live stream', () => {
     assert.equal((await problemOf(await api.get('/stream?sums=minute'))).kind, 'request');
   });
 
+  it('begins with the time up to which everything was stored before', async () => {
+    const hub = new LiveHub();
+    hub.publish(batchOf(3, [endRow(1)]));
+    const { signal } = new AbortController();
+    using connections = hub.subscribe();
+    using sums = hub.subscribeSums();
+    const begin = `event: begin\ndata: {}\nid: ${batchTime(3)}\n\n`;
+    assert.deepEqual([await connections.next(signal), await sums.next(signal)], [begin, begin]);
+  });
+
   it('sends a slow client fewer sums, and loses none', async () => {
     const hub = new LiveHub();
     using subscription = hub.subscribeSums();

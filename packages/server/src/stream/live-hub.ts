@@ -75,6 +75,8 @@ export class LiveHub {
   readonly #clients = new Set<Client>();
   readonly #services = Services.read();
   #dropped = 0;
+  /** The newest batch. */
+  #last: bigint | undefined;
 
   /** Clients. */
   get clients(): number {
@@ -93,7 +95,7 @@ export class LiveHub {
     const offer = (text: string) => {
       if (!queue.offer(text)) this.#dropped++;
     };
-    return this.#add(queue, {
+    return this.#add(queue, offer, {
       offer: ({ ends, losses }) => {
         for (const end of ends) if (isWanted(end.record)) offer(end.text);
         for (const loss of losses) offer(loss);
@@ -105,7 +107,7 @@ export class LiveHub {
   subscribeSums(filter: Filter = everything): Subscription {
     const queue = new SumsQueue();
     const sumsIn = filter === everything ? allSums : this.#sumsOfWanted(filter);
-    return this.#add(queue, {
+    return this.#add(queue, (text) => queue.offer(text), {
       offer: (batch) => {
         queue.add(batch.id, sumsIn(batch));
         for (const loss of batch.losses) queue.offer(loss);
@@ -122,8 +124,10 @@ export class LiveHub {
       );
   }
 
-  #add(queue: Pick<Subscription, 'next'>, client: Client): Subscription {
+  #add(queue: Pick<Subscription, 'next'>, offer: (text: string) => void, client: Client): Subscription {
     this.#clients.add(client);
+    // From here on, a client has everything.
+    if (this.#last !== undefined) offer(eventText('begin', {}, timeText(this.#last)));
     return {
       next: (signal) => queue.next(signal),
       [Symbol.dispose]: () => {
@@ -134,6 +138,7 @@ export class LiveHub {
 
   /** Passes a batch on. Each connection becomes text once, however many clients want it. */
   publish(batch: Batch): void {
+    this.#last = batch.time;
     if (this.#clients.size === 0) return;
     const published = new PublishedBatch(batch);
     for (const client of this.#clients) client.offer(published);

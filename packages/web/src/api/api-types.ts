@@ -42,6 +42,12 @@ export interface Sums {
   readonly rate: number;
 }
 
+/** What a second has more, in the live stream. */
+export interface SecondSums extends Omit<Sums, 'rate'> {
+  /** When it begins. */
+  readonly time: ApiTime;
+}
+
 /** Figures of a group; means are absent where nothing is known. */
 export interface Measures extends Sums {
   readonly retransmit_ratio?: number;

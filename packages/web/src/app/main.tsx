@@ -2,6 +2,7 @@
 import { render } from 'preact';
 import { watchServer } from '../api/server-state.js';
 import { followFilter } from '../filter/filter-input.js';
+import { followSums } from '../live/live-sums.js';
 import { followTheme } from '../parts/theme.js';
 import { followBalancer } from '../state/balancer-known.js';
 import { followRange } from '../state/page-range.js';
@@ -16,6 +17,7 @@ followTheme();
 followAddress();
 watchServer();
 followRange();
+followSums();
 followHistory();
 followMoves();
 followBalancer();

@@ -1,10 +1,12 @@
 /** How far the history reaches back, and what was in it, roughly: for the brush. */
-import { effect, type ReadonlySignal, signal } from '@preact/signals';
-import type { Point } from '../api/api-types.js';
+import { computed, effect, type ReadonlySignal, signal } from '@preact/signals';
+import type { Point, SeriesAnswer } from '../api/api-types.js';
 import { ask } from '../api/client.js';
 import { recovery } from '../api/server-state.js';
 import { lossSpans, type Span, spansOf } from '../chart/steps.js';
 import { parseApiTime } from '../format/time-text.js';
+import { continueSeries } from '../live/continue-answer.js';
+import { liveSums } from '../live/live-sums.js';
 import { currentFilter } from '../state/page-state.js';
 import { rangeBetween, stepSeconds } from './range-text.js';
 
@@ -16,10 +18,12 @@ export interface HistorySpan extends Span {
   readonly lost: readonly Span[];
 }
 
-const known = signal<HistorySpan | undefined>(undefined);
+const known = signal<SeriesAnswer | undefined>(undefined);
 
 /** All of the history; undefined until it is known, or where there is none. */
-export const historySpan: ReadonlySignal<HistorySpan | undefined> = known;
+export const historySpan: ReadonlySignal<HistorySpan | undefined> = computed(() =>
+  known.value === undefined ? undefined : spanOf(continueSeries(known.value, liveSums.value)),
+);
 
 /** A young history is drawn as a part of this much, so that it does not look like everything. */
 const LEAST_MS = 10 * 60_000;
@@ -53,7 +57,14 @@ export function followHistory(): void {
   }
 }
 
-async function read(filter: string, signal: AbortSignal): Promise<HistorySpan | undefined> {
+function spanOf({ range, step_seconds, series, unrecorded, losses }: SeriesAnswer): HistorySpan {
+  return {
+    ...{ from: parseApiTime(range.from), to: parseApiTime(range.to), stepSeconds: step_seconds },
+    ...{ points: series[0]?.points ?? [], unrecorded: spansOf(unrecorded), lost: lossSpans(losses) },
+  };
+}
+
+async function read(filter: string, signal: AbortSignal): Promise<SeriesAnswer | undefined> {
   const { hosts } = await ask('hosts', {}, { signal });
   if (hosts.length === 0) return undefined;
   const first = Math.min(...hosts.map(({ first_seen }) => parseApiTime(first_seen)));
@@ -66,9 +77,5 @@ async function read(filter: string, signal: AbortSignal): Promise<HistorySpan | 
   const from = Math.min(begin, now - LEAST_MS);
   const step = Math.max(10, stepSeconds(from, now, MOST_STEPS));
   const parameters = { range: rangeBetween(from, now), step: `${step}s`, filter };
-  const { series, unrecorded, losses } = await ask('series', parameters, { signal });
-  return {
-    ...{ from, to: now, stepSeconds: step, points: series[0]?.points ?? [] },
-    ...{ unrecorded: spansOf(unrecorded), lost: lossSpans(losses) },
-  };
+  return ask('series', parameters, { signal });
 }

@@ -96,8 +96,17 @@ export class ServedPage implements AsyncDisposable {
 
   /** Starts a connection that stays open until the standard input of its process ends. */
   startSlow(bytes: number): ChildProcess {
-    const slow = fileURLToPath(new URL('slow-program.js', import.meta.url));
-    const args = ['netns', 'exec', this.#netns, process.execPath, slow, String(bytes)];
+    return this.#startProgram('slow-program.js', bytes);
+  }
+
+  /** Starts so many connections a second, until the standard input of its process ends. */
+  startSteady(perSecond: number): ChildProcess {
+    return this.#startProgram('steady-program.js', perSecond);
+  }
+
+  #startProgram(name: string, argument: number): ChildProcess {
+    const path = fileURLToPath(new URL(name, import.meta.url));
+    const args = ['netns', 'exec', this.#netns, process.execPath, path, String(argument)];
     return spawn('ip', args, { stdio: ['pipe', 'pipe', 'inherit'] });
   }
 

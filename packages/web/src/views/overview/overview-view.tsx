@@ -3,6 +3,8 @@ import type { VNode } from 'preact';
 import { useAnswer, usePageAnswer } from '../../api/use-answer.js';
 import { spansOf } from '../../chart/steps.js';
 import { formatCount } from '../../format/number-text.js';
+import { continueTotal } from '../../live/continue-answer.js';
+import { liveSums } from '../../live/live-sums.js';
 import { useSlowly } from '../../parts/use-slowly.js';
 import { pageRange } from '../../state/page-range.js';
 import { currentFilter } from '../../state/page-state.js';
@@ -33,7 +35,7 @@ export function OverviewView(): VNode {
   const back = slow === undefined ? 0 : Math.max(DAY_MS, slow.to - slow.from);
   const against = slow && { range: slow.text, against: rangeBetween(slow.from - back, slow.to - back) };
   const compared = usePageAnswer('compare', against && { ...against, limit: 200 });
-  const { answer } = total;
+  const answer = total.answer && continueTotal(total.answer, liveSums.value);
   if (range === undefined || answer === undefined)
     return total.problem === undefined ? (
       <p class="empty">…</p>
@@ -84,11 +86,8 @@ function Verdict({ input }: { readonly input: VerdictInput }): VNode {
   const isBad = concerns.some(({ level }) => level === 'bad');
   const { connections, failures } = input.now;
   return (
-    <section
-      class={`verdict ${isBad ? 'is-bad' : concerns.length > 0 ? 'is-note' : 'is-good'}`}
-      aria-live="polite"
-    >
-      <strong>{isBad ? 'Look at this' : 'Nothing looks wrong'}</strong>
+    <section class={`verdict ${isBad ? 'is-bad' : concerns.length > 0 ? 'is-note' : 'is-good'}`}>
+      <strong aria-live="polite">{isBad ? 'Look at this' : 'Nothing looks wrong'}</strong>
       <span>
         {formatCount(connections)} connections ended, {formatCount(failures)} failed
       </span>

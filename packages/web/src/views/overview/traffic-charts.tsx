@@ -8,6 +8,8 @@ import { TimeChart } from '../../chart/time-chart.js';
 import type { ChartContent } from '../../chart/uplot-options.js';
 import { formatRate, formatShort } from '../../format/number-text.js';
 import { parseApiTime } from '../../format/time-text.js';
+import { continueSeries } from '../../live/continue-answer.js';
+import { liveSums } from '../../live/live-sums.js';
 import { Panel } from '../../parts/panel.js';
 import { pageRange } from '../../state/page-range.js';
 import { stepSeconds } from '../../time/range-text.js';
@@ -21,7 +23,11 @@ export function TrafficCharts(): VNode {
   const step = range === undefined ? undefined : stepSeconds(range.from, range.to, MOST_STEPS);
   const asked = usePageAnswer('series', step === undefined ? undefined : { step: `${step}s` });
   const { answer } = asked;
-  const contents = useMemo(() => (answer === undefined ? undefined : contentsOf(answer)), [answer]);
+  const live = liveSums.value;
+  const contents = useMemo(
+    () => (answer === undefined ? undefined : contentsOf(continueSeries(answer, live))),
+    [answer, live],
+  );
   return (
     <>
       <Panel title="Throughput" asked={asked} class="overview-chart">

@@ -40,7 +40,7 @@ export interface ConnectionTableProps {
 
 /** Shows it. */
 export function ConnectionTable({ rows, onMove }: ConnectionTableProps): VNode {
-  const { store, range, content } = rows;
+  const { list, range, content } = rows;
   const columns = chosenColumns.value;
   const isCards = isNarrow.value;
   const order = sortOrder();
@@ -53,11 +53,11 @@ export function ConnectionTable({ rows, onMove }: ConnectionTableProps): VNode {
     onMove(first > 0 || active.row > 0 || active !== anchor);
   const onWindow = useCallback(
     ({ first, end }: RowWindow) => {
-      store?.want(first, end);
+      list.want(first, end);
       inSight.current = first;
       report(first, selection);
     },
-    [store, selection],
+    [rows, selection],
   );
   const onSelect = (next: CellSelection) => {
     setState({ content, selection: next });
@@ -65,9 +65,8 @@ export function ConnectionTable({ rows, onMove }: ConnectionTableProps): VNode {
     report(inSight.current, next);
   };
   const copy = async () => {
-    if (store === undefined) return;
     const { firstRow, lastRow, firstColumn, lastColumn } = areaOf(selection);
-    const read = await store.rows(Math.max(0, firstRow), lastRow + 1);
+    const read = await list.rows(Math.max(0, firstRow), lastRow + 1);
     const chosen = isCards ? columns : columns.slice(firstColumn, lastColumn + 1);
     const isOne = read.length === 1 && chosen.length === 1;
     const cells = read.map((row) => chosen.map(({ value }) => value(row)));
@@ -76,7 +75,7 @@ export function ConnectionTable({ rows, onMove }: ConnectionTableProps): VNode {
     setMessage(isCopied ? `Copied ${formatCount(read.length)} rows` : 'The browser did not allow copying');
   };
   const open = (row: number) => {
-    const connection = store?.row(row);
+    const connection = list.row(row);
     if (connection?.flow_id !== undefined)
       changePage({ view: 'connection', parameters: { id: connection.flow_id } });
   };
@@ -88,7 +87,7 @@ export function ConnectionTable({ rows, onMove }: ConnectionTableProps): VNode {
         ...(id === 'time' && { sort: order === 'newest' ? 'descending' : 'ascending' }),
       }));
   const cell = (row: number, column: number): ComponentChildren => {
-    const connection = store?.row(row);
+    const connection = list.row(row);
     if (connection === undefined) return undefined;
     if (isCards) return <ConnectionCard connection={connection} isLong={isLong} />;
     return <ConnectionCell column={columns[column]!} connection={connection} isLong={isLong} />;
@@ -97,12 +96,12 @@ export function ConnectionTable({ rows, onMove }: ConnectionTableProps): VNode {
     <>
       <Grid
         label="Connections"
-        rowCount={store?.index.total ?? 0}
+        rowCount={list.total}
         rowHeight={isCards ? CARD_HEIGHT : ROW_HEIGHT}
         columns={gridColumns}
         cell={cell}
         rowClass={(row) => {
-          const connection = store?.row(row);
+          const connection = list.row(row);
           return connection !== undefined && isBad(connection) ? 'is-failed' : '';
         }}
         isCards={isCards}
@@ -116,7 +115,7 @@ export function ConnectionTable({ rows, onMove }: ConnectionTableProps): VNode {
         onCopy={() => void copy()}
       />
       <SelectionBar
-        connection={store?.row(selection.active.row)}
+        connection={list.row(selection.active.row)}
         selection={selection}
         isCards={isCards}
         message={message}

@@ -50,18 +50,23 @@ function Toolbar({
 function Single(): VNode {
   const isAway = useRef(false);
   const order = sortOrder();
-  const rows = useRows(order, () => !isAway.current);
-  const { store, range, problem, isStale, isHeld, showNewer } = rows;
-  const total = store?.index.total ?? 0;
+  const rows = useRows(order, isAway);
+  const { list, isKnown, range, problem, isStale, isHeld, dropped, showNewer } = rows;
+  const { total } = list;
   const box = useFill();
   return (
-    <div ref={box} class={`table-view ${problem !== undefined && store !== undefined ? 'is-old' : ''}`}>
+    <div ref={box} class={`table-view ${problem !== undefined && isKnown ? 'is-old' : ''}`}>
       <Facets range={range?.text} />
       <section class="table-main" aria-busy={isStale}>
         <Toolbar by={[]}>
           <span class="table-count" role="status">
-            {store === undefined ? '…' : `${formatCount(total)} connections`}
+            {!isKnown ? '…' : `${formatCount(total)} connections`}
           </span>
+          {dropped > 0 && (
+            <span class="muted">
+              {formatCount(dropped)} of them came faster than this page could take them, and follow
+            </span>
+          )}
           {isHeld && (
             <button type="button" class="primary" onClick={showNewer}>
               Show newer
@@ -73,7 +78,7 @@ function Single(): VNode {
           </span>
         </Toolbar>
         {problem !== undefined && problem.status !== 0 && <p class="notice is-bad">{problem.message}</p>}
-        {store !== undefined && total === 0 && (
+        {isKnown && total === 0 && (
           <p class="notice">
             {currentFilter.value === ''
               ? 'No connection ended in this range.'
@@ -83,6 +88,8 @@ function Single(): VNode {
         <ConnectionTable
           rows={rows}
           onMove={(away) => {
+            // Some rows between the newest and those of the history are only counted.
+            if (away && !isAway.current && list.hasGap) showNewer();
             isAway.current = away;
           }}
         />

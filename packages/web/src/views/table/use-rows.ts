@@ -1,18 +1,28 @@
 /** The rows of the table, for the range and the filter of the page. */
+import type { RefObject } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { EndedConnection } from '../../api/api-types.js';
 import { ask } from '../../api/client.js';
 import { ApiProblem } from '../../api/problem.js';
 import { recovery } from '../../api/server-state.js';
-import { isLive, type PageRange, pageRange } from '../../state/page-range.js';
+import { parseApiTime } from '../../format/time-text.js';
+import { knownUpTo } from '../../live/continue-answer.js';
+import { isLive, type PageRange, pageRange, refreshPage } from '../../state/page-range.js';
 import { currentFilter } from '../../state/page-state.js';
 import { stepSeconds } from '../../time/range-text.js';
+import { droppedOf, type NewestRows, newerThan, noNewRows } from './newest-rows.js';
 import { blocksOf, momentOf, RowIndex, type RowOrder } from './row-index.js';
+import { RowList } from './row-list.js';
 import { type RowSource, RowStore } from './row-store.js';
+import { useNewestRows } from './use-newest-rows.js';
 
 /** Rows, as far as they are known. */
 export interface TableRows {
-  readonly store: RowStore<EndedConnection> | undefined;
+  readonly list: RowList<EndedConnection>;
+  /** Whether the history has answered. */
+  readonly isKnown: boolean;
+  /** Connections that came faster than this page took them. The next answer has them. */
+  readonly dropped: number;
   /** The range that they are of; a range that ends now is held while somebody reads. */
   readonly range: PageRange | undefined;
   /** Changes with the question, but not as time goes on. */
@@ -30,12 +40,19 @@ const FIRST_ROWS = 50;
 
 interface Shown {
   readonly store: RowStore<EndedConnection>;
+  /** Up to here the store has all. */
+  readonly upTo: string;
   readonly range: PageRange;
   readonly content: string;
 }
 
-/** @param mayMove Whether newer rows may come in above, because nobody has scrolled away from there */
-export function useRows(order: RowOrder, mayMove: () => boolean): TableRows {
+/**
+ * Reads them.
+ *
+ * @param isAway Whether somebody has moved away from the first row: then none comes in above. It is no function, whose scope would keep
+ * the rows of before, and these those before them.
+ */
+export function useRows(order: RowOrder, isAway: RefObject<boolean>): TableRows {
   const range = pageRange.value;
   const filter = currentFilter.value;
   const again = recovery.value;
@@ -43,17 +60,19 @@ export function useRows(order: RowOrder, mayMove: () => boolean): TableRows {
   const [problem, setProblem] = useState<ApiProblem | undefined>(undefined);
   const [isHeld, setHeld] = useState(false);
   const [isStale, setStale] = useState(true);
-  const [forced, setForced] = useState(0);
   const [, setVersion] = useState(0);
   const latest = useRef<Shown | undefined>(undefined);
-  const lastForced = useRef(0);
+  const isForced = useRef(false);
   const content = JSON.stringify([range?.asked, filter, order]);
+  const newest = useNewestRows(order === 'newest');
+  const frozen = useRef<{
+    readonly shown: Shown | undefined;
+    readonly newest: NewestRows<EndedConnection>;
+  }>({ shown: undefined, newest: noNewRows });
 
   useEffect(() => {
     if (range === undefined) return;
-    const isForced = lastForced.current !== forced;
-    lastForced.current = forced;
-    if (!isForced && isLive.value && latest.current?.content === content && !mayMove()) {
+    if (!isForced.current && isLive.value && latest.current?.content === content && isAway.current) {
       setHeld(latest.current.range.text !== range.text);
       return;
     }
@@ -68,13 +87,18 @@ export function useRows(order: RowOrder, mayMove: () => boolean): TableRows {
     const attempt = async () => {
       let store: RowStore<EndedConnection> | undefined;
       try {
-        const index = await readIndex(range, filter, order, signal);
+        const [from = '', to = ''] = range.text.split('..');
+        const known = knownUpTo(range.coverage);
+        // What comes by the stream continues what is complete. Somebody who reads further down has all that there is by now.
+        const upTo = newest.since !== undefined && !isAway.current && from < known ? known : to;
+        const index = await readIndex({ from, to: upTo }, filter, order, signal);
         store = new RowStore({ index, source: sourceOf(filter, order), onChange, onProblem });
         store.want(0, FIRST_ROWS);
         await Promise.race([store.shown(), aborted(signal)]);
         signal.throwIfAborted();
         latest.current?.store.close();
-        latest.current = { store, range, content };
+        latest.current = { store, upTo, range, content };
+        isForced.current = false;
         setShown(latest.current);
         setProblem(undefined);
         setHeld(false);
@@ -93,12 +117,23 @@ export function useRows(order: RowOrder, mayMove: () => boolean): TableRows {
       clearTimeout(timer);
       controller.abort();
     };
-  }, [range?.text, filter, order, again, forced]);
+  }, [range?.text, filter, order, again]);
   useEffect(() => () => latest.current?.store.close(), []);
+  const isCurrent = shown?.content === content && shown.store.index.order === 'newest';
+  const above = (isCurrent && newerThan(newest, shown.upTo)) || noNewRows;
+  // Rows do not move away from somebody who reads.
+  if (!isAway.current) frozen.current = { shown, newest: above };
+  const shownAbove = frozen.current.shown === shown ? frozen.current.newest : noNewRows;
+  const isWaiting = shownAbove.rows.at(-1) !== above.rows.at(-1);
   return {
-    ...{ store: shown?.store, range: shown?.range, content: shown?.content ?? '', problem, isHeld },
+    ...{ range: shown?.range, content: shown?.content ?? '', problem, isHeld: isHeld || isWaiting },
+    ...{ list: new RowList(shown?.store, shownAbove), isKnown: shown !== undefined },
+    dropped: droppedOf(shownAbove),
     isStale: isStale || shown?.content !== content,
-    showNewer: () => setForced((count) => count + 1),
+    showNewer: () => {
+      isForced.current = true;
+      refreshPage();
+    },
   };
 }
 
@@ -107,14 +142,13 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 async function readIndex(
-  range: PageRange,
+  { from, to }: { readonly from: string; readonly to: string },
   filter: string,
   order: RowOrder,
   signal: AbortSignal,
 ): Promise<RowIndex> {
-  const step = `${stepSeconds(range.from, range.to, MOST_STEPS)}s`;
-  const { series } = await ask('series', { range: range.text, filter, step }, { signal });
-  const [from = '', to = ''] = range.text.split('..');
+  const step = `${stepSeconds(parseApiTime(from), parseApiTime(to), MOST_STEPS)}s`;
+  const { series } = await ask('series', { range: `${from}..${to}`, filter, step }, { signal });
   const steps = (series[0]?.points ?? []).map(({ time, connections }) => ({
     time: momentOf(time),
     connections,
