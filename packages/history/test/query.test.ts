@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { OptionError } from '@weir/ebpf/errors';
 import type { EndRow, IntervalRow } from '../src/index.js';
-import { queryConnections, queryGroups, querySeries } from '../src/query/index.js';
+import { type ConnectionSort, queryConnections, queryGroups, querySeries } from '../src/query/index.js';
 import { plainEnd } from './support/plain-rows.js';
 import { Random } from './support/random-rows.js';
 import { batchOf, HOUR, openStore } from './support/store.js';
@@ -43,6 +43,57 @@ describe('connections of a range', () => {
       expected.toSorted((a, b) => (a.time < b.time ? -1 : 1)),
     );
     assert.equal(result.next, undefined);
+  });
+
+  test('come sorted by a value, the unknown last and the newest of the same first, each once on its page', async (context) => {
+    const { store, ends } = await threeHours(context);
+    const outcome = ({ event, error, closed_by }: EndRow) =>
+      event === 'fail' ? (error ?? 'failed') : closed_by;
+    const values: Readonly<Record<string, (row: EndRow) => string | number | undefined>> = {
+      ...{ process: ({ comm }) => comm, bytes_sent: (row) => row.bytes_sent, outcome },
+      ...{
+        error: ({ error }) => error,
+        duration_us: (row) => row.duration_us,
+        peer_port: (row) => row.peer_port,
+      },
+    };
+    for (const [name, value] of Object.entries(values))
+      for (const sign of [1, -1]) {
+        const compare = (a: EndRow, b: EndRow) => {
+          const [first, second] = [value(a), value(b)];
+          if (first === second) return a.time < b.time ? 1 : -1;
+          if (first === undefined || second === undefined) return first === undefined ? 1 : -1;
+          return (first < second ? -1 : 1) * sign;
+        };
+        const order = (sign === 1 ? name : `-${name}`) as ConnectionSort;
+        const expected = ends.toSorted(compare);
+        const found: EndRow[] = [];
+        let cursor: string | undefined;
+        do {
+          const { result } = await queryConnections(store, {
+            ...{ range: all, order, limit: 97 },
+            ...(cursor !== undefined && { cursor }),
+          });
+          found.push(...result.rows);
+          cursor = result.next;
+        } while (cursor !== undefined);
+        assert.deepEqual(found, expected, order);
+        const { result } = await queryConnections(store, { range: all, order, limit: 10, skip: 61 });
+        assert.deepEqual(result.rows, expected.slice(61, 71), `${order}, further down`);
+      }
+  });
+
+  test('refuse an order that there is not, and a cursor whose connection is gone', async (context) => {
+    const { store } = await threeHours(context);
+    const query = { range: all, limit: 1 };
+    const order = 'nonsense' as ConnectionSort;
+    assert.throws(() => queryConnections(store, { ...query, order }), OptionError);
+    assert.throws(() => queryConnections(store, { ...query, skip: 1 }), OptionError);
+    assert.throws(() => queryConnections(store, { ...query, order: 'pid', skip: 10_001 }), OptionError);
+    const { result } = await queryConnections(store, { ...query, order: 'bytes_sent' });
+    const cursor = result.next!.replace(/[^.]+$/, 'zz');
+    const gone = queryConnections(store, { ...query, order: 'bytes_sent', cursor });
+    await assert.rejects(gone, /is not kept any more/);
   });
 
   test('refuse a cursor that no page gave', async (context) => {

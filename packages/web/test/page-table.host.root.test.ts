@@ -62,6 +62,38 @@ describe('the views of connections, failures and comparison', () => {
     assert.deepEqual(complaints, []);
   });
 
+  it('are sorted by any column, all of them, and a link keeps that', async () => {
+    await using opened = await open(`#/table?${inRange()}`);
+    const { page } = opened;
+    await counted(page, ALL);
+    const grid = page.getByRole('grid', { name: 'Connections' });
+    const times = () =>
+      grid
+        .locator('.grid-rows .grid-row a[title]')
+        .evaluateAll((links) => links.slice(0, 20).map((link) => link.getAttribute('title')!));
+    const isSorted = (order: string) => async () => {
+      const { connections } = await served.ask('connections', `${inRange()}&limit=20&order=${order}`);
+      const shown = await times();
+      return connections.every(({ time }, row) => shown[row]?.includes(time));
+    };
+    const header = (name: string) => grid.getByRole('columnheader', { name });
+    await header('Received').getByRole('button').click();
+    await until('the most received first', isSorted('-bytes_received'));
+    assert.equal(await header('Received').getAttribute('aria-sort'), 'descending');
+    await header('Received').getByRole('button').click();
+    await until('the least received first', isSorted('bytes_received'));
+    await header('Outcome').getByRole('button').click();
+    await until('outcomes', isSorted('outcome'));
+    assert.match(hashOf(page), /sort=outcome/);
+    await using other = await openPage(browser, page.url());
+    await counted(other.page, ALL);
+    await page.goBack();
+    await until('the order before', isSorted('bytes_received'));
+    await page.goForward();
+    await until('the order after', isSorted('outcome'));
+    assert.deepEqual([...opened.complaints, ...other.complaints], []);
+  });
+
   it('filter by a value of a facet, without it, and by none again', async () => {
     await using opened = await open(`#/table?${inRange()}`);
     const { page } = opened;
@@ -261,9 +293,43 @@ describe('a table of a million connections', () => {
   });
   after(() => served?.[Symbol.asyncDispose]());
 
+  const text = (moment: bigint) => new Date(Number(moment / 1_000_000n)).toISOString();
+  const range = `${text(plan.from)}..${text(endedAt(plan, plan.count))}`;
+
+  it('is in the overview, with its figures', async () => {
+    await using opened = await openPage(
+      browser,
+      `${served.origin}/#/overview?range=${encodeURIComponent(range)}`,
+    );
+    await opened.page.getByText('1,000,000 connections ended, 10,000 failed').waitFor();
+    const processes = opened.page.getByRole('table', { name: 'Top processes, by bytes' });
+    await processes.getByText('postgres').waitFor();
+    assert.equal(await opened.page.locator('main').getAttribute('class'), '');
+    assert.deepEqual(opened.complaints, []);
+  });
+
+  it('is sorted by what was sent, all of it, and its first rows can be scrolled to', async () => {
+    const sorted = `${served.origin}/#/table?range=${encodeURIComponent(range)}&sort=-bytes_sent`;
+    await using opened = await openPage(browser, sorted);
+    const { page } = opened;
+    await counted(page, plan.count);
+    await page.getByText('the first 10,000 of them are here').waitFor();
+    const grid = page.getByRole('grid', { name: 'Connections' });
+    const ended = (row: number) => grid.locator(`[data-row="${row}"] a`).first().getAttribute('title');
+    // What was sent grows with the number; a hundredth failed, and sent nothing.
+    const last = plan.count - 1;
+    assert.match((await ended(0))!, new RegExp(text(endedAt(plan, last)).replace('Z', '')));
+    await grid.focus();
+    await page.keyboard.press('Control+End');
+    const far = last - 9_999 - Math.floor(9_999 / 99);
+    await until('the last of the first', async () => {
+      const title = await ended(9_999).catch(() => null);
+      return title?.includes(text(endedAt(plan, far)).replace('Z', '')) ?? false;
+    });
+    assert.deepEqual(opened.complaints, []);
+  });
+
   it('scrolls to any place, shows what is there, and keeps little', async () => {
-    const text = (moment: bigint) => new Date(Number(moment / 1_000_000n)).toISOString();
-    const range = `${text(plan.from)}..${text(endedAt(plan, plan.count))}`;
     await using opened = await openPage(
       browser,
       `${served.origin}/#/table?range=${encodeURIComponent(range)}`,

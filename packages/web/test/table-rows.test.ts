@@ -21,6 +21,40 @@ import { type PageQuestion, RowStore } from '../src/views/table/row-store.js';
 
 const SECOND = 1_000_000_000n;
 
+describe('rows that are found by their number', () => {
+  it('are read from any place, the page behind another by its cursor', async () => {
+    const asked: PageQuestion[] = [];
+    const all = Array.from({ length: 95 }, (_, number) => number);
+    const store = new RowStore<number>({
+      index: new RowIndex([{ from: 0n, to: SECOND, count: 90 }], 'oldest'),
+      canSkip: true,
+      pageRows: 20,
+      onChange: () => {},
+      onProblem: (error) => assert.equal(error, undefined),
+      source: {
+        readPage: async (question) => {
+          asked.push(question);
+          const start = question.cursor === undefined ? (question.skip ?? 0) : Number(question.cursor);
+          const end = start + question.limit;
+          return { connections: all.slice(start, end), ...(end < all.length && { next: String(end) }) };
+        },
+        count: () => assert.fail('it knows how many there are'),
+      },
+    });
+    assert.deepEqual(await store.rows(61, 64), [61, 62, 63]);
+    assert.deepEqual(await store.rows(79, 95), all.slice(79, 90), 'no more than it was said that there are');
+    assert.deepEqual(
+      asked.map(({ skip, cursor, limit }) => [skip, cursor, limit]),
+      [
+        [60, undefined, 20],
+        [undefined, '80', 10],
+      ],
+    );
+    assert.equal(store.index.total, 90);
+    store.close();
+  });
+});
+
 describe('the window of a long list', () => {
   const layout = { rowCount: 10_000_000, rowHeight: 28, viewHeight: 700 };
 

@@ -6,18 +6,26 @@ import { type EndRow, endColumns } from '../schema/index.js';
 import type { HistoryReader, Session, TimeRange } from '../store/session.js';
 import { type Answer, answer, type QueryLimits } from './answer.js';
 import { all, type Condition, within } from './condition.js';
+import { type ConnectionSort, readSort } from './connection-orders.js';
 import { checkLimit } from './groups.js';
+import { type Place, placeExpressions, placeOf, readCursor, relativeTo, writeCursor } from './row-place.js';
+import { findSorted } from './sorted-connections.js';
 
 /** Which connections are wanted. */
 export interface ConnectionsQuery extends QueryLimits {
   readonly range: TimeRange;
   readonly where?: Condition;
-  /** Default: newest first. */
-  readonly order?: 'newest' | 'oldest';
+  /**
+   * Default: newest first. By time, a page costs what is in it; sorted by something else, one look at all rows of the range. What is not
+   * known is last, and what is equal has the newest first.
+   */
+  readonly order?: 'newest' | 'oldest' | ConnectionSort;
   /** At most so many, up to 100,000. Default: 1,000. */
   readonly limit?: number;
   /** Where to go on: `next` of the page before, with the same range, filter and order. */
   readonly cursor?: string;
+  /** So many rows before the page are left out, up to 10,000, where the order is not by time. Default: none. */
+  readonly skip?: number;
 }
 
 /** A page of connections. */
@@ -28,54 +36,10 @@ export interface ConnectionsPage {
 }
 
 const MOST_ROWS = 100_000;
+/** What is skipped has to have room in memory. */
+const MOST_SKIPPED = 10_000;
 /** The first window: a page of a busy host. */
 const WINDOW_NS = 60_000_000_000n;
-
-/** Columns that order all rows: two of the same time differ in another. */
-const orderColumns = ['time', 'monotonic_ns', 'flow_ns', 'flow_cpu', 'local_port', 'peer_port'] as const;
-const orderExpressions = [
-  'epoch_ns(time)',
-  'monotonic_ns',
-  'coalesce(flow_ns, 0)',
-  'coalesce(flow_cpu, 0)',
-  'local_port',
-  'peer_port',
-];
-
-/** The place of a row in the order. */
-type Place = readonly bigint[];
-
-function placeOf(row: EndRow): Place {
-  return orderColumns.map((name) => BigInt(row[name] ?? 0));
-}
-
-function writeCursor(row: EndRow): string {
-  return placeOf(row)
-    .map((value) => value.toString(36))
-    .join('.');
-}
-
-/** @throws OptionError for a text that is no cursor. */
-function readCursor(text: string): Place {
-  const parts = text.split('.');
-  if (parts.length !== orderColumns.length || !parts.every((part) => /^-?[0-9a-z]{1,13}$/.test(part)))
-    throw new OptionError('cursor: expected what the page before gave');
-  return parts.map((part) => {
-    const size = [...part.replace('-', '')].reduce(
-      (sum, digit) => sum * 36n + BigInt(Number.parseInt(digit, 36)),
-      0n,
-    );
-    if (size >= 2n ** 64n) throw new OptionError('cursor: expected what the page before gave');
-    return part.startsWith('-') ? -size : size;
-  });
-}
-
-function beyond(place: Place, order: 'newest' | 'oldest'): Condition {
-  const row = orderExpressions.map((sql) => `${sql}::HUGEINT`).join(', ');
-  const sign = order === 'newest' ? '<' : '>';
-  const values = place.map(String);
-  return { sql: `(${row}) ${sign} (${values.map(() => '?::HUGEINT').join(', ')})`, values };
-}
 
 /** Connections of a range, a page at a time. @throws OptionError, InterruptedError */
 export function queryConnections(
@@ -83,13 +47,23 @@ export function queryConnections(
   query: ConnectionsQuery,
 ): Promise<Answer<ConnectionsPage>> {
   const limit = checkLimit(query.limit ?? 1000, MOST_ROWS);
-  const { order = 'newest' } = query;
+  const { range, where, order = 'newest', skip = 0 } = query;
+  if (!Number.isInteger(skip) || skip < 0 || skip > MOST_SKIPPED)
+    throw new OptionError(`skip: expected a number from 0 to ${MOST_SKIPPED}`);
   const place = query.cursor === undefined ? undefined : readCursor(query.cursor);
-  return answer(reader, query.range, query, async (session) => {
+  const sort = order === 'newest' || order === 'oldest' ? undefined : readSort(order);
+  if (sort === undefined && order !== 'newest' && order !== 'oldest')
+    throw new OptionError(`order: connections cannot be sorted by ${order}`);
+  if (sort === undefined && skip > 0)
+    throw new OptionError('skip: only where connections are sorted by something else than their time');
+  return answer(reader, range, query, async (session) => {
     // One more than wanted shows whether there is another page.
-    const rows = await findRows(session, query, order, place, limit + 1);
+    const rows =
+      sort === undefined
+        ? await findRows(session, query, order === 'oldest' ? order : 'newest', place, limit + 1)
+        : await findSorted(session, { range, where, ...sort, place, skip, limit: limit + 1 });
     const page = rows.slice(0, limit);
-    return { rows: page, ...(rows.length > limit && { next: writeCursor(page.at(-1)!) }) };
+    return { rows: page, ...(rows.length > limit && { next: writeCursor(placeOf(page.at(-1)!)) }) };
   });
 }
 
@@ -105,7 +79,7 @@ export async function findRows(
   limit: number,
 ): Promise<EndRow[]> {
   const rows: EndRow[] = [];
-  const condition = all(where, place && beyond(place, order));
+  const condition = all(where, place && relativeTo(place, order === 'newest' ? '<' : '>'));
   const { ids } = condition;
   const without = ids === undefined ? undefined : await session.lacking(ids);
   let left = place === undefined ? range : from(range, place[0]!, order);
@@ -151,7 +125,7 @@ async function findIn(
   const columns = rowColumns(endColumns).map((name) => `"${name}"`);
   const found = await session.query(
     `SELECT ${columns} FROM ${session.source('ends', window, without)} WHERE ${sql}
-     ORDER BY ${orderExpressions.map((each) => `${each} ${direction}`).join(', ')} LIMIT ${limit}`,
+     ORDER BY ${placeExpressions.map((each) => `${each} ${direction}`).join(', ')} LIMIT ${limit}`,
     [...values] as DuckDBValue[],
   );
   const rows = new RowReader(endColumns);

@@ -20,6 +20,7 @@ export {
   type ConnectionQuery,
   queryConnection,
 } from './connection.js';
+export { type ConnectionSort, connectionSorts } from './connection-orders.js';
 export { type ConnectionsPage, type ConnectionsQuery, queryConnections } from './connections.js';
 export { type GroupField, groupFields } from './fields.js';
 export { type FilteredTable, filterSource } from './filter-source.js';

@@ -1,5 +1,5 @@
 /** Connections that ended, one by one. */
-import type { ConnectionKey } from '@weir/history/query';
+import { type ConnectionKey, connectionSorts } from '@weir/history/query';
 import { z } from 'zod';
 import { readPageCursor, writePageCursor } from '../page-cursor.js';
 import { ProblemError } from '../problem.js';
@@ -36,7 +36,12 @@ function listRoute({ limits }: RouteServices): Route {
     isQuery: true,
     query: z.strictObject({
       ...filteredParameters,
-      order: z.enum(['newest', 'oldest']).default('newest').describe('Default newest.'),
+      order: z
+        .enum(['newest', 'oldest', ...connectionSorts])
+        .default('newest')
+        .describe(
+          'Default newest. Others have the smallest first, with a minus the largest; last is what is not known.',
+        ),
       limit: numberText(1, limits.rows)
         .exactOptional()
         .describe(`At most so many, up to ${limits.rows}. Default ${usual}.`),
@@ -45,6 +50,11 @@ function listRoute({ limits }: RouteServices): Route {
         .max(200)
         .exactOptional()
         .describe('`next` of the page before, with the same filter and order; it has the range.'),
+      skip: numberText(0, 10_000)
+        .exactOptional()
+        .describe(
+          'Leaves out so many connections before the page, up to 10,000, where they are not sorted by time.',
+        ),
     }),
     answer: z.strictObject({
       ...coverageJson,
@@ -52,9 +62,9 @@ function listRoute({ limits }: RouteServices): Route {
       next: z.string().exactOptional().describe('The cursor of the next page; absent on the last one.'),
     }),
     handle: async ({ history, query, signal }) => {
-      const { order, limit = usual, cursor } = query;
+      const { order, limit = usual, cursor, skip = 0 } = query;
       const start = cursor === undefined ? { range: rangeOf(query) } : readPageCursor(cursor, query);
-      const answer = await history.connections({ ...start, order, limit, signal, ...filterOf(query) });
+      const answer = await history.connections({ ...start, order, limit, skip, signal, ...filterOf(query) });
       const { rows, next } = answer.result;
       return {
         ...coverageOf(answer),

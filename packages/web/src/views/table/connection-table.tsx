@@ -14,16 +14,17 @@ import { ConnectionCard, ConnectionCell, connectionLink } from './connection-cel
 import { fieldValue, isBad } from './connection-columns.js';
 import { toggleTerm, valueTerm } from './facet-terms.js';
 import { copyText } from './put-out.js';
-import type { RowOrder } from './row-index.js';
+import { nextOrder, sortedColumn, sortShown } from './sort-columns.js';
 import { tabText } from './table-text.js';
-import type { TableRows } from './use-rows.js';
+import type { TableOrder, TableRows } from './use-rows.js';
 
 /** How the rows are sorted, in the link. */
 export const sortParameter = viewParameter('sort', 'newest');
 
 /** The order of the rows. */
-export function sortOrder(): RowOrder {
-  return sortParameter.value.value === 'oldest' ? 'oldest' : 'newest';
+export function sortOrder(): TableOrder {
+  const order = sortParameter.value.value;
+  return order === 'oldest' || sortedColumn(order) !== undefined ? order : 'newest';
 }
 
 const ROW_HEIGHT = 28;
@@ -84,7 +85,7 @@ export function ConnectionTable({ rows, onMove }: ConnectionTableProps): VNode {
     : columns.map(({ id, title, width, kind }) => ({
         ...{ id, title, width },
         isNumber: ['bytes', 'duration', 'count', 'number'].includes(kind),
-        ...(id === 'time' && { sort: order === 'newest' ? 'descending' : 'ascending' }),
+        sort: sortShown(id, order),
       }));
   const cell = (row: number, column: number): ComponentChildren => {
     const connection = list.row(row);
@@ -110,7 +111,7 @@ export function ConnectionTable({ rows, onMove }: ConnectionTableProps): VNode {
         onSelect={onSelect}
         onWindow={onWindow}
         onOpen={open}
-        onSort={() => sortParameter.set(order === 'newest' ? 'oldest' : 'newest')}
+        onSort={(id) => sortParameter.set(nextOrder(id, order))}
         onResize={resizeChosen}
         onCopy={() => void copy()}
       />

@@ -8,13 +8,13 @@ import { chosenColumns } from './chosen-columns.js';
 import { csvFormat, type ExportFormat, exportRows, jsonFormat, MOST_EXPORTED } from './export-rows.js';
 import { Popup } from './popup.js';
 import { saveFile } from './put-out.js';
-import type { RowOrder } from './row-index.js';
+import { isByTime, type TableOrder } from './use-rows.js';
 
 /** What it has. */
 export interface ExportMenuProps {
   /** As the API reads it. */
   readonly range: string | undefined;
-  readonly order: RowOrder;
+  readonly order: TableOrder;
   readonly total: number;
 }
 
@@ -63,7 +63,7 @@ export function ExportMenu({ range, order, total }: ExportMenuProps): VNode {
         <p class="muted">
           CSV has the columns shown, JSON everything.
           {isCut &&
-            ` Both have the ${order} ${formatCount(MOST_EXPORTED)} of ${formatCount(total)} connections.`}
+            ` Both have the ${isByTime(order) ? order : 'first'} ${formatCount(MOST_EXPORTED)} of ${formatCount(total)} connections.`}
         </p>
         <a
           class="export-parquet"

@@ -13,6 +13,8 @@ export interface PageQuestion {
   readonly range: string;
   readonly limit: number;
   readonly cursor?: string;
+  /** Rows before the page that are left out. */
+  readonly skip?: number;
 }
 
 /** What asks the server. */
@@ -30,6 +32,8 @@ export interface RowStoreOptions<Row> {
   readonly onChange: () => void;
   /** Undefined: it works again. */
   readonly onProblem: (error: unknown) => void;
+  /** Rows are found by their number, and not by time. Default false. */
+  readonly canSkip?: boolean;
   /** Rows of a page. Default 500. */
   readonly pageRows?: number;
   /** Pages that are kept. Default 24. */
@@ -68,7 +72,7 @@ export class RowStore<Row> {
   /** Makes a store that has read nothing yet. */
   constructor(options: RowStoreOptions<Row>) {
     this.index = options.index;
-    this.#options = { pageRows: 500, mostPages: 24, againMs: 1_000, ...options };
+    this.#options = { canSkip: false, pageRows: 500, mostPages: 24, againMs: 1_000, ...options };
   }
 
   /** A row; undefined while it is not there. */
@@ -220,6 +224,7 @@ export class RowStore<Row> {
     const number = this.#pageNumber(place);
     const cursors = this.#cursors.get(block) ?? [undefined];
     this.#cursors.set(block, cursors);
+    if (this.#options.canSkip) return this.#readPage(block, number, cursors, signal);
     if (number >= cursors.length && (await this.#split(block, signal))) return this.#read(row, signal);
     let page: Page<Row> | undefined;
     for (let next = Math.min(number, cursors.length - 1); next <= number; next++) {
@@ -235,13 +240,14 @@ export class RowStore<Row> {
     cursors: (string | undefined)[],
     signal: AbortSignal,
   ): Promise<Page<Row>> {
-    const { pageRows } = this.#options;
+    const { pageRows, canSkip } = this.#options;
     const cursor = cursors[number];
     const { connections: rows, next } = await this.#options.source.readPage(
       {
         range: `${momentText(block.from)}..${momentText(block.to)}`,
-        limit: pageRows,
+        limit: canSkip ? Math.min(pageRows, block.count - number * pageRows) : pageRows,
         ...(cursor !== undefined && { cursor }),
+        ...(cursor === undefined && number > 0 && { skip: number * pageRows }),
       },
       signal,
     );
@@ -251,7 +257,7 @@ export class RowStore<Row> {
     this.#pages = [...this.#pages.filter((each) => each.block !== block || each.number !== number), page];
     // Connections of the last seconds may have come in since they were counted.
     const known = number * pageRows + rows.length;
-    if (next === undefined ? block.count !== known : block.count <= known)
+    if (!canSkip && (next === undefined ? block.count !== known : block.count <= known))
       this.index.setCount(block, next === undefined ? known : known + 1);
     this.#forget();
     return page;

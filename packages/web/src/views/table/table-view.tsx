@@ -14,7 +14,7 @@ import { ExportMenu } from './export-menu.js';
 import { FacetPanel } from './facet-panel.js';
 import { GroupTable } from './group-table.js';
 import { useFill } from './use-fill.js';
-import { useRows } from './use-rows.js';
+import { isByTime, MOST_SORTED, useRows } from './use-rows.js';
 
 const byParameter = viewParameter('by');
 
@@ -51,8 +51,7 @@ function Single(): VNode {
   const isAway = useRef(false);
   const order = sortOrder();
   const rows = useRows(order, isAway);
-  const { list, isKnown, range, problem, isStale, isHeld, dropped, showNewer } = rows;
-  const { total } = list;
+  const { list, total, isKnown, range, problem, isStale, isHeld, dropped, showNewer } = rows;
   const box = useFill();
   return (
     <div ref={box} class={`table-view ${problem !== undefined && isKnown ? 'is-old' : ''}`}>
@@ -62,6 +61,9 @@ function Single(): VNode {
           <span class="table-count" role="status">
             {!isKnown ? '…' : `${formatCount(total)} connections`}
           </span>
+          {total > MOST_SORTED && !isByTime(order) && (
+            <span class="muted">the first {formatCount(MOST_SORTED)} of them are here</span>
+          )}
           {dropped > 0 && (
             <span class="muted">
               {formatCount(dropped)} of them came faster than this page could take them, and follow

@@ -19,6 +19,8 @@ import { useNewestRows } from './use-newest-rows.js';
 /** Rows, as far as they are known. */
 export interface TableRows {
   readonly list: RowList<EndedConnection>;
+  /** How many rows there are: sorted by something else than time, the first of them are in the list. */
+  readonly total: number;
   /** Whether the history has answered. */
   readonly isKnown: boolean;
   /** Connections that came faster than this page took them. The next answer has them. */
@@ -36,12 +38,24 @@ export interface TableRows {
 }
 
 const MOST_STEPS = 600;
+/** Rows that can be scrolled to where they are not sorted by time: the server skips no more. */
+export const MOST_SORTED = 10_000;
+
+/** By time, or by what the API calls `bytes_sent` or `-bytes_sent`. */
+export type TableOrder = RowOrder | (string & {});
+
+/** Whether rows are sorted by time. */
+export function isByTime(order: TableOrder): order is RowOrder {
+  return order === 'newest' || order === 'oldest';
+}
+
 const FIRST_ROWS = 50;
 
 interface Shown {
   readonly store: RowStore<EndedConnection>;
   /** Up to here the store has all. */
   readonly upTo: string;
+  readonly total: number;
   readonly range: PageRange;
   readonly content: string;
 }
@@ -52,7 +66,7 @@ interface Shown {
  * @param isAway Whether somebody has moved away from the first row: then none comes in above. It is no function, whose scope would keep
  * the rows of before, and these those before them.
  */
-export function useRows(order: RowOrder, isAway: RefObject<boolean>): TableRows {
+export function useRows(order: TableOrder, isAway: RefObject<boolean>): TableRows {
   const range = pageRange.value;
   const filter = currentFilter.value;
   const again = recovery.value;
@@ -91,13 +105,14 @@ export function useRows(order: RowOrder, isAway: RefObject<boolean>): TableRows 
         const known = knownUpTo(range.coverage);
         // What comes by the stream continues what is complete. Somebody who reads further down has all that there is by now.
         const upTo = newest.since !== undefined && !isAway.current && from < known ? known : to;
-        const index = await readIndex({ from, to: upTo }, filter, order, signal);
-        store = new RowStore({ index, source: sourceOf(filter, order), onChange, onProblem });
+        const { index, total } = await readIndex({ from, to: upTo }, filter, order, signal);
+        const canSkip = !isByTime(order);
+        store = new RowStore({ index, canSkip, source: sourceOf(filter, order), onChange, onProblem });
         store.want(0, FIRST_ROWS);
         await Promise.race([store.shown(), aborted(signal)]);
         signal.throwIfAborted();
         latest.current?.store.close();
-        latest.current = { store, upTo, range, content };
+        latest.current = { store, upTo, total, range, content };
         isForced.current = false;
         setShown(latest.current);
         setProblem(undefined);
@@ -119,15 +134,16 @@ export function useRows(order: RowOrder, isAway: RefObject<boolean>): TableRows 
     };
   }, [range?.text, filter, order, again]);
   useEffect(() => () => latest.current?.store.close(), []);
-  const isCurrent = shown?.content === content && shown.store.index.order === 'newest';
+  const isCurrent = shown?.content === content && order === 'newest';
   const above = (isCurrent && newerThan(newest, shown.upTo)) || noNewRows;
   // Rows do not move away from somebody who reads.
   if (!isAway.current) frozen.current = { shown, newest: above };
   const shownAbove = frozen.current.shown === shown ? frozen.current.newest : noNewRows;
+  const list = new RowList(shown?.store, shownAbove);
   const isWaiting = shownAbove.rows.at(-1) !== above.rows.at(-1);
   return {
     ...{ range: shown?.range, content: shown?.content ?? '', problem, isHeld: isHeld || isWaiting },
-    ...{ list: new RowList(shown?.store, shownAbove), isKnown: shown !== undefined },
+    ...{ list, isKnown: shown !== undefined, total: isByTime(order) ? list.total : (shown?.total ?? 0) },
     dropped: droppedOf(shownAbove),
     isStale: isStale || shown?.content !== content,
     showNewer: () => {
@@ -144,19 +160,26 @@ function aborted(signal: AbortSignal): Promise<void> {
 async function readIndex(
   { from, to }: { readonly from: string; readonly to: string },
   filter: string,
-  order: RowOrder,
+  order: TableOrder,
   signal: AbortSignal,
-): Promise<RowIndex> {
+): Promise<{ readonly index: RowIndex; readonly total: number }> {
+  const range = { from: momentOf(from), to: momentOf(to) };
+  if (!isByTime(order)) {
+    const { connections } = (await ask('groups', { range: `${from}..${to}`, filter }, { signal })).total;
+    const block = { ...range, count: Math.min(connections, MOST_SORTED) };
+    return { index: new RowIndex([block], 'oldest'), total: connections };
+  }
   const step = `${stepSeconds(parseApiTime(from), parseApiTime(to), MOST_STEPS)}s`;
   const { series } = await ask('series', { range: `${from}..${to}`, filter, step }, { signal });
   const steps = (series[0]?.points ?? []).map(({ time, connections }) => ({
     time: momentOf(time),
     connections,
   }));
-  return new RowIndex(blocksOf({ from: momentOf(from), to: momentOf(to) }, steps), order);
+  const index = new RowIndex(blocksOf(range, steps), order);
+  return { index, total: index.total };
 }
 
-function sourceOf(filter: string, order: RowOrder): RowSource<EndedConnection> {
+function sourceOf(filter: string, order: TableOrder): RowSource<EndedConnection> {
   return {
     readPage: (question, signal) => ask('connections', { ...question, filter, order }, { signal }),
     count: async (range, signal) => (await ask('groups', { range, filter }, { signal })).total.connections,
