@@ -1,5 +1,7 @@
 /** What waits for a client that wants sums. One that does not keep up gets fewer events with the same sums: it loses nothing. */
 import { timeText } from '@weir/history/rows';
+import type { z } from 'zod';
+import type { secondJson } from '../api/schemas/values.js';
 import { addSums, type SumsBySecond } from './batch-sums.js';
 import { eventText } from './event-text.js';
 import { WaitingReader } from './waiting-reader.js';
@@ -48,9 +50,11 @@ export class SumsQueue {
 }
 
 function sumsText({ id, sums }: Waiting): string {
-  const seconds = [...sums.values()].map(({ second, ...rest }) => ({
-    time: timeText(BigInt(second) * 1_000_000_000n),
-    ...rest,
-  }));
+  const seconds = [...sums.values()].map(
+    ({ second, ...rest }): z.input<typeof secondJson> => ({
+      time: timeText(BigInt(second) * 1_000_000_000n),
+      ...rest,
+    }),
+  );
   return eventText('sums', seconds, id);
 }

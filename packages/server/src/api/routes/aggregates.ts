@@ -29,6 +29,53 @@ const percentileList = z
 
 const percentiles = z.array(z.union([z.number(), z.null()]));
 
+/** Figures by fields. */
+export const groupsAnswer = z.strictObject({
+  ...coverageJson,
+  groups: z.array(
+    z.strictObject({
+      key: keyJson,
+      ...measuresJson,
+      percentiles: z
+        .strictObject({ handshake_us: percentiles, srtt_us: percentiles, duration_us: percentiles })
+        .exactOptional(),
+    }),
+  ),
+  count: z.int().describe('How many groups there are, of which the first are here.'),
+  total: z.strictObject(measuresJson),
+});
+
+/** Figures over time. */
+export const seriesAnswer = z.strictObject({
+  ...coverageJson,
+  step_seconds: z.number(),
+  series: z.array(
+    z.strictObject({
+      key: keyJson,
+      points: z.array(z.strictObject({ time: time.describe('When the step begins.'), ...measuresJson })),
+    }),
+  ),
+});
+
+/** What differs from another range. */
+export const compareAnswer = z.strictObject({
+  ...coverageJson,
+  against: z.strictObject({
+    range: rangeJson,
+    losses: z.array(lossJson),
+    unrecorded: z.array(rangeJson),
+  }),
+  differences: z.array(
+    z.strictObject({
+      key: keyJson,
+      changes: z.array(z.enum(['new', 'gone', 'slower', 'more_failures', 'more_bytes'])),
+      now: z.strictObject(measuresJson).exactOptional(),
+      before: z.strictObject(measuresJson).exactOptional(),
+    }),
+  ),
+  count: z.int().describe('How many groups both ranges have together.'),
+});
+
 /** Routes with figures instead of connections. */
 export function aggregateRoutes(): Route[] {
   return [groupsRoute(), seriesRoute(), compareRoute()];
@@ -50,20 +97,7 @@ function groupsRoute(): Route {
       limit: numberText(1, 10_000).prefault('100').describe('At most so many groups. Default 100.'),
       percentiles: percentileList.exactOptional().describe('Percentiles of latencies, such as 0.5,0.95.'),
     }),
-    answer: z.strictObject({
-      ...coverageJson,
-      groups: z.array(
-        z.strictObject({
-          key: keyJson,
-          ...measuresJson,
-          percentiles: z
-            .strictObject({ handshake_us: percentiles, srtt_us: percentiles, duration_us: percentiles })
-            .exactOptional(),
-        }),
-      ),
-      count: z.int().describe('How many groups there are, of which the first are here.'),
-      total: z.strictObject(measuresJson),
-    }),
+    answer: groupsAnswer,
     handle: async ({ history, query, signal }) => {
       const { by, order, limit, percentiles } = query;
       const wanted = percentiles === undefined ? {} : { percentiles };
@@ -109,16 +143,7 @@ function seriesRoute(): Route {
       order,
       limit: numberText(1, 100).prefault('10').describe('At most so many series. Default 10.'),
     }),
-    answer: z.strictObject({
-      ...coverageJson,
-      step_seconds: z.number(),
-      series: z.array(
-        z.strictObject({
-          key: keyJson,
-          points: z.array(z.strictObject({ time: time.describe('When the step begins.'), ...measuresJson })),
-        }),
-      ),
-    }),
+    answer: seriesAnswer,
     handle: async ({ history, query, signal }) => {
       const { by, order, limit, step } = query;
       const range = rangeOf(query);
@@ -145,23 +170,7 @@ function compareRoute(): Route {
       by: fieldList.prefault('process,peer').describe('Fields. Default process,peer.'),
       limit: numberText(1, 10_000).prefault('1000').describe('At most so many differences. Default 1000.'),
     }),
-    answer: z.strictObject({
-      ...coverageJson,
-      against: z.strictObject({
-        range: rangeJson,
-        losses: z.array(lossJson),
-        unrecorded: z.array(rangeJson),
-      }),
-      differences: z.array(
-        z.strictObject({
-          key: keyJson,
-          changes: z.array(z.enum(['new', 'gone', 'slower', 'more_failures', 'more_bytes'])),
-          now: z.strictObject(measuresJson).exactOptional(),
-          before: z.strictObject(measuresJson).exactOptional(),
-        }),
-      ),
-      count: z.int().describe('How many groups both ranges have together.'),
-    }),
+    answer: compareAnswer,
     handle: async ({ history, query, signal }) => {
       const { by, limit, zone } = query;
       const against = rangeOf({ range: query.against, ...(zone !== undefined && { zone }) });

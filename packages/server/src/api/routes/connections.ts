@@ -21,6 +21,23 @@ import type { RouteServices } from '../services.js';
 /** Connections of a page, where none are asked for. */
 const USUAL_ROWS = 1000;
 
+/** A page of connections. */
+export const connectionsAnswer = z.strictObject({
+  ...coverageJson,
+  connections: z.array(endJson),
+  next: z.string().exactOptional().describe('The cursor of the next page; absent on the last one.'),
+});
+
+/** One connection. */
+export const connectionAnswer = z.strictObject({
+  ...coverageJson,
+  connections: z.array(endJson).describe('Its ends that have ended; both of them where both are here.'),
+  open: z.array(openJson).describe('The last look at its ends of which no end is known.'),
+  intervals: z
+    .array(intervalJson)
+    .describe('What it moved, a row a minute in which it moved anything; the 10,000 newest.'),
+});
+
 /** Routes about single connections. */
 export function connectionRoutes(services: RouteServices): Route[] {
   return [listRoute(services), oneRoute()];
@@ -56,11 +73,7 @@ function listRoute({ limits }: RouteServices): Route {
           'Leaves out so many connections before the page, up to 10,000, where they are not sorted by time.',
         ),
     }),
-    answer: z.strictObject({
-      ...coverageJson,
-      connections: z.array(endJson),
-      next: z.string().exactOptional().describe('The cursor of the next page; absent on the last one.'),
-    }),
+    answer: connectionsAnswer,
     handle: async ({ history, query, signal }) => {
       const { order, limit = usual, cursor, skip = 0 } = query;
       const start = cursor === undefined ? { range: rangeOf(query) } : readPageCursor(cursor, query);
@@ -93,14 +106,7 @@ function oneRoute(): Route {
         .describe('A flow_id or a connection_id.'),
     }),
     query: z.strictObject({ range: optionalRange, zone, source }),
-    answer: z.strictObject({
-      ...coverageJson,
-      connections: z.array(endJson).describe('Its ends that have ended; both of them where both are here.'),
-      open: z.array(openJson).describe('The last look at its ends of which no end is known.'),
-      intervals: z
-        .array(intervalJson)
-        .describe('What it moved, a row a minute in which it moved anything; the 10,000 newest.'),
-    }),
+    answer: connectionAnswer,
     handle: async ({ history, path, query: { range, zone }, signal }) => {
       const parameters = zone === undefined ? {} : { zone };
       const within = range === undefined ? { from: 0n, to: momentNow() } : rangeOf({ range, ...parameters });

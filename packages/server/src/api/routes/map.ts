@@ -17,6 +17,29 @@ const networkList = z
   .prefault('')
   .describe('Networks with commas, each of which is one node: 10.0.0.0/8,2001:db8::/32. Default: none.');
 
+/** Who talks to whom. */
+export const mapAnswer = z.strictObject({
+  ...coverageJson,
+  nodes: z.array(
+    z.strictObject({
+      id: z.string(),
+      kind: z.enum(['group', 'address', 'network']),
+      name: z.union([z.string(), z.null()]).describe('null: connections whose field is not known.'),
+      ...sumsJson,
+    }),
+  ),
+  edges: z.array(
+    z.strictObject({
+      from: z.string().describe('Id of the node that connected.'),
+      to: z.string().describe('Id of the node that accepted.'),
+      port: z.int(),
+      ...measuresJson,
+      last: time.describe('When a connection last ended, or moved something in the minute up to then.'),
+    }),
+  ),
+  count: z.int().describe('How many edges there are, of which the first are here.'),
+});
+
 /** The route of the service map. */
 export function mapRoutes(): Route[] {
   return [
@@ -40,27 +63,7 @@ export function mapRoutes(): Route[] {
           .describe('What the largest edges come first of. Default bytes.'),
         limit: numberText(1, 10_000).prefault('200').describe('At most so many edges. Default 200.'),
       }),
-      answer: z.strictObject({
-        ...coverageJson,
-        nodes: z.array(
-          z.strictObject({
-            id: z.string(),
-            kind: z.enum(['group', 'address', 'network']),
-            name: z.union([z.string(), z.null()]).describe('null: connections whose field is not known.'),
-            ...sumsJson,
-          }),
-        ),
-        edges: z.array(
-          z.strictObject({
-            from: z.string().describe('Id of the node that connected.'),
-            to: z.string().describe('Id of the node that accepted.'),
-            port: z.int(),
-            ...measuresJson,
-            last: time.describe('When a connection last ended, or moved something in the minute up to then.'),
-          }),
-        ),
-        count: z.int().describe('How many edges there are, of which the first are here.'),
-      }),
+      answer: mapAnswer,
       handle: async ({ history, query, signal }) => {
         const { by, networks, order, limit } = query;
         const asked = { range: rangeOf(query), by, networks, order, limit, signal, ...filterOf(query) };

@@ -17,6 +17,28 @@ import {
 import { coverageJson, id, openJson, time } from '../schemas/values.js';
 import type { RouteServices } from '../services.js';
 
+/** What was open at a moment. */
+export const openAtAnswer = z.strictObject({
+  ...coverageJson,
+  at: time,
+  count: z.int().describe('How many were open, of which the oldest are here.'),
+  connections: z.array(openJson),
+});
+
+/** Hosts and boots. */
+export const hostsAnswer = z.strictObject({
+  hosts: z.array(
+    z.strictObject({
+      id,
+      first_seen: time,
+      name: z.string(),
+      machine_id: z.string().exactOptional(),
+      boot_id: z.string(),
+      kernel: z.string().exactOptional(),
+    }),
+  ),
+});
+
 /** Routes about moments, and about what is not known. */
 export function momentRoutes(services: RouteServices): Route[] {
   return [openAtRoute(services), lossesRoute(), hostsRoute()];
@@ -44,12 +66,7 @@ function openAtRoute({ limits }: RouteServices): Route {
         .prefault(String(Math.min(10_000, limits.rows)))
         .describe(`At most so many, up to ${limits.rows}.`),
     }),
-    answer: z.strictObject({
-      ...coverageJson,
-      at: time,
-      count: z.int().describe('How many were open, of which the oldest are here.'),
-      connections: z.array(openJson),
-    }),
+    answer: openAtAnswer,
     handle: async ({ history, query, signal }) => {
       const at = momentOf(query.at, query);
       const { limit, figures } = query;
@@ -82,18 +99,7 @@ function hostsRoute(): Route {
     role: 'read',
     isQuery: true,
     query: z.strictObject({ source }),
-    answer: z.strictObject({
-      hosts: z.array(
-        z.strictObject({
-          id,
-          first_seen: time,
-          name: z.string(),
-          machine_id: z.string().exactOptional(),
-          boot_id: z.string(),
-          kernel: z.string().exactOptional(),
-        }),
-      ),
-    }),
+    answer: hostsAnswer,
     handle: async ({ history, signal }) => {
       const hosts = await history.hosts({ signal });
       return {

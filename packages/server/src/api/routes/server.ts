@@ -7,6 +7,61 @@ import { type Route, route } from '../route.js';
 import { time } from '../schemas/values.js';
 import type { RouteServices } from '../services.js';
 
+/** The server, and who asks. */
+export const statusAnswer = z.strictObject({
+  version: z.string(),
+  watermark: time.exactOptional().describe('Up to here everything is in the history.'),
+  read_only: z.boolean(),
+  collectors: z.int(),
+  balancer: z.boolean().describe('Whether there is a balancer, or was one in what is kept.'),
+  limits: z.strictObject({ rows: z.int().describe('Rows of an answer.') }),
+  you: z.strictObject({ name: z.string(), role: z.enum(roles) }),
+});
+
+/** How it is configured, and what it has. */
+export const serverAnswer = z.strictObject({
+  listen: z.array(z.string()).describe('URLs of the API.'),
+  record: z.strictObject({
+    filter: z.string().exactOptional(),
+    udp: z.boolean(),
+    enrichment: z.boolean(),
+    names: z.boolean(),
+    max_connections: z.int(),
+  }),
+  retention: z.strictObject({ seconds: z.number(), bytes: z.number() }),
+  limits: z.strictObject({
+    rows: z.int().describe('Rows of an answer.'),
+    seconds: z.number().describe('Time of a question.'),
+    queries: z.int().describe('Questions at a time.'),
+    waiting: z.int().describe('Questions that wait for those.'),
+    streams: z.int().describe('Clients of the live stream.'),
+  }),
+  history: z
+    .strictObject({
+      begins: time.exactOptional(),
+      segments: z.int(),
+      segment_bytes: z.int(),
+      database_bytes: z.int(),
+      free_bytes: z.int().describe('Free on its disk.'),
+    })
+    .exactOptional(),
+  collectors: z.array(
+    z.strictObject({
+      version: z.string(),
+      hooks: z
+        .array(
+          z.strictObject({
+            purpose: z.string(),
+            hook: z.string().exactOptional().describe('Absent: there is none.'),
+            blind: z.array(z.string()).describe('What it cannot see.'),
+          }),
+        )
+        .exactOptional(),
+      problems: z.array(z.string()).exactOptional().describe('Details that are not to be had.'),
+    }),
+  ),
+});
+
 /** Routes about the server. */
 export function serverRoutes(services: RouteServices): Route[] {
   return [healthRoute(), readyRoute(services), statusRoute(services), detailsRoute(services)];
@@ -44,15 +99,7 @@ function statusRoute({ history, status, balancers, limits: { rows } }: RouteServ
     path: '/status',
     summary: 'The server, its history, and who asks.',
     role: 'read',
-    answer: z.strictObject({
-      version: z.string(),
-      watermark: time.exactOptional().describe('Up to here everything is in the history.'),
-      read_only: z.boolean(),
-      collectors: z.int(),
-      balancer: z.boolean().describe('Whether there is a balancer, or was one in what is kept.'),
-      limits: z.strictObject({ rows: z.int().describe('Rows of an answer.') }),
-      you: z.strictObject({ name: z.string(), role: z.enum(roles) }),
-    }),
+    answer: statusAnswer,
     handle: ({ principal: { name, role } }) => {
       const { watermark, readOnly } = history;
       const { version, collectors } = status();
@@ -77,48 +124,7 @@ function detailsRoute({ history: own, details, limits }: RouteServices): Route {
     summary: 'How the server is configured, how much its history has, and what collectors see.',
     role: 'read',
     isQuery: true,
-    answer: z.strictObject({
-      listen: z.array(z.string()).describe('URLs of the API.'),
-      record: z.strictObject({
-        filter: z.string().exactOptional(),
-        udp: z.boolean(),
-        enrichment: z.boolean(),
-        names: z.boolean(),
-        max_connections: z.int(),
-      }),
-      retention: z.strictObject({ seconds: z.number(), bytes: z.number() }),
-      limits: z.strictObject({
-        rows: z.int().describe('Rows of an answer.'),
-        seconds: z.number().describe('Time of a question.'),
-        queries: z.int().describe('Questions at a time.'),
-        waiting: z.int().describe('Questions that wait for those.'),
-        streams: z.int().describe('Clients of the live stream.'),
-      }),
-      history: z
-        .strictObject({
-          begins: time.exactOptional(),
-          segments: z.int(),
-          segment_bytes: z.int(),
-          database_bytes: z.int(),
-          free_bytes: z.int().describe('Free on its disk.'),
-        })
-        .exactOptional(),
-      collectors: z.array(
-        z.strictObject({
-          version: z.string(),
-          hooks: z
-            .array(
-              z.strictObject({
-                purpose: z.string(),
-                hook: z.string().exactOptional().describe('Absent: there is none.'),
-                blind: z.array(z.string()).describe('What it cannot see.'),
-              }),
-            )
-            .exactOptional(),
-          problems: z.array(z.string()).exactOptional().describe('Details that are not to be had.'),
-        }),
-      ),
-    }),
+    answer: serverAnswer,
     handle: async () => {
       if (details === undefined) throw new ProblemError('unavailable', 'there is no configuration');
       const { listen, record, retention, collectors } = details();

@@ -51,6 +51,18 @@ export const measuresJson = {
   duration_us: count.exactOptional().describe('Mean; absent where none is known.'),
 };
 
+/** What a second has more, in the live stream. */
+export const secondJson = z.strictObject({
+  time: time.describe('When the second begins.'),
+  connections: count,
+  failures: count,
+  bytes_sent: count,
+  bytes_received: count,
+  segments_sent: count,
+  segments_received: count,
+  retransmits: count,
+});
+
 /** Values of fields by name; null: not known. */
 export const keyJson = z.record(z.string(), z.union([z.string(), z.number(), z.null()]));
 
