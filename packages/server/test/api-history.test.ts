@@ -69,6 +69,24 @@ async function get(path: string, init?: RequestInit): Promise<any> {
 }
 
 describe('the API on a history', () => {
+  it('sorts connections, and goes on behind a page', async () => {
+    const page = async (more: string) =>
+      (await (await api.get(`/connections?${range}&order=-handshake_us&limit=100${more}`)).json()) as {
+        readonly connections: readonly { readonly handshake_us: number }[];
+        readonly next: string;
+      };
+    const first = await page('');
+    const second = await page(`&cursor=${first.next}`);
+    const found = [...first.connections, ...second.connections].map((each) => each.handshake_us);
+    assert.deepEqual(
+      found,
+      Array.from({ length: 200 }, (_, i) => 349 - i),
+    );
+    assert.deepEqual((await page('&skip=100')).connections, second.connections);
+    const problem = await problemOf(await api.get(`/connections?${range}&skip=5`));
+    assert.match(problem.detail, /^skip: only where/);
+  });
+
   it('shows all connections once, page by page, and what was lost', async () => {
     const ports: number[] = [];
     for (let cursor = ''; ; ) {

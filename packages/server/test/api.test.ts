@@ -2,11 +2,15 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { OptionError } from '@weir/ebpf/errors';
 import { HistoryError } from '@weir/history';
+import { connectionSorts } from '@weir/history/query';
 import { parseFilter } from '@weir/tracer/filter';
 import { writePageCursor } from '../src/api/page-cursor.js';
 import { problemOf, startApi } from './support/api.js';
 import { endRow } from './support/batches.js';
 import { answerOf, fakeHistory, measures } from './support/fake-history.js';
+
+/** As much of a message as an answer has. */
+const ORDERS = `expected newest, oldest, ${connectionSorts.join(', ')}`.slice(0, 300);
 
 type Json = Record<string, unknown>;
 
@@ -296,7 +300,7 @@ describe('a request that makes no sense', () => {
     ['/losses?filter=port%3D1', 'filter is not known here'],
     ['/health?x=1', 'x: it is not known here'],
     ['/connections?__proto__=1', '__proto__ is not known here'],
-    ['/connections?order=best', 'order: expected newest or oldest'],
+    ['/connections?order=best', `order: ${ORDERS}`],
     ['/groups?percentiles=2', /^percentiles: expected up to 8 numbers/],
     [`/groups?by=${'a,'.repeat(100)}`, /^by: at most \d+ fields/],
     ['/series?step=soon', 'step: expected a time such as 10s, 1m or 1h'],

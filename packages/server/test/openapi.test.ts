@@ -91,7 +91,7 @@ describe('the OpenAPI document', () => {
   it('has the same limits as the checks', async () => {
     const connections = (await document()).paths['/api/v1/connections']!.get!;
     const names = connections.parameters!.map(({ name }) => name);
-    assert.deepEqual(names, ['range', 'zone', 'source', 'filter', 'order', 'limit', 'cursor']);
+    assert.deepEqual(names, ['range', 'zone', 'source', 'filter', 'order', 'limit', 'cursor', 'skip']);
     assert.ok(connections.parameters!.every(({ required }) => !required));
     assert.match(JSON.stringify(connections.parameters), /up to 10000/);
   });

@@ -75,9 +75,16 @@ function listRoute({ limits }: RouteServices): Route {
     }),
     answer: connectionsAnswer,
     handle: async ({ history, query, signal }) => {
-      const { order, limit = usual, cursor, skip = 0 } = query;
+      const { order, limit = usual, cursor, skip } = query;
       const start = cursor === undefined ? { range: rangeOf(query) } : readPageCursor(cursor, query);
-      const answer = await history.connections({ ...start, order, limit, skip, signal, ...filterOf(query) });
+      const answer = await history.connections({
+        ...start,
+        order,
+        limit,
+        signal,
+        ...(skip !== undefined && { skip }),
+        ...filterOf(query),
+      });
       const { rows, next } = answer.result;
       return {
         ...coverageOf(answer),
