@@ -10,7 +10,7 @@ import { endRow } from './support/batches.js';
 import { answerOf, fakeHistory, measures } from './support/fake-history.js';
 
 /** As much of a message as an answer has. */
-const ORDERS = `expected newest, oldest, ${connectionSorts.join(', ')}`.slice(0, 300);
+const ORDERS = `order: expected newest, oldest, ${connectionSorts.join(', ')}`.slice(0, 300);
 
 type Json = Record<string, unknown>;
 
@@ -300,7 +300,7 @@ describe('a request that makes no sense', () => {
     ['/losses?filter=port%3D1', 'filter is not known here'],
     ['/health?x=1', 'x: it is not known here'],
     ['/connections?__proto__=1', '__proto__ is not known here'],
-    ['/connections?order=best', `order: ${ORDERS}`],
+    ['/connections?order=best', ORDERS],
     ['/groups?percentiles=2', /^percentiles: expected up to 8 numbers/],
     [`/groups?by=${'a,'.repeat(100)}`, /^by: at most \d+ fields/],
     ['/series?step=soon', 'step: expected a time such as 10s, 1m or 1h'],
