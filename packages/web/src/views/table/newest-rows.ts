@@ -24,7 +24,7 @@ export interface NewRow<Row> {
 export interface NewCount {
   readonly id: string;
   readonly count: number;
-  /** Those among them for which this page was too slow. */
+  /** How many of them this page was too slow for. */
   readonly dropped: number;
 }
 
