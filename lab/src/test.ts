@@ -28,7 +28,7 @@ import { SoftirqWitness } from './suite/softirq-witness.js';
 import { Account, formatSummary, type SuiteResult } from './suite/suite.js';
 import { exitOnSignals, temporaryFolder } from './temporary.js';
 
-const unitTimeoutMs = 180_000;
+const unitTimeoutMs = 300_000;
 const rootTimeoutMs = 300_000;
 /** Where guests find what the host's `WEIR_TEST_OBJECTS` and `WEIR_LOAD` name. */
 const guestObjects = '/weir-test/objects';
