@@ -110,6 +110,11 @@ export class ServedPage implements AsyncDisposable {
     return spawn('ip', args, { stdio: ['pipe', 'pipe', 'inherit'] });
   }
 
+  /** What `ss` prints about the sockets of the namespace. */
+  ss(...args: string[]): string {
+    return execFileSync('ip', ['netns', 'exec', this.#netns, 'ss', ...args], { encoding: 'utf8' });
+  }
+
   /** Asks the API. */
   async ask<Path extends keyof Answers>(path: Path, query: string): Promise<Answers[Path]> {
     const response = await fetch(`${this.origin}/api/v1/${path}?${query}`);

@@ -1,6 +1,6 @@
 /** Values of connections as they are shown in cells and on cards. */
 import type { VNode } from 'preact';
-import type { EndedConnection } from '../../api/api-types.js';
+import type { ConnectionDetails, EndedConnection } from '../../api/api-types.js';
 import { errnoText } from '../../format/errno-text.js';
 import { formatBytes, formatCount, formatMicroseconds, UNKNOWN } from '../../format/number-text.js';
 import { formatClock, formatTick, parseApiTime } from '../../format/time-text.js';
@@ -11,7 +11,7 @@ import { type ConnectionColumn, isBad, outcomeOf, servingPort } from './connecti
 const DAY_MS = 86_400_000;
 
 /** The address of a connection's own view; undefined where it has no number. */
-export function connectionLink({ flow_id }: EndedConnection): string | undefined {
+export function connectionLink({ flow_id }: ConnectionDetails): string | undefined {
   if (flow_id === undefined) return undefined;
   return linkTo({ view: 'connection', parameters: { id: flow_id } });
 }

@@ -12,10 +12,9 @@ import type { RowWindow } from '../../table/row-window.js';
 import { chosenColumns, resizeChosen } from './chosen-columns.js';
 import { ConnectionCard, ConnectionCell, connectionLink } from './connection-cell.js';
 import { fieldValue, isBad } from './connection-columns.js';
+import { copyCells } from './copy-cells.js';
 import { toggleTerm, valueTerm } from './facet-terms.js';
-import { copyText } from './put-out.js';
 import { nextOrder, sortedColumn, sortShown } from './sort-columns.js';
-import { tabText } from './table-text.js';
 import type { TableOrder, TableRows } from './use-rows.js';
 
 /** How the rows are sorted, in the link. */
@@ -69,11 +68,13 @@ export function ConnectionTable({ rows, onMove }: ConnectionTableProps): VNode {
     const { firstRow, lastRow, firstColumn, lastColumn } = areaOf(selection);
     const read = await list.rows(Math.max(0, firstRow), lastRow + 1);
     const chosen = isCards ? columns : columns.slice(firstColumn, lastColumn + 1);
-    const isOne = read.length === 1 && chosen.length === 1;
     const cells = read.map((row) => chosen.map(({ value }) => value(row)));
-    const text = tabText(isOne ? cells : [chosen.map(({ title }) => title), ...cells]);
-    const isCopied = await copyText(text);
-    setMessage(isCopied ? `Copied ${formatCount(read.length)} rows` : 'The browser did not allow copying');
+    setMessage(
+      await copyCells(
+        chosen.map(({ title }) => title),
+        cells,
+      ),
+    );
   };
   const open = (row: number) => {
     const connection = list.row(row);

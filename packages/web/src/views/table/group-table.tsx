@@ -12,9 +12,8 @@ import { areaOf, selectCell } from '../../table/cell-selection.js';
 import { Grid, type GridColumn } from '../../table/grid.js';
 import { fieldTitle } from '../../table/group-fields.js';
 import { isNarrow } from '../../table/narrow.js';
+import { copyCells } from './copy-cells.js';
 import { groupColumns, readOrder } from './group-columns.js';
-import { copyText } from './put-out.js';
-import { tabText } from './table-text.js';
 
 const orderParameter = viewParameter('order', 'bytes');
 
@@ -81,9 +80,7 @@ export function GroupTable({ by }: { readonly by: readonly string[] }): VNode {
           ...groupColumns.map(({ value }) => value(group)),
         ].slice(firstColumn, lastColumn + 1),
       );
-    const isOne = values.length === 1 && chosen.length === 1;
-    const isCopied = await copyText(tabText(isOne ? values : [chosen, ...values]));
-    setMessage(isCopied ? `Copied ${formatCount(values.length)} rows` : 'The browser did not allow copying');
+    setMessage(await copyCells(chosen, values));
   };
   return (
     <>

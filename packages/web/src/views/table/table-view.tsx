@@ -2,8 +2,8 @@
 import type { ComponentChildren, VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { formatCount } from '../../format/number-text.js';
-import { pageRange } from '../../state/page-range.js';
-import { currentFilter, viewParameter } from '../../state/page-state.js';
+import { isLive, pageRange } from '../../state/page-range.js';
+import { currentFilter, linkTo, viewParameter } from '../../state/page-state.js';
 import { FieldSelect } from '../../table/field-select.js';
 import { readFields } from '../../table/group-fields.js';
 import { isNarrow } from '../../table/narrow.js';
@@ -13,6 +13,8 @@ import { ConnectionTable, sortOrder } from './connection-table.js';
 import { ExportMenu } from './export-menu.js';
 import { FacetPanel } from './facet-panel.js';
 import { GroupTable } from './group-table.js';
+import { BUSIEST } from './open-columns.js';
+import { OpenTable, openParameter } from './open-table.js';
 import { useFill } from './use-fill.js';
 import { isByTime, MOST_SORTED, useRows } from './use-rows.js';
 
@@ -23,7 +25,50 @@ export function TableView(): VNode {
   const by = readFields(byParameter.value.value, 2);
   // Also when a link without columns is opened here.
   useEffect(recallColumns, [columnsText.value]);
+  if (openParameter.value.value !== '') return <Open />;
   return by.length > 0 ? <Grouped by={by} /> : <Single />;
+}
+
+/** Which connections there are in the table: those that ended, or those that were open at the end of the range. */
+function RowsChoice(): VNode {
+  const isOpen = openParameter.value.value !== '';
+  const choices = [
+    { title: 'Ended', isChosen: !isOpen, open: undefined },
+    { title: isLive.value ? 'Open now' : 'Open at its end', isChosen: isOpen, open: BUSIEST },
+  ];
+  return (
+    <nav class="table-rows-choice" aria-label="Connections">
+      {choices.map(({ title, isChosen, open }) => (
+        <a
+          key={title}
+          href={linkTo({ parameters: { open, by: undefined, sort: undefined, order: undefined } })}
+          aria-current={isChosen ? 'true' : undefined}
+        >
+          {title}
+        </a>
+      ))}
+    </nav>
+  );
+}
+
+function Open(): VNode {
+  const box = useFill();
+  return (
+    <div ref={box} class="table-view is-whole">
+      <section class="table-main">
+        <OpenTable
+          toolbar={(said) => (
+            <div class="table-tools">
+              <RowsChoice />
+              <span class="table-count" role="status">
+                {said}
+              </span>
+            </div>
+          )}
+        />
+      </section>
+    </div>
+  );
 }
 
 function Toolbar({
@@ -35,6 +80,7 @@ function Toolbar({
 }): VNode {
   return (
     <div class="table-tools">
+      <RowsChoice />
       <FieldSelect
         label="Group by"
         fields={by}
