@@ -4,36 +4,17 @@
  *
  *     node packages/web/build/pictures.js [--seconds 240]
  */
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { chromium } from 'playwright-core';
-import { addresses } from './pictures-traffic.js';
+import { ORIGIN, RunningPage } from './running-page.js';
 
 /** README.md is slow to load with larger ones. */
 const MOST_BYTES = 150 * 1024;
 const SIZE = { width: 1280, height: 800 };
-const ORIGIN = 'http://127.0.0.1:9436';
 
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '240' } } });
-const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
-const netns = `weir-pictures-${process.pid}`;
-const folder = mkdtempSync(join(tmpdir(), 'weir-pictures-'));
-const ip = (...args) => execFileSync('ip', args);
-const children = [];
-
-/** A program in the network namespace. */
-function start(args, stdio = 'ignore') {
-  const child = spawn('ip', ['netns', 'exec', netns, process.execPath, ...args], { stdio });
-  children.push(child);
-  return child;
-}
 
 async function take(browser, view, name) {
   const page = await browser.newPage({ viewport: SIZE, locale: 'en-US', colorScheme: 'light' });
@@ -48,40 +29,20 @@ async function take(browser, view, name) {
     const bytes = Buffer.from(data, 'base64');
     if (bytes.length > MOST_BYTES && quality > 40) continue;
     if (bytes.length > MOST_BYTES) throw new Error(`${name} has ${bytes.length} bytes`);
-    writeFileSync(path(`../../../docs/${name}`), bytes);
+    writeFileSync(fileURLToPath(new URL(`../../../docs/${name}`, import.meta.url)), bytes);
     console.log(`docs/${name}: ${bytes.length} bytes`);
     break;
   }
   await page.close();
 }
 
+const running = await RunningPage.start();
 try {
-  // The server's user passes through it.
-  chmodSync(folder, 0o755);
-  ip('netns', 'add', netns);
-  ip('-n', netns, 'link', 'set', 'lo', 'up');
-  for (const address of addresses) ip('-n', netns, 'address', 'add', `${address}/32`, 'dev', 'lo');
-  const weir = [path('../../cli/bin/weir.js'), 'serve', '--folder', join(folder, 'w'), '--netns', netns];
-  const served = start(
-    [...weir, '--sweep', '2s', '--ready-fd', '3'],
-    ['ignore', 'ignore', 'inherit', 'pipe'],
-  );
-  await text(served.stdio[3]);
-  start([path('pictures-traffic.js')]);
   await sleep(Number(values.seconds) * 1000);
-  // The browser is where the server listens.
-  const wrapper = join(folder, 'chromium');
-  writeFileSync(wrapper, `#!/bin/sh\nexec ip netns exec ${netns} /usr/bin/chromium "$@"\n`, { mode: 0o755 });
-  const browser = await chromium.launch({ executablePath: wrapper, args: ['--no-sandbox', '--disable-gpu'] });
+  const browser = await running.browser();
   await take(browser, 'overview', 'page-overview.webp');
   await take(browser, 'map', 'page-map.webp');
   await browser.close();
 } finally {
-  // The traffic before what records it.
-  for (const child of children.reverse()) {
-    child.kill('SIGTERM');
-    if (child.exitCode === null) await once(child, 'exit');
-  }
-  ip('netns', 'del', netns);
-  rmSync(folder, { recursive: true, force: true });
+  await running.stop();
 }
