@@ -106,7 +106,7 @@ describe('open connections', () => {
     for (const program of programs.slice(2)) program.kill('SIGKILL');
     await using opened = await openPage(browser, `${served.origin}/#/table?range=-10m`);
     const { page, complaints } = opened;
-    await page.getByRole('navigation', { name: 'Connections' }).getByText('Open now').click();
+    await page.getByRole('button', { name: 'Open now' }).click();
     await page.getByText('4 open now').waitFor();
     await page.goto(`${served.origin}/#/table?range=-10m&open=busiest&filter=dir%3Aout`);
     await page.getByText('2 open now').waitFor();

@@ -1,6 +1,6 @@
 /** `weir serve` on the connections of a network namespace, and a browser that opens its page. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
@@ -106,8 +106,12 @@ export class ServedPage implements AsyncDisposable {
 
   #startProgram(name: string, argument: number): ChildProcess {
     const path = fileURLToPath(new URL(name, import.meta.url));
-    const args = ['netns', 'exec', this.#netns, process.execPath, path, String(argument)];
-    return spawn('ip', args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    return this.start([process.execPath, path, String(argument)], { stdio: ['pipe', 'pipe', 'inherit'] });
+  }
+
+  /** Starts a command in the namespace; its pid is the child's. */
+  start(command: readonly string[], options: SpawnOptions): ChildProcess {
+    return spawn('ip', ['netns', 'exec', this.#netns, ...command], options);
   }
 
   /** What `ss` prints about the sockets of the namespace. */

@@ -3,7 +3,7 @@ import type { ComponentChildren, VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { formatCount } from '../../format/number-text.js';
 import { isLive, pageRange } from '../../state/page-range.js';
-import { currentFilter, linkTo, viewParameter } from '../../state/page-state.js';
+import { changePage, currentFilter, viewParameter } from '../../state/page-state.js';
 import { FieldSelect } from '../../table/field-select.js';
 import { readFields } from '../../table/group-fields.js';
 import { isNarrow } from '../../table/narrow.js';
@@ -32,22 +32,17 @@ export function TableView(): VNode {
 /** Which connections there are in the table: those that ended, or those that were open at the end of the range. */
 function RowsChoice(): VNode {
   const isOpen = openParameter.value.value !== '';
-  const choices = [
-    { title: 'Ended', isChosen: !isOpen, open: undefined },
-    { title: isLive.value ? 'Open now' : 'Open at its end', isChosen: isOpen, open: BUSIEST },
-  ];
+  const choose = (open: string | undefined) =>
+    changePage({ parameters: { open, by: undefined, sort: undefined, order: undefined } });
   return (
-    <nav class="table-rows-choice" aria-label="Connections">
-      {choices.map(({ title, isChosen, open }) => (
-        <a
-          key={title}
-          href={linkTo({ parameters: { open, by: undefined, sort: undefined, order: undefined } })}
-          aria-current={isChosen ? 'true' : undefined}
-        >
-          {title}
-        </a>
-      ))}
-    </nav>
+    <fieldset class="segments" aria-label="Which connections">
+      <button type="button" aria-pressed={!isOpen} onClick={() => choose(undefined)}>
+        Ended
+      </button>
+      <button type="button" aria-pressed={isOpen} onClick={() => choose(BUSIEST)}>
+        {isLive.value ? 'Open now' : 'Open at the end'}
+      </button>
+    </fieldset>
   );
 }
 
