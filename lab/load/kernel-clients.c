@@ -60,6 +60,10 @@ int main(int count, char **words)
 {
 	const char *what = count > 2 ? words[2] : "";
 
+	if (count == 2 && strcmp(words[1], "--help") == 0) {
+		puts("kernel-clients NETNS mount TYPE SOURCE OPTIONS | NETNS nbd DEVICE PORT");
+		return 0;
+	}
 	check(count > 4, "kernel-clients NETNS COMMAND ARGUMENTS");
 	check(setns(open_file(words[1], O_RDONLY), CLONE_NEWNET) == 0, "setns");
 	if (strcmp(what, "mount") == 0 && count == 6)

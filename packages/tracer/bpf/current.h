@@ -4,6 +4,7 @@
 
 #include "event.h"
 #include "reads.h"
+#include "verified-once.h"
 
 /* What the current thread may do, and its name: the verifier lets typed reads do without the helpers, which take longer. */
 static __always_inline void read_uid_and_comm(struct process *process)
@@ -39,7 +40,7 @@ static __always_inline void read_names(struct process *process)
 	BPF_CORE_READ_STR_INTO(&process->comm, task, group_leader, comm);
 }
 
-static __always_inline __u32 current_flags(void)
+VERIFIED_ONCE __u32 current_flags(void)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 
@@ -72,15 +73,13 @@ static __always_inline bool is_worker(void)
 	return bpf_core_field_exists(task->mm) && READ(struct task_struct, task, mm);
 }
 
-/* Reads the current process; a worker of the kernel's is none. */
-static __noinline int read_current(struct process *process)
+/* Reads the current process into one that is all zeros, as it remains where a worker of the kernel's runs: that is none. */
+VERIFIED_ONCE int read_current(struct process *process)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 
-	if (is_worker()) {
-		__builtin_memset(process, 0, sizeof(*process));
+	if (!process || is_worker())
 		return 0;
-	}
 	process->pid = id >> 32;
 	process->tid = id;
 	process->reserved = 0;

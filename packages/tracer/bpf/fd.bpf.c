@@ -42,7 +42,7 @@ static __always_inline __u32 current_netns(void)
 static __always_inline int fd_installed(void *ctx, int fd)
 {
 	__u32 pid = bpf_get_current_pid_tgid() >> 32;
-	struct process process;
+	struct process process = {};
 	struct tcp_event *event;
 
 	if (!bpf_map_lookup_elem(&watched_pids, &pid))

@@ -56,7 +56,7 @@ static __always_inline void remember_listener(const struct sock *sk, const struc
 
 static __noinline int listening_begins(struct sock *sk)
 {
-	struct process owner;
+	struct process owner = {};
 
 	if (!uses_listeners() || !is_connection(sk))
 		return 0;

@@ -109,8 +109,10 @@ static __noinline int remove_claim(volatile struct nested_runs *own, __u64 chang
 		return false;
 #pragma unroll
 	for (int i = 0; i < CLAIMED_CHANGES; i++) {
-		if (own->changes[i].change == change && own->changes[i].tid == tid && is_valid(own, i))
-			age = own->number - own->changes[i].number;
+		__u32 claimed = own->number - own->changes[i].number;
+
+		if (own->changes[i].change == change && own->changes[i].tid == tid && claimed < CLAIM_LIFETIME)
+			age = claimed;
 	}
 	if (age == CLAIM_LIFETIME)
 		return false;

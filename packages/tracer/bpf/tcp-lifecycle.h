@@ -41,16 +41,24 @@ static __noinline bool begin_untracked(const struct sock *sk, int state, const s
 	return true;
 }
 
+/* Called, since programs for kernels before 5.2 have no room for more than one copy of it. */
+static __noinline int clear_flow(struct flow *flow)
+{
+	__builtin_memset(flow, 0, sizeof(*flow));
+	return 0;
+}
+
 /*
  * Enters an untracked connection that is closed into the flow table. The current process closes it, or a worker. Returns whether
  * the connection is followed.
  */
 static __noinline bool enter_untracked(const struct sock *sk, int state, bool is_process)
 {
-	struct flow flow = {};
+	struct flow flow;
 
 	if (is_subflow(sk))
 		return false;
+	clear_flow(&flow);
 	/* `closer` is written anew where the process is known to close: until then it is as good a place as the stack. */
 	if (is_process)
 		read_current(&flow.closer);
@@ -65,10 +73,11 @@ static __always_inline struct flow *follow_untracked(const struct sock *sk, int 
 /* An untracked connection to TCP_CLOSE: by the peer, by the kernel, or by a process that leaves data unread. */
 static __noinline int untracked_ends(void *ctx, const struct sock *sk, int state)
 {
-	struct flow flow = {};
+	struct flow flow;
 	bool is_open = state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT;
 	bool aborted = is_open && !is_mptcp(sk) && !READ(struct sock, sk, sk_err) && !is_kernel_thread();
 
+	clear_flow(&flow);
 	if (aborted)
 		read_current(&flow.closer);
 	if (has_just_ended(sk) || !begin_untracked(sk, state, aborted ? &flow.closer : NULL, &flow))
@@ -84,12 +93,26 @@ static __noinline int untracked_ends(void *ctx, const struct sock *sk, int state
 }
 
 /* A connection that is about to end without having been seen to be established: the change was missed. */
-static __always_inline void count_missed_connect(struct flow *flow)
+static __noinline int count_missed_connect(struct flow *flow)
 {
 	if (flow->flags & FLOW_ESTABLISHED)
-		return;
+		return 0;
 	flow->flags |= FLOW_ESTABLISHED;
 	count_missed();
+	return 0;
+}
+
+/* A connection that is closed on this side, by the process that is its closer already, or by a thread of the kernel. */
+VERIFIED_ONCE int begin_closing(struct flow *flow, bool is_process)
+{
+	if (!flow)
+		return 0;
+	flow->closing_ns = bpf_ktime_get_ns();
+	/* A worker that closes for a process, as io_uring's when its owner has ended, is not who the user looks for. */
+	if (!is_process)
+		flow->closer = flow->owner;
+	flow->flags |= FLOW_CLOSING;
+	return 0;
 }
 
 /* To TCP_FIN_WAIT1 or TCP_LAST_ACK: close() or shutdown(), in the context of the process that calls it. */
@@ -117,11 +140,7 @@ static __noinline int application_closes(void *ctx, struct sock *sk, int state)
 		filter_out(sk);
 		return 0;
 	}
-	flow->closing_ns = bpf_ktime_get_ns();
-	/* A worker that closes for a process, as io_uring's when its owner has ended, is not who the user looks for. */
-	if (!is_process)
-		flow->closer = flow->owner;
-	flow->flags |= FLOW_CLOSING;
+	begin_closing(flow, is_process);
 	if (state == TCP_CLOSE_WAIT)
 		flow->flags |= FLOW_PEER_FIRST;
 	if (prompt_close) {
@@ -152,13 +171,8 @@ static __noinline int connection_ends(void *ctx, struct sock *sk, int state)
 		read_current(&flow->closer);
 	if ((flow->flags & FLOW_UNACCEPTED) && !accept_was_missed(ctx, sk, flow, is_process ? &flow->closer : NULL))
 		return 0;
-	if (aborted) {
-		flow->closing_ns = bpf_ktime_get_ns();
-		/* As in application_closes(). */
-		if (!is_process)
-			flow->closer = flow->owner;
-		flow->flags |= FLOW_CLOSING;
-	}
+	if (aborted)
+		begin_closing(flow, is_process);
 	if (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK)
 		flow->flags |= FLOW_PEER_FIRST;
 	emit_close(ctx, sk, flow, state);

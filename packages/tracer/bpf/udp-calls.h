@@ -201,7 +201,7 @@ static __noinline int count_call(const struct sock *sk, const struct tuple *tupl
 			flow->cookie = socket_cookie(sk);
 		add_traffic(flow, traffic);
 	} else {
-		struct process process;
+		struct process process = {};
 
 		read_current(&process);
 		begin_flow(&key, &process, socket_cookie(sk), traffic);
