@@ -70,6 +70,7 @@ describe('the map', () => {
     assert.notEqual(dashes, 'none');
     await page.getByText('Links as a table').click();
     const rows = page.getByRole('region', { name: 'Links of the map' }).getByRole('row');
+    await rows.nth(1).getByRole('cell').first().waitFor();
     const cells = await rows.nth(1).getByRole('cell').allInnerTexts();
     assert.deepEqual(
       [cells[0], cells[1], cells[3], cells[4]],
