@@ -50,7 +50,7 @@ export function suggest(
     .filter(({ value }) => value.toLowerCase().includes(typed))
     .map(({ value, connections }) => ({
       text: quoteValue(value),
-      help: `${formatCount(connections)} connections`,
+      help: `${formatCount(connections)} connection${connections === 1 ? '' : 's'}`,
       kind: 'value' as const,
     }));
   const known = new Set(occurring.map((each) => each.text));

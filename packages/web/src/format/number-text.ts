@@ -34,6 +34,11 @@ export function formatBytes(bytes: number | undefined): string {
   return `${digits.format(value)} ${byteUnits[unit]}`;
 }
 
+/** A number of things: `1 connection`, `2 connections`. @param noun One of them, whose plural ends in s */
+export function formatMany(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** Bytes a second. */
 export function formatRate(rate: number | undefined): string {
   return rate === undefined ? UNKNOWN : `${formatBytes(rate)}/s`;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** Bytes of its files. */
-export const files = { small: 1_234, slow: 200_000, large: 50_000_000 } as const;
+export const files = { small: 1_234, slow: 400_000, large: 50_000_000 } as const;
 
 /** A running nginx, with one process, on 127.0.0.1:8080. */
 export class Nginx implements AsyncDisposable {
@@ -35,7 +35,7 @@ http {
   log_format sizes '$bytes_sent $request_length';
   access_log ${this.#folder}/sizes.log sizes;
   ${kinds.map((kind) => `${kind}_temp_path ${this.#folder};`).join(' ')}
-  server { listen 127.0.0.1:8080; root ${this.#folder}; }
+  server { listen 127.0.0.1:8080; root ${this.#folder}; location = /slow { limit_rate 100k; } }
 }
 `;
   }

@@ -3,7 +3,7 @@ import type { VNode } from 'preact';
 import { useCallback, useMemo, useRef } from 'preact/hooks';
 import { usePageAnswer } from '../../api/use-answer.js';
 import { visibleName } from '../../format/name-text.js';
-import { formatCount } from '../../format/number-text.js';
+import { formatCount, formatMany } from '../../format/number-text.js';
 import { pageRange } from '../../state/page-range.js';
 import { changePage, viewParameter } from '../../state/page-state.js';
 import { EdgeTable } from './edge-table.js';
@@ -220,9 +220,9 @@ interface NotesProps {
 function Notes({ graph, services, isCut, count }: NotesProps): VNode {
   const { nodes, links, hiddenLinks } = graph;
   const parts = [
-    `${formatCount(services)} services`,
+    formatMany(services, 'service'),
     ...(nodes.length < services ? [`drawn as ${formatCount(nodes.length)} nodes`] : []),
-    `${formatCount(links.length)} links`,
+    formatMany(links.length, 'link'),
     ...(hiddenLinks > 0 ? [`${formatCount(hiddenLinks)} weaker ones not drawn`] : []),
     ...(isCut
       ? [

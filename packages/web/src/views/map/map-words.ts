@@ -1,7 +1,13 @@
 /** What the map says in words, and the filters that it leads to. Pure. */
 import { filterTerm, joinFilters } from '../../filter/filter-term.js';
 import { shortName, visibleName } from '../../format/name-text.js';
-import { formatCount, formatMicroseconds, formatRate, formatRatio } from '../../format/number-text.js';
+import {
+  formatCount,
+  formatMany,
+  formatMicroseconds,
+  formatRate,
+  formatRatio,
+} from '../../format/number-text.js';
 import type { DrawnNode } from './fold-graph.js';
 import type { Flow, Link, Service } from './service-graph.js';
 
@@ -64,7 +70,7 @@ export function nodeFigures(flow: Flow): string {
 /** The figures of a flow in a sentence's part. */
 export function flowWords(flow: Flow): string {
   const { connections, failures, rate, segments_sent: segments, retransmits } = flow;
-  const parts = [`${formatCount(connections)} ${connections === 1 ? 'connection' : 'connections'}`];
+  const parts = [formatMany(connections, 'connection')];
   if (failures > 0) parts.push(`${formatCount(failures)} failed`);
   parts.push(formatRate(rate));
   if (retransmits > 0 && segments > 0) parts.push(`${formatRatio(retransmits / segments)} retransmitted`);

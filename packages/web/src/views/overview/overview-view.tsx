@@ -2,7 +2,7 @@
 import type { VNode } from 'preact';
 import { useAnswer, usePageAnswer } from '../../api/use-answer.js';
 import { spansOf } from '../../chart/steps.js';
-import { formatCount } from '../../format/number-text.js';
+import { formatCount, formatMany } from '../../format/number-text.js';
 import { continueTotal } from '../../live/continue-answer.js';
 import { liveSums } from '../../live/live-sums.js';
 import { useSlowly } from '../../parts/use-slowly.js';
@@ -89,7 +89,7 @@ function Verdict({ input }: { readonly input: VerdictInput }): VNode {
     <section class={`verdict ${isBad ? 'is-bad' : concerns.length > 0 ? 'is-note' : 'is-good'}`}>
       <strong aria-live="polite">{isBad ? 'Look at this' : 'Nothing looks wrong'}</strong>
       <span>
-        {formatCount(connections)} connections ended, {formatCount(failures)} failed
+        {formatMany(connections, 'connection')} ended, {formatCount(failures)} failed
       </span>
       {concerns.map(({ level, text }) => (
         <span key={text} class={`concern is-${level}`}>

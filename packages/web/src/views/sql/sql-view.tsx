@@ -5,7 +5,7 @@ import { useEffect, useMemo } from 'preact/hooks';
 import type { SqlAnswer } from '../../api/api-types.js';
 import { useAnswer } from '../../api/use-answer.js';
 import { visibleName } from '../../format/name-text.js';
-import { formatCount, formatMicroseconds } from '../../format/number-text.js';
+import { formatCount, formatMany, formatMicroseconds } from '../../format/number-text.js';
 import { formatRange, parseApiTime } from '../../format/time-text.js';
 import { viewParameter } from '../../state/page-state.js';
 import { SqlChart } from './sql-chart.js';
@@ -177,9 +177,7 @@ function Answered({ state }: { readonly state: SqlRun }): VNode {
     >
       <header>
         <p role="status">
-          <strong>
-            {formatCount(rows.length)} {rows.length === 1 ? 'row' : 'rows'}
-          </strong>
+          <strong>{formatMany(rows.length, 'row')}</strong>
           {truncated && ', there are more'}
           <span class="muted">
             {tookMs !== undefined && ` in ${formatMicroseconds(tookMs * 1000)}`}

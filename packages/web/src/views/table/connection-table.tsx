@@ -2,7 +2,7 @@
 import type { ComponentChildren, VNode } from 'preact';
 import { useCallback, useRef, useState } from 'preact/hooks';
 import type { EndedConnection } from '../../api/api-types.js';
-import { formatCount } from '../../format/number-text.js';
+import { formatMany } from '../../format/number-text.js';
 import { Name } from '../../parts/name.js';
 import { changePage, currentFilter, linkTo, viewParameter } from '../../state/page-state.js';
 import { areaOf, type CellSelection, selectCell } from '../../table/cell-selection.js';
@@ -155,7 +155,7 @@ function SelectionBar({
   return (
     <div class="table-selection">
       {count > 1 ? (
-        <span>{formatCount(count)} rows selected</span>
+        <span>{formatMany(count, 'row')} selected</span>
       ) : (
         !isCards &&
         column !== undefined &&

@@ -1,5 +1,5 @@
 /** Cells to the clipboard, as spreadsheets take them. */
-import { formatCount } from '../../format/number-text.js';
+import { formatMany } from '../../format/number-text.js';
 import { copyText } from './put-out.js';
 import { type CellValue, tabText } from './table-text.js';
 
@@ -14,5 +14,5 @@ export async function copyCells(
 ): Promise<string> {
   const isOne = rows.length === 1 && titles.length === 1;
   const isCopied = await copyText(tabText(isOne ? rows : [titles, ...rows]));
-  return isCopied ? `Copied ${formatCount(rows.length)} rows` : 'The browser did not allow copying';
+  return isCopied ? `Copied ${formatMany(rows.length, 'row')}` : 'The browser did not allow copying';
 }

@@ -2,7 +2,7 @@
 import type { VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { addressOf, ask } from '../../api/client.js';
-import { formatCount } from '../../format/number-text.js';
+import { formatCount, formatMany } from '../../format/number-text.js';
 import { currentFilter } from '../../state/page-state.js';
 import { chosenColumns } from './chosen-columns.js';
 import { csvFormat, type ExportFormat, exportRows, jsonFormat, MOST_EXPORTED } from './export-rows.js';
@@ -34,10 +34,10 @@ export function ExportMenu({ range, order, total }: ExportMenuProps): VNode {
       const { parts, rows, isCut } = await exportRows(
         (limit, cursor) => ask('connections', { ...question, limit, cursor }, { signal }),
         format,
-        (count) => setProgress(`${formatCount(count)} connections read`),
+        (count) => setProgress(`${formatMany(count, 'connection')} read`),
       );
       saveFile(`connections.${format.extension}`, parts, format.type);
-      setProgress(`${formatCount(rows)} connections saved${isCut ? '; there are more' : ''}`);
+      setProgress(`${formatMany(rows, 'connection')} saved${isCut ? '; there are more' : ''}`);
     } catch (error) {
       setProgress(signal.aborted ? 'Cancelled' : (error as Error).message);
     } finally {

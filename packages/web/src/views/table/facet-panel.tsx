@@ -3,7 +3,7 @@ import type { VNode } from 'preact';
 import { useId, useState } from 'preact/hooks';
 import type { Group } from '../../api/api-types.js';
 import { useAnswer } from '../../api/use-answer.js';
-import { formatCount, formatShort } from '../../format/number-text.js';
+import { formatCount, formatMany, formatShort } from '../../format/number-text.js';
 import { Name } from '../../parts/name.js';
 import { currentFilter, linkTo } from '../../state/page-state.js';
 import { groupFields } from '../../table/group-fields.js';
@@ -129,7 +129,7 @@ function FacetValue({ name, group, most }: FacetValueProps): VNode {
       )}
       <span
         class="facet-count"
-        title={`${formatCount(connections)} connections, ${formatCount(failures)} failed`}
+        title={`${formatMany(connections, 'connection')}, ${formatCount(failures)} failed`}
       >
         {formatShort(connections)}
       </span>

@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import type { Group } from '../../api/api-types.js';
 import { useAnswer } from '../../api/use-answer.js';
 import { narrowFilter } from '../../filter/filter-term.js';
-import { formatBytes, formatCount, formatShort } from '../../format/number-text.js';
+import { formatBytes, formatCount, formatMany, formatShort } from '../../format/number-text.js';
 import { Name } from '../../parts/name.js';
 import { pageRange } from '../../state/page-range.js';
 import { changePage, currentFilter, linkTo, viewParameter } from '../../state/page-state.js';
@@ -116,7 +116,7 @@ export function GroupTable({ by }: { readonly by: readonly string[] }): VNode {
             ? ''
             : known.count > groups.length
               ? `The first ${formatCount(groups.length)} of ${formatCount(known.count)} groups`
-              : `${formatCount(known.count)} groups`}
+              : formatMany(known.count, 'group')}
         </span>
         {groups.length > 0 && !isCards && <span class="muted">Enter shows a group's connections</span>}
         <button type="button" class="quiet" disabled={groups.length === 0} onClick={() => void copy()}>

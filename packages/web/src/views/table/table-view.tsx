@@ -1,7 +1,7 @@
 /** All connections of the range, one by one or in groups. */
 import type { ComponentChildren, VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { formatCount } from '../../format/number-text.js';
+import { formatCount, formatMany } from '../../format/number-text.js';
 import { isLive, pageRange } from '../../state/page-range.js';
 import { changePage, currentFilter, viewParameter } from '../../state/page-state.js';
 import { FieldSelect } from '../../table/field-select.js';
@@ -100,7 +100,7 @@ function Single(): VNode {
       <section class="table-main" aria-busy={isStale}>
         <Toolbar by={[]}>
           <span class="table-count" role="status">
-            {!isKnown ? '…' : `${formatCount(total)} connections`}
+            {!isKnown ? '…' : formatMany(total, 'connection')}
           </span>
           {total > MOST_SORTED && !isByTime(order) && (
             <span class="muted">the first {formatCount(MOST_SORTED)} of them are here</span>
