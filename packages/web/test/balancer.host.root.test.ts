@@ -29,8 +29,9 @@ after(async () => {
 });
 
 const open = (hash: string, options = {}) => openPage(browser, `${served.origin}/${hash}`, options);
-const entry = (page: Page) =>
-  page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name: 'Balancer' });
+const viewLink = (page: Page, name: string) =>
+  page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name });
+const entry = (page: Page) => viewLink(page, 'Balancer');
 const status = () =>
   JSON.parse(network.balance('status', '--json', '--interval', '1ms', '--name', 'edge')) as Status;
 const state = async () =>
@@ -65,7 +66,7 @@ describe('the view of balancers', () => {
     assert.equal((await served.ask('status', '')).balancer, false);
     await using opened = await open('#/overview');
     const { page } = opened;
-    await page.getByRole('link', { name: 'Compare' }).waitFor();
+    await viewLink(page, 'Compare').waitFor();
     assert.equal(await entry(page).count(), 0);
     await page.keyboard.press('?');
     assert.equal(await page.getByText('balancer', { exact: true }).count(), 0);
