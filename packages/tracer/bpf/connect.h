@@ -24,11 +24,13 @@ static __always_inline void count_lost_connect(void)
 /* TCP_CLOSE to TCP_SYN_SENT, in the context of the process that connects. */
 static __noinline int connect_begins(struct sock *sk)
 {
-	struct flow flow = {.direction = DIRECTION_OUTBOUND};
+	struct flow flow;
 	struct tuple tuple = {};
 
 	if (!is_connection(sk))
 		return 0;
+	clear_flow(&flow);
+	flow.direction = DIRECTION_OUTBOUND;
 	read_current(&flow.owner);
 	if (!direction_passes(DIRECTION_OUTBOUND) || !process_passes(&flow.owner)) {
 		drop_stale_flow(sk);

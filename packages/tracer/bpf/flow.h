@@ -123,6 +123,13 @@ static __always_inline void identify_flow(struct flow *flow)
 	}
 }
 
+/* Called, since programs for kernels before 5.2 have no room for more than one copy of it. */
+static __noinline int clear_flow(struct flow *flow)
+{
+	__builtin_memset(flow, 0, sizeof(*flow));
+	return 0;
+}
+
 static __noinline int count_missed(void)
 {
 	struct statistics *own = own_statistics();

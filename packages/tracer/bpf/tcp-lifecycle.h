@@ -41,13 +41,6 @@ static __noinline bool begin_untracked(const struct sock *sk, int state, const s
 	return true;
 }
 
-/* Called, since programs for kernels before 5.2 have no room for more than one copy of it. */
-static __noinline int clear_flow(struct flow *flow)
-{
-	__builtin_memset(flow, 0, sizeof(*flow));
-	return 0;
-}
-
 /*
  * Enters an untracked connection that is closed into the flow table. The current process closes it, or a worker. Returns whether
  * the connection is followed.
@@ -102,8 +95,8 @@ static __noinline int count_missed_connect(struct flow *flow)
 	return 0;
 }
 
-/* A connection that is closed on this side, by the process that is its closer already, or by a thread of the kernel. */
-VERIFIED_ONCE int begin_closing(struct flow *flow, bool is_process)
+/* The application's close. Its closer is there already where it is a process. */
+VERIFIED_ONCE int note_closing(struct flow *flow, bool is_process)
 {
 	if (!flow)
 		return 0;
@@ -113,6 +106,20 @@ VERIFIED_ONCE int begin_closing(struct flow *flow, bool is_process)
 		flow->closer = flow->owner;
 	flow->flags |= FLOW_CLOSING;
 	return 0;
+}
+
+/*
+ * A connection in the flow table is closed on this side, by the current process or by a thread of the kernel. Returns whether it is
+ * reported: one whose accept was missed may fall out now that its process is known.
+ */
+static __noinline bool begin_closing(void *ctx, struct sock *sk, struct flow *flow, bool is_process)
+{
+	if (is_process)
+		read_current(&flow->closer);
+	if ((flow->flags & FLOW_UNACCEPTED) && !accept_was_missed(ctx, sk, flow, is_process ? &flow->closer : NULL))
+		return false;
+	note_closing(flow, is_process);
+	return true;
 }
 
 /* To TCP_FIN_WAIT1 or TCP_LAST_ACK: close() or shutdown(), in the context of the process that calls it. */
@@ -133,14 +140,11 @@ static __noinline int application_closes(void *ctx, struct sock *sk, int state)
 	if (state == TCP_SYN_RECV && flow->direction == DIRECTION_OUTBOUND && !(flow->flags & FLOW_ESTABLISHED))
 		return connect_fails(ctx, sk, flow);
 	count_missed_connect(flow);
-	if (is_process)
-		read_current(&flow->closer);
-	if ((flow->flags & FLOW_UNACCEPTED) && !accept_was_missed(ctx, sk, flow, is_process ? &flow->closer : NULL)) {
+	if (!begin_closing(ctx, sk, flow, is_process)) {
 		forget_flow(sk);
 		filter_out(sk);
 		return 0;
 	}
-	begin_closing(flow, is_process);
 	if (state == TCP_CLOSE_WAIT)
 		flow->flags |= FLOW_PEER_FIRST;
 	if (prompt_close) {
@@ -154,7 +158,6 @@ static __noinline int application_closes(void *ctx, struct sock *sk, int state)
 static __noinline int connection_ends(void *ctx, struct sock *sk, int state)
 {
 	struct flow *flow = find_flow(sk);
-	bool aborted, is_process;
 
 	if (!flow) {
 		if (!is_subflow(sk))
@@ -165,14 +168,12 @@ static __noinline int connection_ends(void *ctx, struct sock *sk, int state)
 	if (flow->flags & FLOW_CLOSE_EMITTED)
 		return 0;
 	count_missed_connect(flow);
-	aborted = process_aborts(sk, flow);
-	is_process = aborted && !is_kernel_thread();
-	if (is_process)
-		read_current(&flow->closer);
-	if ((flow->flags & FLOW_UNACCEPTED) && !accept_was_missed(ctx, sk, flow, is_process ? &flow->closer : NULL))
+	if (process_aborts(sk, flow)) {
+		if (!begin_closing(ctx, sk, flow, !is_kernel_thread()))
+			return 0;
+	} else if ((flow->flags & FLOW_UNACCEPTED) && !accept_was_missed(ctx, sk, flow, NULL)) {
 		return 0;
-	if (aborted)
-		begin_closing(flow, is_process);
+	}
 	if (state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK)
 		flow->flags |= FLOW_PEER_FIRST;
 	emit_close(ctx, sk, flow, state);
