@@ -346,6 +346,11 @@ export class Tracer implements TracerApi {
     this.#udp?.detach();
   }
 
+  /** A call, whose answer the compiler does not take for known. */
+  #hasEnded(): boolean {
+    return this.#state === 'ended';
+  }
+
   #takeReader(): void {
     if (this.#stream.hasReader)
       throw new EbpfError(
@@ -386,7 +391,8 @@ export class Tracer implements TracerApi {
         }
         last = this.#state === 'stopping';
         await this.#stream.drain(last);
-        if (!last && this.#stream.isEmpty) await this.#stream.wait(this.#stopping.signal);
+        // Somebody may have disposed of it meanwhile.
+        if (!last && !this.#hasEnded() && this.#stream.isEmpty) await this.#stream.wait(this.#stopping.signal);
       }
       return undefined;
     } finally {

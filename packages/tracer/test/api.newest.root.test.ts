@@ -68,6 +68,20 @@ describe('reading a tracer', () => {
     tracer.off('close', countClose);
   });
 
+  it('ends without an error where it is disposed of while it is read', async () => {
+    const filter = { pids: [process.pid] };
+    const looped = Tracer.start({ filter });
+    const next = looped.batches()[Symbol.asyncIterator]().next();
+    looped[Symbol.dispose]();
+    assert.deepEqual(await next, { done: true, value: undefined });
+    const heard = Tracer.start({ filter });
+    heard.on('record', () => {});
+    const ended = new Promise<void>((resolve, reject) => heard.on('end', resolve).on('error', reject));
+    await null;
+    heard[Symbol.dispose]();
+    await ended;
+  });
+
   it('refuses a second reader', async () => {
     await using tracer = Tracer.start({ filter: { pids: [process.pid] } });
     tracer.on('record', () => {});
