@@ -392,7 +392,8 @@ export class Tracer implements TracerApi {
         last = this.#state === 'stopping';
         await this.#stream.drain(last);
         // Somebody may have disposed of it meanwhile.
-        if (!last && !this.#hasEnded() && this.#stream.isEmpty) await this.#stream.wait(this.#stopping.signal);
+        if (!last && !this.#hasEnded() && this.#stream.isEmpty)
+          await this.#stream.wait(this.#stopping.signal);
       }
       return undefined;
     } finally {
