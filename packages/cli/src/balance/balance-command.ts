@@ -1,10 +1,10 @@
 /** `weir balance` on the command line: its commands, their options, their help. */
 
+import { reasonNames } from '@weir/balancer/reasons';
 import { parseDuration, parseInteger, repeatable, wordsParser } from '../args/values.js';
 import { Command, Option } from '../commander.js';
 import { colourModes } from '../text/colour.js';
 import { parseReadyFd } from '../trace/ready.js';
-import { reasons } from './reasons.js';
 import type { BalanceRequest } from './requests.js';
 
 const examples = `
@@ -184,7 +184,11 @@ function capture(action: Act): Command {
     .optionsGroup('Output:')
     .option('-o, --output <file>', 'write here (default: standard output, unless that is a terminal)')
     .optionsGroup('Packets:')
-    .option('--reason <reasons>', `only these: ${reasons.join(', ')}`, repeatable(wordsParser(reasons)))
+    .option(
+      '--reason <reasons>',
+      `only these: ${reasonNames.join(', ')}`,
+      repeatable(wordsParser(reasonNames)),
+    )
     .option('--every <number>', 'one packet in so many on each CPU', integer(2 ** 32 - 1))
     .option('--bytes <number>', 'of each packet (default: 128, at most 256)', integer(256))
     .optionsGroup('Ending:')

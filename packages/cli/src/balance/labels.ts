@@ -1,9 +1,10 @@
 /** Labels of VIPs, reals and reasons. */
+
 import type { Explanation, Service } from '@weir/balancer';
 import { type Config, realAt, vipName, vipOf } from '@weir/balancer/config';
+import { reasonText } from '@weir/balancer/reasons';
 import { formatEndpoint } from '../text/endpoint.js';
 import { escapeText } from '../text/escape.js';
-import { reasonText } from './reasons.js';
 
 /** `web (198.51.100.1:443/tcp)`, or that alone where the VIP has no other name. */
 export function vipLabel(config: Pick<Config, 'vips'>, service: Service): string {

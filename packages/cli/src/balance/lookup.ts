@@ -1,11 +1,12 @@
 /** `weir balance lookup`. */
+
 import { isIPv6 } from 'node:net';
+import { reasonText } from '@weir/balancer/reasons';
 import { escapeJson } from '@weir/tracer/escape';
 import { ExitCode, UsageError } from '../failure.js';
 import type { Output } from '../output/output.js';
 import { escapeText } from '../text/escape.js';
 import { realLabel } from './labels.js';
-import { reasonText } from './reasons.js';
 import type { BalanceRequest } from './requests.js';
 import { ask } from './running-balancer.js';
 

@@ -1,6 +1,6 @@
 /** Requests that the command line of `weir balance` can make. */
+import type { ReasonName } from '@weir/balancer';
 import type { ColourMode } from '../text/colour.js';
-import type { CapturedReason } from './reasons.js';
 
 interface General {
   readonly debug?: boolean;
@@ -41,7 +41,7 @@ export interface LookupFlags extends Which {
 
 export interface CaptureFlags extends Which {
   readonly output?: string;
-  readonly reason?: readonly CapturedReason[];
+  readonly reason?: readonly ReasonName[];
   readonly every?: number;
   readonly bytes?: number;
   /** Milliseconds. */

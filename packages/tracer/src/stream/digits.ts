@@ -1,6 +1,7 @@
 /**
  * Fixed numbers of digits as text. String.fromCharCode makes one flat string; joining pieces makes one for each piece, and whoever reads
- * the text copies them once more. An id takes a third of the time that it takes as a BigInt.
+ * the text copies them once more. An id takes a third of the time that it takes as a BigInt. Both lengths are written out: with ids put
+ * together of halves, a whole record takes a third longer to decode.
  */
 
 const ZERO = 0x30;

@@ -24,6 +24,8 @@ const MOST_NAME = 200;
 const nameText = z.string().min(1).max(MOST_NAME).exactOptional();
 const balancer = nameText.describe('Only this balancer.');
 const vip = nameText.describe('Only this VIP, by its name.');
+/** The range that is asked about, of these. */
+const spanOfBalancers = { range: rangeText, zone, balancer, vip };
 /** A shorter step would show the time between two looks. */
 const LEAST_STEP_NS = 10_000_000_000n;
 const MOST_POINTS = 10_000;
@@ -92,10 +94,7 @@ function seriesRoute(balancers: BalancerServices | undefined): Route {
     role: 'read',
     isQuery: true,
     query: z.strictObject({
-      range: rangeText,
-      zone,
-      balancer,
-      vip,
+      ...spanOfBalancers,
       step: spanText.prefault('1m').describe('Length of a step: 10s at least. Default 1m.'),
       by: z.enum(['vip', 'real']).default('vip').describe('A series for each of these. Default vip.'),
       limit: numberText(1, 100).prefault('10').describe('At most so many series. Default 10.'),
@@ -144,10 +143,7 @@ function changesRoute(balancers: BalancerServices | undefined): Route {
     role: 'read',
     isQuery: true,
     query: z.strictObject({
-      range: rangeText,
-      zone,
-      balancer,
-      vip,
+      ...spanOfBalancers,
       limit: numberText(1, 10_000).prefault('1000').describe('At most so many. Default 1000.'),
     }),
     answer: z.strictObject({

@@ -35,8 +35,8 @@ export const coverageJson = {
   unrecorded: z.array(rangeJson).describe('Spans of the range in which nothing was recorded.'),
 };
 
-/** Figures of a group. */
-export const measuresJson = {
+/** What is added up, of a group or of a second. */
+const sumsJson = {
   connections: count,
   failures: count,
   bytes_sent: count,
@@ -44,6 +44,11 @@ export const measuresJson = {
   segments_sent: count,
   segments_received: count,
   retransmits: count,
+};
+
+/** Figures of a group. */
+export const measuresJson = {
+  ...sumsJson,
   rate: count.describe('Bytes a second, both ways.'),
   retransmit_ratio: count.exactOptional(),
   handshake_us: count.exactOptional().describe('Mean; absent where none is known.'),
@@ -54,13 +59,7 @@ export const measuresJson = {
 /** What a second has more, in the live stream. */
 export const secondJson = z.strictObject({
   time: time.describe('When the second begins.'),
-  connections: count,
-  failures: count,
-  bytes_sent: count,
-  bytes_received: count,
-  segments_sent: count,
-  segments_received: count,
-  retransmits: count,
+  ...sumsJson,
 });
 
 /** Values of fields by name; null: not known. */

@@ -1,11 +1,5 @@
 /** States and changes of balancers in words. Pure. */
-import type {
-  BalancerChange,
-  BalancerLookupAnswer,
-  BalancerReal,
-  BalancerState,
-  BalancerVip,
-} from '../../api/balancer-types.js';
+import type { BalancerChange, BalancerReal, BalancerState, BalancerVip } from '../../api/balancer-types.js';
 
 /** A word, and how it is shown. */
 export interface Judged {
@@ -104,33 +98,4 @@ export function changeText({ kind, before, after, detail }: BalancerChange): Jud
 function markOf(state: string | number | undefined): Judged['mark'] {
   if (state === 'up') return 'good';
   return state === 'down' || state === 'held' ? 'bad' : 'none';
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  'not-ip': 'not IP',
-  'other-protocol': 'another protocol than TCP, UDP and ICMP',
-  'not-a-vip': 'not for a VIP',
-  malformed: 'malformed',
-  'too-big': 'too big',
-  echo: 'echo request, answered',
-  'quic-id': 'by its QUIC connection id',
-  'stable-udp': 'by its stable UDP header',
-  'server-id': 'by its TCP server id',
-  'flow-table': 'known flow',
-  'global-flow': 'by the global flow table',
-  'source-route': 'by a source route',
-  ring: 'by the ring',
-  'ring-flood': 'by the ring; not remembered, as there are too many new flows',
-  'empty-slot': 'no real',
-  encapsulation: 'no room for the outer header',
-  'nat-flow': 'known translated flow',
-  'nat-reply': 'reply of a translated flow',
-  'nat-unknown': 'of no translated flow that is known',
-  'nat-exhausted': 'no free port to translate to',
-  'nat-last-hop': 'its last hop',
-};
-
-/** Why a flow goes where it goes, in words. */
-export function reasonText({ reason }: BalancerLookupAnswer): string {
-  return reasons[reason] ?? reason;
 }

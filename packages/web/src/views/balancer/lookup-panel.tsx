@@ -1,5 +1,7 @@
 /** Where a flow's next packet goes, and why: the balancer's program says so. */
+
 import { useSignal } from '@preact/signals';
+import { reasonText } from '@weir/balancer/reasons';
 import type { VNode } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { BalancerLookupAnswer, BalancerState, BalancerVip } from '../../api/balancer-types.js';
@@ -8,7 +10,7 @@ import { Name } from '../../parts/name.js';
 import { Panel } from '../../parts/panel.js';
 import { changePage } from '../../state/page-state.js';
 import { clientParameter, destinationParameter } from './balancer-state.js';
-import { endText, reasonText } from './balancer-words.js';
+import { endText } from './balancer-words.js';
 
 interface LookupProps {
   readonly balancer: BalancerState;
@@ -125,7 +127,7 @@ function Found({ found }: { readonly found: BalancerLookupAnswer }): VNode {
           )}
         </>
       )}
-      : {reasonText(found)}
+      : {reasonText(found.reason)}
       {vip !== undefined && (
         <>
           , VIP <Name name={vip} />

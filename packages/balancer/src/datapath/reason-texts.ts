@@ -1,5 +1,9 @@
-/** Reasons of packets, as `capture --reason` and scripts have them. They stand here so that help does not load the balancer. */
-import type { ReasonName } from '@weir/balancer';
+/**
+ * Reasons of packets in words. It loads nothing else: help and pages need it, too.
+ *
+ * @module @weir/balancer/reasons
+ */
+import type { ReasonName } from './outcome.js';
 
 const texts = {
   'not-ip': 'not IP',
@@ -25,10 +29,10 @@ const texts = {
   'nat-last-hop': 'its last hop',
 } satisfies Readonly<Record<ReasonName, string>>;
 
-export type CapturedReason = keyof typeof texts;
-export const reasons = Object.keys(texts) as readonly CapturedReason[];
+/** The reasons, as `weir balance capture --reason` and the API have them. */
+export const reasonNames = Object.keys(texts) as readonly ReasonName[];
 
-/** A reason in words. */
-export function reasonText(reason: ReasonName): string {
-  return texts[reason];
+/** A reason in words; one that a later version has stays as it is. */
+export function reasonText(reason: ReasonName | (string & {})): string {
+  return (texts as Readonly<Record<string, string>>)[reason] ?? reason;
 }
