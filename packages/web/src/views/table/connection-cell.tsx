@@ -78,6 +78,21 @@ function Outcome({ connection }: { readonly connection: EndedConnection }): VNod
   );
 }
 
+/** Who a connection is of, and to whom, at the head of a card. */
+export function CardTitle({ connection }: { readonly connection: ConnectionDetails }): VNode {
+  const { process, peer, direction } = connection;
+  return (
+    <div>
+      <strong>
+        <Name name={process?.comm} />
+      </strong>{' '}
+      <span aria-hidden="true">{direction === 'inbound' ? '←' : '→'}</span>
+      <span class="only-read">{direction}</span> <Name name={peer.name ?? peer.address} />
+      <span class="muted">:{servingPort(connection)}</span>
+    </div>
+  );
+}
+
 /** A connection where there is no room for columns. */
 export function ConnectionCard({
   connection,
@@ -86,19 +101,12 @@ export function ConnectionCard({
   readonly connection: EndedConnection;
   readonly isLong: boolean;
 }): VNode {
-  const { process, peer, direction, time, bytes_sent, bytes_received, duration_us } = connection;
+  const { time, bytes_sent, bytes_received, duration_us } = connection;
   const link = connectionLink(connection);
   const text = momentLabel(time, isLong);
   return (
     <div class="table-card">
-      <div>
-        <strong>
-          <Name name={process?.comm} />
-        </strong>{' '}
-        <span aria-hidden="true">{direction === 'inbound' ? '←' : '→'}</span>
-        <span class="only-read">{direction}</span> <Name name={peer.name ?? peer.address} />
-        <span class="muted">:{servingPort(connection)}</span>
-      </div>
+      <CardTitle connection={connection} />
       <div class="muted">
         {link === undefined ? (
           text

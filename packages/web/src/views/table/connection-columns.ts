@@ -1,5 +1,5 @@
 /** Columns of the table of connections. Pure. */
-import type { EndedConnection } from '../../api/api-types.js';
+import type { ConnectionDetails, EndedConnection } from '../../api/api-types.js';
 
 /** How a value is shown. */
 export type ColumnKind = 'time' | 'name' | 'bytes' | 'duration' | 'count' | 'number' | 'error' | 'ends';
@@ -20,7 +20,7 @@ export interface ConnectionColumn {
 type Details = NonNullable<EndedConnection['process']>;
 
 /** The port of the side that serves, as the history groups by it. */
-export function servingPort({ direction, local, peer }: EndedConnection): number {
+export function servingPort({ direction, local, peer }: ConnectionDetails): number {
   if (direction === 'inbound') return local.port;
   return direction === 'outbound' ? peer.port : Math.min(local.port, peer.port);
 }

@@ -12,6 +12,7 @@ import type { RowWindow } from '../../table/row-window.js';
 import { chosenColumns, resizeChosen } from './chosen-columns.js';
 import { ConnectionCard, ConnectionCell, connectionLink } from './connection-cell.js';
 import { fieldValue, isBad } from './connection-columns.js';
+import { CopyButton } from './copy-button.js';
 import { copyCells } from './copy-cells.js';
 import { toggleTerm, valueTerm } from './facet-terms.js';
 import { nextOrder, sortedColumn, sortShown } from './sort-columns.js';
@@ -168,12 +169,7 @@ function SelectionBar({
       {count === 1 && only !== undefined && <a href={filterLink(only)}>Only this</a>}
       {count === 1 && without !== undefined && <a href={filterLink(without)}>Without this</a>}
       {count === 1 && link !== undefined && <a href={link}>Open</a>}
-      <button type="button" class="quiet" disabled={connection === undefined} onClick={onCopy}>
-        Copy
-      </button>
-      <span class="muted" role="status">
-        {message}
-      </span>
+      <CopyButton disabled={connection === undefined} message={message} onCopy={onCopy} />
     </div>
   );
 }

@@ -12,6 +12,7 @@ import { areaOf, selectCell } from '../../table/cell-selection.js';
 import { Grid, type GridColumn } from '../../table/grid.js';
 import { fieldTitle } from '../../table/group-fields.js';
 import { isNarrow } from '../../table/narrow.js';
+import { CopyButton } from './copy-button.js';
 import { copyCells } from './copy-cells.js';
 import { groupColumns, readOrder } from './group-columns.js';
 
@@ -119,12 +120,7 @@ export function GroupTable({ by }: { readonly by: readonly string[] }): VNode {
               : formatMany(known.count, 'group')}
         </span>
         {groups.length > 0 && !isCards && <span class="muted">Enter shows a group's connections</span>}
-        <button type="button" class="quiet" disabled={groups.length === 0} onClick={() => void copy()}>
-          Copy
-        </button>
-        <span class="muted" role="status">
-          {message}
-        </span>
+        <CopyButton disabled={groups.length === 0} message={message} onCopy={() => void copy()} />
       </div>
     </>
   );

@@ -9,7 +9,7 @@ import {
   UNKNOWN,
 } from '../../format/number-text.js';
 import { Name } from '../../parts/name.js';
-import { connectionLink, momentLabel } from './connection-cell.js';
+import { CardTitle, connectionLink, momentLabel } from './connection-cell.js';
 import { busynessOf, type OpenColumn } from './open-columns.js';
 
 /** What is in a cell. */
@@ -51,17 +51,10 @@ function Since({ connection }: { readonly connection: OpenConnection }): VNode {
 
 /** A connection where there is no room for columns. */
 export function OpenCard({ connection }: { readonly connection: OpenConnection }): VNode {
-  const { process, peer, local, direction, bytes_sent, bytes_received } = connection;
+  const { bytes_sent, bytes_received } = connection;
   return (
     <div class="table-card">
-      <div>
-        <strong>
-          <Name name={process?.comm} />
-        </strong>{' '}
-        <span aria-hidden="true">{direction === 'inbound' ? '←' : '→'}</span>
-        <span class="only-read">{direction}</span> <Name name={peer.name ?? peer.address} />
-        <span class="muted">:{direction === 'inbound' ? local.port : peer.port}</span>
-      </div>
+      <CardTitle connection={connection} />
       <div class="muted">
         <Since connection={connection} /> · {formatBytes((bytes_sent ?? 0) + (bytes_received ?? 0))} ·{' '}
         {formatRate(busynessOf(connection))}

@@ -9,6 +9,7 @@ import { changePage, currentFilter, viewParameter } from '../../state/page-state
 import { areaOf, selectCell } from '../../table/cell-selection.js';
 import { Grid, type GridColumn } from '../../table/grid.js';
 import { isNarrow } from '../../table/narrow.js';
+import { CopyButton } from './copy-button.js';
 import { copyCells } from './copy-cells.js';
 import { OpenCard, OpenCell } from './open-cell.js';
 import { nextOpenOrder, openColumns, readOpenOrder, sortOpen } from './open-columns.js';
@@ -105,12 +106,7 @@ export function OpenTable({ toolbar }: { readonly toolbar: (said: ComponentChild
       />
       <div class="table-selection">
         {rows.length > 0 && !isCards && <span class="muted">Enter opens the connection</span>}
-        <button type="button" class="quiet" disabled={rows.length === 0} onClick={() => void copy()}>
-          Copy
-        </button>
-        <span class="muted" role="status">
-          {message}
-        </span>
+        <CopyButton disabled={rows.length === 0} message={message} onCopy={() => void copy()} />
       </div>
     </>
   );
