@@ -201,10 +201,11 @@ static __noinline int count_call(const struct sock *sk, const struct tuple *tupl
 			flow->cookie = socket_cookie(sk);
 		add_traffic(flow, traffic);
 	} else {
-		struct process process = {};
+		struct udp_flow fresh = {};
 
-		read_current(&process);
-		begin_flow(&key, &process, socket_cookie(sk), traffic);
+		fresh.cookie = socket_cookie(sk);
+		read_current(&fresh.process);
+		begin_flow(&key, &fresh, traffic);
 	}
 	return 0;
 }

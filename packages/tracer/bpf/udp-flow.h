@@ -174,20 +174,20 @@ static __always_inline void add_traffic(struct udp_flow *flow, const struct udp_
 	add(traffic->is_sent ? &flow->bytes_sent : &flow->bytes_received, traffic->bytes);
 }
 
-/* The first datagram of a flow. Two CPUs may be here at once: the second adds to the entry that the first has made. */
-static __always_inline void begin_flow(const struct udp_key *key, const struct process *process, __u64 cookie,
+/*
+ * The first datagram of a flow, of which the caller has filled in `cookie` and `process`. Two CPUs may be here at once: the
+ * second adds to the entry that the first has made.
+ */
+static __always_inline void begin_flow(const struct udp_key *key, struct udp_flow *fresh,
 				       const struct udp_traffic *traffic)
 {
-	struct udp_flow fresh = {};
 	struct udp_flow *flow;
 
-	fresh.cookie = cookie;
-	fresh.first_ns = bpf_ktime_get_ns();
-	fresh.cpu = bpf_get_smp_processor_id();
-	fresh.direction = traffic->is_sent ? DIRECTION_OUTBOUND : DIRECTION_INBOUND;
-	fresh.process = *process;
-	fresh.user = process->pid;
-	bpf_map_update_elem(&udp_flows, key, &fresh, BPF_NOEXIST);
+	fresh->first_ns = bpf_ktime_get_ns();
+	fresh->cpu = bpf_get_smp_processor_id();
+	fresh->direction = traffic->is_sent ? DIRECTION_OUTBOUND : DIRECTION_INBOUND;
+	fresh->user = fresh->process.pid;
+	bpf_map_update_elem(&udp_flows, key, fresh, BPF_NOEXIST);
 	flow = bpf_map_lookup_elem(&udp_flows, key);
 	if (flow)
 		add_traffic(flow, traffic);

@@ -96,9 +96,14 @@ static __always_inline int packet(struct __sk_buff *ctx, bool is_sent)
 	key.tuple.netns = socket->netns;
 	set_interface(&key.tuple, sk ? sk->bound_dev_if : 0, ctx->ifindex);
 	flow = bpf_map_lookup_elem(&udp_flows, &key);
-	if (flow)
+	if (flow) {
 		add_traffic(flow, &traffic);
-	else
-		begin_flow(&key, &socket->owner, cookie, &traffic);
+	} else {
+		struct udp_flow fresh = {};
+
+		fresh.cookie = cookie;
+		fresh.process = socket->owner;
+		begin_flow(&key, &fresh, &traffic);
+	}
 	return 1;
 }

@@ -91,7 +91,7 @@ describe('open connections', () => {
       return connections.every(({ send_rate = 0, receive_rate = 0 }) => send_rate + receive_rate === 0);
     });
     const bySent = (await shownByPage(page)).map(([local]) => local);
-    const { connections } = await served.ask('open-at', 'at=now');
+    const { connections } = await served.ask('open-at', 'at=now&figures=moment');
     const largest = connections.reduce((a, b) => ((a.bytes_sent ?? 0) > (b.bytes_sent ?? 0) ? a : b));
     assert.equal(bySent[0], largest.local.port, 'the one that sent most comes first');
     assert.deepEqual(complaints, []);
