@@ -400,6 +400,34 @@ describe('a table from which brief connections are kept away', () => {
     assert.equal(simulation.delivered, 1);
   });
 
+  it('is spared them while it waits for the end of another one, and gets those with the same ends', () => {
+    const simulation = new Simulation({ ended: 'vanished' }, 1, { brief: true });
+    const [lost, late] = [4000, 4001].map((port) => simulation.connect({ port, pid: 7 }));
+    simulation.deliver();
+    simulation.refresh();
+    for (const flow of [lost!, late!]) simulation.remove(flow);
+    for (let count = 0; count < 3; count++) {
+      simulation.pass(SECOND);
+      simulation.refresh();
+    }
+    assert.equal(simulation.table.size, 0, 'both are gone');
+    const { delivered } = simulation;
+    for (let port = 4100; port < 4110; port++)
+      simulation.close(simulation.connect({ port, peerPort: 81, pid: 8 }));
+    simulation.deliver();
+    assert.equal(simulation.delivered - delivered, 0, 'records of brief connections');
+    const next = simulation.connect({ port: 4000, pid: 8 });
+    simulation.close(next);
+    simulation.deliver();
+    assert.equal(simulation.delivered - delivered, 2, 'records of one with the same ends');
+    // Nothing is kept of those whose wait is over.
+    simulation.pass(MINUTE);
+    for (let count = 0; count < 3; count++) simulation.refresh();
+    simulation.close(simulation.connect({ port: 4000, pid: 9 }));
+    simulation.deliver();
+    assert.equal(simulation.delivered - delivered, 2);
+  });
+
   it('does not list the socket of one again that the kernel still has, and lists the next one with its ends', () => {
     const simulation = new Simulation({ ended: 'vanished' }, 1, { brief: true });
     const flow = simulation.connect({ port: 4000, pid: 7 });

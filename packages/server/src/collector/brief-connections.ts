@@ -4,11 +4,12 @@
  */
 import type { EndRecord } from '@weir/history/rows';
 import type { EndRow } from '@weir/history/schema';
-import { type ColumnWord, columnWords, type EventColumns } from '@weir/tracer';
+import { type AcceptRecord, type ColumnWord, columnWords, type EventColumns } from '@weir/tracer';
 import type { SourceRows } from '../wire/column-buffer.js';
 import { type BatchEncoder, partsOf } from '../wire/encode-batch.js';
 import type { StringTable, TableEncoder } from '../wire/table-encoder.js';
 import { EventPairs, NONE } from './event-pairs.js';
+import type { LazyEnds } from './open-index.js';
 import { PlaceCache } from './place-cache.js';
 
 /** What else the rows depend on. */
@@ -16,18 +17,9 @@ export interface BriefOptions {
   readonly hostId: bigint;
   /** The row of an end, made of its record. Columns take over what processes, addresses and ports have in common. */
   readonly endRow: (record: EndRecord) => EndRow;
-  /**
-   * Whether a sweep cannot have found a connection.
-   *
-   * @param record Makes the record of its beginning where it was accepted: it may have waited for that.
-   */
-  readonly isUnseen: (begunNs: number, record: (() => EndsRecord) | undefined) => boolean;
+  /** Whether a sweep cannot have found a connection. @param accepted Its ends, where it was accepted. */
+  readonly isUnseen: (begunNs: number, accepted: LazyEnds | undefined) => boolean;
 }
-
-/** The ends of a connection, as its record has them. */
-export type EndsRecord = Pick<EndRecord, 'netns' | 'local' | 'peer' | 'network'> & {
-  readonly interface_index?: number;
-};
 
 /** Fewer events are handled one by one: each column costs something by itself. */
 const LEAST_EVENTS = 16;
@@ -138,6 +130,8 @@ export class BriefConnections {
     const netns = columns.column('netns');
     const directions = columns.column('direction');
     const handshakes = columns.column('handshake_us');
+    const localPorts = columns.column('local_port');
+    const peerPorts = columns.column('peer_port');
     const flows = halves(columns.column('flow_ns'));
     for (let row = 0; row < columns.length; row++) {
       const begun = other[row]!;
@@ -150,8 +144,14 @@ export class BriefConnections {
       const begunNs = isConnect
         ? times[begun]! - handshakeNs
         : flows[2 * begun]! + flows[2 * begun + 1]! * 2 ** 32;
-      const record = isConnect ? undefined : () => columns.record(begun) as EndsRecord;
-      if (!isUnseen(begunNs, record)) continue;
+      const accepted = isConnect
+        ? undefined
+        : {
+            localPort: localPorts[begun]!,
+            peerPort: peerPorts[begun]!,
+            ends: () => columns.record(begun) as AcceptRecord,
+          };
+      if (!isUnseen(begunNs, accepted)) continue;
       this.#ends[this.#count] = row;
       this.#begun[this.#count++] = begun;
       this.#isBrief[row] = this.#isBrief[begun] = 1;

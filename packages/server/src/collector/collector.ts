@@ -131,7 +131,7 @@ export class Collector {
       {
         hostId: options.host.host_id,
         endRow: (record) => this.#endRow(this.#enriched(record)),
-        isUnseen: (begunNs, record) => this.#open.isUnseen(begunNs, record),
+        isUnseen: (begunNs, accepted) => this.#open.isUnseen(begunNs, accepted),
       },
       this.#batch.encoder,
     );

@@ -6,14 +6,8 @@
 import type { EndContext, EndRecord } from '@weir/history/rows';
 import type { AcceptRecord, Connection, ConnectRecord } from '@weir/tracer';
 import { CountedFigures, type Figures, noFigures } from './figures.js';
-import {
-  type ConnectionEnds,
-  figuresOf,
-  type KnownConnection,
-  newConnection,
-  type OpenConnection,
-} from './open-connection.js';
-import { OpenIndex } from './open-index.js';
+import { figuresOf, type KnownConnection, newConnection, type OpenConnection } from './open-connection.js';
+import { type LazyEnds, OpenIndex } from './open-index.js';
 import type { OpenChanges, OpenState, OpenStateChanges, SweepState } from './open-state.js';
 
 /** A span in which a connection moved something. */
@@ -114,10 +108,10 @@ export class OpenConnections {
    * Whether no sweep can have found a connection that no record has named yet.
    *
    * @param begunNs When it began, or was first seen: CLOCK_MONOTONIC, nanoseconds.
-   * @param ends Makes its ends, for one that was accepted: it may have waited for that.
+   * @param accepted Its ends, where it was accepted: it may have waited for that.
    */
-  isUnseen(begunNs: number, ends?: () => ConnectionEnds): boolean {
-    return begunNs > this.#endedNs && (ends === undefined || !this.#index.hasUnnamed(ends));
+  isUnseen(begunNs: number, accepted?: LazyEnds): boolean {
+    return begunNs > this.#endedNs && (accepted === undefined || !this.#index.hasUnnamed(accepted));
   }
 
   /** A connection was established or accepted. */

@@ -1,19 +1,21 @@
 /** Connections that are open, by the identity that records give, or by their ends where no record has named them. Pure. */
 import type { EndRecord } from '@weir/history/rows';
 import type { AcceptRecord, Connection, ConnectRecord } from '@weir/tracer';
-import {
-  type ConnectionEnds,
-  endsKey,
-  isSame,
-  newConnection,
-  type OpenConnection,
-} from './open-connection.js';
+import { type ConnectionEnds, isSame, newConnection, type OpenConnection } from './open-connection.js';
 import type { OpenChanges } from './open-state.js';
+import { UnnamedConnections } from './unnamed-connections.js';
+
+/** The ends of a connection, which are put together only where its ports do not suffice. */
+export interface LazyEnds {
+  readonly localPort: number;
+  readonly peerPort: number;
+  readonly ends: () => ConnectionEnds;
+}
 
 /** Finds connections, and notes which ones are new, gone, or have another name. */
 export class OpenIndex {
   readonly #byFlow = new Map<string, OpenConnection>();
-  readonly #byEnds = new Map<string, OpenConnection>();
+  readonly #unnamed = new UnnamedConnections();
   readonly #changes: OpenChanges | undefined;
 
   constructor(changes: OpenChanges | undefined) {
@@ -22,7 +24,7 @@ export class OpenIndex {
 
   /** Number of connections. */
   get size(): number {
-    return this.#byFlow.size + this.#byEnds.size;
+    return this.#byFlow.size + this.#unnamed.size;
   }
 
   /** Number of those that a record has named. */
@@ -32,20 +34,20 @@ export class OpenIndex {
 
   *[Symbol.iterator](): Generator<OpenConnection> {
     yield* this.#byFlow.values();
-    yield* this.#byEnds.values();
+    yield* this.#unnamed;
   }
 
   /** Adds one that another collector knew. */
   add(open: OpenConnection): void {
     if (open.flowId !== undefined) this.#byFlow.set(open.flowId, open);
-    else if (open.identity !== undefined) this.#byEnds.set(endsKey('tcp', open.identity), open);
+    else if (open.identity !== undefined) this.#unnamed.set('tcp', open.identity, open);
   }
 
   /** The connection that a record names. @param sweep The number of the last sweep. */
   begun(record: ConnectRecord | AcceptRecord, sweep: number): OpenConnection {
     const { flow_id } = record;
     const named = this.#byFlow.get(flow_id);
-    const open = named ?? this.#unnamed(record) ?? newConnection(flow_id, sweep);
+    const open = named ?? this.#takeUnnamed(record) ?? newConnection(flow_id, sweep);
     this.#changes?.begun(open, record, named !== undefined);
     open.flowId = flow_id;
     this.#byFlow.set(flow_id, open);
@@ -53,20 +55,19 @@ export class OpenIndex {
   }
 
   /** Whether a sweep has found a connection with these ends that no record has named. */
-  hasUnnamed(ends: () => ConnectionEnds): boolean {
-    return this.#byEnds.size > 0 && this.#byEnds.has(endsKey('tcp', ends()));
+  hasUnnamed({ localPort, peerPort, ends }: LazyEnds): boolean {
+    return this.#unnamed.hasPorts(localPort, peerPort) && this.#unnamed.get('tcp', ends()) !== undefined;
   }
 
   /** A sweep may have found a connection before its record is read. An older one with its ends was last found before it began. */
-  #unnamed(record: ConnectRecord | AcceptRecord): OpenConnection | undefined {
-    if (this.#byEnds.size === 0) return undefined;
-    const ends = endsKey(record.network.transport, record);
-    const open = this.#byEnds.get(ends);
+  #takeUnnamed(record: ConnectRecord | AcceptRecord): OpenConnection | undefined {
+    const { transport } = record.network;
+    const open = this.#unnamed.get(transport, record);
     if (open === undefined) return undefined;
     // One that is accepted may have waited for that.
     if (record.event === 'connect' && open.foundNs < record.monotonic_ns - (record.handshake_us ?? 0) * 1000)
       return undefined;
-    this.#byEnds.delete(ends);
+    this.#unnamed.delete(transport, record);
     this.#changes?.gone(open, record);
     return open;
   }
@@ -76,16 +77,15 @@ export class OpenIndex {
     const { flow_id, transport } = connection;
     const named = flow_id === undefined ? undefined : this.#byFlow.get(flow_id);
     if (named !== undefined) return named;
-    const ends = endsKey(transport, connection);
-    const there = this.#byEnds.get(ends);
+    const there = this.#unnamed.get(transport, connection);
     const known = there !== undefined && isSame(there, connection) ? there : undefined;
     if (known !== undefined && flow_id === undefined) return known;
     const open = known ?? newConnection(flow_id, sweep);
     open.flowId = flow_id;
-    if (flow_id === undefined) this.#byEnds.set(ends, open);
+    if (flow_id === undefined) this.#unnamed.set(transport, connection, open);
     else {
       this.#byFlow.set(flow_id, open);
-      if (known !== undefined) this.#byEnds.delete(ends);
+      if (known !== undefined) this.#unnamed.delete(transport, connection);
     }
     if (transport === 'udp') return open;
     if (known !== undefined) this.#changes?.gone(known, connection);
@@ -97,7 +97,7 @@ export class OpenIndex {
   get(connection: Connection): OpenConnection | undefined {
     const { flow_id, transport } = connection;
     if (flow_id !== undefined) return this.#byFlow.get(flow_id);
-    const open = this.#byEnds.size === 0 ? undefined : this.#byEnds.get(endsKey(transport, connection));
+    const open = this.#unnamed.get(transport, connection);
     return open !== undefined && isSame(open, connection) ? open : undefined;
   }
 
@@ -107,11 +107,9 @@ export class OpenIndex {
     let open = this.#byFlow.get(record.flow_id);
     if (open !== undefined) this.#byFlow.delete(record.flow_id);
     else {
-      if (this.#byEnds.size === 0) return undefined;
-      const ends = endsKey(transport, record);
-      open = this.#byEnds.get(ends);
+      open = this.#unnamed.get(transport, record);
       if (open === undefined) return undefined;
-      this.#byEnds.delete(ends);
+      this.#unnamed.delete(transport, record);
     }
     if (record.event !== 'udp_flow') this.#changes?.gone(open, open.flowId ?? record);
     return open;
@@ -125,7 +123,7 @@ export class OpenIndex {
     const { flowId } = open;
     const { transport = 'tcp' } = ends ?? {};
     if (flowId !== undefined) this.#byFlow.delete(flowId);
-    else if (ends !== undefined) this.#byEnds.delete(endsKey(transport, ends));
+    else if (ends !== undefined) this.#unnamed.delete(transport, ends);
     const name = flowId ?? ends;
     if (transport === 'tcp' && name !== undefined) this.#changes?.gone(open, name);
   }

@@ -3,7 +3,7 @@ import { BoundedMap } from '@weir/ebpf/bounded-map';
 import { type Connection, copyConnection, type EndedConnection } from './connection.js';
 import type { Entry } from './entry.js';
 import { RecentEnds } from './recent-ends.js';
-import { tupleText } from './tuple.js';
+import { hashTuple, tupleText } from './tuple.js';
 
 /** Maximum wait for a late close event, before the last figures of a vanished connection are reported. Nanoseconds. */
 const LATE_NS = 10_000_000_000;
@@ -23,14 +23,22 @@ export class AwaitingClose {
   readonly #byCookie = new Map<string, Awaiting>();
   /** Connections without a known cookie, by key. */
   readonly #unseen = new Map<string, Awaiting>();
+  /** The number of connections by the hash of their ends: each beginning of a connection is looked for. */
+  readonly #hashes = new Map<number, number>();
 
   get size(): number {
     return this.#waiting.size;
   }
 
+  /** Whether none of them has these ends. @param ends Words of {@link Tuple}. */
+  hasNone(ends: Uint32Array): boolean {
+    return this.#hashes.size === 0 || !this.#hashes.has(hashTuple(ends, 0));
+  }
+
   add(entry: Entry, nowNs: number): void {
     const awaiting = { entry, sinceNs: nowNs };
     this.#waiting.add(awaiting);
+    this.#count(entry, 1);
     if (entry.flow_id !== undefined) this.#byFlow.set(entry.flow_id, awaiting);
     else this.#byKey.set(entry.key, awaiting);
     if (entry.cookie === undefined) this.#unseen.set(entry.key, awaiting);
@@ -96,11 +104,19 @@ export class AwaitingClose {
   #remove(awaiting: Awaiting): void {
     const { flow_id, key, netns, cookie } = awaiting.entry;
     this.#waiting.delete(awaiting);
+    this.#count(awaiting.entry, -1);
     if (flow_id !== undefined) this.#byFlow.delete(flow_id);
     // A later connection with the same ends may have vanished, too.
     else if (this.#byKey.get(key) === awaiting) this.#byKey.delete(key);
     if (cookie !== undefined) this.#byCookie.delete(cookieKey(netns, cookie));
     else if (this.#unseen.get(key) === awaiting) this.#unseen.delete(key);
+  }
+
+  #count({ words, endsAt }: Entry, change: number): void {
+    const hash = hashTuple(words, endsAt);
+    const count = (this.#hashes.get(hash) ?? 0) + change;
+    if (count === 0) this.#hashes.delete(hash);
+    else this.#hashes.set(hash, count);
   }
 }
 

@@ -75,10 +75,10 @@ export class TcpConnections {
     }
   }
 
-  /** Whether a connection that begins with these ends is none that a refresh has found already. */
+  /** Whether a connection that begins with these ends is none that a refresh has found already, or has missed. */
   isUnknown(ends: Uint32Array): boolean {
     const { entries, awaitingClose } = this.#store;
-    return awaitingClose.size === 0 && entries.ofEnds(ends) === undefined;
+    return awaitingClose.hasNone(ends) && entries.ofEnds(ends) === undefined;
   }
 
   /** A connection was opened and closed since the last refresh, and {@link record} gets neither. */
