@@ -9,7 +9,6 @@ import type { SourceRows } from '../wire/column-buffer.js';
 import { type BatchEncoder, partsOf } from '../wire/encode-batch.js';
 import type { StringTable, TableEncoder } from '../wire/table-encoder.js';
 import { EventPairs, NONE } from './event-pairs.js';
-import type { LazyEnds } from './open-index.js';
 import { PlaceCache } from './place-cache.js';
 
 /** What else the rows depend on. */
@@ -17,8 +16,12 @@ export interface BriefOptions {
   readonly hostId: bigint;
   /** The row of an end, made of its record. Columns take over what processes, addresses and ports have in common. */
   readonly endRow: (record: EndRecord) => EndRow;
-  /** Whether a sweep cannot have found a connection. @param accepted Its ends, where it was accepted. */
-  readonly isUnseen: (begunNs: number, accepted: LazyEnds | undefined) => boolean;
+  /** Whether a connection began after the last sweep. @param begunNs CLOCK_MONOTONIC, nanoseconds. */
+  readonly isUnseen: (begunNs: number) => boolean;
+  /** Whether a sweep may have found one with these ports before it was accepted. */
+  readonly mayBeUnnamed: (localPort: number, peerPort: number) => boolean;
+  /** Whether a sweep has found one with these ends before it was accepted. */
+  readonly isUnnamed: (accepted: AcceptRecord) => boolean;
 }
 
 /** Fewer events are handled one by one: each column costs something by itself. */
@@ -121,7 +124,7 @@ export class BriefConnections {
   /** Where something is rare, or has to be found out, events are handled one by one. */
   #choose(columns: EventColumns): void {
     const { other } = this.#pairs;
-    const { isUnseen } = this.#options;
+    const { isUnseen, mayBeUnnamed, isUnnamed } = this.#options;
     const kinds = columns.column('event');
     const times = columns.column('monotonic_ns');
     const pids = columns.column('pid');
@@ -144,14 +147,10 @@ export class BriefConnections {
       const begunNs = isConnect
         ? times[begun]! - handshakeNs
         : flows[2 * begun]! + flows[2 * begun + 1]! * 2 ** 32;
-      const accepted = isConnect
-        ? undefined
-        : {
-            localPort: localPorts[begun]!,
-            peerPort: peerPorts[begun]!,
-            ends: () => columns.record(begun) as AcceptRecord,
-          };
-      if (!isUnseen(begunNs, accepted)) continue;
+      if (!isUnseen(begunNs)) continue;
+      if (!isConnect && mayBeUnnamed(localPorts[begun]!, peerPorts[begun]!)) {
+        if (isUnnamed(columns.record(begun) as AcceptRecord)) continue;
+      }
       this.#ends[this.#count] = row;
       this.#begun[this.#count++] = begun;
       this.#isBrief[row] = this.#isBrief[begun] = 1;

@@ -131,7 +131,9 @@ export class Collector {
       {
         hostId: options.host.host_id,
         endRow: (record) => this.#endRow(this.#enriched(record)),
-        isUnseen: (begunNs, accepted) => this.#open.isUnseen(begunNs, accepted),
+        isUnseen: (begunNs) => this.#open.isUnseen(begunNs),
+        mayBeUnnamed: (localPort, peerPort) => this.#open.mayBeUnnamed(localPort, peerPort),
+        isUnnamed: (accepted) => this.#open.isUnnamed(accepted),
       },
       this.#batch.encoder,
     );

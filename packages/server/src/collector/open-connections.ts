@@ -6,8 +6,14 @@
 import type { EndContext, EndRecord } from '@weir/history/rows';
 import type { AcceptRecord, Connection, ConnectRecord } from '@weir/tracer';
 import { CountedFigures, type Figures, noFigures } from './figures.js';
-import { figuresOf, type KnownConnection, newConnection, type OpenConnection } from './open-connection.js';
-import { type LazyEnds, OpenIndex } from './open-index.js';
+import {
+  type ConnectionEnds,
+  figuresOf,
+  type KnownConnection,
+  newConnection,
+  type OpenConnection,
+} from './open-connection.js';
+import { OpenIndex } from './open-index.js';
 import type { OpenChanges, OpenState, OpenStateChanges, SweepState } from './open-state.js';
 
 /** A span in which a connection moved something. */
@@ -104,14 +110,19 @@ export class OpenConnections {
       if (open.connection?.transport !== 'udp') yield this.#changes?.known(open) ?? open;
   }
 
-  /**
-   * Whether no sweep can have found a connection that no record has named yet.
-   *
-   * @param begunNs When it began, or was first seen: CLOCK_MONOTONIC, nanoseconds.
-   * @param accepted Its ends, where it was accepted: it may have waited for that.
-   */
-  isUnseen(begunNs: number, accepted?: LazyEnds): boolean {
-    return begunNs > this.#endedNs && (accepted === undefined || !this.#index.hasUnnamed(accepted));
+  /** Whether a connection began after the last sweep. @param begunNs Or when it was first seen: CLOCK_MONOTONIC, nanoseconds. */
+  isUnseen(begunNs: number): boolean {
+    return begunNs > this.#endedNs;
+  }
+
+  /** Whether a sweep may have found one with these ports that no record has named. */
+  mayBeUnnamed(localPort: number, peerPort: number): boolean {
+    return this.#index.mayBeUnnamed(localPort, peerPort);
+  }
+
+  /** Whether a sweep has found one with these ends that no record has named: it may have waited to be accepted. */
+  isUnnamed(ends: ConnectionEnds): boolean {
+    return this.#index.isUnnamed(ends);
   }
 
   /** A connection was established or accepted. */

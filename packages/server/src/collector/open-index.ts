@@ -5,13 +5,6 @@ import { type ConnectionEnds, isSame, newConnection, type OpenConnection } from 
 import type { OpenChanges } from './open-state.js';
 import { UnnamedConnections } from './unnamed-connections.js';
 
-/** The ends of a connection, which are put together only where its ports do not suffice. */
-export interface LazyEnds {
-  readonly localPort: number;
-  readonly peerPort: number;
-  readonly ends: () => ConnectionEnds;
-}
-
 /** Finds connections, and notes which ones are new, gone, or have another name. */
 export class OpenIndex {
   readonly #byFlow = new Map<string, OpenConnection>();
@@ -54,9 +47,14 @@ export class OpenIndex {
     return open;
   }
 
-  /** Whether a sweep has found a connection with these ends that no record has named. */
-  hasUnnamed({ localPort, peerPort, ends }: LazyEnds): boolean {
-    return this.#unnamed.hasPorts(localPort, peerPort) && this.#unnamed.get('tcp', ends()) !== undefined;
+  /** Whether one may have these ports that a sweep has found and no record has named. */
+  mayBeUnnamed(localPort: number, peerPort: number): boolean {
+    return this.#unnamed.hasPorts(localPort, peerPort);
+  }
+
+  /** Whether one has these ends that a sweep has found and no record has named. */
+  isUnnamed(ends: ConnectionEnds): boolean {
+    return this.#unnamed.get('tcp', ends) !== undefined;
   }
 
   /** A sweep may have found a connection before its record is read. An older one with its ends was last found before it began. */

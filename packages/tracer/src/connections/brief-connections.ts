@@ -7,12 +7,13 @@ import { readWide } from '../records/event-members.js';
 import type { KernelRecord } from '../records/record.js';
 import type { DecodeEvent } from '../stream/event-watcher.js';
 import { Staging } from '../stream/staging.js';
+import { finishHash, mixWord } from './hash.js';
+import { NumberIndex } from './number-index.js';
 import type { ConnectionTable } from './table.js';
+import type { PassedConnection } from './totals.js';
 import { Tuple } from './tuple.js';
 
 const at = offsetsTcpEvent;
-/** Words of an event that identify its connection: time and CPU of the first event. */
-const FLOW_BYTES = [at.flowNs, at.flowNs + 4, at.flowCpu];
 /** Beginnings that wait at most: with more, the table gets all. */
 const LIMIT = 65_536;
 
@@ -24,12 +25,22 @@ export interface BriefConnectionsOptions {
   readonly onRecord: (record: KernelRecord) => void;
 }
 
+type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
+
 export class BriefConnections {
   readonly #options: BriefConnectionsOptions;
   readonly #tuple = new Tuple();
   readonly #events = new Staging();
-  /** Places of beginnings in `#events`, by the time of the first event, in their order. */
-  readonly #begun = new Map<number, number>();
+  /** Places of beginnings in `#events`. */
+  readonly #begun = new NumberIndex();
+  /** Filled anew for each connection. */
+  readonly #brief: Mutable<PassedConnection> = {
+    ends: this.#tuple.words,
+    isOutbound: false,
+    sent: 0,
+    received: 0,
+    retransmits: 0,
+  };
   #decode: DecodeEvent | undefined;
 
   constructor(options: BriefConnectionsOptions) {
@@ -47,11 +58,14 @@ export class BriefConnections {
     this.#options.onRecord(decode(view, offset));
   }
 
-  /** Hands over all beginnings that wait: before the table is refreshed. */
+  /** Hands over all beginnings that wait, in their order: before the table is refreshed. */
   flush(): void {
-    const begun = [...this.#begun.values()];
+    if (this.#begun.size === 0) return;
+    const timeOf = (place: number) =>
+      readWide(this.#events.block(place).view, this.#events.offset(place) + at.timeNs);
+    const begun = [...this.#begun].map((place) => ({ place, ns: timeOf(place) })).sort((a, b) => a.ns - b.ns);
     this.#begun.clear();
-    for (const place of begun) {
+    for (const { place } of begun) {
       this.#options.onRecord(this.#decode!(this.#events.block(place).view, this.#events.offset(place)));
       this.#events.release(place);
     }
@@ -59,24 +73,32 @@ export class BriefConnections {
 
   /** @returns false where the table has to know of it at once. */
   #keep(view: DataView, offset: number): boolean {
-    const key = keyOf(view, offset);
-    if (this.#begun.has(key)) return false;
+    const hash = hashFlow(view, offset);
+    if (this.#find(view, offset, hash) >= 0) return false;
     const { table, byInterface } = this.#options;
     if (!table.isUnknown(this.#tuple.setFromEvent(view, offset + at.tuple, byInterface).words)) return false;
     if (this.#begun.size === LIMIT) this.flush();
-    this.#begun.set(key, this.#events.putOne(view, offset));
+    this.#begun.add(hash, this.#events.putOne(view, offset));
     return true;
+  }
+
+  /** The place of the beginning of an event's connection, or -1. */
+  #find(view: DataView, offset: number, hash: number): number {
+    const begun = this.#begun;
+    const events = this.#events;
+    for (let place = begun.first(hash); place >= 0; place = begun.next())
+      if (isSameFlow(view, offset, events.block(place).view, events.offset(place))) return place;
+    return -1;
   }
 
   /** @returns false where the table has to know of it. */
   #close(view: DataView, offset: number): boolean {
-    const key = keyOf(view, offset);
-    const place = this.#begun.get(key);
-    if (place === undefined) return false;
+    const hash = hashFlow(view, offset);
+    const place = this.#find(view, offset, hash);
+    if (place < 0) return false;
     const block = this.#events.block(place).view;
     const start = this.#events.offset(place);
-    if (!isSameFlow(view, offset, block, start)) return false;
-    this.#begun.delete(key);
+    this.#begun.remove(hash, place);
     // Without a direction, the figures of its end mean something else.
     const isWhole = view.getUint32(offset + at.direction, true) !== Direction.DIRECTION_UNKNOWN;
     if (isWhole) this.#pass(view, offset, block.getUint32(start + at.event, true));
@@ -90,21 +112,25 @@ export class BriefConnections {
     const flags = view.getUint32(offset + at.flags, true);
     const hasBytes = (flags & EventFlag.EVENT_HAS_BYTES) !== 0;
     const hasRetransmits = (flags & EventFlag.EVENT_HAS_RETRANSMITS) !== 0;
-    table.passed({
-      ends: this.#tuple.setFromEvent(view, offset + at.tuple, byInterface).words,
-      isOutbound: begunBy === TcpEventKind.EVENT_CONNECT,
-      sent: hasBytes ? readWide(view, offset + at.bytesSent) : 0,
-      received: hasBytes ? readWide(view, offset + at.bytesReceived) : 0,
-      retransmits: hasRetransmits ? view.getUint32(offset + at.retransmits, true) : 0,
-    });
+    this.#tuple.setFromEvent(view, offset + at.tuple, byInterface);
+    const brief = this.#brief;
+    brief.isOutbound = begunBy === TcpEventKind.EVENT_CONNECT;
+    brief.sent = hasBytes ? readWide(view, offset + at.bytesSent) : 0;
+    brief.received = hasBytes ? readWide(view, offset + at.bytesReceived) : 0;
+    brief.retransmits = hasRetransmits ? view.getUint32(offset + at.retransmits, true) : 0;
+    table.passed(brief);
   }
 }
 
-/** Several connections may have it, as it has neither the CPU nor more than 53 bits. */
-function keyOf(view: DataView, offset: number): number {
-  return readWide(view, offset + at.flowNs);
+function hashFlow(view: DataView, offset: number): number {
+  const low = mixWord(view.getUint32(offset + at.flowCpu, true), view.getUint32(offset + at.flowNs, true));
+  return finishHash(mixWord(low, view.getUint32(offset + at.flowNs + 4, true)));
 }
 
 function isSameFlow(a: DataView, atA: number, b: DataView, atB: number): boolean {
-  return FLOW_BYTES.every((byte) => a.getUint32(atA + byte, true) === b.getUint32(atB + byte, true));
+  return (
+    a.getUint32(atA + at.flowNs, true) === b.getUint32(atB + at.flowNs, true) &&
+    a.getUint32(atA + at.flowNs + 4, true) === b.getUint32(atB + at.flowNs + 4, true) &&
+    a.getUint32(atA + at.flowCpu, true) === b.getUint32(atB + at.flowCpu, true)
+  );
 }

@@ -34,6 +34,17 @@ export class NumberIndex {
     }
   }
 
+  /** All numbers, in no order. */
+  *[Symbol.iterator](): Generator<number> {
+    const slots = this.#slots;
+    for (let slot = 1; slot < slots.length; slot += 2) if (slots[slot] !== 0) yield slots[slot]! - 1;
+  }
+
+  clear(): void {
+    this.#size = 0;
+    this.#resize(SMALLEST, false);
+  }
+
   /** @param hash 32 bits. @param number Below 2^32 - 1; not in the index with this hash yet. */
   add(hash: number, number: number): void {
     if ((this.#size + 1) * 8 > (this.#mask + 1) * 7) this.#resize(2 * (this.#mask + 1));
@@ -75,10 +86,11 @@ export class NumberIndex {
     slots[2 * at + 1] = stored;
   }
 
-  #resize(capacity: number): void {
+  #resize(capacity: number, keeps = true): void {
     const old = this.#slots;
     this.#slots = new Uint32Array(2 * capacity);
     this.#mask = capacity - 1;
+    if (!keeps) return;
     for (let slot = 0; slot < old.length; slot += 2) {
       if (old[slot + 1] !== 0) this.#put(old[slot]!, old[slot + 1]!);
     }

@@ -71,10 +71,13 @@ export class Staging {
     let to = block.used * EVENT_STRIDE_WORDS;
     block.used += count;
     block.live += count;
-    const atOnce = stride === EVENT_STRIDE ? count : 1;
-    for (let left = count; left > 0; left -= atOnce) {
-      const words = (atOnce - 1) * EVENT_STRIDE_WORDS + WORDS;
+    if (count > 1 && stride === EVENT_STRIDE) {
+      const words = (count - 1) * EVENT_STRIDE_WORDS + WORDS;
       block.words.set(this.#source.subarray(from, from + words), to);
+      return place;
+    }
+    for (let left = count; left > 0; left--) {
+      copyWords(this.#source, from, block.words, to);
       from += stride / 4;
       to += EVENT_STRIDE_WORDS;
     }
@@ -120,4 +123,9 @@ export class Staging {
     this.#free.length = 0;
     this.#filling = -1;
   }
+}
+
+/** One event, without the view that set() needs: it would be garbage. */
+function copyWords(source: Uint32Array, from: number, to: Uint32Array, at: number): void {
+  for (let word = 0; word < WORDS; word++) to[at + word] = source[from + word]!;
 }
