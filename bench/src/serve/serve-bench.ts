@@ -44,6 +44,8 @@ export interface ServeSample {
 
 /** What happens after the load belongs to it: rows that wait, and the work that they cause. */
 const AFTERWARDS_MS = 5000;
+/** Its file grows by gigabytes, and what it costs a connection does not change. */
+const TCPDUMP_SECONDS = 60;
 /** What cannot start has ended by then. */
 const STARTED_MS = 300;
 
@@ -66,7 +68,7 @@ export async function benchServe({ seconds, rates, onProgress }: ServeRequest): 
       );
       onProgress(`${asked} connections/s: tcpdump`);
       const tcpdump = await measureTcpdump(join(folder, 'dump.pcap'), netns, () =>
-        run(load, netns, asked, seconds),
+        run(load, netns, asked, Math.min(seconds, TCPDUMP_SECONDS)),
       );
       samples.push({ ...sample, ...(tcpdump !== undefined && { tcpdump }) });
     } finally {
