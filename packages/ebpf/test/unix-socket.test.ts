@@ -19,6 +19,7 @@ import {
   removeStaleSocket,
   sendUnixDatagram,
   UnixDatagramReceiver,
+  UnixDatagramSender,
 } from '../src/sys/index.js';
 
 let folder = '';
@@ -48,6 +49,27 @@ describe('datagrams', () => {
     assert.throws(() => sendUnixDatagram(path, Buffer.from('x')), { code: 'ENOENT' });
     assert.throws(() => sendUnixDatagram(path, Buffer.alloc(4097)), { name: 'OptionError' });
     assert.throws(() => sendUnixDatagram('/'.repeat(108), Buffer.from('x')), { name: 'OptionError' });
+  });
+
+  it('of one sender are large, and go to whatever socket has the path by then', () => {
+    using sender = new UnixDatagramSender(path);
+    assert.throws(() => sender.send(Buffer.from('x')), { code: 'ENOENT' });
+    for (let again = 0; again < 2; again++) {
+      using receiver = new UnixDatagramReceiver(path);
+      sender.send(Buffer.alloc(100_000, 7));
+      assert.deepEqual(receiver.receive(), Buffer.alloc(100_000, 7));
+      rmSync(path);
+    }
+    using receiver = new UnixDatagramReceiver(path);
+    const fill = () => {
+      for (;;) sender.send(Buffer.from('x'));
+    };
+    assert.throws(fill, { code: 'EAGAIN' }, 'nothing waits for a reader');
+    assert.equal(receiver.receive()!.length, 1);
+    assert.throws(() => sender.send(Buffer.alloc(2 ** 18 + 1)), { name: 'OptionError' });
+    assert.throws(() => new UnixDatagramSender('/'.repeat(108)).send(Buffer.from('x')), {
+      name: 'OptionError',
+    });
   });
 
   it('bring descriptors along', () => {

@@ -51,5 +51,10 @@ export type { QueuedDescriptors } from './socket-message.js';
 export { stripOtherThreads } from './strip-threads.js';
 export { type SyscallName, syscall, syscallRaw } from './syscalls.js';
 export { listenOnSocket, removeStaleSocket } from './unix-listener.js';
-export { openUnixListener, sendUnixDatagram, UnixDatagramReceiver } from './unix-socket.js';
+export {
+  openUnixListener,
+  sendUnixDatagram,
+  UnixDatagramReceiver,
+  UnixDatagramSender,
+} from './unix-socket.js';
 export { userId } from './users.js';

@@ -18,7 +18,11 @@ const PATH_BYTES = 108;
 const ADDRESS_BYTES = 112;
 const MAX_DATAGRAM_BYTES = 4096;
 
+/** More than a datagram has by the kernel's default limit of what waits in a socket, net.core.wmem_default. */
+const LARGE_BYTES = 256 * 1024;
+
 let scratch: Arena | undefined;
+let large: Arena | undefined;
 
 /** Writes a struct sockaddr_un to the start of the scratch memory, and returns its length. A name with `@` is abstract. */
 function putAddress({ bytes, view }: Arena, path: string): number {
@@ -36,6 +40,11 @@ function putAddress({ bytes, view }: Arena, path: string): number {
 function scratchArena(): Arena {
   scratch ??= createArena(ADDRESS_BYTES + MAX_DATAGRAM_BYTES);
   return scratch;
+}
+
+function largeArena(): Arena {
+  large ??= createArena(LARGE_BYTES);
+  return large;
 }
 
 /**
@@ -93,6 +102,42 @@ export function openUnixListener(path: string, mode: number): Fd {
   }
 }
 
+/** Sends datagrams to Unix sockets, and never waits. */
+export class UnixDatagramSender implements Disposable {
+  readonly #path: string;
+  readonly #socket: Fd;
+
+  /** @param path The path of the socket that receives, or `@` and an abstract name. @throws SyscallError */
+  constructor(path: string) {
+    this.#path = path;
+    this.#socket = new Fd(syscall('socket', AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  }
+
+  /**
+   * Sends one, to whatever socket has the path now.
+   *
+   * @throws OptionError for a path or datagram that is too long; SyscallError: EAGAIN where the receiver does not keep up, ECONNREFUSED or
+   * ENOENT where it is gone
+   */
+  send(datagram: Uint8Array): void {
+    const { address, bytes } = largeArena();
+    if (datagram.length > bytes.length)
+      throw new OptionError(`a datagram of ${datagram.length} bytes: at most ${bytes.length}`);
+    const receiver = scratchArena();
+    const addressLength = putAddress(receiver, this.#path);
+    bytes.set(datagram);
+    const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+    const to = [receiver.address, addressLength] as const;
+    const result = syscallRaw('sendto', this.#socket.fd, address, datagram.length, flags, ...to);
+    if (result < 0) throw new SyscallError('sendto', -result, this.#path);
+  }
+
+  /** Closes the socket. */
+  [Symbol.dispose](): void {
+    this.#socket[Symbol.dispose]();
+  }
+}
+
 /** A socket that receives datagrams. */
 export class UnixDatagramReceiver implements Disposable {
   readonly #socket: Fd;
@@ -104,7 +149,7 @@ export class UnixDatagramReceiver implements Disposable {
 
   /** The next datagram; undefined where none has arrived. @throws SyscallError */
   receive(): Buffer | undefined {
-    const { address, bytes } = scratchArena();
+    const { address, bytes } = largeArena();
     const result = syscallRaw('recvfrom', this.#socket.fd, address, bytes.length, MSG_DONTWAIT, 0, 0);
     if (result === -constants.errno.EAGAIN) return undefined;
     if (result < 0) throw new SyscallError('recvfrom', -result);
