@@ -70,7 +70,12 @@ type Json = Record<string, unknown>;
 
 /** The columns that have a value. */
 function known<R extends object>(row: R, names: readonly (keyof R & string)[]): Json {
-  return Object.fromEntries(names.flatMap((name) => (row[name] === undefined ? [] : [[name, row[name]]])));
+  const json: Json = {};
+  for (const name of names) {
+    const value = row[name];
+    if (value !== undefined) json[name] = value;
+  }
+  return json;
 }
 
 function connection(row: Row, cpu?: number): Json {
