@@ -15,7 +15,8 @@ export function loadObjectBtf(btf: Btf, features: FeatureTable): Fd | undefined 
   if (!features.has('btf')) return undefined;
   // A new kernel takes all, which is to be known sooner than each part is tried. That it takes a pointer of a global function
   // here is no sign that its verifier does.
-  const whole = features === kernelFeatures && features.has('btf_func_pointers') ? load(btf, newest) : undefined;
+  const whole =
+    features === kernelFeatures && features.has('btf_func_pointers') ? load(btf, newest) : undefined;
   return whole ?? load(btf, supportOf(features));
 }
 
