@@ -5,7 +5,7 @@ import { attempt, run } from './command.js';
 
 /**
  * Packages for compiling test objects and helpers, for comparing with other tools, for the shells that completion is tried
- * in, for the browser that opens the page, for real traffic, and for fetching kernels.
+ * in, for the browser that opens the page, for real traffic, for reading protobuf, and for fetching kernels.
  */
 export const testPackages: readonly string[] = [
   'bpftool',
@@ -24,6 +24,7 @@ export const testPackages: readonly string[] = [
   'llvm-19',
   'nftables',
   'nginx-light',
+  'protobuf-compiler',
   'tmux',
   'util-linux',
   'xz-utils',

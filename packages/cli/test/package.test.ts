@@ -102,6 +102,7 @@ describe('the packages installed elsewhere', () => {
       ...history,
       '@hono',
       '@koromix',
+      '@opentelemetry',
       'commander',
       'hono',
       'ipaddr.js',

@@ -230,7 +230,7 @@ describe('weir query says in one line, with status 2,', () => {
     const url = ['--url', server.urls[0]!];
     writeFileSync(join(folder, 'token'), `${addToken(tokens, { name: 'reader', role: 'read' })}\n`);
     writeFileSync(join(folder, 'wrong'), `weir_${'x'.repeat(43)}\n`);
-    server.reload(config);
+    await server.reload(config);
     try {
       assert.match(await refused(...url), /wants a token: --token FILE/);
       assert.match(await refused(...url, '--token', join(folder, 'wrong')), /refuses the token/);

@@ -26,6 +26,7 @@ describe('the configuration of weir serve', () => {
         names: [],
         origins: [],
         limits: { rows: 100_000, time: 30_000, queries: 4, waiting: 64, streams: 500 },
+        exporters: [],
       });
     });
 
@@ -96,4 +97,72 @@ describe('loopback', () => {
     it(`has ${address}`, () => assert.ok(isLoopback(address)));
   for (const address of ['0.0.0.0', '::', '128.0.0.1', '10.0.0.1', '::2', '::127.0.0.1', '::ffff:10.0.0.1'])
     it(`does not have ${address}`, () => assert.ok(!isLoopback(address)));
+
+  it('has the defaults of each kind of exporter', () => {
+    const { exporters } = parseServeConfig(
+      'exporters: [{type: otlp}, {type: tcp, to: "tls://[::1]:5171"}, {type: file, path: /a}, {type: syslog}, {type: journald}]',
+    );
+    const queue = 32e6;
+    assert.deepEqual(exporters, [
+      { type: 'otlp', queue, headers: {}, attributes: {} },
+      { type: 'tcp', queue, to: { kind: 'tls', host: '::1', port: 5171 } },
+      { type: 'file', queue, path: '/a', size: 1e8, every: 86_400_000, files: 10 },
+      { type: 'syslog', queue, to: { kind: 'unix', path: '/dev/log' }, facility: 'daemon' },
+      { type: 'journald', queue, socket: '/run/systemd/journal/socket' },
+    ]);
+  });
+
+  it('is refused with each mistake in its exporters, at their lines', () => {
+    const text = [
+      'exporters:',
+      '- type: kafka',
+      '- type: otlp',
+      '  endpoint: collector:4318',
+      '  headers: {"a b": c}',
+      '  header: {}',
+      '- type: tcp',
+      '  to: udp://a:1',
+      '- type: syslog',
+      '  to: syslog.example',
+      '- type: file',
+      '  path: log',
+      '  size: 1MB',
+    ].join('\n');
+    assert.deepEqual(
+      problems(text).map((line) => line.split(':').slice(0, 4).join(':')),
+      [
+        'f:2:9: type',
+        'f:4:13: endpoint',
+        'f:5:12: headers',
+        'f:6:3: header is not known here; did you mean headers?',
+        'f:8:7: to',
+        'f:10:7: to',
+        'f:12:9: path',
+        'f:13:9: size',
+      ],
+    );
+    const [first] = problems(text);
+    assert.match(first!, /expected otlp or tcp or file or syslog or journald/);
+  });
+
+  it('is refused where exporters do not fit together, or a filter of one makes no sense', () => {
+    const text = [
+      'exporters:',
+      '- type: otlp',
+      '  filter: prot=443',
+      '- type: otlp',
+      '- {name: a, type: file, path: /x}',
+      '- {name: b, type: file, path: /x}',
+      '- {type: tcp, to: "tcp://a:1", tls: {ca: /c}}',
+      '- {type: syslog, to: "tls://a:1", tls: {key: /k}}',
+    ].join('\n');
+    const found = problems(text);
+    assert.match(found[0]!, /^f:3:11: filter: .*did you mean proto=443/);
+    assert.deepEqual(found.slice(1), [
+      'f:4:3: exporters: two are called otlp: give each a name',
+      'f:6:31: path: two exporters write /x',
+      'f:7:37: tls: tcp has none: write tls:// before the host',
+      'f:8:40: tls: a certificate and its key belong together',
+    ]);
+  });
 });

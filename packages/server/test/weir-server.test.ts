@@ -1,6 +1,6 @@
 /** The server process as a whole. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -163,16 +163,48 @@ describe('a server', () => {
     await using server = await start();
     assert.equal(await statusOf(server, '/losses'), 200);
     const token = addToken(serverPlaces(folder).tokens, { name: 'a', role: 'read' });
-    const left = server.reload(configOf({ names: ['x.example'], limits: { ...configOf().limits, rows: 5 } }));
+    const left = await server.reload(
+      configOf({ names: ['x.example'], limits: { ...configOf().limits, rows: 5 } }),
+    );
     assert.deepEqual(left, ['limits']);
     assert.equal(await statusOf(server, '/losses'), 401);
     assert.equal(await statusOf(server, '/losses', token), 200);
     writeFileSync(serverPlaces(folder).tokens, 'damaged');
-    server.reload(configOf());
+    await server.reload(configOf());
     assert.equal(await statusOf(server, '/losses', token), 200);
     assert.match(problems.join('\n'), /the earlier tokens stay valid: .*no file of tokens/);
     const tls = { certificate: '/nonexistent/a', key: '/nonexistent/b' };
-    assert.throws(() => server.reload(configOf({ tls })), /^OptionError: tls: ENOENT/);
+    await assert.rejects(server.reload(configOf({ tls })), /^OptionError: tls: ENOENT/);
+  });
+
+  it('sends what it has stored to its exporters, also what comes last, and says so in its status', async () => {
+    const path = join(folder, 'connections.ndjson');
+    const { exporters } = parseServeConfig(JSON.stringify({ exporters: [{ type: 'file', path }] }));
+    const onProblem = (message: string) => problems.push(message);
+    const versions = { protocols: PROTOCOLS, version: '1.2.3', schema: SCHEMA_VERSION };
+    await using server = await start(configOf({ exporters }), { localSocket: join(folder, 'api.sock') });
+    const client = new IngestClient({ path: join(folder, 'ingest.sock'), versions, epoch, onProblem });
+    client.send({ time: at(1), monotonic_ns: 2e9, ends: [endRow(1), endRow(2)] });
+    const counts = { waiting: 0, dropped: 0, refused: 0, repeated: 0 };
+    const wanted = JSON.stringify([{ name: 'file', type: 'file', sent: 2, ...counts }]);
+    await until('the records are sent', async () => {
+      const { exporters: now } = (await local('/status')) as { exporters: unknown };
+      return JSON.stringify(now) === wanted;
+    });
+    client.send({ time: at(2), monotonic_ns: 3e9, ends: [endRow(3)], goodbye: true });
+    assert.ok(await client.close(10_000));
+    const journald = parseServeConfig('exporters: [{type: journald, socket: /nonexistent}]');
+    await assert.rejects(
+      server.reload(configOf({ exporters: journald.exporters })),
+      /^OptionError: exporter journald: /,
+    );
+    assert.deepEqual(await server.reload(configOf()), []);
+    await server[Symbol.asyncDispose]();
+    const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
+    assert.deepEqual(
+      lines.map((line) => JSON.parse(line).bytes_sent),
+      [501, 502, 503],
+    );
   });
 
   it('knows for how long no collector was there', async () => {

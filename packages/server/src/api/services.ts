@@ -1,6 +1,7 @@
 /** What routes work with. */
 import type { BalancerHistory } from '../balancer/balancer-history.js';
 import type { ServeConfig } from '../config/serve-schema.js';
+import type { ExporterStatus } from '../exporters/index.js';
 import type { FoundFlow, LookupRequest } from '../ingest/index.js';
 import type { ConnectedCollector } from '../ingest/ingest-server.js';
 import type { LiveHub } from '../stream/live-hub.js';
@@ -26,6 +27,8 @@ export interface ServerStatus {
   readonly version: string;
   /** Number of collectors that are connected. */
   readonly collectors: number;
+  /** What is sent elsewhere. */
+  readonly exporters?: readonly ExporterStatus[];
 }
 
 /** How a server was configured, and what its collectors see. */

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { type ConfigFormat, type Finding, jsonSchema, parseYaml } from '@weir/config';
 import { FilterError } from '@weir/tracer/filter';
+import { exporterFindings } from './exporter-findings.js';
 import { isLoopback } from './loopback.js';
 import { recordFilter } from './record-filter.js';
 import { type ServeConfig, serveSchema } from './serve-schema.js';
@@ -9,7 +10,9 @@ import { type ServeConfig, serveSchema } from './serve-schema.js';
 const format: ConfigFormat<ServeConfig> = {
   schema: serveSchema,
   check: (_value, config) =>
-    config === undefined ? [] : [...filterFindings(config), ...listenFindings(config)],
+    config === undefined
+      ? []
+      : [...filterFindings(config), ...listenFindings(config), ...exporterFindings(config.exporters)],
 };
 
 /**

@@ -1,6 +1,7 @@
 /** The schema of a configuration file of `weir serve`: the one source of its types, its checks, and the schema for editors. */
 import { absolutePath, address, age, bytes, duration, listen, prefix } from '@weir/config';
 import { z } from 'zod';
+import { exporterSchema } from './exporters-schema.js';
 
 const DAY_MS = 86_400_000;
 
@@ -104,6 +105,11 @@ export const serveSchema = z.strictObject({
     .describe('Pages of other servers that may use the API, such as https://tools.example.'),
   proxy: proxy.exactOptional().describe('A proxy that authenticates users.'),
   limits: limits.default(() => limits.parse({})).describe('What requests may cost.'),
+  exporters: z
+    .array(exporterSchema)
+    .max(16)
+    .default([])
+    .describe('Where each connection that ends is sent, besides the history.'),
 });
 
 /** A configuration of `weir serve`, with its defaults. Times are milliseconds, sizes bytes. */

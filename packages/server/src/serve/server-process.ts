@@ -9,6 +9,7 @@ import { type ControlInput, REFUSED, RELOADED, readControl } from './control-inp
 import { announceServer, endEarlierServer } from './earlier-server.js';
 import { servePaths } from './paths.js';
 import { becomeUser } from './service-user.js';
+import type { ServerSettings } from './settings.js';
 import type { WeirServer } from './weir-server.js';
 
 /** The surroundings of the server. */
@@ -61,10 +62,11 @@ async function run({ input, answer, say, signalled, pageFolder }: ServerHost): P
   const control = await readControl(input);
   const { settings, keeps } = control;
   if (settings === undefined) return hold(signalled);
-  const { WeirServer } = await loading;
+  const { WeirServer, loadExporters } = await loading;
   const { config, user, version, inherited } = settings;
   const paths = servePaths(config.folder);
   const page = await reading;
+  await loadExporters(config.exporters);
   process.umask(0o077);
   if (user !== undefined) becomeUser(user);
   limitMemory(MOST_BYTES);
@@ -94,14 +96,19 @@ async function run({ input, answer, say, signalled, pageFolder }: ServerHost): P
     },
   });
   for (const url of server.urls) say(`answers at ${url}`);
-  control.onReload = (settings) => {
+  const reload = async (settings: ServerSettings) => {
     try {
-      const left = server.reload({ ...settings.config, folder: paths.server });
+      const left = await server.reload({ ...settings.config, folder: paths.server });
       if (left.length > 0) say(`${left.join(', ')}: only a restart of weir serve changes that`);
       answer(RELOADED);
     } catch (error) {
       answer(REFUSED + (error as Error).message.replaceAll('\n', ' '));
     }
+  };
+  // One after the other, as each has an answer.
+  let reloads = Promise.resolve();
+  control.onReload = (settings) => {
+    reloads = reloads.then(() => reload(settings));
   };
   // The collector gets the same signal from a service manager, and hands over what it has.
   const lastBatches = () =>

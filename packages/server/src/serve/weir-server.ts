@@ -12,6 +12,7 @@ import { Refusals } from '../auth/refusals.js';
 import { BalancerHistory } from '../balancer/balancer-history.js';
 import { BalancerLog } from '../balancer/balancer-log.js';
 import type { ServeConfig } from '../config/serve-schema.js';
+import { ExporterSet } from '../exporters/index.js';
 import { ApiServer, type ListenPlace } from '../http/api-server.js';
 import { readTlsFiles, type TlsFiles } from '../http/tls-files.js';
 import { ImportedHistories, type ImportOptions } from '../imports/imported-histories.js';
@@ -25,6 +26,8 @@ import { PROTOCOLS } from '../wire/versions.js';
 import { serverPlaces } from './places.js';
 import { Resources } from './resources.js';
 import { TokenSource } from './token-source.js';
+
+export { loadExporters } from '../exporters/index.js';
 
 /** What a server is started with. */
 export interface WeirServerOptions {
@@ -78,6 +81,7 @@ export class WeirServer implements AsyncDisposable {
   #config: ServeConfig;
   #ingest: IngestServer | undefined;
   #api!: ApiServer;
+  #exporters: ExporterSet | undefined;
   #idleSince = Date.now();
 
   private constructor(options: WeirServerOptions) {
@@ -121,6 +125,8 @@ export class WeirServer implements AsyncDisposable {
     const audit = this.#resources.use(new AuditLog(serverPlaces(config.folder).audit, onProblem));
     const refusals = new Refusals(audit);
     const balancers = this.#resources.use(this.#openBalancers());
+    // It ends after the collectors' connections, whose last batches it sends.
+    this.#exporters = this.#resources.use(await this.#startExporters());
     const app = this.#createApp(store, { balancers, live, audit, refusals });
     const places = this.#places();
     this.#api = this.#resources.use(
@@ -136,7 +142,10 @@ export class WeirServer implements AsyncDisposable {
         ...{ socket: ingest, store, onProblem },
         ...(ingestMode !== undefined && { mode: ingestMode }),
         versions: { protocols: PROTOCOLS, version, schema: SCHEMA_VERSION },
-        onBatch: (batch) => live.publish(batch),
+        onBatch: (batch) => {
+          live.publish(batch);
+          this.#exporters?.publish(batch);
+        },
         onBalancers: (seen) => balancers.see(seen),
         onCollectors: (count) => {
           if (count === 0) this.#idleSince = Date.now();
@@ -157,6 +166,11 @@ export class WeirServer implements AsyncDisposable {
     });
     this.#resources.defer(() => store.close());
     return store;
+  }
+
+  #startExporters(): Promise<ExporterSet> {
+    const { version, onProblem } = this.#options;
+    return ExporterSet.start(this.#config.exporters, { environment: process.env, version }, onProblem);
   }
 
   #openBalancers(): BalancerHistory {
@@ -181,7 +195,11 @@ export class WeirServer implements AsyncDisposable {
         balancers: { history: balancers, lookUp: (request) => this.#lookUp(request) },
         live,
         limits: { ...limits, timeMs: limits.time },
-        status: () => ({ version, collectors: this.#ingest?.collectors ?? 0 }),
+        status: () => ({
+          version,
+          collectors: this.#ingest?.collectors ?? 0,
+          exporters: this.#exporters?.status ?? [],
+        }),
         details: () => ({
           listen: this.urls,
           record: this.#config.record,
@@ -255,21 +273,22 @@ export class WeirServer implements AsyncDisposable {
   }
 
   /**
-   * Uses another configuration for what can be changed while it runs: certificates, names, origins, the proxy.
+   * Uses another configuration for what can be changed while it runs: certificates, names, origins, the proxy, exporters.
    *
    * @returns Keys of the configuration that only a restart changes.
    * @throws OptionError, Error of the system for files that cannot be used; then everything is as before
    */
-  reload(config: ServeConfig): string[] {
+  async reload(config: ServeConfig): Promise<string[]> {
     const tls = readTls(config);
     this.#tokens.refresh();
     this.#requireProtection({ ...config, listen: this.#api.addresses.map(placeOf) });
+    await this.#exporters?.update(config.exporters);
     if (tls !== undefined) this.#api.setTls(tls);
     const fixed = ['folder', 'user', 'record', 'retention', 'listen', 'limits'] as const;
     const left = fixed.filter((key) => JSON.stringify(config[key]) !== JSON.stringify(this.#config[key]));
-    const { names, origins, proxy } = config;
+    const { names, origins, proxy, exporters } = config;
     const { proxy: _, ...rest } = this.#config;
-    this.#config = { ...rest, names, origins, ...(proxy !== undefined && { proxy }) };
+    this.#config = { ...rest, names, origins, exporters, ...(proxy !== undefined && { proxy }) };
     this.#authenticator.update(this.#login());
     return left;
   }

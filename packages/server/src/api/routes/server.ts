@@ -7,12 +7,26 @@ import { type Route, route } from '../route.js';
 import { time } from '../schemas/values.js';
 import type { RouteServices } from '../services.js';
 
+const exporterJson = z
+  .strictObject({
+    name: z.string(),
+    type: z.string(),
+    sent: z.int().describe('Records that the receiver has, as far as its protocol says so.'),
+    waiting: z.int(),
+    dropped: z.int().describe('Records for which there was no room.'),
+    refused: z.int().describe('Records that the receiver refused for good.'),
+    repeated: z.int().describe('Records sent again, as it was not known whether they had arrived.'),
+    problem: z.string().exactOptional().describe('Why the receiver takes none now.'),
+  })
+  .describe('Counts of this run of the server.');
+
 /** The server, and who asks. */
 export const statusAnswer = z.strictObject({
   version: z.string(),
   watermark: time.exactOptional().describe('Up to here everything is in the history.'),
   read_only: z.boolean(),
   collectors: z.int(),
+  exporters: z.array(exporterJson).exactOptional().describe('What is sent elsewhere; absent: nothing.'),
   balancer: z.boolean().describe('Whether there is a balancer, or was one in what is kept.'),
   limits: z.strictObject({ rows: z.int().describe('Rows of an answer.') }),
   you: z.strictObject({ name: z.string(), role: z.enum(roles) }),
@@ -102,13 +116,14 @@ function statusRoute({ history, status, balancers, limits: { rows } }: RouteServ
     answer: statusAnswer,
     handle: ({ principal: { name, role } }) => {
       const { watermark, readOnly } = history;
-      const { version, collectors } = status();
+      const { version, collectors, exporters = [] } = status();
       const known = watermark === undefined ? {} : { watermark: timeText(watermark) };
       return {
         version,
         ...known,
         read_only: readOnly,
         collectors,
+        ...(exporters.length > 0 && { exporters: [...exporters] }),
         balancer: balancers?.history.isKnown ?? false,
         limits: { rows },
         you: { name, role },
