@@ -88,6 +88,7 @@ describe('the packages installed elsewhere', () => {
   it('bring few packages, none of them for development', () => {
     const installed = readdirSync(join(prefix, 'node_modules')).filter((name) => !name.startsWith('.'));
     const history = [
+      '@clickhouse',
       '@duckdb',
       'bare-events',
       'detect-libc',

@@ -1,10 +1,15 @@
 /** Filters as SQL choose the rows that the predicate chooses, and that the description of the language says. */
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { escapeName } from '@weir/tracer/escape';
 import {
   type ColumnReaders,
+  type Filter,
   type FilterColumn,
   filterFields,
   formatFilter,
@@ -12,11 +17,15 @@ import {
   predicateOver,
   type ServicePort,
 } from '@weir/tracer/filter';
+import type { ClickhouseConnection } from '../src/clickhouse/clickhouse-connection.js';
+import { clickhouseDialect, queryParameters } from '../src/clickhouse/clickhouse-dialect.js';
+import { createAll } from '../src/clickhouse/create-tables.js';
 import { addressRange } from '../src/query/address-range.js';
 import { filterSource } from '../src/query/filter-source.js';
 import { type FilterSource, filterSql } from '../src/query/filter-sql.js';
 import { Placeholders } from '../src/query/placeholders.js';
 import { createTable, tables } from '../src/schema/index.js';
+import { TestClickhouse, withoutClickhouse } from './support/clickhouse-server.js';
 import { naivelyMeets } from './support/naive-filter.js';
 import {
   filterColumns,
@@ -54,27 +63,93 @@ function addressText(address: string | number | undefined): string | null {
   return String(bound.values[0]);
 }
 
+/** One of the two kinds of values that ClickHouse has for each: what tables have, and what plain ones have. */
+function clickhouseType(column: FilterColumn): string {
+  return textColumns.has(column) ? 'LowCardinality(Nullable(String))' : 'Nullable(UInt64)';
+}
+
 const FILTERS = 10_000;
 const ROWS = 16;
 /** Filters after which the rows are others. */
 const WITH_THESE_ROWS = 500;
 const AT_A_TIME = 20;
+/** ClickHouse takes milliseconds to plan a filter: it is asked about one of so many, and about all with WEIR_TEST_ALL_FILTERS=1. */
+const CLICKHOUSE_EVERY = process.env.WEIR_TEST_ALL_FILTERS === '1' ? 1 : 10;
+/** Optimizations that take more time here than they save. */
+const PLAIN =
+  "SETTINGS compile_expressions = 0, short_circuit_function_evaluation = 'disable', max_threads = 1";
 
 describe('filters as SQL', () => {
   let connection: DuckDBConnection;
   /** It plans statements as they are, which takes less time than what they do. */
   let plain: DuckDBConnection;
+  let folder: string;
+  let clickhouse: { readonly server: TestClickhouse; readonly connection: ClickhouseConnection } | undefined;
 
   before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'weir-filters-'));
+    if (withoutClickhouse() === undefined) {
+      const server = new TestClickhouse(folder);
+      await server.start();
+      clickhouse = { server, connection: server.connect() };
+      await clickhouse.connection.execute('CREATE DATABASE weir');
+    }
     const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
     connection = await instance.connect();
     plain = await instance.connect();
     await plain.run('PRAGMA disable_optimizer');
   });
-  after(() => {
+  after(async () => {
     connection.closeSync();
     plain.closeSync();
+    await clickhouse?.connection[Symbol.asyncDispose]();
+    await clickhouse?.server.stop();
+    await rm(folder, { recursive: true });
   });
+
+  async function fillClickhouse(rows: readonly RandomRow[]): Promise<void> {
+    const definitions = filterColumns.map((column) => `"${column}" ${clickhouseType(column)}`);
+    const all = ['place UInt32', ...definitions, 'local_ip Nullable(IPv6)', 'peer_ip Nullable(IPv6)'];
+    await clickhouse!.connection.execute('DROP TABLE IF EXISTS weir.rows');
+    await clickhouse!.connection.execute(`CREATE TABLE weir.rows (${all.join(', ')}) ENGINE = Memory`);
+    const values = rows.map((row, place) => {
+      const shown = (value: string | number | undefined) =>
+        value === undefined ? null : typeof value === 'string' ? escapeName(value) : value;
+      const mapped = (address: string | number | undefined) =>
+        address === undefined || String(address).includes(':') ? (address ?? null) : `::ffff:${address}`;
+      const named = filterColumns.map((column) => [column, shown(row[column])]);
+      return JSON.stringify({
+        place,
+        ...Object.fromEntries(named),
+        local_ip: mapped(row.local_address),
+        peer_ip: mapped(row.peer_address),
+      });
+    });
+    await clickhouse!.connection.insert(
+      `INSERT INTO weir.rows (${['place', ...filterColumns, 'local_ip', 'peer_ip'].map((name) => `"${name}"`).join(', ')})
+       SELECT * FROM input('${all.join(', ')}') FORMAT JSONEachRow`,
+      Readable.from([values.join('\n')]),
+      {},
+    );
+  }
+
+  function isAsked(count: number): boolean {
+    return clickhouse !== undefined && (count / AT_A_TIME) % CLICKHOUSE_EVERY === 0;
+  }
+
+  /** What ClickHouse chooses: of each row, by each filter. */
+  async function clickhouseChoice(trees: readonly Filter[]): Promise<boolean[][]> {
+    const values: unknown[] = [];
+    const columns = trees.map((tree) => {
+      const condition = filterSql(tree, source, { services, dialect: clickhouseDialect });
+      const first = values.length;
+      values.push(...condition.values);
+      return `ifNull(${condition.sql.replace(/\{p(\d+):/g, (_, number) => `{p${first + Number(number)}:`)}, 0)`;
+    });
+    const sql = `SELECT ${columns.map((column, index) => `${column} AS c${index}`).join(', ')} FROM weir.rows ORDER BY place ${PLAIN}`;
+    const found = await clickhouse!.connection.rows(sql, queryParameters(values));
+    return found.map((row) => row.map((value) => value === 1 || value === true));
+  }
 
   async function fill(rows: readonly RandomRow[]): Promise<void> {
     const definitions = filterColumns.map((column) => `"${column}" ${columnType(column)}`);
@@ -99,6 +174,7 @@ describe('filters as SQL', () => {
       if (count % WITH_THESE_ROWS === 0) {
         rows = Array.from({ length: ROWS }, () => randomRow(random));
         await fill(rows);
+        if (clickhouse !== undefined) await fillClickhouse(rows);
       }
       const texts = Array.from({ length: AT_A_TIME }, () => randomFilter(random));
       const trees = texts.map((text) => parseFilter(text));
@@ -110,6 +186,7 @@ describe('filters as SQL', () => {
         values,
       );
       const bySql = answer.getRows();
+      const byClickhouse = isAsked(count) ? await clickhouseChoice(trees) : undefined;
       for (const [index, tree] of trees.entries()) {
         const text = texts[index]!;
         assert.deepEqual(parseFilter(formatFilter(tree)), tree, text);
@@ -117,8 +194,12 @@ describe('filters as SQL', () => {
         for (const [place, row] of rows.entries()) {
           const expected = naivelyMeets(tree, row, services);
           if (expected) chosen++;
-          const found = { predicate: predicate(row), sql: bySql[place]![index] };
-          if (found.predicate === expected && found.sql === expected) continue;
+          const found = {
+            predicate: predicate(row),
+            sql: bySql[place]![index],
+            clickhouse: byClickhouse === undefined ? expected : byClickhouse[place]![index],
+          };
+          if (Object.values(found).every((chosen) => chosen === expected)) continue;
           assert.fail(JSON.stringify({ text, row, expected, found, sql: conditions[index]!.sql }, null, 1));
         }
       }
@@ -166,6 +247,39 @@ describe('filters as SQL', () => {
         await connection.run(`SELECT * FROM ${table} WHERE ${sql}`, [...values]);
       }
     }
+  });
+
+  it('work on every table of ClickHouse, by every field that it has', {
+    skip: withoutClickhouse(),
+  }, async () => {
+    for (const statement of createAll({ database: 'weir' })) await clickhouse!.connection.execute(statement);
+    for (const table of ['ends', 'intervals', 'opens'] as const) {
+      const ofTable = filterSource(table, clickhouseDialect);
+      const available = filterFields.filter((field) =>
+        field.columns.some((column) => ofTable.columns[column]),
+      );
+      assert.ok(available.length > 35);
+      const texts = available.map(
+        ({ name, example, type }) =>
+          `not ${name}${type === 'amount' ? example : `:${example}`} or ${name}=* or word`,
+      );
+      const tree = parseFilter(texts.map((text) => `(${text})`).join(' and '));
+      const { sql, values } = filterSql(tree, ofTable, { services, dialect: clickhouseDialect });
+      await clickhouse!.connection.rows(`SELECT 1 FROM weir.${table} WHERE ${sql}`, queryParameters(values));
+    }
+  });
+
+  it('know ids by their digits in ClickHouse, too', { skip: withoutClickhouse() }, async () => {
+    const { columns } = filterSource('ends', clickhouseDialect);
+    const found = await clickhouse!.connection.rows(
+      `SELECT ${columns.flow_id}, ${columns.connection_id} FROM (SELECT
+         toNullable(toUInt64(0x00abc)) AS flow_ns, toNullable(toUInt16(3)) AS flow_cpu, toNullable(toUInt64(255)) AS connection_id
+         UNION ALL SELECT 0xfedcba9876543210, 11, 0xfedcba9876543210) ORDER BY flow_ns`,
+    );
+    assert.deepEqual(found, [
+      ['000000000000abc.3', '00000000000000ff'],
+      ['fedcba987654321.11', 'fedcba9876543210'],
+    ]);
   });
 
   it('take bounded time for a pattern with as many wildcards as are allowed', async () => {

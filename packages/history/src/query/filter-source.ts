@@ -2,6 +2,7 @@
 import type { FilterColumn } from '@weir/tracer/filter';
 import { tables } from '../schema/index.js';
 import type { FilterSource } from './filter-sql.js';
+import { duckdbDialect, type SqlDialect } from './sql-dialect.js';
 
 /** Tables whose rows filters choose. */
 export type FilteredTable = 'ends' | 'intervals' | 'opens';
@@ -41,13 +42,15 @@ const sameNames: readonly FilterColumn[] = [
 ];
 
 /** Columns that follow from others; each names those that it needs. */
-const derived: Readonly<Partial<Record<FilterColumn, { readonly needs: string; readonly sql: string }>>> = {
+type Derived = Readonly<Partial<Record<FilterColumn, { readonly needs: string; readonly sql: string }>>>;
+
+const derivedColumns = ({ asText, hexadecimal }: SqlDialect): Derived => ({
   type: { needs: 'family', sql: 'family' },
   flow_id: {
     needs: 'flow_ns',
-    sql: "(lpad(lower(hex(flow_ns)), 15, '0') || '.' || CAST(flow_cpu AS VARCHAR))",
+    sql: `(${hexadecimal('flow_ns', 15)} || '.' || ${asText('flow_cpu')})`,
   },
-  connection_id: { needs: 'connection_id', sql: "lpad(lower(hex(connection_id)), 16, '0')" },
+  connection_id: { needs: 'connection_id', sql: hexadecimal('connection_id', 16) },
   segments_sent: { needs: 'segments_sent', sql: "(CASE transport WHEN 'tcp' THEN segments_sent END)" },
   segments_received: {
     needs: 'segments_received',
@@ -60,13 +63,17 @@ const derived: Readonly<Partial<Record<FilterColumn, { readonly needs: string; r
   },
   send_rate: { needs: 'span_us', sql: '(bytes_sent * 1e6 / nullif(span_us, 0))' },
   receive_rate: { needs: 'span_us', sql: '(bytes_received * 1e6 / nullif(span_us, 0))' },
-};
+});
 
-/** How the rows of a table, or of a view with its columns, have the columns of filters. */
-export function filterSource(table: FilteredTable): FilterSource {
+/**
+ * How the rows of a table, or of a view with its columns, have the columns of filters.
+ *
+ * @param dialect The database's SQL. Default: DuckDB's.
+ */
+export function filterSource(table: FilteredTable, dialect: SqlDialect = duckdbDialect): FilterSource {
   const present = new Set(Object.keys(tables[table]));
   const same = sameNames.filter((name) => present.has(name)).map((name) => [name, `"${name}"`]);
-  const others = Object.entries(derived)
+  const others = Object.entries(derivedColumns(dialect))
     .filter(([, { needs }]) => present.has(needs))
     .map(([name, { sql }]) => [name, sql]);
   return {

@@ -9,6 +9,7 @@ import type {
   FilterField,
   FilterTest,
   FilterValue,
+  PatternPart,
   ServicePort,
 } from '@weir/tracer/filter';
 import { fieldNamed } from '@weir/tracer/filter';
@@ -25,7 +26,8 @@ import { addressRange, ipv4Range } from './address-range.js';
 import type { Condition } from './condition.js';
 import { neededColumns, neededIds, wholeId } from './filter-needs.js';
 import { patternSql } from './pattern-sql.js';
-import { type BoundValue, Placeholders } from './placeholders.js';
+import type { BoundValue } from './placeholders.js';
+import { duckdbDialect, type SqlDialect, type ValueBinder } from './sql-dialect.js';
 
 /** The expressions by which rows have the columns of filters. NULL is not known; columns that are absent never are. */
 export interface FilterSource {
@@ -41,15 +43,17 @@ export interface FilterSource {
 export interface FilterSqlOptions {
   /** The ports that have names. Without them, no port has one. */
   readonly services?: Iterable<ServicePort>;
+  /** The database's SQL. Default: DuckDB's. */
+  readonly dialect?: SqlDialect;
 }
 
 /** The condition of a filter. */
 export function filterSql(
   filter: Filter,
   source: FilterSource,
-  { services = [] }: FilterSqlOptions = {},
+  { services = [], dialect = duckdbDialect }: FilterSqlOptions = {},
 ): Condition {
-  const compiler = new SqlCompiler(source, [...services]);
+  const compiler = new SqlCompiler(source, [...services], dialect);
   const sql = compiler.condition(filter);
   const columns = neededColumns(filter);
   const ids = source.ids === undefined ? undefined : neededIds(filter);
@@ -66,12 +70,15 @@ type ValueCondition = (expression: string) => string;
 
 class SqlCompiler {
   readonly #source: FilterSource;
-  readonly #bound = new Placeholders();
   readonly #services: readonly ServicePort[];
+  readonly #dialect: SqlDialect;
+  readonly #bound: ValueBinder;
 
-  constructor(source: FilterSource, services: readonly ServicePort[]) {
+  constructor(source: FilterSource, services: readonly ServicePort[], dialect: SqlDialect) {
     this.#source = source;
     this.#services = services;
+    this.#dialect = dialect;
+    this.#bound = dialect.binder();
   }
 
   get values(): readonly BoundValue[] {
@@ -119,7 +126,7 @@ class SqlCompiler {
       case 'pattern':
         return all([
           ...this.#wholeId(field, value),
-          this.#each(field, (expression) => patternSql(`lower(${expression})`, value.parts, this.#bound)),
+          this.#each(field, (expression) => this.#pattern(expression, value.parts)),
         ]);
       case 'range': {
         const { from, to } = value;
@@ -143,7 +150,11 @@ class SqlCompiler {
   }
 
   #part(expression: string, text: string): string {
-    return `contains(lower(${expression}), ${this.#bound.text(comparable(text))})`;
+    return this.#dialect.contains(this.#dialect.lower(expression), this.#bound.text(comparable(text)));
+  }
+
+  #pattern(expression: string, parts: readonly PatternPart[]): string {
+    return patternSql(this.#dialect.lower(expression), parts, this.#bound, this.#dialect);
   }
 
   /** What only rows can meet whose id a text names as a whole. */
@@ -198,20 +209,21 @@ class SqlCompiler {
     const conditions = (['tcp', 'udp'] as const).flatMap((name) => {
       if (ports[name].size === 0) return [];
       const is = `${transport} = ${this.#bound.text(name)}`;
-      return `(${is} AND ${port} = ANY(${this.#bound.ports([...ports[name]])}))`;
+      return `(${is} AND ${this.#dialect.isIn(port, this.#bound.ports([...ports[name]]))})`;
     });
     return any(conditions);
   }
 
   #anywhere(text: string): string {
     const { columns } = this.#source;
+    const { lower, asText } = this.#dialect;
     const wanted = comparable(text);
     const known = (names: readonly FilterColumn[]) =>
       names.map((name) => columns[name]).filter((expression) => expression !== undefined);
     return any([
       ...known(anywhereParts).map((expression) => this.#part(expression, text)),
       ...known(anywhereWholes).map(
-        (expression) => `lower(CAST(${expression} AS VARCHAR)) = ${this.#bound.text(wanted)}`,
+        (expression) => `${lower(asText(expression))} = ${this.#bound.text(wanted)}`,
       ),
       ...anywhereEnds.flatMap((end) => [
         this.#end(end, text),
@@ -227,16 +239,18 @@ class SqlCompiler {
   ): string {
     const { [place]: address, [number]: port, interface: name } = this.#source.columns;
     if (address === undefined || port === undefined) return 'FALSE';
+    const { hasPattern, contains, asText } = this.#dialect;
     let shown = address;
     if (name !== undefined) {
       const isShown =
         interfaceShown === 'always'
           ? `${name} IS NOT NULL`
-          : `${name} IS NOT NULL AND regexp_matches(${address}, '${LINK_LOCAL}')`;
+          : `${name} IS NOT NULL AND ${hasPattern(address, LINK_LOCAL)}`;
       shown = `CASE WHEN ${isShown} THEN ${address} || '%' || ${name} ELSE ${address} END`;
     }
-    const whole = `CASE WHEN contains(${address}, ':') THEN '[' || (${shown}) || ']:' ELSE (${shown}) || ':' END || CAST(${port} AS VARCHAR)`;
-    return this.#part(`(${whole})`, text);
+    const isIpv6 = contains(address, "':'");
+    const whole = `CASE WHEN ${isIpv6} THEN '[' || (${shown}) || ']:' ELSE (${shown}) || ':' END`;
+    return this.#part(`(${whole} || ${asText(port)})`, text);
   }
 }
 

@@ -35,8 +35,10 @@ export { type ConnectionMap, type MapEdge, type MapNode, type MapQuery, queryMap
 export { type MeasureOrder, type Measures, measureOrders } from './measures.js';
 export { type OpenAt, type OpenAtQuery, type OpenConnection, queryOpenAt } from './open-at.js';
 export { newFileError, type ParquetQuery, writeParquet } from './parquet.js';
+export type { BoundValue } from './placeholders.js';
 export { type Point, querySeries, type Series, type SeriesQuery } from './series.js';
 export { querySql, type SqlQuery, type SqlResult } from './sql.js';
+export { duckdbDialect, type SqlDialect, type ValueBinder } from './sql-dialect.js';
 export type { TimeOptions } from './time/moment.js';
 export { parseTime, parseTimeRange } from './time/range.js';
 export { systemZone } from './time/zone.js';

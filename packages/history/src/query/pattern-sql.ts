@@ -1,25 +1,30 @@
 /** Patterns with wildcards as conditions of SQL, in time that does not explode. Pure. */
 import type { PatternPart } from '@weir/tracer/filter';
 import { comparable } from '@weir/tracer/filter/compile';
-import type { Placeholders } from './placeholders.js';
+import type { SqlDialect, ValueBinder } from './sql-dialect.js';
 
 /** Whether a pattern is all of a text. @param text An expression, in lower case. */
-export function patternSql(text: string, parts: readonly PatternPart[], bound: Placeholders): string {
-  const literal = (part: PatternPart | undefined): string | undefined =>
-    part?.kind === 'literal' ? bound.text(comparable(part.text)) : undefined;
+export function patternSql(
+  text: string,
+  parts: readonly PatternPart[],
+  bound: ValueBinder,
+  dialect: SqlDialect,
+): string {
+  const literal = (part: PatternPart | undefined): string =>
+    bound.text(part?.kind === 'literal' ? comparable(part.text) : '');
   const shape = parts.map(({ kind }) => kind).join(' ');
   switch (shape) {
     case 'literal':
       return `${text} = ${literal(parts[0])}`;
     case 'literal any':
-      return `starts_with(${text}, ${literal(parts[0])})`;
+      return dialect.startsWith(text, literal(parts[0]));
     case 'any literal':
-      return `ends_with(${text}, ${literal(parts[1])})`;
+      return dialect.endsWith(text, literal(parts[1]));
     case 'any literal any':
-      return `contains(${text}, ${literal(parts[1])})`;
+      return dialect.contains(text, literal(parts[1]));
     default:
       // LIKE would try all ways of placing the parts; a regular expression of RE2 is matched in one pass.
-      return `regexp_full_match(${text}, ${bound.text(regularExpression(parts))}, 's')`;
+      return dialect.matches(text, bound.text(regularExpression(parts)));
   }
 }
 

@@ -1,0 +1,88 @@
+/** A connection to ClickHouse's HTTP interface. */
+import { readFileSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { type ClickHouseClient, ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/client';
+import { type ClickhouseAccess, type ClickhouseTarget, readPassword } from './clickhouse-target.js';
+
+/** Time for one statement, and for the answer to an insert of a large segment. */
+const REQUEST_MS = 600_000;
+
+/** Settings of a statement. */
+export type StatementSettings = Readonly<Record<string, string | number>>;
+
+/** Values of a statement, by the names in it. */
+export type StatementParameters = Readonly<Record<string, unknown>>;
+
+/** What Weir needs of ClickHouse. */
+export class ClickhouseConnection implements AsyncDisposable {
+  readonly #client: ClickHouseClient;
+
+  /**
+   * Connects with the first statement.
+   *
+   * @param password Default: that of the file or the environment.
+   * @throws Error of the system for files that cannot be read
+   */
+  constructor(
+    target: ClickhouseTarget,
+    access: ClickhouseAccess,
+    { password = readPassword(access), requestMs = REQUEST_MS } = {},
+  ) {
+    this.#client = createClient({
+      url: target.url,
+      username: target.user,
+      password,
+      application: 'weir',
+      request_timeout: requestMs,
+      // What it would log is in its errors.
+      log: { level: ClickHouseLogLevel.OFF },
+      ...(access.caFile !== undefined && { tls: { ca_cert: readFileSync(access.caFile) } }),
+    });
+  }
+
+  /** Executes a statement without an answer. @throws ClickHouseError, Error of the network */
+  async execute(query: string, settings: StatementSettings = {}): Promise<void> {
+    await this.#client.command({ query, clickhouse_settings: settings });
+  }
+
+  /** The rows of an answer; numbers of 64 bits are strings. @throws ClickHouseError, Error of the network */
+  async rows(
+    query: string,
+    parameters: StatementParameters = {},
+    signal?: AbortSignal,
+  ): Promise<unknown[][]> {
+    const answer = await this.#client.query({
+      query,
+      format: 'JSONCompactEachRow',
+      query_params: parameters,
+      clickhouse_settings: { output_format_json_quote_64bit_integers: 1 },
+      ...(signal !== undefined && { abort_signal: signal }),
+    });
+    return answer.json<unknown[]>();
+  }
+
+  /** An INSERT whose statement ends with its format, and its data. @throws ClickHouseError, Error of the network */
+  async insert(
+    query: string,
+    values: Readable,
+    settings: StatementSettings,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const { stream } = await this.#client.exec({
+      query,
+      values,
+      clickhouse_settings: settings,
+      ...(signal !== undefined && { abort_signal: signal }),
+    });
+    for await (const _ of stream);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#client.close();
+  }
+}
+
+/** The number of an error that the server answered with; undefined where none did. */
+export function serverErrorCode(error: unknown): number | undefined {
+  return error instanceof ClickHouseError ? Number(error.code) : undefined;
+}
