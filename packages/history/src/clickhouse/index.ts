@@ -1,5 +1,5 @@
 /**
- * A history's way into ClickHouse: its tables there, and filters as its SQL.
+ * A history's way into ClickHouse: its tables there, what is shipped to them, and filters as its SQL.
  *
  * @module @weir/history/clickhouse
  */
@@ -11,3 +11,5 @@ export {
 } from './clickhouse-connection.js';
 export { clickhouseDialect, queryParameters } from './clickhouse-dialect.js';
 export { type ClickhouseMigration, type PrepareOptions, prepareClickhouse } from './clickhouse-schema.js';
+export { type ShipSource, shipSource } from './ship-source.js';
+export { Shipper, type ShipperOptions, type ShippingStatus } from './shipper.js';

@@ -60,6 +60,11 @@ export class Session {
     return new Session(options, readable, version ?? options.schema.version);
   }
 
+  /** All that can be read, the oldest first. */
+  get segments(): readonly Segment[] {
+    return this.#segments;
+  }
+
   /** Segments that the question has named so far. */
   get used(): readonly Segment[] {
     return [...this.#used];
@@ -81,6 +86,17 @@ export class Session {
       );
     }
     return `(${parts.join(' UNION ALL ')})`;
+  }
+
+  /** A segment as a subquery with all columns, and `file_row_number`; undefined where there is none of this name any more. */
+  segment(name: string): string | undefined {
+    const segment = this.#segments.find((each) => each.name === name);
+    if (segment === undefined) return undefined;
+    this.#used.add(segment);
+    const { table, version } = segment;
+    const columns = tableColumns(this.schema.compact, table, this.schema.tables[table]!, version);
+    const file = quoteText(join(this.#folder, name));
+    return `(SELECT ${columns}, file_row_number FROM read_parquet(${file}, file_row_number = true))`;
   }
 
   #byVersion(
