@@ -86,6 +86,33 @@ describe('the configuration of weir serve', () => {
     assert.deepEqual(problems(text), ['f:1:38: listen: 127.0.0.1 and port 80 are there twice']);
   });
 
+  it('names a ClickHouse without a password, whose tables are laid out as it can', () => {
+    assert.deepEqual(parseServeConfig('store: {url: "clickhouses://weir@ch.example/weir"}').store, {
+      url: 'clickhouses://weir@ch.example/weir',
+      migrate: true,
+      replicated: false,
+      distributed: false,
+      keep: { ends: 30, intervals: 30, opens: 7, losses: 730, minutes: 90, hours: 730 },
+    });
+    const [secret] = problems('store: {url: "clickhouse://weir:hunter2@ch.example/weir"}');
+    assert.match(secret!, /^f:1:14: url: a password does not belong into the address/);
+    assert.doesNotMatch(secret!, /hunter2/);
+    for (const url of [
+      'http://ch.example/weir',
+      'clickhouse://ch.example',
+      'clickhouse://h/a/b',
+      'clickhouse://h/d?x=1',
+    ])
+      assert.match(
+        problems(`store: {url: "${url}"}`)[0]!,
+        /expected clickhouse:\/\/\[USER@\]HOST\[:PORT\]\/DATABASE/,
+      );
+    assert.match(problems('store: {url: "clickhouse://h/a%22b"}')[0]!, /is no name of letters/);
+    assert.deepEqual(problems('store: {url: "clickhouse://h/d", distributed: true}'), [
+      'f:1:47: store.distributed: needs store.cluster, over which rows are spread',
+    ]);
+  });
+
   it('is described by the JSON Schema that is published', () => {
     const file = readFileSync(new URL('../../weir-serve.schema.json', import.meta.url), 'utf8');
     assert.equal(file, serveSchemaText(), 'run npm run build:schema');

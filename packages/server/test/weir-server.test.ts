@@ -119,6 +119,28 @@ describe('a server', () => {
     assert.deepEqual(problems, []);
   });
 
+  it('answers though the ClickHouse that it ships to is away, and says so once', async () => {
+    const { store } = parseServeConfig('store: {url: "clickhouse://weir@127.0.0.1:1/weir"}');
+    await using _server = await start(configOf({ store: store! }), { localSocket: join(folder, 'api.sock') });
+    const shipping = async () => ((await local('/status')) as { shipping: Record<string, unknown> }).shipping;
+    await until('it has been tried', async () => (await shipping()).state === 'retrying');
+    const { problem, ...others } = await shipping();
+    assert.match(String(problem), /ECONNREFUSED/);
+    assert.deepEqual(others, {
+      target: 'clickhouse://127.0.0.1:1/weir',
+      state: 'retrying',
+      waiting_segments: 0,
+      waiting_rows: 0,
+      shipped_rows: 0,
+      lost_rows: 0,
+    });
+    assert.equal(problems.length, 1);
+    assert.match(
+      problems[0]!,
+      /^ClickHouse at clickhouse:\/\/127\.0\.0\.1:1\/weir: .*; rows wait, and it is tried again$/,
+    );
+  });
+
   it('has published its addresses before a collector can connect, and withdraws them at its end', async () => {
     const socket = join(folder, 'ingest.sock');
     const published: string[] = [];

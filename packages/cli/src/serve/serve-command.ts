@@ -16,6 +16,7 @@ export interface ServeFlags {
   readonly insecure?: boolean;
   readonly keep?: string;
   readonly keepSize?: string;
+  readonly store?: string;
   readonly filter?: string;
   readonly udp?: boolean;
   readonly resolve?: boolean;
@@ -85,6 +86,7 @@ function addKeeping(command: Command): void {
     .option('--folder <folder>', 'where (default: /var/lib/weir)')
     .option('--keep <age>', 'for how long: 12h, 30d, 1y (default: 30d)')
     .option('--keep-size <size>', 'in how much: 500MB, 10GB (default: 10GB)')
+    .option('--store <url>', 'ship it to ClickHouse, too: clickhouse://user@host:8123/database')
     .addOption(
       new Option('--sweep <time>', 'interval of the rows about live connections (default: 1m)')
         .argParser(parseDuration)

@@ -14,6 +14,7 @@ export function serveConfig(flags: ServeFlags): ServeConfig {
     ...wanted,
     record: { ...file.record, ...wanted.record },
     retention: { ...file.retention, ...wanted.retention },
+    ...(flags.store !== undefined && { store: storeFlag(flags.store, file.store) }),
   };
 }
 
@@ -59,6 +60,12 @@ function retentionFlags({ keep, keepSize }: ServeFlags) {
     }),
   };
   return Object.keys(retention).length === 0 ? {} : { retention: retention as ServeConfig['retention'] };
+}
+
+/** The address is the flag's, all else the file's. */
+function storeFlag(url: string, file: ServeConfig['store']): NonNullable<ServeConfig['store']> {
+  const store = checked('--store', { store: { url } }).store!;
+  return { ...store, ...file, url };
 }
 
 function checked(flag: string, entry: object): ServeConfig {

@@ -1,4 +1,5 @@
 /** What routes work with. */
+import type { ShippingStatus } from '@weir/history/clickhouse';
 import type { BalancerHistory } from '../balancer/balancer-history.js';
 import type { ServeConfig } from '../config/serve-schema.js';
 import type { ExporterStatus } from '../exporters/index.js';
@@ -29,6 +30,8 @@ export interface ServerStatus {
   readonly collectors: number;
   /** What is sent elsewhere. */
   readonly exporters?: readonly ExporterStatus[];
+  /** Absent where nothing is shipped. */
+  readonly shipping?: ShippingStatus;
 }
 
 /** How a server was configured, and what its collectors see. */

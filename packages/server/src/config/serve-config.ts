@@ -12,7 +12,12 @@ const format: ConfigFormat<ServeConfig> = {
   check: (_value, config) =>
     config === undefined
       ? []
-      : [...filterFindings(config), ...listenFindings(config), ...exporterFindings(config.exporters)],
+      : [
+          ...filterFindings(config),
+          ...listenFindings(config),
+          ...storeFindings(config),
+          ...exporterFindings(config.exporters),
+        ],
 };
 
 /**
@@ -44,6 +49,16 @@ function filterFindings({ record: { filter } }: ServeConfig): Finding[] {
     if (!(error instanceof FilterError)) throw error;
     return [{ path: ['record', 'filter'], message: `filter: ${error.message}` }];
   }
+}
+
+function storeFindings({ store }: ServeConfig): Finding[] {
+  if (store === undefined || !store.distributed || store.cluster !== undefined) return [];
+  return [
+    {
+      path: ['store', 'distributed'],
+      message: 'store.distributed: needs store.cluster, over which rows are spread',
+    },
+  ];
 }
 
 /** Whether there is a token is only known later: see `requireProtection()`. */

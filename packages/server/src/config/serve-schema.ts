@@ -1,5 +1,6 @@
 /** The schema of a configuration file of `weir serve`: the one source of its types, its checks, and the schema for editors. */
 import { absolutePath, address, age, bytes, duration, listen, prefix } from '@weir/config';
+import { checkLayout, defaultKeptDays, parseTarget } from '@weir/history/clickhouse/target';
 import { z } from 'zod';
 import { exporterSchema } from './exporters-schema.js';
 
@@ -66,6 +67,58 @@ const limits = z.strictObject({
   streams: z.int().min(0).max(10_000).default(500).describe('Clients of the live stream. Default 500.'),
 });
 
+function keptDays(what: string, days: number) {
+  return z.int().min(1).max(20_000).default(days).describe(`Days for ${what}. Default ${days}.`);
+}
+
+const keep = z.strictObject({
+  ends: keptDays('rows of connections that ended', defaultKeptDays.ends),
+  intervals: keptDays('what connections moved by the minute', defaultKeptDays.intervals),
+  opens: keptDays('what was open', defaultKeptDays.opens),
+  losses: keptDays('losses', defaultKeptDays.losses),
+  minutes: keptDays('sums by the minute', defaultKeptDays.minutes),
+  hours: keptDays('sums by the hour', defaultKeptDays.hours),
+});
+
+const store = z.strictObject({
+  url: z
+    .string()
+    .max(1024)
+    .superRefine((text, context) => {
+      try {
+        checkLayout(parseTarget(text));
+      } catch (error) {
+        context.addIssue((error as Error).message);
+      }
+    })
+    .describe(
+      'Where segments are shipped to: clickhouse://user@host:8123/database, or clickhouses:// for TLS.',
+    ),
+  passwordFile: absolutePath
+    .exactOptional()
+    .describe("A file with the password that the server's user can read. Default: WEIR_CLICKHOUSE_PASSWORD."),
+  ca: absolutePath
+    .exactOptional()
+    .describe("A PEM file with the certificates that may sign ClickHouse's. Default: those of Node.js."),
+  migrate: z
+    .boolean()
+    .default(true)
+    .describe('Whether this host makes and changes the tables. Default true.'),
+  cluster: z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]{1,63}$/)
+    .exactOptional()
+    .describe('A cluster of ClickHouse on whose hosts the tables are made.'),
+  replicated: z.boolean().default(false).describe('Whether tables are replicated. Default false.'),
+  distributed: z
+    .boolean()
+    .default(false)
+    .describe("Whether rows are spread over the cluster's shards. Default false."),
+  keep: keep
+    .default(() => keep.parse({}))
+    .describe('How long ClickHouse keeps rows, for tables that are made.'),
+});
+
 const hostName = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$/;
 
 /** The schema of a configuration file. */
@@ -80,6 +133,7 @@ export const serveSchema = z.strictObject({
   retention: retention
     .default(() => retention.parse({}))
     .describe('How long it is kept, whichever comes first.'),
+  store: store.exactOptional().describe('A ClickHouse to which the history is shipped, too.'),
   listen: z
     .array(listen)
     .min(1)

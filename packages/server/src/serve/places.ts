@@ -10,6 +10,8 @@ export interface ServerPlaces {
   /** Digests of tokens. */
   readonly tokens: string;
   readonly audit: string;
+  /** What was shipped to ClickHouse. */
+  readonly shipped: string;
   /** Files that are received or unpacked. */
   readonly temporary: string;
 }
@@ -21,6 +23,7 @@ export function serverPlaces(folder: string): ServerPlaces {
     balancers: join(folder, 'balancers'),
     tokens: join(folder, 'tokens.json'),
     audit: join(folder, 'audit.log'),
+    shipped: join(folder, 'shipped'),
     temporary: join(folder, 'tmp'),
   };
 }

@@ -2,6 +2,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { HistoryStore } from '@weir/history';
+import type { Shipper } from '@weir/history/clickhouse';
 import { SCHEMA_VERSION } from '@weir/history/schema';
 import { createApp } from '../api/app.js';
 import { storedHistory } from '../api/stored-history.js';
@@ -25,6 +26,7 @@ import type { FoundFlow, LookupRequest } from '../wire/balancer-messages.js';
 import { PROTOCOLS } from '../wire/versions.js';
 import { serverPlaces } from './places.js';
 import { Resources } from './resources.js';
+import { startShipping } from './shipping.js';
 import { TokenSource } from './token-source.js';
 
 export { loadExporters } from '../exporters/index.js';
@@ -82,6 +84,7 @@ export class WeirServer implements AsyncDisposable {
   #ingest: IngestServer | undefined;
   #api!: ApiServer;
   #exporters: ExporterSet | undefined;
+  #shipper: Shipper | undefined;
   #idleSince = Date.now();
 
   private constructor(options: WeirServerOptions) {
@@ -121,6 +124,7 @@ export class WeirServer implements AsyncDisposable {
     const tls = readTls(config);
     if (this.#options.inherited === undefined) this.#requireProtection(config);
     const store = await this.#openStore();
+    await this.#ship(store);
     const live = new LiveHub();
     const audit = this.#resources.use(new AuditLog(serverPlaces(config.folder).audit, onProblem));
     const refusals = new Refusals(audit);
@@ -173,6 +177,15 @@ export class WeirServer implements AsyncDisposable {
     return ExporterSet.start(this.#config.exporters, { environment: process.env, version }, onProblem);
   }
 
+  async #ship(store: HistoryStore): Promise<void> {
+    const { folder, store: config } = this.#config;
+    if (config === undefined) return;
+    const journal = serverPlaces(folder).shipped;
+    this.#shipper = this.#resources.use(
+      await startShipping(store, config, { journal, say: seldom(this.#options.onProblem) }),
+    );
+  }
+
   #openBalancers(): BalancerHistory {
     const { retention, folder } = this.#config;
     const limits = { ageMs: retention.age, bytes: BALANCER_BYTES };
@@ -199,6 +212,7 @@ export class WeirServer implements AsyncDisposable {
           version,
           collectors: this.#ingest?.collectors ?? 0,
           exporters: this.#exporters?.status ?? [],
+          ...(this.#shipper !== undefined && { shipping: this.#shipper.status }),
         }),
         details: () => ({
           listen: this.urls,
@@ -284,7 +298,7 @@ export class WeirServer implements AsyncDisposable {
     this.#requireProtection({ ...config, listen: this.#api.addresses.map(placeOf) });
     await this.#exporters?.update(config.exporters);
     if (tls !== undefined) this.#api.setTls(tls);
-    const fixed = ['folder', 'user', 'record', 'retention', 'listen', 'limits'] as const;
+    const fixed = ['folder', 'user', 'record', 'retention', 'store', 'listen', 'limits'] as const;
     const left = fixed.filter((key) => JSON.stringify(config[key]) !== JSON.stringify(this.#config[key]));
     const { names, origins, proxy, exporters } = config;
     const { proxy: _, ...rest } = this.#config;

@@ -277,6 +277,17 @@ export interface StatusAnswer {
   /** Whether there is a balancer, or was one in what is kept. */
   readonly balancer: boolean;
   readonly limits: { readonly rows: number };
+  /** Absent where nothing is shipped to ClickHouse. */
+  readonly shipping?: {
+    readonly target: string;
+    readonly state: 'connecting' | 'shipping' | 'retrying';
+    readonly waiting_segments: number;
+    readonly waiting_rows: number;
+    readonly shipped_rows: number;
+    readonly lost_rows: number;
+    readonly last?: ApiTime;
+    readonly problem?: string;
+  };
   readonly you: { readonly name: string; readonly role: Role };
 }
 

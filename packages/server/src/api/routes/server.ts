@@ -1,4 +1,5 @@
 /** The server itself: whether it works, and what it is. */
+import type { ShippingStatus } from '@weir/history/clickhouse';
 import { timeText } from '@weir/history/rows';
 import { z } from 'zod';
 import { roles } from '../../auth/roles.js';
@@ -20,6 +21,18 @@ const exporterJson = z
   })
   .describe('Counts of this run of the server.');
 
+/** What is shipped to ClickHouse. */
+const shippingAnswer = z.strictObject({
+  target: z.string(),
+  state: z.enum(['connecting', 'shipping', 'retrying']),
+  waiting_segments: z.int(),
+  waiting_rows: z.int(),
+  shipped_rows: z.int().describe('Since the server began.'),
+  lost_rows: z.int().describe('Removed before they were shipped, since the server began.'),
+  last: time.exactOptional().describe('When all that waited was shipped.'),
+  problem: z.string().exactOptional(),
+});
+
 /** The server, and who asks. */
 export const statusAnswer = z.strictObject({
   version: z.string(),
@@ -29,6 +42,7 @@ export const statusAnswer = z.strictObject({
   exporters: z.array(exporterJson).exactOptional().describe('What is sent elsewhere; absent: nothing.'),
   balancer: z.boolean().describe('Whether there is a balancer, or was one in what is kept.'),
   limits: z.strictObject({ rows: z.int().describe('Rows of an answer.') }),
+  shipping: shippingAnswer.exactOptional().describe('Absent where nothing is shipped to ClickHouse.'),
   you: z.strictObject({ name: z.string(), role: z.enum(roles) }),
 });
 
@@ -116,7 +130,7 @@ function statusRoute({ history, status, balancers, limits: { rows } }: RouteServ
     answer: statusAnswer,
     handle: ({ principal: { name, role } }) => {
       const { watermark, readOnly } = history;
-      const { version, collectors, exporters = [] } = status();
+      const { version, collectors, exporters = [], shipping } = status();
       const known = watermark === undefined ? {} : { watermark: timeText(watermark) };
       return {
         version,
@@ -126,10 +140,24 @@ function statusRoute({ history, status, balancers, limits: { rows } }: RouteServ
         ...(exporters.length > 0 && { exporters: [...exporters] }),
         balancer: balancers?.history.isKnown ?? false,
         limits: { rows },
+        ...(shipping !== undefined && { shipping: shippingOf(shipping) }),
         you: { name, role },
       };
     },
   });
+}
+
+function shippingOf({ target, state, waiting, shipped, lostRows, lastMs, problem }: ShippingStatus) {
+  return {
+    target,
+    state,
+    waiting_segments: waiting.segments,
+    waiting_rows: waiting.rows,
+    shipped_rows: shipped.rows,
+    lost_rows: lostRows,
+    ...(lastMs !== undefined && { last: timeText(BigInt(lastMs) * 1_000_000n) }),
+    ...(problem !== undefined && { problem }),
+  };
 }
 
 function detailsRoute({ history: own, details, limits }: RouteServices): Route {
