@@ -8,6 +8,7 @@ import type { ServiceHealth } from '../src/health/checked-services.js';
 import { type MetricsSource, metricsText } from '../src/metrics/metrics.js';
 import { counterFamilies } from '../src/metrics/metrics-counters.js';
 import { MetricsServer } from '../src/metrics/metrics-server.js';
+import { labels as labelsOf, noLabels, renderMetrics } from '../src/metrics/metrics-text.js';
 import { readMetrics } from './support/prometheus.js';
 
 const service = { address: '2001:db8::1', port: 443, protocol: 'tcp' } as const;
@@ -75,6 +76,30 @@ function ask({ address: { address, port } }: MetricsServer, path: string, method
 }
 
 describe('metrics', () => {
+  it('a histogram is written with the sum of its buckets so far', () => {
+    const value = { buckets: [1, 0, 2], sum: 7.5 };
+    const samples = [[noLabels, value] as const, [labelsOf({ a: '"' }), value] as const];
+    const text = renderMetrics('x_', [
+      { name: 's_seconds', help: 'Some.', type: 'histogram', bounds: [0.5, 2], samples },
+    ]);
+    const expected = [
+      ...['# HELP x_s_seconds Some.', '# TYPE x_s_seconds histogram'],
+      ...[
+        'x_s_seconds_bucket{le="0.5"} 1',
+        'x_s_seconds_bucket{le="2"} 1',
+        'x_s_seconds_bucket{le="+Inf"} 3',
+      ],
+      ...['x_s_seconds_sum 7.5', 'x_s_seconds_count 3'],
+      ...['x_s_seconds_bucket{a="\\"",le="0.5"} 1', 'x_s_seconds_bucket{a="\\"",le="2"} 1'],
+      ...[
+        'x_s_seconds_bucket{a="\\"",le="+Inf"} 3',
+        'x_s_seconds_sum{a="\\""} 7.5',
+        'x_s_seconds_count{a="\\""} 3',
+      ],
+    ];
+    assert.deepEqual(text.split('\n'), [...expected, '']);
+  });
+
   it('metrics have every counter of the program once', () => {
     const metrics = readMetrics(metricsText(source()));
     for (const { name, label, counters: rows } of counterFamilies()) {

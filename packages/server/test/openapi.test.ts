@@ -60,7 +60,7 @@ describe('the OpenAPI document', () => {
         ],
         ...['sql', 'export', 'parquet', 'import', 'stream'],
         ...['balancer', 'balancer/series', 'balancer/changes', 'balancer/lookup'],
-        ...['session', 'health', 'ready', 'status', 'server'],
+        ...['session', 'health', 'ready', 'status', 'server', '/metrics'],
       ],
     );
   });

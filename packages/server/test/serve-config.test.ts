@@ -27,6 +27,16 @@ describe('the configuration of weir serve', () => {
         origins: [],
         limits: { rows: 100_000, time: 30_000, queries: 4, waiting: 64, streams: 500 },
         exporters: [],
+        metrics: {
+          labels: ['process', 'unit', 'container', 'pod', 'peer'],
+          addresses: [
+            ...['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', '169.254.0.0/16'],
+            ...['fc00::/7', 'fe80::/10'],
+          ],
+          groups: {},
+          maxSeries: 20_000,
+          idle: 3_600_000,
+        },
       });
     });
 

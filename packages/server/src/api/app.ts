@@ -11,7 +11,7 @@ import { AnswerBudget } from './answer-budget.js';
 import { authorize } from './authorize.js';
 import { problemOf } from './failure.js';
 import type { ApiHistory } from './history.js';
-import { API_BASE, openApiDocument } from './openapi.js';
+import { API_BASE, openApiDocument, pathOf } from './openapi.js';
 import { ProblemError, type ProblemKind, problemKinds, problemResponse } from './problem.js';
 import { QueryGate } from './query-gate.js';
 import { readBody, readPath, readQuery } from './request-input.js';
@@ -59,7 +59,8 @@ export function createApp(options: AppOptions): Hono<AppEnvironment> {
   app.use(checkHost(options));
   app.use(`${API_BASE}/*`, checkOrigin(options));
   for (const route of routes) {
-    const path = `${API_BASE}${route.path.replace(/\{(\w+)\}/g, ':$1')}`;
+    const path = pathOf(route).replace(/\{(\w+)\}/g, ':$1');
+    if (route.isRoot === true) app.use(path, checkOrigin(options));
     app.on(route.method.toUpperCase(), path, (context) => caller.call(route, context));
   }
   const document = JSON.stringify(openApiDocument(routes, options.services.status().version));
@@ -274,14 +275,12 @@ async function notFound(
   context: AppContext,
 ): Promise<Response> {
   const { path, method, raw } = context.req;
-  if (!path.startsWith(`${API_BASE}/`)) {
+  const methods = routes.filter((route) => matches(route, path)).map((route) => route.method.toUpperCase());
+  if (methods.length === 0 && !path.startsWith(`${API_BASE}/`)) {
     const isRead = method === 'GET' || method === 'HEAD';
     const file = isRead ? await page?.(path, raw.headers) : undefined;
     return file ?? problemResponse(new ProblemError('missing', `the API is below ${API_BASE}`));
   }
-  const methods = routes
-    .filter((route) => matches(route, path.slice(API_BASE.length)))
-    .map((route) => route.method.toUpperCase());
   if (methods.length === 0)
     return problemResponse(
       new ProblemError('missing', `there is no such path: ${API_BASE}/openapi.json lists them`),
@@ -291,6 +290,6 @@ async function notFound(
   return response;
 }
 
-function matches({ path }: Route, asked: string): boolean {
-  return new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`).test(asked);
+function matches(route: Route, asked: string): boolean {
+  return new RegExp(`^${pathOf(route).replace(/\{\w+\}/g, '[^/]+')}$`).test(asked);
 }

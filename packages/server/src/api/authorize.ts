@@ -5,7 +5,7 @@ import type { Authenticator } from '../auth/authenticator.js';
 import type { Refusals } from '../auth/refusals.js';
 import { includesRole, type Principal } from '../auth/roles.js';
 import { sessionToken } from '../auth/session-cookie.js';
-import { API_BASE } from './openapi.js';
+import { pathOf } from './openapi.js';
 import { ProblemError } from './problem.js';
 import type { Route } from './route.js';
 
@@ -78,7 +78,7 @@ function requestEntry(route: Route, incoming: IncomingMessage) {
   const { remoteAddress } = incoming.socket;
   return {
     method: route.method.toUpperCase(),
-    path: `${API_BASE}${route.path}`,
+    path: pathOf(route),
     ...(remoteAddress !== undefined && { address: remoteAddress }),
   };
 }

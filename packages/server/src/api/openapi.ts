@@ -8,6 +8,11 @@ type Json = Record<string, unknown>;
 /** The path below which the routes are. */
 export const API_BASE = '/api/v1';
 
+/** The path of a route from the root. */
+export function pathOf({ path, isRoot = false }: Route): string {
+  return isRoot ? path : `${API_BASE}${path}`;
+}
+
 function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Json {
   const { $schema: _, ...json } = z.toJSONSchema(schema, { io, target: 'draft-2020-12' }) as Json;
   return json;
@@ -77,7 +82,7 @@ function operationId({ method, path }: Route): string {
 export function openApiDocument(routes: readonly Route[], version: string): Json {
   const paths: Record<string, Json> = {};
   for (const route of routes) {
-    const path = `${API_BASE}${route.path}`;
+    const path = pathOf(route);
     paths[path] = { ...paths[path], [route.method]: operationOf(route) };
   }
   return {

@@ -28,6 +28,8 @@ export interface RouteDescription<
   readonly method: 'get' | 'post' | 'delete';
   /** Below `/api/v1`, with `{name}` for each parameter. */
   readonly path: `/${string}`;
+  /** Whether the path is not below `/api/v1`. Default false. */
+  readonly isRoot?: boolean;
   readonly summary: string;
   /** What a client must be allowed to; `none`: also clients without a token. */
   readonly role: Role | 'none';

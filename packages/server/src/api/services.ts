@@ -66,6 +66,8 @@ export interface RouteServices {
   /** Absent where no collector says what balancers do. */
   readonly balancers?: BalancerServices;
   readonly live: LiveHub;
+  /** Metrics in Prometheus' text format. Absent where nothing counts. */
+  readonly metrics?: { text(): Promise<string> };
   /** A folder of the server's own for files that are sent or received. */
   readonly temporaryFolder: string;
 }

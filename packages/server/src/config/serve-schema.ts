@@ -119,6 +119,44 @@ const store = z.strictObject({
     .describe('How long ClickHouse keeps rows, for tables that are made.'),
 });
 
+/** Labels of metrics that can be chosen. */
+export const metricLabels = ['process', 'unit', 'container', 'pod', 'namespace', 'peer', 'port'] as const;
+
+/** Peers that are not elsewhere. */
+const PRIVATE_PREFIXES = [
+  ...['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', '169.254.0.0/16'],
+  ...['fc00::/7', 'fe80::/10'],
+];
+
+const metrics = z.strictObject({
+  labels: z
+    .array(z.enum(metricLabels))
+    .max(metricLabels.length)
+    .refine((names) => new Set(names).size === names.length, { error: 'a label is there twice' })
+    .default(['process', 'unit', 'container', 'pod', 'peer'])
+    .describe('Labels besides direction and transport. Default: process, unit, container, pod, peer.'),
+  addresses: z
+    .array(prefix)
+    .max(256)
+    .default(PRIVATE_PREFIXES)
+    .describe('Peers whose address is the label; others are external. Default: private and link-local ones.'),
+  groups: z
+    .record(z.string().min(1).max(64), z.array(prefix).min(1).max(256))
+    .refine((groups) => Object.keys(groups).length <= 256, { error: 'expected 256 groups at most' })
+    .default({})
+    .describe('Names for peers by their prefixes, such as db: [10.1.2.0/24]. The longest prefix counts.'),
+  maxSeries: z
+    .int()
+    .min(1_000)
+    .max(1_000_000)
+    .default(20_000)
+    .describe('Series of connections; what is beyond has the label value other. Default 20000.'),
+  idle: duration
+    .refine((ms) => ms >= 60_000, { error: 'expected a time of 1m at least' })
+    .default(3_600_000)
+    .describe('When labels that no connection uses are removed. Default 1h.'),
+});
+
 const hostName = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$/;
 
 /** The schema of a configuration file. */
@@ -164,6 +202,7 @@ export const serveSchema = z.strictObject({
     .max(16)
     .default([])
     .describe('Where each connection that ends is sent, besides the history.'),
+  metrics: metrics.default(() => metrics.parse({})).describe('What Prometheus gets at /metrics.'),
 });
 
 /** A configuration of `weir serve`, with its defaults. Times are milliseconds, sizes bytes. */

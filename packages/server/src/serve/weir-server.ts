@@ -3,6 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { HistoryStore } from '@weir/history';
 import type { Shipper } from '@weir/history/clickhouse';
+import { queryOpenAt } from '@weir/history/query';
 import { SCHEMA_VERSION } from '@weir/history/schema';
 import { createApp } from '../api/app.js';
 import { storedHistory } from '../api/stored-history.js';
@@ -19,6 +20,8 @@ import { readTlsFiles, type TlsFiles } from '../http/tls-files.js';
 import { ImportedHistories, type ImportOptions } from '../imports/imported-histories.js';
 import { IngestServer } from '../ingest/ingest-server.js';
 import { LookupError } from '../ingest/pending-lookups.js';
+import { HistoryFigures } from '../metrics/history-figures.js';
+import { ServerMetrics } from '../metrics/server-metrics.js';
 import type { Page } from '../page/page-response.js';
 import { seldom } from '../spool/seldom.js';
 import { LiveHub } from '../stream/live-hub.js';
@@ -63,9 +66,14 @@ export interface WeirServerOptions {
 interface AppParts {
   readonly balancers: BalancerHistory;
   readonly live: LiveHub;
+  readonly metrics: ServerMetrics;
   readonly audit: AuditLog;
   readonly refusals: Refusals;
 }
+
+/** What was open when an earlier server ended is asked for, up to so many connections, and for no longer than this. */
+const MOST_OPEN = 100_000;
+const OPEN_QUERY_MS = 5_000;
 
 const MAINTENANCE_MS = 60_000;
 /** A server that never runs for a minute keeps its hours and its budget, too. */
@@ -131,7 +139,8 @@ export class WeirServer implements AsyncDisposable {
     const balancers = this.#resources.use(this.#openBalancers());
     // It ends after the collectors' connections, whose last batches it sends.
     this.#exporters = this.#resources.use(await this.#startExporters());
-    const app = this.#createApp(store, { balancers, live, audit, refusals });
+    const metrics = await this.#startMetrics(store, live);
+    const app = this.#createApp(store, { balancers, live, audit, refusals, metrics });
     const places = this.#places();
     this.#api = this.#resources.use(
       await ApiServer.listen({ app, places, refusals, ...(tls !== undefined && { tls }) }),
@@ -149,6 +158,7 @@ export class WeirServer implements AsyncDisposable {
         onBatch: (batch) => {
           live.publish(batch);
           this.#exporters?.publish(batch);
+          metrics.add(batch);
         },
         onBalancers: (seen) => balancers.see(seen),
         onCollectors: (count) => {
@@ -193,7 +203,31 @@ export class WeirServer implements AsyncDisposable {
     return new BalancerHistory(log, seldom(this.#options.onProblem));
   }
 
-  #createApp(store: HistoryStore, { balancers, live, audit, refusals }: AppParts) {
+  async #startMetrics(store: HistoryStore, live: LiveHub): Promise<ServerMetrics> {
+    const say = seldom(this.#options.onProblem);
+    const metrics = new ServerMetrics({
+      metrics: this.#config.metrics,
+      history: new HistoryFigures(store, say),
+      others: () => ({
+        version: this.#options.version,
+        collectors: this.#ingest?.collectors ?? 0,
+        watermark: store.watermark,
+        readOnly: store.readOnly,
+        stream: { clients: live.clients, dropped: live.dropped },
+      }),
+    });
+    if (store.watermark !== undefined) {
+      try {
+        const query = { at: store.watermark, limit: MOST_OPEN, signal: AbortSignal.timeout(OPEN_QUERY_MS) };
+        metrics.addOpen((await queryOpenAt(store, query)).result.rows);
+      } catch (error) {
+        say(`metrics do not know what is open until the next full list: ${(error as Error).message}`);
+      }
+    }
+    return metrics;
+  }
+
+  #createApp(store: HistoryStore, { balancers, live, audit, refusals, metrics }: AppParts) {
     const { version, page, startImport, onProblem, onStuck } = this.#options;
     const { folder, limits } = this.#config;
     const { temporary } = serverPlaces(folder);
@@ -207,6 +241,7 @@ export class WeirServer implements AsyncDisposable {
         imports: this.#resources.use(imports),
         balancers: { history: balancers, lookUp: (request) => this.#lookUp(request) },
         live,
+        metrics,
         limits: { ...limits, timeMs: limits.time },
         status: () => ({
           version,
@@ -298,7 +333,7 @@ export class WeirServer implements AsyncDisposable {
     this.#requireProtection({ ...config, listen: this.#api.addresses.map(placeOf) });
     await this.#exporters?.update(config.exporters);
     if (tls !== undefined) this.#api.setTls(tls);
-    const fixed = ['folder', 'user', 'record', 'retention', 'store', 'listen', 'limits'] as const;
+    const fixed = ['folder', 'user', 'record', 'retention', 'store', 'listen', 'limits', 'metrics'] as const;
     const left = fixed.filter((key) => JSON.stringify(config[key]) !== JSON.stringify(this.#config[key]));
     const { names, origins, proxy, exporters } = config;
     const { proxy: _, ...rest } = this.#config;

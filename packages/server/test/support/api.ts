@@ -29,6 +29,7 @@ export interface ApiOptions {
   readonly temporaryFolder?: string;
   readonly onError?: (error: unknown) => void;
   readonly page?: Page;
+  readonly metrics?: { text(): Promise<string> };
 }
 
 export interface RunningApi extends AsyncDisposable {
@@ -50,6 +51,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
       ...{ history, live, limits, temporaryFolder: options.temporaryFolder ?? '/nonexistent' },
       ...(imports !== undefined && { imports }),
       ...(balancers !== undefined && { balancers }),
+      ...(options.metrics !== undefined && { metrics: options.metrics }),
       status: () => ({ version: '1.2.3', collectors }),
     },
     authenticator:

@@ -5,6 +5,7 @@ import { aggregateRoutes } from './aggregates.js';
 import { balancerRoutes } from './balancer.js';
 import { connectionRoutes } from './connections.js';
 import { mapRoutes } from './map.js';
+import { metricsRoutes } from './metrics.js';
 import { momentRoutes } from './moments.js';
 import { serverRoutes } from './server.js';
 import { sessionRoutes } from './session.js';
@@ -16,5 +17,5 @@ import { transferRoutes } from './transfer.js';
 export function allRoutes(services: RouteServices): Route[] {
   return [connectionRoutes, aggregateRoutes, mapRoutes, momentRoutes, sqlRoutes, transferRoutes, streamRoutes]
     .flatMap((routes) => routes(services))
-    .concat(balancerRoutes(services), sessionRoutes(), serverRoutes(services));
+    .concat(balancerRoutes(services), sessionRoutes(), serverRoutes(services), metricsRoutes(services));
 }
