@@ -111,8 +111,8 @@ describe('a server that is started again', () => {
   };
   const linesOf = async (server: WeirServer) => metricLines(await textOf(server));
   const clients: IngestClient[] = [];
-  const connect = () => {
-    clients.push(new IngestClient({ path: socket, versions, epoch, onProblem }));
+  const connect = (run = epoch) => {
+    clients.push(new IngestClient({ path: socket, versions, epoch: run, onProblem }));
     return clients.at(-1)!;
   };
   // A client tries again for as long as the process lives.
@@ -128,7 +128,7 @@ describe('a server that is started again', () => {
 
   it('counts from 0, and knows what was open', async () => {
     const { event: _, closed_by: __, interval_rows: ___, ...values } = endRow(1);
-    const open: OpenRow = { ...values, direction: 'outbound', started: at(0) };
+    const open: OpenRow = { ...values, time: at(1), direction: 'outbound', started: at(0) };
     {
       await using server = await start();
       const client = connect();
@@ -161,7 +161,7 @@ describe('a server that is started again', () => {
       ['weir_connections_opened_total', 'weir_connections_open'].map((name) => sumOf(before, name)),
       [0, 1],
     );
-    const client = connect();
+    const client = connect({ ...epoch, epoch: 'f'.repeat(32), started: at(2.5) });
     client.send({
       time: at(3),
       monotonic_ns: 3e9,

@@ -205,9 +205,12 @@ export class WeirServer implements AsyncDisposable {
 
   async #startMetrics(store: HistoryStore, live: LiveHub): Promise<ServerMetrics> {
     const say = seldom(this.#options.onProblem);
+    const history = new HistoryFigures(store, say);
+    // Losses count from here on.
+    await history.refresh();
     const metrics = new ServerMetrics({
       metrics: this.#config.metrics,
-      history: new HistoryFigures(store, say),
+      history,
       others: () => ({
         version: this.#options.version,
         collectors: this.#ingest?.collectors ?? 0,
