@@ -25,6 +25,7 @@ export const testPackages: readonly string[] = [
   'nftables',
   'nginx-light',
   'protobuf-compiler',
+  'prometheus',
   'tmux',
   'util-linux',
   'xz-utils',

@@ -45,8 +45,13 @@ export class TestNetns implements Disposable {
   }
 
   /** Runs a load in it to its end; what it did, without the totals. */
-  async load(...args: string[]): Promise<Truth[]> {
-    const child = spawn('ip', ['netns', 'exec', this.name, loadProgram(), ...args, '--no-wait'], {
+  load(...args: string[]): Promise<Truth[]> {
+    return this.loadBy(loadProgram(), ...args);
+  }
+
+  /** The same by a copy of the program. */
+  async loadBy(program: string, ...args: string[]): Promise<Truth[]> {
+    const child = spawn('ip', ['netns', 'exec', this.name, program, ...args, '--no-wait'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const [output, [status]] = await Promise.all([text(child.stdout), once(child, 'close')]);
