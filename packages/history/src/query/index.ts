@@ -31,6 +31,7 @@ export {
 } from './filter-sql.js';
 export { type Group, type Groups, type GroupsQuery, queryGroups } from './groups.js';
 export type { GroupKey, KeyValue } from './keys.js';
+export { type ListedOpenQuery, queryListedOpen } from './listed-open.js';
 export { type ConnectionMap, type MapEdge, type MapNode, type MapQuery, queryMap } from './map.js';
 export { type MeasureOrder, type Measures, measureOrders } from './measures.js';
 export { type OpenAt, type OpenAtQuery, type OpenConnection, queryOpenAt } from './open-at.js';

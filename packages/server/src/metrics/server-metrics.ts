@@ -50,7 +50,7 @@ export class ServerMetrics {
   addOpen(rows: readonly OpenRow[]): void {
     for (const host of new Set(rows.map(({ host_id }) => host_id))) {
       const encoder = new BatchEncoder();
-      for (const row of rows) if (row.host_id === host) encoder.add('opens', columnValues(row));
+      for (const row of rows) if (row.host_id === host) encoder.add('opens', row);
       const batch = {
         host_id: host,
         epoch: '0'.repeat(32),
@@ -84,10 +84,4 @@ export class ServerMetrics {
     const own = [...connectionFamilies(sets), ...serverFamilies(figures)];
     return renderMetrics(PREFIX, own) + renderMetrics('', processFamilies());
   }
-}
-
-/** A row without what a query adds to it. */
-function columnValues(row: OpenRow): OpenRow {
-  const { send_rate: _, receive_rate: __, ...values } = row as OpenRow & Record<string, unknown>;
-  return values as OpenRow;
 }

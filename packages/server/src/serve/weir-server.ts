@@ -3,7 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { HistoryStore } from '@weir/history';
 import type { Shipper } from '@weir/history/clickhouse';
-import { queryOpenAt } from '@weir/history/query';
+import { queryListedOpen } from '@weir/history/query';
 import { SCHEMA_VERSION } from '@weir/history/schema';
 import { createApp } from '../api/app.js';
 import { storedHistory } from '../api/stored-history.js';
@@ -73,7 +73,7 @@ interface AppParts {
 
 /** What was open when an earlier server ended is asked for, up to so many connections, and for no longer than this. */
 const MOST_OPEN = 100_000;
-const OPEN_QUERY_MS = 5_000;
+const OPEN_QUERY_MS = 3_000;
 
 const MAINTENANCE_MS = 60_000;
 /** A server that never runs for a minute keeps its hours and its budget, too. */
@@ -221,8 +221,8 @@ export class WeirServer implements AsyncDisposable {
     });
     if (store.watermark !== undefined) {
       try {
-        const query = { at: store.watermark, limit: MOST_OPEN, signal: AbortSignal.timeout(OPEN_QUERY_MS) };
-        metrics.addOpen((await queryOpenAt(store, query)).result.rows);
+        const query = { limit: MOST_OPEN, signal: AbortSignal.timeout(OPEN_QUERY_MS) };
+        metrics.addOpen(await queryListedOpen(store, query));
       } catch (error) {
         say(`metrics do not know what is open until the next full list: ${(error as Error).message}`);
       }
