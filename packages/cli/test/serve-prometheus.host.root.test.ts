@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -32,29 +32,19 @@ async function sql(statement: string): Promise<Record<string, string | number | 
   return answer.rows.map((row) => Object.fromEntries(answer.columns.map(({ name }, i) => [name, row[i]!])));
 }
 
-/** Connections that are open until something is written to it. */
+/** Connections that are open until it gets another line. */
 async function hold(netns: TestNetns): Promise<ChildProcess> {
-  const args = [
-    'hold',
-    '--count',
-    `${HELD}`,
-    '--send',
-    '1000',
-    '--reply',
-    '50',
-    '--port',
-    '7000',
-    '--no-wait',
-  ];
+  const args = ['hold', '--count', `${HELD}`, '--send', '1000', '--reply', '50', '--port', '7000'];
   const child = spawn('ip', ['netns', 'exec', netns.name, loadProgram(), ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
+  child.stdin.write('\n');
   let output = '';
-  for await (const piece of child.stdout!.iterator({ destroyOnReturn: false })) {
+  for await (const piece of child.stdout.iterator({ destroyOnReturn: false })) {
     output += piece;
     if (output.includes('holding')) break;
   }
-  child.stdout!.resume();
+  child.stdout.resume();
   return child;
 }
 
@@ -149,6 +139,8 @@ describe('Prometheus at weir serve', () => {
     await promtool(['test', 'rules', join(root, 'packages/server/prometheus/alerts.test.yaml')]);
     const page = readFileSync(join(root, 'docs/prometheus.md'), 'utf8');
     const [, config] = /```yaml\n(scrape_configs:.*?)```/s.exec(page)!;
-    await promtool(['check', 'config', '--syntax-only', '/dev/stdin'], config);
+    const file = join(folder, 'prometheus.yaml');
+    writeFileSync(file, config!);
+    await promtool(['check', 'config', '--syntax-only', file]);
   });
 });

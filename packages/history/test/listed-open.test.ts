@@ -23,7 +23,9 @@ test('what sweeps have listed since the last full one, and has not ended, is ope
   const listed = async (limit = 100) =>
     (await queryListedOpen(store, { limit })).map(({ comm }) => comm).sort();
   assert.deepEqual(await listed(), []);
-  await store.append(batchOf(1, { time: at(1), sweep: 'full', opens: [open(1, 1), open(2, 1)] }));
+  await store.append(
+    batchOf(1, { time: at(1), sweep: 'full', opens: [open(1, 1), open(2, 1)], ends: [end(9, 1)] }),
+  );
   await store.append(
     batchOf(2, { time: at(60), sweep: 'full', opens: [1, 3, undefined].map((flow) => open(flow, 60)) }),
   );
@@ -33,7 +35,7 @@ test('what sweeps have listed since the last full one, and has not ended, is ope
   assert.deepEqual(await listed(), ['c3', 'c4']);
   assert.equal((await listed(1)).length, 1);
   // The same rows in a segment.
-  await store.append(batchOf(5, { time: HOUR + 2n * HOUR_NS, goodbye: true }));
+  await store.append(batchOf(5, { time: HOUR + 2n * HOUR_NS }));
   await store.maintain();
   assert.deepEqual(await listed(), ['c3', 'c4']);
 });
