@@ -13,8 +13,8 @@ export interface ListedOpenQuery extends ReadOptions {
 const LAST = 2n ** 63n - 2n;
 
 /**
- * Connections that a sweep has listed since the last full one, and whose end is not in the history. Those without the number of a
- * flow are left out: only their addresses would say which of them has ended.
+ * Connections that a sweep has listed since the last full one, and whose end is not in the history. What has no number of a
+ * flow is left out: only its addresses would say whether it has ended.
  *
  * @throws InterruptedError when its signal ended it
  */
