@@ -255,6 +255,36 @@ describe('metrics of connections', () => {
     assert.ok(metrics.capped > 35_000, `${metrics.capped}`);
   });
 
+  it('stay within the limit when labels that are known get errors and times that are new', () => {
+    const metrics = new ConnectionMetrics({ ...defaults, maxSeries: 1_000 });
+    const process = (i: number) => ({ ...seen, comm: `p${i % 30}`, peer_address: '10.0.0.7' });
+    const many = (more: (i: number) => Partial<EndRow>) =>
+      sent({ ends: Array.from({ length: 1_500 }, (_, i) => endRow(i, { ...process(i), ...more(i) })) });
+    metrics.add(
+      many(() => ({})),
+      0,
+    );
+    assert.equal(metrics.capped, 0);
+    metrics.add(
+      many((i) => ({ event: 'fail', error: `E${Math.floor(i / 30)}` })),
+      0,
+    );
+    metrics.add(
+      many(() => ({ handshake_us: 100, srtt_us: 50, closed_by: 'reset' })),
+      0,
+    );
+    const lines = linesOf(metrics);
+    assert.equal(lines.length, metrics.sets.series);
+    assert.ok(lines.length <= 1_000, `${lines.length}`);
+    const names = ['connections_failed_total', 'tcp_handshake_seconds_count', 'tcp_rtt_seconds_count'];
+    assert.deepEqual(
+      names.map((name) => sumOf(lines, name)),
+      [1_500, 1_500, 1_500],
+    );
+    assert.equal(sumOf(lines, 'connections_closed_total', { closed_by: 'reset' }), 1_500);
+    assert.ok(metrics.capped > 1_500 && metrics.capped <= 3_000, `${metrics.capped}`);
+  });
+
   it('expire when nothing uses them, which makes room, and begin at 0 when they come back', () => {
     const metrics = new ConnectionMetrics({ ...defaults, maxSeries: 1_000, idle: 60_000 });
     const many = (from: number) =>
