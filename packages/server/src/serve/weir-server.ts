@@ -139,7 +139,7 @@ export class WeirServer implements AsyncDisposable {
     const balancers = this.#resources.use(this.#openBalancers());
     // It ends after the collectors' connections, whose last batches it sends.
     this.#exporters = this.#resources.use(await this.#startExporters());
-    const metrics = await this.#startMetrics(store, live);
+    const { metrics, readHistory } = this.#createMetrics(store, live);
     const app = this.#createApp(store, { balancers, live, audit, refusals, metrics });
     const places = this.#places();
     this.#api = this.#resources.use(
@@ -149,6 +149,8 @@ export class WeirServer implements AsyncDisposable {
     this.#requireProtection({ ...config, listen: this.#api.addresses.map(placeOf) });
     const published = this.#options.publish?.(this.urls);
     if (published !== undefined) this.#resources.use(published);
+    // Questions are answered meanwhile; batches that would change what is read wait in their collectors.
+    await readHistory();
     // Whoever is connected here may rely on the API, and on what is published.
     this.#ingest = this.#resources.use(
       await IngestServer.listen({
@@ -203,11 +205,12 @@ export class WeirServer implements AsyncDisposable {
     return new BalancerHistory(log, seldom(this.#options.onProblem));
   }
 
-  async #startMetrics(store: HistoryStore, live: LiveHub): Promise<ServerMetrics> {
+  #createMetrics(
+    store: HistoryStore,
+    live: LiveHub,
+  ): { readonly metrics: ServerMetrics; readonly readHistory: () => Promise<void> } {
     const say = seldom(this.#options.onProblem);
     const history = new HistoryFigures(store, say);
-    // Losses count from here on.
-    await history.refresh();
     const metrics = new ServerMetrics({
       metrics: this.#config.metrics,
       history,
@@ -219,15 +222,18 @@ export class WeirServer implements AsyncDisposable {
         stream: { clients: live.clients, dropped: live.dropped },
       }),
     });
-    if (store.watermark !== undefined) {
+    const readHistory = async () => {
+      // Losses count from here on.
+      await history.refresh();
+      if (store.watermark === undefined) return;
       try {
         const query = { limit: MOST_OPEN, signal: AbortSignal.timeout(OPEN_QUERY_MS) };
         metrics.addOpen(await queryListedOpen(store, query));
       } catch (error) {
         say(`metrics do not know what is open until the next full list: ${(error as Error).message}`);
       }
-    }
-    return metrics;
+    };
+    return { metrics, readHistory };
   }
 
   #createApp(store: HistoryStore, { balancers, live, audit, refusals, metrics }: AppParts) {
