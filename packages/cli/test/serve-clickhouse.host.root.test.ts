@@ -41,7 +41,7 @@ async function countsOf(clickhouse: TestClickhouse): Promise<unknown[]> {
 it('all rows are in ClickHouse once, and the password is nowhere', {
   skip: withoutClickhouse(),
 }, async (context) => {
-  const clickhouse = await Clickhouse.start(context, join(folder, 'clickhouse'));
+  const clickhouse = await Clickhouse.start(context);
   await clickhouse.behave({ login: `weir:${PASSWORD}` });
   const paths = Serve.nextPaths();
   mkdirSync(dirname(paths.history), { recursive: true });

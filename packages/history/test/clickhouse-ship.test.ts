@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream';
@@ -105,8 +105,7 @@ async function rowsOf(server: TestClickhouse, table: keyof typeof tables, order:
 
 describe('shipping to ClickHouse', { skip: withoutClickhouse() }, () => {
   it('brings every value of every column as it is', async (context) => {
-    const folder = await temporaryFolder(context);
-    const server = await TestClickhouse.start(context, join(folder, 'clickhouse'));
+    const server = await TestClickhouse.start(context);
     const store = await openStore(context);
     const random = new Random(5);
     const fixed = (index: number) => ({
@@ -135,8 +134,7 @@ describe('shipping to ClickHouse', { skip: withoutClickhouse() }, () => {
   });
 
   it('has all rows once, and their sums, after every way in which an insert can end', async (context) => {
-    const folder = await temporaryFolder(context);
-    const server = await TestClickhouse.start(context, join(folder, 'clickhouse'));
+    const server = await TestClickhouse.start(context);
     const { store } = await threeHours(context);
     const expected = await expectedCounts(store);
     const messages: string[] = [];
@@ -211,7 +209,7 @@ describe('shipping to ClickHouse', { skip: withoutClickhouse() }, () => {
 
   it('goes on where a killed process ended', async (context) => {
     const folder = await temporaryFolder(context);
-    const server = await TestClickhouse.start(context, join(folder, 'clickhouse'));
+    const server = await TestClickhouse.start(context);
     const { store } = await threeHours(context);
     const expected = await expectedCounts(store);
     await store.close();
@@ -242,8 +240,7 @@ describe('shipping to ClickHouse', { skip: withoutClickhouse() }, () => {
   });
 
   it('counts as lost what retention removes before it was shipped, and nothing else', async (context) => {
-    const folder = await temporaryFolder(context);
-    const server = await TestClickhouse.start(context, join(folder, 'clickhouse'));
+    const server = await TestClickhouse.start(context);
     const store = await openStore(context, { retention: { ageNs: 2n * HOUR_NS } });
     const random = new Random(3);
     let batches = 0;
@@ -293,7 +290,7 @@ describe('shipping to ClickHouse', { skip: withoutClickhouse() }, () => {
 
   it('trusts a server by its certificate', async (context) => {
     const folder = await temporaryFolder(context);
-    const server = await TestClickhouse.start(context, join(folder, 'clickhouse'));
+    const server = await TestClickhouse.start(context);
     const { store } = await threeHours(context);
     const [key, certificate] = [join(folder, 'server.key'), join(folder, 'server.pem')];
     const name = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '1'];
@@ -321,9 +318,8 @@ describe('shipping to ClickHouse', { skip: withoutClickhouse() }, () => {
 
   it('logs in with the password of a file, which no message and no address has', async (context) => {
     const folder = await temporaryFolder(context);
-    const server = await TestClickhouse.start(context, join(folder, 'clickhouse'));
+    const server = await TestClickhouse.start(context);
     const { store } = await threeHours(context);
-    await mkdir(folder, { recursive: true });
     const passwordFile = join(folder, 'password');
     appendFileSync(passwordFile, 'wrong-secret\n');
     await server.behave({ login: 'weir:right-secret' });

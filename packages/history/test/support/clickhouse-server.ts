@@ -2,7 +2,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { ClickhouseConnection } from '../../src/clickhouse/clickhouse-connection.js';
@@ -47,11 +49,15 @@ export class TestClickhouse {
     this.#folder = folder;
   }
 
-  /** The process is ended with the test. */
-  static async start(context: Pick<TestContext, 'after'>, folder: string): Promise<TestClickhouse> {
+  /** The process ends with the test, and then its folder: what runs would write into that. */
+  static async start(context: Pick<TestContext, 'after'>): Promise<TestClickhouse> {
+    const folder = await mkdtemp(join(tmpdir(), 'weir-clickhouse-'));
     const server = new TestClickhouse(folder);
+    context.after(async () => {
+      await server.stop();
+      await rm(folder, { recursive: true, force: true });
+    });
     await server.start();
-    context.after(() => server.stop());
     return server;
   }
 
