@@ -8,7 +8,7 @@ import { it } from 'node:test';
 import { queryConnections } from '@weir/history/query';
 import { endRecord } from '@weir/history/rows';
 import { TestNetns } from './support/load.js';
-import { LogReceiver } from './support/otlp-logs.js';
+import { OtlpReceiver } from './support/otlp-receiver.js';
 import { folder, launch, port, Serve, until } from './support/serve.js';
 import { SmallDisk } from './support/small-disk.js';
 
@@ -22,6 +22,7 @@ interface Status {
   readonly refused: number;
   readonly repeated: number;
   readonly problem?: string;
+  readonly metrics?: { readonly sent: number };
 }
 
 async function statusOf(name: string): Promise<Status> {
@@ -75,17 +76,17 @@ it('each record of the history is exported, once where the protocol allows, with
   // Half of the first records have room.
   truncateSync(filler, statSync(filler).size - 100_000);
   launch.prefix = disk.prefix;
-  const logs = new LogReceiver(folder);
+  const otlp = new OtlpReceiver(folder);
   const lines = new LineReceiver();
-  await Promise.all([logs.start(), lines.start()]);
-  context.after(() => Promise.all([logs.stop(), lines.stop()]));
+  await Promise.all([otlp.start(), lines.start()]);
+  context.after(() => Promise.all([otlp.stop(), lines.stop()]));
   const own = join(folder, 'files');
   mkdirSync(own);
   chmodSync(own, 0o777);
   const path = join(own, 'connections.ndjson');
   const config = join(folder, 'export.yaml');
   const exporters = [
-    { type: 'otlp', endpoint: `http://127.0.0.1:${logs.port}` },
+    { type: 'otlp', endpoint: `http://127.0.0.1:${otlp.port}`, metrics: '1s' },
     { type: 'tcp', to: `tcp://127.0.0.1:${lines.port}` },
     { type: 'file', path },
     { type: 'file', name: 'full', path: join(disk.folder, 'full.ndjson') },
@@ -98,24 +99,25 @@ it('each record of the history is exported, once where the protocol allows, with
     netns.load('pairs', '--count', `${COUNT}`, '--send', `${sent}`, '--reply', '1234', '--closer', 'server');
   await load(100);
   await until('the first records', async () => (await statusOf('otlp')).sent === 2 * COUNT);
-  await Promise.all([logs.stop(), lines.stop()]);
+  await Promise.all([otlp.stop(), lines.stop()]);
   await load(200);
   await until('records wait', async () => {
-    const [otlp, tcp] = [await statusOf('otlp'), await statusOf('tcp')];
-    return otlp.waiting === 2 * COUNT && tcp.waiting >= 2 * COUNT && otlp.problem !== undefined;
+    const [logs, tcp] = [await statusOf('otlp'), await statusOf('tcp')];
+    return logs.waiting === 2 * COUNT && tcp.waiting >= 2 * COUNT && logs.problem !== undefined;
   });
   assert.match((await statusOf('full')).problem ?? '', /ENOSPC/);
   disk.empty();
   // A reload keeps what waits.
   process.kill(serve.collector.pid, 'SIGHUP');
-  await Promise.all([logs.start(), lines.start()]);
+  await Promise.all([otlp.start(), lines.start()]);
   await load(300);
   await until('nothing waits', async () => {
     const all = await Promise.all(['otlp', 'tcp', 'file', 'full'].map(statusOf));
     return all.every(({ sent }) => sent === 6 * COUNT);
   });
-  const otlp = await statusOf('otlp');
-  assert.deepEqual([otlp.dropped, otlp.refused, otlp.repeated], [0, 0, 0]);
+  await until('metrics arrive', async () => (await statusOf('otlp')).metrics!.sent > 0);
+  const { dropped, refused, repeated: again } = await statusOf('otlp');
+  assert.deepEqual([dropped, refused, again], [0, 0, 0]);
   const { repeated } = await statusOf('tcp');
   // These are sent while it ends.
   await load(400);
@@ -144,7 +146,7 @@ it('each record of the history is exported, once where the protocol allows, with
   const twice = lines.lines.length - records.length;
   assert.ok(twice >= 0 && twice <= repeated, `${twice} lines came twice, ${repeated} were sent again`);
   const keyOf = (...values: readonly unknown[]) => values.join(' ');
-  const exported = logs
+  const exported = otlp
     .logs()
     .map((log) =>
       keyOf(
@@ -157,5 +159,17 @@ it('each record of the history is exported, once where the protocol allows, with
     .map(endRecord)
     .map((each) => keyOf(each.flow_id, each.direction, each.bytes_sent, each.bytes_received));
   assert.deepEqual(sorted(exported), sorted(stored), 'logs over OTLP');
-  context.diagnostic(`${records.length} records, ${logs.requests} requests, ${twice} lines came twice`);
+  const counted = otlp.metrics();
+  const sumOf = (name: 'bytes_sent' | 'bytes_received') =>
+    rows.reduce((sum, row) => sum + Number(row[name] ?? 0), 0);
+  assert.deepEqual(
+    ['opened', 'closed'].map((what) => counted.get(`weir.connections.${what}`)),
+    [8 * COUNT, 8 * COUNT],
+  );
+  assert.deepEqual(
+    [counted.get('weir.sent'), counted.get('weir.received')],
+    [sumOf('bytes_sent'), sumOf('bytes_received')],
+    'metrics over OTLP',
+  );
+  context.diagnostic(`${records.length} records, ${otlp.requests} requests, ${twice} lines came twice`);
 });

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { type ExporterConfigOf, exporterSchema } from '../src/config/exporters-schema.js';
 import type { MetricPoints } from '../src/exporters/index.js';
-import { openMetricSender, openSink } from '../src/exporters/open-sink.js';
+import { openMetrics, openSink } from '../src/exporters/open-sink.js';
 import { otlpSettings } from '../src/exporters/otlp/otlp-settings.js';
 import { ownCertificate } from './support/certificate.js';
 import { hostile, recordsOf } from './support/exporters.js';
@@ -243,7 +243,7 @@ describe('metrics over OTLP', () => {
 
   it('are read by other code with every value', async () => {
     await using receiver = await OtlpReceiver.start();
-    using sender = await openMetricSender(at(receiver), { environment: {}, version: '1' });
+    using sender = (await openMetrics(at(receiver), { environment: {}, version: '1' }))!.sender;
     assert.deepEqual(await sender.send(points, never), { kind: 'sent', refused: 0 });
     assert.equal(receiver.requests[0]!.path, '/v1/metrics');
     const { sinceNs, atNs } = points;
@@ -279,7 +279,7 @@ describe('metrics over OTLP', () => {
 
   it('are sent in no request where there are none, and refused as the answer says', async () => {
     await using receiver = await OtlpReceiver.start();
-    using sender = await openMetricSender(at(receiver), { environment: {}, version: '1' });
+    using sender = (await openMetrics(at(receiver), { environment: {}, version: '1' }))!.sender;
     assert.deepEqual(await sender.send({ ...points, metrics: [] }, never), { kind: 'sent' });
     assert.equal(receiver.requests.length, 0);
     receiver.answers.push(

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseServeConfig } from '../src/config/index.js';
-import { ExporterSet } from '../src/exporters/index.js';
+import { ExporterSet, type MetricPoints } from '../src/exporters/index.js';
 import { batchOf, endRow } from './support/batches.js';
 import { OtlpReceiver } from './support/otlp-receiver.js';
-import { readLogs } from './support/otlp-wire.js';
+import { readLogs, readMetrics } from './support/otlp-wire.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-set-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -62,6 +62,58 @@ describe('exporters', () => {
     assert.equal(receiver.requests.flatMap(({ body }) => readLogs(body)).length, 2);
     assert.equal(linesOf('before').length, 2);
     assert.equal(linesOf('after').length, 1);
+  });
+
+  it('send metrics now and then and at their end, to receivers that come and go', async () => {
+    await using receiver = await OtlpReceiver.start();
+    let value = 0;
+    const metrics = async (): Promise<MetricPoints> => ({
+      ...{ sinceNs: 1n, atNs: 2n },
+      metrics: [
+        {
+          ...{ name: 'weir.x', description: '', unit: '', kind: 'counter' },
+          points: [{ attributes: {}, value: ++value }],
+        },
+      ],
+    });
+    const endpoint = `http://127.0.0.1:${receiver.port}`;
+    const every = { type: 'otlp', name: 'every', endpoint, metrics: '1s', records: false };
+    const said: string[] = [];
+    await using set = await ExporterSet.start(
+      configs(
+        every,
+        { type: 'otlp', name: 'seldom', endpoint, metrics: '1h' },
+        { type: 'otlp', name: 'off', endpoint, metrics: 'off' },
+      ),
+      { ...surroundings, metrics },
+      (message) => void said.push(message),
+    );
+    receiver.answers.push((response) => response.writeHead(503).end('not now'));
+    const status = (name: string) => set.status.find((each) => each.name === name)!;
+    while (status('every').metrics!.failed < 1) await sleep(20);
+    set.publish(batchOf(1, [endRow(1)]));
+    while (status('every').metrics!.sent < 1) await sleep(20);
+    assert.deepEqual([status('off').metrics, status('seldom').metrics!.sent], [undefined, 0]);
+    const sent = () => receiver.requests.filter(({ path }) => path === '/v1/metrics');
+    const pointOf = ({ body }: { readonly body: Buffer }) => readMetrics(body)[0]!.points[0];
+    assert.ok(sent().length >= 1);
+    // Its counts outlive a change of its configuration.
+    await set.update(configs({ ...every, metrics: '2h' }, { type: 'otlp', name: 'seldom', endpoint }));
+    assert.ok(status('every').metrics!.sent >= 1);
+    const before = sent().length;
+    await set[Symbol.asyncDispose]();
+    assert.ok(sent().length > before, 'what was counted until the end');
+    const last = sent().map(pointOf).at(-1) as { readonly value: number };
+    assert.equal(last.value, value);
+    const logs = receiver.requests.filter(({ path }) => path === '/v1/logs');
+    assert.equal(logs.flatMap(({ body }) => readLogs(body)).length, 2, 'records go where they are wanted');
+    assert.deepEqual(
+      said.map((text) => text.replace(/: metrics: .*(not now|answered 503).*; /, ': … ')),
+      [
+        'exporter every: … the next metrics are sent all the same',
+        'exporter every: metrics: the receiver takes metrics again',
+      ],
+    );
   });
 
   it('are as before where one of another configuration cannot be opened', async () => {

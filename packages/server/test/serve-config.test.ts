@@ -141,7 +141,7 @@ describe('loopback', () => {
     );
     const queue = 32e6;
     assert.deepEqual(exporters, [
-      { type: 'otlp', queue, headers: {}, attributes: {} },
+      { type: 'otlp', queue, records: true, headers: {}, attributes: {} },
       { type: 'tcp', queue, to: { kind: 'tls', host: '::1', port: 5171 } },
       { type: 'file', queue, path: '/a', size: 1e8, every: 86_400_000, files: 10 },
       { type: 'syslog', queue, to: { kind: 'unix', path: '/dev/log' }, facility: 'daemon' },

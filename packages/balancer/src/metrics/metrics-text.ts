@@ -54,6 +54,12 @@ export function withLabel(some: Labels, name: string, value: string): Labels {
   return `${some},${name}="${escapeValue(value)}"` as Labels;
 }
 
+/** What {@link labels} was made of; values are texts. */
+export function labelValues(some: Labels): Record<string, string> {
+  const found = some.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/gs);
+  return Object.fromEntries([...found].map(([, name, value]) => [name!, unescapeValue(value!)]));
+}
+
 /** Writes metrics. @param prefix The beginning of all names. */
 export function renderMetrics(prefix: string, metrics: Iterable<Metric>): string {
   const parts: string[] = [];
@@ -85,4 +91,8 @@ function addHistograms(parts: string[], name: string, { bounds, samples }: Histo
 function escapeValue(value: string): string {
   if (!/["\\\n]/.test(value)) return value;
   return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+}
+
+function unescapeValue(value: string): string {
+  return value.replace(/\\(.)/gs, (_, escaped: string) => (escaped === 'n' ? '\n' : escaped));
 }

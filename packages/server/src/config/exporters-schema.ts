@@ -48,13 +48,23 @@ const secret = z
   .describe('A value; or {file: …} or {env: …}, which have it.');
 
 const otlp = z.strictObject({
-  type: z.literal('otlp').describe('OpenTelemetry: logs over HTTP, as protobuf.'),
+  type: z.literal('otlp').describe('OpenTelemetry: logs and metrics over HTTP, as protobuf.'),
   ...common,
+  records: z.boolean().default(true).describe('Whether connections are sent, as logs. Default true.'),
+  metrics: z
+    .union([
+      z.literal('off'),
+      duration.refine((time) => time >= 1000, { error: 'expected a time of 1s at least, or off' }),
+    ])
+    .exactOptional()
+    .describe('How often metrics are sent, or off. Default: OTEL_METRIC_EXPORT_INTERVAL, else 1m.'),
   endpoint: z
     .string()
     .regex(/^https?:\/\/[^\s?#]+$/)
     .exactOptional()
-    .describe('The URL before /v1/logs. Default: OTEL_EXPORTER_OTLP_ENDPOINT, else http://localhost:4318.'),
+    .describe(
+      'The URL before /v1/logs and /v1/metrics. Default: OTEL_EXPORTER_OTLP_ENDPOINT, else http://localhost:4318.',
+    ),
   headers: z
     .record(z.string(), secret)
     .refine((headers) => Object.keys(headers).every((name) => headerName.test(name)), {

@@ -6,7 +6,9 @@ import { type ExporterConfig, exporterName } from '../config/exporters-schema.js
 import { recordFilter } from '../config/record-filter.js';
 import { ExportedRecord } from './exported-record.js';
 import { Exporter, type ExporterStatus } from './exporter.js';
-import { type ExporterSurroundings, openSink } from './open-sink.js';
+import { MetricExport, type MetricExportCounts } from './metric-export.js';
+import { type ExporterSurroundings, type OpenedMetrics, openMetrics, openSink } from './open-sink.js';
+import type { MetricPoints } from './otlp/metric-points.js';
 import type { Sink } from './packet.js';
 
 /** The time that exporters have for what waits when they end. */
@@ -16,24 +18,33 @@ interface Running {
   readonly exporter: Exporter;
   /** What packets that wait are made for: {@link formOf}. */
   readonly form: string;
+  readonly takesRecords: boolean;
+  readonly metrics: MetricExport | undefined;
 }
 
 /** What was opened of a configuration. */
 interface Opened {
   readonly config: ExporterConfig;
   readonly sink: Sink;
+  readonly metrics: OpenedMetrics | undefined;
+}
+
+/** Where exporters run, and what they send besides records. */
+export interface SetSurroundings extends ExporterSurroundings {
+  /** Absent: no metrics are sent. */
+  readonly metrics?: () => Promise<MetricPoints>;
 }
 
 /** Exporters by name. */
 export class ExporterSet implements AsyncDisposable {
-  readonly #surroundings: ExporterSurroundings;
+  readonly #surroundings: SetSurroundings;
   readonly #say: (message: string) => void;
   readonly #services = Services.read();
   readonly #running = new Map<string, Running>();
   /** Earlier ones that still end. */
   #ending: Promise<unknown> = Promise.resolve();
 
-  private constructor(surroundings: ExporterSurroundings, say: (message: string) => void) {
+  private constructor(surroundings: SetSurroundings, say: (message: string) => void) {
     this.#surroundings = surroundings;
     this.#say = say;
   }
@@ -41,7 +52,7 @@ export class ExporterSet implements AsyncDisposable {
   /** Starts all. @throws OptionError for files, variables and sockets that cannot be used */
   static async start(
     configs: readonly ExporterConfig[],
-    surroundings: ExporterSurroundings,
+    surroundings: SetSurroundings,
     say: (message: string) => void,
   ): Promise<ExporterSet> {
     const set = new ExporterSet(surroundings, say);
@@ -54,7 +65,8 @@ export class ExporterSet implements AsyncDisposable {
     if (this.#running.size === 0) return;
     const records = ExportedRecord.of(batch);
     if (records.length === 0) return;
-    for (const [name, { exporter }] of this.#running) {
+    for (const [name, { exporter, takesRecords }] of this.#running) {
+      if (!takesRecords) continue;
       try {
         exporter.publish(records);
       } catch (error) {
@@ -65,7 +77,10 @@ export class ExporterSet implements AsyncDisposable {
 
   /** What they are, and have done. */
   get status(): ExporterStatus[] {
-    return [...this.#running.values()].map(({ exporter }) => exporter.status);
+    return [...this.#running.values()].map(({ exporter, metrics }) => ({
+      ...exporter.status,
+      ...(metrics !== undefined && { metrics: metrics.counts }),
+    }));
   }
 
   /**
@@ -78,21 +93,25 @@ export class ExporterSet implements AsyncDisposable {
     const opened = await this.#open(configs);
     const kept = new Set<string>();
     const changes: Promise<void>[] = [];
-    for (const { config, sink } of opened) {
+    for (const { config, sink, metrics } of opened) {
       const name = exporterName(config);
       kept.add(name);
       const [earlier, form] = [this.#running.get(name), formOf(config)];
-      if (earlier?.form === form) {
-        changes.push(earlier.exporter.replace(sink, this.#wanted(config)));
-        continue;
-      }
-      if (earlier !== undefined) changes.push(earlier.exporter.close(FLUSH_MS));
-      this.#running.set(name, { exporter: this.#exporter(config, sink), form });
+      const isSame = earlier?.form === form;
+      if (earlier?.metrics !== undefined) changes.push(earlier.metrics.close(FLUSH_MS));
+      if (isSame) changes.push(earlier.exporter.replace(sink, this.#wanted(config)));
+      else if (earlier !== undefined) changes.push(earlier.exporter.close(FLUSH_MS));
+      this.#running.set(name, {
+        exporter: isSame ? earlier.exporter : this.#exporter(config, sink),
+        form,
+        takesRecords: config.type !== 'otlp' || config.records,
+        metrics: metrics && this.#metricExport(name, metrics, isSame ? earlier.metrics?.counts : undefined),
+      });
     }
-    for (const [name, { exporter }] of [...this.#running]) {
+    for (const [name, running] of [...this.#running]) {
       if (kept.has(name)) continue;
       this.#running.delete(name);
-      changes.push(exporter.close(FLUSH_MS));
+      changes.push(...closing(running));
     }
     this.#end(changes);
   }
@@ -110,12 +129,29 @@ export class ExporterSet implements AsyncDisposable {
     return new Exporter({ ...{ name, type, sink, queueBytes, isWanted }, say: this.#say });
   }
 
+  #metricExport(name: string, opened: OpenedMetrics, earlier: MetricExportCounts | undefined): MetricExport {
+    const say = (message: string) => this.#say(`exporter ${name}: metrics: ${message}`);
+    return new MetricExport({ ...opened, read: this.#surroundings.metrics!, say, earlier });
+  }
+
   async #open(configs: readonly ExporterConfig[]): Promise<Opened[]> {
     const opened: Opened[] = [];
     try {
-      for (const config of configs) opened.push({ config, sink: await openSink(config, this.#surroundings) });
+      for (const config of configs) {
+        const metrics =
+          config.type === 'otlp' && this.#surroundings.metrics !== undefined
+            ? await openMetrics(config, this.#surroundings)
+            : undefined;
+        try {
+          opened.push({ config, sink: await openSink(config, this.#surroundings), metrics });
+        } catch (error) {
+          metrics?.sender[Symbol.dispose]();
+          throw error;
+        }
+      }
       return opened;
     } catch (error) {
+      for (const { metrics } of opened) metrics?.sender[Symbol.dispose]();
       await Promise.all(opened.map(({ sink }) => sink[Symbol.asyncDispose]()));
       throw error;
     }
@@ -129,9 +165,13 @@ export class ExporterSet implements AsyncDisposable {
 
   /** Sends what waits, for five seconds at most. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#end([...this.#running.values()].map(({ exporter }) => exporter.close(FLUSH_MS)));
+    this.#end([...this.#running.values()].flatMap(closing));
     await this.#ending;
   }
+}
+
+function closing({ exporter, metrics }: Running): Promise<void>[] {
+  return [exporter.close(FLUSH_MS), ...(metrics === undefined ? [] : [metrics.close(FLUSH_MS)])];
 }
 
 /** Packets that wait can only be sent by a sink of the same form. */

@@ -2,6 +2,7 @@
 import { BackOff } from './back-off.js';
 import { DeliveryQueue } from './delivery-queue.js';
 import { type ExportedRecord, plain } from './exported-record.js';
+import type { MetricExportCounts } from './metric-export.js';
 import type { Packet, SendResult, Sink } from './packet.js';
 import { TimeLimit } from './time-limit.js';
 
@@ -24,6 +25,8 @@ export interface ExporterStatus extends ExporterCounts {
   readonly type: string;
   /** Why the receiver does not take records now. */
   readonly problem?: string;
+  /** What was sent of metrics, which do not wait; absent where none are. */
+  readonly metrics?: MetricExportCounts;
 }
 
 /** How an exporter works. */

@@ -11,7 +11,7 @@ import { StreamSink } from './lines/stream-sink.js';
 import { loadOtlp, OtlpEncoder } from './otlp/otlp-encoder.js';
 import { OtlpMetricSender } from './otlp/otlp-metrics.js';
 import { otlpResource } from './otlp/otlp-resource.js';
-import { otlpSettings, type Signal } from './otlp/otlp-settings.js';
+import { metricInterval, otlpSettings, type Signal } from './otlp/otlp-settings.js';
 import { OtlpLogSink } from './otlp/otlp-sink.js';
 import { OtlpTransport } from './otlp/otlp-transport.js';
 import { packetsOf, type Sink } from './packet.js';
@@ -32,22 +32,37 @@ export async function loadExporters(configs: readonly ExporterConfig[]): Promise
 }
 
 /** Opens one. @throws OptionError, named after it, for files, variables and sockets that cannot be used */
-export async function openSink(config: ExporterConfig, surroundings: ExporterSurroundings): Promise<Sink> {
+export function openSink(config: ExporterConfig, surroundings: ExporterSurroundings): Promise<Sink> {
+  return named(config, () => open(config, surroundings));
+}
+
+/** What sends metrics, and how often. */
+export interface OpenedMetrics {
+  readonly sender: OtlpMetricSender;
+  /** Milliseconds. */
+  readonly everyMs: number;
+}
+
+/** Opens what sends metrics to the receiver of an exporter; undefined where it gets none. @throws as {@link openSink} does */
+export function openMetrics(
+  config: ExporterConfigOf<'otlp'>,
+  surroundings: ExporterSurroundings,
+): Promise<OpenedMetrics | undefined> {
+  return named(config, async () => {
+    const everyMs = metricInterval(config.metrics, surroundings.environment);
+    if (everyMs === undefined) return undefined;
+    const { encoder, transport } = await otlpParts(config, surroundings, 'metrics');
+    return { sender: new OtlpMetricSender(encoder, transport), everyMs };
+  });
+}
+
+async function named<T>(config: ExporterConfig, open: () => Promise<T>): Promise<T> {
   try {
-    return await open(config, surroundings);
+    return await open();
   } catch (error) {
     if (!(error instanceof OptionError)) throw error;
     throw new OptionError(`exporter ${exporterName(config)}: ${error.message}`, { cause: error });
   }
-}
-
-/** Opens what sends metrics to the receiver of an exporter. @throws as {@link openSink} does */
-export async function openMetricSender(
-  config: ExporterConfigOf<'otlp'>,
-  surroundings: ExporterSurroundings,
-): Promise<OtlpMetricSender> {
-  const { encoder, transport } = await otlpParts(config, surroundings, 'metrics');
-  return new OtlpMetricSender(encoder, transport);
 }
 
 async function open(config: ExporterConfig, surroundings: ExporterSurroundings): Promise<Sink> {

@@ -1,11 +1,13 @@
 /** The metrics of a server: what batches say, and what it says about itself, as one text. */
-import { renderMetrics } from '@weir/balancer/metrics-text';
+import { type Metric, renderMetrics } from '@weir/balancer/metrics-text';
 import type { Batch, OpenRow, SegmentTable } from '@weir/history/schema';
+import type { MetricPoints } from '../exporters/index.js';
 import { decodeColumns } from '../wire/decode-batch.js';
 import { BatchEncoder } from '../wire/encode-batch.js';
 import { connectionFamilies } from './connection-families.js';
 import { ConnectionMetrics, type ConnectionMetricsOptions } from './connection-metrics.js';
 import type { HistoryFigures } from './history-figures.js';
+import { OtlpPoints } from './otlp-points.js';
 import { processFamilies, type ServerFigures, serverFamilies } from './server-families.js';
 
 /** The beginning of all names. */
@@ -28,6 +30,9 @@ export class ServerMetrics {
   readonly #options: ServerMetricsOptions;
   readonly #connections: ConnectionMetrics;
   readonly #rows: Record<SegmentTable, number> = { ends: 0, intervals: 0, opens: 0 };
+  readonly #points = new OtlpPoints();
+  /** Counting begins. */
+  readonly #sinceNs = wallNs();
   #batches = 0;
   #text = '';
   #writtenMs = Number.NEGATIVE_INFINITY;
@@ -75,13 +80,28 @@ export class ServerMetrics {
     return this.#text;
   }
 
+  /** The same metrics for OpenTelemetry. What each process has of itself is left to its own tools. */
+  async points(): Promise<MetricPoints> {
+    await this.#options.history.refresh();
+    const metrics = this.#points.of(PREFIX, this.#families(performance.now()));
+    return { sinceNs: this.#sinceNs, atNs: wallNs(), metrics };
+  }
+
   #write(nowMs: number): string {
+    return renderMetrics(PREFIX, this.#families(nowMs)) + renderMetrics('', processFamilies());
+  }
+
+  #families(nowMs: number): Metric[] {
     const { sets, capped } = this.#connections;
     const { metrics, history, others } = this.#options;
     sets.expire(nowMs);
     const series = { now: sets.series, limit: metrics.maxSeries, capped, removed: sets.removed };
     const figures = { ...others(), batches: this.#batches, rows: this.#rows, series, history };
-    const own = [...connectionFamilies(sets), ...serverFamilies(figures)];
-    return renderMetrics(PREFIX, own) + renderMetrics('', processFamilies());
+    return [...connectionFamilies(sets), ...serverFamilies(figures)];
   }
+}
+
+/** Nanoseconds since 1970. */
+function wallNs(): bigint {
+  return BigInt(Math.round(1e3 * (performance.timeOrigin + performance.now()))) * 1_000n;
 }

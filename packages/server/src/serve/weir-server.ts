@@ -137,9 +137,9 @@ export class WeirServer implements AsyncDisposable {
     const audit = this.#resources.use(new AuditLog(serverPlaces(config.folder).audit, onProblem));
     const refusals = new Refusals(audit);
     const balancers = this.#resources.use(this.#openBalancers());
-    // It ends after the collectors' connections, whose last batches it sends.
-    this.#exporters = this.#resources.use(await this.#startExporters());
     const { metrics, readHistory } = this.#createMetrics(store, live);
+    // It ends after the collectors' connections, whose last batches it sends.
+    this.#exporters = this.#resources.use(await this.#startExporters(metrics));
     const app = this.#createApp(store, { balancers, live, audit, refusals, metrics });
     const places = this.#places();
     this.#api = this.#resources.use(
@@ -184,9 +184,10 @@ export class WeirServer implements AsyncDisposable {
     return store;
   }
 
-  #startExporters(): Promise<ExporterSet> {
+  #startExporters(metrics: ServerMetrics): Promise<ExporterSet> {
     const { version, onProblem } = this.#options;
-    return ExporterSet.start(this.#config.exporters, { environment: process.env, version }, onProblem);
+    const surroundings = { environment: process.env, version, metrics: () => metrics.points() };
+    return ExporterSet.start(this.#config.exporters, surroundings, onProblem);
   }
 
   async #ship(store: HistoryStore): Promise<void> {

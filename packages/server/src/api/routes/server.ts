@@ -18,6 +18,15 @@ const exporterJson = z
     refused: z.int().describe('Records that the receiver refused for good.'),
     repeated: z.int().describe('Records sent again, as it was not known whether they had arrived.'),
     problem: z.string().exactOptional().describe('Why the receiver takes none now.'),
+    metrics: z
+      .strictObject({
+        sent: z.int().describe('Requests that the receiver took.'),
+        failed: z.int(),
+        refused: z.int().describe('Points that the receiver refused.'),
+        problem: z.string().exactOptional().describe('Why the last request failed.'),
+      })
+      .exactOptional()
+      .describe('What was sent of metrics, which do not wait; absent where none are.'),
   })
   .describe('Counts of this run of the server.');
 

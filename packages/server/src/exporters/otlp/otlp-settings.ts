@@ -16,6 +16,7 @@ export interface OtlpSettings {
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
+const DEFAULT_METRICS_MS = 60_000;
 const DEFAULT_ENDPOINT = 'http://localhost:4318';
 
 /** @throws OptionError for values that make no sense, and files that cannot be used */
@@ -67,10 +68,24 @@ function compresses(value = 'gzip'): boolean {
 }
 
 function timeoutOf(text: string | undefined): number {
-  if (text === undefined) return DEFAULT_TIMEOUT_MS;
+  return milliseconds('OTEL_EXPORTER_OTLP_TIMEOUT', text) ?? DEFAULT_TIMEOUT_MS;
+}
+
+/** How often metrics are sent, milliseconds; undefined: never. @throws OptionError for a variable that makes no sense */
+export function metricInterval(
+  configured: ExporterConfigOf<'otlp'>['metrics'],
+  environment: Environment,
+): number | undefined {
+  if (configured === 'off') return undefined;
+  const variable = 'OTEL_METRIC_EXPORT_INTERVAL';
+  return configured ?? milliseconds(variable, environment[variable] || undefined) ?? DEFAULT_METRICS_MS;
+}
+
+function milliseconds(variable: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1 || value > 2 ** 31 - 1)
-    throw new OptionError('OTEL_EXPORTER_OTLP_TIMEOUT: expected milliseconds');
+    throw new OptionError(`${variable}: expected milliseconds`);
   return value;
 }
 
