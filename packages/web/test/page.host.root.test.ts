@@ -21,7 +21,9 @@ let served: ServedPage;
 before(async () => {
   browser = await openBrowser();
   served = await ServedPage.start();
+  await served.record(1_500);
   await served.make({ count: COUNT, refused: REFUSED, sent: SENT, replied: REPLIED, name: NAME });
+  await served.record(1_000);
 });
 after(async () => {
   await browser?.close();
@@ -54,8 +56,9 @@ describe('the page', () => {
     // Sums of what the tables behind the charts show are those of the API.
     await page.getByRole('figure', { name: 'Connections over time' }).getByText('Table').click();
     const cells = page.getByRole('region', { name: 'Connections over time, as a table' }).locator('td');
-    await cells.first().waitFor();
-    assert.ok((await cells.allInnerTexts()).some((cell) => /^[1-9.]+.*\/s$/.test(cell)));
+    await until('a rate', async () =>
+      (await cells.allInnerTexts()).some((cell) => /^[1-9].*\/s$/.test(cell)),
+    );
     assert.deepEqual(complaints, []);
   });
 
@@ -128,8 +131,11 @@ describe('the page', () => {
     const { page } = opened;
     await page.getByText('connections ended').waitFor();
     await page.keyboard.press('?');
-    await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+    const help = page.getByRole('dialog', { name: 'Keys' });
+    await help.waitFor();
     await page.keyboard.press('Escape');
+    // Until it has closed, keys are those of the dialog.
+    await help.waitFor({ state: 'hidden' });
     await page.keyboard.press('g');
     await page.keyboard.press('f');
     await page.getByRole('heading', { name: 'Failures', level: 1 }).waitFor();

@@ -94,6 +94,15 @@ export class ServedPage implements AsyncDisposable {
     });
   }
 
+  /** Waits until so much time from now is recorded: a chart shows nothing of a step of which only a small part is. */
+  async record(ms: number): Promise<void> {
+    const end = new Date(Date.now() + ms).toISOString();
+    await until(`all until ${end} is in the history`, async () => {
+      const { watermark } = await this.ask('status', '');
+      return watermark !== undefined && watermark > end;
+    });
+  }
+
   /** Starts a connection that stays open until the standard input of its process ends. */
   startSlow(bytes: number): ChildProcess {
     return this.#startProgram('slow-program.js', bytes);
@@ -135,9 +144,17 @@ export class ServedPage implements AsyncDisposable {
 }
 
 /** Debian's Chromium. */
-export function openBrowser(): Promise<Browser> {
+export async function openBrowser(): Promise<Browser> {
   // A sandbox needs another user than root.
-  return chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
+  const browser = await chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu'],
+  });
+  // All its processes have begun to work with the first frame that is drawn, however long that takes.
+  const page = await browser.newPage();
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve)));
+  await page.close();
+  return browser;
 }
 
 /** A page that is watched: what it asks of other hosts, what its policy refuses, and its errors. */
