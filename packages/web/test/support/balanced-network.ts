@@ -57,9 +57,13 @@ export class BalancedNetwork implements AsyncDisposable {
     ip('link set lo up');
     ip('link add c0 type veth peer name b0');
     ip(`link set b0 netns /proc/${process.pid}/fd/${this.#namespace}`);
+    // Chromium ends all requests when an address comes or goes: none does later, not of IPv6 by itself either.
+    ip('link set c0 addrgenmode none');
     ip('address add 10.1.0.1/24 dev c0');
     ip('link set c0 up');
+    ip('route add local 10.9.0.0/24 dev lo');
     withNetns(this.#namespace, () => {
+      ip('link set b0 addrgenmode none');
       ip('address add 10.1.0.2/24 dev b0');
       ip('link set b0 up');
       ip('route add 10.9.0.0/24 via 10.1.0.1');
@@ -69,7 +73,6 @@ export class BalancedNetwork implements AsyncDisposable {
 
   /** Starts the health checks' end of a real. */
   async up(real: number): Promise<void> {
-    ip(`address replace 10.9.0.${real}/32 dev lo`);
     const server = createServer((socket) => socket.end()).listen(CHECK_PORT, `10.9.0.${real}`);
     await once(server, 'listening');
     this.#servers.set(real, server);
