@@ -136,9 +136,11 @@ describe('the page', () => {
     await page.keyboard.press('Escape');
     // Until it has closed, keys are those of the dialog.
     await help.waitFor({ state: 'hidden' });
-    await page.keyboard.press('g');
-    await page.keyboard.press('f');
-    await page.getByRole('heading', { name: 'Failures', level: 1 }).waitFor();
+    // Where the machine is slow, the second key can come too late for the first.
+    await until('the view of failures', async () => {
+      for (const key of ['g', 'f']) await page.keyboard.press(key);
+      return page.getByRole('heading', { name: 'Failures', level: 1 }).isVisible();
+    });
     await page.keyboard.press('p');
     await until('a range that stays', () => /range=2\d\d\d-/.test(hashText(opened)));
     const before = hashText(opened);
