@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, statSync, writeFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { buffer, text } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { TestNetns } from './support/load.js';
-import { launch, Serve } from './support/serve.js';
+import { folder, launch, Serve, until } from './support/serve.js';
 
 const clone = fileURLToPath(new URL('../../../..', import.meta.url));
 const closed = join(mkdtempSync(join(tmpdir(), 'weir-closed-')), 'weir');
@@ -39,7 +39,13 @@ describe('weir serve from a folder that only root can read', () => {
     chmodSync(closed, 0o700);
     using netns = new TestNetns();
     Object.assign(launch, { prefix, script: bin });
-    using serve = new Serve(netns);
+    const config = join(folder, 'serve.yaml');
+    const [store, otlp] = [
+      { url: 'clickhouse://127.0.0.1:1/weir' },
+      { type: 'otlp', endpoint: 'http://127.0.0.1:1' },
+    ];
+    writeFileSync(config, JSON.stringify({ store, exporters: [otlp] }));
+    using serve = new Serve(netns, '--config', config);
     await serve.ready();
     await netns.load('pairs', '--count', '5', '--send', '9', '--reply', '9');
     const { api } = serve.paths;
@@ -57,6 +63,11 @@ describe('weir serve from a folder that only root can read', () => {
       ...['/compare?against=-2h..-1h', '/connections?filter=user%3Droot%20port%3Ahttps', '/openapi.json'],
     ])
       await ask(api, path);
+    // Nothing listens there: their parts were loaded.
+    await until('what needs more parts works', async () => {
+      const { shipping, exporters } = JSON.parse((await ask(api, '/status')).toString());
+      return [shipping, exporters[0]].every(({ problem }) => /ECONNREFUSED/.test(problem));
+    });
     await ask(api, '/sql', JSON.stringify({ sql: 'SELECT count(*) FROM ends' }));
     const file = await ask(api, '/export?range=-1h');
     const { source } = JSON.parse((await ask(api, '/import', file, 'application/x-tar')).toString());

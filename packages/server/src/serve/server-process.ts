@@ -62,11 +62,11 @@ async function run({ input, answer, say, signalled, pageFolder }: ServerHost): P
   const control = await readControl(input);
   const { settings, keeps } = control;
   if (settings === undefined) return hold(signalled);
-  const { WeirServer, loadExporters } = await loading;
+  const { WeirServer, loadOptionalParts } = await loading;
   const { config, user, version, inherited } = settings;
   const paths = servePaths(config.folder);
   const page = await reading;
-  await loadExporters(config.exporters);
+  await loadOptionalParts(config);
   process.umask(0o077);
   if (user !== undefined) becomeUser(user);
   limitMemory(MOST_BYTES);

@@ -10,13 +10,18 @@ export interface ShippingOptions {
   readonly say: (message: string) => void;
 }
 
-/** Starts shipping; its client is loaded here, as most servers need none. @throws Error of the system */
+/** Loads what shipping needs, as most servers need none: before a process becomes a user who may not read it. */
+export function loadShipping(): Promise<typeof import('@weir/history/clickhouse')> {
+  return import('@weir/history/clickhouse');
+}
+
+/** Starts shipping. @throws Error of the system */
 export async function startShipping(
   store: HistoryStore,
   config: NonNullable<ServeConfig['store']>,
   { journal, say }: ShippingOptions,
 ): Promise<Shipper> {
-  const { Shipper, shipSource } = await import('@weir/history/clickhouse');
+  const { Shipper, shipSource } = await loadShipping();
   const { url, passwordFile, ca, migrate, cluster, replicated, distributed, keep } = config;
   const target = parseTarget(url);
   return Shipper.start({

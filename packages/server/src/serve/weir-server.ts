@@ -14,7 +14,7 @@ import { Refusals } from '../auth/refusals.js';
 import { BalancerHistory } from '../balancer/balancer-history.js';
 import { BalancerLog } from '../balancer/balancer-log.js';
 import type { ServeConfig } from '../config/serve-schema.js';
-import { ExporterSet } from '../exporters/index.js';
+import { ExporterSet, loadExporters } from '../exporters/index.js';
 import { ApiServer, type ListenPlace } from '../http/api-server.js';
 import { readTlsFiles, type TlsFiles } from '../http/tls-files.js';
 import { ImportedHistories, type ImportOptions } from '../imports/imported-histories.js';
@@ -29,10 +29,13 @@ import type { FoundFlow, LookupRequest } from '../wire/balancer-messages.js';
 import { PROTOCOLS } from '../wire/versions.js';
 import { serverPlaces } from './places.js';
 import { Resources } from './resources.js';
-import { startShipping } from './shipping.js';
+import { loadShipping, startShipping } from './shipping.js';
 import { TokenSource } from './token-source.js';
 
-export { loadExporters } from '../exporters/index.js';
+/** Loads what only some configurations need, before a process becomes a user who may not read it. */
+export async function loadOptionalParts({ exporters, store }: ServeConfig): Promise<void> {
+  await Promise.all([loadExporters(exporters), store && loadShipping()]);
+}
 
 /** What a server is started with. */
 export interface WeirServerOptions {
