@@ -62,11 +62,11 @@ export class ExporterSet implements AsyncDisposable {
 
   /** Takes a batch that was stored; never waits. */
   publish(batch: Batch): void {
-    if (this.#running.size === 0) return;
+    const takers = [...this.#running].filter(([, { takesRecords }]) => takesRecords);
+    if (takers.length === 0) return;
     const records = ExportedRecord.of(batch);
     if (records.length === 0) return;
-    for (const [name, { exporter, takesRecords }] of this.#running) {
-      if (!takesRecords) continue;
+    for (const [name, { exporter }] of takers) {
       try {
         exporter.publish(records);
       } catch (error) {
