@@ -1,8 +1,7 @@
 /** What the schema alone does not see of exporters. Pure. */
 import type { Finding } from '@weir/config';
-import { FilterError } from '@weir/tracer/filter';
 import { type ExporterConfig, exporterName } from './exporters-schema.js';
-import { recordFilter } from './record-filter.js';
+import { filterFindings } from './record-filter.js';
 
 /** Names and files that occur twice, filters that make no sense, halves of what belongs together. */
 export function exporterFindings(exporters: readonly ExporterConfig[]): Finding[] {
@@ -15,19 +14,8 @@ export function exporterFindings(exporters: readonly ExporterConfig[]): Finding[
       found.push({ path, message: `exporters: two are called ${names[index]}: give each a name` });
     if (files[index] !== undefined && files.indexOf(files[index]) < index)
       found.push({ path: [...path, 'path'], message: `path: two exporters write ${files[index]}` });
-    return [...found, ...filterFindings(each, path), ...tlsFindings(each, path)];
+    return [...found, ...filterFindings(each.filter, [...path, 'filter']), ...tlsFindings(each, path)];
   });
-}
-
-function filterFindings({ filter }: ExporterConfig, path: Finding['path']): Finding[] {
-  if (filter === undefined) return [];
-  try {
-    recordFilter(filter);
-    return [];
-  } catch (error) {
-    if (!(error instanceof FilterError)) throw error;
-    return [{ path: [...path, 'filter'], message: `filter: ${error.message}` }];
-  }
 }
 
 function tlsFindings(exporter: ExporterConfig, path: Finding['path']): Finding[] {

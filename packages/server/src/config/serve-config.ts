@@ -1,10 +1,9 @@
 /** Parses a configuration file of `weir serve`. */
 import { readFileSync } from 'node:fs';
 import { type ConfigFormat, type Finding, jsonSchema, parseYaml } from '@weir/config';
-import { FilterError } from '@weir/tracer/filter';
 import { exporterFindings } from './exporter-findings.js';
 import { isLoopback } from './loopback.js';
-import { recordFilter } from './record-filter.js';
+import { filterFindings } from './record-filter.js';
 import { type ServeConfig, serveSchema } from './serve-schema.js';
 
 const format: ConfigFormat<ServeConfig> = {
@@ -13,7 +12,7 @@ const format: ConfigFormat<ServeConfig> = {
     config === undefined
       ? []
       : [
-          ...filterFindings(config),
+          ...filterFindings(config.record.filter, ['record', 'filter']),
           ...listenFindings(config),
           ...storeFindings(config),
           ...exporterFindings(config.exporters),
@@ -38,17 +37,6 @@ export function readServeConfig(file: string): ServeConfig {
 /** The text of `weir-serve.schema.json`. */
 export function serveSchemaText(): string {
   return jsonSchema('weir serve', serveSchema);
-}
-
-function filterFindings({ record: { filter } }: ServeConfig): Finding[] {
-  if (filter === undefined) return [];
-  try {
-    recordFilter(filter);
-    return [];
-  } catch (error) {
-    if (!(error instanceof FilterError)) throw error;
-    return [{ path: ['record', 'filter'], message: `filter: ${error.message}` }];
-  }
 }
 
 function storeFindings({ store }: ServeConfig): Finding[] {
