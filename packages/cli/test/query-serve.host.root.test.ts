@@ -98,10 +98,10 @@ describe('weir query beside weir serve', () => {
     await load(netns);
     await answerOf(serve);
     for (let round = 0; round < 5; round++) {
-      const { server } = serve;
-      process.kill(server!, 'SIGKILL');
+      const server = serve.server!;
+      process.kill(server, 'SIGKILL');
       assert.equal((await answerOf(serve)).length, 2 * COUNT);
-      await until('another server', () => serve.server !== undefined && serve.server !== server);
+      await serve.serverAfter(server);
     }
     await (await serve.history()).close();
   });

@@ -118,7 +118,7 @@ describe('weir serve', () => {
       await load(netns);
       process.kill(server, 'SIGKILL');
       await load(netns);
-      await until('another server', () => serve.server !== undefined && serve.server !== server);
+      await serve.serverAfter(server);
     }
     const history = await serve.history();
     const { rows, losses } = await endsIn(history);

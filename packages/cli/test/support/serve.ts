@@ -74,6 +74,16 @@ export class Serve implements Disposable {
     return pid > 1 ? pid : undefined;
   }
 
+  /** The process id of one that has been started since another. */
+  async serverAfter(earlier: number): Promise<number> {
+    let server: number | undefined;
+    await until('another server', () => {
+      ({ server } = this);
+      return server !== undefined && server !== earlier;
+    });
+    return server!;
+  }
+
   async ready(): Promise<void> {
     await this.#weir.ready();
   }

@@ -1,5 +1,5 @@
 /** Ends a server that an earlier collector has left, so that this one can have its socket and its files. */
-import { readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { removeStaleSocket } from '@weir/ebpf/sys';
 import type { ServePaths } from './paths.js';
@@ -47,7 +47,10 @@ export function isRunning(pid: number): boolean {
 
 /** Makes this process the one that the next server would end. Disposing removes that. */
 export function announceServer(paths: ServePaths): Disposable {
-  writeFileSync(paths.pid, `${process.pid}\n`, { mode: 0o600 });
+  const next = `${paths.pid}.${process.pid}.new`;
+  writeFileSync(next, `${process.pid}\n`, { mode: 0o600 });
+  // At once, as one who reads an empty file finds no server to end.
+  renameSync(next, paths.pid);
   return {
     [Symbol.dispose]: () => {
       if (earlierServer(paths.pid, process.geteuid?.() ?? 0) === process.pid) unlinkSync(paths.pid);
