@@ -5,12 +5,14 @@ import { attempt, run } from './command.js';
 
 /**
  * Packages for compiling test objects and helpers, for comparing with other tools, for the shells that completion is tried
- * in, for the browser that opens the page, for real traffic, for reading protobuf, and for fetching kernels.
+ * in, for the browser that opens the page, for real traffic, for reading protobuf, for ClickHouse's protocol, and for fetching
+ * kernels.
  */
 export const testPackages: readonly string[] = [
   'bpftool',
   'chromium',
   'clang-19',
+  'clickhouse-server',
   'curl',
   'debian-archive-keyring',
   'fish',

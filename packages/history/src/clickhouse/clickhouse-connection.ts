@@ -61,6 +61,12 @@ export class ClickhouseConnection implements AsyncDisposable {
     return answer.json<unknown[]>();
   }
 
+  /** The version of the server, such as `25.3.1.2703`. @throws ClickHouseError, Error of the network */
+  async serverVersion(): Promise<string> {
+    const answer = await this.#client.query({ query: 'SELECT version()', format: 'TabSeparated' });
+    return (await answer.text()).trim();
+  }
+
   /** An INSERT whose statement ends with its format, and its data. @throws ClickHouseError, Error of the network */
   async insert(
     query: string,

@@ -4,6 +4,7 @@ import { quoteName } from '../schema/index.js';
 import type { ClickhouseConnection } from './clickhouse-connection.js';
 import { type ClickhouseLayout, checkLayout } from './clickhouse-layout.js';
 import { createAll, engineOf, onCluster, tablePlace } from './create-tables.js';
+import { checkServerVersion } from './server-version.js';
 
 /**
  * What a version adds. ClickHouse has no transactions for this, and several hosts may begin at a time: each statement must do nothing
@@ -34,7 +35,7 @@ export interface PrepareOptions {
  * Makes the schema what this program writes.
  *
  * @returns the version before; 0: there was none.
- * @throws HistoryError where a newer Weir has made it, or it is missing and may not be made; ClickHouseError
+ * @throws HistoryError where the server is too old, a newer Weir has made the tables, or they are missing and may not be made; ClickHouseError
  */
 export async function prepareClickhouse(
   connection: ClickhouseConnection,
@@ -42,6 +43,7 @@ export async function prepareClickhouse(
   { migrate = true, migrations = clickhouseMigrations }: PrepareOptions = {},
 ): Promise<number> {
   checkLayout(layout);
+  await checkServerVersion(connection);
   const known = migrations.at(-1)!.version;
   const found = await versionOf(connection, layout);
   const { version = 0, oldestWriter = 0 } = found ?? {};

@@ -5,6 +5,8 @@ import { z } from 'zod';
 import { exporterSchema } from './exporters-schema.js';
 
 const DAY_MS = 86_400_000;
+/** So that an hour is shipped before the next one ends. */
+const MOST_SPREAD_MS = 3_300_000;
 
 /** The address and port at which the API listens by default. */
 export const DEFAULT_LISTEN = { host: '127.0.0.1', port: 9436 } as const;
@@ -114,6 +116,12 @@ const store = z.strictObject({
     .boolean()
     .default(false)
     .describe("Whether rows are spread over the cluster's shards. Default false."),
+  spread: duration
+    .refine((time) => time <= MOST_SPREAD_MS, { error: 'expected a time of 55m at most' })
+    .default(300_000)
+    .describe(
+      'An hour is shipped after a random part of this time, as the hours of all hosts end at once. Default 5m.',
+    ),
   keep: keep
     .default(() => keep.parse({}))
     .describe('How long ClickHouse keeps rows, for tables that are made.'),

@@ -22,7 +22,7 @@ export async function startShipping(
   { journal, say }: ShippingOptions,
 ): Promise<Shipper> {
   const { Shipper, shipSource } = await loadShipping();
-  const { url, passwordFile, ca, migrate, cluster, replicated, distributed, keep } = config;
+  const { url, passwordFile, ca, migrate, cluster, replicated, distributed, keep, spread } = config;
   const target = parseTarget(url);
   return Shipper.start({
     source: shipSource(store, store.folder),
@@ -34,6 +34,7 @@ export async function startShipping(
       ...{ replicated, distributed, keptDays: keep },
     },
     migrate,
+    spreadMs: spread,
     journal,
     say,
   });
