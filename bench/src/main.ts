@@ -10,7 +10,8 @@ const usage = `npm run bench -w @weir/bench -- [OPTION]...
 
   --part guest|native|host|all   all tools in a guest; those that run on this machine's own kernel, there; what
                           only concerns Weir and this machine; or all of it (all)
-  --part history|serve    a month of connections; weir serve under load. Only where asked for
+  --part history|serve|clickhouse   a month of connections; weir serve under load; many hosts in ClickHouse.
+                          Only where asked for
   --kernel NAME           the guest's kernel, by its name in the lab (6.12)
   --smp N                 virtual CPUs of the guest (1)
   --rounds N              rounds; each measures every tool (5)
@@ -27,6 +28,11 @@ const usage = `npm run bench -w @weir/bench -- [OPTION]...
   --days N                days that they are spread over (30)
   --peer-days N           the last days, whose rows other databases get, too; 0 leaves them out (6)
   --rounds N              times that each question is asked (20; a sixth of that, other databases)
+
+  clickhouse:
+  --connections N         connections between hosts (10000000)
+  --hosts N               hosts (100)
+  --hours N               hours that the connections are spread over (24)
 
   serve:
   --seconds N             seconds of each load (60)
@@ -60,6 +66,8 @@ const { values } = parseArgs({
     rounds: { type: 'string' },
     days: { type: 'string', default: '30' },
     'peer-days': { type: 'string', default: '6' },
+    hosts: { type: 'string', default: '100' },
+    hours: { type: 'string', default: '24' },
     seconds: { type: 'string', default: '60' },
     rate: { type: 'string', multiple: true, default: ['1000', '10000'] },
     connections: { type: 'string' },
@@ -129,6 +137,18 @@ if (parts.includes('history')) {
   });
   report.history = result;
   process.stdout.write(`## A month of connections\n\n${historyTable(result)}\n`);
+}
+if (parts.includes('clickhouse')) {
+  const { benchClickhouse } = await import('./clickhouse/clickhouse-bench.js');
+  const { clickhouseTable } = await import('./clickhouse/clickhouse-table.js');
+  const result = await benchClickhouse({
+    connections: whole('connections', values.connections ?? '10000000'),
+    hosts: whole('hosts', values.hosts),
+    hours: whole('hours', values.hours),
+    onProgress,
+  });
+  report.clickhouse = result;
+  process.stdout.write(`## Many hosts in ClickHouse\n\n${clickhouseTable(result)}\n`);
 }
 if (parts.includes('serve')) {
   const { benchServe } = await import('./serve/serve-bench.js');

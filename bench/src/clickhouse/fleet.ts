@@ -55,7 +55,7 @@ export function planFleet(fleet: Fleet, costs: ServerCosts, hours = 24): FleetFi
   let shards = 1;
   let merges: MergeFigures | undefined;
   let us = 0;
-  for (let step = 0; step < 8; step++) {
+  for (let step = 0; step < 4; step++) {
     merges = simulateServer(fleet, costs, shards, hours);
     us = costs.insertUs + (costs.mergeUs * merges.merged) / merges.inserted;
     const wanted = Math.max(1, Math.ceil((rowsPerSecond * us) / 1e6 / (costs.cores * costs.share)));

@@ -51,8 +51,11 @@ export function simulateMerges({ arrivals, rowsPerSecond, threads, mostRows }: M
   const parts: Part[] = [];
   let running: Merge[] = [];
   const figures = { inserted: 0, merged: 0, parts: 0, merges: 0, mostParts: 0, seconds: 0 };
+  // Where nothing has changed, there is nothing new to choose.
+  let hasChanged = false;
   for (const arrived of arrivals) {
     figures.seconds++;
+    hasChanged ||= arrived.length > 0;
     for (const rows of arrived) {
       parts.push({ rows, isMerging: false });
       figures.inserted += rows;
@@ -66,11 +69,15 @@ export function simulateMerges({ arrivals, rowsPerSecond, threads, mostRows }: M
       parts.splice(first, merge.parts.length, { rows, isMerging: false });
       figures.merged += rows;
       figures.merges++;
+      hasChanged = true;
     }
     running = running.filter(({ left }) => left > 0);
-    while (running.length < threads) {
+    while (hasChanged && running.length < threads) {
       const chosen = chooseParts(parts, mostRows);
-      if (chosen === undefined) break;
+      if (chosen === undefined) {
+        hasChanged = false;
+        break;
+      }
       for (const part of chosen) part.isMerging = true;
       running.push({ parts: chosen, left: sum(chosen) });
     }

@@ -95,13 +95,16 @@ function columnsOf(end: FleetEnd): Readonly<Record<string, string>> {
 
 /** Inserts one end of each connection of a span, as one block where there is room. */
 export function insertEnds(span: FleetSpan, end: FleetEnd): string {
-  const columns = columnsOf(end);
+  return `INSERT INTO weir.ends (${Object.keys(columnsOf(end)).join(', ')}) ${endRows(span, end)}`;
+}
+
+/** A SELECT of these rows. */
+export function endRows(span: FleetSpan, end: FleetEnd): string {
   // A server has no end of what failed.
   const only = end === 'outbound' ? '' : ' WHERE inside AND NOT fails';
-  return `INSERT INTO weir.ends (${Object.keys(columns).join(', ')})
-    SELECT ${Object.entries(columns)
-      .map(([name, sql]) => `${sql} AS new_${name}`)
-      .join(', ')} FROM (${drawn(span)})${only}`;
+  return `SELECT ${Object.entries(columnsOf(end))
+    .map(([name, sql]) => `${sql} AS new_${name}`)
+    .join(', ')} FROM (${drawn(span)})${only}`;
 }
 
 /** Inserts the hosts. */

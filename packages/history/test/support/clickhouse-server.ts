@@ -108,6 +108,11 @@ export class TestClickhouse {
     await done;
   }
 
+  /** The process with its engine; undefined before the start. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   get address(): string {
     return `clickhouse://127.0.0.1:${this.#port}/weir`;
   }
