@@ -4,15 +4,16 @@ import { describe, it } from 'node:test';
 import { planFleet } from '../src/clickhouse/fleet.js';
 import { simulateMerges } from '../src/clickhouse/merges.js';
 
-const seconds = (arrivals: readonly (readonly number[])[], more: number) => [
-  ...arrivals,
-  ...Array<readonly number[]>(more).fill([]),
-];
+/** Parts that come in the first seconds, and time after them. */
+const load = (first: readonly (readonly number[])[], more: number) => ({
+  arrivals: (second: number) => first[second] ?? [],
+  seconds: first.length + more,
+});
 
 describe('simulated merges', () => {
   it('make one part of five that are alike, and write each row once', () => {
-    const arrivals = seconds([[10, 10, 10, 10], [10]], 3);
-    const figures = simulateMerges({ arrivals, rowsPerSecond: 100, threads: 1, mostRows: 1e9 });
+    const five = load([[10, 10, 10, 10], [10]], 3);
+    const figures = simulateMerges({ ...five, rowsPerSecond: 100, threads: 1, mostRows: 1e9 });
     assert.deepEqual(figures, {
       inserted: 50,
       merged: 50,
@@ -25,15 +26,15 @@ describe('simulated merges', () => {
   });
 
   it('leave a large part alone until its neighbours have grown', () => {
-    const arrivals = seconds([[1000], [1, 1, 1, 1, 1]], 10);
-    const { leftParts, merged } = simulateMerges({ arrivals, rowsPerSecond: 1e6, threads: 4, mostRows: 1e9 });
+    const six = load([[1000], [1, 1, 1, 1, 1]], 10);
+    const { leftParts, merged } = simulateMerges({ ...six, rowsPerSecond: 1e6, threads: 4, mostRows: 1e9 });
     assert.deepEqual([leftParts, merged], [2, 5]);
   });
 
   it('write rows again as often as the logarithm of the number of parts', () => {
-    const arrivals = seconds(Array(625).fill([1]), 50);
+    const many = load(Array(625).fill([1]), 50);
     const { inserted, merged, leftParts } = simulateMerges({
-      arrivals,
+      ...many,
       rowsPerSecond: 1e6,
       threads: 4,
       mostRows: 1e9,
@@ -43,8 +44,8 @@ describe('simulated merges', () => {
   });
 
   it('make no part that is too large', () => {
-    const arrivals = seconds(Array(50).fill([10]), 50);
-    const { leftParts } = simulateMerges({ arrivals, rowsPerSecond: 1e6, threads: 1, mostRows: 99 });
+    const many = load(Array(50).fill([10]), 50);
+    const { leftParts } = simulateMerges({ ...many, rowsPerSecond: 1e6, threads: 1, mostRows: 99 });
     assert.ok(leftParts >= 500 / 99);
   });
 });
@@ -63,6 +64,14 @@ describe('a fleet', () => {
     assert.equal(figures.shards, 1);
     assert.equal(figures.merges.inserted, 1000 * 360_000 * 2);
     assert.equal(figures.merges.parts, 4000);
+  });
+
+  it('waits where a server has too many parts, and ships all the same', () => {
+    const crowd = { ...fleet, hosts: 5_000, spreadSeconds: 60 };
+    const { merges, lastSeconds } = planFleet(crowd, { ...costs, insertUs: 1, cores: 64 }, 1);
+    assert.ok(merges.mostParts <= 1000, `${merges.mostParts}`);
+    assert.equal(merges.inserted, 5_000 * 360_000);
+    assert.ok(lastSeconds > 60, `${lastSeconds}`);
   });
 
   it('takes as many servers as its rows take cores', () => {

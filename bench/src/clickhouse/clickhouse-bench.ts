@@ -7,7 +7,7 @@ import { type ClickhouseConnection, prepareClickhouse } from '@weir/history/clic
 import type { TestClickhouse } from '../../../packages/history/test/support/clickhouse-server.js';
 import { processCpuMs, residentMb } from '../serve/cpu-time.js';
 import { type FleetFigures, planFleet, type ServerCosts } from './fleet.js';
-import { endRows, insertEnds, insertHosts } from './rows-sql.js';
+import { insertEnds, insertHosts, writeEnds } from './rows-sql.js';
 
 // The engine is a dependency of the history's tests alone.
 const support = (await import(
@@ -71,7 +71,7 @@ export async function benchClickhouse(request: ClickhouseRequest): Promise<Click
   try {
     await server.start();
     await using connection = server.connect();
-    return await measure(server, connection, request);
+    return await measure(server, connection, folder, request);
   } finally {
     await server.stop();
     await rm(folder, { recursive: true, force: true });
@@ -81,6 +81,7 @@ export async function benchClickhouse(request: ClickhouseRequest): Promise<Click
 async function measure(
   server: TestClickhouse,
   connection: ClickhouseConnection,
+  folder: string,
   { connections, hosts, hours, onProgress }: ClickhouseRequest,
 ): Promise<ClickhouseResult> {
   const pid = server.pid!;
@@ -89,7 +90,6 @@ async function measure(
   const to = Math.floor(Date.now() / 1000 / HOUR) * HOUR;
   const seconds = hours * HOUR;
   await connection.execute(insertHosts(hosts, to - seconds));
-  let makingMs = 0;
   let insertingMs = 0;
   for (let first = 0; first < connections; first += AT_A_TIME) {
     const most = Math.min(AT_A_TIME, connections - first);
@@ -102,13 +102,15 @@ async function measure(
       hosts,
     };
     for (const end of ['outbound', 'inbound'] as const) {
-      makingMs += await cpuOf(pid, () => connection.execute(`${endRows(span, end)} FORMAT Null`, inserting));
-      insertingMs += await cpuOf(pid, () => connection.execute(insertEnds(span, end), inserting));
+      const file = join(folder, `${first}-${end}.parquet`);
+      await connection.execute(writeEnds(span, end, file));
+      insertingMs += await cpuOf(pid, () => connection.execute(insertEnds(end, file), inserting));
+      await rm(file);
     }
     onProgress(`${first + most} connections are in`);
   }
   const rows = Number((await connection.rows('SELECT count() FROM weir.ends'))[0]![0]);
-  const insertUs = ((insertingMs - makingMs) * 1000) / rows;
+  const insertUs = (insertingMs * 1000) / rows;
   const inserted = await eventOf(connection, 'InsertedRows');
   const mergingMs = await cpuOf(pid, async () => {
     await connection.execute('SYSTEM START MERGES');

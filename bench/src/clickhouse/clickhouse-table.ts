@@ -60,6 +60,7 @@ function fleetTable(fleets: readonly PlannedFleet[]): string {
   ];
   const measured = [
     'load of half their cores',
+    'an hour is there after',
     'parts of `ends` at once',
     'merges/s a server',
     'rows written by merges, for each inserted',
@@ -75,6 +76,7 @@ function fleetTable(fleets: readonly PlannedFleet[]): string {
       figures.insertsPerSecond.toFixed(figures.insertsPerSecond < 1 ? 2 : 0),
       shards,
       `${Math.round(figures.load * 200)} %`,
+      `${Math.ceil(figures.lastSeconds / 60)} min`,
       merges.mostParts,
       (merges.merges / merges.seconds).toFixed(2),
       (merges.merged / merges.inserted).toFixed(1),

@@ -6,8 +6,9 @@
 
 /** One partition of one table on one server. */
 export interface MergeLoad {
-  /** Rows of the parts that come in each second; the length is the time that is simulated. */
-  readonly arrivals: Iterable<readonly number[]>;
+  /** Rows of the parts that come in a second. @param parts Those that are there: with many, ClickHouse takes its time */
+  readonly arrivals: (second: number, parts: number) => readonly number[];
+  readonly seconds: number;
   /** Rows a second that one merge writes. */
   readonly rowsPerSecond: number;
   /** Merges at the same time. */
@@ -47,14 +48,15 @@ const MOST_PARTS = 100;
 const CROWDED = 50;
 
 /** Simulates. */
-export function simulateMerges({ arrivals, rowsPerSecond, threads, mostRows }: MergeLoad): MergeFigures {
+export function simulateMerges(load: MergeLoad): MergeFigures {
+  const { arrivals, seconds, rowsPerSecond, threads, mostRows } = load;
   const parts: Part[] = [];
   let running: Merge[] = [];
-  const figures = { inserted: 0, merged: 0, parts: 0, merges: 0, mostParts: 0, seconds: 0 };
+  const figures = { inserted: 0, merged: 0, parts: 0, merges: 0, mostParts: 0, seconds };
   // Where nothing has changed, there is nothing new to choose.
   let hasChanged = false;
-  for (const arrived of arrivals) {
-    figures.seconds++;
+  for (let second = 0; second < seconds; second++) {
+    const arrived = arrivals(second, parts.length);
     hasChanged ||= arrived.length > 0;
     for (const rows of arrived) {
       parts.push({ rows, isMerging: false });

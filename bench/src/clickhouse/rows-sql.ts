@@ -14,6 +14,12 @@ export interface FleetSpan {
 /** Of a hundred connections, so many have both ends on hosts of the fleet; the peers of the others are elsewhere. */
 const INSIDE_PERCENT = 70;
 
+/** Columns that follow from others. */
+const addresses: ReadonlyMap<string, string> = new Map([
+  ['local_ip', 'local_address'],
+  ['peer_ip', 'peer_address'],
+]);
+
 /** Which end of each connection the rows are of. */
 export type FleetEnd = 'outbound' | 'inbound';
 
@@ -59,10 +65,10 @@ function columnsOf(end: FleetEnd): Readonly<Record<string, string>> {
     family: `'ipv4'`,
     netns: '4026531840',
     local_address: local!,
-    local_ip: `toIPv6(${local})`,
+    local_ip: local!,
     local_port: localPort!,
     peer_address: peer!,
-    peer_ip: `toIPv6(${peer})`,
+    peer_ip: peer!,
     peer_port: peerPort!,
     service: `multiIf(serving = 443, 'https', serving = 80, 'http', serving = 5432, 'postgresql', NULL)`,
     direction: `'${end}'`,
@@ -77,7 +83,7 @@ function columnsOf(end: FleetEnd): Readonly<Record<string, string>> {
     event: `if(fails, 'fail', 'close')`,
     cpu: 'number % 4',
     duration_us: 'us',
-    handshake_us: isClient ? closed('rtt') : 'NULL',
+    handshake_us: isClient ? closed('rtt') : 'CAST(NULL AS Nullable(UInt32))',
     error: `if(fails, arrayElement(['ECONNREFUSED', 'ETIMEDOUT', 'EHOSTUNREACH'], 1 + number % 3), NULL)`,
     bytes_sent: closed(isClient ? 'sent' : 'received'),
     bytes_received: closed(isClient ? 'received' : 'sent'),
@@ -93,18 +99,23 @@ function columnsOf(end: FleetEnd): Readonly<Record<string, string>> {
   };
 }
 
-/** Inserts one end of each connection of a span, as one block where there is room. */
-export function insertEnds(span: FleetSpan, end: FleetEnd): string {
-  return `INSERT INTO weir.ends (${Object.keys(columnsOf(end)).join(', ')}) ${endRows(span, end)}`;
-}
-
-/** A SELECT of these rows. */
-export function endRows(span: FleetSpan, end: FleetEnd): string {
+/** Writes one end of each connection of a span to a Parquet file, as segments are. */
+export function writeEnds(span: FleetSpan, end: FleetEnd, file: string): string {
   // A server has no end of what failed.
   const only = end === 'outbound' ? '' : ' WHERE inside AND NOT fails';
-  return `SELECT ${Object.entries(columnsOf(end))
-    .map(([name, sql]) => `${sql} AS new_${name}`)
-    .join(', ')} FROM (${drawn(span)})${only}`;
+  const columns = Object.entries(columnsOf(end)).filter(([name]) => !addresses.has(name));
+  return `INSERT INTO FUNCTION file('${file}', 'Parquet')
+    SELECT ${columns.map(([name, sql]) => `${sql} AS new_${name}`).join(', ')} FROM (${drawn(span)})${only}`;
+}
+
+/** Inserts the rows of such a file, as one block where there is room. */
+export function insertEnds(end: FleetEnd, file: string): string {
+  const names = Object.keys(columnsOf(end));
+  const values = names.map((name) => {
+    const text = addresses.get(name);
+    return text === undefined ? `new_${name}` : `toIPv6(new_${text})`;
+  });
+  return `INSERT INTO weir.ends (${names.join(', ')}) SELECT ${values.join(', ')} FROM file('${file}', 'Parquet')`;
 }
 
 /** Inserts the hosts. */
