@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { layoutGraph } from '../src/views/map/layout-graph.js';
 import { type LayoutInput, NODE_HEIGHT, NODE_WIDTH, type Places } from '../src/views/map/map-geometry.js';
 import { placeNodes } from '../src/views/map/place-nodes.js';
-import { firstView, fit, pan, reveal, zoomAt } from '../src/views/map/viewport.js';
+import { firstView, fit, formatLook, pan, parseLook, reveal, zoomAt } from '../src/views/map/viewport.js';
 
 /** Pseudo-random pairs, the same in every run. */
 function graph(count: number, links: number): LayoutInput {
@@ -155,6 +155,20 @@ describe('what is seen of the map', () => {
     assert.ok(scale > 0.5);
     assert.deepEqual([4000 * scale + x, 1000 * scale + y], [195, 160]);
     assert.deepEqual(firstView(wide.slice(1), wide[1], size), fit(wide.slice(1), size));
+  });
+
+  test('is said by a link, for windows of other sizes, too', () => {
+    const [large, small] = [
+      { width: 800, height: 600 },
+      { width: 390, height: 320 },
+    ];
+    const look = formatLook({ x: -200, y: 100, scale: 1.25 }, large);
+    assert.equal(look, '480,160,1.25');
+    assert.deepEqual(parseLook(look, large), { x: -200, y: 100, scale: 1.25 });
+    assert.deepEqual(parseLook(look, small), { x: 195 - 600, y: 160 - 200, scale: 1.25 });
+    assert.equal(parseLook('0,0,9', large)!.scale, 3);
+    for (const text of ['', '1,2', '1,2,x', '1e9,0,1', '0,0,-1', '0,0,1;'])
+      assert.equal(parseLook(text, large), undefined);
   });
 
   test('moves just enough to show a node', () => {

@@ -135,6 +135,18 @@ describe('the map', () => {
     const moved = await layerMotion(page);
     await page.keyboard.press('+');
     await until('the map is larger', async () => (await layerMotion(page)) !== moved);
+    await until('the link says it', () => hashParameters(opened).get('look') !== null);
+    await using other = await openPage(browser, page.url());
+    await nodes(other.page).first().waitFor();
+    // In whole pixels of the map.
+    await until('the same part in a fresh browser', async () => {
+      const boxes = [page, other.page].map((each) => nodes(each).first().boundingBox());
+      const [here, there] = await Promise.all(boxes);
+      return Math.hypot(here!.x - there!.x, here!.y - there!.y) < 3;
+    });
+    await page.getByRole('button', { name: 'Lay out' }).click();
+    await until('the link says it no more', () => hashParameters(opened).get('look') === null);
+    await page.getByRole('group', { name: /^Map of/ }).focus();
     await page.keyboard.press('Tab');
     const focused = () =>
       page.evaluate(() => (document.activeElement as SVGElement | null)?.dataset.node ?? '');

@@ -11,7 +11,7 @@ import { nextNode } from './next-node.js';
 import type { Link } from './service-graph.js';
 import { labelWidth } from './text-width.js';
 import { useViewport } from './use-viewport.js';
-import { firstView, fit, pan, reveal, zoomAt } from './viewport.js';
+import { firstView, fit, formatLook, pan, parseLook, reveal, zoomAt } from './viewport.js';
 
 /** What the picture shows. */
 export interface MapCanvasProps {
@@ -28,6 +28,9 @@ export interface MapCanvasProps {
   readonly onOpen: (node: DrawnNode) => void;
   readonly onMove: (id: string, place: Place) => void;
   readonly onLayout: () => void;
+  /** Where somebody looks, as a link says it; empty: at what is seen first. */
+  readonly look: string;
+  readonly onLook: (look: string) => void;
 }
 
 /** Pixels that arrow keys move the map by. */
@@ -38,6 +41,7 @@ const REACH = 7;
 /** Shows it. */
 export function MapCanvas(props: MapCanvasProps): VNode {
   const { graph, places, layouts, by, weight, range, selected, onSelect, onOpen, onMove, onLayout } = props;
+  const { look, onLook } = props;
   const { nodes, links } = graph;
   const surface = useRef<HTMLDivElement | null>(null);
   const layer = useRef<HTMLDivElement | null>(null);
@@ -46,7 +50,18 @@ export function MapCanvas(props: MapCanvasProps): VNode {
   const [tip, setTip] = useState<TipContent | undefined>(undefined);
   const [tabStop, setTabStop] = useState<string | undefined>(undefined);
   const nodeAt = (target: EventTarget | null) => nodes[indexAt(target) ?? -1]?.id;
-  const motion = useViewport({ surface, layer, group }, { nodeAt, onDrag: onMove });
+  const motion = useViewport(
+    { surface, layer, group },
+    {
+      nodeAt,
+      onDrag: onMove,
+      onLook: (viewport) => {
+        looked.current = formatLook(viewport, motion.size());
+        onLook(looked.current);
+      },
+    },
+  );
+  const looked = useRef(look);
   const nodeById = useMemo(() => new Map(nodes.map((node) => [node.id, node])), [nodes]);
   const nameOf = useCallback((id: string) => nodeName(nodeById.get(id)!, by), [nodeById, by]);
   const curves = useMemo(() => curvesOf(links, places), [links, places]);
@@ -58,15 +73,21 @@ export function MapCanvas(props: MapCanvasProps): VNode {
     [links],
   );
   const most = useMemo(() => Math.max(0, ...links.map((link) => weightOf(link, weight))), [links, weight]);
-  const show = useCallback(() => motion.set(fit(Object.values(places), motion.size())), [places]);
+  const show = useCallback(() => motion.look(fit(Object.values(places), motion.size())), [places]);
 
   // A node that is new or moved changes nothing.
   const begin = () => {
     // What is selected, or what fails.
     const first = nodeById.get(selected) ?? nodes.find(({ failures }) => failures > 0) ?? nodes[0];
-    motion.set(firstView(Object.values(places), first && places[first.id], motion.size()));
+    const usual = () => firstView(Object.values(places), first && places[first.id], motion.size());
+    motion.set(parseLook(look, motion.size()) ?? usual());
   };
   useEffect(begin, [layouts]);
+  useEffect(() => {
+    // Another link was followed.
+    if (look !== looked.current) begin();
+    looked.current = look;
+  }, [look]);
   useEffect(() => {
     // A window that changes its size keeps what is in its middle.
     let before = motion.size();
@@ -120,7 +141,7 @@ export function MapCanvas(props: MapCanvasProps): VNode {
   };
   const zoom = (factor: number) => {
     const { width, height } = motion.size();
-    motion.set(zoomAt(motion.viewport.current, factor, { x: width / 2, y: height / 2 }));
+    motion.look(zoomAt(motion.viewport.current, factor, { x: width / 2, y: height / 2 }));
   };
   const press = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -132,7 +153,7 @@ export function MapCanvas(props: MapCanvasProps): VNode {
     const step = arrows[event.key];
     const focused = nodeAt(event.target);
     if (step !== undefined && (event.shiftKey || focused === undefined)) {
-      motion.set(pan(motion.viewport.current, -step.x * KEY_STEP, -step.y * KEY_STEP));
+      motion.look(pan(motion.viewport.current, -step.x * KEY_STEP, -step.y * KEY_STEP));
       return true;
     }
     if (step !== undefined) {

@@ -36,6 +36,7 @@ const weightParameter = viewParameter('order', 'bytes');
 const failingParameter = viewParameter('failing');
 const openParameter = viewParameter('open');
 const selectParameter = viewParameter('select');
+const lookParameter = viewParameter('look');
 
 /** Shows it. */
 export function MapView(): VNode {
@@ -74,6 +75,7 @@ export function MapView(): VNode {
   const { places, layouts, again, move } = usePlaces(graph, `${by} ${networks}`);
 
   const select = useCallback((id: string) => selectParameter.set(id, { replace: true }), []);
+  const lookAt = useCallback((look: string) => lookParameter.set(look, { replace: true }), []);
   const toggle = useCallback((group: string) => {
     const groups = groupsIn(openParameter.value.value);
     const next = groups.includes(group) ? groups.filter((each) => each !== group) : [...groups, group];
@@ -151,7 +153,12 @@ export function MapView(): VNode {
             onSelect={select}
             onOpen={openNode}
             onMove={move}
-            onLayout={again}
+            onLayout={() => {
+              lookParameter.set('', { replace: true });
+              again();
+            }}
+            look={lookParameter.value.value}
+            onLook={lookAt}
           />
         ) : (
           (graph === undefined || graph.nodes.length > 0) &&
@@ -179,7 +186,7 @@ function changeGrouping(change: { readonly by?: string; readonly networks?: stri
   const parameters = Object.fromEntries(
     Object.entries(change).map(([name, value]) => [name, value === '' ? undefined : value]),
   );
-  changePage({ parameters: { ...parameters, open: undefined, select: undefined } });
+  changePage({ parameters: { ...parameters, open: undefined, select: undefined, look: undefined } });
 }
 
 function groupsIn(text: string): string[] {

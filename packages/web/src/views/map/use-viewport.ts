@@ -13,14 +13,18 @@ export interface MapMotion {
   readonly viewport: RefObject<Viewport>;
   /** Moves it. */
   readonly set: (viewport: Viewport) => void;
+  /** Moves it as somebody wants it, who is heard of when it rests. */
+  readonly look: (viewport: Viewport) => void;
   /** Size of what shows it. */
   readonly size: () => Size;
   /** A point of the screen on the map. */
   readonly onMap: (event: { readonly clientX: number; readonly clientY: number }) => Place;
 }
 
-/** What pointers do with nodes. */
-export interface NodeDragging {
+/** What people do with the map. */
+export interface MapHandling {
+  /** The map rests where somebody has moved it. */
+  readonly onLook: (viewport: Viewport) => void;
   /** The node below a pointer. */
   readonly nodeAt: (target: EventTarget | null) => string | undefined;
   readonly onDrag: (id: string, place: Place) => void;
@@ -38,17 +42,20 @@ export interface MapElements {
 
 /** Zooming has ended when nothing has happened for so long. */
 const SHARPEN_MS = 140;
+/** The map rests when nothing has moved it for so long. */
+const REST_MS = 300;
 /** A pointer that moves less than this, in pixels, clicks. */
 const CLICK_PIXELS = 4;
 
 /** Moves the elements. */
-export function useViewport({ surface, layer, group }: MapElements, dragging: NodeDragging): MapMotion {
+export function useViewport({ surface, layer, group }: MapElements, handling: MapHandling): MapMotion {
   const viewport = useRef<Viewport>({ x: 0, y: 0, scale: 1 });
   const drawnScale = useRef(1);
   const frame = useRef(0);
   const timer = useRef(0);
-  const latest = useRef(dragging);
-  latest.current = dragging;
+  const resting = useRef(0);
+  const latest = useRef(handling);
+  latest.current = handling;
   const apply = () => {
     const { x, y, scale } = viewport.current;
     if (layer.current !== null)
@@ -71,6 +78,12 @@ export function useViewport({ surface, layer, group }: MapElements, dragging: No
       apply();
     });
   }, []);
+  const look = useCallback((next: Viewport) => {
+    set(next);
+    clearTimeout(resting.current);
+    resting.current = window.setTimeout(() => latest.current.onLook(viewport.current), REST_MS);
+  }, []);
+  useEffect(() => () => clearTimeout(resting.current), []);
   const size = useCallback(
     (): Size => ({ width: surface.current?.clientWidth ?? 0, height: surface.current?.clientHeight ?? 0 }),
     [],
@@ -119,11 +132,11 @@ export function useViewport({ surface, layer, group }: MapElements, dragging: No
       const other = [...pointers].find(([id]) => id !== event.pointerId)?.[1];
       if (other !== undefined) {
         const factor = distance(at, other) / Math.max(1, distance(before, other));
-        set(zoomAt(viewport.current, factor, { x: (at.x + other.x) / 2, y: (at.y + other.y) / 2 }));
+        look(zoomAt(viewport.current, factor, { x: (at.x + other.x) / 2, y: (at.y + other.y) / 2 }));
       } else if (node !== undefined) {
         const { x, y } = onMap(event);
         latest.current.onDrag(node.id, { x: x + node.shift.x, y: y + node.shift.y });
-      } else set(pan(viewport.current, at.x - before.x, at.y - before.y));
+      } else look(pan(viewport.current, at.x - before.x, at.y - before.y));
     };
     const onUp = (event: PointerEvent) => {
       pointers.delete(event.pointerId);
@@ -137,7 +150,7 @@ export function useViewport({ surface, layer, group }: MapElements, dragging: No
     const onWheel = (event: WheelEvent) => {
       event.preventDefault();
       const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 : 1;
-      set(zoomAt(viewport.current, Math.exp(-event.deltaY * lines * 0.0016), inBox(event)));
+      look(zoomAt(viewport.current, Math.exp(-event.deltaY * lines * 0.0016), inBox(event)));
     };
     const controller = new AbortController();
     const options = { signal: controller.signal };
@@ -149,7 +162,7 @@ export function useViewport({ surface, layer, group }: MapElements, dragging: No
     element.addEventListener('wheel', onWheel, { ...options, passive: false });
     return () => controller.abort();
   }, []);
-  return { viewport, set, size, onMap };
+  return { viewport, set, look, size, onMap };
 }
 
 function distance(a: Place, b: Place): number {

@@ -50,6 +50,21 @@ export function fit(places: readonly Place[], { width, height }: Size): Viewport
   };
 }
 
+/** What is in the middle and how large, as a link says it: it is the same in windows of every size. */
+export function formatLook({ x, y, scale }: Viewport, { width, height }: Size): string {
+  const middle = [(width / 2 - x) / scale, (height / 2 - y) / scale].map(Math.round);
+  return `${middle.join(',')},${Number(scale.toPrecision(3))}`;
+}
+
+/** The part of the map that such a text says; undefined for any other. */
+export function parseLook(text: string, { width, height }: Size): Viewport | undefined {
+  const match = /^(-?\d{1,6}),(-?\d{1,6}),(\d(?:\.\d{1,6})?)$/.exec(text);
+  if (match === null || width === 0 || height === 0) return undefined;
+  const [x = 0, y = 0, wanted = 1] = match.slice(1).map(Number);
+  const scale = Math.min(MOST_SCALE, Math.max(LEAST_SCALE, wanted));
+  return { scale, x: width / 2 - x * scale, y: height / 2 - y * scale };
+}
+
 /** Text can be read at this scale, with good eyes. */
 const READABLE_SCALE = 0.42;
 
