@@ -277,10 +277,34 @@ describe('metrics over OTLP', () => {
     ]);
   });
 
+  it('are sent in several requests where there are many, each point once', async () => {
+    await using receiver = await OtlpReceiver.start();
+    using sender = (await openMetrics(at(receiver), { environment: {}, version: '1' }))!.sender;
+    const [connections, open] = points.metrics;
+    const many = {
+      ...connections!,
+      points: Array.from({ length: 4001 }, (_, value) => ({ attributes: {}, value })),
+    };
+    const metrics = [open!, many as (typeof points)['metrics'][number]];
+    assert.deepEqual(await sender.send({ ...points, metrics }, never), { kind: 'sent', refused: 0 });
+    const requests = receiver.requests.map(({ body }) => readMetrics(body));
+    const sizes = requests.map((found) => found.map(({ name, points: each }) => `${name} ${each.length}`));
+    assert.deepEqual(sizes, [
+      ['weir.open 1', 'weir.connections 1999'],
+      ['weir.connections 2000'],
+      ['weir.connections 2'],
+    ]);
+    const values = requests.flat().filter(({ name }) => name === 'weir.connections');
+    assert.deepEqual(
+      values.flatMap((metric) => metric.points.map((point) => (point as { value: number }).value)),
+      many.points.map(({ value }) => value),
+    );
+  });
+
   it('are sent in no request where there are none, and refused as the answer says', async () => {
     await using receiver = await OtlpReceiver.start();
     using sender = (await openMetrics(at(receiver), { environment: {}, version: '1' }))!.sender;
-    assert.deepEqual(await sender.send({ ...points, metrics: [] }, never), { kind: 'sent' });
+    assert.deepEqual(await sender.send({ ...points, metrics: [] }, never), { kind: 'sent', refused: 0 });
     assert.equal(receiver.requests.length, 0);
     receiver.answers.push(
       (response) => response.end(partialSuccess(1, 'no')),

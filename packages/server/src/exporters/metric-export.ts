@@ -6,7 +6,7 @@ import { TimeLimit } from './time-limit.js';
 
 /** What it has done since it was started. */
 export interface MetricExportCounts {
-  /** Requests that the receiver took. */
+  /** Times that the receiver took all of them. */
   readonly sent: number;
   readonly failed: number;
   /** Points that the receiver refused. */

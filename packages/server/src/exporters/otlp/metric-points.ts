@@ -48,9 +48,26 @@ const DOUBLE = 1;
 const CUMULATIVE = 1;
 const pointTypes = { histogram: 0, gauge: 2, counter: 3 } as const;
 
-/** The number of points. */
-export function countPoints({ metrics }: MetricPoints): number {
-  return metrics.reduce((sum, { points }) => sum + points.length, 0);
+/** Points of a request at most: 400 kB or so before they are compressed. */
+const MOST_POINTS = 2000;
+
+/** The same points in requests of a bounded size. */
+export function splitPoints(points: MetricPoints, most = MOST_POINTS): MetricPoints[] {
+  const requests: Metric[][] = [];
+  let room = 0;
+  for (const metric of points.metrics) {
+    for (let from = 0; from < metric.points.length; ) {
+      if (room === 0) {
+        requests.push([]);
+        room = most;
+      }
+      const part = metric.points.slice(from, from + room);
+      requests.at(-1)!.push({ ...metric, points: part } as Metric);
+      from += part.length;
+      room -= part.length;
+    }
+  }
+  return requests.map((metrics) => ({ ...points, metrics }));
 }
 
 /** Metrics as the serializer takes them. */

@@ -1,6 +1,6 @@
 /** Metrics over OTLP. Whoever counts calls it now and then; it keeps nothing, as the next points say all that these do. */
 import type { SendResult } from '../packet.js';
-import { countPoints, type MetricPoints, metricData } from './metric-points.js';
+import { type MetricPoints, metricData, splitPoints } from './metric-points.js';
 import type { OtlpEncoder } from './otlp-encoder.js';
 import type { OtlpTransport } from './otlp-transport.js';
 
@@ -14,13 +14,19 @@ export class OtlpMetricSender implements Disposable {
     this.#transport = transport;
   }
 
-  /** Sends points once; never throws. After `retry`, newer ones are sent rather than these. */
+  /** Sends points once; never throws. What does not succeed ends it: newer points are sent rather than these. */
   async send(points: MetricPoints, signal: AbortSignal): Promise<SendResult> {
-    if (countPoints(points) === 0) return { kind: 'sent' };
-    const request = this.#encoder.metrics(metricData(points));
-    const posted = await this.#transport.post(this.#transport.pack(request), signal);
-    if (posted.kind !== 'answer') return posted;
-    return { kind: 'sent', ...this.#encoder.refusedPoints(posted.body) };
+    let refused = 0;
+    let message: string | undefined;
+    for (const part of splitPoints(points)) {
+      const request = this.#encoder.metrics(metricData(part));
+      const posted = await this.#transport.post(this.#transport.pack(request), signal);
+      if (posted.kind !== 'answer') return posted;
+      const answer = this.#encoder.refusedPoints(posted.body);
+      refused += answer.refused;
+      message ??= answer.message;
+    }
+    return { kind: 'sent', refused, ...(message !== undefined && { message }) };
   }
 
   /** Closes its connection. */
