@@ -11,6 +11,8 @@ import { createAll } from '../src/clickhouse/create-tables.js';
 import { columnsOf } from '../src/schema/index.js';
 import { TestClickhouse, withoutClickhouse } from './support/clickhouse-server.js';
 
+const newest = clickhouseMigrations.at(-1)!.version;
+
 describe('tables in ClickHouse', { skip: withoutClickhouse() }, () => {
   let folder: string;
   let server: TestClickhouse;
@@ -28,7 +30,7 @@ describe('tables in ClickHouse', { skip: withoutClickhouse() }, () => {
     await using connection = server.connect();
     assert.equal(await prepareClickhouse(connection, { database: 'weir' }), 0);
     const asked = server.asked.length;
-    assert.equal(await prepareClickhouse(connection, { database: 'weir' }), 1);
+    assert.equal(await prepareClickhouse(connection, { database: 'weir' }), newest);
     assert.ok(server.asked.slice(asked).every(({ sql }) => sql.startsWith('SELECT')));
     for (const table of shippedTables) {
       const found = await server.rows(
@@ -64,7 +66,7 @@ describe('tables in ClickHouse', { skip: withoutClickhouse() }, () => {
         `ALTER TABLE "migrated"."ends" ADD COLUMN IF NOT EXISTS v${version} Nullable(UInt8)`,
       ],
     });
-    const second = { migrations: [...clickhouseMigrations, add(2, 1)] };
+    const second = { migrations: [...clickhouseMigrations, add(newest + 1, 1)] };
     await assert.rejects(
       prepareClickhouse(connection, layout, { ...second, migrate: false }),
       /let one host migrate/,
@@ -74,18 +76,42 @@ describe('tables in ClickHouse', { skip: withoutClickhouse() }, () => {
       prepareClickhouse(connection, layout, second),
       prepareClickhouse(connection, layout, second),
     ]);
-    assert.equal(await prepareClickhouse(connection, layout, { ...second, migrate: false }), 2);
+    assert.equal(await prepareClickhouse(connection, layout, { ...second, migrate: false }), newest + 1);
     // A column that may be absent does not keep the version before from shipping.
-    assert.equal(await prepareClickhouse(connection, layout), 2);
-    await prepareClickhouse(connection, layout, { migrations: [...second.migrations, add(3, 3)] });
+    assert.equal(await prepareClickhouse(connection, layout), newest + 1);
+    const third = newest + 2;
+    await prepareClickhouse(connection, layout, { migrations: [...second.migrations, add(third, third)] });
     await assert.rejects(
       prepareClickhouse(connection, layout),
-      /need version 3 .* knows 1: use a newer Weir/,
+      new RegExp(`need version ${third} .* knows ${newest}: use a newer Weir`),
     );
     await assert.rejects(
       prepareClickhouse(connection, { database: 'none' }, { migrate: false }),
       /have version 0/,
     );
+  });
+
+  it('get the columns of a later version where they were made without, at their places', async () => {
+    await using connection = server.connect();
+    const layout = { database: 'older', cluster: 'only', distributed: true };
+    const names = ['peer_group', 'peer_country', 'peer_asn', 'peer_as_org'];
+    const places = ['ends', 'intervals', 'opens'].flatMap((table) => [table, `${table}_local`]);
+    await connection.execute('CREATE DATABASE older');
+    const execute = async (statements: readonly string[]) => {
+      for (const statement of statements)
+        await connection.execute(statement.replace(' ON CLUSTER "only"', ''));
+    };
+    await execute(createAll(layout));
+    const columns = (table: string) =>
+      server.rows(`SELECT name, type FROM system.columns WHERE database = 'older' AND table = '${table}'`);
+    const expected = await Promise.all(places.map(columns));
+    for (const table of places)
+      await connection.execute(
+        `ALTER TABLE older.${table} ${names.map((name) => `DROP COLUMN ${name}`).join(', ')}`,
+      );
+    const [, second] = clickhouseMigrations;
+    for (let time = 0; time < 2; time++) await execute(second!.statements(layout));
+    assert.deepEqual(await Promise.all(places.map(columns)), expected);
   });
 
   it('are finished where making them ended half-way', async () => {

@@ -116,7 +116,10 @@ describe('shipping to ClickHouse', { skip: withoutClickhouse() }, () => {
       ends: randomRows(random, tables.ends, 200, fixed),
       intervals: randomRows(random, tables.intervals, 100, fixed),
       opens: randomRows(random, tables.opens, 100, fixed),
-      hosts: randomRows(random, tables.hosts, 3, (index) => ({ time: HOUR + BigInt(index) })),
+      hosts: randomRows(random, tables.hosts, 3, (index) => ({
+        time: HOUR + BigInt(index),
+        host_id: BigInt(index),
+      })),
       losses: randomRows(random, tables.losses, 50, (index) => ({ time: HOUR + BigInt(index) })),
       time: HOUR + 3n * HOUR_NS,
     });

@@ -111,7 +111,8 @@ function tryParse(text: string): void {
   filterPredicate(typed.filter)(record);
   assert.deepEqual(parseTypedFilter(formatFilter(typed.filter)).problems, [], JSON.stringify(text));
   if (tree === undefined) {
-    assert.notEqual(typed.problems.length, 0, JSON.stringify(text));
+    // A range that is being typed ends before it begins for a while: 8000-899 becomes 8000-8999.
+    if (!/\d-\d/.test(text)) assert.notEqual(typed.problems.length, 0, JSON.stringify(text));
     return;
   }
   assert.deepEqual(parseFilter(formatFilter(tree)), tree, JSON.stringify(text));

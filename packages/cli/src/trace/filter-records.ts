@@ -18,6 +18,8 @@ const enriched: ReadonlySet<FilterColumn> = new Set([
 ]);
 /** and with `--resolve`. */
 const resolved: ReadonlySet<FilterColumn> = new Set(['peer_name']);
+/** What only a server knows. */
+const served: ReadonlySet<FilterColumn> = new Set(['peer_group', 'peer_country', 'peer_asn', 'peer_as_org']);
 
 export interface FilterFlags {
   readonly filter?: string;
@@ -36,6 +38,7 @@ export function recordFilter(flags: FilterFlags): ((record: EnrichedRecord) => b
   const columns = Object.fromEntries(
     Object.entries(recordColumns).filter(([name]) => {
       const column = name as FilterColumn;
+      if (served.has(column)) return false;
       return (enrich || !enriched.has(column)) && (resolve || !resolved.has(column));
     }),
   );

@@ -3,7 +3,7 @@ import { HistoryError } from '../errors.js';
 import { quoteName } from '../schema/index.js';
 import type { ClickhouseConnection } from './clickhouse-connection.js';
 import { type ClickhouseLayout, checkLayout } from './clickhouse-layout.js';
-import { createAll, engineOf, onCluster, tablePlace } from './create-tables.js';
+import { addColumns, createAll, engineOf, onCluster, tablePlace } from './create-tables.js';
 import { checkServerVersion } from './server-version.js';
 
 /**
@@ -20,6 +20,8 @@ export interface ClickhouseMigration {
 /** One for each version, in order. */
 export const clickhouseMigrations: readonly ClickhouseMigration[] = [
   { version: 1, statements: createAll, oldestWriter: 1 },
+  // Networks, countries and autonomous systems of peers.
+  { version: 2, statements: (layout) => addColumns(layout, 5), oldestWriter: 1 },
 ];
 
 const VERSIONS = 'weir_versions';

@@ -117,7 +117,36 @@ TO ${target} AS ${sumsOf(table, start, source)}`;
   );
 }
 
-/** Statements that make all tables and views of the first version. */
+/**
+ * Statements that add columns to tables that were made without. A table over the shards comes after those that it reads.
+ *
+ * @param since The version of the history's schema that has added them.
+ */
+export function addColumns(layout: ClickhouseLayout, since: number): string[] {
+  return shippedTables.flatMap((table) => {
+    const columns = columnsOf(table);
+    const additions = columns.flatMap(([name, column], index) => {
+      if (column.since !== since) return [];
+      const before = columns[index - 1]![0];
+      return clickhouseColumn(name, column).map(
+        (definition) => `ADD COLUMN IF NOT EXISTS ${definition} AFTER ${quoteName(before)}`,
+      );
+    });
+    if (additions.length === 0) return [];
+    const places = new Set([localName(layout, table), table]);
+    return [...places].map((name) => {
+      // A table over the shards keeps no values.
+      const list = name === localName(layout, table) ? additions : additions.map(withoutCodec);
+      return `ALTER TABLE ${tablePlace(layout, name)}${onCluster(layout)} ${list.join(', ')}`;
+    });
+  });
+}
+
+function withoutCodec(definition: string): string {
+  return definition.replace(/ CODEC\(.*\)(?= AFTER)/, '');
+}
+
+/** Statements that make all tables and views of the first version, with the columns of this one. */
 export function createAll(layout: ClickhouseLayout): string[] {
   const kept = { ...defaultKeptDays, ...layout.keptDays };
   const tables = shippedTables.flatMap((table) => {

@@ -26,6 +26,10 @@ export const connectionOrders = {
   // The text of this type has the digits of the number.
   peer: text('peer_ip'),
   peer_name: field('peer_name'),
+  peer_group: field('peer_group'),
+  country: field('country'),
+  asn: count('peer_asn'),
+  as_org: field('as_org'),
   peer_port: count('peer_port'),
   local: text('local_ip'),
   local_port: count('local_port'),

@@ -29,6 +29,10 @@ const sameNames: readonly FilterColumn[] = [
   ] as const),
   ...([
     'peer_name',
+    'peer_group',
+    'peer_country',
+    'peer_asn',
+    'peer_as_org',
     'service',
     'direction',
     'interface',

@@ -7,6 +7,14 @@ export interface EndpointRecord {
   readonly address: string;
   readonly port: number;
   readonly name?: string;
+  /** Of a peer: the group of networks that its address is in. */
+  readonly group?: string;
+  /** Of a peer: its country. */
+  readonly country?: string;
+  /** Of a peer: its autonomous system. */
+  readonly asn?: number;
+  /** Of a peer: the organisation of that system. */
+  readonly as_org?: string;
 }
 
 /** A process. */
@@ -79,7 +87,7 @@ function known<R extends object>(row: R, names: readonly (keyof R & string)[]): 
 }
 
 function connection(row: Row, cpu?: number): Json {
-  const { flow_ns, flow_cpu, connection_id, peer_name } = row;
+  const { flow_ns, flow_cpu, connection_id } = row;
   const process = known(row, processColumns);
   return {
     host: idText(row.host_id),
@@ -90,13 +98,23 @@ function connection(row: Row, cpu?: number): Json {
     ...known(row, placeColumns),
     network: { transport: row.transport, type: row.family },
     local: { address: row.local_address, port: row.local_port },
-    peer: {
-      ...{ address: row.peer_address, port: row.peer_port },
-      ...(peer_name !== undefined && { name: peer_name }),
-    },
+    peer: peerOf(row),
     ...known(row, socketColumns),
     ...(flow_ns !== undefined && flow_cpu !== undefined && { flow_id: flowIdOf({ flow_ns, flow_cpu }) }),
     ...(connection_id !== undefined && { connection_id: idText(connection_id) }),
+  };
+}
+
+function peerOf(row: Row): EndpointRecord {
+  const { peer_name, peer_group, peer_country, peer_asn, peer_as_org } = row;
+  return {
+    address: row.peer_address,
+    port: row.peer_port,
+    ...(peer_name !== undefined && { name: peer_name }),
+    ...(peer_group !== undefined && { group: peer_group }),
+    ...(peer_country !== undefined && { country: peer_country }),
+    ...(peer_asn !== undefined && { asn: peer_asn }),
+    ...(peer_as_org !== undefined && { as_org: peer_as_org }),
   };
 }
 

@@ -3,7 +3,9 @@
  * segment is NULL for its rows. Pure.
  */
 import { rollupTables } from '../rollup/rollup-tables.js';
-import { shortTables } from './short-ends.js';
+import { columnDefinition, quoteName } from './ddl.js';
+import { addSharedColumns, shortTables } from './short-ends.js';
+import { columnsOf, RECENT, segmentTables } from './tables.js';
 
 /** One entry for each version after the first, in order. */
 export const migrations: readonly { readonly version: number; readonly statements: readonly string[] }[] = [
@@ -20,4 +22,18 @@ export const migrations: readonly { readonly version: number; readonly statement
   },
   // Rows that are there stay as they are until their hour is copied.
   { version: 4, statements: shortTables() },
+  // Networks, countries and autonomous systems of peers.
+  { version: 5, statements: [...addColumns(5), ...addSharedColumns(5)] },
 ];
+
+/** Statements that add the columns of a version to tables that segments have. */
+function addColumns(version: number): string[] {
+  return segmentTables.flatMap((table) =>
+    columnsOf(table)
+      .filter(([, { since }]) => since === version)
+      .map(
+        ([name, column]) =>
+          `ALTER TABLE ${RECENT}.${quoteName(table)} ADD COLUMN ${columnDefinition(name, column)}`,
+      ),
+  );
+}

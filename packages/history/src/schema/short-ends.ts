@@ -28,6 +28,7 @@ const sharedNames = [
     'service',
     'direction',
   ] as const),
+  ...(['peer_group', 'peer_country', 'peer_asn', 'peer_as_org'] as const),
   ...(['interface', 'interface_index', 'comm', 'thread', 'uid', 'cgroup_id', 'executable'] as const),
   ...(['command_line', 'container_id', 'container_runtime', 'container_name'] as const),
   ...(['pod_uid', 'pod_name', 'pod_namespace', 'unit'] as const),
@@ -35,7 +36,7 @@ const sharedNames = [
 ] as const satisfies readonly (keyof typeof endColumns)[];
 
 /** Columns of these tables. A column that `ends` gets later is in neither: rows that have it are stored as a whole. */
-const SHORT_VERSION = 3;
+const SHORT_VERSION = 5;
 
 function pick(isShared: boolean): Columns {
   const names: readonly string[] = sharedNames;
@@ -60,10 +61,20 @@ export function shortTables(): string[] {
   ];
 }
 
-/** A statement that selects columns of `ends` out of both tables. */
-export function selectShortEnds(columns: Columns): string {
-  const list = Object.entries(columns).map(([name, { kind }]) =>
-    name in shortColumns || name in sharedColumns
+/** Statements that add the columns of a later version, where the tables were made without. */
+export function addSharedColumns(version: number): string[] {
+  return Object.entries(sharedColumns)
+    .filter(([, { since }]) => since === version)
+    .map(
+      ([name, { kind }]) =>
+        `ALTER TABLE ${RECENT}.${SHARED_ENDS} ADD COLUMN IF NOT EXISTS ${quoteName(name)} ${columnTypes[kind]}`,
+    );
+}
+
+/** A statement that selects columns of `ends` out of both tables, as a version of the schema has them. */
+export function selectShortEnds(columns: Columns, version: number): string {
+  const list = Object.entries(columns).map(([name, { kind, since }]) =>
+    since <= version && (name in shortColumns || name in sharedColumns)
       ? quoteName(name)
       : `NULL::${columnTypes[kind]} AS ${quoteName(name)}`,
   );

@@ -2,7 +2,7 @@
 import { addressOf, type Column, type Columns, oneOf, optional, type RowOf, required } from './column.js';
 
 /** The version of the schema that this code writes. A column that is added later names its version. */
-export const SCHEMA_VERSION = 4;
+export const SCHEMA_VERSION = 5;
 
 /** The schema of the database in which the rows of tables are that no segment has yet. */
 export const RECENT = 'recent';
@@ -25,6 +25,10 @@ const connectionColumns = {
   peer_ip: addressOf('peer_address', "The peer's address as a number of 128 bits."),
   peer_port: required('u16', "The peer's port."),
   peer_name: optional('text', "Name of the peer's address by reverse DNS."),
+  peer_group: optional('name', "Name of the group of networks that the peer's address is in.", 5),
+  peer_country: optional('text', "Country of the peer's address, two letters as in ISO 3166-1.", 5),
+  peer_asn: optional('u32', "Number of the autonomous system of the peer's address.", 5),
+  peer_as_org: optional('name', 'Organisation of that autonomous system.', 5),
   service: optional('text', 'Name of the port that serves.'),
   direction: oneOf(
     optional('text', 'outbound (this side connected) or inbound (accepted).'),

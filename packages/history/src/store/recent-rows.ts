@@ -11,7 +11,9 @@ import {
 /** Statements that together select all of them. @param version That of the database file. */
 export function recentRows(table: string, columns: Columns, version: number): string[] {
   const whole = `SELECT ${selectList(columns, version)} FROM ${RECENT}.${table}`;
-  return table === 'ends' && version >= SHORT_ENDS_SINCE ? [whole, selectShortEnds(columns)] : [whole];
+  return table === 'ends' && version >= SHORT_ENDS_SINCE
+    ? [whole, selectShortEnds(columns, version)]
+    : [whole];
 }
 
 /** Tables with a row for each of them, and its time, in a database file of the current version. */

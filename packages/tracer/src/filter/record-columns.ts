@@ -27,7 +27,15 @@ export interface FilterableRecord {
   readonly cgroup_id?: number;
   readonly network?: { readonly transport: string; readonly type: string };
   readonly local?: { readonly address?: string; readonly port?: number };
-  readonly peer?: { readonly address?: string; readonly port?: number; readonly name?: string };
+  readonly peer?: {
+    readonly address?: string;
+    readonly port?: number;
+    readonly name?: string;
+    readonly group?: string;
+    readonly country?: string;
+    readonly asn?: number;
+    readonly as_org?: string;
+  };
   readonly service?: string;
   readonly direction?: string;
   readonly interface?: string;
@@ -80,6 +88,10 @@ export const recordColumns: ColumnReaders<FilterableRecord, void> = {
   peer_address: (record) => record.peer?.address,
   peer_port: (record) => record.peer?.port,
   peer_name: (record) => record.peer?.name,
+  peer_group: (record) => record.peer?.group,
+  peer_country: (record) => record.peer?.country,
+  peer_asn: (record) => record.peer?.asn,
+  peer_as_org: (record) => record.peer?.as_org,
   service: (record) => record.service,
   direction: (record) => record.direction,
   interface: (record) => record.interface,
