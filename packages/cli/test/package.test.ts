@@ -108,6 +108,7 @@ describe('the packages installed elsewhere', () => {
       'hono',
       'ipaddr.js',
       'koffi',
+      'mmdb-lib',
       'nanotar',
       'xz-decompress',
       'yaml',

@@ -116,6 +116,32 @@ describe('the map of connections', () => {
     ]);
   });
 
+  test('has a node for each group of networks that rows have, where that is wanted', async (context) => {
+    const store = await openStore(context);
+    const to = (peer_address: string, bytes_sent: number, peer_group?: string) =>
+      end({
+        ...{ direction: 'outbound', comm: 'curl', peer_address, peer_port: 443, bytes_sent },
+        ...(peer_group !== undefined && { peer_group }),
+      });
+    const ends = [
+      to('10.1.0.1', 1, 'db'),
+      to('10.1.0.2', 2, 'db'),
+      to('10.2.0.1', 4),
+      to('10.3.0.1', 8, 'web'),
+    ];
+    await store.append(batchOf(1, { ends }));
+    const { result } = await queryMap(store, {
+      range,
+      by: 'process',
+      networks: ['10.3.0.0/16', 'peer_group'],
+    });
+    assert.deepEqual(result.edges.map(shown), [
+      'group curl → network 10.3.0.0/16:443 8',
+      'group curl → address 10.2.0.1:443 4',
+      'group curl → network db:443 3',
+    ]);
+  });
+
   test('has a node without a name for what is not known, and returns the largest edges first', async (context) => {
     const store = await openStore(context);
     const { comm: _, ...unknown } = end({

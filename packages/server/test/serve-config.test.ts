@@ -27,6 +27,8 @@ describe('the configuration of weir serve', () => {
         origins: [],
         limits: { rows: 100_000, time: 30_000, queries: 4, waiting: 64, streams: 500 },
         exporters: [],
+        networks: { groups: {}, files: [] },
+        geo: {},
         metrics: {
           labels: ['process', 'unit', 'container', 'pod', 'peer'],
           addresses: [

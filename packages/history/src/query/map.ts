@@ -23,7 +23,10 @@ export interface MapQuery extends QueryLimits {
   readonly range: TimeRange;
   /** The field of `groupFields` that makes a node of connections of this history, such as `process` or `unit`. */
   readonly by: string;
-  /** Networks whose addresses are one node each, such as `10.0.0.0/8`; the longest that fits counts. At most 100. */
+  /**
+   * Networks whose addresses are one node each, such as `10.0.0.0/8`; the longest that fits counts. `peer_group` stands for the
+   * groups that rows have, where no other network fits. At most 100.
+   */
   readonly networks?: readonly string[];
   readonly where?: Condition;
   /** The largest edges come first. Default: bytes. */
@@ -57,11 +60,15 @@ export interface ConnectionMap {
 }
 
 const MOST_NETWORKS = 100;
+/** Stands among networks for the groups that rows have. */
+const GROUPS = 'peer_group';
 
 /** The expression for the node of an address, as a kind and a name. */
 function addressNode(networks: readonly string[]): Condition {
   if (networks.length > MOST_NETWORKS) throw new OptionError(`networks: at most ${MOST_NETWORKS}`);
+  const hasGroups = networks.includes(GROUPS);
   const prefixes = networks
+    .filter((text) => text !== GROUPS)
     .map((text) => {
       const prefix = parseNetwork(text);
       return { text: formatPrefix(prefix), mapped: mapPrefix(prefix) };
@@ -75,7 +82,7 @@ function addressNode(networks: readonly string[]): Condition {
     );
     return [uuidText(first), uuidText(last), mapped.ipv4 ? 'ipv4' : 'ipv6', text];
   });
-  const address = "'a' || peer_address";
+  const address = hasGroups ? "coalesce('n' || peer_group, 'a' || peer_address)" : "'a' || peer_address";
   return { sql: cases.length === 0 ? address : `CASE ${cases.join(' ')} ELSE ${address} END`, values };
 }
 

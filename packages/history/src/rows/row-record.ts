@@ -7,13 +7,13 @@ export interface EndpointRecord {
   readonly address: string;
   readonly port: number;
   readonly name?: string;
-  /** Of a peer: the group of networks that its address is in. */
+  /** The group of networks that a peer's address is in. */
   readonly group?: string;
-  /** Of a peer: its country. */
+  /** The country of a peer. */
   readonly country?: string;
-  /** Of a peer: its autonomous system. */
+  /** The autonomous system of a peer. */
   readonly asn?: number;
-  /** Of a peer: the organisation of that system. */
+  /** The organisation of that system. */
   readonly as_org?: string;
 }
 

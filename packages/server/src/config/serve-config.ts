@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type ConfigFormat, type Finding, jsonSchema, parseYaml } from '@weir/config';
 import { exporterFindings } from './exporter-findings.js';
 import { isLoopback } from './loopback.js';
-import { filterFindings } from './record-filter.js';
+import { recordFilterFindings } from './record-filter.js';
 import { type ServeConfig, serveSchema } from './serve-schema.js';
 
 const format: ConfigFormat<ServeConfig> = {
@@ -12,7 +12,7 @@ const format: ConfigFormat<ServeConfig> = {
     config === undefined
       ? []
       : [
-          ...filterFindings(config.record.filter, ['record', 'filter']),
+          ...recordFilterFindings(config.record.filter, ['record', 'filter']),
           ...listenFindings(config),
           ...storeFindings(config),
           ...exporterFindings(config.exporters),

@@ -2,6 +2,7 @@
 import { absolutePath, address, age, bytes, duration, listen, prefix } from '@weir/config';
 import { checkLayout, defaultKeptDays, parseTarget } from '@weir/history/clickhouse/target';
 import { z } from 'zod';
+import { geoSchema, networksSchema } from '../naming/naming-schema.js';
 import { exporterSchema } from './exporters-schema.js';
 
 const DAY_MS = 86_400_000;
@@ -211,6 +212,10 @@ export const serveSchema = z.strictObject({
     .default([])
     .describe('Where each connection that ends is sent, besides the history.'),
   metrics: metrics.default(() => metrics.parse({})).describe('What Prometheus gets at /metrics.'),
+  networks: networksSchema
+    .default(() => networksSchema.parse({}))
+    .describe('Names for the networks of peers, which rows have as peer_group.'),
+  geo: geoSchema.default({}).describe('Files with countries and autonomous systems of public addresses.'),
 });
 
 /** A configuration of `weir serve`, with its defaults. Times are milliseconds, sizes bytes. */

@@ -21,6 +21,8 @@ export interface IngestServerOptions {
   readonly mode?: number;
   readonly store: BatchStore;
   readonly versions: Versions;
+  /** What is added to a batch before it is stored. */
+  readonly addTo?: (batch: Batch) => Batch;
   /** Called with each batch after it was stored, in order. */
   readonly onBatch?: (batch: Batch) => void;
   /** Reports connections that could not be served, and batches that were rejected. */
@@ -203,10 +205,10 @@ class CollectorConnection {
   }
 
   async #store(payload: Buffer): Promise<void> {
-    const { store, onBatch } = this.#options;
+    const { store, addTo = (batch) => batch, onBatch } = this.#options;
     let batch: Batch | undefined;
     try {
-      batch = decodeColumns(payload);
+      batch = addTo(decodeColumns(payload));
       const { epoch, number } = batch;
       const isNew = await store.append(batch);
       this.#socket.write(jsonFrame('ack', { epoch, number }));

@@ -22,6 +22,8 @@ import { IngestServer } from '../ingest/ingest-server.js';
 import { LookupError } from '../ingest/pending-lookups.js';
 import { HistoryFigures } from '../metrics/history-figures.js';
 import { ServerMetrics } from '../metrics/server-metrics.js';
+import { PeerNaming } from '../naming/peer-naming.js';
+import { loadGeo } from '../naming/read-sources.js';
 import type { Page } from '../page/page-response.js';
 import { seldom } from '../spool/seldom.js';
 import { LiveHub } from '../stream/live-hub.js';
@@ -33,8 +35,9 @@ import { loadShipping, startShipping } from './shipping.js';
 import { TokenSource } from './token-source.js';
 
 /** Loads what only some configurations need, before a process becomes a user who may not read it. */
-export async function loadOptionalParts({ exporters, store }: ServeConfig): Promise<void> {
-  await Promise.all([loadExporters(exporters), store && loadShipping()]);
+export async function loadOptionalParts(config: ServeConfig): Promise<void> {
+  const { exporters, store } = config;
+  await Promise.all([loadExporters(exporters), store && loadShipping(), loadGeo(config)]);
 }
 
 /** What a server is started with. */
@@ -96,6 +99,7 @@ export class WeirServer implements AsyncDisposable {
   #api!: ApiServer;
   #exporters: ExporterSet | undefined;
   #shipper: Shipper | undefined;
+  #naming!: PeerNaming;
   #idleSince = Date.now();
 
   private constructor(options: WeirServerOptions) {
@@ -134,6 +138,7 @@ export class WeirServer implements AsyncDisposable {
     const config = this.#config;
     const tls = readTls(config);
     if (this.#options.inherited === undefined) this.#requireProtection(config);
+    this.#naming = this.#resources.use(await PeerNaming.start(config, seldom(onProblem)));
     const store = await this.#openStore();
     await this.#ship(store);
     const live = new LiveHub();
@@ -160,6 +165,7 @@ export class WeirServer implements AsyncDisposable {
         ...{ socket: ingest, store, onProblem },
         ...(ingestMode !== undefined && { mode: ingestMode }),
         versions: { protocols: PROTOCOLS, version, schema: SCHEMA_VERSION },
+        addTo: (batch) => this.#naming.addTo(batch),
         onBatch: (batch) => {
           live.publish(batch);
           this.#exporters?.publish(batch);
@@ -216,7 +222,7 @@ export class WeirServer implements AsyncDisposable {
     const say = seldom(this.#options.onProblem);
     const history = new HistoryFigures(store, say);
     const metrics = new ServerMetrics({
-      metrics: this.#config.metrics,
+      metrics: { ...this.#config.metrics, directory: this.#naming.directory },
       history,
       others: () => ({
         version: this.#options.version,
@@ -335,7 +341,8 @@ export class WeirServer implements AsyncDisposable {
   }
 
   /**
-   * Uses another configuration for what can be changed while it runs: certificates, names, origins, the proxy, exporters.
+   * Uses another configuration for what can be changed while it runs: certificates, names, origins, the proxy, exporters,
+   * names of peers.
    *
    * @returns Keys of the configuration that only a restart changes.
    * @throws OptionError, Error of the system for files that cannot be used; then everything is as before
@@ -344,13 +351,22 @@ export class WeirServer implements AsyncDisposable {
     const tls = readTls(config);
     this.#tokens.refresh();
     this.#requireProtection({ ...config, listen: this.#api.addresses.map(placeOf) });
+    await this.#naming.update(config);
     await this.#exporters?.update(config.exporters);
     if (tls !== undefined) this.#api.setTls(tls);
     const fixed = ['folder', 'user', 'record', 'retention', 'store', 'listen', 'limits', 'metrics'] as const;
     const left = fixed.filter((key) => JSON.stringify(config[key]) !== JSON.stringify(this.#config[key]));
-    const { names, origins, proxy, exporters } = config;
+    const { names, origins, proxy, exporters, networks, geo } = config;
     const { proxy: _, ...rest } = this.#config;
-    this.#config = { ...rest, names, origins, exporters, ...(proxy !== undefined && { proxy }) };
+    this.#config = {
+      ...rest,
+      names,
+      origins,
+      exporters,
+      networks,
+      geo,
+      ...(proxy !== undefined && { proxy }),
+    };
     this.#authenticator.update(this.#login());
     return left;
   }

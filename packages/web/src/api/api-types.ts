@@ -140,6 +140,10 @@ export interface Endpoint {
   readonly address: string;
   readonly port: number;
   readonly name?: string;
+  readonly group?: string;
+  readonly country?: string;
+  readonly asn?: number;
+  readonly as_org?: string;
 }
 
 /** The process of a connection. */

@@ -15,7 +15,9 @@ const networkList = z
   .max(5000)
   .transform((text) => text.split(',').filter((network) => network !== ''))
   .prefault('')
-  .describe('Networks with commas, each of which is one node: 10.0.0.0/8,2001:db8::/32. Default: none.');
+  .describe(
+    'Networks with commas, each of which is one node: 10.0.0.0/8,2001:db8::/32; peer_group for named ones. Default: none.',
+  );
 
 /** Who talks to whom. */
 export const mapAnswer = z.strictObject({

@@ -69,6 +69,10 @@ const endpoint = z.strictObject({
   address: z.string(),
   port: z.int().min(0).max(65_535),
   name: z.string().exactOptional(),
+  group: z.string().exactOptional().describe('Of a peer: the group of networks that its address is in.'),
+  country: z.string().exactOptional().describe('Of a peer: its country, two letters.'),
+  asn: z.int().exactOptional().describe('Of a peer: the number of its autonomous system.'),
+  as_org: z.string().exactOptional().describe('Of a peer: the organisation of that system.'),
 });
 
 const name = z.string().exactOptional();

@@ -56,6 +56,10 @@ function setConnection(attributes: LogAttributes, connection: RowRecord): void {
   setEnd(attributes, 'network.local', local);
   setEnd(attributes, 'network.peer', peer);
   set(attributes, 'weir.peer.name', peer.name);
+  set(attributes, 'weir.peer.group', peer.group);
+  set(attributes, 'weir.peer.country', peer.country);
+  set(attributes, 'weir.peer.asn', peer.asn);
+  set(attributes, 'weir.peer.as_org', peer.as_org);
   if (direction === undefined) return;
   const [client, server] = direction === 'outbound' ? [local, peer] : [peer, local];
   setEnd(attributes, 'client', client);

@@ -113,7 +113,7 @@ export function MapView(): VNode {
             type="text"
             class="map-networks"
             value={networks}
-            placeholder="10.0.0.0/8, 2001:db8::/32"
+            placeholder="10.0.0.0/8, peer_group"
             onChange={({ currentTarget }) =>
               changeGrouping({ networks: currentTarget.value.replaceAll(/\s+/g, '') })
             }

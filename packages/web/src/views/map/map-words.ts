@@ -123,7 +123,12 @@ function anyOf(services: readonly Service[], by: string): string | undefined {
 function serviceFilter({ kind, name }: Service, by: string): string | undefined {
   // The language has no empty values.
   if (name === '') return undefined;
-  return kind === 'group' ? filterTerm(by, name) : filterTerm('peer', name);
+  if (kind === 'group') return filterTerm(by, name);
+  // A network has its prefix as its name, a group of networks one of its own.
+  return filterTerm(
+    kind === 'network' && name !== null && !/^[\da-f.:]+\/\d+$/.test(name) ? 'peer_group' : 'peer',
+    name,
+  );
 }
 
 /** The filter for connections of a link: those of the side that is a group here. */

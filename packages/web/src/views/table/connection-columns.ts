@@ -59,6 +59,25 @@ export const connectionColumns: readonly ConnectionColumn[] = [
     field: 'peer_name',
   },
   {
+    ...{ id: 'peer_group', title: 'Network', kind: 'name', width: 120 },
+    value: (c) => c.peer.group,
+    field: 'peer_group',
+  },
+  {
+    id: 'country',
+    title: 'Country',
+    kind: 'name',
+    width: 72,
+    value: (c) => c.peer.country,
+    field: 'country',
+  },
+  { id: 'asn', title: 'AS', kind: 'number', width: 76, value: (c) => c.peer.asn, field: 'asn' },
+  {
+    ...{ id: 'as_org', title: 'AS organisation', kind: 'name', width: 160 },
+    value: (c) => c.peer.as_org,
+    field: 'as_org',
+  },
+  {
     id: 'peer_port',
     title: 'Peer port',
     kind: 'number',

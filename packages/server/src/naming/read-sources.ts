@@ -1,0 +1,73 @@
+/** Reads what is known of peers: the configuration's groups, and files. */
+import { readFile, stat } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import { OptionError } from '@weir/ebpf/errors';
+import { addCloudRanges } from './cloud-ranges.js';
+import type { GeoDatabase, GeoKind } from './geo-database.js';
+import type { NamingConfig } from './naming-schema.js';
+import type { PeerSources } from './peer-directory.js';
+import { addAt, addPrefixList } from './prefix-list.js';
+import { PrefixTable } from './prefix-table.js';
+
+/** A larger file is no list of networks. */
+const MOST_LIST_BYTES = 64 * 2 ** 20;
+/** The largest databases have a few hundred megabytes, more than a server's memory allows for. */
+const MOST_DATABASE_BYTES = 512 * 2 ** 20;
+
+const geoKinds = ['country', 'asn'] as const satisfies readonly GeoKind[];
+
+/** Files that a configuration names. */
+export function namingFiles({ networks, geo }: NamingConfig): string[] {
+  const databases = geoKinds.map((kind) => geo[kind]).filter((path) => path !== undefined);
+  return [...new Set([...networks.files.map(({ path }) => path), ...databases])];
+}
+
+/** Loads what only some configurations need, before a process becomes a user who may not read it. */
+export async function loadGeo({ geo }: NamingConfig): Promise<void> {
+  if (geoKinds.some((kind) => geo[kind] !== undefined)) await import('./geo-database.js');
+}
+
+/** @throws OptionError that names the file, and the line, which cannot be used */
+export async function readSources({ networks, geo }: NamingConfig): Promise<PeerSources> {
+  const groups = new PrefixTable();
+  for (const [name, prefixes] of Object.entries(networks.groups))
+    for (const prefix of prefixes) addAt(groups, prefix, name, `networks: ${name}`);
+  for (const { path, name } of networks.files) {
+    const text = (await readBounded(path, MOST_LIST_BYTES)).toString('utf8');
+    if (/^\ufeff?\s*[{[]/.test(text)) addCloudRanges(groups, text, name, path);
+    else addPrefixList(groups, text, path);
+  }
+  const databases: GeoDatabase[] = [];
+  for (const kind of geoKinds) {
+    const path = geo[kind];
+    if (path === undefined) continue;
+    const { GeoDatabase: Database } = await import('./geo-database.js');
+    databases.push(new Database(await readBounded(path, MOST_DATABASE_BYTES), kind, path));
+  }
+  return { groups, databases };
+}
+
+async function readBounded(path: string, most: number): Promise<Buffer> {
+  try {
+    // What is no file has no end, perhaps.
+    const found = await stat(path);
+    if (!found.isFile()) throw new OptionError(`${path}: it is no file`);
+    if (found.size > most) throw new OptionError(`${path}: it has more than ${most} bytes`);
+    return await readFile(path);
+  } catch (error) {
+    if (error instanceof OptionError) throw error;
+    const { message, code } = error as NodeJS.ErrnoException;
+    throw new OptionError(code === 'EACCES' ? `${message}: the server reads it as ${userName()}` : message, {
+      cause: error,
+    });
+  }
+}
+
+/** Users in containers may have no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `user ${process.geteuid?.()}`;
+  }
+}
