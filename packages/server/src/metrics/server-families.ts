@@ -1,6 +1,7 @@
 /** The metrics of the server itself. Pure. */
 import { labels, type Metric, noLabels } from '@weir/balancer/metrics-text';
 import { tables } from '@weir/history/schema';
+import { type DeliveryFigures, deliveryFamilies } from './delivery-families.js';
 import type { HistoryFigures } from './history-figures.js';
 
 /** What the server says about itself. */
@@ -15,6 +16,7 @@ export interface ServerFigures {
   /** Up to here all events are in, nanoseconds since 1970. */
   readonly watermark: bigint | undefined;
   readonly readOnly: boolean;
+  readonly delivery: DeliveryFigures;
   readonly history: Pick<HistoryFigures, 'status' | 'lost'>;
   readonly stream: { readonly clients: number; readonly dropped: number };
   readonly series: {
@@ -59,6 +61,7 @@ export function serverFamilies(figures: ServerFigures): Metric[] {
         ]),
     gauge('history_read_only', 'Whether the disk of the history can only be read: 1 or 0.', Number(readOnly)),
     ...diskFamilies(figures),
+    ...deliveryFamilies(figures.delivery),
     gauge('stream_clients', 'Clients of the live stream.', stream.clients),
     counter(
       'stream_dropped_total',

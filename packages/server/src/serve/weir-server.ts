@@ -20,6 +20,7 @@ import { readTlsFiles, type TlsFiles } from '../http/tls-files.js';
 import { ImportedHistories, type ImportOptions } from '../imports/imported-histories.js';
 import { IngestServer } from '../ingest/ingest-server.js';
 import { LookupError } from '../ingest/pending-lookups.js';
+import type { DeliveryFigures } from '../metrics/delivery-families.js';
 import { HistoryFigures } from '../metrics/history-figures.js';
 import { ServerMetrics } from '../metrics/server-metrics.js';
 import { PeerNaming } from '../naming/peer-naming.js';
@@ -230,6 +231,7 @@ export class WeirServer implements AsyncDisposable {
         watermark: store.watermark,
         readOnly: store.readOnly,
         stream: { clients: live.clients, dropped: live.dropped },
+        delivery: this.#delivery,
       }),
     });
     const readHistory = async () => {
@@ -265,8 +267,7 @@ export class WeirServer implements AsyncDisposable {
         status: () => ({
           version,
           collectors: this.#ingest?.collectors ?? 0,
-          exporters: this.#exporters?.status ?? [],
-          ...(this.#shipper !== undefined && { shipping: this.#shipper.status }),
+          ...this.#delivery,
         }),
         details: () => ({
           listen: this.urls,
@@ -285,6 +286,13 @@ export class WeirServer implements AsyncDisposable {
       ...(page !== undefined && { page }),
       ...(onStuck !== undefined && { onStuck }),
     });
+  }
+
+  get #delivery(): DeliveryFigures {
+    return {
+      exporters: this.#exporters?.status ?? [],
+      ...(this.#shipper !== undefined && { shipping: this.#shipper.status }),
+    };
   }
 
   #lookUp(request: Omit<LookupRequest, 'id'>): Promise<FoundFlow> {
