@@ -2,13 +2,17 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { loadProgram, TestNetns } from './support/load.js';
 import { Prometheus, promtool } from './support/prometheus.js';
 import { folder, port, Serve } from './support/serve.js';
+
+const { expandPromql, queriesOf, readDashboard } = (await import(
+  new URL('../../../server/dist/test/support/grafana.js', import.meta.url).href
+)) as typeof import('../../server/test/support/grafana.js');
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url));
 const rules = join(root, 'packages/server/prometheus/alerts.yaml');
@@ -48,10 +52,22 @@ async function hold(netns: TestNetns): Promise<ChildProcess> {
   return child;
 }
 
+/** A configuration with an exporter, and with a ClickHouse that is not there. */
+function deliveries(): string {
+  const exported = join(folder, 'exported');
+  mkdirSync(exported);
+  // The server's user writes there.
+  chmodSync(exported, 0o777);
+  const file = join(folder, 'serve.yaml');
+  const exporter = `exporters: [{type: file, path: ${exported}/connections.ndjson}]`;
+  writeFileSync(file, `${exporter}\nstore: {url: "clickhouse://127.0.0.1:1/weir"}\n`);
+  return file;
+}
+
 describe('Prometheus at weir serve', () => {
   it('has the sums of the history, by the same labels', async () => {
     using netns = new TestNetns();
-    using serve = new Serve(netns);
+    using serve = new Serve(netns, '--config', deliveries());
     await serve.ready();
     await using prometheus = await Prometheus.start(`127.0.0.1:${port}`, rules);
     await prometheus.until('weir_collectors', 1);
@@ -71,6 +87,25 @@ describe('Prometheus at weir serve', () => {
     await prometheus.until('sum(weir_connections_failed_total)', REFUSED);
     await prometheus.until('sum(weir_connections_opened_total)', 2 * (COUNT + HELD + 5));
     await prometheus.until('sum(weir_connections_open)', 0);
+
+    // What changes from one scrape to the next has rates.
+    await Promise.all([
+      netns.load('refused', '--count', '5', '--port', '9000'),
+      netns.loadBy(named, 'pairs', '--count', '5', '--closer', 'reset-client', '--port', '8100'),
+    ]);
+    await prometheus.until('sum(weir_connections_closed_total)', 2 * (COUNT + HELD + 10));
+    await prometheus.until('sum(weir_connections_failed_total)', REFUSED + 5);
+    await prometheus.until('weir_shipping_failing', 1);
+    const queries = queriesOf(readDashboard('weir-prometheus.json'));
+    assert.ok(queries.length > 25);
+    for (const { title, text } of queries) {
+      const expression = expandPromql(text, '1m', '1h');
+      const found = await prometheus.query(expression);
+      assert.ok(
+        found.some(({ value }) => !Number.isNaN(value)),
+        `${title}: ${expression} finds ${JSON.stringify(found)}`,
+      );
+    }
 
     const same = async (expression: string, names: readonly string[], statement: string) => {
       const [found, rows] = await Promise.all([prometheus.query(expression), sql(statement)]);
