@@ -35,7 +35,7 @@ describe('dashboards', () => {
       for (const { targets = [], title } of panels) {
         assert.equal(new Set(targets.map(({ refId }) => refId)).size, targets.length, title);
         for (const { datasource } of targets)
-          assert.deepEqual(datasource, { type, uid: '${datasource}' }, title);
+          assert.deepEqual(datasource, { type, uid: `\${datasource}` }, title);
       }
       for (const { text, title } of queriesOf(readDashboard(file)))
         for (const [, name] of text.matchAll(/\$\{?(?!__)(\w+)/g))

@@ -66,5 +66,5 @@ export function expandSql(text: string, { from, to, interval }: SqlSpan, hosts: 
       `toStartOfInterval(toDateTime($1), INTERVAL ${interval} second)`,
     )
     .replaceAll('$__interval_s', String(interval))
-    .replaceAll('${host:sqlstring}', list);
+    .replaceAll(/\$\{host:sqlstring\}/g, () => list);
 }
