@@ -24,7 +24,7 @@ const connectionColumns = {
   peer_address: required('text', "The peer's address."),
   peer_ip: addressOf('peer_address', "The peer's address as a number of 128 bits."),
   peer_port: required('u16', "The peer's port."),
-  peer_name: optional('text', "Name of the peer's address by reverse DNS."),
+  peer_name: optional('text', "Name of the peer's address, by reverse DNS or in Kubernetes."),
   peer_group: optional('name', "Name of the group of networks that the peer's address is in.", 5),
   peer_country: optional('text', "Country of the peer's address, two letters as in ISO 3166-1.", 5),
   peer_asn: optional('u32', "Number of the autonomous system of the peer's address.", 5),

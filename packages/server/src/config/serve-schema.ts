@@ -2,7 +2,7 @@
 import { absolutePath, address, age, bytes, duration, listen, prefix } from '@weir/config';
 import { checkLayout, defaultKeptDays, parseTarget } from '@weir/history/clickhouse/target';
 import { z } from 'zod';
-import { geoSchema, networksSchema } from '../naming/naming-schema.js';
+import { geoSchema, kubernetesSchema, networksSchema } from '../naming/naming-schema.js';
 import { exporterSchema } from './exporters-schema.js';
 
 const DAY_MS = 86_400_000;
@@ -215,6 +215,9 @@ export const serveSchema = z.strictObject({
   networks: networksSchema
     .default(() => networksSchema.parse({}))
     .describe('Names for the networks of peers, which rows have as peer_group.'),
+  kubernetes: kubernetesSchema
+    .exactOptional()
+    .describe('The cluster whose Pods and Services have names, which rows have as peer_name.'),
   geo: geoSchema.default({}).describe('Files with countries and autonomous systems of public addresses.'),
 });
 

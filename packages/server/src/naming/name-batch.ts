@@ -8,6 +8,7 @@ const columnNames = {
   country: 'peer_country',
   asn: 'peer_asn',
   asOrg: 'peer_as_org',
+  name: 'peer_name',
 } as const satisfies Record<keyof PeerDetails, string>;
 const keys = Object.keys(columnNames) as (keyof PeerDetails)[];
 
@@ -77,8 +78,8 @@ class BatchNaming {
   /** The texts of the batch and those of details, each once. */
   extendedStrings(): string[] {
     const missing = new Set<string>();
-    for (const { group, country, asOrg } of this.#details)
-      for (const text of [group, country, asOrg]) if (text !== undefined) missing.add(text);
+    for (const { group, country, asOrg, name } of this.#details)
+      for (const text of [group, country, asOrg, name]) if (text !== undefined) missing.add(text);
     for (let place = 0; place < this.#strings.length && this.#places.size < missing.size; place++) {
       const text = this.#strings[place]!;
       if (missing.has(text) && !this.#places.has(text)) this.#places.set(text, place);
@@ -91,13 +92,18 @@ class BatchNaming {
   extend(table: TableColumns, ofRows: Uint32Array, strings: readonly string[]): TableColumns {
     const columns = new Map(table.columns);
     for (const key of keys) {
-      const column = this.#column(key, ofRows);
+      const column = this.#column(key, ofRows, table.columns.get(columnNames[key]));
       if (column !== undefined) columns.set(columnNames[key], column);
     }
     return { rows: table.rows, columns, strings };
   }
 
-  #column(key: keyof PeerDetails, ofRows: Uint32Array): ColumnValues | undefined {
+  /** @param earlier What rows have already, as a name by DNS: it stays where nothing else is known. */
+  #column(
+    key: keyof PeerDetails,
+    ofRows: Uint32Array,
+    earlier: ColumnValues | undefined,
+  ): ColumnValues | undefined {
     const known = this.#details.map((details) => details[key]);
     if (known.every((value) => value === undefined)) return undefined;
     const numbers = known.map((value) => (typeof value === 'string' ? this.#places.get(value)! : value));
@@ -105,7 +111,7 @@ class BatchNaming {
     const gaps = new Uint8Array(Math.ceil(ofRows.length / 64) * 8);
     let count = 0;
     for (let row = 0; row < ofRows.length; row++) {
-      const number = numbers[ofRows[row]!];
+      const number = numbers[ofRows[row]!] ?? valueAt(earlier, row);
       if (number === undefined) gaps[row >> 3]! |= 1 << (row & 7);
       else {
         values[row] = number;
@@ -114,6 +120,12 @@ class BatchNaming {
     }
     return count === 0 ? undefined : { values, gaps };
   }
+}
+
+function valueAt(column: ColumnValues | undefined, row: number): number | undefined {
+  if (column === undefined) return undefined;
+  const { values, gaps } = column;
+  return gaps !== undefined && ((gaps[row >> 3]! >> (row & 7)) & 1) === 1 ? undefined : Number(values[row]);
 }
 
 /** The batch with other columns. Its rows are made when they are first asked for, as before. */

@@ -41,8 +41,28 @@ export const geoSchema = z.strictObject({
   asn: absolutePath.exactOptional().describe('One with autonomous systems, such as GeoLite2-ASN.mmdb.'),
 });
 
+/** Pods and Services of a cluster. */
+export const kubernetesSchema = z.strictObject({
+  server: z
+    .string()
+    .regex(/^https?:\/\/[^\s/?#]+\/?$/)
+    .exactOptional()
+    .describe(
+      'The API server, such as https://10.0.0.1:6443. Default: that of the cluster of which this is a pod.',
+    ),
+  tokenFile: absolutePath
+    .exactOptional()
+    .describe("A file with a token, read for each request. Default: that of the pod's service account."),
+  ca: absolutePath
+    .exactOptional()
+    .describe(
+      "A PEM file with the authorities that sign the API server's certificate. Default: that of the pod.",
+    ),
+});
+
 /** What is known of peers. */
 export interface NamingConfig {
   readonly networks: z.output<typeof networksSchema>;
   readonly geo: z.output<typeof geoSchema>;
+  readonly kubernetes?: z.output<typeof kubernetesSchema>;
 }

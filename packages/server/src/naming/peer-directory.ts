@@ -11,6 +11,8 @@ const MOST_KNOWN = 65_536;
 /** What rows have of a peer. */
 export interface PeerDetails extends GeoDetails {
   readonly group?: string;
+  /** Name of a Pod or a Service. */
+  readonly name?: string;
 }
 
 /** Where it is looked up. */
@@ -18,6 +20,8 @@ export interface PeerSources {
   readonly groups: PrefixTable;
   /** In their order: the first that knows something counts. */
   readonly databases: readonly GeoDatabase[];
+  /** Names that change from one moment to the next. */
+  readonly cluster?: { readonly nameOf: (address: string) => string | undefined };
 }
 
 /** Looks peers up, each address once. */
@@ -33,7 +37,8 @@ export class PeerDirectory {
 
   /** Whether it knows anything at all. */
   get isEmpty(): boolean {
-    return this.#sources.groups.size === 0 && this.#sources.databases.length === 0;
+    const { groups, databases, cluster } = this.#sources;
+    return groups.size === 0 && databases.length === 0 && cluster === undefined;
   }
 
   /** Uses other sources from now on. Rows that are stored keep what they have. */
@@ -55,7 +60,8 @@ export class PeerDirectory {
       details = this.#find(address);
       this.#known.set(address, details);
     }
-    return details;
+    const name = this.#sources.cluster?.nameOf(address);
+    return name === undefined ? details : { ...details, name };
   }
 
   #find(address: string): PeerDetails {

@@ -1,6 +1,8 @@
 /** Names for peers as the configuration wants them: read, read again when files change, added to batches. */
 import { stat } from 'node:fs/promises';
 import type { Batch } from '@weir/history/schema';
+import { accessOf } from './kubernetes-api.js';
+import { KubernetesNames } from './kubernetes-names.js';
 import { nameBatch } from './name-batch.js';
 import type { NamingConfig } from './naming-schema.js';
 import { PeerDirectory } from './peer-directory.js';
@@ -17,6 +19,7 @@ export class PeerNaming implements Disposable {
   /** What the files were when they were read. */
   #seen: string;
   #timer: NodeJS.Timeout | undefined;
+  #cluster: KubernetesNames | undefined;
   #reading: Promise<unknown> = Promise.resolve();
 
   private constructor(
@@ -43,8 +46,11 @@ export class PeerNaming implements Disposable {
     { lookMs = LOOK_MS } = {},
   ): Promise<PeerNaming> {
     const seen = await lookAt(config);
-    const directory = new PeerDirectory(await readSources(config));
+    const sources = await readSources(config);
+    const cluster = watchCluster(config, say);
+    const directory = new PeerDirectory({ ...sources, ...(cluster !== undefined && { cluster }) });
     const naming = new PeerNaming(config, directory, seen, say);
+    naming.#cluster = cluster;
     naming.#timer = setInterval(() => naming.#look(), lookMs).unref();
     return naming;
   }
@@ -69,7 +75,13 @@ export class PeerNaming implements Disposable {
 
   async #read(config: NamingConfig): Promise<void> {
     const seen = await lookAt(config);
-    this.#directory.update(await readSources(config));
+    const sources = await readSources(config);
+    if (JSON.stringify(config.kubernetes) !== JSON.stringify(this.#config.kubernetes)) {
+      const cluster = watchCluster(config, this.#say);
+      this.#cluster?.[Symbol.dispose]();
+      this.#cluster = cluster;
+    }
+    this.#directory.update({ ...sources, ...(this.#cluster !== undefined && { cluster: this.#cluster }) });
     this.#config = config;
     this.#seen = seen;
   }
@@ -91,7 +103,16 @@ export class PeerNaming implements Disposable {
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
+    this.#cluster?.[Symbol.dispose]();
   }
+}
+
+/** @throws OptionError where no API server is known */
+function watchCluster(
+  { kubernetes }: NamingConfig,
+  say: (message: string) => void,
+): KubernetesNames | undefined {
+  return kubernetes === undefined ? undefined : new KubernetesNames({ access: accessOf(kubernetes), say });
 }
 
 /** Changes when a file does. */

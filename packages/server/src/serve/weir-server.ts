@@ -364,16 +364,12 @@ export class WeirServer implements AsyncDisposable {
     if (tls !== undefined) this.#api.setTls(tls);
     const fixed = ['folder', 'user', 'record', 'retention', 'store', 'listen', 'limits', 'metrics'] as const;
     const left = fixed.filter((key) => JSON.stringify(config[key]) !== JSON.stringify(this.#config[key]));
-    const { names, origins, proxy, exporters, networks, geo } = config;
-    const { proxy: _, ...rest } = this.#config;
+    const { names, origins, proxy, exporters, networks, geo, kubernetes } = config;
+    const { proxy: _, kubernetes: __, ...rest } = this.#config;
     this.#config = {
-      ...rest,
-      names,
-      origins,
-      exporters,
-      networks,
-      geo,
+      ...{ ...rest, names, origins, exporters, networks, geo },
       ...(proxy !== undefined && { proxy }),
+      ...(kubernetes !== undefined && { kubernetes }),
     };
     this.#authenticator.update(this.#login());
     return left;
