@@ -14,6 +14,7 @@ import { PrefixTable } from '../src/naming/prefix-table.js';
 import { decodeColumns } from '../src/wire/decode-batch.js';
 import { addRows, BatchEncoder } from '../src/wire/encode-batch.js';
 import { batchOf, endRow } from './support/batches.js';
+import { ownCertificate } from './support/certificate.js';
 import { FakeKubernetes } from './support/fake-kubernetes.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-kubernetes-'));
@@ -110,6 +111,26 @@ describe('names of a cluster', () => {
     fake.oldest = fake.version;
     await fake.listen(port);
     await until('the API is back', () => names.nameOf('10.1.0.2') !== undefined);
+  });
+
+  it('come by TLS from a server whose certificate the file has signed, and from no other', async () => {
+    const { cert, key, certificateFile } = ownCertificate(folder);
+    await using fake = await FakeKubernetes.start({ cert, key });
+    fake.put('pods', 'web-0', pod('10.1.0.1'));
+    writeFileSync(tokenFile, fake.token);
+    const said: string[] = [];
+    const start = (more: { readonly ca?: string }) => {
+      const access = accessOf({ server: fake.origin, tokenFile, ...more });
+      return new KubernetesNames({ access, say: (message) => said.push(message), leastWaitMs: 20 });
+    };
+    {
+      using _names = start({});
+      await until('it does not trust it', () => said.length === 2);
+      assert.match(said[0]!, /certificate/);
+      assert.deepEqual(fake.asked, []);
+    }
+    using names = start({ ca: certificateFile });
+    await until('it trusts it', () => names.nameOf('10.1.0.1') === 'web-0.shop.pod');
   });
 
   it('are those of objects that have an address of their own', () => {

@@ -90,6 +90,16 @@ describe('words of the map', () => {
     assert.equal(nodeFilter(nodeNamed(nodes, null), 'process'), 'not comm=*');
     assert.equal(nodeFilter(first, 'host'), undefined);
   });
+
+  test('names a network by its prefix, or by its group', () => {
+    const node = (name: string) => ({
+      ...nodeNamed(nodes, '10.0.0.0/8'),
+      members: [{ kind: 'network', name }],
+    });
+    const filterOf = (name: string) => nodeFilter(node(name) as never, 'process');
+    assert.equal(filterOf('2001:db8::/32'), 'peer=2001:db8::/32');
+    assert.equal(filterOf('aws eu-west-1'), 'peer_group="aws eu-west-1"');
+  });
 });
 
 describe('the shape of a link', () => {

@@ -1,6 +1,7 @@
 /** An API server of Kubernetes that a test makes up: lists in pages, watches in pieces, a token that changes. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -21,12 +22,16 @@ export class FakeKubernetes implements AsyncDisposable {
   #version = 10;
   #sending: Promise<void> = Promise.resolve();
 
-  private constructor() {
-    this.#server = createServer((request, response) => this.#answer(request, response));
+  readonly #scheme: string;
+
+  private constructor(tls: { readonly cert: Buffer; readonly key: Buffer } | undefined) {
+    const answer = (request: IncomingMessage, response: ServerResponse) => this.#answer(request, response);
+    this.#server = tls === undefined ? createServer(answer) : createTlsServer(tls, answer);
+    this.#scheme = tls === undefined ? 'http' : 'https';
   }
 
-  static async start(): Promise<FakeKubernetes> {
-    const fake = new FakeKubernetes();
+  static async start(tls?: { readonly cert: Buffer; readonly key: Buffer }): Promise<FakeKubernetes> {
+    const fake = new FakeKubernetes(tls);
     await fake.listen(0);
     return fake;
   }
@@ -41,7 +46,7 @@ export class FakeKubernetes implements AsyncDisposable {
   }
 
   get origin(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `${this.#scheme}://127.0.0.1:${this.port}`;
   }
 
   get version(): number {
