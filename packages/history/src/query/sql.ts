@@ -92,7 +92,7 @@ const mistakes =
   /^(Parser|Binder|Catalog|Conversion|Permission|Not implemented|Out of Range|Invalid Input|Mismatch Type)/i;
 
 /** A damaged segment, which DuckDB takes for a wrong parameter. */
-const unreadable = /^Invalid Input Error: Failed to read file/;
+const unreadable = /^Invalid Input Error: (?:Failed to read file|Parquet file )/;
 
 /** What DuckDB says against a statement is the user's mistake, except where the history is at fault. */
 function userError(error: unknown): unknown {
