@@ -7,7 +7,7 @@ import { type ClickhouseConnection, prepareClickhouse } from '@weir/history/clic
 import type { TestClickhouse } from '../../../packages/history/test/support/clickhouse-server.js';
 import { processCpuMs, residentMb } from '../serve/cpu-time.js';
 import { type FleetFigures, planFleet, type ServerCosts } from './fleet.js';
-import { insertEnds, insertHosts, writeEnds } from './rows-sql.js';
+import { insertEnds, insertHosts, writeEnds } from './fleet-rows.js';
 
 // The engine is a dependency of the history's tests alone.
 const support = (await import(

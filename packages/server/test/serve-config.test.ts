@@ -104,8 +104,12 @@ describe('the configuration of weir serve', () => {
       migrate: true,
       replicated: false,
       distributed: false,
+      spread: 300_000,
       keep: { ends: 30, intervals: 30, opens: 7, losses: 730, minutes: 90, hours: 730 },
     });
+    const spread = (time: string) => `store: {url: "clickhouse://h/d", spread: ${time}}`;
+    assert.equal(parseServeConfig(spread('55m')).store!.spread, 3_300_000);
+    assert.deepEqual(problems(spread('1h')), ['f:1:42: spread: expected a time of 55m at most']);
     const [secret] = problems('store: {url: "clickhouse://weir:hunter2@ch.example/weir"}');
     assert.match(secret!, /^f:1:14: url: a password does not belong into the address/);
     assert.doesNotMatch(secret!, /hunter2/);

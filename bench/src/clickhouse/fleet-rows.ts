@@ -11,7 +11,7 @@ export interface FleetSpan {
   readonly hosts: number;
 }
 
-/** Of a hundred connections, so many have both ends on hosts of the fleet; the peers of the others are elsewhere. */
+/** So many in a hundred connections have both ends on hosts of the fleet; the peers of the others are elsewhere. */
 const INSIDE_PERCENT = 70;
 
 /** Columns that follow from others. */
