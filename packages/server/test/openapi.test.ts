@@ -58,7 +58,7 @@ describe('the OpenAPI document', () => {
           'losses',
           'hosts',
         ],
-        ...['sql', 'export', 'parquet', 'import', 'stream'],
+        ...['sql', 'export', 'parquet', 'import', 'stream', 'peer'],
         ...['balancer', 'balancer/series', 'balancer/changes', 'balancer/lookup'],
         ...['session', 'health', 'ready', 'status', 'server', '/metrics'],
       ],

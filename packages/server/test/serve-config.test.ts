@@ -29,6 +29,7 @@ describe('the configuration of weir serve', () => {
         exporters: [],
         networks: { groups: {}, files: [] },
         geo: {},
+        peers: [],
         metrics: {
           labels: ['process', 'unit', 'container', 'pod', 'peer'],
           addresses: [
@@ -207,5 +208,39 @@ describe('loopback', () => {
       'f:7:37: tls: tcp has none: write tls:// before the host',
       'f:8:40: tls: a certificate and its key belong together',
     ]);
+  });
+
+  it('names other hosts by their addresses, and refuses what is none, or would be in the clear', () => {
+    const { peers } = parseServeConfig(
+      'peers: [{url: "https://db-1.example:9436"}, {url: "http://127.0.0.1:9436", name: here, token: {env: T}, timeout: 3s}]',
+    );
+    assert.deepEqual(peers, [
+      { url: 'https://db-1.example:9436', timeout: 10_000 },
+      { url: 'http://127.0.0.1:9436', name: 'here', token: { env: 'T' }, timeout: 3_000 },
+    ]);
+    for (const url of [
+      'db-1:9436',
+      'ftp://db-1',
+      'https://me:secret@db-1',
+      'https://db-1/api',
+      'https://db-1/?a',
+      'x',
+    ])
+      assert.match(problems(`peers: [{url: "${url}"}]`)[0]!, /expected the address of an API/, url);
+    assert.match(problems('peers: [{url: "https://a", token: secret}]')[0]!, /token/);
+    const text = [
+      'peers:',
+      '- url: https://a:1',
+      '- url: https://a:2',
+      '- url: http://[2001:db8::1]:9436',
+    ].join('\n');
+    assert.deepEqual(problems(text), [
+      'f:3:3: peers: a is there twice: give each a name',
+      'f:4:3: peers: 2001:db8::1 would be asked in the clear: use https, or insecure: true',
+    ]);
+    assert.equal(
+      parseServeConfig('{insecure: true, peers: [{url: "http://10.0.0.1:9436"}]}').peers.length,
+      1,
+    );
   });
 });

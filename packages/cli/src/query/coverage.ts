@@ -1,4 +1,4 @@
-/** What is said after an answer: what was lost in its range, and when nothing was recorded. */
+/** What is said after an answer: what was lost in its range, when nothing was recorded, and who did not answer. */
 import type { Answer, Coverage } from '@weir/history/query';
 import { escapeText } from '../text/escape.js';
 import { formatCount, formatDuration } from '../text/units.js';
@@ -10,9 +10,9 @@ type Range = Answer<unknown>['range'];
 export function coverageLines(
   what: string,
   separator: string,
-  { range, losses, unrecorded }: Coverage & { readonly range: Range },
+  { range, losses, unrecorded, incomplete = [] }: Coverage & { readonly range: Range },
 ): string {
-  const isWhole = losses.length === 0 && unrecorded.length === 0;
+  const isWhole = losses.length + unrecorded.length + incomplete.length === 0;
   const span = range.to - range.from > 1n ? rangeText(range) : localTime(range.from);
   return [
     `${what}${separator}${span}${isWhole ? '; none lost' : ''}`,
@@ -24,6 +24,10 @@ export function coverageLines(
     ...unrecorded.map((gap) => {
       const length = gap.to - gap.from > 1n ? ` (${formatDuration(Number(gap.to - gap.from) / 1000)})` : '';
       return `not recorded, no longer kept, or not in yet, ${rangeText(gap)}${length}`;
+    }),
+    ...incomplete.map(({ host, answered, reason }) => {
+      const what = answered ? 'not all of' : 'not answered:';
+      return `${what} ${escapeText(host)} (${escapeText(reason)})`;
     }),
   ]
     .map((line) => `weir: ${line}\n`)

@@ -17,6 +17,7 @@ export interface ServeFlags {
   readonly keep?: string;
   readonly keepSize?: string;
   readonly store?: string;
+  readonly peers?: readonly string[];
   readonly filter?: string;
   readonly udp?: boolean;
   readonly resolve?: boolean;
@@ -103,6 +104,11 @@ function addServer(command: Command): void {
       '--listen <address>',
       'where the API listens (default: 127.0.0.1:9436)',
       repeatable((text) => [text]),
+    )
+    .option(
+      '--peers <urls>',
+      'other hosts whose weir serve is asked, too, with commas: https://db-1:9436',
+      repeatable((text) => text.split(',').filter((url) => url !== '')),
     )
     .option('--insecure', 'listen beyond loopback without a token or without TLS')
     .option(

@@ -14,6 +14,7 @@ export function serveConfig(flags: ServeFlags): ServeConfig {
     ...wanted,
     record: { ...file.record, ...wanted.record },
     retention: { ...file.retention, ...wanted.retention },
+    ...(flags.peers !== undefined && { peers: peersFlag(flags, file) }),
     ...(flags.store !== undefined && { store: storeFlag(flags.store, file.store) }),
   };
 }
@@ -66,6 +67,14 @@ function retentionFlags({ keep, keepSize }: ServeFlags) {
 function storeFlag(url: string, file: ServeConfig['store']): NonNullable<ServeConfig['store']> {
   const store = checked('--store', { store: { url } }).store!;
   return { ...store, ...file, url };
+}
+
+/** The addresses are the flag's; what the file says of one of them holds. */
+function peersFlag({ peers = [], insecure }: ServeFlags, file: ServeConfig): ServeConfig['peers'] {
+  const entry = { peers: peers.map((url) => ({ url })), insecure: file.insecure || insecure === true };
+  return checked('--peers', entry).peers.map(
+    (peer) => file.peers.find(({ url }) => url === peer.url) ?? peer,
+  );
 }
 
 function checked(flag: string, entry: object): ServeConfig {

@@ -12,6 +12,17 @@ export interface Coverage {
   readonly losses: readonly LossRow[];
   /** Spans in which no collector was recording (before the first, between two), whose rows are no longer kept, or not in yet. */
   readonly unrecorded: readonly TimeRange[];
+  /** What the answer lacks of other hosts; absent where only one history is asked. */
+  readonly incomplete?: readonly Incomplete[];
+}
+
+/** What an answer lacks of a host. */
+export interface Incomplete {
+  /** What the host is called in the configuration. */
+  readonly host: string;
+  /** Whether it answered, and only a part is lacking. */
+  readonly answered: boolean;
+  readonly reason: string;
 }
 
 /** An answer to a question about a range of time. */

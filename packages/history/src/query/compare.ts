@@ -123,8 +123,8 @@ const differs = `NOT is_now OR NOT is_before
   OR (n_m1 >= ${LEAST_FAILURES} AND n_m1 > ${MORE_FACTOR} * b_m1::DOUBLE * ?::DOUBLE)
   OR (n_m2 + n_m3 >= ${LEAST_BYTES} AND n_m2 + n_m3 > ${MORE_FACTOR} * (b_m2 + b_m3)::DOUBLE * ?::DOUBLE)`;
 
-/** @param ratio Length of the range by that of the other one. */
-function compareGroup(
+/** How a group differs; `changes` is empty where it does not. @param ratio Length of the range by that of the other one. */
+export function compareGroup(
   key: GroupKey,
   now: Measures | undefined,
   before: Measures | undefined,

@@ -5,11 +5,19 @@
  */
 
 export type { RowId } from '../rollup/id-filter.js';
-export { type Answer, answer, type Coverage, coverageOf, type QueryLimits } from './answer.js';
+export {
+  type Answer,
+  answer,
+  type Coverage,
+  coverageOf,
+  type Incomplete,
+  type QueryLimits,
+} from './answer.js';
 export {
   type Change,
   type CompareQuery,
   type Comparison,
+  compareGroup,
   type Difference,
   queryCompare,
 } from './compare.js';
@@ -20,7 +28,7 @@ export {
   type ConnectionQuery,
   queryConnection,
 } from './connection.js';
-export { type ConnectionSort, connectionSorts } from './connection-orders.js';
+export { type ConnectionSort, connectionSorts, readSort } from './connection-orders.js';
 export { type ConnectionsPage, type ConnectionsQuery, queryConnections } from './connections.js';
 export { type GroupField, groupFields } from './fields.js';
 export { type FilteredTable, filterSource } from './filter-source.js';

@@ -2,8 +2,8 @@
 import type { DuckDBValue } from '@duckdb/node-api';
 import { formatPrefix, mapPrefix, parseNetwork } from '@weir/ebpf/address';
 import { OptionError } from '@weir/ebpf/errors';
-import { sumList } from '../rollup/sums.js';
-import type { HistoryReader, TimeRange } from '../store/session.js';
+import { sumList, sumNames } from '../rollup/sums.js';
+import type { HistoryReader, Session, TimeRange } from '../store/session.js';
 import { type Answer, answer, type QueryLimits } from './answer.js';
 import type { Condition } from './condition.js';
 import { fieldsNamed } from './fields.js';
@@ -16,6 +16,7 @@ import {
   measureOrders,
   readMeasures,
 } from './measures.js';
+import { isClientSql } from './side-sql.js';
 import { traffic } from './traffic.js';
 
 /** Which map is wanted. */
@@ -40,6 +41,8 @@ export interface MapNode {
   readonly kind: 'group' | 'address' | 'network';
   /** null: connections whose field is not known. */
   readonly name: string | null;
+  /** Name of the host of a group; absent where one history answers. */
+  readonly host?: string;
 }
 
 /** An edge, from the side that connected to the one that accepted. */
@@ -92,9 +95,68 @@ function uuidText(bytes: Uint8Array): string {
     .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
-/** Whether this side connected. */
-const isClient =
-  "CASE direction WHEN 'outbound' THEN true WHEN 'inbound' THEN false ELSE local_port > peer_port END";
+/** An edge as the database has it: nodes as {@link readNode} reads them. */
+export interface EdgeRow {
+  readonly source: DuckDBValue;
+  readonly target: DuckDBValue;
+  readonly port: number;
+  readonly sums: readonly DuckDBValue[];
+  readonly measures: readonly DuckDBValue[];
+  readonly last: bigint;
+}
+
+/** Ends that accepted in other histories: a column of `connection_id`, and one of the node that each has. */
+export type OtherServers = Condition;
+
+const noServers: OtherServers = { sql: 'SELECT NULL::UBIGINT, NULL::VARCHAR WHERE false', values: [] };
+
+/** The checked form of a question for a map. @throws OptionError */
+export function checkMap({ by, networks = [], order = 'bytes', limit }: MapQuery) {
+  const [field] = fieldsNamed([by]);
+  const checked = { field: field!, node: addressNode(networks), limit: checkLimit(limit ?? 200, 10_000) };
+  if (!Object.hasOwn(measureOrders, order))
+    throw new OptionError(`order: choose from ${Object.keys(measureOrders).join(', ')}`);
+  return { ...checked, order };
+}
+
+/** Edges, the largest first, and how many there are. */
+export async function findEdges(
+  session: Session,
+  { range, where }: MapQuery,
+  { field, node, order, limit }: ReturnType<typeof checkMap>,
+  others: OtherServers = noServers,
+): Promise<{ readonly edges: readonly EdgeRow[]; readonly count: number }> {
+  const source = traffic(session, range, where);
+  const rows = await session.query(
+    `WITH rows AS NOT MATERIALIZED (
+         SELECT *, 'g' || CAST(${field.sql} AS VARCHAR) AS own, ${node.sql} AS other, ${isClientSql} AS is_client FROM ${source.sql}
+       ), servers AS (
+         SELECT connection_id, any_value(coalesce(own, 'g')) AS server, any_value(own) IS NOT NULL AS is_known
+         FROM rows WHERE NOT is_client AND connection_id IS NOT NULL GROUP BY connection_id
+       ), clients AS (SELECT DISTINCT connection_id FROM rows WHERE is_client AND connection_id IS NOT NULL),
+       elsewhere(connection_id, node) AS (${others.sql}),
+       edges AS (
+         SELECT rows.*, own AS source,
+           CASE WHEN server IS NULL THEN coalesce(node, other) WHEN is_known THEN server END AS target, peer_port AS port
+         FROM rows LEFT JOIN servers USING (connection_id) LEFT JOIN elsewhere USING (connection_id) WHERE is_client
+         UNION ALL
+         SELECT rows.*, other AS source, own AS target, local_port AS port
+         FROM rows ANTI JOIN clients USING (connection_id) WHERE NOT is_client
+       )
+       SELECT source, target, port, ${[measureList, ...sumNames].join(', ')}, last, count(*) OVER ()
+       FROM (SELECT source, target, port, ${sumList}, max(epoch_ns(time)) AS last FROM edges GROUP BY source, target, port)
+       ORDER BY ${measureOrders[order]} DESC NULLS LAST, source, target, port LIMIT ${limit}`,
+    [...node.values, ...source.values, ...others.values],
+  );
+  const width = 3 + MEASURE_COUNT;
+  const edges = rows.map((row) => ({
+    ...{ source: row[0]!, target: row[1]!, port: row[2] as number },
+    measures: row.slice(3, width),
+    sums: row.slice(width, width + sumNames.length),
+    last: row[width + sumNames.length] as bigint,
+  }));
+  return { edges, count: Number(rows[0]?.at(-1) ?? 0) };
+}
 
 /**
  * The map of a range. A connection of which both ends are here is one edge between two groups, with the figures of the side that
@@ -103,48 +165,27 @@ const isClient =
  * @throws OptionError, InterruptedError
  */
 export function queryMap(reader: HistoryReader, query: MapQuery): Promise<Answer<ConnectionMap>> {
-  const { range, by, networks = [], where, order = 'bytes' } = query;
-  const [field] = fieldsNamed([by]);
-  const limit = checkLimit(query.limit ?? 200, 10_000);
-  const node = addressNode(networks);
-  if (!Object.hasOwn(measureOrders, order))
-    throw new OptionError(`order: choose from ${Object.keys(measureOrders).join(', ')}`);
-  return answer(reader, range, query, async (session) => {
-    const source = traffic(session, range, where);
-    const rows = await session.query(
-      `WITH rows AS NOT MATERIALIZED (
-         SELECT *, 'g' || CAST(${field!.sql} AS VARCHAR) AS own, ${node.sql} AS other, ${isClient} AS is_client FROM ${source.sql}
-       ), servers AS (
-         SELECT connection_id, any_value(coalesce(own, 'g')) AS server, any_value(own) IS NOT NULL AS is_known
-         FROM rows WHERE NOT is_client AND connection_id IS NOT NULL GROUP BY connection_id
-       ), clients AS (SELECT DISTINCT connection_id FROM rows WHERE is_client AND connection_id IS NOT NULL),
-       edges AS (
-         SELECT rows.*, own AS source, CASE WHEN server IS NULL THEN other WHEN is_known THEN server END AS target, peer_port AS port
-         FROM rows LEFT JOIN servers USING (connection_id) WHERE is_client
-         UNION ALL
-         SELECT rows.*, other AS source, own AS target, local_port AS port
-         FROM rows ANTI JOIN clients USING (connection_id) WHERE NOT is_client
-       )
-       SELECT source, target, port, ${measureList}, last, count(*) OVER ()
-       FROM (SELECT source, target, port, ${sumList}, max(epoch_ns(time)) AS last FROM edges GROUP BY source, target, port)
-       ORDER BY ${measureOrders[order]} DESC NULLS LAST, source, target, port LIMIT ${limit}`,
-      [...node.values, ...source.values],
-    );
-    const seconds = secondsOf(range);
-    const edges = rows.map((row) => ({
-      from: readNode(row[0]!),
-      to: readNode(row[1]!),
-      port: row[2] as number,
-      ...readMeasures(row.slice(3, 3 + MEASURE_COUNT), seconds),
-      last: row[3 + MEASURE_COUNT] as bigint,
-    }));
-    return { edges, count: Number(rows[0]?.at(-1) ?? 0) };
+  const checked = checkMap(query);
+  return answer(reader, query.range, query, async (session) => {
+    const { edges, count } = await findEdges(session, query, checked);
+    const seconds = secondsOf(query.range);
+    return {
+      edges: edges.map(({ source, target, port, measures, last }) => ({
+        from: readNode(source),
+        to: readNode(target),
+        port,
+        ...readMeasures(measures, seconds),
+        last,
+      })),
+      count,
+    };
   });
 }
 
 const kinds: Readonly<Record<string, MapNode['kind']>> = { g: 'group', a: 'address', n: 'network' };
 
-function readNode(value: DuckDBValue): MapNode {
+/** A node out of its text. */
+export function readNode(value: DuckDBValue): MapNode {
   if (value === null) return { kind: 'group', name: null };
   const text = value as string;
   return { kind: kinds[text[0]!]!, name: text.slice(1) };

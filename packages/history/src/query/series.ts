@@ -45,7 +45,8 @@ export interface Series {
   readonly points: readonly Point[];
 }
 
-const MOST_STEPS = 20_000n;
+/** Steps of a range. */
+export const MOST_STEPS = 20_000n;
 const SECOND = 1_000_000_000n;
 
 /** Figures of a range, step by step. @throws OptionError, InterruptedError */

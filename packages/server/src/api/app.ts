@@ -168,11 +168,13 @@ function crossOrigin(origin: string): Readonly<Record<string, string>> {
 class RouteCaller {
   readonly #options: AppOptions;
   readonly #gate: QueryGate;
+  readonly #peerGate: QueryGate;
   readonly #budget = new AnswerBudget();
 
   constructor(options: AppOptions) {
     this.#options = options;
     this.#gate = new QueryGate(options.services.limits);
+    this.#peerGate = new QueryGate(options.services.limits);
   }
 
   async call(route: Route, context: AppContext): Promise<Response> {
@@ -197,15 +199,20 @@ class RouteCaller {
     const { authenticator, checkAnswers = false } = this.#options;
     const principal = authorize(route, context.env.incoming, authenticator, this.#options);
     const request = context.req.raw;
-    const input = {
+    const parameters = {
       query: readQuery(route, new URL(request.url).searchParams),
       path: readPath(route, context.req.param()),
-      body: await readBody(route, request),
     };
-    const history = this.#historyOf(input);
     const mayRead = () => authenticator.isValid(principal);
-    const handle = async () => route.handle({ ...input, history, principal, signal, request, mayRead });
-    const answer = await (route.isQuery === true ? this.#gate.run(signal, handle) : handle());
+    const handle = async (body: unknown) => {
+      const input = { ...parameters, body };
+      const history = this.#historyOf(input);
+      return route.handle({ ...input, history, principal, signal, request, mayRead });
+    };
+    // Bodies of other servers are long: no more of them are read than are answered.
+    const answer = await (route.isPeer === true
+      ? this.#peerGate.run(signal, async () => handle(await readBody(route, request)))
+      : this.#answerTo(route, handle, await readBody(route, request), signal));
     if (answer instanceof Response) return answer;
     if (checkAnswers) route.answer.parse(answer);
     const text = JSON.stringify(answer);
@@ -214,6 +221,15 @@ class RouteCaller {
     return new Response(text, {
       headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
     });
+  }
+
+  async #answerTo(
+    route: Route,
+    handle: (body: unknown) => Promise<unknown>,
+    body: unknown,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    return route.isQuery === true ? this.#gate.run(signal, () => handle(body)) : handle(body);
   }
 
   #historyOf({ query, body }: { readonly query: unknown; readonly body: unknown }): ApiHistory {

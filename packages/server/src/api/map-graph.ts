@@ -16,6 +16,8 @@ export interface GraphNode extends Sums {
   readonly kind: MapNode['kind'];
   /** null: connections whose field is not known. */
   readonly name: string | null;
+  /** Its host, where several histories answer. */
+  readonly host?: string;
 }
 
 /** An edge between nodes by their ids. */
@@ -31,13 +33,13 @@ export interface GraphEdge extends Measures {
 type MutableSums = { -readonly [Name in keyof Sums]: Sums[Name] };
 
 /** The id of a node; names may have any characters. */
-function idOf({ kind, name }: MapNode): string {
-  return JSON.stringify([kind, name]);
+function idOf({ kind, name, host }: MapNode): string {
+  return JSON.stringify(host === undefined ? [kind, name] : [kind, name, host]);
 }
 
 /** Puts edges together to a graph. Nodes come in the order of their edges. */
 export function mapGraph(edges: readonly MapEdge[]) {
-  const nodes = new Map<string, MutableSums & Pick<GraphNode, 'id' | 'kind' | 'name'>>();
+  const nodes = new Map<string, MutableSums & Pick<GraphNode, 'id' | 'kind' | 'name' | 'host'>>();
   const add = (node: MapNode, edge: MapEdge) => {
     const id = idOf(node);
     const known = nodes.get(id);

@@ -28,7 +28,7 @@ export function writePageCursor({ range, cursor }: PageStart, question: PagedQue
 
 /** Reads a cursor. @throws OptionError for one that is damaged, or of another question */
 export function readPageCursor(text: string, question: PagedQuestion): PageStart {
-  const match = /^((-?\d{1,20})_(-?\d{1,20})_([0-9a-z.-]{1,120}))_([0-9a-f]{12})$/.exec(text);
+  const match = /^((-?\d{1,20})_(-?\d{1,20})_([0-9a-z.~-]{1,4000}))_([0-9a-f]{12})$/.exec(text);
   if (match === null) throw new OptionError('cursor: expected what the page before gave');
   const range = { from: BigInt(match[2]!), to: BigInt(match[3]!) };
   if (range.from >= range.to || checkOf(match[1]!, question) !== match[5])

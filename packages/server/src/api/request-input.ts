@@ -35,7 +35,7 @@ export async function readBody(route: Route, request: Request): Promise<unknown>
   const encoding = request.headers.get('content-encoding') ?? 'identity';
   if (encoding.toLowerCase() !== 'identity')
     throw new ProblemError('media-type', 'the body must not be compressed: leave out content-encoding');
-  const text = await readText(request);
+  const text = await readText(request, route.maxBody ?? MAX_BODY_BYTES);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -46,13 +46,12 @@ export async function readBody(route: Route, request: Request): Promise<unknown>
 }
 
 /** Stops reading where the body is too long, whatever its headers say. */
-async function readText(request: Request): Promise<string> {
+async function readText(request: Request, most: number): Promise<string> {
   const pieces: Uint8Array[] = [];
   let bytes = 0;
   for await (const piece of (request.body ?? []) as AsyncIterable<Uint8Array>) {
     bytes += piece.length;
-    if (bytes > MAX_BODY_BYTES)
-      throw new ProblemError('too-long', `the body may have ${MAX_BODY_BYTES} bytes at most`);
+    if (bytes > most) throw new ProblemError('too-long', `the body may have ${most} bytes at most`);
     pieces.push(piece);
   }
   return Buffer.concat(pieces).toString('utf8');

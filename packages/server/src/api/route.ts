@@ -35,6 +35,13 @@ export interface RouteDescription<
   readonly role: Role | 'none';
   /** Whether it asks the history, so that only some run at a time. */
   readonly isQuery?: boolean;
+  /**
+   * Whether another server asks, whose questions have places of their own: two servers that ask each other would else wait for each other
+   * where each answers as many as it may. Default false.
+   */
+  readonly isPeer?: boolean;
+  /** The longest body, bytes. Default 1,000,000. */
+  readonly maxBody?: number;
   /** Milliseconds that such a question may take. Default: the limit of the configuration. */
   readonly timeMs?: number;
   readonly query?: Query;

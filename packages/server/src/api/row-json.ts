@@ -12,11 +12,13 @@ export function rangeJsonOf({ from, to }: Range) {
 }
 
 /** What every answer says about its range. */
-export function coverageOf({ range, losses, unrecorded }: Answer<unknown> | (Coverage & { range: Range })) {
+export function coverageOf(answer: Answer<unknown> | (Coverage & { range: Range })) {
+  const { range, losses, unrecorded, incomplete } = answer;
   return {
     range: rangeJsonOf(range),
     losses: losses.map(lossOf),
     unrecorded: unrecorded.map(rangeJsonOf),
+    ...(incomplete !== undefined && { incomplete: incomplete.map((each) => ({ ...each })) }),
   };
 }
 

@@ -5,6 +5,7 @@ import type { ServeConfig } from '../config/serve-schema.js';
 import type { ExporterStatus } from '../exporters/index.js';
 import type { FoundFlow, LookupRequest } from '../ingest/index.js';
 import type { ConnectedCollector } from '../ingest/ingest-server.js';
+import type { HistoryPart } from '../peers/history-part.js';
 import type { LiveHub } from '../stream/live-hub.js';
 import type { ApiHistory, ImportedFiles } from './history.js';
 
@@ -54,6 +55,15 @@ export interface BalancerServices {
   lookUp(request: Omit<LookupRequest, 'id'>): Promise<FoundFlow>;
 }
 
+/** Another host that is asked. */
+export interface PeerStatus {
+  readonly name: string;
+  /** The name of its host, once it has answered. */
+  readonly host: string | undefined;
+  /** Why it did not answer the last question; undefined where it did. */
+  readonly problem: string | undefined;
+}
+
 /** What routes work with. */
 export interface RouteServices {
   readonly history: ApiHistory;
@@ -65,6 +75,10 @@ export interface RouteServices {
   readonly details?: () => ServerDetails;
   /** Absent where no collector says what balancers do. */
   readonly balancers?: BalancerServices;
+  /** This server's own history, for other servers that ask this one. Absent where there is none. */
+  readonly own?: HistoryPart;
+  /** Other hosts that are asked. Default: none. */
+  readonly peers?: readonly PeerStatus[];
   readonly live: LiveHub;
   /** Metrics in Prometheus' text format. Absent where nothing counts. */
   readonly metrics?: { text(): Promise<string> };

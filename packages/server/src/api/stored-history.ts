@@ -30,7 +30,7 @@ export function readerHistory(reader: HistoryReader): ApiHistory {
     map: (query) => queryMap(reader, where(query)),
     connection: (query) => queryConnection(reader, query),
     losses: (range, limits) => answer(reader, range, limits, async () => null),
-    hosts: ({ signal }) => hostsOf(reader, signal),
+    hosts: ({ signal }) => storedHosts(reader, signal),
     sql: (query) => querySql(reader, query),
     parquet: (query) => writeParquet(reader, where(query)),
     exportRange: (range, limits) => exportHistory(reader, { range, ...limits }),
@@ -51,7 +51,7 @@ export function storedHistory(store: HistoryStore): ApiHistory {
 let services: Services | undefined;
 
 /** Names of ports by which filters may call them. */
-function serviceNames(): Services {
+export function serviceNames(): Services {
   services ??= Services.read();
   return services;
 }
@@ -67,7 +67,8 @@ function where<Query>({ filter, ...query }: Filtered<Query>, table: FilteredTabl
 
 const hostColumns = 'host_id, epoch_ns(time), name, machine_id, boot_id, kernel';
 
-function hostsOf(reader: HistoryReader, signal: AbortSignal | undefined): Promise<HostRow[]> {
+/** Hosts and their boots, the newest first. */
+export function storedHosts(reader: HistoryReader, signal: AbortSignal | undefined): Promise<HostRow[]> {
   const options = signal === undefined ? {} : { signal };
   return reader.read(async (session) => {
     const rows = await session.query(

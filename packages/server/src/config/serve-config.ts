@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type ConfigFormat, type Finding, jsonSchema, parseYaml } from '@weir/config';
 import { exporterFindings } from './exporter-findings.js';
 import { isLoopback } from './loopback.js';
+import { isInClear, peerNameOf } from './peers-schema.js';
 import { recordFilterFindings } from './record-filter.js';
 import { type ServeConfig, serveSchema } from './serve-schema.js';
 
@@ -15,6 +16,7 @@ const format: ConfigFormat<ServeConfig> = {
           ...recordFilterFindings(config.record.filter, ['record', 'filter']),
           ...listenFindings(config),
           ...storeFindings(config),
+          ...peerFindings(config),
           ...exporterFindings(config.exporters),
         ],
 };
@@ -47,6 +49,18 @@ function storeFindings({ store }: ServeConfig): Finding[] {
       message: 'store.distributed: needs store.cluster, over which rows are spread',
     },
   ];
+}
+
+function peerFindings({ peers, insecure }: ServeConfig): Finding[] {
+  const names = peers.map(peerNameOf);
+  return peers.flatMap((peer, index): Finding[] => {
+    const path = ['peers', index];
+    const name = names[index]!;
+    if (names.indexOf(name) < index)
+      return [{ path, message: `peers: ${name} is there twice: give each a name` }];
+    if (insecure || !isInClear(peer)) return [];
+    return [{ path, message: `peers: ${name} would be asked in the clear: use https, or insecure: true` }];
+  });
 }
 
 /** Whether there is a token is only known later: see `requireProtection()`. */

@@ -4,6 +4,7 @@ import { checkLayout, defaultKeptDays, parseTarget } from '@weir/history/clickho
 import { z } from 'zod';
 import { geoSchema, kubernetesSchema, networksSchema } from '../naming/naming-schema.js';
 import { exporterSchema } from './exporters-schema.js';
+import { peersSchema } from './peers-schema.js';
 
 const DAY_MS = 86_400_000;
 /** So that an hour is shipped before the next one ends. */
@@ -211,6 +212,9 @@ export const serveSchema = z.strictObject({
     .max(16)
     .default([])
     .describe('Where each connection that ends is sent, besides the history.'),
+  peers: peersSchema
+    .default([])
+    .describe("Other hosts whose weir serve is asked, too: answers are those of all hosts' histories."),
   metrics: metrics.default(() => metrics.parse({})).describe('What Prometheus gets at /metrics.'),
   networks: networksSchema
     .default(() => networksSchema.parse({}))

@@ -6,7 +6,6 @@ import type { Shipper } from '@weir/history/clickhouse';
 import { queryListedOpen } from '@weir/history/query';
 import { SCHEMA_VERSION } from '@weir/history/schema';
 import { createApp } from '../api/app.js';
-import { storedHistory } from '../api/stored-history.js';
 import { AuditLog } from '../auth/audit-log.js';
 import { Authenticator, type AuthenticatorOptions } from '../auth/authenticator.js';
 import { requireProtection } from '../auth/protection.js';
@@ -30,6 +29,7 @@ import { seldom } from '../spool/seldom.js';
 import { LiveHub } from '../stream/live-hub.js';
 import type { FoundFlow, LookupRequest } from '../wire/balancer-messages.js';
 import { PROTOCOLS } from '../wire/versions.js';
+import { answeringHistories } from './peers.js';
 import { serverPlaces } from './places.js';
 import { Resources } from './resources.js';
 import { loadShipping, startShipping } from './shipping.js';
@@ -256,9 +256,10 @@ export class WeirServer implements AsyncDisposable {
       temporaryFolder: temporary,
       ...(startImport !== undefined && { start: startImport }),
     });
+    const { history, own, peers } = this.#resources.use(answeringHistories(store, this.#config.peers));
     return createApp({
       services: {
-        history: storedHistory(store),
+        ...{ history, own, peers },
         imports: this.#resources.use(imports),
         balancers: { history: balancers, lookUp: (request) => this.#lookUp(request) },
         live,
@@ -362,7 +363,19 @@ export class WeirServer implements AsyncDisposable {
     await this.#naming.update(config);
     await this.#exporters?.update(config.exporters);
     if (tls !== undefined) this.#api.setTls(tls);
-    const fixed = ['folder', 'user', 'record', 'retention', 'store', 'listen', 'limits', 'metrics'] as const;
+    const fixed = [
+      ...([
+        'folder',
+        'user',
+        'record',
+        'retention',
+        'store',
+        'listen',
+        'limits',
+        'metrics',
+        'peers',
+      ] as const),
+    ];
     const left = fixed.filter((key) => JSON.stringify(config[key]) !== JSON.stringify(this.#config[key]));
     const { names, origins, proxy, exporters, networks, geo, kubernetes } = config;
     const { proxy: _, kubernetes: __, ...rest } = this.#config;

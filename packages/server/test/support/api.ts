@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createApp } from '../../src/api/app.js';
 import type { ApiHistory, ImportedFiles } from '../../src/api/history.js';
-import type { BalancerServices, RequestLimits } from '../../src/api/services.js';
+import type { BalancerServices, PeerStatus, RequestLimits } from '../../src/api/services.js';
 import type { AuditLog } from '../../src/auth/audit-log.js';
 import { Authenticator, type AuthenticatorOptions } from '../../src/auth/authenticator.js';
 import type { AllowedHosts } from '../../src/auth/host-check.js';
@@ -10,6 +10,7 @@ import { Refusals } from '../../src/auth/refusals.js';
 import { ApiServer, type ListenPlace } from '../../src/http/api-server.js';
 import type { TlsFiles } from '../../src/http/tls-files.js';
 import type { Page } from '../../src/page/page-response.js';
+import type { HistoryPart } from '../../src/peers/history-part.js';
 import { LiveHub } from '../../src/stream/live-hub.js';
 
 export interface ApiOptions {
@@ -30,6 +31,8 @@ export interface ApiOptions {
   readonly onError?: (error: unknown) => void;
   readonly page?: Page;
   readonly metrics?: { text(): Promise<string> };
+  readonly own?: HistoryPart;
+  readonly peers?: readonly PeerStatus[];
 }
 
 export interface RunningApi extends AsyncDisposable {
@@ -52,6 +55,8 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
       ...(imports !== undefined && { imports }),
       ...(balancers !== undefined && { balancers }),
       ...(options.metrics !== undefined && { metrics: options.metrics }),
+      ...(options.own !== undefined && { own: options.own }),
+      ...(options.peers !== undefined && { peers: options.peers }),
       status: () => ({ version: '1.2.3', collectors }),
     },
     authenticator:

@@ -27,6 +27,16 @@ export interface Coverage {
   readonly losses: readonly Loss[];
   /** Spans in which nothing was recorded, or is not in yet. */
   readonly unrecorded: readonly ApiRange[];
+  /** What is lacking of other hosts; absent where none are asked. */
+  readonly incomplete?: readonly Incomplete[];
+}
+
+/** What an answer lacks of a host. */
+export interface Incomplete {
+  readonly host: string;
+  /** Whether it answered, and only a part is lacking. */
+  readonly answered: boolean;
+  readonly reason: string;
 }
 
 /** Figures that add up. */
@@ -97,6 +107,8 @@ export interface MapNode extends Sums {
   readonly id: string;
   readonly kind: 'group' | 'address' | 'network';
   readonly name: string | null;
+  /** A group's host, where several are asked. */
+  readonly host?: string;
 }
 
 /** An edge of the map. */
@@ -244,6 +256,52 @@ export interface ConnectionAnswer extends Coverage {
   readonly open: readonly OpenConnection[];
   /** In order of time. */
   readonly intervals: readonly Interval[];
+  /** Ends that belong together. */
+  readonly joined: readonly Joined[];
+}
+
+/** A value as each end of a connection has it. */
+export interface AtEnds<T> {
+  readonly client?: T;
+  readonly server?: T;
+}
+
+/** Bytes one way. */
+export interface Carried {
+  readonly sent?: number;
+  readonly received?: number;
+  /** Sent less received. */
+  readonly missing?: number;
+}
+
+/** Which of the connections of an answer an end is. */
+export interface EndPlace {
+  readonly host: string;
+  readonly local: { readonly address: string; readonly port: number };
+  readonly flow_id?: string;
+}
+
+/** Two ends side by side. */
+export interface Joined {
+  readonly by: 'id' | 'addresses';
+  readonly client: EndPlace;
+  readonly server: EndPlace;
+  readonly others: number;
+  readonly translations: readonly {
+    readonly of: 'client' | 'server';
+    readonly part: 'address' | 'port';
+    readonly own: string | number;
+    readonly seen: string | number;
+  }[];
+  readonly to_server: Carried;
+  readonly to_client: Carried;
+  readonly retransmits: AtEnds<number>;
+  readonly srtt_us: AtEnds<number>;
+  readonly handshake_us: AtEnds<number>;
+  readonly duration_us: AtEnds<number>;
+  readonly closed_by: AtEnds<string>;
+  readonly closer?: 'client' | 'server' | 'both';
+  readonly clock_us: { readonly least?: number; readonly most?: number };
 }
 
 /** `open-at`. */
@@ -266,6 +324,7 @@ export interface Host {
 /** `hosts`. */
 export interface HostsAnswer {
   readonly hosts: readonly Host[];
+  readonly incomplete?: readonly Incomplete[];
 }
 
 /** What a token may do. */
@@ -292,6 +351,8 @@ export interface StatusAnswer {
     readonly last?: ApiTime;
     readonly problem?: string;
   };
+  /** Other hosts that are asked; absent where none are. */
+  readonly peers?: readonly { readonly name: string; readonly host?: string; readonly problem?: string }[];
   readonly you: { readonly name: string; readonly role: Role };
 }
 

@@ -1,10 +1,12 @@
 /** Connections that ended, one by one. */
 import { type ConnectionKey, connectionSorts } from '@weir/history/query';
 import { z } from 'zod';
+import { joinedOf } from '../joined-json.js';
 import { readPageCursor, writePageCursor } from '../page-cursor.js';
 import { ProblemError } from '../problem.js';
 import { type Route, route } from '../route.js';
 import { coverageOf, endOf, intervalOf, openOf } from '../row-json.js';
+import { joinedJson } from '../schemas/joined-values.js';
 import {
   filteredParameters,
   filterOf,
@@ -36,6 +38,7 @@ export const connectionAnswer = z.strictObject({
   intervals: z
     .array(intervalJson)
     .describe('What it moved, a row a minute in which it moved anything; the 10,000 newest.'),
+  joined: z.array(joinedJson).describe('Ends that belong together, and what they say differently.'),
 });
 
 /** Routes about single connections. */
@@ -64,7 +67,7 @@ function listRoute({ limits }: RouteServices): Route {
         .describe(`At most so many, up to ${limits.rows}. Default ${usual}.`),
       cursor: z
         .string()
-        .max(200)
+        .max(4200)
         .exactOptional()
         .describe('`next` of the page before, with the same filter and order; it has the range.'),
       skip: numberText(0, 10_000)
@@ -126,6 +129,7 @@ function oneRoute(): Route {
         connections: ends.map(endOf),
         open: opens.map(openOf),
         intervals: intervals.map(intervalOf),
+        joined: joinedOf([...ends, ...opens]),
       };
     },
   });

@@ -7,6 +7,7 @@ import { connectionRoutes } from './connections.js';
 import { mapRoutes } from './map.js';
 import { metricsRoutes } from './metrics.js';
 import { momentRoutes } from './moments.js';
+import { peerRoutes } from './peer.js';
 import { serverRoutes } from './server.js';
 import { sessionRoutes } from './session.js';
 import { sqlRoutes } from './sql.js';
@@ -17,5 +18,11 @@ import { transferRoutes } from './transfer.js';
 export function allRoutes(services: RouteServices): Route[] {
   return [connectionRoutes, aggregateRoutes, mapRoutes, momentRoutes, sqlRoutes, transferRoutes, streamRoutes]
     .flatMap((routes) => routes(services))
-    .concat(balancerRoutes(services), sessionRoutes(), serverRoutes(services), metricsRoutes(services));
+    .concat(
+      peerRoutes(services),
+      balancerRoutes(services),
+      sessionRoutes(),
+      serverRoutes(services),
+      metricsRoutes(services),
+    );
 }

@@ -1,6 +1,7 @@
 /** What was open at a moment, and what was lost in a range. */
 import { idText, timeText } from '@weir/history/rows';
 import { z } from 'zod';
+import { unanswered } from '../../peers/merged-history.js';
 import { type Route, route } from '../route.js';
 import { coverageOf, openOf } from '../row-json.js';
 import {
@@ -14,7 +15,7 @@ import {
   source,
   zone,
 } from '../schemas/parameters.js';
-import { coverageJson, id, openJson, time } from '../schemas/values.js';
+import { coverageJson, id, incompleteJson, openJson, time } from '../schemas/values.js';
 import type { RouteServices } from '../services.js';
 
 /** What was open at a moment. */
@@ -37,11 +38,12 @@ export const hostsAnswer = z.strictObject({
       kernel: z.string().exactOptional(),
     }),
   ),
+  incomplete: incompleteJson,
 });
 
 /** Routes about moments, and about what is not known. */
 export function momentRoutes(services: RouteServices): Route[] {
-  return [openAtRoute(services), lossesRoute(), hostsRoute()];
+  return [openAtRoute(services), lossesRoute(), hostsRoute(services)];
 }
 
 function openAtRoute({ limits }: RouteServices): Route {
@@ -91,7 +93,7 @@ function lossesRoute(): Route {
   });
 }
 
-function hostsRoute(): Route {
+function hostsRoute({ peers = [] }: RouteServices): Route {
   return route({
     method: 'get',
     path: '/hosts',
@@ -108,6 +110,7 @@ function hostsRoute(): Route {
           first_seen: timeText(time),
           ...host,
         })),
+        ...(peers.length > 0 && { incomplete: unanswered(peers) }),
       };
     },
   });

@@ -52,6 +52,16 @@ export const statusAnswer = z.strictObject({
   balancer: z.boolean().describe('Whether there is a balancer, or was one in what is kept.'),
   limits: z.strictObject({ rows: z.int().describe('Rows of an answer.') }),
   shipping: shippingAnswer.exactOptional().describe('Absent where nothing is shipped to ClickHouse.'),
+  peers: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        host: z.string().exactOptional().describe('The name of the host, once it has answered.'),
+        problem: z.string().exactOptional().describe('Why it did not answer the last question.'),
+      }),
+    )
+    .exactOptional()
+    .describe('Other hosts that are asked; absent where none are.'),
   you: z.strictObject({ name: z.string(), role: z.enum(roles) }),
 });
 
@@ -130,7 +140,7 @@ function readyRoute({ history, status }: RouteServices): Route {
   });
 }
 
-function statusRoute({ history, status, balancers, limits: { rows } }: RouteServices): Route {
+function statusRoute({ history, status, balancers, peers = [], limits: { rows } }: RouteServices): Route {
   return route({
     method: 'get',
     path: '/status',
@@ -150,6 +160,13 @@ function statusRoute({ history, status, balancers, limits: { rows } }: RouteServ
         balancer: balancers?.history.isKnown ?? false,
         limits: { rows },
         ...(shipping !== undefined && { shipping: shippingOf(shipping) }),
+        ...(peers.length > 0 && {
+          peers: peers.map(({ name: peer, host, problem }) => ({
+            name: peer,
+            ...(host !== undefined && { host }),
+            ...(problem !== undefined && { problem }),
+          })),
+        }),
         you: { name, role },
       };
     },

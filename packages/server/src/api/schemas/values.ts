@@ -28,11 +28,24 @@ export const lossJson = z.strictObject({
   host: id.exactOptional(),
 });
 
+/** What an answer lacks of another host. */
+export const incompleteJson = z
+  .array(
+    z.strictObject({
+      host: z.string().describe('What the configuration calls it.'),
+      answered: z.boolean().describe('false: nothing of it is in the answer; true: a part is lacking.'),
+      reason: z.string(),
+    }),
+  )
+  .exactOptional()
+  .describe('What the answer lacks of other hosts; absent where none are asked.');
+
 /** What every answer about a range says about it. */
 export const coverageJson = {
   range: rangeJson,
   losses: z.array(lossJson).describe('Losses whose spans reach into the range.'),
   unrecorded: z.array(rangeJson).describe('Spans of the range in which nothing was recorded.'),
+  incomplete: incompleteJson,
 };
 
 /** What is added up, of a group or of a second. */
