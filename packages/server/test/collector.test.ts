@@ -124,6 +124,24 @@ describe('the collector', () => {
     }
   });
 
+  test('says the number that both ends know in rows about a connection while it is open', async () => {
+    const connection_id = '0123456789abcdef';
+    const batches = await collect(async (tracer, sweeps) => {
+      const connection = simulated(1, clock.monotonicNs());
+      tracer.emit({ ...connectRecord(connection), connection_id });
+      await sweeps(1);
+      tracer.live.add(connection);
+      connection.bytes_sent = 5;
+      await sweeps(3);
+    });
+    const ids = (rows: readonly { readonly connection_id?: bigint }[]) =>
+      rows.map(({ connection_id: id }) => id?.toString(16).padStart(16, '0'));
+    const intervals = ids(batches.flatMap((batch) => batch.intervals ?? []));
+    const opens = ids(batches.flatMap((batch) => batch.opens ?? []));
+    assert.ok(intervals.length > 0 && opens.length > 0);
+    assert.deepEqual(new Set([...intervals, ...opens]), new Set([connection_id]));
+  });
+
   test('lists all that is open first, and then what is new', async () => {
     const batches = await collect(async (tracer, sweeps) => {
       tracer.live.add({ ...simulated(1, 0), started_ns: undefined, flow_id: undefined });

@@ -102,11 +102,13 @@ describe('open connections', () => {
     assert.deepEqual({ moved, intervalRows: context.intervalRows }, nothing);
     const second = new OpenConnections();
     [...second.swept([older], 10e9)];
-    assert.deepEqual(second.vanished(older), nothing);
+    assert.deepEqual(second.vanished(older), { ...nothing, connectionId: undefined });
     const third = new OpenConnections();
     [...third.swept([older], 10e9)];
     for (const seconds of [11, 12, 13, 14, 41]) [...third.swept([], seconds * 1e9)];
-    assert.deepEqual(third.forget(true), [{ connection: older, seenNs: 10e9, ...nothing }]);
+    assert.deepEqual(third.forget(true), [
+      { connection: older, seenNs: 10e9, ...nothing, connectionId: undefined },
+    ]);
   });
 
   test('a connection that a sweep finds before its record is read is one, and its bytes count once', () => {
@@ -116,13 +118,16 @@ describe('open connections', () => {
       open.forget(true);
       const connection = { ...simulated(1, 7), bytes_sent: 100 };
       const [found] = [...open.swept([{ ...connection, started_ns: undefined, flow_id: undefined }], 10)];
-      assert.equal(found?.moved?.figures.bytes_sent, 100);
-      assert.ok(!found.isKnown && !found.isNew, 'it is listed when its record has named it');
-      const record = { ...connectRecord(connection), handshake_us: 0 };
+      assert.equal(found?.moved, undefined, 'its rows have to say its number');
+      assert.ok(!found!.isKnown && !found!.isNew, 'it is listed when its record has named it');
+      const record = { ...connectRecord(connection), handshake_us: 0, connection_id: 'ab' };
       open.opened(name === 'connect' ? record : ({ ...record, event: name, monotonic_ns: 11 } as never));
+      connection.bytes_sent = 120;
+      const [second] = [...open.swept([connection], 15)];
+      assert.deepEqual([second?.moved?.figures.bytes_sent, second?.connectionId], [120, 'ab']);
       connection.bytes_sent = 130;
       const { context, moved } = open.ended(closeRecord(connection, 20));
-      assert.deepEqual([moved?.figures.bytes_sent, context.intervalRows, open.size], [30, 2, 0]);
+      assert.deepEqual([moved?.figures.bytes_sent, context.intervalRows, open.size], [10, 2, 0]);
     }
   });
 
@@ -142,7 +147,7 @@ describe('open connections', () => {
     open.forget(true);
     const connection = { ...simulated(1, 150), bytes_sent: 10 };
     const [found] = [...open.swept([{ ...connection, started_ns: undefined, flow_id: undefined }], 100, 200)];
-    assert.equal(found?.moved?.figures.bytes_sent, 10);
+    assert.equal(found?.moved, undefined);
     open.opened({ ...connectRecord(connection), monotonic_ns: 160, handshake_us: 0.01 });
     assert.equal(open.ended(closeRecord(connection, 180)).context.intervalRows, 1);
     assert.equal(open.size, 0);
@@ -153,7 +158,8 @@ describe('open connections', () => {
     const unnamed = { ...simulated(1, 0), started_ns: undefined, flow_id: undefined, bytes_sent: 1000 };
     [...open.swept([], 10)];
     open.forget(true);
-    const [found] = [...open.swept([unnamed], 20)];
+    [...open.swept([unnamed], 20)];
+    const [found] = [...open.swept([unnamed], 25)];
     assert.deepEqual([found?.moved?.sinceNs, found?.moved?.figures.bytes_sent], [10, 1000]);
     open.forget(false);
     const another = { ...unnamed, id: 2, local: { ...unnamed.local, port: 5 } };
@@ -199,8 +205,8 @@ describe('open connections', () => {
     }
     [...open.swept([], 41e9)];
     assert.deepEqual(open.forget(true), [
-      { connection, seenNs: 10e9, moved: undefined, intervalRows: 1 },
-      { connection: older, seenNs: 10e9, moved: undefined, intervalRows: 1 },
+      { connection, seenNs: 10e9, moved: undefined, intervalRows: 1, connectionId: undefined },
+      { connection: older, seenNs: 10e9, moved: undefined, intervalRows: 1, connectionId: undefined },
     ]);
     assert.deepEqual([open.forget(true), open.size], [[], 0]);
   });

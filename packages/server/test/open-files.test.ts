@@ -71,7 +71,13 @@ describe('what is known of open connections', () => {
       { ...first, counted: [...first!.counted!.sums], identity: undefined },
       {
         ...{ flowId: '000000000000001.0', identity: undefined, handshakeUs: 123, accounted: undefined },
-        ...{ candidates: undefined, counted: [500, 0, 3, 2, 0], rows: 1, isOlder: false },
+        ...{
+          connectionId: undefined,
+          candidates: undefined,
+          counted: [500, 0, 3, 2, 0],
+          rows: 1,
+          isOlder: false,
+        },
         ...{ untilNs: 2e9, foundNs: 2.1e9 },
       },
     );
@@ -95,6 +101,8 @@ describe('what is known of open connections', () => {
       bytes_sent: 2 ** 50,
     };
     const plain = { ...simulated(2, 5), flow_id: undefined, started_ns: undefined, direction: undefined };
+    const connection_id = 'fedcba9876543210';
+    open.opened({ ...connectRecord(odd), flow_id: odd.flow_id!, connection_id });
     [...open.swept([odd, plain], 10)];
     files.keep(batch(1), open);
     const { netns, local, peer, direction, interface_index, inode, started_ns, process, cgroup_id } = odd;
@@ -107,6 +115,7 @@ describe('what is known of open connections', () => {
         2 ** 50,
       ],
     );
+    assert.equal(known?.connectionId, connection_id);
     assert.deepEqual([other?.flowId, other?.isOlder, other?.identity?.local], [undefined, true, plain.local]);
   });
 

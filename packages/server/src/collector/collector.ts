@@ -276,13 +276,13 @@ export class Collector {
     const { wants } = this.#options;
     const isWanted = (connection: Connection) =>
       wants === undefined || wants.connection(connection, this.#details(connection));
-    for (const { connection, isNew, isKnown, moved } of this.#open.swept(
+    for (const { connection, isNew, isKnown, moved, connectionId } of this.#open.swept(
       this.#live,
       moment.monotonicNs,
       endedNs,
       isWanted,
     )) {
-      const context = this.#context(connection);
+      const context = this.#context(connection, connectionId);
       if (moved !== undefined) this.#batch.addInterval(liveInterval(connection, moved, moment, context));
       if ((isFull && isKnown) || isNew) opens.push(openRow(connection, moment, context));
     }
@@ -299,7 +299,7 @@ export class Collector {
       if (ended.closed_by !== 'vanished') continue;
       const rows = this.#open.vanished(ended.connection);
       if (rows === undefined) continue;
-      const context = this.#context(ended.connection);
+      const context = this.#context(ended.connection, rows.connectionId);
       if (this.#options.wants?.connection(ended.connection, context.details) === false) continue;
       this.#addEnd(vanishedRow(ended, rows.intervalRows, context), rows.moved);
     }
@@ -316,9 +316,11 @@ export class Collector {
   /** What a sweep cannot have for lack of room, and what has ended without a word because of that. */
   #takeUntracked({ time }: Moment): void {
     const { untracked } = this.#live.totals;
-    for (const { connection, seenNs, intervalRows, moved } of this.#open.forget(untracked === 0)) {
+    for (const { connection, seenNs, intervalRows, moved, connectionId } of this.#open.forget(
+      untracked === 0,
+    )) {
       const ended = { connection, ended_ns: seenNs };
-      this.#addEnd(vanishedRow(ended, intervalRows, this.#context(connection)), moved);
+      this.#addEnd(vanishedRow(ended, intervalRows, this.#context(connection, connectionId)), moved);
     }
     const since = this.#sweptTime ?? time;
     this.#sweptTime = time;
@@ -332,12 +334,13 @@ export class Collector {
     return this.#options.details?.(connection) ?? {};
   }
 
-  #context(connection: Connection): RowContext {
+  #context(connection: Connection, connectionId: string | undefined): RowContext {
     const { host, clock } = this.#options;
     const offset = clock.offsetNs();
     return {
       hostId: host.host_id,
       details: this.#details(connection),
+      connectionId,
       wallNs: (monotonicNs) => offset + BigInt(Math.round(monotonicNs)),
     };
   }

@@ -21,6 +21,8 @@ export interface KnownConnection {
   readonly flowId: string | undefined;
   /** As a sweep found it last, or as its record says; undefined where no sweep has found it. */
   readonly identity: ConnectionIdentity | undefined;
+  /** The number that both ends know, as records have it; its rows say it while it is open, too. */
+  readonly connectionId: string | undefined;
   readonly handshakeUs: number | undefined;
   readonly accounted: AcceptRecord['accounted'] | undefined;
   readonly candidates: number | undefined;
@@ -56,6 +58,7 @@ export function newConnection(flowId: string | undefined, sweep: number): OpenCo
   return {
     flowId,
     identity: undefined,
+    connectionId: undefined,
     handshakeUs: undefined,
     accounted: undefined,
     candidates: undefined,

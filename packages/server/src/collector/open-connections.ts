@@ -31,6 +31,8 @@ export interface SweptConnection {
   /** A record has named it, or none will. Else the sweep has come between its beginning and the record of that. */
   readonly isKnown: boolean;
   readonly moved: MovedSpan | undefined;
+  /** As records have it; undefined where none has said it. */
+  readonly connectionId: string | undefined;
 }
 
 /** What the rows of a connection's end have to say that its record does not. */
@@ -39,6 +41,7 @@ export interface EndOfRows {
   readonly moved: MovedSpan | undefined;
   /** Its rows of intervals, that one among them. */
   readonly intervalRows: number;
+  readonly connectionId: string | undefined;
 }
 
 /** A connection that no sweep finds any more, and whose end no record has reported. */
@@ -129,6 +132,7 @@ export class OpenConnections {
   opened(record: ConnectRecord | AcceptRecord): void {
     const open = this.#index.begun(record, this.#sweep);
     if (open.untilNs === 0) open.untilNs = record.monotonic_ns;
+    open.connectionId = record.connection_id;
     if (record.event === 'connect') open.handshakeUs = record.handshake_us;
     else {
       open.accounted = record.accounted;
@@ -172,16 +176,17 @@ export class OpenConnections {
         open.isOlder = isOlder;
         open.untilNs = isOlder ? nowNs : Math.max(started_ns ?? 0, this.#sweptNs);
       }
-      const figures = open.counted?.take(figuresOf(connection));
+      const isKnown = started_ns !== undefined || open.isOlder || open.firstSweep < this.#sweep;
+      // What it has moved is in a row that says its number: its record is about to come.
+      const figures = isKnown ? open.counted?.take(figuresOf(connection)) : undefined;
       const moved = figures === undefined ? undefined : { sinceNs: open.untilNs, figures };
       if (moved !== undefined) open.rows++;
       if (moved !== undefined || open.firstSweep === this.#sweep) this.#noteCounted(open);
-      open.untilNs = nowNs;
+      if (isKnown) open.untilNs = nowNs;
       open.foundNs = endedNs;
-      const isKnown = started_ns !== undefined || open.isOlder || open.firstSweep < this.#sweep;
       const isNew = isKnown && !open.isListed;
       open.isListed ||= isNew;
-      yield { connection, isNew, isKnown, moved };
+      yield { connection, isNew, isKnown, moved, connectionId: open.connectionId };
     }
     this.#sweptNs = nowNs;
     this.#endedNs = endedNs;
@@ -247,10 +252,11 @@ export class OpenConnections {
  * A row of the end without rows of intervals has all that a connection ever moved. An older one than the collector has at least one
  * such row, be it of nothing: what it moved before has no time, or is in rows of an earlier collector.
  */
-function endOfRows({ counted, isOlder, rows, untilNs }: OpenConnection, figures: Figures): EndOfRows {
+function endOfRows(open: OpenConnection, figures: Figures): EndOfRows {
+  const { counted, isOlder, rows, untilNs, connectionId } = open;
   const added = counted?.take(figures) ?? (isOlder && rows === 0 ? noFigures : undefined);
-  if (added === undefined) return { moved: undefined, intervalRows: rows };
-  return { moved: { sinceNs: untilNs, figures: added }, intervalRows: rows + 1 };
+  if (added === undefined) return { moved: undefined, intervalRows: rows, connectionId };
+  return { moved: { sinceNs: untilNs, figures: added }, intervalRows: rows + 1, connectionId };
 }
 
 function figuresOfEnd(record: EndRecord): Figures {

@@ -102,10 +102,22 @@ export class OpenChanges {
 }
 
 function withoutIdentity(open: OpenConnection): KnownConnection {
-  const { flowId, handshakeUs, accounted, candidates, counted, rows, isOlder, untilNs, foundNs } = open;
+  const {
+    flowId,
+    connectionId,
+    handshakeUs,
+    accounted,
+    candidates,
+    counted,
+    rows,
+    isOlder,
+    untilNs,
+    foundNs,
+  } = open;
   return {
     flowId,
     identity: undefined,
+    connectionId,
     handshakeUs,
     accounted,
     candidates,

@@ -21,6 +21,8 @@ const sharedColumns = (Object.keys(intervalColumns) as (keyof IntervalRow & keyo
 export interface RowContext {
   readonly hostId: bigint;
   readonly details: LiveDetails;
+  /** What records have said of the connection when it began. */
+  readonly connectionId: string | undefined;
   /** Wall-clock time of a moment, nanoseconds since 1970. */
   readonly wallNs: (monotonicNs: number) => bigint;
 }
@@ -37,6 +39,7 @@ export function liveInterval(
     ...spanValues(moved, moment.monotonicNs),
   };
   if (connection.srtt_us !== undefined) row.srtt_us = connection.srtt_us;
+  setId(row, context);
   return row;
 }
 
@@ -61,6 +64,7 @@ export function openRow(connection: Connection, moment: Moment, context: RowCont
   if (started_ns !== undefined) row.started = context.wallNs(started_ns);
   if (state !== undefined) row.state = state;
   if (srtt_us !== undefined) row.srtt_us = srtt_us;
+  setId(row, context);
   return row;
 }
 
@@ -76,6 +80,10 @@ export function vanishedRow(
   if (connection.started_ns !== undefined)
     row.duration_us = Math.max(0, Math.round((ended_ns - connection.started_ns) / 1000));
   return row;
+}
+
+function setId(row: { connection_id?: bigint }, { connectionId }: RowContext): void {
+  if (connectionId !== undefined) row.connection_id = BigInt(`0x${connectionId}`);
 }
 
 function spanValues({ sinceNs, figures }: MovedSpan, untilNs: number): Pick<IntervalRow, 'span_us'> {

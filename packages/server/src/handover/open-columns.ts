@@ -14,6 +14,8 @@ import {
 /** Digits of the first half of a flow id: together, they are more than a number holds. */
 const HIGH_DIGITS = 7;
 const DIGITS = 15;
+/** Digits of a connection id. */
+const ID_DIGITS = 16;
 const NONE = Number.NaN;
 const directions = [undefined, 'outbound', 'inbound'] as const;
 const accounts = [undefined, 'accept', 'listener'] as const;
@@ -22,7 +24,7 @@ const columnNames = [
   ...(['flowHigh', 'flowLow', 'flowCpu', 'netns', 'interfaceIndex', 'local', 'localPort'] as const),
   ...(['peer', 'peerPort', 'direction', 'startedNs', 'inode', 'cgroupId', 'pid', 'startTicks'] as const),
   ...(['comm', 'uid', 'handshakeUs', 'accounted', 'candidates', 'rows', 'isOlder', 'untilNs'] as const),
-  ...(['foundNs', ...figureNames] as const),
+  ...(['foundNs', 'idHigh', 'idLow', ...figureNames] as const),
 ];
 
 type Columns<Values> = Readonly<Record<(typeof columnNames)[number], Values>>;
@@ -48,6 +50,7 @@ export function packConnections(connections: readonly KnownConnection[]): Packed
     if (known.flowId !== undefined) setFlow(columns, row, known.flowId);
     if (known.identity !== undefined) setIdentity(columns, row, known.identity, texts);
     if (known.counted !== undefined) setSums(columns, row, known.counted.sums);
+    if (known.connectionId !== undefined) setId(columns, row, known.connectionId);
     columns.handshakeUs[row] = known.handshakeUs ?? NONE;
     columns.accounted[row] = accounts.indexOf(known.accounted);
     columns.candidates[row] = known.candidates ?? NONE;
@@ -67,6 +70,11 @@ function setFlow(columns: NewColumns, row: number, flowId: string): void {
   columns.flowHigh[row] = hexadecimal(flowId, 0, HIGH_DIGITS);
   columns.flowLow[row] = hexadecimal(flowId, HIGH_DIGITS, DIGITS);
   columns.flowCpu[row] = Number(flowId.slice(DIGITS + 1));
+}
+
+function setId(columns: NewColumns, row: number, id: string): void {
+  columns.idHigh[row] = hexadecimal(id, 0, ID_DIGITS / 2);
+  columns.idLow[row] = hexadecimal(id, ID_DIGITS / 2, ID_DIGITS);
 }
 
 function setIdentity(
@@ -140,6 +148,7 @@ export class OpenRows {
     return {
       flowId: this.#flowId(row),
       identity,
+      connectionId: this.#connectionId(row),
       handshakeUs: columns.handshakeUs.at(row),
       accounted: accounts[columns.accounted.at(row) ?? 0],
       candidates: columns.candidates.at(row),
@@ -208,6 +217,13 @@ export class OpenRows {
     if (high === undefined || low === undefined) return undefined;
     const digits = high.toString(16).padStart(HIGH_DIGITS, '0');
     return `${digits}${low.toString(16).padStart(DIGITS - HIGH_DIGITS, '0')}.${columns.flowCpu.at(row)}`;
+  }
+
+  #connectionId(row: number): string | undefined {
+    const high = this.#columns.idHigh.at(row);
+    const low = this.#columns.idLow.at(row);
+    if (high === undefined || low === undefined) return undefined;
+    return [high, low].map((half) => half.toString(16).padStart(ID_DIGITS / 2, '0')).join('');
   }
 
   #text(place: number | undefined): string {

@@ -96,8 +96,16 @@ export function nameOnly(name: ConnectionName): KnownConnection {
 }
 
 const nothing: KnownConnection = {
-  ...{ flowId: undefined, identity: undefined, handshakeUs: undefined, accounted: undefined },
-  ...{ candidates: undefined, counted: undefined, rows: 0, isOlder: false, untilNs: 0, foundNs: 0 },
+  ...{ flowId: undefined, identity: undefined, connectionId: undefined, handshakeUs: undefined },
+  ...{
+    accounted: undefined,
+    candidates: undefined,
+    counted: undefined,
+    rows: 0,
+    isOlder: false,
+    untilNs: 0,
+    foundNs: 0,
+  },
 };
 
 function parse(json: string): unknown {
