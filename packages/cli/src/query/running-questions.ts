@@ -10,6 +10,7 @@ import {
   type Difference,
   type Group,
   type Groups,
+  type Incomplete,
   newFileError,
   type SqlResult,
 } from '@weir/history/query';
@@ -26,6 +27,7 @@ type Range = Answer<unknown>['range'];
 interface CoverageJson {
   readonly losses: readonly LossRecord[];
   readonly unrecorded: readonly { readonly from: string; readonly to: string }[];
+  readonly incomplete?: readonly Incomplete[];
 }
 
 interface ConnectionsJson extends CoverageJson {
@@ -197,8 +199,15 @@ function nanoseconds(time: string): bigint {
   return BigInt(Date.parse(`${time.slice(0, dot)}Z`)) * 1_000_000n + BigInt(time.slice(dot + 1, -1));
 }
 
-function coverageOf({ losses, unrecorded }: CoverageJson): Coverage {
+function coverageOf({ losses, unrecorded, incomplete }: CoverageJson): Coverage {
   return {
+    ...(incomplete !== undefined && {
+      incomplete: incomplete.map(({ host, answered, reason }) => ({
+        host: String(host),
+        answered: answered === true,
+        reason: String(reason),
+      })),
+    }),
     losses: losses.map(lossRow),
     unrecorded: unrecorded.map(({ from, to }) => ({ from: nanoseconds(from), to: nanoseconds(to) })),
   };
