@@ -112,6 +112,19 @@ describe('the histories of several hosts', () => {
     }
   });
 
+  it('count each end where that is asked for, as lists of connections have them', async () => {
+    const { result } = await all().groups({ range, by: ['process'], ends: 'all' });
+    const expected = talks.flatMap((talk) => [...countedEnds([{ ...talk, isNumbered: false }])]);
+    assert.deepEqual(
+      Object.fromEntries(result.groups.map(({ key, ...each }) => [key.process, figures(each)])),
+      sumsBy(expected, (each) => each.process, bothWays),
+    );
+    const step = 60_000_000_000n;
+    const { result: series } = await all().series({ range, step, ends: 'all' });
+    const counted = series[0]!.points.reduce((sum, { connections }) => sum + connections, 0);
+    assert.equal(counted, expected.length);
+  });
+
   it('have means of all, and percentiles only of groups that one history has', async () => {
     const query = { range, by: ['process', 'local'], percentiles: [0.5] };
     const { result } = await all().groups(query);

@@ -19,6 +19,7 @@ function addressText(address: string): string {
 
 /** Orders that are more than a column of their name. */
 const values: Readonly<Record<string, (row: EndRow) => Value>> = {
+  host: (row) => row.host_id,
   process: (row) => row.comm,
   container: (row) => row.container_name ?? row.container_id,
   pod: ({ pod_namespace: namespace, pod_name: name, pod_uid: uid }) =>

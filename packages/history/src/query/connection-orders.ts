@@ -35,6 +35,7 @@ export const connectionOrders = {
   local_port: count('local_port'),
   port: number(groupFields.port!.sql),
   service: field('service'),
+  host: count('host_id'),
   transport: field('transport'),
   family: field('family'),
   direction: field('direction'),

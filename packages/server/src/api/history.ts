@@ -30,11 +30,17 @@ export type Range = GroupsQuery['range'];
 /** A question with a filter in the language of people. */
 export type Filtered<Query> = Omit<Query, 'where'> & { readonly filter?: Filter };
 
+/** Which ends of connections count where several histories are asked. */
+export interface EndsChoice {
+  /** `once` (the default): one of a connection of which both are known. `all`: each, as lists of connections have them. */
+  readonly ends?: 'once' | 'all';
+}
+
 /** Questions that the API passes on. Each may throw OptionError for what makes no sense, and InterruptedError. */
 export interface ApiHistory {
   connections(query: Filtered<ConnectionsQuery>): Promise<Answer<ConnectionsPage>>;
-  groups(query: Filtered<GroupsQuery>): Promise<Answer<Groups>>;
-  series(query: Filtered<SeriesQuery>): Promise<Answer<readonly Series[]>>;
+  groups(query: Filtered<GroupsQuery> & EndsChoice): Promise<Answer<Groups>>;
+  series(query: Filtered<SeriesQuery> & EndsChoice): Promise<Answer<readonly Series[]>>;
   openAt(query: Filtered<OpenAtQuery>): Promise<Answer<OpenAt>>;
   compare(query: Filtered<CompareQuery>): Promise<Answer<Comparison>>;
   map(query: Filtered<MapQuery>): Promise<Answer<ConnectionMap>>;

@@ -5,6 +5,7 @@ import {
   type FilteredTable,
   filterSource,
   filterSql,
+  type GroupsQuery,
   queryCompare,
   queryConnection,
   queryConnections,
@@ -13,6 +14,7 @@ import {
   queryOpenAt,
   querySeries,
   querySql,
+  type SeriesQuery,
   writeParquet,
 } from '@weir/history/query';
 import type { HostRow } from '@weir/history/schema';
@@ -23,8 +25,8 @@ import type { ApiHistory, Filtered } from './history.js';
 export function readerHistory(reader: HistoryReader): ApiHistory {
   return {
     connections: (query) => queryConnections(reader, where(query)),
-    groups: (query) => queryGroups(reader, where(query)),
-    series: (query) => querySeries(reader, where(query)),
+    groups: (query) => queryGroups(reader, where<GroupsQuery>(query)),
+    series: (query) => querySeries(reader, where<SeriesQuery>(query)),
     openAt: (query) => queryOpenAt(reader, where(query, 'opens')),
     compare: (query) => queryCompare(reader, where(query)),
     map: (query) => queryMap(reader, where(query)),

@@ -7,6 +7,7 @@ import {
   type GroupSums,
   keyText,
   measuresOf,
+  noIds,
   noSums,
   type SideIds,
   type Sums,
@@ -26,7 +27,7 @@ import {
   type Series,
   type SeriesQuery,
 } from '@weir/history/query';
-import type { Range } from '../api/history.js';
+import type { EndsChoice, Range } from '../api/history.js';
 import type { HistoryPart, PartFilter } from './history-part.js';
 import { type CountedPart, type MergedQuestion, mergedCoverage } from './merged-question.js';
 import { MAX_GROUPS, MAX_IDS } from './peer-protocol.js';
@@ -56,17 +57,25 @@ interface MergedSums {
   readonly parts: readonly (CountedPart & { readonly groups: readonly GroupSums[] })[];
 }
 
-async function sumsOf(question: MergedQuestion, wanted: SumsWanted): Promise<MergedSums> {
+async function sumsOf(
+  question: MergedQuestion,
+  wanted: SumsWanted,
+  ends: EndsChoice['ends'] = 'once',
+): Promise<MergedSums> {
   const { range, filter, by } = wanted;
   const filtered = filter === undefined ? {} : { filter };
   const { sides, answers } = await question.countOnce(
-    (part, signal) => part.ask('sides', { range, ...filtered, limit: MAX_IDS }, signal),
+    async (part, signal) =>
+      ends === 'all'
+        ? withoutSides(range)
+        : part.ask('sides', { range, ...filtered, limit: MAX_IDS }, signal),
     async (counted, _, signal) => {
       const asked = {
         ...{ ...wanted, range: counted.range, without: uncountedOf(counted) },
         limit: wanted.step === undefined ? MAX_GROUPS : MOST_STEP_ROWS,
       };
-      return { counted, sums: (await counted.part.ask('sums', asked, signal)).result };
+      const answer = await counted.part.ask('sums', asked, signal);
+      return { counted, answer, sums: answer.result };
     },
   );
   for (const { part, answer } of answers) {
@@ -79,12 +88,19 @@ async function sumsOf(question: MergedQuestion, wanted: SumsWanted): Promise<Mer
     answers.flatMap(({ answer }) => answer.sums.groups),
   );
   return {
-    coverage: mergedCoverage(sides.map(({ answer }) => answer)),
+    coverage: mergedCoverage(
+      ends === 'all' ? answers.map(({ answer }) => answer.answer) : sides.map(({ answer }) => answer),
+    ),
     groups,
     total: answers.map(({ answer }) => answer.sums.total).reduce(addSums, noSums),
     count: Math.max(groups.length, ...answers.map(({ answer }) => answer.sums.count)),
     parts: answers.map(({ answer }) => ({ ...answer.counted, groups: answer.sums.groups })),
   };
+}
+
+/** Nothing is known of ends: each counts. */
+function withoutSides(range: Range) {
+  return { range, losses: [], unrecorded: [], result: { ...noIds, isCut: false } };
 }
 
 /** All ends that do not count. */
@@ -99,10 +115,10 @@ function secondsOf({ from, to }: Range): number {
 /** Groups. Percentiles do not add up: they are known of groups of which one history has all. */
 export async function mergedGroups(
   question: MergedQuestion,
-  query: WithText<GroupsQuery>,
+  query: WithText<GroupsQuery> & EndsChoice,
 ): Promise<Answer<Groups>> {
   const { range, by, order = 'bytes', limit = 100, percentiles = [] } = query;
-  const sums = await sumsOf(question, { ...filterIn(query), by, order });
+  const sums = await sumsOf(question, { ...filterIn(query), by, order }, query.ends);
   const seconds = secondsOf(range);
   const sorted = sums.groups
     .map(({ key, sums: each }) => ({ key, ...measuresOf(each, seconds) }))
@@ -165,7 +181,7 @@ async function withPercentiles(
 /** Figures over time: first the largest groups of all histories are found, then their steps. */
 export async function mergedSeries(
   question: MergedQuestion,
-  query: WithText<SeriesQuery>,
+  query: WithText<SeriesQuery> & EndsChoice,
 ): Promise<Answer<readonly Series[]>> {
   const { range, step, by = [], order = 'bytes', limit = 10 } = query;
   const filter = filterIn(query);
@@ -173,7 +189,8 @@ export async function mergedSeries(
   const largest =
     by.length === 0 ? undefined : (await mergedGroups(question, { ...query, by, limit })).result.groups;
   const keys = largest?.map(({ key }) => key);
-  const sums = await sumsOf(question, { ...filter, by, order, step, ...(keys !== undefined && { keys }) });
+  const wanted = { ...filter, by, order, step, ...(keys !== undefined && { keys }) };
+  const sums = await sumsOf(question, wanted, query.ends);
   const series = new Map<string, GroupSums[]>((keys ?? []).map((key) => [keyText(by, key), []]));
   for (const group of sums.groups) {
     const text = keyText(by, group.key);

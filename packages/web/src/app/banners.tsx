@@ -1,7 +1,9 @@
 /** What is wrong with the server or its history, above every view. */
 import type { VNode } from 'preact';
+import type { Incomplete } from '../api/api-types.js';
 import { serverAnswers } from '../api/server-state.js';
 import { useAnswer } from '../api/use-answer.js';
+import { visibleName } from '../format/name-text.js';
 import { formatTime } from '../format/time-text.js';
 import { pageRange } from '../state/page-range.js';
 
@@ -22,8 +24,14 @@ export function Banners(): VNode {
     unrecorded.length === 1 &&
     unrecorded[0]!.from === range?.coverage.range.from &&
     unrecorded[0]!.to === range.coverage.range.to;
+  const { incomplete = [] } = range?.coverage ?? {};
   return (
     <>
+      {incomplete.length > 0 && (
+        <p class="banner is-bad" role="alert">
+          {missingText(incomplete)}
+        </p>
+      )}
       {answer?.read_only === true && (
         <p class="banner is-bad" role="alert">
           The disk of the history can only be read: nothing is recorded. Mount it again, and restart weir
@@ -42,4 +50,17 @@ export function Banners(): VNode {
       )}
     </>
   );
+}
+
+/** Who did not answer, and why. */
+function missingText(incomplete: readonly Incomplete[]): string {
+  const names = incomplete
+    .filter(({ answered }) => !answered)
+    .map(({ host, reason }) => `${visibleName(host)} (${visibleName(reason)})`);
+  const parts = incomplete
+    .filter(({ answered }) => answered)
+    .map(({ host, reason }) => `Of ${visibleName(host)}: ${visibleName(reason)}.`);
+  const absent =
+    names.length === 0 ? [] : [`Not answered: ${names.join(', ')}. What is shown is without them.`];
+  return [...absent, ...parts].join(' ');
 }

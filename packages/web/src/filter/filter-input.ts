@@ -86,7 +86,13 @@ function valuesOf(group: string): Promise<readonly OccurringValue[]> {
   const known = valuesByGroup.get(group);
   if (known !== undefined && Date.now() - known.atMs < VALUES_MS) return known.list;
   const range = pageRange.value?.text;
-  const list = ask('groups', { range, by: group, order: 'connections', limit: MOST_VALUES }).then(
+  const list = ask('groups', {
+    range,
+    by: group,
+    order: 'connections',
+    limit: MOST_VALUES,
+    ends: 'all',
+  }).then(
     ({ groups }) =>
       groups.flatMap(({ key, connections }) => {
         const value = key[group];

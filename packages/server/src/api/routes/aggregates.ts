@@ -19,6 +19,13 @@ const order = z
   .default('bytes')
   .describe('What the largest come first of. Default bytes.');
 
+const ends = z
+  .enum(['once', 'all'])
+  .default('once')
+  .describe(
+    'Where several hosts are asked: once: a connection counts at one end where both are known. all: at each. Default once.',
+  );
+
 const percentileList = z
   .string()
   .max(100)
@@ -93,17 +100,18 @@ function groupsRoute(): Route {
       by: fieldList
         .prefault('')
         .describe('Fields with commas, such as process,peer. Default: one group of all.'),
+      ends,
       order,
       limit: numberText(1, 10_000).prefault('100').describe('At most so many groups. Default 100.'),
       percentiles: percentileList.exactOptional().describe('Percentiles of latencies, such as 0.5,0.95.'),
     }),
     answer: groupsAnswer,
     handle: async ({ history, query, signal }) => {
-      const { by, order, limit, percentiles } = query;
+      const { by, ends, order, limit, percentiles } = query;
       const wanted = percentiles === undefined ? {} : { percentiles };
       const answer = await history.groups({
         range: rangeOf(query),
-        ...{ by, order, limit, signal, ...wanted, ...filterOf(query) },
+        ...{ by, ends, order, limit, signal, ...wanted, ...filterOf(query) },
       });
       const { groups, count, total } = answer.result;
       return { ...coverageOf(answer), groups: groups.map(withLists), count, total };
@@ -140,14 +148,16 @@ function seriesRoute(): Route {
       by: fieldList
         .prefault('')
         .describe('Fields: a series for each of the largest groups. Default: one series.'),
+      ends,
       order,
       limit: numberText(1, 100).prefault('10').describe('At most so many series. Default 10.'),
     }),
     answer: seriesAnswer,
     handle: async ({ history, query, signal }) => {
-      const { by, order, limit, step } = query;
+      const { by, ends, order, limit, step } = query;
       const range = rangeOf(query);
-      const answer = await history.series({ range, step, by, order, limit, signal, ...filterOf(query) });
+      const asked = { range, step, by, ends, order, limit, signal, ...filterOf(query) };
+      const answer = await history.series(asked);
       const series = answer.result.map(({ key, points }) => ({
         key: { ...key },
         points: points.map((point) => ({ ...point, time: timeText(point.time) })),

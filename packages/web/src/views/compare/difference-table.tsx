@@ -5,6 +5,7 @@ import type { Change, Difference, Measures } from '../../api/api-types.js';
 import { narrowFilter } from '../../filter/filter-term.js';
 import { formatCount, UNKNOWN } from '../../format/number-text.js';
 import { Name } from '../../parts/name.js';
+import { shownValue } from '../../state/host-names.js';
 import { currentFilter, linkTo } from '../../state/page-state.js';
 import { fieldTitle } from '../../table/group-fields.js';
 import { type CompareFigure, compareFigures } from './compare-figures.js';
@@ -59,12 +60,12 @@ export function DifferenceTable({ by, differences, nowRange, beforeRange }: Diff
                 index === 0 ? (
                   <th key={name} scope="row">
                     <a href={link(row, row.now === undefined ? beforeRange : nowRange)}>
-                      <Name name={row.key[name]} />
+                      <Name name={shownValue(name, row.key[name])} />
                     </a>
                   </th>
                 ) : (
                   <td key={name}>
-                    <Name name={row.key[name]} />
+                    <Name name={shownValue(name, row.key[name])} />
                   </td>
                 ),
               )}

@@ -10,8 +10,10 @@ import { formatBytes, formatCount, formatMicroseconds } from '../../format/numbe
 import { formatTime, parseApiTime } from '../../format/time-text.js';
 import { Name } from '../../parts/name.js';
 import { Panel } from '../../parts/panel.js';
+import { hostName } from '../../state/host-names.js';
 import { linkTo, viewParameter } from '../../state/page-state.js';
 import { rangeBetween } from '../../time/range-text.js';
+import { BothEndsPanel } from './both-ends.js';
 import {
   type AnyConnection,
   beganMs,
@@ -46,7 +48,7 @@ export function ConnectionView(): VNode {
   return <Whole known={known} />;
 }
 
-function Whole({ known: { own, other, answer } }: { readonly known: KnownConnection }): VNode {
+function Whole({ known: { own, other, ends, answer } }: { readonly known: KnownConnection }): VNode {
   const { process, peer } = own;
   const processFilter = joinFilters(
     ...[process?.pid, process?.comm].flatMap((value, index) =>
@@ -70,7 +72,7 @@ function Whole({ known: { own, other, answer } }: { readonly known: KnownConnect
           <Rows rows={processRows(own)} />
         )}
       </Panel>
-      <OtherEnd own={own} other={other} />
+      {ends === undefined ? <OtherEnd own={own} other={other} /> : <BothEndsPanel ends={ends} own={own} />}
       <Panel title="Socket">
         <Rows rows={socketRows(own)} />
       </Panel>
@@ -266,7 +268,9 @@ function OtherEnd({
               { name: 'Its address', value: endText(other.local), group: undefined },
               { name: 'It sees', value: endText(other.peer), group: undefined },
               ...processRows(other).slice(0, 6),
-              ...(other.host === own.host ? [] : [{ name: 'Host', value: other.host, group: undefined }]),
+              ...(other.host === own.host
+                ? []
+                : [{ name: 'Host', value: hostName(other.host), group: undefined }]),
             ]}
           />
         </>
@@ -292,6 +296,7 @@ function socketRows(own: AnyConnection): Row[] {
     ['Process known by', accounted, undefined],
     ['flow_id', flow_id, undefined],
     ['connection_id', connection_id, undefined],
+    ['Host', hostName(host), undefined],
     ['Host and boot', host, undefined],
   ];
   return rows.flatMap(([name, value, group]) => (value === undefined ? [] : [{ name, value, group }]));

@@ -5,12 +5,15 @@ import { askConnection } from '../../api/client.js';
 import { ApiProblem } from '../../api/problem.js';
 import { recovery } from '../../api/server-state.js';
 import type { AnyConnection } from './connection-words.js';
+import { type BothEnds, bothEnds } from './ends-table.js';
 
 /** What is known of it. */
 export interface KnownConnection {
   /** The end that was asked for, or the one that connected. */
   readonly own: AnyConnection;
   readonly other: AnyConnection | undefined;
+  /** Both, where they are known. */
+  readonly ends: BothEnds | undefined;
   readonly answer: ConnectionAnswer;
 }
 
@@ -58,9 +61,10 @@ async function find(id: string, signal: AbortSignal): Promise<KnownConnection> {
   const ends = endsOf(answer);
   const own = ends.find(({ direction }) => direction === 'outbound') ?? ends[0]!;
   const { connection_id } = own;
-  if (connection_id === undefined) return { own, other: undefined, answer };
-  const both = connection_id === id ? ends : endsOf(await askConnection(connection_id, { signal }));
-  return { own, other: both.find((end) => !isSame(end, own)), answer };
+  if (connection_id === undefined) return { own, other: undefined, ends: bothEnds(answer, own), answer };
+  const isWhole = connection_id === id || ends.length > 1;
+  const both = isWhole ? answer : await askConnection(connection_id, { signal });
+  return { own, other: endsOf(both).find((end) => !isSame(end, own)), ends: bothEnds(both, own), answer };
 }
 
 function endsOf({ connections, open }: ConnectionAnswer): AnyConnection[] {

@@ -19,6 +19,8 @@ export interface DrawnNode extends Flow {
   readonly id: string;
   readonly kind: ServiceKind;
   readonly name: string | null;
+  /** A group's host, where answers are those of several. */
+  readonly host?: string;
   /** The services that it stands for, the most important first; one, unless it is a group. */
   readonly members: readonly Service[];
   /** The group of services, which opens: undefined for a single one. */

@@ -27,9 +27,15 @@ export function wordsOf(by: string): { readonly one: string; readonly many: stri
 }
 
 /** A service's name, whatever is known of it. */
-export function serviceName({ kind, name }: Pick<Service, 'kind' | 'name'>, by: string): string {
-  if (name === null) return `unknown ${wordsOf(by).one}`;
-  return kind === 'group' && name === '' ? `${wordsOf(by).one} without a name` : name;
+export function serviceName(service: Pick<Service, 'kind' | 'name' | 'host'>, by: string): string {
+  const { kind, name, host } = service;
+  const known =
+    name === null
+      ? `unknown ${wordsOf(by).one}`
+      : kind === 'group' && name === ''
+        ? `${wordsOf(by).one} without a name`
+        : name;
+  return host === undefined ? known : `${known} @ ${host}`;
 }
 
 /** The name of a node, whole and unsafe. */

@@ -23,6 +23,8 @@ export interface Service extends Flow {
   readonly kind: ServiceKind;
   /** null: connections whose field is not known. */
   readonly name: string | null;
+  /** A group's host, where answers are those of several. */
+  readonly host?: string;
 }
 
 /** What one service does with another. */
@@ -87,7 +89,10 @@ export function serviceGraph(answers: readonly MapContent[]): ServiceGraph {
     }
   const services = [...names.values()]
     .filter(({ id }) => flows.has(id))
-    .map(({ id, kind, name }) => ({ id, kind, name, ...sumFlows(flows.get(id)!) }));
+    .map(({ id, kind, name, host }) => ({
+      ...{ id, kind, name, ...sumFlows(flows.get(id)!) },
+      ...(host !== undefined && { host }),
+    }));
   return { services, links };
 }
 

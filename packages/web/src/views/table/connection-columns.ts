@@ -1,5 +1,6 @@
 /** Columns of the table of connections. Pure. */
 import type { ConnectionDetails, EndedConnection } from '../../api/api-types.js';
+import { hostName } from '../../state/host-names.js';
 
 /** How a value is shown. */
 export type ColumnKind = 'time' | 'name' | 'bytes' | 'duration' | 'count' | 'number' | 'error' | 'ends';
@@ -33,6 +34,7 @@ const process =
 /** All columns, in their order. */
 export const connectionColumns: readonly ConnectionColumn[] = [
   { id: 'time', title: 'Ended', kind: 'time', width: 142, value: ({ time }) => time },
+  { id: 'host', title: 'Host', kind: 'name', width: 110, value: ({ host }) => hostName(host) },
   { id: 'process', title: 'Process', kind: 'name', width: 124, value: process('comm'), field: 'process' },
   { id: 'pid', title: 'PID', kind: 'number', width: 72, value: process('pid'), field: 'pid' },
   {

@@ -72,7 +72,7 @@ function FacetValues({ name, title, range }: Pick<FacetProps, 'name' | 'title' |
   const limit = isLong ? MANY : FEW;
   const asked = useAnswer(
     'groups',
-    range === undefined ? undefined : { range, filter, by: name, order: 'connections', limit },
+    range === undefined ? undefined : { range, filter, by: name, order: 'connections', limit, ends: 'all' },
   );
   const { answer, problem } = asked;
   if (answer === undefined)

@@ -6,6 +6,7 @@ import { useAnswer } from '../../api/use-answer.js';
 import { narrowFilter } from '../../filter/filter-term.js';
 import { formatBytes, formatCount, formatMany, formatShort } from '../../format/number-text.js';
 import { Name } from '../../parts/name.js';
+import { shownValue } from '../../state/host-names.js';
 import { pageRange } from '../../state/page-range.js';
 import { changePage, currentFilter, linkTo, viewParameter } from '../../state/page-state.js';
 import { areaOf, selectCell } from '../../table/cell-selection.js';
@@ -32,7 +33,9 @@ export function GroupTable({ by }: { readonly by: readonly string[] }): VNode {
   const fields = by.join(',');
   const asked = useAnswer(
     'groups',
-    range === undefined ? undefined : { range: range.text, filter, by: fields, order, limit: MOST_GROUPS },
+    range === undefined
+      ? undefined
+      : { range: range.text, filter, by: fields, order, limit: MOST_GROUPS, ends: 'all' },
   );
   const content = JSON.stringify([range?.asked, filter, fields, order]);
   const [state, setState] = useState({ content, selection: firstCell });
@@ -57,7 +60,7 @@ export function GroupTable({ by }: { readonly by: readonly string[] }): VNode {
     if (isCards) return <GroupCard group={group} by={by} />;
     const name = by[column];
     if (name !== undefined) {
-      const value = <Name name={group.key[name]} />;
+      const value = <Name name={shownValue(name, group.key[name])} />;
       return column > 0 ? (
         value
       ) : (
@@ -77,7 +80,7 @@ export function GroupTable({ by }: { readonly by: readonly string[] }): VNode {
       .slice(Math.max(0, firstRow), lastRow + 1)
       .map((group) =>
         [
-          ...by.map((name) => group.key[name] ?? undefined),
+          ...by.map((name) => shownValue(name, group.key[name]) ?? undefined),
           ...groupColumns.map(({ value }) => value(group)),
         ].slice(firstColumn, lastColumn + 1),
       );
@@ -145,7 +148,7 @@ function GroupCard({ group, by }: { readonly group: Group; readonly by: readonly
           {by.map((name, index) => (
             <>
               {index > 0 && <span class="muted"> · </span>}
-              <Name name={group.key[name]} />
+              <Name name={shownValue(name, group.key[name])} />
             </>
           ))}
         </a>

@@ -2,6 +2,7 @@
 import type { ComponentChildren, VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { formatCount, formatMany } from '../../format/number-text.js';
+import { asksOthers } from '../../state/follow-hosts.js';
 import { isLive, pageRange } from '../../state/page-range.js';
 import { changePage, currentFilter, viewParameter } from '../../state/page-state.js';
 import { FieldSelect } from '../../table/field-select.js';
@@ -24,7 +25,7 @@ const byParameter = viewParameter('by');
 export function TableView(): VNode {
   const by = readFields(byParameter.value.value, 2);
   // Also when a link without columns is opened here.
-  useEffect(recallColumns, [columnsText.value]);
+  useEffect(recallColumns, [columnsText.value, asksOthers.value]);
   if (openParameter.value.value !== '') return <Open />;
   return by.length > 0 ? <Grouped by={by} /> : <Single />;
 }

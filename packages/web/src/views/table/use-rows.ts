@@ -165,12 +165,14 @@ async function readIndex(
 ): Promise<{ readonly index: RowIndex; readonly total: number }> {
   const range = { from: momentOf(from), to: momentOf(to) };
   if (!isByTime(order)) {
-    const { connections } = (await ask('groups', { range: `${from}..${to}`, filter }, { signal })).total;
+    const { connections } = (
+      await ask('groups', { range: `${from}..${to}`, filter, ends: 'all' }, { signal })
+    ).total;
     const block = { ...range, count: Math.min(connections, MOST_SORTED) };
     return { index: new RowIndex([block], 'oldest'), total: connections };
   }
   const step = `${stepSeconds(parseApiTime(from), parseApiTime(to), MOST_STEPS)}s`;
-  const { series } = await ask('series', { range: `${from}..${to}`, filter, step }, { signal });
+  const { series } = await ask('series', { range: `${from}..${to}`, filter, step, ends: 'all' }, { signal });
   const steps = (series[0]?.points ?? []).map(({ time, connections }) => ({
     time: momentOf(time),
     connections,
@@ -182,6 +184,7 @@ async function readIndex(
 function sourceOf(filter: string, order: TableOrder): RowSource<EndedConnection> {
   return {
     readPage: (question, signal) => ask('connections', { ...question, filter, order }, { signal }),
-    count: async (range, signal) => (await ask('groups', { range, filter }, { signal })).total.connections,
+    count: async (range, signal) =>
+      (await ask('groups', { range, filter, ends: 'all' }, { signal })).total.connections,
   };
 }
