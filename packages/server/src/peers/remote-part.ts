@@ -1,6 +1,7 @@
 /** The history of another host, asked over HTTP. */
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { API_BASE } from '../api/openapi.js';
 import { plain } from '../exporters/exported-record.js';
@@ -35,6 +36,8 @@ const MOST_AT_ONCE = 8;
 /** A host that refuses a token counts how often. */
 const REFUSED_PAUSE_MS = 5_000;
 const MOST_DETAIL = 300;
+/** After this, a host that had no place for a question is asked again. */
+const BUSY_MS = 250;
 
 /** Asks another host. */
 export class RemotePart implements HistoryPart, Disposable {
@@ -94,18 +97,28 @@ export class RemotePart implements HistoryPart, Disposable {
   async #ask<Name extends PartName>(name: Name, query: PartQuestions[Name], signal: AbortSignal) {
     const text = JSON.stringify({ protocol: PEER_PROTOCOL, question: name, query: toWire(query) });
     const body = Buffer.from(text);
-    const response = await this.#post(body, signal).catch((error: RequestError) => {
-      // The host had closed a connection that waited for the next question.
-      if (error.wasReused !== true) throw error;
-      return this.#post(body, signal);
-    });
-    const answer = (await bodyOf(response)).toString('utf8');
+    let response = await this.#postOnce(body, signal);
+    let answer = (await bodyOf(response)).toString('utf8');
+    // It answers others meanwhile: there is time to wait for a place.
+    while (response.statusCode === 503 && answer.includes('urn:weir:problem:busy')) {
+      await sleep(BUSY_MS, undefined, { signal });
+      response = await this.#postOnce(body, signal);
+      answer = (await bodyOf(response)).toString('utf8');
+    }
     if (response.statusCode !== 200) throw refusal(response, answer);
     const { protocol, host, answer: found } = answerBody.parse(JSON.parse(answer));
     if (protocol !== PEER_PROTOCOL) throw new PeerError('version', 'it runs another version of Weir');
     const checked = checkedAnswer(name, fromWire(found));
     this.#host = host;
     return checked;
+  }
+
+  #postOnce(body: Buffer, signal: AbortSignal): Promise<IncomingMessage> {
+    return this.#post(body, signal).catch((error: RequestError) => {
+      // The host had closed a connection that waited for the next question.
+      if (error.wasReused !== true) throw error;
+      return this.#post(body, signal);
+    });
   }
 
   #post(body: Buffer, signal: AbortSignal): Promise<IncomingMessage> {

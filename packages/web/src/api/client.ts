@@ -1,5 +1,6 @@
 /** The client of the API. */
 import type { Answers, ConnectionAnswer, SqlAnswer } from './api-types.js';
+import { noteAnswer } from './missing-hosts.js';
 import { ApiProblem, readProblem } from './problem.js';
 
 /** Where the API is. */
@@ -66,6 +67,7 @@ async function send(address: string, init: RequestInit): Promise<unknown> {
     if (!response.ok) throw await readProblem(response);
     const answer = response.status === 204 ? undefined : await response.json();
     observers.onAnswer();
+    noteAnswer(answer);
     return answer;
   } catch (error) {
     if (init.signal?.aborted === true) throw init.signal.reason;

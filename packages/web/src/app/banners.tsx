@@ -1,6 +1,7 @@
 /** What is wrong with the server or its history, above every view. */
 import type { VNode } from 'preact';
 import type { Incomplete } from '../api/api-types.js';
+import { missingHosts } from '../api/missing-hosts.js';
 import { serverAnswers } from '../api/server-state.js';
 import { useAnswer } from '../api/use-answer.js';
 import { visibleName } from '../format/name-text.js';
@@ -24,7 +25,7 @@ export function Banners(): VNode {
     unrecorded.length === 1 &&
     unrecorded[0]!.from === range?.coverage.range.from &&
     unrecorded[0]!.to === range.coverage.range.to;
-  const { incomplete = [] } = range?.coverage ?? {};
+  const incomplete = missingHosts.value;
   return (
     <>
       {incomplete.length > 0 && (
@@ -61,6 +62,8 @@ function missingText(incomplete: readonly Incomplete[]): string {
     .filter(({ answered }) => answered)
     .map(({ host, reason }) => `Of ${visibleName(host)}: ${visibleName(reason)}.`);
   const absent =
-    names.length === 0 ? [] : [`Not answered: ${names.join(', ')}. What is shown is without them.`];
+    names.length === 0
+      ? []
+      : [`Not answered: ${names.join(', ')}. What is shown is without what they recorded.`];
   return [...absent, ...parts].join(' ');
 }
