@@ -8,7 +8,7 @@ import { parseFilter } from '@weir/tracer/filter';
 import type { ApiHistory } from '../src/api/history.js';
 import { storedHistory } from '../src/api/stored-history.js';
 import { newToken, tokenDigest } from '../src/auth/token.js';
-import type { HistoryPart } from '../src/peers/history-part.js';
+import type { HistoryPart, PartAnswers } from '../src/peers/history-part.js';
 import { localPart } from '../src/peers/local-part.js';
 import { mergedHistory } from '../src/peers/merged-history.js';
 import { type Peer, RemotePart } from '../src/peers/remote-part.js';
@@ -294,6 +294,25 @@ describe('the histories of several hosts', () => {
     );
   });
 
+  it('with too many connections to be joined say so', async () => {
+    const [first] = otherParts();
+    const cut: HistoryPart = {
+      ...{ name: 'busy', host: undefined },
+      ask: async (name, query, signal) => {
+        const answer = await first!.ask(name, query, signal);
+        if (name !== 'sides') return answer;
+        const { result, ...rest } = answer as PartAnswers['sides'];
+        return { ...rest, result: { ...result, isCut: true } } as typeof answer;
+      },
+    };
+    const { incomplete } = await all([cut]).groups({ range, by: [] });
+    assert.deepEqual(
+      incomplete!.map(({ host, answered }) => [host, answered]),
+      [['busy', true]],
+    );
+    assert.match(incomplete![0]!.reason, /count at both of their ends/);
+  });
+
   it('count nothing twice that is stored while they are asked', async () => {
     const late = {
       ...talks.find((talk) => talk.isNumbered && talk.client === 1 && talk.server === 0)!,
@@ -424,7 +443,7 @@ describe('another host', () => {
 
 type Answer = (status: number, body: unknown) => void;
 
-/** A server that answers what it is told. */
+/** A server that answers what a test wants. */
 async function serving(handle: (body: string, answer: Answer) => void) {
   const server = createServer(async (request, response) => {
     let body = '';

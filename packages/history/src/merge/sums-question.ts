@@ -30,7 +30,7 @@ export interface SumsOfGroups {
   readonly groups: readonly GroupSums[];
   /** How many there are, of which the first are here. */
   readonly count: number;
-  /** Of all groups, returned or not. */
+  /** Sums over all groups, returned or not. */
   readonly total: Sums;
 }
 

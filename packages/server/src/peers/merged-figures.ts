@@ -30,7 +30,7 @@ import {
 import type { EndsChoice, Range } from '../api/history.js';
 import type { HistoryPart, PartFilter } from './history-part.js';
 import { type CountedPart, type MergedQuestion, mergedCoverage } from './merged-question.js';
-import { MAX_GROUPS, MAX_IDS } from './peer-protocol.js';
+import { MAX_GROUPS } from './peer-protocol.js';
 
 /** A question with its filter as text. */
 export type WithText<Query> = Omit<Query, 'where'> & { readonly filter?: string };
@@ -68,7 +68,7 @@ async function sumsOf(
     async (part, signal) =>
       ends === 'all'
         ? withoutSides(range)
-        : part.ask('sides', { range, ...filtered, limit: MAX_IDS }, signal),
+        : part.ask('sides', { range, ...filtered, limit: question.mostIds }, signal),
     async (counted, _, signal) => {
       const asked = {
         ...{ ...wanted, range: counted.range, without: uncountedOf(counted) },

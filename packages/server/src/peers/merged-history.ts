@@ -22,7 +22,7 @@ import { mergedConnection } from './merged-connection.js';
 import { mergedCompare, mergedGroups, mergedSeries, type WithText } from './merged-figures.js';
 import { mergeMap, nodeOf } from './merged-map.js';
 import { MergedQuestion, mergedCoverage } from './merged-question.js';
-import { MAX_IDS } from './peer-protocol.js';
+import { Turns } from './turns.js';
 
 /** Rows of a page that one history gives at most. */
 const MOST_ROWS = 100_000;
@@ -36,13 +36,14 @@ const MOST_EDGES = 10_000;
  * @param parts All histories, its own the first.
  */
 export function mergedHistory(own: ApiHistory, parts: readonly HistoryPart[]): ApiHistory {
+  const turns = new Turns();
   const ask = <Query extends QueryLimits & { readonly filter?: Filter }, T>(
     merge: (question: MergedQuestion, query: WithText<Query>) => Promise<T>,
   ) => {
     return ({ filter, ...query }: Query): Promise<T> => {
       const text = filter === undefined ? {} : { filter: formatFilter(filter) };
       const asked = { ...query, ...text } as unknown as WithText<Query>;
-      return merge(new MergedQuestion(parts, query.signal), asked);
+      return merge(new MergedQuestion(parts, query.signal, turns), asked);
     };
   };
   return Object.defineProperties(
@@ -122,7 +123,7 @@ async function mergedMap(
   const filtered = { range, ...(filter !== undefined && { filter }) };
   const nodes: MapNode[] = [];
   const { sides, answers } = await question.countOnce(
-    (part, signal) => part.ask('sides', { ...filtered, node: by, limit: MAX_IDS }, signal),
+    (part, signal) => part.ask('sides', { ...filtered, node: by, limit: question.mostIds }, signal),
     async (counted, all, signal) => {
       const { elsewhere: without } = counted.uncounted;
       const elsewhere = serversElsewhere(counted.part, all, { by, nodes });

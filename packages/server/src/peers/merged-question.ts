@@ -4,6 +4,8 @@ import type { Answer, Coverage, Incomplete } from '@weir/history/query';
 import type { LossRow } from '@weir/history/schema';
 import type { Range } from '../api/history.js';
 import { type HistoryPart, PeerError } from './history-part.js';
+import { MAX_ALL_IDS, MAX_IDS } from './peer-protocol.js';
+import { Turns } from './turns.js';
 
 /** A history with its answer. */
 export interface Answered<T> {
@@ -22,20 +24,34 @@ export interface CountedPart {
 /** Ends of a history, by which it is known what counts. */
 type SidesAnswer = Answer<SideIds & { readonly isCut: boolean }>;
 
-/** Asks several histories. Those that do not answer are left out from then on, and named. */
+/** Answers of which each connection counts once. */
+export interface CountedAnswers<S, T> {
+  readonly sides: readonly Answered<S>[];
+  readonly answers: readonly Answered<T>[];
+}
+
+/** Asks several histories. Who does not answer is left out from then on, and named. */
 export class MergedQuestion {
   readonly #signal: AbortSignal | undefined;
   readonly #incomplete: Incomplete[] = [];
+  readonly #turns: Turns;
   #parts: readonly HistoryPart[];
 
-  constructor(parts: readonly HistoryPart[], signal: AbortSignal | undefined) {
+  /** @param turns Shared by all questions: counting takes memory. */
+  constructor(parts: readonly HistoryPart[], signal: AbortSignal | undefined, turns = new Turns()) {
     this.#parts = parts;
     this.#signal = signal;
+    this.#turns = turns;
   }
 
   /** The histories that have answered so far. */
   get parts(): readonly HistoryPart[] {
     return this.#parts;
+  }
+
+  /** Numbers of connections that each history may give, of each side. */
+  get mostIds(): number {
+    return Math.min(MAX_IDS, Math.floor(MAX_ALL_IDS / this.#parts.length));
   }
 
   /** What is lacking. */
@@ -74,10 +90,17 @@ export class MergedQuestion {
    * Asks which ends there are, and then each history for what it counts. Where one of them does not answer the second time, its ends do
    * not count either: the others are asked again.
    */
-  async countOnce<S extends SidesAnswer, T>(
+  countOnce<S extends SidesAnswer, T>(
     sides: (part: HistoryPart, signal: AbortSignal | undefined) => Promise<S>,
     ask: (counted: CountedPart, all: readonly Answered<S>[], signal: AbortSignal | undefined) => Promise<T>,
-  ): Promise<{ readonly sides: readonly Answered<S>[]; readonly answers: readonly Answered<T>[] }> {
+  ): Promise<CountedAnswers<S, T>> {
+    return this.#turns.run(this.#signal, () => this.#countOnce(sides, ask));
+  }
+
+  async #countOnce<S extends SidesAnswer, T>(
+    sides: (part: HistoryPart, signal: AbortSignal | undefined) => Promise<S>,
+    ask: (counted: CountedPart, all: readonly Answered<S>[], signal: AbortSignal | undefined) => Promise<T>,
+  ): Promise<CountedAnswers<S, T>> {
     let found = await this.each(sides);
     while (true) {
       for (const { part, answer } of found)

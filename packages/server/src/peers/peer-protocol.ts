@@ -11,10 +11,13 @@ export const PEER_PROTOCOL = 1;
 export const PEER_PATH = '/peer';
 
 /** The longest body of a question, bytes: it may have the numbers of many connections. */
-export const MAX_QUESTION_BYTES = 32_000_000;
+export const MAX_QUESTION_BYTES = 16_000_000;
 
 /** Numbers of connections that are joined, at most, for each side and host. */
-export const MAX_IDS = 500_000;
+export const MAX_IDS = 200_000;
+
+/** The same of all hosts together. */
+export const MAX_ALL_IDS = 1_000_000;
 
 /** Groups that are added up, at most, for each host. */
 export const MAX_GROUPS = 20_000;
@@ -28,7 +31,7 @@ const ids = z
       .min(0n)
       .max(2n ** 64n - 1n),
   )
-  .max(MAX_IDS);
+  .max(2 * MAX_IDS);
 const counted = {
   ...filtered,
   without: z.strictObject({ clients: ids, servers: ids }).exactOptional(),

@@ -17,9 +17,9 @@ export const PEERS_TOKEN = 'WEIR_PEERS_TOKEN';
 
 /** What a server answers from. Disposing closes connections to other hosts. */
 export interface AnsweringHistories extends Disposable {
-  /** Of all hosts. */
+  /** The history of all hosts. */
   readonly history: ApiHistory;
-  /** Of this one. */
+  /** This host's. */
   readonly own: HistoryPart;
   readonly peers: readonly RemotePart[];
 }
