@@ -1,7 +1,10 @@
 /** Answers of several hosts' histories, over HTTP, against what was really moved. */
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { MapEdge, Measures } from '@weir/history/query';
 import { parseFilter } from '@weir/tracer/filter';
@@ -12,8 +15,10 @@ import type { HistoryPart, PartAnswers } from '../src/peers/history-part.js';
 import { localPart } from '../src/peers/local-part.js';
 import { mergedHistory } from '../src/peers/merged-history.js';
 import { type Peer, RemotePart } from '../src/peers/remote-part.js';
+import { answeringHistories } from '../src/serve/peers.js';
 import { startApi } from './support/api.js';
 import { at } from './support/batches.js';
+import { ownCertificate } from './support/certificate.js';
 import {
   addressOf,
   append,
@@ -25,6 +30,7 @@ import {
   SeveralHosts,
   seenClient,
   type Talk,
+  type TestHost,
 } from './support/several-hosts.js';
 
 const range = { from: at(0), to: at(SECONDS) };
@@ -369,6 +375,42 @@ describe('another host', () => {
     const { incomplete } = await all([fresh]).losses(range, {});
     assert.deepEqual(incomplete, []);
     assert.equal(fresh.host, hostName(0));
+  });
+
+  it('is reached as the configuration says: by TLS with its authority, and a token of the environment', async (context) => {
+    const folder = mkdtempSync(join(tmpdir(), 'weir-peer-tls-'));
+    context.after(() => rmSync(folder, { recursive: true }));
+    const { cert, key, certificateFile } = ownCertificate(folder);
+    const token = newToken();
+    const stored = {
+      name: 'r',
+      role: 'read',
+      sha256: tokenDigest(token),
+      created: '2026-01-01T00:00:00.000Z',
+    } as const;
+    const [{ store: first }, { store: second }] = several.hosts as [TestHost, TestHost];
+    const own = localPart(second, hostName(1));
+    const login = { tokens: [stored] };
+    await using api = await startApi({
+      history: storedHistory(second),
+      own,
+      login,
+      tls: { cert: `${cert}`, key: `${key}` },
+    });
+    const config = { url: api.origin, token: { env: 'PEER' }, timeout: 5_000 };
+    const total = async (more: object, environment: Record<string, string>) => {
+      using answering = answeringHistories(first, [{ ...config, ...more }], environment);
+      return answering.history.groups({ range, by: [] });
+    };
+    const { result, incomplete } = await total({ ca: certificateFile }, { PEER: token });
+    assert.deepEqual(figures(result.total), sumsBy(countedEnds(talks, [0, 1]), () => 'all', bothWays).all);
+    assert.deepEqual(incomplete, []);
+    const reason = async (more: object, environment: Record<string, string>) =>
+      (await total(more, environment)).incomplete![0]!.reason;
+    assert.match(await reason({}, { PEER: token }), /self-signed certificate/);
+    assert.match(await reason({ ca: certificateFile }, {}), /refuses the token/);
+    const file = { token: { file: join(folder, 'none') }, ca: certificateFile };
+    assert.equal(await reason(file, {}), 'the file with its token cannot be read (ENOENT)');
   });
 
   it('that does not answer in time is not waited for again at once', async () => {

@@ -7,7 +7,7 @@ import type { ApiHistory } from '../api/history.js';
 import { storedHistory } from '../api/stored-history.js';
 import { type PeerConfig, parsePeerUrl, peerNameOf } from '../config/peers-schema.js';
 import { type Environment, readClientTls } from '../exporters/client-tls.js';
-import type { HistoryPart } from '../peers/history-part.js';
+import { type HistoryPart, PeerError } from '../peers/history-part.js';
 import { localPart } from '../peers/local-part.js';
 import { mergedHistory } from '../peers/merged-history.js';
 import { type Peer, RemotePart } from '../peers/remote-part.js';
@@ -55,6 +55,16 @@ function peerOf(config: PeerConfig, environment: Environment): Peer {
 }
 
 function tokenOf(source: NonNullable<PeerConfig['token']>, environment: Environment): string | undefined {
-  const text = 'file' in source ? readFileSync(source.file, 'utf8').trim() : environment[source.env];
+  const text = 'file' in source ? readToken(source.file) : environment[source.env];
   return text === undefined || text === '' ? undefined : text;
+}
+
+/** @throws PeerError, which is shown to all who ask: without the path */
+function readToken(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new PeerError('refused', `the file with its token cannot be read (${code})`, { cause: error });
+  }
 }
