@@ -3,7 +3,7 @@ import { OptionError } from '@weir/ebpf/errors';
 import type { HistoryReader, TimeRange } from '../store/session.js';
 import { type Answer, answer, type Coverage, coverageOf, type QueryLimits } from './answer.js';
 import type { Condition } from './condition.js';
-import { fieldsNamed } from './fields.js';
+import { fieldsNamed, groupFields } from './fields.js';
 import { checkLimit, secondsOf } from './groups.js';
 import { type GroupKey, readKey } from './keys.js';
 import { MEASURE_COUNT, type Measures, measureList, readMeasures } from './measures.js';
@@ -54,12 +54,18 @@ const LEAST_CONNECTIONS = 5;
 const LEAST_FAILURES = 3;
 const LEAST_BYTES = 1_000_000;
 
+/** What a comparison asks for. @throws OptionError where it makes no sense */
+export function checkCompare({ by, limit = 1000 }: CompareQuery, known = groupFields) {
+  const fields = fieldsNamed(by, known);
+  const most = checkLimit(limit, 10_000);
+  if (fields.length === 0) throw new OptionError('by: expected at least one field');
+  return { fields, limit: most };
+}
+
 /** Compares two ranges, group by group. @throws OptionError, InterruptedError */
 export function queryCompare(reader: HistoryReader, query: CompareQuery): Promise<Answer<Comparison>> {
   const { range, against, by, where } = query;
-  const fields = fieldsNamed(by);
-  const limit = checkLimit(query.limit ?? 1000, 10_000);
-  if (fields.length === 0) throw new OptionError('by: expected at least one field');
+  const { fields, limit } = checkCompare(query);
   return answer(reader, range, query, async (session) => {
     const now = await trafficSums(session, { range, fields, where });
     const before = await trafficSums(session, { range: against, fields, where });
@@ -74,7 +80,7 @@ export function queryCompare(reader: HistoryReader, query: CompareQuery): Promis
       `WITH now AS (${grouped(now)}), before AS (${grouped(before)}), sides AS MATERIALIZED (
          SELECT ${sides(names)}, now.m0 IS NOT NULL AS is_now, before.m0 IS NOT NULL AS is_before
          FROM now FULL JOIN before ON ${same}),
-       different AS (SELECT * FROM sides WHERE ${differs}
+       different AS (SELECT * FROM sides WHERE ${differs('?::DOUBLE')}
          ORDER BY ${largest}, ${keysOf(names)} LIMIT ${limit})
        SELECT different.*, n FROM (SELECT count(*) AS n FROM sides) LEFT JOIN different ON true
        ORDER BY ${largest}, ${keysOf(names)}`,
@@ -108,7 +114,8 @@ function sides(names: readonly string[]): string {
     .join(', ');
 }
 
-const largest = 'coalesce(n_m2 + n_m3, 0) + coalesce(b_m2 + b_m3, 0) DESC';
+/** The order of differences: the largest in bytes first. */
+export const largest = 'coalesce(n_m2 + n_m3, 0) + coalesce(b_m2 + b_m3, 0) DESC';
 
 function keysOf(names: readonly string[]): string {
   return names.map((name) => `coalesce(n_${name}, b_${name})`).join(', ');
@@ -117,11 +124,11 @@ function keysOf(names: readonly string[]): string {
 const hasGrown = (name: string) =>
   `(n_${name} > b_${name} * ${SLOWER_FACTOR}::DOUBLE AND n_${name} - b_${name} > ${SLOWER_US})`;
 
-/** Whether {@link compareGroup} finds any change. The ratio of the lengths is bound twice. */
-const differs = `NOT is_now OR NOT is_before
+/** Whether {@link compareGroup} finds any change. @param ratio An expression for that of the lengths. */
+export const differs = (ratio: string): string => `NOT is_now OR NOT is_before
   OR (least(n_m0, b_m0) >= ${LEAST_CONNECTIONS} AND (${hasGrown('m7')} OR ${hasGrown('m8')}))
-  OR (n_m1 >= ${LEAST_FAILURES} AND n_m1 > ${MORE_FACTOR} * b_m1::DOUBLE * ?::DOUBLE)
-  OR (n_m2 + n_m3 >= ${LEAST_BYTES} AND n_m2 + n_m3 > ${MORE_FACTOR} * (b_m2 + b_m3)::DOUBLE * ?::DOUBLE)`;
+  OR (n_m1 >= ${LEAST_FAILURES} AND n_m1 > ${MORE_FACTOR} * b_m1::DOUBLE * ${ratio})
+  OR (n_m2 + n_m3 >= ${LEAST_BYTES} AND n_m2 + n_m3 > ${MORE_FACTOR} * (b_m2 + b_m3)::DOUBLE * ${ratio})`;
 
 /** How a group differs; `changes` is empty where it does not. @param ratio Length of the range by that of the other one. */
 export function compareGroup(

@@ -12,6 +12,8 @@ export interface Condition {
   readonly columns?: readonly string[];
   /** Only rows with one of these ids can meet it; absent: not known. */
   readonly ids?: readonly RowId[];
+  /** Only rows of one direction can meet it; absent: not known. */
+  readonly isOneWay?: boolean;
 }
 
 /** The condition that every row meets. */

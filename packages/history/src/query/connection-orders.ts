@@ -65,12 +65,16 @@ export const connectionSorts: readonly ConnectionSort[] = (
   Object.keys(connectionOrders) as (keyof typeof connectionOrders)[]
 ).flatMap((name) => [name, `-${name}` as const]);
 
+/** Orders by name. */
+export type ConnectionOrders = Readonly<Record<keyof typeof connectionOrders, ConnectionOrder>>;
+
 /** What a text sorts by; undefined for one that says nothing of the kind. */
 export function readSort(
   text: string,
+  orders: ConnectionOrders = connectionOrders,
 ): { readonly order: ConnectionOrder; readonly isDown: boolean } | undefined {
   const isDown = text.startsWith('-');
   const name = isDown ? text.slice(1) : text;
   if (!Object.hasOwn(connectionOrders, name)) return undefined;
-  return { order: connectionOrders[name as keyof typeof connectionOrders], isDown };
+  return { order: orders[name as keyof typeof connectionOrders], isDown };
 }

@@ -39,9 +39,9 @@ export interface ConnectionHistory {
 }
 
 /** A connection has two ends, which may have been recorded on the same host; a flow id recurs on other hosts. */
-const MOST_ENDS = 100;
+export const MOST_ENDS = 100;
 /** A week of minutes. */
-const MOST_INTERVALS = 10_000;
+export const MOST_INTERVALS = 10_000;
 
 function keyCondition(key: ConnectionKey): Condition {
   if ('connectionId' in key) {
@@ -83,10 +83,12 @@ async function lastLooks(
     where,
     `QUALIFY ${last} ORDER BY time DESC LIMIT ${MOST_ENDS}`,
   );
-  const sameFlow = (row: OpenRow) => (end: EndRow) =>
-    end.host_id === row.host_id && end.flow_ns === row.flow_ns && end.flow_cpu === row.flow_cpu;
   return rows.filter((row) => !ends.some(sameFlow(row)));
 }
+
+/** Whether an end is that of a connection that was open. */
+export const sameFlow = (row: OpenRow) => (end: EndRow) =>
+  end.host_id === row.host_id && end.flow_ns === row.flow_ns && end.flow_cpu === row.flow_cpu;
 
 async function intervalsOf(
   session: Session,
@@ -127,7 +129,7 @@ function begunOf({ time, duration_us }: EndRow): bigint {
 }
 
 /** The part of a range in which a connection that has ended was open. */
-function lifetimeOf(ends: readonly EndRow[], range: TimeRange): TimeRange {
+export function lifetimeOf(ends: readonly EndRow[], range: TimeRange): TimeRange {
   if (ends.length === 0) return range;
   const from = ends.map(begunOf).reduce((a, b) => (a < b ? a : b));
   return { from: from > range.from ? from : range.from, to: range.to };

@@ -6,7 +6,7 @@ import { type EndRow, endColumns } from '../schema/index.js';
 import type { HistoryReader, Session, TimeRange } from '../store/session.js';
 import { type Answer, answer, type QueryLimits } from './answer.js';
 import { all, type Condition, within } from './condition.js';
-import { type ConnectionSort, readSort } from './connection-orders.js';
+import { type ConnectionOrders, type ConnectionSort, readSort } from './connection-orders.js';
 import { checkLimit } from './groups.js';
 import { type Place, placeExpressions, placeOf, readCursor, relativeTo, writeCursor } from './row-place.js';
 import { findSorted } from './sorted-connections.js';
@@ -39,32 +39,45 @@ const MOST_ROWS = 100_000;
 /** What is skipped has to have room in memory. */
 const MOST_SKIPPED = 10_000;
 /** The first window: a page of a busy host. */
-const WINDOW_NS = 60_000_000_000n;
+export const WINDOW_NS = 60_000_000_000n;
+
+/** What a question about connections asks for. @throws OptionError where it makes no sense */
+export function checkConnections(query: ConnectionsQuery, known?: ConnectionOrders) {
+  const limit = checkLimit(query.limit ?? 1000, MOST_ROWS);
+  const { order = 'newest', skip = 0 } = query;
+  if (!Number.isInteger(skip) || skip < 0 || skip > MOST_SKIPPED)
+    throw new OptionError(`skip: expected a number from 0 to ${MOST_SKIPPED}`);
+  const place = query.cursor === undefined ? undefined : readCursor(query.cursor);
+  const sort = order === 'newest' || order === 'oldest' ? undefined : readSort(order, known);
+  if (sort === undefined && order !== 'newest' && order !== 'oldest')
+    throw new OptionError(`order: connections cannot be sorted by ${order}`);
+  if (sort === undefined && skip > 0)
+    throw new OptionError('skip: only where connections are sorted by something else than their time');
+  const byTime: 'newest' | 'oldest' = order === 'oldest' ? order : 'newest';
+  return { limit, skip, place, sort, byTime };
+}
 
 /** Connections of a range, a page at a time. @throws OptionError, InterruptedError */
 export function queryConnections(
   reader: HistoryReader,
   query: ConnectionsQuery,
 ): Promise<Answer<ConnectionsPage>> {
-  const limit = checkLimit(query.limit ?? 1000, MOST_ROWS);
-  const { range, where, order = 'newest', skip = 0 } = query;
-  if (!Number.isInteger(skip) || skip < 0 || skip > MOST_SKIPPED)
-    throw new OptionError(`skip: expected a number from 0 to ${MOST_SKIPPED}`);
-  const place = query.cursor === undefined ? undefined : readCursor(query.cursor);
-  const sort = order === 'newest' || order === 'oldest' ? undefined : readSort(order);
-  if (sort === undefined && order !== 'newest' && order !== 'oldest')
-    throw new OptionError(`order: connections cannot be sorted by ${order}`);
-  if (sort === undefined && skip > 0)
-    throw new OptionError('skip: only where connections are sorted by something else than their time');
+  const { range, where } = query;
+  const { limit, skip, place, sort, byTime } = checkConnections(query);
   return answer(reader, range, query, async (session) => {
     // One more than wanted shows whether there is another page.
     const rows =
       sort === undefined
-        ? await findRows(session, query, order === 'oldest' ? order : 'newest', place, limit + 1)
+        ? await findRows(session, query, byTime, place, limit + 1)
         : await findSorted(session, { range, where, ...sort, place, skip, limit: limit + 1 });
-    const page = rows.slice(0, limit);
-    return { rows: page, ...(rows.length > limit && { next: writeCursor(placeOf(page.at(-1)!)) }) };
+    return pageOf(rows, limit);
   });
+}
+
+/** A page of rows, of which there is one more where there is another page. */
+export function pageOf(rows: readonly EndRow[], limit: number): ConnectionsPage {
+  const page = rows.slice(0, limit);
+  return { rows: page, ...(rows.length > limit && { next: writeCursor(placeOf(page.at(-1)!)) }) };
 }
 
 /**
@@ -82,7 +95,7 @@ export async function findRows(
   const condition = all(where, place && relativeTo(place, order === 'newest' ? '<' : '>'));
   const { ids } = condition;
   const without = ids === undefined ? undefined : await session.lacking(ids);
-  let left = place === undefined ? range : from(range, place[0]!, order);
+  let left = place === undefined ? range : behindTime(range, place[0]!, order);
   for (
     let length = ids === undefined ? WINDOW_NS : left.to - left.from;
     left.from < left.to && rows.length < limit;
@@ -95,13 +108,14 @@ export async function findRows(
   return rows;
 }
 
-function from(range: TimeRange, time: bigint, order: 'newest' | 'oldest'): TimeRange {
+/** The part of a range behind a time. */
+export function behindTime(range: TimeRange, time: bigint, order: 'newest' | 'oldest'): TimeRange {
   if (order === 'newest') return time + 1n < range.to ? { from: range.from, to: time + 1n } : range;
   return time > range.from ? { from: time, to: range.to } : range;
 }
 
 /** A window of the range, which reaches to its end where that is near. */
-function windowOf({ from, to }: TimeRange, length: bigint, order: 'newest' | 'oldest'): TimeRange {
+export function windowOf({ from, to }: TimeRange, length: bigint, order: 'newest' | 'oldest'): TimeRange {
   if (to - from <= length) return { from, to };
   return order === 'newest' ? { from: to - length, to } : { from, to: from + length };
 }

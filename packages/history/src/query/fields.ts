@@ -2,6 +2,7 @@
 import { OptionError } from '@weir/ebpf/errors';
 import { LINK_LOCAL } from '@weir/tracer/filter/compile';
 import { servingPort } from '../rollup/rollup-tables.js';
+import { duckdbDialect, type SqlDialect } from './sql-dialect.js';
 
 /** A field to group by. */
 export interface GroupField {
@@ -14,15 +15,19 @@ export interface GroupField {
 }
 
 /** An address, with its interface where another link may have the same: `fe80::1%eth0`. */
-const withLink = (address: string) =>
-  `CASE WHEN interface IS NOT NULL AND regexp_matches(${address}, '${LINK_LOCAL}')
+function withLink(address: string, { hasPattern }: SqlDialect): string {
+  return `CASE WHEN interface IS NOT NULL AND ${hasPattern(address, LINK_LOCAL)}
   THEN ${address} || '%' || interface ELSE ${address} END`;
+}
 
 /** A field that sums of segments have, too. */
 const both = (sql: string, help: string): GroupField => ({ sql, rollup: sql, help });
 
-/** The fields, by name, in the order in which help shows them. */
-export const groupFields: Readonly<Record<string, GroupField>> = {
+/** Fields by name. */
+export type GroupFields = Readonly<Record<string, GroupField>>;
+
+/** The fields, by name, in the order in which help shows them, as SQL of a database. */
+export const groupFieldsOf = (dialect: SqlDialect): GroupFields => ({
   process: both('comm', 'command name of the process'),
   executable: both('executable', 'path of the program'),
   command_line: { sql: 'command_line', help: 'arguments of the process' },
@@ -32,9 +37,12 @@ export const groupFields: Readonly<Record<string, GroupField>> = {
   container: both('coalesce(container_name, container_id)', 'name of the container, or its id'),
   pod: both("coalesce(pod_namespace || '/' || pod_name, pod_uid)", 'namespace and name of the pod'),
   namespace: both('pod_namespace', 'Kubernetes namespace'),
-  peer: { sql: withLink('peer_address'), help: "the peer's address; a link-local one with its interface" },
+  peer: {
+    sql: withLink('peer_address', dialect),
+    help: "the peer's address; a link-local one with its interface",
+  },
   peer_name: {
-    sql: `coalesce(peer_name, ${withLink('peer_address')})`,
+    sql: `coalesce(peer_name, ${withLink('peer_address', dialect)})`,
     help: "name of the peer's address, or the address",
   },
   peer_group: { sql: 'peer_group', help: "name of the peer's group of networks" },
@@ -42,7 +50,7 @@ export const groupFields: Readonly<Record<string, GroupField>> = {
   asn: { sql: 'peer_asn', help: "number of the peer's autonomous system" },
   as_org: { sql: 'peer_as_org', help: 'organisation of that system' },
   peer_port: { sql: 'peer_port', help: "the peer's port" },
-  local: both(withLink('local_address'), 'local address; a link-local one with its interface'),
+  local: both(withLink('local_address', dialect), 'local address; a link-local one with its interface'),
   local_port: { sql: 'local_port', help: 'local port' },
   port: { sql: servingPort, rollup: 'port', help: 'port of the side that serves' },
   service: both('service', 'name of the port that serves'),
@@ -55,17 +63,20 @@ export const groupFields: Readonly<Record<string, GroupField>> = {
   error: both('error', 'errno name of a failed connect'),
   closed_by: both('closed_by', 'who ended it'),
   event: both('event', 'close, fail or udp_flow'),
-};
+});
+
+/** The fields of the history, whose database is DuckDB. */
+export const groupFields: GroupFields = groupFieldsOf(duckdbDialect);
 
 /** The fields of these names. @throws OptionError for one that there is not. */
-export function fieldsNamed(names: readonly string[]): GroupField[] {
+export function fieldsNamed(names: readonly string[], fields = groupFields): GroupField[] {
   const twice = names.find((name, index) => names.indexOf(name) < index);
   if (twice !== undefined) throw new OptionError(`${JSON.stringify(twice)} is there twice`);
   return names.map((name) => {
-    if (!Object.hasOwn(groupFields, name)) {
-      const known = Object.keys(groupFields).join(', ');
+    if (!Object.hasOwn(fields, name)) {
+      const known = Object.keys(fields).join(', ');
       throw new OptionError(`${JSON.stringify(name)} is no field to group by: choose from ${known}`);
     }
-    return groupFields[name]!;
+    return fields[name]!;
   });
 }

@@ -57,3 +57,12 @@ function wholeText(value: FilterValue): string {
   const [first, ...others] = value.parts;
   return others.length === 0 && first?.kind === 'literal' ? first.text : '';
 }
+
+/** Whether only rows of one direction can meet a filter: connections then have one end among them. */
+export function isOneWay(filter: Filter): boolean {
+  if (filter.kind === 'and') return filter.of.some(isOneWay);
+  if (filter.kind !== 'test' || filter.values.length !== 1) return false;
+  const [value] = filter.values;
+  const field = fieldNamed(filter.field);
+  return value?.kind === 'word' && field?.words?.[value.word]?.direction !== undefined;
+}

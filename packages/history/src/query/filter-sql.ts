@@ -24,7 +24,7 @@ import {
 } from '@weir/tracer/filter/compile';
 import { addressRange, ipv4Range } from './address-range.js';
 import type { Condition } from './condition.js';
-import { neededColumns, neededIds, wholeId } from './filter-needs.js';
+import { isOneWay, neededColumns, neededIds, wholeId } from './filter-needs.js';
 import { patternSql } from './pattern-sql.js';
 import type { BoundValue } from './placeholders.js';
 import { duckdbDialect, type SqlDialect, type ValueBinder } from './sql-dialect.js';
@@ -62,6 +62,7 @@ export function filterSql(
     values: compiler.values,
     ...(columns !== undefined && { columns }),
     ...(ids !== undefined && { ids }),
+    ...(isOneWay(filter) && { isOneWay: true }),
   };
 }
 

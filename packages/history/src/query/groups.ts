@@ -5,7 +5,7 @@ import { addedList } from '../rollup/sums.js';
 import type { HistoryReader, Session, TimeRange } from '../store/session.js';
 import { type Answer, answer, type QueryLimits } from './answer.js';
 import type { Condition } from './condition.js';
-import { fieldsNamed, type GroupField } from './fields.js';
+import { fieldsNamed, type GroupField, groupFields } from './fields.js';
 import { type GroupKey, readKey } from './keys.js';
 import {
   MEASURE_COUNT,
@@ -66,15 +66,21 @@ export function checkLimit(limit: number, most: number): number {
   return limit;
 }
 
-/** Groups the connections of a range. @throws OptionError, InterruptedError */
-export function queryGroups(reader: HistoryReader, query: GroupsQuery): Promise<Answer<Groups>> {
-  const fields = fieldsNamed(query.by);
+/** What a question about groups asks for. @throws OptionError where it makes no sense */
+export function checkGroups(query: GroupsQuery, known = groupFields) {
+  const fields = fieldsNamed(query.by, known);
   const limit = checkLimit(query.limit ?? 100, MOST_GROUPS);
   const { percentiles = [] } = query;
   if (percentiles.some((each) => !(each >= 0 && each <= 1)))
     throw new OptionError('percentiles: expected numbers from 0 to 1');
   if (!Object.hasOwn(measureOrders, query.order ?? 'bytes'))
     throw new OptionError(`order: choose from ${Object.keys(measureOrders).join(', ')}`);
+  return { fields, limit, percentiles };
+}
+
+/** Groups the connections of a range. @throws OptionError, InterruptedError */
+export function queryGroups(reader: HistoryReader, query: GroupsQuery): Promise<Answer<Groups>> {
+  const { fields, limit, percentiles } = checkGroups(query);
   return answer(reader, query.range, query, async (session) => {
     const found = await findGroups(session, query, fields, limit);
     if (percentiles.length === 0 || found.groups.length === 0) return found;
@@ -114,9 +120,10 @@ async function findGroups(
   };
 }
 
-const latencies = ['handshake_us', 'srtt_us', 'duration_us'] as const;
+/** What percentiles are of. */
+export const latencies = ['handshake_us', 'srtt_us', 'duration_us'] as const;
 /** Percentiles of tens of thousands of groups would need gigabytes: only so many of those that are returned have them. */
-const PERCENTILE_GROUPS = 200;
+export const PERCENTILE_GROUPS = 200;
 
 async function addPercentiles(
   session: Session,

@@ -6,7 +6,7 @@ import { sumList, sumNames } from '../rollup/sums.js';
 import type { HistoryReader, Session, TimeRange } from '../store/session.js';
 import { type Answer, answer, type QueryLimits } from './answer.js';
 import type { Condition } from './condition.js';
-import { fieldsNamed } from './fields.js';
+import { fieldsNamed, groupFields } from './fields.js';
 import { checkLimit, secondsOf } from './groups.js';
 import {
   MEASURE_COUNT,
@@ -41,7 +41,7 @@ export interface MapNode {
   readonly kind: 'group' | 'address' | 'network';
   /** null: connections whose field is not known. */
   readonly name: string | null;
-  /** Name of the host of a group; absent where one history answers. */
+  /** The host of a group, by its name; absent where the map is of one host. */
   readonly host?: string;
 }
 
@@ -67,24 +67,11 @@ const MOST_NETWORKS = 100;
 const GROUPS = 'peer_group';
 
 /** The expression for the node of an address, as a kind and a name. */
-function addressNode(networks: readonly string[]): Condition {
-  if (networks.length > MOST_NETWORKS) throw new OptionError(`networks: at most ${MOST_NETWORKS}`);
-  const hasGroups = networks.includes(GROUPS);
-  const prefixes = networks
-    .filter((text) => text !== GROUPS)
-    .map((text) => {
-      const prefix = parseNetwork(text);
-      return { text: formatPrefix(prefix), mapped: mapPrefix(prefix) };
-    })
-    .toSorted((a, b) => b.mapped.bits - a.mapped.bits);
+function addressNode(prefixes: readonly NetworkRange[], hasGroups: boolean): Condition {
   const cases = prefixes.map(() => "WHEN peer_ip BETWEEN ?::UUID AND ?::UUID AND family = ? THEN 'n' || ?");
-  const values = prefixes.flatMap(({ text, mapped }) => {
-    const first = Buffer.from(mapped.address);
-    const last = first.map(
-      (byte, index) => byte | (0xff >> Math.min(8, Math.max(0, mapped.bits - index * 8))),
-    );
-    return [uuidText(first), uuidText(last), mapped.ipv4 ? 'ipv4' : 'ipv6', text];
-  });
+  const values = prefixes.flatMap(({ text, family, first, last }) => [
+    ...[uuidText(first), uuidText(last), family, text],
+  ]);
   const address = hasGroups ? "coalesce('n' || peer_group, 'a' || peer_address)" : "'a' || peer_address";
   return { sql: cases.length === 0 ? address : `CASE ${cases.join(' ')} ELSE ${address} END`, values };
 }
@@ -110,23 +97,15 @@ export type OtherServers = Condition;
 
 const noServers: OtherServers = { sql: 'SELECT NULL::UBIGINT, NULL::VARCHAR WHERE false', values: [] };
 
-/** The checked form of a question for a map. @throws OptionError */
-export function checkMap({ by, networks = [], order = 'bytes', limit }: MapQuery) {
-  const [field] = fieldsNamed([by]);
-  const checked = { field: field!, node: addressNode(networks), limit: checkLimit(limit ?? 200, 10_000) };
-  if (!Object.hasOwn(measureOrders, order))
-    throw new OptionError(`order: choose from ${Object.keys(measureOrders).join(', ')}`);
-  return { ...checked, order };
-}
-
 /** Edges, the largest first, and how many there are. */
 export async function findEdges(
   session: Session,
   { range, where }: MapQuery,
-  { field, node, order, limit }: ReturnType<typeof checkMap>,
+  { field, order, limit, prefixes, hasGroups }: ReturnType<typeof checkMap>,
   others: OtherServers = noServers,
 ): Promise<{ readonly edges: readonly EdgeRow[]; readonly count: number }> {
   const source = traffic(session, range, where);
+  const node = addressNode(prefixes, hasGroups);
   const rows = await session.query(
     `WITH rows AS NOT MATERIALIZED (
          SELECT *, 'g' || CAST(${field.sql} AS VARCHAR) AS own, ${node.sql} AS other, ${isClientSql} AS is_client FROM ${source.sql}
@@ -158,6 +137,44 @@ export async function findEdges(
   return { edges, count: Number(rows[0]?.at(-1) ?? 0) };
 }
 
+/** What a question about a map asks for. @throws OptionError where it makes no sense */
+export function checkMap(query: MapQuery, known = groupFields) {
+  const { by, networks = [], order = 'bytes' } = query;
+  const [field] = fieldsNamed([by], known);
+  const limit = checkLimit(query.limit ?? 200, 10_000);
+  if (networks.length > MOST_NETWORKS) throw new OptionError(`networks: at most ${MOST_NETWORKS}`);
+  if (!Object.hasOwn(measureOrders, order))
+    throw new OptionError(`order: choose from ${Object.keys(measureOrders).join(', ')}`);
+  const prefixes = networkRanges(networks.filter((text) => text !== GROUPS));
+  return { field: field!, limit, order, prefixes, hasGroups: networks.includes(GROUPS) };
+}
+
+/** A network as the range of its addresses. */
+export interface NetworkRange {
+  readonly text: string;
+  readonly family: 'ipv4' | 'ipv6';
+  /** 16 bytes each; IPv4 is mapped into IPv6. */
+  readonly first: Buffer;
+  readonly last: Buffer;
+}
+
+/** Networks, the longest prefix first. @throws OptionError */
+function networkRanges(networks: readonly string[]): NetworkRange[] {
+  return networks
+    .map((text) => {
+      const prefix = parseNetwork(text);
+      return { text: formatPrefix(prefix), mapped: mapPrefix(prefix) };
+    })
+    .toSorted((a, b) => b.mapped.bits - a.mapped.bits)
+    .map(({ text, mapped }) => {
+      const first = Buffer.from(mapped.address);
+      const last = Buffer.from(
+        first.map((byte, index) => byte | (0xff >> Math.min(8, Math.max(0, mapped.bits - index * 8)))),
+      );
+      return { text, family: mapped.ipv4 ? 'ipv4' : 'ipv6', first, last };
+    });
+}
+
 /**
  * The map of a range. A connection of which both ends are here is one edge between two groups, with the figures of the side that
  * connected: both ends have the same `connection_id`.
@@ -182,11 +199,16 @@ export function queryMap(reader: HistoryReader, query: MapQuery): Promise<Answer
   });
 }
 
-const kinds: Readonly<Record<string, MapNode['kind']>> = { g: 'group', a: 'address', n: 'network' };
+/** Kinds of nodes by the letter before their name. */
+export const nodeKinds: Readonly<Record<string, MapNode['kind']>> = {
+  g: 'group',
+  a: 'address',
+  n: 'network',
+};
 
 /** A node out of its text. */
 export function readNode(value: DuckDBValue): MapNode {
   if (value === null) return { kind: 'group', name: null };
   const text = value as string;
-  return { kind: kinds[text[0]!]!, name: text.slice(1) };
+  return { kind: nodeKinds[text[0]!]!, name: text.slice(1) };
 }

@@ -1,5 +1,4 @@
 /** What is computed of each group of connections. Pure. */
-import type { DuckDBValue } from '@duckdb/node-api';
 import { sumNames } from '../rollup/sums.js';
 
 /** Figures of a group in a range. */
@@ -48,8 +47,11 @@ export const measureOrders = {
 /** Something to order groups by. */
 export type MeasureOrder = keyof typeof measureOrders;
 
+/** A value as a database returns it: numbers of 64 bits are bigints or texts. */
+export type MeasureValue = unknown;
+
 /** Measures out of the columns of the list that is selected. */
-export function readMeasures(values: readonly DuckDBValue[], seconds: number): Measures {
+export function readMeasures(values: readonly MeasureValue[], seconds: number): Measures {
   const [connections, failures, sent, received, segmentsSent, segmentsReceived, retransmits] = values
     .slice(0, 7)
     .map(Number) as [number, number, number, number, number, number, number];

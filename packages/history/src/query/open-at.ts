@@ -44,6 +44,11 @@ const ends = "concat_ws(' ', host_id, netns, transport, local_address, local_por
 
 const LAST = 2n ** 63n - 2n;
 
+/** What a question about a moment asks for. @returns its limit. @throws OptionError where it makes no sense */
+export function checkOpenAt({ limit = 10_000 }: OpenAtQuery): number {
+  return checkLimit(limit, 100_000);
+}
+
 /**
  * What was open at a moment: found by the full sweep before it, the sweeps of changes since, what began and ended between two
  * sweeps, less what had ended. So no more than about the time from one full sweep to the next one but one is read.
@@ -52,7 +57,7 @@ const LAST = 2n ** 63n - 2n;
  */
 export function queryOpenAt(reader: HistoryReader, query: OpenAtQuery): Promise<Answer<OpenAt>> {
   const { at, where = always } = query;
-  const limit = checkLimit(query.limit ?? 10_000, 100_000);
+  const limit = checkOpenAt(query);
   return answer(reader, { from: at, to: at + 1n }, query, async (session) => {
     const { from, to } = await sweepsAround(session, at);
     const sweeps = { from, to: to + 1n };

@@ -1,17 +1,17 @@
 /** Figures over time. */
-import type { DuckDBValue } from '@duckdb/node-api';
 import { OptionError } from '@weir/ebpf/errors';
 import { addedList } from '../rollup/sums.js';
 import type { HistoryReader, TimeRange } from '../store/session.js';
 import { type Answer, answer, type QueryLimits } from './answer.js';
 import type { Condition } from './condition.js';
-import { fieldsNamed } from './fields.js';
+import { fieldsNamed, groupFields } from './fields.js';
 import { checkLimit } from './groups.js';
 import { type GroupKey, readKey } from './keys.js';
 import {
   MEASURE_COUNT,
   type MeasureOrder,
   type Measures,
+  type MeasureValue,
   measureList,
   measureOrders,
   readMeasures,
@@ -49,16 +49,23 @@ export interface Series {
 export const MOST_STEPS = 20_000n;
 const SECOND = 1_000_000_000n;
 
-/** Figures of a range, step by step. @throws OptionError, InterruptedError */
-export function querySeries(reader: HistoryReader, query: SeriesQuery): Promise<Answer<readonly Series[]>> {
-  const { range, step, by = [], where, order = 'bytes' } = query;
-  const fields = fieldsNamed(by);
+/** What a question about series asks for. @throws OptionError where it makes no sense */
+export function checkSeries(query: SeriesQuery, known = groupFields) {
+  const { range, step, by = [], order = 'bytes' } = query;
+  const fields = fieldsNamed(by, known);
   const limit = checkLimit(query.limit ?? 10, 100);
   if (step < SECOND) throw new OptionError('step: expected at least a second');
   if ((range.to - range.from) / step > MOST_STEPS)
     throw new OptionError(`step: the range has more than ${MOST_STEPS} steps, choose a longer one`);
   if (!Object.hasOwn(measureOrders, order))
     throw new OptionError(`order: choose from ${Object.keys(measureOrders).join(', ')}`);
+  return { by, fields, limit, order };
+}
+
+/** Figures of a range, step by step. @throws OptionError, InterruptedError */
+export function querySeries(reader: HistoryReader, query: SeriesQuery): Promise<Answer<readonly Series[]>> {
+  const { range, step, where } = query;
+  const { by, fields, limit, order } = checkSeries(query);
   return answer(reader, range, query, async (session) => {
     const sums = await trafficSums(session, { range, fields, where, step });
     const names = fields.map((_, index) => `k${index}`);
@@ -73,22 +80,39 @@ export function querySeries(reader: HistoryReader, query: SeriesQuery): Promise<
        SELECT ${[...names.map((name) => `steps.${name}`), measureList, 'step', 'place'].join(', ')} FROM steps JOIN ranked AS largest ON ${same} ORDER BY place, step`,
       [...sums.values],
     );
-    return collect(rows, by, step);
+    return collectSeries(
+      rows.map((row) => ({
+        key: readKey(by, row),
+        measures: row.slice(by.length, by.length + MEASURE_COUNT),
+        step: row[by.length + MEASURE_COUNT] as bigint,
+        place: Number(row.at(-1)),
+      })),
+      step,
+    );
   });
 }
 
-function collect(rows: readonly (readonly DuckDBValue[])[], by: readonly string[], step: bigint): Series[] {
-  const series = new Map<DuckDBValue, { key: GroupKey; points: Point[] }>();
+/** A step of a series, as a database returns it. */
+export interface SeriesRow {
+  readonly key: GroupKey;
+  readonly measures: readonly MeasureValue[];
+  /** Its number since 1970. */
+  readonly step: bigint;
+  /** The place of its series among all. */
+  readonly place: number;
+}
+
+/** Puts steps together to series. @param step Nanoseconds. */
+export function collectSeries(rows: readonly SeriesRow[], step: bigint): Series[] {
+  const series = new Map<number, { key: GroupKey; points: Point[] }>();
   const seconds = Number(step) / 1e9;
-  for (const row of rows) {
-    const measures = readMeasures(row.slice(by.length, by.length + MEASURE_COUNT), seconds);
-    const [number, place] = row.slice(by.length + MEASURE_COUNT) as [bigint, bigint];
+  for (const { key, measures, step: number, place } of rows) {
     let group = series.get(place);
     if (group === undefined) {
-      group = { key: readKey(by, row), points: [] };
+      group = { key, points: [] };
       series.set(place, group);
     }
-    group.points.push({ time: number * step, ...measures });
+    group.points.push({ time: number * step, ...readMeasures(measures, seconds) });
   }
   return [...series.values()];
 }

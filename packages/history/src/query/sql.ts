@@ -32,14 +32,19 @@ const LONGEST = 1_000_000;
 /** Texts are in the memory of this process, outside of the database's limit. */
 const MOST_CHARACTERS = 64 * 2 ** 20;
 
+/** The limit on rows of a statement. @throws OptionError where it makes no sense, or the statement is too long */
+export function checkSqlQuery({ sql, limit = 10_000 }: SqlQuery): number {
+  if (sql.length > LONGEST) throw new OptionError(`sql: at most ${LONGEST} characters`);
+  return checkLimit(limit, MOST_ROWS);
+}
+
 /**
  * Runs a statement. It can change nothing and reach no other file, whatever it says.
  *
  * @throws OptionError for a statement that is wrong or not allowed; InterruptedError.
  */
 export function querySql(reader: HistoryReader, query: SqlQuery): Promise<SqlResult> {
-  const limit = checkLimit(query.limit ?? 10_000, MOST_ROWS);
-  if (query.sql.length > LONGEST) throw new OptionError(`sql: at most ${LONGEST} characters`);
+  const limit = checkSqlQuery(query);
   return ask(reader, query, async (session) => {
     try {
       await checkSql(session.connection, query.sql);
