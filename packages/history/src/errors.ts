@@ -30,6 +30,11 @@ export class DamagedHistoryError extends HistoryError {
   override name = 'DamagedHistoryError';
 }
 
+/** A database of others has answered, and cannot be read as it is: another configuration of Weir or of it is needed. */
+export class UnreadableDatabaseError extends HistoryError {
+  override name = 'UnreadableDatabaseError';
+}
+
 /** A question was ended: by its signal, or by its limits. */
 export class InterruptedError extends HistoryError {
   override name = 'InterruptedError';

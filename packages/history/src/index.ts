@@ -12,6 +12,7 @@ export {
   InterruptedError,
   NoHistoryError,
   ReadOnlyError,
+  UnreadableDatabaseError,
 } from './errors.js';
 export { type ExportQuery, exportHistory } from './exchange/export-history.js';
 export { ExportedHistory, type ExportedOptions } from './exchange/exported-history.js';

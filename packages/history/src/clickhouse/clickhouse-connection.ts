@@ -13,6 +13,28 @@ export type StatementSettings = Readonly<Record<string, string | number>>;
 /** Values of a statement, by the names in it. */
 export type StatementParameters = Readonly<Record<string, unknown>>;
 
+/** What a connection depends on beside its target. */
+export interface ConnectionOptions {
+  /** Default: that of the file or the environment. */
+  readonly password?: string;
+  /** Milliseconds for one statement. Default: ten minutes. */
+  readonly requestMs?: number;
+  /** Whose tables statements can name alone. Default: none. */
+  readonly database?: string;
+}
+
+/** An answer with the names and types of its columns. */
+export interface ClickhouseTable {
+  readonly meta: readonly { readonly name: string; readonly type: string }[];
+  readonly data: readonly (readonly unknown[])[];
+}
+
+/** How a question is asked. */
+export interface AskOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly settings?: StatementSettings;
+}
+
 /** What Weir needs of ClickHouse. */
 export class ClickhouseConnection implements AsyncDisposable {
   readonly #client: ClickHouseClient;
@@ -20,19 +42,19 @@ export class ClickhouseConnection implements AsyncDisposable {
   /**
    * Connects with the first statement.
    *
-   * @param password Default: that of the file or the environment.
    * @throws Error of the system for files that cannot be read
    */
   constructor(
     target: ClickhouseTarget,
     access: ClickhouseAccess,
-    { password = readPassword(access), requestMs = REQUEST_MS } = {},
+    { password = readPassword(access), requestMs = REQUEST_MS, database }: ConnectionOptions = {},
   ) {
     this.#client = createClient({
       url: target.url,
       username: target.user,
       password,
       application: 'weir',
+      ...(database !== undefined && { database }),
       request_timeout: requestMs,
       // What it would log is in its errors.
       log: { level: ClickHouseLogLevel.OFF },
@@ -49,16 +71,35 @@ export class ClickhouseConnection implements AsyncDisposable {
   async rows(
     query: string,
     parameters: StatementParameters = {},
-    signal?: AbortSignal,
+    options: AskOptions = {},
   ): Promise<unknown[][]> {
-    const answer = await this.#client.query({
+    const answer = await this.#ask(query, 'JSONCompactEachRow', parameters, options);
+    return answer.json<unknown[]>();
+  }
+
+  /** The same with names and types. @throws ClickHouseError, Error of the network */
+  async table(
+    query: string,
+    parameters: StatementParameters = {},
+    options: AskOptions = {},
+  ): Promise<ClickhouseTable> {
+    const answer = await this.#ask(query, 'JSONCompact', parameters, options);
+    return (await answer.json()) as unknown as ClickhouseTable;
+  }
+
+  #ask<Format extends 'JSONCompact' | 'JSONCompactEachRow'>(
+    query: string,
+    format: Format,
+    parameters: StatementParameters,
+    { signal, settings = {} }: AskOptions,
+  ) {
+    return this.#client.query({
       query,
-      format: 'JSONCompactEachRow',
+      format,
       query_params: parameters,
-      clickhouse_settings: { output_format_json_quote_64bit_integers: 1 },
+      clickhouse_settings: { output_format_json_quote_64bit_integers: 1, ...settings },
       ...(signal !== undefined && { abort_signal: signal }),
     });
-    return answer.json<unknown[]>();
   }
 
   /** The version of the server, such as `25.3.1.2703`. @throws ClickHouseError, Error of the network */

@@ -1,5 +1,5 @@
 /** Makes Weir's tables in ClickHouse, and brings those of an earlier version up to this one. */
-import { HistoryError } from '../errors.js';
+import { HistoryError, UnreadableDatabaseError } from '../errors.js';
 import { quoteName } from '../schema/index.js';
 import type { ClickhouseConnection } from './clickhouse-connection.js';
 import { type ClickhouseLayout, checkLayout } from './clickhouse-layout.js';
@@ -66,6 +66,32 @@ export async function prepareClickhouse(
     );
   }
   return version;
+}
+
+/**
+ * Whether this program can read the tables that are there.
+ *
+ * @throws UnreadableDatabaseError where there are none, or it is too old or too new for them; ClickHouseError
+ */
+export async function checkClickhouse(
+  connection: ClickhouseConnection,
+  { database, shown }: { readonly database: string; readonly shown: string },
+  migrations = clickhouseMigrations,
+): Promise<void> {
+  const found = await versionOf(connection, { database });
+  const known = migrations.at(-1)!.version;
+  if (found === undefined)
+    throw new UnreadableDatabaseError(
+      `ClickHouse at ${shown} has no tables of Weir in this database: weir serve --store makes them`,
+    );
+  if (found.oldestWriter > known)
+    throw new UnreadableDatabaseError(
+      `the tables in ClickHouse at ${shown} need version ${found.oldestWriter} of their schema, and this program knows ${known}: use a newer Weir`,
+    );
+  if (found.version < known)
+    throw new UnreadableDatabaseError(
+      `the tables in ClickHouse at ${shown} have version ${found.version} of their schema, and this program reads ${known}: start weir serve --store of this version once`,
+    );
 }
 
 async function versionOf(

@@ -1,5 +1,5 @@
 /**
- * A history's way into ClickHouse: its tables there, what is shipped to them, and filters as its SQL.
+ * A history's way into ClickHouse: its tables there, what is shipped to them, filters as its SQL, and questions about all hosts.
  *
  * @module @weir/history/clickhouse
  */
@@ -10,6 +10,8 @@ export {
   type StatementSettings,
 } from './clickhouse-connection.js';
 export { clickhouseDialect, queryParameters } from './clickhouse-dialect.js';
+export { ClickhouseHistory } from './clickhouse-history.js';
 export { type ClickhouseMigration, type PrepareOptions, prepareClickhouse } from './clickhouse-schema.js';
+export type { ReaderOptions, ReadingStatus } from './read/clickhouse-reader.js';
 export { type ShipSource, shipSource } from './ship-source.js';
 export { Shipper, type ShipperOptions, type ShippingStatus } from './shipper.js';
