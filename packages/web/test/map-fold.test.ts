@@ -70,6 +70,17 @@ describe('a folded graph', () => {
     assert.equal(others.bytes_sent, (256 * 257) / 2);
   });
 
+  test('folds services of a host to one node where the map is of several hosts', () => {
+    const edges = Array.from({ length: 300 }, (_, index) =>
+      edge(['group', `p${index}`], ['group', 'nginx'], { bytes_sent: index + 1 }),
+    );
+    const answer = answerOf(edges);
+    const nodes = answer.nodes.map((node, index) => ({ ...node, host: `h${index % 3}` }));
+    const graph = foldGraph(serviceGraph([{ ...answer, nodes }]), { weight: 'bytes' });
+    const hosts = graph.nodes.filter(({ group }) => group !== undefined).map(({ name }) => name);
+    assert.deepEqual(hosts.sort(), ['h0', 'h1', 'h2']);
+  });
+
   test('has at most 12 groups, however many networks there are', () => {
     const graph = serviceGraph([answerOf(clients(1000, (index) => `${index >> 2}.${index & 3}.0.1`))]);
     const { nodes } = foldGraph(graph, { weight: 'bytes' });

@@ -57,6 +57,12 @@ describe('words of the map', () => {
     assert.equal(portsText([1, 2, 3, 4, 5]), 'ports 1, 2, 3 and 2 more');
   });
 
+  test('name the host of a service where the map is of several', () => {
+    const node = { ...nodeNamed(nodes, 'celery'), host: 'web-1' };
+    assert.equal(nodeName(node, 'process'), 'celery on web-1');
+    assert.equal(nodeName({ ...node, name: 'web-1' }, 'host'), 'web-1');
+  });
+
   test('show names of others by codes, and only as much as there is room for', () => {
     const name = `\u202e<b>${'x'.repeat(1000)}`;
     const evil = nodeNamed(graphOf([edge(['group', name], ['group', 'b'])]).nodes, name);

@@ -1,14 +1,18 @@
 /** `weir serve`: the collector's process, and with `--server` the server's. */
 import { Socket } from 'node:net';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FormatError, OptionError } from '@weir/ebpf';
 import { isWritable, refuseNewPrivileges } from '@weir/ebpf/sys';
-import type { ServeConfig } from '@weir/server/config';
+import { parseTarget } from '@weir/history/clickhouse/target';
+import { parseServeConfig, type ServeConfig } from '@weir/server/config';
 import {
   collect,
   inheritedSockets,
   listenVariables,
   readAddresses,
+  runReadServer,
   ServerRefusedError,
   type ServiceEnvironment,
   ServiceNotifier,
@@ -39,7 +43,12 @@ export async function runServe(request: ServeRequest, host: RunHost, stdout: Out
   }
   const { flags } = request;
   try {
-    return await (flags.server ? runServer(host, stdout) : runCollector(flags, host));
+    if (flags.server) return await runServer(host, stdout);
+    const config = serveConfig(flags);
+    const { read } = config;
+    return await (read === undefined
+      ? runCollector(flags, host)
+      : runReading(flags, { ...config, read }, host));
   } finally {
     if (host.ownsProcess) endWithoutReader(host);
   }
@@ -127,6 +136,61 @@ async function runCollector(flags: ServeFlags, host: RunHost): Promise<ExitCode>
   return ExitCode.ok;
 }
 
+/** Answers about the histories of many hosts until a signal ends it. */
+async function runReading(flags: ServeFlags, config: ReadConfig, host: RunHost): Promise<ExitCode> {
+  host.avoidWaiting?.(isWritable);
+  if (host.ownsProcess) refuseNewPrivileges();
+  const say = (line: string) => host.stderr.write(`weir: ${escapeText(line)}\n`);
+  const manager = takeEnvironment(process.env);
+  const inherited = inheritedSockets(manager, process.pid).map(({ fd }) => fd);
+  using notifier = new ServiceNotifier(manager, say);
+  let end: () => void = () => undefined;
+  const signalled = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  void signalled.then(() => notifier.stopping());
+  using _interruption = new Interruption(host.signals, end, (code) => host.exit(code), ['SIGINT', 'SIGTERM']);
+  using hangup = new HangUp(host.signals, end);
+  const target = parseTarget(config.read.url).shown;
+  const request = {
+    config: { ...config, folder: readingFolder(config.folder) },
+    version: packageVersion(),
+    ...(inherited.length > 0 && { inherited }),
+    pageFolder: pageFolder(),
+  };
+  await explained(
+    runReadServer(request, {
+      say,
+      signalled,
+      onStarted: (reload) => {
+        const next = async (config: ServeConfig) => reload({ ...config, folder: request.config.folder });
+        hangup.onReload = () => reloadWith(flags, next, { notifier, status: `reads ${target}` }, say);
+      },
+      onReady: () => {
+        notifier.ready(`reads ${target}`);
+        notifier.startWatchdog(manager, () => true);
+        say(`reads ${target}; Ctrl-C ends`);
+        if (flags.readyFd !== undefined) announceReady(flags.readyFd);
+      },
+    }),
+    [FormatError],
+  );
+  return ExitCode.ok;
+}
+
+type ReadConfig = ServeConfig & { readonly read: NonNullable<ServeConfig['read']> };
+
+/** Who is not root, and has named no folder, has one for tokens and for what is imported. */
+function readingFolder(folder: string): string {
+  if (process.geteuid?.() === 0 || folder !== parseServeConfig('').folder) return folder;
+  const { STATE_DIRECTORY, XDG_STATE_HOME } = process.env;
+  return STATE_DIRECTORY?.split(':')[0] || join(XDG_STATE_HOME || join(homedir(), '.local/state'), 'weir');
+}
+
+function pageFolder(): string {
+  return fileURLToPath(new URL('dist/page/', import.meta.resolve('@weir/web/package.json')));
+}
+
 /** By then, V8 has optimized what handles events. */
 const WARM_MS = 30_000;
 
@@ -182,8 +246,8 @@ async function runServer(host: RunHost, stdout: Output): Promise<ExitCode> {
   process.on('SIGTERM', () => end());
   const answer = (line: string) => void stdout.writeData(`${line}\n`);
   // A file of tokens that cannot be used stays so.
-  const pageFolder = fileURLToPath(new URL('dist/page/', import.meta.resolve('@weir/web/package.json')));
-  await explained(serve({ input: new Socket({ fd: 0 }), answer, say, signalled, pageFolder }), [FormatError]);
+  const input = new Socket({ fd: 0 });
+  await explained(serve({ input, answer, say, signalled, pageFolder: pageFolder() }), [FormatError]);
   return ExitCode.ok;
 }
 

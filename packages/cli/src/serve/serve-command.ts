@@ -18,6 +18,7 @@ export interface ServeFlags {
   readonly keepSize?: string;
   readonly store?: string;
   readonly peers?: readonly string[];
+  readonly read?: string;
   readonly filter?: string;
   readonly udp?: boolean;
   readonly resolve?: boolean;
@@ -34,6 +35,8 @@ const examples = `
 Examples:
   weir serve                                  remember every connection of this host
   weir serve --keep 7d --keep-size 2GB        for a week, in two gigabytes
+  weir serve --read clickhouse://weir@ch.example/weir
+                                              answer about all hosts that ship there, without root
   weir serve --config /etc/weir/serve.yaml    as a file says (weir-serve.schema.json describes it)
 
 Flags win over the configuration file. weir query asks what is remembered.`;
@@ -88,6 +91,7 @@ function addKeeping(command: Command): void {
     .option('--keep <age>', 'for how long: 12h, 30d, 1y (default: 30d)')
     .option('--keep-size <size>', 'in how much: 500MB, 10GB (default: 10GB)')
     .option('--store <url>', 'ship it to ClickHouse, too: clickhouse://user@host:8123/database')
+    .option('--read <url>', 'record nothing, and read the histories of many hosts in ClickHouse')
     .addOption(
       new Option('--sweep <time>', 'interval of the rows about live connections (default: 1m)')
         .argParser(parseDuration)

@@ -9,6 +9,14 @@ import type { ServeFlags } from './serve-command.js';
 export function serveConfig(flags: ServeFlags): ServeConfig {
   const file = flags.config === undefined ? parseServeConfig('') : readServeFile(flags.config);
   const wanted = fromFlags(flags);
+  const { read } = file;
+  const isReading = (flags.read ?? read) !== undefined;
+  if (isReading && flags.store !== undefined)
+    throw new UsageError('--store: nothing is recorded with --read, so there is nothing to ship');
+  if (flags.read !== undefined && file.store !== undefined)
+    throw new UsageError(
+      '--read: nothing is recorded with it, and the configuration file has store: leave one out',
+    );
   return {
     ...file,
     ...wanted,
@@ -16,6 +24,7 @@ export function serveConfig(flags: ServeFlags): ServeConfig {
     retention: { ...file.retention, ...wanted.retention },
     ...(flags.peers !== undefined && { peers: peersFlag(flags, file) }),
     ...(flags.store !== undefined && { store: storeFlag(flags.store, file.store) }),
+    ...(flags.read !== undefined && { read: readFlag(flags.read, read) }),
   };
 }
 
@@ -75,6 +84,10 @@ function peersFlag({ peers = [], insecure }: ServeFlags, file: ServeConfig): Ser
   return checked('--peers', entry).peers.map(
     (peer) => file.peers.find(({ url }) => url === peer.url) ?? peer,
   );
+}
+
+function readFlag(url: string, file: ServeConfig['read']): NonNullable<ServeConfig['read']> {
+  return { ...file, url: checked('--read', { read: { url } }).read!.url };
 }
 
 function checked(flag: string, entry: object): ServeConfig {

@@ -60,6 +60,8 @@ export interface KilledServeOptions {
   readonly disk?: SmallDisk;
   /** A history that it begins with. */
   readonly past?: string;
+  /** A command that runs it, where its folder is on no disk of its own. */
+  readonly prefix?: readonly string[];
   /** More arguments. */
   readonly more?: readonly string[];
 }
@@ -79,13 +81,13 @@ export class KilledServe implements Disposable {
   #weir: WeirProcess;
   #ready!: Promise<void>;
 
-  constructor(netns: TestNetns, { disk, past, more = [] }: KilledServeOptions = {}) {
+  constructor(netns: TestNetns, { disk, past, prefix = [], more = [] }: KilledServeOptions = {}) {
     // The server's user passes through it.
     chmodSync(this.#root, 0o755);
     const folder = join(disk?.folder ?? this.#root, 'w');
     this.paths = servePaths(disk?.seen(folder) ?? folder);
     if (past !== undefined) this.#begin(past);
-    this.#prefix = disk?.prefix ?? [];
+    this.#prefix = disk?.prefix ?? prefix;
     const own = ['--folder', folder, '--netns', netns.name, '--listen', '127.0.0.1:0'];
     this.#args = ['serve', ...own, '--sweep', '1s', '--ready-fd', '3', ...more];
     this.#weir = this.#start();

@@ -16,7 +16,7 @@ export interface GraphNode extends Sums {
   readonly kind: MapNode['kind'];
   /** null: connections whose field is not known. */
   readonly name: string | null;
-  /** Its host, where several histories answer. */
+  /** The host of a group, where the map is of several. */
   readonly host?: string;
 }
 

@@ -1,5 +1,5 @@
 /** What routes work with. */
-import type { ShippingStatus } from '@weir/history/clickhouse';
+import type { ReadingStatus, ShippingStatus } from '@weir/history/clickhouse';
 import type { BalancerHistory } from '../balancer/balancer-history.js';
 import type { ServeConfig } from '../config/serve-schema.js';
 import type { ExporterStatus } from '../exporters/index.js';
@@ -33,15 +33,20 @@ export interface ServerStatus {
   readonly exporters?: readonly ExporterStatus[];
   /** Absent where nothing is shipped. */
   readonly shipping?: ShippingStatus;
+  /** The database of many hosts that is read; absent where the history is this server's own. */
+  readonly reading?: ReadingStatus;
 }
 
 /** How a server was configured, and what its collectors see. */
 export interface ServerDetails {
   /** URLs at which the API listens. */
   readonly listen: readonly string[];
-  readonly record: ServeConfig['record'];
-  /** How long it is kept: milliseconds, and bytes. */
-  readonly retention: ServeConfig['retention'];
+  /** Absent where nothing is recorded. */
+  readonly record?: ServeConfig['record'];
+  /** How long it is kept: milliseconds, and bytes. Absent where nothing is. */
+  readonly retention?: ServeConfig['retention'];
+  /** The database that is read instead. */
+  readonly reading?: ReadingStatus;
   readonly collectors: readonly ConnectedCollector[];
 }
 

@@ -17,6 +17,7 @@ const format: ConfigFormat<ServeConfig> = {
           ...listenFindings(config),
           ...storeFindings(config),
           ...peerFindings(config),
+          ...readFindings(config),
           ...exporterFindings(config.exporters),
         ],
 };
@@ -61,6 +62,16 @@ function peerFindings({ peers, insecure }: ServeConfig): Finding[] {
     if (insecure || !isInClear(peer)) return [];
     return [{ path, message: `peers: ${name} would be asked in the clear: use https, or insecure: true` }];
   });
+}
+
+function readFindings({ read, store, exporters, peers }: ServeConfig): Finding[] {
+  if (read === undefined) return [];
+  const finding = (message: string): Finding => ({ path: ['read'], message });
+  const idle = [store !== undefined && 'store', exporters.length > 0 && 'exporters'].find(Boolean);
+  return [
+    ...(idle ? [finding(`read: nothing is recorded then: leave ${idle} out`)] : []),
+    ...(peers.length > 0 ? [finding('read: ClickHouse has the rows of all hosts: leave peers out')] : []),
+  ];
 }
 
 /** Whether there is a token is only known later: see `requireProtection()`. */

@@ -129,6 +129,14 @@ const store = z.strictObject({
     .describe('How long ClickHouse keeps rows, for tables that are made.'),
 });
 
+const read = z.strictObject({
+  url: store.shape.url.describe(
+    'The database that is read: clickhouse://user@host:8123/database, or clickhouses:// for TLS.',
+  ),
+  passwordFile: store.shape.passwordFile,
+  ca: store.shape.ca,
+});
+
 /** Labels of metrics that can be chosen. */
 export const metricLabels = ['process', 'unit', 'container', 'pod', 'namespace', 'peer', 'port'] as const;
 
@@ -182,6 +190,9 @@ export const serveSchema = z.strictObject({
     .default(() => retention.parse({}))
     .describe('How long it is kept, whichever comes first.'),
   store: store.exactOptional().describe('A ClickHouse to which the history is shipped, too.'),
+  read: read
+    .exactOptional()
+    .describe('A ClickHouse with the histories of many hosts, which is read; nothing is recorded then.'),
   listen: z
     .array(listen)
     .min(1)

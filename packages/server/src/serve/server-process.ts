@@ -2,8 +2,7 @@
 import type { Readable } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import { limitMemory } from '@weir/ebpf/sys';
-import { readPageFiles } from '../page/page-files.js';
-import { type Page, pageOf } from '../page/page-response.js';
+import { readPage } from '../page/read-page.js';
 import { publishAddresses } from './addresses.js';
 import { type ControlInput, REFUSED, RELOADED, readControl } from './control-input.js';
 import { announceServer, endEarlierServer } from './earlier-server.js';
@@ -118,16 +117,6 @@ async function run({ input, answer, say, signalled, pageFolder }: ServerHost): P
     signalled.then(lastBatches),
     control.orphaned.then(() => untilAlone(server)),
   ]);
-}
-
-/** Without its files, the API answers all the same. */
-async function readPage(folder: string, say: (line: string) => void): Promise<Page | undefined> {
-  try {
-    return pageOf(await readPageFiles(folder));
-  } catch (error) {
-    say(`there is no page, only the API: ${(error as Error).message}`);
-    return undefined;
-  }
 }
 
 /** Without a collector it is no server, but holds what the next one needs. */

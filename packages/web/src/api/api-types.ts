@@ -107,7 +107,7 @@ export interface MapNode extends Sums {
   readonly id: string;
   readonly kind: 'group' | 'address' | 'network';
   readonly name: string | null;
-  /** A group's host, where several are asked. */
+  /** The host of a group, where the map is of several. */
   readonly host?: string;
 }
 
@@ -353,21 +353,31 @@ export interface StatusAnswer {
   };
   /** Other hosts that are asked; absent where none are. */
   readonly peers?: readonly { readonly name: string; readonly host?: string; readonly problem?: string }[];
+  /** The ClickHouse that is read; absent where the history is of this server. */
+  readonly reading?: ReadingAnswer;
   readonly you: { readonly name: string; readonly role: Role };
+}
+
+/** A database that is read. */
+export interface ReadingAnswer {
+  readonly target: string;
+  readonly state: 'connecting' | 'reading' | 'failing';
+  readonly problem?: string;
 }
 
 /** `server`. */
 export interface ServerAnswer {
   /** URLs of the API. */
   readonly listen: readonly string[];
-  readonly record: {
+  readonly record?: {
     readonly filter?: string;
     readonly udp: boolean;
     readonly enrichment: boolean;
     readonly names: boolean;
     readonly max_connections: number;
   };
-  readonly retention: { readonly seconds: number; readonly bytes: number };
+  readonly retention?: { readonly seconds: number; readonly bytes: number };
+  readonly reading?: ReadingAnswer;
   readonly limits: {
     readonly rows: number;
     readonly seconds: number;

@@ -39,9 +39,14 @@ export function Banners(): VNode {
           serve.
         </p>
       )}
-      {answer !== undefined && answer.collectors === 0 && (
+      {answer !== undefined && answer.collectors === 0 && answer.reading === undefined && (
         <p class="banner is-bad" role="alert">
           No collector is connected: nothing is recorded now.
+        </p>
+      )}
+      {answer?.reading?.problem !== undefined && (
+        <p class="banner is-bad" role="alert">
+          {answer.reading.problem}
         </p>
       )}
       {isEmpty && (

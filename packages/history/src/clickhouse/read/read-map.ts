@@ -21,8 +21,9 @@ import { countedRows, hasBareRows, hostsIn, rowSumList } from './read-sums.js';
 import { nanosecondsOf } from './row-columns.js';
 
 /** The node of an address, as a kind and a name. */
-function addressNode(prefixes: readonly NetworkRange[]): string {
-  const address = "concat('a', toString(peer_address))";
+function addressNode(prefixes: readonly NetworkRange[], hasGroups: boolean): string {
+  const plain = "concat('a', toString(peer_address))";
+  const address = hasGroups ? `coalesce(concat('n', toString(peer_group)), ${plain})` : plain;
   if (prefixes.length === 0) return address;
   const ip = (bytes: Buffer) => `toIPv6(${quoteLiteral(bytes.toString('hex').match(/.{4}/g)!.join(':'))})`;
   const cases = prefixes.map(
@@ -40,7 +41,7 @@ function addressNode(prefixes: readonly NetworkRange[]): string {
  */
 export function clickhouseMap(reader: ClickhouseReader, query: MapQuery): Promise<Answer<ConnectionMap>> {
   const { range, by, where } = query;
-  const { field, limit, order, prefixes } = checkMap(query, clickhouseFields);
+  const { field, limit, order, prefixes, hasGroups } = checkMap(query, clickhouseFields);
   return answerIn(reader, range, query, async (asking) => {
     const place = (table: string) => tablePlace(asking, table);
     const isOne = (await hostsIn(asking, range)) < 2;
@@ -49,9 +50,9 @@ export function clickhouseMap(reader: ClickhouseReader, query: MapQuery): Promis
     const own = `concat('g', toString(${name}))`;
     // A group is known by its host's name, too: a host has another id after each boot.
     const host = isOne ? "''" : `ifNull(${hostName(place('hosts'))}, lower(hex(host_id)))`;
-    const keys = [own, addressNode(prefixes), host];
+    const keys = [own, addressNode(prefixes, hasGroups), host];
     const counted = await countedRows(asking, { range, where, keys: [], carried: keys });
-    const rows = `(SELECT *, ${own} AS own, ${addressNode(prefixes)} AS other, ${host} AS host FROM ${counted.sql})`;
+    const rows = `(SELECT *, ${own} AS own, ${addressNode(prefixes, hasGroups)} AS other, ${host} AS host FROM ${counted.sql})`;
     const beside = allRows({ place, range: isOne ? range : besides(range), where, keys });
     const inRange = `${nanosecondsOf('"time"')} >= ${range.from} AND ${nanosecondsOf('"time"')} < ${range.to}`;
     const time = nanosecondsOf('"time"');

@@ -27,7 +27,7 @@ export const mapAnswer = z.strictObject({
       id: z.string(),
       kind: z.enum(['group', 'address', 'network']),
       name: z.union([z.string(), z.null()]).describe('null: connections whose field is not known.'),
-      host: z.string().exactOptional().describe("A group's host; absent where one history is asked."),
+      host: z.string().exactOptional().describe('The host of a group, where the map is of several.'),
       ...sumsJson,
     }),
   ),

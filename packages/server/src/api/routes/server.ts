@@ -1,12 +1,12 @@
 /** The server itself: whether it works, and what it is. */
-import type { ShippingStatus } from '@weir/history/clickhouse';
+import type { ReadingStatus, ShippingStatus } from '@weir/history/clickhouse';
 import { timeText } from '@weir/history/rows';
 import { z } from 'zod';
 import { roles } from '../../auth/roles.js';
 import { ProblemError } from '../problem.js';
 import { type Route, route } from '../route.js';
 import { time } from '../schemas/values.js';
-import type { RouteServices } from '../services.js';
+import type { RouteServices, ServerDetails } from '../services.js';
 
 const exporterJson = z
   .strictObject({
@@ -42,6 +42,13 @@ const shippingAnswer = z.strictObject({
   problem: z.string().exactOptional(),
 });
 
+/** The database that is read. */
+const readingAnswer = z.strictObject({
+  target: z.string(),
+  state: z.enum(['connecting', 'reading', 'failing']),
+  problem: z.string().exactOptional(),
+});
+
 /** The server, and who asks. */
 export const statusAnswer = z.strictObject({
   version: z.string(),
@@ -62,20 +69,27 @@ export const statusAnswer = z.strictObject({
     )
     .exactOptional()
     .describe('Other hosts that are asked; absent where none are.'),
+  reading: readingAnswer
+    .exactOptional()
+    .describe('The ClickHouse that is read; absent where the history is of this server.'),
   you: z.strictObject({ name: z.string(), role: z.enum(roles) }),
 });
 
 /** How it is configured, and what it has. */
 export const serverAnswer = z.strictObject({
   listen: z.array(z.string()).describe('URLs of the API.'),
-  record: z.strictObject({
-    filter: z.string().exactOptional(),
-    udp: z.boolean(),
-    enrichment: z.boolean(),
-    names: z.boolean(),
-    max_connections: z.int(),
-  }),
-  retention: z.strictObject({ seconds: z.number(), bytes: z.number() }),
+  record: z
+    .strictObject({
+      filter: z.string().exactOptional(),
+      udp: z.boolean(),
+      enrichment: z.boolean(),
+      names: z.boolean(),
+      max_connections: z.int(),
+    })
+    .exactOptional()
+    .describe('Absent where nothing is recorded.'),
+  retention: z.strictObject({ seconds: z.number(), bytes: z.number() }).exactOptional(),
+  reading: readingAnswer.exactOptional(),
   limits: z.strictObject({
     rows: z.int().describe('Rows of an answer.'),
     seconds: z.number().describe('Time of a question.'),
@@ -133,8 +147,14 @@ function readyRoute({ history, status }: RouteServices): Route {
     role: 'none',
     answer: z.strictObject({ status: z.literal('ready') }),
     handle: () => {
+      const { collectors, reading } = status();
+      if (reading !== undefined) {
+        if (reading.state !== 'reading')
+          throw new ProblemError('history', reading.problem ?? `${reading.target} was not asked yet`);
+        return { status: 'ready' as const };
+      }
       if (history.readOnly) throw new ProblemError('history', 'the disk of the history can only be read');
-      if (status().collectors === 0) throw new ProblemError('history', 'no collector is connected');
+      if (collectors === 0) throw new ProblemError('history', 'no collector is connected');
       return { status: 'ready' as const };
     },
   });
@@ -149,7 +169,7 @@ function statusRoute({ history, status, balancers, peers = [], limits: { rows } 
     answer: statusAnswer,
     handle: ({ principal: { name, role } }) => {
       const { watermark, readOnly } = history;
-      const { version, collectors, exporters = [], shipping } = status();
+      const { version, collectors, exporters = [], shipping, reading } = status();
       const known = watermark === undefined ? {} : { watermark: timeText(watermark) };
       return {
         version,
@@ -167,10 +187,15 @@ function statusRoute({ history, status, balancers, peers = [], limits: { rows } 
             ...(problem !== undefined && { problem }),
           })),
         }),
+        ...(reading !== undefined && { reading: readingOf(reading) }),
         you: { name, role },
       };
     },
   });
+}
+
+function readingOf({ target, state, problem }: ReadingStatus) {
+  return { target, state, ...(problem !== undefined && { problem }) };
 }
 
 function shippingOf({ target, state, waiting, shipped, lostRows, lastMs, problem }: ShippingStatus) {
@@ -186,6 +211,10 @@ function shippingOf({ target, state, waiting, shipped, lostRows, lastMs, problem
   };
 }
 
+function recordOf({ maxConnections, ...recorded }: NonNullable<ServerDetails['record']>) {
+  return { ...recorded, max_connections: maxConnections };
+}
+
 function detailsRoute({ history: own, details, limits }: RouteServices): Route {
   return route({
     method: 'get',
@@ -196,14 +225,16 @@ function detailsRoute({ history: own, details, limits }: RouteServices): Route {
     answer: serverAnswer,
     handle: async () => {
       if (details === undefined) throw new ProblemError('unavailable', 'there is no configuration');
-      const { listen, record, retention, collectors } = details();
-      const { maxConnections, ...recorded } = record;
+      const { listen, record, retention, reading, collectors } = details();
       const { rows, timeMs, queries, waiting, streams } = limits;
       const status = await own.status?.();
       return {
         listen: [...listen],
-        record: { ...recorded, max_connections: maxConnections },
-        retention: { seconds: retention.age / 1000, bytes: retention.size },
+        ...(record !== undefined && { record: recordOf(record) }),
+        ...(retention !== undefined && {
+          retention: { seconds: retention.age / 1000, bytes: retention.size },
+        }),
+        ...(reading !== undefined && { reading: readingOf(reading) }),
         limits: { rows, seconds: timeMs / 1000, queries, waiting, streams },
         ...(status && {
           history: {

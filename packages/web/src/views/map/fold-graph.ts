@@ -19,7 +19,7 @@ export interface DrawnNode extends Flow {
   readonly id: string;
   readonly kind: ServiceKind;
   readonly name: string | null;
-  /** A group's host, where answers are those of several. */
+  /** Its host, where the map is of several. */
   readonly host?: string;
   /** The services that it stands for, the most important first; one, unless it is a group. */
   readonly members: readonly Service[];
@@ -134,9 +134,13 @@ function choose(ranked: readonly Service[], places: number, { open = [], shown }
 }
 
 /** The group in which a service is where it is not drawn alone. */
-export function groupOf({ kind, name }: Pick<Service, 'kind' | 'name'>): string {
-  return kind === 'address' && name !== null ? `address ${addressGroup(name)}` : kind;
+export function groupOf({ kind, name, host }: Pick<Service, 'kind' | 'name' | 'host'>): string {
+  if (kind === 'group' && host !== undefined) return `${OF_HOST}${host}`;
+  return kind === 'address' && name !== null ? `${OF_NETWORK}${addressGroup(name)}` : kind;
 }
+
+const OF_HOST = 'host ';
+const OF_NETWORK = 'address ';
 
 function isIn(service: Service, group: string): boolean {
   return group === service.kind || groupOf(service) === group;
@@ -151,13 +155,16 @@ function groupsOf(services: readonly Service[]): DrawnNode[] {
     if (known === undefined) groups.set(group, [service]);
     else known.push(service);
   }
-  const addresses = [...groups]
-    .filter(([group]) => group.startsWith('address '))
+  const named = [...groups]
+    .filter(([group]) => group.startsWith(OF_NETWORK) || group.startsWith(OF_HOST))
     .sort((a, b) => b[1].length - a[1].length || (a[0] < b[0] ? -1 : 1));
-  const spare = addresses.slice(MOST_GROUPS - 3);
-  const smallest = spare.flatMap(([, members]) => members);
+  const spare = named.slice(MOST_GROUPS - 3);
   for (const [group] of spare) groups.delete(group);
-  if (smallest.length > 0) groups.set('address', inOrderOf(services, smallest));
+  for (const kind of ['address', 'group'] as const) {
+    const smallest = spare.flatMap(([, members]) => members.filter((member) => member.kind === kind));
+    if (smallest.length > 0)
+      groups.set(kind, inOrderOf(services, [...(groups.get(kind) ?? []), ...smallest]));
+  }
   // A group of one is that one.
   return [...groups].map(([group, members]) =>
     members.length === 1 ? single(members[0]!) : groupNode(group, members),
@@ -171,8 +178,9 @@ function inOrderOf(all: readonly Service[], some: readonly Service[]): Service[]
 
 function groupNode(group: string, members: readonly Service[]): DrawnNode {
   const kind = members[0]!.kind;
-  const network = group.startsWith('address ') ? group.slice('address '.length) : null;
-  return { ...sumFlows([]), id: `others ${group}`, kind, name: network, members, group };
+  const prefix = [OF_HOST, OF_NETWORK].find((each) => group.startsWith(each));
+  const name = prefix === undefined ? null : group.slice(prefix.length);
+  return { ...sumFlows([]), id: `others ${group}`, kind, name, members, group };
 }
 
 /** A link between two members counts once. */

@@ -27,15 +27,13 @@ export function wordsOf(by: string): { readonly one: string; readonly many: stri
 }
 
 /** A service's name, whatever is known of it. */
-export function serviceName(service: Pick<Service, 'kind' | 'name' | 'host'>, by: string): string {
-  const { kind, name, host } = service;
-  const known =
-    name === null
-      ? `unknown ${wordsOf(by).one}`
-      : kind === 'group' && name === ''
-        ? `${wordsOf(by).one} without a name`
-        : name;
-  return host === undefined ? known : `${known} @ ${host}`;
+export function serviceName(
+  { kind, name, host }: Pick<Service, 'kind' | 'name' | 'host'>,
+  by: string,
+): string {
+  const at = host === undefined || by === 'host' ? '' : ` @ ${host}`;
+  if (name === null) return `unknown ${wordsOf(by).one}${at}`;
+  return kind === 'group' && name === '' ? `${wordsOf(by).one} without a name${at}` : `${name}${at}`;
 }
 
 /** The name of a node, whole and unsafe. */

@@ -23,7 +23,7 @@ export interface Service extends Flow {
   readonly kind: ServiceKind;
   /** null: connections whose field is not known. */
   readonly name: string | null;
-  /** A group's host, where answers are those of several. */
+  /** Its host, where the map is of several. */
   readonly host?: string;
 }
 
@@ -90,8 +90,8 @@ export function serviceGraph(answers: readonly MapContent[]): ServiceGraph {
   const services = [...names.values()]
     .filter(({ id }) => flows.has(id))
     .map(({ id, kind, name, host }) => ({
-      ...{ id, kind, name, ...sumFlows(flows.get(id)!) },
-      ...(host !== undefined && { host }),
+      ...{ id, kind, name, ...(host !== undefined && { host }) },
+      ...sumFlows(flows.get(id)!),
     }));
   return { services, links };
 }

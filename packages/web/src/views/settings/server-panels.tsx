@@ -40,24 +40,36 @@ export function HealthPanel({
             value: serverAnswers.value ? `answers, version ${answer?.version}` : 'does not answer',
             isBad: !serverAnswers.value,
           },
-          {
-            name: 'Collectors',
-            value:
-              answer?.collectors === 0
-                ? 'none: nothing is recorded now'
-                : `${answer?.collectors}${versions === '' ? '' : `, version ${versions}`}`,
-            isBad: answer?.collectors === 0,
-          },
+          answer?.reading === undefined
+            ? {
+                name: 'Collectors',
+                value:
+                  answer?.collectors === 0
+                    ? 'none: nothing is recorded now'
+                    : `${answer?.collectors}${versions === '' ? '' : `, version ${versions}`}`,
+                isBad: answer?.collectors === 0,
+              }
+            : {
+                name: 'Reads',
+                value: `${answer.reading.target}${answer.reading.problem === undefined ? '' : `: ${answer.reading.problem}`}`,
+                isBad: answer.reading.state === 'failing',
+              },
           {
             name: 'Up to date',
             value: behind === undefined ? UNKNOWN : `up to ${formatSeconds(behind)} ago`,
-            isBad: behind !== undefined && behind > MOST_BEHIND,
+            // Hours come to a database of many hosts once they are full.
+            isBad: behind !== undefined && behind > MOST_BEHIND && answer?.reading === undefined,
           },
-          {
-            name: 'Disk',
-            value: answer?.read_only === true ? 'can only be read: nothing is stored' : 'can be written',
-            isBad: answer?.read_only === true,
-          },
+          ...(answer?.reading === undefined
+            ? [
+                {
+                  name: 'Disk',
+                  value:
+                    answer?.read_only === true ? 'can only be read: nothing is stored' : 'can be written',
+                  isBad: answer?.read_only === true,
+                },
+              ]
+            : []),
           { name: 'Listens at', value: listen.length === 0 ? UNKNOWN : listen.join(', ') },
           ...(limits === undefined
             ? []
