@@ -59,7 +59,7 @@ describe('words of the map', () => {
 
   test('name the host of a service where the map is of several', () => {
     const node = { ...nodeNamed(nodes, 'celery'), host: 'web-1' };
-    assert.equal(nodeName(node, 'process'), 'celery on web-1');
+    assert.equal(nodeName(node, 'process'), 'celery @ web-1');
     assert.equal(nodeName({ ...node, name: 'web-1' }, 'host'), 'web-1');
   });
 

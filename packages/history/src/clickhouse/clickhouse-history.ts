@@ -3,6 +3,7 @@ import type { Answer, QueryLimits } from '../query/answer.js';
 import type { CompareQuery, Comparison } from '../query/compare.js';
 import type { ConnectionHistory, ConnectionQuery } from '../query/connection.js';
 import type { ConnectionsPage, ConnectionsQuery } from '../query/connections.js';
+import type { EndsChoice } from '../query/ends-choice.js';
 import type { Groups, GroupsQuery } from '../query/groups.js';
 import type { ConnectionMap, MapQuery } from '../query/map.js';
 import type { OpenAt, OpenAtQuery } from '../query/open-at.js';
@@ -48,11 +49,11 @@ export class ClickhouseHistory implements AsyncDisposable {
     return clickhouseConnections(this.#reader, query);
   }
 
-  groups(query: GroupsQuery): Promise<Answer<Groups>> {
+  groups(query: GroupsQuery & EndsChoice): Promise<Answer<Groups>> {
     return clickhouseGroups(this.#reader, query);
   }
 
-  series(query: SeriesQuery): Promise<Answer<readonly Series[]>> {
+  series(query: SeriesQuery & EndsChoice): Promise<Answer<readonly Series[]>> {
     return clickhouseSeries(this.#reader, query);
   }
 

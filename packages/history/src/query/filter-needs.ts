@@ -61,8 +61,12 @@ function wholeText(value: FilterValue): string {
 /** Whether only rows of one direction can meet a filter: connections then have one end among them. */
 export function isOneWay(filter: Filter): boolean {
   if (filter.kind === 'and') return filter.of.some(isOneWay);
-  if (filter.kind !== 'test' || filter.values.length !== 1) return false;
-  const [value] = filter.values;
+  if (filter.kind !== 'test') return false;
   const field = fieldNamed(filter.field);
-  return value?.kind === 'word' && field?.words?.[value.word]?.direction !== undefined;
+  // Only who connects fails.
+  if (field?.name === 'error') return true;
+  const [value, ...others] = filter.values;
+  if (value?.kind !== 'word' || others.length > 0) return false;
+  const meaning = field?.words?.[value.word];
+  return meaning?.direction !== undefined || meaning?.event === 'fail';
 }

@@ -30,6 +30,7 @@ export {
 } from './connection.js';
 export { type ConnectionSort, connectionSorts, readSort } from './connection-orders.js';
 export { type ConnectionsPage, type ConnectionsQuery, queryConnections } from './connections.js';
+export type { EndsChoice } from './ends-choice.js';
 export { type GroupField, groupFields } from './fields.js';
 export { type FilteredTable, filterSource } from './filter-source.js';
 export {

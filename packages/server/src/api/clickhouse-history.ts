@@ -1,6 +1,14 @@
 /** The questions of the API, asked of a ClickHouse that has the history of many hosts. */
 import type { ClickhouseHistory } from '@weir/history/clickhouse';
-import { type FilteredTable, filterSource, filterSql, type SqlDialect } from '@weir/history/query';
+import {
+  type EndsChoice,
+  type FilteredTable,
+  filterSource,
+  filterSql,
+  type GroupsQuery,
+  type SeriesQuery,
+  type SqlDialect,
+} from '@weir/history/query';
 import { Services } from '@weir/tracer/enrich';
 import type { ApiHistory, Filtered } from './history.js';
 
@@ -24,8 +32,8 @@ export function clickhouseHistory(
   });
   return {
     connections: (query) => history.connections(where(query)),
-    groups: (query) => history.groups(where(query)),
-    series: (query) => history.series(where(query)),
+    groups: (query) => history.groups(where<GroupsQuery & EndsChoice>(query)),
+    series: (query) => history.series(where<SeriesQuery & EndsChoice>(query)),
     openAt: (query) => history.openAt(where(query, 'opens')),
     compare: (query) => history.compare(where(query)),
     map: (query) => history.map(where(query)),

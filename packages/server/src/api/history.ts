@@ -9,6 +9,7 @@ import type {
   ConnectionQuery,
   ConnectionsPage,
   ConnectionsQuery,
+  EndsChoice,
   Groups,
   GroupsQuery,
   MapQuery,
@@ -29,12 +30,6 @@ export type Range = GroupsQuery['range'];
 
 /** A question with a filter in the language of people. */
 export type Filtered<Query> = Omit<Query, 'where'> & { readonly filter?: Filter };
-
-/** Which ends of connections count where several histories are asked. */
-export interface EndsChoice {
-  /** `once` (the default): one of a connection of which both are known. `all`: each, as lists of connections have them. */
-  readonly ends?: 'once' | 'all';
-}
 
 /** Questions that the API passes on. Each may throw OptionError for what makes no sense, and InterruptedError. */
 export interface ApiHistory {

@@ -12,6 +12,7 @@ import {
   type SideIds,
   type Sums,
 } from '@weir/history/merge';
+import type { EndsChoice } from '@weir/history/query';
 import {
   type Answer,
   type CompareQuery,
@@ -27,7 +28,7 @@ import {
   type Series,
   type SeriesQuery,
 } from '@weir/history/query';
-import type { EndsChoice, Range } from '../api/history.js';
+import type { Range } from '../api/history.js';
 import type { HistoryPart, PartFilter } from './history-part.js';
 import { type CountedPart, type MergedQuestion, mergedCoverage } from './merged-question.js';
 import { MAX_GROUPS } from './peer-protocol.js';

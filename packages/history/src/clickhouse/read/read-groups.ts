@@ -1,5 +1,6 @@
 /** Connections of all hosts grouped by fields. */
 import type { Answer } from '../../query/answer.js';
+import type { EndsChoice } from '../../query/ends-choice.js';
 import type { GroupField } from '../../query/fields.js';
 import {
   checkGroups,
@@ -17,7 +18,10 @@ import { clickhouseFields, readClickhouseKey } from './read-fields.js';
 import { clickhouseSums, countedRows } from './read-sums.js';
 
 /** Groups the connections of a range. @throws OptionError, InterruptedError, HistoryError */
-export function clickhouseGroups(reader: ClickhouseReader, query: GroupsQuery): Promise<Answer<Groups>> {
+export function clickhouseGroups(
+  reader: ClickhouseReader,
+  query: GroupsQuery & EndsChoice,
+): Promise<Answer<Groups>> {
   const { fields, limit, percentiles } = checkGroups(query, clickhouseFields);
   return answerIn(reader, query.range, query, async (asking) => {
     const found = await findGroups(asking, query, fields, limit);
@@ -41,17 +45,17 @@ interface FoundGroups extends Groups {
 
 async function findGroups(
   asking: Asking,
-  { range, by, where, order = 'bytes' }: GroupsQuery,
+  { range, by, where, ends = 'once', order = 'bytes' }: GroupsQuery & EndsChoice,
   fields: readonly GroupField[],
   limit: number,
 ): Promise<FoundGroups> {
   const seconds = secondsOf(range);
   // A connection is there once in the total, though each of its ends may be in a group of its own.
-  const all = await clickhouseSums(asking, { range, fields: [], where });
+  const all = await clickhouseSums(asking, { range, fields: [], where, ends });
   const [sum] = await asking.rows(`SELECT ${measureList} FROM ${all.sql}`, all.parameters);
   const total = readMeasures(sum!, seconds);
   if (fields.length === 0) return { groups: [], count: 0, total };
-  const sums = await clickhouseSums(asking, { range, fields, where });
+  const sums = await clickhouseSums(asking, { range, fields, where, ends });
   const names = fields.map((_, index) => `k${index}`);
   const rows = await asking.rows(
     `SELECT ${[...names, measureList].join(', ')}, ${numberOf(names)}, count() OVER () FROM ${sums.sql}
@@ -68,14 +72,14 @@ async function findGroups(
 
 async function addPercentiles(
   asking: Asking,
-  { range, where, percentiles = [] }: GroupsQuery,
+  { range, where, ends = 'once', percentiles = [] }: GroupsQuery & EndsChoice,
   fields: readonly GroupField[],
   groups: readonly KnownGroup[],
 ): Promise<Group[]> {
   const names = fields.map((_, index) => `k${index}`);
   const chosen = groups.slice(0, PERCENTILE_GROUPS).map(({ number }) => number);
   const keys = fields.map(({ sql }) => sql);
-  const source = await countedRows(asking, { range, where, keys });
+  const source = await countedRows(asking, { range, where, keys, ends });
   const levels = percentiles.map(Number).join(', ');
   const columns = latencies.map((name) => `quantilesExactInclusiveIf(${levels})(${name}, is_end)`);
   const rows = await asking.rows(

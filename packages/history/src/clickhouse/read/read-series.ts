@@ -1,5 +1,6 @@
 /** Figures of all hosts over time. */
 import type { Answer } from '../../query/answer.js';
+import type { EndsChoice } from '../../query/ends-choice.js';
 import { MEASURE_COUNT, measureList, measureOrders } from '../../query/measures.js';
 import { checkSeries, collectSeries, type Series, type SeriesQuery } from '../../query/series.js';
 import type { ClickhouseReader } from './clickhouse-reader.js';
@@ -10,12 +11,12 @@ import { addedSums, clickhouseSums } from './read-sums.js';
 /** Figures of a range, step by step. @throws OptionError, InterruptedError, HistoryError */
 export function clickhouseSeries(
   reader: ClickhouseReader,
-  query: SeriesQuery,
+  query: SeriesQuery & EndsChoice,
 ): Promise<Answer<readonly Series[]>> {
-  const { range, step, where } = query;
+  const { range, step, where, ends = 'once' } = query;
   const { by, fields, limit, order } = checkSeries(query, clickhouseFields);
   return answerIn(reader, range, query, async (asking) => {
-    const sums = await clickhouseSums(asking, { range, fields, where, step });
+    const sums = await clickhouseSums(asking, { range, fields, where, step, ends });
     const names = fields.map((_, index) => `k${index}`);
     const grouping = names.length === 0 ? '' : ` GROUP BY ${names.join(', ')}`;
     const same = names.map((name) => `parts.${name} IS NOT DISTINCT FROM ranked.${name}`).join(' AND ');

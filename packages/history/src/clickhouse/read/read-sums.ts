@@ -1,5 +1,6 @@
 /** Sums of all that happened in a range: out of the tables of sums where they know enough, else out of rows. */
 import type { Condition } from '../../query/condition.js';
+import type { EndsChoice } from '../../query/ends-choice.js';
 import type { GroupField } from '../../query/fields.js';
 import { sumNames } from '../../rollup/sums.js';
 import type { TimeRange } from '../../store/session.js';
@@ -18,6 +19,8 @@ export interface ClickhouseSumsQuery {
   /** Each is a column `k0`, `k1`, … of the sums. */
   readonly fields: readonly GroupField[];
   readonly where?: Condition | undefined;
+  /** `all`: both ends of a connection count. */
+  readonly ends?: EndsChoice['ends'];
   /** Nanoseconds of a step, which is one more column: its number since 1970. */
   readonly step?: bigint;
 }
@@ -84,16 +87,22 @@ export async function clickhouseSums(asking: Asking, query: ClickhouseSumsQuery)
 }
 
 /** The rows that count, with keys as `k0`, `k1`, … */
-export async function countedRows(asking: Asking, query: Omit<OnceQuery, 'place'>): Promise<ClickhouseSql> {
+export async function countedRows(
+  asking: Asking,
+  { ends, ...query }: Omit<OnceQuery, 'place'> & EndsChoice,
+): Promise<ClickhouseSql> {
   const place = (table: string) => tablePlace(asking, table);
-  const hasOne = query.where?.isOneWay === true || (await hostsIn(asking, query.range)) < 2;
+  const hasOne = ends === 'all' || query.where?.isOneWay === true || (await hostsIn(asking, query.range)) < 2;
   if (hasOne) return allRows({ ...query, place });
   return countedOnce({ ...query, place, hasBare: await hasBareRows(asking, query.range) });
 }
 
 /** Whether no connection can be there with both ends in one group: the rows are of one host, or of one direction. */
-async function countsAll(asking: Asking, { range, fields, where }: ClickhouseSumsQuery): Promise<boolean> {
-  if (where?.isOneWay === true) return true;
+async function countsAll(
+  asking: Asking,
+  { range, fields, where, ends }: ClickhouseSumsQuery,
+): Promise<boolean> {
+  if (ends === 'all' || where?.isOneWay === true) return true;
   // A host's own rows are never left out.
   if (fields.some(({ rollup }) => rollup === 'host_id' || rollup === 'direction')) return true;
   return (await hostsIn(asking, range)) < 2;
