@@ -167,6 +167,7 @@ export class Balancer implements Disposable {
     return this.#tables.services.all().map((served) => ({
       service: served.service,
       spec: served.spec,
+      ...(served.kept !== undefined && { keptWeights: served.kept }),
       ...this.#tables.services.traffic(served),
     }));
   }

@@ -52,8 +52,8 @@ export interface ServiceReal {
   /** With `forwarding: 'nat'`: the port on which the server listens. Default: the service's. */
   readonly port?: number;
   /**
-   * A whole number from 0 to 2^31. With 0 the real is drained: it keeps its flows and gets no new ones.
-   * Default 1.
+   * A whole number from 0 to 2^31. With 0 the real is drained: it keeps its flows and gets no new ones, unless all reals
+   * have weight 0: then the service's last ring stays. Default 1.
    */
   readonly weight?: number;
   /** Whether the real is this host, which gets packets unchanged. Default false. */

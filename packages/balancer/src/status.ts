@@ -27,6 +27,8 @@ export interface Explanation {
 export interface ServiceStatus extends Traffic {
   readonly service: Service;
   readonly spec: ServiceSpec;
+  /** Where all reals have weight 0: their weights in the last ring, which stays. Absent if there was none. */
+  readonly keptWeights?: readonly number[];
 }
 
 /** A real with its traffic in all services. */

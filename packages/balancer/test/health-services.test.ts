@@ -46,7 +46,8 @@ function setUp(left: ServiceSpec[] = []) {
     marks: new ProbeMarks(tunnel, 100),
     probe: async (target) => {
       probed.push(target);
-      return dead.has(target.address) ? { ok: false, reason: 'refused' } : { ok: true, reason: 'connected' };
+      const isDead = dead.has(target.address) || dead.has(`${target.address}:${target.check.port}`);
+      return isDead ? { ok: false, reason: 'refused' } : { ok: true, reason: 'connected' };
     },
     onRealChange: (change) => changes.push(change),
     onServiceChange: (health) => states.push(health),
@@ -104,7 +105,7 @@ describe('a checked service', () => {
     );
   });
 
-  it('the last ring stays when all reals are down, which is reported', async () => {
+  it('when all reals are down the ring of before the failure stays, which is reported', async () => {
     const { services, dead, pass, ring, states } = setUp();
     using _ = services;
     services.set([{ service: web, spec: reals('10.0.0.1', '10.0.0.2', '10.0.0.3'), check }]);
@@ -112,9 +113,13 @@ describe('a checked service', () => {
     dead.add('10.0.0.1');
     await pass(4000);
     assert.equal(ring(), '10.0.0.1*0 10.0.0.2*1 10.0.0.3*1');
-    dead.add('10.0.0.2').add('10.0.0.3');
-    await pass(4000);
-    assert.equal(ring(), '10.0.0.1*0 10.0.0.2*1 10.0.0.3*1');
+    await pass(70_000);
+    dead.add('10.0.0.2');
+    await pass(10_000);
+    assert.equal(ring(), '10.0.0.1*0 10.0.0.2*0 10.0.0.3*1');
+    dead.add('10.0.0.3');
+    await pass(10_000);
+    assert.equal(ring(), '10.0.0.1*0 10.0.0.2*1 10.0.0.3*1', 'not only the last one that failed');
     assert.equal(services.health()[0]!.state, 'down');
     dead.delete('10.0.0.1');
     await pass(4000);
@@ -122,6 +127,59 @@ describe('a checked service', () => {
     assert.deepEqual(
       states.map(({ state }) => state),
       ['up', 'down', 'up'],
+    );
+  });
+
+  it('reals on one address are checked, weighted and reported each by its port', async () => {
+    const { services, dead, pass, changes, specs } = setUp();
+    using _ = services;
+    const spec: ServiceSpec = {
+      reals: [
+        { address: '10.0.0.1', port: 8081 },
+        { address: '10.0.0.1', port: 8082, weight: 3 },
+      ],
+      forwarding: 'nat',
+    };
+    services.set([{ service: web, spec, check }]);
+    await pass(2000);
+    dead.add('10.0.0.1:8081');
+    await pass(4000);
+    assert.deepEqual(
+      specs.get(80)!.reals.map(({ port, weight, down }) => [port, weight, down]),
+      [
+        [8081, 0, true],
+        [8082, 3, false],
+      ],
+    );
+    const [health] = services.health();
+    assert.deepEqual(
+      health!.reals.map(({ port, ringWeight, health: own }) => [port, ringWeight, own?.condition]),
+      [
+        [8081, 0, 'down'],
+        [8082, 3, 'up'],
+      ],
+    );
+    assert.equal(health!.up, 1);
+    assert.deepEqual(
+      changes.filter(({ condition }) => condition === 'down').map(({ real, port }) => [real, port]),
+      [['10.0.0.1', 8081]],
+    );
+    services.set([{ service: web, spec: { ...spec, reals: spec.reals.slice(1) }, check }]);
+    await pass(4000);
+    assert.equal(services.health()[0]!.reals[0]!.health?.condition, 'up');
+  });
+
+  it('reals on one address that are checked on one port share its condition', async () => {
+    const { services, dead, pass, changes } = setUp();
+    using _ = services;
+    const reals = [8081, 8082].map((port) => ({ address: '10.0.0.1', port }));
+    services.set([{ service: web, spec: { reals, forwarding: 'nat' }, check: { ...check, port: 9000 } }]);
+    await pass(2000);
+    dead.add('10.0.0.1:9000');
+    await pass(4000);
+    assert.deepEqual(
+      changes.filter(({ condition }) => condition === 'down').map(({ port }) => port),
+      [8081, 8082],
     );
   });
 

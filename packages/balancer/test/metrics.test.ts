@@ -138,6 +138,32 @@ describe('metrics', () => {
     assert.deepEqual(samples('service_reals_up'), [{ labels, value: 1 }]);
   });
 
+  it('reals on one address have metrics of their own, and weights of a ring that stays', () => {
+    const ports = [8081, 8082].map((port) => ({ address: 'fd00::1', port, packets: port, bytes: 0 }));
+    const spec = { reals: ports.map(({ address, port }) => ({ address, port, weight: 0 })) };
+    const [real] = health.reals;
+    const metrics = readMetrics(
+      metricsText(
+        source({
+          reals: () => ports,
+          services: () => [{ service, spec, packets: 0, bytes: 0, keptWeights: [5, 0] }],
+          health: () => [{ ...health, reals: ports.map(({ port }) => ({ ...real!, port })) }],
+        }),
+      ),
+    );
+    for (const name of ['real_packets_total', 'real_weight', 'health_check_duration_seconds']) {
+      assert.deepEqual(
+        metrics.get(`weir_balancer_${name}`)!.samples.map(({ labels }) => labels.real),
+        ['[fd00::1]:8081', '[fd00::1]:8082'],
+        name,
+      );
+    }
+    assert.deepEqual(
+      metrics.get('weir_balancer_real_weight')!.samples.map(({ value }) => value),
+      [5, 0],
+    );
+  });
+
   it('labels of metrics are escaped', () => {
     const version = 'a"b\\n\\c\nd';
     const metrics = readMetrics(metricsText(source({ version })));

@@ -100,6 +100,22 @@ test('the status has traffic, rates, shares, health and drains of VIPs and reals
   assert.deepEqual(counterRates(after, after).packets, 0);
 });
 
+test('the status says why a ring stays', () => {
+  const source = { config, health: [{ ...health[0]!, state: 'down' as const }], isDrained: () => false };
+  const now = sample(0n, 1, []);
+  assert.equal(vipStatuses(source, now, now)[0]!.ringStays, 'down');
+  const drained = { ...now, services: [{ ...now.services[0]!, keptWeights: [2, 6] }] };
+  const [status] = vipStatuses(source, drained, drained);
+  assert.equal(status!.ringStays, 'drained');
+  assert.deepEqual(
+    status!.reals.map(({ ringWeight, share }) => [ringWeight, share]),
+    [
+      [2, 0.25],
+      [6, 0.75],
+    ],
+  );
+});
+
 test('a captured packet has a comment with verdict, VIP and real', () => {
   const of = (more: object) =>
     commentOf({ verdict: 'tx', reason: 'ring', service: undefined, real: undefined, ...more }, config);

@@ -134,8 +134,14 @@ async function asked(handlers: Partial<Handlers>, ...args: string[]) {
 
 describe('weir balance with a running balancer', () => {
   it('drains a real', async () => {
-    const drain: Handlers['drain'] = async ({ vip: name, real }) => ({ vip: name, real });
+    const forced: unknown[] = [];
+    const drain: Handlers['drain'] = async ({ vip: name, real, force }) => {
+      forced.push(force);
+      return { vip: name, real };
+    };
     assert.equal((await asked({ drain }, 'drain', 'web', 'a')).stdout, 'web: real a is drained\n');
+    assert.equal((await asked({ drain }, 'drain', 'web', 'a', '--force')).code, 0);
+    assert.deepEqual(forced, [false, true]);
     assert.equal(
       (await asked({ drain }, 'undrain', 'web', 'a')).stdout,
       'web: real a is no longer drained\n',
@@ -261,7 +267,7 @@ const status = {
         protocol: 'udp',
         forwarding: 'nat',
       },
-      ...{ flags: [], state: 'down', ...traffic },
+      ...{ flags: [], state: 'down', ringStays: 'down', ...traffic },
       reals: [
         {
           name: 'r',
@@ -292,7 +298,7 @@ web  198.51.100.1:443/tcp  up  1,235 packets/s  98.8 kB/s
   a     10.0.0.1       1  100.0 %      1,235  98.8 kB  up 2m00s
         10.0.0.2   0 (2)    0.0 %      1,235  98.8 kB  drained down 1m00s timeout\\x1b
 
-[2001:db8::1]:53/udp  nat  down: no real is up, the last ring stays  1,235 packets/s  98.8 kB/s
+[2001:db8::1]:53/udp  nat  down: no real is up, the ring of before stays  1,235 packets/s  98.8 kB/s
   REAL  ADDRESS         WEIGHT    SHARE  PACKETS/S  BYTES/S  HEALTH
   r     [fd00::1]:5353       1  100.0 %      1,235  98.8 kB
 

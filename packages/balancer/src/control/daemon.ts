@@ -15,7 +15,9 @@ import type { Explanation, ServiceStatus } from '../status.js';
 import { Announcements } from './announcements.js';
 import { Controller } from './controller.js';
 import { describeChange, describeReal, describeVip } from './describe.js';
+import { refuseLastReal } from './drain-rules.js';
 import { listenForMetrics, loadMetrics } from './metrics-listener.js';
+import { findReal, findVip } from './names.js';
 import { defaultSocket, statePath } from './paths.js';
 import { type PcapStream, pcapStream, type StreamOptions } from './pcap-stream.js';
 import { dropPrivileges } from './privileges.js';
@@ -172,9 +174,21 @@ export class Daemon {
     });
   }
 
-  /** Drains a real of a VIP, or undrains it. @returns Their names. @throws RequestError */
-  drain(vipText: string, realText: string, drained: boolean): Promise<{ vip: string; real: string }> {
+  /**
+   * Drains a real of a VIP, or undrains it.
+   *
+   * @param force Whether the last healthy real may be drained, too. Default false.
+   * @returns Their names.
+   * @throws RequestError
+   */
+  drain(
+    vipText: string,
+    realText: string,
+    drained: boolean,
+    force = false,
+  ): Promise<{ vip: string; real: string }> {
     return this.#alone(async () => {
+      if (drained && !force) this.#refuseLastReal(vipText, realText);
       const { vip, real } = this.#controller.drain(vipText, realText, drained);
       this.#saveState();
       this.#options.log(`${vip.name}: real ${real.name} is ${drained ? 'drained' : 'no longer drained'}`);
@@ -302,6 +316,16 @@ export class Daemon {
     const vip = this.#vip(health.service);
     if (vip?.check !== undefined) this.#options.log(describeVip(vip, health));
     this.#announcements.follow(health);
+  }
+
+  #refuseLastReal(vipText: string, realText: string): void {
+    const vip = findVip(this.#config, vipText);
+    const known = this.#services.health().find(({ service }) => serviceName(service) === serviceName(vip));
+    refuseLastReal(vip, findReal(vip, realText), {
+      isDrained: (real) => this.#controller.isDrained(vip, real),
+      // Reals are in the configuration's order.
+      condition: (real) => known?.reals[vip.reals.indexOf(real)]?.health?.condition,
+    });
   }
 
   #saveState(): void {

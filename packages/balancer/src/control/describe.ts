@@ -1,4 +1,5 @@
 /** Log lines for changes of a balancer. Pure functions. */
+import { realAt } from '../config/convert.js';
 import type { Change } from '../config/diff.js';
 import type { VipConfig } from '../config/schema.js';
 import type { ServiceHealth } from '../health/checked-services.js';
@@ -29,14 +30,16 @@ function subject(change: Change): string {
 }
 
 /** `web: real a is down: connection refused` */
-export function describeReal(vip: VipConfig, { real, condition, reason }: HealthChange): string {
-  const name = vip.reals.find(({ address }) => address === real)?.name ?? real;
+export function describeReal(vip: VipConfig, { real, port, condition, reason }: HealthChange): string {
+  const name = realAt(vip, real, port)?.name ?? real;
   return `${vip.name}: real ${name} is ${condition}: ${reason}`;
 }
 
 /** `web is up: 2 of 3 reals are up` */
 export function describeVip(vip: VipConfig, { state, up, reals }: ServiceHealth): string {
   const what =
-    state === 'down' ? 'no real is up, and the last ring stays' : `${up} of ${reals.length} reals are up`;
+    state === 'down'
+      ? 'no real is up, and the ring of before stays'
+      : `${up} of ${reals.length} reals are up`;
   return `${vip.name} is ${state}: ${what}`;
 }

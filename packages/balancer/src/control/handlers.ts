@@ -15,7 +15,7 @@ export function handlersFor(daemon: Daemon, stop: (detach: boolean) => Promise<v
   return {
     status: ({ overMs }) => daemon.status(overMs),
     apply: async ({ file, text }) => await daemon.apply(parseConfig(text, file)),
-    drain: ({ vip, real, drained }) => daemon.drain(vip, real, drained),
+    drain: ({ vip, real, drained, force }) => daemon.drain(vip, real, drained, force),
     async lookup(flow) {
       const found = daemon.lookup(flow);
       const { service, real, realPort } = found;

@@ -11,8 +11,14 @@ export interface Calls {
   status: { readonly body: { readonly overMs: number }; readonly answer: Status };
   /** `file`: the name of the configuration `text` in messages. */
   apply: { readonly body: { readonly file: string; readonly text: string }; readonly answer: Applied };
+  /** `force`: drain the last healthy real of a VIP, too. */
   drain: {
-    readonly body: { readonly vip: string; readonly real: string; readonly drained: boolean };
+    readonly body: {
+      readonly vip: string;
+      readonly real: string;
+      readonly drained: boolean;
+      readonly force?: boolean;
+    };
     readonly answer: { readonly vip: string; readonly real: string };
   };
   lookup: {

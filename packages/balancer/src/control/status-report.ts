@@ -25,6 +25,8 @@ export interface VipStatus extends TrafficStatus {
   readonly flags: VipConfig['flags'];
   /** `unchecked`: there is no health check. */
   readonly state: ServiceState | 'unchecked';
+  /** Why the ring stays as it was: all reals are `down`, or all are `drained`, by hand or by weights of 0. */
+  readonly ringStays?: 'down' | 'drained';
   readonly reals: readonly VipRealStatus[];
 }
 
@@ -98,19 +100,25 @@ export function vipStatuses(source: StatusSource, before: Sample, after: Sample)
   const seconds = elapsed(before, after);
   const services = trafficBy(before.services, after.services, ({ service }) => serviceName(service), seconds);
   const reals = trafficBy(before.reals, after.reals, realKey, seconds);
+  const kept = new Map(after.services.map(({ service, keptWeights }) => [serviceName(service), keptWeights]));
   const health = new Map(source.health.map((each) => [serviceName(each.service), each]));
   return source.config.vips.map((vip) => {
     const { name, address, port, protocol, forwarding, flags, check } = vip;
     // Reals are in the configuration's order.
     const known = health.get(serviceName(vip));
-    const weights = vip.reals.map((_, index) => known?.reals[index]?.ringWeight ?? 0);
+    const stays = kept.get(serviceName(vip));
+    const weights = vip.reals.map((_, index) => stays?.[index] ?? known?.reals[index]?.ringWeight ?? 0);
     const sum = weights.reduce((total, weight) => total + weight, 0);
     return {
       ...{ name, address, port, protocol, forwarding, flags },
       state: check === undefined ? ('unchecked' as const) : (known?.state ?? 'unknown'),
       ...(services.get(serviceName(vip)) ?? none),
+      ...(stays !== undefined
+        ? { ringStays: 'drained' as const }
+        : check !== undefined && known?.state === 'down' && sum > 0 && { ringStays: 'down' as const }),
       reals: vip.reals.map((real, index) => ({
         ...realStatus(real, known?.reals[index]),
+        ringWeight: weights[index]!,
         share: sum === 0 ? 0 : weights[index]! / sum,
         drained: source.isDrained(vip, real),
         traffic: reals.get(realKey(real)) ?? none,
@@ -141,7 +149,6 @@ function realStatus({ name, address, port, weight }: RealConfig, known: ServiceR
   return {
     ...{ name, address, weight },
     ...(port !== undefined && { port }),
-    ringWeight: known?.ringWeight ?? 0,
     ...(condition !== undefined && { condition }),
     ...(reason !== undefined && { reason }),
     ...(since !== undefined && { since: since.toISOString() }),

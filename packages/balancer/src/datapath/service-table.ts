@@ -13,7 +13,7 @@ import type { CpuCounters, Traffic } from './counters.js';
 import { encodeNumber } from './encode.js';
 import type { BalancerPrograms, SharedGlobals } from './programs.js';
 import type { RealRegistry } from './real-registry.js';
-import { type Member, vipRecord } from './vip-record.js';
+import { keptWeights, type Member, vipRecord } from './vip-record.js';
 import { VipSlots } from './vip-slots.js';
 
 /** A service with its number and reals. */
@@ -22,6 +22,11 @@ export interface ServedService {
   readonly spec: ServiceSpec;
   readonly number: number;
   readonly members: readonly Member[];
+  /**
+   * Where all reals have weight 0: the members' weights in the last ring, which stays. Undefined elsewhere, and where
+   * no real of the last ring is left.
+   */
+  readonly kept: readonly number[] | undefined;
 }
 
 /** A checked change of a service, which can no longer be refused. */
@@ -137,21 +142,24 @@ export class ServiceTable {
 
   save(): SavedServices {
     return {
-      served: this.all().map(({ service, spec, number }) => ({ service, spec, number })),
+      served: this.all().map(({ service, spec, number, kept }) => ({
+        ...{ service, spec, number },
+        ...(kept !== undefined && { kept }),
+      })),
       pending: [...this.#pending.values()],
     };
   }
 
   /** Restores an earlier process's table, and completes changes that it may have left incomplete. */
   restore(saved: SavedServices, fresh: FreshTables): void {
-    for (const { service, spec, number } of saved.served) {
+    for (const { service, spec, number, kept } of saved.served) {
       refuse(translationProblems([{ ...service, ...spec }], this.#nat?.sources));
       const members = spec.reals.map(({ address, port, weight = 1, local = false, down = false }) => ({
         real: this.#reals.hold(address, local, port),
         weight,
         down,
       }));
-      this.#served.set(serviceName(service), { service, spec, number, members });
+      this.#served.set(serviceName(service), { service, spec, number, members, kept });
     }
     for (const pending of saved.pending) this.#pending.set(serviceName(pending.service), pending);
     const numbers = new Set([...saved.served, ...saved.pending].map(({ number }) => number));
@@ -164,7 +172,7 @@ export class ServiceTable {
     }
     for (const served of this.all()) {
       if (fresh.vips || fresh.lookup || this.#pending.has(serviceName(served.service)))
-        this.#make(served, vipRecord(served.spec, served.members));
+        this.#make(served, recordOf(served));
     }
     this.#setKinds();
   }
@@ -189,9 +197,10 @@ export class ServiceTable {
       ) {
         throw new OptionError(`${service.address}: too many services whose addresses share a hash`);
       }
-      const record = vipRecord(spec, members);
+      const kept = keptWeights(before, members);
+      const record = recordOf({ spec, members, kept });
       const number = before?.number ?? this.#takeNumber();
-      return { served: { service, spec, number, members }, before, record };
+      return { served: { service, spec, number, members, kept }, before, record };
     } catch (error) {
       for (const { real } of members) this.#reals.release(real);
       throw error;
@@ -243,6 +252,11 @@ export class ServiceTable {
     if (this.#unused < maxEntries) return this.#unused++;
     throw new OptionError(`more than ${maxEntries} services`);
   }
+}
+
+function recordOf({ spec, members, kept }: Pick<ServedService, 'spec' | 'members' | 'kept'>): Uint8Array {
+  const weighted = kept === undefined ? members : members.map((each, i) => ({ ...each, weight: kept[i]! }));
+  return vipRecord(spec, weighted);
 }
 
 /** @throws OptionError with the first problem. */

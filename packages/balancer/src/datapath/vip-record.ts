@@ -28,6 +28,28 @@ export function vipRecord(spec: ServiceSpec, members: readonly Member[]): Uint8A
   return record;
 }
 
+/** A service's members and, where all have weight 0, their weights in the ring that stays. */
+export interface WeightedMembers {
+  readonly members: readonly Member[];
+  readonly kept: readonly number[] | undefined;
+}
+
+/**
+ * The members' weights in the ring that stays when all have weight 0: those of before, without reals that have left the
+ * service. Undefined where a member has a weight, or nobody of the last ring is left.
+ */
+export function keptWeights(
+  before: WeightedMembers | undefined,
+  members: readonly Member[],
+): readonly number[] | undefined {
+  if (before === undefined || members.some(({ weight }) => weight > 0)) return undefined;
+  const last = new Map(
+    before.members.map(({ real, weight }, i) => [real.number, before.kept?.[i] ?? weight]),
+  );
+  const weights = members.map(({ real }) => last.get(real.number) ?? 0);
+  return weights.some((weight) => weight > 0) ? weights : undefined;
+}
+
 /** Sets a bit of little-endian words, whose bits lie in the order of their bytes. */
 function setBit(record: Uint8Array, offset: number, number: number): void {
   record[offset + (number >> 3)]! |= 1 << (number & 7);

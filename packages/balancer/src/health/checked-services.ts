@@ -3,12 +3,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { OptionError } from '@weir/ebpf';
 import type { Balancer } from '../balancer.js';
-import { type Service, type ServiceSpec, serviceName } from '../service.js';
+import { realKey, type Service, type ServiceReal, type ServiceSpec, serviceName } from '../service.js';
 import type { HealthCheck } from './check.js';
-import { type HealthChange, HealthChecker, type HealthCheckerOptions } from './checker.js';
+import { type HealthChange, HealthChecker, type HealthCheckerOptions, type RealPlace } from './checker.js';
+import { realClock } from './clock.js';
 import type { Condition } from './health-state.js';
 import { failedReals, type Membership, membership, type ServiceState, specFor } from './members.js';
 import type { RealHealth } from './monitor.js';
+import { afterLoss, noHistory, type RingHistory, ringBefore } from './ring-history.js';
 
 /** A service with the check of its reals. */
 export interface CheckedService {
@@ -30,6 +32,8 @@ export interface ServiceHealth {
 /** A real's health and weight in a service. */
 export interface ServiceRealHealth {
   readonly address: string;
+  /** The real's port, where it is not the service's. */
+  readonly port?: number;
   /** The configured weight. */
   readonly weight: number;
   /** The weight in the ring; 0 if the real is not in the ring. */
@@ -50,6 +54,7 @@ export interface CheckedServicesOptions extends Omit<HealthCheckerOptions, 'onCh
 
 interface Served extends CheckedService {
   readonly member: Membership;
+  readonly history: RingHistory;
   /** The specification that the balancer has. */
   readonly applied: ServiceSpec;
 }
@@ -100,7 +105,7 @@ export class CheckedServices implements Disposable {
     }
     const prepared = services.map((wanted): Served => {
       const before = this.#served.get(serviceName(wanted.service));
-      return this.#serve(wanted, before?.member.ring ?? new Set());
+      return this.#serve(wanted, before);
     });
     this.#balancer.setServices(prepared.map(({ service, applied }) => [service, applied]));
     for (const served of prepared) this.#put(served);
@@ -140,20 +145,23 @@ export class CheckedServices implements Disposable {
   }
 
   /** Conditions of a service's reals, also of reals whose checks have not begun. */
-  #expected({ service, check }: CheckedService): (address: string) => Condition | undefined {
+  #expected({ service, check }: CheckedService): (real: ServiceReal) => Condition | undefined {
     if (check === undefined) return () => undefined;
     const health = this.#checker.health(service);
-    return (address) => health(address)?.condition ?? this.#initial(service, address);
+    return (real) => health(real)?.condition ?? this.#initial(service, real);
   }
 
-  #initial(service: Service, address: string): Condition {
-    return this.#failed.get(serviceName(service))?.has(address) === true ? 'down' : 'unknown';
+  #initial(service: Service, real: RealPlace): Condition {
+    return this.#failed.get(serviceName(service))?.has(realKey(real)) === true ? 'down' : 'unknown';
   }
 
-  #serve({ service, spec, check }: CheckedService, before: ReadonlySet<string>): Served {
+  #serve({ service, spec, check }: CheckedService, before: Served | undefined): Served {
     const condition = this.#expected({ service, spec, check });
-    const member = membership(spec.reals, condition, before);
-    return { service, spec, check, member, applied: specFor(spec, member.ring, condition) };
+    const past = before?.history ?? noHistory;
+    const now = (this.#options.clock ?? realClock).now();
+    const member = membership(spec.reals, condition, ringBefore(past, now, check?.interval));
+    const history = afterLoss(past, member, now, check?.interval);
+    return { service, spec, check, member, history, applied: specFor(spec, member.ring, condition) };
   }
 
   #put(served: Served): void {
@@ -181,7 +189,7 @@ export class CheckedServices implements Disposable {
     const before = this.#served.get(name);
     if (before === undefined) return;
     try {
-      const served = this.#serve(before, before.member.ring);
+      const served = this.#serve(before, before);
       const isNew = !isDeepStrictEqual(served.applied, before.applied);
       if (isNew) this.#balancer.setServices([[served.service, served.applied]]);
       this.#served.set(name, served);
@@ -197,12 +205,16 @@ export class CheckedServices implements Disposable {
 
   #healthOf({ service, spec, member }: Served): ServiceHealth {
     const health = this.#checker.health(service);
-    const reals = spec.reals.map(({ address, weight = 1 }) => ({
-      address,
-      weight,
-      ringWeight: member.ring.has(address) ? weight : 0,
-      health: health(address),
-    }));
+    const reals = spec.reals.map((real) => {
+      const { address, port, weight = 1 } = real;
+      return {
+        address,
+        ...(port !== undefined && { port }),
+        weight,
+        ringWeight: member.ring.has(realKey(real)) ? weight : 0,
+        health: health(real),
+      };
+    });
     return { service, state: member.state, up: member.up, reals };
   }
 }

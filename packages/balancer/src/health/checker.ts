@@ -1,6 +1,6 @@
 /** The checks of services' reals. */
 import { OptionError } from '@weir/ebpf';
-import { type Service, serviceName } from '../service.js';
+import { realKey, type Service, type ServiceReal, serviceName } from '../service.js';
 import { completeCheck, type HealthCheck } from './check.js';
 import { type Clock, realClock } from './clock.js';
 import type { Condition } from './health-state.js';
@@ -12,7 +12,10 @@ import { Schedule } from './schedule.js';
 /** A real's condition in a service has changed. */
 export interface HealthChange {
   readonly service: Service;
+  /** The real's address. */
   readonly real: string;
+  /** The real's port, where it is not the service's. */
+  readonly port?: number;
   readonly before: Condition;
   readonly condition: Condition;
   /** The check's finding, in a few words of plain ASCII. */
@@ -25,7 +28,7 @@ export interface HealthCheckerOptions {
   /** Socket marks for checks with `tunnel`, which are refused without. */
   readonly marks?: ProbeMarks;
   /** Returns the condition that an earlier control plane knew of a real. Default: unknown. */
-  readonly initial?: (service: Service, real: string) => Condition;
+  readonly initial?: (service: Service, real: RealPlace) => Condition;
   /** The most checks that run at a time; others wait. Default 1000. */
   readonly maxRunning?: number;
   /** Checks a real. Default: over the network. */
@@ -35,6 +38,9 @@ export interface HealthCheckerOptions {
   /** Returns random numbers from 0 to 1. Default: Math.random. */
   readonly random?: () => number;
 }
+
+/** A real of a service: another port on the same address is another real. */
+export type RealPlace = Pick<ServiceReal, 'address' | 'port'>;
 
 /** A real to be checked. */
 export interface CheckedReal {
@@ -47,8 +53,8 @@ export interface CheckedReal {
 
 interface Checked {
   readonly service: Service;
-  /** Monitors by the reals' addresses. */
-  readonly monitors: ReadonlyMap<string, Shared>;
+  /** Reals and their monitors, by the reals' keys. */
+  readonly monitors: ReadonlyMap<string, { readonly real: RealPlace; readonly shared: Shared }>;
 }
 
 /** A monitor that services with the same real and the same check share. */
@@ -80,12 +86,16 @@ export class HealthChecker implements Disposable {
     const name = serviceName(service);
     const targets = this.targets(service, reals, check);
     const before = this.#services.get(name);
-    const monitors = new Map<string, Shared>();
-    for (const target of targets) monitors.set(target.address, this.#share(service, name, target));
-    this.#services.set(name, { service, monitors });
-    for (const shared of before?.monitors.values() ?? []) {
-      if (monitors.get(shared.monitor.health.address) !== shared) this.#leave(shared, name);
-    }
+    const checked = reals.map((real, index) => ({
+      real,
+      shared: this.#share(service, name, real, targets[index]!),
+    }));
+    this.#services.set(name, {
+      service,
+      monitors: new Map(checked.map((each) => [realKey(each.real), each])),
+    });
+    const kept = new Set(checked.map(({ shared }) => shared));
+    for (const shared of sharedBy(before)) if (!kept.has(shared)) this.#leave(shared, name);
   }
 
   /** Ends a service's checks. */
@@ -94,13 +104,13 @@ export class HealthChecker implements Disposable {
     const checked = this.#services.get(name);
     if (checked === undefined) return;
     this.#services.delete(name);
-    for (const shared of checked.monitors.values()) this.#leave(shared, name);
+    for (const shared of sharedBy(checked)) this.#leave(shared, name);
   }
 
-  /** Returns a function from a real's address to its health, which is undefined for reals that are not checked. */
-  health(service: Service): (real: string) => RealHealth | undefined {
+  /** Returns a function from a real to its health, which is undefined for reals that are not checked. */
+  health(service: Service): (real: RealPlace) => RealHealth | undefined {
     const monitors = this.#services.get(serviceName(service))?.monitors;
-    return (real) => monitors?.get(real)?.monitor.health;
+    return (real) => monitors?.get(realKey(real))?.shared.monitor.health;
   }
 
   /** Number of checks that are due and wait for others to end. */
@@ -131,7 +141,7 @@ export class HealthChecker implements Disposable {
     return { address, check: complete, mark: marks.of(address) };
   }
 
-  #share(service: Service, name: string, target: ProbeTarget): Shared {
+  #share(service: Service, name: string, real: RealPlace, target: ProbeTarget): Shared {
     const key = JSON.stringify(target);
     let shared = this.#shared.get(key);
     if (shared === undefined) {
@@ -142,9 +152,8 @@ export class HealthChecker implements Disposable {
         probe,
         clock,
         schedule: this.#schedule,
-        initial:
-          this.health(service)(target.address)?.condition ?? initial?.(service, target.address) ?? 'unknown',
-        onChange: (before) => this.#report(users, target.address, before),
+        initial: this.health(service)(real)?.condition ?? initial?.(service, real) ?? 'unknown',
+        onChange: (before) => this.#report(key, users, before),
       });
       shared = { key, monitor, users };
       this.#shared.set(key, shared);
@@ -164,13 +173,20 @@ export class HealthChecker implements Disposable {
     if (!isMarked) this.#options.marks?.release(address);
   }
 
-  #report(users: ReadonlySet<string>, real: string, before: Condition): void {
+  #report(key: string, users: ReadonlySet<string>, before: Condition): void {
     for (const name of [...users]) {
       const checked = this.#services.get(name);
-      const health = checked?.monitors.get(real)?.monitor.health;
-      if (checked === undefined || health?.checked === undefined) continue;
-      const { condition, reason = '', checked: time } = health;
-      this.#options.onChange({ service: checked.service, real, before, condition, reason, time });
+      for (const { real, shared } of checked?.monitors.values() ?? []) {
+        const { condition, reason = '', checked: time } = shared.monitor.health;
+        if (shared.key !== key || checked === undefined || time === undefined) continue;
+        const { address, port } = real;
+        const where = { real: address, ...(port !== undefined && { port }) };
+        this.#options.onChange({ service: checked.service, ...where, before, condition, reason, time });
+      }
     }
   }
+}
+
+function sharedBy(checked: Checked | undefined): Set<Shared> {
+  return new Set([...(checked?.monitors.values() ?? [])].map(({ shared }) => shared));
 }

@@ -1,16 +1,16 @@
 /** The choice of the reals in a service's ring. Pure functions. */
-import type { ServiceReal, ServiceSpec } from '../service.js';
+import { realKey, type ServiceReal, type ServiceSpec } from '../service.js';
 import type { Condition } from './health-state.js';
 
 /**
- * `up`: a real is up. `down`: none is, and the last ring stays. `unknown`: there is no result of a check, and all reals
+ * `up`: a real is up. `down`: none is, and the ring of before the failure stays. `unknown`: there is no result of a check, and all reals
  * are in the ring.
  */
 export type ServiceState = 'unknown' | 'up' | 'down';
 
 export interface Membership {
   readonly state: ServiceState;
-  /** Addresses of the reals in the ring. */
+  /** Keys of the reals in the ring. */
   readonly ring: ReadonlySet<string>;
   /** Number of reals in the ring that are up: their checks succeed, or they have none. */
   readonly up: number;
@@ -20,16 +20,16 @@ export interface Membership {
  * Chooses the reals of the ring.
  *
  * @param condition Returns undefined for reals that are not checked.
- * @param before The addresses in the present ring.
+ * @param before The keys of the reals in the ring of before the failure, for a service whose reals are all down.
  */
 export function membership(
   reals: readonly ServiceReal[],
-  condition: (address: string) => Condition | undefined,
+  condition: (real: ServiceReal) => Condition | undefined,
   before: ReadonlySet<string>,
 ): Membership {
-  const weighted = reals.filter(({ weight = 1 }) => weight > 0).map(({ address }) => address);
+  const weighted = reals.filter(({ weight = 1 }) => weight > 0);
   const having = (...wanted: readonly Condition[]) =>
-    new Set(weighted.filter((address) => wanted.includes(condition(address) ?? 'up')));
+    new Set(weighted.filter((real) => wanted.includes(condition(real) ?? 'up')).map(realKey));
   const up = having('up');
   const hopeful = having('up', 'unknown');
   if (up.size > 0) return { state: 'up', ring: hopeful, up: up.size };
@@ -37,8 +37,9 @@ export function membership(
   // A real that fails often is better than one that does not answer at all.
   const held = having('held');
   if (held.size > 0) return { state: 'up', ring: held, up: held.size };
-  const kept = new Set(weighted.filter((address) => before.has(address)));
-  return { state: 'down', ring: kept.size > 0 ? kept : new Set(weighted), up: 0 };
+  const all = weighted.map(realKey);
+  const kept = all.filter((key) => before.has(key));
+  return { state: 'down', ring: new Set(kept.length > 0 ? kept : all), up: 0 };
 }
 
 /**
@@ -48,18 +49,21 @@ export function membership(
 export function specFor(
   spec: ServiceSpec,
   ring: ReadonlySet<string>,
-  condition: (address: string) => Condition | undefined,
+  condition: (real: ServiceReal) => Condition | undefined,
 ): ServiceSpec {
-  const reals = spec.reals.map((real) => ({
-    ...real,
-    weight: ring.has(real.address) ? (real.weight ?? 1) : 0,
-    down: real.down === true || (condition(real.address) === 'down' && !ring.has(real.address)),
-  }));
+  const reals = spec.reals.map((real) => {
+    const isIn = ring.has(realKey(real));
+    return {
+      ...real,
+      weight: isIn ? (real.weight ?? 1) : 0,
+      down: real.down === true || (condition(real) === 'down' && !isIn),
+    };
+  });
   return { ...spec, reals };
 }
 
-/** The reals that {@link specFor} left out of the ring because they were down. */
+/** Keys of the reals that {@link specFor} left out of the ring because they were down. */
 export function failedReals({ reals }: ServiceSpec): Set<string> {
   const failed = reals.filter(({ weight, down }) => weight === 0 && down === true);
-  return new Set(failed.map(({ address }) => address));
+  return new Set(failed.map(realKey));
 }

@@ -35,6 +35,8 @@ export interface SavedServices {
     readonly service: Service;
     readonly spec: ServiceSpec;
     readonly number: number;
+    /** The reals' weights in the ring that stays while all have weight 0. */
+    readonly kept?: readonly number[] | undefined;
   }[];
   /** Changes that may be incomplete. A service that is not in `served` is being removed. */
   readonly pending: readonly Pending[];

@@ -44,16 +44,17 @@ export function metricsText(source: MetricsSource): string {
     ...traffic(
       'real',
       'to a real, of all its services',
-      source.reals().map((status) => [labels({ real: status.address }), status] as const),
+      source.reals().map((status) => [labels({ real: realLabel(status) }), status] as const),
     ),
     {
       name: 'real_weight',
       help: 'Weight of a real in the ring of a service; 0 if the real gets no new flows.',
       type: 'gauge',
-      samples: services.flatMap(({ service, spec }) => {
+      samples: services.flatMap(({ service, spec, keptWeights }) => {
         const text = serviceLabels(service);
         return spec.reals.map(
-          ({ address: real, weight = 1 }) => [withLabel(text, 'real', real), weight] as const,
+          (real, i) =>
+            [withLabel(text, 'real', realLabel(real)), keptWeights?.[i] ?? real.weight ?? 1] as const,
         );
       }),
     },
@@ -63,6 +64,12 @@ export function metricsText(source: MetricsSource): string {
 
 function serviceLabels({ address, port, protocol }: Service): Labels {
   return labels({ address, port, protocol });
+}
+
+/** A real's address, with its port where that is not the service's: another port is another real. */
+function realLabel({ address, port }: { readonly address: string; readonly port?: number }): string {
+  if (port === undefined) return address;
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
 function counters(now: Counters): Metric[] {
@@ -97,8 +104,8 @@ function traffic(name: string, what: string, all: readonly (readonly [Labels, Tr
 function health(services: readonly ServiceHealth[]): Metric[] {
   const named = services.map((service) => [serviceLabels(service.service), service] as const);
   const checked = named.flatMap(([text, { reals }]) =>
-    reals.flatMap(({ address: real, health }): [Labels, RealHealth][] =>
-      health === undefined ? [] : [[withLabel(text, 'real', real), health]],
+    reals.flatMap((real): [Labels, RealHealth][] =>
+      real.health === undefined ? [] : [[withLabel(text, 'real', realLabel(real)), real.health]],
     ),
   );
   return [

@@ -203,6 +203,34 @@ describe('services', () => {
     assert.equal(balancer.services().find(({ service: { port } }) => port === 81)?.packets, 1);
   });
 
+  it('the last ring stays when all weights are 0, without reals that leave', () => {
+    const balancer = open();
+    const web = { address: VIP4, port: 80, protocol: 'udp' } as const;
+    const set = (...weights: (readonly [string, number])[]) =>
+      balancer.setService(web, {
+        reals: weights.map(([address, weight]) => ({ address, weight })),
+        flags: ['noFlowTable'],
+      });
+    const [a = '', b = '', c = ''] = REALS4;
+    set([a, 1], [b, 1], [c, 0]);
+    set([a, 0], [b, 0], [c, 0]);
+    assert.deepEqual(balancer.services()[0]!.keptWeights, [1, 1, 0]);
+    const found = new Set<string | undefined>();
+    for (let port = 1; port < 40; port++) {
+      const packet = { ...udp4, sourcePort: port };
+      goesTo(balancer, packet, byRing(packet, [a, b]));
+      found.add(byRing(packet, [a, b]));
+    }
+    assert.equal(found.size, 2);
+    set([b, 0], [c, 0]);
+    goesTo(balancer, udp4, b);
+    set([c, 0]);
+    drops(balancer, frameOf(udp4));
+    assert.equal(balancer.services()[0]!.keptWeights, undefined);
+    set([a, 0], [c, 1]);
+    goesTo(balancer, udp4, c);
+  });
+
   it('services without reals drop packets', () => {
     const balancer = open();
     service(balancer, { address: VIP4, port: 80, protocol: 'tcp' }, []);

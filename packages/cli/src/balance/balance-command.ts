@@ -146,6 +146,8 @@ function drain(action: Act): Command {
   )
     .argument('<vip>', 'name, ADDRESS:PORT/PROTOCOL, or address')
     .argument('<real>', 'name or address')
+    .optionsGroup('Drain:')
+    .option('--force', 'drain the last healthy real of the VIP, too')
     .action((vip, real, flags) => action({ command: 'drain', vip, real, flags }));
 }
 

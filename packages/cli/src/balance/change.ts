@@ -45,7 +45,8 @@ export async function drain(
   stdout: Output,
 ): Promise<ExitCode> {
   const drained = command === 'drain';
-  const named = await ask(flags, (client) => client.call('drain', { vip, real, drained }));
+  const { force = false } = flags;
+  const named = await ask(flags, (client) => client.call('drain', { vip, real, drained, force }));
   const what = drained ? 'drained' : 'no longer drained';
   await stdout.write(`${escapeText(named.vip)}: real ${escapeText(named.real)} is ${what}\n`);
   return ExitCode.ok;

@@ -49,6 +49,10 @@ export interface CaptureFlags extends Which {
   readonly count?: number;
 }
 
+export interface DrainFlags extends Which {
+  readonly force?: boolean;
+}
+
 export interface StopFlags extends Which {
   readonly keepForwarding?: boolean;
 }
@@ -63,7 +67,7 @@ export type BalanceRequest =
       readonly command: 'drain' | 'undrain';
       readonly vip: string;
       readonly real: string;
-      readonly flags: Which;
+      readonly flags: DrainFlags;
     }
   | {
       readonly command: 'lookup';

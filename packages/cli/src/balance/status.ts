@@ -54,13 +54,14 @@ function vipLines(vip: VipStatus, paint: Paint, now: Date): string[] {
     vip.state === 'up'
       ? paint('green', 'up')
       : vip.state === 'down'
-        ? paint('red', 'down: no real is up, the last ring stays')
+        ? paint('red', `down: no real is up${vip.ringStays === 'down' ? ', the ring of before stays' : ''}`)
         : vip.state;
   const names = [
     paint('bold', escapeText(vip.name)),
     ...(vip.name === plain ? [] : [plain]),
     ...(vip.forwarding === 'tunnel' ? [] : [vip.forwarding]),
     state,
+    ...(vip.ringStays === 'drained' ? [paint('red', 'all reals are drained, the last ring stays')] : []),
     traffic(vip).join('  '),
   ];
   const header = ['REAL', 'ADDRESS', 'WEIGHT', 'SHARE', 'PACKETS/S', 'BYTES/S', 'HEALTH'];
