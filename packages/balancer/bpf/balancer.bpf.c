@@ -32,6 +32,12 @@ static __always_inline struct real *choose_for(struct xdp_md *ctx, struct cpu *c
 	return choose_real(ctx, cpu, table, vip, packet, dry, choice);
 }
 
+/* Whether packets stay on this host: both are local, since a local VIP may have remote reals as well. */
+static __always_inline bool is_local(const struct vip *vip, const struct real *real)
+{
+	return (vip->flags & VIP_LOCAL) && (real->flags & REAL_LOCAL);
+}
+
 /* Sends a packet to its real. */
 static __always_inline int forward(struct xdp_md *ctx, struct cpu *cpu, const struct packet *packet,
 				   const struct vip *vip, const struct real *real, struct outcome *outcome)
@@ -39,7 +45,7 @@ static __always_inline int forward(struct xdp_md *ctx, struct cpu *cpu, const st
 	if (outcome->vip - 1 < MAX_VIPS)
 		count_traffic(&cpu->vips[outcome->vip - 1], packet->length);
 	count_traffic(&cpu->reals[outcome->real], packet->length);
-	if ((vip->flags & VIP_LOCAL) || (real->flags & REAL_LOCAL)) {
+	if (is_local(vip, real)) {
 		count(&cpu->counters.local);
 		return XDP_PASS;
 	}
@@ -85,6 +91,11 @@ static __always_inline int balance_vip(struct xdp_md *ctx, struct cpu *cpu, __u3
 		return XDP_DROP;
 	}
 	outcome->real = real_number(choice.handle);
+	if (inline_decapsulation && cpu->is_last_hop && !is_translated && !is_local(vip, real)) {
+		outcome->reason = REASON_LAST_HOP;
+		count(&cpu->counters.last_hop);
+		return XDP_DROP;
+	}
 	if (dry)
 		return XDP_TX;
 	return is_translated ? forward_translated(ctx, id) : forward(ctx, cpu, packet, vip, real, outcome);
@@ -138,6 +149,15 @@ static __always_inline int balance_packet(struct xdp_md *ctx, struct cpu *cpu, _
 	return balance_vip(ctx, cpu, table, packet, vip, any_port, dry, outcome);
 }
 
+/* Removes outer headers; returns whether there were any. */
+static __always_inline bool remove_outer(struct xdp_md *ctx, struct cpu *cpu)
+{
+	enum decapsulation removed = decapsulate(ctx, gue_port, true);
+
+	cpu->is_last_hop = removed == DECAPSULATED_LAST_HOP;
+	return removed != DECAPSULATED_NOTHING;
+}
+
 static __always_inline int balance_counted(struct xdp_md *ctx)
 {
 	__u32 id = bpf_get_smp_processor_id();
@@ -148,7 +168,7 @@ static __always_inline int balance_counted(struct xdp_md *ctx)
 	if (!cpu)
 		return XDP_PASS;
 	outcome = &cpu->outcome;
-	if (inline_decapsulation && decapsulate(ctx, gue_port))
+	if (inline_decapsulation && remove_outer(ctx, cpu))
 		count(&cpu->counters.decapsulated);
 	verdict = balance_packet(ctx, cpu, id, false, outcome);
 	count(&cpu->counters.packets);
@@ -197,7 +217,7 @@ int explain(struct xdp_md *ctx)
 		return XDP_PASS;
 	outcome = &cpu->outcome;
 	if (inline_decapsulation)
-		decapsulate(ctx, gue_port);
+		remove_outer(ctx, cpu);
 	verdict = balance_packet(ctx, cpu, explained_cpu, true, outcome);
 	explanation.reason = outcome->reason;
 	explanation.vip = outcome->vip;

@@ -36,10 +36,11 @@ struct {
 	__type(value, __u32);
 } source_routes SEC(".maps");
 
-/* A choice: its reason, and the real's handle, 0 for none. */
+/* A choice: its reason, the real's handle, 0 for none, and FLOW_RULE if a rule made it, which counts for any real. */
 struct choice {
 	enum reason reason;
 	__u32 handle;
+	__u32 rule;
 };
 
 /* Chooses by an id in the packet. Such a choice counts even if the real does not belong to the VIP. */
@@ -118,6 +119,13 @@ static __always_inline bool leaves_real(struct cpu *cpu, const struct vip *vip, 
 	return true;
 }
 
+/* Whether the VIP has rules that lead to reals that do not belong to it. */
+static __always_inline bool has_rules(const struct vip *vip, const struct packet *packet)
+{
+	return (vip->flags & (VIP_SOURCE_ROUTING | VIP_QUIC | VIP_STABLE_UDP)) ||
+	       (tcp_server_ids && packet->protocol == IPPROTO_TCP);
+}
+
 static __noinline __u32 find_global_flow(const struct packet *packet)
 {
 	struct global_flow key = {
@@ -151,11 +159,14 @@ static __always_inline struct real *choose_by_tables(struct cpu *cpu, const stru
 	struct real *real;
 
 	if (!(vip->flags & VIP_NO_FLOW_TABLE)) {
-		choice->handle = recall_flow(place, !dry);
+		__u32 known = recall_flow(place, !dry);
+
+		choice->handle = known & ~FLOW_RULE;
 		choice->reason = REASON_FLOW_TABLE;
 		if (choice->handle) {
 			real = real_by_handle(choice->handle);
-			if (!real || !is_member(vip, choice->handle)) {
+			if (!real || (!is_member(vip, choice->handle) &&
+				      !((known & FLOW_RULE) && has_rules(vip, packet)))) {
 				count(&cpu->counters.flow_stale);
 			} else if (!leaves_real(cpu, vip, packet, choice->handle)) {
 				count(&cpu->counters.flow_hit);
@@ -187,6 +198,7 @@ static __always_inline struct real *choose_new(struct cpu *cpu, const struct vip
 		choice->reason = REASON_SOURCE_ROUTE;
 		real = real_by_handle(choice->handle);
 		if (real) {
+			choice->rule = FLOW_RULE;
 			count(&cpu->counters.source_routed);
 			return real;
 		}
@@ -236,6 +248,7 @@ static __always_inline struct real *choose_real(struct xdp_md *ctx, struct cpu *
 	if (choice->handle)
 		real = real_by_handle(choice->handle);
 	is_by_id = real;
+	choice->rule = is_by_id ? FLOW_RULE : 0;
 	if (!real && !(packet->flags & PACKET_SYN)) {
 		real = choose_by_tables(cpu, &place, vip, packet, dry, choice);
 		if (real)
@@ -256,7 +269,7 @@ static __always_inline struct real *choose_real(struct xdp_md *ctx, struct cpu *
 		if (packet->flags & (PACKET_RST | PACKET_ICMP))
 			remembers = false;
 	}
-	if (remembers && !dry && !(is_by_id && recall_flow(&place, true) == choice->handle))
-		remember_flow(&place, choice->handle);
+	if (remembers && !dry && !(is_by_id && recall_flow(&place, true) == (choice->handle | FLOW_RULE)))
+		remember_flow(&place, choice->handle | choice->rule);
 	return real;
 }

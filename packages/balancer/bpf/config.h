@@ -31,6 +31,8 @@ const volatile __u32 new_flow_limit = 0;
 const volatile __u32 udp_idle_ticks = 0;
 /* A flow's last use may be this much later than noted; the same ticks. */
 const volatile __u32 touch_ticks = 0;
+/* Start of the hash of a client's address, which decides its place in rings. */
+const volatile __u32 address_hash_start = 0;
 /* Number of buckets in each CPU's flow table. */
 const volatile __u32 flow_buckets = 0;
 /* Number of slots for server ids, a power of two, minus one. */

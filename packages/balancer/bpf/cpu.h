@@ -29,6 +29,7 @@ struct counters {
 	__u64 encapsulation_failed;
 	__u64 local;
 	__u64 decapsulated;
+	__u64 last_hop; /* dropped: out of a tunnel, with its TTL or hop limit used up */
 	__u64 quic_id;
 	__u64 quic_initial; /* Initial and 0-RTT, whose id the client chose */
 	__u64 quic_without_id;
@@ -71,6 +72,8 @@ struct cpu {
 	__u32 now;	 /* nanoseconds since boot >> 24: 16.8 ms */
 	__u32 new_flows;
 	__u32 capture_turn;
+	/* Whether the present packet came out of a tunnel on its last hop. */
+	__u32 is_last_hop;
 	/*
 	 * The present packet and its outcome. If they were on the stack, the verifier would follow the rest of the
 	 * program once for each kind of packet.

@@ -23,7 +23,7 @@ int decapsulate_packet(struct xdp_md *ctx)
 	struct decapsulated *own;
 	__u32 zero = 0;
 
-	if (!decapsulate(ctx, gue_port))
+	if (!decapsulate(ctx, gue_port, false))
 		return XDP_PASS;
 	own = bpf_map_lookup_elem(&decapsulated, &zero);
 	if (own)

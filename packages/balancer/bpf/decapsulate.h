@@ -2,7 +2,7 @@
 /* Removal of outer headers: IP in IP, or GUE variant 1. */
 #pragma once
 
-#include "kernel.h"
+#include "hops.h"
 
 struct tunnel_end {
 	__u32 address[4]; /* network order; IPv4 takes the first word */
@@ -76,27 +76,41 @@ static __always_inline void find_tunnel6(const struct ipv6hdr *ip, const void *e
 	tunnel->outer = sizeof(*ip) + header;
 }
 
-/* Returns whether there was a tunnel. The frame then begins with the inner packet's Ethernet header. */
-static __noinline bool decapsulate(struct xdp_md *ctx, __u16 port)
+enum decapsulation {
+	DECAPSULATED_NOTHING,
+	DECAPSULATED,
+	/* The inner packet must not be forwarded any further. */
+	DECAPSULATED_LAST_HOP,
+};
+
+/*
+ * Removes the outer headers of a packet in a tunnel. The frame then begins with the inner packet's Ethernet header. Where
+ * the tunnel is a hop, the inner packet's TTL or hop limit is decremented, except on its last one.
+ */
+static __noinline enum decapsulation decapsulate(struct xdp_md *ctx, __u16 port, bool is_hop)
 {
 	struct ethhdr *eth = packet_start(ctx), *inner;
 	const void *end = packet_end(ctx);
 	struct tunnel tunnel = {};
+	bool is_last;
 
 	if ((void *)(eth + 1) > end)
-		return false;
+		return DECAPSULATED_NOTHING;
 	if (eth->h_proto == bpf_htons(ETH_P_IP))
 		find_tunnel4((const void *)(eth + 1), end, port, &tunnel);
 	else if (eth->h_proto == bpf_htons(ETH_P_IPV6))
 		find_tunnel6((const void *)(eth + 1), end, port, &tunnel);
 	if (!tunnel.outer || tunnel.outer > sizeof(struct ipv6hdr) + sizeof(struct udphdr) ||
 	    tunnel.length < tunnel.outer + sizeof(struct iphdr))
-		return false;
+		return DECAPSULATED_NOTHING;
 	inner = (void *)eth + tunnel.outer;
 	if ((void *)(inner + 1) + sizeof(struct iphdr) > end)
-		return false;
+		return DECAPSULATED_NOTHING;
+	is_last = is_hop && !decrement_ttl(inner + 1, tunnel.ipv6);
 	__builtin_memmove(inner->h_source, eth->h_source, ETH_ALEN);
 	__builtin_memmove(inner->h_dest, eth->h_dest, ETH_ALEN);
 	inner->h_proto = bpf_htons(tunnel.ipv6 ? ETH_P_IPV6 : ETH_P_IP);
-	return bpf_xdp_adjust_head(ctx, tunnel.outer) == 0;
+	if (bpf_xdp_adjust_head(ctx, tunnel.outer))
+		return DECAPSULATED_NOTHING;
+	return is_last ? DECAPSULATED_LAST_HOP : DECAPSULATED;
 }

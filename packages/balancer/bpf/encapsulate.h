@@ -41,9 +41,19 @@ static __always_inline bool sum_inner4(struct xdp_md *ctx, __u32 offset, const s
 }
 
 /* The same for IPv6, whose header has no checksum: the parts that the pseudo header lacks are summed. */
-static __always_inline __u64 sum_inner6(const struct ipv6hdr *inner)
+static __always_inline bool sum_inner6(struct xdp_md *ctx, __u32 offset, const struct ipv6hdr *inner, __u64 *sum)
 {
-	return sum_words(inner, 2) + *(__u16 *)&inner->nexthdr + (__u16)~bpf_htons(inner->nexthdr);
+	const struct udphdr *udp = (const void *)(inner + 1);
+
+	if ((void *)(udp + 1) > packet_end(ctx))
+		return false;
+	/* Tunnels may omit it (RFC 6935). */
+	if (inner->nexthdr == IPPROTO_UDP && !udp->check) {
+		*sum = sum_packet(ctx, offset, sizeof(*inner) + bpf_ntohs(inner->payload_len));
+		return true;
+	}
+	*sum = sum_words(inner, 2) + *(__u16 *)&inner->nexthdr + (__u16)~bpf_htons(inner->nexthdr);
+	return true;
 }
 
 static __always_inline bool sum_inner(struct xdp_md *ctx, const struct packet *packet, __u32 offset, __u64 *sum)
@@ -53,8 +63,7 @@ static __always_inline bool sum_inner(struct xdp_md *ctx, const struct packet *p
 	if (packet->ipv6) {
 		if (inner + sizeof(struct ipv6hdr) > packet_end(ctx))
 			return false;
-		*sum = sum_inner6(inner);
-		return true;
+		return sum_inner6(ctx, offset, inner, sum);
 	}
 	if (inner + sizeof(struct iphdr) > packet_end(ctx))
 		return false;

@@ -16,6 +16,12 @@ enum flow_kind {
 
 SHARE_ENUM(flow_kind);
 
+/* Above a real's handle: a source route or a server id chose the real, which need not belong to the VIP. */
+#define FLOW_RULE (1U << REAL_HANDLE_BITS)
+/* Above that: the kind of flow. */
+#define FLOW_KIND_SHIFT (REAL_HANDLE_BITS + 1)
+#define FLOW_IDENTITY (~0U << FLOW_KIND_SHIFT)
+
 /*
  * A flow's identity. `id` is both IPv4 addresses, or a hash of both IPv6 addresses with random multipliers, by which
  * two given flows are equal with probability 2^-64.
@@ -23,7 +29,7 @@ SHARE_ENUM(flow_kind);
 struct flow {
 	__u64 id;
 	__u32 ports;
-	__u32 kind; /* enum flow_kind << REAL_HANDLE_BITS */
+	__u32 kind; /* enum flow_kind << FLOW_KIND_SHIFT */
 };
 
 /* `real` is a real's handle with the flow's kind, 0 in a free place; `used` is a time of cpu_now(). */
@@ -88,7 +94,7 @@ static __always_inline void identify_flow(struct flow *flow, const struct packet
 	} else {
 		flow->id = (__u64)packet->destination[0] << 32 | packet->source[0];
 	}
-	flow->kind = kind << REAL_HANDLE_BITS;
+	flow->kind = kind << FLOW_KIND_SHIFT;
 }
 
 /* The flow's bucket in a CPU's table; NULL if the CPU has none. */
@@ -113,16 +119,16 @@ static __always_inline bool is_idle(const struct flow *flow, __u32 now, __u32 us
 {
 	__s32 age = now - used;
 
-	return (flow->kind & (__u32)FLOW_UDP << REAL_HANDLE_BITS) && age > (__s32)(udp_idle_ticks + touch_ticks);
+	return (flow->kind & (__u32)FLOW_UDP << FLOW_KIND_SHIFT) && age > (__s32)(udp_idle_ticks + touch_ticks);
 }
 
 static __always_inline bool is_at(const struct flow_bucket *bucket, int way, const struct flow *flow)
 {
 	return bucket->id[way] == flow->id && bucket->ports[way] == flow->ports &&
-	       (bucket->real[way] & ~0U << REAL_HANDLE_BITS) == flow->kind;
+	       (bucket->real[way] & FLOW_IDENTITY) == flow->kind;
 }
 
-/* Returns the handle of the flow's real; 0 if the flow is unknown. `touch` marks the flow as used. */
+/* Returns the handle of the flow's real, with FLOW_RULE; 0 if the flow is unknown. `touch` marks the flow as used. */
 static __noinline __u32 bucket_get(struct flow_bucket *bucket, const struct flow *flow, __u32 now, bool touch)
 {
 #pragma unroll
@@ -134,7 +140,7 @@ static __noinline __u32 bucket_get(struct flow_bucket *bucket, const struct flow
 		/* Seldom, since a modified cache line must be written back. */
 		if (touch && now - bucket->used[way] > touch_ticks)
 			bucket->used[way] = now;
-		return bucket->real[way] & ((1U << REAL_HANDLE_BITS) - 1);
+		return bucket->real[way] & ~FLOW_IDENTITY;
 	}
 	return 0;
 }
@@ -151,10 +157,10 @@ static __always_inline __u32 difference(const struct flow_bucket *bucket, int wa
 	__u64 id = bucket->id[way] ^ flow->id;
 
 	return id | id >> 32 | (bucket->ports[way] ^ flow->ports) |
-	       ((bucket->real[way] & ~0U << REAL_HANDLE_BITS) ^ flow->kind);
+	       ((bucket->real[way] & FLOW_IDENTITY) ^ flow->kind);
 }
 
-/* Writes to the flow's own way, else to a free one, else to the least recently used. */
+/* `handle` may have FLOW_RULE. Writes to the flow's own way, else to a free one, else to the least recently used. */
 static __noinline int bucket_put(struct flow_bucket *bucket, const struct flow *flow, __u32 handle, __u32 now)
 {
 	__u64 best = 0;

@@ -35,7 +35,11 @@ static __always_inline int answer_echo4(struct ethhdr *eth, void *end)
 	ip->ttl = OUTER_TTL;
 	set_ip_checksum(ip);
 	icmp->type = ICMP4_ECHO_REPLY;
-	icmp->checksum = changed_checksum(icmp->checksum, ICMP4_ECHO_REQUEST, ICMP4_ECHO_REPLY);
+	/*
+	 * A message of zeros has the checksum 0xffff, which the change of one word cannot give. Where 0 is right, 0xffff is
+	 * right, too.
+	 */
+	icmp->checksum = changed_checksum(icmp->checksum, ICMP4_ECHO_REQUEST, ICMP4_ECHO_REPLY) ?: 0xffff;
 	swap_macs(eth);
 	return XDP_TX;
 }

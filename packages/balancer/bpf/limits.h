@@ -6,10 +6,8 @@
 
 enum limit {
 	RING_SIZE = 65537,
-	/* Start of the hash of a client's address, which decides its place in rings. */
-	ADDRESS_HASH_START = 512,
 	REAL_NUMBER_BITS = 14,
-	REAL_GENERATION_BITS = 16,
+	REAL_GENERATION_BITS = 15,
 	/* Numbers from 1: 0 means none. */
 	MAX_REALS = 1 << REAL_NUMBER_BITS,
 	MAX_VIPS = 4096,

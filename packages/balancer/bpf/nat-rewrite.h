@@ -3,6 +3,7 @@
 #pragma once
 
 #include "checksum.h"
+#include "hops.h"
 #include "nat-work.h"
 
 /* Adds the replacement of `before` by `after`, both pairs of 16-bit words, to a difference of sums. */
@@ -61,28 +62,6 @@ static __always_inline __u64 replace_addresses(void *header, bool ipv6, const __
 	ip->daddr = destination[0];
 	ip->check = change_checksum(ip->check, change);
 	return change;
-}
-
-/* Decrements TTL or hop limit. False if it would become 0. */
-static __always_inline bool decrement_ttl(void *header, bool ipv6)
-{
-	struct ipv6hdr *ip6 = header;
-	struct iphdr *ip = header;
-	__u64 change = 0;
-
-	if (ipv6) {
-		if (ip6->hop_limit <= 1)
-			return false;
-		ip6->hop_limit--;
-		return true;
-	}
-	if (ip->ttl <= 1)
-		return false;
-	/* The TTL is the first byte of its word. */
-	add_change16(&change, ip->ttl, ip->ttl - 1);
-	ip->ttl--;
-	ip->check = change_checksum(ip->check, change);
-	return true;
 }
 
 /* Replaces both ports, which are one word with the source first. */

@@ -34,6 +34,8 @@ enum reason {
 	/* Dropped. */
 	REASON_NAT_EXHAUSTED,
 	REASON_NAT_LAST_HOP,
+	/* Dropped: out of a tunnel, with its TTL or hop limit used up. */
+	REASON_LAST_HOP,
 	REASONS,
 };
 

@@ -29,7 +29,7 @@ struct {
 
 /*
  * A real's handle, by which tables refer to it: its number in the low bits, its generation above. Flow tables have the
- * kind of flow in the last two bits.
+ * kind of flow in the last three bits.
  */
 #define REAL_HANDLE_BITS (REAL_NUMBER_BITS + REAL_GENERATION_BITS)
 
@@ -55,7 +55,7 @@ static __always_inline struct real *real_by_handle(__u32 handle)
 	__u32 number = real_number(handle);
 	struct real *real = real_by_number(number);
 
-	if (!number || !real || (__u16)(handle >> REAL_NUMBER_BITS) != real->generation)
+	if (!number || !real || handle >> REAL_NUMBER_BITS != real->generation)
 		return NULL;
 	return real;
 }

@@ -5,7 +5,6 @@
 #include "vip.h"
 
 #define HASH_START 0xdeadbeef
-#define FLOW_HASH_START (ADDRESS_HASH_START * RING_SIZE)
 
 static __always_inline __u32 rotate(__u32 word, __u32 bits)
 {
@@ -43,7 +42,7 @@ static __always_inline __u32 hash_end(__u32 a, __u32 b, __u32 c)
 
 static __always_inline __u32 hash_address6(const __u32 *words)
 {
-	__u32 a = HASH_START + 16 + ADDRESS_HASH_START, b = a, c = a;
+	__u32 a = HASH_START + 16 + address_hash_start, b = a, c = a;
 
 	a += words[0];
 	b += words[1];
@@ -54,7 +53,7 @@ static __always_inline __u32 hash_address6(const __u32 *words)
 
 static __always_inline __u32 hash_words(__u32 a, __u32 b)
 {
-	__u32 start = HASH_START + 8 + FLOW_HASH_START;
+	__u32 start = HASH_START + 8 + address_hash_start * RING_SIZE;
 
 	return hash_end(a + start, b + start, start);
 }

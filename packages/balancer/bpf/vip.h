@@ -191,7 +191,10 @@ __noinline __u32 vip_by_prefix(__u32 id)
 	return number ? *number + 1 : 0;
 }
 
-/* The number of a packet's VIP plus 1; 0 if it is for none. `any_port` becomes true if the port did not count. */
+/*
+ * The number of a packet's VIP plus 1; 0 if it is for none. `any_port` becomes true if the port does not count for the
+ * flow: in VIPs for all ports, and in all VIPs with a prefix.
+ */
 static __always_inline __u32 find_vip(struct cpu *cpu, __u32 id, bool *any_port)
 {
 	const struct packet *packet = &cpu->packet;
@@ -204,11 +207,13 @@ static __always_inline __u32 find_vip(struct cpu *cpu, __u32 id, bool *any_port)
 	key->service = packet->destination_port | (__u32)packet->protocol << 16 | (__u32)packet->ipv6 << 24;
 	*any_port = false;
 	number = vip_by_address(key, id);
-	if (!number && (kinds & VIPS_WITH_PREFIX))
+	if (number)
+		return number;
+	*any_port = true;
+	if (kinds & VIPS_WITH_PREFIX)
 		number = vip_by_prefix(id);
 	if (number || !(kinds & VIPS_WITH_ANY_PORT))
 		return number;
-	*any_port = true;
 	key->service &= 0xffff0000;
 	number = vip_by_address(key, id);
 	if (!number && (kinds & VIPS_WITH_PREFIX))

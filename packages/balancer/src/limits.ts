@@ -9,6 +9,8 @@ export interface Range {
   readonly default: number;
 }
 
+export const DEFAULT_HASH_MAX_VIPS = 512;
+
 const entries: Range = { least: 1, most: 2 ** 24, default: 65_536 };
 
 /** Options of a balancer that are whole numbers. */
@@ -17,6 +19,7 @@ export const ranges = {
   icmpMtu: { least: 0, most: 65_535, default: 1500 },
   flows: { least: 1, most: 2 ** 31, default: 8_000_000 },
   fallbackFlows: { least: 1, most: 2 ** 24, default: 1024 },
+  hashMaxVips: { least: 1, most: 65_535, default: DEFAULT_HASH_MAX_VIPS },
   newFlowLimit: { least: 0, most: 2 ** 32 - 1, default: 125_000 },
   maxReals: { least: 2, most: Limit.MAX_REALS, default: Limit.MAX_REALS },
   maxServerIds: entries,

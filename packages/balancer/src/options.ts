@@ -48,6 +48,11 @@ export interface BalancerOptions {
   readonly inlineDecapsulation?: boolean;
   /** Allows services with `forwarding: 'nat'`. Default: only tunnels. */
   readonly nat?: NatOptions;
+  /**
+   * MAX_VIPS with which the Katran instances of an ECMP group were built, 1 to 65535: it decides the slots of flows.
+   * Default 512.
+   */
+  readonly hashMaxVips?: number;
   /** Number of flows that all CPUs together remember, 43 bytes each: 1 to 2^31. Default 8 million. */
   readonly flows?: number;
   /** Number of flows that CPUs without their own table remember, 1 to 2^24. Default 1024. */

@@ -80,9 +80,10 @@ function ofReals(service: WholeService): Problem[] {
   ];
 }
 
-function ofReal({ address: vip, forwarding }: WholeService, real: ServiceReal): Problem[] {
+function ofReal(service: WholeService, real: ServiceReal): Problem[] {
   const { address, weight = 1 } = real;
-  const found = forwarding === 'nat' ? ofTranslatedReal(vip, real) : ofTunnelledReal(vip, real);
+  const found =
+    service.forwarding === 'nat' ? ofTranslatedReal(service.address, real) : ofTunnelledReal(service, real);
   if (isWeight(weight)) return found;
   const message = `real ${address}: weight ${weight}: expected a whole number from 0 to ${MAX_WEIGHT}`;
   return [...found, { path: ['weight'], message }];
@@ -102,13 +103,16 @@ function ofTranslatedReal(vip: string, { address, local }: ServiceReal): Problem
   return found;
 }
 
-function ofTunnelledReal(vip: string, { address, port = 0, local }: ServiceReal): Problem[] {
+function ofTunnelledReal(
+  { address: vip, flags = [] }: WholeService,
+  { address, port = 0, local = false }: ServiceReal,
+): Problem[] {
   const found: Problem[] = [];
   if (port !== 0) {
     const message = "port: a real's own port needs forwarding: nat, since a tunnel keeps the VIP's port";
     found.push({ path: ['port'], message });
   }
-  if (local !== true && isIpv6(vip) && !isIpv6(address)) {
+  if (!(local && flags.includes('local')) && isIpv6(vip) && !isIpv6(address)) {
     found.push({ path: ['address'], message: `real ${address}: IPv6 does not go through an IPv4 tunnel` });
   }
   return found;

@@ -30,7 +30,7 @@ const flagBits = {
   hashDestinationPort: VipFlag.VIP_HASH_DESTINATION_PORT,
   /** Source routes apply. */
   sourceRouting: VipFlag.VIP_SOURCE_ROUTING,
-  /** Packets are delivered to this host unchanged. */
+  /** Packets whose real is local, too, are delivered to this host unchanged. */
   local: VipFlag.VIP_LOCAL,
   /** The global table is searched for flows that a CPU's table does not know. */
   globalFlows: VipFlag.VIP_GLOBAL_FLOWS,
@@ -56,7 +56,7 @@ export interface ServiceReal {
    * have weight 0: then the service's last ring stays. Default 1.
    */
   readonly weight?: number;
-  /** Whether the real is this host, which gets packets unchanged. Default false. */
+  /** Whether the real is this host, which gets packets of services with the flag `local` unchanged. Default false. */
   readonly local?: boolean;
   /** With the flag `udpMigration`: UDP flows leave this real. Default false. */
   readonly down?: boolean;

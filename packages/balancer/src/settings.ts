@@ -26,6 +26,7 @@ export interface BalancerSettings {
   readonly icmpMtu: number;
   readonly tcpServerIds: boolean;
   readonly inlineDecapsulation: boolean;
+  readonly hashMaxVips: number;
   readonly nat: NatSettings | undefined;
   /** The option `flows`; null for the default. */
   readonly flows: number | null;
@@ -90,6 +91,7 @@ export function parseOptions(
     icmpMtu: inRange('icmpMtu', options.icmpMtu),
     tcpServerIds: options.tcpServerIds ?? false,
     inlineDecapsulation: options.inlineDecapsulation ?? false,
+    hashMaxVips: inRange('hashMaxVips', options.hashMaxVips),
     nat: options.nat && parseNatOptions(options.nat, chain !== undefined || devices.length > 0),
     flows: options.flows ?? null,
     bucketsPerCpu: Math.ceil((flows * placesPerFlow) / Limit.FLOW_WAYS / cpus.length),

@@ -16,6 +16,20 @@ describe('flow hash', () => {
     assert.equal(flowSlot(flow), 48717);
   });
 
+  it('the flow hash depends on the largest number of VIPs', () => {
+    // MAX_VIPS of 4096: S is 4096 * 65537, and the hash of an IPv6 address starts with 4096.
+    const ports = 0x697a | (0x5000 << 16);
+    const flow = { sourcePort: 31337, destinationPort: 80, hashMaxVips: 4096 };
+    assert.equal(flowHash({ ...flow, source: '192.168.1.1' }), jhash2Words(0x0101a8c0, ports, 4096 * 65537));
+    const bytes = new Uint8Array(16);
+    bytes.set([0xfc, 0], 0);
+    bytes[15] = 1;
+    assert.equal(
+      flowHash({ ...flow, source: 'fc00::1' }),
+      jhash2Words(jhash(bytes, 4096), ports, 4096 * 65537),
+    );
+  });
+
   it('the flow hash distinguishes families, sources and ports', () => {
     const base = { source: 'fc00::1', sourcePort: 31337, destinationPort: 80 };
     const flows = [

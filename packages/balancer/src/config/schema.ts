@@ -152,6 +152,7 @@ const optionsSchema = z.strictObject({
     .boolean()
     .exactOptional()
     .describe('Whether outer headers of packets to tunnelEnds are removed first.'),
+  hashMaxVips: count('hashMaxVips', 'MAX_VIPS of the Katran instances in the same ECMP group.'),
   flows: count('flows', 'Number of flows that all CPUs together remember, 43 bytes each.'),
   fallbackFlows: count('fallbackFlows', 'Number of flows that CPUs without their own table remember.'),
   cpus: z

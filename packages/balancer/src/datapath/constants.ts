@@ -31,6 +31,7 @@ export function setConstants(
   setGlobal(spec, 'send_too_big', icmpMtu !== 0);
   setGlobal(spec, 'tcp_server_ids', settings.tcpServerIds);
   setGlobal(spec, 'inline_decapsulation', settings.inlineDecapsulation);
+  setGlobal(spec, 'address_hash_start', settings.hashMaxVips);
   setGlobal(spec, 'new_flow_limit', settings.newFlowLimit);
   setGlobal(spec, 'udp_idle_ticks', udpIdleTicks);
   setGlobal(spec, 'touch_ticks', Math.floor(udpIdleTicks / touchesWhileIdle));

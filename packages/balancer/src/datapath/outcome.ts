@@ -37,6 +37,7 @@ const reasonNames = {
   [Reason.REASON_NAT_UNKNOWN]: 'nat-unknown',
   [Reason.REASON_NAT_EXHAUSTED]: 'nat-exhausted',
   [Reason.REASON_NAT_LAST_HOP]: 'nat-last-hop',
+  [Reason.REASON_LAST_HOP]: 'last-hop',
 } as const;
 
 /** The reason for a packet's verdict. The reasons from `quic-id` to `ring-flood` name what chose its real. */

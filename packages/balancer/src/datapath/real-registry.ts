@@ -168,7 +168,7 @@ export class RealRegistry {
       real.number,
       encode(sizeofReal, writeReal, {
         address: words,
-        generation,
+        generation: generation % GENERATIONS,
         port: wirePort(real.port),
         flags: flags as RealFlag,
       }),

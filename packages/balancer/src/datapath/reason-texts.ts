@@ -27,6 +27,7 @@ const texts = {
   'nat-unknown': 'of no translated flow that is known',
   'nat-exhausted': 'no free port to translate to',
   'nat-last-hop': 'its last hop',
+  'last-hop': 'its last hop, out of a tunnel',
 } satisfies Readonly<Record<ReasonName, string>>;
 
 /** The reasons, as `weir balance capture --reason` and the API have them. */

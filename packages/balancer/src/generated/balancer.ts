@@ -35,7 +35,8 @@ export const Reason = {
   REASON_NAT_UNKNOWN: 18,
   REASON_NAT_EXHAUSTED: 19,
   REASON_NAT_LAST_HOP: 20,
-  REASONS: 21,
+  REASON_LAST_HOP: 21,
+  REASONS: 22,
 } as const;
 /** A value of `enum reason`; a kernel side that is newer may send others. */
 export type Reason = (typeof Reason)[keyof typeof Reason];
@@ -60,9 +61,8 @@ export type NatSeen = (typeof NatSeen)[keyof typeof NatSeen];
 /** `enum limit` */
 export const Limit = {
   RING_SIZE: 65537,
-  ADDRESS_HASH_START: 512,
   REAL_NUMBER_BITS: 14,
-  REAL_GENERATION_BITS: 16,
+  REAL_GENERATION_BITS: 15,
   MAX_REALS: 16384,
   MAX_VIPS: 4096,
   VIP_SLOT_BITS: 14,
@@ -293,6 +293,7 @@ export interface Counters {
   encapsulationFailed: number;
   local: number;
   decapsulated: number;
+  lastHop: number;
   quicId: number;
   quicInitial: number;
   quicWithoutId: number;
@@ -316,7 +317,7 @@ export interface Counters {
 }
 
 /** Bytes of `struct counters`. */
-export const sizeofCounters = 320;
+export const sizeofCounters = 328;
 
 /** Where the fields of `struct counters` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsCounters = {
@@ -340,26 +341,27 @@ export const offsetsCounters = {
   encapsulationFailed: 136,
   local: 144,
   decapsulated: 152,
-  quicId: 160,
-  quicInitial: 168,
-  quicWithoutId: 176,
-  quicUnknownId: 184,
-  serverId: 192,
-  serverWithoutId: 200,
-  serverUnknownId: 208,
-  stableUdp: 216,
-  stableUdpWithoutId: 224,
-  stableUdpUnknownId: 232,
-  icmpSmallMtu: 240,
-  natCreated: 248,
-  natExpired: 256,
-  natYielded: 264,
-  natExhausted: 272,
-  natUnknown: 280,
-  natLastHop: 288,
-  natNoNextHop: 296,
-  natReplies: 304,
-  natReplyBytes: 312,
+  lastHop: 160,
+  quicId: 168,
+  quicInitial: 176,
+  quicWithoutId: 184,
+  quicUnknownId: 192,
+  serverId: 200,
+  serverWithoutId: 208,
+  serverUnknownId: 216,
+  stableUdp: 224,
+  stableUdpWithoutId: 232,
+  stableUdpUnknownId: 240,
+  icmpSmallMtu: 248,
+  natCreated: 256,
+  natExpired: 264,
+  natYielded: 272,
+  natExhausted: 280,
+  natUnknown: 288,
+  natLastHop: 296,
+  natNoNextHop: 304,
+  natReplies: 312,
+  natReplyBytes: 320,
 } as const;
 
 /** Decodes `struct counters` into a new object, or into one that is given, with all it contains. */
@@ -386,26 +388,27 @@ export function readCounters(view: DataView, offset: number, into?: Counters): C
       encapsulationFailed: view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296,
       local: view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296,
       decapsulated: view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296,
-      quicId: view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296,
-      quicInitial: view.getUint32(offset + 168, true) + view.getUint32(offset + 172, true) * 4294967296,
-      quicWithoutId: view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296,
-      quicUnknownId: view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296,
-      serverId: view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296,
-      serverWithoutId: view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296,
-      serverUnknownId: view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296,
-      stableUdp: view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296,
-      stableUdpWithoutId: view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296,
-      stableUdpUnknownId: view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296,
-      icmpSmallMtu: view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296,
-      natCreated: view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296,
-      natExpired: view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296,
-      natYielded: view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296,
-      natExhausted: view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296,
-      natUnknown: view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296,
-      natLastHop: view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296,
-      natNoNextHop: view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296,
-      natReplies: view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296,
-      natReplyBytes: view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296,
+      lastHop: view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296,
+      quicId: view.getUint32(offset + 168, true) + view.getUint32(offset + 172, true) * 4294967296,
+      quicInitial: view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296,
+      quicWithoutId: view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296,
+      quicUnknownId: view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296,
+      serverId: view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296,
+      serverWithoutId: view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296,
+      serverUnknownId: view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296,
+      stableUdp: view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296,
+      stableUdpWithoutId: view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296,
+      stableUdpUnknownId: view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296,
+      icmpSmallMtu: view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296,
+      natCreated: view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296,
+      natExpired: view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296,
+      natYielded: view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296,
+      natExhausted: view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296,
+      natUnknown: view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296,
+      natLastHop: view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296,
+      natNoNextHop: view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296,
+      natReplies: view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296,
+      natReplyBytes: view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296,
     };
   }
   into.packets = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
@@ -428,26 +431,27 @@ export function readCounters(view: DataView, offset: number, into?: Counters): C
   into.encapsulationFailed = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
   into.local = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
   into.decapsulated = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
-  into.quicId = view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296;
-  into.quicInitial = view.getUint32(offset + 168, true) + view.getUint32(offset + 172, true) * 4294967296;
-  into.quicWithoutId = view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296;
-  into.quicUnknownId = view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296;
-  into.serverId = view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296;
-  into.serverWithoutId = view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296;
-  into.serverUnknownId = view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296;
-  into.stableUdp = view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296;
-  into.stableUdpWithoutId = view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296;
-  into.stableUdpUnknownId = view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296;
-  into.icmpSmallMtu = view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296;
-  into.natCreated = view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296;
-  into.natExpired = view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296;
-  into.natYielded = view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296;
-  into.natExhausted = view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296;
-  into.natUnknown = view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296;
-  into.natLastHop = view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296;
-  into.natNoNextHop = view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296;
-  into.natReplies = view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296;
-  into.natReplyBytes = view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296;
+  into.lastHop = view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296;
+  into.quicId = view.getUint32(offset + 168, true) + view.getUint32(offset + 172, true) * 4294967296;
+  into.quicInitial = view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296;
+  into.quicWithoutId = view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296;
+  into.quicUnknownId = view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296;
+  into.serverId = view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296;
+  into.serverWithoutId = view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296;
+  into.serverUnknownId = view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296;
+  into.stableUdp = view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296;
+  into.stableUdpWithoutId = view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296;
+  into.stableUdpUnknownId = view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296;
+  into.icmpSmallMtu = view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296;
+  into.natCreated = view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296;
+  into.natExpired = view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296;
+  into.natYielded = view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296;
+  into.natExhausted = view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296;
+  into.natUnknown = view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296;
+  into.natLastHop = view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296;
+  into.natNoNextHop = view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296;
+  into.natReplies = view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296;
+  into.natReplyBytes = view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296;
   return into;
 }
 
@@ -493,46 +497,48 @@ export function writeCounters(view: DataView, offset: number, value: Counters): 
   view.setUint32(offset + 148, Math.floor(value.local / 4294967296), true);
   view.setUint32(offset + 152, value.decapsulated, true);
   view.setUint32(offset + 156, Math.floor(value.decapsulated / 4294967296), true);
-  view.setUint32(offset + 160, value.quicId, true);
-  view.setUint32(offset + 164, Math.floor(value.quicId / 4294967296), true);
-  view.setUint32(offset + 168, value.quicInitial, true);
-  view.setUint32(offset + 172, Math.floor(value.quicInitial / 4294967296), true);
-  view.setUint32(offset + 176, value.quicWithoutId, true);
-  view.setUint32(offset + 180, Math.floor(value.quicWithoutId / 4294967296), true);
-  view.setUint32(offset + 184, value.quicUnknownId, true);
-  view.setUint32(offset + 188, Math.floor(value.quicUnknownId / 4294967296), true);
-  view.setUint32(offset + 192, value.serverId, true);
-  view.setUint32(offset + 196, Math.floor(value.serverId / 4294967296), true);
-  view.setUint32(offset + 200, value.serverWithoutId, true);
-  view.setUint32(offset + 204, Math.floor(value.serverWithoutId / 4294967296), true);
-  view.setUint32(offset + 208, value.serverUnknownId, true);
-  view.setUint32(offset + 212, Math.floor(value.serverUnknownId / 4294967296), true);
-  view.setUint32(offset + 216, value.stableUdp, true);
-  view.setUint32(offset + 220, Math.floor(value.stableUdp / 4294967296), true);
-  view.setUint32(offset + 224, value.stableUdpWithoutId, true);
-  view.setUint32(offset + 228, Math.floor(value.stableUdpWithoutId / 4294967296), true);
-  view.setUint32(offset + 232, value.stableUdpUnknownId, true);
-  view.setUint32(offset + 236, Math.floor(value.stableUdpUnknownId / 4294967296), true);
-  view.setUint32(offset + 240, value.icmpSmallMtu, true);
-  view.setUint32(offset + 244, Math.floor(value.icmpSmallMtu / 4294967296), true);
-  view.setUint32(offset + 248, value.natCreated, true);
-  view.setUint32(offset + 252, Math.floor(value.natCreated / 4294967296), true);
-  view.setUint32(offset + 256, value.natExpired, true);
-  view.setUint32(offset + 260, Math.floor(value.natExpired / 4294967296), true);
-  view.setUint32(offset + 264, value.natYielded, true);
-  view.setUint32(offset + 268, Math.floor(value.natYielded / 4294967296), true);
-  view.setUint32(offset + 272, value.natExhausted, true);
-  view.setUint32(offset + 276, Math.floor(value.natExhausted / 4294967296), true);
-  view.setUint32(offset + 280, value.natUnknown, true);
-  view.setUint32(offset + 284, Math.floor(value.natUnknown / 4294967296), true);
-  view.setUint32(offset + 288, value.natLastHop, true);
-  view.setUint32(offset + 292, Math.floor(value.natLastHop / 4294967296), true);
-  view.setUint32(offset + 296, value.natNoNextHop, true);
-  view.setUint32(offset + 300, Math.floor(value.natNoNextHop / 4294967296), true);
-  view.setUint32(offset + 304, value.natReplies, true);
-  view.setUint32(offset + 308, Math.floor(value.natReplies / 4294967296), true);
-  view.setUint32(offset + 312, value.natReplyBytes, true);
-  view.setUint32(offset + 316, Math.floor(value.natReplyBytes / 4294967296), true);
+  view.setUint32(offset + 160, value.lastHop, true);
+  view.setUint32(offset + 164, Math.floor(value.lastHop / 4294967296), true);
+  view.setUint32(offset + 168, value.quicId, true);
+  view.setUint32(offset + 172, Math.floor(value.quicId / 4294967296), true);
+  view.setUint32(offset + 176, value.quicInitial, true);
+  view.setUint32(offset + 180, Math.floor(value.quicInitial / 4294967296), true);
+  view.setUint32(offset + 184, value.quicWithoutId, true);
+  view.setUint32(offset + 188, Math.floor(value.quicWithoutId / 4294967296), true);
+  view.setUint32(offset + 192, value.quicUnknownId, true);
+  view.setUint32(offset + 196, Math.floor(value.quicUnknownId / 4294967296), true);
+  view.setUint32(offset + 200, value.serverId, true);
+  view.setUint32(offset + 204, Math.floor(value.serverId / 4294967296), true);
+  view.setUint32(offset + 208, value.serverWithoutId, true);
+  view.setUint32(offset + 212, Math.floor(value.serverWithoutId / 4294967296), true);
+  view.setUint32(offset + 216, value.serverUnknownId, true);
+  view.setUint32(offset + 220, Math.floor(value.serverUnknownId / 4294967296), true);
+  view.setUint32(offset + 224, value.stableUdp, true);
+  view.setUint32(offset + 228, Math.floor(value.stableUdp / 4294967296), true);
+  view.setUint32(offset + 232, value.stableUdpWithoutId, true);
+  view.setUint32(offset + 236, Math.floor(value.stableUdpWithoutId / 4294967296), true);
+  view.setUint32(offset + 240, value.stableUdpUnknownId, true);
+  view.setUint32(offset + 244, Math.floor(value.stableUdpUnknownId / 4294967296), true);
+  view.setUint32(offset + 248, value.icmpSmallMtu, true);
+  view.setUint32(offset + 252, Math.floor(value.icmpSmallMtu / 4294967296), true);
+  view.setUint32(offset + 256, value.natCreated, true);
+  view.setUint32(offset + 260, Math.floor(value.natCreated / 4294967296), true);
+  view.setUint32(offset + 264, value.natExpired, true);
+  view.setUint32(offset + 268, Math.floor(value.natExpired / 4294967296), true);
+  view.setUint32(offset + 272, value.natYielded, true);
+  view.setUint32(offset + 276, Math.floor(value.natYielded / 4294967296), true);
+  view.setUint32(offset + 280, value.natExhausted, true);
+  view.setUint32(offset + 284, Math.floor(value.natExhausted / 4294967296), true);
+  view.setUint32(offset + 288, value.natUnknown, true);
+  view.setUint32(offset + 292, Math.floor(value.natUnknown / 4294967296), true);
+  view.setUint32(offset + 296, value.natLastHop, true);
+  view.setUint32(offset + 300, Math.floor(value.natLastHop / 4294967296), true);
+  view.setUint32(offset + 304, value.natNoNextHop, true);
+  view.setUint32(offset + 308, Math.floor(value.natNoNextHop / 4294967296), true);
+  view.setUint32(offset + 312, value.natReplies, true);
+  view.setUint32(offset + 316, Math.floor(value.natReplies / 4294967296), true);
+  view.setUint32(offset + 320, value.natReplyBytes, true);
+  view.setUint32(offset + 324, Math.floor(value.natReplyBytes / 4294967296), true);
 }
 
 /** `struct traffic` */
@@ -578,6 +584,7 @@ export interface Cpu {
   now: number;
   newFlows: number;
   captureTurn: number;
+  isLastHop: number;
   outcome: Outcome;
   packet: Packet;
   vipKey: VipKey;
@@ -587,7 +594,7 @@ export interface Cpu {
 }
 
 /** Bytes of `struct cpu`. */
-export const sizeofCpu = 328112;
+export const sizeofCpu = 328128;
 
 /** Where the fields of `struct cpu` begin, in bytes; for a bit-field, where the integer begins that holds it. */
 export const offsetsCpu = {
@@ -596,12 +603,13 @@ export const offsetsCpu = {
   now: 16,
   newFlows: 20,
   captureTurn: 24,
-  outcome: 28,
-  packet: 40,
-  vipKey: 88,
-  counters: 112,
-  vips: 432,
-  reals: 65968,
+  isLastHop: 28,
+  outcome: 32,
+  packet: 48,
+  vipKey: 96,
+  counters: 120,
+  vips: 448,
+  reals: 65984,
 } as const;
 
 /** Decodes `struct cpu` into a new object, or into one that is given, with all it contains. */
@@ -613,12 +621,13 @@ export function readCpu(view: DataView, offset: number, into?: Cpu): Cpu {
       now: view.getUint32(offset + 16, true),
       newFlows: view.getUint32(offset + 20, true),
       captureTurn: view.getUint32(offset + 24, true),
-      outcome: readOutcome(view, offset + 28),
-      packet: readPacket(view, offset + 40),
-      vipKey: readVipKey(view, offset + 88),
-      counters: readCounters(view, offset + 112),
-      vips: readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 432 + i * 16)),
-      reals: readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 65968 + i * 16)),
+      isLastHop: view.getUint32(offset + 28, true),
+      outcome: readOutcome(view, offset + 32),
+      packet: readPacket(view, offset + 48),
+      vipKey: readVipKey(view, offset + 96),
+      counters: readCounters(view, offset + 120),
+      vips: readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 448 + i * 16)),
+      reals: readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 65984 + i * 16)),
     };
   }
   into.jiffies = view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 4294967296;
@@ -626,18 +635,19 @@ export function readCpu(view: DataView, offset: number, into?: Cpu): Cpu {
   into.now = view.getUint32(offset + 16, true);
   into.newFlows = view.getUint32(offset + 20, true);
   into.captureTurn = view.getUint32(offset + 24, true);
-  readOutcome(view, offset + 28, into.outcome);
-  readPacket(view, offset + 40, into.packet);
-  readVipKey(view, offset + 88, into.vipKey);
-  readCounters(view, offset + 112, into.counters);
-  readElements(into.vips, (i) => readTraffic(view, offset + 432 + i * 16));
-  readElements(into.reals, (i) => readTraffic(view, offset + 65968 + i * 16));
+  into.isLastHop = view.getUint32(offset + 28, true);
+  readOutcome(view, offset + 32, into.outcome);
+  readPacket(view, offset + 48, into.packet);
+  readVipKey(view, offset + 96, into.vipKey);
+  readCounters(view, offset + 120, into.counters);
+  readElements(into.vips, (i) => readTraffic(view, offset + 448 + i * 16));
+  readElements(into.reals, (i) => readTraffic(view, offset + 65984 + i * 16));
   return into;
 }
 
 /** Encodes `struct cpu`; bytes between the fields become zero. */
 export function writeCpu(view: DataView, offset: number, value: Cpu): void {
-  zeroBytes(view, offset, 328112);
+  zeroBytes(view, offset, 328128);
   view.setUint32(offset, value.jiffies, true);
   view.setUint32(offset + 4, Math.floor(value.jiffies / 4294967296), true);
   view.setUint32(offset + 8, value.windowNs, true);
@@ -645,12 +655,13 @@ export function writeCpu(view: DataView, offset: number, value: Cpu): void {
   view.setUint32(offset + 16, value.now, true);
   view.setUint32(offset + 20, value.newFlows, true);
   view.setUint32(offset + 24, value.captureTurn, true);
-  writeOutcome(view, offset + 28, value.outcome);
-  writePacket(view, offset + 40, value.packet);
-  writeVipKey(view, offset + 88, value.vipKey);
-  writeCounters(view, offset + 112, value.counters);
-  writeElements(value.vips, 4096, (i, item) => writeTraffic(view, offset + 432 + i * 16, item));
-  writeElements(value.reals, 16384, (i, item) => writeTraffic(view, offset + 65968 + i * 16, item));
+  view.setUint32(offset + 28, value.isLastHop, true);
+  writeOutcome(view, offset + 32, value.outcome);
+  writePacket(view, offset + 48, value.packet);
+  writeVipKey(view, offset + 96, value.vipKey);
+  writeCounters(view, offset + 120, value.counters);
+  writeElements(value.vips, 4096, (i, item) => writeTraffic(view, offset + 448 + i * 16, item));
+  writeElements(value.reals, 16384, (i, item) => writeTraffic(view, offset + 65984 + i * 16, item));
 }
 
 /** Many of `struct cpu`, one array a field. Elements from `length` on mean nothing. */
@@ -662,6 +673,7 @@ export class CpuColumns {
   readonly now: Uint32Array;
   readonly newFlows: Uint32Array;
   readonly captureTurn: Uint32Array;
+  readonly isLastHop: Uint32Array;
   readonly outcomeReason: Uint32Array;
   readonly outcomeVip: Uint32Array;
   readonly outcomeReal: Uint32Array;
@@ -700,6 +712,7 @@ export class CpuColumns {
   readonly countersEncapsulationFailed: Float64Array;
   readonly countersLocal: Float64Array;
   readonly countersDecapsulated: Float64Array;
+  readonly countersLastHop: Float64Array;
   readonly countersQuicId: Float64Array;
   readonly countersQuicInitial: Float64Array;
   readonly countersQuicWithoutId: Float64Array;
@@ -730,6 +743,7 @@ export class CpuColumns {
     this.now = new Uint32Array(capacity);
     this.newFlows = new Uint32Array(capacity);
     this.captureTurn = new Uint32Array(capacity);
+    this.isLastHop = new Uint32Array(capacity);
     this.outcomeReason = new Uint32Array(capacity);
     this.outcomeVip = new Uint32Array(capacity);
     this.outcomeReal = new Uint32Array(capacity);
@@ -768,6 +782,7 @@ export class CpuColumns {
     this.countersEncapsulationFailed = new Float64Array(capacity);
     this.countersLocal = new Float64Array(capacity);
     this.countersDecapsulated = new Float64Array(capacity);
+    this.countersLastHop = new Float64Array(capacity);
     this.countersQuicId = new Float64Array(capacity);
     this.countersQuicInitial = new Float64Array(capacity);
     this.countersQuicWithoutId = new Float64Array(capacity);
@@ -801,66 +816,68 @@ export class CpuColumns {
     this.now[i] = view.getUint32(offset + 16, true);
     this.newFlows[i] = view.getUint32(offset + 20, true);
     this.captureTurn[i] = view.getUint32(offset + 24, true);
-    this.outcomeReason[i] = view.getUint32(offset + 28, true);
-    this.outcomeVip[i] = view.getUint32(offset + 32, true);
-    this.outcomeReal[i] = view.getUint32(offset + 36, true);
-    for (let j = 0; j < 4; j++) this.packetSource[i * 4 + j] = view.getUint32(offset + 40 + j * 4, true);
-    for (let j = 0; j < 2; j++) this.packetSourceHalves[i * 2 + j] = view.getUint32(offset + 40 + j * 8, true) + view.getUint32(offset + 40 + j * 8 + 4, true) * 4294967296;
-    for (let j = 0; j < 4; j++) this.packetDestination[i * 4 + j] = view.getUint32(offset + 56 + j * 4, true);
-    for (let j = 0; j < 2; j++) this.packetDestinationHalves[i * 2 + j] = view.getUint32(offset + 56 + j * 8, true) + view.getUint32(offset + 56 + j * 8 + 4, true) * 4294967296;
-    this.packetSourcePort[i] = view.getUint16(offset + 72, true);
-    this.packetDestinationPort[i] = view.getUint16(offset + 74, true);
-    this.packetLength[i] = view.getUint16(offset + 76, true);
-    this.packetTransport[i] = view.getUint16(offset + 78, true);
-    this.packetProtocol[i] = view.getUint8(offset + 80);
-    this.packetIpv6[i] = view.getUint8(offset + 81);
-    this.packetTos[i] = view.getUint8(offset + 82);
-    this.packetFlags[i] = view.getUint8(offset + 83);
-    for (let j = 0; j < 2; j++) this.vipKeyAddress[i * 2 + j] = view.getUint32(offset + 88 + j * 8, true) + view.getUint32(offset + 88 + j * 8 + 4, true) * 4294967296;
-    this.vipKeyService[i] = view.getUint32(offset + 104, true);
-    this.vipKeyReserved[i] = view.getUint32(offset + 108, true);
-    this.countersPackets[i] = view.getUint32(offset + 112, true) + view.getUint32(offset + 116, true) * 4294967296;
-    this.countersTransmitted[i] = view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296;
-    this.countersDropped[i] = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
-    this.countersPassed[i] = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
-    this.countersMalformed[i] = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
-    this.countersEcho[i] = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
-    this.countersTooBig[i] = view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296;
-    this.countersFlowHit[i] = view.getUint32(offset + 168, true) + view.getUint32(offset + 172, true) * 4294967296;
-    this.countersFlowMissSyn[i] = view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296;
-    this.countersFlowMissOther[i] = view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296;
-    this.countersFlowStale[i] = view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296;
-    this.countersFlowFallback[i] = view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296;
-    this.countersFlowFlood[i] = view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296;
-    this.countersGlobalHit[i] = view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296;
-    this.countersUdpMigrated[i] = view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296;
-    this.countersSourceRouted[i] = view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296;
-    this.countersEmptySlot[i] = view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296;
-    this.countersEncapsulationFailed[i] = view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296;
-    this.countersLocal[i] = view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296;
-    this.countersDecapsulated[i] = view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296;
-    this.countersQuicId[i] = view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296;
-    this.countersQuicInitial[i] = view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296;
-    this.countersQuicWithoutId[i] = view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296;
-    this.countersQuicUnknownId[i] = view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296;
-    this.countersServerId[i] = view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296;
-    this.countersServerWithoutId[i] = view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296;
-    this.countersServerUnknownId[i] = view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296;
-    this.countersStableUdp[i] = view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296;
-    this.countersStableUdpWithoutId[i] = view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296;
-    this.countersStableUdpUnknownId[i] = view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296;
-    this.countersIcmpSmallMtu[i] = view.getUint32(offset + 352, true) + view.getUint32(offset + 356, true) * 4294967296;
-    this.countersNatCreated[i] = view.getUint32(offset + 360, true) + view.getUint32(offset + 364, true) * 4294967296;
-    this.countersNatExpired[i] = view.getUint32(offset + 368, true) + view.getUint32(offset + 372, true) * 4294967296;
-    this.countersNatYielded[i] = view.getUint32(offset + 376, true) + view.getUint32(offset + 380, true) * 4294967296;
-    this.countersNatExhausted[i] = view.getUint32(offset + 384, true) + view.getUint32(offset + 388, true) * 4294967296;
-    this.countersNatUnknown[i] = view.getUint32(offset + 392, true) + view.getUint32(offset + 396, true) * 4294967296;
-    this.countersNatLastHop[i] = view.getUint32(offset + 400, true) + view.getUint32(offset + 404, true) * 4294967296;
-    this.countersNatNoNextHop[i] = view.getUint32(offset + 408, true) + view.getUint32(offset + 412, true) * 4294967296;
-    this.countersNatReplies[i] = view.getUint32(offset + 416, true) + view.getUint32(offset + 420, true) * 4294967296;
-    this.countersNatReplyBytes[i] = view.getUint32(offset + 424, true) + view.getUint32(offset + 428, true) * 4294967296;
-    this.vips[i] = readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 432 + i * 16));
-    this.reals[i] = readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 65968 + i * 16));
+    this.isLastHop[i] = view.getUint32(offset + 28, true);
+    this.outcomeReason[i] = view.getUint32(offset + 32, true);
+    this.outcomeVip[i] = view.getUint32(offset + 36, true);
+    this.outcomeReal[i] = view.getUint32(offset + 40, true);
+    for (let j = 0; j < 4; j++) this.packetSource[i * 4 + j] = view.getUint32(offset + 48 + j * 4, true);
+    for (let j = 0; j < 2; j++) this.packetSourceHalves[i * 2 + j] = view.getUint32(offset + 48 + j * 8, true) + view.getUint32(offset + 48 + j * 8 + 4, true) * 4294967296;
+    for (let j = 0; j < 4; j++) this.packetDestination[i * 4 + j] = view.getUint32(offset + 64 + j * 4, true);
+    for (let j = 0; j < 2; j++) this.packetDestinationHalves[i * 2 + j] = view.getUint32(offset + 64 + j * 8, true) + view.getUint32(offset + 64 + j * 8 + 4, true) * 4294967296;
+    this.packetSourcePort[i] = view.getUint16(offset + 80, true);
+    this.packetDestinationPort[i] = view.getUint16(offset + 82, true);
+    this.packetLength[i] = view.getUint16(offset + 84, true);
+    this.packetTransport[i] = view.getUint16(offset + 86, true);
+    this.packetProtocol[i] = view.getUint8(offset + 88);
+    this.packetIpv6[i] = view.getUint8(offset + 89);
+    this.packetTos[i] = view.getUint8(offset + 90);
+    this.packetFlags[i] = view.getUint8(offset + 91);
+    for (let j = 0; j < 2; j++) this.vipKeyAddress[i * 2 + j] = view.getUint32(offset + 96 + j * 8, true) + view.getUint32(offset + 96 + j * 8 + 4, true) * 4294967296;
+    this.vipKeyService[i] = view.getUint32(offset + 112, true);
+    this.vipKeyReserved[i] = view.getUint32(offset + 116, true);
+    this.countersPackets[i] = view.getUint32(offset + 120, true) + view.getUint32(offset + 124, true) * 4294967296;
+    this.countersTransmitted[i] = view.getUint32(offset + 128, true) + view.getUint32(offset + 132, true) * 4294967296;
+    this.countersDropped[i] = view.getUint32(offset + 136, true) + view.getUint32(offset + 140, true) * 4294967296;
+    this.countersPassed[i] = view.getUint32(offset + 144, true) + view.getUint32(offset + 148, true) * 4294967296;
+    this.countersMalformed[i] = view.getUint32(offset + 152, true) + view.getUint32(offset + 156, true) * 4294967296;
+    this.countersEcho[i] = view.getUint32(offset + 160, true) + view.getUint32(offset + 164, true) * 4294967296;
+    this.countersTooBig[i] = view.getUint32(offset + 168, true) + view.getUint32(offset + 172, true) * 4294967296;
+    this.countersFlowHit[i] = view.getUint32(offset + 176, true) + view.getUint32(offset + 180, true) * 4294967296;
+    this.countersFlowMissSyn[i] = view.getUint32(offset + 184, true) + view.getUint32(offset + 188, true) * 4294967296;
+    this.countersFlowMissOther[i] = view.getUint32(offset + 192, true) + view.getUint32(offset + 196, true) * 4294967296;
+    this.countersFlowStale[i] = view.getUint32(offset + 200, true) + view.getUint32(offset + 204, true) * 4294967296;
+    this.countersFlowFallback[i] = view.getUint32(offset + 208, true) + view.getUint32(offset + 212, true) * 4294967296;
+    this.countersFlowFlood[i] = view.getUint32(offset + 216, true) + view.getUint32(offset + 220, true) * 4294967296;
+    this.countersGlobalHit[i] = view.getUint32(offset + 224, true) + view.getUint32(offset + 228, true) * 4294967296;
+    this.countersUdpMigrated[i] = view.getUint32(offset + 232, true) + view.getUint32(offset + 236, true) * 4294967296;
+    this.countersSourceRouted[i] = view.getUint32(offset + 240, true) + view.getUint32(offset + 244, true) * 4294967296;
+    this.countersEmptySlot[i] = view.getUint32(offset + 248, true) + view.getUint32(offset + 252, true) * 4294967296;
+    this.countersEncapsulationFailed[i] = view.getUint32(offset + 256, true) + view.getUint32(offset + 260, true) * 4294967296;
+    this.countersLocal[i] = view.getUint32(offset + 264, true) + view.getUint32(offset + 268, true) * 4294967296;
+    this.countersDecapsulated[i] = view.getUint32(offset + 272, true) + view.getUint32(offset + 276, true) * 4294967296;
+    this.countersLastHop[i] = view.getUint32(offset + 280, true) + view.getUint32(offset + 284, true) * 4294967296;
+    this.countersQuicId[i] = view.getUint32(offset + 288, true) + view.getUint32(offset + 292, true) * 4294967296;
+    this.countersQuicInitial[i] = view.getUint32(offset + 296, true) + view.getUint32(offset + 300, true) * 4294967296;
+    this.countersQuicWithoutId[i] = view.getUint32(offset + 304, true) + view.getUint32(offset + 308, true) * 4294967296;
+    this.countersQuicUnknownId[i] = view.getUint32(offset + 312, true) + view.getUint32(offset + 316, true) * 4294967296;
+    this.countersServerId[i] = view.getUint32(offset + 320, true) + view.getUint32(offset + 324, true) * 4294967296;
+    this.countersServerWithoutId[i] = view.getUint32(offset + 328, true) + view.getUint32(offset + 332, true) * 4294967296;
+    this.countersServerUnknownId[i] = view.getUint32(offset + 336, true) + view.getUint32(offset + 340, true) * 4294967296;
+    this.countersStableUdp[i] = view.getUint32(offset + 344, true) + view.getUint32(offset + 348, true) * 4294967296;
+    this.countersStableUdpWithoutId[i] = view.getUint32(offset + 352, true) + view.getUint32(offset + 356, true) * 4294967296;
+    this.countersStableUdpUnknownId[i] = view.getUint32(offset + 360, true) + view.getUint32(offset + 364, true) * 4294967296;
+    this.countersIcmpSmallMtu[i] = view.getUint32(offset + 368, true) + view.getUint32(offset + 372, true) * 4294967296;
+    this.countersNatCreated[i] = view.getUint32(offset + 376, true) + view.getUint32(offset + 380, true) * 4294967296;
+    this.countersNatExpired[i] = view.getUint32(offset + 384, true) + view.getUint32(offset + 388, true) * 4294967296;
+    this.countersNatYielded[i] = view.getUint32(offset + 392, true) + view.getUint32(offset + 396, true) * 4294967296;
+    this.countersNatExhausted[i] = view.getUint32(offset + 400, true) + view.getUint32(offset + 404, true) * 4294967296;
+    this.countersNatUnknown[i] = view.getUint32(offset + 408, true) + view.getUint32(offset + 412, true) * 4294967296;
+    this.countersNatLastHop[i] = view.getUint32(offset + 416, true) + view.getUint32(offset + 420, true) * 4294967296;
+    this.countersNatNoNextHop[i] = view.getUint32(offset + 424, true) + view.getUint32(offset + 428, true) * 4294967296;
+    this.countersNatReplies[i] = view.getUint32(offset + 432, true) + view.getUint32(offset + 436, true) * 4294967296;
+    this.countersNatReplyBytes[i] = view.getUint32(offset + 440, true) + view.getUint32(offset + 444, true) * 4294967296;
+    this.vips[i] = readElements(new Array<Traffic>(4096), (i) => readTraffic(view, offset + 448 + i * 16));
+    this.reals[i] = readElements(new Array<Traffic>(16384), (i) => readTraffic(view, offset + 65984 + i * 16));
     this.length = i + 1;
   }
 
@@ -2424,6 +2441,11 @@ export const globals = {
   },
   touchTicks: {
     name: 'touch_ticks',
+    section: '.rodata',
+    ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+  },
+  addressHashStart: {
+    name: 'address_hash_start',
     section: '.rodata',
     ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
   },

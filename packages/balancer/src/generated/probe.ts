@@ -15,9 +15,8 @@ export type VipKind = (typeof VipKind)[keyof typeof VipKind];
 /** `enum limit` */
 export const Limit = {
   RING_SIZE: 65537,
-  ADDRESS_HASH_START: 512,
   REAL_NUMBER_BITS: 14,
-  REAL_GENERATION_BITS: 16,
+  REAL_GENERATION_BITS: 15,
   MAX_REALS: 16384,
   MAX_VIPS: 4096,
   VIP_SLOT_BITS: 14,
@@ -196,6 +195,11 @@ export const globals = {
   },
   touchTicks: {
     name: 'touch_ticks',
+    section: '.rodata',
+    ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
+  },
+  addressHashStart: {
+    name: 'address_hash_start',
     section: '.rodata',
     ...makeCodec<number>(4, (view, offset) => view.getUint32(offset, true), (view, offset, value) => view.setUint32(offset, value, true)),
   },

@@ -57,6 +57,10 @@ const counterMetrics: Readonly<Record<keyof Counters, CounterMetric>> = {
     help: 'Packets that could not be put into a tunnel, dropped.',
   },
   local: { name: 'local_packets_total', help: 'Packets that were left to this host, as service or real.' },
+  lastHop: {
+    name: 'last_hop_packets_total',
+    help: 'Packets out of a tunnel whose TTL or hop limit was used up, dropped.',
+  },
   decapsulated: {
     name: 'decapsulated_packets_total',
     help: 'Packets whose outer headers were removed here.',

@@ -278,4 +278,31 @@ describe('a source route', () => {
     assert.equal(choice(balancer, tcp4), 'flow-table 10.0.0.24');
     assert.equal(choice(balancer, { ...tcp4, sourcePort: 9 }), 'source-route 10.0.0.16');
   });
+
+  it('flows to a real that is no member are known while the real exists and the service has routes', () => {
+    const balancer = open();
+    const elsewhere = { ...service, port: 81 };
+    const [first, second] = ['10.0.0.50', '10.0.0.51'];
+    balancer.setService(elsewhere, { reals: [{ address: first }, { address: OLD }] });
+    set(balancer, [{ address: OLD }], ['sourceRouting']);
+    balancer.setSourceRoute('192.168.1.0/24', first);
+    goesTo(balancer, tcp4, first);
+    const counts = counted(balancer, () => {
+      for (let i = 0; i < 25; i++) goesTo(balancer, tcp4, first);
+    });
+    assert.deepEqual(counts, { packets: 25, transmitted: 25, flowHit: 25 });
+    balancer.setSourceRoute('192.168.1.0/24', second);
+    assert.equal(choice(balancer, tcp4), `flow-table ${first}`, 'a changed route keeps connections');
+    assert.equal(choice(balancer, { ...tcp4, sourcePort: 9 }), `source-route ${second}`);
+    const byRing = { ...tcp4, source: '192.169.2.1' };
+    goesTo(balancer, byRing, OLD);
+    set(balancer, [{ address: NEW }], ['sourceRouting']);
+    assert.equal(choice(balancer, byRing), `ring ${NEW}`, 'the ring gave it no right to stay');
+    set(balancer, [{ address: NEW }]);
+    assert.equal(choice(balancer, tcp4), `ring ${NEW}`, 'the service has no routes');
+    set(balancer, [{ address: NEW }], ['sourceRouting']);
+    assert.equal(choice(balancer, tcp4), `flow-table ${first}`);
+    balancer.removeService(elsewhere);
+    assert.equal(choice(balancer, tcp4), `source-route ${second}`, 'the real is gone');
+  });
 });

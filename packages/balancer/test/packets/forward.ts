@@ -113,6 +113,16 @@ describe('GUE', () => {
     }
   });
 
+  it('GUE sums UDP packets over IPv6 that have no checksum', () => {
+    const balancer = open({ gue });
+    const [real = ''] = REALS6;
+    service(balancer, { address: VIP6, port: 80, protocol: 'udp' }, [real]);
+    for (const size of [0, 1, 31, 32, 33, 511, 1400]) {
+      const payload = Array.from({ length: size }, (_, i) => (i * 7 + size) & 0xff);
+      goesTo(balancer, { ...udp6, withoutChecksum: true, payload, padding: 3 }, real, inGue);
+    }
+  });
+
   it('GUE sums UDP packets that have no checksum', () => {
     const balancer = open({ gue });
     for (const real of [REALS4[0]!, REALS6[0]!]) {
@@ -168,6 +178,36 @@ describe('services', () => {
     }
   });
 
+  it('in services with a prefix the destination port counts as 0, unless they hash it', () => {
+    const balancer = open();
+    const any = { address: '203.0.113.0/24', port: 80, protocol: 'tcp' } as const;
+    const packet = { ...tcp4, destination: '203.0.113.7' };
+    service(balancer, any, REALS4);
+    for (let port = 1; port < 20; port++) {
+      const flow = { ...packet, sourcePort: port };
+      goesTo(balancer, flow, byRing({ ...flow, destinationPort: 0 }, REALS4));
+    }
+    service(balancer, any, REALS4, ['hashBothPorts']);
+    for (let port = 20; port < 40; port++) {
+      const flow = { ...packet, sourcePort: port };
+      goesTo(balancer, flow, byRing(flow, REALS4));
+    }
+  });
+
+  it('with another hashMaxVips flows have other slots, in both families', () => {
+    const balancer = open({ hashMaxVips: 256 });
+    services(balancer, 80);
+    for (let port = 1024; port < 1040; port++) {
+      for (const [packet, reals] of [
+        [tcp4, REALS4],
+        [tcp6, REALS6],
+      ] as const) {
+        const flow = { ...packet, sourcePort: port };
+        goesTo(balancer, flow, byRing({ ...flow, hashMaxVips: 256 } as Packet, reals));
+      }
+    }
+  });
+
   it('with noSourcePort all flows of a client go to one real, with one outer source', () => {
     const balancer = open();
     services(balancer, 80, ['noSourcePort']);
@@ -192,15 +232,19 @@ describe('services', () => {
     goesTo(balancer, tcp6, wanted6);
   });
 
-  it('local services and local reals leave packets unchanged', () => {
+  it('packets of local services to local reals stay unchanged, others go into the tunnel', () => {
     const balancer = open();
-    services(balancer, 80, ['local']);
-    const counts = counted(balancer, () => passes(balancer, frameOf(tcp4)));
-    assert.equal(counts.local, 1);
     const own = { address: VIP4, port: 81, protocol: 'tcp' } as const;
-    balancer.setService(own, { reals: [{ address: '10.0.0.9', local: true }] });
-    passes(balancer, frameOf({ ...tcp4, destinationPort: 81 }));
+    const packet = { ...tcp4, destinationPort: 81 };
+    const reals = [{ address: '10.0.0.9', local: true }];
+    balancer.setService(own, { reals, flags: ['local'] });
+    const counts = counted(balancer, () => passes(balancer, frameOf(packet)));
+    assert.equal(counts.local, 1);
     assert.equal(balancer.services().find(({ service: { port } }) => port === 81)?.packets, 1);
+    balancer.setService(own, { reals });
+    goesTo(balancer, packet, '10.0.0.9');
+    services(balancer, 80, ['local']);
+    goesTo(balancer, tcp4, byRing(tcp4, REALS4));
   });
 
   it('the last ring stays when all weights are 0, without reals that leave', () => {

@@ -68,6 +68,18 @@ describe('echo requests', () => {
     }
   });
 
+  it('the reply to an echo request of zeros has a checksum that receivers accept', () => {
+    const balancer = open();
+    services(balancer, 80);
+    for (const size of [0, 8, 56]) {
+      const zeros = new Array<number>(size).fill(0);
+      const request = ipv4('192.0.2.9', VIP4, 1, icmp4(8, 0, [0, 0, 0, 0], zeros));
+      const { frame } = balancer.process(toBalancer(request));
+      const message = [0, 0, 0xff, 0xff, 0, 0, 0, 0, ...zeros];
+      assert.equal(hex(frame), toClient(ipv4(VIP4, '192.0.2.9', 1, message)));
+    }
+  });
+
   it('echo requests to other addresses are left to the host', () => {
     const balancer = open();
     services(balancer, 80);

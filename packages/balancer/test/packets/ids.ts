@@ -162,6 +162,10 @@ describe('TCP server ids', () => {
       assert.deepEqual(counts, { packets: 1, transmitted: 1, serverId: 1 });
       assert.equal(choice(balancer, tcp6), `flow-table ${real}`);
     }
+    // A flow is known by its id's real, which need not belong to the service.
+    balancer.setServerId(0xfedcba98, byId);
+    goesTo(balancer, { ...tcp4, tcpOptions: padded(option) }, byId);
+    assert.equal(choice(balancer, tcp4), `flow-table ${byId}`);
     balancer.setServerId(0xfedcba98, undefined);
     const unknown = counted(balancer, () =>
       balancer.process(frameOf({ ...tcp6, tcpOptions: padded(option) })),

@@ -7,6 +7,8 @@ import { keyAddress } from '../../src/address.js';
 import {
   byRing,
   counted,
+  drops,
+  goesTo,
   hex,
   open,
   passes,
@@ -70,12 +72,36 @@ describe('inline decapsulation', () => {
       for (const [i, outer] of wrapped(packet, END4, END6).entries()) {
         const counts = counted(balancer, () => {
           const { verdict, frame } = balancer.process(toBalancer(outer));
-          assert.deepEqual([verdict, hex(frame)], ['tx', hex(tunnelled(packet, real))]);
+          assert.deepEqual([verdict, hex(frame)], ['tx', hex(tunnelled({ ...packet, ttl: 63 }, real))]);
         });
         assert.equal(counts.decapsulated, 1);
         const left = balancer.process(toBalancer(wrapped(other, END4, END6)[i]!));
-        assert.deepEqual([left.verdict, hex(left.frame)], ['pass', bare(other)]);
+        assert.deepEqual([left.verdict, hex(left.frame)], ['pass', bare({ ...other, ttl: 63 })]);
       }
+    }
+  });
+
+  it('packets out of a tunnel on their last hop are dropped, unless they stay on this host', () => {
+    const balancer = open({ inlineDecapsulation: true });
+    services(balancer, 80);
+    const own = { address: tcp4.destination, port: 82, protocol: 'tcp' } as const;
+    balancer.setService(own, { reals: [{ address: '10.0.0.9', local: true }], flags: ['local'] });
+    balancer.setTunnelEnd(END4, true);
+    balancer.setTunnelEnd(END6, true);
+    for (const packet of [tcp4, udp6]) {
+      for (const ttl of [0, 1]) {
+        for (const outer of wrapped({ ...packet, ttl }, END4, END6)) {
+          assert.equal(balancer.explain(toBalancer(outer)).reason, 'last-hop');
+          const counts = counted(balancer, () => drops(balancer, toBalancer(outer)));
+          assert.deepEqual([counts.dropped, counts.lastHop], [1, 1]);
+        }
+      }
+      goesTo(balancer, { ...packet, ttl: 1 }, byRing(packet, packet === tcp4 ? REALS4 : REALS6));
+    }
+    for (const destinationPort of [81, 82]) {
+      const packet = { ...tcp4, destinationPort, ttl: 1 };
+      const { verdict, frame } = balancer.process(toBalancer(wrapped(packet, END4, END6)[0]!));
+      assert.deepEqual([verdict, hex(frame)], ['pass', bare(packet)]);
     }
   });
 

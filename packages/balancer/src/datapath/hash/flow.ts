@@ -1,13 +1,11 @@
 /** The hash that decides a flow's slot in a ring. */
 import { addressBytes } from '@weir/ebpf/address';
 import { Limit } from '../../generated/balancer.js';
+import { DEFAULT_HASH_MAX_VIPS } from '../../limits.js';
 import { jhash, jhash2Words } from './jhash.js';
 
 /** Slots of a ring, a prime. */
 export const RING_SIZE = Limit.RING_SIZE;
-
-const { ADDRESS_HASH_START } = Limit;
-const FLOW_HASH_START = ADDRESS_HASH_START * RING_SIZE;
 
 /** The parts of a flow that decide its slot; destination address and protocol do not. */
 export interface HashedFlow {
@@ -15,6 +13,8 @@ export interface HashedFlow {
   readonly source: string;
   readonly sourcePort: number;
   readonly destinationPort: number;
+  /** The balancer's option `hashMaxVips`. Default 512. */
+  readonly hashMaxVips?: number;
 }
 
 /** A port's two bytes as a little-endian machine loads them. */
@@ -27,13 +27,18 @@ function swapped(port: number): number {
  *
  * @throws OptionError if the source is no IP address.
  */
-export function flowHash({ source, sourcePort, destinationPort }: HashedFlow): number {
+export function flowHash({
+  source,
+  sourcePort,
+  destinationPort,
+  hashMaxVips = DEFAULT_HASH_MAX_VIPS,
+}: HashedFlow): number {
   const bytes = addressBytes(source);
   const word =
     bytes.length === 4
       ? new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true)
-      : jhash(bytes, ADDRESS_HASH_START);
-  return jhash2Words(word, swapped(sourcePort) | (swapped(destinationPort) << 16), FLOW_HASH_START);
+      : jhash(bytes, hashMaxVips);
+  return jhash2Words(word, swapped(sourcePort) | (swapped(destinationPort) << 16), hashMaxVips * RING_SIZE);
 }
 
 /**
