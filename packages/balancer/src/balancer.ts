@@ -28,6 +28,7 @@ import { type BalancerSettings, parseOptions } from './settings.js';
 import type {
   Explanation,
   InterfaceStatus,
+  Lookup,
   Processed,
   RealStatus,
   ServerId,
@@ -292,11 +293,11 @@ export class Balancer implements Disposable {
 
   /**
    * Returns the real to which a flow's next packet goes, and the reason, from the program itself. The table
-   * of a CPU that knows the flow decides, if there is one.
+   * of a CPU that knows the flow decides, if there is one. If only a SYN can begin the flow, its answer is there as well.
    *
    * @throws OptionError for an invalid address or port, or ends of different families; SyscallError
    */
-  lookup(flow: Flow): Explanation {
+  lookup(flow: Flow): Lookup {
     return this.#explainer.lookup(flow);
   }
 

@@ -45,6 +45,7 @@ export type { Protocol, Service, ServiceFlag, ServiceReal, ServiceSpec } from '.
 export type {
   Explanation,
   InterfaceStatus,
+  Lookup,
   Processed,
   RealStatus,
   ServerId,

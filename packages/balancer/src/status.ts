@@ -23,6 +23,12 @@ export interface Explanation {
   readonly realPort?: number;
 }
 
+/** Where a flow's next packet goes. */
+export interface Lookup extends Explanation {
+  /** Where a SYN goes, if only a SYN can begin the flow: to a translated service, of a flow that is not known. */
+  readonly onSyn?: Explanation;
+}
+
 /** A service with its present specification and its traffic. */
 export interface ServiceStatus extends Traffic {
   readonly service: Service;

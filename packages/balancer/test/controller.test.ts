@@ -125,7 +125,8 @@ test('a change that a running balancer cannot make is refused before any other i
   assert.throws(
     () => controller.apply(to),
     new RequestError(
-      'mode, options.flows cannot change while the balancer runs: stop it with --keep-forwarding, then run it again',
+      'mode, options.flows cannot change while the balancer runs, and devices change their mode only without a ' +
+        'program: "weir balance stop", then run it again',
     ),
   );
   assert.deepEqual(balancer.news(), []);

@@ -166,6 +166,10 @@ describe('a balancer', () => {
   });
 
   it('refuses to start beside another one of its name', async () => {
+    assert.match(
+      (await balance('detach')).stderr,
+      /run by .* already: .*; "weir balance stop" ends a balancer/,
+    );
     const { code, stderr } = await balance('run', file);
     assert.equal(code, 1);
     assert.match(stderr, new RegExp(`^weir: .* is run by process ${weir.pid} already.*\\n$`));
@@ -222,7 +226,12 @@ describe('a balancer', () => {
     const gone = once(weir.child, 'exit');
     weir.child.kill('SIGKILL');
     await gone;
-    assert.match((await balance('status')).stderr, /no process answers on/);
+    const refused = (await balance('status')).stderr;
+    assert.match(refused, /no process answers on/);
+    assert.match(
+      refused,
+      /edge are still forwarded, by program \d+ on \S+, pinned in \/sys\/fs\/bpf\/weir\/edge/,
+    );
     await send(5);
     weir = await start();
     assert.equal(await packets(before + 5), before + 5);
@@ -270,6 +279,15 @@ describe('a signal to weir balance run', () => {
     assert.deepEqual(readdirSync('/sys/fs/bpf/weir'), ['edge']);
     assert.match(ip('link show c0'), /xdp/);
     assert.equal(await ok('stop'), 'no process ran it; taken off\n');
+    nothingIsLeft();
+  });
+
+  it('a balancer without a process is detached by name; one that runs is not', async () => {
+    await runUntil('SIGTERM', '--detach');
+    assert.match((await balance('detach')).stderr, /no balancer is pinned here/);
+    await runUntil('SIGTERM');
+    assert.match((await balance('detach', '--name', 'other')).stderr, /no balancer is pinned here/);
+    assert.equal(await ok('detach', '--name', 'edge'), 'detached; nothing is left\n');
     nothingIsLeft();
   });
 

@@ -7,6 +7,7 @@ import { after, describe, it } from 'node:test';
 import type { Status } from '@weir/balancer/control';
 import { ControlServer, type Handlers, RequestError } from '@weir/balancer/control';
 import { packetsOf } from '../src/balance/packet-argument.js';
+import { pinnedText } from '../src/balance/running-balancer.js';
 import { statusText } from '../src/balance/status.js';
 import { noColour } from '../src/text/colour.js';
 import { balance } from './support/balance.js';
@@ -178,6 +179,27 @@ describe('weir balance with a running balancer', () => {
     assert.equal(got.length, 1);
     const same: Handlers['apply'] = async () => ({ changes: [] });
     assert.equal((await asked({ apply: same }, 'apply', good)).stdout, 'nothing is different\n');
+  });
+
+  it('looks flows up also for the SYN that begins them', async () => {
+    const service = { address: '198.51.100.1', port: 80, protocol: 'tcp' } as const;
+    const none = { verdict: 'drop', reason: 'nat-unknown', service, real: undefined, vip: 'web' } as const;
+    const onSyn = { ...none, verdict: 'tx', reason: 'ring', real: '10.0.0.1', realPort: 8080 } as const;
+    const lookup: Handlers['lookup'] = async () => ({ ...none, onSyn });
+    assert.equal(
+      (await asked({ lookup }, 'lookup', '192.0.2.1:7', '198.51.100.1:80')).stdout,
+      'drop: of no translated flow that is known, VIP web\n' +
+        'a SYN begins it: tx: by the ring, VIP web, real 10.0.0.1:8080\n',
+    );
+  });
+
+  it('names what still forwards without a process', () => {
+    const text = pinnedText('edge', [
+      { interface: 'eth0', program: 42 },
+      { interface: undefined, program: 43 },
+    ]);
+    assert.match(text, /by program 42 on eth0, program 43 of a device that is gone, pinned in .*\/edge: /);
+    assert.match(text, /"weir balance run FILE" resumes it, "weir balance detach" ends forwarding$/);
   });
 
   it('looks flows up', async () => {

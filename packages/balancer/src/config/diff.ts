@@ -39,6 +39,7 @@ const fixedKeys = [
   'chain',
   'encapsulation',
   'nat',
+  'probes',
   'routes',
   'control',
 ] as const;

@@ -6,6 +6,7 @@ import { type Change, type Difference, diff, inverse } from '../config/diff.js';
 import type { CheckConfig, Config, RealConfig, VipConfig } from '../config/schema.js';
 import { realKey, type Service, type ServiceSpec, serviceName } from '../service.js';
 import { findReal, findVip, RequestError } from './names.js';
+import { restartAdvice } from './restart-advice.js';
 
 /** A service with its health check. */
 export interface WantedService {
@@ -98,9 +99,7 @@ export class Controller {
     const difference = diff(this.#config, config);
     const { fixed, changes } = difference;
     if (fixed.length > 0) {
-      throw new RequestError(
-        `${fixed.join(', ')} cannot change while the balancer runs: stop it with --keep-forwarding, then run it again`,
-      );
+      throw new RequestError(restartAdvice(this.#config, config, fixed));
     }
     this.#makeAll(changes);
     this.#config = config;

@@ -11,7 +11,7 @@ import type { HealthChange } from '../health/checker.js';
 import { ProbeMarks } from '../health/marks.js';
 import type { MetricsServer } from '../metrics/metrics-server.js';
 import { type Service, serviceName } from '../service.js';
-import type { Explanation, ServiceStatus } from '../status.js';
+import type { Lookup, ServiceStatus } from '../status.js';
 import { Announcements } from './announcements.js';
 import { Controller } from './controller.js';
 import { describeChange, describeReal, describeVip } from './describe.js';
@@ -197,7 +197,7 @@ export class Daemon {
   }
 
   /** Returns the real of a flow's next packet. @throws OptionError for an invalid flow; SyscallError */
-  lookup(flow: Flow): Explanation {
+  lookup(flow: Flow): Lookup {
     return this.#balancer.lookup(flow);
   }
 

@@ -1,9 +1,19 @@
 /** The actions of requests on the control socket. */
 import { realAt, vipOf } from '../config/convert.js';
 import { parseConfig } from '../config/parse.js';
+import type { Config } from '../config/schema.js';
+import type { Explanation } from '../status.js';
 import type { Daemon } from './daemon.js';
 import { RequestError } from './names.js';
+import type { NamedExplanation } from './protocol.js';
 import type { Handlers } from './server.js';
+
+function named(config: Config, found: Explanation): NamedExplanation {
+  const { service, real, realPort } = found;
+  const vip = service && vipOf(config, service);
+  const realName = vip && real && realAt(vip, real, realPort)?.name;
+  return { ...found, ...(vip && { vip: vip.name }), ...(realName !== undefined && { realName }) };
+}
 
 /**
  * The answers of a daemon to the calls of the control socket.
@@ -17,11 +27,9 @@ export function handlersFor(daemon: Daemon, stop: (detach: boolean) => Promise<v
     apply: async ({ file, text }) => await daemon.apply(parseConfig(text, file)),
     drain: ({ vip, real, drained, force }) => daemon.drain(vip, real, drained, force),
     async lookup(flow) {
-      const found = daemon.lookup(flow);
-      const { service, real, realPort } = found;
-      const vip = service && vipOf(daemon.config, service);
-      const realName = vip && real && realAt(vip, real, realPort)?.name;
-      return { ...found, ...(vip && { vip: vip.name }), ...(realName !== undefined && { realName }) };
+      const { onSyn, ...found } = daemon.lookup(flow);
+      const { config } = daemon;
+      return { ...named(config, found), ...(onSyn !== undefined && { onSyn: named(config, onSyn) }) };
     },
     async stop({ detach }) {
       await stop(detach);

@@ -4,6 +4,11 @@
  * @module @weir/balancer/control
  */
 
+export {
+  type PinnedAttachment,
+  pinnedAttachments,
+  pinnedFolder,
+} from '../lifecycle/pinned-status.js';
 export { ControlClient, NotRunningError } from './client.js';
 export { type Controlled, Controller, type Drain, type WantedService } from './controller.js';
 export { type Applied, Daemon, type DaemonOptions } from './daemon.js';
@@ -11,7 +16,7 @@ export { handlersFor } from './handlers.js';
 export { RequestError } from './names.js';
 export { defaultSocket, socketNames, statePath } from './paths.js';
 export type { CaptureEnd, PcapStream, StreamOptions } from './pcap-stream.js';
-export type { CallName, Calls, CaptureBody } from './protocol.js';
+export type { CallName, Calls, CaptureBody, NamedExplanation } from './protocol.js';
 export { ControlServer, type Handlers } from './server.js';
 export { type Simulated, Simulator } from './simulate.js';
 export type { Status, TrafficStatus, VipRealStatus, VipStatus } from './status-report.js';

@@ -23,10 +23,13 @@ export interface Calls {
   };
   lookup: {
     readonly body: Flow;
-    readonly answer: Explanation & { readonly vip?: string; readonly realName?: string };
+    readonly answer: NamedExplanation & { readonly onSyn?: NamedExplanation };
   };
   stop: { readonly body: { readonly detach: boolean }; readonly answer: Record<string, never> };
 }
+
+/** An explanation with the names of the configuration. */
+export type NamedExplanation = Explanation & { readonly vip?: string; readonly realName?: string };
 
 /** Name of a call over the control socket. */
 export type CallName = keyof Calls;

@@ -1,7 +1,7 @@
 /** Explains what the program would do with a packet, by a run that changes nothing. */
 
 import { readOutcome } from '../generated/balancer.js';
-import type { Explanation } from '../status.js';
+import type { Explanation, Lookup } from '../status.js';
 import { type Flow, flowFrame } from './frame.js';
 import { reasonName, verdictName } from './outcome.js';
 import type { BalancerPrograms } from './programs.js';
@@ -30,10 +30,11 @@ export class Explainer {
   }
 
   /** Explains a flow's next packet. A CPU whose table knows the flow decides. @throws SyscallError, OptionError */
-  lookup(flow: Flow): Explanation {
+  lookup(flow: Flow): Lookup {
     const frame = flowFrame(flow);
     const answers = this.#cpus.map((cpu) => this.explain(frame, cpu));
-    return answers.find(({ reason }) => reason === 'flow-table') ?? answers[0]!;
+    const found = answers.find(({ reason }) => reason === 'flow-table') ?? answers[0]!;
+    return found.reason === 'nat-unknown' ? { ...found, onSyn: this.explain(flowFrame(flow, true)) } : found;
   }
 
   /** Translates the program's numbers of service and real. */

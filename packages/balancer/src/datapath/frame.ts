@@ -26,8 +26,16 @@ const ETHERNET = 14;
 const TCP = 20;
 const UDP = 8;
 
-/** A frame without payload and checksums, of a flow that began earlier. @throws OptionError */
-export function flowFrame(flow: Flow): Uint8Array {
+const TCP_SYN = 0x02;
+const TCP_ACK = 0x10;
+
+/**
+ * A frame without payload and checksums.
+ *
+ * @param begins Whether it begins a flow of TCP. Default: the flow began earlier.
+ * @throws OptionError
+ */
+export function flowFrame(flow: Flow, begins = false): Uint8Array {
   const source = keyAddress(flow.source);
   const destination = keyAddress(flow.destination);
   const problem = familyProblem(flow);
@@ -54,7 +62,7 @@ export function flowFrame(flow: Flow): Uint8Array {
   const ports = ETHERNET + header;
   view.setUint16(ports, wirePort(flow.sourcePort), true);
   view.setUint16(ports + 2, wirePort(flow.destinationPort), true);
-  if (flow.protocol === 'tcp') frame.set([TCP << 2, 0x10], ports + 12);
+  if (flow.protocol === 'tcp') frame.set([TCP << 2, begins ? TCP_SYN : TCP_ACK], ports + 12);
   else view.setUint16(ports + 4, UDP);
   return frame;
 }

@@ -87,7 +87,8 @@ export class ProbeTunnel implements Disposable {
     const family = ipv6 ? 6 : 4;
     if (!this.#hasSource[family]) {
       throw new OptionError(
-        `real ${address}: probes to reals with IPv${family} need the option source${family}`,
+        `real ${address}: checks through the tunnel to reals with IPv${family} need a source address of this host, ` +
+          `probes.source${family}`,
       );
     }
     this.#probes.update(key, encode(sizeofProbe, writeProbe, { address: words, ipv6: Number(ipv6) }));

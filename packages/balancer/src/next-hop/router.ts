@@ -138,7 +138,7 @@ function findHop(socket: NetlinkSocket, { name, router }: Partial<InterfaceOptio
   if (hop !== undefined) return hop;
   const subject = name === undefined ? 'this host has' : `${name} has`;
   throw new EbpfError(
-    `${subject} no default gateway: name the next hop by its address (router) or its MAC address (routerMac)`,
+    `${subject} no default gateway: name the next hop by its IP or MAC address (router: ADDRESS)`,
   );
 }
 
@@ -146,6 +146,6 @@ function unknown({ name }: Partial<InterfaceOptions>, hop: NextHop): string {
   const where = name === undefined ? '' : ` on ${name}`;
   return (
     `router ${formatAddress(hop.address)}${where} does not answer, and its MAC address is not known: ` +
-    'check the address, and whether the device is up, or give its MAC address (routerMac)'
+    'check the address, and whether the device is up, or name the next hop by its MAC address'
   );
 }

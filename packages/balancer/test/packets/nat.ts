@@ -150,7 +150,14 @@ describe('a translated flow', () => {
     const balancer = openNat();
     assert.equal(choice(balancer, syn4), `ring ${REAL4}`);
     assert.equal(choice(balancer, tcp4), 'nat-unknown undefined');
+    const { onSyn, ...found } = balancer.lookup(tcp4);
+    assert.deepEqual([found.verdict, found.reason, found.real], ['drop', 'nat-unknown', undefined]);
+    assert.deepEqual(
+      [onSyn?.verdict, onSyn?.reason, onSyn?.real, onSyn?.realPort],
+      ['tx', 'ring', REAL4, REAL_PORT],
+    );
     const port = goesOut(balancer, syn4);
+    assert.equal(balancer.lookup(tcp4).onSyn, undefined);
     assert.equal(choice(balancer, tcp4), `nat-flow ${REAL4}`);
     assert.equal(choice(balancer, replyTo(tcp4, port)), `nat-reply ${REAL4}`);
     assert.equal(

@@ -29,7 +29,7 @@ export function balanceCommand(action: Act): Command {
     .addHelpText('after', examples)
     .helpCommand(false)
     .helpOption('-h, --help', 'show this help');
-  for (const create of [check, simulate, run, apply, status, drain, undrain, lookup, capture, stop]) {
+  for (const create of [check, simulate, run, apply, status, drain, undrain, lookup, capture, stop, detach]) {
     command.addCommand(
       create(action)
         .allowExcessArguments(false)
@@ -209,4 +209,16 @@ function stop(action: Act): Command {
     .optionsGroup('Ending:')
     .option('--keep-forwarding', 'only the process ends; run goes on where it stopped')
     .action((flags) => action({ command: 'stop', flags }));
+}
+
+function detach(action: Act): Command {
+  return child(
+    'detach',
+    'end forwarding that a dead balancer has left',
+    'Detaches the pinned programs of a balancer that no process runs, and removes all that it left. For one that runs, use stop.',
+    'detach --name edge',
+  )
+    .optionsGroup('Balancer:')
+    .option('--name <name>', 'the pinned balancer of this name (default: the only one)')
+    .action((flags) => action({ command: 'detach', flags }));
 }

@@ -1,6 +1,7 @@
 /** `weir balance apply`, `drain`, `undrain` and `stop`. */
 import { resolve } from 'node:path';
 import { NotRunningError } from '@weir/balancer/control';
+import { EbpfError } from '@weir/ebpf';
 import { readInput } from '../args/input-file.js';
 import { ExitCode } from '../failure.js';
 import type { Output } from '../output/output.js';
@@ -31,6 +32,24 @@ export async function stop(flags: StopFlags, stdout: Output): Promise<ExitCode> 
     outcome = 'no process ran it; taken off';
   }
   await stdout.write(`${outcome}\n`);
+  return ExitCode.ok;
+}
+
+/**
+ * Ends forwarding of a balancer that no process runs.
+ *
+ * @throws UsageError if several are pinned; EbpfError if a process runs it
+ */
+export async function detach(flags: Which, stdout: Output): Promise<ExitCode> {
+  let found: boolean;
+  try {
+    found = takeOff(flags);
+  } catch (error) {
+    if (!(error instanceof EbpfError)) throw error;
+    throw new EbpfError(`${error.message}; "weir balance stop" ends a balancer that runs`, { cause: error });
+  }
+  if (!found) throw new Error('no balancer is pinned here: there is nothing to detach');
+  await stdout.write('detached; nothing is left\n');
   return ExitCode.ok;
 }
 

@@ -1,6 +1,7 @@
 /** `weir balance lookup`. */
 
 import { isIPv6 } from 'node:net';
+import type { NamedExplanation } from '@weir/balancer/control';
 import { reasonText } from '@weir/balancer/reasons';
 import { escapeJson } from '@weir/tracer/escape';
 import { ExitCode, UsageError } from '../failure.js';
@@ -28,14 +29,23 @@ export async function lookup(
     await stdout.writeData(`${escapeJson(JSON.stringify(found, null, 2))}\n`);
     return ExitCode.ok;
   }
-  const { verdict, reason, vip: vipName, real, realName, realPort } = found;
+  const { onSyn } = found;
+  const lines = [
+    answerText(found),
+    ...(onSyn === undefined ? [] : [`a SYN begins it: ${answerText(onSyn)}`]),
+  ];
+  await stdout.write(`${lines.join('\n')}\n`);
+  return ExitCode.ok;
+}
+
+/** `tx: by the ring, VIP web, real a (10.0.0.1)`. */
+function answerText({ verdict, reason, vip, real, realName, realPort }: NamedExplanation): string {
   const parts = [
     reasonText(reason),
-    ...(vipName === undefined ? [] : [`VIP ${escapeText(vipName)}`]),
+    ...(vip === undefined ? [] : [`VIP ${escapeText(vip)}`]),
     ...(real === undefined ? [] : [`real ${realLabel(realName, real, realPort)}`]),
   ];
-  await stdout.write(`${verdict}: ${parts.join(', ')}\n`);
-  return ExitCode.ok;
+  return `${verdict}: ${parts.join(', ')}`;
 }
 
 /** `192.0.2.7:31337`, `[2001:db8::7]:31337`. @throws UsageError */

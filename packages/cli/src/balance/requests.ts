@@ -76,4 +76,5 @@ export type BalanceRequest =
       readonly flags: LookupFlags;
     }
   | { readonly command: 'capture'; readonly flags: CaptureFlags }
-  | { readonly command: 'stop'; readonly flags: StopFlags };
+  | { readonly command: 'stop'; readonly flags: StopFlags }
+  | { readonly command: 'detach'; readonly flags: Which };

@@ -23,6 +23,8 @@ export async function runBalanceRequest(
       return await (await import('./change.js')).drain(request, stdout);
     case 'stop':
       return await (await import('./change.js')).stop(request.flags, stdout);
+    case 'detach':
+      return await (await import('./change.js')).detach(request.flags, stdout);
     case 'status':
       return await (await import('./status.js')).status(request.flags, host, stdout);
     case 'lookup':

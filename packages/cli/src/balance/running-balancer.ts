@@ -6,6 +6,9 @@ import {
   ControlClient,
   defaultSocket,
   NotRunningError,
+  type PinnedAttachment,
+  pinnedAttachments,
+  pinnedFolder,
   RequestError,
   socketNames,
   statePath,
@@ -24,8 +27,37 @@ export async function ask<T>(which: Which, question: (client: ControlClient) => 
   try {
     return await question(client);
   } catch (error) {
-    throw error instanceof RequestError ? new UsageError(error.message, { cause: error }) : error;
+    if (error instanceof RequestError) throw new UsageError(error.message, { cause: error });
+    const left = error instanceof NotRunningError ? forwardingText(which) : undefined;
+    throw left === undefined
+      ? error
+      : new NotRunningError(`${(error as Error).message}. ${left}`, { cause: error });
   }
+}
+
+/** What a balancer without a process still does; undefined if nothing is pinned, or that cannot be found out. */
+function forwardingText({ name: given, socket }: Which): string | undefined {
+  if (socket !== undefined) return undefined;
+  try {
+    const pinned = Balancer.pinned();
+    const name = given ?? (pinned.length === 1 ? pinned[0] : undefined);
+    if (name === undefined || !pinned.includes(name)) return undefined;
+    return pinnedText(name, pinnedAttachments(name));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The message about a balancer whose programs forward without its process. */
+export function pinnedText(name: string, attachments: readonly PinnedAttachment[]): string {
+  const programs = attachments.map(({ interface: device, program }) =>
+    device === undefined ? `program ${program} of a device that is gone` : `program ${program} on ${device}`,
+  );
+  const what = programs.length === 0 ? 'its program in a chain' : programs.join(', ');
+  return (
+    `Packets of the balancer ${name} are still forwarded, by ${what}, pinned in ${pinnedFolder(name)}: ` +
+    '"weir balance run FILE" resumes it, "weir balance detach" ends forwarding'
+  );
 }
 
 function socketOf({ socket, name }: Which): string {
@@ -42,7 +74,7 @@ function onlyOne(names: readonly string[]): string {
 
 /** Takes off what a balancer without a process has left; returns whether there was anything. @throws EbpfError */
 export function takeOff({ name: given, socket }: Which): boolean {
-  const name = given ?? onlyPinned();
+  const name = given ?? onlyPinned(Balancer.pinned());
   if (name === undefined) return false;
   const was = Balancer.detach(name);
   const path = socket ?? defaultSocket(name);
@@ -50,7 +82,9 @@ export function takeOff({ name: given, socket }: Which): boolean {
   return was;
 }
 
-function onlyPinned(): string | undefined {
-  const names = Balancer.pinned();
-  return names.length === 1 ? names[0] : undefined;
+/** @throws UsageError */
+function onlyPinned(names: readonly string[]): string | undefined {
+  if (names.length > 1)
+    throw new UsageError(`several balancers are pinned here: choose one with --name ${names.join(' or ')}`);
+  return names[0];
 }
