@@ -269,7 +269,7 @@ const cases: readonly (readonly [what: string, text: string, ...expected: string
     'flags that do not fit the VIP',
     vip(...tcp, 'flags: [quic, hashBothPorts]', real),
     '6:11: quic is only for udp VIPs',
-    '6:17: hashBothPorts is only for VIPs of all ports (port: 0)',
+    '6:17: hashBothPorts is only for VIPs of all ports (port: 0) or with a prefix',
   ],
   [
     'an unknown type of check',

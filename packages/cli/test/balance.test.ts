@@ -22,7 +22,8 @@ function file(name: string, text: string): string {
 }
 
 const vip = '{address: 198.51.100.1, port: 80, protocol: tcp, reals: [{address: 10.0.0.1}]}';
-const good = file('good.yaml', `name: edge\ninterface: eth0\nvips: [${vip}]\n`);
+const goodText = `name: edge\ninterface: eth0\nvips: [${vip}]\n`;
+const good = file('good.yaml', goodText);
 const bad = file('bad.yaml', `interface: eth0\nmode: x\nvips: [${vip},\n ${vip}]\n`);
 
 describe('weir balance check', () => {
@@ -30,7 +31,17 @@ describe('weir balance check', () => {
     assert.deepEqual(await balance('check', good), {
       ...{ code: 0, stdout: `${good}: good: 1 VIP, 1 real\n`, stderr: '' },
     });
-    assert.deepEqual(JSON.parse((await balance('check', '--json', good)).stdout), { ok: true, problems: [] });
+    const result = JSON.parse((await balance('check', '--json', good)).stdout);
+    assert.deepEqual(result, { ok: true, problems: [], warnings: [] });
+  });
+
+  it('warns of what is probably a mistake, with status 0', async () => {
+    const odd = file('odd.yaml', goodText.replace('10.0.0.1', '224.0.0.1'));
+    const { code, stdout, stderr } = await balance('check', odd);
+    assert.deepEqual([code, stdout], [0, `${odd}: good: 1 VIP, 1 real, 1 warning\n`]);
+    assert.match(stderr, /odd\.yaml:3:\d+: warning: 224\.0\.0\.1 is a multicast address/);
+    const { ok, warnings } = JSON.parse((await balance('check', '--json', odd)).stdout);
+    assert.deepEqual([ok, warnings.length, warnings[0].line], [true, 1, 3]);
   });
 
   it('reports every mistake of a file with its line and column', async () => {

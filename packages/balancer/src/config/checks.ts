@@ -66,15 +66,16 @@ function ofDown({ reals, flags }: VipConfig, path: Path): Finding[] {
 /** Flags that concern packets of one protocol. A balancer ignores others, but in a file they are a mistake. */
 const flagProtocols = { quic: 'udp', stableUdp: 'udp', udpMigration: 'udp' } as const;
 
-function ofFlags({ flags, protocol, port }: VipConfig, path: Path): Finding[] {
+function ofFlags({ flags, protocol, address, port }: VipConfig, path: Path): Finding[] {
   return flags.flatMap((flag, index): Finding[] => {
     const here = [...path, 'flags', index];
     const needed = (flagProtocols as Readonly<Partial<Record<string, string>>>)[flag];
     if (needed !== undefined && needed !== protocol) {
       return [{ path: here, message: `${flag} is only for ${needed} VIPs` }];
     }
-    if (flag === 'hashBothPorts' && port !== 0) {
-      return [{ path: here, message: 'hashBothPorts is only for VIPs of all ports (port: 0)' }];
+    if (flag === 'hashBothPorts' && port !== 0 && keyPrefix(address).whole) {
+      const message = 'hashBothPorts is only for VIPs of all ports (port: 0) or with a prefix';
+      return [{ path: here, message }];
     }
     return [];
   });

@@ -16,7 +16,9 @@ export const router = z
 /** Names of VIPs and reals, as on the command line and in logs. */
 export const name = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,62}$/)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,62}$/, {
+    error: 'a letter or digit, then at most 62 more letters, digits or any of _ . : @ -',
+  })
   .meta({ description: 'Letters and digits; after the first also _ . : @ -' });
 
 /** A range of HTTP statuses, both ends included. */

@@ -18,8 +18,9 @@ export {
 } from './convert.js';
 export { type Change, type Difference, diff, type FromTo, inverse } from './diff.js';
 export type { StatusRange } from './fields.js';
+export { thisHost } from './host-view.js';
 export { jsonSchemaText } from './json-schema.js';
-export { parseConfig, readConfig } from './parse.js';
+export { configWarnings, parseConfig, readConfig } from './parse.js';
 export type {
   CheckConfig,
   Config,
@@ -27,3 +28,4 @@ export type {
   RealConfig,
   VipConfig,
 } from './schema.js';
+export type { HostView } from './warnings.js';

@@ -1,9 +1,10 @@
 /** Parses a configuration file, and reports all its problems. */
 import { readFileSync } from 'node:fs';
-import { type ConfigFormat, parseYaml } from '@weir/config';
+import { ConfigError, type ConfigFormat, type Problem, parseYaml } from '@weir/config';
 import { type PlacedVip, restFindings, vipFindings } from './checks.js';
 import { replacedKeys } from './replaced-keys.js';
 import { type Config, configSchema, type VipConfig, vipSchema } from './schema.js';
+import { type HostView, unknownHost, warnings } from './warnings.js';
 
 /** VIPs that the schema accepts are checked even if other parts are not well-formed. */
 const format: ConfigFormat<Config> = {
@@ -22,7 +23,29 @@ const format: ConfigFormat<Config> = {
  * @throws ConfigError with all problems of the text.
  */
 export function parseConfig(text: string, file = 'config'): Config {
+  if (/[\0\ufffd]/.test(text)) {
+    const message = 'this is no text: expected a configuration in YAML, as UTF-8';
+    throw new ConfigError(file, [{ line: 1, column: 1, message }]);
+  }
   return parseYaml(text, file, format);
+}
+
+/**
+ * Probable mistakes of a configuration that can be used, with their places.
+ *
+ * @param text The text of the configuration, which {@link parseConfig} accepts.
+ * @param host The host on which it would be run. Default: only the text itself counts.
+ */
+export function configWarnings(text: string, host: HostView = unknownHost): readonly Problem[] {
+  const check: ConfigFormat<Config>['check'] = (_, config) =>
+    config === undefined ? [] : warnings(config, host);
+  try {
+    parseYaml(text, '', { schema: configSchema, check });
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
 }
 
 /** Reads and parses a configuration file. @throws ConfigError; errors of reading the file. */

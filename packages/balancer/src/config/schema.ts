@@ -63,12 +63,12 @@ const http = {
   ...check,
   path: z
     .string()
-    .regex(/^\/[!-~]*$/)
+    .regex(/^\/[!-~]*$/, { error: 'a path that begins with /, in plain letters without blanks' })
     .default('/')
     .describe('The path that is requested. Default /.'),
   host: z
     .string()
-    .regex(/^[!-~]+$/)
+    .regex(/^[!-~]+$/, { error: 'a host, in plain letters without blanks' })
     .exactOptional()
     .describe("The Host header and TLS server name. Default: the VIP's address and port."),
   status: statuses
@@ -231,13 +231,15 @@ interface DeviceChoice {
   readonly interfaces?: readonly DeviceConfig[];
 }
 
-const device = z.string().regex(/^[^\s/]{1,15}$/);
+const device = z
+  .string()
+  .regex(/^[^\s/]{1,15}$/, { error: 'the name of a device, at most 15 characters without blanks and /' });
 
 export const configSchema = z
   .strictObject({
     name: z
       .string()
-      .regex(/^[\w-]{1,64}$/)
+      .regex(/^[\w-]{1,64}$/, { error: 'at most 64 letters, digits, _ and -' })
       .exactOptional()
       .describe('The name of the balancer: letters, digits, _ and -. Default: its first interface.'),
     interface: device.exactOptional().describe('The device whose packets are balanced.'),

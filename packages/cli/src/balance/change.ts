@@ -5,14 +5,21 @@ import { EbpfError } from '@weir/ebpf';
 import { readInput } from '../args/input-file.js';
 import { ExitCode } from '../failure.js';
 import type { Output } from '../output/output.js';
+import type { RunHost } from '../run-host.js';
 import { escapeText } from '../text/escape.js';
-import { readConfigFile } from './config-file.js';
+import { readConfigFile, warningsOf, warningText } from './config-file.js';
 import type { BalanceRequest, StopFlags, Which } from './requests.js';
 import { ask, takeOff } from './running-balancer.js';
 
 /** @throws UsageError, FileProblems; Error if no balancer answers */
-export async function apply(file: string, flags: Which, stdout: Output): Promise<ExitCode> {
+export async function apply(
+  file: string,
+  flags: Which,
+  host: Pick<RunHost, 'stderr'>,
+  stdout: Output,
+): Promise<ExitCode> {
   const { name, control } = readConfigFile(file);
+  host.stderr.write(warningText(file, warningsOf(file)));
   const which = { ...whichOf(flags, name, control.socket), ...flags };
   const text = readInput(file).toString();
   const { changes } = await ask(which, (client) => client.call('apply', { file: resolve(file), text }));

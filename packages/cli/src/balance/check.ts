@@ -3,19 +3,31 @@ import { type Config, ConfigError } from '@weir/balancer/config';
 import { escapeJson } from '@weir/tracer/escape';
 import { ExitCode, FileProblems } from '../failure.js';
 import type { Output } from '../output/output.js';
+import type { RunHost } from '../run-host.js';
 import { escapeText } from '../text/escape.js';
 import { formatCount } from '../text/units.js';
-import { readConfigFile } from './config-file.js';
+import { readConfigFile, warningsOf, warningText } from './config-file.js';
 import type { CheckFlags } from './requests.js';
 
 /** @throws UsageError */
-export async function check(file: string, flags: CheckFlags, stdout: Output): Promise<ExitCode> {
+export async function check(
+  file: string,
+  flags: CheckFlags,
+  host: Pick<RunHost, 'stderr'>,
+  stdout: Output,
+): Promise<ExitCode> {
   if (flags.json !== true) {
-    await stdout.write(`${escapeText(file)}: ${summary(readConfigFile(file))}\n`);
+    const text = summary(readConfigFile(file));
+    const found = warningsOf(file);
+    host.stderr.write(warningText(file, found));
+    const more = found.length === 0 ? '' : `, ${formatCount(found.length, 'warning')}`;
+    await stdout.write(`${escapeText(file)}: ${text}${more}\n`);
     return ExitCode.ok;
   }
   const problems = problemsOf(file);
-  await stdout.writeData(`${escapeJson(JSON.stringify({ ok: problems.length === 0, problems }, null, 2))}\n`);
+  const warnings = problems.length === 0 ? warningsOf(file) : [];
+  const result = { ok: problems.length === 0, problems, warnings };
+  await stdout.writeData(`${escapeJson(JSON.stringify(result, null, 2))}\n`);
   return problems.length === 0 ? ExitCode.ok : ExitCode.usage;
 }
 

@@ -1,7 +1,15 @@
 /** Configuration files of the balancer that the command line names. */
-import { type Config, ConfigError, parseConfig } from '@weir/balancer/config';
+import {
+  type Config,
+  ConfigError,
+  configWarnings,
+  type Problem,
+  parseConfig,
+  thisHost,
+} from '@weir/balancer/config';
 import { readInput } from '../args/input-file.js';
 import { FileProblems } from '../failure.js';
+import { escapeText } from '../text/escape.js';
 
 /** @throws UsageError; FileProblems for a configuration that cannot be used. */
 export function readConfigFile(file: string): Config {
@@ -11,4 +19,16 @@ export function readConfigFile(file: string): Config {
   } catch (error) {
     throw error instanceof ConfigError ? new FileProblems(error.lines, { cause: error }) : error;
   }
+}
+
+/** Probable mistakes of a configuration that can be used, on this host. @throws UsageError */
+export function warningsOf(file: string): readonly Problem[] {
+  return configWarnings(readInput(file).toString(), thisHost());
+}
+
+/** A line for each warning, with its break. */
+export function warningText(file: string, found: readonly Problem[]): string {
+  return found
+    .map(({ line, column, message }) => `${escapeText(`${file}:${line}:${column}: warning: ${message}`)}\n`)
+    .join('');
 }

@@ -10,7 +10,7 @@ import { formatCount } from '../text/units.js';
 import { Interruption } from '../trace/interruption.js';
 import { announceReady } from '../trace/ready.js';
 import { packageVersion } from '../version.js';
-import { readConfigFile } from './config-file.js';
+import { readConfigFile, warningsOf, warningText } from './config-file.js';
 import type { RunFlags } from './requests.js';
 
 /**
@@ -20,6 +20,7 @@ import type { RunFlags } from './requests.js';
  */
 export async function run(file: string, flags: RunFlags, host: RunHost): Promise<ExitCode> {
   const config = readConfigFile(file);
+  host.stderr.write(warningText(file, warningsOf(file)));
   host.avoidWaiting?.(isWritable);
   const say = (line: string) => host.stderr.write(`weir: ${escapeText(line)}\n`);
   let end: () => void = () => undefined;

@@ -11,13 +11,13 @@ export async function runBalanceRequest(
 ): Promise<ExitCode> {
   switch (request.command) {
     case 'check':
-      return await (await import('./check.js')).check(request.file, request.flags, stdout);
+      return await (await import('./check.js')).check(request.file, request.flags, host, stdout);
     case 'simulate':
       return await (await import('./simulate.js')).simulate(request.file, request.flags, stdout);
     case 'run':
       return await (await import('./run-balancer.js')).run(request.file, request.flags, host);
     case 'apply':
-      return await (await import('./change.js')).apply(request.file, request.flags, stdout);
+      return await (await import('./change.js')).apply(request.file, request.flags, host, stdout);
     case 'drain':
     case 'undrain':
       return await (await import('./change.js')).drain(request, stdout);

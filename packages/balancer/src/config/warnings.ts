@@ -1,0 +1,118 @@
+/** What is probably a mistake in a configuration that can be used. Pure functions, which receive what is known of the host. */
+import type { Finding, Path } from '@weir/config';
+import { canonicalAddress, covers, parsePrefix } from '@weir/ebpf/address';
+import type { Config, VipConfig } from './schema.js';
+
+/** What the warnings take from a host. */
+export interface HostView {
+  /** The host's own addresses. */
+  readonly addresses: readonly string[];
+  /** This host's end of the connection through which somebody is logged in; undefined if there is none. */
+  readonly login: { readonly address: string; readonly port: number } | undefined;
+  /** Whether a file is there that can be run. */
+  isProgram(path: string): boolean;
+}
+
+/** Nothing is known of the host, so only the file itself counts. */
+export const unknownHost: HostView = { addresses: [], login: undefined, isProgram: () => true };
+
+/** Addresses to which no packet of one real can go, or that no client of another host can reach. */
+const special = [
+  ['0.0.0.0/8', 'no address of a host'],
+  ['127.0.0.0/8', 'a loopback address'],
+  ['224.0.0.0/4', 'a multicast address'],
+  ['240.0.0.0/4', 'no unicast address'],
+  ['::/128', 'no address of a host'],
+  ['::1/128', 'a loopback address'],
+  ['ff00::/8', 'a multicast address'],
+].map(([prefix = '', what = '']) => ({ prefix: parsePrefix(prefix), what }));
+
+/** What is special about an address or prefix; undefined if it is a unicast address. */
+function specialty(text: string): string | undefined {
+  const address = parsePrefix(text);
+  return special.find(({ prefix }) => isPart(prefix, address))?.what;
+}
+
+type Prefix = ReturnType<typeof parsePrefix>;
+
+/** Whether a prefix of the same family covers another one. */
+function isPart(outer: Prefix, inner: Prefix): boolean {
+  return outer.address.length === inner.address.length && covers(outer, inner);
+}
+
+function isIn(prefix: string, address: string): boolean {
+  return isPart(parsePrefix(prefix), parsePrefix(address));
+}
+
+/** Probable mistakes of a configuration. */
+export function warnings(config: Config, host: HostView = unknownHost): Finding[] {
+  return [
+    ...config.vips.flatMap((vip, index) => {
+      const path = ['vips', index];
+      return [...ofAddress(vip, config, host, path), ...ofReals(vip, path), ...ofLogin(vip, host, path)];
+    }),
+    ...ofCommand(config.onChange, host, ['onChange']),
+    ...config.vips.flatMap(({ onChange }, index) => ofCommand(onChange, host, ['vips', index, 'onChange'])),
+  ];
+}
+
+function ofAddress({ address, flags }: VipConfig, { vips }: Config, host: HostView, above: Path): Finding[] {
+  const path = [...above, 'address'];
+  const found: Finding[] = [];
+  if (parsePrefix(address).bits === 0) {
+    const message = `${address} is every address: packets to the host itself are balanced as well`;
+    return [{ path, message }];
+  }
+  const what = specialty(address);
+  if (what !== undefined)
+    found.push({ path, message: `${address} is ${what}, to which no client can connect` });
+  const own = host.addresses.find((each) => isIn(address, each));
+  if (own !== undefined && what === undefined && !flags.includes('local')) {
+    const message = `${own} is an address of this host: its packets to this VIP's ports no longer reach the host`;
+    found.push({ path, message });
+  }
+  const real = vips.flatMap(({ reals }) => reals).find((each) => !each.local && isIn(address, each.address));
+  if (real !== undefined) {
+    const message = `${real.address} is also a real: packets to it, in the tunnel or translated, may be taken for the VIP's own`;
+    found.push({ path, message });
+  }
+  return found;
+}
+
+function ofReals({ reals, flags, forwarding }: VipConfig, above: Path): Finding[] {
+  const path = [...above, 'reals'];
+  const found = reals.flatMap(({ address, local }, index): Finding[] => {
+    const what = specialty(address);
+    if (what !== undefined && !local)
+      return [{ path: [...path, index, 'address'], message: `${address} is ${what}: no real can have it` }];
+    if (!local || flags.includes('local') || forwarding === 'nat') return [];
+    const message = `${canonicalAddress(address)} is local, but the VIP lacks the flag local: packets go into the tunnel`;
+    return [{ path: [...path, index, 'local'], message }];
+  });
+  if (reals.every(({ weight }) => weight === 0))
+    found.push({ path, message: 'all weights are 0: packets are dropped, unless an earlier ring stays' });
+  if (flags.includes('local') && !reals.some(({ local }) => local))
+    found.push({
+      path,
+      message: 'the VIP has the flag local, but none of its reals is local: no packet stays on this host',
+    });
+  return found;
+}
+
+function ofLogin({ address, port, protocol }: VipConfig, { login }: HostView, above: Path): Finding[] {
+  if (login === undefined || protocol !== 'tcp' || !isIn(address, login.address)) return [];
+  if (port !== 0 && port !== login.port) return [];
+  const message = `you are logged in through ${login.address} port ${login.port}: the balancer would cut this connection off`;
+  return [{ path: [...above, port === 0 ? 'address' : 'port'], message }];
+}
+
+function ofCommand(command: Config['onChange'], host: HostView, path: Path): Finding[] {
+  const [program] = command ?? [];
+  if (program === undefined) return [];
+  if (!program.startsWith('/')) {
+    const message = `onChange: ${program} is no absolute path: which program it is depends on where the balancer is started`;
+    return [{ path: [...path, 0], message }];
+  }
+  if (host.isProgram(program)) return [];
+  return [{ path: [...path, 0], message: `onChange: ${program} is not there, or cannot be run` }];
+}
