@@ -57,7 +57,7 @@ export interface BalancerOptions {
   readonly flows?: number;
   /** Number of flows that CPUs without their own table remember, 1 to 2^24. Default 1024. */
   readonly fallbackFlows?: number;
-  /** Numbers of the CPUs that forward, 0 to 4095. Default: all that are online. */
+  /** Numbers of the CPUs of this machine that forward, 0 to 4095. Default: all that are online. */
   readonly cpus?: readonly number[];
   /** Number of new flows that a CPU remembers in a second, 0 to 2^32 - 1. Default 125000. */
   readonly newFlowLimit?: number;

@@ -1,6 +1,6 @@
 /** Settings of a balancer: its options, checked once, with defaults in place. */
 import { OptionError } from '@weir/ebpf';
-import { onlineCpus } from '@weir/ebpf/sys';
+import { onlineCpus, possibleCpus } from '@weir/ebpf/sys';
 import { keyAddress, macBytes, wirePort } from './address.js';
 import { idSlotCount } from './datapath/id-slots.js';
 import { Limit } from './generated/balancer.js';
@@ -67,16 +67,18 @@ const placesPerFlow = 2;
  * Checks options and applies defaults.
  *
  * @param online The CPUs that are online, which forward by default.
+ * @param possible The CPUs that the machine may have.
  * @throws OptionError for options that make no sense.
  */
 export function parseOptions(
   options: BalancerOptions,
   online: () => readonly number[] = onlineCpus,
+  possible: () => readonly number[] = possibleCpus,
 ): BalancerSettings {
   const { mode, chain, pin, pinRoot = defaultPinRoot, routerMac, router } = options;
   const devices = parseDevices(options);
   checkAttachment(options, devices);
-  const cpus = parseCpus(options.cpus ?? online());
+  const cpus = options.cpus === undefined ? online() : parseCpus(options.cpus, possible);
   const flows = inRange('flows', options.flows);
   return {
     devices,
@@ -142,9 +144,13 @@ function checkAttachment(options: BalancerOptions, devices: readonly InterfaceOp
   if (twice !== undefined) throw new OptionError(`interfaces: ${twice} is listed twice`);
 }
 
-function parseCpus(cpus: readonly number[]): readonly number[] {
+function parseCpus(cpus: readonly number[], possible: () => readonly number[]): readonly number[] {
   for (const cpu of cpus) within('cpus', cpu, 0, MAX_CPU);
   if (cpus.length === 0) throw new OptionError('cpus: expected at least one');
+  const highest = Math.max(...possible());
+  const missing = cpus.find((cpu) => cpu > highest);
+  if (missing !== undefined)
+    throw new OptionError(`cpus: this machine has no CPU ${missing}; its CPUs are 0 to ${highest}`);
   return [...new Set(cpus)];
 }
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -13,9 +13,13 @@ import { groupId } from '../src/control/groups.js';
 import {
   ControlClient,
   ControlServer,
+  ControlSockets,
   type Handlers,
   NotRunningError,
   RequestError,
+  rolePath,
+  socketNames,
+  usableSocket,
 } from '../src/control/index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-control-'));
@@ -65,6 +69,51 @@ describe('the control socket', () => {
       new RequestError('control.group: there is no group no-such-group in /etc/group'),
     );
     assert.equal(groupId('root'), 0);
+  });
+
+  it('sockets of roles allow less, each to its group', async () => {
+    const path = join(folder, 'roles', 'a.sock');
+    const gid = String(process.getgid!());
+    const answers: Handlers = {
+      ...nothing,
+      drain: async ({ vip, real }) => ({ vip, real }),
+      stop: async () => ({}),
+      lookup: async () => ({ verdict: 'pass', reason: 'not-a-vip', service: undefined, real: undefined }),
+    };
+    const sockets = await ControlSockets.listen(path, { drainGroup: gid, readGroup: gid }, answers);
+    const asked = { vip: 'w', real: 'a', drained: true };
+    const flow = {
+      source: '::',
+      sourcePort: 1,
+      destination: '::',
+      destinationPort: 1,
+      protocol: 'tcp',
+    } as const;
+    try {
+      assert.equal(statSync(path).mode & 0o777, 0o600);
+      assert.equal(usableSocket(path), path);
+      for (const role of ['drain', 'read'] as const) {
+        const own = rolePath(path, role);
+        assert.equal(statSync(own).mode & 0o777, 0o660);
+        const client = new ControlClient(own);
+        assert.equal((await client.call('lookup', flow)).verdict, 'pass');
+        await assert.rejects(client.call('stop', { detach: true }), /only: the rest is for root/);
+        await assert.rejects(client.call('apply', { file: 'f', text: '' }), RequestError);
+        await assert.rejects(
+          client.capture({}, AbortSignal.timeout(1000), async () => {}),
+          RequestError,
+        );
+        if (role === 'drain') assert.equal((await client.call('drain', asked)).vip, 'w');
+        else await assert.rejects(client.call('drain', asked), RequestError);
+      }
+      rmSync(path);
+      assert.equal(usableSocket(path), rolePath(path, 'drain'));
+      assert.deepEqual(socketNames(join(folder, 'roles')), []);
+    } finally {
+      sockets.close();
+      await sockets.closed;
+    }
+    assert.deepEqual(readdirSync(join(folder, 'roles')), []);
   });
 
   it('requests are answered, and the socket is removed with its server', async () => {

@@ -6,7 +6,12 @@ import type { BalancerOptions } from '../src/index.js';
 import { ranges } from '../src/limits.js';
 import { type BalancerSettings, parseOptions } from '../src/settings.js';
 
-const parse = (options: BalancerOptions): BalancerSettings => parseOptions(options, () => [0, 1, 2, 3]);
+const parse = (options: BalancerOptions): BalancerSettings =>
+  parseOptions(
+    options,
+    () => [0, 1, 2, 3],
+    () => [0, 1, 2, 3],
+  );
 
 describe('settings', () => {
   it('settings have defaults for numbers that are not given', () => {
@@ -47,6 +52,7 @@ describe('settings', () => {
 
   it('the online CPUs are read only if the option cpus is absent', () => {
     parseOptions({ cpus: [0] }, () => assert.fail('asked'));
+    assert.throws(() => parse({ cpus: [0, 4] }), /this machine has no CPU 4; its CPUs are 0 to 3/);
   });
 
   it('the number of slots for server ids is a power of two', () => {

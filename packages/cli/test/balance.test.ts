@@ -1,6 +1,6 @@
 /** `weir balance` where it needs no kernel: messages, exit statuses, text. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -33,6 +33,14 @@ describe('weir balance check', () => {
     });
     const result = JSON.parse((await balance('check', '--json', good)).stdout);
     assert.deepEqual(result, { ok: true, problems: [], warnings: [] });
+  });
+
+  it('does not run commands of a file to which others may write', async () => {
+    const others = file('others.yaml', `${goodText}onChange: [/bin/true]\n`);
+    chmodSync(others, 0o666);
+    const { code, stderr } = await balance('run', others);
+    assert.equal(code, 2);
+    assert.match(stderr, /nobody else may be able to write to it: "chown root .*", "chmod go-w /);
   });
 
   it('warns of what is probably a mistake, with status 0', async () => {

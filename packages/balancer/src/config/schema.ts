@@ -349,7 +349,21 @@ export const configSchema = z
         socket: socketPath
           .exactOptional()
           .describe('The path of the socket. Default /run/weir/balance-NAME.sock.'),
-        group: z.string().min(1).exactOptional().describe('A group that may use it besides root.'),
+        group: z
+          .string()
+          .min(1)
+          .exactOptional()
+          .describe('A group that may use it besides root, for everything.'),
+        drainGroup: z
+          .string()
+          .min(1)
+          .exactOptional()
+          .describe('A group that may use another socket, beside it, for status, lookup and drain.'),
+        readGroup: z
+          .string()
+          .min(1)
+          .exactOptional()
+          .describe('A group that may use another socket, beside it, for status and lookup.'),
       })
       .default({})
       .describe('The socket for apply, status, drain, lookup, capture and stop.'),

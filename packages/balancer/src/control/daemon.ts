@@ -9,10 +9,13 @@ import type { Flow } from '../datapath/frame.js';
 import { CheckedServices, type ServiceHealth } from '../health/checked-services.js';
 import type { HealthChange } from '../health/checker.js';
 import { ProbeMarks } from '../health/marks.js';
+import { sharedParent } from '../lifecycle/own-folder.js';
+import { defaultPinRoot } from '../lifecycle/pin-folder.js';
 import type { MetricsServer } from '../metrics/metrics-server.js';
 import { type Service, serviceName } from '../service.js';
 import type { Lookup, ServiceStatus } from '../status.js';
 import { Announcements } from './announcements.js';
+import { commandsOf, refuseNewCommands } from './commands.js';
 import { Controller } from './controller.js';
 import { describeChange, describeReal, describeVip } from './describe.js';
 import { refuseLastReal } from './drain-rules.js';
@@ -57,6 +60,8 @@ export class Daemon {
   readonly #services: CheckedServices;
   readonly #announcements: Announcements;
   readonly #controller: Controller;
+  /** The commands that may be run. */
+  readonly #commands: ReturnType<typeof commandsOf>;
   #config: Config;
   #metrics: MetricsServer | undefined;
   /** The last change in progress: changes are made one after another. */
@@ -84,9 +89,12 @@ export class Daemon {
   private constructor(config: Config, options: DaemonOptions) {
     const { forgetFlows } = options;
     this.#config = config;
+    this.#commands = commandsOf(config);
     this.#options = options;
     this.#balancer = Balancer.open({ ...openOptions(config), ...(forgetFlows === true && { forgetFlows }) });
     const log = (line: string) => options.log(line);
+    const shared = sharedParent(defaultPinRoot);
+    if (shared !== undefined) log(shared);
     // Before the first command runs.
     if (options.dropPrivileges === true) drop(config, log);
     const socket = config.control.socket ?? defaultSocket(config.name);
@@ -153,6 +161,7 @@ export class Daemon {
   apply(config: Config): Promise<Applied> {
     return this.#alone(async () => {
       const before = this.#config;
+      refuseNewCommands(config, this.#commands);
       const { fixed, changes } = diff(before, config);
       const listens = fixed.length === 0 && changes.some(({ kind }) => kind === 'metrics');
       const metrics = listens ? await this.#listen(config) : this.#metrics;

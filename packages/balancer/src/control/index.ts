@@ -14,9 +14,17 @@ export { type Controlled, Controller, type Drain, type WantedService } from './c
 export { type Applied, Daemon, type DaemonOptions } from './daemon.js';
 export { handlersFor } from './handlers.js';
 export { RequestError } from './names.js';
-export { defaultSocket, socketNames, statePath } from './paths.js';
+export {
+  controlRoles,
+  defaultSocket,
+  rolePath,
+  socketNames,
+  statePath,
+  usableSocket,
+} from './paths.js';
 export type { CaptureEnd, PcapStream, StreamOptions } from './pcap-stream.js';
 export type { CallName, Calls, CaptureBody, NamedExplanation } from './protocol.js';
+export { ControlSockets } from './roles.js';
 export { ControlServer, type Handlers } from './server.js';
 export { type Simulated, Simulator } from './simulate.js';
 export type { Status, TrafficStatus, VipRealStatus, VipStatus } from './status-report.js';

@@ -35,6 +35,10 @@ function isPerfAdminsOnly(): boolean {
   return Number(readSmallFile('/proc/sys/kernel/perf_event_paranoid') ?? 0) > 2;
 }
 
+function hasGroup({ group, drainGroup, readGroup }: Config['control']): boolean {
+  return [group, drainGroup, readGroup].some((each) => each !== undefined);
+}
+
 /** The capabilities that a balancer with this configuration keeps, as far as it has them. */
 export function keptCapabilities(
   config: Pick<Config, 'onChange' | 'vips' | 'control'>,
@@ -46,7 +50,7 @@ export function keptCapabilities(
     ...(situation.hasCapBpf() && !isPerfAdminsOnly() ? [] : (['CAP_SYS_ADMIN'] as const)),
     // Maps that are made later count against the limit on locked memory.
     ...(kernelAtLeast('5.11') ? [] : (['CAP_SYS_RESOURCE'] as const)),
-    ...(config.control.group === undefined ? [] : (['CAP_CHOWN'] as const)),
+    ...(hasGroup(config.control) ? (['CAP_CHOWN'] as const) : []),
     ...(runsCommands ? commandNeeds : []),
   ];
 }

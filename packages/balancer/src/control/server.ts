@@ -1,12 +1,13 @@
 /** The control socket of a running balancer. */
 
-import { chownSync, mkdirSync } from 'node:fs';
+import { chownSync, lstatSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { ConfigError } from '@weir/config';
 import { OptionError } from '@weir/ebpf';
 import { listenOnSocket, removeStaleSocket } from '@weir/ebpf/sys';
+import { claimFolder } from '../lifecycle/own-folder.js';
 import { groupId } from './groups.js';
 import { RequestError } from './names.js';
 import type { PcapStream } from './pcap-stream.js';
@@ -41,7 +42,9 @@ export class ControlServer {
    */
   static async listen(path: string, group: string | undefined, handlers: Handlers): Promise<ControlServer> {
     const gid = group === undefined ? undefined : groupId(group);
-    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+    claimFolder(dirname(path), 0o755);
+    if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === false)
+      throw new RequestError(`${path} is no socket: remove it, or name another path (control.socket)`);
     if (!(await removeStaleSocket(path)))
       throw new RequestError(
         `a process listens on ${path} already: stop it, or name another socket (control.socket)`,

@@ -1,7 +1,17 @@
 /** State for the next control plane that is not pinned: a small file, which the next boot removes. */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants as fileConstants,
+  fstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import type { Config } from '../config/schema.js';
+import { claimFolder, isTrusted } from '../lifecycle/own-folder.js';
 import type { Drain } from './controller.js';
 
 /** The state of a control plane. */
@@ -27,7 +37,7 @@ export class StateFile {
   /** Reads the state; returns undefined if there is none, or if it is unusable. */
   read(): ControlState | undefined {
     try {
-      const { version, ...state } = JSON.parse(readFileSync(this.#path, 'utf8')) as ControlState & {
+      const { version, ...state } = JSON.parse(readTrusted(this.#path)) as ControlState & {
         version: number;
       };
       return version === formatVersion ? state : undefined;
@@ -47,9 +57,11 @@ export class StateFile {
   /** Replaces the state, in one step. */
   write(state: ControlState): void {
     try {
-      mkdirSync(dirname(this.#path), { recursive: true });
+      claimFolder(dirname(this.#path), 0o755);
       const next = `${this.#path}.new`;
-      writeFileSync(next, JSON.stringify({ version: formatVersion, ...state }), { mode: 0o600 });
+      // Created anew, so that no link of somebody else is followed.
+      rmSync(next, { force: true });
+      writeFileSync(next, JSON.stringify({ version: formatVersion, ...state }), { mode: 0o600, flag: 'wx' });
       renameSync(next, this.#path);
     } catch (error) {
       this.#onError(error as Error);
@@ -63,5 +75,16 @@ export class StateFile {
     } catch (error) {
       this.#onError(error as Error);
     }
+  }
+}
+
+/** Reads a file that nobody else may have written. @throws Error of the system; Error for a file of somebody else */
+function readTrusted(path: string): string {
+  const file = openSync(path, fileConstants.O_RDONLY | fileConstants.O_NOFOLLOW);
+  try {
+    if (!isTrusted(fstatSync(file))) throw new Error('others may have written to it');
+    return readFileSync(file, 'utf8');
+  } finally {
+    closeSync(file);
   }
 }

@@ -30,6 +30,7 @@ import {
   type UpdatableLink,
 } from '@weir/ebpf';
 import { tryLock } from '@weir/ebpf/sys';
+import { claimFolder } from './own-folder.js';
 
 /** The default folder of pinned balancers. */
 export const defaultPinRoot = '/sys/fs/bpf/weir';
@@ -58,7 +59,8 @@ export class PinFolder implements Disposable {
   /**
    * Locks a folder, and creates it if it is missing.
    *
-   * @throws OptionError for an invalid name; EbpfError if another process has the lock, or without a BPF file system.
+   * @throws OptionError for an invalid name; EbpfError if another process has the lock, if others may change the folder, or
+   * without a BPF file system.
    */
   static claim(root: string, name: string): PinFolder {
     if (!/^[\w-]{1,64}$/.test(name)) {
@@ -67,7 +69,8 @@ export class PinFolder implements Disposable {
     requireBpffs(root);
     const path = join(root, name);
     for (;;) {
-      mkdirSync(path, { recursive: true, mode: 0o700 });
+      claimFolder(root, 0o700);
+      claimFolder(path, 0o700);
       const lock = openSync(path, fileConstants.O_RDONLY | fileConstants.O_DIRECTORY);
       const isLocked = tryLock(lock);
       const stats = fstatSync(lock);

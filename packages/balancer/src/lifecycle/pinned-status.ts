@@ -13,6 +13,16 @@ export interface PinnedAttachment {
   readonly program: number;
 }
 
+/** A device's name; its number where another network namespace has the device. */
+function nameOf(ifindex: number): string {
+  const number = `device ${ifindex}`;
+  try {
+    return deviceName(ifindex) ?? number;
+  } catch {
+    return number;
+  }
+}
+
 /** The folder of a balancer's pins. */
 export function pinnedFolder(name: string, root: string = defaultPinRoot): string {
   return join(root, name);
@@ -26,8 +36,7 @@ export function pinnedAttachments(name: string, root: string = defaultPinRoot): 
     .map((entry) => {
       using link = openPinnedLink(join(folder, entry));
       const { ifindex, programId } = link.info();
-      // Another network namespace may have the device.
-      const place = ifindex === 0 ? undefined : (deviceName(ifindex) ?? `device ${ifindex}`);
+      const place = ifindex === 0 ? undefined : nameOf(ifindex);
       return { interface: place, program: programId };
     });
 }

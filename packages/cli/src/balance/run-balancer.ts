@@ -1,6 +1,8 @@
 /** `weir balance run`. */
 
-import { ControlServer, Daemon, defaultSocket, handlersFor, RequestError } from '@weir/balancer/control';
+import { statSync } from 'node:fs';
+import type { Config } from '@weir/balancer/config';
+import { ControlSockets, Daemon, defaultSocket, handlersFor, RequestError } from '@weir/balancer/control';
 import { OptionError } from '@weir/ebpf';
 import { isWritable } from '@weir/ebpf/sys';
 import { ExitCode, UsageError } from '../failure.js';
@@ -20,6 +22,7 @@ import type { RunFlags } from './requests.js';
  */
 export async function run(file: string, flags: RunFlags, host: RunHost): Promise<ExitCode> {
   const config = readConfigFile(file);
+  refuseOthersFile(file, config);
   host.stderr.write(warningText(file, warningsOf(file)));
   host.avoidWaiting?.(isWritable);
   const say = (line: string) => host.stderr.write(`weir: ${escapeText(line)}\n`);
@@ -40,7 +43,7 @@ export async function run(file: string, flags: RunFlags, host: RunHost): Promise
     end();
   };
   const socket = config.control.socket ?? defaultSocket(config.name);
-  const listening = ControlServer.listen(socket, config.control.group, handlersFor(daemon, stop));
+  const listening = ControlSockets.listen(socket, config.control, handlersFor(daemon, stop));
   const server = await explained(listening).catch(async (error: unknown) => {
     await daemon.end(!daemon.resumed);
     throw error;
@@ -57,6 +60,20 @@ export async function run(file: string, flags: RunFlags, host: RunHost): Promise
   }
   await server.closed;
   return ExitCode.ok;
+}
+
+const OTHERS_WRITE = 0o022;
+
+/** Who may write to a file with commands decides what is run with the balancer's privileges. @throws UsageError */
+function refuseOthersFile(file: string, { onChange, vips }: Config): void {
+  if (onChange === undefined && vips.every((vip) => vip.onChange === undefined)) return;
+  const stats = statSync(file);
+  const isOwn = stats.uid === 0 || stats.uid === process.geteuid?.();
+  if (!stats.isFile() || (isOwn && (stats.mode & OTHERS_WRITE) === 0)) return;
+  throw new UsageError(
+    `${file}: its commands (onChange) are run with the privileges of the balancer, so nobody else may be able to ` +
+      `write to it: "chown root ${file}", "chmod go-w ${file}"`,
+  );
 }
 
 function started({ config, resumed, attachments }: Daemon): string {

@@ -4,14 +4,17 @@ import { rmSync } from 'node:fs';
 import { Balancer } from '@weir/balancer';
 import {
   ControlClient,
+  controlRoles,
   defaultSocket,
   NotRunningError,
   type PinnedAttachment,
   pinnedAttachments,
   pinnedFolder,
   RequestError,
+  rolePath,
   socketNames,
   statePath,
+  usableSocket,
 } from '@weir/balancer/control';
 import { UsageError } from '../failure.js';
 import type { Which } from './requests.js';
@@ -23,7 +26,7 @@ import type { Which } from './requests.js';
  * if none answers; Error if the balancer could not do it
  */
 export async function ask<T>(which: Which, question: (client: ControlClient) => Promise<T>): Promise<T> {
-  const client = new ControlClient(socketOf(which));
+  const client = new ControlClient(usableSocket(socketOf(which)));
   try {
     return await question(client);
   } catch (error) {
@@ -78,7 +81,8 @@ export function takeOff({ name: given, socket }: Which): boolean {
   if (name === undefined) return false;
   const was = Balancer.detach(name);
   const path = socket ?? defaultSocket(name);
-  for (const file of [path, statePath(path)]) rmSync(file, { force: true });
+  const sockets = [path, ...controlRoles.map((role) => rolePath(path, role))];
+  for (const file of [...sockets, statePath(path)]) rmSync(file, { force: true });
   return was;
 }
 
