@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import type { Status } from '@weir/balancer/control';
 import { ControlServer, type Handlers, RequestError } from '@weir/balancer/control';
+import { inFileWords } from '../src/balance/file-words.js';
 import { packetsOf } from '../src/balance/packet-argument.js';
 import { pinnedText } from '../src/balance/running-balancer.js';
 import { statusText } from '../src/balance/status.js';
@@ -210,6 +211,15 @@ describe('weir balance with a running balancer', () => {
       'drop: of no translated flow that is known, VIP web\n' +
         'a SYN begins it: tx: by the ring, VIP web, real 10.0.0.1:8080\n',
     );
+  });
+
+  it("names the file's keys in messages of the library", () => {
+    assert.equal(
+      inFileWords('flows 9: no (forgetFlows allows it)'),
+      'options.flows 9: no (--forget-flows allows it)',
+    );
+    assert.equal(inFileWords('cpus: this machine has no CPU 9'), 'options.cpus: this machine has no CPU 9');
+    assert.equal(inFileWords('nat: no'), 'nat: no');
   });
 
   it('names what still forwards without a process', () => {

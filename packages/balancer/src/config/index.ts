@@ -28,4 +28,5 @@ export type {
   RealConfig,
   VipConfig,
 } from './schema.js';
+export { configKeys } from './schema.js';
 export type { HostView } from './warnings.js';

@@ -173,6 +173,11 @@ const optionsSchema = z.strictObject({
   maxGlobalFlows: count('maxGlobalFlows', 'The largest number of global flows.'),
 } satisfies Record<Exclude<keyof BalancerOptions, PlacedOption>, z.ZodType>);
 
+/** Keys of the file that are options of a balancer, and stand under another key. */
+export const configKeys: { readonly options: readonly string[] } = {
+  options: Object.keys(optionsSchema.shape),
+};
+
 const gueSchema = z.strictObject({
   source4: address4.exactOptional().describe('Source address in outer headers to reals with IPv4.'),
   source6: address6.exactOptional().describe('Source address in outer headers to reals with IPv6.'),

@@ -218,19 +218,18 @@ function checkKept(old: SavedState, buckets: number, settings: BalancerSettings)
   const { forgetFlows, flows, nat, maxReals } = settings;
   if (old.buckets !== buckets && !forgetFlows) {
     throw new OptionError(
-      `options.flows ${flows ?? 'by default'}: the flow tables in use are for ${old.flows ?? 'the default'}; ` +
-        'new tables would forget all known flows, which must be allowed: --forget-flows',
+      `flows ${flows ?? 'by default'}: the flow tables in use are for ${old.flows ?? 'the default'}; ` +
+        'new tables would forget all known flows (forgetFlows allows it)',
     );
   }
   if (old.nat !== undefined && old.nat !== nat?.name && !forgetFlows) {
     throw new OptionError(
-      `nat: the translated flows in use have the sources and ports ${old.nat}; others would end them, ` +
-        'which must be allowed: --forget-flows',
+      `nat: the translated flows in use have the sources and ports ${old.nat}; others would end them ` +
+        '(forgetFlows allows it)',
     );
   }
   const highest = Math.max(0, ...old.reals.held.map(({ number }) => number));
-  if (highest >= maxReals)
-    throw new OptionError(`options.maxReals ${maxReals}: real number ${highest} is in use`);
+  if (highest >= maxReals) throw new OptionError(`maxReals ${maxReals}: real number ${highest} is in use`);
 }
 
 /** Global variables of all devices' programs. */

@@ -13,6 +13,7 @@ import { Interruption } from '../trace/interruption.js';
 import { announceReady } from '../trace/ready.js';
 import { packageVersion } from '../version.js';
 import { readConfigFile, warningsOf, warningText } from './config-file.js';
+import { inFileWords } from './file-words.js';
 import type { RunFlags } from './requests.js';
 
 /**
@@ -88,6 +89,6 @@ async function explained<T>(promise: Promise<T>): Promise<T> {
     return await promise;
   } catch (error) {
     const isFiles = error instanceof OptionError || error instanceof RequestError;
-    throw isFiles ? new UsageError(error.message, { cause: error }) : error;
+    throw isFiles ? new UsageError(inFileWords(error.message), { cause: error }) : error;
   }
 }
