@@ -8,6 +8,7 @@ import type { HostView } from '../src/config/warnings.js';
 const host: HostView = {
   addresses: ['192.0.2.9', '2001:db8::9'],
   login: { address: '192.0.2.9', port: 22 },
+  device: () => undefined,
   isProgram: (path) => path === '/bin/true',
 };
 
@@ -59,6 +60,14 @@ test('the port of the own login is found, by itself and among all ports', () => 
   assert.deepEqual(found(`${own}, port: 23`), []);
   assert.deepEqual(loginOf('198.51.100.7 50000 2001:db8::9%eth0 22'), { address: '2001:db8::9', port: 22 });
   assert.equal(loginOf(undefined), undefined);
+});
+
+test('devices have warnings at their place in the file', () => {
+  const text = `interface: eth0\nmode: generic\nvips:\n- {address: 198.51.100.1, ${tcp}, ${real}}\n`;
+  const device = () => ({ mtu: 1600, gro: true, lro: false, driver: 'ena' });
+  const [warning, ...more] = configWarnings(text, { ...host, device });
+  assert.match(`${warning!.line}:${warning!.column} ${warning!.message}`, /^1:12 eth0 has XDP .*gro off"$/);
+  assert.deepEqual(more, []);
 });
 
 test('this host is seen without privileges', () => {

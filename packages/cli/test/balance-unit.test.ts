@@ -34,5 +34,8 @@ test('systemd accepts the unit', { skip: hasSystemd ? false : 'systemd-analyze i
   const own = stderr.split('\n').filter((line) => line.includes('weir-balance'));
   assert.deepEqual([status, own], [0, []]);
   writeFileSync(path, unit.replace('RestartSec=2s', 'RestartSec=soon'));
-  assert.match(spawnSync('systemd-analyze', ['verify', path], { encoding: 'utf8' }).stderr, /Failed to parse/);
+  assert.match(
+    spawnSync('systemd-analyze', ['verify', path], { encoding: 'utf8' }).stderr,
+    /Failed to parse/,
+  );
 });

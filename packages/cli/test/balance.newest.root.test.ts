@@ -165,6 +165,17 @@ describe('a balancer', () => {
     );
   });
 
+  it("clients learn the MTU that fits into the tunnel from the device's, and the status says so", async () => {
+    const { advice = [] } = await status();
+    assert.match(advice.join('\n'), /b0 has an MTU of 1500: packets of clients over 1480 bytes are answered/);
+    const deadline = Date.now() + 10_000;
+    while (!/ mtu 1480 /.test(ip(`route get ${VIP}`))) {
+      assert.ok(Date.now() < deadline, ip(`route get ${VIP}`));
+      await new Promise((resolve) => client.send(Buffer.alloc(1472), 53, VIP, resolve));
+      await sleep(20);
+    }
+  });
+
   it('refuses to start beside another one of its name', async () => {
     assert.match(
       (await balance('detach')).stderr,
@@ -230,7 +241,7 @@ describe('a balancer', () => {
     assert.match(refused, /no process answers on/);
     assert.match(
       refused,
-      /edge are still forwarded, by program \d+ on \S+, pinned in \/sys\/fs\/bpf\/weir\/edge/,
+      /edge are still forwarded, by program \d+ on [^,]+, pinned in \/sys\/fs\/bpf\/weir\/edge/,
     );
     await send(5);
     weir = await start();

@@ -23,7 +23,7 @@ function file(name: string, text: string): string {
 }
 
 const vip = '{address: 198.51.100.1, port: 80, protocol: tcp, reals: [{address: 10.0.0.1}]}';
-const goodText = `name: edge\ninterface: eth0\nvips: [${vip}]\n`;
+const goodText = `name: edge\ninterface: nowhere0\nvips: [${vip}]\n`;
 const good = file('good.yaml', goodText);
 const bad = file('bad.yaml', `interface: eth0\nmode: x\nvips: [${vip},\n ${vip}]\n`);
 

@@ -1,6 +1,7 @@
 /** What the warnings about a configuration take from this host. */
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
+import { type DeviceFeatures, deviceFeatures } from '../device/device-features.js';
 import type { HostView } from './warnings.js';
 
 /** This host, as far as it can be seen without privileges. */
@@ -9,6 +10,7 @@ export function thisHost(): HostView {
   return {
     addresses: Object.values(networkInterfaces()).flatMap((all = []) => all.map(({ address }) => address)),
     login,
+    device: deviceOf,
     isProgram,
   };
 }
@@ -18,6 +20,14 @@ export function loginOf(connection: string | undefined): HostView['login'] {
   const [, , address, port] = connection?.split(' ') ?? [];
   if (address === undefined || port === undefined) return undefined;
   return { address: address.replace(/%.*$/, ''), port: Number(port) };
+}
+
+function deviceOf(name: string): DeviceFeatures | undefined {
+  try {
+    return deviceFeatures(name);
+  } catch {
+    return undefined;
+  }
 }
 
 function isProgram(path: string): boolean {

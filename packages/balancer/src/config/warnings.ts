@@ -1,6 +1,9 @@
 /** What is probably a mistake in a configuration that can be used. Pure functions, which receive what is known of the host. */
 import type { Finding, Path } from '@weir/config';
 import { canonicalAddress, covers, parsePrefix } from '@weir/ebpf/address';
+import type { DeviceFeatures } from '../device/device-features.js';
+import { deviceAdvice, frameLimits } from '../device/frame-limits.js';
+import { devicesOf } from './convert.js';
 import type { Config, VipConfig } from './schema.js';
 
 /** What the warnings take from a host. */
@@ -9,12 +12,19 @@ export interface HostView {
   readonly addresses: readonly string[];
   /** This host's end of the connection through which somebody is logged in; undefined if there is none. */
   readonly login: { readonly address: string; readonly port: number } | undefined;
+  /** A network device; undefined if there is none of that name, or nobody knows. */
+  device(name: string): DeviceFeatures | undefined;
   /** Whether a file is there that can be run. */
   isProgram(path: string): boolean;
 }
 
 /** Nothing is known of the host, so only the file itself counts. */
-export const unknownHost: HostView = { addresses: [], login: undefined, isProgram: () => true };
+export const unknownHost: HostView = {
+  addresses: [],
+  login: undefined,
+  device: () => undefined,
+  isProgram: () => true,
+};
 
 /** Addresses to which no packet of one real can go, or that no client of another host can reach. */
 const special = [
@@ -51,9 +61,26 @@ export function warnings(config: Config, host: HostView = unknownHost): Finding[
       const path = ['vips', index];
       return [...ofAddress(vip, config, host, path), ...ofReals(vip, path), ...ofLogin(vip, host, path)];
     }),
+    ...ofDevices(config, host),
     ...ofCommand(config.onChange, host, ['onChange']),
     ...config.vips.flatMap(({ onChange }, index) => ofCommand(onChange, host, ['vips', index, 'onChange'])),
   ];
+}
+
+function ofDevices(config: Config, host: HostView): Finding[] {
+  const { mode } = config;
+  const seen = devicesOf(config).flatMap(({ name }, index) => {
+    const features = host.device(name);
+    const path = config.interface === undefined ? ['interfaces', index] : ['interface'];
+    return features === undefined ? [] : [{ path, device: { name, mode, ...features } }];
+  });
+  const { maxFrame } = frameLimits(
+    config,
+    seen.map(({ device }) => device.mtu),
+  );
+  return seen.flatMap(({ path, device }) =>
+    deviceAdvice(device, config, maxFrame).map((message) => ({ path, message })),
+  );
 }
 
 function ofAddress({ address, flags }: VipConfig, { vips }: Config, host: HostView, above: Path): Finding[] {

@@ -6,6 +6,8 @@ import { devicesOf, openOptions, vipOf } from '../config/convert.js';
 import { diff } from '../config/diff.js';
 import type { Config, VipConfig } from '../config/schema.js';
 import type { Flow } from '../datapath/frame.js';
+import { deviceFeatures } from '../device/device-features.js';
+import { deviceAdvice, type FrameLimits, frameLimits } from '../device/frame-limits.js';
 import { CheckedServices, type ServiceHealth } from '../health/checked-services.js';
 import type { HealthChange } from '../health/checker.js';
 import { ProbeMarks } from '../health/marks.js';
@@ -62,6 +64,7 @@ export class Daemon {
   readonly #controller: Controller;
   /** The commands that may be run. */
   readonly #commands: ReturnType<typeof commandsOf>;
+  readonly #limits: FrameLimits;
   #config: Config;
   #metrics: MetricsServer | undefined;
   /** The last change in progress: changes are made one after another. */
@@ -91,8 +94,18 @@ export class Daemon {
     this.#config = config;
     this.#commands = commandsOf(config);
     this.#options = options;
-    this.#balancer = Balancer.open({ ...openOptions(config), ...(forgetFlows === true && { forgetFlows }) });
+    const devices = devicesOf(config).flatMap(({ name }) => deviceFeatures(name) ?? []);
+    this.#limits = frameLimits(
+      config,
+      devices.map(({ mtu }) => mtu),
+    );
+    this.#balancer = Balancer.open({
+      ...openOptions(config),
+      ...this.#limits,
+      ...(forgetFlows === true && { forgetFlows }),
+    });
     const log = (line: string) => options.log(line);
+    for (const line of this.#advice()) log(line);
     const shared = sharedParent(defaultPinRoot);
     if (shared !== undefined) log(shared);
     // Before the first command runs.
@@ -233,6 +246,7 @@ export class Daemon {
       started: this.#started.toISOString(),
       interfaces: this.#balancer.interfaces(),
       routers: this.#balancer.routers(),
+      advice: this.#advice(),
       over: elapsed(before, after),
       vips: vipStatuses(source, before, after),
       counters: after.counters,
@@ -252,6 +266,15 @@ export class Daemon {
       } else {
         this.#balancer[Symbol.dispose]();
       }
+    });
+  }
+
+  /** What is wrong with the devices now. */
+  #advice(): string[] {
+    return this.#balancer.interfaces().flatMap(({ interface: name, mode }) => {
+      const features = deviceFeatures(name);
+      if (features === undefined) return [];
+      return deviceAdvice({ name, mode, ...features }, this.#config, this.#limits.maxFrame);
     });
   }
 

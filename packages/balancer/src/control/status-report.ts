@@ -63,6 +63,8 @@ export interface Status {
   readonly started: string;
   readonly interfaces: readonly InterfaceStatus[];
   readonly routers: readonly RouterStatus[];
+  /** What is wrong with the devices, and how to mend it: MTU, merging of packets, virtual devices. */
+  readonly advice?: readonly string[];
   /** Time over which rates were measured, seconds; 0 without rates. */
   readonly over: number;
   readonly vips: readonly VipStatus[];

@@ -19,7 +19,7 @@ export async function apply(
   stdout: Output,
 ): Promise<ExitCode> {
   const { name, control } = readConfigFile(file);
-  host.stderr.write(warningText(file, warningsOf(file)));
+  host.stderr.write(warningText(file, warningsOf(file, false)));
   const which = { ...whichOf(flags, name, control.socket), ...flags };
   const text = readInput(file).toString();
   const { changes } = await ask(which, (client) => client.call('apply', { file: resolve(file), text }));

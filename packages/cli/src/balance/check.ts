@@ -18,14 +18,14 @@ export async function check(
 ): Promise<ExitCode> {
   if (flags.json !== true) {
     const text = summary(readConfigFile(file));
-    const found = warningsOf(file);
+    const found = warningsOf(file, true);
     host.stderr.write(warningText(file, found));
     const more = found.length === 0 ? '' : `, ${formatCount(found.length, 'warning')}`;
     await stdout.write(`${escapeText(file)}: ${text}${more}\n`);
     return ExitCode.ok;
   }
   const problems = problemsOf(file);
-  const warnings = problems.length === 0 ? warningsOf(file) : [];
+  const warnings = problems.length === 0 ? warningsOf(file, true) : [];
   const result = { ok: problems.length === 0, problems, warnings };
   await stdout.writeData(`${escapeJson(JSON.stringify(result, null, 2))}\n`);
   return problems.length === 0 ? ExitCode.ok : ExitCode.usage;

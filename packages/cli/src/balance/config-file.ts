@@ -21,9 +21,16 @@ export function readConfigFile(file: string): Config {
   }
 }
 
-/** Probable mistakes of a configuration that can be used, on this host. @throws UsageError */
-export function warningsOf(file: string): readonly Problem[] {
-  return configWarnings(readInput(file).toString(), thisHost());
+/**
+ * Probable mistakes of a configuration that can be used, on this host.
+ *
+ * @param withDevices Whether this host's devices count: a balancer that runs reports about its own.
+ * @throws UsageError
+ */
+export function warningsOf(file: string, withDevices: boolean): readonly Problem[] {
+  const host = thisHost();
+  const text = readInput(file).toString();
+  return configWarnings(text, withDevices ? host : { ...host, device: () => undefined });
 }
 
 /** A line for each warning, with its break. */

@@ -24,7 +24,7 @@ import type { RunFlags } from './requests.js';
 export async function run(file: string, flags: RunFlags, host: RunHost): Promise<ExitCode> {
   const config = readConfigFile(file);
   refuseOthersFile(file, config);
-  host.stderr.write(warningText(file, warningsOf(file)));
+  host.stderr.write(warningText(file, warningsOf(file, false)));
   host.avoidWaiting?.(isWritable);
   const say = (line: string) => host.stderr.write(`weir: ${escapeText(line)}\n`);
   let end: () => void = () => undefined;

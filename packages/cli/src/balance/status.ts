@@ -107,11 +107,12 @@ const notes = {
   flowFlood: 'new flows that were not remembered, as there were too many',
 } as const satisfies Partial<Record<keyof Status['counters'], string>>;
 
-function noteLines({ counters }: Status, paint: Paint): string[] {
+function noteLines({ counters, advice = [] }: Status, paint: Paint): string[] {
   const lines = Object.entries(notes)
     .map(([name, text]) => ({ count: counters[name as keyof typeof notes], text }))
     .filter(({ count }) => count > 0)
-    .map(({ count, text }) => paint('yellow', `${count.toLocaleString('en-US')} ${text}`));
+    .map(({ count, text }) => paint('yellow', `${count.toLocaleString('en-US')} ${text}`))
+    .concat(advice.map((line) => paint('yellow', escapeText(line))));
   return lines.length === 0 ? [] : ['', ...lines];
 }
 
