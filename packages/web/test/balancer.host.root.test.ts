@@ -168,7 +168,7 @@ describe('the view of balancers', () => {
     await realRow(page, 'b').getByText('connection refused').waitFor();
     const changes = page.getByRole('list', { name: 'Changes' });
     await changes.getByText('is down, was up: connection refused').waitFor();
-    network.balance('drain', NAME, 'a', '--name', 'edge');
+    network.balance('drain', NAME, 'a', '--force', '--name', 'edge');
     await changes.getByText('is drained').waitFor();
     await page.getByRole('row').getByText('up, drained').waitFor();
     network.balance('undrain', NAME, 'a', '--name', 'edge');
