@@ -70,7 +70,7 @@ describe('probes', () => {
     using tunnel = ProbeTunnel.open({ interfaces: [], source4: '10.1.0.2' });
     assert.throws(
       () => tunnel.set(1, 'fd00::1'),
-      /fd00::1: probes to reals with IPv6 need the option source6/,
+      /fd00::1: checks through the tunnel to reals with IPv6 need .*, probes\.source6$/,
     );
     assert.throws(() => tunnel.set(0, '10.0.0.1'), /mark 0: expected 1 to 4294967295/);
   });
