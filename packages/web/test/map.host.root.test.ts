@@ -297,12 +297,22 @@ describe('the page of a connection', () => {
     const sentence = `${SHOWN} (${one.process!.pid}) connected to 127.0.0.1:${one.peer.port}, sent 77 B, received 1.23 kB`;
     await page.getByText(sentence).waitFor();
     await page.getByText('Established', { exact: true }).waitFor();
-    const other = page.getByRole('region', { name: 'The other end' });
-    await other.getByText(`127.0.0.1:${one.local.port} connected to`).waitFor();
+    const both = page.getByRole('region', { name: 'Both ends' });
+    const [client, server] = [`127.0.0.1:${one.local.port}`, `127.0.0.1:${one.peer.port}`];
+    const said = async (name: string) => {
+      const row = both.getByRole('row').filter({ has: page.getByRole('rowheader', { name, exact: true }) });
+      return (await row.getByRole('cell').allInnerTexts()).slice(0, 2);
+    };
+    await both.getByText("Client's address").waitFor();
+    assert.deepEqual(await said("Client's address"), [client, client]);
+    assert.deepEqual(await said("Server's address"), [server, server]);
+    assert.deepEqual(await said('Process'), [SHOWN, SHOWN]);
+    assert.deepEqual(await said('Bytes to the server'), ['77 B sent', '77 B received']);
+    assert.deepEqual(await said('Bytes to the client'), ['1.23 kB received', '1.23 kB sent']);
     const neighbours = page.getByRole('table', { name: 'Same process, about then' });
     await neighbours.getByRole('row').nth(1).waitFor();
     assert.doesNotMatch(await page.evaluate(() => document.documentElement.outerHTML), /[\u202e\u200b]/);
-    await other.getByRole('link', { name: 'Its page' }).click();
+    await both.getByRole('link', { name: 'Page of the server' }).click();
     await page.getByText(`127.0.0.1:${one.local.port} connected to ${SHOWN}`).first().waitFor();
     const { connections } = await connection(one.connection_id!);
     const inbound = connections.find(({ direction }) => direction === 'inbound')!;
