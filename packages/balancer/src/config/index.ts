@@ -5,6 +5,7 @@
  */
 
 export { ConfigError, type Listen, type Position, type Problem } from '@weir/config';
+export type { DeviceFeatures } from '../device/device-features.js';
 export { vipName } from '../service.js';
 export {
   devicesOf,
