@@ -76,6 +76,7 @@ async function read(filter: string, signal: AbortSignal): Promise<SeriesAnswer |
   const begin = hole !== undefined && hole.from <= whole.from && hole.to < now ? hole.to : whole.from;
   const from = Math.min(begin, now - LEAST_MS);
   const step = Math.max(10, stepSeconds(from, now, MOST_STEPS));
-  const parameters = { range: rangeBetween(from, now), step: `${step}s`, filter };
+  // Each end counts: both ends of all connections of many hosts would take long to join, and it shows when something was.
+  const parameters = { range: rangeBetween(from, now), step: `${step}s`, filter, ends: 'all' };
   return ask('series', parameters, { signal });
 }
