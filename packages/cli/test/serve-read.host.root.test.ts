@@ -185,3 +185,26 @@ it('weir serve --read ends with one line where ClickHouse refuses it', {
   assert.equal(status, 2, stderr);
   assert.match(stderr, /^weir: ClickHouse at clickhouse:\S+ has no tables of Weir in this database: .*\n$/);
 });
+
+it('weir serve --read refuses what only a server that records does, and makes no folder for it', async () => {
+  const own = join(folder, 'refused');
+  const file = join(folder, 'peers.yaml');
+  writeFileSync(file, 'peers: [{url: "https://db-1.example:9436"}]\n');
+  const nothing = 'nothing is recorded with --read: leave it out';
+  for (const [args, message] of [
+    [['--peers', 'http://db-1:9436', '--insecure'], `--peers: ${nothing}`],
+    [['--filter', 'proc=nginx'], `--filter: ${nothing}`],
+    [['--store', 'clickhouse://h/d'], `--store: ${nothing}`],
+    [['--sweep', '1s'], `--sweep: ${nothing}`],
+    [
+      ['--config', file],
+      '--read: nothing is recorded with it, and the configuration file has peers: leave one out',
+    ],
+  ] as const) {
+    const { status, stderr } = await runWeir([
+      ...['serve', '--read', 'clickhouse://127.0.0.1:1/weir', '--folder', own, ...args],
+    ]);
+    assert.deepEqual([status, stderr], [2, `weir: ${message}\n`]);
+  }
+  assert.equal(existsSync(own), false);
+});

@@ -233,10 +233,13 @@ describe('loopback', () => {
       '- url: https://a:1',
       '- url: https://a:2',
       '- url: http://[2001:db8::1]:9436',
+      '- url: http://db-1.example:9436',
+      '- url: http://localhost:9436',
     ].join('\n');
     assert.deepEqual(problems(text), [
       'f:3:3: peers: a is there twice: give each a name',
       'f:4:3: peers: 2001:db8::1 would be asked in the clear: use https, or insecure: true',
+      'f:5:3: peers: db-1.example would be asked in the clear: use https, or insecure: true',
     ]);
     assert.equal(
       parseServeConfig('{insecure: true, peers: [{url: "http://10.0.0.1:9436"}]}').peers.length,

@@ -10,13 +10,7 @@ export function serveConfig(flags: ServeFlags): ServeConfig {
   const file = flags.config === undefined ? parseServeConfig('') : readServeFile(flags.config);
   const wanted = fromFlags(flags);
   const { read } = file;
-  const isReading = (flags.read ?? read) !== undefined;
-  if (isReading && flags.store !== undefined)
-    throw new UsageError('--store: nothing is recorded with --read, so there is nothing to ship');
-  if (flags.read !== undefined && file.store !== undefined)
-    throw new UsageError(
-      '--read: nothing is recorded with it, and the configuration file has store: leave one out',
-    );
+  if ((flags.read ?? read) !== undefined) checkReading(flags, file);
   return {
     ...file,
     ...wanted,
@@ -26,6 +20,28 @@ export function serveConfig(flags: ServeFlags): ServeConfig {
     ...(flags.store !== undefined && { store: storeFlag(flags.store, file.store) }),
     ...(flags.read !== undefined && { read: readFlag(flags.read, read) }),
   };
+}
+
+/** What means nothing where nothing is recorded, by its flag. */
+const recordingFlags = {
+  ...{ store: '--store', peers: '--peers', keep: '--keep', keepSize: '--keep-size', filter: '--filter' },
+  ...{ udp: '--udp', resolve: '--resolve', netns: '--netns', sweep: '--sweep' },
+  ...{ ringSize: '--ring-size', btf: '--btf' },
+} as const satisfies Partial<Record<keyof ServeFlags, string>>;
+
+/** @throws UsageError for what somebody wants that no reading server does */
+function checkReading(flags: ServeFlags, file: ServeConfig): void {
+  for (const [name, flag] of Object.entries(recordingFlags) as [keyof typeof recordingFlags, string][])
+    if (flags[name] !== undefined)
+      throw new UsageError(`${flag}: nothing is recorded with --read: leave it out`);
+  const { store, exporters, peers } = file;
+  const other = Object.entries({ store: store === undefined ? [] : [store], exporters, peers }).find(
+    ([, wanted]) => wanted.length > 0,
+  )?.[0];
+  if (flags.read !== undefined && other !== undefined)
+    throw new UsageError(
+      `--read: nothing is recorded with it, and the configuration file has ${other}: leave one out`,
+    );
 }
 
 function readServeFile(file: string): ServeConfig {

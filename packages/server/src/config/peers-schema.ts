@@ -1,4 +1,5 @@
 /** The schema of other hosts that `weir serve` asks. */
+import { isIP } from 'node:net';
 import { absolutePath, duration } from '@weir/config';
 import { OptionError } from '@weir/ebpf/errors';
 import { z } from 'zod';
@@ -75,5 +76,7 @@ export function peerNameOf({ name, url: text }: Pick<PeerConfig, 'name' | 'url'>
 export function isInClear({ url: text }: Pick<PeerConfig, 'url'>): boolean {
   const { protocol, hostname } = new URL(text);
   const host = hostname.replace(/^\[|\]$/g, '');
-  return protocol === 'http:' && host !== 'localhost' && !isLoopback(host);
+  // A name may be that of any host.
+  const isHere = host === 'localhost' || (isIP(host) !== 0 && isLoopback(host));
+  return protocol === 'http:' && !isHere;
 }
