@@ -1,23 +1,18 @@
 /** A server that answers about the histories of many hosts, and records nothing. */
-import { mkdirSync, rmSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import { HistoryError } from '@weir/history';
 import { createApp } from '../api/app.js';
 import { AuditLog } from '../auth/audit-log.js';
-import { Authenticator, type AuthenticatorOptions } from '../auth/authenticator.js';
-import { requireProtection } from '../auth/protection.js';
 import { Refusals } from '../auth/refusals.js';
 import type { ServeConfig } from '../config/serve-schema.js';
 import { ApiServer } from '../http/api-server.js';
-import { readTlsFiles, type TlsFiles } from '../http/tls-files.js';
 import { ImportedHistories } from '../imports/imported-histories.js';
 import type { Page } from '../page/page-response.js';
 import { seldom } from '../spool/seldom.js';
 import { LiveHub } from '../stream/live-hub.js';
+import { Access, listenAt, makeServerFolder, readTls, urlsAt } from './access.js';
 import { serverPlaces } from './places.js';
 import { type Reading, startReading } from './reading.js';
 import { Resources } from './resources.js';
-import { TokenSource } from './token-source.js';
 
 /** What it is started with. */
 export interface ReadServerOptions {
@@ -39,8 +34,7 @@ export interface ReadServerOptions {
 export class ReadServer implements AsyncDisposable {
   readonly #options: ReadServerOptions;
   readonly #resources = new Resources();
-  readonly #authenticator: Authenticator;
-  readonly #tokens: TokenSource;
+  readonly #access: Access;
   #config: ServeConfig;
   #api!: ApiServer;
 
@@ -48,14 +42,8 @@ export class ReadServer implements AsyncDisposable {
     const { config, onProblem } = options;
     this.#options = options;
     this.#config = config;
-    const { tokens, temporary } = serverPlaces(config.folder);
-    mkdirSync(config.folder, { recursive: true, mode: 0o750 });
-    // What an earlier process left there is of no use.
-    rmSync(temporary, { recursive: true, force: true });
-    mkdirSync(temporary, { mode: 0o700 });
-    const onTokens = () => this.#authenticator.update(this.#login());
-    this.#tokens = this.#resources.use(new TokenSource(tokens, onTokens, onProblem));
-    this.#authenticator = new Authenticator(this.#login());
+    makeServerFolder(config.folder);
+    this.#access = this.#resources.use(new Access(config, onProblem));
   }
 
   /**
@@ -78,7 +66,7 @@ export class ReadServer implements AsyncDisposable {
   async #start(): Promise<void> {
     const { config, inherited = [], localSocket, onProblem } = this.#options;
     const tls = readTls(config);
-    if (inherited.length === 0) this.#requireProtection(config);
+    if (inherited.length === 0) this.#access.requireProtection(config, config.listen);
     const reading = this.#resources.use(await startReading(config.read, onProblem));
     const audit = this.#resources.use(new AuditLog(serverPlaces(config.folder).audit, onProblem));
     const refusals = new Refusals(audit);
@@ -88,7 +76,7 @@ export class ReadServer implements AsyncDisposable {
     this.#api = this.#resources.use(
       await ApiServer.listen({ app, places, refusals, ...(tls !== undefined && { tls }) }),
     );
-    this.#requireProtection({ ...config, listen: this.#api.addresses.map(placeOf) });
+    this.#access.requireProtection(config, listenAt(this.#api.addresses));
     const published = this.#options.publish?.(this.urls);
     if (published !== undefined) this.#resources.use(published);
   }
@@ -108,7 +96,7 @@ export class ReadServer implements AsyncDisposable {
         details: () => ({ listen: this.urls, reading: reading.status, collectors: [] }),
         temporaryFolder: temporary,
       },
-      authenticator: this.#authenticator,
+      authenticator: this.#access.authenticator,
       allowedHosts: () => this.#config,
       audit,
       refusals,
@@ -121,22 +109,9 @@ export class ReadServer implements AsyncDisposable {
     });
   }
 
-  #login(): AuthenticatorOptions {
-    const { proxy, insecure } = this.#config;
-    return { tokens: this.#tokens.tokens, insecure, ...(proxy !== undefined && { proxy }) };
-  }
-
-  #requireProtection({ listen, tls, proxy, insecure }: ServeConfig): void {
-    const hasLogins = this.#tokens.tokens.length > 0 || proxy !== undefined;
-    requireProtection({ listen, hasTls: tls !== undefined, hasLogins, insecure });
-  }
-
   /** URLs at which the API listens, without Unix sockets. */
   get urls(): string[] {
-    const scheme = this.#config.tls === undefined ? 'http' : 'https';
-    return this.#api.addresses.map(({ address, port }) => {
-      return `${scheme}://${address.includes(':') ? `[${address}]` : address}:${port}`;
-    });
+    return urlsAt(this.#api.addresses, this.#config);
   }
 
   /**
@@ -147,27 +122,19 @@ export class ReadServer implements AsyncDisposable {
    */
   reload(config: ServeConfig): string[] {
     const tls = readTls(config);
-    this.#tokens.refresh();
-    this.#requireProtection({ ...config, listen: this.#api.addresses.map(placeOf) });
+    this.#access.refresh();
+    this.#access.requireProtection(config, listenAt(this.#api.addresses));
     if (tls !== undefined) this.#api.setTls(tls);
     const fixed = ['folder', 'user', 'read', 'listen', 'limits'] as const;
     const left = fixed.filter((key) => JSON.stringify(config[key]) !== JSON.stringify(this.#config[key]));
     const { names, origins, proxy } = config;
     const { proxy: _, ...rest } = this.#config;
     this.#config = { ...rest, names, origins, ...(proxy !== undefined && { proxy }) };
-    this.#authenticator.update(this.#login());
+    this.#access.update(this.#config);
     return left;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#resources[Symbol.asyncDispose]();
   }
-}
-
-function placeOf({ address: host, port }: AddressInfo) {
-  return { host, port };
-}
-
-function readTls({ tls }: ServeConfig): TlsFiles | undefined {
-  return tls === undefined ? undefined : readTlsFiles(tls);
 }

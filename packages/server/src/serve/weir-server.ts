@@ -1,5 +1,4 @@
 /** The server process: takes batches of collectors, keeps the history, answers. */
-import { mkdirSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { HistoryStore } from '@weir/history';
 import type { Shipper } from '@weir/history/clickhouse';
@@ -7,15 +6,12 @@ import { queryListedOpen } from '@weir/history/query';
 import { SCHEMA_VERSION } from '@weir/history/schema';
 import { createApp } from '../api/app.js';
 import { AuditLog } from '../auth/audit-log.js';
-import { Authenticator, type AuthenticatorOptions } from '../auth/authenticator.js';
-import { requireProtection } from '../auth/protection.js';
 import { Refusals } from '../auth/refusals.js';
 import { BalancerHistory } from '../balancer/balancer-history.js';
 import { BalancerLog } from '../balancer/balancer-log.js';
 import type { ServeConfig } from '../config/serve-schema.js';
 import { ExporterSet, loadExporters } from '../exporters/index.js';
 import { ApiServer, type ListenPlace } from '../http/api-server.js';
-import { readTlsFiles, type TlsFiles } from '../http/tls-files.js';
 import { ImportedHistories, type ImportOptions } from '../imports/imported-histories.js';
 import { IngestServer } from '../ingest/ingest-server.js';
 import { LookupError } from '../ingest/pending-lookups.js';
@@ -29,11 +25,11 @@ import { seldom } from '../spool/seldom.js';
 import { LiveHub } from '../stream/live-hub.js';
 import type { FoundFlow, LookupRequest } from '../wire/balancer-messages.js';
 import { PROTOCOLS } from '../wire/versions.js';
+import { Access, listenAt, makeServerFolder, readTls, urlsAt } from './access.js';
 import { answeringHistories } from './peers.js';
 import { serverPlaces } from './places.js';
 import { Resources } from './resources.js';
 import { loadShipping, startShipping } from './shipping.js';
-import { TokenSource } from './token-source.js';
 
 /** Loads what only some configurations need, before a process becomes a user who may not read it. */
 export async function loadOptionalParts(config: ServeConfig): Promise<void> {
@@ -93,8 +89,7 @@ const BALANCER_BYTES = 64 * 1024 * 1024;
 export class WeirServer implements AsyncDisposable {
   readonly #options: WeirServerOptions;
   readonly #resources = new Resources();
-  readonly #authenticator: Authenticator;
-  readonly #tokens: TokenSource;
+  readonly #access: Access;
   #config: ServeConfig;
   #ingest: IngestServer | undefined;
   #api!: ApiServer;
@@ -107,14 +102,8 @@ export class WeirServer implements AsyncDisposable {
     const { config, onProblem } = options;
     this.#options = options;
     this.#config = config;
-    const { tokens, temporary } = serverPlaces(config.folder);
-    mkdirSync(config.folder, { recursive: true, mode: 0o750 });
-    // What an earlier process left there is of no use.
-    rmSync(temporary, { recursive: true, force: true });
-    mkdirSync(temporary, { mode: 0o700 });
-    const onTokens = () => this.#authenticator.update(this.#login());
-    this.#tokens = this.#resources.use(new TokenSource(tokens, onTokens, onProblem));
-    this.#authenticator = new Authenticator(this.#login());
+    makeServerFolder(config.folder);
+    this.#access = this.#resources.use(new Access(config, onProblem));
   }
 
   /**
@@ -138,7 +127,7 @@ export class WeirServer implements AsyncDisposable {
     const { version, ingest, ingestMode, onProblem } = this.#options;
     const config = this.#config;
     const tls = readTls(config);
-    if (this.#options.inherited === undefined) this.#requireProtection(config);
+    if (this.#options.inherited === undefined) this.#access.requireProtection(config, config.listen);
     this.#naming = this.#resources.use(await PeerNaming.start(config, seldom(onProblem)));
     const store = await this.#openStore();
     await this.#ship(store);
@@ -155,7 +144,7 @@ export class WeirServer implements AsyncDisposable {
       await ApiServer.listen({ app, places, refusals, ...(tls !== undefined && { tls }) }),
     );
     // Sockets of the service manager are where they are, whatever the configuration says.
-    this.#requireProtection({ ...config, listen: this.#api.addresses.map(placeOf) });
+    this.#access.requireProtection(config, listenAt(this.#api.addresses));
     const published = this.#options.publish?.(this.urls);
     if (published !== undefined) this.#resources.use(published);
     // Questions are answered meanwhile; batches that would change what is read wait in their collectors.
@@ -278,7 +267,7 @@ export class WeirServer implements AsyncDisposable {
         }),
         temporaryFolder: temporary,
       },
-      authenticator: this.#authenticator,
+      authenticator: this.#access.authenticator,
       allowedHosts: () => this.#config,
       audit,
       refusals,
@@ -320,17 +309,6 @@ export class WeirServer implements AsyncDisposable {
     });
   }
 
-  #login(): AuthenticatorOptions {
-    const { proxy, insecure } = this.#config;
-    return { tokens: this.#tokens.tokens, insecure, ...(proxy !== undefined && { proxy }) };
-  }
-
-  #requireProtection(config: ServeConfig): void {
-    const { listen, tls, proxy, insecure } = config;
-    const hasLogins = this.#tokens.tokens.length > 0 || proxy !== undefined;
-    requireProtection({ listen, hasTls: tls !== undefined, hasLogins, insecure });
-  }
-
   /** Addresses at which the API listens, without Unix sockets. */
   get addresses(): AddressInfo[] {
     return this.#api.addresses;
@@ -338,10 +316,7 @@ export class WeirServer implements AsyncDisposable {
 
   /** The same as URLs. */
   get urls(): string[] {
-    const scheme = this.#config.tls === undefined ? 'http' : 'https';
-    return this.addresses.map(({ address, port }) => {
-      return `${scheme}://${address.includes(':') ? `[${address}]` : address}:${port}`;
-    });
+    return urlsAt(this.#api.addresses, this.#config);
   }
 
   /** Milliseconds for which no collector has been connected. */
@@ -358,8 +333,8 @@ export class WeirServer implements AsyncDisposable {
    */
   async reload(config: ServeConfig): Promise<string[]> {
     const tls = readTls(config);
-    this.#tokens.refresh();
-    this.#requireProtection({ ...config, listen: this.#api.addresses.map(placeOf) });
+    this.#access.refresh();
+    this.#access.requireProtection(config, listenAt(this.#api.addresses));
     await this.#naming.update(config);
     await this.#exporters?.update(config.exporters);
     if (tls !== undefined) this.#api.setTls(tls);
@@ -384,7 +359,7 @@ export class WeirServer implements AsyncDisposable {
       ...(proxy !== undefined && { proxy }),
       ...(kubernetes !== undefined && { kubernetes }),
     };
-    this.#authenticator.update(this.#login());
+    this.#access.update(this.#config);
     return left;
   }
 
@@ -392,12 +367,4 @@ export class WeirServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#resources[Symbol.asyncDispose]();
   }
-}
-
-function placeOf({ address: host, port }: AddressInfo) {
-  return { host, port };
-}
-
-function readTls({ tls }: ServeConfig): TlsFiles | undefined {
-  return tls === undefined ? undefined : readTlsFiles(tls);
 }

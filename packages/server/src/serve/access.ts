@@ -1,0 +1,78 @@
+/** Who may ask a server, and where it may listen: its tokens, its proxy, its certificates. */
+import { mkdirSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import type { Listen } from '@weir/config';
+import { Authenticator, type AuthenticatorOptions } from '../auth/authenticator.js';
+import { requireProtection } from '../auth/protection.js';
+import type { ServeConfig } from '../config/serve-schema.js';
+import { readTlsFiles, type TlsFiles } from '../http/tls-files.js';
+import { serverPlaces } from './places.js';
+import { TokenSource } from './token-source.js';
+
+/** Logins of a configuration, and the tokens of its folder, which are read again when they change. */
+export class Access implements Disposable {
+  readonly authenticator: Authenticator;
+  readonly #tokens: TokenSource;
+  #config: ServeConfig;
+
+  /** @throws FormatError for a damaged file of tokens */
+  constructor(config: ServeConfig, onProblem: (message: string) => void) {
+    this.#config = config;
+    const onTokens = () => this.authenticator.update(this.#logins());
+    this.#tokens = new TokenSource(serverPlaces(config.folder).tokens, onTokens, onProblem);
+    this.authenticator = new Authenticator(this.#logins());
+  }
+
+  #logins(): AuthenticatorOptions {
+    const { proxy, insecure } = this.#config;
+    return { tokens: this.#tokens.tokens, insecure, ...(proxy !== undefined && { proxy }) };
+  }
+
+  /** Reads the tokens again. */
+  refresh(): void {
+    this.#tokens.refresh();
+  }
+
+  /** Logs in as another configuration says. */
+  update(config: ServeConfig): void {
+    this.#config = config;
+    this.authenticator.update(this.#logins());
+  }
+
+  /** @throws OptionError where a server would be reached from elsewhere unprotected. @param listen Where it listens. */
+  requireProtection({ tls, proxy, insecure }: ServeConfig, listen: readonly Listen[]): void {
+    const hasLogins = this.#tokens.tokens.length > 0 || proxy !== undefined;
+    requireProtection({ listen, hasTls: tls !== undefined, hasLogins, insecure });
+  }
+
+  [Symbol.dispose](): void {
+    this.#tokens[Symbol.dispose]();
+  }
+}
+
+/** Makes a server's folder, and an empty one in it for what it needs for a while. */
+export function makeServerFolder(folder: string): void {
+  const { temporary } = serverPlaces(folder);
+  mkdirSync(folder, { recursive: true, mode: 0o750 });
+  // What an earlier process left there is of no use.
+  rmSync(temporary, { recursive: true, force: true });
+  mkdirSync(temporary, { mode: 0o700 });
+}
+
+/** The certificate and its key. @throws OptionError for files that cannot be used */
+export function readTls({ tls }: ServeConfig): TlsFiles | undefined {
+  return tls === undefined ? undefined : readTlsFiles(tls);
+}
+
+/** Addresses of sockets as a configuration has them. */
+export function listenAt(addresses: readonly AddressInfo[]): Listen[] {
+  return addresses.map(({ address: host, port }) => ({ host, port }));
+}
+
+/** The URLs of an API. */
+export function urlsAt(addresses: readonly AddressInfo[], { tls }: ServeConfig): string[] {
+  const scheme = tls === undefined ? 'http' : 'https';
+  return addresses.map(
+    ({ address, port }) => `${scheme}://${address.includes(':') ? `[${address}]` : address}:${port}`,
+  );
+}
