@@ -154,7 +154,10 @@ function announce(selection: Selection, files: TestFiles, jobs: readonly GuestJo
   say('plan:');
   if (selection.checks) say('  lint, API pages, and committed objects and decoders against their sources');
   if (selection.unit) say(`  unit: ${files.unit.length} files`);
-  if (selection.host && isRoot()) say(`  host: ${files.root.length} files on this machine's kernel`);
+  if (selection.host && isRoot()) {
+    say(`  host: ${files.root.length} files on this machine's kernel, with nothing beside them`);
+    say(`  host only: ${files.host.length} files that run nowhere else, beside the guests`);
+  }
   if (selection.host && !isRoot()) say('  host: left out, as it needs root');
   if (selection.guests && !selection.kernels)
     say(`  lab: ${files.boot.length} files that boot guests themselves`);
@@ -216,11 +219,11 @@ async function prepareGuests(jobs: readonly GuestJob[], bundles: Bundles): Promi
   await bundleTests([...new Set(jobs.flatMap(({ files }) => files))], bundles);
 }
 
-/** Runs guests, and what boots guests itself beside them. */
-async function runSideBySide(
+/** Runs guests, and what boots guests itself. */
+async function runGuests(
   selection: Selection,
   jobs: readonly GuestJob[],
-  hostRuns: readonly HostRun[],
+  boots: readonly HostRun[],
   preparing: ReadonlyMap<string, Promise<unknown>>,
   given: Given,
 ): Promise<SuiteResult[]> {
@@ -230,7 +233,7 @@ async function runSideBySide(
   const bundles = { folder: join(folder.path, 'files'), maps: join(folder.path, 'maps') };
   if (jobs.length > 0) await prepareGuests(jobs, bundles);
   const tasks: Task<SuiteResult>[] = [
-    ...hostRuns.map((run) => ({ weight: run.files.length, run: () => runOnHost(run) })),
+    ...boots.map((run) => ({ weight: run.files.length, run: () => runOnHost(run) })),
     ...jobs.map((job) => ({
       weight: job.files.length,
       ready: preparing.get(job.kernel),
@@ -260,9 +263,11 @@ async function main(): Promise<void> {
   const results: SuiteResult[] = [];
   if (selection.checks)
     results.push(
-      await lint(),
-      await docs(),
-      await generated(missing.filter((name) => testPackages.includes(name))),
+      ...(await Promise.all([
+        lint(),
+        docs(),
+        generated(missing.filter((name) => testPackages.includes(name))),
+      ])),
     );
   const { result, load } = await buildHelpers(objects);
   results.push(result);
@@ -273,14 +278,17 @@ async function main(): Promise<void> {
     results.push(await runOnHost({ ...unit, env }));
   }
   const onHost = { concurrency: 1, timeoutMs: rootTimeoutMs, env };
+  const asRoot = selection.host && isRoot();
+  using witness = asRoot ? new SoftirqWitness() : undefined;
   // Alone, for exact counts are asked for.
-  if (selection.host && isRoot()) {
-    using witness = new SoftirqWitness();
-    results.push(await runOnHost({ ...onHost, name: 'host', files: files.root, ownMounts: true, witness }));
-  }
-  const hostRuns: HostRun[] = [];
-  if (selection.guests && !selection.kernels) hostRuns.push({ ...onHost, name: 'lab', files: files.boot });
-  results.push(...(await runSideBySide(selection, jobs, hostRuns, preparing, given)));
+  const asRootHere = { ...onHost, ownMounts: true, ...(witness && { witness }) };
+  if (asRoot) results.push(await runOnHost({ ...asRootHere, name: 'host', files: files.root }));
+  // These wait for most of their time, and guests give way to them.
+  const hostOnly: HostRun[] = asRoot ? [{ ...asRootHere, name: 'host only', files: files.host }] : [];
+  const boots: HostRun[] =
+    selection.guests && !selection.kernels ? [{ ...onHost, name: 'lab', files: files.boot }] : [];
+  const besides = [...hostOnly.map(runOnHost), runGuests(selection, jobs, boots, preparing, given)];
+  results.push(...(await Promise.all(besides)).flat());
   process.stdout.write(formatSummary(results));
   const count = results.reduce((sum, { passed, failed }) => sum + passed + failed, 0);
   if (count === 0) say('no test ran');

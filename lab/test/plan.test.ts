@@ -8,6 +8,7 @@ describe('the test plan', () => {
     'packages/a/dist/test/two.root.test.js',
     'packages/a/dist/test/three.noipv6.root.test.js',
     'packages/a/dist/test/ring.small.root.test.js',
+    'packages/a/dist/test/four.host.root.test.js',
     'packages/a/dist/test/guest.boot.test.js',
     'packages/a/dist/test/support/helper.js',
   ]);
@@ -16,6 +17,7 @@ describe('the test plan', () => {
     assert.deepEqual(files, {
       unit: ['packages/a/dist/test/one.test.js'],
       root: ['packages/a/dist/test/two.root.test.js', 'packages/a/dist/test/ring.small.root.test.js'],
+      host: ['packages/a/dist/test/four.host.root.test.js'],
       boot: ['packages/a/dist/test/guest.boot.test.js'],
       special: { noipv6: ['packages/a/dist/test/three.noipv6.root.test.js'] },
     });
@@ -65,7 +67,7 @@ describe('the test plan', () => {
 
   test('boots no guest for files that need programs of this machine', () => {
     const some = classify(['packages/a/dist/test/one.host.root.test.js']);
-    assert.equal(some.root.length, 1);
+    assert.equal(some.host.length, 1);
     for (const choice of [{}, { matrix: true }, { kernels: ['7'] }])
       assert.deepEqual(guestJobs(some, choice), []);
   });

@@ -38,6 +38,7 @@ describe('runOnHost', () => {
     assert.match(result.skips[0] ?? '', /suite › left out: no such kernel$/);
     const summary = formatSummary([result]);
     assert.match(summary, /TypeError: the reason/);
+    assert.match(summary, /\nslow +\d+\.\d s \[inner\] .*: suite › good\n/);
     assert.match(summary, /\n1 passed, 2 failed, 1 skipped\n$/);
   });
 

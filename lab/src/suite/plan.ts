@@ -25,6 +25,8 @@ export interface TestFiles {
   readonly unit: readonly string[];
   /** Load programs into the kernel: on this machine, if root, and in every guest. */
   readonly root: readonly string[];
+  /** As root on this machine alone: they need programs that guests do not have. */
+  readonly host: readonly string[];
   /** Boot guests themselves, from this machine: the lab's own tests. */
   readonly boot: readonly string[];
   /** Only in guests whose kernel is in a special state. */
@@ -48,15 +50,17 @@ export function classify(paths: readonly string[]): TestFiles {
   const special: Record<string, string[]> = {};
   const unit: string[] = [];
   const root: string[] = [];
+  const host: string[] = [];
   const boot: string[] = [];
   for (const path of paths) {
     const variant = /\.(\w+)\.root\.test\.js$/.exec(path)?.[1];
     if (variant !== undefined && variant in variants) special[variant] = [...(special[variant] ?? []), path];
+    else if (path.endsWith('.host.root.test.js')) host.push(path);
     else if (path.endsWith('.root.test.js')) root.push(path);
     else if (path.endsWith('.boot.test.js')) boot.push(path);
     else if (path.endsWith('.test.js')) unit.push(path);
   }
-  return { unit, root, boot, special };
+  return { unit, root, host, boot, special };
 }
 
 /** All compiled test files whose path contains `pattern`. A file whose source is gone is left out. */
@@ -84,9 +88,6 @@ function listFiles(folder: string): string[] {
  */
 const forNewest = /\.newest\.root\.test\.js$/;
 
-/** `NAME.host.root.test.ts` needs programs that guests do not have: it runs on this machine alone. */
-const forHost = /\.host\.root\.test\.js$/;
-
 /** Files that run on a kernel that is built here unless it is asked for by name: the tracer's and the lab's own. */
 const essential = /^(packages\/tracer|lab)\//;
 
@@ -107,8 +108,7 @@ export function guestJobs(files: TestFiles, choice: GuestChoice = {}): GuestJob[
     const wanted = isBuilt(series(kernel))
       ? (path: string) => essential.test(path)
       : (path: string) => kernel === newest || !forNewest.test(path);
-    const chosen = (paths: readonly string[] = []) =>
-      paths.filter((path) => !forHost.test(path) && (whole || wanted(path)));
+    const chosen = (paths: readonly string[] = []) => paths.filter((path) => whole || wanted(path));
     const add = (job: Pick<GuestJob, 'name' | 'smp' | 'files'> & Partial<GuestJob>) => {
       if (job.files.length > 0) jobs.push({ kernel, before: {}, ...job });
     };

@@ -10,6 +10,14 @@ export interface Failure {
   output: string;
 }
 
+/** How long a test took. */
+export interface Timing {
+  readonly suite: string;
+  readonly file: string;
+  readonly name: string;
+  readonly seconds: number;
+}
+
 export interface SuiteResult {
   readonly name: string;
   readonly passed: number;
@@ -18,6 +26,7 @@ export interface SuiteResult {
   readonly failures: readonly Failure[];
   /** Each skipped test with its reason. */
   readonly skips: readonly string[];
+  readonly timings: readonly Timing[];
   /** Wall-clock seconds. */
   readonly seconds: number;
 }
@@ -29,6 +38,7 @@ export class Account {
   readonly #unfinished: Set<string>;
   readonly #failures: Failure[] = [];
   readonly #skips: string[] = [];
+  readonly #timings: Timing[] = [];
   #passed = 0;
 
   /** @param files All files that are to run: each must start and end, and hold at least one test. */
@@ -48,13 +58,17 @@ export class Account {
     let passed = 0;
     let skips: string[] = [];
     let failures: Failure[] = [];
+    let timings: Timing[] = [];
     let startedAt = 0;
     const fail = (name: string, detail: string) => failures.push({ file, name, detail, output: '' });
     const take = (record: TestRecord): void => {
       if (record.type === 'start') {
         ({ file } = record);
-        [output, passed, skips, failures, startedAt] = ['', 0, [], [], performance.now()];
+        [output, passed, skips, failures, timings] = ['', 0, [], [], []];
+        startedAt = performance.now();
       } else if (record.type === 'test') {
+        const seconds = record.duration / 1000;
+        timings.push({ suite: this.#name, file, name: record.name, seconds });
         if (record.outcome === 'passed') passed++;
         else if (record.outcome === 'skipped') skips.push(`${file}: ${record.name}: ${record.detail}`);
         else fail(record.name, record.detail ?? '');
@@ -68,6 +82,7 @@ export class Account {
         for (const failure of failures) failure.output = output;
         this.#passed += passed;
         this.#skips.push(...skips);
+        this.#timings.push(...timings);
         this.#failures.push(...failures);
         this.#unfinished.delete(file);
       }
@@ -106,6 +121,7 @@ export class Account {
       skipped: this.#skips.length,
       failures: this.#failures,
       skips: this.#skips,
+      timings: this.#timings,
       seconds: (performance.now() - this.#started) / 1000,
     };
   }
@@ -125,7 +141,13 @@ function exitMessage(status: number): string {
   return `the process ended with status ${status}${cause}`;
 }
 
-/** The summary: a line a suite; before it every failure in full, and then once more in a line, which a shortened log keeps. */
+/** So many tests are listed with what they took. */
+const SLOWEST = 25;
+
+/**
+ * The summary: a line a suite; before it every failure in full, and then once more in a line, which a shortened log keeps,
+ * and the tests that took longest.
+ */
 export function formatSummary(results: readonly SuiteResult[]): string {
   const lines: string[] = [];
   for (const { name, failures } of results) {
@@ -141,6 +163,9 @@ export function formatSummary(results: readonly SuiteResult[]): string {
     for (const { file, name: test, detail } of failures)
       lines.push(`failed [${name}] ${file}: ${test}: ${detail.trim().split('\n', 1)[0]}`);
   }
+  const slowest = results.flatMap(({ timings }) => timings).sort((a, b) => b.seconds - a.seconds);
+  for (const { suite, file, name, seconds } of slowest.slice(0, SLOWEST))
+    lines.push(`slow ${seconds.toFixed(1).padStart(6)} s [${suite}] ${file}: ${name}`);
   const total = (key: 'passed' | 'failed' | 'skipped') =>
     results.reduce((sum, result) => sum + result[key], 0);
   const row = (...cells: readonly (string | number)[]) =>

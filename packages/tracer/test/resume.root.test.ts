@@ -12,6 +12,7 @@ import type { TraceRecord, TracerPosition } from '../src/index.js';
 import { runLoad } from './support/load.js';
 import { TestNetns } from './support/netns.js';
 import type { KeptBatch } from './support/resumed-program.js';
+import { atScale } from './support/scale.js';
 
 const program = fileURLToPath(new URL('./support/resumed-program.js', import.meta.url));
 const MIB = 1 << 20;
@@ -109,7 +110,7 @@ describe('a resumed tracer', () => {
     using netns = new TestNetns();
     using tracer = new KilledTracer(netns, 8 * MIB);
     await tracer.start();
-    const COUNT = 4_000;
+    const COUNT = atScale(4_000);
     let isOver = false;
     const load = runLoad(netns, 'pairs', '--count', `${COUNT}`, '--send', '700', '--reply', '90').finally(
       () => {
@@ -146,7 +147,7 @@ describe('a resumed tracer', () => {
     await sleep(300);
     await tracer.kill();
     // Each has four events of 224 bytes in the ring.
-    const made = await runLoad(netns, 'pairs', '--count', '1000');
+    const made = await runLoad(netns, 'pairs', '--count', '500');
     await tracer.start();
     await sleep(300);
     await tracer.kill();
