@@ -21,7 +21,7 @@ import { buildLoad } from './load.js';
 import { repository } from './paths.js';
 import { installRequirements, isRoot, testPackages } from './requirements.js';
 import { type Bundles, bundleTests, originalPlaces } from './suite/bundle.js';
-import { findTestFiles, type GuestJob, guestJobs, type TestFiles } from './suite/plan.js';
+import { findPrograms, findTestFiles, type GuestJob, guestJobs, type TestFiles } from './suite/plan.js';
 import { type HostRun, runInGuest, runOnHost } from './suite/run-files.js';
 import { schedule, type Task } from './suite/schedule.js';
 import { SoftirqWitness } from './suite/softirq-witness.js';
@@ -216,7 +216,8 @@ async function runJob(
 async function prepareGuests(jobs: readonly GuestJob[], bundles: Bundles): Promise<void> {
   say(`guests run under ${(await qemu()).version}`);
   await baseArchive();
-  await bundleTests([...new Set(jobs.flatMap(({ files }) => files))], bundles);
+  const files = [...new Set(jobs.flatMap((job) => job.files))];
+  await bundleTests([...files, ...findPrograms(files)], bundles);
 }
 
 /** Runs guests, and what boots guests itself. */

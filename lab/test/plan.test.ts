@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { classify, type GuestChoice, guestJobs } from '../src/suite/plan.js';
+import { classify, findPrograms, type GuestChoice, guestJobs } from '../src/suite/plan.js';
 
 describe('the test plan', () => {
   const files = classify([
@@ -63,6 +63,15 @@ describe('the test plan', () => {
     assert.deepEqual(counts({}), ['5.10: 1', '6.1: 1', '6.12: 1', '6.18: 1', '7: 1', '7 newest: 1']);
     assert.deepEqual(counts({ kernels: ['6.1'] }), ['6.1: 2']);
     assert.ok(counts({ matrix: true }).every((line) => line.endsWith(': 2')));
+  });
+
+  test('knows the programs that tests of the same package start', () => {
+    assert.ok(
+      findPrograms(['packages/tracer/dist/test/pairs.root.test.js']).includes(
+        'packages/tracer/dist/test/support/talk-program.js',
+      ),
+    );
+    assert.deepEqual(findPrograms(['packages/none/dist/test/one.test.js']), []);
   });
 
   test('boots no guest for files that need programs of this machine', () => {

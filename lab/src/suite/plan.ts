@@ -74,6 +74,18 @@ export function findTestFiles(pattern = ''): TestFiles {
   return classify(paths.filter((path) => path.includes(pattern)).sort());
 }
 
+/** Compiled programs that tests beside them start: `support/NAME-program.ts`. */
+export function findPrograms(files: readonly string[]): string[] {
+  const folders = new Set(
+    files.map((file) => `${file.slice(0, file.indexOf('/dist/test/'))}/dist/test/support`),
+  );
+  return [...folders].flatMap((folder) =>
+    listFiles(join(repository, folder))
+      .filter((name) => name.endsWith('-program.js'))
+      .map((name) => `${folder}/${name}`),
+  );
+}
+
 function listFiles(folder: string): string[] {
   try {
     return readdirSync(folder, { recursive: true, encoding: 'utf8' });

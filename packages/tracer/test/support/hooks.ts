@@ -8,14 +8,22 @@ import { type AcceptHook, inspectHost } from '../../src/index.js';
  * programs, as by CONFIG_PREEMPT_LAZY (6.13).
  */
 export function availableAcceptHooks(): readonly AcceptHook[] {
+  available ??= findAcceptHooks();
+  return available;
+}
+
+/** Looking takes seconds in a guest. */
+let available: readonly AcceptHook[] | undefined;
+
+function findAcceptHooks(): readonly AcceptHook[] {
   const choice = inspectHost().hooks.find(({ purpose }) => purpose === 'process that accepts');
-  const available = new Set(
+  const present = new Set(
     choice?.candidates
       .filter((candidate) => candidate.state === 'present')
       .map((candidate) => candidate.name),
   );
   const promised = kernelAtLeast('6.13') ? (hook: AcceptHook) => !/^f(entry|exit):/.test(hook) : () => true;
-  return acceptHooks.map(({ name }) => name).filter((hook) => available.has(hook) && promised(hook));
+  return acceptHooks.map(({ name }) => name).filter((hook) => present.has(hook) && promised(hook));
 }
 
 /** The value of `accounted` in accept records under a hook. */
