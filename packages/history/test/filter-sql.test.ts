@@ -23,15 +23,18 @@ import { createAll } from '../src/clickhouse/create-tables.js';
 import { addressRange } from '../src/query/address-range.js';
 import { filterSource } from '../src/query/filter-source.js';
 import { type FilterSource, filterSql } from '../src/query/filter-sql.js';
+import { HostNames } from '../src/query/host-names.js';
 import { Placeholders } from '../src/query/placeholders.js';
 import { createTable, tables } from '../src/schema/index.js';
 import { TestClickhouse, withoutClickhouse } from './support/clickhouse-server.js';
 import { naivelyMeets } from './support/naive-filter.js';
 import {
   filterColumns,
+  hostOf,
   Random,
   type RandomRow,
   randomFilter,
+  randomHosts,
   randomRow,
   textColumns,
 } from './support/random-filters.js';
@@ -48,6 +51,7 @@ const readers: ColumnReaders<RandomRow, void> = Object.fromEntries(
 const source: FilterSource = {
   columns: Object.fromEntries(filterColumns.map((column) => [column, `"${column}"`])),
   addresses: { local_address: 'local_ip', peer_address: 'peer_ip' },
+  hosts: { id: 'host_id', known: new HostNames(randomHosts).known },
 };
 
 function columnType(column: FilterColumn): string {
@@ -109,7 +113,13 @@ describe('filters as SQL', () => {
 
   async function fillClickhouse(rows: readonly RandomRow[]): Promise<void> {
     const definitions = filterColumns.map((column) => `"${column}" ${clickhouseType(column)}`);
-    const all = ['place UInt32', ...definitions, 'local_ip Nullable(IPv6)', 'peer_ip Nullable(IPv6)'];
+    const all = [
+      'place UInt32',
+      ...definitions,
+      'local_ip Nullable(IPv6)',
+      'peer_ip Nullable(IPv6)',
+      'host_id Nullable(UInt64)',
+    ];
     await clickhouse!.connection.execute('DROP TABLE IF EXISTS weir.rows');
     await clickhouse!.connection.execute(`CREATE TABLE weir.rows (${all.join(', ')}) ENGINE = Memory`);
     const values = rows.map((row, place) => {
@@ -123,10 +133,11 @@ describe('filters as SQL', () => {
         ...Object.fromEntries(named),
         local_ip: mapped(row.local_address),
         peer_ip: mapped(row.peer_address),
+        host_id: hostOf(row)?.toString() ?? null,
       });
     });
     await clickhouse!.connection.insert(
-      `INSERT INTO weir.rows (${['place', ...filterColumns, 'local_ip', 'peer_ip'].map((name) => `"${name}"`).join(', ')})
+      `INSERT INTO weir.rows (${['place', ...filterColumns, 'local_ip', 'peer_ip', 'host_id'].map((name) => `"${name}"`).join(', ')})
        SELECT * FROM input('${all.join(', ')}') FORMAT JSONEachRow`,
       Readable.from([values.join('\n')]),
       {},
@@ -153,7 +164,7 @@ describe('filters as SQL', () => {
 
   async function fill(rows: readonly RandomRow[]): Promise<void> {
     const definitions = filterColumns.map((column) => `"${column}" ${columnType(column)}`);
-    const all = ['place INTEGER', ...definitions, 'local_ip UUID', 'peer_ip UUID'];
+    const all = ['place INTEGER', ...definitions, 'local_ip UUID', 'peer_ip UUID', 'host_id UBIGINT'];
     await connection.run(`CREATE OR REPLACE TABLE rows (${all.join(', ')})`);
     for (const [place, row] of rows.entries()) {
       const values = filterColumns.map((column) => {
@@ -161,7 +172,13 @@ describe('filters as SQL', () => {
         if (value === undefined) return null;
         return typeof value === 'string' ? escapeName(value) : BigInt(value);
       });
-      const bound = [place, ...values, addressText(row.local_address), addressText(row.peer_address)];
+      const bound = [
+        place,
+        ...values,
+        addressText(row.local_address),
+        addressText(row.peer_address),
+        hostOf(row) ?? null,
+      ];
       await connection.run(`INSERT INTO rows VALUES (${bound.map(() => '?').join(', ')})`, bound);
     }
   }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
+import { hostname } from 'node:os';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseFilter } from '@weir/tracer/filter';
 import { Authenticator } from '../src/auth/authenticator.js';
 import { newToken, tokenDigest } from '../src/auth/token.js';
 import { LiveHub } from '../src/stream/live-hub.js';
@@ -132,6 +134,16 @@ describe('the live stream', () => {
     slow.destroy();
     fast.close();
     await until(() => api.live.clients === 0);
+  });
+
+  it('knows the rows of this host by its name', async () => {
+    const hub = new LiveHub();
+    using own = hub.subscribe(parseFilter(`host=${hostname()} or host=nobody`));
+    using others = hub.subscribe(parseFilter(`not host=${hostname()}`));
+    const { signal } = new AbortController();
+    for (const number of [1, 2]) hub.publish(batchOf(number, [endRow(number)]));
+    assert.equal((await own.next(signal)).split('event: connection').length - 1, 2);
+    await assert.rejects(others.next(AbortSignal.abort()));
   });
 
   it('reports the number that was lost behind what was not', async () => {

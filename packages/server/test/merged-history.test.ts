@@ -213,6 +213,27 @@ describe('the histories of several hosts', () => {
     for (let host = 0; host < HOSTS; host++) assert.ok(names.has(hostName(host)));
   });
 
+  it('have hosts by their names as groups and in filters', async () => {
+    for (const only of [undefined, 1]) {
+      const filter = only === undefined ? {} : { filter: parseFilter(`host=${hostName(only)}`) };
+      const hosts = only === undefined ? [0, 1, 2] : [only];
+      const { result } = await all().groups({
+        range,
+        by: ['host'],
+        ends: 'all',
+        percentiles: [0.5],
+        ...filter,
+      });
+      assert.deepEqual(
+        Object.fromEntries(result.groups.map(({ key, connections }) => [key.host, connections])),
+        Object.fromEntries(hosts.map((host) => [hostName(host), endsOf(talks, host).length])),
+      );
+      for (const { percentiles } of result.groups) assert.ok(Array.isArray(percentiles!.duration_us));
+      const series = await all().series({ range, step: 3_600_000_000_000n, by: ['host'], ...filter });
+      assert.deepEqual(series.result.map(({ key }) => key.host).toSorted(), hosts.map(hostName));
+    }
+  });
+
   it('are paged in every order without a gap and without repeating', async () => {
     const rows = [0, 1, 2].flatMap((host) => endsOf(talks, host));
     const texts = (list: typeof rows) =>

@@ -120,6 +120,13 @@ it('answers every question, says what it reads, and goes on when its database is
     map.nodes.map(({ name }) => name),
     ['curl', '10.0.0.2'],
   );
+  const byHost = await get(`groups?${range}&by=host&filter=host%3Dh7`);
+  assert.deepEqual((byHost.body as unknown as { groups: { key: unknown }[] }).groups[0]?.key, { host: 'h7' });
+  const listed = (await get('hosts')).body as unknown as { hosts: { label: string }[] };
+  assert.deepEqual(
+    listed.hosts.map(({ label }) => label),
+    ['h7'],
+  );
   const { reading } = (await get('status')).body;
   assert.deepEqual(reading, { target: login, state: 'reading' });
   const sql = (text: string) =>

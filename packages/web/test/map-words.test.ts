@@ -94,7 +94,9 @@ describe('words of the map', () => {
     assert.equal(linkFilter(link, first, second, 'process'), 'comm=celery peer=10.0.9.9 pport=5672');
     assert.equal(nodeFilter(nodeNamed(nodes, '10.0.0.0/8'), 'process'), 'peer=10.0.0.0/8');
     assert.equal(nodeFilter(nodeNamed(nodes, null), 'process'), 'not comm=*');
-    assert.equal(nodeFilter(first, 'host'), undefined);
+    assert.equal(nodeFilter(first, 'host'), 'host=celery');
+    const members = [{ kind: 'group', name: 'celery', host: 'web-1' }];
+    assert.equal(nodeFilter({ ...first, members } as never, 'process'), 'comm=celery host=web-1');
   });
 
   test('names a network by its prefix, or by its group', () => {

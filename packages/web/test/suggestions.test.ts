@@ -53,7 +53,7 @@ describe('terms out of values', () => {
     assert.equal(filterTerm('error', null), 'not error=*');
     assert.equal(filterTerm('pod', 'shop/web-0'), 'namespace=shop pod_name=web-0');
     assert.equal(filterTerm('peer', 'fe80::1%eth0'), 'peer=fe80::1');
-    assert.equal(filterTerm('host', 'x'), undefined);
+    assert.equal(filterTerm('host', 'web-1/3f2a9c01'), 'host=web-1/3f2a9c01');
   });
 
   test('are added to a filter, which keeps its meaning', () => {

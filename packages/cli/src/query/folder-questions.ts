@@ -4,11 +4,13 @@ import { DamagedHistoryError, ExportedHistory, type HistoryReader, HistoryStore 
 import {
   answer,
   type Condition,
-  filterSource,
-  filterSql,
+  filterCondition,
+  type GroupKey,
+  HostNames,
   queryCompare,
   queryConnections,
   queryGroups,
+  queryHosts,
   queryOpenAt,
   querySeries,
   querySql,
@@ -63,28 +65,45 @@ function fromFolder(record: RowRecord): RowRecord {
 
 function questionsOf(reader: HistoryReader & { close(): Promise<void> }, sqlMs: number): Questions {
   const services = [...Services.read()];
-  const where = (
+  const where = async (
     filter: WrittenFilter | undefined,
     table: 'ends' | 'opens' = 'ends',
-  ): { where?: Condition } =>
-    filter === undefined ? {} : { where: filterSql(filter.tree, filterSource(table), { services }) };
+  ): Promise<{ where?: Condition }> =>
+    filter === undefined ? {} : { where: await filterCondition(reader, filter.tree, { table, services }) };
+  const named = async <Each extends { readonly key: GroupKey }>(
+    by: readonly string[],
+    list: readonly Each[],
+  ) => {
+    if (!by.includes('host')) return list;
+    const names = new HostNames(await queryHosts(reader));
+    return list.map((each) => ({ ...each, key: names.named(each.key) }));
+  };
   return {
     connections: async ({ filter, ...query }) => {
-      const { result, ...rest } = await queryConnections(reader, { ...query, ...where(filter) });
+      const { result, ...rest } = await queryConnections(reader, { ...query, ...(await where(filter)) });
       const { rows, ...page } = result;
       return { ...rest, result: { records: rows.map(endRecord).map(fromFolder), ...page } };
     },
-    groups: ({ filter, ...query }) => queryGroups(reader, { ...query, ...where(filter) }),
-    series: ({ filter, ...query }) => querySeries(reader, { ...query, ...where(filter) }),
+    groups: async ({ filter, ...query }) => {
+      const { result, ...rest } = await queryGroups(reader, { ...query, ...(await where(filter)) });
+      return { ...rest, result: { ...result, groups: await named(query.by, result.groups) } };
+    },
+    series: async ({ filter, ...query }) => {
+      const { result, ...rest } = await querySeries(reader, { ...query, ...(await where(filter)) });
+      return { ...rest, result: await named(query.by ?? [], result) };
+    },
     openAt: async ({ filter, ...query }) => {
-      const { result, ...rest } = await queryOpenAt(reader, { ...query, ...where(filter, 'opens') });
+      const { result, ...rest } = await queryOpenAt(reader, { ...query, ...(await where(filter, 'opens')) });
       return {
         ...rest,
         result: { records: result.rows.map(openRecord).map(fromFolder), count: result.count },
       };
     },
-    compare: ({ filter, ...query }) => queryCompare(reader, { ...query, ...where(filter) }),
-    parquet: ({ filter, ...query }) => writeParquet(reader, { ...query, ...where(filter) }),
+    compare: async ({ filter, ...query }) => {
+      const { result, ...rest } = await queryCompare(reader, { ...query, ...(await where(filter)) });
+      return { ...rest, result: { ...result, differences: await named(query.by, result.differences) } };
+    },
+    parquet: async ({ filter, ...query }) => writeParquet(reader, { ...query, ...(await where(filter)) }),
     coverage: ({ range, ...limits }) => answer(reader, range, limits, async () => null),
     sql: (query) => querySql(reader, { ...query, timeLimitMs: sqlMs }),
     [Symbol.asyncDispose]: () => reader.close(),

@@ -39,6 +39,10 @@ export function queryParameters(values: readonly unknown[]): Record<string, unkn
   return Object.fromEntries(values.map((value, index) => [`p${index}`, value]));
 }
 
+function numberList(numbers: readonly bigint[]): string {
+  return `CAST([${numbers.join(', ')}], 'Array(UInt64)')`;
+}
+
 /** For columns as `create-tables.ts` makes them. */
 export const clickhouseDialect: SqlDialect = {
   binder: () => new Parameters(),
@@ -53,4 +57,6 @@ export const clickhouseDialect: SqlDialect = {
   hexadecimal: (number, digits) =>
     `leftPad(replaceRegexpOne(lower(hex(${number})), '^0+', ''), ${digits}, '0')`,
   isIn: (number, list) => `has(${list}, ${number})`,
+  isOneOf: (column, numbers) => `${column} IN (${numbers.join(', ')})`,
+  recoded: (column, from, to) => `transform(${column}, ${numberList(from)}, ${numberList(to)})`,
 };

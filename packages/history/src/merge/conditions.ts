@@ -2,8 +2,10 @@
 import type { DuckDBValue } from '@duckdb/node-api';
 import type { Condition } from '../query/condition.js';
 import { fieldsNamed } from '../query/fields.js';
+import type { HostNames } from '../query/host-names.js';
 import type { GroupKey } from '../query/keys.js';
 import { isClientSql } from '../query/side-sql.js';
+import { duckdbDialect } from '../query/sql-dialect.js';
 import type { SideIds } from './counted-once.js';
 
 /** An expression for a column of numbers, one a row, out of a bound text. */
@@ -30,9 +32,10 @@ export function withoutEnds({ clients, servers }: SideIds): Condition | undefine
   };
 }
 
-/** Rows of groups with these keys. */
-export function withKeys(by: readonly string[], keys: readonly GroupKey[]): Condition {
-  const fields = fieldsNamed(by);
+/** Rows of groups with these keys. @param hosts Names of the history's hosts: a key has one boot of a host. */
+export function withKeys(by: readonly string[], keys: readonly GroupKey[], hosts?: HostNames): Condition {
+  const named = fieldsNamed(by);
+  const fields = hosts?.joined(by, named, duckdbDialect) ?? named;
   if (by.length === 0) return { sql: 'true', values: [] };
   if (keys.length === 0) return { sql: 'false', values: [] };
   const isKey = fields.map(({ sql }) => `CAST(${sql} AS VARCHAR) IS NOT DISTINCT FROM ?`).join(' AND ');

@@ -6,6 +6,7 @@ import { fieldsNamed } from '../query/fields.js';
 import { readKey } from '../query/keys.js';
 import { type MeasureOrder, measureList, measureOrders } from '../query/measures.js';
 import { MOST_STEPS } from '../query/series.js';
+import { withJoinedBoots } from '../query/stored-hosts.js';
 import { trafficSums } from '../query/traffic-sums.js';
 import { addedList, sumNames } from '../rollup/sums.js';
 import type { HistoryReader, TimeRange } from '../store/session.js';
@@ -39,12 +40,13 @@ const SECOND = 1_000_000_000n;
 /** Adds up groups. @throws OptionError, InterruptedError */
 export function querySums(reader: HistoryReader, query: SumsOfGroupsQuery): Promise<Answer<SumsOfGroups>> {
   const { range, by, step, where, order = 'bytes', limit } = query;
-  const fields = fieldsNamed(by);
+  const asked = fieldsNamed(by);
   if (!isMeasureOrder(order))
     throw new OptionError(`order: choose from ${Object.keys(measureOrders).join(', ')}`);
   if (step !== undefined && (step < SECOND || (range.to - range.from) / step > MOST_STEPS))
     throw new OptionError(`step: expected a second at least, and ${MOST_STEPS} steps at most`);
   return answer(reader, range, query, async (session) => {
+    const fields = await withJoinedBoots(session, by, asked);
     const parts = await trafficSums(session, {
       ...{ range, fields, where },
       ...(step !== undefined && { step }),

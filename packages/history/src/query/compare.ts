@@ -7,6 +7,7 @@ import { fieldsNamed, groupFields } from './fields.js';
 import { checkLimit, secondsOf } from './groups.js';
 import { type GroupKey, readKey } from './keys.js';
 import { MEASURE_COUNT, type Measures, measureList, readMeasures } from './measures.js';
+import { withJoinedBoots } from './stored-hosts.js';
 import { trafficSums } from './traffic-sums.js';
 
 /** What is compared. */
@@ -65,8 +66,9 @@ export function checkCompare({ by, limit = 1000 }: CompareQuery, known = groupFi
 /** Compares two ranges, group by group. @throws OptionError, InterruptedError */
 export function queryCompare(reader: HistoryReader, query: CompareQuery): Promise<Answer<Comparison>> {
   const { range, against, by, where } = query;
-  const { fields, limit } = checkCompare(query);
+  const { fields: asked, limit } = checkCompare(query);
   return answer(reader, range, query, async (session) => {
+    const fields = await withJoinedBoots(session, by, asked);
     const now = await trafficSums(session, { range, fields, where });
     const before = await trafficSums(session, { range: against, fields, where });
     const names = fields.map((_, index) => `k${index}`);

@@ -3,6 +3,7 @@ import type { Filter, FilterField, FilterValue } from '@weir/tracer/filter';
 import { fieldNamed } from '@weir/tracer/filter';
 import { comparable } from '@weir/tracer/filter/compile';
 import type { RowId } from '../rollup/id-filter.js';
+import { isHostField } from './host-names.js';
 
 /** The columns on which a filter depends; undefined: on any. A network is looked for in columns that no filter has. */
 export function neededColumns(filter: Filter): string[] | undefined {
@@ -13,6 +14,7 @@ export function neededColumns(filter: Filter): string[] | undefined {
       return neededColumns(filter.of);
     case 'test': {
       const field = fieldNamed(filter.field);
+      if (field !== undefined && isHostField(field)) return ['host_id'];
       return field === undefined
         ? []
         : [...field.columns, ...filter.values.flatMap((value) => neededBy(field, value))];

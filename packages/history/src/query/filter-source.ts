@@ -2,6 +2,7 @@
 import type { FilterColumn } from '@weir/tracer/filter';
 import { tables } from '../schema/index.js';
 import type { FilterSource } from './filter-sql.js';
+import type { NamedHost } from './host-names.js';
 import { duckdbDialect, type SqlDialect } from './sql-dialect.js';
 
 /** Tables whose rows filters choose. */
@@ -50,6 +51,7 @@ type Derived = Readonly<Partial<Record<FilterColumn, { readonly needs: string; r
 
 const derivedColumns = ({ asText, hexadecimal }: SqlDialect): Derived => ({
   type: { needs: 'family', sql: 'family' },
+  host_boot: { needs: 'host_id', sql: hexadecimal('host_id', 16) },
   flow_id: {
     needs: 'flow_ns',
     sql: `(${hexadecimal('flow_ns', 15)} || '.' || ${asText('flow_cpu')})`,
@@ -73,8 +75,13 @@ const derivedColumns = ({ asText, hexadecimal }: SqlDialect): Derived => ({
  * How the rows of a table, or of a view with its columns, have the columns of filters.
  *
  * @param dialect The database's SQL. Default: DuckDB's.
+ * @param hosts The hosts that rows may be of; without them, no row is known to be of a host.
  */
-export function filterSource(table: FilteredTable, dialect: SqlDialect = duckdbDialect): FilterSource {
+export function filterSource(
+  table: FilteredTable,
+  dialect: SqlDialect = duckdbDialect,
+  hosts: readonly NamedHost[] = [],
+): FilterSource {
   const present = new Set(Object.keys(tables[table]));
   const same = sameNames.filter((name) => present.has(name)).map((name) => [name, `"${name}"`]);
   const others = Object.entries(derivedColumns(dialect))
@@ -83,6 +90,7 @@ export function filterSource(table: FilteredTable, dialect: SqlDialect = duckdbD
   return {
     columns: Object.fromEntries([...same, ...others]),
     addresses: { local_address: '"local_ip"', peer_address: '"peer_ip"' },
+    hosts: { id: '"host_id"', known: hosts },
     ids: { flow_id: '"flow_ns"', connection_id: '"connection_id"' },
   };
 }

@@ -12,7 +12,7 @@ import type {
   PatternPart,
   ServicePort,
 } from '@weir/tracer/filter';
-import { fieldNamed } from '@weir/tracer/filter';
+import { fieldNamed, predicateOver } from '@weir/tracer/filter';
 import {
   anywhereEnds,
   anywhereParts,
@@ -25,6 +25,7 @@ import {
 import { addressRange, ipv4Range } from './address-range.js';
 import type { Condition } from './condition.js';
 import { isOneWay, neededColumns, neededIds, wholeId } from './filter-needs.js';
+import { hostColumns, isHostField, type NamedHost } from './host-names.js';
 import { patternSql } from './pattern-sql.js';
 import type { BoundValue } from './placeholders.js';
 import { duckdbDialect, type SqlDialect, type ValueBinder } from './sql-dialect.js';
@@ -35,6 +36,11 @@ export interface FilterSource {
   readonly columns: { readonly [Name in FilterColumn]?: string };
   /** The addresses as 128 bits, which are compared as unsigned numbers. */
   readonly addresses: { readonly local_address?: string; readonly peer_address?: string };
+  /**
+   * The column with the number of a host and its boot, and the hosts that there are: names are no column of rows, and are looked up before.
+   * Absent: no row is known to be of a host.
+   */
+  readonly hosts?: { readonly id: string; readonly known: readonly NamedHost[] };
   /** Numbers of 64 bits whose hexadecimal digits are an id, or those before its point: a whole id is found by them, without making texts of all. */
   readonly ids?: { readonly flow_id?: string; readonly connection_id?: string };
 }
@@ -104,7 +110,17 @@ class SqlCompiler {
 
   #test({ field: name, values }: FilterTest): string {
     const field = fieldNamed(name);
-    return field === undefined ? 'FALSE' : any(values.map((value) => this.#value(field, value)));
+    if (field === undefined) return 'FALSE';
+    if (isHostField(field)) return this.#hosts({ kind: 'test', field: name, values });
+    return any(values.map((value) => this.#value(field, value)));
+  }
+
+  /** Rows of the hosts that meet a test. Their numbers are Weir's own, and may be thousands: they are part of the text. */
+  #hosts(test: FilterTest): string {
+    const { hosts } = this.#source;
+    const isMeant = predicateOver(test, hostColumns);
+    const ids = (hosts?.known ?? []).filter((host) => isMeant(host)).map(({ id }) => id);
+    return hosts === undefined || ids.length === 0 ? 'FALSE' : this.#dialect.isOneOf(hosts.id, ids);
   }
 
   #value(field: FilterField, value: FilterValue): string {

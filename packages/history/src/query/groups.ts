@@ -15,6 +15,7 @@ import {
   measureOrders,
   readMeasures,
 } from './measures.js';
+import { withJoinedBoots } from './stored-hosts.js';
 import { traffic } from './traffic.js';
 import { trafficSums } from './traffic-sums.js';
 
@@ -80,8 +81,9 @@ export function checkGroups(query: GroupsQuery, known = groupFields) {
 
 /** Groups the connections of a range. @throws OptionError, InterruptedError */
 export function queryGroups(reader: HistoryReader, query: GroupsQuery): Promise<Answer<Groups>> {
-  const { fields, limit, percentiles } = checkGroups(query);
+  const { fields: asked, limit, percentiles } = checkGroups(query);
   return answer(reader, query.range, query, async (session) => {
+    const fields = await withJoinedBoots(session, query.by, asked);
     const found = await findGroups(session, query, fields, limit);
     if (percentiles.length === 0 || found.groups.length === 0) return found;
     return { ...found, groups: await addPercentiles(session, query, fields, found.groups) };

@@ -39,6 +39,7 @@ export {
   filterSql,
 } from './filter-sql.js';
 export { type Group, type Groups, type GroupsQuery, queryGroups } from './groups.js';
+export { HostNames, type NamedHost, namesHosts } from './host-names.js';
 export type { GroupKey, KeyValue } from './keys.js';
 export { type ListedOpenQuery, queryListedOpen } from './listed-open.js';
 export { type ConnectionMap, type MapEdge, type MapNode, type MapQuery, queryMap } from './map.js';
@@ -49,6 +50,7 @@ export type { BoundValue } from './placeholders.js';
 export { type Point, querySeries, type Series, type SeriesQuery } from './series.js';
 export { querySql, type SqlQuery, type SqlResult } from './sql.js';
 export { duckdbDialect, type SqlDialect, type ValueBinder } from './sql-dialect.js';
+export { filterCondition, queryHosts } from './stored-hosts.js';
 export type { TimeOptions } from './time/moment.js';
 export { parseTime, parseTimeRange } from './time/range.js';
 export { systemZone } from './time/zone.js';

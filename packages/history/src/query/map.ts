@@ -17,6 +17,7 @@ import {
   readMeasures,
 } from './measures.js';
 import { isClientSql } from './side-sql.js';
+import { hostNamesIn, withJoinedBoots } from './stored-hosts.js';
 import { traffic } from './traffic.js';
 
 /** Which map is wanted. */
@@ -100,15 +101,16 @@ const noServers: OtherServers = { sql: 'SELECT NULL::UBIGINT, NULL::VARCHAR WHER
 /** Edges, the largest first, and how many there are. */
 export async function findEdges(
   session: Session,
-  { range, where }: MapQuery,
+  { range, by, where }: MapQuery,
   { field, order, limit, prefixes, hasGroups }: ReturnType<typeof checkMap>,
   others: OtherServers = noServers,
 ): Promise<{ readonly edges: readonly EdgeRow[]; readonly count: number }> {
+  const [{ sql: own } = field] = await withJoinedBoots(session, [by], [field]);
   const source = traffic(session, range, where);
   const node = addressNode(prefixes, hasGroups);
   const rows = await session.query(
     `WITH rows AS NOT MATERIALIZED (
-         SELECT *, 'g' || CAST(${field.sql} AS VARCHAR) AS own, ${node.sql} AS other, ${isClientSql} AS is_client FROM ${source.sql}
+         SELECT *, 'g' || CAST(${own} AS VARCHAR) AS own, ${node.sql} AS other, ${isClientSql} AS is_client FROM ${source.sql}
        ), servers AS (
          SELECT connection_id, any_value(coalesce(own, 'g')) AS server, any_value(own) IS NOT NULL AS is_known
          FROM rows WHERE NOT is_client AND connection_id IS NOT NULL GROUP BY connection_id
@@ -184,12 +186,18 @@ function networkRanges(networks: readonly string[]): NetworkRange[] {
 export function queryMap(reader: HistoryReader, query: MapQuery): Promise<Answer<ConnectionMap>> {
   const checked = checkMap(query);
   return answer(reader, query.range, query, async (session) => {
+    const hosts = query.by === 'host' ? await hostNamesIn(session) : undefined;
     const { edges, count } = await findEdges(session, query, checked);
+    const nodeOf = (value: DuckDBValue) => {
+      const node = readNode(value);
+      if (hosts === undefined || node.kind !== 'group' || node.name === null) return node;
+      return { ...node, name: hosts.shown(BigInt(node.name)) };
+    };
     const seconds = secondsOf(query.range);
     return {
       edges: edges.map(({ source, target, port, measures, last }) => ({
-        from: readNode(source),
-        to: readNode(target),
+        from: nodeOf(source),
+        to: nodeOf(target),
         port,
         ...readMeasures(measures, seconds),
         last,

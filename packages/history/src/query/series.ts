@@ -16,6 +16,7 @@ import {
   measureOrders,
   readMeasures,
 } from './measures.js';
+import { withJoinedBoots } from './stored-hosts.js';
 import { trafficSums } from './traffic-sums.js';
 
 /** Which figures are wanted. */
@@ -65,8 +66,9 @@ export function checkSeries(query: SeriesQuery, known = groupFields) {
 /** Figures of a range, step by step. @throws OptionError, InterruptedError */
 export function querySeries(reader: HistoryReader, query: SeriesQuery): Promise<Answer<readonly Series[]>> {
   const { range, step, where } = query;
-  const { by, fields, limit, order } = checkSeries(query);
+  const { by, fields: asked, limit, order } = checkSeries(query);
   return answer(reader, range, query, async (session) => {
+    const fields = await withJoinedBoots(session, by, asked);
     const sums = await trafficSums(session, { range, fields, where, step });
     const names = fields.map((_, index) => `k${index}`);
     const same =

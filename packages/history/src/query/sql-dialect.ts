@@ -32,6 +32,10 @@ export interface SqlDialect {
   /** A number of 64 bits as so many hexadecimal digits; of a longer one, the first. */
   hexadecimal(number: string, digits: number): string;
   isIn(number: string, list: string): string;
+  /** Whether a column of 64 bits has one of these numbers, of which there is one at least. They are Weir's own, and not bound: there may be thousands. */
+  isOneOf(column: string, numbers: readonly bigint[]): string;
+  /** A column of 64 bits, with other numbers for some of its own. */
+  recoded(column: string, from: readonly bigint[], to: readonly bigint[]): string;
 }
 
 /** The SQL of DuckDB, where the history is. */
@@ -46,4 +50,7 @@ export const duckdbDialect: SqlDialect = {
   asText: (number) => `CAST(${number} AS VARCHAR)`,
   hexadecimal: (number, digits) => `lpad(lower(hex(${number})), ${digits}, '0')`,
   isIn: (number, list) => `${number} = ANY(${list})`,
+  isOneOf: (column, numbers) => `${column} IN (${numbers.map((each) => `${each}::UBIGINT`).join(', ')})`,
+  recoded: (column, from, to) =>
+    `CASE ${column} ${from.map((each, index) => `WHEN ${each}::UBIGINT THEN ${to[index]}::UBIGINT`).join(' ')} ELSE ${column} END`,
 };

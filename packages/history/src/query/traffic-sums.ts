@@ -46,7 +46,7 @@ export async function trafficSums(session: Session, query: SumsQuery): Promise<C
 }
 
 /** Columns of filters that sums of segments have. */
-const known: ReadonlySet<string> = new Set([...rollupColumns.filter((name) => name !== 'host_id'), 'type']);
+const known: ReadonlySet<string> = new Set([...rollupColumns, 'type']);
 
 function knowEnough({ fields, where }: SumsQuery): boolean {
   if (fields.some(({ rollup }) => rollup === undefined)) return false;

@@ -47,6 +47,7 @@ export function naivelyMeets(filter: Filter, row: RandomRow, services: readonly 
         return field.columns.some((column) => {
           if (value.kind === 'service') return serviceNames(row, column, services).includes(value.name);
           if (value.kind === 'network' && column === 'peer_name') return false;
+          if (value.kind === 'part' && ['host_label', 'host_boot'].includes(column)) return false;
           return row[column] !== undefined && fits(value, row[column]);
         });
       });

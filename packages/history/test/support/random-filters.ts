@@ -1,5 +1,8 @@
 /** Random rows and filters that choose some of them. */
+import { unescapeName } from '@weir/tracer/escape';
 import { type FilterColumn, type FilterField, filterFields } from '@weir/tracer/filter';
+import { HostNames } from '../../src/query/host-names.js';
+import type { HostRow } from '../../src/schema/index.js';
 
 /** A row by the columns of filters; what is not known is absent. */
 export type RandomRow = { readonly [Name in FilterColumn]?: string | number };
@@ -59,6 +62,30 @@ const addressColumns: ReadonlySet<FilterColumn> = new Set(['local_address', 'pee
 const portColumns: ReadonlySet<FilterColumn> = new Set(['local_port', 'peer_port']);
 const textTypes: ReadonlySet<string> = new Set(['text', 'address']);
 
+/** Hosts of which rows may be. Two have one name, and one has two boots. */
+export const randomHosts: readonly HostRow[] = [
+  ...(
+    [
+      ['web-1', '3f2a'],
+      ['web-1', '77aa'],
+      ['Web-0', '3f2a'],
+      ['ΣΊΣΥΦΟΣ', '0000'],
+      ['back\\\\slash', '1111'],
+    ] as const
+  ).map(([name, machine], index) => ({
+    ...{ host_id: BigInt(index + 1) << 60n, time: BigInt(index), name, boot_id: String(index) },
+    machine_id: machine.repeat(8),
+  })),
+  { host_id: 7n, time: 9n, name: 'web-1', machine_id: '3f2a'.repeat(8), boot_id: '9' },
+];
+const knownHosts = new HostNames(randomHosts).known;
+const hostFields: ReadonlySet<FilterColumn> = new Set(['host_name', 'host_label', 'host_boot']);
+
+/** The number of a row's host; undefined: none, or one that is not known. */
+export function hostOf({ host_boot: boot }: RandomRow): bigint | undefined {
+  return boot === undefined ? undefined : BigInt(`0x${boot}`);
+}
+
 /** The field whose only column it is, else one that has it. */
 function fieldOf(column: FilterColumn): FilterField {
   const having = filterFields.filter(({ columns }) => columns.includes(column));
@@ -94,8 +121,12 @@ function randomValue(random: Random, column: FilterColumn): string | number {
 /** A row in which a third of what may be unknown is. */
 export function randomRow(random: Random): RandomRow {
   const row: Record<string, string | number> = {};
-  for (const column of filterColumns) if (random.below(3) > 0) row[column] = randomValue(random, column);
-  return row;
+  for (const column of filterColumns)
+    if (!hostFields.has(column) && random.below(3) > 0) row[column] = randomValue(random, column);
+  if (random.below(6) === 0) return row;
+  const { id, name, label } = random.of(knownHosts);
+  const shown = { host_name: unescapeName(name), host_label: unescapeName(label) };
+  return { ...row, ...shown, host_boot: id.toString(16).padStart(16, '0') };
 }
 
 /** The text of a filter. */
@@ -170,7 +201,10 @@ function randomItem(random: Random, field: FilterField, isWhole: boolean): strin
         return random.of(
           ['ECONNREFUSED', 'ETIMEDOUT', 'ECONN*', '"errno 524"', '*T'].slice(0, isWhole ? 5 : 2),
         );
-      const text = random.of(names);
+      const text =
+        field.name === 'host'
+          ? random.of(['web-1', 'web-1/3f2a3f2a', 'WEB-0', '3f2a', '0000000000000007', ...names])
+          : random.of(names);
       const from = random.below(3);
       const part = [...text].slice(from, from + 1 + random.below(4)).join('') || text;
       const pattern = [

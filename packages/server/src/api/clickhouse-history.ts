@@ -6,11 +6,15 @@ import {
   filterSource,
   filterSql,
   type GroupsQuery,
+  HostNames,
+  namesHosts,
+  type QueryLimits,
   type SeriesQuery,
   type SqlDialect,
 } from '@weir/history/query';
 import { Services } from '@weir/tracer/enrich';
 import type { ApiHistory, Filtered } from './history.js';
+import { namedHosts } from './named-hosts.js';
 
 /**
  * Questions to it.
@@ -24,19 +28,22 @@ export function clickhouseHistory(
   watermark: () => bigint | undefined,
 ): ApiHistory {
   const services = Services.read();
-  const where = <Query>({ filter, ...query }: Filtered<Query>, table: FilteredTable = 'ends') => ({
-    ...query,
-    ...(filter !== undefined && {
-      where: filterSql(filter, filterSource(table, dialect), { services, dialect }),
-    }),
-  });
-  return {
-    connections: (query) => history.connections(where(query)),
-    groups: (query) => history.groups(where<GroupsQuery & EndsChoice>(query)),
-    series: (query) => history.series(where<SeriesQuery & EndsChoice>(query)),
-    openAt: (query) => history.openAt(where(query, 'opens')),
-    compare: (query) => history.compare(where(query)),
-    map: (query) => history.map(where(query)),
+  const where = async <Query extends QueryLimits>(
+    { filter, ...query }: Filtered<Query>,
+    table: FilteredTable = 'ends',
+  ) => {
+    if (filter === undefined) return query;
+    const { known } = new HostNames(namesHosts(filter) ? await history.hosts(query as QueryLimits) : []);
+    const source = filterSource(table, dialect, known);
+    return { ...query, where: filterSql(filter, source, { services, dialect }) };
+  };
+  return namedHosts({
+    connections: async (query) => history.connections(await where(query)),
+    groups: async (query) => history.groups(await where<GroupsQuery & EndsChoice>(query)),
+    series: async (query) => history.series(await where<SeriesQuery & EndsChoice>(query)),
+    openAt: async (query) => history.openAt(await where(query, 'opens')),
+    compare: async (query) => history.compare(await where(query)),
+    map: async (query) => history.map(await where(query)),
     connection: (query) => history.connection(query),
     losses: (range, limits) => history.losses(range, limits),
     hosts: (limits) => history.hosts(limits),
@@ -46,5 +53,5 @@ export function clickhouseHistory(
     },
     // It is not the disk of this server that says so.
     readOnly: false,
-  };
+  });
 }

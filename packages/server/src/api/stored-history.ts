@@ -3,13 +3,14 @@ import { exportHistory, type HistoryReader, type HistoryStore } from '@weir/hist
 import {
   answer,
   type FilteredTable,
-  filterSource,
-  filterSql,
+  filterCondition,
   type GroupsQuery,
+  type QueryLimits,
   queryCompare,
   queryConnection,
   queryConnections,
   queryGroups,
+  queryHosts,
   queryMap,
   queryOpenAt,
   querySeries,
@@ -17,28 +18,30 @@ import {
   type SeriesQuery,
   writeParquet,
 } from '@weir/history/query';
-import type { HostRow } from '@weir/history/schema';
 import { Services } from '@weir/tracer/enrich';
 import type { ApiHistory, Filtered } from './history.js';
+import { namedHosts } from './named-hosts.js';
 
 /** Questions to anything that can be asked: a store, an exported file. */
 export function readerHistory(reader: HistoryReader): ApiHistory {
-  return {
-    connections: (query) => queryConnections(reader, where(query)),
-    groups: (query) => queryGroups(reader, where<GroupsQuery>(query)),
-    series: (query) => querySeries(reader, where<SeriesQuery>(query)),
-    openAt: (query) => queryOpenAt(reader, where(query, 'opens')),
-    compare: (query) => queryCompare(reader, where(query)),
-    map: (query) => queryMap(reader, where(query)),
+  const asked = <Query extends QueryLimits>(query: Filtered<Query>, table?: FilteredTable) =>
+    where(reader, query, table);
+  return namedHosts({
+    connections: async (query) => queryConnections(reader, await asked(query)),
+    groups: async (query) => queryGroups(reader, await asked<GroupsQuery>(query)),
+    series: async (query) => querySeries(reader, await asked<SeriesQuery>(query)),
+    openAt: async (query) => queryOpenAt(reader, await asked(query, 'opens')),
+    compare: async (query) => queryCompare(reader, await asked(query)),
+    map: async (query) => queryMap(reader, await asked(query)),
     connection: (query) => queryConnection(reader, query),
     losses: (range, limits) => answer(reader, range, limits, async () => null),
-    hosts: ({ signal }) => storedHosts(reader, signal),
+    hosts: ({ signal }) => queryHosts(reader, signal === undefined ? {} : { signal }),
     sql: (query) => querySql(reader, query),
-    parquet: (query) => writeParquet(reader, where(query)),
+    parquet: async (query) => writeParquet(reader, await asked(query)),
     exportRange: (range, limits) => exportHistory(reader, { range, ...limits }),
     watermark: undefined,
     readOnly: true,
-  };
+  });
 }
 
 /** Questions to the history of this server. */
@@ -50,39 +53,24 @@ export function storedHistory(store: HistoryStore): ApiHistory {
   });
 }
 
+/** Asks with the condition that a filter makes. */
+async function where<Query extends QueryLimits>(
+  reader: HistoryReader,
+  { filter, ...query }: Filtered<Query>,
+  table: FilteredTable = 'ends',
+) {
+  const { signal } = query as QueryLimits;
+  const options = { table, services: serviceNames(), ...(signal !== undefined && { signal }) };
+  return {
+    ...query,
+    ...(filter !== undefined && { where: await filterCondition(reader, filter, options) }),
+  };
+}
+
 let services: Services | undefined;
 
 /** Names of ports by which filters may call them. */
 export function serviceNames(): Services {
   services ??= Services.read();
   return services;
-}
-
-function where<Query>({ filter, ...query }: Filtered<Query>, table: FilteredTable = 'ends') {
-  return {
-    ...query,
-    ...(filter !== undefined && {
-      where: filterSql(filter, filterSource(table), { services: serviceNames() }),
-    }),
-  };
-}
-
-const hostColumns = 'host_id, epoch_ns(time), name, machine_id, boot_id, kernel';
-
-/** Hosts and their boots, the newest first. */
-export function storedHosts(reader: HistoryReader, signal: AbortSignal | undefined): Promise<HostRow[]> {
-  const options = signal === undefined ? {} : { signal };
-  return reader.read(async (session) => {
-    const rows = await session.query(
-      `SELECT ${hostColumns} FROM ${session.source('hosts')} ORDER BY time DESC`,
-    );
-    return rows.map(([host_id, time, name, machine_id, boot_id, kernel]) => ({
-      host_id: host_id as bigint,
-      time: time as bigint,
-      name: name as string,
-      boot_id: boot_id as string,
-      ...(machine_id !== null && { machine_id: machine_id as string }),
-      ...(kernel !== null && { kernel: kernel as string }),
-    }));
-  }, options);
 }

@@ -7,6 +7,7 @@ import {
   type ConnectionsPage,
   type ConnectionsQuery,
   groupFields,
+  HostNames,
   type Incomplete,
   type MapNode,
   type MapQuery,
@@ -17,6 +18,7 @@ import {
 import type { HostRow } from '@weir/history/schema';
 import { type Filter, formatFilter } from '@weir/tracer/filter';
 import type { ApiHistory, Range } from '../api/history.js';
+import { namedHosts } from '../api/named-hosts.js';
 import { type HistoryPart, PeerError } from './history-part.js';
 import { mergedConnection } from './merged-connection.js';
 import { mergedCompare, mergedGroups, mergedSeries, type WithText } from './merged-figures.js';
@@ -46,7 +48,7 @@ export function mergedHistory(own: ApiHistory, parts: readonly HistoryPart[]): A
       return merge(new MergedQuestion(parts, query.signal, turns), asked);
     };
   };
-  return Object.defineProperties(
+  const merged = Object.defineProperties(
     {
       ...own,
       ...(own.status !== undefined && { status: () => own.status!() }),
@@ -65,6 +67,7 @@ export function mergedHistory(own: ApiHistory, parts: readonly HistoryPart[]): A
       readOnly: { get: () => own.readOnly },
     },
   ) as ApiHistory;
+  return namedHosts(merged);
 }
 
 async function mergedPage(
@@ -122,11 +125,12 @@ async function mergedMap(
   if (!Object.hasOwn(groupFields, by)) throw new OptionError(`by: there is no field ${JSON.stringify(by)}`);
   const filtered = { range, ...(filter !== undefined && { filter }) };
   const nodes: MapNode[] = [];
+  const hostOf = await hostsOf(question);
   const { sides, answers } = await question.countOnce(
     (part, signal) => part.ask('sides', { ...filtered, node: by, limit: question.mostIds }, signal),
     async (counted, all, signal) => {
       const { elsewhere: without } = counted.uncounted;
-      const elsewhere = serversElsewhere(counted.part, all, { by, nodes });
+      const elsewhere = serversElsewhere(counted.part, all, { by, nodes, hostOf });
       // Boots of a host are one node, but several in its history.
       const most = by === 'host' ? MOST_EDGES : limit;
       const asked = {
@@ -153,15 +157,26 @@ async function mergedMap(
   };
 }
 
-function hostOf({ name, host }: HistoryPart): string {
-  return host ?? name;
+type HostOf = (part: HistoryPart) => string;
+
+/** What the host of each history is called: its name, with a part of its machine's id where two have one name. */
+async function hostsOf(question: MergedQuestion): Promise<HostOf> {
+  const nameOf = ({ name, host }: HistoryPart) => host ?? name;
+  const names = question.parts.map(nameOf);
+  if (new Set(names).size === names.length) return nameOf;
+  const answered = await question.each((part, signal) => part.ask('hosts', {}, signal));
+  const hosts = new HostNames(answered.flatMap(({ answer }) => answer));
+  const shown = new Map(
+    answered.map(({ part, answer: [newest] }) => [part, newest && hosts.shown(newest.host_id)]),
+  );
+  return (part) => shown.get(part) ?? nameOf(part);
 }
 
 /** The nodes of ends that accepted elsewhere, of connections that the part has the other ends of. */
 function serversElsewhere(
   part: HistoryPart,
   all: readonly { readonly part: HistoryPart; readonly answer: Answer<SidesOfMap> }[],
-  { by, nodes }: { readonly by: string; readonly nodes: MapNode[] },
+  { by, nodes, hostOf }: { readonly by: string; readonly nodes: MapNode[]; readonly hostOf: HostOf },
 ) {
   const own = new Set(all.find((each) => each.part === part)!.answer.result.clients);
   const ids = new Map<bigint, number>();

@@ -1,9 +1,19 @@
 /** Passes connections, or sums of them, on to clients as they are stored. */
+import { HostNames, type NamedHost, namesHosts } from '@weir/history/query';
 import { timeText } from '@weir/history/rows';
 import type { Batch, EndRow, IntervalRow } from '@weir/history/schema';
 import { Services } from '@weir/tracer/enrich';
-import { everything, type Filter, filterPredicate } from '@weir/tracer/filter';
+import { unescapeName } from '@weir/tracer/escape';
+import {
+  type ColumnReaders,
+  everything,
+  type Filter,
+  type FilterableRecord,
+  predicateOver,
+  recordColumns,
+} from '@weir/tracer/filter';
 import { endOf, lossOf, openOf } from '../api/row-json.js';
+import { readHostRow } from '../collector/host-row.js';
 import { type SumsBySecond, sumsOf } from './batch-sums.js';
 import { EventQueue } from './event-queue.js';
 import { eventText } from './event-text.js';
@@ -70,6 +80,27 @@ interface Client {
   offer(batch: PublishedBatch): void;
 }
 
+/** This host, whose connections are published; undefined where it cannot be read. */
+function ownHost(): NamedHost | undefined {
+  try {
+    return new HostNames([readHostRow()]).known[0];
+  } catch {
+    return undefined;
+  }
+}
+
+function columnsAt({
+  name,
+  label,
+}: NamedHost): ColumnReaders<FilterableRecord & { readonly host?: string }, void> {
+  return {
+    ...recordColumns,
+    host_name: () => unescapeName(name),
+    host_label: () => unescapeName(label),
+    host_boot: ({ host }) => host,
+  };
+}
+
 /** All clients of the live stream. */
 export class LiveHub {
   readonly #clients = new Set<Client>();
@@ -90,7 +121,7 @@ export class LiveHub {
 
   /** Adds a client that wants each connection. */
   subscribe(filter: Filter = everything): Subscription {
-    const isWanted = filterPredicate(filter, { services: this.#services });
+    const isWanted = this.#predicate(filter);
     const queue = new EventQueue();
     const offer = (text: string) => {
       if (!queue.offer(text)) this.#dropped++;
@@ -115,8 +146,17 @@ export class LiveHub {
     });
   }
 
+  /** The hosts of rows are known by the ids that these have. */
+  #predicate(filter: Filter): (record: FilterableRecord & { readonly host?: string }) => boolean {
+    const own = namesHosts(filter) ? ownHost() : undefined;
+    const test = predicateOver(filter, own === undefined ? recordColumns : columnsAt(own), {
+      services: this.#services,
+    });
+    return (record) => test(record);
+  }
+
   #sumsOfWanted(filter: Filter): (batch: PublishedBatch) => SumsBySecond {
-    const isWanted = filterPredicate(filter, { services: this.#services });
+    const isWanted = this.#predicate(filter);
     return ({ ends, intervals }) =>
       sumsOf(
         ends.filter(({ record }) => isWanted(record)).map(({ row }) => row),

@@ -1,8 +1,14 @@
 /** The values of a row that fields are made of. */
 
-/** In records, those are flattened: `process.comm` is `comm`, `peer.port` is `peer_port`. */
+/**
+ * In records, those are flattened: `process.comm` is `comm`, `peer.port` is `peer_port`. A host has three: its name, the one with a part
+ * of its machine's id, and the id of the host and its boot.
+ */
 export type FilterColumn =
   | 'event'
+  | 'host_name'
+  | 'host_label'
+  | 'host_boot'
   | 'cpu'
   | 'pid'
   | 'tid'

@@ -32,6 +32,8 @@ export interface FilterField {
   readonly example: string;
   /** The columns in which the value may be; of an amount, those that are added up. */
   readonly columns: readonly FilterColumn[];
+  /** Columns that only a whole value fits: a part (`:`) is not looked for there. */
+  readonly wholes?: readonly FilterColumn[];
   /** The words of the field, and what each means. */
   readonly words?: Readonly<Record<string, WordMeaning>>;
   /** All values that there are, where they are few, or those that are likely: for completion. */
@@ -231,6 +233,13 @@ export const filterFields: readonly FilterField[] = [
     'processes that hold the listening socket, where there are several',
   ),
   text('flow_id flow', ['flow_id'], '1a2b', 'part of the id of the connection on this host'),
+  field('host host_name', 'text', {
+    help: 'part of the name of the host that recorded it; or all of its id',
+    example: 'web-1',
+    columns: ['host_name', 'host_label', 'host_boot'],
+    // Short names are parts of many ids.
+    wholes: ['host_label', 'host_boot'],
+  }),
   text('connection_id connection', ['connection_id'], '1a2b', 'part of the id that both ends have in common'),
   amount('send_rate', 'bytes a second', ['send_rate'], 'bytes a second sent'),
   amount('receive_rate', 'bytes a second', ['receive_rate'], 'bytes a second received'),

@@ -33,6 +33,12 @@ export function predicateOver<Row, Context>(
   return new Compiler(readers, options.services ?? []).compile(filter);
 }
 
+/** The columns in which a value may be. */
+function columnsFor({ columns, wholes = [] }: FilterField, { kind }: FilterValue): readonly FilterColumn[] {
+  if (kind === 'network') return columns.filter(isAddressColumn);
+  return kind === 'part' ? columns.filter((column) => !wholes.includes(column)) : columns;
+}
+
 type ValueTest = (value: string | number) => boolean;
 
 class Compiler<Row, Context> {
@@ -78,8 +84,7 @@ class Compiler<Row, Context> {
         return amount !== undefined && test(amount);
       };
     }
-    const columns = value.kind === 'network' ? field.columns.filter(isAddressColumn) : field.columns;
-    return some(columns.map((column) => this.#column(column, test)));
+    return some(columnsFor(field, value).map((column) => this.#column(column, test)));
   }
 
   #column(name: FilterColumn, test: ValueTest): Predicate<Row, Context> {

@@ -316,6 +316,8 @@ export interface Host {
   readonly id: string;
   readonly first_seen: ApiTime;
   readonly name: string;
+  /** What it is called where groups are by host. */
+  readonly label: string;
   readonly machine_id?: string;
   readonly boot_id: string;
   readonly kernel?: string;

@@ -29,6 +29,7 @@ const fieldOfGroup: Readonly<Record<string, string>> = {
   error: 'error',
   closed_by: 'closed_by',
   event: 'event',
+  host: 'host',
 };
 
 /** The field whose groups are likely values of a field of filters; undefined where there is none. */

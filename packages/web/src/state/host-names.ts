@@ -9,7 +9,7 @@ export const hostNames: ReadonlySignal<ReadonlyMap<string, string>> = known;
 
 /** Keeps what an answer says. */
 export function knowHosts(hosts: readonly Host[]): void {
-  known.value = new Map(hosts.map(({ id, name }) => [id, name]));
+  known.value = new Map(hosts.map(({ id, label }) => [id, label]));
 }
 
 /** What a host is called; its id where that is not known. */

@@ -43,6 +43,8 @@ const settings = {
   transform_null_in: 1,
   // Tables that are spread over a cluster are joined where they are asked.
   distributed_product_mode: 'global',
+  // The hosts of a large fleet are named one by one where some are meant.
+  max_query_size: 64_000_000,
   cancel_http_readonly_queries_on_client_close: 1,
   // A mean of nothing is null.
   output_format_json_quote_denormals: 0,

@@ -14,6 +14,7 @@ import { MEASURE_COUNT, measureList, readMeasures } from '../../query/measures.j
 import { sumNames } from '../../rollup/sums.js';
 import type { ClickhouseReader } from './clickhouse-reader.js';
 import { answerIn, coverageIn } from './coverage.js';
+import { withJoinedBoots } from './hosts.js';
 import { clickhouseFields, readClickhouseKey } from './read-fields.js';
 import { clickhouseSums } from './read-sums.js';
 
@@ -23,8 +24,9 @@ export function clickhouseCompare(
   query: CompareQuery,
 ): Promise<Answer<Comparison>> {
   const { range, against, by, where } = query;
-  const { fields, limit } = checkCompare(query, clickhouseFields);
+  const { fields: asked, limit } = checkCompare(query, clickhouseFields);
   return answerIn(reader, range, query, async (asking) => {
+    const fields = await withJoinedBoots(asking, by, asked);
     const now = await clickhouseSums(asking, { range, fields, where });
     const before = await clickhouseSums(asking, { range: against, fields, where });
     const names = fields.map((_, index) => `k${index}`).join(', ');

@@ -20,7 +20,7 @@ export const clickhouseFields: GroupFields = Object.fromEntries(
 /** Columns of filters that tables of sums have. */
 export const summedColumns: ReadonlySet<string> = new Set([
   ...['transport', 'direction', 'service', 'comm', 'unit', 'container_name', 'pod_namespace', 'pod_name'],
-  ...['event', 'error', 'closed_by'],
+  ...['event', 'error', 'closed_by', 'host_id'],
 ]);
 
 /** The key of a group; 64 bits are 16 hexadecimal digits. */

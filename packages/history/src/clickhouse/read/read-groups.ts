@@ -14,6 +14,7 @@ import {
 import { MEASURE_COUNT, measureList, measureOrders, readMeasures } from '../../query/measures.js';
 import type { Asking, ClickhouseReader } from './clickhouse-reader.js';
 import { answerIn } from './coverage.js';
+import { withJoinedBoots } from './hosts.js';
 import { clickhouseFields, readClickhouseKey } from './read-fields.js';
 import { clickhouseSums, countedRows } from './read-sums.js';
 
@@ -22,8 +23,9 @@ export function clickhouseGroups(
   reader: ClickhouseReader,
   query: GroupsQuery & EndsChoice,
 ): Promise<Answer<Groups>> {
-  const { fields, limit, percentiles } = checkGroups(query, clickhouseFields);
+  const { fields: asked, limit, percentiles } = checkGroups(query, clickhouseFields);
   return answerIn(reader, query.range, query, async (asking) => {
+    const fields = await withJoinedBoots(asking, query.by, asked);
     const found = await findGroups(asking, query, fields, limit);
     if (percentiles.length === 0 || found.groups.length === 0)
       return { ...found, groups: found.groups.map(({ number: _, ...group }) => group) };

@@ -1,6 +1,7 @@
 /** Who talks to whom on all hosts: nodes and edges, each connection once. */
 import type { Answer } from '../../query/answer.js';
 import { secondsOf } from '../../query/groups.js';
+import type { HostNames } from '../../query/host-names.js';
 import {
   type ConnectionMap,
   checkMap,
@@ -11,10 +12,12 @@ import {
   nodeKinds,
 } from '../../query/map.js';
 import { MEASURE_COUNT, measureList, measureOrders, readMeasures } from '../../query/measures.js';
+import { clickhouseDialect } from '../clickhouse-dialect.js';
 import { quoteLiteral } from '../column-types.js';
 import { tablePlace } from '../create-tables.js';
 import type { ClickhouseReader } from './clickhouse-reader.js';
 import { answerIn } from './coverage.js';
+import { hostNamesIn } from './hosts.js';
 import { allRows, besides, endsOfClient, endsOfServer, isElsewhere, overlaps } from './once.js';
 import { clickhouseFields } from './read-fields.js';
 import { countedRows, hasBareRows, hostsIn, rowSumList } from './read-sums.js';
@@ -46,10 +49,11 @@ export function clickhouseMap(reader: ClickhouseReader, query: MapQuery): Promis
     const place = (table: string) => tablePlace(asking, table);
     const isOne = (await hostsIn(asking, range)) < 2;
     const hasMirrored = !isOne && (await hasBareRows(asking, range));
-    const name = by === 'host' ? hostName(place('hosts')) : field.sql;
-    const own = `concat('g', toString(${name}))`;
-    // A group is known by its host's name, too: a host has another id after each boot.
-    const host = isOne ? "''" : `ifNull(${hostName(place('hosts'))}, lower(hex(host_id)))`;
+    const hosts = await hostNamesIn(asking);
+    // A host has another id after each boot: groups are known by its newest one, whose name they get in the end.
+    const [hostOf] = hosts.joined(['host'], [clickhouseFields.host!], clickhouseDialect);
+    const own = `concat('g', toString(${by === 'host' ? hostOf!.sql : field.sql}))`;
+    const host = isOne ? "''" : `toString(${hostOf!.sql})`;
     const keys = [own, addressNode(prefixes, hasGroups), host];
     const counted = await countedRows(asking, { range, where, keys: [], carried: keys });
     const rows = `(SELECT *, ${own} AS own, ${addressNode(prefixes, hasGroups)} AS other, ${host} AS host FROM ${counted.sql})`;
@@ -91,32 +95,34 @@ export function clickhouseMap(reader: ClickhouseReader, query: MapQuery): Promis
       counted.parameters,
     );
     return {
-      edges: found.map((row) => readEdge(row, secondsOf(range))),
+      edges: found.map((row) =>
+        readEdge(row, secondsOf(range), (value, of) => readNode(value, of, by, hosts)),
+      ),
       count: Number(found[0]?.at(-1) ?? 0),
     };
   });
 }
 
-/** The name of a row's host. */
-function hostName(hosts: string): string {
-  return `nullIf(arrayElement((SELECT groupArray(name) FROM (SELECT host_id, name FROM ${hosts} FINAL ORDER BY host_id)),
-    indexOf((SELECT groupArray(host_id) FROM (SELECT host_id, name FROM ${hosts} FINAL ORDER BY host_id)), host_id)), '')`;
-}
-
-function readEdge(row: readonly unknown[], seconds: number): MapEdge {
+function readEdge(
+  row: readonly unknown[],
+  seconds: number,
+  nodeOf: (value: unknown, host: string) => MapNode,
+): MapEdge {
   const [source, sourceHost, target, targetHost, port] = row;
   return {
-    from: readNode(source, sourceHost as string),
-    to: readNode(target, targetHost as string),
+    from: nodeOf(source, sourceHost as string),
+    to: nodeOf(target, targetHost as string),
     port: port as number,
     ...readMeasures(row.slice(5, 5 + MEASURE_COUNT), seconds),
     last: BigInt(row[5 + MEASURE_COUNT] as string),
   };
 }
 
-function readNode(value: unknown, host: string): MapNode {
-  const of = host === '' ? {} : { host };
+function readNode(value: unknown, host: string, by: string, hosts: HostNames): MapNode {
+  const of = host === '' ? {} : { host: hosts.shown(BigInt(host)) };
   if (value === null) return { kind: 'group', name: null, ...of };
   const text = value as string;
-  return { kind: nodeKinds[text[0]!]!, name: text.slice(1), ...of };
+  const kind = nodeKinds[text[0]!]!;
+  const name = text.slice(1);
+  return { kind, name: kind === 'group' && by === 'host' ? hosts.shown(BigInt(name)) : name, ...of };
 }

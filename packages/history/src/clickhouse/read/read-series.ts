@@ -5,6 +5,7 @@ import { MEASURE_COUNT, measureList, measureOrders } from '../../query/measures.
 import { checkSeries, collectSeries, type Series, type SeriesQuery } from '../../query/series.js';
 import type { ClickhouseReader } from './clickhouse-reader.js';
 import { answerIn } from './coverage.js';
+import { withJoinedBoots } from './hosts.js';
 import { clickhouseFields, readClickhouseKey } from './read-fields.js';
 import { addedSums, clickhouseSums } from './read-sums.js';
 
@@ -14,8 +15,9 @@ export function clickhouseSeries(
   query: SeriesQuery & EndsChoice,
 ): Promise<Answer<readonly Series[]>> {
   const { range, step, where, ends = 'once' } = query;
-  const { by, fields, limit, order } = checkSeries(query, clickhouseFields);
+  const { by, fields: asked, limit, order } = checkSeries(query, clickhouseFields);
   return answerIn(reader, range, query, async (asking) => {
+    const fields = await withJoinedBoots(asking, by, asked);
     const sums = await clickhouseSums(asking, { range, fields, where, step, ends });
     const names = fields.map((_, index) => `k${index}`);
     const grouping = names.length === 0 ? '' : ` GROUP BY ${names.join(', ')}`;

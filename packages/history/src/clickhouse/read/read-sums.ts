@@ -104,7 +104,7 @@ async function countsAll(
 ): Promise<boolean> {
   if (ends === 'all' || where?.isOneWay === true) return true;
   // A host's own rows are never left out.
-  if (fields.some(({ rollup }) => rollup === 'host_id' || rollup === 'direction')) return true;
+  if (fields.some(({ rollup }) => rollup?.includes('host_id') || rollup === 'direction')) return true;
   return (await hostsIn(asking, range)) < 2;
 }
 

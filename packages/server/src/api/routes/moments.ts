@@ -1,4 +1,5 @@
 /** What was open at a moment, and what was lost in a range. */
+import { HostNames } from '@weir/history/query';
 import { idText, timeText } from '@weir/history/rows';
 import { z } from 'zod';
 import { unanswered } from '../../peers/merged-history.js';
@@ -33,6 +34,11 @@ export const hostsAnswer = z.strictObject({
       id,
       first_seen: time,
       name: z.string(),
+      label: z
+        .string()
+        .describe(
+          'What it is called in answers: its name, with a part of its machine-id where another host has that name.',
+        ),
       machine_id: z.string().exactOptional(),
       boot_id: z.string(),
       kernel: z.string().exactOptional(),
@@ -104,10 +110,12 @@ function hostsRoute({ peers = [] }: RouteServices): Route {
     answer: hostsAnswer,
     handle: async ({ history, signal }) => {
       const hosts = await history.hosts({ signal });
+      const names = new HostNames(hosts);
       return {
         hosts: hosts.map(({ host_id, time, ...host }) => ({
           id: idText(host_id),
           first_seen: timeText(time),
+          label: names.shown(host_id),
           ...host,
         })),
         ...(peers.length > 0 && { incomplete: unanswered(peers) }),

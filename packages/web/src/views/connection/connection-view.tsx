@@ -270,7 +270,7 @@ function OtherEnd({
               ...processRows(other).slice(0, 6),
               ...(other.host === own.host
                 ? []
-                : [{ name: 'Host', value: hostName(other.host), group: undefined }]),
+                : [{ name: 'Host', value: hostName(other.host), group: 'host' }]),
             ]}
           />
         </>
@@ -296,7 +296,7 @@ function socketRows(own: AnyConnection): Row[] {
     ['Process known by', accounted, undefined],
     ['flow_id', flow_id, undefined],
     ['connection_id', connection_id, undefined],
-    ['Host', hostName(host), undefined],
+    ['Host', hostName(host), 'host'],
     ['Host and boot', host, undefined],
   ];
   return rows.flatMap(([name, value, group]) => (value === undefined ? [] : [{ name, value, group }]));

@@ -124,10 +124,14 @@ function anyOf(services: readonly Service[], by: string): string | undefined {
   return terms.length === 1 ? terms[0] : terms.map((term) => `(${term})`).join(' or ');
 }
 
-function serviceFilter({ kind, name }: Service, by: string): string | undefined {
+function serviceFilter({ kind, name, host }: Service, by: string): string | undefined {
   // The language has no empty values.
   if (name === '') return undefined;
-  if (kind === 'group') return filterTerm(by, name);
+  if (kind === 'group') {
+    const term = filterTerm(by, name);
+    const at = by === 'host' || host === undefined ? undefined : filterTerm('host', host);
+    return term === undefined || at === undefined ? term : joinFilters(term, at);
+  }
   // A network has its prefix as its name, a group of networks one of its own.
   return filterTerm(
     kind === 'network' && name !== null && !/^[\da-f.:]+\/\d+$/.test(name) ? 'peer_group' : 'peer',

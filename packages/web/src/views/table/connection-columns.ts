@@ -34,7 +34,14 @@ const process =
 /** All columns, in their order. */
 export const connectionColumns: readonly ConnectionColumn[] = [
   { id: 'time', title: 'Ended', kind: 'time', width: 142, value: ({ time }) => time },
-  { id: 'host', title: 'Host', kind: 'name', width: 110, value: ({ host }) => hostName(host) },
+  {
+    id: 'host',
+    title: 'Host',
+    kind: 'name',
+    width: 110,
+    value: ({ host }) => hostName(host),
+    field: 'host',
+  },
   { id: 'process', title: 'Process', kind: 'name', width: 124, value: process('comm'), field: 'process' },
   { id: 'pid', title: 'PID', kind: 'number', width: 72, value: process('pid'), field: 'pid' },
   {

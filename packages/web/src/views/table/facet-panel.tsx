@@ -5,6 +5,7 @@ import type { Group } from '../../api/api-types.js';
 import { useAnswer } from '../../api/use-answer.js';
 import { formatCount, formatMany, formatShort } from '../../format/number-text.js';
 import { Name } from '../../parts/name.js';
+import { asksOthers } from '../../state/follow-hosts.js';
 import { currentFilter, linkTo } from '../../state/page-state.js';
 import { groupFields } from '../../table/group-fields.js';
 import { hasTerm, toggleTerm, valueTerm } from './facet-terms.js';
@@ -30,8 +31,8 @@ export function FacetPanel({ range }: { readonly range: string | undefined }): V
   return (
     <div class="facets">
       {groupFields
-        // What every connection has another value of says nothing.
-        .filter(({ name }) => name !== 'host')
+        // Where answers are of one host, that says nothing.
+        .filter(({ name }) => name !== 'host' || asksOthers.value)
         .map(({ name, title }) => (
           <Facet
             key={name}
