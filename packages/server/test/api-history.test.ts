@@ -165,7 +165,13 @@ describe('the API on a history', () => {
     assert.deepEqual(connections, []);
     const { hosts } = await get('/hosts');
     assert.deepEqual(hosts, [
-      { id: 'fedcba9876543210', first_seen: '2026-09-21T14:13:20.000000000Z', name: 'a', label: 'a', boot_id: 'b' },
+      {
+        id: 'fedcba9876543210',
+        first_seen: '2026-09-21T14:13:20.000000000Z',
+        name: 'a',
+        label: 'a',
+        boot_id: 'b',
+      },
     ]);
     assert.equal((await get('/status')).watermark, '2026-09-21T14:13:23.000000000Z');
   });

@@ -129,6 +129,21 @@ it('answers every question, says what it reads, and goes on when its database is
   );
   const { reading } = (await get('status')).body;
   assert.deepEqual(reading, { target: login, state: 'reading' });
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  assert.match(metrics, /^weir_read_up 1$/m);
+  assert.match(metrics, /^weir_read_question_failures_total [1-9]/m);
+  assert.match(metrics, /^process_resident_memory_bytes \d+$/m);
+  const parquet = await fetch(`${url}/api/v1/parquet?${range}&filter=host%3Dh7`);
+  assert.deepEqual([parquet.status, parquet.headers.get('weir-rows')], [200, '1']);
+  assert.equal(Buffer.from(await parquet.arrayBuffer()).toString('latin1', 0, 4), 'PAR1');
+  for (const [path, why] of [
+    ['stream', /hours once they are full.*ask a host/],
+    [`export?${range}`, /`parquet`/],
+  ] as const) {
+    const { status, body } = await get(path);
+    assert.equal(status, 501, JSON.stringify(body));
+    assert.match(body.detail!, why);
+  }
   const sql = (text: string) =>
     get('sql', {
       method: 'POST',

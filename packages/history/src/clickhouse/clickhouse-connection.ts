@@ -87,6 +87,21 @@ export class ClickhouseConnection implements AsyncDisposable {
     return (await answer.json()) as unknown as ClickhouseTable;
   }
 
+  /** The bytes of an answer, of a statement that ends with its format. @throws ClickHouseError, Error of the network */
+  async stream(
+    query: string,
+    parameters: StatementParameters = {},
+    { signal, settings = {} }: AskOptions = {},
+  ): Promise<Readable> {
+    const { stream } = await this.#client.exec({
+      query,
+      query_params: parameters,
+      clickhouse_settings: settings,
+      ...(signal !== undefined && { abort_signal: signal }),
+    });
+    return stream;
+  }
+
   #ask<Format extends 'JSONCompact' | 'JSONCompactEachRow'>(
     query: string,
     format: Format,

@@ -7,13 +7,20 @@ import type { EndsChoice } from '../query/ends-choice.js';
 import type { Groups, GroupsQuery } from '../query/groups.js';
 import type { ConnectionMap, MapQuery } from '../query/map.js';
 import type { OpenAt, OpenAtQuery } from '../query/open-at.js';
+import type { ParquetQuery } from '../query/parquet.js';
 import type { Series, SeriesQuery } from '../query/series.js';
 import type { SqlQuery, SqlResult } from '../query/sql.js';
 import type { HostRow } from '../schema/index.js';
 import type { TimeRange } from '../store/session.js';
-import { ClickhouseReader, type ReaderOptions, type ReadingStatus } from './read/clickhouse-reader.js';
+import {
+  ClickhouseReader,
+  type ReaderOptions,
+  type ReadingFigures,
+  type ReadingStatus,
+} from './read/clickhouse-reader.js';
 import { answerIn, knownSpan } from './read/coverage.js';
 import { clickhouseHosts } from './read/hosts.js';
+import { clickhouseNewestHours, type NewestHour } from './read/newest-hours.js';
 import { clickhouseCompare } from './read/read-compare.js';
 import { clickhouseConnection } from './read/read-connection.js';
 import { clickhouseConnections } from './read/read-connections.js';
@@ -22,6 +29,7 @@ import { clickhouseMap } from './read/read-map.js';
 import { clickhouseOpenAt } from './read/read-open-at.js';
 import { clickhouseSeries } from './read/read-series.js';
 import { clickhouseSql } from './read/read-sql.js';
+import { clickhouseParquet } from './read/write-parquet.js';
 
 /**
  * The history of many hosts in ClickHouse. Conditions are those of `filterSql()` with ClickHouse's dialect. Each question may throw
@@ -79,6 +87,20 @@ export class ClickhouseHistory implements AsyncDisposable {
 
   hosts(limits: QueryLimits): Promise<HostRow[]> {
     return clickhouseHosts(this.#reader, limits);
+  }
+
+  parquet(query: ParquetQuery): Promise<Answer<number>> {
+    return clickhouseParquet(this.#reader, query);
+  }
+
+  /** When the last hour ends of which each host has rows, of those that have had any lately. */
+  newestHours(limits: QueryLimits): Promise<NewestHour[]> {
+    return clickhouseNewestHours(this.#reader, limits);
+  }
+
+  /** What was asked so far. */
+  get figures(): ReadingFigures {
+    return this.#reader.figures;
   }
 
   sql(query: SqlQuery): Promise<SqlResult> {

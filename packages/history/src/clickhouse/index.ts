@@ -12,6 +12,7 @@ export {
 export { clickhouseDialect, queryParameters } from './clickhouse-dialect.js';
 export { ClickhouseHistory } from './clickhouse-history.js';
 export { type ClickhouseMigration, type PrepareOptions, prepareClickhouse } from './clickhouse-schema.js';
-export type { ReaderOptions, ReadingStatus } from './read/clickhouse-reader.js';
+export type { ReaderOptions, ReadingFigures, ReadingStatus } from './read/clickhouse-reader.js';
+export type { NewestHour } from './read/newest-hours.js';
 export { type ShipSource, shipSource } from './ship-source.js';
 export { Shipper, type ShipperOptions, type ShippingStatus } from './shipper.js';

@@ -48,6 +48,7 @@ export function clickhouseHistory(
     losses: (range, limits) => history.losses(range, limits),
     hosts: (limits) => history.hosts(limits),
     sql: (query) => history.sql(query),
+    parquet: async (query) => history.parquet(await where(query)),
     get watermark() {
       return watermark();
     },

@@ -84,7 +84,8 @@ export interface RouteServices {
   readonly own?: HistoryPart;
   /** Other hosts that are asked. Default: none. */
   readonly peers?: readonly PeerStatus[];
-  readonly live: LiveHub;
+  /** Absent where nothing is recorded. */
+  readonly live?: LiveHub;
   /** Metrics in Prometheus' text format. Absent where nothing counts. */
   readonly metrics?: { text(): Promise<string> };
   /** A folder of the server's own for files that are sent or received. */

@@ -29,11 +29,23 @@ export interface ServerFigures {
   };
 }
 
-function gauge(name: string, help: string, value: number): Metric {
+/** Which version runs. */
+export function buildFamily(version: string): Metric {
+  return {
+    name: 'build_info',
+    help: 'The version of Weir; always 1.',
+    type: 'gauge',
+    samples: [[labels({ version }), 1]],
+  };
+}
+
+/** A value without labels that goes up and down. */
+export function gauge(name: string, help: string, value: number): Metric {
   return { name, help, type: 'gauge', samples: [[noLabels, value]] };
 }
 
-function counter(name: string, help: string, value: number): Metric {
+/** A sum without labels. */
+export function counter(name: string, help: string, value: number): Metric {
   return { name, help, type: 'counter', samples: [[noLabels, value]] };
 }
 
@@ -41,12 +53,7 @@ function counter(name: string, help: string, value: number): Metric {
 export function serverFamilies(figures: ServerFigures): Metric[] {
   const { version, collectors, watermark, readOnly, series, stream } = figures;
   return [
-    {
-      name: 'build_info',
-      help: 'The version of Weir; always 1.',
-      type: 'gauge',
-      samples: [[labels({ version }), 1]],
-    },
+    buildFamily(version),
     gauge('collectors', 'Collectors that are connected.', collectors),
     ...lossFamilies(figures),
     ...storedFamilies(figures),

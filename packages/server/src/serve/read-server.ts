@@ -6,9 +6,9 @@ import { Refusals } from '../auth/refusals.js';
 import type { ServeConfig } from '../config/serve-schema.js';
 import { ApiServer } from '../http/api-server.js';
 import { ImportedHistories } from '../imports/imported-histories.js';
+import { readingMetrics } from '../metrics/reading-metrics.js';
 import type { Page } from '../page/page-response.js';
 import { seldom } from '../spool/seldom.js';
-import { LiveHub } from '../stream/live-hub.js';
 import { Access, listenAt, makeServerFolder, readTls, urlsAt } from './access.js';
 import { serverPlaces } from './places.js';
 import { type Reading, startReading } from './reading.js';
@@ -90,7 +90,7 @@ export class ReadServer implements AsyncDisposable {
       services: {
         history: reading.history,
         imports: this.#resources.use(new ImportedHistories({ temporaryFolder: temporary })),
-        live: new LiveHub(),
+        metrics: readingMetrics({ version, reading }),
         limits: { ...limits, timeMs: limits.time },
         status: () => ({ version, collectors: 0, reading: reading.status }),
         details: () => ({ listen: this.urls, reading: reading.status, collectors: [] }),

@@ -1,6 +1,6 @@
 /** Reads the ClickHouse of the configuration. */
 import { UnreadableDatabaseError } from '@weir/history';
-import type { ClickhouseHistory } from '@weir/history/clickhouse';
+import type { ClickhouseHistory, NewestHour, ReadingFigures } from '@weir/history/clickhouse';
 import { parseTarget } from '@weir/history/clickhouse/target';
 import { clickhouseHistory } from '../api/clickhouse-history.js';
 import type { ApiHistory } from '../api/history.js';
@@ -10,6 +10,10 @@ import type { ServeConfig } from '../config/serve-schema.js';
 export interface Reading extends AsyncDisposable {
   readonly history: ApiHistory;
   readonly status: ClickhouseHistory['status'];
+  /** What was asked so far. */
+  readonly figures: ReadingFigures;
+  /** Up to when each host has rows. @throws HistoryError */
+  newestHours(): Promise<readonly NewestHour[]>;
 }
 
 const LOOK_MS = 30_000;
@@ -61,6 +65,10 @@ export async function startReading(
     get status() {
       return history.status;
     },
+    get figures() {
+      return history.figures;
+    },
+    newestHours: () => history.newestHours({ timeLimitMs: CHECK_MS }),
     async [Symbol.asyncDispose]() {
       clearInterval(timer);
       await history[Symbol.asyncDispose]();

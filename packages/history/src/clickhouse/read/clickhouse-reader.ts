@@ -28,6 +28,15 @@ export interface ReadingStatus {
   readonly problem?: string;
 }
 
+/** What was asked since the start. */
+export interface ReadingFigures {
+  readonly questions: number;
+  /** Questions that ClickHouse did not answer: it was away, or they were too much, or made no sense to it. */
+  readonly failures: number;
+  /** Seconds until they were answered, or were not, all together. */
+  readonly seconds: number;
+}
+
 /** What is needed to ask. */
 export interface ReaderOptions {
   readonly target: ClickhouseTarget;
@@ -57,6 +66,9 @@ export class ClickhouseReader implements AsyncDisposable {
   /** The tables were there, and of a version that this program knows. */
   #isChecked = false;
   #problem: string | undefined;
+  #questions = 0;
+  #failures = 0;
+  #milliseconds = 0;
 
   /** @throws OptionError for a database that has no name for it */
   constructor(options: ReaderOptions) {
@@ -70,6 +82,11 @@ export class ClickhouseReader implements AsyncDisposable {
     return { target, state: this.#isChecked ? 'reading' : 'connecting' };
   }
 
+  get figures(): ReadingFigures {
+    const [questions, failures] = [this.#questions, this.#failures];
+    return { questions, failures, seconds: this.#milliseconds / 1000 };
+  }
+
   /**
    * Asks a question within its limits.
    *
@@ -78,6 +95,8 @@ export class ClickhouseReader implements AsyncDisposable {
   async ask<T>(limits: QueryLimits, question: (asking: Asking) => Promise<T>): Promise<T> {
     const { target } = this.#options;
     const ending = limitsOf(limits);
+    const begun = performance.now();
+    this.#questions++;
     try {
       const connection = await this.#connect();
       const all = { ...settings, ...ending.settings };
@@ -90,6 +109,7 @@ export class ClickhouseReader implements AsyncDisposable {
       return answer;
     } catch (error) {
       const failure = readFailure(error, { target, ending, limits });
+      if (failure instanceof HistoryError) this.#failures++;
       if (failure instanceof OptionError || !(failure instanceof HistoryError)) throw failure;
       // What is wrong with one question says nothing about the next one, nor about those that are asked beside it.
       const isAnswer = serverErrorCode(error) !== undefined && !(failure instanceof UnreadableDatabaseError);
@@ -98,6 +118,8 @@ export class ClickhouseReader implements AsyncDisposable {
       // A password may have been changed, tables made or changed.
       await this.#disconnect();
       throw failure;
+    } finally {
+      this.#milliseconds += performance.now() - begun;
     }
   }
 

@@ -6,6 +6,7 @@ import { tablePlace } from '../create-tables.js';
 import { timeSql } from './bounds.js';
 import type { Asking, ClickhouseReader } from './clickhouse-reader.js';
 import { ClickhouseRows, selectedColumns } from './row-columns.js';
+import { silentHosts } from './silence.js';
 
 /** Asks a question about a range; the answer has what was lost in it. */
 export function answerIn<T>(
@@ -20,7 +21,7 @@ export function answerIn<T>(
   });
 }
 
-/** What was lost in a range, and the spans of it of which no host has rows. */
+/** What was lost in a range, the spans of it of which no host has rows, and the hosts that have none for some of its hours. */
 export async function coverageIn(asking: Asking, range: TimeRange): Promise<Coverage> {
   const rows = await asking.rows(
     `SELECT ${selectedColumns(lossColumns)} FROM ${tablePlace(asking, 'losses')} FINAL
@@ -28,7 +29,11 @@ export async function coverageIn(asking: Asking, range: TimeRange): Promise<Cove
   );
   const reader = new ClickhouseRows(lossColumns);
   const known = await knownSpan(asking);
-  return { losses: rows.map((row) => reader.read(row)), unrecorded: outside(range, known) };
+  return {
+    losses: rows.map((row) => reader.read(row)),
+    unrecorded: outside(range, known),
+    incomplete: await silentHosts(asking, range, known),
+  };
 }
 
 const HOUR_S = 3600n;

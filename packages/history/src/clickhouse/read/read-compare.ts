@@ -57,7 +57,7 @@ export function clickhouseCompare(
         ratio,
       );
     });
-    const againstCoverage = await coverageIn(asking, against);
+    const { incomplete: _, ...againstCoverage } = await coverageIn(asking, against);
     return { against, againstCoverage, differences, count: Number(count ?? 0) };
   });
 }

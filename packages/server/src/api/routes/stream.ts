@@ -24,6 +24,11 @@ export function streamRoutes({ live, limits }: RouteServices): Route[] {
       }),
       answerType: 'text/event-stream',
       handle: ({ query, signal, mayRead }) => {
+        if (live === undefined)
+          throw new ProblemError(
+            'unavailable',
+            'this server reads hours once they are full, so there is nothing live: ask a host for its stream, or ask here again',
+          );
         const { filter } = filterOf(query);
         if (live.clients >= limits.streams)
           throw new ProblemError('busy', `${limits.streams} clients read the live stream already`, {

@@ -36,7 +36,11 @@ function exportRoute(): Route {
     timeMs: EXPORT_MS,
     answerType: TAR,
     handle: async ({ history, query, signal }) => {
-      if (history.exportRange === undefined) throw new ProblemError('unavailable', 'it exports no files');
+      if (history.exportRange === undefined)
+        throw new ProblemError(
+          'unavailable',
+          'this history exports no files: ask for `parquet`, or a host for an `export` of its own',
+        );
       const range = rangeOf(query);
       const file = await history.exportRange(range, { signal });
       const day = rangeJsonOf(range).from.slice(0, 10);
