@@ -1,44 +1,19 @@
 /** Two hosts ship to ClickHouse, and `weir serve --read` answers about both: connections between them count once, also through NAT. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { it, type TestContext } from 'node:test';
+import { it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HistoryStore } from '@weir/history';
-import { asNobody, runWeir, WeirProcess } from './support/command.js';
+import { runWeir } from './support/command.js';
 import { KilledServe } from './support/killed-serve.js';
-import { TestNetns } from './support/load.js';
+import { openPast, ship, startReading, TestClickhouse, withoutClickhouse } from './support/reading.js';
+import { FRONT, SERVER, TwoHosts } from './support/routers.js';
 import { folder, port } from './support/serve.js';
 import { runClient, startListener } from './support/talker.js';
-
-const { TestClickhouse, withoutClickhouse } = (await import(
-  new URL('../../../history/dist/test/support/clickhouse-server.js', import.meta.url).href
-)) as typeof import('../../history/test/support/clickhouse-server.js');
-const { ship } = (await import(
-  new URL('../../../history/dist/test/support/two-databases.js', import.meta.url).href
-)) as typeof import('../../history/test/support/two-databases.js');
 
 const COUNT = 20;
 /** The client of number n sends 100 and n bytes. */
 const BYTES = COUNT * 100 + (COUNT * (COUNT - 1)) / 2;
-const [CLIENT, FRONT, BACK, SERVER] = ['10.9.0.2', '10.9.0.1', '10.8.0.1', '10.8.0.2'] as const;
-const rules = `table ip weir {
-  chain before { type nat hook prerouting priority -100; tcp dport 80 dnat to ${SERVER}:8080; }
-  chain after { type nat hook postrouting priority 100; ip daddr ${SERVER} masquerade; }
-}`;
-
-function ip(netns: TestNetns, ...args: readonly string[]): void {
-  execFileSync('ip', ['-n', netns.name, ...args]);
-}
-
-function connect(router: TestNetns, end: TestNetns, device: string, near: string, far: string): void {
-  ip(router, 'link', 'add', device, 'type', 'veth', 'peer', 'name', 'eth', 'netns', end.name);
-  ip(router, 'addr', 'add', `${near}/24`, 'dev', device);
-  ip(router, 'link', 'set', device, 'up');
-  ip(end, 'addr', 'add', `${far}/24`, 'dev', 'eth');
-  ip(end, 'link', 'set', 'eth', 'up');
-}
 
 /** A command that runs another one as on a host with a name and an id of its own. */
 function asHost(name: string, number: number): string[] {
@@ -51,19 +26,8 @@ function asHost(name: string, number: number): string[] {
 /** Ships what a host has recorded, as if its hour were over. */
 async function shipHour(clickhouse: Parameters<typeof ship>[0], serve: KilledServe): Promise<void> {
   await serve.end();
-  const store = await HistoryStore.open({ folder: serve.paths.history, minimumFreeBytes: 0 });
+  const store = await openPast(serve.paths.history);
   try {
-    const later = BigInt(Date.now() + 7_200_000) * 1_000_000n;
-    const batch = {
-      epoch: 'e'.repeat(32),
-      number: 1,
-      started: later,
-      time: later,
-      monotonic_ns: 1,
-      goodbye: true,
-    };
-    await store.append({ host_id: 1n, ...batch });
-    await store.maintain();
     await ship(clickhouse, store);
   } finally {
     await store.close();
@@ -97,37 +61,11 @@ async function get(path: string): Promise<Answers> {
   return (await answer.json()) as Answers;
 }
 
-async function startReading(context: TestContext, address: string): Promise<void> {
-  const own = join(folder, 'read');
-  mkdirSync(own, { mode: 0o755 });
-  chownSync(own, 65_534, 65_534);
-  const args = [
-    'serve',
-    '--read',
-    address,
-    '--folder',
-    own,
-    '--listen',
-    `127.0.0.1:${port}`,
-    '--ready-fd',
-    '3',
-  ];
-  const reading = new WeirProcess(args, asNobody());
-  context.after(() => reading[Symbol.dispose]());
-  await reading.ready();
-}
-
 it('weir serve --read counts connections between two hosts once, and joins their ends through NAT', {
   skip: withoutClickhouse(),
 }, async (context) => {
-  using router = new TestNetns();
-  using client = new TestNetns();
-  using server = new TestNetns();
-  connect(router, client, 'front', FRONT, CLIENT);
-  connect(router, server, 'back', BACK, SERVER);
-  const within = ['netns', 'exec', router.name];
-  execFileSync('ip', [...within, 'sysctl', '-q', '-w', 'net.ipv4.ip_forward=1']);
-  execFileSync('ip', [...within, 'nft', '-f', '-'], { input: rules });
+  using hosts = new TwoHosts();
+  const { client, server } = hosts;
   const clickhouse = await TestClickhouse.start(context);
   using one = new KilledServe(client, { prefix: asHost('one', 1) });
   using two = new KilledServe(server, { prefix: asHost('two', 2) });

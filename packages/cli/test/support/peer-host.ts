@@ -10,6 +10,7 @@ import { text } from 'node:stream/consumers';
 import { servePaths } from '@weir/server/serve';
 import { WeirProcess } from './command.js';
 import { TestNetns } from './load.js';
+import { link } from './routers.js';
 
 /** The port of all their APIs. */
 export const API_PORT = 9436;
@@ -39,6 +40,11 @@ export class PeerHost implements Disposable {
   /** The address of its API. */
   get url(): string {
     return `http://${this.address}:${API_PORT}`;
+  }
+
+  /** Where its history is. */
+  get history(): string {
+    return this.#paths.history;
   }
 
   /** Starts `weir serve`, reachable from the other hosts. */
@@ -89,31 +95,4 @@ export class PeerHost implements Disposable {
     this.netns[Symbol.dispose]();
     rmSync(this.#root, { recursive: true, force: true, maxRetries: 5 });
   }
-}
-
-/** Connects two network namespaces by devices with these addresses. */
-export function link(
-  one: TestNetns,
-  device: string,
-  address: string,
-  other: TestNetns,
-  otherDevice: string,
-  otherAddress: string,
-): void {
-  const ip = (...args: readonly string[]) => execFileSync('ip', args);
-  const peer = ['peer', 'name', otherDevice, 'netns', other.name];
-  ip('-n', one.name, 'link', 'add', device, 'type', 'veth', ...peer);
-  for (const [netns, name, its] of [
-    [one, device, address],
-    [other, otherDevice, otherAddress],
-  ] as const) {
-    ip('-n', netns.name, 'addr', 'add', its, 'dev', name);
-    ip('-n', netns.name, 'link', 'set', name, 'up');
-  }
-}
-
-/** Runs a command in a network namespace. */
-export function runIn(netns: TestNetns, input: string, ...command: readonly string[]): void {
-  const args = ['netns', 'exec', netns.name, ...command];
-  execFileSync('ip', args, { input, stdio: ['pipe', 'ignore', 'inherit'] });
 }
