@@ -34,6 +34,9 @@ for (const [vip, expected] of [
   [`address: 192.0.2.9, ${tcp}, ${real}`, /^3:13 192\.0\.2\.9 is an address of this host/],
   [`address: 192.0.2.0/24, ${tcp}, ${real}`, /^3:13 192\.0\.2\.9 is an address of this host/],
   [`address: 10.0.0.0/24, ${tcp}, ${real}`, /^3:13 10\.0\.0\.1 is also a real/],
+  [`address: 10.0.0.1, ${tcp}, ${real}`, /^3:13 10\.0\.0\.1 is also a real/],
+  [`address: 10.0.0.1/32, ${tcp}, ${real}`, /^3:13 10\.0\.0\.1 is also a real/],
+  [`address: 'fd00::1', ${tcp}, reals: [{address: 'fd00:0::1'}]`, /^3:13 fd00:0::1 is also a real/],
   [
     `address: 198.51.100.1, ${tcp}, reals: [{address: 224.0.0.1}]`,
     /224\.0\.0\.1 is a multicast address: no real/,

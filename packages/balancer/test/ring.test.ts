@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { OptionError } from '@weir/ebpf';
 import { RING_SIZE } from '../src/datapath/hash/flow.js';
+import { murmur3Pair } from '../src/datapath/hash/murmur3.js';
 import { addressSeed } from '../src/datapath/hash/seed.js';
 import { buildRing, type RingMember, type RingVersion } from '../src/datapath/ring.js';
 
@@ -52,6 +53,61 @@ describe('known rings', () => {
     }
   });
 });
+
+/** The same by the letter: each real tries its positions one after the other, with a division for each. */
+function slowRing(reals: readonly RingMember[], version: RingVersion): Uint16Array {
+  const sorted = reals.filter(({ weight }) => weight > 0).sort((a, b) => (a.seed < b.seed ? -1 : 1));
+  const orders = sorted.map(({ number, seed, weight }) => ({
+    number,
+    weight,
+    credit: 0,
+    position: Number(murmur3Pair(seed, 42n, 0n) % BigInt(RING_SIZE)),
+    skip: Number(murmur3Pair(seed, 2718281828n, 2307n) % BigInt(RING_SIZE - 1)) + 1,
+  }));
+  const largest = Math.max(...sorted.map(({ weight }) => weight));
+  const ring = new Uint16Array(RING_SIZE);
+  for (let left = RING_SIZE, round = 0; ; round++) {
+    for (const order of orders) {
+      let turns = version === 1 && round === 0 ? order.weight : 1;
+      if (version === 2) {
+        order.credit += order.weight;
+        turns = order.credit >= largest ? 1 : 0;
+        order.credit -= turns * largest;
+      }
+      for (; turns > 0; turns--) {
+        let slot: number;
+        do {
+          slot = order.position % RING_SIZE;
+          order.position = (order.position + order.skip) % 2 ** 32;
+        } while (ring[slot] !== 0);
+        ring[slot] = order.number;
+        if (--left === 0) return ring;
+      }
+    }
+  }
+}
+
+describe('rings by short cuts', () => {
+  for (const version of [1, 2] as const)
+    for (const count of [2, 3, 10, 300])
+      it(`have every slot as without, version ${version}, ${count} reals`, () => {
+        // With two reals, positions pass 2^32.
+        for (let sample = 0; sample < 8; sample++) {
+          const reals = members(count, () => Math.ceil(Math.random() * (sample % 2 === 0 ? 1 : 100))).map(
+            (real) => ({
+              ...real,
+              seed: BigInt.asUintN(64, real.seed * 0x9ddfea08eb382d69n + BigInt(sample)),
+            }),
+          );
+          assert.deepEqual(buildRing(reals, version), slowRing(reals, version), JSON.stringify(reals, text));
+        }
+      });
+});
+
+/** For JSON, which has no big numbers. */
+function text(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value;
+}
 
 describe('weights', () => {
   it('shares of the ring follow weights within 1 %', () => {

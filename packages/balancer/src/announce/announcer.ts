@@ -13,6 +13,9 @@ export interface AnnouncerOptions {
   readonly hookOf?: (service: Service) => Hook | undefined;
 }
 
+/** A service and its state, which is all that a route depends on. */
+export type AnnouncedService = Pick<ServiceHealth, 'service' | 'state'>;
+
 /**
  * A VIP has a route while one of its services is up. While the state of its services is unknown, its route stays as an
  * earlier process left it.
@@ -30,17 +33,17 @@ export class Announcer {
   /**
    * Follows a change of a service's state.
    *
-   * @param all The health of all services, including this one's.
+   * @param all All services, including this one.
    * @throws SyscallError
    */
-  follow(changed: ServiceHealth, all: readonly ServiceHealth[]): void {
+  follow(changed: ServiceHealth, all: readonly AnnouncedService[]): void {
     if (changed.state === 'unknown') return;
     this.#route(changed.service.address, all);
     this.#hookOf(changed.service)?.report(changed);
   }
 
   /** Sets the routes anew after services were added or removed. @throws SyscallError */
-  reconcile(all: readonly ServiceHealth[]): void {
+  reconcile(all: readonly AnnouncedService[]): void {
     this.#routes?.keepOnly(all.map(({ service }) => service.address));
     for (const address of new Set(all.map(({ service }) => service.address))) this.#route(address, all);
   }
@@ -57,7 +60,7 @@ export class Announcer {
     await Promise.all(hooks);
   }
 
-  #route(address: string, all: readonly ServiceHealth[]): void {
+  #route(address: string, all: readonly AnnouncedService[]): void {
     const states = all.filter(({ service }) => service.address === address).map(({ state }) => state);
     if (states.includes('up')) this.#routes?.set(address, true);
     else if (!states.includes('unknown')) this.#routes?.set(address, false);

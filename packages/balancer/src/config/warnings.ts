@@ -1,6 +1,6 @@
 /** What is probably a mistake in a configuration that can be used. Pure functions, which receive what is known of the host. */
 import type { Finding, Path } from '@weir/config';
-import { canonicalAddress, covers, parsePrefix } from '@weir/ebpf/address';
+import { canonicalAddress, covers, formatAddress, parsePrefix } from '@weir/ebpf/address';
 import type { DeviceFeatures } from '../device/device-features.js';
 import { deviceAdvice, frameLimits } from '../device/frame-limits.js';
 import { devicesOf } from './convert.js';
@@ -54,12 +54,36 @@ function isIn(prefix: string, address: string): boolean {
   return isPart(parsePrefix(prefix), parsePrefix(address));
 }
 
+/** The addresses of reals in the tunnel or translated, found by address, and by prefix without parsing them again. */
+class RemoteReals {
+  readonly #byAddress = new Map<string, string>();
+  readonly #parsed: readonly (readonly [prefix: Prefix, address: string])[];
+
+  constructor(vips: readonly VipConfig[]) {
+    for (const { reals } of vips) {
+      for (const { address, local } of reals) {
+        const name = canonicalAddress(address);
+        if (!local && !this.#byAddress.has(name)) this.#byAddress.set(name, address);
+      }
+    }
+    this.#parsed = [...this.#byAddress.values()].map((address) => [parsePrefix(address), address]);
+  }
+
+  /** The first of them that an address or prefix covers. */
+  in(text: string): string | undefined {
+    const prefix = parsePrefix(text);
+    if (prefix.bits === prefix.address.length * 8) return this.#byAddress.get(formatAddress(prefix.address));
+    return this.#parsed.find(([address]) => isPart(prefix, address))?.[1];
+  }
+}
+
 /** Probable mistakes of a configuration. */
 export function warnings(config: Config, host: HostView = unknownHost): Finding[] {
+  const reals = new RemoteReals(config.vips);
   return [
     ...config.vips.flatMap((vip, index) => {
       const path = ['vips', index];
-      return [...ofAddress(vip, config, host, path), ...ofReals(vip, path), ...ofLogin(vip, host, path)];
+      return [...ofAddress(vip, reals, host, path), ...ofReals(vip, path), ...ofLogin(vip, host, path)];
     }),
     ...ofDevices(config, host),
     ...ofCommand(config.onChange, host, ['onChange']),
@@ -83,7 +107,12 @@ function ofDevices(config: Config, host: HostView): Finding[] {
   );
 }
 
-function ofAddress({ address, flags }: VipConfig, { vips }: Config, host: HostView, above: Path): Finding[] {
+function ofAddress(
+  { address, flags }: VipConfig,
+  reals: RemoteReals,
+  host: HostView,
+  above: Path,
+): Finding[] {
   const path = [...above, 'address'];
   const found: Finding[] = [];
   if (parsePrefix(address).bits === 0) {
@@ -98,9 +127,9 @@ function ofAddress({ address, flags }: VipConfig, { vips }: Config, host: HostVi
     const message = `${own} is an address of this host: its packets to this VIP's ports no longer reach the host`;
     found.push({ path, message });
   }
-  const real = vips.flatMap(({ reals }) => reals).find((each) => !each.local && isIn(address, each.address));
+  const real = reals.in(address);
   if (real !== undefined) {
-    const message = `${real.address} is also a real: packets to it, in the tunnel or translated, may be taken for the VIP's own`;
+    const message = `${real} is also a real: packets to it, in the tunnel or translated, may be taken for the VIP's own`;
     found.push({ path, message });
   }
   return found;

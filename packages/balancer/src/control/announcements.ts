@@ -1,6 +1,6 @@
 /** Routes and commands of a configuration, which follow the health of VIPs. */
 
-import { Announcer } from '../announce/announcer.js';
+import { type AnnouncedService, Announcer } from '../announce/announcer.js';
 import { Hook } from '../announce/hook.js';
 import { VipRoutes } from '../announce/routes.js';
 import { vipOf } from '../config/convert.js';
@@ -11,6 +11,7 @@ import { type Service, serviceName } from '../service.js';
 export interface AnnouncementsHost {
   config(): Config;
   health(): readonly ServiceHealth[];
+  states(): readonly AnnouncedService[];
   log(line: string): void;
 }
 
@@ -35,12 +36,12 @@ export class Announcements implements Disposable {
 
   /** Follows a change of a VIP's state. */
   follow(changed: ServiceHealth): void {
-    this.#logErrors(() => this.#announcer.follow(changed, this.#host.health()));
+    this.#logErrors(() => this.#announcer.follow(changed, this.#host.states()));
   }
 
   /** Sets routes anew after VIPs were added or removed. */
   reconcile(): void {
-    this.#logErrors(() => this.#announcer.reconcile(this.#host.health()));
+    this.#logErrors(() => this.#announcer.reconcile(this.#host.states()));
   }
 
   /** Announces that no VIP is served any more. */

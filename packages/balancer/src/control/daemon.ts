@@ -125,6 +125,7 @@ export class Daemon {
       this.#announcements = new Announcements(config, {
         config: () => this.#config,
         health: () => this.#services.health(),
+        states: () => this.#services.states(),
         log,
       });
       this.#controller = new Controller(

@@ -118,11 +118,26 @@ export class BalancerPrograms implements Disposable {
     return cpuViews(this.collection.map('cpus') as ArrayMap, this.cpuCount, sizeofCpu);
   }
 
-  /** Replaces a VIP's record: packets see the old one or the new one. */
-  replaceVip(number: number, record: Uint8Array): void {
-    using fresh = createMap(this.#vip) as ArrayMap;
-    fresh.set(0, record);
-    (this.collection.map('vips') as DescriptorMap).setFd(number, fresh.fd);
+  /**
+   * Replaces VIPs' records: packets see the old one or the new one. At each change of such a table the kernel waits for all
+   * programs that run, once for all changes of a batch since 6.8.
+   */
+  replaceVips(records: readonly (readonly [number: number, record: Uint8Array])[]): void {
+    const fresh: ArrayMap[] = [];
+    try {
+      for (const [, record] of records) {
+        const map = createMap(this.#vip) as ArrayMap;
+        fresh.push(map);
+        map.set(0, record);
+      }
+      const numbers = Uint32Array.from(records, ([number]) => number);
+      const descriptors = Uint32Array.from(fresh, ({ fd }) => fd);
+      this.collection
+        .map('vips')
+        .updateBatch(new Uint8Array(numbers.buffer), new Uint8Array(descriptors.buffer));
+    } finally {
+      for (const map of fresh) map[Symbol.dispose]();
+    }
   }
 
   removeVip(number: number): void {

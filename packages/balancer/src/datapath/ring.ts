@@ -23,23 +23,114 @@ export type RingVersion = 1 | 2;
 /** The number in an empty ring's slots. */
 export const NO_REAL = 0;
 
-/** A real's own order of all slots: a start and a step, which reach every slot since the ring's size is prime. */
-class Preference {
-  readonly #skip: number;
-  #position: number;
+/** Positions wrap at 32 bits, as on the balancers that this one stands beside. */
+const POSITIONS = 2 ** 32;
+/** 2^16 is -1 modulo the ring's size, so 2^32 is 1: where a position wraps, its slot is one less. */
+const WRAP = 1;
+/** So many slots, over all members, are cheaper to sort than to step to. */
+const SORTED_SLOTS = 1024;
 
-  constructor(seed: bigint) {
-    this.#position = Number(murmur3Pair(seed, 42n, 0n) % BigInt(RING_SIZE));
-    this.#skip = Number(murmur3Pair(seed, 2718281828n, 2307n) % BigInt(RING_SIZE - 1)) + 1;
+/**
+ * Each member's own order of all slots: a start and a step, which reach every slot since the ring's size is prime. A slot is
+ * its position modulo the ring's size, followed without dividing.
+ */
+class Orders {
+  readonly #skips: Int32Array;
+  readonly #slots: Int32Array;
+  /** How far each position is from its wrap. */
+  readonly #rooms: Float64Array;
+
+  constructor(members: readonly RingMember[]) {
+    this.#slots = Int32Array.from(members, ({ seed }) =>
+      Number(murmur3Pair(seed, 42n, 0n) % BigInt(RING_SIZE)),
+    );
+    this.#skips = Int32Array.from(
+      members,
+      ({ seed }) => Number(murmur3Pair(seed, 2718281828n, 2307n) % BigInt(RING_SIZE - 1)) + 1,
+    );
+    this.#rooms = Float64Array.from(this.#slots, (slot) => POSITIONS - slot);
   }
 
-  /** The next free slot. The position wraps at 32 bits, as on the balancers that this one stands beside. */
-  next(taken: Uint8Array): number {
-    for (;;) {
-      const slot = this.#position % RING_SIZE;
-      this.#position = (this.#position + this.#skip) >>> 0;
-      if (taken[slot] === 0) return slot;
+  /** A member's next free slot. */
+  next(member: number, taken: Uint8Array): number {
+    const skip = this.#skips[member]!;
+    let slot = this.#slots[member]!;
+    let room = this.#rooms[member]!;
+    let found: number;
+    do {
+      found = slot;
+      slot += skip;
+      if (slot >= RING_SIZE) slot -= RING_SIZE;
+      room -= skip;
+      if (room <= 0) {
+        room += POSITIONS;
+        slot = slot < WRAP ? slot - WRAP + RING_SIZE : slot - WRAP;
+      }
+    } while (taken[found] !== 0);
+    this.#slots[member] = slot;
+    this.#rooms[member] = room;
+    return found;
+  }
+
+  /** Some slots in the order in which a member comes to them. */
+  sort(member: number, slots: readonly number[]): Int32Array {
+    const inverse = inverseOf(this.#skips[member]!);
+    // As one number, which sorts faster than pairs.
+    const keys = Float64Array.from(
+      slots,
+      (slot) => this.#stepsTo(member, slot, inverse) * RING_SIZE + slot,
+    ).sort();
+    return Int32Array.from(keys, (key) => key % RING_SIZE);
+  }
+
+  /** How many steps it takes a member to a slot. */
+  #stepsTo(member: number, target: number, inverse: number): number {
+    const skip = this.#skips[member]!;
+    let slot = this.#slots[member]!;
+    let room = this.#rooms[member]!;
+    for (let before = 0; ; ) {
+      const steps = (((target - slot + RING_SIZE) % RING_SIZE) * inverse) % RING_SIZE;
+      const untilWrap = Math.ceil(room / skip);
+      if (steps < untilWrap) return before + steps;
+      before += untilWrap;
+      slot = (slot + untilWrap * skip - WRAP) % RING_SIZE;
+      room += POSITIONS - untilWrap * skip;
     }
+  }
+}
+
+/** The number with which a step's product is 1 modulo the ring's size: that step to the power of the size less 2. */
+function inverseOf(step: number): number {
+  let inverse = 1;
+  for (let power = step, exponent = RING_SIZE - 2; exponent > 0; exponent >>= 1) {
+    if (exponent & 1) inverse = (inverse * power) % RING_SIZE;
+    power = (power * power) % RING_SIZE;
+  }
+  return inverse;
+}
+
+/**
+ * The order in which members come to the last slots. To step to them would take most of the time, since nearly all others
+ * are taken then: half of all steps lead to the last 256.
+ */
+class LastSlots {
+  readonly #orders: readonly Int32Array[];
+  readonly #next: Int32Array;
+
+  constructor(members: number, orders: Orders, taken: Uint8Array) {
+    const free: number[] = [];
+    for (let slot = taken.indexOf(0); slot >= 0; slot = taken.indexOf(0, slot + 1)) free.push(slot);
+    this.#orders = Array.from({ length: members }, (_, member) => orders.sort(member, free));
+    this.#next = new Int32Array(members);
+  }
+
+  /** A member's next free slot. */
+  next(member: number, taken: Uint8Array): number {
+    const order = this.#orders[member]!;
+    let next = this.#next[member]!;
+    while (taken[order[next]!] !== 0) next++;
+    this.#next[member] = next + 1;
+    return order[next]!;
   }
 }
 
@@ -50,6 +141,7 @@ function turns(members: readonly RingMember[], version: RingVersion): Turns {
   const weights = Float64Array.from(members, ({ weight }) => weight);
   if (version === 1) return (member, round) => (round === 0 ? weights[member]! : 1);
   const largest = Math.max(...weights);
+  if (weights.every((weight) => weight === largest)) return () => 1;
   const credits = new Float64Array(weights.length);
   return (member) => {
     credits[member]! += weights[member]!;
@@ -81,15 +173,19 @@ export function buildRing(reals: readonly RingMember[], version: RingVersion = 2
   const ring = new Uint16Array(RING_SIZE);
   if (members.length <= 1) return ring.fill(members[0]?.number ?? NO_REAL);
   const taken = new Uint8Array(RING_SIZE);
-  const preferences = members.map(({ seed }) => new Preference(seed));
+  const numbers = Uint16Array.from(members, ({ number }) => number);
+  const orders = new Orders(members);
+  const sorted = Math.ceil(SORTED_SLOTS / members.length);
+  let last: LastSlots | undefined;
   let left = RING_SIZE;
   const slots = turns(members, version);
   for (let round = 0; ; round++) {
-    for (const [i, preference] of preferences.entries()) {
+    for (let i = 0; i < numbers.length; i++) {
       for (let count = slots(i, round); count > 0; count--) {
-        const slot = preference.next(taken);
+        if (left === sorted) last = new LastSlots(members.length, orders, taken);
+        const slot = last === undefined ? orders.next(i, taken) : last.next(i, taken);
         taken[slot] = 1;
-        ring[slot] = members[i]!.number;
+        ring[slot] = numbers[i]!;
         if (--left === 0) return ring;
       }
     }

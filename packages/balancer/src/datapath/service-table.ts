@@ -1,5 +1,6 @@
 /** The program's tables of services. */
 
+import { isDeepStrictEqual } from 'node:util';
 import type { ArrayMap, BpfMap } from '@weir/ebpf';
 import { OptionError } from '@weir/ebpf';
 import { type KeyPrefix, keyPrefix } from '../address.js';
@@ -7,7 +8,14 @@ import { addressPrefixKey } from '../address-prefix.js';
 import { VipKind } from '../generated/balancer.js';
 import type { Pending, SavedServices } from '../lifecycle/state.js';
 import type { NatTable } from '../nat/nat-table.js';
-import { type Service, type ServiceSpec, serviceName, servicePrefixKey, serviceWord } from '../service.js';
+import {
+  flagsOf,
+  type Service,
+  type ServiceSpec,
+  serviceName,
+  servicePrefixKey,
+  serviceWord,
+} from '../service.js';
 import { type ServiceProblem, serviceProblems, translationProblems } from '../service-rules.js';
 import type { CpuCounters, Traffic } from './counters.js';
 import { encodeNumber } from './encode.js';
@@ -33,7 +41,6 @@ export interface ServedService {
 interface Prepared {
   readonly served: ServedService;
   readonly before: ServedService | undefined;
-  readonly record: Uint8Array;
 }
 
 /** Which of the program's tables are new and must be filled. */
@@ -41,6 +48,9 @@ export interface FreshTables {
   readonly vips: boolean;
   readonly lookup: boolean;
 }
+
+/** A record takes 140 kB here, and a descriptor, until the program has it. */
+const RECORDS_AT_A_TIME = 64;
 
 export class ServiceTable {
   readonly #programs: BalancerPrograms;
@@ -114,15 +124,22 @@ export class ServiceTable {
       }
       throw error;
     }
+    const changed: ServedService[] = [];
     for (const { served, before } of prepared) {
       const { service, number } = served;
       const name = serviceName(service);
+      const isWritten = before !== undefined && !this.#pending.has(name) && haveOneRecord(before, served);
+      if (isWritten) {
+        this.#served.set(name, served);
+        continue;
+      }
+      changed.push(served);
       const isNew = before === undefined || this.#pending.get(name)?.isNew === true;
       this.#served.set(name, served);
       this.#pending.set(name, { service, number, isNew });
     }
     this.#save();
-    for (const { served, record } of prepared) this.#make(served, record);
+    this.#make(changed);
     for (const { before } of prepared) this.#release(before);
     this.#save();
   }
@@ -170,10 +187,9 @@ export class ServiceTable {
     for (const pending of [...this.#pending.values()]) {
       if (this.get(pending.service) === undefined) this.#unmake(pending);
     }
-    for (const served of this.all()) {
-      if (fresh.vips || fresh.lookup || this.#pending.has(serviceName(served.service)))
-        this.#make(served, recordOf(served));
-    }
+    const isMissing = ({ service }: ServedService) =>
+      fresh.vips || fresh.lookup || this.#pending.has(serviceName(service));
+    this.#make(this.all().filter(isMissing));
     this.#setKinds();
   }
 
@@ -198,26 +214,32 @@ export class ServiceTable {
         throw new OptionError(`${service.address}: too many services whose addresses share a hash`);
       }
       const kept = keptWeights(before, members);
-      const record = recordOf({ spec, members, kept });
       const number = before?.number ?? this.#takeNumber();
-      return { served: { service, spec, number, members, kept }, before, record };
+      return { served: { service, spec, number, members, kept }, before };
     } catch (error) {
       for (const { real } of members) this.#reals.release(real);
       throw error;
     }
   }
 
-  /** Writes a service to the program's tables, which may have parts of it. */
-  #make({ service, number }: ServedService, record: Uint8Array): void {
-    const name = serviceName(service);
-    this.#programs.replaceVip(number, record);
-    if (this.#pending.get(name)?.isNew === true) this.#counters.clearVip(number);
+  /** Writes services to the program's tables, which may have parts of them. */
+  #make(services: readonly ServedService[]): void {
+    for (let from = 0; from < services.length; from += RECORDS_AT_A_TIME) {
+      const some = services.slice(from, from + RECORDS_AT_A_TIME);
+      this.#programs.replaceVips(some.map((served) => [served.number, recordOf(served)]));
+      for (const served of some) this.#enter(served);
+    }
+    this.#setKinds();
+    for (const { service } of services) this.#pending.delete(serviceName(service));
+  }
+
+  /** Has the program find a service whose record it has. */
+  #enter({ service, number }: ServedService): void {
+    if (this.#pending.get(serviceName(service))?.isNew === true) this.#counters.clearVip(number);
     const prefix = keyPrefix(service.address);
     this.#addresses.update(addressPrefixKey(prefix), encodeNumber(1));
     if (prefix.whole) this.#slots.add(prefix, serviceWord(service, prefix), number);
     else this.#prefixes.update(servicePrefixKey(service, prefix), encodeNumber(number));
-    this.#setKinds();
-    this.#pending.delete(name);
   }
 
   /** Removes a service from the program's tables, which may lack parts of it. */
@@ -252,6 +274,17 @@ export class ServiceTable {
     if (this.#unused < maxEntries) return this.#unused++;
     throw new OptionError(`more than ${maxEntries} services`);
   }
+}
+
+/** Whether two states of a service give the same record, which takes milliseconds to make. */
+function haveOneRecord(one: ServedService, other: ServedService): boolean {
+  const parts = ({ spec, members, kept }: ServedService) => [
+    flagsOf(spec),
+    spec.ringVersion,
+    members.map(({ real: { number, seed }, weight, down }) => [number, seed, weight, down]),
+    kept,
+  ];
+  return isDeepStrictEqual(parts(one), parts(other));
 }
 
 function recordOf({ spec, members, kept }: Pick<ServedService, 'spec' | 'members' | 'kept'>): Uint8Array {

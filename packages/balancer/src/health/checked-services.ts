@@ -133,6 +133,11 @@ export class CheckedServices implements Disposable {
     return [...this.#served.values()].map((served) => this.#healthOf(served));
   }
 
+  /** The state of all services, which is there at once. */
+  states(): Pick<ServiceHealth, 'service' | 'state'>[] {
+    return [...this.#served.values()].map(({ service, member: { state } }) => ({ service, state }));
+  }
+
   /** Number of checks that are due and wait for others to end. */
   get waiting(): number {
     return this.#checker.waiting;

@@ -39,6 +39,17 @@ describe('IP in IP', () => {
     }
   });
 
+  it('IP in IP takes each of many services that are set at once to its own real', () => {
+    const balancer = open();
+    const at = (i: number) => ({
+      vip: { address: `198.51.${i >> 8}.${i & 255}`, port: 80, protocol: 'tcp' as const },
+      real: `10.7.${i >> 8}.${i & 255}`,
+    });
+    const all = Array.from({ length: 300 }, (_, i) => at(i + 1));
+    balancer.setServices(all.map(({ vip, real }) => [vip, { reals: [{ address: real }] }]));
+    for (const { vip, real } of all) goesTo(balancer, { ...tcp4, destination: vip.address }, real);
+  });
+
   it('a published flow has its published slot', () => {
     const balancer = open();
     services(balancer, 80);
