@@ -34,7 +34,7 @@ function weir(prefix: string, ...args: string[]) {
 
 before(() => {
   folder = mkdtempSync(join(tmpdir(), 'weir-package-'));
-  for (const name of ['ebpf', 'config', 'tracer', 'balancer', 'history', 'server', 'web', 'cli']) {
+  for (const name of ['ebpf', 'config', 'http', 'tracer', 'balancer', 'history', 'server', 'web', 'cli']) {
     const target = join(folder, `pack-${name}`);
     mkdirSync(target);
     npm(join(packages, name), 'pack', '--pack-destination', target);
@@ -60,6 +60,7 @@ describe('the packages for npm', () => {
       ],
     ],
     ['config', ['dist/src/index.js', 'dist/src/index.d.ts', 'README.md', 'LICENSE']],
+    ['http', ['dist/src/client/index.js', 'dist/src/kubernetes/index.js', 'README.md', 'LICENSE']],
     ['tracer', ['dist/src/index.js', 'dist/src/index.d.ts', 'bpf/tcp.bpf.o', 'README.md', 'LICENSE']],
     ['balancer', ['dist/src/index.js', 'bpf/balancer.bpf.o', 'weir-balance.schema.json', 'README.md']],
     ['history', ['dist/src/index.js', 'dist/src/query/index.js', 'README.md', 'LICENSE']],
@@ -116,7 +117,7 @@ describe('the packages installed elsewhere', () => {
     ];
     assert.deepEqual(installed.sort(), [...others, '@weir'].sort());
     assert.deepEqual(readdirSync(join(prefix, 'node_modules/@weir')).sort(), [
-      ...['balancer', 'cli', 'config', 'ebpf', 'history', 'server', 'tracer', 'web'],
+      ...['balancer', 'cli', 'config', 'ebpf', 'history', 'http', 'server', 'tracer', 'web'],
     ]);
   });
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { accessOf } from '../src/naming/kubernetes-api.js';
+import { accessOf } from '@weir/http/kubernetes';
 import { KubernetesNames } from '../src/naming/kubernetes-names.js';
 import { readObject } from '../src/naming/kubernetes-objects.js';
 import { nameBatch } from '../src/naming/name-batch.js';

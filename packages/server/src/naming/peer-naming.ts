@@ -1,7 +1,7 @@
 /** Names for peers as the configuration wants them: read, read again when files change, added to batches. */
 import { stat } from 'node:fs/promises';
 import type { Batch } from '@weir/history/schema';
-import { accessOf } from './kubernetes-api.js';
+import { accessOf } from '@weir/http/kubernetes';
 import { KubernetesNames } from './kubernetes-names.js';
 import { nameBatch } from './name-batch.js';
 import type { NamingConfig } from './naming-schema.js';
