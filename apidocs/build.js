@@ -18,7 +18,7 @@ const packages = {
     'Attachment',
   ],
   '@weir/tracer': ['definitions', 'TcpState', 'WordColumn', 'EventFlag', 'NumberMember'],
-  '@weir/balancer': ['reasonNames', 'flagBits', 'verdicts', 'configSchema'],
+  '@weir/balancer': ['reasonNames', 'flagBits', 'verdicts', 'configSchema', 'sourceSchema', 'sourceKinds'],
   '@weir/server': ['serveSchema'],
 };
 

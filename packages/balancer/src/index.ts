@@ -42,6 +42,8 @@ export type { BalancerOptions, ChainPlace, GueOptions, InterfaceOptions, XdpMode
 export { BALANCER_KERNEL, type BalancerHost } from './requirement/requirement.js';
 export { type BalancerSupport, balancerSupport } from './requirement/support.js';
 export type { Protocol, Service, ServiceFlag, ServiceReal, ServiceSpec } from './service.js';
+export type { ServiceSource } from './sources/real-sources.js';
+export type { SourceStatus } from './sources/source-follower.js';
 export type {
   Explanation,
   InterfaceStatus,

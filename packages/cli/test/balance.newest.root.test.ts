@@ -3,14 +3,12 @@
  * client, 10.1.0.1 on c0; the balancer has b0.
  */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import {
   closeSync,
   existsSync,
   mkdtempSync,
-  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -23,44 +21,18 @@ import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Status } from '@weir/balancer/control';
 import { readPackets } from '@weir/balancer/packets';
-import { Namespace, unshare, withNetns } from '@weir/ebpf/sys';
+import { withNetns } from '@weir/ebpf/sys';
 import { balance, startBalance } from './support/balance.js';
+import { ip, makeBalancerNetwork } from './support/balancer-network.js';
 import { WeirProcess } from './support/command.js';
-
-if (process.getuid?.() !== 0) throw new Error('this test makes network namespaces: it needs root');
 
 const VIP = '198.51.100.1';
 const folder = mkdtempSync(join(tmpdir(), 'weir-balance-'));
 const file = join(folder, 'balance.yaml');
 const socket = '/run/weir/balance-edge.sock';
 
-function ip(line: string): string {
-  return execFileSync('ip', line.split(' '), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-}
-
 /** Descriptor of the balancer's network namespace. */
-const namespace = makeNetwork();
-
-function makeNetwork(): number {
-  unshare(Namespace.mount);
-  execFileSync('mount', ['--make-rprivate', '/']);
-  execFileSync('mount', ['-t', 'bpf', 'bpf', '/sys/fs/bpf']);
-  execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', '/run']);
-  unshare(Namespace.net);
-  const made = openSync('/proc/thread-self/ns/net', 'r');
-  ip('link set lo up');
-  unshare(Namespace.net);
-  ip('link add c0 type veth peer name b0');
-  execFileSync('ip', ['link', 'set', 'b0', 'netns', `/proc/${process.pid}/fd/${made}`]);
-  ip('address add 10.1.0.1/24 dev c0');
-  ip('link set c0 up');
-  withNetns(made, () => {
-    ip('address add 10.1.0.2/24 dev b0');
-    ip('link set b0 up');
-  });
-  ip(`route add ${VIP} via 10.1.0.2`);
-  return made;
-}
+const namespace = makeBalancerNetwork(VIP);
 
 function write(weight: number, more = ''): void {
   writeFileSync(

@@ -23,4 +23,4 @@ export { jsonSchema } from './json-schema.js';
 export { knownKeys } from './known-keys.js';
 export { type ConfigFormat, parseYaml } from './parse-config.js';
 export { age, bytes, parseAge, parseBytes } from './quantities.js';
-export type { Path, Position, Problem } from './yaml-source.js';
+export { type Path, type Position, type Problem, yamlValue } from './yaml-source.js';

@@ -108,6 +108,14 @@ export class YamlSource {
   }
 }
 
+/** The value of a text in YAML or JSON, whose places do not matter. @throws Error with the place of its first mistake */
+export function yamlValue(text: string): unknown {
+  const source = new YamlSource(text);
+  const [problem] = source.problems;
+  if (problem !== undefined) throw new Error(`line ${problem.line}: ${problem.message}`);
+  return source.value();
+}
+
 /** What the parser says of itself instead of the text. */
 function inOurWords(message: string): string {
   if (message.includes('call stack')) return 'it is nested too deeply';

@@ -30,4 +30,5 @@ export type {
   VipConfig,
 } from './schema.js';
 export { configKeys } from './schema.js';
+export type { DnsServer, Portion, SourceConfig, SourceKind } from './source-schema.js';
 export type { HostView } from './warnings.js';

@@ -48,6 +48,12 @@ export function configWarnings(text: string, host: HostView = unknownHost): read
   }
 }
 
+/** Problems of a configuration that was put together, and has no places. */
+export function configProblems(config: Config): string[] {
+  const placed = config.vips.map((vip, index) => ({ index, vip }));
+  return [...vipFindings(placed), ...restFindings(config)].map(({ message }) => message);
+}
+
 /** Reads and parses a configuration file. @throws ConfigError; errors of reading the file. */
 export function readConfig(file: string): Config {
   return parseConfig(readFileSync(file, 'utf8'), file);

@@ -27,6 +27,7 @@ import type { NatOptions } from '../nat/nat-options.js';
 import type { BalancerOptions } from '../options.js';
 import { serviceFlags, vipName } from '../service.js';
 import { name, router, servicePort, statuses } from './fields.js';
+import { type SourceConfig, sourceSchema } from './source-schema.js';
 
 const protocol = z.enum(['tcp', 'udp']);
 
@@ -103,7 +104,9 @@ const realSchema = z
   })
   .transform((real) => ({ ...real, name: real.name ?? realName(real) }));
 
-function realName({ address, port }: { readonly address: string; readonly port?: number }): string {
+type ListedReal = z.output<typeof realSchema>;
+
+export function realName({ address, port }: { readonly address: string; readonly port?: number }): string {
   if (port === undefined) return address;
   return `${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
@@ -126,13 +129,27 @@ export const vipSchema = z
       .enum(['tunnel', 'nat'])
       .default('tunnel')
       .describe('tunnel: reals answer clients directly. nat: both directions go through the balancer.'),
-    reals: z.array(realSchema).min(1),
+    reals: z
+      .union([z.array(realSchema).min(1), sourceSchema])
+      .describe('The servers: a list, or where they come from.'),
     check: checkSchema
       .exactOptional()
       .describe('The health check of the reals. Without it, all count as up.'),
     onChange: command.exactOptional().describe('As outside of VIPs, for this VIP.'),
   })
-  .transform((vip) => ({ ...vip, name: vip.name ?? vipName(vip) }));
+  .transform(({ reals, ...vip }) => ({
+    ...vip,
+    name: vip.name ?? vipName(vip),
+    ...splitReals(reals),
+  }));
+
+/** Reals that come from elsewhere are not known from the file alone. */
+function splitReals(reals: readonly ListedReal[] | SourceConfig): {
+  readonly reals: readonly ListedReal[];
+  readonly source?: SourceConfig;
+} {
+  return 'from' in reals ? { reals: [], source: reals } : { reals };
+}
 
 function count(name: keyof typeof ranges, description: string) {
   const { least, most, default: usual } = ranges[name];

@@ -1,8 +1,9 @@
 /** What is probably a mistake in a configuration that can be used. Pure functions, which receive what is known of the host. */
 import type { Finding, Path } from '@weir/config';
-import { canonicalAddress, covers, formatAddress, parsePrefix } from '@weir/ebpf/address';
+import { canonicalAddress, formatAddress, parsePrefix } from '@weir/ebpf/address';
 import type { DeviceFeatures } from '../device/device-features.js';
 import { deviceAdvice, frameLimits } from '../device/frame-limits.js';
+import { addressSpecialty, isPart, type Prefix } from './address-specialty.js';
 import { devicesOf } from './convert.js';
 import type { Config, VipConfig } from './schema.js';
 
@@ -25,30 +26,6 @@ export const unknownHost: HostView = {
   device: () => undefined,
   isProgram: () => true,
 };
-
-/** Addresses to which no packet of one real can go, or that no client of another host can reach. */
-const special = [
-  ['0.0.0.0/8', 'no address of a host'],
-  ['127.0.0.0/8', 'a loopback address'],
-  ['224.0.0.0/4', 'a multicast address'],
-  ['240.0.0.0/4', 'no unicast address'],
-  ['::/128', 'no address of a host'],
-  ['::1/128', 'a loopback address'],
-  ['ff00::/8', 'a multicast address'],
-].map(([prefix = '', what = '']) => ({ prefix: parsePrefix(prefix), what }));
-
-/** What is special about an address or prefix; undefined if it is a unicast address. */
-function specialty(text: string): string | undefined {
-  const address = parsePrefix(text);
-  return special.find(({ prefix }) => isPart(prefix, address))?.what;
-}
-
-type Prefix = ReturnType<typeof parsePrefix>;
-
-/** Whether a prefix of the same family covers another one. */
-function isPart(outer: Prefix, inner: Prefix): boolean {
-  return outer.address.length === inner.address.length && covers(outer, inner);
-}
 
 function isIn(prefix: string, address: string): boolean {
   return isPart(parsePrefix(prefix), parsePrefix(address));
@@ -119,7 +96,7 @@ function ofAddress(
     const message = `${address} is every address: packets to the host itself are balanced as well`;
     return [{ path, message }];
   }
-  const what = specialty(address);
+  const what = addressSpecialty(address);
   if (what !== undefined)
     found.push({ path, message: `${address} is ${what}, to which no client can connect` });
   const own = host.addresses.find((each) => isIn(address, each));
@@ -135,10 +112,11 @@ function ofAddress(
   return found;
 }
 
-function ofReals({ reals, flags, forwarding }: VipConfig, above: Path): Finding[] {
+function ofReals({ reals, flags, forwarding, source }: VipConfig, above: Path): Finding[] {
+  if (source !== undefined) return [];
   const path = [...above, 'reals'];
   const found = reals.flatMap(({ address, local }, index): Finding[] => {
-    const what = specialty(address);
+    const what = addressSpecialty(address);
     if (what !== undefined && !local)
       return [{ path: [...path, index, 'address'], message: `${address} is ${what}: no real can have it` }];
     if (!local || flags.includes('local') || forwarding === 'nat') return [];

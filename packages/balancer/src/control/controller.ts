@@ -144,13 +144,13 @@ export class Controller {
   #make(step: readonly Change[]): void {
     const { services, tables } = this.#controlled;
     const wanted = step.flatMap((change) =>
-      change.kind === 'vip' && change.after !== undefined ? [this.#wanted(change.after)] : [],
+      change.kind === 'vip' && isServed(change.after) ? [this.#wanted(change.after)] : [],
     );
     if (wanted.length > 0) services.set(wanted);
     for (const change of step) {
       switch (change.kind) {
         case 'vip':
-          if (change.after === undefined) services.remove(serviceOf(change.before!));
+          if (!isServed(change.after)) services.remove(serviceOf((change.after ?? change.before)!));
           break;
         case 'router':
           this.#controlled.setRouter(change.after!);
@@ -204,6 +204,11 @@ function steps(changes: readonly Change[]): Change[][] {
   return result;
 }
 
-function isSet({ kind, after }: Change): boolean {
-  return kind === 'vip' && after !== undefined;
+function isSet(change: Change): boolean {
+  return change.kind === 'vip' && isServed(change.after);
+}
+
+/** A VIP whose source has not named a real yet is not served. */
+function isServed(vip: VipConfig | undefined): vip is VipConfig {
+  return vip !== undefined && vip.reals.length > 0;
 }

@@ -15,6 +15,7 @@ import { sharedParent } from '../lifecycle/own-folder.js';
 import { defaultPinRoot } from '../lifecycle/pin-folder.js';
 import type { MetricsServer } from '../metrics/metrics-server.js';
 import { type Service, serviceName } from '../service.js';
+import { RealSources } from '../sources/real-sources.js';
 import type { Lookup, ServiceStatus } from '../status.js';
 import { Announcements } from './announcements.js';
 import { commandsOf, refuseNewCommands } from './commands.js';
@@ -27,7 +28,8 @@ import { defaultSocket, statePath } from './paths.js';
 import { type PcapStream, pcapStream, type StreamOptions } from './pcap-stream.js';
 import { dropPrivileges } from './privileges.js';
 import { LazyProbeTunnel } from './probe-source.js';
-import { StateFile } from './state-file.js';
+import { followSources, refuseProblems } from './sourced-reals.js';
+import { type ControlState, StateFile } from './state-file.js';
 import { counterRates, elapsed, type Status, takeSample, vipStatuses } from './status-report.js';
 
 /** Options of {@link Daemon}. */
@@ -45,6 +47,18 @@ export interface DaemonOptions {
    */
   readonly dropPrivileges?: boolean | undefined;
 }
+
+/** What a start has made before the balancer. */
+interface Prepared {
+  /** The configuration of the file with the reals that its sources have named. */
+  readonly config: Config;
+  readonly sources: RealSources;
+  readonly stateFile: StateFile;
+  readonly saved: ControlState | undefined;
+}
+
+/** Time for the first answers of sources, milliseconds. */
+const FIRST_ANSWERS_MS = 5000;
 
 /** The changes of another configuration. */
 export interface Applied {
@@ -65,7 +79,11 @@ export class Daemon {
   /** The commands that may be run. */
   readonly #commands: ReturnType<typeof commandsOf>;
   readonly #limits: FrameLimits;
+  readonly #sources: RealSources;
+  /** The configuration in force, with the reals that sources have named. */
   #config: Config;
+  /** Reals of sources are about to be looked at. */
+  #looking = false;
   #metrics: MetricsServer | undefined;
   /** The last change in progress: changes are made one after another. */
   #changing: Promise<unknown> = Promise.resolve();
@@ -79,7 +97,26 @@ export class Daemon {
   static async start(config: Config, options: DaemonOptions): Promise<Daemon> {
     // Node.js reads the program's files in threads that lose all privileges, and metrics may come later.
     if (options.dropPrivileges === true) await loadMetrics();
-    const daemon = new Daemon(config, options);
+    const log = (line: string) => options.log(line);
+    const stateFile = new StateFile(
+      statePath(config.control.socket ?? defaultSocket(config.name)),
+      ({ message }) => log(message),
+    );
+    const saved = stateFile.read();
+    let changed = () => {};
+    const sources = new RealSources({ log, onChange: () => changed() });
+    const prepared = await sources.prepare(config, FIRST_ANSWERS_MS, saved?.sources);
+    prepared.commit();
+    let daemon: Daemon;
+    try {
+      daemon = new Daemon({ config: prepared.config, sources, stateFile, saved }, options);
+    } catch (error) {
+      sources[Symbol.dispose]();
+      throw error;
+    }
+    changed = () => daemon.#sourcesChanged();
+    // What sources have named meanwhile.
+    changed();
     try {
       daemon.#metrics = await daemon.#listen(config);
     } catch (error) {
@@ -89,9 +126,10 @@ export class Daemon {
     return daemon;
   }
 
-  private constructor(config: Config, options: DaemonOptions) {
+  private constructor({ config, sources, stateFile, saved }: Prepared, options: DaemonOptions) {
     const { forgetFlows } = options;
     this.#config = config;
+    this.#sources = sources;
     this.#commands = commandsOf(config);
     this.#options = options;
     const devices = devicesOf(config).flatMap(({ name }) => deviceFeatures(name) ?? []);
@@ -110,10 +148,8 @@ export class Daemon {
     if (shared !== undefined) log(shared);
     // Before the first command runs.
     if (options.dropPrivileges === true) drop(config, log);
-    const socket = config.control.socket ?? defaultSocket(config.name);
-    this.#stateFile = new StateFile(statePath(socket), (error) => log(error.message));
+    this.#stateFile = stateFile;
     this.#tunnel = new LazyProbeTunnel(config);
-    const saved = this.#balancer.resumed ? this.#stateFile.read() : undefined;
     this.#services = new CheckedServices(this.#balancer, {
       marks: new ProbeMarks(this.#tunnel),
       onRealChange: (change) => this.#realChanged(change),
@@ -131,8 +167,8 @@ export class Daemon {
       this.#controller = new Controller(
         { services: this.#services, tables: this.#balancer, setRouter: (mac) => this.#setRouter(mac) },
         config,
-        this.#balancer.resumed ? this.#found([...(saved?.globalFlows ?? [])]) : undefined,
-        saved?.drains,
+        this.resumed ? this.#found([...(saved?.globalFlows ?? [])]) : undefined,
+        this.resumed ? saved?.drains : undefined,
       );
       this.#removeAllBut(config.vips);
       this.#announcements.reconcile();
@@ -172,21 +208,27 @@ export class Daemon {
    * @throws RequestError for a change that a running balancer cannot make; OptionError, EbpfError; Error of
    * the system if the metrics' address is in use.
    */
-  apply(config: Config): Promise<Applied> {
+  apply(file: Config): Promise<Applied> {
     return this.#alone(async () => {
       const before = this.#config;
-      refuseNewCommands(config, this.#commands);
+      refuseNewCommands(file, this.#commands);
+      const prepared = await this.#sources.prepare(file, FIRST_ANSWERS_MS);
+      const { config } = prepared;
       const { fixed, changes } = diff(before, config);
       const listens = fixed.length === 0 && changes.some(({ kind }) => kind === 'metrics');
-      const metrics = listens ? await this.#listen(config) : this.#metrics;
+      let metrics = this.#metrics;
       try {
+        refuseProblems(config);
+        if (listens) metrics = await this.#listen(config);
         this.#config = config;
         this.#controller.apply(config);
       } catch (error) {
         this.#config = before;
-        if (listens) await metrics?.[Symbol.asyncDispose]();
+        prepared.rollback();
+        if (metrics !== this.#metrics) await metrics?.[Symbol.asyncDispose]();
         throw error;
       }
+      prepared.commit();
       if (listens) await this.#metrics?.[Symbol.asyncDispose]();
       this.#metrics = metrics;
       this.#announcements.reconcile();
@@ -239,6 +281,7 @@ export class Daemon {
       config: this.#config,
       health: this.#services.health(),
       isDrained: this.#controller.isDrained.bind(this.#controller),
+      sourceOf: this.#sources.status.bind(this.#sources),
     };
     return {
       name: this.#config.name,
@@ -270,6 +313,36 @@ export class Daemon {
     });
   }
 
+  /** Has the balancer follow what sources have named, after changes in progress. */
+  #sourcesChanged(): void {
+    if (this.#looking) return;
+    this.#looking = true;
+    void this.#alone(async () => {
+      this.#looking = false;
+      this.#followSources();
+    });
+  }
+
+  #followSources(): void {
+    const isChanged = followSources(this.#sources, {
+      config: () => this.#config,
+      log: (line) => this.#options.log(line),
+      apply: (config) => {
+        const before = this.#config;
+        this.#config = config;
+        try {
+          this.#controller.apply(config);
+        } catch (error) {
+          this.#config = before;
+          throw error;
+        }
+      },
+    });
+    if (!isChanged) return;
+    this.#announcements.reconcile();
+    this.#saveState();
+  }
+
   /** What is wrong with the devices now. */
   #advice(): string[] {
     return this.#balancer.interfaces().flatMap(({ interface: name, mode }) => {
@@ -286,7 +359,8 @@ export class Daemon {
   }
 
   #listen(config: Config): Promise<MetricsServer | undefined> {
-    return listenForMetrics(config, this.#balancer, this.#services, this.#options.version);
+    const sources = () => this.#sources.statuses();
+    return listenForMetrics(config, this.#balancer, this.#services, sources, this.#options.version);
   }
 
   /** After a failed start: keeps an earlier process's balancer, and removes a new one. */
@@ -297,6 +371,7 @@ export class Daemon {
   }
 
   #release(): void {
+    this.#sources[Symbol.dispose]();
     this.#services[Symbol.dispose]();
     this.#tunnel[Symbol.dispose]();
     this.#announcements?.[Symbol.dispose]();
@@ -362,7 +437,11 @@ export class Daemon {
   }
 
   #saveState(): void {
-    this.#stateFile.write({ drains: this.#controller.drains, globalFlows: this.#config.globalFlows });
+    this.#stateFile.write({
+      drains: this.#controller.drains,
+      globalFlows: this.#config.globalFlows,
+      sources: this.#sources.saved(),
+    });
   }
 }
 

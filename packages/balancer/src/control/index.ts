@@ -9,6 +9,7 @@ export {
   pinnedAttachments,
   pinnedFolder,
 } from '../lifecycle/pinned-status.js';
+export type { SourceStatus } from '../sources/source-follower.js';
 export { ControlClient, NotRunningError } from './client.js';
 export { type Controlled, Controller, type Drain, type WantedService } from './controller.js';
 export { type Applied, Daemon, type DaemonOptions } from './daemon.js';

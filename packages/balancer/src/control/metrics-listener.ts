@@ -3,6 +3,7 @@ import type { Balancer } from '../balancer.js';
 import type { Config } from '../config/schema.js';
 import type { CheckedServices } from '../health/checked-services.js';
 import type { MetricsServer } from '../metrics/metrics-server.js';
+import type { ServiceSource } from '../sources/real-sources.js';
 
 /**
  * Starts the server; returns undefined without `metrics`. @throws Error of the system if it cannot listen on the address.
@@ -11,6 +12,7 @@ export async function listenForMetrics(
   { metrics }: Config,
   balancer: Balancer,
   services: CheckedServices,
+  sources: () => readonly ServiceSource[],
   version: string,
 ): Promise<MetricsServer | undefined> {
   if (metrics === undefined) return undefined;
@@ -20,6 +22,7 @@ export async function listenForMetrics(
     services: () => balancer.services(),
     reals: () => balancer.reals(),
     health: () => services.health(),
+    sources,
     version,
   };
   return await MetricsServer.listen(() => metricsText(source), metrics.listen.port, metrics.listen.host);

@@ -12,6 +12,7 @@ import {
 import { dirname } from 'node:path';
 import type { Config } from '../config/schema.js';
 import { claimFolder, isTrusted } from '../lifecycle/own-folder.js';
+import type { SavedSource } from '../sources/real-sources.js';
 import type { Drain } from './controller.js';
 
 /** The state of a control plane. */
@@ -19,6 +20,8 @@ export interface ControlState {
   readonly drains: readonly Drain[];
   /** Entries of the only table of the program that cannot be listed. */
   readonly globalFlows: readonly Config['globalFlows'][number][];
+  /** What sources named last. */
+  readonly sources?: readonly SavedSource[];
 }
 
 const formatVersion = 1;

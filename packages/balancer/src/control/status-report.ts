@@ -8,6 +8,7 @@ import type { Condition } from '../health/health-state.js';
 import type { ServiceState } from '../health/members.js';
 import type { RouterStatus } from '../next-hop/router.js';
 import { realKey, serviceName } from '../service.js';
+import type { SourceStatus } from '../sources/source-follower.js';
 
 /** Traffic since the start, and its rates. */
 export interface TrafficStatus extends Traffic {
@@ -27,6 +28,8 @@ export interface VipStatus extends TrafficStatus {
   readonly state: ServiceState | 'unchecked';
   /** Why the ring stays as it was: all reals are `down`, or all are `drained`, by hand or by weights of 0. */
   readonly ringStays?: 'down' | 'drained';
+  /** Where the reals come from, if not from the file. */
+  readonly source?: SourceStatus;
   readonly reals: readonly VipRealStatus[];
 }
 
@@ -95,6 +98,8 @@ export interface StatusSource {
   readonly config: Config;
   readonly health: readonly ServiceHealth[];
   isDrained(vip: VipConfig, real: RealConfig): boolean;
+  /** The source of a VIP's reals. Default: there is none. */
+  sourceOf?(vip: VipConfig): SourceStatus | undefined;
 }
 
 /** Status of all VIPs. @param before An earlier sample, for rates. */
@@ -108,12 +113,16 @@ export function vipStatuses(source: StatusSource, before: Sample, after: Sample)
     const { name, address, port, protocol, forwarding, flags, check } = vip;
     // Reals are in the configuration's order.
     const known = health.get(serviceName(vip));
+    const from = source.sourceOf?.(vip);
     const stays = kept.get(serviceName(vip));
     const weights = vip.reals.map((_, index) => stays?.[index] ?? known?.reals[index]?.ringWeight ?? 0);
     const sum = weights.reduce((total, weight) => total + weight, 0);
     return {
       ...{ name, address, port, protocol, forwarding, flags },
-      state: check === undefined ? ('unchecked' as const) : (known?.state ?? 'unknown'),
+      // A VIP without any real is not served.
+      state:
+        vip.reals.length === 0 ? 'down' : check === undefined ? 'unchecked' : (known?.state ?? 'unknown'),
+      ...(from !== undefined && { source: from }),
       ...(services.get(serviceName(vip)) ?? none),
       ...(stays !== undefined
         ? { ringStays: 'drained' as const }

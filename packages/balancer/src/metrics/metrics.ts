@@ -4,6 +4,7 @@ import type { Counters, Traffic } from '../datapath/counters.js';
 import type { ServiceHealth } from '../health/checked-services.js';
 import type { RealHealth } from '../health/monitor.js';
 import type { Service } from '../service.js';
+import type { ServiceSource } from '../sources/real-sources.js';
 import type { RealStatus, ServiceStatus } from '../status.js';
 import { counterFamilies } from './metrics-counters.js';
 import { type Labels, labels, type Metric, noLabels, renderMetrics, withLabel } from './metrics-text.js';
@@ -18,6 +19,8 @@ export interface MetricsSource {
   reals(): readonly RealStatus[];
   /** The health of the services' reals, where it is checked. */
   health?(): readonly ServiceHealth[];
+  /** The sources of the services' reals, where these come from elsewhere. */
+  sources?(): readonly ServiceSource[];
   readonly version: string;
 }
 
@@ -59,7 +62,55 @@ export function metricsText(source: MetricsSource): string {
       }),
     },
     ...(source.health === undefined ? [] : health(source.health())),
+    ...(source.sources === undefined ? [] : sourceMetrics(source.sources())),
   ]);
+}
+
+function sourceMetrics(sources: readonly ServiceSource[]): Metric[] {
+  const named = sources.map(
+    ({ service, status }) => [withLabel(serviceLabels(service), 'kind', status.kind), status] as const,
+  );
+  const now = Date.now();
+  return [
+    {
+      name: 'source_up',
+      help: "Whether the source of a service's reals answers: 1, else 0.",
+      type: 'gauge',
+      samples: named.map(([text, { state }]) => [text, Number(state === 'answers')]),
+    },
+    {
+      name: 'source_answer_age_seconds',
+      help: 'Time since the source last answered.',
+      type: 'gauge',
+      samples: named.flatMap(([text, { answered }]) =>
+        answered === undefined ? [] : [[text, (now - Date.parse(answered)) / 1000] as const],
+      ),
+    },
+    {
+      name: 'source_failures_total',
+      help: 'How often the source did not answer, or not as it should.',
+      type: 'counter',
+      samples: named.map(([text, { failures }]) => [text, failures]),
+    },
+    {
+      name: 'source_reals',
+      help: 'Reals in the last answer of the source that the service can use.',
+      type: 'gauge',
+      samples: named.map(([text, { found }]) => [text, found]),
+    },
+    {
+      name: 'source_reals_skipped',
+      help: 'Reals in the last answer of the source that the service cannot use.',
+      type: 'gauge',
+      samples: named.map(([text, { skipped }]) => [text, skipped]),
+    },
+    {
+      name: 'source_changes_pending',
+      help: 'Differences to the last answer of the source that do not count yet.',
+      type: 'gauge',
+      samples: named.map(([text, { pending }]) => [text, pending]),
+    },
+  ];
 }
 
 function serviceLabels({ address, port, protocol }: Service): Labels {

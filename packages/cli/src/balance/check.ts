@@ -33,7 +33,9 @@ export async function check(
 
 function summary({ vips }: Config): string {
   const reals = vips.reduce((sum, vip) => sum + vip.reals.length, 0);
-  return `good: ${formatCount(vips.length, 'VIP')}, ${formatCount(reals, 'real')}`;
+  const sources = vips.filter(({ source }) => source !== undefined).length;
+  const more = sources === 0 ? '' : `, and those of ${formatCount(sources, 'source')}`;
+  return `good: ${formatCount(vips.length, 'VIP')}, ${formatCount(reals, 'real')}${more}`;
 }
 
 function problemsOf(file: string): ConfigError['problems'] {

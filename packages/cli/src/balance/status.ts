@@ -1,7 +1,7 @@
 /** `weir balance status`. */
 
 import { vipName } from '@weir/balancer/config';
-import type { Status, TrafficStatus, VipRealStatus, VipStatus } from '@weir/balancer/control';
+import type { SourceStatus, Status, TrafficStatus, VipRealStatus, VipStatus } from '@weir/balancer/control';
 import { escapeJson } from '@weir/tracer/escape';
 import { ExitCode } from '../failure.js';
 import type { Output } from '../output/output.js';
@@ -65,7 +65,24 @@ function vipLines(vip: VipStatus, paint: Paint, now: Date): string[] {
     traffic(vip).join('  '),
   ];
   const header = ['REAL', 'ADDRESS', 'WEIGHT', 'SHARE', 'PACKETS/S', 'BYTES/S', 'HEALTH'];
-  return [names.join('  '), ...table([header, ...vip.reals.map((real) => realRow(real, paint, now))], paint)];
+  const from = vip.source === undefined ? [] : [`  ${sourceText(vip.source, paint, now)}`];
+  const rows = vip.reals.map((real) => realRow(real, paint, now));
+  return [names.join('  '), ...from, ...(rows.length === 0 ? [] : table([header, ...rows], paint))];
+}
+
+/** `reals from dns web.example, answered 2s ago` */
+function sourceText(source: SourceStatus, paint: Paint, now: Date): string {
+  const { state, answered, goneSince, error, pending, skipped, skippedReason } = source;
+  const known = answered === undefined ? 'not answered yet' : `answered ${ago(answered, now)} ago`;
+  const gone = `gone for ${goneSince === undefined ? '' : `${ago(goneSince, now)}, `}${known}`;
+  const parts = [
+    `reals from ${escapeText(source.source)}`,
+    state === 'gone' ? paint('red', gone) : known,
+    ...(error === undefined ? [] : [paint('red', escapeText(error))]),
+    ...(pending === 0 ? [] : [`${pending} about to change`]),
+    ...(skipped === 0 ? [] : [paint('yellow', `${skipped} left out: ${escapeText(skippedReason ?? '')}`)]),
+  ];
+  return parts.join(', ');
 }
 
 function realRow(real: VipRealStatus, paint: Paint, now: Date): string[] {
