@@ -4,7 +4,7 @@
  * @module @weir/balancer
  */
 
-export { Announcer, type AnnouncerOptions } from './announce/announcer.js';
+export { type AnnouncedService, Announcer, type AnnouncerOptions } from './announce/announcer.js';
 export { Hook, type HookOptions } from './announce/hook.js';
 export { ROUTE_PROTOCOL, VipRoutes, type VipRoutesOptions } from './announce/routes.js';
 export { Balancer } from './balancer.js';
